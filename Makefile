@@ -1,0 +1,152 @@
+# nightdesk: the only makefile, non-recursive. `make help` lists the targets.
+#
+# Variants (VARIANT=release|debug|asan|tsan|cov|fuzz) never mix: each has its own folder under
+# build/. Changed flags rebuild: every object depends on a file that holds the flags.
+
+VARIANT ?= release
+BUILD   ?= build
+B       := $(BUILD)/$(VARIANT)
+CC      ?= cc
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+# ---------------------------------------------------------------- the house
+# A room may lean only on what stands behind its name. Bottom first; `make layers` proves it.
+ROOMS := base model io store config market agents risk venue engine \
+         access command alerts auditor assistant health chat api ops cli main
+USES_base      :=
+USES_model     := base
+USES_io        := base
+USES_store     := base model io
+USES_config    := base model io store
+FLOOR4         := base model io store config
+USES_market    := $(FLOOR4)
+USES_agents    := $(FLOOR4) market
+USES_risk      := $(FLOOR4) market agents
+USES_venue     := $(FLOOR4) market agents risk
+USES_engine    := $(FLOOR4) market agents risk venue
+USES_access    := $(FLOOR4)
+USES_command   := $(FLOOR4) access
+USES_alerts    := $(FLOOR4) access command
+ACTIONS        := $(FLOOR4) access command alerts
+USES_auditor   := $(ACTIONS)
+USES_assistant := $(ACTIONS)
+USES_health    := $(ACTIONS)
+USES_chat      := $(ACTIONS) auditor assistant health
+USES_api       := $(ACTIONS) auditor assistant health
+USES_ops       := $(ACTIONS) auditor assistant health chat api
+USES_cli       := $(USES_engine) engine $(USES_ops) ops
+USES_main      := $(USES_cli) cli
+
+# ---------------------------------------------------------------- dependencies
+DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
+                libsystemd-dev libsodium-dev libmicrohttpd-dev ca-certificates
+DEB_TEST_PACKAGES := libcmocka-dev libck-dev sqlite3 dbus systemd util-linux procps
+PKGS      := libcurl json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd
+HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
+ifeq ($(HAVE_PKGS),yes)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS))
+PKG_LIBS   := $(shell pkg-config --libs $(PKGS))
+endif
+
+# ---------------------------------------------------------------- flags
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wformat=2 -Wundef \
+        -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wvla -Wnull-dereference \
+        -Wwrite-strings
+ifdef CI
+WARN += -Werror
+endif
+# Probed, not assumed: a flag that this compiler does not know is left out.
+probe = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(1)")
+HARDEN := $(call probe,-fstack-protector-strong) $(call probe,-fstack-clash-protection) \
+          $(call probe,-fcf-protection=full) $(call probe,-ftrivial-auto-var-init=zero)
+HARDEN_LD := -Wl,-z,relro,-z,now,-z,noexecstack -pie
+
+CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 $(HARDEN)
+CFLAGS_debug   := -Og -g3
+CFLAGS_asan    := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+                  -fno-omit-frame-pointer
+CFLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS_cov     := -O0 -g --coverage
+CFLAGS_fuzz    := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer
+LDFLAGS_release := $(HARDEN_LD)
+LDFLAGS_debug   :=
+LDFLAGS_asan    := -fsanitize=address,undefined
+LDFLAGS_tsan    := -fsanitize=thread
+LDFLAGS_cov     := --coverage
+LDFLAGS_fuzz    := -fsanitize=address,undefined
+
+CPPFLAGS_ALL := -D_GNU_SOURCE -DNIGHTDESK_VERSION='"$(VERSION)"' -include include/base/banned.h \
+                -Iinclude -I$(B)/gen $(PKG_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   := -std=gnu17 -fPIE $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
+LDFLAGS_ALL  := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
+LIBS         := $(PKG_LIBS) -lm -lpthread
+
+# ---------------------------------------------------------------- what is built
+SRC  := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+OBJ  := $(SRC:src/%.c=$(B)/obj/%.o)
+BIN  := $(B)/nightdesk
+room_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
+room_closure = $(USES_$(1)) $(1)
+
+EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md))
+
+.DEFAULT_GOAL := build
+.SECONDARY:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: build
+build: $(BIN) ## build the program (default); VARIANT=release|debug|asan|tsan|cov|fuzz
+
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(subst ','"'"',$(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))' > $@.new
+	@cmp -s $@.new $@ || mv $@.new $@
+	@rm -f $@.new
+
+.PHONY: FORCE
+FORCE:
+
+$(B)/obj/%.o: src/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+# The command manifests and prompts are part of the binary.
+$(B)/gen/embedded.c: $(EMBEDDED) tests/house/embed.sh
+	@mkdir -p $(@D)
+	sh tests/house/embed.sh $(EMBEDDED) > $@
+$(B)/obj/gen/embedded.o: $(B)/gen/embedded.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+
+
+$(BIN): $(OBJ) $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+
+-include $(OBJ:.o=.d) $(B)/obj/gen/embedded.d
+
+# ---------------------------------------------------------------- tests
+# tests/unit/<room>/test_<thing>.c: one binary a room, linked with the floors the room may use.
+UNIT_ROOMS := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(d:/=))))
+define unit_binary
+UNIT_OBJ_$(1) := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/unit/$(1)/*.c))
+$(B)/unit/$(1): $$(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o \
+                $(foreach r,$(call room_closure,$(1)),$(call room_objects,$(r))) \
+                $(B)/obj/gen/embedded.o
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lcmocka
+-include $$(UNIT_OBJ_$(1):.o=.d)
+.PHONY: unit-$(1)
+unit-$(1): $(B)/unit/$(1)
+	$(B)/unit/$(1)
+endef
+
+$(B)/tests/%.o: tests/%.c $(B)/flags
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+$(foreach r,$(UNIT_ROOMS),$(eval $(call unit_binary,$(r))))
+UNIT_BINARIES := $(UNIT_ROOMS:%=$(B)/unit/%)
+.PHONY: units
+units: $(UNIT_BINARIES)

@@ -1,0 +1,64 @@
+/*
+ * access.h: who is asking, and may they. The one place where it is decided.
+ *
+ *     struct principal who;
+ *     if (access_identify(access, DOOR_TELEGRAM, from_id, &who) < 0) { access_stranger(...);
+ * return; } rc = access_permit(&who, ROLE_OPERATOR, false, err);
+ *
+ * Rules: deny by default; a person is a numeric user id of a door, never a chat; an empty list
+ * means nobody; a stranger learns nothing (not even that the bot lives), is logged and
+ * rate-limited; a role includes those below it; `emergency` is a grant of its own.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct ops_store;
+struct access;
+
+enum door { DOOR_CONSOLE, DOOR_TELEGRAM, DOOR_SOCKET, DOOR_HTTP, DOOR_SCHEDULE };
+enum role { ROLE_NONE, ROLE_READ_ONLY, ROLE_OPERATOR, ROLE_ADMIN };
+
+const char *door_name(enum door d); /* "console" "telegram" "socket" "http" "schedule" */
+const char *role_name(enum role r); /* "none" "read_only" "operator" "admin" */
+bool role_parse(struct str s, enum role *ret);
+bool door_parse(struct str s, enum door *ret);
+
+struct principal {
+    enum door door;
+    int64_t id; /* Telegram user id; uid for console and socket; 0 for a token or the schedule */
+    char name[32];
+    enum role role;
+    bool emergency;
+};
+
+/* Reads users from the configuration (telegram.users, telegram.admin_users; the uid that runs the
+ * daemon and root are admin with emergency at console and socket, other uids in the socket's group
+ * are read_only). */
+int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
+               struct access **ret, struct err *err);
+void access_free(struct access *access);
+
+/* 0 and *ret filled, or -ERR_ACCESS_STRANGER. */
+int access_identify(struct access *access, enum door door, int64_t id, struct principal *ret);
+
+/* 0, or -ERR_ACCESS_DENIED with "needs operator, alice is read_only" in the context. */
+int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
+                  struct err *err);
+
+/* Notes a stranger's message in the audit log, at most a few lines an hour for each id and in all,
+ * with the number left out told in the next one; raises nothing by itself.
+ * Returns true when this one was logged. */
+bool access_stranger(struct access *access, enum door door, int64_t id, const char *what);
+
+/* Appends one line to the hash-chained audit log. action: "command.denied", "command.received",
+ * "confirm.asked", "step.done" …; detail: parameters without secrets; result: "ok" or an error
+ * code. Fails only when the database does; the caller then refuses what it wanted to do. */
+int access_audit(struct access *access, const struct principal *who, const char *action,
+                 const char *detail, const char *result, struct err *err);

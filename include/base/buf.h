@@ -1,0 +1,64 @@
+/*
+ * buf.h: a growing text buffer that knows its maximum.
+ *
+ *     AUTO_BUF struct buf b = BUF_INIT(4096);
+ *     buf_add_c(&b, "Equity ");
+ *     buf_addf(&b, "%s", money);
+ *     if (buf_failed(&b)) return err_set(err, ERR_BUF_FULL, "status reply");
+ *
+ * Invariants: data is never NULL and always NUL-terminated; len <= max; once an append did not
+ * fit (or memory ran out) `failed` stays set, nothing more is added, and what was there stays: so
+ * a chain of appends is checked once, at its end.
+ * Ownership: the buffer owns its bytes; buf_take hands them over.
+ * Thread: any, one at a time per buffer.
+ */
+#pragma once
+
+#include "base/auto.h"
+#include "base/str.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf {
+    char *data;
+    size_t len;
+    size_t cap; /* bytes allocated; 0 while data points at the shared empty string */
+    size_t max; /* most bytes it may hold, the terminator not counted */
+    bool failed;
+};
+
+extern char buf_empty[1]; /* always "" */
+
+#define BUF_INIT(max_bytes)                                       \
+    {                                                             \
+        .data = buf_empty, .len = 0, .cap = 0, .max = (max_bytes) \
+    }
+#define AUTO_BUF AUTO(buf_release)
+
+void buf_init(struct buf *b, size_t max_bytes);
+void buf_release(struct buf *b); /* back to an empty buffer with the same maximum */
+void buf_clear(struct buf *b);   /* keeps the memory; clears `failed` */
+
+void buf_add(struct buf *b, const void *bytes, size_t len);
+void buf_add_c(struct buf *b, const char *text);
+void buf_add_str(struct buf *b, struct str s);
+void buf_add_char(struct buf *b, char c);
+__attribute__((format(printf, 2, 3))) void buf_addf(struct buf *b, const char *format, ...);
+void buf_addv(struct buf *b, const char *format, va_list args);
+
+/* Text escaped for a JSON string, quotes not included; invalid UTF-8 becomes U+FFFD. */
+void buf_add_json(struct buf *b, struct str s);
+/* Text escaped for Telegram HTML: & < > ". */
+void buf_add_html(struct buf *b, struct str s);
+
+/* Cuts back to len bytes (len <= b->len). */
+void buf_truncate(struct buf *b, size_t len);
+
+bool buf_failed(const struct buf *b);
+struct str buf_str(const struct buf *b);
+
+/* The bytes as a heap string that the caller frees; the buffer is empty afterwards. NULL when the
+ * buffer had failed. */
+char *buf_take(struct buf *b);

@@ -1,0 +1,60 @@
+/*
+ * clock.h: the one way to learn the time, so that tests and the simulator can own it.
+ *
+ *     struct clock *clock = clock_real();
+ *     int64_t started_us = clock_mono_us(clock);
+ *
+ * Units: microseconds. wall is since 1970-01-01 UTC and may jump; mono never goes back and has an
+ * arbitrary origin; the two are never mixed, which the names of variables show (…_wall_us,
+ * …_mono_us; a bare …_us that is a point in time is wall).
+ * Thread: clock_real() from any; a fake belongs to one thread.
+ */
+#pragma once
+
+#include "base/buf.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define USEC_PER_MSEC INT64_C(1000)
+#define USEC_PER_SEC  INT64_C(1000000)
+#define USEC_PER_MIN  (60 * USEC_PER_SEC)
+#define USEC_PER_HOUR (60 * USEC_PER_MIN)
+#define USEC_PER_DAY  (24 * USEC_PER_HOUR)
+
+struct clock {
+    int64_t (*wall_us)(const struct clock *clock);
+    int64_t (*mono_us)(const struct clock *clock);
+};
+
+struct clock *clock_real(void);
+
+static inline int64_t clock_wall_us(const struct clock *clock)
+{
+    return clock->wall_us(clock);
+}
+
+static inline int64_t clock_mono_us(const struct clock *clock)
+{
+    return clock->mono_us(clock);
+}
+
+/* A clock that stands still until told. Use &fake.clock. */
+struct clock_fake {
+    struct clock clock;
+    int64_t now_wall_us;
+    int64_t now_mono_us;
+};
+
+void clock_fake_init(struct clock_fake *fake, int64_t wall_us);
+void clock_fake_advance(struct clock_fake *fake, int64_t by_us);   /* both; by_us >= 0 */
+void clock_fake_jump_wall(struct clock_fake *fake, int64_t by_us); /* wall only, may go back */
+
+/* "2026-11-21T02:36:58Z", with ".123456" before the Z when micro is set. UTC. */
+void clock_add_iso(struct buf *out, int64_t wall_us, bool micro);
+/* Reads the same forms ("2026-11-21", with " " or "T", optional seconds, fraction, Z).
+ * A fraction has one to nine digits; what is finer than a microsecond is dropped. */
+bool clock_parse_iso(struct str s, int64_t *ret_wall_us);
+/* "850 ms", "12 s", "4 min 2 s", "3 h 5 min", "2 d 4 h": the two largest units, one below a
+ * minute; cut, not rounded. */
+void clock_add_duration(struct buf *out, int64_t duration_us);

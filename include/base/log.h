@@ -1,0 +1,80 @@
+/*
+ * log.h: one function for all logging, with fields and without secrets.
+ *
+ *     LOG(INFO, "ready in %d ms", ms);
+ *     LOG_FIELDS(WARNING, "order rejected", {"ORDER_ID", id}, {"ERROR_CODE", code});
+ *     log_err(LOG_LEVEL_ERROR, &err, "could not reach telegram");
+ *
+ * Always true: a line is written whole or not at all; every registered secret (log_hide) is
+ * replaced by *** in message and fields before any sink sees it; control bytes are escaped, so a
+ * line cannot forge another. Low floors log at debug only; whoever decides logs once.
+ * The sink is stderr text until io/journal.h installs journald.
+ * Limits: a message is cut at 2 KiB, a field's value at 512 bytes, a text line at 4 KiB; 16 fields.
+ * Thread: any, once the sink is set (main thread, at start).
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <stddef.h>
+
+/* Values are syslog priorities, which journald wants. */
+enum log_level {
+    LOG_LEVEL_ERROR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_NOTICE = 5,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7
+};
+
+struct log_field {
+    const char *key; /* [A-Z][A-Z0-9_]*, at most 32 bytes */
+    const char *value;
+};
+
+struct log_line {
+    enum log_level level;
+    const char *file; /* base name of the source file */
+    int line;
+    const char *message; /* secrets already hidden */
+    const struct log_field *fields;
+    size_t field_count;
+};
+
+typedef void (*log_sink)(const struct log_line *line, void *userdata);
+
+void log_set_level(enum log_level level);
+enum log_level log_level(void);
+bool log_level_parse(struct str s, enum log_level *ret); /* "error" … "debug" */
+/* NULL restores stderr. Main thread, before other threads start. */
+void log_set_sink(log_sink sink, void *userdata);
+/* Text sink to a file descriptor that the caller keeps open. */
+void log_sink_fd(const struct log_line *line, void *fd_as_intptr);
+
+/* Registers a secret (4 bytes or longer; at most 32 different ones, which is asserted): it never
+ * appears in a line again.
+ * Main thread, before other threads start, or later from ops only. */
+void log_hide(const char *secret);
+/* Applies the same replacement to text in place; for anything that leaves by another door. */
+void log_redact(char *text);
+
+__attribute__((format(printf, 6, 7))) void log_write(enum log_level level, const char *file,
+                                                     int line, const struct log_field *fields,
+                                                     size_t field_count, const char *format, ...);
+
+#define LOG(level, ...) log_write(LOG_LEVEL_##level, __FILE_NAME__, __LINE__, NULL, 0, __VA_ARGS__)
+#define LOG_FIELDS(level, message, ...)                                           \
+    do {                                                                          \
+        const struct log_field log_fields_[] = {__VA_ARGS__};                     \
+        log_write(LOG_LEVEL_##level, __FILE_NAME__, __LINE__, log_fields_,        \
+                  sizeof(log_fields_) / sizeof(log_fields_[0]), "%s", (message)); \
+    } while (0)
+
+/* "what: CODE: message: context" with the field ERROR_CODE. */
+#define log_err(level, err, what) log_err_at(level, __FILE_NAME__, __LINE__, err, what)
+void log_err_at(enum log_level level, const char *file, int line, const struct err *err,
+                const char *what);
+
+#ifndef __FILE_NAME__
+#define __FILE_NAME__ __FILE__
+#endif

@@ -1,0 +1,80 @@
+/*
+ * runner.h: takes a command line or a button press from a door, and sees it through: permission,
+ * freshness, arguments, confirmation, steps, reply, audit log. All doors come through here.
+ *
+ *     struct invocation in = {.line = "restart prediction", .who = &who, .sent_us = sent,
+ *                             .chat_id = chat, .update_id = id};
+ *     runner_submit(runner, &in, err);
+ *
+ * Promises: each step is on disk before it runs; a run that a crash interrupted is resumed when its
+ * step only reads, and otherwise ends as `unknown` or by looking up whether it took effect: never
+ * run twice. A confirmation is bound to the exact parameters, the person and the chat, works once,
+ * and expires (commands.confirm_expiry). A command that changes something and is older than
+ * telegram.stale_after is not run but answered with COMMAND_STALE. An update id that was seen
+ * before is ignored (stored in the same transaction as its run).
+ * Reply path: for DOOR_CONSOLE and DOOR_TELEGRAM replies go to the outbox (the first message of a
+ * run is edited while steps go on); for others on_reply is called, once, with the final reply.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "access/access.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "command/action.h"
+#include "command/manifest.h"
+#include "command/reply.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+struct loop;
+struct ops_store;
+struct runner;
+
+struct runner_options {
+    struct loop *loop;
+    const struct clock *clock;
+    const struct config *config;
+    struct ops_store *store;
+    struct access *access;
+    const struct action_table *actions;
+    const struct manifest_list *manifests;
+    /* Adds the footer that must stay in every reply ("⏸ paused …"); may be NULL. */
+    void (*decorate)(struct reply *reply, void *userdata);
+    void *decorate_userdata;
+    /* Called after rows were added to the outbox, so that the doors look; may be NULL. */
+    void (*outbox_changed)(void *userdata);
+    void *outbox_userdata;
+};
+
+struct invocation {
+    const char *line; /* "restart prediction" or "/restart prediction"; or a button's data */
+    const struct principal *who;
+    int64_t chat_id;
+    int64_t message_id; /* that the press came from, or that the command stood in; 0 none */
+    int64_t update_id;  /* of the door, for once-only; 0 none */
+    int64_t sent_us;    /* when the person sent it (wall); 0: now */
+    bool confirmed;     /* the door asked already (nightdesk do --yes, API "confirm":true) */
+    /* Doors that wait for the answer. `reply` is the runner's; copy what you keep. */
+    void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
+    void *userdata;
+};
+
+int runner_new(const struct runner_options *options, struct runner **ret, struct err *err);
+void runner_free(struct runner *runner);
+
+/* Ends or resumes what the last process left unfinished. Once, before the doors open. */
+int runner_recover(struct runner *runner, struct err *err);
+
+/* Takes one command line or button press. Returns 0 when it was taken (also when the answer is a
+ * refusal: the person gets it through the reply path); negative only when it could not be stored,
+ * in which case the door must not confirm the update. */
+int runner_submit(struct runner *runner, const struct invocation *in, struct err *err);
+
+/* The waiting client has gone: on_reply of this userdata is not called any more. */
+void runner_forget(struct runner *runner, const void *userdata);
+
+/* Runs that have not ended. */
+size_t runner_active(const struct runner *runner);

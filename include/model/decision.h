@@ -1,0 +1,63 @@
+/*
+ * decision.h: what the agents said of one closed candle and what came of it; enough to answer
+ * "why" for good. Stored whole.
+ *
+ * Units: confidence, weight and score are 0..1 (score is signed: positive is long).
+ * Thread: any (plain values).
+ */
+#pragma once
+
+#include "base/dec.h"
+#include "model/order.h"
+#include "model/symbol.h"
+
+#include <stdint.h>
+
+#define VOTES_MAX   8
+#define REASONS_MAX 6
+
+enum direction { DIRECTION_NONE, DIRECTION_LONG, DIRECTION_SHORT };
+enum regime { REGIME_NEUTRAL, REGIME_TRENDING, REGIME_CHOPPY };
+enum outcome {
+    OUTCOME_HOLD,   /* the score stayed under the threshold */
+    OUTCOME_VETOED, /* risk refused; veto_code says which rule */
+    OUTCOME_ORDER   /* an order intent was made: client_id */
+};
+
+const char *direction_name(enum direction d); /* "none" "long" "short" */
+const char *regime_name(enum regime r);       /* "neutral" "trending" "choppy" */
+const char *outcome_name(enum outcome o);     /* "hold" "vetoed" "order" */
+
+struct reason {
+    char indicator[16]; /* "rsi14" */
+    double value;
+    double threshold;
+    double points; /* what it added to the confidence */
+};
+
+struct vote {
+    char agent[16];
+    enum direction direction;
+    double confidence;
+    double weight; /* that the decision core gave it in this regime */
+    int reason_count;
+    struct reason reasons[REASONS_MAX];
+};
+
+struct decision {
+    int64_t id;
+    struct symbol symbol;
+    int64_t at_us; /* market time: the close of the candle */
+    struct dec price;
+    enum regime regime;
+    int vote_count;
+    struct vote votes[VOTES_MAX];
+    double score; /* weighted sum, long minus short */
+    double threshold;
+    enum direction direction;
+    enum outcome outcome;
+    char veto_code[32];             /* "RISK_…" or empty */
+    char veto_text[96];             /* with the figures: "3 of 3 positions open" */
+    struct dec veto_max_qty;        /* largest size that would pass; zero when none */
+    char client_id[CLIENT_ID_SIZE]; /* of the order that came of it */
+};

@@ -1,0 +1,85 @@
+/*
+ * snapshot.h: the engine's whole public state as one value, published after every step through
+ * base/mailbox.h; what /status, /positions, metrics and the auditor read.
+ *
+ * Two clocks stand in it: market_us is the market's (it runs faster than ours in a sped-up
+ * simulation), published_wall_us is this machine's. Thread: any (plain values).
+ */
+#pragma once
+
+#include "base/dec.h"
+#include "model/decision.h"
+#include "model/position.h"
+#include "model/symbol.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define POSITIONS_MAX SYMBOLS_MAX
+
+enum trading_state {
+    TRADING_STARTING, /* recovering: reconciliation has not succeeded yet */
+    TRADING_ACTIVE,
+    TRADING_PAUSED,   /* a person said so */
+    TRADING_BREAKER,  /* a limit tripped: daily loss, drawdown, losses in a row */
+    TRADING_EMERGENCY /* emergency_stop */
+};
+
+const char *trading_state_name(enum trading_state s); /* "starting" "active" … */
+
+struct snapshot_market {
+    struct symbol symbol;
+    struct dec price;
+    struct dec change_24h_pct;
+    int64_t updated_us; /* market time of the newest accepted candle */
+    enum regime regime;
+    double rsi;
+    double ema_fast;
+    double ema_slow;
+    uint64_t refused; /* candles that were stale or impossible */
+};
+
+struct snapshot {
+    uint64_t version;          /* +1 a publish */
+    int64_t published_wall_us; /* our clock */
+    int64_t market_us;         /* the market's clock */
+    int64_t started_wall_us;
+    int64_t market_speed;
+
+    enum trading_state state;
+    char state_reason[64];  /* "daily loss 5.1 % of 5 %", "paused by alice" */
+    int64_t state_since_us; /* wall */
+
+    struct dec initial_cash;
+    struct dec cash;
+    struct dec equity;
+    struct dec equity_peak;
+    struct dec day_start_equity;
+    struct dec realised; /* since ever, after fees */
+    struct dec fees;     /* since ever */
+    double drawdown_pct;
+    double max_drawdown_pct; /* the limit */
+    double exposure_pct;     /* sum of notionals, of equity */
+    double daily_loss_pct;   /* > 0 is a loss */
+    double max_daily_loss_pct;
+
+    int market_count;
+    struct snapshot_market markets[SYMBOLS_MAX];
+    int position_count;
+    int max_positions;
+    struct position positions[POSITIONS_MAX];
+
+    uint64_t candles; /* accepted, of the finest timeframe */
+    uint64_t decisions;
+    uint64_t orders;
+    uint64_t fills;
+    uint64_t trades;
+    uint64_t wins;
+    uint64_t vetoes;
+    uint64_t open_orders;
+    uint64_t unknown_orders; /* waiting for the venue's word */
+    uint64_t steps;
+    int64_t step_p99_ns; /* of the last 1024 steps, the disk not counted */
+    bool books_balance;  /* cash + positions + fees, to the last unit */
+    int last_err;        /* id of the newest TOPIC_TROUBLE; 0 none */
+};

@@ -1,0 +1,37 @@
+/*
+ * unit.h: what every unit test binary shares: cmocka's headers in their required order, and a
+ * registration so that each tests/unit/<room>/test_*.c adds its own group without a central list.
+ *
+ *     static void counts_losses(void **state) { ... assert_int_equal(a, b); }
+ *     UNIT_GROUP(bus, cmocka_unit_test(counts_losses), ...)
+ *
+ * Thread: main thread of the test binary.
+ */
+#pragma once
+
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct unit_group {
+    const char *name;
+    const struct CMUnitTest *tests;
+    size_t count;
+    struct unit_group *next;
+};
+
+void unit_register(struct unit_group *group);
+
+#define UNIT_GROUP(group_name, ...)                                              \
+    static const struct CMUnitTest group_name##_tests[] = {__VA_ARGS__};         \
+    __attribute__((constructor)) static void group_name##_register(void)         \
+    {                                                                            \
+        static struct unit_group group = {                                       \
+            .name = #group_name,                                                 \
+            .tests = group_name##_tests,                                         \
+            .count = sizeof(group_name##_tests) / sizeof(group_name##_tests[0]), \
+        };                                                                       \
+        unit_register(&group);                                                   \
+    }
