@@ -1,0 +1,152 @@
+/*
+ * db.h: one SQLite database file.
+ *
+ *     AUTO_DB_ROWS struct db_rows *rows = NULL;
+ *     rc = db_query(db, "SELECT id, qty FROM fills WHERE symbol = ?", DB_VALUES(DB_TEXT_C(sym)),
+ *                   &rows, err);
+ *     while (rc == 0 && (rc = db_next(rows, err)) > 0) use(db_i64(rows, 0), db_dec(rows, 1));
+ *
+ *     if ((rc = db_begin(db, err)) < 0) return rc;
+ *     AUTO_ROLLBACK struct db *tx = db;
+ *     rc = db_run(tx, "INSERT INTO fills(id) VALUES (?)", DB_VALUES(DB_I64(id)), err);
+ *     return rc < 0 ? rc : db_commit(TAKE(tx), err);
+ *
+ * Always true: WAL, foreign keys on, synchronous=FULL. Text goes in through values only, never by
+ * building SQL. Failures are DB_… of the catalogue. Statements are cached by their text, so SQL
+ * texts are constants. Rows must be freed before the database.
+ * One writer per file; any number of read-only connections, each on its own thread.
+ * Thread: one at a time per struct db; a connection stays with the thread that uses it.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/dec.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct db;
+struct db_rows;
+
+/* Number n (from 1) of the array brings user_version from n-1 to n. Never change one that was
+ * released; add another. */
+struct db_migration {
+    const char *name;
+    const char *sql; /* one or more statements; runs in its own transaction */
+};
+
+struct db_options {
+    const char *path;        /* ":memory:" for tests */
+    bool read_only;          /* neither creates nor migrates; refuses an older schema too */
+    int busy_timeout_ms;     /* 0: a locked database fails at once */
+    uint32_t application_id; /* 0: not checked; else written to a new file and required */
+    const struct db_migration *migrations;
+    size_t migration_count;
+};
+
+/* Creates the file when it is missing (mode 0640) unless read_only. */
+int db_open(const struct db_options *options, struct db **ret, struct err *err);
+void db_free(struct db *db); /* rolls back an open transaction */
+
+enum db_type { DB_TYPE_NULL, DB_TYPE_I64, DB_TYPE_DOUBLE, DB_TYPE_TEXT, DB_TYPE_BLOB };
+
+struct db_value {
+    enum db_type type;
+    int64_t i64;
+    double real;
+    struct str bytes; /* must live until the call that takes the values returns, or, for
+                       * db_query, until the rows are freed */
+};
+
+#define DB_NULL         ((struct db_value){.type = DB_TYPE_NULL})
+#define DB_I64(v)       ((struct db_value){.type = DB_TYPE_I64, .i64 = (v)})
+#define DB_DOUBLE(v)    ((struct db_value){.type = DB_TYPE_DOUBLE, .real = (v)})
+#define DB_TEXT(s)      ((struct db_value){.type = DB_TYPE_TEXT, .bytes = (s)})
+#define DB_BLOB(s)      ((struct db_value){.type = DB_TYPE_BLOB, .bytes = (s)})
+#define DB_TEXT_C(text) DB_TEXT(str_c(text))
+/* Stored as INTEGER at 1e-8; DEC_INVALID is stored as NULL. */
+#define DB_DEC(d) db_value_dec(d)
+/* NULL for a NULL pointer, else text. */
+#define DB_TEXT_OR_NULL(text) db_value_text_or_null(text)
+
+static inline struct db_value db_value_dec(struct dec d)
+{
+    return dec_is_valid(d) ? DB_I64(d.e8) : DB_NULL;
+}
+
+static inline struct db_value db_value_text_or_null(const char *text)
+{
+    return text == NULL ? DB_NULL : DB_TEXT(str_c(text));
+}
+
+/* The two arguments (values, count) of the calls below. */
+#define DB_VALUES(...)                      \
+    (const struct db_value[]){__VA_ARGS__}, \
+        sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
+#define DB_NO_VALUES NULL, 0
+
+/* Runs one statement to its end, ignoring rows. */
+int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
+           struct err *err);
+/* Runs any number of statements without values: schema, pragmas, tests. Not cached. */
+int db_exec(struct db *db, const char *sql, struct err *err);
+/* First column of the first row; *ret = fallback when there is none or it is NULL. */
+int db_get_i64(struct db *db, const char *sql, const struct db_value *values, size_t count,
+               int64_t fallback, int64_t *ret, struct err *err);
+
+/* *ret is before the first row. The caller frees it, also after an error of db_next. */
+int db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
+             struct db_rows **ret, struct err *err);
+/* 1: at a row. 0: no more. Negative: failed. */
+int db_next(struct db_rows *rows, struct err *err);
+void db_rows_free(struct db_rows *rows);
+
+static inline void db_rows_cleanup(struct db_rows **slot)
+{
+    db_rows_free(*slot);
+}
+#define AUTO_DB_ROWS AUTO(db_rows_cleanup)
+
+/* Columns of the current row, from 0. Text and blob are valid until the next db_next or free and
+ * text is NUL-terminated; NULL reads as 0, DEC_INVALID, 0.0 or the empty view. */
+int64_t db_i64(struct db_rows *rows, int column);
+struct dec db_dec(struct db_rows *rows, int column);
+double db_double(struct db_rows *rows, int column);
+struct str db_text(struct db_rows *rows, int column);
+struct str db_blob(struct db_rows *rows, int column);
+bool db_is_null(struct db_rows *rows, int column);
+enum db_type db_column_type(struct db_rows *rows, int column);
+const char *db_column_name(struct db_rows *rows, int column);
+int db_column_count(struct db_rows *rows);
+
+int64_t db_changes(struct db *db); /* rows that the last write touched */
+int64_t db_last_rowid(struct db *db);
+
+/* BEGIN IMMEDIATE; transactions do not nest (ASSERT). A commit that fails has rolled back. */
+int db_begin(struct db *db, struct err *err);
+int db_commit(struct db *db, struct err *err);
+void db_rollback(struct db *db); /* NULL, or nothing open: nothing happens */
+bool db_in_transaction(const struct db *db);
+
+static inline void db_rollback_cleanup(struct db **slot)
+{
+    db_rollback(*slot);
+}
+#define AUTO_ROLLBACK AUTO(db_rollback_cleanup)
+
+/* PRAGMA quick_check; ERR_DB_CORRUPT with the first complaint. */
+int db_quick_check(struct db *db, struct err *err);
+/* A consistent copy at path, replaced atomically; the source stays usable. Not in a transaction. */
+int db_backup(struct db *db, const char *path, struct err *err);
+int64_t db_schema_version(struct db *db);
+
+/*
+ * For the simulator: fn runs before every statement that writes (what = its SQL) and before every
+ * commit (what = "COMMIT"). A negative error id makes that call fail with it and nothing written:
+ * so a test can stop between any two writes and open the file again as after a crash.
+ */
+typedef int (*db_fault_fn)(const char *what, void *userdata);
+void db_set_fault(struct db *db, db_fault_fn fn, void *userdata);

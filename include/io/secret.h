@@ -1,0 +1,60 @@
+/*
+ * secret.h: randomness, keyed hashes and strings that must not leak (libsodium).
+ *
+ *     secret_init(err);                                   // once, at start
+ *     struct secret *token = secret_new(str_c(text));     // locked memory, wiped when freed
+ *     secret_nonce(code, 10);                             // "7Q4ZK0M2XA"
+ *     secret_hash(key, bytes, hex);
+ *
+ * Always true: the bytes of a struct secret lie between guard pages, out of core dumps and (as far
+ * as RLIMIT_MEMLOCK allows) out of swap; comparison takes the same time wherever the difference is.
+ * Thread: any after secret_init (main thread).
+ */
+#pragma once
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SECRET_KEY_SIZE      32
+#define SECRET_HASH_HEX_SIZE 65 /* 32 bytes as lower-case hex, and the terminator */
+
+int secret_init(struct err *err);
+
+void secret_random(void *dst, size_t size);
+uint64_t secret_random_u64(void);
+/* chars characters of Crockford's base 32 (5 bits each, no I L O U) and a terminator into dst. */
+void secret_nonce(char *dst, size_t chars);
+
+struct secret_key {
+    uint8_t bytes[SECRET_KEY_SIZE];
+};
+
+/* BLAKE2b-256, keyed; key NULL: plain. */
+void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
+bool secret_equal(struct str a, struct str b);
+/* Overwrites memory in a way that is not optimised away. */
+void secret_wipe(void *bytes, size_t size);
+
+/* Reads 64 hex characters from path; a missing file is made from fresh randomness, mode 0600.
+ * ERR_SECRET_KEY when it is malformed or readable by others. */
+int secret_key_load(const char *path, struct secret_key *ret, struct err *err);
+
+struct secret;
+
+/* A copy of text, at most 4096 bytes (longer: ASSERT; callers cap what they read). */
+struct secret *secret_new(struct str text);
+void secret_free(struct secret *secret);
+/* NUL-terminated, valid as long as the secret; NULL gives "". */
+const char *secret_text(const struct secret *secret);
+bool secret_is_empty(const struct secret *secret);
+
+static inline void secret_cleanup(struct secret **slot)
+{
+    secret_free(*slot);
+}
+#define AUTO_SECRET AUTO(secret_cleanup)

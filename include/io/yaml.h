@@ -1,0 +1,65 @@
+/*
+ * yaml.h: YAML text (libyaml) as a small immutable tree that knows where each node stood.
+ *
+ *     AUTO_YAML struct yaml *doc = NULL;
+ *     if ((rc = yaml_parse_file(path, &doc, err)) < 0) return rc;
+ *     const struct yaml_node *name = yaml_get(yaml_root(doc), "command");
+ *     if (name == NULL || name->kind != YAML_SCALAR) ...  "%s:%d:%d", path, name->line, ...
+ *
+ * Always true: one document; at most YAML_MAX_BYTES, depth YAML_MAX_DEPTH, YAML_MAX_NODES; no
+ * anchors, aliases, tags or duplicate keys; keys are scalars; text is valid UTF-8 without NUL.
+ * Nothing is converted: a scalar is its text, plus whether it was quoted (an unquoted empty scalar,
+ * ~ or null is yaml_is_null). Errors carry name:line:column, counted from 1.
+ * An empty document has an empty mapping as its root.
+ * Thread: any; a parsed tree may be read by many.
+ */
+#pragma once
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define YAML_MAX_BYTES ((size_t)1 << 20)
+#define YAML_MAX_DEPTH 32
+#define YAML_MAX_NODES 50000
+
+enum yaml_kind { YAML_SCALAR, YAML_SEQUENCE, YAML_MAPPING };
+
+struct yaml_node {
+    enum yaml_kind kind;
+    bool quoted; /* scalars: '…', "…", | or > */
+    int line;
+    int column;
+    struct str text;                /* scalars; NUL-terminated */
+    const struct yaml_node **items; /* sequences: len items; mappings: len keys then len values */
+    size_t len;
+};
+
+struct yaml;
+
+/* name stands in error contexts ("nightdesk.yaml"). */
+int yaml_parse(struct str text, const char *name, struct yaml **ret, struct err *err);
+int yaml_parse_file(const char *path, struct yaml **ret, struct err *err);
+void yaml_free(struct yaml *yaml);
+
+static inline void yaml_cleanup(struct yaml **slot)
+{
+    yaml_free(*slot);
+}
+#define AUTO_YAML AUTO(yaml_cleanup)
+
+const struct yaml_node *yaml_root(const struct yaml *yaml);
+
+/* All of these take NULL and a node of another kind, and answer NULL, 0, false or the empty view:
+ * a path may be walked without checks in between. */
+const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
+const struct yaml_node *yaml_at(const struct yaml_node *sequence, size_t index);
+size_t yaml_len(const struct yaml_node *node); /* items or pairs */
+/* Pair number index of a mapping, in the order of the file. */
+const struct yaml_node *yaml_key(const struct yaml_node *map, size_t index);
+const struct yaml_node *yaml_value(const struct yaml_node *map, size_t index);
+struct str yaml_text(const struct yaml_node *scalar);
+bool yaml_is_null(const struct yaml_node *node); /* also true for a NULL pointer */
