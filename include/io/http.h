@@ -87,9 +87,8 @@ const char *http_header(const struct http_response *response, const char *name);
 /* Seconds of a Retry-After header given in seconds, 0..86400; -1 when absent or unreadable. */
 int64_t http_retry_after_s(const struct http_response *response);
 
-/* "https://user:pw@host/bot123:AA/getMe?x=1" → "https://host/bot***/ getMe
-    ? x = ***". */
-            void
-            http_redact_url(struct str url, struct buf *out);
+/* Hides what may be secret: user:password@, the token in a "/bot<token>" path segment (three
+ * asterisks stand for it), the value of each query parameter, and the fragment. */
+void http_redact_url(struct str url, struct buf *out);
 /* Percent-encodes everything but RFC 3986 unreserved characters. */
 void http_add_encoded(struct buf *out, struct str text);
