@@ -17,9 +17,11 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "command/action.h"
+#include "io/json.h"
 #include "model/alert.h"
 
 #include <stdint.h>
@@ -57,5 +59,7 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
 /* Marks the open alert of this fingerprint fixed; 0 also when there is none. */
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why,
                    struct err *err);
+/* A piece of /status ("Alerts 1 high") for desk_add_status_line; userdata is the alerts. */
+void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
 /* Registers alert.list, alert.show, alert.ack, alert.raise. */
 void alerts_actions(struct alerts *alerts, struct action_table *table);

@@ -17,9 +17,13 @@
 #pragma once
 
 #include "access/access.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "command/reply.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum action_effect { ACTION_READS, ACTION_CHANGES, ACTION_MOVES_MONEY };
@@ -53,6 +57,10 @@ struct action {
     struct action_param params[ACTION_PARAMS_MAX]; /* ended by a NULL name when fewer */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
+    /* Optional, for actions that change something: after a crash that fell into this very call
+     * (same run id and step), did its effect take place? Without it nobody knows, and the person is
+     * told so. It may fill the reply. */
+    int (*recover)(struct action_call *call, bool *ret_happened, struct err *err);
 };
 
 struct action_table;
@@ -65,6 +73,13 @@ void action_table_add(struct action_table *table, const struct action *rows, voi
 const struct action *action_find(const struct action_table *table, const char *name);
 /* In the order of registration; NULL past the end. */
 const struct action *action_at(const struct action_table *table, size_t index);
+/* docs/actions.md */
+void action_markdown(const struct action_table *table, struct buf *out);
+const char *action_effect_name(enum action_effect effect); /* "reads" "changes" "moves money" */
+const char *param_type_name(enum param_type type);         /* "text" "int" "duration" … */
+bool param_type_parse(struct str s, enum param_type *ret);
+/* "90s", "15m", "2h", "1d", "500ms"; a number above zero and its unit. Microseconds. */
+bool param_parse_duration(struct str s, int64_t *ret_us);
 
 /* Inside a call. */
 void *action_userdata(const struct action_call *call);
@@ -72,6 +87,7 @@ const struct principal *action_who(const struct action_call *call);
 struct reply *action_reply(struct action_call *call);
 /* The value of a parameter as text; NULL when it was not given. */
 const char *action_arg(const struct action_call *call, const char *name);
+/* PARAM_INT as it is, PARAM_DURATION in microseconds. */
 int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t otherwise);
 /* Durable and unique: run id and step index; survives a crash of the run. */
 int64_t action_run_id(const struct action_call *call);

@@ -65,10 +65,16 @@ struct manifest_list;
 
 int manifest_list_load(const struct action_table *actions, struct manifest_list **ret,
                        struct err *err);
+/* The same from a table of files, ended by a NULL path; those outside commands/ are passed over. */
+struct embedded_file;
+int manifest_list_read(const struct action_table *actions, const struct embedded_file *files,
+                       struct manifest_list **ret, struct err *err);
 void manifest_list_free(struct manifest_list *list);
 const struct manifest *manifest_find(const struct manifest_list *list, const char *name);
 const struct manifest *manifest_at(const struct manifest_list *list, size_t index); /* NULL: end */
 /* The nearest command name for "did you mean"; NULL when none is near. */
 const char *manifest_nearest(const struct manifest_list *list, struct str name);
+/* "/restart <service>"; arguments that may be left out stand in brackets. */
+void manifest_usage(const struct manifest *m, struct buf *out);
 /* docs/commands.md */
 void manifest_markdown(const struct manifest_list *list, struct buf *out);

@@ -1,0 +1,28 @@
+/*
+ * builtin.h: the actions that tell about the program itself: help, version, access.whoami,
+ * access.auditlog.
+ *
+ *     struct builtin builtin = {.store = store, .clock = clock};
+ *     builtin_actions(&builtin, table);
+ *     manifest_list_load(table, &manifests, err);
+ *     builtin.manifests = manifests;             // help lists them; before the doors open
+ *
+ * Invariants: help shows a person only the commands that this person may run.
+ * Ownership: the struct outlives the table and borrows what it points to.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "command/action.h"
+#include "command/manifest.h"
+
+struct ops_store;
+
+struct builtin {
+    struct ops_store *store;
+    const struct clock *clock;
+    const struct manifest_list *manifests;
+};
+
+void builtin_actions(struct builtin *builtin, struct action_table *table);

@@ -1,0 +1,70 @@
+/*
+ * trading.h: the desk: what the operator commands about trading stand on. Reads the engine's
+ * snapshot and trading.db, and asks the engine for changes through the request ring.
+ *
+ *     struct desk_options options = {.crossing = &crossing, .trading = trading, .store = store,
+ *                                    .config = config, .clock = clock, .loop = loop};
+ *     struct desk *desk = desk_new(&options);
+ *     trading_actions(desk, table);                      // trading.status, trading.pause, ...
+ *     desk_add_status_line(desk, services_piece, health);
+ *     on each bus event: trading_on_event(desk, &event); // finishes what waits for an answer
+ *
+ * Promises: a request's id is in ops.db before the request is pushed; a full ring is refused with
+ * ERR_ENGINE_BUSY; a call ends when TOPIC_REPLY with its id arrives, or when trading.db shows the
+ * id (events may be missed), or when its step times out. An emergency stop sets crossing->halt
+ * before anything else. After a crash the id is looked up in trading.db: it happened, or it did
+ * not; it is never asked twice.
+ * Ownership: the desk borrows everything in its options; they outlive it.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "command/action.h"
+#include "command/reply.h"
+#include "io/json.h"
+#include "model/crossing.h"
+#include "model/event.h"
+#include "model/snapshot.h"
+
+struct config;
+struct loop;
+struct ops_store;
+struct trading_store;
+struct desk;
+
+struct desk_options {
+    struct crossing *crossing;
+    struct trading_store *trading; /* a read-only connection to trading.db */
+    struct ops_store *store;
+    const struct config *config;
+    const struct clock *clock;
+    struct loop *loop;
+};
+
+struct desk *desk_new(const struct desk_options *options); /* never NULL */
+void desk_free(struct desk *desk);
+
+/* The engine's newest state; valid until the next call on this thread (mailbox.h). Before the
+ * engine published for the first time its version is 0. Never NULL. */
+const struct snapshot *desk_snapshot(struct desk *desk);
+
+/* A piece of /status that another room knows: appends a few words to *out ("Services 4/4 up") and
+ * members to *data (/status' machine-readable part). Nothing appended: nothing shown. */
+typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *userdata);
+/* Pieces stand in the order of registration; at most DESK_STATUS_LINES_MAX (ASSERT). */
+#define DESK_STATUS_LINES_MAX 8
+void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);
+
+/* Runner's decorate callback, userdata is the desk: the footer while trading is paused, halted by
+ * the breaker, in emergency or not started ("⏸ paused by alice"). */
+void desk_decorate(struct reply *reply, void *desk);
+
+/* For every event that the ops thread reads from the bus; TOPIC_REPLY ends the call that waits. */
+void trading_on_event(struct desk *desk, const struct event *event);
+/* After the bus reader was lapped: looks up in trading.db everything that waits for an answer. */
+void trading_resync(struct desk *desk);
+
+/* Registers trading.status, .positions, .trades, .why, .pause, .resume, .close, .emergency_stop. */
+void trading_actions(struct desk *desk, struct action_table *table);
