@@ -42,7 +42,8 @@ USES_main      := $(USES_cli) cli
 # ---------------------------------------------------------------- dependencies
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
                 libsystemd-dev libsodium-dev libmicrohttpd-dev ca-certificates
-DEB_TEST_PACKAGES := libcmocka-dev libck-dev sqlite3 dbus systemd util-linux procps
+DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format sqlite3 dbus polkitd systemd \
+                     util-linux procps
 PKGS      := libcurl json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)
 ifeq ($(HAVE_PKGS),yes)
@@ -150,3 +151,91 @@ $(foreach r,$(UNIT_ROOMS),$(eval $(call unit_binary,$(r))))
 UNIT_BINARIES := $(UNIT_ROOMS:%=$(B)/unit/%)
 .PHONY: units
 units: $(UNIT_BINARIES)
+
+# ---------------------------------------------------------------- the house, proved
+comma := ,
+space := $(subst ,, )
+LAYER_RULES := $(foreach r,$(ROOMS),$(r):$(subst $(space),$(comma),$(strip $(USES_$(r)))))
+
+.PHONY: layers headers tidy print-rooms
+layers: build ## prove that every room leans only on the floors below it
+	@sh tests/house/layers.sh $(B) $(LAYER_RULES)
+headers: ## compile each public header alone
+	@sh tests/house/headers.sh $(CC) -std=gnu17 $(WARN) $(CPPFLAGS_ALL)
+tidy: ## house rules: columns, words, a README a room, a thread line a header
+	@sh tests/house/tidy.sh
+print-rooms:
+	@echo $(ROOMS)
+
+# ---------------------------------------------------------------- everything a newcomer types
+.PHONY: deps run test asan tsan cov fuzz format help clean
+deps: ## install what is missing (Debian, Ubuntu); elsewhere print the list
+	@sh tests/house/deps.sh $(DEB_PACKAGES) $(WITH_TEST_PACKAGES)
+
+# The dependencies are looked up when a makefile is read, so what follows `deps` is a make of its
+# own. Standard input belongs to nightdesk alone.
+run: ## install, build and start nightdesk on its defaults, with a chat in this terminal
+	@$(MAKE) -s --no-print-directory deps < /dev/null >&2
+	@$(MAKE) -s --no-print-directory -j2 build < /dev/null >&2
+	@exec $(B)/nightdesk run $(ARGS)
+
+test: ## every test that this machine can run; ends in one summary line
+	@$(MAKE) -s --no-print-directory deps WITH_TEST_PACKAGES='$(DEB_TEST_PACKAGES)' < /dev/null >&2
+	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
+
+# One recipe, in the order in which a failure is cheapest to learn. ASan and UBSan run the same
+# unit tests; ThreadSanitizer runs the rooms in which threads meet.
+TSAN_ROOMS := $(filter base engine api io,$(UNIT_ROOMS))
+.PHONY: test-with-deps
+test-with-deps:
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios simulator
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_ROOMS:%=$(BUILD)/tsan/unit/%)
+	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
+	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
+	    $(foreach r,$(UNIT_ROOMS),'unit $(r)' $(BUILD)/release/unit/$(r)) \
+	    $(foreach r,$(UNIT_ROOMS),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
+	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' $(BUILD)/tsan/unit/$(r)) \
+	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f)') \
+	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200' \
+	    scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
+	    $(foreach t,$(sort $(wildcard tests/system/system_*.sh)),'$(patsubst tests/system/system_%.sh,system %,$(t))' 'sh $(t) $(BUILD)/release')
+
+asan tsan: ## the unit tests under AddressSanitizer and UBSan, or ThreadSanitizer
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=$@ units
+	@LOGS=$(BUILD)/$@/logs sh tests/run.sh \
+	    $(foreach r,$(UNIT_ROOMS),'$@ $(r)' $(BUILD)/$@/unit/$(r))
+
+cov: ## branch coverage of the unit tests and the simulator, by room
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=cov units simulator
+	@sh tests/house/cov.sh $(BUILD)/cov $(UNIT_ROOMS)
+
+# tests/fuzz/fuzz_<parser>.c: `make fuzz` searches with libFuzzer (clang); the corpus and every
+# prefix of it run as ordinary tests through replay.c.
+FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 30
+FUZZ_OBJ     := $(foreach r,$(filter-out cli main,$(ROOMS)),$(call room_objects,$(r))) \
+                $(B)/obj/gen/embedded.o
+.PHONY: fuzz-replays
+fuzz-replays: $(FUZZ_NAMES:%=$(B)/fuzz/%)
+$(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+$(B)/libfuzzer/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
+	@$(MAKE) -s --no-print-directory -j2 CC=clang VARIANT=fuzz \
+	    $(FUZZ_NAMES:%=$(BUILD)/fuzz/libfuzzer/%)
+	@for f in $(FUZZ_NAMES); do mkdir -p $(BUILD)/fuzz/found/$$f; \
+	    $(BUILD)/fuzz/libfuzzer/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
+	        tests/fuzz/corpus/$$f || exit 1; done
+
+format: ## lay out all code with clang-format
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+clean: ## remove what was built
+	rm -rf $(BUILD)
+help: ## this list
+	@grep -hE '^[a-z][a-z ]*:.*## ' Makefile | sed 's/:.*## /\t/' | sort | \
+	    awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
