@@ -10,6 +10,10 @@
 #include <string.h>
 #include <time.h>
 
+/* Under clang glibc's fortified forms of these two are macros, which cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison gets strcpy strcat strncpy strncat sprintf vsprintf /* struct buf, str_copy */
 #pragma GCC poison strtok                                              /* str_split, str_word */
 #pragma GCC poison atoi atol atoll atof                                /* str_to_i64, dec_parse */

@@ -46,7 +46,8 @@ void buf_add_c(struct buf *b, const char *text);
 void buf_add_str(struct buf *b, struct str s);
 void buf_add_char(struct buf *b, char c);
 __attribute__((format(printf, 2, 3))) void buf_addf(struct buf *b, const char *format, ...);
-void buf_addv(struct buf *b, const char *format, va_list args);
+__attribute__((format(printf, 2, 0))) void buf_addv(struct buf *b, const char *format,
+                                                    va_list args);
 
 /* Text escaped for a JSON string, quotes not included; invalid UTF-8 becomes U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);

@@ -19,4 +19,7 @@ _Noreturn void check_failed(const char *expression, const char *file, int line,
         }                                                            \
     } while (0)
 
+/* For the end of a switch over an enum, and of a loop that always returns. */
+#define UNREACHABLE()   check_failed("not reached", __FILE__, __LINE__, __func__)
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

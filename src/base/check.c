@@ -1,0 +1,41 @@
+#include "base/check.h"
+
+#include <unistd.h>
+
+/* Only write(2) and abort(3): an assertion may trip inside a signal handler or with any lock held.
+ * Standard error reaches the journal, so this is the log line as well. */
+static void put(const char *text)
+{
+    size_t len = strlen(text);
+    while (len > 0) {
+        ssize_t n = write(STDERR_FILENO, text, len);
+        if (n <= 0) {
+            return;
+        }
+        text += n;
+        len -= (size_t)n;
+    }
+}
+
+void check_failed(const char *expression, const char *file, int line, const char *function)
+{
+    char digits[12];
+    size_t at = sizeof(digits) - 1;
+    digits[at] = '\0';
+    unsigned rest = line < 0 ? 0 : (unsigned)line;
+    do {
+        digits[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+
+    put("BUG ");
+    put(file);
+    put(":");
+    put(digits + at);
+    put(" in ");
+    put(function);
+    put(": assertion failed: ");
+    put(expression);
+    put("\n");
+    abort();
+}

@@ -1,0 +1,224 @@
+#include "base/clock.h"
+
+#include "base/check.h"
+
+static int64_t read_us(clockid_t id)
+{
+    struct timespec ts;
+    int rc = clock_gettime(id, &ts);
+    ASSERT(rc == 0);
+    return (int64_t)ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000;
+}
+
+static int64_t real_wall_us(const struct clock *clock)
+{
+    (void)clock;
+    return read_us(CLOCK_REALTIME);
+}
+
+static int64_t real_mono_us(const struct clock *clock)
+{
+    (void)clock;
+    return read_us(CLOCK_MONOTONIC);
+}
+
+struct clock *clock_real(void)
+{
+    static struct clock real = {.wall_us = real_wall_us, .mono_us = real_mono_us};
+    return &real;
+}
+
+static int64_t fake_wall_us(const struct clock *clock)
+{
+    return ((const struct clock_fake *)(const void *)clock)->now_wall_us;
+}
+
+static int64_t fake_mono_us(const struct clock *clock)
+{
+    return ((const struct clock_fake *)(const void *)clock)->now_mono_us;
+}
+
+void clock_fake_init(struct clock_fake *fake, int64_t wall_us)
+{
+    *fake = (struct clock_fake){
+        .clock = {.wall_us = fake_wall_us, .mono_us = fake_mono_us},
+        .now_wall_us = wall_us,
+        /* Not the wall's value, and not zero: code that mixes the two must show in a test. */
+        .now_mono_us = USEC_PER_DAY,
+    };
+}
+
+void clock_fake_advance(struct clock_fake *fake, int64_t by_us)
+{
+    ASSERT(by_us >= 0);
+    fake->now_wall_us += by_us;
+    fake->now_mono_us += by_us;
+}
+
+void clock_fake_jump_wall(struct clock_fake *fake, int64_t by_us)
+{
+    fake->now_wall_us += by_us;
+}
+
+/* The proleptic Gregorian calendar counted from 0000-03-01, so that the leap day ends the year
+ * (Hinnant, "chrono-compatible low-level date algorithms"). In integers rather than through
+ * gmtime_r: no time zone files, no year limit below int64. */
+static void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
+{
+    days += 719468;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month = (5 * day_of_year + 2) / 153; /* 0 is March */
+    *ret_day = (int)(day_of_year - (153 * month + 2) / 5 + 1);
+    *ret_month = (int)(month < 10 ? month + 3 : month - 9);
+    *ret_year = year_of_era + era * 400 + (*ret_month <= 2 ? 1 : 0);
+}
+
+/* year >= 0 */
+static int64_t days_from_date(int64_t year, int month, int day)
+{
+    year -= month <= 2 ? 1 : 0;
+    int64_t era = (year >= 0 ? year : year - 399) / 400;
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year -
+           719468;
+}
+
+void clock_add_iso(struct buf *out, int64_t wall_us, bool micro)
+{
+    int64_t days = wall_us / USEC_PER_DAY;
+    int64_t rest = wall_us % USEC_PER_DAY;
+    if (rest < 0) {
+        days--;
+        rest += USEC_PER_DAY;
+    }
+    int64_t year;
+    int month, day;
+    date_from_days(days, &year, &month, &day);
+    buf_addf(out, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, month, day,
+             (int)(rest / USEC_PER_HOUR), (int)(rest / USEC_PER_MIN % 60),
+             (int)(rest / USEC_PER_SEC % 60));
+    if (micro) {
+        buf_addf(out, ".%06d", (int)(rest % USEC_PER_SEC));
+    }
+    buf_add_char(out, 'Z');
+}
+
+/* Takes exactly `digits` digits off the front. */
+static bool take_number(struct str *s, size_t digits, int *ret)
+{
+    if (s->len < digits) {
+        return false;
+    }
+    int value = 0;
+    for (size_t i = 0; i < digits; i++) {
+        if (s->ptr[i] < '0' || s->ptr[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (s->ptr[i] - '0');
+    }
+    *s = str_n(s->ptr + digits, s->len - digits);
+    *ret = value;
+    return true;
+}
+
+static bool take_char(struct str *s, char c)
+{
+    if (s->len == 0 || s->ptr[0] != c) {
+        return false;
+    }
+    *s = str_n(s->ptr + 1, s->len - 1);
+    return true;
+}
+
+/* One to nine digits after the point; what is finer than a microsecond is dropped. */
+static bool take_fraction_us(struct str *s, int64_t *ret_us)
+{
+    int64_t us = 0;
+    size_t count = 0;
+    int digit;
+    while (count < 9 && take_number(s, 1, &digit)) {
+        if (count < 6) {
+            us = us * 10 + digit;
+        }
+        count++;
+    }
+    for (size_t i = count; i < 6; i++) {
+        us *= 10;
+    }
+    *ret_us = us;
+    return count > 0;
+}
+
+static int days_in_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month == 2 && leap ? 29 : days[month - 1];
+}
+
+bool clock_parse_iso(struct str s, int64_t *ret_wall_us)
+{
+    int year, month, day, hour = 0, minute = 0, second = 0;
+    int64_t fraction_us = 0;
+    if (!take_number(&s, 4, &year) || !take_char(&s, '-') || !take_number(&s, 2, &month) ||
+        !take_char(&s, '-') || !take_number(&s, 2, &day)) {
+        return false;
+    }
+    if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
+        return false;
+    }
+    if (s.len > 0) {
+        if ((!take_char(&s, 'T') && !take_char(&s, ' ')) || !take_number(&s, 2, &hour) ||
+            !take_char(&s, ':') || !take_number(&s, 2, &minute)) {
+            return false;
+        }
+        if (take_char(&s, ':')) {
+            if (!take_number(&s, 2, &second) ||
+                (take_char(&s, '.') && !take_fraction_us(&s, &fraction_us))) {
+                return false;
+            }
+        }
+        (void)take_char(&s, 'Z');
+    }
+    if (s.len > 0 || hour > 23 || minute > 59 || second > 59) {
+        return false;
+    }
+    *ret_wall_us = days_from_date(year, month, day) * USEC_PER_DAY + hour * USEC_PER_HOUR +
+                   minute * USEC_PER_MIN + second * USEC_PER_SEC + fraction_us;
+    return true;
+}
+
+void clock_add_duration(struct buf *out, int64_t duration_us)
+{
+    static const struct {
+        uint64_t us;
+        const char *name;
+    } units[] = {
+        {(uint64_t)USEC_PER_DAY, "d"},   {(uint64_t)USEC_PER_HOUR, "h"},
+        {(uint64_t)USEC_PER_MIN, "min"}, {(uint64_t)USEC_PER_SEC, "s"},
+        {(uint64_t)USEC_PER_MSEC, "ms"}, {1, "µs"},
+    };
+    uint64_t rest = duration_us < 0 ? 0 - (uint64_t)duration_us : (uint64_t)duration_us;
+    if (duration_us < 0) {
+        buf_add_char(out, '-');
+    }
+    if (rest == 0) {
+        buf_add_c(out, "0 s");
+        return;
+    }
+    size_t i = 0;
+    while (rest < units[i].us) {
+        i++;
+    }
+    buf_addf(out, "%llu %s", (unsigned long long)(rest / units[i].us), units[i].name);
+    rest %= units[i].us;
+    /* Below a minute one unit says enough. */
+    if (i < 3 && rest / units[i + 1].us > 0) {
+        buf_addf(out, " %llu %s", (unsigned long long)(rest / units[i + 1].us), units[i + 1].name);
+    }
+}

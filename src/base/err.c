@@ -1,0 +1,219 @@
+#include "base/err.h"
+
+#include "base/check.h"
+
+/* Positional, since the rows of errors.def are: one place to see that the two orders agree. */
+static const struct err_info rows[ERR_COUNT] = {
+    [ERR_NONE] = {"NONE", 200, ERR_TYPE_STATE, ERR_SEVERITY_INFO, ERR_RETRY_NEVER, "no error",
+                  "Nothing happened.", "None.", "Nothing is to be done."},
+#define ERR(id, http, type, severity, retry, message, cause, impact, remediation)            \
+    [ERR_##id] = {                                                                           \
+        #id,   http,   ERR_TYPE_##type, ERR_SEVERITY_##severity, ERR_RETRY_##retry, message, \
+        cause, impact, remediation},
+#include "base/errors.def"
+#undef ERR
+};
+
+/* Formats beside *err first, so that the arguments may point into its old context. */
+__attribute__((format(printf, 2, 0))) static void set_context(struct err *err, const char *format,
+                                                              va_list args)
+{
+    char context[sizeof(err->context)];
+    if (vsnprintf(context, sizeof(context), format, args) < 0) {
+        context[0] = '\0';
+    }
+    /* A cut in the middle of a UTF-8 sequence would spoil the JSON and HTML made of it. */
+    size_t len = strlen(context);
+    for (size_t back = 1; back <= 3 && back <= len; back++) {
+        unsigned char c = (unsigned char)context[len - back];
+        if (c >= 0xC0) {
+            if (str_utf8_size(str_n(context + len - back, back)) == 0) {
+                context[len - back] = '\0';
+            }
+            break;
+        }
+    }
+    memcpy(err->context, context, sizeof(context));
+}
+
+int err_set(struct err *err, enum err_id id, const char *format, ...)
+{
+    ASSERT(id > ERR_NONE && id < ERR_COUNT);
+    if (err != NULL) {
+        va_list args;
+        va_start(args, format);
+        set_context(err, format, args);
+        va_end(args);
+        err->id = (int)id;
+    }
+    return -(int)id;
+}
+
+/* The old context follows the new text through "%s" in one call of vsnprintf's own machinery. */
+__attribute__((format(printf, 2, 3))) static void set_context_f(struct err *err, const char *format,
+                                                                ...)
+{
+    va_list args;
+    va_start(args, format);
+    set_context(err, format, args);
+    va_end(args);
+}
+
+int err_prefix(struct err *err, const char *format, ...)
+{
+    if (err == NULL || err->id == ERR_NONE) {
+        return -ERR_INTERNAL;
+    }
+    struct err prefix = {0};
+    va_list args;
+    va_start(args, format);
+    set_context(&prefix, format, args);
+    va_end(args);
+    set_context_f(err, "%s: %s", prefix.context, err->context);
+    return -err->id;
+}
+
+void err_clear(struct err *err)
+{
+    if (err != NULL) {
+        err->id = ERR_NONE;
+        err->context[0] = '\0';
+    }
+}
+
+const struct err_info *err_info(int id)
+{
+    if (id < 0 && id > -(int)ERR_COUNT) {
+        id = -id;
+    }
+    return &rows[id >= 0 && id < (int)ERR_COUNT ? id : (int)ERR_INTERNAL];
+}
+
+enum err_id err_by_code(const char *code)
+{
+    for (int id = ERR_NONE + 1; id < (int)ERR_COUNT; id++) {
+        if (strcmp(rows[id].code, code) == 0) {
+            return (enum err_id)id;
+        }
+    }
+    return ERR_NONE;
+}
+
+const char *err_type_name(enum err_type type)
+{
+    switch (type) {
+    case ERR_TYPE_INPUT:
+        return "input";
+    case ERR_TYPE_ACCESS:
+        return "access";
+    case ERR_TYPE_STATE:
+        return "state";
+    case ERR_TYPE_EXTERNAL:
+        return "external";
+    case ERR_TYPE_RESOURCE:
+        return "resource";
+    case ERR_TYPE_DATA:
+        return "data";
+    }
+    UNREACHABLE();
+}
+
+const char *err_severity_name(enum err_severity severity)
+{
+    switch (severity) {
+    case ERR_SEVERITY_INFO:
+        return "info";
+    case ERR_SEVERITY_LOW:
+        return "low";
+    case ERR_SEVERITY_MEDIUM:
+        return "medium";
+    case ERR_SEVERITY_HIGH:
+        return "high";
+    case ERR_SEVERITY_CRITICAL:
+        return "critical";
+    }
+    UNREACHABLE();
+}
+
+const char *err_retry_name(enum err_retry retry)
+{
+    switch (retry) {
+    case ERR_RETRY_NEVER:
+        return "never";
+    case ERR_RETRY_LATER:
+        return "later";
+    case ERR_RETRY_AFTER_FIX:
+        return "after_fix";
+    case ERR_RETRY_UNKNOWN:
+        return "unknown";
+    }
+    UNREACHABLE();
+}
+
+void err_line(const struct err *err, struct buf *out)
+{
+    const struct err_info *info = err_info(err == NULL ? ERR_NONE : err->id);
+    buf_addf(out, "%s: %s", info->code, info->message);
+    if (err != NULL && err->context[0] != '\0') {
+        buf_addf(out, ": %s", err->context);
+    }
+}
+
+static void add_member(struct buf *out, const char *name, const char *value)
+{
+    buf_addf(out, ",\"%s\":\"", name);
+    buf_add_json(out, str_c(value));
+    buf_add_char(out, '"');
+}
+
+void err_json(const struct err *err, struct buf *out)
+{
+    const struct err_info *info = err_info(err == NULL ? ERR_NONE : err->id);
+    buf_addf(out, "{\"error_code\":\"%s\"", info->code);
+    add_member(out, "type", err_type_name(info->type));
+    add_member(out, "severity", err_severity_name(info->severity));
+    add_member(out, "retry", err_retry_name(info->retry));
+    add_member(out, "message", info->message);
+    add_member(out, "cause", info->cause);
+    add_member(out, "impact", info->impact);
+    add_member(out, "remediation", info->remediation);
+    add_member(out, "context", err == NULL ? "" : err->context);
+    buf_add_char(out, '}');
+}
+
+/* Markdown would read <name> as a tag and *x* as emphasis. */
+static void add_markdown(struct buf *out, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text == '<' || *text == '*') {
+            buf_add_char(out, '\\');
+        }
+        buf_add_char(out, *text);
+    }
+}
+
+void err_catalogue_markdown(struct buf *out)
+{
+    buf_add_c(out, "# Errors\n\n"
+                   "Every condition that nightdesk reports, generated from "
+                   "`include/base/errors.def`. The same texts\n"
+                   "stand in API answers, chat cards and the log. *Retry* says whether the same "
+                   "call may succeed:\n"
+                   "`never`, `later` (by itself), `after_fix` (once the remediation is done), "
+                   "`unknown` (it may have\ntaken effect: look before repeating).\n");
+    for (int id = ERR_NONE + 1; id < (int)ERR_COUNT; id++) {
+        const struct err_info *info = &rows[id];
+        buf_addf(out, "\n## %s\n\n", info->code);
+        add_markdown(out, info->message);
+        buf_addf(out, "\n\nHTTP %d · %s · severity %s · retry `%s`\n", info->http_status,
+                 err_type_name(info->type), err_severity_name(info->severity),
+                 err_retry_name(info->retry));
+        buf_add_c(out, "\n- **Cause.** ");
+        add_markdown(out, info->cause);
+        buf_add_c(out, "\n- **Impact.** ");
+        add_markdown(out, info->impact);
+        buf_add_c(out, "\n- **Remediation.** ");
+        add_markdown(out, info->remediation);
+        buf_add_char(out, '\n');
+    }
+}

@@ -1,0 +1,294 @@
+#include "base/log.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+/* No allocation anywhere here: the engine thread logs too. */
+#define MESSAGE_SIZE 2048
+#define VALUE_SIZE   512
+#define FIELDS_MAX   16
+#define SECRETS_MAX  32
+#define SECRET_MIN   4
+/* POSIX writes up to PIPE_BUF (4096) bytes to a pipe in one piece, which keeps a line whole when
+ * several threads or processes share it. */
+#define LINE_SIZE 4096
+
+static atomic_int level_now = LOG_LEVEL_INFO;
+static log_sink sink_now = log_sink_fd;
+static void *sink_userdata = (void *)(intptr_t)STDERR_FILENO;
+
+/* An entry is written before the count that reveals it, and never again. */
+static struct {
+    char *text;
+    size_t len;
+} secrets[SECRETS_MAX];
+static atomic_size_t secret_count;
+
+static const char *const level_names[] = {
+    [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_WARNING] = "WARNING", [LOG_LEVEL_NOTICE] = "NOTICE",
+    [LOG_LEVEL_INFO] = "INFO",   [LOG_LEVEL_DEBUG] = "DEBUG",
+};
+
+void log_set_level(enum log_level level)
+{
+    atomic_store_explicit(&level_now, (int)level, memory_order_relaxed);
+}
+
+enum log_level log_level(void)
+{
+    return (enum log_level)atomic_load_explicit(&level_now, memory_order_relaxed);
+}
+
+bool log_level_parse(struct str s, enum log_level *ret)
+{
+    for (int level = LOG_LEVEL_ERROR; level <= LOG_LEVEL_DEBUG; level++) {
+        if (str_equal_nocase(s, level_names[level])) {
+            *ret = (enum log_level)level;
+            return true;
+        }
+    }
+    return false;
+}
+
+void log_set_sink(log_sink sink, void *userdata)
+{
+    sink_now = sink != NULL ? sink : log_sink_fd;
+    sink_userdata = sink != NULL ? userdata : (void *)(intptr_t)STDERR_FILENO;
+}
+
+void log_hide(const char *secret)
+{
+    size_t len = secret == NULL ? 0 : strlen(secret);
+    if (len < SECRET_MIN) {
+        return;
+    }
+    size_t count = atomic_load_explicit(&secret_count, memory_order_relaxed);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(secrets[i].text, secret) == 0) {
+            return;
+        }
+    }
+    /* Going on without hiding it would break the promise; so would forgetting an older one. */
+    ASSERT(count < SECRETS_MAX);
+    char *copy = strdup(secret);
+    ASSERT(copy != NULL);
+    secrets[count].text = copy;
+    secrets[count].len = len;
+    atomic_store_explicit(&secret_count, count + 1, memory_order_release);
+}
+
+/* How many bytes at the front of s belong to a secret; 0 when none starts there. In a text that
+ * was cut, its end may hold the beginning of a secret, which counts as one. */
+static size_t secret_at(struct str s, bool cut)
+{
+    size_t longest = 0;
+    size_t count = atomic_load_explicit(&secret_count, memory_order_acquire);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = secrets[i].len;
+        if (len > s.len && cut) {
+            len = s.len;
+        }
+        if (len > longest && len <= s.len && memcmp(s.ptr, secrets[i].text, len) == 0) {
+            longest = len;
+        }
+    }
+    return longest;
+}
+
+/* Secrets may overlap or contain each other, so the union of all matches is replaced. In place:
+ * "***" is written once a match has ended, when all of its bytes have been looked at. A cut end
+ * shorter than that becomes nothing. */
+static void redact(char *text, bool cut)
+{
+    size_t len = strlen(text);
+    size_t to = 0, covered_from = 0, covered_until = 0;
+    for (size_t i = 0; i <= len; i++) {
+        size_t secret = i < len ? secret_at(str_n(text + i, len - i), cut) : 0;
+        if (secret > 0) {
+            covered_from = i >= covered_until ? i : covered_from;
+            covered_until = i + secret > covered_until ? i + secret : covered_until;
+        }
+        if (i + 1 == covered_until && covered_until - covered_from >= 3) {
+            memcpy(text + to, "***", 3);
+            to += 3;
+        }
+        if (i >= covered_until) {
+            text[to++] = text[i];
+        }
+    }
+}
+
+void log_redact(char *text)
+{
+    redact(text, false);
+}
+
+/* A fixed text that is cut at its end and stays terminated. */
+struct fixed {
+    char *data;
+    size_t len;
+    size_t size;
+};
+
+/* All of the bytes or none: a cut never splits an escape or a UTF-8 sequence. */
+static bool fixed_add(struct fixed *out, const char *bytes, size_t len)
+{
+    if (len >= out->size - out->len) {
+        return false;
+    }
+    memcpy(out->data + out->len, bytes, len);
+    out->len += len;
+    out->data[out->len] = '\0';
+    return true;
+}
+
+/* Control characters (also the C1 set, which some terminals obey) and invalid bytes as \xNN. */
+static void add_escaped(struct fixed *out, struct str s)
+{
+    while (s.len > 0) {
+        unsigned char c = (unsigned char)s.ptr[0];
+        size_t size = str_utf8_size(s);
+        bool c1 = size == 2 && c == 0xC2 && (unsigned char)s.ptr[1] < 0xA0;
+        bool added;
+        if (c == '\n') {
+            added = fixed_add(out, "\\n", 2);
+        } else if (size == 0 || c < 0x20 || c == 0x7F || c1) {
+            char hex[5];
+            (void)snprintf(hex, sizeof(hex), "\\x%02x", c1 ? (unsigned char)s.ptr[1] : c);
+            added = fixed_add(out, hex, 4);
+        } else {
+            added = fixed_add(out, s.ptr, size);
+        }
+        if (!added) {
+            return;
+        }
+        size = size == 0 ? 1 : size;
+        s = str_n(s.ptr + size, s.len - size);
+    }
+}
+
+/* Hides secrets in raw (which it changes), then escapes it into dst. */
+static void clean(char *raw, bool cut, char *dst, size_t dst_size)
+{
+    redact(raw, cut);
+    struct fixed out = {.data = dst, .size = dst_size};
+    dst[0] = '\0';
+    add_escaped(&out, str_c(raw));
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+__attribute__((format(printf, 6, 0))) static void
+write_line(enum log_level level, const char *file, int line, const struct log_field *fields,
+           size_t field_count, const char *format, va_list args)
+{
+    ASSERT(field_count <= FIELDS_MAX);
+    char raw[MESSAGE_SIZE], message[MESSAGE_SIZE];
+    int len = vsnprintf(raw, sizeof(raw), format, args);
+    if (len < 0) {
+        raw[0] = '\0';
+    }
+    clean(raw, len >= (int)sizeof(raw), message, sizeof(message));
+
+    struct log_field clean_fields[FIELDS_MAX];
+    char values[FIELDS_MAX][VALUE_SIZE];
+    for (size_t i = 0; i < field_count; i++) {
+        char raw_value[VALUE_SIZE];
+        bool whole = str_copy(str_c(fields[i].value), raw_value, sizeof(raw_value));
+        clean(raw_value, !whole, values[i], sizeof(values[i]));
+        clean_fields[i] = (struct log_field){.key = fields[i].key, .value = values[i]};
+    }
+
+    struct log_line out = {
+        .level = level,
+        .file = base_name(file),
+        .line = line,
+        .message = message,
+        .fields = clean_fields,
+        .field_count = field_count,
+    };
+    sink_now(&out, sink_userdata);
+}
+
+void log_write(enum log_level level, const char *file, int line, const struct log_field *fields,
+               size_t field_count, const char *format, ...)
+{
+    if (level > log_level()) {
+        return;
+    }
+    int saved_errno = errno;
+    va_list args;
+    va_start(args, format);
+    write_line(level, file, line, fields, field_count, format, args);
+    va_end(args);
+    errno = saved_errno;
+}
+
+void log_err_at(enum log_level level, const char *file, int line, const struct err *err,
+                const char *what)
+{
+    const struct err_info *info = err_info(err->id);
+    const struct log_field field = {"ERROR_CODE", info->code};
+    bool context = err->context[0] != '\0';
+    log_write(level, file, line, &field, 1, "%s: %s: %s%s%s", what, info->code, info->message,
+              context ? ": " : "", context ? err->context : "");
+}
+
+/* A value with blanks or quotes is quoted, so that it cannot pass for another field. */
+static void add_field(struct fixed *out, const struct log_field *field)
+{
+    bool quote = field->value[0] == '\0' || strpbrk(field->value, " \"") != NULL;
+    (void)fixed_add(out, " ", 1);
+    (void)fixed_add(out, field->key, strlen(field->key));
+    (void)fixed_add(out, quote ? "=\"" : "=", quote ? 2 : 1);
+    for (const char *p = field->value; *p != '\0'; p++) {
+        if (*p == '"' && !fixed_add(out, "\\", 1)) {
+            return;
+        }
+        if (!fixed_add(out, p, 1)) {
+            return;
+        }
+    }
+    if (quote) {
+        (void)fixed_add(out, "\"", 1);
+    }
+}
+
+void log_sink_fd(const struct log_line *line, void *fd_as_intptr)
+{
+    char text[LINE_SIZE];
+    /* One byte stays back for the newline. */
+    struct fixed out = {.data = text, .size = sizeof(text) - 1};
+    text[0] = '\0';
+
+    char stamp[64];
+    time_t now = (time_t)(clock_wall_us(clock_real()) / USEC_PER_SEC);
+    struct tm utc;
+    if (gmtime_r(&now, &utc) == NULL ||
+        strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", &utc) == 0) {
+        stamp[0] = '\0';
+    }
+    char head[256];
+    (void)snprintf(head, sizeof(head), "%s %s %s:%d ", stamp, level_names[line->level], line->file,
+                   line->line);
+    (void)fixed_add(&out, head, strlen(head));
+    (void)fixed_add(&out, line->message, strlen(line->message));
+    for (size_t i = 0; i < line->field_count; i++) {
+        add_field(&out, &line->fields[i]);
+    }
+    text[out.len++] = '\n';
+
+    /* A sink that fails has nowhere to say so; the line is given up. */
+    ssize_t n;
+    do {
+        n = write((int)(intptr_t)fd_as_intptr, text, out.len);
+    } while (n < 0 && errno == EINTR);
+}

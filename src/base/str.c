@@ -1,0 +1,274 @@
+#include "base/str.h"
+
+#include "base/check.h"
+
+#include <math.h>
+
+struct str str_n(const char *ptr, size_t len)
+{
+    if (len == 0 || ptr == NULL) {
+        return STR_LIT("");
+    }
+    return (struct str){.ptr = ptr, .len = len};
+}
+
+struct str str_c(const char *text)
+{
+    return text == NULL ? STR_LIT("") : str_n(text, strlen(text));
+}
+
+bool str_equal(struct str a, struct str b)
+{
+    return a.len == b.len && memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+bool str_equal_c(struct str a, const char *b)
+{
+    return str_equal(a, str_c(b));
+}
+
+/* ASCII only: names and keywords; the locale must not change what a command means. */
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+bool str_equal_nocase(struct str a, const char *b)
+{
+    struct str other = str_c(b);
+    if (a.len != other.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        if (lower(a.ptr[i]) != lower(other.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool str_starts(struct str s, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return s.len >= len && memcmp(s.ptr, prefix, len) == 0;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+struct str str_trim(struct str s)
+{
+    while (s.len > 0 && is_blank(s.ptr[0])) {
+        s = str_n(s.ptr + 1, s.len - 1);
+    }
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
+        s.len--;
+    }
+    return str_n(s.ptr, s.len);
+}
+
+bool str_word(struct str *rest, struct str *ret_word)
+{
+    struct str s = str_trim(*rest);
+    size_t len = 0;
+    while (len < s.len && !is_blank(s.ptr[len])) {
+        len++;
+    }
+    *rest = str_n(s.ptr + len, s.len - len);
+    if (len == 0) {
+        return false;
+    }
+    *ret_word = str_n(s.ptr, len);
+    return true;
+}
+
+bool str_split(struct str *rest, char separator, struct str *ret_part)
+{
+    if (rest->len == 0) {
+        return false;
+    }
+    const char *found = memchr(rest->ptr, separator, rest->len);
+    if (found == NULL) {
+        *ret_part = *rest;
+        *rest = STR_LIT("");
+        return true;
+    }
+    size_t len = (size_t)(found - rest->ptr);
+    *ret_part = str_n(rest->ptr, len);
+    *rest = str_n(found + 1, rest->len - len - 1);
+    return true;
+}
+
+bool str_to_i64(struct str s, int64_t *ret)
+{
+    size_t at = 0;
+    bool negative = s.len > 0 && s.ptr[0] == '-';
+    if (negative || (s.len > 0 && s.ptr[0] == '+')) {
+        at = 1;
+    }
+    if (at == s.len) {
+        return false;
+    }
+    /* Counted downwards, since INT64_MIN has no positive twin. */
+    int64_t value = 0;
+    for (; at < s.len; at++) {
+        if (!is_digit(s.ptr[at]) || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_sub_overflow(value, s.ptr[at] - '0', &value)) {
+            return false;
+        }
+    }
+    if (!negative && __builtin_sub_overflow(0, value, &value)) {
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+bool str_to_double(struct str s, double *ret)
+{
+    char text[64];
+    if (s.len == 0 || !str_copy(s, text, sizeof(text))) {
+        return false;
+    }
+    /* strtod also reads blanks, hex, "inf" and "nan", which no document of ours may hold. */
+    for (size_t i = 0; i < s.len; i++) {
+        char c = text[i];
+        if (!is_digit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E') {
+            return false;
+        }
+    }
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end != text + s.len || !isfinite(value)) {
+        return false;
+    }
+    *ret = value;
+    return true;
+}
+
+bool str_copy(struct str s, char *dst, size_t dst_size)
+{
+    ASSERT(dst_size > 0);
+    size_t len = s.len < dst_size ? s.len : dst_size - 1;
+    memcpy(dst, s.ptr, len);
+    dst[len] = '\0';
+    return len == s.len;
+}
+
+size_t str_utf8_size(struct str s)
+{
+    if (s.len == 0) {
+        return 0;
+    }
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    /* The second byte's range is what rules out overlong forms, surrogates and > U+10FFFF
+     * (RFC 3629, section 4). */
+    size_t size;
+    unsigned char low = 0x80, high = 0xBF;
+    if (p[0] >= 0xC2 && p[0] <= 0xDF) {
+        size = 2;
+    } else if (p[0] >= 0xE0 && p[0] <= 0xEF) {
+        size = 3;
+        low = p[0] == 0xE0 ? 0xA0 : low;
+        high = p[0] == 0xED ? 0x9F : high;
+    } else if (p[0] >= 0xF0 && p[0] <= 0xF4) {
+        size = 4;
+        low = p[0] == 0xF0 ? 0x90 : low;
+        high = p[0] == 0xF4 ? 0x8F : high;
+    } else {
+        return 0;
+    }
+    if (s.len < size || p[1] < low || p[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < size; i++) {
+        if (p[i] < 0x80 || p[i] > 0xBF) {
+            return 0;
+        }
+    }
+    return size;
+}
+
+bool str_is_utf8(struct str s)
+{
+    while (s.len > 0) {
+        size_t size = str_utf8_size(s);
+        if (size == 0) {
+            return false;
+        }
+        s = str_n(s.ptr + size, s.len - size);
+    }
+    return true;
+}
+
+size_t str_utf16_len(struct str s)
+{
+    /* One unit for each sequence, two for those beyond the basic plane (lead byte F0..F4). */
+    size_t units = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        if (c < 0x80 || c >= 0xC0) {
+            units += c >= 0xF0 ? 2 : 1;
+        }
+    }
+    return units;
+}
+
+#define DISTANCE_CAP 8
+
+static int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Only cells within DISTANCE_CAP of the diagonal can end below the cap, so three diagonal bands
+ * of 17 cells are the whole table, whatever the lengths. Cell k of row i is column i + k - CAP. */
+int str_distance(struct str a, struct str b)
+{
+    size_t apart = a.len > b.len ? a.len - b.len : b.len - a.len;
+    if (apart >= DISTANCE_CAP) {
+        return DISTANCE_CAP;
+    }
+    enum { BAND = 2 * DISTANCE_CAP + 1 };
+    int rows[3][BAND + 1];
+    for (size_t i = 0; i <= a.len; i++) {
+        int *row = rows[i % 3];
+        const int *above = rows[(i + 2) % 3];
+        const int *above2 = rows[(i + 1) % 3];
+        row[BAND] = DISTANCE_CAP; /* read as "right of the band" by the next row */
+        for (size_t k = 0; k < BAND; k++) {
+            row[k] = DISTANCE_CAP;
+            if (i + k < DISTANCE_CAP || i + k - DISTANCE_CAP > b.len) {
+                continue;
+            }
+            size_t j = i + k - DISTANCE_CAP;
+            int best = DISTANCE_CAP;
+            if (i == 0) {
+                best = min_int(best, (int)k - DISTANCE_CAP);
+            } else {
+                best = min_int(best, above[k + 1] + 1);
+            }
+            if (j > 0 && k > 0) {
+                best = min_int(best, row[k - 1] + 1);
+            }
+            if (i > 0 && j > 0) {
+                best = min_int(best, above[k] + (a.ptr[i - 1] != b.ptr[j - 1]));
+            }
+            if (i > 1 && j > 1 && a.ptr[i - 1] == b.ptr[j - 2] && a.ptr[i - 2] == b.ptr[j - 1]) {
+                best = min_int(best, above2[k] + 1);
+            }
+            row[k] = best;
+        }
+    }
+    return rows[a.len % 3][b.len + DISTANCE_CAP - a.len];
+}
