@@ -1,0 +1,61 @@
+/*
+ * audit_chain.h: audit_log in ops.db: who did what, as a chain of keyed hashes.
+ *
+ *     audit_chain_append(store, &(struct audit_entry){.at_us = now, .user = "alice",
+ *         .door = "telegram", .action = "command", .detail = "restart prediction",
+ *         .result = "allowed"}, &id, err);
+ *     audit_chain_verify(store, 1, &verdict, err);
+ *     if (!verdict.ok) printf("row %lld: %s\n", verdict.bad_id, verdict.why);
+ *
+ * How: hash = BLAKE2b-256, keyed with <state_dir>/audit.key, over every field with its length in
+ * front, and the previous row's hash. Ids run 1, 2, 3 without gaps. The number of rows and the
+ * last hash stand beside the table under a hash of their own, so that cut-off rows are missed.
+ * What it cannot find: somebody with the key, or an old copy of the whole file put back.
+ * Rows are never deleted. Texts are cut at the sizes below before they are hashed.
+ * Thread: append from ops; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "store/ops.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct audit_entry {
+    int64_t at_us;
+    const char *user;   /* "alice" or "telegram:12345" for a stranger; at most 63 bytes */
+    const char *door;   /* at most 31 bytes */
+    const char *action; /* "command" "denied" "confirmed" "config" …; at most 63 bytes */
+    const char *detail; /* never a secret; at most 1023 bytes */
+    const char *result; /* at most 255 bytes */
+};
+
+struct audit_row {
+    int64_t id;
+    int64_t at_us;
+    char user[64];
+    char door[32];
+    char action[64];
+    char detail[1024];
+    char result[256];
+    char hash[65];
+};
+
+struct audit_verdict {
+    bool ok;
+    int64_t rows;   /* checked */
+    int64_t bad_id; /* the first row that is not as it was written, or is missing; 0 when ok */
+    char why[96];   /* "its content was changed", "the row is missing", … */
+    char last_hash[65];
+};
+
+int audit_chain_append(struct ops_store *store, const struct audit_entry *entry, int64_t *ret_id,
+                       struct err *err);
+/* From row from_id (1: all). An unreadable database is an error; a broken chain is a verdict. */
+int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_verdict *ret,
+                       struct err *err);
+/* Newest first; returns how many or a negative error id. */
+int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
+                     struct err *err);

@@ -1,0 +1,46 @@
+/*
+ * audit_table.h: the auditor's runs in ops.db.
+ *
+ *     audit_table_add(store, &(struct audit_record){.started_us = …, .verdict = "findings",
+ *         .report_json = report, ...}, &id, err);
+ *     audit_table_last(store, &record, err);                     // release it
+ *
+ * Thread: writes from ops; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "store/ops.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define AUDIT_REPORT_MAX ((size_t)1024 * 1024)
+
+struct audit_record {
+    int64_t id;
+    int64_t started_us;
+    int64_t finished_us;
+    char verdict[32]; /* "clear" "findings" "no_verdict" … the auditor's words */
+    char trigger[32]; /* "schedule" "operator" "cli" */
+    char model[64];   /* "" when no model was asked */
+    char request_id[64];
+    int64_t tokens_in;
+    int64_t tokens_out;
+    int64_t cost_microusd;
+    int64_t findings_by_severity[5]; /* index: enum severity */
+    int64_t rejected;                /* findings without verified evidence */
+    char note[256];                  /* why no verdict, or that the model was not asked */
+    char *report_json;               /* owned when read; borrowed when added */
+};
+
+void audit_record_release(struct audit_record *record);
+#define AUTO_AUDIT_RECORD __attribute__((cleanup(audit_record_release)))
+
+int audit_table_add(struct ops_store *store, const struct audit_record *record, int64_t *ret_id,
+                    struct err *err);
+/* ERR_STORE_NOT_FOUND. */
+int audit_table_last(struct ops_store *store, struct audit_record *ret, struct err *err);
+/* Newest first, without the reports (report_json is NULL); returns how many. */
+int audit_table_list(struct ops_store *store, size_t offset, struct audit_record *ret, size_t max,
+                     struct err *err);

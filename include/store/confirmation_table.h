@@ -1,0 +1,44 @@
+/*
+ * confirmation_table.h: pending confirmations in ops.db, each bound to one run.
+ *
+ *     confirmation_table_add(store, &(struct confirmation){.nonce = …, .run_id = id, ...}, err);
+ *     rc = confirmation_table_get(store, nonce, &c, err);         // ERR_STORE_NOT_FOUND
+ *     if (c.user_id == me && now < c.expires_us)
+ *         confirmation_table_use(store, nonce, &won, err);        // true exactly once
+ *
+ * Always true: use answers true once in the life of a nonce, whatever crashes in between.
+ * Thread: writes from ops; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "store/ops.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct confirmation {
+    char nonce[32];
+    int64_t run_id;
+    int64_t user_id;
+    char door[32];
+    int64_t chat_id;
+    int64_t outbox_id; /* of the question, so that it can be edited; 0: none */
+    int64_t expires_us;
+    bool used;
+};
+
+int confirmation_table_add(struct ops_store *store, const struct confirmation *confirmation,
+                           struct err *err);
+int confirmation_table_get(struct ops_store *store, const char *nonce, struct confirmation *ret,
+                           struct err *err);
+/* The confirmation of a run, for doors without buttons; ERR_STORE_NOT_FOUND. */
+int confirmation_table_of_run(struct ops_store *store, int64_t run_id, struct confirmation *ret,
+                              struct err *err);
+int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, int64_t outbox_id,
+                                  struct err *err);
+int confirmation_table_use(struct ops_store *store, const char *nonce, bool *ret_won,
+                           struct err *err);
+/* Unused ones that expired at or before now_us, oldest first; returns how many. */
+int confirmation_table_expired(struct ops_store *store, int64_t now_us, struct confirmation *ret,
+                               size_t max, struct err *err);

@@ -1,0 +1,53 @@
+/*
+ * decision_table.h: decisions in trading.db, each whole: votes, reasons, vetoes, the order.
+ *
+ *     decision_table_add(store, &decision, err);                  // decision.id by the caller
+ *     decision_table_last(store, symbol, &decision, err);         // for /why BTC-USD
+ *     decision_table_of_order(store, client_id, &decision, err);  // for /why of a trade
+ *
+ * Always true: what add wrote, a read returns, doubles included, bit for bit (finite values).
+ * A missing row is ERR_STORE_NOT_FOUND, an unreadable one ERR_STORE_DAMAGED.
+ * Thread: add from the engine; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/decision.h"
+#include "store/trading.h"
+
+#include <stddef.h>
+
+#define DECISION_VETO_CODES 32
+
+struct decision_query {
+    struct symbol symbol; /* empty: all */
+    bool skip_holds;      /* only those that wanted something */
+    int64_t since_us;
+    size_t offset;
+};
+
+struct decision_counts {
+    int64_t holds;
+    int64_t vetoed;
+    int64_t orders;
+    int code_count;
+    struct {
+        char code[32];
+        int64_t count;
+    } codes[DECISION_VETO_CODES]; /* most frequent first */
+};
+
+int decision_table_add(struct trading_store *store, const struct decision *decision,
+                       struct err *err);
+int decision_table_get(struct trading_store *store, int64_t id, struct decision *ret,
+                       struct err *err);
+/* The newest of a symbol (empty: of any). */
+int decision_table_last(struct trading_store *store, struct symbol symbol, struct decision *ret,
+                        struct err *err);
+int decision_table_of_order(struct trading_store *store, const char *client_id,
+                            struct decision *ret, struct err *err);
+/* Newest first; returns how many or a negative error id. */
+int decision_table_list(struct trading_store *store, const struct decision_query *query,
+                        struct decision *ret, size_t max, struct err *err);
+int decision_table_counts(struct trading_store *store, int64_t since_us,
+                          struct decision_counts *ret, struct err *err);

@@ -1,0 +1,29 @@
+/*
+ * equity_table.h: the equity curve in trading.db, one point a market hour.
+ *
+ *     equity_table_add(store, &(struct equity_point){.at_us = hour, .equity = e, .cash = c}, err);
+ *     int n = equity_table_list(store, since_us, points, COUNT_OF(points), err);
+ *
+ * Always true: at_us is unique; adding again replaces. Thread: add from the engine; list from the
+ * owner of the connection.
+ */
+#pragma once
+
+#include "base/dec.h"
+#include "base/err.h"
+#include "store/trading.h"
+
+#include <stddef.h>
+
+struct equity_point {
+    int64_t at_us; /* market time */
+    struct dec equity;
+    struct dec cash;
+    struct dec realised;
+};
+
+int equity_table_add(struct trading_store *store, const struct equity_point *point,
+                     struct err *err);
+/* The newest max points at or after since_us, oldest of them first; returns how many. */
+int equity_table_list(struct trading_store *store, int64_t since_us, struct equity_point *ret,
+                      size_t max, struct err *err);

@@ -1,0 +1,27 @@
+/*
+ * fill_table.h: fills in trading.db; a fill that the venue reports twice is booked once.
+ *
+ *     rc = fill_table_add(store, &fill, &fresh, err);
+ *     if (rc == 0 && fresh) book(&fill);
+ *
+ * Always true: (venue_fill_id, client_id) is unique. Thread: add from the engine; reads from the
+ * owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/order.h"
+#include "store/trading.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* *ret_fresh false: it stood there already, nothing changed, no error. */
+int fill_table_add(struct trading_store *store, const struct fill *fill, bool *ret_fresh,
+                   struct err *err);
+/* Of one order, oldest first; returns how many or a negative error id. */
+int fill_table_of_order(struct trading_store *store, const char *client_id, struct fill *ret,
+                        size_t max, struct err *err);
+/* Sums over all fills: their number and the fees paid. */
+int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
+                   struct err *err);

@@ -1,0 +1,30 @@
+/*
+ * order_table.h: orders in trading.db, one row a client_id.
+ *
+ *     order_table_put(store, &order, err);                       // insert or update
+ *     int n = order_table_open(store, orders, COUNT_OF(orders), err);
+ *     rc = order_table_get(store, client_id, &order, err);        // ERR_STORE_NOT_FOUND
+ *
+ * Always true: what put wrote, get returns, field for field. Lists return how many rows they
+ * filled in (0..max) or a negative error id.
+ * Thread: put from the engine; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/order.h"
+#include "store/trading.h"
+
+#include <stddef.h>
+
+int order_table_put(struct trading_store *store, const struct order *order, struct err *err);
+int order_table_get(struct trading_store *store, const char *client_id, struct order *ret,
+                    struct err *err);
+/* Those not in a final state, oldest first. */
+int order_table_open(struct trading_store *store, struct order *ret, size_t max, struct err *err);
+/* Newest first. */
+int order_table_list(struct trading_store *store, size_t offset, struct order *ret, size_t max,
+                     struct err *err);
+/* Orders with a final state do not count as open. */
+int order_table_count(struct trading_store *store, int64_t *ret_all, int64_t *ret_open,
+                      int64_t *ret_unknown, struct err *err);

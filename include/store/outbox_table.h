@@ -1,0 +1,94 @@
+/*
+ * outbox_table.h: what has to be said to people, in ops.db, until a door has delivered it.
+ *
+ *     outbox_table_add(store, &(struct outbox_new){.door = "telegram", .chat_id = 42,
+ *         .kind = OUTBOX_SEND, .priority = OUTBOX_CRITICAL, .payload = reply_json}, now_us, &id,
+ *         err);
+ *     door: rc = outbox_table_due(store, "telegram", now_us, &row, err);      // 1, 0, negative
+ *           outbox_table_sending(...); send; outbox_table_delivered(store, row.id, message_id, ...)
+ *
+ * Always true: due yields the smallest priority first, then the oldest; an edit is due only once
+ * the message it edits is settled; an edit that still waits is replaced by a newer edit of the
+ * same message. What was `sending` when the program died becomes `uncertain` (it may have
+ * arrived), which outbox_table_recover does at start.
+ * Thread: writes from ops; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "store/ops.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OUTBOX_PAYLOAD_MAX ((size_t)256 * 1024)
+
+enum outbox_kind { OUTBOX_SEND, OUTBOX_EDIT, OUTBOX_ANSWER };
+enum outbox_priority { OUTBOX_CRITICAL, OUTBOX_HIGH, OUTBOX_NORMAL, OUTBOX_INFO };
+enum outbox_state {
+    OUTBOX_QUEUED,
+    OUTBOX_SENDING,
+    OUTBOX_DELIVERED,
+    OUTBOX_UNCERTAIN, /* sent, but the answer was lost */
+    OUTBOX_DEAD,
+    OUTBOX_STATE_COUNT
+};
+const char *outbox_table_state_name(enum outbox_state state); /* "queued" … */
+
+struct outbox_new {
+    const char *door; /* "telegram" "console" "api" */
+    int64_t chat_id;
+    enum outbox_kind kind;
+    enum outbox_priority priority;
+    const char *payload; /* JSON of the reply value; at most OUTBOX_PAYLOAD_MAX */
+    int64_t run_id;      /* 0: none */
+    int64_t edit_of;     /* kind edit: the outbox id of the message to edit */
+    int64_t not_before_us;
+};
+
+struct outbox_row {
+    int64_t id;
+    char door[32];
+    int64_t chat_id;
+    enum outbox_kind kind;
+    enum outbox_priority priority;
+    char *payload; /* owned: outbox_row_release */
+    int64_t run_id;
+    int64_t created_us;
+    int64_t not_before_us;
+    int64_t attempts;
+    enum outbox_state state;
+    char last_error[128];
+    int64_t message_id; /* the door's own, once delivered */
+    int64_t edit_of;
+    int64_t edit_message_id; /* message_id of edit_of; 0 when that never arrived: send anew */
+};
+
+void outbox_row_release(struct outbox_row *row);
+#define AUTO_OUTBOX_ROW __attribute__((cleanup(outbox_row_release)))
+
+int outbox_table_add(struct ops_store *store, const struct outbox_new *message, int64_t now_us,
+                     int64_t *ret_id, struct err *err);
+/* 1: *ret filled (release it). 0: nothing is due. Negative: failed. */
+int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
+                     struct outbox_row *ret, struct err *err);
+/* When the next one of the door may be due; INT64_MAX when nothing waits. */
+int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t *ret,
+                             struct err *err);
+int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err);
+
+int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err); /* attempts + 1 */
+int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_id,
+                           struct err *err);
+/* Back to queued. */
+int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_us,
+                       const char *error, struct err *err);
+int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err);
+int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, struct err *err);
+
+/* At start: sending -> uncertain. *ret_count: how many. */
+int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err);
+/* Of one door (NULL: of all) by state. */
+int outbox_table_counts(struct ops_store *store, const char *door,
+                        int64_t ret_by_state[OUTBOX_STATE_COUNT], struct err *err);

@@ -1,0 +1,55 @@
+/*
+ * trade_table.h: closed trades in trading.db, and what they add up to.
+ *
+ *     trade_table_add(store, &trade, err);                        // trade.id made by the caller
+ *     int n = trade_table_list(store, &(struct trade_query){.since_us = day}, trades, 20, err);
+ *     trade_table_stats(store, since_us, &stats, err);
+ *
+ * Always true: a win has pnl > 0, a loss pnl < 0; pnl is after all fees; "since" compares the
+ * closing time (market time). Thread: add from the engine; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/position.h"
+#include "store/trading.h"
+
+#include <stddef.h>
+
+#define TRADE_STATS_REASONS 16
+
+struct trade_query {
+    int64_t since_us;     /* 0: since ever */
+    struct symbol symbol; /* empty: all */
+    size_t offset;
+};
+
+struct trade_group {
+    char name[32]; /* an exit reason or a symbol */
+    int64_t count;
+    int64_t wins;
+    struct dec pnl;
+};
+
+struct trade_stats {
+    int64_t count;
+    int64_t wins;
+    int64_t losses;
+    struct dec gross_profit; /* sum of the wins */
+    struct dec gross_loss;   /* sum of the losses, <= 0 */
+    struct dec fees;
+    int64_t average_hold_us; /* 0 when count is 0 */
+    int64_t longest_hold_us;
+    int reason_count;
+    struct trade_group reasons[TRADE_STATS_REASONS]; /* most frequent first */
+    int symbol_count;
+    struct trade_group symbols[TRADE_STATS_REASONS]; /* most frequent first */
+};
+
+int trade_table_add(struct trading_store *store, const struct trade *trade, struct err *err);
+int trade_table_get(struct trading_store *store, int64_t id, struct trade *ret, struct err *err);
+/* Newest first; returns how many or a negative error id. */
+int trade_table_list(struct trading_store *store, const struct trade_query *query,
+                     struct trade *ret, size_t max, struct err *err);
+int trade_table_stats(struct trading_store *store, int64_t since_us, struct trade_stats *ret,
+                      struct err *err);
