@@ -10,7 +10,8 @@
  *     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
  *     json_object_object_add(reply_data(r), "equity", json_object_new_string(text));
  *
- * Invariants: texts are UTF-8 without markup (a renderer escapes them); order is kept; buttons
+ * Invariants: texts are UTF-8 without markup (a renderer escapes them) and without control bytes
+ * other than line feed and tab (what a caller gives is mended); order is kept; buttons
  * carry a command line, or an opaque confirmation token that only the server can resolve; at most
  * 64 KiB of text in all (what does not fit is replaced by a line that says how much was left out).
  * Ownership: reply owns everything given to it. Thread: ops (JSON text of one may go anywhere).
@@ -51,7 +52,9 @@ void reply_protect(struct reply *r);
 /* One line that stays at the end while pause, breaker or emergency are on ("⏸ paused by alice").
  */
 __attribute__((format(printf, 2, 3))) void reply_footer(struct reply *r, const char *format, ...);
-/* Turns the reply into an error card: code, cause, impact, what to do, context. */
+/* Turns the reply into an error card. The title becomes the catalogue's message unless one is set,
+ * the tone BAD (WARN for info and low severity); blocks stay. A renderer shows title, blocks and
+ * then, from reply_get_error, code, cause, impact, what to do and context. */
 void reply_error(struct reply *r, const struct err *err);
 
 /* The machine-readable part, a JSON object the reply owns; add to it freely. */
@@ -80,6 +83,8 @@ enum tone reply_get_tone(const struct reply *r);
 const char *reply_get_footer(const struct reply *r);
 bool reply_is_protected(const struct reply *r);
 const struct err *reply_get_error(const struct reply *r); /* NULL when none */
+const char *tone_name(enum tone tone);                    /* "plain" "good" "warn" "bad" "busy" */
+const char *button_style_name(enum button_style style);   /* "plain" "primary" "danger" */
 size_t reply_block_count(const struct reply *r);
 struct reply_block reply_get_block(const struct reply *r, size_t index);
 const char *reply_cell(const struct reply *r, size_t block, int row, int column);
