@@ -14,9 +14,9 @@
  * JSON with known fields only, no temperature/top_p/top_k, max_tokens > 0, messages alternate and
  * are not empty, output_config.format is a json_schema whose every object says
  * additionalProperties:false and which uses supported keywords only.
- * In an answer's body {{/some/pointer}} becomes the JSON text of that value in the report that the
- * request carried between <untrusted_data> and </untrusted_data> (inside a JSON string use
- * {{"/some/pointer}}: the same text, escaped); so that a script can cite a true figure.
+ * In a text given to fake_claude_say, {{/some/pointer}} becomes the JSON text of that value in the
+ * report that the request carried between <untrusted_data> and </untrusted_data>; so that a script
+ * can cite a true figure. What names nothing there stays as it is.
  * Thread: start, stop and the rest from the test's; the answers are given on the server's own.
  */
 #pragma once
