@@ -1,0 +1,145 @@
+#include "base/bus.h"
+
+#include "base/check.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define APART 128
+#define WORDS (BUS_EVENT_SIZE / sizeof(uint64_t))
+/* Positions handled between two looks at the shared counters, on either side: as many as fit the
+ * bit set in bus_read. The producer must not announce more than the smallest bus holds. */
+#define BATCH 64
+
+_Static_assert(sizeof(struct bus_event) == BUS_EVENT_SIZE, "an event is one cache line");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "64-bit atomics need no lock here");
+
+struct slot {
+    _Alignas(BUS_EVENT_SIZE) _Atomic uint64_t words[WORDS];
+};
+
+/* Event p lives in slot p & mask. It is readable while claim - capacity <= p < head.
+ *
+ * Why a reader never keeps a torn event: the producer stores claim before it stores a word
+ * (release); a reader that loads such a word (acquire) therefore sees that claim, or a later one,
+ * when it looks at claim after its copy, and then knows that the event's slot was being reused. */
+struct bus {
+    _Alignas(APART) _Atomic uint64_t claim; /* events written or being written */
+    _Alignas(APART) _Atomic uint64_t head;  /* events wholly written */
+    _Alignas(APART) uint64_t capacity;
+    uint64_t mask;
+    _Alignas(APART) struct slot slots[];
+};
+
+struct bus *bus_new(size_t capacity)
+{
+    ASSERT(capacity >= BATCH && capacity <= (1U << 20) && (capacity & (capacity - 1)) == 0);
+    size_t size = sizeof(struct bus) + capacity * sizeof(struct slot);
+    struct bus *bus = aligned_alloc(APART, size);
+    ASSERT(bus != NULL);
+    atomic_init(&bus->claim, 0);
+    atomic_init(&bus->head, 0);
+    bus->capacity = capacity;
+    bus->mask = capacity - 1;
+    /* A lapped reader may look at any slot before it finds out. */
+    for (size_t i = 0; i < capacity; i++) {
+        for (size_t w = 0; w < WORDS; w++) {
+            atomic_init(&bus->slots[i].words[w], 0);
+        }
+    }
+    return bus;
+}
+
+void bus_free(struct bus *bus)
+{
+    free(bus);
+}
+
+void bus_publish(struct bus *bus, const struct bus_event *events, size_t count)
+{
+    uint64_t at = atomic_load_explicit(&bus->head, memory_order_relaxed);
+    while (count > 0) {
+        size_t batch = count < BATCH ? count : BATCH;
+        atomic_store_explicit(&bus->claim, at + batch, memory_order_relaxed);
+        for (size_t i = 0; i < batch; i++) {
+            uint64_t words[WORDS];
+            memcpy(words, &events[i], sizeof(words));
+            struct slot *slot = &bus->slots[(at + i) & bus->mask];
+            for (size_t w = 0; w < WORDS; w++) {
+                atomic_store_explicit(&slot->words[w], words[w], memory_order_release);
+            }
+        }
+        at += batch;
+        atomic_store_explicit(&bus->head, at, memory_order_release);
+        events += batch;
+        count -= batch;
+    }
+}
+
+uint64_t bus_head(const struct bus *bus)
+{
+    return atomic_load_explicit(&bus->head, memory_order_acquire);
+}
+
+void bus_reader_init(struct bus_reader *reader, const struct bus *bus, uint32_t topics)
+{
+    *reader = (struct bus_reader){.bus = bus, .cursor = bus_head(bus), .topics = topics};
+}
+
+/* Copies the event if it has one of the topics. */
+static bool copy_event(const struct slot *slot, uint32_t topics, struct bus_event *ret_event)
+{
+    uint64_t words[WORDS];
+    uint32_t topic;
+    words[0] = atomic_load_explicit(&slot->words[0], memory_order_acquire);
+    memcpy(&topic, words, sizeof(topic));
+    if ((topic & topics) == 0) {
+        return false;
+    }
+    for (size_t w = 1; w < WORDS; w++) {
+        words[w] = atomic_load_explicit(&slot->words[w], memory_order_acquire);
+    }
+    memcpy(ret_event, words, sizeof(words));
+    return true;
+}
+
+size_t bus_read(struct bus_reader *reader, struct bus_event *ret_events, size_t max,
+                uint64_t *ret_missed)
+{
+    const struct bus *bus = reader->bus;
+    uint64_t head = bus_head(bus);
+    uint64_t missed = 0;
+    size_t count = 0;
+    /* Each turn moves the cursor, and no turn starts beyond the head seen above. */
+    while (reader->cursor < head && count < max) {
+        uint64_t start = reader->cursor, at = start;
+        uint64_t end = head - start < BATCH ? head : start + BATCH;
+        uint64_t kept = 0; /* bit i: event start + i was copied */
+        size_t copied = 0;
+        for (; at < end && count + copied < max; at++) {
+            if (copy_event(&bus->slots[at & bus->mask], reader->topics,
+                           &ret_events[count + copied])) {
+                kept |= UINT64_C(1) << (at - start);
+                copied++;
+            }
+        }
+        uint64_t claim = atomic_load_explicit(&bus->claim, memory_order_relaxed);
+        uint64_t whole_from = claim < bus->capacity ? 0 : claim - bus->capacity;
+        if (__builtin_expect(whole_from > start, 0)) {
+            /* Lapped: drop the copies of the events that may be torn; all of them may. */
+            uint64_t torn_bits =
+                whole_from - start < BATCH ? (UINT64_C(1) << (whole_from - start)) - 1 : UINT64_MAX;
+            size_t torn = (size_t)__builtin_popcountll(kept & torn_bits);
+            copied -= torn;
+            memmove(&ret_events[count], &ret_events[count + torn], copied * sizeof(*ret_events));
+            missed += whole_from - start;
+            at = at > whole_from ? at : whole_from;
+        }
+        count += copied;
+        reader->cursor = at;
+    }
+    if (ret_missed != NULL) {
+        *ret_missed = missed;
+    }
+    return count;
+}

@@ -1,0 +1,68 @@
+#include "base/mailbox.h"
+
+#include "base/check.h"
+
+#include <stdatomic.h>
+
+#define APART 128
+#define FRESH 4U /* set beside the index of a value that the reader has not taken */
+#define INDEX 3U
+
+/* Of the three buffers one is the writer's draft, one the reader's, and one lies between them. A
+ * side exchanges its own with the middle one in one atomic step, so that all three indices always
+ * differ. */
+struct mailbox {
+    _Alignas(APART) atomic_uint middle;
+    _Alignas(APART) unsigned draft;  /* the writer's */
+    _Alignas(APART) unsigned latest; /* the reader's */
+    _Alignas(APART) size_t stride;
+    _Alignas(APART) unsigned char values[];
+};
+
+struct mailbox *mailbox_new(size_t value_size)
+{
+    ASSERT(value_size > 0 && value_size <= (1U << 26));
+    size_t stride = (value_size + APART - 1) / APART * APART;
+    size_t size = sizeof(struct mailbox) + 3 * stride;
+    struct mailbox *mailbox = aligned_alloc(APART, size);
+    ASSERT(mailbox != NULL);
+    memset(mailbox, 0, size);
+    mailbox->stride = stride;
+    mailbox->draft = 0;
+    atomic_init(&mailbox->middle, 1);
+    mailbox->latest = 2;
+    return mailbox;
+}
+
+void mailbox_free(struct mailbox *mailbox)
+{
+    free(mailbox);
+}
+
+void *mailbox_draft(struct mailbox *mailbox)
+{
+    return mailbox->values + mailbox->draft * mailbox->stride;
+}
+
+void mailbox_publish(struct mailbox *mailbox)
+{
+    /* Release gives the draft's bytes to the reader; acquire takes over a buffer that the reader
+     * has finished with. */
+    unsigned old =
+        atomic_exchange_explicit(&mailbox->middle, mailbox->draft | FRESH, memory_order_acq_rel);
+    mailbox->draft = old & INDEX;
+}
+
+const void *mailbox_latest(struct mailbox *mailbox, bool *ret_fresh)
+{
+    bool fresh = (atomic_load_explicit(&mailbox->middle, memory_order_relaxed) & FRESH) != 0;
+    if (fresh) {
+        unsigned old =
+            atomic_exchange_explicit(&mailbox->middle, mailbox->latest, memory_order_acq_rel);
+        mailbox->latest = old & INDEX;
+    }
+    if (ret_fresh != NULL) {
+        *ret_fresh = fresh;
+    }
+    return mailbox->values + mailbox->latest * mailbox->stride;
+}
