@@ -57,8 +57,7 @@ struct db_value {
     enum db_type type;
     int64_t i64;
     double real;
-    struct str bytes; /* must live until the call that takes the values returns, or, for
-                       * db_query, until the rows are freed */
+    struct str bytes; /* copied by the call that takes the values */
 };
 
 #define DB_NULL         ((struct db_value){.type = DB_TYPE_NULL})

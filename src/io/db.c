@@ -1,0 +1,595 @@
+#include "io/db.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CACHE_MAX = 128 };
+
+struct db_rows {
+    struct db *db;
+    sqlite3_stmt *stmt;
+    bool cached; /* stays in the cache when freed */
+    bool busy;   /* between db_query and db_rows_free */
+    bool fresh;  /* not stepped yet */
+    bool done;   /* stepping again would run it again */
+    bool writes;
+};
+
+struct db {
+    sqlite3 *sqlite;
+    struct db_rows *cache[CACHE_MAX]; /* most recently used first */
+    size_t cached;
+    db_fault_fn fault;
+    void *fault_userdata;
+    char name[128]; /* last part of the path, for contexts */
+};
+
+static int db_error(struct db *db, const char *what, struct err *err)
+{
+    int code = sqlite3_errcode(db->sqlite);
+    enum err_id id = ERR_DB_FAILED;
+    switch (code & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        id = ERR_DB_CORRUPT;
+        break;
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        id = ERR_DB_READONLY;
+        break;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        id = ERR_DB_LOCKED;
+        break;
+    case SQLITE_FULL:
+        id = ERR_DB_FULL;
+        break;
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+        id = ERR_DB_CONSTRAINT;
+        break;
+    case SQLITE_CANTOPEN:
+    case SQLITE_AUTH:
+        id = ERR_DB_OPEN;
+        break;
+    case SQLITE_IOERR:
+        /* A file that ends in the middle of a page was cut; short reads of a good one do not
+         * happen. */
+        if (sqlite3_extended_errcode(db->sqlite) == SQLITE_IOERR_SHORT_READ) {
+            id = ERR_DB_CORRUPT;
+        }
+        break;
+    default: /* not an enum of ours */
+        break;
+    }
+    return err_set(err, id, "%s: %.80s: %s", db->name, what, sqlite3_errmsg(db->sqlite));
+}
+
+static int db_fault(struct db *db, const char *what, struct err *err)
+{
+    if (db->fault == NULL) {
+        return 0;
+    }
+    int rc = db->fault(what, db->fault_userdata);
+    return rc < 0 ? err_set(err, (enum err_id) - rc, "%s: %.80s", db->name, what) : 0;
+}
+
+static void rows_destroy(struct db_rows *rows)
+{
+    (void)sqlite3_finalize(rows->stmt);
+    free(rows);
+}
+
+static int rows_prepare(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    const char *tail = NULL;
+    if (sqlite3_prepare_v3(db->sqlite, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, &tail) !=
+        SQLITE_OK) {
+        return db_error(db, sql, err);
+    }
+    /* Two statements in one text would lose the second silently. */
+    ASSERT(stmt != NULL && str_trim(str_c(tail)).len == 0);
+    struct db_rows *rows = calloc(1, sizeof(*rows));
+    ASSERT(rows != NULL);
+    rows->db = db;
+    rows->stmt = stmt;
+    rows->writes = sqlite3_stmt_readonly(stmt) == 0;
+    *ret = rows;
+    return 0;
+}
+
+/* A ready statement for sql: from the cache, or new. A cached one that is being read (a query
+ * inside the same query) is not shared. */
+static int rows_take(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
+{
+    size_t at = 0;
+    while (at < db->cached && strcmp(sqlite3_sql(db->cache[at]->stmt), sql) != 0) {
+        at++;
+    }
+    struct db_rows *rows = NULL;
+    if (at < db->cached) {
+        rows = db->cache[at];
+        if (rows->busy) {
+            return rows_prepare(db, sql, ret, err);
+        }
+    } else {
+        int rc = rows_prepare(db, sql, &rows, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (db->cached == CACHE_MAX) {
+            at = CACHE_MAX - 1;
+            if (db->cache[at]->busy) {
+                db->cache[at]->cached = false; /* its reader destroys it */
+            } else {
+                rows_destroy(db->cache[at]);
+            }
+        } else {
+            db->cached++;
+        }
+        rows->cached = true;
+    }
+    memmove(&db->cache[1], &db->cache[0], at * sizeof(struct db_rows *));
+    db->cache[0] = rows;
+    *ret = rows;
+    return 0;
+}
+
+static int bind_all(struct db_rows *rows, const struct db_value *values, size_t count,
+                    const char *sql, struct err *err)
+{
+    ASSERT((size_t)sqlite3_bind_parameter_count(rows->stmt) == count);
+    for (size_t i = 0; i < count; i++) {
+        const struct db_value *v = &values[i];
+        int at = (int)i + 1;
+        int code = SQLITE_OK;
+        switch (v->type) {
+        case DB_TYPE_NULL:
+            code = sqlite3_bind_null(rows->stmt, at);
+            break;
+        case DB_TYPE_I64:
+            code = sqlite3_bind_int64(rows->stmt, at, v->i64);
+            break;
+        case DB_TYPE_DOUBLE:
+            code = sqlite3_bind_double(rows->stmt, at, v->real);
+            break;
+        case DB_TYPE_TEXT:
+            code = sqlite3_bind_text64(rows->stmt, at, v->bytes.ptr, v->bytes.len, SQLITE_TRANSIENT,
+                                       SQLITE_UTF8);
+            break;
+        case DB_TYPE_BLOB:
+            code =
+                sqlite3_bind_blob64(rows->stmt, at, v->bytes.ptr, v->bytes.len, SQLITE_TRANSIENT);
+            break;
+        }
+        if (code != SQLITE_OK) {
+            return db_error(rows->db, sql, err);
+        }
+    }
+    return 0;
+}
+
+int db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
+             struct db_rows **ret, struct err *err)
+{
+    struct db_rows *rows = NULL;
+    int rc = rows_take(db, sql, &rows, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rows->busy = true;
+    rows->fresh = true;
+    rows->done = false;
+    rc = bind_all(rows, values, count, sql, err);
+    if (rc < 0) {
+        db_rows_free(rows);
+        return rc;
+    }
+    *ret = rows;
+    return 0;
+}
+
+int db_next(struct db_rows *rows, struct err *err)
+{
+    ASSERT(rows->busy);
+    if (rows->done) {
+        return 0;
+    }
+    if (rows->fresh && rows->writes) {
+        int rc = db_fault(rows->db, sqlite3_sql(rows->stmt), err);
+        if (rc < 0) {
+            rows->done = true;
+            return rc;
+        }
+    }
+    rows->fresh = false;
+    int code = sqlite3_step(rows->stmt);
+    if (code == SQLITE_ROW) {
+        return 1;
+    }
+    rows->done = true;
+    return code == SQLITE_DONE ? 0 : db_error(rows->db, sqlite3_sql(rows->stmt), err);
+}
+
+void db_rows_free(struct db_rows *rows)
+{
+    if (rows == NULL) {
+        return;
+    }
+    if (!rows->cached) {
+        rows_destroy(rows);
+        return;
+    }
+    (void)sqlite3_reset(rows->stmt);
+    (void)sqlite3_clear_bindings(rows->stmt);
+    rows->busy = false;
+}
+
+int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
+           struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(db, sql, values, count, &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {}
+    return rc;
+}
+
+int db_exec(struct db *db, const char *sql, struct err *err)
+{
+    const char *rest = sql;
+    while (*rest != '\0') {
+        sqlite3_stmt *stmt = NULL;
+        if (sqlite3_prepare_v2(db->sqlite, rest, -1, &stmt, &rest) != SQLITE_OK) {
+            return db_error(db, sql, err);
+        }
+        if (stmt == NULL) { /* blanks or a comment */
+            continue;
+        }
+        int rc = sqlite3_stmt_readonly(stmt) != 0 ? 0 : db_fault(db, sqlite3_sql(stmt), err);
+        int code = SQLITE_ROW;
+        while (rc == 0 && code == SQLITE_ROW) {
+            code = sqlite3_step(stmt);
+        }
+        if (rc == 0 && code != SQLITE_DONE) {
+            rc = db_error(db, sqlite3_sql(stmt), err);
+        }
+        (void)sqlite3_finalize(stmt);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int db_get_i64(struct db *db, const char *sql, const struct db_value *values, size_t count,
+               int64_t fallback, int64_t *ret, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(db, sql, values, count, &rows, err);
+    if (rc == 0) {
+        rc = db_next(rows, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    *ret = rc > 0 && !db_is_null(rows, 0) ? db_i64(rows, 0) : fallback;
+    return 0;
+}
+
+int64_t db_i64(struct db_rows *rows, int column)
+{
+    return sqlite3_column_int64(rows->stmt, column);
+}
+
+struct dec db_dec(struct db_rows *rows, int column)
+{
+    return db_is_null(rows, column) ? DEC_INVALID : (struct dec){db_i64(rows, column)};
+}
+
+double db_double(struct db_rows *rows, int column)
+{
+    return sqlite3_column_double(rows->stmt, column);
+}
+
+struct str db_text(struct db_rows *rows, int column)
+{
+    const unsigned char *text = sqlite3_column_text(rows->stmt, column);
+    int len = sqlite3_column_bytes(rows->stmt, column);
+    return text == NULL ? str_c("") : str_n((const char *)text, (size_t)len);
+}
+
+struct str db_blob(struct db_rows *rows, int column)
+{
+    const void *bytes = sqlite3_column_blob(rows->stmt, column);
+    int len = sqlite3_column_bytes(rows->stmt, column);
+    return bytes == NULL ? str_c("") : str_n(bytes, (size_t)len);
+}
+
+bool db_is_null(struct db_rows *rows, int column)
+{
+    return sqlite3_column_type(rows->stmt, column) == SQLITE_NULL;
+}
+
+enum db_type db_column_type(struct db_rows *rows, int column)
+{
+    switch (sqlite3_column_type(rows->stmt, column)) {
+    case SQLITE_INTEGER:
+        return DB_TYPE_I64;
+    case SQLITE_FLOAT:
+        return DB_TYPE_DOUBLE;
+    case SQLITE_TEXT:
+        return DB_TYPE_TEXT;
+    case SQLITE_BLOB:
+        return DB_TYPE_BLOB;
+    default: /* SQLITE_NULL */
+        return DB_TYPE_NULL;
+    }
+}
+
+const char *db_column_name(struct db_rows *rows, int column)
+{
+    return sqlite3_column_name(rows->stmt, column);
+}
+
+int db_column_count(struct db_rows *rows)
+{
+    return sqlite3_column_count(rows->stmt);
+}
+
+int64_t db_changes(struct db *db)
+{
+    return sqlite3_changes64(db->sqlite);
+}
+
+int64_t db_last_rowid(struct db *db)
+{
+    return sqlite3_last_insert_rowid(db->sqlite);
+}
+
+/* ------------------------------------------------------------------ transactions */
+
+bool db_in_transaction(const struct db *db)
+{
+    return sqlite3_get_autocommit(db->sqlite) == 0;
+}
+
+/* Not through db_run: the fault hook counts writes, and BEGIN and ROLLBACK are none. */
+static int simple(struct db *db, const char *sql, struct err *err)
+{
+    return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
+                                                                        : db_error(db, sql, err);
+}
+
+int db_begin(struct db *db, struct err *err)
+{
+    ASSERT(!db_in_transaction(db));
+    return simple(db, "BEGIN IMMEDIATE", err);
+}
+
+int db_commit(struct db *db, struct err *err)
+{
+    ASSERT(db_in_transaction(db));
+    int rc = db_fault(db, "COMMIT", err);
+    if (rc == 0) {
+        rc = simple(db, "COMMIT", err);
+    }
+    if (rc < 0) {
+        db_rollback(db);
+    }
+    return rc;
+}
+
+void db_rollback(struct db *db)
+{
+    /* Some failures (disk full, for one) have rolled back already. */
+    if (db != NULL && db_in_transaction(db)) {
+        (void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+/* ------------------------------------------------------------------ open and migrate */
+
+static int pragma_i64(struct db *db, const char *pragma, int64_t *ret, struct err *err)
+{
+    return db_get_i64(db, pragma, DB_NO_VALUES, 0, ret, err);
+}
+
+static int migrate_one(struct db *db, const struct db_migration *migration, int64_t version,
+                       struct err *err)
+{
+    int rc = db_begin(db, err);
+    if (rc < 0) {
+        return rc;
+    }
+    AUTO_ROLLBACK struct db *tx = db;
+    AUTO_BUF struct buf sql = BUF_INIT(64);
+    buf_addf(&sql, "PRAGMA user_version = %lld", (long long)version);
+    if ((rc = db_exec(tx, migration->sql, err)) < 0 || (rc = db_exec(tx, sql.data, err)) < 0 ||
+        (rc = db_commit(TAKE(tx), err)) < 0) {
+        return err_prefix(err, "migration %s", migration->name), rc;
+    }
+    return 0;
+}
+
+static int migrate(struct db *db, const struct db_options *options, struct err *err)
+{
+    int64_t application_id = 0;
+    int64_t version = 0;
+    int64_t objects = 0;
+    int rc = pragma_i64(db, "PRAGMA application_id", &application_id, err);
+    if (rc < 0 || (rc = pragma_i64(db, "PRAGMA user_version", &version, err)) < 0 ||
+        (rc = pragma_i64(db, "SELECT count(*) FROM sqlite_schema", &objects, err)) < 0) {
+        return rc;
+    }
+    bool empty = objects == 0 && version == 0 && application_id == 0;
+    bool ours = application_id == (int64_t)(int32_t)options->application_id;
+    if (options->application_id != 0 && !ours && !(empty && !options->read_only)) {
+        return err_set(err, ERR_DB_FOREIGN, "%s: application id %lld", db->name,
+                       (long long)application_id);
+    }
+    int64_t wanted = (int64_t)options->migration_count;
+    if (wanted > 0 && version > wanted) {
+        return err_set(err, ERR_DB_FUTURE, "%s: layout %lld, this version knows %lld", db->name,
+                       (long long)version, (long long)wanted);
+    }
+    if (options->read_only) {
+        return version < wanted ? err_set(err, ERR_DB_OUTDATED, "%s: layout %lld of %lld", db->name,
+                                          (long long)version, (long long)wanted)
+                                : 0;
+    }
+    if (options->application_id != 0 && !ours) {
+        AUTO_BUF struct buf sql = BUF_INIT(64);
+        buf_addf(&sql, "PRAGMA application_id = %d", (int32_t)options->application_id);
+        if ((rc = db_exec(db, sql.data, err)) < 0) {
+            return rc;
+        }
+    }
+    for (; version < wanted; version++) {
+        if ((rc = migrate_one(db, &options->migrations[version], version + 1, err)) < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int configure(struct db *db, const struct db_options *options, struct err *err)
+{
+    (void)sqlite3_extended_result_codes(db->sqlite, 1);
+    (void)sqlite3_busy_timeout(db->sqlite, options->busy_timeout_ms);
+    /* A database file is data, whoever made it: no code from its schema. */
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    int rc = simple(db, "PRAGMA foreign_keys = ON", err);
+    if (rc == 0 && !options->read_only) {
+        rc = simple(db, "PRAGMA journal_mode = WAL", err);
+    }
+    if (rc == 0 && !options->read_only) {
+        rc = simple(db, "PRAGMA synchronous = FULL", err);
+    }
+    return rc;
+}
+
+/* sqlite3_open falls back to reading a file that it may not write; a writer wants to know. */
+static int require_writable(struct db *db, struct err *err)
+{
+    if (sqlite3_db_readonly(db->sqlite, "main") == 1) {
+        return err_set(err, ERR_DB_READONLY, "%s", db->name);
+    }
+    return 0;
+}
+
+int db_open(const struct db_options *options, struct db **ret, struct err *err)
+{
+    struct db *db = calloc(1, sizeof(*db));
+    ASSERT(db != NULL && options->path != NULL);
+    const char *slash = strrchr(options->path, '/');
+    (void)str_copy(str_c(slash == NULL ? options->path : slash + 1), db->name, sizeof(db->name));
+
+    bool memory = strcmp(options->path, ":memory:") == 0;
+    if (!memory && !options->read_only) {
+        /* SQLite would create it readable for everybody; its -wal and -shm take the same mode. */
+        AUTO_FD int fd = open(options->path, O_RDONLY | O_CREAT | O_CLOEXEC, 0640);
+        (void)fd;
+    }
+    int flags =
+        options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int rc = 0;
+    if (sqlite3_open_v2(options->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
+        SQLITE_OK) {
+        ASSERT(db->sqlite != NULL);
+        rc = db_error(db, "open", err);
+    }
+    if (rc == 0 && !options->read_only) {
+        rc = require_writable(db, err);
+    }
+    if (rc == 0) {
+        rc = configure(db, options, err);
+    }
+    if (rc == 0) {
+        rc = migrate(db, options, err);
+    }
+    if (rc < 0) {
+        db_free(db);
+        return rc;
+    }
+    *ret = db;
+    return 0;
+}
+
+void db_free(struct db *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    db_rollback(db);
+    for (size_t i = 0; i < db->cached; i++) {
+        ASSERT(!db->cache[i]->busy);
+        rows_destroy(db->cache[i]);
+    }
+    int code = sqlite3_close(db->sqlite);
+    ASSERT(code == SQLITE_OK);
+    free(db);
+}
+
+int db_quick_check(struct db *db, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(db, "PRAGMA quick_check(1)", DB_NO_VALUES, &rows, err);
+    if (rc == 0) {
+        rc = db_next(rows, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct str said = rc > 0 ? db_text(rows, 0) : str_c("no answer");
+    return str_equal_c(said, "ok")
+               ? 0
+               : err_set(err, ERR_DB_CORRUPT, "%s: %.*s", db->name, STR_ARG(said));
+}
+
+int64_t db_schema_version(struct db *db)
+{
+    int64_t version = 0;
+    (void)pragma_i64(db, "PRAGMA user_version", &version, NULL);
+    return version;
+}
+
+int db_backup(struct db *db, const char *path, struct err *err)
+{
+    ASSERT(!db_in_transaction(db));
+    AUTO_BUF struct buf temporary = BUF_INIT(PATH_MAX);
+    buf_addf(&temporary, "%s.part", path);
+    if (buf_failed(&temporary)) {
+        return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
+    }
+    (void)unlink(temporary.data); /* of an attempt that was cut short; VACUUM wants it gone */
+    /* VACUUM INTO makes a compact copy in one read transaction; writers of a WAL file go on. */
+    int rc = db_run(db, "VACUUM INTO ?", DB_VALUES(DB_TEXT(buf_str(&temporary))), err);
+    AUTO_FD int fd = rc < 0 ? -1 : open(temporary.data, O_RDONLY | O_CLOEXEC);
+    if (rc == 0 &&
+        (fd < 0 || fchmod(fd, 0640) < 0 || fsync(fd) < 0 || rename(temporary.data, path) < 0)) {
+        rc = err_set(err, ERR_DB_OPEN, "%s: %s", path, strerror(errno));
+    }
+    if (rc < 0) {
+        (void)unlink(temporary.data);
+        return rc;
+    }
+    return 0;
+}
+
+void db_set_fault(struct db *db, db_fault_fn fn, void *userdata)
+{
+    db->fault = fn;
+    db->fault_userdata = userdata;
+}

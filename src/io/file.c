@@ -1,0 +1,175 @@
+#include "io/file.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int file_error(struct err *err, int error, const char *what, const char *path)
+{
+    enum err_id id = ERR_FILE_FAILED;
+    if (error == ENOENT || error == ENOTDIR) {
+        id = ERR_FILE_MISSING;
+    } else if (error == EACCES || error == EPERM || error == EROFS) {
+        id = ERR_FILE_DENIED;
+    } else if (error == ENOSPC || error == EDQUOT) {
+        id = ERR_FILE_NO_SPACE;
+    }
+    return err_set(err, id, "%s: could not %s: %s", path, what, strerror(error));
+}
+
+int file_read(const char *path, struct buf *out, struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return file_error(err, errno, "open", path);
+    }
+    char chunk[16384];
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return file_error(err, errno, "read", path);
+        }
+        if (n == 0) {
+            return 0;
+        }
+        buf_add(out, chunk, (size_t)n);
+        if (buf_failed(out)) {
+            return err_set(err, ERR_FILE_TOO_LARGE, "%s: more than %zu bytes", path, out->max);
+        }
+    }
+}
+
+static int write_all(int fd, struct str bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.ptr, bytes.len);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return -errno;
+        }
+        bytes.ptr += n;
+        bytes.len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* A rename is on disk only when the folder is. */
+static int sync_folder_of(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct str parent = STR_LIT(".");
+    if (slash != NULL) {
+        parent = str_n(path, slash == path ? 1 : (size_t)(slash - path));
+    }
+    if (!str_copy(parent, folder, sizeof(folder))) {
+        return -ENAMETOOLONG;
+    }
+    AUTO_FD int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) < 0) {
+        return -errno;
+    }
+    return 0;
+}
+
+int file_write(const char *path, struct str bytes, mode_t mode, struct err *err)
+{
+    AUTO_BUF struct buf temporary = BUF_INIT(PATH_MAX);
+    buf_addf(&temporary, "%s.XXXXXX", path);
+    if (buf_failed(&temporary)) {
+        return file_error(err, ENAMETOOLONG, "write", path);
+    }
+    AUTO_FD int fd = mkostemp(temporary.data, O_CLOEXEC);
+    if (fd < 0) {
+        return file_error(err, errno, "create a file beside", path);
+    }
+    const char *what = "write";
+    int rc = write_all(fd, bytes);
+    if (rc == 0 && fchmod(fd, mode) < 0) {
+        rc = -errno;
+    }
+    if (rc == 0 && fsync(fd) < 0) {
+        rc = -errno;
+    }
+    if (rc == 0 && rename(temporary.data, path) < 0) {
+        what = "replace";
+        rc = -errno;
+    }
+    if (rc < 0) {
+        (void)unlink(temporary.data);
+        return file_error(err, -rc, what, path);
+    }
+    rc = sync_folder_of(path);
+    return rc < 0 ? file_error(err, -rc, "sync the folder of", path) : 0;
+}
+
+int file_make_folder(const char *path, mode_t mode, struct err *err)
+{
+    char folder[PATH_MAX];
+    if (!str_copy(str_c(path), folder, sizeof(folder)) || folder[0] == '\0') {
+        return file_error(err, folder[0] == '\0' ? ENOENT : ENAMETOOLONG, "make", path);
+    }
+    for (char *p = folder + 1;; p++) {
+        char was = *p;
+        if (was != '/' && was != '\0') {
+            continue;
+        }
+        *p = '\0';
+        if (mkdir(folder, mode) < 0 && errno != EEXIST) {
+            return file_error(err, errno, "make", folder);
+        }
+        *p = was;
+        if (was == '\0') {
+            break;
+        }
+    }
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        return file_error(err, errno, "look at", path);
+    }
+    return S_ISDIR(st.st_mode) ? 0 : file_error(err, ENOTDIR, "make", path);
+}
+
+bool file_exists(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+int file_lock(const char *path, int *ret_fd, struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    if (fd < 0) {
+        return file_error(err, errno, "open", path);
+    }
+    char text[32] = "";
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK) {
+            return file_error(err, errno, "lock", path);
+        }
+        ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+        int64_t pid = 0;
+        (void)str_to_i64(str_trim(str_n(text, n > 0 ? (size_t)n : 0)), &pid);
+        return err_set(err, ERR_FILE_LOCKED, "%s is held by pid %lld", path, (long long)pid);
+    }
+    /* The pid is for people only; the lock is what counts, so a full disk does not matter. */
+    int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
+    ASSERT(len > 0 && (size_t)len < sizeof(text));
+    if (ftruncate(fd, 0) == 0) {
+        (void)!pwrite(fd, text, (size_t)len, 0);
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
