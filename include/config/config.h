@@ -1,0 +1,153 @@
+/*
+ * config.h: the options, from one table (options.def), as one immutable value.
+ *
+ *     struct config *config = NULL;
+ *     struct config_problems problems = {0};
+ *     rc = config_load(&(struct config_options){.path = path}, &config, &problems, err);
+ *     poll_every(config->monitoring_check_interval_us);
+ *     config_free(config);
+ *
+ * Sources, later ones win: defaults of the table; the YAML file; files named like the path of a
+ * secret in $CREDENTIALS_DIRECTORY (systemd's LoadCredential). In defaults and in any scalar of
+ * the file, ${NAME} is the environment variable and ${NAME:-text} has a default for when it is
+ * unset or empty; $${ is a literal ${.
+ * Always true: a loaded configuration passed every check; a failed load leaves *ret alone and says
+ * everything that is wrong (up to CONFIG_PROBLEMS_MAX), each as file:line:column, what was
+ * expected, and the nearest valid name. Values of secrets appear in no message and are registered
+ * with log_hide.
+ * Ownership: every text belongs to the config.
+ * Thread: load on the main thread; then read-only from any.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/dec.h"
+#include "base/err.h"
+#include "model/settings.h"
+#include "model/symbol.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum config_flag { CONFIG_RESTART = 1, CONFIG_LIVE = 2 };
+
+#define CONFIG_LIST_MAX     64
+#define CONFIG_ARGS_MAX     16
+#define CONFIG_USERS_MAX    64
+#define CONFIG_SERVICES_MAX 32
+
+struct config_ints {
+    int count;
+    int64_t items[CONFIG_LIST_MAX];
+};
+struct config_texts {
+    int count;
+    const char *items[CONFIG_ARGS_MAX + 1]; /* ended by NULL, so that it is an argv */
+};
+struct config_symbols {
+    int count;
+    struct symbol items[SYMBOLS_MAX];
+};
+
+/* How each type of the table stands in the struct. ENUM is one of its words. Texts are never NULL.
+ * FLOAT and PERCENT are plain numbers (2.0 is 2 %); DURATION is in microseconds. */
+#define CONFIG_DECLARE_TEXT(name)     const char *name;
+#define CONFIG_DECLARE_SECRET(name)   const char *name;
+#define CONFIG_DECLARE_URL(name)      const char *name;
+#define CONFIG_DECLARE_ENUM(name)     const char *name;
+#define CONFIG_DECLARE_INT(name)      int64_t name;
+#define CONFIG_DECLARE_BOOL(name)     bool name;
+#define CONFIG_DECLARE_FLOAT(name)    double name;
+#define CONFIG_DECLARE_PERCENT(name)  double name##_pct;
+#define CONFIG_DECLARE_DURATION(name) int64_t name##_us;
+#define CONFIG_DECLARE_MONEY(name)    struct dec name;
+#define CONFIG_DECLARE_INTS(name)     struct config_ints name;
+#define CONFIG_DECLARE_TEXTS(name)    struct config_texts name;
+#define CONFIG_DECLARE_SYMBOLS(name)  struct config_symbols name;
+
+/* id, name, role, emergency. telegram.admin_users stand here too, as admin with emergency. */
+struct config_user {
+#define GROUP(group, help)
+#define OPT(group, name, type, fallback, minimum, maximum, unit, flags, help)
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
+    CONFIG_USER_FIELD_##owner(type, name)
+#define CONFIG_USER_FIELD_user(type, name) CONFIG_DECLARE_##type(name)
+#define CONFIG_USER_FIELD_service(type, name)
+#include "config/options.def"
+#undef FIELD
+};
+
+/* name, then unit, command, url, health_endpoint, expect_status, timeout_us. Either unit is not
+ * empty, or command.count > 0, or neither (only watched: url is not empty then). A command's first
+ * word `self` has become the path of the running program. */
+struct config_service {
+    char name[32]; /* [a-z0-9_-] */
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
+    CONFIG_SERVICE_FIELD_##owner(type, name)
+#define CONFIG_SERVICE_FIELD_service(type, name) CONFIG_DECLARE_##type(name)
+#define CONFIG_SERVICE_FIELD_user(type, name)
+#include "config/options.def"
+#undef FIELD
+#undef OPT
+};
+
+struct config_detail; /* texts, and where each value came from */
+
+/* One field an option: telegram.bot_token is telegram_bot_token, monitoring.check_interval is
+ * monitoring_check_interval_us, risk.stop is risk_stop_pct. See options.def. */
+struct config {
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help)
+#define OPT(group, name, type, fallback, minimum, maximum, unit, flags, help) \
+    CONFIG_DECLARE_##type(group##_##name)
+#include "config/options.def"
+#undef OPT
+#undef FIELD
+#undef GROUP
+    int user_count;
+    struct config_user users[CONFIG_USERS_MAX];
+    int service_count;
+    struct config_service services[CONFIG_SERVICES_MAX];
+    struct config_detail *detail;
+};
+
+struct config_options {
+    const char *path; /* NULL: the first of ./nightdesk.yaml and /etc/nightdesk/nightdesk.yaml
+                       * that exists, else none */
+    bool no_file;     /* embedded defaults only */
+};
+
+#define CONFIG_PROBLEMS_MAX 20
+
+struct config_problems {
+    int count;
+    int more; /* how many did not fit */
+    struct err items[CONFIG_PROBLEMS_MAX];
+};
+
+/* problems may be NULL; *err is the first of them. The caller frees *ret. */
+int config_load(const struct config_options *options, struct config **ret,
+                struct config_problems *problems, struct err *err);
+/* The same from text, as if it were the file `name`. */
+int config_parse(struct str text, const char *name, struct config **ret,
+                 struct config_problems *problems, struct err *err);
+void config_free(struct config *config);
+
+static inline void config_cleanup(struct config **slot)
+{
+    config_free(*slot);
+}
+#define AUTO_CONFIG __attribute__((cleanup(config_cleanup)))
+
+/* The file that was read; "" when there was none. */
+const char *config_path(const struct config *config);
+/* What the engine is told. */
+void config_settings(const struct config *config, struct settings *ret);
+/* NULL when there is none of this name. */
+const struct config_service *config_service(const struct config *config, struct str name);
+
+/* Everything as YAML, secrets as ***, with the source of each value as a comment. */
+void config_dump(const struct config *config, struct buf *out);
+/* From the table alone: JSON Schema (2020-12), docs/config.md, the commented example. */
+void config_write_schema(struct buf *out);
+void config_write_markdown(struct buf *out);
+void config_write_example(struct buf *out);
