@@ -1,0 +1,16 @@
+/* A reply read back from the outbox: any bytes end in a reply that renders, or in an error. */
+#include "chat/render.h"
+#include "command/reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO_REPLY struct reply *reply = NULL;
+    AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
+    struct err err = {0};
+    if (reply_from_json((const char *)data, size, &reply, &err) == 0) {
+        render_text(reply, &out);
+    }
+    return 0;
+}
