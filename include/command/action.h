@@ -53,7 +53,8 @@ struct action {
     const char *name; /* "area.verb" */
     const char *summary;
     enum action_effect effect;
-    enum role lowest;                              /* a manifest can only be stricter */
+    enum role lowest; /* a manifest can only be stricter */
+    bool emergency;   /* only manifests that ask for the emergency grant may use it */
     struct action_param params[ACTION_PARAMS_MAX]; /* ended by a NULL name when fewer */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
@@ -61,6 +62,10 @@ struct action {
      * (same run id and step), did its effect take place? Without it nobody knows, and the person is
      * told so. It may fill the reply. */
     int (*recover)(struct action_call *call, bool *ret_happened, struct err *err);
+    /* Optional, for commands that ask for a confirmation: says into the reply what exactly will
+     * happen (the position that will be closed), before anything is done. A negative result refuses
+     * the command without asking. It cannot wait. */
+    int (*preview)(struct action_call *call, struct err *err);
 };
 
 struct action_table;
@@ -92,6 +97,10 @@ int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t
 /* Durable and unique: run id and step index; survives a crash of the run. */
 int64_t action_run_id(const struct action_call *call);
 int action_step(const struct action_call *call);
+/* Puts a few words (an id, at most 200 bytes) on disk with the step, before something outside is
+ * asked for; recover() then gets them from action_remembered (NULL: there are none). */
+int action_remember(struct action_call *call, const char *text, struct err *err);
+const char *action_remembered(const struct action_call *call);
 /* Scratch pointer of the action itself, for cancel(). */
 void action_set_state(struct action_call *call, void *state);
 void *action_state(const struct action_call *call);
