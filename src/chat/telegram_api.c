@@ -1,0 +1,296 @@
+#include "telegram_api.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <string.h>
+
+#define URL_MAX        ((size_t)1024)
+#define BODY_MAX_BYTES ((size_t)256 * 1024)
+#define RETRY_MAX_S    86400
+
+struct telegram_api {
+    struct loop *loop;
+    struct http *http;
+    struct buf base; /* "https://api.telegram.org/bot<token>/" */
+    struct telegram_call *calls;
+};
+
+struct telegram_call {
+    struct telegram_api *api;
+    struct http_call *http_call;  /* NULL when the request could not even be made */
+    struct loop_source *deferred; /* then: tells so from the loop */
+    struct err err;
+    char method[32];
+    size_t max_body_bytes;
+    telegram_api_fn fn;
+    void *userdata;
+    struct telegram_call *next;
+};
+
+int telegram_api_new(struct loop *loop, const char *url, const char *token,
+                     struct telegram_api **ret, struct err *err)
+{
+    struct str base = str_trim(str_c(url));
+    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    if (!str_starts(base, "http://") && !str_starts(base, "https://")) {
+        return err_set(err, ERR_HTTP_URL, "telegram.api_url");
+    }
+    struct telegram_api *api = calloc(1, sizeof(*api));
+    ASSERT(api != NULL);
+    api->loop = loop;
+    buf_init(&api->base, URL_MAX);
+    buf_addf(&api->base, "%.*s/bot%s/", STR_ARG(base), token);
+    api->http = http_new(loop, err);
+    if (api->http == NULL || buf_failed(&api->base)) {
+        int rc = api->http == NULL ? -err->id : err_set(err, ERR_HTTP_URL, "telegram.api_url");
+        telegram_api_free(api);
+        return rc;
+    }
+    *ret = api;
+    return 0;
+}
+
+static void unlink_call(struct telegram_call *call)
+{
+    struct telegram_call **slot = &call->api->calls;
+    while (*slot != call) {
+        slot = &(*slot)->next;
+    }
+    *slot = call->next;
+}
+
+static void free_call(struct telegram_call *call)
+{
+    unlink_call(call);
+    loop_source_free(call->deferred);
+    free(call);
+}
+
+void telegram_api_cancel(struct telegram_call *call)
+{
+    if (call == NULL) {
+        return;
+    }
+    if (call->http_call != NULL) {
+        http_cancel(call->http_call);
+    }
+    free_call(call);
+}
+
+void telegram_api_free(struct telegram_api *api)
+{
+    if (api == NULL) {
+        return;
+    }
+    while (api->calls != NULL) {
+        telegram_api_cancel(api->calls);
+    }
+    http_free(api->http);
+    buf_release(&api->base);
+    free(api);
+}
+
+static int64_t clamp_retry(int64_t seconds)
+{
+    return seconds < 1 ? 1 : seconds > RETRY_MAX_S ? RETRY_MAX_S : seconds;
+}
+
+/* "Bad Request: chat not found" -> "chat not found": the code says the rest. */
+static void set_description(struct telegram_answer *answer, const char *text)
+{
+    static const char *const prefixes[] = {"Bad Request: ", "Forbidden: "};
+    for (size_t i = 0; i < COUNT_OF(prefixes); i++) {
+        if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0) {
+            text += strlen(prefixes[i]);
+            break;
+        }
+    }
+    (void)str_copy(str_c(text), answer->description, sizeof(answer->description));
+}
+
+static enum telegram_result classify(int code)
+{
+    switch (code) {
+    case 401:
+        return TELEGRAM_TOKEN_REFUSED;
+    case 409:
+        return TELEGRAM_CONFLICT;
+    case 429:
+        return TELEGRAM_WAIT;
+    case 504: /* a gateway gave up waiting: what is behind it may have done it */
+        return TELEGRAM_LOST;
+    default:
+        return code >= 500 ? TELEGRAM_FAILED : TELEGRAM_NO;
+    }
+}
+
+static void explain(struct telegram_answer *answer, const char *method)
+{
+    enum err_id id = ERR_TELEGRAM_REFUSED;
+    switch (answer->result) {
+    case TELEGRAM_OK:
+        return;
+    case TELEGRAM_NOT_SENT:
+        id = ERR_TELEGRAM_UNREACHABLE;
+        break;
+    case TELEGRAM_FAILED:
+    case TELEGRAM_LOST:
+        id = ERR_TELEGRAM_FAILED;
+        break;
+    case TELEGRAM_WAIT:
+        id = ERR_TELEGRAM_FLOOD;
+        break;
+    case TELEGRAM_NO:
+        break;
+    case TELEGRAM_TOKEN_REFUSED:
+        id = ERR_TELEGRAM_TOKEN_REFUSED;
+        break;
+    case TELEGRAM_CONFLICT:
+        id = ERR_TELEGRAM_CONFLICT;
+        break;
+    }
+    (void)err_set(&answer->err, id, "%s: %d %s", method, answer->code, answer->description);
+}
+
+/* The HTTP exchange itself went wrong. */
+static void explain_http(struct telegram_answer *answer, const struct http_response *response,
+                         const char *method)
+{
+    switch (response->outcome) {
+    case HTTP_OK:
+        return;
+    case HTTP_NOT_SENT:
+        answer->result = TELEGRAM_NOT_SENT;
+        break;
+    case HTTP_TOO_LARGE:
+        answer->too_large = true;
+        answer->result = TELEGRAM_LOST;
+        break;
+    case HTTP_UNKNOWN:
+        answer->result = TELEGRAM_LOST;
+        break;
+    }
+    AUTO_BUF struct buf line = BUF_INIT(sizeof(response->err.context) * 2);
+    err_line(&response->err, &line);
+    (void)err_set(&answer->err, ERR_TELEGRAM_UNREACHABLE, "%s: %s", method, line.data);
+}
+
+static void read_answer(struct telegram_answer *answer, const struct http_response *response,
+                        const struct telegram_call *call, struct json_object **ret_body)
+{
+    const struct json_limits limits = {.max_bytes = call->max_body_bytes, .max_depth = 64};
+    struct err why = {0};
+    int rc = json_parse(response->body, &limits, ret_body, &why);
+    const struct json_object *body = *ret_body;
+    const struct json_object *ok = json_get(body, "ok");
+    bool is_answer = rc == 0 && json_object_is_type(ok, json_type_boolean);
+    answer->code = response->status;
+    if (is_answer && json_truth(body, "ok", false) && response->status / 100 == 2) {
+        answer->result = TELEGRAM_OK;
+        answer->value = json_get(body, "result");
+        return;
+    }
+    if (is_answer && !json_truth(body, "ok", false)) {
+        const struct json_object *parameters = json_get(body, "parameters");
+        int64_t code = json_i64(body, "error_code", response->status);
+        answer->code = code >= 300 && code < 1000 ? (int)code : response->status;
+        answer->result = classify(answer->code);
+        answer->retry_after_s = json_i64(parameters, "retry_after", -1);
+        answer->migrate_to_chat_id = json_i64(parameters, "migrate_to_chat_id", 0);
+        set_description(answer, json_text(body, "description"));
+    } else if (response->status == 401 || response->status == 429 || response->status >= 500) {
+        /* A status alone says enough, whoever in between sent it. 409 does not: a proxy's conflict
+         * is not a second poller. */
+        answer->result = classify(response->status);
+        answer->retry_after_s = -1;
+        (void)snprintf(answer->description, sizeof(answer->description), "no Bot API answer");
+    } else {
+        answer->result = TELEGRAM_LOST;
+        (void)err_set(&answer->err, ERR_TELEGRAM_GARBLED, "%s: HTTP %d, %zu bytes, %s",
+                      call->method, response->status, response->body.len,
+                      rc < 0 ? why.context : "no field ok");
+        return;
+    }
+    if (answer->retry_after_s < 0) {
+        answer->retry_after_s = http_retry_after_s(response);
+    }
+    answer->retry_after_s = clamp_retry(answer->retry_after_s);
+    explain(answer, call->method);
+}
+
+static void on_response(const struct http_response *response, void *userdata)
+{
+    struct telegram_call *call = userdata;
+    AUTO_JSON struct json_object *body = NULL;
+    struct telegram_answer answer = {.elapsed_us = response->elapsed_us};
+    if (response->outcome == HTTP_OK) {
+        read_answer(&answer, response, call, &body);
+    } else {
+        explain_http(&answer, response, call->method);
+    }
+    telegram_api_fn fn = call->fn;
+    void *fn_userdata = call->userdata;
+    call->http_call = NULL;
+    free_call(call);
+    fn(&answer, fn_userdata);
+}
+
+static void on_not_made(void *userdata)
+{
+    struct telegram_call *call = userdata;
+    struct telegram_answer answer = {.result = TELEGRAM_NOT_SENT, .err = call->err};
+    telegram_api_fn fn = call->fn;
+    void *fn_userdata = call->userdata;
+    free_call(call);
+    fn(&answer, fn_userdata);
+}
+
+struct telegram_call *telegram_api_call(struct telegram_api *api,
+                                        const struct telegram_request *request, telegram_api_fn fn,
+                                        void *userdata)
+{
+    struct telegram_call *call = calloc(1, sizeof(*call));
+    ASSERT(call != NULL);
+    *call = (struct telegram_call){.api = api, .fn = fn, .userdata = userdata, .next = api->calls};
+    call->max_body_bytes = request->max_body_bytes == 0 ? (size_t)1 << 20 : request->max_body_bytes;
+    (void)str_copy(str_c(request->method), call->method, sizeof(call->method));
+    api->calls = call;
+
+    AUTO_BUF struct buf url = BUF_INIT(URL_MAX + sizeof(call->method));
+    AUTO_BUF struct buf body = BUF_INIT(BODY_MAX_BYTES);
+    buf_add_str(&url, buf_str(&api->base));
+    buf_add_c(&url, call->method);
+    if (request->parts == NULL) {
+        if (request->params != NULL) {
+            json_add_text(&body, request->params);
+            (void)json_object_put(request->params);
+        } else {
+            buf_add_c(&body, "{}");
+        }
+    }
+    if (buf_failed(&body)) {
+        (void)err_set(&call->err, ERR_BUF_FULL, "%s", call->method);
+    } else {
+        call->http_call =
+            http_send(api->http,
+                      &(struct http_request){
+                          .url = url.data,
+                          .body = buf_str(&body),
+                          .content_type = request->parts == NULL ? "application/json" : NULL,
+                          .parts = request->parts,
+                          .part_count = request->part_count,
+                          .timeout_ms = request->timeout_ms,
+                          .max_body_bytes = call->max_body_bytes,
+                      },
+                      on_response, call, &call->err);
+    }
+    if (call->http_call == NULL) {
+        call->deferred = loop_add_deferred(api->loop, on_not_made, call);
+        loop_defer(call->deferred);
+    }
+    return call;
+}

@@ -1,0 +1,68 @@
+/*
+ * telegram_api.h: one Bot API call, and what its answer means.
+ *
+ *     struct json_object *params = json_object_new_object();
+ *     telegram_api_call(api, &(struct telegram_request){.method = "getMe", .params = params,
+ *                       .timeout_ms = 10000}, on_answer, self);
+ *
+ * Always true: fn runs exactly once, from the loop, never inside the call; an answer that is not a
+ * whole Bot API answer never passes as one; no text here holds the token.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "io/http.h"
+#include "io/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct telegram_api;
+struct telegram_call;
+
+enum telegram_result {
+    TELEGRAM_OK,
+    TELEGRAM_NOT_SENT,      /* surely not delivered: repeat later */
+    TELEGRAM_FAILED,        /* the server says that it failed (5xx): repeat later */
+    TELEGRAM_LOST,          /* the answer is missing or unreadable: it may have taken effect */
+    TELEGRAM_WAIT,          /* 429: repeat after retry_after_s */
+    TELEGRAM_NO,            /* 400, 403, 404, …: see description */
+    TELEGRAM_TOKEN_REFUSED, /* 401 */
+    TELEGRAM_CONFLICT       /* 409 */
+};
+
+struct telegram_answer {
+    enum telegram_result result;
+    int code; /* error_code or HTTP status; 0 when nothing came */
+    int64_t retry_after_s;
+    int64_t migrate_to_chat_id; /* 0: none */
+    char description[200];      /* Telegram's words, without the "Bad Request: " before them */
+    struct json_object *value;  /* `result`, borrowed; NULL unless TELEGRAM_OK */
+    bool too_large;             /* the answer passed max_body_bytes */
+    int64_t elapsed_us;
+    struct err err; /* ERR_NONE with TELEGRAM_OK */
+};
+
+typedef void (*telegram_api_fn)(const struct telegram_answer *answer, void *userdata);
+
+struct telegram_request {
+    const char *method;
+    struct json_object *params;    /* consumed; NULL: none */
+    const struct http_part *parts; /* instead of params: an upload */
+    size_t part_count;
+    int64_t timeout_ms;
+    size_t max_body_bytes; /* 0: 1 MiB */
+};
+
+/* url: "https://api.telegram.org". ERR_HTTP_URL when it cannot be one. */
+int telegram_api_new(struct loop *loop, const char *url, const char *token,
+                     struct telegram_api **ret, struct err *err);
+void telegram_api_free(struct telegram_api *api); /* cancels what is under way */
+
+/* The handle is valid until fn starts. */
+struct telegram_call *telegram_api_call(struct telegram_api *api,
+                                        const struct telegram_request *request, telegram_api_fn fn,
+                                        void *userdata);
+/* fn does not run any more. */
+void telegram_api_cancel(struct telegram_call *call);
