@@ -1,0 +1,57 @@
+/*
+ * simulated.h: a market made of seeded noise, good enough to trade on paper and to test with.
+ *
+ *     struct simulated market;
+ *     simulated_init(&market, seed, symbols, count, start_us);
+ *     n = source_take(&market.source, bars);
+ *
+ * The whole market is in one climate at a time (trend up or down, chop around an anchor, crash)
+ * and changes it at random; symbols share part of each move. A candle's open, high, low and close
+ * are points of one simulated path, so they are consistent, and the next candle opens where the
+ * last one closed, give or take a small gap.
+ * Invariants: a plain value (no pointers but the interface's); the same seed, symbols and start
+ * give the same candles for ever; prices stay within 1/50 and 50 times their base.
+ * Thread: one at a time per market.
+ */
+#pragma once
+
+#include "base/rng.h"
+#include "market/source.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum climate { CLIMATE_UP, CLIMATE_DOWN, CLIMATE_CHOP, CLIMATE_CRASH };
+
+const char *simulated_climate_name(enum climate climate);
+
+/* What save writes and load reads. */
+struct simulated_state {
+    uint64_t magic;
+    struct rng rng;
+    int64_t next_open_us;
+    int64_t minutes_left; /* of this climate */
+    int32_t climate;
+    int32_t symbol_count;
+    struct simulated_symbol {
+        struct symbol symbol;
+        double base;
+        double liveliness; /* its moves against the market's */
+        double price;
+        double anchor; /* what chop swings around */
+        double tick;
+    } symbols[SYMBOLS_MAX];
+};
+
+struct simulated {
+    struct source source;
+    struct simulated_state state;
+    bool pinned; /* the climate does not change: tests */
+};
+
+/* count 1..SYMBOLS_MAX; start_us is cut down to a whole minute. */
+void simulated_init(struct simulated *market, uint64_t seed, const struct symbol *symbols,
+                    int count, int64_t start_us);
+
+/* Enters a climate and stays in it for good. */
+void simulated_pin(struct simulated *market, enum climate climate);

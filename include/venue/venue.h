@@ -1,0 +1,108 @@
+/*
+ * venue.h: where orders go. One interface; the paper venue is one implementation of it.
+ *
+ *     venue_send(venue, &order);                    // the intent is on disk already
+ *     while (venue_poll(venue, &report)) inputs[n++] = report;
+ *
+ * Everything is asynchronous by report: no call returns an answer. A report about an order is
+ * *self-contained*: it carries the order's state at the venue and every fill that came of it,
+ * those of its bracket included. So a report that comes twice, late, or before an older one does
+ * no harm: fills merge by venue_fill_id.
+ * Invariants every implementation keeps:
+ * - client_id is the idempotency key: sending one again never makes a second order, it answers
+ *   with the state of the first;
+ * - a close order only ever reduces;
+ * - NO_ANSWER means just that: the call may or may not have taken effect;
+ * - NOT_KNOWN means that no order of that client_id exists, nor will exist.
+ * Thread: the engine's.
+ */
+#pragma once
+
+#include "model/order.h"
+#include "model/position.h"
+#include "model/snapshot.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Fills of one order that a report can carry. */
+#define VENUE_FILLS_MAX 8
+/* Open orders that a listing can carry; more are cut and the listing says so (complete false). */
+#define VENUE_OPEN_MAX 32
+
+enum venue_report_kind {
+    VENUE_ORDER,     /* the state of an order; after send, cancel, query, or of itself */
+    VENUE_NOT_KNOWN, /* answer to query or cancel: no such order */
+    VENUE_NO_ANSWER, /* to the call `asked`; it may have arrived */
+    VENUE_LISTING    /* answer to list */
+};
+enum venue_call { VENUE_CALL_SEND, VENUE_CALL_CANCEL, VENUE_CALL_QUERY, VENUE_CALL_LIST };
+
+struct venue_holding {
+    struct symbol symbol;
+    enum side side;
+    struct dec qty;
+    struct dec entry_price;
+};
+
+struct venue_report {
+    enum venue_report_kind kind;
+    enum venue_call asked;          /* NO_ANSWER: to what */
+    char client_id[CLIENT_ID_SIZE]; /* empty for a listing */
+
+    /* ORDER */
+    enum order_state state;
+    struct dec filled_qty; /* of the order itself, its bracket not counted */
+    char reason[48];       /* of a rejection or cancellation */
+    int fill_count;
+    struct fill fills[VENUE_FILLS_MAX]; /* oldest first; stop and target under the entry's id */
+
+    /* LISTING */
+    bool complete;
+    int holding_count;
+    struct venue_holding holdings[POSITIONS_MAX];
+    int open_count;
+    char open[VENUE_OPEN_MAX][CLIENT_ID_SIZE]; /* client ids of orders that can still fill */
+};
+
+struct venue {
+    const struct venue_ops *ops;
+};
+
+struct venue_ops {
+    const char *name;
+    void (*send)(struct venue *venue, const struct order *order);
+    void (*cancel)(struct venue *venue, const char *client_id);
+    void (*query)(struct venue *venue, const char *client_id);
+    void (*list)(struct venue *venue);
+    bool (*poll)(struct venue *venue, struct venue_report *ret);
+};
+
+/* Takes a copy of what it needs of the order. */
+static inline void venue_send(struct venue *venue, const struct order *order)
+{
+    venue->ops->send(venue, order);
+}
+
+/* Cancels what is not filled yet; a position that came of the order keeps its bracket. */
+static inline void venue_cancel(struct venue *venue, const char *client_id)
+{
+    venue->ops->cancel(venue, client_id);
+}
+
+static inline void venue_query(struct venue *venue, const char *client_id)
+{
+    venue->ops->query(venue, client_id);
+}
+
+/* Asks for all positions and open orders of the account, also those that are not ours. */
+static inline void venue_list(struct venue *venue)
+{
+    venue->ops->list(venue);
+}
+
+/* The next report that is waiting; false when there is none. */
+static inline bool venue_poll(struct venue *venue, struct venue_report *ret)
+{
+    return venue->ops->poll(venue, ret);
+}

@@ -1,0 +1,265 @@
+#include "market/simulated.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/dec.h"
+
+#include <math.h>
+
+#define MAGIC    UINT64_C(0x6e642d73696d3031) /* "nd-sim01": the layout of simulated_state */
+#define SUBSTEPS 6                            /* points of the path inside a minute */
+
+/* Drift and noise a minute, as fractions of the price; how strongly chop pulls to its anchor. */
+struct climate_row {
+    const char *name;
+    double drift;
+    double noise;
+    double pull;
+    int shortest_min;
+    int longest_min;
+    double odds[4]; /* of what comes next, by enum climate; they sum to 1 */
+};
+
+static const struct climate_row climates[] = {
+    [CLIMATE_UP] = {"up", 0.00014, 0.0008, 0, 90, 360, {0.20, 0.15, 0.57, 0.08}},
+    [CLIMATE_DOWN] = {"down", -0.00013, 0.0009, 0, 60, 300, {0.25, 0.10, 0.58, 0.07}},
+    [CLIMATE_CHOP] = {"chop", 0, 0.0012, 0.012, 60, 240, {0.44, 0.36, 0.14, 0.06}},
+    [CLIMATE_CRASH] = {"crash", -0.0014, 0.0026, 0, 8, 30, {0.55, 0.05, 0.40, 0}},
+};
+
+/* Well-known names start near what people expect to see; any other gets a price from its name. */
+static const struct {
+    const char *name;
+    double base;
+    double liveliness;
+} known[] = {
+    {"BTC-USD", 64000, 1.0},
+    {"ETH-USD", 3100, 1.2},
+    {"SOL-USD", 150, 1.6},
+};
+
+const char *simulated_climate_name(enum climate climate)
+{
+    return climates[climate].name;
+}
+
+static void enter(struct simulated_state *s, enum climate climate)
+{
+    const struct climate_row *row = &climates[climate];
+    s->climate = (int32_t)climate;
+    s->minutes_left =
+        row->shortest_min +
+        (int64_t)rng_below(&s->rng, (uint64_t)(row->longest_min - row->shortest_min + 1));
+    for (int i = 0; i < s->symbol_count; i++) {
+        s->symbols[i].anchor = s->symbols[i].price;
+    }
+}
+
+static void change_climate(struct simulated_state *s)
+{
+    const double *odds = climates[s->climate].odds;
+    double ticket = rng_double(&s->rng);
+    int next = 0;
+    while (next < (int)COUNT_OF(climates) - 1 && ticket >= odds[next]) {
+        ticket -= odds[next];
+        next++;
+    }
+    enter(s, (enum climate)next);
+}
+
+static void symbol_init(struct simulated_symbol *s, struct symbol symbol)
+{
+    s->symbol = symbol;
+    uint64_t hash = UINT64_C(1469598103934665603);
+    for (const char *p = symbol.name; *p != '\0'; p++) {
+        hash = (hash ^ (uint64_t)(unsigned char)*p) * UINT64_C(1099511628211);
+    }
+    s->base = 5.0 + (double)(hash % 49500) / 100.0;
+    s->liveliness = 1.0 + (double)(hash >> 32 & 0xff) / 256.0;
+    for (size_t i = 0; i < COUNT_OF(known); i++) {
+        if (strcmp(known[i].name, symbol.name) == 0) {
+            s->base = known[i].base;
+            s->liveliness = known[i].liveliness;
+        }
+    }
+    /* Six significant digits, as venues quote. */
+    s->tick = pow(10.0, floor(log10(s->base)) - 5.0);
+    s->price = s->base;
+    s->anchor = s->base;
+}
+
+static struct dec on_tick(const struct simulated_symbol *s, double price)
+{
+    struct dec tick = dec_from_double(s->tick);
+    return dec_max(dec_round_to(dec_from_double(price), tick), tick);
+}
+
+static double clamp(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static struct candle next_candle(struct simulated_state *s, struct simulated_symbol *sym,
+                                 const double shared[SUBSTEPS])
+{
+    const struct climate_row *row = &climates[s->climate];
+    double noise = row->noise * sym->liveliness / sqrt(SUBSTEPS);
+    double drift = row->drift * sym->liveliness / SUBSTEPS;
+    double gap = row->noise * 0.1 * rng_normal(&s->rng);
+    double low = sym->base / 50;
+    double high = sym->base * 50;
+
+    double price = clamp(sym->price * (1 + gap), low, high);
+    double top = price;
+    double bottom = price;
+    double open = price;
+    for (int i = 0; i < SUBSTEPS; i++) {
+        /* The faint pull to the base keeps a bot that runs for years at sane prices. */
+        double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) +
+                      1e-5 / SUBSTEPS * log(sym->base / price);
+        double own = 0.6 * shared[i] + 0.8 * rng_normal(&s->rng);
+        price = clamp(price * (1 + clamp(drift + pull + noise * own, -0.05, 0.05)), low, high);
+        top = price > top ? price : top;
+        bottom = price < bottom ? price : bottom;
+    }
+    sym->price = price;
+
+    double busy = 1 + fabs(price / open - 1) / row->noise;
+    double volume = 1e5 / sym->base * busy * (0.5 + rng_double(&s->rng));
+    return (struct candle){
+        .open_us = s->next_open_us,
+        .open = on_tick(sym, open),
+        .high = on_tick(sym, top),
+        .low = on_tick(sym, bottom),
+        .close = on_tick(sym, price),
+        .volume = dec_round_to(dec_from_double(volume), (struct dec){DEC_ONE / 10000}),
+    };
+}
+
+static struct simulated *of(struct source *source)
+{
+    return (struct simulated *)((char *)source - offsetof(struct simulated, source));
+}
+
+static const struct simulated *of_const(const struct source *source)
+{
+    return (const struct simulated *)((const char *)source - offsetof(struct simulated, source));
+}
+
+static int64_t next_us(const struct source *source)
+{
+    return of_const(source)->state.next_open_us + timeframe_us(TF_1M);
+}
+
+static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+{
+    struct simulated *market = of(source);
+    struct simulated_state *s = &market->state;
+    if (s->minutes_left <= 0 && !market->pinned) {
+        change_climate(s);
+    }
+    s->minutes_left--;
+
+    double shared[SUBSTEPS];
+    for (int i = 0; i < SUBSTEPS; i++) {
+        shared[i] = rng_normal(&s->rng);
+    }
+    for (int i = 0; i < s->symbol_count; i++) {
+        ret[i].symbol = s->symbols[i].symbol;
+        ret[i].candle = next_candle(s, &s->symbols[i], shared);
+    }
+    s->next_open_us += timeframe_us(TF_1M);
+    return s->symbol_count;
+}
+
+static size_t save(const struct source *source, void *dst, size_t dst_size)
+{
+    const struct simulated_state *s = &of_const(source)->state;
+    if (dst_size < sizeof(*s)) {
+        return 0;
+    }
+    memcpy(dst, s, sizeof(*s));
+    return sizeof(*s);
+}
+
+static bool state_is_sane(const struct simulated_state *s)
+{
+    if (s->magic != MAGIC || s->symbol_count < 1 || s->symbol_count > SYMBOLS_MAX ||
+        s->climate < 0 || s->climate >= (int32_t)COUNT_OF(climates) || s->next_open_us < 0 ||
+        s->next_open_us > INT64_MAX / 2 || s->next_open_us % timeframe_us(TF_1M) != 0) {
+        return false;
+    }
+    for (int i = 0; i < s->symbol_count; i++) {
+        const struct simulated_symbol *sym = &s->symbols[i];
+        struct symbol parsed;
+        size_t len = strnlen(sym->symbol.name, SYMBOL_SIZE);
+        if (len == SYMBOL_SIZE || !symbol_parse(str_n(sym->symbol.name, len), &parsed) ||
+            !symbol_equal(parsed, sym->symbol) || !(sym->base > 0 && sym->base < 1e8) ||
+            !(sym->price >= sym->base / 50 && sym->price <= sym->base * 50) ||
+            !(sym->anchor > 0 && sym->anchor <= sym->base * 50) ||
+            !(sym->tick > 0 && sym->tick <= sym->base) ||
+            !(sym->liveliness > 0 && sym->liveliness < 10)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The symbols are those of init: one that the saved state knows goes on from there, a new one
+ * starts at its base, one that is no longer traded is forgotten. */
+static bool load(struct source *source, const void *bytes, size_t size)
+{
+    struct simulated_state saved;
+    if (size != sizeof(saved)) {
+        return false;
+    }
+    memcpy(&saved, bytes, sizeof(saved));
+    if (!state_is_sane(&saved)) {
+        return false;
+    }
+    struct simulated_state *s = &of(source)->state;
+    for (int i = 0; i < s->symbol_count; i++) {
+        for (int j = 0; j < saved.symbol_count; j++) {
+            if (symbol_equal(s->symbols[i].symbol, saved.symbols[j].symbol)) {
+                s->symbols[i] = saved.symbols[j];
+            }
+        }
+    }
+    s->rng = saved.rng;
+    s->next_open_us = saved.next_open_us;
+    s->minutes_left = saved.minutes_left;
+    s->climate = saved.climate;
+    return true;
+}
+
+static const struct source_ops simulated_ops = {
+    .name = "simulated",
+    .next_us = next_us,
+    .take = take,
+    .save = save,
+    .load = load,
+};
+
+void simulated_init(struct simulated *market, uint64_t seed, const struct symbol *symbols,
+                    int count, int64_t start_us)
+{
+    ASSERT(count >= 1 && count <= SYMBOLS_MAX && start_us >= 0);
+    /* The state is compared and stored as bytes: no padding may hold chance. */
+    memset(market, 0, sizeof(*market));
+    market->source.ops = &simulated_ops;
+    struct simulated_state *s = &market->state;
+    s->magic = MAGIC;
+    rng_init(&s->rng, seed);
+    s->next_open_us = start_us - start_us % timeframe_us(TF_1M);
+    s->symbol_count = count;
+    for (int i = 0; i < count; i++) {
+        symbol_init(&s->symbols[i], symbols[i]);
+    }
+    enter(s, (enum climate)rng_below(&s->rng, 3)); /* not with a crash */
+}
+
+void simulated_pin(struct simulated *market, enum climate climate)
+{
+    enter(&market->state, climate);
+    market->pinned = true;
+}
