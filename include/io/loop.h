@@ -45,7 +45,7 @@ const struct clock *loop_clock(const struct loop *loop);
 int loop_run(struct loop *loop);
 void loop_exit(struct loop *loop, int code);
 /* Waits at most timeout_us (0: does not wait) for one thing and dispatches it. True when something
- * ran. A fake loop does not let time pass here. */
+ * ran. In a fake loop no time passes here and no timer runs. */
 bool loop_iterate(struct loop *loop, int64_t timeout_us);
 /* Fake loops: moves the clock by_us forward, stopping at every timer on the way to run it (and
  * whatever it deferred) at its own time. Then dispatches what is ready without waiting. */

@@ -126,15 +126,17 @@ static void count_iteration(struct loop *loop)
     loop->stats.iterations++;
     loop->window_iterations++;
     int64_t now_us = clock_mono_us(clock_real());
-    if (now_us - loop->window_start_us < USEC_PER_SEC) {
+    int64_t window_us = now_us - loop->window_start_us;
+    if (window_us < USEC_PER_SEC) {
         return;
     }
-    if (loop->window_iterations > LOOP_SPIN_PER_S) {
+    uint64_t per_s = loop->window_iterations * (uint64_t)USEC_PER_SEC / (uint64_t)window_us;
+    if (per_s > LOOP_SPIN_PER_S) {
         loop->stats.spins++;
         bool quiet = loop->spin_reported_us != 0 && now_us - loop->spin_reported_us < USEC_PER_MIN;
         if (loop->spin_fn != NULL && !quiet) {
             loop->spin_reported_us = now_us;
-            loop->spin_fn(loop->window_iterations, loop->busiest, loop->spin_userdata);
+            loop->spin_fn(per_s, loop->busiest, loop->spin_userdata);
         }
     }
     loop->window_start_us = now_us;
@@ -166,11 +168,12 @@ static void loop_arm(struct loop *loop)
 /* Only those that wait now: one that defers itself again waits for the next round. */
 static void run_deferred(struct loop *loop)
 {
-    struct loop_source *last = loop->deferred.last;
-    bool more = last != NULL;
-    while (more && loop->deferred.first != NULL) {
+    size_t waiting = 0;
+    for (const struct loop_source *s = loop->deferred.first; s != NULL; s = s->next) {
+        waiting++;
+    }
+    for (; waiting > 0 && loop->deferred.first != NULL; waiting--) {
         struct loop_source *source = loop->deferred.first;
-        more = source != last;
         list_remove(&loop->deferred, source);
         count_run(source);
         source->fn.plain(source->userdata);
@@ -483,7 +486,9 @@ static int on_sd_child(sd_event_source *sd, int fd, uint32_t events, void *userd
     (void)events;
     struct loop_source *source = userdata;
     siginfo_t info = {0};
-    if (waitid(P_PIDFD, (id_t)source->fd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0) {
+    int rc = waitid(P_PIDFD, (id_t)source->fd, &info, WEXITED | WNOHANG);
+    ASSERT(rc == 0); /* ECHILD: somebody else reaped our child */
+    if (info.si_pid == 0) {
         return 0; /* woken for nothing */
     }
     must(sd_event_source_set_enabled(sd, SD_EVENT_OFF));

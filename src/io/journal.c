@@ -1,0 +1,161 @@
+#define SD_JOURNAL_SUPPRESS_LOCATION /* the location is the line's, not this file's */
+#include "io/journal.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <systemd/sd-journal.h>
+
+enum { MESSAGE_MAX = 4096, FIELDS_MAX = 24 };
+
+bool journal_is_stderr(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    struct str rest = str_c(stream);
+    struct str device;
+    int64_t want_device = 0;
+    int64_t want_inode = 0;
+    struct stat st;
+    return str_split(&rest, ':', &device) && str_to_i64(device, &want_device) &&
+           str_to_i64(rest, &want_inode) && fstat(STDERR_FILENO, &st) == 0 &&
+           (dev_t)want_device == st.st_dev && (ino_t)want_inode == st.st_ino;
+}
+
+void journal_log_sink(const struct log_line *line, void *userdata)
+{
+    (void)userdata;
+    enum { FIXED = 5 };
+    struct buf fields[FIXED + FIELDS_MAX];
+    struct iovec parts[FIXED + FIELDS_MAX];
+    size_t extra = line->field_count < FIELDS_MAX ? line->field_count : FIELDS_MAX;
+    size_t n = FIXED + extra;
+    for (size_t i = 0; i < n; i++) {
+        buf_init(&fields[i], (size_t)64 * 1024);
+    }
+    buf_addf(&fields[0], "MESSAGE=%s", line->message);
+    buf_addf(&fields[1], "PRIORITY=%d", (int)line->level);
+    buf_addf(&fields[2], "CODE_FILE=%s", line->file);
+    buf_addf(&fields[3], "CODE_LINE=%d", line->line);
+    buf_addf(&fields[4], "SYSLOG_IDENTIFIER=nightdesk");
+    for (size_t i = 0; i < extra; i++) {
+        buf_addf(&fields[FIXED + i], "%s=%s", line->fields[i].key, line->fields[i].value);
+    }
+    size_t used = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!buf_failed(&fields[i])) {
+            parts[used++] = (struct iovec){.iov_base = fields[i].data, .iov_len = fields[i].len};
+        }
+    }
+    if (sd_journal_sendv(parts, (int)used) < 0) {
+        log_sink_fd(line, (void *)(intptr_t)STDERR_FILENO);
+    }
+    for (size_t i = 0; i < n; i++) {
+        buf_release(&fields[i]);
+    }
+}
+
+static void journal_cleanup(sd_journal **slot)
+{
+    if (*slot != NULL) {
+        sd_journal_close(*slot);
+    }
+}
+
+static int journal_error(int code, struct err *err)
+{
+    return err_set(err, ERR_JOURNAL_UNAVAILABLE, "%s", strerror(-code));
+}
+
+/* "2026-11-21T02:36:58Z message\n" of the current entry. */
+static void entry_text(sd_journal *journal, struct buf *out)
+{
+    const void *data = NULL;
+    size_t size = 0;
+    uint64_t wall_us = 0;
+    struct str message = str_c("");
+    const size_t prefix = sizeof("MESSAGE=") - 1;
+    if (sd_journal_get_realtime_usec(journal, &wall_us) >= 0) {
+        clock_add_iso(out, (int64_t)wall_us, false);
+        buf_add_char(out, ' ');
+    }
+    if (sd_journal_get_data(journal, "MESSAGE", &data, &size) >= 0 && size >= prefix) {
+        message = str_n((const char *)data + prefix, size - prefix);
+    }
+    if (message.len > MESSAGE_MAX) {
+        message.len = MESSAGE_MAX;
+        while (message.len > 0 && ((unsigned char)message.ptr[message.len] & 0xC0U) == 0x80U) {
+            message.len--; /* not inside a character */
+        }
+    }
+    bool utf8 = str_is_utf8(message);
+    for (size_t i = 0; i < message.len; i++) {
+        unsigned char c = (unsigned char)message.ptr[i];
+        bool strange = (c < 0x20 && c != '\t') || c == 0x7f || (c >= 0x80 && !utf8);
+        buf_add_char(out, (char)(strange ? '?' : c));
+    }
+    buf_add_char(out, '\n');
+}
+
+static int add_matches(sd_journal *journal, const char *unit)
+{
+    AUTO_BUF struct buf match = BUF_INIT(512);
+    buf_addf(&match, "_SYSTEMD_UNIT=%s", unit);
+    int code = sd_journal_add_match(journal, match.data, match.len);
+    if (code >= 0) {
+        code = sd_journal_add_disjunction(journal);
+    }
+    /* What the manager says about the unit: started, failed, killed. */
+    buf_clear(&match);
+    buf_addf(&match, "UNIT=%s", unit);
+    if (code >= 0) {
+        code = sd_journal_add_match(journal, "_PID=1", 0);
+    }
+    if (code >= 0) {
+        code = sd_journal_add_match(journal, match.data, match.len);
+    }
+    return buf_failed(&match) ? -ENAMETOOLONG : code;
+}
+
+int journal_tail(const char *unit, size_t lines, struct buf *out, struct err *err)
+{
+    ASSERT(lines >= 1 && lines <= 10000);
+    AUTO(journal_cleanup) sd_journal *journal = NULL;
+    int code = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
+    if (code >= 0 && unit != NULL) {
+        code = add_matches(journal, unit);
+    }
+    if (code >= 0) {
+        code = sd_journal_seek_tail(journal);
+    }
+    if (code < 0) {
+        return journal_error(code, err);
+    }
+    /* Newest first, into pieces, until the lines or the room run out. */
+    AUTO_BUF struct buf reversed = BUF_INIT(out->max - out->len);
+    AUTO_FREE size_t *starts = calloc(lines, sizeof(*starts));
+    ASSERT(starts != NULL);
+    size_t n = 0;
+    while (n < lines && (code = sd_journal_previous(journal)) > 0) {
+        size_t before = reversed.len;
+        entry_text(journal, &reversed);
+        if (buf_failed(&reversed)) {
+            buf_truncate(&reversed, before);
+            break;
+        }
+        starts[n++] = before;
+    }
+    if (code < 0) {
+        return journal_error(code, err);
+    }
+    size_t end = reversed.len;
+    while (n > 0) {
+        n--;
+        buf_add(out, reversed.data + starts[n], end - starts[n]);
+        end = starts[n];
+    }
+    return 0;
+}

@@ -1,0 +1,329 @@
+#include "io/process.h"
+
+#include "base/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { DRAIN_ROUNDS = 16 };
+
+struct process {
+    struct loop *loop;
+    pid_t pid;
+    bool running;
+    int64_t started_mono_us;
+    process_fn fn;
+    void *userdata;
+    struct loop_source *child;
+    struct loop_source *kill_timer;
+    int64_t kill_mono_us; /* when kill_timer is armed */
+    struct loop_source *output;
+    int output_fd; /* read end of the pipe that the child writes to; -1: no log */
+    int log_fd;
+    size_t log_bytes;
+    size_t log_max_bytes;
+    char log_path[PATH_MAX];
+};
+
+/* ------------------------------------------------------------------ log */
+
+static void log_open(struct process *p)
+{
+    p->log_fd = open(p->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
+    struct stat st;
+    p->log_bytes = p->log_fd >= 0 && fstat(p->log_fd, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+static void log_rotate(struct process *p)
+{
+    AUTO_BUF struct buf old = BUF_INIT(PATH_MAX + 8);
+    buf_addf(&old, "%s.1", p->log_path);
+    (void)rename(p->log_path, old.data);
+    if (p->log_fd >= 0) {
+        (void)close(p->log_fd);
+    }
+    log_open(p);
+}
+
+static void log_bytes(struct process *p, const char *bytes, size_t len)
+{
+    if (p->log_bytes + len > p->log_max_bytes) {
+        log_rotate(p);
+    }
+    /* A log that cannot be written must not stop the service: the bytes are lost. */
+    if (p->log_fd >= 0 && write(p->log_fd, bytes, len) == (ssize_t)len) {
+        p->log_bytes += len;
+    }
+}
+
+/* A child that writes without end must not hold the loop: a bounded amount each time. */
+static void drain_output(struct process *p)
+{
+    char chunk[4096];
+    for (int i = 0; i < DRAIN_ROUNDS; i++) {
+        ssize_t n = read(p->output_fd, chunk, sizeof(chunk));
+        if (n <= 0) {
+            if (n == 0 || errno != EAGAIN) {
+                loop_io_set(p->output, 0); /* the last writer is gone */
+            }
+            return;
+        }
+        log_bytes(p, chunk, (size_t)n);
+    }
+}
+
+static void on_output(int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    drain_output(userdata);
+}
+
+/* ------------------------------------------------------------------ life */
+
+static void on_child(pid_t pid, int exit_code, void *userdata)
+{
+    struct process *p = userdata;
+    /* Grandchildren that outlived their parent hold its port: a restart would fail. */
+    (void)kill(-pid, SIGKILL);
+    if (p->output_fd >= 0) {
+        drain_output(p);
+    }
+    p->running = false;
+    p->pid = 0;
+    loop_timer_stop(p->kill_timer);
+    if (p->fn != NULL) {
+        p->fn(p, exit_code, p->userdata);
+    }
+}
+
+static void on_kill(void *userdata)
+{
+    struct process *p = userdata;
+    if (p->running) {
+        (void)kill(-p->pid, SIGKILL);
+    }
+}
+
+/* Between fork and exec in a program with threads: async-signal-safe calls only. */
+_Noreturn static void child_exec(const struct process_options *options, char *const *env,
+                                 const char *const *paths, int out_fd, int report_fd, pid_t parent)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    for (int s = 1; s < NSIG; s++) {
+        (void)signal(s, SIG_DFL);
+    }
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int out = out_fd >= 0 ? out_fd : null;
+    bool good = setpgid(0, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && null >= 0 &&
+                dup2(null, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 &&
+                dup2(out, STDERR_FILENO) >= 0 && (options->cwd == NULL || chdir(options->cwd) == 0);
+    /* The parent may have died before PDEATHSIG was set. */
+    if (good && getppid() == parent &&
+        close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
+        for (; *paths != NULL; paths++) {
+            (void)execve(*paths, (char *const *)(uintptr_t)options->argv, env);
+            if (errno != ENOENT && errno != ENOTDIR) {
+                break;
+            }
+        }
+    }
+    int error = errno;
+    (void)!write(report_fd, &error, sizeof(error));
+    _exit(127);
+}
+
+/* 0 when the program runs, else the errno of what failed in the child. */
+static int child_report(int fd)
+{
+    int error = 0;
+    ssize_t n = 0;
+    do {
+        n = read(fd, &error, sizeof(error));
+    } while (n < 0 && errno == EINTR);
+    return n == (ssize_t)sizeof(error) ? error : 0;
+}
+
+struct paths {
+    char *all[64];
+    size_t count;
+};
+
+static void paths_cleanup(struct paths *paths)
+{
+    for (size_t i = 0; i < paths->count; i++) {
+        free(paths->all[i]);
+    }
+}
+
+/* Where the program may be: as given, or in each folder of PATH. */
+static void paths_find(struct paths *paths, const char *program)
+{
+    if (strchr(program, '/') != NULL) {
+        paths->all[paths->count] = strdup(program);
+        ASSERT(paths->all[paths->count++] != NULL);
+        return;
+    }
+    const char *path = getenv("PATH");
+    struct str rest = str_c(path == NULL ? "/usr/local/bin:/usr/bin:/bin" : path);
+    struct str folder;
+    while (paths->count < COUNT_OF(paths->all) - 1 && str_split(&rest, ':', &folder)) {
+        AUTO_BUF struct buf one = BUF_INIT(PATH_MAX);
+        buf_addf(&one, "%.*s/%s", STR_ARG(folder), program);
+        if (folder.len > 0 && !buf_failed(&one)) {
+            paths->all[paths->count++] = buf_take(&one);
+        }
+    }
+}
+
+static void env_default(struct paths *env)
+{
+    static const char *const names[] = {"PATH", "HOME", "LANG"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL) {
+            AUTO_BUF struct buf one = BUF_INIT((size_t)64 * 1024);
+            buf_addf(&one, "%s=%s", names[i], value);
+            if (!buf_failed(&one)) {
+                env->all[env->count++] = buf_take(&one);
+            }
+        }
+    }
+}
+
+static int spawn(struct process *p, const struct process_options *options, int out_fd,
+                 struct err *err)
+{
+    const char *program = options->argv[0];
+    AUTO(paths_cleanup) struct paths paths = {0};
+    AUTO(paths_cleanup) struct paths env = {0};
+    paths_find(&paths, program);
+    env_default(&env);
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) < 0) {
+        return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program, strerror(errno));
+    }
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        child_exec(options, options->env == NULL ? env.all : (char *const *)(uintptr_t)options->env,
+                   (const char *const *)paths.all, out_fd, report[1], parent);
+    }
+    int error = pid < 0 ? errno : 0;
+    (void)close(report[1]);
+    if (pid > 0) {
+        error = child_report(report[0]);
+    }
+    (void)close(report[0]);
+    if (pid > 0 && error != 0) {
+        (void)waitpid(pid, NULL, 0);
+    }
+    if (error != 0) {
+        return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program, strerror(error));
+    }
+    p->pid = pid;
+    p->running = true;
+    p->started_mono_us = clock_mono_us(loop_clock(p->loop));
+    p->child = loop_add_child(p->loop, pid, on_child, p, err);
+    return p->child == NULL ? -ERR_LOOP_SOURCE : 0;
+}
+
+int process_spawn(struct loop *loop, const struct process_options *options, struct process **ret,
+                  struct err *err)
+{
+    ASSERT(options->argv != NULL && options->argv[0] != NULL);
+    struct process *p = calloc(1, sizeof(*p));
+    ASSERT(p != NULL);
+    p->loop = loop;
+    p->fn = options->fn;
+    p->userdata = options->userdata;
+    p->output_fd = -1;
+    p->log_fd = -1;
+    p->log_max_bytes = options->log_max_bytes == 0 ? (size_t)1 << 20 : options->log_max_bytes;
+    p->kill_timer = loop_add_timer(loop, on_kill, p);
+    AUTO_FD int out_fd = -1;
+    int rc = 0;
+    if (options->log_path != NULL) {
+        int ends[2];
+        if (!str_copy(str_c(options->log_path), p->log_path, sizeof(p->log_path)) ||
+            pipe2(ends, O_CLOEXEC) < 0) {
+            rc = err_set(err, ERR_PROCESS_SPAWN, "%s: log: %s", options->argv[0], strerror(errno));
+        } else {
+            p->output_fd = ends[0];
+            out_fd = ends[1];
+            /* Only our end: the child expects ordinary descriptors. */
+            (void)fcntl(p->output_fd, F_SETFL, O_NONBLOCK);
+            log_open(p);
+            p->output = loop_add_io(loop, p->output_fd, EPOLLIN, on_output, p, err);
+            rc = p->output == NULL ? -ERR_LOOP_SOURCE : 0;
+        }
+    }
+    if (rc == 0) {
+        rc = spawn(p, options, out_fd, err);
+    }
+    if (rc < 0) {
+        process_free(p);
+        return rc;
+    }
+    *ret = p;
+    return 0;
+}
+
+pid_t process_pid(const struct process *process)
+{
+    return process->pid;
+}
+
+bool process_running(const struct process *process)
+{
+    return process->running;
+}
+
+int64_t process_started_mono_us(const struct process *process)
+{
+    return process->started_mono_us;
+}
+
+void process_stop(struct process *process, int64_t grace_ms)
+{
+    if (!process->running) {
+        return;
+    }
+    (void)kill(-process->pid, SIGTERM);
+    int64_t kill_mono_us = clock_mono_us(loop_clock(process->loop)) + grace_ms * USEC_PER_MSEC;
+    if (!loop_timer_armed(process->kill_timer) || kill_mono_us < process->kill_mono_us) {
+        process->kill_mono_us = kill_mono_us;
+        loop_timer_at(process->kill_timer, kill_mono_us);
+    }
+}
+
+void process_free(struct process *process)
+{
+    if (process == NULL) {
+        return;
+    }
+    if (process->running) {
+        (void)kill(-process->pid, SIGKILL);
+        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR) {}
+    }
+    loop_source_free(process->child);
+    loop_source_free(process->kill_timer);
+    loop_source_free(process->output);
+    if (process->output_fd >= 0) {
+        (void)close(process->output_fd);
+    }
+    if (process->log_fd >= 0) {
+        (void)close(process->log_fd);
+    }
+    free(process);
+}

@@ -1,0 +1,140 @@
+#include "io/secret.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "io/file.h"
+
+#include <errno.h>
+/* Not <sodium.h>: its randombytes.h names a field `random`, which banned.h poisons. That function
+ * is a wrapper of getrandom(2) on Linux, which is what is used here. */
+#include <sodium/core.h>
+#include <sodium/crypto_generichash.h>
+#include <sodium/utils.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+enum { SECRET_MAX = 4096 };
+
+struct secret {
+    char *text; /* sodium_malloc'ed: guard pages, locked, wiped by sodium_free */
+};
+
+int secret_init(struct err *err)
+{
+    return sodium_init() < 0 ? err_set(err, ERR_SECRET_SETUP, "libsodium") : 0;
+}
+
+void secret_random(void *dst, size_t size)
+{
+    unsigned char *bytes = dst;
+    while (size > 0) {
+        ssize_t n = getrandom(bytes, size, 0);
+        ASSERT(n > 0 || errno == EINTR);
+        bytes += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+uint64_t secret_random_u64(void)
+{
+    uint64_t value = 0;
+    secret_random(&value, sizeof(value));
+    return value;
+}
+
+void secret_nonce(char *dst, size_t chars)
+{
+    static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    /* 256 is a multiple of 32, so the low five bits of a random byte are uniform. */
+    secret_random(dst, chars);
+    for (size_t i = 0; i < chars; i++) {
+        dst[i] = alphabet[(unsigned char)dst[i] & 31U];
+    }
+    dst[chars] = '\0';
+}
+
+void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE])
+{
+    unsigned char hash[32];
+    int rc = crypto_generichash(hash, sizeof(hash), (const unsigned char *)data.ptr, data.len,
+                                key == NULL ? NULL : key->bytes, key == NULL ? 0 : SECRET_KEY_SIZE);
+    ASSERT(rc == 0);
+    (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, hash, sizeof(hash));
+}
+
+bool secret_equal(struct str a, struct str b)
+{
+    /* The length of what is expected is no secret; its bytes are. */
+    return a.len == b.len && sodium_memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+void secret_wipe(void *bytes, size_t size)
+{
+    sodium_memzero(bytes, size);
+}
+
+static int key_create(const char *path, struct secret_key *ret, struct err *err)
+{
+    char hex[2 * SECRET_KEY_SIZE + 2];
+    secret_random(ret->bytes, sizeof(ret->bytes));
+    (void)sodium_bin2hex(hex, sizeof(hex), ret->bytes, sizeof(ret->bytes));
+    hex[sizeof(hex) - 2] = '\n';
+    int rc = file_write(path, str_n(hex, sizeof(hex) - 1), 0600, err);
+    sodium_memzero(hex, sizeof(hex));
+    return rc;
+}
+
+int secret_key_load(const char *path, struct secret_key *ret, struct err *err)
+{
+    if (!file_exists(path)) {
+        return key_create(path, ret, err);
+    }
+    struct stat st;
+    if (stat(path, &st) == 0 && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+        return err_set(err, ERR_SECRET_KEY, "%s: mode %04o", path, (unsigned)(st.st_mode & 07777));
+    }
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    int rc = file_read(path, &text, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct str hex = str_trim(buf_str(&text));
+    size_t len = 0;
+    bool good =
+        hex.len == (size_t)2 * SECRET_KEY_SIZE &&
+        sodium_hex2bin(ret->bytes, sizeof(ret->bytes), hex.ptr, hex.len, NULL, &len, NULL) == 0 &&
+        len == SECRET_KEY_SIZE;
+    sodium_memzero(text.data, text.len);
+    return good ? 0 : err_set(err, ERR_SECRET_KEY, "%s: %zu bytes", path, text.len);
+}
+
+struct secret *secret_new(struct str text)
+{
+    ASSERT(text.len <= SECRET_MAX);
+    struct secret *secret = calloc(1, sizeof(*secret));
+    ASSERT(secret != NULL);
+    secret->text = sodium_malloc(text.len + 1);
+    ASSERT(secret->text != NULL);
+    memcpy(secret->text, text.ptr, text.len);
+    secret->text[text.len] = '\0';
+    return secret;
+}
+
+void secret_free(struct secret *secret)
+{
+    if (secret != NULL) {
+        sodium_free(secret->text);
+        free(secret);
+    }
+}
+
+const char *secret_text(const struct secret *secret)
+{
+    return secret == NULL ? "" : secret->text;
+}
+
+bool secret_is_empty(const struct secret *secret)
+{
+    return secret_text(secret)[0] == '\0';
+}
