@@ -11,6 +11,7 @@
 #include "model/order.h"
 #include "model/symbol.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define VOTES_MAX   8
@@ -27,6 +28,9 @@ enum outcome {
 const char *direction_name(enum direction d); /* "none" "long" "short" */
 const char *regime_name(enum regime r);       /* "neutral" "trending" "choppy" */
 const char *outcome_name(enum outcome o);     /* "hold" "vetoed" "order" */
+bool direction_parse(struct str s, enum direction *ret);
+bool regime_parse(struct str s, enum regime *ret);
+bool outcome_parse(struct str s, enum outcome *ret);
 
 struct reason {
     char indicator[16]; /* "rsi14" */

@@ -26,6 +26,7 @@ enum trading_state {
 };
 
 const char *trading_state_name(enum trading_state s); /* "starting" "active" … */
+bool trading_state_parse(struct str s, enum trading_state *ret);
 
 struct snapshot_market {
     struct symbol symbol;

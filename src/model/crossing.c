@@ -1,0 +1,39 @@
+#include "model/crossing.h"
+
+#include "base/auto.h"
+#include "base/check.h"
+
+#include <string.h>
+#include <sys/eventfd.h>
+
+enum { REQUESTS_CAPACITY = 64, EVENTS_CAPACITY = 4096 };
+
+void crossing_init(struct crossing *c)
+{
+    memset(c, 0, sizeof(*c));
+    c->requests = ring_new(REQUESTS_CAPACITY, sizeof(struct request));
+    c->settings = mailbox_new(sizeof(struct settings));
+    c->bus = bus_new(EVENTS_CAPACITY);
+    c->snapshot = mailbox_new(sizeof(struct snapshot));
+    c->snapshot_api = mailbox_new(sizeof(struct snapshot));
+    c->requests_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    c->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    ASSERT(c->requests_fd >= 0 && c->events_fd >= 0);
+}
+
+void crossing_release(struct crossing *c)
+{
+    if (c == NULL || c->requests == NULL) {
+        return;
+    }
+    ring_free(c->requests);
+    mailbox_free(c->settings);
+    bus_free(c->bus);
+    mailbox_free(c->snapshot);
+    mailbox_free(c->snapshot_api);
+    (void)close(c->requests_fd);
+    (void)close(c->events_fd);
+    memset(c, 0, sizeof(*c));
+    c->requests_fd = -1;
+    c->events_fd = -1;
+}

@@ -1,0 +1,28 @@
+#include "model/order.h"
+
+#include "names.h"
+
+static const char *const side_words[] = {[SIDE_LONG] = "long", [SIDE_SHORT] = "short"};
+static const char *const kind_words[] = {
+    [ORDER_ENTRY] = "entry",
+    [ORDER_CLOSE] = "close",
+    [ORDER_STOP] = "stop",
+    [ORDER_TARGET] = "target",
+};
+static const char *const state_words[] = {
+    [ORDER_PREPARED] = "prepared", [ORDER_SENT] = "sent",       [ORDER_ACKED] = "acked",
+    [ORDER_PARTIAL] = "partial",   [ORDER_FILLED] = "filled",   [ORDER_CANCELLED] = "cancelled",
+    [ORDER_REJECTED] = "rejected", [ORDER_UNKNOWN] = "unknown",
+};
+
+NAMES_PRINT(side, enum side, side_words)
+NAMES_PARSE(side, enum side, side_words)
+NAMES_PRINT(order_kind, enum order_kind, kind_words)
+NAMES_PARSE(order_kind, enum order_kind, kind_words)
+NAMES_PRINT(order_state, enum order_state, state_words)
+NAMES_PARSE(order_state, enum order_state, state_words)
+
+bool order_state_is_final(enum order_state state)
+{
+    return state == ORDER_FILLED || state == ORDER_CANCELLED || state == ORDER_REJECTED;
+}

@@ -1,0 +1,13 @@
+#include "model/request.h"
+
+#include "names.h"
+
+static const char *const kind_words[] = {
+    [REQUEST_PAUSE] = "pause",
+    [REQUEST_RESUME] = "resume",
+    [REQUEST_CLOSE] = "close",
+    [REQUEST_EMERGENCY_STOP] = "emergency_stop",
+    [REQUEST_CLEAR_EMERGENCY] = "clear_emergency",
+};
+
+NAMES_PRINT(request_kind, enum request_kind, kind_words)
