@@ -232,6 +232,22 @@ fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
 	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
 	        tests/fuzz/corpus/$$f || exit 1; done
 
+# tests/bench/bench_<room>.c: one binary a room, linked with the floors the room may use; -lck is
+# the peer of the bus.
+BENCH_ROOMS := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
+define bench_binary
+$(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o \
+                 $(foreach r,$(call room_closure,$(1)),$(call room_objects,$(r))) \
+                 $(B)/obj/gen/embedded.o
+	@mkdir -p $$(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck
+-include $(B)/tests/bench/bench_$(1).d
+endef
+$(foreach r,$(BENCH_ROOMS),$(eval $(call bench_binary,$(r))))
+.PHONY: bench
+bench: $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
+	@for b in $(BENCH_ROOMS:%=$(B)/bench/%); do echo "== $${b##*/}"; $$b || exit 1; done
+
 format: ## lay out all code with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 clean: ## remove what was built
