@@ -8,7 +8,8 @@
  *     api_stop(api);                              // before the runner is freed
  *
  * What it serves: GET /healthz; GET /api/v1/state; POST /api/v1/commands/{name} with the body
- * {"args": {"service": "demo"} | ["demo"], "confirm": true}. Errors are catalogue rows as JSON.
+ * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; a text is the rest of the
+ * command line as typed. Errors are catalogue rows as JSON.
  * Always true: a listener's own thread reads only the snapshot and the heartbeats and changes
  * nothing. A command is suspended there, handed to the ops thread through a ring, and answered from
  * ops. Over the socket a caller is the uid at its other end. Over TCP every path but /healthz needs

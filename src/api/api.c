@@ -1,0 +1,87 @@
+#include "api/api.h"
+
+#include "api_internal.h"
+#include "base/check.h"
+
+/* api.h promises it: programs ask one thing at a time; a phone's worth of them is plenty. */
+#define CONNECTIONS_MAX 64
+#define IDLE_TIMEOUT_S  30
+
+static int listener_start(struct api *api, struct listener *listener, enum door door,
+                          const char *unix_path, uint16_t port, struct err *err)
+{
+    listener->api = api;
+    listener->door = door;
+    listener->jobs = ring_new(API_JOBS_MAX, sizeof(struct api_job *));
+    listener->wake = loop_add_wake(api->loop, api_command_take, listener, err);
+    if (listener->wake == NULL) {
+        return -ERR_LOOP_SETUP;
+    }
+    loop_source_name(listener->wake, "api command");
+    const struct web_options options = {
+        .unix_path = unix_path,
+        .port = port,
+        .max_body_bytes = API_BODY_MAX,
+        .max_connections = CONNECTIONS_MAX,
+        .idle_timeout_s = IDLE_TIMEOUT_S,
+        .handler = api_handle,
+        .userdata = listener,
+    };
+    return web_start(&options, &listener->web, err);
+}
+
+static void listener_release(struct listener *listener)
+{
+    loop_source_free(listener->wake);
+    ring_free(listener->jobs);
+}
+
+int api_start(const struct api_options *options, struct api **ret, struct err *err)
+{
+    struct api *api = calloc(1, sizeof(*api));
+    ASSERT(api != NULL);
+    api->loop = options->loop;
+    api->config = options->config;
+    api->crossing = options->crossing;
+    api->manifests = options->manifests;
+    api->runner = options->runner;
+    api->access = options->access;
+    api->token = strdup(options->token != NULL ? options->token : "");
+    ASSERT(api->token != NULL);
+    ASSERT(pthread_mutex_init(&api->snapshot_lock, NULL) == 0);
+
+    int rc = 0;
+    if (options->socket_path != NULL) {
+        rc = listener_start(api, &api->socket, DOOR_SOCKET, options->socket_path, 0, err);
+    }
+    if (rc == 0 && options->tcp) {
+        rc = listener_start(api, &api->tcp, DOOR_HTTP, NULL, options->port, err);
+    }
+    if (rc < 0) {
+        api_stop(api);
+        return rc;
+    }
+    *ret = api;
+    return 0;
+}
+
+void api_stop(struct api *api)
+{
+    if (api == NULL) {
+        return;
+    }
+    /* First the threads that push, then what they pushed. */
+    web_stop(api->socket.web);
+    web_stop(api->tcp.web);
+    api_command_end(api);
+    listener_release(&api->socket);
+    listener_release(&api->tcp);
+    (void)pthread_mutex_destroy(&api->snapshot_lock);
+    free(api->token);
+    free(api);
+}
+
+uint16_t api_port(const struct api *api)
+{
+    return api->tcp.web == NULL ? 0 : web_port(api->tcp.web);
+}

@@ -1,0 +1,178 @@
+#include "api_internal.h"
+#include "io/secret.h"
+
+#define COMMANDS_PATH "/api/v1/commands/"
+#define NAME_MAX_LEN  32
+
+void api_answer_err(struct web_request *request, const struct err *err)
+{
+    AUTO_BUF struct buf body = BUF_INIT(8192);
+    err_json(err, &body);
+    buf_add_char(&body, '\n');
+    const char *headers[] = {NULL, NULL};
+    if (err->id == ERR_API_UNAUTHORIZED) {
+        headers[0] = "WWW-Authenticate: Bearer";
+    }
+    web_answer(request, &(struct web_answer){
+                            .status = err_info(err->id)->http_status,
+                            .content_type = "application/json",
+                            .headers = headers,
+                            .body = buf_str(&body),
+                        });
+}
+
+__attribute__((format(printf, 3, 4))) static void refuse(struct web_request *request,
+                                                         enum err_id id, const char *format, ...)
+{
+    char context[200];
+    va_list args;
+    va_start(args, format);
+    if (vsnprintf(context, sizeof(context), format, args) < 0) {
+        context[0] = '\0';
+    }
+    va_end(args);
+    struct err err = {0};
+    (void)err_set(&err, id, "%s", context);
+    api_answer_err(request, &err);
+}
+
+/* "127.0.0.1", "localhost" or "[::1]", with any port: a name that a web page made resolve to this
+ * machine is none of them. */
+static bool host_is_local(struct str host)
+{
+    static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t len = strlen(names[i]);
+        if (str_equal_nocase(str_n(host.ptr, host.len < len ? host.len : len), names[i]) &&
+            (host.len == len || host.ptr[len] == ':')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool origin_is_local(struct str origin)
+{
+    return str_starts(origin, "http://") && host_is_local(str_n(origin.ptr + 7, origin.len - 7));
+}
+
+static bool token_matches(const struct api *api, struct str authorization)
+{
+    if (api->token[0] == '\0' || !str_starts(authorization, "Bearer ")) {
+        return false;
+    }
+    struct str given = str_n(authorization.ptr + 7, authorization.len - 7);
+    return secret_equal(given, str_c(api->token));
+}
+
+/* True when the request may go on; otherwise it has been answered. */
+static bool admit(struct listener *listener, struct web_request *request)
+{
+    if (listener->door != DOOR_HTTP) {
+        return true;
+    }
+    struct str origin = web_header(request, "Origin");
+    if (!host_is_local(web_header(request, "Host")) ||
+        (origin.len > 0 && !origin_is_local(origin))) {
+        refuse(request, ERR_API_FOREIGN, "Host and Origin must name this machine");
+        return false;
+    }
+    if (str_equal_c(web_path(request), "/healthz") ||
+        token_matches(listener->api, web_header(request, "Authorization"))) {
+        return true;
+    }
+    refuse(request, ERR_API_UNAUTHORIZED, "%s",
+           listener->api->token[0] == '\0' ? "no api.token is configured"
+                                           : "the header Authorization: Bearer does not match");
+    return false;
+}
+
+static void answer_health(struct listener *listener, struct web_request *request)
+{
+    const struct crossing *crossing = listener->api->crossing;
+    int64_t now_us = clock_mono_us(clock_real());
+    struct snapshot snapshot;
+    api_state_copy(listener->api, &snapshot);
+    AUTO_BUF struct buf body = BUF_INIT(1024);
+    bool healthy = api_health_json(
+        &snapshot,
+        now_us - atomic_load_explicit(&crossing->engine_beat_mono_us, memory_order_relaxed),
+        now_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed), &body);
+    web_answer_json(request, healthy ? 200 : 503, buf_str(&body));
+}
+
+static void answer_state(struct listener *listener, struct web_request *request)
+{
+    struct snapshot snapshot;
+    api_state_copy(listener->api, &snapshot);
+    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
+    api_state_json(&snapshot, &body);
+    web_answer_json(request, 200, buf_str(&body));
+}
+
+static bool name_is_valid(struct str name)
+{
+    if (name.len == 0 || name.len > NAME_MAX_LEN) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void handle_command(struct listener *listener, struct web_request *request, struct str name)
+{
+    char text[NAME_MAX_LEN + 1];
+    if (!name_is_valid(name)) {
+        refuse(request, ERR_API_NOT_FOUND, "a command's name is [a-z0-9_], at most 32");
+        return;
+    }
+    (void)str_copy(name, text, sizeof(text));
+    AUTO_BUF struct buf line = BUF_INIT(API_LINE_MAX);
+    bool confirmed = false;
+    struct err err = {0};
+    if (api_command_line(listener->api, text, web_body(request), &line, &confirmed, &err) < 0) {
+        api_answer_err(request, &err);
+        return;
+    }
+    api_command_submit(listener, request, line.data, confirmed);
+}
+
+/* True when the method is the one that the path takes; otherwise it has been answered. */
+static bool takes(struct web_request *request, const char *method)
+{
+    if (str_equal_c(web_method(request), method)) {
+        return true;
+    }
+    refuse(request, ERR_API_METHOD, "%.*s, here only %s", STR_ARG(web_method(request)), method);
+    return false;
+}
+
+void api_handle(struct web_request *request, void *userdata)
+{
+    struct listener *listener = userdata;
+    if (!admit(listener, request)) {
+        return;
+    }
+    struct str path = web_path(request);
+    if (str_equal_c(path, "/healthz")) {
+        if (takes(request, "GET")) {
+            answer_health(listener, request);
+        }
+    } else if (str_equal_c(path, "/api/v1/state")) {
+        if (takes(request, "GET")) {
+            answer_state(listener, request);
+        }
+    } else if (str_starts(path, COMMANDS_PATH)) {
+        if (takes(request, "POST")) {
+            size_t skip = sizeof(COMMANDS_PATH) - 1;
+            handle_command(listener, request, str_n(path.ptr + skip, path.len - skip));
+        }
+    } else {
+        refuse(request, ERR_API_NOT_FOUND, "%.*s", path.len > 100 ? 100 : (int)path.len, path.ptr);
+    }
+}

@@ -1,0 +1,87 @@
+/*
+ * api_internal.h: what the files of this room share.
+ *
+ * Two threads meet here: a listener's own (handle, state: reads only) and ops (command, start,
+ * stop). What goes between them is a struct api_job, through the listener's ring, one way.
+ * Thread: each declaration says which.
+ */
+#pragma once
+
+#include "access/access.h"
+#include "api/api.h"
+#include "base/buf.h"
+#include "base/ring.h"
+#include "io/json.h"
+#include "io/loop.h"
+#include "io/web.h"
+#include "model/crossing.h"
+#include "model/snapshot.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define API_JOBS_MAX   32
+#define API_BODY_MAX   ((size_t)64 * 1024)
+#define API_LINE_MAX   ((size_t)16 * 1024)
+#define API_ANSWER_MAX ((size_t)512 * 1024)
+/* Older than this, a thread's heartbeat counts as stopped. The engine beats every 250 ms. */
+#define API_BEAT_STALE_US (5 * USEC_PER_SEC)
+
+struct listener {
+    struct api *api;
+    enum door door; /* DOOR_SOCKET or DOOR_HTTP */
+    struct web *web;
+    struct ring *jobs; /* struct api_job *: listener's thread -> ops */
+    struct loop_source *wake;
+    atomic_int under_way; /* jobs that are not answered yet */
+};
+
+/* One command, from suspended to answered. Owned by the ring, then by ops. */
+struct api_job {
+    struct listener *listener;
+    struct web_request *request;
+    struct api_job *next; /* in api->active */
+    char *line;           /* "restart demo" */
+    int64_t uid;          /* of the caller; 0 over TCP */
+    bool confirmed;
+};
+
+struct api {
+    struct loop *loop;
+    const struct config *config;
+    struct crossing *crossing;
+    const struct manifest_list *manifests;
+    struct runner *runner;
+    struct access *access;
+    char *token; /* "" when TCP serves /healthz only */
+    struct listener socket;
+    struct listener tcp;
+    struct api_job *active; /* ops */
+    /* A mailbox has one reader, and here are two listeners' threads: they take turns. Neither the
+     * engine nor ops ever takes this lock. */
+    pthread_mutex_t snapshot_lock;
+};
+
+/* Listener's thread: the handler of both. userdata is the listener. */
+void api_handle(struct web_request *request, void *listener);
+
+/* Any: answers with the catalogue row as JSON and the status that stands in it. */
+void api_answer_err(struct web_request *request, const struct err *err);
+
+/* Listener's thread: the body of a command request as a command line (appended to *ret_line). */
+int api_command_line(const struct api *api, const char *name, struct str body,
+                     struct buf *ret_line, bool *ret_confirmed, struct err *err);
+/* Listener's thread: suspends the request and hands it to ops. */
+void api_command_submit(struct listener *listener, struct web_request *request, const char *line,
+                        bool confirmed);
+/* Ops: takes what waits in the listener's ring. userdata is the listener. */
+void api_command_take(void *listener);
+/* Ops: forgets and answers everything that is under way, after both webs were stopped. */
+void api_command_end(struct api *api);
+
+/* Listener's thread. */
+void api_state_copy(struct api *api, struct snapshot *ret);
+void api_state_json(const struct snapshot *snapshot, struct buf *out);
+/* Returns whether both threads are alive and the engine has published. */
+bool api_health_json(const struct snapshot *snapshot, int64_t engine_age_us, int64_t ops_age_us,
+                     struct buf *out);

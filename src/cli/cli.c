@@ -1,0 +1,318 @@
+#include "cli/cli.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "chat/render.h"
+#include "cli_internal.h"
+#include "ops/ops.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static const struct cli_command *const commands[] = {
+    &cmd_run,   &cmd_do,   &cmd_check_config, &cmd_config,  &cmd_auditlog,
+    &cmd_audit, &cmd_docs, &cmd_demo_service, &cmd_version, &cmd_help,
+};
+
+/* ---------------------------------------------------------------- printing */
+
+void cli_print(struct str text)
+{
+    size_t done = 0;
+    while (done < text.len) {
+        ssize_t n = write(STDOUT_FILENO, text.ptr + done, text.len - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return; /* cli_finish tells */
+        }
+        done += (size_t)n;
+    }
+}
+
+int cli_finish(int code)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return CLI_CRITICAL;
+    }
+    return code;
+}
+
+int cli_fail(const struct cli_args *args, const struct err *err, int code)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    if (args != NULL && cli_flag(args, "--json")) {
+        err_json(err, &text);
+        buf_add_char(&text, '\n');
+        cli_print(buf_str(&text));
+        return code;
+    }
+    render_text_error(err, &text);
+    (void)fprintf(stderr, "%s", text.data);
+    return code;
+}
+
+static void add_usage(const struct cli_command *c, struct buf *out)
+{
+    buf_addf(out, "Usage: nightdesk %s", c->name);
+    if (c->options[0].name != NULL) {
+        buf_add_c(out, " [OPTION]…");
+    }
+    if (c->words[0] != '\0') {
+        buf_addf(out, " %s", c->words);
+    }
+    buf_add_char(out, '\n');
+}
+
+static void add_command_help(const struct cli_command *c, struct buf *out)
+{
+    add_usage(c, out);
+    buf_addf(out, "\n%s.\n", c->summary);
+    if (c->more[0] != '\0') {
+        buf_addf(out, "\n%s\n", c->more);
+    }
+    buf_add_c(out, "\nOptions:\n");
+    for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
+        char left[40];
+        (void)snprintf(left, sizeof(left), "%s %s", c->options[i].name,
+                       c->options[i].value == NULL ? "" : c->options[i].value);
+        buf_addf(out, "  %-18s %s\n", left, c->options[i].help);
+    }
+    buf_addf(out, "  %-18s %s\n", "--help", "show this");
+    buf_addf(out, "\nExit codes:\n%s", c->exits);
+}
+
+void cli_print_help(const struct cli_command *command)
+{
+    AUTO_BUF struct buf out = BUF_INIT(16384);
+    if (command != NULL) {
+        add_command_help(command, &out);
+    } else {
+        buf_add_c(&out, "Usage: nightdesk SUBCOMMAND [OPTION]…\n\n"
+                        "A trading bot that you operate from your phone, with an AI auditor on "
+                        "the night desk.\n\nSubcommands:\n");
+        for (size_t i = 0; i < COUNT_OF(commands); i++) {
+            buf_addf(&out, "  %-14s %s\n", commands[i]->name, commands[i]->summary);
+        }
+        buf_add_c(&out, "\nEach has --help. Start with: nightdesk run\n");
+    }
+    cli_print(buf_str(&out));
+}
+
+/* ---------------------------------------------------------------- parsing */
+
+static int option_index(const struct cli_command *c, struct str name)
+{
+    for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
+        if (str_equal_c(name, c->options[i].name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int unknown_option(const struct cli_command *c, struct str name, struct err *err)
+{
+    const char *near = NULL;
+    int best = 3;
+    for (int i = 0; i < CLI_OPTIONS_MAX && c->options[i].name != NULL; i++) {
+        int distance = str_distance(name, str_c(c->options[i].name));
+        if (distance < best) {
+            best = distance;
+            near = c->options[i].name;
+        }
+    }
+    return err_set(err, ERR_CLI_USAGE, "%s has no option %.*s%s%s%s", c->name, STR_ARG(name),
+                   near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                   near != NULL ? "?" : "");
+}
+
+static int parse_option(struct cli_args *args, int argc, char **argv, int *at, struct err *err)
+{
+    struct str rest = str_c(argv[*at]);
+    struct str name = rest;
+    const char *equals = strchr(argv[*at], '=');
+    if (equals != NULL) {
+        name = str_n(argv[*at], (size_t)(equals - argv[*at]));
+    }
+    int index = option_index(args->command, name);
+    if (index < 0) {
+        return unknown_option(args->command, name, err);
+    }
+    if (args->command->options[index].value == NULL) {
+        if (equals != NULL) {
+            return err_set(err, ERR_CLI_USAGE, "%.*s takes no value", STR_ARG(name));
+        }
+        args->value[index] = "";
+        return 0;
+    }
+    if (equals != NULL) {
+        args->value[index] = equals + 1;
+        return 0;
+    }
+    if (*at + 1 >= argc) {
+        return err_set(err, ERR_CLI_USAGE, "%.*s needs a value", STR_ARG(name));
+    }
+    args->value[index] = argv[++*at];
+    return 0;
+}
+
+/* argv[0] is the subcommand's name. */
+static int parse(struct cli_args *args, int argc, char **argv, bool *ret_help, struct err *err)
+{
+    const struct cli_command *c = args->command;
+    bool options = true;
+    for (int i = 1; i < argc; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+            continue;
+        }
+        if (options && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+            *ret_help = true;
+            return 0;
+        }
+        if (options && argv[i][0] == '-' && argv[i][1] != '\0') {
+            int rc = parse_option(args, argc, argv, &i, err);
+            if (rc < 0) {
+                return rc;
+            }
+            continue;
+        }
+        if (args->word_count >= c->words_max || args->word_count >= CLI_WORDS_MAX) {
+            return err_set(err, ERR_CLI_USAGE, "%s does not take \"%.60s\"", c->name, argv[i]);
+        }
+        args->word[args->word_count++] = argv[i];
+    }
+    if (args->word_count < c->words_min) {
+        return err_set(err, ERR_CLI_USAGE, "%s needs %s", c->name, c->words);
+    }
+    return 0;
+}
+
+const char *cli_value(const struct cli_args *args, const char *option)
+{
+    int index = option_index(args->command, str_c(option));
+    return index < 0 ? NULL : args->value[index];
+}
+
+bool cli_flag(const struct cli_args *args, const char *option)
+{
+    return cli_value(args, option) != NULL;
+}
+
+int cli_number(const struct cli_args *args, const char *option, int64_t minimum, int64_t maximum,
+               int64_t *ret, struct err *err)
+{
+    const char *text = cli_value(args, option);
+    if (text == NULL) {
+        return 0;
+    }
+    int64_t value;
+    if (!str_to_i64(str_c(text), &value) || value < minimum || value > maximum) {
+        return err_set(err, ERR_CLI_USAGE, "%s is a whole number from %lld to %lld", option,
+                       (long long)minimum, (long long)maximum);
+    }
+    *ret = value;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- configuration and state */
+
+int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err)
+{
+    struct config_problems problems = {0};
+    int rc = config_load(&(struct config_options){.path = cli_value(args, "--config")}, ret,
+                         &problems, err);
+    for (int i = 1; rc < 0 && i < problems.count; i++) {
+        (void)fprintf(stderr, "also: %s: %s\n", err_info(problems.items[i].id)->code,
+                      problems.items[i].context);
+    }
+    if (rc < 0 && problems.more > 0) {
+        (void)fprintf(stderr, "also: %d more\n", problems.more);
+    }
+    return rc;
+}
+
+const char *cli_state_dir(const struct cli_args *args, const struct config *config)
+{
+    const char *given = cli_value(args, "--state");
+    if (given != NULL && given[0] != '\0') {
+        return given;
+    }
+    const char *systemd = getenv("STATE_DIRECTORY");
+    return systemd != NULL && systemd[0] == '/' ? systemd : config->state_dir;
+}
+
+int cli_socket_path(const struct config *config, const char *state_dir, struct buf *out,
+                    struct err *err)
+{
+    if (config->api_socket[0] != '\0') {
+        buf_add_c(out, config->api_socket);
+    } else {
+        buf_addf(out, "%s/" OPS_SOCKET_NAME, state_dir);
+    }
+    /* sun_path has 108 bytes. */
+    return out->len < 108 ? 0 : err_set(err, ERR_WEB_LISTEN, "path is too long: %s", out->data);
+}
+
+/* ---------------------------------------------------------------- dispatch */
+
+static const struct cli_command *find(const char *name)
+{
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static int unknown_subcommand(const char *name)
+{
+    const char *near = NULL;
+    int best = 3;
+    for (size_t i = 0; i < COUNT_OF(commands); i++) {
+        int distance = str_distance(str_c(name), str_c(commands[i]->name));
+        if (distance < best) {
+            best = distance;
+            near = commands[i]->name;
+        }
+    }
+    struct err err = {0};
+    (void)err_set(&err, ERR_CLI_USAGE, "no subcommand %.60s%s%s%s", name,
+                  near != NULL ? "; did you mean " : "", near != NULL ? near : "",
+                  near != NULL ? "?" : "");
+    return cli_fail(NULL, &err, CLI_CRITICAL);
+}
+
+int cli_main(int argc, char **argv)
+{
+    int64_t started_us = clock_mono_us(clock_real());
+    /* A peer that went away is an error of one write, not an end of the program. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (argc < 2) {
+        cli_print_help(NULL);
+        return CLI_CRITICAL;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        name = "help";
+    } else if (strcmp(name, "--version") == 0) {
+        name = "version";
+    }
+    struct cli_args args = {.command = find(name), .started_mono_us = started_us};
+    if (args.command == NULL) {
+        return unknown_subcommand(name);
+    }
+    bool help = false;
+    struct err err = {0};
+    if (parse(&args, argc - 1, argv + 1, &help, &err) < 0) {
+        return cli_fail(&args, &err, CLI_CRITICAL);
+    }
+    if (help) {
+        cli_print_help(args.command);
+        return cli_finish(CLI_FINE);
+    }
+    return cli_finish(args.command->run(&args));
+}

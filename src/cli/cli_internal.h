@@ -1,0 +1,79 @@
+/*
+ * cli_internal.h: what the subcommands share.
+ *
+ *     static int run(const struct cli_args *args) { ... return CLI_FINE; }
+ *     const struct cli_command cmd_version = {.name = "version", ..., .run = run};
+ *
+ * Thread: main.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "cli/cli.h"
+#include "config/config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CLI_OPTIONS_MAX 10
+#define CLI_WORDS_MAX   64
+
+struct cli_option {
+    const char *name;  /* "--state" */
+    const char *value; /* what the help calls its value; NULL: a flag */
+    const char *help;
+};
+
+#define CLI_OPTION_CONFIG {"--config", "FILE", "configuration file (default: see nightdesk.yaml)"}
+#define CLI_OPTION_STATE  {"--state", "DIR", "state folder (default: state.dir, else var)"}
+#define CLI_OPTION_JSON   {"--json", NULL, "print JSON"}
+
+struct cli_args;
+
+struct cli_command {
+    const char *name;
+    const char *summary;
+    const char *words; /* "COMMAND [ARGUMENT]…" or "" */
+    int words_min;
+    int words_max;
+    struct cli_option options[CLI_OPTIONS_MAX]; /* ended by a NULL name */
+    const char *more;                           /* paragraphs for its help; "" when none */
+    const char *exits;                          /* lines "  0  …" */
+    int (*run)(const struct cli_args *args);
+};
+
+struct cli_args {
+    const struct cli_command *command;
+    const char *value[CLI_OPTIONS_MAX]; /* by place of the option; "" for a flag; NULL: not given */
+    const char *word[CLI_WORDS_MAX];
+    int word_count;
+    int64_t started_mono_us;
+};
+
+extern const struct cli_command cmd_run, cmd_do, cmd_check_config, cmd_config, cmd_auditlog,
+    cmd_audit, cmd_docs, cmd_demo_service, cmd_version, cmd_help;
+
+const char *cli_value(const struct cli_args *args, const char *option); /* NULL: not given */
+bool cli_flag(const struct cli_args *args, const char *option);
+/* A value in minimum..maximum, or *ret untouched when it was not given. */
+int cli_number(const struct cli_args *args, const char *option, int64_t minimum, int64_t maximum,
+               int64_t *ret, struct err *err);
+
+/* Prints the error card (JSON on stdout with --json, where the subcommand has it) and returns the
+ * exit code given. */
+int cli_fail(const struct cli_args *args, const struct err *err, int code);
+/* Prints help of one subcommand, or of all when NULL. */
+void cli_print_help(const struct cli_command *command);
+/* Writes all of the bytes to stdout; a reader that went away ends it. */
+void cli_print(struct str text);
+int cli_finish(int code); /* flushes stdout: CLI_CRITICAL when that fails */
+
+/* Loads --config, or the default; on failure every problem stands on stderr and the result is
+ * negative. */
+int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err);
+/* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
+const char *cli_state_dir(const struct cli_args *args, const struct config *config);
+/* Its socket: api.socket, or nightdesk.sock in the state folder. */
+int cli_socket_path(const struct config *config, const char *state_dir, struct buf *out,
+                    struct err *err);

@@ -1,0 +1,39 @@
+#include "cli_internal.h"
+
+static int run(const struct cli_args *args)
+{
+    AUTO_BUF struct buf out = BUF_INIT(256);
+    if (cli_flag(args, "--json")) {
+        buf_addf(&out, "{\"name\":\"nightdesk\",\"version\":\"%s\"}\n", NIGHTDESK_VERSION);
+    } else {
+        buf_addf(&out, "nightdesk %s\n", NIGHTDESK_VERSION);
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
+}
+
+const struct cli_command cmd_version = {
+    .name = "version",
+    .summary = "Print the version",
+    .words = "",
+    .options = {CLI_OPTION_JSON},
+    .more = "",
+    .exits = "  0  always\n",
+    .run = run,
+};
+
+static int run_help(const struct cli_args *args)
+{
+    (void)args;
+    cli_print_help(NULL);
+    return CLI_FINE;
+}
+
+const struct cli_command cmd_help = {
+    .name = "help",
+    .summary = "List the subcommands",
+    .words = "",
+    .more = "",
+    .exits = "  0  always\n",
+    .run = run_help,
+};
