@@ -1,0 +1,283 @@
+#include "access/access.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "store/audit_chain.h"
+
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What strangers may add to the audit log, which is kept for good. */
+#define STRANGER_LINES_EACH 3
+#define STRANGER_LINES_ALL  30
+#define STRANGER_WINDOW_US  USEC_PER_HOUR
+#define STRANGERS_KNOWN     64 /* the least recent one is forgotten; the common quota still holds */
+#define DETAIL_MAX          1023
+
+struct stranger {
+    enum door door;
+    int64_t id;
+    int64_t window_us; /* wall; when the first line of this window was written */
+    int64_t seen_us;
+    int lines;
+    int64_t left_out;
+};
+
+struct access {
+    const struct config *config;
+    struct ops_store *store;
+    const struct clock *clock;
+    int64_t own_uid;
+    struct stranger strangers[STRANGERS_KNOWN];
+    int64_t all_window_us;
+    int all_lines;
+    int64_t all_left_out;
+};
+
+static const char *const door_names[] = {
+    [DOOR_CONSOLE] = "console", [DOOR_TELEGRAM] = "telegram", [DOOR_SOCKET] = "socket",
+    [DOOR_HTTP] = "http",       [DOOR_SCHEDULE] = "schedule",
+};
+
+static const char *const role_names[] = {
+    [ROLE_NONE] = "none",
+    [ROLE_READ_ONLY] = "read_only",
+    [ROLE_OPERATOR] = "operator",
+    [ROLE_ADMIN] = "admin",
+};
+
+const char *door_name(enum door d)
+{
+    return door_names[d];
+}
+
+const char *role_name(enum role r)
+{
+    return role_names[r];
+}
+
+bool role_parse(struct str s, enum role *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(role_names); i++) {
+        if (str_equal_c(s, role_names[i])) {
+            *ret = (enum role)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool door_parse(struct str s, enum door *ret)
+{
+    for (size_t i = 0; i < COUNT_OF(door_names); i++) {
+        if (str_equal_c(s, door_names[i])) {
+            *ret = (enum door)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
+               struct access **ret, struct err *err)
+{
+    for (int i = 0; i < config->user_count; i++) {
+        enum role role = ROLE_NONE;
+        if (!role_parse(str_c(config->users[i].role), &role)) {
+            return err_set(err, ERR_INTERNAL, "role of user %s", config->users[i].name);
+        }
+    }
+    struct access *access = calloc(1, sizeof(*access));
+    ASSERT(access != NULL);
+    access->config = config;
+    access->store = store;
+    access->clock = clock;
+    access->own_uid = (int64_t)getuid();
+    *ret = access;
+    return 0;
+}
+
+void access_free(struct access *access)
+{
+    free(access);
+}
+
+static void name_of_uid(int64_t uid, char dst[32])
+{
+    char scratch[4096];
+    struct passwd row;
+    struct passwd *found = NULL;
+    if (getpwuid_r((uid_t)uid, &row, scratch, sizeof(scratch), &found) == 0 && found != NULL) {
+        (void)str_copy(str_c(found->pw_name), dst, 32);
+    } else {
+        (void)snprintf(dst, 32, "uid %lld", (long long)uid);
+    }
+}
+
+static bool identify_uid(const struct access *access, enum door door, int64_t uid,
+                         struct principal *ret)
+{
+    bool owner = uid == 0 || uid == access->own_uid;
+    if (uid < 0 || uid > INT64_C(0xfffffffe) || (door == DOOR_CONSOLE && !owner)) {
+        return false;
+    }
+    /* Whoever reached the socket passed its mode: owner and group only. */
+    ret->role = owner ? ROLE_ADMIN : ROLE_READ_ONLY;
+    ret->emergency = owner;
+    name_of_uid(uid, ret->name);
+    return true;
+}
+
+static bool identify_user(const struct access *access, int64_t id, struct principal *ret)
+{
+    if (id <= 0) {
+        return false; /* channels and groups have negative ids: they are nobody */
+    }
+    for (int i = 0; i < access->config->user_count; i++) {
+        const struct config_user *user = &access->config->users[i];
+        if (user->id == id) {
+            (void)str_copy(str_c(user->name), ret->name, sizeof(ret->name));
+            ret->emergency = user->emergency;
+            return role_parse(str_c(user->role), &ret->role) && ret->role != ROLE_NONE;
+        }
+    }
+    return false;
+}
+
+int access_identify(struct access *access, enum door door, int64_t id, struct principal *ret)
+{
+    struct principal who = {.door = door, .id = id};
+    bool known = false;
+    switch (door) {
+    case DOOR_CONSOLE:
+    case DOOR_SOCKET:
+        known = identify_uid(access, door, id, &who);
+        break;
+    case DOOR_TELEGRAM:
+        known = identify_user(access, id, &who);
+        break;
+    case DOOR_HTTP: /* the bearer token; it is configured by whoever owns the machine */
+        known = id == 0;
+        who.role = ROLE_OPERATOR;
+        (void)str_copy(str_c("api"), who.name, sizeof(who.name));
+        break;
+    case DOOR_SCHEDULE: /* the program itself */
+        known = id == 0;
+        who.role = ROLE_ADMIN;
+        (void)str_copy(str_c("schedule"), who.name, sizeof(who.name));
+        break;
+    }
+    if (!known) {
+        return -ERR_ACCESS_STRANGER;
+    }
+    *ret = who;
+    return 0;
+}
+
+int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
+                  struct err *err)
+{
+    if (who->role == ROLE_NONE || who->role < lowest) {
+        return err_set(err, ERR_ACCESS_DENIED, "needs %s, %s is %s", role_name(lowest), who->name,
+                       role_name(who->role));
+    }
+    if (needs_emergency && !who->emergency) {
+        return err_set(err, ERR_ACCESS_DENIED, "needs the emergency grant, %s (%s) has none",
+                       who->name, role_name(who->role));
+    }
+    return 0;
+}
+
+/* The row of this id, taken from the one that was silent longest when it is new. */
+static struct stranger *find_stranger(struct access *access, enum door door, int64_t id)
+{
+    struct stranger *oldest = &access->strangers[0];
+    for (size_t i = 0; i < STRANGERS_KNOWN; i++) {
+        struct stranger *s = &access->strangers[i];
+        if (s->seen_us != 0 && s->door == door && s->id == id) {
+            return s;
+        }
+        if (s->seen_us < oldest->seen_us) {
+            oldest = s;
+        }
+    }
+    access->all_left_out += oldest->left_out; /* still told by somebody's next line */
+    *oldest = (struct stranger){.door = door, .id = id};
+    return oldest;
+}
+
+/* The wall clock may jump back: a window that begins in the future has ended too. */
+static bool window_ended(int64_t begin_us, int64_t now_us)
+{
+    return begin_us == 0 || now_us < begin_us || now_us - begin_us >= STRANGER_WINDOW_US;
+}
+
+bool access_stranger(struct access *access, enum door door, int64_t id, const char *what)
+{
+    int64_t now_us = clock_wall_us(access->clock);
+    struct stranger *s = find_stranger(access, door, id);
+    s->seen_us = now_us;
+    if (window_ended(s->window_us, now_us)) {
+        s->window_us = now_us;
+        s->lines = 0;
+    }
+    if (window_ended(access->all_window_us, now_us)) {
+        access->all_window_us = now_us;
+        access->all_lines = 0;
+    }
+    if (s->lines >= STRANGER_LINES_EACH) {
+        s->left_out++;
+        return false;
+    }
+    if (access->all_lines >= STRANGER_LINES_ALL) {
+        access->all_left_out++;
+        return false;
+    }
+
+    AUTO_BUF struct buf detail = BUF_INIT(400);
+    struct str text = str_c(what);
+    buf_add_str(&detail, str_n(text.ptr, text.len < 200 ? text.len : 200));
+    if (s->left_out > 0) {
+        buf_addf(&detail, " (%lld more of this sender were left out)", (long long)s->left_out);
+    }
+    if (access->all_left_out > 0) {
+        buf_addf(&detail, " (%lld more of other strangers were left out)",
+                 (long long)access->all_left_out);
+    }
+    struct principal who = {.door = door, .id = id};
+    struct err err = {0};
+    if (access_audit(access, &who, "access.stranger", detail.data, "ACCESS_STRANGER", &err) < 0) {
+        s->left_out++;
+        log_err(LOG_LEVEL_ERROR, &err, "could not note a stranger");
+        return false;
+    }
+    s->lines++;
+    s->left_out = 0;
+    access->all_lines++;
+    access->all_left_out = 0;
+    return true;
+}
+
+int access_audit(struct access *access, const struct principal *who, const char *action,
+                 const char *detail, const char *result, struct err *err)
+{
+    char user[64];
+    if (who->name[0] != '\0') {
+        (void)str_copy(str_c(who->name), user, sizeof(user));
+    } else {
+        (void)snprintf(user, sizeof(user), "%s:%lld", door_name(who->door), (long long)who->id);
+    }
+    char clean[DETAIL_MAX + 1];
+    (void)str_copy(str_c(detail), clean, sizeof(clean));
+    log_redact(clean);
+    const struct audit_entry entry = {.at_us = clock_wall_us(access->clock),
+                                      .user = user,
+                                      .door = door_name(who->door),
+                                      .action = action,
+                                      .detail = clean,
+                                      .result = result};
+    int64_t id = 0;
+    return audit_chain_append(access->store, &entry, &id, err);
+}

@@ -1,0 +1,596 @@
+#include "command/manifest.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "io/embed.h"
+#include "io/yaml.h"
+#include "param.h"
+
+#include <string.h>
+
+#define MANIFESTS_MAX      128
+#define NEAR_ENOUGH        2 /* edits */
+#define TIMEOUT_DEFAULT_US (30 * USEC_PER_SEC)
+#define TIMEOUT_MAX_US     USEC_PER_HOUR
+#define RETRIES_MAX        5
+
+struct manifest_list {
+    size_t count;
+    struct manifest items[MANIFESTS_MAX];
+};
+
+/* Groups as help shows them; others follow in alphabetical order. */
+static const char *const group_order[] = {"see", "trading", "services", "think", "change", "stop"};
+
+/* Words that the runner itself understands. */
+static const char *const reserved_names[] = {"confirm", "cancel"};
+
+/* What is being read, for messages. */
+struct reader {
+    const char *path;
+    const struct action_table *actions;
+    struct manifest *m;
+    struct err *err;
+};
+
+__attribute__((format(printf, 3, 4))) static int
+complain(const struct reader *r, const struct yaml_node *at, const char *format, ...)
+{
+    AUTO_BUF struct buf text = BUF_INIT(200);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    return err_set(r->err, ERR_MANIFEST_FORMAT, "%s:%d:%d: %s", r->path, at->line, at->column,
+                   text.data);
+}
+
+/* Refuses keys that are not in the NULL-ended list, naming the nearest one that is. */
+static int check_keys(const struct reader *r, const struct yaml_node *map, const char *const *known)
+{
+    if (map->kind != YAML_MAPPING) {
+        return complain(r, map, "expected a mapping");
+    }
+    for (size_t i = 0; i < yaml_len(map); i++) {
+        const struct yaml_node *key = yaml_key(map, i);
+        const char *near = NULL;
+        int near_distance = NEAR_ENOUGH + 1;
+        for (size_t k = 0; known[k] != NULL; k++) {
+            int distance = str_distance(key->text, str_c(known[k]));
+            if (distance < near_distance) {
+                near = known[k];
+                near_distance = distance;
+            }
+        }
+        if (near == NULL) {
+            return complain(r, key, "unknown key %.*s", STR_ARG(key->text));
+        }
+        if (near_distance > 0) {
+            return complain(r, key, "unknown key %.*s; did you mean %s?", STR_ARG(key->text), near);
+        }
+    }
+    return 0;
+}
+
+/* A scalar into a fixed array; a missing one leaves it empty unless required. */
+static int read_text(const struct reader *r, const struct yaml_node *map, const char *key,
+                     bool required, char *dst, size_t size)
+{
+    const struct yaml_node *node = yaml_get(map, key);
+    if (yaml_is_null(node)) {
+        return required ? complain(r, map, "%s is missing", key) : 0;
+    }
+    if (node->kind != YAML_SCALAR) {
+        return complain(r, node, "%s must be a text", key);
+    }
+    if (!str_copy(node->text, dst, size)) {
+        return complain(r, node, "%s is longer than %zu bytes", key, size - 1);
+    }
+    return 0;
+}
+
+static int read_bool(const struct reader *r, const struct yaml_node *map, const char *key,
+                     bool *ret)
+{
+    const struct yaml_node *node = yaml_get(map, key);
+    if (yaml_is_null(node)) {
+        return 0;
+    }
+    if (str_equal_c(yaml_text(node), "true") || str_equal_c(yaml_text(node), "false")) {
+        *ret = str_equal_c(yaml_text(node), "true");
+        return 0;
+    }
+    return complain(r, node, "%s must be true or false", key);
+}
+
+static bool name_is_valid(const char *name, size_t max)
+{
+    size_t len = strlen(name);
+    return len > 0 && len <= max && name[0] >= 'a' && name[0] <= 'z' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
+}
+
+static const struct manifest_arg *find_arg(const struct manifest *m, struct str name)
+{
+    for (int i = 0; i < m->arg_count; i++) {
+        if (str_equal_c(name, m->args[i].name)) {
+            return &m->args[i];
+        }
+    }
+    return NULL;
+}
+
+static int read_choices(const struct reader *r, const struct yaml_node *item,
+                        struct manifest_arg *arg)
+{
+    const struct yaml_node *choices = yaml_get(item, "choices");
+    if (arg->type != PARAM_CHOICE) {
+        return choices == NULL ? 0 : complain(r, choices, "choices go with type choice only");
+    }
+    AUTO_BUF struct buf text = BUF_INIT(sizeof(arg->choices) - 1);
+    for (size_t i = 0; i < yaml_len(choices); i++) {
+        struct str choice = yaml_text(yaml_at(choices, i));
+        if (choice.len == 0 || memchr(choice.ptr, '|', choice.len) != NULL) {
+            return complain(r, choices, "a choice must be a text without |");
+        }
+        buf_addf(&text, "%s%.*s", i == 0 ? "" : "|", STR_ARG(choice));
+    }
+    if (text.len == 0 || buf_failed(&text)) {
+        return complain(r, item, "type choice needs choices: a list of at most %zu bytes",
+                        sizeof(arg->choices) - 1);
+    }
+    (void)str_copy(buf_str(&text), arg->choices, sizeof(arg->choices));
+    return 0;
+}
+
+static int read_arg(const struct reader *r, const struct yaml_node *item)
+{
+    static const char *const keys[] = {"name", "type", "required", "help", "choices", NULL};
+    struct manifest_arg arg = {0};
+    char type[16] = "";
+    int rc = 0;
+    if ((rc = check_keys(r, item, keys)) < 0 ||
+        (rc = read_text(r, item, "name", true, arg.name, sizeof(arg.name))) < 0 ||
+        (rc = read_text(r, item, "type", true, type, sizeof(type))) < 0 ||
+        (rc = read_bool(r, item, "required", &arg.required)) < 0 ||
+        (rc = read_text(r, item, "help", true, arg.help, sizeof(arg.help))) < 0) {
+        return rc;
+    }
+    if (!name_is_valid(arg.name, sizeof(arg.name) - 1)) {
+        return complain(r, yaml_get(item, "name"), "%s is not a name of [a-z][a-z0-9_]*", arg.name);
+    }
+    if (find_arg(r->m, str_c(arg.name)) != NULL) {
+        return complain(r, yaml_get(item, "name"), "argument %s stands twice", arg.name);
+    }
+    if (!param_type_parse(str_c(type), &arg.type)) {
+        return complain(r, yaml_get(item, "type"),
+                        "type %s is none of text, int, duration, symbol, service, choice", type);
+    }
+    if (arg.required && r->m->arg_count > 0 && !r->m->args[r->m->arg_count - 1].required) {
+        return complain(r, item, "a required argument cannot follow one that may be left out");
+    }
+    if ((rc = read_choices(r, item, &arg)) < 0) {
+        return rc;
+    }
+    r->m->args[r->m->arg_count++] = arg;
+    return 0;
+}
+
+static const struct action_param *find_param(const struct action *action, struct str name)
+{
+    for (int i = 0; i < ACTION_PARAMS_MAX && action->params[i].name != NULL; i++) {
+        if (str_equal_c(name, action->params[i].name)) {
+            return &action->params[i];
+        }
+    }
+    return NULL;
+}
+
+/* A value that is "$arg" as a whole hands the argument on, so the types must fit. Inside a text the
+ * argument is put in as text. */
+static int check_value(const struct reader *r, const struct yaml_node *node,
+                       const struct action_param *param)
+{
+    struct str text = node->text;
+    bool any = false;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '$') {
+            continue;
+        }
+        size_t end = i + 1;
+        while (end < text.len &&
+               (text.ptr[end] == '_' || (text.ptr[end] >= 'a' && text.ptr[end] <= 'z') ||
+                (text.ptr[end] >= '0' && text.ptr[end] <= '9'))) {
+            end++;
+        }
+        struct str name = str_n(text.ptr + i + 1, end - i - 1);
+        const struct manifest_arg *arg = find_arg(r->m, name);
+        if (arg == NULL) {
+            return complain(r, node, "$%.*s is no argument of this command", STR_ARG(name));
+        }
+        bool whole = i == 0 && end == text.len;
+        if (!whole && param->type != PARAM_TEXT) {
+            return complain(r, node, "%s takes a %s: either $%s alone or a literal", param->name,
+                            param_type_name(param->type), arg->name);
+        }
+        if (whole && param->type != PARAM_TEXT && param->type != arg->type) {
+            return complain(r, node, "%s takes a %s, argument %s is a %s", param->name,
+                            param_type_name(param->type), arg->name, param_type_name(arg->type));
+        }
+        if (whole && param->required && !arg->required) {
+            return complain(r, node, "%s is required, argument %s may be left out", param->name,
+                            arg->name);
+        }
+        any = true;
+    }
+    if (any) {
+        return 0;
+    }
+    char checked[PARAM_VALUE_SIZE];
+    struct err why = {0};
+    const struct param_rule rule = {param->name, param->type, param->choices};
+    return param_check(&rule, NULL, text, checked, &why) < 0 ? complain(r, node, "%s", why.context)
+                                                             : 0;
+}
+
+static int read_with(const struct reader *r, const struct yaml_node *step_node,
+                     struct manifest_step *step)
+{
+    const struct yaml_node *map = yaml_get(step_node, "with");
+    if (map != NULL && map->kind != YAML_MAPPING) {
+        return complain(r, map, "with must be a mapping");
+    }
+    for (size_t i = 0; i < yaml_len(map); i++) {
+        const struct yaml_node *key = yaml_key(map, i);
+        const struct yaml_node *value = yaml_value(map, i);
+        const struct action_param *param = find_param(step->action, key->text);
+        if (param == NULL) {
+            return complain(r, key, "action %s has no parameter %.*s", step->action->name,
+                            STR_ARG(key->text));
+        }
+        if (value->kind != YAML_SCALAR || yaml_is_null(value)) {
+            return complain(r, value, "%s must be a text", param->name);
+        }
+        struct manifest_with *with = &step->with[step->with_count];
+        if (!str_copy(key->text, with->param, sizeof(with->param)) ||
+            !str_copy(value->text, with->value, sizeof(with->value))) {
+            return complain(r, value, "longer than %zu bytes", sizeof(with->value) - 1);
+        }
+        int rc = check_value(r, value, param);
+        if (rc < 0) {
+            return rc;
+        }
+        step->with_count++;
+    }
+    for (int p = 0; p < ACTION_PARAMS_MAX && step->action->params[p].name != NULL; p++) {
+        const struct action_param *param = &step->action->params[p];
+        if (param->required && yaml_get(map, param->name) == NULL) {
+            return complain(r, step_node, "action %s needs the parameter %s", step->action->name,
+                            param->name);
+        }
+    }
+    return 0;
+}
+
+static int read_limits(const struct reader *r, const struct yaml_node *item,
+                       struct manifest_step *step)
+{
+    step->timeout_us = TIMEOUT_DEFAULT_US;
+    const struct yaml_node *timeout = yaml_get(item, "timeout");
+    if (timeout != NULL && (!param_parse_duration(yaml_text(timeout), &step->timeout_us) ||
+                            step->timeout_us > TIMEOUT_MAX_US)) {
+        return complain(r, timeout, "timeout must be a duration up to 1h, such as 60s");
+    }
+    const struct yaml_node *retries = yaml_get(item, "retries");
+    int64_t count = 0;
+    if (retries != NULL &&
+        (!str_to_i64(yaml_text(retries), &count) || count < 0 || count > RETRIES_MAX)) {
+        return complain(r, retries, "retries must be 0 to %d", RETRIES_MAX);
+    }
+    step->retries = (int)count;
+    return 0;
+}
+
+static int read_step(const struct reader *r, const struct yaml_node *item,
+                     struct manifest_step *step)
+{
+    static const char *const keys[] = {"run", "with", "timeout", "retries", NULL};
+    char name[64] = "";
+    int rc = 0;
+    if ((rc = check_keys(r, item, keys)) < 0 ||
+        (rc = read_text(r, item, "run", true, name, sizeof(name))) < 0) {
+        return rc;
+    }
+    const struct yaml_node *at = yaml_get(item, "run");
+    step->action = action_find(r->actions, name);
+    if (step->action == NULL) {
+        const char *near = NULL;
+        int near_distance = NEAR_ENOUGH + 1;
+        for (size_t i = 0; action_at(r->actions, i) != NULL; i++) {
+            int distance = str_distance(str_c(name), str_c(action_at(r->actions, i)->name));
+            if (distance < near_distance) {
+                near = action_at(r->actions, i)->name;
+                near_distance = distance;
+            }
+        }
+        return near == NULL ? complain(r, at, "no action %s", name)
+                            : complain(r, at, "no action %s; did you mean %s?", name, near);
+    }
+    if (step->action->lowest > r->m->role) {
+        return complain(r, at, "action %s needs role %s, the command's role is %s", name,
+                        role_name(step->action->lowest), role_name(r->m->role));
+    }
+    if (step->action->emergency && !r->m->emergency) {
+        return complain(r, at, "action %s needs emergency: true", name);
+    }
+    if (step->action->effect == ACTION_MOVES_MONEY && !r->m->confirm) {
+        return complain(r, at, "action %s moves money: the command needs confirm: true", name);
+    }
+    rc = read_with(r, item, step);
+    return rc < 0 ? rc : read_limits(r, item, step);
+}
+
+static int read_steps(const struct reader *r, const struct yaml_node *root, const char *key,
+                      struct manifest_step *steps, int *ret_count)
+{
+    const struct yaml_node *list = yaml_get(root, key);
+    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > MANIFEST_STEPS_MAX)) {
+        return complain(r, list, "%s must be a list of at most %d steps", key, MANIFEST_STEPS_MAX);
+    }
+    for (size_t i = 0; i < yaml_len(list); i++) {
+        int rc = read_step(r, yaml_at(list, i), &steps[i]);
+        if (rc < 0) {
+            return rc;
+        }
+        (*ret_count)++;
+    }
+    return 0;
+}
+
+static int read_args(const struct reader *r, const struct yaml_node *root)
+{
+    const struct yaml_node *list = yaml_get(root, "args");
+    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > ACTION_PARAMS_MAX)) {
+        return complain(r, list, "args must be a list of at most %d", ACTION_PARAMS_MAX);
+    }
+    for (size_t i = 0; i < yaml_len(list); i++) {
+        int rc = read_arg(r, yaml_at(list, i));
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int read_examples(const struct reader *r, const struct yaml_node *root)
+{
+    const struct yaml_node *list = yaml_get(root, "examples");
+    if (yaml_len(list) == 0 || list->kind != YAML_SEQUENCE || list->len > MANIFEST_EXAMPLES_MAX) {
+        return complain(r, list == NULL ? root : list, "examples must be a list of 1 to %d",
+                        MANIFEST_EXAMPLES_MAX);
+    }
+    for (size_t i = 0; i < list->len; i++) {
+        const struct yaml_node *item = yaml_at(list, i);
+        struct str text = yaml_text(item);
+        struct str rest = text;
+        struct str word;
+        if (!str_word(&rest, &word) || !str_equal_c(word, r->m->name)) {
+            return complain(r, item, "an example must begin with %s", r->m->name);
+        }
+        if (!str_copy(text, r->m->examples[i], sizeof(r->m->examples[i]))) {
+            return complain(r, item, "an example is longer than %zu bytes",
+                            sizeof(r->m->examples[i]) - 1);
+        }
+        r->m->example_count++;
+    }
+    return 0;
+}
+
+static int read_head(const struct reader *r, const struct yaml_node *root)
+{
+    struct manifest *m = r->m;
+    char role[16] = "";
+    int rc = 0;
+    if ((rc = read_text(r, root, "command", true, m->name, sizeof(m->name))) < 0 ||
+        (rc = read_text(r, root, "group", true, m->group, sizeof(m->group))) < 0 ||
+        (rc = read_text(r, root, "summary", true, m->summary, sizeof(m->summary))) < 0 ||
+        (rc = read_text(r, root, "role", true, role, sizeof(role))) < 0 ||
+        (rc = read_bool(r, root, "emergency", &m->emergency)) < 0 ||
+        (rc = read_bool(r, root, "confirm", &m->confirm)) < 0) {
+        return rc;
+    }
+    const struct yaml_node *at = yaml_get(root, "command");
+    if (!name_is_valid(m->name, 32)) {
+        return complain(r, at, "%s is not a name of [a-z][a-z0-9_]{0,31}", m->name);
+    }
+    for (size_t i = 0; i < COUNT_OF(reserved_names); i++) {
+        if (strcmp(m->name, reserved_names[i]) == 0) {
+            return complain(r, at, "%s is reserved for confirmations", m->name);
+        }
+    }
+    if (!role_parse(str_c(role), &m->role) || m->role == ROLE_NONE) {
+        return complain(r, yaml_get(root, "role"), "role %s is none of read_only, operator, admin",
+                        role);
+    }
+    return 0;
+}
+
+static int read_manifest(const struct reader *r, const struct yaml_node *root)
+{
+    static const char *const keys[] = {"command",  "group",      "summary", "role",
+                                       "confirm",  "emergency",  "args",    "steps",
+                                       "examples", "on_failure", NULL};
+    struct manifest *m = r->m;
+    int rc = 0;
+    if ((rc = check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
+        (rc = read_args(r, root)) < 0 ||
+        (rc = read_steps(r, root, "steps", m->steps, &m->step_count)) < 0 ||
+        (rc = read_steps(r, root, "on_failure", m->on_failure, &m->on_failure_count)) < 0 ||
+        (rc = read_examples(r, root)) < 0) {
+        return rc;
+    }
+    if (m->step_count == 0) {
+        return complain(r, root, "steps are missing");
+    }
+    for (int i = 0; i < m->step_count; i++) {
+        m->changes = m->changes || m->steps[i].action->effect != ACTION_READS;
+    }
+    return 0;
+}
+
+static size_t group_rank(const char *group)
+{
+    size_t i = 0;
+    while (i < COUNT_OF(group_order) && strcmp(group_order[i], group) != 0) {
+        i++;
+    }
+    return i;
+}
+
+static int compare_manifests(const void *a, const void *b)
+{
+    const struct manifest *x = a;
+    const struct manifest *y = b;
+    size_t rank_x = group_rank(x->group);
+    size_t rank_y = group_rank(y->group);
+    if (rank_x != rank_y) {
+        return rank_x < rank_y ? -1 : 1;
+    }
+    int by_group = strcmp(x->group, y->group);
+    return by_group != 0 ? by_group : strcmp(x->name, y->name);
+}
+
+int manifest_list_read(const struct action_table *actions, const struct embedded_file *files,
+                       struct manifest_list **ret, struct err *err)
+{
+    static const char folder[] = "commands/";
+    struct manifest_list *list = calloc(1, sizeof(*list));
+    ASSERT(list != NULL);
+    int rc = 0;
+    for (const struct embedded_file *f = files; rc == 0 && f->path != NULL; f++) {
+        if (!str_starts(str_c(f->path), folder)) {
+            continue;
+        }
+        AUTO_YAML struct yaml *doc = NULL;
+        rc = yaml_parse(str_n(f->data, f->size), f->path, &doc, err);
+        if (rc < 0) {
+            break;
+        }
+        ASSERT(list->count < MANIFESTS_MAX);
+        struct manifest *m = &list->items[list->count];
+        const struct reader r = {.path = f->path, .actions = actions, .m = m, .err = err};
+        rc = read_manifest(&r, yaml_root(doc));
+        if (rc == 0 && manifest_find(list, m->name) != NULL) {
+            rc = complain(&r, yaml_get(yaml_root(doc), "command"), "command %s exists twice",
+                          m->name);
+        }
+        list->count++;
+    }
+    if (rc < 0) {
+        manifest_list_free(list);
+        return rc;
+    }
+    qsort(list->items, list->count, sizeof(list->items[0]), compare_manifests);
+    *ret = list;
+    return 0;
+}
+
+int manifest_list_load(const struct action_table *actions, struct manifest_list **ret,
+                       struct err *err)
+{
+    return manifest_list_read(actions, embedded_files, ret, err);
+}
+
+void manifest_list_free(struct manifest_list *list)
+{
+    free(list);
+}
+
+const struct manifest *manifest_find(const struct manifest_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].name, name) == 0) {
+            return &list->items[i];
+        }
+    }
+    return NULL;
+}
+
+const struct manifest *manifest_at(const struct manifest_list *list, size_t index)
+{
+    return index < list->count ? &list->items[index] : NULL;
+}
+
+const char *manifest_nearest(const struct manifest_list *list, struct str name)
+{
+    const char *near = NULL;
+    int near_distance = NEAR_ENOUGH + 1;
+    for (size_t i = 0; i < list->count; i++) {
+        int distance = str_distance(name, str_c(list->items[i].name));
+        if (distance < near_distance) {
+            near = list->items[i].name;
+            near_distance = distance;
+        }
+    }
+    return near;
+}
+
+void manifest_usage(const struct manifest *m, struct buf *out)
+{
+    buf_addf(out, "/%s", m->name);
+    for (int i = 0; i < m->arg_count; i++) {
+        buf_addf(out, m->args[i].required ? " <%s>" : " [%s]", m->args[i].name);
+    }
+}
+
+static void step_markdown(const struct manifest_step *step, int number, struct buf *out)
+{
+    buf_addf(out, "%d. `%s", number, step->action->name);
+    for (int i = 0; i < step->with_count; i++) {
+        buf_addf(out, " %s=%s", step->with[i].param, step->with[i].value);
+    }
+    buf_add_c(out, "`, at most ");
+    clock_add_duration(out, step->timeout_us);
+    if (step->retries > 0) {
+        buf_addf(out, ", tried again up to %d times", step->retries);
+    }
+    buf_add_c(out, "\n");
+}
+
+void manifest_markdown(const struct manifest_list *list, struct buf *out)
+{
+    buf_add_c(out, "# Commands\n\nGenerated from `commands/*.yaml`; do not edit. Every door takes "
+                   "them: Telegram, the console, the API and `nightdesk do`.\n");
+    const char *group = "";
+    for (size_t i = 0; i < list->count; i++) {
+        const struct manifest *m = &list->items[i];
+        if (strcmp(group, m->group) != 0) {
+            group = m->group;
+            buf_addf(out, "\n## %s\n", group);
+        }
+        buf_add_c(out, "\n### ");
+        manifest_usage(m, out);
+        buf_addf(out, "\n\n%s. Role: %s%s.%s%s\n", m->summary, role_name(m->role),
+                 m->emergency ? " with the emergency grant" : "",
+                 m->confirm ? " Asks for a confirmation." : "",
+                 m->changes ? " Changes something: refused when stale." : "");
+        for (int a = 0; a < m->arg_count; a++) {
+            buf_addf(out, "%s- `%s` (%s%s): %s\n", a == 0 ? "\n" : "", m->args[a].name,
+                     param_type_name(m->args[a].type), m->args[a].required ? "" : ", optional",
+                     m->args[a].help);
+        }
+        buf_add_c(out, "\nSteps:\n\n");
+        for (int s = 0; s < m->step_count; s++) {
+            step_markdown(&m->steps[s], s + 1, out);
+        }
+        for (int s = 0; s < m->on_failure_count; s++) {
+            buf_add_c(out, s == 0 ? "\nOn failure:\n\n" : "");
+            step_markdown(&m->on_failure[s], s + 1, out);
+        }
+        buf_add_c(out, "\nExamples:");
+        for (int e = 0; e < m->example_count; e++) {
+            buf_addf(out, "%s `/%s`", e == 0 ? "" : ",", m->examples[e]);
+        }
+        buf_add_c(out, "\n");
+    }
+}

@@ -1,0 +1,27 @@
+/*
+ * param.h: the kinds of values that commands and actions take. Private to this room.
+ *
+ *     char text[PARAM_VALUE_SIZE];
+ *     rc = param_check(&(struct param_rule){.name = "service", .type = PARAM_SERVICE}, config,
+ *                      str_c("demo"), text, err);       // "no service demmo; did you mean demo?"
+ *
+ * Always true: a checked value is in its one canonical form (symbols in upper case), at most
+ * PARAM_VALUE_SIZE - 1 bytes. Thread: ops.
+ */
+#pragma once
+
+#include "command/action.h"
+
+#define PARAM_VALUE_SIZE 1024
+
+struct config;
+
+struct param_rule {
+    const char *name;
+    enum param_type type;
+    const char *choices; /* "a|b|c"; may be NULL unless type is PARAM_CHOICE */
+};
+
+/* Without config (at load time) symbols and services are not looked up. ERR_COMMAND_ARG_INVALID. */
+int param_check(const struct param_rule *rule, const struct config *config, struct str value,
+                char ret_text[PARAM_VALUE_SIZE], struct err *err);
