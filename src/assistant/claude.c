@@ -1,0 +1,587 @@
+#include "assistant/claude.h"
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "io/json.h"
+#include "io/secret.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* The vendor's limit is 32 MB; what we ask is far below, and so is this. */
+#define CLAUDE_REQUEST_MAX_BYTES ((size_t)1 << 20)
+#define CLAUDE_BODY_MAX_BYTES    ((size_t)4 << 20)
+#define CLAUDE_KEY_MAX_BYTES     512
+#define CLAUDE_BACKOFF_S         0.5
+#define CLAUDE_BACKOFF_MAX_S     8.0
+
+struct call {
+    struct claude *claude;
+    struct json_object *body; /* of the request, max_tokens included */
+    int64_t max_tokens;
+    bool enlarged; /* max_tokens was doubled already */
+    int attempt;   /* of this max_tokens, from 1 */
+    int64_t started_mono_us;
+    struct http_call *http;
+    struct loop_source *timer;
+    struct inquiry_answer total; /* tokens and cost of what was answered so far */
+    char model[64];
+    inquiry_fn fn;
+    void *userdata;
+};
+
+struct claude {
+    struct loop *loop;
+    struct http *http;
+    char url[512];
+    char *model;
+    struct secret *key;
+    int64_t max_tokens;
+    int64_t timeout_ms;
+    struct rng rng;
+    struct call *calls[CLAUDE_INQUIRIES_MAX];
+};
+
+/* ------------------------------------------------------------------ price */
+
+/*
+ * US dollars per million tokens, from the vendor's model pages as of 2026-11-21. An id matches the
+ * longest prefix. Writing to the cache (five minutes) costs 1.25 times input, reading 0.1 times.
+ */
+static const struct price {
+    const char *model;
+    double input;
+    double output;
+    int64_t long_above; /* tokens of input from which the second price holds; 0: there is none */
+    double long_input;
+    double long_output;
+} prices[] = {
+    {"claude-haiku-5-5", 0.10, 0.50, 100000, 0.50, 2.50},
+    {"claude-sonnet-5-5", 2, 10, 0, 0, 0},
+    {"claude-opus-5-5", 4, 20, 0, 0, 0},
+    {"claude-fable-5", 10, 50, 0, 0, 0},
+    {"claude-opus-5", 5, 25, 0, 0, 0},
+    {"claude-sonnet-5", 2, 10, 0, 0, 0},
+    {"claude-haiku-4-5", 1, 5, 0, 0, 0},
+};
+
+struct dec claude_cost(const char *model, int64_t input, int64_t cache_write, int64_t cache_read,
+                       int64_t output)
+{
+    const struct price *price = NULL;
+    for (size_t i = 0; i < COUNT_OF(prices); i++) {
+        if (str_starts(str_c(model), prices[i].model) &&
+            (price == NULL || strlen(prices[i].model) > strlen(price->model))) {
+            price = &prices[i];
+        }
+    }
+    if (price == NULL) {
+        return DEC_INVALID;
+    }
+    bool large = price->long_above > 0 && input + cache_write + cache_read > price->long_above;
+    double in = large ? price->long_input : price->input;
+    double out = large ? price->long_output : price->output;
+    double tokens_in = (double)input + 1.25 * (double)cache_write + 0.1 * (double)cache_read;
+    return dec_from_double((tokens_in * in + (double)output * out) / 1e6);
+}
+
+/* ------------------------------------------------------------------ retry */
+
+static bool body_has_error_code(const struct http_response *response, const char *part)
+{
+    AUTO_JSON struct json_object *body = NULL;
+    if (json_parse(response->body, &JSON_LIMITS_DEFAULT, &body, NULL) < 0) {
+        return false;
+    }
+    const char *code = json_text(json_get(json_get(body, "error"), "details"), "error_code");
+    return strstr(code, part) != NULL;
+}
+
+/* Microseconds that the server asks us to wait; -1 when it does not say. */
+static int64_t asked_wait_us(const struct http_response *response, int64_t wall_us)
+{
+    const char *ms = http_header(response, "retry-after-ms");
+    double number = 0;
+    if (ms != NULL && str_to_double(str_c(ms), &number) && number >= 0) {
+        return number > 1e9 ? INT64_MAX : (int64_t)(number * 1e3);
+    }
+    const char *after = http_header(response, "retry-after");
+    if (after == NULL) {
+        return -1;
+    }
+    if (str_to_double(str_c(after), &number)) {
+        return number < 0 ? -1 : number > 1e6 ? INT64_MAX : (int64_t)(number * 1e6);
+    }
+    struct tm date = {0};
+    const char *end = strptime(after, "%a, %d %b %Y %H:%M:%S GMT", &date);
+    if (end == NULL || *end != '\0') {
+        return -1;
+    }
+    int64_t wait_us = (int64_t)timegm(&date) * USEC_PER_SEC - wall_us;
+    return wait_us < 0 ? 0 : wait_us;
+}
+
+int64_t claude_retry_us(const struct http_response *response, int attempt, double jitter,
+                        int64_t wall_us)
+{
+    if (attempt > CLAUDE_RETRIES) {
+        return -1;
+    }
+    int64_t wait_us = -1;
+    if (response->outcome == HTTP_OK) {
+        const char *word = http_header(response, "x-should-retry");
+        bool told_yes = word != NULL && strcmp(word, "true") == 0;
+        bool told_no = word != NULL && strcmp(word, "false") == 0;
+        int status = response->status;
+        bool passing = status == 408 || status == 409 || status == 429 || status >= 500;
+        if (told_no || (!told_yes && (!passing || body_has_error_code(response, "spend_limit")))) {
+            return -1;
+        }
+        wait_us = asked_wait_us(response, wall_us);
+    } else if (response->outcome == HTTP_TOO_LARGE ||
+               err_info(response->err.id)->retry == ERR_RETRY_AFTER_FIX) {
+        return -1;
+    }
+    if (wait_us > CLAUDE_WAIT_MAX_US) {
+        return -1;
+    }
+    if (wait_us < 0) {
+        double seconds = fmin(CLAUDE_BACKOFF_S * pow(2, attempt - 1), CLAUDE_BACKOFF_MAX_S);
+        wait_us = (int64_t)(seconds * (1 - 0.25 * jitter) * 1e6);
+    }
+    return wait_us;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static enum err_id status_error(const struct http_response *response)
+{
+    int status = response->status;
+    if (body_has_error_code(response, "spend_limit")) {
+        return ERR_CLAUDE_BILLING;
+    }
+    switch (status) {
+    case 400:
+    case 409:
+    case 422:
+        return ERR_CLAUDE_REQUEST;
+    case 401:
+        return ERR_CLAUDE_KEY;
+    case 402:
+        return ERR_CLAUDE_BILLING;
+    case 403:
+        return ERR_CLAUDE_DENIED;
+    case 404:
+        return ERR_CLAUDE_MODEL;
+    case 413:
+        return ERR_CLAUDE_TOO_LARGE;
+    case 429:
+        return ERR_CLAUDE_RATE_LIMITED;
+    default:
+        return status == 408 || status >= 500 ? ERR_CLAUDE_OVERLOADED : ERR_CLAUDE_GARBLED;
+    }
+}
+
+/* Status, the API's type and words, and the request id. The words are the other side's: a secret
+ * that they echo is hidden. */
+static int read_failure(const struct http_response *response, const char *request_id,
+                        struct err *err)
+{
+    AUTO_JSON struct json_object *body = NULL;
+    int rc = json_parse(response->body, &JSON_LIMITS_DEFAULT, &body, NULL);
+    const struct json_object *error = json_get(body, "error");
+    const char *type = json_text(error, "type");
+    if (rc < 0 || type[0] == '\0') {
+        return err_set(err, status_error(response), "HTTP %d, and the body is not the API's JSON",
+                       response->status);
+    }
+    rc =
+        err_set(err, status_error(response), "HTTP %d %.40s: %.120s%s%s", response->status, type,
+                json_text(error, "message"), request_id[0] != '\0' ? ", request " : "", request_id);
+    if (err != NULL) {
+        log_redact(err->context);
+    }
+    return rc;
+}
+
+static void read_usage(const struct json_object *message, struct inquiry_answer *answer)
+{
+    const struct json_object *usage = json_get(message, "usage");
+    int64_t input = json_i64(usage, "input_tokens", 0);
+    int64_t output = json_i64(usage, "output_tokens", 0);
+    int64_t written = json_i64(usage, "cache_creation_input_tokens", 0);
+    int64_t read = json_i64(usage, "cache_read_input_tokens", 0);
+    /* A count that no model reaches is not believed: sums and prices stay in range. */
+    const int64_t limit = INT64_C(100000000);
+    if (input < 0 || input > limit || output < 0 || output > limit || written < 0 ||
+        written > limit || read < 0 || read > limit) {
+        return;
+    }
+    answer->input_tokens += input + written + read;
+    answer->output_tokens += output;
+    answer->cache_write_tokens += written;
+    answer->cache_read_tokens += read;
+    answer->cost_usd =
+        dec_add(answer->cost_usd, claude_cost(answer->model, input, written, read, output));
+}
+
+/* All blocks of type text, one after the other: thinking comes first in content and is left out. */
+static int read_text(const struct json_object *message, char **ret_text, struct err *err)
+{
+    const struct json_object *content = json_get(message, "content");
+    AUTO_BUF struct buf text = BUF_INIT(CLAUDE_BODY_MAX_BYTES);
+    for (size_t i = 0; i < json_len(content); i++) {
+        const struct json_object *block = json_item(content, i);
+        if (strcmp(json_text(block, "type"), "text") == 0) {
+            buf_add_str(&text, json_str(block, "text"));
+        }
+    }
+    if (buf_failed(&text)) {
+        return err_set(err, ERR_CLAUDE_GARBLED, "text of the answer is too long");
+    }
+    if (str_trim(buf_str(&text)).len == 0) {
+        return err_set(err, ERR_CLAUDE_EMPTY, "no text among %zu blocks", json_len(content));
+    }
+    *ret_text = buf_take(&text);
+    return 0;
+}
+
+static int read_message(const struct json_object *message, struct inquiry_answer *answer,
+                        char **ret_text, struct err *err)
+{
+    const char *reason = json_text(message, "stop_reason");
+    answer->stop_reason = reason;
+    if (json_text(message, "model")[0] != '\0') {
+        answer->model = json_text(message, "model");
+    }
+    read_usage(message, answer);
+    if (strcmp(reason, "end_turn") == 0 || strcmp(reason, "stop_sequence") == 0) {
+        return read_text(message, ret_text, err);
+    }
+    if (strcmp(reason, "max_tokens") == 0 || strcmp(reason, "model_context_window_exceeded") == 0) {
+        return err_set(err, ERR_CLAUDE_TRUNCATED, "stopped at %s after %lld tokens", reason,
+                       (long long)answer->output_tokens);
+    }
+    if (strcmp(reason, "refusal") == 0) {
+        const char *category = json_text(json_get(message, "stop_details"), "category");
+        return err_set(err, ERR_CLAUDE_REFUSED, "category %.40s",
+                       category[0] != '\0' ? category : "not told");
+    }
+    if (reason[0] == '\0') {
+        return err_set(err, ERR_CLAUDE_GARBLED, "the message has no stop_reason");
+    }
+    /* tool_use and pause_turn: no tool was offered; and whatever comes to be. */
+    return err_set(err, ERR_CLAUDE_EMPTY, "stopped for %.40s", reason);
+}
+
+int claude_read(const struct http_response *response, struct inquiry_answer *answer,
+                struct json_object **ret_message, char **ret_text, struct err *err)
+{
+    *ret_message = NULL;
+    *ret_text = NULL;
+    if (response->outcome != HTTP_OK) {
+        if (err != NULL) {
+            *err = response->err;
+        }
+        return -response->err.id;
+    }
+    const char *request_id = http_header(response, "request-id");
+    answer->request_id = request_id != NULL ? request_id : "";
+    if (response->status != 200) {
+        return read_failure(response, answer->request_id, err);
+    }
+    struct err why = {0};
+    if (json_parse(response->body, &JSON_LIMITS_DEFAULT, ret_message, &why) < 0) {
+        return err_set(err, ERR_CLAUDE_GARBLED, "HTTP 200, %.160s", why.context);
+    }
+    if (strcmp(json_text(*ret_message, "type"), "message") != 0 ||
+        !json_is_array(json_get(*ret_message, "content"))) {
+        return err_set(err, ERR_CLAUDE_GARBLED, "HTTP 200 with JSON that is not a message");
+    }
+    return read_message(*ret_message, answer, ret_text, err);
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static int send_attempt(struct call *call, struct err *err);
+
+/* Does not touch the client, which a callback may have freed. */
+static void call_free(struct call *call)
+{
+    if (call->http != NULL) {
+        http_cancel(call->http);
+    }
+    loop_source_free(call->timer);
+    (void)json_object_put(call->body);
+    free(call);
+}
+
+static void call_detach(const struct call *call)
+{
+    struct claude *claude = call->claude;
+    for (size_t i = 0; i < COUNT_OF(claude->calls); i++) {
+        if (claude->calls[i] == call) {
+            claude->calls[i] = NULL;
+        }
+    }
+}
+
+/* Ends the call. It is off the list before the callback, which may ask again. */
+static void call_finish(struct call *call, struct inquiry_answer *answer)
+{
+    answer->elapsed_us = clock_mono_us(loop_clock(call->claude->loop)) - call->started_mono_us;
+    call_detach(call);
+    call->fn(answer, call->userdata);
+    call_free(call);
+}
+
+static void call_fail(struct call *call, const struct err *err)
+{
+    struct inquiry_answer answer = call->total;
+    answer.err = *err;
+    answer.text = "";
+    answer.model = call->model;
+    answer.request_id = answer.stop_reason = "";
+    call_finish(call, &answer);
+}
+
+static void on_timer(void *userdata)
+{
+    struct call *call = userdata;
+    struct err err = {0};
+    if (send_attempt(call, &err) < 0) {
+        call_fail(call, &err);
+    }
+}
+
+static int64_t time_left_us(const struct call *call)
+{
+    int64_t now_us = clock_mono_us(loop_clock(call->claude->loop));
+    return call->started_mono_us + CLAUDE_DEADLINE_US - now_us;
+}
+
+/* Asks once more with twice the tokens. False: that was done, or cannot be. */
+static bool enlarge(struct call *call)
+{
+    if (call->enlarged || call->max_tokens >= CLAUDE_TOKENS_MAX) {
+        return false;
+    }
+    call->enlarged = true;
+    call->attempt = 0;
+    call->max_tokens =
+        call->max_tokens * 2 > CLAUDE_TOKENS_MAX ? CLAUDE_TOKENS_MAX : call->max_tokens * 2;
+    json_object_object_add(call->body, "max_tokens", json_object_new_int64(call->max_tokens));
+    return true;
+}
+
+static void on_response(const struct http_response *response, void *userdata)
+{
+    struct call *call = userdata;
+    call->http = NULL;
+    struct inquiry_answer answer = call->total;
+    answer.model = call->model;
+    answer.text = answer.request_id = answer.stop_reason = "";
+    AUTO_JSON struct json_object *message = NULL;
+    AUTO_FREE char *text = NULL;
+    struct err err = {0};
+    int rc = claude_read(response, &answer, &message, &text, &err);
+    call->total = answer;
+
+    int64_t wait_us = -1;
+    if (rc == -ERR_CLAUDE_TRUNCATED && enlarge(call)) {
+        wait_us = 0;
+    } else if (rc < 0) {
+        wait_us = claude_retry_us(response, call->attempt, rng_double(&call->claude->rng),
+                                  clock_wall_us(loop_clock(call->claude->loop)));
+    }
+    if (wait_us >= 0 && wait_us < time_left_us(call)) {
+        LOG(DEBUG, "claude: attempt %d failed (%s), again in %lld ms", answer.attempts,
+            err_info(err.id)->code, (long long)(wait_us / USEC_PER_MSEC));
+        loop_timer_in(call->timer, wait_us);
+        return;
+    }
+    answer.err = err;
+    answer.text = text != NULL ? text : "";
+    call_finish(call, &answer);
+}
+
+static int send_attempt(struct call *call, struct err *err)
+{
+    struct claude *claude = call->claude;
+    AUTO_BUF struct buf body = BUF_INIT(CLAUDE_REQUEST_MAX_BYTES);
+    json_add_text(&body, call->body);
+    if (buf_failed(&body)) {
+        return err_set(err, ERR_CLAUDE_TOO_LARGE, "more than %zu bytes", body.max);
+    }
+    char key[CLAUDE_KEY_MAX_BYTES + sizeof("x-api-key: ")];
+    (void)snprintf(key, sizeof(key), "x-api-key: %s", secret_text(claude->key));
+    const char *headers[] = {key, "anthropic-version: " CLAUDE_VERSION, NULL};
+    int64_t left_ms = time_left_us(call) / USEC_PER_MSEC;
+    call->attempt++;
+    call->total.attempts++;
+    call->http =
+        http_send(claude->http,
+                  &(struct http_request){.url = claude->url,
+                                         .headers = headers,
+                                         .body = buf_str(&body),
+                                         .content_type = "application/json",
+                                         .timeout_ms = left_ms < claude->timeout_ms && left_ms > 0
+                                                           ? left_ms
+                                                           : claude->timeout_ms,
+                                         .max_body_bytes = CLAUDE_BODY_MAX_BYTES},
+                  on_response, call, err);
+    secret_wipe(key, sizeof(key));
+    return call->http != NULL ? 0 : -err->id;
+}
+
+/* The body; sampling parameters are left out on purpose: since 2026-10-21 they are refused. */
+static struct json_object *request_body(const struct inquiry *inquiry, const char *model,
+                                        int64_t max_tokens)
+{
+    struct json_object *body = json_object_new_object();
+    json_object_object_add(body, "model", json_object_new_string(model));
+    json_object_object_add(body, "max_tokens", json_object_new_int64(max_tokens));
+    json_object_object_add(body, "system", json_object_new_string(inquiry->system));
+    struct json_object *message = json_object_new_object();
+    json_object_object_add(message, "role", json_object_new_string("user"));
+    json_object_object_add(message, "content", json_object_new_string(inquiry->user));
+    struct json_object *messages = json_object_new_array();
+    json_object_array_add(messages, message);
+    json_object_object_add(body, "messages", messages);
+    if (inquiry->schema != NULL) {
+        struct json_object *schema = NULL;
+        ASSERT(json_object_deep_copy(inquiry->schema, &schema, NULL) == 0);
+        struct json_object *format = json_object_new_object();
+        json_object_object_add(format, "type", json_object_new_string("json_schema"));
+        json_object_object_add(format, "schema", schema);
+        struct json_object *output = json_object_new_object();
+        json_object_object_add(output, "format", format);
+        json_object_object_add(body, "output_config", output);
+    }
+    return body;
+}
+
+static int claude_ask(void *self, const struct inquiry *inquiry, inquiry_fn fn, void *userdata,
+                      void **ret_handle, struct err *err)
+{
+    struct claude *claude = self;
+    struct call **slot = NULL;
+    for (size_t i = 0; i < COUNT_OF(claude->calls); i++) {
+        if (claude->calls[i] == NULL) {
+            slot = &claude->calls[i];
+        }
+    }
+    if (slot == NULL) {
+        return err_set(err, ERR_CLAUDE_BUSY, "%d of %d", CLAUDE_INQUIRIES_MAX,
+                       CLAUDE_INQUIRIES_MAX);
+    }
+    struct call *call = calloc(1, sizeof(*call));
+    ASSERT(call != NULL);
+    const char *model = inquiry->model != NULL ? inquiry->model : claude->model;
+    call->claude = claude;
+    call->max_tokens = inquiry->max_tokens > 0 ? inquiry->max_tokens : claude->max_tokens;
+    call->body = request_body(inquiry, model, call->max_tokens);
+    call->started_mono_us = clock_mono_us(loop_clock(claude->loop));
+    call->timer = loop_add_timer(claude->loop, on_timer, call);
+    call->total.cost_usd = DEC_ZERO;
+    (void)str_copy(str_c(model), call->model, sizeof(call->model));
+    call->fn = fn;
+    call->userdata = userdata;
+    struct err local = {0};
+    int rc = send_attempt(call, &local);
+    if (rc < 0) {
+        call_free(call);
+        if (err != NULL) {
+            *err = local;
+        }
+        return rc;
+    }
+    *slot = call;
+    *ret_handle = call;
+    return 0;
+}
+
+static void claude_cancel(void *self, void *handle)
+{
+    struct claude *claude = self;
+    for (size_t i = 0; i < COUNT_OF(claude->calls); i++) {
+        if (claude->calls[i] == handle && handle != NULL) {
+            claude->calls[i] = NULL;
+            call_free(handle);
+            return;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ life */
+
+static bool key_is_usable(const char *key)
+{
+    size_t len = strlen(key);
+    if (len == 0 || len > CLAUDE_KEY_MAX_BYTES) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (key[i] <= ' ' || key[i] > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+int claude_new(const struct claude_options *options, struct claude **ret, struct err *err)
+{
+    if (options->api_key == NULL || !key_is_usable(options->api_key)) {
+        return err_set(err, ERR_CLAUDE_KEY, "claude.api_key is empty, too long, or holds blanks");
+    }
+    const char *base = options->api_url;
+    if (base == NULL || base[0] == '\0') {
+        base = CLAUDE_API_URL;
+    }
+    struct str root = str_c(base);
+    while (root.len > 0 && root.ptr[root.len - 1] == '/') {
+        root.len--;
+    }
+    struct claude *claude = calloc(1, sizeof(*claude));
+    ASSERT(claude != NULL);
+    int size = snprintf(claude->url, sizeof(claude->url), "%.*s/v1/messages", STR_ARG(root));
+    if (size < 0 || (size_t)size >= sizeof(claude->url)) {
+        free(claude);
+        return err_set(err, ERR_HTTP_URL, "claude.api_url is longer than 400 bytes");
+    }
+    claude->loop = options->loop;
+    claude->http = options->http;
+    claude->model = strdup(options->model);
+    ASSERT(claude->model != NULL);
+    claude->key = secret_new(str_c(options->api_key));
+    claude->max_tokens = options->max_tokens;
+    claude->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : CLAUDE_TIMEOUT_MS;
+    rng_init(&claude->rng, secret_random_u64());
+    log_hide(options->api_key);
+    *ret = claude;
+    return 0;
+}
+
+void claude_free(struct claude *claude)
+{
+    if (claude == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < COUNT_OF(claude->calls); i++) {
+        if (claude->calls[i] != NULL) {
+            call_free(claude->calls[i]);
+        }
+    }
+    secret_free(claude->key);
+    free(claude->model);
+    free(claude);
+}
+
+struct inquirer claude_inquirer(struct claude *claude)
+{
+    return (struct inquirer){.ask = claude_ask, .cancel = claude_cancel, .self = claude};
+}
