@@ -9,11 +9,12 @@
  *
  * Invariants: the producer never waits and never learns of readers. Each reader has its own cursor
  * and topic mask; it sees the events of its topics in order, each at most once and never torn.
- * A reader that was lapped learns exactly how many events (of every topic) it missed and goes on
- * with the oldest that is surely still whole; it then resynchronises from the snapshot.
- * How: slots are words of relaxed or release/acquire atomics; the producer announces what it is
- * about to overwrite (claim) before it writes and what is readable (head) after; a reader copies,
- * then checks the claim. There is no lock, no fence and no data race in C11's terms.
+ * The last `capacity` events stay readable. A reader that fell further behind learns exactly how
+ * many events (of every topic) it missed and goes on with the oldest of those; it then
+ * resynchronises from the snapshot.
+ * How: slots are words of release/acquire atomics; the producer announces what it is about to
+ * overwrite (claim) before it writes and what is readable (head) after; a reader copies, then
+ * checks the claim. There is no lock, no fence and no data race in C11's terms.
  * Thread: publish from one thread; each reader belongs to one thread; new and free while nobody
  * else uses it.
  */
@@ -38,7 +39,8 @@ struct bus_reader {
     uint32_t topics;
 };
 
-/* capacity: a power of two, 64..2^20. Never NULL. */
+/* capacity: a power of two, 64..2^20; takes 128 bytes for each. Never NULL (aborts when memory is
+ * out: start-up only). */
 struct bus *bus_new(size_t capacity);
 void bus_free(struct bus *bus);
 

@@ -8,7 +8,7 @@
 #define APART 128
 #define WORDS (BUS_EVENT_SIZE / sizeof(uint64_t))
 /* Positions handled between two looks at the shared counters, on either side: as many as fit the
- * bit set in bus_read. The producer must not announce more than the smallest bus holds. */
+ * bit set in bus_read. Also the step of claim, hence the smallest capacity. */
 #define BATCH 64
 
 _Static_assert(sizeof(struct bus_event) == BUS_EVENT_SIZE, "an event is one cache line");
@@ -18,31 +18,37 @@ struct slot {
     _Alignas(BUS_EVENT_SIZE) _Atomic uint64_t words[WORDS];
 };
 
-/* Event p lives in slot p & mask. It is readable while claim - capacity <= p < head.
+/* Event p lives in slot p & mask. There are twice as many slots as the capacity: the last
+ * `capacity` events are never claimed (claim - head <= BATCH <= capacity), and a lapped reader,
+ * which goes on at head - capacity, has a whole capacity's time before the producer is at its
+ * heels again. With one capacity of slots it would be lapped again at once.
  *
  * Why a reader never keeps a torn event: the producer stores claim before it stores a word
  * (release); a reader that loads such a word (acquire) therefore sees that claim, or a later one,
- * when it looks at claim after its copy, and then knows that the event's slot was being reused. */
+ * when it looks at claim after its copy, and then knows that the event's slot was being reused.
+ *
+ * claim moves in steps of BATCH: its cache line stays shared while single events are published,
+ * which makes those more than twice as fast across two threads. */
 struct bus {
-    _Alignas(APART) _Atomic uint64_t claim; /* events written or being written */
+    _Alignas(APART) _Atomic uint64_t claim; /* a bound on events written or being written */
     _Alignas(APART) _Atomic uint64_t head;  /* events wholly written */
     _Alignas(APART) uint64_t capacity;
-    uint64_t mask;
+    uint64_t slot_count;
     _Alignas(APART) struct slot slots[];
 };
 
 struct bus *bus_new(size_t capacity)
 {
     ASSERT(capacity >= BATCH && capacity <= (1U << 20) && (capacity & (capacity - 1)) == 0);
-    size_t size = sizeof(struct bus) + capacity * sizeof(struct slot);
-    struct bus *bus = aligned_alloc(APART, size);
+    size_t slot_count = 2 * capacity;
+    struct bus *bus = aligned_alloc(APART, sizeof(struct bus) + slot_count * sizeof(struct slot));
     ASSERT(bus != NULL);
     atomic_init(&bus->claim, 0);
     atomic_init(&bus->head, 0);
     bus->capacity = capacity;
-    bus->mask = capacity - 1;
-    /* A lapped reader may look at any slot before it finds out. */
-    for (size_t i = 0; i < capacity; i++) {
+    bus->slot_count = slot_count;
+    /* Touched now: the engine's steps shall meet no page fault. */
+    for (size_t i = 0; i < slot_count; i++) {
         for (size_t w = 0; w < WORDS; w++) {
             atomic_init(&bus->slots[i].words[w], 0);
         }
@@ -55,19 +61,34 @@ void bus_free(struct bus *bus)
     free(bus);
 }
 
+/* Word by word from event to slot, unrolled: by way of an array on the stack it takes twice as
+ * long. */
+static void write_event(struct slot *slot, const struct bus_event *event)
+{
+    const unsigned char *bytes = (const unsigned char *)event;
+#pragma GCC unroll 8
+    for (size_t w = 0; w < WORDS; w++) {
+        uint64_t word;
+        memcpy(&word, bytes + w * sizeof(word), sizeof(word));
+        atomic_store_explicit(&slot->words[w], word, memory_order_release);
+    }
+}
+
 void bus_publish(struct bus *bus, const struct bus_event *events, size_t count)
 {
     uint64_t at = atomic_load_explicit(&bus->head, memory_order_relaxed);
+    const uint64_t mask = bus->slot_count - 1;
     while (count > 0) {
-        size_t batch = count < BATCH ? count : BATCH;
-        atomic_store_explicit(&bus->claim, at + batch, memory_order_relaxed);
+        /* Up to the next multiple of BATCH at most; the first of each claims them all. */
+        size_t batch = BATCH - (size_t)(at % BATCH);
+        if (batch == BATCH) {
+            /* Release: whoever sees this claim sees a head of at least `at`, so that no reader's
+             * cursor ever passes the head it sees next. */
+            atomic_store_explicit(&bus->claim, at + BATCH, memory_order_release);
+        }
+        batch = count < batch ? count : batch;
         for (size_t i = 0; i < batch; i++) {
-            uint64_t words[WORDS];
-            memcpy(words, &events[i], sizeof(words));
-            struct slot *slot = &bus->slots[(at + i) & bus->mask];
-            for (size_t w = 0; w < WORDS; w++) {
-                atomic_store_explicit(&slot->words[w], words[w], memory_order_release);
-            }
+            write_event(&bus->slots[(at + i) & mask], &events[i]);
         }
         at += batch;
         atomic_store_explicit(&bus->head, at, memory_order_release);
@@ -86,20 +107,23 @@ void bus_reader_init(struct bus_reader *reader, const struct bus *bus, uint32_t 
     *reader = (struct bus_reader){.bus = bus, .cursor = bus_head(bus), .topics = topics};
 }
 
-/* Copies the event if it has one of the topics. */
+/* Copies the event if it has one of the topics. What a torn slot says does not matter: the caller
+ * drops it. */
 static bool copy_event(const struct slot *slot, uint32_t topics, struct bus_event *ret_event)
 {
-    uint64_t words[WORDS];
+    unsigned char *bytes = (unsigned char *)ret_event;
+    uint64_t word = atomic_load_explicit(&slot->words[0], memory_order_acquire);
     uint32_t topic;
-    words[0] = atomic_load_explicit(&slot->words[0], memory_order_acquire);
-    memcpy(&topic, words, sizeof(topic));
+    memcpy(&topic, &word, sizeof(topic));
     if ((topic & topics) == 0) {
         return false;
     }
+    memcpy(bytes, &word, sizeof(word));
+#pragma GCC unroll 8
     for (size_t w = 1; w < WORDS; w++) {
-        words[w] = atomic_load_explicit(&slot->words[w], memory_order_acquire);
+        word = atomic_load_explicit(&slot->words[w], memory_order_acquire);
+        memcpy(bytes + w * sizeof(word), &word, sizeof(word));
     }
-    memcpy(ret_event, words, sizeof(words));
     return true;
 }
 
@@ -107,9 +131,14 @@ size_t bus_read(struct bus_reader *reader, struct bus_event *ret_events, size_t 
                 uint64_t *ret_missed)
 {
     const struct bus *bus = reader->bus;
+    const uint64_t mask = bus->slot_count - 1;
     uint64_t head = bus_head(bus);
     uint64_t missed = 0;
     size_t count = 0;
+    if (head - reader->cursor > bus->capacity) {
+        missed = head - bus->capacity - reader->cursor;
+        reader->cursor = head - bus->capacity;
+    }
     /* Each turn moves the cursor, and no turn starts beyond the head seen above. */
     while (reader->cursor < head && count < max) {
         uint64_t start = reader->cursor, at = start;
@@ -117,16 +146,15 @@ size_t bus_read(struct bus_reader *reader, struct bus_event *ret_events, size_t 
         uint64_t kept = 0; /* bit i: event start + i was copied */
         size_t copied = 0;
         for (; at < end && count + copied < max; at++) {
-            if (copy_event(&bus->slots[at & bus->mask], reader->topics,
-                           &ret_events[count + copied])) {
+            if (copy_event(&bus->slots[at & mask], reader->topics, &ret_events[count + copied])) {
                 kept |= UINT64_C(1) << (at - start);
                 copied++;
             }
         }
-        uint64_t claim = atomic_load_explicit(&bus->claim, memory_order_relaxed);
-        uint64_t whole_from = claim < bus->capacity ? 0 : claim - bus->capacity;
+        uint64_t claim = atomic_load_explicit(&bus->claim, memory_order_acquire);
+        uint64_t whole_from = claim < bus->slot_count ? 0 : claim - bus->slot_count;
         if (__builtin_expect(whole_from > start, 0)) {
-            /* Lapped: drop the copies of the events that may be torn; all of them may. */
+            /* Overtaken while copying: drop the events that may be torn; all of them may. */
             uint64_t torn_bits =
                 whole_from - start < BATCH ? (UINT64_C(1) << (whole_from - start)) - 1 : UINT64_MAX;
             size_t torn = (size_t)__builtin_popcountll(kept & torn_bits);

@@ -9,11 +9,15 @@
  */
 #pragma once
 
-#include <cmocka.h>
+/* cmocka.h needs the others before it. */
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+/* clang-format on */
 
 struct unit_group {
     const char *name;
