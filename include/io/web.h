@@ -13,7 +13,7 @@
  * request before it returns; one that does neither is answered with 500. A held request belongs to
  * its holder and stays valid, accessors included, until exactly one web_answer…, also when the
  * client went away or the server was stopped meanwhile (the answer is then dropped).
- * web_stop answers everything held with 503 and does not wait for the holders.
+ * web_stop ends what is held (503 or a closed connection) and does not wait for the holders.
  * Thread: web_start, web_stop, web_port: the owner's. The rest: the handler's, or the holder's.
  */
 #pragma once

@@ -1,0 +1,640 @@
+#include "io/web.h"
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/check.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    PAIRS_MAX = 128,     /* headers, or query parameters, or form fields */
+    DISCARD_FACTOR = 32, /* how many times the allowed body we read on, only to say 413 */
+    BACKLOG = 64
+};
+
+struct pair {
+    char *name;
+    char *filename; /* form fields of a file; else NULL */
+    struct buf value;
+};
+
+struct pairs {
+    struct pair *all;
+    size_t count;
+};
+
+/*
+ * Who may touch a request: until the handler runs the server's thread alone; then whoever has to
+ * answer. What both sides may touch at the same time stands under the mutex of its server: all
+ * from `connection` to `previous`. A request lives while its connection or its holder does, and
+ * keeps its struct web (not the daemon) alive as long.
+ * Order of locks: ours, then MHD's own (suspend, resume). MHD calls on_completed with its lock
+ * held while it stops, but by then nothing is suspended and so nobody resumes.
+ */
+struct web_request {
+    struct web *web;
+    struct MHD_Connection *connection; /* NULL once it ended */
+    int references;
+    bool handled;   /* the handler has run */
+    bool owed;      /* web_answer is still to come */
+    bool by_holder; /* …from somebody who holds a reference */
+    bool suspended; /* in web->suspended */
+    struct MHD_Response *response;
+    unsigned status;
+    struct web_request *next; /* in web->suspended */
+    struct web_request *previous;
+
+    char *method;
+    char *path;
+    struct pairs headers;
+    struct pairs query;
+    struct pairs form;
+    struct buf body;
+    uint64_t received_bytes;
+    bool too_large;
+    int64_t peer_uid;
+    char remote[64];
+};
+
+struct web {
+    pthread_mutex_t mutex;
+    int references; /* the owner and every request */
+    bool stopping;
+    struct web_request *suspended;
+
+    struct MHD_Daemon *daemon;
+    web_handler handler;
+    void *userdata;
+    size_t max_body_bytes;
+    uint16_t port;
+    char unix_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+};
+
+/* ------------------------------------------------------------------ lifetime */
+
+static void web_lock(struct web *web)
+{
+    int rc = pthread_mutex_lock(&web->mutex);
+    ASSERT(rc == 0);
+}
+
+static void web_unlock(struct web *web)
+{
+    int rc = pthread_mutex_unlock(&web->mutex);
+    ASSERT(rc == 0);
+}
+
+static void web_unref(struct web *web)
+{
+    web_lock(web);
+    bool last = --web->references == 0;
+    web_unlock(web);
+    if (last) {
+        (void)pthread_mutex_destroy(&web->mutex);
+        free(web);
+    }
+}
+
+static void pairs_release(struct pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        free(pairs->all[i].name);
+        free(pairs->all[i].filename);
+        buf_release(&pairs->all[i].value);
+    }
+    free(pairs->all);
+}
+
+static void request_unref(struct web_request *request)
+{
+    struct web *web = request->web;
+    web_lock(web);
+    bool last = --request->references == 0;
+    web_unlock(web);
+    if (!last) {
+        return;
+    }
+    if (request->response != NULL) {
+        MHD_destroy_response(request->response);
+    }
+    free(request->method);
+    free(request->path);
+    pairs_release(&request->headers);
+    pairs_release(&request->query);
+    pairs_release(&request->form);
+    buf_release(&request->body);
+    free(request);
+    web_unref(web);
+}
+
+static struct pair *pairs_add(struct pairs *pairs, const char *name, size_t max_bytes)
+{
+    if (pairs->count == PAIRS_MAX) {
+        return NULL;
+    }
+    if (pairs->all == NULL) {
+        pairs->all = calloc(PAIRS_MAX, sizeof(*pairs->all));
+        ASSERT(pairs->all != NULL);
+    }
+    struct pair *pair = &pairs->all[pairs->count++];
+    buf_init(&pair->value, max_bytes);
+    pair->name = strdup(name);
+    ASSERT(pair->name != NULL);
+    return pair;
+}
+
+static enum MHD_Result copy_pair(void *userdata, enum MHD_ValueKind kind, const char *name,
+                                 size_t name_len, const char *value, size_t value_len)
+{
+    (void)kind;
+    (void)name_len;
+    /* The server's memory limit for a request has bounded the length already. */
+    struct pair *pair = pairs_add(userdata, name, value_len);
+    if (pair != NULL && value != NULL) {
+        buf_add(&pair->value, value, value_len);
+    }
+    return pair == NULL ? MHD_NO : MHD_YES;
+}
+
+static void find_peer(struct web_request *request)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    request->peer_uid = -1;
+    (void)str_copy(str_c("unix"), request->remote, sizeof(request->remote));
+    if (info == NULL) {
+        return;
+    }
+    struct sockaddr_in address = {0};
+    socklen_t size = sizeof(address);
+    struct ucred peer;
+    socklen_t peer_size = sizeof(peer);
+    if (request->web->unix_path[0] != '\0') {
+        if (getsockopt(info->connect_fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_size) == 0) {
+            request->peer_uid = (int64_t)peer.uid;
+        }
+    } else if (getpeername(info->connect_fd, (struct sockaddr *)&address, &size) == 0) {
+        char host[INET_ADDRSTRLEN] = "";
+        (void)inet_ntop(AF_INET, &address.sin_addr, host, sizeof(host));
+        (void)snprintf(request->remote, sizeof(request->remote), "%s:%u", host,
+                       (unsigned)ntohs(address.sin_port));
+    }
+}
+
+static struct web_request *request_new(struct web *web, struct MHD_Connection *connection,
+                                       const char *path, const char *method)
+{
+    struct web_request *request = calloc(1, sizeof(*request));
+    ASSERT(request != NULL);
+    request->web = web;
+    request->connection = connection;
+    request->references = 1;
+    request->method = strdup(method);
+    request->path = strdup(path);
+    ASSERT(request->method != NULL && request->path != NULL);
+    buf_init(&request->body, web->max_body_bytes);
+    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, copy_pair, &request->headers);
+    (void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, copy_pair,
+                                      &request->query);
+    find_peer(request);
+    web_lock(web);
+    web->references++;
+    web_unlock(web);
+    return request;
+}
+
+/* With the mutex held. */
+static void suspended_add(struct web_request *request)
+{
+    struct web *web = request->web;
+    request->next = web->suspended;
+    if (web->suspended != NULL) {
+        web->suspended->previous = request;
+    }
+    web->suspended = request;
+    request->suspended = true;
+}
+
+/* With the mutex held. */
+static void suspended_remove(struct web_request *request)
+{
+    struct web *web = request->web;
+    *(request->previous == NULL ? &web->suspended : &request->previous->next) = request->next;
+    if (request->next != NULL) {
+        request->next->previous = request->previous;
+    }
+    request->next = NULL;
+    request->previous = NULL;
+    request->suspended = false;
+}
+
+/* ------------------------------------------------------------------ server side */
+
+static enum MHD_Result on_form_data(void *userdata, enum MHD_ValueKind kind, const char *key,
+                                    const char *filename, const char *content_type,
+                                    const char *transfer_encoding, const char *data, uint64_t off,
+                                    size_t size)
+{
+    (void)kind;
+    (void)content_type;
+    (void)transfer_encoding;
+    struct web_request *request = userdata;
+    struct pairs *form = &request->form;
+    struct pair *pair = NULL;
+    if (off > 0 && form->count > 0) {
+        pair = &form->all[form->count - 1];
+    } else {
+        pair = pairs_add(form, key == NULL ? "" : key, request->web->max_body_bytes);
+        if (pair != NULL && filename != NULL) {
+            pair->filename = strdup(filename);
+            ASSERT(pair->filename != NULL);
+        }
+    }
+    if (pair != NULL) {
+        buf_add(&pair->value, data, size);
+    }
+    return pair == NULL ? MHD_NO : MHD_YES;
+}
+
+static void parse_form(struct web_request *request)
+{
+    /* NULL when the content type is not one of a form. */
+    struct MHD_PostProcessor *processor =
+        MHD_create_post_processor(request->connection, 4096, on_form_data, request);
+    if (processor != NULL) {
+        (void)MHD_post_process(processor, request->body.data, request->body.len);
+        (void)MHD_destroy_post_processor(processor);
+    }
+}
+
+static struct MHD_Response *response_new(const struct web_answer *answer)
+{
+    /* MHD copies; its signature does not say that it leaves the bytes alone. */
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        answer->body.len, (void *)(uintptr_t)answer->body.ptr, MHD_RESPMEM_MUST_COPY);
+    ASSERT(response != NULL);
+    const char *type =
+        answer->content_type == NULL ? "text/plain; charset=utf-8" : answer->content_type;
+    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    if (answer->close) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    }
+    for (size_t i = 0; answer->headers != NULL && answer->headers[i] != NULL; i++) {
+        struct str rest = str_c(answer->headers[i]);
+        struct str name;
+        AUTO_BUF struct buf copy = BUF_INIT(256);
+        if (str_split(&rest, ':', &name)) {
+            buf_add_str(&copy, name);
+            (void)MHD_add_response_header(response, copy.data, str_trim(rest).ptr);
+        }
+    }
+    return response;
+}
+
+/* With the mutex held, or before anyone shares the request. */
+static void answer_here(struct web_request *request, int status, const char *text)
+{
+    request->status = (unsigned)status;
+    request->response = response_new(&(struct web_answer){.status = status, .body = str_c(text)});
+}
+
+/* The whole request is here. */
+static void handle(struct web_request *request)
+{
+    request->handled = true;
+    if (request->too_large) {
+        answer_here(request, MHD_HTTP_CONTENT_TOO_LARGE, "request body is too large\n");
+        return;
+    }
+    parse_form(request);
+    request->owed = true;
+    request->web->handler(request, request->web->userdata);
+}
+
+static enum MHD_Result receive(struct web_request *request, const char *data, size_t *size)
+{
+    request->received_bytes += *size;
+    if (!request->too_large) {
+        buf_add(&request->body, data, *size);
+        if (buf_failed(&request->body)) {
+            request->too_large = true;
+            buf_release(&request->body);
+        }
+    }
+    *size = 0;
+    /* An answer sent while the client still writes is lost to it when we close: read on a while. */
+    bool patient =
+        request->received_bytes / DISCARD_FACTOR <= (uint64_t)request->web->max_body_bytes + 1024;
+    return patient ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result on_access(void *userdata, struct MHD_Connection *connection,
+                                 const char *path, const char *method, const char *version,
+                                 const char *upload, size_t *upload_size, void **slot)
+{
+    (void)version;
+    struct web *web = userdata;
+    struct web_request *request = *slot;
+    if (request == NULL) {
+        *slot = request_new(web, connection, path, method);
+        return MHD_YES;
+    }
+    if (*upload_size > 0) {
+        return receive(request, upload, upload_size);
+    }
+    if (!request->handled) {
+        handle(request);
+    }
+    web_lock(web);
+    enum MHD_Result result = MHD_YES;
+    if (!request->suspended) { /* else MHD calls again once it was resumed */
+        if (request->response == NULL && request->by_holder) {
+            answer_here(request, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down\n");
+        } else if (request->response == NULL) {
+            request->owed = false;
+            answer_here(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "not handled\n");
+        }
+        result = MHD_queue_response(connection, request->status, request->response);
+    }
+    web_unlock(web);
+    return result;
+}
+
+static void on_completed(void *userdata, struct MHD_Connection *connection, void **slot,
+                         enum MHD_RequestTerminationCode how)
+{
+    (void)connection;
+    (void)how;
+    struct web *web = userdata;
+    struct web_request *request = *slot;
+    if (request == NULL) {
+        return;
+    }
+    *slot = NULL;
+    web_lock(web);
+    request->connection = NULL;
+    if (request->suspended) {
+        suspended_remove(request);
+    }
+    web_unlock(web);
+    request_unref(request);
+}
+
+/* ------------------------------------------------------------------ holder side */
+
+void web_hold(struct web_request *request)
+{
+    struct web *web = request->web;
+    web_lock(web);
+    ASSERT(request->owed && !request->by_holder && request->connection != NULL);
+    request->by_holder = true;
+    request->references++;
+    if (!web->stopping) {
+        MHD_suspend_connection(request->connection);
+        suspended_add(request);
+    }
+    web_unlock(web);
+}
+
+void web_answer(struct web_request *request, const struct web_answer *answer)
+{
+    struct MHD_Response *response = response_new(answer);
+    struct web *web = request->web;
+    web_lock(web);
+    ASSERT(request->owed); /* one answer a request */
+    request->owed = false;
+    bool by_holder = request->by_holder;
+    if (request->connection == NULL || request->response != NULL) {
+        MHD_destroy_response(response); /* nobody is there any more, or web_stop was first */
+    } else {
+        request->status = (unsigned)answer->status;
+        request->response = response;
+        if (request->suspended) {
+            suspended_remove(request);
+            MHD_resume_connection(request->connection);
+        }
+    }
+    web_unlock(web);
+    if (by_holder) {
+        request_unref(request);
+    }
+}
+
+void web_answer_c(struct web_request *request, int status, const char *text)
+{
+    web_answer(request, &(struct web_answer){.status = status, .body = str_c(text)});
+}
+
+void web_answer_json(struct web_request *request, int status, struct str json)
+{
+    web_answer(request, &(struct web_answer){
+                            .status = status, .content_type = "application/json", .body = json});
+}
+
+/* ------------------------------------------------------------------ accessors */
+
+struct str web_method(const struct web_request *request)
+{
+    return str_c(request->method);
+}
+
+struct str web_path(const struct web_request *request)
+{
+    return str_c(request->path);
+}
+
+static const struct pair *pairs_find(const struct pairs *pairs, const char *name, bool nocase)
+{
+    for (size_t i = 0; i < pairs->count; i++) {
+        const char *have = pairs->all[i].name;
+        if (nocase ? strcasecmp(have, name) == 0 : strcmp(have, name) == 0) {
+            return &pairs->all[i];
+        }
+    }
+    return NULL;
+}
+
+static struct str pair_value(const struct pair *pair)
+{
+    return pair == NULL ? str_c("") : buf_str(&pair->value);
+}
+
+struct str web_query(const struct web_request *request, const char *name)
+{
+    return pair_value(pairs_find(&request->query, name, false));
+}
+
+bool web_has_query(const struct web_request *request, const char *name)
+{
+    return pairs_find(&request->query, name, false) != NULL;
+}
+
+struct str web_header(const struct web_request *request, const char *name)
+{
+    return pair_value(pairs_find(&request->headers, name, true));
+}
+
+struct str web_body(const struct web_request *request)
+{
+    return buf_str(&request->body);
+}
+
+struct str web_form(const struct web_request *request, const char *name)
+{
+    return pair_value(pairs_find(&request->form, name, false));
+}
+
+struct str web_form_filename(const struct web_request *request, const char *name)
+{
+    const struct pair *pair = pairs_find(&request->form, name, false);
+    return pair == NULL ? str_c("") : str_c(pair->filename);
+}
+
+int64_t web_peer_uid(const struct web_request *request)
+{
+    return request->peer_uid;
+}
+
+struct str web_remote(const struct web_request *request)
+{
+    return str_c(request->remote);
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+static int listen_error(struct err *err, const char *what)
+{
+    return err_set(err, ERR_WEB_LISTEN, "%s: %s", what, strerror(errno));
+}
+
+static int listen_tcp(struct web *web, uint16_t port, int *ret_fd, struct err *err)
+{
+    char what[32];
+    (void)snprintf(what, sizeof(what), "127.0.0.1:%u", (unsigned)port);
+    AUTO_FD int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    int on = 1;
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) < 0) {
+        return listen_error(err, what);
+    }
+    web->port = ntohs(address.sin_port);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+/* A socket file that nobody listens on any more is what a kill -9 leaves behind. */
+static bool is_stale(const struct sockaddr_un *address)
+{
+    struct stat st;
+    if (lstat(address->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+        return false;
+    }
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+           errno == ECONNREFUSED;
+}
+
+static int listen_unix(struct web *web, const char *path, int *ret_fd, struct err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (!str_copy(str_c(path), address.sun_path, sizeof(address.sun_path))) {
+        return err_set(err, ERR_WEB_LISTEN, "%s: a socket path holds at most %zu bytes", path,
+                       sizeof(address.sun_path) - 1);
+    }
+    if (is_stale(&address)) {
+        (void)unlink(path);
+    }
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    /* Before bind, so that the file is at no moment open to others. */
+    if (fd < 0 || fchmod(fd, 0660) < 0 ||
+        bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
+        listen(fd, BACKLOG) < 0) {
+        return listen_error(err, path);
+    }
+    (void)str_copy(str_c(path), web->unix_path, sizeof(web->unix_path));
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int web_start(const struct web_options *options, struct web **ret, struct err *err)
+{
+    ASSERT(options->handler != NULL);
+    struct web *web = calloc(1, sizeof(*web));
+    ASSERT(web != NULL);
+    int rc = pthread_mutex_init(&web->mutex, NULL);
+    ASSERT(rc == 0);
+    web->references = 1;
+    web->handler = options->handler;
+    web->userdata = options->userdata;
+    web->max_body_bytes = options->max_body_bytes == 0 ? (size_t)1 << 20 : options->max_body_bytes;
+    unsigned connections = options->max_connections == 0 ? 64 : options->max_connections;
+    unsigned timeout_s = options->idle_timeout_s == 0 ? 30 : options->idle_timeout_s;
+    int fd = -1;
+    rc = options->unix_path != NULL ? listen_unix(web, options->unix_path, &fd, err)
+                                    : listen_tcp(web, options->port, &fd, err);
+    if (rc < 0) {
+        web_unref(web);
+        return rc;
+    }
+    /* Signals are the loop's: the server's thread starts with all of them blocked. */
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    web->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, web,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, timeout_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed, web,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+    int start_errno = errno;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (web->daemon == NULL) {
+        /* MHD may or may not have closed the socket: closing it twice would be worse. */
+        errno = start_errno;
+        rc = listen_error(err, "server thread");
+        web_unref(web);
+        return rc;
+    }
+    *ret = web;
+    return 0;
+}
+
+uint16_t web_port(const struct web *web)
+{
+    return web->port;
+}
+
+void web_stop(struct web *web)
+{
+    if (web == NULL) {
+        return;
+    }
+    web_lock(web);
+    web->stopping = true;
+    /* MHD cannot stop with suspended connections. */
+    while (web->suspended != NULL) {
+        struct web_request *request = web->suspended;
+        suspended_remove(request);
+        MHD_resume_connection(request->connection);
+    }
+    web_unlock(web);
+    MHD_stop_daemon(web->daemon);
+    if (web->unix_path[0] != '\0') {
+        (void)unlink(web->unix_path);
+    }
+    web_unref(web);
+}
