@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -39,10 +40,12 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
 int ops_run(struct ops *ops);
 void ops_free(struct ops *ops);
 
-/* "<state_dir>/nightdesk.sock" … into out. */
-#define OPS_SOCKET_NAME  "nightdesk.sock"
-#define OPS_LOCK_NAME    "nightdesk.lock"
-#define OPS_DB_NAME      "ops.db"
-#define OPS_TRADING_NAME "trading.db"
-#define OPS_KEY_NAME     "audit.key"
-#define OPS_LOG_NAME     "nightdesk.log"
+/* Where the API's socket is: api.socket, or OPS_SOCKET_NAME in the state folder. ERR_WEB_LISTEN when
+ * that is longer than a socket's path may be. Thread: any. */
+int ops_socket_path(const struct config *config, const char *state_dir, struct buf *out,
+                    struct err *err);
+
+/* Files in the state folder, beside the two databases. */
+#define OPS_SOCKET_NAME "nightdesk.sock"
+#define OPS_LOCK_NAME   "nightdesk.lock"
+#define OPS_LOG_NAME    "nightdesk.log"

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "chat/render.h"
 #include "cli_internal.h"
-#include "ops/ops.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -242,18 +241,6 @@ const char *cli_state_dir(const struct cli_args *args, const struct config *conf
     }
     const char *systemd = getenv("STATE_DIRECTORY");
     return systemd != NULL && systemd[0] == '/' ? systemd : config->state_dir;
-}
-
-int cli_socket_path(const struct config *config, const char *state_dir, struct buf *out,
-                    struct err *err)
-{
-    if (config->api_socket[0] != '\0') {
-        buf_add_c(out, config->api_socket);
-    } else {
-        buf_addf(out, "%s/" OPS_SOCKET_NAME, state_dir);
-    }
-    /* sun_path has 108 bytes. */
-    return out->len < 108 ? 0 : err_set(err, ERR_WEB_LISTEN, "path is too long: %s", out->data);
 }
 
 /* ---------------------------------------------------------------- dispatch */

@@ -74,6 +74,3 @@ int cli_finish(int code); /* flushes stdout: CLI_CRITICAL when that fails */
 int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err);
 /* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
 const char *cli_state_dir(const struct cli_args *args, const struct config *config);
-/* Its socket: api.socket, or nightdesk.sock in the state folder. */
-int cli_socket_path(const struct config *config, const char *state_dir, struct buf *out,
-                    struct err *err);

@@ -4,6 +4,7 @@
 #include "io/http.h"
 #include "io/json.h"
 #include "io/loop.h"
+#include "ops/ops.h"
 
 /* Longer than any command may take by its steps' time-outs. */
 #define ANSWER_TIMEOUT_MS INT64_C(900000)
@@ -150,7 +151,7 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf socket_path = BUF_INIT(4096);
-    if (cli_socket_path(config, cli_state_dir(args, config), &socket_path, &err) < 0) {
+    if (ops_socket_path(config, cli_state_dir(args, config), &socket_path, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);

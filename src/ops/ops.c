@@ -1,0 +1,595 @@
+#include "ops/ops.h"
+
+#include "access/access.h"
+#include "alerts/alerts.h"
+#include "api/api.h"
+#include "assistant/claude.h"
+#include "auditor/auditor.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "chat/console.h"
+#include "chat/telegram.h"
+#include "command/builtin.h"
+#include "command/manifest.h"
+#include "command/runner.h"
+#include "command/trading.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/notify.h"
+#include "io/units.h"
+#include "ops_watch.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
+#include "store/trading.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#define TICK_US         USEC_PER_SEC
+#define STARTING_US     (5 * USEC_PER_MSEC) /* how often to look for the first snapshot */
+#define DOORS_LATEST_US (3 * USEC_PER_SEC)  /* chat lives even when the engine does not start */
+#define STATUS_US       (10 * USEC_PER_SEC)
+#define PRUNE_US        USEC_PER_DAY
+#define PRUNE_FIRST_US  USEC_PER_MIN
+#define PRUNE_ROWS      500 /* a slice each tick, so that nobody waits for it */
+#define PRUNE_VALUE     "prune_last_us"
+#define EVENTS_BATCH    64
+#define SOCKET_PATH_MAX 107
+
+struct ops {
+    struct ops_options options;
+    const struct clock *clock;
+    struct loop *loop;
+
+    struct ops_store *store;
+    struct trading_store *trading;
+    struct http *http;
+    struct units *units; /* NULL without systemd */
+    struct alerts *alerts;
+    struct access *access;
+    struct desk *desk;
+    struct health *health;
+    struct claude *claude; /* NULL without a key */
+    struct inquirer inquirer;
+    struct auditor *auditor;
+    struct action_table *actions;
+    struct builtin builtin;
+    struct manifest_list *manifests;
+    struct runner *runner;
+    struct telegram *telegram;
+    struct console *console;
+    struct api *api;
+
+    struct bus_reader events;
+    struct ops_watch watch;
+    struct loop_source *events_source;
+    struct loop_source *tick;
+    struct loop_source *starting;
+    struct loop_source *sigterm;
+    struct loop_source *sigint;
+    struct loop_source *sighup;
+
+    int64_t run_mono_us;
+    bool doors_open;
+    bool ready;
+    int64_t status_next_mono_us;
+    int64_t prune_next_mono_us;
+};
+
+/* ---------------------------------------------------------------- small things */
+
+static int64_t mono_us(const struct ops *ops)
+{
+    return clock_mono_us(ops->clock);
+}
+
+int ops_socket_path(const struct config *config, const char *state_dir, struct buf *out,
+                    struct err *err)
+{
+    if (config->api_socket[0] != '\0') {
+        buf_add_c(out, config->api_socket);
+    } else {
+        buf_addf(out, "%s/" OPS_SOCKET_NAME, state_dir);
+    }
+    if (buf_failed(out) || out->len > SOCKET_PATH_MAX) {
+        return err_set(err, ERR_WEB_LISTEN, "a socket's path has at most %d bytes: %s",
+                       SOCKET_PATH_MAX, out->data);
+    }
+    return 0;
+}
+
+static void wake_doors(void *userdata)
+{
+    struct ops *ops = userdata;
+    /* Rows are added from the first room on; the doors come last. */
+    if (ops->telegram != NULL) {
+        telegram_wake(ops->telegram);
+    }
+    if (ops->console != NULL) {
+        console_wake(ops->console);
+    }
+}
+
+static const struct snapshot *read_snapshot(void *desk)
+{
+    return desk_snapshot(desk);
+}
+
+static void on_spin(uint64_t iterations, const char *busiest, void *userdata)
+{
+    (void)userdata;
+    char count[24];
+    (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)iterations);
+    LOG_FIELDS(WARNING, "the ops loop spins", {"ITERATIONS", count}, {"SOURCE", busiest});
+}
+
+/* ---------------------------------------------------------------- events and time */
+
+static void take_events(struct ops *ops)
+{
+    struct bus_event batch[EVENTS_BATCH];
+    uint64_t missed = 0;
+    size_t count;
+    do {
+        uint64_t lost = 0;
+        count = bus_read(&ops->events, batch, EVENTS_BATCH, &lost);
+        missed += lost;
+        for (size_t i = 0; i < count; i++) {
+            struct event event;
+            memcpy(&event, &batch[i], sizeof(event));
+            trading_on_event(ops->desk, &event);
+            ops_watch_event(&ops->watch, &event);
+        }
+    } while (count == EVENTS_BATCH);
+    if (missed > 0) {
+        LOG(NOTICE, "missed %llu events; looking at the snapshot and at trading.db instead",
+            (unsigned long long)missed);
+        trading_resync(ops->desk);
+    }
+}
+
+static void on_events(int fd, uint32_t events, void *userdata)
+{
+    struct ops *ops = userdata;
+    (void)events;
+    uint64_t count;
+    ssize_t n = read(fd, &count, sizeof(count)); /* lowers the eventfd; the bus has the news */
+    (void)n;
+    take_events(ops);
+}
+
+static void add_status(struct ops *ops, struct buf *out)
+{
+    const struct snapshot *s = desk_snapshot(ops->desk);
+    buf_addf(out, "%s, equity ", trading_state_name(s->state));
+    dec_add_grouped(out, s->equity, 2);
+    buf_addf(out, ", %d of %d positions, %zu of %zu services up", s->position_count,
+             s->max_positions, health_up(ops->health), health_count(ops->health));
+}
+
+/* Old history goes a slice at a time, once a day, also over restarts. */
+static void prune(struct ops *ops)
+{
+    int64_t now_wall_us = clock_wall_us(ops->clock);
+    int64_t last_us = 0, deleted = 0;
+    struct err err = {0};
+    ops->prune_next_mono_us = mono_us(ops) + USEC_PER_HOUR;
+    if (ops_store_get_i64(ops->store, PRUNE_VALUE, 0, &last_us, &err) < 0 ||
+        (last_us <= now_wall_us && now_wall_us - last_us < PRUNE_US)) {
+        return;
+    }
+    int64_t before_us = now_wall_us - ops->options.config->monitoring_log_retention_us;
+    if (ops_store_prune(ops->store, before_us, PRUNE_ROWS, &deleted, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not delete old history");
+        return;
+    }
+    if (deleted >= PRUNE_ROWS) {
+        ops->prune_next_mono_us = mono_us(ops) + TICK_US;
+        return;
+    }
+    (void)ops_store_put_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
+}
+
+static void on_tick(void *userdata)
+{
+    struct ops *ops = userdata;
+    take_events(ops);
+    if (ops_watch_alive(&ops->watch)) {
+        notify_watchdog();
+    }
+    ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
+    int64_t now_us = mono_us(ops);
+    if (ops->ready && now_us >= ops->status_next_mono_us) {
+        ops->status_next_mono_us = now_us + STATUS_US;
+        AUTO_BUF struct buf text = BUF_INIT(256);
+        add_status(ops, &text);
+        notify_status(text.data);
+    }
+    if (now_us >= ops->prune_next_mono_us) {
+        prune(ops);
+    }
+}
+
+/* ---------------------------------------------------------------- doors */
+
+static void stop(void *userdata)
+{
+    struct ops *ops = userdata;
+    loop_exit(ops->loop, 0);
+}
+
+static void on_sighup(void *userdata)
+{
+    (void)userdata;
+    LOG(NOTICE, "SIGHUP is ignored: a changed configuration takes effect at the next start");
+}
+
+static void raise_api_alert(struct ops *ops, const struct err *err)
+{
+    const struct err_info *info = err_info(err->id);
+    const struct alert_spec spec = {
+        .type = ALERT_SERVICE,
+        .severity = SEVERITY_LOW,
+        .source = "ops",
+        .fingerprint = "api:listen",
+        .title = "API does not listen everywhere it should",
+        .description = err->context,
+        .recommendation = info->remediation,
+    };
+    int64_t id;
+    struct err ignored = {0};
+    (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
+}
+
+/* The socket matters more than the port: without it `nightdesk do` has no way in. */
+static void open_api(struct ops *ops)
+{
+    const struct config *config = ops->options.config;
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct err err = {0};
+    struct api_options options = {
+        .loop = ops->loop,
+        .config = config,
+        .crossing = ops->options.crossing,
+        .manifests = ops->manifests,
+        .runner = ops->runner,
+        .access = ops->access,
+        .tcp = config->api_port != 0,
+        .port = (uint16_t)config->api_port,
+        .token = config->api_token,
+    };
+    if (ops_socket_path(config, ops->options.state_dir, &path, &err) == 0) {
+        options.socket_path = path.data;
+    } else {
+        log_err(LOG_LEVEL_WARNING, &err, "the API has no socket");
+    }
+    if (api_start(&options, &ops->api, &err) < 0 && options.tcp) {
+        log_err(LOG_LEVEL_WARNING, &err, "the API does not listen on TCP");
+        raise_api_alert(ops, &err);
+        options.tcp = false;
+        err_clear(&err);
+        if (options.socket_path != NULL && api_start(&options, &ops->api, &err) < 0) {
+            log_err(LOG_LEVEL_ERROR, &err, "the API does not listen at all");
+        }
+    } else if (ops->api == NULL) {
+        log_err(LOG_LEVEL_ERROR, &err, "the API does not listen at all");
+        raise_api_alert(ops, &err);
+    } else {
+        (void)alerts_resolve(ops->alerts, "api:listen", "it listens", &err);
+    }
+}
+
+static void open_doors(struct ops *ops)
+{
+    ops->doors_open = true;
+    open_api(ops);
+    telegram_start(ops->telegram);
+    if (ops->console != NULL) {
+        console_start(ops->console);
+    }
+    health_start(ops->health);
+    auditor_start(ops->auditor);
+}
+
+/* READY means that both threads turn: the engine has published, and this loop is running. */
+static void on_starting(void *userdata)
+{
+    struct ops *ops = userdata;
+    int64_t now_us = mono_us(ops);
+    bool engine = desk_snapshot(ops->desk)->version > 0;
+    if (!ops->doors_open && (engine || now_us - ops->run_mono_us >= DOORS_LATEST_US)) {
+        if (!engine) {
+            LOG(WARNING, "the engine has not reported yet; the doors open without it");
+        }
+        open_doors(ops);
+    }
+    if (!engine) {
+        loop_timer_in(ops->starting, ops->doors_open ? TICK_US : STARTING_US);
+        return;
+    }
+    ops->ready = true;
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    add_status(ops, &text);
+    notify_ready(text.data);
+    LOG(NOTICE, "ready in %lld ms",
+        (long long)((mono_us(ops) - ops->options.started_mono_us) / USEC_PER_MSEC));
+}
+
+/* ---------------------------------------------------------------- building */
+
+static int open_stores(struct ops *ops, struct err *err)
+{
+    int rc = ops_store_open(ops->options.state_dir, OPS_STORE_WRITE, &ops->store, err);
+    if (rc == 0) {
+        rc = trading_store_open(ops->options.state_dir, TRADING_STORE_READ, &ops->trading, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    int64_t uncertain = 0;
+    rc = outbox_table_recover(ops->store, &uncertain, err);
+    if (rc == 0 && uncertain > 0) {
+        LOG(NOTICE, "%lld messages were being sent when the last process ended; whether they "
+                    "arrived is not known",
+            (long long)uncertain);
+    }
+    return rc;
+}
+
+static bool any_unit(const struct config *config)
+{
+    for (int i = 0; i < config->service_count; i++) {
+        if (config->services[i].unit[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* systemd and Claude: their absence takes away what they do and nothing else. */
+static void build_helpers(struct ops *ops)
+{
+    const struct config *config = ops->options.config;
+    struct err err = {0};
+    if (any_unit(config)) {
+        ops->units = units_new(ops->loop, &err);
+        if (ops->units == NULL) {
+            log_err(LOG_LEVEL_WARNING, &err, "units can be neither seen nor restarted");
+        }
+    }
+    if (config->claude_api_key[0] != '\0') {
+        const struct claude_options options = {
+            .loop = ops->loop,
+            .http = ops->http,
+            .api_url = config->claude_api_url,
+            .api_key = config->claude_api_key,
+            .model = config->claude_model,
+            .max_tokens = config->claude_max_tokens,
+            .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC,
+        };
+        if (claude_new(&options, &ops->claude, &err) < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "the auditor works without a model");
+        } else {
+            ops->inquirer = claude_inquirer(ops->claude);
+        }
+    }
+}
+
+static int build_rooms(struct ops *ops, struct err *err)
+{
+    const struct ops_options *o = &ops->options;
+    int rc = alerts_new(&(struct alerts_options){.clock = ops->clock,
+                                                 .config = o->config,
+                                                 .store = ops->store,
+                                                 .outbox_changed = wake_doors,
+                                                 .userdata = ops},
+                        &ops->alerts, err);
+    if (rc == 0) {
+        rc = access_new(o->config, ops->store, ops->clock, &ops->access, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    ops->desk = desk_new(&(struct desk_options){.crossing = o->crossing,
+                                                .trading = ops->trading,
+                                                .store = ops->store,
+                                                .config = o->config,
+                                                .clock = ops->clock,
+                                                .loop = ops->loop});
+    build_helpers(ops);
+    rc = health_new(&(struct health_options){.loop = ops->loop,
+                                             .config = o->config,
+                                             .store = ops->store,
+                                             .alerts = ops->alerts,
+                                             .http = ops->http,
+                                             .units = ops->units,
+                                             .state_dir = o->state_dir},
+                    &ops->health, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = auditor_new(
+        &(struct auditor_options){.loop = ops->loop,
+                                  .clock = ops->clock,
+                                  .config = o->config,
+                                  .trading = ops->trading,
+                                  .store = ops->store,
+                                  .alerts = ops->alerts,
+                                  .inquirer = ops->claude != NULL ? &ops->inquirer : NULL,
+                                  .snapshot = read_snapshot,
+                                  .snapshot_userdata = ops->desk,
+                                  .state_dir = o->state_dir},
+        &ops->auditor, err);
+    if (rc < 0) {
+        return rc;
+    }
+    desk_add_status_line(ops->desk, health_status, ops->health);
+    desk_add_status_line(ops->desk, auditor_status, ops->auditor);
+    return 0;
+}
+
+static int build_commands(struct ops *ops, struct err *err)
+{
+    ops->builtin = (struct builtin){.store = ops->store, .clock = ops->clock};
+    ops->actions = action_table_new();
+    builtin_actions(&ops->builtin, ops->actions);
+    trading_actions(ops->desk, ops->actions);
+    alerts_actions(ops->alerts, ops->actions);
+    health_actions(ops->health, ops->actions);
+    auditor_actions(ops->auditor, ops->actions);
+    int rc = manifest_list_load(ops->actions, &ops->manifests, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ops->builtin.manifests = ops->manifests;
+    rc = runner_new(&(struct runner_options){.loop = ops->loop,
+                                             .clock = ops->clock,
+                                             .config = ops->options.config,
+                                             .store = ops->store,
+                                             .access = ops->access,
+                                             .actions = ops->actions,
+                                             .manifests = ops->manifests,
+                                             .decorate = desk_decorate,
+                                             .decorate_userdata = ops->desk,
+                                             .outbox_changed = wake_doors,
+                                             .outbox_userdata = ops},
+                    &ops->runner, err);
+    return rc < 0 ? rc : runner_recover(ops->runner, err);
+}
+
+static int build_doors(struct ops *ops, struct err *err)
+{
+    const struct ops_options *o = &ops->options;
+    int rc = telegram_new(&(struct telegram_options){.loop = ops->loop,
+                                                     .clock = ops->clock,
+                                                     .config = o->config,
+                                                     .store = ops->store,
+                                                     .access = ops->access,
+                                                     .runner = ops->runner,
+                                                     .manifests = ops->manifests,
+                                                     .alerts = ops->alerts},
+                          &ops->telegram, err);
+    if (rc == 0 && o->console) {
+        rc = console_new(&(struct console_options){.loop = ops->loop,
+                                                   .clock = ops->clock,
+                                                   .store = ops->store,
+                                                   .access = ops->access,
+                                                   .runner = ops->runner,
+                                                   .in_fd = STDIN_FILENO,
+                                                   .out_fd = STDOUT_FILENO,
+                                                   .on_end = stop,
+                                                   .userdata = ops},
+                         &ops->console, err);
+    }
+    return rc;
+}
+
+static int build_sources(struct ops *ops, struct err *err)
+{
+    struct crossing *crossing = ops->options.crossing;
+    bus_reader_init(&ops->events, crossing->bus, TOPIC_ALL);
+    ops_watch_init(&ops->watch, &(struct ops_watch_options){.clock = ops->clock,
+                                                            .crossing = crossing,
+                                                            .alerts = ops->alerts,
+                                                            .store = ops->store});
+    ops->tick = loop_add_timer(ops->loop, on_tick, ops);
+    ops->starting = loop_add_timer(ops->loop, on_starting, ops);
+    loop_source_name(ops->tick, "ops tick");
+    ops->events_source =
+        loop_add_io(ops->loop, crossing->events_fd, EPOLLIN, on_events, ops, err);
+    if (ops->events_source == NULL) {
+        return -err->id;
+    }
+    loop_source_name(ops->events_source, "engine events");
+    return 0;
+}
+
+/* Before any thread is started, so that all of them leave the signals to the loop. */
+static int build_signals(struct ops *ops, struct err *err)
+{
+    ops->sigterm = loop_add_signal(ops->loop, SIGTERM, stop, ops, err);
+    ops->sigint = ops->sigterm == NULL ? NULL
+                                       : loop_add_signal(ops->loop, SIGINT, stop, ops, err);
+    ops->sighup = ops->sigint == NULL ? NULL
+                                      : loop_add_signal(ops->loop, SIGHUP, on_sighup, ops, err);
+    return ops->sighup == NULL ? -err->id : 0;
+}
+
+int ops_new(const struct ops_options *options, struct ops **ret, struct err *err)
+{
+    struct err local = {0};
+    err = err != NULL ? err : &local;
+    struct ops *ops = calloc(1, sizeof(*ops));
+    ASSERT(ops != NULL);
+    ops->options = *options;
+    ops->clock = clock_real();
+    int rc = 0;
+    if ((ops->loop = loop_new(err)) == NULL || (ops->http = http_new(ops->loop, err)) == NULL) {
+        rc = -err->id;
+    } else {
+        loop_on_spin(ops->loop, on_spin, NULL);
+        rc = build_signals(ops, err);
+    }
+    if (rc < 0 || (rc = open_stores(ops, err)) < 0 || (rc = build_rooms(ops, err)) < 0 ||
+        (rc = build_commands(ops, err)) < 0 || (rc = build_doors(ops, err)) < 0 ||
+        (rc = build_sources(ops, err)) < 0) {
+        ops_free(ops);
+        return rc;
+    }
+    *ret = ops;
+    return 0;
+}
+
+int ops_run(struct ops *ops)
+{
+    ops->run_mono_us = mono_us(ops);
+    ops->prune_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
+    loop_timer_every(ops->tick, TICK_US);
+    loop_timer_in(ops->starting, 0);
+    int code = loop_run(ops->loop);
+    notify_stopping();
+    LOG(NOTICE, "stopping");
+    /* The doors first: nothing new comes in while the rest goes down. */
+    api_stop(ops->api);
+    ops->api = NULL;
+    telegram_stop(ops->telegram);
+    if (ops->console != NULL) {
+        console_stop(ops->console);
+    }
+    return code;
+}
+
+void ops_free(struct ops *ops)
+{
+    if (ops == NULL) {
+        return;
+    }
+    api_stop(ops->api);
+    console_free(ops->console);
+    telegram_free(ops->telegram);
+    ops->console = NULL;
+    ops->telegram = NULL;
+    runner_free(ops->runner);
+    manifest_list_free(ops->manifests);
+    action_table_free(ops->actions);
+    auditor_free(ops->auditor);
+    health_free(ops->health);
+    claude_free(ops->claude);
+    desk_free(ops->desk);
+    access_free(ops->access);
+    alerts_free(ops->alerts);
+    units_free(ops->units);
+    http_free(ops->http);
+    trading_store_free(ops->trading);
+    ops_store_free(ops->store);
+    loop_source_free(ops->events_source);
+    loop_source_free(ops->tick);
+    loop_source_free(ops->starting);
+    loop_source_free(ops->sigterm);
+    loop_source_free(ops->sigint);
+    loop_source_free(ops->sighup);
+    loop_free(ops->loop);
+    free(ops);
+}

@@ -1,0 +1,303 @@
+#include "ops_watch.h"
+
+#include "alerts/alerts.h"
+#include "base/log.h"
+#include "store/alert_table.h"
+
+#define LOG_AGAIN_US USEC_PER_MIN
+
+static int64_t now_mono_us(const struct ops_watch *watch)
+{
+    return clock_mono_us(watch->options.clock);
+}
+
+static int64_t drift_us(const struct ops_watch *watch)
+{
+    return clock_wall_us(watch->options.clock) - now_mono_us(watch);
+}
+
+/* Otherwise an engine alert of the last process would stay open although its cause has gone. */
+static void adopt_troubles(struct ops_watch *watch)
+{
+    struct alert *rows = calloc(OPS_TROUBLES_MAX, sizeof(*rows));
+    if (rows == NULL) {
+        return;
+    }
+    const struct alert_query query = {
+        .statuses = 1U << ALERT_OPEN | 1U << ALERT_ACKNOWLEDGED,
+        .source = "engine",
+    };
+    struct err err = {0};
+    int count = alert_table_list(watch->options.store, &query, rows, OPS_TROUBLES_MAX, &err);
+    int used = 0;
+    for (int i = 0; i < count; i++) {
+        struct str rest = str_c(rows[i].fingerprint), area;
+        enum err_id id = ERR_NONE;
+        if (str_split(&rest, ':', &area) && str_equal_c(area, "engine")) {
+            char code[64];
+            id = str_copy(rest, code, sizeof(code)) ? err_by_code(code) : ERR_NONE;
+        }
+        if (id != ERR_NONE) {
+            watch->troubles[used++] =
+                (struct ops_trouble){.err_id = (int)id, .seen_mono_us = now_mono_us(watch)};
+        }
+    }
+    free(rows);
+}
+
+void ops_watch_init(struct ops_watch *watch, const struct ops_watch_options *options)
+{
+    *watch = (struct ops_watch){.options = *options};
+    watch->drift_us = drift_us(watch);
+    atomic_store_explicit(&options->crossing->ops_beat_mono_us, now_mono_us(watch),
+                          memory_order_relaxed);
+    adopt_troubles(watch);
+}
+
+static int64_t beat_age_us(const struct ops_watch *watch, const _Atomic int64_t *beat)
+{
+    return now_mono_us(watch) - atomic_load_explicit(beat, memory_order_relaxed);
+}
+
+bool ops_watch_alive(const struct ops_watch *watch)
+{
+    const struct crossing *c = watch->options.crossing;
+    return beat_age_us(watch, &c->engine_beat_mono_us) < OPS_BEAT_STALE_US &&
+           beat_age_us(watch, &c->ops_beat_mono_us) < OPS_BEAT_STALE_US;
+}
+
+/* True when it is stored. */
+static bool store_raised(struct ops_watch *watch, const struct alert_spec *spec)
+{
+    struct err err = {0};
+    int64_t id;
+    if (alerts_raise(watch->options.alerts, spec, &id, &err) == 0) {
+        return true;
+    }
+    if (watch->logged_mono_us == 0 || now_mono_us(watch) - watch->logged_mono_us >= LOG_AGAIN_US) {
+        watch->logged_mono_us = now_mono_us(watch);
+        (void)err_prefix(&err, "%s", spec->title);
+        log_err(LOG_LEVEL_ERROR, &err, "could not store an alert");
+    }
+    return false;
+}
+
+static bool store_resolved(struct ops_watch *watch, const char *fingerprint, const char *why)
+{
+    struct err err = {0};
+    return alerts_resolve(watch->options.alerts, fingerprint, why, &err) == 0;
+}
+
+/* ---------------------------------------------------------------- breaker */
+
+static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapshot)
+{
+    if (snapshot->version == 0 || snapshot->state == TRADING_STARTING) {
+        return; /* not known yet */
+    }
+    if (snapshot->state == TRADING_BREAKER) {
+        if (watch->breaker == OPS_TOLD_RAISED) {
+            return;
+        }
+        const struct alert_spec spec = {
+            .type = ALERT_RISK,
+            .severity = SEVERITY_HIGH,
+            .source = "engine",
+            .fingerprint = "trading:breaker",
+            .title = "trading breaker has tripped",
+            .description = snapshot->state_reason,
+            .recommendation = "Look at /trades and /why; /resume lets it trade again.",
+        };
+        if (store_raised(watch, &spec)) {
+            watch->breaker = OPS_TOLD_RAISED;
+        }
+    } else if (watch->breaker != OPS_TOLD_RESOLVED) {
+        /* Also at the first look after a start: the breaker of before may have been cleared. */
+        if (store_resolved(watch, "trading:breaker", trading_state_name(snapshot->state))) {
+            watch->breaker = OPS_TOLD_RESOLVED;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- heartbeat */
+
+static void watch_heartbeat(struct ops_watch *watch)
+{
+    int64_t age_us = beat_age_us(watch, &watch->options.crossing->engine_beat_mono_us);
+    if (age_us < OPS_BEAT_STALE_US) {
+        if (watch->stale != OPS_TOLD_RESOLVED &&
+            store_resolved(watch, "engine:stale", "the engine's heart beats again")) {
+            watch->stale = OPS_TOLD_RESOLVED;
+        }
+        return;
+    }
+    if (watch->stale == OPS_TOLD_RAISED) {
+        return;
+    }
+    const struct err_info *info = err_info(ERR_OPS_ENGINE_STALE);
+    AUTO_BUF struct buf text = BUF_INIT(512);
+    buf_addf(&text, "No heartbeat for ");
+    clock_add_duration(&text, age_us);
+    buf_addf(&text, ". %s %s", info->cause, info->impact);
+    const struct alert_spec spec = {
+        .type = ALERT_SERVICE,
+        .severity = SEVERITY_CRITICAL,
+        .source = "ops",
+        .fingerprint = "engine:stale",
+        .title = info->message,
+        .description = text.data,
+        .recommendation = info->remediation,
+    };
+    LOG_FIELDS(ERROR, "trading engine stands still", {"ERROR_CODE", info->code});
+    if (store_raised(watch, &spec)) {
+        watch->stale = OPS_TOLD_RAISED;
+    }
+}
+
+/* ---------------------------------------------------------------- what the engine reports */
+
+static enum severity severity_of(enum err_severity severity)
+{
+    switch (severity) {
+    case ERR_SEVERITY_INFO:
+        return SEVERITY_INFO;
+    case ERR_SEVERITY_LOW:
+        return SEVERITY_LOW;
+    case ERR_SEVERITY_MEDIUM:
+        return SEVERITY_MEDIUM;
+    case ERR_SEVERITY_HIGH:
+        return SEVERITY_HIGH;
+    case ERR_SEVERITY_CRITICAL:
+        return SEVERITY_CRITICAL;
+    }
+    return SEVERITY_HIGH;
+}
+
+static void trouble_fingerprint(int err_id, char dst[64])
+{
+    (void)snprintf(dst, 64, "engine:%s", err_info(err_id)->code);
+}
+
+static void raise_trouble(struct ops_watch *watch, struct ops_trouble *trouble)
+{
+    const struct err_info *info = err_info(trouble->err_id);
+    char fingerprint[64], description[512];
+    trouble_fingerprint(trouble->err_id, fingerprint);
+    (void)snprintf(description, sizeof(description), "%s %s", info->cause, info->impact);
+    const struct alert_spec spec = {
+        .type = ALERT_SERVICE,
+        .severity = severity_of(info->severity),
+        .source = "engine",
+        .fingerprint = fingerprint,
+        .title = info->message,
+        .description = description,
+        .recommendation = info->remediation,
+    };
+    if (store_raised(watch, &spec)) {
+        trouble->raised_mono_us = now_mono_us(watch);
+        trouble->count = 0;
+    }
+}
+
+/* The place of this error, else a free one, else that of the one not seen for longest. */
+static struct ops_trouble *trouble_place(struct ops_watch *watch, int err_id)
+{
+    struct ops_trouble *best = &watch->troubles[0];
+    for (int i = 0; i < OPS_TROUBLES_MAX; i++) {
+        struct ops_trouble *t = &watch->troubles[i];
+        if (t->err_id == err_id) {
+            return t;
+        }
+        bool better = t->err_id == 0 ? best->err_id != 0
+                                     : best->err_id != 0 && t->seen_mono_us < best->seen_mono_us;
+        best = better ? t : best;
+    }
+    *best = (struct ops_trouble){.err_id = err_id};
+    return best;
+}
+
+static bool trouble_due(const struct ops_watch *watch, const struct ops_trouble *trouble)
+{
+    return trouble->count > 0 &&
+           (trouble->raised_mono_us == 0 ||
+            now_mono_us(watch) - trouble->raised_mono_us >= OPS_TROUBLE_REPEAT_US);
+}
+
+void ops_watch_event(struct ops_watch *watch, const struct event *event)
+{
+    if (event->topic != TOPIC_TROUBLE || event->code == ERR_NONE || event->code >= ERR_COUNT) {
+        return;
+    }
+    struct ops_trouble *trouble = trouble_place(watch, (int)event->code);
+    trouble->seen_mono_us = now_mono_us(watch);
+    trouble->count++;
+    if (trouble_due(watch, trouble)) {
+        const struct err_info *info = err_info(trouble->err_id);
+        LOG_FIELDS(WARNING, info->message, {"ERROR_CODE", info->code}, {"SOURCE", "engine"});
+        raise_trouble(watch, trouble);
+    }
+}
+
+static void watch_troubles(struct ops_watch *watch)
+{
+    for (int i = 0; i < OPS_TROUBLES_MAX; i++) {
+        struct ops_trouble *t = &watch->troubles[i];
+        if (t->err_id == 0) {
+            continue;
+        }
+        if (trouble_due(watch, t)) {
+            raise_trouble(watch, t);
+        }
+        if (now_mono_us(watch) - t->seen_mono_us >= OPS_TROUBLE_QUIET_US) {
+            char fingerprint[64];
+            trouble_fingerprint(t->err_id, fingerprint);
+            if (store_resolved(watch, fingerprint, "not reported again for 10 min")) {
+                *t = (struct ops_trouble){0};
+            }
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- clocks */
+
+static void watch_clock(struct ops_watch *watch)
+{
+    int64_t drift = drift_us(watch);
+    int64_t jump = drift - watch->drift_us;
+    watch->drift_us = drift;
+    if (jump >= OPS_CLOCK_JUMP_US || jump <= -OPS_CLOCK_JUMP_US) {
+        watch->jump_waits = true;
+        watch->jump_us = jump;
+        const struct err_info *info = err_info(ERR_OPS_CLOCK_JUMP);
+        LOG_FIELDS(WARNING, info->message, {"ERROR_CODE", info->code});
+    }
+    if (!watch->jump_waits) {
+        return;
+    }
+    const struct err_info *info = err_info(ERR_OPS_CLOCK_JUMP);
+    AUTO_BUF struct buf text = BUF_INIT(512);
+    buf_add_c(&text, "It went ");
+    clock_add_duration(&text, watch->jump_us < 0 ? -watch->jump_us : watch->jump_us);
+    buf_addf(&text, " %s. %s %s", watch->jump_us < 0 ? "back" : "forward", info->cause,
+             info->impact);
+    const struct alert_spec spec = {
+        .type = ALERT_DATA,
+        .severity = SEVERITY_MEDIUM,
+        .source = "ops",
+        .fingerprint = "clock:jump",
+        .title = info->message,
+        .description = text.data,
+        .recommendation = info->remediation,
+    };
+    watch->jump_waits = !store_raised(watch, &spec);
+}
+
+void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot)
+{
+    watch_clock(watch);
+    watch_heartbeat(watch);
+    watch_breaker(watch, snapshot);
+    watch_troubles(watch);
+    atomic_store_explicit(&watch->options.crossing->ops_beat_mono_us, now_mono_us(watch),
+                          memory_order_relaxed);
+}

@@ -1,0 +1,69 @@
+/*
+ * ops_watch.h: looks at the engine and at the clocks, and raises and resolves the alerts that come
+ * of it. Private to this room.
+ *
+ *     ops_watch_init(&watch, &(struct ops_watch_options){.alerts = alerts, ...});
+ *     ops_watch_event(&watch, &event);          // for each event of the bus
+ *     ops_watch_tick(&watch, desk_snapshot(desk));      // every second
+ *     if (ops_watch_alive(&watch)) notify_watchdog();
+ *
+ * Alerts: "trading:breaker" (risk, high) while the breaker is tripped; "engine:stale" (service,
+ * critical) while the engine's heartbeat has stopped; "engine:<CODE>" for what the engine reports,
+ * resolved when it was not reported again for ten minutes; "clock:jump" (data, medium).
+ * Always true: a trouble that is reported in every round is raised at most once a minute. When an
+ * alert cannot be stored it is logged, at most once a minute, and tried again at the next tick.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "model/crossing.h"
+#include "model/event.h"
+#include "model/snapshot.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct alerts;
+struct ops_store;
+
+#define OPS_BEAT_STALE_US     (5 * USEC_PER_SEC)
+#define OPS_TROUBLES_MAX      16
+#define OPS_TROUBLE_REPEAT_US USEC_PER_MIN
+#define OPS_TROUBLE_QUIET_US  (10 * USEC_PER_MIN)
+#define OPS_CLOCK_JUMP_US     (2 * USEC_PER_SEC)
+
+struct ops_watch_options {
+    const struct clock *clock;
+    struct crossing *crossing;
+    struct alerts *alerts;
+    struct ops_store *store; /* read once: what the last process left open is watched on */
+};
+
+/* Whether an alert's condition holds, and whether the store knows. */
+enum ops_watch_told { OPS_TOLD_NOTHING, OPS_TOLD_RAISED, OPS_TOLD_RESOLVED };
+
+struct ops_trouble {
+    int err_id; /* 0: a free place */
+    int64_t seen_mono_us;
+    int64_t raised_mono_us; /* 0: not yet */
+    uint64_t count;
+};
+
+struct ops_watch {
+    struct ops_watch_options options;
+    enum ops_watch_told breaker;
+    enum ops_watch_told stale;
+    struct ops_trouble troubles[OPS_TROUBLES_MAX];
+    int64_t drift_us; /* wall minus monotonic, as of the last tick */
+    bool jump_waits;  /* a jump was noticed and its alert is not stored yet */
+    int64_t jump_us;
+    int64_t logged_mono_us; /* of the last complaint that an alert could not be stored */
+};
+
+void ops_watch_init(struct ops_watch *watch, const struct ops_watch_options *options);
+void ops_watch_event(struct ops_watch *watch, const struct event *event);
+/* Also writes the heartbeat of ops. */
+void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot);
+/* Were both heartbeats fresh at this moment? */
+bool ops_watch_alive(const struct ops_watch *watch);
