@@ -1,0 +1,625 @@
+#include "io/http.h"
+
+#include "base/check.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <limits.h>
+#include <string.h>
+
+enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 64 * 1024, CONNECTIONS_MAX = 32 };
+
+struct http {
+    struct loop *loop;
+    CURLM *multi;
+    struct loop_source *timer;    /* what curl asked to be called for */
+    struct loop_source *deferred; /* hands out finished calls */
+    struct socket_watch *watches;
+    struct http_call *calls; /* all that have not ended */
+    size_t pending;
+    bool freed_inside; /* http_free was called from a callback of ours */
+    bool delivering;
+};
+
+/* One per socket that curl wants watched. */
+struct socket_watch {
+    struct http *http;
+    struct loop_source *io;
+    struct socket_watch *next;
+    struct socket_watch *previous;
+};
+
+struct http_call {
+    struct http *http;
+    struct http_call *next;
+    struct http_call *previous;
+    CURL *easy;
+    curl_mime *mime;
+    struct curl_slist *headers;
+    char *body_copy;
+    http_fn fn;
+    void *userdata;
+    struct buf body;
+    struct buf header_text; /* "name\0value\0…" of the answer that counts */
+    size_t header_count;
+    bool too_large;
+    char redacted[160];
+    bool done;
+    CURLcode code;
+};
+
+/* ------------------------------------------------------------------ URLs */
+
+static size_t span_until(struct str s, size_t from, const char *stops)
+{
+    while (from < s.len && strchr(stops, s.ptr[from]) == NULL) {
+        from++;
+    }
+    return from;
+}
+
+/* A path segment "bot<token>" keeps its first three letters. A robot's name such as "bots" is
+ * hidden as well: what is not shown cannot leak. */
+static void redact_path(struct str path, struct buf *out)
+{
+    size_t at = 0;
+    while (at < path.len) {
+        size_t end = span_until(path, at + 1, "/");
+        struct str segment = str_n(path.ptr + at, end - at);
+        if (str_starts(segment, "/bot") && segment.len > 4) {
+            buf_add_c(out, "/bot***");
+        } else {
+            buf_add_str(out, segment);
+        }
+        at = end;
+    }
+}
+
+static void redact_query(struct str query, struct buf *out)
+{
+    struct str part;
+    char before = '?';
+    while (str_split(&query, '&', &part)) {
+        struct str rest = part;
+        struct str name;
+        buf_add_char(out, before);
+        before = '&';
+        if (str_split(&rest, '=', &name)) {
+            /* Without '=' the whole part may be the secret. */
+            buf_add_str(out, name.len < part.len ? name : str_c(""));
+        }
+        buf_add_c(out, name.len < part.len ? "=***" : "***");
+    }
+}
+
+void http_redact_url(struct str url, struct buf *out)
+{
+    size_t at = 0;
+    const char *scheme = memmem(url.ptr, url.len, "://", 3);
+    if (scheme != NULL) {
+        at = (size_t)(scheme - url.ptr) + 3;
+        buf_add(out, url.ptr, at);
+    }
+    size_t host_end = span_until(url, at, "/?#");
+    for (size_t i = at; i < host_end; i++) {
+        if (url.ptr[i] == '@') {
+            at = i + 1;
+        }
+    }
+    buf_add(out, url.ptr + at, host_end - at);
+    size_t path_end = span_until(url, host_end, "?#");
+    redact_path(str_n(url.ptr + host_end, path_end - host_end), out);
+    if (path_end < url.len && url.ptr[path_end] == '?') {
+        size_t query_end = span_until(url, path_end, "#");
+        redact_query(str_n(url.ptr + path_end + 1, query_end - path_end - 1), out);
+    }
+}
+
+void http_add_encoded(struct buf *out, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c < 0x80 && (isalnum(c) != 0 || strchr("-._~", c) != NULL) && c != '\0') {
+            buf_add_char(out, (char)c);
+        } else {
+            buf_addf(out, "%%%02X", (unsigned)c);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ what curl calls */
+
+static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdata)
+{
+    struct http_call *call = userdata;
+    buf_add(&call->body, bytes, size * count);
+    if (buf_failed(&call->body)) {
+        call->too_large = true;
+        return 0; /* ends the transfer */
+    }
+    return size * count;
+}
+
+/* One line of headers. A status line begins anew: what stood before was a "100 Continue". */
+static size_t on_curl_header(char *bytes, size_t size, size_t count, void *userdata)
+{
+    struct http_call *call = userdata;
+    struct str line = str_n(bytes, size * count);
+    if (str_starts(line, "HTTP/")) {
+        buf_clear(&call->header_text);
+        call->header_count = 0;
+        return line.len;
+    }
+    struct str value = str_trim(line);
+    struct str name;
+    bool good = memchr(value.ptr, ':', value.len) != NULL && str_split(&value, ':', &name) &&
+                memchr(line.ptr, '\0', line.len) == NULL && call->header_count < HEADERS_MAX;
+    if (!good) {
+        return line.len;
+    }
+    size_t before = call->header_text.len;
+    for (size_t i = 0; i < name.len; i++) {
+        buf_add_char(&call->header_text, (char)tolower((unsigned char)name.ptr[i]));
+    }
+    buf_add(&call->header_text, "", 1);
+    buf_add_str(&call->header_text, str_trim(value));
+    buf_add(&call->header_text, "", 1);
+    if (buf_failed(&call->header_text)) {
+        buf_truncate(&call->header_text, before);
+    } else {
+        call->header_count++;
+    }
+    return line.len;
+}
+
+/* Marks what has ended; the callbacks run later, from the deferred source. */
+static void collect(struct http *http)
+{
+    int left = 0;
+    CURLMsg *message = NULL;
+    while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+        struct http_call *call = NULL;
+        if (message->msg == CURLMSG_DONE &&
+            curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) == CURLE_OK) {
+            call->done = true;
+            call->code = message->data.result;
+            loop_defer(http->deferred);
+        }
+    }
+}
+
+static void on_socket(int fd, uint32_t events, void *userdata)
+{
+    struct socket_watch *watch = userdata;
+    struct http *http = watch->http; /* curl may free the watch inside */
+    int bits = ((events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
+               ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
+               ((events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
+    int running = 0;
+    (void)curl_multi_socket_action(http->multi, fd, bits, &running);
+    collect(http);
+}
+
+static void on_timer(void *userdata)
+{
+    struct http *http = userdata;
+    int running = 0;
+    (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(http);
+}
+
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
+{
+    (void)multi;
+    struct http *http = userdata;
+    if (timeout_ms < 0) {
+        loop_timer_stop(http->timer);
+    } else {
+        loop_timer_in(http->timer, timeout_ms * USEC_PER_MSEC);
+    }
+    return 0;
+}
+
+static void watch_free(struct socket_watch *watch)
+{
+    if (watch == NULL) {
+        return;
+    }
+    *(watch->previous == NULL ? &watch->http->watches : &watch->previous->next) = watch->next;
+    if (watch->next != NULL) {
+        watch->next->previous = watch->previous;
+    }
+    loop_source_free(watch->io);
+    free(watch);
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata,
+                          void *socket_userdata)
+{
+    (void)easy;
+    struct http *http = userdata;
+    struct socket_watch *watch = socket_userdata;
+    if (what == CURL_POLL_REMOVE) {
+        (void)curl_multi_assign(http->multi, fd, NULL);
+        watch_free(watch);
+        return 0;
+    }
+    uint32_t events = ((what & CURL_POLL_IN) != 0 ? (uint32_t)EPOLLIN : 0) |
+                      ((what & CURL_POLL_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
+    if (watch != NULL) {
+        loop_io_set(watch->io, events);
+        return 0;
+    }
+    watch = calloc(1, sizeof(*watch));
+    ASSERT(watch != NULL);
+    watch->http = http;
+    watch->io = loop_add_io(http->loop, fd, events, on_socket, watch, NULL);
+    if (watch->io == NULL) { /* out of descriptors or watches: this transfer fails */
+        free(watch);
+        return -1;
+    }
+    loop_source_name(watch->io, "http");
+    watch->next = http->watches;
+    if (http->watches != NULL) {
+        http->watches->previous = watch;
+    }
+    http->watches = watch;
+    (void)curl_multi_assign(http->multi, fd, watch);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ results */
+
+static enum err_id error_of(CURLcode code)
+{
+    switch ((int)code) { /* an enum of curl's, of which a few matter here */
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_CONNECT:
+        return ERR_HTTP_CONNECT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+        return ERR_HTTP_TLS;
+    case CURLE_OPERATION_TIMEDOUT:
+        return ERR_HTTP_TIMEOUT;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9 not allowed": no status line came */
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return ERR_HTTP_GARBLED;
+    default:
+        return ERR_HTTP_LOST;
+    }
+}
+
+/* Fills outcome and err for a call that did not end well. */
+static void classify(const struct http_call *call, struct http_response *response)
+{
+    if (call->too_large || call->code == CURLE_FILESIZE_EXCEEDED) {
+        response->outcome = HTTP_TOO_LARGE;
+        err_set(&response->err, ERR_HTTP_TOO_LARGE, "%s: the limit is %zu bytes", call->redacted,
+                call->body.max);
+        return;
+    }
+    long sent_bytes = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
+    enum err_id id = error_of(call->code);
+    response->outcome = sent_bytes > 0 ? HTTP_UNKNOWN : HTTP_NOT_SENT;
+    if (sent_bytes <= 0 && id != ERR_HTTP_TLS) {
+        id = ERR_HTTP_CONNECT; /* also a deadline that passed before anything was sent */
+    }
+    /* Not CURLOPT_ERRORBUFFER: it may quote the URL. */
+    err_set(&response->err, id, "%s: %s", call->redacted, curl_easy_strerror(call->code));
+}
+
+static void call_free(struct http_call *call)
+{
+    struct http *http = call->http;
+    *(call->previous == NULL ? &http->calls : &call->previous->next) = call->next;
+    if (call->next != NULL) {
+        call->next->previous = call->previous;
+    }
+    http->pending--;
+    if (call->easy != NULL) {
+        (void)curl_multi_remove_handle(http->multi, call->easy);
+        curl_easy_cleanup(call->easy);
+    }
+    curl_mime_free(call->mime);
+    curl_slist_free_all(call->headers);
+    free(call->body_copy);
+    buf_release(&call->body);
+    buf_release(&call->header_text);
+    free(call);
+}
+
+static void deliver(struct http_call *call)
+{
+    struct http_header headers[HEADERS_MAX];
+    struct http_response response = {.outcome = HTTP_OK, .body = str_c(""), .headers = headers};
+    const char *text = call->header_text.data;
+    for (; response.header_count < call->header_count; response.header_count++) {
+        struct http_header *header = &headers[response.header_count];
+        header->name = text;
+        header->value = header->name + strlen(header->name) + 1;
+        text = header->value + strlen(header->value) + 1;
+    }
+    long status = 0;
+    curl_off_t elapsed_us = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
+    response.status = (int)status;
+    response.elapsed_us = elapsed_us;
+    if (call->code == CURLE_OK && !call->too_large) {
+        response.body = buf_str(&call->body);
+    } else {
+        classify(call, &response);
+    }
+    /* The handle is invalid from here on; the texts live until the callback returns. */
+    struct buf body = call->body;
+    struct buf header_text = call->header_text;
+    http_fn fn = call->fn;
+    void *userdata = call->userdata;
+    buf_init(&call->body, 0);
+    buf_init(&call->header_text, 0);
+    call_free(call);
+    fn(&response, userdata);
+    buf_release(&body);
+    buf_release(&header_text);
+}
+
+static void http_destroy(struct http *http);
+
+static void on_deferred(void *userdata)
+{
+    struct http *http = userdata;
+    http->delivering = true;
+    /* From the start each time: a callback may send, cancel, or free the client. */
+    for (struct http_call *call = http->calls; call != NULL && !http->freed_inside;) {
+        if (call->done) {
+            deliver(call);
+            call = http->calls;
+        } else {
+            call = call->next;
+        }
+    }
+    http->delivering = false;
+    if (http->freed_inside) {
+        http_destroy(http);
+    }
+}
+
+/* ------------------------------------------------------------------ client */
+
+struct http *http_new(struct loop *loop, struct err *err)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        err_set(err, ERR_LOOP_SETUP, "libcurl");
+        return NULL;
+    }
+    struct http *http = calloc(1, sizeof(*http));
+    ASSERT(http != NULL);
+    http->loop = loop;
+    http->multi = curl_multi_init();
+    ASSERT(http->multi != NULL);
+    http->timer = loop_add_timer(loop, on_timer, http);
+    http->deferred = loop_add_deferred(loop, on_deferred, http);
+    loop_source_name(http->timer, "http timer");
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
+    (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
+    return http;
+}
+
+static void http_destroy(struct http *http)
+{
+    while (http->calls != NULL) {
+        call_free(http->calls);
+    }
+    (void)curl_multi_cleanup(http->multi);
+    while (http->watches != NULL) {
+        watch_free(http->watches);
+    }
+    loop_source_free(http->timer);
+    loop_source_free(http->deferred);
+    free(http);
+}
+
+void http_free(struct http *http)
+{
+    if (http == NULL) {
+        return;
+    }
+    if (http->delivering) {
+        http->freed_inside = true; /* on_deferred still stands on it */
+        return;
+    }
+    http_destroy(http);
+}
+
+size_t http_pending(const struct http *http)
+{
+    return http->pending;
+}
+
+static bool url_is_plain(const char *url)
+{
+    if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0) {
+        return false;
+    }
+    CURLU *parts = curl_url();
+    ASSERT(parts != NULL);
+    bool good = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK;
+    curl_url_cleanup(parts);
+    return good;
+}
+
+static bool has_break(const char *text)
+{
+    return strpbrk(text, "\r\n") != NULL;
+}
+
+/* False when a header would break the request apart. */
+static bool set_headers(struct http_call *call, const struct http_request *request)
+{
+    AUTO_BUF struct buf type = BUF_INIT(512);
+    struct curl_slist *list = NULL;
+    bool good = true;
+    if (request->content_type != NULL) {
+        buf_addf(&type, "Content-Type: %s", request->content_type);
+        good = !has_break(type.data) && !buf_failed(&type);
+        list = curl_slist_append(NULL, type.data);
+        ASSERT(list != NULL);
+    }
+    for (const char *const *h = request->headers; good && h != NULL && *h != NULL; h++) {
+        good = !has_break(*h);
+        struct curl_slist *longer = curl_slist_append(list, *h);
+        ASSERT(longer != NULL);
+        list = longer;
+    }
+    /* No "Expect: 100-continue": it costs a round trip and some servers never answer it. */
+    call->headers = curl_slist_append(list, "Expect:");
+    ASSERT(call->headers != NULL);
+    return good;
+}
+
+static void set_parts(struct http_call *call, const struct http_request *request)
+{
+    call->mime = curl_mime_init(call->easy);
+    ASSERT(call->mime != NULL);
+    for (size_t i = 0; i < request->part_count; i++) {
+        const struct http_part *from = &request->parts[i];
+        curl_mimepart *part = curl_mime_addpart(call->mime);
+        ASSERT(part != NULL);
+        (void)curl_mime_name(part, from->name);
+        (void)curl_mime_data(part, from->body.ptr, from->body.len);
+        if (from->filename != NULL) {
+            (void)curl_mime_filename(part, from->filename);
+        }
+        if (from->content_type != NULL || from->filename != NULL) {
+            (void)curl_mime_type(part, from->content_type == NULL ? "application/octet-stream"
+                                                                  : from->content_type);
+        }
+    }
+    (void)curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->mime);
+}
+
+static void set_body(struct http_call *call, const struct http_request *request)
+{
+    CURL *easy = call->easy;
+    const char *method = request->method;
+    if (request->part_count > 0) {
+        set_parts(call, request);
+    } else if (request->body.len > 0 || (method != NULL && strcmp(method, "POST") == 0)) {
+        call->body_copy = malloc(request->body.len + 1);
+        ASSERT(call->body_copy != NULL);
+        memcpy(call->body_copy, request->body.len > 0 ? request->body.ptr : "", request->body.len);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body_copy);
+    } else if (method != NULL && strcmp(method, "HEAD") == 0) {
+        (void)curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (method != NULL && strcmp(method, "POST") != 0 && strcmp(method, "GET") != 0) {
+        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+    }
+}
+
+static void set_options(struct http_call *call, const struct http_request *request)
+{
+    CURL *easy = call->easy;
+    int64_t timeout_ms = request->timeout_ms > 0 ? request->timeout_ms : 30000;
+    int64_t connect_ms = request->connect_timeout_ms;
+    if (connect_ms <= 0) {
+        connect_ms = timeout_ms < 10000 ? timeout_ms : 10000;
+    }
+    (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
+    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION);
+    (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+    (void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->body.max);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body);
+    (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_curl_header);
+    (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+    (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
+    if (request->unix_path != NULL) {
+        (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path);
+    }
+}
+
+struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,
+                            void *userdata, struct err *err)
+{
+    ASSERT(request->url != NULL && fn != NULL && !http->freed_inside);
+    AUTO_BUF struct buf redacted = BUF_INIT(4096);
+    http_redact_url(str_c(request->url), &redacted);
+    if (!url_is_plain(request->url) || has_break(request->url) ||
+        (request->method != NULL && has_break(request->method))) {
+        err_set(err, ERR_HTTP_URL, "%s", redacted.data);
+        return NULL;
+    }
+    struct http_call *call = calloc(1, sizeof(*call));
+    ASSERT(call != NULL);
+    call->http = http;
+    call->fn = fn;
+    call->userdata = userdata;
+    call->next = http->calls;
+    if (http->calls != NULL) {
+        http->calls->previous = call;
+    }
+    http->calls = call;
+    http->pending++;
+    (void)str_copy(buf_str(&redacted), call->redacted, sizeof(call->redacted));
+    buf_init(&call->body, request->max_body_bytes > 0 ? request->max_body_bytes : (size_t)1 << 20);
+    buf_init(&call->header_text, HEADER_BYTES_MAX);
+    call->easy = curl_easy_init();
+    ASSERT(call->easy != NULL);
+    if (!set_headers(call, request)) {
+        call_free(call);
+        err_set(err, ERR_HTTP_URL, "%s: header with a line break", redacted.data);
+        return NULL;
+    }
+    set_options(call, request);
+    set_body(call, request);
+    CURLMcode code = curl_multi_add_handle(http->multi, call->easy);
+    ASSERT(code == CURLM_OK);
+    return call;
+}
+
+void http_cancel(struct http_call *call)
+{
+    if (call != NULL) {
+        call_free(call);
+    }
+}
+
+const char *http_header(const struct http_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->header_count; i++) {
+        if (strcmp(response->headers[i].name, name) == 0) {
+            return response->headers[i].value;
+        }
+    }
+    return NULL;
+}
+
+int64_t http_retry_after_s(const struct http_response *response)
+{
+    int64_t seconds = 0;
+    if (!str_to_i64(str_c(http_header(response, "retry-after")), &seconds) || seconds < 0) {
+        return -1;
+    }
+    return seconds < 86400 ? seconds : 86400;
+}
