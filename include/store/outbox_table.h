@@ -73,6 +73,13 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *message, 
 /* 1: *ret filled (release it). 0: nothing is due. Negative: failed. */
 int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
                      struct outbox_row *ret, struct err *err);
+/* The same, passing over these chats: they have to wait, others need not. */
+int outbox_table_due_except(struct ops_store *store, const char *door, int64_t now_us,
+                            const int64_t *chats, size_t chat_count, struct outbox_row *ret,
+                            struct err *err);
+/* The first uncertain one of the door with an id above after_id; 1, 0 or negative as above. */
+int outbox_table_next_uncertain(struct ops_store *store, const char *door, int64_t after_id,
+                                struct outbox_row *ret, struct err *err);
 /* When the next one of the door may be due; INT64_MAX when nothing waits. */
 int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t *ret,
                              struct err *err);
