@@ -40,8 +40,8 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
 int ops_run(struct ops *ops);
 void ops_free(struct ops *ops);
 
-/* Where the API's socket is: api.socket, or OPS_SOCKET_NAME in the state folder. ERR_WEB_LISTEN when
- * that is longer than a socket's path may be. Thread: any. */
+/* Where the API's socket is: api.socket, or OPS_SOCKET_NAME in the state folder. ERR_WEB_LISTEN
+ * when that is longer than a socket's path may be. Thread: any. */
 int ops_socket_path(const struct config *config, const char *state_dir, struct buf *out,
                     struct err *err);
 

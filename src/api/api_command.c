@@ -5,6 +5,13 @@
 
 /* ---------------------------------------------------------------- the body as a command line */
 
+/* Needs no quotation marks: also none of the typographic ones, which count on a phone. */
+static bool is_plain(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("_.:/+-@,%=", c) != NULL);
+}
+
 /* As one word of a command line: in quotation marks when it needs them. Control characters never
  * are part of one. */
 static int add_value(const char *name, struct json_object *value, struct buf *line, struct err *err)
@@ -22,10 +29,9 @@ static int add_value(const char *name, struct json_object *value, struct buf *li
             return err_set(err, ERR_API_BODY, "%s holds a control character", name);
         }
     }
-    bool plain = text.len > 0;
-    bool single = false, both = false;
+    bool plain = text.len > 0, single = false, both = false;
     for (size_t i = 0; i < text.len; i++) {
-        plain = plain && strchr(" '\"", text.ptr[i]) == NULL;
+        plain = plain && is_plain(text.ptr[i]);
         single = single || text.ptr[i] == '"';
         both = both || text.ptr[i] == '\'';
     }
@@ -109,8 +115,8 @@ static int add_object(const struct manifest *m, struct json_object *args, struct
     return 0;
 }
 
-int api_command_line(const struct api *api, const char *name, struct str body,
-                     struct buf *ret_line, bool *ret_confirmed, struct err *err)
+int api_command_line(const struct api *api, const char *name, struct str body, struct buf *ret_line,
+                     bool *ret_confirmed, struct err *err)
 {
     buf_add_c(ret_line, name);
     *ret_confirmed = false;

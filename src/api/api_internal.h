@@ -69,8 +69,8 @@ void api_handle(struct web_request *request, void *listener);
 void api_answer_err(struct web_request *request, const struct err *err);
 
 /* Listener's thread: the body of a command request as a command line (appended to *ret_line). */
-int api_command_line(const struct api *api, const char *name, struct str body,
-                     struct buf *ret_line, bool *ret_confirmed, struct err *err);
+int api_command_line(const struct api *api, const char *name, struct str body, struct buf *ret_line,
+                     bool *ret_confirmed, struct err *err);
 /* Listener's thread: suspends the request and hands it to ops. */
 void api_command_submit(struct listener *listener, struct web_request *request, const char *line,
                         bool confirmed);

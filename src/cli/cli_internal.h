@@ -25,9 +25,18 @@ struct cli_option {
     const char *help;
 };
 
-#define CLI_OPTION_CONFIG {"--config", "FILE", "configuration file (default: see nightdesk.yaml)"}
-#define CLI_OPTION_STATE  {"--state", "DIR", "state folder (default: state.dir, else var)"}
-#define CLI_OPTION_JSON   {"--json", NULL, "print JSON"}
+#define CLI_OPTION_CONFIG                                                      \
+    {                                                                          \
+        "--config", "FILE", "configuration file (default: see nightdesk.yaml)" \
+    }
+#define CLI_OPTION_STATE                                                \
+    {                                                                   \
+        "--state", "DIR", "state folder (default: state.dir, else var)" \
+    }
+#define CLI_OPTION_JSON              \
+    {                                \
+        "--json", NULL, "print JSON" \
+    }
 
 struct cli_args;
 

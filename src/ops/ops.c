@@ -331,8 +331,9 @@ static int open_stores(struct ops *ops, struct err *err)
     int64_t uncertain = 0;
     rc = outbox_table_recover(ops->store, &uncertain, err);
     if (rc == 0 && uncertain > 0) {
-        LOG(NOTICE, "%lld messages were being sent when the last process ended; whether they "
-                    "arrived is not known",
+        LOG(NOTICE,
+            "%lld messages were being sent when the last process ended; whether they "
+            "arrived is not known",
             (long long)uncertain);
     }
     return rc;
@@ -497,8 +498,7 @@ static int build_sources(struct ops *ops, struct err *err)
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
     loop_source_name(ops->tick, "ops tick");
-    ops->events_source =
-        loop_add_io(ops->loop, crossing->events_fd, EPOLLIN, on_events, ops, err);
+    ops->events_source = loop_add_io(ops->loop, crossing->events_fd, EPOLLIN, on_events, ops, err);
     if (ops->events_source == NULL) {
         return -err->id;
     }
@@ -510,10 +510,9 @@ static int build_sources(struct ops *ops, struct err *err)
 static int build_signals(struct ops *ops, struct err *err)
 {
     ops->sigterm = loop_add_signal(ops->loop, SIGTERM, stop, ops, err);
-    ops->sigint = ops->sigterm == NULL ? NULL
-                                       : loop_add_signal(ops->loop, SIGINT, stop, ops, err);
-    ops->sighup = ops->sigint == NULL ? NULL
-                                      : loop_add_signal(ops->loop, SIGHUP, on_sighup, ops, err);
+    ops->sigint = ops->sigterm == NULL ? NULL : loop_add_signal(ops->loop, SIGINT, stop, ops, err);
+    ops->sighup =
+        ops->sigint == NULL ? NULL : loop_add_signal(ops->loop, SIGHUP, on_sighup, ops, err);
     return ops->sighup == NULL ? -err->id : 0;
 }
 

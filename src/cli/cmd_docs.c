@@ -1,0 +1,125 @@
+#include "alerts/alerts.h"
+#include "auditor/auditor.h"
+#include "cli_internal.h"
+#include "command/builtin.h"
+#include "command/manifest.h"
+#include "command/trading.h"
+#include "health/health.h"
+
+#define OUT_MAX ((size_t)1 << 20)
+
+/* Only described here, never run: no room has to exist. */
+static struct action_table *all_actions(struct builtin *builtin)
+{
+    struct action_table *table = action_table_new();
+    builtin_actions(builtin, table);
+    trading_actions(NULL, table);
+    alerts_actions(NULL, table);
+    health_actions(NULL, table);
+    auditor_actions(NULL, table);
+    return table;
+}
+
+static const char *effect_name(enum action_effect effect)
+{
+    switch (effect) {
+    case ACTION_READS:
+        return "reads";
+    case ACTION_CHANGES:
+        return "changes";
+    case ACTION_MOVES_MONEY:
+        return "moves money";
+    }
+    return "";
+}
+
+static const char *type_name(enum param_type type)
+{
+    switch (type) {
+    case PARAM_TEXT:
+        return "text";
+    case PARAM_INT:
+        return "int";
+    case PARAM_DURATION:
+        return "duration";
+    case PARAM_SYMBOL:
+        return "symbol";
+    case PARAM_SERVICE:
+        return "service";
+    case PARAM_CHOICE:
+        return "choice";
+    }
+    return "";
+}
+
+static void add_action(const struct action *a, struct buf *out)
+{
+    buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s.\n", a->name, a->summary,
+             effect_name(a->effect), role_name(a->lowest));
+    for (int i = 0; i < ACTION_PARAMS_MAX && a->params[i].name != NULL; i++) {
+        const struct action_param *p = &a->params[i];
+        buf_addf(out, "%s- `%s` (%s%s%s%s): %s\n", i == 0 ? "\n" : "", p->name, type_name(p->type),
+                 p->type == PARAM_CHOICE ? " " : "", p->type == PARAM_CHOICE ? p->choices : "",
+                 p->required ? ", required" : "", p->help != NULL ? p->help : "");
+    }
+}
+
+static void add_actions(const struct action_table *table, struct buf *out)
+{
+    buf_add_c(out, "# Actions\n\nWhat the steps of a command (`commands/*.yaml`) can run. Printed "
+                   "by `nightdesk docs actions`.\n");
+    const struct action *a;
+    for (size_t i = 0; (a = action_at(table, i)) != NULL; i++) {
+        add_action(a, out);
+    }
+}
+
+static int add_commands(const struct action_table *table, struct buf *out, struct err *err)
+{
+    struct manifest_list *list = NULL;
+    int rc = manifest_list_load(table, &list, err);
+    if (rc == 0) {
+        manifest_markdown(list, out);
+    }
+    manifest_list_free(list);
+    return rc;
+}
+
+static int run(const struct cli_args *args)
+{
+    AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
+    struct err err = {0};
+    struct builtin builtin = {0};
+    struct action_table *table = all_actions(&builtin);
+    int rc = 0;
+    const char *what = args->word[0];
+    if (strcmp(what, "errors") == 0) {
+        err_catalogue_markdown(&out);
+    } else if (strcmp(what, "commands") == 0) {
+        rc = add_commands(table, &out, &err);
+    } else if (strcmp(what, "actions") == 0) {
+        add_actions(table, &out);
+    } else if (strcmp(what, "config") == 0) {
+        config_write_markdown(&out);
+    } else {
+        rc = err_set(&err, ERR_CLI_USAGE, "docs takes errors, commands, actions or config");
+    }
+    action_table_free(table);
+    if (rc < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
+}
+
+const struct cli_command cmd_docs = {
+    .name = "docs",
+    .summary = "Print a reference page, generated from the program's tables",
+    .words = "errors|commands|actions|config",
+    .words_min = 1,
+    .words_max = 1,
+    .more = "",
+    .exits = "  0  printed\n"
+             "  2  wrong usage\n",
+    .run = run,
+};
