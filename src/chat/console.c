@@ -1,0 +1,453 @@
+#include "chat/console.h"
+
+#include "access/access.h"
+#include "base/auto.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "chat/render.h"
+#include "command/reply.h"
+#include "command/runner.h"
+#include "io/loop.h"
+#include "store/outbox_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONSOLE_DOOR "console"
+#define CONSOLE_CHAT 1 /* the outbox wants a chat; a terminal has one */
+#define PROMPT       "nightdesk> "
+#define ERASE_LINE   "\r\033[K"
+#define OUT_MAX      ((size_t)4 << 20)
+#define READ_BYTES   ((size_t)16 * 1024)
+/* A pipe that poll() calls writable takes this much without blocking (PIPE_BUF). */
+#define WRITE_BYTES ((size_t)4096)
+#define SETTLE_US   (20 * USEC_PER_MSEC)
+#define RETRY_US    USEC_PER_SEC
+/* What was meant for a terminal that nobody had open is of no use later. */
+#define OLD_US USEC_PER_HOUR
+
+struct console {
+    struct console_options options;
+    struct principal who;
+    bool started;
+    bool in_is_tty;
+    bool out_is_tty;
+    int out_fd; /* ours, non-blocking, when the kernel gives us one; else the caller's */
+    bool out_is_ours;
+
+    struct loop_source *in_io;     /* NULL for a regular file: then it is read in turns */
+    struct loop_source *read_turn; /* deferred */
+    struct loop_source *out_io;    /* NULL when it cannot be watched */
+    struct loop_source *work_turn; /* deferred: the outbox, the next line, the end */
+    struct loop_source *settle;    /* timer: looks again while a pipe waits for replies */
+
+    struct buf in;  /* bytes read and not yet taken as lines */
+    size_t scanned; /* of them: no line feed there */
+    bool skipping;  /* the rest of a line that was too long */
+    bool in_ended;
+    bool ended;   /* on_end was called */
+    bool waiting; /* a pipe: the replies to the last line are not all out */
+
+    struct buf out;
+    size_t out_done;  /* bytes of it that are written */
+    int64_t printing; /* outbox id of what is in `out`; 0: none */
+    bool prompt_shown;
+    bool out_broken; /* nobody reads: EPIPE */
+};
+
+static void work(void *userdata);
+
+static int64_t now_wall(const struct console *console)
+{
+    return clock_wall_us(console->options.clock);
+}
+
+static void wake(struct console *console)
+{
+    if (console->started) {
+        loop_defer(console->work_turn);
+    }
+}
+
+/* ------------------------------------------------------------------------------ output ---- */
+
+/* A description of our own of the same terminal or pipe, so that making it non-blocking does not
+ * change what other processes share. */
+static int own_output(int fd)
+{
+    struct stat st;
+    char path[64];
+    if (fstat(fd, &st) < 0 || (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    return open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+}
+
+static bool out_ready(const struct console *console)
+{
+    struct pollfd p = {.fd = console->out_fd, .events = POLLOUT};
+    return poll(&p, 1, 0) != 0;
+}
+
+static void note_printed(struct console *console)
+{
+    struct err err = {0};
+    int64_t id = console->printing;
+    console->printing = 0;
+    if (id != 0 && outbox_table_delivered(console->options.store, id, id, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "console: could not note that a reply was printed");
+    }
+}
+
+static void write_out(struct console *console)
+{
+    while (!console->out_broken && console->out_done < console->out.len && out_ready(console)) {
+        size_t len = console->out.len - console->out_done;
+        ssize_t n = write(console->out_fd, console->out.data + console->out_done,
+                          len < WRITE_BYTES ? len : WRITE_BYTES);
+        if (n > 0) {
+            console->out_done += (size_t)n;
+        } else if (n < 0 && errno != EINTR) {
+            if (errno == EAGAIN) {
+                break;
+            }
+            /* The reader has gone: replies are dropped, commands still run. */
+            LOG(NOTICE, "console: nobody reads the output any more: %s", strerror(errno));
+            console->out_broken = true;
+        }
+    }
+    if (console->out_broken || console->out_done == console->out.len) {
+        buf_clear(&console->out);
+        console->out_done = 0;
+        note_printed(console);
+    }
+    if (console->out_io != NULL) {
+        loop_io_set(console->out_io, console->out.len > 0 ? EPOLLOUT : 0);
+    }
+}
+
+static void on_writable(int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    struct console *console = userdata;
+    write_out(console);
+    wake(console);
+}
+
+static void hide_prompt(struct console *console)
+{
+    if (console->prompt_shown) {
+        buf_add_c(&console->out, ERASE_LINE);
+        console->prompt_shown = false;
+    }
+}
+
+static void show_prompt(struct console *console)
+{
+    if (console->in_is_tty && console->out_is_tty && !console->prompt_shown && !console->in_ended) {
+        buf_add_c(&console->out, PROMPT);
+        console->prompt_shown = true;
+    }
+}
+
+static void print_error(struct console *console, const struct err *err)
+{
+    hide_prompt(console);
+    render_text_error(err, &console->out);
+}
+
+/* Long work shows its progress on a terminal and stays quiet in a pipe. */
+static bool is_worth_printing(const struct console *console, const struct reply *reply)
+{
+    return console->out_is_tty || reply_get_tone(reply) != TONE_BUSY;
+}
+
+static void print_row(struct console *console, const struct outbox_row *row)
+{
+    struct err err = {0};
+    struct ops_store *store = console->options.store;
+    AUTO_REPLY struct reply *reply = NULL;
+    if (row->run_id == 0 && now_wall(console) - row->created_us > OLD_US) {
+        (void)outbox_table_dead(store, row->id, "no terminal was attached", &err);
+        return;
+    }
+    if (reply_from_json(row->payload, strlen(row->payload), &reply, &err) < 0) {
+        struct err why;
+        (void)err_set(&why, ERR_OUTBOX_PAYLOAD, "outbox %lld: %s", (long long)row->id, err.context);
+        log_err(LOG_LEVEL_ERROR, &why, "console");
+        (void)outbox_table_dead(store, row->id, err_info(why.id)->code, &err);
+        return;
+    }
+    if (outbox_table_sending(store, row->id, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "console: could not take a reply from the outbox");
+        loop_timer_in(console->settle, RETRY_US);
+        return;
+    }
+    console->printing = row->id;
+    if (is_worth_printing(console, reply)) {
+        hide_prompt(console);
+        render_text(reply, &(struct render_text_options){.buttons = true}, &console->out);
+        if (console->out_is_tty) {
+            buf_add_char(&console->out, '\n');
+        }
+    }
+    write_out(console);
+}
+
+/* False when nothing was due. */
+static bool print_next(struct console *console)
+{
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    struct err err = {0};
+    int rc = outbox_table_due(console->options.store, CONSOLE_DOOR, now_wall(console), &row, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "console: could not read the outbox");
+        loop_timer_in(console->settle, RETRY_US);
+    }
+    if (rc <= 0) {
+        return false;
+    }
+    print_row(console, &row);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------- input ---- */
+
+static void submit_line(struct console *console, struct str raw)
+{
+    struct err err = {0};
+    struct str line = str_trim(raw);
+    console->prompt_shown = false; /* the terminal has moved to the next line */
+    if (line.len == 0) {
+        return;
+    }
+    if (memchr(line.ptr, '\0', line.len) != NULL) {
+        (void)err_set(&err, ERR_CHAT_LINE, "NUL in the line");
+        print_error(console, &err);
+        return;
+    }
+    if (!str_is_utf8(line)) {
+        (void)err_set(&err, ERR_BAD_UTF8, "console");
+        print_error(console, &err);
+        return;
+    }
+    AUTO_BUF struct buf text = BUF_INIT(CONSOLE_LINE_MAX);
+    buf_add_str(&text, line);
+    console->waiting = !console->in_is_tty;
+    if (runner_submit(
+            console->options.runner,
+            &(struct invocation){.line = text.data, .who = &console->who, .chat_id = CONSOLE_CHAT},
+            &err) < 0) {
+        print_error(console, &err);
+    }
+}
+
+/* Takes one line off the front of what was read. False when none is whole. */
+static bool take_line(struct console *console)
+{
+    struct buf *in = &console->in;
+    const char *end = memchr(in->data + console->scanned, '\n', in->len - console->scanned);
+    size_t len = end != NULL ? (size_t)(end - in->data) : in->len;
+    bool whole = end != NULL || (console->in_ended && in->len > 0);
+    if (!whole && len < CONSOLE_LINE_MAX) {
+        console->scanned = in->len;
+        return false;
+    }
+    if (console->skipping) {
+        console->skipping = !whole;
+    } else if (len >= CONSOLE_LINE_MAX) {
+        struct err err;
+        (void)err_set(&err, ERR_CHAT_LINE, "more than 64 KiB");
+        print_error(console, &err);
+        console->skipping = !whole;
+    } else {
+        submit_line(console, str_n(in->data, len));
+    }
+    size_t used = end != NULL ? len + 1 : len;
+    memmove(in->data, in->data + used, in->len - used);
+    buf_truncate(in, in->len - used);
+    console->scanned = 0;
+    return true;
+}
+
+static void stop_reading(struct console *console)
+{
+    loop_source_free(console->in_io);
+    console->in_io = NULL;
+}
+
+static bool wants_input(const struct console *console)
+{
+    return console->started && !console->in_ended && !console->waiting &&
+           console->in.len < CONSOLE_LINE_MAX;
+}
+
+static void read_some(void *userdata)
+{
+    struct console *console = userdata;
+    char bytes[READ_BYTES];
+    if (!wants_input(console)) {
+        return;
+    }
+    ssize_t n = read(console->options.in_fd, bytes, sizeof(bytes));
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+        wake(console);
+        return;
+    }
+    if (n < 0) {
+        LOG(NOTICE, "console: input has ended: %s", strerror(errno));
+    }
+    if (n <= 0) {
+        console->in_ended = true;
+        stop_reading(console);
+    } else {
+        buf_add(&console->in, bytes, (size_t)n);
+    }
+    work(console);
+}
+
+static void on_readable(int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    read_some(userdata);
+}
+
+/* --------------------------------------------------------------------------- in between ---- */
+
+/* Nothing more will be printed for what was asked so far. */
+static bool is_settled(struct console *console)
+{
+    int64_t due_us = INT64_MAX;
+    if (console->out.len > 0 || runner_active(console->options.runner) > 0) {
+        return false;
+    }
+    return outbox_table_next_due_us(console->options.store, CONSOLE_DOOR, &due_us, NULL) == 0 &&
+           due_us == INT64_MAX;
+}
+
+static void work(void *userdata)
+{
+    struct console *console = userdata;
+    if (!console->started) {
+        return;
+    }
+    /* One message at a time, so that what is marked as printed was printed. */
+    while (console->out.len == 0 && print_next(console)) {}
+    if (console->waiting) {
+        if (!is_settled(console)) {
+            loop_timer_in(console->settle, SETTLE_US);
+            return;
+        }
+        console->waiting = false;
+    }
+    if (console->out.len < OUT_MAX / 2 && take_line(console)) {
+        write_out(console);
+        wake(console);
+        return;
+    }
+    if (console->in_ended && !console->ended) {
+        if (!is_settled(console)) {
+            loop_timer_in(console->settle, SETTLE_US);
+            return;
+        }
+        console->ended = true;
+        if (console->options.on_end != NULL) {
+            console->options.on_end(console->options.userdata);
+        }
+        return;
+    }
+    show_prompt(console);
+    write_out(console);
+    if (console->in_io != NULL) {
+        loop_io_set(console->in_io, wants_input(console) ? EPOLLIN : 0);
+    } else if (wants_input(console)) {
+        loop_defer(console->read_turn);
+    }
+}
+
+int console_new(const struct console_options *options, struct console **ret, struct err *err)
+{
+    struct console *console = calloc(1, sizeof(*console));
+    ASSERT(console != NULL);
+    console->options = *options;
+    console->in_is_tty = options->in_fd >= 0 && isatty(options->in_fd) == 1;
+    console->out_is_tty = isatty(options->out_fd) == 1;
+    console->out_fd = own_output(options->out_fd);
+    console->out_is_ours = console->out_fd >= 0;
+    if (!console->out_is_ours) {
+        console->out_fd = options->out_fd;
+    }
+    buf_init(&console->in, CONSOLE_LINE_MAX + READ_BYTES);
+    buf_init(&console->out, OUT_MAX);
+    int rc = access_identify(options->access, DOOR_CONSOLE, (int64_t)getuid(), &console->who);
+    if (rc < 0) {
+        console_free(console);
+        return err_set(err, (enum err_id) - rc, "uid %lld at the console", (long long)getuid());
+    }
+    console->read_turn = loop_add_deferred(options->loop, read_some, console);
+    console->work_turn = loop_add_deferred(options->loop, work, console);
+    console->settle = loop_add_timer(options->loop, work, console);
+    *ret = console;
+    return 0;
+}
+
+void console_free(struct console *console)
+{
+    if (console == NULL) {
+        return;
+    }
+    console_stop(console);
+    loop_source_free(console->read_turn);
+    loop_source_free(console->work_turn);
+    loop_source_free(console->settle);
+    if (console->out_is_ours) {
+        (void)close(console->out_fd);
+    }
+    buf_release(&console->in);
+    buf_release(&console->out);
+    free(console);
+}
+
+void console_start(struct console *console)
+{
+    console->started = true;
+    console->in_ended = console->options.in_fd < 0;
+    console->ended = console->in_ended; /* output only: it has no end */
+    if (!console->in_ended) {
+        /* NULL for a regular file, which is always ready and is read in turns instead. */
+        console->in_io = loop_add_io(console->options.loop, console->options.in_fd, EPOLLIN,
+                                     on_readable, console, NULL);
+    }
+    console->out_io =
+        loop_add_io(console->options.loop, console->out_fd, 0, on_writable, console, NULL);
+    wake(console);
+}
+
+void console_stop(struct console *console)
+{
+    if (console == NULL || !console->started) {
+        return;
+    }
+    hide_prompt(console);
+    write_out(console);
+    console->started = false;
+    loop_timer_stop(console->settle);
+    stop_reading(console);
+    loop_source_free(console->out_io);
+    console->out_io = NULL;
+}
+
+void console_wake(struct console *console)
+{
+    if (console != NULL) {
+        wake(console);
+    }
+}

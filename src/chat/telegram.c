@@ -1,0 +1,204 @@
+#include "chat/telegram.h"
+
+#include "alerts/alerts.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "store/outbox_table.h"
+#include "telegram_internal.h"
+
+#include <stdlib.h>
+
+#define BACKOFF_FIRST_US USEC_PER_SEC
+#define BACKOFF_MAX_US   (60 * USEC_PER_SEC)
+#define POLL_GAP_US      (250 * USEC_PER_MSEC)
+
+const char *telegram_state_name(enum telegram_state state)
+{
+    switch (state) {
+    case TELEGRAM_OFF:
+        return "off";
+    case TELEGRAM_STARTING:
+        return "starting";
+    case TELEGRAM_POLLING:
+        return "polling";
+    case TELEGRAM_BACKING_OFF:
+        return "backing off";
+    case TELEGRAM_REFUSED:
+        return "refused";
+    case TELEGRAM_STOPPED:
+        return "stopped";
+    }
+    return "unknown";
+}
+
+static int64_t given_or(int64_t given, int64_t otherwise)
+{
+    return given > 0 ? given : otherwise;
+}
+
+int telegram_new(const struct telegram_options *options, struct telegram **ret, struct err *err)
+{
+    struct telegram *t = calloc(1, sizeof(*t));
+    ASSERT(t != NULL);
+    t->options = *options;
+    t->options.backoff_first_us = given_or(options->backoff_first_us, BACKOFF_FIRST_US);
+    t->options.backoff_max_us = given_or(options->backoff_max_us, BACKOFF_MAX_US);
+    t->options.poll_gap_us = given_or(options->poll_gap_us, POLL_GAP_US);
+    rng_init(&t->rng, (uint64_t)clock_wall_us(options->clock));
+    t->state = TELEGRAM_OFF;
+    *ret = t;
+    const struct config *config = options->config;
+    if (config->telegram_bot_token[0] == '\0') {
+        return 0;
+    }
+    int rc = telegram_api_new(options->loop, config->telegram_api_url, config->telegram_bot_token,
+                              &t->api, err);
+    if (rc == 0) {
+        rc = telegram_send_new(t, err);
+    }
+    if (rc == 0) {
+        rc = telegram_poll_new(t, err);
+    }
+    if (rc < 0) {
+        telegram_free(t);
+        *ret = NULL;
+        return rc;
+    }
+    t->state = TELEGRAM_STOPPED;
+    return 0;
+}
+
+void telegram_free(struct telegram *telegram)
+{
+    if (telegram == NULL) {
+        return;
+    }
+    telegram_poll_free(telegram->poll);
+    telegram_send_free(telegram->send);
+    telegram_api_free(telegram->api);
+    free(telegram);
+}
+
+void telegram_start(struct telegram *telegram)
+{
+    if (telegram->state == TELEGRAM_STOPPED) {
+        telegram->state = TELEGRAM_STARTING;
+        telegram_poll_start(telegram->poll);
+    }
+}
+
+void telegram_stop(struct telegram *telegram)
+{
+    if (telegram == NULL || telegram->state == TELEGRAM_OFF) {
+        return;
+    }
+    telegram_poll_stop(telegram->poll);
+    telegram_send_stop(telegram->send);
+    if (telegram->state != TELEGRAM_REFUSED) {
+        telegram->state = TELEGRAM_STOPPED;
+    }
+}
+
+void telegram_wake(struct telegram *telegram)
+{
+    if (telegram != NULL && telegram->send != NULL) {
+        telegram_send_wake(telegram->send);
+    }
+}
+
+void telegram_status(struct telegram *telegram, struct telegram_status *ret)
+{
+    *ret = (struct telegram_status){
+        .state = telegram->state,
+        .deaf = telegram->deaf,
+        .last_poll_wall_us = telegram->last_poll_wall_us,
+        .polls = telegram->polls,
+        .updates = telegram->updates,
+        .sent = telegram->sent,
+        .failures = telegram->failures,
+        .last_err = telegram->last_err,
+    };
+    (void)str_copy(str_c(telegram->username), ret->username, sizeof(ret->username));
+    int64_t counts[OUTBOX_STATE_COUNT] = {0};
+    if (outbox_table_counts(telegram->options.store, TELEGRAM_DOOR, counts, NULL) == 0) {
+        ret->waiting = counts[OUTBOX_QUEUED] + counts[OUTBOX_SENDING];
+    }
+}
+
+int64_t telegram_trouble(struct telegram *t, struct telegram_trouble *trouble,
+                         const struct err *err, const char *what)
+{
+    t->failures++;
+    t->last_err = *err;
+    if (trouble->err.id != err->id) {
+        AUTO_BUF struct buf text = BUF_INIT(128);
+        buf_addf(&text, "telegram: %s", what);
+        log_err(LOG_LEVEL_WARNING, err, text.data);
+    }
+    trouble->err = *err;
+    unsigned doublings = trouble->failures < 16 ? trouble->failures : 16;
+    trouble->failures++;
+    int64_t delay_us = t->options.backoff_first_us << doublings;
+    if (delay_us > t->options.backoff_max_us) {
+        delay_us = t->options.backoff_max_us;
+    }
+    /* Between three quarters and five quarters, so that many bots behind one outage do not return
+     * in step. */
+    return delay_us * 3 / 4 + (int64_t)rng_below(&t->rng, (uint64_t)delay_us / 2 + 1);
+}
+
+void telegram_trouble_over(struct telegram *t, struct telegram_trouble *trouble, const char *what)
+{
+    if (trouble->err.id == ERR_NONE) {
+        return;
+    }
+    LOG(NOTICE, "telegram: %s works again after %u failures", what, trouble->failures);
+    *trouble = (struct telegram_trouble){0};
+    err_clear(&t->last_err);
+}
+
+void telegram_refuse_token(struct telegram *t, const struct err *err)
+{
+    if (t->state == TELEGRAM_REFUSED) {
+        return;
+    }
+    telegram_stop(t);
+    t->state = TELEGRAM_REFUSED;
+    t->last_err = *err;
+    t->failures++;
+    log_err(LOG_LEVEL_ERROR, err, "telegram is off until nightdesk is restarted");
+    telegram_alert(t, ALERT_SECURITY, SEVERITY_CRITICAL, "telegram:token", err);
+}
+
+void telegram_alert(struct telegram *t, enum alert_type type, enum severity severity,
+                    const char *fingerprint, const struct err *err)
+{
+    const struct err_info *info = err_info(err->id);
+    AUTO_BUF struct buf text = BUF_INIT(2048);
+    buf_addf(&text, "%s: %s\n%s %s", info->code, err->context, info->cause, info->impact);
+    const struct alert_spec spec = {
+        .type = type,
+        .severity = severity,
+        .source = "telegram",
+        .fingerprint = fingerprint,
+        .title = info->message,
+        .description = text.data,
+        .recommendation = info->remediation,
+        .status = ALERT_OPEN,
+    };
+    struct err failed = {0};
+    int64_t id = 0;
+    if (alerts_raise(t->options.alerts, &spec, &id, &failed) < 0) {
+        log_err(LOG_LEVEL_ERROR, &failed, "could not store an alert of the telegram door");
+        log_err(LOG_LEVEL_ERROR, err, "telegram");
+    }
+}
+
+void telegram_alert_over(struct telegram *t, const char *fingerprint, const char *why)
+{
+    struct err failed = {0};
+    if (alerts_resolve(t->options.alerts, fingerprint, why, &failed) < 0) {
+        log_err(LOG_LEVEL_WARNING, &failed, "could not resolve an alert of the telegram door");
+    }
+}

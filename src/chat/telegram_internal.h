@@ -1,0 +1,77 @@
+/*
+ * telegram_internal.h: what the halves of the Telegram door share: telegram.c (life, status,
+ * trouble), telegram_poll.c (updates in), telegram_send.c (outbox out).
+ *
+ *     delay_us = telegram_trouble(t, &poll->trouble, &answer->err, "poll");
+ *     ... on success: telegram_trouble_over(t, &poll->trouble, "poll");
+ *
+ * Always true: trouble is logged when it begins, when its kind changes and when it ends, not at
+ * each repetition. Thread: ops.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "chat/telegram.h"
+#include "model/alert.h"
+#include "telegram_api.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TELEGRAM_DOOR "telegram" /* in the outbox and in the table of updates */
+
+struct telegram_poll;
+struct telegram_send;
+
+struct telegram_trouble {
+    struct err err;    /* ERR_NONE: none */
+    unsigned failures; /* in a row */
+};
+
+struct telegram {
+    struct telegram_options options;
+    struct telegram_api *api;
+    struct telegram_poll *poll;
+    struct telegram_send *send;
+    struct rng rng;
+    enum telegram_state state;
+    bool deaf;
+    char username[33];
+    int64_t last_poll_wall_us;
+    uint64_t polls;
+    uint64_t updates;
+    uint64_t sent;
+    uint64_t failures;
+    struct err last_err;
+};
+
+/* telegram.c */
+/* Notes one more failure; how long to wait before the next attempt (doubling, with jitter). */
+int64_t telegram_trouble(struct telegram *t, struct telegram_trouble *trouble,
+                         const struct err *err, const char *what);
+void telegram_trouble_over(struct telegram *t, struct telegram_trouble *trouble, const char *what);
+/* 401: the door closes for good. */
+void telegram_refuse_token(struct telegram *t, const struct err *err);
+/* The alert says what the catalogue row of err says. Logs; never fails. */
+void telegram_alert(struct telegram *t, enum alert_type type, enum severity severity,
+                    const char *fingerprint, const struct err *err);
+void telegram_alert_over(struct telegram *t, const char *fingerprint, const char *why);
+
+/* telegram_poll.c */
+int telegram_poll_new(struct telegram *t, struct err *err);
+void telegram_poll_free(struct telegram_poll *poll);
+void telegram_poll_start(struct telegram_poll *poll); /* getMe first */
+void telegram_poll_stop(struct telegram_poll *poll);
+
+/* telegram_send.c */
+int telegram_send_new(struct telegram *t, struct err *err);
+void telegram_send_free(struct telegram_send *send);
+void telegram_send_open(struct telegram_send *send); /* getMe was answered */
+void telegram_send_stop(struct telegram_send *send);
+void telegram_send_wake(struct telegram_send *send);
+void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);
+void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const char *why);
+/* A catalogue error as a message of its own. */
+int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struct err *why,
+                        struct err *err);

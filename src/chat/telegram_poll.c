@@ -1,0 +1,647 @@
+#include "access/access.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "command/manifest.h"
+#include "command/runner.h"
+#include "config/config.h"
+#include "store/ops.h"
+#include "telegram_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define CALL_TIMEOUT_MS INT64_C(10000)
+#define POLL_MAX_S      50 /* Telegram's own limit */
+#define POLL_MARGIN_MS  INT64_C(10000)
+#define POLL_LIMIT      100
+/* 100 updates are some 100 KiB. A server that sends more is asked for them one by one. */
+#define POLL_BODY_MAX    ((size_t)16 << 20)
+#define QUICK_US         USEC_PER_SEC /* an empty answer before this was not waited for */
+#define QUICK_DOUBLINGS  5
+#define CONFLICT_CALM_US (10 * USEC_PER_MIN)
+#define CONFLICT_WAIT_US (3 * USEC_PER_SEC)
+#define HEARD_SAVE_US    (15 * USEC_PER_SEC)
+#define HEARD_NAME       "telegram.heard_us"
+#define ANSWERS_MAX      64
+#define ANSWER_ID_SIZE   64
+#define MENU_MAX         100
+#define MENU_RETRY_US    (5 * USEC_PER_MIN)
+#define ALERT_DEAF       "telegram:deaf"
+#define ALERT_CONFLICT   "telegram:conflict"
+#define ALERT_TOKEN      "telegram:token"
+
+struct telegram_poll {
+    struct telegram *t;
+    struct loop_source *timer;      /* the next getMe or getUpdates */
+    struct loop_source *deaf_timer; /* every poll period */
+    struct telegram_call *call;     /* getMe or getUpdates under way */
+    struct telegram_trouble trouble;
+    int64_t timeout_s;
+    int64_t offset; /* confirms everything below; 0: nothing to confirm */
+    int limit;
+    unsigned quick;            /* empty answers in a row that came at once */
+    int64_t completed_mono_us; /* last completed getUpdates, or the start */
+    int64_t heard_us;          /* wall time of it, also that of the last process; 0: never */
+    int64_t heard_saved_us;
+    bool conflict_raised;
+    bool conflict_may_be_open; /* also by the last process */
+    int64_t conflict_mono_us;
+
+    /* Presses that are to be answered, oldest first: one call at a time. */
+    char answers[ANSWERS_MAX][ANSWER_ID_SIZE];
+    size_t answer_count;
+    struct telegram_call *answer_call;
+    struct loop_source *answer_timer;
+
+    bool menu_done;
+    int64_t menu_due_mono_us;
+    struct telegram_call *menu_call;
+    struct telegram_call *webhook_call;
+};
+
+static void poll_now(void *userdata);
+static void answer_next(void *userdata);
+static void check_deaf(void *userdata);
+
+static int64_t now_mono(const struct telegram_poll *poll)
+{
+    return clock_mono_us(poll->t->options.clock);
+}
+
+static int64_t now_wall(const struct telegram_poll *poll)
+{
+    return clock_wall_us(poll->t->options.clock);
+}
+
+int telegram_poll_new(struct telegram *t, struct err *err)
+{
+    struct telegram_poll *poll = calloc(1, sizeof(*poll));
+    ASSERT(poll != NULL);
+    t->poll = poll;
+    poll->t = t;
+    poll->limit = POLL_LIMIT;
+    poll->timeout_s = t->options.config->telegram_poll_timeout_us / USEC_PER_SEC;
+    poll->timeout_s = poll->timeout_s < 1            ? 1
+                      : poll->timeout_s > POLL_MAX_S ? POLL_MAX_S
+                                                     : poll->timeout_s;
+    poll->timer = loop_add_timer(t->options.loop, poll_now, poll);
+    poll->deaf_timer = loop_add_timer(t->options.loop, check_deaf, poll);
+    poll->answer_timer = loop_add_timer(t->options.loop, answer_next, poll);
+    return ops_store_get_i64(t->options.store, HEARD_NAME, 0, &poll->heard_us, err);
+}
+
+void telegram_poll_free(struct telegram_poll *poll)
+{
+    if (poll == NULL) {
+        return;
+    }
+    telegram_poll_stop(poll);
+    loop_source_free(poll->timer);
+    loop_source_free(poll->deaf_timer);
+    loop_source_free(poll->answer_timer);
+    free(poll);
+}
+
+void telegram_poll_start(struct telegram_poll *poll)
+{
+    poll->completed_mono_us = now_mono(poll);
+    poll->conflict_may_be_open = true;
+    poll->conflict_mono_us = poll->completed_mono_us;
+    loop_timer_every(poll->deaf_timer, poll->timeout_s * USEC_PER_SEC);
+    loop_timer_in(poll->timer, 0);
+}
+
+static void cancel(struct telegram_call **call)
+{
+    telegram_api_cancel(*call);
+    *call = NULL;
+}
+
+void telegram_poll_stop(struct telegram_poll *poll)
+{
+    cancel(&poll->call);
+    cancel(&poll->answer_call);
+    cancel(&poll->menu_call);
+    cancel(&poll->webhook_call);
+    loop_timer_stop(poll->timer);
+    loop_timer_stop(poll->deaf_timer);
+    loop_timer_stop(poll->answer_timer);
+}
+
+/* ------------------------------------------------------------------------------- hearing ---- */
+
+static void check_deaf(void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    int64_t silent_us = now_mono(poll) - poll->completed_mono_us;
+    if (poll->t->deaf || silent_us < 3 * poll->timeout_s * USEC_PER_SEC) {
+        return;
+    }
+    poll->t->deaf = true;
+    AUTO_BUF struct buf silent = BUF_INIT(64);
+    clock_add_duration(&silent, silent_us);
+    struct err err;
+    (void)err_set(&err, ERR_TELEGRAM_DEAF, "none for %s%s%s", silent.data,
+                  poll->trouble.err.id == ERR_NONE ? "" : "; last: ",
+                  poll->trouble.err.id == ERR_NONE ? "" : err_info(poll->trouble.err.id)->code);
+    log_err(LOG_LEVEL_ERROR, &err, "telegram");
+    telegram_alert(poll->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_DEAF, &err);
+}
+
+static void note_completed(struct telegram_poll *poll)
+{
+    struct telegram *t = poll->t;
+    bool first = t->polls == 0;
+    t->polls++;
+    poll->completed_mono_us = now_mono(poll);
+    poll->heard_us = now_wall(poll);
+    t->last_poll_wall_us = poll->heard_us;
+    t->state = TELEGRAM_POLLING;
+    telegram_trouble_over(t, &poll->trouble, "poll");
+    if (first || t->deaf) {
+        telegram_alert_over(t, ALERT_DEAF, "polls complete again");
+        t->deaf = false;
+    }
+    if (poll->conflict_may_be_open &&
+        poll->completed_mono_us - poll->conflict_mono_us > CONFLICT_CALM_US) {
+        telegram_alert_over(t, ALERT_CONFLICT, "no conflict for ten minutes");
+        poll->conflict_may_be_open = false;
+        poll->conflict_raised = false;
+    }
+    if (poll->heard_us - poll->heard_saved_us >= HEARD_SAVE_US ||
+        poll->heard_us < poll->heard_saved_us) {
+        struct err err;
+        if (ops_store_put_i64(t->options.store, HEARD_NAME, poll->heard_us, &err) < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "could not note when telegram was last heard");
+        }
+        poll->heard_saved_us = poll->heard_us;
+    }
+}
+
+static void retry_after_failure(struct telegram_poll *poll, const struct telegram_answer *answer,
+                                const char *what)
+{
+    struct telegram *t = poll->t;
+    int64_t delay_us = telegram_trouble(t, &poll->trouble, &answer->err, what);
+    if (answer->result == TELEGRAM_WAIT && delay_us < answer->retry_after_s * USEC_PER_SEC) {
+        delay_us = answer->retry_after_s * USEC_PER_SEC;
+    }
+    if (answer->result == TELEGRAM_CONFLICT) {
+        /* The other one is thrown out by our next poll and we by its: each waits, so that the
+         * person is told once and the log stays readable. */
+        delay_us = delay_us < CONFLICT_WAIT_US ? CONFLICT_WAIT_US : delay_us;
+        poll->conflict_mono_us = now_mono(poll);
+        poll->conflict_may_be_open = true;
+        if (!poll->conflict_raised) {
+            poll->conflict_raised = true;
+            telegram_alert(t, ALERT_SECURITY, SEVERITY_CRITICAL, ALERT_CONFLICT, &answer->err);
+        }
+    }
+    if (t->state != TELEGRAM_STARTING) {
+        t->state = TELEGRAM_BACKING_OFF;
+    }
+    loop_timer_in(poll->timer, delay_us);
+}
+
+/* ---------------------------------------------------------------------- answers to presses ---- */
+
+static void drop_first_answer(struct telegram_poll *poll)
+{
+    poll->answer_count--;
+    memmove(poll->answers[0], poll->answers[1], poll->answer_count * sizeof(poll->answers[0]));
+}
+
+static void on_answered(const struct telegram_answer *answer, void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    poll->answer_call = NULL;
+    switch (answer->result) {
+    case TELEGRAM_TOKEN_REFUSED:
+        telegram_refuse_token(poll->t, &answer->err);
+        return;
+    case TELEGRAM_WAIT:
+        loop_timer_in(poll->answer_timer, answer->retry_after_s * USEC_PER_SEC);
+        return;
+    case TELEGRAM_OK:
+    case TELEGRAM_NO: /* too old to be answered: the spinner has ended by itself */
+    case TELEGRAM_NOT_SENT:
+    case TELEGRAM_FAILED:
+    case TELEGRAM_LOST:
+    case TELEGRAM_CONFLICT:
+        /* An answer is only a courtesy to the button; it is not worth an outage's back-off. */
+        drop_first_answer(poll);
+        answer_next(poll);
+        return;
+    }
+}
+
+static void answer_next(void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    if (poll->answer_count == 0 || poll->answer_call != NULL ||
+        loop_timer_armed(poll->answer_timer)) {
+        return;
+    }
+    struct json_object *params = json_object_new_object();
+    (void)json_object_object_add(params, "callback_query_id",
+                                 json_object_new_string(poll->answers[0]));
+    poll->answer_call = telegram_api_call(
+        poll->t->api,
+        &(struct telegram_request){
+            .method = "answerCallbackQuery", .params = params, .timeout_ms = CALL_TIMEOUT_MS},
+        on_answered, poll);
+}
+
+static void answer_press(struct telegram_poll *poll, const char *id)
+{
+    if (poll->answer_count == ANSWERS_MAX ||
+        !str_copy(str_c(id), poll->answers[poll->answer_count], sizeof(poll->answers[0]))) {
+        LOG(DEBUG, "telegram: a press goes unanswered");
+        return;
+    }
+    poll->answer_count++;
+    answer_next(poll);
+}
+
+/* ------------------------------------------------------------------------------- updates ---- */
+
+/* The one member that says what kind of update it is; NULL when there is none. */
+static struct json_object *update_content(struct json_object *update, const char **ret_kind)
+{
+    json_object_object_foreach(update, key, value)
+    {
+        if (json_is_object(value)) {
+            *ret_kind = key;
+            return value;
+        }
+    }
+    *ret_kind = "unknown";
+    return NULL;
+}
+
+static int submit(struct telegram_poll *poll, const struct principal *who, struct str line,
+                  int64_t chat_id, int64_t message_id, int64_t update_id, int64_t sent_us,
+                  struct err *err)
+{
+    struct telegram *t = poll->t;
+    struct err why = {0};
+    if (memchr(line.ptr, '\0', line.len) != NULL) {
+        (void)err_set(&why, ERR_CHAT_LINE, "NUL in the message");
+        return telegram_send_error(t->send, chat_id, &why, err);
+    }
+    return runner_submit(t->options.runner,
+                         &(struct invocation){.line = line.ptr,
+                                              .who = who,
+                                              .chat_id = chat_id,
+                                              .message_id = message_id,
+                                              .update_id = update_id,
+                                              .sent_us = sent_us},
+                         err);
+}
+
+/* "/status@our_bot now" is ours, "/status@another now" is not; *text loses the suffix. */
+static bool strip_mention(const struct telegram_poll *poll, struct str *text, struct buf *buf)
+{
+    struct str rest = *text, word;
+    if (!str_word(&rest, &word) || word.ptr[0] != '/') {
+        return true;
+    }
+    const char *at = memchr(word.ptr, '@', word.len);
+    if (at == NULL) {
+        return true;
+    }
+    struct str name = str_n(at + 1, word.len - (size_t)(at + 1 - word.ptr));
+    if (!str_equal_nocase(name, poll->t->username)) {
+        return false;
+    }
+    buf_add(buf, word.ptr, (size_t)(at - word.ptr));
+    buf_add_char(buf, ' ');
+    buf_add_str(buf, rest);
+    *text = buf_str(buf);
+    return true;
+}
+
+/* 1, as old as can be, for a date that is missing or absurd: 0 would mean now. */
+static int64_t date_us(const struct json_object *message)
+{
+    int64_t date_s = json_i64(message, "date", 0);
+    return date_s > 0 && date_s < INT64_C(100000000000) ? date_s * USEC_PER_SEC : 1;
+}
+
+static int take_message(struct telegram_poll *poll, const struct principal *who,
+                        const struct json_object *message, int64_t update_id, struct err *err)
+{
+    int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
+    struct str text = str_trim(json_str(message, "text"));
+    bool is_private = strcmp(json_text(json_get(message, "chat"), "type"), "private") == 0;
+    if (chat_id == 0) {
+        return 0;
+    }
+    telegram_send_chat_alive(poll->t->send, chat_id);
+    /* In a group people talk to each other; a forwarded message holds somebody else's words. */
+    if (text.len == 0 || (!is_private && text.ptr[0] != '/') ||
+        json_get(message, "forward_origin") != NULL) {
+        return 0;
+    }
+    AUTO_BUF struct buf stripped = BUF_INIT(POLL_BODY_MAX);
+    AUTO_BUF struct buf whole = BUF_INIT(POLL_BODY_MAX);
+    if (!strip_mention(poll, &text, &stripped)) {
+        return 0;
+    }
+    buf_add_str(&whole, text); /* terminated where the trimmed view ends */
+    return submit(poll, who, buf_str(&whole), chat_id, json_i64(message, "message_id", 0),
+                  update_id, date_us(message), err);
+}
+
+/* Telegram does not say when a button was pressed. While the poll was waiting, it was now; if the
+ * answer came at once the press had been waiting itself, since our last completed poll at the
+ * earliest. `message_us`: it cannot be older than the message under which the button stands. */
+static int64_t press_sent_us(const struct telegram_poll *poll, int64_t waited_us,
+                             int64_t heard_before_us, int64_t message_us)
+{
+    if (waited_us >= QUICK_US) {
+        return now_wall(poll);
+    }
+    return heard_before_us > message_us ? heard_before_us : message_us;
+}
+
+struct batch {
+    int64_t waited_us;       /* by the poll that brought it */
+    int64_t heard_before_us; /* the poll before was completed then */
+};
+
+static int take_press(struct telegram_poll *poll, const struct principal *who,
+                      const struct json_object *press, int64_t update_id, const struct batch *batch,
+                      struct err *err)
+{
+    const struct json_object *message = json_get(press, "message");
+    struct str data = json_str(press, "data");
+    int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
+    int rc = 0;
+    if (chat_id != 0 && data.len > 0) {
+        telegram_send_chat_alive(poll->t->send, chat_id);
+        rc = submit(poll, who, data, chat_id, json_i64(message, "message_id", 0), update_id,
+                    press_sent_us(poll, batch->waited_us, batch->heard_before_us, date_us(message)),
+                    err);
+    }
+    if (rc == 0) {
+        answer_press(poll, json_text(press, "id"));
+    }
+    return rc;
+}
+
+static void take_membership(struct telegram_poll *poll, const struct json_object *change)
+{
+    int64_t chat_id = json_i64(json_get(change, "chat"), "id", 0);
+    const char *status = json_text(json_get(change, "new_chat_member"), "status");
+    if (chat_id == 0) {
+        return;
+    }
+    if (strcmp(status, "kicked") == 0 || strcmp(status, "left") == 0) {
+        telegram_send_chat_dead(poll->t->send, chat_id, "the bot was removed or blocked");
+    } else {
+        telegram_send_chat_alive(poll->t->send, chat_id);
+    }
+}
+
+/* Who sent it is looked at first, whatever kind it is. Negative: it could not be stored. */
+static int take_update(struct telegram_poll *poll, struct json_object *update,
+                       const struct batch *batch, struct err *err)
+{
+    struct access *access = poll->t->options.access;
+    const char *kind = "";
+    int64_t update_id = json_i64(update, "update_id", 0);
+    struct json_object *content = update_content(update, &kind);
+    int64_t from_id = json_i64(json_get(content, "from"), "id", 0);
+    struct principal who;
+    if (content == NULL || from_id == 0) {
+        LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
+        return 0;
+    }
+    if (access_identify(access, DOOR_TELEGRAM, from_id, &who) < 0) {
+        (void)access_stranger(access, DOOR_TELEGRAM, from_id, kind);
+        return 0;
+    }
+    if (strcmp(kind, "message") == 0) {
+        return take_message(poll, &who, content, update_id, err);
+    }
+    if (strcmp(kind, "callback_query") == 0) {
+        return take_press(poll, &who, content, update_id, batch, err);
+    }
+    if (strcmp(kind, "my_chat_member") == 0) {
+        take_membership(poll, content);
+    } else {
+        /* Also edited_message: what was run cannot be edited into something else. */
+        LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
+    }
+    return 0;
+}
+
+/* *ret_news: how many were not seen by this process before. */
+static int take_batch(struct telegram_poll *poll, const struct json_object *updates,
+                      const struct batch *batch, size_t *ret_news, struct err *err)
+{
+    *ret_news = 0;
+    for (size_t i = 0; i < json_len(updates); i++) {
+        struct json_object *update = json_item(updates, i);
+        int64_t id = json_i64(update, "update_id", -1);
+        if (!json_is_object(update) || id < 0) {
+            LOG(WARNING, "telegram: an update without an id was skipped");
+            continue;
+        }
+        if (poll->offset > 0 && id < poll->offset) {
+            continue; /* confirmed already: a server that does not forget */
+        }
+        int rc = take_update(poll, update, batch, err);
+        if (rc < 0) {
+            return rc;
+        }
+        poll->t->updates++;
+        poll->offset = id + 1;
+        (*ret_news)++;
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------- menu and webhook ---- */
+
+static void on_menu(const struct telegram_answer *answer, void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    poll->menu_call = NULL;
+    if (answer->result == TELEGRAM_OK || answer->result == TELEGRAM_NO) {
+        poll->menu_done = true;
+    }
+    if (answer->result == TELEGRAM_TOKEN_REFUSED) {
+        telegram_refuse_token(poll->t, &answer->err);
+    } else if (answer->result != TELEGRAM_OK) {
+        log_err(LOG_LEVEL_WARNING, &answer->err, "telegram: could not set the command menu");
+    }
+    int64_t wait_us = answer->retry_after_s * USEC_PER_SEC;
+    poll->menu_due_mono_us = now_mono(poll) + (wait_us > MENU_RETRY_US ? wait_us : MENU_RETRY_US);
+}
+
+static void set_menu(struct telegram_poll *poll)
+{
+    struct json_object *commands = json_object_new_array();
+    const struct manifest *m = NULL;
+    for (size_t i = 0; i < MENU_MAX; i++) {
+        m = manifest_at(poll->t->options.manifests, i);
+        if (m == NULL) {
+            break;
+        }
+        struct json_object *command = json_object_new_object();
+        (void)json_object_object_add(command, "command", json_object_new_string(m->name));
+        (void)json_object_object_add(
+            command, "description",
+            json_object_new_string(m->summary[0] == '\0' ? m->name : m->summary));
+        (void)json_object_array_add(commands, command);
+    }
+    struct json_object *params = json_object_new_object();
+    (void)json_object_object_add(params, "commands", commands);
+    poll->menu_call = telegram_api_call(poll->t->api,
+                                        &(struct telegram_request){.method = "setMyCommands",
+                                                                   .params = params,
+                                                                   .timeout_ms = CALL_TIMEOUT_MS},
+                                        on_menu, poll);
+}
+
+static void on_webhook(const struct telegram_answer *answer, void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    poll->webhook_call = NULL;
+    if (answer->result == TELEGRAM_OK && json_text(answer->value, "url")[0] != '\0') {
+        /* Not deleted by us: it may be the thief's, or another program's. The URL may hold a
+         * secret and is not shown. */
+        struct err err;
+        (void)err_set(&err, ERR_TELEGRAM_CONFLICT, "a webhook is set for this bot");
+        log_err(LOG_LEVEL_ERROR, &err, "telegram");
+        poll->conflict_raised = true;
+        telegram_alert(poll->t, ALERT_SECURITY, SEVERITY_CRITICAL, ALERT_CONFLICT, &err);
+    }
+}
+
+/* ---------------------------------------------------------------------------- the long poll ----
+ */
+
+static void on_me(const struct telegram_answer *answer, void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    struct telegram *t = poll->t;
+    poll->call = NULL;
+    const char *username = json_text(answer->value, "username");
+    if (answer->result == TELEGRAM_TOKEN_REFUSED) {
+        telegram_refuse_token(t, &answer->err);
+        return;
+    }
+    if (answer->result != TELEGRAM_OK || username[0] == '\0') {
+        struct telegram_answer failed = *answer;
+        if (answer->result == TELEGRAM_OK) {
+            failed.result = TELEGRAM_LOST;
+            (void)err_set(&failed.err, ERR_TELEGRAM_GARBLED, "getMe: no username");
+        }
+        retry_after_failure(poll, &failed, "getMe");
+        return;
+    }
+    (void)str_copy(str_c(username), t->username, sizeof(t->username));
+    telegram_trouble_over(t, &poll->trouble, "getMe");
+    t->state = TELEGRAM_POLLING;
+    LOG(NOTICE, "telegram: @%s is on", t->username);
+    telegram_alert_over(t, ALERT_TOKEN, "the token is accepted");
+    poll->webhook_call = telegram_api_call(
+        t->api,
+        &(struct telegram_request){.method = "getWebhookInfo", .timeout_ms = CALL_TIMEOUT_MS},
+        on_webhook, poll);
+    telegram_send_open(t->send);
+    poll_now(poll);
+}
+
+/* A server that answers at once with nothing must not make us spin. */
+static int64_t gap_us(struct telegram_poll *poll, size_t news, int64_t waited_us)
+{
+    if (news > 0 || waited_us >= QUICK_US) {
+        poll->quick = 0;
+        return 0;
+    }
+    poll->quick += poll->quick < QUICK_DOUBLINGS ? 1 : 0;
+    return poll->t->options.poll_gap_us << (poll->quick - 1);
+}
+
+static void on_updates(const struct telegram_answer *answer, void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    poll->call = NULL;
+    if (answer->result == TELEGRAM_TOKEN_REFUSED) {
+        telegram_refuse_token(poll->t, &answer->err);
+        return;
+    }
+    if (answer->result != TELEGRAM_OK || !json_is_array(answer->value)) {
+        struct telegram_answer failed = *answer;
+        if (answer->result == TELEGRAM_OK) {
+            failed.result = TELEGRAM_LOST;
+            (void)err_set(&failed.err, ERR_TELEGRAM_GARBLED, "getUpdates: result is no list");
+        }
+        poll->limit = answer->too_large ? 1 : poll->limit;
+        retry_after_failure(poll, &failed, "poll");
+        return;
+    }
+    const struct batch batch = {answer->elapsed_us, poll->heard_us};
+    bool confirmed = poll->offset > 0 && json_len(answer->value) == 0;
+    size_t news = 0;
+    struct err err = {0};
+    note_completed(poll);
+    poll->limit = POLL_LIMIT;
+    if (take_batch(poll, answer->value, &batch, &news, &err) < 0) {
+        /* The offset stands behind what was stored; Telegram keeps the rest for us. */
+        loop_timer_in(poll->timer, telegram_trouble(poll->t, &poll->trouble, &err,
+                                                    "an update could not be stored"));
+        return;
+    }
+    if (confirmed && news == 0) {
+        /* Nothing is left to confirm. Ids start anywhere after a quiet week, also below. */
+        poll->offset = 0;
+    }
+    int64_t delay_us = gap_us(poll, news, answer->elapsed_us);
+    if (delay_us > 0) {
+        loop_timer_in(poll->timer, delay_us);
+    } else {
+        poll_now(poll);
+    }
+}
+
+static void poll_now(void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    struct telegram *t = poll->t;
+    if (poll->call != NULL) {
+        return;
+    }
+    if (t->username[0] == '\0') {
+        poll->call = telegram_api_call(
+            t->api, &(struct telegram_request){.method = "getMe", .timeout_ms = CALL_TIMEOUT_MS},
+            on_me, poll);
+        return;
+    }
+    if (!poll->menu_done && poll->menu_call == NULL && now_mono(poll) >= poll->menu_due_mono_us) {
+        set_menu(poll);
+    }
+    static const char *const kinds[] = {"message", "callback_query", "my_chat_member"};
+    struct json_object *params = json_object_new_object();
+    struct json_object *allowed = json_object_new_array();
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        (void)json_object_array_add(allowed, json_object_new_string(kinds[i]));
+    }
+    if (poll->offset > 0) {
+        (void)json_object_object_add(params, "offset", json_object_new_int64(poll->offset));
+    }
+    (void)json_object_object_add(params, "limit", json_object_new_int(poll->limit));
+    (void)json_object_object_add(params, "timeout", json_object_new_int64(poll->timeout_s));
+    (void)json_object_object_add(params, "allowed_updates", allowed);
+    poll->call = telegram_api_call(
+        t->api,
+        &(struct telegram_request){.method = "getUpdates",
+                                   .params = params,
+                                   .timeout_ms = poll->timeout_s * 1000 + POLL_MARGIN_MS,
+                                   .max_body_bytes = POLL_BODY_MAX},
+        on_updates, poll);
+}

@@ -1,0 +1,836 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "chat/render.h"
+#include "command/reply.h"
+#include "pace.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
+#include "telegram_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define DELIVERIES_MAX    8
+#define SEND_TIMEOUT_MS   INT64_C(20000)
+#define UPLOAD_TIMEOUT_MS INT64_C(120000)
+/* A message that the server fails on again and again while others pass is given up. */
+#define ATTEMPTS_MAX         20
+#define CALLBACK_DATA_MAX    64
+#define COPY_TEXT_MAX        256
+#define BUTTON_TEXT_MAX      64
+#define CAPTION_MAX_BYTES    1000
+#define MIGRATIONS_MAX       4
+#define CHAT_DEAD_RETRY_US   USEC_PER_HOUR
+#define UNDELIVERED_ALERT_US (10 * USEC_PER_MIN)
+#define ALERT_UNDELIVERED    "telegram:undelivered"
+#define LOST_MARK            "answer lost: " /* begins last_error of what is sent once more */
+#define REPEATED_HTML        "<i>(possibly repeated)</i>\n"
+#define REPEATED_TEXT        "(possibly repeated)\n"
+#define NAME_SIZE            64
+
+enum form {
+    FORM_HTML,
+    FORM_PLAIN, /* after "can't parse entities": the same text without markup or buttons */
+};
+
+/* One outbox row on its way. */
+struct delivery {
+    struct telegram_send *send;
+    struct outbox_row row;
+    int64_t chat_id; /* after migrations */
+    struct reply *reply;
+    struct render_parts parts;
+    size_t part;        /* the one under way; == parts.count: the document */
+    bool document;      /* follows the parts */
+    enum form form;     /* of the part under way */
+    bool edit;          /* part 0 replaces the message row.edit_message_id */
+    bool repeated;      /* may have arrived before */
+    int64_t message_id; /* of part 0 once it is there */
+    int migrations;
+    struct telegram_call *call;
+    struct loop_source *timer; /* a later part waits here; the first goes back to the outbox */
+};
+
+struct telegram_send {
+    struct telegram *t;
+    bool open;
+    struct loop_source *deferred;
+    struct loop_source *timer;
+    struct pace pace;
+    struct delivery *deliveries[DELIVERIES_MAX];
+    struct telegram_trouble trouble;
+    int64_t held_mono_us;        /* nothing starts before: the server is in trouble */
+    int64_t undelivered_mono_us; /* last alert about an undelivered message; 0: none */
+};
+
+static void pump(void *userdata);
+static void send_part(struct delivery *d);
+
+static int64_t now_mono(const struct telegram_send *send)
+{
+    return clock_mono_us(send->t->options.clock);
+}
+
+static int64_t now_wall(const struct telegram_send *send)
+{
+    return clock_wall_us(send->t->options.clock);
+}
+
+int telegram_send_new(struct telegram *t, struct err *err)
+{
+    (void)err;
+    struct telegram_send *send = calloc(1, sizeof(*send));
+    ASSERT(send != NULL);
+    t->send = send;
+    send->t = t;
+    pace_init(&send->pace);
+    send->deferred = loop_add_deferred(t->options.loop, pump, send);
+    send->timer = loop_add_timer(t->options.loop, pump, send);
+    return 0;
+}
+
+static void delivery_free(struct delivery *d)
+{
+    struct telegram_send *send = d->send;
+    for (size_t i = 0; i < DELIVERIES_MAX; i++) {
+        if (send->deliveries[i] == d) {
+            send->deliveries[i] = NULL;
+        }
+    }
+    telegram_api_cancel(d->call);
+    loop_source_free(d->timer);
+    render_parts_release(&d->parts);
+    reply_free(d->reply);
+    outbox_row_release(&d->row);
+    free(d);
+}
+
+void telegram_send_stop(struct telegram_send *send)
+{
+    send->open = false;
+    loop_timer_stop(send->timer);
+    for (size_t i = 0; i < DELIVERIES_MAX; i++) {
+        if (send->deliveries[i] != NULL) {
+            delivery_free(send->deliveries[i]);
+        }
+    }
+}
+
+void telegram_send_free(struct telegram_send *send)
+{
+    if (send == NULL) {
+        return;
+    }
+    telegram_send_stop(send);
+    loop_source_free(send->timer);
+    loop_source_free(send->deferred);
+    free(send);
+}
+
+void telegram_send_wake(struct telegram_send *send)
+{
+    if (send->open) {
+        loop_defer(send->deferred);
+    }
+}
+
+/* The one who decides what happens next could not write it down; the row stays `sending`, which
+ * the next start finds. */
+static void log_store(int rc, const struct err *err)
+{
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, err, "telegram: could not note how a message fared");
+    }
+}
+
+/* -------------------------------------------------------------------- chats: gone or moved ---- */
+
+static int64_t chat_mark(struct telegram_send *send, const char *what, int64_t chat_id)
+{
+    char name[NAME_SIZE];
+    int64_t value = 0;
+    (void)snprintf(name, sizeof(name), "telegram.%s.%lld", what, (long long)chat_id);
+    (void)ops_store_get_i64(send->t->options.store, name, 0, &value, NULL);
+    return value;
+}
+
+static void set_chat_mark(struct telegram_send *send, const char *what, int64_t chat_id,
+                          int64_t value)
+{
+    char name[NAME_SIZE];
+    struct err err;
+    (void)snprintf(name, sizeof(name), "telegram.%s.%lld", what, (long long)chat_id);
+    log_store(ops_store_put_i64(send->t->options.store, name, value, &err), &err);
+}
+
+static int64_t moved_to(struct telegram_send *send, int64_t chat_id)
+{
+    for (int i = 0; i < MIGRATIONS_MAX; i++) {
+        int64_t next = chat_mark(send, "moved", chat_id);
+        if (next == 0) {
+            break;
+        }
+        chat_id = next;
+    }
+    return chat_id;
+}
+
+static bool chat_is_dead(struct telegram_send *send, int64_t chat_id)
+{
+    int64_t since_us = chat_mark(send, "dead", chat_id);
+    int64_t age_us = now_wall(send) - since_us;
+    return since_us != 0 && age_us >= 0 && age_us < CHAT_DEAD_RETRY_US;
+}
+
+static void chat_alert_name(char name[NAME_SIZE], int64_t chat_id)
+{
+    (void)snprintf(name, NAME_SIZE, "telegram:chat:%lld", (long long)chat_id);
+}
+
+void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id)
+{
+    if (chat_mark(send, "dead", chat_id) != 0) {
+        char name[NAME_SIZE];
+        set_chat_mark(send, "dead", chat_id, 0);
+        chat_alert_name(name, chat_id);
+        telegram_alert_over(send->t, name, "the chat can be reached again");
+    }
+}
+
+void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const char *why)
+{
+    bool was_dead = chat_mark(send, "dead", chat_id) != 0;
+    set_chat_mark(send, "dead", chat_id, now_wall(send));
+    if (was_dead) {
+        return; /* the alert is open, and what it pushes may come here to die too */
+    }
+    char name[NAME_SIZE];
+    struct err err;
+    (void)err_set(&err, ERR_TELEGRAM_CHAT_DEAD, "chat %lld: %s", (long long)chat_id, why);
+    log_err(LOG_LEVEL_ERROR, &err, "telegram");
+    chat_alert_name(name, chat_id);
+    telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, name, &err);
+}
+
+/* ---------------------------------------------------------------------- how a delivery ends ----
+ */
+
+static void end_dead(struct delivery *d, const struct err *why)
+{
+    struct telegram_send *send = d->send;
+    struct err err = {0};
+    AUTO_BUF struct buf line = BUF_INIT(512);
+    err_line(why, &line);
+    log_store(outbox_table_dead(send->t->options.store, d->row.id, line.data, &err), &err);
+    log_err(LOG_LEVEL_ERROR, why, "telegram: a message is given up as undelivered");
+    int64_t now = now_mono(send);
+    bool raise =
+        why->id != ERR_TELEGRAM_CHAT_DEAD &&
+        (send->undelivered_mono_us == 0 || now - send->undelivered_mono_us > UNDELIVERED_ALERT_US);
+    int64_t row_id = d->row.id;
+    delivery_free(d);
+    if (raise) {
+        /* Not for each: an alert that cannot be delivered itself must not make the next. */
+        struct err told;
+        send->undelivered_mono_us = now;
+        (void)err_set(&told, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id,
+                      why->context);
+        telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &told);
+    }
+    telegram_send_wake(send);
+}
+
+static void end_delivered(struct delivery *d)
+{
+    struct telegram_send *send = d->send;
+    struct err err = {0};
+    log_store(outbox_table_delivered(send->t->options.store, d->row.id, d->message_id, &err), &err);
+    delivery_free(d);
+    telegram_send_wake(send);
+}
+
+/* Back into the outbox; only while no part has arrived. */
+static void end_retry(struct delivery *d, int64_t delay_us, const char *why)
+{
+    struct telegram_send *send = d->send;
+    struct err err = {0};
+    AUTO_BUF struct buf text = BUF_INIT(512);
+    bool is_marked = strncmp(why, LOST_MARK, strlen(LOST_MARK)) == 0;
+    buf_addf(&text, "%s%s", d->repeated && !is_marked ? LOST_MARK : "", why);
+    log_store(outbox_table_retry(send->t->options.store, d->row.id, now_wall(send) + delay_us,
+                                 text.data, &err),
+              &err);
+    delivery_free(d);
+    telegram_send_wake(send);
+}
+
+static void end_uncertain(struct delivery *d, const char *why)
+{
+    struct telegram_send *send = d->send;
+    struct err err = {0};
+    log_store(outbox_table_uncertain(send->t->options.store, d->row.id, why, &err), &err);
+    LOG(WARNING, "telegram: message %lld may not have arrived; it is not repeated",
+        (long long)d->row.id);
+    delivery_free(d);
+    telegram_send_wake(send);
+}
+
+static void resume(void *userdata)
+{
+    send_part(userdata);
+}
+
+/* The same part once more, later. */
+static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *why)
+{
+    if (d->part == 0 && d->message_id == 0) {
+        end_retry(d, delay_us, why);
+        return;
+    }
+    if (d->timer == NULL) {
+        d->timer = loop_add_timer(d->send->t->options.loop, resume, d);
+    }
+    loop_timer_in(d->timer, delay_us);
+}
+
+/* ----------------------------------------------------------------------------- one message ---- */
+
+static void put(struct json_object *object, const char *key, struct json_object *value)
+{
+    ASSERT(json_object_object_add(object, key, value) == 0);
+}
+
+/* Bytes of the longest whole-character prefix of at most max bytes. */
+static size_t cut_utf8(struct str text, size_t max)
+{
+    size_t i = 0;
+    while (i < text.len) {
+        size_t size = str_utf8_size(str_n(text.ptr + i, text.len - i));
+        if (size == 0 || i + size > max) {
+            break;
+        }
+        i += size;
+    }
+    return i;
+}
+
+static struct json_object *one_button(const struct reply_button *button)
+{
+    struct json_object *o = json_object_new_object();
+    AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
+    struct str label = str_c(button->text);
+    render_clean(str_n(label.ptr, cut_utf8(label, BUTTON_TEXT_MAX)), false, &text);
+    put(o, "text", json_object_new_string(text.len > 0 ? text.data : "…"));
+    if (strlen(button->command) <= CALLBACK_DATA_MAX) {
+        put(o, "callback_data", json_object_new_string(button->command));
+    } else {
+        /* Too long to come back with a press: the person pastes it. */
+        struct json_object *copy = json_object_new_object();
+        put(copy, "text", json_object_new_string(button->command));
+        put(o, "copy_text", copy);
+    }
+    switch (button->style) {
+    case BUTTON_PLAIN:
+        break;
+    case BUTTON_PRIMARY:
+        put(o, "style", json_object_new_string("primary"));
+        break;
+    case BUTTON_DANGER:
+        put(o, "style", json_object_new_string("danger"));
+        break;
+    }
+    return o;
+}
+
+/* NULL when there are none. */
+static struct json_object *keyboard(const struct reply *reply)
+{
+    struct json_object *rows = json_object_new_array();
+    for (size_t row = 0; row < reply_button_rows(reply); row++) {
+        struct json_object *buttons = json_object_new_array();
+        for (size_t i = 0; i < reply_button_count(reply, row); i++) {
+            struct reply_button button = reply_get_button(reply, row, i);
+            size_t len = strlen(button.command);
+            if (len > 0 && len <= COPY_TEXT_MAX) {
+                (void)json_object_array_add(buttons, one_button(&button));
+            }
+        }
+        if (json_len(buttons) > 0) {
+            (void)json_object_array_add(rows, buttons);
+        } else {
+            (void)json_object_put(buttons);
+        }
+    }
+    if (json_len(rows) == 0) {
+        (void)json_object_put(rows);
+        return NULL;
+    }
+    struct json_object *markup = json_object_new_object();
+    put(markup, "inline_keyboard", rows);
+    return markup;
+}
+
+/* Our own markup taken out again: tags dropped, the four entities turned back. */
+static void strip_markup(struct str html, struct buf *out)
+{
+    static const struct {
+        const char *entity;
+        char c;
+    } entities[] = {{"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&amp;", '&'}};
+    bool in_tag = false;
+    for (size_t i = 0; i < html.len; i++) {
+        char c = html.ptr[i];
+        if (c == '<' || in_tag) {
+            in_tag = c != '>';
+            continue;
+        }
+        for (size_t e = 0; c == '&' && e < COUNT_OF(entities); e++) {
+            if (str_starts(str_n(html.ptr + i, html.len - i), entities[e].entity)) {
+                c = entities[e].c;
+                i += strlen(entities[e].entity) - 1;
+                break;
+            }
+        }
+        buf_add_char(out, c);
+    }
+}
+
+static void on_sent(const struct telegram_answer *answer, void *userdata);
+
+static void send_text(struct delivery *d, bool last)
+{
+    AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
+    struct str html = buf_str(&d->parts.part[d->part]);
+    struct json_object *params = json_object_new_object();
+    bool edit = d->edit && d->part == 0;
+    if (d->form == FORM_HTML) {
+        buf_add_c(&text, d->repeated && d->part == 0 ? REPEATED_HTML : "");
+        buf_add_str(&text, html);
+        put(params, "parse_mode", json_object_new_string("HTML"));
+    } else {
+        buf_add_c(&text, d->repeated && d->part == 0 ? REPEATED_TEXT : "");
+        strip_markup(html, &text);
+    }
+    put(params, "chat_id", json_object_new_int64(d->chat_id));
+    put(params, "text", json_object_new_string(text.data));
+    struct json_object *preview = json_object_new_object();
+    put(preview, "is_disabled", json_object_new_boolean(true));
+    put(params, "link_preview_options", preview);
+    struct json_object *markup = last && d->form == FORM_HTML ? keyboard(d->reply) : NULL;
+    if (markup != NULL) {
+        put(params, "reply_markup", markup);
+    }
+    if (edit) {
+        put(params, "message_id", json_object_new_int64(d->row.edit_message_id));
+    } else {
+        if (reply_is_protected(d->reply)) {
+            put(params, "protect_content", json_object_new_boolean(true));
+        }
+        if (d->row.priority == OUTBOX_INFO) {
+            put(params, "disable_notification", json_object_new_boolean(true));
+        }
+    }
+    d->call = telegram_api_call(
+        d->send->t->api,
+        &(struct telegram_request){.method = edit ? "editMessageText" : "sendMessage",
+                                   .params = params,
+                                   .timeout_ms = SEND_TIMEOUT_MS},
+        on_sent, d);
+}
+
+static void send_document(struct delivery *d)
+{
+    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
+    AUTO_BUF struct buf chat = BUF_INIT(32);
+    AUTO_BUF struct buf caption = BUF_INIT(CAPTION_MAX_BYTES * 3);
+    AUTO_BUF struct buf markup_text = BUF_INIT((size_t)64 * 1024);
+    render_text(d->reply, &(struct render_text_options){0}, &text);
+    buf_addf(&chat, "%lld", (long long)d->chat_id);
+    buf_add_c(&caption, d->repeated ? REPEATED_TEXT : "");
+    struct str title = str_c(reply_get_title(d->reply));
+    render_clean(str_n(title.ptr, cut_utf8(title, CAPTION_MAX_BYTES / 4)), false, &caption);
+    struct http_part parts[5] = {
+        {.name = "chat_id", .body = buf_str(&chat)},
+        {.name = "document",
+         .filename = "reply.txt",
+         .content_type = "text/plain; charset=utf-8",
+         .body = buf_str(&text)},
+    };
+    size_t count = 2;
+    if (caption.len > 0) {
+        parts[count++] = (struct http_part){.name = "caption", .body = buf_str(&caption)};
+    }
+    if (reply_is_protected(d->reply)) {
+        parts[count++] = (struct http_part){.name = "protect_content", .body = STR_LIT("true")};
+    }
+    AUTO_JSON struct json_object *markup = d->form == FORM_HTML ? keyboard(d->reply) : NULL;
+    if (markup != NULL) {
+        json_add_text(&markup_text, markup);
+        parts[count++] = (struct http_part){.name = "reply_markup", .body = buf_str(&markup_text)};
+    }
+    d->call = telegram_api_call(d->send->t->api,
+                                &(struct telegram_request){.method = "sendDocument",
+                                                           .parts = parts,
+                                                           .part_count = count,
+                                                           .timeout_ms = UPLOAD_TIMEOUT_MS},
+                                on_sent, d);
+}
+
+static void send_part(struct delivery *d)
+{
+    pace_spend(&d->send->pace, d->chat_id, now_mono(d->send));
+    if (d->part < d->parts.count) {
+        send_text(d, d->part + 1 == d->parts.count && !d->document);
+    } else {
+        send_document(d);
+    }
+}
+
+/* The whole reply as a file; the chat gets its first line with it. */
+static void become_document(struct delivery *d)
+{
+    render_parts_release(&d->parts);
+    d->document = true;
+    d->part = 0;
+    if (d->edit) {
+        /* The message that stands there cannot become a file: it says where the text is. */
+        struct reply *notice = reply_new();
+        const char *title = reply_get_title(d->reply);
+        if (title[0] != '\0') {
+            reply_title(notice, reply_get_tone(d->reply), "%.*s", (int)cut_utf8(str_c(title), 256),
+                        title);
+        }
+        reply_line(notice, "The whole text follows as a file.");
+        render_html(notice, &d->parts);
+        reply_free(notice);
+    }
+}
+
+/* ----------------------------------------------------------------------- reading an answer ---- */
+
+static bool says(const struct telegram_answer *answer, const char *what)
+{
+    return strcasestr(answer->description, what) != NULL;
+}
+
+static bool chat_is_gone(const struct telegram_answer *answer)
+{
+    static const char *const words[] = {
+        "chat not found",
+        "bot was blocked",
+        "bot was kicked",
+        "user is deactivated",
+        "group chat was deleted",
+        "PEER_ID_INVALID",
+        "can't initiate conversation",
+        "not enough rights to send",
+        "have no rights to send",
+        "CHAT_WRITE_FORBIDDEN",
+        "bot is not a member",
+    };
+    if (answer->code == 403) {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (says(answer, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void next_part(struct delivery *d)
+{
+    d->part++;
+    d->form = FORM_HTML;
+    if (d->part < d->parts.count || (d->part == d->parts.count && d->document)) {
+        int64_t wait_us =
+            pace_ready_mono_us(&d->send->pace, d->chat_id, now_mono(d->send)) - now_mono(d->send);
+        if (wait_us > 0) {
+            wait_and_repeat(d, wait_us, "pace");
+        } else {
+            send_part(d);
+        }
+        return;
+    }
+    end_delivered(d);
+}
+
+/* 400, 403, …: Telegram will not have it in this form. */
+static void on_refused(struct delivery *d, const struct telegram_answer *answer)
+{
+    struct telegram_send *send = d->send;
+    if (says(answer, "message is not modified")) {
+        d->message_id = d->message_id == 0 ? d->row.edit_message_id : d->message_id;
+        next_part(d);
+    } else if (answer->migrate_to_chat_id != 0 && answer->migrate_to_chat_id != d->chat_id &&
+               d->migrations++ < MIGRATIONS_MAX) {
+        LOG(NOTICE, "telegram: chat %lld has become %lld", (long long)d->chat_id,
+            (long long)answer->migrate_to_chat_id);
+        set_chat_mark(send, "moved", d->chat_id, answer->migrate_to_chat_id);
+        d->chat_id = answer->migrate_to_chat_id;
+        d->edit = false; /* message ids do not move along */
+        send_part(d);
+    } else if (chat_is_gone(answer)) {
+        struct err why;
+        int64_t chat_id = d->chat_id;
+        (void)err_set(&why, ERR_TELEGRAM_CHAT_DEAD, "%s", answer->err.context);
+        end_dead(d, &why);
+        telegram_send_chat_dead(send, chat_id, answer->description);
+    } else if (d->edit && d->part == 0 &&
+               (says(answer, "message to edit not found") ||
+                says(answer, "message can't be edited") || says(answer, "MESSAGE_ID_INVALID"))) {
+        d->edit = false;
+        send_part(d);
+    } else if ((says(answer, "message is too long") || says(answer, "MESSAGE_TOO_LONG") ||
+                says(answer, "text is too long")) &&
+               !d->document) {
+        become_document(d);
+        send_part(d);
+    } else if (d->form == FORM_HTML && answer->code == 400) {
+        /* can't parse entities, and whatever else may be wrong with markup or buttons. */
+        log_err(LOG_LEVEL_ERROR, &answer->err,
+                "telegram: a message is sent again without markup (a rendering bug)");
+        d->form = FORM_PLAIN;
+        send_part(d);
+    } else {
+        end_dead(d, &answer->err);
+    }
+}
+
+static void on_lost(struct delivery *d, const struct telegram_answer *answer)
+{
+    AUTO_BUF struct buf why = BUF_INIT(512);
+    bool is_edit = d->edit && d->part == 0;
+    bool is_alert = d->row.run_id == 0 || d->row.priority == OUTBOX_CRITICAL;
+    struct telegram_send *send = d->send;
+    int64_t delay_us = telegram_trouble(send->t, &send->trouble, &answer->err, "send");
+    send->held_mono_us = now_mono(send) + delay_us;
+    buf_addf(&why, "%s%s", is_edit ? "" : LOST_MARK, err_info(answer->err.id)->code);
+    if (is_edit) {
+        wait_and_repeat(d, delay_us, why.data); /* twice the same edit is the same message */
+    } else if (is_alert) {
+        d->repeated = true;
+        wait_and_repeat(d, delay_us, why.data);
+    } else {
+        end_uncertain(d, why.data);
+    }
+}
+
+static void on_sent(const struct telegram_answer *answer, void *userdata)
+{
+    struct delivery *d = userdata;
+    struct telegram_send *send = d->send;
+    struct telegram *t = send->t;
+    int64_t delay_us = 0;
+    d->call = NULL;
+    switch (answer->result) {
+    case TELEGRAM_OK:
+        t->sent++;
+        telegram_trouble_over(t, &send->trouble, "send");
+        if (d->message_id == 0) {
+            d->message_id = json_i64(answer->value, "message_id", d->row.edit_message_id);
+        }
+        next_part(d);
+        return;
+    case TELEGRAM_WAIT:
+        delay_us = answer->retry_after_s * USEC_PER_SEC;
+        t->failures++;
+        LOG(DEBUG, "telegram: chat %lld waits %lld s", (long long)d->chat_id,
+            (long long)answer->retry_after_s);
+        pace_block(&send->pace, d->chat_id, now_mono(send) + delay_us);
+        wait_and_repeat(d, delay_us, "429");
+        return;
+    case TELEGRAM_NOT_SENT:
+    case TELEGRAM_FAILED:
+    case TELEGRAM_CONFLICT:
+        delay_us = telegram_trouble(t, &send->trouble, &answer->err, "send");
+        send->held_mono_us = now_mono(send) + delay_us;
+        if (answer->result != TELEGRAM_NOT_SENT && d->row.attempts >= ATTEMPTS_MAX) {
+            end_dead(d, &answer->err);
+        } else {
+            wait_and_repeat(d, delay_us, err_info(answer->err.id)->code);
+        }
+        return;
+    case TELEGRAM_LOST:
+        on_lost(d, answer);
+        return;
+    case TELEGRAM_NO:
+        telegram_trouble_over(t, &send->trouble, "send");
+        on_refused(d, answer);
+        return;
+    case TELEGRAM_TOKEN_REFUSED:
+        end_retry(d, 0, "401");
+        telegram_refuse_token(t, &answer->err);
+        return;
+    }
+}
+
+/* ------------------------------------------------------------------------------ the outbox ---- */
+
+/* Takes the row over. */
+static void start_delivery(struct telegram_send *send, size_t slot, struct outbox_row *row)
+{
+    struct err err = {0};
+    struct delivery *d = calloc(1, sizeof(*d));
+    ASSERT(d != NULL);
+    d->send = send;
+    d->row = *row;
+    send->deliveries[slot] = d;
+    d->chat_id = moved_to(send, row->chat_id);
+    d->edit = row->kind == OUTBOX_EDIT && row->edit_message_id != 0 && d->chat_id == row->chat_id;
+    d->repeated = strncmp(row->last_error, LOST_MARK, strlen(LOST_MARK)) == 0;
+    if (chat_is_dead(send, d->chat_id)) {
+        (void)err_set(&err, ERR_TELEGRAM_CHAT_DEAD, "chat %lld", (long long)d->chat_id);
+        end_dead(d, &err);
+        return;
+    }
+    if (reply_from_json(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
+        struct err why;
+        (void)err_set(&why, ERR_OUTBOX_PAYLOAD, "outbox %lld: %s", (long long)row->id, err.context);
+        end_dead(d, &why);
+        return;
+    }
+    if (outbox_table_sending(send->t->options.store, row->id, &err) < 0) {
+        /* Not sent: what is not noted cannot be kept from being sent twice. */
+        int64_t delay_us = telegram_trouble(send->t, &send->trouble, &err, "outbox");
+        send->held_mono_us = now_mono(send) + delay_us;
+        delivery_free(d);
+        return;
+    }
+    d->row.attempts++;
+    render_html(d->reply, &d->parts);
+    if (d->parts.overflow) {
+        become_document(d);
+    }
+    send_part(d);
+}
+
+/* Chats that may not be written to now: waiting for their turn, or with one under way, because
+ * order within a chat is kept. */
+static size_t busy_chats(struct telegram_send *send, int64_t *ret_chats, size_t max,
+                         int64_t *ret_until_mono_us)
+{
+    size_t count = pace_waiting(&send->pace, now_mono(send), ret_chats, max, ret_until_mono_us);
+    for (size_t i = 0; i < DELIVERIES_MAX; i++) {
+        if (send->deliveries[i] != NULL && count + 1 < max) {
+            ret_chats[count++] = send->deliveries[i]->chat_id;
+            if (send->deliveries[i]->row.chat_id != send->deliveries[i]->chat_id) {
+                ret_chats[count++] = send->deliveries[i]->row.chat_id;
+            }
+        }
+    }
+    return count;
+}
+
+static void arm(struct telegram_send *send, int64_t until_mono_us)
+{
+    struct err err = {0};
+    int64_t due_us = INT64_MAX;
+    int64_t now_us = now_mono(send);
+    if (outbox_table_next_due_us(send->t->options.store, TELEGRAM_DOOR, &due_us, &err) < 0) {
+        log_store(-1, &err);
+        due_us = now_wall(send) + USEC_PER_SEC;
+    }
+    if (due_us == INT64_MAX) {
+        loop_timer_stop(send->timer);
+        return;
+    }
+    int64_t at_us = now_us + (due_us - now_wall(send));
+    if (due_us <= now_wall(send)) {
+        /* Due and not started: its chat, the whole bot or the server has to wait. Deliveries that
+         * end wake us anyway. */
+        int64_t bot_us = pace_ready_mono_us(&send->pace, 0, now_us);
+        at_us = until_mono_us < now_us + USEC_PER_SEC ? until_mono_us : now_us + USEC_PER_SEC;
+        at_us = at_us > bot_us ? at_us : bot_us;
+    }
+    at_us = at_us > send->held_mono_us ? at_us : send->held_mono_us;
+    loop_timer_at(send->timer, at_us > now_us ? at_us : now_us + USEC_PER_MSEC);
+}
+
+static void pump(void *userdata)
+{
+    struct telegram_send *send = userdata;
+    int64_t until_us = INT64_MAX;
+    for (size_t slot = 0; send->open && slot < DELIVERIES_MAX; slot++) {
+        if (send->deliveries[slot] != NULL) {
+            continue;
+        }
+        int64_t chats[PACE_CHATS + 2 * DELIVERIES_MAX];
+        int64_t now = now_mono(send);
+        size_t count = busy_chats(send, chats, COUNT_OF(chats), &until_us);
+        if (now < send->held_mono_us || pace_ready_mono_us(&send->pace, 0, now) > now) {
+            break;
+        }
+        struct outbox_row row = {0};
+        struct err err = {0};
+        int rc = outbox_table_due_except(send->t->options.store, TELEGRAM_DOOR, now_wall(send),
+                                         chats, count, &row, &err);
+        if (rc < 0) {
+            send->held_mono_us = now + telegram_trouble(send->t, &send->trouble, &err, "outbox");
+            break;
+        }
+        if (rc == 0) {
+            break;
+        }
+        start_delivery(send, slot, &row);
+    }
+    if (send->open) {
+        arm(send, until_us);
+    }
+}
+
+/* What the last process was sending may have arrived. Alerts are repeated and say so; anything
+ * else stays marked as uncertain: a reply can be asked for again. */
+static void repeat_uncertain_alerts(struct telegram_send *send)
+{
+    struct ops_store *store = send->t->options.store;
+    int64_t after = 0;
+    for (;;) {
+        AUTO_OUTBOX_ROW struct outbox_row row = {0};
+        struct err err = {0};
+        int rc = outbox_table_next_uncertain(store, TELEGRAM_DOOR, after, &row, &err);
+        log_store(rc, &err);
+        if (rc <= 0) {
+            return;
+        }
+        after = row.id;
+        if (row.kind == OUTBOX_EDIT || row.run_id == 0 || row.priority == OUTBOX_CRITICAL) {
+            log_store(outbox_table_retry(store, row.id, now_wall(send),
+                                         LOST_MARK "nightdesk was stopped", &err),
+                      &err);
+        }
+    }
+}
+
+void telegram_send_open(struct telegram_send *send)
+{
+    if (!send->open) {
+        send->open = true;
+        repeat_uncertain_alerts(send);
+    }
+    telegram_send_wake(send);
+}
+
+int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struct err *why,
+                        struct err *err)
+{
+    AUTO_REPLY struct reply *reply = reply_new();
+    reply_error(reply, why);
+    AUTO_JSON struct json_object *json = reply_json(reply);
+    AUTO_BUF struct buf text = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+    json_add_text(&text, json);
+    int64_t id = 0;
+    int rc = outbox_table_add(send->t->options.store,
+                              &(struct outbox_new){.door = TELEGRAM_DOOR,
+                                                   .chat_id = chat_id,
+                                                   .kind = OUTBOX_SEND,
+                                                   .priority = OUTBOX_NORMAL,
+                                                   .payload = text.data},
+                              now_wall(send), &id, err);
+    if (rc == 0) {
+        telegram_send_wake(send);
+    }
+    return rc;
+}
