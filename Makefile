@@ -248,6 +248,29 @@ $(foreach r,$(BENCH_ROOMS),$(eval $(call bench_binary,$(r))))
 bench: $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
 	@for b in $(BENCH_ROOMS:%=$(B)/bench/%); do echo "== $${b##*/}"; $$b || exit 1; done
 
+# Reference pages are printed by the program from its own tables, and committed.
+.PHONY: docs install
+docs: build ## print the reference pages anew from the program's tables
+	@mkdir -p docs config
+	$(BIN) docs errors > docs/errors.md
+	$(BIN) docs commands > docs/commands.md
+	$(BIN) docs actions > docs/actions.md
+	$(BIN) docs config > docs/config.md
+	$(BIN) config --schema > config/schema.json
+	$(BIN) config --example > config/nightdesk.example.yaml
+
+# A rule that an admin has edited is kept.
+install: build ## install program, unit, user and polkit rule (DESTDIR, PREFIX)
+	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/nightdesk
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@BINDIR@|$(PREFIX)/bin|' systemd/nightdesk.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/nightdesk.service
+	install -D -m 0644 systemd/nightdesk.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/nightdesk.conf
+	test -e $(DESTDIR)/etc/polkit-1/rules.d/50-nightdesk.rules || \
+	    install -D -m 0644 systemd/nightdesk.rules $(DESTDIR)/etc/polkit-1/rules.d/50-nightdesk.rules
+	install -D -m 0644 config/nightdesk.example.yaml \
+	    $(DESTDIR)$(PREFIX)/share/doc/nightdesk/nightdesk.example.yaml
+
 format: ## lay out all code with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 clean: ## remove what was built
