@@ -50,6 +50,7 @@ struct snapshot {
     enum trading_state state;
     char state_reason[64];  /* "daily loss 5.1 % of 5 %", "paused by alice" */
     int64_t state_since_us; /* wall */
+    bool verified_flat;     /* in an emergency stop: the venue itself listed nothing open */
 
     struct dec initial_cash;
     struct dec cash;
