@@ -1,0 +1,633 @@
+#include "collect.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "ground.h"
+#include "store/alert_table.h"
+#include "store/decision_table.h"
+#include "store/fill_table.h"
+#include "store/order_table.h"
+#include "store/position_table.h"
+#include "store/sample_table.h"
+#include "store/state_table.h"
+#include "store/trade_table.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define RECENT_TRADES  20
+#define OPEN_ORDERS    64
+#define STUCK_SHOWN    10
+#define SAMPLES_READ   512
+#define ALERTS_SHOWN   15
+#define STABLE_TRIES   3
+#define USEC_PER_MIN_F 6e7
+/* An intent must have been answered after ten minutes of market time, but a market that runs
+ * faster than ours gives a venue at least two of our minutes. */
+#define STUCK_MARKET_US (10 * USEC_PER_MIN)
+#define STUCK_WALL_US   (2 * USEC_PER_MIN)
+
+struct collect {
+    const struct collect_input *in;
+    const struct auditor_options *from;
+    struct json_object *report;
+    struct json_object *gaps;
+    struct json_object *untrusted;
+    const struct snapshot *snapshot; /* NULL: none */
+    struct engine_state state;       /* of trading.db */
+    bool has_state;
+    int64_t wall_us;
+    int64_t market_us; /* 0: not known */
+    int64_t since_us;  /* market time */
+};
+
+/* ------------------------------------------------------------------ small writers */
+
+static void put(struct json_object *object, const char *key, struct json_object *value)
+{
+    json_object_object_add(object, key, value);
+}
+
+static struct json_object *put_object(struct json_object *object, const char *key)
+{
+    struct json_object *child = json_object_new_object();
+    put(object, key, child);
+    return child;
+}
+
+static void put_int(struct json_object *object, const char *key, int64_t value)
+{
+    put(object, key, json_object_new_int64(value));
+}
+
+static void put_text(struct json_object *object, const char *key, const char *value)
+{
+    put(object, key, json_object_new_string(str_is_utf8(str_c(value)) ? value : "(not text)"));
+}
+
+/* Written with so many decimals as mean something. What is not finite is left out. */
+static void put_number(struct json_object *object, const char *key, double value, int decimals)
+{
+    char text[64];
+    if (isfinite(value) && fabs(value) < 1e15) {
+        (void)snprintf(text, sizeof(text), "%.*f", decimals, value);
+        put(object, key, json_object_new_double_s(value, text));
+    }
+}
+
+static void put_dec(struct json_object *object, const char *key, struct dec value)
+{
+    char text[DEC_TEXT_SIZE];
+    if (dec_is_valid(value)) {
+        put(object, key, json_object_new_double_s(dec_to_double(value), dec_text(value, text)));
+    }
+}
+
+static void put_time(struct json_object *object, const char *key, int64_t wall_us)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    clock_add_iso(&text, wall_us, false);
+    put_text(object, key, text.data);
+}
+
+static void put_minutes(struct json_object *object, const char *key, int64_t us)
+{
+    put_number(object, key, (double)us / USEC_PER_MIN_F, 1);
+}
+
+static void put_seconds(struct json_object *object, const char *key, int64_t us)
+{
+    put_number(object, key, (double)us / 1e6, 1);
+}
+
+static void put_truth(struct json_object *object, const char *key, bool value)
+{
+    put(object, key, json_object_new_boolean(value));
+}
+
+/* Notes why a part of the report is missing. True when it is. */
+static bool gap(struct collect *c, const char *what, int rc)
+{
+    if (rc >= 0) {
+        return false;
+    }
+    put_text(c->gaps, what, err_info(rc)->code);
+    return true;
+}
+
+static void add_group(struct json_object *object, const struct trade_group *group)
+{
+    struct json_object *row = put_object(object, group->name);
+    put_int(row, "count", group->count);
+    put_dec(row, "pnl", group->pnl);
+    put(row, "win_rate", ground_rate(group->wins, group->count));
+}
+
+/* ------------------------------------------------------------------ trade patterns */
+
+static void add_recent(struct collect *c, struct json_object *trades)
+{
+    struct trade *rows = calloc(RECENT_TRADES, sizeof(*rows));
+    ASSERT(rows != NULL);
+    int count = trade_table_list(c->from->trading, &(struct trade_query){.since_us = c->since_us},
+                                 rows, RECENT_TRADES, NULL);
+    struct json_object *recent = json_object_new_array();
+    for (int i = 0; !gap(c, "recent", count) && i < count; i++) {
+        struct json_object *row = json_object_new_object();
+        put_int(row, "id", rows[i].id);
+        put_text(row, "symbol", rows[i].symbol.name);
+        put_text(row, "side", side_name(rows[i].side));
+        put_dec(row, "pnl", rows[i].pnl);
+        put_dec(row, "fees", rows[i].fees);
+        put_text(row, "exit_reason", rows[i].exit_reason);
+        put_minutes(row, "held_min", rows[i].closed_us - rows[i].opened_us);
+        put_time(row, "closed_at", rows[i].closed_us);
+        json_object_array_add(recent, row);
+    }
+    put(trades, "recent", recent);
+    free(rows);
+}
+
+static void add_trades(struct collect *c)
+{
+    struct trade_stats stats = {0};
+    if (gap(c, "trades", trade_table_stats(c->from->trading, c->since_us, &stats, NULL))) {
+        return;
+    }
+    struct json_object *trades = put_object(c->report, "trades");
+    struct dec net = dec_add(stats.gross_profit, stats.gross_loss);
+    put_int(trades, "count", stats.count);
+    put_int(trades, "wins", stats.wins);
+    put_int(trades, "losses", stats.losses);
+    put(trades, "win_rate", ground_rate(stats.wins, stats.count));
+    put_dec(trades, "gross_profit", stats.gross_profit);
+    put_dec(trades, "gross_loss", stats.gross_loss);
+    put_dec(trades, "net", net);
+    put_dec(trades, "fees", stats.fees);
+    if (stats.wins > 0) {
+        put_number(trades, "average_win", dec_to_double(stats.gross_profit) / (double)stats.wins,
+                   4);
+    }
+    if (stats.losses > 0) {
+        put_number(trades, "average_loss", dec_to_double(stats.gross_loss) / (double)stats.losses,
+                   4);
+    }
+    if (stats.gross_loss.e8 < 0) {
+        put_number(trades, "profit_factor",
+                   -dec_to_double(stats.gross_profit) / dec_to_double(stats.gross_loss), 3);
+    }
+    put_minutes(trades, "average_hold_min", stats.average_hold_us);
+    put_minutes(trades, "longest_hold_min", stats.longest_hold_us);
+    struct json_object *reasons = put_object(trades, "by_exit");
+    for (int i = 0; i < stats.reason_count; i++) {
+        add_group(reasons, &stats.reasons[i]);
+    }
+    struct json_object *symbols = put_object(trades, "by_symbol");
+    for (int i = 0; i < stats.symbol_count; i++) {
+        add_group(symbols, &stats.symbols[i]);
+    }
+    add_recent(c, trades);
+}
+
+static void add_decisions(struct collect *c)
+{
+    struct decision_counts *counts = calloc(1, sizeof(*counts));
+    struct decision *last = calloc(1, sizeof(*last));
+    ASSERT(counts != NULL && last != NULL);
+    int rc = decision_table_counts(c->from->trading, c->since_us, counts, NULL);
+    if (!gap(c, "decisions", rc)) {
+        struct json_object *decisions = put_object(c->report, "decisions");
+        int64_t wanted = counts->vetoed + counts->orders;
+        put_int(decisions, "count", counts->holds + wanted);
+        put_int(decisions, "holds", counts->holds);
+        put_int(decisions, "vetoed", counts->vetoed);
+        put_int(decisions, "orders", counts->orders);
+        put_int(decisions, "entries_wanted", wanted);
+        put(decisions, "veto_rate", ground_rate(counts->vetoed, wanted));
+        struct json_object *codes = put_object(decisions, "vetoes");
+        for (int i = 0; i < counts->code_count; i++) {
+            put_int(codes, counts->codes[i].code, counts->codes[i].count);
+        }
+        if (decision_table_last(c->from->trading, (struct symbol){0}, last, NULL) == 0) {
+            put_minutes(decisions, "minutes_since_last", c->market_us - last->at_us);
+        }
+    }
+    free(counts);
+    free(last);
+}
+
+static bool waits(enum order_state state)
+{
+    return state == ORDER_PREPARED || state == ORDER_SENT || state == ORDER_UNKNOWN;
+}
+
+static void add_orders(struct collect *c)
+{
+    int64_t all = 0;
+    int64_t open = 0;
+    int64_t unknown = 0;
+    struct order *rows = calloc(OPEN_ORDERS, sizeof(*rows));
+    ASSERT(rows != NULL);
+    int rc = order_table_count(c->from->trading, &all, &open, &unknown, NULL);
+    int count = rc < 0 ? rc : order_table_open(c->from->trading, rows, OPEN_ORDERS, NULL);
+    if (!gap(c, "orders", count)) {
+        int64_t speed = c->snapshot != NULL ? c->snapshot->market_speed : 1;
+        int64_t limit_us = STUCK_WALL_US * (speed > 0 ? speed : 1);
+        limit_us = limit_us > STUCK_MARKET_US ? limit_us : STUCK_MARKET_US;
+        struct json_object *orders = put_object(c->report, "orders");
+        struct json_object *shown = json_object_new_array();
+        int64_t stuck = 0;
+        int64_t oldest_us = 0;
+        for (int i = 0; i < count; i++) {
+            int64_t age_us = c->market_us - rows[i].created_us;
+            if (!waits(rows[i].state) || age_us < limit_us) {
+                continue;
+            }
+            stuck++;
+            oldest_us = age_us > oldest_us ? age_us : oldest_us;
+            if (json_len(shown) < STUCK_SHOWN) {
+                struct json_object *row = json_object_new_object();
+                put_text(row, "client_id", rows[i].client_id);
+                put_text(row, "symbol", rows[i].symbol.name);
+                put_text(row, "kind", order_kind_name(rows[i].kind));
+                put_text(row, "state", order_state_name(rows[i].state));
+                put_minutes(row, "age_min", age_us);
+                json_object_array_add(shown, row);
+            }
+        }
+        put_int(orders, "all", all);
+        put_int(orders, "open", open);
+        put_int(orders, "unknown", unknown);
+        put_int(orders, "stuck", stuck);
+        put_minutes(orders, "stuck_after_min", limit_us);
+        put_minutes(orders, "oldest_stuck_min", oldest_us);
+        put(orders, "stuck_orders", shown);
+    }
+    free(rows);
+}
+
+/* ------------------------------------------------------------------ account health */
+
+struct counted {
+    int64_t trades;
+    int64_t fills;
+    struct dec pnl; /* of all trades */
+    struct dec fill_fees;
+    struct position positions[SYMBOLS_MAX];
+    int position_count;
+};
+
+static int count_tables(struct collect *c, struct engine_state *ret_before, struct counted *ret,
+                        struct engine_state *ret_after)
+{
+    struct trading_store *store = c->from->trading;
+    struct trade_stats stats = {0};
+    int rc = state_table_load(store, ret_before, NULL);
+    rc = rc < 0 ? rc : trade_table_stats(store, 0, &stats, NULL);
+    rc = rc < 0 ? rc : fill_table_sum(store, &ret->fills, &ret->fill_fees, NULL);
+    rc = rc < 0 ? rc : position_table_list(store, ret->positions, SYMBOLS_MAX, NULL);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->position_count = rc;
+    ret->trades = stats.count;
+    ret->pnl = dec_add(stats.gross_profit, stats.gross_loss);
+    return state_table_load(store, ret_after, NULL);
+}
+
+static struct dec books_difference(struct dec initial, struct dec realised, struct dec cash,
+                                   const struct position *positions, int count)
+{
+    struct dec have = cash;
+    for (int i = 0; i < count; i++) {
+        struct dec cost = dec_mul(positions[i].entry_price, positions[i].qty);
+        have = dec_add(have, positions[i].side == SIDE_LONG ? cost : dec_neg(cost));
+    }
+    return dec_sub(have, dec_add(initial, realised));
+}
+
+static void add_counter(struct json_object *counters, const char *name, int64_t table,
+                        int64_t state, const uint64_t *snapshot)
+{
+    struct json_object *row = put_object(counters, name);
+    put_int(row, "table", table);
+    put_int(row, "state", state);
+    put_int(row, "table_minus_state", table - state);
+    if (snapshot != NULL) {
+        put_int(row, "snapshot", (int64_t)*snapshot);
+        put_int(row, "snapshot_minus_state", (int64_t)*snapshot - state);
+    }
+}
+
+/*
+ * The tables, the state row and the snapshot count the same things three times. The engine goes on
+ * while we read, so the state row is read before and after: only when it stood still is the
+ * comparison with the tables meant.
+ */
+static void add_counters(struct collect *c)
+{
+    struct engine_state after = {0};
+    struct counted *counted = calloc(1, sizeof(*counted));
+    ASSERT(counted != NULL);
+    bool still = false;
+    int rc = 0;
+    for (int i = 0; i < STABLE_TRIES && rc == 0 && !still; i++) {
+        *counted = (struct counted){0};
+        rc = count_tables(c, &c->state, counted, &after);
+        still = rc == 0 && c->state.trades == after.trades && c->state.fills == after.fills &&
+                c->state.realised.e8 == after.realised.e8;
+    }
+    if (rc < 0 || !still) {
+        if (rc == -ERR_STORE_NOT_FOUND || rc == 0) {
+            put_text(c->gaps, "counters", rc < 0 ? "not started yet" : "the engine was too busy");
+        } else {
+            (void)gap(c, "counters", rc);
+        }
+        free(counted);
+        return;
+    }
+    c->has_state = true;
+    const struct snapshot *s = c->snapshot;
+    struct json_object *counters = put_object(c->report, "counters");
+    add_counter(counters, "trades", counted->trades, c->state.trades, s ? &s->trades : NULL);
+    add_counter(counters, "fills", counted->fills, c->state.fills, s ? &s->fills : NULL);
+    struct dec entry_fees = DEC_ZERO;
+    for (int i = 0; i < counted->position_count; i++) {
+        entry_fees = dec_add(entry_fees, counted->positions[i].fees);
+    }
+    struct dec expected = dec_sub(counted->pnl, entry_fees);
+    struct json_object *profit = put_object(counters, "realised");
+    put_dec(profit, "state", c->state.realised);
+    put_dec(profit, "trades_less_open_fees", expected);
+    put_dec(profit, "difference", dec_sub(c->state.realised, expected));
+    struct json_object *fees = put_object(counters, "fees");
+    put_dec(fees, "state", c->state.fees);
+    put_dec(fees, "fills", counted->fill_fees);
+    put_dec(fees, "difference", dec_sub(c->state.fees, counted->fill_fees));
+    struct json_object *books = put_object(c->report, "books");
+    put_dec(books, "difference",
+            books_difference(c->state.initial_cash, c->state.realised, c->state.cash,
+                             counted->positions, counted->position_count));
+    free(counted);
+}
+
+static void add_position(struct json_object *array, const struct position *p)
+{
+    struct json_object *row = json_object_new_object();
+    put_text(row, "symbol", p->symbol.name);
+    put_text(row, "side", side_name(p->side));
+    put_dec(row, "qty", p->qty);
+    put_dec(row, "entry", p->entry_price);
+    put_dec(row, "mark", p->mark_price);
+    put_dec(row, "stop", p->stop);
+    put_dec(row, "target", p->target);
+    put_dec(row, "unrealised", p->unrealised);
+    json_object_array_add(array, row);
+}
+
+static void add_account(struct collect *c)
+{
+    struct json_object *account = put_object(c->report, "account");
+    const struct snapshot *s = c->snapshot;
+    if (s == NULL) {
+        put_text(account, "source", "database");
+        if (c->has_state) {
+            put_text(account, "state", trading_state_name(c->state.state));
+            put_dec(account, "initial_cash", c->state.initial_cash);
+            put_dec(account, "cash", c->state.cash);
+            put_dec(account, "realised", c->state.realised);
+            put_dec(account, "fees", c->state.fees);
+            put_text(c->untrusted, "state_reason", c->state.state_reason);
+        }
+        return;
+    }
+    put_text(account, "source", "snapshot");
+    put_text(account, "state", trading_state_name(s->state));
+    put_minutes(account, "in_state_min", c->wall_us - s->state_since_us);
+    put_dec(account, "initial_cash", s->initial_cash);
+    put_dec(account, "cash", s->cash);
+    put_dec(account, "equity", s->equity);
+    put_dec(account, "equity_peak", s->equity_peak);
+    put_dec(account, "realised", s->realised);
+    put_dec(account, "fees", s->fees);
+    put_number(account, "drawdown_pct", s->drawdown_pct, 3);
+    put_number(account, "max_drawdown_pct", s->max_drawdown_pct, 3);
+    put_number(account, "exposure_pct", s->exposure_pct, 3);
+    put_number(account, "daily_loss_pct", s->daily_loss_pct, 3);
+    put_number(account, "max_daily_loss_pct", s->max_daily_loss_pct, 3);
+    put_int(account, "max_positions", s->max_positions);
+    put_truth(account, "books_balance", s->books_balance);
+    struct json_object *positions = json_object_new_array();
+    for (int i = 0; i < s->position_count; i++) {
+        add_position(positions, &s->positions[i]);
+    }
+    put(account, "positions", positions);
+    put_text(c->untrusted, "state_reason", s->state_reason);
+}
+
+/* ------------------------------------------------------------------ system metrics */
+
+static void add_engine(struct collect *c, struct json_object *system)
+{
+    const struct snapshot *s = c->snapshot;
+    if (s == NULL) {
+        return;
+    }
+    int64_t up_us = s->published_wall_us - s->started_wall_us;
+    struct json_object *engine = put_object(system, "engine");
+    put_seconds(engine, "snapshot_age_s", c->wall_us - s->published_wall_us);
+    put_int(engine, "market_speed", s->market_speed);
+    put_minutes(engine, "uptime_min", up_us);
+    put_minutes(engine, "market_minutes_up", up_us * (s->market_speed > 0 ? s->market_speed : 1));
+    put_int(engine, "candles", (int64_t)s->candles);
+    put_int(engine, "decisions", (int64_t)s->decisions);
+    put_int(engine, "steps", (int64_t)s->steps);
+    put_number(engine, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
+    put_text(engine, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
+    struct json_object *feed = put_object(system, "feed");
+    for (int i = 0; i < s->market_count; i++) {
+        const struct snapshot_market *market = &s->markets[i];
+        struct json_object *row = put_object(feed, market->symbol.name);
+        put_minutes(row, "lag_min", s->market_us - market->updated_us);
+        put_int(row, "refused", (int64_t)market->refused);
+        put_dec(row, "price", market->price);
+        put_text(row, "regime", regime_name(market->regime));
+    }
+}
+
+static void add_clock(struct collect *c, struct json_object *system)
+{
+    struct json_object *clock = put_object(system, "clock");
+    int64_t offset_us = c->wall_us - clock_mono_us(c->from->clock);
+    put_seconds(clock, "jumped_s", offset_us - c->in->wall_minus_mono_us);
+    if (c->snapshot != NULL && c->snapshot->market_speed == 1) {
+        put_seconds(clock, "market_minus_ours_s",
+                    c->snapshot->market_us - c->snapshot->published_wall_us);
+    }
+}
+
+static void add_process(struct collect *c, struct json_object *system)
+{
+    struct json_object *process = put_object(system, "process");
+    put_minutes(process, "uptime_min", clock_mono_us(c->from->clock) - c->in->started_mono_us);
+    AUTO_FILE FILE *statm = fopen("/proc/self/statm", "re");
+    char line[128] = "";
+    if (statm != NULL && fgets(line, sizeof(line), statm) != NULL) {
+        struct str rest = str_c(line);
+        struct str word = {0};
+        int64_t pages = 0;
+        if (str_word(&rest, &word) && str_word(&rest, &word) && str_to_i64(word, &pages)) {
+            put_number(process, "rss_mib", (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576,
+                       1);
+        }
+    }
+    struct statvfs disk = {0};
+    if (c->from->state_dir != NULL && statvfs(c->from->state_dir, &disk) == 0 &&
+        disk.f_blocks > 0) {
+        struct json_object *row = put_object(system, "disk");
+        put_number(row, "free_mib", (double)disk.f_bavail * (double)disk.f_frsize / 1048576, 0);
+        put_number(row, "free_pct", 100.0 * (double)disk.f_bavail / (double)disk.f_blocks, 1);
+    }
+}
+
+static int changes_of(struct ops_store *store, const char *name, int64_t since_us,
+                      struct service_sample *rows)
+{
+    int count = sample_table_list(store, name, 0, rows, SAMPLES_READ, NULL);
+    int changes = 0;
+    for (int i = 1; i < count && rows[i].at_us >= since_us; i++) {
+        changes += rows[i].up != rows[i - 1].up ? 1 : 0;
+    }
+    return changes;
+}
+
+static void add_services(struct collect *c, struct json_object *system)
+{
+    const struct config *config = c->from->config;
+    int64_t since_us = c->wall_us - c->in->hours * USEC_PER_HOUR;
+    struct json_object *services = put_object(system, "services");
+    struct service_sample *rows = calloc(SAMPLES_READ, sizeof(*rows));
+    ASSERT(rows != NULL);
+    for (int i = 0; i < config->service_count; i++) {
+        const char *name = config->services[i].name;
+        struct sample_stats stats = {0};
+        if (gap(c, "services", sample_table_stats(c->from->store, name, since_us, &stats, NULL))) {
+            continue;
+        }
+        struct json_object *row = put_object(services, name);
+        put_int(row, "samples", stats.count);
+        put(row, "up_rate", ground_rate(stats.up, stats.count));
+        put_int(row, "changes", changes_of(c->from->store, name, since_us, rows));
+        put_number(row, "average_ms", (double)stats.average_latency_us / 1e3, 1);
+        put_number(row, "max_ms", (double)stats.max_latency_us / 1e3, 1);
+    }
+    free(rows);
+}
+
+/* Titles may have been written by a model: they are as untrusted as a log line. */
+static void add_alerts(struct collect *c, struct json_object *system)
+{
+    int64_t counts[SEVERITY_CRITICAL + 1] = {0};
+    struct alert *rows = calloc(ALERTS_SHOWN, sizeof(*rows));
+    ASSERT(rows != NULL);
+    struct alert_query query = {.statuses = 1u << ALERT_OPEN | 1u << ALERT_ACKNOWLEDGED};
+    int rc = alert_table_counts(c->from->store, counts, NULL);
+    int count = rc < 0 ? rc : alert_table_list(c->from->store, &query, rows, ALERTS_SHOWN, NULL);
+    if (!gap(c, "alerts", count)) {
+        struct json_object *alerts = put_object(system, "open_alerts");
+        for (int i = SEVERITY_INFO; i <= SEVERITY_CRITICAL; i++) {
+            put_int(alerts, severity_name((enum severity)i), counts[i]);
+        }
+        struct json_object *titles = json_object_new_array();
+        for (int i = 0; i < count; i++) {
+            bool good = str_is_utf8(str_c(rows[i].title));
+            json_object_array_add(titles,
+                                  json_object_new_string(good ? rows[i].title : "(not text)"));
+        }
+        put(c->untrusted, "open_alert_titles", titles);
+    }
+    free(rows);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static void find_times(struct collect *c)
+{
+    const struct auditor_options *from = c->from;
+    c->wall_us = clock_wall_us(from->clock);
+    c->snapshot = from->snapshot != NULL ? from->snapshot(from->snapshot_userdata) : NULL;
+    if (c->snapshot != NULL && c->snapshot->version == 0) {
+        c->snapshot = NULL;
+    }
+    struct engine_state state = {0};
+    if (c->snapshot != NULL) {
+        c->market_us = c->snapshot->market_us;
+    } else if (from->trading != NULL && state_table_load(from->trading, &state, NULL) == 0) {
+        c->market_us = state.market_us;
+    }
+    c->since_us = c->market_us - c->in->hours * USEC_PER_HOUR;
+}
+
+/* Reads its own text back, so that figures are what everybody else sees and nothing is hidden
+ * later than here. */
+static int freeze(struct collect *c, struct json_object **ret, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(AUDITOR_REPORT_MAX_BYTES);
+    json_add_text(&text, c->report);
+    if (buf_failed(&text)) {
+        return err_set(err, ERR_BUF_FULL, "audit report over %zu bytes", text.max);
+    }
+    log_redact(text.data);
+    return json_parse(str_c(text.data), &JSON_LIMITS_DEFAULT, ret, err);
+}
+
+int collect_report(const struct collect_input *in, struct json_object **ret, struct err *err)
+{
+    AUTO_JSON struct json_object *report = json_object_new_object();
+    struct collect c = {.in = in, .from = in->sources, .report = report};
+    struct json_object *meta = put_object(report, "meta");
+    c.gaps = json_object_new_object();
+    c.untrusted = json_object_new_object();
+    find_times(&c);
+    put_int(meta, "version", 1);
+    put_int(meta, "hours", in->hours);
+    put_time(meta, "generated_at", c.wall_us);
+    put_time(meta, "market_at", c.market_us);
+    put_time(meta, "market_since", c.since_us);
+    put(meta, "gaps", c.gaps);
+    if (in->sources->trading == NULL) {
+        put_text(c.gaps, "trading", "no database yet");
+    } else {
+        add_trades(&c);
+        add_decisions(&c);
+        add_orders(&c);
+        add_counters(&c);
+    }
+    add_account(&c);
+    struct json_object *system = put_object(report, "system");
+    add_engine(&c, system);
+    add_clock(&c, system);
+    add_process(&c, system);
+    add_services(&c, system);
+    add_alerts(&c, system);
+    put(report, "untrusted", c.untrusted);
+    return freeze(&c, ret, err);
+}
+
+void collect_text(struct json_object *report, struct buf *out)
+{
+    AUTO_BUF struct buf text = BUF_INIT(AUDITOR_REPORT_MAX_BYTES);
+    json_add_text(&text, report);
+    for (size_t i = 0; i < text.len; i++) {
+        char byte = text.data[i];
+        if (byte == '<' || byte == '>') {
+            buf_addf(out, "\\u%04x", (unsigned)byte);
+        } else {
+            buf_add_char(out, byte);
+        }
+    }
+}

@@ -1,0 +1,345 @@
+#include "invariant.h"
+
+#include "base/check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A sum of many roundings may be off by a few units of 1e-8, never by a cent. */
+#define MONEY_TOLERANCE     0.01
+#define SNAPSHOT_AGE_MAX_S  60.0
+#define FEED_LAG_MAX_MIN    20.0 /* four bars of the slowest timeframe that decides */
+#define CLOCK_JUMP_MAX_S    60.0
+#define CLOCK_SKEW_MAX_S    300.0
+#define IDLE_MIN            120.0 /* market minutes without a decision: dozens of bars */
+#define VETO_ENTRIES_MIN    10
+#define SERVICE_CHANGES_MAX 6
+
+struct run {
+    struct json_object *report;
+    struct finding_list *list;
+    enum invariant rule;
+    enum invariant_state state;
+};
+
+static const char *const names[INVARIANT_COUNT] = {
+    [INVARIANT_BOOKS] = "books",     [INVARIANT_FEED] = "feed", [INVARIANT_COUNTERS] = "counters",
+    [INVARIANT_INTENTS] = "intents", [INVARIANT_IDLE] = "idle", [INVARIANT_GAPS] = "gaps",
+};
+
+const char *invariant_name(enum invariant rule)
+{
+    return names[rule];
+}
+
+/* True and the number, when the report has it; the rule is then known to be kept so far. */
+static bool number(struct run *run, const char *pointer, double *ret)
+{
+    struct json_object *value = json_at(run->report, pointer);
+    if (!json_is_number(value)) {
+        return false;
+    }
+    if (run->state == INVARIANT_UNKNOWN) {
+        run->state = INVARIANT_KEPT;
+    }
+    *ret = json_object_get_double(value);
+    return true;
+}
+
+/* The finding of this rule; what breaks it first gives it its title. */
+static struct finding *broken(struct run *run, enum alert_type type, enum severity severity,
+                              const char *title)
+{
+    struct finding *finding = NULL;
+    for (int i = 0; i < run->list->count; i++) {
+        if (run->list->items[i].rule == names[run->rule]) {
+            finding = &run->list->items[i];
+        }
+    }
+    if (finding == NULL) {
+        finding = finding_add(run->list, names[run->rule], type, severity);
+        ASSERT(finding != NULL); /* rules run first and are fewer than fit */
+        (void)str_copy(str_c(title), finding->title, sizeof(finding->title));
+    }
+    finding->severity = severity > finding->severity ? severity : finding->severity;
+    run->state = INVARIANT_BROKEN;
+    return finding;
+}
+
+/* Adds the figure as the report has it. One too many is left out. */
+static void cite(const struct run *run, struct finding *finding, const char *pointer)
+{
+    struct json_object *value = json_at(run->report, pointer);
+    if (value == NULL || finding->evidence_count == FINDING_EVIDENCE_MAX) {
+        return;
+    }
+    struct evidence *evidence = &finding->evidence[finding->evidence_count++];
+    (void)str_copy(str_c(pointer), evidence->pointer, sizeof(evidence->pointer));
+    evidence->cited.is_text = !json_is_number(value);
+    const char *text = evidence->cited.is_text
+                           ? json_object_get_string(value)
+                           : json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    (void)str_copy(str_c(text), evidence->cited.text, sizeof(evidence->cited.text));
+}
+
+__attribute__((format(printf, 2, 3))) static void tell(struct finding *finding, const char *format,
+                                                       ...)
+{
+    size_t len = strlen(finding->description);
+    if (len > 0 && len + 1 < sizeof(finding->description)) {
+        finding->description[len++] = ' ';
+    }
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(finding->description + len, sizeof(finding->description) - len, format, args);
+    va_end(args);
+}
+
+static void advise(struct finding *finding, const char *text)
+{
+    if (finding->recommendation[0] == '\0') {
+        (void)str_copy(str_c(text), finding->recommendation, sizeof(finding->recommendation));
+    }
+}
+
+/* ------------------------------------------------------------------ the rules */
+
+static void rule_books(struct run *run)
+{
+    double off = 0;
+    if (number(run, "/books/difference", &off) && off != 0) {
+        struct finding *f = broken(run, ALERT_BUG, SEVERITY_CRITICAL, "the books do not balance");
+        cite(run, f, "/books/difference");
+        tell(f, "Cash plus positions at cost differs from initial cash plus realised profit.");
+        advise(f, "Pause trading, compare the venue's balances and fills with /positions and "
+                  "/trades, and keep a copy of trading.db.");
+    }
+    struct json_object *flag = json_at(run->report, "/account/books_balance");
+    if (flag != NULL && run->state == INVARIANT_UNKNOWN) {
+        run->state = INVARIANT_KEPT;
+    }
+    if (flag != NULL && !json_object_get_boolean(flag)) {
+        struct finding *f = broken(run, ALERT_BUG, SEVERITY_CRITICAL, "the books do not balance");
+        cite(run, f, "/account/books_balance");
+        tell(f, "The engine itself reports books that do not balance.");
+        advise(f, "Pause trading, compare the venue's balances and fills with /positions and "
+                  "/trades, and keep a copy of trading.db.");
+    }
+}
+
+static void rule_feed(struct run *run)
+{
+    double value = 0;
+    if (number(run, "/system/engine/snapshot_age_s", &value) && fabs(value) > SNAPSHOT_AGE_MAX_S) {
+        struct finding *f = broken(run, ALERT_DATA, SEVERITY_HIGH,
+                                   value > 0 ? "the trading engine is silent"
+                                             : "the trading engine reports from the future");
+        cite(run, f, "/system/engine/snapshot_age_s");
+        tell(f, "The engine's state is %.0f s old; it is published many times a minute.", value);
+        advise(f, "Look at the logs of nightdesk and restart it; check the machine's clock.");
+    }
+    struct json_object *feed = json_at(run->report, "/system/feed");
+    if (json_is_object(feed)) {
+        json_object_object_foreach(feed, symbol, row)
+        {
+            char pointer[FINDING_POINTER_SIZE];
+            (void)row;
+            (void)snprintf(pointer, sizeof(pointer), "/system/feed/%s/lag_min", symbol);
+            if (number(run, pointer, &value) && value > FEED_LAG_MAX_MIN) {
+                struct finding *f =
+                    broken(run, ALERT_DATA, SEVERITY_HIGH, "a market's data feed is dead");
+                cite(run, f, pointer);
+                tell(f, "The newest candle of %.16s is %.0f market minutes old.", symbol, value);
+                advise(f, "Check the market's source; positions there are only as safe as the "
+                          "venue's own stops.");
+            }
+        }
+    }
+    if (number(run, "/system/clock/jumped_s", &value) && fabs(value) > CLOCK_JUMP_MAX_S) {
+        struct finding *f =
+            broken(run, ALERT_DATA, SEVERITY_HIGH, "the clock of this machine jumped");
+        cite(run, f, "/system/clock/jumped_s");
+        tell(f, "Wall time moved by %.0f s against elapsed time since the start.", value);
+        advise(f, "Check time synchronisation (timedatectl).");
+    }
+    if (number(run, "/system/clock/market_minus_ours_s", &value) &&
+        fabs(value) > CLOCK_SKEW_MAX_S) {
+        struct finding *f =
+            broken(run, ALERT_DATA, SEVERITY_HIGH, "the market's clock and ours disagree");
+        cite(run, f, "/system/clock/market_minus_ours_s");
+        tell(f, "They differ by %.0f s.", value);
+        advise(f, "Check time synchronisation (timedatectl) and the market's source.");
+    }
+}
+
+static void rule_counters(struct run *run)
+{
+    static const struct {
+        const char *pointer;
+        const char *const cited[2];
+        bool only_above; /* the snapshot is older than the tables: it may count fewer */
+        double tolerance;
+    } pairs[] = {
+        {"/counters/trades/table_minus_state",
+         {"/counters/trades/table", "/counters/trades/state"},
+         false,
+         0},
+        {"/counters/fills/table_minus_state",
+         {"/counters/fills/table", "/counters/fills/state"},
+         false,
+         0},
+        {"/counters/trades/snapshot_minus_state",
+         {"/counters/trades/snapshot", "/counters/trades/state"},
+         true,
+         0},
+        {"/counters/fills/snapshot_minus_state",
+         {"/counters/fills/snapshot", "/counters/fills/state"},
+         true,
+         0},
+        {"/counters/realised/difference",
+         {"/counters/realised/state", "/counters/realised/trades_less_open_fees"},
+         false,
+         MONEY_TOLERANCE},
+        {"/counters/fees/difference",
+         {"/counters/fees/state", "/counters/fees/fills"},
+         false,
+         MONEY_TOLERANCE},
+    };
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        double off = 0;
+        if (!number(run, pairs[i].pointer, &off) || fabs(off) <= pairs[i].tolerance ||
+            (pairs[i].only_above && off < 0)) {
+            continue;
+        }
+        struct finding *f = broken(run, ALERT_BUG, SEVERITY_HIGH, "counters disagree");
+        cite(run, f, pairs[i].cited[0]);
+        cite(run, f, pairs[i].cited[1]);
+        tell(f, "%s is %.8g, it must be 0.", pairs[i].pointer, off);
+        advise(f, "A row was lost or counted twice: keep a copy of trading.db and compare its "
+                  "trades and fills with the venue's.");
+    }
+}
+
+static void rule_intents(struct run *run)
+{
+    double stuck = 0;
+    if (!number(run, "/orders/stuck", &stuck) || stuck < 1) {
+        return;
+    }
+    struct finding *f = broken(run, ALERT_BUG, SEVERITY_HIGH, "orders wait for an answer too long");
+    cite(run, f, "/orders/stuck");
+    cite(run, f, "/orders/oldest_stuck_min");
+    cite(run, f, "/orders/stuck_orders/0/client_id");
+    cite(run, f, "/orders/stuck_orders/0/state");
+    tell(f, "%.0f orders are neither accepted nor refused; the venue may hold what we do not see.",
+         stuck);
+    advise(f, "Look the client ids up at the venue; until then count them as if they were filled.");
+}
+
+static void rule_vetoes(struct run *run)
+{
+    double wanted = 0;
+    double orders = 0;
+    if (!number(run, "/decisions/entries_wanted", &wanted) ||
+        !number(run, "/decisions/orders", &orders) || wanted < VETO_ENTRIES_MIN || orders > 0) {
+        return;
+    }
+    struct json_object *vetoes = json_at(run->report, "/decisions/vetoes");
+    if (!json_is_object(vetoes)) {
+        return;
+    }
+    json_object_object_foreach(vetoes, code, count)
+    {
+        if ((double)json_object_get_int64(count) != wanted) {
+            continue;
+        }
+        char pointer[FINDING_POINTER_SIZE];
+        (void)snprintf(pointer, sizeof(pointer), "/decisions/vetoes/%s", code);
+        struct finding *f =
+            broken(run, ALERT_INEFFICIENCY, SEVERITY_HIGH, "one rule vetoes every entry");
+        cite(run, f, "/decisions/entries_wanted");
+        cite(run, f, "/decisions/orders");
+        cite(run, f, pointer);
+        tell(f, "All %.0f entries that were wanted were vetoed by %.40s.", wanted, code);
+        advise(f, "Compare the limit with what the decisions ask for (/why): with these settings "
+                  "nothing is ever traded.");
+    }
+}
+
+static void rule_idle(struct run *run)
+{
+    double up = 0;
+    double count = 0;
+    const char *state = json_text(json_at(run->report, "/account"), "state");
+    if (strcmp(state, "active") == 0) {
+        if (number(run, "/system/engine/market_minutes_up", &up) &&
+            number(run, "/system/engine/decisions", &count) && up > IDLE_MIN && count == 0) {
+            struct finding *f =
+                broken(run, ALERT_BUG, SEVERITY_HIGH, "the trading engine has made no decision");
+            cite(run, f, "/system/engine/market_minutes_up");
+            cite(run, f, "/system/engine/decisions");
+            cite(run, f, "/system/engine/candles");
+            tell(f, "It is active for %.0f market minutes and has decided nothing.", up);
+            advise(f, "Look whether candles arrive (/status) and at the logs of nightdesk.");
+        }
+        rule_vetoes(run);
+    }
+    struct json_object *services = json_at(run->report, "/system/services");
+    if (!json_is_object(services)) {
+        return;
+    }
+    json_object_object_foreach(services, name, row)
+    {
+        char pointer[FINDING_POINTER_SIZE];
+        (void)row;
+        (void)snprintf(pointer, sizeof(pointer), "/system/services/%s/changes", name);
+        if (number(run, pointer, &count) && count >= SERVICE_CHANGES_MAX) {
+            struct finding *f =
+                broken(run, ALERT_SERVICE, SEVERITY_MEDIUM, "a service goes up and down");
+            cite(run, f, pointer);
+            tell(f, "%.32s changed between up and down %.0f times.", name, count);
+            advise(f, "Look at /logs of the service; a restart does not mend what keeps ending "
+                      "it.");
+        }
+    }
+}
+
+static void rule_gaps(struct run *run)
+{
+    struct json_object *gaps = json_at(run->report, "/meta/gaps");
+    if (!json_is_object(gaps)) {
+        return;
+    }
+    run->state = INVARIANT_KEPT;
+    json_object_object_foreach(gaps, name, reason)
+    {
+        const char *text = json_object_get_string(reason);
+        /* Only what failed is written as an error code; a first start has nothing to read yet. */
+        if (text == NULL || err_by_code(text) == ERR_NONE) {
+            continue;
+        }
+        char pointer[FINDING_POINTER_SIZE];
+        (void)snprintf(pointer, sizeof(pointer), "/meta/gaps/%s", name);
+        struct finding *f =
+            broken(run, ALERT_DATA, SEVERITY_HIGH, "the audit could not read everything");
+        cite(run, f, pointer);
+        tell(f, "%.32s: %.120s.", name, err_info(err_by_code(text))->message);
+        advise(f, err_info(err_by_code(text))->remediation);
+    }
+}
+
+void invariant_run(struct json_object *report, struct finding_list *list,
+                   enum invariant_state ret_states[INVARIANT_COUNT])
+{
+    static void (*const rules[INVARIANT_COUNT])(struct run *) = {
+        [INVARIANT_BOOKS] = rule_books,       [INVARIANT_FEED] = rule_feed,
+        [INVARIANT_COUNTERS] = rule_counters, [INVARIANT_INTENTS] = rule_intents,
+        [INVARIANT_IDLE] = rule_idle,         [INVARIANT_GAPS] = rule_gaps,
+    };
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        struct run run = {.report = report, .list = list, .rule = (enum invariant)i};
+        rules[i](&run);
+        ret_states[i] = run.state;
+    }
+}

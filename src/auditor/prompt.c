@@ -1,0 +1,87 @@
+#include "prompt.h"
+
+#include "base/auto.h"
+#include "base/check.h"
+#include "base/str.h"
+#include "io/embed.h"
+#include "io/json.h"
+#include "io/yaml.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FENCE "---\n"
+
+static void prompt_free_slot(struct prompt **slot)
+{
+    prompt_free(*slot);
+}
+
+static char *copy(struct str s)
+{
+    char *text = strndup(s.ptr, s.len);
+    ASSERT(text != NULL);
+    return text;
+}
+
+int prompt_parse(const char *data, struct prompt **ret, struct err *err)
+{
+    struct str file = str_c(data);
+    const char *end = str_starts(file, FENCE) ? strstr(data + strlen(FENCE), "\n" FENCE) : NULL;
+    if (end == NULL) {
+        return err_set(err, ERR_AUDIT_PROMPT, "front matter between two lines of --- expected");
+    }
+    struct str head = str_n(data + strlen(FENCE), (size_t)(end + 1 - data) - strlen(FENCE));
+    struct err why = {0};
+    AUTO_YAML struct yaml *yaml = NULL;
+    if (yaml_parse(head, "front matter", &yaml, &why) < 0) {
+        return err_set(err, ERR_AUDIT_PROMPT, "%.200s", why.context);
+    }
+    const struct yaml_node *root = yaml_root(yaml);
+    __attribute__((cleanup(prompt_free_slot))) struct prompt *prompt = calloc(1, sizeof(*prompt));
+    ASSERT(prompt != NULL);
+    struct str id = yaml_text(yaml_get(root, "id"));
+    struct str model = yaml_text(yaml_get(root, "model"));
+    if (id.len == 0 || !str_copy(id, prompt->id, sizeof(prompt->id)) || model.len == 0 ||
+        yaml_len(yaml_get(root, "inputs")) == 0) {
+        return err_set(err, ERR_AUDIT_PROMPT, "id, model or inputs is missing");
+    }
+    if (json_parse(yaml_text(yaml_get(root, "output")), &JSON_LIMITS_DEFAULT, &prompt->schema,
+                   &why) < 0 ||
+        !json_is_object(prompt->schema)) {
+        return err_set(err, ERR_AUDIT_PROMPT, "output is not a JSON schema: %.180s", why.context);
+    }
+    struct str text = str_trim(str_c(end + 1 + strlen(FENCE)));
+    if (text.len == 0) {
+        return err_set(err, ERR_AUDIT_PROMPT, "no text behind the front matter");
+    }
+    prompt->model = str_equal_c(model, "configured") ? NULL : copy(model);
+    prompt->text = copy(text);
+    *ret = TAKE(prompt);
+    return 0;
+}
+
+int prompt_load(const char *name, struct prompt **ret, struct err *err)
+{
+    char path[96];
+    (void)snprintf(path, sizeof(path), "prompts/%s.md", name);
+    for (const struct embedded_file *file = embedded_files; file->path != NULL; file++) {
+        if (strcmp(file->path, path) == 0) {
+            int rc = prompt_parse(file->data, ret, err);
+            return rc < 0 ? err_prefix(err, "%s", path) : 0;
+        }
+    }
+    return err_set(err, ERR_AUDIT_PROMPT, "%s is not there", path);
+}
+
+void prompt_free(struct prompt *prompt)
+{
+    if (prompt == NULL) {
+        return;
+    }
+    (void)json_object_put(prompt->schema);
+    free(prompt->model);
+    free(prompt->text);
+    free(prompt);
+}
