@@ -85,6 +85,9 @@ int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t 
                              struct err *err);
 int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err);
 
+/* The first message of a run, which later ones edit; 0 when there is none. */
+int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err);
+
 int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err); /* attempts + 1 */
 int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_id,
                            struct err *err);

@@ -91,6 +91,10 @@ int run_table_step_begin(struct ops_store *store, int64_t id, int64_t index, con
 int run_table_step_end(struct ops_store *store, int64_t id, int64_t index,
                        enum run_step_state state, const char *result, int64_t now_us,
                        struct err *err);
+/* Words that a running step wants to find again after a crash; they stand as its result until it
+ * ends. ERR_STORE_CONFLICT when the step is not running. */
+int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, const char *note,
+                        struct err *err);
 /* ERR_STORE_NOT_FOUND. The caller releases *ret. */
 int run_table_get(struct ops_store *store, int64_t id, struct run_row *ret, struct err *err);
 /* states: bits 1u << enum run_state, 0: all. Newest first; returns how many or a negative error
