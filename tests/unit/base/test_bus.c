@@ -153,7 +153,7 @@ static void received_and_missed_add_up(void **state)
     }
 }
 
-#define PUBLISHED UINT64_C(600000)
+#define PUBLISHED UINT64_C(2000000)
 
 struct shared {
     struct bus *bus;

@@ -1,0 +1,215 @@
+#include "base/log.h"
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <regex.h>
+#include <unistd.h>
+
+struct capture {
+    int lines;
+    enum log_level level;
+    char file[64], message[4096], key[40], value[1024];
+    size_t field_count;
+};
+
+static void capture_sink(const struct log_line *line, void *userdata)
+{
+    struct capture *c = userdata;
+    c->lines++;
+    c->level = line->level;
+    c->field_count = line->field_count;
+    (void)str_copy(str_c(line->file), c->file, sizeof(c->file));
+    (void)str_copy(str_c(line->message), c->message, sizeof(c->message));
+    if (line->field_count > 0) {
+        (void)str_copy(str_c(line->fields[0].key), c->key, sizeof(c->key));
+        (void)str_copy(str_c(line->fields[0].value), c->value, sizeof(c->value));
+    }
+}
+
+static void restore(void)
+{
+    log_set_sink(NULL, NULL);
+    log_set_level(LOG_LEVEL_INFO);
+}
+
+static void level_decides(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    log_set_sink(capture_sink, &c);
+    log_set_level(LOG_LEVEL_WARNING);
+    LOG(NOTICE, "not shown");
+    assert_int_equal(c.lines, 0);
+    LOG(WARNING, "shown %d", 1);
+    assert_int_equal(c.lines, 1);
+    assert_int_equal(c.level, LOG_LEVEL_WARNING);
+    assert_string_equal(c.message, "shown 1");
+    assert_string_equal(c.file, "test_log.c");
+    restore();
+    enum log_level level = LOG_LEVEL_INFO;
+    assert_true(log_level_parse(str_c("debug"), &level));
+    assert_int_equal(level, LOG_LEVEL_DEBUG);
+    assert_false(log_level_parse(str_c("loud"), &level));
+    assert_int_equal(log_level(), LOG_LEVEL_INFO);
+}
+
+static void errors_carry_their_code(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    log_set_sink(capture_sink, &c);
+    struct err err = {0};
+    (void)err_set(&err, ERR_BAD_UTF8, "update 7");
+    log_err(LOG_LEVEL_ERROR, &err, "could not read");
+    assert_string_equal(c.message, "could not read: BAD_UTF8: text is not valid UTF-8: update 7");
+    assert_string_equal(c.key, "ERROR_CODE");
+    assert_string_equal(c.value, "BAD_UTF8");
+    assert_string_equal(c.file, "test_log.c");
+    restore();
+}
+
+static void control_bytes_cannot_forge_a_line(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    log_set_sink(capture_sink, &c);
+    LOG(INFO, "a\nb\x1b[2J\x7f é \xFF \xC2\x9B");
+    assert_string_equal(c.message, "a\\nb\\x1b[2J\\x7f é \\xff \\x9b");
+    LOG_FIELDS(INFO, "m", {"TEXT", "x\ny"});
+    assert_string_equal(c.value, "x\\ny");
+    restore();
+}
+
+static void hides_secrets_everywhere(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    log_set_sink(capture_sink, &c);
+    log_hide("123456:token-ABC");
+    log_hide("abc"); /* too short: it would shred every text */
+    log_hide(NULL);
+    LOG(INFO, "GET /bot%s/getMe abc", "123456:token-ABC");
+    assert_string_equal(c.message, "GET /bot***/getMe abc");
+    LOG_FIELDS(INFO, "m", {"URL", "/bot123456:token-ABC/x"});
+    assert_string_equal(c.value, "/bot***/x");
+    char text[] = "123456:token-ABC123456:token-ABC and 123456:token-AB";
+    log_redact(text);
+    assert_string_equal(text, "****** and 123456:token-AB");
+    restore();
+}
+
+static void hides_secrets_that_overlap(void **state)
+{
+    (void)state;
+    log_hide("prefix-key");
+    log_hide("prefix-key-long");
+    log_hide("longTAIL");
+    char nested[] = "<prefix-key-long> <prefix-key>";
+    log_redact(nested);
+    assert_string_equal(nested, "<***> <***>");
+    char overlapping[] = "<prefix-key-longTAIL>";
+    log_redact(overlapping);
+    assert_string_equal(overlapping, "<***>");
+}
+
+/* A secret that the cut of a long message splits must not leave its first part behind. */
+static void hides_a_secret_at_the_cut(void **state)
+{
+    (void)state;
+    struct capture c = {0};
+    log_set_sink(capture_sink, &c);
+    log_hide("0123456789SECRET");
+    for (size_t pad = 2020; pad < 2050; pad++) {
+        LOG(INFO, "%*s0123456789SECRET", (int)pad, "");
+        assert_true(strlen(c.message) >= 2000 && strlen(c.message) < 2048);
+        assert_null(strpbrk(c.message, "0123456789SECRT"));
+    }
+    char value[600];
+    memset(value, 'x', sizeof(value));
+    memcpy(value + 505, "0123456789SECRET", 16);
+    value[599] = '\0';
+    LOG_FIELDS(INFO, "m", {"LONG", value});
+    assert_null(strpbrk(c.value, "0123456789SECRT"));
+    restore();
+}
+
+static void text_sink_writes_one_line(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    log_set_sink(log_sink_fd, (void *)(intptr_t)fds[1]);
+    errno = 42;
+    LOG_FIELDS(WARNING, "order rejected", {"ORDER_ID", "o-1"}, {"WHY", "no \"cash\" left"});
+    assert_int_equal(errno, 42);
+    restore();
+    char text[5000];
+    ssize_t n = read(fds[0], text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    regex_t pattern;
+    assert_int_equal(
+        regcomp(
+            &pattern,
+            "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z WARNING "
+            "test_log\\.c:[0-9]+ order rejected ORDER_ID=o-1 WHY=\"no \\\\\"cash\\\\\" left\"\n$",
+            REG_EXTENDED | REG_NOSUB),
+        0);
+    assert_int_equal(regexec(&pattern, text, 0, NULL, 0), 0);
+    regfree(&pattern);
+
+    /* The longest of all lines still goes out in one piece that a pipe keeps whole. */
+    char huge[3000];
+    memset(huge, 'y', sizeof(huge));
+    huge[2999] = '\0';
+    log_set_sink(log_sink_fd, (void *)(intptr_t)fds[1]);
+    LOG_FIELDS(INFO, huge, {"A", huge}, {"B", huge}, {"C", huge}, {"D", huge}, {"E", huge});
+    restore();
+    n = read(fds[0], text, sizeof(text));
+    assert_true(n > 4000 && n <= 4096);
+    assert_int_equal(text[n - 1], '\n');
+    assert_null(memchr(text, '\n', (size_t)n - 1));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+static void count_sink(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    __atomic_fetch_add((int *)userdata, 1, __ATOMIC_RELAXED);
+}
+
+static void *log_many(void *userdata)
+{
+    (void)userdata;
+    for (int i = 0; i < 2000; i++) {
+        LOG(INFO, "engine line %d", i);
+    }
+    return NULL;
+}
+
+/* A token may change while the engine logs; ThreadSanitizer watches. */
+static void secrets_may_be_added_while_others_log(void **state)
+{
+    (void)state;
+    int lines = 0;
+    log_set_sink(count_sink, &lines);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, log_many, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        char secret[24];
+        (void)snprintf(secret, sizeof(secret), "rotated-%d", i);
+        log_hide(secret);
+        LOG(INFO, "ops line with rotated-%d", i);
+    }
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(lines, 2010);
+    restore();
+}
+
+UNIT_GROUP(log, cmocka_unit_test(level_decides), cmocka_unit_test(errors_carry_their_code),
+           cmocka_unit_test(control_bytes_cannot_forge_a_line),
+           cmocka_unit_test(hides_secrets_everywhere), cmocka_unit_test(hides_secrets_that_overlap),
+           cmocka_unit_test(hides_a_secret_at_the_cut), cmocka_unit_test(text_sink_writes_one_line),
+           cmocka_unit_test(secrets_may_be_added_while_others_log))
