@@ -335,6 +335,65 @@ void reply_error(struct reply *r, const struct err *err)
     r->has_error = true;
 }
 
+static void put(struct json_object *object, const char *key, struct json_object *value)
+{
+    ASSERT(json_object_object_add(object, key, value) == 0);
+}
+
+static void append(struct json_object *array, struct json_object *value)
+{
+    ASSERT(json_object_array_add(array, value) == 0);
+}
+
+static void append_table(struct reply *r, const struct reply *from, size_t index)
+{
+    struct reply_block b = reply_get_block(from, index);
+    const char *cells[REPLY_COLUMNS_MAX] = {0};
+    for (int row = -1; row < b.rows; row++) {
+        for (int c = 0; c < b.columns; c++) {
+            cells[c] = reply_cell(from, index, row, c);
+        }
+        if (row < 0) {
+            reply_table(r, b.columns, cells);
+        } else {
+            reply_row(r, cells);
+        }
+    }
+}
+
+void reply_append(struct reply *r, const struct reply *from)
+{
+    for (size_t i = 0; i < reply_block_count(from); i++) {
+        struct reply_block b = reply_get_block(from, i);
+        switch (b.kind) {
+        case BLOCK_LINE:
+            reply_line(r, "%s", b.text);
+            break;
+        case BLOCK_PRE:
+            reply_pre(r, str_c(b.text));
+            break;
+        case BLOCK_TABLE:
+            append_table(r, from, i);
+            break;
+        }
+    }
+    for (size_t row = 0; row < reply_button_rows(from); row++) {
+        if (r->button_row_count == BUTTON_ROWS_MAX) {
+            break; /* buttons are a convenience; the commands behind them can be typed */
+        }
+        reply_button_row(r);
+        for (size_t i = 0; i < reply_button_count(from, row); i++) {
+            struct reply_button b = reply_get_button(from, row, i);
+            reply_button(r, b.text, b.command, b.style);
+        }
+    }
+    r->is_protected = r->is_protected || from->is_protected;
+    json_object_object_foreach(from->data, key, value)
+    {
+        put(r->data, key, json_object_get(value));
+    }
+}
+
 struct json_object *reply_data(struct reply *r)
 {
     return r->data;
@@ -444,16 +503,6 @@ struct reply_button reply_get_button(const struct reply *r, size_t row, size_t i
 }
 
 /* ---------------------------------------------------------------------------------- JSON ---- */
-
-static void put(struct json_object *object, const char *key, struct json_object *value)
-{
-    ASSERT(json_object_object_add(object, key, value) == 0);
-}
-
-static void append(struct json_object *array, struct json_object *value)
-{
-    ASSERT(json_object_array_add(array, value) == 0);
-}
 
 static struct json_object *cells_json(const struct reply *r, size_t block, int row, int columns)
 {

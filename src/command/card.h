@@ -1,0 +1,28 @@
+/*
+ * card.h: what a person sees of a run: the question, the progress, the result. Private to this
+ * room.
+ *
+ *     struct reply *r = card_question(run, "4F7KQ2", 120 * USEC_PER_SEC, err);
+ *     struct reply *r = card_progress(run);
+ *     struct reply *r = card_result(run);
+ *
+ * Ownership: the caller frees what it gets. Thread: ops.
+ */
+#pragma once
+
+#include "command/reply.h"
+#include "run.h"
+
+#define CARD_CONFIRM "y:" /* a button's data: this and the code, at most 64 bytes */
+#define CARD_CANCEL  "n:"
+
+/* NULL and *err when an action's preview refuses. */
+struct reply *card_question(struct run *run, const char *code, int64_t expires_in_us,
+                            struct err *err);
+struct reply *card_progress(const struct run *run);
+/* May hand out the only step's own reply: once. */
+struct reply *card_result(struct run *run);
+/* "Not run: sent 14 min ago", and how to send it again. */
+struct reply *card_stale(const struct run *run, int64_t age_us);
+/* How a question ended without being run. */
+struct reply *card_closed(const char *line, const struct err *err);

@@ -1,0 +1,91 @@
+#include "line.h"
+
+#include <string.h>
+
+/* Each opening mark with what closes it. */
+static const struct {
+    const char *open;
+    const char *close;
+} quotes[] = {
+    {"\"", "\""}, {"'", "'"}, {"“", "”"}, {"„", "“"}, {"«", "»"},
+};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The closing mark when rest begins with an opening one. */
+static const char *opens(struct str rest, size_t *ret_size)
+{
+    for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
+        if (str_starts(rest, quotes[i].open)) {
+            *ret_size = strlen(quotes[i].open);
+            return quotes[i].close;
+        }
+    }
+    return NULL;
+}
+
+static void fold_command(char *word)
+{
+    if (word[0] == '/') {
+        memmove(word, word + 1, strlen(word));
+        char *at = strchr(word, '@');
+        if (at != NULL) {
+            *at = '\0';
+        }
+    }
+    for (char *c = word; *c != '\0'; c++) {
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    }
+}
+
+int line_split(struct str text, struct line *ret, struct err *err)
+{
+    ret->count = 0;
+    if (text.len > LINE_BYTES_MAX) {
+        return err_set(err, ERR_COMMAND_TOO_LONG, "%zu bytes", text.len);
+    }
+    if (!str_is_utf8(text) || memchr(text.ptr, '\0', text.len) != NULL) {
+        return err_set(err, ERR_BAD_UTF8, "command line");
+    }
+    size_t at = 0;
+    size_t out = 0;
+    for (;;) {
+        while (at < text.len && is_blank(text.ptr[at])) {
+            at++;
+        }
+        if (at == text.len) {
+            break;
+        }
+        size_t mark_size = 0;
+        const char *close = opens(str_n(text.ptr + at, text.len - at), &mark_size);
+        size_t start = at + mark_size;
+        size_t end = start;
+        while (end < text.len &&
+               (close != NULL ? !str_starts(str_n(text.ptr + end, text.len - end), close)
+                              : !is_blank(text.ptr[end]))) {
+            end++;
+        }
+        if (close != NULL && end == text.len) {
+            return err_set(err, ERR_COMMAND_QUOTES, "opened at byte %zu", at + 1);
+        }
+        if (ret->count < LINE_WORDS_MAX) {
+            ret->words[ret->count] = &ret->text[out];
+            ret->quoted[ret->count] = close != NULL;
+            memcpy(&ret->text[out], text.ptr + start, end - start);
+            out += end - start;
+            ret->text[out++] = '\0';
+            if (ret->count == 0) {
+                fold_command(ret->text);
+            }
+        }
+        ret->count++;
+        at = end + (close != NULL ? strlen(close) : 0);
+    }
+    if (ret->count == 0 || ret->words[0][0] == '\0') {
+        return err_set(err, ERR_COMMAND_EMPTY, "%s", "");
+    }
+    return 0;
+}

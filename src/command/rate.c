@@ -1,0 +1,42 @@
+#include "rate.h"
+
+#include "base/clock.h"
+
+static struct rate_bucket *find(struct rate *rate, const struct principal *who, int64_t now_mono_us)
+{
+    struct rate_bucket *oldest = &rate->people[0];
+    for (size_t i = 0; i < RATE_PEOPLE_MAX; i++) {
+        struct rate_bucket *b = &rate->people[i];
+        if (b->used && b->door == who->door && b->id == who->id) {
+            return b;
+        }
+        if (oldest->used && (!b->used || b->at_mono_us < oldest->at_mono_us)) {
+            oldest = b;
+        }
+    }
+    *oldest = (struct rate_bucket){
+        .door = who->door, .id = who->id, .at_mono_us = now_mono_us, .credit_us = USEC_PER_MIN};
+    return oldest;
+}
+
+enum rate_verdict rate_take(struct rate *rate, const struct principal *who, int64_t now_mono_us)
+{
+    if (rate->per_minute == 0) {
+        return RATE_PASS;
+    }
+    int64_t cost_us = USEC_PER_MIN / rate->per_minute;
+    struct rate_bucket *b = find(rate, who, now_mono_us);
+    b->credit_us += now_mono_us - b->at_mono_us;
+    b->credit_us = b->credit_us > USEC_PER_MIN ? USEC_PER_MIN : b->credit_us;
+    b->at_mono_us = now_mono_us;
+    if (b->credit_us >= cost_us) {
+        b->credit_us -= cost_us;
+        b->told = false;
+        return RATE_PASS;
+    }
+    if (b->told) {
+        return RATE_DROP;
+    }
+    b->told = true;
+    return RATE_TELL;
+}

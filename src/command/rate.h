@@ -1,0 +1,34 @@
+/*
+ * rate.h: how many commands a person may send in a minute. Private to this room.
+ *
+ *     switch (rate_take(rate, &who, now_mono_us)) { case RATE_PASS: ... }
+ *
+ * A token bucket a person: full at a minute's worth, refilled evenly. RATE_TELL comes once for each
+ * time that the bucket ran dry, RATE_DROP for what follows, so that a flood is answered once.
+ * Invariants: bounded (RATE_PEOPLE_MAX; the one silent for longest is forgotten). Thread: ops.
+ */
+#pragma once
+
+#include "access/access.h"
+
+#include <stdint.h>
+
+#define RATE_PEOPLE_MAX 64
+
+enum rate_verdict { RATE_PASS, RATE_TELL, RATE_DROP };
+
+struct rate_bucket {
+    bool used;
+    enum door door;
+    int64_t id;
+    int64_t at_mono_us; /* of the last refill */
+    int64_t credit_us;  /* each command costs a minute / per_minute */
+    bool told;
+};
+
+struct rate {
+    int64_t per_minute; /* 0: no limit */
+    struct rate_bucket people[RATE_PEOPLE_MAX];
+};
+
+enum rate_verdict rate_take(struct rate *rate, const struct principal *who, int64_t now_mono_us);

@@ -1,0 +1,117 @@
+/*
+ * run.h: one run of a command in memory: its steps, their timing, what the person sees meanwhile.
+ * Private to this room.
+ *
+ *     struct run *run = run_new(runner, manifest, &who, chat_id);
+ *     run_bind(run, &line, err)                      // or run_bind_json, from a stored run
+ *     run_write_start(run, err)                      // inside the transaction that stores the run
+ *     run_go(run);                                   // after its commit; the run owns itself now
+ *
+ * Invariants: rows are written before what they announce happens; a run is linked into its runner
+ * from run_go to its end and frees itself there. No transaction is open while an action runs.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "call.h"
+#include "command/runner.h"
+#include "io/loop.h"
+#include "line.h"
+#include "param.h"
+#include "rate.h"
+
+#define RUNS_MAX      64
+#define RUN_STEPS_MAX (2 * MANIFEST_STEPS_MAX)
+
+struct runner {
+    struct runner_options o;
+    struct run *runs;
+    size_t run_count;
+    struct loop_source *settle; /* deferred: looks for calls that have finished */
+    struct loop_source *expiry; /* timer: the next confirmation to expire */
+    struct rate rate;
+};
+
+enum run_mark_state { MARK_WAITING, MARK_RUNNING, MARK_DONE, MARK_FAILED };
+
+struct run_mark {
+    enum run_mark_state state;
+    int64_t took_us;
+};
+
+enum run_timer { RUN_TIMER_STEP, RUN_TIMER_RETRY };
+
+struct run {
+    struct runner *runner;
+    struct run *next;
+    int64_t id; /* 0 until it is stored */
+    const struct manifest *m;
+    struct principal who;
+    int64_t chat_id;
+    char *args[ACTION_PARAMS_MAX]; /* as m->args, canonical; NULL: not given */
+    int64_t started_mono_us;
+
+    int step; /* index over steps, then on_failure */
+    int attempt;
+    struct err failure; /* of the first step that failed; ERR_NONE: none did */
+    struct run_mark marks[RUN_STEPS_MAX];
+    struct reply *replies[RUN_STEPS_MAX]; /* what each ended step answered */
+    int64_t step_mono_us;                 /* when the current step was begun (first attempt) */
+
+    struct action_call call;
+    char *values[ACTION_PARAMS_MAX]; /* behind call.args */
+    bool in_action;                  /* run() has not returned yet */
+    bool pending;                    /* it answered ACTION_PENDING and has not finished */
+    bool finished;                   /* action_finish was called; call_err says how */
+    struct err call_err;
+    enum run_timer timer_kind;
+    struct loop_source *timer;
+
+    char progress[200];
+    struct loop_source *progress_timer;
+    int64_t told_mono_us; /* of the last progress message; 0: none */
+    int64_t outbox_id;    /* the message that is edited as the run goes on; 0: none yet */
+
+    void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
+    void *userdata;
+};
+
+struct run *run_new(struct runner *runner, const struct manifest *m, const struct principal *who,
+                    int64_t chat_id);
+void run_free(struct run *run); /* abandons a call under way; not linked any more */
+
+/* Takes the arguments from a line whose first word is the command; COMMAND_ARG_…. */
+int run_bind(struct run *run, const struct line *line, struct err *err);
+int run_bind_json(struct run *run, const char *args_json, struct err *err);
+void run_args_json(const struct run *run, struct buf *out);
+/* "restart prediction", in a form that can be sent again. */
+void run_line(const struct run *run, struct buf *out);
+
+const struct manifest_step *run_step(const struct run *run, int index);
+int run_step_total(const struct run *run); /* on_failure included */
+/* The values of a step's parameters, checked; the caller frees each. */
+int run_resolve(const struct run *run, const struct manifest_step *step,
+                char *ret_values[ACTION_PARAMS_MAX], struct err *err);
+void run_values_free(char *values[ACTION_PARAMS_MAX]);
+
+/* In a transaction: the current step is begun. */
+int run_write_start(struct run *run, struct err *err);
+/* Links the run and runs its current step and those after it, as far as they do not wait. */
+void run_go(struct run *run);
+/* After a crash: the current step took effect (err NULL) or failed; goes on from there. */
+void run_settle(struct run *run, const struct err *err);
+/* After a crash: ends here with an error, without on_failure steps. */
+int run_end_lost(struct run *run, enum err_id id, struct err *err);
+
+/* Runner's deferred source: takes up the runs whose calls have finished. */
+void run_settle_finished(void *runner);
+
+/* A reply on its way to a chat door, in the transaction that is open; edits *outbox_id unless 0,
+ * and leaves the id of the message there. Does nothing for other doors. */
+int run_post(struct runner *runner, const struct principal *who, int64_t chat_id,
+             struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id, struct err *err);
+bool run_door_is_chat(enum door door);
+/* "run 12: restart prediction" */
+int run_audit(const struct run *run, const char *action, const char *more, const char *result,
+              struct err *err);
