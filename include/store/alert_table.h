@@ -51,6 +51,7 @@ struct alert_raised {
     int64_t id;
     enum alert_raised_how how;
     int64_t count;
+    bool worse; /* again, and with a higher severity than before */
 };
 
 struct alert {

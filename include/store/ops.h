@@ -8,10 +8,10 @@
  *     rc = ops_store_commit(store, err);
  *
  * The typed reads and writes are in <table>_table.h and audit_chain.h; all take the same store.
- * Always true: calls outside of begin/commit are each atomic and durable (FULL) by themselves.
- * The ops thread holds the only writing connection; others open their own read-only one.
- * Times are wall time in microseconds; in monitoring_alerts they stand as ISO text.
- * Thread: one connection belongs to one thread.
+ * Always true: calls outside of begin/commit are each atomic and durable (FULL) by themselves;
+ * after a write that failed inside, roll back. The ops thread holds the only writing connection;
+ * others open their own read-only one. Times are wall time in microseconds; in monitoring_alerts
+ * they stand as ISO text. Thread: one connection belongs to one thread.
  */
 #pragma once
 

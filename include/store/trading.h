@@ -8,7 +8,8 @@
  *     trading_store_free(store);
  *
  * The typed reads and writes are in <table>_table.h and paper.h; all take the same store.
- * Always true: one step is one transaction; a call outside of one commits by itself. The engine
+ * Always true: one step is one transaction; a call outside of one commits by itself. After a write
+ * that failed inside of one, roll back: it may have been done in part. The engine
  * thread holds the only writing connection; any other thread opens its own read-only one.
  * Times in this database are market time, unless a name says wall.
  * Thread: one connection belongs to one thread.

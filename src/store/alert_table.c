@@ -1,0 +1,349 @@
+#include "store/alert_table.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "row.h"
+
+#include <string.h>
+
+#define COLUMNS                                                                         \
+    "id, alert_type, severity, title, description, evidence, recommendation, status,"   \
+    " created_at, acknowledged_at, fixed_at, fingerprint, source, count, last_seen_at," \
+    " acked_by, check_json, reopened, notified"
+#define SEVERITY_RANK                                                              \
+    "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2" \
+    " WHEN 'low' THEN 1 ELSE 0 END"
+
+struct stamp {
+    char text[40];
+};
+
+static struct stamp stamp_of(int64_t wall_us)
+{
+    AUTO_BUF struct buf iso = BUF_INIT(sizeof(((struct stamp *)0)->text) - 1);
+    clock_add_iso(&iso, wall_us, false);
+    struct stamp stamp;
+    (void)str_copy(buf_str(&iso), stamp.text, sizeof(stamp.text));
+    return stamp;
+}
+
+static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
+{
+    struct row row = {.rows = rows};
+    *ret = (struct alert){0};
+    ret->id = row_i64(&row);
+    ROW_WORD(&row, alert_type, &ret->type);
+    ROW_WORD(&row, severity, &ret->severity);
+    row_text(&row, ret->title, sizeof(ret->title));
+    row_text(&row, ret->description, sizeof(ret->description));
+    row_text(&row, ret->evidence, sizeof(ret->evidence));
+    row_text(&row, ret->recommendation, sizeof(ret->recommendation));
+    ROW_WORD(&row, alert_status, &ret->status);
+    ret->created_us = row_iso(&row);
+    ret->acknowledged_us = row_iso(&row);
+    ret->fixed_us = row_iso(&row);
+    row_text(&row, ret->fingerprint, sizeof(ret->fingerprint));
+    row_text(&row, ret->source, sizeof(ret->source));
+    ret->count = row_i64(&row);
+    ret->last_seen_us = row_iso(&row);
+    row_text(&row, ret->acked_by, sizeof(ret->acked_by));
+    row_text(&row, ret->check_json, sizeof(ret->check_json));
+    ret->reopened = row_i64(&row);
+    ret->notified = row_bool(&row);
+    return row_check(&row, "monitoring_alerts", ret->id, err);
+}
+
+static int get_one(struct ops_store *store, const char *sql, struct db_value value,
+                   struct alert *ret, struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db, sql, &value, 1, &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc == 0) {
+        return value.type == DB_TYPE_I64
+                   ? err_set(err, ERR_STORE_NOT_FOUND, "alert %lld", (long long)value.i64)
+                   : err_set(err, ERR_STORE_NOT_FOUND, "alert %.*s", STR_ARG(value.bytes));
+    }
+    return rc < 0 ? rc : read_alert(rows, ret, err);
+}
+
+static int insert(struct ops_store *store, const struct alert_new *a, const char *now,
+                  struct alert_raised *ret, struct err *err)
+{
+    const char *status = alert_status_name(a->rejected ? ALERT_REJECTED : ALERT_OPEN);
+    int rc =
+        db_run(store->db,
+               "INSERT INTO monitoring_alerts(alert_type, severity, title, description, evidence,"
+               " recommendation, status, created_at, fingerprint, source, last_seen_at, check_json)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+               DB_VALUES(DB_TEXT_C(alert_type_name(a->type)), DB_TEXT_C(severity_name(a->severity)),
+                         DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
+                         DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
+                         DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
+                         DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(status),
+                         DB_TEXT_C(now), DB_TEXT_C(a->fingerprint), DB_TEXT_C(a->source),
+                         DB_TEXT_C(now), DB_TEXT_C(a->check_json)),
+               err);
+    if (rc == 0) {
+        *ret = (struct alert_raised){
+            .id = db_last_rowid(store->db), .how = ALERT_RAISED_NEW, .count = 1};
+    }
+    return rc;
+}
+
+/* The newest words count, the worst severity stays. */
+static int count_again(struct ops_store *store, const struct alert_new *a, int64_t id,
+                       enum severity severity, const char *now, struct err *err)
+{
+    return db_run(
+        store->db,
+        "UPDATE monitoring_alerts SET count = count + 1, last_seen_at = ?, alert_type = ?,"
+        " severity = ?, title = ?, description = ?, evidence = ?, recommendation = ?,"
+        " check_json = ? WHERE id = ?",
+        DB_VALUES(DB_TEXT_C(now), DB_TEXT_C(alert_type_name(a->type)),
+                  DB_TEXT_C(severity_name(severity)), DB_TEXT(row_cut(a->title, ALERT_TITLE_SIZE)),
+                  DB_TEXT(row_cut(a->description, ALERT_TEXT_SIZE)),
+                  DB_TEXT_C(a->evidence != NULL ? a->evidence : "[]"),
+                  DB_TEXT(row_cut(a->recommendation, ALERT_TEXT_SIZE)), DB_TEXT_C(a->check_json),
+                  DB_I64(id)),
+        err);
+}
+
+/* The row that the same thing lives in: 1, 0 none. */
+static int find_live(struct ops_store *store, const struct alert_new *a, int64_t *ret_id,
+                     enum alert_status *ret_status, enum severity *ret_severity, int64_t *ret_count,
+                     struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(
+        store->db,
+        a->rejected ? "SELECT id, status, severity, count FROM monitoring_alerts"
+                      " WHERE fingerprint = ? AND status = 'rejected' ORDER BY id DESC LIMIT 1"
+                    : "SELECT id, status, severity, count FROM monitoring_alerts"
+                      " WHERE fingerprint = ? AND status IN ('open', 'acknowledged', 'wontfix')",
+        DB_VALUES(DB_TEXT_C(a->fingerprint)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc <= 0) {
+        return rc;
+    }
+    *ret_id = row_i64(&row);
+    ROW_WORD(&row, alert_status, ret_status);
+    ROW_WORD(&row, severity, ret_severity);
+    *ret_count = row_i64(&row);
+    rc = row_check(&row, "monitoring_alerts", *ret_id, err);
+    return rc < 0 ? rc : 1;
+}
+
+static int too_long(const char *what, const char *text, size_t size, struct err *err)
+{
+    if (text != NULL && strlen(text) >= size) {
+        return err_set(err, ERR_STORE_TOO_LONG, "%s: %zu bytes of at most %zu", what, strlen(text),
+                       size - 1);
+    }
+    return 0;
+}
+
+int alert_table_raise(struct ops_store *store, const struct alert_new *a, int64_t now_us,
+                      struct alert_raised *ret, struct err *err)
+{
+    ASSERT(a->title != NULL && a->fingerprint != NULL && a->source != NULL);
+    int rc = too_long("evidence", a->evidence, ALERT_EVIDENCE_SIZE, err);
+    if (rc < 0 || (rc = too_long("check", a->check_json, ALERT_CHECK_SIZE, err)) < 0 ||
+        (rc = too_long("fingerprint", a->fingerprint, ALERT_FINGERPRINT_SIZE, err)) < 0 ||
+        (rc = too_long("source", a->source, sizeof(((struct alert *)0)->source), err)) < 0) {
+        return rc;
+    }
+    struct stamp now = stamp_of(now_us);
+    struct alert_raised raised = {0};
+    enum alert_status status = ALERT_OPEN;
+    enum severity before = SEVERITY_INFO;
+    AUTO_ROLLBACK struct db *own = NULL;
+    if ((rc = row_begin(store->db, &own, err)) < 0) {
+        return rc;
+    }
+    rc = find_live(store, a, &raised.id, &status, &before, &raised.count, err);
+    if (rc == 0) {
+        rc = insert(store, a, now.text, &raised, err);
+    } else if (rc > 0) {
+        bool worse = a->severity > before;
+        bool silent = status == ALERT_WONTFIX || status == ALERT_REJECTED;
+        raised.count++;
+        raised.worse = worse && !silent;
+        raised.how = silent ? ALERT_RAISED_SILENTLY : ALERT_RAISED_AGAIN;
+        rc = count_again(store, a, raised.id, worse ? a->severity : before, now.text, err);
+    }
+    if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
+        return rc;
+    }
+    *ret = raised;
+    return 0;
+}
+
+int alert_table_get(struct ops_store *store, int64_t id, struct alert *ret, struct err *err)
+{
+    return get_one(store, "SELECT " COLUMNS " FROM monitoring_alerts WHERE id = ?", DB_I64(id), ret,
+                   err);
+}
+
+int alert_table_find(struct ops_store *store, const char *fingerprint, struct alert *ret,
+                     struct err *err)
+{
+    return get_one(store,
+                   "SELECT " COLUMNS " FROM monitoring_alerts WHERE fingerprint = ?"
+                   " ORDER BY id DESC LIMIT 1",
+                   DB_TEXT_C(fingerprint), ret, err);
+}
+
+/* The status words as bits, so that the SQL text is a constant. */
+#define STATUS_BIT                                                                  \
+    "CASE status WHEN 'open' THEN 1 WHEN 'acknowledged' THEN 2 WHEN 'fixed' THEN 4" \
+    " WHEN 'wontfix' THEN 8 ELSE 16 END"
+_Static_assert(ALERT_OPEN == 0 && ALERT_ACKNOWLEDGED == 1 && ALERT_FIXED == 2 &&
+                   ALERT_WONTFIX == 3 && ALERT_REJECTED == 4,
+               "STATUS_BIT repeats the order of enum alert_status");
+
+int alert_table_list(struct ops_store *store, const struct alert_query *query, struct alert *ret,
+                     size_t max, struct err *err)
+{
+    struct stamp since = stamp_of(query->since_us);
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT " COLUMNS " FROM monitoring_alerts"
+                      " WHERE (?1 = 0 OR (" STATUS_BIT ") & ?1 <> 0) AND (" SEVERITY_RANK ") >= ?2"
+                      " AND (?3 = '' OR source = ?3) AND (?4 = 0 OR check_json <> '')"
+                      " AND (?5 = 0 OR notified = 0) AND last_seen_at >= ?6"
+                      " ORDER BY (" SEVERITY_RANK ") DESC, id DESC LIMIT ?7 OFFSET ?8",
+                      DB_VALUES(DB_I64(query->statuses), DB_I64(query->min_severity),
+                                DB_TEXT_C(query->source), DB_I64(query->with_check_only),
+                                DB_I64(query->unnotified_only), DB_TEXT_C(since.text),
+                                DB_I64((int64_t)max), DB_I64((int64_t)query->offset)),
+                      &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        rc = read_alert(rows, &ret[n++], err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+static int update_status(struct ops_store *store, int64_t id, enum alert_status status,
+                         const char *by, const char *now, struct err *err)
+{
+    switch (status) {
+    case ALERT_OPEN:
+        return db_run(store->db,
+                      "UPDATE monitoring_alerts SET status = 'open', acknowledged_at = NULL,"
+                      " fixed_at = NULL, acked_by = '' WHERE id = ?",
+                      DB_VALUES(DB_I64(id)), err);
+    case ALERT_ACKNOWLEDGED:
+        return db_run(store->db,
+                      "UPDATE monitoring_alerts SET status = 'acknowledged', acknowledged_at = ?,"
+                      " fixed_at = NULL, acked_by = ? WHERE id = ?",
+                      DB_VALUES(DB_TEXT_C(now), DB_TEXT(row_cut(by, 64)), DB_I64(id)), err);
+    case ALERT_FIXED:
+        return db_run(store->db,
+                      "UPDATE monitoring_alerts SET status = 'fixed', fixed_at = ? WHERE id = ?",
+                      DB_VALUES(DB_TEXT_C(now), DB_I64(id)), err);
+    case ALERT_WONTFIX:
+        return db_run(store->db,
+                      "UPDATE monitoring_alerts SET status = 'wontfix',"
+                      " acknowledged_at = coalesce(acknowledged_at, ?), acked_by = ? WHERE id = ?",
+                      DB_VALUES(DB_TEXT_C(now), DB_TEXT(row_cut(by, 64)), DB_I64(id)), err);
+    case ALERT_REJECTED:
+        return db_run(store->db, "UPDATE monitoring_alerts SET status = 'rejected' WHERE id = ?",
+                      DB_VALUES(DB_I64(id)), err);
+    }
+    return 0;
+}
+
+/* A status under which a fingerprint may stand only once. */
+static bool is_live(enum alert_status status)
+{
+    return status == ALERT_OPEN || status == ALERT_ACKNOWLEDGED || status == ALERT_WONTFIX;
+}
+
+static int refuse_second_live(struct ops_store *store, const struct alert *alert, struct err *err)
+{
+    int64_t other = 0;
+    int rc =
+        db_get_i64(store->db,
+                   "SELECT id FROM monitoring_alerts WHERE fingerprint = ? AND id <> ?"
+                   " AND status IN ('open', 'acknowledged', 'wontfix')",
+                   DB_VALUES(DB_TEXT_C(alert->fingerprint), DB_I64(alert->id)), 0, &other, err);
+    if (rc == 0 && other != 0) {
+        return err_set(err, ERR_STORE_DUPLICATE, "alert %lld is the same one, and not closed",
+                       (long long)other);
+    }
+    return rc;
+}
+
+int alert_table_set_status(struct ops_store *store, int64_t id, enum alert_status status,
+                           const char *by, int64_t now_us, struct err *err)
+{
+    struct stamp now = stamp_of(now_us);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc < 0 || (rc = alert_table_get(store, id, alert, err)) < 0) {
+        return rc;
+    }
+    if (alert->status == status) {
+        return 0;
+    }
+    if (is_live(status) && !is_live(alert->status)) {
+        rc = refuse_second_live(store, alert, err);
+    }
+    if (rc == 0) {
+        rc = update_status(store, id, status, by, now.text, err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, struct err *err)
+{
+    struct stamp now = stamp_of(now_us);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc < 0 || (rc = alert_table_get(store, id, alert, err)) < 0) {
+        return rc;
+    }
+    if (alert->status != ALERT_FIXED) {
+        return err_set(err, ERR_STORE_CONFLICT, "alert %lld is %s, not fixed", (long long)id,
+                       alert_status_name(alert->status));
+    }
+    if ((rc = refuse_second_live(store, alert, err)) == 0) {
+        rc = db_run(store->db,
+                    "UPDATE monitoring_alerts SET status = 'open', reopened = reopened + 1,"
+                    " count = count + 1, last_seen_at = ?, acknowledged_at = NULL,"
+                    " fixed_at = NULL, acked_by = '', notified = 0 WHERE id = ?",
+                    DB_VALUES(DB_TEXT_C(now.text), DB_I64(id)), err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int alert_table_set_notified(struct ops_store *store, int64_t id, struct err *err)
+{
+    return row_update(store->db, "UPDATE monitoring_alerts SET notified = 1 WHERE id = ?",
+                      DB_VALUES(DB_I64(id)), ERR_STORE_NOT_FOUND, "alert", id, err);
+}
+
+int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY_CRITICAL + 1],
+                       struct err *err)
+{
+    memset(ret_by_severity, 0, sizeof(int64_t) * (SEVERITY_CRITICAL + 1));
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT severity, count(*) FROM monitoring_alerts"
+                      " WHERE status IN ('open', 'acknowledged') GROUP BY severity",
+                      DB_NO_VALUES, &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        enum severity severity = SEVERITY_INFO;
+        struct row row = {.rows = rows};
+        ROW_WORD(&row, severity, &severity);
+        ret_by_severity[severity] += row_i64(&row);
+        rc = row_check(&row, "monitoring_alerts", 0, err);
+    }
+    return rc < 0 ? rc : 0;
+}

@@ -1,0 +1,44 @@
+#include "store/candle_table.h"
+
+#include "row.h"
+
+int candle_table_add(struct trading_store *store, struct symbol symbol, const struct candle *c,
+                     struct err *err)
+{
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc == 0) {
+        rc = db_run(store->db,
+                    "INSERT OR REPLACE INTO candles(symbol, open_us, open, high, low, close,"
+                    " volume) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    DB_VALUES(DB_TEXT_C(symbol.name), DB_I64(c->open_us), DB_DEC(c->open),
+                              DB_DEC(c->high), DB_DEC(c->low), DB_DEC(c->close), DB_DEC(c->volume)),
+                    err);
+    }
+    if (rc == 0) {
+        int64_t oldest_us = c->open_us - (CANDLE_TABLE_KEEP - 1) * timeframe_us(TF_5M);
+        rc = db_run(store->db, "DELETE FROM candles WHERE symbol = ? AND open_us < ?",
+                    DB_VALUES(DB_TEXT_C(symbol.name), DB_I64(oldest_us)), err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int candle_table_last(struct trading_store *store, struct symbol symbol, struct candle *ret,
+                      size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT * FROM (SELECT open_us, open, high, low, close, volume FROM candles"
+                      " WHERE symbol = ? ORDER BY open_us DESC LIMIT ?) ORDER BY open_us",
+                      DB_VALUES(DB_TEXT_C(symbol.name), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret[n++] = (struct candle){.open_us = db_i64(rows, 0),
+                                   .open = db_dec(rows, 1),
+                                   .high = db_dec(rows, 2),
+                                   .low = db_dec(rows, 3),
+                                   .close = db_dec(rows, 4),
+                                   .volume = db_dec(rows, 5)};
+    }
+    return rc < 0 ? rc : (int)n;
+}

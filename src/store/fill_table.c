@@ -1,0 +1,31 @@
+#include "store/fill_table.h"
+
+#include "order_rows.h"
+
+int fill_table_add(struct trading_store *store, const struct fill *fill, bool *ret_fresh,
+                   struct err *err)
+{
+    return order_rows_add_fill(store->db, FILL_ROWS_ADD("fills"), fill, ret_fresh, err);
+}
+
+int fill_table_of_order(struct trading_store *store, const char *client_id, struct fill *ret,
+                        size_t max, struct err *err)
+{
+    return order_rows_fills(store->db, FILL_ROWS_OF("fills"),
+                            DB_VALUES(DB_TEXT_C(client_id), DB_I64((int64_t)max)), ret, max, err);
+}
+
+int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
+                   struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db, "SELECT count(*), coalesce(sum(fee), 0) FROM fills",
+                           DB_NO_VALUES, &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc < 0) {
+        return rc;
+    }
+    *ret_count = db_i64(rows, 0);
+    *ret_fees = db_dec(rows, 1);
+    return 0;
+}

@@ -1,0 +1,256 @@
+#include "store/ops.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "io/file.h"
+#include "row.h"
+
+#include <string.h>
+
+enum {
+    OPS_APPLICATION_ID = 0x4e446f70, /* "NDop" */
+    OPS_BUSY_MS = 250
+};
+
+static const char schema_attention[] =
+    /* The first eleven columns are a published contract: names and order. */
+    "CREATE TABLE monitoring_alerts(id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " alert_type TEXT NOT NULL, severity TEXT NOT NULL, title TEXT NOT NULL,"
+    " description TEXT NOT NULL, evidence TEXT NOT NULL, recommendation TEXT NOT NULL,"
+    " status TEXT NOT NULL, created_at TEXT NOT NULL, acknowledged_at TEXT, fixed_at TEXT,"
+    " fingerprint TEXT NOT NULL, source TEXT NOT NULL, count INTEGER NOT NULL DEFAULT 1,"
+    " last_seen_at TEXT NOT NULL, acked_by TEXT NOT NULL DEFAULT '',"
+    " check_json TEXT NOT NULL DEFAULT '', reopened INTEGER NOT NULL DEFAULT 0,"
+    " notified INTEGER NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX alerts_live ON monitoring_alerts(fingerprint)"
+    " WHERE status IN ('open', 'acknowledged', 'wontfix');"
+    "CREATE INDEX alerts_fingerprint ON monitoring_alerts(fingerprint);"
+    "CREATE TABLE outbox(id INTEGER PRIMARY KEY AUTOINCREMENT, door TEXT NOT NULL,"
+    " chat_id INTEGER NOT NULL, kind TEXT NOT NULL, priority INTEGER NOT NULL,"
+    " payload TEXT NOT NULL, run_id INTEGER NOT NULL, created_at_us INTEGER NOT NULL,"
+    " not_before_us INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,"
+    " state TEXT NOT NULL DEFAULT 'queued', last_error TEXT NOT NULL DEFAULT '',"
+    " message_id INTEGER NOT NULL DEFAULT 0, edit_of INTEGER NOT NULL);"
+    "CREATE INDEX outbox_due ON outbox(door, priority, id) WHERE state = 'queued';"
+    "CREATE TABLE audits(id INTEGER PRIMARY KEY AUTOINCREMENT, started_us INTEGER NOT NULL,"
+    " finished_us INTEGER NOT NULL, verdict TEXT NOT NULL, cause TEXT NOT NULL,"
+    " model TEXT NOT NULL, request_id TEXT NOT NULL, tokens_in INTEGER NOT NULL,"
+    " tokens_out INTEGER NOT NULL, cost_microusd INTEGER NOT NULL, info INTEGER NOT NULL,"
+    " low INTEGER NOT NULL, medium INTEGER NOT NULL, high INTEGER NOT NULL,"
+    " critical INTEGER NOT NULL, rejected INTEGER NOT NULL, note TEXT NOT NULL,"
+    " report TEXT NOT NULL);"
+    "CREATE TABLE service_samples(id INTEGER PRIMARY KEY, service TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, up INTEGER NOT NULL, latency_us INTEGER NOT NULL,"
+    " detail TEXT NOT NULL);"
+    "CREATE INDEX service_samples_of ON service_samples(service, at_us);"
+    "CREATE INDEX service_samples_at ON service_samples(at_us);";
+
+static const char schema_commands[] =
+    "CREATE TABLE command_runs(id INTEGER PRIMARY KEY AUTOINCREMENT, command TEXT NOT NULL,"
+    " args TEXT NOT NULL, user_id INTEGER NOT NULL, user_name TEXT NOT NULL, role TEXT NOT NULL,"
+    " door TEXT NOT NULL, chat_id INTEGER NOT NULL, state TEXT NOT NULL, step INTEGER NOT NULL,"
+    " created_us INTEGER NOT NULL, updated_us INTEGER NOT NULL, result TEXT NOT NULL,"
+    " error_code TEXT NOT NULL);"
+    "CREATE INDEX command_runs_live ON command_runs(state)"
+    " WHERE state IN ('confirming', 'running');"
+    "CREATE TABLE run_steps(run_id INTEGER NOT NULL REFERENCES command_runs(id)"
+    " ON DELETE CASCADE, idx INTEGER NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL,"
+    " started_us INTEGER NOT NULL, ended_us INTEGER NOT NULL, result TEXT NOT NULL,"
+    " PRIMARY KEY(run_id, idx)) WITHOUT ROWID;"
+    "CREATE TABLE confirmations(nonce TEXT PRIMARY KEY, run_id INTEGER NOT NULL UNIQUE"
+    " REFERENCES command_runs(id) ON DELETE CASCADE, user_id INTEGER NOT NULL,"
+    " door TEXT NOT NULL, chat_id INTEGER NOT NULL, outbox_id INTEGER NOT NULL,"
+    " expires_us INTEGER NOT NULL, used INTEGER NOT NULL);"
+    "CREATE INDEX confirmations_waiting ON confirmations(expires_us) WHERE used = 0;"
+    "CREATE TABLE updates(door TEXT NOT NULL, update_id INTEGER NOT NULL,"
+    " received_us INTEGER NOT NULL, PRIMARY KEY(door, update_id)) WITHOUT ROWID;"
+    "CREATE TABLE audit_log(id INTEGER PRIMARY KEY, at_us INTEGER NOT NULL,"
+    " user TEXT NOT NULL, door TEXT NOT NULL, action TEXT NOT NULL, detail TEXT NOT NULL,"
+    " result TEXT NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL);"
+    "CREATE TABLE kv(name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
+
+static const struct db_migration migrations[] = {
+    {"alerts, outbox, audits, samples", schema_attention},
+    {"runs, updates, audit log, values", schema_commands},
+};
+
+/* A reader leaves a missing key missing: making one would hide that it was lost. */
+static int load_key(struct ops_store *store, const char *state_dir, enum ops_store_mode mode,
+                    struct err *err)
+{
+    if (strcmp(state_dir, ":memory:") == 0) {
+        secret_random(store->audit_key.bytes, sizeof(store->audit_key.bytes));
+        store->has_key = true;
+        return 0;
+    }
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    buf_addf(&path, "%s/audit.key", state_dir);
+    if (mode == OPS_STORE_READ && !file_exists(path.data)) {
+        return 0;
+    }
+    int rc = secret_key_load(path.data, &store->audit_key, err);
+    store->has_key = rc == 0;
+    /* A reader without the right to the key can still read everything else. */
+    return mode == OPS_STORE_READ ? 0 : rc;
+}
+
+int ops_store_open(const char *state_dir, enum ops_store_mode mode, struct ops_store **ret,
+                   struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4000);
+    buf_add_c(&path, state_dir);
+    if (strcmp(state_dir, ":memory:") != 0) {
+        buf_add_c(&path, "/ops.db");
+    }
+    if (buf_failed(&path)) {
+        return err_set(err, ERR_STORE_TOO_LONG, "state.dir");
+    }
+    AUTO_OPS_STORE struct ops_store *store = calloc(1, sizeof(*store));
+    ASSERT(store != NULL);
+    int rc = db_open(&(struct db_options){.path = path.data,
+                                          .read_only = mode == OPS_STORE_READ,
+                                          .busy_timeout_ms = OPS_BUSY_MS,
+                                          .application_id = OPS_APPLICATION_ID,
+                                          .migrations = migrations,
+                                          .migration_count = COUNT_OF(migrations)},
+                     &store->db, err);
+    if (rc == 0) {
+        rc = load_key(store, state_dir, mode, err);
+    }
+    if (rc == 0) {
+        *ret = TAKE(store);
+    }
+    return rc;
+}
+
+void ops_store_free(struct ops_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    db_free(store->db);
+    secret_wipe(&store->audit_key, sizeof(store->audit_key));
+    free(store);
+}
+
+int ops_store_begin(struct ops_store *store, struct err *err)
+{
+    return db_begin(store->db, err);
+}
+
+int ops_store_commit(struct ops_store *store, struct err *err)
+{
+    return db_commit(store->db, err);
+}
+
+void ops_store_rollback(struct ops_store *store)
+{
+    db_rollback(store->db);
+}
+
+int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *ret,
+                              struct err *err)
+{
+    AUTO_ROLLBACK struct db *own = NULL;
+    int64_t last = 0;
+    int rc = row_begin(store->db, &own, err);
+    if (rc < 0 || (rc = ops_store_get_i64(store, "last_request_id", 0, &last, err)) < 0) {
+        return rc;
+    }
+    int64_t id = last >= now_us ? last + 1 : now_us;
+    if ((rc = ops_store_put_i64(store, "last_request_id", id, err)) < 0 ||
+        (rc = row_commit(&own, err)) < 0) {
+        return rc;
+    }
+    *ret = id;
+    return 0;
+}
+
+static int put_value(struct ops_store *store, const char *name, struct db_value value,
+                     struct err *err)
+{
+    return db_run(store->db,
+                  "INSERT INTO kv(name, value) VALUES (?, ?)"
+                  " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+                  DB_VALUES(DB_TEXT_C(name), value), err);
+}
+
+int ops_store_put_i64(struct ops_store *store, const char *name, int64_t value, struct err *err)
+{
+    return put_value(store, name, DB_I64(value), err);
+}
+
+int ops_store_get_i64(struct ops_store *store, const char *name, int64_t fallback, int64_t *ret,
+                      struct err *err)
+{
+    return db_get_i64(store->db, "SELECT value FROM kv WHERE name = ?", DB_VALUES(DB_TEXT_C(name)),
+                      fallback, ret, err);
+}
+
+int ops_store_put_text(struct ops_store *store, const char *name, struct str value, struct err *err)
+{
+    return put_value(store, name, DB_TEXT(value), err);
+}
+
+int ops_store_get_text(struct ops_store *store, const char *name, struct buf *ret, struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db, "SELECT value FROM kv WHERE name = ?",
+                           DB_VALUES(DB_TEXT_C(name)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc > 0) {
+        buf_add_str(ret, row_str(&row));
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* ?1 is the point in time, ?2 the most rows. Confirmations go with their runs. */
+static const char *const prune_by_us[] = {
+    "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('delivered', 'dead',"
+    " 'uncertain') AND created_at_us < ?1 ORDER BY id LIMIT ?2)",
+    "DELETE FROM command_runs WHERE id IN (SELECT id FROM command_runs WHERE state NOT IN"
+    " ('confirming', 'running') AND updated_us < ?1 ORDER BY id LIMIT ?2)",
+    "DELETE FROM updates WHERE (door, update_id) IN (SELECT door, update_id FROM updates"
+    " WHERE received_us < ?1 LIMIT ?2)",
+    "DELETE FROM audits WHERE id IN (SELECT id FROM audits WHERE finished_us < ?1"
+    " ORDER BY id LIMIT ?2)",
+    "DELETE FROM service_samples WHERE id IN (SELECT id FROM service_samples WHERE at_us < ?1"
+    " ORDER BY at_us LIMIT ?2)",
+};
+static const char prune_alerts[] =
+    "DELETE FROM monitoring_alerts WHERE id IN (SELECT id FROM monitoring_alerts WHERE status IN"
+    " ('fixed', 'rejected') AND last_seen_at < ?1 ORDER BY id LIMIT ?2)";
+
+int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows,
+                    int64_t *ret_deleted, struct err *err)
+{
+    int64_t deleted = 0;
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(prune_by_us); i++) {
+        rc = db_run(store->db, prune_by_us[i], DB_VALUES(DB_I64(before_us), DB_I64(max_rows)), err);
+        deleted += rc == 0 ? db_changes(store->db) : 0;
+    }
+    if (rc == 0) {
+        AUTO_BUF struct buf iso = BUF_INIT(40);
+        clock_add_iso(&iso, before_us, false);
+        rc = db_run(store->db, prune_alerts, DB_VALUES(DB_TEXT(buf_str(&iso)), DB_I64(max_rows)),
+                    err);
+        deleted += rc == 0 ? db_changes(store->db) : 0;
+    }
+    if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
+        return rc;
+    }
+    *ret_deleted = deleted;
+    return 0;
+}
+
+int ops_store_check(struct ops_store *store, struct err *err)
+{
+    return db_quick_check(store->db, err);
+}
+
+void ops_store_set_fault(struct ops_store *store, ops_store_fault_fn fn, void *userdata)
+{
+    db_set_fault(store->db, fn, userdata);
+}

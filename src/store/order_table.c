@@ -1,0 +1,46 @@
+#include "store/order_table.h"
+
+#include "order_rows.h"
+
+int order_table_put(struct trading_store *store, const struct order *order, struct err *err)
+{
+    return order_rows_put(store->db, ORDER_ROWS_PUT("orders"), order, err);
+}
+
+int order_table_get(struct trading_store *store, const char *client_id, struct order *ret,
+                    struct err *err)
+{
+    return order_rows_get(store->db, ORDER_ROWS_GET("orders"), client_id, ret, err);
+}
+
+int order_table_open(struct trading_store *store, struct order *ret, size_t max, struct err *err)
+{
+    return order_rows_list(store->db, ORDER_ROWS_OPEN("orders"), DB_VALUES(DB_I64((int64_t)max)),
+                           ret, max, err);
+}
+
+int order_table_list(struct trading_store *store, size_t offset, struct order *ret, size_t max,
+                     struct err *err)
+{
+    return order_rows_list(
+        store->db, "SELECT " ORDER_ROWS_COLUMNS " FROM orders ORDER BY rowid DESC LIMIT ? OFFSET ?",
+        DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), ret, max, err);
+}
+
+int order_table_count(struct trading_store *store, int64_t *ret_all, int64_t *ret_open,
+                      int64_t *ret_unknown, struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db,
+                           "SELECT count(*), total(state NOT IN ('filled', 'cancelled',"
+                           " 'rejected')), total(state = 'unknown') FROM orders",
+                           DB_NO_VALUES, &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc < 0) {
+        return rc;
+    }
+    *ret_all = db_i64(rows, 0);
+    *ret_open = db_i64(rows, 1);
+    *ret_unknown = db_i64(rows, 2);
+    return 0;
+}

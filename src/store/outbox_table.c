@@ -1,0 +1,247 @@
+#include "store/outbox_table.h"
+
+#include "base/check.h"
+#include "row.h"
+
+#include <string.h>
+
+static const char *const kind_words[] = {
+    [OUTBOX_SEND] = "send", [OUTBOX_EDIT] = "edit", [OUTBOX_ANSWER] = "answer"};
+static const char *const state_words[OUTBOX_STATE_COUNT] = {
+    [OUTBOX_QUEUED] = "queued",       [OUTBOX_SENDING] = "sending",
+    [OUTBOX_DELIVERED] = "delivered", [OUTBOX_UNCERTAIN] = "uncertain",
+    [OUTBOX_DEAD] = "dead",
+};
+
+const char *outbox_table_state_name(enum outbox_state state)
+{
+    ASSERT((unsigned)state < OUTBOX_STATE_COUNT);
+    return state_words[state];
+}
+
+static bool kind_parse(struct str s, enum outbox_kind *ret)
+{
+    for (unsigned i = 0; i < COUNT_OF(kind_words); i++) {
+        if (str_equal_c(s, kind_words[i])) {
+            *ret = (enum outbox_kind)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool state_parse(struct str s, enum outbox_state *ret)
+{
+    for (unsigned i = 0; i < OUTBOX_STATE_COUNT; i++) {
+        if (str_equal_c(s, state_words[i])) {
+            *ret = (enum outbox_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void outbox_row_release(struct outbox_row *row)
+{
+    if (row != NULL) {
+        free(row->payload);
+        row->payload = NULL;
+    }
+}
+
+/* An edit that nobody has seen yet takes the newer words: *ret_id is 0 when there is none. */
+static int replace_waiting_edit(struct ops_store *store, const struct outbox_new *m,
+                                int64_t *ret_id, struct err *err)
+{
+    int rc = db_get_i64(store->db,
+                        "SELECT id FROM outbox WHERE door = ? AND state = 'queued'"
+                        " AND kind = 'edit' AND edit_of = ?",
+                        DB_VALUES(DB_TEXT_C(m->door), DB_I64(m->edit_of)), 0, ret_id, err);
+    if (rc < 0 || *ret_id == 0) {
+        return rc;
+    }
+    return db_run(store->db,
+                  "UPDATE outbox SET payload = ?, priority = min(priority, ?) WHERE id = ?",
+                  DB_VALUES(DB_TEXT_C(m->payload), DB_I64(m->priority), DB_I64(*ret_id)), err);
+}
+
+int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_t now_us,
+                     int64_t *ret_id, struct err *err)
+{
+    ASSERT(m->door != NULL && m->payload != NULL && (unsigned)m->kind < COUNT_OF(kind_words));
+    ASSERT((m->kind == OUTBOX_EDIT) == (m->edit_of != 0));
+    if (strlen(m->payload) > OUTBOX_PAYLOAD_MAX) {
+        return err_set(err, ERR_STORE_TOO_LONG, "message of %zu bytes", strlen(m->payload));
+    }
+    AUTO_ROLLBACK struct db *own = NULL;
+    int64_t id = 0;
+    int rc = row_begin(store->db, &own, err);
+    if (rc == 0 && m->kind == OUTBOX_EDIT) {
+        rc = replace_waiting_edit(store, m, &id, err);
+    }
+    if (rc == 0 && id == 0) {
+        rc =
+            db_run(store->db,
+                   "INSERT INTO outbox(door, chat_id, kind, priority, payload, run_id,"
+                   " created_at_us, not_before_us, edit_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   DB_VALUES(DB_TEXT_C(m->door), DB_I64(m->chat_id), DB_TEXT_C(kind_words[m->kind]),
+                             DB_I64(m->priority), DB_TEXT_C(m->payload), DB_I64(m->run_id),
+                             DB_I64(now_us), DB_I64(m->not_before_us), DB_I64(m->edit_of)),
+                   err);
+        id = db_last_rowid(store->db);
+    }
+    if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
+        return rc;
+    }
+    *ret_id = id;
+    return 0;
+}
+
+#define SELECT_ROW                                                                        \
+    "SELECT o.id, o.door, o.chat_id, o.kind, o.priority, o.payload, o.run_id,"            \
+    " o.created_at_us, o.not_before_us, o.attempts, o.state, o.last_error, o.message_id," \
+    " o.edit_of, coalesce(t.message_id, 0) FROM outbox o LEFT JOIN outbox t"              \
+    " ON t.id = o.edit_of"
+/* An edit waits until it is known what became of the message that it edits. */
+#define EDIT_IS_READY \
+    "(o.kind <> 'edit' OR t.id IS NULL OR t.state IN ('delivered', 'uncertain', 'dead'))"
+
+static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *err)
+{
+    struct row row = {.rows = rows};
+    *ret = (struct outbox_row){0};
+    ret->id = row_i64(&row);
+    row_text(&row, ret->door, sizeof(ret->door));
+    ret->chat_id = row_i64(&row);
+    row.damaged = !kind_parse(row_str(&row), &ret->kind) || row.damaged;
+    int64_t priority = row_i64(&row);
+    row.damaged = priority < OUTBOX_CRITICAL || priority > OUTBOX_INFO || row.damaged;
+    ret->priority = (enum outbox_priority)(priority & 3);
+    ret->payload = row_heap(&row);
+    ret->run_id = row_i64(&row);
+    ret->created_us = row_i64(&row);
+    ret->not_before_us = row_i64(&row);
+    ret->attempts = row_i64(&row);
+    row.damaged = !state_parse(row_str(&row), &ret->state) || row.damaged;
+    row_text(&row, ret->last_error, sizeof(ret->last_error));
+    ret->message_id = row_i64(&row);
+    ret->edit_of = row_i64(&row);
+    ret->edit_message_id = row_i64(&row);
+    int rc = row_check(&row, "outbox", ret->id, err);
+    if (rc < 0) {
+        outbox_row_release(ret);
+    }
+    return rc;
+}
+
+int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
+                     struct outbox_row *ret, struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db,
+                           SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
+                                      " AND o.not_before_us <= ? AND " EDIT_IS_READY
+                                      " ORDER BY o.priority, o.id LIMIT 1",
+                           DB_VALUES(DB_TEXT_C(door), DB_I64(now_us)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc <= 0) {
+        return rc;
+    }
+    rc = read_row(rows, ret, err);
+    return rc < 0 ? rc : 1;
+}
+
+int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t *ret,
+                             struct err *err)
+{
+    return db_get_i64(store->db,
+                      "SELECT min(o.not_before_us) FROM outbox o LEFT JOIN outbox t"
+                      " ON t.id = o.edit_of WHERE o.door = ? AND o.state = 'queued'"
+                      " AND " EDIT_IS_READY,
+                      DB_VALUES(DB_TEXT_C(door)), INT64_MAX, ret, err);
+}
+
+int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err)
+{
+    struct row row;
+    int rc =
+        row_query_one(store->db, SELECT_ROW " WHERE o.id = ?", DB_VALUES(DB_I64(id)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc == 0) {
+        return err_set(err, ERR_STORE_NOT_FOUND, "message %lld", (long long)id);
+    }
+    return rc < 0 ? rc : read_row(rows, ret, err);
+}
+
+int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err)
+{
+    return row_update(store->db,
+                      "UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?",
+                      DB_VALUES(DB_I64(id)), ERR_STORE_NOT_FOUND, "message", id, err);
+}
+
+int outbox_table_delivered(struct ops_store *store, int64_t id, int64_t message_id, struct err *err)
+{
+    return row_update(store->db,
+                      "UPDATE outbox SET state = 'delivered', message_id = ?, last_error = ''"
+                      " WHERE id = ?",
+                      DB_VALUES(DB_I64(message_id), DB_I64(id)), ERR_STORE_NOT_FOUND, "message", id,
+                      err);
+}
+
+int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_us,
+                       const char *error, struct err *err)
+{
+    return row_update(store->db,
+                      "UPDATE outbox SET state = 'queued', not_before_us = ?, last_error = ?"
+                      " WHERE id = ?",
+                      DB_VALUES(DB_I64(not_before_us), DB_TEXT(row_cut(error, 128)), DB_I64(id)),
+                      ERR_STORE_NOT_FOUND, "message", id, err);
+}
+
+int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err)
+{
+    return row_update(store->db,
+                      "UPDATE outbox SET state = 'uncertain', last_error = ? WHERE id = ?",
+                      DB_VALUES(DB_TEXT(row_cut(error, 128)), DB_I64(id)), ERR_STORE_NOT_FOUND,
+                      "message", id, err);
+}
+
+int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, struct err *err)
+{
+    return row_update(store->db, "UPDATE outbox SET state = 'dead', last_error = ? WHERE id = ?",
+                      DB_VALUES(DB_TEXT(row_cut(error, 128)), DB_I64(id)), ERR_STORE_NOT_FOUND,
+                      "message", id, err);
+}
+
+int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err)
+{
+    int rc = db_run(store->db,
+                    "UPDATE outbox SET state = 'uncertain',"
+                    " last_error = 'nightdesk ended while it was being sent'"
+                    " WHERE state = 'sending'",
+                    DB_NO_VALUES, err);
+    if (rc == 0) {
+        *ret_count = db_changes(store->db);
+    }
+    return rc;
+}
+
+int outbox_table_counts(struct ops_store *store, const char *door,
+                        int64_t ret_by_state[OUTBOX_STATE_COUNT], struct err *err)
+{
+    memset(ret_by_state, 0, sizeof(int64_t) * OUTBOX_STATE_COUNT);
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT state, count(*) FROM outbox WHERE ?1 IS NULL OR door = ?1"
+                      " GROUP BY state",
+                      DB_VALUES(DB_TEXT_OR_NULL(door)), &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        enum outbox_state state = OUTBOX_QUEUED;
+        row.damaged = !state_parse(row_str(&row), &state);
+        ret_by_state[state] += row_i64(&row);
+        rc = row_check(&row, "outbox", 0, err);
+    }
+    return rc < 0 ? rc : 0;
+}

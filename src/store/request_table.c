@@ -1,0 +1,44 @@
+#include "store/request_table.h"
+
+#include "row.h"
+
+int request_table_add(struct trading_store *store, const struct request *request, int err_id,
+                      int64_t at_us, struct err *err)
+{
+    /* The code and not the id: ids are places in the catalogue and move between versions. */
+    const char *code = err_id == ERR_NONE ? "" : err_info(err_id)->code;
+    int rc = db_run(store->db,
+                    "INSERT INTO engine_requests(id, kind, symbol, asked_by, error_code, at_us)"
+                    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(id) DO NOTHING",
+                    DB_VALUES(DB_I64(request->id), DB_TEXT_C(request_kind_name(request->kind)),
+                              DB_TEXT_C(request->symbol.name), DB_TEXT_C(request->by),
+                              DB_TEXT_C(code), DB_I64(at_us)),
+                    err);
+    if (rc == 0 && db_changes(store->db) == 0) {
+        return err_set(err, ERR_STORE_DUPLICATE, "request %lld", (long long)request->id);
+    }
+    return rc;
+}
+
+int request_table_result(struct trading_store *store, int64_t id, struct request_result *ret,
+                         struct err *err)
+{
+    *ret = (struct request_result){0};
+    struct row row;
+    int rc = row_query_one(store->db, "SELECT error_code, at_us FROM engine_requests WHERE id = ?",
+                           DB_VALUES(DB_I64(id)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc <= 0) {
+        return rc;
+    }
+    char code[64] = "";
+    row_text(&row, code, sizeof(code));
+    ret->found = true;
+    ret->at_us = row_i64(&row);
+    if (code[0] != '\0') {
+        /* A code that a later version dropped is still a refusal. */
+        enum err_id known = err_by_code(code);
+        ret->err_id = (int)(known == ERR_NONE ? ERR_INTERNAL : known);
+    }
+    return row_check(&row, "engine_requests", id, err);
+}

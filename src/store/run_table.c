@@ -1,0 +1,241 @@
+#include "store/run_table.h"
+
+#include "base/check.h"
+#include "row.h"
+
+#include <string.h>
+
+static const char *const state_words[RUN_STATE_COUNT] = {
+    [RUN_CONFIRMING] = "confirming", [RUN_RUNNING] = "running",     [RUN_DONE] = "done",
+    [RUN_FAILED] = "failed",         [RUN_CANCELLED] = "cancelled", [RUN_EXPIRED] = "expired",
+    [RUN_REFUSED] = "refused",       [RUN_UNKNOWN] = "unknown",
+};
+static const char *const step_words[] = {
+    [RUN_STEP_RUNNING] = "running",
+    [RUN_STEP_DONE] = "done",
+    [RUN_STEP_FAILED] = "failed",
+    [RUN_STEP_UNKNOWN] = "unknown",
+};
+
+const char *run_table_state_name(enum run_state state)
+{
+    ASSERT((unsigned)state < RUN_STATE_COUNT);
+    return state_words[state];
+}
+
+static bool state_parse(struct str s, enum run_state *ret)
+{
+    for (unsigned i = 0; i < RUN_STATE_COUNT; i++) {
+        if (str_equal_c(s, state_words[i])) {
+            *ret = (enum run_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool step_parse(struct str s, enum run_step_state *ret)
+{
+    for (unsigned i = 0; i < COUNT_OF(step_words); i++) {
+        if (str_equal_c(s, step_words[i])) {
+            *ret = (enum run_step_state)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+void run_row_release(struct run_row *row)
+{
+    if (row != NULL) {
+        free(row->args_json);
+        free(row->result_json);
+        row->args_json = NULL;
+        row->result_json = NULL;
+    }
+}
+
+int run_table_add(struct ops_store *store, const struct run_new *r, int64_t now_us, int64_t *ret_id,
+                  struct err *err)
+{
+    ASSERT((unsigned)r->state < RUN_STATE_COUNT);
+    if (strlen(r->args_json) > RUN_JSON_MAX) {
+        return err_set(err, ERR_STORE_TOO_LONG, "arguments of %.40s", r->command);
+    }
+    int rc = db_run(store->db,
+                    "INSERT INTO command_runs(command, args, user_id, user_name, role, door,"
+                    " chat_id, state, step, created_us, updated_us, result, error_code)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '')",
+                    DB_VALUES(DB_TEXT(row_cut(r->command, 64)), DB_TEXT_C(r->args_json),
+                              DB_I64(r->user_id), DB_TEXT(row_cut(r->user_name, 64)),
+                              DB_TEXT(row_cut(r->role, 32)), DB_TEXT(row_cut(r->door, 32)),
+                              DB_I64(r->chat_id), DB_TEXT_C(state_words[r->state]), DB_I64(now_us),
+                              DB_I64(now_us)),
+                    err);
+    if (rc == 0) {
+        *ret_id = db_last_rowid(store->db);
+    }
+    return rc;
+}
+
+int run_table_start(struct ops_store *store, int64_t id, int64_t now_us, struct err *err)
+{
+    return row_update(store->db,
+                      "UPDATE command_runs SET state = 'running', updated_us = ?"
+                      " WHERE id = ? AND state = 'confirming'",
+                      DB_VALUES(DB_I64(now_us), DB_I64(id)), ERR_STORE_CONFLICT, "run", id, err);
+}
+
+int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, int err_id,
+                     const char *result_json, int64_t now_us, struct err *err)
+{
+    ASSERT(state != RUN_CONFIRMING && state != RUN_RUNNING && (unsigned)state < RUN_STATE_COUNT);
+    if (result_json != NULL && strlen(result_json) > RUN_JSON_MAX) {
+        return err_set(err, ERR_STORE_TOO_LONG, "result of run %lld", (long long)id);
+    }
+    return row_update(store->db,
+                      "UPDATE command_runs SET state = ?, error_code = ?, result = ?,"
+                      " updated_us = ? WHERE id = ? AND state IN ('confirming', 'running')",
+                      DB_VALUES(DB_TEXT_C(state_words[state]),
+                                DB_TEXT_C(err_id == ERR_NONE ? "" : err_info(err_id)->code),
+                                DB_TEXT_C(result_json), DB_I64(now_us), DB_I64(id)),
+                      ERR_STORE_CONFLICT, "run", id, err);
+}
+
+int run_table_step_begin(struct ops_store *store, int64_t id, int64_t index, const char *action,
+                         int64_t now_us, struct err *err)
+{
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc == 0) {
+        rc = row_update(store->db,
+                        "UPDATE command_runs SET step = ?, updated_us = ?"
+                        " WHERE id = ? AND state = 'running'",
+                        DB_VALUES(DB_I64(index), DB_I64(now_us), DB_I64(id)), ERR_STORE_CONFLICT,
+                        "run", id, err);
+    }
+    if (rc == 0) {
+        rc = db_run(
+            store->db,
+            "INSERT OR REPLACE INTO run_steps(run_id, idx, action, state, started_us,"
+            " ended_us, result) VALUES (?, ?, ?, 'running', ?, 0, '')",
+            DB_VALUES(DB_I64(id), DB_I64(index), DB_TEXT(row_cut(action, 64)), DB_I64(now_us)),
+            err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
+int run_table_step_end(struct ops_store *store, int64_t id, int64_t index,
+                       enum run_step_state state, const char *result, int64_t now_us,
+                       struct err *err)
+{
+    ASSERT((unsigned)state < COUNT_OF(step_words));
+    return row_update(store->db,
+                      "UPDATE run_steps SET state = ?, result = ?, ended_us = ?"
+                      " WHERE run_id = ? AND idx = ? AND state = 'running'",
+                      DB_VALUES(DB_TEXT_C(step_words[state]), DB_TEXT(row_cut(result, 1024)),
+                                DB_I64(now_us), DB_I64(id), DB_I64(index)),
+                      ERR_STORE_CONFLICT, "step of run", id, err);
+}
+
+#define COLUMNS                                                                            \
+    "id, command, args, user_id, user_name, role, door, chat_id, state, step, created_us," \
+    " updated_us, result, error_code"
+
+static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
+{
+    struct row row = {.rows = rows};
+    *ret = (struct run_row){0};
+    ret->id = row_i64(&row);
+    row_text(&row, ret->command, sizeof(ret->command));
+    ret->args_json = row_heap(&row);
+    ret->user_id = row_i64(&row);
+    row_text(&row, ret->user_name, sizeof(ret->user_name));
+    row_text(&row, ret->role, sizeof(ret->role));
+    row_text(&row, ret->door, sizeof(ret->door));
+    ret->chat_id = row_i64(&row);
+    row.damaged = !state_parse(row_str(&row), &ret->state) || row.damaged;
+    ret->step = row_i64(&row);
+    ret->created_us = row_i64(&row);
+    ret->updated_us = row_i64(&row);
+    ret->result_json = row_heap(&row);
+    char code[64] = "";
+    row_text(&row, code, sizeof(code));
+    if (code[0] != '\0') {
+        enum err_id known = err_by_code(code);
+        ret->err_id = (int)(known == ERR_NONE ? ERR_INTERNAL : known);
+    }
+    int rc = row_check(&row, "command_runs", ret->id, err);
+    if (rc < 0) {
+        run_row_release(ret);
+    }
+    return rc;
+}
+
+int run_table_get(struct ops_store *store, int64_t id, struct run_row *ret, struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db, "SELECT " COLUMNS " FROM command_runs WHERE id = ?",
+                           DB_VALUES(DB_I64(id)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc == 0) {
+        return err_set(err, ERR_STORE_NOT_FOUND, "run %lld", (long long)id);
+    }
+    return rc < 0 ? rc : read_run(rows, ret, err);
+}
+
+#define STATE_BIT                                                                  \
+    "CASE state WHEN 'confirming' THEN 1 WHEN 'running' THEN 2 WHEN 'done' THEN 4" \
+    " WHEN 'failed' THEN 8 WHEN 'cancelled' THEN 16 WHEN 'expired' THEN 32"        \
+    " WHEN 'refused' THEN 64 ELSE 128 END"
+_Static_assert(RUN_CONFIRMING == 0 && RUN_RUNNING == 1 && RUN_DONE == 2 && RUN_FAILED == 3 &&
+                   RUN_CANCELLED == 4 && RUN_EXPIRED == 5 && RUN_REFUSED == 6 && RUN_UNKNOWN == 7,
+               "STATE_BIT repeats the order of enum run_state");
+
+int run_table_list(struct ops_store *store, uint32_t states, size_t offset, struct run_row *ret,
+                   size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT " COLUMNS " FROM command_runs"
+                      " WHERE ?1 = 0 OR (" STATE_BIT ") & ?1 <> 0"
+                      " ORDER BY id DESC LIMIT ?2 OFFSET ?3",
+                      DB_VALUES(DB_I64(states), DB_I64((int64_t)max), DB_I64((int64_t)offset)),
+                      &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        rc = read_run(rows, &ret[n], err);
+        n += rc == 0 ? 1 : 0;
+    }
+    if (rc < 0) {
+        while (n > 0) {
+            run_row_release(&ret[--n]);
+        }
+        return rc;
+    }
+    return (int)n;
+}
+
+int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, size_t max,
+                    struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT idx, action, state, started_us, ended_us, result FROM run_steps"
+                      " WHERE run_id = ? ORDER BY idx LIMIT ?",
+                      DB_VALUES(DB_I64(id), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct run_step *step = &ret[n++];
+        *step = (struct run_step){0};
+        step->index = row_i64(&row);
+        row_text(&row, step->action, sizeof(step->action));
+        row.damaged = !step_parse(row_str(&row), &step->state) || row.damaged;
+        step->started_us = row_i64(&row);
+        step->ended_us = row_i64(&row);
+        row_text(&row, step->result, sizeof(step->result));
+        rc = row_check(&row, "run_steps", id, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}

@@ -1,0 +1,66 @@
+#include "store/sample_table.h"
+
+#include "row.h"
+
+int sample_table_add(struct ops_store *store, const struct service_sample *s, struct err *err)
+{
+    return db_run(store->db,
+                  "INSERT INTO service_samples(service, at_us, up, latency_us, detail)"
+                  " VALUES (?, ?, ?, ?, ?)",
+                  DB_VALUES(DB_TEXT_C(s->service), DB_I64(s->at_us), DB_I64(s->up),
+                            DB_I64(s->latency_us), DB_TEXT_C(s->detail)),
+                  err);
+}
+
+int sample_table_list(struct ops_store *store, const char *service, size_t offset,
+                      struct service_sample *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT id, service, at_us, up, latency_us, detail FROM service_samples"
+                      " WHERE service = ? ORDER BY at_us DESC, id DESC LIMIT ? OFFSET ?",
+                      DB_VALUES(DB_TEXT_C(service), DB_I64((int64_t)max), DB_I64((int64_t)offset)),
+                      &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct service_sample *out = &ret[n++];
+        *out = (struct service_sample){.at_us = 0};
+        int64_t id = row_i64(&row);
+        row_text(&row, out->service, sizeof(out->service));
+        out->at_us = row_i64(&row);
+        out->up = row_bool(&row);
+        out->latency_us = row_i64(&row);
+        row_text(&row, out->detail, sizeof(out->detail));
+        rc = row_check(&row, "service_samples", id, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int sample_table_stats(struct ops_store *store, const char *service, int64_t since_us,
+                       struct sample_stats *ret, struct err *err)
+{
+    *ret = (struct sample_stats){0};
+    struct row row;
+    int rc = row_query_one(store->db,
+                           "SELECT count(*), total(up),"
+                           " coalesce(avg(CASE WHEN up THEN latency_us END), 0),"
+                           " coalesce(max(CASE WHEN up THEN latency_us END), 0)"
+                           " FROM service_samples WHERE service = ? AND at_us >= ?",
+                           DB_VALUES(DB_TEXT_C(service), DB_I64(since_us)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc < 0) {
+        return rc;
+    }
+    ret->count = row_i64(&row);
+    ret->up = row_i64(&row);
+    ret->average_latency_us = row_i64(&row);
+    ret->max_latency_us = row_i64(&row);
+    /* The first sample behind the newest one that was different; all samples count here. */
+    return db_get_i64(store->db,
+                      "SELECT min(at_us) FROM service_samples WHERE service = ?1 AND at_us >"
+                      " coalesce((SELECT max(at_us) FROM service_samples WHERE service = ?1"
+                      " AND up <> (SELECT up FROM service_samples WHERE service = ?1"
+                      " ORDER BY at_us DESC, id DESC LIMIT 1)), -1)",
+                      DB_VALUES(DB_TEXT_C(service)), 0, &ret->last_change_us, err);
+}

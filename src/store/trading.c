@@ -1,0 +1,173 @@
+#include "store/trading.h"
+
+#include "base/check.h"
+#include "row.h"
+
+#include <string.h>
+
+enum {
+    TRADING_APPLICATION_ID = 0x4e447472, /* "NDtr" */
+    TRADING_BUSY_MS = 250
+};
+#define SCRATCH_MAX ((size_t)32 * 1024)
+
+/* Orders, fills and positions stand twice: as the engine believes and as the paper venue knows. */
+#define ORDER_COLUMNS                                                                 \
+    "(client_id TEXT PRIMARY KEY, symbol TEXT NOT NULL, kind TEXT NOT NULL,"          \
+    " side TEXT NOT NULL, state TEXT NOT NULL, qty INTEGER, reference_price INTEGER," \
+    " stop INTEGER, target INTEGER, filled_qty INTEGER, average_price INTEGER,"       \
+    " decision_id INTEGER NOT NULL, created_us INTEGER NOT NULL,"                     \
+    " updated_us INTEGER NOT NULL, reason TEXT NOT NULL);"
+#define FILL_COLUMNS                                                                    \
+    "(id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, venue_fill_id INTEGER NOT NULL," \
+    " symbol TEXT NOT NULL, kind TEXT NOT NULL, side TEXT NOT NULL, qty INTEGER,"       \
+    " price INTEGER, fee INTEGER, at_us INTEGER NOT NULL, UNIQUE(venue_fill_id, client_id));"
+#define POSITION_COLUMNS                                                                   \
+    "(symbol TEXT PRIMARY KEY, side TEXT NOT NULL, qty INTEGER, entry_price INTEGER,"      \
+    " stop INTEGER, target INTEGER, mark_price INTEGER, unrealised INTEGER, fees INTEGER," \
+    " opened_us INTEGER NOT NULL, decision_id INTEGER NOT NULL, client_id TEXT NOT NULL);"
+
+static const char schema_engine[] =
+    "CREATE TABLE orders" ORDER_COLUMNS "CREATE INDEX orders_open ON orders(client_id)"
+    " WHERE state NOT IN ('filled', 'cancelled', 'rejected');"
+    "CREATE TABLE fills" FILL_COLUMNS "CREATE INDEX fills_of_order ON fills(client_id);"
+    "CREATE TABLE positions" POSITION_COLUMNS
+
+    "CREATE TABLE trades(id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, side TEXT NOT NULL,"
+    " qty INTEGER, entry_price INTEGER, exit_price INTEGER, pnl INTEGER, fees INTEGER,"
+    " opened_us INTEGER NOT NULL, closed_us INTEGER NOT NULL, decision_id INTEGER NOT NULL,"
+    " exit_reason TEXT NOT NULL, client_id TEXT NOT NULL);"
+    "CREATE INDEX trades_closed ON trades(closed_us);"
+
+    "CREATE TABLE decisions(id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, at_us INTEGER NOT NULL,"
+    " price INTEGER, regime TEXT NOT NULL, votes TEXT NOT NULL, score REAL, threshold REAL,"
+    " direction TEXT NOT NULL, outcome TEXT NOT NULL, veto_code TEXT NOT NULL,"
+    " veto_text TEXT NOT NULL, veto_max_qty INTEGER, client_id TEXT NOT NULL);"
+    "CREATE INDEX decisions_of_symbol ON decisions(symbol, id);"
+    "CREATE INDEX decisions_of_order ON decisions(client_id) WHERE client_id <> '';"
+    "CREATE INDEX decisions_at ON decisions(at_us);"
+    "CREATE INDEX decisions_to_prune ON decisions(at_us) WHERE outcome <> 'order';"
+
+    "CREATE TABLE equity(at_us INTEGER PRIMARY KEY, equity INTEGER, cash INTEGER,"
+    " realised INTEGER);"
+    "CREATE TABLE candles(symbol TEXT NOT NULL, open_us INTEGER NOT NULL, open INTEGER,"
+    " high INTEGER, low INTEGER, close INTEGER, volume INTEGER,"
+    " PRIMARY KEY(symbol, open_us)) WITHOUT ROWID;"
+
+    "CREATE TABLE engine_state(id INTEGER PRIMARY KEY CHECK(id = 1), state TEXT NOT NULL,"
+    " state_reason TEXT NOT NULL, state_since_wall_us INTEGER NOT NULL,"
+    " market_us INTEGER NOT NULL, initial_cash INTEGER, cash INTEGER, realised INTEGER,"
+    " fees INTEGER, equity_peak INTEGER, day_start_equity INTEGER, day INTEGER NOT NULL,"
+    " consecutive_losses INTEGER NOT NULL, run INTEGER NOT NULL, next_order INTEGER NOT NULL,"
+    " next_decision_id INTEGER NOT NULL, next_trade_id INTEGER NOT NULL,"
+    " candles INTEGER NOT NULL, decisions INTEGER NOT NULL, orders INTEGER NOT NULL,"
+    " fills INTEGER NOT NULL, trades INTEGER NOT NULL, wins INTEGER NOT NULL,"
+    " vetoes INTEGER NOT NULL, refused_candles INTEGER NOT NULL);"
+    "CREATE TABLE cooldowns(symbol TEXT PRIMARY KEY, until_us INTEGER NOT NULL);"
+    "CREATE TABLE blobs(name TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE engine_requests(id INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
+    " symbol TEXT NOT NULL, asked_by TEXT NOT NULL, error_code TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL);";
+
+static const char schema_paper[] =
+    "CREATE TABLE paper_orders" ORDER_COLUMNS
+    "CREATE INDEX paper_orders_open ON paper_orders(client_id)"
+    " WHERE state NOT IN ('filled', 'cancelled', 'rejected');"
+    "CREATE TABLE paper_fills" FILL_COLUMNS
+    "CREATE INDEX paper_fills_of_order ON paper_fills(client_id);"
+    "CREATE TABLE paper_positions" POSITION_COLUMNS
+    "CREATE TABLE paper_state(name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
+
+static const struct db_migration migrations[] = {{"the engine's tables", schema_engine},
+                                                 {"the paper venue's tables", schema_paper}};
+
+int trading_store_open(const char *state_dir, enum trading_store_mode mode,
+                       struct trading_store **ret, struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    buf_add_c(&path, state_dir);
+    if (strcmp(state_dir, ":memory:") != 0) {
+        buf_add_c(&path, "/trading.db");
+    }
+    if (buf_failed(&path)) {
+        return err_set(err, ERR_STORE_TOO_LONG, "state.dir");
+    }
+    struct db *db = NULL;
+    int rc = db_open(&(struct db_options){.path = path.data,
+                                          .read_only = mode == TRADING_STORE_READ,
+                                          .busy_timeout_ms = TRADING_BUSY_MS,
+                                          .application_id = TRADING_APPLICATION_ID,
+                                          .migrations = migrations,
+                                          .migration_count = COUNT_OF(migrations)},
+                     &db, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct trading_store *store = calloc(1, sizeof(*store));
+    ASSERT(store != NULL);
+    store->db = db;
+    buf_init(&store->scratch, SCRATCH_MAX);
+    *ret = store;
+    return 0;
+}
+
+void trading_store_free(struct trading_store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    db_free(store->db);
+    buf_release(&store->scratch);
+    free(store);
+}
+
+int trading_store_begin(struct trading_store *store, struct err *err)
+{
+    return db_begin(store->db, err);
+}
+
+int trading_store_commit(struct trading_store *store, struct err *err)
+{
+    return db_commit(store->db, err);
+}
+
+void trading_store_rollback(struct trading_store *store)
+{
+    db_rollback(store->db);
+}
+
+int trading_store_prune(struct trading_store *store, int64_t before_us, int64_t max_rows,
+                        int64_t *ret_deleted, struct err *err)
+{
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    if (rc == 0) {
+        rc = db_run(store->db,
+                    "DELETE FROM decisions WHERE id IN (SELECT id FROM decisions"
+                    " WHERE at_us < ? AND outcome <> 'order' LIMIT ?)",
+                    DB_VALUES(DB_I64(before_us), DB_I64(max_rows)), err);
+    }
+    int64_t deleted = rc == 0 ? db_changes(store->db) : 0;
+    if (rc == 0) {
+        rc = db_run(store->db,
+                    "DELETE FROM equity WHERE at_us IN (SELECT at_us FROM equity"
+                    " WHERE at_us < ? ORDER BY at_us LIMIT ?)",
+                    DB_VALUES(DB_I64(before_us), DB_I64(max_rows)), err);
+    }
+    deleted += rc == 0 ? db_changes(store->db) : 0;
+    if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
+        return rc;
+    }
+    *ret_deleted = deleted;
+    return 0;
+}
+
+int trading_store_check(struct trading_store *store, struct err *err)
+{
+    return db_quick_check(store->db, err);
+}
+
+void trading_store_set_fault(struct trading_store *store, trading_store_fault_fn fn, void *userdata)
+{
+    db_set_fault(store->db, fn, userdata);
+}
