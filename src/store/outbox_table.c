@@ -173,6 +173,13 @@ int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret
     return rc < 0 ? rc : read_row(rows, ret, err);
 }
 
+int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err)
+{
+    return db_get_i64(store->db,
+                      "SELECT min(id) FROM outbox WHERE run_id = ? AND kind = 'send'",
+                      DB_VALUES(DB_I64(run_id)), 0, ret_id, err);
+}
+
 int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err)
 {
     return row_update(store->db,

@@ -138,6 +138,16 @@ int run_table_step_end(struct ops_store *store, int64_t id, int64_t index,
                       ERR_STORE_CONFLICT, "step of run", id, err);
 }
 
+int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, const char *note,
+                        struct err *err)
+{
+    return row_update(
+        store->db,
+        "UPDATE run_steps SET result = ? WHERE run_id = ? AND idx = ? AND state = 'running'",
+        DB_VALUES(DB_TEXT(row_cut(note, 1024)), DB_I64(id), DB_I64(index)), ERR_STORE_CONFLICT,
+        "step of run", id, err);
+}
+
 #define COLUMNS                                                                            \
     "id, command, args, user_id, user_name, role, door, chat_id, state, step, created_us," \
     " updated_us, result, error_code"
