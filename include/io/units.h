@@ -5,10 +5,11 @@
  *     units_job(units, UNITS_RESTART, "prediction.service", 30000, on_done, self, err);
  *
  * Always true: nothing waits; each call ends within its deadline; its callback runs exactly once,
- * from the loop, and not after units_free, which no callback may call. No interactive authorisation
- * is ever asked for: without a polkit rule a job ends in UNITS_DENIED. When the bus goes away every
- * call under way ends in UNITS_UNAVAILABLE and the next call connects anew. A job that passes its
- * deadline ends in UNITS_TIMEOUT; systemd goes on with it. Thread: the loop's.
+ * from the loop, and not after units_free, which no callback may call. No interactive
+ * authorisation is asked for: without a polkit rule a job ends in UNITS_DENIED. When the bus goes
+ * away every call under way ends in UNITS_UNAVAILABLE and the next call connects anew.
+ * A job that passes its deadline ends in UNITS_TIMEOUT; systemd goes on with it.
+ * Thread: the loop's.
  */
 #pragma once
 

@@ -43,7 +43,9 @@ struct yaml;
 /* name stands in error contexts ("nightdesk.yaml"). */
 int yaml_parse(struct str text, const char *name, struct yaml **ret, struct err *err);
 int yaml_parse_file(const char *path, struct yaml **ret, struct err *err);
-void yaml_free(struct yaml *yaml);
+/* libyaml exports a yaml_free of its own, which ours would replace in its insides: so this one has
+ * another name for the linker. */
+void yaml_free(struct yaml *yaml) __asm__("nightdesk_yaml_free");
 
 static inline void yaml_cleanup(struct yaml **slot)
 {
