@@ -1,0 +1,634 @@
+#include "auditor/auditor.h"
+
+#include "alerts/alerts.h"
+#include "base/auto.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "collect.h"
+#include "config/config.h"
+#include "finding.h"
+#include "ground.h"
+#include "invariant.h"
+#include "io/loop.h"
+#include "prompt.h"
+#include "show.h"
+#include "store/alert_table.h"
+#include "store/audit_table.h"
+#include "store/ops.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOURS_USUAL       INT64_C(24)
+#define LAST_NAME         "audit_last_us"
+#define NO_VERDICT        "auditor:no-verdict"
+#define OVERDUE           "auditor:overdue"
+#define CHECKS_MAX        64
+#define CHECKS_REMEMBERED (30 * USEC_PER_DAY) /* a trouble fixed for longer comes back as new */
+#define SYNC_MAX_US       (20 * USEC_PER_MIN)
+
+/* One audit under way. */
+struct run {
+    struct auditor_request request;
+    const char *trigger; /* "schedule" "operator" "cli" */
+    int64_t started_us;  /* wall */
+    int64_t started_mono_us;
+    struct json_object *report;
+    struct finding_list *findings;
+    enum invariant_state rules[INVARIANT_COUNT];
+    struct audit_outcome outcome;
+    bool asked;
+    void *inquiry;            /* while the model is asked */
+    struct action_call *call; /* waits for the reply; NULL: nobody */
+    struct reply *reply;      /* to be filled at the end; NULL: the call's, or none */
+    bool held;                /* somebody looks at it when it has ended, and frees it */
+    bool ended;
+};
+
+struct auditor {
+    struct auditor_options options;
+    struct prompt *prompt; /* NULL: prompt_err says why */
+    struct err prompt_err;
+    struct loop_source *next;
+    struct loop_source *watch;
+    int64_t made_mono_us;
+    int64_t wall_minus_mono_us;
+    int64_t finished_mono_us; /* of the newest audit; at first: of the start */
+    int64_t last_us;          /* wall, of the newest audit; 0: none yet */
+    int last_findings;
+    struct run *run; /* NULL: none under way */
+};
+
+static int64_t mono_us(const struct auditor *auditor)
+{
+    return clock_mono_us(auditor->options.clock);
+}
+
+/* ------------------------------------------------------------------ alerts */
+
+/* What fails here is logged: an audit that cannot tell is told by the log and by /status. */
+static void raise(struct auditor *auditor, const struct alert_spec *spec)
+{
+    struct err err = {0};
+    int64_t id = 0;
+    if (alerts_raise(auditor->options.alerts, spec, &id, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not raise an alert of the audit");
+    }
+}
+
+static void resolve(struct auditor *auditor, const char *fingerprint, const char *why)
+{
+    struct err err = {0};
+    if (alerts_resolve(auditor->options.alerts, fingerprint, why, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not resolve an alert of the audit");
+    }
+}
+
+/* The trouble is back: the old row is opened again, so that its count goes on. */
+static void reopen(struct auditor *auditor, const char *fingerprint)
+{
+    struct alert *old = calloc(1, sizeof(*old));
+    ASSERT(old != NULL);
+    struct err err = {0};
+    struct ops_store *store = auditor->options.store;
+    if (alert_table_find(store, fingerprint, old, &err) == 0 && old->status == ALERT_FIXED &&
+        alert_table_reopen(store, old->id, clock_wall_us(auditor->options.clock), &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not reopen an alert");
+    }
+    free(old);
+}
+
+static void raise_finding(struct auditor *auditor, const struct run *run,
+                          const struct finding *finding)
+{
+    char fingerprint[FINDING_FINGERPRINT_SIZE];
+    finding_fingerprint(finding, fingerprint);
+    AUTO_BUF struct buf evidence = BUF_INIT(ALERT_EVIDENCE_SIZE - 1);
+    AUTO_BUF struct buf check = BUF_INIT(ALERT_CHECK_SIZE - 1);
+    finding_evidence_write(finding, &evidence);
+    /* A check that does not hold now would close the alert at once: it is not what was meant. */
+    bool keep =
+        finding->check.present && ground_check(run->report, &finding->check) == GROUND_HOLDS;
+    if (keep) {
+        finding_check_write(&finding->check, &check);
+    }
+    if (!finding->rejected) {
+        reopen(auditor, fingerprint);
+    }
+    raise(auditor,
+          &(struct alert_spec){.type = finding->type,
+                               .severity = finding->severity,
+                               .source = "auditor",
+                               .fingerprint = fingerprint,
+                               .title = finding->title,
+                               .description = finding->description,
+                               .evidence_json = buf_failed(&evidence) ? NULL : evidence.data,
+                               .recommendation = finding->recommendation,
+                               .check_json = keep && !buf_failed(&check) ? check.data : NULL,
+                               .status = finding->rejected ? ALERT_REJECTED : ALERT_OPEN});
+}
+
+static void evaluate_check(struct auditor *auditor, const struct run *run,
+                           const struct alert *alert)
+{
+    AUTO_JSON struct json_object *object = NULL;
+    struct check check = {0};
+    if (json_parse(str_c(alert->check_json), &JSON_LIMITS_DEFAULT, &object, NULL) < 0 ||
+        !finding_check_read(object, &check)) {
+        return;
+    }
+    enum ground_state state = ground_check(run->report, &check);
+    if (state == GROUND_GONE && alert->status != ALERT_FIXED) {
+        resolve(auditor, alert->fingerprint, "its check no longer holds");
+    } else if (state == GROUND_HOLDS && alert->status == ALERT_FIXED) {
+        raise(auditor, &(struct alert_spec){.type = alert->type,
+                                            .severity = alert->severity,
+                                            .source = "auditor",
+                                            .fingerprint = alert->fingerprint,
+                                            .title = alert->title,
+                                            .description = alert->description,
+                                            .evidence_json = alert->evidence,
+                                            .recommendation = alert->recommendation,
+                                            .check_json = alert->check_json,
+                                            .status = ALERT_OPEN});
+    }
+}
+
+/* Alerts that carry a check: closed when it no longer holds, opened again when it does. */
+static void evaluate_checks(struct auditor *auditor, const struct run *run)
+{
+    struct alert *alerts = calloc(CHECKS_MAX, sizeof(*alerts));
+    ASSERT(alerts != NULL);
+    struct alert_query query = {.statuses =
+                                    1u << ALERT_OPEN | 1u << ALERT_ACKNOWLEDGED | 1u << ALERT_FIXED,
+                                .source = "auditor",
+                                .with_check_only = true,
+                                .since_us = run->started_us - CHECKS_REMEMBERED};
+    struct err err = {0};
+    int count = alert_table_list(auditor->options.store, &query, alerts, CHECKS_MAX, &err);
+    if (count < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not evaluate the checks of alerts");
+    }
+    for (int i = 0; i < count; i++) {
+        evaluate_check(auditor, run, &alerts[i]);
+    }
+    free(alerts);
+}
+
+static void raise_no_verdict(struct auditor *auditor, const struct err *why)
+{
+    const struct err_info *info = err_info(why->id);
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    buf_addf(&text, "%s: %s. %s The local rules ran; what only a model sees was not looked for.",
+             info->code, info->message, info->cause);
+    if (why->context[0] != '\0') {
+        buf_addf(&text, " (%s)", why->context);
+    }
+    raise(auditor,
+          &(struct alert_spec){.type = info->type == ERR_TYPE_DATA || why->id == ERR_AUDIT_ANSWER ||
+                                               why->id == ERR_CLAUDE_TRUNCATED
+                                           ? ALERT_DATA
+                                           : ALERT_BUG,
+                               .severity = SEVERITY_MEDIUM,
+                               .source = "auditor",
+                               .fingerprint = NO_VERDICT,
+                               .title = "the audit has no verdict of the model",
+                               .description = text.data,
+                               .recommendation = info->remediation,
+                               .status = ALERT_OPEN});
+}
+
+/* ------------------------------------------------------------------ the end of a run */
+
+static void add_record(struct auditor *auditor, const struct run *run)
+{
+    const struct audit_outcome *o = &run->outcome;
+    struct audit_record record = {.started_us = run->started_us,
+                                  .finished_us = clock_wall_us(auditor->options.clock),
+                                  .tokens_in = o->tokens_in,
+                                  .tokens_out = o->tokens_out,
+                                  .rejected = show_count(run->findings, true)};
+    /* 1e-8 dollars to 1e-6. */
+    record.cost_microusd = dec_is_valid(o->cost_usd) ? o->cost_usd.e8 / 100 : 0;
+    for (int i = 0; i < run->findings->count; i++) {
+        const struct finding *finding = &run->findings->items[i];
+        record.findings_by_severity[finding->severity] += finding->rejected ? 0 : 1;
+    }
+    const char *verdict = o->no_verdict.id != ERR_NONE           ? "no_verdict"
+                          : show_count(run->findings, false) > 0 ? "findings"
+                                                                 : "clear";
+    AUTO_BUF struct buf note = BUF_INIT(sizeof(record.note) - 1);
+    show_model(o, &note);
+    AUTO_BUF struct buf report = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 2);
+    json_add_text(&report, run->report);
+    (void)str_copy(str_c(verdict), record.verdict, sizeof(record.verdict));
+    (void)str_copy(str_c(run->trigger), record.trigger, sizeof(record.trigger));
+    (void)str_copy(str_c(o->model), record.model, sizeof(record.model));
+    (void)str_copy(str_c(o->request_id), record.request_id, sizeof(record.request_id));
+    (void)str_copy(buf_str(&note), record.note, sizeof(record.note));
+    record.report_json = report.data;
+    struct err err = {0};
+    int64_t id = 0;
+    int rc = audit_table_add(auditor->options.store, &record, &id, &err);
+    rc = rc < 0 ? rc
+                : ops_store_put_i64(auditor->options.store, LAST_NAME, record.finished_us, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not store the audit");
+    }
+}
+
+static void tell_everybody(struct auditor *auditor, const struct run *run)
+{
+    evaluate_checks(auditor, run);
+    for (int i = 0; i < run->findings->count; i++) {
+        raise_finding(auditor, run, &run->findings->items[i]);
+    }
+    for (int i = 0; i < INVARIANT_COUNT; i++) {
+        char fingerprint[FINDING_FINGERPRINT_SIZE];
+        (void)snprintf(fingerprint, sizeof(fingerprint), "auditor:rule:%s",
+                       invariant_name((enum invariant)i));
+        if (run->rules[i] == INVARIANT_KEPT) {
+            resolve(auditor, fingerprint, "the next audit found it in order");
+        }
+    }
+    if (run->outcome.no_verdict.id != ERR_NONE) {
+        raise_no_verdict(auditor, &run->outcome.no_verdict);
+    } else if (run->asked) {
+        resolve(auditor, NO_VERDICT, "the model answered again");
+    }
+    resolve(auditor, OVERDUE, "an audit has ended");
+}
+
+static void run_free(struct run *run)
+{
+    if (run == NULL) {
+        return;
+    }
+    (void)json_object_put(run->report);
+    finding_list_free(run->findings);
+    free(run);
+}
+
+static void run_finish(struct auditor *auditor)
+{
+    struct run *run = auditor->run;
+    run->outcome.hours = run->request.hours;
+    run->outcome.findings = run->findings;
+    run->outcome.report = run->report;
+    run->outcome.dry_run = run->request.dry_run;
+    run->outcome.with_report = strcmp(run->trigger, "cli") == 0;
+    run->outcome.elapsed_us = mono_us(auditor) - run->started_mono_us;
+    if (!run->request.dry_run) {
+        tell_everybody(auditor, run);
+        add_record(auditor, run);
+        auditor->last_us = clock_wall_us(auditor->options.clock);
+        auditor->last_findings = show_count(run->findings, false);
+        auditor->finished_mono_us = mono_us(auditor);
+        if (loop_timer_armed(auditor->next)) {
+            loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
+        }
+    }
+    LOG(INFO, "audit (%s): %d findings, %d rejected, %s", run->trigger,
+        show_count(run->findings, false), show_count(run->findings, true),
+        run->outcome.not_asked != NULL           ? "the model was not asked"
+        : run->outcome.no_verdict.id != ERR_NONE ? err_info(run->outcome.no_verdict.id)->code
+                                                 : "the model answered");
+    auditor->run = NULL;
+    run->ended = true;
+    struct reply *reply = run->call != NULL ? action_reply(run->call) : run->reply;
+    if (reply != NULL) {
+        show_audit(&run->outcome, reply);
+    }
+    if (run->call != NULL) {
+        action_finish(run->call, NULL);
+    }
+    if (!run->held) {
+        run_free(run);
+    }
+}
+
+/* ------------------------------------------------------------------ a run */
+
+static void on_answer(const struct inquiry_answer *answer, void *userdata)
+{
+    struct auditor *auditor = userdata;
+    struct run *run = auditor->run;
+    struct audit_outcome *o = &run->outcome;
+    run->inquiry = NULL;
+    (void)str_copy(str_c(answer->model), o->model, sizeof(o->model));
+    (void)str_copy(str_c(answer->request_id), o->request_id, sizeof(o->request_id));
+    o->tokens_in = answer->input_tokens;
+    o->tokens_out = answer->output_tokens;
+    o->cost_usd = answer->cost_usd;
+    int before = run->findings->count;
+    if (answer->err.id != ERR_NONE) {
+        o->no_verdict = answer->err;
+    } else if (finding_parse(str_c(answer->text), run->findings, &o->no_verdict) == 0) {
+        err_clear(&o->no_verdict);
+    }
+    for (int i = before; i < run->findings->count; i++) {
+        ground_finding(run->report, &run->findings->items[i]);
+    }
+    run_finish(auditor);
+}
+
+/* Asks the model. Negative: it could not even be asked. */
+static int ask(struct auditor *auditor, struct err *err)
+{
+    struct run *run = auditor->run;
+    if (auditor->prompt == NULL) {
+        *err = auditor->prompt_err;
+        return -err->id;
+    }
+    /* Escaping makes a byte into six at most; the marks and the first line are short. */
+    AUTO_BUF struct buf user = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 6 + 256);
+    buf_addf(&user, "The report of the last %lld hours:\n<untrusted_data>",
+             (long long)run->request.hours);
+    collect_text(run->report, &user);
+    buf_add_c(&user, "</untrusted_data>\n");
+    const struct inquirer *inquirer = auditor->options.inquirer;
+    struct inquiry inquiry = {.system = auditor->prompt->text,
+                              .user = user.data,
+                              .schema = auditor->prompt->schema,
+                              .model = auditor->prompt->model};
+    run->asked = true;
+    (void)str_copy(
+        str_c(inquiry.model != NULL ? inquiry.model : auditor->options.config->claude_model),
+        run->outcome.model, sizeof(run->outcome.model));
+    return inquirer->ask(inquirer->self, &inquiry, on_answer, auditor, &run->inquiry, err);
+}
+
+/* Begins an audit; it may have ended when this returns. ret_run NULL: it frees itself; else the
+ * caller holds it. */
+static int run_begin(struct auditor *auditor, const struct auditor_request *request,
+                     const char *trigger, struct reply *reply, struct run **ret_run,
+                     struct err *err)
+{
+    if (auditor->run != NULL) {
+        return err_set(
+            err, ERR_AUDIT_BUSY, "it began %lld s ago (%s)",
+            (long long)((mono_us(auditor) - auditor->run->started_mono_us) / USEC_PER_SEC),
+            auditor->run->trigger);
+    }
+    struct run *run = calloc(1, sizeof(*run));
+    ASSERT(run != NULL);
+    run->request = *request;
+    run->request.hours = request->hours > 0 ? request->hours : HOURS_USUAL;
+    run->request.dry_run |= auditor->options.alerts == NULL;
+    run->trigger = trigger;
+    run->started_us = clock_wall_us(auditor->options.clock);
+    run->started_mono_us = mono_us(auditor);
+    run->findings = finding_list_new();
+    struct collect_input in = {.sources = &auditor->options,
+                               .hours = run->request.hours,
+                               .started_mono_us = auditor->made_mono_us,
+                               .wall_minus_mono_us = auditor->wall_minus_mono_us};
+    int rc = collect_report(&in, &run->report, err);
+    if (rc < 0) {
+        run_free(run);
+        return rc;
+    }
+    invariant_run(run->report, run->findings, run->rules);
+    for (int i = 0; i < run->findings->count; i++) {
+        ground_finding(run->report, &run->findings->items[i]);
+    }
+    run->reply = reply;
+    run->held = ret_run != NULL;
+    auditor->run = run;
+    if (ret_run != NULL) {
+        *ret_run = run;
+    }
+    if (run->request.offline) {
+        run->outcome.not_asked = "this is an offline run";
+    } else if (auditor->options.inquirer == NULL) {
+        run->outcome.not_asked = "no key is configured (claude.api_key)";
+    }
+    struct err why = {0};
+    if (run->outcome.not_asked == NULL) {
+        if (ask(auditor, &why) == 0) {
+            return 0;
+        }
+        run->outcome.no_verdict = why;
+    }
+    run_finish(auditor);
+    return 0;
+}
+
+/* The model is not waited for any longer. */
+static void run_give_up(struct auditor *auditor)
+{
+    struct run *run = auditor->run;
+    const struct inquirer *inquirer = auditor->options.inquirer;
+    if (run->inquiry != NULL) {
+        inquirer->cancel(inquirer->self, run->inquiry);
+        run->inquiry = NULL;
+    }
+    (void)err_set(&run->outcome.no_verdict, ERR_AUDIT_LATE, "%s was asked %lld s ago",
+                  run->outcome.model,
+                  (long long)((mono_us(auditor) - run->started_mono_us) / USEC_PER_SEC));
+    run_finish(auditor);
+}
+
+/* ------------------------------------------------------------------ schedule */
+
+static void on_next(void *userdata)
+{
+    struct auditor *auditor = userdata;
+    loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
+    struct err err = {0};
+    struct auditor_request request = {.hours = HOURS_USUAL};
+    /* One that a person started is as good as ours. */
+    if (auditor->run == NULL && run_begin(auditor, &request, "schedule", NULL, NULL, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not run the audit");
+    }
+}
+
+static void on_watch(void *userdata)
+{
+    struct auditor *auditor = userdata;
+    int64_t period_us = auditor->options.config->monitoring_audit_interval_us;
+    int64_t now_us = mono_us(auditor);
+    if (auditor->run != NULL && now_us - auditor->run->started_mono_us > period_us) {
+        run_give_up(auditor);
+    }
+    if (now_us - auditor->finished_mono_us <= 2 * period_us || auditor->options.alerts == NULL) {
+        return;
+    }
+    raise(auditor, &(struct alert_spec){
+                       .type = ALERT_BUG,
+                       .severity = SEVERITY_HIGH,
+                       .source = "auditor",
+                       .fingerprint = OVERDUE,
+                       .title = "no audit has ended for two periods",
+                       .description = "Audits do not start or do not end; nobody checks the "
+                                      "figures at the moment.",
+                       .recommendation = "Look at the logs of nightdesk, then send /audit.",
+                       .status = ALERT_OPEN});
+}
+
+void auditor_start(struct auditor *auditor)
+{
+    const struct config *config = auditor->options.config;
+    int64_t period_us = config->monitoring_audit_interval_us;
+    int64_t delay_us = config->monitoring_audit_first_after_us;
+    int64_t since_us = clock_wall_us(auditor->options.clock) - auditor->last_us;
+    /* A last time in the future is a clock that was set back: it counts for nothing. */
+    if (auditor->last_us > 0 && since_us >= 0 && period_us - since_us > delay_us) {
+        delay_us = period_us - since_us;
+    }
+    auditor->finished_mono_us = mono_us(auditor);
+    loop_timer_in(auditor->next, delay_us);
+    loop_timer_every(auditor->watch, period_us / 2);
+}
+
+/* ------------------------------------------------------------------ doors */
+
+static int run_action(struct action_call *call, struct err *err)
+{
+    struct auditor *auditor = action_userdata(call);
+    int64_t hours = action_arg_i64(call, "hours", HOURS_USUAL);
+    if (hours < 1 || hours > AUDITOR_HOURS_MAX) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "hours is 1 to %lld",
+                       (long long)AUDITOR_HOURS_MAX);
+    }
+    /* Without a model it ends at once, and a call must not be finished inside run(): so the call
+     * is handed over only when there is something to wait for. */
+    struct auditor_request request = {.hours = hours};
+    struct run *run = NULL;
+    int rc = run_begin(auditor, &request, "operator", action_reply(call), &run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (run->ended) {
+        run_free(run);
+        return ACTION_DONE;
+    }
+    run->held = false;
+    run->reply = NULL;
+    run->call = call;
+    action_progress(call, "the rules found %d, %s reads the report",
+                    show_count(run->findings, false), run->outcome.model);
+    return ACTION_PENDING;
+}
+
+/* Nobody waits any longer; the audit goes on and tells by alerts. */
+static void cancel_action(struct action_call *call)
+{
+    struct auditor *auditor = action_userdata(call);
+    if (auditor->run != NULL && auditor->run->call == call) {
+        auditor->run->call = NULL;
+    }
+}
+
+static const struct action actions[] = {
+    {.name = "audit.run",
+     .summary = "Collect figures, check the rules, ask Claude, verify what it cites",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {{.name = "hours",
+                 .type = PARAM_INT,
+                 .help = "how many hours back, 24 unless told"}},
+     .run = run_action,
+     .cancel = cancel_action},
+    {0},
+};
+
+void auditor_actions(struct auditor *auditor, struct action_table *table)
+{
+    action_table_add(table, actions, auditor);
+}
+
+void auditor_status(struct buf *out, struct json_object *data, void *userdata)
+{
+    const struct auditor *auditor = userdata;
+    struct json_object *row = json_object_new_object();
+    if (auditor->last_us == 0) {
+        buf_add_c(out, "Last audit: none yet");
+    } else {
+        int64_t ago_us = clock_wall_us(auditor->options.clock) - auditor->last_us;
+        buf_add_c(out, "Last audit ");
+        clock_add_duration(out, ago_us > 0 ? ago_us : 0);
+        buf_addf(out, " ago: %d finding%s", auditor->last_findings,
+                 auditor->last_findings == 1 ? "" : "s");
+        json_object_object_add(row, "last_us", json_object_new_int64(auditor->last_us));
+        json_object_object_add(row, "findings", json_object_new_int(auditor->last_findings));
+    }
+    json_object_object_add(row, "running", json_object_new_boolean(auditor->run != NULL));
+    json_object_object_add(data, "audit", row);
+}
+
+int auditor_run_sync(struct auditor *auditor, const struct auditor_request *request,
+                     struct reply *reply, enum auditor_exit *ret_exit, struct err *err)
+{
+    int64_t begun_us = mono_us(auditor);
+    struct run *run = NULL;
+    int rc = run_begin(auditor, request, "cli", reply, &run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    while (!run->ended) {
+        (void)loop_iterate(auditor->options.loop, USEC_PER_SEC / 2);
+        if (!run->ended && mono_us(auditor) - begun_us > SYNC_MAX_US) {
+            run_give_up(auditor);
+        }
+    }
+    enum severity worst = show_worst(run->findings);
+    *ret_exit = worst == SEVERITY_CRITICAL               ? AUDITOR_EXIT_CRITICAL
+                : worst == SEVERITY_HIGH                 ? AUDITOR_EXIT_HIGH
+                : run->outcome.no_verdict.id != ERR_NONE ? AUDITOR_EXIT_NO_VERDICT
+                                                         : AUDITOR_EXIT_CLEAR;
+    run_free(run);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ life */
+
+int auditor_new(const struct auditor_options *options, struct auditor **ret, struct err *err)
+{
+    struct auditor *auditor = calloc(1, sizeof(*auditor));
+    ASSERT(auditor != NULL);
+    auditor->options = *options;
+    auditor->made_mono_us = mono_us(auditor);
+    auditor->wall_minus_mono_us = clock_wall_us(options->clock) - auditor->made_mono_us;
+    auditor->finished_mono_us = auditor->made_mono_us;
+    auditor->next = loop_add_timer(options->loop, on_next, auditor);
+    auditor->watch = loop_add_timer(options->loop, on_watch, auditor);
+    loop_source_name(auditor->next, "audit");
+    loop_source_name(auditor->watch, "audit watch");
+    if (prompt_load("auditor", &auditor->prompt, &auditor->prompt_err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &auditor->prompt_err, "the model will not be asked");
+    }
+    AUTO_AUDIT_RECORD struct audit_record last = {0};
+    int rc = audit_table_last(options->store, &last, err);
+    if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
+        auditor_free(auditor);
+        return rc;
+    }
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(last.findings_by_severity); i++) {
+        auditor->last_findings += (int)last.findings_by_severity[i];
+    }
+    rc = ops_store_get_i64(options->store, LAST_NAME, 0, &auditor->last_us, err);
+    if (rc < 0) {
+        auditor_free(auditor);
+        return rc;
+    }
+    err_clear(err);
+    *ret = auditor;
+    return 0;
+}
+
+void auditor_free(struct auditor *auditor)
+{
+    if (auditor == NULL) {
+        return;
+    }
+    if (auditor->run != NULL && auditor->run->inquiry != NULL) {
+        auditor->options.inquirer->cancel(auditor->options.inquirer->self, auditor->run->inquiry);
+    }
+    run_free(auditor->run);
+    loop_source_free(auditor->next);
+    loop_source_free(auditor->watch);
+    prompt_free(auditor->prompt);
+    free(auditor);
+}
