@@ -42,7 +42,6 @@ struct risk_verdict {
     struct dec max_qty; /* largest that would pass; the order's own when it passed */
 };
 
-#define RISK_CODE_SIZE 32
 /* A price older than this opens nothing. */
 #define RISK_STALE_AFTER_US (3 * USEC_PER_MIN)
 
@@ -50,12 +49,12 @@ struct risk_verdict {
 bool risk_check(const struct risk_account *account, const struct order *order,
                 struct risk_verdict *ret);
 
-/* The rules in the order of checking, for /rules and docs; NULL after the last. */
+/* The rules in the order of checking, from 0; NULL after the last. */
 struct risk_rule_info {
     const char *code;
     const char *help; /* one sentence */
 };
-const struct risk_rule_info *risk_rules(int *ret_count);
+const struct risk_rule_info *risk_rule(int index);
 
 /* Size of an entry: what loses risk_per_trade_pct * confidence of equity when the stop is hit,
  * at most max_position_pct of equity, down to a whole lot. Zero when that is less than one lot. */

@@ -1,0 +1,52 @@
+/*
+ * driver.h: one round of the engine with everything around it: database, venue, market, crossing.
+ *
+ *     struct driver *driver = driver_new(&options, crossing);
+ *     while (running) wait_us(driver_round(driver));
+ *     driver_free(driver);
+ *
+ * The engine thread is this in a loop; the simulator is this on a fake clock with a hostile venue.
+ * Order of a round, which is what makes a crash at any moment harmless: the venue sees the minute
+ * and writes its own book; the step; its outputs committed in one transaction; only then orders to
+ * the venue, then events and the snapshot. A commit that fails is repeated, the same outputs, until
+ * it succeeds; nothing else is done meanwhile but beating and saying so.
+ * Thread: one at a time per driver.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "engine/engine.h"
+#include "market/source.h"
+#include "model/crossing.h"
+#include "store/trading.h"
+#include "venue/paper.h"
+
+/* Rounds are at most this far apart. */
+#define DRIVER_ROUND_US (250 * USEC_PER_MSEC)
+/* Minutes of market history before the first start: enough for 26 hourly bars and more. */
+#define DRIVER_WARM_UP_MIN 3600
+
+struct driver_options {
+    const char *state_dir; /* copied; not used when store is given */
+    struct settings settings;
+    struct clock *clock;
+    /* For the simulator; NULL: the driver's own. They outlive the driver. */
+    struct trading_store *store;
+    struct source *(*wrap_source)(struct source *own, void *userdata);
+    struct venue *(*wrap_venue)(struct venue *own, void *userdata);
+    void *userdata;
+};
+
+struct driver;
+
+/* Never NULL. Opens nothing yet: the first round does. */
+struct driver *driver_new(const struct driver_options *options, struct crossing *crossing);
+void driver_free(struct driver *driver);
+
+/* One round; returns how long may be waited before the next, 0..DRIVER_ROUND_US. */
+int64_t driver_round(struct driver *driver);
+
+/* For tests: the last published snapshot; NULL engine: not open yet. */
+const struct snapshot *driver_snapshot(const struct driver *driver);
+const struct engine *driver_engine(const struct driver *driver);
+const struct paper *driver_paper(const struct driver *driver);

@@ -1,0 +1,585 @@
+#include "engine/engine.h"
+
+#include "agents/decision_core.h"
+#include "base/check.h"
+#include "engine_private.h"
+#include "risk/risk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SERIES_MAGIC UINT64_C(0x6e642d7365723031) /* "nd-ser01": the layout of struct series */
+
+struct series_header {
+    uint64_t magic;
+    uint64_t series_size;
+    uint64_t count;
+};
+
+/* ---------------------------------------------------------------- shared by the step's files */
+
+struct ledger engine_ledger(struct engine *engine)
+{
+    return (struct ledger){&engine->state, engine->positions, &engine->position_count};
+}
+
+struct series *engine_series(struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->symbol_count; i++) {
+        if (symbol_equal(engine->series[i].symbol, symbol)) {
+            return &engine->series[i];
+        }
+    }
+    return NULL;
+}
+
+struct dec engine_equity(const struct engine *engine)
+{
+    struct dec equity = engine->state.cash;
+    for (int i = 0; i < engine->position_count; i++) {
+        const struct position *p = &engine->positions[i];
+        struct dec worth = dec_mul(p->mark_price, p->qty);
+        equity = p->side == SIDE_LONG ? dec_add(equity, worth) : dec_sub(equity, worth);
+    }
+    return equity;
+}
+
+enum trading_state engine_shown_state(const struct engine *engine)
+{
+    return engine->reconciled || engine->state.state == TRADING_EMERGENCY ? engine->state.state
+                                                                          : TRADING_STARTING;
+}
+
+struct event *engine_event(struct engine *engine, enum topic topic, int64_t code)
+{
+    struct engine_outputs *out = engine->out;
+    /* More than fit in a step: the last one is overwritten. Readers resynchronise from the
+     * snapshot as they do after any loss; nothing is decided on events. */
+    if (out->event_count == ENGINE_EVENTS_MAX) {
+        out->event_count--;
+    }
+    struct event *e = &out->events[out->event_count++];
+    *e = (struct event){
+        .topic = (uint32_t)topic, .code = (uint32_t)code, .at_us = engine->now->market_us};
+    return e;
+}
+
+void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol)
+{
+    struct event *e = engine_event(engine, TOPIC_TROUBLE, (int64_t)id);
+    e->symbol = symbol;
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct engine *engine_new(const struct settings *settings, const struct symbol *symbols, int count)
+{
+    ASSERT(count >= 1 && count <= SYMBOLS_MAX && settings->symbol_count <= count);
+    struct engine *engine = calloc(1, sizeof(*engine));
+    ASSERT(engine != NULL);
+    engine->settings = *settings;
+    engine->traded_count = settings->symbol_count;
+    engine->symbol_count = count;
+    engine->books_balance = true;
+    for (int i = 0; i < count; i++) {
+        series_init(&engine->series[i], symbols[i]);
+    }
+    return engine;
+}
+
+void engine_free(struct engine *engine)
+{
+    free(engine);
+}
+
+void engine_begin(struct engine *engine, const struct engine_now *now)
+{
+    struct dec cash = engine->settings.initial_cash;
+    engine->state = (struct engine_state){
+        .state = TRADING_ACTIVE,
+        .state_since_wall_us = now->wall_us,
+        .market_us = now->market_us,
+        .initial_cash = cash,
+        .cash = cash,
+        .equity_peak = cash,
+        .day_start_equity = cash,
+        .day = now->market_us / USEC_PER_DAY,
+        .run = 1,
+        .next_order = 1,
+        .next_decision_id = 1,
+        .next_trade_id = 1,
+    };
+    (void)str_copy(STR_LIT("first start"), engine->state.state_reason,
+                   sizeof(engine->state.state_reason));
+    engine->market_us = now->market_us;
+}
+
+void engine_restore(struct engine *engine, const struct engine_memory *memory)
+{
+    ASSERT(memory->position_count >= 0 && memory->position_count <= POSITIONS_MAX &&
+           memory->order_count >= 0 && memory->order_count <= ENGINE_ORDERS_MAX);
+    engine->state = memory->state;
+    engine->state.run++;
+    engine->market_us = memory->state.market_us;
+    engine->position_count = memory->position_count;
+    memcpy(engine->positions, memory->positions, sizeof(engine->positions));
+    for (int i = 0; i < memory->order_count; i++) {
+        struct engine_slot *s = &engine->slots[i];
+        *s = (struct engine_slot){.used = true, .ask = true, .order = memory->orders[i]};
+        while (s->fill_count < VENUE_FILLS_MAX && memory->fill_ids[i][s->fill_count] != 0) {
+            s->fill_ids[s->fill_count] = memory->fill_ids[i][s->fill_count];
+            s->fill_count++;
+        }
+    }
+}
+
+int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
+                struct source_bar ret_closed[SYMBOLS_MAX])
+{
+    int done = 0;
+    for (int i = 0; i < count; i++) {
+        struct series *series = engine_series(engine, bars[i].symbol);
+        unsigned closed = 0;
+        if (series != NULL) {
+            (void)series_push(series, &bars[i].candle, bars[i].candle.open_us + timeframe_us(TF_1M),
+                              &closed);
+        }
+        if ((closed & 1u << TF_5M) != 0 && done < SYMBOLS_MAX) {
+            ret_closed[done++] = (struct source_bar){series->symbol, series->frames[TF_5M].closed};
+        }
+    }
+    return done;
+}
+
+/* ---------------------------------------------------------------- decisions */
+
+static int64_t cooldown_until(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->state.cooldown_count; i++) {
+        if (symbol_equal(engine->state.cooldowns[i].symbol, symbol)) {
+            return engine->state.cooldowns[i].until_us;
+        }
+    }
+    return 0;
+}
+
+static struct dec away(struct dec price, double percent, bool up)
+{
+    struct dec distance = dec_mul_div(price, dec_from_double(percent), dec_from_int(100));
+    return up ? dec_add(price, distance) : dec_sub(price, distance);
+}
+
+static void open_position(struct engine *engine, const struct series *series, struct decision *d)
+{
+    const struct settings *settings = &engine->settings;
+    bool is_long = d->direction == DIRECTION_LONG;
+    double confidence = d->score < 0 ? -d->score : d->score;
+    struct dec equity = engine_equity(engine);
+    struct position want = {
+        .symbol = d->symbol,
+        .side = is_long ? SIDE_LONG : SIDE_SHORT,
+        .qty = risk_size(settings, equity, d->price, confidence),
+        .stop = away(d->price, settings->stop_pct, !is_long),
+        .target = away(d->price, settings->target_pct, is_long),
+        .mark_price = d->price,
+        .decision_id = d->id,
+    };
+    struct order draft = {.symbol = want.symbol,
+                          .kind = ORDER_ENTRY,
+                          .side = want.side,
+                          .qty = want.qty,
+                          .reference_price = d->price,
+                          .stop = want.stop,
+                          .target = want.target};
+    struct ledger ledger = engine_ledger(engine);
+    struct risk_account account = {
+        .settings = settings,
+        .halted = engine->halted || !engine->books_balance || !engine_orders_room(engine),
+        .state = engine_shown_state(engine),
+        .equity = equity,
+        .equity_peak = engine->state.equity_peak,
+        .day_start_equity = engine->state.day_start_equity,
+        .losses_in_a_row = engine->state.consecutive_losses,
+        .positions_open = engine->position_count + engine_orders_entries_alive(engine),
+        .symbol_busy =
+            ledger_find(&ledger, d->symbol) >= 0 || engine_orders_busy(engine, d->symbol),
+        .cooldown_until_us = cooldown_until(engine, d->symbol),
+        .price_updated_us = series->updated_us,
+        .now_us = engine->now->market_us,
+    };
+    struct risk_verdict verdict;
+    if (!risk_check(&account, &draft, &verdict)) {
+        d->outcome = OUTCOME_VETOED;
+        (void)str_copy(str_c(verdict.code), d->veto_code, sizeof(d->veto_code));
+        (void)str_copy(str_c(verdict.text), d->veto_text, sizeof(d->veto_text));
+        d->veto_max_qty = verdict.max_qty;
+        engine->state.vetoes++;
+        return;
+    }
+    const struct order *order = engine_orders_prepare(engine, ORDER_ENTRY, &want, "signal");
+    ASSERT(order != NULL); /* engine_orders_room was asked */
+    d->outcome = OUTCOME_ORDER;
+    memcpy(d->client_id, order->client_id, sizeof(d->client_id));
+}
+
+/* A position against the market's new direction goes; one with it stays. */
+static void reconsider(struct engine *engine, int index, struct decision *d)
+{
+    struct position held = engine->positions[index];
+    enum direction mine = held.side == SIDE_LONG ? DIRECTION_LONG : DIRECTION_SHORT;
+    if (d->direction == mine || engine_orders_busy(engine, d->symbol)) {
+        return;
+    }
+    held.decision_id = d->id;
+    held.stop = DEC_ZERO;
+    held.target = DEC_ZERO;
+    const struct order *order = engine_orders_prepare(engine, ORDER_CLOSE, &held, "signal");
+    if (order != NULL) {
+        d->outcome = OUTCOME_ORDER;
+        memcpy(d->client_id, order->client_id, sizeof(d->client_id));
+    }
+}
+
+static void decide(struct engine *engine, const struct series *series)
+{
+    struct decision *d = &engine->out->decisions[engine->out->decision_count++];
+    memset(d, 0, sizeof(*d));
+    d->id = engine->state.next_decision_id++;
+    d->symbol = series->symbol;
+    d->at_us = series->updated_us;
+    d->price = series->price;
+    struct agent_view view = {.series = series};
+    decision_core_decide(&view, engine->settings.threshold, d);
+    engine->state.decisions++;
+    if (d->direction != DIRECTION_NONE) {
+        struct ledger ledger = engine_ledger(engine);
+        int held = ledger_find(&ledger, d->symbol);
+        if (held >= 0) {
+            reconsider(engine, held, d);
+        } else {
+            open_position(engine, series, d);
+        }
+    }
+    struct event *e = engine_event(engine, TOPIC_DECISION, (int64_t)d->outcome);
+    e->id = d->id;
+    e->symbol = d->symbol;
+    e->price = d->price;
+}
+
+/* ---------------------------------------------------------------- the step */
+
+static void mark(struct engine *engine, const struct series *series)
+{
+    for (int i = 0; i < engine->position_count; i++) {
+        if (symbol_equal(engine->positions[i].symbol, series->symbol)) {
+            engine->positions[i].mark_price = series->price;
+            engine->out->positions_changed = true;
+        }
+    }
+}
+
+/* Returns the series when this bar completed five minutes in it. */
+static struct series *take_bar(struct engine *engine, const struct source_bar *bar)
+{
+    struct series *series = engine_series(engine, bar->symbol);
+    if (series == NULL) {
+        return NULL;
+    }
+    unsigned closed;
+    engine->out->write = true;
+    engine->out->market_moved = true;
+    if (series_push(series, &bar->candle, engine->now->market_us, &closed) != SERIES_ACCEPTED) {
+        engine->state.refused_candles++;
+        engine_trouble(engine, ERR_MARKET_CANDLE, bar->symbol);
+        return NULL;
+    }
+    engine->state.candles++;
+    mark(engine, series);
+    if ((closed & 1u << TF_5M) == 0) {
+        return NULL;
+    }
+    engine->out->candles[engine->out->candle_count++] =
+        (struct source_bar){series->symbol, series->frames[TF_5M].closed};
+    return series;
+}
+
+static void point_equity(struct engine *engine)
+{
+    int64_t hour = engine->now->market_us / USEC_PER_HOUR;
+    if (engine->out->candle_count == 0 || hour <= engine->equity_hour) {
+        return;
+    }
+    engine->equity_hour = hour;
+    engine->out->equity_point = true;
+    engine->out->equity = (struct equity_point){.at_us = hour * USEC_PER_HOUR,
+                                                .equity = engine_equity(engine),
+                                                .cash = engine->state.cash,
+                                                .realised = engine->state.realised};
+}
+
+static void clear_outputs(struct engine_outputs *out, int64_t at_us)
+{
+    out->write = false;
+    out->market_moved = false;
+    out->positions_changed = false;
+    out->order_count = 0;
+    out->fill_count = 0;
+    out->trade_count = 0;
+    out->decision_count = 0;
+    out->candle_count = 0;
+    out->equity_point = false;
+    out->has_request = false;
+    out->request_err = ERR_NONE;
+    out->at_us = at_us;
+    out->clear_halt = false;
+    out->list = false;
+    out->send_count = 0;
+    out->cancel_count = 0;
+    out->query_count = 0;
+    out->event_count = 0;
+}
+
+static void take_request(struct engine *engine, const struct request *request)
+{
+    engine->out->has_request = true;
+    engine->out->request = *request;
+    engine->out->request_err = engine_control_request(engine, request);
+    engine->out->write = true;
+    struct event *e = engine_event(engine, TOPIC_REPLY, engine->out->request_err);
+    e->id = request->id;
+    e->symbol = request->symbol;
+}
+
+static void check_books(struct engine *engine)
+{
+    struct ledger ledger = engine_ledger(engine);
+    bool balances = ledger_balances(&ledger);
+    if (!balances && engine->books_balance) {
+        engine_trouble(engine, ERR_ENGINE_BOOKS, (struct symbol){0});
+    }
+    engine->books_balance = balances;
+    (void)ledger_equity(&ledger); /* unrealised profit at the new marks */
+}
+
+void engine_step(struct engine *engine, const struct engine_now *now,
+                 const struct engine_inputs *inputs, struct engine_outputs *ret)
+{
+    engine->now = now;
+    engine->out = ret;
+    clear_outputs(ret, now->market_us);
+    if (engine->steps++ == 0) {
+        engine->started_wall_us = now->wall_us;
+        engine->equity_hour = engine->state.market_us / USEC_PER_HOUR;
+        ret->write = true; /* the number of this run */
+    }
+    if (now->market_us > engine->market_us) {
+        engine->market_us = now->market_us;
+    }
+    engine->state.market_us = engine->market_us;
+    engine->halted = inputs->halt;
+    if (inputs->settings != NULL) {
+        engine->settings = *inputs->settings;
+    }
+
+    engine_orders_begin(engine);
+    for (int i = 0; i < inputs->report_count; i++) {
+        engine_orders_report(engine, &inputs->reports[i]);
+    }
+    struct series *due[SYMBOLS_MAX];
+    int due_count = 0;
+    for (int i = 0; i < inputs->bar_count; i++) {
+        struct series *series = take_bar(engine, &inputs->bars[i]);
+        if (series != NULL && due_count < SYMBOLS_MAX) {
+            due[due_count++] = series;
+        }
+    }
+    if (inputs->request != NULL) {
+        take_request(engine, inputs->request);
+    }
+    engine_control_tick(engine);
+    for (int i = 0; i < due_count; i++) {
+        if (due[i] - engine->series < engine->traded_count) {
+            decide(engine, due[i]);
+        }
+    }
+    engine_orders_tick(engine);
+    engine_orders_finish(engine);
+    check_books(engine);
+    point_equity(engine);
+    engine->now = NULL;
+    engine->out = NULL;
+}
+
+/* ---------------------------------------------------------------- seen from outside */
+
+static void fill_market(const struct series *series, struct snapshot_market *m)
+{
+    const struct frame *five = &series->frames[TF_5M];
+    *m = (struct snapshot_market){
+        .symbol = series->symbol,
+        .price = series->price,
+        .change_24h_pct = series_change_24h_pct(series),
+        .updated_us = series->updated_us,
+        .regime = series_regime(series),
+        .rsi = rsi_value(&five->rsi),
+        .ema_fast = ema_value(&five->fast),
+        .ema_slow = ema_value(&five->slow),
+        .refused = (uint64_t)series->refused,
+    };
+}
+
+static void fill_account(const struct engine *engine, struct snapshot *ret)
+{
+    const struct engine_state *s = &engine->state;
+    ret->initial_cash = s->initial_cash;
+    ret->cash = s->cash;
+    ret->equity = engine_equity(engine);
+    ret->equity_peak = s->equity_peak;
+    ret->day_start_equity = s->day_start_equity;
+    ret->realised = s->realised;
+    ret->fees = s->fees;
+    struct risk_account account = {.equity = ret->equity,
+                                   .equity_peak = s->equity_peak,
+                                   .day_start_equity = s->day_start_equity};
+    ret->drawdown_pct = risk_drawdown_pct(&account);
+    ret->daily_loss_pct = risk_daily_loss_pct(&account);
+    double equity = dec_to_double(ret->equity);
+    struct dec exposure = ledger_exposure(engine->positions, engine->position_count);
+    ret->exposure_pct = equity > 0 ? 100 * dec_to_double(exposure) / equity : 0;
+    ret->max_drawdown_pct = engine->settings.max_drawdown_pct;
+    ret->max_daily_loss_pct = engine->settings.max_daily_loss_pct;
+}
+
+static void fill_state(const struct engine *engine, struct snapshot *ret)
+{
+    const struct engine_state *s = &engine->state;
+    ret->state = engine_shown_state(engine);
+    ret->state_since_us = s->state_since_wall_us;
+    ret->verified_flat = engine->verified_flat && s->state == TRADING_EMERGENCY;
+    if (ret->state == TRADING_STARTING) {
+        (void)str_copy(str_c(engine->reconcile_reason[0] != '\0' ? engine->reconcile_reason
+                                                                 : "asking the venue"),
+                       ret->state_reason, sizeof(ret->state_reason));
+    } else if (ret->state == TRADING_EMERGENCY) {
+        (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%.40s, %s", s->state_reason,
+                       engine->verified_flat ? "verified flat" : "not yet flat");
+    } else if (engine->halted) {
+        (void)str_copy(STR_LIT("halted by the kill switch"), ret->state_reason,
+                       sizeof(ret->state_reason));
+    } else {
+        (void)str_copy(str_c(s->state_reason), ret->state_reason, sizeof(ret->state_reason));
+    }
+}
+
+void engine_snapshot(const struct engine *engine, const struct engine_now *now,
+                     struct snapshot *ret)
+{
+    const struct engine_state *s = &engine->state;
+    ret->published_wall_us = now->wall_us;
+    ret->market_us = engine->market_us;
+    ret->started_wall_us = engine->started_wall_us;
+    fill_state(engine, ret);
+    fill_account(engine, ret);
+    ret->market_count = engine->symbol_count;
+    for (int i = 0; i < engine->symbol_count; i++) {
+        fill_market(&engine->series[i], &ret->markets[i]);
+    }
+    ret->position_count = engine->position_count;
+    ret->max_positions = (int)engine->settings.max_positions;
+    memcpy(ret->positions, engine->positions,
+           (size_t)engine->position_count * sizeof(engine->positions[0]));
+    ret->candles = (uint64_t)s->candles;
+    ret->decisions = (uint64_t)s->decisions;
+    ret->orders = (uint64_t)s->orders;
+    ret->fills = (uint64_t)s->fills;
+    ret->trades = (uint64_t)s->trades;
+    ret->wins = (uint64_t)s->wins;
+    ret->vetoes = (uint64_t)s->vetoes;
+    ret->open_orders = (uint64_t)engine_orders_alive(engine);
+    ret->unknown_orders = 0;
+    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
+        const struct engine_slot *slot = &engine->slots[i];
+        ret->unknown_orders += slot->used && slot->order.state == ORDER_UNKNOWN;
+    }
+    ret->steps = engine->steps;
+    ret->books_balance = engine->books_balance;
+}
+
+const struct engine_state *engine_state(const struct engine *engine)
+{
+    return &engine->state;
+}
+
+const struct position *engine_positions(const struct engine *engine, int *ret_count)
+{
+    *ret_count = engine->position_count;
+    return engine->positions;
+}
+
+struct dec engine_price(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->symbol_count; i++) {
+        if (symbol_equal(engine->series[i].symbol, symbol)) {
+            return engine->series[i].price;
+        }
+    }
+    return DEC_ZERO;
+}
+
+size_t engine_series_save(const struct engine *engine, void *dst, size_t dst_size)
+{
+    struct series_header header = {SERIES_MAGIC, sizeof(struct series),
+                                   (uint64_t)engine->symbol_count};
+    size_t body = (size_t)engine->symbol_count * sizeof(struct series);
+    if (dst_size < sizeof(header) + body) {
+        return 0;
+    }
+    memcpy(dst, &header, sizeof(header));
+    memcpy((char *)dst + sizeof(header), engine->series, body);
+    return sizeof(header) + body;
+}
+
+/* The bytes were written by this program, but a file can be damaged: whatever is an index or a
+ * divisor is checked. */
+static bool series_is_sane(const struct series *s)
+{
+    bool sane = dec_is_valid(s->price) && s->price.e8 >= 0 && s->hour_count >= 0 &&
+                memchr(s->symbol.name, '\0', SYMBOL_SIZE) != NULL;
+    for (int tf = 0; tf < TF_COUNT; tf++) {
+        const struct frame *f = &s->frames[tf];
+        sane = sane && f->efficiency.head >= 0 && f->efficiency.head <= EFFICIENCY_PERIOD &&
+               f->efficiency.count >= 0 && f->efficiency.count <= EFFICIENCY_PERIOD + 1 &&
+               f->rsi.period == 14 && f->rsi.count >= 0 && f->rsi.count <= 14 &&
+               f->fast.period == 12 && f->fast.count >= 0 && f->fast.count <= 12 &&
+               f->slow.period == 26 && f->slow.count >= 0 && f->slow.count <= 26;
+    }
+    return sane;
+}
+
+bool engine_series_load(struct engine *engine, const void *bytes, size_t size)
+{
+    struct series_header header;
+    if (size < sizeof(header)) {
+        return false;
+    }
+    memcpy(&header, bytes, sizeof(header));
+    if (header.magic != SERIES_MAGIC || header.series_size != sizeof(struct series) ||
+        header.count > SYMBOLS_MAX ||
+        size != sizeof(header) + header.count * sizeof(struct series)) {
+        return false;
+    }
+    struct series saved[SYMBOLS_MAX];
+    memcpy(saved, (const char *)bytes + sizeof(header), header.count * sizeof(struct series));
+    for (uint64_t i = 0; i < header.count; i++) {
+        if (!series_is_sane(&saved[i])) {
+            return false;
+        }
+    }
+    for (uint64_t i = 0; i < header.count; i++) {
+        struct series *mine = engine_series(engine, saved[i].symbol);
+        if (mine != NULL) {
+            *mine = saved[i];
+        }
+    }
+    return true;
+}

@@ -1,0 +1,189 @@
+#include "base/check.h"
+#include "engine_private.h"
+#include "risk/risk.h"
+
+#include <stdio.h>
+
+static const struct symbol every_symbol;
+
+void engine_control_set(struct engine *engine, enum trading_state state, const char *reason)
+{
+    struct engine_state *s = &engine->state;
+    s->state = state;
+    (void)str_copy(str_c(reason), s->state_reason, sizeof(s->state_reason));
+    s->state_since_wall_us = engine->now->wall_us;
+    engine->out->write = true;
+    (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
+}
+
+static void set_by(struct engine *engine, enum trading_state state, const char *what,
+                   const char *by)
+{
+    char reason[64];
+    (void)snprintf(reason, sizeof(reason), "%.24s by %.31s", what, by[0] == '\0' ? "?" : by);
+    engine_control_set(engine, state, reason);
+}
+
+static int pause_trading(struct engine *engine, const struct request *r)
+{
+    if (engine->state.state == TRADING_EMERGENCY) {
+        return ERR_ENGINE_STOPPED;
+    }
+    (void)engine_orders_cancel_entries(engine, every_symbol);
+    if (engine->state.state != TRADING_PAUSED) {
+        set_by(engine, TRADING_PAUSED, "paused", r->by);
+    }
+    return ERR_NONE;
+}
+
+/* Resuming after the breaker is deliberate: what tripped it starts from here again, else it would
+ * trip at once. */
+static int resume_trading(struct engine *engine, const struct request *r)
+{
+    struct engine_state *s = &engine->state;
+    switch (s->state) {
+    case TRADING_EMERGENCY:
+        return ERR_ENGINE_STOPPED;
+    case TRADING_ACTIVE:
+    case TRADING_STARTING:
+        return ERR_ENGINE_NOT_PAUSED;
+    case TRADING_PAUSED:
+    case TRADING_BREAKER:
+        break;
+    }
+    if (engine->halted) {
+        return ERR_ENGINE_STOPPED;
+    }
+    struct risk_account account = {.settings = &engine->settings,
+                                   .equity = engine_equity(engine),
+                                   .equity_peak = s->equity_peak,
+                                   .day_start_equity = s->day_start_equity,
+                                   .losses_in_a_row = s->consecutive_losses};
+    char reason[64];
+    if (risk_breaker(&account, reason, (int)sizeof(reason))) {
+        s->equity_peak = account.equity;
+        s->day_start_equity = account.equity;
+        s->consecutive_losses = 0;
+    }
+    set_by(engine, TRADING_ACTIVE, "resumed", r->by);
+    return ERR_NONE;
+}
+
+static int close_positions(struct engine *engine, const struct request *r)
+{
+    int found = engine_orders_cancel_entries(engine, r->symbol);
+    for (int i = 0; i < engine->position_count; i++) {
+        if (symbol_equal(r->symbol, every_symbol) ||
+            symbol_equal(r->symbol, engine->positions[i].symbol)) {
+            engine_orders_close(engine, &engine->positions[i], "operator");
+            found++;
+        }
+    }
+    return found > 0 ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN;
+}
+
+static int stop_all(struct engine *engine, const struct request *r)
+{
+    if (engine->state.state == TRADING_EMERGENCY) {
+        return ERR_NONE; /* it is being done, or done */
+    }
+    engine->verified_flat = false;
+    engine->flat_asked = false;
+    engine->disagreements = 0;
+    set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by);
+    return ERR_NONE;
+}
+
+static int clear_stop(struct engine *engine, const struct request *r)
+{
+    if (engine->state.state != TRADING_EMERGENCY) {
+        if (!engine->halted) {
+            return ERR_ENGINE_NOT_STOPPED;
+        }
+    } else if (!engine->verified_flat) {
+        return ERR_ENGINE_NOT_FLAT;
+    }
+    engine->halted = false;
+    engine->out->clear_halt = true;
+    set_by(engine, TRADING_PAUSED, "stop cleared", r->by);
+    return ERR_NONE;
+}
+
+int engine_control_request(struct engine *engine, const struct request *request)
+{
+    switch (request->kind) {
+    case REQUEST_PAUSE:
+        return pause_trading(engine, request);
+    case REQUEST_RESUME:
+        return resume_trading(engine, request);
+    case REQUEST_CLOSE:
+        return close_positions(engine, request);
+    case REQUEST_EMERGENCY_STOP:
+        return stop_all(engine, request);
+    case REQUEST_CLEAR_EMERGENCY:
+        return clear_stop(engine, request);
+    }
+    return ERR_INTERNAL;
+}
+
+static void turn_day(struct engine *engine, struct dec equity)
+{
+    struct engine_state *s = &engine->state;
+    int64_t day = engine->now->market_us / USEC_PER_DAY;
+    if (day <= s->day) {
+        return;
+    }
+    s->day = day;
+    s->day_start_equity = equity;
+    s->consecutive_losses = 0;
+    engine->out->write = true;
+}
+
+static void watch_breaker(struct engine *engine, struct dec equity)
+{
+    struct engine_state *s = &engine->state;
+    struct risk_account account = {.settings = &engine->settings,
+                                   .equity = equity,
+                                   .equity_peak = s->equity_peak,
+                                   .day_start_equity = s->day_start_equity,
+                                   .losses_in_a_row = s->consecutive_losses};
+    char reason[64];
+    bool broken = risk_breaker(&account, reason, (int)sizeof(reason));
+    if (broken && s->state == TRADING_ACTIVE) {
+        (void)engine_orders_cancel_entries(engine, every_symbol);
+        engine_control_set(engine, TRADING_BREAKER, reason);
+    } else if (!broken && s->state == TRADING_BREAKER) {
+        /* What a new day forgives; a drawdown stays until a person resumes. */
+        engine_control_set(engine, TRADING_ACTIVE, "the breaker's limits hold again");
+    }
+}
+
+static void press_emergency(struct engine *engine)
+{
+    if (engine->state.state != TRADING_EMERGENCY || engine->verified_flat) {
+        return;
+    }
+    (void)engine_orders_cancel_entries(engine, every_symbol);
+    for (int i = 0; i < engine->position_count; i++) {
+        engine_orders_close(engine, &engine->positions[i], "emergency");
+    }
+    bool looks_flat = engine->position_count == 0 && engine_orders_alive(engine) == 0;
+    if (looks_flat && !engine->flat_asked) {
+        engine->listed_mono_us = 0; /* now, not in its turn */
+    }
+    engine->flat_asked = looks_flat;
+}
+
+void engine_control_tick(struct engine *engine)
+{
+    struct engine_state *s = &engine->state;
+    struct dec equity = engine_equity(engine);
+    if (dec_is_valid(equity)) {
+        turn_day(engine, equity);
+        if (dec_cmp(equity, s->equity_peak) > 0) {
+            s->equity_peak = equity;
+        }
+        watch_breaker(engine, equity);
+    }
+    press_emergency(engine);
+}

@@ -1,0 +1,87 @@
+/*
+ * engine_private.h: the inside of struct engine, shared by the files that are its step.
+ *
+ * engine.c runs the step and opens positions; engine_orders.c knows the life of orders and what
+ * the venue says of them; engine_control.c is pause, breaker, emergency stop, and requests.
+ * Thread: the engine's.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "engine/engine.h"
+#include "ledger.h"
+
+/* An order that is alive, or the entry of a position that is. */
+struct engine_slot {
+    bool used;
+    bool leaving;          /* in outputs.sends of the last step: by now it is on its way */
+    bool ask;              /* the venue's word on it is wanted */
+    bool answered;         /* the venue has told of it since this start */
+    bool dirty;            /* differs from its row */
+    int64_t asked_mono_us; /* when it was sent or asked for */
+    int fill_count;
+    int64_t fill_ids[VENUE_FILLS_MAX];
+    struct order order;
+};
+
+struct engine {
+    struct settings settings;
+    struct engine_state state; /* the row in trading.db */
+    int traded_count;          /* symbols from here on are only held */
+    int symbol_count;
+    struct series series[SYMBOLS_MAX];
+    int position_count;
+    struct position positions[POSITIONS_MAX];
+    struct engine_slot slots[ENGINE_ORDERS_MAX];
+
+    bool halted;        /* the kill switch */
+    bool reconciled;    /* the venue and our books agreed */
+    bool verified_flat; /* in an emergency stop: the venue listed nothing open */
+    bool flat_asked;    /* in an emergency stop: the listing that should show it is asked for */
+    bool books_balance;
+    int disagreements; /* listings in a row that were not our books */
+    bool list_wanted;
+    int64_t listed_mono_us; /* when the last listing was asked for; 0: never */
+    char reconcile_reason[96];
+    int64_t equity_hour; /* market hour of the newest equity point */
+    int64_t started_wall_us;
+    int64_t market_us;
+    uint64_t steps;
+
+    /* of the step under way */
+    const struct engine_now *now;
+    struct engine_outputs *out;
+};
+
+/* engine.c */
+struct ledger engine_ledger(struct engine *engine);
+struct series *engine_series(struct engine *engine, struct symbol symbol); /* NULL: unknown */
+struct dec engine_equity(const struct engine *engine);
+/* The state that people see: STARTING until reconciled, unless an emergency stop is active. */
+enum trading_state engine_shown_state(const struct engine *engine);
+struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
+void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol);
+
+/* engine_orders.c */
+/* A fresh order in PREPARED that leaves with this step; NULL when there is no slot for it. */
+struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
+                                    const struct position *position, const char *reason);
+bool engine_orders_busy(const struct engine *engine, struct symbol symbol); /* one is alive */
+int engine_orders_entries_alive(const struct engine *engine);
+int engine_orders_alive(const struct engine *engine); /* not in a final state */
+bool engine_orders_room(const struct engine *engine); /* for another entry and what follows it */
+/* Makes a close order for a position unless one is under way. */
+void engine_orders_close(struct engine *engine, const struct position *position,
+                         const char *reason);
+/* Cancels resting entries of a symbol (empty: of all); at most one word to the venue each
+ * ENGINE_ASK_EVERY_US. Returns how many are alive. */
+int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol);
+void engine_orders_begin(struct engine *engine); /* what left with the last step is SENT */
+void engine_orders_report(struct engine *engine, const struct venue_report *report);
+void engine_orders_tick(struct engine *engine);   /* time-outs, questions, reconciliation */
+void engine_orders_finish(struct engine *engine); /* rows to write, slots to free */
+
+/* engine_control.c */
+void engine_control_set(struct engine *engine, enum trading_state state, const char *reason);
+int engine_control_request(struct engine *engine, const struct request *request);
+void engine_control_tick(struct engine *engine); /* day, breaker, emergency stop */

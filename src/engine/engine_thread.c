@@ -1,0 +1,77 @@
+#include "engine/engine_thread.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/driver.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct engine_thread {
+    pthread_t thread;
+    struct driver *driver;
+    struct crossing *crossing;
+    _Atomic bool stop; /* beside crossing->stop, so that a test can end the engine alone */
+};
+
+/* Until something was asked of us or the time is over. */
+static void wait_for(const struct crossing *crossing, int64_t wait_us)
+{
+    if (wait_us <= 0) {
+        return;
+    }
+    struct pollfd fd = {.fd = crossing->requests_fd, .events = POLLIN};
+    struct timespec timeout = {.tv_sec = wait_us / USEC_PER_SEC,
+                               .tv_nsec = wait_us % USEC_PER_SEC * 1000};
+    if (ppoll(&fd, 1, &timeout, NULL) > 0 && (fd.revents & POLLIN) != 0) {
+        uint64_t count;
+        /* Only the wake-up matters; the ring holds what was asked. */
+        (void)!read(crossing->requests_fd, &count, sizeof(count));
+    }
+}
+
+static void *run(void *userdata)
+{
+    struct engine_thread *t = userdata;
+    while (!atomic_load(&t->stop) && !atomic_load(&t->crossing->stop)) {
+        wait_for(t->crossing, driver_round(t->driver));
+    }
+    return NULL;
+}
+
+int engine_thread_start(const struct engine_options *options, struct crossing *crossing,
+                        struct engine_thread **ret, struct err *err)
+{
+    struct engine_thread *t = calloc(1, sizeof(*t));
+    ASSERT(t != NULL);
+    t->crossing = crossing;
+    t->driver = driver_new(&(struct driver_options){.state_dir = options->state_dir,
+                                                    .settings = options->settings,
+                                                    .clock = options->clock},
+                           crossing);
+    int rc = pthread_create(&t->thread, NULL, run, t);
+    if (rc != 0) {
+        driver_free(t->driver);
+        free(t);
+        return err_set(err, ERR_ENGINE_THREAD, "%s", strerror(rc));
+    }
+    (void)pthread_setname_np(t->thread, "engine");
+    *ret = t;
+    return 0;
+}
+
+void engine_thread_stop(struct engine_thread *thread)
+{
+    if (thread == NULL) {
+        return;
+    }
+    atomic_store(&thread->stop, true);
+    uint64_t one = 1;
+    (void)!write(thread->crossing->requests_fd, &one, sizeof(one));
+    (void)pthread_join(thread->thread, NULL);
+    driver_free(thread->driver);
+    free(thread);
+}

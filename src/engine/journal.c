@@ -1,0 +1,191 @@
+#include "journal.h"
+
+#include "base/check.h"
+#include "store/candle_table.h"
+#include "store/decision_table.h"
+#include "store/equity_table.h"
+#include "store/fill_table.h"
+#include "store/order_table.h"
+#include "store/position_table.h"
+#include "store/request_table.h"
+#include "store/state_table.h"
+#include "store/trade_table.h"
+
+#include <string.h>
+
+#define BLOB_MAX ((size_t)64 * 1024)
+
+static int put_orders_and_fills(struct trading_store *store, const struct engine_outputs *out,
+                                struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < out->order_count && rc >= 0; i++) {
+        rc = order_table_put(store, &out->orders[i], err);
+    }
+    for (int i = 0; i < out->fill_count && rc >= 0; i++) {
+        bool fresh = false;
+        rc = fill_table_add(store, &out->fills[i], &fresh, err);
+        if (rc >= 0 && !fresh) {
+            /* The engine booked what stands there already: rather no step than a double one. */
+            rc = err_set(err, ERR_ENGINE_STRAY_FILL, "fill %lld of %s is booked already",
+                         (long long)out->fills[i].venue_fill_id, out->fills[i].client_id);
+        }
+    }
+    for (int i = 0; i < out->trade_count && rc >= 0; i++) {
+        rc = trade_table_add(store, &out->trades[i], err);
+    }
+    return rc;
+}
+
+static int put_market(struct trading_store *store, const struct engine *engine,
+                      const struct source *source, struct err *err)
+{
+    char bytes[BLOB_MAX];
+    size_t size = engine_series_save(engine, bytes, sizeof(bytes));
+    ASSERT(size > 0);
+    int rc = state_table_put_blob(store, "series", bytes, size, err);
+    if (rc >= 0) {
+        size = source_save(source, bytes, sizeof(bytes));
+        ASSERT(size > 0);
+        rc = state_table_put_blob(store, "market", bytes, size, err);
+    }
+    return rc;
+}
+
+static int put_all(struct trading_store *store, const struct engine *engine,
+                   const struct source *source, const struct engine_outputs *out, struct err *err)
+{
+    int rc = put_orders_and_fills(store, out, err);
+    if (rc >= 0 && out->positions_changed) {
+        int count;
+        const struct position *positions = engine_positions(engine, &count);
+        rc = position_table_replace(store, positions, (size_t)count, err);
+    }
+    for (int i = 0; i < out->decision_count && rc >= 0; i++) {
+        rc = decision_table_add(store, &out->decisions[i], err);
+    }
+    for (int i = 0; i < out->candle_count && rc >= 0; i++) {
+        rc = candle_table_add(store, out->candles[i].symbol, &out->candles[i].candle, err);
+    }
+    if (rc >= 0 && out->equity_point) {
+        rc = equity_table_add(store, &out->equity, err);
+    }
+    if (rc >= 0 && out->has_request) {
+        rc = request_table_add(store, &out->request, out->request_err, out->at_us, err);
+    }
+    if (rc >= 0 && out->market_moved) {
+        rc = put_market(store, engine, source, err);
+    }
+    return rc < 0 ? rc : state_table_save(store, engine_state(engine), err);
+}
+
+static int end(struct trading_store *store, int rc, struct err *err)
+{
+    if (rc < 0) {
+        trading_store_rollback(store);
+        return rc;
+    }
+    return trading_store_commit(store, err);
+}
+
+int journal_commit(struct trading_store *store, const struct engine *engine,
+                   const struct source *source, const struct engine_outputs *outputs,
+                   struct err *err)
+{
+    int rc = trading_store_begin(store, err);
+    return rc < 0 ? rc : end(store, put_all(store, engine, source, outputs, err), err);
+}
+
+int journal_begin(struct trading_store *store, const struct engine *engine,
+                  const struct source *source, const struct source_bar *history, int count,
+                  struct err *err)
+{
+    int rc = trading_store_begin(store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    for (int i = 0; i < count && rc >= 0; i++) {
+        rc = candle_table_add(store, history[i].symbol, &history[i].candle, err);
+    }
+    if (rc >= 0) {
+        rc = put_market(store, engine, source, err);
+    }
+    if (rc >= 0) {
+        rc = state_table_save(store, engine_state(engine), err);
+    }
+    return end(store, rc, err);
+}
+
+static bool is_loaded(const struct engine_memory *memory, const char *client_id)
+{
+    for (int i = 0; i < memory->order_count; i++) {
+        if (strcmp(memory->orders[i].client_id, client_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int load_fill_ids(struct trading_store *store, struct engine_memory *memory, struct err *err)
+{
+    for (int i = 0; i < memory->order_count; i++) {
+        struct fill fills[VENUE_FILLS_MAX];
+        int count =
+            fill_table_of_order(store, memory->orders[i].client_id, fills, VENUE_FILLS_MAX, err);
+        if (count < 0) {
+            return count;
+        }
+        for (int j = 0; j < count; j++) {
+            memory->fill_ids[i][j] = fills[j].venue_fill_id;
+        }
+    }
+    return 0;
+}
+
+int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err)
+{
+    memset(ret, 0, sizeof(*ret));
+    int rc = state_table_load(store, &ret->state, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = position_table_list(store, ret->positions, POSITIONS_MAX, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->position_count = rc;
+    /* Room is left for the entries of the positions. */
+    rc = order_table_open(store, ret->orders, ENGINE_ORDERS_MAX - POSITIONS_MAX, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ret->order_count = rc;
+    for (int i = 0; i < ret->position_count; i++) {
+        const char *client_id = ret->positions[i].client_id;
+        if (client_id[0] == '\0' || is_loaded(ret, client_id)) {
+            continue;
+        }
+        rc = order_table_get(store, client_id, &ret->orders[ret->order_count], err);
+        if (rc < 0) {
+            return rc;
+        }
+        ret->order_count++;
+    }
+    return load_fill_ids(store, ret, err);
+}
+
+int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
+                        struct err *err)
+{
+    char bytes[BLOB_MAX];
+    size_t size = 0;
+    int rc = state_table_get_blob(store, "series", bytes, sizeof(bytes), &size, err);
+    if (rc < 0 || !engine_series_load(engine, bytes, size)) {
+        return rc < 0 ? rc : err_set(err, ERR_MARKET_SAVED, "series, %zu bytes", size);
+    }
+    rc = state_table_get_blob(store, "market", bytes, sizeof(bytes), &size, err);
+    if (rc < 0 || !source_load(source, bytes, size)) {
+        return rc < 0 ? rc : err_set(err, ERR_MARKET_SAVED, "source, %zu bytes", size);
+    }
+    return 0;
+}
