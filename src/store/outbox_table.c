@@ -151,6 +151,49 @@ int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
     return rc < 0 ? rc : 1;
 }
 
+/* One list of chats as JSON, because the text of a statement is constant. */
+int outbox_table_due_except(struct ops_store *store, const char *door, int64_t now_us,
+                            const int64_t *chats, size_t chat_count, struct outbox_row *ret,
+                            struct err *err)
+{
+    AUTO_BUF struct buf list = BUF_INIT(chat_count * 24 + 8);
+    for (size_t i = 0; i < chat_count; i++) {
+        buf_addf(&list, "%s%lld", i == 0 ? "[" : ",", (long long)chats[i]);
+    }
+    buf_add_c(&list, chat_count == 0 ? "[]" : "]");
+    ASSERT(!buf_failed(&list));
+    struct row row;
+    int rc = row_query_one(store->db,
+                           SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
+                                      " AND o.not_before_us <= ? AND " EDIT_IS_READY
+                                      " AND o.chat_id NOT IN (SELECT value FROM json_each(?))"
+                                      " ORDER BY o.priority, o.id LIMIT 1",
+                           DB_VALUES(DB_TEXT_C(door), DB_I64(now_us), DB_TEXT(buf_str(&list))),
+                           &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc <= 0) {
+        return rc;
+    }
+    rc = read_row(rows, ret, err);
+    return rc < 0 ? rc : 1;
+}
+
+int outbox_table_next_uncertain(struct ops_store *store, const char *door, int64_t after_id,
+                                struct outbox_row *ret, struct err *err)
+{
+    struct row row;
+    int rc = row_query_one(store->db,
+                           SELECT_ROW " WHERE o.door = ? AND o.state = 'uncertain' AND o.id > ?"
+                                      " ORDER BY o.id LIMIT 1",
+                           DB_VALUES(DB_TEXT_C(door), DB_I64(after_id)), &row, err);
+    AUTO_DB_ROWS struct db_rows *rows = row.rows;
+    if (rc <= 0) {
+        return rc;
+    }
+    rc = read_row(rows, ret, err);
+    return rc < 0 ? rc : 1;
+}
+
 int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t *ret,
                              struct err *err)
 {
