@@ -18,6 +18,8 @@
 
 #define CLI_OPTIONS_MAX 10
 #define CLI_WORDS_MAX   64
+#define CLI_LINE_MAX    ((size_t)16 * 1024)
+#define CLI_ANSWER_MAX  ((size_t)1 << 20)
 
 struct cli_option {
     const char *name;  /* "--state" */
@@ -39,6 +41,7 @@ struct cli_option {
     }
 
 struct cli_args;
+struct reply;
 
 struct cli_command {
     const char *name;
@@ -83,3 +86,11 @@ int cli_finish(int code); /* flushes stdout: CLI_CRITICAL when that fails */
 int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err);
 /* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
 const char *cli_state_dir(const struct cli_args *args, const struct config *config);
+
+/* Runs one command line on the daemon; *ret_body is the JSON that it answered.
+ * ERR_CLI_NO_DAEMON when nobody listens. */
+int cli_ask(const struct config *config, const char *state_dir, const char *line, bool confirm,
+            struct buf *ret_body, struct err *err);
+/* What the JSON says: *ret_reply (the caller frees it), or else why it was refused. */
+int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err *ret_refusal,
+                    struct err *err);

@@ -1,107 +1,6 @@
 #include "chat/render.h"
 #include "cli_internal.h"
 #include "command/reply.h"
-#include "io/http.h"
-#include "io/json.h"
-#include "io/loop.h"
-#include "ops/ops.h"
-
-/* Longer than any command may take by its steps' time-outs. */
-#define ANSWER_TIMEOUT_MS INT64_C(900000)
-#define ANSWER_MAX_BYTES  ((size_t)1 << 20)
-#define LINE_MAX_BYTES    ((size_t)16 * 1024)
-
-/* One request to the daemon and what came of it. */
-struct exchange {
-    struct loop *loop;
-    struct buf body;
-    struct err err;
-};
-
-static void on_answer(const struct http_response *response, void *userdata)
-{
-    struct exchange *x = userdata;
-    if (response->outcome == HTTP_OK) {
-        buf_clear(&x->body);
-        buf_add_str(&x->body, response->body);
-    } else {
-        x->err = response->err;
-    }
-    loop_exit(x->loop, 0);
-}
-
-/* "restart demo" → POST /api/v1/commands/restart {"args":"demo"}. */
-static int ask(struct exchange *x, const char *socket_path, const char *line, bool confirm,
-               struct err *err)
-{
-    struct str rest = str_c(line), name;
-    if (!str_word(&rest, &name)) {
-        return err_set(err, ERR_CLI_USAGE, "the command is empty");
-    }
-    if (name.len > 1 && name.ptr[0] == '/') {
-        name = str_n(name.ptr + 1, name.len - 1);
-    }
-    AUTO_BUF struct buf url = BUF_INIT(LINE_MAX_BYTES);
-    buf_add_c(&url, "http://localhost/api/v1/commands/");
-    http_add_encoded(&url, name);
-    AUTO_BUF struct buf json = BUF_INIT(4 * LINE_MAX_BYTES);
-    rest = str_trim(rest);
-    buf_addf(&json, "{\"confirm\":%s", confirm ? "true" : "false");
-    if (rest.len > 0) {
-        buf_add_c(&json, ",\"args\":\"");
-        buf_add_json(&json, rest);
-        buf_add_char(&json, '"');
-    }
-    buf_add_char(&json, '}');
-    if (buf_failed(&url) || buf_failed(&json)) {
-        return err_set(err, ERR_CLI_USAGE, "the command is longer than %zu bytes", LINE_MAX_BYTES);
-    }
-
-    struct http *http = http_new(x->loop, err);
-    if (http == NULL) {
-        return -err->id;
-    }
-    const struct http_request request = {
-        .url = url.data,
-        .body = buf_str(&json),
-        .content_type = "application/json",
-        .unix_path = socket_path,
-        .timeout_ms = ANSWER_TIMEOUT_MS,
-        .max_body_bytes = ANSWER_MAX_BYTES,
-    };
-    int rc = 0;
-    if (http_send(http, &request, on_answer, x, err) == NULL) {
-        rc = -err->id;
-    } else {
-        (void)loop_run(x->loop);
-    }
-    http_free(http);
-    if (rc == 0 && x->err.id != ERR_NONE) {
-        rc = x->err.id == ERR_HTTP_CONNECT
-                 ? err_set(err, ERR_CLI_NO_DAEMON, "%s", socket_path)
-                 : err_set(err, ERR_CLI_ANSWER, "%s", err_info(x->err.id)->message);
-    }
-    return rc;
-}
-
-/* Reads the answer: *ret_reply, or an error of the catalogue that came without one. */
-static int read_answer(const struct exchange *x, struct reply **ret_reply, struct err *ret_refusal,
-                       struct err *err)
-{
-    AUTO_JSON struct json_object *root = NULL;
-    if (json_parse(buf_str(&x->body), &JSON_LIMITS_DEFAULT, &root, err) < 0 ||
-        !json_is_object(root)) {
-        return err_set(err, ERR_CLI_ANSWER, "%zu bytes that are no JSON object", x->body.len);
-    }
-    const char *code = json_text(root, "error_code");
-    if (code[0] == '\0') {
-        return reply_from_json(x->body.data, x->body.len, ret_reply, err);
-    }
-    enum err_id id = err_by_code(code);
-    (void)err_set(ret_refusal, id != ERR_NONE ? id : ERR_CLI_ANSWER, "%s",
-                  json_text(root, "context"));
-    return 0;
-}
 
 static void print_reply(const struct reply *reply)
 {
@@ -117,30 +16,30 @@ static bool person_says_yes(void)
     return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* Prints what came; *ret_ask: it needs a confirmation and a person is there to be asked. */
-static int show(const struct cli_args *args, const struct exchange *x, bool *ret_ask)
+/* Sends the line and prints what comes. *ret_err_id: the error that the answer
+ * tells of. */
+static int ask_and_show(const struct cli_args *args, const struct config *config, const char *line,
+                        bool confirm, int *ret_err_id)
 {
-    struct reply *reply = NULL;
+    AUTO_BUF struct buf body = BUF_INIT(CLI_ANSWER_MAX);
+    struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
-    *ret_ask = false;
-    if (read_answer(x, &reply, &refusal, &err) < 0) {
+    *ret_err_id = ERR_NONE;
+    if (cli_ask(config, cli_state_dir(args, config), line, confirm, &body, &err) < 0 ||
+        cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    AUTO_REPLY struct reply *owned = reply;
-    const struct err *failed = owned == NULL ? &refusal : reply_get_error(owned);
+    AUTO_REPLY struct reply *reply = answer;
     if (cli_flag(args, "--json")) {
-        cli_print(buf_str(&x->body));
-    } else if (owned != NULL) {
-        print_reply(owned);
+        cli_print(buf_str(&body));
+    } else if (reply != NULL) {
+        print_reply(reply);
     } else {
-        return cli_fail(args, &refusal, CLI_REFUSED);
+        (void)cli_fail(args, &refusal, CLI_REFUSED);
     }
-    if (failed == NULL || failed->id == ERR_NONE) {
-        return CLI_FINE;
-    }
-    *ret_ask = failed->id == ERR_CONFIRM_NEEDED && !cli_flag(args, "--json") &&
-               isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    return CLI_REFUSED;
+    const struct err *failed = reply != NULL ? reply_get_error(reply) : &refusal;
+    *ret_err_id = failed != NULL ? failed->id : ERR_NONE;
+    return *ret_err_id == ERR_NONE ? CLI_FINE : CLI_REFUSED;
 }
 
 static int run(const struct cli_args *args)
@@ -150,35 +49,16 @@ static int run(const struct cli_args *args)
     if (cli_load_config(args, &config, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    AUTO_BUF struct buf socket_path = BUF_INIT(4096);
-    if (ops_socket_path(config, cli_state_dir(args, config), &socket_path, &err) < 0) {
-        return cli_fail(args, &err, CLI_CRITICAL);
-    }
-    AUTO_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
+    AUTO_BUF struct buf line = BUF_INIT(CLI_LINE_MAX);
     for (int i = 0; i < args->word_count; i++) {
         buf_addf(&line, "%s%s", i == 0 ? "" : " ", args->word[i]);
     }
-    struct exchange x = {.loop = loop_new(&err), .body = BUF_INIT(ANSWER_MAX_BYTES)};
-    if (x.loop == NULL) {
-        return cli_fail(args, &err, CLI_CRITICAL);
+    int err_id;
+    int code = ask_and_show(args, config, line.data, cli_flag(args, "--yes"), &err_id);
+    bool person = !cli_flag(args, "--json") && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    if (err_id == ERR_CONFIRM_NEEDED && person && person_says_yes()) {
+        code = ask_and_show(args, config, line.data, true, &err_id);
     }
-    bool confirm = cli_flag(args, "--yes");
-    bool again = false;
-    int code;
-    if (ask(&x, socket_path.data, line.data, confirm, &err) < 0) {
-        code = cli_fail(args, &err, CLI_CRITICAL);
-    } else {
-        code = show(args, &x, &again);
-    }
-    if (again && person_says_yes()) {
-        if (ask(&x, socket_path.data, line.data, true, &err) < 0) {
-            code = cli_fail(args, &err, CLI_CRITICAL);
-        } else {
-            code = show(args, &x, &again);
-        }
-    }
-    buf_release(&x.body);
-    loop_free(x.loop);
     return code;
 }
 

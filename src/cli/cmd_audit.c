@@ -1,0 +1,240 @@
+#include "alerts/alerts.h"
+#include "assistant/claude.h"
+#include "auditor/auditor.h"
+#include "base/clock.h"
+#include "chat/render.h"
+#include "cli_internal.h"
+#include "io/file.h"
+#include "io/http.h"
+#include "io/json.h"
+#include "io/loop.h"
+#include "io/secret.h"
+#include "ops/ops.h"
+#include "store/ops.h"
+#include "store/trading.h"
+
+#define HOURS_DEFAULT 24
+
+static void print_reply(const struct cli_args *args, const struct reply *reply)
+{
+    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
+    if (cli_flag(args, "--json")) {
+        AUTO_JSON struct json_object *json = reply_json(reply);
+        json_add_text(&text, json);
+        buf_add_char(&text, '\n');
+    } else {
+        render_text(reply, &(struct render_text_options){.buttons = false}, &text);
+    }
+    if (cli_flag(args, "--verbose") && !cli_flag(args, "--json")) {
+        AUTO_JSON struct json_object *json = reply_json(reply);
+        struct json_object *report = json_get(json_get(json, "data"), "report");
+        buf_add_c(&text, "\nReport:\n");
+        buf_add_c(&text, json_object_to_json_string_ext(report, JSON_C_TO_STRING_PRETTY |
+                                                                    JSON_C_TO_STRING_SPACED));
+        buf_add_char(&text, '\n');
+    }
+    cli_print(buf_str(&text));
+}
+
+/* ---------------------------------------------------------------- by the daemon */
+
+/* The same codes as auditor_run_sync gives, from what the daemon answered. */
+static int exit_of(const struct reply *reply)
+{
+    AUTO_JSON struct json_object *json = reply_json(reply);
+    struct json_object *data = json_get(json, "data");
+    struct json_object *findings = json_get(data, "findings");
+    enum severity worst = SEVERITY_INFO;
+    for (size_t i = 0; i < json_len(findings); i++) {
+        struct json_object *finding = json_item(findings, i);
+        enum severity severity;
+        if (!json_truth(finding, "rejected", false) &&
+            severity_parse(str_c(json_text(finding, "severity")), &severity) && severity > worst) {
+            worst = severity;
+        }
+    }
+    if (worst == SEVERITY_CRITICAL) {
+        return AUDITOR_EXIT_CRITICAL;
+    }
+    if (worst == SEVERITY_HIGH) {
+        return AUDITOR_EXIT_HIGH;
+    }
+    const char *verdict = json_text(data, "verdict");
+    return verdict[0] == '\0' || strcmp(verdict, "no_verdict") == 0 ? AUDITOR_EXIT_NO_VERDICT
+                                                                    : AUDITOR_EXIT_CLEAR;
+}
+
+static int audit_by_daemon(const struct cli_args *args, const struct config *config, int64_t hours)
+{
+    AUTO_BUF struct buf body = BUF_INIT(CLI_ANSWER_MAX);
+    char line[40];
+    (void)snprintf(line, sizeof(line), "audit %lld", (long long)hours);
+    struct reply *answer = NULL;
+    struct err refusal = {0}, err = {0};
+    if (cli_ask(config, cli_state_dir(args, config), line, true, &body, &err) < 0 ||
+        cli_read_answer(&body, &answer, &refusal, &err) < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
+    AUTO_REPLY struct reply *reply = answer;
+    if (reply == NULL) {
+        return cli_fail(args, &refusal, CLI_NO_VERDICT);
+    }
+    print_reply(args, reply);
+    return reply_get_error(reply) != NULL ? CLI_NO_VERDICT : exit_of(reply);
+}
+
+/* ---------------------------------------------------------------- by ourselves */
+
+struct rooms {
+    struct loop *loop;
+    struct http *http;
+    struct claude *claude;
+    struct inquirer inquirer;
+    struct trading_store *trading;
+    struct ops_store *store;
+    struct alerts *alerts;
+    struct auditor *auditor;
+};
+
+static void rooms_release(struct rooms *r)
+{
+    auditor_free(r->auditor);
+    alerts_free(r->alerts);
+    claude_free(r->claude);
+    http_free(r->http);
+    trading_store_free(r->trading);
+    ops_store_free(r->store);
+    loop_free(r->loop);
+}
+
+static int rooms_init(struct rooms *r, const struct config *config, const char *state_dir,
+                      const struct auditor_request *request, struct err *err)
+{
+    if ((r->loop = loop_new(err)) == NULL || (r->http = http_new(r->loop, err)) == NULL) {
+        return -ERR_LOOP_SETUP;
+    }
+    int rc = ops_store_open(state_dir, request->dry_run ? OPS_STORE_READ : OPS_STORE_WRITE,
+                            &r->store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* A desk that has never traded has no trading.db; the report says so. */
+    rc = trading_store_open(state_dir, TRADING_STORE_READ, &r->trading, err);
+    if (rc == -ERR_DB_OPEN) {
+        err_clear(err);
+        rc = 0;
+    }
+    if (rc == 0 && !request->dry_run) {
+        rc = alerts_new(
+            &(struct alerts_options){.clock = clock_real(), .config = config, .store = r->store},
+            &r->alerts, err);
+    }
+    if (rc == 0 && !request->offline && config->claude_api_key[0] != '\0') {
+        rc = claude_new(
+            &(struct claude_options){.loop = r->loop,
+                                     .http = r->http,
+                                     .api_url = config->claude_api_url,
+                                     .api_key = config->claude_api_key,
+                                     .model = config->claude_model,
+                                     .max_tokens = config->claude_max_tokens,
+                                     .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC},
+            &r->claude, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (r->claude != NULL) {
+        r->inquirer = claude_inquirer(r->claude);
+    }
+    return auditor_new(
+        &(struct auditor_options){.loop = r->loop,
+                                  .clock = clock_real(),
+                                  .config = config,
+                                  .trading = r->trading,
+                                  .store = r->store,
+                                  .alerts = r->alerts,
+                                  .inquirer = r->claude != NULL ? &r->inquirer : NULL,
+                                  .state_dir = state_dir},
+        &r->auditor, err);
+}
+
+static int audit_here(const struct cli_args *args, const struct config *config,
+                      const char *state_dir, const struct auditor_request *request)
+{
+    struct rooms rooms = {0};
+    struct err err = {0};
+    enum auditor_exit verdict = AUDITOR_EXIT_NO_VERDICT;
+    AUTO_REPLY struct reply *reply = reply_new();
+    int rc = rooms_init(&rooms, config, state_dir, request, &err);
+    if (rc == 0) {
+        rc = auditor_run_sync(rooms.auditor, request, reply, &verdict, &err);
+    }
+    rooms_release(&rooms);
+    if (rc < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
+    print_reply(args, reply);
+    return (int)verdict;
+}
+
+static int run(const struct cli_args *args)
+{
+    AUTO_CONFIG struct config *config = NULL;
+    AUTO_FD int lock_fd = -1;
+    AUTO_BUF struct buf lock = BUF_INIT(4096);
+    struct auditor_request request = {
+        .hours = HOURS_DEFAULT,
+        .dry_run = cli_flag(args, "--dry-run"),
+        .offline = cli_flag(args, "--offline"),
+    };
+    struct err err = {0};
+    if (cli_number(args, "--hours", 1, AUDITOR_HOURS_MAX, &request.hours, &err) < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
+    if (cli_load_config(args, &config, &err) < 0 || secret_init(&err) < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
+    const char *state_dir = cli_state_dir(args, config);
+    if (request.dry_run) {
+        return audit_here(args, config, state_dir, &request);
+    }
+    /* ops.db has one writer: with a daemon running, that is the daemon. */
+    if (file_make_folder(state_dir, 0750, &err) < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
+    buf_addf(&lock, "%s/" OPS_LOCK_NAME, state_dir);
+    int rc = file_lock(lock.data, &lock_fd, &err);
+    if (rc == -ERR_FILE_LOCKED && !request.offline) {
+        return audit_by_daemon(args, config, request.hours);
+    }
+    if (rc == -ERR_FILE_LOCKED) {
+        (void)fprintf(stderr, "The daemon is running: this offline audit beside it stores "
+                              "nothing.\n");
+        request.dry_run = true;
+    } else if (rc < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
+    return audit_here(args, config, state_dir, &request);
+}
+
+const struct cli_command cmd_audit = {
+    .name = "audit",
+    .summary = "Audit once and exit with the verdict, for cron",
+    .words = "",
+    .options = {{"--hours", "N", "how far back (default 24, at most 720)"},
+                {"--offline", NULL, "do not ask Claude"},
+                {"--dry-run", NULL, "store nothing, alert nobody"},
+                {"--verbose", NULL, "print the report as well"},
+                CLI_OPTION_JSON,
+                CLI_OPTION_CONFIG,
+                CLI_OPTION_STATE},
+    .more = "With a daemon running it is the daemon that audits; otherwise this process does. The\n"
+            "audit is stored, and what it finds becomes alerts, unless --dry-run.",
+    .exits =
+        "  0  nothing above medium\n"
+        "  1  a high finding\n"
+        "  2  a critical finding\n"
+        "  3  no verdict: the model was to be asked and gave none, or the audit could not run;\n"
+        "     never to be taken for all clear (wrong usage of the options ends with 2)\n",
+    .run = run,
+};

@@ -1,0 +1,423 @@
+#include "access/access.h"
+#include "alerts/alerts.h"
+#include "api/api.h"
+#include "auditor/auditor.h"
+#include "base/check.h"
+#include "command/builtin.h"
+#include "command/manifest.h"
+#include "command/runner.h"
+#include "command/trading.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "io/json.h"
+#include "io/loop.h"
+#include "io/secret.h"
+#include "model/crossing.h"
+#include "store/ops.h"
+#include "unit/unit.h"
+
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define TOKEN "correct-horse-battery"
+
+struct fixture {
+    struct loop *loop;
+    struct crossing crossing;
+    struct config *config;
+    struct ops_store *store;
+    struct access *access;
+    struct action_table *actions;
+    struct builtin builtin;
+    struct manifest_list *manifests;
+    struct runner *runner;
+    struct api *api;
+    char socket_path[64];
+    char folder[48];
+};
+
+/* ---------------------------------------------------------------- a client in its own thread */
+
+struct client {
+    const struct fixture *f;
+    bool tcp;
+    const char *request;
+    bool hang_up; /* closes without reading */
+    _Atomic bool done;
+    char answer[65536];
+    size_t len;
+};
+
+static int dial(const struct client *c)
+{
+    if (c->tcp) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const struct sockaddr_in to = {.sin_family = AF_INET,
+                                       .sin_port = htons(api_port(c->f->api)),
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        ASSERT(connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0);
+        return fd;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    ASSERT(str_copy(str_c(c->f->socket_path), to.sun_path, sizeof(to.sun_path)));
+    ASSERT(connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0);
+    return fd;
+}
+
+static void *client_run(void *userdata)
+{
+    struct client *c = userdata;
+    int fd = dial(c);
+    size_t len = strlen(c->request);
+    for (size_t sent = 0; sent < len;) {
+        ssize_t n = send(fd, c->request + sent, len - sent, MSG_NOSIGNAL);
+        if (n <= 0) {
+            break;
+        }
+        sent += (size_t)n;
+    }
+    while (!c->hang_up && c->len + 1 < sizeof(c->answer)) {
+        ssize_t n = read(fd, c->answer + c->len, sizeof(c->answer) - 1 - c->len);
+        if (n <= 0) {
+            break;
+        }
+        c->len += (size_t)n;
+    }
+    c->answer[c->len] = '\0';
+    (void)close(fd);
+    atomic_store(&c->done, true);
+    return NULL;
+}
+
+/* Sends raw bytes, turning the loop meanwhile; returns the HTTP status. The body is *ret_body. */
+static int exchange(struct fixture *f, bool tcp, const char *request, const char **ret_body)
+{
+    static struct client client;
+    memset(&client, 0, sizeof(client));
+    client.f = f;
+    client.tcp = tcp;
+    client.request = request;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, client_run, &client), 0);
+    for (int i = 0; i < 1000 && !atomic_load(&client.done); i++) {
+        (void)loop_iterate(f->loop, 10 * USEC_PER_MSEC);
+    }
+    assert_true(atomic_load(&client.done));
+    (void)pthread_join(thread, NULL);
+    int64_t status = 0;
+    assert_true(client.len > 12 && strncmp(client.answer, "HTTP/1.1 ", 9) == 0);
+    assert_true(str_to_i64(str_n(client.answer + 9, 3), &status));
+    const char *body = strstr(client.answer, "\r\n\r\n");
+    assert_non_null(body);
+    if (ret_body != NULL) {
+        *ret_body = body + 4;
+    }
+    return (int)status;
+}
+
+static int get(struct fixture *f, bool tcp, const char *path, const char *headers,
+               const char **ret_body)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    buf_addf(&text, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%sConnection: close\r\n\r\n", path,
+             headers);
+    return exchange(f, tcp, text.data, ret_body);
+}
+
+static int post(struct fixture *f, bool tcp, const char *name, const char *headers,
+                const char *body, const char **ret_body)
+{
+    AUTO_BUF struct buf text = BUF_INIT(256 * 1024);
+    buf_addf(&text,
+             "POST /api/v1/commands/%s HTTP/1.1\r\nHost: localhost:80\r\n%sConnection: "
+             "close\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+             name, headers, strlen(body));
+    buf_add_c(&text, body);
+    return exchange(f, tcp, text.data, ret_body);
+}
+
+static void check_code(const char *body, const char *code)
+{
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(root, "error_code"), code);
+    assert_true(json_text(root, "cause")[0] != '\0');
+    assert_true(json_text(root, "impact")[0] != '\0');
+    assert_true(json_text(root, "remediation")[0] != '\0');
+}
+
+/* ---------------------------------------------------------------- the house around it */
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct err err = {0};
+    (void)str_copy(str_c("/var/tmp/nd-api.XXXXXX"), f->folder, sizeof(f->folder));
+    assert_non_null(mkdtemp(f->folder));
+    (void)snprintf(f->socket_path, sizeof(f->socket_path), "%s/sock", f->folder);
+    crossing_init(&f->crossing);
+    assert_int_equal(secret_init(&err), 0);
+    f->loop = loop_new(&err);
+    assert_non_null(f->loop);
+    assert_int_equal(config_parse(STR_LIT(""), "test", &f->config, NULL, &err), 0);
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
+    assert_int_equal(access_new(f->config, f->store, clock_real(), &f->access, &err), 0);
+    f->builtin = (struct builtin){.store = f->store, .clock = clock_real()};
+    f->actions = action_table_new();
+    /* Described, not run: these tests send version and help only. */
+    builtin_actions(&f->builtin, f->actions);
+    trading_actions(NULL, f->actions);
+    alerts_actions(NULL, f->actions);
+    health_actions(NULL, f->actions);
+    auditor_actions(NULL, f->actions);
+    assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
+    f->builtin.manifests = f->manifests;
+    const struct runner_options runner = {.loop = f->loop,
+                                          .clock = clock_real(),
+                                          .config = f->config,
+                                          .store = f->store,
+                                          .access = f->access,
+                                          .actions = f->actions,
+                                          .manifests = f->manifests};
+    assert_int_equal(runner_new(&runner, &f->runner, &err), 0);
+    const struct api_options options = {.loop = f->loop,
+                                        .config = f->config,
+                                        .crossing = &f->crossing,
+                                        .manifests = f->manifests,
+                                        .runner = f->runner,
+                                        .access = f->access,
+                                        .socket_path = f->socket_path,
+                                        .tcp = true,
+                                        .token = TOKEN};
+    assert_int_equal(api_start(&options, &f->api, &err), 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    api_stop(f->api);
+    runner_free(f->runner);
+    manifest_list_free(f->manifests);
+    action_table_free(f->actions);
+    access_free(f->access);
+    ops_store_free(f->store);
+    config_free(f->config);
+    loop_free(f->loop);
+    crossing_release(&f->crossing);
+    assert_int_equal(rmdir(f->folder), 0); /* the socket is gone, too */
+    free(f);
+    return 0;
+}
+
+static void publish(struct fixture *f)
+{
+    struct snapshot *s = mailbox_draft(f->crossing.snapshot_api);
+    memset(s, 0, sizeof(*s));
+    s->version = 7;
+    s->state = TRADING_PAUSED;
+    (void)str_copy(str_c("paused by alice"), s->state_reason, sizeof(s->state_reason));
+    s->published_wall_us = INT64_C(1700000000) * USEC_PER_SEC;
+    s->equity = dec_from_int(10412);
+    s->cash = (struct dec){.e8 = 1};
+    s->market_count = 1;
+    (void)str_copy(str_c("BTC-USD"), s->markets[0].symbol.name, SYMBOL_SIZE);
+    s->markets[0].price = (struct dec){.e8 = 6412050000000};
+    s->position_count = 1;
+    (void)str_copy(str_c("BTC-USD"), s->positions[0].symbol.name, SYMBOL_SIZE);
+    s->positions[0].side = SIDE_LONG;
+    s->positions[0].qty = (struct dec){.e8 = 310000};
+    mailbox_publish(f->crossing.snapshot_api);
+}
+
+static void beat_both(struct fixture *f)
+{
+    int64_t now_us = clock_mono_us(clock_real());
+    atomic_store(&f->crossing.engine_beat_mono_us, now_us);
+    atomic_store(&f->crossing.ops_beat_mono_us, now_us);
+}
+
+/* ---------------------------------------------------------------- tests */
+
+static void health_needs_both_heartbeats_and_a_snapshot(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    beat_both(f);
+    assert_int_equal(get(f, true, "/healthz", "", &body), 503);
+    publish(f);
+    assert_int_equal(get(f, true, "/healthz", "", &body), 200);
+    assert_non_null(strstr(body, "\"trading\":\"paused\""));
+    atomic_store(&f->crossing.engine_beat_mono_us, clock_mono_us(clock_real()) - 60 * USEC_PER_SEC);
+    assert_int_equal(get(f, false, "/healthz", "", &body), 503);
+    assert_non_null(strstr(body, "\"engine\":{\"alive\":false"));
+    assert_non_null(strstr(body, "\"ops\":{\"alive\":true"));
+}
+
+static void state_has_money_as_text_on_both_listeners(void **state)
+{
+    struct fixture *f = *state;
+    publish(f);
+    const char *body;
+    for (int tcp = 0; tcp < 2; tcp++) {
+        const char *token = tcp ? "Authorization: Bearer " TOKEN "\r\n" : "";
+        assert_int_equal(get(f, tcp == 1, "/api/v1/state", token, &body), 200);
+        AUTO_JSON struct json_object *root = NULL;
+        assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+        struct json_object *account = json_get(root, "account");
+        assert_string_equal(json_text(account, "equity"), "10412");
+        assert_string_equal(json_text(account, "cash"), "0.00000001");
+        assert_string_equal(json_text(json_get(root, "trading"), "reason"), "paused by alice");
+        assert_string_equal(json_text(json_item(json_get(root, "positions"), 0), "qty"), "0.0031");
+        assert_string_equal(json_text(json_item(json_get(root, "markets"), 0), "price"), "64120.5");
+        assert_string_equal(json_text(root, "published_at"), "2023-11-14T22:13:20.000000Z");
+    }
+}
+
+static void tcp_needs_the_token_and_a_local_host(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    assert_int_equal(get(f, true, "/api/v1/state", "", &body), 401);
+    check_code(body, "API_UNAUTHORIZED");
+    assert_null(strstr(body, TOKEN));
+    assert_int_equal(
+        get(f, true, "/api/v1/state", "Authorization: Bearer correct-horse-batterz\r\n", &body),
+        401);
+    assert_int_equal(get(f, true, "/api/v1/state", "Authorization: Bearer \r\n", &body), 401);
+    assert_int_equal(get(f, true, "/api/v1/state",
+                         "Origin: http://evil.example\r\nAuthorization: Bearer " TOKEN "\r\n",
+                         &body),
+                     403);
+    check_code(body, "API_FOREIGN");
+    assert_int_equal(exchange(f, true,
+                              "GET /healthz HTTP/1.1\r\nHost: evil.example\r\nConnection: "
+                              "close\r\n\r\n",
+                              &body),
+                     403);
+    assert_int_equal(exchange(f, true,
+                              "GET /healthz HTTP/1.1\r\nHost: localhost.evil.example\r\n"
+                              "Connection: close\r\n\r\n",
+                              &body),
+                     403);
+    assert_int_equal(post(f, true, "version", "", "{}", &body), 401);
+}
+
+static void a_command_runs_and_its_reply_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    static const char *const bodies[] = {"", "{}", "{\"args\":[]}", "{\"args\":{}}",
+                                         "{\"args\":null,\"confirm\":false}"};
+    for (size_t i = 0; i < COUNT_OF(bodies); i++) {
+        assert_int_equal(post(f, false, "version", "", bodies[i], &body), 200);
+        assert_non_null(strstr(body, NIGHTDESK_VERSION));
+    }
+    assert_int_equal(post(f, true, "version", "Authorization: Bearer " TOKEN "\r\n", "{}", &body),
+                     200);
+}
+
+static void refusals_are_catalogue_rows_with_their_status(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    assert_int_equal(get(f, false, "/nothing", "", &body), 404);
+    check_code(body, "API_NOT_FOUND");
+    assert_int_equal(get(f, false, "/api/v1/commands/status", "", &body), 405);
+    check_code(body, "API_METHOD");
+    assert_int_equal(post(f, false, "..", "", "{}", &body), 404);
+    assert_int_equal(post(f, false, "version", "", "{\"args\":", &body), 400);
+    check_code(body, "JSON_SYNTAX");
+    assert_int_equal(post(f, false, "version", "", "[1]", &body), 400);
+    check_code(body, "API_BODY");
+    assert_int_equal(post(f, false, "version", "", "{\"arg\":[]}", &body), 400);
+    assert_int_equal(post(f, false, "version", "", "{\"confirm\":1}", &body), 400);
+    assert_int_equal(post(f, false, "restart", "", "{\"args\":[1.5]}", &body), 400);
+    assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"a\\nb\"]}", &body), 400);
+    assert_int_equal(post(f, false, "restart", "", "{\"args\":{\"servise\":\"demo\"}}", &body),
+                     400);
+    check_code(body, "API_BODY");
+    assert_int_equal(post(f, false, "nosuch", "", "{}", &body), 404);
+    assert_non_null(strstr(body, "COMMAND_UNKNOWN"));
+    assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"nosuch\"]}", &body), 400);
+    assert_non_null(strstr(body, "COMMAND_ARG_INVALID"));
+    assert_int_equal(post(f, false, "version", "", "{\"args\":[\"a\",\"b\"]}", &body), 400);
+    assert_non_null(strstr(body, "COMMAND_ARG_EXTRA"));
+
+    /* Blanks stay inside one argument, so this is one wrong service and not two arguments. */
+    assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"demo --force\"]}", &body), 400);
+    assert_non_null(strstr(body, "COMMAND_ARG_INVALID"));
+}
+
+static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
+{
+    struct fixture *f = *state;
+    char *large = malloc(80 * 1024 + 1);
+    assert_non_null(large);
+    memset(large, ' ', 80 * 1024);
+    large[80 * 1024] = '\0';
+    assert_int_equal(post(f, false, "version", "", large, NULL), 413);
+    free(large);
+}
+
+static void a_command_that_changes_something_asks_first(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    assert_int_equal(post(f, false, "restart", "", "{\"args\":{\"service\":\"demo\"}}", &body),
+                     409);
+    assert_non_null(strstr(body, "CONFIRM_NEEDED"));
+}
+
+static void a_client_that_hangs_up_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    static struct client client;
+    memset(&client, 0, sizeof(client));
+    client.f = f;
+    client.hang_up = true;
+    client.request = "POST /api/v1/commands/version HTTP/1.1\r\nHost: localhost\r\n"
+                     "Content-Length: 2\r\n\r\n{}";
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, client_run, &client), 0);
+    (void)pthread_join(thread, NULL);
+    for (int i = 0; i < 20; i++) {
+        (void)loop_iterate(f->loop, 5 * USEC_PER_MSEC);
+    }
+    const char *body;
+    assert_int_equal(post(f, false, "version", "", "{}", &body), 200);
+}
+
+static void stopping_answers_what_waits(void **state)
+{
+    struct fixture *f = *state;
+    static struct client client;
+    memset(&client, 0, sizeof(client));
+    client.f = f;
+    client.request = "POST /api/v1/commands/version HTTP/1.1\r\nHost: localhost\r\n"
+                     "Connection: close\r\nContent-Length: 2\r\n\r\n{}";
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, client_run, &client), 0);
+    /* The loop does not turn: the command waits in the ring while the API stops. */
+    struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
+    (void)nanosleep(&moment, NULL);
+    api_stop(f->api);
+    f->api = NULL;
+    (void)pthread_join(thread, NULL);
+    assert_non_null(strstr(client.answer, "HTTP/1.1 503"));
+}
+
+#define API_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
+           API_TEST(state_has_money_as_text_on_both_listeners),
+           API_TEST(tcp_needs_the_token_and_a_local_host),
+           API_TEST(a_command_runs_and_its_reply_comes_back),
+           API_TEST(refusals_are_catalogue_rows_with_their_status),
+           API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
+           API_TEST(a_command_that_changes_something_asks_first),
+           API_TEST(a_client_that_hangs_up_does_no_harm), API_TEST(stopping_answers_what_waits))

@@ -1,0 +1,254 @@
+#include "../../../src/ops/ops_watch.h"
+#include "alerts/alerts.h"
+#include "config/config.h"
+#include "io/secret.h"
+#include "ops/ops.h"
+#include "store/alert_table.h"
+#include "store/ops.h"
+#include "unit/unit.h"
+
+#define START_US (INT64_C(1700000000) * USEC_PER_SEC)
+
+struct fixture {
+    struct clock_fake clock;
+    struct crossing crossing;
+    struct config *config;
+    struct ops_store *store;
+    struct alerts *alerts;
+    struct snapshot snapshot;
+    struct ops_watch watch;
+};
+
+static void watch_from_now(struct fixture *f)
+{
+    ops_watch_init(&f->watch, &(struct ops_watch_options){.clock = &f->clock.clock,
+                                                          .crossing = &f->crossing,
+                                                          .alerts = f->alerts,
+                                                          .store = f->store});
+}
+
+static void beat(struct fixture *f)
+{
+    atomic_store(&f->crossing.engine_beat_mono_us, clock_mono_us(&f->clock.clock));
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct err err = {0};
+    clock_fake_init(&f->clock, START_US);
+    crossing_init(&f->crossing);
+    assert_int_equal(secret_init(&err), 0);
+    assert_int_equal(config_parse(STR_LIT(""), "test", &f->config, NULL, &err), 0);
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
+    const struct alerts_options options = {
+        .clock = &f->clock.clock, .config = f->config, .store = f->store};
+    assert_int_equal(alerts_new(&options, &f->alerts, &err), 0);
+    f->snapshot = (struct snapshot){.version = 1, .state = TRADING_ACTIVE};
+    beat(f);
+    watch_from_now(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    alerts_free(f->alerts);
+    ops_store_free(f->store);
+    config_free(f->config);
+    crossing_release(&f->crossing);
+    free(f);
+    return 0;
+}
+
+/* Advances second by second with a living engine. */
+static void live(struct fixture *f, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        clock_fake_advance(&f->clock, USEC_PER_SEC);
+        beat(f);
+        ops_watch_tick(&f->watch, &f->snapshot);
+    }
+}
+
+static bool find(struct fixture *f, const char *fingerprint, struct alert *ret)
+{
+    struct err err = {0};
+    return alert_table_find(f->store, fingerprint, ret, &err) == 0;
+}
+
+static void a_stopped_heartbeat_is_a_critical_alert_and_resolves(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    live(f, 3);
+    assert_true(ops_watch_alive(&f->watch));
+    assert_false(find(f, "engine:stale", alert));
+    for (int i = 0; i < 6; i++) {
+        clock_fake_advance(&f->clock, USEC_PER_SEC);
+        ops_watch_tick(&f->watch, &f->snapshot);
+    }
+    assert_false(ops_watch_alive(&f->watch));
+    assert_true(find(f, "engine:stale", alert));
+    assert_int_equal(alert->severity, SEVERITY_CRITICAL);
+    assert_int_equal(alert->status, ALERT_OPEN);
+    live(f, 1);
+    assert_true(ops_watch_alive(&f->watch));
+    assert_true(find(f, "engine:stale", alert));
+    assert_int_equal(alert->status, ALERT_FIXED);
+    free(alert);
+}
+
+static void a_stopped_ops_heartbeat_is_not_alive_either(void **state)
+{
+    struct fixture *f = *state;
+    live(f, 1);
+    clock_fake_advance(&f->clock, OPS_BEAT_STALE_US);
+    beat(f);
+    assert_false(ops_watch_alive(&f->watch));
+}
+
+static void a_tripped_breaker_is_one_high_alert_until_it_is_cleared(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    f->snapshot.state = TRADING_BREAKER;
+    (void)str_copy(str_c("daily loss 5.1 % of 5 %"), f->snapshot.state_reason,
+                   sizeof(f->snapshot.state_reason));
+    live(f, 30);
+    assert_true(find(f, "trading:breaker", alert));
+    assert_int_equal(alert->severity, SEVERITY_HIGH);
+    assert_int_equal(alert->type, ALERT_RISK);
+    assert_int_equal(alert->count, 1);
+    assert_string_equal(alert->description, "daily loss 5.1 % of 5 %");
+
+    /* A restart in between does not lose it: the next process clears it. */
+    watch_from_now(f);
+    f->snapshot.state = TRADING_STARTING;
+    live(f, 1);
+    assert_true(find(f, "trading:breaker", alert));
+    assert_int_equal(alert->status, ALERT_OPEN);
+    f->snapshot.state = TRADING_ACTIVE;
+    live(f, 1);
+    assert_true(find(f, "trading:breaker", alert));
+    assert_int_equal(alert->status, ALERT_FIXED);
+    free(alert);
+}
+
+static void trouble(struct fixture *f, enum err_id id)
+{
+    const struct event event = {.topic = TOPIC_TROUBLE, .code = (uint32_t)id};
+    ops_watch_event(&f->watch, &event);
+}
+
+static void trouble_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    for (int second = 0; second < 90; second++) {
+        for (int i = 0; i < 4; i++) {
+            trouble(f, ERR_DB_FULL);
+        }
+        live(f, 1);
+    }
+    assert_true(find(f, "engine:DB_FULL", alert));
+    assert_int_equal(alert->severity, SEVERITY_CRITICAL);
+    assert_int_equal(alert->count, 2);
+    assert_int_equal(alert->status, ALERT_OPEN);
+
+    /* A new process goes on with what the last one left open. */
+    watch_from_now(f);
+    live(f, 9 * 60);
+    assert_true(find(f, "engine:DB_FULL", alert));
+    assert_int_equal(alert->status, ALERT_OPEN);
+    live(f, 2 * 60);
+    assert_true(find(f, "engine:DB_FULL", alert));
+    assert_int_equal(alert->status, ALERT_FIXED);
+    free(alert);
+}
+
+static void more_kinds_of_trouble_than_places_do_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    for (int id = 1; id < ERR_COUNT && id < 40; id++) {
+        trouble(f, (enum err_id)id);
+        live(f, 1);
+    }
+    const struct event wrong = {.topic = TOPIC_TROUBLE, .code = ERR_COUNT};
+    ops_watch_event(&f->watch, &wrong);
+    struct alert *alert = calloc(1, sizeof(*alert));
+    assert_true(find(f, "engine:INTERNAL", alert));
+    free(alert);
+}
+
+static void a_jump_of_the_clock_is_an_alert_and_normal_time_is_none(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    live(f, 60);
+    assert_false(find(f, "clock:jump", alert));
+    clock_fake_jump_wall(&f->clock, -3600 * USEC_PER_SEC);
+    live(f, 1);
+    assert_true(find(f, "clock:jump", alert));
+    assert_int_equal(alert->severity, SEVERITY_MEDIUM);
+    assert_int_equal(alert->type, ALERT_DATA);
+    assert_non_null(strstr(alert->description, "back"));
+    assert_int_equal(alert->count, 1);
+    live(f, 60);
+    assert_true(find(f, "clock:jump", alert));
+    assert_int_equal(alert->count, 1);
+    free(alert);
+}
+
+/* Fails every write while *userdata is set. */
+static int refuse_writes(const char *what, void *userdata)
+{
+    (void)what;
+    return *(bool *)userdata ? -ERR_DB_FULL : 0;
+}
+
+static void an_alert_that_cannot_be_stored_is_tried_again(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    bool full = true;
+    ops_store_set_fault(f->store, refuse_writes, &full);
+    f->snapshot.state = TRADING_BREAKER;
+    live(f, 5);
+    assert_false(find(f, "trading:breaker", alert));
+    full = false;
+    live(f, 1);
+    assert_true(find(f, "trading:breaker", alert));
+    ops_store_set_fault(f->store, NULL, NULL);
+    free(alert);
+}
+
+static void the_socket_path_is_bounded(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    assert_int_equal(ops_socket_path(f->config, "var", &path, &err), 0);
+    assert_string_equal(path.data, "var/nightdesk.sock");
+    char longest[200];
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    buf_clear(&path);
+    assert_int_equal(ops_socket_path(f->config, longest, &path, &err), -ERR_WEB_LISTEN);
+}
+
+UNIT_GROUP(
+    ops_watch,
+    cmocka_unit_test_setup_teardown(a_stopped_heartbeat_is_a_critical_alert_and_resolves, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(a_stopped_ops_heartbeat_is_not_alive_either, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_tripped_breaker_is_one_high_alert_until_it_is_cleared, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(
+        trouble_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet, setup, teardown),
+    cmocka_unit_test_setup_teardown(more_kinds_of_trouble_than_places_do_no_harm, setup, teardown),
+    cmocka_unit_test_setup_teardown(a_jump_of_the_clock_is_an_alert_and_normal_time_is_none, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(an_alert_that_cannot_be_stored_is_tried_again, setup, teardown),
+    cmocka_unit_test_setup_teardown(the_socket_path_is_bounded, setup, teardown))
