@@ -218,8 +218,7 @@ int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret
 
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err)
 {
-    return db_get_i64(store->db,
-                      "SELECT min(id) FROM outbox WHERE run_id = ? AND kind = 'send'",
+    return db_get_i64(store->db, "SELECT min(id) FROM outbox WHERE run_id = ? AND kind = 'send'",
                       DB_VALUES(DB_I64(run_id)), 0, ret_id, err);
 }
 
