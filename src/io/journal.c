@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 enum { MESSAGE_MAX = 4096, FIELDS_MAX = 24 };
 
@@ -50,7 +51,9 @@ void journal_log_sink(const struct log_line *line, void *userdata)
             parts[used++] = (struct iovec){.iov_base = fields[i].data, .iov_len = fields[i].len};
         }
     }
-    if (sd_journal_sendv(parts, (int)used) < 0) {
+    /* sd_journal_sendv reports success when there is no journald at all. */
+    bool there = access("/run/systemd/journal/socket", F_OK) == 0;
+    if (!there || sd_journal_sendv(parts, (int)used) < 0) {
         log_sink_fd(line, (void *)(intptr_t)STDERR_FILENO);
     }
     for (size_t i = 0; i < n; i++) {
@@ -125,6 +128,10 @@ int journal_tail(const char *unit, size_t lines, struct buf *out, struct err *er
     ASSERT(lines >= 1 && lines <= 10000);
     AUTO(journal_cleanup) sd_journal *journal = NULL;
     int code = sd_journal_open(&journal, SD_JOURNAL_LOCAL_ONLY);
+    if (code >= 0 && sd_journal_has_runtime_files(journal) <= 0 &&
+        sd_journal_has_persistent_files(journal) <= 0) {
+        code = -ENODATA;
+    }
     if (code >= 0 && unit != NULL) {
         code = add_matches(journal, unit);
     }

@@ -1,0 +1,285 @@
+#include "io/file.h"
+#include "io/process.h"
+#include "scratch.h"
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+/* A shell is what these tests start, because it is everywhere; nightdesk itself never uses one. */
+
+struct run {
+    struct loop *loop;
+    struct process *process;
+    int ended;
+    int exit_code;
+};
+
+static void on_exit_code(struct process *process, int exit_code, void *userdata)
+{
+    struct run *run = userdata;
+    assert_ptr_equal(process, run->process);
+    assert_false(process_running(process));
+    assert_int_equal(process_pid(process), 0);
+    run->ended++;
+    run->exit_code = exit_code;
+}
+
+static int start(struct run *run, const char *script, struct process_options options,
+                 struct err *err)
+{
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    if (options.argv == NULL) {
+        options.argv = argv;
+    }
+    options.fn = on_exit_code;
+    options.userdata = run;
+    *run = (struct run){.loop = loop_new(NULL)};
+    return process_spawn(run->loop, &options, &run->process, err);
+}
+
+static void wait_end(struct run *run)
+{
+    int64_t start_us = clock_mono_us(clock_real());
+    while (run->ended == 0) {
+        (void)loop_iterate(run->loop, 50 * USEC_PER_MSEC);
+        if (clock_mono_us(clock_real()) - start_us > 20 * USEC_PER_SEC) {
+            fail_msg("the child does not end");
+        }
+    }
+}
+
+static void finish(struct run *run)
+{
+    process_free(run->process);
+    loop_free(run->loop);
+}
+
+/* Waits until the child has written to its log what it writes when it is ready. */
+static void wait_log(struct run *run, const char *path, const char *text)
+{
+    AUTO_BUF struct buf log = BUF_INIT(1 << 20);
+    int64_t start_us = clock_mono_us(clock_real());
+    while (strstr(log.data, text) == NULL) {
+        (void)loop_iterate(run->loop, 10 * USEC_PER_MSEC);
+        buf_clear(&log);
+        (void)file_read(path, &log, NULL);
+        if (clock_mono_us(clock_real()) - start_us > 20 * USEC_PER_SEC) {
+            fail_msg("'%s' never came: %s", text, log.data);
+        }
+    }
+}
+
+static void exit_code_and_output_arrive(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    assert_int_equal(file_write(log, str_c("before\n"), 0640, NULL), 0);
+    struct run run;
+    assert_int_equal(start(&run, "echo out; echo err >&2; cat; exit 3",
+                           (struct process_options){.log_path = log}, NULL),
+                     0);
+    assert_true(process_running(run.process));
+    assert_true(process_pid(run.process) > 0);
+    wait_end(&run);
+    assert_int_equal(run.exit_code, 3); /* cat saw the end of /dev/null at once */
+    AUTO_BUF struct buf text = BUF_INIT(1000);
+    assert_int_equal(file_read(log, &text, NULL), 0);
+    assert_string_equal(text.data, "before\nout\nerr\n");
+    finish(&run);
+}
+
+static void environment_is_what_was_given(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    struct run run;
+    (void)setenv("TELEGRAM_BOT_TOKEN", "SECRET", 1);
+    assert_int_equal(start(&run, "env; pwd; ls /proc/self/fd | wc -l",
+                           (struct process_options){.log_path = log, .cwd = s.folder}, NULL),
+                     0);
+    wait_end(&run);
+    finish(&run);
+    AUTO_BUF struct buf text = BUF_INIT(10000);
+    assert_int_equal(file_read(log, &text, NULL), 0);
+    assert_null(strstr(text.data, "SECRET"));
+    assert_non_null(strstr(text.data, "PATH="));
+    assert_non_null(strstr(text.data, s.folder));
+    assert_non_null(strstr(text.data, "\n4\n")); /* 0, 1, 2 and the folder that ls reads */
+
+    const char *const env[] = {"NAME=value", NULL};
+    assert_int_equal(start(&run, "echo $NAME:$HOME",
+                           (struct process_options){.log_path = log, .env = env}, NULL),
+                     0);
+    wait_end(&run);
+    finish(&run);
+    buf_clear(&text);
+    assert_int_equal(file_read(log, &text, NULL), 0);
+    assert_non_null(strstr(text.data, "\nvalue:\n"));
+    (void)unsetenv("TELEGRAM_BOT_TOKEN");
+}
+
+static void what_cannot_start_says_why(void **state)
+{
+    (void)state;
+    struct run run;
+    struct err err = {0};
+    const char *const none[] = {"nightdesk-no-such-program", NULL};
+    assert_int_equal(start(&run, NULL, (struct process_options){.argv = none}, &err),
+                     -ERR_PROCESS_SPAWN);
+    assert_non_null(strstr(err.context, "nightdesk-no-such-program"));
+    loop_free(run.loop);
+    const char *const data[] = {"/etc/passwd", NULL};
+    assert_int_equal(start(&run, NULL, (struct process_options){.argv = data}, &err),
+                     -ERR_PROCESS_SPAWN);
+    assert_non_null(strstr(err.context, strerror(EACCES)));
+    loop_free(run.loop);
+    assert_int_equal(start(&run, "true", (struct process_options){.cwd = "/nightdesk-none"}, &err),
+                     -ERR_PROCESS_SPAWN);
+    loop_free(run.loop);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left to reap */
+}
+
+static void stop_is_polite_first(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    struct run run;
+    assert_int_equal(start(&run,
+                           "trap 'echo bye; exit 5' TERM; echo up; while :; do sleep 0.05; done",
+                           (struct process_options){.log_path = log}, NULL),
+                     0);
+    wait_log(&run, log, "up");
+    process_stop(run.process, 15000);
+    wait_end(&run);
+    assert_int_equal(run.exit_code, 5);
+    wait_log(&run, log, "bye");
+    process_stop(run.process, 0); /* of one that has ended: nothing */
+    finish(&run);
+}
+
+static void deaf_child_is_killed_after_the_grace(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    struct run run;
+    assert_int_equal(start(&run, "trap '' TERM; echo up; while :; do sleep 0.05; done",
+                           (struct process_options){.log_path = log}, NULL),
+                     0);
+    wait_log(&run, log, "up");
+    process_stop(run.process, 60000);
+    process_stop(run.process, 50); /* shortens */
+    process_stop(run.process, 60000);
+    wait_end(&run);
+    assert_int_equal(run.exit_code, -SIGKILL);
+    finish(&run);
+}
+
+static pid_t pid_in_log(const char *path)
+{
+    AUTO_BUF struct buf text = BUF_INIT(1000);
+    int64_t pid = 0;
+    assert_int_equal(file_read(path, &text, NULL), 0);
+    const char *colon = strchr(text.data, ':');
+    assert_non_null(colon);
+    assert_true(str_to_i64(str_trim(str_c(colon + 1)), &pid));
+    return (pid_t)pid;
+}
+
+/* Gone, or a zombie that waits for whoever adopted it. */
+static bool is_dead(pid_t pid)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    return file_read(path, &text, NULL) < 0 || strstr(text.data, ") Z ") != NULL;
+}
+
+static void wait_dead(pid_t pid)
+{
+    for (int i = 0; i < 2000 && !is_dead(pid); i++) {
+        (void)usleep(5000);
+    }
+    assert_true(is_dead(pid));
+}
+
+static void grandchildren_go_with_the_child(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    struct run run;
+    assert_int_equal(start(&run, "sleep 1000 & echo pid:$!; wait",
+                           (struct process_options){.log_path = log}, NULL),
+                     0);
+    wait_log(&run, log, "pid:");
+    pid_t grandchild = pid_in_log(log);
+    assert_false(is_dead(grandchild));
+    process_stop(run.process, 15000);
+    wait_end(&run);
+    wait_dead(grandchild);
+    finish(&run);
+}
+
+static void freeing_kills(void **state)
+{
+    (void)state;
+    struct run run;
+    assert_int_equal(start(&run, "exec sleep 1000", (struct process_options){0}, NULL), 0);
+    pid_t pid = process_pid(run.process);
+    finish(&run);
+    assert_true(is_dead(pid));
+    assert_int_equal(run.ended, 0);
+}
+
+static void child_dies_with_us(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    pid_t us = fork();
+    if (us == 0) { /* stands for the daemon */
+        struct run run;
+        if (start(&run, "echo pid:$$; exec sleep 1000", (struct process_options){.log_path = log},
+                  NULL) == 0) {
+            wait_log(&run, log, "pid:");
+        }
+        (void)kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(waitpid(us, NULL, 0), us);
+    wait_dead(pid_in_log(log));
+}
+
+static void log_never_passes_its_bound(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log");
+    struct run run;
+    assert_int_equal(start(&run,
+                           "i=0; while [ $i -lt 3000 ]; do echo line number $i; i=$((i+1)); done",
+                           (struct process_options){.log_path = log, .log_max_bytes = 8192}, NULL),
+                     0);
+    wait_end(&run);
+    finish(&run);
+    AUTO_BUF struct buf now = BUF_INIT(100000);
+    AUTO_BUF struct buf old = BUF_INIT(100000);
+    assert_int_equal(file_read(log, &now, NULL), 0);
+    assert_int_equal(file_read(scratch_path(&s, "log.1"), &old, NULL), 0);
+    assert_true(now.len <= 8192);
+    assert_true(old.len > 0 && old.len <= 8192);
+    assert_non_null(strstr(now.data, "line number 2999\n"));
+}
+
+UNIT_GROUP(process, cmocka_unit_test(exit_code_and_output_arrive),
+           cmocka_unit_test(environment_is_what_was_given),
+           cmocka_unit_test(what_cannot_start_says_why), cmocka_unit_test(stop_is_polite_first),
+           cmocka_unit_test(deaf_child_is_killed_after_the_grace),
+           cmocka_unit_test(grandchildren_go_with_the_child), cmocka_unit_test(freeing_kills),
+           cmocka_unit_test(child_dies_with_us), cmocka_unit_test(log_never_passes_its_bound))

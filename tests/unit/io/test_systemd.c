@@ -1,0 +1,165 @@
+#include "io/journal.h"
+#include "io/notify.h"
+#include "io/units.h"
+#include "scratch.h"
+#include "unit/unit.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* What of journal, notify and units can be shown without systemd; tests/system has the rest. */
+
+static void notify_speaks_the_protocol(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)str_copy(str_c(scratch_path(&s, "notify")), address.sun_path, sizeof(address.sun_path));
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    (void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    notify_ready("paper\nREADY=0");
+    notify_watchdog();
+    notify_reloading();
+    notify_stopping();
+    (void)unsetenv("NOTIFY_SOCKET");
+    notify_status("to nobody");
+    const char *const expected[] = {"READY=1\nSTATUS=paper READY=0", "WATCHDOG=1", "RELOADING=1",
+                                    "STOPPING=1"};
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        char text[256] = "";
+        assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+        assert_string_equal(text, expected[i]);
+    }
+    char text[8];
+    assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
+    (void)close(fd);
+}
+
+static void watchdog_period_is_for_this_process_only(void **state)
+{
+    (void)state;
+    char pid[32];
+    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    assert_int_equal(notify_watchdog_us(), 0);
+    (void)setenv("WATCHDOG_USEC", "30000000", 1);
+    (void)setenv("WATCHDOG_PID", pid, 1);
+    assert_int_equal(notify_watchdog_us(), 30000000);
+    (void)setenv("WATCHDOG_PID", "1", 1);
+    assert_int_equal(notify_watchdog_us(), 0);
+    (void)unsetenv("WATCHDOG_USEC");
+    (void)unsetenv("WATCHDOG_PID");
+}
+
+static void journal_stream_must_be_our_stderr(void **state)
+{
+    (void)state;
+    struct stat st;
+    char stream[64];
+    assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+    (void)unsetenv("JOURNAL_STREAM");
+    assert_false(journal_is_stderr());
+    (void)snprintf(stream, sizeof(stream), "%lu:%lu", (unsigned long)st.st_dev,
+                   (unsigned long)st.st_ino);
+    (void)setenv("JOURNAL_STREAM", stream, 1);
+    assert_true(journal_is_stderr());
+    (void)snprintf(stream, sizeof(stream), "%lu:%lu", (unsigned long)st.st_dev,
+                   (unsigned long)st.st_ino + 1);
+    (void)setenv("JOURNAL_STREAM", stream, 1);
+    assert_false(journal_is_stderr());
+    (void)setenv("JOURNAL_STREAM", "nonsense", 1);
+    assert_false(journal_is_stderr());
+    (void)unsetenv("JOURNAL_STREAM");
+}
+
+static void line_without_journald_goes_to_stderr(void **state)
+{
+    (void)state;
+    if (access("/run/systemd/journal/socket", F_OK) == 0) {
+        print_message("skipped: journald runs here\n");
+        skip();
+    }
+    int ends[2];
+    int before = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
+    const struct log_field field = {"ORDER_ID", "o-1"};
+    journal_log_sink(&(struct log_line){.level = LOG_LEVEL_WARNING,
+                                        .file = "x.c",
+                                        .line = 3,
+                                        .message = "order rejected",
+                                        .fields = &field,
+                                        .field_count = 1},
+                     NULL);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    char text[512] = "";
+    assert_true(read(ends[0], text, sizeof(text) - 1) > 0);
+    assert_non_null(strstr(text, "order rejected"));
+    assert_non_null(strstr(text, "o-1"));
+    (void)close(before);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void tail_is_bounded_or_says_that_there_is_no_journal(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(2000);
+    struct err err = {0};
+    int rc = journal_tail(NULL, 3, &text, &err);
+    if (rc == 0) {
+        size_t lines = 0;
+        for (size_t i = 0; i < text.len; i++) {
+            lines += text.data[i] == '\n' ? 1 : 0;
+        }
+        assert_in_range(lines, 0, 3);
+    } else {
+        assert_int_equal(rc, -ERR_JOURNAL_UNAVAILABLE);
+        assert_int_equal(text.len, 0);
+    }
+}
+
+static void unit_names_are_checked(void **state)
+{
+    (void)state;
+    const char *const good[] = {"a.service", "prediction-2.service", "x@y.service",
+                                "dev-sda\\x2d1.mount", "multi-user.target"};
+    const char *const bad[] = {
+        "",           ".service",    "prediction", "a b.service", "a/b.service", "a;b.service",
+        "a.services", "../x.service"};
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_true(units_name_valid(good[i]));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(units_name_valid(bad[i]));
+    }
+    char longest[300];
+    memset(longest, 'a', sizeof(longest));
+    (void)str_copy(str_c(".service"), longest + 248, 9);
+    assert_false(units_name_valid(longest));
+    assert_true(units_name_valid(longest + 1));
+}
+
+static void without_systemd_units_say_so(void **state)
+{
+    (void)state;
+    if (units_available()) {
+        print_message("skipped: systemd runs here\n");
+        skip();
+    }
+    struct loop *loop = loop_new(NULL);
+    struct err err = {0};
+    assert_null(units_new(loop, &err));
+    assert_int_equal(err.id, ERR_UNITS_UNAVAILABLE);
+    loop_free(loop);
+}
+
+UNIT_GROUP(systemd, cmocka_unit_test(notify_speaks_the_protocol),
+           cmocka_unit_test(watchdog_period_is_for_this_process_only),
+           cmocka_unit_test(journal_stream_must_be_our_stderr),
+           cmocka_unit_test(line_without_journald_goes_to_stderr),
+           cmocka_unit_test(tail_is_bounded_or_says_that_there_is_no_journal),
+           cmocka_unit_test(unit_names_are_checked), cmocka_unit_test(without_systemd_units_say_so))
