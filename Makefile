@@ -131,9 +131,15 @@ $(BIN): $(OBJ) $(B)/obj/gen/embedded.o
 # ---------------------------------------------------------------- tests
 # tests/unit/<room>/test_<thing>.c: one binary a room, linked with the floors the room may use.
 UNIT_ROOMS := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(d:/=))))
+# The fakes of the outside world are an archive: who uses one gets it.
+FAKES_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/fakes/*.c))
+$(B)/tests/fakes.a: $(FAKES_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+-include $(FAKES_OBJ:.o=.d)
 define unit_binary
 UNIT_OBJ_$(1) := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/unit/$(1)/*.c))
-$(B)/unit/$(1): $$(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o \
+$(B)/unit/$(1): $$(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o $(B)/tests/fakes.a \
                 $(foreach r,$(call room_closure,$(1)),$(call room_objects,$(r))) \
                 $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
@@ -151,6 +157,19 @@ $(foreach r,$(UNIT_ROOMS),$(eval $(call unit_binary,$(r))))
 UNIT_BINARIES := $(UNIT_ROOMS:%=$(B)/unit/%)
 .PHONY: units
 units: $(UNIT_BINARIES)
+
+# tests/scenario: the real binary against the fakes, one readable file a scenario.
+SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))
+$(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
+               $(foreach r,base model io,$(call room_objects,$(r)))
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+-include $(SCENARIO_OBJ:.o=.d)
+.PHONY: scenarios scenario golden
+scenarios: $(B)/scenario
+scenario: build scenarios ## the real binary against fakes of Telegram and Claude
+	$(B)/scenario $(BIN) tests/scenario/cases
+golden: $(B)/unit/chat ## rewrite tests/golden from what is rendered today; read the difference
+	GOLDEN_UPDATE=1 $(B)/unit/chat
 
 # ---------------------------------------------------------------- the house, proved
 comma := ,
