@@ -1,0 +1,113 @@
+#include "builtin.h"
+#include "store/audit_chain.h"
+
+#define ROWS_DEFAULT 15
+#define ROWS_MAX     50
+#define DETAIL_SHOWN 80 /* bytes */
+
+static int show_whoami(struct action_call *call, struct err *err)
+{
+    (void)err; /* cannot fail */
+    const struct principal *who = action_who(call);
+    struct reply *r = action_reply(call);
+    struct json_object *data = reply_data(r);
+    reply_title(r, TONE_PLAIN, "%s", who->name);
+    reply_line(r, "Role %s%s, at the door %s, id %lld", role_name(who->role),
+               who->emergency ? " with the emergency grant" : "", door_name(who->door),
+               (long long)who->id);
+    (void)json_object_object_add(data, "name", json_object_new_string(who->name));
+    (void)json_object_object_add(data, "role", json_object_new_string(role_name(who->role)));
+    (void)json_object_object_add(data, "emergency", json_object_new_boolean(who->emergency));
+    (void)json_object_object_add(data, "door", json_object_new_string(door_name(who->door)));
+    (void)json_object_object_add(data, "id", json_object_new_int64(who->id));
+    return ACTION_DONE;
+}
+
+static struct json_object *row_json(const struct audit_row *row)
+{
+    AUTO_BUF struct buf at = BUF_INIT(64);
+    struct json_object *o = json_object_new_object();
+    clock_add_iso(&at, row->at_us, false);
+    (void)json_object_object_add(o, "id", json_object_new_int64(row->id));
+    (void)json_object_object_add(o, "at", json_object_new_string(at.data));
+    (void)json_object_object_add(o, "user", json_object_new_string(row->user));
+    (void)json_object_object_add(o, "door", json_object_new_string(row->door));
+    (void)json_object_object_add(o, "action", json_object_new_string(row->action));
+    (void)json_object_object_add(o, "detail", json_object_new_string(row->detail));
+    (void)json_object_object_add(o, "result", json_object_new_string(row->result));
+    return o;
+}
+
+/* Cut at a character, with a mark that something is missing. */
+static void add_cut(struct buf *out, const char *text)
+{
+    struct str rest = str_c(text);
+    while (rest.len > 0) {
+        size_t size = str_utf8_size(rest);
+        size = size == 0 ? 1 : size;
+        if (out->len + size > DETAIL_SHOWN) {
+            buf_add_c(out, "…");
+            return;
+        }
+        buf_add(out, rest.ptr, size);
+        rest = str_n(rest.ptr + size, rest.len - size);
+    }
+}
+
+static int show_auditlog(struct action_call *call, struct err *err)
+{
+    const struct builtin *builtin = action_userdata(call);
+    struct reply *r = action_reply(call);
+    int64_t count = action_arg_i64(call, "count", ROWS_DEFAULT);
+    struct audit_row rows[ROWS_MAX];
+    struct audit_verdict verdict;
+    if (count < 1 || count > ROWS_MAX) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %lld is not in 1 to %d",
+                       (long long)count, ROWS_MAX);
+    }
+    int n = audit_chain_list(builtin->store, 0, rows, (size_t)count, err);
+    int rc = n < 0 ? n : audit_chain_verify(builtin->store, 1, &verdict, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct json_object *list = json_object_new_array();
+    if (verdict.ok) {
+        reply_title(r, TONE_GOOD, "Audit log: %lld rows, the chain is whole",
+                    (long long)verdict.rows);
+    } else {
+        reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)verdict.bad_id,
+                    verdict.why);
+    }
+    reply_table(r, 6, (const char *const[]){"#", "time", "who", "what", "detail", "result"});
+    for (int i = 0; i < n; i++) {
+        const struct audit_row *row = &rows[i];
+        AUTO_BUF struct buf id = BUF_INIT(32);
+        AUTO_BUF struct buf at = BUF_INIT(64);
+        AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);
+        buf_addf(&id, "%lld", (long long)row->id);
+        clock_add_iso(&at, row->at_us, false);
+        add_cut(&detail, row->detail);
+        reply_row(r, (const char *const[]){id.data, at.data, row->user, row->action, detail.data,
+                                           row->result});
+        (void)json_object_array_add(list, row_json(row));
+    }
+    (void)json_object_object_add(reply_data(r), "rows", list);
+    (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(verdict.ok));
+    reply_protect(r);
+    return ACTION_DONE;
+}
+
+const struct action action_access_rows[] = {
+    {.name = "access.whoami",
+     .summary = "Who you are here, and what you may do",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = show_whoami},
+    {.name = "access.auditlog",
+     .summary = "The newest rows of the audit log, and whether its chain is whole",
+     .effect = ACTION_READS,
+     .lowest = ROLE_ADMIN,
+     .params = {{.name = "count", .type = PARAM_INT, .help = "how many, 1 to 50"}},
+     .run = show_auditlog},
+    {0},
+};

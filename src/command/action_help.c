@@ -1,0 +1,117 @@
+#include "base/check.h"
+#include "builtin.h"
+#include "param.h"
+
+#include <string.h>
+
+static bool may_run(const struct principal *who, const struct manifest *m)
+{
+    return access_permit(who, m->role, m->emergency, NULL) == 0;
+}
+
+static struct json_object *manifest_json(const struct manifest *m)
+{
+    AUTO_BUF struct buf usage = BUF_INIT(512);
+    struct json_object *o = json_object_new_object();
+    manifest_usage(m, &usage);
+    (void)json_object_object_add(o, "name", json_object_new_string(m->name));
+    (void)json_object_object_add(o, "group", json_object_new_string(m->group));
+    (void)json_object_object_add(o, "summary", json_object_new_string(m->summary));
+    (void)json_object_object_add(o, "usage", json_object_new_string(usage.data));
+    (void)json_object_object_add(o, "role", json_object_new_string(role_name(m->role)));
+    (void)json_object_object_add(o, "emergency", json_object_new_boolean(m->emergency));
+    (void)json_object_object_add(o, "confirm", json_object_new_boolean(m->confirm));
+    return o;
+}
+
+static void list_commands(const struct builtin *builtin, const struct principal *who,
+                          struct reply *r)
+{
+    const struct manifest *m = NULL;
+    const char *group = "";
+    struct json_object *list = json_object_new_array();
+    reply_title(r, TONE_PLAIN, "Commands");
+    for (size_t i = 0; (m = manifest_at(builtin->manifests, i)) != NULL; i++) {
+        if (!may_run(who, m)) {
+            continue;
+        }
+        if (strcmp(group, m->group) != 0) {
+            group = m->group;
+            reply_gap(r);
+            reply_line(r, "%s", group);
+        }
+        AUTO_BUF struct buf usage = BUF_INIT(512);
+        manifest_usage(m, &usage);
+        reply_line(r, "%s  %s", usage.data, m->summary);
+        (void)json_object_array_add(list, manifest_json(m));
+    }
+    reply_gap(r);
+    reply_line(r, "/help <command> tells more. What asks first is answered with its buttons, or "
+                  "with /confirm <code> and /cancel.");
+    (void)json_object_object_add(reply_data(r), "commands", list);
+}
+
+static int show_one(const struct builtin *builtin, const char *name, const struct principal *who,
+                    struct reply *r, struct err *err)
+{
+    const struct manifest *m = manifest_find(builtin->manifests, name[0] == '/' ? name + 1 : name);
+    if (m == NULL || !may_run(who, m)) {
+        const char *near = manifest_nearest(builtin->manifests, str_c(name));
+        return near == NULL
+                   ? err_set(err, ERR_COMMAND_UNKNOWN, "%.40s", name)
+                   : err_set(err, ERR_COMMAND_UNKNOWN, "%.40s; did you mean %s?", name, near);
+    }
+    AUTO_BUF struct buf usage = BUF_INIT(512);
+    manifest_usage(m, &usage);
+    reply_title(r, TONE_PLAIN, "%s", usage.data);
+    reply_line(r, "%s.", m->summary);
+    reply_line(r, "Role %s%s%s.", role_name(m->role),
+               m->emergency ? " with the emergency grant" : "",
+               m->confirm ? "; asks for a confirmation" : "");
+    for (int i = 0; i < m->arg_count; i++) {
+        reply_line(r, "%s (%s%s): %s", m->args[i].name, param_type_name(m->args[i].type),
+                   m->args[i].required ? "" : ", may be left out", m->args[i].help);
+    }
+    for (int i = 0; i < m->example_count; i++) {
+        reply_line(r, "Example: /%s", m->examples[i]);
+    }
+    (void)json_object_object_add(reply_data(r), "command", manifest_json(m));
+    return ACTION_DONE;
+}
+
+static int show_help(struct action_call *call, struct err *err)
+{
+    const struct builtin *builtin = action_userdata(call);
+    const char *name = action_arg(call, "command");
+    ASSERT(builtin->manifests != NULL);
+    if (name != NULL) {
+        return show_one(builtin, name, action_who(call), action_reply(call), err);
+    }
+    list_commands(builtin, action_who(call), action_reply(call));
+    return ACTION_DONE;
+}
+
+static int show_version(struct action_call *call, struct err *err)
+{
+    (void)err; /* cannot fail */
+    struct reply *r = action_reply(call);
+    reply_title(r, TONE_PLAIN, "nightdesk %s", NIGHTDESK_VERSION);
+    (void)json_object_object_add(reply_data(r), "version",
+                                 json_object_new_string(NIGHTDESK_VERSION));
+    return ACTION_DONE;
+}
+
+const struct action action_help_rows[] = {
+    {.name = "help",
+     .summary = "The commands that you may use, or one of them in full",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "command", .type = PARAM_TEXT, .help = "name of a command"}},
+     .run = show_help},
+    {.name = "version",
+     .summary = "The version that runs",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = show_version},
+    {0},
+};

@@ -1,0 +1,13 @@
+/*
+ * builtin.h: the two halves of include/command/builtin.h. Private to this room.
+ *
+ *     action_table_add(table, action_help_rows, builtin);
+ *
+ * Thread: ops.
+ */
+#pragma once
+
+#include "command/builtin.h"
+
+extern const struct action action_help_rows[];
+extern const struct action action_access_rows[];

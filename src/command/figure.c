@@ -1,0 +1,56 @@
+#include "figure.h"
+
+#include <math.h>
+
+#define MINUS "−"
+
+static void add_sign(struct buf *out, int sign, bool with_sign)
+{
+    if (sign < 0) {
+        buf_add_c(out, MINUS);
+    } else if (with_sign) {
+        buf_add_char(out, '+');
+    }
+}
+
+void figure_money(struct buf *out, struct dec amount, bool with_sign)
+{
+    if (!dec_is_valid(amount)) {
+        buf_add_c(out, "?");
+        return;
+    }
+    struct dec cents = dec_round_to(amount, (struct dec){DEC_ONE / 100});
+    add_sign(out, dec_is_valid(cents) ? dec_cmp(cents, DEC_ZERO) : 0, with_sign);
+    buf_add_char(out, '$');
+    dec_add_grouped(out, dec_abs(amount), 2);
+}
+
+void figure_price(struct buf *out, struct dec price)
+{
+    if (!dec_is_valid(price)) {
+        buf_add_c(out, "?");
+        return;
+    }
+    int64_t size = dec_abs(price).e8;
+    int decimals = size >= 1000 * DEC_ONE ? 1 : size >= 10 * DEC_ONE ? 2 : size >= DEC_ONE ? 4 : 6;
+    dec_add_grouped(out, price, decimals);
+}
+
+void figure_pct(struct buf *out, double pct, int decimals, bool with_sign)
+{
+    if (!isfinite(pct)) {
+        buf_add_c(out, "? %");
+        return;
+    }
+    double unit = pow(10, decimals);
+    double shown = round(fabs(pct) * unit) / unit;
+    add_sign(out, shown == 0 ? 0 : pct < 0 ? -1 : 1, with_sign);
+    buf_addf(out, "%.*f %%", decimals, shown);
+}
+
+double figure_ratio_pct(struct dec part, struct dec whole)
+{
+    double denominator = dec_to_double(whole);
+    double ratio = 100 * dec_to_double(part) / denominator;
+    return denominator == 0 || !isfinite(ratio) ? 0 : ratio;
+}

@@ -1,0 +1,22 @@
+/*
+ * figure.h: numbers as people read them in replies: units and currency always shown. Private to
+ * this room.
+ *
+ *     figure_money(&line, pnl, true);            // "+$2.39", "−$4.10"
+ *     figure_price(&line, price);                // "64,120.5"
+ *
+ * Rules: the minus is U+2212, so that it is not lost beside a dash; an amount that is not valid is
+ * "?". Thread: any.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "base/dec.h"
+
+#include <stdbool.h>
+
+void figure_money(struct buf *out, struct dec amount, bool with_sign);
+/* Decimals by size: 1 from 1,000, 2 from 10, 4 from 1, else 6. */
+void figure_price(struct buf *out, struct dec price);
+void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */
+double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot be said */

@@ -1,0 +1,252 @@
+#include "command/trading.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "call.h"
+#include "desk.h"
+#include "io/loop.h"
+#include "store/ops.h"
+#include "store/request_table.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static void on_look(void *userdata);
+
+struct desk *desk_new(const struct desk_options *options)
+{
+    struct desk *desk = calloc(1, sizeof(*desk));
+    ASSERT(desk != NULL);
+    desk->o = *options;
+    desk->look = loop_add_timer(options->loop, on_look, desk);
+    loop_source_name(desk->look, "trading requests");
+    return desk;
+}
+
+void desk_free(struct desk *desk)
+{
+    if (desk != NULL) {
+        loop_source_free(desk->look);
+        free(desk);
+    }
+}
+
+const struct snapshot *desk_snapshot(struct desk *desk)
+{
+    return mailbox_latest(desk->o.crossing->snapshot, NULL);
+}
+
+void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)
+{
+    ASSERT(desk->line_count < DESK_STATUS_LINES_MAX);
+    desk->lines[desk->line_count++] = (struct desk_status_line){.fn = fn, .userdata = userdata};
+}
+
+void desk_decorate(struct reply *reply, void *userdata)
+{
+    const struct snapshot *s = desk_snapshot(userdata);
+    if (s->version == 0) {
+        return;
+    }
+    switch (s->state) {
+    case TRADING_ACTIVE:
+        break;
+    case TRADING_STARTING:
+        reply_footer(reply, "⏳ trading has not started: %s", s->state_reason);
+        break;
+    case TRADING_PAUSED:
+        reply_footer(reply, "⏸ %s", s->state_reason);
+        break;
+    case TRADING_BREAKER:
+        reply_footer(reply, "⏸ breaker: %s", s->state_reason);
+        break;
+    case TRADING_EMERGENCY:
+        reply_footer(reply, "⛔ %s", s->state_reason);
+        break;
+    }
+}
+
+/* ------------------------------------------------------------------------------- requests ---- */
+
+/* An id that is on disk with the step before anybody hears of it. */
+static int make_id(struct desk *desk, struct action_call *call, int64_t *ret, struct err *err)
+{
+    char text[32];
+    int rc = ops_store_begin(desk->o.store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = ops_store_next_request_id(desk->o.store, clock_wall_us(desk->o.clock), ret, err);
+    if (rc == 0) {
+        (void)snprintf(text, sizeof(text), "%lld", (long long)*ret);
+        rc = action_remember(call, text, err);
+    }
+    if (rc < 0) {
+        ops_store_rollback(desk->o.store);
+        return rc;
+    }
+    return ops_store_commit(desk->o.store, err);
+}
+
+static struct pending *free_slot(struct desk *desk)
+{
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        if (!desk->pending[i].used) {
+            return &desk->pending[i];
+        }
+    }
+    return NULL;
+}
+
+int desk_ask(struct desk *desk, struct action_call *call, enum request_kind kind,
+             struct symbol symbol, desk_answered_fn fn, struct err *err)
+{
+    struct crossing *crossing = desk->o.crossing;
+    struct pending *p = free_slot(desk);
+    if (p == NULL) {
+        return err_set(err, ERR_ENGINE_BUSY, "%s: %d requests wait", request_kind_name(kind),
+                       DESK_PENDING_MAX);
+    }
+    struct request request = {.kind = kind, .symbol = symbol};
+    (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
+    int rc = make_id(desk, call, &request.id, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const struct snapshot *before = desk_snapshot(desk);
+    uint64_t version = before->version;
+    int64_t market_us = before->market_us;
+    if (!ring_push(crossing->requests, &request)) {
+        return err_set(err, ERR_ENGINE_BUSY, "%s", request_kind_name(kind));
+    }
+    const uint64_t one = 1;
+    if (write(crossing->requests_fd, &one, sizeof(one)) < 0) {
+        LOG(DEBUG, "wake of the engine failed; it looks by itself soon"); /* counter is full */
+    }
+    *p = (struct pending){.used = true,
+                          .id = request.id,
+                          .kind = kind,
+                          .symbol = symbol,
+                          .call = call,
+                          .fn = fn,
+                          .version = version,
+                          .market_us = market_us,
+                          .since_mono_us = clock_mono_us(desk->o.clock)};
+    return ACTION_PENDING;
+}
+
+void desk_drop(struct desk *desk, const struct action_call *call)
+{
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        if (desk->pending[i].used && desk->pending[i].call == call) {
+            desk->pending[i].used = false;
+        }
+    }
+}
+
+void desk_finish(struct pending *pending, const struct err *err)
+{
+    pending->used = false;
+    action_finish(pending->call, err);
+}
+
+int64_t desk_waited_us(const struct desk *desk, const struct pending *pending)
+{
+    return clock_mono_us(desk->o.clock) - pending->since_mono_us;
+}
+
+/* The engine's word: ERR_NONE, or why it refused. */
+static void refusal(enum request_kind kind, uint32_t code, struct err *ret)
+{
+    if (code < ERR_COUNT) {
+        (void)err_set(ret, (enum err_id)code, "%s", request_kind_name(kind));
+    } else {
+        (void)err_set(ret, ERR_ENGINE_REFUSED, "%s: code %u", request_kind_name(kind), code);
+    }
+}
+
+static void answer(struct desk *desk, struct pending *p, uint32_t code)
+{
+    if (code != ERR_NONE) {
+        struct err err = {0};
+        refusal(p->kind, code, &err);
+        desk_finish(p, &err);
+        return;
+    }
+    p->answered = true;
+    if (!p->fn(desk, p)) {
+        loop_timer_in(desk->look, DESK_LOOK_US);
+    }
+}
+
+static void on_look(void *userdata)
+{
+    struct desk *desk = userdata;
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        struct pending *p = &desk->pending[i];
+        if (p->used && p->answered && !p->fn(desk, p)) {
+            loop_timer_in(desk->look, DESK_LOOK_US);
+        }
+    }
+}
+
+void trading_on_event(struct desk *desk, const struct event *event)
+{
+    if (event->topic != TOPIC_REPLY) {
+        return;
+    }
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        struct pending *p = &desk->pending[i];
+        if (p->used && !p->answered && p->id == event->id) {
+            answer(desk, p, event->code);
+        }
+    }
+}
+
+void trading_resync(struct desk *desk)
+{
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        struct pending *p = &desk->pending[i];
+        struct request_result result = {0};
+        struct err err = {0};
+        if (!p->used || p->answered || desk->o.trading == NULL) {
+            continue;
+        }
+        if (request_table_result(desk->o.trading, p->id, &result, &err) < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "could not look up a request"); /* its step ends it */
+        } else if (result.found) {
+            answer(desk, p, (uint32_t)abs(result.err_id));
+        }
+    }
+}
+
+int desk_recover(struct desk *desk, struct action_call *call, bool *ret_happened, struct err *err)
+{
+    const char *remembered = action_remembered(call);
+    int64_t id = 0;
+    if (remembered == NULL || !str_to_i64(str_c(remembered), &id)) {
+        *ret_happened = false; /* no id was made, so nothing was pushed */
+        return 0;
+    }
+    if (desk->o.trading == NULL) {
+        return err_set(err, ERR_COMMAND_LOST, "%s: trading.db cannot be read", call->action->name);
+    }
+    struct request_result result = {0};
+    int rc = request_table_result(desk->o.trading, id, &result, err);
+    if (rc < 0) {
+        return rc;
+    }
+    *ret_happened = result.found;
+    if (result.found && result.err_id != ERR_NONE) {
+        struct err why = {0};
+        (void)err_set(&why, (enum err_id)abs(result.err_id), "%s", call->action->name);
+        if (err != NULL) {
+            *err = why;
+        }
+        return -why.id;
+    }
+    if (result.found) {
+        reply_line(action_reply(call), "It took effect before nightdesk was restarted.");
+    }
+    return 0;
+}
