@@ -158,6 +158,19 @@ UNIT_BINARIES := $(UNIT_ROOMS:%=$(B)/unit/%)
 .PHONY: units
 units: $(UNIT_BINARIES)
 
+# tests/sim/*.c: engine and venue on a fake clock under seeded faults; a failure prints its seed.
+SEEDS   ?= 200
+SIM_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/sim/*.c))
+$(B)/sim: $(SIM_OBJ) $(foreach r,$(call room_closure,engine),$(call room_objects,$(r))) \
+          $(B)/obj/gen/embedded.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+-include $(SIM_OBJ:.o=.d)
+.PHONY: simulator sim
+simulator: $(B)/sim
+sim: $(B)/sim ## engine and venue under seeded faults; SEEDS=n
+	$(B)/sim --seeds $(SEEDS)
+
 # tests/scenario: the real binary against the fakes, one readable file a scenario.
 SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))
 $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
