@@ -12,10 +12,12 @@
 
 static const struct json_limits votes_limits = {.max_bytes = (size_t)32 * 1024, .max_depth = 6};
 
-/* 17 digits read back as the same double; JSON has no NaN or infinity. */
+/* 17 digits read back as the same double; JSON has no NaN or infinity, and "-0" is an integer. */
 static void add_number(struct buf *out, const char *name, double value)
 {
-    if (isfinite(value)) {
+    if (fpclassify(value) == FP_ZERO) {
+        buf_addf(out, ",\"%s\":%s", name, signbit(value) != 0 ? "-0.0" : "0.0");
+    } else if (isfinite(value)) {
         buf_addf(out, ",\"%s\":%.17g", name, value);
     } else {
         buf_addf(out, ",\"%s\":null", name);

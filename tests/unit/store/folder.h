@@ -1,0 +1,9 @@
+/*
+ * folder.h: a state folder of its own for each test, removed afterwards.
+ * Thread: main thread of the test binary.
+ */
+#pragma once
+
+/* cmocka set-up and tear-down: *state is the folder's path. */
+int folder_make(void **state);
+int folder_remove(void **state);
