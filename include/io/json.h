@@ -23,6 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* json_object_object_foreach is a statement expression, which clang reports where it is used. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-statement-expression"
+#endif
+
 struct json_limits {
     size_t max_bytes;
     int max_depth;

@@ -240,10 +240,10 @@ static size_t count_members(const struct json_object *value)
 {
     size_t members = 0;
     if (json_object_is_type(value, json_type_object)) {
-        json_object_object_foreach(value, key, member)
+        struct json_object_iter it;
+        json_object_object_foreachC(value, it)
         {
-            (void)key;
-            members += 1 + count_members(member);
+            members += 1 + count_members(it.val);
         }
     } else if (json_object_is_type(value, json_type_array)) {
         size_t len = json_object_array_length(value);
@@ -489,10 +489,10 @@ static void add_sorted_object(struct buf *out, const struct json_object *object)
     AUTO_FREE const char **keys = calloc(count + 1, sizeof(*keys));
     ASSERT(keys != NULL);
     size_t n = 0;
-    json_object_object_foreach(object, key, member)
+    struct json_object_iter it;
+    json_object_object_foreachC(object, it)
     {
-        (void)member;
-        keys[n++] = key;
+        keys[n++] = it.key;
     }
     qsort(keys, n, sizeof(*keys), by_key);
     buf_add_char(out, '{');
