@@ -10,12 +10,13 @@
  *     health_start(health);
  *
  * Always true: a service is healthy when every check that it is configured for succeeds: its URL
- * answers 2xx within the deadline, its unit is active, its child is alive. monitoring.
- * alert_threshold failures in a row raise one alert ("service:<name>"); the first success resolves
- * it. A supervised child runs at most once; when it ends it is started again after 1 s, doubling
- * to 60 s, back to 1 s once it stayed up for a minute; it is killed when we stop. In a command the
- * word `self` stands for this program. What a child prints goes to <state_dir>/<name>.log, bounded.
- * Thread: ops.
+ * answers with expect_status within the deadline, its unit is active, its child is alive and did
+ * not end since the last look. monitoring.alert_threshold failures in a row raise one alert
+ * ("service:<name>"); the first success resolves it. What fails in the first seconds after a start
+ * is not counted: services take their time. A supervised child runs at most once; when it ends it
+ * is started again after 1 s, doubling to 60 s, back to 1 s once it stayed up for a minute; it is
+ * killed when we stop. In a command the word `self` stands for this program. What a child prints
+ * goes to <state_dir>/<name>.log, bounded. Thread: ops.
  */
 #pragma once
 
@@ -41,7 +42,9 @@ struct health_options {
     struct ops_store *store;
     struct alerts *alerts;
     struct http *http;
-    struct units *units; /* NULL: no systemd here; a service with a unit is then unhealthy */
+    /* NULL: no systemd here; a service with a unit is then unhealthy. To be freed before the
+     * health: its callbacks end here. */
+    struct units *units;
     const char *state_dir;
 };
 

@@ -1,0 +1,245 @@
+#include "base/log.h"
+#include "health_internal.h"
+#include "io/file.h"
+#include "io/journal.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LINES_USUAL    30
+#define LINES_MAX      200
+#define TEXT_MAX_BYTES ((size_t)12 * 1024)
+#define FILE_MAX_BYTES ((size_t)1 << 20)
+#define WITHIN_USUAL_S 60
+#define WITHIN_MAX_S   600
+
+/* ------------------------------------------------------------------ list */
+
+static void add_ago(struct buf *out, int64_t now_us, int64_t at_us)
+{
+    if (at_us == 0) {
+        buf_add_c(out, "never");
+        return;
+    }
+    clock_add_duration(out, now_us > at_us ? now_us - at_us : 0);
+    buf_add_c(out, " ago");
+}
+
+static struct json_object *service_data(const struct service *s)
+{
+    struct json_object *row = json_object_new_object();
+    json_object_object_add(row, "name", json_object_new_string(s->config->name));
+    json_object_object_add(row, "kind", json_object_new_string(service_kind(s)));
+    json_object_object_add(row, "state", json_object_new_string(service_state_name(s->state)));
+    json_object_object_add(row, "since_us", json_object_new_int64(s->since_us));
+    json_object_object_add(row, "checked_us", json_object_new_int64(s->checked_us));
+    json_object_object_add(row, "latency_us", json_object_new_int64(s->latency_us));
+    json_object_object_add(row, "failures", json_object_new_int(s->failures));
+    json_object_object_add(row, "restarts", json_object_new_int(s->restarts));
+    json_object_object_add(row, "pid",
+                           json_object_new_int(s->child != NULL ? process_pid(s->child) : 0));
+    json_object_object_add(row, "detail", json_object_new_string(s->detail));
+    return row;
+}
+
+static int list_services(struct action_call *call, struct err *err)
+{
+    (void)err;
+    struct health *health = action_userdata(call);
+    struct reply *reply = action_reply(call);
+    int64_t now_us = clock_wall_us(loop_clock(health->options.loop));
+    size_t up = health_up(health);
+    reply_title(reply, up == health->count ? TONE_GOOD : TONE_BAD, "Services %zu/%zu up", up,
+                health->count);
+    struct json_object *rows = json_object_new_array();
+    if (health->count > 0) {
+        reply_table(reply, 6,
+                    (const char *const[]){"name", "kind", "state", "since", "checked", "latency"});
+    }
+    for (size_t i = 0; i < health->count; i++) {
+        const struct service *s = &health->services[i];
+        AUTO_BUF struct buf since = BUF_INIT(64);
+        AUTO_BUF struct buf checked = BUF_INIT(64);
+        AUTO_BUF struct buf latency = BUF_INIT(64);
+        add_ago(&since, now_us, s->since_us);
+        add_ago(&checked, now_us, s->checked_us);
+        if (s->state == SERVICE_UP) {
+            buf_addf(&latency, "%.1f ms", (double)s->latency_us / 1e3);
+        } else {
+            buf_add_c(&latency, "-");
+        }
+        reply_row(reply, (const char *const[]){s->config->name, service_kind(s),
+                                               service_state_name(s->state), since.data,
+                                               checked.data, latency.data});
+        json_object_array_add(rows, service_data(s));
+    }
+    for (size_t i = 0; i < health->count; i++) {
+        const struct service *s = &health->services[i];
+        if (s->state != SERVICE_UP) {
+            reply_line(reply, "%s: %s", s->config->name, s->detail);
+        }
+    }
+    json_object_object_add(reply_data(reply), "services", rows);
+    return ACTION_DONE;
+}
+
+/* ------------------------------------------------------------------ restart, wait */
+
+static int restart_service(struct action_call *call, struct err *err)
+{
+    struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
+}
+
+static int wait_healthy(struct action_call *call, struct err *err)
+{
+    struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    if (s == NULL) {
+        return -ERR_SERVICE_UNKNOWN;
+    }
+    int64_t within_us = action_arg_i64(call, "within", WITHIN_USUAL_S * USEC_PER_SEC);
+    if (within_us < USEC_PER_SEC || within_us > WITHIN_MAX_S * USEC_PER_SEC) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "within is 1s to %ds", WITHIN_MAX_S);
+    }
+    return service_wait(s, call, within_us, err);
+}
+
+static void cancel_call(struct action_call *call)
+{
+    struct health *health = action_userdata(call);
+    for (size_t i = 0; i < health->count; i++) {
+        service_forget(&health->services[i], call);
+    }
+}
+
+/* ------------------------------------------------------------------ logs */
+
+/* The last lines of text, at most TEXT_MAX_BYTES of them. */
+static struct str last_lines(struct str text, int64_t lines)
+{
+    while (text.len > 0 && text.ptr[text.len - 1] == '\n') {
+        text.len--;
+    }
+    size_t from = text.len;
+    while (from > 0 && text.len - from < TEXT_MAX_BYTES) {
+        if (text.ptr[from - 1] == '\n' && --lines == 0) {
+            break;
+        }
+        from--;
+    }
+    return str_n(text.ptr + from, text.len - from);
+}
+
+/* What a child wrote may be any bytes; a reply is text. */
+static void add_clean(struct buf *out, struct str text)
+{
+    while (text.len > 0) {
+        size_t size = str_utf8_size(text);
+        bool plain = size > 1 || (size == 1 && (text.ptr[0] == '\n' || text.ptr[0] == '\t' ||
+                                                !iscntrl((unsigned char)text.ptr[0])));
+        if (plain) {
+            buf_add(out, text.ptr, size);
+        } else {
+            buf_add_char(out, '?');
+        }
+        size = size > 0 ? size : 1;
+        text = str_n(text.ptr + size, text.len - size);
+    }
+}
+
+/* The child's log behind its predecessor; neither needs to be there. */
+static int read_child_log(const struct service *s, struct buf *out, struct err *err)
+{
+    char before[sizeof(s->log_path) + 2];
+    (void)snprintf(before, sizeof(before), "%s.1", s->log_path);
+    int rc = file_read(before, out, err);
+    rc = rc < 0 && rc != -ERR_FILE_MISSING ? rc : file_read(s->log_path, out, err);
+    if (rc == -ERR_FILE_MISSING) {
+        err_clear(err);
+        return 0;
+    }
+    return rc;
+}
+
+static int show_logs(struct action_call *call, struct err *err)
+{
+    const struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    if (s == NULL) {
+        return -ERR_SERVICE_UNKNOWN;
+    }
+    int64_t lines = action_arg_i64(call, "lines", LINES_USUAL);
+    if (lines < 1 || lines > LINES_MAX) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "lines is 1 to %d", LINES_MAX);
+    }
+    AUTO_BUF struct buf text = BUF_INIT(FILE_MAX_BYTES);
+    int rc = -ERR_SERVICE_UNMANAGED;
+    if (s->config->unit[0] != '\0') {
+        rc = journal_tail(s->config->unit, (size_t)lines, &text, err);
+    } else if (s->config->command.count > 0) {
+        rc = read_child_log(s, &text, err);
+    } else {
+        (void)err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    AUTO_BUF struct buf clean = BUF_INIT(TEXT_MAX_BYTES * 2);
+    /* Secrets are hidden before lines are counted: hiding changes lengths, not lines. */
+    log_redact(text.data);
+    add_clean(&clean, last_lines(str_c(text.data), lines));
+    struct reply *reply = action_reply(call);
+    reply_title(reply, TONE_PLAIN, "%s: last lines", s->config->name);
+    if (clean.len > 0) {
+        reply_pre(reply, buf_str(&clean));
+    } else {
+        reply_line(reply, "Nothing was written yet.");
+    }
+    reply_protect(reply);
+    return ACTION_DONE;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+#define PARAM_OF_SERVICE                                                                    \
+    {                                                                                       \
+        .name = "service", .type = PARAM_SERVICE, .required = true, .help = "which service" \
+    }
+
+static const struct action actions[] = {
+    {.name = "service.list",
+     .summary = "Services with their state, and what the last check said",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = list_services},
+    {.name = "service.restart",
+     .summary = "Restart the unit or the child of a service",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {PARAM_OF_SERVICE},
+     .run = restart_service,
+     .cancel = cancel_call},
+    {.name = "service.wait_healthy",
+     .summary = "Wait until the checks of a service succeed",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {PARAM_OF_SERVICE,
+                {.name = "within",
+                 .type = PARAM_DURATION,
+                 .help = "how long to wait, 60s unless told"}},
+     .run = wait_healthy,
+     .cancel = cancel_call},
+    {.name = "service.logs",
+     .summary = "Last log lines of the unit or the child of a service",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {PARAM_OF_SERVICE,
+                {.name = "lines", .type = PARAM_INT, .help = "how many, 30 unless told"}},
+     .run = show_logs},
+    {0},
+};
+
+void health_actions(struct health *health, struct action_table *table)
+{
+    action_table_add(table, actions, health);
+}

@@ -1,0 +1,225 @@
+#include "health/health.h"
+
+#include "alerts/alerts.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "health_internal.h"
+#include "store/sample_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t wall_us(const struct health *health)
+{
+    return clock_wall_us(loop_clock(health->options.loop));
+}
+
+struct service *health_find(struct health *health, const char *name, struct err *err)
+{
+    const char *nearest = NULL;
+    int best = 4;
+    for (size_t i = 0; i < health->count; i++) {
+        const char *known = health->services[i].config->name;
+        if (strcmp(known, name) == 0) {
+            return &health->services[i];
+        }
+        int distance = str_distance(str_c(known), str_c(name));
+        if (distance < best) {
+            best = distance;
+            nearest = known;
+        }
+    }
+    (void)err_set(err, ERR_SERVICE_UNKNOWN, "%.64s%s%s%s", name,
+                  nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
+                  nearest != NULL ? "?" : "");
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ what a check leads to */
+
+static void fingerprint_of(const struct service *service, char *dst, size_t size)
+{
+    (void)snprintf(dst, size, "service:%s", service->config->name);
+}
+
+static void raise_down(struct service *service)
+{
+    const struct config_service *config = service->config;
+    char fingerprint[64];
+    char title[96];
+    fingerprint_of(service, fingerprint, sizeof(fingerprint));
+    (void)snprintf(title, sizeof(title), "%s is down", config->name);
+    AUTO_BUF struct buf since = BUF_INIT(64);
+    clock_add_iso(&since, service->failing_since_us, false);
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    buf_addf(&text, "Since %s; %d checks in a row failed: %s.", since.data, service->failures,
+             service->detail);
+    if (config->command.count > 0) {
+        buf_addf(&text, " nightdesk started it again %d times so far.", service->restarts);
+    } else {
+        buf_add_c(&text, " nightdesk did nothing to it by itself.");
+    }
+    AUTO_BUF struct buf evidence = BUF_INIT(1024);
+    buf_addf(&evidence, "[{\"pointer\":\"/services/%s/failures\",\"value\":%d},", config->name,
+             service->failures);
+    buf_addf(&evidence, "{\"pointer\":\"/services/%s/since\",\"value\":\"%s\"},", config->name,
+             since.data);
+    buf_addf(&evidence, "{\"pointer\":\"/services/%s/last_check\",\"value\":\"", config->name);
+    buf_add_json(&evidence, str_c(service->detail));
+    buf_add_c(&evidence, "\"}]");
+    char advice[160];
+    (void)snprintf(advice, sizeof(advice), "Look at /logs %s, then /restart %s.", config->name,
+                   config->name);
+    struct alert_spec spec = {.type = ALERT_SERVICE,
+                              .severity = SEVERITY_HIGH,
+                              .source = "health",
+                              .fingerprint = fingerprint,
+                              .title = title,
+                              .description = text.data,
+                              .evidence_json = evidence.data,
+                              .recommendation = advice,
+                              .status = ALERT_OPEN};
+    struct err err = {0};
+    int64_t id = 0;
+    if (alerts_raise(service->health->options.alerts, &spec, &id, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not raise the alert of a service");
+        return;
+    }
+    service->alerted = true;
+}
+
+static void resolve_down(struct service *service, int64_t now_us)
+{
+    char fingerprint[64];
+    fingerprint_of(service, fingerprint, sizeof(fingerprint));
+    AUTO_BUF struct buf why = BUF_INIT(128);
+    buf_add_c(&why, "healthy again");
+    if (service->failing_since_us > 0) {
+        buf_add_c(&why, " after ");
+        clock_add_duration(&why, now_us - service->failing_since_us);
+    }
+    struct err err = {0};
+    if (alerts_resolve(service->health->options.alerts, fingerprint, why.data, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not resolve the alert of a service");
+        return;
+    }
+    service->alerted = false;
+}
+
+static void store_sample(const struct service *service, bool up, int64_t now_us)
+{
+    struct service_sample sample = {
+        .at_us = now_us, .up = up, .latency_us = up ? service->latency_us : 0};
+    (void)str_copy(str_c(service->config->name), sample.service, sizeof(sample.service));
+    (void)str_copy(str_c(service->detail), sample.detail, sizeof(sample.detail));
+    struct err err = {0};
+    if (sample_table_add(service->health->options.store, &sample, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not store a health sample");
+    }
+}
+
+void health_checked(struct service *service, bool up, bool counted)
+{
+    int64_t now_us = wall_us(service->health);
+    service->checked_us = now_us;
+    if (!counted) {
+        return;
+    }
+    enum service_state state = up ? SERVICE_UP : SERVICE_DOWN;
+    if (state != service->state) {
+        LOG(NOTICE, "service %s is %s: %s", service->config->name, service_state_name(state),
+            service->detail);
+        service->state = state;
+        service->since_us = now_us;
+    }
+    store_sample(service, up, now_us);
+    if (up) {
+        /* After our start we do not know whether an alert of an earlier run is open. */
+        if (service->alerted) {
+            resolve_down(service, now_us);
+        }
+        service->failures = 0;
+        service->failing_since_us = 0;
+        return;
+    }
+    if (service->failures == 0) {
+        service->failing_since_us = now_us;
+        service->alerted = false;
+    }
+    service->failures++;
+    if (!service->alerted &&
+        service->failures >= service->health->options.config->monitoring_alert_threshold) {
+        raise_down(service);
+    }
+}
+
+/* ------------------------------------------------------------------ life and status */
+
+int health_new(const struct health_options *options, struct health **ret, struct err *err)
+{
+    for (int i = 0; i < options->config->service_count; i++) {
+        const char *unit = options->config->services[i].unit;
+        if (unit[0] != '\0' && !units_name_valid(unit)) {
+            return err_set(err, ERR_UNITS_UNKNOWN, "services.%s.unit: %.128s",
+                           options->config->services[i].name, unit);
+        }
+    }
+    struct health *health = calloc(1, sizeof(*health));
+    ASSERT(health != NULL);
+    health->options = *options;
+    health->count = (size_t)options->config->service_count;
+    health->services = calloc(health->count + 1, sizeof(*health->services));
+    ASSERT(health->services != NULL);
+    for (size_t i = 0; i < health->count; i++) {
+        service_init(&health->services[i], health, &options->config->services[i]);
+    }
+    *ret = health;
+    return 0;
+}
+
+void health_free(struct health *health)
+{
+    if (health == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < health->count; i++) {
+        service_release(&health->services[i]);
+    }
+    free(health->services);
+    free(health);
+}
+
+void health_start(struct health *health)
+{
+    for (size_t i = 0; i < health->count; i++) {
+        service_start(&health->services[i], (int64_t)i * USEC_PER_SEC / (int64_t)health->count);
+    }
+}
+
+size_t health_count(const struct health *health)
+{
+    return health->count;
+}
+
+size_t health_up(const struct health *health)
+{
+    size_t up = 0;
+    for (size_t i = 0; i < health->count; i++) {
+        up += health->services[i].state == SERVICE_UP ? 1 : 0;
+    }
+    return up;
+}
+
+void health_status(struct buf *out, struct json_object *data, void *userdata)
+{
+    const struct health *health = userdata;
+    struct json_object *row = json_object_new_object();
+    json_object_object_add(row, "count", json_object_new_int64((int64_t)health->count));
+    json_object_object_add(row, "up", json_object_new_int64((int64_t)health_up(health)));
+    json_object_object_add(data, "services", row);
+    if (health->count > 0) {
+        buf_addf(out, "Services %zu/%zu up", health_up(health), health->count);
+    }
+}

@@ -1,0 +1,422 @@
+#include "service.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "health_internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BODY_MAX_BYTES ((size_t)64 * 1024)
+#define LOG_MAX_BYTES  ((size_t)256 * 1024)
+#define BACKOFF_US     USEC_PER_SEC
+#define BACKOFF_MAX_US USEC_PER_MIN
+#define STABLE_US      USEC_PER_MIN /* a child that lived so long begins at BACKOFF_US again */
+#define STOP_GRACE_MS  5000
+#define GRACE_US       (10 * USEC_PER_SEC)
+#define GRACE_EVERY_US USEC_PER_SEC
+#define WAIT_EVERY_US  (USEC_PER_SEC / 2)
+#define UNIT_JOB_MS    60000
+
+static void spawn(struct service *service, struct err *err);
+
+const char *service_state_name(enum service_state state)
+{
+    switch (state) {
+    case SERVICE_UNKNOWN:
+        return "unknown";
+    case SERVICE_UP:
+        return "up";
+    case SERVICE_DOWN:
+        return "down";
+    }
+    return "";
+}
+
+const char *service_kind(const struct service *service)
+{
+    return service->config->unit[0] != '\0'     ? "unit"
+           : service->config->command.count > 0 ? "child"
+                                                : "url";
+}
+
+static struct loop *loop_of(const struct service *service)
+{
+    return service->health->options.loop;
+}
+
+static int64_t mono_us(const struct service *service)
+{
+    return clock_mono_us(loop_clock(loop_of(service)));
+}
+
+/* ------------------------------------------------------------------ waiting calls */
+
+static bool somebody_waits(const struct service *service)
+{
+    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
+        if (service->waiters[i].call != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_waiters(struct service *service, bool up)
+{
+    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
+        struct service_waiter *waiter = &service->waiters[i];
+        struct action_call *call = waiter->call;
+        if (call == NULL) {
+            continue;
+        }
+        int64_t waited_us = mono_us(service) - waiter->begun_mono_us;
+        if (up && service->check_mono_us >= waiter->begun_mono_us) {
+            AUTO_BUF struct buf time = BUF_INIT(64);
+            clock_add_duration(&time, waited_us);
+            waiter->call = NULL;
+            reply_title(action_reply(call), TONE_GOOD, "%s is healthy", service->config->name);
+            reply_line(action_reply(call), "after %s", time.data);
+            action_finish(call, NULL);
+        } else if (mono_us(service) >= waiter->deadline_mono_us) {
+            struct err err = {0};
+            (void)err_set(&err, ERR_SERVICE_UNHEALTHY, "%s: %s", service->config->name,
+                          service->detail);
+            waiter->call = NULL;
+            action_finish(call, &err);
+        } else {
+            action_progress(call, "waiting for %s: %s, %lld s", service->config->name,
+                            service->detail, (long long)(waited_us / USEC_PER_SEC));
+        }
+    }
+}
+
+int service_wait(struct service *service, struct action_call *call, int64_t within_us,
+                 struct err *err)
+{
+    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
+        struct service_waiter *waiter = &service->waiters[i];
+        if (waiter->call == NULL) {
+            *waiter = (struct service_waiter){.call = call,
+                                              .begun_mono_us = mono_us(service),
+                                              .deadline_mono_us = mono_us(service) + within_us};
+            if (!service->checking) {
+                loop_timer_in(service->due, 0);
+            }
+            return ACTION_PENDING;
+        }
+    }
+    return err_set(err, ERR_SERVICE_BUSY, "%d commands wait for %s already", SERVICE_WAITERS_MAX,
+                   service->config->name);
+}
+
+void service_forget(struct service *service, const struct action_call *call)
+{
+    if (service->restarting == call) {
+        service->restarting = NULL;
+    }
+    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
+        if (service->waiters[i].call == call) {
+            service->waiters[i].call = NULL;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ checks */
+
+__attribute__((format(printf, 2, 3))) static void fail(struct service *service, const char *format,
+                                                       ...)
+{
+    if (service->failed) {
+        return; /* the first reason is told */
+    }
+    service->failed = true;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(service->detail, sizeof(service->detail), format, args);
+    va_end(args);
+}
+
+static void conclude(struct service *service)
+{
+    if (service->open_parts > 0) {
+        return;
+    }
+    service->checking = false;
+    bool up = !service->failed;
+    int64_t now_us = mono_us(service);
+    bool grace = now_us < service->grace_mono_us;
+    if (up) {
+        service->latency_us = now_us - service->check_mono_us;
+        service->grace_mono_us = 0;
+    }
+    health_checked(service, up, up || !grace);
+    tell_waiters(service, up);
+    int64_t every_us = service->health->options.config->monitoring_check_interval_us;
+    every_us = somebody_waits(service) ? WAIT_EVERY_US : grace && !up ? GRACE_EVERY_US : every_us;
+    loop_timer_at(service->due, service->check_mono_us + every_us);
+}
+
+static void on_http(const struct http_response *response, void *userdata)
+{
+    struct service *service = userdata;
+    service->http = NULL;
+    service->open_parts--;
+    bool answered = response->outcome == HTTP_OK || response->outcome == HTTP_TOO_LARGE;
+    if (!answered) {
+        fail(service, "%s", err_info(response->err.id)->message);
+    } else if (response->status != service->config->expect_status) {
+        fail(service, "HTTP %d, expected %lld", response->status,
+             (long long)service->config->expect_status);
+    }
+    conclude(service);
+}
+
+static void on_unit(const struct units_state *state, const struct err *err, void *userdata)
+{
+    struct service *service = userdata;
+    service->open_parts--;
+    if (state == NULL) {
+        fail(service, "%s", err_info(err->id)->message);
+    } else if (strcmp(state->load, "loaded") != 0) {
+        fail(service, "unit is %s", state->load);
+    } else if (strcmp(state->active, "active") != 0) {
+        fail(service, "unit is %s (%s)", state->active, state->sub);
+    }
+    conclude(service);
+}
+
+static void check_http(struct service *service)
+{
+    const struct config_service *config = service->config;
+    struct str base = str_c(config->url);
+    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    const char *path = config->health_endpoint;
+    AUTO_BUF struct buf url = BUF_INIT(2048);
+    buf_addf(&url, "%.*s%s%s", STR_ARG(base), path[0] == '/' || path[0] == '\0' ? "" : "/", path);
+    struct err err = {0};
+    service->http =
+        http_send(service->health->options.http,
+                  &(struct http_request){.url = url.data,
+                                         .timeout_ms = config->timeout_us / USEC_PER_MSEC,
+                                         .max_body_bytes = BODY_MAX_BYTES},
+                  on_http, service, &err);
+    if (service->http == NULL) {
+        fail(service, "%s", err_info(err.id)->message);
+    } else {
+        service->open_parts++;
+    }
+}
+
+static void check_child(struct service *service)
+{
+    if (service->child == NULL) {
+        fail(service, "child is not running (last exit code %d)", service->exit_code);
+    } else if (service->ends > 0) {
+        fail(service, "child ended %d times since the last check (last exit code %d)",
+             service->ends, service->exit_code);
+    }
+    service->ends = 0;
+}
+
+void service_check_now(struct service *service)
+{
+    if (service->checking) {
+        return;
+    }
+    const struct config_service *config = service->config;
+    service->checking = true;
+    service->failed = false;
+    service->open_parts = 1; /* ourselves, until all parts are under way */
+    service->check_mono_us = mono_us(service);
+    (void)str_copy(str_c("ok"), service->detail, sizeof(service->detail));
+    if (config->command.count > 0) {
+        check_child(service);
+    }
+    if (config->unit[0] != '\0') {
+        struct err err = {0};
+        struct units *units = service->health->options.units;
+        if (units == NULL) {
+            fail(service, "%s", err_info(ERR_UNITS_UNAVAILABLE)->message);
+        } else if (units_get(units, config->unit, config->timeout_us / USEC_PER_MSEC, on_unit,
+                             service, &err) < 0) {
+            fail(service, "%s", err_info(err.id)->message);
+        } else {
+            service->open_parts++;
+        }
+    }
+    if (config->url[0] != '\0') {
+        check_http(service);
+    }
+    service->open_parts--;
+    conclude(service);
+}
+
+static void on_due(void *userdata)
+{
+    service_check_now(userdata);
+}
+
+/* ------------------------------------------------------------------ the child */
+
+static void finish_restart(struct service *service, const struct err *err)
+{
+    struct action_call *call = service->restarting;
+    service->restarting = NULL;
+    service->restart_open = false;
+    if (call == NULL) {
+        return;
+    }
+    if (err == NULL || err->id == ERR_NONE) {
+        reply_title(action_reply(call), TONE_GOOD, "%s restarted", service->config->name);
+    }
+    action_finish(call, err);
+}
+
+static void respawn_later(struct service *service)
+{
+    loop_timer_in(service->respawn, service->backoff_us);
+    service->backoff_us =
+        service->backoff_us * 2 > BACKOFF_MAX_US ? BACKOFF_MAX_US : service->backoff_us * 2;
+}
+
+static void on_exit_child(struct process *process, int exit_code, void *userdata)
+{
+    struct service *service = userdata;
+    int64_t lived_us = mono_us(service) - process_started_mono_us(process);
+    process_free(process);
+    service->child = NULL;
+    service->exit_code = exit_code;
+    if (service->restart_open) {
+        struct err err = {0};
+        service->backoff_us = BACKOFF_US;
+        spawn(service, &err);
+        finish_restart(service, &err);
+        return;
+    }
+    service->ends++;
+    service->restarts++;
+    if (lived_us >= STABLE_US) {
+        service->backoff_us = BACKOFF_US;
+    }
+    LOG(WARNING, "service %s: child ended (exit code %d), started again in %lld s",
+        service->config->name, exit_code, (long long)(service->backoff_us / USEC_PER_SEC));
+    respawn_later(service);
+}
+
+static void spawn(struct service *service, struct err *err)
+{
+    ASSERT(service->child == NULL);
+    loop_timer_stop(service->respawn);
+    int rc = process_spawn(loop_of(service),
+                           &(struct process_options){.argv = service->config->command.items,
+                                                     .log_path = service->log_path,
+                                                     .log_max_bytes = LOG_MAX_BYTES,
+                                                     .fn = on_exit_child,
+                                                     .userdata = service},
+                           &service->child, err);
+    if (rc < 0) {
+        service->child = NULL;
+        log_err(LOG_LEVEL_WARNING, err, service->config->name);
+        respawn_later(service);
+    }
+}
+
+static void on_respawn(void *userdata)
+{
+    struct service *service = userdata;
+    struct err err = {0};
+    if (service->child == NULL) {
+        spawn(service, &err);
+    }
+}
+
+static void on_job(const struct err *err, void *userdata)
+{
+    finish_restart(userdata, err);
+}
+
+int service_restart(struct service *service, struct action_call *call, struct err *err)
+{
+    const struct config_service *config = service->config;
+    if (service->restart_open) {
+        return err_set(err, ERR_SERVICE_BUSY, "%s", config->name);
+    }
+    bool by_unit = config->unit[0] != '\0';
+    if (!by_unit && config->command.count == 0) {
+        return err_set(err, ERR_SERVICE_UNMANAGED, "%s", config->name);
+    }
+    if (by_unit) {
+        struct units *units = service->health->options.units;
+        if (units == NULL) {
+            return err_set(err, ERR_UNITS_UNAVAILABLE, "%s", config->unit);
+        }
+        int rc = units_job(units, UNITS_RESTART, config->unit, UNIT_JOB_MS, on_job, service, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    service->grace_mono_us = mono_us(service) + GRACE_US;
+    service->restart_open = true;
+    if (by_unit || service->child != NULL) {
+        service->restarting = call;
+        if (!by_unit) {
+            process_stop(service->child, STOP_GRACE_MS);
+        }
+        action_progress(call, "restarting %s", config->name);
+        return ACTION_PENDING;
+    }
+    struct err why = {0};
+    service->backoff_us = BACKOFF_US;
+    spawn(service, &why);
+    service->restart_open = false;
+    if (why.id != ERR_NONE) {
+        if (err != NULL) {
+            *err = why;
+        }
+        return -why.id;
+    }
+    reply_title(action_reply(call), TONE_GOOD, "%s started", config->name);
+    return ACTION_DONE;
+}
+
+/* ------------------------------------------------------------------ life */
+
+void service_init(struct service *service, struct health *health,
+                  const struct config_service *config)
+{
+    *service = (struct service){.health = health,
+                                .config = config,
+                                .backoff_us = BACKOFF_US,
+                                .alerted = true,
+                                .detail = "not checked yet"};
+    (void)snprintf(service->log_path, sizeof(service->log_path), "%s/%s.log",
+                   health->options.state_dir, config->name);
+    service->due = loop_add_timer(health->options.loop, on_due, service);
+    service->respawn = loop_add_timer(health->options.loop, on_respawn, service);
+    loop_source_name(service->due, "service check");
+    loop_source_name(service->respawn, "service respawn");
+}
+
+void service_release(struct service *service)
+{
+    if (service->http != NULL) {
+        http_cancel(service->http);
+    }
+    loop_source_free(service->due);
+    loop_source_free(service->respawn);
+    process_free(service->child);
+    service->child = NULL;
+}
+
+void service_start(struct service *service, int64_t first_check_us)
+{
+    struct err err = {0};
+    service->grace_mono_us = mono_us(service) + GRACE_US;
+    if (service->config->command.count > 0) {
+        spawn(service, &err);
+    }
+    loop_timer_in(service->due, first_check_us);
+}

@@ -1,0 +1,88 @@
+/*
+ * service.h: one service: its checks, its child if it has one, and who waits for it.
+ *
+ *     service_init(service, health, config); service_start(service);
+ *     service_check_now(service);                            // ends in health_checked
+ *     rc = service_restart(service, call, err);              // ends the call
+ *     service_release(service);
+ *
+ * Always true: at most one check and one child at a time; a call that waits is ended exactly once
+ * or cancelled.
+ * Thread: ops.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "command/action.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/process.h"
+#include "io/units.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SERVICE_WAITERS_MAX 4
+#define SERVICE_DETAIL_SIZE 128
+
+enum service_state { SERVICE_UNKNOWN, SERVICE_UP, SERVICE_DOWN };
+
+struct service_waiter {
+    struct action_call *call; /* NULL: free */
+    int64_t begun_mono_us;
+    int64_t deadline_mono_us;
+};
+
+struct service {
+    struct health *health;
+    const struct config_service *config;
+    struct loop_source *due; /* the next check */
+
+    /* the check under way */
+    bool checking;
+    int open_parts; /* answers that are still to come */
+    bool failed;
+    char detail[SERVICE_DETAIL_SIZE]; /* of the check under way, then of the last one */
+    struct http_call *http;
+    int64_t check_mono_us;
+
+    /* what the last ones said */
+    enum service_state state;
+    int64_t since_us;   /* wall: in this state since; 0 unknown */
+    int64_t checked_us; /* wall; 0 never */
+    int64_t latency_us; /* of the last successful one */
+    int failures;       /* in a row, counted ones */
+    int64_t failing_since_us;
+    bool alerted;          /* or unknown, right after our start */
+    int64_t grace_mono_us; /* until then failures do not count */
+
+    /* the child of a service with a command */
+    struct process *child;
+    struct loop_source *respawn;
+    int64_t backoff_us;
+    int restarts;  /* by us, because it ended */
+    int ends;      /* since the last check */
+    int exit_code; /* of the last end */
+    char log_path[512];
+
+    struct action_call *restarting; /* the restart under way, if somebody waits for it */
+    bool restart_open;
+    struct service_waiter waiters[SERVICE_WAITERS_MAX];
+};
+
+const char *service_state_name(enum service_state state); /* "unknown" "up" "down" */
+const char *service_kind(const struct service *service);  /* "unit" "child" "url" */
+
+void service_init(struct service *service, struct health *health,
+                  const struct config_service *config);
+void service_release(struct service *service);
+void service_start(struct service *service, int64_t first_check_us);
+void service_check_now(struct service *service);
+
+/* ACTION_PENDING, or negative. */
+int service_restart(struct service *service, struct action_call *call, struct err *err);
+int service_wait(struct service *service, struct action_call *call, int64_t within_us,
+                 struct err *err);
+void service_forget(struct service *service, const struct action_call *call);
