@@ -171,6 +171,16 @@ simulator: $(B)/sim
 sim: $(B)/sim ## engine and venue under seeded faults; SEEDS=n
 	$(B)/sim --seeds $(SEEDS)
 
+# tests/system/<name>.c: helpers of the system tests, which are tests/system/system_*.sh.
+SYSTEM_NAMES := $(patsubst tests/system/%.c,%,$(wildcard tests/system/*.c))
+$(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
+               $(foreach r,base model io store,$(call room_objects,$(r))) $(B)/obj/gen/embedded.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
+-include $(SYSTEM_NAMES:%=$(B)/tests/system/%.d)
+.PHONY: systems
+systems: $(SYSTEM_NAMES:%=$(B)/system/%)
+
 # tests/scenario: the real binary against the fakes, one readable file a scenario.
 SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))
 $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
@@ -220,7 +230,7 @@ test: ## every test that this machine can run; ends in one summary line
 TSAN_ROOMS := $(filter base engine api io,$(UNIT_ROOMS))
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios simulator
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_ROOMS:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \

@@ -1,0 +1,92 @@
+# Shared by the system tests (POSIX sh): TAP lines, a work folder, clean-up by pid.
+#
+#   . "$(dirname "$0")/lib.sh"; tap_start "$@"      $1 is the folder that holds the binary
+#   tap_check "it answers" test "$code" -eq 0       ok / not ok
+#   tap_skip "no root"                              one skipped test
+#   tap_end                                         plan line, exit status
+#
+# WORK is removed at the end, whatever happened; so are the processes given to `ends_with_us`.
+set -u
+tap_count=0 tap_failed=0 OURS=""
+
+tap_start() {
+    BUILD_DIR=${1:?usage: $0 BUILD_FOLDER}
+    BUILD_DIR=$(cd "$BUILD_DIR" && pwd)
+    ND=$BUILD_DIR/nightdesk
+    WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/nightdesk-test.XXXXXX") || exit 1
+    trap tap_clean EXIT
+    trap 'exit 1' INT TERM HUP
+    cat > "$WORK/quiet.yaml" <<YAML
+api:
+  port: 0
+market:
+  seed: 7
+services: {}
+YAML
+    unset TELEGRAM_BOT_TOKEN CLAUDE_API_KEY NIGHTDESK_API_TOKEN TELEGRAM_CHAT_ID STATE_DIRECTORY
+}
+
+tap_clean() {
+    for pid in $OURS; do
+        kill -9 "$pid" 2> /dev/null && wait "$pid" 2> /dev/null
+    done
+    for m in $(awk -v w="$WORK" 'index($2, w) == 1 {print $2}' /proc/mounts | sort -r); do
+        umount "$m" 2> /dev/null || umount -l "$m"
+    done
+    rm -rf "$WORK"
+}
+
+ends_with_us() {
+    OURS="$OURS $1"
+}
+
+tap_check() { # NAME COMMAND...
+    tap_count=$((tap_count + 1))
+    tap_name=$1
+    shift
+    if "$@" > "$WORK/check.out" 2>&1; then
+        echo "ok $tap_count - $tap_name"
+    else
+        tap_failed=$((tap_failed + 1))
+        echo "not ok $tap_count - $tap_name"
+        echo "# failed: $*"
+        head -n 20 "$WORK/check.out" | sed 's/^/# /'
+    fi
+}
+
+tap_skip() { # NAME WHY
+    tap_count=$((tap_count + 1))
+    echo "ok $tap_count - $1 # SKIP $2"
+}
+
+tap_show() { # FILE: into the log of a failure
+    sed 's/^/# /' "$1" | head -n 40
+}
+
+tap_end() {
+    echo "1..$tap_count"
+    [ "$tap_failed" -eq 0 ]
+    exit $?
+}
+
+# Repeats COMMAND every 0.1 s until it succeeds; false after SECONDS.
+wait_for() { # SECONDS COMMAND...
+    wait_left=$(($1 * 10))
+    shift
+    until "$@" > /dev/null 2>&1; do
+        wait_left=$((wait_left - 1))
+        [ $wait_left -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+holds() { # FILE TEXT: does the file hold the text?
+    grep -qF -- "$2" "$1" && return 0
+    echo "no \"$2\" in:"
+    cat "$1"
+    return 1
+}
+
+lacks() { # FILE TEXT
+    ! grep -qF -- "$2" "$1"
+}

@@ -1,0 +1,129 @@
+#!/bin/sh
+# A full disk, a read-only folder, damaged and future databases, a wrong configuration: each ends
+# in a clear error and its exit code; and when only ops.db is full the engine trades on.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+
+start() { # NAME STATE [OPTION...]: output in $WORK/out, exit code in $code
+    start_state=$1
+    shift
+    timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$start_state" "$@" \
+        < /dev/null > "$WORK/out" 2>&1
+    code=$?
+}
+
+refused() { # NAME CODE: exits with 2, names the catalogue code, cause, impact and what to do
+    tap_check "$1: exits with 2" test "$code" -eq 2
+    tap_check "$1: $2" holds "$WORK/out" "$2"
+}
+
+make_state() { # DIR: a state folder as a clean run leaves it
+    printf '/status\n' | timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$1" \
+        > /dev/null 2>&1
+}
+
+# ---- databases
+for db in ops trading; do
+    make_state "$WORK/$db"
+    rm -f "$WORK/$db"/*.db-wal "$WORK/$db"/*.db-shm
+    cp "$WORK/$db/$db.db" "$WORK/$db.good"
+    head -c 65536 /dev/urandom > "$WORK/$db/$db.db"
+    start "$WORK/$db"
+    refused "$db.db of random bytes" DB_CORRUPT
+    cp "$WORK/$db.good" "$WORK/$db/$db.db"
+    if command -v sqlite3 > /dev/null; then
+        sqlite3 "$WORK/$db/$db.db" "PRAGMA user_version = 9999" > /dev/null
+        start "$WORK/$db"
+        refused "$db.db from the future" DB_FUTURE
+        cp "$WORK/$db.good" "$WORK/$db/$db.db"
+        sqlite3 "$WORK/$db/$db.db" "PRAGMA application_id = 12345" > /dev/null
+        start "$WORK/$db"
+        refused "$db.db of another program" DB_FOREIGN
+    else
+        tap_skip "$db.db from the future" "no sqlite3 on this machine"
+    fi
+done
+
+# ---- configuration
+cp "$WORK/quiet.yaml" "$WORK/good.yaml"
+printf 'monitoring:\n  check_intervall: 30s\n' > "$WORK/bad.yaml"
+"$ND" check-config "$WORK/bad.yaml" > "$WORK/out" 2>&1
+code=$?
+refused "an unknown key" CONFIG_
+tap_check "an unknown key: file, line and column" holds "$WORK/out" "bad.yaml:2:3"
+tap_check "an unknown key: the nearest name" holds "$WORK/out" "check_interval"
+timeout 30 "$ND" run --config "$WORK/bad.yaml" --state "$WORK/c" < /dev/null > "$WORK/out" 2>&1
+code=$?
+refused "run with an unknown key" CONFIG_
+tap_check "nothing was made for a wrong configuration" test ! -e "$WORK/c"
+printf 'a: [b\n' > "$WORK/bad.yaml"
+"$ND" check-config "$WORK/bad.yaml" > "$WORK/out" 2>&1
+code=$?
+refused "broken YAML" YAML_SYNTAX
+printf 'telegram:\n  bot_token: [1234567:SECRETSECRET]\n' > "$WORK/bad.yaml"
+"$ND" check-config "$WORK/bad.yaml" > "$WORK/out" 2>&1
+tap_check "a secret of a wrong type is not shown" lacks "$WORK/out" SECRETSECRET
+"$ND" check-config "$WORK/missing.yaml" > "$WORK/out" 2>&1
+code=$?
+refused "a missing file" FILE_MISSING
+"$ND" run --stat "$WORK/x" > "$WORK/out" 2>&1
+code=$?
+refused "an unknown option" CLI_USAGE
+tap_check "an unknown option: the nearest one" holds "$WORK/out" "--state"
+
+# ---- folders
+if [ "$(id -u)" -ne 0 ]; then
+    mkdir "$WORK/ro" && chmod 0500 "$WORK/ro"
+    start "$WORK/ro/state"
+    refused "a state folder that cannot be made" FILE_DENIED
+fi
+if [ "$(id -u)" -eq 0 ] && mkdir -p "$WORK/disk" && mount -t tmpfs -o size=64k tmpfs "$WORK/disk"
+then
+    mount -o remount,ro "$WORK/disk"
+    start "$WORK/disk/state"
+    refused "a read-only file system" FILE_
+    mount -o remount,rw "$WORK/disk"
+    head -c 1000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
+    start "$WORK/disk/state"
+    refused "a full disk" "no space"
+    umount "$WORK/disk"
+
+    # ops.db on a disk of its own, which then fills up.
+    make_state "$WORK/split"
+    mount -t tmpfs -o size=8m tmpfs "$WORK/disk"
+    mv "$WORK/split"/ops.db* "$WORK/disk/"
+    ln -s "$WORK/disk/ops.db" "$WORK/split/ops.db"
+    "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/split" < /dev/null > "$WORK/log" 2>&1 &
+    daemon=$!
+    ends_with_us $daemon
+    wait_for 10 grep -q "ready in" "$WORK/log"
+    head -c 10000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
+    ask() {
+        "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1
+    }
+    ask pause
+    tap_check "ops.db full: a command is refused with 1" test $? -eq 1
+    tap_check "ops.db full: and told why" holds "$WORK/out" DB_FULL
+    steps() {
+        curl -s --unix-socket "$WORK/split/nightdesk.sock" http://localhost/api/v1/state |
+            sed 's/.*"steps":\([0-9]*\).*/\1/'
+    }
+    if command -v curl > /dev/null; then
+        one=$(steps)
+        sleep 1.5
+        two=$(steps)
+        tap_check "ops.db full: the engine goes on ($one, then $two steps)" test "$two" -gt "$one"
+    else
+        tap_skip "ops.db full: the engine goes on" "no curl on this machine"
+    fi
+    tap_check "ops.db full: the daemon lives" kill -0 $daemon
+    rm "$WORK/disk/fill"
+    ask pause
+    tap_check "with space again the same command works" test $? -eq 0
+    kill -TERM $daemon
+    wait $daemon
+    tap_check "and it ends with 0" test $? -eq 0
+else
+    tap_skip "full and read-only disks" "mounting a tmpfs needs root"
+fi
+tap_end

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Commands from a pipe and from a file: replies on standard output, end with the input, exit 0.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+
+printf '/status\n/positions\n/version\n' |
+    timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out" 2> "$WORK/err"
+code=$?
+tap_check "a pipe ends the program with 0" test $code -eq 0
+tap_check "/status was answered" holds "$WORK/out" "Equity"
+tap_check "/version was answered, last" sh -c "tail -n 5 '$WORK/out' | grep -q nightdesk"
+tap_check "no log line stands among the replies" lacks "$WORK/out" "INFO"
+tap_check "nothing is on standard error" test ! -s "$WORK/err"
+tap_check "the log is in the state folder" holds "$WORK/a/nightdesk.log" "ready in"
+
+echo '/pause' > "$WORK/in"
+timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" < "$WORK/in" > "$WORK/out" 2>&1
+tap_check "a file ends it with 0, too" test $? -eq 0
+printf '/status\n' |
+    timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out" 2>&1
+tap_check "a pause survives the restart" grep -qi "paused" "$WORK/out"
+
+printf '/nonsense\n\n/why \377\376\n/restart\n' |
+    timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out" 2>&1
+tap_check "nonsense ends it with 0" test $? -eq 0
+tap_check "an unknown command is answered with its error" holds "$WORK/out" COMMAND_UNKNOWN
+tap_check "broken UTF-8 is answered with its error" holds "$WORK/out" BAD_UTF8
+tap_check "a missing argument is answered with its error" holds "$WORK/out" COMMAND_ARG_MISSING
+
+head -c 10000000 /dev/zero | tr '\0' 'x' |
+    timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out" 2>&1
+tap_check "a line of 10 MB ends it with 0" test $? -eq 0
+tap_check "a line of 10 MB is answered briefly" sh -c "test \$(wc -c < '$WORK/out') -lt 4000"
+
+"$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" < /dev/null > "$WORK/out" 2>&1 &
+daemon=$!
+ends_with_us $daemon
+wait_for 10 grep -q "ready in" "$WORK/out"
+tap_check "with /dev/null it is a daemon and logs to standard error" holds "$WORK/out" "ready in"
+"$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" < /dev/null > "$WORK/second" 2>&1
+tap_check "a second daemon on the same state does not start" test $? -eq 2
+tap_check "it names the pid of the first" holds "$WORK/second" "$daemon"
+"$ND" do version --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out2" 2>&1
+tap_check "nightdesk do runs a command on it" test $? -eq 0
+tap_check "and prints the reply" holds "$WORK/out2" "nightdesk"
+"$ND" do pause --json --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out2" 2>&1
+tap_check "nightdesk do --json prints one JSON object" sh -c "head -c 1 '$WORK/out2' | grep -q '{'"
+"$ND" do nonsense --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out2" 2>&1
+tap_check "an unknown command exits with 1" test $? -eq 1
+kill -TERM $daemon
+wait $daemon
+tap_check "SIGTERM ends it with 0" test $? -eq 0
+"$ND" do version --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out2" 2>&1
+tap_check "without a daemon nightdesk do exits with 2" test $? -eq 2
+tap_check "and says so" holds "$WORK/out2" CLI_NO_DAEMON
+tap_check "the socket is gone" test ! -e "$WORK/a/nightdesk.sock"
+tap_end

@@ -1,0 +1,157 @@
+#!/bin/sh
+# The installed unit on a real systemd of its own: readiness, watchdog, journal, privileges.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+here=$(cd "$(dirname "$0")" && pwd)
+
+give_up() {
+    tap_skip "nightdesk under a real systemd" "$1"
+    tap_end
+}
+[ "$(id -u)" -eq 0 ] || give_up "needs root"
+[ -x /lib/systemd/systemd ] || give_up "no /lib/systemd/systemd on this machine"
+command -v nsenter > /dev/null || give_up "no nsenter on this machine"
+unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc true \
+    2> "$WORK/unshare" || give_up "no private namespaces here: $(cat "$WORK/unshare")"
+
+# ---- what is installed
+stage=$WORK/stage
+make -s -C "$here/../.." --no-print-directory install BUILD="$(dirname "$BUILD_DIR")" \
+    DESTDIR="$stage" PREFIX=/usr/local > "$WORK/install" 2>&1
+tap_check "make install" test $? -eq 0
+tap_show "$WORK/install"
+cp "$BUILD_DIR/system/freeze_thread" "$stage/usr/local/bin/"
+sed -i 's/"prediction.service"/"demo-unit.service"/' "$stage"/etc/polkit-1/rules.d/*.rules
+mkdir -p "$stage/etc/nightdesk" "$stage/etc/systemd/system/nightdesk.service.d" \
+    "$stage/etc/credstore"
+cat > "$stage/etc/nightdesk/nightdesk.yaml" <<'YAML'
+market:
+  seed: 7
+monitoring:
+  check_interval: 1s
+services:
+  demo:
+    unit: demo-unit.service
+    url: http://127.0.0.1:18099
+  forbidden:
+    unit: forbidden-unit.service
+YAML
+for unit in demo forbidden; do
+    port=$([ $unit = demo ] && echo 18099 || echo 18098)
+    printf '[Service]\nExecStart=/usr/local/bin/nightdesk demo-service --port %s\nDynamicUser=yes\n' \
+        "$port" > "$stage/etc/systemd/system/$unit-unit.service"
+done
+# The real one is 20 s; the rest of the unit is as installed.
+printf '[Service]\nWatchdogSec=3\n' > "$stage/etc/systemd/system/nightdesk.service.d/test.conf"
+printf 'token-from-the-credential-store\n' > "$stage/etc/credstore/nightdesk.api.token"
+chmod 0600 "$stage/etc/credstore/nightdesk.api.token"
+
+score=$(systemd-analyze security --offline=true --no-pager --threshold=100 \
+    "$stage/usr/local/lib/systemd/system/nightdesk.service" 2> /dev/null |
+    sed -n 's/.*exposure level for .*: \([0-9.]*\) .*/\1/p')
+tap_check "systemd-analyze security gives ${score:-nothing}, at most 2.0" \
+    awk "BEGIN {exit !(\"$score\" != \"\" && $score + 0 <= 2.0)}"
+
+# ---- boot
+unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc \
+    sh "$here/nested_boot.sh" "$stage" < /dev/null > "$WORK/boot" 2>&1 &
+outer=$!
+ends_with_us $outer
+init() { tr -d ' ' < "/proc/$outer/task/$outer/children"; }
+in_it() { nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- "$@"; }
+booted() {
+    state=$(in_it systemctl is-system-running 2> /dev/null)
+    [ "$state" = running ] || [ "$state" = degraded ]
+}
+if ! wait_for 30 booted; then
+    tap_show "$WORK/boot"
+    give_up "systemd did not boot in private namespaces: $(head -n 1 "$WORK/boot")"
+fi
+show() { in_it systemctl show --value -p "$1" "$2"; }
+journal() { in_it journalctl --no-pager --boot "$@" 2> /dev/null; }
+ask() { in_it nightdesk do --state /var/lib/nightdesk "$@" > "$WORK/out" 2>&1; }
+fails() { ! "$@"; }
+explain() {
+    [ "$tap_failed" -eq 0 ] || { journal -u nightdesk > "$WORK/journal"; tap_show "$WORK/journal"; }
+}
+
+has_bus=no has_polkit=no
+in_it systemctl start dbus.service 2> /dev/null && has_bus=yes
+[ $has_bus = yes ] && in_it systemctl start polkit.service 2> /dev/null && has_polkit=yes
+in_it systemctl start demo-unit forbidden-unit 2> /dev/null
+
+# ---- ready
+timeout 20 nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- \
+    systemctl start nightdesk > "$WORK/out" 2>&1
+tap_check "systemctl start returns once it is ready (Type=notify)" test $? -eq 0
+pid=$(show MainPID nightdesk)
+tap_check "it is active" test "$(show ActiveState nightdesk)" = active
+tap_check "it says how it is (STATUS=)" sh -c "echo '$(show StatusText nightdesk)' | grep -q equity"
+tap_check "it runs as the user nightdesk" \
+    test "$(in_it stat -c %U "/proc/$pid")" = nightdesk
+tap_check "it has no capability at all" \
+    in_it grep -q 'CapEff:.0000000000000000' "/proc/$pid/status"
+tap_check "its state is its own, mode 0750" \
+    test "$(in_it stat -c '%U %a' /var/lib/nightdesk)" = "nightdesk 750"
+tap_check "a credential that is missing is no error, one that is there is used" \
+    in_it curl -sf -H 'Authorization: Bearer token-from-the-credential-store' \
+    http://127.0.0.1:8088/api/v1/state
+tap_check "without it TCP is refused" fails in_it curl -sf http://127.0.0.1:8088/api/v1/state
+journal -u nightdesk -o json > "$WORK/journal"
+tap_check "its journal lines carry their source file" holds "$WORK/journal" '"CODE_FILE"'
+tap_check "and its identifier" holds "$WORK/journal" '"SYSLOG_IDENTIFIER":"nightdesk"'
+tap_check "the secret is not among them" lacks "$WORK/journal" token-from-the-credential-store
+explain
+
+# ---- commands on units
+if [ $has_polkit = yes ]; then
+    before=$(show MainPID demo-unit)
+    ask --yes "restart demo"
+    tap_check "restart of the listed unit succeeds" test $? -eq 0
+    after=$(show MainPID demo-unit)
+    tap_check "it really is another process ($before, then $after)" test "$before" != "$after"
+    before=$(show MainPID forbidden-unit)
+    ask --yes "restart forbidden"
+    tap_check "restart of a unit that polkit does not list fails" test $? -eq 1
+    tap_check "and says why" holds "$WORK/out" UNITS_DENIED
+    tap_check "that unit was left alone" test "$before" = "$(show MainPID forbidden-unit)"
+else
+    tap_skip "restart of units through polkit" "no D-Bus or polkitd on this machine"
+fi
+ask "logs demo"
+tap_check "the last lines of a unit can be read" test $? -eq 0
+explain
+
+# ---- crash
+in_it kill -9 "$pid"
+came_back() {
+    now=$(show MainPID nightdesk)
+    [ "$now" != "$pid" ] && [ "$now" -gt 0 ] && [ "$(show ActiveState nightdesk)" = active ]
+}
+tap_check "after kill -9 systemd starts it again" wait_for 20 came_back
+tap_check "it was one restart" test "$(show NRestarts nightdesk)" = 1
+pid=$(show MainPID nightdesk)
+
+# ---- watchdog
+sleep 5
+tap_check "a healthy daemon outlives its watchdog" test "$(show MainPID nightdesk)" = "$pid"
+mkfifo "$WORK/hold"
+sleep 60 > "$WORK/hold" &
+holder=$!
+ends_with_us $holder
+in_it freeze_thread "$pid" engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
+freezer=$!
+ends_with_us $freezer
+wait_for 5 grep -q frozen "$WORK/frozen"
+tap_check "one thread, the engine, is stopped" holds "$WORK/frozen" frozen
+tap_check "the watchdog ends and restarts it, although the ops thread is alive" \
+    wait_for 30 came_back
+journal -u nightdesk > "$WORK/journal"
+tap_check "the journal names the watchdog" grep -qi watchdog "$WORK/journal"
+kill $holder 2> /dev/null
+explain
+
+# ---- stop
+in_it systemctl stop nightdesk
+tap_check "systemctl stop ends it well" test "$(show Result nightdesk)" = success
+tap_end
