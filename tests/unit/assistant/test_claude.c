@@ -1,0 +1,435 @@
+#include "assistant/claude.h"
+#include "fakes/fake_claude.h"
+#include "io/http.h"
+#include "io/json.h"
+#include "io/loop.h"
+#include "io/secret.h"
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WALL_US INT64_C(1795000000000000)
+
+/* ------------------------------------------------------------------ pieces without a network */
+
+static struct http_response answer(int status, const char *body, const struct http_header *headers,
+                                   size_t count)
+{
+    return (struct http_response){.outcome = HTTP_OK,
+                                  .status = status,
+                                  .body = str_c(body),
+                                  .headers = headers,
+                                  .header_count = count};
+}
+
+static int read_as(const struct http_response *response, char *text, size_t size,
+                   struct inquiry_answer *ret)
+{
+    AUTO_JSON struct json_object *message = NULL;
+    AUTO_FREE char *got = NULL;
+    struct err err = {0};
+    *ret = (struct inquiry_answer){.model = "claude-sonnet-5-5", .cost_usd = DEC_ZERO};
+    int rc = claude_read(response, ret, &message, &got, &err);
+    (void)str_copy(str_c(got), text, size);
+    ret->model = ret->stop_reason = "";
+    return rc;
+}
+
+#define MESSAGE(reason, content)                                                         \
+    "{\"type\":\"message\",\"model\":\"claude-sonnet-5-5\",\"content\":[" content        \
+    "],\"stop_reason\":" reason ",\"stop_details\":{\"category\":\"cyber\"},\"usage\":{" \
+    "\"input_tokens\":1000,\"output_tokens\":200,\"cache_creation_input_tokens\":10,"    \
+    "\"cache_read_input_tokens\":100}}"
+#define THINKING "{\"type\":\"thinking\",\"thinking\":\"hmm\",\"signature\":\"x\"},"
+#define TEXT(t)  "{\"type\":\"text\",\"text\":\"" t "\"}"
+
+static void takes_text_blocks_by_type(void **state)
+{
+    (void)state;
+    char text[64];
+    struct inquiry_answer got;
+    struct http_response r =
+        answer(200, MESSAGE("\"end_turn\"", THINKING TEXT("one ") "," TEXT("two")), NULL, 0);
+    assert_int_equal(read_as(&r, text, sizeof(text), &got), 0);
+    assert_string_equal(text, "one two");
+    assert_int_equal(got.input_tokens, 1110);
+    assert_int_equal(got.output_tokens, 200);
+    /* (1000 + 1.25 * 10 + 0.1 * 100) * 2 + 200 * 10 dollars a million */
+    assert_int_equal(got.cost_usd.e8, 404500);
+}
+
+static void every_stop_reason_has_an_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int id;
+    } cases[] = {
+        {MESSAGE("\"stop_sequence\"", TEXT("x")), ERR_NONE},
+        {MESSAGE("\"end_turn\"", THINKING TEXT(" ")), ERR_CLAUDE_EMPTY},
+        {MESSAGE("\"end_turn\"", ""), ERR_CLAUDE_EMPTY},
+        {MESSAGE("\"max_tokens\"", TEXT("{")), ERR_CLAUDE_TRUNCATED},
+        {MESSAGE("\"model_context_window_exceeded\"", TEXT("{")), ERR_CLAUDE_TRUNCATED},
+        {MESSAGE("\"refusal\"", TEXT("no")), ERR_CLAUDE_REFUSED},
+        {MESSAGE("\"tool_use\"", TEXT("x")), ERR_CLAUDE_EMPTY},
+        {MESSAGE("\"pause_turn\"", TEXT("x")), ERR_CLAUDE_EMPTY},
+        {MESSAGE("\"brand_new\"", TEXT("x")), ERR_CLAUDE_EMPTY},
+        {MESSAGE("null", TEXT("x")), ERR_CLAUDE_GARBLED},
+        {"{\"type\":\"message\",\"content\":[{\"type\":\"te", ERR_CLAUDE_GARBLED},
+        {"<html><body>Login</body></html>", ERR_CLAUDE_GARBLED},
+        {"{\"type\":\"message\"}", ERR_CLAUDE_GARBLED},
+        {"[]", ERR_CLAUDE_GARBLED},
+        {"", ERR_CLAUDE_GARBLED},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[64];
+        struct inquiry_answer got;
+        struct http_response r = answer(200, cases[i].body, NULL, 0);
+        assert_int_equal(read_as(&r, text, sizeof(text), &got), -cases[i].id);
+        if (cases[i].id != ERR_NONE) {
+            assert_string_equal(text, "");
+        }
+    }
+}
+
+static void every_status_has_its_error(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        int id;
+    } cases[] = {
+        {400, ERR_CLAUDE_REQUEST},      {401, ERR_CLAUDE_KEY},        {402, ERR_CLAUDE_BILLING},
+        {403, ERR_CLAUDE_DENIED},       {404, ERR_CLAUDE_MODEL},      {413, ERR_CLAUDE_TOO_LARGE},
+        {429, ERR_CLAUDE_RATE_LIMITED}, {500, ERR_CLAUDE_OVERLOADED}, {504, ERR_CLAUDE_OVERLOADED},
+        {529, ERR_CLAUDE_OVERLOADED},   {302, ERR_CLAUDE_GARBLED},    {204, ERR_CLAUDE_GARBLED},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[8];
+        struct inquiry_answer got;
+        struct http_response json =
+            answer(cases[i].status,
+                   "{\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}", NULL, 0);
+        struct http_response html = answer(cases[i].status, "<html>", NULL, 0);
+        assert_int_equal(read_as(&json, text, sizeof(text), &got), -cases[i].id);
+        assert_int_equal(read_as(&html, text, sizeof(text), &got), -cases[i].id);
+    }
+    char text[8];
+    struct inquiry_answer got;
+    struct http_response spent =
+        answer(429,
+               "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\","
+               "\"details\":{\"error_code\":\"enforced_spend_limit_reached\"}}}",
+               NULL, 0);
+    assert_int_equal(read_as(&spent, text, sizeof(text), &got), -ERR_CLAUDE_BILLING);
+    assert_int_equal(claude_retry_us(&spent, 1, 0, WALL_US), -1);
+}
+
+static int64_t wait_for(int status, const char *name, const char *value, int attempt)
+{
+    struct http_header header = {.name = name, .value = value};
+    struct http_response r = answer(status, "{}", &header, name != NULL ? 1 : 0);
+    return claude_retry_us(&r, attempt, 0, WALL_US);
+}
+
+static void waits_as_the_server_says(void **state)
+{
+    (void)state;
+    assert_int_equal(wait_for(429, NULL, NULL, 1), 500000);
+    assert_int_equal(wait_for(429, NULL, NULL, 2), 1000000);
+    assert_int_equal(wait_for(429, NULL, NULL, 3), -1);
+    assert_int_equal(wait_for(503, "retry-after", "7", 1), 7000000);
+    assert_int_equal(wait_for(503, "retry-after", "0.25", 1), 250000);
+    assert_int_equal(wait_for(503, "retry-after-ms", "1500", 1), 1500000);
+    assert_int_equal(wait_for(503, "retry-after", "4000", 1), -1);
+    assert_int_equal(wait_for(503, "retry-after", "soon", 1), 500000);
+    assert_int_equal(wait_for(400, NULL, NULL, 1), -1);
+    assert_int_equal(wait_for(400, "x-should-retry", "true", 1), 500000);
+    assert_int_equal(wait_for(529, "x-should-retry", "false", 1), -1);
+    assert_int_equal(wait_for(408, NULL, NULL, 1), 500000);
+    assert_int_equal(wait_for(409, NULL, NULL, 1), 500000);
+    /* a date that has passed */
+    assert_int_equal(wait_for(503, "retry-after", "Wed, 18 Feb 2026 09:07:00 GMT", 1), 0);
+    char date[64];
+    time_t then = (time_t)(WALL_US / USEC_PER_SEC) + 30;
+    struct tm tm;
+    assert_non_null(gmtime_r(&then, &tm));
+    assert_true(strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0);
+    assert_int_equal(wait_for(503, "retry-after", date, 1), 30000000);
+    struct http_response r = answer(500, "{}", NULL, 0);
+    assert_int_equal(claude_retry_us(&r, 1, 1.0, WALL_US), 375000);
+}
+
+static void retries_what_did_not_arrive(void **state)
+{
+    (void)state;
+    struct http_response r = {.outcome = HTTP_NOT_SENT, .err = {.id = ERR_HTTP_CONNECT}};
+    assert_int_equal(claude_retry_us(&r, 1, 0, WALL_US), 500000);
+    r = (struct http_response){.outcome = HTTP_UNKNOWN, .err = {.id = ERR_HTTP_LOST}};
+    assert_int_equal(claude_retry_us(&r, 1, 0, WALL_US), 500000);
+    r = (struct http_response){.outcome = HTTP_NOT_SENT, .err = {.id = ERR_HTTP_TLS}};
+    assert_int_equal(claude_retry_us(&r, 1, 0, WALL_US), -1);
+    r = (struct http_response){.outcome = HTTP_TOO_LARGE, .err = {.id = ERR_HTTP_TOO_LARGE}};
+    assert_int_equal(claude_retry_us(&r, 1, 0, WALL_US), -1);
+}
+
+static void knows_prices(void **state)
+{
+    (void)state;
+    assert_int_equal(claude_cost("claude-sonnet-5-5", 1000000, 0, 0, 1000000).e8, 1200000000);
+    assert_int_equal(claude_cost("claude-opus-5-5-20260922", 1000000, 0, 0, 0).e8, 400000000);
+    assert_int_equal(claude_cost("claude-opus-5", 1000000, 0, 0, 0).e8, 500000000);
+    assert_int_equal(claude_cost("claude-haiku-5-5", 100000, 0, 0, 0).e8, 1000000);
+    assert_int_equal(claude_cost("claude-haiku-5-5", 200000, 0, 0, 0).e8, 10000000);
+    assert_false(dec_is_valid(claude_cost("somebody-elses", 1, 0, 0, 1)));
+}
+
+/* ------------------------------------------------------------------ over loopback */
+
+struct rig {
+    struct loop *loop;
+    struct http *http;
+    struct fake_claude *fake;
+    struct claude *claude;
+    bool answered;
+    int err_id;
+    char context[256];
+    char text[256];
+    char request_id[64];
+    int attempts;
+    int64_t tokens;
+};
+
+static void on_answer(const struct inquiry_answer *a, void *userdata)
+{
+    struct rig *rig = userdata;
+    assert_false(rig->answered);
+    rig->answered = true;
+    rig->err_id = a->err.id;
+    (void)str_copy(str_c(a->err.context), rig->context, sizeof(rig->context));
+    (void)str_copy(str_c(a->text), rig->text, sizeof(rig->text));
+    (void)str_copy(str_c(a->request_id), rig->request_id, sizeof(rig->request_id));
+    rig->attempts = a->attempts;
+    rig->tokens = a->input_tokens;
+}
+
+static int set_up(void **state)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    struct err err = {0};
+    assert_int_equal(secret_init(&err), 0);
+    rig->loop = loop_new(&err);
+    rig->http = http_new(rig->loop, &err);
+    assert_int_equal(fake_claude_start(&rig->fake), 0);
+    char url[64];
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/", fake_claude_port(rig->fake));
+    assert_int_equal(claude_new(&(struct claude_options){.loop = rig->loop,
+                                                         .http = rig->http,
+                                                         .api_url = url,
+                                                         .api_key = FAKE_CLAUDE_KEY,
+                                                         .model = "claude-sonnet-5-5",
+                                                         .max_tokens = 1000,
+                                                         .timeout_ms = 2000},
+                                &rig->claude, &err),
+                     0);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    claude_free(rig->claude);
+    http_free(rig->http);
+    loop_free(rig->loop);
+    fake_claude_stop(rig->fake);
+    free(rig);
+    return 0;
+}
+
+static void ask(struct rig *rig, const char *schema_text)
+{
+    AUTO_JSON struct json_object *schema = NULL;
+    if (schema_text != NULL) {
+        assert_int_equal(json_parse(str_c(schema_text), &JSON_LIMITS_DEFAULT, &schema, NULL), 0);
+    }
+    struct inquirer inquirer = claude_inquirer(rig->claude);
+    void *handle = NULL;
+    struct inquiry q = {.system = "rules", .user = "matter", .schema = schema};
+    rig->answered = false;
+    assert_int_equal(inquirer.ask(inquirer.self, &q, on_answer, rig, &handle, NULL), 0);
+    assert_false(rig->answered);
+    for (int i = 0; i < 200 && !rig->answered; i++) {
+        (void)loop_iterate(rig->loop, 50000);
+    }
+    assert_true(rig->answered);
+}
+
+static int64_t max_tokens_of(struct rig *rig, size_t index)
+{
+    AUTO_JSON struct json_object *body = NULL;
+    const char *text = fake_claude_request(rig->fake, index);
+    assert_non_null(text);
+    assert_int_equal(json_parse(str_c(text), &JSON_LIMITS_DEFAULT, &body, NULL), 0);
+    return json_i64(body, "max_tokens", 0);
+}
+
+static void asks_and_reads(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_say(rig->fake, "{\"findings\":[]}", NULL);
+    ask(rig, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"a\"],"
+             "\"properties\":{\"a\":{\"type\":\"string\"}}}");
+    assert_int_equal(rig->err_id, ERR_NONE);
+    assert_string_equal(rig->text, "{\"findings\":[]}");
+    assert_string_equal(rig->request_id, "req_fake_0");
+    assert_int_equal(rig->attempts, 1);
+    assert_string_equal(fake_claude_violations(rig->fake), "");
+    assert_null(strstr(fake_claude_request(rig->fake, 0), FAKE_CLAUDE_KEY));
+}
+
+static void the_fake_is_strict(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_say(rig->fake, "x", NULL);
+    ask(rig, "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":3}}}");
+    const char *said = fake_claude_violations(rig->fake);
+    assert_non_null(strstr(said, "additionalProperties"));
+    assert_non_null(strstr(said, "maxLength"));
+}
+
+static void retries_an_overload(void **state)
+{
+    struct rig *rig = *state;
+    const char *soon[] = {"retry-after-ms: 5", NULL};
+    struct fake_claude_answer busy = {
+        .status = 529,
+        .headers = soon,
+        .body = "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"\"}}"};
+    fake_claude_script(rig->fake, &busy);
+    fake_claude_script(rig->fake, &busy);
+    fake_claude_say(rig->fake, "ok", NULL);
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_NONE);
+    assert_int_equal(rig->attempts, 3);
+    for (int i = 0; i < 3; i++) {
+        fake_claude_script(rig->fake, &busy);
+    }
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_OVERLOADED);
+    assert_int_equal(rig->attempts, 3);
+    assert_string_equal(fake_claude_violations(rig->fake), "");
+}
+
+static void does_not_repeat_a_wrong_key(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_fail(rig->fake, 401, "authentication_error");
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_KEY);
+    assert_int_equal(fake_claude_requests(rig->fake), 1);
+    assert_non_null(strstr(rig->context, "authentication_error"));
+}
+
+static void asks_once_more_with_more_tokens(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_say(rig->fake, "{\"fin", "max_tokens");
+    fake_claude_say(rig->fake, "whole", NULL);
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_NONE);
+    assert_string_equal(rig->text, "whole");
+    assert_int_equal(max_tokens_of(rig, 0), 1000);
+    assert_int_equal(max_tokens_of(rig, 1), 2000);
+    assert_int_equal(rig->tokens, 2400);
+    fake_claude_say(rig->fake, "{\"fin", "max_tokens");
+    fake_claude_say(rig->fake, "{\"find", "max_tokens");
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_TRUNCATED);
+    assert_string_equal(rig->text, "");
+    assert_int_equal(fake_claude_requests(rig->fake), 4);
+}
+
+static void a_refusal_is_no_answer(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_say(rig->fake, "I would rather not", "refusal");
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_REFUSED);
+    assert_string_equal(rig->text, "");
+    assert_non_null(strstr(rig->context, "cyber"));
+}
+
+static void a_cut_body_and_html_are_garbled(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_script(rig->fake, &(struct fake_claude_answer){
+                                      .body = MESSAGE("\"end_turn\"", TEXT("x")), .cut_bytes = 40});
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_GARBLED);
+    fake_claude_script(rig->fake, &(struct fake_claude_answer){.content_type = "text/html",
+                                                               .body = "<html>proxy</html>"});
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_GARBLED);
+}
+
+static void hides_an_echoed_key(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_script(rig->fake,
+                       &(struct fake_claude_answer){
+                           .status = 400,
+                           .body = "{\"type\":\"error\",\"error\":{\"type\":\"bad\",\"message\":"
+                                   "\"saw " FAKE_CLAUDE_KEY "\"}}"});
+    ask(rig, NULL);
+    assert_int_equal(rig->err_id, ERR_CLAUDE_REQUEST);
+    assert_null(strstr(rig->context, FAKE_CLAUDE_KEY));
+}
+
+static void a_cancelled_question_stays_silent(void **state)
+{
+    struct rig *rig = *state;
+    fake_claude_script(rig->fake, &(struct fake_claude_answer){.hang = true});
+    struct inquirer inquirer = claude_inquirer(rig->claude);
+    void *handle = NULL;
+    struct inquiry q = {.system = "s", .user = "u"};
+    assert_int_equal(inquirer.ask(inquirer.self, &q, on_answer, rig, &handle, NULL), 0);
+    for (int i = 0; i < 50 && fake_claude_requests(rig->fake) == 0; i++) {
+        (void)loop_iterate(rig->loop, 20000);
+    }
+    inquirer.cancel(inquirer.self, handle);
+    for (int i = 0; i < 5; i++) {
+        (void)loop_iterate(rig->loop, 1000);
+    }
+    assert_false(rig->answered);
+    assert_int_equal(http_pending(rig->http), 0);
+}
+
+static void refuses_an_unusable_key(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const keys[] = {"", "a b", "x\r\nEvil: 1"};
+    for (size_t i = 0; i < 3; i++) {
+        struct claude *claude = NULL;
+        struct claude_options options = {.loop = rig->loop,
+                                         .http = rig->http,
+                                         .api_key = keys[i],
+                                         .model = "m",
+                                         .max_tokens = 1};
+        assert_int_equal(claude_new(&options, &claude, NULL), -ERR_CLAUDE_KEY);
+        assert_null(claude);
+    }
+}
+
+#define OVER_LOOPBACK(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+UNIT_GROUP(claude, cmocka_unit_test(takes_text_blocks_by_type),
+           cmocka_unit_test(every_stop_reason_has_an_end),
+           cmocka_unit_test(every_status_has_its_error), cmocka_unit_test(waits_as_the_server_says),
+           cmocka_unit_test(retries_what_did_not_arrive), cmocka_unit_test(knows_prices),
+           OVER_LOOPBACK(asks_and_reads), OVER_LOOPBACK(the_fake_is_strict),
+           OVER_LOOPBACK(retries_an_overload), OVER_LOOPBACK(does_not_repeat_a_wrong_key),
+           OVER_LOOPBACK(asks_once_more_with_more_tokens), OVER_LOOPBACK(a_refusal_is_no_answer),
+           OVER_LOOPBACK(a_cut_body_and_html_are_garbled), OVER_LOOPBACK(hides_an_echoed_key),
+           OVER_LOOPBACK(a_cancelled_question_stays_silent), OVER_LOOPBACK(refuses_an_unusable_key))
