@@ -30,7 +30,7 @@ struct units_state {
     char description[128];
     int32_t main_pid;      /* 0: none */
     uint32_t restarts;     /* automatic ones */
-    int64_t since_wall_us; /* last change of state; 0: never */
+    int64_t since_wall_us; /* last change of state; 0: none known */
 };
 
 enum units_verb { UNITS_START, UNITS_STOP, UNITS_RESTART };

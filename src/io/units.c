@@ -18,8 +18,8 @@
 enum { CALLS_MAX = 64 };
 
 /*
- * Looking: LoadUnit → path → GetAll of Unit → GetAll of Service (service units only) → done.
- * A job: Start/Stop/RestartUnit → path of the job → its JobRemoved → done.
+ * Looking: LoadUnit to path to GetAll of Unit to GetAll of Service (service units only) to done.
+ * A job: Start/Stop/RestartUnit to path of the job to its JobRemoved to done.
  */
 struct call {
     struct units *units;
