@@ -13,18 +13,25 @@ static void add_line(const struct render_line *line, void *userdata)
     buf_add_char(out, '\n');
 }
 
+/* Buttons that hold a confirmation's token are left out: the text names the code to type. */
 static void add_buttons(const struct reply *reply, struct buf *out)
 {
     AUTO_BUF struct buf clean = BUF_INIT(4096);
     for (size_t row = 0; row < reply_button_rows(reply); row++) {
+        bool any = false;
         for (size_t i = 0; i < reply_button_count(reply, row); i++) {
             struct reply_button button = reply_get_button(reply, row, i);
+            if (button.command[0] != '/') {
+                continue;
+            }
             buf_clear(&clean);
-            buf_addf(&clean, "[%s] %s", button.text, button.command);
-            buf_add_c(out, i == 0 ? "  " : "   ");
+            buf_addf(&clean, "%s[%s] %s", any ? "   " : "  ", button.text, button.command);
             render_clean(buf_str(&clean), false, out);
+            any = true;
         }
-        buf_add_char(out, '\n');
+        if (any) {
+            buf_add_char(out, '\n');
+        }
     }
 }
 

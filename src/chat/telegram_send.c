@@ -603,7 +603,7 @@ static void on_lost(struct delivery *d, const struct telegram_answer *answer)
 {
     AUTO_BUF struct buf why = BUF_INIT(512);
     bool is_edit = d->edit && d->part == 0;
-    bool is_alert = d->row.run_id == 0 || d->row.priority == OUTBOX_CRITICAL;
+    bool is_alert = d->row.priority <= OUTBOX_HIGH;
     struct telegram_send *send = d->send;
     int64_t delay_us = telegram_trouble(send->t, &send->trouble, &answer->err, "send");
     send->held_mono_us = now_mono(send) + delay_us;
@@ -781,8 +781,8 @@ static void pump(void *userdata)
     }
 }
 
-/* What the last process was sending may have arrived. Alerts are repeated and say so; anything
- * else stays marked as uncertain: a reply can be asked for again. */
+/* What the last process was sending may have arrived. What is urgent is repeated and says so;
+ * anything else stays marked as uncertain: a reply can be asked for again. */
 static void repeat_uncertain_alerts(struct telegram_send *send)
 {
     struct ops_store *store = send->t->options.store;
@@ -796,7 +796,7 @@ static void repeat_uncertain_alerts(struct telegram_send *send)
             return;
         }
         after = row.id;
-        if (row.kind == OUTBOX_EDIT || row.run_id == 0 || row.priority == OUTBOX_CRITICAL) {
+        if (row.kind == OUTBOX_EDIT || row.priority <= OUTBOX_HIGH) {
             log_store(outbox_table_retry(store, row.id, now_wall(send),
                                          LOST_MARK "nightdesk was stopped", &err),
                       &err);

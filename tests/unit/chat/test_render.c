@@ -1,0 +1,206 @@
+#include "base/check.h"
+#include "chat/render.h"
+#include "command/reply.h"
+#include "fakes/fake_telegram_check.h"
+#include "golden.h"
+
+#include <string.h>
+
+static struct reply *status_reply(void)
+{
+    struct reply *r = reply_new();
+    reply_title(r, TONE_GOOD, "nightdesk · paper · up 2 d 4 h");
+    reply_line(r, "Equity  $10,412.88  (+4.1 %%)   today  −$4.10 (−0.04 %%)");
+    reply_table(r, 4, (const char *const[]){"symbol", "side", "qty", "pnl"});
+    reply_row(r, (const char *const[]){"BTC-USD", "long", "0.0031", "+$2.39"});
+    reply_row(r, (const char *const[]){"ETH-USD", "short", "12.066", "−$1.03"});
+    reply_gap(r);
+    reply_line(r, "Services 4/4 up   Alerts <1> & \"high\"");
+    reply_pre(r, str_c("12:05 GET /health 200\n12:06 <script>alert(1)</script>"));
+    reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
+    reply_button(r, "Pause", "/pause", BUTTON_DANGER);
+    reply_button_row(r);
+    reply_button(r, "Confirm", "y:4F7KQ2", BUTTON_DANGER);
+    reply_footer(r, "⏸ paused by alice");
+    return r;
+}
+
+/* What a reply looks like as a person reads it in Telegram; fails on HTML that Telegram refuses. */
+static void assert_parses(struct str html)
+{
+    AUTO_BUF struct buf seen = BUF_INIT((size_t)1 << 20);
+    const char *why = "";
+    if (!fake_telegram_check_html(html, &seen, &why)) {
+        fail_msg("%s in: %.*s", why, STR_ARG(html));
+    }
+}
+
+static void check_html(const char *name, const struct reply *r)
+{
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    AUTO_BUF struct buf all = BUF_INIT((size_t)1 << 20);
+    render_html(r, &parts);
+    for (size_t i = 0; i < parts.count; i++) {
+        assert_parses(buf_str(&parts.part[i]));
+        buf_addf(&all, "%s%s\n", i == 0 ? "" : "-------- next part\n", parts.part[i].data);
+    }
+    golden_check(name, buf_str(&all));
+}
+
+static void check_text(const char *name, const struct reply *r)
+{
+    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
+    render_text(r, &(struct render_text_options){.buttons = true}, &text);
+    golden_check(name, buf_str(&text));
+}
+
+static void status_looks_as_agreed(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = status_reply();
+    check_html("status.html", r);
+    check_text("status.txt", r);
+}
+
+static void error_card_says_cause_impact_and_what_to_do(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    struct err err;
+    (void)err_set(&err, ERR_ACCESS_DENIED, "restart needs operator, bob <b> is read_only");
+    reply_error(r, &err);
+    check_html("denied.html", r);
+    check_text("denied.txt", r);
+}
+
+static void titled_error_keeps_both(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    struct err err;
+    (void)err_set(&err, ERR_STEP_TIMEOUT, "service.wait_healthy, after 60 s");
+    reply_title(r, TONE_BAD, "restart demo: failed after 1 min 4 s");
+    reply_line(r, "✅ Restart the service  4.2 s");
+    reply_error(r, &err);
+    check_html("failed.html", r);
+    check_text("failed.txt", r);
+}
+
+static void columns_line_up_by_what_is_seen(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    reply_table(r, 3, (const char *const[]){"service", "state", "ms"});
+    reply_row(r, (const char *const[]){"prediction", "🟢 up", "12"});
+    reply_row(r, (const char *const[]){"データ", "⚠️ slow", "1250"});
+    reply_row(r, (const char *const[]){"e\xcc\x81tat", "❌ down", "—"});
+    check_text("table.txt", r);
+    assert_int_equal(render_width(str_c("データ")), 6);
+    assert_int_equal(render_width(str_c("e\xcc\x81")), 1);
+    assert_int_equal(render_width(str_c("🟢")), 2);
+    assert_int_equal(render_width(str_c("⚠️")), 2);
+    assert_int_equal(render_width(str_c("−1.03")), 5);
+}
+
+static void control_characters_do_not_get_through(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf out = BUF_INIT(1024);
+    render_clean(str_c("a\033[2Jb\x07\x7f\xc2\x9b\xe2\x80\xae\tc\r\nd\xff"), true, &out);
+    assert_string_equal(out.data, "a\xef\xbf\xbd[2Jb\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                                  "\xef\xbf\xbd    c\nd\xef\xbf\xbd");
+    buf_clear(&out);
+    render_clean(str_c("one\ntwo"), false, &out);
+    assert_string_equal(out.data, "one two");
+}
+
+static void long_replies_split_between_blocks(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    reply_title(r, TONE_PLAIN, "Logs");
+    reply_table(r, 2, (const char *const[]){"time", "line & more"});
+    for (int i = 0; i < 200; i++) {
+        char time[16];
+        (void)snprintf(time, sizeof(time), "12:%02d:%02d", i / 60, i % 60);
+        reply_row(r, (const char *const[]){time, "<the same line again & again> 🟢"});
+    }
+    reply_footer(r, "⏸ paused");
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    render_html(r, &parts);
+    assert_false(parts.overflow);
+    assert_true(parts.count >= 2);
+    int rows = 0;
+    for (size_t i = 0; i < parts.count; i++) {
+        struct str part = buf_str(&parts.part[i]);
+        assert_true(str_utf16_len(part) <= RENDER_PART_UNITS);
+        assert_parses(part);
+        assert_non_null(strstr(part.ptr, "line &amp; more")); /* the header, in each part */
+        for (const char *at = part.ptr; (at = strstr(at, "again 🟢")) != NULL; at++) {
+            rows++;
+        }
+        for (const char *at = part.ptr; (at = strstr(at, "again&gt; 🟢")) != NULL; at++) {
+            rows++;
+        }
+    }
+    assert_int_equal(rows, 200);
+    assert_non_null(strstr(parts.part[parts.count - 1].data, "paused"));
+}
+
+static void one_endless_line_is_cut_at_characters(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    AUTO_BUF struct buf line = BUF_INIT((size_t)64 * 1024);
+    for (int i = 0; i < 5000; i++) {
+        buf_add_c(&line, "&🟢");
+    }
+    reply_pre(r, buf_str(&line));
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    render_html(r, &parts);
+    assert_true(parts.overflow || parts.count > 1);
+    for (size_t i = 0; i < parts.count; i++) {
+        assert_true(str_utf16_len(buf_str(&parts.part[i])) <= RENDER_PART_UNITS);
+        assert_true(str_is_utf8(buf_str(&parts.part[i])));
+        assert_parses(buf_str(&parts.part[i]));
+    }
+}
+
+static void more_than_five_parts_overflow(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    for (int i = 0; i < 1000; i++) {
+        reply_line(r, "%04d a line of some length, so that many of them fill the parts", i);
+    }
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    render_html(r, &parts);
+    assert_true(parts.overflow);
+    /* The document has it all. */
+    AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
+    render_text(r, &(struct render_text_options){0}, &text);
+    assert_non_null(strstr(text.data, "0000 a line"));
+    assert_non_null(strstr(text.data, "0900 a line"));
+}
+
+static void an_empty_reply_is_still_a_message(void **state)
+{
+    (void)state;
+    AUTO_REPLY struct reply *r = reply_new();
+    reply_gap(r);
+    AUTO_RENDER_PARTS struct render_parts parts = {0};
+    render_html(r, &parts);
+    assert_int_equal(parts.count, 1);
+    assert_parses(buf_str(&parts.part[0]));
+    assert_true(parts.part[0].len > 0);
+}
+
+UNIT_GROUP(chat_render, cmocka_unit_test(status_looks_as_agreed),
+           cmocka_unit_test(error_card_says_cause_impact_and_what_to_do),
+           cmocka_unit_test(titled_error_keeps_both),
+           cmocka_unit_test(columns_line_up_by_what_is_seen),
+           cmocka_unit_test(control_characters_do_not_get_through),
+           cmocka_unit_test(long_replies_split_between_blocks),
+           cmocka_unit_test(one_endless_line_is_cut_at_characters),
+           cmocka_unit_test(more_than_five_parts_overflow),
+           cmocka_unit_test(an_empty_reply_is_still_a_message))
