@@ -18,8 +18,8 @@
 enum { CALLS_MAX = 64 };
 
 /*
- * Looking: LoadUnit to path to GetAll of Unit to GetAll of Service (service units only) to done.
- * A job: Start/Stop/RestartUnit to path of the job to its JobRemoved to done.
+ * A look: LoadUnit names the object, GetAll of Unit and (services only) of Service describe it.
+ * A job: Start/Stop/RestartUnit names the job, and its JobRemoved says how it ended.
  */
 struct call {
     struct units *units;
