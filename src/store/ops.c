@@ -69,9 +69,15 @@ static const char schema_commands[] =
     " result TEXT NOT NULL, prev_hash TEXT NOT NULL, hash TEXT NOT NULL);"
     "CREATE TABLE kv(name TEXT PRIMARY KEY, value) WITHOUT ROWID;";
 
+static const char schema_messages[] =
+    "CREATE TABLE alert_messages(alert_id INTEGER NOT NULL REFERENCES monitoring_alerts(id)"
+    " ON DELETE CASCADE, door TEXT NOT NULL, chat_id INTEGER NOT NULL,"
+    " outbox_id INTEGER NOT NULL, PRIMARY KEY(alert_id, door, chat_id)) WITHOUT ROWID;";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
+    {"messages of an alert", schema_messages},
 };
 
 /* A reader leaves a missing key missing: making one would hide that it was lost. */

@@ -1,0 +1,439 @@
+#include "alerts/alerts.h"
+
+#include "alert_card.h"
+#include "base/check.h"
+#include "command/reply.h"
+#include "config/config.h"
+#include "store/alert_message_table.h"
+#include "store/alert_table.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
+
+#include <string.h>
+
+#define TARGETS_MAX (CONFIG_USERS_MAX + 1)
+
+struct target {
+    const char *door;
+    int64_t chat_id;
+};
+
+struct alerts {
+    struct alerts_options o;
+    struct target targets[TARGETS_MAX];
+    size_t target_count;
+};
+
+static void add_target(struct alerts *alerts, const char *door, int64_t chat_id)
+{
+    ASSERT(alerts->target_count < TARGETS_MAX);
+    alerts->targets[alerts->target_count++] = (struct target){.door = door, .chat_id = chat_id};
+}
+
+int alerts_new(const struct alerts_options *options, struct alerts **ret, struct err *err)
+{
+    (void)err; /* nothing can fail today but memory */
+    const struct config *config = options->config;
+    struct alerts *alerts = calloc(1, sizeof(*alerts));
+    ASSERT(alerts != NULL);
+    alerts->o = *options;
+    if (config->telegram_bot_token[0] != '\0' && config->telegram_chat_id != 0) {
+        add_target(alerts, "telegram", config->telegram_chat_id);
+    } else if (config->telegram_bot_token[0] != '\0') {
+        for (int i = 0; i < config->user_count; i++) { /* a private chat has its user's id */
+            if (strcmp(config->users[i].role, "admin") == 0) {
+                add_target(alerts, "telegram", config->users[i].id);
+            }
+        }
+    }
+    if (config->console_enabled) {
+        add_target(alerts, "console", 0);
+    }
+    *ret = alerts;
+    return 0;
+}
+
+void alerts_free(struct alerts *alerts)
+{
+    free(alerts);
+}
+
+/* ------------------------------------------------------------------------------- messages ---- */
+
+static enum outbox_priority priority_of(enum severity severity)
+{
+    switch (severity) {
+    case SEVERITY_CRITICAL:
+        return OUTBOX_CRITICAL;
+    case SEVERITY_HIGH:
+        return OUTBOX_HIGH;
+    case SEVERITY_MEDIUM:
+        return OUTBOX_NORMAL;
+    case SEVERITY_LOW:
+    case SEVERITY_INFO:
+        return OUTBOX_INFO;
+    }
+    return OUTBOX_NORMAL;
+}
+
+/* edit_of 0: a new message. */
+static int post(struct alerts *alerts, const struct target *target, const struct reply *card,
+                enum severity severity, int64_t edit_of, int64_t *ret_outbox_id, struct err *err)
+{
+    AUTO_JSON struct json_object *value = reply_json(card);
+    AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+    json_add_text(&payload, value);
+    if (buf_failed(&payload)) {
+        return err_set(err, ERR_BUF_FULL, "alert message");
+    }
+    const struct outbox_new message = {.door = target->door,
+                                       .chat_id = target->chat_id,
+                                       .kind = edit_of == 0 ? OUTBOX_SEND : OUTBOX_EDIT,
+                                       .priority = priority_of(severity),
+                                       .payload = payload.data,
+                                       .edit_of = edit_of};
+    return outbox_table_add(alerts->o.store, &message, clock_wall_us(alerts->o.clock),
+                            ret_outbox_id, err);
+}
+
+/* A new message in every chat; later edits go to it. */
+static int send_card(struct alerts *alerts, const struct alert *alert, struct err *err)
+{
+    AUTO_REPLY struct reply *card = alert_card(alert, clock_wall_us(alerts->o.clock));
+    for (size_t i = 0; i < alerts->target_count; i++) {
+        const struct target *target = &alerts->targets[i];
+        struct alert_message message = {.alert_id = alert->id, .chat_id = target->chat_id};
+        (void)str_copy(str_c(target->door), message.door, sizeof(message.door));
+        int rc = post(alerts, target, card, alert->severity, 0, &message.outbox_id, err);
+        if (rc < 0 || (rc = alert_message_table_put(alerts->o.store, &message, err)) < 0) {
+            return rc;
+        }
+    }
+    return alert_table_set_notified(alerts->o.store, alert->id, err);
+}
+
+/* Brings the messages that stand up to date; tells tells about it in a new one as well (NULL: does
+ * not). *ret_count (may be NULL): how many messages there were. */
+static int edit_cards(struct alerts *alerts, const struct alert *alert, const struct reply *tells,
+                      struct err *err)
+{
+    struct alert_message messages[TARGETS_MAX];
+    int n = alert_message_table_list(alerts->o.store, alert->id, messages, TARGETS_MAX, err);
+    if (n < 0) {
+        return n;
+    }
+    AUTO_REPLY struct reply *card = alert_card(alert, clock_wall_us(alerts->o.clock));
+    for (int i = 0; i < n; i++) {
+        const struct target target = {.door = messages[i].door, .chat_id = messages[i].chat_id};
+        int64_t ignored = 0;
+        int rc = post(alerts, &target, card, alert->severity, messages[i].outbox_id, &ignored, err);
+        if (rc == 0 && tells != NULL) {
+            rc = post(alerts, &target, tells, alert->severity, 0, &ignored, err);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* Runs the body in one transaction and wakes the doors after it. */
+struct change {
+    struct alerts *alerts;
+    int (*body)(struct change *change, struct err *err);
+    const struct alert_spec *spec;
+    const char *fingerprint;
+    const char *words;   /* why it is resolved, or who acknowledges */
+    struct alert *alert; /* scratch: a row is large */
+};
+
+static int run_change(struct change *change, struct err *err)
+{
+    struct ops_store *store = change->alerts->o.store;
+    int rc = ops_store_begin(store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = change->body(change, err);
+    if (rc < 0) {
+        ops_store_rollback(store);
+        return rc;
+    }
+    rc = ops_store_commit(store, err);
+    if (rc == 0 && change->alerts->o.outbox_changed != NULL) {
+        change->alerts->o.outbox_changed(change->alerts->o.userdata);
+    }
+    return rc;
+}
+
+static int raise_body(struct change *change, struct err *err)
+{
+    struct alerts *alerts = change->alerts;
+    const struct alert_spec *spec = change->spec;
+    const struct alert_new row = {.type = spec->type,
+                                  .severity = spec->severity,
+                                  .title = spec->title,
+                                  .description = spec->description,
+                                  .evidence = spec->evidence_json,
+                                  .recommendation = spec->recommendation,
+                                  .fingerprint = spec->fingerprint,
+                                  .source = spec->source,
+                                  .check_json = spec->check_json,
+                                  .rejected = spec->status == ALERT_REJECTED};
+    struct alert_raised raised;
+    struct alert *alert = change->alert;
+    int rc = alert_table_raise(alerts->o.store, &row, clock_wall_us(alerts->o.clock), &raised, err);
+    if (rc < 0 || (rc = alert_table_get(alerts->o.store, raised.id, alert, err)) < 0) {
+        return rc;
+    }
+    bool loud = alert->severity >= SEVERITY_MEDIUM && alert->status != ALERT_REJECTED;
+    if (!loud || raised.how == ALERT_RAISED_SILENTLY) {
+        return 0;
+    }
+    if (raised.how == ALERT_RAISED_NEW || raised.worse || !alert->notified) {
+        return send_card(alerts, alert, err);
+    }
+    return edit_cards(alerts, alert, NULL, err);
+}
+
+int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *ret_id,
+                 struct err *err)
+{
+    ASSERT(spec->status == ALERT_OPEN || spec->status == ALERT_REJECTED);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    struct change change = {.alerts = alerts, .body = raise_body, .spec = spec, .alert = alert};
+    int rc = run_change(&change, err);
+    if (rc == 0 && ret_id != NULL) {
+        *ret_id = alert->id;
+    }
+    return rc;
+}
+
+static int resolve_body(struct change *change, struct err *err)
+{
+    struct alerts *alerts = change->alerts;
+    struct alert *alert = change->alert;
+    int64_t now_us = clock_wall_us(alerts->o.clock);
+    int rc = alert_table_find(alerts->o.store, change->fingerprint, alert, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        return 0;
+    }
+    if (rc < 0 || (alert->status != ALERT_OPEN && alert->status != ALERT_ACKNOWLEDGED)) {
+        return rc;
+    }
+    rc = alert_table_set_status(alerts->o.store, alert->id, ALERT_FIXED, NULL, now_us, err);
+    if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
+        return rc;
+    }
+    AUTO_REPLY struct reply *tells = alert_card_resolved(alert, change->words);
+    return edit_cards(alerts, alert, tells, err);
+}
+
+int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why, struct err *err)
+{
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    struct change change = {.alerts = alerts,
+                            .body = resolve_body,
+                            .fingerprint = fingerprint,
+                            .words = why,
+                            .alert = alert};
+    return run_change(&change, err);
+}
+
+void alerts_status_line(struct buf *out, struct json_object *data, void *userdata)
+{
+    const struct alerts *alerts = userdata;
+    int64_t counts[SEVERITY_CRITICAL + 1] = {0};
+    struct json_object *object = json_object_new_object();
+    if (alert_table_counts(alerts->o.store, counts, NULL) < 0) {
+        (void)json_object_put(object);
+        buf_add_c(out, "Alerts unknown");
+        return;
+    }
+    buf_add_c(out, "Alerts");
+    bool any = false;
+    for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--) {
+        const char *name = severity_name((enum severity)s);
+        (void)json_object_object_add(object, name, json_object_new_int64(counts[s]));
+        if (s >= SEVERITY_MEDIUM && counts[s] > 0) {
+            buf_addf(out, "%s %lld %s", any ? "," : "", (long long)counts[s], name);
+            any = true;
+        }
+    }
+    buf_add_c(out, any ? "" : " none");
+    (void)json_object_object_add(data, "alerts", object);
+}
+
+/* -------------------------------------------------------------------------------- actions ---- */
+
+static int find_alert(struct alerts *alerts, int64_t id, struct alert *ret, struct err *err)
+{
+    int rc = alert_table_get(alerts->o.store, id, ret, err);
+    return rc == -ERR_STORE_NOT_FOUND ? err_set(err, ERR_ALERT_UNKNOWN, "%lld", (long long)id) : rc;
+}
+
+static int show_alert(struct action_call *call, struct err *err)
+{
+    struct alerts *alerts = action_userdata(call);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    int rc = find_alert(alerts, action_arg_i64(call, "id", 0), alert, err);
+    if (rc == 0) {
+        alert_card_full(alert, clock_wall_us(alerts->o.clock), action_reply(call));
+    }
+    return rc;
+}
+
+#define LIST_MAX 20
+
+static int list_alerts(struct action_call *call, struct err *err)
+{
+    struct alerts *alerts = action_userdata(call);
+    if (action_arg(call, "id") != NULL) {
+        return show_alert(call, err);
+    }
+    AUTO_FREE struct alert *rows = calloc(LIST_MAX + 1, sizeof(*rows));
+    ASSERT(rows != NULL);
+    const struct alert_query query = {.statuses = 1U << ALERT_OPEN | 1U << ALERT_ACKNOWLEDGED};
+    int n = alert_table_list(alerts->o.store, &query, rows, LIST_MAX + 1, err);
+    if (n < 0) {
+        return n;
+    }
+    alert_card_list(rows, n > LIST_MAX ? LIST_MAX : n, n > LIST_MAX, clock_wall_us(alerts->o.clock),
+                    action_reply(call));
+    return ACTION_DONE;
+}
+
+static int ack_body(struct change *change, struct err *err)
+{
+    struct alerts *alerts = change->alerts;
+    struct alert *alert = change->alert;
+    if (alert->status != ALERT_OPEN) {
+        return err_set(err, ERR_ALERT_CLOSED, "%lld is %s%s%s", (long long)alert->id,
+                       alert_status_name(alert->status), alert->acked_by[0] == '\0' ? "" : " by ",
+                       alert->acked_by);
+    }
+    int rc = alert_table_set_status(alerts->o.store, alert->id, ALERT_ACKNOWLEDGED, change->words,
+                                    clock_wall_us(alerts->o.clock), err);
+    if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
+        return rc;
+    }
+    return edit_cards(alerts, alert, NULL, err);
+}
+
+static int ack_alert(struct action_call *call, struct err *err)
+{
+    struct alerts *alerts = action_userdata(call);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    int rc = find_alert(alerts, action_arg_i64(call, "id", 0), alert, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct change change = {
+        .alerts = alerts, .body = ack_body, .words = action_who(call)->name, .alert = alert};
+    rc = run_change(&change, err);
+    if (rc == 0) {
+        reply_title(action_reply(call), TONE_GOOD, "Alert %lld acknowledged", (long long)alert->id);
+        reply_line(action_reply(call), "%s", alert->title);
+    }
+    return rc;
+}
+
+static int recover_ack(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    int rc = find_alert(action_userdata(call), action_arg_i64(call, "id", 0), alert, err);
+    *ret_happened = rc == 0 && alert->status == ALERT_ACKNOWLEDGED;
+    return rc;
+}
+
+/* What commands raise is the same thing when it has the same title. */
+static void fingerprint_of(const struct action_call *call, struct buf *out)
+{
+    buf_addf(out, "command:%.100s", action_arg(call, "title"));
+}
+
+static int raise_alert(struct action_call *call, struct err *err)
+{
+    struct alerts *alerts = action_userdata(call);
+    AUTO_BUF struct buf fingerprint = BUF_INIT(ALERT_FINGERPRINT_SIZE - 1);
+    AUTO_BUF struct buf description = BUF_INIT(256);
+    struct alert_spec spec = {.type = ALERT_SERVICE,
+                              .source = "command",
+                              .title = action_arg(call, "title"),
+                              .recommendation = "Look at /auditlog for the run, and at /logs."};
+    int64_t id = 0;
+    fingerprint_of(call, &fingerprint);
+    buf_addf(&description, "Raised by run %lld, asked for by %s.", (long long)action_run_id(call),
+             action_who(call)->name);
+    spec.fingerprint = fingerprint.data;
+    spec.description = description.data;
+    (void)severity_parse(str_c(action_arg(call, "severity")), &spec.severity);
+    int rc = alerts_raise(alerts, &spec, &id, err);
+    if (rc == 0) {
+        reply_line(action_reply(call), "Alert %lld (%s): %s", (long long)id,
+                   severity_name(spec.severity), spec.title);
+    }
+    return rc;
+}
+
+static int recover_raise(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    const struct alerts *alerts = action_userdata(call);
+    AUTO_BUF struct buf fingerprint = BUF_INIT(ALERT_FINGERPRINT_SIZE - 1);
+    AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
+    ASSERT(alert != NULL);
+    fingerprint_of(call, &fingerprint);
+    int rc = alert_table_find(alerts->o.store, fingerprint.data, alert, err);
+    *ret_happened = rc == 0 && alert->status == ALERT_OPEN;
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        return 0;
+    }
+    return rc;
+}
+
+static const struct action actions[] = {
+    {.name = "alert.list",
+     .summary = "Open and acknowledged alerts, worst first; with a number that one in full",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "id", .type = PARAM_INT, .help = "number of an alert"}},
+     .run = list_alerts},
+    {.name = "alert.show",
+     .summary = "One alert in full, with its evidence",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "id", .type = PARAM_INT, .required = true, .help = "number of the alert"}},
+     .run = show_alert},
+    {.name = "alert.ack",
+     .summary = "Note that somebody takes care of an alert",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {{.name = "id", .type = PARAM_INT, .required = true, .help = "number of the alert"}},
+     .run = ack_alert,
+     .recover = recover_ack},
+    {.name = "alert.raise",
+     .summary = "Raise an alert",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_READ_ONLY, /* a command that anybody may run must be able to report failure */
+     .params = {{.name = "severity",
+                 .type = PARAM_CHOICE,
+                 .required = true,
+                 .choices = "info|low|medium|high|critical",
+                 .help = "how bad it is"},
+                {.name = "title", .type = PARAM_TEXT, .required = true, .help = "what happened"}},
+     .run = raise_alert,
+     .recover = recover_raise},
+    {0},
+};
+
+void alerts_actions(struct alerts *alerts, struct action_table *table)
+{
+    action_table_add(table, actions, alerts);
+}
