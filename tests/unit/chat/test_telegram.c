@@ -1,0 +1,694 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "chat/telegram.h"
+#include "doors.h"
+#include "fakes/fake_telegram.h"
+#include "store/ops.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct desk {
+    struct doors doors;
+    struct fake_telegram *tg;
+    struct telegram *telegram;
+    char url[64];
+    /* for conditions */
+    size_t wanted;
+    const char *text;
+    const char *method;
+    int64_t id;
+    enum outbox_state state;
+    enum telegram_state telegram_state;
+};
+
+static void wake(void *userdata)
+{
+    struct desk *desk = userdata;
+    telegram_wake(desk->telegram);
+}
+
+static void open_door(struct desk *desk)
+{
+    struct err err = {0};
+    struct doors *d = &desk->doors;
+    int rc = telegram_new(&(struct telegram_options){.loop = d->loop,
+                                                     .clock = clock_real(),
+                                                     .config = d->config,
+                                                     .store = d->store,
+                                                     .access = d->access,
+                                                     .runner = d->runner,
+                                                     .manifests = d->manifests,
+                                                     .alerts = d->alerts,
+                                                     .backoff_first_us = 20 * USEC_PER_MSEC,
+                                                     .backoff_max_us = 100 * USEC_PER_MSEC},
+                          &desk->telegram, &err);
+    assert_int_equal(rc, 0);
+    d->outbox_changed = wake;
+    d->userdata = desk;
+    telegram_start(desk->telegram);
+}
+
+static int setup(void **state)
+{
+    struct desk *desk = calloc(1, sizeof(*desk));
+    assert_non_null(desk);
+    assert_int_equal(fake_telegram_start(&desk->tg), 0);
+    (void)snprintf(desk->url, sizeof(desk->url), "http://127.0.0.1:%u",
+                   fake_telegram_port(desk->tg));
+    doors_open(&desk->doors, desk->url, "");
+    open_door(desk);
+    *state = desk;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct desk *desk = *state;
+    telegram_stop(desk->telegram);
+    telegram_free(desk->telegram);
+    doors_close(&desk->doors);
+    fake_telegram_stop(desk->tg);
+    free(desk);
+    return 0;
+}
+
+/* ---- conditions ---- */
+
+static bool has_sent(void *userdata)
+{
+    struct desk *desk = userdata;
+    for (size_t i = 0; i < fake_telegram_sent_count(desk->tg); i++) {
+        struct fake_telegram_sent s;
+        fake_telegram_get_sent(desk->tg, i, &s);
+        if (s.accepted && strstr(s.text, desk->text) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool count_calls(void *userdata)
+{
+    struct desk *desk = userdata;
+    return fake_telegram_calls(desk->tg, desk->method) >= desk->wanted;
+}
+
+static bool in_state(void *userdata)
+{
+    struct desk *desk = userdata;
+    return doors_state(&desk->doors, desk->id) == desk->state;
+}
+
+static bool is_confirmed(void *userdata)
+{
+    struct desk *desk = userdata;
+    return fake_telegram_pending(desk->tg) == 0;
+}
+
+static bool door_in_state(void *userdata)
+{
+    struct desk *desk = userdata;
+    struct telegram_status status;
+    telegram_status(desk->telegram, &status);
+    return status.state == desk->telegram_state;
+}
+
+static bool has_alert(void *userdata)
+{
+    struct desk *desk = userdata;
+    return doors_has_alert(&desk->doors, desk->text);
+}
+
+static bool has_no_alert(void *userdata)
+{
+    return !has_alert(userdata);
+}
+
+static void until_sent(struct desk *desk, const char *text)
+{
+    desk->text = text;
+    if (!doors_until(&desk->doors, has_sent, desk)) {
+        fail_msg("not sent: %s", text);
+    }
+}
+
+static void until_state(struct desk *desk, int64_t id, enum outbox_state state)
+{
+    desk->id = id;
+    desk->state = state;
+    assert_true(doors_until(&desk->doors, in_state, desk));
+}
+
+static void until_calls(struct desk *desk, const char *method, size_t count)
+{
+    desk->method = method;
+    desk->wanted = count;
+    assert_true(doors_until(&desk->doors, count_calls, desk));
+}
+
+static void until_alert(struct desk *desk, const char *fingerprint)
+{
+    desk->text = fingerprint;
+    assert_true(doors_until(&desk->doors, has_alert, desk));
+}
+
+static void say(struct desk *desk, int64_t from, const char *text)
+{
+    (void)fake_telegram_say(desk->tg, &(struct fake_telegram_message){.from = from, .text = text});
+}
+
+static int64_t post(struct desk *desk, enum outbox_priority priority, const char *title)
+{
+    return doors_post(&desk->doors, "telegram", ALICE, priority, title, 0);
+}
+
+static int count_with(struct desk *desk, const char *text)
+{
+    int count = 0;
+    for (size_t i = 0; i < fake_telegram_sent_count(desk->tg); i++) {
+        struct fake_telegram_sent s;
+        fake_telegram_get_sent(desk->tg, i, &s);
+        count += s.accepted && strstr(s.text, text) != NULL ? 1 : 0;
+    }
+    return count;
+}
+
+static void assert_no_violations(struct desk *desk)
+{
+    assert_string_equal(fake_telegram_violations(desk->tg), "");
+}
+
+/* ---- updates ---- */
+
+static void command_is_answered_and_confirmed(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    assert_true(doors_until(&desk->doors, is_confirmed, desk));
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, 0, &s);
+    assert_int_equal(s.chat, ALICE);
+    assert_true(s.html);
+    assert_string_equal(s.buttons, "[Again|primary|/ping]");
+    until_calls(desk, "setMyCommands", 1);
+    until_calls(desk, "getWebhookInfo", 1);
+    assert_no_violations(desk);
+}
+
+static void stranger_learns_nothing(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, EVE, "/ping");
+    fake_telegram_press_data(desk->tg, EVE, EVE, "/ping");
+    (void)fake_telegram_push(desk->tg, "{\"inline_query\":{\"id\":\"1\",\"from\":{\"id\":6666},"
+                                       "\"query\":\"x\",\"offset\":\"\"}}");
+    /* Alice's chat, Eve's finger: the sender counts. */
+    fake_telegram_press_data(desk->tg, EVE, ALICE, "/ping");
+    assert_true(doors_until(&desk->doors, is_confirmed, desk));
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    assert_int_equal(fake_telegram_sent_count(desk->tg), 1);
+    assert_int_equal(fake_telegram_calls(desk->tg, "answerCallbackQuery"), 0);
+    assert_no_violations(desk);
+}
+
+static void kinds_that_run_nothing_are_confirmed(void **state)
+{
+    struct desk *desk = *state;
+    static const char *const updates[] = {
+        "{\"edited_message\":{\"message_id\":5,\"date\":1,\"from\":{\"id\":1001},"
+        "\"chat\":{\"id\":1001,\"type\":\"private\"},\"text\":\"/ping\"}}",
+        "{\"message\":{\"message_id\":6,\"date\":1,\"from\":{\"id\":1001},\"forward_origin\":{},"
+        "\"chat\":{\"id\":1001,\"type\":\"private\"},\"text\":\"/ping\"}}",
+        "{\"message\":{\"message_id\":7,\"date\":1,\"from\":{\"id\":1001},"
+        "\"chat\":{\"id\":1001,\"type\":\"private\"},\"photo\":[]}}",
+        "{\"channel_post\":{\"message_id\":8,\"date\":1,\"chat\":{\"id\":-5,\"type\":\"channel\"},"
+        "\"text\":\"/ping\"}}",
+        "{\"something_of_2031\":{\"from\":{\"id\":1001},\"text\":\"/ping\"}}",
+        "{\"poll\":{\"id\":\"1\"}}",
+        "{\"message\":\"not an object\"}",
+        "{\"message\":{\"from\":{\"id\":\"1001\"},\"chat\":{\"id\":[]},\"text\":5}}",
+        "{\"callback_query\":{\"id\":\"x\",\"from\":{\"id\":1001},\"data\":\"/ping\"}}",
+        "{}",
+    };
+    for (size_t i = 0; i < COUNT_OF(updates); i++) {
+        (void)fake_telegram_push(desk->tg, updates[i]);
+    }
+    assert_true(doors_until(&desk->doors, is_confirmed, desk));
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    assert_int_equal(fake_telegram_sent_count(desk->tg), 1);
+    assert_no_violations(desk);
+}
+
+static void group_talk_is_not_ours(void **state)
+{
+    struct desk *desk = *state;
+    static const char *const not_ours[] = {"ping", "hello everybody", "/ping@another_bot"};
+    for (size_t i = 0; i < COUNT_OF(not_ours); i++) {
+        (void)fake_telegram_say(desk->tg, &(struct fake_telegram_message){
+                                              .from = ALICE, .chat = -77, .text = not_ours[i]});
+    }
+    (void)fake_telegram_say(desk->tg,
+                            &(struct fake_telegram_message){
+                                .from = ALICE, .chat = -77, .text = "/Ping@Nightdesk_fake_bot  "});
+    (void)fake_telegram_say(desk->tg,
+                            &(struct fake_telegram_message){
+                                .from = ALICE, .chat = -77, .text = "/lines@nightdesk_fake_bot 2"});
+    until_sent(desk, "2 lines");
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, 0, &s);
+    assert_int_equal(s.chat, -77);
+    assert_int_equal(fake_telegram_sent_count(desk->tg), 2);
+    assert_no_violations(desk);
+}
+
+static void nul_in_a_message_is_an_error_card(void **state)
+{
+    struct desk *desk = *state;
+    (void)fake_telegram_push(desk->tg,
+                             "{\"message\":{\"message_id\":5,\"date\":4000000000,"
+                             "\"from\":{\"id\":1001},\"chat\":{\"id\":1001,\"type\":\"private\"},"
+                             "\"text\":\"/ping\\u0000/touch\"}}");
+    until_sent(desk, "CHAT_LINE");
+    assert_no_violations(desk);
+}
+
+static void confirmation_runs_once_and_its_keyboard_goes(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, ALICE, "/touch");
+    until_sent(desk, "Confirm: touch");
+    assert_false(fake_telegram_press(desk->tg, ALICE, ALICE, "No such button"));
+    assert_true(fake_telegram_press(desk->tg, ALICE, ALICE, "Confirm"));
+    assert_true(fake_telegram_press(desk->tg, ALICE, ALICE, "Confirm"));
+    until_sent(desk, "touched");
+    until_calls(desk, "answerCallbackQuery", 2);
+    assert_int_equal(desk->doors.touched, 1);
+    assert_false(fake_telegram_press(desk->tg, ALICE, ALICE, "Confirm")); /* edited away */
+    assert_no_violations(desk);
+}
+
+static void nobody_else_can_confirm(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, ALICE, "/touch");
+    until_sent(desk, "Confirm: touch");
+    assert_true(fake_telegram_press(desk->tg, BOB, ALICE, "Confirm"));
+    assert_true(fake_telegram_press(desk->tg, EVE, ALICE, "Confirm"));
+    until_calls(desk, "answerCallbackQuery", 1);
+    assert_true(doors_until(&desk->doors, is_confirmed, desk));
+    assert_int_equal(desk->doors.touched, 0);
+    assert_no_violations(desk);
+}
+
+/* ---- a server in trouble ---- */
+
+static void poll_comes_back_from_every_trouble(void **state)
+{
+    struct desk *desk = *state;
+    static const struct fake_telegram_failure failures[] = {
+        {.fault = FAKE_TELEGRAM_ERROR, .status = 500, .description = "Internal Server Error"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 500, .body = "oops"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = "<html>Log in to the hotel</html>"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = "{\"result\":[]}"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = "{\"ok\":true,\"result\":5}"},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 200, .body = ""},
+        {.fault = FAKE_TELEGRAM_BODY, .status = 302, .body = "moved"},
+        {.fault = FAKE_TELEGRAM_CLOSE},
+        {.fault = FAKE_TELEGRAM_LARGE},
+        {.fault = FAKE_TELEGRAM_ERROR,
+         .status = 429,
+         .description = "Too Many Requests",
+         .retry_after_s = 1},
+    };
+    for (size_t i = 0; i < COUNT_OF(failures); i++) {
+        struct fake_telegram_failure f = failures[i];
+        f.method = "getUpdates";
+        fake_telegram_fail(desk->tg, &f);
+    }
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    assert_true(fake_telegram_calls(desk->tg, "getUpdates") > COUNT_OF(failures));
+    assert_int_equal(count_with(desk, "pong"), 1);
+    assert_no_violations(desk);
+}
+
+static void poll_answered_at_once_does_not_spin(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .times = 1000,
+                                                                 .fault = FAKE_TELEGRAM_AT_ONCE});
+    doors_run_for(&desk->doors, 2 * USEC_PER_SEC);
+    assert_true(fake_telegram_calls(desk->tg, "getUpdates") <= 8);
+    assert_no_violations(desk);
+}
+
+static void refused_token_closes_the_door(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .fault = FAKE_TELEGRAM_ERROR,
+                                                                 .status = 401,
+                                                                 .description = "Unauthorized"});
+    desk->telegram_state = TELEGRAM_REFUSED;
+    assert_true(doors_until(&desk->doors, door_in_state, desk));
+    assert_true(doors_has_alert(&desk->doors, "telegram:token"));
+    size_t polls = fake_telegram_calls(desk->tg, "getUpdates");
+    int64_t id = post(desk, OUTBOX_CRITICAL, "not now");
+    doors_run_for(&desk->doors, 300 * USEC_PER_MSEC);
+    assert_int_equal(fake_telegram_calls(desk->tg, "getUpdates"), polls);
+    assert_int_equal(doors_state(&desk->doors, id), OUTBOX_QUEUED);
+    assert_no_violations(desk);
+}
+
+static void second_poller_is_a_security_alert(void **state)
+{
+    struct desk *desk = *state;
+    until_calls(desk, "getUpdates", 1);
+    fake_telegram_fail(desk->tg,
+                       &(struct fake_telegram_failure){
+                           .method = "getUpdates",
+                           .fault = FAKE_TELEGRAM_ERROR,
+                           .status = 409,
+                           .description = "Conflict: terminated by other getUpdates request; make "
+                                          "sure that only one bot instance is running"});
+    until_alert(desk, "telegram:conflict");
+    say(desk, ALICE, "/ping"); /* still served, after a pause */
+    until_sent(desk, "pong");
+    assert_no_violations(desk);
+}
+
+static void webhook_is_a_security_alert(void **state)
+{
+    struct desk *desk = *state;
+    telegram_stop(desk->telegram);
+    telegram_free(desk->telegram);
+    fake_telegram_set_webhook(desk->tg, "https://evil.example/secret-path");
+    open_door(desk);
+    until_alert(desk, "telegram:conflict");
+    assert_no_violations(desk);
+}
+
+static void silence_is_an_alert_until_it_ends(void **state)
+{
+    struct desk *desk = *state;
+    until_calls(desk, "getUpdates", 1);
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .fault = FAKE_TELEGRAM_SLOW,
+                                                                 .delay_ms = 5000});
+    until_alert(desk, "telegram:deaf");
+    struct telegram_status status;
+    telegram_status(desk->telegram, &status);
+    assert_true(status.deaf);
+    desk->text = "telegram:deaf";
+    assert_true(doors_until(&desk->doors, has_no_alert, desk));
+    telegram_status(desk->telegram, &status);
+    assert_false(status.deaf);
+    assert_no_violations(desk);
+}
+
+/* ---- delivery ---- */
+
+static void flood_limit_is_obeyed_and_others_go_on(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(
+        desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                  .fault = FAKE_TELEGRAM_ERROR,
+                                                  .status = 429,
+                                                  .description = "Too Many Requests: retry after 2",
+                                                  .retry_after_s = 2,
+                                                  .chat = ALICE});
+    int64_t slow = post(desk, OUTBOX_NORMAL, "for alice");
+    until_calls(desk, "sendMessage", 1);
+    int64_t other = doors_post(&desk->doors, "telegram", BOB, OUTBOX_INFO, "for bob", 0);
+    until_state(desk, other, OUTBOX_DELIVERED);
+    assert_int_not_equal(doors_state(&desk->doors, slow), OUTBOX_DELIVERED);
+    until_state(desk, slow, OUTBOX_DELIVERED);
+    assert_no_violations(desk);
+}
+
+static void what_does_not_parse_is_sent_as_plain_text(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg,
+                       &(struct fake_telegram_failure){
+                           .method = "sendMessage",
+                           .fault = FAKE_TELEGRAM_ERROR,
+                           .status = 400,
+                           .description = "Bad Request: can't parse entities: Unsupported "
+                                          "start tag \"x\" at byte offset 0"});
+    int64_t id = post(desk, OUTBOX_NORMAL, "a < b & c");
+    until_state(desk, id, OUTBOX_DELIVERED);
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, fake_telegram_sent_count(desk->tg) - 1, &s);
+    assert_false(s.html);
+    assert_string_equal(s.text, "a < b & c");
+    assert_no_violations(desk);
+}
+
+static void long_replies_arrive_whole(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, ALICE, "/lines 150"); /* about 8 KB */
+    until_sent(desk, "line 149 ");
+    assert_true(count_with(desk, "line ") >= 2);
+    say(desk, BOB, "/lines 800"); /* a file */
+    until_sent(desk, "line 799 of <many> & some");
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, fake_telegram_sent_count(desk->tg) - 1, &s);
+    assert_string_equal(s.method, "sendDocument");
+    assert_non_null(strstr(s.text, "line 0 of <many>"));
+    assert_no_violations(desk);
+}
+
+static void protected_replies_say_so(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, BOB, "/secret");
+    until_sent(desk, "a balance");
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, 0, &s);
+    assert_true(s.is_protected);
+    assert_no_violations(desk);
+}
+
+static void server_error_is_tried_again(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                                 .times = 3,
+                                                                 .fault = FAKE_TELEGRAM_BODY,
+                                                                 .status = 502,
+                                                                 .body = "<html>Bad gateway"});
+    int64_t id = post(desk, OUTBOX_NORMAL, "in the end");
+    until_state(desk, id, OUTBOX_DELIVERED);
+    assert_int_equal(count_with(desk, "in the end"), 1);
+    assert_int_equal(count_with(desk, "repeated"), 0);
+    assert_no_violations(desk);
+}
+
+static void lost_answer_is_marked_and_only_alerts_are_repeated(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                                 .times = 1,
+                                                                 .fault = FAKE_TELEGRAM_CUT});
+    int64_t reply = post(desk, OUTBOX_NORMAL, "a reply");
+    until_state(desk, reply, OUTBOX_UNCERTAIN);
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
+                                                                 .times = 1,
+                                                                 .fault = FAKE_TELEGRAM_CLOSE});
+    int64_t alert = post(desk, OUTBOX_HIGH, "an alert");
+    until_state(desk, alert, OUTBOX_DELIVERED);
+    assert_int_equal(count_with(desk, "a reply"), 1);
+    assert_int_equal(count_with(desk, "an alert"), 2);
+    assert_int_equal(count_with(desk, "(possibly repeated)"), 1);
+    assert_no_violations(desk);
+}
+
+static void what_was_being_sent_at_the_crash_is_looked_at_again(void **state)
+{
+    struct desk *desk = *state;
+    struct err err = {0};
+    int64_t count = 0;
+    telegram_stop(desk->telegram);
+    telegram_free(desk->telegram);
+    desk->telegram = NULL;
+    desk->doors.outbox_changed = NULL;
+    int64_t alert = post(desk, OUTBOX_CRITICAL, "an alert");
+    int64_t reply = post(desk, OUTBOX_NORMAL, "a reply");
+    int64_t waiting = post(desk, OUTBOX_NORMAL, "not begun");
+    assert_int_equal(outbox_table_sending(desk->doors.store, alert, &err), 0);
+    assert_int_equal(outbox_table_sending(desk->doors.store, reply, &err), 0);
+    assert_int_equal(outbox_table_recover(desk->doors.store, &count, &err), 0);
+    assert_int_equal(count, 2);
+    open_door(desk);
+    until_state(desk, alert, OUTBOX_DELIVERED);
+    until_state(desk, waiting, OUTBOX_DELIVERED);
+    assert_int_equal(doors_state(&desk->doors, reply), OUTBOX_UNCERTAIN);
+    assert_int_equal(count_with(desk, "(possibly repeated)"), 1);
+    assert_no_violations(desk);
+}
+
+static void edits_change_the_message_or_become_a_new_one(void **state)
+{
+    struct desk *desk = *state;
+    int64_t first = post(desk, OUTBOX_NORMAL, "step 1");
+    until_state(desk, first, OUTBOX_DELIVERED);
+    int64_t same = doors_post(&desk->doors, "telegram", ALICE, OUTBOX_NORMAL, "step 1", first);
+    until_state(desk, same, OUTBOX_DELIVERED); /* not modified */
+    int64_t edit = doors_post(&desk->doors, "telegram", ALICE, OUTBOX_NORMAL, "step 2", first);
+    until_state(desk, edit, OUTBOX_DELIVERED);
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, 0, &s);
+    assert_string_equal(fake_telegram_text(desk->tg, ALICE, s.message_id), "step 2");
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){
+                                     .method = "editMessageText",
+                                     .fault = FAKE_TELEGRAM_ERROR,
+                                     .status = 400,
+                                     .description = "Bad Request: message to edit not found"});
+    int64_t gone = doors_post(&desk->doors, "telegram", ALICE, OUTBOX_NORMAL, "step 3", first);
+    until_state(desk, gone, OUTBOX_DELIVERED);
+    fake_telegram_get_sent(desk->tg, fake_telegram_sent_count(desk->tg) - 1, &s);
+    assert_string_equal(s.method, "sendMessage");
+    assert_non_null(strstr(s.text, "step 3"));
+    assert_no_violations(desk);
+}
+
+static void waiting_edits_are_sent_once(void **state)
+{
+    struct desk *desk = *state;
+    int64_t first = post(desk, OUTBOX_NORMAL, "step 0");
+    int64_t last = 0;
+    for (int i = 1; i <= 20; i++) {
+        char title[32];
+        (void)snprintf(title, sizeof(title), "step %d", i);
+        last = doors_post(&desk->doors, "telegram", ALICE, OUTBOX_NORMAL, title, first);
+    }
+    until_state(desk, last, OUTBOX_DELIVERED);
+    until_sent(desk, "step 20");
+    assert_int_equal(fake_telegram_calls(desk->tg, "editMessageText"), 1);
+    assert_no_violations(desk);
+}
+
+static void migration_is_followed_and_remembered(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(
+        desk->tg, &(struct fake_telegram_failure){
+                      .method = "sendMessage",
+                      .fault = FAKE_TELEGRAM_ERROR,
+                      .status = 400,
+                      .description = "Bad Request: group chat was upgraded to a supergroup chat",
+                      .migrate_to = -1001234567890,
+                      .chat = -77});
+    int64_t one = doors_post(&desk->doors, "telegram", -77, OUTBOX_NORMAL, "one", 0);
+    until_state(desk, one, OUTBOX_DELIVERED);
+    int64_t two = doors_post(&desk->doors, "telegram", -77, OUTBOX_NORMAL, "two", 0);
+    until_state(desk, two, OUTBOX_DELIVERED);
+    for (size_t i = 0; i < fake_telegram_sent_count(desk->tg); i++) {
+        struct fake_telegram_sent s;
+        fake_telegram_get_sent(desk->tg, i, &s);
+        assert_true(s.chat == -1001234567890);
+    }
+    assert_int_equal(fake_telegram_calls(desk->tg, "sendMessage"), 3);
+    assert_no_violations(desk);
+}
+
+static void dead_chat_is_told_once_and_revives(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){
+                                     .method = "sendMessage",
+                                     .fault = FAKE_TELEGRAM_ERROR,
+                                     .status = 403,
+                                     .description = "Forbidden: bot was blocked by the user"});
+    int64_t one = post(desk, OUTBOX_CRITICAL, "one");
+    until_state(desk, one, OUTBOX_DEAD);
+    char name[64];
+    (void)snprintf(name, sizeof(name), "telegram:chat:%d", ALICE);
+    assert_true(doors_has_alert(&desk->doors, name));
+    int64_t two = post(desk, OUTBOX_CRITICAL, "two");
+    until_state(desk, two, OUTBOX_DEAD); /* without asking Telegram again */
+    assert_int_equal(fake_telegram_calls(desk->tg, "sendMessage"), 1);
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    assert_false(doors_has_alert(&desk->doors, name));
+    assert_no_violations(desk);
+}
+
+static void what_is_refused_for_good_is_dead_with_an_alert(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg,
+                       &(struct fake_telegram_failure){.method = "sendMessage",
+                                                       .times = 2,
+                                                       .fault = FAKE_TELEGRAM_ERROR,
+                                                       .status = 400,
+                                                       .description = "Bad Request: no idea"});
+    int64_t id = post(desk, OUTBOX_NORMAL, "refused");
+    until_state(desk, id, OUTBOX_DEAD);
+    until_alert(desk, "telegram:undelivered");
+    assert_no_violations(desk);
+}
+
+static void urgent_messages_overtake(void **state)
+{
+    struct desk *desk = *state;
+    until_calls(desk, "getUpdates", 1);
+    desk->doors.outbox_changed = NULL; /* all of them first */
+    for (int i = 0; i < 3; i++) {
+        (void)post(desk, OUTBOX_INFO, "info");
+    }
+    (void)post(desk, OUTBOX_CRITICAL, "critical");
+    telegram_wake(desk->telegram);
+    until_sent(desk, "critical");
+    struct fake_telegram_sent s;
+    fake_telegram_get_sent(desk->tg, 0, &s);
+    assert_string_equal(s.text, "<b>critical</b>");
+    assert_no_violations(desk);
+}
+
+static void no_token_no_door(void **state)
+{
+    (void)state;
+    struct desk desk = {0};
+    doors_open(&desk.doors, "", "");
+    open_door(&desk);
+    struct telegram_status status;
+    telegram_wake(desk.telegram);
+    telegram_status(desk.telegram, &status);
+    assert_int_equal(status.state, TELEGRAM_OFF);
+    telegram_stop(desk.telegram);
+    telegram_free(desk.telegram);
+    doors_close(&desk.doors);
+}
+
+#define DESK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+UNIT_GROUP(chat_telegram, DESK_TEST(command_is_answered_and_confirmed),
+           DESK_TEST(stranger_learns_nothing), DESK_TEST(kinds_that_run_nothing_are_confirmed),
+           DESK_TEST(group_talk_is_not_ours), DESK_TEST(nul_in_a_message_is_an_error_card),
+           DESK_TEST(confirmation_runs_once_and_its_keyboard_goes),
+           DESK_TEST(nobody_else_can_confirm), DESK_TEST(poll_comes_back_from_every_trouble),
+           DESK_TEST(poll_answered_at_once_does_not_spin), DESK_TEST(refused_token_closes_the_door),
+           DESK_TEST(second_poller_is_a_security_alert), DESK_TEST(webhook_is_a_security_alert),
+           DESK_TEST(silence_is_an_alert_until_it_ends),
+           DESK_TEST(flood_limit_is_obeyed_and_others_go_on),
+           DESK_TEST(what_does_not_parse_is_sent_as_plain_text),
+           DESK_TEST(long_replies_arrive_whole), DESK_TEST(protected_replies_say_so),
+           DESK_TEST(server_error_is_tried_again),
+           DESK_TEST(lost_answer_is_marked_and_only_alerts_are_repeated),
+           DESK_TEST(what_was_being_sent_at_the_crash_is_looked_at_again),
+           DESK_TEST(edits_change_the_message_or_become_a_new_one),
+           DESK_TEST(waiting_edits_are_sent_once), DESK_TEST(migration_is_followed_and_remembered),
+           DESK_TEST(dead_chat_is_told_once_and_revives),
+           DESK_TEST(what_is_refused_for_good_is_dead_with_an_alert),
+           DESK_TEST(urgent_messages_overtake), cmocka_unit_test(no_token_no_door))
