@@ -1,0 +1,191 @@
+#include "../../../src/auditor/ground.h"
+#include "unit/unit.h"
+
+#include <math.h>
+#include <string.h>
+
+static struct json_object *report(void)
+{
+    struct json_object *root = NULL;
+    static const char text[] =
+        "{\"trades\":{\"net\":-12.345678,\"count\":7,\"zero\":0,\"small\":0.4,\"half\":64.125,"
+        "\"win_rate\":{\"k\":4,\"n\":7,\"pct\":57.14,\"low_pct\":25.05,\"high_pct\":84.18},"
+        "\"big_rate\":{\"k\":20,\"n\":40,\"pct\":50.0,\"low_pct\":35.2,\"high_pct\":64.8}},"
+        "\"account\":{\"state\":\"active\",\"balanced\":false,\"list\":[10,20,{\"x\":30}],"
+        "\"nothing\":null},\"a/b\":{\"m~n\":8,\"\":9}}";
+    assert_int_equal(json_parse(str_c(text), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    return root;
+}
+
+static bool cited(const char *pointer, bool is_text, const char *value)
+{
+    AUTO_JSON struct json_object *root = report();
+    struct finding f = {.evidence_count = 1};
+    (void)str_copy(str_c(pointer), f.evidence[0].pointer, sizeof(f.evidence[0].pointer));
+    (void)str_copy(str_c(value), f.evidence[0].cited.text, sizeof(f.evidence[0].cited.text));
+    f.evidence[0].cited.is_text = is_text;
+    ground_finding(root, &f);
+    assert_int_equal(f.rejected, !f.evidence[0].verified);
+    assert_int_equal(f.evidence[0].verified,
+                     f.evidence[0].note[0] == '\0' || strstr(f.evidence[0].note, "n = ") != NULL);
+    return f.evidence[0].verified;
+}
+
+static void true_numbers_are_verified(void **state)
+{
+    (void)state;
+    assert_true(cited("/trades/net", false, "-12.345678"));
+    assert_true(cited("/trades/net", false, "-12.35"));
+    assert_true(cited("/trades/net", false, "-12"));
+    assert_true(cited("/trades/net", false, "-12.3456780000001"));
+    assert_true(cited("/trades/net", true, "-12.35"));
+    assert_true(cited("/trades/count", false, "7"));
+    assert_true(cited("/trades/count", false, "7.0"));
+    assert_true(cited("/trades/zero", false, "0"));
+    assert_true(cited("/trades/half", false, "64.12"));
+    assert_true(cited("/trades/half", false, "64.13"));
+    assert_true(cited("/trades/count", false, "7e0"));
+}
+
+static void false_numbers_are_not(void **state)
+{
+    (void)state;
+    assert_false(cited("/trades/net", false, "12.35"));
+    assert_false(cited("/trades/net", false, "-12.36"));
+    assert_false(cited("/trades/net", false, "-12.34"));
+    assert_false(cited("/trades/count", false, "8"));
+    assert_false(cited("/trades/small", false, "0"));
+    assert_false(cited("/trades/small", false, "0.0"));
+    assert_false(cited("/trades/half", false, "64.14"));
+    assert_false(cited("/trades/count", true, "seven"));
+    assert_false(cited("/trades/count", true, "7 trades"));
+    assert_false(cited("/trades/count", false, "7.1e0"));
+}
+
+static void texts_match_exactly(void **state)
+{
+    (void)state;
+    assert_true(cited("/account/state", true, "active"));
+    assert_false(cited("/account/state", true, "Active"));
+    assert_false(cited("/account/state", false, "1"));
+    assert_true(cited("/account/balanced", true, "false"));
+    assert_false(cited("/account/balanced", true, "true"));
+    assert_false(cited("/account/balanced", false, "0"));
+}
+
+static void pointers_are_resolved(void **state)
+{
+    (void)state;
+    assert_true(cited("/account/list/0", false, "10"));
+    assert_true(cited("/account/list/2/x", false, "30"));
+    assert_true(cited("/a~1b/m~0n", false, "8"));
+    assert_true(cited("/a~1b/", false, "9"));
+    assert_false(cited("/account/list/00", false, "10"));
+    assert_false(cited("/account/list/3", false, "10"));
+    assert_false(cited("/account/list/-", false, "10"));
+    assert_false(cited("/missing", false, "0"));
+    assert_false(cited("/missing/deeper", true, ""));
+    assert_false(cited("trades/count", false, "7"));
+    assert_false(cited("/a/b/m~n", false, "8"));
+    assert_false(cited("/account/list", true, "[10,20]"));
+    assert_false(cited("/account/nothing", true, "null"));
+    assert_false(cited("", true, "x"));
+}
+
+static struct finding about(const char *pointer, const char *value, enum severity severity)
+{
+    AUTO_JSON struct json_object *root = report();
+    struct finding f = {.evidence_count = 1, .severity = severity};
+    (void)str_copy(str_c(pointer), f.evidence[0].pointer, sizeof(f.evidence[0].pointer));
+    (void)str_copy(str_c(value), f.evidence[0].cited.text, sizeof(f.evidence[0].cited.text));
+    ground_finding(root, &f);
+    return f;
+}
+
+static void few_samples_rank_medium_at_most(void **state)
+{
+    (void)state;
+    struct finding f = about("/trades/win_rate/pct", "57.14", SEVERITY_CRITICAL);
+    assert_int_equal(f.severity, SEVERITY_MEDIUM);
+    assert_true(f.capped);
+    assert_string_equal(f.evidence[0].note, "n = 7, 95 % interval 25.1 to 84.2 %");
+    f = about("/trades/win_rate/k", "4", SEVERITY_HIGH);
+    assert_int_equal(f.severity, SEVERITY_MEDIUM);
+    f = about("/trades/win_rate/pct", "57.14", SEVERITY_LOW);
+    assert_int_equal(f.severity, SEVERITY_LOW);
+    assert_false(f.capped);
+    f = about("/trades/big_rate/pct", "50", SEVERITY_HIGH);
+    assert_int_equal(f.severity, SEVERITY_HIGH);
+    f = about("/trades/net", "-12.35", SEVERITY_CRITICAL);
+    assert_int_equal(f.severity, SEVERITY_CRITICAL);
+}
+
+static void one_verified_figure_keeps_a_finding(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *root = report();
+    struct finding f = {.evidence_count = 2};
+    (void)str_copy(str_c("/trades/count"), f.evidence[0].pointer, FINDING_POINTER_SIZE);
+    (void)str_copy(str_c("9"), f.evidence[0].cited.text, FINDING_VALUE_SIZE);
+    f.evidence[1] = f.evidence[0];
+    ground_finding(root, &f);
+    assert_true(f.rejected);
+    assert_string_equal(f.evidence[0].note, "the report says 7");
+    (void)str_copy(str_c("7"), f.evidence[1].cited.text, FINDING_VALUE_SIZE);
+    f.evidence[0].note[0] = f.evidence[1].note[0] = '\0';
+    ground_finding(root, &f);
+    assert_false(f.rejected);
+    assert_false(f.evidence[0].verified);
+    assert_true(f.evidence[1].verified);
+    f.evidence_count = 0;
+    ground_finding(root, &f);
+    assert_true(f.rejected);
+}
+
+static enum ground_state check(const char *pointer, enum comparison op, bool is_text,
+                               const char *value)
+{
+    AUTO_JSON struct json_object *root = report();
+    struct check c = {.present = true, .op = op, .value = {.is_text = is_text}};
+    (void)str_copy(str_c(pointer), c.pointer, sizeof(c.pointer));
+    (void)str_copy(str_c(value), c.value.text, sizeof(c.value.text));
+    return ground_check(root, &c);
+}
+
+static void checks_are_evaluated(void **state)
+{
+    (void)state;
+    assert_int_equal(check("/trades/net", CMP_LT, false, "0"), GROUND_HOLDS);
+    assert_int_equal(check("/trades/net", CMP_GE, false, "0"), GROUND_GONE);
+    assert_int_equal(check("/trades/count", CMP_GT, false, "7"), GROUND_GONE);
+    assert_int_equal(check("/trades/count", CMP_GE, false, "7"), GROUND_HOLDS);
+    assert_int_equal(check("/trades/count", CMP_LE, false, "6.5"), GROUND_GONE);
+    assert_int_equal(check("/trades/count", CMP_EQ, false, "7"), GROUND_HOLDS);
+    assert_int_equal(check("/trades/count", CMP_NE, false, "7"), GROUND_GONE);
+    assert_int_equal(check("/account/state", CMP_EQ, true, "active"), GROUND_HOLDS);
+    assert_int_equal(check("/account/state", CMP_NE, true, "active"), GROUND_GONE);
+    assert_int_equal(check("/account/state", CMP_GT, true, "active"), GROUND_UNKNOWN);
+    assert_int_equal(check("/gone", CMP_GT, false, "1"), GROUND_UNKNOWN);
+    assert_int_equal(check("/account", CMP_EQ, false, "1"), GROUND_UNKNOWN);
+}
+
+/* Against figures published for the method: 4 of 7, 0 of 10, 10 of 10. */
+static void wilson_is_wilson(void **state)
+{
+    (void)state;
+    double low = 0;
+    double high = 0;
+    ground_wilson(4, 7, &low, &high);
+    assert_true(fabs(low - 0.2505) < 0.0005 && fabs(high - 0.8418) < 0.0005);
+    ground_wilson(0, 10, &low, &high);
+    assert_true(low == 0 && fabs(high - 0.2775) < 0.0005);
+    ground_wilson(10, 10, &low, &high);
+    assert_true(fabs(low - 0.7225) < 0.0005 && high > 0.999999);
+}
+
+UNIT_GROUP(ground, cmocka_unit_test(true_numbers_are_verified),
+           cmocka_unit_test(false_numbers_are_not), cmocka_unit_test(texts_match_exactly),
+           cmocka_unit_test(pointers_are_resolved),
+           cmocka_unit_test(few_samples_rank_medium_at_most),
+           cmocka_unit_test(one_verified_figure_keeps_a_finding),
+           cmocka_unit_test(checks_are_evaluated), cmocka_unit_test(wilson_is_wilson))
