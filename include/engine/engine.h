@@ -90,6 +90,7 @@ struct engine_outputs {
     /* to be shipped after the commit */
     bool clear_halt;
     bool list;
+    int64_t list_id;
     int send_count;
     int sends[ENGINE_ORDERS_MAX]; /* indexes into orders */
     int cancel_count;

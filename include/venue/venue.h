@@ -58,6 +58,7 @@ struct venue_report {
     struct fill fills[VENUE_FILLS_MAX]; /* oldest first; stop and target under the entry's id */
 
     /* LISTING */
+    int64_t ask_id; /* of the list call: an answer that comes late is told from a fresh one */
     bool complete;
     int holding_count;
     struct venue_holding holdings[POSITIONS_MAX];
@@ -74,7 +75,7 @@ struct venue_ops {
     void (*send)(struct venue *venue, const struct order *order);
     void (*cancel)(struct venue *venue, const char *client_id);
     void (*query)(struct venue *venue, const char *client_id);
-    void (*list)(struct venue *venue);
+    void (*list)(struct venue *venue, int64_t ask_id);
     bool (*poll)(struct venue *venue, struct venue_report *ret);
 };
 
@@ -96,9 +97,9 @@ static inline void venue_query(struct venue *venue, const char *client_id)
 }
 
 /* Asks for all positions and open orders of the account, also those that are not ours. */
-static inline void venue_list(struct venue *venue)
+static inline void venue_list(struct venue *venue, int64_t ask_id)
 {
-    venue->ops->list(venue);
+    venue->ops->list(venue, ask_id);
 }
 
 /* The next report that is waiting; false when there is none. */

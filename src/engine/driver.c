@@ -393,7 +393,7 @@ static bool ship(struct driver *d)
         venue_query(d->venue, out->queries[i]);
     }
     if (out->list) {
-        venue_list(d->venue);
+        venue_list(d->venue, out->list_id);
     }
     if (out->clear_halt) {
         atomic_store(&d->crossing->halt, false);

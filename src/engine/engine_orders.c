@@ -482,8 +482,9 @@ static void stop_foreign(struct engine *engine, const struct venue_report *listi
 
 static void take_listing(struct engine *engine, const struct venue_report *listing)
 {
-    if (!listing->complete) {
-        return; /* asked again in its time */
+    if (!listing->complete || listing->ask_id <= engine->moved_list_id) {
+        engine->list_wanted = true; /* cut, or of a time before our last order or fill */
+        return;
     }
     bool quiet = engine_orders_alive(engine) == 0;
     bool same = agrees(engine, listing);
@@ -595,6 +596,7 @@ void engine_orders_tick(struct engine *engine)
         (engine->listed_mono_us == 0 ||
          since_us >= (urgent ? ENGINE_ASK_EVERY_US : ENGINE_LIST_EVERY_US))) {
         engine->out->list = true;
+        engine->out->list_id = ++engine->list_id;
         engine->list_wanted = false;
         engine->listed_mono_us = engine->now->mono_us;
     }
@@ -603,12 +605,14 @@ void engine_orders_tick(struct engine *engine)
 void engine_orders_finish(struct engine *engine)
 {
     struct engine_outputs *out = engine->out;
+    bool moved = out->fill_count > 0;
     for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
         struct engine_slot *s = &engine->slots[i];
         if (!s->used) {
             continue;
         }
         if (s->dirty) {
+            moved = true;
             if (s->leaving) {
                 out->sends[out->send_count++] = out->order_count;
             }
@@ -621,5 +625,11 @@ void engine_orders_finish(struct engine *engine)
             !has_position(engine, s->order.client_id)) {
             s->used = false;
         }
+    }
+    if (moved) {
+        /* A listing of this very step is asked for after what the step has seen, but beside what
+         * it sends. */
+        bool fresh = out->list && out->send_count == 0;
+        engine->moved_list_id = engine->list_id - (fresh ? 1 : 0);
     }
 }

@@ -42,6 +42,8 @@ struct engine {
     int disagreements; /* listings in a row that were not our books */
     bool list_wanted;
     int64_t listed_mono_us; /* when the last listing was asked for; 0: never */
+    int64_t list_id;        /* of the last listing that was asked for */
+    int64_t moved_list_id;  /* listings up to this one may be older than our last movement */
     char reconcile_reason[96];
     int64_t equity_hour; /* market hour of the newest equity point */
     int64_t started_wall_us;

@@ -412,7 +412,7 @@ static void paper_query(struct venue *venue, const char *client_id)
     tell_order(of(venue), client_id, VENUE_CALL_QUERY);
 }
 
-static void paper_list(struct venue *venue)
+static void paper_list(struct venue *venue, int64_t ask_id)
 {
     struct paper *paper = of(venue);
     if (paper->store == NULL) {
@@ -423,6 +423,7 @@ static void paper_list(struct venue *venue)
     if (r == NULL) {
         return;
     }
+    r->ask_id = ask_id;
     r->complete = true;
     for (int i = 0; i < paper->book.position_count; i++) {
         const struct position *p = &paper->book.positions[i];

@@ -1,0 +1,456 @@
+/*
+ * sim.c: the engine, its driver and the paper venue on a fake clock, under seeded faults.
+ *
+ *     sim --seeds 200            seeds 1..200, one TAP line
+ *     sim --seeds 1 --seed 17    one of them again
+ *
+ * Faults: those of hostile.h, a disk that fails, a crash before any single write (the open
+ * transaction is rolled back, the process is gone, another starts on the same database), a wall
+ * clock that jumps, requests at any moment, one of them asked twice. After every round the
+ * invariants below are checked; at the end the faults stop and everything has to agree to the last
+ * unit. The same seed does the same again.
+ */
+#include "base/check.h"
+#include "base/log.h"
+#include "engine/driver.h"
+#include "sim/hostile.h"
+#include "store/fill_table.h"
+#include "store/position_table.h"
+#include "store/request_table.h"
+#include "store/state_table.h"
+#include "store/trade_table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROUNDS         500
+#define CALM_ROUNDS    120
+#define START_US       INT64_C(1790000000000000)
+#define FLAT_WITHIN_US (60 * USEC_PER_SEC) /* six time-outs in a row under faults */
+#define TRADES_LIMIT   4096
+
+struct sim {
+    uint64_t seed;
+    struct rng rng;
+    struct clock_fake clock;
+    struct crossing crossing;
+    struct trading_store *store;
+    struct settings settings;
+    struct hostile hostile;
+    struct driver *driver;
+    struct bus_reader reader;
+
+    double write_fails; /* chance that a write fails and is tried again */
+    double write_kills; /* chance that the process dies at a write */
+    int64_t next_request;
+    struct request last_request;
+    int64_t stopped_mono_us; /* since an emergency stop that is not verified flat yet */
+    int crashes;
+    char what[256];
+};
+
+/* Over all seeds: a simulation in which nothing happens proves nothing. */
+static struct {
+    int64_t trades;
+    int64_t crashes;
+    int64_t stops;
+    int64_t unknown;
+    int64_t refused;
+} totals;
+
+__attribute__((format(printf, 2, 3))) static bool fail(struct sim *sim, const char *format, ...)
+{
+    if (sim->what[0] == '\0') {
+        va_list args;
+        va_start(args, format);
+        (void)vsnprintf(sim->what, sizeof(sim->what), format, args);
+        va_end(args);
+    }
+    return false;
+}
+
+/* ---------------------------------------------------------------- faults */
+
+static int fault(const char *what, void *userdata)
+{
+    struct sim *sim = userdata;
+    if (sim->hostile.dead) {
+        return -ERR_DB_FAILED;
+    }
+    /* The history of a first start is thousands of rows in one transaction. */
+    bool candles = strstr(what, "INTO candles") != NULL || strstr(what, "FROM candles") != NULL;
+    double rarely = candles ? 0.01 : 1;
+    if (rng_chance(&sim->rng, sim->write_kills * rarely)) {
+        sim->hostile.dead = true;
+        return -ERR_DB_FAILED;
+    }
+    return rng_chance(&sim->rng, sim->write_fails * rarely) ? -ERR_DB_FULL : 0;
+}
+
+static void start(struct sim *sim)
+{
+    sim->driver = driver_new(&(struct driver_options){.settings = sim->settings,
+                                                      .clock = &sim->clock.clock,
+                                                      .store = sim->store,
+                                                      .wrap_source = hostile_source,
+                                                      .wrap_venue = hostile_venue,
+                                                      .userdata = &sim->hostile},
+                             &sim->crossing);
+}
+
+static bool check_restart(struct sim *sim)
+{
+    struct err err = {0};
+    struct engine_state before;
+    struct position positions[POSITIONS_MAX];
+    int count = position_table_list(sim->store, positions, POSITIONS_MAX, &err);
+    int rc = state_table_load(sim->store, &before, &err);
+    start(sim);
+    for (int i = 0; i < 40 && driver_engine(sim->driver) == NULL; i++) {
+        (void)driver_round(sim->driver);
+        clock_fake_advance(&sim->clock, USEC_PER_SEC);
+        if (sim->hostile.dead) {
+            return true; /* it died again while starting */
+        }
+    }
+    if (driver_engine(sim->driver) == NULL) {
+        return fail(sim, "does not start again");
+    }
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        return true;
+    }
+    const struct engine_state *after = engine_state(driver_engine(sim->driver));
+    if (rc < 0 || count < 0) {
+        return fail(sim, "the database cannot be read: %s", err.context);
+    }
+    /* The first rounds may already have learnt of fills; what a person said must stand. */
+    if (after->run <= before.run) {
+        return fail(sim, "run %lld follows run %lld", (long long)after->run, (long long)before.run);
+    }
+    if ((before.state == TRADING_PAUSED || before.state == TRADING_EMERGENCY) &&
+        after->state != before.state) {
+        return fail(sim, "state %s became %s over a restart", trading_state_name(before.state),
+                    trading_state_name(after->state));
+    }
+    if (after->fills == before.fills) {
+        int now_count;
+        const struct position *now = engine_positions(driver_engine(sim->driver), &now_count);
+        if (now_count != count || dec_cmp(after->cash, before.cash) != 0) {
+            return fail(sim, "%d positions became %d over a restart", count, now_count);
+        }
+        for (int i = 0; i < count; i++) {
+            bool found = false;
+            for (int j = 0; j < now_count; j++) {
+                found = found || (symbol_equal(now[j].symbol, positions[i].symbol) &&
+                                  now[j].side == positions[i].side &&
+                                  dec_cmp(now[j].qty, positions[i].qty) == 0 &&
+                                  dec_cmp(now[j].entry_price, positions[i].entry_price) == 0 &&
+                                  dec_cmp(now[j].stop, positions[i].stop) == 0);
+            }
+            if (!found) {
+                return fail(sim, "position %s is another after a restart",
+                            positions[i].symbol.name);
+            }
+        }
+    }
+    return true;
+}
+
+static bool crash(struct sim *sim)
+{
+    sim->crashes++;
+    driver_free(sim->driver);
+    sim->driver = NULL;
+    trading_store_rollback(sim->store);
+    hostile_crash(&sim->hostile);
+    sim->stopped_mono_us = 0; /* what was verified is asked for again */
+    double kills = sim->write_kills;
+    sim->write_kills = rng_chance(&sim->rng, 0.2) ? 0.02 : 0;
+    bool ok = check_restart(sim);
+    sim->write_kills = kills;
+    return ok;
+}
+
+static void ask(struct sim *sim)
+{
+    static const enum request_kind kinds[] = {
+        REQUEST_PAUSE,          REQUEST_RESUME,          REQUEST_RESUME,
+        REQUEST_RESUME,         REQUEST_CLOSE,           REQUEST_CLOSE,
+        REQUEST_EMERGENCY_STOP, REQUEST_CLEAR_EMERGENCY, REQUEST_CLEAR_EMERGENCY,
+    };
+    struct request r = sim->last_request;
+    if (r.id == 0 || !rng_chance(&sim->rng, 0.2)) {
+        r = (struct request){.id = sim->next_request++,
+                             .kind = kinds[rng_below(&sim->rng, COUNT_OF(kinds))]};
+        (void)str_copy(STR_LIT("sim"), r.by, sizeof(r.by));
+        if (r.kind == REQUEST_CLOSE && rng_chance(&sim->rng, 0.5)) {
+            r.symbol = sim->settings.symbols[rng_below(&sim->rng, 3)];
+        }
+        sim->last_request = r;
+    }
+    (void)ring_push(sim->crossing.requests, &r);
+}
+
+/* ---------------------------------------------------------------- invariants */
+
+static bool check_round(struct sim *sim)
+{
+    const struct snapshot *s = driver_snapshot(sim->driver);
+    const struct paper *paper = driver_paper(sim->driver);
+    if (sim->hostile.complaint[0] != '\0') {
+        return fail(sim, "%s", sim->hostile.complaint);
+    }
+    if (!s->books_balance) {
+        return fail(sim, "books do not balance");
+    }
+    if (s->position_count > s->max_positions) {
+        return fail(sim, "%d of %d positions", s->position_count, s->max_positions);
+    }
+    if (paper->book.position_count > s->max_positions) {
+        return fail(sim, "the venue holds %d of %d positions", paper->book.position_count,
+                    s->max_positions);
+    }
+    if (s->state != TRADING_EMERGENCY) {
+        sim->stopped_mono_us = 0;
+    } else {
+        if (sim->stopped_mono_us == 0) {
+            sim->stopped_mono_us = sim->clock.now_mono_us;
+            totals.stops++;
+        }
+        bool flat = paper->book.position_count == 0 && paper->book.open_count == 0;
+        if (s->verified_flat && !flat) {
+            return fail(sim, "verified flat, but the venue holds something");
+        }
+        if (s->verified_flat) {
+            sim->stopped_mono_us = sim->clock.now_mono_us;
+        } else if (sim->clock.now_mono_us - sim->stopped_mono_us > FLAT_WITHIN_US) {
+            return fail(sim, "not flat long after an emergency stop: %d positions, %d orders",
+                        s->position_count, (int)s->open_orders);
+        }
+    }
+    totals.unknown += s->unknown_orders > 0;
+    return true;
+}
+
+/* With the faults gone and nothing under way, engine and venue must tell the same, exactly. */
+static bool check_end(struct sim *sim)
+{
+    struct err err = {0};
+    const struct engine *engine = driver_engine(sim->driver);
+    const struct paper *paper = driver_paper(sim->driver);
+    const struct snapshot *s = driver_snapshot(sim->driver);
+    const struct engine_state *state = engine_state(engine);
+    if (s->state == TRADING_STARTING) {
+        return fail(sim, "not reconciled at the end: %s", s->state_reason);
+    }
+    if (s->state == TRADING_EMERGENCY && !s->verified_flat) {
+        return fail(sim, "not flat at the end");
+    }
+    if (s->unknown_orders > 0) {
+        return fail(sim, "%llu orders unknown at the end", (unsigned long long)s->unknown_orders);
+    }
+    if (s->open_orders == 0 && paper->report_count == 0 && hostile_quiet(&sim->hostile) &&
+        dec_cmp(state->cash, paper->book.cash) != 0) {
+        char ours[DEC_TEXT_SIZE];
+        char theirs[DEC_TEXT_SIZE];
+        return fail(sim, "cash is %s, the venue says %s", dec_text(state->cash, ours),
+                    dec_text(paper->book.cash, theirs));
+    }
+    int64_t fills = 0;
+    struct dec fees = DEC_ZERO;
+    if (fill_table_sum(sim->store, &fills, &fees, &err) < 0 || fills != state->fills ||
+        dec_cmp(fees, state->fees) != 0) {
+        return fail(sim, "%lld fills on disk, %lld counted", (long long)fills,
+                    (long long)state->fills);
+    }
+    /* Profit of the closed trades, less the fees paid for what is still open, is what we realised:
+     * every entry fills at one price here, so no last unit is left over. */
+    struct dec pnl = DEC_ZERO;
+    static struct trade trades[TRADES_LIMIT];
+    int count = trade_table_list(sim->store, &(struct trade_query){0}, trades, TRADES_LIMIT, &err);
+    for (int i = 0; i < count; i++) {
+        pnl = dec_add(pnl, trades[i].pnl);
+    }
+    int held;
+    const struct position *positions = engine_positions(engine, &held);
+    for (int i = 0; i < held; i++) {
+        pnl = dec_sub(pnl, positions[i].fees);
+    }
+    if (count < 0 || count != state->trades || dec_cmp(pnl, state->realised) != 0) {
+        return fail(sim, "%d trades do not add up to the realised profit", count);
+    }
+    totals.trades += count;
+    totals.crashes += sim->crashes;
+    totals.refused += state->refused_candles;
+    return true;
+}
+
+/* ---------------------------------------------------------------- one seed */
+
+static bool turn(struct sim *sim)
+{
+    for (int i = 0; i < 64; i++) {
+        const struct snapshot *s = driver_snapshot(sim->driver);
+        const struct engine *engine = driver_engine(sim->driver);
+        bool active = engine != NULL && engine_state(engine)->state == TRADING_ACTIVE;
+        /* A request in the ring may change it within the round: then the next one tells. */
+        sim->hostile.entries_forbidden =
+            atomic_load(&sim->crossing.halt) ||
+            (!active && ring_len(sim->crossing.requests) == 0 &&
+             !(engine != NULL && engine_state(engine)->state == TRADING_BREAKER));
+        sim->hostile.equity = dec_to_double(s->equity);
+        int64_t wait_us = driver_round(sim->driver);
+        if (sim->hostile.dead) {
+            return crash(sim);
+        }
+        if (!check_round(sim)) {
+            return false;
+        }
+        if (wait_us > 0) {
+            break;
+        }
+    }
+    return true;
+}
+
+static void settings_init(struct settings *s, uint64_t seed)
+{
+    *s = (struct settings){
+        .symbol_count = 3,
+        .seed = seed,
+        .market_speed = 600,
+        .threshold = 0.25,
+        .risk_per_trade_pct = 2,
+        .max_position_pct = 25,
+        .max_positions = 2,
+        .stop_pct = 0.6,
+        .target_pct = 1.0,
+        .max_daily_loss_pct = 5,
+        .max_drawdown_pct = 15,
+        .max_consecutive_losses = 4,
+        .cooldown_us = 10 * USEC_PER_MIN,
+        .initial_cash = dec_from_int(10000),
+        .spread_bps = 4,
+        .fee_bps = 5,
+    };
+    ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
+           symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
+           symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
+}
+
+static bool run(struct sim *sim)
+{
+    start(sim);
+    for (int round = 0; round < ROUNDS; round++) {
+        clock_fake_advance(&sim->clock, (int64_t)rng_below(&sim->rng, 400 * USEC_PER_MSEC) + 1);
+        if (rng_chance(&sim->rng, 0.01)) {
+            clock_fake_jump_wall(&sim->clock,
+                                 ((int64_t)rng_below(&sim->rng, 48) - 24) * USEC_PER_HOUR);
+        }
+        if (rng_chance(&sim->rng, 0.02)) {
+            ask(sim);
+        }
+        if (rng_chance(&sim->rng, 0.002)) {
+            atomic_store(&sim->crossing.halt, true);
+        }
+        if (rng_chance(&sim->rng, 0.004)) {
+            sim->hostile.dead = true; /* between two rounds */
+        }
+        if (!turn(sim)) {
+            return false;
+        }
+    }
+    sim->write_fails = 0;
+    sim->write_kills = 0;
+    sim->hostile.evil = 0;
+    for (int round = 0; round < CALM_ROUNDS; round++) {
+        clock_fake_advance(&sim->clock, DRIVER_ROUND_US);
+        if (!turn(sim)) {
+            return false;
+        }
+    }
+    /* No new entry may be under way at the very end. */
+    struct request pause = {.id = sim->next_request++, .kind = REQUEST_PAUSE};
+    (void)ring_push(sim->crossing.requests, &pause);
+    for (int round = 0; round < CALM_ROUNDS; round++) {
+        clock_fake_advance(&sim->clock, DRIVER_ROUND_US);
+        if (!turn(sim)) {
+            return false;
+        }
+    }
+    return check_end(sim);
+}
+
+static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
+{
+    struct sim *sim = calloc(1, sizeof(*sim));
+    ASSERT(sim != NULL);
+    struct err err = {0};
+    sim->seed = seed;
+    sim->next_request = 1;
+    sim->write_fails = 0.002;
+    sim->write_kills = 0.0006;
+    rng_init(&sim->rng, seed);
+    clock_fake_init(&sim->clock, START_US);
+    crossing_init(&sim->crossing);
+    settings_init(&sim->settings, seed);
+    ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &sim->store, &err) >= 0);
+    hostile_init(&sim->hostile, &sim->rng, sim->store, &sim->clock);
+    sim->hostile.max_notional = sim->settings.max_position_pct;
+    trading_store_set_fault(sim->store, fault, sim);
+
+    bool ok = run(sim);
+    (void)snprintf(ret_what, what_size, "%s", sim->what);
+    driver_free(sim->driver);
+    trading_store_set_fault(sim->store, NULL, NULL);
+    trading_store_free(sim->store);
+    crossing_release(&sim->crossing);
+    free(sim);
+    return ok;
+}
+
+static void silent(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    (void)userdata;
+}
+
+int main(int argc, char **argv)
+{
+    int64_t seeds = 200;
+    int64_t first = 1;
+    bool verbose = false;
+    for (int i = 1; i < argc; i++) {
+        bool known = (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc &&
+                      str_to_i64(str_c(argv[i + 1]), &seeds)) ||
+                     (strcmp(argv[i], "--seed") == 0 && i + 1 < argc &&
+                      str_to_i64(str_c(argv[i + 1]), &first));
+        if (known) {
+            i++;
+        } else if (strcmp(argv[i], "--verbose") == 0) {
+            verbose = true;
+        } else {
+            (void)fprintf(stderr, "usage: sim [--seeds N] [--seed FIRST] [--verbose]\n");
+            return 2;
+        }
+    }
+    log_set_sink(verbose ? NULL : silent, NULL); /* faults are the point, not news */
+    for (int64_t i = 0; i < seeds; i++) {
+        char what[256];
+        if (!run_seed((uint64_t)(first + i), what, sizeof(what))) {
+            printf("not ok - seed %lld: %s\n", (long long)(first + i), what);
+            return 1;
+        }
+    }
+    if (seeds >= 50 && (totals.trades == 0 || totals.crashes == 0 || totals.stops == 0 ||
+                        totals.unknown == 0 || totals.refused == 0)) {
+        printf("not ok - the faults or the trades are missing\n");
+        return 1;
+    }
+    printf("# %lld trades, %lld crashes, %lld emergency stops, %lld rounds with unknown orders, "
+           "%lld candles refused\n",
+           (long long)totals.trades, (long long)totals.crashes, (long long)totals.stops,
+           (long long)totals.unknown, (long long)totals.refused);
+    printf("ok 1 - sim %lld seeds\n", (long long)seeds);
+    return 0;
+}
