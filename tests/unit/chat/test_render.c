@@ -121,7 +121,7 @@ static void long_replies_split_between_blocks(void **state)
     reply_title(r, TONE_PLAIN, "Logs");
     reply_table(r, 2, (const char *const[]){"time", "line & more"});
     for (int i = 0; i < 200; i++) {
-        char time[16];
+        char time[32];
         (void)snprintf(time, sizeof(time), "12:%02d:%02d", i / 60, i % 60);
         reply_row(r, (const char *const[]){time, "<the same line again & again> 🟢"});
     }

@@ -505,7 +505,7 @@ static void lost_answer_is_marked_and_only_alerts_are_repeated(void **state)
     until_state(desk, reply, OUTBOX_UNCERTAIN);
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
                                                                  .times = 1,
-                                                                 .fault = FAKE_TELEGRAM_CLOSE});
+                                                                 .fault = FAKE_TELEGRAM_CUT});
     int64_t alert = post(desk, OUTBOX_HIGH, "an alert");
     until_state(desk, alert, OUTBOX_DELIVERED);
     assert_int_equal(count_with(desk, "a reply"), 1);
