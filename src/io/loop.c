@@ -154,6 +154,11 @@ static void must(int code)
 /* Points the sd-event sources at what is first in the lists. */
 static void loop_arm(struct loop *loop)
 {
+    /* After loop_exit nothing runs any more, and sd-event refuses to arm; what its owners still
+     * take down then needs no arming. */
+    if (sd_event_get_state(loop->event) == SD_EVENT_FINISHED) {
+        return;
+    }
     must(sd_event_source_set_enabled(loop->soon,
                                      loop->deferred.first == NULL ? SD_EVENT_OFF : SD_EVENT_ON));
     if (loop->timers.first == NULL || loop->fake != NULL) {
