@@ -13,8 +13,8 @@
  * unset or empty; $${ is a literal ${.
  * Always true: a loaded configuration passed every check; a failed load leaves *ret alone and says
  * everything that is wrong (up to CONFIG_PROBLEMS_MAX), each as file:line:column, what was
- * expected, and the nearest valid name. Values of secrets appear in no message and are registered
- * with log_hide.
+ * expected, and the nearest valid name. Values of secrets appear in no message; config_load
+ * registers them with log_hide. A value left empty (null) is the same as none.
  * Ownership: every text belongs to the config.
  * Thread: load on the main thread; then read-only from any.
  */
@@ -127,7 +127,7 @@ struct config_problems {
 /* problems may be NULL; *err is the first of them. The caller frees *ret. */
 int config_load(const struct config_options *options, struct config **ret,
                 struct config_problems *problems, struct err *err);
-/* The same from text, as if it were the file `name`. */
+/* The same from text, as if it were the file `name`; secrets are not registered with log_hide. */
 int config_parse(struct str text, const char *name, struct config **ret,
                  struct config_problems *problems, struct err *err);
 void config_free(struct config *config);

@@ -1,0 +1,142 @@
+#include "config/config.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "config_read.h"
+#include "io/file.h"
+
+#include <string.h>
+
+#define LOCAL_FILE  "nightdesk.yaml"
+#define SYSTEM_FILE "/etc/nightdesk/nightdesk.yaml"
+
+void config_free(struct config *config)
+{
+    if (config != NULL) {
+        detail_free(config->detail);
+        free(config);
+    }
+}
+
+/* Goes through the sources; root NULL: there is no file. */
+static int build(const struct yaml_node *root, const char *name, struct config **ret,
+                 struct config_problems *problems, struct err *err)
+{
+    /* Secrets go into locked memory, which has to be set up first. */
+    int rc = secret_init(err);
+    if (rc < 0) {
+        return rc;
+    }
+    AUTO_FREE struct config_problems *own = NULL;
+    if (problems == NULL) {
+        problems = own = calloc(1, sizeof(*own));
+        ASSERT(own != NULL);
+    }
+    *problems = (struct config_problems){.count = 0};
+    AUTO_CONFIG struct config *config = calloc(1, sizeof(*config));
+    ASSERT(config != NULL);
+    config->detail = detail_new();
+    (void)str_copy(str_c(root != NULL ? name : ""), config->detail->path,
+                   sizeof(config->detail->path));
+    struct load load = {.config = config, .name = name, .problems = problems};
+    config_read_defaults(&load);
+    if (root != NULL) {
+        config_read_tree(&load, root);
+    }
+    config_read_credentials(&load, getenv("CREDENTIALS_DIRECTORY"));
+    config_read_finish(&load, root);
+    if (problems->count > 0) {
+        if (err != NULL) {
+            *err = problems->items[0];
+        }
+        return -problems->items[0].id;
+    }
+    *ret = TAKE(config);
+    return 0;
+}
+
+/* A file that cannot be read as YAML at all is the one problem. */
+static int only_problem(struct config_problems *problems, const struct err *why, struct err *err)
+{
+    if (problems != NULL) {
+        *problems = (struct config_problems){.count = 1, .items = {*why}};
+    }
+    if (err != NULL) {
+        *err = *why;
+    }
+    return -why->id;
+}
+
+int config_parse(struct str text, const char *name, struct config **ret,
+                 struct config_problems *problems, struct err *err)
+{
+    AUTO_YAML struct yaml *doc = NULL;
+    struct err why = {0};
+    if (yaml_parse(text, name, &doc, &why) < 0) {
+        return only_problem(problems, &why, err);
+    }
+    return build(yaml_root(doc), name, ret, problems, err);
+}
+
+int config_load(const struct config_options *options, struct config **ret,
+                struct config_problems *problems, struct err *err)
+{
+    const char *path = options->path;
+    if (path == NULL && !options->no_file) {
+        path = file_exists(LOCAL_FILE) ? LOCAL_FILE : file_exists(SYSTEM_FILE) ? SYSTEM_FILE : NULL;
+    }
+    AUTO_YAML struct yaml *doc = NULL;
+    struct err why = {0};
+    if (path != NULL && yaml_parse_file(path, &doc, &why) < 0) {
+        return only_problem(problems, &why, err);
+    }
+    struct config *config = NULL;
+    int rc = build(doc != NULL ? yaml_root(doc) : NULL, path, &config, problems, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* Only here: what config_parse is given to check is not in use. */
+    for (int i = 0; i < config->detail->secret_count; i++) {
+        log_hide(secret_text(config->detail->secrets[i]));
+    }
+    *ret = config;
+    return 0;
+}
+
+const char *config_path(const struct config *config)
+{
+    return config->detail->path;
+}
+
+const struct config_service *config_service(const struct config *config, struct str name)
+{
+    for (int i = 0; i < config->service_count; i++) {
+        if (str_equal_c(name, config->services[i].name)) {
+            return &config->services[i];
+        }
+    }
+    return NULL;
+}
+
+void config_settings(const struct config *config, struct settings *ret)
+{
+    *ret = (struct settings){
+        .symbol_count = config->market_symbols.count,
+        .seed = (uint64_t)config->market_seed,
+        .market_speed = config->market_speed,
+        .threshold = config->trading_threshold,
+        .risk_per_trade_pct = config->risk_risk_per_trade_pct,
+        .max_position_pct = config->risk_max_position_pct,
+        .max_positions = config->risk_max_positions,
+        .stop_pct = config->risk_stop_pct,
+        .target_pct = config->risk_target_pct,
+        .max_daily_loss_pct = config->risk_max_daily_loss_pct,
+        .max_drawdown_pct = config->risk_max_drawdown_pct,
+        .max_consecutive_losses = config->risk_max_consecutive_losses,
+        .cooldown_us = config->risk_cooldown_us,
+        .initial_cash = config->paper_initial_cash,
+        .spread_bps = config->paper_spread,
+        .fee_bps = config->paper_fee,
+    };
+    memcpy(ret->symbols, config->market_symbols.items, sizeof(ret->symbols));
+}

@@ -1,0 +1,485 @@
+#include "base/check.h"
+#include "detail.h"
+#include "value.h"
+
+#include <string.h>
+
+/* ------------------------------------------------------------------ shared */
+
+static void add_quoted(struct buf *out, const char *text)
+{
+    buf_add_char(out, '"');
+    buf_add_json(out, str_c(text)); /* also right for a double-quoted YAML scalar */
+    buf_add_char(out, '"');
+}
+
+static bool is_textual(enum option_type type)
+{
+    return type == OPTION_TEXT || type == OPTION_SECRET || type == OPTION_URL;
+}
+
+/* As it stands in the example: texts quoted, the rest as in the table. */
+static void add_fallback_yaml(struct buf *out, const struct option *option)
+{
+    if (is_textual(option->type) || strstr(option->fallback, "${") != NULL) {
+        add_quoted(out, option->fallback);
+    } else {
+        buf_add_c(out, option->fallback);
+    }
+}
+
+/* Text broken into lines of at most 96 columns behind a prefix. */
+static void add_comment(struct buf *out, const char *prefix, const char *text)
+{
+    struct str rest = str_c(text);
+    struct str word;
+    size_t column = 0;
+    while (str_word(&rest, &word)) {
+        if (column > 0 && column + 1 + word.len > 96) {
+            buf_add_char(out, '\n');
+            column = 0;
+        }
+        if (column == 0) {
+            buf_add_c(out, prefix);
+            column = strlen(prefix);
+        }
+        buf_add_char(out, ' ');
+        buf_add_str(out, word);
+        column += 1 + word.len;
+    }
+    buf_add_char(out, '\n');
+}
+
+/* ------------------------------------------------------------------ JSON Schema */
+
+static void schema_limits(struct buf *out, const struct option *o, const char *low,
+                          const char *high)
+{
+    if (o->minimum[0] != '\0') {
+        buf_addf(out, ", \"%s\": %s", low, o->minimum);
+    }
+    if (o->maximum[0] != '\0') {
+        buf_addf(out, ", \"%s\": %s", high, o->maximum);
+    }
+}
+
+/* ${NAME} may stand wherever a value may. */
+#define SCHEMA_ENV "{\"type\": \"string\", \"pattern\": \"\\\\$\\\\{\"}"
+
+static void schema_type(struct buf *out, const struct option *o)
+{
+    struct str words = str_c(o->unit);
+    struct str word;
+    switch (o->type) {
+    case OPTION_TEXT:
+    case OPTION_SECRET:
+    case OPTION_URL:
+        buf_add_c(out, "\"type\": \"string\"");
+        return;
+    case OPTION_ENUM:
+        buf_add_c(out, "\"anyOf\": [{\"enum\": [");
+        for (int i = 0; str_split(&words, '|', &word); i++) {
+            buf_addf(out, "%s\"%.*s\"", i > 0 ? ", " : "", STR_ARG(word));
+        }
+        buf_add_c(out, "]}, " SCHEMA_ENV "]");
+        return;
+    case OPTION_INT:
+        buf_add_c(out, "\"anyOf\": [{\"type\": \"integer\"");
+        schema_limits(out, o, "minimum", "maximum");
+        buf_add_c(out, "}, " SCHEMA_ENV "]");
+        return;
+    case OPTION_FLOAT:
+    case OPTION_MONEY:
+        buf_add_c(out, "\"anyOf\": [{\"type\": \"number\"");
+        schema_limits(out, o, "minimum", "maximum");
+        buf_add_c(out, "}, " SCHEMA_ENV "]");
+        return;
+    case OPTION_BOOL:
+        buf_add_c(out, "\"anyOf\": [{\"type\": \"boolean\"}, " SCHEMA_ENV "]");
+        return;
+    case OPTION_PERCENT:
+        buf_add_c(out, "\"anyOf\": [{\"type\": \"number\"}, {\"type\": \"string\", \"pattern\": "
+                       "\"^-?[0-9.]+ *%?$\"}, " SCHEMA_ENV "]");
+        return;
+    case OPTION_DURATION:
+        buf_add_c(out, "\"type\": \"string\", \"pattern\": \"^([0-9]+(ms|s|m|h|d))+$|\\\\$\\\\{\"");
+        return;
+    case OPTION_INTS:
+        buf_add_c(
+            out, "\"type\": \"array\", \"items\": {\"anyOf\": [{\"type\": \"integer\"}, " SCHEMA_ENV
+                 "]}");
+        schema_limits(out, o, "minItems", "maxItems");
+        return;
+    case OPTION_TEXTS:
+    case OPTION_SYMBOLS:
+        buf_add_c(out, "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\"]}");
+        schema_limits(out, o, "minItems", "maxItems");
+        return;
+    }
+}
+
+/* Lists of the table are written [a, b]. */
+static void schema_default(struct buf *out, const struct option *o)
+{
+    bool plain =
+        strstr(o->fallback, "${") == NULL && (o->type == OPTION_INT || o->type == OPTION_BOOL ||
+                                              o->type == OPTION_FLOAT || o->type == OPTION_MONEY);
+    if (plain) {
+        buf_add_c(out, o->fallback);
+    } else if (option_is_list(o->type)) {
+        struct str rest = str_n(o->fallback + 1, strlen(o->fallback) - 2);
+        struct str item;
+        buf_add_char(out, '[');
+        for (int i = 0; str_split(&rest, ',', &item); i++) {
+            buf_addf(out, "%s\"%.*s\"", i > 0 ? ", " : "", STR_ARG(str_trim(item)));
+        }
+        buf_add_char(out, ']');
+    } else {
+        add_quoted(out, o->fallback);
+    }
+}
+
+static void schema_option(struct buf *out, const struct option *o, const char *indent)
+{
+    buf_addf(out, "%s\"%s\": {", indent, o->name);
+    schema_type(out, o);
+    if (o->fallback != NULL) {
+        buf_add_c(out, ", \"default\": ");
+        schema_default(out, o);
+    }
+    buf_add_c(out, ", \"description\": ");
+    add_quoted(out, o->help);
+    buf_add_char(out, '}');
+}
+
+static void schema_fields(struct buf *out, const struct option *fields, size_t count,
+                          const char *indent)
+{
+    buf_add_c(out, "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [");
+    for (size_t i = 0, n = 0; i < count; i++) {
+        if (fields[i].fallback == NULL) {
+            buf_addf(out, "%s\"%s\"", n++ > 0 ? ", " : "", fields[i].name);
+        }
+    }
+    buf_add_c(out, "], \"properties\": {\n");
+    for (size_t i = 0; i < count; i++) {
+        schema_option(out, &fields[i], indent);
+        buf_add_c(out, i + 1 < count ? ",\n" : "}}");
+    }
+}
+
+static void schema_group(struct buf *out, const struct option_group *group)
+{
+    buf_addf(out, "    \"%s\": {\"type\": [\"object\", \"null\"], \"description\": ", group->name);
+    add_quoted(out, group->help);
+    if (strcmp(group->name, "services") == 0) {
+        buf_add_c(out, ", \"propertyNames\": {\"pattern\": \"^[a-z0-9_-]{1,31}$\"}, "
+                       "\"additionalProperties\":\n      ");
+        schema_fields(out, option_service_fields, option_service_field_count, "        ");
+        buf_add_char(out, '}');
+        return;
+    }
+    buf_add_c(out, ", \"additionalProperties\": false, \"properties\": {\n");
+    bool first = true;
+    for (size_t i = 0; i < option_count; i++) {
+        if (strcmp(option_table[i].group, group->name) == 0) {
+            buf_add_c(out, first ? "" : ",\n");
+            schema_option(out, &option_table[i], "      ");
+            first = false;
+        }
+    }
+    if (strcmp(group->name, "telegram") == 0) {
+        buf_addf(out,
+                 ",\n      \"users\": {\"type\": \"array\", \"maxItems\": %d, \"items\":\n        ",
+                 CONFIG_USERS_MAX);
+        schema_fields(out, option_user_fields, option_user_field_count, "          ");
+        buf_add_char(out, '}');
+    }
+    buf_add_c(out, "}}");
+}
+
+void config_write_schema(struct buf *out)
+{
+    buf_add_c(out, "{\n"
+                   "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+                   "  \"title\": \"nightdesk configuration\",\n"
+                   "  \"type\": \"object\",\n"
+                   "  \"additionalProperties\": false,\n"
+                   "  \"properties\": {\n");
+    for (size_t g = 0; g < option_group_count; g++) {
+        schema_group(out, &option_groups[g]);
+        buf_add_c(out, g + 1 < option_group_count ? ",\n" : "\n");
+    }
+    buf_add_c(out, "  }\n}\n");
+}
+
+/* ------------------------------------------------------------------ docs/config.md */
+
+static void markdown_row(struct buf *out, const struct option *o, const char *name)
+{
+    buf_addf(out, "| `%s` | %s", name, option_type_name(o->type));
+    if (o->type == OPTION_ENUM) {
+        struct str rest = str_c(o->unit);
+        struct str word;
+        for (int i = 0; str_split(&rest, '|', &word); i++) {
+            buf_addf(out, "%s`%.*s`", i > 0 ? ", " : ": ", STR_ARG(word));
+        }
+    } else if (o->unit[0] != '\0') {
+        buf_addf(out, ", %s", o->unit);
+    }
+    buf_add_c(out, " | ");
+    if (o->fallback == NULL) {
+        buf_add_c(out, "must be given");
+    } else if (o->fallback[0] != '\0') {
+        buf_addf(out, "`%s`", o->fallback);
+    }
+    buf_add_c(out, " | ");
+    value_add_range(out, o);
+    buf_addf(out, " | %s%s |\n", o->help,
+             (o->flags & CONFIG_LIVE) != 0 ? " Takes effect between two steps." : "");
+}
+
+#define MARKDOWN_HEAD "| option | type | default | range | meaning |\n|---|---|---|---|---|\n"
+
+void config_write_markdown(struct buf *out)
+{
+    buf_add_c(out,
+              "# Configuration\n\n"
+              "Printed from the table of options; do not edit.\n\n"
+              "nightdesk needs no file. It reads the one given with `--config`, else "
+              "`./nightdesk.yaml`, else\n`/etc/nightdesk/nightdesk.yaml`. In any value "
+              "`${NAME}` is an environment variable, `${NAME:-text}` has a\ndefault for when "
+              "it is unset or empty, and `$${` is a literal `${`. A secret can also be a file "
+              "named like its\noption in `$CREDENTIALS_DIRECTORY` (systemd's "
+              "`LoadCredential=`), which then counts. A value left empty is the\nsame as none. "
+              "`nightdesk check-config` names every mistake with its line and column.\n");
+    for (size_t g = 0; g < option_group_count; g++) {
+        const char *group = option_groups[g].name;
+        buf_addf(out, "\n## %s\n\n%s\n\n" MARKDOWN_HEAD, group, option_groups[g].help);
+        for (size_t i = 0; i < option_count; i++) {
+            if (strcmp(option_table[i].group, group) == 0) {
+                markdown_row(out, &option_table[i], option_table[i].path);
+            }
+        }
+        bool users = strcmp(group, "telegram") == 0;
+        const struct option *fields = users ? option_user_fields : option_service_fields;
+        size_t count = users                            ? option_user_field_count
+                       : strcmp(group, "services") == 0 ? option_service_field_count
+                                                        : 0;
+        for (size_t i = 0; i < count; i++) {
+            markdown_row(out, &fields[i], fields[i].path);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ the example */
+
+static void example_option(struct buf *out, const struct option *o)
+{
+    AUTO_BUF struct buf range = BUF_INIT(256);
+    AUTO_BUF struct buf help = BUF_INIT(1024);
+    value_add_range(&range, o);
+    buf_add_c(&help, o->help);
+    if (o->type == OPTION_ENUM) {
+        struct str rest = str_c(o->unit);
+        struct str word;
+        for (int i = 0; str_split(&rest, '|', &word); i++) {
+            buf_addf(&help, "%s%.*s", i > 0 ? ", " : " One of ", STR_ARG(word));
+        }
+        buf_add_char(&help, '.');
+    } else if (range.len > 0) {
+        buf_addf(&help, " (%s)", range.data);
+    }
+    add_comment(out, "  #", help.data);
+    buf_addf(out, "  %s: ", o->name);
+    add_fallback_yaml(out, o);
+    buf_add_char(out, '\n');
+}
+
+static const char example_users[] =
+    "  # Who may use the bot: numeric ids, which /whoami shows to a listed user and @userinfobot "
+    "to\n"
+    "  # anybody. Roles: read_only, operator, admin; emergency is a grant of its own.\n"
+    "  users: []\n"
+    "  #  - {id: 123456789, name: alice, role: admin, emergency: true}\n"
+    "  #  - {id: 987654321, name: bob, role: read_only}\n";
+
+static const char example_services[] =
+    "  # nightdesk keeps a command running itself; a unit belongs to systemd.\n"
+    "  demo:\n"
+    "    command: [self, demo-service, --port, \"8099\"]\n"
+    "    url: \"http://127.0.0.1:8099\"\n"
+    "    health_endpoint: \"/health\"\n"
+    "    expect_status: 200\n"
+    "    timeout: 5s\n"
+    "  #prediction:\n"
+    "  #  unit: \"prediction.service\"\n"
+    "  #  url: \"http://127.0.0.1:9000\"\n";
+
+void config_write_example(struct buf *out)
+{
+    buf_add_c(out, "# nightdesk.yaml: every option with its default. Printed from the table of "
+                   "options.\n"
+                   "# nightdesk needs no file: keep only what you change. Values may hold ${NAME} "
+                   "or\n"
+                   "# ${NAME:-text} from the environment.\n");
+    for (size_t g = 0; g < option_group_count; g++) {
+        const char *group = option_groups[g].name;
+        buf_add_char(out, '\n');
+        add_comment(out, "#", option_groups[g].help);
+        buf_addf(out, "%s:\n", group);
+        for (size_t i = 0; i < option_count; i++) {
+            if (strcmp(option_table[i].group, group) == 0) {
+                example_option(out, &option_table[i]);
+            }
+        }
+        if (strcmp(group, "telegram") == 0) {
+            buf_add_c(out, example_users);
+        } else if (strcmp(group, "services") == 0) {
+            buf_add_c(out, example_services);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ what is in force */
+
+static void dump_value(struct buf *out, const struct option *o, const void *owner)
+{
+    const void *slot = (const char *)owner + o->offset;
+    switch (o->type) {
+    case OPTION_SECRET:
+        buf_add_c(out, (*(const char *const *)slot)[0] != '\0' ? "\"***\"" : "\"\"");
+        return;
+    case OPTION_TEXT:
+    case OPTION_URL:
+        add_quoted(out, *(const char *const *)slot);
+        return;
+    case OPTION_ENUM:
+        buf_add_c(out, *(const char *const *)slot);
+        return;
+    case OPTION_INT:
+        buf_addf(out, "%lld", (long long)*(const int64_t *)slot);
+        return;
+    case OPTION_DURATION:
+        value_add_duration(out, *(const int64_t *)slot);
+        return;
+    case OPTION_BOOL:
+        buf_add_c(out, *(const bool *)slot ? "true" : "false");
+        return;
+    case OPTION_FLOAT:
+        value_add_number(out, *(const double *)slot);
+        return;
+    case OPTION_PERCENT:
+        value_add_number(out, *(const double *)slot);
+        buf_add_char(out, '%');
+        return;
+    case OPTION_MONEY:
+        dec_add_text(out, *(const struct dec *)slot);
+        return;
+    case OPTION_INTS: {
+        const struct config_ints *list = slot;
+        buf_add_char(out, '[');
+        for (int i = 0; i < list->count; i++) {
+            buf_addf(out, "%s%lld", i > 0 ? ", " : "", (long long)list->items[i]);
+        }
+        buf_add_char(out, ']');
+        return;
+    }
+    case OPTION_TEXTS: {
+        const struct config_texts *list = slot;
+        buf_add_char(out, '[');
+        for (int i = 0; i < list->count; i++) {
+            buf_add_c(out, i > 0 ? ", " : "");
+            add_quoted(out, list->items[i]);
+        }
+        buf_add_char(out, ']');
+        return;
+    }
+    case OPTION_SYMBOLS: {
+        const struct config_symbols *list = slot;
+        buf_add_char(out, '[');
+        for (int i = 0; i < list->count; i++) {
+            buf_addf(out, "%s%s", i > 0 ? ", " : "", list->items[i].name);
+        }
+        buf_add_char(out, ']');
+        return;
+    }
+    }
+}
+
+static void dump_origin(struct buf *out, const struct config *config, const struct origin *origin)
+{
+    switch (origin->kind) {
+    case ORIGIN_DEFAULT:
+        buf_add_c(out, "  # default\n");
+        return;
+    case ORIGIN_ENVIRONMENT:
+        buf_addf(out, "  # $%s\n", origin->variable);
+        return;
+    case ORIGIN_FILE:
+        buf_addf(out, "  # %s:%d:%d%s%s\n", config->detail->path, origin->line, origin->column,
+                 origin->variable[0] != '\0' ? ", $" : "", origin->variable);
+        return;
+    case ORIGIN_CREDENTIAL:
+        buf_add_c(out, "  # credential\n");
+        return;
+    }
+}
+
+static void dump_item_origin(struct buf *out, const struct config *config, int line)
+{
+    if (line == 0) {
+        buf_add_c(out, "  # default\n");
+    } else {
+        buf_addf(out, "  # %s:%d\n", config->detail->path, line);
+    }
+}
+
+/* Those of admin_users stand there; listing them here too would make the dump unreadable. */
+static void dump_users(struct buf *out, const struct config *config)
+{
+    int listed = config->user_count - config->telegram_admin_users.count;
+    buf_add_c(out, listed > 0 ? "  users:\n" : "  users: []  # default\n");
+    for (int u = 0; u < listed; u++) {
+        for (size_t f = 0; f < option_user_field_count; f++) {
+            buf_addf(out, "%s%s: ", f == 0 ? "    - {" : ", ", option_user_fields[f].name);
+            dump_value(out, &option_user_fields[f], &config->users[u]);
+        }
+        buf_add_char(out, '}');
+        dump_item_origin(out, config, config->detail->user_lines[u]);
+    }
+}
+
+static void dump_services(struct buf *out, const struct config *config)
+{
+    for (int s = 0; s < config->service_count; s++) {
+        buf_addf(out, "  %s:", config->services[s].name);
+        dump_item_origin(out, config, config->detail->service_lines[s]);
+        for (size_t f = 0; f < option_service_field_count; f++) {
+            buf_addf(out, "    %s: ", option_service_fields[f].name);
+            dump_value(out, &option_service_fields[f], &config->services[s]);
+            buf_add_char(out, '\n');
+        }
+    }
+}
+
+void config_dump(const struct config *config, struct buf *out)
+{
+    for (size_t g = 0; g < option_group_count; g++) {
+        const char *group = option_groups[g].name;
+        bool services = strcmp(group, "services") == 0;
+        buf_addf(out, "%s:%s\n", group, services && config->service_count == 0 ? " {}" : "");
+        for (size_t i = 0; i < option_count; i++) {
+            if (strcmp(option_table[i].group, group) == 0) {
+                buf_addf(out, "  %s: ", option_table[i].name);
+                dump_value(out, &option_table[i], config);
+                dump_origin(out, config, &config->detail->origins[i]);
+            }
+        }
+        if (strcmp(group, "telegram") == 0) {
+            dump_users(out, config);
+        } else if (services) {
+            dump_services(out, config);
+        }
+    }
+}

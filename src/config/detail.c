@@ -1,0 +1,91 @@
+#include "detail.h"
+
+#include "base/check.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct detail_chunk {
+    struct detail_chunk *next;
+    char text[];
+};
+
+struct config_detail *detail_new(void)
+{
+    ASSERT(option_count <= DETAIL_OPTIONS_MAX);
+    struct config_detail *detail = calloc(1, sizeof(*detail));
+    ASSERT(detail != NULL);
+    return detail;
+}
+
+void detail_free(struct config_detail *detail)
+{
+    if (detail == NULL) {
+        return;
+    }
+    while (detail->chunks != NULL) {
+        struct detail_chunk *chunk = detail->chunks;
+        detail->chunks = chunk->next;
+        free(chunk);
+    }
+    for (int i = 0; i < detail->secret_count; i++) {
+        secret_free(detail->secrets[i]);
+    }
+    free(detail);
+}
+
+const char *detail_text(struct config_detail *detail, struct str text)
+{
+    if (text.len == 0) {
+        return "";
+    }
+    if (detail->text_bytes + text.len > DETAIL_TEXT_MAX) {
+        return NULL;
+    }
+    struct detail_chunk *chunk = malloc(sizeof(*chunk) + text.len + 1);
+    ASSERT(chunk != NULL);
+    memcpy(chunk->text, text.ptr, text.len);
+    chunk->text[text.len] = '\0';
+    chunk->next = detail->chunks;
+    detail->chunks = chunk;
+    detail->text_bytes += text.len;
+    return chunk->text;
+}
+
+const char *detail_secret(struct config_detail *detail, struct str text)
+{
+    if (text.len == 0) {
+        return "";
+    }
+    /* One from each source of each secret option, at most. */
+    ASSERT(detail->secret_count < DETAIL_SECRETS_MAX);
+    struct secret *secret = secret_new(text);
+    detail->secrets[detail->secret_count++] = secret;
+    return secret_text(secret);
+}
+
+void detail_add(struct load *load, const struct err *err)
+{
+    struct config_problems *problems = load->problems;
+    if (problems->count == CONFIG_PROBLEMS_MAX) {
+        problems->more++;
+        return;
+    }
+    problems->items[problems->count++] = *err;
+}
+
+void detail_problem(struct load *load, enum err_id id, const struct yaml_node *node,
+                    const char *format, ...)
+{
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    if (node != NULL) {
+        buf_addf(&text, "%.80s:%d:%d: ", load->name, node->line, node->column);
+    }
+    va_list args;
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    struct err err;
+    (void)err_set(&err, id, "%s", text.data);
+    detail_add(load, &err);
+}

@@ -1,0 +1,60 @@
+/*
+ * detail.h: what stands behind a struct config: its texts, its secrets, where each value is from;
+ * and the collection of problems while one is being read.
+ *
+ *     const char *text = detail_text(config->detail, view);
+ *     detail_problem(load, ERR_CONFIG_TYPE, node, "%s: expected %s", path, expected);
+ *
+ * Ownership: a text lives as long as its config. Thread: main while loading, then read-only.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "io/secret.h"
+#include "io/yaml.h"
+#include "option.h"
+
+enum origin_kind { ORIGIN_DEFAULT, ORIGIN_ENVIRONMENT, ORIGIN_FILE, ORIGIN_CREDENTIAL };
+
+struct origin {
+    enum origin_kind kind;
+    int line;
+    int column;
+    char variable[64]; /* of the environment, that took part */
+};
+
+#define DETAIL_TEXT_MAX    ((size_t)1 << 20)
+#define DETAIL_OPTIONS_MAX 96
+#define DETAIL_SECRETS_MAX 48
+
+struct config_detail {
+    char path[256];
+    struct origin origins[DETAIL_OPTIONS_MAX]; /* same index as option_table[] */
+    int user_lines[CONFIG_USERS_MAX];          /* 0: not from the file */
+    int service_lines[CONFIG_SERVICES_MAX];
+    struct detail_chunk *chunks;
+    size_t text_bytes;
+    struct secret *secrets[DETAIL_SECRETS_MAX];
+    int secret_count;
+};
+
+struct config_detail *detail_new(void);
+void detail_free(struct config_detail *detail);
+/* A copy; NULL when DETAIL_TEXT_MAX would be passed. */
+const char *detail_text(struct config_detail *detail, struct str text);
+/* The same in locked memory. */
+const char *detail_secret(struct config_detail *detail, struct str text);
+
+/* One loading in progress. */
+struct load {
+    struct config *config;
+    const char *name; /* of the file, for messages */
+    struct config_problems *problems;
+};
+
+/* Adds a problem, with "file:line:column: " in front when node is not NULL. */
+__attribute__((format(printf, 4, 5))) void detail_problem(struct load *load, enum err_id id,
+                                                          const struct yaml_node *node,
+                                                          const char *format, ...);
+/* Adds one that has its context already. */
+void detail_add(struct load *load, const struct err *err);

@@ -1,0 +1,40 @@
+/*
+ * value.h: one text to one typed value, and back.
+ *
+ *     union value value;
+ *     AUTO_BUF struct buf expected = BUF_INIT(256);
+ *     if (value_parse(option, text, &value, &expected) != VALUE_GOOD) complain(expected.data);
+ *
+ * Always true: what value_add_text prints, value_parse reads back as the same value.
+ * Thread: any.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "option.h"
+
+union value {
+    struct str text; /* TEXT, SECRET, URL, ENUM: a view of what was parsed */
+    int64_t i64;     /* INT, DURATION in microseconds */
+    double number;   /* FLOAT, PERCENT */
+    bool truth;
+    struct dec money;
+    struct symbol symbol; /* an item of SYMBOLS */
+};
+
+enum value_problem { VALUE_GOOD, VALUE_WRONG_TYPE, VALUE_OUT_OF_RANGE };
+
+/* For a list: one item of it. `expected` is filled ("a duration such as 30s, 5m, 1h or 90d",
+ * "between 1s and 1h") unless the answer is VALUE_GOOD. */
+enum value_problem value_parse(const struct option *option, struct str text, union value *ret,
+                               struct buf *expected);
+/* The number of items of a list, against minimum and maximum. */
+enum value_problem value_check_count(const struct option *option, size_t count,
+                                     struct buf *expected);
+
+/* The shortest exact form: "90s", "1h30m". */
+void value_add_duration(struct buf *out, int64_t duration_us);
+/* A number without more digits than it needs to read back the same. */
+void value_add_number(struct buf *out, double number);
+/* Range in words, "" when there is none: "1s to 1h", "at least 1". */
+void value_add_range(struct buf *out, const struct option *option);
