@@ -14,8 +14,11 @@ static struct rate_bucket *find(struct rate *rate, const struct principal *who, 
             oldest = b;
         }
     }
-    *oldest = (struct rate_bucket){
-        .door = who->door, .id = who->id, .at_mono_us = now_mono_us, .credit_us = USEC_PER_MIN};
+    *oldest = (struct rate_bucket){.used = true,
+                                   .door = who->door,
+                                   .id = who->id,
+                                   .at_mono_us = now_mono_us,
+                                   .credit_us = USEC_PER_MIN};
     return oldest;
 }
 

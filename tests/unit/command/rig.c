@@ -1,0 +1,447 @@
+#include "rig.h"
+
+#include "base/check.h"
+#include "io/embed.h"
+#include "io/secret.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static struct rig *rig_of(struct action_call *call)
+{
+    return action_userdata(call);
+}
+
+static int act_read(struct action_call *call, struct err *err)
+{
+    (void)err;
+    rig_of(call)->reads++;
+    reply_title(action_reply(call), TONE_PLAIN, "read");
+    reply_line(action_reply(call), "all is well");
+    return ACTION_DONE;
+}
+
+static int act_slow_read(struct action_call *call, struct err *err)
+{
+    (void)err;
+    rig_of(call)->reads++;
+    rig_of(call)->pending = call;
+    action_progress(call, "looking");
+    return ACTION_PENDING;
+}
+
+static int act_change(struct action_call *call, struct err *err)
+{
+    (void)err;
+    struct rig *rig = rig_of(call);
+    const char *service = action_arg(call, "service");
+    const char *note = action_arg(call, "note");
+    (void)snprintf(rig->seen, sizeof(rig->seen), "%s|%s|%lld", service == NULL ? "-" : service,
+                   note == NULL ? "-" : note, (long long)action_arg_i64(call, "within", -1));
+    rig->runs++;
+    return ACTION_DONE;
+}
+
+static int act_hang(struct action_call *call, struct err *err)
+{
+    struct rig *rig = rig_of(call);
+    rig->runs++;
+    rig->pending = call;
+    return action_remember(call, "id 77", err) < 0 ? -err->id : ACTION_PENDING;
+}
+
+static void act_cancel(struct action_call *call)
+{
+    rig_of(call)->cancels++;
+    rig_of(call)->pending = NULL;
+}
+
+static int act_recover(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    (void)err;
+    struct rig *rig = rig_of(call);
+    const char *text = action_remembered(call);
+    rig->recovers++;
+    (void)snprintf(rig->remembered, sizeof(rig->remembered), "%s", text == NULL ? "" : text);
+    *ret_happened = rig->happened;
+    return 0;
+}
+
+static int act_flaky(struct action_call *call, struct err *err)
+{
+    struct rig *rig = rig_of(call);
+    rig->runs++;
+    if (rig->failures > 0) {
+        rig->failures--;
+        return err_set(err, rig->fail_with, "flaky");
+    }
+    return ACTION_DONE;
+}
+
+static int act_preview(struct action_call *call, struct err *err)
+{
+    struct rig *rig = rig_of(call);
+    if (rig->failures > 0) {
+        return err_set(err, rig->fail_with, "preview");
+    }
+    reply_line(action_reply(call), "closes 0.5 BTC at the market");
+    return 0;
+}
+
+static int act_money(struct action_call *call, struct err *err)
+{
+    (void)err;
+    rig_of(call)->runs++;
+    reply_title(action_reply(call), TONE_GOOD, "closed");
+    return ACTION_DONE;
+}
+
+static int act_at_once(struct action_call *call, struct err *err)
+{
+    (void)err;
+    rig_of(call)->reads++;
+    reply_line(action_reply(call), "finished inside");
+    action_finish(call, NULL);
+    return ACTION_PENDING;
+}
+
+#define P_SERVICE                                                                           \
+    {                                                                                       \
+        .name = "service", .type = PARAM_SERVICE, .required = true, .help = "which service" \
+    }
+
+static const struct action actions[] = {
+    {.name = "test.read",
+     .summary = "Read something",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = act_read},
+    {.name = "test.slow_read",
+     .summary = "Read slowly",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = act_slow_read,
+     .cancel = act_cancel},
+    {.name = "test.at_once",
+     .summary = "Finish inside",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = act_at_once},
+    {.name = "test.change",
+     .summary = "Change something",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {P_SERVICE,
+                {.name = "note", .type = PARAM_TEXT},
+                {.name = "within", .type = PARAM_DURATION}},
+     .run = act_change},
+    {.name = "test.hang",
+     .summary = "Change slowly, nobody knows how it ends",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .run = act_hang,
+     .cancel = act_cancel},
+    {.name = "test.known",
+     .summary = "Change slowly, can be looked up",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .run = act_hang,
+     .cancel = act_cancel,
+     .recover = act_recover},
+    {.name = "test.flaky",
+     .summary = "Fail for a while",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .run = act_flaky},
+    {.name = "test.money",
+     .summary = "Move money",
+     .effect = ACTION_MOVES_MONEY,
+     .lowest = ROLE_OPERATOR,
+     .params = {{.name = "symbol", .type = PARAM_SYMBOL, .required = true}},
+     .run = act_money,
+     .preview = act_preview},
+    {.name = "test.stop",
+     .summary = "Stop all",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_READ_ONLY,
+     .emergency = true,
+     .run = act_money},
+    {0},
+};
+
+void rig_actions(struct rig *rig)
+{
+    rig->actions = action_table_new();
+    action_table_add(rig->actions, actions, rig);
+}
+
+#define FILE_OF(name, text)                                                        \
+    {                                                                              \
+        .path = "commands/" name ".yaml", .data = (text), .size = sizeof(text) - 1 \
+    }
+#define HEAD(name, role) "command: " name "\ngroup: see\nsummary: s\nrole: " role "\n"
+
+static const struct embedded_file files[] = {
+    FILE_OF("look", HEAD("look", "read_only") "steps: [{run: test.read}]\nexamples: [look]\n"),
+    FILE_OF("slow",
+            HEAD("slow",
+                 "read_only") "steps: [{run: test.slow_read, timeout: 10s}]\nexamples: [slow]\n"),
+    FILE_OF("inside",
+            HEAD("inside", "read_only") "steps: [{run: test.at_once}]\nexamples: [inside]\n"),
+    FILE_OF(
+        "change",
+        HEAD("change", "operator") "args:\n  - {name: service, type: service, required: true, "
+                                   "help: which service}\n"
+                                   "  - {name: note, type: text, required: false, help: words}\n"
+                                   "steps: [{run: test.change, with: {service: $service, note: "
+                                   "\"for $service: $note\", "
+                                   "within: 90s}}]\nexamples: [\"change demo\"]\n"),
+    FILE_OF("opt",
+            HEAD("opt",
+                 "operator") "args:\n  - {name: service, type: service, required: true, help: "
+                             "which service}\n"
+                             "  - {name: note, type: text, required: false, help: words}\n"
+                             "steps: [{run: test.change, with: {service: $service, note: $note}}]\n"
+                             "examples: [\"opt demo\"]\n"),
+    FILE_OF("restart",
+            HEAD("restart",
+                 "operator") "confirm: true\n"
+                             "args: [{name: service, type: service, required: true, help: which "
+                             "service}]\n"
+                             "steps:\n  - {run: test.change, with: {service: $service}}\n"
+                             "  - {run: test.slow_read, timeout: 60s}\n"
+                             "on_failure:\n  - {run: test.read}\nexamples: [\"restart demo\"]\n"),
+    FILE_OF("hang",
+            HEAD("hang", "operator") "steps: [{run: test.hang, timeout: 20s}]\nexamples: [hang]\n"),
+    FILE_OF("known", HEAD("known", "operator") "steps: [{run: test.known, timeout: 20s}, {run: "
+                                               "test.read}]\nexamples: [known]\n"),
+    FILE_OF(
+        "flaky",
+        HEAD("flaky", "operator") "steps: [{run: test.flaky, retries: 2}]\nexamples: [flaky]\n"),
+    FILE_OF("sell",
+            HEAD("sell",
+                 "operator") "confirm: true\n"
+                             "args: [{name: symbol, type: symbol, required: true, help: which}]\n"
+                             "steps: [{run: test.money, with: {symbol: $symbol}}]\nexamples: "
+                             "[\"sell BTC-USD\"]\n"),
+    FILE_OF(
+        "stop",
+        HEAD("stop", "read_only") "emergency: true\nsteps: [{run: test.stop}]\nexamples: [stop]\n"),
+    {0},
+};
+
+static void outbox_changed(void *userdata)
+{
+    ((struct rig *)userdata)->outbox_wakes++;
+}
+
+static void decorate(struct reply *reply, void *userdata)
+{
+    (void)userdata;
+    reply_footer(reply, "⏸ paused by test");
+}
+
+static void start(struct rig *rig)
+{
+    struct err err = {0};
+    assert_int_equal(ops_store_open(rig->folder, OPS_STORE_WRITE, &rig->store, &err), 0);
+    assert_int_equal(access_new(&rig->config, rig->store, &rig->clock.clock, &rig->access, &err),
+                     0);
+    rig->loop = loop_new_fake(&rig->clock, &err);
+    const struct runner_options options = {.loop = rig->loop,
+                                           .clock = &rig->clock.clock,
+                                           .config = &rig->config,
+                                           .store = rig->store,
+                                           .access = rig->access,
+                                           .actions = rig->actions,
+                                           .manifests = rig->manifests,
+                                           .decorate = decorate,
+                                           .outbox_changed = outbox_changed,
+                                           .outbox_userdata = rig};
+    assert_int_equal(runner_new(&options, &rig->runner, &err), 0);
+    int rc = runner_recover(rig->runner, &err);
+    if (rc < 0) {
+        print_error("%s: %s\n", err_info(rc)->code, err.context);
+    }
+    assert_int_equal(rc, 0);
+}
+
+static void stop(struct rig *rig)
+{
+    runner_free(rig->runner);
+    access_free(rig->access);
+    ops_store_free(rig->store);
+    loop_free(rig->loop);
+}
+
+void rig_open(struct rig *rig)
+{
+    struct err err = {0};
+    *rig = (struct rig){.chat_id = 100, .fail_with = ERR_HTTP_CONNECT};
+    assert_int_equal(secret_init(NULL), 0);
+    (void)snprintf(rig->folder, sizeof(rig->folder), "%s/nd-command-XXXXXX",
+                   getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/var/tmp");
+    assert_non_null(mkdtemp(rig->folder));
+    rig->config.commands_confirm_expiry_us = 120 * USEC_PER_SEC;
+    rig->config.telegram_stale_after_us = 120 * USEC_PER_SEC;
+    rig->config.commands_rate = 1000;
+    rig->config.service_count = 2;
+    (void)snprintf(rig->config.services[0].name, 32, "demo");
+    (void)snprintf(rig->config.services[1].name, 32, "prediction");
+    rig->config.market_symbols.count = 1;
+    (void)symbol_parse(str_c("BTC-USD"), &rig->config.market_symbols.items[0]);
+    rig->alice = (struct principal){DOOR_TELEGRAM, 7, "alice", ROLE_OPERATOR, false};
+    rig->rita = (struct principal){DOOR_TELEGRAM, 8, "rita", ROLE_READ_ONLY, false};
+    rig->adam = (struct principal){DOOR_TELEGRAM, 9, "adam", ROLE_ADMIN, true};
+    clock_fake_init(&rig->clock, RIG_WALL_US);
+    rig_actions(rig);
+    int rc = manifest_list_read(rig->actions, files, &rig->manifests, &err);
+    if (rc < 0) {
+        print_error("%s\n", err.context);
+    }
+    assert_int_equal(rc, 0);
+    start(rig);
+}
+
+void rig_crash(struct rig *rig)
+{
+    stop(rig);
+    rig->pending = NULL;
+    rig->cancels = 0;
+    start(rig);
+}
+
+void rig_close(struct rig *rig)
+{
+    stop(rig);
+    manifest_list_free(rig->manifests);
+    action_table_free(rig->actions);
+    char command[256];
+    (void)snprintf(command, sizeof(command), "rm -r -- '%s'", rig->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static int submit(struct rig *rig, const struct invocation *in)
+{
+    struct err err = {0};
+    int rc = runner_submit(rig->runner, in, &err);
+    if (rc < 0) {
+        print_error("%s: %s\n", err_info(rc)->code, err.context);
+    }
+    return rc;
+}
+
+int rig_submit(struct rig *rig, const struct principal *who, const char *line)
+{
+    const struct invocation in = {.line = line, .who = who, .chat_id = rig->chat_id};
+    return submit(rig, &in);
+}
+
+int rig_say(struct rig *rig, const char *line)
+{
+    return rig_submit(rig, &rig->alice, line);
+}
+
+static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
+{
+    struct rig *rig = userdata;
+    struct json_object *value = reply_json(reply);
+    rig->replies++;
+    rig->reply_err = err == NULL ? ERR_NONE : err->id;
+    (void)snprintf(rig->reply_text, sizeof(rig->reply_text), "%s",
+                   json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+    (void)json_object_put(value);
+}
+
+int rig_call(struct rig *rig, const struct principal *who, const char *line, bool confirmed)
+{
+    struct principal at_socket = *who;
+    at_socket.door = DOOR_SOCKET;
+    rig->replies = 0;
+    rig->reply_text[0] = '\0';
+    const struct invocation in = {.line = line,
+                                  .who = &at_socket,
+                                  .confirmed = confirmed,
+                                  .on_reply = on_reply,
+                                  .userdata = rig};
+    return submit(rig, &in);
+}
+
+void rig_finish(struct rig *rig, enum err_id id)
+{
+    struct err err = {0};
+    struct action_call *call = rig->pending;
+    assert_non_null(call);
+    rig->pending = NULL;
+    if (id != ERR_NONE) {
+        (void)err_set(&err, id, "as the test said");
+    }
+    action_finish(call, &err);
+    loop_advance(rig->loop, 0);
+}
+
+int64_t rig_messages(struct rig *rig)
+{
+    int64_t count = 0;
+    struct outbox_row row;
+    while (outbox_table_get(rig->store, count + 1, &row, NULL) == 0) {
+        outbox_row_release(&row);
+        count++;
+    }
+    return count;
+}
+
+const char *rig_message(struct rig *rig, int64_t id)
+{
+    static char text[65536];
+    struct outbox_row row;
+    assert_int_equal(outbox_table_get(rig->store, id, &row, NULL), 0);
+    (void)snprintf(text, sizeof(text), "%s", row.payload);
+    outbox_row_release(&row);
+    return text;
+}
+
+const char *rig_last(struct rig *rig)
+{
+    int64_t count = rig_messages(rig);
+    return count == 0 ? "" : rig_message(rig, count);
+}
+
+enum outbox_kind rig_last_kind(struct rig *rig)
+{
+    struct outbox_row row;
+    assert_int_equal(outbox_table_get(rig->store, rig_messages(rig), &row, NULL), 0);
+    enum outbox_kind kind = row.kind;
+    outbox_row_release(&row);
+    return kind;
+}
+
+const char *rig_code(struct rig *rig)
+{
+    static char code[16];
+    const char *at = strstr(rig_last(rig), "/confirm ");
+    assert_non_null(at);
+    (void)snprintf(code, sizeof(code), "%.6s", at + strlen("/confirm "));
+    return code;
+}
+
+enum run_state rig_state(struct rig *rig, int64_t run_id)
+{
+    struct run_row row;
+    assert_int_equal(run_table_get(rig->store, run_id, &row, NULL), 0);
+    enum run_state state = row.state;
+    run_row_release(&row);
+    return state;
+}
+
+int rig_audited(struct rig *rig, const char *action)
+{
+    static struct audit_row rows[200];
+    int count = 0;
+    int n = audit_chain_list(rig->store, 0, rows, COUNT_OF(rows), NULL);
+    assert_true(n >= 0);
+    for (int i = 0; i < n; i++) {
+        count += strcmp(rows[i].action, action) == 0 ? 1 : 0;
+    }
+    return count;
+}

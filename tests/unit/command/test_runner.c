@@ -1,0 +1,570 @@
+#include "base/check.h"
+#include "rig.h"
+
+#include <string.h>
+
+static int setup(void **state)
+{
+    static struct rig rig;
+    rig_open(&rig);
+    *state = &rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_close(*state);
+    return 0;
+}
+
+static void reading_answers_at_once(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "/look"), 0);
+    assert_int_equal(rig_messages(rig), 1);
+    assert_has(rig_last(rig), "all is well");
+    assert_has(rig_last(rig), "⏸ paused by test");
+    assert_int_equal(rig_last_kind(rig), OUTBOX_SEND);
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_true(rig->outbox_wakes > 0);
+    assert_int_equal(runner_active(rig->runner), 0);
+    assert_int_equal(rig_audited(rig, "command.received"), 1);
+    assert_int_equal(rig_audited(rig, "step.started"), 1);
+    assert_int_equal(rig_audited(rig, "step.done"), 1);
+    assert_int_equal(rig_audited(rig, "command.finished"), 1);
+}
+
+static void names_are_forgiving(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "/Look@nightdesk_bot"), 0);
+    assert_int_equal(rig_say(rig, "  LOOK  "), 0);
+    assert_int_equal(rig->reads, 2);
+}
+
+static void finishing_inside_run_is_fine(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "inside"), 0);
+    assert_has(rig_last(rig), "finished inside");
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+}
+
+static void arguments_reach_the_action(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "change demo \"two words\""), 0);
+    assert_string_equal(rig->seen, "demo|for demo: two words|90000000");
+    assert_int_equal(rig_say(rig, "change demo “phone quotes”"), 0);
+    assert_string_equal(rig->seen, "demo|for demo: phone quotes|90000000");
+    assert_int_equal(rig_say(rig, "change note=x service=prediction"), 0);
+    assert_string_equal(rig->seen, "prediction|for prediction: x|90000000");
+    assert_int_equal(rig_say(rig, "opt demo"), 0);
+    assert_string_equal(rig->seen, "demo|-|-1");
+    assert_int_equal(rig->runs, 4);
+}
+
+static void bad_arguments_show_usage(void **state)
+{
+    struct rig *rig = *state;
+    static const struct {
+        const char *line;
+        const char *code;
+        const char *words;
+    } cases[] = {
+        {"change", "COMMAND_ARG_MISSING", "Usage: /change <service> [note]"},
+        {"change demo a b", "COMMAND_ARG_EXTRA", "Example: /change demo"},
+        {"change demmo", "COMMAND_ARG_INVALID", "did you mean demo?"},
+        {"change nothing", "COMMAND_ARG_INVALID", "there is demo, prediction"},
+        {"change \"demo", "COMMAND_QUOTES", "opened at byte 8"},
+        {"lok", "COMMAND_UNKNOWN", "did you mean /look?"},
+        {"xyzzy", "COMMAND_UNKNOWN", "xyzzy"},
+        {"", "COMMAND_EMPTY", ""},
+        {"  / ", "COMMAND_EMPTY", ""},
+        {"\xff\xfe", "BAD_UTF8", ""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        assert_int_equal(rig_say(rig, cases[i].line), 0);
+        assert_int_equal(rig_messages(rig), (int64_t)i + 1);
+        assert_has(rig_last(rig), cases[i].code);
+        assert_has(rig_last(rig), cases[i].words);
+    }
+    char line[4200];
+    memset(line, 'a', sizeof(line));
+    line[4096] = '\0';
+    assert_int_equal(rig_say(rig, line), 0);
+    assert_has(rig_last(rig), "COMMAND_TOO_LONG");
+    assert_int_equal(rig->runs + rig->reads, 0);
+    assert_int_equal(rig_audited(rig, "command.refused"), (int)COUNT_OF(cases) + 1);
+}
+
+static void roles_are_enforced(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_submit(rig, &rig->rita, "change demo"), 0);
+    assert_has(rig_last(rig), "ACCESS_DENIED");
+    assert_has(rig_last(rig), "needs operator, rita is read_only");
+    assert_int_equal(rig_submit(rig, &rig->alice, "stop"), 0);
+    assert_has(rig_last(rig), "emergency grant");
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(rig_audited(rig, "command.denied"), 2);
+    assert_int_equal(rig_submit(rig, &rig->adam, "stop"), 0);
+    assert_int_equal(rig->runs, 1);
+}
+
+static int send_old(struct rig *rig, const char *line, int64_t age_us)
+{
+    const struct invocation in = {.line = line,
+                                  .who = &rig->alice,
+                                  .chat_id = rig->chat_id,
+                                  .sent_us = rig->clock.now_wall_us - age_us};
+    return runner_submit(rig->runner, &in, NULL);
+}
+
+static void stale_changes_are_not_run(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(send_old(rig, "change demo", 14 * USEC_PER_MIN), 0);
+    assert_int_equal(rig->runs, 0);
+    assert_has(rig_last(rig), "Not run: sent 14 min");
+    assert_has(rig_last(rig), "COMMAND_STALE");
+    assert_has(rig_last(rig), "/change demo");
+    assert_int_equal(rig_audited(rig, "command.stale"), 1);
+    assert_int_equal(send_old(rig, "look", 14 * USEC_PER_MIN), 0);
+    assert_int_equal(rig->reads, 1);
+    assert_int_equal(send_old(rig, "change demo", 119 * USEC_PER_SEC), 0);
+    assert_int_equal(rig->runs, 1);
+}
+
+static void an_update_is_taken_once(void **state)
+{
+    struct rig *rig = *state;
+    const struct invocation in = {
+        .line = "change demo", .who = &rig->alice, .chat_id = rig->chat_id, .update_id = 55};
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    rig_crash(rig);
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(rig_messages(rig), 1);
+}
+
+static int fail_commit(const char *what, void *userdata)
+{
+    (void)userdata;
+    return strcmp(what, "COMMIT") == 0 ? -ERR_DB_FULL : 0;
+}
+
+static void what_cannot_be_stored_is_not_run(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = {0};
+    const struct invocation in = {
+        .line = "change demo", .who = &rig->alice, .chat_id = rig->chat_id, .update_id = 56};
+    ops_store_set_fault(rig->store, fail_commit, NULL);
+    assert_true(runner_submit(rig->runner, &in, &err) < 0);
+    assert_int_equal(rig->runs, 0);
+    ops_store_set_fault(rig->store, NULL, NULL);
+    assert_int_equal(runner_submit(rig->runner, &in, &err), 0); /* the door asks again */
+    assert_int_equal(rig->runs, 1);
+}
+
+static void floods_are_answered_once(void **state)
+{
+    struct rig *rig = *state;
+    rig->config.commands_rate = 5;
+    rig_crash(rig);
+    for (int i = 0; i < 12; i++) {
+        assert_int_equal(rig_say(rig, "look"), 0);
+    }
+    assert_int_equal(rig->reads, 5);
+    assert_int_equal(rig_messages(rig), 6);
+    assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
+    assert_int_equal(rig_audited(rig, "command.limited"), 1);
+    rig->alice.emergency = true;
+    assert_int_equal(rig_say(rig, "stop"), 0); /* always passes */
+    assert_int_equal(rig->runs, 1);
+    clock_fake_advance(&rig->clock, USEC_PER_MIN / 5);
+    assert_int_equal(rig_say(rig, "look"), 0);
+    assert_int_equal(rig->reads, 6);
+}
+
+/* ---- confirmations ---- */
+
+static void a_question_says_what_will_happen(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell btc-usd"), 0);
+    assert_int_equal(rig->runs, 0);
+    assert_has(rig_last(rig), "Confirm: sell BTC-USD");
+    assert_has(rig_last(rig), "closes 0.5 BTC at the market");
+    assert_has(rig_last(rig), "\"command\":\"y:");
+    assert_has(rig_last(rig), "\"command\":\"n:");
+    assert_has(rig_last(rig), "Expires in 2 min");
+    assert_int_equal(rig_state(rig, 1), RUN_CONFIRMING);
+    assert_int_equal(rig_audited(rig, "confirm.asked"), 1);
+
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* the card becomes the result */
+    assert_has(rig_last(rig), "closed");
+    assert_lacks(rig_last(rig), "\"y:");
+    assert_int_equal(rig_audited(rig, "confirm.given"), 1);
+
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_has(rig_last(rig), "CONFIRM_USED");
+    assert_int_equal(rig->runs, 1);
+}
+
+static void a_preview_can_refuse(void **state)
+{
+    struct rig *rig = *state;
+    rig->failures = 1;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_has(rig_last(rig), "HTTP_CONNECT");
+    assert_lacks(rig_last(rig), "\"y:");
+    assert_int_equal(rig_state(rig, 1), RUN_REFUSED);
+}
+
+static void only_the_asker_may_confirm(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    char typed[32];
+    (void)snprintf(typed, sizeof(typed), "/confirm %s", rig_code(rig));
+    assert_int_equal(rig_submit(rig, &rig->adam, typed), 0);
+    assert_has(rig_last(rig), "CONFIRM_FOREIGN");
+    rig->chat_id = 200;
+    assert_int_equal(rig_say(rig, typed), 0);
+    assert_has(rig_last(rig), "CONFIRM_FOREIGN");
+    assert_int_equal(rig_audited(rig, "confirm.foreign"), 2);
+    rig->chat_id = 100;
+    assert_int_equal(rig->runs, 0);
+    for (char *c = typed; *c != '\0'; c++) { /* typed on a phone */
+        *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    }
+    assert_int_equal(rig_say(rig, typed), 0);
+    assert_int_equal(rig->runs, 1);
+}
+
+static void a_lost_role_is_noticed_at_confirmation(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    rig->alice.role = ROLE_READ_ONLY;
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_has(rig_last(rig), "ACCESS_DENIED");
+    assert_int_equal(rig->runs, 0);
+}
+
+static void cancelling_ends_it(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    assert_int_equal(rig_say(rig, "/cancel"), 0);
+    assert_has(rig_last(rig), "Cancelled: sell BTC-USD");
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
+    assert_int_equal(rig_state(rig, 1), RUN_CANCELLED);
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_has(rig_last(rig), "CONFIRM_USED");
+    assert_int_equal(rig_say(rig, "/cancel"), 0);
+    assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
+    assert_int_equal(rig_say(rig, "/confirm"), 0);
+    assert_has(rig_last(rig), "COMMAND_ARG_MISSING");
+    assert_int_equal(rig->runs, 0);
+}
+
+static void questions_expire_visibly(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    loop_advance(rig->loop, 119 * USEC_PER_SEC);
+    assert_int_equal(rig_messages(rig), 1);
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    assert_int_equal(rig_messages(rig), 2);
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
+    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(rig_state(rig, 1), RUN_EXPIRED);
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(rig->runs, 0);
+    assert_int_equal(rig_audited(rig, "confirm.expired"), 1);
+}
+
+static void a_late_press_before_the_timer_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    clock_fake_jump_wall(&rig->clock, USEC_PER_HOUR); /* the timer did not see it */
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(rig->runs, 0);
+}
+
+static void questions_survive_a_restart(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    rig_crash(rig);
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig->runs, 1);
+
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    clock_fake_advance(&rig->clock, 3 * USEC_PER_MIN);
+    rig_crash(rig);
+    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+
+    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    rig_crash(rig);
+    loop_advance(rig->loop, 3 * USEC_PER_MIN); /* the timer is armed again */
+    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(rig->runs, 1);
+}
+
+static void waiting_doors_confirm_in_two_calls_or_one(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_call(rig, &rig->alice, "sell BTC-USD", false), 0);
+    assert_int_equal(rig->replies, 1);
+    assert_int_equal(rig->reply_err, ERR_CONFIRM_NEEDED);
+    assert_int_equal(rig->runs, 0);
+    char typed[32];
+    (void)snprintf(typed, sizeof(typed), "confirm %.6s",
+                   strstr(rig->reply_text, "/confirm ") + strlen("/confirm "));
+    assert_int_equal(rig_call(rig, &rig->alice, typed, false), 0);
+    assert_int_equal(rig->replies, 1);
+    assert_int_equal(rig->reply_err, ERR_NONE);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(rig_call(rig, &rig->alice, "sell BTC-USD", true), 0);
+    assert_int_equal(rig->runs, 2);
+    assert_int_equal(rig_messages(rig), 0); /* nothing of this goes through the outbox */
+}
+
+/* ---- steps ---- */
+
+static void progress_is_one_edited_message(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "restart demo"), 0);
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig->runs, 1);
+    assert_non_null(rig->pending);
+    loop_advance(rig->loop, 3 * USEC_PER_SEC);
+    assert_has(rig_last(rig), "✅ Change something");
+    assert_has(rig_last(rig), "⏳ Read slowly: looking");
+    assert_lacks(rig_last(rig), "\"y:");
+    rig_finish(rig, ERR_NONE);
+    assert_has(rig_last(rig), "✅ Read slowly  3.0 s");
+    assert_has(rig_last(rig), "restart demo: done in 3.0 s");
+    assert_int_equal(rig_messages(rig), 2); /* the card, and one edit that was brought up to date */
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_active(rig->runner), 0);
+}
+
+static void a_slow_read_shows_that_it_works(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "slow"), 0);
+    assert_int_equal(rig_messages(rig), 0);
+    loop_advance(rig->loop, 600 * USEC_PER_MSEC);
+    assert_int_equal(rig_messages(rig), 1);
+    assert_has(rig_last(rig), "⏳");
+    reply_line(action_reply(rig->pending), "here it is");
+    rig_finish(rig, ERR_NONE);
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
+    assert_has(rig_last(rig), "here it is");
+}
+
+static void a_late_step_is_cancelled(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "hang"), 0);
+    loop_advance(rig->loop, 19 * USEC_PER_SEC);
+    assert_int_equal(rig->cancels, 0);
+    loop_advance(rig->loop, 2 * USEC_PER_SEC);
+    assert_int_equal(rig->cancels, 1);
+    assert_has(rig_last(rig), "STEP_TIMEOUT");
+    assert_int_equal(rig_state(rig, 1), RUN_FAILED);
+    assert_int_equal(rig->runs, 1);
+}
+
+static void on_failure_steps_run(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
+    assert_int_equal(rig->replies, 0); /* the second step waits */
+    rig_finish(rig, ERR_HTTP_TIMEOUT);
+    assert_int_equal(rig->replies, 1);
+    assert_int_equal(rig->reply_err, ERR_HTTP_TIMEOUT);
+    assert_has(rig->reply_text, "❌ Read slowly");
+    assert_has(rig->reply_text, "✅ Read something");
+    assert_has(rig->reply_text, "HTTP_TIMEOUT");
+    assert_int_equal(rig_state(rig, 1), RUN_FAILED);
+    assert_int_equal(rig_audited(rig, "step.failed"), 1);
+}
+
+static void only_what_may_help_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+    rig->failures = 2;
+    assert_int_equal(rig_say(rig, "flaky"), 0);
+    assert_int_equal(rig->runs, 1);
+    loop_advance(rig->loop, 10 * USEC_PER_SEC);
+    assert_int_equal(rig->runs, 3);
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+
+    rig->failures = 9; /* more than the retries */
+    assert_int_equal(rig_say(rig, "flaky"), 0);
+    loop_advance(rig->loop, 10 * USEC_PER_SEC);
+    assert_int_equal(rig->runs, 6);
+    assert_int_equal(rig_state(rig, 2), RUN_FAILED);
+
+    rig->failures = 9;
+    rig->fail_with = ERR_HTTP_TIMEOUT; /* it may have taken effect */
+    assert_int_equal(rig_say(rig, "flaky"), 0);
+    loop_advance(rig->loop, 10 * USEC_PER_SEC);
+    assert_int_equal(rig->runs, 7);
+    assert_int_equal(rig_state(rig, 3), RUN_FAILED);
+}
+
+static void a_client_that_left_is_not_called(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_call(rig, &rig->alice, "slow", false), 0);
+    runner_forget(rig->runner, rig);
+    rig_finish(rig, ERR_NONE);
+    assert_int_equal(rig->replies, 0);
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+}
+
+/* ---- crashes ---- */
+
+static void a_read_is_resumed(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "slow"), 0);
+    loop_advance(rig->loop, USEC_PER_SEC); /* a progress message stands */
+    assert_int_equal(rig_messages(rig), 1);
+    rig_crash(rig);
+    assert_int_equal(rig->reads, 2);
+    reply_line(action_reply(rig->pending), "late but whole");
+    rig_finish(rig, ERR_NONE);
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* of the message from before */
+    assert_has(rig_last(rig), "late but whole");
+}
+
+static void a_change_that_nobody_can_look_up_ends_unknown(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "hang"), 0);
+    rig_crash(rig);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(rig_state(rig, 1), RUN_UNKNOWN);
+    assert_has(rig_last(rig), "COMMAND_LOST");
+    rig_crash(rig);
+    assert_int_equal(rig_messages(rig), 1); /* told once */
+}
+
+static void a_change_is_looked_up(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "known"), 0);
+    rig->happened = true;
+    rig_crash(rig);
+    assert_int_equal(rig->runs, 1);
+    assert_int_equal(rig->recovers, 1);
+    assert_string_equal(rig->remembered, "id 77");
+    assert_int_equal(rig->reads, 1); /* and goes on with the next step */
+    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+
+    assert_int_equal(rig_say(rig, "known"), 0);
+    rig->happened = false;
+    rig_crash(rig);
+    assert_int_equal(rig->runs, 2);
+    assert_int_equal(rig->reads, 1);
+    assert_int_equal(rig_state(rig, 2), RUN_FAILED);
+    assert_has(rig_last(rig), "COMMAND_NOT_DONE");
+}
+
+/* The process dies at the n-th write: whatever n is, the change runs at most once, and after the
+ * next start every run has ended and the person was told, or nothing was taken at all. */
+struct countdown {
+    int left;
+};
+
+static int die_at(const char *what, void *userdata)
+{
+    struct countdown *c = userdata;
+    (void)what;
+    return c->left-- <= 0 ? -ERR_DB_FAILED : 0;
+}
+
+static void a_crash_at_any_write_never_runs_twice(void **state)
+{
+    struct rig *rig = *state;
+    int64_t update = 1000;
+    bool whole = false;
+    for (int n = 0; !whole && n < 200; n++) {
+        struct countdown c = {.left = n};
+        rig->runs = 0;
+        update++;
+        const struct invocation in = {.line = "change demo",
+                                      .who = &rig->alice,
+                                      .chat_id = rig->chat_id,
+                                      .update_id = update};
+        int64_t before = rig_messages(rig);
+        ops_store_set_fault(rig->store, die_at, &c);
+        int rc = runner_submit(rig->runner, &in, NULL);
+        whole = c.left >= 0;
+        rig_crash(rig);
+        if (rc < 0) { /* not confirmed: the door gets it again */
+            assert_int_equal(rig->runs, 0);
+            assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+        } else { /* it was: a repetition changes nothing */
+            assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+        }
+        assert_int_equal(rig->runs, 1);
+        assert_true(rig_messages(rig) > before);
+        struct run_row row;
+        assert_int_equal(run_table_list(rig->store, 1U << RUN_RUNNING, 0, &row, 1, NULL), 0);
+    }
+    assert_true(whole);
+    struct audit_verdict verdict;
+    assert_int_equal(audit_chain_verify(rig->store, 1, &verdict, NULL), 0);
+    assert_true(verdict.ok);
+}
+
+#define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(runner, RIG_TEST(reading_answers_at_once), RIG_TEST(names_are_forgiving),
+           RIG_TEST(finishing_inside_run_is_fine), RIG_TEST(arguments_reach_the_action),
+           RIG_TEST(bad_arguments_show_usage), RIG_TEST(roles_are_enforced),
+           RIG_TEST(stale_changes_are_not_run), RIG_TEST(an_update_is_taken_once),
+           RIG_TEST(what_cannot_be_stored_is_not_run), RIG_TEST(floods_are_answered_once),
+           RIG_TEST(a_question_says_what_will_happen), RIG_TEST(a_preview_can_refuse),
+           RIG_TEST(only_the_asker_may_confirm), RIG_TEST(a_lost_role_is_noticed_at_confirmation),
+           RIG_TEST(cancelling_ends_it), RIG_TEST(questions_expire_visibly),
+           RIG_TEST(a_late_press_before_the_timer_is_refused),
+           RIG_TEST(questions_survive_a_restart),
+           RIG_TEST(waiting_doors_confirm_in_two_calls_or_one),
+           RIG_TEST(progress_is_one_edited_message), RIG_TEST(a_slow_read_shows_that_it_works),
+           RIG_TEST(a_late_step_is_cancelled), RIG_TEST(on_failure_steps_run),
+           RIG_TEST(only_what_may_help_is_tried_again), RIG_TEST(a_client_that_left_is_not_called),
+           RIG_TEST(a_read_is_resumed), RIG_TEST(a_change_that_nobody_can_look_up_ends_unknown),
+           RIG_TEST(a_change_is_looked_up), RIG_TEST(a_crash_at_any_write_never_runs_twice))
