@@ -184,7 +184,7 @@ systems: $(SYSTEM_NAMES:%=$(B)/system/%)
 # tests/scenario: the real binary against the fakes, one readable file a scenario.
 SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))
 $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
-               $(foreach r,base model io,$(call room_objects,$(r)))
+               $(foreach r,base model io store,$(call room_objects,$(r)))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 -include $(SCENARIO_OBJ:.o=.d)
 .PHONY: scenarios scenario golden

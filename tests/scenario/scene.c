@@ -1,0 +1,252 @@
+#include "base/check.h"
+#include "io/file.h"
+#include "scenario.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_MAX ((size_t)64 << 20)
+
+bool scene_fail(struct scene *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    buf_addv(&s->why, format, args);
+    va_end(args);
+    buf_add_char(&s->why, '\n');
+    return false;
+}
+
+bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret)
+{
+    static const struct {
+        const char *name;
+        int64_t id;
+    } people[] = {{"alice", ALICE}, {"bob", BOB}, {"carol", CAROL}, {"eve", EVE}, {"group", GROUP}};
+    struct str text = yaml_text(name);
+    for (size_t i = 0; i < COUNT_OF(people); i++) {
+        if (str_equal_c(text, people[i].name)) {
+            *ret = people[i].id;
+            return true;
+        }
+    }
+    return str_to_i64(text, ret) || scene_fail(s, "nobody is called %.*s", STR_ARG(text));
+}
+
+/* ------------------------------------------------------------------------- configuration ---- */
+
+/* What a scenario has unless its `config` says otherwise. @telegram and @claude are the fakes. */
+static const struct {
+    const char *group;
+    const char *key;
+    const char *value;
+} defaults[] = {
+    {"telegram", "bot_token", "\"" FAKE_TELEGRAM_TOKEN "\""},
+    {"telegram", "api_url", "@telegram"},
+    {"telegram", "poll_timeout", "2s"},
+    {"telegram", "users",
+     "[{id: 1001, name: alice, role: admin, emergency: true},"
+     " {id: 1002, name: bob, role: read_only}, {id: 1003, name: carol, role: operator}]"},
+    {"telegram", "chat_id", "1001"},
+    {"claude", "api_key", "\"" FAKE_CLAUDE_KEY "\""},
+    {"claude", "api_url", "@claude"},
+    {"state", "dir", "@state"},
+    {"api", "port", "0"},
+    {"console", "enabled", "false"},
+    {"market", "seed", "7"},
+    {"market", "speed", "600"},
+    {"monitoring", "check_interval", "1s"},
+    {"monitoring", "alert_threshold", "2"},
+    {"monitoring", "audit_first_after", "1h"},
+};
+
+/* Flow style, so that any node fits on one line. */
+static void add_node(struct buf *out, const struct yaml_node *node)
+{
+    switch (node->kind) {
+    case YAML_SCALAR:
+        if (node->quoted || node->text.len == 0 ||
+            strpbrk(node->text.ptr, "[]{},:#&*!|>'\"%@`") != NULL) {
+            buf_add_char(out, '"');
+            buf_add_json(out, node->text);
+            buf_add_char(out, '"');
+        } else {
+            buf_add_str(out, node->text);
+        }
+        return;
+    case YAML_SEQUENCE:
+        buf_add_char(out, '[');
+        for (size_t i = 0; i < yaml_len(node); i++) {
+            buf_add_c(out, i == 0 ? "" : ", ");
+            add_node(out, yaml_at(node, i));
+        }
+        buf_add_char(out, ']');
+        return;
+    case YAML_MAPPING:
+        buf_add_char(out, '{');
+        for (size_t i = 0; i < yaml_len(node); i++) {
+            buf_add_c(out, i == 0 ? "" : ", ");
+            buf_add_str(out, yaml_text(yaml_key(node, i)));
+            buf_add_c(out, ": ");
+            add_node(out, yaml_value(node, i));
+        }
+        buf_add_char(out, '}');
+        return;
+    }
+}
+
+static void add_value(const struct scene *s, struct buf *out, struct str value)
+{
+    if (str_equal_c(value, "@telegram")) {
+        buf_addf(out, "http://127.0.0.1:%u", fake_telegram_port(s->telegram));
+    } else if (str_equal_c(value, "@claude")) {
+        buf_addf(out, "http://127.0.0.1:%u", fake_claude_port(s->claude));
+    } else if (str_equal_c(value, "@state")) {
+        buf_add_c(out, s->dir);
+    } else {
+        buf_add_str(out, value);
+    }
+}
+
+static void add_group(const struct scene *s, struct buf *out, const char *group)
+{
+    const struct yaml_node *own = yaml_get(yaml_get(s->root, "config"), group);
+    buf_addf(out, "%s:\n", group);
+    for (size_t i = 0; i < COUNT_OF(defaults); i++) {
+        if (strcmp(defaults[i].group, group) == 0 && yaml_get(own, defaults[i].key) == NULL) {
+            buf_addf(out, "  %s: ", defaults[i].key);
+            add_value(s, out, str_c(defaults[i].value));
+            buf_add_char(out, '\n');
+        }
+    }
+    for (size_t i = 0; i < yaml_len(own); i++) {
+        buf_addf(out, "  %s: ", yaml_text(yaml_key(own, i)).ptr);
+        add_node(out, yaml_value(own, i));
+        buf_add_char(out, '\n');
+    }
+}
+
+static bool has_defaults(struct str group)
+{
+    for (size_t i = 0; i < COUNT_OF(defaults); i++) {
+        if (str_equal_c(group, defaults[i].group)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool write_config(struct scene *s)
+{
+    AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
+    const struct yaml_node *own = yaml_get(s->root, "config");
+    struct err err = {0};
+    for (size_t i = 0; i < COUNT_OF(defaults); i++) {
+        if (i == 0 || strcmp(defaults[i].group, defaults[i - 1].group) != 0) {
+            add_group(s, &text, defaults[i].group);
+        }
+    }
+    for (size_t i = 0; i < yaml_len(own); i++) {
+        struct str group = yaml_text(yaml_key(own, i));
+        if (!has_defaults(group)) {
+            add_group(s, &text, group.ptr);
+        }
+    }
+    return file_write(s->config, buf_str(&text), 0600, &err) == 0 ||
+           scene_fail(s, "%s", err.context);
+}
+
+/* ----------------------------------------------------------------------------------- life ---- */
+
+bool scene_open(struct scene *s, const char *binary, const struct yaml_node *root)
+{
+    const char *base = getenv("TMPDIR");
+    *s = (struct scene){.binary = binary, .root = root};
+    buf_init(&s->why, (size_t)64 * 1024);
+    (void)snprintf(s->dir, sizeof(s->dir), "%s/nightdesk-scenario-XXXXXX",
+                   base == NULL || strlen(base) > 64 ? "/tmp" : base);
+    if (mkdtemp(s->dir) == NULL) {
+        return scene_fail(s, "no temporary folder");
+    }
+    (void)snprintf(s->config, sizeof(s->config), "%s/nightdesk.yaml", s->dir);
+    (void)snprintf(s->log, sizeof(s->log), "%s/stdout.log", s->dir);
+    if (fake_telegram_start(&s->telegram) < 0 || fake_claude_start(&s->claude) < 0) {
+        return scene_fail(s, "the fakes cannot listen");
+    }
+    return write_config(s);
+}
+
+static void remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (dir == NULL) {
+        return;
+    }
+    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        char file[512];
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
+            (void)snprintf(file, sizeof(file), "%s/%s", path, e->d_name);
+            if (e->d_type == DT_DIR) {
+                remove_folder(file);
+            }
+            (void)unlink(file);
+        }
+    }
+    (void)closedir(dir);
+    (void)rmdir(path);
+}
+
+void scene_close(struct scene *s)
+{
+    if (s->pid != 0) {
+        (void)daemon_kill(s);
+    }
+    fake_telegram_stop(s->telegram);
+    fake_claude_stop(s->claude);
+    if (s->why.len == 0) {
+        remove_folder(s->dir);
+    }
+    buf_release(&s->why);
+}
+
+static bool check_secrets(struct scene *s, const char *path)
+{
+    static const char *const secrets[] = {FAKE_TELEGRAM_TOKEN, FAKE_CLAUDE_KEY};
+    AUTO_BUF struct buf text = BUF_INIT(LOG_MAX);
+    if (file_read(path, &text, NULL) < 0) {
+        return true;
+    }
+    for (size_t i = 0; i < COUNT_OF(secrets); i++) {
+        if (memmem(text.data, text.len, secrets[i], strlen(secrets[i])) != NULL) {
+            return scene_fail(s, "a secret stands in %s", path);
+        }
+    }
+    return true;
+}
+
+bool scene_check(struct scene *s)
+{
+    static const char *const files[] = {"stdout.log", "nightdesk.log", "ops.db",
+                                        "ops.db-wal", "trading.db",    "out"};
+    bool good = true;
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        char path[256];
+        (void)snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
+        good = check_secrets(s, path) && good;
+    }
+    const char *telegram = fake_telegram_violations(s->telegram);
+    const char *claude = fake_claude_violations(s->claude);
+    if (telegram[0] != '\0' || claude[0] != '\0') {
+        good = scene_fail(s, "violations: %s%s", telegram, claude);
+    }
+    for (size_t i = 0; i < fake_telegram_sent_count(s->telegram); i++) {
+        struct fake_telegram_sent sent;
+        fake_telegram_get_sent(s->telegram, i, &sent);
+        if (sent.chat == EVE) {
+            good = scene_fail(s, "the stranger was told: %s", sent.text);
+        }
+    }
+    return good;
+}

@@ -1,0 +1,428 @@
+#include "../../src/store/row.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "io/json.h"
+#include "scenario.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EXPECT_US (12 * USEC_PER_SEC)
+
+static int64_t now_us(void)
+{
+    return clock_mono_us(clock_real());
+}
+
+static int64_t number(const struct yaml_node *node, int64_t otherwise)
+{
+    int64_t value = otherwise;
+    (void)str_to_i64(yaml_text(node), &value);
+    return value;
+}
+
+/* Polls until the condition holds or the deadline has passed. A step may give itself longer:
+ * within: <seconds>. */
+static bool until(struct scene *s, const struct yaml_node *step,
+                  bool (*condition)(struct scene *s, const struct yaml_node *step))
+{
+    int64_t seconds = number(yaml_get(step, "within"), EXPECT_US / USEC_PER_SEC);
+    int64_t end = now_us() + seconds * USEC_PER_SEC;
+    for (;;) {
+        if (condition(s, step)) {
+            return true;
+        }
+        if (now_us() > end) {
+            return false;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+}
+
+/* What people do starts a new stretch of messages; what they do next belongs to it. */
+static void mark(struct scene *s)
+{
+    if (!s->marked) {
+        s->mark = fake_telegram_sent_count(s->telegram);
+        s->marked = true;
+    }
+}
+
+/* --------------------------------------------------------------------------- what people do ----
+ */
+
+static bool do_say(struct scene *s, const struct yaml_node *step)
+{
+    int64_t from = 0, chat = 0;
+    if (!scene_person(s, yaml_get(step, "from"), &from) ||
+        (yaml_get(step, "chat") != NULL && !scene_person(s, yaml_get(step, "chat"), &chat))) {
+        return false;
+    }
+    mark(s);
+    AUTO_BUF struct buf text = BUF_INIT((size_t)16 << 20);
+    buf_add_str(&text, yaml_text(yaml_get(step, "text")));
+    for (int64_t i = number(yaml_get(step, "then_bytes"), 0); i > 0; i -= 16) {
+        buf_add_c(&text, " 0123456789abcde");
+    }
+    (void)fake_telegram_say(s->telegram, &(struct fake_telegram_message){
+                                             .from = from,
+                                             .chat = chat,
+                                             .text = text.data,
+                                             .age_s = number(yaml_get(step, "seconds_ago"), 0)});
+    return true;
+}
+
+struct press {
+    int64_t from;
+    int64_t chat;
+};
+
+static bool read_press(struct scene *s, const struct yaml_node *step, struct press *ret)
+{
+    if (!scene_person(s, yaml_get(step, "from"), &ret->from)) {
+        return false;
+    }
+    ret->chat = ret->from;
+    return yaml_get(step, "chat") == NULL || scene_person(s, yaml_get(step, "chat"), &ret->chat);
+}
+
+static bool try_press(struct scene *s, const struct yaml_node *step)
+{
+    struct press p;
+    return read_press(s, step, &p) && fake_telegram_press(s->telegram, p.from, p.chat,
+                                                          yaml_text(yaml_get(step, "button")).ptr);
+}
+
+static bool do_press(struct scene *s, const struct yaml_node *step)
+{
+    struct press p;
+    if (!read_press(s, step, &p)) {
+        return false;
+    }
+    mark(s);
+    if (yaml_get(step, "data") != NULL) {
+        fake_telegram_press_data(s->telegram, p.from, p.chat,
+                                 yaml_text(yaml_get(step, "data")).ptr);
+        return true;
+    }
+    return until(s, step, try_press) || scene_fail(s, "no such button");
+}
+
+static bool do_push(struct scene *s, const struct yaml_node *step)
+{
+    struct json_object *parsed = NULL;
+    if (json_parse(yaml_text(step), &JSON_LIMITS_DEFAULT, &parsed, NULL) < 0) {
+        return scene_fail(s, "push: no JSON");
+    }
+    (void)json_object_put(parsed);
+    mark(s);
+    (void)fake_telegram_push(s->telegram, yaml_text(step).ptr);
+    return true;
+}
+
+/* ------------------------------------------------------------------------- what goes wrong ---- */
+
+static bool do_fail(struct scene *s, const struct yaml_node *step)
+{
+    static const struct {
+        const char *name;
+        enum fake_telegram_fault fault;
+    } faults[] = {{"error", FAKE_TELEGRAM_ERROR},     {"body", FAKE_TELEGRAM_BODY},
+                  {"cut", FAKE_TELEGRAM_CUT},         {"close", FAKE_TELEGRAM_CLOSE},
+                  {"at_once", FAKE_TELEGRAM_AT_ONCE}, {"large", FAKE_TELEGRAM_LARGE},
+                  {"slow", FAKE_TELEGRAM_SLOW}};
+    struct fake_telegram_failure f = {
+        .method = yaml_text(yaml_get(step, "method")).ptr,
+        .skip = (int)number(yaml_get(step, "skip"), 0),
+        .times = (int)number(yaml_get(step, "times"), 1),
+        .status = (int)number(yaml_get(step, "status"), 400),
+        .description = yaml_text(yaml_get(step, "description")).ptr,
+        .retry_after_s = number(yaml_get(step, "retry_after"), 0),
+        .migrate_to = number(yaml_get(step, "migrate_to"), 0),
+        .body = yaml_text(yaml_get(step, "body")).ptr,
+        .delay_ms = number(yaml_get(step, "delay_ms"), 0),
+    };
+    if (yaml_get(step, "chat") != NULL && !scene_person(s, yaml_get(step, "chat"), &f.chat)) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
+        if (str_equal_c(yaml_text(yaml_get(step, "fault")), faults[i].name)) {
+            f.fault = faults[i].fault;
+            fake_telegram_fail(s->telegram, &f);
+            return true;
+        }
+    }
+    return scene_fail(s, "unknown fault");
+}
+
+static bool do_webhook(struct scene *s, const struct yaml_node *step)
+{
+    fake_telegram_set_webhook(s->telegram, yaml_text(step).ptr);
+    return true;
+}
+
+/* {say: "…", stop_reason: …} or {fail: 529, type: overloaded_error} */
+static bool do_claude(struct scene *s, const struct yaml_node *step)
+{
+    struct str reason = yaml_text(yaml_get(step, "stop_reason"));
+    if (yaml_get(step, "fail") != NULL) {
+        fake_claude_fail(s->claude, (int)number(yaml_get(step, "fail"), 500),
+                         yaml_text(yaml_get(step, "type")).ptr);
+    } else {
+        fake_claude_say(s->claude, yaml_text(yaml_get(step, "say")).ptr,
+                        reason.len == 0 ? NULL : reason.ptr);
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------------- what must have come ----
+ */
+
+static bool text_has(const char *text, const struct yaml_node *wanted)
+{
+    if (wanted == NULL || wanted->kind == YAML_SCALAR) {
+        return strstr(text, yaml_text(wanted).ptr) != NULL;
+    }
+    for (size_t i = 0; i < yaml_len(wanted); i++) {
+        if (strstr(text, yaml_text(yaml_at(wanted, i)).ptr) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool text_has_any(const char *text, const struct yaml_node *unwanted)
+{
+    if (unwanted != NULL && unwanted->kind == YAML_SCALAR) {
+        return strstr(text, yaml_text(unwanted).ptr) != NULL;
+    }
+    for (size_t i = 0; i < yaml_len(unwanted); i++) {
+        if (strstr(text, yaml_text(yaml_at(unwanted, i)).ptr) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool flag_fits(const struct yaml_node *wanted, bool is)
+{
+    return wanted == NULL || str_equal_c(yaml_text(wanted), is ? "true" : "false");
+}
+
+static bool fits(struct scene *s, const struct yaml_node *step,
+                 const struct fake_telegram_sent *sent)
+{
+    int64_t chat = 0;
+    const struct yaml_node *method = yaml_get(step, "method");
+    if (yaml_get(step, "chat") != NULL) {
+        if (!scene_person(s, yaml_get(step, "chat"), &chat) || chat != sent->chat) {
+            return false;
+        }
+    }
+    return sent->accepted && (method == NULL || str_equal_c(yaml_text(method), sent->method)) &&
+           flag_fits(yaml_get(step, "html"), sent->html) &&
+           flag_fits(yaml_get(step, "protected"), sent->is_protected) &&
+           text_has(sent->text, yaml_get(step, "has")) &&
+           !text_has_any(sent->text, yaml_get(step, "has_not")) &&
+           (yaml_get(step, "buttons") == NULL ||
+            text_has(sent->buttons, yaml_get(step, "buttons")));
+}
+
+static size_t count_fitting(struct scene *s, const struct yaml_node *step, size_t from)
+{
+    size_t count = 0;
+    for (size_t i = from; i < fake_telegram_sent_count(s->telegram); i++) {
+        struct fake_telegram_sent sent;
+        fake_telegram_get_sent(s->telegram, i, &sent);
+        count += fits(s, step, &sent) ? 1 : 0;
+    }
+    return count;
+}
+
+static bool try_expect(struct scene *s, const struct yaml_node *step)
+{
+    return count_fitting(s, step, s->mark) > 0;
+}
+
+static bool do_expect(struct scene *s, const struct yaml_node *step)
+{
+    s->marked = false;
+    if (until(s, step, try_expect)) {
+        return true;
+    }
+    scene_fail(s, "did not come; what came since the last thing people did:");
+    for (size_t i = s->mark; i < fake_telegram_sent_count(s->telegram); i++) {
+        struct fake_telegram_sent sent;
+        fake_telegram_get_sent(s->telegram, i, &sent);
+        scene_fail(s, "  %s%s to %lld: %.600s %s", sent.accepted ? "" : "refused ", sent.method,
+                   (long long)sent.chat, sent.text, sent.buttons);
+    }
+    return false;
+}
+
+/* In the whole scenario until now: {count: N, …as expect}. Does not wait. */
+static bool do_came(struct scene *s, const struct yaml_node *step)
+{
+    size_t wanted = (size_t)number(yaml_get(step, "count"), 1);
+    size_t count = count_fitting(s, step, 0);
+    return count == wanted || scene_fail(s, "came %zu times, not %zu", count, wanted);
+}
+
+static bool try_confirmed(struct scene *s, const struct yaml_node *step)
+{
+    (void)step;
+    return fake_telegram_pending(s->telegram) == 0;
+}
+
+static bool do_confirmed(struct scene *s, const struct yaml_node *step)
+{
+    return until(s, step, try_confirmed) || scene_fail(s, "updates are not confirmed");
+}
+
+static bool try_calls(struct scene *s, const struct yaml_node *step)
+{
+    size_t calls = fake_telegram_calls(s->telegram, yaml_text(yaml_get(step, "method")).ptr);
+    return calls >= (size_t)number(yaml_get(step, "at_least"), 0);
+}
+
+static bool do_calls(struct scene *s, const struct yaml_node *step)
+{
+    const char *method = yaml_text(yaml_get(step, "method")).ptr;
+    if (!until(s, step, try_calls)) {
+        return scene_fail(s, "only %zu calls", fake_telegram_calls(s->telegram, method));
+    }
+    size_t calls = fake_telegram_calls(s->telegram, method);
+    return calls <= (size_t)number(yaml_get(step, "at_most"), INT64_MAX) ||
+           scene_fail(s, "%zu calls", calls);
+}
+
+/* ------------------------------------------------------------------------------- databases ---- */
+
+static void first_value(struct db *db, const char *sql, struct buf *out)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    struct err err = {0};
+    if (db_query(db, sql, DB_NO_VALUES, &rows, &err) < 0 || db_next(rows, &err) < 0) {
+        buf_addf(out, "%s: %s", err_info(err.id)->code, err.context);
+    } else if (db_column_count(rows) > 0) {
+        if (db_column_type(rows, 0) == DB_TYPE_I64) {
+            buf_addf(out, "%lld", (long long)db_i64(rows, 0));
+        } else {
+            buf_add_str(out, db_text(rows, 0));
+        }
+    }
+}
+
+static void query(struct scene *s, const struct yaml_node *step, struct buf *out)
+{
+    struct err err = {0};
+    /* The statement cache keeps the pointer of its text as a key; this one lives as long. */
+    const char *sql = yaml_text(yaml_get(step, "query")).ptr;
+    if (str_equal_c(yaml_text(yaml_get(step, "db")), "trading")) {
+        struct trading_store *store = NULL;
+        if (trading_store_open(s->dir, TRADING_STORE_READ, &store, &err) == 0) {
+            first_value(store->db, sql, out);
+        }
+        trading_store_free(store);
+    } else {
+        struct ops_store *store = NULL;
+        if (ops_store_open(s->dir, OPS_STORE_READ, &store, &err) == 0) {
+            first_value(store->db, sql, out);
+        }
+        ops_store_free(store);
+    }
+    if (err.id != ERR_NONE) {
+        buf_addf(out, "%s: %s", err_info(err.id)->code, err.context);
+    }
+}
+
+static bool try_sql(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf got = BUF_INIT((size_t)1 << 20);
+    query(s, step, &got);
+    const struct yaml_node *is = yaml_get(step, "is");
+    int64_t value = 0;
+    if (is != NULL) {
+        return str_equal(yaml_text(is), buf_str(&got));
+    }
+    return str_to_i64(buf_str(&got), &value) && value >= number(yaml_get(step, "at_least"), 1);
+}
+
+/* {db: ops, query: "…", is: "…"} or {…, at_least: N}: the first column of the first row. */
+static bool do_sql(struct scene *s, const struct yaml_node *step)
+{
+    if (until(s, step, try_sql)) {
+        return true;
+    }
+    AUTO_BUF struct buf got = BUF_INIT((size_t)1 << 20);
+    query(s, step, &got);
+    return scene_fail(s, "the database says: %s", got.data);
+}
+
+/* ------------------------------------------------------------------------------ processes ---- */
+
+static bool do_daemon(struct scene *s, const struct yaml_node *step)
+{
+    struct str what = yaml_text(step);
+    mark(s);
+    if (str_equal_c(what, "kill")) {
+        return daemon_kill(s);
+    }
+    if (str_equal_c(what, "stop")) {
+        return daemon_stop(s);
+    }
+    if (str_equal_c(what, "start")) {
+        return daemon_start(s);
+    }
+    return scene_fail(s, "unknown: %.*s", STR_ARG(what));
+}
+
+/* {args: [do, status], input: "…", exit: 0, has: …, has_not: …} */
+static bool do_run(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf out = BUF_INIT((size_t)4 << 20);
+    int code = 0;
+    if (!daemon_run(s, yaml_get(step, "args"), yaml_text(yaml_get(step, "input")), &out, &code)) {
+        return false;
+    }
+    if (code != (int)number(yaml_get(step, "exit"), 0)) {
+        return scene_fail(s, "exit status %d: %s", code, out.data);
+    }
+    return (text_has(out.data, yaml_get(step, "has")) &&
+            !text_has_any(out.data, yaml_get(step, "has_not"))) ||
+           scene_fail(s, "it printed: %s", out.data);
+}
+
+static const struct {
+    const char *name;
+    bool (*run)(struct scene *s, const struct yaml_node *step);
+} kinds[] = {
+    {"say", do_say},       {"press", do_press},     {"push", do_push},
+    {"fail", do_fail},     {"webhook", do_webhook}, {"claude", do_claude},
+    {"expect", do_expect}, {"came", do_came},       {"confirmed", do_confirmed},
+    {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},
+    {"run", do_run},
+};
+
+static bool run_step(struct scene *s, const struct yaml_node *step)
+{
+    struct str name = yaml_text(yaml_key(step, 0));
+    for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+        if (str_equal_c(name, kinds[i].name)) {
+            return kinds[i].run(s, yaml_value(step, 0)) ||
+                   scene_fail(s, "(step %.*s in line %d)", STR_ARG(name), step->line);
+        }
+    }
+    return scene_fail(s, "line %d: unknown step %.*s", step->line, STR_ARG(name));
+}
+
+bool steps_run(struct scene *s, const struct yaml_node *steps)
+{
+    for (size_t i = 0; i < yaml_len(steps); i++) {
+        if (!run_step(s, yaml_at(steps, i))) {
+            return false;
+        }
+    }
+    return true;
+}
