@@ -102,8 +102,12 @@ static void reopen(struct auditor *auditor, const char *fingerprint)
 static void raise_finding(struct auditor *auditor, const struct run *run,
                           const struct finding *finding)
 {
-    char fingerprint[FINDING_FINGERPRINT_SIZE];
+    char fingerprint[FINDING_FINGERPRINT_SIZE + 16];
     finding_fingerprint(finding, fingerprint);
+    if (finding->rejected) {
+        /* Apart from the same trouble with true figures, which may be open. */
+        (void)str_copy(STR_LIT(":rejected"), fingerprint + strlen(fingerprint), 16);
+    }
     AUTO_BUF struct buf evidence = BUF_INIT(ALERT_EVIDENCE_SIZE - 1);
     AUTO_BUF struct buf check = BUF_INIT(ALERT_CHECK_SIZE - 1);
     finding_evidence_write(finding, &evidence);
@@ -142,6 +146,7 @@ static void evaluate_check(struct auditor *auditor, const struct run *run,
     if (state == GROUND_GONE && alert->status != ALERT_FIXED) {
         resolve(auditor, alert->fingerprint, "its check no longer holds");
     } else if (state == GROUND_HOLDS && alert->status == ALERT_FIXED) {
+        reopen(auditor, alert->fingerprint);
         raise(auditor, &(struct alert_spec){.type = alert->type,
                                             .severity = alert->severity,
                                             .source = "auditor",

@@ -1,0 +1,444 @@
+#include "../../../src/command/call.h"
+#include "../../../src/health/health_internal.h"
+#include "alerts/alerts.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "health/health.h"
+#include "io/file.h"
+#include "io/http.h"
+#include "io/loop.h"
+#include "io/secret.h"
+#include "io/web.h"
+#include "store/alert_table.h"
+#include "store/ops.h"
+#include "store/sample_table.h"
+#include "unit/unit.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define INTERVAL_US (20 * USEC_PER_MSEC)
+
+struct finished {
+    int times;
+    int err_id;
+};
+
+struct rig {
+    struct loop *loop;
+    struct http *http;
+    struct config config;
+    char folder[64];
+    char url[64];
+    struct ops_store *store;
+    struct alerts *alerts;
+    struct health *health;
+    struct action_table *table;
+    struct web *web;
+    _Atomic int status; /* what the service answers */
+    _Atomic int asked;
+};
+
+static void on_request(struct web_request *request, void *userdata)
+{
+    struct rig *rig = userdata;
+    rig->asked++;
+    web_answer_c(request, str_equal_c(web_path(request), "/healthz") ? rig->status : 404, "ok");
+}
+
+static void swallow(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    (void)userdata;
+}
+
+static int set_up(void **state)
+{
+    struct rig *rig = calloc(1, sizeof(*rig));
+    struct err err = {0};
+    assert_int_equal(secret_init(&err), 0);
+    log_set_sink(swallow, NULL);
+    rig->loop = loop_new(&err);
+    rig->http = http_new(rig->loop, &err);
+    rig->status = 200;
+    rig->config.telegram_bot_token = "";
+    rig->config.monitoring_check_interval_us = INTERVAL_US;
+    rig->config.monitoring_alert_threshold = 3;
+    (void)snprintf(rig->folder, sizeof(rig->folder), "/var/tmp/nightdesk-health-XXXXXX");
+    assert_non_null(mkdtemp(rig->folder));
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &rig->store, &err), 0);
+    assert_int_equal(alerts_new(&(struct alerts_options){.clock = loop_clock(rig->loop),
+                                                         .config = &rig->config,
+                                                         .store = rig->store},
+                                &rig->alerts, &err),
+                     0);
+    assert_int_equal(
+        web_start(&(struct web_options){.handler = on_request, .userdata = rig}, &rig->web, &err),
+        0);
+    (void)snprintf(rig->url, sizeof(rig->url), "http://127.0.0.1:%u", web_port(rig->web));
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+    action_table_free(rig->table);
+    health_free(rig->health);
+    alerts_free(rig->alerts);
+    ops_store_free(rig->store);
+    http_free(rig->http);
+    loop_free(rig->loop);
+    web_stop(rig->web);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/demo.log.1", rig->folder);
+    (void)unlink(path);
+    assert_int_equal(rmdir(rig->folder), 0);
+    free(rig);
+    return 0;
+}
+
+static struct config_service *add_service(struct rig *rig, const char *name)
+{
+    struct config_service *service = &rig->config.services[rig->config.service_count++];
+    *service = (struct config_service){.unit = "",
+                                       .url = "",
+                                       .health_endpoint = "/healthz",
+                                       .expect_status = 200,
+                                       .timeout_us = USEC_PER_SEC};
+    (void)str_copy(str_c(name), service->name, sizeof(service->name));
+    return service;
+}
+
+static void start(struct rig *rig)
+{
+    assert_int_equal(health_new(&(struct health_options){.loop = rig->loop,
+                                                         .config = &rig->config,
+                                                         .store = rig->store,
+                                                         .alerts = rig->alerts,
+                                                         .http = rig->http,
+                                                         .state_dir = rig->folder},
+                                &rig->health, NULL),
+                     0);
+    rig->table = action_table_new();
+    health_actions(rig->health, rig->table);
+    health_start(rig->health);
+}
+
+/* Runs the loop until the condition holds, ten seconds at most. */
+#define UNTIL(rig, condition)                                                         \
+    do {                                                                              \
+        int64_t end_us_ = clock_mono_us(loop_clock((rig)->loop)) + 10 * USEC_PER_SEC; \
+        while (!(condition) && clock_mono_us(loop_clock((rig)->loop)) < end_us_) {    \
+            (void)loop_iterate((rig)->loop, 20000);                                   \
+        }                                                                             \
+        assert_true(condition);                                                       \
+    } while (0)
+
+static struct service *first(struct rig *rig)
+{
+    return &rig->health->services[0];
+}
+
+static int alert_status(struct rig *rig, const char *fingerprint)
+{
+    struct alert *alert = calloc(1, sizeof(*alert));
+    int rc = alert_table_find(rig->store, fingerprint, alert, NULL);
+    int status = rc < 0 ? -1 : (int)alert->status;
+    free(alert);
+    return status;
+}
+
+static void on_finish(struct action_call *call, const struct err *err)
+{
+    struct finished *f = call->owner;
+    f->times++;
+    f->err_id = err != NULL ? err->id : ERR_NONE;
+}
+
+static void on_progress(struct action_call *call, const char *text)
+{
+    (void)call;
+    assert_true(text[0] != '\0');
+}
+
+static struct action_call call_of(struct rig *rig, const char *action, const char *arg0,
+                                  const char *arg1, struct reply *reply, struct finished *f)
+{
+    const struct action *found = action_find(rig->table, action);
+    assert_non_null(found);
+    return (struct action_call){.action = found,
+                                .userdata = rig->health,
+                                .reply = reply,
+                                .args = {arg0, arg1},
+                                .progress = on_progress,
+                                .finish = on_finish,
+                                .owner = f};
+}
+
+static void an_alert_comes_at_the_threshold_and_goes(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    AUTO_BUF struct buf line = BUF_INIT(64);
+    AUTO_JSON struct json_object *data = json_object_new_object();
+    health_status(&line, data, rig->health);
+    assert_string_equal(line.data, "Services 1/1 up");
+    rig->status = 503;
+    UNTIL(rig, first(rig)->failures >= 2);
+    if (first(rig)->failures == 2) {
+        assert_int_equal(alert_status(rig, "service:demo"), -1);
+    }
+    UNTIL(rig, first(rig)->failures >= 5);
+    struct alert *alert = calloc(1, sizeof(*alert));
+    assert_int_equal(alert_table_find(rig->store, "service:demo", alert, NULL), 0);
+    assert_int_equal(alert->status, ALERT_OPEN);
+    assert_int_equal(alert->count, 1);
+    assert_int_equal(alert->type, ALERT_SERVICE);
+    assert_int_equal(alert->severity, SEVERITY_HIGH);
+    assert_non_null(strstr(alert->description, "3 checks in a row failed: HTTP 503"));
+    free(alert);
+    rig->status = 200;
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    assert_int_equal(alert_status(rig, "service:demo"), ALERT_FIXED);
+    struct sample_stats stats = {0};
+    assert_int_equal(sample_table_stats(rig->store, "demo", 0, &stats, NULL), 0);
+    assert_true(stats.count >= 7 && stats.up >= 2 && stats.up <= stats.count - 5);
+}
+
+static void fewer_failures_are_no_alert(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    for (int i = 0; i < 3; i++) {
+        rig->status = 500;
+        UNTIL(rig, first(rig)->failures == 1);
+        rig->status = 200;
+        UNTIL(rig, first(rig)->state == SERVICE_UP);
+    }
+    assert_int_equal(alert_status(rig, "service:demo"), -1);
+}
+
+static void nobody_at_the_port_is_down(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    web_stop(rig->web);
+    rig->web = NULL;
+    UNTIL(rig, first(rig)->state == SERVICE_DOWN);
+    assert_string_equal(first(rig)->detail, err_info(ERR_HTTP_CONNECT)->message);
+}
+
+static void a_start_has_its_grace(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    rig->status = 503;
+    start(rig);
+    UNTIL(rig, first(rig)->checked_us > 0);
+    assert_int_equal(first(rig)->state, SERVICE_UNKNOWN);
+    assert_int_equal(first(rig)->failures, 0);
+    first(rig)->grace_mono_us = 0;
+    loop_timer_in(first(rig)->due, 0);
+    UNTIL(rig, alert_status(rig, "service:demo") == ALERT_OPEN);
+}
+
+static void an_alert_of_an_earlier_process_is_resolved(void **state)
+{
+    struct rig *rig = *state;
+    struct alert_spec spec = {.type = ALERT_SERVICE,
+                              .severity = SEVERITY_HIGH,
+                              .source = "health",
+                              .fingerprint = "service:demo",
+                              .title = "demo is down",
+                              .status = ALERT_OPEN};
+    int64_t id = 0;
+    assert_int_equal(alerts_raise(rig->alerts, &spec, &id, NULL), 0);
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    assert_int_equal(alert_status(rig, "service:demo"), ALERT_FIXED);
+}
+
+static void sleeper(struct rig *rig, const char *script)
+{
+    struct config_service *service = add_service(rig, "demo");
+    service->command.items[0] = "/bin/sh";
+    service->command.items[1] = "-c";
+    service->command.items[2] = script;
+    service->command.count = 3;
+}
+
+static void a_killed_child_is_started_again(void **state)
+{
+    struct rig *rig = *state;
+    sleeper(rig, "exec sleep 1000");
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    pid_t before = process_pid(first(rig)->child);
+    assert_true(before > 0);
+    assert_int_equal(kill(before, SIGKILL), 0);
+    UNTIL(rig, first(rig)->child == NULL);
+    assert_int_equal(first(rig)->exit_code, -SIGKILL);
+    UNTIL(rig, first(rig)->state == SERVICE_DOWN);
+    UNTIL(rig, first(rig)->child != NULL);
+    pid_t after = process_pid(first(rig)->child);
+    assert_true(after != before);
+    assert_int_equal(first(rig)->restarts, 1);
+    assert_int_equal(first(rig)->backoff_us, 2 * USEC_PER_SEC);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    health_free(rig->health);
+    rig->health = NULL;
+    assert_int_equal(kill(after, 0), -1);
+}
+
+static void a_child_that_keeps_ending_is_down(void **state)
+{
+    struct rig *rig = *state;
+    sleeper(rig, "exit 3");
+    start(rig);
+    first(rig)->grace_mono_us = 0;
+    UNTIL(rig, first(rig)->failures >= 3);
+    assert_int_equal(first(rig)->exit_code, 3);
+    assert_int_equal(alert_status(rig, "service:demo"), ALERT_OPEN);
+    assert_int_equal(health_up(rig->health), 0);
+}
+
+static void restart_gives_a_new_child_at_once(void **state)
+{
+    struct rig *rig = *state;
+    sleeper(rig, "exec sleep 1000");
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    pid_t before = process_pid(first(rig)->child);
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    struct finished g = {0};
+    struct action_call again = call_of(rig, "service.restart", "demo", NULL, reply, &g);
+    assert_int_equal(again.action->run(&again, NULL), -ERR_SERVICE_BUSY);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+    assert_true(process_pid(first(rig)->child) != before);
+    assert_int_equal(kill(before, 0), -1);
+    assert_int_equal(first(rig)->restarts, 0);
+    struct action_call wait = call_of(rig, "service.wait_healthy", "demo", "10000000", reply, &g);
+    assert_int_equal(wait.action->run(&wait, NULL), ACTION_PENDING);
+    UNTIL(rig, g.times == 1);
+    assert_int_equal(g.err_id, ERR_NONE);
+    assert_string_equal(reply_get_title(reply), "demo is healthy");
+}
+
+static void waiting_ends_with_its_time(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->url = rig->url;
+    rig->status = 500;
+    start(rig);
+    struct finished f = {0};
+    struct finished g = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.wait_healthy", "demo", "1000000", reply, &f);
+    struct action_call gone = call_of(rig, "service.wait_healthy", "demo", "1000000", reply, &g);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    assert_int_equal(gone.action->run(&gone, NULL), ACTION_PENDING);
+    gone.action->cancel(&gone);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_SERVICE_UNHEALTHY);
+    assert_int_equal(g.times, 0);
+}
+
+static bool file_holds(const char *path, const char *text)
+{
+    AUTO_BUF struct buf content = BUF_INIT((size_t)1 << 20);
+    return file_read(path, &content, NULL) == 0 && strstr(content.data, text) != NULL;
+}
+
+static void logs_are_bounded_clean_and_redacted(void **state)
+{
+    struct rig *rig = *state;
+    log_hide("token-abc-987");
+    sleeper(rig, "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done;"
+                 "echo key token-abc-987; printf 'bad \\377\\033[31m\\n'; exec sleep 1000");
+    start(rig);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
+    UNTIL(rig, file_holds(path, "bad "));
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.logs", "demo", "5", reply, NULL);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_DONE);
+    assert_true(reply_is_protected(reply));
+    assert_int_equal(reply_block_count(reply), 1);
+    const char *shown = reply_get_block(reply, 0).text;
+    assert_string_equal(shown, "line 97\nline 98\nline 99\nkey ***\nbad ??[31m");
+    call.args[1] = "201";
+    assert_int_equal(call.action->run(&call, NULL), -ERR_COMMAND_ARG_INVALID);
+}
+
+static void names_are_checked(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "prediction")->url = rig->url;
+    start(rig);
+    struct err err = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.restart", "predicton", NULL, reply, NULL);
+    assert_int_equal(call.action->run(&call, &err), -ERR_SERVICE_UNKNOWN);
+    assert_non_null(strstr(err.context, "did you mean prediction?"));
+    call.args[0] = "prediction";
+    assert_int_equal(call.action->run(&call, &err), -ERR_SERVICE_UNMANAGED);
+    call = call_of(rig, "service.logs", "prediction", NULL, reply, NULL);
+    assert_int_equal(call.action->run(&call, &err), -ERR_SERVICE_UNMANAGED);
+}
+
+static void a_unit_without_systemd_is_down(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->unit = "demo.service";
+    start(rig);
+    first(rig)->grace_mono_us = 0;
+    UNTIL(rig, first(rig)->state == SERVICE_DOWN);
+    struct err err = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, NULL);
+    assert_int_equal(call.action->run(&call, &err), -ERR_UNITS_UNAVAILABLE);
+    struct action_call list = call_of(rig, "service.list", NULL, NULL, reply, NULL);
+    assert_int_equal(list.action->run(&list, &err), ACTION_DONE);
+    assert_string_equal(reply_get_title(reply), "Services 0/1 up");
+    assert_string_equal(reply_cell(reply, 0, 0, 0), "demo");
+    assert_string_equal(reply_cell(reply, 0, 0, 1), "unit");
+    assert_string_equal(reply_cell(reply, 0, 0, 2), "down");
+}
+
+static void a_bad_unit_name_is_refused(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "demo")->unit = "../../etc/passwd";
+    struct health *health = NULL;
+    struct health_options options = {.loop = rig->loop, .config = &rig->config};
+    assert_int_equal(health_new(&options, &health, NULL), -ERR_UNITS_UNKNOWN);
+    assert_null(health);
+}
+
+#define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+UNIT_GROUP(health, RIGGED(an_alert_comes_at_the_threshold_and_goes),
+           RIGGED(fewer_failures_are_no_alert), RIGGED(nobody_at_the_port_is_down),
+           RIGGED(a_start_has_its_grace), RIGGED(an_alert_of_an_earlier_process_is_resolved),
+           RIGGED(a_killed_child_is_started_again), RIGGED(a_child_that_keeps_ending_is_down),
+           RIGGED(restart_gives_a_new_child_at_once), RIGGED(waiting_ends_with_its_time),
+           RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(names_are_checked),
+           RIGGED(a_unit_without_systemd_is_down), RIGGED(a_bad_unit_name_is_refused))
