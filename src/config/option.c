@@ -84,7 +84,7 @@ const struct option option_service_fields[] = {
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 const size_t option_group_count = LENGTH(option_groups);
-const size_t option_count = LENGTH(options);
+const size_t option_count = LENGTH(option_table);
 const size_t option_user_field_count = LENGTH(option_user_fields);
 const size_t option_service_field_count = LENGTH(option_service_fields);
 

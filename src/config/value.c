@@ -243,15 +243,15 @@ enum value_problem value_check_count(const struct option *option, size_t count,
 
 void value_add_duration(struct buf *out, int64_t duration_us)
 {
-    /* In one unit when that is exact: 90s, not 1m30s. */
-    for (size_t u = 0; u < COUNT_OF(duration_units); u++) {
-        int64_t us = duration_units[u].us;
-        if (duration_us % us == 0 && (duration_us >= us || u + 1 == COUNT_OF(duration_units))) {
-            buf_addf(out, "%lld%s", (long long)(duration_us / us), duration_units[u].name);
-            return;
-        }
+    /* In one unit, the largest that is exact: 90s, not 1m30s. Nothing is finer than a millisecond,
+     * the last one. */
+    size_t u = 0;
+    while (u + 1 < COUNT_OF(duration_units) &&
+           (duration_us < duration_units[u].us || duration_us % duration_units[u].us != 0)) {
+        u++;
     }
-    ASSERT(!"a duration is a whole number of milliseconds");
+    buf_addf(out, "%lld%s", (long long)(duration_us / duration_units[u].us),
+             duration_units[u].name);
 }
 
 void value_add_number(struct buf *out, double number)

@@ -32,7 +32,7 @@ enum value_problem value_parse(const struct option *option, struct str text, uni
 enum value_problem value_check_count(const struct option *option, size_t count,
                                      struct buf *expected);
 
-/* The shortest exact form: "90s", "1h30m". */
+/* In the largest unit that is exact: "90s", "2h". */
 void value_add_duration(struct buf *out, int64_t duration_us);
 /* A number without more digits than it needs to read back the same. */
 void value_add_number(struct buf *out, double number);

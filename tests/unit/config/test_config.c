@@ -1,0 +1,640 @@
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/yaml.h"
+#include "unit/unit.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const variables[] = {
+    "TELEGRAM_BOT_TOKEN",  "TELEGRAM_CHAT_ID",      "CLAUDE_API_KEY",       "ANTHROPIC_BASE_URL",
+    "NIGHTDESK_API_TOKEN", "CREDENTIALS_DIRECTORY", "NIGHTDESK_TEST_VALUE", "NIGHTDESK_TEST_OTHER"};
+
+/* No test depends on the environment that it was started in. */
+static int clean_environment(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(variables); i++) {
+        (void)unsetenv(variables[i]);
+    }
+    return 0;
+}
+
+static struct config *parse(const char *text)
+{
+    struct err err = {0};
+    struct config *config = NULL;
+    if (config_parse(str_c(text), "t.yaml", &config, NULL, &err) < 0) {
+        fail_msg("%s: %s", err_info(err.id)->code, err.context);
+    }
+    return config;
+}
+
+/* The whole text of the one problem that there is. */
+static void expect_problem(const char *text, enum err_id id, const char *context)
+{
+    struct config_problems problems;
+    struct config *config = NULL;
+    struct err err = {0};
+    int rc = config_parse(str_c(text), "t.yaml", &config, &problems, &err);
+    assert_null(config);
+    if (problems.count != 1 || problems.items[0].id != (int)id || rc != -(int)id ||
+        strcmp(problems.items[0].context, context) != 0 || strcmp(err.context, context) != 0) {
+        fail_msg("%s\ngot %d problems, rc %d, %s: %s\nwanted %s: %s", text, problems.count, rc,
+                 err_info(problems.items[0].id)->code, problems.items[0].context,
+                 err_info(id)->code, context);
+    }
+}
+
+/* ------------------------------------------------------------------ what is read */
+
+static void defaults_work_without_a_file(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c = NULL;
+    assert_int_equal(config_load(&(struct config_options){.no_file = true}, &c, NULL, NULL), 0);
+    assert_string_equal(config_path(c), "");
+    assert_string_equal(c->telegram_bot_token, "");
+    assert_string_equal(c->telegram_api_url, "https://api.telegram.org");
+    assert_string_equal(c->claude_api_url, "https://api.anthropic.com");
+    assert_string_equal(c->claude_model, "claude-sonnet-5-5");
+    assert_int_equal(c->claude_max_tokens, 8000);
+    assert_int_equal(c->telegram_stale_after_us, 120 * USEC_PER_SEC);
+    assert_int_equal(c->monitoring_check_interval_us, 30 * USEC_PER_SEC);
+    assert_int_equal(c->monitoring_alert_threshold, 3);
+    assert_int_equal(c->monitoring_log_retention_us, 90 * USEC_PER_DAY);
+    assert_int_equal(c->commands_confirm_expiry_us, 120 * USEC_PER_SEC);
+    assert_string_equal(c->state_dir, "var");
+    assert_string_equal(c->api_socket, "var/nightdesk.sock");
+    assert_string_equal(c->log_level, "info");
+    assert_true(c->console_enabled);
+    assert_int_equal(c->user_count, 0); /* an empty list means nobody */
+    assert_int_equal(c->service_count, 1);
+    const struct config_service *demo = config_service(c, STR_LIT("demo"));
+    assert_non_null(demo);
+    assert_int_equal(demo->command.count, 4);
+    assert_int_equal(demo->command.items[0][0], '/'); /* this very program */
+    assert_int_equal(access(demo->command.items[0], X_OK), 0);
+    assert_string_equal(demo->command.items[1], "demo-service");
+    assert_string_equal(demo->command.items[3], "8099");
+    assert_null(demo->command.items[4]);
+    assert_string_equal(demo->url, "http://127.0.0.1:8099");
+    assert_string_equal(demo->health_endpoint, "/health");
+    assert_int_equal(demo->expect_status, 200);
+    assert_int_equal(demo->timeout_us, 5 * USEC_PER_SEC);
+    assert_null(config_service(c, STR_LIT("none")));
+
+    struct settings s;
+    config_settings(c, &s);
+    assert_int_equal(s.symbol_count, 3);
+    assert_string_equal(s.symbols[2].name, "SOL-USD");
+    assert_int_equal(s.market_speed, 60);
+    assert_true(s.threshold > 0.0 && s.threshold < 1.0);
+    assert_true(s.risk_per_trade_pct > 0.0 && s.stop_pct > 0.0 && s.target_pct > s.stop_pct);
+    assert_int_equal(s.max_positions, 3);
+    assert_int_equal(s.max_consecutive_losses, 4);
+    assert_int_equal(s.cooldown_us, 30 * USEC_PER_MIN);
+    assert_int_equal(dec_cmp(s.initial_cash, dec_from_int(10000)), 0);
+}
+
+static void every_type_is_read(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c =
+        parse("telegram:\n"
+              "  bot_token: \"123:abc\"\n"
+              "  chat_id: -1001234567890\n"
+              "  admin_users: [11, 12]\n"
+              "  api_url: http://127.0.0.1:8081/x\n"
+              "  users:\n"
+              "    - {id: 5, name: alice, role: operator, emergency: true}\n"
+              "    - {id: 6, name: bob}\n"
+              "services:\n"
+              "  prediction:\n"
+              "    unit: prediction.service\n"
+              "    url: http://127.0.0.1:9000\n"
+              "    timeout: 250ms\n"
+              "  feed: {command: [self, x]}\n"
+              "monitoring: {check_interval: 1m30s}\n"
+              "market: {symbols: [btc-usd], seed: 7}\n"
+              "trading: {threshold: 0.5}\n"
+              "risk: {stop: 1.5 %, target: 3, max_drawdown: 10%}\n"
+              "paper: {initial_cash: 99.5}\n"
+              "console: {enabled: false}\n"
+              "log: {level: debug}\n");
+    assert_string_equal(config_path(c), "t.yaml");
+    assert_string_equal(c->telegram_bot_token, "123:abc");
+    assert_true(c->telegram_chat_id == -1001234567890);
+    assert_int_equal(c->user_count, 4);
+    assert_int_equal(c->users[0].id, 5);
+    assert_string_equal(c->users[0].name, "alice");
+    assert_string_equal(c->users[0].role, "operator");
+    assert_true(c->users[0].emergency);
+    assert_string_equal(c->users[1].role, "read_only");
+    assert_false(c->users[1].emergency);
+    assert_int_equal(c->users[3].id, 12);
+    assert_string_equal(c->users[3].name, "admin-12");
+    assert_string_equal(c->users[3].role, "admin");
+    assert_true(c->users[3].emergency);
+    assert_int_equal(c->service_count, 2); /* demo is gone once there are others */
+    assert_string_equal(c->services[0].name, "prediction");
+    assert_string_equal(c->services[0].unit, "prediction.service");
+    assert_int_equal(c->services[0].timeout_us, 250 * USEC_PER_MSEC);
+    assert_int_equal(c->services[1].command.count, 2);
+    assert_string_equal(c->services[1].command.items[1], "x");
+    assert_int_equal(c->monitoring_check_interval_us, 90 * USEC_PER_SEC);
+    struct settings s;
+    config_settings(c, &s);
+    assert_int_equal(s.symbol_count, 1);
+    assert_string_equal(s.symbols[0].name, "BTC-USD");
+    assert_int_equal(s.seed, 7);
+    assert_true(s.threshold == 0.5);
+    assert_true(s.stop_pct == 1.5);
+    assert_true(s.target_pct == 3.0);
+    assert_true(s.max_drawdown_pct == 10.0);
+    assert_int_equal(s.initial_cash.e8, 9950000000);
+    assert_false(c->console_enabled);
+    assert_string_equal(c->log_level, "debug");
+}
+
+static void an_empty_value_is_no_value(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c = parse("telegram:\nservices:\nmonitoring:\n  check_interval:\n");
+    assert_int_equal(c->monitoring_check_interval_us, 30 * USEC_PER_SEC);
+    assert_int_equal(c->service_count, 1);
+    AUTO_CONFIG struct config *none = parse("services: {}");
+    assert_int_equal(none->service_count, 0); /* none at all is a wish that can be said */
+}
+
+/* ------------------------------------------------------------------ what is refused */
+
+static void unknown_names_get_the_nearest_one(void **state)
+{
+    (void)state;
+    expect_problem("telegram:\n  bot_tokn: x\n", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:2:3: telegram.bot_tokn: did you mean telegram.bot_token?");
+    expect_problem("telegrm:\n  bot_token: x\n", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:1:1: telegrm: did you mean telegram?");
+    expect_problem("check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:1:1: check_interval: did you mean monitoring.check_interval?");
+    expect_problem("risk:\n  check_interval: 30s\n", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:2:3: risk.check_interval: did you mean monitoring.check_interval?");
+    expect_problem("log:\n  colour: red\n", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:2:3: log.colour: expected one of level");
+    expect_problem("telegram: {user: []}", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:1:12: telegram.user: did you mean telegram.users?");
+    expect_problem("services:\n  a:\n    units: x.service\n    url: http://h\n",
+                   ERR_CONFIG_UNKNOWN_KEY, "t.yaml:3:5: services.a.units: did you mean unit?");
+    expect_problem("telegram:\n  users:\n    - {id: 1, name: a, rol: admin}\n",
+                   ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:3:24: telegram.users[0].rol: did you mean role?");
+}
+
+static void wrong_types_say_what_was_expected(void **state)
+{
+    (void)state;
+    expect_problem("monitoring:\n  check_interval: soon\n", ERR_CONFIG_TYPE,
+                   "t.yaml:2:19: monitoring.check_interval: expected a duration such as 500ms, 30s,"
+                   " 5m, 1h or 90d, found \"soon\"");
+    expect_problem("monitoring: {check_interval: 30}\n", ERR_CONFIG_TYPE,
+                   "t.yaml:1:30: monitoring.check_interval: expected a duration such as 500ms, 30s,"
+                   " 5m, 1h or 90d, found \"30\"");
+    expect_problem("claude: {max_tokens: many}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:22: claude.max_tokens: expected a whole number, found \"many\"");
+    expect_problem("console: {enabled: yes}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:20: console.enabled: expected true or false, found \"yes\"");
+    expect_problem("log: {level: loud}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:14: log.level: expected error, warning, notice, info or debug, found"
+                   " \"loud\"");
+    expect_problem("risk: {stop: wide}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:14: risk.stop: expected a percentage such as 2% or 0.5%, found"
+                   " \"wide\"");
+    expect_problem("trading: {threshold: nan}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:22: trading.threshold: expected a number, found \"nan\"");
+    expect_problem("paper: {initial_cash: 1e4}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:23: paper.initial_cash: expected an amount such as 10000 or 99.50,"
+                   " found \"1e4\"");
+    expect_problem("market: {symbols: [BTC-USD, \"BTC/USD\"]}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:29: market.symbols: expected a symbol such as BTC-USD, found"
+                   " \"BTC/USD\"");
+    expect_problem("market: {symbols: BTC-USD}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:19: market.symbols: expected list of symbols, found a single value");
+    expect_problem("claude: {model: [a]}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:17: claude.model: expected text, found a list");
+    expect_problem("telegram: 5", ERR_CONFIG_TYPE,
+                   "t.yaml:1:11: telegram: expected a group of options, found a single value");
+    expect_problem("[1]", ERR_CONFIG_TYPE,
+                   "t.yaml:1:1: the file: expected groups of options, found a list");
+    expect_problem("telegram: {users: [5]}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:20: telegram.users[0]: expected id, name, role and emergency, found a"
+                   " single value");
+    expect_problem("services: {Big: {unit: a}}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:12: services: expected a name of 1 to 31 of a-z, 0-9, - and _");
+    expect_problem("services: {a: {url: \"http://h\", health_endpoint: health}}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:15: services.a.health_endpoint: expected a path that starts with /");
+}
+
+static void urls_without_sense_or_with_a_password_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"ftp://h",        "h",          "http://", "http:///x",
+                                      "https://u:p@h/", "http://h h", ""};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(200);
+        struct config *c = NULL;
+        struct err err = {0};
+        buf_addf(&text, "claude: {api_url: \"%s\"}", bad[i]);
+        assert_int_equal(config_parse(buf_str(&text), "t.yaml", &c, NULL, &err), -ERR_CONFIG_TYPE);
+        assert_non_null(strstr(err.context, "t.yaml:1:19: claude.api_url: expected a URL that"));
+    }
+}
+
+static void ranges_are_kept(void **state)
+{
+    (void)state;
+    expect_problem("claude: {max_tokens: 100}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:22: claude.max_tokens: expected 256 to 64000, found \"100\"");
+    expect_problem("monitoring: {check_interval: 2h}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:30: monitoring.check_interval: expected 1s to 1h, found \"2h\"");
+    expect_problem("risk: {max_drawdown: 101%}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:22: risk.max_drawdown: expected 0.1% to 100%, found \"101%\"");
+    expect_problem("trading: {threshold: 0}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:22: trading.threshold: expected 0.01 to 1, found \"0\"");
+    expect_problem("paper: {initial_cash: 0.5}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:23: paper.initial_cash: expected 1 to 1000000000, found \"0.5\"");
+    expect_problem("market: {symbols: []}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:19: market.symbols: expected 1 to 8 items, found 0");
+    expect_problem("claude: {model: \"\"}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:17: claude.model: expected 1 to 63 characters, found \"\"");
+    expect_problem("telegram: {users: [{id: 0, name: a}]}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:25: telegram.users[0].id: expected at least 1, found \"0\"");
+    expect_problem("telegram: {admin_users: [-5]}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:26: telegram.admin_users: expected a user id of at least 1");
+    expect_problem(
+        "state: {dir: "
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaa}",
+        ERR_CONFIG_RANGE,
+        "t.yaml:1:14: state.dir: expected at most 92 characters, or set api.socket");
+    /* the limits themselves are inside */
+    AUTO_CONFIG struct config *c = parse("claude: {max_tokens: 256}\n"
+                                         "risk: {max_drawdown: 100%, max_positions: 8}\n"
+                                         "trading: {threshold: 1}\n");
+    assert_int_equal(c->claude_max_tokens, 256);
+}
+
+static void people_and_services_must_make_sense(void **state)
+{
+    (void)state;
+    expect_problem("telegram:\n  users:\n    - {id: 5, name: a}\n    - {id: 5, name: b}\n",
+                   ERR_CONFIG_DUPLICATE,
+                   "t.yaml:4:7: telegram.users[1]: user id 5 stands already on line 3");
+    expect_problem("telegram:\n  users:\n    - {id: 5, name: a}\n    - {id: 6, name: a}\n",
+                   ERR_CONFIG_DUPLICATE,
+                   "t.yaml:4:7: telegram.users[1]: user name a stands already on line 3");
+    expect_problem("telegram:\n  admin_users: [5]\n  users:\n    - {id: 5, name: a}\n",
+                   ERR_CONFIG_DUPLICATE,
+                   "t.yaml:2:17: telegram.admin_users: user id 5 stands already on line 4");
+    expect_problem("telegram: {users: [{name: a}]}", ERR_CONFIG_MISSING,
+                   "t.yaml:1:20: telegram.users[0]: id is missing");
+    expect_problem("services: {a: {unit: a.service, command: [b]}}", ERR_CONFIG_CONFLICT,
+                   "t.yaml:1:15: services.a: expected unit or command, not both");
+    expect_problem("services: {a: {timeout: 1s}}", ERR_CONFIG_MISSING,
+                   "t.yaml:1:15: services.a: expected a unit, a command or a url");
+}
+
+static void broken_yaml_keeps_its_place(void **state)
+{
+    (void)state;
+    struct config_problems problems;
+    struct config *c = NULL;
+    struct err err = {0};
+    assert_int_equal(config_parse(STR_LIT("a: [\n"), "t.yaml", &c, &problems, &err),
+                     -ERR_YAML_SYNTAX);
+    assert_int_equal(problems.count, 1);
+    assert_non_null(strstr(err.context, "t.yaml:2:1:"));
+    assert_int_equal(config_parse(STR_LIT("log: {}\nlog: {}\n"), "t.yaml", &c, &problems, &err),
+                     -ERR_YAML_DUPLICATE);
+    assert_non_null(strstr(err.context, "t.yaml:2:1: log"));
+    assert_int_equal(
+        config_load(&(struct config_options){.path = "/no/such.yaml"}, &c, &problems, &err),
+        -ERR_FILE_MISSING);
+    assert_null(c);
+}
+
+static void all_problems_are_told(void **state)
+{
+    (void)state;
+    struct config_problems problems;
+    struct config *c = NULL;
+    struct err err = {0};
+    int rc = config_parse(STR_LIT("claude: {max_tokens: 1, modle: x}\nlog: {level: x}\n"), "t.yaml",
+                          &c, &problems, &err);
+    assert_int_equal(problems.count, 3);
+    assert_int_equal(problems.more, 0);
+    assert_int_equal(problems.items[0].id, ERR_CONFIG_RANGE);
+    assert_int_equal(problems.items[1].id, ERR_CONFIG_UNKNOWN_KEY);
+    assert_int_equal(problems.items[2].id, ERR_CONFIG_TYPE);
+    assert_int_equal(rc, -ERR_CONFIG_RANGE);
+    AUTO_BUF struct buf many = BUF_INIT(10000);
+    for (int i = 0; i < 25; i++) {
+        buf_addf(&many, "zzzzzzzzzz%d: 1\n", i);
+    }
+    assert_true(config_parse(buf_str(&many), "t.yaml", &c, &problems, &err) < 0);
+    assert_int_equal(problems.count, CONFIG_PROBLEMS_MAX);
+    assert_int_equal(problems.more, 5);
+}
+
+/* ------------------------------------------------------------------ environment, credentials */
+
+static void variables_are_put_in(void **state)
+{
+    (void)state;
+    (void)setenv("NIGHTDESK_TEST_VALUE", "opus", 1);
+    (void)setenv("NIGHTDESK_TEST_OTHER", "", 1);
+    AUTO_CONFIG struct config *c =
+        parse("claude:\n"
+              "  model: claude-${NIGHTDESK_TEST_VALUE}-${NIGHTDESK_TEST_OTHER:-9}\n"
+              "  max_tokens: ${NIGHTDESK_TEST_NONE:-512}\n"
+              "state:\n"
+              "  dir: \"$${x} $HOME\"\n");
+    assert_string_equal(c->claude_model, "claude-opus-9");
+    assert_int_equal(c->claude_max_tokens, 512);
+    assert_string_equal(c->state_dir, "${x} $HOME"); /* only ${…} is a variable */
+
+    expect_problem("claude:\n  model: a${NIGHTDESK_TEST_NONE}\n", ERR_CONFIG_ENV,
+                   "t.yaml:2:10: claude.model: $NIGHTDESK_TEST_NONE is not set and has no default");
+    expect_problem("claude: {model: \"${A\"}", ERR_CONFIG_ENV,
+                   "t.yaml:1:17: claude.model: ${ without }");
+    expect_problem("claude: {model: \"${A-b}\"}", ERR_CONFIG_ENV,
+                   "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
+    expect_problem("claude: {model: \"${}\"}", ERR_CONFIG_ENV,
+                   "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
+    /* what came out of the environment is in no message */
+    expect_problem("claude: {max_tokens: \"${NIGHTDESK_TEST_VALUE}\"}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:22: claude.max_tokens: expected a whole number");
+    (void)setenv("NIGHTDESK_TEST_VALUE", "${HOME}", 1);
+    AUTO_CONFIG struct config *once = parse("claude: {model: \"${NIGHTDESK_TEST_VALUE}\"}");
+    assert_string_equal(once->claude_model, "${HOME}"); /* is not expanded again */
+}
+
+static void the_well_known_variables_work_without_a_file(void **state)
+{
+    (void)state;
+    (void)setenv("TELEGRAM_BOT_TOKEN", "12345:from-environment\n", 1);
+    (void)setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:1", 1);
+    (void)setenv("TELEGRAM_CHAT_ID", "777", 1);
+    AUTO_CONFIG struct config *c = NULL;
+    assert_int_equal(config_load(&(struct config_options){.no_file = true}, &c, NULL, NULL), 0);
+    assert_string_equal(c->telegram_bot_token, "12345:from-environment");
+    assert_string_equal(c->claude_api_url, "http://127.0.0.1:1");
+    assert_int_equal(c->telegram_chat_id, 777);
+    assert_int_equal(c->user_count, 0); /* the chat gives nobody a right */
+    char line[] = "token 12345:from-environment.";
+    log_redact(line);
+    assert_null(strstr(line, "from-environment"));
+    (void)setenv("TELEGRAM_CHAT_ID", "seven", 1);
+    expect_problem("{}", ERR_CONFIG_TYPE,
+                   "environment: telegram.chat_id: expected a whole number in $TELEGRAM_CHAT_ID");
+}
+
+struct folder {
+    char path[256];
+};
+
+static struct folder make_folder(void)
+{
+    struct folder f;
+    const char *base = getenv("TMPDIR");
+    int n = snprintf(f.path, sizeof(f.path), "%s/nightdesk-config-XXXXXX",
+                     base != NULL ? base : "/tmp");
+    assert_true(n > 0 && (size_t)n < sizeof(f.path));
+    assert_non_null(mkdtemp(f.path));
+    return f;
+}
+
+static void write_into(const struct folder *f, const char *name, const char *text)
+{
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    buf_addf(&path, "%s/%s", f->path, name);
+    assert_int_equal(file_write(path.data, str_c(text), 0600, NULL), 0);
+}
+
+static void remove_folder(const struct folder *f, const char *name)
+{
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    buf_addf(&path, "%s/%s", f->path, name);
+    (void)unlink(path.data);
+    assert_int_equal(rmdir(f->path), 0);
+}
+
+static void credentials_count_most_and_are_not_shown(void **state)
+{
+    (void)state;
+    struct folder f = make_folder();
+    write_into(&f, "claude.api_key", "sk-credential-value\n");
+    (void)setenv("CREDENTIALS_DIRECTORY", f.path, 1);
+    (void)setenv("CLAUDE_API_KEY", "sk-environment-value", 1);
+    AUTO_CONFIG struct config *c = parse("claude: {api_key: sk-file-value}\n"
+                                         "telegram: {bot_token: 99:token-in-file}\n");
+    assert_string_equal(c->claude_api_key, "sk-credential-value");
+    AUTO_BUF struct buf dump = BUF_INIT(100000);
+    config_dump(c, &dump);
+    assert_null(strstr(dump.data, "sk-"));
+    assert_null(strstr(dump.data, "token-in-file"));
+    assert_non_null(strstr(dump.data, "api_key: \"***\"  # credential\n"));
+    assert_non_null(strstr(dump.data, "bot_token: \"***\"  # t.yaml:2:23\n"));
+
+    write_into(&f, "claude.api_key", "sk-bad\001value");
+    struct config *none = NULL;
+    struct err err = {0};
+    assert_int_equal(config_parse(STR_LIT("{}"), "t.yaml", &none, NULL, &err), -ERR_CONFIG_TYPE);
+    assert_non_null(strstr(err.context, "claude.api_key: expected printable text"));
+    assert_null(strstr(err.context, "sk-bad"));
+    remove_folder(&f, "claude.api_key");
+}
+
+static void a_secret_of_the_wrong_form_is_not_repeated(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(2000);
+    buf_add_c(&text, "telegram: {bot_token: \"SECRETSECRET");
+    for (int i = 0; i < 200; i++) {
+        buf_add_char(&text, 'x');
+    }
+    buf_add_c(&text, "\"}");
+    expect_problem(text.data, ERR_CONFIG_RANGE,
+                   "t.yaml:1:23: telegram.bot_token: expected at most 128 characters");
+}
+
+static void the_given_file_is_read(void **state)
+{
+    (void)state;
+    struct folder f = make_folder();
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    buf_addf(&path, "%s/n.yaml", f.path);
+    write_into(&f, "n.yaml", "log: {level: error}\n");
+    AUTO_CONFIG struct config *c = NULL;
+    assert_int_equal(config_load(&(struct config_options){.path = path.data}, &c, NULL, NULL), 0);
+    assert_string_equal(c->log_level, "error");
+    assert_string_equal(config_path(c), path.data);
+    write_into(&f, "n.yaml", "log: {level: x}\n");
+    struct config *bad = NULL;
+    struct err err = {0};
+    assert_true(config_load(&(struct config_options){.path = path.data}, &bad, NULL, &err) < 0);
+    assert_int_equal(strncmp(err.context, path.data, path.len), 0);
+    remove_folder(&f, "n.yaml");
+}
+
+/* ------------------------------------------------------------------ what is made of the table */
+
+static void same_values(const struct config *a, const struct config *b)
+{
+    AUTO_BUF struct buf x = BUF_INIT(100000);
+    AUTO_BUF struct buf y = BUF_INIT(100000);
+    config_dump(a, &x);
+    config_dump(b, &y);
+    /* The sources differ, so compare without the comments. */
+    struct str left = buf_str(&x);
+    struct str right = buf_str(&y);
+    struct str l;
+    struct str r;
+    while (str_split(&left, '\n', &l)) {
+        assert_true(str_split(&right, '\n', &r));
+        struct str lv;
+        struct str rv;
+        (void)str_split(&l, '#', &lv);
+        (void)str_split(&r, '#', &rv);
+        if (!str_equal(str_trim(lv), str_trim(rv))) {
+            fail_msg("%.*s\n%.*s", STR_ARG(lv), STR_ARG(rv));
+        }
+    }
+    assert_int_equal(right.len, 0);
+}
+
+static void the_example_is_the_defaults(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf example = BUF_INIT(100000);
+    config_write_example(&example);
+    assert_false(buf_failed(&example));
+    AUTO_CONFIG struct config *c = parse(example.data);
+    AUTO_CONFIG struct config *defaults = parse("");
+    same_values(c, defaults);
+}
+
+static void the_dump_reads_back(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c = parse("telegram:\n"
+                                         "  users: [{id: 4, name: 'a \"b\" #c', role: admin}]\n"
+                                         "  admin_users: [8]\n"
+                                         "  poll_timeout: 1s500ms\n"
+                                         "risk: {stop: 0.30000000000000004%}\n"
+                                         "paper: {initial_cash: 1.00000001}\n"
+                                         "services: {a: {command: [x, \"y z\"]}}\n");
+    AUTO_BUF struct buf dump = BUF_INIT(100000);
+    config_dump(c, &dump);
+    AUTO_CONFIG struct config *again = parse(dump.data);
+    same_values(c, again);
+    assert_true(again->risk_stop_pct == c->risk_stop_pct); /* to the last bit */
+    assert_int_equal(again->telegram_poll_timeout_us, 1500 * USEC_PER_MSEC);
+    assert_string_equal(again->users[0].name, "a \"b\" #c");
+    assert_int_equal(again->user_count, 2);
+    assert_int_equal(again->paper_initial_cash.e8, 100000001);
+    assert_string_equal(again->services[0].command.items[1], "y z");
+}
+
+static void every_prefix_ends_well(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf example = BUF_INIT(100000);
+    config_write_example(&example);
+    for (size_t len = 0; len <= example.len; len += 3) {
+        struct config *c = NULL;
+        struct err err = {0};
+        int rc = config_parse(str_n(example.data, len), "t.yaml", &c, NULL, &err);
+        if (rc < 0) {
+            assert_null(c);
+            assert_int_equal(err.id, -rc);
+            assert_int_not_equal(err.id, ERR_INTERNAL);
+            assert_int_equal(strncmp(err.context, "t.yaml:", 7), 0);
+        }
+        config_free(c);
+    }
+}
+
+static void the_schema_is_json_and_knows_every_option(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(200000);
+    config_write_schema(&text);
+    AUTO_JSON struct json_object *schema = NULL;
+    struct err err = {0};
+    if (json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &schema, &err) < 0) {
+        fail_msg("%s\n%s", err.context, text.data);
+    }
+    struct json_object *token =
+        json_at(schema, "/properties/telegram/properties/bot_token/default");
+    assert_string_equal(json_object_get_string(token), "${TELEGRAM_BOT_TOKEN:-}");
+    assert_non_null(json_at(schema, "/properties/monitoring/properties/check_interval/pattern"));
+    assert_string_equal(
+        json_object_get_string(json_at(schema, "/properties/market/properties/symbols/default/1")),
+        "ETH-USD");
+    assert_non_null(json_at(schema, "/properties/telegram/properties/users/items/properties/role"));
+    assert_non_null(
+        json_at(schema, "/properties/services/additionalProperties/properties/command"));
+    /* Each option of the example stands in the schema: the two walk the same table. */
+    AUTO_BUF struct buf example = BUF_INIT(100000);
+    AUTO_YAML struct yaml *doc = NULL;
+    config_write_example(&example);
+    assert_int_equal(yaml_parse(buf_str(&example), "e", &doc, NULL), 0);
+    const struct yaml_node *root = yaml_root(doc);
+    size_t seen = 0;
+    for (size_t g = 0; g < yaml_len(root); g++) {
+        const struct yaml_node *group = yaml_value(root, g);
+        bool services = str_equal_c(yaml_text(yaml_key(root, g)), "services");
+        for (size_t i = 0; !services && i < yaml_len(group); i++) {
+            AUTO_BUF struct buf pointer = BUF_INIT(200);
+            buf_addf(&pointer, "/properties/%.*s/properties/%.*s/description",
+                     STR_ARG(yaml_text(yaml_key(root, g))), STR_ARG(yaml_text(yaml_key(group, i))));
+            bool users = str_equal_c(yaml_text(yaml_key(group, i)), "users");
+            assert_true(users || json_at(schema, pointer.data) != NULL);
+            seen++;
+        }
+    }
+    assert_true(seen > 35);
+}
+
+static void the_reference_names_every_option(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(200000);
+    config_write_markdown(&text);
+    assert_false(buf_failed(&text));
+    assert_non_null(strstr(text.data, "| `claude.max_tokens` | whole number, tokens | `8000` | 256"
+                                      " to 64000 |"));
+    assert_non_null(strstr(text.data, "| `telegram.users[].role` | word: `read_only`, `operator`,"
+                                      " `admin` | `read_only` |"));
+    assert_non_null(strstr(text.data, "| `services.<name>.unit` | text |"));
+}
+
+#define TEST(fn) cmocka_unit_test_setup(fn, clean_environment)
+UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
+           TEST(an_empty_value_is_no_value), TEST(unknown_names_get_the_nearest_one),
+           TEST(wrong_types_say_what_was_expected),
+           TEST(urls_without_sense_or_with_a_password_are_refused), TEST(ranges_are_kept),
+           TEST(people_and_services_must_make_sense), TEST(broken_yaml_keeps_its_place),
+           TEST(all_problems_are_told), TEST(variables_are_put_in),
+           TEST(the_well_known_variables_work_without_a_file),
+           TEST(credentials_count_most_and_are_not_shown),
+           TEST(a_secret_of_the_wrong_form_is_not_repeated), TEST(the_given_file_is_read),
+           TEST(the_example_is_the_defaults), TEST(the_dump_reads_back),
+           TEST(every_prefix_ends_well), TEST(the_schema_is_json_and_knows_every_option),
+           TEST(the_reference_names_every_option))
