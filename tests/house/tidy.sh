@@ -48,7 +48,7 @@ check "every source file belongs to a room of the makefile" "$(
 )"
 check "every error of the catalogue is used" "$(
     sed -n 's/^ERR(\([A-Z0-9_]*\),.*/\1/p' include/base/errors.def | while read -r id; do
-        echo "$code" | grep -v 'errors\.def$' | tr '\n' '\0' | xargs -0 grep -qw "ERR_$id" || echo "ERR_$id"
+        echo "$code" | grep -v 'errors\.def$' | tr '\n' '\0' | xargs -0 grep -qwE "(ERR_)?$id" || echo "ERR_$id"
     done
 )"
 if command -v clang-format > /dev/null 2>&1; then
