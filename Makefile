@@ -235,6 +235,7 @@ test-with-deps:
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_ROOMS:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
 	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
+	    docs 'sh tests/house/docs.sh $(BUILD)/release/nightdesk' \
 	    $(foreach r,$(UNIT_ROOMS),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    $(foreach r,$(UNIT_ROOMS),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' $(BUILD)/tsan/unit/$(r)) \
