@@ -21,8 +21,8 @@ struct climate_row {
 };
 
 static const struct climate_row climates[] = {
-    [CLIMATE_UP] = {"up", 0.00014, 0.0008, 0, 90, 360, {0.20, 0.15, 0.57, 0.08}},
-    [CLIMATE_DOWN] = {"down", -0.00013, 0.0009, 0, 60, 300, {0.25, 0.10, 0.58, 0.07}},
+    [CLIMATE_UP] = {"up", 0.00013, 0.0008, 0, 90, 360, {0.20, 0.15, 0.57, 0.08}},
+    [CLIMATE_DOWN] = {"down", -0.00014, 0.0009, 0, 60, 300, {0.25, 0.10, 0.58, 0.07}},
     [CLIMATE_CHOP] = {"chop", 0, 0.0012, 0.012, 60, 240, {0.44, 0.36, 0.14, 0.06}},
     [CLIMATE_CRASH] = {"crash", -0.0014, 0.0026, 0, 8, 30, {0.55, 0.05, 0.40, 0}},
 };
@@ -116,7 +116,7 @@ static struct candle next_candle(struct simulated_state *s, struct simulated_sym
     for (int i = 0; i < SUBSTEPS; i++) {
         /* The faint pull to the base keeps a bot that runs for years at sane prices. */
         double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) +
-                      1e-5 / SUBSTEPS * log(sym->base / price);
+                      2e-5 / SUBSTEPS * log(sym->base / price);
         double own = 0.6 * shared[i] + 0.8 * rng_normal(&s->rng);
         price = clamp(price * (1 + clamp(drift + pull + noise * own, -0.05, 0.05)), low, high);
         top = price > top ? price : top;

@@ -1,0 +1,50 @@
+/*
+ * desk.h: a driver on a fake clock with a database in memory, for the tests of this room.
+ *
+ *     struct desk desk;
+ *     desk_open(&desk, NULL);
+ *     desk_run(&desk, 600);                 // market minutes
+ *     desk_restart(&desk);                  // as after kill -9
+ *     desk_close(&desk);
+ *
+ * Thread: the test's.
+ */
+#pragma once
+
+#include "base/clock.h"
+#include "engine/driver.h"
+#include "market/simulated.h"
+#include "store/trading.h"
+
+struct desk {
+    struct clock_fake clock;
+    struct crossing crossing;
+    struct trading_store *store;
+    struct settings settings;
+    struct driver *driver;
+    struct simulated *market; /* the driver's */
+    bool pinned;
+    enum climate climate;
+    struct bus_reader events;
+    int64_t next_request;
+};
+
+/* The defaults of options.def: what a newcomer trades with. */
+void desk_settings(struct settings *settings);
+/* settings NULL: the defaults, seed 7. */
+void desk_open(struct desk *desk, const struct settings *settings);
+void desk_pin(struct desk *desk, enum climate climate); /* from now on, also after a restart */
+void desk_round(struct desk *desk, int64_t advance_us);
+/* Rounds until the market has moved on by so many minutes. */
+void desk_run(struct desk *desk, int64_t minutes);
+void desk_restart(struct desk *desk);
+void desk_close(struct desk *desk);
+
+/* Pushes a request and runs until it is answered; returns the answer's err id. */
+int desk_ask(struct desk *desk, enum request_kind kind, const char *symbol);
+int desk_ask_again(struct desk *desk, const struct request *request);
+
+static inline const struct snapshot *desk_snapshot(const struct desk *desk)
+{
+    return driver_snapshot(desk->driver);
+}

@@ -1,0 +1,174 @@
+#include "../../../src/engine/ledger.h"
+#include "base/rng.h"
+#include "unit/unit.h"
+
+#include <string.h>
+
+struct books {
+    struct engine_state state;
+    int count;
+    struct position positions[POSITIONS_MAX];
+    struct ledger ledger;
+};
+
+static const struct symbol btc = {"BTC-USD"};
+
+static void books_open(struct books *b)
+{
+    memset(b, 0, sizeof(*b));
+    b->state.initial_cash = dec_from_int(10000);
+    b->state.cash = dec_from_int(10000);
+    b->ledger = (struct ledger){&b->state, b->positions, &b->count};
+}
+
+static const struct order order = {.client_id = "nd-1-1",
+                                   .symbol = {"BTC-USD"},
+                                   .kind = ORDER_ENTRY,
+                                   .stop = {1},
+                                   .target = {2},
+                                   .decision_id = 7};
+
+static struct fill fill(enum order_kind kind, enum side side, double qty, double price, double fee)
+{
+    return (struct fill){.client_id = "nd-1-1",
+                         .symbol = btc,
+                         .kind = kind,
+                         .side = side,
+                         .qty = dec_from_double(qty),
+                         .price = dec_from_double(price),
+                         .fee = dec_from_double(fee),
+                         .at_us = 5};
+}
+
+static struct trade book(struct books *b, struct fill f, enum ledger_result expected)
+{
+    struct trade t;
+    memset(&t, 0, sizeof(t));
+    assert_int_equal(ledger_book(&b->ledger, &f, &order, &t), expected);
+    assert_true(ledger_balances(&b->ledger));
+    return t;
+}
+
+static void a_long_there_and_back(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 1), LEDGER_BOOKED);
+    assert_int_equal(b.state.cash.e8, dec_from_int(9799).e8);
+    assert_int_equal(b.positions[0].decision_id, 7);
+    struct trade t = book(&b, fill(ORDER_TARGET, SIDE_LONG, 2, 110, 1.5), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_double(17.5).e8);
+    assert_int_equal(t.fees.e8, dec_from_double(2.5).e8);
+    assert_string_equal(t.client_id, "nd-1-1");
+    assert_int_equal(b.state.realised.e8, t.pnl.e8);
+    assert_int_equal(b.state.cash.e8, dec_from_double(10017.5).e8);
+    assert_int_equal(b.count, 0);
+}
+
+static void a_short_in_two_parts(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_SHORT, 3, 100, 3), LEDGER_BOOKED);
+    assert_int_equal(b.state.cash.e8, dec_from_int(10297).e8);
+    b.positions[0].mark_price = dec_from_int(90);
+    assert_int_equal(ledger_equity(&b.ledger).e8, dec_from_int(10027).e8);
+    assert_int_equal(b.positions[0].unrealised.e8, dec_from_int(30).e8);
+    struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_SHORT, 1, 90, 0.5), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_double(8.5).e8); /* 10 - 1 of the entry's fee - .5 */
+    assert_int_equal(b.positions[0].fees.e8, dec_from_int(2).e8);
+    t = book(&b, fill(ORDER_STOP, SIDE_SHORT, 2, 110, 0), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_int(-22).e8);
+    assert_int_equal(b.state.realised.e8, dec_from_double(-13.5).e8);
+}
+
+static void a_misfit_changes_nothing(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_STOP, SIDE_LONG, 1, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 1), LEDGER_BOOKED);
+    struct books before = b;
+    (void)book(&b, fill(ORDER_STOP, SIDE_LONG, 2.5, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_STOP, SIDE_SHORT, 1, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_SHORT, 1, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 0, 100, 0), LEDGER_MISFIT);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 1, -100, 0), LEDGER_MISFIT);
+    struct fill huge = fill(ORDER_ENTRY, SIDE_LONG, 1, 100, 0);
+    huge.qty.e8 = INT64_MAX;
+    (void)book(&b, huge, LEDGER_OVERFLOW);
+    assert_memory_equal(&b.state, &before.state, sizeof(b.state));
+    assert_memory_equal(b.positions, before.positions, sizeof(b.positions));
+}
+
+/* Prices and sizes that divide badly: after thousands of fills not one unit is missing. */
+static void balances_to_the_last_unit(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct rng rng;
+    rng_init(&rng, 1);
+    struct dec pnl = DEC_ZERO;
+    struct dec left_over = DEC_ZERO;
+    for (int i = 0; i < 5000; i++) {
+        enum side side = rng_chance(&rng, 0.5) ? SIDE_LONG : SIDE_SHORT;
+        struct fill f = fill(ORDER_ENTRY, side, 0, 0, 0);
+        for (int part = 0; part < 3; part++) {
+            f.qty.e8 = 1 + (int64_t)rng_below(&rng, 300000000);
+            f.price.e8 = 1 + (int64_t)rng_below(&rng, 100000000000);
+            f.fee.e8 = (int64_t)rng_below(&rng, 1000);
+            struct dec before = b.state.realised;
+            (void)book(&b, f, LEDGER_BOOKED);
+            struct dec residue = dec_add(dec_sub(b.state.realised, before), f.fee);
+            /* An average price is exact to half a unit a piece. */
+            assert_true(dec_abs(residue).e8 <= b.positions[0].qty.e8 / DEC_ONE + 2);
+            left_over = dec_add(left_over, residue);
+        }
+        while (b.count > 0) {
+            f.kind = ORDER_CLOSE;
+            f.price.e8 = 1 + (int64_t)rng_below(&rng, 100000000000);
+            f.qty = b.positions[0].qty;
+            if (f.qty.e8 > 1 && rng_chance(&rng, 0.5)) {
+                f.qty.e8 = 1 + (int64_t)rng_below(&rng, (uint64_t)f.qty.e8);
+            }
+            pnl = dec_add(pnl, book(&b, f, LEDGER_CLOSED).pnl);
+        }
+        assert_int_equal(dec_add(pnl, left_over).e8, b.state.realised.e8);
+        assert_int_equal(dec_add(b.state.initial_cash, b.state.realised).e8, b.state.cash.e8);
+    }
+}
+
+static void what_is_adopted_balances_too(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct position p = {.symbol = btc,
+                         .side = SIDE_SHORT,
+                         .qty = dec_from_int(1),
+                         .entry_price = dec_from_int(50),
+                         .mark_price = dec_from_int(50)};
+    assert_true(ledger_adopt(&b.ledger, &p));
+    assert_false(ledger_adopt(&b.ledger, &p));
+    assert_true(ledger_balances(&b.ledger));
+    struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_SHORT, 1, 60, 0), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_int(-10).e8);
+}
+
+static void a_lost_unit_is_seen(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 1), LEDGER_BOOKED);
+    b.state.cash.e8++;
+    assert_false(ledger_balances(&b.ledger));
+}
+
+UNIT_GROUP(ledger, cmocka_unit_test(a_long_there_and_back), cmocka_unit_test(a_short_in_two_parts),
+           cmocka_unit_test(a_misfit_changes_nothing), cmocka_unit_test(balances_to_the_last_unit),
+           cmocka_unit_test(what_is_adopted_balances_too), cmocka_unit_test(a_lost_unit_is_seen))

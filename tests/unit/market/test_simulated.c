@@ -1,0 +1,198 @@
+#include "market/simulated.h"
+#include "unit/unit.h"
+
+#include <math.h>
+#include <string.h>
+
+#define START INT64_C(1790002800000000)
+
+static const struct symbol symbols[] = {{"BTC-USD"}, {"ETH-USD"}, {"ZZZ-EUR"}};
+
+static void candles_are_possible_and_join(void **state)
+{
+    (void)state;
+    struct simulated m;
+    simulated_init(&m, 3, symbols, 3, START + 12345);
+    struct dec last[3] = {{0}, {0}, {0}};
+    int moved = 0;
+    for (int64_t i = 0; i < 20000; i++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        assert_int_equal(source_next_us(&m.source), START + (i + 1) * USEC_PER_MIN);
+        assert_int_equal(source_take(&m.source, bars), 3);
+        for (int k = 0; k < 3; k++) {
+            const struct candle *c = &bars[k].candle;
+            assert_true(symbol_equal(bars[k].symbol, symbols[k]));
+            assert_int_equal(c->open_us, START + i * USEC_PER_MIN);
+            assert_true(candle_is_valid(c));
+            assert_true(c->volume.e8 > 0);
+            if (last[k].e8 > 0) {
+                double gap = dec_to_double(c->open) / dec_to_double(last[k]) - 1;
+                assert_true(fabs(gap) < 0.005);
+            }
+            moved += c->high.e8 > c->low.e8;
+            last[k] = c->close;
+        }
+    }
+    assert_true(moved > 59000);
+}
+
+static void same_seed_same_prices(void **state)
+{
+    (void)state;
+    struct simulated a, b, c;
+    simulated_init(&a, 42, symbols, 3, START);
+    simulated_init(&b, 42, symbols, 3, START);
+    simulated_init(&c, 43, symbols, 3, START);
+    bool differs = false;
+    for (int i = 0; i < 3000; i++) {
+        struct source_bar x[SYMBOLS_MAX], y[SYMBOLS_MAX], z[SYMBOLS_MAX];
+        (void)source_take(&a.source, x);
+        (void)source_take(&b.source, y);
+        (void)source_take(&c.source, z);
+        for (int k = 0; k < 3; k++) {
+            assert_memory_equal(&x[k].candle, &y[k].candle, sizeof(x[k].candle));
+            differs = differs || x[k].candle.close.e8 != z[k].candle.close.e8;
+        }
+    }
+    assert_true(differs);
+    assert_memory_equal(&a.state, &b.state, sizeof(a.state));
+}
+
+static void goes_on_after_a_restart(void **state)
+{
+    (void)state;
+    struct simulated a, b;
+    simulated_init(&a, 5, symbols, 3, START);
+    struct source_bar x[SYMBOLS_MAX], y[SYMBOLS_MAX];
+    for (int i = 0; i < 777; i++) {
+        (void)source_take(&a.source, x);
+    }
+    char bytes[4096];
+    size_t size = source_save(&a.source, bytes, sizeof(bytes));
+    assert_true(size > 0);
+    assert_int_equal(source_save(&a.source, bytes, size - 1), 0);
+    simulated_init(&b, 99, symbols, 3, 0);
+    assert_true(source_load(&b.source, bytes, size));
+    for (int i = 0; i < 500; i++) {
+        (void)source_take(&a.source, x);
+        (void)source_take(&b.source, y);
+        for (int k = 0; k < 3; k++) {
+            assert_memory_equal(&x[k].candle, &y[k].candle, sizeof(x[k].candle));
+        }
+    }
+}
+
+static void refuses_foreign_bytes(void **state)
+{
+    (void)state;
+    struct simulated a, before;
+    simulated_init(&a, 5, symbols, 3, START);
+    struct simulated_state saved = a.state;
+    before = a;
+    assert_false(source_load(&a.source, &saved, sizeof(saved) - 1));
+    saved.magic++;
+    assert_false(source_load(&a.source, &saved, sizeof(saved)));
+    saved = a.state;
+    saved.symbol_count = 1000;
+    assert_false(source_load(&a.source, &saved, sizeof(saved)));
+    saved = a.state;
+    saved.symbols[1].price = nan("");
+    assert_false(source_load(&a.source, &saved, sizeof(saved)));
+    saved = a.state;
+    memset(saved.symbols[0].symbol.name, 'A', SYMBOL_SIZE);
+    assert_false(source_load(&a.source, &saved, sizeof(saved)));
+    saved = a.state;
+    saved.climate = -1;
+    assert_false(source_load(&a.source, &saved, sizeof(saved)));
+    assert_memory_equal(&a.state, &before.state, sizeof(a.state));
+}
+
+static void a_new_symbol_joins(void **state)
+{
+    (void)state;
+    struct simulated a, b;
+    simulated_init(&a, 5, symbols, 2, START);
+    struct source_bar x[SYMBOLS_MAX];
+    for (int i = 0; i < 100; i++) {
+        (void)source_take(&a.source, x);
+    }
+    simulated_init(&b, 5, symbols, 3, 0);
+    assert_true(source_load(&b.source, &a.state, sizeof(a.state)));
+    assert_int_equal(b.state.symbol_count, 3);
+    assert_true(b.state.symbols[0].price == a.state.symbols[0].price);
+    assert_true(b.state.symbols[2].price == b.state.symbols[2].base);
+}
+
+static double go(enum climate climate, int minutes)
+{
+    struct simulated m;
+    simulated_init(&m, 17, symbols, 1, START);
+    simulated_pin(&m, climate);
+    struct source_bar bars[SYMBOLS_MAX];
+    double first = m.state.symbols[0].price;
+    for (int i = 0; i < minutes; i++) {
+        (void)source_take(&m.source, bars);
+    }
+    return m.state.symbols[0].price / first - 1;
+}
+
+static void climates_are_what_they_say(void **state)
+{
+    (void)state;
+    assert_true(go(CLIMATE_UP, 1440) > 0.08);
+    assert_true(go(CLIMATE_DOWN, 1440) < -0.08);
+    assert_true(fabs(go(CLIMATE_CHOP, 1440)) < 0.05);
+    assert_true(go(CLIMATE_CRASH, 120) < -0.1);
+}
+
+/* Every climate comes, and months of it leave the prices sane. */
+static void the_weather_changes(void **state)
+{
+    (void)state;
+    struct simulated m;
+    simulated_init(&m, 1, symbols, 3, START);
+    int64_t minutes[4] = {0, 0, 0, 0};
+    for (int i = 0; i < 90 * 1440; i++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        (void)source_take(&m.source, bars);
+        minutes[m.state.climate]++;
+    }
+    for (int k = 0; k < 3; k++) {
+        double ratio = m.state.symbols[k].price / m.state.symbols[k].base;
+        assert_true(ratio > 0.1 && ratio < 10);
+    }
+    for (int c = 0; c < 4; c++) {
+        assert_true(minutes[c] > 500);
+    }
+    assert_true(minutes[CLIMATE_CRASH] < minutes[CLIMATE_CHOP] / 10);
+}
+
+/* Symbols share part of their moves, and not all. */
+static void moves_are_shared_in_part(void **state)
+{
+    (void)state;
+    struct simulated m;
+    simulated_init(&m, 8, symbols, 2, START);
+    simulated_pin(&m, CLIMATE_CHOP);
+    double xx = 0, yy = 0, xy = 0;
+    double last[2] = {m.state.symbols[0].price, m.state.symbols[1].price};
+    for (int i = 0; i < 20000; i++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        (void)source_take(&m.source, bars);
+        double x = m.state.symbols[0].price / last[0] - 1;
+        double y = m.state.symbols[1].price / last[1] - 1;
+        last[0] = m.state.symbols[0].price;
+        last[1] = m.state.symbols[1].price;
+        xx += x * x;
+        yy += y * y;
+        xy += x * y;
+    }
+    double correlation = xy / sqrt(xx * yy);
+    assert_true(correlation > 0.25 && correlation < 0.5);
+}
+
+UNIT_GROUP(simulated, cmocka_unit_test(candles_are_possible_and_join),
+           cmocka_unit_test(same_seed_same_prices), cmocka_unit_test(goes_on_after_a_restart),
+           cmocka_unit_test(refuses_foreign_bytes), cmocka_unit_test(a_new_symbol_joins),
+           cmocka_unit_test(climates_are_what_they_say), cmocka_unit_test(the_weather_changes),
+           cmocka_unit_test(moves_are_shared_in_part))
