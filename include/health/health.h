@@ -42,8 +42,8 @@ struct health_options {
     struct ops_store *store;
     struct alerts *alerts;
     struct http *http;
-    /* NULL: no systemd here; a service with a unit is then unhealthy. To be freed before the
-     * health: its callbacks end here. */
+    /* NULL: no systemd here; a service with a unit is then unhealthy. Its
+     * callbacks end here: the loop does not run between health_free and units_free. */
     struct units *units;
     const char *state_dir;
 };

@@ -290,6 +290,8 @@ static void run_finish(struct auditor *auditor)
         auditor->last_us = clock_wall_us(auditor->options.clock);
         auditor->last_findings = show_count(run->findings, false);
         auditor->finished_mono_us = mono_us(auditor);
+        /* A jump of the clock is told once; the next audit counts from here. */
+        auditor->wall_minus_mono_us = auditor->last_us - auditor->finished_mono_us;
         if (loop_timer_armed(auditor->next)) {
             loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
         }

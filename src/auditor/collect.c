@@ -442,7 +442,11 @@ static void add_engine(struct collect *c, struct json_object *system)
     put_seconds(engine, "snapshot_age_s", c->wall_us - s->published_wall_us);
     put_int(engine, "market_speed", s->market_speed);
     put_minutes(engine, "uptime_min", up_us);
-    put_minutes(engine, "market_minutes_up", up_us * (s->market_speed > 0 ? s->market_speed : 1));
+    /* Trading for so long without a break, in market time; 0 while it is not trading. */
+    int64_t speed = s->market_speed > 0 ? s->market_speed : 1;
+    int64_t in_state_us = s->published_wall_us - s->state_since_us;
+    int64_t active_us = s->state != TRADING_ACTIVE ? 0 : in_state_us < up_us ? in_state_us : up_us;
+    put_minutes(engine, "active_market_min", active_us > 0 ? active_us * speed : 0);
     put_int(engine, "candles", (int64_t)s->candles);
     put_int(engine, "decisions", (int64_t)s->decisions);
     put_int(engine, "steps", (int64_t)s->steps);

@@ -19,7 +19,7 @@ struct collect_input {
     const struct auditor_options *sources;
     int64_t hours;
     int64_t started_mono_us;    /* of the auditor, for the uptime */
-    int64_t wall_minus_mono_us; /* of the two clocks at that time */
+    int64_t wall_minus_mono_us; /* of the two clocks at the last audit, or at the start */
 };
 
 int collect_report(const struct collect_input *in, struct json_object **ret, struct err *err);

@@ -160,7 +160,7 @@ static void rule_feed(struct run *run)
         struct finding *f =
             broken(run, ALERT_DATA, SEVERITY_HIGH, "the clock of this machine jumped");
         cite(run, f, "/system/clock/jumped_s");
-        tell(f, "Wall time moved by %.0f s against elapsed time since the start.", value);
+        tell(f, "Wall time moved by %.0f s against elapsed time since the last audit.", value);
         advise(f, "Check time synchronisation (timedatectl).");
     }
     if (number(run, "/system/clock/market_minus_ours_s", &value) &&
@@ -237,6 +237,19 @@ static void rule_intents(struct run *run)
     advise(f, "Look the client ids up at the venue; until then count them as if they were filled.");
 }
 
+/* Vetoes that say nothing about the settings: trading was off, or all room is taken. */
+static bool is_expected(const struct run *run, const char *code)
+{
+    static const char *const off[] = {"RISK_HALT", "RISK_STARTING", "RISK_PAUSED", "RISK_BREAKER"};
+    for (size_t i = 0; i < COUNT_OF(off); i++) {
+        if (strcmp(code, off[i]) == 0) {
+            return true;
+        }
+    }
+    return strcmp(code, "RISK_MAX_POSITIONS") == 0 &&
+           json_len(json_at(run->report, "/account/positions")) > 0;
+}
+
 static void rule_vetoes(struct run *run)
 {
     double wanted = 0;
@@ -251,7 +264,7 @@ static void rule_vetoes(struct run *run)
     }
     json_object_object_foreach(vetoes, code, count)
     {
-        if ((double)json_object_get_int64(count) != wanted) {
+        if ((double)json_object_get_int64(count) != wanted || is_expected(run, code)) {
             continue;
         }
         char pointer[FINDING_POINTER_SIZE];
@@ -273,14 +286,18 @@ static void rule_idle(struct run *run)
     double count = 0;
     const char *state = json_text(json_at(run->report, "/account"), "state");
     if (strcmp(state, "active") == 0) {
-        if (number(run, "/system/engine/market_minutes_up", &up) &&
-            number(run, "/system/engine/decisions", &count) && up > IDLE_MIN && count == 0) {
+        double since = 0;
+        bool ever = number(run, "/decisions/minutes_since_last", &since);
+        if (number(run, "/system/engine/active_market_min", &up) && up > IDLE_MIN &&
+            number(run, "/system/engine/decisions", &count) &&
+            (count == 0 || (ever && since > IDLE_MIN))) {
             struct finding *f =
-                broken(run, ALERT_BUG, SEVERITY_HIGH, "the trading engine has made no decision");
-            cite(run, f, "/system/engine/market_minutes_up");
+                broken(run, ALERT_BUG, SEVERITY_HIGH, "the trading engine makes no decisions");
+            cite(run, f, "/system/engine/active_market_min");
             cite(run, f, "/system/engine/decisions");
+            cite(run, f, "/decisions/minutes_since_last");
             cite(run, f, "/system/engine/candles");
-            tell(f, "It is active for %.0f market minutes and has decided nothing.", up);
+            tell(f, "It is active for %.0f market minutes and decides nothing.", up);
             advise(f, "Look whether candles arrive (/status) and at the logs of nightdesk.");
         }
         rule_vetoes(run);

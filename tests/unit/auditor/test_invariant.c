@@ -16,8 +16,9 @@ static const char healthy[] =
     "\"realised\":{\"state\":3.5,\"trades_less_open_fees\":3.5,\"difference\":0.00000002},"
     "\"fees\":{\"state\":1,\"fills\":1,\"difference\":0}},"
     "\"orders\":{\"stuck\":0,\"oldest_stuck_min\":0,\"stuck_orders\":[]},"
-    "\"decisions\":{\"entries_wanted\":20,\"orders\":6,\"vetoes\":{\"RISK_MAX\":14}},"
-    "\"system\":{\"engine\":{\"snapshot_age_s\":1.0,\"market_minutes_up\":500,\"decisions\":90,"
+    "\"decisions\":{\"minutes_since_last\":4.0,\"entries_wanted\":20,\"orders\":6,\"vetoes\":{"
+    "\"RISK_MAX\":14}},"
+    "\"system\":{\"engine\":{\"snapshot_age_s\":1.0,\"active_market_min\":500,\"decisions\":90,"
     "\"candles\":100},\"feed\":{\"BTC-USD\":{\"lag_min\":1.0}},"
     "\"clock\":{\"jumped_s\":0.0,\"market_minus_ours_s\":2.0},"
     "\"services\":{\"demo\":{\"changes\":1}}}}";
@@ -90,6 +91,7 @@ static void each_rule_fires(void **state)
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/fees/difference", "-0.02"},
         {INVARIANT_INTENTS, SEVERITY_HIGH, "/orders/stuck", "1"},
         {INVARIANT_IDLE, SEVERITY_HIGH, "/system/engine/decisions", "0"},
+        {INVARIANT_IDLE, SEVERITY_HIGH, "/decisions/minutes_since_last", "121"},
         {INVARIANT_IDLE, SEVERITY_MEDIUM, "/system/services/demo/changes", "6"},
         {INVARIANT_GAPS, SEVERITY_HIGH, "/meta/gaps/trades", "\"DB_LOCKED\""},
     };
@@ -138,6 +140,9 @@ static void one_rule_that_vetoes_everything(void **state)
     assert_non_null(strstr(list->items[0].description, "RISK_MAX"));
     with("/decisions",
          "{\"entries_wanted\":14,\"orders\":0,\"vetoes\":{\"RISK_MAX\":13,\"RISK_DAY\":1}}", list,
+         states);
+    assert_int_equal(list->count, 0);
+    with("/decisions", "{\"entries_wanted\":14,\"orders\":0,\"vetoes\":{\"RISK_PAUSED\":14}}", list,
          states);
     assert_int_equal(list->count, 0);
     with("/decisions", "{\"entries_wanted\":14,\"orders\":1,\"vetoes\":{\"RISK_MAX\":13}}", list,
