@@ -56,15 +56,14 @@ static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
 static int get_one(struct ops_store *store, const char *sql, struct db_value value,
                    struct alert *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, sql, &value, 1, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return value.type == DB_TYPE_I64
                    ? err_set(err, ERR_STORE_NOT_FOUND, "alert %lld", (long long)value.i64)
                    : err_set(err, ERR_STORE_NOT_FOUND, "alert %.*s", STR_ARG(value.bytes));
     }
-    return rc < 0 ? rc : read_alert(rows, ret, err);
+    return rc < 0 ? rc : read_alert(row.rows, ret, err);
 }
 
 static int insert(struct ops_store *store, const struct alert_new *a, const char *now,
@@ -114,7 +113,7 @@ static int find_live(struct ops_store *store, const struct alert_new *a, int64_t
                      enum alert_status *ret_status, enum severity *ret_severity, int64_t *ret_count,
                      struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(
         store->db,
         a->rejected ? "SELECT id, status, severity, count FROM monitoring_alerts"
@@ -122,7 +121,6 @@ static int find_live(struct ops_store *store, const struct alert_new *a, int64_t
                     : "SELECT id, status, severity, count FROM monitoring_alerts"
                       " WHERE fingerprint = ? AND status IN ('open', 'acknowledged', 'wontfix')",
         DB_VALUES(DB_TEXT_C(a->fingerprint)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc <= 0) {
         return rc;
     }

@@ -166,10 +166,9 @@ static bool verify_row(const struct ops_store *store, struct db_rows *rows, int 
 static int start_hash(struct ops_store *store, int64_t id, struct hash *ret, struct err *err)
 {
     *ret = (struct hash){{0}};
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT hash FROM audit_log WHERE id = ?",
                            DB_VALUES(DB_I64(id)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc > 0) {
         (void)str_copy(row_str(&row), ret->hex, sizeof(ret->hex));
     }

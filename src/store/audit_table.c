@@ -67,11 +67,10 @@ static int read_record(struct row *row, struct audit_record *ret, struct err *er
 
 int audit_table_last(struct ops_store *store, struct audit_record *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc =
         row_query_one(store->db, "SELECT " COLUMNS ", report FROM audits ORDER BY id DESC LIMIT 1",
                       DB_NO_VALUES, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "no audit yet");
     }

@@ -31,13 +31,12 @@ static int read_confirmation(struct db_rows *rows, struct confirmation *ret, str
 static int get_one(struct ops_store *store, const char *sql, struct db_value value,
                    struct confirmation *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, sql, &value, 1, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "confirmation");
     }
-    return rc < 0 ? rc : read_confirmation(rows, ret, err);
+    return rc < 0 ? rc : read_confirmation(row.rows, ret, err);
 }
 
 int confirmation_table_get(struct ops_store *store, const char *nonce, struct confirmation *ret,

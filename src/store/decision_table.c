@@ -141,13 +141,12 @@ static int read_decision(struct db_rows *rows, struct decision *ret, struct err 
 static int get_one(struct trading_store *store, const char *sql, struct db_value value,
                    const char *what, struct decision *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, sql, &value, 1, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "%.60s", what);
     }
-    return rc < 0 ? rc : read_decision(rows, ret, err);
+    return rc < 0 ? rc : read_decision(row.rows, ret, err);
 }
 
 int decision_table_get(struct trading_store *store, int64_t id, struct decision *ret,
@@ -205,27 +204,26 @@ int decision_table_counts(struct trading_store *store, int64_t since_us,
                           struct decision_counts *ret, struct err *err)
 {
     *ret = (struct decision_counts){0};
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            "SELECT total(outcome = 'hold'), total(outcome = 'vetoed'),"
                            " total(outcome = 'order') FROM decisions WHERE at_us >= ?",
                            DB_VALUES(DB_I64(since_us)), &row, err);
-    AUTO_DB_ROWS struct db_rows *sums = row.rows;
     if (rc < 0) {
         return rc;
     }
-    ret->holds = db_i64(sums, 0);
-    ret->vetoed = db_i64(sums, 1);
-    ret->orders = db_i64(sums, 2);
+    ret->holds = db_i64(row.rows, 0);
+    ret->vetoed = db_i64(row.rows, 1);
+    ret->orders = db_i64(row.rows, 2);
     AUTO_DB_ROWS struct db_rows *codes = NULL;
     rc = db_query(store->db,
                   "SELECT veto_code, count(*) FROM decisions WHERE at_us >= ?"
                   " AND veto_code <> '' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?",
                   DB_VALUES(DB_I64(since_us), DB_I64(DECISION_VETO_CODES)), &codes, err);
     while (rc >= 0 && ret->code_count < DECISION_VETO_CODES && (rc = db_next(codes, err)) > 0) {
-        row = (struct row){.rows = codes};
-        row_text(&row, ret->codes[ret->code_count].code, sizeof(ret->codes[0].code));
-        ret->codes[ret->code_count].count = row_i64(&row);
+        struct row code = {.rows = codes};
+        row_text(&code, ret->codes[ret->code_count].code, sizeof(ret->codes[0].code));
+        ret->codes[ret->code_count].count = row_i64(&code);
         ret->code_count++;
     }
     return rc < 0 ? rc : 0;

@@ -18,14 +18,13 @@ int fill_table_of_order(struct trading_store *store, const char *client_id, stru
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
                    struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT count(*), coalesce(sum(fee), 0) FROM fills",
                            DB_NO_VALUES, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc < 0) {
         return rc;
     }
-    *ret_count = db_i64(rows, 0);
-    *ret_fees = db_dec(rows, 1);
+    *ret_count = db_i64(row.rows, 0);
+    *ret_fees = db_dec(row.rows, 1);
     return 0;
 }

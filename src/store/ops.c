@@ -200,10 +200,9 @@ int ops_store_put_text(struct ops_store *store, const char *name, struct str val
 
 int ops_store_get_text(struct ops_store *store, const char *name, struct buf *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT value FROM kv WHERE name = ?",
                            DB_VALUES(DB_TEXT_C(name)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc > 0) {
         buf_add_str(ret, row_str(&row));
     }

@@ -30,17 +30,16 @@ int order_table_list(struct trading_store *store, size_t offset, struct order *r
 int order_table_count(struct trading_store *store, int64_t *ret_all, int64_t *ret_open,
                       int64_t *ret_unknown, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            "SELECT count(*), total(state NOT IN ('filled', 'cancelled',"
                            " 'rejected')), total(state = 'unknown') FROM orders",
                            DB_NO_VALUES, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc < 0) {
         return rc;
     }
-    *ret_all = db_i64(rows, 0);
-    *ret_open = db_i64(rows, 1);
-    *ret_unknown = db_i64(rows, 2);
+    *ret_all = db_i64(row.rows, 0);
+    *ret_open = db_i64(row.rows, 1);
+    *ret_unknown = db_i64(row.rows, 2);
     return 0;
 }

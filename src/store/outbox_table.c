@@ -137,17 +137,16 @@ static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *er
 int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
                      struct outbox_row *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
                                       " AND o.not_before_us <= ? AND " EDIT_IS_READY
                                       " ORDER BY o.priority, o.id LIMIT 1",
                            DB_VALUES(DB_TEXT_C(door), DB_I64(now_us)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc <= 0) {
         return rc;
     }
-    rc = read_row(rows, ret, err);
+    rc = read_row(row.rows, ret, err);
     return rc < 0 ? rc : 1;
 }
 
@@ -162,7 +161,7 @@ int outbox_table_due_except(struct ops_store *store, const char *door, int64_t n
     }
     buf_add_c(&list, chat_count == 0 ? "[]" : "]");
     ASSERT(!buf_failed(&list));
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
                                       " AND o.not_before_us <= ? AND " EDIT_IS_READY
@@ -170,27 +169,25 @@ int outbox_table_due_except(struct ops_store *store, const char *door, int64_t n
                                       " ORDER BY o.priority, o.id LIMIT 1",
                            DB_VALUES(DB_TEXT_C(door), DB_I64(now_us), DB_TEXT(buf_str(&list))),
                            &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc <= 0) {
         return rc;
     }
-    rc = read_row(rows, ret, err);
+    rc = read_row(row.rows, ret, err);
     return rc < 0 ? rc : 1;
 }
 
 int outbox_table_next_uncertain(struct ops_store *store, const char *door, int64_t after_id,
                                 struct outbox_row *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            SELECT_ROW " WHERE o.door = ? AND o.state = 'uncertain' AND o.id > ?"
                                       " ORDER BY o.id LIMIT 1",
                            DB_VALUES(DB_TEXT_C(door), DB_I64(after_id)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc <= 0) {
         return rc;
     }
-    rc = read_row(rows, ret, err);
+    rc = read_row(row.rows, ret, err);
     return rc < 0 ? rc : 1;
 }
 
@@ -206,14 +203,13 @@ int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t 
 
 int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc =
         row_query_one(store->db, SELECT_ROW " WHERE o.id = ?", DB_VALUES(DB_I64(id)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "message %lld", (long long)id);
     }
-    return rc < 0 ? rc : read_row(rows, ret, err);
+    return rc < 0 ? rc : read_row(row.rows, ret, err);
 }
 
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err)

@@ -24,10 +24,9 @@ int request_table_result(struct trading_store *store, int64_t id, struct request
                          struct err *err)
 {
     *ret = (struct request_result){0};
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT error_code, at_us FROM engine_requests WHERE id = ?",
                            DB_VALUES(DB_I64(id)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc <= 0) {
         return rc;
     }

@@ -38,6 +38,13 @@ struct row {
     bool damaged;
 };
 
+/* For a row that owns its rows: one from row_query_one. */
+static inline void row_cleanup(struct row *row)
+{
+    db_rows_free(row->rows);
+}
+#define AUTO_ROW AUTO(row_cleanup)
+
 int64_t row_i64(struct row *row);
 bool row_bool(struct row *row);
 double row_double(struct row *row);
@@ -58,7 +65,7 @@ int64_t row_iso(struct row *row);          /* ISO text as wall time; NULL is 0 *
 /* 0, or ERR_STORE_DAMAGED naming the table and the row. */
 int row_check(const struct row *row, const char *table, int64_t id, struct err *err);
 
-/* Runs a query that gives at most one row: 1 at it, 0 none, negative. */
+/* Runs a query that gives at most one row: 1 at it, 0 none, negative. *ret is AUTO_ROW. */
 int row_query_one(struct db *db, const char *sql, const struct db_value *values, size_t count,
                   struct row *ret, struct err *err);
 

@@ -184,14 +184,13 @@ static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
 
 int run_table_get(struct ops_store *store, int64_t id, struct run_row *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT " COLUMNS " FROM command_runs WHERE id = ?",
                            DB_VALUES(DB_I64(id)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "run %lld", (long long)id);
     }
-    return rc < 0 ? rc : read_run(rows, ret, err);
+    return rc < 0 ? rc : read_run(row.rows, ret, err);
 }
 
 #define STATE_BIT                                                                  \

@@ -41,14 +41,13 @@ int sample_table_stats(struct ops_store *store, const char *service, int64_t sin
                        struct sample_stats *ret, struct err *err)
 {
     *ret = (struct sample_stats){0};
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            "SELECT count(*), total(up),"
                            " coalesce(avg(CASE WHEN up THEN latency_us END), 0),"
                            " coalesce(max(CASE WHEN up THEN latency_us END), 0)"
                            " FROM service_samples WHERE service = ? AND at_us >= ?",
                            DB_VALUES(DB_TEXT_C(service), DB_I64(since_us)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc < 0) {
         return rc;
     }

@@ -60,10 +60,9 @@ static int read_cooldowns(struct trading_store *store, struct engine_state *ret,
 
 int state_table_load(struct trading_store *store, struct engine_state *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT " COLUMNS " FROM engine_state WHERE id = 1",
                            DB_NO_VALUES, &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "engine_state");
     }
@@ -112,17 +111,16 @@ int state_table_put_blob(struct trading_store *store, const char *name, const vo
 int state_table_get_blob(struct trading_store *store, const char *name, void *ret, size_t max,
                          size_t *ret_size, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT bytes FROM blobs WHERE name = ?",
                            DB_VALUES(DB_TEXT_C(name)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "blob %s", name);
     }
     if (rc < 0) {
         return rc;
     }
-    struct str bytes = db_blob(rows, 0);
+    struct str bytes = db_blob(row.rows, 0);
     if (bytes.len > max) {
         return err_set(err, ERR_STORE_DAMAGED, "blob %s: %zu bytes, at most %zu", name, bytes.len,
                        max);

@@ -41,14 +41,13 @@ static int read_trade(struct db_rows *rows, struct trade *ret, struct err *err)
 
 int trade_table_get(struct trading_store *store, int64_t id, struct trade *ret, struct err *err)
 {
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db, "SELECT " COLUMNS " FROM trades WHERE id = ?",
                            DB_VALUES(DB_I64(id)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc == 0) {
         return err_set(err, ERR_STORE_NOT_FOUND, "trade %lld", (long long)id);
     }
-    return rc < 0 ? rc : read_trade(rows, ret, err);
+    return rc < 0 ? rc : read_trade(row.rows, ret, err);
 }
 
 int trade_table_list(struct trading_store *store, const struct trade_query *query,
@@ -91,7 +90,7 @@ int trade_table_stats(struct trading_store *store, int64_t since_us, struct trad
                       struct err *err)
 {
     *ret = (struct trade_stats){0};
-    struct row row;
+    AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            "SELECT count(*), total(pnl > 0), total(pnl < 0),"
                            " coalesce(sum(CASE WHEN pnl > 0 THEN pnl END), 0),"
@@ -100,7 +99,6 @@ int trade_table_stats(struct trading_store *store, int64_t since_us, struct trad
                            " coalesce(max(closed_us - opened_us), 0)"
                            " FROM trades WHERE closed_us >= ?",
                            DB_VALUES(DB_I64(since_us)), &row, err);
-    AUTO_DB_ROWS struct db_rows *rows = row.rows;
     if (rc < 0) {
         return rc;
     }

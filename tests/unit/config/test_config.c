@@ -47,7 +47,7 @@ static void expect_problem(const char *text, enum err_id id, const char *context
         strcmp(problems.items[0].context, context) != 0 || strcmp(err.context, context) != 0) {
         fail_msg("%s\ngot %d problems, rc %d, %s: %s\nwanted %s: %s", text, problems.count, rc,
                  err_info(problems.items[0].id)->code, problems.items[0].context,
-                 err_info(id)->code, context);
+                 err_info((int)id)->code, context);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "folder.h"
 #include "io/db.h"
+#include "same.h"
 #include "store/alert_table.h"
 #include "store/audit_chain.h"
 #include "store/audit_table.h"
@@ -369,6 +370,40 @@ static void edits_wait_for_their_message_and_replace_each_other(void **state)
     assert_int_not_equal(edit(store, message, "3"), first); /* that one is on its way */
 }
 
+static void doors_pass_over_waiting_chats_and_find_the_uncertain(void **state)
+{
+    AUTO_OPS_STORE struct ops_store *store = open_store(*state);
+    int64_t ids[3];
+    for (int i = 0; i < 3; i++) {
+        struct outbox_new m = {.door = "telegram",
+                               .chat_id = 10 + i,
+                               .kind = OUTBOX_SEND,
+                               .priority = OUTBOX_NORMAL,
+                               .payload = "{}",
+                               .run_id = i == 0 ? 0 : 8};
+        assert_int_equal(outbox_table_add(store, &m, T0, &ids[i], NULL), 0);
+    }
+    static const int64_t waiting[] = {10, 11};
+    AUTO_OUTBOX_ROW struct outbox_row row = {0};
+    assert_int_equal(outbox_table_due_except(store, "telegram", T0, waiting, 2, &row, NULL), 1);
+    assert_int_equal(row.id, ids[2]);
+    outbox_row_release(&row);
+    assert_int_equal(outbox_table_due_except(store, "telegram", T0, waiting, 0, &row, NULL), 1);
+    assert_int_equal(row.id, ids[0]);
+    outbox_row_release(&row);
+    int64_t first = -1;
+    assert_int_equal(outbox_table_of_run(store, 8, &first, NULL), 0);
+    assert_int_equal(first, ids[1]);
+    assert_int_equal(outbox_table_of_run(store, 9, &first, NULL), 0);
+    assert_int_equal(first, 0);
+    assert_int_equal(outbox_table_next_uncertain(store, "telegram", 0, &row, NULL), 0);
+    assert_int_equal(outbox_table_uncertain(store, ids[0], "lost", NULL), 0);
+    assert_int_equal(outbox_table_uncertain(store, ids[2], "lost", NULL), 0);
+    assert_int_equal(outbox_table_next_uncertain(store, "telegram", ids[0], &row, NULL), 1);
+    assert_int_equal(row.id, ids[2]);
+    assert_string_equal(row.last_error, "lost");
+}
+
 /* ------------------------------------------------------------------ runs */
 
 static const struct run_new restart_demo = {.command = "restart",
@@ -411,7 +446,11 @@ static void runs_stand_on_disk_before_they_run(void **state)
     assert_int_equal(run_table_steps(store, id, steps, 4, NULL), 1);
     assert_int_equal(steps[0].state, RUN_STEP_RUNNING);
     assert_string_equal(steps[0].action, "service.restart");
+    assert_int_equal(run_table_step_note(store, id, 0, "asked at 5", NULL), 0);
+    assert_int_equal(run_table_steps(store, id, steps, 4, NULL), 1);
+    assert_string_equal(steps[0].result, "asked at 5");
     assert_int_equal(run_table_step_end(store, id, 0, RUN_STEP_DONE, "ok", T0 + 3, NULL), 0);
+    assert_int_equal(run_table_step_note(store, id, 0, "late", NULL), -ERR_STORE_CONFLICT);
     assert_int_equal(run_table_step_end(store, id, 0, RUN_STEP_DONE, "ok", T0 + 3, NULL),
                      -ERR_STORE_CONFLICT);
     assert_int_equal(run_table_step_begin(store, id, 1, "service.wait_healthy", T0 + 4, NULL), 0);
@@ -452,7 +491,12 @@ static void a_confirmation_is_used_once(void **state)
     struct confirmation back;
     assert_int_equal(confirmation_table_get(store, "N1", &back, NULL), 0);
     c.outbox_id = 9;
-    assert_memory_equal(&back, &c, sizeof(c));
+    static const struct same_field fields[] = {
+        SAME(struct confirmation, nonce),      SAME(struct confirmation, run_id),
+        SAME(struct confirmation, user_id),    SAME(struct confirmation, door),
+        SAME(struct confirmation, chat_id),    SAME(struct confirmation, outbox_id),
+        SAME(struct confirmation, expires_us), SAME(struct confirmation, used)};
+    assert_same(&back, &c, fields, COUNT_OF(fields));
     assert_int_equal(confirmation_table_of_run(store, run, &back, NULL), 0);
     assert_int_equal(confirmation_table_expired(store, T0 + 119, &back, 1, NULL), 0);
     assert_int_equal(confirmation_table_expired(store, T0 + 120, &back, 1, NULL), 1);
@@ -806,6 +850,7 @@ UNIT_GROUP(ops_store, TEST(alerts_have_the_published_columns), TEST(the_same_ale
            TEST(alerts_list_by_what_matters), TEST(long_texts_are_cut_and_long_json_refused),
            TEST(critical_overtakes_and_retries_wait),
            TEST(edits_wait_for_their_message_and_replace_each_other),
+           TEST(doors_pass_over_waiting_chats_and_find_the_uncertain),
            TEST(runs_stand_on_disk_before_they_run), TEST(a_confirmation_is_used_once),
            TEST(an_update_and_its_run_are_one), TEST(request_ids_never_come_twice),
            TEST(small_values_keep), TEST(an_honest_log_verifies),

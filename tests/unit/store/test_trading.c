@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "folder.h"
 #include "io/db.h"
+#include "same.h"
 #include "store/candle_table.h"
 #include "store/decision_table.h"
 #include "store/equity_table.h"
@@ -15,6 +16,95 @@
 
 #include <math.h>
 #include <string.h>
+
+static const struct same_field order_fields[] = {
+    SAME(struct order, client_id),
+    SAME(struct order, symbol),
+    SAME(struct order, kind),
+    SAME(struct order, side),
+    SAME(struct order, state),
+    SAME(struct order, qty),
+    SAME(struct order, reference_price),
+    SAME(struct order, stop),
+    SAME(struct order, target),
+    SAME(struct order, filled_qty),
+    SAME(struct order, average_price),
+    SAME(struct order, decision_id),
+    SAME(struct order, created_us),
+    SAME(struct order, updated_us),
+    SAME(struct order, reason),
+};
+static const struct same_field fill_fields[] = {
+    SAME(struct fill, client_id), SAME(struct fill, venue_fill_id), SAME(struct fill, symbol),
+    SAME(struct fill, kind),      SAME(struct fill, side),          SAME(struct fill, qty),
+    SAME(struct fill, price),     SAME(struct fill, fee),           SAME(struct fill, at_us),
+};
+static const struct same_field position_fields[] = {
+    SAME(struct position, symbol),      SAME(struct position, side),
+    SAME(struct position, qty),         SAME(struct position, entry_price),
+    SAME(struct position, stop),        SAME(struct position, target),
+    SAME(struct position, mark_price),  SAME(struct position, unrealised),
+    SAME(struct position, fees),        SAME(struct position, opened_us),
+    SAME(struct position, decision_id), SAME(struct position, client_id),
+};
+static const struct same_field trade_fields[] = {
+    SAME(struct trade, id),        SAME(struct trade, symbol),      SAME(struct trade, side),
+    SAME(struct trade, qty),       SAME(struct trade, entry_price), SAME(struct trade, exit_price),
+    SAME(struct trade, pnl),       SAME(struct trade, fees),        SAME(struct trade, opened_us),
+    SAME(struct trade, closed_us), SAME(struct trade, decision_id), SAME(struct trade, exit_reason),
+    SAME(struct trade, client_id),
+};
+static const struct same_field engine_state_fields[] = {
+    SAME(struct engine_state, state),
+    SAME(struct engine_state, state_reason),
+    SAME(struct engine_state, state_since_wall_us),
+    SAME(struct engine_state, market_us),
+    SAME(struct engine_state, initial_cash),
+    SAME(struct engine_state, cash),
+    SAME(struct engine_state, realised),
+    SAME(struct engine_state, fees),
+    SAME(struct engine_state, equity_peak),
+    SAME(struct engine_state, day_start_equity),
+    SAME(struct engine_state, day),
+    SAME(struct engine_state, consecutive_losses),
+    SAME(struct engine_state, run),
+    SAME(struct engine_state, next_order),
+    SAME(struct engine_state, next_decision_id),
+    SAME(struct engine_state, next_trade_id),
+    SAME(struct engine_state, candles),
+    SAME(struct engine_state, decisions),
+    SAME(struct engine_state, orders),
+    SAME(struct engine_state, fills),
+    SAME(struct engine_state, trades),
+    SAME(struct engine_state, wins),
+    SAME(struct engine_state, vetoes),
+    SAME(struct engine_state, refused_candles),
+    SAME(struct engine_state, cooldown_count),
+    SAME(struct engine_state, cooldowns),
+};
+static const struct same_field vote_fields[] = {
+    SAME(struct vote, agent),  SAME(struct vote, direction),    SAME(struct vote, confidence),
+    SAME(struct vote, weight), SAME(struct vote, reason_count), SAME(struct vote, reasons),
+};
+static const struct same_field decision_fields[] = {
+    SAME(struct decision, id),           SAME(struct decision, symbol),
+    SAME(struct decision, at_us),        SAME(struct decision, price),
+    SAME(struct decision, regime),       SAME(struct decision, vote_count),
+    SAME(struct decision, score),        SAME(struct decision, threshold),
+    SAME(struct decision, direction),    SAME(struct decision, outcome),
+    SAME(struct decision, veto_code),    SAME(struct decision, veto_text),
+    SAME(struct decision, veto_max_qty), SAME(struct decision, client_id),
+};
+
+#define ASSERT_SAME(a, b, fields) assert_same((a), (b), (fields), COUNT_OF(fields))
+
+static void assert_same_decision(const struct decision *a, const struct decision *b)
+{
+    ASSERT_SAME(a, b, decision_fields);
+    for (int v = 0; v < a->vote_count; v++) {
+        ASSERT_SAME(&a->votes[v], &b->votes[v], vote_fields);
+    }
+}
 
 static struct symbol symbol_of(const char *text)
 {
@@ -73,14 +163,14 @@ static void orders_round_trip_and_update(void **state)
     assert_int_equal(order_table_put(store, &b, NULL), 0);
     struct order back = {0};
     assert_int_equal(order_table_get(store, "nd-1-1", &back, NULL), 0);
-    assert_memory_equal(&back, &a, sizeof(a));
+    ASSERT_SAME(&back, &a, order_fields);
 
     a.state = ORDER_FILLED;
     a.filled_qty = a.qty;
     a.updated_us = 5;
     assert_int_equal(order_table_put(store, &a, NULL), 0);
     assert_int_equal(order_table_get(store, "nd-1-1", &back, NULL), 0);
-    assert_memory_equal(&back, &a, sizeof(a));
+    ASSERT_SAME(&back, &a, order_fields);
 
     struct order list[4];
     assert_int_equal(order_table_open(store, list, 4, NULL), 1);
@@ -126,7 +216,7 @@ static void a_fill_counts_once(void **state)
     assert_true(fresh);
     struct fill list[4];
     assert_int_equal(fill_table_of_order(store, "nd-1-1", list, 4, NULL), 2);
-    assert_memory_equal(&list[0], &fill, sizeof(fill));
+    ASSERT_SAME(&list[0], &fill, fill_fields);
     assert_int_equal(list[1].venue_fill_id, 6);
     int64_t count = 0;
     struct dec fees = DEC_ZERO;
@@ -154,8 +244,8 @@ static void positions_are_what_the_last_replace_said(void **state)
     struct position back[SYMBOLS_MAX];
     assert_int_equal(position_table_replace(store, two, 2, NULL), 0);
     assert_int_equal(position_table_list(store, back, SYMBOLS_MAX, NULL), 2);
-    assert_memory_equal(&back[0], &two[0], sizeof(two[0]));
-    assert_memory_equal(&back[1], &two[1], sizeof(two[1]));
+    ASSERT_SAME(&back[0], &two[0], position_fields);
+    ASSERT_SAME(&back[1], &two[1], position_fields);
     assert_int_equal(position_table_replace(store, &two[1], 1, NULL), 0);
     assert_int_equal(position_table_list(store, back, SYMBOLS_MAX, NULL), 1);
     assert_string_equal(back[0].symbol.name, "ETH-USD");
@@ -182,7 +272,7 @@ static void add_trade(struct trading_store *store, int64_t id, const char *symbo
     assert_int_equal(trade_table_add(store, &t, NULL), 0);
     struct trade back;
     assert_int_equal(trade_table_get(store, id, &back, NULL), 0);
-    assert_memory_equal(&back, &t, sizeof(t));
+    ASSERT_SAME(&back, &t, trade_fields);
 }
 
 static void trades_list_and_add_up(void **state)
@@ -270,7 +360,7 @@ static void decisions_come_back_whole(void **state)
     struct decision out;
     for (int i = 0; i < 3; i++) {
         assert_int_equal(decision_table_get(store, i + 1, &out, NULL), 0);
-        assert_memory_equal(&out, &in[i], sizeof(out));
+        assert_same_decision(&out, &in[i]);
     }
     assert_int_equal(decision_table_last(store, symbol_of("SOL-USD"), &out, NULL), 0);
     assert_int_equal(out.id, 3);
@@ -414,13 +504,13 @@ static void the_state_survives(void **state)
 
     store = open_store(*state);
     assert_int_equal(state_table_load(store, &out, NULL), 0);
-    assert_memory_equal(&out, &in, sizeof(in));
+    ASSERT_SAME(&out, &in, engine_state_fields);
     in.cooldown_count = 1;
     in.cooldowns[1] = (struct engine_cooldown){0};
     in.state = TRADING_ACTIVE;
     assert_int_equal(state_table_save(store, &in, NULL), 0);
     assert_int_equal(state_table_load(store, &out, NULL), 0);
-    assert_memory_equal(&out, &in, sizeof(in));
+    ASSERT_SAME(&out, &in, engine_state_fields);
     char back[300];
     size_t size = 0;
     assert_int_equal(state_table_get_blob(store, "market", back, sizeof(back), &size, NULL), 0);
@@ -463,7 +553,7 @@ static void the_venue_has_its_own_disk(void **state)
     assert_int_equal(paper_store_put_order(store, &o, NULL), 0);
     assert_int_equal(order_table_get(store, "nd-1-1", &back, NULL), -ERR_STORE_NOT_FOUND);
     assert_int_equal(paper_store_get_order(store, "nd-1-1", &back, NULL), 0);
-    assert_memory_equal(&back, &o, sizeof(o));
+    ASSERT_SAME(&back, &o, order_fields);
     assert_int_equal(paper_store_open_orders(store, &back, 1, NULL), 1);
     o.state = ORDER_FILLED;
     assert_int_equal(paper_store_put_order(store, &o, NULL), 0);
@@ -492,7 +582,7 @@ static void the_venue_has_its_own_disk(void **state)
     struct position out;
     assert_int_equal(paper_store_replace_positions(store, &p, 1, NULL), 0);
     assert_int_equal(paper_store_positions(store, &out, 1, NULL), 1);
-    assert_memory_equal(&out, &p, sizeof(p));
+    ASSERT_SAME(&out, &p, position_fields);
     assert_int_equal(position_table_list(store, &out, 1, NULL), 0);
     int64_t value = 0;
     assert_int_equal(paper_store_get_i64(store, "cash", 7, &value, NULL), 0);
