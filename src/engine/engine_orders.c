@@ -586,7 +586,7 @@ void engine_orders_tick(struct engine *engine)
     }
     int waiting = unheard(engine);
     bool stopping = engine->state.state == TRADING_EMERGENCY && !engine->verified_flat;
-    if (!engine->reconciled && waiting > 0) {
+    if (!engine->reconciled && waiting > 0 && engine->disagreements == 0) {
         (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
                        "asking the venue about %d orders", waiting);
     }

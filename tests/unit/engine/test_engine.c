@@ -1,0 +1,480 @@
+#include "base/log.h"
+#include "desk.h"
+#include "store/decision_table.h"
+#include "store/order_table.h"
+#include "store/position_table.h"
+#include "store/request_table.h"
+#include "store/state_table.h"
+#include "store/trade_table.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- it trades */
+
+static void trades_in(enum climate climate, int64_t minutes)
+{
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_pin(&desk, climate);
+    desk_run(&desk, minutes);
+    struct err err = {0};
+    struct trade_stats stats;
+    assert_int_equal(trade_table_stats(desk.store, 0, &stats, &err), 0);
+    struct decision_counts counts;
+    assert_int_equal(decision_table_counts(desk.store, 0, &counts, &err), 0);
+    if (counts.orders < 3 || stats.count < 2) {
+        print_error("climate %s: %d orders, %d trades\n", simulated_climate_name(climate),
+                    (int)counts.orders, (int)stats.count);
+    }
+    assert_true(counts.orders >= 3);
+    assert_true(stats.count >= 2);
+    for (int i = 0; i < stats.reason_count; i++) {
+        const char *why = stats.reasons[i].name;
+        assert_true(strcmp(why, "stop") == 0 || strcmp(why, "target") == 0 ||
+                    strcmp(why, "signal") == 0);
+    }
+    assert_true(desk_snapshot(&desk)->books_balance);
+    desk_close(&desk);
+}
+
+/* A bot that cannot trade at its defaults is broken, however green its units are. */
+static void trades_at_the_defaults_in_every_climate(void **state)
+{
+    (void)state;
+    trades_in(CLIMATE_UP, 1440);
+    trades_in(CLIMATE_DOWN, 1440);
+    trades_in(CLIMATE_CHOP, 1440);
+    trades_in(CLIMATE_CRASH, 300);
+}
+
+/* What a newcomer sees in the first minute at the default speed. */
+static void trades_in_the_first_hour(void **state)
+{
+    (void)state;
+    int with_orders = 0;
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+        struct desk desk;
+        struct settings settings;
+        desk_settings(&settings);
+        settings.seed = seed;
+        desk_open(&desk, &settings);
+        desk_run(&desk, 60);
+        with_orders += desk_snapshot(&desk)->fills > 0;
+        assert_int_equal(desk_snapshot(&desk)->market_count, 3);
+        assert_true(desk_snapshot(&desk)->markets[0].ema_slow > 0); /* warm from the start */
+        desk_close(&desk);
+    }
+    assert_true(with_orders >= 7);
+}
+
+static size_t trade_list(uint64_t seed, struct trade *ret, size_t max)
+{
+    struct desk desk;
+    struct settings settings;
+    desk_settings(&settings);
+    settings.seed = seed;
+    desk_open(&desk, &settings);
+    desk_run(&desk, 2000);
+    struct err err = {0};
+    memset(ret, 0, max * sizeof(*ret));
+    int count = trade_table_list(desk.store, &(struct trade_query){0}, ret, max, &err);
+    assert_true(count > 5);
+    desk_close(&desk);
+    return (size_t)count;
+}
+
+static void same_seed_same_trades(void **state)
+{
+    (void)state;
+    enum { MAX = 256 };
+    struct trade *a = calloc(MAX, sizeof(*a));
+    struct trade *b = calloc(MAX, sizeof(*b));
+    size_t count = trade_list(5, a, MAX);
+    assert_int_equal(trade_list(5, b, MAX), count);
+    assert_memory_equal(a, b, MAX * sizeof(*a));
+    (void)trade_list(6, b, MAX);
+    assert_memory_not_equal(a, b, MAX * sizeof(*a));
+    free(a);
+    free(b);
+}
+
+/* A restart in the middle changes nothing of what happens later: market, indicators, books. */
+static void a_restart_leaves_no_mark_on_the_market(void **state)
+{
+    (void)state;
+    struct desk a, b;
+    desk_open(&a, NULL);
+    desk_open(&b, NULL);
+    desk_run(&a, 900);
+    for (int i = 0; i < 9; i++) {
+        desk_run(&b, 100);
+        desk_restart(&b);
+    }
+    desk_run(&a, 50);
+    desk_run(&b, 50);
+    const struct snapshot *x = desk_snapshot(&a);
+    const struct snapshot *y = desk_snapshot(&b);
+    assert_int_equal(x->market_us, y->market_us);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(x->markets[i].price.e8, y->markets[i].price.e8);
+        assert_true(x->markets[i].rsi == y->markets[i].rsi);
+        assert_true(x->markets[i].ema_fast == y->markets[i].ema_fast);
+    }
+    assert_int_equal(x->candles, y->candles);
+    desk_close(&a);
+    desk_close(&b);
+}
+
+/* ---------------------------------------------------------------- what people say */
+
+static void run_until_open(struct desk *desk)
+{
+    for (int i = 0; i < 600 && desk_snapshot(desk)->position_count == 0; i++) {
+        desk_run(desk, 1);
+    }
+    assert_true(desk_snapshot(desk)->position_count > 0);
+}
+
+static void pause_survives_a_restart(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    assert_string_equal(desk_snapshot(&desk)->state_reason, "paused by alice");
+    uint64_t orders = desk_snapshot(&desk)->orders;
+    int held = desk_snapshot(&desk)->position_count;
+    desk_restart(&desk);
+    assert_int_equal(desk_snapshot(&desk)->position_count, held);
+    desk_round(&desk, USEC_PER_SEC);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    desk_run(&desk, 700);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    const struct snapshot *s = desk_snapshot(&desk);
+    struct order list[64];
+    struct err err = {0};
+    int count = order_table_list(desk.store, 0, list, 64, &err);
+    for (int i = 0; i < count - (int)orders; i++) {
+        assert_int_equal(list[i].kind, ORDER_CLOSE); /* closing goes on */
+    }
+    assert_true(s->vetoes > 0);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_NOT_PAUSED);
+    desk_close(&desk);
+}
+
+static void a_request_counts_once(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    struct request pause = {.id = 500, .kind = REQUEST_PAUSE, .by = "alice"};
+    assert_int_equal(desk_ask_again(&desk, &pause), ERR_NONE);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(desk_ask_again(&desk, &pause), ERR_NONE); /* answered, not done again */
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    desk_restart(&desk);
+    assert_int_equal(desk_ask_again(&desk, &pause), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    struct request nothing = {.id = 501, .kind = REQUEST_CLEAR_EMERGENCY};
+    assert_int_equal(desk_ask_again(&desk, &nothing), ERR_ENGINE_NOT_STOPPED);
+    assert_int_equal(desk_ask_again(&desk, &nothing), ERR_ENGINE_NOT_STOPPED);
+    struct request_result result;
+    struct err err = {0};
+    assert_int_equal(request_table_result(desk.store, 501, &result, &err), 0);
+    assert_true(result.found);
+    assert_int_equal(abs(result.err_id), ERR_ENGINE_NOT_STOPPED);
+    desk_close(&desk);
+}
+
+static void closes_what_is_asked(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    struct position p = desk_snapshot(&desk)->positions[0];
+    int held = desk_snapshot(&desk)->position_count;
+    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, p.symbol.name), ERR_NONE);
+    desk_round(&desk, USEC_PER_MSEC);
+    assert_int_equal(desk_snapshot(&desk)->position_count, held - 1);
+    struct trade t;
+    struct err err = {0};
+    assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+    assert_string_equal(t.exit_reason, "operator");
+    assert_string_equal(t.client_id, p.client_id);
+    struct decision d;
+    assert_int_equal(decision_table_of_order(desk.store, p.client_id, &d, &err), 0);
+    assert_int_equal(d.outcome, OUTCOME_ORDER);
+    assert_true(d.vote_count == 2 && d.votes[0].reason_count > 0);
+    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, "NO-SUCH"), ERR_ENGINE_NOTHING_OPEN);
+    desk_close(&desk);
+}
+
+static void an_emergency_stop_is_verified_flat(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    desk_round(&desk, USEC_PER_MSEC);
+    desk_round(&desk, 3 * USEC_PER_SEC);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->position_count, 0);
+    assert_true(s->verified_flat);
+    assert_string_equal(s->state_reason, "emergency stop by alice, verified flat");
+    assert_int_equal(driver_paper(desk.driver)->book.position_count, 0);
+    struct trade t;
+    struct err err = {0};
+    assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+    assert_string_equal(t.exit_reason, "emergency");
+
+    uint64_t orders = s->orders;
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
+    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_ENGINE_STOPPED);
+    desk_restart(&desk);
+    desk_run(&desk, 600);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    assert_int_equal(desk_snapshot(&desk)->orders, orders); /* nothing was opened */
+    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
+    desk_run(&desk, 600);
+    assert_true(desk_snapshot(&desk)->orders > orders);
+    desk_close(&desk);
+}
+
+static void the_kill_switch_opens_nothing(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    atomic_store(&desk.crossing.halt, true);
+    desk_run(&desk, 600);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->orders, 0);
+    assert_true(s->vetoes > 0);
+    struct decision d;
+    struct err err = {0};
+    struct decision_query query = {.skip_holds = true};
+    assert_int_equal(decision_table_list(desk.store, &query, &d, 1, &err), 1);
+    assert_string_equal(d.veto_code, "RISK_HALT");
+    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    assert_false(atomic_load(&desk.crossing.halt));
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- the breaker */
+
+static void the_breaker_trips_and_persists(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct settings settings;
+    desk_settings(&settings);
+    settings.max_consecutive_losses = 1;
+    settings.fee_bps = 100; /* so that losing is easy */
+    desk_open(&desk, &settings);
+    desk_pin(&desk, CLIMATE_CHOP);
+    for (int i = 0; i < 3000 && desk_snapshot(&desk)->state != TRADING_BREAKER; i++) {
+        desk_run(&desk, 1);
+    }
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
+    assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "in a row of 1"));
+    desk_restart(&desk);
+    desk_round(&desk, USEC_PER_SEC);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    for (int i = 0; i < 3000 && desk_snapshot(&desk)->state != TRADING_BREAKER; i++) {
+        desk_run(&desk, 1);
+    }
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
+    /* A new market day forgives losses in a row. */
+    desk_run(&desk, 1441);
+    struct engine_state s;
+    struct err err = {0};
+    assert_int_equal(state_table_load(desk.store, &s, &err), 0);
+    assert_true(s.state == TRADING_ACTIVE || s.consecutive_losses > 0);
+    desk_close(&desk);
+}
+
+static void a_cooldown_survives_a_restart(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
+    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, symbol.name), ERR_NONE);
+    desk_round(&desk, USEC_PER_MSEC);
+    desk_restart(&desk);
+    const struct engine_state *s = engine_state(driver_engine(desk.driver));
+    bool found = false;
+    for (int i = 0; i < s->cooldown_count; i++) {
+        found = found || (symbol_equal(s->cooldowns[i].symbol, symbol) &&
+                          s->cooldowns[i].until_us > s->market_us);
+    }
+    assert_true(found);
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- a disk that fails */
+
+static int failing(const char *what, void *userdata)
+{
+    (void)what;
+    return *(int *)userdata;
+}
+
+static void a_full_disk_halts_and_recovers(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run(&desk, 30);
+    int fault = -ERR_DB_FULL;
+    trading_store_set_fault(desk.store, failing, &fault);
+    struct bus_reader reader;
+    bus_reader_init(&reader, desk.crossing.bus, TOPIC_TROUBLE);
+    int64_t before_us = desk_snapshot(&desk)->market_us;
+    uint64_t candles = desk_snapshot(&desk)->candles;
+    desk_run(&desk, 20);
+    struct bus_event raw;
+    assert_int_equal(bus_read(&reader, &raw, 1, NULL), 1);
+    struct event e;
+    memcpy(&e, &raw, sizeof(e));
+    assert_true(e.code == ERR_ENGINE_JOURNAL || e.code == ERR_VENUE_DISK);
+    assert_int_equal(e.id, ERR_DB_FULL);
+    assert_int_equal(bus_read(&reader, &raw, 1, NULL), 0); /* said once, not each round */
+    assert_int_equal(desk_snapshot(&desk)->last_err, (int)e.code);
+    assert_true(desk_snapshot(&desk)->candles <= candles + 3);
+    assert_true(atomic_load(&desk.crossing.engine_beat_mono_us) == desk.clock.now_mono_us);
+    fault = 0;
+    desk_run(&desk, 300);
+    assert_int_equal(desk_snapshot(&desk)->last_err, 0);
+    assert_true(desk_snapshot(&desk)->market_us >= before_us + 300 * USEC_PER_MIN);
+    assert_true(desk_snapshot(&desk)->books_balance);
+    desk_close(&desk);
+}
+
+static void a_database_that_does_not_open_keeps_it_alive(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    crossing_init(&crossing);
+    struct clock_fake clock;
+    clock_fake_init(&clock, INT64_C(1790000000000000));
+    struct settings settings;
+    desk_settings(&settings);
+    struct driver *driver = driver_new(
+        &(struct driver_options){
+            .state_dir = "/nonexistent/nightdesk", .settings = settings, .clock = &clock.clock},
+        &crossing);
+    for (int i = 0; i < 20; i++) {
+        assert_true(driver_round(driver) > 0);
+        clock_fake_advance(&clock, 250 * USEC_PER_MSEC);
+    }
+    const struct snapshot *s = mailbox_latest(crossing.snapshot, NULL);
+    assert_int_equal(s->state, TRADING_STARTING);
+    assert_int_equal(s->last_err, ERR_ENGINE_STORE);
+    assert_true(strncmp(s->state_reason, "trading.db: ", 12) == 0);
+    driver_free(driver);
+    crossing_release(&crossing);
+}
+
+/* ---------------------------------------------------------------- recovery */
+
+/* An intent that was committed and never left, as a crash between the two leaves it. */
+static void an_intent_that_never_left_is_not_sent_again(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run(&desk, 5);
+    struct order o = {.client_id = "nd-1-777",
+                      .symbol = desk.settings.symbols[0],
+                      .kind = ORDER_ENTRY,
+                      .side = SIDE_LONG,
+                      .state = ORDER_PREPARED,
+                      .qty = dec_from_int(1),
+                      .reference_price = dec_from_int(60000),
+                      .stop = dec_from_int(59000),
+                      .target = dec_from_int(62000)};
+    struct err err = {0};
+    assert_int_equal(order_table_put(desk.store, &o, &err), 0);
+    desk_restart(&desk);
+    desk_round(&desk, USEC_PER_SEC);
+    struct order row;
+    assert_int_equal(order_table_get(desk.store, "nd-1-777", &row, &err), 0);
+    assert_int_equal(row.state, ORDER_CANCELLED);
+    assert_string_equal(row.reason, "never reached the venue");
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    desk_close(&desk);
+}
+
+/* Positions that differ from the venue's: nothing is opened, and the reason is told. */
+static void a_difference_keeps_trading_halted(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    int count = desk_snapshot(&desk)->position_count;
+    struct position p[POSITIONS_MAX];
+    struct err err = {0};
+    assert_int_equal(position_table_list(desk.store, p, POSITIONS_MAX, &err), count);
+    struct dec qty = p[0].qty;
+    p[0].qty = dec_mul(qty, dec_from_int(2));
+    assert_int_equal(position_table_replace(desk.store, p, (size_t)count, &err), 0);
+    desk_restart(&desk);
+    desk_round(&desk, USEC_PER_SEC);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
+    assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "we hold"));
+    assert_false(desk_snapshot(&desk)->books_balance);
+    for (int i = 0; i < 30; i++) {
+        desk_round(&desk, USEC_PER_SEC); /* it goes on serving */
+    }
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
+    desk_close(&desk);
+}
+
+/* Damaged market history costs the indicators, nothing else. */
+static void damaged_market_state_is_replaced(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run(&desk, 10);
+    struct err err = {0};
+    char bytes[100] = {1};
+    assert_int_equal(state_table_put_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
+    desk_restart(&desk);
+    desk_run(&desk, 10);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    assert_true(desk_snapshot(&desk)->markets[0].price.e8 > 0);
+    desk_close(&desk);
+}
+
+UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
+           cmocka_unit_test(trades_in_the_first_hour), cmocka_unit_test(same_seed_same_trades),
+           cmocka_unit_test(a_restart_leaves_no_mark_on_the_market),
+           cmocka_unit_test(pause_survives_a_restart), cmocka_unit_test(a_request_counts_once),
+           cmocka_unit_test(closes_what_is_asked),
+           cmocka_unit_test(an_emergency_stop_is_verified_flat),
+           cmocka_unit_test(the_kill_switch_opens_nothing),
+           cmocka_unit_test(the_breaker_trips_and_persists),
+           cmocka_unit_test(a_cooldown_survives_a_restart),
+           cmocka_unit_test(a_full_disk_halts_and_recovers),
+           cmocka_unit_test(a_database_that_does_not_open_keeps_it_alive),
+           cmocka_unit_test(an_intent_that_never_left_is_not_sent_again),
+           cmocka_unit_test(a_difference_keeps_trading_halted),
+           cmocka_unit_test(damaged_market_state_is_replaced))

@@ -1,0 +1,111 @@
+/*
+ * The thread with its crossing used from this one, as ops does; ThreadSanitizer runs it too.
+ */
+#include "base/log.h"
+#include "desk.h"
+#include "engine/engine_thread.h"
+#include "unit/unit.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void silent(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    (void)userdata;
+}
+
+static void pause_ms(int ms)
+{
+    (void)poll(NULL, 0, ms);
+}
+
+static bool wait_reply(struct crossing *c, struct bus_reader *reader, int64_t id, uint32_t *code)
+{
+    for (int i = 0; i < 2000; i++) {
+        struct bus_event raw;
+        while (bus_read(reader, &raw, 1, NULL) == 1) {
+            struct event e;
+            memcpy(&e, &raw, sizeof(e));
+            if (e.id == id) {
+                *code = e.code;
+                return true;
+            }
+        }
+        pause_ms(5);
+    }
+    (void)c;
+    return false;
+}
+
+static void push(struct crossing *c, int64_t id, enum request_kind kind)
+{
+    struct request r = {.id = id, .kind = kind, .by = "alice"};
+    assert_true(ring_push(c->requests, &r));
+    uint64_t one = 1;
+    assert_int_equal(write(c->requests_fd, &one, sizeof(one)), (ssize_t)sizeof(one));
+}
+
+static void serves_another_thread(void **state)
+{
+    (void)state;
+    log_set_sink(silent, NULL);
+    char dir[] = "/var/tmp/nd-engine-XXXXXX";
+    assert_non_null(mkdtemp(dir));
+    struct crossing crossing;
+    crossing_init(&crossing);
+    struct engine_options options = {.state_dir = dir};
+    desk_settings(&options.settings);
+    options.settings.market_speed = 3600;
+    struct bus_reader reader;
+    bus_reader_init(&reader, crossing.bus, TOPIC_REPLY);
+
+    for (int start = 0; start < 2; start++) {
+        struct engine_thread *thread;
+        struct err err = {0};
+        assert_int_equal(engine_thread_start(&options, &crossing, &thread, &err), 0);
+        uint32_t code = 99;
+        push(&crossing, 10 + start * 10, REQUEST_PAUSE);
+        assert_true(wait_reply(&crossing, &reader, 10 + start * 10, &code));
+        assert_int_equal(code, ERR_NONE);
+        push(&crossing, 11 + start * 10, REQUEST_RESUME);
+        assert_true(wait_reply(&crossing, &reader, 11 + start * 10, &code));
+
+        struct settings *settings = mailbox_draft(crossing.settings);
+        *settings = options.settings;
+        settings->max_positions = 2;
+        mailbox_publish(crossing.settings);
+        uint64_t version = 0;
+        bool told = false;
+        for (int i = 0; i < 400 && !told; i++) {
+            bool fresh = false;
+            const struct snapshot *s = mailbox_latest(crossing.snapshot, &fresh);
+            assert_true(s->version >= version);
+            version = s->version;
+            told = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
+            (void)mailbox_latest(crossing.snapshot_api, NULL);
+            pause_ms(5);
+        }
+        assert_true(told);
+        int64_t beat = atomic_load(&crossing.engine_beat_mono_us);
+        assert_true(clock_mono_us(clock_real()) - beat < 2 * USEC_PER_SEC);
+        engine_thread_stop(thread);
+    }
+    const struct snapshot *s = mailbox_latest(crossing.snapshot, NULL);
+    assert_true(s->books_balance);
+    assert_true(s->steps > 0 && s->step_p99_ns > 0);
+    crossing_release(&crossing);
+
+    char path[256];
+    static const char *const names[] = {"trading.db", "trading.db-wal", "trading.db-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(dir), 0);
+    engine_thread_stop(NULL);
+}
+
+UNIT_GROUP(thread, cmocka_unit_test(serves_another_thread))
