@@ -13,6 +13,7 @@
 #define PROGRESS_FIRST_US (500 * USEC_PER_MSEC)  /* what is quicker answers at once, without it */
 #define PROGRESS_GAP_US   (1500 * USEC_PER_MSEC) /* chats limit edits to about one a second */
 #define RETRY_DELAY_US    USEC_PER_SEC           /* times the attempt */
+#define STORE_RETRY_US    (5 * USEC_PER_SEC)
 #define DETAIL_MAX        1000
 
 static void on_timer(void *userdata);
@@ -75,6 +76,7 @@ void run_free(struct run *run)
         reply_free(run->replies[i]);
     }
     reply_free(run->call.reply);
+    reply_free(run->result);
     free(run);
 }
 
@@ -526,11 +528,11 @@ static bool may_retry(const struct run *run, const struct err *failure)
 }
 
 /* The run leaves memory; what the client waits for is told. */
-static void leave(struct run *run, const struct reply *result, const struct err *failure)
+static void leave(struct run *run, const struct err *failure)
 {
     unlink_run(run);
     if (run->on_reply != NULL) {
-        run->on_reply(result, failure, run->userdata);
+        run->on_reply(run->result, failure, run->userdata);
     }
     run_free(run);
 }
@@ -548,11 +550,13 @@ static int next_step(const struct run *run)
 }
 
 /* One transaction: this step's end, and the next one's beginning or the run's end with its reply.
- * *ret_result is NULL when the run goes on. */
-static int write_advance(struct run *run, const struct err *failure, struct reply **ret_result,
-                         struct err *err)
+ * On failure everything is as before, so that it can be tried again. */
+static int write_advance(struct run *run, struct err *err)
 {
     struct ops_store *store = run->runner->o.store;
+    const struct err *failure = run->end_err.id == ERR_NONE ? NULL : &run->end_err;
+    int step = run->step;
+    int64_t outbox_id = run->outbox_id;
     int rc = ops_store_begin(store, err);
     if (rc < 0) {
         return rc;
@@ -563,15 +567,63 @@ static int write_advance(struct run *run, const struct err *failure, struct repl
         run->step = next;
         rc = run_write_start(run, err);
     } else if (rc == 0) {
-        *ret_result = card_result(run);
-        rc = write_finish(run, run->failure.id == ERR_NONE ? RUN_DONE : RUN_FAILED, *ret_result,
+        if (run->result == NULL) {
+            run->result = card_result(run);
+        }
+        rc = write_finish(run, run->failure.id == ERR_NONE ? RUN_DONE : RUN_FAILED, run->result,
                           err);
     }
     if (rc < 0) {
         ops_store_rollback(store);
-        return rc;
+    } else {
+        rc = ops_store_commit(store, err);
     }
-    return ops_store_commit(store, err);
+    if (rc < 0 && run->step != step) {
+        run->marks[run->step].state = MARK_WAITING;
+        run->step = step;
+    }
+    run->outbox_id = rc < 0 ? outbox_id : run->outbox_id;
+    return rc;
+}
+
+/* A client that waits is not left without an answer; a chat cannot be told without the disk. */
+static void tell_unstored(struct run *run, const struct err *err)
+{
+    if (run->on_reply != NULL) {
+        AUTO_REPLY struct reply *card = reply_new();
+        reply_error(card, err);
+        run->on_reply(card, err, run->userdata);
+        run->on_reply = NULL;
+    }
+}
+
+/* Puts the end of a step on disk; the run waits in memory while that is not possible (a full disk),
+ * so that the person hears of it as soon as it is. True: the next step is begun. */
+static bool store_end(struct run *run)
+{
+    struct err err = {0};
+    if (write_advance(run, &err) < 0) {
+        if (!run->ended) {
+            log_err(LOG_LEVEL_ERROR, &err, "could not store how a step ended; trying on");
+            tell_unstored(run, &err);
+        }
+        run->ended = true;
+        run->timer_kind = RUN_TIMER_STORE;
+        loop_timer_in(run->timer, STORE_RETRY_US);
+        return false;
+    }
+    run->ended = false;
+    if (run->result != NULL) {
+        struct err how = run->failure;
+        struct runner *runner = run->runner;
+        leave(run, how.id == ERR_NONE ? NULL : &how);
+        tell_outbox(runner);
+        return false;
+    }
+    if (run->told_mono_us != 0) {
+        want_progress(run);
+    }
+    return true;
 }
 
 /* The current step has ended. True: the next one is begun. False: the run has left memory, or
@@ -598,27 +650,8 @@ static bool advance(struct run *run, const struct err *failure)
         run->failure = *failure;
     }
 
-    AUTO_REPLY struct reply *result = NULL;
-    struct err err = {0};
-    if (write_advance(run, failure, &result, &err) < 0) {
-        /* Its row stays `running`: the next start looks into it. */
-        log_err(LOG_LEVEL_ERROR, &err, "could not store how a step ended");
-        AUTO_REPLY struct reply *card = reply_new();
-        reply_error(card, &err);
-        leave(run, card, &err);
-        return false;
-    }
-    if (result != NULL) {
-        struct err how = run->failure;
-        struct runner *runner = run->runner;
-        leave(run, result, how.id == ERR_NONE ? NULL : &how);
-        tell_outbox(runner);
-        return false;
-    }
-    if (run->told_mono_us != 0) {
-        want_progress(run);
-    }
-    return true;
+    run->end_err = failure == NULL ? (struct err){0} : *failure;
+    return store_end(run);
 }
 
 static void continue_steps(struct run *run)
@@ -656,17 +689,8 @@ void run_settle(struct run *run, const struct err *err)
     }
 }
 
-static void on_timer(void *userdata)
+static void time_out(struct run *run)
 {
-    struct run *run = userdata;
-    if (run->timer_kind == RUN_TIMER_RETRY) {
-        run->progress[0] = '\0';
-        continue_steps(run);
-        return;
-    }
-    if (run->finished) {
-        return; /* just in time: run_settle_finished is about to see it */
-    }
     const struct manifest_step *step = run_step(run, run->step);
     struct err err = {0};
     AUTO_BUF struct buf limit = BUF_INIT(64);
@@ -675,6 +699,27 @@ static void on_timer(void *userdata)
     abandon_call(run);
     if (advance(run, &err)) {
         continue_steps(run);
+    }
+}
+
+static void on_timer(void *userdata)
+{
+    struct run *run = userdata;
+    switch (run->timer_kind) {
+    case RUN_TIMER_STEP:
+        if (!run->finished) { /* else just in time: run_settle_finished is about to see it */
+            time_out(run);
+        }
+        break;
+    case RUN_TIMER_RETRY:
+        run->progress[0] = '\0';
+        continue_steps(run);
+        break;
+    case RUN_TIMER_STORE:
+        if (store_end(run)) {
+            continue_steps(run);
+        }
+        break;
     }
 }
 

@@ -40,7 +40,7 @@ struct run_mark {
     int64_t took_us;
 };
 
-enum run_timer { RUN_TIMER_STEP, RUN_TIMER_RETRY };
+enum run_timer { RUN_TIMER_STEP, RUN_TIMER_RETRY, RUN_TIMER_STORE };
 
 struct run {
     struct runner *runner;
@@ -64,6 +64,9 @@ struct run {
     bool in_action;                  /* run() has not returned yet */
     bool pending;                    /* it answered ACTION_PENDING and has not finished */
     bool finished;                   /* action_finish was called; call_err says how */
+    bool ended;                      /* the step has ended, which is not on disk yet; end_err */
+    struct err end_err;              /* why it failed; ERR_NONE: it did not */
+    struct reply *result;            /* of the whole run, while that is not on disk yet */
     struct err call_err;
     enum run_timer timer_kind;
     struct loop_source *timer;

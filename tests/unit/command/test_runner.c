@@ -550,6 +550,43 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
     assert_true(verdict.ok);
 }
 
+static int fail_writes(const char *what, void *userdata)
+{
+    (void)what;
+    return *(bool *)userdata ? -ERR_DB_FULL : 0;
+}
+
+static void a_full_disk_delays_the_answer_only(void **state)
+{
+    struct rig *rig = *state;
+    bool full = false;
+    ops_store_set_fault(rig->store, fail_writes, &full);
+    assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
+    assert_int_equal(rig_say(rig, "hang"), 0);
+    full = true;
+    rig_finish(rig, ERR_NONE); /* of hang: nobody is told what is not on disk */
+    loop_advance(rig->loop, 11 * USEC_PER_SEC);
+    assert_int_equal(rig_messages(rig), 0);
+    assert_int_equal(runner_active(rig->runner), 2);
+    full = false;
+    loop_advance(rig->loop, 5 * USEC_PER_SEC);
+    assert_has(rig_last(rig), "hang: done");
+    assert_int_equal(rig_state(rig, 2), RUN_DONE);
+    assert_int_equal(runner_active(rig->runner), 1);
+    assert_int_equal(rig->runs, 2);
+
+    assert_int_equal(rig_call(rig, &rig->alice, "slow", false), 0);
+    full = true;
+    rig_finish(rig, ERR_NONE);
+    assert_int_equal(rig->replies, 1); /* who waits is told at once */
+    assert_int_equal(rig->reply_err, ERR_DB_FULL);
+    full = false;
+    loop_advance(rig->loop, 6 * USEC_PER_SEC);
+    assert_int_equal(rig_state(rig, 3), RUN_DONE);
+    assert_int_equal(rig->replies, 1);
+    ops_store_set_fault(rig->store, NULL, NULL);
+}
+
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(runner, RIG_TEST(reading_answers_at_once), RIG_TEST(names_are_forgiving),
@@ -567,4 +604,5 @@ UNIT_GROUP(runner, RIG_TEST(reading_answers_at_once), RIG_TEST(names_are_forgivi
            RIG_TEST(a_late_step_is_cancelled), RIG_TEST(on_failure_steps_run),
            RIG_TEST(only_what_may_help_is_tried_again), RIG_TEST(a_client_that_left_is_not_called),
            RIG_TEST(a_read_is_resumed), RIG_TEST(a_change_that_nobody_can_look_up_ends_unknown),
-           RIG_TEST(a_change_is_looked_up), RIG_TEST(a_crash_at_any_write_never_runs_twice))
+           RIG_TEST(a_change_is_looked_up), RIG_TEST(a_full_disk_delays_the_answer_only),
+           RIG_TEST(a_crash_at_any_write_never_runs_twice))

@@ -1,0 +1,197 @@
+#include "access/access.h"
+#include "base/log.h"
+#include "config/config.h"
+#include "io/secret.h"
+#include "store/audit_chain.h"
+#include "store/ops.h"
+#include "unit/unit.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct scene {
+    struct clock_fake clock;
+    struct config config;
+    struct ops_store *store;
+    struct access *access;
+};
+
+static void add_user(struct config *c, int64_t id, const char *name, const char *role,
+                     bool emergency)
+{
+    c->users[c->user_count++] =
+        (struct config_user){.id = id, .name = name, .role = role, .emergency = emergency};
+}
+
+static int setup(void **state)
+{
+    static struct scene scene;
+    struct scene *s = &scene;
+    memset(s, 0, sizeof(*s));
+    clock_fake_init(&s->clock, INT64_C(1795000000000000));
+    assert_int_equal(secret_init(NULL), 0);
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &s->store, NULL), 0);
+    add_user(&s->config, 7, "alice", "operator", false);
+    add_user(&s->config, 8, "rita", "read_only", true);
+    add_user(&s->config, 9, "adam", "admin", true);
+    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &s->access, NULL), 0);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    access_free(s->access);
+    ops_store_free(s->store);
+    return 0;
+}
+
+static void people_are_known_by_their_id(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 7, &who), 0);
+    assert_string_equal(who.name, "alice");
+    assert_int_equal(who.role, ROLE_OPERATOR);
+    assert_false(who.emergency);
+    assert_int_equal(who.id, 7);
+    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 8, &who), 0);
+    assert_true(who.emergency);
+    static const int64_t strangers[] = {0, -7, 77, -1001234567890};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, strangers[i], &who),
+                         -ERR_ACCESS_STRANGER);
+    }
+}
+
+static void an_empty_list_is_nobody(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    s->config.user_count = 0;
+    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 7, &who), -ERR_ACCESS_STRANGER);
+}
+
+static void uids_map_to_roles(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    static const enum door doors[] = {DOOR_CONSOLE, DOOR_SOCKET};
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(access_identify(s->access, doors[i], (int64_t)getuid(), &who), 0);
+        assert_int_equal(who.role, ROLE_ADMIN);
+        assert_true(who.emergency);
+        assert_true(who.name[0] != '\0');
+        assert_int_equal(access_identify(s->access, doors[i], 0, &who), 0);
+        assert_int_equal(who.role, ROLE_ADMIN);
+    }
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54321, &who), 0);
+    assert_int_equal(who.role, ROLE_READ_ONLY);
+    assert_false(who.emergency);
+    assert_int_equal(access_identify(s->access, DOOR_CONSOLE, 54321, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, -1, &who), -ERR_ACCESS_STRANGER);
+}
+
+static void programs_have_their_own_roles(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    assert_int_equal(access_identify(s->access, DOOR_HTTP, 0, &who), 0);
+    assert_int_equal(who.role, ROLE_OPERATOR);
+    assert_false(who.emergency);
+    assert_int_equal(access_identify(s->access, DOOR_HTTP, 1, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, DOOR_SCHEDULE, 0, &who), 0);
+    assert_int_equal(who.role, ROLE_ADMIN);
+}
+
+static void roles_include_those_below(void **state)
+{
+    (void)state;
+    for (int has = ROLE_NONE; has <= ROLE_ADMIN; has++) {
+        for (int needs = ROLE_READ_ONLY; needs <= ROLE_ADMIN; needs++) {
+            struct principal who = {.name = "x", .role = (enum role)has};
+            struct err err = {0};
+            int rc = access_permit(&who, (enum role)needs, false, &err);
+            assert_int_equal(rc, has >= needs ? 0 : -ERR_ACCESS_DENIED);
+        }
+    }
+    struct principal who = {.name = "alice", .role = ROLE_READ_ONLY};
+    struct err err = {0};
+    assert_int_equal(access_permit(&who, ROLE_OPERATOR, false, &err), -ERR_ACCESS_DENIED);
+    assert_string_equal(err.context, "needs operator, alice is read_only");
+    who.role = ROLE_ADMIN; /* the grant is its own thing: a role does not replace it */
+    assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), -ERR_ACCESS_DENIED);
+    who.emergency = true;
+    assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), 0);
+    who.role = ROLE_NONE; /* nor does it replace a role */
+    assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), -ERR_ACCESS_DENIED);
+}
+
+static void strangers_have_a_quota(void **state)
+{
+    struct scene *s = *state;
+    static struct audit_row rows[100];
+    int logged = 0;
+    for (int i = 0; i < 10; i++) {
+        logged += access_stranger(s->access, DOOR_TELEGRAM, 666, "message") ? 1 : 0;
+    }
+    assert_int_equal(logged, 3);
+    assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 3);
+    assert_string_equal(rows[0].user, "telegram:666");
+    assert_string_equal(rows[0].result, "ACCESS_STRANGER");
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    assert_true(access_stranger(s->access, DOOR_TELEGRAM, 666, "message"));
+    assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 4);
+    assert_non_null(strstr(rows[0].detail, "7 more of this sender were left out"));
+
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    logged = 0;
+    for (int i = 0; i < 500; i++) { /* many ids do not help */
+        logged += access_stranger(s->access, DOOR_TELEGRAM, 1000 + i, "message") ? 1 : 0;
+    }
+    assert_int_equal(logged, 30);
+    clock_fake_advance(&s->clock, USEC_PER_HOUR);
+    assert_true(access_stranger(s->access, DOOR_TELEGRAM, 5000, "message"));
+    assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
+    assert_non_null(strstr(rows[0].detail, "470 more of other strangers were left out"));
+}
+
+static void audit_lines_hold_no_secret(void **state)
+{
+    struct scene *s = *state;
+    struct audit_row row;
+    struct principal who = {.door = DOOR_CONSOLE, .name = "root", .role = ROLE_ADMIN};
+    log_hide("123456:verysecrettoken");
+    assert_int_equal(access_audit(s->access, &who, "command.received",
+                                  "set 123456:verysecrettoken now", "ok", NULL),
+                     0);
+    assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
+    assert_string_equal(row.detail, "set *** now");
+    assert_string_equal(row.user, "root");
+    assert_string_equal(row.door, "console");
+}
+
+static void names_go_both_ways(void **state)
+{
+    (void)state;
+    for (int d = DOOR_CONSOLE; d <= DOOR_SCHEDULE; d++) {
+        enum door door = DOOR_CONSOLE;
+        assert_true(door_parse(str_c(door_name((enum door)d)), &door));
+        assert_int_equal(door, d);
+    }
+    for (int r = ROLE_NONE; r <= ROLE_ADMIN; r++) {
+        enum role role = ROLE_NONE;
+        assert_true(role_parse(str_c(role_name((enum role)r)), &role));
+        assert_int_equal(role, r);
+    }
+    enum role role;
+    assert_false(role_parse(str_c("root"), &role));
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(access, SCENE_TEST(people_are_known_by_their_id), SCENE_TEST(an_empty_list_is_nobody),
+           SCENE_TEST(uids_map_to_roles), SCENE_TEST(programs_have_their_own_roles),
+           cmocka_unit_test(roles_include_those_below), SCENE_TEST(strangers_have_a_quota),
+           SCENE_TEST(audit_lines_hold_no_secret), cmocka_unit_test(names_go_both_ways))

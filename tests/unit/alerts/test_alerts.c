@@ -1,0 +1,393 @@
+#include "alerts/alerts.h"
+#include "base/check.h"
+#include "command/runner.h"
+#include "config/config.h"
+#include "io/embed.h"
+#include "io/loop.h"
+#include "io/secret.h"
+#include "store/alert_table.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
+#include "unit/unit.h"
+
+#include <string.h>
+
+struct scene {
+    struct clock_fake clock;
+    struct config config;
+    struct ops_store *store;
+    struct alerts *alerts;
+    int wakes;
+    struct loop *loop;
+    struct access *access;
+    struct action_table *actions;
+    struct manifest_list *manifests;
+    struct runner *runner;
+    char answer[8192];
+    int answer_err;
+};
+
+static void wake(void *userdata)
+{
+    ((struct scene *)userdata)->wakes++;
+}
+
+static void open_alerts(struct scene *s)
+{
+    const struct alerts_options options = {.clock = &s->clock.clock,
+                                           .config = &s->config,
+                                           .store = s->store,
+                                           .outbox_changed = wake,
+                                           .userdata = s};
+    alerts_free(s->alerts);
+    assert_int_equal(alerts_new(&options, &s->alerts, NULL), 0);
+}
+
+#define FILE_OF(name, role, args, step)                                                            \
+    {                                                                                              \
+        .path = "commands/" name ".yaml",                                                          \
+        .data = "command: " name "\ngroup: see\nsummary: s\nrole: " role "\n" args "steps: [" step \
+                "]\nexamples: [" name "]\n",                                                       \
+        .size = sizeof("command: " name "\ngroup: see\nsummary: s\nrole: " role "\n" args          \
+                       "steps: [" step "]\nexamples: [" name "]\n") -                              \
+                1                                                                                  \
+    }
+static const struct embedded_file files[] = {
+    FILE_OF("alerts", "read_only", "args: [{name: id, type: int, help: h}]\n",
+            "{run: alert.list, with: {id: $id}}"),
+    FILE_OF("ack", "operator", "args: [{name: id, type: int, required: true, help: h}]\n",
+            "{run: alert.ack, with: {id: $id}}"),
+    FILE_OF("fail", "read_only", "args: [{name: what, type: text, required: true, help: h}]\n",
+            "{run: alert.raise, with: {severity: high, title: \"restart of $what failed\"}}"),
+    {0}};
+
+static int setup(void **state)
+{
+    static struct scene scene;
+    struct scene *s = &scene;
+    memset(s, 0, sizeof(*s));
+    clock_fake_init(&s->clock, INT64_C(1795000000000000));
+    assert_int_equal(secret_init(NULL), 0);
+    assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &s->store, NULL), 0);
+    s->config.telegram_bot_token = "1:x";
+    s->config.telegram_chat_id = 42;
+    s->config.commands_confirm_expiry_us = USEC_PER_MIN;
+    s->config.telegram_stale_after_us = USEC_PER_MIN;
+    open_alerts(s);
+    s->actions = action_table_new();
+    alerts_actions(s->alerts, s->actions);
+    struct err err = {0};
+    assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
+    assert_int_equal(access_new(&s->config, s->store, &s->clock.clock, &s->access, NULL), 0);
+    s->loop = loop_new_fake(&s->clock, NULL);
+    const struct runner_options options = {.loop = s->loop,
+                                           .clock = &s->clock.clock,
+                                           .config = &s->config,
+                                           .store = s->store,
+                                           .access = s->access,
+                                           .actions = s->actions,
+                                           .manifests = s->manifests};
+    assert_int_equal(runner_new(&options, &s->runner, NULL), 0);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    runner_free(s->runner);
+    loop_free(s->loop);
+    access_free(s->access);
+    manifest_list_free(s->manifests);
+    action_table_free(s->actions);
+    alerts_free(s->alerts);
+    ops_store_free(s->store);
+    return 0;
+}
+
+static struct alert_spec down(enum severity severity)
+{
+    return (struct alert_spec){.type = ALERT_SERVICE,
+                               .severity = severity,
+                               .source = "health",
+                               .fingerprint = "service:prediction",
+                               .title = "prediction is down",
+                               .description = "3 checks in a row failed",
+                               .evidence_json = "[{\"pointer\":\"/a\",\"value\":1}]",
+                               .recommendation = "restart it"};
+}
+
+static int64_t raise_down(struct scene *s, enum severity severity)
+{
+    struct alert_spec spec = down(severity);
+    int64_t id = 0;
+    struct err err = {0};
+    assert_int_equal(alerts_raise(s->alerts, &spec, &id, &err), 0);
+    return id;
+}
+
+static int64_t messages(struct scene *s)
+{
+    int64_t count = 0;
+    struct outbox_row row;
+    while (outbox_table_get(s->store, count + 1, &row, NULL) == 0) {
+        outbox_row_release(&row);
+        count++;
+    }
+    return count;
+}
+
+static struct outbox_row message(struct scene *s, int64_t id)
+{
+    static char payload[65536];
+    struct outbox_row row;
+    assert_int_equal(outbox_table_get(s->store, id, &row, NULL), 0);
+    (void)snprintf(payload, sizeof(payload), "%s", row.payload);
+    outbox_row_release(&row);
+    row.payload = payload;
+    return row;
+}
+
+/* Delivers what waits, so that the next edit is a row of its own. */
+static void deliver(struct scene *s)
+{
+    struct outbox_row row;
+    int64_t now_us = clock_wall_us(&s->clock.clock);
+    while (outbox_table_due(s->store, "telegram", now_us, &row, NULL) > 0) {
+        assert_int_equal(outbox_table_sending(s->store, row.id, NULL), 0);
+        assert_int_equal(outbox_table_delivered(s->store, row.id, 900 + row.id, NULL), 0);
+        outbox_row_release(&row);
+    }
+}
+
+static void a_new_alert_is_stored_and_told(void **state)
+{
+    struct scene *s = *state;
+    int64_t id = raise_down(s, SEVERITY_CRITICAL);
+    assert_int_equal(messages(s), 1);
+    assert_int_equal(s->wakes, 1);
+    struct outbox_row m = message(s, 1);
+    assert_int_equal(m.chat_id, 42);
+    assert_string_equal(m.door, "telegram");
+    assert_int_equal(m.priority, OUTBOX_CRITICAL);
+    assert_int_equal(m.kind, OUTBOX_SEND);
+    assert_non_null(strstr(m.payload, "critical · prediction is down"));
+    assert_non_null(strstr(m.payload, "To do: restart it"));
+    assert_non_null(strstr(m.payload, "\"/ack 1\""));
+    assert_non_null(strstr(m.payload, "\"/alerts 1\""));
+    static struct alert alert;
+    assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+    assert_true(alert.notified);
+}
+
+static void a_repeat_edits_and_a_rise_tells_again(void **state)
+{
+    struct scene *s = *state;
+    int64_t id = raise_down(s, SEVERITY_MEDIUM);
+    deliver(s);
+    clock_fake_advance(&s->clock, 5 * USEC_PER_MIN);
+    assert_int_equal(raise_down(s, SEVERITY_MEDIUM), id);
+    assert_int_equal(messages(s), 2);
+    struct outbox_row m = message(s, 2);
+    assert_int_equal(m.kind, OUTBOX_EDIT);
+    assert_int_equal(m.edit_of, 1);
+    assert_non_null(strstr(m.payload, "seen 2 times"));
+    deliver(s);
+
+    assert_int_equal(raise_down(s, SEVERITY_HIGH), id);
+    assert_int_equal(messages(s), 3);
+    assert_int_equal(message(s, 3).kind, OUTBOX_SEND);
+    assert_int_equal(message(s, 3).priority, OUTBOX_HIGH);
+    deliver(s);
+    assert_int_equal(raise_down(s, SEVERITY_LOW), id); /* a milder repeat is no news */
+    assert_int_equal(messages(s), 4);
+    assert_int_equal(message(s, 4).kind, OUTBOX_EDIT);
+    assert_int_equal(message(s, 4).edit_of, 3); /* the newest message is the one kept up to date */
+}
+
+static void mild_and_rejected_ones_are_silent(void **state)
+{
+    struct scene *s = *state;
+    static struct alert alert;
+    int64_t id = raise_down(s, SEVERITY_LOW);
+    assert_int_equal(messages(s), 0);
+    struct alert_spec spec = down(SEVERITY_CRITICAL);
+    spec.status = ALERT_REJECTED;
+    spec.fingerprint = "audit:x";
+    int64_t rejected = 0;
+    assert_int_equal(alerts_raise(s->alerts, &spec, &rejected, NULL), 0);
+    assert_int_equal(messages(s), 0);
+    assert_int_equal(alert_table_get(s->store, rejected, &alert, NULL), 0);
+    assert_int_equal(alert.status, ALERT_REJECTED);
+    assert_int_equal(raise_down(s, SEVERITY_HIGH), id); /* it grew */
+    assert_int_equal(messages(s), 1);
+}
+
+static void resolving_edits_and_tells(void **state)
+{
+    struct scene *s = *state;
+    static struct alert alert;
+    int64_t id = raise_down(s, SEVERITY_HIGH);
+    deliver(s);
+    clock_fake_advance(&s->clock, 42 * USEC_PER_SEC);
+    assert_int_equal(alerts_resolve(s->alerts, "service:prediction", "healthy again", NULL), 0);
+    assert_int_equal(messages(s), 3);
+    assert_int_equal(message(s, 2).kind, OUTBOX_EDIT);
+    assert_non_null(strstr(message(s, 2).payload, "Resolved after 42 s"));
+    assert_int_equal(message(s, 3).kind, OUTBOX_SEND);
+    assert_non_null(strstr(message(s, 3).payload, "healthy again"));
+    assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+    assert_int_equal(alert.status, ALERT_FIXED);
+    assert_int_equal(alerts_resolve(s->alerts, "service:prediction", "again", NULL), 0);
+    assert_int_equal(alerts_resolve(s->alerts, "service:none", "nothing", NULL), 0);
+    assert_int_equal(messages(s), 3);
+    assert_true(raise_down(s, SEVERITY_HIGH) != id); /* it is back: a new row, a new message */
+    assert_int_equal(message(s, 4).kind, OUTBOX_SEND);
+}
+
+static void without_a_chat_every_admin_hears(void **state)
+{
+    struct scene *s = *state;
+    s->config.telegram_chat_id = 0;
+    s->config.console_enabled = true;
+    s->config.users[s->config.user_count++] =
+        (struct config_user){.id = 9, .name = "adam", .role = "admin"};
+    s->config.users[s->config.user_count++] =
+        (struct config_user){.id = 7, .name = "alice", .role = "operator"};
+    s->config.users[s->config.user_count++] =
+        (struct config_user){.id = 10, .name = "eve", .role = "admin"};
+    open_alerts(s);
+    (void)raise_down(s, SEVERITY_HIGH);
+    assert_int_equal(messages(s), 3);
+    assert_int_equal(message(s, 1).chat_id, 9);
+    assert_int_equal(message(s, 2).chat_id, 10);
+    assert_string_equal(message(s, 3).door, "console");
+    s->config.telegram_bot_token = ""; /* no door to Telegram: nothing would ever be delivered */
+    s->config.console_enabled = false;
+    open_alerts(s);
+    struct alert_spec spec = down(SEVERITY_HIGH);
+    spec.fingerprint = "other";
+    assert_int_equal(alerts_raise(s->alerts, &spec, NULL, NULL), 0);
+    assert_int_equal(messages(s), 3);
+}
+
+struct countdown {
+    int left;
+};
+
+static int die_at(const char *what, void *userdata)
+{
+    struct countdown *c = userdata;
+    (void)what;
+    return c->left-- <= 0 ? -ERR_DB_FAILED : 0;
+}
+
+static void alert_and_message_are_one_transaction(void **state)
+{
+    struct scene *s = *state;
+    bool whole = false;
+    for (int n = 0; !whole && n < 100; n++) {
+        struct countdown c = {.left = n};
+        struct alert_spec spec = down(SEVERITY_HIGH);
+        ops_store_set_fault(s->store, die_at, &c);
+        int rc = alerts_raise(s->alerts, &spec, NULL, NULL);
+        ops_store_set_fault(s->store, NULL, NULL);
+        whole = rc == 0;
+        static struct alert alert;
+        int found = alert_table_find(s->store, spec.fingerprint, &alert, NULL);
+        assert_int_equal(found == 0, whole);
+        assert_int_equal(messages(s), whole ? 1 : 0);
+    }
+    assert_true(whole);
+}
+
+static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
+{
+    struct scene *s = userdata;
+    struct json_object *value = reply_json(reply);
+    s->answer_err = err == NULL ? ERR_NONE : err->id;
+    (void)snprintf(s->answer, sizeof(s->answer), "%s",
+                   json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+    (void)json_object_put(value);
+}
+
+static void command(struct scene *s, const char *line)
+{
+    struct principal who = {DOOR_SOCKET, 0, "alice", ROLE_OPERATOR, false};
+    const struct invocation in = {.line = line, .who = &who, .on_reply = on_reply, .userdata = s};
+    struct err err = {0};
+    assert_int_equal(runner_submit(s->runner, &in, &err), 0);
+}
+
+static void commands_list_show_and_acknowledge(void **state)
+{
+    struct scene *s = *state;
+    static struct alert alert;
+    command(s, "alerts");
+    assert_non_null(strstr(s->answer, "No open alerts"));
+    int64_t id = raise_down(s, SEVERITY_HIGH);
+    deliver(s);
+    command(s, "alerts");
+    assert_non_null(strstr(s->answer, "1 open alert"));
+    assert_non_null(strstr(s->answer, "prediction is down"));
+    command(s, "alerts 1");
+    assert_non_null(strstr(s->answer, "Evidence:"));
+    assert_non_null(strstr(s->answer, "noticed by health"));
+    command(s, "alerts 99");
+    assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
+
+    command(s, "ack 1");
+    assert_int_equal(s->answer_err, ERR_NONE);
+    assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+    assert_int_equal(alert.status, ALERT_ACKNOWLEDGED);
+    assert_string_equal(alert.acked_by, "alice");
+    assert_int_equal(message(s, 2).kind, OUTBOX_EDIT);
+    assert_non_null(strstr(message(s, 2).payload, "Acknowledged by alice"));
+    assert_null(strstr(message(s, 2).payload, "\"Ack\""));
+    command(s, "ack 1");
+    assert_int_equal(s->answer_err, ERR_ALERT_CLOSED);
+    assert_non_null(strstr(s->answer, "acknowledged by alice"));
+    command(s, "ack 5");
+    assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
+}
+
+static void commands_raise(void **state)
+{
+    struct scene *s = *state;
+    static struct alert alert;
+    command(s, "fail demo");
+    assert_int_equal(s->answer_err, ERR_NONE);
+    assert_int_equal(alert_table_get(s->store, 1, &alert, NULL), 0);
+    assert_string_equal(alert.title, "restart of demo failed");
+    assert_int_equal(alert.severity, SEVERITY_HIGH);
+    command(s, "fail demo");
+    assert_int_equal(alert_table_get(s->store, 1, &alert, NULL), 0);
+    assert_int_equal(alert.count, 2);
+}
+
+static void status_counts_by_severity(void **state)
+{
+    struct scene *s = *state;
+    AUTO_BUF struct buf line = BUF_INIT(256);
+    AUTO_JSON struct json_object *data = json_object_new_object();
+    alerts_status_line(&line, data, s->alerts);
+    assert_string_equal(line.data, "Alerts none");
+    (void)raise_down(s, SEVERITY_HIGH);
+    struct alert_spec spec = down(SEVERITY_CRITICAL);
+    spec.fingerprint = "x";
+    assert_int_equal(alerts_raise(s->alerts, &spec, NULL, NULL), 0);
+    buf_clear(&line);
+    alerts_status_line(&line, data, s->alerts);
+    assert_string_equal(line.data, "Alerts 1 critical, 1 high");
+    assert_int_equal(json_i64(json_get(data, "alerts"), "high", -1), 1);
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_told),
+           SCENE_TEST(a_repeat_edits_and_a_rise_tells_again),
+           SCENE_TEST(mild_and_rejected_ones_are_silent), SCENE_TEST(resolving_edits_and_tells),
+           SCENE_TEST(without_a_chat_every_admin_hears),
+           SCENE_TEST(alert_and_message_are_one_transaction),
+           SCENE_TEST(commands_list_show_and_acknowledge), SCENE_TEST(commands_raise),
+           SCENE_TEST(status_counts_by_severity))
