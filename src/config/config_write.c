@@ -13,6 +13,17 @@ static void add_quoted(struct buf *out, const char *text)
     buf_add_char(out, '"');
 }
 
+/* A value, as opposed to what stands in the table: its ${ names no variable. */
+static void add_literal(struct buf *out, const char *text)
+{
+    AUTO_BUF struct buf escaped = BUF_INIT(16384);
+    for (const char *at = text; *at != '\0'; at++) {
+        buf_add_c(&escaped, at[0] == '$' && at[1] == '{' ? "$" : "");
+        buf_add_char(&escaped, *at);
+    }
+    add_quoted(out, escaped.data);
+}
+
 static bool is_textual(enum option_type type)
 {
     return type == OPTION_TEXT || type == OPTION_SECRET || type == OPTION_URL;
@@ -352,7 +363,7 @@ static void dump_value(struct buf *out, const struct option *o, const void *owne
         return;
     case OPTION_TEXT:
     case OPTION_URL:
-        add_quoted(out, *(const char *const *)slot);
+        add_literal(out, *(const char *const *)slot);
         return;
     case OPTION_ENUM:
         buf_add_c(out, *(const char *const *)slot);
@@ -390,7 +401,7 @@ static void dump_value(struct buf *out, const struct option *o, const void *owne
         buf_add_char(out, '[');
         for (int i = 0; i < list->count; i++) {
             buf_add_c(out, i > 0 ? ", " : "");
-            add_quoted(out, list->items[i]);
+            add_literal(out, list->items[i]);
         }
         buf_add_char(out, ']');
         return;

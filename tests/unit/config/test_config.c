@@ -538,7 +538,8 @@ static void the_dump_reads_back(void **state)
                                          "  poll_timeout: 1s500ms\n"
                                          "risk: {stop: 0.30000000000000004%}\n"
                                          "paper: {initial_cash: 1.00000001}\n"
-                                         "services: {a: {command: [x, \"y z\"]}}\n");
+                                         "services: {a: {command: [x, \"y z\"]}}\n"
+                                         "state: {dir: \"$${x}\"}\n");
     AUTO_BUF struct buf dump = BUF_INIT(100000);
     config_dump(c, &dump);
     AUTO_CONFIG struct config *again = parse(dump.data);
@@ -549,6 +550,7 @@ static void the_dump_reads_back(void **state)
     assert_int_equal(again->user_count, 2);
     assert_int_equal(again->paper_initial_cash.e8, 100000001);
     assert_string_equal(again->services[0].command.items[1], "y z");
+    assert_string_equal(again->state_dir, "${x}");
 }
 
 static void every_prefix_ends_well(void **state)
