@@ -322,7 +322,7 @@ static int show_trades(struct action_call *call, struct err *err)
     }
     struct json_object *list = json_object_new_array();
     put(reply_data(r), "trades", list);
-    reply_title(r, TONE_PLAIN, "Last %d trades", n);
+    reply_title(r, TONE_PLAIN, n == 1 ? "Last trade" : "Last %d trades", n);
     if (n == 0) {
         reply_title(r, TONE_PLAIN, "No trades yet");
         return ACTION_DONE;

@@ -1,0 +1,652 @@
+#include "base/check.h"
+#include "command/builtin.h"
+#include "command/trading.h"
+#include "io/embed.h"
+#include "io/secret.h"
+#include "rig.h"
+#include "store/decision_table.h"
+#include "store/order_table.h"
+#include "store/request_table.h"
+#include "store/trade_table.h"
+#include "store/trading.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* The desk and its commands; the test plays the engine: it pops requests, writes trading.db,
+ * publishes snapshots and events. */
+struct scene {
+    struct rig rig; /* its runner is replaced by one over commands/ */
+    struct crossing crossing;
+    struct trading_store *engine_store;
+    struct trading_store *reader;
+    struct desk *desk;
+    struct action_table *actions;
+    struct manifest_list *manifests;
+    struct runner *runner;
+    struct builtin builtin;
+    uint64_t version;
+    int raised;
+};
+
+static const char *const wanted[] = {
+    "help",     "status",         "positions",      "trades", "why",
+    "pause",    "resume",         "close",          "whoami", "version",
+    "auditlog", "emergency_stop", "clear_emergency"};
+
+static int raise_alert(struct action_call *call, struct err *err)
+{
+    (void)err;
+    ((struct scene *)action_userdata(call))->raised++;
+    return ACTION_DONE;
+}
+
+static const struct action above[] = {
+    {.name = "alert.raise",
+     .summary = "Raise an alert",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "severity", .type = PARAM_TEXT}, {.name = "title", .type = PARAM_TEXT}},
+     .run = raise_alert},
+    {0},
+};
+
+static void start(struct scene *s)
+{
+    struct err err = {0};
+    crossing_init(&s->crossing);
+    s->version = 0;
+    const struct desk_options options = {.crossing = &s->crossing,
+                                         .trading = s->reader,
+                                         .store = s->rig.store,
+                                         .config = &s->rig.config,
+                                         .clock = &s->rig.clock.clock,
+                                         .loop = s->rig.loop};
+    s->desk = desk_new(&options);
+    s->actions = action_table_new();
+    s->builtin = (struct builtin){.store = s->rig.store, .clock = &s->rig.clock.clock};
+    builtin_actions(&s->builtin, s->actions);
+    trading_actions(s->desk, s->actions);
+    action_table_add(s->actions, above, s);
+
+    struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
+    size_t count = 0;
+    for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
+        for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+            char path[64];
+            (void)snprintf(path, sizeof(path), "commands/%s.yaml", wanted[i]);
+            if (strcmp(path, f->path) == 0) {
+                files[count++] = *f;
+            }
+        }
+    }
+    assert_int_equal(count, COUNT_OF(wanted));
+    assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
+    s->builtin.manifests = s->manifests;
+    const struct runner_options runner = {.loop = s->rig.loop,
+                                          .clock = &s->rig.clock.clock,
+                                          .config = &s->rig.config,
+                                          .store = s->rig.store,
+                                          .access = s->rig.access,
+                                          .actions = s->actions,
+                                          .manifests = s->manifests,
+                                          .decorate = desk_decorate,
+                                          .decorate_userdata = s->desk};
+    assert_int_equal(runner_new(&runner, &s->runner, &err), 0);
+    runner_free(s->rig.runner);
+    s->rig.runner = s->runner;
+    assert_int_equal(runner_recover(s->runner, &err), 0);
+}
+
+static void stop(struct scene *s)
+{
+    runner_free(s->runner);
+    s->rig.runner = NULL;
+    desk_free(s->desk);
+    manifest_list_free(s->manifests);
+    action_table_free(s->actions);
+    crossing_release(&s->crossing);
+}
+
+static int setup(void **state)
+{
+    static struct scene scene;
+    struct scene *s = &scene;
+    memset(s, 0, sizeof(*s));
+    rig_open(&s->rig);
+    assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &s->engine_store, NULL),
+                     0);
+    assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_READ, &s->reader, NULL), 0);
+    start(s);
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    stop(s);
+    trading_store_free(s->reader);
+    trading_store_free(s->engine_store);
+    rig_close(&s->rig);
+    return 0;
+}
+
+/* ---- the engine's side ---- */
+
+static struct dec dec_of(const char *text)
+{
+    struct dec value = DEC_INVALID;
+    assert_true(dec_parse(str_c(text), &value));
+    return value;
+}
+
+static struct snapshot *draft(struct scene *s)
+{
+    struct snapshot *n = mailbox_draft(s->crossing.snapshot);
+    memset(n, 0, sizeof(*n));
+    n->version = ++s->version;
+    n->published_wall_us = s->rig.clock.now_wall_us;
+    n->started_wall_us = s->rig.clock.now_wall_us - 52 * USEC_PER_HOUR;
+    n->market_us = RIG_WALL_US + USEC_PER_DAY;
+    n->market_speed = 1;
+    n->state = TRADING_ACTIVE;
+    n->initial_cash = dec_of("10000");
+    n->equity = dec_of("10412.88");
+    n->cash = dec_of("10000");
+    n->day_start_equity = dec_of("10416.98");
+    n->drawdown_pct = 1.84;
+    n->max_drawdown_pct = 15;
+    n->exposure_pct = 3.9;
+    n->max_positions = 3;
+    n->books_balance = true;
+    return n;
+}
+
+static void add_position(struct snapshot *n)
+{
+    struct position *p = &n->positions[n->position_count++];
+    (void)symbol_parse(str_c("BTC-USD"), &p->symbol);
+    p->side = SIDE_LONG;
+    p->qty = dec_of("0.0031");
+    p->entry_price = dec_of("64120.5");
+    p->mark_price = dec_of("64891.5");
+    p->unrealised = dec_of("2.39");
+    p->stop = dec_of("62838.1");
+    p->target = dec_of("66685.3");
+    p->opened_us = n->market_us - 90 * USEC_PER_MIN;
+}
+
+static void publish(struct scene *s)
+{
+    mailbox_publish(s->crossing.snapshot);
+}
+
+static void publish_plain(struct scene *s, int positions)
+{
+    struct snapshot *n = draft(s);
+    if (positions > 0) {
+        add_position(n);
+    }
+    publish(s);
+}
+
+static struct request take_request(struct scene *s)
+{
+    struct request r = {0};
+    uint64_t woken = 0;
+    assert_true(ring_pop(s->crossing.requests, &r));
+    assert_true(read(s->crossing.requests_fd, &woken, sizeof(woken)) == sizeof(woken));
+    return r;
+}
+
+static void answer(struct scene *s, const struct request *r, uint32_t code)
+{
+    const struct event event = {.topic = TOPIC_REPLY, .code = code, .id = r->id};
+    trading_on_event(s->desk, &event);
+    loop_advance(s->rig.loop, 0);
+}
+
+static void say(struct scene *s, const struct principal *who, const char *line)
+{
+    assert_int_equal(rig_submit(&s->rig, who, line), 0);
+}
+
+static void confirm(struct scene *s, const struct principal *who)
+{
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(&s->rig));
+    say(s, who, press);
+}
+
+/* ---- reading ---- */
+
+static void status_piece(struct buf *out, struct json_object *data, void *userdata)
+{
+    buf_add_c(out, userdata);
+    (void)json_object_object_add(data, "piece", json_object_new_boolean(true));
+}
+
+static void status_shows_the_account(void **state)
+{
+    struct scene *s = *state;
+    static char services[] = "Services 4/4 up";
+    static char alerts[] = "Alerts 1 high";
+    desk_add_status_line(s->desk, status_piece, services);
+    desk_add_status_line(s->desk, status_piece, alerts);
+    say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "has not reported yet");
+    assert_has(rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
+
+    publish_plain(s, 1);
+    say(s, &s->rig.rita, "/status");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "nightdesk · paper · up 2 d 4 h");
+    assert_has(text, "\"tone\":\"good\"");
+    assert_has(text, "Equity  $10,412.88  (+4.1 %)   today  −$4.10 (−0.04 %)");
+    assert_has(text, "Drawdown 1.8 % of 15 %   Exposure 3.9 %   Positions 1 of 3");
+    assert_has(text, "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3");
+    assert_has(text, "Services 4/4 up   Alerts 1 high");
+    assert_has(text, "\"command\":\"/pause\"");
+    assert_has(text, "\"protect\":true");
+    assert_lacks(text, "Market time");
+}
+
+static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
+{
+    struct scene *s = *state;
+    draft(s)->market_speed = 60;
+    publish(s);
+    say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "Market time 2026-11-19T11:06:40Z (60× real time)");
+}
+
+static void states_stay_in_the_footer(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        enum trading_state state;
+        const char *footer;
+        const char *title;
+    } cases[] = {
+        {TRADING_PAUSED, "\"footer\":\"⏸ because\"", "⏸ nightdesk"},
+        {TRADING_BREAKER, "\"footer\":\"⏸ breaker: because\"", "⏸ nightdesk"},
+        {TRADING_EMERGENCY, "\"footer\":\"⛔ because\"", "⛔ nightdesk"},
+        {TRADING_ACTIVE, "\"footer\":\"\"", "\"nightdesk"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct snapshot *n = draft(s);
+        n->state = cases[i].state;
+        (void)snprintf(n->state_reason, sizeof(n->state_reason), "because");
+        publish(s);
+        say(s, &s->rig.rita, "/version");
+        assert_has(rig_last(&s->rig), cases[i].footer);
+        say(s, &s->rig.rita, "/status");
+        assert_has(rig_last(&s->rig), cases[i].title);
+    }
+}
+
+static void positions_have_units(void **state)
+{
+    struct scene *s = *state;
+    say(s, &s->rig.rita, "/positions");
+    assert_has(rig_last(&s->rig), "ENGINE_SILENT");
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/positions");
+    assert_has(rig_last(&s->rig), "Nothing is open.");
+    publish_plain(s, 1);
+    say(s, &s->rig.rita, "/positions");
+    assert_has(rig_last(&s->rig), "Positions 1 of 3");
+    assert_has(rig_last(&s->rig), "+$2.39");
+    assert_has(rig_last(&s->rig), "1 h 30 min");
+    assert_has(rig_last(&s->rig), "/close BTC-USD");
+}
+
+static void add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us)
+{
+    struct trade t = {.id = id,
+                      .side = SIDE_LONG,
+                      .qty = dec_of("0.0031"),
+                      .entry_price = dec_of("64120.5"),
+                      .exit_price = dec_of("64891.5"),
+                      .pnl = dec_of(pnl),
+                      .fees = dec_of("0.2"),
+                      .opened_us = closed_us - USEC_PER_HOUR,
+                      .closed_us = closed_us,
+                      .decision_id = id};
+    (void)symbol_parse(str_c("BTC-USD"), &t.symbol);
+    (void)snprintf(t.exit_reason, sizeof(t.exit_reason), "operator");
+    (void)snprintf(t.client_id, sizeof(t.client_id), "nd-1-%lld", (long long)id);
+    struct err err = {0};
+    assert_int_equal(trade_table_add(s->engine_store, &t, &err), 0);
+}
+
+static void trades_add_up(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/trades");
+    assert_has(rig_last(&s->rig), "No trades yet");
+    add_trade(s, 1, "2.5", RIG_WALL_US);
+    add_trade(s, 2, "-1", RIG_WALL_US + 1);
+    say(s, &s->rig.rita, "/trades");
+    assert_has(rig_last(&s->rig), "Last 2 trades");
+    assert_has(rig_last(&s->rig), "All 2: 1 won (50 %), result +$1.50, fees $0.40");
+    say(s, &s->rig.rita, "/trades 1");
+    assert_has(rig_last(&s->rig), "Last trade");
+    say(s, &s->rig.rita, "/trades 51");
+    assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
+    say(s, &s->rig.rita, "/trades many");
+    assert_has(rig_last(&s->rig), "many is not a whole number");
+}
+
+static struct decision a_decision(int64_t id)
+{
+    struct decision d = {.id = id,
+                         .at_us = RIG_WALL_US + id,
+                         .price = dec_of("64120.5"),
+                         .regime = REGIME_TRENDING,
+                         .vote_count = 1,
+                         .score = 0.41,
+                         .threshold = 0.35,
+                         .direction = DIRECTION_LONG};
+    (void)symbol_parse(str_c("BTC-USD"), &d.symbol);
+    struct vote *v = &d.votes[0];
+    (void)snprintf(v->agent, sizeof(v->agent), "bull");
+    v->direction = DIRECTION_LONG;
+    v->confidence = 0.82;
+    v->weight = 0.5;
+    v->reason_count = 1;
+    (void)snprintf(v->reasons[0].indicator, sizeof(v->reasons[0].indicator), "rsi14");
+    v->reasons[0].value = 28.1;
+    v->reasons[0].threshold = 30;
+    v->reasons[0].points = 0.3;
+    return d;
+}
+
+static void why_tells_votes_reasons_veto_and_order(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/why");
+    assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
+
+    struct decision d = a_decision(1);
+    d.outcome = OUTCOME_ORDER;
+    (void)snprintf(d.client_id, sizeof(d.client_id), "nd-1-1");
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    struct order order = {.kind = ORDER_ENTRY,
+                          .side = SIDE_LONG,
+                          .state = ORDER_FILLED,
+                          .qty = dec_of("0.0031"),
+                          .filled_qty = dec_of("0.0031"),
+                          .average_price = dec_of("64120.5"),
+                          .stop = dec_of("62838.1"),
+                          .target = dec_of("66685.3"),
+                          .decision_id = 1};
+    order.symbol = d.symbol;
+    (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-1");
+    assert_int_equal(order_table_put(s->engine_store, &order, &err), 0);
+    add_trade(s, 1, "2.5", RIG_WALL_US + 10);
+    say(s, &s->rig.rita, "/why 1");
+    assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
+    assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
+    assert_has(rig_last(&s->rig), "bull: rsi14 28.1 (limit 30) +0.30");
+    assert_has(rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
+
+    d = a_decision(2);
+    d.outcome = OUTCOME_VETOED;
+    (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_MAX_POSITIONS");
+    (void)snprintf(d.veto_text, sizeof(d.veto_text), "3 of 3 positions open");
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    say(s, &s->rig.rita, "/why btc-usd");
+    assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS: 3 of 3 positions open");
+    say(s, &s->rig.rita, "/why 99");
+    assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
+    say(s, &s->rig.rita, "/why \"no symbol\"");
+    assert_has(rig_last(&s->rig), "neither the number of a trade nor a symbol");
+}
+
+/* ---- changing ---- */
+
+static void pause_waits_for_the_engine(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 1);
+    say(s, &s->rig.alice, "/pause");
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_PAUSE);
+    assert_string_equal(r.by, "alice");
+    assert_true(r.id > 0);
+    assert_int_equal(rig_messages(&s->rig), 0);
+    answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Trading is paused");
+    assert_has(rig_last(&s->rig), "1 open position keeps its stop and target");
+    answer(s, &r, ERR_NONE); /* a repeated event changes nothing */
+    assert_int_equal(rig_messages(&s->rig), 1);
+
+    say(s, &s->rig.alice, "/resume");
+    struct request again = take_request(s);
+    assert_true(again.id > r.id);
+    answer(s, &again, ERR_ENGINE_STOPPED);
+    assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+    say(s, &s->rig.rita, "/pause");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+}
+
+static void a_lost_event_is_looked_up(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.alice, "/pause");
+    struct request r = take_request(s);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
+    trading_resync(s->desk);
+    loop_advance(s->rig.loop, 0);
+    assert_has(rig_last(&s->rig), "Trading is paused");
+}
+
+static void a_silent_engine_times_out(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.alice, "/pause");
+    struct request r = take_request(s);
+    loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    answer(s, &r, ERR_NONE); /* too late: nobody waits */
+    assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
+}
+
+static void a_full_ring_is_busy(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    const struct request filler = {.id = 1};
+    while (ring_push(s->crossing.requests, &filler)) {}
+    say(s, &s->rig.alice, "/pause");
+    assert_has(rig_last(&s->rig), "ENGINE_BUSY");
+    say(s, &s->rig.adam, "/emergency_stop");
+    confirm(s, &s->rig.adam);
+    assert_has(rig_last(&s->rig), "ENGINE_BUSY");
+    assert_true(atomic_load(&s->crossing.halt)); /* the kill switch does not queue */
+    assert_int_equal(s->raised, 1);
+}
+
+static void close_asks_then_waits_until_it_is_gone(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.alice, "/close BTC-USD");
+    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    say(s, &s->rig.alice, "/close DOGE-USD");
+    assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
+
+    publish_plain(s, 1);
+    say(s, &s->rig.alice, "/close btc-usd");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
+    confirm(s, &s->rig.alice);
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_CLOSE);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    answer(s, &r, ERR_NONE);
+    publish_plain(s, 1);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1); /* ordered is not closed */
+    add_trade(s, 1, "2.5", RIG_WALL_US + USEC_PER_DAY);
+    publish_plain(s, 0);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 0);
+    assert_has(rig_last(&s->rig), "Closed: BTC-USD");
+    assert_has(rig_last(&s->rig), "+$2.50  (operator)");
+    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
+}
+
+static void a_close_that_does_not_fill_is_told(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 1);
+    say(s, &s->rig.alice, "/close all");
+    confirm(s, &s->rig.alice);
+    struct request r = take_request(s);
+    assert_string_equal(r.symbol.name, "");
+    answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031");
+}
+
+static struct request ask_for_stop(struct scene *s)
+{
+    publish_plain(s, 1);
+    say(s, &s->rig.adam, "/emergency_stop");
+    assert_has(rig_last(&s->rig), "every position is closed (1 now)");
+    assert_false(atomic_load(&s->crossing.halt));
+    confirm(s, &s->rig.adam);
+    assert_true(atomic_load(&s->crossing.halt));
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
+    return r;
+}
+
+static void an_emergency_stop_is_verified(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_for_stop(s);
+    answer(s, &r, ERR_NONE);
+    struct snapshot *n = draft(s);
+    n->state = TRADING_EMERGENCY; /* looks flat, but the venue has not said so */
+    publish(s);
+    loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1);
+    n = draft(s);
+    n->state = TRADING_EMERGENCY;
+    n->verified_flat = true;
+    publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "Emergency stop: verified flat");
+    assert_int_equal(s->raised, 0);
+
+    say(s, &s->rig.alice, "/emergency_stop");
+    assert_has(rig_last(&s->rig), "needs the emergency grant");
+}
+
+static void an_emergency_stop_that_is_not_flat_says_so(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_for_stop(s);
+    answer(s, &r, ERR_NONE);
+    struct snapshot *n = draft(s);
+    n->state = TRADING_EMERGENCY;
+    add_position(n);
+    publish(s);
+    loop_advance(s->rig.loop, 50 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "EMERGENCY_NOT_FLAT");
+    assert_has(rig_last(&s->rig), "1 positions");
+    assert_int_equal(s->raised, 1);
+}
+
+/* ---- crashes ---- */
+
+static void crash(struct scene *s)
+{
+    stop(s);
+    s->rig.runner = NULL;
+    start(s);
+}
+
+static void after_a_crash_the_request_is_looked_up(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.alice, "/pause");
+    struct request r = take_request(s);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
+    crash(s);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
+    assert_has(rig_last(&s->rig), "It took effect before nightdesk was restarted");
+
+    say(s, &s->rig.alice, "/pause");
+    crash(s); /* pushed, never taken: the ring died with the process */
+    assert_int_equal(rig_state(&s->rig, 2), RUN_FAILED);
+    assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
+
+    say(s, &s->rig.alice, "/resume");
+    r = take_request(s);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_ENGINE_STOPPED, 1, NULL), 0);
+    crash(s);
+    assert_int_equal(rig_state(&s->rig, 3), RUN_FAILED);
+    assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+    struct request none;
+    assert_false(ring_pop(s->crossing.requests, &none)); /* nothing was asked again */
+}
+
+/* ---- built in ---- */
+
+static void help_shows_what_one_may_do(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/help");
+    assert_has(rig_last(&s->rig), "/status  Account");
+    assert_lacks(rig_last(&s->rig), "/pause");
+    assert_lacks(rig_last(&s->rig), "/emergency_stop");
+    say(s, &s->rig.adam, "/help");
+    assert_has(rig_last(&s->rig), "/emergency_stop");
+    say(s, &s->rig.alice, "/help close");
+    assert_has(rig_last(&s->rig), "/close <symbol>");
+    assert_has(rig_last(&s->rig), "asks for a confirmation");
+    say(s, &s->rig.rita, "/help close");
+    assert_has(rig_last(&s->rig), "COMMAND_UNKNOWN");
+    say(s, &s->rig.rita, "/whoami");
+    assert_has(rig_last(&s->rig), "Role read_only, at the door telegram, id 8");
+    say(s, &s->rig.rita, "/version");
+    assert_has(rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
+}
+
+static void auditlog_is_for_admins(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.alice, "/auditlog");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    say(s, &s->rig.adam, "/auditlog 5");
+    assert_has(rig_last(&s->rig), "the chain is whole");
+    assert_has(rig_last(&s->rig), "command.denied");
+}
+
+#define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
+           SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
+           SCENE_TEST(states_stay_in_the_footer), SCENE_TEST(positions_have_units),
+           SCENE_TEST(trades_add_up), SCENE_TEST(why_tells_votes_reasons_veto_and_order),
+           SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),
+           SCENE_TEST(a_silent_engine_times_out), SCENE_TEST(a_full_ring_is_busy),
+           SCENE_TEST(close_asks_then_waits_until_it_is_gone),
+           SCENE_TEST(a_close_that_does_not_fill_is_told),
+           SCENE_TEST(an_emergency_stop_is_verified),
+           SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
+           SCENE_TEST(after_a_crash_the_request_is_looked_up),
+           SCENE_TEST(help_shows_what_one_may_do), SCENE_TEST(auditlog_is_for_admins))
