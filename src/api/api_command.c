@@ -207,6 +207,17 @@ static void unlink_job(struct api *api, struct api_job *job)
     }
 }
 
+/* A question for a confirmation is a card without an error; a program wants to see it as one. */
+static void add_error(struct json_object *json, const struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    struct json_object *error = NULL;
+    err_json(err, &text);
+    if (json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &error, NULL) == 0) {
+        json_object_object_add(json, "error", error);
+    }
+}
+
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
     struct api_job *job = userdata;
@@ -221,6 +232,9 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
     } else {
         AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
         AUTO_JSON struct json_object *json = reply_json(reply);
+        if (failed != NULL && json_get(json, "error") == NULL) {
+            add_error(json, failed);
+        }
         json_add_text(&body, json);
         buf_add_char(&body, '\n');
         web_answer_json(job->request, failed != NULL ? err_info(failed->id)->http_status : 200,
