@@ -50,6 +50,7 @@ struct api_options {
 /* Starts what it can: a port that is taken is an error in *err and a negative result, and nothing
  * listens then. */
 int api_start(const struct api_options *options, struct api **ret, struct err *err);
-/* Answers what is under way with 503; takes NULL. */
+/* What is under way ends with 503, or without an answer when its connection goes first; takes
+ * NULL. */
 void api_stop(struct api *api);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
