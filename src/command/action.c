@@ -125,13 +125,13 @@ struct reply *action_reply(struct action_call *call)
 
 const char *action_arg(const struct action_call *call, const char *name)
 {
-    for (int p = 0; p < ACTION_PARAMS_MAX && call->action->params[p].name != NULL; p++) {
-        if (strcmp(call->action->params[p].name, name) == 0) {
-            return call->args[p];
-        }
+    const struct action_param *params = call->action->params;
+    int p = 0;
+    while (p < ACTION_PARAMS_MAX && params[p].name != NULL && strcmp(params[p].name, name) != 0) {
+        p++;
     }
-    ASSERT(!"the action declares this parameter");
-    return NULL;
+    ASSERT(p < ACTION_PARAMS_MAX && params[p].name != NULL); /* an action declares what it reads */
+    return call->args[p];
 }
 
 int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t otherwise)

@@ -89,7 +89,7 @@ static char *clean_copy(struct str s, size_t max_bytes, size_t *ret_used)
     return text;
 }
 
-static char *format_text(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list args)
 {
     AUTO_BUF struct buf text = BUF_INIT(LINE_MAX_BYTES);
     buf_addv(&text, format, args);
@@ -161,7 +161,8 @@ static bool take_room(struct reply *r, size_t len)
     return false;
 }
 
-static void set_text(struct reply *r, char **slot, const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void set_text(struct reply *r, char **slot,
+                                                           const char *format, va_list args)
 {
     char *text = format_text(format, args);
     if (*slot != NULL) {

@@ -749,7 +749,7 @@ int run_end_lost(struct run *run, enum err_id id, struct err *err)
     AUTO_REPLY struct reply *card = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     run_line(run, &line);
-    reply_title(card, TONE_BAD, "%s: %s", line.data, err_info(id)->message);
+    reply_title(card, TONE_BAD, "%s: %s", line.data, err_info((int)id)->message);
     reply_error(card, &run->failure);
 
     int rc = ops_store_begin(store, err);
@@ -758,7 +758,7 @@ int run_end_lost(struct run *run, enum err_id id, struct err *err)
     }
     bool known = id != ERR_COMMAND_LOST;
     rc = run_table_step_end(store, run->id, run->step, known ? RUN_STEP_FAILED : RUN_STEP_UNKNOWN,
-                            err_info(id)->code, clock_wall_us(run->runner->o.clock), err);
+                            err_info((int)id)->code, clock_wall_us(run->runner->o.clock), err);
     if (rc == 0) {
         rc = write_finish(run, known ? RUN_FAILED : RUN_UNKNOWN, card, err);
     }
