@@ -296,7 +296,7 @@ static void run_finish(struct auditor *auditor)
             loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
         }
     }
-    LOG(INFO, "audit (%s): %d findings, %d rejected, %s", run->trigger,
+    LOG(INFO, "audit (%s): findings %d, rejected %d, %s", run->trigger,
         show_count(run->findings, false), show_count(run->findings, true),
         run->outcome.not_asked != NULL           ? "the model was not asked"
         : run->outcome.no_verdict.id != ERR_NONE ? err_info(run->outcome.no_verdict.id)->code

@@ -74,6 +74,7 @@ static void put_number(struct json_object *object, const char *key, double value
 {
     char text[64];
     if (isfinite(value) && fabs(value) < 1e15) {
+        value = fabs(value) < 0.5 * pow(10, -decimals) ? 0 : value; /* never "-0.0" */
         (void)snprintf(text, sizeof(text), "%.*f", decimals, value);
         put(object, key, json_object_new_double_s(value, text));
     }

@@ -341,8 +341,8 @@ static void rule_gaps(struct run *run)
         struct finding *f =
             broken(run, ALERT_DATA, SEVERITY_HIGH, "the audit could not read everything");
         cite(run, f, pointer);
-        tell(f, "%.32s: %.120s.", name, err_info(err_by_code(text))->message);
-        advise(f, err_info(err_by_code(text))->remediation);
+        tell(f, "%.32s: %.120s.", name, err_info((int)err_by_code(text))->message);
+        advise(f, err_info((int)err_by_code(text))->remediation);
     }
 }
 
