@@ -59,7 +59,7 @@ bool daemon_start(struct scene *s)
     }
     (void)close(null);
     (void)close(log);
-    bool wait = !str_equal_c(yaml_text(yaml_get(s->root, "await")), "nothing");
+    bool wait = !str_equal_c(yaml_text(yaml_get(s->root, "daemon")), "deaf");
     int64_t end = now_us() + START_US;
     while (wait && fake_telegram_calls(s->telegram, "getUpdates") == polls) {
         int status = 0;

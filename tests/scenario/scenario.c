@@ -4,12 +4,15 @@
  *     scenario BINARY FOLDER [NAME...]       e.g. scenario build/release/nightdesk cases stranger
  *
  * A scenario is a YAML file: name, config (groups and options that differ from the defaults in
- * scene.c), before (steps before the daemon starts), steps, await: nothing (when it will not
- * poll). The steps stand in steps.c. Speaks TAP.
+ * scene.c), before (steps before the daemon starts), steps. daemon: none when it is not to be
+ * started, daemon: deaf when it will not poll; violation: a text that each violation of the fakes
+ * may hold. The steps stand in steps.c. Speaks TAP; PARALLEL scenarios run at a time, each in a
+ * process of its own, because they mostly wait.
  */
 #include "scenario.h"
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "io/file.h"
 #include "io/secret.h"
@@ -18,9 +21,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define CASES_MAX 256
+#define PARALLEL  6
 
 static int by_name(const void *a, const void *b)
 {
@@ -55,49 +61,129 @@ static bool is_wanted(const char *name, char **wanted, int wanted_count)
     return wanted_count == 0;
 }
 
-static void show_lines(const char *prefix, struct str text)
+static void show_lines(FILE *out, const char *prefix, struct str text)
 {
     struct str line;
     while (str_split(&text, '\n', &line)) {
-        (void)printf("%s%.*s\n", prefix, STR_ARG(line));
+        (void)fprintf(out, "%s%.*s\n", prefix, STR_ARG(line));
     }
 }
 
-static void show_failure(struct scene *s)
+static void show_failure(FILE *out, struct scene *s)
 {
     AUTO_BUF struct buf log = BUF_INIT((size_t)64 << 20);
-    show_lines("# ", buf_str(&s->why));
+    show_lines(out, "# ", buf_str(&s->why));
     if (file_read(s->log, &log, NULL) == 0) {
         size_t tail = log.len > 4000 ? 4000 : log.len;
-        show_lines("#   log: ", str_n(log.data + log.len - tail, tail));
+        show_lines(out, "#   log: ", str_n(log.data + log.len - tail, tail));
     }
-    (void)printf("#   left behind: %s\n", s->dir);
+    (void)fprintf(out, "#   left behind: %s\n", s->dir);
 }
 
-static bool run_case(const char *binary, const char *folder, const char *name, size_t number)
+static bool run_case(FILE *out, const char *binary, const char *folder, const char *name,
+                     size_t number)
 {
     char path[512];
     struct scene s = {0};
     struct err err = {0};
     AUTO_YAML struct yaml *doc = NULL;
+    int64_t began_us = clock_mono_us(clock_real());
     (void)snprintf(path, sizeof(path), "%s/%s.yaml", folder, name);
     if (yaml_parse_file(path, &doc, &err) < 0) {
-        (void)printf("not ok %zu - %s\n# %s: %s\n", number, name, err_info(err.id)->message,
-                     err.context);
+        (void)fprintf(out, "not ok %zu - %s\n# %s: %s\n", number, name, err_info(err.id)->message,
+                      err.context);
         return false;
     }
     const struct yaml_node *root = yaml_root(doc);
     struct str title = yaml_text(yaml_get(root, "name"));
+    bool none = str_equal_c(yaml_text(yaml_get(root, "daemon")), "none");
     bool good = scene_open(&s, binary, root) && steps_run(&s, yaml_get(root, "before")) &&
-                daemon_start(&s) && steps_run(&s, yaml_get(root, "steps")) && daemon_stop(&s);
+                (none || daemon_start(&s)) && steps_run(&s, yaml_get(root, "steps")) &&
+                daemon_stop(&s);
     good = scene_check(&s) && good;
-    (void)printf("%s %zu - %s: %.*s\n", good ? "ok" : "not ok", number, name, STR_ARG(title));
+    int64_t took_us = clock_mono_us(clock_real()) - began_us;
+    (void)fprintf(out, "%s %zu - %s: %.*s (%.1f s)\n", good ? "ok" : "not ok", number, name,
+                  STR_ARG(title), (double)took_us / (double)USEC_PER_SEC);
     if (!good) {
-        show_failure(&s);
+        show_failure(out, &s);
     }
-    (void)fflush(stdout);
     scene_close(&s);
     return good;
+}
+
+/* --------------------------------------------------------------------- several at a time ---- */
+
+struct job {
+    pid_t pid; /* 0: not begun, -1: ended */
+    bool good;
+    FILE *out; /* a file that both processes share */
+};
+
+static void begin(struct job *job, const char *binary, const char *folder, const char *name,
+                  size_t number)
+{
+    job->out = tmpfile();
+    ASSERT(job->out != NULL);
+    (void)fflush(stdout);
+    job->pid = fork();
+    ASSERT(job->pid >= 0);
+    if (job->pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        bool good = run_case(job->out, binary, folder, name, number);
+        (void)fflush(job->out);
+        _exit(good ? 0 : 1);
+    }
+}
+
+/* Waits for any of them. */
+static void end_one(struct job *jobs, size_t count)
+{
+    int status = 0;
+    pid_t pid = wait(&status);
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i].pid == pid && pid > 0) {
+            jobs[i].pid = -1;
+            jobs[i].good = status == 0;
+        }
+    }
+}
+
+/* In the order of the names, as soon as it is known. */
+static void show(struct job *job, const char *name, size_t number)
+{
+    char line[4096];
+    bool said = false;
+    rewind(job->out);
+    while (fgets(line, sizeof(line), job->out) != NULL) {
+        said = said || strncmp(line, "ok", 2) == 0 || strncmp(line, "not ok", 6) == 0;
+        (void)fputs(line, stdout);
+    }
+    if (!said) {
+        (void)printf("not ok %zu - %s: it crashed\n", number, name);
+    }
+    (void)fflush(stdout);
+    (void)fclose(job->out);
+}
+
+static size_t run_all(const char *binary, const char *folder, char **names, size_t count)
+{
+    struct job jobs[CASES_MAX] = {0};
+    size_t begun = 0, shown = 0, running = 0, failed = 0;
+    while (shown < count) {
+        if (begun < count && running < PARALLEL) {
+            begin(&jobs[begun], binary, folder, names[begun], begun + 1);
+            begun++;
+            running++;
+            continue;
+        }
+        end_one(jobs, begun);
+        running--;
+        for (; shown < begun && jobs[shown].pid == -1; shown++) {
+            show(&jobs[shown], names[shown], shown + 1);
+            failed += jobs[shown].good ? 0 : 1;
+        }
+    }
+    return failed;
 }
 
 int main(int argc, char **argv)
@@ -111,13 +197,18 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     log_set_level(LOG_LEVEL_ERROR);
-    size_t count = list_cases(argv[2], names), number = 0, failed = 0;
-    for (size_t i = 0; i < count; i++) {
+    size_t all = list_cases(argv[2], names), count = 0;
+    for (size_t i = 0; i < all; i++) {
         if (is_wanted(names[i], argv + 3, argc - 3)) {
-            failed += run_case(binary, argv[2], names[i], ++number) ? 0 : 1;
+            names[count++] = names[i];
+        } else {
+            free(names[i]);
         }
+    }
+    size_t failed = run_all(binary, argv[2], names, count);
+    (void)printf("1..%zu\n", count);
+    for (size_t i = 0; i < count; i++) {
         free(names[i]);
     }
-    (void)printf("1..%zu\n", number);
-    return number == 0 || failed > 0 ? 1 : 0;
+    return count == 0 || failed > 0 ? 1 : 0;
 }

@@ -226,6 +226,18 @@ static bool check_secrets(struct scene *s, const char *path)
     return true;
 }
 
+static bool check_violations(struct scene *s, const char *text)
+{
+    struct str rest = str_c(text), line, allowed = yaml_text(yaml_get(s->root, "violation"));
+    bool good = true;
+    while (str_split(&rest, '\n', &line)) {
+        if (allowed.len == 0 || memmem(line.ptr, line.len, allowed.ptr, allowed.len) == NULL) {
+            good = scene_fail(s, "violation: %.*s", STR_ARG(line));
+        }
+    }
+    return good;
+}
+
 bool scene_check(struct scene *s)
 {
     static const char *const files[] = {"stdout.log", "nightdesk.log", "ops.db",
@@ -236,11 +248,8 @@ bool scene_check(struct scene *s)
         (void)snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
         good = check_secrets(s, path) && good;
     }
-    const char *telegram = fake_telegram_violations(s->telegram);
-    const char *claude = fake_claude_violations(s->claude);
-    if (telegram[0] != '\0' || claude[0] != '\0') {
-        good = scene_fail(s, "violations: %s%s", telegram, claude);
-    }
+    good = check_violations(s, fake_telegram_violations(s->telegram)) && good;
+    good = check_violations(s, fake_claude_violations(s->claude)) && good;
     for (size_t i = 0; i < fake_telegram_sent_count(s->telegram); i++) {
         struct fake_telegram_sent sent;
         fake_telegram_get_sent(s->telegram, i, &sent);
