@@ -88,7 +88,7 @@ static void trouble(struct driver *d, enum err_id id, const struct err *cause)
         return;
     }
     if (d->trouble != (int)id) {
-        log_err(LOG_LEVEL_ERROR, cause, err_info(id)->message);
+        log_err(LOG_LEVEL_ERROR, cause, err_info((int)id)->message);
     }
     d->trouble = (int)id;
     d->trouble_said_mono_us = mono_us;

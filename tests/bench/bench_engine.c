@@ -1,0 +1,199 @@
+/*
+ * bench_engine.c: what a step costs, and what telling about it costs; the disk is not in it.
+ *
+ * "step" is one market minute of three symbols through the engine with a venue that fills at once;
+ * "candle to intent" are those of them that made an order. A sample is one step, timed alone, so
+ * the clock's own ~25 ns are in it.
+ */
+#include "base/check.h"
+#include "base/mailbox.h"
+#include "bench/bench.h"
+#include "engine/engine.h"
+#include "market/simulated.h"
+#include "risk/risk.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define MINUTES 100000
+#define BATCHES 1000
+
+static double quiet_ns[MINUTES], decided_ns[MINUTES], intent_ns[MINUTES], batch_ns[BATCHES];
+
+static void settings_init(struct settings *s)
+{
+    *s = (struct settings){
+        .symbol_count = 3,
+        .market_speed = 60,
+        .threshold = 0.25,
+        .risk_per_trade_pct = 2,
+        .max_position_pct = 25,
+        .max_positions = 3,
+        .stop_pct = 2,
+        .target_pct = 4,
+        .max_daily_loss_pct = 100,
+        .max_drawdown_pct = 100,
+        .max_consecutive_losses = 100000,
+        .initial_cash = dec_from_int(1000000),
+    };
+    ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
+           symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
+           symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
+}
+
+/* Answers what the last step asked of the venue. */
+static void answer(const struct engine *engine, const struct engine_outputs *out,
+                   struct engine_inputs *in, int64_t *fill_id)
+{
+    in->report_count = 0;
+    for (int i = 0; i < out->send_count; i++) {
+        const struct order *o = &out->orders[out->sends[i]];
+        struct venue_report *r = &in->reports[in->report_count++];
+        memset(r, 0, sizeof(*r));
+        memcpy(r->client_id, o->client_id, sizeof(r->client_id));
+        r->state = ORDER_FILLED;
+        r->filled_qty = o->qty;
+        r->fill_count = 1;
+        r->fills[0] = (struct fill){.venue_fill_id = (*fill_id)++,
+                                    .symbol = o->symbol,
+                                    .kind = o->kind,
+                                    .side = o->side,
+                                    .qty = o->qty,
+                                    .price = o->reference_price};
+        memcpy(r->fills[0].client_id, o->client_id, sizeof(r->client_id));
+    }
+    if (out->list) {
+        struct venue_report *r = &in->reports[in->report_count++];
+        memset(r, 0, sizeof(*r));
+        r->kind = VENUE_LISTING;
+        r->complete = true;
+        r->ask_id = out->list_id;
+        const struct position *p = engine_positions(engine, &r->holding_count);
+        for (int i = 0; i < r->holding_count; i++) {
+            r->holdings[i] =
+                (struct venue_holding){p[i].symbol, p[i].side, p[i].qty, p[i].entry_price};
+        }
+    }
+}
+
+static void bench_steps(void)
+{
+    struct settings settings;
+    settings_init(&settings);
+    struct simulated market;
+    simulated_init(&market, 1, settings.symbols, 3, 0);
+    struct engine *engine = engine_new(&settings, settings.symbols, 3);
+    struct engine_inputs *in = calloc(1, sizeof(*in));
+    struct engine_outputs *out = calloc(1, sizeof(*out));
+    ASSERT(in != NULL && out != NULL);
+    struct engine_now now = {0};
+    engine_begin(engine, &now);
+    int64_t fill_id = 1;
+    size_t quiet = 0, decided = 0, intents = 0;
+    for (int minute = 0; minute < MINUTES; minute++) {
+        answer(engine, out, in, &fill_id);
+        in->bar_count = source_take(&market.source, in->bars);
+        now.market_us = (minute + 1) * USEC_PER_MIN;
+        now.mono_us += USEC_PER_SEC;
+        int64_t start = bench_now_ns();
+        engine_step(engine, &now, in, out);
+        double ns = (double)(bench_now_ns() - start);
+        if (out->decision_count == 0) {
+            quiet_ns[quiet++] = ns;
+        } else {
+            decided_ns[decided++] = ns;
+        }
+        if (out->send_count > 0) {
+            intent_ns[intents++] = ns;
+        }
+    }
+    ASSERT(intents > 100);
+    bench_table_row("step, one minute of 3 symbols", quiet_ns, quiet, "ns", NULL);
+    bench_table_row("step with 3 decisions of all agents", decided_ns, decided, "ns", NULL);
+    bench_table_row("candle to order intent (target p99 10 us)", intent_ns, intents, "ns", NULL);
+
+    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct mailbox *mailbox = mailbox_new(sizeof(struct snapshot));
+    ASSERT(snapshot != NULL);
+    for (int b = 0; b < BATCHES; b++) {
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < 100; i++) {
+            engine_snapshot(engine, &now, snapshot);
+            bench_use(snapshot);
+        }
+        batch_ns[b] = (double)(bench_now_ns() - start) / 100;
+    }
+    bench_table_row("fill the snapshot", batch_ns, BATCHES, "ns", NULL);
+    for (int b = 0; b < BATCHES; b++) {
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < 100; i++) {
+            snapshot->version++;
+            memcpy(mailbox_draft(mailbox), snapshot, sizeof(*snapshot));
+            mailbox_publish(mailbox);
+            if (i % 8 == 0) {
+                bench_use(mailbox_latest(mailbox, NULL));
+            }
+        }
+        batch_ns[b] = (double)(bench_now_ns() - start) / 100;
+    }
+    bench_table_row("publish the full snapshot (target 2 us)", batch_ns, BATCHES, "ns", NULL);
+    mailbox_free(mailbox);
+    free(snapshot);
+    free(in);
+    free(out);
+    engine_free(engine);
+}
+
+static void bench_market(void)
+{
+    struct settings settings;
+    settings_init(&settings);
+    struct simulated market;
+    simulated_init(&market, 1, settings.symbols, 3, 0);
+    struct source_bar bars[SYMBOLS_MAX];
+    for (int b = 0; b < BATCHES; b++) {
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < 100; i++) {
+            bench_use(bars + source_take(&market.source, bars));
+        }
+        batch_ns[b] = (double)(bench_now_ns() - start) / 100;
+    }
+    bench_table_row("simulated market, one minute of 3 symbols", batch_ns, BATCHES, "ns", NULL);
+}
+
+static void bench_risk(void)
+{
+    struct settings settings;
+    settings_init(&settings);
+    struct risk_account account = {.settings = &settings,
+                                   .state = TRADING_ACTIVE,
+                                   .equity = dec_from_int(10000),
+                                   .equity_peak = dec_from_int(10000),
+                                   .day_start_equity = dec_from_int(10000),
+                                   .price_updated_us = USEC_PER_HOUR,
+                                   .now_us = USEC_PER_HOUR};
+    struct order order = {.kind = ORDER_ENTRY,
+                          .qty = dec_from_int(10),
+                          .reference_price = dec_from_int(100),
+                          .stop = dec_from_int(98),
+                          .target = dec_from_int(104)};
+    struct risk_verdict verdict;
+    for (int b = 0; b < BATCHES; b++) {
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < 1000; i++) {
+            ASSERT(risk_check(&account, &order, &verdict));
+            bench_use(&verdict);
+        }
+        batch_ns[b] = (double)(bench_now_ns() - start) / 1000;
+    }
+    bench_table_row("risk check, every rule", batch_ns, BATCHES, "ns", NULL);
+}
+
+int main(void)
+{
+    bench_table_head();
+    bench_steps();
+    bench_market();
+    bench_risk();
+    return 0;
+}
