@@ -136,7 +136,6 @@ FAKES_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/fakes/*.c))
 $(B)/tests/fakes.a: $(FAKES_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
--include $(FAKES_OBJ:.o=.d)
 define unit_binary
 UNIT_OBJ_$(1) := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/unit/$(1)/*.c))
 $(B)/unit/$(1): $$(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o $(B)/tests/fakes.a \
@@ -144,7 +143,6 @@ $(B)/unit/$(1): $$(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o $(B)/tests/fakes.a \
                 $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lcmocka
--include $$(UNIT_OBJ_$(1):.o=.d)
 .PHONY: unit-$(1)
 unit-$(1): $(B)/unit/$(1)
 	$(B)/unit/$(1)
@@ -153,6 +151,7 @@ endef
 $(B)/tests/%.o: tests/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -MMD -MP -c $< -o $@
+-include $(wildcard $(B)/tests/*/*.d $(B)/tests/*/*/*.d)
 $(foreach r,$(UNIT_ROOMS),$(eval $(call unit_binary,$(r))))
 UNIT_BINARIES := $(UNIT_ROOMS:%=$(B)/unit/%)
 .PHONY: units
@@ -165,7 +164,6 @@ $(B)/sim: $(SIM_OBJ) $(foreach r,$(call room_closure,engine),$(call room_objects
           $(B)/obj/gen/embedded.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
--include $(SIM_OBJ:.o=.d)
 .PHONY: simulator sim
 simulator: $(B)/sim
 sim: $(B)/sim ## engine and venue under seeded faults; SEEDS=n
@@ -177,7 +175,6 @@ $(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
                $(foreach r,base model io store,$(call room_objects,$(r))) $(B)/obj/gen/embedded.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
--include $(SYSTEM_NAMES:%=$(B)/tests/system/%.d)
 .PHONY: systems
 systems: $(SYSTEM_NAMES:%=$(B)/system/%)
 
@@ -186,7 +183,6 @@ SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.
 $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
                $(foreach r,base model io store,$(call room_objects,$(r)))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
--include $(SCENARIO_OBJ:.o=.d)
 .PHONY: scenarios scenario golden
 scenarios: $(B)/scenario
 scenario: build scenarios ## the real binary against fakes of Telegram and Claude
@@ -284,7 +280,6 @@ $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o \
                  $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck
--include $(B)/tests/bench/bench_$(1).d
 endef
 $(foreach r,$(BENCH_ROOMS),$(eval $(call bench_binary,$(r))))
 .PHONY: bench

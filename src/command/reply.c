@@ -715,7 +715,11 @@ int reply_from_json(const char *text, size_t len, struct reply **ret, struct err
     const struct json_object *error = json_get(o, "error");
     if (error != NULL) {
         r->has_error = true;
-        (void)err_set(&r->err, err_by_code(json_text(error, "error_code")), "%s",
+        const char *code = json_text(error, "error_code");
+        enum err_id id = err_by_code(code);
+        /* Another version may have written it, with a code that this one does not know. */
+        (void)err_set(&r->err, id != ERR_NONE ? id : ERR_INTERNAL, "%s%s%s",
+                      id != ERR_NONE ? "" : code, id != ERR_NONE ? "" : ": ",
                       json_text(error, "context"));
     }
     struct json_object *data = json_get(o, "data");
