@@ -177,9 +177,11 @@ static int run(const struct cli_args *args)
     int code = CLI_FINE;
     int rc = serve(config, state_dir, console, args->started_mono_us, &code, &err);
     if (rc < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not start");
-        code = log_fd >= 0 || isatty(STDERR_FILENO) ? cli_fail(args, &err, CLI_CRITICAL)
-                                                    : CLI_CRITICAL;
+        /* The journal has the line; whoever started it by hand wants to know what to do. */
+        if (log_fd >= 0 || journal_is_stderr()) {
+            log_err(LOG_LEVEL_ERROR, &err, "could not start");
+        }
+        code = journal_is_stderr() ? CLI_CRITICAL : cli_fail(args, &err, CLI_CRITICAL);
     }
     log_set_sink(NULL, NULL);
     return code;

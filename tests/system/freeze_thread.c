@@ -7,6 +7,7 @@
  * needs every thread's heartbeat and not just the loop that feeds it.
  */
 #include <dirent.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,13 @@ int main(int argc, char **argv)
     }
     (void)printf("frozen %d\n", (int)tid);
     (void)fflush(stdout);
+    /* A traced thread that ends is a zombie, and so is its process, until the tracer looks. */
+    struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     char byte;
-    while (read(STDIN_FILENO, &byte, 1) > 0) {}
+    while (waitpid(tid, &status, __WALL | WNOHANG) == 0) {
+        if (poll(&input, 1, 100) > 0 && read(STDIN_FILENO, &byte, 1) <= 0) {
+            break;
+        }
+    }
     return 0;
 }

@@ -85,7 +85,8 @@ then
     mount -o remount,rw "$WORK/disk"
     head -c 1000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
     start "$WORK/disk/state"
-    refused "a full disk" "no space"
+    refused "a full disk" DB_FULL
+    tap_check "a full disk: what to do" holds "$WORK/out" "Free space"
     umount "$WORK/disk"
 
     # ops.db on a disk of its own, which then fills up.
