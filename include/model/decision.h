@@ -20,7 +20,7 @@
 enum direction { DIRECTION_NONE, DIRECTION_LONG, DIRECTION_SHORT };
 enum regime { REGIME_NEUTRAL, REGIME_TRENDING, REGIME_CHOPPY };
 enum outcome {
-    OUTCOME_HOLD,   /* the score stayed under the threshold */
+    OUTCOME_HOLD,   /* the score stayed under the threshold, or veto_text says why */
     OUTCOME_VETOED, /* risk refused; veto_code says which rule */
     OUTCOME_ORDER   /* an order intent was made: client_id */
 };
@@ -61,7 +61,7 @@ struct decision {
     enum direction direction;
     enum outcome outcome;
     char veto_code[32];             /* "RISK_…" or empty */
-    char veto_text[96];             /* with the figures: "3 of 3 positions open" */
+    char veto_text[96];             /* with the figures: "3 of 3 positions open"; also of a hold */
     struct dec veto_max_qty;        /* largest size that would pass; zero when none */
     char client_id[CLIENT_ID_SIZE]; /* of the order that came of it */
 };

@@ -383,7 +383,8 @@ static int why_outcome(struct desk *desk, struct reply *r, const struct decision
     int rc = 0;
     switch (d->outcome) {
     case OUTCOME_HOLD:
-        reply_line(r, "Held: the score stayed under the threshold.");
+        reply_line(r, "Held: %s.",
+                   d->veto_text[0] != '\0' ? d->veto_text : "the score stayed under the threshold");
         return 0;
     case OUTCOME_VETOED:
         reply_line(r, "Vetoed by %s: %s", d->veto_code, d->veto_text);

@@ -228,6 +228,9 @@ static void reconsider(struct engine *engine, int index, struct decision *d)
     struct position held = engine->positions[index];
     enum direction mine = held.side == SIDE_LONG ? DIRECTION_LONG : DIRECTION_SHORT;
     if (d->direction == mine || engine_orders_busy(engine, d->symbol)) {
+        (void)snprintf(d->veto_text, sizeof(d->veto_text), "%.15s is held %s, %s", held.symbol.name,
+                       side_name(held.side),
+                       d->direction == mine ? "as the score wants" : "an order is under way");
         return;
     }
     held.decision_id = d->id;
@@ -250,6 +253,10 @@ static void decide(struct engine *engine, const struct series *series)
     d->price = series->price;
     struct agent_view view = {.series = series};
     decision_core_decide(&view, engine->settings.threshold, d);
+    if (!series_ready(series)) {
+        (void)str_copy(STR_LIT("the indicators are not warm yet"), d->veto_text,
+                       sizeof(d->veto_text));
+    }
     engine->state.decisions++;
     if (d->direction != DIRECTION_NONE) {
         struct ledger ledger = engine_ledger(engine);

@@ -251,6 +251,29 @@ static void an_emergency_stop_is_verified_flat(void **state)
     desk_close(&desk);
 }
 
+/* A hold above the threshold says why it is one. */
+static void a_hold_says_why(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    desk_run(&desk, 120);
+    static struct decision list[64];
+    struct err err = {0};
+    int count = decision_table_list(desk.store, &(struct decision_query){0}, list, 64, &err);
+    int held = 0;
+    for (int i = 0; i < count; i++) {
+        bool wanted = list[i].direction != DIRECTION_NONE;
+        if (list[i].outcome == OUTCOME_HOLD) {
+            assert_int_equal(list[i].veto_text[0] != '\0', wanted);
+            held += wanted && strstr(list[i].veto_text, "is held") != NULL;
+        }
+    }
+    assert_true(held > 0);
+    desk_close(&desk);
+}
+
 static void the_kill_switch_opens_nothing(void **state)
 {
     (void)state;
@@ -469,7 +492,7 @@ UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
            cmocka_unit_test(a_restart_leaves_no_mark_on_the_market),
            cmocka_unit_test(pause_survives_a_restart), cmocka_unit_test(a_request_counts_once),
            cmocka_unit_test(closes_what_is_asked),
-           cmocka_unit_test(an_emergency_stop_is_verified_flat),
+           cmocka_unit_test(an_emergency_stop_is_verified_flat), cmocka_unit_test(a_hold_says_why),
            cmocka_unit_test(the_kill_switch_opens_nothing),
            cmocka_unit_test(the_breaker_trips_and_persists),
            cmocka_unit_test(a_cooldown_survives_a_restart),
