@@ -36,6 +36,7 @@ struct scene {
     char dir[128];    /* state folder, configuration, log */
     char config[192]; /* path of the configuration */
     char log[192];    /* what the daemon wrote to stdout and stderr */
+    uint16_t port;    /* of the demo service */
     pid_t pid;        /* 0: not running */
     size_t mark; /* messages before this one were there before the last thing that people did */
     bool marked; /* nothing was expected since */

@@ -2,9 +2,12 @@
 #include "io/file.h"
 #include "scenario.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define LOG_MAX ((size_t)64 << 20)
@@ -37,7 +40,8 @@ bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret)
 
 /* ------------------------------------------------------------------------- configuration ---- */
 
-/* What a scenario has unless its `config` says otherwise. @telegram and @claude are the fakes. */
+/* What a scenario has unless its `config` says otherwise. @telegram and @claude are the fakes,
+ * @state its folder, @port a port of its own: several scenarios run at a time. */
 static const struct {
     const char *group;
     const char *key;
@@ -52,6 +56,8 @@ static const struct {
     {"telegram", "chat_id", "1001"},
     {"claude", "api_key", "\"" FAKE_CLAUDE_KEY "\""},
     {"claude", "api_url", "@claude"},
+    {"services", "demo",
+     "{command: [self, demo-service, --port, \"@port\"], url: \"http://127.0.0.1:@port\"}"},
     {"state", "dir", "@state"},
     {"api", "port", "0"},
     {"console", "enabled", "false"},
@@ -99,14 +105,23 @@ static void add_node(struct buf *out, const struct yaml_node *node)
 
 static void add_value(const struct scene *s, struct buf *out, struct str value)
 {
-    if (str_equal_c(value, "@telegram")) {
-        buf_addf(out, "http://127.0.0.1:%u", fake_telegram_port(s->telegram));
-    } else if (str_equal_c(value, "@claude")) {
-        buf_addf(out, "http://127.0.0.1:%u", fake_claude_port(s->claude));
-    } else if (str_equal_c(value, "@state")) {
-        buf_add_c(out, s->dir);
-    } else {
-        buf_add_str(out, value);
+    for (size_t i = 0; i < value.len; i++) {
+        struct str rest = str_n(value.ptr + i, value.len - i);
+        if (str_starts(rest, "@telegram")) {
+            buf_addf(out, "http://127.0.0.1:%u", fake_telegram_port(s->telegram));
+            i += strlen("@telegram") - 1;
+        } else if (str_starts(rest, "@claude")) {
+            buf_addf(out, "http://127.0.0.1:%u", fake_claude_port(s->claude));
+            i += strlen("@claude") - 1;
+        } else if (str_starts(rest, "@state")) {
+            buf_add_c(out, s->dir);
+            i += strlen("@state") - 1;
+        } else if (str_starts(rest, "@port")) {
+            buf_addf(out, "%u", s->port);
+            i += strlen("@port") - 1;
+        } else {
+            buf_add_char(out, value.ptr[i]);
+        }
     }
 }
 
@@ -160,6 +175,19 @@ static bool write_config(struct scene *s)
 
 /* ----------------------------------------------------------------------------------- life ---- */
 
+/* One that nobody uses now; the kernel hands out others before it gives this one again. */
+static uint16_t free_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t len = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+                getsockname(fd, (struct sockaddr *)&address, &len) == 0;
+    (void)close(fd);
+    return good ? ntohs(address.sin_port) : 0;
+}
+
 bool scene_open(struct scene *s, const char *binary, const struct yaml_node *root)
 {
     const char *base = getenv("TMPDIR");
@@ -175,6 +203,7 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
     if (fake_telegram_start(&s->telegram) < 0 || fake_claude_start(&s->claude) < 0) {
         return scene_fail(s, "the fakes cannot listen");
     }
+    s->port = free_port();
     return write_config(s);
 }
 

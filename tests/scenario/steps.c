@@ -245,6 +245,17 @@ static bool try_expect(struct scene *s, const struct yaml_node *step)
     return count_fitting(s, step, s->mark) > 0;
 }
 
+/* For whoever reads the failure. */
+static void list_sent(struct scene *s, size_t from)
+{
+    for (size_t i = from; i < fake_telegram_sent_count(s->telegram); i++) {
+        struct fake_telegram_sent sent;
+        fake_telegram_get_sent(s->telegram, i, &sent);
+        scene_fail(s, "  %s%s to %lld: %.600s %s", sent.accepted ? "" : "refused ", sent.method,
+                   (long long)sent.chat, sent.text, sent.buttons);
+    }
+}
+
 static bool do_expect(struct scene *s, const struct yaml_node *step)
 {
     s->marked = false;
@@ -252,12 +263,7 @@ static bool do_expect(struct scene *s, const struct yaml_node *step)
         return true;
     }
     scene_fail(s, "did not come; what came since the last thing people did:");
-    for (size_t i = s->mark; i < fake_telegram_sent_count(s->telegram); i++) {
-        struct fake_telegram_sent sent;
-        fake_telegram_get_sent(s->telegram, i, &sent);
-        scene_fail(s, "  %s%s to %lld: %.600s %s", sent.accepted ? "" : "refused ", sent.method,
-                   (long long)sent.chat, sent.text, sent.buttons);
-    }
+    list_sent(s, s->mark);
     return false;
 }
 
@@ -266,7 +272,12 @@ static bool do_came(struct scene *s, const struct yaml_node *step)
 {
     size_t wanted = (size_t)number(yaml_get(step, "count"), 1);
     size_t count = count_fitting(s, step, 0);
-    return count == wanted || scene_fail(s, "came %zu times, not %zu", count, wanted);
+    if (count == wanted) {
+        return true;
+    }
+    scene_fail(s, "came %zu times, not %zu, of:", count, wanted);
+    list_sent(s, 0);
+    return false;
 }
 
 static bool try_confirmed(struct scene *s, const struct yaml_node *step)
