@@ -25,7 +25,8 @@
 #define LARGE_BYTES   ((size_t)20 << 20)
 #define FIRST_UPDATE  INT64_C(880000001)
 #define FIRST_MESSAGE INT64_C(101)
-#define SPIN_POLLS    12 /* empty polls of one second that were not held */
+#define OLD_DATE_S    INT64_C(1700000000) /* of message 1 */
+#define SPIN_POLLS    12                  /* empty polls of one second that were not held */
 
 struct sent {
     struct fake_telegram_sent public;
@@ -34,6 +35,7 @@ struct sent {
     struct json_object *markup; /* what stands under the message now; NULL: nothing */
     char *seen;                 /* text as a person reads it */
     bool replaced;              /* a later edit holds what the message shows */
+    int64_t date_s;
 };
 
 struct wait { /* no call of this method for this chat before */
@@ -305,7 +307,8 @@ static struct sent *record(struct fake_telegram *fake, const char *method, int64
 {
     ASSERT(fake->sent_count < SENT_MAX);
     struct sent *s = &fake->sent[fake->sent_count++];
-    *s = (struct sent){.public = {.chat = chat}};
+    *s = (struct sent){.public = {.chat = chat},
+                       .date_s = clock_wall_us(clock_real()) / USEC_PER_SEC};
     (void)str_copy(str_c(method), s->public.method, sizeof(s->public.method));
     s->text = copy(text);
     s->buttons = buttons_text(markup);
@@ -830,7 +833,7 @@ int64_t fake_telegram_say(struct fake_telegram *fake, const struct fake_telegram
     return id;
 }
 
-static void press(struct fake_telegram *fake, int64_t from, int64_t chat, int64_t message_id,
+static void press(struct fake_telegram *fake, int64_t from, struct json_object *message,
                   const char *data)
 {
     char id[32];
@@ -839,7 +842,7 @@ static void press(struct fake_telegram *fake, int64_t from, int64_t chat, int64_
     struct json_object *update = json_object_new_object();
     put(query, "id", json_object_new_string(id));
     put(query, "from", user_json(from));
-    put(query, "message", message_json(chat, message_id, "…"));
+    put(query, "message", message);
     put(query, "chat_instance", json_object_new_string("1"));
     put(query, "data", json_object_new_string(data));
     put(update, "callback_query", query);
@@ -860,8 +863,9 @@ bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat,
             for (size_t b = 0; b < json_len(json_item(rows, r)) && !found; b++) {
                 const struct json_object *button = json_item(json_item(rows, r), b);
                 if (strcmp(json_text(button, "text"), label) == 0) {
-                    press(fake, from, chat, s->public.message_id,
-                          json_text(button, "callback_data"));
+                    struct json_object *message = message_json(chat, s->public.message_id, s->seen);
+                    put(message, "date", json_object_new_int64(s->date_s));
+                    press(fake, from, message, json_text(button, "callback_data"));
                     found = true;
                 }
             }
@@ -875,7 +879,9 @@ void fake_telegram_press_data(struct fake_telegram *fake, int64_t from, int64_t 
                               const char *data)
 {
     (void)pthread_mutex_lock(&fake->lock);
-    press(fake, from, chat, 1, data);
+    struct json_object *message = message_json(chat, 1, "an old message");
+    put(message, "date", json_object_new_int64(OLD_DATE_S));
+    press(fake, from, message, data);
     (void)pthread_mutex_unlock(&fake->lock);
 }
 
