@@ -236,6 +236,10 @@ static bool try_open(struct driver *d)
     if (rc >= 0) {
         d->retry_mono_us = 0;
         trouble_over(d);
+        /* What was recovered can be seen even when the first commit has to wait. */
+        struct engine_now now = {
+            .market_us = d->market_us, .wall_us = clock_wall_us(d->clock), .mono_us = mono_us};
+        engine_snapshot(d->engine, &now, &d->snapshot);
         return true;
     }
     close_all(d);
@@ -244,7 +248,6 @@ static bool try_open(struct driver *d)
     (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "trading.db: %.50s",
                    err_info(err.id)->message);
     d->snapshot.initial_cash = d->settings.initial_cash;
-    d->snapshot.books_balance = true;
     publish_snapshot(d);
     return false;
 }
@@ -499,6 +502,8 @@ struct driver *driver_new(const struct driver_options *options, struct crossing 
     d->clock = options->clock == NULL ? clock_real() : options->clock;
     d->state_dir = strdup(options->state_dir == NULL ? "" : options->state_dir);
     ASSERT(d->state_dir != NULL);
+    d->snapshot.books_balance = true; /* until somebody has looked */
+    d->snapshot.started_wall_us = clock_wall_us(d->clock);
     paper_init(&d->paper, &d->settings);
     d->venue = options->wrap_venue == NULL
                    ? &d->paper.venue

@@ -484,7 +484,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
     const struct engine_state *s = &engine->state;
     ret->published_wall_us = now->wall_us;
     ret->market_us = engine->market_us;
-    ret->started_wall_us = engine->started_wall_us;
+    ret->started_wall_us = engine->steps == 0 ? now->wall_us : engine->started_wall_us;
     fill_state(engine, ret);
     fill_account(engine, ret);
     ret->market_count = engine->symbol_count;

@@ -389,6 +389,30 @@ static void a_full_disk_halts_and_recovers(void **state)
     desk_close(&desk);
 }
 
+/* A restart onto a disk that is still full: what was recovered is shown, not an empty account. */
+static void a_start_that_cannot_write_shows_what_it_knows(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    run_until_open(&desk);
+    int held = desk_snapshot(&desk)->position_count;
+    int fault = -ERR_DB_FULL;
+    trading_store_set_fault(desk.store, failing, &fault);
+    desk_restart(&desk);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->state, TRADING_STARTING);
+    assert_int_equal(s->position_count, held);
+    assert_int_equal(s->last_err, ERR_ENGINE_JOURNAL);
+    assert_true(s->books_balance && s->equity.e8 > 0 && s->started_wall_us > 0);
+    fault = 0;
+    for (int i = 0; i < 4; i++) {
+        desk_round(&desk, USEC_PER_SEC);
+    }
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    desk_close(&desk);
+}
+
 static void a_database_that_does_not_open_keeps_it_alive(void **state)
 {
     (void)state;
@@ -497,6 +521,7 @@ UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
            cmocka_unit_test(the_breaker_trips_and_persists),
            cmocka_unit_test(a_cooldown_survives_a_restart),
            cmocka_unit_test(a_full_disk_halts_and_recovers),
+           cmocka_unit_test(a_start_that_cannot_write_shows_what_it_knows),
            cmocka_unit_test(a_database_that_does_not_open_keeps_it_alive),
            cmocka_unit_test(an_intent_that_never_left_is_not_sent_again),
            cmocka_unit_test(a_difference_keeps_trading_halted),
