@@ -3,10 +3,13 @@
 #include "command/reply.h"
 #include "render_walk.h"
 
+#include <string.h>
+
 /* Escaping can make a text six times as long. */
 #define HTML_MAX_BYTES ((size_t)RENDER_PART_UNITS * 6)
 
-static const char pre_open[] = "<pre>", pre_close[] = "</pre>";
+#define PRE_OPEN       "<pre>"
+#define PRE_CLOSE      "</pre>"
 
 struct html {
     struct render_parts *parts;
@@ -26,8 +29,8 @@ static size_t units_of(struct str s)
 static void close_pre(struct html *h)
 {
     if (h->block != 0) {
-        buf_add_c(h->part, pre_close);
-        h->units += sizeof(pre_close) - 1;
+        buf_add_c(h->part, PRE_CLOSE);
+        h->units += strlen(PRE_CLOSE);
         h->block = 0;
     }
 }
@@ -69,7 +72,7 @@ static void append(struct html *h, struct str markup)
 /* Puts one line of markup where it belongs; a new part is started when it does not fit. */
 static void put_line(struct html *h, struct str line, size_t block, bool is_visible)
 {
-    size_t needed = units_of(line) + 1 + (block != 0 ? sizeof(pre_open) + sizeof(pre_close) : 0);
+    size_t needed = units_of(line) + 1 + (block != 0 ? strlen(PRE_OPEN PRE_CLOSE) : 0);
     if (h->part != NULL && h->units + needed > RENDER_PART_UNITS) {
         finish_part(h);
     }
@@ -83,7 +86,7 @@ static void put_line(struct html *h, struct str line, size_t block, bool is_visi
         append(h, STR_LIT("\n"));
     }
     if (block != 0 && h->block == 0) {
-        append(h, STR_LIT("<pre>"));
+        append(h, STR_LIT(PRE_OPEN));
         h->block = block;
         if (h->header_block == block && h->header.len > 0) {
             append(h, buf_str(&h->header));

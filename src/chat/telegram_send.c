@@ -743,7 +743,7 @@ static void arm(struct telegram_send *send, int64_t until_mono_us)
          * end wake us anyway. */
         int64_t bot_us = pace_ready_mono_us(&send->pace, 0, now_us);
         at_us = until_mono_us < now_us + USEC_PER_SEC ? until_mono_us : now_us + USEC_PER_SEC;
-        at_us = at_us > bot_us ? at_us : bot_us;
+        at_us = bot_us > now_us ? bot_us : at_us; /* then it shows what else there is to wait for */
     }
     at_us = at_us > send->held_mono_us ? at_us : send->held_mono_us;
     loop_timer_at(send->timer, at_us > now_us ? at_us : now_us + USEC_PER_MSEC);
