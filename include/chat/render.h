@@ -46,8 +46,6 @@ struct render_text_options {
 /* Appends, ending with a line feed. */
 void render_text(const struct reply *reply, const struct render_text_options *options,
                  struct buf *out);
-/* The same text in parts, for a chat. */
-void render_text_parts(const struct reply *reply, struct render_parts *ret);
 /* An error card without a reply around it ("nightdesk do" before it is connected). */
 void render_text_error(const struct err *err, struct buf *out);
 
