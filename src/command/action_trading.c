@@ -365,12 +365,19 @@ static void why_votes(struct reply *r, const struct decision *d)
         reply_row(r, (const char *const[]){v->agent, direction_name(v->direction), confidence.data,
                                            weight.data});
     }
+    reply_table(r, 5, (const char *const[]){"agent", "looked at", "value", "limit", "points"});
     for (int i = 0; i < d->vote_count; i++) {
         const struct vote *v = &d->votes[i];
         for (int k = 0; k < v->reason_count; k++) {
             const struct reason *why = &v->reasons[k];
-            reply_line(r, "%s: %s %.4g (limit %.4g) %+.2f", v->agent, why->indicator, why->value,
-                       why->threshold, why->points);
+            AUTO_BUF struct buf value = BUF_INIT(32);
+            AUTO_BUF struct buf limit = BUF_INIT(32);
+            AUTO_BUF struct buf points = BUF_INIT(32);
+            figure_number(&value, why->value);
+            figure_number(&limit, why->threshold);
+            buf_addf(&points, "%+.2f", why->points);
+            reply_row(r, (const char *const[]){v->agent, why->indicator, value.data, limit.data,
+                                               points.data});
         }
     }
 }

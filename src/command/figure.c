@@ -36,6 +36,17 @@ void figure_price(struct buf *out, struct dec price)
     dec_add_grouped(out, price, decimals);
 }
 
+void figure_number(struct buf *out, double value)
+{
+    struct dec rounded = dec_from_double(value);
+    if (!dec_is_valid(rounded)) {
+        buf_add_c(out, "?");
+        return;
+    }
+    double size = fabs(value);
+    dec_add_grouped(out, rounded, size >= 1000 ? 1 : size >= 10 ? 2 : 4);
+}
+
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign)
 {
     if (!isfinite(pct)) {
@@ -44,7 +55,8 @@ void figure_pct(struct buf *out, double pct, int decimals, bool with_sign)
     }
     double unit = pow(10, decimals);
     double shown = round(fabs(pct) * unit) / unit;
-    add_sign(out, shown == 0 ? 0 : pct < 0 ? -1 : 1, with_sign);
+    /* A loss that rounds to nothing is still a loss: −0.00 %. */
+    add_sign(out, pct < 0 ? -1 : 1, with_sign);
     buf_addf(out, "%.*f %%", decimals, shown);
 }
 

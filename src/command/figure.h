@@ -18,5 +18,7 @@
 void figure_money(struct buf *out, struct dec amount, bool with_sign);
 /* Decimals by size: 1 from 1,000, 2 from 10, 4 from 1, else 6. */
 void figure_price(struct buf *out, struct dec price);
+/* An indicator's value: grouped, 1 decimal from 1,000, 2 from 10, else 4. */
+void figure_number(struct buf *out, double value);
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */
 double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot be said */

@@ -392,7 +392,7 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     say(s, &s->rig.rita, "/why 1");
     assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
-    assert_has(rig_last(&s->rig), "bull: rsi14 28.1 (limit 30) +0.30");
+    assert_has(rig_last(&s->rig), "[\"bull\",\"rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
     assert_has(rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
 
     d = a_decision(2);
