@@ -444,6 +444,17 @@ static void why_data(struct json_object *data, const struct decision *d)
         put(vote, "direction", json_object_new_string(direction_name(d->votes[i].direction)));
         put(vote, "confidence", json_object_new_double(d->votes[i].confidence));
         put(vote, "weight", json_object_new_double(d->votes[i].weight));
+        struct json_object *reasons = json_object_new_array();
+        for (int k = 0; k < d->votes[i].reason_count; k++) {
+            const struct reason *why = &d->votes[i].reasons[k];
+            struct json_object *reason = json_object_new_object();
+            put(reason, "indicator", json_object_new_string(why->indicator));
+            put(reason, "value", json_object_new_double(why->value));
+            put(reason, "limit", json_object_new_double(why->threshold));
+            put(reason, "points", json_object_new_double(why->points));
+            (void)json_object_array_add(reasons, reason);
+        }
+        put(vote, "reasons", reasons);
         (void)json_object_array_add(votes, vote);
     }
     put(data, "votes", votes);
