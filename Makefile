@@ -275,7 +275,7 @@ fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
 # the peer of the bus.
 BENCH_ROOMS := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
-$(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o \
+$(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \
                  $(foreach r,$(call room_closure,$(1)),$(call room_objects,$(r))) \
                  $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
@@ -283,7 +283,7 @@ $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o \
 endef
 $(foreach r,$(BENCH_ROOMS),$(eval $(call bench_binary,$(r))))
 .PHONY: bench
-bench: $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
+bench: build $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
 	@for b in $(BENCH_ROOMS:%=$(B)/bench/%); do echo "== $${b##*/}"; $$b || exit 1; done
 
 # Reference pages are printed by the program from its own tables, and committed.

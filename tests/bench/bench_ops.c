@@ -1,0 +1,209 @@
+/*
+ * bench_ops.c: the daemon as its people meet it: the real binary beside this one, in a process of
+ * its own, on loopback.
+ *
+ * "exec to ready" is from before exec to READY=1 of sd_notify, on a state folder that exists.
+ * "update to reply" is from handing an update to the fake Bot API (a long poll is waiting) to its
+ * receiving sendMessage; 50 people in turn, because Telegram takes one message a second in a chat.
+ * "socket command" is one POST on a new connection. /status reads; both audit-log and run rows of
+ * it are on the disk (synchronous=FULL) before the reply. The disk is that of /var/tmp.
+ */
+#include "base/check.h"
+#include "bench/bench.h"
+#include "fakes/fake_telegram.h"
+#include "io/file.h"
+
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#define STARTS        20
+#define PEOPLE        50
+#define UPDATES       520
+#define COMMANDS      1000
+#define UPDATE_GAP_MS 75 /* Telegram takes about 15 messages a second from a bot */
+#define IDLE_S        3
+#define FIRST_PERSON  1000
+#define ANSWER_MAX_MS 5000
+#define NS_PER_MS     1e6
+
+static double ready_ms[STARTS], update_ms[UPDATES], command_ms[COMMANDS], rss_mb[1];
+
+struct daemon {
+    char binary[PATH_MAX];
+    char folder[64];
+    char config[96];
+    char state[96];
+    int notify_fd;
+    pid_t pid;
+};
+
+static void sleep_ms(int64_t ms)
+{
+    struct timespec t = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    (void)nanosleep(&t, NULL);
+}
+
+static void start(struct daemon *d)
+{
+    d->pid = fork();
+    if (d->pid == 0) {
+        int null = open("/dev/null", O_RDWR);
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
+        (void)dup2(null, STDERR_FILENO);
+        (void)execl(d->binary, d->binary, "run", "--config", d->config, "--state", d->state,
+                    (char *)NULL);
+        _exit(127);
+    }
+    char message[4096];
+    ssize_t n;
+    do {
+        n = recv(d->notify_fd, message, sizeof(message) - 1, 0);
+        ASSERT(n > 0); /* the receive time-out: it did not come up */
+        message[n] = '\0';
+    } while (strstr(message, "READY=1") == NULL);
+}
+
+static void stop(struct daemon *d)
+{
+    int status;
+    (void)kill(d->pid, SIGTERM);
+    (void)waitpid(d->pid, &status, 0);
+    ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    char rest[4096];
+    while (recv(d->notify_fd, rest, sizeof(rest), MSG_DONTWAIT) > 0) {}
+}
+
+static void listen_for_ready(struct daemon *d)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/notify", d->folder);
+    d->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    ASSERT(bind(d->notify_fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    const struct timeval limit = {.tv_sec = 30};
+    ASSERT(setsockopt(d->notify_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0);
+    ASSERT(setenv("NOTIFY_SOCKET", address.sun_path, 1) == 0);
+}
+
+static void write_config(struct daemon *d, uint16_t port)
+{
+    AUTO_BUF struct buf text = BUF_INIT(16384);
+    buf_addf(&text, "telegram:\n  bot_token: \"%s\"\n  api_url: http://127.0.0.1:%u\n  users:\n",
+             FAKE_TELEGRAM_TOKEN, (unsigned)port);
+    for (int i = 0; i < PEOPLE; i++) {
+        buf_addf(&text, "    - {id: %d, name: person%d, role: operator}\n", FIRST_PERSON + i, i);
+    }
+    buf_add_c(&text, "commands:\n  rate: 0\nmonitoring:\n  audit_first_after: 1h\n"
+                     "services: {}\napi:\n  port: 0\n");
+    ASSERT(file_write(d->config, buf_str(&text), 0600, NULL) == 0);
+}
+
+static void measure_starts(struct daemon *d)
+{
+    start(d);
+    stop(d);
+    for (int i = 0; i < STARTS; i++) {
+        int64_t from_ns = bench_now_ns();
+        start(d);
+        ready_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
+        stop(d);
+    }
+}
+
+static double resident_mb(pid_t pid)
+{
+    char path[64], line[256];
+    double kb = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
+        if (strncmp(line, "VmRSS:", 6) == 0) {
+            kb = strtod(line + 6, NULL);
+        }
+    }
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    return kb / 1024;
+}
+
+/* A message waits for its reply before the next one is sent. */
+static void measure_updates(struct fake_telegram *telegram)
+{
+    for (int i = 0; i < UPDATES; i++) {
+        size_t before = fake_telegram_sent_count(telegram);
+        int64_t from_ns = bench_now_ns();
+        (void)fake_telegram_say(
+            telegram,
+            &(struct fake_telegram_message){.from = FIRST_PERSON + i % PEOPLE, .text = "/status"});
+        while (fake_telegram_sent_count(telegram) == before) {
+            ASSERT((double)(bench_now_ns() - from_ns) < ANSWER_MAX_MS * NS_PER_MS);
+            const struct timespec moment = {.tv_nsec = 20000};
+            (void)nanosleep(&moment, NULL);
+        }
+        update_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
+        sleep_ms(UPDATE_GAP_MS);
+    }
+}
+
+static void measure_commands(const struct daemon *d)
+{
+    static const char request[] = "POST /api/v1/commands/status HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Connection: close\r\nContent-Length: 2\r\n\r\n{}";
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%.80s/nightdesk.sock", d->state);
+    for (int i = 0; i < COMMANDS; i++) {
+        char answer[65536];
+        int64_t from_ns = bench_now_ns();
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ASSERT(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+        ASSERT(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == sizeof(request) - 1);
+        ssize_t first = read(fd, answer, sizeof(answer) - 1);
+        while (read(fd, answer + 12, sizeof(answer) - 12) > 0) {}
+        command_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
+        ASSERT(first > 12 && strncmp(answer, "HTTP/1.1 200", 12) == 0);
+        (void)close(fd);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    struct daemon d = {.folder = "/var/tmp/nightdesk-bench.XXXXXX"};
+    char self[PATH_MAX];
+    ASSERT(realpath(argv[0], self) != NULL);
+    (void)snprintf(d.binary, sizeof(d.binary), "%.4000s/../nightdesk", dirname(self));
+    ASSERT(mkdtemp(d.folder) != NULL);
+    (void)snprintf(d.config, sizeof(d.config), "%s/nightdesk.yaml", d.folder);
+    (void)snprintf(d.state, sizeof(d.state), "%s/state", d.folder);
+    struct fake_telegram *telegram = NULL;
+    ASSERT(fake_telegram_start(&telegram) == 0);
+    write_config(&d, fake_telegram_port(telegram));
+    listen_for_ready(&d);
+
+    measure_starts(&d);
+    start(&d);
+    sleep_ms(IDLE_S * 1000);
+    rss_mb[0] = resident_mb(d.pid);
+    measure_updates(telegram);
+    measure_commands(&d);
+    double later_mb[1] = {resident_mb(d.pid)};
+    stop(&d);
+
+    bench_table_head();
+    bench_table_row("exec to ready (limit 200 ms)", ready_ms, STARTS, "ms", NULL);
+    bench_table_row("idle memory, RSS (limit 20 MB)", rss_mb, 1, "MB", NULL);
+    bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
+    bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
+    bench_table_row("socket command to answer", command_ms, COMMANDS, "ms", NULL);
+
+    fake_telegram_stop(telegram);
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", d.folder);
+    return system(command) == 0 ? 0 : 1;
+}
