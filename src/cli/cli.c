@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "chat/render.h"
 #include "cli_internal.h"
+#include "io/file.h"
+#include "ops/ops.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -241,6 +243,16 @@ const char *cli_state_dir(const struct cli_args *args, const struct config *conf
     }
     const char *systemd = getenv("STATE_DIRECTORY");
     return systemd != NULL && systemd[0] == '/' ? systemd : config->state_dir;
+}
+
+const char *cli_find_state_dir(const struct cli_args *args, const struct config *config)
+{
+    static const char installed[] = "/var/lib/nightdesk";
+    const char *dir = cli_state_dir(args, config);
+    AUTO_BUF struct buf here = BUF_INIT(4096);
+    buf_addf(&here, "%s/" OPS_LOCK_NAME, dir);
+    bool told = cli_value(args, "--state") != NULL || getenv("STATE_DIRECTORY") != NULL;
+    return told || file_exists(here.data) || !file_exists(installed) ? dir : installed;
 }
 
 /* ---------------------------------------------------------------- dispatch */

@@ -86,6 +86,9 @@ int cli_finish(int code); /* flushes stdout: CLI_CRITICAL when that fails */
 int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err);
 /* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
 const char *cli_state_dir(const struct cli_args *args, const struct config *config);
+/* For subcommands beside a daemon: the same, and when nothing has run there and --state was not
+ * given, that of the installed unit. */
+const char *cli_find_state_dir(const struct cli_args *args, const struct config *config);
 
 /* Runs one command line on the daemon; *ret_body is the JSON that it answered.
  * ERR_CLI_NO_DAEMON when nobody listens. */

@@ -71,7 +71,7 @@ static int audit_by_daemon(const struct cli_args *args, const struct config *con
     (void)snprintf(line, sizeof(line), "audit %lld", (long long)hours);
     struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
-    if (cli_ask(config, cli_state_dir(args, config), line, true, &body, &err) < 0 ||
+    if (cli_ask(config, cli_find_state_dir(args, config), line, true, &body, &err) < 0 ||
         cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }
@@ -194,7 +194,7 @@ static int run(const struct cli_args *args)
     if (cli_load_config(args, &config, &err) < 0 || secret_init(&err) < 0) {
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }
-    const char *state_dir = cli_state_dir(args, config);
+    const char *state_dir = cli_find_state_dir(args, config);
     if (request.dry_run) {
         return audit_here(args, config, state_dir, &request);
     }

@@ -101,7 +101,7 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_load_config(args, &config, &err) < 0 || secret_init(&err) < 0 ||
-        ops_store_open(cli_state_dir(args, config), OPS_STORE_READ, &store, &err) < 0) {
+        ops_store_open(cli_find_state_dir(args, config), OPS_STORE_READ, &store, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     return wants_verify ? verify(args, store) : show(args, store);

@@ -25,7 +25,7 @@ static int ask_and_show(const struct cli_args *args, const struct config *config
     struct reply *answer = NULL;
     struct err refusal = {0}, err = {0};
     *ret_err_id = ERR_NONE;
-    if (cli_ask(config, cli_state_dir(args, config), line, confirm, &body, &err) < 0 ||
+    if (cli_ask(config, cli_find_state_dir(args, config), line, confirm, &body, &err) < 0 ||
         cli_read_answer(&body, &answer, &refusal, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }

@@ -69,7 +69,7 @@ if ! wait_for 30 booted; then
 fi
 show() { in_it systemctl show --value -p "$1" "$2"; }
 journal() { in_it journalctl --no-pager --boot "$@" 2> /dev/null; }
-ask() { in_it nightdesk do --state /var/lib/nightdesk "$@" > "$WORK/out" 2>&1; }
+ask() { in_it nightdesk do "$@" > "$WORK/out" 2>&1; }
 fails() { ! "$@"; }
 explain() {
     [ "$tap_failed" -eq 0 ] || { journal -u nightdesk > "$WORK/journal"; tap_show "$WORK/journal"; }
