@@ -301,7 +301,7 @@ docs: build ## print the reference pages anew from the program's tables
 install: build ## install program, unit, user and polkit rule (DESTDIR, PREFIX)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/nightdesk
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|@BINDIR@|$(PREFIX)/bin|' systemd/nightdesk.service \
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/nightdesk.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/nightdesk.service
 	install -D -m 0644 systemd/nightdesk.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/nightdesk.conf
 	test -e $(DESTDIR)/etc/polkit-1/rules.d/50-nightdesk.rules || \
