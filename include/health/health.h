@@ -10,7 +10,7 @@
  *     health_start(health);
  *
  * Always true: a service is healthy when every check that it is configured for succeeds: its URL
- * answers with expect_status within the deadline, its unit is active, its child is alive and did
+ * answers with a 2xx (or expect_status, when set) within the deadline, its unit is active, its child is alive and did
  * not end since the last look. monitoring.alert_threshold failures in a row raise one alert
  * ("service:<name>"); the first success resolves it. What fails in the first seconds after a start
  * is not counted: services take their time. A supervised child runs at most once; when it ends it

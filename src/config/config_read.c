@@ -478,6 +478,10 @@ static void check_service(struct load *load, const struct yaml_node *map, const 
         detail_problem(load, ERR_CONFIG_MISSING, map, "%s: expected a unit, a command or a url",
                        path);
     }
+    if (s->expect_status != 0 && s->expect_status < 100) {
+        detail_problem(load, ERR_CONFIG_RANGE, map,
+                       "%s.expect_status: expected 100 to 599, or 0 for any from 200 to 299", path);
+    }
     if (s->health_endpoint[0] != '/') {
         detail_problem(load, ERR_CONFIG_TYPE, map,
                        "%s.health_endpoint: expected a path that starts with /", path);

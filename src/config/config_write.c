@@ -321,7 +321,7 @@ static const char example_services[] =
     "    command: [self, demo-service, --port, \"8099\"]\n"
     "    url: \"http://127.0.0.1:8099\"\n"
     "    health_endpoint: \"/health\"\n"
-    "    expect_status: 200\n"
+    "    expect_status: 0\n"
     "    timeout: 5s\n"
     "  #prediction:\n"
     "  #  unit: \"prediction.service\"\n"

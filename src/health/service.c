@@ -157,6 +157,12 @@ static void conclude(struct service *service)
     loop_timer_at(service->due, service->check_mono_us + every_us);
 }
 
+static bool is_expected(const struct service *service, int status)
+{
+    int64_t wanted = service->config->expect_status;
+    return wanted != 0 ? status == wanted : status >= 200 && status <= 299;
+}
+
 static void on_http(const struct http_response *response, void *userdata)
 {
     struct service *service = userdata;
@@ -165,9 +171,13 @@ static void on_http(const struct http_response *response, void *userdata)
     bool answered = response->outcome == HTTP_OK || response->outcome == HTTP_TOO_LARGE;
     if (!answered) {
         fail(service, "%s", err_info(response->err.id)->message);
-    } else if (response->status != service->config->expect_status) {
-        fail(service, "HTTP %d, expected %lld", response->status,
-             (long long)service->config->expect_status);
+    } else if (!is_expected(service, response->status)) {
+        char wanted[24] = "200 to 299";
+        if (service->config->expect_status != 0) {
+            (void)snprintf(wanted, sizeof(wanted), "%lld",
+                           (long long)service->config->expect_status);
+        }
+        fail(service, "HTTP %d, expected %s", response->status, wanted);
     }
     conclude(service);
 }

@@ -85,7 +85,7 @@ static void defaults_work_without_a_file(void **state)
     assert_null(demo->command.items[4]);
     assert_string_equal(demo->url, "http://127.0.0.1:8099");
     assert_string_equal(demo->health_endpoint, "/health");
-    assert_int_equal(demo->expect_status, 200);
+    assert_int_equal(demo->expect_status, 0); /* any 2xx */
     assert_int_equal(demo->timeout_us, 5 * USEC_PER_SEC);
     assert_null(config_service(c, STR_LIT("none")));
 
@@ -307,6 +307,9 @@ static void people_and_services_must_make_sense(void **state)
                    "t.yaml:1:15: services.a: expected unit or command, not both");
     expect_problem("services: {a: {timeout: 1s}}", ERR_CONFIG_MISSING,
                    "t.yaml:1:15: services.a: expected a unit, a command or a url");
+    expect_problem("services: {a: {url: \"http://h\", expect_status: 99}}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:15: services.a.expect_status: expected 100 to 599, or 0 for any from "
+                   "200 to 299");
 }
 
 static void broken_yaml_keeps_its_place(void **state)

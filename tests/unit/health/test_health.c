@@ -107,11 +107,8 @@ static int tear_down(void **state)
 static struct config_service *add_service(struct rig *rig, const char *name)
 {
     struct config_service *service = &rig->config.services[rig->config.service_count++];
-    *service = (struct config_service){.unit = "",
-                                       .url = "",
-                                       .health_endpoint = "/healthz",
-                                       .expect_status = 200,
-                                       .timeout_us = USEC_PER_SEC};
+    *service = (struct config_service){
+        .unit = "", .url = "", .health_endpoint = "/healthz", .timeout_us = USEC_PER_SEC};
     (void)str_copy(str_c(name), service->name, sizeof(service->name));
     return service;
 }
@@ -227,6 +224,26 @@ static void fewer_failures_are_no_alert(void **state)
         UNTIL(rig, first(rig)->state == SERVICE_UP);
     }
     assert_int_equal(alert_status(rig, "service:demo"), -1);
+}
+
+static void any_success_is_healthy_unless_one_is_asked_for(void **state)
+{
+    struct rig *rig = *state;
+    struct config_service *demo = add_service(rig, "demo");
+    demo->url = rig->url;
+    rig->status = 204;
+    start(rig);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    rig->status = 304;
+    UNTIL(rig, first(rig)->state == SERVICE_DOWN);
+    assert_string_equal(first(rig)->detail, "HTTP 304, expected 200 to 299");
+    rig->status = 299;
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    demo->expect_status = 204;
+    UNTIL(rig, first(rig)->state == SERVICE_DOWN);
+    assert_string_equal(first(rig)->detail, "HTTP 299, expected 204");
+    rig->status = 204;
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
 }
 
 static void nobody_at_the_port_is_down(void **state)
@@ -437,7 +454,8 @@ static void a_bad_unit_name_is_refused(void **state)
 
 UNIT_GROUP(health, RIGGED(an_alert_comes_at_the_threshold_and_goes),
            RIGGED(fewer_failures_are_no_alert), RIGGED(nobody_at_the_port_is_down),
-           RIGGED(a_start_has_its_grace), RIGGED(an_alert_of_an_earlier_process_is_resolved),
+           RIGGED(any_success_is_healthy_unless_one_is_asked_for), RIGGED(a_start_has_its_grace),
+           RIGGED(an_alert_of_an_earlier_process_is_resolved),
            RIGGED(a_killed_child_is_started_again), RIGGED(a_child_that_keeps_ending_is_down),
            RIGGED(restart_gives_a_new_child_at_once), RIGGED(waiting_ends_with_its_time),
            RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(names_are_checked),
