@@ -12,6 +12,7 @@
  * response lives until it returns. After http_cancel or http_free it does not run.
  * No error text holds a raw URL: a Telegram token sits in the path (http_redact_url). Connections
  * are reused.
+ * A request with a body is sent once: libcurl may not repeat it on a fresh connection by itself.
  * Thread: the loop's. The loop must have a real clock.
  */
 #pragma once

@@ -37,6 +37,8 @@ struct http_call {
     curl_mime *mime;
     struct curl_slist *headers;
     char *body_copy;
+    size_t body_len;
+    size_t body_sent;
     http_fn fn;
     void *userdata;
     struct buf body;
@@ -309,8 +311,10 @@ static void classify(const struct http_call *call, struct http_response *respons
     long sent_bytes = 0;
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     enum err_id id = error_of(call->code);
-    response->outcome = sent_bytes > 0 ? HTTP_UNKNOWN : HTTP_NOT_SENT;
-    if (sent_bytes <= 0 && id != ERR_HTTP_TLS) {
+    /* A rewind is asked for only to repeat a body that was sent before. */
+    bool sent = sent_bytes > 0 || call->code == CURLE_SEND_FAIL_REWIND;
+    response->outcome = sent ? HTTP_UNKNOWN : HTTP_NOT_SENT;
+    if (!sent && id != ERR_HTTP_TLS) {
         id = ERR_HTTP_CONNECT; /* also a deadline that passed before anything was sent */
     }
     /* Not CURLOPT_ERRORBUFFER: it may quote the URL. */
@@ -489,6 +493,27 @@ static bool set_headers(struct http_call *call, const struct http_request *reque
     return good;
 }
 
+static size_t on_curl_read(char *to, size_t size, size_t count, void *userdata)
+{
+    struct http_call *call = userdata;
+    size_t left = call->body_len - call->body_sent;
+    size_t n = size * count < left ? size * count : left;
+    memcpy(to, call->body_copy + call->body_sent, n);
+    call->body_sent += n;
+    return n;
+}
+
+/* libcurl by itself repeats a request on a fresh connection when a reused one was closed before an
+ * answer came. Whoever posts decides that, not libcurl: the first one may have taken effect. It
+ * cannot repeat what it cannot rewind. */
+static int on_curl_seek(void *userdata, curl_off_t offset, int origin)
+{
+    (void)userdata;
+    (void)offset;
+    (void)origin;
+    return CURL_SEEKFUNC_FAIL;
+}
+
 static void set_parts(struct http_call *call, const struct http_request *request)
 {
     call->mime = curl_mime_init(call->easy);
@@ -508,6 +533,8 @@ static void set_parts(struct http_call *call, const struct http_request *request
         }
     }
     (void)curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->mime);
+    /* libcurl can rewind these parts, see on_curl_seek: so it gets no connection to reuse. */
+    (void)curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 static void set_body(struct http_call *call, const struct http_request *request)
@@ -521,7 +548,12 @@ static void set_body(struct http_call *call, const struct http_request *request)
         ASSERT(call->body_copy != NULL);
         memcpy(call->body_copy, request->body.len > 0 ? request->body.ptr : "", request->body.len);
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body_copy);
+        call->body_len = request->body.len;
+        (void)curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_curl_read);
+        (void)curl_easy_setopt(easy, CURLOPT_READDATA, call);
+        (void)curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_curl_seek);
+        (void)curl_easy_setopt(easy, CURLOPT_SEEKDATA, call);
     } else if (method != NULL && strcmp(method, "HEAD") == 0) {
         (void)curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         return;

@@ -485,17 +485,24 @@ static void *rogue_run(void *userdata)
     return NULL;
 }
 
-static void rogue_open(struct rogue *r, struct desk *d)
+/* A listening socket of our own, to which d->url points from now on. */
+static int listen_on_loopback(struct desk *d)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
-    r->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(r->listen_fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(r->listen_fd, 4), 0);
-    assert_int_equal(getsockname(r->listen_fd, (struct sockaddr *)&address, &size), 0);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     (void)snprintf(d->url, sizeof(d->url), "http://127.0.0.1:%u",
                    (unsigned)ntohs(address.sin_port));
+    return fd;
+}
+
+static void rogue_open(struct rogue *r, struct desk *d)
+{
+    r->listen_fd = listen_on_loopback(d);
     assert_int_equal(pthread_create(&r->thread, NULL, rogue_run, r), 0);
 }
 
@@ -514,6 +521,61 @@ static void rogue_case(struct desk *d, struct rogue r, int64_t timeout_ms)
     if (d->err_id != ERR_NONE) {
         assert_non_null(strstr(d->context, "/bot***/getMe?offset=***"));
     }
+}
+
+/* Answers one request on a connection that stays open, hears the next one out, and closes without
+ * a word: so does a proxy that restarts. Whatever comes on later connections is counted. */
+struct forgetful {
+    int listen_fd;
+    int repeated; /* requests on further connections */
+    pthread_t thread;
+};
+
+static void *forgetful_run(void *userdata)
+{
+    struct forgetful *f = userdata;
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    char request[4096];
+    int fd = accept(f->listen_fd, NULL, NULL);
+    /* The body may come after the headers, so each request is read up to its known end. */
+    for (int i = 0; i < 2; i++) {
+        size_t got = 0;
+        do {
+            ssize_t n = read(fd, request + got, sizeof(request) - 1 - got);
+            got += n > 0 ? (size_t)n : 0;
+            request[got] = '\0';
+            if (n <= 0) {
+                break;
+            }
+        } while (strstr(request, "order=1") == NULL);
+        if (i == 0) {
+            (void)!write(fd, answer, sizeof(answer) - 1);
+        }
+    }
+    (void)close(fd);
+    while ((fd = accept(f->listen_fd, NULL, NULL)) >= 0) {
+        f->repeated += read(fd, request, sizeof(request)) > 0;
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+static void post_is_not_repeated_behind_our_back(void **state)
+{
+    (void)state;
+    struct desk d;
+    desk_open(&d, NULL);
+    struct forgetful f = {.listen_fd = listen_on_loopback(&d)};
+    assert_int_equal(pthread_create(&f.thread, NULL, forgetful_run, &f), 0);
+    ask(&d, "/send", (struct http_request){.timeout_ms = 5000, .body = STR_LIT("order=1")});
+    assert_int_equal(d.outcome, HTTP_OK);
+    ask(&d, "/send", (struct http_request){.timeout_ms = 5000, .body = STR_LIT("order=1")});
+    assert_int_equal(d.outcome, HTTP_UNKNOWN);
+    desk_close(&d);
+    (void)shutdown(f.listen_fd, SHUT_RDWR);
+    (void)pthread_join(f.thread, NULL);
+    (void)close(f.listen_fd);
+    assert_int_equal(f.repeated, 0);
 }
 
 static void proxy_page_arrives_as_what_it_is(void **state)
@@ -672,6 +734,7 @@ UNIT_GROUP(http_web, cmocka_unit_test(request_and_answer_carry_everything),
            cmocka_unit_test(held_request_outlives_its_client_and_its_server),
            cmocka_unit_test(cancelled_call_never_answers),
            cmocka_unit_test(callback_may_send_again_and_free_the_client),
+           cmocka_unit_test(post_is_not_repeated_behind_our_back),
            cmocka_unit_test(proxy_page_arrives_as_what_it_is),
            cmocka_unit_test(truncated_body_is_unknown),
            cmocka_unit_test(closed_connection_is_unknown),
