@@ -448,10 +448,11 @@ static bool finish(struct driver *d)
 {
     trouble_over(d);
     bool told = ship(d);
-    publish_events(d, d->outputs.events, d->outputs.event_count);
     engine_snapshot(d->engine, &d->now, &d->snapshot);
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
     publish_snapshot(d);
+    /* After the snapshot: whoever an event wakes finds the state that it announces. */
+    publish_events(d, d->outputs.events, d->outputs.event_count);
     tidy_history(d);
     return told;
 }
