@@ -2,16 +2,16 @@
  * alerts.h: the one pipeline for everything that wants attention: raise, dedupe, resolve, notify.
  *
  *     struct alert_spec a = {.type = ALERT_SERVICE, .severity = SEVERITY_HIGH, .source = "health",
- *                            .fingerprint = "service:prediction", .title = "prediction is down",
- *                            .description = "...", .evidence_json = "...", .recommendation =
- * "..."}; alerts_raise(alerts, &a, &id, err); alerts_resolve(alerts, "service:prediction", "healthy
- * again after 42 s", err);
+ *                            .fingerprint = "service:prediction", .title = "prediction is down"};
+ *     alerts_raise(alerts, &a, &id, err);
+ *     alerts_resolve(alerts, "service:prediction", "healthy again after 42 s", err);
  *
  * Rules: one open row a fingerprint; a repeat counts up, edits the message that stands in the chat
  * and sends a new one only when the severity rises; resolving edits it once more and tells. An
  * alert of low or info severity is stored but not pushed. The alert row and its outbox row are
  * committed in one transaction: nothing is lost between "noticed" and "delivered or shown as
- * undelivered".
+ * undelivered". Where there is no chat at all it stands in /alerts, unnotified, and is told when it
+ * is seen again and there is one.
  * Buttons on an alert: Ack, Explain (the command /alerts <id>).
  * Thread: ops.
  */
@@ -24,6 +24,7 @@
 #include "io/json.h"
 #include "model/alert.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct config;
@@ -41,12 +42,15 @@ struct alert_spec {
     const char *recommendation;
     const char *check_json;   /* {"pointer","op","value"} evaluated at each audit; NULL: none */
     enum alert_status status; /* ALERT_OPEN, or ALERT_REJECTED: stored, never pushed */
+    /* One that was fixed is opened again, with its count and told anew, instead of a new row. */
+    bool reopens;
 };
 
 struct alerts_options {
     const struct clock *clock;
     const struct config *config;
     struct ops_store *store;
+    bool headless; /* no console is attached: what is queued for one would wait for ever */
     void (*outbox_changed)(void *userdata);
     void *userdata;
 };

@@ -2,17 +2,18 @@
  * action.h: an ability of the program, as a function in a table that describes itself. Command
  * manifests (commands/<name>.yaml) are made of actions; adding an ability is adding one row.
  *
- *     static int show_positions(struct action_call *call, struct err *err) { ... return
- * ACTION_DONE; } static const struct action actions[] = {{.name = "trading.positions", .run =
- * show_positions, .effect = ACTION_READS, .lowest = ROLE_READ_ONLY, .summary = "Open positions",
- * ...}, {0}}; action_table_add(table, actions, desk);
+ *     static int show_positions(struct action_call *call, struct err *err);  // ... ACTION_DONE
+ *     static const struct action actions[] = {{.name = "trading.positions", .run = show_positions,
+ *         .effect = ACTION_READS, .lowest = ROLE_READ_ONLY, .summary = "Open positions"}, {0}};
+ *     action_table_add(table, actions, desk);
  *
  * Life of a call: run() returns ACTION_DONE (its reply is complete), ACTION_PENDING (it will call
  * action_finish exactly once, later, from the ops thread) or a negative err id. The runner enforces
  * the step's timeout: a call that is late is told through cancel() and must not finish afterwards.
  * Invariants: an action never sends; it writes into call's reply. Parameters were checked against
- * the declared list before run() is called. Ownership: a call belongs to the runner and lives until
- * it finished or was cancelled. Thread: ops.
+ * the declared list before run() is called.
+ * Ownership: a call belongs to the runner and lives until it finished or was cancelled.
+ * Thread: ops.
  */
 #pragma once
 

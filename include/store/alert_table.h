@@ -101,8 +101,8 @@ int alert_table_list(struct ops_store *store, const struct alert_query *query, s
  * nothing. ERR_STORE_NOT_FOUND. */
 int alert_table_set_status(struct ops_store *store, int64_t id, enum alert_status status,
                            const char *by, int64_t now_us, struct err *err);
-/* fixed -> open again, reopened + 1, count + 1, to be notified again. ERR_STORE_DUPLICATE when a
- * newer row of the fingerprint is open. */
+/* fixed -> open again, reopened + 1, to be notified again; whoever raises it then counts it.
+ * ERR_STORE_DUPLICATE when a newer row of the fingerprint is open. */
 int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 int alert_table_set_notified(struct ops_store *store, int64_t id, struct err *err);
 /* Open and acknowledged ones by severity (index: enum severity). */

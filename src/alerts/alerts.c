@@ -46,7 +46,7 @@ int alerts_new(const struct alerts_options *options, struct alerts **ret, struct
             }
         }
     }
-    if (config->console_enabled) {
+    if (config->console_enabled && !options->headless) {
         add_target(alerts, "console", 0);
     }
     *ret = alerts;
@@ -109,7 +109,8 @@ static int send_card(struct alerts *alerts, const struct alert *alert, struct er
             return rc;
         }
     }
-    return alert_table_set_notified(alerts->o.store, alert->id, err);
+    return alerts->target_count == 0 ? 0
+                                     : alert_table_set_notified(alerts->o.store, alert->id, err);
 }
 
 /* Brings the messages that stand up to date; tells tells about it in a new one as well (NULL: does
@@ -166,6 +167,20 @@ static int run_change(struct change *change, struct err *err)
     return rc;
 }
 
+static int reopen(struct change *change, struct err *err)
+{
+    const struct alerts_options *o = &change->alerts->o;
+    int rc = alert_table_find(o->store, change->spec->fingerprint, change->alert, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        return 0;
+    }
+    if (rc < 0 || change->alert->status != ALERT_FIXED) {
+        return rc;
+    }
+    return alert_table_reopen(o->store, change->alert->id, clock_wall_us(o->clock), err);
+}
+
 static int raise_body(struct change *change, struct err *err)
 {
     struct alerts *alerts = change->alerts;
@@ -182,8 +197,11 @@ static int raise_body(struct change *change, struct err *err)
                                   .rejected = spec->status == ALERT_REJECTED};
     struct alert_raised raised;
     struct alert *alert = change->alert;
-    int rc = alert_table_raise(alerts->o.store, &row, clock_wall_us(alerts->o.clock), &raised, err);
-    if (rc < 0 || (rc = alert_table_get(alerts->o.store, raised.id, alert, err)) < 0) {
+    int rc = spec->reopens ? reopen(change, err) : 0;
+    if (rc < 0 ||
+        (rc = alert_table_raise(alerts->o.store, &row, clock_wall_us(alerts->o.clock), &raised,
+                                err)) < 0 ||
+        (rc = alert_table_get(alerts->o.store, raised.id, alert, err)) < 0) {
         return rc;
     }
     bool loud = alert->severity >= SEVERITY_MEDIUM && alert->status != ALERT_REJECTED;

@@ -85,20 +85,6 @@ static void resolve(struct auditor *auditor, const char *fingerprint, const char
     }
 }
 
-/* The trouble is back: the old row is opened again, so that its count goes on. */
-static void reopen(struct auditor *auditor, const char *fingerprint)
-{
-    struct alert *old = calloc(1, sizeof(*old));
-    ASSERT(old != NULL);
-    struct err err = {0};
-    struct ops_store *store = auditor->options.store;
-    if (alert_table_find(store, fingerprint, old, &err) == 0 && old->status == ALERT_FIXED &&
-        alert_table_reopen(store, old->id, clock_wall_us(auditor->options.clock), &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not reopen an alert");
-    }
-    free(old);
-}
-
 static void raise_finding(struct auditor *auditor, const struct run *run,
                           const struct finding *finding)
 {
@@ -117,9 +103,6 @@ static void raise_finding(struct auditor *auditor, const struct run *run,
     if (keep) {
         finding_check_write(&finding->check, &check);
     }
-    if (!finding->rejected) {
-        reopen(auditor, fingerprint);
-    }
     raise(auditor,
           &(struct alert_spec){.type = finding->type,
                                .severity = finding->severity,
@@ -130,7 +113,21 @@ static void raise_finding(struct auditor *auditor, const struct run *run,
                                .evidence_json = buf_failed(&evidence) ? NULL : evidence.data,
                                .recommendation = finding->recommendation,
                                .check_json = keep && !buf_failed(&check) ? check.data : NULL,
-                               .status = finding->rejected ? ALERT_REJECTED : ALERT_OPEN});
+                               .status = finding->rejected ? ALERT_REJECTED : ALERT_OPEN,
+                               .reopens = !finding->rejected});
+}
+
+/* Found by this very audit, which raises it by itself. */
+static bool is_found(const struct run *run, const char *fingerprint)
+{
+    for (int i = 0; i < run->findings->count; i++) {
+        char found[FINDING_FINGERPRINT_SIZE];
+        finding_fingerprint(&run->findings->items[i], found);
+        if (!run->findings->items[i].rejected && strcmp(found, fingerprint) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void evaluate_check(struct auditor *auditor, const struct run *run,
@@ -145,8 +142,8 @@ static void evaluate_check(struct auditor *auditor, const struct run *run,
     enum ground_state state = ground_check(run->report, &check);
     if (state == GROUND_GONE && alert->status != ALERT_FIXED) {
         resolve(auditor, alert->fingerprint, "its check no longer holds");
-    } else if (state == GROUND_HOLDS && alert->status == ALERT_FIXED) {
-        reopen(auditor, alert->fingerprint);
+    } else if (state == GROUND_HOLDS && alert->status == ALERT_FIXED &&
+               !is_found(run, alert->fingerprint)) {
         raise(auditor, &(struct alert_spec){.type = alert->type,
                                             .severity = alert->severity,
                                             .source = "auditor",
@@ -156,7 +153,8 @@ static void evaluate_check(struct auditor *auditor, const struct run *run,
                                             .evidence_json = alert->evidence,
                                             .recommendation = alert->recommendation,
                                             .check_json = alert->check_json,
-                                            .status = ALERT_OPEN});
+                                            .status = ALERT_OPEN,
+                                            .reopens = true});
     }
 }
 

@@ -314,7 +314,7 @@ int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, stru
     if ((rc = refuse_second_live(store, alert, err)) == 0) {
         rc = db_run(store->db,
                     "UPDATE monitoring_alerts SET status = 'open', reopened = reopened + 1,"
-                    " count = count + 1, last_seen_at = ?, acknowledged_at = NULL,"
+                    " last_seen_at = ?, acknowledged_at = NULL,"
                     " fixed_at = NULL, acked_by = '', notified = 0 WHERE id = ?",
                     DB_VALUES(DB_TEXT_C(now.text), DB_I64(id)), err);
     }

@@ -18,6 +18,7 @@ struct scene {
     struct ops_store *store;
     struct alerts *alerts;
     int wakes;
+    bool headless;
     struct loop *loop;
     struct access *access;
     struct action_table *actions;
@@ -37,6 +38,7 @@ static void open_alerts(struct scene *s)
     const struct alerts_options options = {.clock = &s->clock.clock,
                                            .config = &s->config,
                                            .store = s->store,
+                                           .headless = s->headless,
                                            .outbox_changed = wake,
                                            .userdata = s};
     alerts_free(s->alerts);
@@ -301,6 +303,57 @@ static void alert_and_message_are_one_transaction(void **state)
     assert_true(whole);
 }
 
+static void coming_back_is_one_transaction(void **state)
+{
+    struct scene *s = *state;
+    static struct alert alert;
+    struct alert_spec spec = down(SEVERITY_HIGH);
+    spec.reopens = true;
+    int64_t id = raise_down(s, SEVERITY_HIGH);
+    assert_int_equal(alerts_resolve(s->alerts, spec.fingerprint, "", NULL), 0);
+    deliver(s);
+    int64_t before = messages(s);
+    bool whole = false;
+    for (int n = 0; !whole && n < 100; n++) {
+        struct countdown c = {.left = n};
+        ops_store_set_fault(s->store, die_at, &c);
+        whole = alerts_raise(s->alerts, &spec, NULL, NULL) == 0;
+        ops_store_set_fault(s->store, NULL, NULL);
+        assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+        assert_int_equal(alert.status, whole ? ALERT_OPEN : ALERT_FIXED);
+        assert_int_equal(messages(s), before + (whole ? 1 : 0));
+    }
+    assert_true(whole);
+    assert_int_equal(alert.reopened, 1);
+    assert_int_equal(alert.count, 2);
+    assert_int_equal(message(s, before + 1).kind, OUTBOX_SEND);
+
+    /* without it the same trouble is a new one, with a row of its own */
+    spec.reopens = false;
+    assert_int_equal(alerts_resolve(s->alerts, spec.fingerprint, "", NULL), 0);
+    int64_t other = 0;
+    assert_int_equal(alerts_raise(s->alerts, &spec, &other, NULL), 0);
+    assert_true(other > id);
+}
+
+static void a_console_that_nobody_reads_gets_nothing(void **state)
+{
+    struct scene *s = *state;
+    s->config.telegram_bot_token = "";
+    s->config.console_enabled = true;
+    s->headless = true;
+    open_alerts(s);
+    int64_t id = raise_down(s, SEVERITY_HIGH);
+    assert_int_equal(messages(s), 0);
+    static struct alert alert;
+    assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
+    assert_false(alert.notified); /* nobody was told */
+    s->headless = false;          /* the next start, with a terminal: told when it is seen again */
+    open_alerts(s);
+    assert_int_equal(raise_down(s, SEVERITY_HIGH), id);
+    assert_int_equal(messages(s), 1);
+}
+
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
     struct scene *s = userdata;
@@ -389,5 +442,7 @@ UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_told),
            SCENE_TEST(mild_and_rejected_ones_are_silent), SCENE_TEST(resolving_edits_and_tells),
            SCENE_TEST(without_a_chat_every_admin_hears),
            SCENE_TEST(alert_and_message_are_one_transaction),
+           SCENE_TEST(coming_back_is_one_transaction),
+           SCENE_TEST(a_console_that_nobody_reads_gets_nothing),
            SCENE_TEST(commands_list_show_and_acknowledge), SCENE_TEST(commands_raise),
            SCENE_TEST(status_counts_by_severity))
