@@ -42,6 +42,9 @@ struct db_options {
     const char *path;        /* ":memory:" for tests */
     bool read_only;          /* neither creates nor migrates; refuses an older schema too */
     int busy_timeout_ms;     /* 0: a locked database fails at once */
+    /* Pages in the WAL from which a commit also checkpoints, which takes several times as long;
+     * 0: SQLite's 1000. Whoever calls db_checkpoint when it is idle sets it higher. */
+    int checkpoint_pages;
     uint32_t application_id; /* 0: not checked; else written to a new file and required */
     const struct db_migration *migrations;
     size_t migration_count;
@@ -136,6 +139,8 @@ static inline void db_rollback_cleanup(struct db **slot)
 }
 #define AUTO_ROLLBACK AUTO(db_rollback_cleanup)
 
+/* Copies the WAL into the file as far as readers allow, waiting for nobody. */
+int db_checkpoint(struct db *db, struct err *err);
 /* PRAGMA quick_check; ERR_DB_CORRUPT with the first complaint. */
 int db_quick_check(struct db *db, struct err *err);
 /* A consistent copy at path, replaced atomically; the source stays usable. Not in a transaction. */

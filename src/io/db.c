@@ -470,6 +470,9 @@ static int configure(struct db *db, const struct db_options *options, struct err
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    if (options->checkpoint_pages > 0) {
+        (void)sqlite3_wal_autocheckpoint(db->sqlite, options->checkpoint_pages);
+    }
     int rc = simple(db, "PRAGMA foreign_keys = ON", err);
     if (rc == 0 && !options->read_only) {
         rc = simple(db, "PRAGMA journal_mode = WAL", err);
@@ -540,6 +543,12 @@ void db_free(struct db *db)
     int code = sqlite3_close(db->sqlite);
     ASSERT(code == SQLITE_OK);
     free(db);
+}
+
+int db_checkpoint(struct db *db, struct err *err)
+{
+    int code = sqlite3_wal_checkpoint_v2(db->sqlite, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return code == SQLITE_OK ? 0 : db_error(db, "checkpoint", err);
 }
 
 int db_quick_check(struct db *db, struct err *err)

@@ -192,6 +192,15 @@ static void prune(struct ops *ops)
     (void)ops_store_put_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
+/* Between two commands rather than within one. A failure shows at the next write. */
+static void tidy_store(struct ops *ops)
+{
+    struct err err = {0};
+    if (runner_active(ops->runner) == 0 && ops_store_checkpoint(ops->store, &err) < 0) {
+        log_err(LOG_LEVEL_DEBUG, &err, "could not checkpoint ops.db");
+    }
+}
+
 static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
@@ -210,6 +219,7 @@ static void on_tick(void *userdata)
     if (now_us >= ops->prune_next_mono_us) {
         prune(ops);
     }
+    tidy_store(ops);
 }
 
 /* ---------------------------------------------------------------- doors */

@@ -9,7 +9,8 @@
 
 enum {
     OPS_APPLICATION_ID = 0x4e446f70, /* "NDop" */
-    OPS_BUSY_MS = 250
+    OPS_BUSY_MS = 250,
+    OPS_CHECKPOINT_PAGES = 4000 /* 16 MB: the ops thread checkpoints long before */
 };
 
 static const char schema_attention[] =
@@ -116,6 +117,7 @@ int ops_store_open(const char *state_dir, enum ops_store_mode mode, struct ops_s
     int rc = db_open(&(struct db_options){.path = path.data,
                                           .read_only = mode == OPS_STORE_READ,
                                           .busy_timeout_ms = OPS_BUSY_MS,
+                                          .checkpoint_pages = OPS_CHECKPOINT_PAGES,
                                           .application_id = OPS_APPLICATION_ID,
                                           .migrations = migrations,
                                           .migration_count = COUNT_OF(migrations)},
@@ -248,6 +250,11 @@ int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows
     }
     *ret_deleted = deleted;
     return 0;
+}
+
+int ops_store_checkpoint(struct ops_store *store, struct err *err)
+{
+    return db_checkpoint(store->db, err);
 }
 
 int ops_store_check(struct ops_store *store, struct err *err)
