@@ -8,6 +8,7 @@
 #include "ops/ops.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 
 static const struct cli_command *const commands[] = {
@@ -285,8 +286,22 @@ static int unknown_subcommand(const char *name)
     return cli_fail(NULL, &err, CLI_CRITICAL);
 }
 
+/* Started with one of them closed, the next file opened would take its number, and a message to
+ * standard error would end up in a database. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
 int cli_main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     int64_t started_us = clock_mono_us(clock_real());
     /* A peer that went away is an error of one write, not an end of the program. */
     (void)signal(SIGPIPE, SIG_IGN);

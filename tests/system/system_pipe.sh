@@ -27,6 +27,18 @@ tap_check "an unknown command is answered with its error" holds "$WORK/out" COMM
 tap_check "broken UTF-8 is answered with its error" holds "$WORK/out" BAD_UTF8
 tap_check "a missing argument is answered with its error" holds "$WORK/out" COMMAND_ARG_MISSING
 
+timeout 20 "$ND" version <&- >&- 2>&-
+tap_check "without any standard descriptor it does not crash" test $? -le 2
+"$ND" run --config "$WORK/quiet.yaml" --state "$WORK/closed" <&- >&- 2>&- &
+closed=$!
+ends_with_us $closed
+wait_for 10 "$ND" do version --config "$WORK/quiet.yaml" --state "$WORK/closed"
+tap_check "nor does the daemon" "$ND" do version --config "$WORK/quiet.yaml" --state "$WORK/closed"
+kill -TERM $closed
+wait $closed
+"$ND" auditlog verify --config "$WORK/quiet.yaml" --state "$WORK/closed" > "$WORK/out" 2>&1
+tap_check "and its databases are whole" test $? -eq 0
+
 head -c 10000000 /dev/zero | tr '\0' 'x' |
     timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out" 2>&1
 tap_check "a line of 10 MB ends it with 0" test $? -eq 0
