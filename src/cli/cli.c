@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "chat/render.h"
 #include "cli_internal.h"
 #include "io/file.h"
@@ -302,6 +303,8 @@ static void fill_standard_descriptors(void)
 int cli_main(int argc, char **argv)
 {
     fill_standard_descriptors();
+    /* One-shot subcommands speak through their output; the daemons choose their own level. */
+    log_set_level(LOG_LEVEL_WARNING);
     int64_t started_us = clock_mono_us(clock_real());
     /* A peer that went away is an error of one write, not an end of the program. */
     (void)signal(SIGPIPE, SIG_IGN);

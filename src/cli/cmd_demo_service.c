@@ -56,6 +56,7 @@ static int run(const struct cli_args *args)
 {
     int64_t port = PORT_DEFAULT;
     struct err err = {0};
+    log_set_level(LOG_LEVEL_INFO);
     if (cli_number(args, "--port", 1, 65535, &port, &err) < 0 || serve(port, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }

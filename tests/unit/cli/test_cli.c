@@ -202,6 +202,24 @@ static void an_audit_of_nothing_is_no_all_clear_when_it_cannot_run(void **state)
     assert_non_null(strstr(hours.err.data, "--hours is a whole number from 1 to 720"));
 }
 
+static void an_offline_audit_prints_its_verdict_and_nothing_else(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run json = {0};
+    run(&json, WORDS("audit", "--offline", "--json", "--state", folder));
+    assert_int_equal(json.code, CLI_FINE);
+    assert_string_equal(json.err.data, "");
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(json_get(root, "data"), "verdict"), "clear");
+
+    /* It was stored, so the audit log can be verified now. */
+    AUTO_RUN struct run verify = {0};
+    run(&verify, WORDS("auditlog", "verify", "--json", "--state", folder));
+    assert_int_equal(verify.code, CLI_FINE);
+    assert_non_null(strstr(verify.out.data, "\"ok\":true"));
+}
+
 static void auditlog_without_a_database_exits_with_2(void **state)
 {
     (void)state;
@@ -220,4 +238,5 @@ UNIT_GROUP(cli, CLI_TEST(wrong_usage_exits_with_2_and_names_the_nearest),
            CLI_TEST(check_config_tells_the_place_and_never_a_secret),
            CLI_TEST(docs_print_every_table), CLI_TEST(without_a_daemon_do_says_so),
            CLI_TEST(an_audit_of_nothing_is_no_all_clear_when_it_cannot_run),
+           CLI_TEST(an_offline_audit_prints_its_verdict_and_nothing_else),
            CLI_TEST(auditlog_without_a_database_exits_with_2))
