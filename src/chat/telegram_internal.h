@@ -67,7 +67,7 @@ void telegram_poll_stop(struct telegram_poll *poll);
 /* telegram_send.c */
 int telegram_send_new(struct telegram *t, struct err *err);
 void telegram_send_free(struct telegram_send *send);
-void telegram_send_open(struct telegram_send *send); /* getMe was answered */
+void telegram_send_open(struct telegram_send *send); /* the token was accepted */
 void telegram_send_stop(struct telegram_send *send);
 void telegram_send_wake(struct telegram_send *send);
 void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);

@@ -15,7 +15,9 @@
 #define POLL_MARGIN_MS  INT64_C(10000)
 #define POLL_LIMIT      100
 /* 100 updates are some 100 KiB. A server that sends more is asked for them one by one. */
-#define POLL_BODY_MAX    ((size_t)16 << 20)
+#define POLL_BODY_MAX ((size_t)16 << 20)
+/* Telegram keeps an update for a day, and starts ids anew after a week without one. */
+#define FORGET_OFFSET_US (2 * USEC_PER_DAY)
 #define QUICK_US         USEC_PER_SEC /* an empty answer before this was not waited for */
 #define QUICK_DOUBLINGS  5
 #define CONFLICT_CALM_US (10 * USEC_PER_MIN)
@@ -32,12 +34,17 @@
 
 struct telegram_poll {
     struct telegram *t;
-    struct loop_source *timer;      /* the next getMe or getUpdates */
+    struct loop_source *timer;      /* the next getUpdates */
     struct loop_source *deaf_timer; /* every poll period */
-    struct telegram_call *call;     /* getMe or getUpdates under way */
+    struct telegram_call *call;     /* getUpdates under way */
     struct telegram_trouble trouble;
+    struct loop_source *me_timer; /* the next getMe; until one is answered */
+    struct telegram_call *me_call;
+    struct telegram_trouble me_trouble;
+    bool accepted; /* the token, by any answer */
     int64_t timeout_s;
-    int64_t offset; /* confirms everything below; 0: nothing to confirm */
+    int64_t offset;       /* confirms everything below; 0: nothing to confirm */
+    int64_t news_mono_us; /* when an update came last */
     int limit;
     unsigned quick;            /* empty answers in a row that came at once */
     int64_t completed_mono_us; /* last completed getUpdates, or the start */
@@ -60,6 +67,7 @@ struct telegram_poll {
 };
 
 static void poll_now(void *userdata);
+static void ask_me(void *userdata);
 static void answer_next(void *userdata);
 static void check_deaf(void *userdata);
 
@@ -85,6 +93,7 @@ int telegram_poll_new(struct telegram *t, struct err *err)
                       : poll->timeout_s > POLL_MAX_S ? POLL_MAX_S
                                                      : poll->timeout_s;
     poll->timer = loop_add_timer(t->options.loop, poll_now, poll);
+    poll->me_timer = loop_add_timer(t->options.loop, ask_me, poll);
     poll->deaf_timer = loop_add_timer(t->options.loop, check_deaf, poll);
     poll->answer_timer = loop_add_timer(t->options.loop, answer_next, poll);
     return ops_store_get_i64(t->options.store, HEARD_NAME, 0, &poll->heard_us, err);
@@ -97,6 +106,7 @@ void telegram_poll_free(struct telegram_poll *poll)
     }
     telegram_poll_stop(poll);
     loop_source_free(poll->timer);
+    loop_source_free(poll->me_timer);
     loop_source_free(poll->deaf_timer);
     loop_source_free(poll->answer_timer);
     free(poll);
@@ -108,7 +118,7 @@ void telegram_poll_start(struct telegram_poll *poll)
     poll->conflict_may_be_open = true;
     poll->conflict_mono_us = poll->completed_mono_us;
     loop_timer_every(poll->deaf_timer, poll->timeout_s * USEC_PER_SEC);
-    loop_timer_in(poll->timer, 0);
+    loop_timer_in(poll->me_timer, 0);
 }
 
 static void cancel(struct telegram_call **call)
@@ -120,10 +130,12 @@ static void cancel(struct telegram_call **call)
 void telegram_poll_stop(struct telegram_poll *poll)
 {
     cancel(&poll->call);
+    cancel(&poll->me_call);
     cancel(&poll->answer_call);
     cancel(&poll->menu_call);
     cancel(&poll->webhook_call);
     loop_timer_stop(poll->timer);
+    loop_timer_stop(poll->me_timer);
     loop_timer_stop(poll->deaf_timer);
     loop_timer_stop(poll->answer_timer);
 }
@@ -148,10 +160,21 @@ static void check_deaf(void *userdata)
     telegram_alert(poll->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_DEAF, &err);
 }
 
+/* The first answer that only a valid token gets: messages may go out. */
+static void note_accepted(struct telegram_poll *poll)
+{
+    if (!poll->accepted) {
+        poll->accepted = true;
+        telegram_alert_over(poll->t, ALERT_TOKEN, "the token is accepted");
+        telegram_send_open(poll->t->send);
+    }
+}
+
 static void note_completed(struct telegram_poll *poll)
 {
     struct telegram *t = poll->t;
     bool first = t->polls == 0;
+    note_accepted(poll);
     t->polls++;
     poll->completed_mono_us = now_mono(poll);
     poll->heard_us = now_wall(poll);
@@ -197,9 +220,7 @@ static void retry_after_failure(struct telegram_poll *poll, const struct telegra
             telegram_alert(t, ALERT_SECURITY, SEVERITY_CRITICAL, ALERT_CONFLICT, &answer->err);
         }
     }
-    if (t->state != TELEGRAM_STARTING) {
-        t->state = TELEGRAM_BACKING_OFF;
-    }
+    t->state = TELEGRAM_BACKING_OFF;
     loop_timer_in(poll->timer, delay_us);
 }
 
@@ -524,36 +545,47 @@ static void on_webhook(const struct telegram_answer *answer, void *userdata)
 /* ---------------------------------------------------------------------------- the long poll ----
  */
 
+/* getMe tells our name, which only commands with a mention need: a server that cannot answer it
+ * now is polled all the same, and asked again. */
 static void on_me(const struct telegram_answer *answer, void *userdata)
 {
     struct telegram_poll *poll = userdata;
     struct telegram *t = poll->t;
-    poll->call = NULL;
+    poll->me_call = NULL;
     const char *username = json_text(answer->value, "username");
     if (answer->result == TELEGRAM_TOKEN_REFUSED) {
         telegram_refuse_token(t, &answer->err);
         return;
     }
-    if (answer->result != TELEGRAM_OK || username[0] == '\0') {
-        struct telegram_answer failed = *answer;
+    if (answer->result == TELEGRAM_OK && username[0] != '\0') {
+        (void)str_copy(str_c(username), t->username, sizeof(t->username));
+        telegram_trouble_over(t, &poll->me_trouble, "getMe");
+        LOG(NOTICE, "telegram: @%s is on", t->username);
+        note_accepted(poll);
+        poll->webhook_call = telegram_api_call(
+            t->api,
+            &(struct telegram_request){.method = "getWebhookInfo", .timeout_ms = CALL_TIMEOUT_MS},
+            on_webhook, poll);
+    } else {
+        struct err failed = answer->err;
         if (answer->result == TELEGRAM_OK) {
-            failed.result = TELEGRAM_LOST;
-            (void)err_set(&failed.err, ERR_TELEGRAM_GARBLED, "getMe: no username");
+            (void)err_set(&failed, ERR_TELEGRAM_GARBLED, "getMe: no username");
         }
-        retry_after_failure(poll, &failed, "getMe");
-        return;
+        int64_t delay_us = telegram_trouble(t, &poll->me_trouble, &failed, "getMe");
+        int64_t told_us = answer->retry_after_s * USEC_PER_SEC;
+        loop_timer_in(poll->me_timer, delay_us > told_us ? delay_us : told_us);
     }
-    (void)str_copy(str_c(username), t->username, sizeof(t->username));
-    telegram_trouble_over(t, &poll->trouble, "getMe");
-    t->state = TELEGRAM_POLLING;
-    LOG(NOTICE, "telegram: @%s is on", t->username);
-    telegram_alert_over(t, ALERT_TOKEN, "the token is accepted");
-    poll->webhook_call = telegram_api_call(
-        t->api,
-        &(struct telegram_request){.method = "getWebhookInfo", .timeout_ms = CALL_TIMEOUT_MS},
-        on_webhook, poll);
-    telegram_send_open(t->send);
-    poll_now(poll);
+    if (!loop_timer_armed(poll->timer)) {
+        poll_now(poll);
+    }
+}
+
+static void ask_me(void *userdata)
+{
+    struct telegram_poll *poll = userdata;
+    poll->me_call = telegram_api_call(
+        poll->t->api, &(struct telegram_request){.method = "getMe", .timeout_ms = CALL_TIMEOUT_MS},
+        on_me, poll);
 }
 
 /* A server that answers at once with nothing must not make us spin. */
@@ -586,7 +618,6 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
         return;
     }
     const struct batch batch = {answer->elapsed_us, poll->heard_us};
-    bool confirmed = poll->offset > 0 && json_len(answer->value) == 0;
     size_t news = 0;
     struct err err = {0};
     note_completed(poll);
@@ -597,8 +628,11 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
                                                     "an update could not be stored"));
         return;
     }
-    if (confirmed && news == 0) {
-        /* Nothing is left to confirm. Ids start anywhere after a quiet week, also below. */
+    if (news > 0) {
+        poll->news_mono_us = now_mono(poll);
+    } else if (now_mono(poll) - poll->news_mono_us > FORGET_OFFSET_US) {
+        /* Nothing that we confirmed can be kept any more, and after a quiet week ids start
+         * anywhere, also below: an offset above them would throw them away unseen. */
         poll->offset = 0;
     }
     int64_t delay_us = gap_us(poll, news, answer->elapsed_us);
@@ -616,13 +650,8 @@ static void poll_now(void *userdata)
     if (poll->call != NULL) {
         return;
     }
-    if (t->username[0] == '\0') {
-        poll->call = telegram_api_call(
-            t->api, &(struct telegram_request){.method = "getMe", .timeout_ms = CALL_TIMEOUT_MS},
-            on_me, poll);
-        return;
-    }
-    if (!poll->menu_done && poll->menu_call == NULL && now_mono(poll) >= poll->menu_due_mono_us) {
+    if (poll->accepted && !poll->menu_done && poll->menu_call == NULL &&
+        now_mono(poll) >= poll->menu_due_mono_us) {
         set_menu(poll);
     }
     static const char *const kinds[] = {"message", "callback_query", "my_chat_member"};
