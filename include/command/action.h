@@ -61,7 +61,9 @@ struct action {
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
     /* Optional, for actions that change something: after a crash that fell into this very call
      * (same run id and step), did its effect take place? Without it nobody knows, and the person is
-     * told so. It may fill the reply. */
+     * told so. It may fill the reply. Who has to ask elsewhere returns ACTION_PENDING and finishes
+     * the call later: without error it happened, COMMAND_NOT_DONE it did not, COMMAND_LOST nobody
+     * knows; cancel() may come before. */
     int (*recover)(struct action_call *call, bool *ret_happened, struct err *err);
     /* Optional, for commands that ask for a confirmation: says into the reply what exactly will
      * happen (the position that will be closed), before anything is done. A negative result refuses
@@ -98,6 +100,8 @@ int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t
 /* Durable and unique: run id and step index; survives a crash of the run. */
 int64_t action_run_id(const struct action_call *call);
 int action_step(const struct action_call *call);
+/* When the step was begun (wall); in recover() by the process that died. */
+int64_t action_begun_us(const struct action_call *call);
 /* Puts a few words (an id, at most 200 bytes) on disk with the step, before something outside is
  * asked for; recover() then gets them from action_remembered (NULL: there are none). */
 int action_remember(struct action_call *call, const char *text, struct err *err);

@@ -154,6 +154,11 @@ int action_step(const struct action_call *call)
     return call->step;
 }
 
+int64_t action_begun_us(const struct action_call *call)
+{
+    return call->begun_us;
+}
+
 void action_set_state(struct action_call *call, void *state)
 {
     call->state = state;

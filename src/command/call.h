@@ -21,6 +21,7 @@ struct action_call {
     const char *args[ACTION_PARAMS_MAX];
     int64_t run_id;
     int step;
+    int64_t begun_us;
     void *state;
     const char *remembered; /* what the call of a process that died had put on disk; NULL: none */
 

@@ -34,7 +34,7 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
 {
     const struct manifest_step *step = run_step(run, index);
     char *values[ACTION_PARAMS_MAX] = {0};
-    int rc = run_resolve(run, step, values, err);
+    int rc = run_args_resolve(run, step, values, err);
     if (rc == 0) {
         AUTO_BUF struct buf line = BUF_INIT(2048);
         buf_addf(&line, "%d. %s", index + 1, step->action->summary);
@@ -54,7 +54,7 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
         }
         rc = step->action->preview(&call, err);
     }
-    run_values_free(values);
+    run_args_free(values);
     return rc;
 }
 
@@ -65,7 +65,7 @@ struct reply *card_question(struct run *run, const char *code, int64_t expires_i
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     AUTO_BUF struct buf expiry = BUF_INIT(64);
     AUTO_BUF struct buf button = BUF_INIT(64);
-    run_line(run, &line);
+    run_args_line(run, &line);
     clock_add_duration(&expiry, expires_in_us);
     reply_title(r, TONE_WARN, "Confirm: %s", line.data);
     reply_line(r, "This will:");
@@ -121,7 +121,7 @@ struct reply *card_progress(const struct run *run)
 {
     struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    run_line(run, &line);
+    run_args_line(run, &line);
     reply_title(r, TONE_BUSY, "%s", line.data);
     for (int i = 0; i < run_step_total(run); i++) {
         add_mark(r, run, i);
@@ -129,14 +129,23 @@ struct reply *card_progress(const struct run *run)
     return r;
 }
 
+/* After a restart of nightdesk the person has to be told which command this is about. */
+static void title_of_cut_off(struct reply *r, const struct run *run, const char *line)
+{
+    if (run_is_cut_off(run)) {
+        reply_title(r, TONE_BAD, "%s: %s", line, err_info(run->end_err.id)->message);
+    }
+}
+
 struct reply *card_result(struct run *run)
 {
     bool failed = run->failure.id != ERR_NONE;
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    run_line(run, &line);
+    run_args_line(run, &line);
     if (run_step_total(run) == 1 || (run->m->step_count == 1 && !failed)) {
         struct reply *only = run->replies[0] == NULL ? reply_new() : TAKE(run->replies[0]);
         if (failed) {
+            title_of_cut_off(only, run, line.data);
             reply_error(only, &run->failure);
         } else if (reply_get_title(only)[0] == '\0' && reply_block_count(only) == 0) {
             reply_title(only, TONE_GOOD, "%s: done", line.data);
@@ -149,6 +158,8 @@ struct reply *card_result(struct run *run)
     add_took(&took, clock_mono_us(run->runner->o.clock) - run->started_mono_us);
     if (last != NULL && reply_get_title(last)[0] != '\0') {
         reply_title(r, reply_get_tone(last), "%s", reply_get_title(last));
+    } else if (run_is_cut_off(run)) {
+        title_of_cut_off(r, run, line.data);
     } else if (failed) {
         reply_title(r, TONE_BAD, "%s: failed after %s", line.data, took.data);
     } else {
@@ -174,7 +185,7 @@ struct reply *card_stale(const struct run *run, int64_t age_us)
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     AUTO_BUF struct buf age = BUF_INIT(64);
     AUTO_BUF struct buf command = BUF_INIT(LINE_BYTES_MAX + 64);
-    run_line(run, &line);
+    run_args_line(run, &line);
     clock_add_duration(&age, age_us);
     reply_title(r, TONE_WARN, "Not run: sent %s ago", age.data);
     reply_line(r, "To run it now, send it again: /%s", line.data);

@@ -3,12 +3,14 @@
  * Private to this room.
  *
  *     struct run *run = run_new(runner, manifest, &who, chat_id);
- *     run_bind(run, &line, err)                      // or run_bind_json, from a stored run
- *     run_write_start(run, err)                      // inside the transaction that stores the run
- *     run_go(run);                                   // after its commit; the run owns itself now
+ *     run_args_bind(run, &line, err)         // or run_args_bind_json, from a stored run
+ *     run_write_start(run, err)              // inside the transaction that stores the run
+ *     run_read(run, err)                     // and there, too: what only reads
+ *     run_go(run);                           // after its commit; the run owns itself now
  *
  * Invariants: rows are written before what they announce happens; a run is linked into its runner
- * from run_go to its end and frees itself there. No transaction is open while an action runs.
+ * from run_go to its end and frees itself there. No transaction is open while an action runs that
+ * changes anything.
  * Thread: ops.
  */
 #pragma once
@@ -20,6 +22,7 @@
 #include "line.h"
 #include "param.h"
 #include "rate.h"
+#include "store/run_table.h"
 
 #define RUNS_MAX      64
 #define RUN_STEPS_MAX (2 * MANIFEST_STEPS_MAX)
@@ -68,6 +71,7 @@ struct run {
     struct err end_err;              /* why it failed; ERR_NONE: it did not */
     struct reply *result;            /* of the whole run, while that is not on disk yet */
     struct err call_err;
+    bool recovered; /* the current step was begun by a process that died in it */
     enum run_timer timer_kind;
     struct loop_source *timer;
 
@@ -82,39 +86,61 @@ struct run {
 
 struct run *run_new(struct runner *runner, const struct manifest *m, const struct principal *who,
                     int64_t chat_id);
+/* A run as it was stored, ready to go on. NULL when its command is gone or does not take these
+ * arguments any more (another version, another configuration); why says so. */
+struct run *run_load(struct runner *runner, const struct run_row *row, struct err *why);
 void run_free(struct run *run); /* abandons a call under way; not linked any more */
-
-/* Takes the arguments from a line whose first word is the command; COMMAND_ARG_…. */
-int run_bind(struct run *run, const struct line *line, struct err *err);
-int run_bind_json(struct run *run, const char *args_json, struct err *err);
-void run_args_json(const struct run *run, struct buf *out);
-/* "restart prediction", in a form that can be sent again. */
-void run_line(const struct run *run, struct buf *out);
+static inline void run_free_slot(struct run **slot)
+{
+    run_free(*slot);
+}
+#define AUTO_RUN AUTO(run_free_slot)
 
 const struct manifest_step *run_step(const struct run *run, int index);
-int run_step_total(const struct run *run); /* on_failure included */
-/* The values of a step's parameters, checked; the caller frees each. */
-int run_resolve(const struct run *run, const struct manifest_step *step,
-                char *ret_values[ACTION_PARAMS_MAX], struct err *err);
-void run_values_free(char *values[ACTION_PARAMS_MAX]);
+int run_step_total(const struct run *run);  /* on_failure included */
+bool run_is_reading(const struct run *run); /* its current step */
+/* The step that just ended was cut off by a crash, and either nobody knows whether it took effect
+ * or it did not: the run ends here, without on_failure steps. */
+bool run_is_cut_off(const struct run *run);
 
-/* In a transaction: the current step is begun. */
-int run_write_start(struct run *run, struct err *err);
-/* Links the run and runs its current step and those after it, as far as they do not wait. */
+/* In the transaction that stores the run, its first step begun: runs the reading steps at its
+ * front, as far as they do not wait. Reading twice does no harm, so they need not be on disk
+ * first, and a command that only reads costs one commit. After it run_go, or on failure run_free.
+ */
+int run_read(struct run *run, struct err *err);
+/* After the commit: links the run and goes on from where it stands. */
 void run_go(struct run *run);
-/* After a crash: the current step took effect (err NULL) or failed; goes on from there. */
-void run_settle(struct run *run, const struct err *err);
-/* After a crash: ends here with an error, without on_failure steps. */
-int run_end_lost(struct run *run, enum err_id id, struct err *err);
+/* After a crash that fell into the current step, whose row is `last`: a reading step is run again;
+ * of another one the action is asked whether it took effect. */
+void run_recover(struct run *run, const struct run_step *last);
 
 /* Runner's deferred source: takes up the runs whose calls have finished. */
 void run_settle_finished(void *runner);
 
-/* A reply on its way to a chat door, in the transaction that is open; edits *outbox_id unless 0,
- * and leaves the id of the message there. Does nothing for other doors. */
-int run_post(struct runner *runner, const struct principal *who, int64_t chat_id,
-             struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id, struct err *err);
-bool run_door_is_chat(enum door door);
+/* run_args.c: arguments and what becomes of them. */
+/* Takes the arguments from a line whose first word is the command; COMMAND_ARG_…. */
+int run_args_bind(struct run *run, const struct line *line, struct err *err);
+int run_args_bind_json(struct run *run, const char *args_json, struct err *err);
+void run_args_json(const struct run *run, struct buf *out);
+/* "restart prediction", in a form that can be sent again. */
+void run_args_line(const struct run *run, struct buf *out);
+/* The values of a step's parameters, checked; run_args_free frees them. */
+int run_args_resolve(const struct run *run, const struct manifest_step *step,
+                     char *ret_values[ACTION_PARAMS_MAX], struct err *err);
+void run_args_free(char *values[ACTION_PARAMS_MAX]);
+
+/* run_write.c: rows, all of them in the transaction that is open. */
+/* The current step is begun. */
+int run_write_start(struct run *run, struct err *err);
+/* The current step has ended (marks, replies, failure and end_err say how); the next one is begun,
+ * or the run has ended and run->result is what it answers. */
+int run_write_advance(struct run *run, struct err *err);
+/* A reply on its way to a chat door; edits *outbox_id unless 0, and leaves the id of the message
+ * there. Does nothing for other doors. */
+int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,
+                   struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id,
+                   struct err *err);
 /* "run 12: restart prediction" */
-int run_audit(const struct run *run, const char *action, const char *more, const char *result,
-              struct err *err);
+int run_write_audit(const struct run *run, const char *action, const char *more, const char *result,
+                    struct err *err);
+bool run_write_is_chat(enum door door); /* its replies go through the outbox */

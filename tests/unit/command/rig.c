@@ -63,6 +63,11 @@ static int act_recover(struct action_call *call, bool *ret_happened, struct err 
     const char *text = action_remembered(call);
     rig->recovers++;
     (void)snprintf(rig->remembered, sizeof(rig->remembered), "%s", text == NULL ? "" : text);
+    rig->begun_us = action_begun_us(call);
+    if (rig->must_ask) {
+        rig->pending = call;
+        return ACTION_PENDING;
+    }
     *ret_happened = rig->happened;
     return 0;
 }
@@ -215,6 +220,9 @@ static const struct embedded_file files[] = {
             HEAD("hang", "operator") "steps: [{run: test.hang, timeout: 20s}]\nexamples: [hang]\n"),
     FILE_OF("known", HEAD("known", "operator") "steps: [{run: test.known, timeout: 20s}, {run: "
                                                "test.read}]\nexamples: [known]\n"),
+    FILE_OF("owed", HEAD("owed", "operator") "steps: [{run: test.flaky}]\n"
+                                             "on_failure: [{run: test.known, timeout: 20s}]\n"
+                                             "examples: [owed]\n"),
     FILE_OF(
         "flaky",
         HEAD("flaky", "operator") "steps: [{run: test.flaky, retries: 2}]\nexamples: [flaky]\n"),

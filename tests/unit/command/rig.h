@@ -33,12 +33,14 @@ struct rig {
     int64_t chat_id;
 
     /* the actions' behaviour and what happened to them */
-    int runs;      /* of any changing action */
-    int reads;     /* of any reading action */
-    int cancels;   /* calls that timed out or were dropped */
-    int recovers;  /* recover() was asked */
-    bool happened; /* what recover() answers */
-    int failures;  /* how often test.flaky still fails */
+    int runs;         /* of any changing action */
+    int reads;        /* of any reading action */
+    int cancels;      /* calls that timed out or were dropped */
+    int recovers;     /* recover() was asked */
+    bool happened;    /* what recover() answers */
+    bool must_ask;    /* recover() waits for rig_finish instead */
+    int64_t begun_us; /* of the step that recover() was asked about */
+    int failures;     /* how often test.flaky still fails */
     enum err_id fail_with;
     struct action_call *pending; /* of the last call that waits */
     char seen[256];              /* parameters of the last call */

@@ -1,0 +1,160 @@
+#include "card.h"
+#include "run.h"
+#include "store/outbox_table.h"
+#include "store/run_table.h"
+
+#define DETAIL_MAX 1000
+
+bool run_write_is_chat(enum door door)
+{
+    return door == DOOR_CONSOLE || door == DOOR_TELEGRAM;
+}
+
+int run_write_audit(const struct run *run, const char *action, const char *more, const char *result,
+                    struct err *err)
+{
+    AUTO_BUF struct buf detail = BUF_INIT(DETAIL_MAX + LINE_BYTES_MAX);
+    buf_addf(&detail, "run %lld: ", (long long)run->id);
+    run_args_line(run, &detail);
+    if (more[0] != '\0') {
+        buf_addf(&detail, ": %s", more);
+    }
+    return access_audit(run->runner->o.access, &run->who, action, detail.data, result, err);
+}
+
+int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,
+                   struct reply *reply, int64_t run_id, bool urgent, int64_t *outbox_id,
+                   struct err *err)
+{
+    if (runner->o.decorate != NULL) {
+        runner->o.decorate(reply, runner->o.decorate_userdata);
+    }
+    if (!run_write_is_chat(who->door)) {
+        return 0;
+    }
+    AUTO_JSON struct json_object *value = reply_json(reply);
+    AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
+    json_add_text(&payload, value);
+    if (buf_failed(&payload)) { /* chats do not show data: the part that programs read */
+        buf_clear(&payload);
+        json_object_object_del(value, "data");
+        json_add_text(&payload, value);
+    }
+    if (buf_failed(&payload)) {
+        return err_set(err, ERR_BUF_FULL, "reply of %zu blocks", reply_block_count(reply));
+    }
+    const struct outbox_new message = {.door = door_name(who->door),
+                                       .chat_id = chat_id,
+                                       .kind = *outbox_id == 0 ? OUTBOX_SEND : OUTBOX_EDIT,
+                                       .priority = urgent ? OUTBOX_CRITICAL : OUTBOX_NORMAL,
+                                       .payload = payload.data,
+                                       .run_id = run_id,
+                                       .edit_of = *outbox_id};
+    int64_t id = 0;
+    int rc = outbox_table_add(runner->o.store, &message, clock_wall_us(runner->o.clock), &id, err);
+    if (rc == 0 && *outbox_id == 0) {
+        *outbox_id = id;
+    }
+    return rc;
+}
+
+/* Reading steps would fill the audit log with lines that tell nothing: of them only a failure is
+ * noted; that the command came and how it ended always is. */
+int run_write_start(struct run *run, struct err *err)
+{
+    int64_t now_us = clock_wall_us(run->runner->o.clock);
+    const char *action = run_step(run, run->step)->action->name;
+    int rc = run_table_step_begin(run->runner->o.store, run->id, run->step, action, now_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    run->marks[run->step].state = MARK_RUNNING;
+    run->step_mono_us = clock_mono_us(run->runner->o.clock);
+    return run_is_reading(run) ? 0 : run_write_audit(run, "step.started", action, "ok", err);
+}
+
+/* The result of a step as it stands in its row: "ok", or "CODE: context". */
+static int write_step_end(const struct run *run, struct err *err)
+{
+    AUTO_BUF struct buf result = BUF_INIT(DETAIL_MAX);
+    const struct err *failure = &run->end_err;
+    const char *action = run_step(run, run->step)->action->name;
+    const char *code = "ok";
+    enum run_step_state state = RUN_STEP_DONE;
+    if (failure->id == ERR_NONE) {
+        buf_add_c(&result, code);
+    } else {
+        code = err_info(failure->id)->code;
+        state = run_is_cut_off(run) && failure->id == ERR_COMMAND_LOST ? RUN_STEP_UNKNOWN
+                                                                       : RUN_STEP_FAILED;
+        buf_addf(&result, "%s: %s", code, failure->context);
+    }
+    int rc = run_table_step_end(run->runner->o.store, run->id, run->step, state, result.data,
+                                clock_wall_us(run->runner->o.clock), err);
+    if (rc < 0 || (failure->id == ERR_NONE && run_is_reading(run))) {
+        return rc;
+    }
+    return run_write_audit(run, failure->id == ERR_NONE ? "step.done" : "step.failed", action, code,
+                           err);
+}
+
+static enum run_state end_state(const struct run *run)
+{
+    if (run_is_cut_off(run) && run->end_err.id == ERR_COMMAND_LOST) {
+        return RUN_UNKNOWN;
+    }
+    return run->failure.id == ERR_NONE ? RUN_DONE : RUN_FAILED;
+}
+
+static int write_finish(struct run *run, struct err *err)
+{
+    struct runner *runner = run->runner;
+    enum run_state state = end_state(run);
+    AUTO_BUF struct buf data = BUF_INIT(RUN_JSON_MAX);
+    json_add_text(&data, reply_data(run->result));
+    int rc =
+        run_table_finish(runner->o.store, run->id, state, run->failure.id,
+                         buf_failed(&data) ? NULL : data.data, clock_wall_us(runner->o.clock), err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = run_write_audit(run, "command.finished", run_table_state_name(state),
+                         run->failure.id == ERR_NONE ? "ok" : err_info(run->failure.id)->code, err);
+    if (rc < 0) {
+        return rc;
+    }
+    return run_write_post(runner, &run->who, run->chat_id, run->result, run->id, run->m->emergency,
+                          &run->outbox_id, err);
+}
+
+/* The index after the current step, or -1: the run ends. */
+static int next_step(const struct run *run)
+{
+    int next = run->step + 1;
+    if (run_is_cut_off(run)) {
+        return -1;
+    }
+    if (run->step < run->m->step_count && run->failure.id != ERR_NONE) {
+        next = run->m->step_count; /* on_failure begins */
+    } else if (next == run->m->step_count && run->failure.id == ERR_NONE) {
+        return -1;
+    }
+    return next < run_step_total(run) ? next : -1;
+}
+
+int run_write_advance(struct run *run, struct err *err)
+{
+    int rc = write_step_end(run, err);
+    if (rc < 0) {
+        return rc;
+    }
+    int next = next_step(run);
+    if (next >= 0) {
+        run->step = next;
+        return run_write_start(run, err);
+    }
+    if (run->result == NULL) {
+        run->result = card_result(run);
+    }
+    return write_finish(run, err);
+}

@@ -1,0 +1,341 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "card.h"
+#include "config/config.h"
+#include "io/secret.h"
+#include "runner_internal.h"
+#include "store/confirmation_table.h"
+#include "store/ops.h"
+#include "store/outbox_table.h"
+#include "store/run_table.h"
+
+#include <string.h>
+
+#define CODE_CHARS      6
+#define CODE_TRIES      8
+#define EXPIRY_RETRY_US (5 * USEC_PER_SEC)
+#define EXPIRY_MAX_US   (10 * USEC_PER_MIN) /* the wall clock may jump: look again by then */
+#define BATCH           32
+
+/* A code that nothing has had before. */
+static int add_confirmation(const struct run *run, int64_t expires_us,
+                            char ret_code[CODE_CHARS + 1], struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < CODE_TRIES; i++) {
+        secret_nonce(ret_code, CODE_CHARS);
+        struct confirmation c = {.run_id = run->id,
+                                 .user_id = run->who.id,
+                                 .chat_id = run->chat_id,
+                                 .expires_us = expires_us};
+        (void)str_copy(str_c(ret_code), c.nonce, sizeof(c.nonce));
+        (void)str_copy(str_c(door_name(run->who.door)), c.door, sizeof(c.door));
+        struct confirmation other;
+        rc = confirmation_table_get(run->runner->o.store, c.nonce, &other, err);
+        if (rc == -ERR_STORE_NOT_FOUND) {
+            err_clear(err);
+            return confirmation_table_add(run->runner->o.store, &c, err);
+        }
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return err_set(err, ERR_INTERNAL, "no free confirmation code");
+}
+
+static void arm_expiry(struct runner *runner, int64_t in_us)
+{
+    in_us = in_us < 0 ? 0 : in_us;
+    loop_timer_in(runner->expiry, in_us > EXPIRY_MAX_US ? EXPIRY_MAX_US : in_us);
+}
+
+int runner_confirm_ask(struct run *run, const struct invocation *in, struct verdict *v,
+                       struct err *err)
+{
+    struct runner *runner = run->runner;
+    int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
+    char code[CODE_CHARS + 1];
+    int rc = runner_store_run(run, RUN_CONFIRMING, err);
+    if (rc < 0 ||
+        (rc = add_confirmation(run, clock_wall_us(runner->o.clock) + wait_us, code, err)) < 0) {
+        return rc;
+    }
+    struct err why = {0};
+    struct reply *card = card_question(run, code, wait_us, &why);
+    if (card == NULL) {
+        bool won = false;
+        if ((rc = run_table_finish(runner->o.store, run->id, RUN_REFUSED, why.id, NULL,
+                                   clock_wall_us(runner->o.clock), err)) < 0 ||
+            (rc = confirmation_table_use(runner->o.store, code, &won, err)) < 0) {
+            return rc;
+        }
+        return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
+    }
+    v->reply = card;
+    v->posted = run_write_is_chat(in->who->door);
+    (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
+    int64_t outbox_id = 0;
+    rc = run_write_post(runner, in->who, in->chat_id, card, run->id, run->m->emergency, &outbox_id,
+                        err);
+    if (rc == 0 && outbox_id != 0) {
+        rc = confirmation_table_set_outbox(runner->o.store, code, outbox_id, err);
+    }
+    return rc < 0 ? rc : run_write_audit(run, "confirm.asked", "", "ok", err);
+}
+
+/* Ends a question: the run's row, the card, the audit log. why NULL: it was cancelled. */
+static int close_question(struct runner *runner, const struct confirmation *c,
+                          const struct run_row *row, enum run_state state, const char *audit_action,
+                          const struct err *why, struct reply **ret_card, struct err *err)
+{
+    bool won = false;
+    int64_t now_us = clock_wall_us(runner->o.clock);
+    int rc = confirmation_table_use(runner->o.store, c->nonce, &won, err);
+    if (rc < 0 ||
+        (rc = run_table_finish(runner->o.store, row->id, state, why == NULL ? ERR_NONE : why->id,
+                               NULL, now_us, err)) < 0) {
+        return rc;
+    }
+    struct principal who = {.id = row->user_id};
+    (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
+    (void)door_parse(str_c(row->door), &who.door);
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    struct err ignored = {0};
+    AUTO_RUN struct run *run = run_load(runner, row, &ignored);
+    if (run != NULL) {
+        run_args_line(run, &line);
+    } else {
+        buf_add_c(&line, row->command);
+    }
+    AUTO_BUF struct buf detail = BUF_INIT(LINE_BYTES_MAX + 128);
+    buf_addf(&detail, "run %lld: %s", (long long)row->id, line.data);
+    rc = access_audit(runner->o.access, &who, audit_action, detail.data,
+                      why == NULL ? "ok" : err_info(why->id)->code, err);
+    if (rc < 0) {
+        return rc;
+    }
+    AUTO_REPLY struct reply *card = card_closed(line.data, why);
+    int64_t outbox_id = c->outbox_id;
+    rc = run_write_post(runner, &who, row->chat_id, card, row->id, false, &outbox_id, err);
+    if (rc == 0) {
+        *ret_card = TAKE(card);
+    }
+    return rc;
+}
+
+/* Expired: shown on the card, and to whoever pressed too late. */
+static int expire(struct runner *runner, const struct confirmation *c, const struct run_row *row,
+                  struct reply **ret_card, struct err *ret_why, struct err *err)
+{
+    AUTO_BUF struct buf after = BUF_INIT(64);
+    clock_add_duration(&after, runner->o.config->commands_confirm_expiry_us);
+    (void)err_set(ret_why, ERR_CONFIRM_EXPIRED, "%s, after %s", c->nonce, after.data);
+    return close_question(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_card, err);
+}
+
+static int start_confirmed(struct runner *runner, const struct invocation *in,
+                           const struct confirmation *c, const struct run_row *row,
+                           struct verdict *v, struct err *err)
+{
+    struct err why = {0};
+    AUTO_RUN struct run *run = run_load(runner, row, &why);
+    if (run == NULL) {
+        v->posted = run_write_is_chat(in->who->door);
+        v->err = why;
+        return close_question(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &v->reply, err);
+    }
+    run->who = *in->who; /* the role of today */
+    if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
+        return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
+    }
+    bool won = false;
+    int rc = confirmation_table_use(runner->o.store, c->nonce, &won, err);
+    if (rc < 0) {
+        return rc;
+    }
+    ASSERT(won); /* it was unused a moment ago, in this very transaction */
+    if ((rc = run_table_start(runner->o.store, run->id, clock_wall_us(runner->o.clock), err)) < 0 ||
+        (rc = run_write_audit(run, "confirm.given", "", "ok", err)) < 0 ||
+        (rc = run_write_start(run, err)) < 0) {
+        return rc;
+    }
+    run->outbox_id = c->outbox_id;
+    run->on_reply = in->on_reply;
+    run->userdata = in->userdata;
+    if (run->outbox_id != 0) { /* the buttons go at once */
+        AUTO_REPLY struct reply *card = card_progress(run);
+        rc = run_write_post(runner, &run->who, run->chat_id, card, run->id, run->m->emergency,
+                            &run->outbox_id, err);
+        v->posted = true;
+        run->told_mono_us = clock_mono_us(runner->o.clock);
+    }
+    if (rc == 0) {
+        v->start = TAKE(run);
+    }
+    return rc;
+}
+
+static bool belongs_to(const struct confirmation *c, const struct invocation *in)
+{
+    return c->user_id == in->who->id && strcmp(c->door, door_name(in->who->door)) == 0 &&
+           c->chat_id == in->chat_id;
+}
+
+static int answer(struct runner *runner, const struct invocation *in, const char *code, bool yes,
+                  struct verdict *v, struct err *err)
+{
+    struct err why = {0};
+    struct confirmation c;
+    int rc = confirmation_table_get(runner->o.store, code, &c, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        (void)err_set(&why, ERR_CONFIRM_UNKNOWN, "%.20s", code);
+        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (!belongs_to(&c, in)) {
+        (void)err_set(&why, ERR_CONFIRM_FOREIGN, "run %lld", (long long)c.run_id);
+        return runner_refuse(runner, in, "confirm.foreign", &why, NULL, v, err);
+    }
+    AUTO_RUN_ROW struct run_row row = {0};
+    if ((rc = run_table_get(runner->o.store, c.run_id, &row, err)) < 0) {
+        return rc;
+    }
+    if (c.used) {
+        (void)err_set(&why, row.state == RUN_EXPIRED ? ERR_CONFIRM_EXPIRED : ERR_CONFIRM_USED,
+                      "%s, run %lld", c.nonce, (long long)c.run_id);
+        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+    }
+    if (clock_wall_us(runner->o.clock) >= c.expires_us) {
+        v->posted = run_write_is_chat(in->who->door);
+        return expire(runner, &c, &row, &v->reply, &v->err, err);
+    }
+    if (!yes) {
+        v->posted = run_write_is_chat(in->who->door);
+        return close_question(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL, &v->reply,
+                              err);
+    }
+    return start_confirmed(runner, in, &c, &row, v, err);
+}
+
+/* The code as it was typed, in the form that is stored: upper case, 0 for O, 1 for I and L. */
+static void fold_code(const char *typed, char ret_code[32])
+{
+    (void)str_copy(str_c(typed), ret_code, 32);
+    for (char *c = ret_code; *c != '\0'; c++) {
+        *c = (char)(*c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' : *c);
+        *c = (char)(*c == 'O' ? '0' : *c == 'I' || *c == 'L' ? '1' : *c);
+    }
+}
+
+int runner_confirm_press(struct runner *runner, const struct invocation *in, struct verdict *v,
+                         struct err *err)
+{
+    char code[32];
+    _Static_assert(sizeof(CARD_CONFIRM) == sizeof(CARD_CANCEL), "one prefix is cut off for both");
+    fold_code(in->line + strlen(CARD_CONFIRM), code);
+    return answer(runner, in, code, str_starts(str_c(in->line), CARD_CONFIRM), v, err);
+}
+
+/* The newest open question of this person in this chat. */
+static int newest_code(struct runner *runner, const struct invocation *in, char ret_code[32],
+                       struct err *err)
+{
+    struct confirmation open[BATCH];
+    ret_code[0] = '\0';
+    int n = confirmation_table_expired(runner->o.store, INT64_MAX, open, BATCH, err);
+    for (int i = 0; i < n; i++) {
+        if (belongs_to(&open[i], in)) {
+            (void)str_copy(str_c(open[i].nonce), ret_code, 32);
+        }
+    }
+    return n < 0 ? n : 0;
+}
+
+int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
+                        bool yes, struct verdict *v, struct err *err)
+{
+    struct err why = {0};
+    char code[32];
+    if (line->count > 2 || (yes && line->count < 2)) {
+        (void)err_set(&why, line->count > 2 ? ERR_COMMAND_ARG_EXTRA : ERR_COMMAND_ARG_MISSING,
+                      yes ? "usage: /confirm <code>" : "usage: /cancel [code]");
+        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+    }
+    if (line->count == 2) {
+        fold_code(line->words[1], code);
+    } else {
+        int rc = newest_code(runner, in, code, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return answer(runner, in, code, yes, v, err);
+}
+
+static int expire_one(struct runner *runner, const struct confirmation *c, struct err *err)
+{
+    AUTO_RUN_ROW struct run_row row = {0};
+    AUTO_REPLY struct reply *card = NULL;
+    struct err why = {0};
+    int rc = ops_store_begin(runner->o.store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = run_table_get(runner->o.store, c->run_id, &row, err);
+    if (rc == 0) {
+        rc = expire(runner, c, &row, &card, &why, err);
+    }
+    if (rc < 0) {
+        ops_store_rollback(runner->o.store);
+        return rc;
+    }
+    return ops_store_commit(runner->o.store, err);
+}
+
+void runner_confirm_schedule(struct runner *runner)
+{
+    struct confirmation next;
+    struct err err = {0};
+    int n = confirmation_table_expired(runner->o.store, INT64_MAX, &next, 1, &err);
+    if (n < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not read the confirmations");
+        arm_expiry(runner, EXPIRY_RETRY_US);
+    } else if (n > 0) {
+        arm_expiry(runner, next.expires_us - clock_wall_us(runner->o.clock));
+    }
+}
+
+int runner_confirm_expire_due(struct runner *runner, struct err *err)
+{
+    struct confirmation due[BATCH];
+    int n = 0;
+    do {
+        n = confirmation_table_expired(runner->o.store, clock_wall_us(runner->o.clock), due, BATCH,
+                                       err);
+        for (int i = 0; i < n; i++) {
+            int rc = expire_one(runner, &due[i], err);
+            if (rc < 0) {
+                return rc;
+            }
+        }
+    } while (n == BATCH);
+    return n < 0 ? n : 0;
+}
+
+void runner_confirm_on_expiry(void *userdata)
+{
+    struct runner *runner = userdata;
+    struct err err = {0};
+    if (runner_confirm_expire_due(runner, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not expire a confirmation");
+        arm_expiry(runner, EXPIRY_RETRY_US);
+        return;
+    }
+    if (runner->o.outbox_changed != NULL) {
+        runner->o.outbox_changed(runner->o.outbox_userdata);
+    }
+    runner_confirm_schedule(runner);
+}
