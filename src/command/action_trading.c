@@ -353,6 +353,24 @@ static int show_trades(struct action_call *call, struct err *err)
 
 /* ------------------------------------------------------------------------------------ why ---- */
 
+/* The sum that gave the score, so that a person can do it again (agents/decision_core.h). */
+static void why_score(struct reply *r, const struct decision *d)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    double largest = 0;
+    for (int i = 0; i < d->vote_count; i++) {
+        const struct vote *v = &d->votes[i];
+        const char *sign = v->direction == DIRECTION_SHORT ? "−" : i > 0 ? "+" : "";
+        buf_addf(&line, "%s%s%s%.2f×%.2f", i > 0 ? " " : "", sign, i > 0 ? " " : "",
+                 v->direction == DIRECTION_NONE ? 0.0 : v->confidence, v->weight);
+        largest = v->weight > largest ? v->weight : largest;
+    }
+    if (d->vote_count > 0) {
+        reply_line(r, "Score: (%s) / %.2f = %+.2f; ±%.2f is needed", line.data, largest, d->score,
+                   d->threshold);
+    }
+}
+
 static void why_votes(struct reply *r, const struct decision *d)
 {
     reply_table(r, 4, (const char *const[]){"agent", "says", "confidence", "weight"});
@@ -519,6 +537,7 @@ static int show_why(struct action_call *call, struct err *err)
     buf_addf(&line, ", market %s", regime_name(d.regime));
     reply_line(r, "%s", line.data);
     why_votes(r, &d);
+    why_score(r, &d);
     why_data(reply_data(r), &d);
     rc = why_outcome(desk, r, &d, err);
     market_line(r, desk_snapshot(desk));

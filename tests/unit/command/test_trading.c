@@ -354,7 +354,7 @@ static struct decision a_decision(int64_t id)
     struct vote *v = &d.votes[0];
     (void)snprintf(v->agent, sizeof(v->agent), "bull");
     v->direction = DIRECTION_LONG;
-    v->confidence = 0.82;
+    v->confidence = 0.41;
     v->weight = 0.5;
     v->reason_count = 1;
     (void)snprintf(v->reasons[0].indicator, sizeof(v->reasons[0].indicator), "rsi14");
@@ -392,6 +392,7 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     say(s, &s->rig.rita, "/why 1");
     assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
+    assert_has(rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
     assert_has(rig_last(&s->rig), "[\"bull\",\"rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
     assert_has(rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
 
