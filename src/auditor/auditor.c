@@ -526,6 +526,26 @@ static void cancel_action(struct action_call *call)
     }
 }
 
+/* The record is the last thing that an audit writes. */
+static int recover_action(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    const struct auditor *auditor = action_userdata(call);
+    AUTO_AUDIT_RECORD struct audit_record last = {0};
+    int rc = audit_table_last(auditor->options.store, &last, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        *ret_happened = false;
+        return 0;
+    }
+    *ret_happened = rc == 0 && last.started_us >= action_begun_us(call);
+    if (*ret_happened) {
+        reply_title(action_reply(call), TONE_PLAIN, "Audit: %s", last.verdict);
+        reply_line(action_reply(call),
+                   "nightdesk was restarted meanwhile; what was found stands in /alerts.");
+    }
+    return rc;
+}
+
 static const struct action actions[] = {
     {.name = "audit.run",
      .summary = "Collect figures, check the rules, ask Claude, verify what it cites",
@@ -535,7 +555,8 @@ static const struct action actions[] = {
                  .type = PARAM_INT,
                  .help = "how many hours back, 24 unless told"}},
      .run = run_action,
-     .cancel = cancel_action},
+     .cancel = cancel_action,
+     .recover = recover_action},
     {0},
 };
 

@@ -92,6 +92,12 @@ static int restart_service(struct action_call *call, struct err *err)
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
 }
 
+static int recover_restart(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    return s == NULL ? -ERR_SERVICE_UNKNOWN : service_recover(s, call, ret_happened, err);
+}
+
 static int wait_healthy(struct action_call *call, struct err *err)
 {
     struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
@@ -218,7 +224,8 @@ static const struct action actions[] = {
      .lowest = ROLE_OPERATOR,
      .params = {PARAM_OF_SERVICE},
      .run = restart_service,
-     .cancel = cancel_call},
+     .cancel = cancel_call,
+     .recover = recover_restart},
     {.name = "service.wait_healthy",
      .summary = "Wait until the checks of a service succeed",
      .effect = ACTION_READS,

@@ -115,6 +115,9 @@ void service_forget(struct service *service, const struct action_call *call)
     if (service->restarting == call) {
         service->restarting = NULL;
     }
+    if (service->recovering == call) {
+        service->recovering = NULL;
+    }
     for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
         if (service->waiters[i].call == call) {
             service->waiters[i].call = NULL;
@@ -392,6 +395,67 @@ int service_restart(struct service *service, struct action_call *call, struct er
     return ACTION_DONE;
 }
 
+/* systemd knows when the unit last changed its state: after the command, then it was restarted. */
+void service_looked_up(const struct units_state *state, const struct err *err, void *userdata)
+{
+    struct service *service = userdata;
+    struct action_call *call = service->recovering;
+    const char *unit = service->config->unit;
+    service->recovering = NULL;
+    if (call == NULL) {
+        return;
+    }
+    struct err why = {0};
+    AUTO_BUF struct buf since = BUF_INIT(64);
+    if (state == NULL) {
+        (void)err_set(&why, ERR_COMMAND_LOST, "restart of %s; systemd did not say: %s", unit,
+                      err_info(err->id)->message);
+        action_finish(call, &why);
+        return;
+    }
+    clock_add_iso(&since, state->since_wall_us, false);
+    if (state->since_wall_us < action_begun_us(call)) {
+        (void)err_set(&why, ERR_COMMAND_NOT_DONE, "restart of %s: looked, it is %s (%s) since %s",
+                      unit, state->active, state->sub, since.data);
+        action_finish(call, &why);
+        return;
+    }
+    reply_line(action_reply(call),
+               "nightdesk was restarted meanwhile. Looked: %s is %s (%s) since %s.", unit,
+               state->active, state->sub, since.data);
+    action_finish(call, NULL);
+}
+
+int service_recover(struct service *service, struct action_call *call, bool *ret_happened,
+                    struct err *err)
+{
+    const struct config_service *config = service->config;
+    if (config->unit[0] == '\0') { /* children end with us, and are started anew with us */
+        *ret_happened = config->command.count > 0;
+        if (*ret_happened) {
+            reply_line(action_reply(call), "nightdesk was restarted meanwhile, and %s with it.",
+                       config->name);
+        }
+        return 0;
+    }
+    struct units *units = service->health->options.units;
+    struct err why = {0};
+    if (units == NULL) {
+        return err_set(err, ERR_COMMAND_LOST, "restart of %s; systemd cannot be asked",
+                       config->unit);
+    }
+    if (service->recovering != NULL) {
+        return err_set(err, ERR_COMMAND_LOST, "restart of %s, asked for twice", config->unit);
+    }
+    if (units_get(units, config->unit, config->timeout_us / USEC_PER_MSEC, service_looked_up,
+                  service, &why) < 0) {
+        return err_set(err, ERR_COMMAND_LOST, "restart of %s; systemd did not say: %s",
+                       config->unit, err_info(why.id)->message);
+    }
+    service->recovering = call;
+    return ACTION_PENDING;
+}
+
 /* ------------------------------------------------------------------ life */
 
 void service_init(struct service *service, struct health *health,
@@ -401,6 +465,10 @@ void service_init(struct service *service, struct health *health,
                                 .config = config,
                                 .backoff_us = BACKOFF_US,
                                 .alerted = true,
+                                /* What a recovered command waits for is looked at before
+                                 * service_start. */
+                                .grace_mono_us =
+                                    clock_mono_us(loop_clock(health->options.loop)) + GRACE_US,
                                 .detail = "not checked yet"};
     (void)snprintf(service->log_path, sizeof(service->log_path), "%s/%s.log",
                    health->options.state_dir, config->name);

@@ -69,6 +69,7 @@ struct service {
 
     struct action_call *restarting; /* the restart under way, if somebody waits for it */
     bool restart_open;
+    struct action_call *recovering; /* wants to know whether a restart took effect */
     struct service_waiter waiters[SERVICE_WAITERS_MAX];
 };
 
@@ -83,6 +84,11 @@ void service_check_now(struct service *service);
 
 /* ACTION_PENDING, or negative. */
 int service_restart(struct service *service, struct action_call *call, struct err *err);
+/* An action's recover() for a restart that a crash of ours cut off. */
+int service_recover(struct service *service, struct action_call *call, bool *ret_happened,
+                    struct err *err);
+/* systemd's answer to service_recover; userdata is the service. */
+void service_looked_up(const struct units_state *state, const struct err *err, void *userdata);
 int service_wait(struct service *service, struct action_call *call, int64_t within_us,
                  struct err *err);
 void service_forget(struct service *service, const struct action_call *call);

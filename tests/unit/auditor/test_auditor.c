@@ -499,6 +499,31 @@ static void the_action_waits_for_the_model(void **state)
     action_table_free(table);
 }
 
+static void an_audit_that_we_died_in_is_known_by_its_record(void **state)
+{
+    struct rig *rig = *state;
+    struct action_table *table = action_table_new();
+    auditor_actions(rig->auditor, table);
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = {.action = action_find(table, "audit.run"),
+                               .userdata = rig->auditor,
+                               .reply = reply,
+                               .begun_us = clock_wall_us(&rig->clock.clock)};
+    bool happened = true;
+    struct err err = {0};
+    assert_int_equal(call.action->recover(&call, &happened, &err), 0);
+    assert_false(happened);
+    assert_int_equal(err.id, ERR_NONE);
+    (void)run(rig, &(struct auditor_request){0}, NULL);
+    assert_int_equal(call.action->recover(&call, &happened, &err), 0);
+    assert_true(happened);
+    assert_true(shows(reply, "/alerts"));
+    call.begun_us += USEC_PER_HOUR; /* that one was another */
+    assert_int_equal(call.action->recover(&call, &happened, &err), 0);
+    assert_false(happened);
+    action_table_free(table);
+}
+
 static void the_report_is_bounded_marked_and_redacted(void **state)
 {
     struct rig *rig = *state;
@@ -581,5 +606,6 @@ UNIT_GROUP(auditor, RIGGED(runs_without_a_model_and_says_so), RIGGED(a_dry_run_l
            RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
            RIGGED(the_schedule_survives_a_restart), RIGGED(a_model_that_hangs_is_given_up),
            RIGGED(the_action_waits_for_the_model),
+           RIGGED(an_audit_that_we_died_in_is_known_by_its_record),
            RIGGED(the_report_is_bounded_marked_and_redacted),
            RIGGED(audits_that_never_end_are_an_alert))

@@ -359,6 +359,74 @@ static void restart_gives_a_new_child_at_once(void **state)
     assert_string_equal(reply_get_title(reply), "demo is healthy");
 }
 
+static void a_restart_that_we_died_in_is_looked_up(void **state)
+{
+    struct rig *rig = *state;
+    sleeper(rig, "exec sleep 1000");
+    add_service(rig, "pred")->unit = "pred.service";
+    start(rig);
+    struct finished f = {0};
+    struct err err = {0};
+    bool happened = false;
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->recover(&call, &happened, &err), 0);
+    assert_true(happened); /* children begin anew with us */
+
+    call.args[0] = "pred"; /* no systemd here: nobody knows */
+    assert_int_equal(call.action->recover(&call, &happened, &err), -ERR_COMMAND_LOST);
+    assert_non_null(strstr(err.context, "systemd cannot be asked"));
+
+    struct service *pred = &rig->health->services[1];
+    struct units_state unit = {.active = "active", .sub = "running", .since_wall_us = 5000000};
+    call.begun_us = 4000000;
+    pred->recovering = &call;
+    service_looked_up(&unit, NULL, pred);
+    assert_int_equal(f.times, 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+    assert_non_null(strstr(reply_get_block(reply, 1).text,
+                           "pred.service is active (running) since 1970-01-01T00:00:05Z"));
+    call.begun_us = 6000000;
+    pred->recovering = &call;
+    service_looked_up(&unit, NULL, pred);
+    assert_int_equal(f.err_id, ERR_COMMAND_NOT_DONE);
+    pred->recovering = &call;
+    (void)err_set(&err, ERR_UNITS_TIMEOUT, "pred.service");
+    service_looked_up(NULL, &err, pred);
+    assert_int_equal(f.err_id, ERR_COMMAND_LOST);
+    assert_int_equal(f.times, 3);
+    pred->recovering = &call;
+    call.action->cancel(&call); /* took too long: told already */
+    service_looked_up(&unit, NULL, pred);
+    assert_int_equal(f.times, 3);
+}
+
+static void waiting_before_the_start_is_no_failure(void **state)
+{
+    struct rig *rig = *state;
+    sleeper(rig, "exec sleep 1000");
+    rig->table = action_table_new();
+    assert_int_equal(health_new(&(struct health_options){.loop = rig->loop,
+                                                         .config = &rig->config,
+                                                         .store = rig->store,
+                                                         .alerts = rig->alerts,
+                                                         .http = rig->http,
+                                                         .state_dir = rig->folder},
+                                &rig->health, NULL),
+                     0);
+    health_actions(rig->health, rig->table);
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct action_call call = call_of(rig, "service.wait_healthy", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    UNTIL(rig, first(rig)->checked_us > 0); /* the child is not there yet */
+    assert_int_equal(first(rig)->failures, 0);
+    assert_int_equal(first(rig)->state, SERVICE_UNKNOWN);
+    health_start(rig->health);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
+}
+
 static void waiting_ends_with_its_time(void **state)
 {
     struct rig *rig = *state;
@@ -457,6 +525,8 @@ UNIT_GROUP(health, RIGGED(an_alert_comes_at_the_threshold_and_goes),
            RIGGED(any_success_is_healthy_unless_one_is_asked_for), RIGGED(a_start_has_its_grace),
            RIGGED(an_alert_of_an_earlier_process_is_resolved),
            RIGGED(a_killed_child_is_started_again), RIGGED(a_child_that_keeps_ending_is_down),
-           RIGGED(restart_gives_a_new_child_at_once), RIGGED(waiting_ends_with_its_time),
+           RIGGED(restart_gives_a_new_child_at_once),
+           RIGGED(a_restart_that_we_died_in_is_looked_up),
+           RIGGED(waiting_before_the_start_is_no_failure), RIGGED(waiting_ends_with_its_time),
            RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(names_are_checked),
            RIGGED(a_unit_without_systemd_is_down), RIGGED(a_bad_unit_name_is_refused))
