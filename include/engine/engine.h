@@ -56,7 +56,7 @@ struct engine_now {
 };
 
 struct engine_inputs {
-    bool halt;                       /* the kill switch: open nothing */
+    bool halt;                       /* the kill switch: an emergency stop, asked for or not */
     const struct settings *settings; /* new ones; NULL: unchanged */
     const struct request *request;   /* one that trading.db does not know yet; NULL: none */
     int bar_count;
@@ -75,7 +75,7 @@ struct engine_outputs {
     int fill_count;
     struct fill fills[ENGINE_FILLS_MAX];
     int trade_count;
-    struct trade trades[ENGINE_FILLS_MAX];
+    struct trade trades[ENGINE_FILLS_MAX + POSITIONS_MAX]; /* of fills, and what is written off */
     int decision_count;
     struct decision decisions[SYMBOLS_MAX];
     int candle_count; /* closed five-minute bars */

@@ -31,7 +31,8 @@ struct crossing {
     struct mailbox *snapshot;     /* struct snapshot; engine publishes, ops reads */
     struct mailbox *snapshot_api; /* the same for the api thread */
 
-    _Atomic bool halt; /* anyone may set: the engine opens nothing from its next step on */
+    _Atomic bool halt; /* anyone may set: nothing more leaves to be opened, and the engine's next
+                        * step is an emergency stop; the engine clears it when that is cleared */
     _Atomic bool stop; /* main sets: both threads end */
     _Atomic int64_t engine_beat_mono_us; /* engine writes each loop round */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes each loop round */

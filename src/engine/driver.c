@@ -39,9 +39,10 @@ struct driver {
     int64_t anchor_market_us;
     int64_t market_us;
 
-    bool holds_minute; /* in inputs.bars: taken from the source, not stepped yet */
-    int64_t minute_us; /* its open, as the source promised it */
-    bool uncommitted;  /* outputs wait for the disk */
+    bool holds_request; /* in request: taken from the ring, not stepped yet */
+    bool holds_minute;  /* in inputs.bars: taken from the source, not stepped yet */
+    int64_t minute_us;  /* its open, as the source promised it */
+    bool uncommitted;   /* outputs wait for the disk */
     struct engine_now now;
     struct engine_inputs inputs;
     struct request request;
@@ -78,6 +79,21 @@ static void publish_snapshot(struct driver *d)
     mailbox_publish(d->crossing->snapshot);
     memcpy(mailbox_draft(d->crossing->snapshot_api), s, sizeof(*s));
     mailbox_publish(d->crossing->snapshot_api);
+}
+
+/* What people see while nothing can be written, and so nothing can be sent: the account as it was,
+ * and why it stands. The kill switch works at once even so: nothing is opened. */
+static void publish_stalled(struct driver *d)
+{
+    struct snapshot *s = &d->snapshot;
+    bool halted = atomic_load(&d->crossing->halt);
+    if (halted) {
+        s->state = TRADING_EMERGENCY;
+        s->verified_flat = false;
+    }
+    (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: trading.db cannot be written",
+                   halted ? "halted, closing waits" : "nothing opens or closes");
+    publish_snapshot(d);
 }
 
 /* Something that lasts: said when it begins and each minute, logged when it begins. */
@@ -174,6 +190,9 @@ static int later_start(struct driver *d, const struct engine_memory *memory, str
     for (int i = 0; i < memory->order_count; i++) {
         add_symbol(symbols, &count, memory->orders[i].symbol);
     }
+    /* The venue's account was opened with what the books were, whatever is configured by now. */
+    d->settings.initial_cash = memory->state.initial_cash;
+    paper_init(&d->paper, &d->settings);
     make_market(d, symbols, count, memory->state.market_us);
     d->engine = engine_new(&d->settings, symbols, count);
     engine_restore(d->engine, memory);
@@ -294,14 +313,14 @@ static void take_settings(struct driver *d)
 static bool take_request(struct driver *d)
 {
     d->inputs.request = NULL;
-    if (!ring_pop(d->crossing->requests, &d->request)) {
+    if (!d->holds_request && !ring_pop(d->crossing->requests, &d->request)) {
         return true;
     }
     struct request_result result = {0};
     struct err err = {0};
     int rc = request_table_result(d->store, d->request.id, &result, &err);
+    d->holds_request = rc < 0; /* a stop must not get lost for a moment's trouble */
     if (rc < 0) {
-        /* Not stored, so not done: whoever asked finds that out by its id. */
         trouble(d, ERR_ENGINE_JOURNAL, &err);
         return false;
     }
@@ -382,6 +401,16 @@ static bool commit(struct driver *d)
     return !d->uncommitted;
 }
 
+/* An entry that the disk held up for long, or that a kill switch has overtaken, stays here: what it
+ * was decided on is over. The engine learns as after any loss on the way: it asks, the venue has
+ * never heard of it, and it is cancelled. */
+static bool is_outdated(const struct driver *d, const struct order *order)
+{
+    return order->kind == ORDER_ENTRY &&
+           (atomic_load(&d->crossing->halt) ||
+            clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
+}
+
 /* Returns whether the venue was told anything: then its answer may be there already. */
 static bool ship(struct driver *d)
 {
@@ -390,7 +419,10 @@ static bool ship(struct driver *d)
         venue_cancel(d->venue, out->cancels[i]);
     }
     for (int i = 0; i < out->send_count; i++) {
-        venue_send(d->venue, &out->orders[out->sends[i]]);
+        const struct order *order = &out->orders[out->sends[i]];
+        if (!is_outdated(d, order)) {
+            venue_send(d->venue, order);
+        }
     }
     for (int i = 0; i < out->query_count; i++) {
         venue_query(d->venue, out->queries[i]);
@@ -465,13 +497,13 @@ int64_t driver_round(struct driver *d)
     }
     if (d->uncommitted) {
         if (!commit(d)) {
-            publish_snapshot(d);
+            publish_stalled(d);
             return DRIVER_ROUND_US;
         }
         return finish(d) ? 0 : until_next(d);
     }
     if (!take_minute(d) || !take_request(d)) {
-        publish_snapshot(d);
+        publish_stalled(d);
         return DRIVER_ROUND_US;
     }
     take_settings(d);
@@ -482,7 +514,7 @@ int64_t driver_round(struct driver *d)
     }
     bool full = d->inputs.report_count == ENGINE_REPORTS_MAX;
     if (!step(d)) {
-        publish_snapshot(d);
+        publish_stalled(d);
         return DRIVER_ROUND_US;
     }
     bool told = finish(d);

@@ -35,13 +35,7 @@ struct series *engine_series(struct engine *engine, struct symbol symbol)
 
 struct dec engine_equity(const struct engine *engine)
 {
-    struct dec equity = engine->state.cash;
-    for (int i = 0; i < engine->position_count; i++) {
-        const struct position *p = &engine->positions[i];
-        struct dec worth = dec_mul(p->mark_price, p->qty);
-        equity = p->side == SIDE_LONG ? dec_add(equity, worth) : dec_sub(equity, worth);
-    }
-    return equity;
+    return ledger_equity(engine->state.cash, engine->positions, engine->position_count);
 }
 
 enum trading_state engine_shown_state(const struct engine *engine)
@@ -194,7 +188,7 @@ static void open_position(struct engine *engine, const struct series *series, st
     struct ledger ledger = engine_ledger(engine);
     struct risk_account account = {
         .settings = settings,
-        .halted = engine->halted || !engine->books_balance || !engine_orders_room(engine),
+        .halted = !engine->books_balance || !engine_orders_room(engine),
         .state = engine_shown_state(engine),
         .equity = equity,
         .equity_peak = engine->state.equity_peak,
@@ -365,7 +359,7 @@ static void check_books(struct engine *engine)
         engine_trouble(engine, ERR_ENGINE_BOOKS, (struct symbol){0});
     }
     engine->books_balance = balances;
-    (void)ledger_equity(&ledger); /* unrealised profit at the new marks */
+    ledger_mark(&ledger);
 }
 
 void engine_step(struct engine *engine, const struct engine_now *now,
@@ -383,7 +377,6 @@ void engine_step(struct engine *engine, const struct engine_now *now,
         engine->market_us = now->market_us;
     }
     engine->state.market_us = engine->market_us;
-    engine->halted = inputs->halt;
     if (inputs->settings != NULL) {
         engine->settings = *inputs->settings;
     }
@@ -399,6 +392,9 @@ void engine_step(struct engine *engine, const struct engine_now *now,
         if (series != NULL && due_count < SYMBOLS_MAX) {
             due[due_count++] = series;
         }
+    }
+    if (inputs->halt) {
+        engine_control_halt(engine);
     }
     if (inputs->request != NULL) {
         take_request(engine, inputs->request);
@@ -470,9 +466,6 @@ static void fill_state(const struct engine *engine, struct snapshot *ret)
     } else if (ret->state == TRADING_EMERGENCY) {
         (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%.40s, %s", s->state_reason,
                        engine->verified_flat ? "verified flat" : "not yet flat");
-    } else if (engine->halted) {
-        (void)str_copy(STR_LIT("halted by the kill switch"), ret->state_reason,
-                       sizeof(ret->state_reason));
     } else {
         (void)str_copy(str_c(s->state_reason), ret->state_reason, sizeof(ret->state_reason));
     }

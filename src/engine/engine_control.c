@@ -29,7 +29,6 @@ static int pause_trading(struct engine *engine, const struct request *r)
     if (engine->state.state == TRADING_EMERGENCY) {
         return ERR_ENGINE_STOPPED;
     }
-    (void)engine_orders_cancel_entries(engine, every_symbol);
     if (engine->state.state != TRADING_PAUSED) {
         set_by(engine, TRADING_PAUSED, "paused", r->by);
     }
@@ -37,7 +36,7 @@ static int pause_trading(struct engine *engine, const struct request *r)
 }
 
 /* Resuming after the breaker is deliberate: what tripped it starts from here again, else it would
- * trip at once. */
+ * trip at once. Resuming after a pause is not that: limits that broke meanwhile trip at once. */
 static int resume_trading(struct engine *engine, const struct request *r)
 {
     struct engine_state *s = &engine->state;
@@ -51,16 +50,13 @@ static int resume_trading(struct engine *engine, const struct request *r)
     case TRADING_BREAKER:
         break;
     }
-    if (engine->halted) {
-        return ERR_ENGINE_STOPPED;
-    }
     struct risk_account account = {.settings = &engine->settings,
                                    .equity = engine_equity(engine),
                                    .equity_peak = s->equity_peak,
                                    .day_start_equity = s->day_start_equity,
                                    .losses_in_a_row = s->consecutive_losses};
     char reason[64];
-    if (risk_breaker(&account, reason, (int)sizeof(reason))) {
+    if (s->state == TRADING_BREAKER && risk_breaker(&account, reason, (int)sizeof(reason))) {
         s->equity_peak = account.equity;
         s->day_start_equity = account.equity;
         s->consecutive_losses = 0;
@@ -82,31 +78,44 @@ static int close_positions(struct engine *engine, const struct request *r)
     return found > 0 ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN;
 }
 
-static int stop_all(struct engine *engine, const struct request *r)
+static const char by_kill_switch[] = "emergency stop by kill switch";
+
+static void enter_stop(struct engine *engine, const char *by)
 {
-    if (engine->state.state == TRADING_EMERGENCY) {
-        return ERR_NONE; /* it is being done, or done */
-    }
     engine->verified_flat = false;
     engine->flat_asked = false;
     engine->disagreements = 0;
-    set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by);
+    set_by(engine, TRADING_EMERGENCY, "emergency stop", by);
+}
+
+static int stop_all(struct engine *engine, const struct request *r)
+{
+    if (engine->state.state != TRADING_EMERGENCY) {
+        enter_stop(engine, r->by);
+    } else if (strcmp(engine->state.state_reason, by_kill_switch) == 0) {
+        set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by); /* now it has a name */
+    }
     return ERR_NONE;
 }
 
 static int clear_stop(struct engine *engine, const struct request *r)
 {
     if (engine->state.state != TRADING_EMERGENCY) {
-        if (!engine->halted) {
-            return ERR_ENGINE_NOT_STOPPED;
-        }
-    } else if (!engine->verified_flat) {
+        return ERR_ENGINE_NOT_STOPPED;
+    }
+    if (!engine->verified_flat) {
         return ERR_ENGINE_NOT_FLAT;
     }
-    engine->halted = false;
     engine->out->clear_halt = true;
     set_by(engine, TRADING_PAUSED, "stop cleared", r->by);
     return ERR_NONE;
+}
+
+void engine_control_halt(struct engine *engine)
+{
+    if (engine->state.state != TRADING_EMERGENCY) {
+        enter_stop(engine, "kill switch");
+    }
 }
 
 int engine_control_request(struct engine *engine, const struct request *request)
@@ -150,7 +159,6 @@ static void watch_breaker(struct engine *engine, struct dec equity)
     char reason[64];
     bool broken = risk_breaker(&account, reason, (int)sizeof(reason));
     if (broken && s->state == TRADING_ACTIVE) {
-        (void)engine_orders_cancel_entries(engine, every_symbol);
         engine_control_set(engine, TRADING_BREAKER, reason);
     } else if (!broken && s->state == TRADING_BREAKER) {
         /* What a new day forgives; a drawdown stays until a person resumes. */
@@ -163,8 +171,7 @@ static void press_emergency(struct engine *engine)
     if (engine->state.state != TRADING_EMERGENCY || engine->verified_flat) {
         return;
     }
-    (void)engine_orders_cancel_entries(engine, every_symbol);
-    for (int i = 0; i < engine->position_count; i++) {
+    for (int i = 0; i < engine->position_count && !engine->look_first; i++) {
         engine_orders_close(engine, &engine->positions[i], "emergency");
     }
     bool looks_flat = engine->position_count == 0 && engine_orders_alive(engine) == 0;
@@ -184,6 +191,10 @@ void engine_control_tick(struct engine *engine)
             s->equity_peak = equity;
         }
         watch_breaker(engine, equity);
+    }
+    /* Again and again: a cancellation can get lost like anything else. */
+    if (s->state != TRADING_ACTIVE) {
+        (void)engine_orders_cancel_entries(engine, every_symbol);
     }
     press_emergency(engine);
 }

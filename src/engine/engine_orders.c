@@ -5,6 +5,10 @@
 
 /* Slots that only closing may use, so that a full table never keeps a position open. */
 #define SLOTS_FOR_CLOSING (2 * POSITIONS_MAX)
+/* Listings in a row that do not show a position, with every order of ours heard of in between,
+ * until an emergency stop believes that it is gone. Two seconds apart, so longer than reports are
+ * late. */
+#define GONE_AFTER 10
 
 static const struct symbol no_symbol;
 
@@ -108,7 +112,7 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     for (int i = 0; i < ENGINE_ORDERS_MAX && slot == NULL; i++) {
         slot = engine->slots[i].used ? NULL : &engine->slots[i];
     }
-    if (slot == NULL || engine->out->send_count == ENGINE_ORDERS_MAX) {
+    if (slot == NULL) {
         return NULL;
     }
     *slot = (struct engine_slot){.used = true, .leaving = true, .dirty = true, .answered = true};
@@ -161,13 +165,12 @@ int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol)
             continue;
         }
         alive++;
-        bool asked_lately = s->asked_mono_us != 0 &&
-                            engine->now->mono_us - s->asked_mono_us < ENGINE_ASK_EVERY_US &&
-                            s->order.state != ORDER_ACKED;
+        bool asked_lately = s->cancel_mono_us != 0 &&
+                            engine->now->mono_us - s->cancel_mono_us < ENGINE_ASK_EVERY_US;
         if (!s->leaving && !asked_lately && engine->out->cancel_count < ENGINE_ORDERS_MAX) {
             memcpy(engine->out->cancels[engine->out->cancel_count++], s->order.client_id,
                    CLIENT_ID_SIZE);
-            s->asked_mono_us = engine->now->mono_us;
+            s->cancel_mono_us = engine->now->mono_us;
         }
     }
     return alive;
@@ -187,7 +190,7 @@ static void ask_about(struct engine *engine, struct symbol symbol)
     }
 }
 
-static const char *exit_reason(const struct engine_slot *slot, const struct fill *fill)
+static const char *exit_reason_of(const struct engine_slot *slot, const struct fill *fill)
 {
     switch (fill->kind) {
     case ORDER_STOP:
@@ -218,12 +221,12 @@ static void start_cooldown(struct engine *engine, struct symbol symbol)
     }
 }
 
-static void book_trade(struct engine *engine, const struct engine_slot *slot,
-                       const struct fill *fill, struct trade *trade)
+static void book_trade(struct engine *engine, const char *exit_reason, struct trade *trade)
 {
     struct engine_state *s = &engine->state;
+    ASSERT(engine->out->trade_count < (int)COUNT_OF(engine->out->trades));
     trade->id = s->next_trade_id++;
-    (void)str_copy(str_c(exit_reason(slot, fill)), trade->exit_reason, sizeof(trade->exit_reason));
+    (void)str_copy(str_c(exit_reason), trade->exit_reason, sizeof(trade->exit_reason));
     engine->out->trades[engine->out->trade_count++] = *trade;
     s->trades++;
     if (trade->pnl.e8 > 0) {
@@ -279,7 +282,7 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     case LEDGER_BOOKED:
         break;
     case LEDGER_CLOSED:
-        book_trade(engine, slot, fill, &trade);
+        book_trade(engine, exit_reason_of(slot, fill), &trade);
         break;
     case LEDGER_MISFIT:
     case LEDGER_OVERFLOW:
@@ -343,6 +346,7 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
         /* Not closed, so why: most likely the bracket was faster. */
         ask_about(engine, slot->order.symbol);
         engine->list_wanted = true;
+        engine->look_first = true;
     }
 }
 
@@ -369,7 +373,7 @@ static void take_order(struct engine *engine, const struct venue_report *report)
 static void take_not_known(struct engine *engine, const char *client_id)
 {
     struct engine_slot *slot = find_slot(engine, client_id);
-    if (slot == NULL || slot->leaving) {
+    if (slot == NULL) {
         return;
     }
     slot->answered = true;
@@ -399,6 +403,17 @@ static void take_no_answer(struct engine *engine, const struct venue_report *rep
 }
 
 /* ---------------------------------------------------------------- do our books agree? */
+
+/* Every order that an earlier run left has to be heard of before positions are compared. */
+static int unheard(const struct engine *engine)
+{
+    int count = 0;
+    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        count += s->used && (!s->answered || s->ask);
+    }
+    return count;
+}
 
 static const struct venue_holding *holding_of(const struct venue_report *listing,
                                               struct symbol symbol)
@@ -480,21 +495,72 @@ static void stop_foreign(struct engine *engine, const struct venue_report *listi
     }
 }
 
+/* A position that somebody else closed, or turned around, leaves the books at its mark: no fill
+ * tells what it fetched. */
+static void write_off(struct engine *engine, const struct position *position)
+{
+    struct fill what = {.symbol = position->symbol,
+                        .kind = ORDER_CLOSE,
+                        .side = position->side,
+                        .qty = position->qty,
+                        .price = position->mark_price,
+                        .at_us = engine->now->market_us};
+    struct ledger ledger = engine_ledger(engine);
+    struct trade trade;
+    engine_trouble(engine, ERR_ENGINE_RECONCILE, position->symbol);
+    if (ledger_book(&ledger, &what, NULL, &trade) == LEDGER_CLOSED) {
+        book_trade(engine, "gone from the venue", &trade);
+        engine->out->positions_changed = true;
+        engine->out->write = true;
+    }
+}
+
+static void write_off_gone(struct engine *engine, const struct venue_report *listing)
+{
+    for (int i = engine->position_count - 1; i >= 0; i--) {
+        struct position p = engine->positions[i];
+        const struct venue_holding *h = holding_of(listing, p.symbol);
+        if (h == NULL || h->side != p.side) {
+            write_off(engine, &p);
+        }
+    }
+}
+
+/* An emergency stop asks until the venue itself lists nothing, and goes on looking: what turns up
+ * later is closed as well. quiet: no order of ours was alive or unheard of before the listing. */
+static void stop_by_listing(struct engine *engine, const struct venue_report *listing, bool same,
+                            bool quiet)
+{
+    bool flat = listing->holding_count == 0 && listing->open_count == 0;
+    if (engine->verified_flat) {
+        if (flat) {
+            return;
+        }
+        engine->verified_flat = false;
+        engine->flat_asked = false;
+        (void)engine_event(engine, TOPIC_STATE, TRADING_EMERGENCY);
+    }
+    if (quiet && engine->disagreements >= GONE_AFTER) {
+        write_off_gone(engine, listing);
+    }
+    stop_foreign(engine, listing);
+    if (same && quiet && flat && engine->position_count == 0) {
+        engine->verified_flat = true;
+        (void)engine_event(engine, TOPIC_STATE, TRADING_EMERGENCY);
+    }
+}
+
 static void take_listing(struct engine *engine, const struct venue_report *listing)
 {
     if (!listing->complete || listing->ask_id <= engine->moved_list_id) {
         engine->list_wanted = true; /* cut, or of a time before our last order or fill */
         return;
     }
-    bool quiet = engine_orders_alive(engine) == 0;
+    engine->look_first = false;
+    bool quiet = engine_orders_alive(engine) == 0 && unheard(engine) == 0;
     bool same = agrees(engine, listing);
-    if (engine->state.state == TRADING_EMERGENCY && !engine->verified_flat) {
-        stop_foreign(engine, listing);
-        if (same && quiet && engine->position_count == 0 && listing->holding_count == 0 &&
-            listing->open_count == 0) {
-            engine->verified_flat = true;
-            (void)engine_event(engine, TOPIC_STATE, TRADING_EMERGENCY);
-        }
+    if (engine->state.state == TRADING_EMERGENCY) {
+        stop_by_listing(engine, listing, same, quiet);
     }
     if (same) {
         engine->disagreements = 0;
@@ -564,17 +630,6 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
                CLIENT_ID_SIZE);
         slot->asked_mono_us = engine->now->mono_us;
     }
-}
-
-/* Every order that an earlier run left has to be heard of before positions are compared. */
-static int unheard(const struct engine *engine)
-{
-    int count = 0;
-    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
-        const struct engine_slot *s = &engine->slots[i];
-        count += s->used && (!s->answered || s->ask);
-    }
-    return count;
 }
 
 void engine_orders_tick(struct engine *engine)

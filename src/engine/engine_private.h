@@ -14,11 +14,12 @@
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
     bool used;
-    bool leaving;          /* in outputs.sends of the last step: by now it is on its way */
-    bool ask;              /* the venue's word on it is wanted */
-    bool answered;         /* the venue has told of it since this start */
-    bool dirty;            /* differs from its row */
-    int64_t asked_mono_us; /* when it was sent or asked for */
+    bool leaving;           /* in outputs.sends of the last step: by now it is on its way */
+    bool ask;               /* the venue's word on it is wanted */
+    bool answered;          /* the venue has told of it since this start */
+    bool dirty;             /* differs from its row */
+    int64_t asked_mono_us;  /* when it was sent or asked for */
+    int64_t cancel_mono_us; /* when its cancellation was asked for; 0: never */
     int fill_count;
     int64_t fill_ids[VENUE_FILLS_MAX];
     struct order order;
@@ -34,12 +35,12 @@ struct engine {
     struct position positions[POSITIONS_MAX];
     struct engine_slot slots[ENGINE_ORDERS_MAX];
 
-    bool halted;        /* the kill switch */
     bool reconciled;    /* the venue and our books agreed */
     bool verified_flat; /* in an emergency stop: the venue listed nothing open */
     bool flat_asked;    /* in an emergency stop: the listing that should show it is asked for */
     bool books_balance;
     int disagreements; /* listings in a row that were not our books */
+    bool look_first;   /* a close was refused: no other before a listing has shown what there is */
     bool list_wanted;
     int64_t listed_mono_us; /* when the last listing was asked for; 0: never */
     int64_t list_id;        /* of the last listing that was asked for */
@@ -75,8 +76,8 @@ bool engine_orders_room(const struct engine *engine); /* for another entry and w
 /* Makes a close order for a position unless one is under way. */
 void engine_orders_close(struct engine *engine, const struct position *position,
                          const char *reason);
-/* Cancels resting entries of a symbol (empty: of all); at most one word to the venue each
- * ENGINE_ASK_EVERY_US. Returns how many are alive. */
+/* Cancels resting entries of a symbol (empty: of all); each is mentioned to the venue at most once
+ * in ENGINE_ASK_EVERY_US. Returns how many are alive. */
 int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol);
 void engine_orders_begin(struct engine *engine); /* what left with the last step is SENT */
 void engine_orders_report(struct engine *engine, const struct venue_report *report);
@@ -85,5 +86,8 @@ void engine_orders_finish(struct engine *engine); /* rows to write, slots to fre
 
 /* engine_control.c */
 void engine_control_set(struct engine *engine, enum trading_state state, const char *reason);
+/* The kill switch is set: an emergency stop that depends on no queue and on no disk but ours, and
+ * that stands after a crash. */
+void engine_control_halt(struct engine *engine);
 int engine_control_request(struct engine *engine, const struct request *request);
 void engine_control_tick(struct engine *engine); /* day, breaker, emergency stop */

@@ -158,17 +158,24 @@ bool ledger_balances(const struct ledger *ledger)
     return dec_is_valid(have) && dec_is_valid(should) && dec_cmp(have, should) == 0;
 }
 
-struct dec ledger_equity(const struct ledger *ledger)
+struct dec ledger_equity(struct dec cash, const struct position *positions, int count)
 {
-    struct dec equity = ledger->state->cash;
+    struct dec equity = cash;
+    for (int i = 0; i < count; i++) {
+        const struct position *p = &positions[i];
+        equity = dec_add(equity, signed_by(p->side, dec_mul(p->mark_price, p->qty)));
+    }
+    return equity;
+}
+
+void ledger_mark(const struct ledger *ledger)
+{
     for (int i = 0; i < *ledger->position_count; i++) {
         struct position *p = &ledger->positions[i];
         struct dec worth = signed_by(p->side, dec_mul(p->mark_price, p->qty));
         struct dec unrealised = dec_sub(worth, cost_of(p));
         p->unrealised = dec_is_valid(unrealised) ? unrealised : p->unrealised;
-        equity = dec_add(equity, worth);
     }
-    return equity;
 }
 
 struct dec ledger_exposure(const struct position *positions, int count)

@@ -31,8 +31,8 @@ enum ledger_result {
     LEDGER_OVERFLOW /* an amount left the range of dec */
 };
 
-/* order: the one the fill belongs to (of an entry: stop, target, decision). ret_trade: everything
- * but id and exit_reason. */
+/* order: of an entry, for stop, target and decision; else it may be NULL. ret_trade: everything but
+ * id and exit_reason. */
 enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *fill,
                                const struct order *order, struct trade *ret_trade);
 
@@ -41,7 +41,9 @@ bool ledger_adopt(const struct ledger *ledger, const struct position *position);
 
 int ledger_find(const struct ledger *ledger, struct symbol symbol); /* -1: none */
 bool ledger_balances(const struct ledger *ledger);
-/* Cash and positions at their marks; refreshes each position's unrealised profit. */
-struct dec ledger_equity(const struct ledger *ledger);
+/* Cash and positions at their marks. */
+struct dec ledger_equity(struct dec cash, const struct position *positions, int count);
+/* Refreshes each position's unrealised profit. */
+void ledger_mark(const struct ledger *ledger);
 /* Sum of the notional values at mark. */
 struct dec ledger_exposure(const struct position *positions, int count);

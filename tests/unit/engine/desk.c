@@ -95,6 +95,14 @@ void desk_run(struct desk *desk, int64_t minutes)
     }
 }
 
+void desk_run_until_open(struct desk *desk)
+{
+    for (int i = 0; i < 600 && desk_snapshot(desk)->position_count == 0; i++) {
+        desk_run(desk, 1);
+    }
+    ASSERT(desk_snapshot(desk)->position_count > 0);
+}
+
 void desk_restart(struct desk *desk)
 {
     driver_free(desk->driver);

@@ -37,6 +37,7 @@ void desk_pin(struct desk *desk, enum climate climate); /* from now on, also aft
 void desk_round(struct desk *desk, int64_t advance_us);
 /* Rounds until the market has moved on by so many minutes. */
 void desk_run(struct desk *desk, int64_t minutes);
+void desk_run_until_open(struct desk *desk); /* until a position is held */
 void desk_restart(struct desk *desk);
 void desk_close(struct desk *desk);
 

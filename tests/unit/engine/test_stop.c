@@ -1,0 +1,307 @@
+/*
+ * The kill switch and the emergency stop: at once, after a crash, with a disk that fails, and with
+ * positions that the bot did not open, or that are not there any more.
+ */
+#include "../../../src/store/row.h"
+#include "desk.h"
+#include "store/decision_table.h"
+#include "store/order_table.h"
+#include "store/paper.h"
+#include "store/state_table.h"
+#include "store/trade_table.h"
+#include "unit/unit.h"
+
+#include <string.h>
+
+static void kill_switch(struct desk *desk)
+{
+    atomic_store(&desk->crossing.halt, true);
+}
+
+/* What the venue has under way or holds, from its own book. */
+static bool venue_is_flat(const struct desk *desk)
+{
+    const struct paper_book *book = &driver_paper(desk->driver)->book;
+    return book->position_count == 0 && book->open_count == 0;
+}
+
+static void settle(struct desk *desk, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        desk_round(desk, USEC_PER_SEC);
+    }
+}
+
+/* ---------------------------------------------------------------- the flag alone */
+
+static void the_kill_switch_opens_nothing(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    kill_switch(&desk);
+    desk_run(&desk, 600);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->orders, 0);
+    assert_true(s->vetoes > 0);
+    struct decision d;
+    struct err err = {0};
+    struct decision_query query = {.skip_holds = true};
+    assert_int_equal(decision_table_list(desk.store, &query, &d, 1, &err), 1);
+    assert_string_equal(d.veto_code, "RISK_HALT");
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
+    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    assert_false(atomic_load(&desk.crossing.halt));
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    desk_close(&desk);
+}
+
+/* Nobody's request has to arrive: a stop does not depend on the asker's disk or queue. */
+static void the_kill_switch_stops_without_a_request(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    kill_switch(&desk);
+    desk_round(&desk, USEC_PER_MSEC);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    settle(&desk, 3);
+    assert_true(venue_is_flat(&desk));
+    assert_true(desk_snapshot(&desk)->verified_flat);
+    assert_string_equal(desk_snapshot(&desk)->state_reason,
+                        "emergency stop by kill switch, verified flat");
+    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    assert_string_equal(desk_snapshot(&desk)->state_reason,
+                        "emergency stop by alice, verified flat");
+    /* The flag is gone with the process, the stop is not. */
+    atomic_store(&desk.crossing.halt, false);
+    desk_restart(&desk);
+    settle(&desk, 3);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    assert_string_equal(desk_snapshot(&desk)->state_reason,
+                        "emergency stop by alice, verified flat");
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- a disk that fails */
+
+struct disk {
+    const char *fails; /* statements that contain this; NULL: none */
+};
+
+static int failing(const char *what, void *userdata)
+{
+    const struct disk *disk = userdata;
+    return disk->fails != NULL && strstr(what, disk->fails) != NULL ? -ERR_DB_FULL : 0;
+}
+
+/* Runs until an entry waits for the disk, which takes everything but orders. */
+static void hold_an_entry(struct desk *desk, struct disk *disk)
+{
+    *disk = (struct disk){.fails = "INTO orders"};
+    desk_open(desk, NULL);
+    trading_store_set_fault(desk->store, failing, disk);
+    for (int i = 0; i < 600 && desk_snapshot(desk)->last_err == 0; i++) {
+        desk_run(desk, 1);
+    }
+    assert_int_equal(desk_snapshot(desk)->last_err, ERR_ENGINE_JOURNAL);
+    assert_string_equal(desk_snapshot(desk)->state_reason,
+                        "nothing opens or closes: trading.db cannot be written");
+}
+
+static void never_left(struct desk *desk)
+{
+    assert_true(venue_is_flat(desk));
+    assert_int_equal(desk_snapshot(desk)->fills, 0);
+    struct order order;
+    struct err err = {0};
+    assert_int_equal(order_table_list(desk->store, 0, &order, 1, &err), 1);
+    assert_int_equal(order.state, ORDER_CANCELLED);
+    assert_string_equal(order.reason, "never reached the venue");
+    assert_int_equal(desk_snapshot(desk)->unknown_orders, 0);
+}
+
+static void an_entry_that_the_kill_switch_overtook_stays(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct disk disk;
+    hold_an_entry(&desk, &disk);
+    kill_switch(&desk);
+    desk_round(&desk, USEC_PER_MSEC);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    assert_string_equal(desk_snapshot(&desk)->state_reason,
+                        "halted, closing waits: trading.db cannot be written");
+    disk.fails = NULL;
+    settle(&desk, 20);
+    never_left(&desk);
+    assert_true(desk_snapshot(&desk)->verified_flat);
+    desk_close(&desk);
+}
+
+/* What was decided before the disk was full for a minute is not traded after it. */
+static void an_entry_that_waited_long_stays(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct disk disk;
+    hold_an_entry(&desk, &disk);
+    settle(&desk, 60);
+    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), -1); /* nothing new meanwhile */
+    disk.fails = NULL;
+    settle(&desk, 20);
+    never_left(&desk);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
+    desk_close(&desk);
+}
+
+static void rename_table(struct desk *desk, const char *sql)
+{
+    struct err err = {0};
+    assert_int_equal(db_run(desk->store->db, sql, DB_NO_VALUES, &err), 0);
+}
+
+static void a_request_outlives_a_read_that_fails(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    rename_table(&desk, "ALTER TABLE engine_requests RENAME TO away");
+    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), -1);
+    assert_int_equal(desk_snapshot(&desk)->last_err, ERR_ENGINE_JOURNAL);
+    rename_table(&desk, "ALTER TABLE away RENAME TO engine_requests");
+    settle(&desk, 4);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    assert_true(desk_snapshot(&desk)->verified_flat);
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- what is not ours */
+
+static struct position held_elsewhere(const struct desk *desk, enum side side)
+{
+    struct symbol symbol = desk->settings.symbols[0];
+    struct dec price = engine_price(driver_engine(desk->driver), symbol);
+    bool is_long = side == SIDE_LONG;
+    return (struct position){
+        .symbol = symbol,
+        .side = side,
+        .qty = dec_from_double(0.01),
+        .entry_price = price,
+        .mark_price = price,
+        .stop = dec_mul(price, dec_from_double(is_long ? 0.5 : 2)),
+        .target = dec_mul(price, dec_from_double(is_long ? 2 : 0.5)),
+        .client_id = "by-hand-1",
+    };
+}
+
+static void put_at_venue(struct desk *desk, const struct position *positions, size_t count)
+{
+    struct err err = {0};
+    assert_int_equal(paper_store_replace_positions(desk->store, positions, count, &err), 0);
+    desk_restart(desk);
+}
+
+static void what_the_bot_did_not_open_is_closed(void **state)
+{
+    (void)state;
+    for (int side = SIDE_LONG; side <= SIDE_SHORT; side++) {
+        struct desk desk;
+        desk_open(&desk, NULL);
+        struct position p = held_elsewhere(&desk, (enum side)side);
+        put_at_venue(&desk, &p, 1);
+        settle(&desk, 30);
+        /* It is not touched, but nothing is opened beside it. */
+        assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
+        assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "we hold 0, the venue 0.01"));
+        assert_int_equal(driver_paper(desk.driver)->book.position_count, 1);
+        assert_int_equal(desk_snapshot(&desk)->orders, 0);
+        assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+        settle(&desk, 10);
+        assert_true(venue_is_flat(&desk));
+        assert_true(desk_snapshot(&desk)->verified_flat);
+        assert_true(desk_snapshot(&desk)->books_balance);
+        struct trade t;
+        struct err err = {0};
+        assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+        assert_string_equal(t.exit_reason, "emergency");
+        assert_int_equal(t.side, side);
+        assert_true(t.fees.e8 > 0);
+        desk_close(&desk);
+    }
+}
+
+/* Closed by hand, or turned around, behind our back: the stop still ends flat, without a flood of
+ * orders on the way. */
+static void what_is_gone_leaves_the_books(void **state)
+{
+    (void)state;
+    for (int turned = 0; turned < 2; turned++) {
+        struct desk desk;
+        desk_open(&desk, NULL);
+        desk_run_until_open(&desk);
+        struct position ours = desk_snapshot(&desk)->positions[0];
+        int held = desk_snapshot(&desk)->position_count;
+        struct position p = ours;
+        p.side = ours.side == SIDE_LONG ? SIDE_SHORT : SIDE_LONG;
+        p.stop = dec_mul(p.entry_price, dec_from_double(p.side == SIDE_LONG ? 0.5 : 2));
+        p.target = dec_mul(p.entry_price, dec_from_double(p.side == SIDE_LONG ? 2 : 0.5));
+        put_at_venue(&desk, &p, (size_t)turned);
+        settle(&desk, 10);
+        assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
+        uint64_t orders = desk_snapshot(&desk)->orders;
+        assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+        settle(&desk, 10);
+        assert_false(desk_snapshot(&desk)->verified_flat); /* one listing is not believed */
+        settle(&desk, 40);
+        assert_true(venue_is_flat(&desk));
+        assert_true(desk_snapshot(&desk)->verified_flat);
+        assert_int_equal(desk_snapshot(&desk)->position_count, 0);
+        assert_true(desk_snapshot(&desk)->books_balance);
+        assert_true(desk_snapshot(&desk)->orders < orders + (uint64_t)held * 30);
+        struct trade list[8];
+        struct err err = {0};
+        int count = trade_table_list(desk.store, &(struct trade_query){0}, list, 8, &err);
+        assert_int_equal(count, held + turned);
+        bool found = false;
+        for (int i = 0; i < count; i++) {
+            found = found || (strcmp(list[i].client_id, ours.client_id) == 0 &&
+                              strcmp(list[i].exit_reason, "gone from the venue") == 0);
+        }
+        assert_true(found);
+        desk_close(&desk);
+    }
+}
+
+/* Flat is what the venue lists now, not what it listed once. */
+static void what_turns_up_after_the_stop_is_closed_too(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    settle(&desk, 3);
+    assert_true(desk_snapshot(&desk)->verified_flat);
+    /* Into its book while it runs: what a person did on the venue's own page. */
+    struct paper *paper = (struct paper *)(uintptr_t)driver_paper(desk.driver);
+    paper->book.positions[paper->book.position_count++] = held_elsewhere(&desk, SIDE_LONG);
+    settle(&desk, 60);
+    struct trade t;
+    struct err err = {0};
+    assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+    assert_string_equal(t.exit_reason, "emergency");
+    assert_true(venue_is_flat(&desk));
+    assert_true(desk_snapshot(&desk)->verified_flat);
+    desk_close(&desk);
+}
+
+UNIT_GROUP(stop, cmocka_unit_test(the_kill_switch_opens_nothing),
+           cmocka_unit_test(the_kill_switch_stops_without_a_request),
+           cmocka_unit_test(an_entry_that_the_kill_switch_overtook_stays),
+           cmocka_unit_test(an_entry_that_waited_long_stays),
+           cmocka_unit_test(a_request_outlives_a_read_that_fails),
+           cmocka_unit_test(what_the_bot_did_not_open_is_closed),
+           cmocka_unit_test(what_is_gone_leaves_the_books),
+           cmocka_unit_test(what_turns_up_after_the_stop_is_closed_too))
