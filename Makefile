@@ -80,7 +80,8 @@ LDFLAGS_fuzz    := -fsanitize=address,undefined
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DNIGHTDESK_VERSION='"$(VERSION)"' -include include/base/banned.h \
                 -Iinclude -I$(B)/gen $(PKG_CFLAGS) $(CPPFLAGS)
-CFLAGS_ALL   := -std=gnu17 -fPIE $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
+# No fused multiply-add: the same seed makes the same trades on every processor and compiler.
+CFLAGS_ALL   := -std=gnu17 -fPIE -ffp-contract=off $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LDFLAGS_ALL  := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
 LIBS         := $(PKG_LIBS) -lm -lpthread
 

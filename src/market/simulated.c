@@ -83,7 +83,10 @@ static void symbol_init(struct simulated_symbol *s, struct symbol symbol)
         }
     }
     /* Six significant digits, as venues quote. */
-    s->tick = pow(10.0, floor(log10(s->base)) - 5.0);
+    s->tick = 1e-5;
+    for (double base = s->base; base >= 10; base /= 10) {
+        s->tick *= 10;
+    }
     s->price = s->base;
     s->anchor = s->base;
 }
@@ -114,9 +117,12 @@ static struct candle next_candle(struct simulated_state *s, struct simulated_sym
     double bottom = price;
     double open = price;
     for (int i = 0; i < SUBSTEPS; i++) {
-        /* The faint pull to the base keeps a bot that runs for years at sane prices. */
-        double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) +
-                      2e-5 / SUBSTEPS * log(sym->base / price);
+        /* The faint pull to the base keeps a bot that runs for years at sane prices. It is close
+         * to the logarithm of base / price, from operations that IEEE 754 rounds exactly: libm may
+         * differ in the last bit between machines, and the same seed is promised the same trades.
+         */
+        double home = 2 * (sym->base - price) / (sym->base + price);
+        double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) + 2e-5 / SUBSTEPS * home;
         double own = 0.6 * shared[i] + 0.8 * rng_normal(&s->rng);
         price = clamp(price * (1 + clamp(drift + pull + noise * own, -0.05, 0.05)), low, high);
         top = price > top ? price : top;
