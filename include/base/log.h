@@ -16,6 +16,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Values are syslog priorities, which journald wants. */
@@ -51,10 +52,10 @@ void log_set_sink(log_sink sink, void *userdata);
 /* Text sink to a file descriptor that the caller keeps open. */
 void log_sink_fd(const struct log_line *line, void *fd_as_intptr);
 
-/* Registers a secret (4 bytes or longer; at most 32 different ones, which is asserted): it never
- * appears in a line again.
- * Main thread, before other threads start, or later from ops only. */
-void log_hide(const char *secret);
+/* Registers a secret (4 bytes or longer): it never appears in a line again. False when there are
+ * 256 different ones already: then it is not hidden, and the caller must refuse to use it. Main
+ * thread, before other threads start, or later from ops only. */
+__attribute__((warn_unused_result)) bool log_hide(const char *secret);
 /* Applies the same replacement to text in place; for anything that leaves by another door. */
 void log_redact(char *text);
 

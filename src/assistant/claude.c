@@ -561,7 +561,10 @@ int claude_new(const struct claude_options *options, struct claude **ret, struct
     claude->max_tokens = options->max_tokens;
     claude->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : CLAUDE_TIMEOUT_MS;
     rng_init(&claude->rng, secret_random_u64());
-    log_hide(options->api_key);
+    if (!log_hide(options->api_key)) {
+        claude_free(claude);
+        return err_set(err, ERR_CONFIG_LIMIT, "too many secrets since the start");
+    }
     *ret = claude;
     return 0;
 }

@@ -11,7 +11,7 @@
 #define MESSAGE_SIZE 2048
 #define VALUE_SIZE   512
 #define FIELDS_MAX   16
-#define SECRETS_MAX  32
+#define SECRETS_MAX  256 /* rotated ones stay; each costs time with every byte that is logged */
 #define SECRET_MIN   4
 /* POSIX writes up to PIPE_BUF (4096) bytes to a pipe in one piece, which keeps a line whole when
  * several threads or processes share it. */
@@ -21,12 +21,15 @@ static atomic_int level_now = LOG_LEVEL_INFO;
 static log_sink sink_now = log_sink_fd;
 static void *sink_userdata = (void *)(intptr_t)STDERR_FILENO;
 
-/* An entry is written before the count that reveals it, and never again. */
-static struct {
-    char *text;
+/* A list that only grows, at its front: a node is whole before the head that reveals it, and is
+ * never changed again. */
+struct secret_node {
+    const struct secret_node *next;
+    size_t count; /* nodes from here on */
     size_t len;
-} secrets[SECRETS_MAX];
-static atomic_size_t secret_count;
+    char text[];
+};
+static const struct secret_node *_Atomic secrets;
 
 static const char *const level_names[] = {
     [LOG_LEVEL_ERROR] = "ERROR", [LOG_LEVEL_WARNING] = "WARNING", [LOG_LEVEL_NOTICE] = "NOTICE",
@@ -60,25 +63,30 @@ void log_set_sink(log_sink sink, void *userdata)
     sink_userdata = sink != NULL ? userdata : (void *)(intptr_t)STDERR_FILENO;
 }
 
-void log_hide(const char *secret)
+bool log_hide(const char *secret)
 {
     size_t len = secret == NULL ? 0 : strlen(secret);
     if (len < SECRET_MIN) {
-        return;
+        return true;
     }
-    size_t count = atomic_load_explicit(&secret_count, memory_order_relaxed);
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(secrets[i].text, secret) == 0) {
-            return;
+    const struct secret_node *head = atomic_load_explicit(&secrets, memory_order_relaxed);
+    for (const struct secret_node *node = head; node != NULL; node = node->next) {
+        if (strcmp(node->text, secret) == 0) {
+            return true;
         }
     }
-    /* Going on without hiding it would break the promise; so would forgetting an older one. */
-    ASSERT(count < SECRETS_MAX);
-    char *copy = strdup(secret);
-    ASSERT(copy != NULL);
-    secrets[count].text = copy;
-    secrets[count].len = len;
-    atomic_store_explicit(&secret_count, count + 1, memory_order_release);
+    /* Forgetting an older one would break its promise. */
+    if (head != NULL && head->count == SECRETS_MAX) {
+        return false;
+    }
+    struct secret_node *node = malloc(sizeof(*node) + len + 1);
+    ASSERT(node != NULL);
+    node->next = head;
+    node->count = head == NULL ? 1 : head->count + 1;
+    node->len = len;
+    memcpy(node->text, secret, len + 1);
+    atomic_store_explicit(&secrets, node, memory_order_release);
+    return true;
 }
 
 /* How many bytes at the front of s belong to a secret; 0 when none starts there. In a text that
@@ -86,13 +94,13 @@ void log_hide(const char *secret)
 static size_t secret_at(struct str s, bool cut)
 {
     size_t longest = 0;
-    size_t count = atomic_load_explicit(&secret_count, memory_order_acquire);
-    for (size_t i = 0; i < count; i++) {
-        size_t len = secrets[i].len;
+    const struct secret_node *node = atomic_load_explicit(&secrets, memory_order_acquire);
+    for (; node != NULL; node = node->next) {
+        size_t len = node->len;
         if (len > s.len && cut) {
             len = s.len;
         }
-        if (len > longest && len <= s.len && memcmp(s.ptr, secrets[i].text, len) == 0) {
+        if (len > longest && len <= s.len && memcmp(s.ptr, node->text, len) == 0) {
             longest = len;
         }
     }

@@ -97,7 +97,11 @@ int config_load(const struct config_options *options, struct config **ret,
     }
     /* Only here: what config_parse is given to check is not in use. */
     for (int i = 0; i < config->detail->secret_count; i++) {
-        log_hide(secret_text(config->detail->secrets[i]));
+        if (!log_hide(secret_text(config->detail->secrets[i]))) {
+            config_free(config);
+            (void)err_set(&why, ERR_CONFIG_LIMIT, "too many secrets since the start");
+            return only_problem(problems, &why, err);
+        }
     }
     *ret = config;
     return 0;

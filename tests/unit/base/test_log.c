@@ -86,9 +86,9 @@ static void hides_secrets_everywhere(void **state)
     (void)state;
     struct capture c = {0};
     log_set_sink(capture_sink, &c);
-    log_hide("123456:token-ABC");
-    log_hide("abc"); /* too short: it would shred every text */
-    log_hide(NULL);
+    assert_true(log_hide("123456:token-ABC"));
+    assert_true(log_hide("abc")); /* too short: it would shred every text */
+    assert_true(log_hide(NULL));
     LOG(INFO, "GET /bot%s/getMe abc", "123456:token-ABC");
     assert_string_equal(c.message, "GET /bot***/getMe abc");
     LOG_FIELDS(INFO, "m", {"URL", "/bot123456:token-ABC/x"});
@@ -102,9 +102,9 @@ static void hides_secrets_everywhere(void **state)
 static void hides_secrets_that_overlap(void **state)
 {
     (void)state;
-    log_hide("prefix-key");
-    log_hide("prefix-key-long");
-    log_hide("longTAIL");
+    assert_true(log_hide("prefix-key"));
+    assert_true(log_hide("prefix-key-long"));
+    assert_true(log_hide("longTAIL"));
     char nested[] = "<prefix-key-long> <prefix-key>";
     log_redact(nested);
     assert_string_equal(nested, "<***> <***>");
@@ -119,7 +119,7 @@ static void hides_a_secret_at_the_cut(void **state)
     (void)state;
     struct capture c = {0};
     log_set_sink(capture_sink, &c);
-    log_hide("0123456789SECRET");
+    assert_true(log_hide("0123456789SECRET"));
     for (size_t pad = 2020; pad < 2050; pad++) {
         LOG(INFO, "%*s0123456789SECRET", (int)pad, "");
         assert_true(strlen(c.message) >= 2000 && strlen(c.message) < 2048);
@@ -200,7 +200,7 @@ static void secrets_may_be_added_while_others_log(void **state)
     for (int i = 0; i < 10; i++) {
         char secret[24];
         (void)snprintf(secret, sizeof(secret), "rotated-%d", i);
-        log_hide(secret);
+        assert_true(log_hide(secret));
         LOG(INFO, "ops line with rotated-%d", i);
     }
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -208,8 +208,26 @@ static void secrets_may_be_added_while_others_log(void **state)
     restore();
 }
 
+/* The last test: the list stays full. */
+static void one_too_many_is_refused(void **state)
+{
+    (void)state;
+    char secret[32];
+    int taken = 0;
+    do {
+        (void)snprintf(secret, sizeof(secret), "many-secrets-%d", taken);
+    } while (log_hide(secret) && ++taken < 1000);
+    assert_true(taken > 200 && taken < 257);
+    assert_false(log_hide("one more"));
+    char text[64] = "many-secrets-0 one more 0123456789SECRET";
+    log_redact(text);
+    assert_string_equal(text, "*** one more ***"); /* what was promised is kept */
+    assert_true(log_hide("many-secrets-0"));
+}
+
 UNIT_GROUP(log, cmocka_unit_test(level_decides), cmocka_unit_test(errors_carry_their_code),
            cmocka_unit_test(control_bytes_cannot_forge_a_line),
            cmocka_unit_test(hides_secrets_everywhere), cmocka_unit_test(hides_secrets_that_overlap),
            cmocka_unit_test(hides_a_secret_at_the_cut), cmocka_unit_test(text_sink_writes_one_line),
-           cmocka_unit_test(secrets_may_be_added_while_others_log))
+           cmocka_unit_test(secrets_may_be_added_while_others_log),
+           cmocka_unit_test(one_too_many_is_refused))

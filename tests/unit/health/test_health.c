@@ -455,7 +455,7 @@ static bool file_holds(const char *path, const char *text)
 static void logs_are_bounded_clean_and_redacted(void **state)
 {
     struct rig *rig = *state;
-    log_hide("token-abc-987");
+    assert_true(log_hide("token-abc-987"));
     sleeper(rig, "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done;"
                  "echo key token-abc-987; printf 'bad \\377\\033[31m\\n'; exec sleep 1000");
     start(rig);
