@@ -16,11 +16,34 @@
 
 struct ema {
     int period;
-    int count;    /* values seen, up to period */
-    double value; /* the running sum until ready */
+    int count;     /* values seen, up to period */
+    double weight; /* 2 / (period + 1) */
+    double value;  /* the running sum until ready */
 };
 
 void ema_init(struct ema *ema, int period); /* period >= 1 */
-void ema_push(struct ema *ema, double x);
-bool ema_ready(const struct ema *ema);
-double ema_value(const struct ema *ema); /* 0 before it is ready */
+
+/* Inline, since others are built of several: a call costs as much as the work. */
+static inline void ema_push(struct ema *ema, double x)
+{
+    if (ema->count == ema->period) {
+        ema->value += (x - ema->value) * ema->weight;
+        return;
+    }
+    ema->value += x;
+    ema->count++;
+    if (ema->count == ema->period) {
+        ema->value /= ema->period;
+    }
+}
+
+static inline bool ema_ready(const struct ema *ema)
+{
+    return ema->count == ema->period;
+}
+
+/* 0 before it is ready. */
+static inline double ema_value(const struct ema *ema)
+{
+    return ema_ready(ema) ? ema->value : 0;
+}

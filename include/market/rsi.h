@@ -19,6 +19,7 @@ struct rsi {
     int period;
     int count; /* changes seen, up to period */
     bool has_previous;
+    double inverse; /* 1 / period */
     double previous;
     double gain; /* smoothed; the running sum until ready */
     double loss;

@@ -5,7 +5,7 @@
 void rsi_init(struct rsi *rsi, int period)
 {
     ASSERT(period >= 1);
-    *rsi = (struct rsi){.period = period};
+    *rsi = (struct rsi){.period = period, .inverse = 1.0 / period};
 }
 
 void rsi_push(struct rsi *rsi, double close)
@@ -18,19 +18,19 @@ void rsi_push(struct rsi *rsi, double close)
         return;
     }
     double gain = change > 0 ? change : 0;
-    double loss = change < 0 ? -change : 0;
+    double loss = gain - change; /* exact, and a branch less on a coin flip */
     if (rsi->count < rsi->period) {
         rsi->gain += gain;
         rsi->loss += loss;
         rsi->count++;
         if (rsi->count == rsi->period) {
-            rsi->gain /= rsi->period;
-            rsi->loss /= rsi->period;
+            rsi->gain *= rsi->inverse;
+            rsi->loss *= rsi->inverse;
         }
         return;
     }
-    rsi->gain = (rsi->gain * (rsi->period - 1) + gain) / rsi->period;
-    rsi->loss = (rsi->loss * (rsi->period - 1) + loss) / rsi->period;
+    rsi->gain += (gain - rsi->gain) * rsi->inverse;
+    rsi->loss += (loss - rsi->loss) * rsi->inverse;
 }
 
 bool rsi_ready(const struct rsi *rsi)

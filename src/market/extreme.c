@@ -1,0 +1,45 @@
+#include "market/extreme.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+_Static_assert((EXTREME_MAX & (EXTREME_MAX - 1)) == 0, "a place is cut out with a mask");
+
+void extreme_init(struct extreme *e, int period, enum extreme_side side)
+{
+    ASSERT(period >= 1 && period <= EXTREME_MAX);
+    memset(e, 0, sizeof(*e));
+    e->period = period;
+    e->side = side;
+}
+
+static struct extreme_candidate *place(struct extreme *e, unsigned n)
+{
+    return &e->queue[n % EXTREME_MAX];
+}
+
+void extreme_push(struct extreme *e, double x)
+{
+    if (e->first != e->end && place(e, e->first)->index <= e->pushed - e->period) {
+        e->first++;
+    }
+    while (e->first != e->end) {
+        double last = place(e, e->end - 1)->value;
+        if (e->side == EXTREME_HIGHEST ? last > x : last < x) {
+            break;
+        }
+        e->end--;
+    }
+    *place(e, e->end++) = (struct extreme_candidate){.index = e->pushed++, .value = x};
+}
+
+bool extreme_ready(const struct extreme *e)
+{
+    return e->pushed >= e->period;
+}
+
+double extreme_value(const struct extreme *e)
+{
+    return extreme_ready(e) ? e->queue[e->first % EXTREME_MAX].value : 0;
+}
