@@ -23,13 +23,14 @@
 #include <stdint.h>
 
 struct crossing {
-    struct ring *requests;        /* struct request; ops pushes, engine pops */
-    int requests_fd;              /* eventfd: ops writes after a push, engine polls */
-    struct mailbox *settings;     /* struct settings; ops publishes, engine reads */
-    struct bus *bus;              /* struct event; engine publishes, readers in ops and api */
-    int events_fd;                /* eventfd: engine writes after a publish, ops watches */
-    struct mailbox *snapshot;     /* struct snapshot; engine publishes, ops reads */
-    struct mailbox *snapshot_api; /* the same for the api thread */
+    struct ring *requests;           /* struct request; ops pushes, engine pops */
+    int requests_fd;                 /* eventfd: ops writes after a push, engine polls */
+    struct mailbox *settings;        /* struct settings; ops publishes, engine reads */
+    struct bus *bus;                 /* struct event; engine publishes, readers in ops and api */
+    int events_fd;                   /* eventfd: engine writes after a publish, ops watches */
+    struct mailbox *snapshot;        /* struct snapshot; engine publishes, ops reads */
+    struct mailbox *snapshot_socket; /* the same for the api thread of the Unix socket */
+    struct mailbox *snapshot_http;   /* the same for the api thread of TCP */
 
     _Atomic bool halt; /* anyone may set: nothing more leaves to be opened, and the engine's next
                         * step is an emergency stop; the engine clears it when that is cleared */

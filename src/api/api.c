@@ -12,6 +12,8 @@ static int listener_start(struct api *api, struct listener *listener, enum door 
 {
     listener->api = api;
     listener->door = door;
+    listener->snapshot =
+        door == DOOR_SOCKET ? api->crossing->snapshot_socket : api->crossing->snapshot_http;
     listener->jobs = ring_new(API_JOBS_MAX, sizeof(struct api_job *));
     listener->wake = loop_add_wake(api->loop, api_command_take, listener, err);
     if (listener->wake == NULL) {
@@ -48,7 +50,6 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->access = options->access;
     api->token = strdup(options->token != NULL ? options->token : "");
     ASSERT(api->token != NULL);
-    ASSERT(pthread_mutex_init(&api->snapshot_lock, NULL) == 0);
 
     int rc = 0;
     if (options->socket_path != NULL) {
@@ -76,7 +77,6 @@ void api_stop(struct api *api)
     api_command_end(api);
     listener_release(&api->socket);
     listener_release(&api->tcp);
-    (void)pthread_mutex_destroy(&api->snapshot_lock);
     free(api->token);
     free(api);
 }

@@ -91,11 +91,9 @@ static void answer_health(struct listener *listener, struct web_request *request
 {
     const struct crossing *crossing = listener->api->crossing;
     int64_t now_us = clock_mono_us(clock_real());
-    struct snapshot snapshot;
-    api_state_copy(listener->api, &snapshot);
     AUTO_BUF struct buf body = BUF_INIT(1024);
     bool healthy = api_health_json(
-        &snapshot,
+        mailbox_latest(listener->snapshot, NULL),
         now_us - atomic_load_explicit(&crossing->engine_beat_mono_us, memory_order_relaxed),
         now_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed), &body);
     web_answer_json(request, healthy ? 200 : 503, buf_str(&body));
@@ -103,10 +101,8 @@ static void answer_health(struct listener *listener, struct web_request *request
 
 static void answer_state(struct listener *listener, struct web_request *request)
 {
-    struct snapshot snapshot;
-    api_state_copy(listener->api, &snapshot);
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-    api_state_json(&snapshot, &body);
+    api_state_json(mailbox_latest(listener->snapshot, NULL), &body);
     web_answer_json(request, 200, buf_str(&body));
 }
 

@@ -17,7 +17,6 @@
 #include "model/crossing.h"
 #include "model/snapshot.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #define API_JOBS_MAX   32
@@ -31,7 +30,8 @@ struct listener {
     struct api *api;
     enum door door; /* DOOR_SOCKET or DOOR_HTTP */
     struct web *web;
-    struct ring *jobs; /* struct api_job *: listener's thread -> ops */
+    struct mailbox *snapshot; /* of this listener's thread alone */
+    struct ring *jobs;        /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs that are not answered yet */
 };
@@ -57,9 +57,6 @@ struct api {
     struct listener socket;
     struct listener tcp;
     struct api_job *active; /* ops */
-    /* A mailbox has one reader, and here are two listeners' threads: they take turns. Neither the
-     * engine nor ops ever takes this lock. */
-    pthread_mutex_t snapshot_lock;
 };
 
 /* Listener's thread: the handler of both. userdata is the listener. */
@@ -80,7 +77,6 @@ void api_command_take(void *listener);
 void api_command_end(struct api *api);
 
 /* Listener's thread. */
-void api_state_copy(struct api *api, struct snapshot *ret);
 void api_state_json(const struct snapshot *snapshot, struct buf *out);
 /* Returns whether both threads are alive and the engine has published. */
 bool api_health_json(const struct snapshot *snapshot, int64_t engine_age_us, int64_t ops_age_us,

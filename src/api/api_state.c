@@ -1,12 +1,5 @@
 #include "api_internal.h"
 
-void api_state_copy(struct api *api, struct snapshot *ret)
-{
-    (void)pthread_mutex_lock(&api->snapshot_lock);
-    *ret = *(const struct snapshot *)mailbox_latest(api->crossing->snapshot_api, NULL);
-    (void)pthread_mutex_unlock(&api->snapshot_lock);
-}
-
 /* Money, prices and quantities are texts: a reader's double would round them. */
 static void add_dec(struct json_object *to, const char *key, struct dec value)
 {

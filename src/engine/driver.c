@@ -75,10 +75,12 @@ static void publish_snapshot(struct driver *d)
     s->published_wall_us = clock_wall_us(d->clock);
     s->market_speed = d->settings.market_speed;
     s->last_err = d->trouble;
-    memcpy(mailbox_draft(d->crossing->snapshot), s, sizeof(*s));
-    mailbox_publish(d->crossing->snapshot);
-    memcpy(mailbox_draft(d->crossing->snapshot_api), s, sizeof(*s));
-    mailbox_publish(d->crossing->snapshot_api);
+    struct mailbox *const readers[] = {d->crossing->snapshot, d->crossing->snapshot_socket,
+                                       d->crossing->snapshot_http};
+    for (size_t i = 0; i < COUNT_OF(readers); i++) {
+        memcpy(mailbox_draft(readers[i]), s, sizeof(*s));
+        mailbox_publish(readers[i]);
+    }
 }
 
 /* What people see while nothing can be written, and so nothing can be sent: the account as it was,

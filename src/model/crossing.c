@@ -15,7 +15,8 @@ void crossing_init(struct crossing *c)
     c->settings = mailbox_new(sizeof(struct settings));
     c->bus = bus_new(EVENTS_CAPACITY);
     c->snapshot = mailbox_new(sizeof(struct snapshot));
-    c->snapshot_api = mailbox_new(sizeof(struct snapshot));
+    c->snapshot_socket = mailbox_new(sizeof(struct snapshot));
+    c->snapshot_http = mailbox_new(sizeof(struct snapshot));
     c->requests_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     c->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     ASSERT(c->requests_fd >= 0 && c->events_fd >= 0);
@@ -30,7 +31,8 @@ void crossing_release(struct crossing *c)
     mailbox_free(c->settings);
     bus_free(c->bus);
     mailbox_free(c->snapshot);
-    mailbox_free(c->snapshot_api);
+    mailbox_free(c->snapshot_socket);
+    mailbox_free(c->snapshot_http);
     (void)close(c->requests_fd);
     (void)close(c->events_fd);
     memset(c, 0, sizeof(*c));

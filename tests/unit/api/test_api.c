@@ -215,9 +215,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static void publish(struct fixture *f)
+static void publish_to(struct mailbox *mailbox)
 {
-    struct snapshot *s = mailbox_draft(f->crossing.snapshot_api);
+    struct snapshot *s = mailbox_draft(mailbox);
     memset(s, 0, sizeof(*s));
     s->version = 7;
     s->state = TRADING_PAUSED;
@@ -232,7 +232,13 @@ static void publish(struct fixture *f)
     (void)str_copy(str_c("BTC-USD"), s->positions[0].symbol.name, SYMBOL_SIZE);
     s->positions[0].side = SIDE_LONG;
     s->positions[0].qty = (struct dec){.e8 = 310000};
-    mailbox_publish(f->crossing.snapshot_api);
+    mailbox_publish(mailbox);
+}
+
+static void publish(struct fixture *f)
+{
+    publish_to(f->crossing.snapshot_socket);
+    publish_to(f->crossing.snapshot_http);
 }
 
 static void beat_both(struct fixture *f)

@@ -85,7 +85,7 @@ static void serves_another_thread(void **state)
             assert_true(s->version >= version);
             version = s->version;
             told = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
-            (void)mailbox_latest(crossing.snapshot_api, NULL);
+            (void)mailbox_latest(crossing.snapshot_http, NULL);
             pause_ms(5);
         }
         assert_true(told);

@@ -172,10 +172,10 @@ static void crossing_carries_both_ways(void **state)
     memcpy(&event, &got[0], sizeof(event));
     assert_int_equal(event.id, 2);
 
-    struct snapshot *draft = mailbox_draft(c.snapshot_api);
+    struct snapshot *draft = mailbox_draft(c.snapshot_http);
     draft->version = 9;
-    mailbox_publish(c.snapshot_api);
-    const struct snapshot *seen = mailbox_latest(c.snapshot_api, NULL);
+    mailbox_publish(c.snapshot_http);
+    const struct snapshot *seen = mailbox_latest(c.snapshot_http, NULL);
     assert_int_equal(seen->version, 9);
 
     uint64_t one = 1;
