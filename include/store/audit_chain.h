@@ -9,7 +9,8 @@
  *
  * How: hash = BLAKE2b-256, keyed with <state_dir>/audit.key, over every field with its length in
  * front, and the previous row's hash. Ids run 1, 2, 3 without gaps. The number of rows and the
- * last hash stand beside the table under a hash of their own, so that cut-off rows are missed.
+ * last hash stand beside the table under a hash of their own, so that cut-off rows are missed. A
+ * log whose key was lost or replaced goes on under the new one, and verify says that it was.
  * What it cannot find: somebody with the key, or an old copy of the whole file put back.
  * Rows are never deleted. Texts are cut at the sizes below before they are hashed.
  * Thread: append from ops; reads from the owner of the connection.
@@ -47,7 +48,7 @@ struct audit_verdict {
     bool ok;
     int64_t rows;   /* checked */
     int64_t bad_id; /* the first row that is not as it was written, or is missing; 0 when ok */
-    char why[96];   /* "its content was changed", "the row is missing", … */
+    char why[96];   /* "its content was changed", "the row is missing", "audit.key is not …" */
     char last_hash[65];
 };
 
@@ -56,6 +57,11 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *entry,
 /* From row from_id (1: all). An unreadable database is an error; a broken chain is a verdict. */
 int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_verdict *ret,
                        struct err *err);
+/* The newest AUDIT_CHAIN_RECENT rows, some tens of milliseconds of work however long the log is.
+ * ret_last_id: how many rows there are in all. */
+#define AUDIT_CHAIN_RECENT 10000
+int audit_chain_verify_recent(struct ops_store *store, struct audit_verdict *ret,
+                              int64_t *ret_last_id, struct err *err);
 /* Newest first; returns how many or a negative error id. */
 int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
                      struct err *err);

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "ground.h"
 #include "store/alert_table.h"
+#include "store/audit_chain.h"
 #include "store/decision_table.h"
 #include "store/fill_table.h"
 #include "store/order_table.h"
@@ -558,6 +559,22 @@ static void add_alerts(struct collect *c, struct json_object *system)
     free(rows);
 }
 
+static void add_audit_log(struct collect *c, struct json_object *system)
+{
+    int64_t last_id = 0;
+    struct audit_verdict verdict = {0};
+    int rc = audit_chain_verify_recent(c->from->store, &verdict, &last_id, NULL);
+    if (rc == -ERR_SECRET_KEY) { /* `nightdesk audit` by somebody who may not read it */
+        put_text(c->gaps, "audit_log", "its key cannot be read here");
+    } else if (!gap(c, "audit_log", rc)) {
+        struct json_object *log = put_object(system, "audit_log");
+        put_int(log, "rows", last_id);
+        put_int(log, "checked", verdict.rows);
+        put_int(log, "bad_row", verdict.bad_id);
+        put_text(log, "why", verdict.ok ? "whole" : verdict.why);
+    }
+}
+
 /* ------------------------------------------------------------------ the whole */
 
 static void find_times(struct collect *c)
@@ -619,6 +636,7 @@ int collect_report(const struct collect_input *in, struct json_object **ret, str
     add_process(&c, system);
     add_services(&c, system);
     add_alerts(&c, system);
+    add_audit_log(&c, system);
     put(report, "untrusted", c.untrusted);
     return freeze(&c, ret, err);
 }

@@ -25,7 +25,8 @@ struct run {
 
 static const char *const names[INVARIANT_COUNT] = {
     [INVARIANT_BOOKS] = "books",     [INVARIANT_FEED] = "feed", [INVARIANT_COUNTERS] = "counters",
-    [INVARIANT_INTENTS] = "intents", [INVARIANT_IDLE] = "idle", [INVARIANT_GAPS] = "gaps",
+    [INVARIANT_INTENTS] = "intents", [INVARIANT_IDLE] = "idle", [INVARIANT_AUDIT_LOG] = "audit_log",
+    [INVARIANT_GAPS] = "gaps",
 };
 
 const char *invariant_name(enum invariant rule)
@@ -322,6 +323,21 @@ static void rule_idle(struct run *run)
     }
 }
 
+static void rule_audit_log(struct run *run)
+{
+    double row = 0;
+    if (number(run, "/system/audit_log/bad_row", &row) && row != 0) {
+        struct finding *f =
+            broken(run, ALERT_SECURITY, SEVERITY_HIGH, "the audit log is not as it was written");
+        cite(run, f, "/system/audit_log/bad_row");
+        cite(run, f, "/system/audit_log/why");
+        tell(f, "Row %.0f: %.95s.", row,
+             json_text(json_at(run->report, "/system/audit_log"), "why"));
+        advise(f, "Keep a copy of ops.db and audit.key, run `nightdesk auditlog verify`, and find "
+                  "out who may write to the state folder.");
+    }
+}
+
 static void rule_gaps(struct run *run)
 {
     struct json_object *gaps = json_at(run->report, "/meta/gaps");
@@ -352,7 +368,8 @@ void invariant_run(struct json_object *report, struct finding_list *list,
     static void (*const rules[INVARIANT_COUNT])(struct run *) = {
         [INVARIANT_BOOKS] = rule_books,       [INVARIANT_FEED] = rule_feed,
         [INVARIANT_COUNTERS] = rule_counters, [INVARIANT_INTENTS] = rule_intents,
-        [INVARIANT_IDLE] = rule_idle,         [INVARIANT_GAPS] = rule_gaps,
+        [INVARIANT_IDLE] = rule_idle,         [INVARIANT_AUDIT_LOG] = rule_audit_log,
+        [INVARIANT_GAPS] = rule_gaps,
     };
     for (int i = 0; i < INVARIANT_COUNT; i++) {
         struct run run = {.report = report, .list = list, .rule = (enum invariant)i};

@@ -20,7 +20,8 @@ enum invariant {
     INVARIANT_COUNTERS, /* tables, state and snapshot count differently */
     INVARIANT_INTENTS,  /* orders that nobody answered */
     INVARIANT_IDLE, /* an engine that decides nothing, or may do nothing; a service that flaps */
-    INVARIANT_GAPS, /* a part of the report could not be read */
+    INVARIANT_AUDIT_LOG, /* the log of who did what was tampered with */
+    INVARIANT_GAPS,      /* a part of the report could not be read */
     INVARIANT_COUNT
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define HEAD_NAME "audit_head"
+#define KEY_NAME  "audit_key" /* the fingerprint of the key that the log was begun with */
 #define COLUMNS   "id, at_us, user, door, action, detail, result, prev_hash, hash"
 struct hash {
     char hex[SECRET_HASH_HEX_SIZE];
@@ -60,6 +61,23 @@ static struct hash hash_head(const struct ops_store *store, int64_t count, struc
     return hash;
 }
 
+static struct hash hash_key(const struct ops_store *store)
+{
+    struct hash hash;
+    secret_hash(&store->audit_key, STR_LIT("key"), hash.hex);
+    return hash;
+}
+
+/* 1: the log was begun with this key, or is not begun. 0: with another one. It explains a break
+ * and does not guard against one: whoever changes it changes no row's hash. */
+static int key_fits(struct ops_store *store, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    struct hash own = hash_key(store);
+    int rc = ops_store_get_text(store, KEY_NAME, &text, err);
+    return rc < 0 ? rc : text.len == 0 || str_equal_c(buf_str(&text), own.hex);
+}
+
 /* "count last_hash hash": false when the text is not that, or not ours. */
 static bool head_parse(const struct ops_store *store, struct str text, struct head *ret)
 {
@@ -83,6 +101,11 @@ static int head_save(struct ops_store *store, const struct head *head, struct er
     return ops_store_put_text(store, HEAD_NAME, buf_str(&text), err);
 }
 
+static int last_row(struct ops_store *store, int64_t *ret, struct err *err)
+{
+    return db_get_i64(store->db, "SELECT max(id) FROM audit_log", DB_NO_VALUES, 0, ret, err);
+}
+
 int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int64_t *ret_id,
                        struct err *err)
 {
@@ -93,12 +116,17 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int
     int64_t last_id = 0;
     int rc = row_begin(store->db, &own, err);
     if (rc < 0 || (rc = ops_store_get_text(store, HEAD_NAME, &text, err)) < 0 ||
-        (rc = db_get_i64(store->db, "SELECT max(id) FROM audit_log", DB_NO_VALUES, 0, &last_id,
-                         err)) < 0) {
+        (rc = last_row(store, &last_id, err)) < 0) {
         return rc;
     }
     if (!head_parse(store, buf_str(&text), &head)) {
         head = (struct head){0};
+    }
+    if (last_id == 0 && text.len == 0) {
+        struct hash key = hash_key(store);
+        if ((rc = ops_store_put_text(store, KEY_NAME, str_c(key.hex), err)) < 0) {
+            return rc;
+        }
     }
     /* A log that was tampered with goes on, behind everything that is or was there: the break
      * stays where it is and verify names it. */
@@ -151,7 +179,7 @@ static bool verify_row(const struct ops_store *store, struct db_rows *rows, int 
     }
     struct hash hash = hash_row(store, id, at_us, fields, prev);
     if (!secret_equal(stored, str_c(hash.hex))) {
-        say(verdict, id, "its content was changed, or the key is not the one it was written with");
+        say(verdict, id, "its content was changed");
         return false;
     }
     if (!str_equal_c(prev, last->hex)) {
@@ -184,8 +212,12 @@ int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_ve
         return err_set(err, ERR_SECRET_KEY, "audit.key is missing or not readable");
     }
     struct hash last;
-    int rc = start_hash(store, from_id - 1, &last, err);
-    if (rc < 0) {
+    int rc = key_fits(store, err);
+    if (rc == 0) {
+        say(ret, 1, "audit.key is not the one it was begun with: it was lost or replaced");
+        return 0;
+    }
+    if (rc < 0 || (rc = start_hash(store, from_id - 1, &last, err)) < 0) {
         return rc;
     }
     /* One statement, so that rows and head are of one moment while the writer goes on. */
@@ -225,6 +257,17 @@ int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_ve
         say(ret, head.count + 1, "the row was added by another hand");
     }
     return 0;
+}
+
+int audit_chain_verify_recent(struct ops_store *store, struct audit_verdict *ret,
+                              int64_t *ret_last_id, struct err *err)
+{
+    int rc = last_row(store, ret_last_id, err);
+    if (rc < 0) {
+        return rc;
+    }
+    int64_t from_id = *ret_last_id - AUDIT_CHAIN_RECENT + 1;
+    return audit_chain_verify(store, from_id < 1 ? 1 : from_id, ret, err);
 }
 
 int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,

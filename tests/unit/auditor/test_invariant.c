@@ -21,7 +21,8 @@ static const char healthy[] =
     "\"system\":{\"engine\":{\"snapshot_age_s\":1.0,\"active_market_min\":500,\"decisions\":90,"
     "\"candles\":100},\"feed\":{\"BTC-USD\":{\"lag_min\":1.0}},"
     "\"clock\":{\"jumped_s\":0.0,\"market_minus_ours_s\":2.0},"
-    "\"services\":{\"demo\":{\"changes\":1}}}}";
+    "\"services\":{\"demo\":{\"changes\":1}},"
+    "\"audit_log\":{\"rows\":9,\"bad_row\":0,\"why\":\"whole\"}}}";
 
 static struct json_object *parse(const char *text)
 {
@@ -84,6 +85,7 @@ static void each_rule_fires(void **state)
         {INVARIANT_FEED, SEVERITY_HIGH, "/system/feed/BTC-USD/lag_min", "20.1"},
         {INVARIANT_FEED, SEVERITY_HIGH, "/system/clock/jumped_s", "-61"},
         {INVARIANT_FEED, SEVERITY_HIGH, "/system/clock/market_minus_ours_s", "301"},
+        {INVARIANT_AUDIT_LOG, SEVERITY_HIGH, "/system/audit_log/bad_row", "7"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/trades/table_minus_state", "-1"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/fills/table_minus_state", "1"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/trades/snapshot_minus_state", "1"},

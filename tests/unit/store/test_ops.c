@@ -718,6 +718,13 @@ static void another_key_does_not_verify(void **state)
     v = verdict_of(*state, 1);
     assert_false(v.ok);
     assert_int_equal(v.bad_id, 1);
+    assert_non_null(strstr(v.why, "audit.key is not the one"));
+    AUTO_OPS_STORE struct ops_store *again = open_store(*state);
+    append_some(again, 2); /* it goes on, and still says so */
+    assert_int_equal(audit_chain_verify(again, 1, &v, NULL), 0);
+    assert_non_null(strstr(v.why, "audit.key is not the one"));
+    assert_int_equal(audit_chain_verify(again, 4, &v, NULL), 0);
+    assert_false(v.ok);
 }
 
 /* ------------------------------------------------------------------ audits, samples, retention */
