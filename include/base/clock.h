@@ -52,6 +52,8 @@ void clock_fake_jump_wall(struct clock_fake *fake, int64_t by_us); /* wall only,
 
 /* "2026-11-21T02:36:58Z", with ".123456" before the Z when micro is set. UTC. */
 void clock_add_iso(struct buf *out, int64_t wall_us, bool micro);
+/* For people: "04:15:21" on the UTC day of now_us, else "2026-11-20 04:15". */
+void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us);
 /* Reads the same forms ("2026-11-21", with " " or "T", optional seconds, fraction, Z).
  * A fraction has one to nine digits; what is finer than a microsecond is dropped. */
 bool clock_parse_iso(struct str s, int64_t *ret_wall_us);

@@ -24,15 +24,15 @@ static void add_times(struct reply *r, const struct alert *alert, int64_t now_us
 {
     AUTO_BUF struct buf since = BUF_INIT(64);
     AUTO_BUF struct buf age = BUF_INIT(64);
-    clock_add_iso(&since, alert->created_us, false);
+    clock_add_when(&since, alert->created_us, now_us);
     clock_add_duration(&age, now_us > alert->created_us ? now_us - alert->created_us : 0);
     if (alert->count > 1) {
         AUTO_BUF struct buf last = BUF_INIT(64);
-        clock_add_iso(&last, alert->last_seen_us, false);
-        reply_line(r, "Since %s (%s), seen %lld times, last %s", since.data, age.data,
+        clock_add_when(&last, alert->last_seen_us, now_us);
+        reply_line(r, "Since %s UTC (%s ago), seen %lld times, last %s", since.data, age.data,
                    (long long)alert->count, last.data);
     } else {
-        reply_line(r, "Since %s (%s)", since.data, age.data);
+        reply_line(r, "Since %s UTC (%s ago)", since.data, age.data);
     }
 }
 

@@ -108,6 +108,22 @@ void clock_add_iso(struct buf *out, int64_t wall_us, bool micro)
     buf_add_char(out, 'Z');
 }
 
+void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us)
+{
+    AUTO_BUF struct buf at = BUF_INIT(64);
+    AUTO_BUF struct buf now = BUF_INIT(64);
+    clock_add_iso(&at, wall_us, false);
+    clock_add_iso(&now, now_us, false);
+    size_t day = strcspn(at.data, "T");
+    if (strncmp(at.data, now.data, day + 1) == 0) {
+        buf_add(out, at.data + day + 1, strlen("04:15:21"));
+    } else {
+        buf_add(out, at.data, day);
+        buf_add_char(out, ' ');
+        buf_add(out, at.data + day + 1, strlen("04:15"));
+    }
+}
+
 /* Takes exactly `digits` digits off the front. */
 static bool take_number(struct str *s, size_t digits, int *ret)
 {

@@ -65,27 +65,32 @@ static int show_auditlog(struct action_call *call, struct err *err)
         return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %lld is not in 1 to %d",
                        (long long)count, ROWS_MAX);
     }
+    int64_t all = 0;
     int n = audit_chain_list(builtin->store, 0, rows, (size_t)count, err);
-    int rc = n < 0 ? n : audit_chain_verify(builtin->store, 1, &verdict, err);
+    int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &verdict, &all, err);
     if (rc < 0) {
         return rc;
     }
     struct json_object *list = json_object_new_array();
-    if (verdict.ok) {
+    if (verdict.ok && verdict.rows < all) {
+        reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld are whole", (long long)all,
+                    (long long)verdict.rows);
+        reply_line(r, "`nightdesk auditlog verify` checks all of them.");
+    } else if (verdict.ok) {
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, the chain is whole",
                     (long long)verdict.rows);
     } else {
         reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)verdict.bad_id,
                     verdict.why);
     }
-    reply_table(r, 6, (const char *const[]){"#", "time", "who", "what", "detail", "result"});
+    reply_table(r, 6, (const char *const[]){"#", "time (UTC)", "who", "what", "detail", "result"});
     for (int i = 0; i < n; i++) {
         const struct audit_row *row = &rows[i];
         AUTO_BUF struct buf id = BUF_INIT(32);
         AUTO_BUF struct buf at = BUF_INIT(64);
         AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);
         buf_addf(&id, "%lld", (long long)row->id);
-        clock_add_iso(&at, row->at_us, false);
+        clock_add_when(&at, row->at_us, clock_wall_us(builtin->clock));
         add_cut(&detail, row->detail);
         reply_row(r, (const char *const[]){id.data, at.data, row->user, row->action, detail.data,
                                            row->result});

@@ -52,3 +52,10 @@ void desk_drop(struct desk *desk, const struct action_call *call);
 int desk_recover(struct desk *desk, struct action_call *call, bool *ret_happened, struct err *err);
 void desk_finish(struct pending *pending, const struct err *err);
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
+/* The market's clock, when it is not ours. */
+void desk_market_line(struct reply *r, const struct snapshot *s);
+/* ERR_ENGINE_SILENT while there is no trading.db to read. */
+int desk_need_store(const struct desk *desk, struct err *err);
+
+extern const struct action action_why_rows[];
+extern const struct action action_steer_rows[];

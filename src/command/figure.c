@@ -66,3 +66,23 @@ double figure_ratio_pct(struct dec part, struct dec whole)
     double ratio = 100 * dec_to_double(part) / denominator;
     return denominator == 0 || !isfinite(ratio) ? 0 : ratio;
 }
+
+static struct dec entry_value(const struct position *p)
+{
+    return dec_mul(p->qty, p->entry_price);
+}
+
+void figure_position(struct buf *out, const struct position *p)
+{
+    char qty[DEC_TEXT_SIZE];
+    buf_addf(out, "%s  %s %s @ ", p->symbol.name, side_name(p->side), dec_text(p->qty, qty));
+    figure_price(out, p->entry_price);
+    buf_add_c(out, "   ");
+    figure_money(out, p->unrealised, true);
+    buf_add_c(out, " (");
+    figure_pct(out, figure_ratio_pct(p->unrealised, entry_value(p)), 1, true);
+    buf_add_c(out, ")  SL ");
+    figure_price(out, p->stop);
+    buf_add_c(out, " TP ");
+    figure_price(out, p->target);
+}

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/dec.h"
+#include "model/position.h"
 
 #include <stdbool.h>
 
@@ -22,3 +23,5 @@ void figure_price(struct buf *out, struct dec price);
 void figure_number(struct buf *out, double value);
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */
 double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot be said */
+/* "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3" */
+void figure_position(struct buf *out, const struct position *position);

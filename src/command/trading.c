@@ -250,3 +250,19 @@ int desk_recover(struct desk *desk, struct action_call *call, bool *ret_happened
     }
     return 0;
 }
+
+void desk_market_line(struct reply *r, const struct snapshot *s)
+{
+    if (s->market_speed == 1) {
+        return;
+    }
+    AUTO_BUF struct buf at = BUF_INIT(64);
+    clock_add_when(&at, s->market_us, 0);
+    reply_line(r, "Market time %s UTC (%lld× real time)", at.data, (long long)s->market_speed);
+}
+
+int desk_need_store(const struct desk *desk, struct err *err)
+{
+    return desk->o.trading == NULL ? err_set(err, ERR_ENGINE_SILENT, "trading.db is not there yet")
+                                   : 0;
+}

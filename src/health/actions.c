@@ -55,14 +55,16 @@ static int list_services(struct action_call *call, struct err *err)
     struct json_object *rows = json_object_new_array();
     if (health->count > 0) {
         reply_table(reply, 6,
-                    (const char *const[]){"name", "kind", "state", "since", "checked", "latency"});
+                    (const char *const[]){"name", "kind", "state", "for", "checked", "latency"});
     }
     for (size_t i = 0; i < health->count; i++) {
         const struct service *s = &health->services[i];
         AUTO_BUF struct buf since = BUF_INIT(64);
         AUTO_BUF struct buf checked = BUF_INIT(64);
         AUTO_BUF struct buf latency = BUF_INIT(64);
-        add_ago(&since, now_us, s->since_us);
+        if (s->since_us != 0) {
+            clock_add_duration(&since, now_us > s->since_us ? now_us - s->since_us : 0);
+        }
         add_ago(&checked, now_us, s->checked_us);
         if (s->state == SERVICE_UP) {
             buf_addf(&latency, "%.1f ms", (double)s->latency_us / 1e3);
@@ -195,7 +197,7 @@ static int show_logs(struct action_call *call, struct err *err)
     log_redact(text.data);
     add_clean(&clean, last_lines(str_c(text.data), lines));
     struct reply *reply = action_reply(call);
-    reply_title(reply, TONE_PLAIN, "%s: last lines", s->config->name);
+    reply_title(reply, TONE_PLAIN, "%s: the last lines of its log", s->config->name);
     if (clean.len > 0) {
         reply_pre(reply, buf_str(&clean));
     } else {

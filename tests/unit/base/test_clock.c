@@ -113,6 +113,22 @@ static void iso_reads_back(void **state)
     }
 }
 
+static void writes_when_for_people(void **state)
+{
+    (void)state;
+    int64_t at_us = 0;
+    assert_true(clock_parse_iso(STR_LIT("2026-11-21T04:15:21Z"), &at_us));
+    AUTO_BUF struct buf out = BUF_INIT(64);
+    clock_add_when(&out, at_us, at_us + USEC_PER_HOUR);
+    assert_string_equal(out.data, "04:15:21");
+    buf_clear(&out);
+    clock_add_when(&out, at_us, at_us + 20 * USEC_PER_HOUR);
+    assert_string_equal(out.data, "2026-11-21 04:15");
+    buf_clear(&out);
+    clock_add_when(&out, -1, 0); /* the last second of 1969 */
+    assert_string_equal(out.data, "1969-12-31 23:59");
+}
+
 static void assert_duration(int64_t us, const char *text)
 {
     AUTO_BUF struct buf out = BUF_INIT(64);
@@ -138,4 +154,4 @@ static void writes_durations(void **state)
 UNIT_GROUP(clock, cmocka_unit_test(fake_stands_still_until_told),
            cmocka_unit_test(real_clock_tells_the_time), cmocka_unit_test(writes_iso),
            cmocka_unit_test(reads_iso), cmocka_unit_test(iso_reads_back),
-           cmocka_unit_test(writes_durations))
+           cmocka_unit_test(writes_when_for_people), cmocka_unit_test(writes_durations))

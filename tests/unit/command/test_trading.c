@@ -258,7 +258,7 @@ static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
     draft(s)->market_speed = 60;
     publish(s);
     say(s, &s->rig.rita, "/status");
-    assert_has(rig_last(&s->rig), "Market time 2026-11-19T11:06:40Z (60× real time)");
+    assert_has(rig_last(&s->rig), "Market time 2026-11-19 11:06 UTC (60× real time)");
 }
 
 static void states_stay_in_the_footer(void **state)

@@ -1,0 +1,281 @@
+#include "base/check.h"
+#include "call.h"
+#include "config/config.h"
+#include "data.h"
+#include "desk.h"
+#include "figure.h"
+#include "store/trade_table.h"
+
+#include <string.h>
+
+#define CLOSE_WAIT_US     (20 * USEC_PER_SEC) /* below the manifests' timeouts, so that the */
+#define EMERGENCY_WAIT_US (45 * USEC_PER_SEC) /* answer says what is still open */
+#define LINE_SIZE         1024
+
+static void cancel_request(struct action_call *call)
+{
+    desk_drop(action_userdata(call), call);
+}
+
+static int recover_request(struct action_call *call, bool *ret_happened, struct err *err)
+{
+    return desk_recover(action_userdata(call), call, ret_happened, err);
+}
+
+static bool paused(struct desk *desk, struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    struct reply *r = action_reply(p->call);
+    reply_title(r, TONE_PLAIN, "⏸ Trading is paused");
+    reply_line(r, "Nothing new is opened. %d open position%s keep%s stop and target.",
+               s->position_count, s->position_count == 1 ? "" : "s",
+               s->position_count == 1 ? "s its" : " their");
+    reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int pause_trading(struct action_call *call, struct err *err)
+{
+    return desk_ask(action_userdata(call), call, REQUEST_PAUSE, (struct symbol){0}, paused, err);
+}
+
+static bool resumed(struct desk *desk, struct pending *p)
+{
+    (void)desk;
+    reply_title(action_reply(p->call), TONE_GOOD, "Trading goes on");
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int resume_trading(struct action_call *call, struct err *err)
+{
+    return desk_ask(action_userdata(call), call, REQUEST_RESUME, (struct symbol){0}, resumed, err);
+}
+
+static bool in_scope(const struct symbol *scope, const struct position *p)
+{
+    return scope->name[0] == '\0' || symbol_equal(*scope, p->symbol);
+}
+
+static int count_open(const struct snapshot *s, const struct symbol *scope)
+{
+    int open = 0;
+    for (int i = 0; i < s->position_count; i++) {
+        open += in_scope(scope, &s->positions[i]) ? 1 : 0;
+    }
+    return open;
+}
+
+static void list_open(struct reply *r, const struct snapshot *s, const struct symbol *scope)
+{
+    for (int i = 0; i < s->position_count; i++) {
+        if (in_scope(scope, &s->positions[i])) {
+            AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+            figure_position(&line, &s->positions[i]);
+            reply_line(r, "%s", line.data);
+        }
+    }
+}
+
+/* "all", or one of the configured symbols. */
+static int read_scope(const struct desk *desk, const char *text, struct symbol *ret,
+                      struct err *err)
+{
+    *ret = (struct symbol){0};
+    if (str_equal_nocase(str_c(text), "all")) {
+        return 0;
+    }
+    const struct config_symbols *symbols = &desk->o.config->market_symbols;
+    AUTO_BUF struct buf known = BUF_INIT(256);
+    bool parsed = symbol_parse(str_c(text), ret);
+    for (int i = 0; i < symbols->count; i++) {
+        if (parsed && symbol_equal(*ret, symbols->items[i])) {
+            return 0;
+        }
+        buf_addf(&known, ", %s", symbols->items[i].name);
+    }
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is none of all%s", text,
+                   known.data);
+}
+
+static int preview_close(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    const struct snapshot *s = desk_snapshot(desk);
+    struct symbol scope;
+    int rc = read_scope(desk, action_arg(call, "symbol"), &scope, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (s->version == 0) {
+        return err_set(err, ERR_ENGINE_SILENT, "close");
+    }
+    if (count_open(s, &scope) == 0) {
+        return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s",
+                       scope.name[0] == '\0' ? "no symbol" : scope.name);
+    }
+    list_open(action_reply(call), s, &scope);
+    return 0;
+}
+
+/* What the closed positions brought: trades since the request. */
+static void closed_trades(const struct desk *desk, const struct pending *p, struct reply *r)
+{
+    struct trade trades[SYMBOLS_MAX];
+    struct trade_query query = {.since_us = p->market_us, .symbol = p->symbol};
+    struct err ignored = {0}; /* they are closed; that the list cannot be read changes nothing */
+    int n = desk->o.trading == NULL
+                ? 0
+                : trade_table_list(desk->o.trading, &query, trades, SYMBOLS_MAX, &ignored);
+    for (int i = 0; i < n; i++) {
+        const struct trade *t = &trades[i];
+        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+        char qty[DEC_TEXT_SIZE];
+        buf_addf(&line, "%s  %s %s  ", t->symbol.name, side_name(t->side), dec_text(t->qty, qty));
+        figure_price(&line, t->entry_price);
+        buf_add_c(&line, " → ");
+        figure_price(&line, t->exit_price);
+        buf_add_c(&line, "   ");
+        figure_money(&line, t->pnl, true);
+        reply_line(r, "%s  (%s)", line.data, t->exit_reason);
+    }
+}
+
+static bool closed(struct desk *desk, struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    struct reply *r = action_reply(p->call);
+    const char *what = p->symbol.name[0] == '\0' ? "all positions" : p->symbol.name;
+    if (s->version > p->version && count_open(s, &p->symbol) == 0) {
+        reply_title(r, TONE_GOOD, "Closed: %s", what);
+        closed_trades(desk, p, r);
+        desk_finish(p, NULL);
+        return true;
+    }
+    if (desk_waited_us(desk, p) < CLOSE_WAIT_US) {
+        return false;
+    }
+    struct err err = {0};
+    (void)err_set(&err, ERR_CLOSE_UNFINISHED, "%s", what);
+    list_open(r, s, &p->symbol);
+    desk_finish(p, &err);
+    return true;
+}
+
+static int close_position(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    struct symbol scope;
+    int rc = read_scope(desk, action_arg(call, "symbol"), &scope, err);
+    return rc < 0 ? rc : desk_ask(desk, call, REQUEST_CLOSE, scope, closed, err);
+}
+
+static int preview_emergency(struct action_call *call, struct err *err)
+{
+    (void)err; /* never refused */
+    const struct snapshot *s = desk_snapshot(action_userdata(call));
+    const struct symbol all = {0};
+    reply_line(action_reply(call),
+               "Nothing new is opened from then on, open orders are cancelled, every position is "
+               "closed (%d now), and the venue is asked whether all is flat.",
+               s->position_count);
+    list_open(action_reply(call), s, &all);
+    return 0;
+}
+
+static bool stopped(struct desk *desk, struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    const struct symbol all = {0};
+    struct reply *r = action_reply(p->call);
+    if (s->version > p->version && s->state == TRADING_EMERGENCY && s->verified_flat) {
+        reply_title(r, TONE_PLAIN, "⛔ Emergency stop: verified flat");
+        reply_line(r, "The venue itself lists no position and no order. Trading stays off, also "
+                      "after a restart.");
+        closed_trades(desk, p, r);
+        desk_finish(p, NULL);
+        return true;
+    }
+    if (desk_waited_us(desk, p) < EMERGENCY_WAIT_US) {
+        action_progress(p->call, "%d positions and %llu orders open", s->position_count,
+                        (unsigned long long)s->open_orders);
+        return false;
+    }
+    struct err err = {0};
+    (void)err_set(&err, ERR_EMERGENCY_NOT_FLAT, "%d positions, %llu orders, %llu of them unknown",
+                  s->position_count, (unsigned long long)s->open_orders,
+                  (unsigned long long)s->unknown_orders);
+    list_open(r, s, &all);
+    desk_finish(p, &err);
+    return true;
+}
+
+static int emergency_stop(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    atomic_store(&desk->o.crossing->halt, true); /* first: it must not wait for a queue */
+    reply_line(action_reply(call), "The kill switch is set: nothing new is opened.");
+    return desk_ask(desk, call, REQUEST_EMERGENCY_STOP, (struct symbol){0}, stopped, err);
+}
+
+static bool cleared(struct desk *desk, struct pending *p)
+{
+    (void)desk;
+    struct reply *r = action_reply(p->call);
+    reply_title(r, TONE_PLAIN, "⏸ Emergency stop cleared; trading is paused");
+    reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int clear_emergency(struct action_call *call, struct err *err)
+{
+    return desk_ask(action_userdata(call), call, REQUEST_CLEAR_EMERGENCY, (struct symbol){0},
+                    cleared, err);
+}
+
+const struct action action_steer_rows[] = {
+    {.name = "trading.pause",
+     .summary = "Open nothing new; open positions stay protected",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .run = pause_trading,
+     .cancel = cancel_request,
+     .recover = recover_request},
+    {.name = "trading.resume",
+     .summary = "Trade again after a pause or the breaker",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .run = resume_trading,
+     .cancel = cancel_request,
+     .recover = recover_request},
+    {.name = "trading.close",
+     .summary = "Close one position, or all, at the market",
+     .effect = ACTION_MOVES_MONEY,
+     .lowest = ROLE_OPERATOR,
+     .params =
+         {{.name = "symbol", .type = PARAM_TEXT, .required = true, .help = "a symbol, or all"}},
+     .run = close_position,
+     .cancel = cancel_request,
+     .recover = recover_request,
+     .preview = preview_close},
+    {.name = "trading.emergency_stop",
+     .summary = "Stop trading at once, cancel and close everything, verify with the venue",
+     .effect = ACTION_MOVES_MONEY,
+     .lowest = ROLE_READ_ONLY,
+     .emergency = true,
+     .run = emergency_stop,
+     .cancel = cancel_request,
+     .recover = recover_request,
+     .preview = preview_emergency},
+    {.name = "trading.clear_emergency",
+     .summary = "The way back from an emergency stop that is verified flat: to paused",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .emergency = true,
+     .run = clear_emergency,
+     .cancel = cancel_request,
+     .recover = recover_request},
+    {0},
+};

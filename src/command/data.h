@@ -1,0 +1,18 @@
+/*
+ * data.h: members of a reply's machine-readable part. Private to this room.
+ *
+ *     data_put(reply_data(r), "trades", json_object_new_int64(n));
+ *     data_put_dec(reply_data(r), "equity", s->equity);            // "10412.88": text, exact
+ *
+ * Thread: any.
+ */
+#pragma once
+
+#include "base/dec.h"
+#include "io/json.h"
+
+#include <stdint.h>
+
+void data_put(struct json_object *object, const char *key, struct json_object *value);
+void data_put_dec(struct json_object *object, const char *key, struct dec value);
+void data_put_time(struct json_object *object, const char *key, int64_t wall_us); /* ISO */
