@@ -2,32 +2,17 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "config/config.h"
 
 #define START_US INT64_C(1790000000000000)
 
 void desk_settings(struct settings *s)
 {
-    *s = (struct settings){
-        .symbol_count = 3,
-        .seed = 7,
-        .market_speed = 60,
-        .threshold = 0.25,
-        .risk_per_trade_pct = 2,
-        .max_position_pct = 25,
-        .max_positions = 3,
-        .stop_pct = 2,
-        .target_pct = 4,
-        .max_daily_loss_pct = 5,
-        .max_drawdown_pct = 15,
-        .max_consecutive_losses = 4,
-        .cooldown_us = 30 * USEC_PER_MIN,
-        .initial_cash = dec_from_int(10000),
-        .spread_bps = 4,
-        .fee_bps = 10,
-    };
-    ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
-           symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
-           symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
+    AUTO_CONFIG struct config *config = NULL;
+    struct err err = {0};
+    ASSERT(config_load(&(struct config_options){.no_file = true}, &config, NULL, &err) >= 0);
+    config_settings(config, s);
+    s->seed = 7;
 }
 
 static struct source *note_market(struct source *own, void *userdata)

@@ -29,9 +29,9 @@ struct desk {
     int64_t next_request;
 };
 
-/* The defaults of options.def: what a newcomer trades with. */
+/* The defaults: what a newcomer trades with, and seed 7. */
 void desk_settings(struct settings *settings);
-/* settings NULL: the defaults, seed 7. */
+/* settings NULL: the defaults. */
 void desk_open(struct desk *desk, const struct settings *settings);
 void desk_pin(struct desk *desk, enum climate climate); /* from now on, also after a restart */
 void desk_round(struct desk *desk, int64_t advance_us);

@@ -69,6 +69,31 @@ static void trades_in_the_first_hour(void **state)
     assert_true(with_orders >= 7);
 }
 
+/* Two weeks: neither a money printer nor a bonfire, and the breaker is the exception. */
+static void weeks_at_the_defaults_are_sane(void **state)
+{
+    (void)state;
+    enum { DAYS = 14 };
+    struct desk desk;
+    desk_open(&desk, NULL);
+    int tripped_hours = 0;
+    for (int hour = 0; hour < DAYS * 24; hour++) {
+        desk_run(&desk, 60);
+        tripped_hours += desk_snapshot(&desk)->state == TRADING_BREAKER;
+    }
+    const struct snapshot *s = desk_snapshot(&desk);
+    double grown = dec_to_double(s->equity) / dec_to_double(s->initial_cash);
+    print_message("%d trades, %d wins, equity x%.2f, fees %.0f, drawdown %.1f %%, tripped %d h\n",
+                  (int)s->trades, (int)s->wins, grown, dec_to_double(s->fees), s->drawdown_pct,
+                  tripped_hours);
+    assert_true(s->trades > 5 * DAYS && s->trades < 60 * DAYS);
+    assert_true(s->wins > s->trades / 10);
+    assert_true(grown > 0.7 && grown < 2);
+    assert_true(tripped_hours < DAYS * 24 / 2);
+    assert_true(s->books_balance);
+    desk_close(&desk);
+}
+
 static size_t trade_list(uint64_t seed, struct trade *ret, size_t max)
 {
     struct desk desk;
@@ -487,7 +512,9 @@ static void damaged_market_state_is_replaced(void **state)
 }
 
 UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
-           cmocka_unit_test(trades_in_the_first_hour), cmocka_unit_test(same_seed_same_trades),
+           cmocka_unit_test(trades_in_the_first_hour),
+           cmocka_unit_test(weeks_at_the_defaults_are_sane),
+           cmocka_unit_test(same_seed_same_trades),
            cmocka_unit_test(a_restart_leaves_no_mark_on_the_market),
            cmocka_unit_test(pause_survives_a_restart), cmocka_unit_test(a_request_counts_once),
            cmocka_unit_test(closes_what_is_asked),
