@@ -42,7 +42,7 @@ USES_main      := $(USES_cli) cli
 # ---------------------------------------------------------------- dependencies
 DEB_PACKAGES := gcc make pkg-config libcurl4-openssl-dev libjson-c-dev libsqlite3-dev libyaml-dev \
                 libsystemd-dev libsodium-dev libmicrohttpd-dev ca-certificates
-DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format sqlite3 dbus polkitd systemd \
+DEB_TEST_PACKAGES := libcmocka-dev libck-dev clang clang-format curl sqlite3 dbus polkitd systemd \
                      util-linux procps
 PKGS      := libcurl json-c sqlite3 yaml-0.1 libsystemd libsodium libmicrohttpd
 HAVE_PKGS := $(shell pkg-config --exists $(PKGS) 2>/dev/null && echo yes)

@@ -19,6 +19,7 @@ chmod 1777 /tmp /var/tmp
 mkdir -p /var/lib/dbus /var/lib/polkit-1 /var/lib/systemd /var/log/journal
 # What tmpfiles would do: members of the group may read the journal.
 chgrp systemd-journal /var/log/journal && chmod 2755 /var/log/journal
+mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs tmpfs /sys/fs/pstore 2> /dev/null || true
 (cd /run/stage && tar cf - .) | (cd / && tar xf - --no-same-owner)
 rm -rf /run/stage

@@ -65,7 +65,8 @@ booted() {
 }
 if ! wait_for 30 booted; then
     tap_show "$WORK/boot"
-    give_up "systemd did not boot in private namespaces: $(head -n 1 "$WORK/boot")"
+    give_up "systemd did not boot in private namespaces: $(
+        grep -m 1 . "$WORK/boot" || echo 'it printed nothing within 30 s')"
 fi
 show() { in_it systemctl show --value -p "$1" "$2"; }
 journal() { in_it journalctl --no-pager --boot "$@" 2> /dev/null; }
