@@ -1,3 +1,4 @@
+#include "config/config.h"
 #include "data.h"
 #include "desk.h"
 #include "figure.h"
@@ -22,8 +23,9 @@ static void why_score(struct reply *r, const struct decision *d)
         largest = v->weight > largest ? v->weight : largest;
     }
     if (d->vote_count > 0) {
-        reply_line(r, "Score: (%s) / %.2f = %+.2f; ±%.2f is needed", line.data, largest, d->score,
-                   d->threshold);
+        buf_addf(&line, ") / %.2f = ", largest);
+        figure_signed(&line, d->score, 2);
+        reply_line(r, "Score: (%s; ±%.2f is needed", line.data, d->threshold);
     }
 }
 
@@ -157,6 +159,42 @@ static int find_trade_decision(struct desk *desk, int64_t id, struct reply *r, s
                               : decision_table_of_order(desk->o.trading, t.client_id, ret, err);
 }
 
+/* Where the other symbols stand: the newest decision is of whichever came last. */
+static int why_others(const struct desk *desk, struct reply *r, const struct symbol *shown,
+                      struct err *err)
+{
+    const struct config_symbols *symbols = &desk->o.config->market_symbols;
+    bool any = false;
+    for (int i = 0; i < symbols->count; i++) {
+        struct decision d;
+        if (symbol_equal(symbols->items[i], *shown)) {
+            continue;
+        }
+        int rc = decision_table_last(desk->o.trading, symbols->items[i], &d, err);
+        if (rc == -ERR_STORE_NOT_FOUND) {
+            err_clear(err);
+            continue;
+        }
+        if (rc < 0) {
+            return rc;
+        }
+        if (!any) {
+            reply_table(r, 4, (const char *const[]){"others", "score", "outcome", "why"});
+        }
+        any = true;
+        AUTO_BUF struct buf score = BUF_INIT(32);
+        AUTO_BUF struct buf command = BUF_INIT(64);
+        figure_signed(&score, d.score, 2);
+        reply_row(r, (const char *const[]){d.symbol.name, score.data, outcome_name(d.outcome),
+                                           d.outcome == OUTCOME_VETOED ? d.veto_code
+                                           : d.outcome == OUTCOME_HOLD ? d.veto_text
+                                                                       : d.client_id});
+        buf_addf(&command, "/why %s", d.symbol.name);
+        reply_button(r, d.symbol.name, command.data, BUTTON_PLAIN);
+    }
+    return 0;
+}
+
 static int show_why(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
@@ -184,8 +222,10 @@ static int show_why(struct action_call *call, struct err *err)
         return rc;
     }
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    reply_title(r, TONE_PLAIN, "%s · %s · score %+.2f of %.2f · %s", d.symbol.name,
-                direction_name(d.direction), d.score, d.threshold, outcome_name(d.outcome));
+    figure_signed(&line, d.score, 2);
+    reply_title(r, TONE_PLAIN, "%s · %s · score %s of %.2f · %s", d.symbol.name,
+                direction_name(d.direction), line.data, d.threshold, outcome_name(d.outcome));
+    buf_clear(&line);
     buf_addf(&line, "Decision %lld at ", (long long)d.id);
     clock_add_when(&line, d.at_us, 0);
     buf_add_c(&line, " UTC, price ");
@@ -196,6 +236,9 @@ static int show_why(struct action_call *call, struct err *err)
     why_score(r, &d);
     why_data(reply_data(r), &d);
     rc = why_outcome(desk, r, &d, err);
+    if (rc == 0 && what == NULL) {
+        rc = why_others(desk, r, &d.symbol, err);
+    }
     desk_market_line(r, desk_snapshot(desk));
     return rc;
 }

@@ -13,6 +13,12 @@ static void add_sign(struct buf *out, int sign, bool with_sign)
     }
 }
 
+void figure_signed(struct buf *out, double value, int decimals)
+{
+    add_sign(out, signbit(value) ? -1 : 1, true);
+    buf_addf(out, "%.*f", decimals, fabs(value));
+}
+
 void figure_money(struct buf *out, struct dec amount, bool with_sign)
 {
     if (!dec_is_valid(amount)) {

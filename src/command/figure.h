@@ -21,6 +21,7 @@ void figure_money(struct buf *out, struct dec amount, bool with_sign);
 void figure_price(struct buf *out, struct dec price);
 /* An indicator's value: grouped, 1 decimal from 1,000, 2 from 10, else 4. */
 void figure_number(struct buf *out, double value);
+void figure_signed(struct buf *out, double value, int decimals);            /* "+0.80" "−0.80" */
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */
 double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot be said */
 /* "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3" */

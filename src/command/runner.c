@@ -110,7 +110,8 @@ static int refuse_unknown(struct runner *runner, const struct invocation *in, co
         (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s; did you mean /%s?", name, near);
         const struct manifest *m = manifest_find(runner->o.manifests, near);
         buf_addf(&button, "/%s", near);
-        if (m->arg_count == 0 || !m->args[0].required) {
+        bool is_help = strcmp(near, "help") == 0; /* that button stands there anyway */
+        if (!is_help && (m->arg_count == 0 || !m->args[0].required)) {
             reply_button(card, button.data, button.data, BUTTON_PRIMARY);
         }
         reply_button(card, "Help", "/help", BUTTON_PLAIN);

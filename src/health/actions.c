@@ -94,6 +94,35 @@ static int restart_service(struct action_call *call, struct err *err)
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
 }
 
+/* What exactly will happen; what cannot be restarted is not even asked about. */
+static int preview_restart(struct action_call *call, struct err *err)
+{
+    const struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    struct reply *reply = action_reply(call);
+    if (s == NULL) {
+        return -ERR_SERVICE_UNKNOWN;
+    }
+    AUTO_BUF struct buf how = BUF_INIT(256);
+    if (s->config->unit[0] != '\0') {
+        buf_addf(&how, "systemd restarts %s", s->config->unit);
+    } else if (s->child != NULL) {
+        buf_addf(&how, "process %d is ended and started anew", (int)process_pid(s->child));
+    } else if (s->config->command.count > 0) {
+        buf_add_c(&how, "it is not running; it is started");
+    } else {
+        return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
+    }
+    int64_t now_us = clock_wall_us(loop_clock(s->health->options.loop));
+    AUTO_BUF struct buf since = BUF_INIT(64);
+    if (s->since_us != 0) {
+        buf_add_c(&since, " for ");
+        clock_add_duration(&since, now_us > s->since_us ? now_us - s->since_us : 0);
+    }
+    reply_line(reply, "%s: %s. Now %s%s.", s->config->name, how.data, service_state_name(s->state),
+               since.data);
+    return 0;
+}
+
 static int recover_restart(struct action_call *call, bool *ret_happened, struct err *err)
 {
     struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
@@ -227,7 +256,8 @@ static const struct action actions[] = {
      .params = {PARAM_OF_SERVICE},
      .run = restart_service,
      .cancel = cancel_call,
-     .recover = recover_restart},
+     .recover = recover_restart,
+     .preview = preview_restart},
     {.name = "service.wait_healthy",
      .summary = "Wait until the checks of a service succeed",
      .effect = ACTION_READS,

@@ -343,6 +343,9 @@ static void restart_gives_a_new_child_at_once(void **state)
     struct finished f = {0};
     AUTO_REPLY struct reply *reply = reply_new();
     struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->preview(&call, NULL), 0);
+    assert_non_null(
+        strstr(reply_get_block(reply, 0).text, "is ended and started anew. Now up for"));
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
     struct finished g = {0};
     struct action_call again = call_of(rig, "service.restart", "demo", NULL, reply, &g);
@@ -485,6 +488,7 @@ static void names_are_checked(void **state)
     assert_non_null(strstr(err.context, "did you mean prediction?"));
     call.args[0] = "prediction";
     assert_int_equal(call.action->run(&call, &err), -ERR_SERVICE_UNMANAGED);
+    assert_int_equal(call.action->preview(&call, &err), -ERR_SERVICE_UNMANAGED);
     call = call_of(rig, "service.logs", "prediction", NULL, reply, NULL);
     assert_int_equal(call.action->run(&call, &err), -ERR_SERVICE_UNMANAGED);
 }
