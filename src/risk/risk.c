@@ -93,6 +93,16 @@ static void check_stale(const struct risk_account *a, const struct order *o, str
     }
 }
 
+/* Texts apart from the rules: an order that passes pays for no buffer. */
+static void refuse_stop(const struct order *o, bool set, struct finding *f)
+{
+    char stop[DEC_TEXT_SIZE];
+    char price[DEC_TEXT_SIZE];
+    refuse(f, "%s at %s has its stop at %s", side_name(o->side),
+           dec_is_valid(o->reference_price) ? dec_text(o->reference_price, price) : "?",
+           set ? dec_text(o->stop, stop) : "none");
+}
+
 static void check_stop(const struct risk_account *a, const struct order *o, struct finding *f)
 {
     (void)a;
@@ -103,11 +113,7 @@ static void check_stop(const struct risk_account *a, const struct order *o, stru
                     ? o->stop.e8 < o->reference_price.e8 && o->target.e8 > o->reference_price.e8
                     : o->stop.e8 > o->reference_price.e8 && o->target.e8 < o->reference_price.e8);
     if (!right_side) {
-        char stop[DEC_TEXT_SIZE];
-        char price[DEC_TEXT_SIZE];
-        refuse(f, "%s at %s has its stop at %s", side_name(o->side),
-               dec_is_valid(o->reference_price) ? dec_text(o->reference_price, price) : "?",
-               set ? dec_text(o->stop, stop) : "none");
+        refuse_stop(o, set, f);
     }
 }
 
@@ -164,34 +170,48 @@ static void check_losses(const struct risk_account *a, const struct order *o, st
     }
 }
 
-static struct dec largest_qty(const struct settings *settings, struct dec equity, struct dec price)
+static bool fits(struct dec qty, struct dec price, struct dec limit)
 {
-    if (equity.e8 <= 0 || !dec_is_valid(price) || price.e8 <= 0) {
+    struct dec notional = dec_mul(qty, price);
+    return price.e8 > 0 && dec_is_valid(notional) && dec_cmp(notional, limit) <= 0;
+}
+
+static struct dec largest_qty(struct dec limit, struct dec price)
+{
+    if (!dec_is_valid(limit) || limit.e8 <= 0 || !dec_is_valid(price) || price.e8 <= 0) {
         return DEC_ZERO;
     }
-    struct dec qty = dec_div(percent_of(equity, settings->max_position_pct), price);
+    struct dec qty = dec_div(limit, price);
     qty = dec_is_valid(qty) ? dec_floor_to(qty, risk_lot(price)) : DEC_ZERO;
     /* The division rounds to the nearest, which may be up. */
-    struct dec notional = dec_mul(qty, price);
-    bool fits = dec_is_valid(notional) &&
-                dec_cmp(notional, percent_of(equity, settings->max_position_pct)) <= 0;
-    return fits ? qty : dec_sub(qty, risk_lot(price));
+    return fits(qty, price, limit) ? qty : dec_sub(qty, risk_lot(price));
+}
+
+static void refuse_size(const struct risk_account *a, const struct order *o, struct dec limit,
+                        struct finding *f)
+{
+    char qty[DEC_TEXT_SIZE];
+    char most[DEC_TEXT_SIZE];
+    struct dec largest = largest_qty(limit, o->reference_price);
+    if (!dec_is_valid(o->qty) || o->qty.e8 <= 0) {
+        refuse(f, "size %s is not above zero", dec_is_valid(o->qty) ? dec_text(o->qty, qty) : "?");
+    } else {
+        refuse(f, "size %s, at most %s (%.2f %% of equity)", dec_text(o->qty, qty),
+               dec_text(largest, most), a->settings->max_position_pct);
+    }
+    f->max_qty = largest;
 }
 
 static void check_size(const struct risk_account *a, const struct order *o, struct finding *f)
 {
-    struct dec largest = dec_is_valid(a->equity)
-                             ? largest_qty(a->settings, a->equity, o->reference_price)
-                             : DEC_ZERO;
-    char qty[DEC_TEXT_SIZE];
-    char most[DEC_TEXT_SIZE];
-    if (!dec_is_valid(o->qty) || o->qty.e8 <= 0) {
-        refuse(f, "size %s is not above zero", dec_is_valid(o->qty) ? dec_text(o->qty, qty) : "?");
-    } else if (dec_cmp(o->qty, largest) > 0) {
-        refuse(f, "size %s, at most %s (%.2f %% of equity)", dec_text(o->qty, qty),
-               dec_text(largest, most), a->settings->max_position_pct);
+    struct dec limit = dec_is_valid(a->equity) && a->equity.e8 > 0
+                           ? percent_of(a->equity, a->settings->max_position_pct)
+                           : DEC_ZERO;
+    bool passes = dec_is_valid(o->qty) && o->qty.e8 > 0 && dec_is_valid(limit) &&
+                  fits(o->qty, o->reference_price, limit);
+    if (!passes) {
+        refuse_size(a, o, limit, f);
     }
-    f->max_qty = f->text[0] != '\0' ? largest : f->max_qty;
 }
 
 static const struct rule rules[] = {
@@ -225,8 +245,8 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     if (order->kind != ORDER_ENTRY) {
         return true; /* whatever reduces always passes */
     }
+    struct finding finding; /* once: the compiler's flags zero it where it is declared */
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
-        struct finding finding;
         finding.text[0] = '\0';
         finding.max_qty = order->qty;
         rules[i].check(account, order, &finding);
@@ -269,7 +289,7 @@ struct dec risk_size(const struct settings *settings, struct dec equity, struct 
     struct dec at_risk =
         percent_of(equity, settings->risk_per_trade_pct * (confidence < 1 ? confidence : 1));
     struct dec qty = dec_div(at_risk, percent_of(price, settings->stop_pct));
-    struct dec largest = largest_qty(settings, equity, price);
+    struct dec largest = largest_qty(percent_of(equity, settings->max_position_pct), price);
     qty = dec_is_valid(qty) ? dec_floor_to(qty, risk_lot(price)) : largest;
     return dec_min(qty, largest);
 }
