@@ -70,7 +70,7 @@ if ! wait_for 30 booted; then
 fi
 show() { in_it systemctl show --value -p "$1" "$2"; }
 journal() { in_it journalctl --no-pager --boot "$@" 2> /dev/null; }
-ask() { in_it nightdesk do "$@" > "$WORK/out" 2>&1; }
+ask() { in_it /usr/local/bin/nightdesk do "$@" > "$WORK/out" 2>&1; }
 fails() { ! "$@"; }
 explain() {
     [ "$tap_failed" -eq 0 ] || { journal -u nightdesk > "$WORK/journal"; tap_show "$WORK/journal"; }
@@ -140,7 +140,7 @@ mkfifo "$WORK/hold"
 sleep 60 > "$WORK/hold" &
 holder=$!
 ends_with_us $holder
-in_it freeze_thread "$pid" engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
+in_it /usr/local/bin/freeze_thread "$pid" engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
 freezer=$!
 ends_with_us $freezer
 wait_for 5 grep -q frozen "$WORK/frozen"
