@@ -27,9 +27,13 @@ static bool paused(struct desk *desk, struct pending *p)
     const struct snapshot *s = desk_snapshot(desk);
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "⏸ Trading is paused");
-    reply_line(r, "Nothing new is opened. %d open position%s keep%s stop and target.",
-               s->position_count, s->position_count == 1 ? "" : "s",
-               s->position_count == 1 ? "s its" : " their");
+    if (s->position_count == 0) {
+        reply_line(r, "Nothing new is opened, and nothing is open.");
+    } else {
+        reply_line(r, "Nothing new is opened. %d open position%s keep%s stop and target.",
+                   s->position_count, s->position_count == 1 ? "" : "s",
+                   s->position_count == 1 ? "s its" : " their");
+    }
     reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
     desk_finish(p, NULL);
     return true;

@@ -58,6 +58,11 @@ static void why_votes(struct reply *r, const struct decision *d)
     }
 }
 
+static const char *hold_reason(const struct decision *d)
+{
+    return d->veto_text[0] != '\0' ? d->veto_text : "the score stayed under the threshold";
+}
+
 static int why_outcome(struct desk *desk, struct reply *r, const struct decision *d,
                        struct err *err)
 {
@@ -66,8 +71,7 @@ static int why_outcome(struct desk *desk, struct reply *r, const struct decision
     int rc = 0;
     switch (d->outcome) {
     case OUTCOME_HOLD:
-        reply_line(r, "Held: %s.",
-                   d->veto_text[0] != '\0' ? d->veto_text : "the score stayed under the threshold");
+        reply_line(r, "Held: %s.", hold_reason(d));
         return 0;
     case OUTCOME_VETOED:
         reply_line(r, "Vetoed by %s: %s", d->veto_code, d->veto_text);
@@ -187,7 +191,7 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
         figure_signed(&score, d.score, 2);
         reply_row(r, (const char *const[]){d.symbol.name, score.data, outcome_name(d.outcome),
                                            d.outcome == OUTCOME_VETOED ? d.veto_code
-                                           : d.outcome == OUTCOME_HOLD ? d.veto_text
+                                           : d.outcome == OUTCOME_HOLD ? hold_reason(&d)
                                                                        : d.client_id});
         buf_addf(&command, "/why %s", d.symbol.name);
         reply_button(r, d.symbol.name, command.data, BUTTON_PLAIN);

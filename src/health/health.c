@@ -220,6 +220,13 @@ void health_status(struct buf *out, struct json_object *data, void *userdata)
     json_object_object_add(row, "up", json_object_new_int64((int64_t)health_up(health)));
     json_object_object_add(data, "services", row);
     if (health->count > 0) {
+        size_t unknown = 0;
+        for (size_t i = 0; i < health->count; i++) {
+            unknown += health->services[i].state == SERVICE_UNKNOWN ? 1 : 0;
+        }
         buf_addf(out, "Services %zu/%zu up", health_up(health), health->count);
+        if (unknown > 0) { /* after a start; "0/4 up" alone would be an alarm */
+            buf_addf(out, " (%zu not known yet)", unknown);
+        }
     }
 }

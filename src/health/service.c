@@ -76,7 +76,7 @@ static void tell_waiters(struct service *service, bool up)
             clock_add_duration(&time, waited_us);
             waiter->call = NULL;
             reply_title(action_reply(call), TONE_GOOD, "%s is healthy", service->config->name);
-            reply_line(action_reply(call), "after %s", time.data);
+            reply_line(action_reply(call), "Its checks succeeded after %s.", time.data);
             action_finish(call, NULL);
         } else if (mono_us(service) >= waiter->deadline_mono_us) {
             struct err err = {0};
