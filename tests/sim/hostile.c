@@ -110,6 +110,29 @@ static void settle_call(struct hostile *h, const char *client_id)
     }
 }
 
+static void watch_entry(struct hostile *h, const struct order *o)
+{
+    if (h->entries_forbidden) {
+        complain(h, "%s opens while nothing may be opened", o->client_id);
+    }
+    double notional = dec_to_double(o->qty) * dec_to_double(o->reference_price);
+    /* The equity published before this step may be a minute older. */
+    if (notional > h->equity * h->max_notional / 100 * 1.05) {
+        complain(h, "%s has a notional of %.2f of %.2f", o->client_id, notional, h->equity);
+    }
+    const struct dec low = o->side == SIDE_LONG ? o->stop : o->target;
+    const struct dec high = o->side == SIDE_LONG ? o->target : o->stop;
+    if (low.e8 <= 0 || low.e8 >= o->reference_price.e8 || high.e8 <= o->reference_price.e8) {
+        complain(h, "%s has no stop and target around its price", o->client_id);
+    }
+    for (int i = 0; i < h->cooldown_count; i++) {
+        if (symbol_equal(h->cooldowns[i].symbol, o->symbol) &&
+            h->cooldowns[i].until_us > o->created_us) {
+            complain(h, "%s opens while %s cools down", o->client_id, o->symbol.name);
+        }
+    }
+}
+
 static void watch_send(struct hostile *h, const struct order *order)
 {
     struct order row;
@@ -126,16 +149,8 @@ static void watch_send(struct hostile *h, const struct order *order)
     }
     ASSERT(h->sent_count < HOSTILE_SENT_MAX);
     memcpy(h->sent[h->sent_count++], order->client_id, CLIENT_ID_SIZE);
-    if (order->kind != ORDER_ENTRY) {
-        return;
-    }
-    if (h->entries_forbidden) {
-        complain(h, "%s opens while nothing may be opened", order->client_id);
-    }
-    double notional = dec_to_double(order->qty) * dec_to_double(order->reference_price);
-    /* The equity published before this step may be a minute older. */
-    if (notional > h->equity * h->max_notional / 100 * 1.05) {
-        complain(h, "%s has a notional of %.2f of %.2f", order->client_id, notional, h->equity);
+    if (order->kind == ORDER_ENTRY) {
+        watch_entry(h, order);
     }
 }
 

@@ -10,14 +10,15 @@
  * engine: minutes that are missing, impossible, old, or from the future. What the interface
  * promises is kept: after NOT_KNOWN an order does not appear, and every call is sooner or later
  * heard of, if only by silence.
- * It also watches: an order must be on disk as PREPARED before it gets here, and come once.
- * Thread: the simulator's.
+ * It also watches: an order must be on disk as PREPARED before it gets here, and come once; an
+ * entry has to keep to the limits and to carry a stop. Thread: the simulator's.
  */
 #pragma once
 
 #include "base/clock.h"
 #include "base/rng.h"
 #include "market/source.h"
+#include "store/state_table.h"
 #include "store/trading.h"
 #include "venue/venue.h"
 
@@ -41,6 +42,8 @@ struct hostile {
     bool entries_forbidden;
     double equity;       /* as last published: for the size limit */
     double max_notional; /* per cent of it */
+    int cooldown_count;  /* as they stood before the round */
+    struct engine_cooldown cooldowns[SYMBOLS_MAX];
 
     int report_count;
     struct hostile_report {

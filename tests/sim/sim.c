@@ -45,6 +45,7 @@ struct sim {
     int64_t next_request;
     struct request last_request;
     int64_t stopped_mono_us; /* since an emergency stop that is not verified flat yet */
+    int ignored_halts;       /* rounds in a row */
     int crashes;
     char what[256];
 };
@@ -163,6 +164,10 @@ static bool crash(struct sim *sim)
     sim->driver = NULL;
     trading_store_rollback(sim->store);
     hostile_crash(&sim->hostile);
+    /* What was only in memory is gone with the process: the switch, and requests nobody took. */
+    atomic_store(&sim->crossing.halt, false);
+    struct request lost;
+    while (ring_pop(sim->crossing.requests, &lost)) {}
     sim->stopped_mono_us = 0; /* what was verified is asked for again */
     double kills = sim->write_kills;
     sim->write_kills = rng_chance(&sim->rng, 0.2) ? 0.02 : 0;
@@ -193,7 +198,19 @@ static void ask(struct sim *sim)
 
 /* ---------------------------------------------------------------- invariants */
 
-static bool check_round(struct sim *sim)
+static bool check_markets(struct sim *sim, const struct snapshot *s)
+{
+    for (int i = 0; i < s->market_count; i++) {
+        const struct snapshot_market *m = &s->markets[i];
+        if (!dec_is_valid(m->price) || m->price.e8 <= 0 || m->updated_us > s->market_us) {
+            return fail(sim, "%s has a price that cannot be", m->symbol.name);
+        }
+    }
+    return true;
+}
+
+/* halted: the kill switch was set before the round. */
+static bool check_round(struct sim *sim, bool halted)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
     const struct paper *paper = driver_paper(sim->driver);
@@ -202,6 +219,16 @@ static bool check_round(struct sim *sim)
     }
     if (!s->books_balance) {
         return fail(sim, "books do not balance");
+    }
+    if (!check_markets(sim, s)) {
+        return false;
+    }
+    /* The first of two rounds may still have committed what was decided before. */
+    bool stopping = !halted || !atomic_load(&sim->crossing.halt) || s->last_err != 0 ||
+                    s->state == TRADING_EMERGENCY;
+    sim->ignored_halts = stopping ? 0 : sim->ignored_halts + 1;
+    if (sim->ignored_halts > 1) {
+        return fail(sim, "the kill switch is set in state %s", trading_state_name(s->state));
     }
     if (s->position_count > s->max_positions) {
         return fail(sim, "%d of %d positions", s->position_count, s->max_positions);
@@ -293,17 +320,23 @@ static bool turn(struct sim *sim)
         const struct snapshot *s = driver_snapshot(sim->driver);
         const struct engine *engine = driver_engine(sim->driver);
         bool active = engine != NULL && engine_state(engine)->state == TRADING_ACTIVE;
+        bool halted = atomic_load(&sim->crossing.halt);
         /* A request in the ring may change it within the round: then the next one tells. */
         sim->hostile.entries_forbidden =
-            atomic_load(&sim->crossing.halt) ||
-            (!active && ring_len(sim->crossing.requests) == 0 &&
-             !(engine != NULL && engine_state(engine)->state == TRADING_BREAKER));
+            halted || (!active && ring_len(sim->crossing.requests) == 0 &&
+                       !(engine != NULL && engine_state(engine)->state == TRADING_BREAKER));
         sim->hostile.equity = dec_to_double(s->equity);
+        sim->hostile.cooldown_count = 0;
+        if (engine != NULL) {
+            const struct engine_state *state = engine_state(engine);
+            sim->hostile.cooldown_count = state->cooldown_count;
+            memcpy(sim->hostile.cooldowns, state->cooldowns, sizeof(state->cooldowns));
+        }
         int64_t wait_us = driver_round(sim->driver);
         if (sim->hostile.dead) {
             return crash(sim);
         }
-        if (!check_round(sim)) {
+        if (!check_round(sim, halted)) {
             return false;
         }
         if (wait_us > 0) {
