@@ -10,8 +10,9 @@
  *     health_start(health);
  *
  * Always true: a service is healthy when every check that it is configured for succeeds: its URL
- * answers with a 2xx (or expect_status, when set) within the deadline, its unit is active, its child is alive and did
- * not end since the last look. monitoring.alert_threshold failures in a row raise one alert
+ * answers with a 2xx (or expect_status, when set) within the deadline, its unit is active, its
+ * child is alive and did not end since the last look. monitoring.alert_threshold failures in a row
+ * raise one alert
  * ("service:<name>"); the first success resolves it. What fails in the first seconds after a start
  * is not counted: services take their time. A supervised child runs at most once; when it ends it
  * is started again after 1 s, doubling to 60 s, back to 1 s once it stayed up for a minute; it is
