@@ -1,0 +1,242 @@
+/*
+ * XGBoost's JSON: models that XGBoost 1.7.4 (Debian 12's python3-xgboost) trained, with its own
+ * answers over rows that hold missing values and the thresholds themselves. data/make_xgboost.py
+ * made them. Margins must be the same float; answers may differ by a float's last digit, as XGBoost
+ * takes exp of a float.
+ */
+#include "agents/model.h"
+#include "base/check.h"
+#include "io/file.h"
+#include "unit/unit.h"
+
+#include <math.h>
+
+#define DATA "tests/unit/agents/data/"
+
+static void read_data(const char *name, const char *ending, struct buf *out)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), DATA "%s.%s", name, ending);
+    struct err err = {0};
+    if (file_read(path, out, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+}
+
+/* Numbers between separators; an empty one is missing. */
+static size_t read_numbers(struct str line, char separator, double *ret, size_t max)
+{
+    size_t count = 0;
+    for (size_t from = 0, i = 0; i <= line.len; i++) {
+        if (i < line.len && line.ptr[i] != separator) {
+            continue;
+        }
+        assert_true(count < max);
+        struct str cell = str_n(line.ptr + from, i - from);
+        ret[count] = (double)NAN;
+        assert_true(cell.len == 0 || str_to_double(cell, &ret[count]));
+        count++;
+        from = i + 1;
+    }
+    return count;
+}
+
+static void check_file(const char *name, size_t classes)
+{
+    AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20), rows = BUF_INIT((size_t)1 << 20),
+                        answers = BUF_INIT((size_t)1 << 20);
+    read_data(name, "json", &text);
+    read_data(name, "csv", &rows);
+    read_data(name, "expected", &answers);
+    AUTO_MODEL struct model *model = NULL;
+    struct err err = {0};
+    if (model_parse(buf_str(&text), name, &model, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+    assert_int_equal(model_classes(model), classes);
+    struct str rest = buf_str(&rows), expected = buf_str(&answers), line;
+    int count = 0;
+    for (; str_split(&rest, '\n', &line); count++) {
+        double row[8], want[8], margin[4], answer[4];
+        struct str wanted;
+        size_t width = read_numbers(line, ',', row, COUNT_OF(row));
+        assert_true(str_split(&expected, '\n', &wanted));
+        assert_int_equal(read_numbers(wanted, ' ', want, COUNT_OF(want)), 2 * classes);
+        assert_int_equal(model_predict_raw(model, row, width, margin, NULL), 0);
+        assert_int_equal(model_predict(model, row, width, answer, NULL), 0);
+        for (size_t c = 0; c < classes; c++) {
+            if (margin[c] != want[c] ||
+                fabs(answer[c] - want[classes + c]) > 1.2e-7 * fabs(want[classes + c])) {
+                fail_msg("%s row %d class %zu: %.9g %.9g, expected %.9g %.9g", name, count, c,
+                         margin[c], answer[c], want[c], want[classes + c]);
+            }
+        }
+    }
+    assert_int_equal(count, 60);
+}
+
+static void answers_are_those_of_xgboost(void **state)
+{
+    (void)state;
+    check_file("xgb_binary", 1);
+    check_file("xgb_regression", 1);
+    check_file("xgb_softprob", 3);
+    check_file("xgb_dart", 1);
+    check_file("xgb_poisson", 1);
+    check_file("xgb_forest", 1);
+    check_file("xgb_categorical", 1);
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+/* x < .5 (missing: right) ? 1 : (category in {1, 33}, missing left) right 3 : left 2 */
+static const char good[] =
+    "{\"learner\":{\"feature_names\":[\"a\\\\\",\"NaN\\\"\"],\"gradient_booster\":{\"model\":{"
+    "\"gbtree_model_param\":{\"num_trees\":\"1\"},\"tree_info\":[0],\"trees\":[{"
+    "\"categories\":[1,33],\"categories_nodes\":[2],\"categories_segments\":[0],"
+    "\"categories_sizes\":[2],\"default_left\":[0,0,1,0,0],\"left_children\":[1,-1,3,-1,-1],"
+    "\"right_children\":[2,-1,4,-1,-1],\"split_indices\":[0,0,1,0,0],"
+    "\"split_conditions\":[5E-1,1,NaN,2,3],\"split_type\":[0,0,1,0,0],"
+    "\"loss_changes\":[1,0,-Infinity,0,0],\"tree_param\":{\"size_leaf_vector\":\"0\"}}]},"
+    "\"name\":\"gbtree\"},\"learner_model_param\":{\"base_score\":\"[1.25E0]\",\"num_class\":\"0\","
+    "\"num_feature\":\"2\",\"num_target\":\"1\"},\"objective\":{\"name\":\"reg:squarederror\"}},"
+    "\"version\":[3,1,0]}";
+
+static void missing_thresholds_and_categories_follow_the_file(void **state)
+{
+    (void)state;
+    static const struct {
+        double a, b, answer;
+    } rows[] = {
+        {0.4, 0, 1},  {0.5, 0, 2},         {0.49999999, 0, 2} /* that float is .5 */,
+        {1, 1, 3},    {1, 1.9, 3},         {1, 33, 3},
+        {1, 2, 2},    {1, 65, 2},          {1, -0.5, 2},
+        {1, 1e30, 2}, {1, (double)NAN, 2}, {(double)NAN, 33, 3},
+    };
+    AUTO_MODEL struct model *model = NULL;
+    struct err err = {0};
+    if (model_parse(str_c(good), "m.json", &model, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        double row[] = {rows[i].a, rows[i].b}, got = 0;
+        assert_int_equal(model_predict(model, row, 2, &got, NULL), 0);
+        if (got != rows[i].answer + 1.25) {
+            fail_msg("row %zu: %g", i, got);
+        }
+    }
+}
+
+static void what_breaks_the_form_is_refused_with_its_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        enum err_id id;
+        const char *where;
+    } cases[] = {
+        {"[1,-1,3", "[0,-1,3", ERR_MODEL_DAMAGED, "trees[0]: more than one way leads to node 0"},
+        {"[1,-1,3", "[2,-1,3", ERR_MODEL_DAMAGED, "more than one way leads to node 2"},
+        {"[1,-1,3", "[1,-1,2", ERR_MODEL_DAMAGED, "more than one way leads to node 2"},
+        {"[1,-1,3", "[1,-1,4", ERR_MODEL_DAMAGED, "more than one way leads to leaf 4"},
+        {"[1,-1,3", "[5,-1,3", ERR_MODEL_DAMAGED, "trees[0].left_children[0] is not"},
+        {"[1,-1,3", "[-2,-1,3", ERR_MODEL_DAMAGED, "trees[0].left_children[0] is not"},
+        {"[1,-1,3", "[-1,-1,3", ERR_MODEL_DAMAGED, "node 0 has one child only"},
+        {"[1,-1,3", "[1.5,-1,3", ERR_MODEL_DAMAGED, "trees[0].left_children[0] is not"},
+        {"\"left_children\":[1", "\"left_children\":[1,1", ERR_MODEL_DAMAGED,
+         "trees[0].right_children is not a list of 6"},
+        {"left_children", "lost_children", ERR_MODEL_DAMAGED, "trees[0].left_children"},
+        {"[5E-1,1,NaN", "[NaN,1,NaN", ERR_MODEL_DAMAGED, "trees[0].split_conditions[0]"},
+        {"[5E-1,1,NaN", "[5E-1,NaN,NaN", ERR_MODEL_DAMAGED, "trees[0].split_conditions[1]"},
+        {"[5E-1,1", "[1e39,1", ERR_MODEL_DAMAGED, "trees[0].split_conditions[0]"},
+        {"[5E-1,1", "[1e999,1", ERR_JSON_LIMIT, "offset"},
+        {"split_indices\":[0", "split_indices\":[2", ERR_MODEL_DAMAGED, "split_indices[0]"},
+        {"split_type\":[0,0,1", "split_type\":[0,0,0", ERR_MODEL_DAMAGED, "split_conditions[2]"},
+        {"split_type\":[0,0,1", "split_type\":[2,0,1", ERR_MODEL_DAMAGED, "split_type[0]"},
+        {"split_type\":[0,0,1", "split_type\":[1,0,1", ERR_MODEL_DAMAGED, "split_type[0]"},
+        {"\"categories\":[1,33]", "\"categories\":[1,16777216]", ERR_MODEL_DAMAGED,
+         "categories[1]"},
+        {"categories_nodes\":[2]", "categories_nodes\":[1]", ERR_MODEL_DAMAGED,
+         "categories_nodes[0]"},
+        {"categories_sizes\":[2]", "categories_sizes\":[3]", ERR_MODEL_DAMAGED,
+         "categories_sizes[0]"},
+        {"categories_segments\":[0]", "categories_segments\":[3]", ERR_MODEL_DAMAGED,
+         "categories_segments[0]"},
+        {"default_left\":[0", "default_left\":[2", ERR_MODEL_DAMAGED, "default_left[0]"},
+        {"size_leaf_vector\":\"0\"", "size_leaf_vector\":\"3\"", ERR_MODEL_UNSUPPORTED, "vectors"},
+        {"num_trees\":\"1\"", "num_trees\":\"2\"", ERR_MODEL_DAMAGED, "promises 2 trees"},
+        {"num_trees\":\"1\"", "num_trees\":\"0\"", ERR_MODEL_DAMAGED, "num_trees"},
+        {"tree_info\":[0]", "tree_info\":[1]", ERR_MODEL_DAMAGED, "tree_info[0]"},
+        {"\"gbtree\"},\"learner", "\"gblinear\"},\"learner", ERR_MODEL_UNSUPPORTED, "booster"},
+        {"\"gbtree\"},\"learner", "\"dart\"},\"learner", ERR_MODEL_DAMAGED, "weight_drop"},
+        {"[1.25E0]", "[1,2]", ERR_MODEL_DAMAGED, "base_score"},
+        {"[1.25E0]", "", ERR_MODEL_DAMAGED, "base_score"},
+        {"num_class\":\"0\"", "num_class\":\"1025\"", ERR_MODEL_DAMAGED, "num_class"},
+        {"num_class\":\"0\"", "num_class\":\"3\"", ERR_MODEL_DAMAGED, "num_class"},
+        {"num_feature\":\"2\"", "num_feature\":\"1048577\"", ERR_MODEL_DAMAGED, "num_feature"},
+        {"num_target\":\"1\"", "num_target\":\"2\"", ERR_MODEL_UNSUPPORTED, "target"},
+        {"reg:squarederror", "survival:aft", ERR_MODEL_UNSUPPORTED, "objective"},
+        {"\"name\":\"reg:squarederror\"", "", ERR_MODEL_DAMAGED, "objective"},
+        {"{\"learner\"", "{\"teacher\"", ERR_MODEL_UNKNOWN, "without a learner"},
+        {"\"version\":[3", "\"version\":[[[[[[[[[[[[[[[[[[[[3", ERR_JSON_LIMIT, "offset"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf bad = BUF_INIT(8192);
+        const char *at = strstr(good, cases[i].from);
+        assert_non_null(at);
+        buf_add(&bad, good, (size_t)(at - good));
+        buf_add_c(&bad, cases[i].to);
+        buf_add_c(&bad, at + strlen(cases[i].from));
+        struct model *model = NULL;
+        struct err err = {0};
+        int rc = model_parse(buf_str(&bad), "m.json", &model, &err);
+        assert_null(model);
+        if (rc != -(int)cases[i].id || strstr(err.context, cases[i].where) == NULL ||
+            strstr(err.context, "m.json") == NULL) {
+            fail_msg("%s -> %s: %d %s", cases[i].from, cases[i].to, rc, err.context);
+        }
+    }
+}
+
+static void json_cut_at_any_byte_is_refused(void **state)
+{
+    (void)state;
+    for (size_t n = 0; n < sizeof(good) - 1; n++) {
+        struct model *model = NULL;
+        assert_true(model_parse(str_n(good, n), "m.json", &model, NULL) < 0);
+        assert_null(model);
+    }
+}
+
+/* A few bytes cannot ask for a lot of memory: each of these sets would take 2 MiB. */
+static void sets_of_large_categories_are_bounded(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
+    buf_add_c(&text, "{\"learner\":{\"gradient_booster\":{\"name\":\"gbtree\",\"model\":{"
+                     "\"gbtree_model_param\":{\"num_trees\":\"20\"},\"tree_info\":[0");
+    for (int i = 1; i < 20; i++) {
+        buf_add_c(&text, ",0");
+    }
+    buf_add_c(&text, "],\"trees\":[");
+    for (int i = 0; i < 20; i++) {
+        buf_addf(
+            &text,
+            "%s{\"categories\":[16777215],\"categories_nodes\":[0],\"categories_segments\":[0],"
+            "\"categories_sizes\":[1],\"default_left\":[0,0,0],\"left_children\":[1,-1,-1],"
+            "\"right_children\":[2,-1,-1],\"split_indices\":[0,0,0],"
+            "\"split_conditions\":[0,1,2],\"split_type\":[1,0,0]}",
+            i > 0 ? "," : "");
+    }
+    buf_add_c(&text, "]}},\"learner_model_param\":{\"base_score\":\"0\",\"num_feature\":\"1\"},"
+                     "\"objective\":{\"name\":\"reg:squarederror\"}}}");
+    struct model *model = NULL;
+    assert_int_equal(model_parse(buf_str(&text), "m.json", &model, NULL), -ERR_MODEL_UNSUPPORTED);
+    assert_null(model);
+}
+
+UNIT_GROUP(model_xgboost, cmocka_unit_test(answers_are_those_of_xgboost),
+           cmocka_unit_test(missing_thresholds_and_categories_follow_the_file),
+           cmocka_unit_test(what_breaks_the_form_is_refused_with_its_place),
+           cmocka_unit_test(json_cut_at_any_byte_is_refused),
+           cmocka_unit_test(sets_of_large_categories_are_bounded))
