@@ -34,6 +34,7 @@ struct fixture {
     struct builtin builtin;
     struct manifest_list *manifests;
     struct runner *runner;
+    struct health *health; /* not started: a question about a restart looks at it */
     struct api *api;
     char socket_path[64];
     char folder[48];
@@ -172,7 +173,10 @@ static int setup(void **state)
     builtin_actions(&f->builtin, f->actions);
     trading_actions(NULL, f->actions);
     alerts_actions(NULL, f->actions);
-    health_actions(NULL, f->actions);
+    const struct health_options health = {
+        .loop = f->loop, .config = f->config, .store = f->store, .state_dir = f->folder};
+    assert_int_equal(health_new(&health, &f->health, &err), 0);
+    health_actions(f->health, f->actions);
     auditor_actions(NULL, f->actions);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;
@@ -205,6 +209,7 @@ static int teardown(void **state)
     runner_free(f->runner);
     manifest_list_free(f->manifests);
     action_table_free(f->actions);
+    health_free(f->health);
     access_free(f->access);
     ops_store_free(f->store);
     config_free(f->config);
