@@ -17,6 +17,7 @@ enum timeframe { TF_1M, TF_5M, TF_15M, TF_1H, TF_COUNT };
 
 int64_t timeframe_us(enum timeframe tf);
 const char *timeframe_name(enum timeframe tf); /* "1m" "5m" "15m" "1h" */
+bool timeframe_parse(struct str s, enum timeframe *ret);
 
 struct candle {
     int64_t open_us;

@@ -24,6 +24,17 @@ const char *timeframe_name(enum timeframe tf)
     return timeframes[tf].name;
 }
 
+bool timeframe_parse(struct str s, enum timeframe *ret)
+{
+    for (int tf = 0; tf < TF_COUNT; tf++) {
+        if (str_equal_c(s, timeframes[tf].name)) {
+            *ret = (enum timeframe)tf;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool candle_is_valid(const struct candle *c)
 {
     /* DEC_INVALID is the smallest integer, so `low > 0` and the comparisons with low refuse it in

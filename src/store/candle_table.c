@@ -23,14 +23,10 @@ int candle_table_add(struct trading_store *store, struct symbol symbol, const st
     return rc < 0 ? rc : row_commit(&own, err);
 }
 
-int candle_table_last(struct trading_store *store, struct symbol symbol, struct candle *ret,
-                      size_t max, struct err *err)
+/* The columns open_us … volume of a query; how many or a negative error id. */
+static int take_candles(struct db_rows *rows, int rc, struct candle *ret, size_t max,
+                        struct err *err)
 {
-    AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(store->db,
-                      "SELECT * FROM (SELECT open_us, open, high, low, close, volume FROM candles"
-                      " WHERE symbol = ? ORDER BY open_us DESC LIMIT ?) ORDER BY open_us",
-                      DB_VALUES(DB_TEXT_C(symbol.name), DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         ret[n++] = (struct candle){.open_us = db_i64(rows, 0),
@@ -41,4 +37,41 @@ int candle_table_last(struct trading_store *store, struct symbol symbol, struct 
                                    .volume = db_dec(rows, 5)};
     }
     return rc < 0 ? rc : (int)n;
+}
+
+int candle_table_last(struct trading_store *store, struct symbol symbol, struct candle *ret,
+                      size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT * FROM (SELECT open_us, open, high, low, close, volume FROM candles"
+                      " WHERE symbol = ? ORDER BY open_us DESC LIMIT ?) ORDER BY open_us",
+                      DB_VALUES(DB_TEXT_C(symbol.name), DB_I64((int64_t)max)), &rows, err);
+    return take_candles(rows, rc, ret, max, err);
+}
+
+int candle_table_import(struct trading_store *store, struct symbol symbol, enum timeframe tf,
+                        const struct candle *c, struct err *err)
+{
+    return db_run(store->db,
+                  "INSERT OR REPLACE INTO imported_candles(symbol, timeframe, open_us, open, high,"
+                  " low, close, volume) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                  DB_VALUES(DB_TEXT_C(symbol.name), DB_TEXT_C(timeframe_name(tf)),
+                            DB_I64(c->open_us), DB_DEC(c->open), DB_DEC(c->high), DB_DEC(c->low),
+                            DB_DEC(c->close), DB_DEC(c->volume)),
+                  err);
+}
+
+int candle_table_imported(struct trading_store *store, struct symbol symbol, enum timeframe tf,
+                          int64_t from_us, struct candle *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT open_us, open, high, low, close, volume FROM imported_candles"
+                      " WHERE symbol = ? AND timeframe = ? AND open_us >= ? ORDER BY open_us"
+                      " LIMIT ?",
+                      DB_VALUES(DB_TEXT_C(symbol.name), DB_TEXT_C(timeframe_name(tf)),
+                                DB_I64(from_us), DB_I64((int64_t)max)),
+                      &rows, err);
+    return take_candles(rows, rc, ret, max, err);
 }

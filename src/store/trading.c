@@ -78,8 +78,14 @@ static const char schema_paper[] =
     "CREATE TABLE paper_positions" POSITION_COLUMNS
     "CREATE TABLE paper_state(name TEXT PRIMARY KEY, value INTEGER NOT NULL);";
 
+static const char schema_import[] =
+    "CREATE TABLE imported_candles(symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"
+    " open_us INTEGER NOT NULL, open INTEGER, high INTEGER, low INTEGER, close INTEGER,"
+    " volume INTEGER, PRIMARY KEY(symbol, timeframe, open_us)) WITHOUT ROWID;";
+
 static const struct db_migration migrations[] = {{"the engine's tables", schema_engine},
-                                                 {"the paper venue's tables", schema_paper}};
+                                                 {"the paper venue's tables", schema_paper},
+                                                 {"imported candles", schema_import}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

@@ -1,11 +1,13 @@
 /*
- * bench_market.c: what the indicators cost a candle, streaming, their values read at each.
+ * bench_market.c: what the indicators cost a candle, streaming, their values read at each, and
+ * what reading a candle from a file costs.
  *
  * The peer is a batch library (TA-Lib): 68 ns a candle for the same six on the same kind of
  * machine; the aim is 36.
  */
 #include "base/check.h"
 #include "bench/bench.h"
+#include "market/csv.h"
 #include "market/indicators.h"
 #include "market/simulated.h"
 
@@ -83,11 +85,43 @@ static void bench_all(void)
     bench_table_row("all 26 columns, a candle", batch_ns, BATCHES, "ns", NULL);
 }
 
+/* A file in memory, so that the disk is not in it. */
+static void bench_csv(const char *name, bool iso)
+{
+    AUTO_BUF struct buf text = BUF_INIT((size_t)64 << 20);
+    buf_add_c(&text, "time,open,high,low,close,volume\n");
+    for (int i = 0; i < CANDLES; i++) {
+        const struct bar *b = &bars[i];
+        if (iso) {
+            clock_add_iso(&text, b->open_us, false);
+        } else {
+            buf_addf(&text, "%lld", (long long)(b->open_us / USEC_PER_MSEC));
+        }
+        buf_addf(&text, ",%.10g,%.10g,%.10g,%.10g,%.10g\n", b->open, b->high, b->low, b->close,
+                 b->volume);
+    }
+    AUTO_CSV struct csv *csv = NULL;
+    FILE *stream = fmemopen(text.data, text.len, "rb");
+    ASSERT(stream != NULL && csv_open_stream(stream, "bench", &csv, NULL) == 0);
+    for (int b = 0; b < BATCHES; b++) {
+        struct csv_row row;
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < BATCH; i++) {
+            ASSERT(csv_next(csv, &row, NULL) == 1);
+            bench_use(&row);
+        }
+        batch_ns[b] = (double)(bench_now_ns() - start) / BATCH;
+    }
+    bench_table_row(name, batch_ns, BATCHES, "ns", NULL);
+}
+
 int main(void)
 {
     bench_table_head();
     make_bars();
     bench_six();
     bench_all();
+    bench_csv("read a CSV row, time in milliseconds", false);
+    bench_csv("read a CSV row, time as ISO text", true);
     return 0;
 }

@@ -1,0 +1,88 @@
+/*
+ * csv.h: candles from a CSV file, row by row.
+ *
+ *     AUTO_CSV struct csv *csv = NULL;
+ *     struct csv_row row;
+ *     if ((rc = csv_open(path, &csv, err)) < 0) return rc;
+ *     while ((rc = csv_next(csv, &row, err)) > 0) use(&row);
+ *     tell(csv_report(csv));
+ *
+ * The header names the columns, in any order and case: a time (time, timestamp, datetime, open
+ * time, date, …), open, high, low, close, volume; others are ignored. A time is ISO text (UTC
+ * unless it carries an offset) or a number of seconds, milliseconds, microseconds or nanoseconds,
+ * told apart by magnitude; it is the moment at which the bar opens. Fields may be quoted; lines end
+ * with LF, CRLF or CR, also mixed; a byte order mark and empty lines are skipped. A row that cannot
+ * be used is refused and counted, the first CSV_TOLD_MAX with their line; a row with the time of
+ * the one before is a duplicate: the first one counts. Always true: rows come with rising times and
+ * possible prices; memory does not grow with the file; a row is never used in part. Thread: one at
+ * a time per struct csv.
+ */
+#pragma once
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "market/bar.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define CSV_LINE_MAX    16384
+#define CSV_COLUMNS_MAX 256
+#define CSV_TOLD_MAX    10
+
+enum csv_fault {
+    CSV_FAULT_LONG,       /* longer than CSV_LINE_MAX */
+    CSV_FAULT_QUOTES,     /* a quotation mark that does not close, or text after it */
+    CSV_FAULT_COLUMNS,    /* fewer or more fields than the header */
+    CSV_FAULT_TIME,       /* not a time */
+    CSV_FAULT_NUMBER,     /* not a number; empty, nan and inf are none */
+    CSV_FAULT_IMPOSSIBLE, /* high below low, zero, negative, or beyond any market */
+    CSV_FAULT_BACK,       /* older than the row before */
+    CSV_FAULT_COUNT
+};
+
+const char *csv_fault_name(enum csv_fault fault); /* "not a time" */
+
+struct csv_row {
+    struct bar bar;
+    struct candle candle; /* the same, exact; !candle_is_valid where 1e-8 or the range do not do */
+};
+
+struct csv_report {
+    int64_t lines; /* read, the header and empty ones included */
+    int64_t accepted;
+    int64_t duplicates;
+    int64_t refused; /* the sum of faults */
+    int64_t faults[CSV_FAULT_COUNT];
+    int64_t first_us; /* of the accepted */
+    int64_t last_us;
+    int64_t step_us; /* the smallest distance of two rows: their timeframe; 0 before the second */
+    int told_count;
+    struct csv_told {
+        int64_t line;
+        enum csv_fault fault;
+        char text[48]; /* how the field or line begins; printable ASCII */
+    } told[CSV_TOLD_MAX];
+};
+
+struct csv;
+
+/* Reads the header: ERR_MARKET_CSV_HEADER names the line and what is missing. */
+int csv_open(const char *path, struct csv **ret, struct err *err);
+/* The same from an open stream, which the csv then owns also when it fails; name is for errors. */
+int csv_open_stream(FILE *stream, const char *name, struct csv **ret, struct err *err);
+void csv_free(struct csv *csv);
+
+static inline void csv_cleanup(struct csv **slot)
+{
+    csv_free(*slot);
+}
+#define AUTO_CSV AUTO(csv_cleanup)
+
+/* 1: a row. 0: the end. Negative: the file cannot be read on. */
+int csv_next(struct csv *csv, struct csv_row *ret, struct err *err);
+/* As far as it has been read; valid until csv_free. */
+const struct csv_report *csv_report(const struct csv *csv);
+/* Candles that the steps between first and last would hold and the file does not. */
+int64_t csv_report_missing(const struct csv_report *report);

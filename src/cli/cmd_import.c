@@ -1,0 +1,186 @@
+#include "base/check.h"
+#include "cli_csv.h"
+#include "cli_internal.h"
+#include "io/file.h"
+#include "market/resample.h"
+#include "ops/ops.h"
+#include "store/candle_table.h"
+
+#define PROGRESS_EVERY 50000
+
+struct import {
+    const char *path;
+    struct symbol symbol;
+    enum timeframe tf;
+    struct csv_report report;
+    int64_t stored;
+    int64_t unfit; /* prices or volumes that 1e-8 or the range do not hold */
+    int64_t first_us;
+    int64_t last_us;
+};
+
+/* The smallest timeframe that the rows fill. */
+static int choose_timeframe(struct import *import, struct err *err)
+{
+    for (int tf = 0; tf < TF_COUNT; tf++) {
+        import->tf = (enum timeframe)tf;
+        int rc = cli_csv_check_timeframe(import->path, &import->report, import->tf, err);
+        if (rc == 0) {
+            err_clear(err);
+            return 0;
+        }
+    }
+    return -err->id;
+}
+
+static int store_one(struct import *import, struct trading_store *store, const struct candle *c,
+                     struct err *err)
+{
+    if (!candle_is_valid(c)) {
+        import->unfit++;
+        return 0;
+    }
+    int rc = candle_table_import(store, import->symbol, import->tf, c, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (import->stored == 0) {
+        import->first_us = c->open_us;
+    }
+    import->last_us = c->open_us;
+    import->stored++;
+    return 0;
+}
+
+static void show_progress(const struct import *import, int64_t rows)
+{
+    if (rows % PROGRESS_EVERY == 0 && isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "\r%lld of %lld rows\033[K", (long long)rows,
+                      (long long)import->report.accepted);
+    }
+}
+
+static int store_all(struct import *import, struct trading_store *store, struct err *err)
+{
+    AUTO_CSV struct csv *csv = NULL;
+    struct resample resample;
+    struct csv_row row, closed;
+    int64_t rows = 0;
+    int rc = csv_open(import->path, &csv, err);
+    resample_init(&resample, timeframe_us(import->tf));
+    while (rc >= 0 && (rc = csv_next(csv, &row, err)) > 0) {
+        show_progress(import, ++rows);
+        if (resample_push(&resample, &row, &closed)) {
+            rc = store_one(import, store, &closed.candle, err);
+        }
+    }
+    if (rows >= PROGRESS_EVERY && isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "\r\033[K");
+    }
+    /* A file of one row does not tell its timeframe: the row is taken for a whole candle. */
+    int64_t step_us = import->report.step_us > 0 ? import->report.step_us : resample.length_us;
+    if (rc == 0 && resample_end(&resample, step_us, &closed)) {
+        rc = store_one(import, store, &closed.candle, err);
+    }
+    return rc;
+}
+
+/* All of the file or nothing: one transaction, whose size SQLite keeps on the disk. */
+static int import_file(struct import *import, const char *state_dir, struct err *err)
+{
+    AUTO_FD int lock_fd = -1;
+    AUTO_TRADING_STORE struct trading_store *store = NULL;
+    AUTO_BUF struct buf lock = BUF_INIT(4096);
+    int rc = file_make_folder(state_dir, 0750, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* trading.db has one writer: while the daemon runs, that is its engine. */
+    buf_addf(&lock, "%s/" OPS_LOCK_NAME, state_dir);
+    if ((rc = file_lock(lock.data, &lock_fd, err)) < 0 ||
+        (rc = trading_store_open(state_dir, TRADING_STORE_WRITE, &store, err)) < 0 ||
+        (rc = trading_store_begin(store, err)) < 0) {
+        return rc;
+    }
+    rc = store_all(import, store, err);
+    if (rc < 0) {
+        trading_store_rollback(store);
+        return rc;
+    }
+    if (import->stored == 0) {
+        trading_store_rollback(store);
+        return err_set(err, ERR_MARKET_CSV_EMPTY, "%s: no complete %s bar within range",
+                       import->path, timeframe_name(import->tf));
+    }
+    return trading_store_commit(store, err);
+}
+
+static void print_report(const struct import *import, bool json)
+{
+    const struct csv_report *r = &import->report;
+    AUTO_BUF struct buf out = BUF_INIT(2048), first = BUF_INIT(64), last = BUF_INIT(64);
+    clock_add_iso(&first, import->first_us, false);
+    clock_add_iso(&last, import->last_us, false);
+    buf_addf(&out,
+             json ? "{\"symbol\":\"%s\",\"timeframe\":\"%s\",\"stored\":%lld,\"first\":\"%s\","
+                    "\"last\":\"%s\",\"rows\":%lld,\"missing\":%lld,\"duplicates\":%lld,"
+                    "\"refused\":%lld,\"unfit\":%lld}\n"
+                  : "%s %s: %lld candles stored, %s to %s\n"
+                    "rows %lld, missing %lld, duplicates %lld, refused %lld, out of range %lld\n",
+             import->symbol.name, timeframe_name(import->tf), (long long)import->stored, first.data,
+             last.data, (long long)(r->accepted + r->duplicates + r->refused),
+             (long long)csv_report_missing(r), (long long)r->duplicates, (long long)r->refused,
+             (long long)import->unfit);
+    cli_print(buf_str(&out));
+}
+
+static int run(const struct cli_args *args)
+{
+    AUTO_CONFIG struct config *config = NULL;
+    struct err err = {0};
+    struct import import = {.path = args->word[1]};
+    const char *symbol = cli_value(args, "--symbol");
+    if (strcmp(args->word[0], "candles") != 0) {
+        (void)err_set(&err, ERR_CLI_USAGE, "import takes candles FILE");
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (symbol != NULL && !symbol_parse(str_c(symbol), &import.symbol)) {
+        (void)err_set(&err, ERR_CLI_USAGE,
+                      "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (cli_load_config(args, &config, &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (symbol == NULL) {
+        import.symbol = config->market_symbols.items[0];
+    }
+    if (cli_csv_scan(import.path, &import.report, &err) < 0 ||
+        choose_timeframe(&import, &err) < 0 ||
+        import_file(&import, cli_find_state_dir(args, config), &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    print_report(&import, cli_flag(args, "--json"));
+    return import.unfit > 0 ? CLI_REFUSED : cli_csv_code(&import.report);
+}
+
+const struct cli_command cmd_import = {
+    .name = "import",
+    .summary = "Store candles from a CSV file in trading.db",
+    .words = "candles FILE",
+    .words_min = 2,
+    .words_max = 2,
+    .options = {{"--symbol", "SYMBOL", "whose they are (default: the first of market.symbols)"},
+                CLI_OPTION_JSON,
+                CLI_OPTION_CONFIG,
+                CLI_OPTION_STATE},
+    .more =
+        "The header names time, open, high, low, close and volume, in any order; a time is ISO\n"
+        "text, or seconds, milliseconds or microseconds. Candles are stored in the smallest of\n"
+        "1m, 5m, 15m and 1h that the rows fill; storing one again replaces it. All of the file\n"
+        "is stored or nothing. The daemon must not run: it is the writer of trading.db.",
+    .exits = "  0  stored\n"
+             "  1  stored without the rows that had to be refused\n"
+             "  2  nothing was stored: the file cannot be used, or the daemon runs\n",
+    .run = run,
+};

@@ -1,0 +1,42 @@
+/* The reader of candle files: whatever comes, rows rise in time and are possible. */
+#include "base/check.h"
+#include "market/csv.h"
+#include "market/resample.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO_CSV struct csv *csv = NULL;
+    struct csv_row row, closed;
+    struct resample hours;
+    struct err err = {0};
+    int64_t last_us = -1, rows = 0;
+    FILE *stream = fmemopen((void *)(uintptr_t)data, size, "rb");
+    if (stream == NULL) {
+        return 0; /* some C libraries do not open nothing */
+    }
+    int rc = csv_open_stream(stream, "fuzz.csv", &csv, &err);
+    ASSERT((rc == 0) == (csv != NULL) && (rc == 0 || err.id == -rc));
+    resample_init(&hours, timeframe_us(TF_1H));
+    while (rc >= 0 && (rc = csv_next(csv, &row, &err)) > 0) {
+        const struct bar *b = &row.bar;
+        ASSERT(b->open_us > last_us && b->low > 0 && b->low <= b->open && b->low <= b->close &&
+               b->high >= b->open && b->high >= b->close && b->volume >= 0);
+        last_us = b->open_us;
+        rows++;
+        if (resample_push(&hours, &row, &closed)) {
+            ASSERT(closed.bar.open_us < last_us && closed.bar.low <= closed.bar.high);
+        }
+    }
+    if (csv != NULL) {
+        const struct csv_report *r = csv_report(csv);
+        int64_t faults = 0;
+        for (int f = 0; f < CSV_FAULT_COUNT; f++) {
+            faults += r->faults[f];
+        }
+        ASSERT(rc == 0 && r->accepted == rows && r->refused == faults &&
+               csv_report_missing(r) >= 0);
+    }
+    return 0;
+}

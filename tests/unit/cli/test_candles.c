@@ -1,0 +1,286 @@
+/* nightdesk indicators and nightdesk import candles: a file in, rows out. */
+#include "base/check.h"
+#include "cli/cli.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "ops/ops.h"
+#include "store/candle_table.h"
+#include "unit/unit.h"
+
+#include <fcntl.h>
+
+#define HEADER "time,open,high,low,close,volume\n"
+
+static char folder[64];
+static char csv_path[96];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)str_copy(str_c("/var/tmp/nd-candles.XXXXXX"), folder, sizeof(folder));
+    bool made = mkdtemp(folder) != NULL;
+    (void)snprintf(csv_path, sizeof(csv_path), "%s/f.csv", folder);
+    return !made;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+static void put(const char *text)
+{
+    assert_int_equal(file_write(csv_path, str_c(text), 0600, NULL), 0);
+}
+
+/* Minute candles 1.5, 2.5, … from 00:00 on. */
+static void put_minutes(int count)
+{
+    AUTO_BUF struct buf text = BUF_INIT(1 << 20);
+    buf_add_c(&text, HEADER);
+    for (int i = 0; i < count; i++) {
+        buf_addf(&text, "%d,%d.5,%d,%d,%d.5,2\n", i * 60, i + 1, i + 3, i + 1, i + 2);
+    }
+    put(text.data);
+}
+
+struct run {
+    struct buf out;
+    struct buf err;
+    int code;
+};
+
+static void run_release(struct run *r)
+{
+    buf_release(&r->out);
+    buf_release(&r->err);
+}
+#define AUTO_RUN AUTO(run_release)
+
+static void run(struct run *r, const char *const *words)
+{
+    const char *argv[16] = {"nightdesk"};
+    char paths[2][96];
+    struct buf *texts[2] = {&r->out, &r->err};
+    int saved[2];
+    int argc = 1;
+    for (; words[argc - 1] != NULL; argc++) {
+        argv[argc] = words[argc - 1];
+    }
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
+        saved[i] = dup(i + 1);
+        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
+        (void)close(fd);
+    }
+    r->code = cli_main(argc, (char **)(uintptr_t)argv);
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)dup2(saved[i], i + 1);
+        (void)close(saved[i]);
+        buf_init(texts[i], (size_t)2 << 20);
+        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
+    }
+}
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static int count_lines(const struct buf *text)
+{
+    int lines = 0;
+    for (size_t i = 0; i < text->len; i++) {
+        lines += text->data[i] == '\n';
+    }
+    return lines;
+}
+
+static void a_row_a_candle_with_empty_cells_until_defined(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_minutes(60);
+    run(&r, WORDS("indicators", "--data", csv_path));
+    assert_int_equal(r.code, CLI_FINE);
+    assert_string_equal(r.err.data, "");
+    assert_int_equal(count_lines(&r.out), 61);
+    static const char beginning[] =
+        "t,open,high,low,close,volume,sma20,sma50,ema12,ema20,rsi14,rsi7,macd,macd_signal,"
+        "macd_hist,bb_upper,bb_middle,bb_lower,atr14,adx14,plus_di14,minus_di14,stoch_k,stoch_d,"
+        "cci20,obv,willr14,roc10,stddev20,vwap20,donchian_high20,donchian_low20\n"
+        "1970-01-01T00:00:00Z,1.5,3,1,2.5,2,,,,,,,,,,,,,,,,,,,,2,,,,,,\n"
+        "1970-01-01T00:01:00Z,2.5,4,2,3.5,2,,,,,,,,,,,,,,,,,,,,4,,,,,,\n";
+    assert_int_equal(strncmp(r.out.data, beginning, strlen(beginning)), 0);
+    /* A line that climbs by one: means lie half a window back, all that oscillates is at its end;
+     * the deviation of 20 numbers in a row is the root of 399 / 12. */
+    static const char last[] = "\n1970-01-01T00:59:00Z,60.5,62,60,61.5,2,52,37,56,52,100,100,7,7,0,"
+                               "63.5325625947,52,40.4674374053,2,100,50,0,91.6666666667,91."
+                               "6666666667,126.666666667,120,-3.33333333333,"
+                               "19.4174757282,5.76628129734,51.6666666667,62,41\n";
+    struct str end = str_n(r.out.data + r.out.len - strlen(last), strlen(last));
+    if (!str_equal_c(end, last)) {
+        print_error("%.*s", STR_ARG(end));
+    }
+    assert_true(str_equal_c(end, last));
+}
+
+static void longer_bars_leave_the_unfinished_one_out(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run whole = {0}, part = {0};
+    put_minutes(60);
+    run(&whole, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
+    assert_int_equal(whole.code, CLI_FINE);
+    assert_int_equal(count_lines(&whole.out), 5);
+    assert_non_null(strstr(whole.out.data, "\n1970-01-01T00:15:00Z,16.5,32,16,31.5,30,"));
+    put_minutes(59);
+    run(&part, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
+    assert_int_equal(count_lines(&part.out), 4);
+}
+
+static void what_is_wrong_with_a_file_stands_on_stderr(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    buf_add_c(&text, HEADER "0,1,1,1,1,1\n60,1,1,1,1,1\n60,2,2,2,2,1\n240,1,1,1,1,1\n");
+    for (int i = 0; i < 12; i++) {
+        buf_add_c(&text, i == 0 ? "x\n" : "300,1,1,2,1,1\n");
+    }
+    put(text.data);
+    run(&r, WORDS("indicators", "--data", csv_path));
+    assert_int_equal(r.code, CLI_REFUSED);
+    assert_int_equal(count_lines(&r.out), 4);
+    assert_non_null(strstr(r.err.data, "f.csv:6: not as many columns as the header: \"x\""));
+    assert_non_null(strstr(r.err.data, "f.csv:7: impossible prices or volume: \"300,1,1,2,1,1\""));
+    assert_non_null(strstr(r.err.data, "2 more rows refused"));
+    assert_non_null(strstr(r.err.data, "11 rows: impossible prices or volume"));
+    assert_non_null(strstr(r.err.data, "1 rows left out"));
+    assert_non_null(strstr(r.err.data, "2 candles are missing"));
+}
+
+static void assert_fails(const char *const *words, const char *code, const char *context)
+{
+    AUTO_RUN struct run r = {0};
+    run(&r, words);
+    assert_int_equal(r.code, CLI_CRITICAL);
+    assert_int_equal(r.out.len, 0);
+    if (strstr(r.err.data, code) == NULL || strstr(r.err.data, context) == NULL) {
+        print_error("%s", r.err.data);
+    }
+    assert_non_null(strstr(r.err.data, code));
+    assert_non_null(strstr(r.err.data, context));
+}
+
+static void a_file_that_cannot_be_used_prints_nothing(void **state)
+{
+    (void)state;
+    assert_fails(WORDS("indicators"), "CLI_USAGE", "needs --data");
+    assert_fails(WORDS("indicators", "--data", csv_path), "FILE_MISSING", "f.csv");
+    put("a,b\n1,2\n");
+    assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_HEADER",
+                 "f.csv:1: no column time");
+    put(HEADER "x,1,1,1,1,1\n");
+    assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_EMPTY", "1 rows refused");
+    put(HEADER "0,1,1,1,1,1\n900,1,1,1,1,1\n");
+    assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "5m"), "MARKET_TIMEFRAME",
+                 "rows are 15 min apart, 5m was asked for");
+    assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "2h"), "CLI_USAGE",
+                 "--timeframe is");
+}
+
+static int stored(const char *symbol, enum timeframe tf, struct candle *ret, size_t max)
+{
+    AUTO_TRADING_STORE struct trading_store *store = NULL;
+    struct symbol s;
+    assert_true(symbol_parse(str_c(symbol), &s));
+    assert_int_equal(trading_store_open(folder, TRADING_STORE_READ, &store, NULL), 0);
+    return candle_table_imported(store, s, tf, 60 * USEC_PER_SEC, ret, max, NULL);
+}
+
+static void import_stores_each_candle_once(void **state)
+{
+    (void)state;
+    struct candle candles[100];
+    AUTO_RUN struct run first = {0}, again = {0}, json = {0};
+    put_minutes(60);
+    run(&first, WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", folder));
+    assert_int_equal(first.code, CLI_FINE);
+    assert_non_null(strstr(first.out.data, "ETH-USD 1m: 60 candles stored, 1970-01-01T00:00:00Z to "
+                                           "1970-01-01T00:59:00Z"));
+    run(&again, WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", folder));
+    assert_int_equal(again.code, CLI_FINE);
+    assert_int_equal(stored("ETH-USD", TF_1M, candles, COUNT_OF(candles)), 59); /* all but 00:00 */
+    assert_int_equal(candles[0].open_us, 60 * USEC_PER_SEC);
+    assert_int_equal(candles[0].close.e8, 350000000);
+    assert_int_equal(stored("ETH-USD", TF_1M, candles, 7), 7);
+    assert_int_equal(stored("ETH-USD", TF_5M, candles, COUNT_OF(candles)), 0);
+
+    /* Rows of half a minute fill minutes; the symbol is the first one configured. */
+    put(HEADER "0,1,1,1,1,1\n30,2,2,2,2,1e11\n60,3,3,3,3,1\n90,4,5,3,4,2\n120,1,1,1,1,1\n");
+    run(&json, WORDS("import", "candles", csv_path, "--json", "--state", folder));
+    assert_int_equal(json.code, CLI_REFUSED); /* 1e11 is beyond what an amount holds */
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(root, "symbol"), "BTC-USD");
+    assert_string_equal(json_text(root, "timeframe"), "1m");
+    assert_non_null(strstr(json.out.data, "\"stored\":1,"));
+    assert_non_null(strstr(json.out.data, "\"unfit\":1}"));
+    assert_int_equal(stored("BTC-USD", TF_1M, candles, COUNT_OF(candles)), 1);
+    assert_int_equal(candles[0].high.e8, 500000000);
+    assert_int_equal(candles[0].volume.e8, 300000000);
+}
+
+static void import_takes_the_timeframe_that_the_rows_fill(void **state)
+{
+    (void)state;
+    struct candle candles[4];
+    AUTO_RUN struct run half = {0}, one = {0};
+    put(HEADER "0,1,1,1,1,1\n1800,2,2,2,2,1\n3600,3,3,3,3,1\n5400,4,4,4,4,1\n");
+    run(&half, WORDS("import", "candles", csv_path, "--state", folder));
+    assert_non_null(strstr(half.out.data, "BTC-USD 1h: 2 candles stored"));
+    assert_int_equal(stored("BTC-USD", TF_1H, candles, COUNT_OF(candles)), 1);
+    put(HEADER "600,1,1,1,1,1\n");
+    run(&one, WORDS("import", "candles", csv_path, "--state", folder));
+    assert_non_null(strstr(one.out.data, "BTC-USD 1m: 1 candles stored"));
+    put(HEADER "0,1,1,1,1,1\n14400,2,2,2,2,1\n");
+    assert_fails(WORDS("import", "candles", csv_path, "--state", folder), "MARKET_TIMEFRAME",
+                 "rows are 4 h apart");
+    put(HEADER "0,1,1,1,1,1\n60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
+    AUTO_RUN struct run part = {0};
+    run(&part, WORDS("import", "candles", csv_path, "--state", folder));
+    assert_int_equal(part.code, CLI_REFUSED);
+    put(HEADER "60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
+    assert_fails(WORDS("import", "candles", csv_path, "--state", folder), "MARKET_CSV_EMPTY",
+                 "no complete 1m bar");
+}
+
+static void import_refuses_what_it_cannot_do(void **state)
+{
+    (void)state;
+    int fd = -1;
+    char lock[96];
+    put_minutes(3);
+    assert_fails(WORDS("import", "trades", csv_path), "CLI_USAGE", "import takes candles FILE");
+    assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import needs candles FILE");
+    assert_fails(WORDS("import", "candles", csv_path, "--symbol", "B/U"), "CLI_USAGE", "--symbol");
+    (void)snprintf(lock, sizeof(lock), "%s/" OPS_LOCK_NAME, folder);
+    assert_int_equal(file_lock(lock, &fd, NULL), 0); /* as a daemon does */
+    assert_fails(WORDS("import", "candles", csv_path, "--state", folder), "FILE_LOCKED", "held by");
+    (void)close(fd);
+    char database[96];
+    (void)snprintf(database, sizeof(database), "%s/trading.db", folder);
+    assert_false(file_exists(database));
+}
+
+#define CANDLES_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)
+UNIT_GROUP(candles, CANDLES_TEST(a_row_a_candle_with_empty_cells_until_defined),
+           CANDLES_TEST(longer_bars_leave_the_unfinished_one_out),
+           CANDLES_TEST(what_is_wrong_with_a_file_stands_on_stderr),
+           CANDLES_TEST(a_file_that_cannot_be_used_prints_nothing),
+           CANDLES_TEST(import_stores_each_candle_once),
+           CANDLES_TEST(import_takes_the_timeframe_that_the_rows_fill),
+           CANDLES_TEST(import_refuses_what_it_cannot_do))
