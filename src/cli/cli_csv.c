@@ -2,6 +2,8 @@
 
 #include "cli/cli.h"
 
+#include <sys/stat.h>
+
 static void tell(const char *path, const struct csv_report *r)
 {
     for (int i = 0; i < r->told_count; i++) {
@@ -32,6 +34,12 @@ int cli_csv_scan(const char *path, struct csv_report *ret, struct err *err)
 {
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row;
+    struct stat st;
+    /* A pipe is empty the second time, or blocks. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return err_set(err, ERR_FILE_FAILED, "%s is not a regular file, and is to be read twice",
+                       path);
+    }
     int rc = csv_open(path, &csv, err);
     if (rc < 0) {
         return rc;

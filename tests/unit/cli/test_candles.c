@@ -180,6 +180,7 @@ static void a_file_that_cannot_be_used_prints_nothing(void **state)
     (void)state;
     assert_fails(WORDS("indicators"), "CLI_USAGE", "needs --data");
     assert_fails(WORDS("indicators", "--data", csv_path), "FILE_MISSING", "f.csv");
+    assert_fails(WORDS("indicators", "--data", folder), "FILE_FAILED", "not a regular file");
     put("a,b\n1,2\n");
     assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_HEADER",
                  "f.csv:1: no column time");
