@@ -9,7 +9,8 @@
  * What is read. LightGBM (gbdt, dart, rf): numeric and categorical splits, the three kinds of
  * missing, constant and linear leaves, averaging; objectives binary, regression and its kin (also
  * on the square root), poisson, gamma, tweedie, cross_entropy, cross_entropy_lambda, multiclass,
- * multiclassova, ranking, and none. XGBoost (gbtree, dart): numeric and categorical splits; binary
+ * multiclassova, ranking, and none; random forests from before version v3 only where the objective
+ * leaves the sum alone. XGBoost (gbtree, dart): numeric and categorical splits; binary
  * and regression objectives, multi:softprob and multi:softmax (both give the probabilities). What
  * else a file asks for is refused when it is read, never guessed.
  *

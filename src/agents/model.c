@@ -71,9 +71,7 @@ static bool add_leaf(struct model *m, const struct model_draft *draft, bool *see
                      const struct visit *v, struct model_tree *tree, struct model_flaw *ret)
 {
     size_t leaf = (size_t)~v->at;
-    if (leaf >= draft->leaf_count) {
-        return flaw(ret, "there is no leaf", (int64_t)leaf);
-    }
+    ASSERT(leaf < draft->leaf_count);
     if (seen[leaf]) {
         return flaw(ret, "more than one way leads to leaf", (int64_t)leaf);
     }
@@ -89,16 +87,12 @@ static bool add_leaf(struct model *m, const struct model_draft *draft, bool *see
 static bool add_node(struct model *m, const struct model_draft *draft, bool *seen,
                      const struct visit *v, struct model_tree *tree, struct model_flaw *ret)
 {
-    if ((size_t)v->at >= draft->node_count) {
-        return flaw(ret, "there is no node", v->at);
-    }
+    ASSERT((size_t)v->at < draft->node_count);
     if (seen[v->at]) {
         return flaw(ret, "more than one way leads to node", v->at);
     }
     const struct model_node *node = &draft->nodes[v->at];
-    if (node->feature >= m->features) {
-        return flaw(ret, "its feature does not exist: node", v->at);
-    }
+    ASSERT(node->feature < m->features);
     seen[v->at] = true;
     link_child(m, tree, v, (int32_t)m->node_count);
     m->nodes[m->node_count++] = *node;

@@ -83,7 +83,8 @@ struct model {
     size_t tree_cap, node_cap, leaf_cap, line_cap, term_cap, word_cap;
 };
 
-/* A tree as it stands in a file: children are indexes of this draft. Borrowed, not kept. */
+/* A tree as it stands in a file: children are indexes of this draft, features those of the model;
+ * the reader has checked the range of both. Borrowed, not kept. */
 struct model_draft {
     const struct model_node *nodes; /* sets name words of the model, which stand there already */
     const double *leaves;
@@ -104,6 +105,7 @@ struct model *model_new(void);
 /* Makes room for `more` items behind `count`; aborts without memory, the readers cap what they
  * ask for by the size of the file. */
 void *model_room(void *items, size_t count, size_t *cap, size_t more, size_t item_size);
+/* False when the draft is not a tree: something is reached twice, or never. */
 bool model_add_tree(struct model *model, const struct model_draft *draft, struct model_flaw *ret);
 
 int model_read_lightgbm(struct str text, const char *name, struct model *model, struct err *err);

@@ -443,9 +443,6 @@ static int read_tree_sizes(struct reader *r, struct tree *t, bool *ret_linear)
 /* The tree whose lines have all been taken. */
 static int finish_tree(struct reader *r)
 {
-    if (r->tree_line == 0) {
-        return 0;
-    }
     AUTO_TREE struct tree t = {0};
     bool linear = false;
     int rc = read_tree_sizes(r, &t, &linear);
@@ -612,6 +609,13 @@ static int finish_head(struct reader *r)
     struct str version = str_trim(r->head[HEAD_VERSION].value);
     r->modern = version.len > 0 && !str_equal_c(version, "v1") && !str_equal_c(version, "v2");
     m->base = room_for(m->classes, sizeof(*m->base));
+    /* Until v3 some versions put the transformed values into the leaves of a forest, and some did
+     * not; the file does not tell which. */
+    if (!r->modern && m->average && m->output != MODEL_OUTPUT_IDENTITY) {
+        return err_set(r->err, ERR_MODEL_UNSUPPORTED,
+                       "%.80s: a random forest with this objective from before version v3",
+                       r->name);
+    }
     return 0;
 }
 

@@ -271,6 +271,14 @@ static void an_old_file_ends_its_trees_with_the_importances(void **state)
     buf_addf(&text, "%s%s", head, CONSTANT(0, 4));
     struct model *none = NULL;
     assert_int_equal(model_parse(buf_str(&text), "m", &none, NULL), -ERR_MODEL_DAMAGED);
+
+    /* Whether such a forest's leaves are transformed already depends on who wrote it. */
+    buf_clear(&text);
+    buf_addf(&text,
+             "tree\nversion=v2\nnum_class=1\nlabel_index=0\nmax_feature_idx=0\n"
+             "objective=binary sigmoid:1\naverage_output\n\n%send of trees\n",
+             CONSTANT(0, 4));
+    assert_int_equal(model_parse(buf_str(&text), "m", &none, NULL), -ERR_MODEL_UNSUPPORTED);
 }
 
 static void a_file_cut_at_any_byte_is_refused(void **state)
@@ -358,8 +366,28 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         {"decision_type=2 1\n", "", "the tree has no decision_type"},
         {"split_feature=0 1", "split_feature=0 2", "m.txt:15: split_feature: number 2"},
         {"split_feature=0 1", "split_feature=0 -1", "split_feature: number 2"},
+        /* what a tree needs, and a number too many at the end of each list */
+        {"split_feature=0 1\n", "", "the tree has no split_feature"},
+        {"threshold=0.5 0\n", "", "the tree has no threshold"},
+        {"left_child=1 -1\n", "", "the tree has no left_child"},
+        {"right_child=-3 -2\n", "", "the tree has no right_child"},
+        {"leaf_value=1 2 3\n", "", "the tree has no leaf_value"},
+        {"cat_boundaries=0 1\n", "", "the tree has no cat_boundaries"},
+        {"num_cat=1\n", "", "the tree has no num_cat"},
+        {"split_feature=0 1", "split_feature=0 1 1", "split_feature holds more than 2"},
+        {"threshold=0.5 0\n", "threshold=0.5 0 0\n", "threshold holds more than 2"},
+        {"decision_type=2 1", "decision_type=2 1 1", "decision_type holds more than 2"},
+        {"left_child=1 -1", "left_child=1 -1 -1", "left_child holds more than 2"},
+        {"cat_boundaries=0 1", "cat_boundaries=0 1 1", "cat_boundaries holds more than 2"},
+        {"cat_threshold=5", "cat_threshold=5 6", "cat_threshold holds more than 1"},
+        {"is_linear=0", "is_linear=2", "is_linear"},
+        {"is_linear=0", "is_linear=1", "the tree has no leaf_const"},
+        {"num_class=1\n", "", "the head has no num_class"},
+        {"max_feature_idx=1\n", "", "the head has no max_feature_idx"},
         /* the order of things */
         {"Tree=0", "Tree=1", "m.txt:12: tree 0 is expected"},
+        {"tree\n", "trees\n", "m.txt:1: the first line"},
+        {"num_class=1", "num_class=1\nnum_class=1", "m.txt:4: a second num_class"},
         {"num_cat=1", "num_cat=1\nnum_cat=1", "m.txt:15: a second num_cat"},
         {"tree_sizes=100", "tree_sizes=100 100", "tree_sizes promises 2 trees, 1 follow"},
         {"end of trees", "end of tree", "its trees do not end"},
@@ -390,12 +418,37 @@ static void linear_leaves_are_checked(void **state)
         "leaf_const=1\nnum_features=1\nleaf_features=0\nleaf_coeff=1 2\n",
         "leaf_const=1\nnum_features=1000000\nleaf_features=0\nleaf_coeff=1\n",
         "num_features=1\nleaf_features=0\nleaf_coeff=1\n",
+        "leaf_const=1\nleaf_features=0\nleaf_coeff=1\n",
+        "leaf_const=1\nnum_features=1\nleaf_coeff=1\n",
+        "leaf_const=1\nnum_features=1\nleaf_features=0\n",
+        "leaf_const=1\nnum_features=1 1\nleaf_features=0\nleaf_coeff=1\n",
+        "leaf_const=1\nnum_features=1\nleaf_features=0 0\nleaf_coeff=1\n",
+        "leaf_const=nan\nnum_features=1\nleaf_features=0\nleaf_coeff=1\n",
+        "leaf_const=1\nnum_features=1\nleaf_features=0\nleaf_coeff=nan\n",
     };
     for (size_t i = 0; i < COUNT_OF(trees); i++) {
         AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX), tree = BUF_INIT(4096);
         buf_addf(&tree, "Tree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=1\nis_linear=1\n%s\n\n",
                  trees[i]);
         add_model(&text, "regression", 1, 1, "", tree.data);
+        struct model *model = NULL;
+        assert_int_equal(model_parse(buf_str(&text), "m", &model, NULL), -ERR_MODEL_DAMAGED);
+    }
+}
+
+static void trees_are_shared_evenly_and_classes_agree(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *objective, *trees;
+    } cases[] = {
+        {"multiclass num_class:2", CONSTANT(0, 1) CONSTANT(1, 1) CONSTANT(2, 1)},
+        {"multiclass num_class:3", CONSTANT(0, 1) CONSTANT(1, 1)},
+        {"multiclassova num_class:2 sigmoid:zero", CONSTANT(0, 1) CONSTANT(1, 1)},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX);
+        add_model(&text, cases[i].objective, 2, 1, "", cases[i].trees);
         struct model *model = NULL;
         assert_int_equal(model_parse(buf_str(&text), "m", &model, NULL), -ERR_MODEL_DAMAGED);
     }
@@ -433,5 +486,6 @@ UNIT_GROUP(model_lightgbm, cmocka_unit_test(missing_values_go_where_the_decision
            cmocka_unit_test(a_file_cut_at_any_byte_is_refused),
            cmocka_unit_test(what_is_not_a_tree_is_refused_with_its_line),
            cmocka_unit_test(linear_leaves_are_checked),
+           cmocka_unit_test(trees_are_shared_evenly_and_classes_agree),
            cmocka_unit_test(a_row_of_another_width_is_refused),
            cmocka_unit_test(a_file_that_is_missing_is_named))

@@ -94,7 +94,7 @@ static const char good[] =
     "{\"learner\":{\"feature_names\":[\"a\\\\\",\"NaN\\\"\"],\"gradient_booster\":{\"model\":{"
     "\"gbtree_model_param\":{\"num_trees\":\"1\"},\"tree_info\":[0],\"trees\":[{"
     "\"categories\":[1,33],\"categories_nodes\":[2],\"categories_segments\":[0],"
-    "\"categories_sizes\":[2],\"default_left\":[0,0,1,0,0],\"left_children\":[1,-1,3,-1,-1],"
+    "\"categories_sizes\":[2],\"default_left\":[0,0,true,0,0],\"left_children\":[1,-1,3,-1,-1],"
     "\"right_children\":[2,-1,4,-1,-1],\"split_indices\":[0,0,1,0,0],"
     "\"split_conditions\":[5E-1,1,NaN,2,3],\"split_type\":[0,0,1,0,0],"
     "\"loss_changes\":[1,0,-Infinity,0,0],\"tree_param\":{\"size_leaf_vector\":\"0\"}}]},"
@@ -177,6 +177,37 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
         {"num_target\":\"1\"", "num_target\":\"2\"", ERR_MODEL_UNSUPPORTED, "target"},
         {"reg:squarederror", "survival:aft", ERR_MODEL_UNSUPPORTED, "objective"},
         {"\"name\":\"reg:squarederror\"", "", ERR_MODEL_DAMAGED, "objective"},
+        {"right_children", "a", ERR_MODEL_DAMAGED, "trees[0].right_children"},
+        {"[2,-1,4", "[9,-1,4", ERR_MODEL_DAMAGED, "trees[0].right_children[0]"},
+        {"split_indices", "a", ERR_MODEL_DAMAGED, "trees[0].split_indices"},
+        {"split_conditions", "a", ERR_MODEL_DAMAGED, "trees[0].split_conditions"},
+        {"default_left", "a", ERR_MODEL_DAMAGED, "trees[0].default_left"},
+        {"split_type\":[0,0,1", "split_type\":[0,0,1,0", ERR_MODEL_DAMAGED, "trees[0].split_type"},
+        {"\"categories\"", "\"a\"", ERR_MODEL_DAMAGED, "trees[0].categories"},
+        {"categories_nodes", "a", ERR_MODEL_DAMAGED, "trees[0].categories_nodes"},
+        {"categories_segments", "a", ERR_MODEL_DAMAGED, "trees[0].categories_segments"},
+        {"categories_sizes", "a", ERR_MODEL_DAMAGED, "trees[0].categories_sizes"},
+        {"\"left_children\":[1,-1,3,-1,-1]", "\"left_children\":[]", ERR_MODEL_DAMAGED,
+         "trees[0].left_children"},
+        {"\"trees\":[{", "\"trees\":[7],\"a\":[{", ERR_MODEL_DAMAGED, "trees[0] is not an object"},
+        {"\"trees\"", "\"a\"", ERR_MODEL_DAMAGED, "num_trees promises"},
+        {"tree_info", "a", ERR_MODEL_DAMAGED, "num_trees promises"},
+        {"size_leaf_vector\":\"0\"", "size_leaf_vector\":0", ERR_MODEL_DAMAGED, "size_leaf_vector"},
+        {"num_feature\"", "a\"", ERR_MODEL_DAMAGED, "num_feature"},
+        {"\"num_target\":\"1\"", "\"num_target\":\"x\"", ERR_MODEL_DAMAGED, "num_target"},
+        {"learner_model_param", "a", ERR_MODEL_DAMAGED, "learner has no learner_model_param"},
+        {"\"model\"", "\"a\"", ERR_MODEL_DAMAGED, "gradient_booster has no model"},
+        {"\"name\":\"gbtree\"", "\"a\":1", ERR_MODEL_DAMAGED, "no gradient_booster.name"},
+        {"\"name\":\"gbtree\"",
+         "\"weight_drop\":[],\"gbtree\":{\"model\":{\"gbtree_model_param\":{\"num_trees\":\"1\"},"
+         "\"trees\":[{}],\"tree_info\":[0]}},\"name\":\"dart\"",
+         ERR_MODEL_DAMAGED, "the weights differ"},
+        {"\"name\":\"gbtree\"",
+         "\"weight_drop\":[\"1\"],\"gbtree\":{\"model\":{\"gbtree_model_param\":{\"num_trees\":"
+         "\"1\"},\"trees\":[{}],\"tree_info\":[0]}},\"name\":\"dart\"",
+         ERR_MODEL_DAMAGED, "weight_drop[0]"},
+        {"reg:squarederror", "binary:logistic", ERR_MODEL_DAMAGED, "base_score is out of"},
+        {"[1.25E0]", "[1,x]", ERR_MODEL_DAMAGED, "base_score"},
         {"{\"learner\"", "{\"teacher\"", ERR_MODEL_UNKNOWN, "without a learner"},
         {"\"version\":[3", "\"version\":[[[[[[[[[[[[[[[[[[[[3", ERR_JSON_LIMIT, "offset"},
     };
