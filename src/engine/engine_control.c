@@ -135,20 +135,22 @@ int engine_control_request(struct engine *engine, const struct request *request)
     return ERR_INTERNAL;
 }
 
-static void turn_day(struct engine *engine, struct dec equity)
+/* True when a new market day has begun. */
+static bool turn_day(struct engine *engine, struct dec equity)
 {
     struct engine_state *s = &engine->state;
     int64_t day = engine->now->market_us / USEC_PER_DAY;
     if (day <= s->day) {
-        return;
+        return false;
     }
     s->day = day;
     s->day_start_equity = equity;
     s->consecutive_losses = 0;
     engine->out->write = true;
+    return true;
 }
 
-static void watch_breaker(struct engine *engine, struct dec equity)
+static void watch_breaker(struct engine *engine, struct dec equity, bool new_day)
 {
     struct engine_state *s = &engine->state;
     struct risk_account account = {.settings = &engine->settings,
@@ -160,9 +162,10 @@ static void watch_breaker(struct engine *engine, struct dec equity)
     bool broken = risk_breaker(&account, reason, (int)sizeof(reason));
     if (broken && s->state == TRADING_ACTIVE) {
         engine_control_set(engine, TRADING_BREAKER, reason);
-    } else if (!broken && s->state == TRADING_BREAKER) {
-        /* What a new day forgives; a drawdown stays until a person resumes. */
-        engine_control_set(engine, TRADING_ACTIVE, "the breaker's limits hold again");
+    } else if (!broken && new_day && s->state == TRADING_BREAKER) {
+        /* Not before: a loss that is open goes up and down around its limit. A drawdown that lasts
+         * waits for a person. */
+        engine_control_set(engine, TRADING_ACTIVE, "a new market day began");
     }
 }
 
@@ -186,11 +189,11 @@ void engine_control_tick(struct engine *engine)
     struct engine_state *s = &engine->state;
     struct dec equity = engine_equity(engine);
     if (dec_is_valid(equity)) {
-        turn_day(engine, equity);
+        bool new_day = turn_day(engine, equity);
         if (dec_cmp(equity, s->equity_peak) > 0) {
             s->equity_peak = equity;
         }
-        watch_breaker(engine, equity);
+        watch_breaker(engine, equity, new_day);
     }
     /* Again and again: a cancellation can get lost like anything else. */
     if (s->state != TRADING_ACTIVE) {

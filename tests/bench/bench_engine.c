@@ -9,6 +9,7 @@
 #include "base/mailbox.h"
 #include "bench/bench.h"
 #include "engine/engine.h"
+#include "fakes/instant_venue.h"
 #include "market/simulated.h"
 #include "risk/risk.h"
 
@@ -41,41 +42,6 @@ static void settings_init(struct settings *s)
            symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
 }
 
-/* Answers what the last step asked of the venue. */
-static void answer(const struct engine *engine, const struct engine_outputs *out,
-                   struct engine_inputs *in, int64_t *fill_id)
-{
-    in->report_count = 0;
-    for (int i = 0; i < out->send_count; i++) {
-        const struct order *o = &out->orders[out->sends[i]];
-        struct venue_report *r = &in->reports[in->report_count++];
-        memset(r, 0, sizeof(*r));
-        memcpy(r->client_id, o->client_id, sizeof(r->client_id));
-        r->state = ORDER_FILLED;
-        r->filled_qty = o->qty;
-        r->fill_count = 1;
-        r->fills[0] = (struct fill){.venue_fill_id = (*fill_id)++,
-                                    .symbol = o->symbol,
-                                    .kind = o->kind,
-                                    .side = o->side,
-                                    .qty = o->qty,
-                                    .price = o->reference_price};
-        memcpy(r->fills[0].client_id, o->client_id, sizeof(r->client_id));
-    }
-    if (out->list) {
-        struct venue_report *r = &in->reports[in->report_count++];
-        memset(r, 0, sizeof(*r));
-        r->kind = VENUE_LISTING;
-        r->complete = true;
-        r->ask_id = out->list_id;
-        const struct position *p = engine_positions(engine, &r->holding_count);
-        for (int i = 0; i < r->holding_count; i++) {
-            r->holdings[i] =
-                (struct venue_holding){p[i].symbol, p[i].side, p[i].qty, p[i].entry_price};
-        }
-    }
-}
-
 static void bench_steps(void)
 {
     struct settings settings;
@@ -91,7 +57,7 @@ static void bench_steps(void)
     int64_t fill_id = 1;
     size_t quiet = 0, decided = 0, intents = 0;
     for (int minute = 0; minute < MINUTES; minute++) {
-        answer(engine, out, in, &fill_id);
+        instant_venue_answer(engine, out, in, &fill_id);
         in->bar_count = source_take(&market.source, in->bars);
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;

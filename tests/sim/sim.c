@@ -321,10 +321,12 @@ static bool turn(struct sim *sim)
         const struct engine *engine = driver_engine(sim->driver);
         bool active = engine != NULL && engine_state(engine)->state == TRADING_ACTIVE;
         bool halted = atomic_load(&sim->crossing.halt);
-        /* A request in the ring may change it within the round: then the next one tells. */
+        /* A request in the ring may change it within the round: then the next one tells. So may
+         * midnight, for the breaker. */
+        bool midnight = engine != NULL && engine_state(engine)->state == TRADING_BREAKER &&
+                        (s->market_us + USEC_PER_HOUR) / USEC_PER_DAY > engine_state(engine)->day;
         sim->hostile.entries_forbidden =
-            halted || (!active && ring_len(sim->crossing.requests) == 0 &&
-                       !(engine != NULL && engine_state(engine)->state == TRADING_BREAKER));
+            halted || (!active && ring_len(sim->crossing.requests) == 0 && !midnight);
         sim->hostile.equity = dec_to_double(s->equity);
         sim->hostile.cooldown_count = 0;
         if (engine != NULL) {
