@@ -97,7 +97,7 @@ static void defaults_work_without_a_file(void **state)
     assert_true(s.threshold > 0.0 && s.threshold < 1.0);
     assert_true(s.risk_per_trade_pct > 0.0 && s.stop_pct > 0.0 && s.target_pct > s.stop_pct);
     assert_int_equal(s.max_positions, 3);
-    assert_int_equal(s.max_consecutive_losses, 8);
+    assert_int_equal(s.max_consecutive_losses, 10);
     assert_int_equal(s.cooldown_us, 30 * USEC_PER_MIN);
     assert_int_equal(dec_cmp(s.initial_cash, dec_from_int(10000)), 0);
 }
