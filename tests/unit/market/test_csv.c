@@ -77,7 +77,10 @@ static void the_exact_time_wins_over_the_date_beside_it(void **state)
 {
     (void)state;
     struct reading r;
-    read_text("date,unix,open,high,low,close,vol\nyesterday,1640991660,1,1,1,1,1\n", &r);
+    read_text("unix,open,high,low,close,vol,date\n1640991660,1,1,1,1,1,yesterday\n", &r);
+    assert_int_equal(r.count, 1);
+    assert_int_equal(csv_report_missing(&r.report), 0); /* one row has no step */
+    read_text("date,unix,open,high,low,close,vol\nyesterday,1640991660,1,1,1,1,\"1\"\n", &r);
     assert_int_equal(r.count, 1);
     assert_int_equal(r.rows[0].bar.open_us, INT64_C(1640991660000000));
 }
@@ -138,6 +141,10 @@ static void numbers_are_read_exactly(void **state)
         {"9007199254740993", 9007199254740993.0, INT64_MIN},
         {"92233720368.54775807", 92233720368.54775807, INT64_MAX},
         {"\" 12 \"", 12, 1200000000},
+        {"\t12", 12, 1200000000},
+        {"5.", 5, 500000000},
+        {".5", 0.5, 50000000},
+        {"99999999999999.1", 99999999999999.1, INT64_MIN},
     };
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         struct reading r;
@@ -212,6 +219,16 @@ static void each_bad_row_is_refused_with_its_line(void **state)
     assert_refused("2022-01-01 00:00:00+99:00,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
     assert_refused("2022-01-01 00:00:00+0:0:0,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
     assert_refused("160.5.5,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused(".5,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("9223372036854775807,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("2022-01-01 00:00:00+xx:00,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("2022-01-01 00:00:00+00:xx,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("2022-01-01 00:00:00+0x:00,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("2022-01-01 00:00:00+00:0x,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("2022-01-01 00:00:00+00:60,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("2022-01-01 00:00:00/00:00,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
+    assert_refused("160,5,6,4,5.5.5,1\n", CSV_FAULT_NUMBER, 3);
+    assert_refused("160,5,6,4,\x01\x7f\xff,1\n", CSV_FAULT_NUMBER, 3);
     assert_refused("99999999999999999999,5,6,4,5,1\n", CSV_FAULT_TIME, 3);
     assert_refused("160,5,6,4,nan,1\n", CSV_FAULT_NUMBER, 3);
     assert_refused("160,5,inf,4,5,1\n", CSV_FAULT_NUMBER, 3);
@@ -227,6 +244,17 @@ static void each_bad_row_is_refused_with_its_line(void **state)
     assert_refused("160,5,6,4,5,1e19\n", CSV_FAULT_IMPOSSIBLE, 3);
     assert_refused("160,1e18,1e18,1e18,1e18,1\n", CSV_FAULT_IMPOSSIBLE, 3);
     assert_refused("40,5,6,4,5,1\n", CSV_FAULT_BACK, 3);
+}
+
+static void each_fault_has_words_of_its_own(void **state)
+{
+    (void)state;
+    for (int a = 0; a < CSV_FAULT_COUNT; a++) {
+        for (int b = 0; b < a; b++) {
+            assert_string_not_equal(csv_fault_name((enum csv_fault)a),
+                                    csv_fault_name((enum csv_fault)b));
+        }
+    }
 }
 
 static void empty_cells_behind_the_last_column_do_not_matter(void **state)
@@ -491,6 +519,7 @@ UNIT_GROUP(csv, cmocka_unit_test(columns_are_found_by_name_in_any_order),
            cmocka_unit_test(line_ends_may_be_mixed),
            cmocka_unit_test(a_line_end_on_the_edge_of_the_buffer_is_one),
            cmocka_unit_test(each_bad_row_is_refused_with_its_line),
+           cmocka_unit_test(each_fault_has_words_of_its_own),
            cmocka_unit_test(empty_cells_behind_the_last_column_do_not_matter),
            cmocka_unit_test(a_line_without_end_is_refused_and_the_next_one_read),
            cmocka_unit_test(gaps_and_duplicates_are_counted),
