@@ -394,6 +394,7 @@ static int build_rooms(struct ops *ops, struct err *err)
     int rc = alerts_new(&(struct alerts_options){.clock = ops->clock,
                                                  .config = o->config,
                                                  .store = ops->store,
+                                                 .headless = !o->console,
                                                  .outbox_changed = wake_doors,
                                                  .userdata = ops},
                         &ops->alerts, err);
@@ -437,6 +438,7 @@ static int build_rooms(struct ops *ops, struct err *err)
         return rc;
     }
     desk_add_status_line(ops->desk, health_status, ops->health);
+    desk_add_status_line(ops->desk, alerts_status_line, ops->alerts);
     desk_add_status_line(ops->desk, auditor_status, ops->auditor);
     return 0;
 }
