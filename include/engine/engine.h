@@ -15,7 +15,8 @@
  *   unit (books_balance tells; the simulator asserts it);
  * - closing and reducing is always possible; opening only what risk let through.
  * Contract with the driver: outputs are committed and shipped, in this order, before the next
- * step; when the commit fails the driver commits the same outputs again and steps no further.
+ * step; when the commit fails the driver commits the same outputs again and steps no further. It
+ * may hold back an entry that came too late that way: what the venue never heard of is cancelled.
  * Thread: one at a time per engine.
  */
 #pragma once

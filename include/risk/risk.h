@@ -22,7 +22,7 @@
 /* What the rules look at; the engine fills it before each check. */
 struct risk_account {
     const struct settings *settings;
-    bool halted; /* the kill switch, an emergency stop, a journal that cannot be written */
+    bool halted; /* books that do not balance, or no room for another order and what follows it */
     enum trading_state state;
     struct dec equity; /* open profit included */
     struct dec equity_peak;

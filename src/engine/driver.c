@@ -382,6 +382,7 @@ static bool take_minute(struct driver *d)
     return true;
 }
 
+/* Not the driver's clock: how long a step takes is told, and nothing is decided on it. */
 static int64_t nanoseconds(void)
 {
     struct timespec t;
