@@ -46,8 +46,15 @@ static int pause_trading(struct action_call *call, struct err *err)
 
 static bool resumed(struct desk *desk, struct pending *p)
 {
-    (void)desk;
-    reply_title(action_reply(p->call), TONE_GOOD, "Trading goes on");
+    const struct snapshot *s = desk_snapshot(desk);
+    struct reply *r = action_reply(p->call);
+    if (s->state == TRADING_BREAKER) {
+        reply_title(r, TONE_BAD, "The pause is over, but the breaker has tripped");
+        reply_line(r, "Limits broke meanwhile: %s. /resume once more resets them.",
+                   s->state_reason);
+    } else {
+        reply_title(r, TONE_GOOD, "Trading goes on");
+    }
     desk_finish(p, NULL);
     return true;
 }

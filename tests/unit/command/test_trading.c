@@ -442,6 +442,22 @@ static void pause_waits_for_the_engine(void **state)
     assert_true(again.id > r.id);
     answer(s, &again, ERR_ENGINE_STOPPED);
     assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+
+    say(s, &s->rig.alice, "/resume");
+    again = take_request(s);
+    answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Trading goes on");
+    say(s, &s->rig.alice, "/resume");
+    again = take_request(s);
+    struct snapshot *tripped = draft(s);
+    tripped->state = TRADING_BREAKER;
+    (void)str_copy(STR_LIT("daily loss 5.1 % of 5 %"), tripped->state_reason,
+                   sizeof(tripped->state_reason));
+    publish(s);
+    answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "the breaker has tripped");
+    assert_has(rig_last(&s->rig), "daily loss 5.1 % of 5 %. /resume once more");
+
     say(s, &s->rig.rita, "/pause");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
 }
