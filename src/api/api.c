@@ -3,9 +3,13 @@
 #include "api_internal.h"
 #include "base/check.h"
 
+#include <time.h>
+
 /* api.h promises it: programs ask one thing at a time; a phone's worth of them is plenty. */
 #define CONNECTIONS_MAX 64
 #define IDLE_TIMEOUT_S  30
+/* For the listeners to write out the last answers: local clients, a few KiB each. */
+#define LAST_ANSWERS_NS (50 * 1000 * 1000L)
 
 static int listener_start(struct api *api, struct listener *listener, enum door door,
                           const char *unix_path, uint16_t port, struct err *err)
@@ -71,10 +75,15 @@ void api_stop(struct api *api)
     if (api == NULL) {
         return;
     }
-    /* First the threads that push, then what they pushed. */
+    /* While the listeners still turn, so that clients read why; a stopped one only hangs up. */
+    if (api_command_end(api) > 0) {
+        const struct timespec moment = {.tv_nsec = LAST_ANSWERS_NS};
+        (void)nanosleep(&moment, NULL);
+    }
+    /* Then the threads that push, and what they pushed meanwhile. */
     web_stop(api->socket.web);
     web_stop(api->tcp.web);
-    api_command_end(api);
+    (void)api_command_end(api);
     listener_release(&api->socket);
     listener_release(&api->tcp);
     free(api->token);

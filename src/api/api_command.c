@@ -292,13 +292,15 @@ static void answer_stopping(struct api_job *job)
     job_free(job);
 }
 
-void api_command_end(struct api *api)
+int api_command_end(struct api *api)
 {
+    int ended = 0;
     struct listener *listeners[] = {&api->socket, &api->tcp};
     for (size_t i = 0; i < COUNT_OF(listeners); i++) {
         struct api_job *job;
         while (listeners[i]->jobs != NULL && ring_pop(listeners[i]->jobs, &job)) {
             answer_stopping(job);
+            ended++;
         }
     }
     while (api->active != NULL) {
@@ -306,5 +308,7 @@ void api_command_end(struct api *api)
         api->active = job->next;
         runner_forget(api->runner, job);
         answer_stopping(job);
+        ended++;
     }
+    return ended;
 }

@@ -73,8 +73,8 @@ void api_command_submit(struct listener *listener, struct web_request *request, 
                         bool confirmed);
 /* Ops: takes what waits in the listener's ring. userdata is the listener. */
 void api_command_take(void *listener);
-/* Ops: forgets and answers everything that is under way, after both webs were stopped. */
-void api_command_end(struct api *api);
+/* Ops: forgets and answers everything that is under way. Returns how many there were. */
+int api_command_end(struct api *api);
 
 /* Listener's thread. */
 void api_state_json(const struct snapshot *snapshot, struct buf *out);

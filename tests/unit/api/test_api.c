@@ -420,7 +420,8 @@ static void stopping_ends_what_waits(void **state)
     api_stop(f->api);
     f->api = NULL;
     (void)pthread_join(thread, NULL);
-    assert_true(client.len == 0 || strstr(client.answer, "HTTP/1.1 503") != NULL);
+    assert_non_null(strstr(client.answer, "HTTP/1.1 503"));
+    assert_non_null(strstr(client.answer, "\"error_code\":\"API_STOPPING\""));
 }
 
 #define API_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
