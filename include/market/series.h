@@ -32,8 +32,6 @@ enum series_verdict {
     SERIES_FUTURE      /* not complete yet, says our clock */
 };
 
-const char *series_verdict_name(enum series_verdict verdict);
-
 #define SERIES_STALE_US (3 * USEC_PER_MIN)
 #define SERIES_HOURS    24
 

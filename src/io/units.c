@@ -260,6 +260,14 @@ static int on_unit(sd_bus_message *reply, void *userdata, sd_bus_error *error)
     return 0;
 }
 
+/* The object that an answer names, kept in call->path. */
+static bool read_path(sd_bus_message *reply, struct call *call)
+{
+    const char *path = NULL;
+    return sd_bus_message_read(reply, "o", &path) >= 0 &&
+           str_copy(str_c(path), call->path, sizeof(call->path));
+}
+
 static int on_path(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     (void)error;
@@ -267,10 +275,7 @@ static int on_path(sd_bus_message *reply, void *userdata, sd_bus_error *error)
     if (ended_by_error(call, reply)) {
         return 0;
     }
-    const char *path = NULL;
-    if (sd_bus_message_read(reply, "o", &path) < 0 ||
-        !str_copy(str_c(path), call->path, sizeof(call->path)) ||
-        get_all(call, UNIT, on_unit) < 0) {
+    if (!read_path(reply, call) || get_all(call, UNIT, on_unit) < 0) {
         unreadable(call);
     }
     return 0;
@@ -285,9 +290,7 @@ static int on_job(sd_bus_message *reply, void *userdata, sd_bus_error *error)
     if (ended_by_error(call, reply)) {
         return 0;
     }
-    const char *path = NULL;
-    if (sd_bus_message_read(reply, "o", &path) < 0 ||
-        !str_copy(str_c(path), call->path, sizeof(call->path))) {
+    if (!read_path(reply, call)) {
         unreadable(call);
     }
     return 0; /* JobRemoved ends it */

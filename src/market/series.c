@@ -6,23 +6,6 @@
 #define TRENDING_FROM 0.30
 #define CHOPPY_UNTIL  0.15
 
-const char *series_verdict_name(enum series_verdict verdict)
-{
-    switch (verdict) {
-    case SERIES_ACCEPTED:
-        return "accepted";
-    case SERIES_IMPOSSIBLE:
-        return "impossible";
-    case SERIES_BACK:
-        return "not newer than the last";
-    case SERIES_STALE:
-        return "stale";
-    case SERIES_FUTURE:
-        return "from the future";
-    }
-    return "?";
-}
-
 void series_init(struct series *series, struct symbol symbol)
 {
     /* Saved and compared as bytes: padding included. */

@@ -276,7 +276,8 @@ static void open_api(struct ops *ops)
         log_err(LOG_LEVEL_WARNING, &err, "the API has no socket");
     }
     if (api_start(&options, &ops->api, &err) < 0 && options.tcp) {
-        log_err(LOG_LEVEL_WARNING, &err, "the API does not listen on TCP");
+        log_err(LOG_LEVEL_WARNING, &err,
+                "the API does not listen as configured; trying its socket alone");
         raise_api_alert(ops, &err);
         options.tcp = false;
         err_clear(&err);
