@@ -27,6 +27,7 @@
 #include "model/event.h"
 #include "model/order.h"
 #include "model/position.h"
+#include "model/quote.h"
 #include "model/request.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
@@ -62,6 +63,8 @@ struct engine_inputs {
     const struct request *request;   /* one that trading.db does not know yet; NULL: none */
     int bar_count;
     struct source_bar bars[SYMBOLS_MAX];
+    int quote_count; /* newest known, one a symbol; with every step that has bars */
+    struct quote quotes[SYMBOLS_MAX];
     int report_count;
     struct venue_report reports[ENGINE_REPORTS_MAX];
 };
@@ -96,6 +99,12 @@ struct engine_outputs {
     int sends[ENGINE_ORDERS_MAX]; /* indexes into orders */
     int cancel_count;
     char cancels[ENGINE_ORDERS_MAX][CLIENT_ID_SIZE];
+    int amend_count;
+    struct engine_amend {
+        char client_id[CLIENT_ID_SIZE];
+        struct dec stop;
+        struct dec target;
+    } amends[POSITIONS_MAX];
     int query_count;
     char queries[ENGINE_ORDERS_MAX][CLIENT_ID_SIZE];
     int event_count;

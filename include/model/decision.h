@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VOTES_MAX   8
-#define REASONS_MAX 6
+#define VOTES_MAX          8
+#define REASONS_MAX        8
+#define DECISION_RULES_MAX 8
 
 enum direction { DIRECTION_NONE, DIRECTION_LONG, DIRECTION_SHORT };
 enum regime { REGIME_NEUTRAL, REGIME_TRENDING, REGIME_CHOPPY };
@@ -60,8 +61,13 @@ struct decision {
     double threshold;
     enum direction direction;
     enum outcome outcome;
-    char veto_code[32];             /* "RISK_…" or empty */
-    char veto_text[96];             /* with the figures: "3 of 3 positions open"; also of a hold */
-    struct dec veto_max_qty;        /* largest size that would pass; zero when none */
-    char client_id[CLIENT_ID_SIZE]; /* of the order that came of it */
+    char veto_code[32];      /* "RISK_…" or empty */
+    char veto_text[96];      /* with the figures: "3 of 3 positions open"; also of a hold */
+    struct dec veto_max_qty; /* largest size that would pass; zero when none */
+    struct dec qty;          /* of the order that was wanted; zero when none was */
+    struct dec stop;
+    struct dec target;
+    int rule_count;
+    int64_t rule_ids[DECISION_RULES_MAX]; /* trading rules that matched, active and testing */
+    char client_id[CLIENT_ID_SIZE];       /* of the order that came of it */
 };

@@ -12,6 +12,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum { TIERS = 3 };
+
+/* Limits of one tier of symbols. */
+struct tier {
+    int symbol_count;
+    struct symbol symbols[SYMBOLS_MAX];
+    double max_position_pct; /* notional of one position, of equity */
+    double max_exposure_pct; /* notional of all positions of the tier, of equity */
+};
+
 struct settings {
     /* market */
     int symbol_count;
@@ -30,8 +40,23 @@ struct settings {
     double max_drawdown_pct;        /* from the equity peak: trips the breaker */
     int64_t max_consecutive_losses; /* in one market day: trips the breaker until next day */
     int64_t cooldown_us;            /* after a trade in the same symbol, market time */
+    double max_exposure_pct;        /* notional of all positions, of equity */
+    double max_leverage;            /* the same as a multiple; also what margin is computed by */
+    double max_correlation;         /* 0..1, of hourly returns, with any open position */
+    double maintenance_margin_pct;  /* of the notional: below it the venue liquidates */
+    double min_liquidation_distance_pct;
+    int64_t max_orders_per_minute;
+    struct tier tiers[TIERS]; /* a symbol that no tier lists belongs to the last */
     /* paper venue */
     struct dec initial_cash;
-    double spread_bps; /* full spread, 1/100 of a per cent */
-    double fee_bps;
+    double spread_bps;       /* full spread, 1/100 of a per cent */
+    double fee_bps;          /* of what takes from the book */
+    double maker_fee_bps;    /* of what rests in it: targets */
+    struct dec depth;        /* quote currency a level of the book, on each side; 0: endless */
+    double level_bps;        /* distance of two levels */
+    int64_t latency_us;      /* of an order on its way, market time */
+    double reject_pct;       /* of the entries, at random */
+    struct dec min_notional; /* smaller entries are rejected */
+    int64_t tick_digits;     /* significant digits of a price */
+    double funding_bps;      /* that longs pay to shorts every eight hours; may be negative */
 };

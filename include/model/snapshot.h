@@ -20,11 +20,20 @@
 enum trading_state {
     TRADING_STARTING, /* recovering: reconciliation has not succeeded yet */
     TRADING_ACTIVE,
-    TRADING_PAUSED,   /* a person said so */
-    TRADING_BREAKER,  /* a limit tripped: daily loss, drawdown, losses in a row */
-    TRADING_EMERGENCY /* emergency_stop */
+    TRADING_PAUSED,     /* a person said so */
+    TRADING_BREAKER,    /* a limit tripped: daily loss, drawdown, losses in a row */
+    TRADING_EMERGENCY,  /* emergency_stop */
+    TRADING_MAINTENANCE /* a person said so: work on the bot or the venue */
 };
 
+/* What may still happen, whatever the reason. */
+enum risk_state {
+    RISK_ACTIVE,
+    RISK_REDUCING, /* orders that cancel, close or reduce only */
+    RISK_HALTED    /* an emergency stop, or books that do not balance: closing only */
+};
+
+const char *risk_state_name(enum risk_state s);       /* "active" "reducing" "halted" */
 const char *trading_state_name(enum trading_state s); /* "starting" "active" … */
 bool trading_state_parse(struct str s, enum trading_state *ret);
 
@@ -59,10 +68,14 @@ struct snapshot {
     struct dec day_start_equity;
     struct dec realised; /* since ever, after fees */
     struct dec fees;     /* since ever */
+    struct dec funding;  /* paid since ever, positive is paid; part of realised */
     double drawdown_pct;
-    double max_drawdown_pct; /* the limit */
-    double exposure_pct;     /* sum of notionals, of equity */
-    double daily_loss_pct;   /* > 0 is a loss */
+    double max_drawdown_pct;         /* the limit */
+    double exposure_pct;             /* sum of notionals, of equity */
+    double leverage;                 /* exposure as a multiple of equity */
+    double liquidation_distance_pct; /* the smallest of any position; 0 with none */
+    enum risk_state risk_state;
+    double daily_loss_pct; /* > 0 is a loss */
     double max_daily_loss_pct;
 
     int market_count;
@@ -70,6 +83,13 @@ struct snapshot {
     int position_count;
     int max_positions;
     struct position positions[POSITIONS_MAX];
+    int foreign_count; /* what the venue holds and the bot did not open */
+    struct snapshot_foreign {
+        struct symbol symbol;
+        enum side side;
+        struct dec qty;
+        struct dec entry_price;
+    } foreign[POSITIONS_MAX];
 
     uint64_t candles; /* accepted, of the finest timeframe */
     uint64_t decisions;

@@ -38,6 +38,8 @@ struct engine_state {
     struct dec cash;
     struct dec realised;
     struct dec fees;
+    struct dec funding;      /* paid since ever; part of realised */
+    int64_t last_funding_id; /* of the venue: payments up to it are booked */
     struct dec equity_peak;
     struct dec day_start_equity;
     int64_t day; /* market day: days since 1970-01-01 */

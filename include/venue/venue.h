@@ -20,6 +20,7 @@
 
 #include "model/order.h"
 #include "model/position.h"
+#include "model/quote.h"
 #include "model/snapshot.h"
 
 #include <stdbool.h>
@@ -34,9 +35,17 @@ enum venue_report_kind {
     VENUE_ORDER,     /* the state of an order; after send, cancel, query, or of itself */
     VENUE_NOT_KNOWN, /* answer to query or cancel: no such order */
     VENUE_NO_ANSWER, /* to the call `asked`; it may have arrived */
-    VENUE_LISTING    /* answer to list */
+    VENUE_LISTING,   /* answer to list */
+    VENUE_FUNDING    /* of itself: a funding payment was booked; comes again until acknowledged by
+                      * being listed: payments merge by funding_id */
 };
-enum venue_call { VENUE_CALL_SEND, VENUE_CALL_CANCEL, VENUE_CALL_QUERY, VENUE_CALL_LIST };
+enum venue_call {
+    VENUE_CALL_SEND,
+    VENUE_CALL_CANCEL,
+    VENUE_CALL_QUERY,
+    VENUE_CALL_LIST,
+    VENUE_CALL_AMEND
+};
 
 struct venue_holding {
     struct symbol symbol;
@@ -56,6 +65,14 @@ struct venue_report {
     char reason[48];       /* of a rejection or cancellation */
     int fill_count;
     struct fill fills[VENUE_FILLS_MAX]; /* oldest first; stop and target under the entry's id */
+    struct dec stop;                    /* of the bracket as the venue has it; zero: none */
+    struct dec target;
+
+    /* FUNDING */
+    int64_t funding_id; /* > 0, rising, unique per venue */
+    struct symbol symbol;
+    struct dec payment; /* quote currency, positive is paid by us */
+    int64_t at_us;
 
     /* LISTING */
     int64_t ask_id; /* of the list call: an answer that comes late is told from a fresh one */
@@ -76,6 +93,8 @@ struct venue_ops {
     void (*cancel)(struct venue *venue, const char *client_id);
     void (*query)(struct venue *venue, const char *client_id);
     void (*list)(struct venue *venue, int64_t ask_id);
+    void (*amend)(struct venue *venue, const char *client_id, struct dec stop, struct dec target);
+    bool (*quote)(const struct venue *venue, struct symbol symbol, struct quote *ret);
     bool (*poll)(struct venue *venue, struct venue_report *ret);
 };
 
@@ -100,6 +119,21 @@ static inline void venue_query(struct venue *venue, const char *client_id)
 static inline void venue_list(struct venue *venue, int64_t ask_id)
 {
     venue->ops->list(venue, ask_id);
+}
+
+/* New stop and target of the bracket of an entry, or of the position that came of it; answered by
+ * VENUE_ORDER with what stands then. */
+static inline void venue_amend(struct venue *venue, const char *client_id, struct dec stop,
+                               struct dec target)
+{
+    venue->ops->amend(venue, client_id, stop, target);
+}
+
+/* The newest top of the book that the venue has shown; false when it has shown none. No call over
+ * a network: what is known here. */
+static inline bool venue_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
+{
+    return venue->ops->quote(venue, symbol, ret);
 }
 
 /* The next report that is waiting; false when there is none. */

@@ -101,6 +101,7 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
         break;
     case TRADING_PAUSED:
     case TRADING_BREAKER:
+    case TRADING_MAINTENANCE:
         reply_title(r, TONE_PLAIN, "⏸ nightdesk · paper · up %s", up.data);
         break;
     case TRADING_EMERGENCY:
@@ -200,7 +201,8 @@ static int show_status(struct action_call *call, struct err *err)
     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
     reply_button(r, "Alerts", "/alerts", BUTTON_PLAIN);
     reply_button(r, "Why", "/why", BUTTON_PLAIN);
-    if (s->version > 0 && (s->state == TRADING_PAUSED || s->state == TRADING_BREAKER)) {
+    if (s->version > 0 && (s->state == TRADING_PAUSED || s->state == TRADING_BREAKER ||
+                           s->state == TRADING_MAINTENANCE)) {
         reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
     } else if (s->version > 0 && s->state == TRADING_ACTIVE) {
         reply_button(r, "Pause", "/pause", BUTTON_PLAIN);

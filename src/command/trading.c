@@ -57,6 +57,9 @@ void desk_decorate(struct reply *reply, void *userdata)
     case TRADING_PAUSED:
         reply_footer(reply, "⏸ %s", s->state_reason);
         break;
+    case TRADING_MAINTENANCE:
+        reply_footer(reply, "🔧 %s", s->state_reason);
+        break;
     case TRADING_BREAKER:
         reply_footer(reply, "⏸ breaker: %s", s->state_reason);
         break;

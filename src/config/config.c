@@ -122,6 +122,15 @@ const struct config_service *config_service(const struct config *config, struct 
     return NULL;
 }
 
+static void set_tier(struct tier *tier, const struct config_symbols *symbols,
+                     double max_position_pct, double max_exposure_pct)
+{
+    tier->symbol_count = symbols->count;
+    memcpy(tier->symbols, symbols->items, sizeof(tier->symbols));
+    tier->max_position_pct = max_position_pct;
+    tier->max_exposure_pct = max_exposure_pct;
+}
+
 void config_settings(const struct config *config, struct settings *ret)
 {
     *ret = (struct settings){
@@ -141,6 +150,26 @@ void config_settings(const struct config *config, struct settings *ret)
         .initial_cash = config->paper_initial_cash,
         .spread_bps = config->paper_spread,
         .fee_bps = config->paper_fee,
+        .max_exposure_pct = config->risk_max_exposure_pct,
+        .max_leverage = config->risk_max_leverage,
+        .max_correlation = config->risk_max_correlation,
+        .maintenance_margin_pct = config->risk_maintenance_margin_pct,
+        .min_liquidation_distance_pct = config->risk_min_liquidation_distance_pct,
+        .max_orders_per_minute = config->risk_max_orders_per_minute,
+        .maker_fee_bps = config->paper_maker_fee,
+        .depth = config->paper_depth,
+        .level_bps = config->paper_level,
+        .latency_us = config->paper_latency_us,
+        .reject_pct = config->paper_reject_pct,
+        .min_notional = config->paper_min_notional,
+        .tick_digits = config->paper_tick_digits,
+        .funding_bps = config->paper_funding,
     };
     memcpy(ret->symbols, config->market_symbols.items, sizeof(ret->symbols));
+    set_tier(&ret->tiers[0], &config->tiers_tier1_symbols, config->tiers_tier1_max_position_pct,
+             config->tiers_tier1_max_exposure_pct);
+    set_tier(&ret->tiers[1], &config->tiers_tier2_symbols, config->tiers_tier2_max_position_pct,
+             config->tiers_tier2_max_exposure_pct);
+    set_tier(&ret->tiers[2], &config->tiers_tier3_symbols, config->tiers_tier3_max_position_pct,
+             config->tiers_tier3_max_exposure_pct);
 }

@@ -35,6 +35,17 @@ static int pause_trading(struct engine *engine, const struct request *r)
     return ERR_NONE;
 }
 
+static int maintain(struct engine *engine, const struct request *r)
+{
+    if (engine->state.state == TRADING_EMERGENCY) {
+        return ERR_ENGINE_STOPPED;
+    }
+    if (engine->state.state != TRADING_MAINTENANCE) {
+        set_by(engine, TRADING_MAINTENANCE, "maintenance", r->by);
+    }
+    return ERR_NONE;
+}
+
 /* Resuming after the breaker is deliberate: what tripped it starts from here again, else it would
  * trip at once. Resuming after a pause is not that: limits that broke meanwhile trip at once. */
 static int resume_trading(struct engine *engine, const struct request *r)
@@ -48,6 +59,7 @@ static int resume_trading(struct engine *engine, const struct request *r)
         return ERR_ENGINE_NOT_PAUSED;
     case TRADING_PAUSED:
     case TRADING_BREAKER:
+    case TRADING_MAINTENANCE:
         break;
     }
     struct risk_account account = {.settings = &engine->settings,
@@ -131,6 +143,15 @@ int engine_control_request(struct engine *engine, const struct request *request)
         return stop_all(engine, request);
     case REQUEST_CLEAR_EMERGENCY:
         return clear_stop(engine, request);
+    case REQUEST_MAINTENANCE:
+        return maintain(engine, request);
+    case REQUEST_CANCEL:
+        return engine_orders_cancel_entries(engine, request->symbol) > 0 ? ERR_NONE
+                                                                         : ERR_ENGINE_NOTHING_OPEN;
+    case REQUEST_AMEND:
+    case REQUEST_RULE_ADD:
+    case REQUEST_RULE_STATUS:
+        break;
     }
     return ERR_INTERNAL;
 }

@@ -596,6 +596,8 @@ void engine_orders_report(struct engine *engine, const struct venue_report *repo
     case VENUE_LISTING:
         take_listing(engine, report);
         break;
+    case VENUE_FUNDING:
+        break;
     }
 }
 

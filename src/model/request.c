@@ -8,6 +8,11 @@ static const char *const kind_words[] = {
     [REQUEST_CLOSE] = "close",
     [REQUEST_EMERGENCY_STOP] = "emergency_stop",
     [REQUEST_CLEAR_EMERGENCY] = "clear_emergency",
+    [REQUEST_MAINTENANCE] = "maintenance",
+    [REQUEST_CANCEL] = "cancel",
+    [REQUEST_AMEND] = "amend",
+    [REQUEST_RULE_ADD] = "rule_add",
+    [REQUEST_RULE_STATUS] = "rule_status",
 };
 
 NAMES_PRINT(request_kind, enum request_kind, kind_words)

@@ -9,7 +9,7 @@
     "state, state_reason, state_since_wall_us, market_us, initial_cash, cash, realised," \
     " fees, equity_peak, day_start_equity, day, consecutive_losses, run, next_order,"    \
     " next_decision_id, next_trade_id, candles, decisions, orders, fills, trades, wins," \
-    " vetoes, refused_candles"
+    " vetoes, refused_candles, funding, last_funding_id"
 
 int state_table_save(struct trading_store *store, const struct engine_state *s, struct err *err)
 {
@@ -20,7 +20,7 @@ int state_table_save(struct trading_store *store, const struct engine_state *s, 
         rc = db_run(
             store->db,
             "INSERT OR REPLACE INTO engine_state(id, " COLUMNS ") VALUES (1, ?, ?, ?, ?, ?, ?,"
-            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             DB_VALUES(DB_TEXT_C(trading_state_name(s->state)), DB_TEXT_C(s->state_reason),
                       DB_I64(s->state_since_wall_us), DB_I64(s->market_us), DB_DEC(s->initial_cash),
                       DB_DEC(s->cash), DB_DEC(s->realised), DB_DEC(s->fees), DB_DEC(s->equity_peak),
@@ -28,7 +28,8 @@ int state_table_save(struct trading_store *store, const struct engine_state *s, 
                       DB_I64(s->run), DB_I64(s->next_order), DB_I64(s->next_decision_id),
                       DB_I64(s->next_trade_id), DB_I64(s->candles), DB_I64(s->decisions),
                       DB_I64(s->orders), DB_I64(s->fills), DB_I64(s->trades), DB_I64(s->wins),
-                      DB_I64(s->vetoes), DB_I64(s->refused_candles)),
+                      DB_I64(s->vetoes), DB_I64(s->refused_candles), DB_DEC(s->funding),
+                      DB_I64(s->last_funding_id)),
             err);
     }
     if (rc == 0) {
@@ -94,6 +95,8 @@ int state_table_load(struct trading_store *store, struct engine_state *ret, stru
     ret->wins = row_i64(&row);
     ret->vetoes = row_i64(&row);
     ret->refused_candles = row_i64(&row);
+    ret->funding = row_dec(&row);
+    ret->last_funding_id = row_i64(&row);
     rc = row_check(&row, "engine_state", 1, err);
     return rc < 0 ? rc : read_cooldowns(store, ret, err);
 }

@@ -83,9 +83,37 @@ static const char schema_import[] =
     " open_us INTEGER NOT NULL, open INTEGER, high INTEGER, low INTEGER, close INTEGER,"
     " volume INTEGER, PRIMARY KEY(symbol, timeframe, open_us)) WITHOUT ROWID;";
 
+static const char schema_desk[] =
+    "ALTER TABLE engine_state ADD COLUMN funding INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE engine_state ADD COLUMN last_funding_id INTEGER NOT NULL DEFAULT 0;"
+
+    /* What the order would be or was, and the trading rules that matched. */
+    "ALTER TABLE decisions ADD COLUMN qty INTEGER;"
+    "ALTER TABLE decisions ADD COLUMN stop INTEGER;"
+    "ALTER TABLE decisions ADD COLUMN target INTEGER;"
+    "ALTER TABLE decisions ADD COLUMN rules TEXT NOT NULL DEFAULT '';"
+
+    "CREATE TABLE funding(funding_id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, payment INTEGER,"
+    " at_us INTEGER NOT NULL);"
+
+    /* condition is what the engine evaluates; help is for people. */
+    "CREATE TABLE trading_rules(id INTEGER PRIMARY KEY, status TEXT NOT NULL,"
+    " effect TEXT NOT NULL, condition TEXT NOT NULL, help TEXT NOT NULL,"
+    " success_count INTEGER NOT NULL DEFAULT 0, failure_count INTEGER NOT NULL DEFAULT 0,"
+    " created_us INTEGER NOT NULL, created_by TEXT NOT NULL, updated_us INTEGER NOT NULL);"
+    /* Entries that a rule spoke of, followed until their stop or target is touched. */
+    "CREATE TABLE rule_shadows(id INTEGER PRIMARY KEY, rule_id INTEGER NOT NULL,"
+    " decision_id INTEGER NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, entry INTEGER,"
+    " stop INTEGER, target INTEGER, at_us INTEGER NOT NULL);"
+
+    "CREATE TABLE models(id INTEGER PRIMARY KEY, path TEXT NOT NULL, model_hash TEXT NOT NULL,"
+    " data_hash TEXT NOT NULL, features TEXT NOT NULL, rows INTEGER NOT NULL, auc REAL,"
+    " log_loss REAL, trained_wall_us INTEGER NOT NULL);";
+
 static const struct db_migration migrations[] = {{"the engine's tables", schema_engine},
                                                  {"the paper venue's tables", schema_paper},
-                                                 {"imported candles", schema_import}};
+                                                 {"imported candles", schema_import},
+                                                 {"funding, rules and models", schema_desk}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)
