@@ -275,20 +275,21 @@ static void open_api(struct ops *ops)
     } else {
         log_err(LOG_LEVEL_WARNING, &err, "the API has no socket");
     }
-    if (api_start(&options, &ops->api, &err) < 0 && options.tcp) {
-        log_err(LOG_LEVEL_WARNING, &err,
-                "the API does not listen as configured; trying its socket alone");
-        raise_api_alert(ops, &err);
-        options.tcp = false;
-        err_clear(&err);
-        if (options.socket_path != NULL && api_start(&options, &ops->api, &err) < 0) {
-            log_err(LOG_LEVEL_ERROR, &err, "the API does not listen at all");
-        }
-    } else if (ops->api == NULL) {
-        log_err(LOG_LEVEL_ERROR, &err, "the API does not listen at all");
-        raise_api_alert(ops, &err);
-    } else {
+    if (api_start(&options, &ops->api, &err) == 0) {
         (void)alerts_resolve(ops->alerts, "api:listen", "it listens", &err);
+        return;
+    }
+    log_err(LOG_LEVEL_WARNING, &err, "the API does not listen as configured; trying one by one");
+    raise_api_alert(ops, &err);
+    struct api_options socket_alone = options;
+    struct api_options tcp_alone = options;
+    socket_alone.tcp = false;
+    tcp_alone.socket_path = NULL;
+    bool listens =
+        (options.socket_path != NULL && api_start(&socket_alone, &ops->api, &err) == 0) ||
+        (options.tcp && api_start(&tcp_alone, &ops->api, &err) == 0);
+    if (!listens) {
+        log_err(LOG_LEVEL_ERROR, &err, "the API does not listen at all");
     }
 }
 
