@@ -1,0 +1,43 @@
+/*
+ * predictor.h: a model that `nightdesk train` stored, checked to fit the features of this program.
+ *
+ *     AUTO_PREDICTOR struct predictor *predictor = NULL;
+ *     if ((rc = predictor_load("model.json", &predictor, err)) < 0) say so and trade without;
+ *     double up;
+ *     if (predictor_ask(predictor, &series, &up)) vote(up > .5, fabs(up - .5) * 2);
+ *
+ * A model is refused unless it has one class, reads exactly FEATURE_COUNT numbers and carries the
+ * features_hash() of this program and the timeframe of its bars: numbers that mean something else
+ * give confident nonsense.
+ * Invariants: never changed after it was loaded; asking is pure, and allocates nothing.
+ * Thread: any; one predictor may be asked by many at once.
+ */
+#pragma once
+
+#include "agents/features.h"
+#include "base/auto.h"
+#include "base/err.h"
+
+#include <stdbool.h>
+
+#define PREDICTOR_HASH_SIZE 65
+
+struct predictor;
+
+/* ERR_MODEL_UNFIT when it was not made for these features; errors of model_load() else. */
+int predictor_load(const char *path, struct predictor **ret, struct err *err);
+void predictor_free(struct predictor *predictor);
+
+static inline void predictor_cleanup(struct predictor **slot)
+{
+    predictor_free(*slot);
+}
+#define AUTO_PREDICTOR AUTO(predictor_cleanup)
+
+/* *ret_up: the probability, 0..1, that the close is higher `horizon` bars from here. False, for
+ * a neutral vote: no predictor (NULL), bars of another timeframe, or too little history yet. */
+bool predictor_ask(const struct predictor *predictor, const struct series *series, double *ret_up);
+
+enum timeframe predictor_timeframe(const struct predictor *predictor); /* of its base bars */
+int predictor_horizon(const struct predictor *predictor);              /* bars */
+const char *predictor_hash(const struct predictor *predictor);         /* of the file, BLAKE2b */
