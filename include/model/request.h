@@ -23,11 +23,11 @@ enum request_kind {
     REQUEST_MAINTENANCE,     /* as pause, but for work on the bot or the venue; resume ends it */
     REQUEST_CANCEL,          /* cancel resting entries of one symbol, or all when it is empty */
     REQUEST_AMEND,           /* new stop and/or target of the position in symbol */
-    REQUEST_RULE_ADD,        /* a trading rule, status testing: text is effect, condition, help */
+    REQUEST_RULE_ADD,        /* a trading rule, status testing: text is rule_write() (rule.h) */
     REQUEST_RULE_STATUS      /* rule `number` becomes what text says: testing, active, retired */
 };
 
-#define REQUEST_TEXT_SIZE 256
+#define REQUEST_TEXT_SIZE 512
 
 const char *request_kind_name(enum request_kind kind); /* "pause" "resume" "close" … */
 
