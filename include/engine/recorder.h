@@ -1,0 +1,66 @@
+/*
+ * recorder.h: the flight recorder: all that the steps of a run were given, so that they can be
+ * done again (replay.h), one file a run.
+ *
+ *     rc = recorder_open(state_dir, &start, engine, &recorder, err);   // header: where it starts
+ *     engine_step(engine, &now, &inputs, &outputs);
+ *     rc = recorder_step(recorder, engine, &now, &inputs, &outputs, err);  // then the commit
+ *     recorder_free(recorder);
+ *
+ * The file is <state>/journal/run-<n>.ndj, n as in the client ids of the run's orders; folder 0700,
+ * file 0600. It is the magic, then frames (record.h): the start, then a record a step that was
+ * given anything or had anything to say. A record holds the three clocks, the inputs field by
+ * field, and 32 bits of a SipHash-2-4 over each part of what the step answered: decisions, orders
+ * and calls to the venue, books, the rest. Each frame carries its length and a 64-bit SipHash-2-4
+ * that covers its place in the file too, so frames cannot be lost, swapped or repeated unseen.
+ * Always true: a step is one write(2); one that failed is cut off again, so that the file ends with
+ * a whole record whenever the disk allows; the same step given again is written once.
+ * Old runs go: at the start and each market hour the oldest others are deleted until at most
+ * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES are left. A run whose own file has grown to that
+ * size is recorded no further, which is told once (ERR_ENGINE_RECORD_FULL) and stops nothing.
+ * A run that trading.db does not remember (it died before its first commit, or trading.db was
+ * removed) is written over by the next of its number.
+ * Thread: the engine's; a finished file any.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "engine/engine.h"
+
+#define RECORDER_FOLDER     "journal"
+#define RECORDER_KEEP_RUNS  64
+#define RECORDER_KEEP_BYTES (INT64_C(1) << 30)
+
+struct recorder;
+
+/* Where a run starts, as far as the engine itself does not know it. */
+struct recorder_start {
+    struct engine_now now;           /* of engine_begin; else of the start */
+    const struct settings *settings; /* given to engine_new */
+    const struct symbol *symbols;    /* the same */
+    int symbol_count;
+    const struct engine_memory *memory; /* given to engine_restore; NULL: engine_begin */
+};
+
+/* engine: ready for its first step. The caller frees *ret. */
+int recorder_open(const char *state_dir, const struct recorder_start *start,
+                  const struct engine *engine, struct recorder **ret, struct err *err);
+void recorder_free(struct recorder *recorder);
+
+/* Writes the record of a step; one without inputs and outputs is left out. ERR_ENGINE_RECORD when
+ * it could not be written: the file is then as before, and the call is to be repeated with the same
+ * values before anything else. ERR_ENGINE_RECORD_FULL, once: nothing is written any more. */
+int recorder_step(struct recorder *recorder, const struct engine *engine,
+                  const struct engine_now *now, const struct engine_inputs *inputs,
+                  const struct engine_outputs *outputs, struct err *err);
+
+const char *recorder_path(const struct recorder *recorder);
+int64_t recorder_size(const struct recorder *recorder); /* bytes */
+
+/* The path of a run's file into ret; run 0: the newest. ERR_ENGINE_RECORD_NONE. */
+int recorder_find(const char *state_dir, int64_t run, struct buf *ret, struct err *err);
+
+/* For tests: fn runs before each write; a negative error id makes it fail, having written the
+ * first `*ret_written` bytes. NULL: none. */
+typedef int (*recorder_fault_fn)(size_t size, size_t *ret_written, void *userdata);
+void recorder_set_fault(struct recorder *recorder, recorder_fault_fn fn, void *userdata);
