@@ -1,38 +1,65 @@
 /*
  * risk.h: may this order be sent? One function over a table of rules, each with a stable code.
  *
+ *     order.qty = risk_size(&account, &order, confidence);
  *     struct risk_verdict verdict;
  *     if (!risk_check(&account, &order, &verdict)) veto(verdict.code, verdict.text);
  *
- * Invariants: closing and reducing orders always pass. A refusal names the first rule that
- * refused, says why with the figures, and carries the largest size that would pass every rule
- * (zero when no size would). No state: the same account and order give the same verdict.
- * Units: percentages are per cent of equity; times are market time.
- * Thread: any (pure).
+ * Invariants: closing and reducing orders always pass, whatever the state, and a cancellation is
+ * nobody's to refuse (it is not asked about). A refusal names the first rule that refused, says
+ * why with the figures, and carries the largest size that would pass every rule: that many whole
+ * lots pass, one lot more does not; zero when no size passes. No state: the same account and order
+ * give the same verdict. A figure that cannot be computed refuses.
+ * Units: percentages are per cent of equity; notional is price * quantity in quote currency; times
+ * are market time.
+ *
+ * Margin and liquidation are those of a cross-margined account with one maintenance rate m
+ * (risk.maintenance_margin): the venue liquidates when equity E falls to the maintenance margin
+ * M = m * (sum of notionals). The *distance* of a position is the move of its own mark price, per
+ * cent of it and other prices unchanged, at which that happens:
+ *     (E - M) / (N * (1 - m)) of a long, (E - M) / (N * (1 + m)) of a short, N its notional.
+ * Source: Binance's cross-margin liquidation price of USD-M futures,
+ *     LP = (WB - TMM + UPNL - side * Q * EP) / (Q * MMR - side * Q)
+ * with one rate and no maintenance amount; with E = WB + UPNL of all positions the mark's relative
+ * distance to LP is the above. Thread: any (pure).
  */
 #pragma once
 
 #include "model/order.h"
+#include "model/risk_rule.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What the rules look at; the engine fills it before each check. */
+/* What the rules look at: the account as an order in one symbol and on one side meets it. The
+ * engine fills it before each check. Entries under way count as if they were filled. */
 struct risk_account {
     const struct settings *settings;
-    bool halted; /* books that do not balance, or no room for another order and what follows it */
+    bool halted;  /* books that do not balance, or no room for another order and what follows it */
+    bool foreign; /* in this symbol the venue holds what the bot did not open */
+    bool price_suspect; /* the newest candle of this symbol was refused */
+    bool symbol_busy;   /* a position or an order in this symbol */
     enum trading_state state;
     struct dec equity; /* open profit included */
     struct dec equity_peak;
     struct dec day_start_equity;
     int64_t losses_in_a_row; /* this market day */
     int64_t positions_open;  /* entries in flight counted: they may fill */
-    bool symbol_busy;        /* a position or an order in this symbol */
+    int64_t orders_lately;   /* entries made in the last minute */
     int64_t cooldown_until_us;
     int64_t price_updated_us; /* of this symbol */
     int64_t now_us;
+    int tier;                      /* of this symbol: 0..TIERS-1 */
+    struct dec exposure;           /* notional of all positions and entries under way */
+    struct dec tier_exposure;      /* of those in this symbol's tier */
+    struct dec symbol_exposure;    /* of those in this symbol */
+    struct dec long_notional;      /* of the largest long */
+    struct dec short_notional;     /* of the largest short */
+    double correlation;            /* the largest with an open position, the sign turned for one on
+                                    * the other side; 0 without one or too short a history */
+    struct symbol correlated_with; /* whose that is */
 };
 
 struct risk_verdict {
@@ -49,25 +76,45 @@ struct risk_verdict {
 bool risk_check(const struct risk_account *account, const struct order *order,
                 struct risk_verdict *ret);
 
-/* The rules in the order of checking, from 0; NULL after the last. */
-struct risk_rule_info {
-    const char *code;
-    const char *help; /* one sentence */
-};
-const struct risk_rule_info *risk_rule(int index);
-
-/* Size of an entry: what loses risk_per_trade_pct * confidence of equity when the stop is hit,
- * at most max_position_pct of equity, down to a whole lot. Zero when that is less than one lot. */
-struct dec risk_size(const struct settings *settings, struct dec equity, struct dec price,
+/* Size of an entry: what loses risk_per_trade_pct * confidence of equity when the order's stop is
+ * hit, at most what the limits of one position allow, down to a whole lot. Where less room is left
+ * by the other limits it is that, as long as it is at least half of what was wanted; of less
+ * nothing good comes, so it is refused with its reason. Zero when it is less than one lot. The
+ * order's qty is not looked at. */
+struct dec risk_size(const struct risk_account *account, const struct order *order,
                      double confidence);
 
 /* The smallest step of a quantity at this price: about 1/1,000 of 1 to 10 thousand in quote. */
 struct dec risk_lot(struct dec price);
 
-/* Which limit is broken, so that the breaker trips: daily loss, drawdown, losses in a row. False
- * when none is; else the reason with its figures. */
+/* Which limit is broken, so that the breaker trips: drawdown, daily loss, losses in a row (of
+ * settings, equity, equity_peak, day_start_equity, losses_in_a_row). False when none is; else the
+ * reason with its figures. */
 bool risk_breaker(const struct risk_account *account, char *ret_reason, int reason_size);
 
 /* Loss since the start of the market day and drawdown from the peak, per cent, > 0 is a loss. */
 double risk_daily_loss_pct(const struct risk_account *account);
 double risk_drawdown_pct(const struct risk_account *account);
+
+/* What may still happen. An emergency stop, and books that do not balance, halt. */
+enum risk_state risk_state_of(enum trading_state state, bool books_balance);
+
+/* The distance to liquidation as above, per cent of the mark; 0 once it is reached. exposure: of
+ * the whole account, this position included. */
+double risk_liquidation_distance_pct(const struct settings *settings, struct dec equity,
+                                     struct dec exposure, enum side side, struct dec notional);
+
+/* What the watch does about a distance, worst last. */
+enum risk_rescue {
+    RISK_RESCUE_NONE,
+    RISK_RESCUE_WARN,  /* under RISK_WARN_PCT: margin should be added */
+    RISK_RESCUE_HALVE, /* under RISK_HALVE_PCT */
+    RISK_RESCUE_CLOSE  /* under RISK_CLOSE_PCT */
+};
+#define RISK_WARN_PCT  10.0
+#define RISK_HALVE_PCT 5.0
+#define RISK_CLOSE_PCT 3.0
+enum risk_rescue risk_rescue(double distance_pct);
+
+/* The tier of a symbol, 0..TIERS-1: the first that lists it, the last when none does. */
+int risk_tier(const struct settings *settings, struct symbol symbol);

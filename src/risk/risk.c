@@ -3,32 +3,50 @@
 #include "base/check.h"
 #include "base/clock.h"
 
+#include <math.h>
 #include <stdio.h>
 
-/* A rule leaves text empty when the order passes it; else the reason with the figures, and the
- * largest quantity that it would let pass. */
-struct finding {
-    char text[96];
-    struct dec max_qty;
+/* Amounts below are doubles in units of 1e-16 quote, the product of two dec as they stand: exact
+ * up to 2^53 and within 1e-15 of it beyond, which is finer than any lot. */
+#define RAW_ONE  1e16
+#define RAW_E8   1e8               /* of an amount as it stands in a dec */
+#define RAW_MOST (0x1p63 * RAW_E8) /* what a dec can hold */
+#define RAW_PCT  (RAW_E8 / 100)    /* of a dec, one per cent */
+
+struct look {
+    const struct risk_account *a;
+    const struct settings *s;
+    const struct order *o;
+    double equity; /* as it stands in the dec, as is price */
+    double price;
+    double notional;    /* raw; NaN of a size that is less than one lot */
+    double free;        /* raw: equity that maintenance margin leaves */
+    double maintenance; /* of a notional, 0..1 */
 };
 
+/* Either it holds or not, whatever the size; or it sets a limit to the notional. */
 struct rule {
-    struct risk_rule_info info;
-    void (*check)(const struct risk_account *a, const struct order *o, struct finding *f);
+    bool (*holds)(const struct look *l);
+    double (*limit)(const struct look *l); /* raw; may be negative or infinite */
+    void (*say)(const struct look *l, char ret[96]);
 };
 
-__attribute__((format(printf, 2, 3))) static void refuse(struct finding *f, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void say(char ret[96], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(f->text, sizeof(f->text), format, args);
+    (void)vsnprintf(ret, 96, format, args);
     va_end(args);
-    f->max_qty = DEC_ZERO;
 }
 
-static struct dec percent_of(struct dec amount, double percent)
+static inline double smaller(double a, double b)
 {
-    return dec_mul_div(amount, dec_from_double(percent), dec_from_int(100));
+    return a < b ? a : b;
+}
+
+static inline double larger(double a, double b)
+{
+    return a > b ? a : b;
 }
 
 static double ratio_pct(struct dec part, struct dec whole)
@@ -48,192 +66,416 @@ double risk_drawdown_pct(const struct risk_account *account)
     return pct > 0 ? pct : 0;
 }
 
-static void check_halt(const struct risk_account *a, const struct order *o, struct finding *f)
+/* ---------------------------------------------------------------- rules that hold or do not */
+
+static bool not_halted(const struct look *l)
 {
-    (void)o;
-    if (a->halted || a->state == TRADING_EMERGENCY) {
-        refuse(f, "%s",
-               a->state == TRADING_EMERGENCY ? "emergency stop is active" : "trading is halted");
-    }
+    return !l->a->halted && l->a->state != TRADING_EMERGENCY;
 }
 
-static void check_starting(const struct risk_account *a, const struct order *o, struct finding *f)
+static void say_halted(const struct look *l, char ret[96])
 {
-    (void)o;
-    if (a->state == TRADING_STARTING) {
-        refuse(f, "not reconciled with the venue yet");
-    }
+    say(ret, "%s",
+        l->a->state == TRADING_EMERGENCY ? "emergency stop is active" : "trading is halted");
 }
 
-static void check_paused(const struct risk_account *a, const struct order *o, struct finding *f)
+static bool started(const struct look *l)
 {
-    (void)o;
-    if (a->state == TRADING_PAUSED) {
-        refuse(f, "trading is paused");
-    }
+    return l->a->state != TRADING_STARTING;
 }
 
-static void check_breaker(const struct risk_account *a, const struct order *o, struct finding *f)
+static void say_starting(const struct look *l, char ret[96])
 {
-    (void)o;
-    if (a->state == TRADING_BREAKER) {
-        refuse(f, "circuit breaker has tripped");
-    }
+    (void)l;
+    say(ret, "not reconciled with the venue yet");
 }
 
-static void check_stale(const struct risk_account *a, const struct order *o, struct finding *f)
+static bool not_paused(const struct look *l)
 {
-    (void)o;
-    int64_t age_us = a->now_us - a->price_updated_us;
-    if (a->price_updated_us <= 0) {
-        refuse(f, "no price yet");
-    } else if (age_us > RISK_STALE_AFTER_US) {
-        refuse(f, "price is %lld s old, at most %lld s", (long long)(age_us / USEC_PER_SEC),
-               (long long)(RISK_STALE_AFTER_US / USEC_PER_SEC));
-    }
+    return l->a->state != TRADING_PAUSED;
 }
 
-/* Texts apart from the rules: an order that passes pays for no buffer. */
-static void refuse_stop(const struct order *o, bool set, struct finding *f)
+static void say_paused(const struct look *l, char ret[96])
+{
+    (void)l;
+    say(ret, "trading is paused");
+}
+
+static bool no_maintenance(const struct look *l)
+{
+    return l->a->state != TRADING_MAINTENANCE;
+}
+
+static void say_maintenance(const struct look *l, char ret[96])
+{
+    (void)l;
+    say(ret, "maintenance is under way");
+}
+
+static bool breaker_holds(const struct look *l)
+{
+    return l->a->state != TRADING_BREAKER;
+}
+
+static void say_breaker(const struct look *l, char ret[96])
+{
+    (void)l;
+    say(ret, "circuit breaker has tripped");
+}
+
+static bool nothing_foreign(const struct look *l)
+{
+    return !l->a->foreign;
+}
+
+static void say_foreign(const struct look *l, char ret[96])
+{
+    say(ret, "the venue holds %s that the bot did not open", l->o->symbol.name);
+}
+
+static bool fresh(const struct look *l)
+{
+    return l->a->price_updated_us > 0 && !l->a->price_suspect &&
+           l->a->now_us - l->a->price_updated_us <= RISK_STALE_AFTER_US;
+}
+
+static void say_stale(const struct look *l, char ret[96])
+{
+    if (l->a->price_updated_us <= 0) {
+        say(ret, "no price yet");
+        return;
+    }
+    if (l->a->price_suspect) {
+        say(ret, "the newest candle was refused");
+        return;
+    }
+    say(ret, "price is %lld s old, at most %lld s",
+        (long long)((l->a->now_us - l->a->price_updated_us) / USEC_PER_SEC),
+        (long long)(RISK_STALE_AFTER_US / USEC_PER_SEC));
+}
+
+/* An invalid dec is below every number, so it is never between two that are above zero. */
+static bool protected(const struct look *l)
+{
+    int64_t price = l->o->reference_price.e8;
+    int64_t stop = l->o->stop.e8;
+    int64_t target = l->o->target.e8;
+    return l->o->side == SIDE_LONG ? 0 < stop && stop < price && price < target
+                                   : 0 < target && target < price && price < stop;
+}
+
+static void say_unprotected(const struct look *l, char ret[96])
 {
     char stop[DEC_TEXT_SIZE];
     char price[DEC_TEXT_SIZE];
-    refuse(f, "%s at %s has its stop at %s", side_name(o->side),
-           dec_is_valid(o->reference_price) ? dec_text(o->reference_price, price) : "?",
-           set ? dec_text(o->stop, stop) : "none");
-}
-
-static void check_stop(const struct risk_account *a, const struct order *o, struct finding *f)
-{
-    (void)a;
+    const struct order *o = l->o;
     bool set = dec_is_valid(o->stop) && dec_is_valid(o->target) &&
                dec_is_valid(o->reference_price) && o->stop.e8 > 0 && o->target.e8 > 0;
-    bool right_side =
-        set && (o->side == SIDE_LONG
-                    ? o->stop.e8 < o->reference_price.e8 && o->target.e8 > o->reference_price.e8
-                    : o->stop.e8 > o->reference_price.e8 && o->target.e8 < o->reference_price.e8);
-    if (!right_side) {
-        refuse_stop(o, set, f);
-    }
+    say(ret, "%s at %s has its stop at %s", side_name(o->side),
+        dec_is_valid(o->reference_price) ? dec_text(o->reference_price, price) : "?",
+        set ? dec_text(o->stop, stop) : "none");
 }
 
-static void check_cooldown(const struct risk_account *a, const struct order *o, struct finding *f)
+static bool rested(const struct look *l)
 {
-    (void)o;
-    int64_t left_us = a->cooldown_until_us - a->now_us;
-    if (left_us > 0) {
-        refuse(f, "%lld min of cooldown left",
-               (long long)((left_us + USEC_PER_MIN - 1) / USEC_PER_MIN));
-    }
+    return l->a->cooldown_until_us <= l->a->now_us;
 }
 
-static void check_busy(const struct risk_account *a, const struct order *o, struct finding *f)
+static void say_cooldown(const struct look *l, char ret[96])
 {
-    if (a->symbol_busy) {
-        refuse(f, "%s has a position or an order", o->symbol.name);
-    }
+    int64_t left_us = l->a->cooldown_until_us - l->a->now_us;
+    say(ret, "%lld min of cooldown left", (long long)((left_us + USEC_PER_MIN - 1) / USEC_PER_MIN));
 }
 
-static void check_positions(const struct risk_account *a, const struct order *o, struct finding *f)
+static bool not_busy(const struct look *l)
 {
-    (void)o;
-    if (a->positions_open >= a->settings->max_positions) {
-        refuse(f, "%lld of %lld positions open", (long long)a->positions_open,
-               (long long)a->settings->max_positions);
-    }
+    return !l->a->symbol_busy;
 }
 
-static void check_daily_loss(const struct risk_account *a, const struct order *o, struct finding *f)
+static void say_busy(const struct look *l, char ret[96])
 {
-    (void)o;
-    double pct = risk_daily_loss_pct(a);
-    if (pct >= a->settings->max_daily_loss_pct) {
-        refuse(f, "daily loss %.2f %% of %.2f %%", pct, a->settings->max_daily_loss_pct);
-    }
+    say(ret, "%s has a position or an order", l->o->symbol.name);
 }
 
-static void check_drawdown(const struct risk_account *a, const struct order *o, struct finding *f)
+static bool position_left(const struct look *l)
 {
-    (void)o;
-    double pct = risk_drawdown_pct(a);
-    if (pct >= a->settings->max_drawdown_pct) {
-        refuse(f, "drawdown %.2f %% of %.2f %%", pct, a->settings->max_drawdown_pct);
-    }
+    return l->a->positions_open < l->s->max_positions;
 }
 
-static void check_losses(const struct risk_account *a, const struct order *o, struct finding *f)
+static void say_positions(const struct look *l, char ret[96])
 {
-    (void)o;
-    if (a->losses_in_a_row >= a->settings->max_consecutive_losses) {
-        refuse(f, "%lld losses in a row of %lld", (long long)a->losses_in_a_row,
-               (long long)a->settings->max_consecutive_losses);
-    }
+    say(ret, "%lld of %lld positions open", (long long)l->a->positions_open,
+        (long long)l->s->max_positions);
 }
 
-static bool fits(struct dec qty, struct dec price, struct dec limit)
+static bool unhurried(const struct look *l)
 {
-    struct dec notional = dec_mul(qty, price);
-    return price.e8 > 0 && dec_is_valid(notional) && dec_cmp(notional, limit) <= 0;
+    return l->a->orders_lately < l->s->max_orders_per_minute;
 }
 
-static struct dec largest_qty(struct dec limit, struct dec price)
+static void say_hurried(const struct look *l, char ret[96])
 {
-    if (!dec_is_valid(limit) || limit.e8 <= 0 || !dec_is_valid(price) || price.e8 <= 0) {
-        return DEC_ZERO;
-    }
-    struct dec qty = dec_div(limit, price);
-    qty = dec_is_valid(qty) ? dec_floor_to(qty, risk_lot(price)) : DEC_ZERO;
-    /* The division rounds to the nearest, which may be up. */
-    return fits(qty, price, limit) ? qty : dec_sub(qty, risk_lot(price));
+    say(ret, "%lld entries in the last minute of %lld", (long long)l->a->orders_lately,
+        (long long)l->s->max_orders_per_minute);
 }
 
-static void refuse_size(const struct risk_account *a, const struct order *o, struct dec limit,
-                        struct finding *f)
+static bool day_holds(const struct look *l)
+{
+    return risk_daily_loss_pct(l->a) < l->s->max_daily_loss_pct;
+}
+
+static void say_daily_loss(const struct look *l, char ret[96])
+{
+    say(ret, "daily loss %.2f %% of %.2f %%", risk_daily_loss_pct(l->a), l->s->max_daily_loss_pct);
+}
+
+static bool peak_holds(const struct look *l)
+{
+    return risk_drawdown_pct(l->a) < l->s->max_drawdown_pct;
+}
+
+static void say_drawdown(const struct look *l, char ret[96])
+{
+    say(ret, "drawdown %.2f %% of %.2f %%", risk_drawdown_pct(l->a), l->s->max_drawdown_pct);
+}
+
+static bool wins_come(const struct look *l)
+{
+    return l->a->losses_in_a_row < l->s->max_consecutive_losses;
+}
+
+static void say_losses(const struct look *l, char ret[96])
+{
+    say(ret, "%lld losses in a row of %lld", (long long)l->a->losses_in_a_row,
+        (long long)l->s->max_consecutive_losses);
+}
+
+static bool of_its_own(const struct look *l)
+{
+    return l->a->correlation <= l->s->max_correlation;
+}
+
+static void say_correlation(const struct look *l, char ret[96])
+{
+    say(ret, "moves with %s by %.2f, at most %.2f", l->a->correlated_with.name, l->a->correlation,
+        l->s->max_correlation);
+}
+
+/* ---------------------------------------------------------------- rules that limit the size */
+
+static double percent_of_equity(const struct look *l, double pct)
+{
+    return l->equity * (pct * RAW_PCT);
+}
+
+/* The notional that loses so much of equity when the stop is hit. */
+static double limit_by_stop(const struct look *l, double risk_pct)
+{
+    double distance = fabs(l->price - (double)l->o->stop.e8);
+    return percent_of_equity(l, risk_pct) * l->price / distance;
+}
+
+static double limit_position(const struct look *l)
+{
+    double by_size = smaller(percent_of_equity(l, l->s->max_position_pct), RAW_MOST);
+    return smaller(by_size, limit_by_stop(l, l->s->risk_per_trade_pct));
+}
+
+static double limit_symbol(const struct look *l)
+{
+    return percent_of_equity(l, l->s->tiers[l->a->tier].max_position_pct) -
+           (double)l->a->symbol_exposure.e8 * RAW_E8;
+}
+
+static double limit_tier(const struct look *l)
+{
+    return percent_of_equity(l, l->s->tiers[l->a->tier].max_exposure_pct) -
+           (double)l->a->tier_exposure.e8 * RAW_E8;
+}
+
+static double limit_total(const struct look *l)
+{
+    return percent_of_equity(l, l->s->max_exposure_pct) - (double)l->a->exposure.e8 * RAW_E8;
+}
+
+static double limit_leverage(const struct look *l)
+{
+    return l->equity * (l->s->max_leverage * RAW_E8) - (double)l->a->exposure.e8 * RAW_E8;
+}
+
+/* n / leverage + m * n <= free */
+static double limit_margin(const struct look *l)
+{
+    return l->free * l->s->max_leverage / (1 + l->maintenance * l->s->max_leverage);
+}
+
+static double weight_of(enum side side, double maintenance)
+{
+    return side == SIDE_LONG ? 1 - maintenance : 1 + maintenance;
+}
+
+/* distance(n) = (free - m * n) / (w * n) >= least, and the same of the positions that stand, which
+ * the entry's maintenance margin brings nearer to their end. */
+static double limit_liquidation(const struct look *l)
+{
+    double least = l->s->min_liquidation_distance_pct / 100;
+    double m = l->maintenance;
+    double own = l->free / (least * weight_of(l->o->side, m) + m);
+    double heaviest = larger((double)l->a->long_notional.e8 * weight_of(SIDE_LONG, m),
+                             (double)l->a->short_notional.e8 * weight_of(SIDE_SHORT, m));
+    double left = l->free - least * heaviest * RAW_E8;
+    if (left < 0) {
+        return left;
+    }
+    return m > 0 ? smaller(own, left / m) : own;
+}
+
+static double pct_of_equity(const struct look *l, double raw)
+{
+    return l->equity > 0 ? raw / (l->equity * RAW_PCT) : 0;
+}
+
+static struct dec largest_qty(const struct look *l, double limit);
+
+static void say_position(const struct look *l, char ret[96])
 {
     char qty[DEC_TEXT_SIZE];
     char most[DEC_TEXT_SIZE];
-    struct dec largest = largest_qty(limit, o->reference_price);
-    if (!dec_is_valid(o->qty) || o->qty.e8 <= 0) {
-        refuse(f, "size %s is not above zero", dec_is_valid(o->qty) ? dec_text(o->qty, qty) : "?");
+    double loss_pct =
+        pct_of_equity(l, l->notional) * fabs(l->price - (double)l->o->stop.e8) / l->price;
+    if (!dec_is_valid(l->o->qty) || l->o->qty.e8 <= 0) {
+        say(ret, "size %s is not above zero",
+            dec_is_valid(l->o->qty) ? dec_text(l->o->qty, qty) : "?");
+    } else if (isnan(l->notional)) {
+        say(ret, "size %s is less than one lot of %s", dec_text(l->o->qty, qty),
+            dec_text(risk_lot(l->o->reference_price), most));
+    } else if (l->notional <= percent_of_equity(l, l->s->max_position_pct)) {
+        say(ret, "its stop would lose %.2f %% of equity, at most %.2f %%", loss_pct,
+            l->s->risk_per_trade_pct);
     } else {
-        refuse(f, "size %s, at most %s (%.2f %% of equity)", dec_text(o->qty, qty),
-               dec_text(largest, most), a->settings->max_position_pct);
+        say(ret, "size %s, at most %s (%.2f %% of equity)", dec_text(l->o->qty, qty),
+            dec_text(largest_qty(l, limit_position(l)), most), l->s->max_position_pct);
     }
-    f->max_qty = largest;
 }
 
-static void check_size(const struct risk_account *a, const struct order *o, struct finding *f)
+static double with_entry_pct(const struct look *l, struct dec before)
 {
-    struct dec limit = dec_is_valid(a->equity) && a->equity.e8 > 0
-                           ? percent_of(a->equity, a->settings->max_position_pct)
-                           : DEC_ZERO;
-    bool passes = dec_is_valid(o->qty) && o->qty.e8 > 0 && dec_is_valid(limit) &&
-                  fits(o->qty, o->reference_price, limit);
-    if (!passes) {
-        refuse_size(a, o, limit, f);
-    }
+    return pct_of_equity(l, (double)before.e8 * RAW_E8 + l->notional);
 }
 
-static const struct rule rules[] = {
-    {{"RISK_HALT", "Nothing is opened while halted or after an emergency stop."}, check_halt},
-    {{"RISK_STARTING", "Nothing is opened before the venue agrees with our books."},
-     check_starting},
-    {{"RISK_PAUSED", "Nothing is opened while a person has paused trading."}, check_paused},
-    {{"RISK_BREAKER", "Nothing is opened while the circuit breaker is tripped."}, check_breaker},
-    {{"RISK_STALE_PRICE", "Nothing is opened on a price older than 3 minutes."}, check_stale},
-    {{"RISK_STOP_MANDATORY", "An entry carries a stop and a target on the right sides."},
-     check_stop},
-    {{"RISK_COOLDOWN", "After a trade a symbol rests for risk.cooldown."}, check_cooldown},
-    {{"RISK_SYMBOL_BUSY", "One position or entry a symbol."}, check_busy},
-    {{"RISK_MAX_POSITIONS", "At most risk.max_positions, entries in flight counted."},
-     check_positions},
-    {{"RISK_DAILY_LOSS", "At most risk.max_daily_loss since the market day began."},
-     check_daily_loss},
-    {{"RISK_DRAWDOWN", "At most risk.max_drawdown from the equity peak."}, check_drawdown},
-    {{"RISK_LOSSES_IN_A_ROW", "At most risk.max_consecutive_losses in one market day."},
-     check_losses},
-    {{"RISK_POSITION_SIZE", "At most risk.max_position of equity in one position."}, check_size},
+static void say_symbol(const struct look *l, char ret[96])
+{
+    say(ret, "%s would be %.2f %% of equity, at most %.2f %% in tier %d", l->o->symbol.name,
+        with_entry_pct(l, l->a->symbol_exposure), l->s->tiers[l->a->tier].max_position_pct,
+        l->a->tier + 1);
+}
+
+static void say_tier(const struct look *l, char ret[96])
+{
+    say(ret, "tier %d would be %.2f %% of equity, at most %.2f %%", l->a->tier + 1,
+        with_entry_pct(l, l->a->tier_exposure), l->s->tiers[l->a->tier].max_exposure_pct);
+}
+
+static void say_total(const struct look *l, char ret[96])
+{
+    say(ret, "exposure would be %.2f %% of equity, at most %.2f %%",
+        with_entry_pct(l, l->a->exposure), l->s->max_exposure_pct);
+}
+
+static void say_leverage(const struct look *l, char ret[96])
+{
+    say(ret, "leverage would be %.2f, at most %.2f", with_entry_pct(l, l->a->exposure) / 100,
+        l->s->max_leverage);
+}
+
+static void say_margin(const struct look *l, char ret[96])
+{
+    say(ret, "initial margin is %.2f %% of equity, free are %.2f %%",
+        pct_of_equity(l, l->notional / l->s->max_leverage),
+        pct_of_equity(l, l->free - l->maintenance * l->notional));
+}
+
+static void say_liquidation(const struct look *l, char ret[96])
+{
+    double heaviest =
+        larger((double)l->a->long_notional.e8 * weight_of(SIDE_LONG, l->maintenance),
+               (double)l->a->short_notional.e8 * weight_of(SIDE_SHORT, l->maintenance));
+    double weighed = larger(heaviest * RAW_E8, l->notional * weight_of(l->o->side, l->maintenance));
+    double pct = 100 * (l->free - l->maintenance * l->notional) / weighed;
+    say(ret, "liquidation would be %.2f %% away, at least %.2f %%", larger(pct, 0),
+        l->s->min_liquidation_distance_pct);
+}
+
+/* ---------------------------------------------------------------- the table */
+
+static const struct rule rules[RISK_RULE_COUNT] = {
+    [RISK_RULE_HALT] = {not_halted, NULL, say_halted},
+    [RISK_RULE_STARTING] = {started, NULL, say_starting},
+    [RISK_RULE_PAUSED] = {not_paused, NULL, say_paused},
+    [RISK_RULE_MAINTENANCE] = {no_maintenance, NULL, say_maintenance},
+    [RISK_RULE_BREAKER] = {breaker_holds, NULL, say_breaker},
+    [RISK_RULE_FOREIGN] = {nothing_foreign, NULL, say_foreign},
+    [RISK_RULE_STALE_PRICE] = {fresh, NULL, say_stale},
+    [RISK_RULE_STOP_MANDATORY] = {protected, NULL, say_unprotected},
+    [RISK_RULE_COOLDOWN] = {rested, NULL, say_cooldown},
+    [RISK_RULE_SYMBOL_BUSY] = {not_busy, NULL, say_busy},
+    [RISK_RULE_MAX_POSITIONS] = {position_left, NULL, say_positions},
+    [RISK_RULE_ORDER_RATE] = {unhurried, NULL, say_hurried},
+    [RISK_RULE_DAILY_LOSS] = {day_holds, NULL, say_daily_loss},
+    [RISK_RULE_DRAWDOWN] = {peak_holds, NULL, say_drawdown},
+    [RISK_RULE_LOSSES_IN_A_ROW] = {wins_come, NULL, say_losses},
+    [RISK_RULE_CORRELATION] = {of_its_own, NULL, say_correlation},
+    [RISK_RULE_POSITION_SIZE] = {NULL, limit_position, say_position},
+    [RISK_RULE_SYMBOL_EXPOSURE] = {NULL, limit_symbol, say_symbol},
+    [RISK_RULE_TIER_EXPOSURE] = {NULL, limit_tier, say_tier},
+    [RISK_RULE_TOTAL_EXPOSURE] = {NULL, limit_total, say_total},
+    [RISK_RULE_LEVERAGE] = {NULL, limit_leverage, say_leverage},
+    [RISK_RULE_MARGIN] = {NULL, limit_margin, say_margin},
+    [RISK_RULE_LIQUIDATION] = {NULL, limit_liquidation, say_liquidation},
 };
+
+struct dec risk_lot(struct dec price)
+{
+    int64_t lot = DEC_ONE;
+    for (int64_t p = price.e8; p >= 10 * DEC_ONE && lot > 1; p /= 10) {
+        lot /= 10;
+    }
+    return (struct dec){lot};
+}
+
+static void look_at(struct look *l, const struct risk_account *a, const struct order *o)
+{
+    l->a = a;
+    l->s = a->settings;
+    l->o = o;
+    /* A sum that left the range of dec must not make room: no figure of it compares. */
+    bool known = a->exposure.e8 >= 0 && a->tier_exposure.e8 >= 0 && a->symbol_exposure.e8 >= 0;
+    l->equity = known ? (double)a->equity.e8 : (double)NAN;
+    l->price = (double)o->reference_price.e8;
+    l->maintenance = a->settings->maintenance_margin_pct / 100;
+    l->free = (l->equity - l->maintenance * (double)a->exposure.e8) * RAW_E8;
+    l->notional =
+        o->qty.e8 >= risk_lot(o->reference_price).e8 ? (double)o->qty.e8 * l->price : (double)NAN;
+}
+
+/* Whole lots; zero when not even one is within the limit. */
+static struct dec largest_qty(const struct look *l, double limit)
+{
+    if (!(limit > 0) || !(l->price > 0)) {
+        return DEC_ZERO;
+    }
+    int64_t lot = risk_lot(l->o->reference_price).e8;
+    double lots = floor(smaller(limit / l->price, 0x1p62) / (double)lot);
+    int64_t qty = (int64_t)lots * lot;
+    /* The divisions round: what counts is what the rules compare. */
+    while (qty > 0 && (double)qty * l->price > limit) {
+        qty -= lot;
+    }
+    while ((double)(qty + lot) * l->price <= limit && qty < INT64_MAX / 4) {
+        qty += lot;
+    }
+    return (struct dec){qty};
+}
 
 bool risk_check(const struct risk_account *account, const struct order *order,
                 struct risk_verdict *ret)
@@ -245,68 +487,117 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     if (order->kind != ORDER_ENTRY) {
         return true; /* whatever reduces always passes */
     }
-    struct finding finding; /* once: the compiler's flags zero it where it is declared */
-    for (size_t i = 0; i < COUNT_OF(rules); i++) {
-        finding.text[0] = '\0';
-        finding.max_qty = order->qty;
-        rules[i].check(account, order, &finding);
-        if (finding.text[0] == '\0') {
-            continue;
-        }
-        if (ret->pass) {
-            ret->pass = false;
-            ret->code = rules[i].info.code;
-            memcpy(ret->text, finding.text, sizeof(ret->text));
-            ret->max_qty = finding.max_qty;
+    struct look look;
+    look_at(&look, account, order);
+    int first = RISK_RULE_COUNT;
+    double most = (double)INFINITY;
+    for (int i = RISK_RULE_COUNT - 1; i >= 0; i--) {
+        bool passes;
+        if (rules[i].limit == NULL) {
+            passes = rules[i].holds(&look);
+            most = passes ? most : 0;
         } else {
-            ret->max_qty = dec_min(ret->max_qty, finding.max_qty);
+            double limit = rules[i].limit(&look);
+            passes = look.notional <= limit;
+            most = limit < most ? limit : isnan(limit) ? 0 : most;
         }
+        first = passes ? first : i;
     }
-    return ret->pass;
-}
-
-const struct risk_rule_info *risk_rule(int index)
-{
-    return index >= 0 && index < (int)COUNT_OF(rules) ? &rules[index].info : NULL;
-}
-
-struct dec risk_lot(struct dec price)
-{
-    int64_t lot = DEC_ONE;
-    for (int64_t p = price.e8; p >= 10 * DEC_ONE && lot > 1; p /= 10) {
-        lot /= 10;
+    if (first == RISK_RULE_COUNT) {
+        return true;
     }
-    return (struct dec){lot};
+    ret->pass = false;
+    ret->code = risk_rule(first)->code;
+    rules[first].say(&look, ret->text);
+    ret->max_qty = largest_qty(&look, most);
+    return false;
 }
 
-struct dec risk_size(const struct settings *settings, struct dec equity, struct dec price,
+/* ---------------------------------------------------------------- sizes */
+
+struct dec risk_size(const struct risk_account *account, const struct order *order,
                      double confidence)
 {
-    if (!dec_is_valid(equity) || !dec_is_valid(price) || equity.e8 <= 0 || price.e8 <= 0 ||
-        !(confidence > 0)) {
+    struct look look;
+    look_at(&look, account, order);
+    if (!(confidence > 0) || !protected(&look)) {
         return DEC_ZERO;
     }
-    struct dec at_risk =
-        percent_of(equity, settings->risk_per_trade_pct * (confidence < 1 ? confidence : 1));
-    struct dec qty = dec_div(at_risk, percent_of(price, settings->stop_pct));
-    struct dec largest = largest_qty(percent_of(equity, settings->max_position_pct), price);
-    qty = dec_is_valid(qty) ? dec_floor_to(qty, risk_lot(price)) : largest;
-    return dec_min(qty, largest);
+    double risk_pct = account->settings->risk_per_trade_pct * smaller(confidence, 1);
+    double own = smaller(limit_position(&look), limit_symbol(&look));
+    double wanted = smaller(own, limit_by_stop(&look, risk_pct));
+    double room = wanted;
+    for (int i = 0; i < RISK_RULE_COUNT; i++) {
+        room = rules[i].limit == NULL ? room : smaller(room, rules[i].limit(&look));
+    }
+    return largest_qty(&look, room >= wanted / 2 ? room : wanted);
 }
+
+/* ---------------------------------------------------------------- the breaker, states, rescue */
 
 bool risk_breaker(const struct risk_account *account, char *ret_reason, int reason_size)
 {
-    static void (*const trips[])(const struct risk_account *, const struct order *,
-                                 struct finding *) = {check_drawdown, check_daily_loss,
-                                                      check_losses};
+    static const enum risk_rule_id trips[] = {RISK_RULE_DRAWDOWN, RISK_RULE_DAILY_LOSS,
+                                              RISK_RULE_LOSSES_IN_A_ROW};
+    struct look look = {.a = account, .s = account->settings};
     for (size_t i = 0; i < COUNT_OF(trips); i++) {
-        struct finding finding;
-        finding.text[0] = '\0';
-        trips[i](account, NULL, &finding);
-        if (finding.text[0] != '\0') {
-            (void)snprintf(ret_reason, (size_t)reason_size, "%.*s", reason_size - 1, finding.text);
+        if (!rules[trips[i]].holds(&look)) {
+            char text[96];
+            rules[trips[i]].say(&look, text);
+            (void)snprintf(ret_reason, (size_t)reason_size, "%.*s", reason_size - 1, text);
             return true;
         }
     }
     return false;
+}
+
+enum risk_state risk_state_of(enum trading_state state, bool books_balance)
+{
+    if (!books_balance) {
+        return RISK_HALTED;
+    }
+    switch (state) {
+    case TRADING_ACTIVE:
+        return RISK_ACTIVE;
+    case TRADING_EMERGENCY:
+        return RISK_HALTED;
+    case TRADING_STARTING:
+    case TRADING_PAUSED:
+    case TRADING_BREAKER:
+    case TRADING_MAINTENANCE:
+        break;
+    }
+    return RISK_REDUCING;
+}
+
+double risk_liquidation_distance_pct(const struct settings *settings, struct dec equity,
+                                     struct dec exposure, enum side side, struct dec notional)
+{
+    double m = settings->maintenance_margin_pct / 100;
+    double free = (double)equity.e8 - m * (double)exposure.e8;
+    double weighed = (double)notional.e8 * weight_of(side, m);
+    return free > 0 && weighed > 0 ? 100 * free / weighed : 0;
+}
+
+enum risk_rescue risk_rescue(double distance_pct)
+{
+    if (distance_pct >= RISK_WARN_PCT) {
+        return RISK_RESCUE_NONE;
+    }
+    if (distance_pct >= RISK_HALVE_PCT) {
+        return RISK_RESCUE_WARN;
+    }
+    return distance_pct >= RISK_CLOSE_PCT ? RISK_RESCUE_HALVE : RISK_RESCUE_CLOSE;
+}
+
+int risk_tier(const struct settings *settings, struct symbol symbol)
+{
+    for (int t = 0; t < TIERS - 1; t++) {
+        for (int i = 0; i < settings->tiers[t].symbol_count; i++) {
+            if (symbol_equal(settings->tiers[t].symbols[i], symbol)) {
+                return t;
+            }
+        }
+    }
+    return TIERS - 1;
 }
