@@ -3,9 +3,11 @@
  *
  *     if (source_next_us(source) <= market_now_us) n = source_take(source, bars);
  *
- * Invariants: one take is one market minute: at most one one-minute candle a symbol, all of the
- * same minute; minutes come in order. save and load carry the whole state as plain bytes, so
- * that after a restart prices go on where they stood.
+ * A source has one step, the length of all its candles: a minute for the simulated market, what the
+ * rows say for a file. A source that wraps another has the same step (or says its own).
+ * Invariants: one take is one step of the market: at most one candle a symbol, all opening at
+ * next_us - step; steps come in order, and ones without a candle may be left out. save and load
+ * carry the whole state as plain bytes, so that after a restart prices go on where they stood.
  * Thread: the engine's.
  */
 #pragma once
@@ -19,11 +21,12 @@
 
 struct source_bar {
     struct symbol symbol;
-    struct candle candle; /* one minute */
+    struct candle candle; /* one step of the source */
 };
 
 struct source {
     const struct source_ops *ops;
+    int64_t step_us;
 };
 
 struct source_ops {
@@ -34,13 +37,18 @@ struct source_ops {
     bool (*load)(struct source *source, const void *bytes, size_t size);
 };
 
-/* Market time at which the next minute is complete; INT64_MAX when nothing more will come. */
+static inline int64_t source_step_us(const struct source *source)
+{
+    return source->step_us;
+}
+
+/* Market time at which the next candle is complete; INT64_MAX when nothing more will come. */
 static inline int64_t source_next_us(const struct source *source)
 {
     return source->ops->next_us(source);
 }
 
-/* The next minute, whether due or not; returns how many bars. */
+/* The next step, whether due or not; returns how many bars. */
 static inline int source_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     return source->ops->take(source, ret);

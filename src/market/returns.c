@@ -1,0 +1,121 @@
+#include "market/returns.h"
+
+#include "base/check.h"
+
+#include <math.h>
+#include <string.h>
+
+_Static_assert(RETURNS_WINDOW <= 64, "a bit each");
+
+static const struct returns_row *find(const struct returns *returns, struct symbol symbol)
+{
+    for (int64_t i = 0; i < returns->count; i++) {
+        if (symbol_equal(returns->rows[i].symbol, symbol)) {
+            return &returns->rows[i];
+        }
+    }
+    return NULL;
+}
+
+static int slot_of(int64_t hour)
+{
+    return (int)(hour % RETURNS_WINDOW);
+}
+
+void returns_push(struct returns *returns, struct symbol symbol, int64_t hour, struct dec close)
+{
+    if (hour < 0 || close.e8 <= 0) {
+        return;
+    }
+    double price = dec_to_double(close);
+    struct returns_row *row = (struct returns_row *)find(returns, symbol);
+    if (row == NULL) {
+        if (returns->count < SYMBOLS_MAX) {
+            returns->rows[returns->count++] =
+                (struct returns_row){.symbol = symbol, .hour = hour, .close = price};
+        }
+        return;
+    }
+    if (hour <= row->hour) {
+        return;
+    }
+    /* Hours that are left out lose what stood in their places a window ago. */
+    for (int64_t h = row->hour + 1; h <= hour && h <= row->hour + RETURNS_WINDOW; h++) {
+        row->known &= ~(UINT64_C(1) << slot_of(h));
+    }
+    if (hour == row->hour + 1) {
+        row->values[slot_of(hour)] = price / row->close - 1;
+        row->known |= UINT64_C(1) << slot_of(hour);
+    }
+    row->hour = hour;
+    row->close = price;
+}
+
+/* What a row knows of the window that ends with this hour. */
+static uint64_t known_until(const struct returns_row *row, int64_t hour)
+{
+    uint64_t known = row->known;
+    if (hour - row->hour >= RETURNS_WINDOW) {
+        return 0;
+    }
+    for (int64_t h = row->hour + 1; h <= hour; h++) {
+        known &= ~(UINT64_C(1) << slot_of(h));
+    }
+    return known;
+}
+
+bool returns_correlation(const struct returns *returns, struct symbol a, struct symbol b,
+                         double *ret)
+{
+    *ret = 0;
+    const struct returns_row *x = find(returns, a);
+    const struct returns_row *y = find(returns, b);
+    if (x == NULL || y == NULL) {
+        return false;
+    }
+    int64_t newest = x->hour > y->hour ? x->hour : y->hour;
+    uint64_t both = known_until(x, newest) & known_until(y, newest);
+    int count = __builtin_popcountll(both);
+    if (count < RETURNS_MIN) {
+        return false;
+    }
+    double mean_x = 0, mean_y = 0;
+    for (uint64_t left = both; left != 0; left &= left - 1) {
+        int i = __builtin_ctzll(left);
+        mean_x += x->values[i];
+        mean_y += y->values[i];
+    }
+    mean_x /= count;
+    mean_y /= count;
+    double xx = 0, yy = 0, xy = 0;
+    for (uint64_t left = both; left != 0; left &= left - 1) {
+        int i = __builtin_ctzll(left);
+        double dx = x->values[i] - mean_x;
+        double dy = y->values[i] - mean_y;
+        xx += dx * dx;
+        yy += dy * dy;
+        xy += dx * dy;
+    }
+    double spread = sqrt(xx) * sqrt(yy);
+    if (!(spread > 0)) {
+        return false;
+    }
+    double r = xy / spread;
+    *ret = r > 1 ? 1 : r < -1 ? -1 : r;
+    return true;
+}
+
+bool returns_is_sane(const struct returns *returns)
+{
+    bool sane = returns->count >= 0 && returns->count <= SYMBOLS_MAX;
+    for (int64_t i = 0; sane && i < returns->count; i++) {
+        const struct returns_row *row = &returns->rows[i];
+        sane = memchr(row->symbol.name, '\0', SYMBOL_SIZE) != NULL && row->hour >= 0 &&
+               row->hour < INT64_MAX / 2 && row->known >> RETURNS_WINDOW == 0 && row->close > 0 &&
+               isfinite(row->close);
+        for (int h = 0; h < RETURNS_WINDOW; h++) {
+            sane = sane && isfinite(row->values[h]);
+        }
+    }
+    return sane;
+}
