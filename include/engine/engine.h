@@ -29,6 +29,7 @@
 #include "model/position.h"
 #include "model/quote.h"
 #include "model/request.h"
+#include "model/rule.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
 #include "store/equity_table.h"
@@ -74,6 +75,7 @@ struct engine_outputs {
     bool write;
     bool market_moved; /* series and source have to be saved too */
     bool positions_changed;
+    bool rules_changed; /* engine_rule_book() has to be saved */
     int order_count;
     struct order orders[ENGINE_ORDERS_MAX];
     int fill_count;
@@ -95,6 +97,7 @@ struct engine_outputs {
     bool clear_halt;
     bool list;
     int64_t list_id;
+    int64_t list_after_funding_id;
     int send_count;
     int sends[ENGINE_ORDERS_MAX]; /* indexes into orders */
     int cancel_count;
@@ -106,7 +109,10 @@ struct engine_outputs {
         struct dec target;
     } amends[POSITIONS_MAX];
     int query_count;
-    char queries[ENGINE_ORDERS_MAX][CLIENT_ID_SIZE];
+    struct engine_query {
+        char client_id[CLIENT_ID_SIZE];
+        int64_t after_fill_id; /* fills up to it are booked */
+    } queries[ENGINE_ORDERS_MAX];
     int event_count;
     struct event events[ENGINE_EVENTS_MAX];
 };
@@ -118,7 +124,8 @@ struct engine_memory {
     struct position positions[POSITIONS_MAX];
     int order_count; /* alive, and those whose position is open */
     struct order orders[ENGINE_ORDERS_MAX];
-    int64_t fill_ids[ENGINE_ORDERS_MAX][VENUE_FILLS_MAX]; /* booked already; 0 ends a row */
+    int64_t last_fill_ids[ENGINE_ORDERS_MAX]; /* of each order: booked up to it; 0: none */
+    struct rule_book rules;
 };
 
 /* symbols: those that are traded first, then those that are only held. Never NULL. */
@@ -146,6 +153,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
 /* For the journal and the tests. */
 const struct engine_state *engine_state(const struct engine *engine);
 const struct position *engine_positions(const struct engine *engine, int *ret_count);
+const struct rule_book *engine_rule_book(const struct engine *engine);
 struct dec engine_price(const struct engine *engine, struct symbol symbol); /* zero: none yet */
 
 /* The market history that decisions rest on, as bytes; load refuses (false, nothing changed) what

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "agents/board.h"
 #include "base/err.h"
 #include "engine/engine.h"
 #include "ledger.h"
@@ -25,6 +26,12 @@ struct engine_slot {
     struct order order;
 };
 
+/* The rules that live, and their programs beside them. */
+struct engine_rules {
+    struct rule_book book;
+    struct condition programs[RULES_MAX];
+};
+
 struct engine {
     struct settings settings;
     struct engine_state state; /* the row in trading.db */
@@ -34,6 +41,7 @@ struct engine {
     int position_count;
     struct position positions[POSITIONS_MAX];
     struct engine_slot slots[ENGINE_ORDERS_MAX];
+    struct engine_rules rules;
 
     bool reconciled;    /* the venue and our books agreed */
     bool verified_flat; /* in an emergency stop: the venue listed nothing open */
@@ -91,3 +99,16 @@ void engine_control_set(struct engine *engine, enum trading_state state, const c
 void engine_control_halt(struct engine *engine);
 int engine_control_request(struct engine *engine, const struct request *request);
 void engine_control_tick(struct engine *engine); /* day, breaker, emergency stop */
+
+/* engine_rules.c */
+/* Takes over what trading.db holds; its conditions compile, rule_table_load saw to it. */
+void engine_rules_restore(struct engine *engine, const struct rule_book *book);
+void engine_rules_begin(struct engine *engine); /* what was retired in the last step is forgotten */
+/* Follows the shadows of this symbol along one more bar; before the decisions of the step. */
+void engine_rules_bar(struct engine *engine, struct symbol symbol, const struct candle *bar);
+/* desk_port.rules: no more than a look at the count while there are no rules. An entry is wanted
+ * when nothing is held and |score| with the bias of the rules reaches the threshold: only then are
+ * ids noted, shadows opened and vetoes given. */
+void engine_rules_judge(void *desk, struct board *board);
+int engine_rules_add(struct engine *engine, const struct request *request);
+int engine_rules_set(struct engine *engine, const struct request *request);
