@@ -84,7 +84,7 @@ struct engine_outputs {
     struct trade trades[ENGINE_FILLS_MAX + POSITIONS_MAX]; /* of fills, and what is written off */
     int decision_count;
     struct decision decisions[SYMBOLS_MAX];
-    int candle_count; /* closed five-minute bars */
+    int candle_count; /* closed bars of the decision frame */
     struct source_bar candles[SYMBOLS_MAX];
     bool equity_point;
     struct equity_point equity;
@@ -131,6 +131,9 @@ struct engine_memory {
 /* symbols: those that are traded first, then those that are only held. Never NULL. */
 struct engine *engine_new(const struct settings *settings, const struct symbol *symbols, int count);
 void engine_free(struct engine *engine);
+/* The length of the candles that will come, before the first and before what is loaded; one minute
+ * unless this is called. */
+void engine_set_step(struct engine *engine, int64_t step_us);
 
 /* A first start: the books are opened with settings.initial_cash. */
 void engine_begin(struct engine *engine, const struct engine_now *now);
@@ -139,9 +142,14 @@ void engine_begin(struct engine *engine, const struct engine_now *now);
 void engine_restore(struct engine *engine, const struct engine_memory *memory);
 
 /* History, before the first step: warms candles and indicators, decides nothing. Returns how many
- * five-minute bars became complete, in ret_closed. */
+ * bars of the decision frame became complete, in ret_closed. */
 int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
                 struct source_bar ret_closed[SYMBOLS_MAX]);
+
+/* The bars of candle_table, oldest first, after engine_series_load: they fill the windows of a
+ * symbol whose series is back, and are the whole history of one that is cold. */
+void engine_history(struct engine *engine, struct symbol symbol, const struct candle *bars,
+                    int count);
 
 void engine_step(struct engine *engine, const struct engine_now *now,
                  const struct engine_inputs *inputs, struct engine_outputs *ret);
@@ -156,7 +164,8 @@ const struct position *engine_positions(const struct engine *engine, int *ret_co
 const struct rule_book *engine_rule_book(const struct engine *engine);
 struct dec engine_price(const struct engine *engine, struct symbol symbol); /* zero: none yet */
 
-/* The market history that decisions rest on, as bytes; load refuses (false, nothing changed) what
- * is not of this layout. Symbols that the bytes do not know stay cold. */
+/* The market history that decisions rest on, but for the windows, as bytes; load refuses (false,
+ * nothing changed) what is not of this layout or of another step. Symbols that the bytes do not
+ * know stay cold. */
 size_t engine_series_save(const struct engine *engine, void *dst, size_t dst_size);
 bool engine_series_load(struct engine *engine, const void *bytes, size_t size);

@@ -46,7 +46,12 @@ struct snapshot_market {
     double rsi;
     double ema_fast;
     double ema_slow;
-    uint64_t refused; /* candles that were stale or impossible */
+    uint64_t refused; /* candles that were not taken, the sum of: */
+    uint64_t refused_impossible;
+    uint64_t refused_backward; /* not newer than the one before */
+    uint64_t refused_stale;
+    uint64_t refused_future;
+    bool suspect; /* the newest candle was refused: nothing opens here until a good one comes */
 };
 
 struct snapshot {

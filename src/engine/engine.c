@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SERIES_MAGIC UINT64_C(0x6e642d7365723031) /* "nd-ser01": the layout of struct series */
+#define SERIES_MAGIC UINT64_C(0x6e642d7365723032) /* "nd-ser02": the layout of what follows */
 
+/* Before the saved part of each series and the returns. */
 struct series_header {
     uint64_t magic;
     uint64_t series_size;
+    uint64_t returns_size;
     uint64_t count;
 };
 
@@ -76,9 +78,17 @@ struct engine *engine_new(const struct settings *settings, const struct symbol *
     engine->symbol_count = count;
     engine->books_balance = true;
     for (int i = 0; i < count; i++) {
-        series_init(&engine->series[i], symbols[i]);
+        series_init(&engine->series[i], symbols[i], timeframe_us(TF_1M));
     }
     return engine;
+}
+
+void engine_set_step(struct engine *engine, int64_t step_us)
+{
+    for (int i = 0; i < engine->symbol_count; i++) {
+        ASSERT(engine->series[i].updated_us == 0);
+        series_init(&engine->series[i], engine->series[i].symbol, step_us);
+    }
 }
 
 void engine_free(struct engine *engine)
@@ -127,6 +137,34 @@ void engine_restore(struct engine *engine, const struct engine_memory *memory)
     }
 }
 
+static enum series_verdict push_bar(struct engine *engine, struct series *series,
+                                    const struct candle *candle, int64_t now_us,
+                                    unsigned *ret_closed)
+{
+    enum series_verdict verdict = series_push(series, candle, now_us, ret_closed);
+    if ((*ret_closed & 1u << TF_1H) != 0) {
+        const struct candle *hour = &series_frame(series, TF_1H)->closed;
+        returns_push(&engine->returns, series->symbol, hour->open_us / USEC_PER_HOUR, hour->close);
+    }
+    return verdict;
+}
+
+void engine_history(struct engine *engine, struct symbol symbol, const struct candle *bars,
+                    int count)
+{
+    struct series *series = engine_series(engine, symbol);
+    if (series == NULL) {
+        return;
+    }
+    series_history(series, bars, count);
+    const struct window *hours = series_window(series, TF_1H);
+    for (int back = window_count(hours) - 1; back >= 0; back--) {
+        const struct bar *hour = window_at(hours, back);
+        returns_push(&engine->returns, symbol, hour->open_us / USEC_PER_HOUR,
+                     dec_from_double(hour->close));
+    }
+}
+
 int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
                 struct source_bar ret_closed[SYMBOLS_MAX])
 {
@@ -135,11 +173,12 @@ int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
         struct series *series = engine_series(engine, bars[i].symbol);
         unsigned closed = 0;
         if (series != NULL) {
-            (void)series_push(series, &bars[i].candle, bars[i].candle.open_us + timeframe_us(TF_1M),
-                              &closed);
-        }
-        if ((closed & 1u << TF_5M) != 0 && done < SYMBOLS_MAX) {
-            ret_closed[done++] = (struct source_bar){series->symbol, series->frames[TF_5M].closed};
+            (void)push_bar(engine, series, &bars[i].candle,
+                           bars[i].candle.open_us + series->step_us, &closed);
+            if ((closed & 1u << series_decision_tf(series)) != 0 && done < SYMBOLS_MAX) {
+                ret_closed[done++] =
+                    (struct source_bar){series->symbol, series_decision_frame(series)->closed};
+            }
         }
     }
     return done;
@@ -279,7 +318,7 @@ static void mark(struct engine *engine, const struct series *series)
     }
 }
 
-/* Returns the series when this bar completed five minutes in it. */
+/* Returns the series when this bar completed one that is decided on. */
 static struct series *take_bar(struct engine *engine, const struct source_bar *bar)
 {
     struct series *series = engine_series(engine, bar->symbol);
@@ -289,18 +328,22 @@ static struct series *take_bar(struct engine *engine, const struct source_bar *b
     unsigned closed;
     engine->out->write = true;
     engine->out->market_moved = true;
-    if (series_push(series, &bar->candle, engine->now->market_us, &closed) != SERIES_ACCEPTED) {
+    enum series_verdict verdict =
+        push_bar(engine, series, &bar->candle, engine->now->market_us, &closed);
+    if (verdict != SERIES_ACCEPTED) {
         engine->state.refused_candles++;
-        engine_trouble(engine, ERR_MARKET_CANDLE, bar->symbol);
+        struct event *e = engine_event(engine, TOPIC_TROUBLE, ERR_MARKET_CANDLE);
+        e->symbol = bar->symbol;
+        e->id = (int64_t)verdict;
         return NULL;
     }
     engine->state.candles++;
     mark(engine, series);
-    if ((closed & 1u << TF_5M) == 0) {
+    if ((closed & 1u << series_decision_tf(series)) == 0) {
         return NULL;
     }
     engine->out->candles[engine->out->candle_count++] =
-        (struct source_bar){series->symbol, series->frames[TF_5M].closed};
+        (struct source_bar){series->symbol, series_decision_frame(series)->closed};
     return series;
 }
 
@@ -417,17 +460,22 @@ void engine_step(struct engine *engine, const struct engine_now *now,
 
 static void fill_market(const struct series *series, struct snapshot_market *m)
 {
-    const struct frame *five = &series->frames[TF_5M];
+    const struct frame *frame = series_decision_frame(series);
     *m = (struct snapshot_market){
         .symbol = series->symbol,
         .price = series->price,
         .change_24h_pct = series_change_24h_pct(series),
         .updated_us = series->updated_us,
         .regime = series_regime(series),
-        .rsi = rsi_value(&five->rsi),
-        .ema_fast = ema_value(&five->fast),
-        .ema_slow = ema_value(&five->slow),
-        .refused = (uint64_t)series->refused,
+        .rsi = rsi_value(&frame->rsi),
+        .ema_fast = ema_value(&frame->macd.fast),
+        .ema_slow = ema_value(&frame->macd.slow),
+        .refused = (uint64_t)series_refused(series),
+        .refused_impossible = (uint64_t)series->refused[SERIES_IMPOSSIBLE],
+        .refused_backward = (uint64_t)series->refused[SERIES_BACK],
+        .refused_stale = (uint64_t)series->refused[SERIES_STALE],
+        .refused_future = (uint64_t)series->refused[SERIES_FUTURE],
+        .suspect = series_suspect(series),
     };
 }
 
@@ -528,32 +576,21 @@ struct dec engine_price(const struct engine *engine, struct symbol symbol)
 
 size_t engine_series_save(const struct engine *engine, void *dst, size_t dst_size)
 {
-    struct series_header header = {SERIES_MAGIC, sizeof(struct series),
+    struct series_header header = {SERIES_MAGIC, SERIES_SAVED_SIZE, sizeof(struct returns),
                                    (uint64_t)engine->symbol_count};
-    size_t body = (size_t)engine->symbol_count * sizeof(struct series);
-    if (dst_size < sizeof(header) + body) {
+    size_t body = (size_t)engine->symbol_count * SERIES_SAVED_SIZE;
+    if (dst_size < sizeof(header) + body + sizeof(engine->returns)) {
         return 0;
     }
-    memcpy(dst, &header, sizeof(header));
-    memcpy((char *)dst + sizeof(header), engine->series, body);
-    return sizeof(header) + body;
-}
-
-/* The bytes were written by this program, but a file can be damaged: whatever is an index or a
- * divisor is checked. */
-static bool series_is_sane(const struct series *s)
-{
-    bool sane = dec_is_valid(s->price) && s->price.e8 >= 0 && s->hour_count >= 0 &&
-                memchr(s->symbol.name, '\0', SYMBOL_SIZE) != NULL;
-    for (int tf = 0; tf < TF_COUNT; tf++) {
-        const struct frame *f = &s->frames[tf];
-        sane = sane && f->efficiency.head >= 0 && f->efficiency.head <= EFFICIENCY_PERIOD &&
-               f->efficiency.count >= 0 && f->efficiency.count <= EFFICIENCY_PERIOD + 1 &&
-               f->rsi.period == 14 && f->rsi.count >= 0 && f->rsi.count <= 14 &&
-               f->fast.period == 12 && f->fast.count >= 0 && f->fast.count <= 12 &&
-               f->slow.period == 26 && f->slow.count >= 0 && f->slow.count <= 26;
+    char *to = dst;
+    memcpy(to, &header, sizeof(header));
+    to += sizeof(header);
+    for (int i = 0; i < engine->symbol_count; i++) {
+        memcpy(to, &engine->series[i], SERIES_SAVED_SIZE);
+        to += SERIES_SAVED_SIZE;
     }
-    return sane;
+    memcpy(to, &engine->returns, sizeof(engine->returns));
+    return sizeof(header) + body + sizeof(engine->returns);
 }
 
 bool engine_series_load(struct engine *engine, const void *bytes, size_t size)
@@ -563,23 +600,32 @@ bool engine_series_load(struct engine *engine, const void *bytes, size_t size)
         return false;
     }
     memcpy(&header, bytes, sizeof(header));
-    if (header.magic != SERIES_MAGIC || header.series_size != sizeof(struct series) ||
-        header.count > SYMBOLS_MAX ||
-        size != sizeof(header) + header.count * sizeof(struct series)) {
+    if (header.magic != SERIES_MAGIC || header.series_size != SERIES_SAVED_SIZE ||
+        header.returns_size != sizeof(struct returns) || header.count > SYMBOLS_MAX ||
+        size != sizeof(header) + header.count * SERIES_SAVED_SIZE + sizeof(struct returns)) {
         return false;
     }
-    struct series saved[SYMBOLS_MAX];
-    memcpy(saved, (const char *)bytes + sizeof(header), header.count * sizeof(struct series));
+    const char *body = (const char *)bytes + sizeof(header);
+    struct series saved;
+    struct returns returns;
+    memcpy(&returns, body + header.count * SERIES_SAVED_SIZE, sizeof(returns));
+    if (!returns_is_sane(&returns)) {
+        return false;
+    }
     for (uint64_t i = 0; i < header.count; i++) {
-        if (!series_is_sane(&saved[i])) {
+        memcpy(&saved, body + i * SERIES_SAVED_SIZE, SERIES_SAVED_SIZE);
+        if (!series_is_sane(&saved) || saved.step_us != engine->series[0].step_us) {
             return false;
         }
     }
     for (uint64_t i = 0; i < header.count; i++) {
-        struct series *mine = engine_series(engine, saved[i].symbol);
+        memset(&saved, 0, sizeof(saved));
+        memcpy(&saved, body + i * SERIES_SAVED_SIZE, SERIES_SAVED_SIZE);
+        struct series *mine = engine_series(engine, saved.symbol);
         if (mine != NULL) {
-            *mine = saved[i];
+            *mine = saved;
         }
     }
+    engine->returns = returns;
     return true;
 }

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "engine/engine.h"
 #include "ledger.h"
+#include "market/returns.h"
 
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
@@ -38,6 +39,7 @@ struct engine {
     int traded_count;          /* symbols from here on are only held */
     int symbol_count;
     struct series series[SYMBOLS_MAX];
+    struct returns returns; /* of each hour that a series closed */
     int position_count;
     struct position positions[POSITIONS_MAX];
     struct engine_slot slots[ENGINE_ORDERS_MAX];
