@@ -257,6 +257,7 @@ void simulated_init(struct simulated *market, uint64_t seed, const struct symbol
     market->source.ops = &simulated_ops;
     struct simulated_state *s = &market->state;
     s->magic = MAGIC;
+    market->source.step_us = timeframe_us(TF_1M);
     rng_init(&s->rng, seed);
     s->next_open_us = start_us - start_us % timeframe_us(TF_1M);
     s->symbol_count = count;

@@ -349,5 +349,6 @@ struct source *hostile_source(struct source *inner, void *hostile)
 {
     struct hostile *h = hostile;
     h->inner_source = inner;
+    h->source.step_us = source_step_us(inner);
     return &h->source;
 }

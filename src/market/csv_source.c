@@ -1,0 +1,255 @@
+#include "market/csv_source.h"
+
+#include "base/check.h"
+#include "market/series.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAGIC UINT64_C(0x6e642d637376301a) /* the layout of struct saved */
+
+struct saved {
+    uint64_t magic;
+    int64_t step_us;
+    int64_t taken_us;
+};
+
+static struct csv_source *of(struct source *source)
+{
+    return (struct csv_source *)((char *)source - offsetof(struct csv_source, source));
+}
+
+static const struct csv_source *of_const(const struct source *source)
+{
+    return (const struct csv_source *)((const char *)source - offsetof(struct csv_source, source));
+}
+
+/* ---------------------------------------------------------------- reading */
+
+/* The next candle of a file that can be taken. What cannot is counted. */
+static void read_on(struct csv_source *s, struct csv_source_part *part)
+{
+    int64_t step_us = s->source.step_us;
+    int rc;
+    part->has_row = false;
+    while (s->err.id == 0 && (rc = csv_next(part->csv, &part->row, &s->err)) != 0) {
+        if (rc < 0) {
+            return; /* err tells, and ends the source */
+        }
+        int64_t open_us = part->row.bar.open_us;
+        if (open_us % step_us != 0) {
+            part->off_step++;
+            continue;
+        }
+        if (!candle_is_valid(&part->row.candle)) {
+            part->inexact++;
+            continue;
+        }
+        if (part->last_us >= 0) {
+            part->missing += (open_us - part->last_us) / step_us - 1;
+        }
+        part->last_us = open_us;
+        part->has_row = true;
+        return;
+    }
+}
+
+int64_t csv_source_open_us(const struct csv_source *source)
+{
+    int64_t open_us = INT64_MAX;
+    if (source->err.id != 0) {
+        return open_us;
+    }
+    for (int i = 0; i < source->count; i++) {
+        const struct csv_source_part *part = &source->parts[i];
+        if (part->has_row && part->row.bar.open_us < open_us) {
+            open_us = part->row.bar.open_us;
+        }
+    }
+    return open_us;
+}
+
+static int64_t next_us(const struct source *source)
+{
+    int64_t open_us = csv_source_open_us(of_const(source));
+    return open_us == INT64_MAX ? INT64_MAX : open_us + source->step_us;
+}
+
+static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+{
+    struct csv_source *s = of(source);
+    int64_t open_us = csv_source_open_us(s);
+    int count = 0;
+    if (open_us == INT64_MAX) {
+        return 0;
+    }
+    for (int i = 0; i < s->count; i++) {
+        struct csv_source_part *part = &s->parts[i];
+        if (part->has_row && part->row.bar.open_us == open_us) {
+            ret[count++] = (struct source_bar){part->symbol, part->row.candle};
+            read_on(s, part);
+        }
+    }
+    s->taken_us = open_us;
+    return count;
+}
+
+void csv_source_skip(struct csv_source *source, int64_t before_us)
+{
+    for (int i = 0; i < source->count; i++) {
+        struct csv_source_part *part = &source->parts[i];
+        while (part->has_row && part->row.bar.open_us < before_us) {
+            read_on(source, part);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- state */
+
+static size_t save(const struct source *source, void *dst, size_t dst_size)
+{
+    const struct saved saved = {MAGIC, source->step_us, of_const(source)->taken_us};
+    if (dst_size < sizeof(saved)) {
+        return 0;
+    }
+    memcpy(dst, &saved, sizeof(saved));
+    return sizeof(saved);
+}
+
+static bool load(struct source *source, const void *bytes, size_t size)
+{
+    struct saved saved;
+    if (size != sizeof(saved)) {
+        return false;
+    }
+    memcpy(&saved, bytes, sizeof(saved));
+    if (saved.magic != MAGIC || saved.step_us != source->step_us || saved.taken_us < -1 ||
+        saved.taken_us >= INT64_MAX / 2) {
+        return false;
+    }
+    struct csv_source *s = of(source);
+    csv_source_skip(s, saved.taken_us + 1);
+    s->taken_us = saved.taken_us;
+    return true;
+}
+
+static const struct source_ops csv_source_ops = {
+    .name = "csv",
+    .next_us = next_us,
+    .take = take,
+    .save = save,
+    .load = load,
+};
+
+/* ---------------------------------------------------------------- life */
+
+/* The smallest distance of two rows as a file begins. */
+static int probe_step(const char *path, int64_t *ret_us, struct err *err)
+{
+    struct stat st;
+    AUTO_CSV struct csv *csv = NULL;
+    struct csv_row row;
+    /* Of a pipe the beginning could not be read again. */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        return err_set(err, ERR_FILE_FAILED, "%s: not a regular file", path);
+    }
+    int rc = csv_open(path, &csv, err);
+    if (rc < 0) {
+        return rc;
+    }
+    int rows = 0;
+    while (rows < CSV_SOURCE_PROBE && (rc = csv_next(csv, &row, err)) > 0) {
+        rows++;
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    if (rows == 0) {
+        return err_set(err, ERR_MARKET_CSV_EMPTY, "%s: %lld lines", path,
+                       (long long)csv_report(csv)->lines);
+    }
+    *ret_us = csv_report(csv)->step_us;
+    return 0;
+}
+
+static int find_step(struct csv_source *s, const struct csv_source_file *files, struct err *err)
+{
+    for (int i = 0; i < s->count; i++) {
+        int64_t step_us = 0;
+        int rc = probe_step(files[i].path, &step_us, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (step_us != 0 && (s->source.step_us == 0 || step_us < s->source.step_us)) {
+            s->source.step_us = step_us;
+        }
+        if (step_us != 0 && step_us != s->source.step_us) {
+            return err_set(err, ERR_MARKET_TIMEFRAME,
+                           "%s: its rows are %lld s apart, those of the files before %lld s",
+                           files[i].path, (long long)(step_us / USEC_PER_SEC),
+                           (long long)(s->source.step_us / USEC_PER_SEC));
+        }
+    }
+    if (!series_step_is_valid(s->source.step_us)) {
+        return err_set(err, ERR_MARKET_TIMEFRAME,
+                       "%s: its rows are %lld s apart; a whole number of them has to fill an hour",
+                       files[0].path, (long long)(s->source.step_us / USEC_PER_SEC));
+    }
+    return 0;
+}
+
+int csv_source_init(struct csv_source *source, const struct csv_source_file *files, int count,
+                    struct err *err)
+{
+    ASSERT(count >= 1 && count <= SYMBOLS_MAX);
+    *source =
+        (struct csv_source){.source = {.ops = &csv_source_ops}, .count = count, .taken_us = -1};
+    int rc = find_step(source, files, err);
+    for (int i = 0; i < count && rc >= 0; i++) {
+        struct csv_source_part *part = &source->parts[i];
+        part->symbol = files[i].symbol;
+        part->last_us = -1;
+        rc = csv_open(files[i].path, &part->csv, err);
+        if (rc >= 0) {
+            read_on(source, part);
+        }
+    }
+    if (rc >= 0 && source->err.id != 0) {
+        rc = -(int)source->err.id;
+        if (err != NULL) {
+            *err = source->err;
+        }
+    }
+    if (rc < 0) {
+        csv_source_release(source);
+    }
+    return rc;
+}
+
+void csv_source_release(struct csv_source *source)
+{
+    if (source == NULL) {
+        return;
+    }
+    for (int i = 0; i < source->count; i++) {
+        csv_free(source->parts[i].csv);
+        source->parts[i].csv = NULL;
+        source->parts[i].has_row = false;
+    }
+}
+
+struct csv_source_report csv_source_report(const struct csv_source *source, int index)
+{
+    ASSERT(index >= 0 && index < source->count);
+    const struct csv_source_part *part = &source->parts[index];
+    return (struct csv_source_report){.symbol = part->symbol,
+                                      .rows = csv_report(part->csv),
+                                      .off_step = part->off_step,
+                                      .inexact = part->inexact,
+                                      .missing = part->missing};
+}
+
+const struct err *csv_source_error(const struct csv_source *source)
+{
+    return source->err.id != 0 ? &source->err : NULL;
+}
