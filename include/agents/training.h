@@ -1,0 +1,61 @@
+/*
+ * training.h: from lessons to a model and an honest word on how good it is.
+ *
+ *     struct training_result result;
+ *     rc = training_run(lessons, &options, &model_text, &result, err);
+ *     file_write(path, buf_str(&model_text), 0644, err);
+ *
+ * Trees are trained on the first part of the lessons (agents/lessons.h splits them) and scored on
+ * the last, which they have never seen, beside a coin flip. What is scored are the answers of our
+ * own evaluator, which is what trades; they are held against the library's.
+ * The model's file carries, as learner.attributes, what predictor.h wants to know.
+ * Invariants: the same lessons, options and library give the same bytes. Thread: any.
+ */
+#pragma once
+
+#include "agents/lessons.h"
+#include "agents/score.h"
+#include "base/buf.h"
+
+#define TRAINING_TREES_MAX     2000
+#define TRAINING_DEPTH_MAX     8
+#define TRAINING_ROWS_MIN      100 /* of each part */
+
+#define TRAINING_KEY_FEATURES  "nightdesk.features" /* features_hash() */
+#define TRAINING_KEY_TIMEFRAME "nightdesk.timeframe"
+#define TRAINING_KEY_HORIZON   "nightdesk.horizon" /* bars */
+#define TRAINING_KEY_DATA      "nightdesk.data"    /* lessons_hash() */
+#define TRAINING_KEY_ROWS      "nightdesk.rows"    /* that it learned from */
+#define TRAINING_KEY_AUC       "nightdesk.auc"     /* of the test */
+#define TRAINING_KEY_LOG_LOSS  "nightdesk.log_loss"
+
+struct training_options {
+    double test_share; /* of the rows, the newest, in (0, 1) */
+    int trees;
+    int depth;
+    double learning_rate;
+    int64_t seed;
+};
+#define TRAINING_DEFAULTS       \
+    ((struct training_options){ \
+        .test_share = 0.3, .trees = 100, .depth = 3, .learning_rate = 0.05, .seed = 1})
+
+struct training_result {
+    struct lessons_split split;
+    int64_t train_from_us, train_to_us; /* when the first and last row were known */
+    int64_t test_from_us, test_to_us;
+    double train_base_rate;
+    struct score score; /* of the test */
+    double auc_error;
+    bool beats_coin;
+    double largest_difference; /* between our answers and the library's, over the test */
+    char library[16];          /* its version */
+    char data_hash[LESSONS_HASH_SIZE];
+    char model_hash[LESSONS_HASH_SIZE];
+    char features_hash[FEATURES_HASH_SIZE];
+};
+
+/* Appends the model to *ret_model. ERR_TRAIN_DATA when a part is too small, or when the price went
+ * the same way after all rows of one. */
+int training_run(const struct lessons *lessons, const struct training_options *options,
+                 struct buf *ret_model, struct training_result *ret, struct err *err);

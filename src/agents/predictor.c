@@ -1,0 +1,126 @@
+#include "agents/predictor.h"
+
+#include "agents/model.h"
+#include "agents/training.h"
+#include "base/buf.h"
+#include "base/check.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/secret.h"
+
+#include <string.h>
+
+#define JSON_DEPTH_MAX 32
+
+struct predictor {
+    struct model *model;
+    enum timeframe timeframe;
+    int horizon;
+    char hash[PREDICTOR_HASH_SIZE];
+};
+
+_Static_assert(PREDICTOR_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the whole hash fits");
+
+/* What nightdesk train has left in the file; a model without it speaks of other numbers. */
+static int read_origin(struct str text, const char *name, struct predictor *p, struct err *err)
+{
+    AUTO_JSON struct json_object *root = NULL;
+    const struct json_limits limits = {.max_bytes = MODEL_JSON_MAX, .max_depth = JSON_DEPTH_MAX};
+    char mine[FEATURES_HASH_SIZE];
+    if (text.len == 0 || text.ptr[0] != '{') {
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it does not say what it was trained on",
+                       name);
+    }
+    int rc = json_parse(text, &limits, &root, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const struct json_object *origin = json_at(root, "/learner/attributes");
+    struct str features = json_str(origin, TRAINING_KEY_FEATURES);
+    struct str timeframe = json_str(origin, TRAINING_KEY_TIMEFRAME);
+    int64_t horizon = 0;
+    features_hash(mine);
+    if (features.len == 0) {
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it does not say what it was trained on",
+                       name);
+    }
+    if (!str_equal_c(features, mine)) {
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: features %.*s, this program has %s", name,
+                       (int)(features.len > 16 ? 16 : features.len), features.ptr, mine);
+    }
+    if (!timeframe_parse(timeframe, &p->timeframe) || p->timeframe < TF_5M ||
+        !str_to_i64(json_str(origin, TRAINING_KEY_HORIZON), &horizon) || horizon < 1 ||
+        horizon > LESSONS_HORIZON_MAX) {
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: its timeframe or horizon is damaged", name);
+    }
+    p->horizon = (int)horizon;
+    return 0;
+}
+
+static int check_shape(const struct predictor *p, const char *name, struct err *err)
+{
+    size_t features = model_features(p->model), classes = model_classes(p->model);
+    if (features != FEATURE_COUNT) {
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it reads %zu features, there are %d", name,
+                       features, FEATURE_COUNT);
+    }
+    if (classes != 1) {
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it answers %zu numbers, not 1", name,
+                       classes);
+    }
+    return 0;
+}
+
+int predictor_load(const char *path, struct predictor **ret, struct err *err)
+{
+    AUTO_PREDICTOR struct predictor *p = calloc(1, sizeof(*p));
+    ASSERT(p != NULL);
+    AUTO_BUF struct buf text = BUF_INIT(MODEL_TEXT_MAX);
+    int rc = file_read(path, &text, err);
+    if (rc < 0 || (rc = model_parse(buf_str(&text), path, &p->model, err)) < 0 ||
+        (rc = check_shape(p, path, err)) < 0 ||
+        (rc = read_origin(buf_str(&text), path, p, err)) < 0) {
+        return rc;
+    }
+    secret_hash(NULL, buf_str(&text), p->hash);
+    *ret = TAKE(p);
+    return 0;
+}
+
+void predictor_free(struct predictor *predictor)
+{
+    if (predictor == NULL) {
+        return;
+    }
+    model_free(predictor->model);
+    free(predictor);
+}
+
+bool predictor_ask(const struct predictor *predictor, const struct series *series, double *ret_up)
+{
+    if (predictor == NULL || series_decision_tf(series) != predictor->timeframe ||
+        !series_ready(series)) {
+        return false;
+    }
+    double row[FEATURE_COUNT];
+    struct err err = {0};
+    features_row(series, row);
+    int rc = model_predict(predictor->model, row, FEATURE_COUNT, ret_up, &err);
+    /* A foreign file may be of another objective. */
+    return rc == 0 && *ret_up >= 0 && *ret_up <= 1;
+}
+
+enum timeframe predictor_timeframe(const struct predictor *predictor)
+{
+    return predictor->timeframe;
+}
+
+int predictor_horizon(const struct predictor *predictor)
+{
+    return predictor->horizon;
+}
+
+const char *predictor_hash(const struct predictor *predictor)
+{
+    return predictor->hash;
+}

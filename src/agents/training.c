@@ -1,0 +1,165 @@
+#include "agents/training.h"
+
+#include "agents/model.h"
+#include "base/check.h"
+#include "io/booster.h"
+#include "io/secret.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Each tree sees this part of the rows and of the columns, and a leaf stands on so many rows: noise
+ * is most of what there is to learn by heart. */
+#define ROW_SHARE    0.8
+#define COLUMN_SHARE 0.8
+#define LEAF_ROWS    50.0
+
+static double rate_of(const float *labels, size_t count)
+{
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)labels[i];
+    }
+    return count > 0 ? sum / (double)count : (double)NAN;
+}
+
+static int check(const struct lessons *l, struct training_result *r, struct err *err)
+{
+    size_t tests = r->split.count - r->split.test;
+    if (r->split.train < TRAINING_ROWS_MIN || tests < TRAINING_ROWS_MIN) {
+        return err_set(err, ERR_TRAIN_DATA,
+                       "%lld candles, %lld bars of %s: %zu rows to learn from, %zu to test on, at "
+                       "least %d each",
+                       (long long)l->candles, (long long)l->bars, timeframe_name(l->timeframe),
+                       r->split.train, tests, TRAINING_ROWS_MIN);
+    }
+    double train = rate_of(l->labels, r->split.train);
+    double test = rate_of(&l->labels[r->split.test], tests);
+    if (train <= 0 || train >= 1 || test <= 0 || test >= 1) {
+        return err_set(err, ERR_TRAIN_DATA,
+                       "higher after %d bars: %.0f%% of %zu rows to learn from, %.0f%% of %zu to "
+                       "test on",
+                       l->horizon, 100 * train, r->split.train, 100 * test, tests);
+    }
+    r->train_base_rate = train;
+    r->train_from_us = l->closed_us[0];
+    r->train_to_us = l->closed_us[r->split.train - 1];
+    r->test_from_us = l->closed_us[r->split.test];
+    r->test_to_us = l->closed_us[r->split.count - 1];
+    return 0;
+}
+
+static int train(const struct lessons *l, const struct training_options *o,
+                 const struct training_result *r, struct booster **ret, struct err *err)
+{
+    const char *names[FEATURE_COUNT];
+    for (size_t i = 0; i < FEATURE_COUNT; i++) {
+        names[i] = feature_name((enum feature)i);
+    }
+    return booster_train(&(struct booster_options){.trees = o->trees,
+                                                   .depth = o->depth,
+                                                   .learning_rate = o->learning_rate,
+                                                   .row_share = ROW_SHARE,
+                                                   .column_share = COLUMN_SHARE,
+                                                   .min_weight = LEAF_ROWS / 4, /* p(1 - p) each */
+                                                   .base = r->train_base_rate,
+                                                   .seed = o->seed,
+                                                   .names = names},
+                         &(struct booster_data){.rows = l->rows,
+                                                .labels = l->labels,
+                                                .count = r->split.train,
+                                                .columns = FEATURE_COUNT},
+                         ret, err);
+}
+
+/* Our answers over the test, and how far the library's are from them. */
+static int answer(const struct lessons *l, struct booster *booster, float *ours,
+                  struct training_result *r, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
+    AUTO_MODEL struct model *model = NULL;
+    size_t tests = r->split.count - r->split.test;
+    const float *rows = &l->rows[r->split.test * FEATURE_COUNT];
+    AUTO_FREE float *theirs = calloc(tests, sizeof(*theirs));
+    ASSERT(theirs != NULL);
+    int rc = booster_save(booster, &text, err);
+    if (rc < 0 || (rc = model_parse(buf_str(&text), "trained model", &model, err)) < 0 ||
+        (rc = booster_predict(
+             booster,
+             &(struct booster_data){.rows = rows, .count = tests, .columns = FEATURE_COUNT}, theirs,
+             err)) < 0) {
+        return rc;
+    }
+    for (size_t i = 0; i < tests; i++) {
+        double row[FEATURE_COUNT], up;
+        for (size_t f = 0; f < FEATURE_COUNT; f++) {
+            row[f] = (double)rows[i * FEATURE_COUNT + f];
+        }
+        if ((rc = model_predict(model, row, FEATURE_COUNT, &up, err)) < 0) {
+            return rc;
+        }
+        ours[i] = (float)up;
+        r->largest_difference = fmax(r->largest_difference, fabs(up - (double)theirs[i]));
+    }
+    return 0;
+}
+
+static int sign(const struct lessons *l, struct booster *booster, const struct training_result *r,
+                struct err *err)
+{
+    char horizon[32], rows[32], auc[32], log_loss[32];
+    (void)snprintf(horizon, sizeof(horizon), "%d", l->horizon);
+    (void)snprintf(rows, sizeof(rows), "%zu", r->split.train);
+    (void)snprintf(auc, sizeof(auc), "%.6f", r->score.auc);
+    (void)snprintf(log_loss, sizeof(log_loss), "%.6f", r->score.log_loss);
+    const struct {
+        const char *key, *value;
+    } attributes[] = {
+        {TRAINING_KEY_FEATURES, r->features_hash},
+        {TRAINING_KEY_TIMEFRAME, timeframe_name(l->timeframe)},
+        {TRAINING_KEY_HORIZON, horizon},
+        {TRAINING_KEY_DATA, r->data_hash},
+        {TRAINING_KEY_ROWS, rows},
+        {TRAINING_KEY_AUC, auc},
+        {TRAINING_KEY_LOG_LOSS, log_loss},
+    };
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(attributes); i++) {
+        rc = booster_set_attribute(booster, attributes[i].key, attributes[i].value, err);
+    }
+    return rc;
+}
+
+int training_run(const struct lessons *lessons, const struct training_options *options,
+                 struct buf *ret_model, struct training_result *ret, struct err *err)
+{
+    ASSERT(options->trees >= 1 && options->trees <= TRAINING_TREES_MAX && options->depth >= 1 &&
+           options->depth <= TRAINING_DEPTH_MAX && options->learning_rate > 0);
+    *ret = (struct training_result){.split = lessons_split(lessons, options->test_share)};
+    AUTO_BOOSTER struct booster *booster = NULL;
+    int rc = check(lessons, ret, err);
+    if (rc < 0 || (rc = train(lessons, options, ret, &booster, err)) < 0) {
+        return rc;
+    }
+    size_t tests = ret->split.count - ret->split.test;
+    AUTO_FREE float *ours = calloc(tests, sizeof(*ours));
+    ASSERT(ours != NULL);
+    if ((rc = answer(lessons, booster, ours, ret, err)) < 0) {
+        return rc;
+    }
+    score_of(ours, &lessons->labels[ret->split.test], tests, &ret->score);
+    ret->auc_error = score_auc_error(&ret->score, lessons->horizon);
+    ret->beats_coin = score_beats_coin(&ret->score, lessons->horizon);
+    (void)str_copy(str_c(booster_version(booster)), ret->library, sizeof(ret->library));
+    lessons_hash(lessons, ret->data_hash);
+    features_hash(ret->features_hash);
+
+    size_t from = ret_model->len;
+    if ((rc = sign(lessons, booster, ret, err)) < 0 ||
+        (rc = booster_save(booster, ret_model, err)) < 0) {
+        return rc;
+    }
+    secret_hash(NULL, str_n(ret_model->data + from, ret_model->len - from), ret->model_hash);
+    return 0;
+}
