@@ -10,6 +10,7 @@
 #include "base/dec.h"
 #include "model/decision.h"
 #include "model/position.h"
+#include "model/settings.h"
 #include "model/symbol.h"
 
 #include <stdbool.h>
@@ -54,6 +55,40 @@ struct snapshot_market {
     bool suspect; /* the newest candle was refused: nothing opens here until a good one comes */
 };
 
+/* What risk looks at, beside its limits: what /risk shows. Percentages are of equity; entries
+ * under way count in all but the margin. */
+struct snapshot_risk {
+    double exposure_pct;
+    double max_exposure_pct;
+    double max_position_pct;
+    double risk_per_trade_pct;
+    struct snapshot_tier {
+        double exposure_pct;
+        double max_exposure_pct;
+        double max_position_pct;
+    } tiers[TIERS];
+    int symbol_count;
+    struct snapshot_symbol {
+        struct symbol symbol;
+        int tier; /* from 0 */
+        double exposure_pct;
+        double liquidation_distance_pct; /* of the position in it; 0 with none */
+        int64_t cooldown_until_us;       /* market time; 0: none */
+    } symbols[SYMBOLS_MAX];
+    double leverage; /* a multiple of equity */
+    double max_leverage;
+    double initial_margin_pct;
+    double maintenance_margin_pct; /* what the venue wants to stay, of equity */
+    double min_liquidation_distance_pct;
+    double correlation; /* the largest of two that are held; opposite sides with the sign turned */
+    double max_correlation;
+    int64_t losses_in_a_row;
+    int64_t max_consecutive_losses;
+    int64_t orders_lately; /* entries in the last minute */
+    int64_t max_orders_per_minute;
+    int64_t cooldown_us;
+};
+
 struct snapshot {
     uint64_t version;          /* +1 a publish */
     int64_t published_wall_us; /* our clock */
@@ -82,6 +117,7 @@ struct snapshot {
     enum risk_state risk_state;
     double daily_loss_pct; /* > 0 is a loss */
     double max_daily_loss_pct;
+    struct snapshot_risk risk;
 
     int market_count;
     struct snapshot_market markets[SYMBOLS_MAX];

@@ -12,6 +12,8 @@
 #include "engine/engine.h"
 #include "ledger.h"
 #include "market/returns.h"
+#include "risk/risk.h"
+#include "market/returns.h"
 
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
@@ -33,6 +35,22 @@ struct engine_rules {
     struct condition programs[RULES_MAX];
 };
 
+/* Entries that the rate of them is counted from: more than the symbols can cause in a minute. */
+#define ENGINE_ENTRIES_MAX 64
+
+/* What risk looks at beside positions and orders. */
+struct engine_exposure {
+    struct returns returns;                 /* hourly: what correlation is made of */
+    int64_t entries_us[ENGINE_ENTRIES_MAX]; /* when entries were made, market time: a ring */
+    int entry_count;                        /* since the start */
+    int foreign_count;                      /* of the newest listing: not in our books */
+    struct snapshot_foreign foreign[POSITIONS_MAX];
+    struct engine_rescue { /* of the symbol in series[i]: how near liquidation has come */
+        enum risk_rescue done;
+        struct dec keep; /* RISK_RESCUE_HALVE: what is to stay of the position */
+    } rescues[SYMBOLS_MAX];
+};
+
 struct engine {
     struct settings settings;
     struct engine_state state; /* the row in trading.db */
@@ -44,6 +62,7 @@ struct engine {
     struct position positions[POSITIONS_MAX];
     struct engine_slot slots[ENGINE_ORDERS_MAX];
     struct engine_rules rules;
+    struct engine_exposure exposure;
 
     bool reconciled;    /* the venue and our books agreed */
     bool verified_flat; /* in an emergency stop: the venue listed nothing open */
@@ -74,6 +93,15 @@ struct dec engine_equity(const struct engine *engine);
 enum trading_state engine_shown_state(const struct engine *engine);
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
 void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol);
+
+/* engine_account.c */
+/* The account as an entry in this symbol and on this side meets it. */
+void engine_account_fill(const struct engine *engine, struct symbol symbol, enum side side,
+                         struct risk_account *ret);
+void engine_account_entry(struct engine *engine, int64_t at_us); /* one was made */
+/* An hour of a symbol is complete. */
+void engine_account_hour(struct engine *engine, const struct series *series);
+void engine_account_snapshot(const struct engine *engine, struct snapshot *ret);
 
 /* engine_orders.c */
 /* A fresh order in PREPARED that leaves with this step; NULL when there is no slot for it. */

@@ -1,0 +1,284 @@
+#include "base/check.h"
+#include "engine_private.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- what stands in the market */
+
+/* One amount that a symbol has at stake on one side. */
+struct stake {
+    struct symbol symbol;
+    enum side side;
+    struct dec notional;
+};
+
+/* All of them: positions, what is left to fill of entries under way, and what the venue holds
+ * beside our books. An entry that is partly filled makes two. */
+#define STAKES_MAX (POSITIONS_MAX + POSITIONS_MAX + ENGINE_ORDERS_MAX)
+
+struct stakes {
+    int count;
+    int entries; /* entries under way whose position is not open yet */
+    bool full;   /* no slot for another entry and what follows it */
+    bool busy;   /* an order is alive in the symbol that was asked about */
+    struct stake list[STAKES_MAX];
+};
+
+static void add_stake(struct stakes *stakes, struct symbol symbol, enum side side, struct dec price,
+                      struct dec qty)
+{
+    struct stake *stake = &stakes->list[stakes->count++];
+    stake->symbol = symbol;
+    stake->side = side;
+    stake->notional = dec_mul(price, qty);
+}
+
+static void collect(const struct engine *engine, struct symbol about, struct stakes *ret)
+{
+    ret->count = 0;
+    ret->entries = engine_orders_entries_alive(engine);
+    ret->full = !engine_orders_room(engine);
+    ret->busy = engine_orders_busy(engine, about);
+    for (int i = 0; i < engine->position_count; i++) {
+        const struct position *p = &engine->positions[i];
+        add_stake(ret, p->symbol, p->side, p->mark_price, p->qty);
+    }
+    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (s->used && s->order.kind == ORDER_ENTRY && !order_state_is_final(s->order.state)) {
+            add_stake(ret, s->order.symbol, s->order.side, s->order.reference_price,
+                      dec_sub(s->order.qty, s->order.filled_qty));
+        }
+    }
+    const struct engine_exposure *x = &engine->exposure;
+    for (int i = 0; i < x->foreign_count; i++) {
+        struct dec price = engine_price(engine, x->foreign[i].symbol);
+        add_stake(ret, x->foreign[i].symbol, x->foreign[i].side,
+                  price.e8 > 0 ? price : x->foreign[i].entry_price, x->foreign[i].qty);
+    }
+}
+
+/* ---------------------------------------------------------------- the account */
+
+static int64_t cooldown_until(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->state.cooldown_count; i++) {
+        if (symbol_equal(engine->state.cooldowns[i].symbol, symbol)) {
+            return engine->state.cooldowns[i].until_us;
+        }
+    }
+    return 0;
+}
+
+static int64_t entries_lately(const struct engine *engine)
+{
+    const struct engine_exposure *x = &engine->exposure;
+    int64_t count = 0;
+    for (int i = 0; i < ENGINE_ENTRIES_MAX && i < x->entry_count; i++) {
+        count += engine->market_us - x->entries_us[i] < USEC_PER_MIN;
+    }
+    return count;
+}
+
+static bool is_foreign(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->exposure.foreign_count; i++) {
+        if (symbol_equal(engine->exposure.foreign[i].symbol, symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_held(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->position_count; i++) {
+        if (symbol_equal(engine->positions[i].symbol, symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void fill_stakes(const struct engine *engine, const struct stakes *stakes,
+                        struct symbol symbol, enum side side, struct risk_account *ret)
+{
+    for (int i = 0; i < stakes->count; i++) {
+        const struct stake *stake = &stakes->list[i];
+        bool same = symbol_equal(stake->symbol, symbol);
+        ret->exposure = dec_add(ret->exposure, stake->notional);
+        if (risk_tier(&engine->settings, stake->symbol) == ret->tier) {
+            ret->tier_exposure = dec_add(ret->tier_exposure, stake->notional);
+        }
+        if (same) {
+            ret->symbol_exposure = dec_add(ret->symbol_exposure, stake->notional);
+        }
+        struct dec *largest = stake->side == SIDE_LONG ? &ret->long_notional : &ret->short_notional;
+        largest->e8 = stake->notional.e8 > largest->e8 ? stake->notional.e8 : largest->e8;
+        double r;
+        if (!same && returns_correlation(&engine->exposure.returns, symbol, stake->symbol, &r)) {
+            r = stake->side == side ? r : -r;
+            if (ret->correlated_with.name[0] == '\0' || r > ret->correlation) {
+                ret->correlation = r;
+                ret->correlated_with = stake->symbol;
+            }
+        }
+    }
+}
+
+void engine_account_fill(const struct engine *engine, struct symbol symbol, enum side side,
+                         struct risk_account *ret)
+{
+    const struct engine_state *s = &engine->state;
+    struct stakes stakes;
+    collect(engine, symbol, &stakes);
+    *ret = (struct risk_account){
+        .settings = &engine->settings,
+        .halted = !engine->books_balance || stakes.full,
+        .foreign = is_foreign(engine, symbol),
+        .symbol_busy = stakes.busy || is_held(engine, symbol),
+        .state = engine_shown_state(engine),
+        .equity = engine_equity(engine),
+        .equity_peak = s->equity_peak,
+        .day_start_equity = s->day_start_equity,
+        .losses_in_a_row = s->consecutive_losses,
+        .positions_open = engine->position_count + stakes.entries,
+        .orders_lately = entries_lately(engine),
+        .cooldown_until_us = cooldown_until(engine, symbol),
+        .now_us = engine->market_us,
+        .tier = risk_tier(&engine->settings, symbol),
+    };
+    for (int i = 0; i < engine->symbol_count; i++) {
+        if (symbol_equal(engine->series[i].symbol, symbol)) {
+            ret->price_updated_us = engine->series[i].updated_us;
+            ret->price_suspect = series_suspect(&engine->series[i]);
+        }
+    }
+    fill_stakes(engine, &stakes, symbol, side, ret);
+}
+
+void engine_account_entry(struct engine *engine, int64_t at_us)
+{
+    struct engine_exposure *x = &engine->exposure;
+    x->entries_us[x->entry_count % ENGINE_ENTRIES_MAX] = at_us;
+    x->entry_count++;
+}
+
+void engine_account_hour(struct engine *engine, const struct series *series)
+{
+    const struct candle *hour = &series_frame(series, TF_1H)->closed;
+    returns_push(&engine->exposure.returns, series->symbol, hour->open_us / USEC_PER_HOUR,
+                 hour->close);
+}
+
+/* ---------------------------------------------------------------- seen from outside */
+
+static double pct_of(struct dec part, struct dec whole)
+{
+    return dec_is_valid(part) && whole.e8 > 0 ? 100 * dec_to_double(part) / dec_to_double(whole)
+                                              : 0;
+}
+
+/* The largest of two positions, as an entry of one of them would have met it. */
+static double held_correlation(const struct engine *engine)
+{
+    double largest = 0;
+    for (int i = 0; i < engine->position_count; i++) {
+        for (int j = 0; j < i; j++) {
+            const struct position *a = &engine->positions[i];
+            const struct position *b = &engine->positions[j];
+            double r;
+            (void)returns_correlation(&engine->exposure.returns, a->symbol, b->symbol, &r);
+            r = a->side == b->side ? r : -r;
+            largest = r > largest ? r : largest;
+        }
+    }
+    return largest;
+}
+
+static void show_symbol(const struct engine *engine, const struct stakes *stakes, int index,
+                        struct dec equity, struct dec exposure, struct snapshot_symbol *ret)
+{
+    struct symbol symbol = engine->series[index].symbol;
+    struct dec here = DEC_ZERO;
+    for (int i = 0; i < stakes->count; i++) {
+        if (symbol_equal(stakes->list[i].symbol, symbol)) {
+            here = dec_add(here, stakes->list[i].notional);
+        }
+    }
+    int64_t until_us = cooldown_until(engine, symbol);
+    *ret = (struct snapshot_symbol){
+        .symbol = symbol,
+        .tier = risk_tier(&engine->settings, symbol),
+        .exposure_pct = pct_of(here, equity),
+        .cooldown_until_us = until_us > engine->market_us ? until_us : 0,
+    };
+    for (int i = 0; i < engine->position_count; i++) {
+        const struct position *p = &engine->positions[i];
+        if (symbol_equal(p->symbol, symbol)) {
+            ret->liquidation_distance_pct = risk_liquidation_distance_pct(
+                &engine->settings, equity, exposure, p->side, dec_mul(p->mark_price, p->qty));
+        }
+    }
+}
+
+static void show_limits(const struct settings *s, struct snapshot_risk *ret)
+{
+    ret->max_exposure_pct = s->max_exposure_pct;
+    ret->max_position_pct = s->max_position_pct;
+    ret->risk_per_trade_pct = s->risk_per_trade_pct;
+    for (int t = 0; t < TIERS; t++) {
+        ret->tiers[t].exposure_pct = 0;
+        ret->tiers[t].max_exposure_pct = s->tiers[t].max_exposure_pct;
+        ret->tiers[t].max_position_pct = s->tiers[t].max_position_pct;
+    }
+    ret->max_leverage = s->max_leverage;
+    ret->min_liquidation_distance_pct = s->min_liquidation_distance_pct;
+    ret->max_correlation = s->max_correlation;
+    ret->max_consecutive_losses = s->max_consecutive_losses;
+    ret->max_orders_per_minute = s->max_orders_per_minute;
+    ret->cooldown_us = s->cooldown_us;
+}
+
+void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
+{
+    const struct settings *settings = &engine->settings;
+    struct snapshot_risk *risk = &ret->risk;
+    struct dec equity = engine_equity(engine);
+    struct dec held = ledger_exposure(engine->positions, engine->position_count);
+    struct dec exposure = DEC_ZERO;
+    struct stakes stakes;
+    collect(engine, (struct symbol){0}, &stakes);
+    show_limits(settings, risk);
+    for (int i = 0; i < stakes.count; i++) {
+        exposure = dec_add(exposure, stakes.list[i].notional);
+        risk->tiers[risk_tier(settings, stakes.list[i].symbol)].exposure_pct +=
+            pct_of(stakes.list[i].notional, equity);
+    }
+    risk->exposure_pct = pct_of(exposure, equity);
+    risk->leverage = risk->exposure_pct / 100;
+    risk->initial_margin_pct =
+        settings->max_leverage > 0 ? pct_of(held, equity) / settings->max_leverage : 0;
+    risk->maintenance_margin_pct = pct_of(held, equity) * settings->maintenance_margin_pct / 100;
+    risk->correlation = held_correlation(engine);
+    risk->losses_in_a_row = engine->state.consecutive_losses;
+    risk->orders_lately = entries_lately(engine);
+    risk->symbol_count = engine->symbol_count;
+    for (int i = 0; i < engine->symbol_count; i++) {
+        show_symbol(engine, &stakes, i, equity, held, &risk->symbols[i]);
+    }
+    ret->liquidation_distance_pct = 0;
+    for (int i = 0; i < engine->position_count; i++) {
+        const struct position *p = &engine->positions[i];
+        double pct = risk_liquidation_distance_pct(settings, equity, held, p->side,
+                                                   dec_mul(p->mark_price, p->qty));
+        if (i == 0 || pct < ret->liquidation_distance_pct) {
+            ret->liquidation_distance_pct = pct;
+        }
+    }
+    ret->leverage = pct_of(held, equity) / 100;
+    ret->risk_state = risk_state_of(ret->state, engine->books_balance);
+    ret->foreign_count = engine->exposure.foreign_count;
+    memcpy(ret->foreign, engine->exposure.foreign,
+           (size_t)engine->exposure.foreign_count * sizeof(engine->exposure.foreign[0]));
+}
