@@ -1,36 +1,55 @@
 /*
- * agent.h: the table of those who have an opinion on a market.
+ * agent.h: the table of the eight that make a decision.
  *
- *     const struct agent *agents = agent_table(&count);
- *     agents[i].vote(&view, &vote);
+ *     agent_run_all(&board);
+ *     const struct agent *agents = agent_table(&count);   // who they are, in their order
  *
- * An agent looks at a view and leaves a vote: a direction, a confidence of 0..1, and the reasons
- * (indicator, value, threshold, points) of which the confidence is the sum. To add one: write its
- * vote function and add its row in src/agents/agent.c.
- * Invariants: pure: the same view gives the same vote; no allocation.
+ * Each runs once a decision and leaves a vote on the board: a direction, a confidence of 0..1, and
+ * its reasons (indicator, value, threshold, points). data_sync judges the data, quant_analyst
+ * reads the market, predict asks a model, bull and bear make their cases, decision_core weighs
+ * them, risk_audit may veto, execution makes the order. To add one: write its run function and add
+ * its row in src/agents/agent.c; VOTES_MAX keeps them all.
+ * Invariants: the same board and the same answers of its port give the same votes, byte for byte;
+ * no allocation; no text is formatted for a plain hold.
  * Thread: any.
  */
 #pragma once
 
-#include "market/series.h"
-#include "model/decision.h"
+#include "agents/board.h"
 
-struct agent_view {
-    const struct series *series; /* series_ready() */
-};
+#include <string.h>
 
-enum agent_stance { AGENT_SPEAKS_LONG, AGENT_SPEAKS_SHORT };
+/* Whose case an agent makes: decision_core weighs by it. SILENT ones weigh nothing. */
+enum agent_stance { STANCE_SILENT, STANCE_LONG, STANCE_SHORT, STANCE_FREE };
 
 struct agent {
-    const char *name;
-    enum agent_stance stance; /* whose case it makes; the decision core weighs by it */
-    /* Fills direction, confidence and reasons; the caller has set the name and zeroed the rest. */
-    void (*vote)(const struct agent_view *view, struct vote *ret);
+    char name[16];
+    enum agent_stance stance;
+    /* Sets direction and adds reasons; name, and zero for the rest, are set before. */
+    void (*run)(struct board *board, struct vote *vote);
+    const char *help; /* one sentence */
 };
 
 const struct agent *agent_table(int *ret_count);
 
+/* Runs the table over a board whose upper half is filled. Sets every field of the decision except
+ * id, symbol, at_us and price, which the caller has set. */
+void agent_run_all(struct board *board);
+
 /* Adds a reason and its points to a vote. A reason that was looked at and gave nothing is kept
- * too (points 0): it tells why not. */
-void agent_reason(struct vote *vote, const char *indicator, double value, double threshold,
-                  double points);
+ * too (points 0): it tells why not. Inline, so that the length of a literal costs nothing. */
+static inline void agent_reason(struct vote *vote, const char *indicator, double value,
+                                double threshold, double points)
+{
+    struct reason *r =
+        &vote->reasons[vote->reason_count < REASONS_MAX - 1 ? vote->reason_count : REASONS_MAX - 1];
+    size_t length = strlen(indicator);
+    length = length < sizeof(r->indicator) ? length : sizeof(r->indicator) - 1;
+    memcpy(r->indicator, indicator, length);
+    r->indicator[length] = '\0';
+    r->value = value;
+    r->threshold = threshold;
+    r->points = points;
+    vote->reason_count += vote->reason_count < REASONS_MAX;
+    vote->confidence += points;
+}

@@ -30,34 +30,46 @@ struct board;
 
 /* What the agents may ask of the desk. Called at most once a decision each, in this order. */
 struct desk_port {
-    /* Trading rules: the raw score and the side that it speaks for stand on the board. May set
-     * bias, size_factor, decision->veto_code and veto_text (a veto), and adds the ids of the rules
-     * that matched to the decision. NULL: there are no rules. */
+    /* Trading rules, when nothing is held in the symbol: decision->score is that of the votes and
+     * tells the side, agents/execution.h where stop and target would be. May set board->bias, which
+     * is added to the score, or veto_code and veto_text of the decision (a veto of the entry), and
+     * adds the ids of the rules that matched. NULL: there are no rules. */
     void (*rules)(void *desk, struct board *board);
-    /* The size of an entry at this price for a confidence of 0..1. */
-    struct dec (*size)(void *desk, struct dec price, double confidence);
+    /* The size of the entry in board->order for a confidence of 0..1; zero: none. */
+    struct dec (*size)(void *desk, const struct board *board, double confidence);
     /* May board->order be sent? False: veto_code, veto_text and veto_max_qty of the decision. */
     bool (*audit)(void *desk, struct board *board);
-    /* Makes the intent of board->order; false when there is no room. Fills order.client_id. */
+    /* Makes the intent of board->order and fills in its client_id; false when there is no room. */
     bool (*submit)(void *desk, struct board *board);
 };
 
-/* What is wrong with the data, by the most severe; anything but FLAW_NONE opens nothing. */
+/* What is wrong with the data; anything but FLAW_NONE opens nothing. */
 enum flaw {
     FLAW_NONE,
-    FLAW_COLD,     /* the indicators of the decision frame are not defined yet */
-    FLAW_GAP,      /* minutes are missing in the bars that were just closed */
-    FLAW_REFUSED,  /* the newest bar that came was refused */
-    FLAW_NO_QUOTE, /* the venue has shown no order book */
-    FLAW_CROSSED,  /* bid above ask, or a price that is none */
-    FLAW_OLD_QUOTE,
-    FLAW_WIDE, /* a spread of more than BOARD_SPREAD_MAX_PCT */
-    FLAW_EMPTY /* nothing to trade with on one side of the book */
+    FLAW_COLD,    /* the indicators of the decision frame are not defined yet */
+    FLAW_REFUSED, /* the newest candle that came was refused */
+    FLAW_GAP,     /* no bar right before the one that was just closed */
+    FLAW_STALE,   /* the newest candle is older than SERIES_STALE_US */
+    FLAW_NO_QUOTE,
+    FLAW_BAD_QUOTE, /* bid above ask, or a price that is none */
+    FLAW_OLD_QUOTE, /* older than BOARD_QUOTE_MAX_AGE_US */
+    FLAW_WIDE,      /* a spread of more than BOARD_SPREAD_MAX_PCT */
+    FLAW_THIN       /* nothing to trade with on one side of the book */
 };
 
 #define BOARD_QUOTE_MAX_AGE_US (3 * USEC_PER_MIN)
 #define BOARD_SPREAD_MAX_PCT   1.0
 #define BOARD_BARS             200 /* of each frame that data_sync wants */
+
+/* The decision frame as quant_analyst read it: what bull and bear speak of too. */
+struct reading {
+    double close;
+    double rsi;
+    double macd;
+    double macd_signal;
+    struct series_bands bands;
+    double hour_width_pct; /* of the hourly bands; 0 before they are defined */
+};
 
 struct board {
     /* given */
@@ -71,13 +83,16 @@ struct board {
     const struct desk_port *port;
     void *desk;
 
-    /* left by the agents */
-    struct decision *decision; /* the votes of those before */
+    /* left by the agents; cleared by agent_run_all */
+    struct decision *decision; /* the votes of those before (given) */
     enum flaw flaw;            /* data_sync */
+    bool is_warm;              /* quant_analyst: reading and drift are valid */
     int drift;                 /* quant_analyst: -1, 0, 1, where the price goes */
-    double bias;               /* rules: added to the score */
-    double size_factor;        /* rules: times the size; 1 without */
-    bool wants_order;          /* risk_audit: board->order is what execution would send */
-    bool audited;              /* risk_audit: it may be sent */
-    struct order order;        /* valid when wants_order */
+    struct reading reading;
+    double bias;      /* rules: added to the score, > 0 is long */
+    bool wants_order; /* decision_core: order is what execution would send */
+    bool may_send;    /* risk_audit */
+    struct order order;
 };
+
+const char *flaw_text(enum flaw flaw); /* "the venue has shown no order book" */

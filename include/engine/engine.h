@@ -21,6 +21,7 @@
  */
 #pragma once
 
+#include "agents/predictor.h"
 #include "market/series.h"
 #include "market/source.h"
 #include "model/decision.h"
@@ -134,6 +135,10 @@ void engine_free(struct engine *engine);
 /* The length of the candles that will come, before the first and before what is loaded; one minute
  * unless this is called. */
 void engine_set_step(struct engine *engine, int64_t step_us);
+
+/* What the predict agent asks from the next step on; stays the caller's, who keeps it at least as
+ * long. NULL: the agent is neutral. */
+void engine_use_predictor(struct engine *engine, const struct predictor *predictor);
 
 /* A first start: the books are opened with settings.initial_cash. */
 void engine_begin(struct engine *engine, const struct engine_now *now);

@@ -1,56 +1,121 @@
-#include "agents/decision_core.h"
+#include "eight.h"
 
-#define STRONG 0.6
-#define WEAK   0.4
-#define EVEN   0.5
+/* In a trending market the one who speaks for the way the price goes weighs more; in a choppy one
+ * the other (what went up comes back). The model that predicts takes part in each. */
+struct weights {
+    double with_drift;
+    double against;
+    double predict;
+};
 
-static double weight_of(enum regime regime, int drift, enum agent_stance stance)
+static const struct weights by_regime[] = {
+    [REGIME_NEUTRAL] = {.5, .5, .5},
+    [REGIME_TRENDING] = {.6, .4, .5},
+    [REGIME_CHOPPY] = {.4, .6, .5},
+};
+#define EVEN 0.5
+
+static double weight_of(const struct board *board, enum agent_stance stance)
 {
-    int speaks = stance == AGENT_SPEAKS_LONG ? 1 : -1;
-    switch (regime) {
-    case REGIME_NEUTRAL:
-        return EVEN;
-    case REGIME_TRENDING:
-        return speaks == drift ? STRONG : WEAK;
-    case REGIME_CHOPPY:
-        return drift == 0 ? EVEN : speaks == drift ? WEAK : STRONG;
+    const struct weights *w = &by_regime[board->decision->regime];
+    switch (stance) {
+    case STANCE_SILENT:
+        return 0;
+    case STANCE_FREE:
+        return w->predict;
+    case STANCE_LONG:
+        return board->drift == 0 ? EVEN : board->drift > 0 ? w->with_drift : w->against;
+    case STANCE_SHORT:
+        return board->drift == 0 ? EVEN : board->drift < 0 ? w->with_drift : w->against;
     }
-    return EVEN;
+    return 0;
 }
 
-void decision_core_decide(const struct agent_view *view, double threshold, struct decision *ret)
+/* Sum of (+long, -short) weight * confidence over the largest weight: one favoured agent that is
+ * sure reaches 1, so every threshold below 1 can be met. */
+static double weigh(const struct board *board)
 {
-    ret->regime = series_regime(view->series);
-    ret->threshold = threshold;
-    ret->score = 0;
-    ret->vote_count = 0;
-    ret->direction = DIRECTION_NONE;
-    ret->outcome = OUTCOME_HOLD;
-    if (!series_ready(view->series)) {
-        return;
-    }
-
+    struct decision *d = board->decision;
     int count;
     const struct agent *agents = agent_table(&count);
-    int drift = series_drift(view->series);
-    double largest = 0;
-    for (int i = 0; i < count; i++) {
-        struct vote *v = &ret->votes[ret->vote_count++];
-        *v = (struct vote){.weight = weight_of(ret->regime, drift, agents[i].stance)};
-        (void)str_copy(str_c(agents[i].name), v->agent, sizeof(v->agent));
-        agents[i].vote(view, v);
+    double sum = 0;
+    double largest = EVEN;
+    for (int i = 0; i < d->vote_count; i++) {
+        struct vote *v = &d->votes[i];
+        v->weight = weight_of(board, agents[i].stance);
         largest = v->weight > largest ? v->weight : largest;
         if (v->direction == DIRECTION_LONG) {
-            ret->score += v->weight * v->confidence;
+            sum += v->weight * v->confidence;
         } else if (v->direction == DIRECTION_SHORT) {
-            ret->score -= v->weight * v->confidence;
+            sum -= v->weight * v->confidence;
         }
     }
-    ret->score /= largest;
-    ret->score = ret->score > 1 ? 1 : ret->score < -1 ? -1 : ret->score;
-    if (ret->score >= threshold) {
-        ret->direction = DIRECTION_LONG;
-    } else if (ret->score <= -threshold) {
-        ret->direction = DIRECTION_SHORT;
+    return sum / largest;
+}
+
+static double cut(double score)
+{
+    return score > 1 ? 1 : score < -1 ? -1 : score;
+}
+
+static void say(struct decision *d, const char *text)
+{
+    (void)str_copy(str_c(text), d->veto_text, sizeof(d->veto_text));
+}
+
+/* A position against the market's new direction goes; one with it stays. */
+static void reconsider(struct board *board)
+{
+    struct decision *d = board->decision;
+    bool is_long = board->held->side == SIDE_LONG;
+    if ((d->direction == DIRECTION_LONG) == is_long) {
+        say(d, is_long ? "it is held long already, as the score wants"
+                       : "it is held short already, as the score wants");
+    } else if (board->busy) {
+        say(d, is_long ? "it is held long, and an order is under way"
+                       : "it is held short, and an order is under way");
+    } else {
+        execution_draft(board, &board->order);
+        board->wants_order = true;
     }
+}
+
+/* Rules speak of entries only: what is held may always go. */
+static void hear_rules(struct board *board)
+{
+    struct decision *d = board->decision;
+    bool speaks = d->score > 0 || d->score < 0;
+    if (speaks && board->held == NULL && board->port->rules != NULL) {
+        board->port->rules(board->desk, board);
+        d->score = cut(d->score + board->bias);
+    }
+}
+
+void decision_core_run(struct board *board, struct vote *vote)
+{
+    struct decision *d = board->decision;
+    if (!board->is_warm) {
+        say(d, board->flaw == FLAW_COLD ? flaw_text(FLAW_COLD) : "the price does not move");
+    }
+    d->score = cut(weigh(board));
+    hear_rules(board);
+    if (d->score >= d->threshold) {
+        d->direction = DIRECTION_LONG;
+    } else if (d->score <= -d->threshold) {
+        d->direction = DIRECTION_SHORT;
+    }
+    if (d->direction != DIRECTION_NONE) {
+        if (board->held != NULL) {
+            reconsider(board);
+        } else {
+            execution_draft(board, &board->order);
+            board->wants_order = true;
+        }
+    }
+    double size = d->score < 0 ? -d->score : d->score;
+    agent_reason(vote, "score", d->score, d->score < 0 ? -d->threshold : d->threshold, size);
+    if (board->bias > 0 || board->bias < 0) {
+        agent_reason(vote, "rules", board->bias, 0, 0); /* in the score already */
+    }
+    vote->direction = d->direction;
 }

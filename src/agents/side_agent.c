@@ -1,43 +1,47 @@
-#include "agents/side_agent.h"
+#include "eight.h"
 
-#define EXTREME_POINTS  0.4
-#define SIDE_POINTS     0.2
-#define EMA_POINTS      0.3
-#define HOUR_EMA_POINTS 0.3
-#define VOTE_ABOVE      0.3
+/*
+ * Bull and Bear: one implementation, two signs. The case for a rise (that for a fall is its mirror
+ * image): RSI at or under 30: .4; RSI under 50, the same side as that extreme: .2; MACD over its
+ * signal: .3; close at or under the lower band: .3. Together at most 1; it votes above .3, so one
+ * sign alone opens nothing.
+ */
+#define EXTREME_POINTS 0.4
+#define SIDE_POINTS    0.2
+#define MACD_POINTS    0.3
+#define BAND_POINTS    0.3
+#define VOTE_ABOVE     0.3
+#define EXTREME_FROM   20 /* of 50 */
 
-static void vote_for(const struct agent_view *view, int sign, struct vote *ret)
+static void speak(const struct board *board, int sign, struct vote *vote)
 {
-    const struct frame *five = &view->series->frames[TF_5M];
-    const struct frame *hour = &view->series->frames[TF_1H];
-    double rsi = rsi_value(&five->rsi);
-    double extreme = 50 - sign * 20; /* sold out speaks for a rise, bought out for a fall */
-
-    agent_reason(ret, "rsi14", rsi, extreme, sign * (extreme - rsi) >= 0 ? EXTREME_POINTS : 0);
-    agent_reason(ret, "rsi14_side", rsi, 50, sign * (rsi - 50) > 0 ? SIDE_POINTS : 0);
-    double fast = ema_value(&five->fast);
-    double slow = ema_value(&five->slow);
-    agent_reason(ret, "ema12_5m", fast, slow, sign * (fast - slow) > 0 ? EMA_POINTS : 0);
-    if (ema_ready(&hour->slow)) {
-        fast = ema_value(&hour->fast);
-        slow = ema_value(&hour->slow);
-        agent_reason(ret, "ema12_1h", fast, slow, sign * (fast - slow) > 0 ? HOUR_EMA_POINTS : 0);
+    if (!board->is_warm) {
+        return;
     }
-    if (ret->confidence > 1) {
-        ret->confidence = 1;
+    const struct reading *r = &board->reading;
+    double extreme = 50 - sign * EXTREME_FROM;
+    double band = sign > 0 ? r->bands.lower : r->bands.upper;
+    agent_reason(vote, "rsi14", r->rsi, extreme,
+                 sign * (extreme - r->rsi) >= 0 ? EXTREME_POINTS : 0);
+    agent_reason(vote, "rsi14_side", r->rsi, 50, sign * (50 - r->rsi) > 0 ? SIDE_POINTS : 0);
+    agent_reason(vote, "macd", r->macd, r->macd_signal,
+                 sign * (r->macd - r->macd_signal) > 0 ? MACD_POINTS : 0);
+    agent_reason(vote, "band", r->close, band, sign * (band - r->close) >= 0 ? BAND_POINTS : 0);
+    if (vote->confidence > 1) {
+        vote->confidence = 1;
     }
     /* Sums of tenths are not exact: .3 itself is not above .3. */
-    if (ret->confidence > VOTE_ABOVE + 0.0005) {
-        ret->direction = sign > 0 ? DIRECTION_LONG : DIRECTION_SHORT;
+    if (vote->confidence > VOTE_ABOVE + 0.0005) {
+        vote->direction = sign > 0 ? DIRECTION_LONG : DIRECTION_SHORT;
     }
 }
 
-void side_agent_bull(const struct agent_view *view, struct vote *ret)
+void side_agent_bull(struct board *board, struct vote *vote)
 {
-    vote_for(view, 1, ret);
+    speak(board, 1, vote);
 }
 
-void side_agent_bear(const struct agent_view *view, struct vote *ret)
+void side_agent_bear(struct board *board, struct vote *vote)
 {
-    vote_for(view, -1, ret);
+    speak(board, -1, vote);
 }

@@ -1,6 +1,5 @@
 #include "engine/engine.h"
 
-#include "agents/decision_core.h"
 #include "base/check.h"
 #include "engine_private.h"
 #include "risk/risk.h"
@@ -96,6 +95,11 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
+void engine_use_predictor(struct engine *engine, const struct predictor *predictor)
+{
+    engine->predictor = predictor;
+}
+
 void engine_begin(struct engine *engine, const struct engine_now *now)
 {
     struct dec cash = engine->settings.initial_cash;
@@ -182,128 +186,6 @@ int engine_warm(struct engine *engine, const struct source_bar *bars, int count,
         }
     }
     return done;
-}
-
-/* ---------------------------------------------------------------- decisions */
-
-static int64_t cooldown_until(const struct engine *engine, struct symbol symbol)
-{
-    for (int i = 0; i < engine->state.cooldown_count; i++) {
-        if (symbol_equal(engine->state.cooldowns[i].symbol, symbol)) {
-            return engine->state.cooldowns[i].until_us;
-        }
-    }
-    return 0;
-}
-
-static struct dec away(struct dec price, double percent, bool up)
-{
-    struct dec distance = dec_mul_div(price, dec_from_double(percent), dec_from_int(100));
-    return up ? dec_add(price, distance) : dec_sub(price, distance);
-}
-
-static void open_position(struct engine *engine, const struct series *series, struct decision *d)
-{
-    const struct settings *settings = &engine->settings;
-    bool is_long = d->direction == DIRECTION_LONG;
-    double confidence = d->score < 0 ? -d->score : d->score;
-    struct dec equity = engine_equity(engine);
-    struct position want = {
-        .symbol = d->symbol,
-        .side = is_long ? SIDE_LONG : SIDE_SHORT,
-        .qty = risk_size(settings, equity, d->price, confidence),
-        .stop = away(d->price, settings->stop_pct, !is_long),
-        .target = away(d->price, settings->target_pct, is_long),
-        .mark_price = d->price,
-        .decision_id = d->id,
-    };
-    struct order draft = {.symbol = want.symbol,
-                          .kind = ORDER_ENTRY,
-                          .side = want.side,
-                          .qty = want.qty,
-                          .reference_price = d->price,
-                          .stop = want.stop,
-                          .target = want.target};
-    struct ledger ledger = engine_ledger(engine);
-    struct risk_account account = {
-        .settings = settings,
-        .halted = !engine->books_balance || !engine_orders_room(engine),
-        .state = engine_shown_state(engine),
-        .equity = equity,
-        .equity_peak = engine->state.equity_peak,
-        .day_start_equity = engine->state.day_start_equity,
-        .losses_in_a_row = engine->state.consecutive_losses,
-        .positions_open = engine->position_count + engine_orders_entries_alive(engine),
-        .symbol_busy =
-            ledger_find(&ledger, d->symbol) >= 0 || engine_orders_busy(engine, d->symbol),
-        .cooldown_until_us = cooldown_until(engine, d->symbol),
-        .price_updated_us = series->updated_us,
-        .now_us = engine->now->market_us,
-    };
-    struct risk_verdict verdict;
-    if (!risk_check(&account, &draft, &verdict)) {
-        d->outcome = OUTCOME_VETOED;
-        (void)str_copy(str_c(verdict.code), d->veto_code, sizeof(d->veto_code));
-        (void)str_copy(str_c(verdict.text), d->veto_text, sizeof(d->veto_text));
-        d->veto_max_qty = verdict.max_qty;
-        engine->state.vetoes++;
-        return;
-    }
-    const struct order *order = engine_orders_prepare(engine, ORDER_ENTRY, &want, "signal");
-    ASSERT(order != NULL); /* engine_orders_room was asked */
-    d->outcome = OUTCOME_ORDER;
-    memcpy(d->client_id, order->client_id, sizeof(d->client_id));
-}
-
-/* A position against the market's new direction goes; one with it stays. */
-static void reconsider(struct engine *engine, int index, struct decision *d)
-{
-    struct position held = engine->positions[index];
-    enum direction mine = held.side == SIDE_LONG ? DIRECTION_LONG : DIRECTION_SHORT;
-    if (d->direction == mine || engine_orders_busy(engine, d->symbol)) {
-        (void)snprintf(d->veto_text, sizeof(d->veto_text), "%.15s is held %s, %s", held.symbol.name,
-                       side_name(held.side),
-                       d->direction == mine ? "as the score wants" : "an order is under way");
-        return;
-    }
-    held.decision_id = d->id;
-    held.stop = DEC_ZERO;
-    held.target = DEC_ZERO;
-    const struct order *order = engine_orders_prepare(engine, ORDER_CLOSE, &held, "signal");
-    if (order != NULL) {
-        d->outcome = OUTCOME_ORDER;
-        memcpy(d->client_id, order->client_id, sizeof(d->client_id));
-    }
-}
-
-static void decide(struct engine *engine, const struct series *series)
-{
-    struct decision *d = &engine->out->decisions[engine->out->decision_count++];
-    memset(d, 0, sizeof(*d));
-    d->id = engine->state.next_decision_id++;
-    d->symbol = series->symbol;
-    d->at_us = series->updated_us;
-    d->price = series->price;
-    struct agent_view view = {.series = series};
-    decision_core_decide(&view, engine->settings.threshold, d);
-    if (!series_ready(series)) {
-        (void)str_copy(STR_LIT("the indicators are not warm yet"), d->veto_text,
-                       sizeof(d->veto_text));
-    }
-    engine->state.decisions++;
-    if (d->direction != DIRECTION_NONE) {
-        struct ledger ledger = engine_ledger(engine);
-        int held = ledger_find(&ledger, d->symbol);
-        if (held >= 0) {
-            reconsider(engine, held, d);
-        } else {
-            open_position(engine, series, d);
-        }
-    }
-    struct event *e = engine_event(engine, TOPIC_DECISION, (int64_t)d->outcome);
-    e->id = d->id;
-    e->symbol = d->symbol;
-    e->price = d->price;
 }
 
 /* ---------------------------------------------------------------- the step */
@@ -409,6 +291,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
                  const struct engine_inputs *inputs, struct engine_outputs *ret)
 {
     engine->now = now;
+    engine->in = inputs;
     engine->out = ret;
     clear_outputs(ret, now->market_us);
     if (engine->steps++ == 0) {
@@ -445,7 +328,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     engine_control_tick(engine);
     for (int i = 0; i < due_count; i++) {
         if (due[i] - engine->series < engine->traded_count) {
-            decide(engine, due[i]);
+            engine_decide(engine, due[i]);
         }
     }
     engine_orders_tick(engine);
@@ -453,6 +336,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     check_books(engine);
     point_equity(engine);
     engine->now = NULL;
+    engine->in = NULL;
     engine->out = NULL;
 }
 
@@ -475,6 +359,7 @@ static void fill_market(const struct series *series, struct snapshot_market *m)
         .refused_backward = (uint64_t)series->refused[SERIES_BACK],
         .refused_stale = (uint64_t)series->refused[SERIES_STALE],
         .refused_future = (uint64_t)series->refused[SERIES_FUTURE],
+        .gaps = (uint64_t)series->gaps,
         .suspect = series_suspect(series),
     };
 }

@@ -1,8 +1,9 @@
 /*
  * engine_private.h: the inside of struct engine, shared by the files that are its step.
  *
- * engine.c runs the step and opens positions; engine_orders.c knows the life of orders and what
- * the venue says of them; engine_control.c is pause, breaker, emergency stop, and requests.
+ * engine.c runs the step; engine_decide.c lets the agents decide; engine_account.c is what risk
+ * looks at; engine_orders.c knows the life of orders and what the venue says of them;
+ * engine_control.c is pause, breaker, emergency stop, and requests; engine_rules.c is the rules.
  * Thread: the engine's.
  */
 #pragma once
@@ -80,9 +81,14 @@ struct engine {
     int64_t market_us;
     uint64_t steps;
 
+    const struct predictor *predictor; /* the driver's; NULL: none */
+
     /* of the step under way */
     const struct engine_now *now;
+    const struct engine_inputs *in;
     struct engine_outputs *out;
+    struct board board;          /* of the decision under way */
+    struct risk_account account; /* that its entry meets */
 };
 
 /* engine.c */
@@ -98,10 +104,20 @@ void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol)
 /* The account as an entry in this symbol and on this side meets it. */
 void engine_account_fill(const struct engine *engine, struct symbol symbol, enum side side,
                          struct risk_account *ret);
+/* Notional of all positions at mark, those that the bot did not open too. */
+struct dec engine_account_held(const struct engine *engine);
 void engine_account_entry(struct engine *engine, int64_t at_us); /* one was made */
 /* An hour of a symbol is complete. */
 void engine_account_hour(struct engine *engine, const struct series *series);
 void engine_account_snapshot(const struct engine *engine, struct snapshot *ret);
+
+/* engine_rescue.c */
+/* Closes before the venue liquidates; after each step that moved prices. */
+void engine_rescue_tick(struct engine *engine, struct dec equity);
+
+/* engine_decide.c */
+/* A decision on the bar that this series has just closed; into outputs.decisions. */
+void engine_decide(struct engine *engine, const struct series *series);
 
 /* engine_orders.c */
 /* A fresh order in PREPARED that leaves with this step; NULL when there is no slot for it. */

@@ -1,0 +1,14 @@
+#include "eight.h"
+
+#define EVEN 0.5
+
+void predict_run(struct board *board, struct vote *vote)
+{
+    double up;
+    if (!predictor_ask(board->predictor, board->series, &up)) {
+        return;
+    }
+    double confidence = 2 * (up > EVEN ? up - EVEN : EVEN - up);
+    agent_reason(vote, "p_up", up, EVEN, confidence);
+    vote->direction = up > EVEN ? DIRECTION_LONG : up < EVEN ? DIRECTION_SHORT : DIRECTION_NONE;
+}

@@ -1,0 +1,93 @@
+#include "agents/agent.h"
+#include "engine_private.h"
+
+/* ---------------------------------------------------------------- what the agents ask for */
+
+static struct dec size(void *desk, const struct board *board, double confidence)
+{
+    struct engine *engine = desk;
+    engine_account_fill(engine, board->order.symbol, board->order.side, &engine->account);
+    return risk_size(&engine->account, &board->order, confidence);
+}
+
+/* After size: of the same account. */
+static bool audit(void *desk, struct board *board)
+{
+    struct engine *engine = desk;
+    struct decision *d = board->decision;
+    struct risk_verdict verdict;
+    if (risk_check(&engine->account, &board->order, &verdict)) {
+        return true;
+    }
+    (void)str_copy(str_c(verdict.code), d->veto_code, sizeof(d->veto_code));
+    (void)str_copy(str_c(verdict.text), d->veto_text, sizeof(d->veto_text));
+    d->veto_max_qty = verdict.max_qty;
+    return false;
+}
+
+static bool submit(void *desk, struct board *board)
+{
+    struct engine *engine = desk;
+    struct order *o = &board->order;
+    struct position want = {
+        .symbol = o->symbol,
+        .side = o->side,
+        .qty = o->qty,
+        .stop = o->stop,
+        .target = o->target,
+        .mark_price = o->reference_price,
+        .decision_id = o->decision_id,
+    };
+    const struct order *order = engine_orders_prepare(engine, o->kind, &want, "signal");
+    if (order == NULL) {
+        return false;
+    }
+    if (o->kind == ORDER_ENTRY) {
+        engine_account_entry(engine, engine->now->market_us);
+    }
+    memcpy(o->client_id, order->client_id, sizeof(o->client_id));
+    return true;
+}
+
+static const struct desk_port port = {engine_rules_judge, size, audit, submit};
+
+/* ---------------------------------------------------------------- a decision */
+
+static const struct quote *quote_of(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->in->quote_count; i++) {
+        if (symbol_equal(engine->in->quotes[i].symbol, symbol)) {
+            return &engine->in->quotes[i];
+        }
+    }
+    return NULL;
+}
+
+void engine_decide(struct engine *engine, const struct series *series)
+{
+    struct decision *d = &engine->out->decisions[engine->out->decision_count++];
+    d->id = engine->state.next_decision_id++;
+    d->symbol = series->symbol;
+    d->at_us = series->updated_us;
+    d->price = series->price;
+    struct ledger ledger = engine_ledger(engine);
+    int held = ledger_find(&ledger, d->symbol);
+    struct board *board = &engine->board;
+    board->series = series;
+    board->settings = &engine->settings;
+    board->quote = quote_of(engine, d->symbol);
+    board->held = held >= 0 ? &engine->positions[held] : NULL;
+    board->predictor = engine->predictor;
+    board->busy = engine_orders_busy(engine, d->symbol);
+    board->now_us = engine->now->market_us;
+    board->port = &port;
+    board->desk = engine;
+    board->decision = d;
+    agent_run_all(board);
+    engine->state.decisions++;
+    engine->state.vetoes += d->outcome == OUTCOME_VETOED;
+    struct event *e = engine_event(engine, TOPIC_DECISION, (int64_t)d->outcome);
+    e->id = d->id;
+    e->symbol = d->symbol;
+    e->price = d->price;
+}
