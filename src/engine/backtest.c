@@ -1,0 +1,341 @@
+#include "engine/backtest.h"
+
+#include "base/check.h"
+#include "ledger.h"
+#include "venue/paper.h"
+
+#include <stdlib.h>
+
+/* Steps without a candle that may follow each other while the venue and the engine talk. */
+#define TALK_MAX 64
+
+struct backtest {
+    struct backtest_options options;
+    struct settings settings;
+    struct engine *engine;
+    struct paper paper;
+    int64_t step_us;
+    int64_t first_mono_us;
+    struct engine_now now;
+    struct engine_inputs inputs;
+    struct engine_outputs outputs;
+    int64_t moments; /* takes from the source */
+
+    int64_t point_us; /* market time that a point of the curve covers */
+    bool has_point;
+    int64_t point_end_us;
+    struct backtest_point point; /* under way */
+    int64_t trades;
+    struct backtest_result result;
+};
+
+/* ---------------------------------------------------------------- what is kept for a chart */
+
+static void halve_curve(struct backtest_result *r)
+{
+    for (int i = 0; i < r->point_count / 2; i++) {
+        double deepest = r->points[2 * i].drawdown_pct;
+        r->points[i] = r->points[2 * i + 1];
+        if (deepest > r->points[i].drawdown_pct) {
+            r->points[i].drawdown_pct = deepest;
+        }
+    }
+    r->point_count /= 2;
+}
+
+static void end_point(struct backtest *b)
+{
+    struct backtest_result *r = &b->result;
+    for (int i = 0; i < b->settings.symbol_count; i++) {
+        b->point.prices[i] = dec_to_double(engine_price(b->engine, b->settings.symbols[i]));
+    }
+    if (r->point_count == BACKTEST_CURVE_MAX) {
+        halve_curve(r);
+        b->point_us *= 2;
+    }
+    r->points[r->point_count++] = b->point;
+    b->has_point = false;
+}
+
+static void draw_point(struct backtest *b, int64_t at_us, struct dec equity)
+{
+    double peak = (double)b->result.performance.peak.e8;
+    double drawdown_pct = peak > 0 ? 100 * (peak - (double)equity.e8) / peak : 0;
+    if (!b->has_point) {
+        b->has_point = true;
+        b->point.drawdown_pct = drawdown_pct;
+        /* A point ends on a multiple of what it covers, so that halving keeps them even. */
+        b->point_end_us = (at_us + b->point_us - 1) / b->point_us * b->point_us;
+    } else if (drawdown_pct > b->point.drawdown_pct) {
+        b->point.drawdown_pct = drawdown_pct;
+    }
+    if (at_us >= b->point_end_us) {
+        b->point.at_us = at_us;
+        b->point.equity = dec_to_double(equity);
+        end_point(b);
+    }
+}
+
+static int symbol_index(const struct backtest *b, struct symbol symbol)
+{
+    int i = 0;
+    while (i < b->settings.symbol_count && !symbol_equal(b->settings.symbols[i], symbol)) {
+        i++;
+    }
+    return i;
+}
+
+static void mark_trade(struct backtest *b, const struct trade *t)
+{
+    struct backtest_result *r = &b->result;
+    if (b->trades++ % r->mark_every != 0) {
+        return;
+    }
+    if (r->mark_count == BACKTEST_MARKS_MAX) {
+        for (int i = 0; i < BACKTEST_MARKS_MAX / 2; i++) {
+            r->marks[i] = r->marks[2 * i];
+        }
+        r->mark_count = BACKTEST_MARKS_MAX / 2;
+        r->mark_every *= 2;
+    }
+    r->marks[r->mark_count++] = (struct backtest_mark){.symbol = symbol_index(b, t->symbol),
+                                                       .side = t->side,
+                                                       .opened_us = t->opened_us,
+                                                       .closed_us = t->closed_us,
+                                                       .entry_price = dec_to_double(t->entry_price),
+                                                       .exit_price = dec_to_double(t->exit_price),
+                                                       .pnl = dec_to_double(t->pnl)};
+}
+
+/* ---------------------------------------------------------------- a step and what came of it */
+
+static void set_time(struct backtest *b, int64_t market_us)
+{
+    int64_t passed_us = market_us - b->result.start_us;
+    b->now = (struct engine_now){.market_us = market_us,
+                                 .wall_us = market_us,
+                                 .mono_us = b->first_mono_us + passed_us / BACKTEST_SPEED};
+}
+
+/* The decision of an entry, which says who wanted it. */
+static void note_entry(struct backtest *b, const struct order *order)
+{
+    for (int i = 0; i < b->outputs.decision_count; i++) {
+        const struct decision *d = &b->outputs.decisions[i];
+        if (d->id == order->decision_id) {
+            performance_entry(&b->result.performance, d);
+        }
+    }
+}
+
+/* Returns whether the venue was told anything: then its answer may be there already. */
+static bool ship(struct backtest *b)
+{
+    const struct engine_outputs *out = &b->outputs;
+    struct venue *venue = &b->paper.venue;
+    for (int i = 0; i < out->cancel_count; i++) {
+        venue_cancel(venue, out->cancels[i]);
+    }
+    for (int i = 0; i < out->amend_count; i++) {
+        venue_amend(venue, out->amends[i].client_id, out->amends[i].stop, out->amends[i].target);
+    }
+    for (int i = 0; i < out->send_count; i++) {
+        const struct order *order = &out->orders[out->sends[i]];
+        if (order->kind == ORDER_ENTRY) {
+            note_entry(b, order);
+        }
+        venue_send(venue, order);
+    }
+    for (int i = 0; i < out->query_count; i++) {
+        venue_query(venue, out->queries[i].client_id, out->queries[i].after_fill_id);
+    }
+    if (out->list) {
+        venue_list(venue, out->list_id, out->list_after_funding_id);
+    }
+    return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
+           out->query_count > 0 || out->list;
+}
+
+static void take_trades(struct backtest *b)
+{
+    for (int i = 0; i < b->outputs.trade_count; i++) {
+        const struct trade *t = &b->outputs.trades[i];
+        performance_trade(&b->result.performance, t);
+        mark_trade(b, t);
+        if (b->options.on_trade != NULL) {
+            b->options.on_trade(t, b->options.userdata);
+        }
+    }
+}
+
+/* One step with what the venue has to say; true when another should follow at once. */
+static bool step(struct backtest *b)
+{
+    struct engine_inputs *in = &b->inputs;
+    in->report_count = 0;
+    while (in->report_count < ENGINE_REPORTS_MAX &&
+           venue_poll(&b->paper.venue, &in->reports[in->report_count])) {
+        in->report_count++;
+    }
+    engine_step(b->engine, &b->now, in, &b->outputs);
+    in->bar_count = 0;
+    in->quote_count = 0;
+    take_trades(b);
+    return ship(b) || in->report_count == ENGINE_REPORTS_MAX;
+}
+
+static void talk(struct backtest *b)
+{
+    for (int i = 0; i < TALK_MAX && step(b); i++) {}
+}
+
+/* ---------------------------------------------------------------- candles */
+
+static int64_t next_open_us(const struct backtest *b)
+{
+    int64_t next_us = source_next_us(b->options.source);
+    return next_us == INT64_MAX ? INT64_MAX : next_us - b->step_us;
+}
+
+static bool is_due(const struct backtest *b, int64_t open_us)
+{
+    return open_us != INT64_MAX && (b->options.to_us == 0 || open_us < b->options.to_us);
+}
+
+static void tell(const struct backtest *b, int64_t market_us)
+{
+    if (b->moments % BACKTEST_TELL_EVERY == 0 && b->options.on_candles != NULL) {
+        b->options.on_candles(market_us, b->result.candles, b->options.userdata);
+    }
+}
+
+/* Passes over what is older than the warm-up needs, warms with the rest, and learns when trading
+ * begins. */
+static void warm_up(struct backtest *b)
+{
+    struct backtest_result *r = &b->result;
+    struct source_bar bars[SYMBOLS_MAX], closed[SYMBOLS_MAX];
+    int64_t length_us = BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
+    int64_t open_us;
+    while (is_due(b, open_us = next_open_us(b)) && open_us < b->options.from_us - length_us) {
+        (void)source_take(b->options.source, bars);
+        b->moments++;
+        tell(b, open_us);
+    }
+    if (!is_due(b, open_us)) {
+        return;
+    }
+    r->first_us = open_us;
+    r->start_us = open_us + length_us;
+    r->start_us = r->start_us > b->options.from_us ? r->start_us : b->options.from_us;
+    while (is_due(b, open_us = next_open_us(b)) && open_us < r->start_us) {
+        int count = source_take(b->options.source, bars);
+        (void)engine_warm(b->engine, bars, count, closed);
+        r->candles += count;
+        r->warm_up_candles += count;
+        r->end_us = open_us + b->step_us;
+        b->moments++;
+        tell(b, open_us);
+    }
+}
+
+static void show_quotes(struct backtest *b)
+{
+    for (int i = 0; i < b->settings.symbol_count; i++) {
+        if (venue_quote(&b->paper.venue, b->settings.symbols[i],
+                        &b->inputs.quotes[b->inputs.quote_count])) {
+            b->inputs.quote_count++;
+        }
+    }
+}
+
+static int trade(struct backtest *b, struct err *err)
+{
+    struct backtest_result *r = &b->result;
+    for (int64_t open_us; is_due(b, open_us = next_open_us(b));) {
+        set_time(b, open_us + b->step_us);
+        b->inputs.bar_count = source_take(b->options.source, b->inputs.bars);
+        int rc = paper_bars(&b->paper, b->inputs.bars, b->inputs.bar_count, err);
+        if (rc < 0) {
+            return rc;
+        }
+        r->candles += b->inputs.bar_count;
+        r->end_us = b->now.market_us;
+        show_quotes(b);
+        talk(b);
+
+        int count;
+        const struct position *positions = engine_positions(b->engine, &count);
+        struct dec equity = ledger_equity(engine_state(b->engine)->cash, positions, count);
+        if (dec_is_valid(equity)) {
+            performance_mark(&r->performance, r->end_us, equity, count > 0);
+            draw_point(b, r->end_us, equity);
+        }
+        b->moments++;
+        tell(b, open_us);
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- life */
+
+struct backtest *backtest_new(const struct backtest_options *options)
+{
+    ASSERT(options->settings->symbol_count >= 1 && options->from_us >= 0 && options->to_us >= 0);
+    struct backtest *b = calloc(1, sizeof(*b));
+    ASSERT(b != NULL);
+    b->options = *options;
+    b->settings = *options->settings;
+    b->options.settings = &b->settings;
+    b->step_us = source_step_us(options->source);
+    b->point_us = b->step_us;
+    b->first_mono_us = USEC_PER_SEC; /* zero means never to the engine */
+    b->result.mark_every = 1;
+    b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
+    paper_init(&b->paper, &b->settings, b->step_us);
+    paper_open_memory(&b->paper);
+    return b;
+}
+
+void backtest_free(struct backtest *backtest)
+{
+    if (backtest == NULL) {
+        return;
+    }
+    engine_free(backtest->engine);
+    paper_release(&backtest->paper);
+    free(backtest);
+}
+
+int backtest_run(struct backtest *b, struct err *err)
+{
+    struct backtest_result *r = &b->result;
+    warm_up(b);
+    if (!is_due(b, next_open_us(b))) {
+        return err_set(err, ERR_ENGINE_BACKTEST_EMPTY, "%lld candles, %lld of them for warming up",
+                       (long long)r->candles, (long long)r->warm_up_candles);
+    }
+    set_time(b, r->start_us);
+    engine_begin(b->engine, &b->now);
+    for (int i = 0; i < b->settings.symbol_count; i++) {
+        struct dec price = engine_price(b->engine, b->settings.symbols[i]);
+        if (price.e8 > 0) {
+            paper_quote(&b->paper, b->settings.symbols[i], price);
+        }
+    }
+    performance_init(&r->performance, b->settings.initial_cash, r->start_us);
+    talk(b); /* the engine asks what the account holds before it trades */
+    int rc = trade(b, err);
+    if (b->has_point) {
+        b->point.at_us = r->end_us;
+        b->point.equity = dec_to_double(r->performance.equity);
+        end_point(b);
+    }
+    engine_snapshot(b->engine, &b->now, &r->snapshot);
+    return rc;
+}
+
+const struct backtest_result *backtest_result(const struct backtest *backtest)
+{
+    return &backtest->result;
+}
