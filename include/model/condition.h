@@ -16,7 +16,7 @@
  * Invariants: a compiled program evaluates within its own size: no allocation, no recursion, no
  * input can make it longer than CONDITION_OPS_MAX. What is not known (an indicator that is not
  * warm: NaN) makes a comparison neither true nor false, and so `not` of it; a condition holds only
- * when it is true. The normal form compiles to the same program and prints as itself.
+ * when it is true. The normal form holds for the same values and prints as itself.
  * Thread: any (pure).
  */
 #pragma once

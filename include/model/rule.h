@@ -2,8 +2,8 @@
  * rule.h: a trading rule: when an entry should be avoided or favoured, and how it did.
  *
  *     struct rule rule;
- *     rc = rule_read(str_c("avoid\nrsi14 > 80 and side == long\nno chasing"), &rule, &program, err);
- *     rule_write(&rule, request.text);
+ *     rc = rule_read(str_c("avoid\nrsi14 > 80 and side == long\nno chasing"), &rule, &program,
+ * err); rule_write(&rule, request.text);
  *
  * Effects, of rules that are active, on an entry that the agents want: `avoid` refuses it with
  * RISK_TRADING_RULE; `favour` adds RULE_FAVOUR_BONUS to |score|, all of them together at most
@@ -28,9 +28,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define RULES_MAX      32 /* testing or active */
-#define SHADOWS_MAX    64 /* of all rules; the oldest gives way, and counts as neither */
-#define RULE_HELP_SIZE 160
+#define RULES_MAX         32 /* testing or active */
+#define SHADOWS_MAX       64 /* of all rules; the oldest gives way, and counts as neither */
+#define RULE_HELP_SIZE    160
 
 #define RULE_FAVOUR_BONUS 0.1
 #define RULE_FAVOUR_MAX   0.2
