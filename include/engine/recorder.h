@@ -14,7 +14,7 @@
  * and calls to the venue, books, the rest. Each frame carries its length and a 64-bit SipHash-2-4
  * that covers its place in the file too, so frames cannot be lost, swapped or repeated unseen.
  * Always true: a step is one write(2); one that failed is cut off again, so that the file ends with
- * a whole record whenever the disk allows; the same step given again is written once.
+ * a whole record whenever the disk allows.
  * Old runs go: at the start and each market hour the oldest others are deleted until at most
  * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES are left. A run whose own file has grown to that
  * size is recorded no further, which is told once (ERR_ENGINE_RECORD_FULL) and stops nothing.
@@ -40,6 +40,9 @@ struct recorder_start {
     const struct symbol *symbols;    /* the same */
     int symbol_count;
     const struct engine_memory *memory; /* given to engine_restore; NULL: engine_begin */
+    const char *model_hash;             /* of the predictor; NULL: none */
+    int keep_runs;                      /* 0: RECORDER_KEEP_RUNS */
+    int64_t keep_bytes;                 /* 0: RECORDER_KEEP_BYTES */
 };
 
 /* engine: ready for its first step. The caller frees *ret. */

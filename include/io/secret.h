@@ -36,6 +36,8 @@ struct secret_key {
 
 /* BLAKE2b-256, keyed; key NULL: plain. */
 void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
+/* SipHash-2-4, salted: a checksum of 64 bits, against damage and not against people. */
+uint64_t secret_checksum(struct str data, uint64_t salt);
 bool secret_equal(struct str a, struct str b);
 /* Overwrites memory in a way that is not optimised away. */
 void secret_wipe(void *bytes, size_t size);

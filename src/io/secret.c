@@ -9,6 +9,7 @@
  * is a wrapper of getrandom(2) on Linux, which is what is used here. */
 #include <sodium/core.h>
 #include <sodium/crypto_generichash.h>
+#include <sodium/crypto_shorthash.h>
 #include <sodium/utils.h>
 #include <string.h>
 #include <sys/random.h>
@@ -61,6 +62,22 @@ void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SEC
                                 key == NULL ? NULL : key->bytes, key == NULL ? 0 : SECRET_KEY_SIZE);
     ASSERT(rc == 0);
     (void)sodium_bin2hex(ret_hex, SECRET_HASH_HEX_SIZE, hash, sizeof(hash));
+}
+
+uint64_t secret_checksum(struct str data, uint64_t salt)
+{
+    unsigned char key[crypto_shorthash_KEYBYTES] = {0};
+    unsigned char hash[crypto_shorthash_BYTES];
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        key[i] = (unsigned char)(salt >> (8 * i));
+    }
+    int rc = crypto_shorthash(hash, (const unsigned char *)data.ptr, data.len, key);
+    ASSERT(rc == 0);
+    for (unsigned i = 0; i < 8; i++) {
+        sum |= (uint64_t)hash[i] << (8 * i);
+    }
+    return sum;
 }
 
 bool secret_equal(struct str a, struct str b)

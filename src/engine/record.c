@@ -1,0 +1,756 @@
+#include "record.h"
+
+#include "base/check.h"
+#include "engine_private.h"
+#include "io/secret.h"
+
+#include <string.h>
+
+/* ---------------------------------------------------------------- values of the model */
+
+static void pack_now(struct pack *p, struct engine_now *now, const struct engine_now *before)
+{
+    pack_near(p, &now->market_us, before->market_us);
+    pack_near(p, &now->wall_us, before->wall_us);
+    pack_near(p, &now->mono_us, before->mono_us);
+}
+
+static void pack_symbols(struct pack *p, int *count, struct symbol symbols[SYMBOLS_MAX])
+{
+    pack_count(p, count, SYMBOLS_MAX);
+    for (int i = 0; i < *count; i++) {
+        pack_symbol(p, &symbols[i]);
+    }
+}
+
+static void pack_settings(struct pack *p, struct settings *s)
+{
+    pack_symbols(p, &s->symbol_count, s->symbols);
+    pack_u64(p, &s->seed);
+    pack_i64(p, &s->market_speed);
+    pack_double(p, &s->threshold);
+    pack_double(p, &s->risk_per_trade_pct);
+    pack_double(p, &s->max_position_pct);
+    pack_i64(p, &s->max_positions);
+    pack_double(p, &s->stop_pct);
+    pack_double(p, &s->target_pct);
+    pack_double(p, &s->max_daily_loss_pct);
+    pack_double(p, &s->max_drawdown_pct);
+    pack_i64(p, &s->max_consecutive_losses);
+    pack_i64(p, &s->cooldown_us);
+    pack_double(p, &s->max_exposure_pct);
+    pack_double(p, &s->max_leverage);
+    pack_double(p, &s->max_correlation);
+    pack_double(p, &s->maintenance_margin_pct);
+    pack_double(p, &s->min_liquidation_distance_pct);
+    pack_i64(p, &s->max_orders_per_minute);
+    for (int i = 0; i < TIERS; i++) {
+        pack_symbols(p, &s->tiers[i].symbol_count, s->tiers[i].symbols);
+        pack_double(p, &s->tiers[i].max_position_pct);
+        pack_double(p, &s->tiers[i].max_exposure_pct);
+    }
+    pack_dec(p, &s->initial_cash);
+    pack_double(p, &s->spread_bps);
+    pack_double(p, &s->fee_bps);
+    pack_double(p, &s->maker_fee_bps);
+    pack_dec(p, &s->depth);
+    pack_double(p, &s->level_bps);
+    pack_i64(p, &s->latency_us);
+    pack_double(p, &s->reject_pct);
+    pack_dec(p, &s->min_notional);
+    pack_i64(p, &s->tick_digits);
+    pack_double(p, &s->funding_bps);
+}
+
+static void pack_request(struct pack *p, struct request *r)
+{
+    pack_i64(p, &r->id);
+    PACK_ENUM(p, r->kind, REQUEST_RULE_STATUS);
+    pack_symbol(p, &r->symbol);
+    pack_text(p, r->by, sizeof(r->by));
+    pack_dec(p, &r->stop);
+    pack_dec(p, &r->target);
+    pack_i64(p, &r->number);
+    pack_text(p, r->text, sizeof(r->text));
+}
+
+static void pack_order(struct pack *p, struct order *o)
+{
+    pack_text(p, o->client_id, sizeof(o->client_id));
+    pack_symbol(p, &o->symbol);
+    PACK_ENUM(p, o->kind, ORDER_TARGET);
+    PACK_ENUM(p, o->side, SIDE_SHORT);
+    PACK_ENUM(p, o->state, ORDER_UNKNOWN);
+    pack_dec(p, &o->qty);
+    pack_dec(p, &o->reference_price);
+    pack_dec(p, &o->stop);
+    pack_dec(p, &o->target);
+    pack_dec(p, &o->filled_qty);
+    pack_dec(p, &o->average_price);
+    pack_i64(p, &o->decision_id);
+    pack_i64(p, &o->created_us);
+    pack_near(p, &o->updated_us, o->created_us);
+    pack_text(p, o->reason, sizeof(o->reason));
+}
+
+static void pack_fill(struct pack *p, struct fill *f)
+{
+    pack_text(p, f->client_id, sizeof(f->client_id));
+    pack_i64(p, &f->venue_fill_id);
+    pack_symbol(p, &f->symbol);
+    PACK_ENUM(p, f->kind, ORDER_TARGET);
+    PACK_ENUM(p, f->side, SIDE_SHORT);
+    pack_dec(p, &f->qty);
+    pack_dec(p, &f->price);
+    pack_dec(p, &f->fee);
+    pack_i64(p, &f->at_us);
+}
+
+static void pack_position(struct pack *p, struct position *x)
+{
+    pack_symbol(p, &x->symbol);
+    PACK_ENUM(p, x->side, SIDE_SHORT);
+    pack_dec(p, &x->qty);
+    pack_dec(p, &x->entry_price);
+    pack_dec(p, &x->stop);
+    pack_dec(p, &x->target);
+    pack_dec(p, &x->mark_price);
+    pack_dec(p, &x->unrealised);
+    pack_dec(p, &x->fees);
+    pack_i64(p, &x->opened_us);
+    pack_i64(p, &x->decision_id);
+    pack_text(p, x->client_id, sizeof(x->client_id));
+}
+
+static void pack_trade(struct pack *p, struct trade *t)
+{
+    pack_i64(p, &t->id);
+    pack_symbol(p, &t->symbol);
+    PACK_ENUM(p, t->side, SIDE_SHORT);
+    pack_dec(p, &t->qty);
+    pack_dec(p, &t->entry_price);
+    pack_dec(p, &t->exit_price);
+    pack_dec(p, &t->pnl);
+    pack_dec(p, &t->fees);
+    pack_i64(p, &t->opened_us);
+    pack_near(p, &t->closed_us, t->opened_us);
+    pack_i64(p, &t->decision_id);
+    pack_text(p, t->exit_reason, sizeof(t->exit_reason));
+    pack_text(p, t->client_id, sizeof(t->client_id));
+}
+
+static void pack_state(struct pack *p, struct engine_state *s)
+{
+    PACK_ENUM(p, s->state, TRADING_MAINTENANCE);
+    pack_text(p, s->state_reason, sizeof(s->state_reason));
+    pack_i64(p, &s->state_since_wall_us);
+    pack_i64(p, &s->market_us);
+    pack_dec(p, &s->initial_cash);
+    pack_dec(p, &s->cash);
+    pack_dec(p, &s->realised);
+    pack_dec(p, &s->fees);
+    pack_dec(p, &s->funding);
+    pack_i64(p, &s->last_funding_id);
+    pack_dec(p, &s->equity_peak);
+    pack_dec(p, &s->day_start_equity);
+    pack_i64(p, &s->day);
+    pack_i64(p, &s->consecutive_losses);
+    pack_i64(p, &s->run);
+    pack_i64(p, &s->next_order);
+    pack_i64(p, &s->next_decision_id);
+    pack_i64(p, &s->next_trade_id);
+    pack_i64(p, &s->candles);
+    pack_i64(p, &s->decisions);
+    pack_i64(p, &s->orders);
+    pack_i64(p, &s->fills);
+    pack_i64(p, &s->trades);
+    pack_i64(p, &s->wins);
+    pack_i64(p, &s->vetoes);
+    pack_i64(p, &s->refused_candles);
+    pack_count(p, &s->cooldown_count, SYMBOLS_MAX);
+    for (int i = 0; i < s->cooldown_count; i++) {
+        pack_symbol(p, &s->cooldowns[i].symbol);
+        pack_i64(p, &s->cooldowns[i].until_us);
+    }
+}
+
+static void pack_rule(struct pack *p, struct rule *r)
+{
+    pack_i64(p, &r->id);
+    PACK_ENUM(p, r->status, RULE_RETIRED);
+    PACK_ENUM(p, r->effect, RULE_FAVOUR);
+    pack_text(p, r->condition, sizeof(r->condition));
+    pack_text(p, r->help, sizeof(r->help));
+    pack_i64(p, &r->success_count);
+    pack_i64(p, &r->failure_count);
+    pack_i64(p, &r->created_us);
+    pack_text(p, r->created_by, sizeof(r->created_by));
+    pack_i64(p, &r->updated_us);
+}
+
+static void pack_rules(struct pack *p, struct rule_book *book)
+{
+    pack_count(p, &book->rule_count, RULES_MAX);
+    for (int i = 0; i < book->rule_count; i++) {
+        pack_rule(p, &book->rules[i]);
+    }
+    pack_count(p, &book->shadow_count, SHADOWS_MAX);
+    for (int i = 0; i < book->shadow_count; i++) {
+        struct rule_shadow *s = &book->shadows[i];
+        pack_i64(p, &s->id);
+        pack_i64(p, &s->rule_id);
+        pack_i64(p, &s->decision_id);
+        pack_symbol(p, &s->symbol);
+        PACK_ENUM(p, s->side, SIDE_SHORT);
+        pack_dec(p, &s->entry);
+        pack_dec(p, &s->stop);
+        pack_dec(p, &s->target);
+        pack_i64(p, &s->at_us);
+    }
+    pack_i64(p, &book->last_rule_id);
+    pack_i64(p, &book->last_shadow_id);
+}
+
+/* ---------------------------------------------------------------- the start */
+
+static void pack_memory(struct pack *p, struct engine_memory *m)
+{
+    pack_state(p, &m->state);
+    pack_count(p, &m->position_count, POSITIONS_MAX);
+    for (int i = 0; i < m->position_count; i++) {
+        pack_position(p, &m->positions[i]);
+    }
+    pack_count(p, &m->order_count, ENGINE_ORDERS_MAX);
+    for (int i = 0; i < m->order_count; i++) {
+        pack_order(p, &m->orders[i]);
+        pack_i64(p, &m->last_fill_ids[i]);
+    }
+    pack_rules(p, &m->rules);
+}
+
+static void pack_window(struct pack *p, struct window *w)
+{
+    pack_count(p, &w->count, WINDOW_BARS);
+    pack_count(p, &w->head, WINDOW_BARS - 1);
+    for (int i = 0; i < w->count; i++) {
+        struct bar *b = &w->bars[i];
+        pack_i64(p, &b->open_us);
+        pack_double(p, &b->open);
+        pack_double(p, &b->high);
+        pack_double(p, &b->low);
+        pack_double(p, &b->close);
+        pack_double(p, &b->volume);
+    }
+    /* Until it is full the bars begin at 0, and the next goes behind them. */
+    if (w->count < WINDOW_BARS && w->head != w->count) {
+        p->failed = true;
+    }
+}
+
+static void write_series(struct pack *p, struct record_start *start, const struct engine *engine)
+{
+    /* The size first: it is known once the bytes are there. */
+    uint32_t size = 0;
+    size_t size_at = p->at;
+    pack_u32(p, &size);
+    if (p->failed) {
+        return;
+    }
+    size_t room = p->size - p->at;
+    size_t done = engine_series_save(engine, p->bytes + p->at, room);
+    ASSERT(done > 0);
+    struct pack again = PACK_WRITE(p->bytes + size_at, 4);
+    size = (uint32_t)done;
+    pack_u32(&again, &size);
+    p->at += done;
+    start->series_size = done;
+}
+
+static void read_series(struct pack *p, struct record_start *start)
+{
+    uint32_t size = 0;
+    pack_u32(p, &size);
+    if (p->failed || p->size - p->at < size) {
+        p->failed = true;
+        return;
+    }
+    start->series_at = p->at;
+    start->series_size = size;
+    p->at += size;
+}
+
+static void pack_windows(struct pack *p, int symbol_count, struct series *series)
+{
+    for (int i = 0; i < symbol_count; i++) {
+        for (int f = 0; f < SERIES_FRAMES; f++) {
+            struct window checked = {0};
+            pack_window(p, p->reading && series == NULL ? &checked : &series[i].windows[f]);
+        }
+    }
+}
+
+void record_start_pack(struct pack *p, struct record_start *start, const struct engine *engine)
+{
+    static const struct engine_now zero;
+    pack_i64(p, &start->run);
+    pack_now(p, &start->now, &zero);
+    pack_settings(p, &start->settings);
+    pack_symbols(p, &start->symbol_count, start->symbols);
+    pack_text(p, start->model_hash, sizeof(start->model_hash));
+    pack_bool(p, &start->restored);
+    if (start->restored) {
+        pack_memory(p, &start->memory);
+    }
+    if (p->reading) {
+        read_series(p, start);
+        start->windows_at = p->at;
+        pack_windows(p, start->symbol_count, NULL);
+        p->failed = p->failed || p->at != p->size;
+        return;
+    }
+    write_series(p, start, engine);
+    start->windows_at = p->at;
+    /* Writing changes nothing. */
+    pack_windows(p, start->symbol_count, (struct series *)(uintptr_t)engine->series);
+}
+
+static bool is_name(struct symbol symbol)
+{
+    struct symbol parsed;
+    return symbol_parse(str_c(symbol.name), &parsed) && symbol_equal(parsed, symbol);
+}
+
+static bool is_money(struct dec a)
+{
+    return dec_is_valid(a);
+}
+
+static bool is_price(struct dec a)
+{
+    return dec_is_valid(a) && a.e8 > 0;
+}
+
+static bool settings_are_sane(const struct settings *s)
+{
+    bool sane = s->symbol_count >= 1 && s->market_speed >= 1 && s->threshold > 0 &&
+                s->stop_pct > 0 && s->target_pct > 0 && s->max_positions >= 0 &&
+                s->max_positions <= POSITIONS_MAX && is_price(s->initial_cash) &&
+                s->cooldown_us >= 0 && s->latency_us >= 0;
+    for (int i = 0; i < s->symbol_count; i++) {
+        sane = sane && is_name(s->symbols[i]);
+    }
+    return sane;
+}
+
+static bool memory_is_sane(const struct engine_memory *m)
+{
+    const struct engine_state *s = &m->state;
+    bool sane = is_money(s->initial_cash) && is_money(s->cash) && is_money(s->realised) &&
+                is_money(s->fees) && is_money(s->funding) && is_money(s->equity_peak) &&
+                is_money(s->day_start_equity) && s->market_us >= 0 && s->run >= 0 &&
+                s->run < INT64_MAX && s->next_order >= 0;
+    for (int i = 0; i < m->position_count; i++) {
+        const struct position *x = &m->positions[i];
+        sane = sane && is_name(x->symbol) && is_price(x->qty) && is_price(x->entry_price) &&
+               is_money(x->stop) && is_money(x->target) && is_money(x->mark_price) &&
+               is_money(x->unrealised) && is_money(x->fees);
+    }
+    for (int i = 0; i < m->order_count; i++) {
+        const struct order *o = &m->orders[i];
+        sane = sane && is_name(o->symbol) && is_money(o->qty) && is_money(o->reference_price) &&
+               is_money(o->stop) && is_money(o->target) && is_money(o->filled_qty) &&
+               is_money(o->average_price);
+    }
+    for (int i = 0; i < m->rules.rule_count; i++) {
+        struct condition program;
+        sane = sane && condition_compile(str_c(m->rules.rules[i].condition), &program, NULL) >= 0;
+    }
+    for (int i = 0; i < m->rules.shadow_count; i++) {
+        const struct rule_shadow *x = &m->rules.shadows[i];
+        sane = sane && is_money(x->entry) && is_money(x->stop) && is_money(x->target);
+    }
+    return sane;
+}
+
+bool record_start_is_sane(const struct record_start *start)
+{
+    if (start->symbol_count < 1 || start->settings.symbol_count > start->symbol_count ||
+        !settings_are_sane(&start->settings) || start->now.market_us < 0) {
+        return false;
+    }
+    for (int i = 0; i < start->symbol_count; i++) {
+        if (!is_name(start->symbols[i])) {
+            return false;
+        }
+    }
+    return !start->restored || memory_is_sane(&start->memory);
+}
+
+struct engine *record_start_engine(const struct record_start *start, struct pack payload)
+{
+    struct engine *engine = engine_new(&start->settings, start->symbols, start->symbol_count);
+    if (start->restored) {
+        engine_restore(engine, &start->memory);
+    } else {
+        engine_begin(engine, &start->now);
+    }
+    if (!engine_series_load(engine, payload.bytes + start->series_at, start->series_size)) {
+        engine_free(engine);
+        return NULL;
+    }
+    payload.at = start->windows_at;
+    pack_windows(&payload, start->symbol_count, engine->series);
+    return engine;
+}
+
+/* ---------------------------------------------------------------- a step */
+
+/* Nearly always one of those the run started with. */
+static void pack_known(struct pack *p, struct symbol *symbol, const struct record_start *start)
+{
+    int place = 0;
+    for (int i = 0; !p->reading && i < start->symbol_count && place == 0; i++) {
+        place = symbol_equal(start->symbols[i], *symbol) ? i + 1 : 0;
+    }
+    pack_count(p, &place, start->symbol_count);
+    if (place == 0) {
+        pack_symbol(p, symbol);
+    } else {
+        *symbol = start->symbols[place - 1];
+    }
+}
+
+static void pack_quote(struct pack *p, struct quote *q, int64_t near_us,
+                       const struct record_start *start)
+{
+    pack_known(p, &q->symbol, start);
+    pack_dec(p, &q->bid);
+    pack_near(p, &q->ask.e8, q->bid.e8);
+    pack_dec(p, &q->bid_qty);
+    pack_dec(p, &q->ask_qty);
+    pack_near(p, &q->at_us, near_us);
+}
+
+static void pack_listing(struct pack *p, struct venue_report *r)
+{
+    pack_i64(p, &r->ask_id);
+    pack_bool(p, &r->complete);
+    pack_count(p, &r->holding_count, POSITIONS_MAX);
+    for (int i = 0; i < r->holding_count; i++) {
+        struct venue_holding *h = &r->holdings[i];
+        pack_symbol(p, &h->symbol);
+        PACK_ENUM(p, h->side, SIDE_SHORT);
+        pack_dec(p, &h->qty);
+        pack_dec(p, &h->entry_price);
+    }
+    pack_count(p, &r->open_count, VENUE_OPEN_MAX);
+    for (int i = 0; i < r->open_count; i++) {
+        pack_text(p, r->open[i], sizeof(r->open[i]));
+    }
+}
+
+/* All of it, whatever its kind: a field that one kind does not use is a byte. */
+static void pack_report(struct pack *p, struct venue_report *r)
+{
+    PACK_ENUM(p, r->kind, VENUE_REFUSED);
+    PACK_ENUM(p, r->asked, VENUE_CALL_AMEND);
+    pack_text(p, r->client_id, sizeof(r->client_id));
+    PACK_ENUM(p, r->state, ORDER_UNKNOWN);
+    pack_dec(p, &r->filled_qty);
+    pack_text(p, r->reason, sizeof(r->reason));
+    pack_i64(p, &r->fills_after);
+    pack_bool(p, &r->more);
+    pack_count(p, &r->fill_count, VENUE_FILLS_MAX);
+    for (int i = 0; i < r->fill_count; i++) {
+        pack_fill(p, &r->fills[i]);
+    }
+    pack_dec(p, &r->stop);
+    pack_dec(p, &r->target);
+    pack_i64(p, &r->funding_id);
+    pack_i64(p, &r->prev_funding_id);
+    pack_symbol(p, &r->symbol);
+    pack_dec(p, &r->payment);
+    pack_i64(p, &r->at_us);
+    pack_listing(p, r);
+}
+
+static void pack_answer(struct pack *p, struct record_answer *a, const struct record_start *start)
+{
+    for (int i = 0; i < RECORD_PARTS; i++) {
+        pack_u32(p, &a->sums[i]);
+    }
+    pack_count(p, &a->sends, ENGINE_ORDERS_MAX);
+    pack_count(p, &a->decision_count, SYMBOLS_MAX);
+    for (int i = 0; i < a->decision_count; i++) {
+        struct record_decision *d = &a->decisions[i];
+        pack_known(p, &d->symbol, start);
+        PACK_ENUM(p, d->direction, DIRECTION_SHORT);
+        PACK_ENUM(p, d->outcome, OUTCOME_ORDER);
+        pack_double(p, &d->score);
+    }
+}
+
+/* Everything but the settings and the request, which the inputs only point to. */
+static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market_us,
+                        const struct record_start *start)
+{
+    pack_count(p, &in->bar_count, SYMBOLS_MAX);
+    for (int i = 0; i < in->bar_count; i++) {
+        pack_known(p, &in->bars[i].symbol, start);
+        pack_candle(p, &in->bars[i].candle, market_us);
+    }
+    pack_count(p, &in->quote_count, SYMBOLS_MAX);
+    for (int i = 0; i < in->quote_count; i++) {
+        pack_quote(p, &in->quotes[i], market_us, start);
+    }
+    pack_count(p, &in->report_count, ENGINE_REPORTS_MAX);
+    for (int i = 0; i < in->report_count; i++) {
+        pack_report(p, &in->reports[i]);
+    }
+}
+
+void record_step_pack(struct pack *p, struct record_step *step, const struct engine_now *before,
+                      const struct record_start *start)
+{
+    struct engine_inputs *in = step->inputs;
+    bool has_settings = in->settings != NULL;
+    bool has_request = in->request != NULL;
+    pack_now(p, &step->now, before);
+    pack_bool(p, &in->halt);
+    pack_bool(p, &has_settings);
+    if (has_settings) {
+        pack_settings(p, step->settings);
+    }
+    pack_bool(p, &has_request);
+    if (has_request) {
+        pack_request(p, step->request);
+    }
+    if (p->reading) {
+        in->settings = has_settings ? step->settings : NULL;
+        in->request = has_request ? step->request : NULL;
+    }
+    pack_market(p, in, step->now.market_us, start);
+    pack_answer(p, &step->answer, start);
+    if (p->reading) {
+        p->failed = p->failed || p->at != p->size;
+    }
+}
+
+/* What a feed or a venue says may be anything, and the engine judges it; settings and requests come
+ * from this program, which checks them before. */
+bool record_step_is_sane(const struct record_step *step)
+{
+    const struct settings *s = step->inputs->settings;
+    const struct request *r = step->inputs->request;
+    return (s == NULL || settings_are_sane(s)) &&
+           (r == NULL || (dec_is_valid(r->stop) && dec_is_valid(r->target))) &&
+           step->now.market_us >= 0 && step->now.mono_us >= 0;
+}
+
+bool record_is_idle(const struct engine_inputs *inputs, const struct engine_outputs *outputs)
+{
+    return inputs->settings == NULL && inputs->request == NULL && inputs->bar_count == 0 &&
+           inputs->report_count == 0 && !outputs->write && !outputs->list && !outputs->clear_halt &&
+           outputs->send_count == 0 && outputs->cancel_count == 0 && outputs->amend_count == 0 &&
+           outputs->query_count == 0 && outputs->event_count == 0;
+}
+
+/* ---------------------------------------------------------------- what a step answered */
+
+static void add_vote(struct pack *p, struct vote *v)
+{
+    pack_text(p, v->agent, sizeof(v->agent));
+    PACK_ENUM(p, v->direction, DIRECTION_SHORT);
+    pack_double(p, &v->confidence);
+    pack_double(p, &v->weight);
+    pack_count(p, &v->reason_count, REASONS_MAX);
+    for (int i = 0; i < v->reason_count; i++) {
+        struct reason *r = &v->reasons[i];
+        pack_text(p, r->indicator, sizeof(r->indicator));
+        pack_double(p, &r->value);
+        pack_double(p, &r->threshold);
+        pack_double(p, &r->points);
+    }
+}
+
+/* Of a decision its outcome says which fields are set. */
+static void add_decision(struct pack *p, struct decision *d)
+{
+    pack_i64(p, &d->id);
+    pack_symbol(p, &d->symbol);
+    pack_i64(p, &d->at_us);
+    pack_dec(p, &d->price);
+    PACK_ENUM(p, d->regime, REGIME_CHOPPY);
+    pack_count(p, &d->vote_count, VOTES_MAX);
+    for (int i = 0; i < d->vote_count; i++) {
+        add_vote(p, &d->votes[i]);
+    }
+    pack_double(p, &d->score);
+    pack_double(p, &d->threshold);
+    PACK_ENUM(p, d->direction, DIRECTION_SHORT);
+    PACK_ENUM(p, d->outcome, OUTCOME_ORDER);
+    switch (d->outcome) {
+    case OUTCOME_HOLD:
+        pack_text(p, d->veto_text, sizeof(d->veto_text));
+        break;
+    case OUTCOME_VETOED:
+        pack_text(p, d->veto_code, sizeof(d->veto_code));
+        pack_text(p, d->veto_text, sizeof(d->veto_text));
+        pack_dec(p, &d->veto_max_qty);
+        break;
+    case OUTCOME_ORDER:
+        pack_text(p, d->client_id, sizeof(d->client_id));
+        pack_dec(p, &d->qty);
+        pack_dec(p, &d->stop);
+        pack_dec(p, &d->target);
+        break;
+    }
+    pack_count(p, &d->rule_count, DECISION_RULES_MAX);
+    for (int i = 0; i < d->rule_count; i++) {
+        pack_i64(p, &d->rule_ids[i]);
+    }
+}
+
+static void add_orders(struct pack *p, struct engine_outputs *out)
+{
+    for (int i = 0; i < out->order_count; i++) {
+        pack_order(p, &out->orders[i]);
+    }
+    pack_count(p, &out->send_count, ENGINE_ORDERS_MAX);
+    for (int i = 0; i < out->send_count; i++) {
+        pack_count(p, &out->sends[i], ENGINE_ORDERS_MAX);
+    }
+    for (int i = 0; i < out->cancel_count; i++) {
+        pack_text(p, out->cancels[i], CLIENT_ID_SIZE);
+    }
+    for (int i = 0; i < out->amend_count; i++) {
+        struct engine_amend *a = &out->amends[i];
+        pack_text(p, a->client_id, sizeof(a->client_id));
+        pack_dec(p, &a->stop);
+        pack_dec(p, &a->target);
+    }
+    for (int i = 0; i < out->query_count; i++) {
+        pack_text(p, out->queries[i].client_id, CLIENT_ID_SIZE);
+        pack_i64(p, &out->queries[i].after_fill_id);
+    }
+    pack_bool(p, &out->list);
+    if (out->list) {
+        pack_i64(p, &out->list_id);
+        pack_i64(p, &out->list_after_funding_id);
+    }
+}
+
+static void add_books(struct pack *p, struct engine_outputs *out, struct engine *engine)
+{
+    for (int i = 0; i < out->fill_count; i++) {
+        pack_fill(p, &out->fills[i]);
+    }
+    for (int i = 0; i < out->trade_count; i++) {
+        pack_trade(p, &out->trades[i]);
+    }
+    for (int i = 0; i < engine->position_count; i++) {
+        pack_position(p, &engine->positions[i]);
+    }
+    pack_state(p, &engine->state);
+    if (out->equity_point) {
+        pack_i64(p, &out->equity.at_us);
+        pack_dec(p, &out->equity.equity);
+        pack_dec(p, &out->equity.cash);
+        pack_dec(p, &out->equity.realised);
+    }
+}
+
+static void add_event(struct pack *p, struct event *e)
+{
+    pack_u32(p, &e->topic);
+    pack_u32(p, &e->code);
+    pack_i64(p, &e->id);
+    pack_symbol(p, &e->symbol);
+    pack_dec(p, &e->qty);
+    pack_dec(p, &e->price);
+    pack_dec(p, &e->value);
+}
+
+static void add_rest(struct pack *p, struct engine_outputs *out, struct engine *engine)
+{
+    for (int i = 0; i < out->candle_count; i++) {
+        pack_symbol(p, &out->candles[i].symbol);
+        pack_candle(p, &out->candles[i].candle, 0);
+    }
+    for (int i = 0; i < out->event_count; i++) {
+        add_event(p, &out->events[i]);
+    }
+    if (out->rules_changed) {
+        pack_rules(p, &engine->rules.book);
+    }
+    pack_count(p, &out->request_err, ERR_COUNT);
+    pack_bool(p, &out->write);
+    pack_bool(p, &out->clear_halt);
+}
+
+static uint32_t sum_of(const struct pack *p)
+{
+    ASSERT(!p->failed);
+    return (uint32_t)secret_checksum(str_n((const char *)p->bytes, p->at), 0);
+}
+
+void record_answer_of(const struct engine *engine, const struct engine_outputs *outputs,
+                      uint8_t *scratch, struct record_answer *ret)
+{
+    /* Writing changes nothing. */
+    struct engine *e = (struct engine *)(uintptr_t)engine;
+    struct engine_outputs *out = (struct engine_outputs *)(uintptr_t)outputs;
+    struct pack p = PACK_WRITE(scratch, RECORD_SCRATCH);
+    ret->sends = out->send_count;
+    ret->decision_count = out->decision_count;
+    for (int i = 0; i < out->decision_count; i++) {
+        struct decision *d = &out->decisions[i];
+        ret->decisions[i] = (struct record_decision){d->symbol, d->direction, d->outcome, d->score};
+        add_decision(&p, d);
+    }
+    ret->sums[RECORD_DECISIONS] = sum_of(&p);
+    p.at = 0;
+    add_orders(&p, out);
+    ret->sums[RECORD_ORDERS] = sum_of(&p);
+    p.at = 0;
+    add_books(&p, out, e);
+    ret->sums[RECORD_BOOKS] = sum_of(&p);
+    p.at = 0;
+    add_rest(&p, out, e);
+    ret->sums[RECORD_REST] = sum_of(&p);
+}
+
+const char *record_part_name(enum record_part part)
+{
+    switch (part) {
+    case RECORD_DECISIONS:
+        return "decisions";
+    case RECORD_ORDERS:
+        return "orders";
+    case RECORD_BOOKS:
+        return "books";
+    case RECORD_REST:
+        return "events";
+    case RECORD_PARTS:
+        break;
+    }
+    UNREACHABLE();
+}
+
+/* ---------------------------------------------------------------- frames */
+
+uint64_t record_sum(const uint8_t *frame, size_t size, int64_t offset)
+{
+    return secret_checksum(str_n((const char *)frame + 8, size + 4), (uint64_t)offset);
+}
+
+void record_seal(uint8_t *frame, size_t size, int64_t offset)
+{
+    uint32_t length = (uint32_t)size;
+    struct pack p = PACK_WRITE(frame + 8, 4);
+    pack_u32(&p, &length);
+    uint64_t sum = record_sum(frame, size, offset);
+    for (unsigned i = 0; i < 8; i++) {
+        frame[i] = (uint8_t)(sum >> (8 * i));
+    }
+}
