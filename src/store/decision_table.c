@@ -5,11 +5,15 @@
 #include "row.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define COLUMNS                                                                      \
     "id, symbol, at_us, price, regime, votes, score, threshold, direction, outcome," \
-    " veto_code, veto_text, veto_max_qty, client_id"
+    " veto_code, veto_text, veto_max_qty, client_id, qty, stop, target, rules"
+/* Ids apart by blanks. */
+#define RULES_SIZE (DECISION_RULES_MAX * 21)
 
+/* Eight votes of eight reasons with 17 digits and the longest names are under 16 KiB. */
 static const struct json_limits votes_limits = {.max_bytes = (size_t)32 * 1024, .max_depth = 6};
 
 /* 17 digits read back as the same double; JSON has no NaN or infinity, and "-0" is an integer. */
@@ -57,9 +61,22 @@ static void add_votes(struct buf *out, const struct decision *d)
     buf_add_char(out, ']');
 }
 
+static const char *rules_text(const struct decision *d, char dst[RULES_SIZE])
+{
+    int at = 0;
+    dst[0] = '\0';
+    for (int i = 0; i < d->rule_count; i++) {
+        at += snprintf(dst + at, (size_t)(RULES_SIZE - at), "%s%lld", i > 0 ? " " : "",
+                       (long long)d->rule_ids[i]);
+    }
+    return dst;
+}
+
 int decision_table_add(struct trading_store *store, const struct decision *d, struct err *err)
 {
-    ASSERT(d->id > 0 && d->vote_count >= 0 && d->vote_count <= VOTES_MAX);
+    ASSERT(d->id > 0 && d->vote_count >= 0 && d->vote_count <= VOTES_MAX && d->rule_count >= 0 &&
+           d->rule_count <= DECISION_RULES_MAX);
+    char rules[RULES_SIZE];
     buf_clear(&store->scratch);
     add_votes(&store->scratch, d);
     if (buf_failed(&store->scratch)) {
@@ -67,13 +84,15 @@ int decision_table_add(struct trading_store *store, const struct decision *d, st
     }
     return db_run(
         store->db,
-        "INSERT INTO decisions(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO decisions(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+        " ?, ?, ?)",
         DB_VALUES(DB_I64(d->id), DB_TEXT_C(d->symbol.name), DB_I64(d->at_us), DB_DEC(d->price),
                   DB_TEXT_C(regime_name(d->regime)), DB_TEXT(buf_str(&store->scratch)),
                   DB_DOUBLE(d->score), DB_DOUBLE(d->threshold),
                   DB_TEXT_C(direction_name(d->direction)), DB_TEXT_C(outcome_name(d->outcome)),
                   DB_TEXT_C(d->veto_code), DB_TEXT_C(d->veto_text), DB_DEC(d->veto_max_qty),
-                  DB_TEXT_C(d->client_id)),
+                  DB_TEXT_C(d->client_id), DB_DEC(d->qty), DB_DEC(d->stop), DB_DEC(d->target),
+                  DB_TEXT_C(rules_text(d, rules))),
         err);
 }
 
@@ -117,6 +136,20 @@ static bool read_votes(struct str text, struct decision *ret)
     return true;
 }
 
+/* Rows from before there were rules have none. */
+static bool read_rules(struct str text, struct decision *ret)
+{
+    struct str word;
+    while (str_word(&text, &word)) {
+        if (ret->rule_count == DECISION_RULES_MAX ||
+            !str_to_i64(word, &ret->rule_ids[ret->rule_count])) {
+            return false;
+        }
+        ret->rule_count++;
+    }
+    return true;
+}
+
 static int read_decision(struct db_rows *rows, struct decision *ret, struct err *err)
 {
     struct row row = {.rows = rows};
@@ -135,6 +168,10 @@ static int read_decision(struct db_rows *rows, struct decision *ret, struct err 
     row_text(&row, ret->veto_text, sizeof(ret->veto_text));
     ret->veto_max_qty = row_dec(&row);
     row_text(&row, ret->client_id, sizeof(ret->client_id));
+    ret->qty = row_dec(&row);
+    ret->stop = row_dec(&row);
+    ret->target = row_dec(&row);
+    row.damaged = !read_rules(row_str(&row), ret) || row.damaged;
     return row_check(&row, "decisions", ret->id, err);
 }
 

@@ -94,6 +94,9 @@ static const struct same_field decision_fields[] = {
     SAME(struct decision, direction),    SAME(struct decision, outcome),
     SAME(struct decision, veto_code),    SAME(struct decision, veto_text),
     SAME(struct decision, veto_max_qty), SAME(struct decision, client_id),
+    SAME(struct decision, qty),          SAME(struct decision, stop),
+    SAME(struct decision, target),       SAME(struct decision, rule_count),
+    SAME(struct decision, rule_ids),
 };
 
 #define ASSERT_SAME(a, b, fields) assert_same((a), (b), (fields), COUNT_OF(fields))
@@ -390,6 +393,35 @@ static void decisions_come_back_whole(void **state)
     assert_int_equal(counts.codes[0].count, 1);
 }
 
+/* The largest that can be: eight votes of eight reasons, eight rules, digits everywhere. */
+static void a_full_decision_comes_back_whole(void **state)
+{
+    AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
+    struct decision in = a_decision(1, OUTCOME_ORDER);
+    in.qty = (struct dec){1};
+    in.stop = (struct dec){INT64_MAX};
+    in.target = (struct dec){-2};
+    in.rule_count = DECISION_RULES_MAX;
+    in.vote_count = VOTES_MAX;
+    for (int v = 0; v < VOTES_MAX; v++) {
+        in.rule_ids[v] = INT64_MAX - v;
+        struct vote *vote = &in.votes[v];
+        *vote = (struct vote){.direction = DIRECTION_SHORT, .reason_count = REASONS_MAX};
+        memset(vote->agent, '\a', sizeof(vote->agent) - 1); /* six bytes each in JSON */
+        for (int r = 0; r < REASONS_MAX; r++) {
+            struct reason *reason = &vote->reasons[r];
+            memset(reason->indicator, 'a' + r, sizeof(reason->indicator) - 1);
+            reason->value = -1.2345678901234567e-300 * (v + 1);
+            reason->threshold = -M_PI * 1e300;
+            reason->points = -1.0 / (r + 3);
+        }
+    }
+    assert_int_equal(decision_table_add(store, &in, NULL), 0);
+    struct decision out;
+    assert_int_equal(decision_table_get(store, 1, &out, NULL), 0);
+    assert_same_decision(&out, &in);
+}
+
 static void a_number_that_json_cannot_hold_reads_back_as_nan(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
@@ -418,6 +450,14 @@ static void damaged_rows_are_named_not_used(void **state)
     assert_string_equal(err.context, "decisions, row 4");
     assert_int_equal(order_table_get(store, "nd-1-1", &o, &err), -ERR_STORE_DAMAGED);
     assert_string_equal(err.context, "order nd-1-1");
+    trading_store_free(store);
+    tamper(*state, "UPDATE decisions SET votes = '[]', rules = '1 2x'");
+    store = open_store(*state);
+    assert_int_equal(decision_table_get(store, 4, &d, &err), -ERR_STORE_DAMAGED);
+    trading_store_free(store);
+    tamper(*state, "UPDATE decisions SET rules = '1 2 3 4 5 6 7 8 9'");
+    store = open_store(*state);
+    assert_int_equal(decision_table_get(store, 4, &d, &err), -ERR_STORE_DAMAGED);
     trading_store_free(store);
 }
 
@@ -573,7 +613,7 @@ static void the_venue_has_its_own_disk(void **state)
     struct fill fills[4];
     assert_int_equal(paper_store_fills_after(store, 1, fills, 4, NULL), 2);
     assert_int_equal(fills[0].venue_fill_id, 2);
-    assert_int_equal(paper_store_fills_of(store, "nd-1-1", fills, 4, NULL), 3);
+    assert_int_equal(paper_store_fills_of(store, "nd-1-1", 0, fills, 4, NULL), 3);
     assert_int_equal(paper_store_last_fill_id(store, &last, NULL), 0);
     assert_int_equal(last, 3);
     assert_int_equal(fill_table_of_order(store, "nd-1-1", fills, 4, NULL), 0);
@@ -722,7 +762,8 @@ static void a_crash_between_any_two_writes_leaves_whole_steps(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
 UNIT_GROUP(trading_store, TEST(orders_round_trip_and_update), TEST(a_fill_counts_once),
            TEST(positions_are_what_the_last_replace_said), TEST(trades_list_and_add_up),
-           TEST(decisions_come_back_whole), TEST(a_number_that_json_cannot_hold_reads_back_as_nan),
+           TEST(decisions_come_back_whole),
+           TEST(a_full_decision_comes_back_whole), TEST(a_number_that_json_cannot_hold_reads_back_as_nan),
            TEST(damaged_rows_are_named_not_used), TEST(the_curve_and_the_candles_are_bounded),
            TEST(the_state_survives), TEST(a_request_takes_effect_once),
            TEST(the_venue_has_its_own_disk),
