@@ -127,6 +127,8 @@ struct engine_memory {
     struct order orders[ENGINE_ORDERS_MAX];
     int64_t last_fill_ids[ENGINE_ORDERS_MAX]; /* of each order: booked up to it; 0: none */
     struct rule_book rules;
+    int entry_count; /* entries made in the last minute before the end, however they ended */
+    int64_t entries_us[ENGINE_ORDERS_MAX]; /* market time */
 };
 
 /* symbols: those that are traded first, then those that are only held. Never NULL. */

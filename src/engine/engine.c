@@ -129,6 +129,9 @@ void engine_restore(struct engine *engine, const struct engine_memory *memory)
     engine->state = memory->state;
     engine->state.run++;
     engine->market_us = memory->state.market_us;
+    for (int i = 0; i < memory->entry_count; i++) {
+        engine_account_entry(engine, memory->entries_us[i]);
+    }
     engine->position_count = memory->position_count;
     memcpy(engine->positions, memory->positions, sizeof(engine->positions));
     for (int i = 0; i < memory->order_count; i++) {
@@ -413,6 +416,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
     ret->started_wall_us = engine->steps == 0 ? now->wall_us : engine->started_wall_us;
     fill_state(engine, ret);
     fill_account(engine, ret);
+    engine_account_snapshot(engine, ret);
     ret->market_count = engine->symbol_count;
     for (int i = 0; i < engine->symbol_count; i++) {
         fill_market(&engine->series[i], &ret->markets[i]);

@@ -33,6 +33,12 @@ static void add_stake(struct stakes *stakes, struct symbol symbol, enum side sid
     stake->notional = dec_mul(price, qty);
 }
 
+static struct dec foreign_price(const struct engine *engine, const struct snapshot_foreign *foreign)
+{
+    struct dec price = engine_price(engine, foreign->symbol);
+    return price.e8 > 0 ? price : foreign->entry_price;
+}
+
 static void collect(const struct engine *engine, struct symbol about, struct stakes *ret)
 {
     ret->count = 0;
@@ -52,9 +58,8 @@ static void collect(const struct engine *engine, struct symbol about, struct sta
     }
     const struct engine_exposure *x = &engine->exposure;
     for (int i = 0; i < x->foreign_count; i++) {
-        struct dec price = engine_price(engine, x->foreign[i].symbol);
-        add_stake(ret, x->foreign[i].symbol, x->foreign[i].side,
-                  price.e8 > 0 ? price : x->foreign[i].entry_price, x->foreign[i].qty);
+        const struct snapshot_foreign *f = &x->foreign[i];
+        add_stake(ret, f->symbol, f->side, foreign_price(engine, f), f->qty);
     }
 }
 
@@ -116,7 +121,7 @@ static void fill_stakes(const struct engine *engine, const struct stakes *stakes
         struct dec *largest = stake->side == SIDE_LONG ? &ret->long_notional : &ret->short_notional;
         largest->e8 = stake->notional.e8 > largest->e8 ? stake->notional.e8 : largest->e8;
         double r;
-        if (!same && returns_correlation(&engine->exposure.returns, symbol, stake->symbol, &r)) {
+        if (!same && returns_correlation(&engine->returns, symbol, stake->symbol, &r)) {
             r = stake->side == side ? r : -r;
             if (ret->correlated_with.name[0] == '\0' || r > ret->correlation) {
                 ret->correlation = r;
@@ -157,18 +162,21 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
     fill_stakes(engine, &stakes, symbol, side, ret);
 }
 
+struct dec engine_account_held(const struct engine *engine)
+{
+    const struct engine_exposure *x = &engine->exposure;
+    struct dec sum = ledger_exposure(engine->positions, engine->position_count);
+    for (int i = 0; i < x->foreign_count; i++) {
+        sum = dec_add(sum, dec_mul(foreign_price(engine, &x->foreign[i]), x->foreign[i].qty));
+    }
+    return sum;
+}
+
 void engine_account_entry(struct engine *engine, int64_t at_us)
 {
     struct engine_exposure *x = &engine->exposure;
     x->entries_us[x->entry_count % ENGINE_ENTRIES_MAX] = at_us;
     x->entry_count++;
-}
-
-void engine_account_hour(struct engine *engine, const struct series *series)
-{
-    const struct candle *hour = &series_frame(series, TF_1H)->closed;
-    returns_push(&engine->exposure.returns, series->symbol, hour->open_us / USEC_PER_HOUR,
-                 hour->close);
 }
 
 /* ---------------------------------------------------------------- seen from outside */
@@ -188,7 +196,7 @@ static double held_correlation(const struct engine *engine)
             const struct position *a = &engine->positions[i];
             const struct position *b = &engine->positions[j];
             double r;
-            (void)returns_correlation(&engine->exposure.returns, a->symbol, b->symbol, &r);
+            (void)returns_correlation(&engine->returns, a->symbol, b->symbol, &r);
             r = a->side == b->side ? r : -r;
             largest = r > largest ? r : largest;
         }
@@ -245,7 +253,7 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     const struct settings *settings = &engine->settings;
     struct snapshot_risk *risk = &ret->risk;
     struct dec equity = engine_equity(engine);
-    struct dec held = ledger_exposure(engine->positions, engine->position_count);
+    struct dec held = engine_account_held(engine);
     struct dec exposure = DEC_ZERO;
     struct stakes stakes;
     collect(engine, (struct symbol){0}, &stakes);

@@ -215,6 +215,9 @@ void engine_control_tick(struct engine *engine)
             s->equity_peak = equity;
         }
         watch_breaker(engine, equity, new_day);
+        if (engine->out->market_moved && s->state != TRADING_EMERGENCY) {
+            engine_rescue_tick(engine, equity);
+        }
     }
     /* Again and again: a cancellation can get lost like anything else. */
     if (s->state != TRADING_ACTIVE) {

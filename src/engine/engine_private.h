@@ -14,7 +14,6 @@
 #include "ledger.h"
 #include "market/returns.h"
 #include "risk/risk.h"
-#include "market/returns.h"
 
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
@@ -41,7 +40,6 @@ struct engine_rules {
 
 /* What risk looks at beside positions and orders. */
 struct engine_exposure {
-    struct returns returns;                 /* hourly: what correlation is made of */
     int64_t entries_us[ENGINE_ENTRIES_MAX]; /* when entries were made, market time: a ring */
     int entry_count;                        /* since the start */
     int foreign_count;                      /* of the newest listing: not in our books */
@@ -107,8 +105,6 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
 /* Notional of all positions at mark, those that the bot did not open too. */
 struct dec engine_account_held(const struct engine *engine);
 void engine_account_entry(struct engine *engine, int64_t at_us); /* one was made */
-/* An hour of a symbol is complete. */
-void engine_account_hour(struct engine *engine, const struct series *series);
 void engine_account_snapshot(const struct engine *engine, struct snapshot *ret);
 
 /* engine_rescue.c */

@@ -1,0 +1,74 @@
+#include "engine_private.h"
+
+/* A line that was crossed counts as left again once the distance is so much beyond it: prices
+ * tremble. */
+#define CALM 0.9
+
+/* One step nearer to the end cannot be undone while the position stands: closing goes on. */
+static void move_level(struct engine_rescue *rescue, double distance_pct, const struct position *p)
+{
+    enum risk_rescue level = risk_rescue(distance_pct);
+    enum risk_rescue calm = risk_rescue(distance_pct * CALM);
+    if (level > rescue->done) {
+        rescue->done = level;
+        rescue->keep = dec_floor_to((struct dec){p->qty.e8 / 2}, risk_lot(p->mark_price));
+    } else if (rescue->done != RISK_RESCUE_CLOSE && calm < rescue->done) {
+        rescue->done = calm;
+    }
+}
+
+/* Again and again until the books show it: an order can be refused or get lost. */
+static void cut(struct engine *engine, const struct position *position, struct dec qty)
+{
+    if (qty.e8 <= 0 || engine->look_first) {
+        return;
+    }
+    struct position part = *position;
+    part.qty = qty;
+    part.decision_id = 0; /* at once: nobody waits for a better price now */
+    int64_t before = engine->state.orders;
+    engine_orders_close(engine, &part, "liquidation near");
+    if (engine->state.orders > before) {
+        struct event *e = engine_event(engine, TOPIC_TROUBLE, ERR_RISK_LIQUIDATION_CUT);
+        e->symbol = part.symbol;
+        e->qty = qty;
+        e->price = part.mark_price;
+    }
+}
+
+static void rescue_position(struct engine *engine, struct engine_rescue *rescue,
+                            const struct position *p, double distance_pct)
+{
+    move_level(rescue, distance_pct, p);
+    if (rescue->done == RISK_RESCUE_NONE) {
+        return;
+    }
+    struct event *e = engine_event(engine, TOPIC_TROUBLE, ERR_RISK_LIQUIDATION_NEAR);
+    e->symbol = p->symbol;
+    e->qty = p->qty;
+    e->price = p->mark_price;
+    e->value = dec_from_double(distance_pct);
+    if (rescue->done >= RISK_RESCUE_HALVE) {
+        /* Whatever is still to fill would only need more margin. */
+        (void)engine_orders_cancel_entries(engine, (struct symbol){0});
+        cut(engine, p, rescue->done == RISK_RESCUE_CLOSE ? p->qty : dec_sub(p->qty, rescue->keep));
+    }
+}
+
+void engine_rescue_tick(struct engine *engine, struct dec equity)
+{
+    struct dec exposure = engine_account_held(engine);
+    struct ledger ledger = engine_ledger(engine);
+    for (int i = 0; i < engine->symbol_count; i++) {
+        struct engine_rescue *rescue = &engine->exposure.rescues[i];
+        int held = ledger_find(&ledger, engine->series[i].symbol);
+        if (held < 0) {
+            *rescue = (struct engine_rescue){0};
+            continue;
+        }
+        const struct position *p = &engine->positions[held];
+        rescue_position(engine, rescue, p,
+                        risk_liquidation_distance_pct(&engine->settings, equity, exposure, p->side,
+                                                      dec_mul(p->mark_price, p->qty)));
+    }
+}
