@@ -140,6 +140,8 @@ static inline void config_cleanup(struct config **slot)
 
 /* The file that was read; "" when there was none. */
 const char *config_path(const struct config *config);
+/* An item of market.files, "SYMBOL=path"; false when it is none. */
+bool config_market_file(const char *text, struct market_file *ret);
 /* What the engine is told. */
 void config_settings(const struct config *config, struct settings *ret);
 /* NULL when there is none of this name. */

@@ -14,6 +14,17 @@
 
 enum { TIERS = 3 };
 
+/* Where candles come from. */
+enum market_source { MARKET_SIMULATED, MARKET_CSV };
+
+#define MARKET_PATH_MAX 255
+
+/* A candle file and whose it is. */
+struct market_file {
+    struct symbol symbol;
+    char path[MARKET_PATH_MAX + 1];
+};
+
 /* Limits of one tier of symbols. */
 struct tier {
     int symbol_count;
@@ -26,6 +37,9 @@ struct settings {
     /* market */
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
+    enum market_source market_source;
+    int market_file_count; /* of MARKET_CSV: one of each symbol */
+    struct market_file market_files[SYMBOLS_MAX];
     uint64_t seed;        /* of the simulated market; 0 takes one from the clock */
     int64_t market_speed; /* market seconds a real second; 1 is real time */
     /* decisions */

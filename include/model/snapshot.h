@@ -52,7 +52,8 @@ struct snapshot_market {
     uint64_t refused_backward; /* not newer than the one before */
     uint64_t refused_stale;
     uint64_t refused_future;
-    bool suspect; /* the newest candle was refused: nothing opens here until a good one comes */
+    uint64_t gaps; /* candles that never came */
+    bool suspect;  /* the newest candle was refused: nothing opens here until a good one comes */
 };
 
 /* What risk looks at, beside its limits: what /risk shows. Percentages are of equity; entries
@@ -119,6 +120,9 @@ struct snapshot {
     double max_daily_loss_pct;
     struct snapshot_risk risk;
 
+    bool market_ended;          /* the source has no more candles */
+    uint64_t source_refused;    /* rows of files that could not be used */
+    uint64_t source_duplicates; /* rows of files with the time of the one before */
     int market_count;
     struct snapshot_market markets[SYMBOLS_MAX];
     int position_count;

@@ -122,6 +122,23 @@ const struct config_service *config_service(const struct config *config, struct 
     return NULL;
 }
 
+bool config_market_file(const char *text, struct market_file *ret)
+{
+    struct str name, path = str_c(text);
+    return str_split(&path, '=', &name) && symbol_parse(str_trim(name), &ret->symbol) &&
+           str_trim(path).len > 0 && str_copy(str_trim(path), ret->path, sizeof(ret->path));
+}
+
+static void set_market(const struct config *config, struct settings *ret)
+{
+    ret->market_source = strcmp(config->market_source, "csv") == 0 ? MARKET_CSV : MARKET_SIMULATED;
+    for (int i = 0; i < config->market_files.count; i++) {
+        ASSERT(config_market_file(config->market_files.items[i],
+                                  &ret->market_files[ret->market_file_count]));
+        ret->market_file_count++;
+    }
+}
+
 static void set_tier(struct tier *tier, const struct config_symbols *symbols,
                      double max_position_pct, double max_exposure_pct)
 {
@@ -166,6 +183,7 @@ void config_settings(const struct config *config, struct settings *ret)
         .funding_bps = config->paper_funding,
     };
     memcpy(ret->symbols, config->market_symbols.items, sizeof(ret->symbols));
+    set_market(config, ret);
     set_tier(&ret->tiers[0], &config->tiers_tier1_symbols, config->tiers_tier1_max_position_pct,
              config->tiers_tier1_max_exposure_pct);
     set_tier(&ret->tiers[1], &config->tiers_tier2_symbols, config->tiers_tier2_max_position_pct,

@@ -685,10 +685,51 @@ static const char demo_services[] = "demo:\n"
                                     "  url: http://127.0.0.1:8099\n"
                                     "  health_endpoint: /health\n";
 
+static int files_of(const struct config *config, int count, struct symbol symbol)
+{
+    int found = 0;
+    for (int i = 0; i < count; i++) {
+        struct market_file file;
+        found += config_market_file(config->market_files.items[i], &file) &&
+                 symbol_equal(file.symbol, symbol);
+    }
+    return found;
+}
+
+/* Each symbol has one file when the market is made of files. */
+static void check_files(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct yaml_node *list = yaml_get(yaml_get(root, "market"), "files");
+    for (int i = 0; i < config->market_files.count; i++) {
+        const struct yaml_node *node = yaml_at(list, (size_t)i);
+        struct market_file file;
+        if (!config_market_file(config->market_files.items[i], &file)) {
+            detail_problem(load, ERR_CONFIG_TYPE, node,
+                           "market.files: expected SYMBOL=path, the path of at most %d characters",
+                           MARKET_PATH_MAX);
+        } else if (files_of(config, i, file.symbol) > 0) {
+            detail_problem(load, ERR_CONFIG_DUPLICATE, node, "market.files: %s has a file already",
+                           file.symbol.name);
+        }
+    }
+    if (strcmp(config->market_source, "csv") != 0) {
+        return;
+    }
+    for (int i = 0; i < config->market_symbols.count; i++) {
+        struct symbol symbol = config->market_symbols.items[i];
+        if (files_of(config, config->market_files.count, symbol) == 0) {
+            detail_problem(load, ERR_CONFIG_MISSING, list, "market.files: expected %s=path",
+                           symbol.name);
+        }
+    }
+}
+
 void config_read_finish(struct load *load, const struct yaml_node *root)
 {
     struct config *config = load->config;
     add_admins(load, root);
+    check_files(load, root);
     if (yaml_is_null(yaml_get(root, "services"))) {
         AUTO_YAML struct yaml *demo = NULL;
         ASSERT(yaml_parse(str_c(demo_services), "defaults", &demo, NULL) == 0);

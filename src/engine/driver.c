@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "journal.h"
+#include "market/csv_source.h"
 #include "market/simulated.h"
 #include "percentile.h"
 #include "store/request_table.h"
@@ -30,7 +31,12 @@ struct driver {
     bool owns_store;
     struct engine *engine; /* NULL: not recovered yet */
     struct simulated market;
+    struct csv_source files;
+    struct source *own; /* one of those above; NULL: none could be made */
     struct source *source;
+    bool ended; /* the source has no more candles, and that has been said */
+    int symbol_count;
+    struct symbol symbols[SYMBOLS_MAX];
     struct paper paper;
     struct venue *venue;
 
@@ -133,27 +139,68 @@ static void close_all(struct driver *d)
         trading_store_free(d->store);
     }
     d->store = NULL;
+    csv_source_release(&d->files);
+    d->own = NULL;
 }
 
-static void add_symbol(struct symbol *symbols, int *count, struct symbol symbol)
+static void add_symbol(struct driver *d, struct symbol symbol)
 {
-    for (int i = 0; i < *count; i++) {
-        if (symbol_equal(symbols[i], symbol)) {
+    for (int i = 0; i < d->symbol_count; i++) {
+        if (symbol_equal(d->symbols[i], symbol)) {
             return;
         }
     }
-    if (*count < SYMBOLS_MAX) {
-        symbols[(*count)++] = symbol;
+    if (d->symbol_count < SYMBOLS_MAX) {
+        d->symbols[d->symbol_count++] = symbol;
     }
 }
 
-static void make_market(struct driver *d, const struct symbol *symbols, int count, int64_t start_us)
+static int open_files(struct driver *d, struct err *err)
 {
-    uint64_t seed = d->settings.seed != 0 ? d->settings.seed : (uint64_t)clock_wall_us(d->clock);
-    simulated_init(&d->market, seed, symbols, count, start_us);
-    d->source = d->options.wrap_source == NULL
-                    ? &d->market.source
-                    : d->options.wrap_source(&d->market.source, d->options.userdata);
+    struct csv_source_file files[SYMBOLS_MAX];
+    for (int i = 0; i < d->settings.market_file_count; i++) {
+        files[i] = (struct csv_source_file){d->settings.market_files[i].symbol,
+                                            d->settings.market_files[i].path};
+    }
+    ASSERT(d->settings.market_file_count >= 1);
+    struct err why = {0};
+    if (csv_source_init(&d->files, files, d->settings.market_file_count, &why) < 0) {
+        return err_set(err, ERR_MARKET_SOURCE, "%s: %s", why.context, err_info(why.id)->message);
+    }
+    d->own = &d->files.source;
+    return 0;
+}
+
+/* A market of d->symbols: the simulated one begins at start_us. */
+static int make_market(struct driver *d, int64_t start_us, struct err *err)
+{
+    uint64_t seed = d->settings.seed;
+    int rc = 0;
+    d->own = NULL;
+    d->ended = false;
+    switch (d->settings.market_source) {
+    case MARKET_SIMULATED:
+        seed = seed != 0 ? seed : (uint64_t)clock_wall_us(d->clock);
+        simulated_init(&d->market, seed, d->symbols, d->symbol_count, start_us);
+        d->own = &d->market.source;
+        break;
+    case MARKET_CSV:
+        rc = open_files(d, err);
+        break;
+    }
+    if (rc >= 0) {
+        d->source = d->options.wrap_source == NULL
+                        ? d->own
+                        : d->options.wrap_source(d->own, d->options.userdata);
+    }
+    return rc;
+}
+
+static void make_engine(struct driver *d)
+{
+    d->engine = engine_new(&d->settings, d->symbols, d->symbol_count);
+    engine_set_step(d->engine, source_step_us(d->own));
+    paper_init(&d->paper, &d->settings, source_step_us(d->own));
 }
 
 static int first_start(struct driver *d, struct err *err)
@@ -161,47 +208,55 @@ static int first_start(struct driver *d, struct err *err)
     struct engine_now now = {.wall_us = clock_wall_us(d->clock),
                              .mono_us = clock_mono_us(d->clock)};
     now.market_us = now.wall_us - now.wall_us % timeframe_us(TF_1H);
-    make_market(d, d->settings.symbols, d->settings.symbol_count,
-                now.market_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN);
-    d->engine = engine_new(&d->settings, d->settings.symbols, d->settings.symbol_count);
+    int rc = make_market(d, now.market_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN, err);
+    if (rc < 0) {
+        return rc;
+    }
+    bool simulated = d->own == &d->market.source;
+    if (!simulated) {
+        /* A record is traded from its first candle on: there is nothing before it to warm up on. */
+        now.market_us = source_next_us(d->own) - source_step_us(d->own);
+    }
+    make_engine(d);
     engine_begin(d->engine, &now);
 
     AUTO_FREE struct source_bar *history = calloc(HISTORY_MAX, sizeof(*history));
     ASSERT(history != NULL);
     int kept = 0;
-    for (int minute = 0; minute < DRIVER_WARM_UP_MIN; minute++) {
+    for (int minute = 0; simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
         struct source_bar bars[SYMBOLS_MAX];
-        int count = source_take(&d->market.source, bars);
+        int count = source_take(d->own, bars);
         kept += engine_warm(d->engine, bars, count, &history[kept]);
     }
     d->market_us = now.market_us;
-    return journal_begin(d->store, d->engine, &d->market.source, history, kept, err);
+    return journal_begin(d->store, d->engine, d->own, history, kept, err);
 }
 
 static int later_start(struct driver *d, const struct engine_memory *memory, struct err *err)
 {
-    struct symbol symbols[SYMBOLS_MAX];
-    int count = 0;
-    for (int i = 0; i < d->settings.symbol_count; i++) {
-        add_symbol(symbols, &count, d->settings.symbols[i]);
-    }
     /* What is no longer traded is still watched while it is held. */
     for (int i = 0; i < memory->position_count; i++) {
-        add_symbol(symbols, &count, memory->positions[i].symbol);
+        add_symbol(d, memory->positions[i].symbol);
     }
     for (int i = 0; i < memory->order_count; i++) {
-        add_symbol(symbols, &count, memory->orders[i].symbol);
+        add_symbol(d, memory->orders[i].symbol);
     }
     /* The venue's account was opened with what the books were, whatever is configured by now. */
     d->settings.initial_cash = memory->state.initial_cash;
-    paper_init(&d->paper, &d->settings);
-    make_market(d, symbols, count, memory->state.market_us);
-    d->engine = engine_new(&d->settings, symbols, count);
+    int rc = make_market(d, memory->state.market_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    make_engine(d);
     engine_restore(d->engine, memory);
-    int rc = journal_load_market(d->store, d->engine, &d->market.source, err);
+    rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, err);
     if (rc == -ERR_MARKET_SAVED || rc == -ERR_STORE_NOT_FOUND) {
-        log_err(LOG_LEVEL_WARNING, err, "the market starts afresh");
+        log_err(LOG_LEVEL_WARNING, err, "the saved market is not used");
         rc = 0;
+    }
+    if (d->own == &d->files.source) {
+        /* What was complete by then is behind us, whether the source knows or not. */
+        csv_source_skip(&d->files, memory->state.market_us - source_step_us(d->own) + 1);
     }
     d->market_us = memory->state.market_us;
     return rc;
@@ -211,6 +266,10 @@ static int recover(struct driver *d, struct err *err)
 {
     AUTO_FREE struct engine_memory *memory = malloc(sizeof(*memory));
     ASSERT(memory != NULL);
+    d->symbol_count = 0;
+    for (int i = 0; i < d->settings.symbol_count; i++) {
+        add_symbol(d, d->settings.symbols[i]);
+    }
     int rc = journal_load(d->store, memory, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
@@ -224,9 +283,8 @@ static int recover(struct driver *d, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    for (int i = 0; i < d->market.state.symbol_count; i++) {
-        struct symbol symbol = d->market.state.symbols[i].symbol;
-        paper_quote(&d->paper, symbol, engine_price(d->engine, symbol));
+    for (int i = 0; i < d->symbol_count; i++) {
+        paper_quote(&d->paper, d->symbols[i], engine_price(d->engine, d->symbols[i]));
     }
     d->anchor_market_us = d->market_us;
     d->anchor_mono_us = clock_mono_us(d->clock);
@@ -264,10 +322,12 @@ static bool try_open(struct driver *d)
         return true;
     }
     close_all(d);
-    trouble(d, ERR_ENGINE_STORE, &err);
+    bool no_market = err.id == ERR_MARKET_SOURCE;
+    trouble(d, no_market ? ERR_MARKET_SOURCE : ERR_ENGINE_STORE, &err);
     d->snapshot.state = TRADING_STARTING;
-    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "trading.db: %.50s",
-                   err_info(err.id)->message);
+    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s: %.50s",
+                   no_market ? "market" : "trading.db",
+                   no_market ? err.context : err_info(err.id)->message);
     d->snapshot.initial_cash = d->settings.initial_cash;
     publish_snapshot(d);
     return false;
@@ -301,6 +361,9 @@ static void take_settings(struct driver *d)
     /* What is traded is sized at the start; a change of it waits for the next one. */
     next.symbol_count = d->settings.symbol_count;
     memcpy(next.symbols, d->settings.symbols, sizeof(next.symbols));
+    next.market_source = d->settings.market_source;
+    next.market_file_count = d->settings.market_file_count;
+    memcpy(next.market_files, d->settings.market_files, sizeof(next.market_files));
     next.initial_cash = d->settings.initial_cash;
     if (next.market_speed != d->settings.market_speed) {
         anchor(d, market_now(d));
@@ -367,7 +430,7 @@ static bool take_minute(struct driver *d)
         if (now_us - due_us > BEHIND_MAX_US * d->settings.market_speed) {
             anchor(d, due_us);
         }
-        d->minute_us = due_us - timeframe_us(TF_1M);
+        d->minute_us = due_us - source_step_us(d->source);
         d->inputs.bar_count = source_take(d->source, d->inputs.bars);
         d->holds_minute = true;
         /* The step sees the minute at the moment it is complete, however late we are: what is
@@ -452,6 +515,38 @@ static void tidy_history(struct driver *d)
     }
 }
 
+/* Shown and said once: what the market still had is the last that comes. */
+static void watch_source(struct driver *d)
+{
+    d->snapshot.source_refused = 0;
+    d->snapshot.source_duplicates = 0;
+    for (int i = 0; i < d->files.count; i++) {
+        struct csv_source_report r = csv_source_report(&d->files, i);
+        d->snapshot.source_refused += (uint64_t)(r.rows->refused + r.off_step + r.inexact);
+        d->snapshot.source_duplicates += (uint64_t)r.rows->duplicates;
+    }
+    d->snapshot.market_ended = source_next_us(d->source) == INT64_MAX;
+    if (!d->snapshot.market_ended || d->ended) {
+        return;
+    }
+    d->ended = true;
+    const struct err *why = csv_source_error(&d->files);
+    if (why != NULL) {
+        log_err(LOG_LEVEL_ERROR, why, "the market's file cannot be read on");
+    }
+    for (int i = 0; i < d->files.count; i++) {
+        struct csv_source_report r = csv_source_report(&d->files, i);
+        LOG(NOTICE,
+            "the candles of %s end: %lld taken, %lld missing between them, %lld duplicates, %lld "
+            "refused, %lld off the step, %lld too fine",
+            r.symbol.name, (long long)(r.rows->accepted - r.off_step - r.inexact),
+            (long long)r.missing, (long long)r.rows->duplicates, (long long)r.rows->refused,
+            (long long)r.off_step, (long long)r.inexact);
+    }
+    struct event e = {.topic = TOPIC_TROUBLE, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
+    publish_events(d, &e, 1);
+}
+
 static void beat(struct driver *d)
 {
     atomic_store(&d->crossing->engine_beat_mono_us, clock_mono_us(d->clock));
@@ -485,6 +580,7 @@ static bool finish(struct driver *d)
     bool told = ship(d);
     engine_snapshot(d->engine, &d->now, &d->snapshot);
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
+    watch_source(d);
     publish_snapshot(d);
     /* After the snapshot: whoever an event wakes finds the state that it announces. */
     publish_events(d, d->outputs.events, d->outputs.event_count);
@@ -540,7 +636,7 @@ struct driver *driver_new(const struct driver_options *options, struct crossing 
     ASSERT(d->state_dir != NULL);
     d->snapshot.books_balance = true; /* until somebody has looked */
     d->snapshot.started_wall_us = clock_wall_us(d->clock);
-    paper_init(&d->paper, &d->settings);
+    paper_init(&d->paper, &d->settings, timeframe_us(TF_1M)); /* until there is a market */
     d->venue = options->wrap_venue == NULL
                    ? &d->paper.venue
                    : options->wrap_venue(&d->paper.venue, options->userdata);

@@ -142,6 +142,20 @@ static int load_fill_ids(struct trading_store *store, struct engine_memory *memo
     return 0;
 }
 
+/* What the rate of entries is counted from: the newest orders, as many as a minute can hold. */
+static int load_entries(struct trading_store *store, struct engine_memory *memory, struct err *err)
+{
+    struct order newest[ENGINE_ORDERS_MAX];
+    int count = order_table_list(store, 0, newest, COUNT_OF(newest), err);
+    for (int i = count - 1; i >= 0; i--) {
+        if (newest[i].kind == ORDER_ENTRY &&
+            memory->state.market_us - newest[i].created_us < USEC_PER_MIN) {
+            memory->entries_us[memory->entry_count++] = newest[i].created_us;
+        }
+    }
+    return count;
+}
+
 int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err)
 {
     memset(ret, 0, sizeof(*ret));
@@ -171,21 +185,42 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
         }
         ret->order_count++;
     }
+    rc = load_entries(store, ret, err);
+    if (rc < 0) {
+        return rc;
+    }
     return load_fill_ids(store, ret, err);
 }
 
+static int load_history(struct trading_store *store, struct engine *engine,
+                        const struct symbol *symbols, int count, struct err *err)
+{
+    AUTO_FREE struct candle *bars = calloc(CANDLE_TABLE_KEEP, sizeof(*bars));
+    ASSERT(bars != NULL);
+    for (int i = 0; i < count; i++) {
+        int kept = candle_table_last(store, symbols[i], bars, CANDLE_TABLE_KEEP, err);
+        if (kept < 0) {
+            return kept;
+        }
+        engine_history(engine, symbols[i], bars, kept);
+    }
+    return 0;
+}
+
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
-                        struct err *err)
+                        const struct symbol *symbols, int count, struct err *err)
 {
     char bytes[BLOB_MAX];
     size_t size = 0;
-    int rc = state_table_get_blob(store, "series", bytes, sizeof(bytes), &size, err);
-    if (rc < 0 || !engine_series_load(engine, bytes, size)) {
-        return rc < 0 ? rc : err_set(err, ERR_MARKET_SAVED, "series, %zu bytes", size);
-    }
-    rc = state_table_get_blob(store, "market", bytes, sizeof(bytes), &size, err);
+    int rc = state_table_get_blob(store, "market", bytes, sizeof(bytes), &size, err);
     if (rc < 0 || !source_load(source, bytes, size)) {
         return rc < 0 ? rc : err_set(err, ERR_MARKET_SAVED, "source, %zu bytes", size);
     }
-    return 0;
+    rc = state_table_get_blob(store, "series", bytes, sizeof(bytes), &size, err);
+    if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
+        return rc;
+    }
+    bool fits = rc >= 0 && engine_series_load(engine, bytes, size);
+    rc = load_history(store, engine, symbols, count, err);
+    return rc < 0 || fits ? rc : err_set(err, ERR_MARKET_SAVED, "series, %zu bytes", size);
 }

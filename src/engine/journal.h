@@ -24,7 +24,8 @@ int journal_begin(struct trading_store *store, const struct engine *engine,
                   struct err *err);
 
 int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err);
-/* Market history and source, as saved. 0, or ERR_MARKET_SAVED when there is none that fits: both
- * are then as they were. */
+/* Source and market history, as saved, with the windows out of candle_table. ERR_MARKET_SAVED when
+ * the source's state does not fit: then nothing is changed, for the history is of another market;
+ * when only the series do not fit, they are warm from candle_table instead. */
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
-                        struct err *err);
+                        const struct symbol *symbols, int count, struct err *err);

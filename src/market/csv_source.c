@@ -233,9 +233,8 @@ void csv_source_release(struct csv_source *source)
     }
     for (int i = 0; i < source->count; i++) {
         csv_free(source->parts[i].csv);
-        source->parts[i].csv = NULL;
-        source->parts[i].has_row = false;
     }
+    source->count = 0;
 }
 
 struct csv_source_report csv_source_report(const struct csv_source *source, int index)
