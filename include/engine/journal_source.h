@@ -8,8 +8,8 @@
  *         journal_source_free(source);
  *     }
  *
- * One take is what one step of the run was given. Bars that the engine refused are in it too: it
- * refuses them again. A file that is damaged ends where the damage begins, and the end tells.
+ * One take is what one step of the run was given; bars of a faulty feed (impossible, late, of the
+ * future) are left out. A file that is damaged ends where the damage begins, and the end tells.
  * save and load do nothing but fail: the file itself is the state.
  * Thread: one at a time per source.
  */

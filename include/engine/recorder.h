@@ -33,19 +33,15 @@
 
 struct recorder;
 
-/* Where a run starts, as far as the engine itself does not know it. */
+/* Where a run starts, as far as the engine itself does not tell it. */
 struct recorder_start {
-    struct engine_now now;           /* of engine_begin; else of the start */
-    const struct settings *settings; /* given to engine_new */
-    const struct symbol *symbols;    /* the same */
-    int symbol_count;
+    struct engine_now now;              /* of engine_begin; else of the start */
     const struct engine_memory *memory; /* given to engine_restore; NULL: engine_begin */
-    const char *model_hash;             /* of the predictor; NULL: none */
     int keep_runs;                      /* 0: RECORDER_KEEP_RUNS */
     int64_t keep_bytes;                 /* 0: RECORDER_KEEP_BYTES */
 };
 
-/* engine: ready for its first step. The caller frees *ret. */
+/* engine: ready for its first step, its predictor set. The caller frees *ret. */
 int recorder_open(const char *state_dir, const struct recorder_start *start,
                   const struct engine *engine, struct recorder **ret, struct err *err);
 void recorder_free(struct recorder *recorder);

@@ -3,7 +3,7 @@
  * answers the same.
  *
  *     AUTO_REPLAY struct replay *replay = NULL;
- *     if ((rc = replay_open(path, &replay, err)) < 0) return rc;
+ *     if ((rc = replay_open(path, model_path, &replay, err)) < 0) return rc;
  *     while ((rc = replay_step(replay, err)) > 0) {}     // ERR_ENGINE_REPLAY_DIFFERS, …_DAMAGED
  *     tell(replay_count(replay));
  *
@@ -32,9 +32,10 @@ struct replay_count {
     int64_t last_us;
 };
 
-/* Reads the header. ERR_ENGINE_RECORD_FOREIGN: not a journal, or one of another version;
- * ERR_ENGINE_RECORD_DAMAGED with the offset. The caller frees *ret. */
-int replay_open(const char *path, struct replay **ret, struct err *err);
+/* Reads the header. model_path: of the model that the run asked, needed when it asked one.
+ * ERR_ENGINE_RECORD_FOREIGN: not a journal, or one of another version; ERR_ENGINE_RECORD_DAMAGED
+ * with the offset; ERR_ENGINE_REPLAY_MODEL. The caller frees *ret. */
+int replay_open(const char *path, const char *model_path, struct replay **ret, struct err *err);
 void replay_free(struct replay *replay);
 
 static inline void replay_cleanup(struct replay **slot)
@@ -55,8 +56,9 @@ const struct engine *replay_engine(const struct replay *replay);
 const struct settings *replay_settings(const struct replay *replay); /* as of the newest step */
 /* Of the newest step; all zero before the first. */
 const struct engine_now *replay_now(const struct replay *replay);
-const struct engine_inputs *replay_inputs(const struct replay *replay);
 const struct engine_outputs *replay_outputs(const struct replay *replay);
 /* The newest of a symbol; NULL: none yet. */
 const struct decision *replay_decision(const struct replay *replay, struct symbol symbol);
 const struct quote *replay_quote(const struct replay *replay, struct symbol symbol);
+/* NULL: the run did not watch it. */
+const struct series *replay_series(const struct replay *replay, struct symbol symbol);

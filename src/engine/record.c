@@ -226,6 +226,10 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
         pack_i64(p, &m->last_fill_ids[i]);
     }
     pack_rules(p, &m->rules);
+    pack_count(p, &m->entry_count, ENGINE_ORDERS_MAX);
+    for (int i = 0; i < m->entry_count; i++) {
+        pack_i64(p, &m->entries_us[i]);
+    }
 }
 
 static void pack_window(struct pack *p, struct window *w)
@@ -295,6 +299,7 @@ void record_start_pack(struct pack *p, struct record_start *start, const struct 
     pack_i64(p, &start->run);
     pack_now(p, &start->now, &zero);
     pack_settings(p, &start->settings);
+    pack_i64(p, &start->step_us);
     pack_symbols(p, &start->symbol_count, start->symbols);
     pack_text(p, start->model_hash, sizeof(start->model_hash));
     pack_bool(p, &start->restored);
@@ -374,7 +379,8 @@ static bool memory_is_sane(const struct engine_memory *m)
 
 bool record_start_is_sane(const struct record_start *start)
 {
-    if (start->symbol_count < 1 || start->settings.symbol_count > start->symbol_count ||
+    if (!series_step_is_valid(start->step_us) || start->symbol_count < 1 ||
+        start->settings.symbol_count > start->symbol_count ||
         !settings_are_sane(&start->settings) || start->now.market_us < 0) {
         return false;
     }
@@ -389,6 +395,7 @@ bool record_start_is_sane(const struct record_start *start)
 struct engine *record_start_engine(const struct record_start *start, struct pack payload)
 {
     struct engine *engine = engine_new(&start->settings, start->symbols, start->symbol_count);
+    engine_set_step(engine, start->step_us);
     if (start->restored) {
         engine_restore(engine, &start->memory);
     } else {

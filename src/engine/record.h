@@ -32,10 +32,11 @@ struct record_start {
     bool restored; /* memory holds what engine_restore got; else engine_begin */
     struct engine_now now;
     struct settings settings;
+    int64_t step_us;
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
     struct engine_memory memory;
-    char model_hash[65]; /* empty: no model */
+    char model_hash[PREDICTOR_HASH_SIZE]; /* empty: no model */
     size_t series_size;
     size_t series_at; /* in the payload: bytes for engine_series_load */
     size_t windows_at;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "engine_private.h"
 #include "io/file.h"
 #include "record.h"
 
@@ -186,14 +187,18 @@ static void fill_start(struct recorder *r, const struct recorder_start *start,
     s->run = engine_state(engine)->run;
     s->restored = start->memory != NULL;
     s->now = start->now;
-    s->settings = *start->settings;
-    s->symbol_count = start->symbol_count;
-    memcpy(s->symbols, start->symbols, (size_t)start->symbol_count * sizeof(s->symbols[0]));
+    s->settings = engine->settings;
+    s->step_us = engine->series[0].step_us;
+    s->symbol_count = engine->symbol_count;
+    for (int i = 0; i < engine->symbol_count; i++) {
+        s->symbols[i] = engine->series[i].symbol;
+    }
     if (start->memory != NULL) {
         s->memory = *start->memory;
     }
-    if (start->model_hash != NULL) {
-        (void)str_copy(str_c(start->model_hash), s->model_hash, sizeof(s->model_hash));
+    if (engine->predictor != NULL) {
+        (void)str_copy(str_c(predictor_hash(engine->predictor)), s->model_hash,
+                       sizeof(s->model_hash));
     }
     r->keep_runs = start->keep_runs > 0 ? start->keep_runs : RECORDER_KEEP_RUNS;
     r->keep_bytes = start->keep_bytes > 0 ? start->keep_bytes : RECORDER_KEEP_BYTES;
@@ -221,7 +226,6 @@ static int open_file(struct recorder *r, const char *state_dir, struct err *err)
 int recorder_open(const char *state_dir, const struct recorder_start *start,
                   const struct engine *engine, struct recorder **ret, struct err *err)
 {
-    ASSERT(start->symbol_count >= 1 && start->symbol_count <= SYMBOLS_MAX);
     struct recorder *r = calloc(1, sizeof(*r));
     ASSERT(r != NULL);
     r->fd = -1;
