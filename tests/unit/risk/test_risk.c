@@ -1,8 +1,10 @@
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/rng.h"
 #include "risk/risk.h"
 #include "unit/unit.h"
 
+#include <math.h>
 #include <string.h>
 
 static struct settings settings;
@@ -18,7 +20,16 @@ static void prepare(struct risk_account *a, struct order *o)
         .max_daily_loss_pct = 5,
         .max_drawdown_pct = 15,
         .max_consecutive_losses = 4,
+        .max_exposure_pct = 75,
+        .max_leverage = 3,
+        .max_correlation = 0.7,
+        .maintenance_margin_pct = 0.5,
+        .min_liquidation_distance_pct = 5,
+        .max_orders_per_minute = 10,
     };
+    for (int t = 0; t < TIERS; t++) {
+        settings.tiers[t] = (struct tier){.max_position_pct = 25, .max_exposure_pct = 50};
+    }
     *a = (struct risk_account){.settings = &settings,
                                .state = TRADING_ACTIVE,
                                .equity = dec_from_int(10000),
@@ -80,6 +91,9 @@ static void each_rule_refuses(void **state)
     REFUSED(a.state = TRADING_STARTING, "RISK_STARTING", "not reconciled with the venue yet");
     REFUSED(a.state = TRADING_PAUSED, "RISK_PAUSED", "trading is paused");
     REFUSED(a.state = TRADING_BREAKER, "RISK_BREAKER", "circuit breaker has tripped");
+    REFUSED(a.state = TRADING_MAINTENANCE, "RISK_MAINTENANCE", "maintenance is under way");
+    REFUSED(a.foreign = true, "RISK_FOREIGN", "the venue holds BTC-USD that the bot did not open");
+    REFUSED(a.price_suspect = true, "RISK_STALE_PRICE", "the newest candle was refused");
     REFUSED(a.now_us += RISK_STALE_AFTER_US + USEC_PER_SEC, "RISK_STALE_PRICE",
             "price is 181 s old, at most 180 s");
     REFUSED(a.price_updated_us = 0, "RISK_STALE_PRICE", "no price yet");
@@ -90,6 +104,14 @@ static void each_rule_refuses(void **state)
     REFUSED(a.cooldown_until_us = a.now_us + 1, "RISK_COOLDOWN", "1 min of cooldown left");
     REFUSED(a.symbol_busy = true, "RISK_SYMBOL_BUSY", "BTC-USD has a position or an order");
     REFUSED(a.positions_open = 3, "RISK_MAX_POSITIONS", "3 of 3 positions open");
+    REFUSED(a.orders_lately = 10, "RISK_ORDER_RATE", "10 entries in the last minute of 10");
+    REFUSED((a.correlation = 0.71, a.correlated_with = (struct symbol){"ETH-USD"}),
+            "RISK_CORRELATION", "moves with ETH-USD by 0.71, at most 0.70");
+    REFUSED(a.correlation = (double)NAN, "RISK_CORRELATION", "moves with  by nan, at most 0.70");
+    REFUSED(a.exposure = DEC_INVALID, "RISK_POSITION_SIZE",
+            "size 10, at most 0 (25.00 % of equity)");
+    REFUSED(o.reference_price = DEC_INVALID, "RISK_STOP_MANDATORY",
+            "long at ? has its stop at none");
     REFUSED(a.equity = dec_from_int(9500), "RISK_DAILY_LOSS", "daily loss 5.00 % of 5.00 %");
     REFUSED((a.equity_peak = dec_from_int(12000), a.day_start_equity = a.equity), "RISK_DRAWDOWN",
             "drawdown 16.67 % of 15.00 %");
@@ -111,6 +133,8 @@ static void limits_are_exact(void **state)
     a.cooldown_until_us = a.now_us;
     a.positions_open = 2;
     a.losses_in_a_row = 3;
+    a.orders_lately = 9;
+    a.correlation = 0.7;
     o.qty = dec_from_int(25); /* 25 % to the last unit */
     assert_true(risk_check(&a, &o, &v));
     a.equity = (struct dec){dec_from_int(9500).e8 + 1000};
@@ -143,29 +167,313 @@ static void a_size_refused_names_the_one_that_passes(void **state)
     assert_int_equal(v.max_qty.e8, dec_from_int(25).e8);
 }
 
+/* What each rule lets through to the last lot, and what it says of one lot more. */
+static void each_limit_is_exact(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+    struct risk_verdict v;
+#define LIMIT(change, code, most, words)                 \
+    prepare(&a, &o);                                     \
+    settings.max_position_pct = 5000;                    \
+    settings.risk_per_trade_pct = 50;                    \
+    settings.max_exposure_pct = 5000;                    \
+    for (int t = 0; t < TIERS; t++) {                    \
+        settings.tiers[t].max_position_pct = 5000;       \
+        settings.tiers[t].max_exposure_pct = 5000;       \
+    }                                                    \
+    change;                                              \
+    o.qty = dec_from_double(most);                       \
+    assert_true(risk_check(&a, &o, &v));                 \
+    o.qty = dec_add(o.qty, risk_lot(o.reference_price)); \
+    expect(&a, &o, code, words, dec_from_double(most))
+    LIMIT(settings.max_position_pct = 25, "RISK_POSITION_SIZE", 25,
+          "size 25.01, at most 25 (25.00 % of equity)");
+    LIMIT(settings.risk_per_trade_pct = 2, "RISK_POSITION_SIZE", 100,
+          "its stop would lose 2.00 % of equity, at most 2.00 %");
+    LIMIT((settings.risk_per_trade_pct = 2, o.stop = dec_from_int(80)), "RISK_POSITION_SIZE", 10,
+          "its stop would lose 2.00 % of equity, at most 2.00 %");
+    LIMIT((settings.tiers[1].max_position_pct = 30, a.tier = 1), "RISK_SYMBOL_EXPOSURE", 30,
+          "BTC-USD would be 30.01 % of equity, at most 30.00 % in tier 2");
+    LIMIT((settings.tiers[0].max_position_pct = 30, a.symbol_exposure = dec_from_int(1000)),
+          "RISK_SYMBOL_EXPOSURE", 20,
+          "BTC-USD would be 30.01 % of equity, at most 30.00 % in tier 1");
+    LIMIT(
+        (settings.tiers[2].max_exposure_pct = 50, a.tier = 2, a.tier_exposure = dec_from_int(2000)),
+        "RISK_TIER_EXPOSURE", 30, "tier 3 would be 50.01 % of equity, at most 50.00 %");
+    LIMIT((settings.max_exposure_pct = 75, a.exposure = dec_from_int(5000)), "RISK_TOTAL_EXPOSURE",
+          25, "exposure would be 75.01 % of equity, at most 75.00 %");
+    LIMIT(a.exposure = dec_from_int(25000), "RISK_LEVERAGE", 50,
+          "leverage would be 3.00, at most 3.00");
+    /* Half a per cent of nothing held: n / 3 + n / 200 <= 10,000. */
+    LIMIT((void)0, "RISK_MARGIN", 295.56, "initial margin is 98.52 % of equity, free are 98.52 %");
+    /* (10,000 - n / 200) / (n * .995) >= .05 of a long. */
+    LIMIT(settings.max_leverage = 100, "RISK_LIQUIDATION", 1826.48,
+          "liquidation would be 5.00 % away, at least 5.00 %");
+#undef LIMIT
+}
+
 static void sizes_by_risk_and_confidence(void **state)
 {
     (void)state;
     struct risk_account a;
     struct order o;
     prepare(&a, &o);
-    struct dec equity = dec_from_int(10000);
-    struct dec price = dec_from_int(64000);
+    o.reference_price = dec_from_int(64000);
+    o.stop = dec_from_int(62720); /* 2 % */
+    o.target = dec_from_int(66560);
     /* 0.1 % of 10,000 is 10; a stop 2 % away loses 1,280 a unit: .0078125, down to a lot. */
     settings.risk_per_trade_pct = 0.1;
-    assert_int_equal(risk_lot(price).e8, DEC_ONE / 10000);
-    assert_int_equal(risk_size(&settings, equity, price, 1.0).e8, 78 * DEC_ONE / 10000);
-    assert_int_equal(risk_size(&settings, equity, price, 0.5).e8, 39 * DEC_ONE / 10000);
+    assert_int_equal(risk_lot(o.reference_price).e8, DEC_ONE / 10000);
+    assert_int_equal(risk_size(&a, &o, 1.0).e8, 78 * DEC_ONE / 10000);
+    assert_int_equal(risk_size(&a, &o, 2.0).e8, 78 * DEC_ONE / 10000);
+    assert_int_equal(risk_size(&a, &o, 0.5).e8, 39 * DEC_ONE / 10000);
     /* The position limit: 2,500 / 64,000 = .0390625. */
     settings.risk_per_trade_pct = 20;
-    assert_int_equal(risk_size(&settings, equity, price, 1.0).e8, 390 * DEC_ONE / 10000);
-    assert_int_equal(risk_size(&settings, equity, price, 0).e8, 0);
-    assert_int_equal(risk_size(&settings, DEC_ZERO, price, 1).e8, 0);
-    assert_int_equal(risk_size(&settings, equity, DEC_INVALID, 1).e8, 0);
-    assert_int_equal(risk_size(&settings, dec_from_int(1), price, 1).e8, 0); /* under one lot */
+    assert_int_equal(risk_size(&a, &o, 1.0).e8, 390 * DEC_ONE / 10000);
+    settings.tiers[0].max_position_pct = 10;
+    assert_int_equal(risk_size(&a, &o, 1.0).e8, 156 * DEC_ONE / 10000);
+    settings.tiers[0].max_position_pct = 25;
+    /* Less room than wanted: taken while it is half of that, else refused with a reason. */
+    struct risk_verdict v;
+    a.exposure = dec_from_int(6000);
+    o.qty = risk_size(&a, &o, 1.0);
+    assert_int_equal(o.qty.e8, 234 * DEC_ONE / 10000);
+    assert_true(risk_check(&a, &o, &v));
+    a.exposure = dec_from_int(6300);
+    o.qty = risk_size(&a, &o, 1.0);
+    assert_int_equal(o.qty.e8, 390 * DEC_ONE / 10000);
+    assert_false(risk_check(&a, &o, &v));
+    assert_string_equal(v.code, "RISK_TOTAL_EXPOSURE");
+    assert_int_equal(v.max_qty.e8, 187 * DEC_ONE / 10000);
+    a.exposure = DEC_ZERO;
+
+    assert_int_equal(risk_size(&a, &o, 0).e8, 0);
+    assert_int_equal(risk_size(&a, &o, (double)NAN).e8, 0);
+    a.equity = DEC_ZERO;
+    assert_int_equal(risk_size(&a, &o, 1).e8, 0);
+    a.equity = DEC_INVALID;
+    assert_int_equal(risk_size(&a, &o, 1).e8, 0);
+    a.equity = dec_from_int(1); /* under one lot */
+    assert_int_equal(risk_size(&a, &o, 1).e8, 0);
+    a.equity = dec_from_int(10000);
+    o.stop = o.reference_price;
+    assert_int_equal(risk_size(&a, &o, 1).e8, 0);
+    o.reference_price = DEC_INVALID;
+    assert_int_equal(risk_size(&a, &o, 1).e8, 0);
     assert_int_equal(risk_lot(dec_from_int(3)).e8, DEC_ONE);
     assert_int_equal(risk_lot(dec_from_int(150)).e8, DEC_ONE / 100);
     assert_int_equal(risk_lot(dec_from_int(3000)).e8, DEC_ONE / 1000);
+    assert_int_equal(risk_lot((struct dec){INT64_MAX}).e8, 1);
+}
+
+/* ---------------------------------------------------------------- by seeds */
+
+static struct dec some(struct rng *rng, double most)
+{
+    return dec_from_double(rng_double(rng) * most);
+}
+
+static void shuffle(struct rng *rng, struct risk_account *a, struct order *o)
+{
+    prepare(a, o);
+    settings.risk_per_trade_pct = 0.01 + 20 * rng_double(rng);
+    settings.max_position_pct = 0.1 + 300 * rng_double(rng);
+    settings.max_exposure_pct = 0.1 + 1000 * rng_double(rng);
+    settings.max_leverage = 1 + 124 * rng_double(rng) * rng_double(rng);
+    settings.maintenance_margin_pct = rng_chance(rng, 0.2) ? 0 : 20 * rng_double(rng);
+    settings.min_liquidation_distance_pct = rng_chance(rng, 0.2) ? 0 : 50 * rng_double(rng);
+    a->tier = (int)rng_below(rng, TIERS);
+    settings.tiers[a->tier].max_position_pct = 400 * rng_double(rng);
+    settings.tiers[a->tier].max_exposure_pct = 2000 * rng_double(rng);
+    double equity = exp(rng_double(rng) * 20);
+    a->equity = dec_from_double(equity);
+    a->equity_peak = a->equity;
+    a->day_start_equity = a->equity;
+    a->symbol_exposure = rng_chance(rng, 0.7) ? DEC_ZERO : some(rng, equity);
+    a->tier_exposure = dec_add(a->symbol_exposure, some(rng, equity));
+    a->exposure = dec_add(a->tier_exposure, some(rng, equity));
+    a->long_notional = some(rng, dec_to_double(a->exposure));
+    a->short_notional = dec_sub(a->exposure, a->long_notional);
+    a->symbol_busy = rng_chance(rng, 0.02);
+
+    bool is_long = rng_chance(rng, 0.5);
+    double price = exp(rng_double(rng) * 15 - 3);
+    double stop = 0.001 + 0.4 * rng_double(rng);
+    o->side = is_long ? SIDE_LONG : SIDE_SHORT;
+    o->reference_price = dec_from_double(price);
+    o->stop = dec_from_double(is_long ? price * (1 - stop) : price * (1 + stop));
+    o->target = dec_from_double(is_long ? price * 1.1 : price * 0.9);
+    o->qty = dec_from_double(equity / price * exp(rng_double(rng) * 8 - 5));
+}
+
+/* The same limits by another road: what stands after the entry, in long doubles. */
+static bool within(const struct risk_account *a, const struct order *o, long double slack)
+{
+    const struct settings *s = a->settings;
+    long double equity = (long double)a->equity.e8 * slack / 1e8L;
+    long double n = (long double)o->qty.e8 / 1e8L * (long double)o->reference_price.e8 / 1e8L;
+    long double total = n + (long double)a->exposure.e8 / 1e8L;
+    long double m = (long double)s->maintenance_margin_pct / 100;
+    long double loss = fabsl((long double)(o->reference_price.e8 - o->stop.e8) / 1e8L) *
+                       (long double)o->qty.e8 / 1e8L;
+    long double heaviest = n * (o->side == SIDE_LONG ? 1 - m : 1 + m);
+    heaviest = fmaxl(heaviest, (long double)a->long_notional.e8 / 1e8L * (1 - m));
+    heaviest = fmaxl(heaviest, (long double)a->short_notional.e8 / 1e8L * (1 + m));
+    return n <= equity * (long double)s->max_position_pct / 100 &&
+           loss <= equity * (long double)s->risk_per_trade_pct / 100 &&
+           n + (long double)a->symbol_exposure.e8 / 1e8L <=
+               equity * (long double)s->tiers[a->tier].max_position_pct / 100 &&
+           n + (long double)a->tier_exposure.e8 / 1e8L <=
+               equity * (long double)s->tiers[a->tier].max_exposure_pct / 100 &&
+           total <= equity * (long double)s->max_exposure_pct / 100 &&
+           total <= equity * (long double)s->max_leverage &&
+           n / (long double)s->max_leverage <= equity - m * total &&
+           (equity - m * total) / heaviest * 100 >= (long double)s->min_liquidation_distance_pct;
+}
+
+static void the_largest_size_passes_and_one_lot_more_does_not(void **state)
+{
+    (void)state;
+    int refused = 0;
+    int some_pass = 0;
+    for (uint64_t seed = 1; seed <= 20000; seed++) {
+        struct rng rng;
+        struct risk_account a;
+        struct order o;
+        struct risk_verdict v;
+        rng_init(&rng, seed);
+        shuffle(&rng, &a, &o);
+        struct dec lot = risk_lot(o.reference_price);
+        if (risk_check(&a, &o, &v)) {
+            assert_int_equal(v.max_qty.e8, o.qty.e8);
+            assert_true(within(&a, &o, 1 + 1e-12L));
+            continue;
+        }
+        refused++;
+        bool sized = strcmp(v.code, "RISK_SYMBOL_BUSY") != 0;
+        assert_true(!sized || o.qty.e8 < lot.e8 || !within(&a, &o, 1 - 1e-12L));
+        o.qty = v.max_qty;
+        if (o.qty.e8 > 0) {
+            struct risk_verdict again;
+            some_pass++;
+            assert_int_equal(o.qty.e8 % lot.e8, 0);
+            assert_true(risk_check(&a, &o, &again));
+        }
+        o.qty = dec_add(o.qty, lot);
+        assert_false(risk_check(&a, &o, &v));
+    }
+    assert_true(refused > 5000 && some_pass > 2000);
+}
+
+static void a_size_that_is_given_passes_or_has_a_reason(void **state)
+{
+    (void)state;
+    int passed = 0;
+    for (uint64_t seed = 1; seed <= 20000; seed++) {
+        struct rng rng;
+        struct risk_account a;
+        struct order o;
+        struct risk_verdict v;
+        rng_init(&rng, seed);
+        shuffle(&rng, &a, &o);
+        o.qty = risk_size(&a, &o, rng_double(&rng));
+        if (o.qty.e8 > 0 && risk_check(&a, &o, &v)) {
+            passed++;
+        } else if (o.qty.e8 > 0 && !a.symbol_busy) {
+            assert_true(2 * v.max_qty.e8 <= o.qty.e8 + risk_lot(o.reference_price).e8);
+        }
+    }
+    assert_true(passed > 2000);
+}
+
+/* ---------------------------------------------------------------- margin and liquidation */
+
+static void the_distance_is_where_equity_meets_maintenance(void **state)
+{
+    (void)state;
+    prepare(&(struct risk_account){0}, &(struct order){0});
+    settings.maintenance_margin_pct = 1;
+    struct dec equity = dec_from_int(1000);
+    struct dec notional = dec_from_int(5000);
+    /* A long of 50 at 100, cash -4,000: at 100 * (1 - d) equity is 1,000 - 5,000 d and the
+     * maintenance 50 - 50 d, the same at d = 950 / 4,950. */
+    double d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, notional);
+    assert_float_equal(d, 100 * 950.0 / 4950, 1e-12);
+    d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_SHORT, notional);
+    assert_float_equal(d, 100 * 950.0 / 5050, 1e-12);
+    /* Beside another position of 3,000 there is less left. */
+    d = risk_liquidation_distance_pct(&settings, equity, dec_from_int(8000), SIDE_LONG, notional);
+    assert_float_equal(d, 100 * 920.0 / 4950, 1e-12);
+    assert_true(risk_liquidation_distance_pct(&settings, dec_from_int(50), notional, SIDE_LONG,
+                                              notional) == 0);
+    assert_true(risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, DEC_ZERO) ==
+                0);
+
+    assert_int_equal(risk_rescue(10), RISK_RESCUE_NONE);
+    assert_int_equal(risk_rescue(9.99), RISK_RESCUE_WARN);
+    assert_int_equal(risk_rescue(5), RISK_RESCUE_WARN);
+    assert_int_equal(risk_rescue(4.99), RISK_RESCUE_HALVE);
+    assert_int_equal(risk_rescue(3), RISK_RESCUE_HALVE);
+    assert_int_equal(risk_rescue(2.99), RISK_RESCUE_CLOSE);
+    assert_int_equal(risk_rescue((double)NAN), RISK_RESCUE_CLOSE);
+}
+
+/* What stands is not pushed over the edge by an entry beside it. */
+static void an_entry_leaves_the_others_their_distance(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+    struct risk_verdict v;
+    prepare(&a, &o);
+    settings.max_exposure_pct = 5000;
+    settings.max_leverage = 100;
+    settings.maintenance_margin_pct = 1;
+    a.exposure = dec_from_int(160000);
+    a.long_notional = a.exposure; /* (10,000 - 1,600) / (160,000 * .99) = 5.303 % */
+    o.qty = dec_from_int(25);
+    assert_true(risk_check(&a, &o, &v));
+    a.exposure = dec_from_int(168000);
+    a.long_notional = a.exposure;
+    assert_false(risk_check(&a, &o, &v));
+    assert_string_equal(v.code, "RISK_LIQUIDATION");
+    assert_string_equal(v.text, "liquidation would be 4.99 % away, at least 5.00 %");
+    assert_true(v.max_qty.e8 > 0);
+    o.qty = v.max_qty;
+    assert_true(risk_check(&a, &o, &v));
+    a.long_notional = DEC_ZERO;
+    a.short_notional = dec_from_int(170000);
+    assert_false(risk_check(&a, &o, &v));
+    assert_int_equal(v.max_qty.e8, 0); /* it is too near already */
+    settings.maintenance_margin_pct = 0;
+    a.short_notional = dec_from_int(200000);
+    assert_true(risk_check(&a, &o, &v)); /* 5 %, and the entry takes nothing from it */
+}
+
+static void states_and_tiers(void **state)
+{
+    (void)state;
+    assert_int_equal(risk_state_of(TRADING_ACTIVE, true), RISK_ACTIVE);
+    assert_int_equal(risk_state_of(TRADING_ACTIVE, false), RISK_HALTED);
+    assert_int_equal(risk_state_of(TRADING_EMERGENCY, true), RISK_HALTED);
+    assert_int_equal(risk_state_of(TRADING_STARTING, true), RISK_REDUCING);
+    assert_int_equal(risk_state_of(TRADING_PAUSED, true), RISK_REDUCING);
+    assert_int_equal(risk_state_of(TRADING_BREAKER, true), RISK_REDUCING);
+    assert_int_equal(risk_state_of(TRADING_MAINTENANCE, true), RISK_REDUCING);
+
+    prepare(&(struct risk_account){0}, &(struct order){0});
+    struct symbol btc = {"BTC-USD"};
+    struct symbol eth = {"ETH-USD"};
+    settings.tiers[0].symbol_count = 1;
+    settings.tiers[0].symbols[0] = btc;
+    settings.tiers[1].symbol_count = 2;
+    settings.tiers[1].symbols[0] = btc; /* the first that lists it */
+    settings.tiers[1].symbols[1] = eth;
+    assert_int_equal(risk_tier(&settings, btc), 0);
+    assert_int_equal(risk_tier(&settings, eth), 1);
+    assert_int_equal(risk_tier(&settings, (struct symbol){"SOL-USD"}), 2);
 }
 
 static void the_breaker_gives_its_reason(void **state)
@@ -193,13 +501,17 @@ static void each_code_is_in_the_catalogue(void **state)
         assert_true(err_by_code(r->code) != ERR_NONE);
         assert_true(strncmp(r->code, "RISK_", 5) == 0 && strlen(r->help) > 10);
     }
-    assert_int_equal(count, 13);
+    assert_int_equal(count, RISK_RULE_COUNT);
     assert_null(risk_rule(-1));
 }
 
 UNIT_GROUP(risk, cmocka_unit_test(passes_what_is_in_order), cmocka_unit_test(each_rule_refuses),
-           cmocka_unit_test(limits_are_exact),
+           cmocka_unit_test(limits_are_exact), cmocka_unit_test(each_limit_is_exact),
            cmocka_unit_test(a_size_refused_names_the_one_that_passes),
            cmocka_unit_test(sizes_by_risk_and_confidence),
-           cmocka_unit_test(the_breaker_gives_its_reason),
+           cmocka_unit_test(the_largest_size_passes_and_one_lot_more_does_not),
+           cmocka_unit_test(a_size_that_is_given_passes_or_has_a_reason),
+           cmocka_unit_test(the_distance_is_where_equity_meets_maintenance),
+           cmocka_unit_test(an_entry_leaves_the_others_their_distance),
+           cmocka_unit_test(states_and_tiers), cmocka_unit_test(the_breaker_gives_its_reason),
            cmocka_unit_test(each_code_is_in_the_catalogue))
