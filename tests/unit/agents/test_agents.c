@@ -1,6 +1,6 @@
 #include "agents/agent.h"
-#include "agents/decision_core.h"
-#include "agents/side_agent.h"
+#include "agents/execution.h"
+#include "base/check.h"
 #include "unit/unit.h"
 
 #include <math.h>
@@ -8,17 +8,118 @@
 
 #define START INT64_C(1790002800000000)
 
-/* Flat minutes at the price that `at` gives. */
-static void feed(struct series *s, int minutes, int64_t (*at)(int))
+enum { DATA_SYNC, QUANT, PREDICT, BULL, BEAR, CORE, RISK, EXECUTION, EIGHT };
+
+/* ---------------------------------------------------------------- a desk that can be told */
+
+struct scene {
+    struct series series;
+    struct settings settings;
+    struct quote quote;
+    struct position held;
+    struct decision decision;
+    struct board board;
+    /* what the port answers, and what it was asked */
+    struct dec size;
+    bool passes;
+    bool has_room;
+    double bias;
+    const char *rule_veto;
+    int rules_asked, sizes_asked, audits_asked, orders_made;
+    double confidence;
+    struct order sent;
+};
+
+static void scene_rules(void *desk, struct board *board)
 {
+    struct scene *s = desk;
+    s->rules_asked++;
+    board->bias = s->bias;
+    board->decision->rule_ids[board->decision->rule_count++] = 7;
+    if (s->rule_veto != NULL) {
+        (void)str_copy(str_c(s->rule_veto), board->decision->veto_code,
+                       sizeof(board->decision->veto_code));
+    }
+}
+
+static struct dec scene_size(void *desk, const struct board *board, double confidence)
+{
+    struct scene *s = desk;
+    assert_int_equal(board->order.kind, ORDER_ENTRY);
+    s->sizes_asked++;
+    s->confidence = confidence;
+    return s->size;
+}
+
+static bool scene_audit(void *desk, struct board *board)
+{
+    struct scene *s = desk;
+    assert_int_equal(board->order.qty.e8, s->size.e8);
+    s->audits_asked++;
+    if (!s->passes) {
+        struct decision *d = board->decision;
+        (void)str_copy(STR_LIT("RISK_TEST"), d->veto_code, sizeof(d->veto_code));
+        (void)str_copy(STR_LIT("as told"), d->veto_text, sizeof(d->veto_text));
+        d->veto_max_qty = dec_from_int(1);
+    }
+    return s->passes;
+}
+
+static bool scene_submit(void *desk, struct board *board)
+{
+    struct scene *s = desk;
+    if (s->has_room) {
+        s->orders_made++;
+        (void)str_copy(STR_LIT("nd-1-9"), board->order.client_id, sizeof(board->order.client_id));
+        s->sent = board->order;
+    }
+    return s->has_room;
+}
+
+static const struct desk_port port = {scene_rules, scene_size, scene_audit, scene_submit};
+
+/* Flat minutes at the price that `at` gives, a good order book, and a desk that says yes. */
+static void scene_init(struct scene *s, int minutes, int64_t (*at)(int))
+{
+    memset(s, 0, sizeof(*s));
+    /* What stands in a decision from before must not be seen in the next. */
+    memset(&s->decision, 0x5a, sizeof(s->decision));
     struct symbol symbol = {"BTC-USD"};
-    series_init(s, symbol);
+    series_init(&s->series, symbol, USEC_PER_MIN);
     for (int i = 0; i < minutes; i++) {
         struct dec p = dec_from_int(at(i));
         struct candle c = {START + i * USEC_PER_MIN, p, p, p, p, DEC_ZERO};
         unsigned closed;
-        assert_int_equal(series_push(s, &c, c.open_us + USEC_PER_MIN, &closed), SERIES_ACCEPTED);
+        assert_int_equal(series_push(&s->series, &c, c.open_us + USEC_PER_MIN, &closed),
+                         SERIES_ACCEPTED);
     }
+    s->settings = (struct settings){.threshold = 0.25, .stop_pct = 2, .target_pct = 4};
+    s->quote = (struct quote){.symbol = symbol,
+                              .bid = dec_from_int(999),
+                              .ask = dec_from_int(1000),
+                              .bid_qty = dec_from_int(5),
+                              .ask_qty = dec_from_int(4),
+                              .at_us = s->series.updated_us};
+    s->size = dec_from_int(3);
+    s->passes = true;
+    s->has_room = true;
+    s->decision.id = 11;
+    s->decision.symbol = symbol;
+    s->decision.at_us = s->series.updated_us;
+    s->decision.price = s->series.price;
+    s->board = (struct board){.series = &s->series,
+                              .settings = &s->settings,
+                              .quote = &s->quote,
+                              .now_us = s->series.updated_us,
+                              .port = &port,
+                              .desk = s,
+                              .decision = &s->decision};
+}
+
+static int64_t flat(int i)
+{
+    (void)i;
+    return 1000;
 }
 
 static int64_t rising(int i)
@@ -26,131 +127,646 @@ static int64_t rising(int i)
     return 1000000 + i * 10 - (i / 5 % 4 == 0) * 60; /* with setbacks, so that RSI is not 100 */
 }
 
-static int64_t falling(int i)
-{
-    return 2000000 - rising(i);
-}
-
 static int64_t straight_down(int i)
 {
-    return 1000000 - i * 10;
+    return 1000000 - i * 100;
+}
+
+static int64_t straight_up(int i)
+{
+    return 1000000 + i * 100;
 }
 
 static int64_t wobbling(int i)
 {
-    return 1000 + (i / 5 % 2);
+    return 100000 + (i / 5 % 2) * 10;
 }
 
-static struct vote vote(void (*agent)(const struct agent_view *, struct vote *), int64_t (*at)(int))
+static void run_one(struct scene *s, int index, struct vote *ret)
 {
-    struct series s;
-    feed(&s, 1800, at);
-    struct agent_view view = {&s};
-    struct vote v = {0};
-    agent(&view, &v);
-    return v;
+    int count;
+    const struct agent *agents = agent_table(&count);
+    assert_int_equal(count, EIGHT);
+    memset(ret, 0, sizeof(*ret));
+    agents[index].run(&s->board, ret);
 }
 
-static double points(const struct vote *v)
+static void assert_near(double a, double b)
 {
-    double sum = 0;
+    if (fabs(a - b) > 1e-9) {
+        fail_msg("%.12g is not %.12g", a, b);
+    }
+}
+
+static const struct reason *reason_of(const struct vote *v, const char *indicator)
+{
     for (int i = 0; i < v->reason_count; i++) {
-        sum += v->reasons[i].points;
+        if (strcmp(v->reasons[i].indicator, indicator) == 0) {
+            return &v->reasons[i];
+        }
     }
-    return sum < 1 ? sum : 1;
+    static const struct reason none;
+    fail_msg("no reason %s", indicator);
+    return &none;
 }
 
-static void bull_likes_a_rise(void **state)
-{
-    (void)state;
-    struct vote v = vote(side_agent_bull, rising);
-    assert_int_equal(v.direction, DIRECTION_LONG);
-    assert_true(fabs(v.confidence - 0.8) < 1e-9); /* side .2, both averages .3 */
-    assert_true(fabs(v.confidence - points(&v)) < 1e-9);
-    assert_int_equal(v.reason_count, 4);
-    assert_string_equal(v.reasons[0].indicator, "rsi14");
-    assert_true(v.reasons[0].threshold == 30);
-    assert_true(v.reasons[2].value > v.reasons[2].threshold);
-    struct vote bear = vote(side_agent_bear, rising);
-    assert_true(bear.confidence < 0.5);
-}
+/* ---------------------------------------------------------------- the table */
 
-static void bear_is_bull_in_the_mirror(void **state)
+static void the_eight_stand_in_order(void **state)
 {
     (void)state;
-    struct vote bull = vote(side_agent_bull, rising);
-    struct vote bear = vote(side_agent_bear, falling);
-    assert_int_equal(bear.direction, DIRECTION_SHORT);
-    assert_true(fabs(bull.confidence - bear.confidence) < 1e-9);
-    for (int i = 0; i < 4; i++) {
-        assert_true(bull.reasons[i].points == bear.reasons[i].points);
+    static const char *const names[EIGHT] = {
+        "data_sync", "quant_analyst", "predict",    "bull",
+        "bear",      "decision_core", "risk_audit", "execution",
+    };
+    int count;
+    const struct agent *agents = agent_table(&count);
+    assert_int_equal(count, EIGHT);
+    for (int i = 0; i < EIGHT; i++) {
+        assert_string_equal(agents[i].name, names[i]);
+        assert_true(strlen(agents[i].help) > 10);
     }
 }
 
-static void an_extreme_speaks_against_the_move(void **state)
+static void says_nothing_without_data(void **state)
 {
     (void)state;
-    struct vote bull = vote(side_agent_bull, straight_down);
-    assert_int_equal(bull.direction, DIRECTION_LONG); /* sold out: RSI 0 */
-    assert_true(fabs(bull.confidence - 0.4) < 1e-9);
-    struct vote bear = vote(side_agent_bear, straight_down);
-    assert_true(fabs(bear.confidence - 0.8) < 1e-9);
+    static struct scene s;
+    scene_init(&s, 0, flat);
+    s.settings.threshold = 1e-9;
+    s.board.quote = NULL;
+    agent_run_all(&s.board);
+    assert_int_equal(s.decision.vote_count, EIGHT);
+    for (int i = 0; i < EIGHT; i++) {
+        assert_int_equal(s.decision.votes[i].direction, DIRECTION_NONE);
+        assert_true(i == DATA_SYNC || !(s.decision.votes[i].confidence > 0));
+    }
+    assert_int_equal(s.decision.direction, DIRECTION_NONE);
+    assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
+    assert_int_equal(s.decision.regime, REGIME_NEUTRAL);
+    assert_true(s.decision.score >= 0 && s.decision.score <= 0);
+    assert_int_equal(s.board.flaw, FLAW_COLD);
+    assert_string_equal(s.decision.veto_text, "the indicators are not warm yet");
+    assert_int_equal(s.rules_asked + s.sizes_asked + s.audits_asked + s.orders_made, 0);
+    /* Nothing is left of what stood there before. */
+    assert_string_equal(s.decision.veto_code, "");
+    assert_string_equal(s.decision.client_id, "");
+    assert_int_equal(s.decision.qty.e8, 0);
+    assert_int_equal(s.decision.rule_count, 0);
 }
 
-static struct decision decide(int minutes, int64_t (*at)(int), double threshold)
+/* The RSI of a price that never moved is 0, which would be "sold out". */
+static void a_price_that_does_not_move_says_nothing(void **state)
 {
-    struct series s;
-    feed(&s, minutes, at);
-    struct agent_view view = {&s};
-    struct decision d = {0};
-    decision_core_decide(&view, threshold, &d);
-    return d;
+    (void)state;
+    static struct scene s;
+    scene_init(&s, 3000, flat);
+    agent_run_all(&s.board);
+    assert_int_equal(s.decision.direction, DIRECTION_NONE);
+    assert_int_equal(s.decision.votes[BULL].reason_count, 0);
+    assert_string_equal(s.decision.veto_text, "the price does not move");
 }
+
+/* ---------------------------------------------------------------- data_sync */
+
+static enum flaw flaw_of(struct scene *s, double *ret_confidence)
+{
+    struct vote v;
+    s->board.flaw = FLAW_NONE;
+    run_one(s, DATA_SYNC, &v);
+    assert_int_equal(v.direction, DIRECTION_NONE);
+    *ret_confidence = v.confidence;
+    return s->board.flaw;
+}
+
+static void full_data_is_sure_of_itself(void **state)
+{
+    (void)state;
+    static struct scene s;
+    scene_init(&s, 200 * 60, rising);
+    struct vote v;
+    run_one(&s, DATA_SYNC, &v);
+    assert_int_equal(s.board.flaw, FLAW_NONE);
+    assert_near(v.confidence, 1);
+    assert_int_equal(v.reason_count, REASONS_MAX);
+    assert_near(reason_of(&v, "bars_5m")->value, 200);
+    assert_near(reason_of(&v, "bars_15m")->value, 200);
+    assert_near(reason_of(&v, "bars_1h")->value, 200);
+    assert_near(reason_of(&v, "bars_1h")->threshold, 200);
+    assert_near(reason_of(&v, "gaps")->value, 0);
+    assert_near(reason_of(&v, "spread_pct")->value, 100.0 / 999);
+    assert_near(reason_of(&v, "depth")->value, 4);
+
+    static struct scene day;
+    scene_init(&day, 24 * 60, rising);
+    run_one(&day, DATA_SYNC, &v);
+    assert_int_equal(day.board.flaw, FLAW_NONE);
+    assert_near(v.confidence, 6.0 / 8 + (96 + 24) / 200.0 / 8);
+}
+
+static void bad_data_is_called_what_it_is(void **state)
+{
+    (void)state;
+    static struct scene s;
+    double confidence;
+    scene_init(&s, 1000, rising);
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_NONE);
+
+    s.board.now_us = s.series.updated_us + SERIES_STALE_US + 1;
+    s.quote.at_us = s.board.now_us;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_STALE);
+    s.board.now_us = s.series.updated_us;
+    s.quote.at_us = s.board.now_us - BOARD_QUOTE_MAX_AGE_US - 1;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_OLD_QUOTE);
+    s.quote.at_us = s.board.now_us - BOARD_QUOTE_MAX_AGE_US;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_NONE);
+
+    s.quote.bid = dec_from_int(1001);
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_BAD_QUOTE);
+    s.quote.bid = DEC_ZERO;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_BAD_QUOTE);
+    s.quote.bid = dec_from_int(999);
+    s.quote.ask = DEC_INVALID;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_BAD_QUOTE);
+    s.quote.ask = dec_from_int(1009);
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_WIDE);
+    s.quote.ask = dec_from_int(1000);
+    s.quote.bid_qty = DEC_ZERO;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_THIN);
+    s.quote.bid_qty = DEC_INVALID;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_THIN);
+    s.board.quote = NULL;
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_NO_QUOTE);
+
+    scene_init(&s, 1000, rising);
+    struct candle wrong = {s.series.updated_us, DEC_ZERO, DEC_ZERO, DEC_ZERO, DEC_ZERO, DEC_ZERO};
+    unsigned closed;
+    assert_int_equal(series_push(&s.series, &wrong, s.series.updated_us + USEC_PER_MIN, &closed),
+                     SERIES_IMPOSSIBLE);
+    assert_int_equal(flaw_of(&s, &confidence), FLAW_REFUSED);
+    for (int f = FLAW_NONE; f <= FLAW_THIN; f++) {
+        assert_true(strlen(flaw_text((enum flaw)f)) > 10);
+    }
+}
+
+static void a_gap_is_counted_and_the_bar_after_it_opens_nothing(void **state)
+{
+    (void)state;
+    static struct scene s;
+    scene_init(&s, 1000, rising);
+    int64_t next_us = s.series.updated_us + 3 * timeframe_us(TF_5M); /* three bars never come */
+    double confidence;
+    unsigned closed = 0;
+    for (int i = 0; i < 10; i++) {
+        struct dec p = dec_from_int(rising(1000 + i));
+        struct candle c = {next_us + i * USEC_PER_MIN, p, p, p, p, DEC_ZERO};
+        assert_int_equal(series_push(&s.series, &c, c.open_us + USEC_PER_MIN, &closed),
+                         SERIES_ACCEPTED);
+        s.board.now_us = s.quote.at_us = s.series.updated_us;
+        if (i == 4 || i == 9) {
+            assert_int_equal(flaw_of(&s, &confidence), i == 4 ? FLAW_GAP : FLAW_NONE);
+            struct vote v;
+            run_one(&s, DATA_SYNC, &v);
+            assert_near(reason_of(&v, "gaps")->value, 3);
+            assert_near(reason_of(&v, "gaps")->points, 0);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- quant_analyst */
+
+static void the_analyst_reads_the_market(void **state)
+{
+    (void)state;
+    static struct scene s;
+    struct vote v;
+    scene_init(&s, 3000, straight_down);
+    run_one(&s, QUANT, &v);
+    assert_true(s.board.is_warm);
+    assert_int_equal(s.board.drift, -1);
+    assert_int_equal(s.decision.regime, REGIME_TRENDING);
+    assert_near(s.board.reading.rsi, 0);
+    assert_near(reason_of(&v, "rsi14")->threshold, 30);
+    assert_near(s.board.reading.close, (double)straight_down(2999));
+    assert_true(s.board.reading.hour_width_pct > 4);
+    assert_near(reason_of(&v, "width_1h_pct")->threshold, 4);
+    assert_true(s.board.reading.bands.lower < s.board.reading.bands.upper);
+    assert_near(reason_of(&v, "rsi14")->points,
+                v.direction == DIRECTION_SHORT ? -1.0 / 3 : 1.0 / 3);
+
+    scene_init(&s, 3000, straight_up);
+    run_one(&s, QUANT, &v);
+    assert_int_equal(s.board.drift, 1);
+    assert_near(s.board.reading.rsi, 100);
+    assert_near(reason_of(&v, "rsi14")->threshold, 70);
+
+    scene_init(&s, 3000, wobbling);
+    run_one(&s, QUANT, &v);
+    assert_int_equal(s.decision.regime, REGIME_CHOPPY);
+    assert_true(s.board.reading.hour_width_pct < 1);
+
+    scene_init(&s, 300, rising); /* five hours: no hourly bands yet */
+    run_one(&s, QUANT, &v);
+    assert_true(s.board.is_warm);
+    assert_int_equal(s.decision.regime, REGIME_NEUTRAL);
+    assert_near(s.board.reading.hour_width_pct, 0);
+}
+
+static void the_analysts_points_add_up(void **state)
+{
+    (void)state;
+    static struct scene s;
+    struct vote v;
+    static int64_t (*const shapes[])(int) = {straight_down, straight_up, wobbling, rising};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        for (int minutes = 1500; minutes < 1560; minutes += 5) {
+            scene_init(&s, minutes, shapes[i]);
+            run_one(&s, QUANT, &v);
+            double sum = 0;
+            for (int r = 0; r < v.reason_count; r++) {
+                sum += v.reasons[r].points;
+            }
+            assert_near(sum, v.confidence);
+            assert_true((v.direction == DIRECTION_NONE) == (v.confidence < 0.1));
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- predict */
+
+static void predict_is_neutral_without_a_model(void **state)
+{
+    (void)state;
+    static struct scene s;
+    struct vote v;
+    scene_init(&s, 12000, rising);
+    run_one(&s, PREDICT, &v);
+    assert_int_equal(v.direction, DIRECTION_NONE);
+    assert_near(v.confidence, 0);
+    assert_int_equal(v.reason_count, 0);
+}
+
+/* ---------------------------------------------------------------- bull and bear */
+
+struct case_row {
+    double rsi, macd, signal, close; /* bands at 90 and 110 */
+    double bull, bear;               /* confidence */
+    enum direction bull_says, bear_says;
+};
+
+static void each_point_of_the_sides(void **state)
+{
+    (void)state;
+    static const struct case_row rows[] = {
+        /* nothing speaks */
+        {50, 0, 0, 100, 0, 0, DIRECTION_NONE, DIRECTION_NONE},
+        /* side of 50 alone; .2 is no vote */
+        {49, 0, 0, 100, .2, 0, DIRECTION_NONE, DIRECTION_NONE},
+        {51, 0, 0, 100, 0, .2, DIRECTION_NONE, DIRECTION_NONE},
+        /* MACD alone: .3 is not above .3 */
+        {50, 1, 0, 100, .3, 0, DIRECTION_NONE, DIRECTION_NONE},
+        {50, 0, 1, 100, 0, .3, DIRECTION_NONE, DIRECTION_NONE},
+        /* the band, touched and passed */
+        {50, 0, 0, 90, .3, 0, DIRECTION_NONE, DIRECTION_NONE},
+        {50, 0, 0, 110, 0, .3, DIRECTION_NONE, DIRECTION_NONE},
+        {50, 0, 0, 90.01, 0, 0, DIRECTION_NONE, DIRECTION_NONE},
+        /* two of them */
+        {49, 1, 0, 100, .5, 0, DIRECTION_LONG, DIRECTION_NONE},
+        {51, 0, 1, 100, 0, .5, DIRECTION_NONE, DIRECTION_SHORT},
+        /* the extreme, at it and beyond, is on its side of 50 too */
+        {30, 0, 0, 100, .6, 0, DIRECTION_LONG, DIRECTION_NONE},
+        {30.01, 0, 0, 100, .2, 0, DIRECTION_NONE, DIRECTION_NONE},
+        {70, 0, 0, 100, 0, .6, DIRECTION_NONE, DIRECTION_SHORT},
+        /* sold out, falling on: the fall's one sign is no vote */
+        {20, 0, 1, 85, .9, .3, DIRECTION_LONG, DIRECTION_NONE},
+        /* everything: 1.2 is cut to 1 */
+        {20, 1, 0, 85, 1, 0, DIRECTION_LONG, DIRECTION_NONE},
+        {80, 0, 1, 115, 0, 1, DIRECTION_NONE, DIRECTION_SHORT},
+    };
+    static struct scene s;
+    scene_init(&s, 0, flat);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct case_row *r = &rows[i];
+        s.board.is_warm = true;
+        s.board.reading = (struct reading){.close = r->close,
+                                           .rsi = r->rsi,
+                                           .macd = r->macd,
+                                           .macd_signal = r->signal,
+                                           .bands = {.lower = 90, .middle = 100, .upper = 110}};
+        struct vote bull, bear;
+        run_one(&s, BULL, &bull);
+        run_one(&s, BEAR, &bear);
+        assert_near(bull.confidence, r->bull);
+        assert_near(bear.confidence, r->bear);
+        assert_int_equal(bull.direction, r->bull_says);
+        assert_int_equal(bear.direction, r->bear_says);
+        assert_int_equal(bull.reason_count, 4);
+        assert_near(reason_of(&bull, "rsi14")->threshold, 30);
+        assert_near(reason_of(&bear, "rsi14")->threshold, 70);
+        assert_near(reason_of(&bull, "band")->threshold, 90);
+        assert_near(reason_of(&bear, "band")->threshold, 110);
+        assert_near(reason_of(&bull, "macd")->threshold, r->signal);
+        assert_near(reason_of(&bull, "rsi14_side")->threshold, 50);
+
+        /* In the mirror bull is bear. */
+        s.board.reading.close = 200 - r->close;
+        s.board.reading.rsi = 100 - r->rsi;
+        s.board.reading.macd = -r->macd;
+        s.board.reading.macd_signal = -r->signal;
+        struct vote mirrored;
+        run_one(&s, BEAR, &mirrored);
+        assert_near(mirrored.confidence, fabs(r->rsi - 30.01) < 1e-6 ? .2 : r->bull);
+    }
+}
+
+/* ---------------------------------------------------------------- decision_core */
+
+struct weight_row {
+    enum regime regime;
+    int drift;
+    double bull, bear, predict;
+};
 
 static void weighs_by_the_regime(void **state)
 {
     (void)state;
-    struct decision d = decide(1800, straight_down, 0.25);
-    assert_int_equal(d.regime, REGIME_TRENDING);
-    assert_int_equal(d.vote_count, 2);
-    assert_string_equal(d.votes[0].agent, "bull");
-    assert_true(d.votes[0].weight == 0.4 && d.votes[1].weight == 0.6);
-    assert_true(fabs(d.score - (0.4 * 0.4 - 0.6 * 0.8) / 0.6) < 1e-9);
-    assert_int_equal(d.direction, DIRECTION_SHORT);
-    assert_int_equal(d.outcome, OUTCOME_HOLD);
+    static const struct weight_row rows[] = {
+        {REGIME_TRENDING, 1, .6, .4, .5}, {REGIME_TRENDING, -1, .4, .6, .5},
+        {REGIME_CHOPPY, 1, .4, .6, .5},   {REGIME_CHOPPY, -1, .6, .4, .5},
+        {REGIME_NEUTRAL, 1, .5, .5, .5},  {REGIME_NEUTRAL, -1, .5, .5, .5},
+        {REGIME_TRENDING, 0, .5, .5, .5}, {REGIME_CHOPPY, 0, .5, .5, .5},
+    };
+    static struct scene s;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const struct weight_row *r = &rows[i];
+        scene_init(&s, 0, flat);
+        agent_run_all(&s.board); /* names, and the silent ones */
+        struct decision *d = &s.decision;
+        s.board.is_warm = true;
+        d->vote_count = CORE;
+        d->regime = r->regime;
+        s.board.drift = r->drift;
+        s.board.now_us = 0;
+        struct vote core;
+        double largest = fmax(.5, fmax(r->bull, r->bear));
 
-    d = decide(1805, wobbling, 0.25);
-    assert_int_equal(d.regime, REGIME_CHOPPY);
-    assert_true(d.votes[0].weight + d.votes[1].weight == 1.0);
-    assert_true(d.votes[0].weight != 0.6 || d.votes[1].weight == 0.4);
+        d->votes[BULL].direction = DIRECTION_LONG;
+        d->votes[BULL].confidence = .8;
+        d->votes[BEAR].direction = DIRECTION_SHORT;
+        d->votes[BEAR].confidence = .5;
+        d->votes[PREDICT].direction = DIRECTION_SHORT;
+        d->votes[PREDICT].confidence = .1;
+        run_one(&s, CORE, &core);
+        assert_near(d->votes[BULL].weight, r->bull);
+        assert_near(d->votes[BEAR].weight, r->bear);
+        assert_near(d->votes[PREDICT].weight, r->predict);
+        assert_near(d->votes[QUANT].weight, 0);
+        assert_near(d->score, (.8 * r->bull - .5 * r->bear - .1 * r->predict) / largest);
+
+        /* A favoured agent that is sure reaches 1: every threshold can be met. */
+        bool bull_favoured = r->bull >= r->bear;
+        d->votes[BULL].confidence = bull_favoured;
+        d->votes[BEAR].confidence = !bull_favoured;
+        d->votes[PREDICT].direction = DIRECTION_NONE;
+        run_one(&s, CORE, &core);
+        assert_near(fabs(d->score), 1);
+        assert_near(core.confidence, 1);
+
+        /* Those together are cut at 1. */
+        d->votes[PREDICT].direction = bull_favoured ? DIRECTION_LONG : DIRECTION_SHORT;
+        d->votes[PREDICT].confidence = 1;
+        run_one(&s, CORE, &core);
+        assert_near(fabs(d->score), 1);
+
+        /* A confidence that is no vote counts nothing. */
+        d->votes[BULL].direction = d->votes[BEAR].direction = DIRECTION_NONE;
+        d->votes[PREDICT].direction = DIRECTION_NONE;
+        run_one(&s, CORE, &core);
+        assert_near(d->score, 0);
+    }
+}
+
+/* A scene that stands before decision_core: bull is this sure in a neutral market. */
+static void before_core(struct scene *s, double confidence)
+{
+    scene_init(s, 1000, rising);
+    agent_run_all(&s->board);
+    struct decision *d = &s->decision;
+    d->vote_count = CORE;
+    d->regime = REGIME_NEUTRAL;
+    d->direction = DIRECTION_NONE;
+    d->outcome = OUTCOME_HOLD;
+    d->veto_code[0] = d->veto_text[0] = d->client_id[0] = '\0';
+    d->rule_count = 0;
+    s->rules_asked = s->sizes_asked = s->audits_asked = s->orders_made = 0;
+    s->board.bias = 0;
+    s->board.wants_order = s->board.may_send = false;
+    for (int i = 0; i < CORE; i++) {
+        d->votes[i].direction = DIRECTION_NONE;
+    }
+    d->votes[BULL].direction = DIRECTION_LONG;
+    d->votes[BULL].confidence = confidence;
+}
+
+/* The last three of the table, as agent_run_all would. */
+static void finish(struct scene *s)
+{
+    for (int i = CORE; i < EIGHT; i++) {
+        struct vote *v = &s->decision.votes[i];
+        s->decision.vote_count = i;
+        run_one(s, i, v);
+    }
+    s->decision.vote_count = EIGHT;
 }
 
 static void the_threshold_decides(void **state)
 {
     (void)state;
-    struct decision d = decide(1800, straight_down, 0.53);
-    assert_int_equal(d.direction, DIRECTION_SHORT);
-    assert_true(d.threshold == 0.53);
-    d = decide(1800, straight_down, 0.54);
-    assert_int_equal(d.direction, DIRECTION_NONE);
-    assert_true(fabs(d.score) < 0.54 && fabs(d.score) > 0.53);
+    static struct scene s;
+    before_core(&s, .25);
+    finish(&s);
+    assert_near(s.decision.score, .25);
+    assert_int_equal(s.decision.direction, DIRECTION_LONG);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
+
+    before_core(&s, .2499);
+    finish(&s);
+    assert_int_equal(s.decision.direction, DIRECTION_NONE);
+    assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
+    assert_int_equal(s.sizes_asked + s.audits_asked + s.orders_made, 0);
+    assert_string_equal(s.decision.veto_text, "");
+
+    before_core(&s, .2499);
+    s.decision.votes[BULL].direction = DIRECTION_SHORT; /* whoever says so */
+    s.settings.threshold = .2;
+    s.decision.threshold = .2;
+    finish(&s);
+    assert_int_equal(s.decision.direction, DIRECTION_SHORT);
+    assert_int_equal(s.sent.side, SIDE_SHORT);
 }
 
-static void says_nothing_before_it_knows(void **state)
+static void rules_may_push_and_forbid(void **state)
 {
     (void)state;
-    struct decision d = decide(100, rising, 0.01);
-    assert_int_equal(d.vote_count, 0);
-    assert_int_equal(d.direction, DIRECTION_NONE);
-    assert_int_equal(d.regime, REGIME_NEUTRAL);
-    int count;
-    const struct agent *agents = agent_table(&count);
-    assert_int_equal(count, 2);
-    assert_non_null(agents[1].vote);
+    static struct scene s;
+    before_core(&s, .2);
+    s.bias = .1;
+    finish(&s);
+    assert_near(s.decision.score, .3);
+    assert_near(s.confidence, .3);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
+    assert_int_equal(s.rules_asked, 1);
+    assert_int_equal(s.decision.rule_count, 1);
+    assert_near(reason_of(&s.decision.votes[CORE], "rules")->value, .1);
+
+    before_core(&s, .95);
+    s.bias = .2;
+    finish(&s);
+    assert_near(s.decision.score, 1);
+
+    before_core(&s, .5);
+    s.bias = 0;
+    s.rule_veto = "RISK_TRADING_RULE";
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_VETOED);
+    assert_string_equal(s.decision.veto_code, "RISK_TRADING_RULE");
+    assert_int_equal(s.audits_asked, 0);
+    assert_int_equal(s.orders_made, 0);
+    assert_int_equal(s.decision.qty.e8, s.size.e8); /* what it would have been */
+
+    before_core(&s, .5);
+    s.board.held = &s.held; /* rules do not keep a position from closing */
+    s.held = (struct position){.side = SIDE_SHORT, .qty = dec_from_int(2)};
+    finish(&s);
+    assert_int_equal(s.rules_asked, 0);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
 }
 
-UNIT_GROUP(agents, cmocka_unit_test(bull_likes_a_rise),
-           cmocka_unit_test(bear_is_bull_in_the_mirror),
-           cmocka_unit_test(an_extreme_speaks_against_the_move),
-           cmocka_unit_test(weighs_by_the_regime), cmocka_unit_test(the_threshold_decides),
-           cmocka_unit_test(says_nothing_before_it_knows))
+/* ---------------------------------------------------------------- risk_audit and execution */
+
+static void an_entry_is_a_bracket(void **state)
+{
+    (void)state;
+    static struct scene s;
+    before_core(&s, .5);
+    s.decision.price = dec_from_int(100);
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
+    assert_string_equal(s.decision.client_id, "nd-1-9");
+    assert_int_equal(s.sent.kind, ORDER_ENTRY);
+    assert_int_equal(s.sent.side, SIDE_LONG);
+    assert_int_equal(s.sent.qty.e8, dec_from_int(3).e8);
+    assert_int_equal(s.sent.stop.e8, dec_from_int(98).e8);
+    assert_int_equal(s.sent.target.e8, dec_from_int(104).e8);
+    assert_int_equal(s.sent.decision_id, 11);
+    assert_near(s.confidence, .5);
+    assert_int_equal(s.decision.qty.e8, s.sent.qty.e8);
+    assert_int_equal(s.decision.stop.e8, s.sent.stop.e8);
+    assert_int_equal(s.decision.target.e8, s.sent.target.e8);
+    const struct vote *v = &s.decision.votes[EXECUTION];
+    assert_int_equal(v->direction, DIRECTION_LONG);
+    assert_near(reason_of(v, "entry")->value, 3);
+    assert_near(reason_of(v, "stop")->value, 98);
+    assert_near(reason_of(v, "target")->value, 104);
+    assert_near(s.decision.votes[RISK].confidence, 1);
+
+    struct bracket b = execution_bracket(&s.settings, SIDE_SHORT, dec_from_int(100));
+    assert_int_equal(b.stop.e8, dec_from_int(102).e8);
+    assert_int_equal(b.target.e8, dec_from_int(96).e8);
+    assert_false(dec_is_valid(execution_bracket(&s.settings, SIDE_LONG, DEC_INVALID).stop));
+}
+
+static void risk_may_veto(void **state)
+{
+    (void)state;
+    static struct scene s;
+    before_core(&s, .5);
+    s.passes = false;
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_VETOED);
+    assert_string_equal(s.decision.veto_code, "RISK_TEST");
+    assert_string_equal(s.decision.veto_text, "as told");
+    assert_int_equal(s.decision.veto_max_qty.e8, dec_from_int(1).e8);
+    assert_int_equal(s.orders_made, 0);
+    assert_near(s.decision.votes[RISK].confidence, 0);
+    assert_near(reason_of(&s.decision.votes[RISK], "size")->value, 3);
+    assert_near(reason_of(&s.decision.votes[RISK], "size")->threshold, 1);
+    assert_int_equal(s.decision.votes[EXECUTION].reason_count, 0);
+    assert_string_equal(s.decision.client_id, "");
+}
+
+static void bad_data_opens_nothing_but_closes(void **state)
+{
+    (void)state;
+    static struct scene s;
+    before_core(&s, .5);
+    s.board.flaw = FLAW_NO_QUOTE;
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_VETOED);
+    assert_string_equal(s.decision.veto_code, "DATA_INVALID");
+    assert_string_equal(s.decision.veto_text, flaw_text(FLAW_NO_QUOTE));
+    assert_int_equal(s.audits_asked + s.orders_made, 0);
+
+    before_core(&s, .5);
+    s.board.flaw = FLAW_NO_QUOTE;
+    s.held = (struct position){.side = SIDE_SHORT, .qty = dec_from_int(2)};
+    s.board.held = &s.held;
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
+    assert_int_equal(s.sent.kind, ORDER_CLOSE);
+}
+
+static void what_is_held_is_considered_again(void **state)
+{
+    (void)state;
+    static struct scene s;
+    before_core(&s, .5);
+    s.held = (struct position){.side = SIDE_LONG, .qty = dec_from_int(2)};
+    s.board.held = &s.held;
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
+    assert_string_equal(s.decision.veto_text, "it is held long already, as the score wants");
+
+    s.held.side = SIDE_SHORT;
+    s.board.busy = true;
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
+    assert_string_equal(s.decision.veto_text, "it is held short, and an order is under way");
+
+    s.board.busy = false;
+    s.passes = false; /* reducing is not audited */
+    s.decision.veto_text[0] = '\0';
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
+    assert_int_equal(s.sent.kind, ORDER_CLOSE);
+    assert_int_equal(s.sent.side, SIDE_SHORT);
+    assert_int_equal(s.sent.qty.e8, dec_from_int(2).e8);
+    assert_int_equal(s.sent.stop.e8, 0);
+    assert_int_equal(s.sizes_asked + s.audits_asked, 0);
+    assert_string_equal(s.decision.client_id, "nd-1-9");
+}
+
+static void without_room_nothing_is_sent(void **state)
+{
+    (void)state;
+    static struct scene s;
+    before_core(&s, .5);
+    s.has_room = false;
+    finish(&s);
+    assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
+    assert_string_equal(s.decision.veto_text, "no room for another order");
+    assert_string_equal(s.decision.client_id, "");
+}
+
+UNIT_GROUP(
+    agents, cmocka_unit_test(the_eight_stand_in_order), cmocka_unit_test(says_nothing_without_data),
+    cmocka_unit_test(a_price_that_does_not_move_says_nothing),
+    cmocka_unit_test(full_data_is_sure_of_itself), cmocka_unit_test(bad_data_is_called_what_it_is),
+    cmocka_unit_test(a_gap_is_counted_and_the_bar_after_it_opens_nothing),
+    cmocka_unit_test(the_analyst_reads_the_market), cmocka_unit_test(the_analysts_points_add_up),
+    cmocka_unit_test(predict_is_neutral_without_a_model), cmocka_unit_test(each_point_of_the_sides),
+    cmocka_unit_test(weighs_by_the_regime), cmocka_unit_test(the_threshold_decides),
+    cmocka_unit_test(rules_may_push_and_forbid), cmocka_unit_test(an_entry_is_a_bracket),
+    cmocka_unit_test(risk_may_veto), cmocka_unit_test(bad_data_opens_nothing_but_closes),
+    cmocka_unit_test(what_is_held_is_considered_again),
+    cmocka_unit_test(without_room_nothing_is_sent))
