@@ -27,7 +27,7 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
     AUTO_JSON struct json_object *root = NULL;
     const struct json_limits limits = {.max_bytes = MODEL_JSON_MAX, .max_depth = JSON_DEPTH_MAX};
     char mine[FEATURES_HASH_SIZE];
-    if (text.len == 0 || text.ptr[0] != '{') {
+    if (!str_starts(str_trim(text), "{")) {
         return err_set(err, ERR_MODEL_UNFIT, "%.120s: it does not say what it was trained on",
                        name);
     }
