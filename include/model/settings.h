@@ -43,7 +43,8 @@ struct settings {
     uint64_t seed;        /* of the simulated market; 0 takes one from the clock */
     int64_t market_speed; /* market seconds a real second; 1 is real time */
     /* decisions */
-    double threshold; /* |score| from which an entry is wanted */
+    double threshold;                /* |score| from which an entry is wanted */
+    char model[MARKET_PATH_MAX + 1]; /* of the predict agent: a path; empty: none */
     /* risk */
     double risk_per_trade_pct; /* of equity lost when the stop is hit */
     double max_position_pct;   /* notional of one position, of equity */

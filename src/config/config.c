@@ -184,6 +184,7 @@ void config_settings(const struct config *config, struct settings *ret)
     };
     memcpy(ret->symbols, config->market_symbols.items, sizeof(ret->symbols));
     set_market(config, ret);
+    (void)str_copy(str_c(config->trading_model), ret->model, sizeof(ret->model));
     set_tier(&ret->tiers[0], &config->tiers_tier1_symbols, config->tiers_tier1_max_position_pct,
              config->tiers_tier1_max_exposure_pct);
     set_tier(&ret->tiers[1], &config->tiers_tier2_symbols, config->tiers_tier2_max_position_pct,

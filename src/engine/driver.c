@@ -34,7 +34,9 @@ struct driver {
     struct csv_source files;
     struct source *own; /* one of those above; NULL: none could be made */
     struct source *source;
-    bool ended; /* the source has no more candles, and that has been said */
+    bool ended;                  /* the source has no more candles, and that has been said */
+    struct predictor *predictor; /* NULL: none, or it did not fit */
+    bool asked_model;            /* it was tried to load it */
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
     struct paper paper;
@@ -262,6 +264,25 @@ static int later_start(struct driver *d, const struct engine_memory *memory, str
     return rc;
 }
 
+/* Once. A model that does not fit is said, and trading goes on without a prediction. */
+static void load_model(struct driver *d)
+{
+    struct err err = {0};
+    if (d->asked_model || d->settings.model[0] == '\0') {
+        return;
+    }
+    d->asked_model = true;
+    if (predictor_load(d->settings.model, &d->predictor, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "the predict agent stays neutral");
+        struct event e = {.topic = TOPIC_TROUBLE, .code = (uint32_t)err.id, .at_us = d->market_us};
+        publish_events(d, &e, 1);
+        return;
+    }
+    LOG(NOTICE, "the predict agent asks model %.16s, %d bars of %s ahead",
+        predictor_hash(d->predictor), predictor_horizon(d->predictor),
+        timeframe_name(predictor_timeframe(d->predictor)));
+}
+
 static int recover(struct driver *d, struct err *err)
 {
     AUTO_FREE struct engine_memory *memory = malloc(sizeof(*memory));
@@ -283,6 +304,8 @@ static int recover(struct driver *d, struct err *err)
     if (rc < 0) {
         return rc;
     }
+    load_model(d);
+    engine_use_predictor(d->engine, d->predictor);
     for (int i = 0; i < d->symbol_count; i++) {
         paper_quote(&d->paper, d->symbols[i], engine_price(d->engine, d->symbols[i]));
     }
@@ -364,6 +387,7 @@ static void take_settings(struct driver *d)
     next.market_source = d->settings.market_source;
     next.market_file_count = d->settings.market_file_count;
     memcpy(next.market_files, d->settings.market_files, sizeof(next.market_files));
+    memcpy(next.model, d->settings.model, sizeof(next.model));
     next.initial_cash = d->settings.initial_cash;
     if (next.market_speed != d->settings.market_speed) {
         anchor(d, market_now(d));
@@ -558,6 +582,16 @@ static int64_t until_next(const struct driver *d)
     return left_us < 0 ? 0 : left_us < DRIVER_ROUND_US ? left_us : DRIVER_ROUND_US;
 }
 
+/* What the order books show, for a step that may decide. */
+static void take_quotes(struct driver *d)
+{
+    d->inputs.quote_count = 0;
+    for (int i = 0; i < d->symbol_count && d->inputs.bar_count > 0; i++) {
+        d->inputs.quote_count +=
+            venue_quote(d->venue, d->symbols[i], &d->inputs.quotes[d->inputs.quote_count]);
+    }
+}
+
 /* The engine with what was gathered, its outputs on disk, then told. */
 static bool step(struct driver *d)
 {
@@ -565,6 +599,7 @@ static bool step(struct driver *d)
                                  .wall_us = clock_wall_us(d->clock),
                                  .mono_us = clock_mono_us(d->clock)};
     d->inputs.halt = atomic_load(&d->crossing->halt);
+    take_quotes(d);
     int64_t before_ns = nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
     percentile_push(&d->durations, nanoseconds() - before_ns);
@@ -649,6 +684,7 @@ void driver_free(struct driver *driver)
         return;
     }
     close_all(driver);
+    predictor_free(driver->predictor);
     free(driver->state_dir);
     free(driver);
 }
