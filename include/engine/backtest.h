@@ -12,9 +12,10 @@
  * orders go out and answers come back), so the same candles and settings give the same trades as
  * paper trading does, to the last unit. Fill rule: what a decision orders fills at the next
  * candle's open (venue/paper_book.h has all of it).
- * Warm-up: the BACKTEST_WARM_UP_MIN minutes of market time before `from_us`, and at least the first
- * of the source, only warm the indicators, as at the first start of the daemon; nothing is decided
- * on them. What is open when the candles end stays open, and counts at its mark.
+ * Warm-up, as when the daemon starts: with from_us the BACKTEST_WARM_UP_MIN minutes before it, as
+ * far as there are any, only warm the indicators; without, trading begins with the first candle,
+ * and nothing is decided until the indicators are defined (35 bars of the decision frame).
+ * What is open when the candles end stays open, and counts at its mark.
  * Its monotonic clock goes a minute for each BACKTEST_SPEED minutes of the market.
  * Invariants: memory does not depend on how many candles there are; no trade depends on a candle
  * that came after it. Thread: one at a time per backtest.
@@ -39,7 +40,7 @@
 struct backtest_options {
     const struct settings *settings; /* what is traded is settings.symbols; copied */
     struct source *source;           /* of those symbols; outlives the run */
-    int64_t from_us;                 /* 0: as soon as it is warm */
+    int64_t from_us;                 /* trade from here on; 0: from the first candle */
     int64_t to_us; /* candles that open here or later are not used; 0: to the end */
     /* NULL: nobody listens. */
     void (*on_trade)(const struct trade *trade, void *userdata);
@@ -66,12 +67,12 @@ struct backtest_mark {
 
 struct backtest_result {
     struct performance performance;
-    struct snapshot snapshot; /* of the end: what is open, counters, state */
-    int64_t candles;          /* that were used, each symbol's counted */
-    int64_t warm_up_candles;  /* of these */
-    int64_t first_us;         /* open of the first candle */
-    int64_t start_us;         /* when trading began */
-    int64_t end_us;           /* close of the last candle */
+    struct snapshot snapshot;         /* of the end: what is open, counters, state */
+    int64_t candles;                  /* that were traded on, each symbol's counted */
+    int64_t warm_up_candles;          /* before them */
+    int64_t start_us;                 /* open of the first that was traded on */
+    int64_t end_us;                   /* close of the last candle */
+    double start_prices[SYMBOLS_MAX]; /* when trading began; 0: none known */
     int point_count;
     struct backtest_point points[BACKTEST_CURVE_MAX];
     int mark_count;

@@ -84,5 +84,7 @@ static inline void csv_cleanup(struct csv **slot)
 int csv_next(struct csv *csv, struct csv_row *ret, struct err *err);
 /* As far as it has been read; valid until csv_free. */
 const struct csv_report *csv_report(const struct csv *csv);
+/* Of the stream, for a progress bar. */
+int64_t csv_read_bytes(const struct csv *csv);
 /* Candles that the steps between first and last would hold and the file does not. */
 int64_t csv_report_missing(const struct csv_report *report);

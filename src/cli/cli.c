@@ -13,9 +13,9 @@
 #include <signal.h>
 
 static const struct cli_command *const commands[] = {
-    &cmd_run,          &cmd_do,      &cmd_check_config, &cmd_config, &cmd_auditlog,
-    &cmd_audit,        &cmd_predict, &cmd_indicators,   &cmd_import, &cmd_docs,
-    &cmd_demo_service, &cmd_version, &cmd_help,
+    &cmd_run,   &cmd_do,           &cmd_check_config, &cmd_config,   &cmd_auditlog,
+    &cmd_audit, &cmd_predict,      &cmd_indicators,   &cmd_backtest, &cmd_import,
+    &cmd_docs,  &cmd_demo_service, &cmd_version,      &cmd_help,
 };
 
 /* ---------------------------------------------------------------- printing */
@@ -151,14 +151,14 @@ static int parse_option(struct cli_args *args, int argc, char **argv, int *at, s
         args->value[index] = "";
         return 0;
     }
-    if (equals != NULL) {
-        args->value[index] = equals + 1;
-        return 0;
-    }
-    if (*at + 1 >= argc) {
+    if (equals == NULL && *at + 1 >= argc) {
         return err_set(err, ERR_CLI_USAGE, "%.*s needs a value", STR_ARG(name));
     }
-    args->value[index] = argv[++*at];
+    if (args->given_count == CLI_GIVEN_MAX) {
+        return err_set(err, ERR_CLI_USAGE, "more than %d options", CLI_GIVEN_MAX);
+    }
+    args->value[index] = equals != NULL ? equals + 1 : argv[++*at];
+    args->given[args->given_count++] = (struct cli_given){index, args->value[index]};
     return 0;
 }
 
@@ -198,6 +198,22 @@ const char *cli_value(const struct cli_args *args, const char *option)
 {
     int index = option_index(args->command, str_c(option));
     return index < 0 ? NULL : args->value[index];
+}
+
+int cli_values(const struct cli_args *args, const char *option, const char **ret, int max)
+{
+    int index = option_index(args->command, str_c(option));
+    int count = 0;
+    for (int i = 0; i < args->given_count; i++) {
+        if (args->given[i].option != index) {
+            continue;
+        }
+        if (count < max) {
+            ret[count] = args->given[i].value;
+        }
+        count++;
+    }
+    return count;
 }
 
 bool cli_flag(const struct cli_args *args, const char *option)

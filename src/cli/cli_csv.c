@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-static void tell(const char *path, const struct csv_report *r)
+void cli_csv_tell(const char *path, const struct csv_report *r)
 {
     for (int i = 0; i < r->told_count; i++) {
         (void)fprintf(stderr, "%s:%lld: %s: \"%s\"\n", path, (long long)r->told[i].line,
@@ -51,7 +51,7 @@ int cli_csv_scan(const char *path, struct csv_report *ret, struct err *err)
         return rc;
     }
     *ret = *csv_report(csv);
-    tell(path, ret);
+    cli_csv_tell(path, ret);
     if (ret->accepted == 0) {
         return err_set(err, ERR_MARKET_CSV_EMPTY, "%s: %lld lines, %lld rows refused", path,
                        (long long)ret->lines, (long long)ret->refused);

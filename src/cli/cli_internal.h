@@ -18,6 +18,7 @@
 
 #define CLI_OPTIONS_MAX 10
 #define CLI_WORDS_MAX   64
+#define CLI_GIVEN_MAX   64
 #define CLI_LINE_MAX    ((size_t)16 * 1024)
 #define CLI_ANSWER_MAX  ((size_t)1 << 20)
 
@@ -58,17 +59,24 @@ struct cli_command {
 struct cli_args {
     const struct cli_command *command;
     const char *value[CLI_OPTIONS_MAX]; /* by place of the option; "" for a flag; NULL: not given */
+    int given_count;
+    struct cli_given { /* every value, in the order of the command line */
+        int option;    /* its place */
+        const char *value;
+    } given[CLI_GIVEN_MAX];
     const char *word[CLI_WORDS_MAX];
     int word_count;
     int64_t started_mono_us;
 };
 
 extern const struct cli_command cmd_run, cmd_do, cmd_check_config, cmd_config, cmd_auditlog,
-    cmd_audit, cmd_predict, cmd_indicators, cmd_import, cmd_docs, cmd_demo_service, cmd_version,
+    cmd_audit, cmd_predict, cmd_indicators, cmd_backtest, cmd_import, cmd_docs, cmd_demo_service, cmd_version,
     cmd_help;
 
 const char *cli_value(const struct cli_args *args, const char *option); /* NULL: not given */
 bool cli_flag(const struct cli_args *args, const char *option);
+/* Of an option that may stand more than once: returns how many, and the first max of them. */
+int cli_values(const struct cli_args *args, const char *option, const char **ret, int max);
 /* A value in minimum..maximum, or *ret untouched when it was not given. */
 int cli_number(const struct cli_args *args, const char *option, int64_t minimum, int64_t maximum,
                int64_t *ret, struct err *err);

@@ -26,6 +26,7 @@ struct backtest {
     int64_t point_end_us;
     struct backtest_point point; /* under way */
     int64_t trades;
+    int unpriced; /* symbols without a start price */
     struct backtest_result result;
 };
 
@@ -209,33 +210,33 @@ static void tell(const struct backtest *b, int64_t market_us)
     }
 }
 
-/* Passes over what is older than the warm-up needs, warms with the rest, and learns when trading
- * begins. */
+/* Passes over what is older than the warm-up needs, and warms with the rest until from_us. */
 static void warm_up(struct backtest *b)
 {
     struct backtest_result *r = &b->result;
     struct source_bar bars[SYMBOLS_MAX], closed[SYMBOLS_MAX];
-    int64_t length_us = BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
+    int64_t warm_us = b->options.from_us - BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
     int64_t open_us;
-    while (is_due(b, open_us = next_open_us(b)) && open_us < b->options.from_us - length_us) {
-        (void)source_take(b->options.source, bars);
-        b->moments++;
-        tell(b, open_us);
-    }
-    if (!is_due(b, open_us)) {
-        return;
-    }
-    r->first_us = open_us;
-    r->start_us = open_us + length_us;
-    r->start_us = r->start_us > b->options.from_us ? r->start_us : b->options.from_us;
-    while (is_due(b, open_us = next_open_us(b)) && open_us < r->start_us) {
+    while (is_due(b, open_us = next_open_us(b)) && open_us < b->options.from_us) {
         int count = source_take(b->options.source, bars);
-        (void)engine_warm(b->engine, bars, count, closed);
-        r->candles += count;
-        r->warm_up_candles += count;
-        r->end_us = open_us + b->step_us;
+        if (open_us >= warm_us) {
+            (void)engine_warm(b->engine, bars, count, closed);
+            r->warm_up_candles += count;
+        }
         b->moments++;
         tell(b, open_us);
+    }
+}
+
+/* What a symbol cost when trading began, if the warm-up did not tell. */
+static void note_start_prices(struct backtest *b)
+{
+    for (int i = 0; i < b->inputs.bar_count; i++) {
+        int symbol = symbol_index(b, b->inputs.bars[i].symbol);
+        if (symbol < b->settings.symbol_count && b->result.start_prices[symbol] == 0) {
+            b->result.start_prices[symbol] = dec_to_double(b->inputs.bars[i].candle.open);
+            b->unpriced--;
+        }
     }
 }
 
@@ -261,6 +262,9 @@ static int trade(struct backtest *b, struct err *err)
         }
         r->candles += b->inputs.bar_count;
         r->end_us = b->now.market_us;
+        if (b->unpriced > 0) {
+            note_start_prices(b);
+        }
         show_quotes(b);
         talk(b);
 
@@ -292,6 +296,7 @@ struct backtest *backtest_new(const struct backtest_options *options)
     b->first_mono_us = USEC_PER_SEC; /* zero means never to the engine */
     b->result.mark_every = 1;
     b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
+    engine_set_step(b->engine, b->step_us);
     paper_init(&b->paper, &b->settings, b->step_us);
     paper_open_memory(&b->paper);
     return b;
@@ -311,14 +316,17 @@ int backtest_run(struct backtest *b, struct err *err)
 {
     struct backtest_result *r = &b->result;
     warm_up(b);
-    if (!is_due(b, next_open_us(b))) {
-        return err_set(err, ERR_ENGINE_BACKTEST_EMPTY, "%lld candles, %lld of them for warming up",
-                       (long long)r->candles, (long long)r->warm_up_candles);
+    r->start_us = next_open_us(b);
+    if (!is_due(b, r->start_us)) {
+        return err_set(err, ERR_ENGINE_BACKTEST_EMPTY, "%lld moments with candles, all before %s",
+                       (long long)b->moments, b->moments > 0 ? "--from" : "the range");
     }
     set_time(b, r->start_us);
     engine_begin(b->engine, &b->now);
     for (int i = 0; i < b->settings.symbol_count; i++) {
         struct dec price = engine_price(b->engine, b->settings.symbols[i]);
+        r->start_prices[i] = dec_to_double(price);
+        b->unpriced += price.e8 <= 0;
         if (price.e8 > 0) {
             paper_quote(&b->paper, b->settings.symbols[i], price);
         }

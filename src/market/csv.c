@@ -528,6 +528,11 @@ const struct csv_report *csv_report(const struct csv *csv)
     return &csv->report;
 }
 
+int64_t csv_read_bytes(const struct csv *csv)
+{
+    return (int64_t)ftello(csv->stream) - (int64_t)(csv->end - csv->start);
+}
+
 int64_t csv_report_missing(const struct csv_report *r)
 {
     if (r->step_us == 0) {

@@ -1,0 +1,608 @@
+#include "backtest_report.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "cli_internal.h"
+#include "io/chart.h"
+#include "io/file.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define CHART_WIDTH  1200
+#define CHART_HEIGHT 900
+
+/* ---------------------------------------------------------------- words */
+
+static void add_minute(struct buf *out, int64_t at_us)
+{
+    AUTO_BUF struct buf iso = BUF_INIT(64);
+    clock_add_iso(&iso, at_us, false);
+    buf_addf(out, "%.10s %.5s", iso.data, iso.data + 11);
+}
+
+static void add_money(struct buf *out, struct dec value, bool sign)
+{
+    if (sign && dec_is_valid(value) && value.e8 > 0) {
+        buf_add_char(out, '+');
+    }
+    dec_add_grouped(out, value, 2);
+}
+
+/* "1.21", or a dash for what is not defined. */
+static void add_ratio(struct buf *out, double value, const char *unit)
+{
+    if (isfinite(value)) {
+        buf_addf(out, "%.2f%s", value == 0 ? 0 : value, unit);
+    } else {
+        buf_add_char(out, '-');
+    }
+}
+
+static double start_price(const struct backtest_report *r, int symbol)
+{
+    return r->result->start_prices[symbol];
+}
+
+static double end_price(const struct backtest_report *r, int symbol)
+{
+    return r->result->point_count > 0 ? r->result->points[r->result->point_count - 1].prices[symbol]
+                                      : (double)NAN;
+}
+
+/* What holding it from start to end would have made, fees not counted. */
+static double held_pct(const struct backtest_report *r, int symbol)
+{
+    double start = start_price(r, symbol);
+    return start > 0 ? 100 * (end_price(r, symbol) / start - 1) : (double)NAN;
+}
+
+static void add_signed_pct(struct buf *out, double value)
+{
+    if (isfinite(value)) {
+        buf_addf(out, "%+.2f %%", fabs(value) < 0.005 ? 0 : value);
+    } else {
+        buf_add_char(out, '-');
+    }
+}
+
+static void add_symbols(struct buf *out, const struct settings *s)
+{
+    for (int i = 0; i < s->symbol_count; i++) {
+        buf_addf(out, "%s%s", i > 0 ? ", " : "", s->symbols[i].name);
+    }
+}
+
+/* ---------------------------------------------------------------- text */
+
+static void begin_row(struct buf *out, const char *name)
+{
+    buf_addf(out, "  %-14s", name);
+}
+
+static void add_data(const struct backtest_report *r, struct buf *out)
+{
+    const struct backtest_result *b = r->result;
+    begin_row(out, "Candles");
+    buf_addf(out, "%lld of ", (long long)b->candles);
+    clock_add_duration(out, r->step_us);
+    if (b->warm_up_candles > 0) {
+        buf_addf(out, ", after %lld that warmed the indicators", (long long)b->warm_up_candles);
+    }
+    buf_add_char(out, '\n');
+    for (int i = 0; r->files != NULL && i < r->files->count; i++) {
+        struct csv_source_report q = csv_source_report(r->files, i);
+        begin_row(out, i == 0 ? "Data" : "");
+        buf_addf(out, "%s: %lld rows, %lld missing, %lld duplicate, %lld refused", r->data[i],
+                 (long long)(q.rows->accepted + q.rows->duplicates + q.rows->refused),
+                 (long long)q.missing, (long long)q.rows->duplicates, (long long)q.rows->refused);
+        if (q.off_step + q.inexact > 0) {
+            buf_addf(out, ", %lld off the step or out of range",
+                     (long long)(q.off_step + q.inexact));
+        }
+        buf_add_char(out, '\n');
+    }
+    if (r->files == NULL) {
+        begin_row(out, "Data");
+        buf_addf(out, "%s: a market that was made up, not a real one\n", r->data[0]);
+    }
+    begin_row(out, "Traded");
+    add_minute(out, b->start_us);
+    buf_add_c(out, " to ");
+    add_minute(out, b->end_us);
+    buf_add_c(out, " UTC, ");
+    clock_add_duration(out, b->end_us - b->start_us);
+    buf_add_char(out, '\n');
+    const struct settings *s = r->settings;
+    begin_row(out, "Fills");
+    buf_addf(out,
+             "at the next candle's open; spread %g bp, fee %g bp (resting %g bp), latency %g s\n",
+             s->spread_bps, s->fee_bps, s->maker_fee_bps, (double)s->latency_us / 1e6);
+}
+
+static void add_figures(const struct backtest_report *r, struct buf *out)
+{
+    const struct performance *p = &r->result->performance;
+    struct performance_summary s;
+    performance_summary(p, &s);
+    begin_row(out, "Equity");
+    add_money(out, p->initial, false);
+    buf_add_c(out, " to ");
+    add_money(out, p->equity, false);
+    buf_add_c(out, " USD\n");
+    begin_row(out, "Return");
+    add_signed_pct(out, s.return_pct);
+    for (int i = 0; i < r->settings->symbol_count; i++) {
+        buf_addf(out, "%s%s ", i == 0 ? "   (holding " : ", ", r->settings->symbols[i].name);
+        add_signed_pct(out, held_pct(r, i));
+    }
+    buf_add_c(out, ")\n");
+    begin_row(out, "Max drawdown");
+    buf_addf(out, "%.2f %%", s.max_drawdown_pct);
+    if (s.max_drawdown_us > 0) {
+        buf_add_c(out, ", longest below a peak ");
+        clock_add_duration(out, s.max_drawdown_us);
+    }
+    buf_add_char(out, '\n');
+    begin_row(out, "Sharpe");
+    add_ratio(out, s.sharpe, "");
+    buf_add_c(out, ", Sortino ");
+    add_ratio(out, s.sortino, "");
+    buf_addf(out, " (of %lld %s returns, annualised)\n", (long long)s.periods,
+             s.daily ? "daily" : "hourly");
+    begin_row(out, "Profit factor");
+    add_ratio(out, s.profit_factor, "");
+    buf_add_c(out, "\n");
+    begin_row(out, "Trades");
+    buf_addf(out, "%lld", (long long)p->all.trades);
+    if (p->all.trades > 0) {
+        buf_addf(out, ", %.1f %% won; on average ", s.win_rate_pct);
+        add_money(out, dec_from_double(s.expectancy), true);
+        buf_add_c(out, " in ");
+        clock_add_duration(out, s.mean_held_us);
+        buf_add_c(out, "; best ");
+        add_money(out, p->best, true);
+        buf_add_c(out, ", worst ");
+        add_money(out, p->worst, true);
+    }
+    buf_add_char(out, '\n');
+    const struct snapshot *end = &r->result->snapshot;
+    begin_row(out, "Costs");
+    buf_add_c(out, "fees ");
+    add_money(out, end->fees, false);
+    buf_add_c(out, ", funding ");
+    add_money(out, end->funding, false);
+    buf_add_char(out, '\n');
+    begin_row(out, "Exposed");
+    add_ratio(out, s.exposure_pct, " % of the time");
+    buf_add_char(out, '\n');
+    begin_row(out, "Decisions");
+    buf_addf(out, "%llu, orders %llu, vetoes %llu\n", (unsigned long long)end->decisions,
+             (unsigned long long)end->orders, (unsigned long long)end->vetoes);
+    begin_row(out, "At the end");
+    buf_addf(out, "%s", trading_state_name(end->state));
+    if (end->state != TRADING_ACTIVE) {
+        buf_addf(out, " (%s)", end->state_reason);
+    }
+    for (int i = 0; i < end->position_count; i++) {
+        const struct position *q = &end->positions[i];
+        buf_addf(out, "; %s %s ", q->symbol.name, side_name(q->side));
+        dec_add_text(out, q->qty);
+        buf_add_c(out, " open, ");
+        add_money(out, q->unrealised, true);
+    }
+    if (!end->books_balance) {
+        buf_add_c(out, "; THE BOOKS DO NOT BALANCE");
+    }
+    buf_add_char(out, '\n');
+}
+
+static void add_group(struct buf *out, const struct performance_group *g, const char *suffix)
+{
+    AUTO_BUF struct buf pnl = BUF_INIT(64), factor = BUF_INIT(64);
+    char name[48];
+    add_money(&pnl, g->pnl, true);
+    add_ratio(&factor, performance_profit_factor(g), "");
+    (void)snprintf(name, sizeof(name), "%s%s", g->name, suffix);
+    buf_addf(out, "  %-20.20s %7lld %7.1f%% %14s %8s\n", name, (long long)g->trades,
+             performance_win_rate_pct(g), pnl.data, factor.data);
+}
+
+static void add_groups(struct buf *out, const char *title, const struct performance_group *groups,
+                       int max, const char *suffix)
+{
+    bool any = false;
+    for (int i = 0; i < max; i++) {
+        if (groups[i].trades == 0) {
+            continue;
+        }
+        if (!any) {
+            buf_addf(out, "\n%-22s %7s %8s %14s %8s\n", title, "trades", "won", "profit", "factor");
+            any = true;
+        }
+        add_group(out, &groups[i], suffix);
+    }
+}
+
+void backtest_report_text(const struct backtest_report *r, struct buf *out)
+{
+    const struct performance *p = &r->result->performance;
+    buf_add_c(out, "Back-test of ");
+    add_symbols(out, r->settings);
+    buf_add_char(out, '\n');
+    add_data(r, out);
+    buf_add_char(out, '\n');
+    add_figures(r, out);
+    add_groups(out, "By agent in favour", p->agents, VOTES_MAX, "");
+    add_groups(out, "By regime at entry", p->regimes, (int)COUNT_OF(p->regimes), "");
+    add_groups(out, "By exit", p->reasons, PERFORMANCE_REASONS_MAX, "");
+    add_groups(out, "By side", p->sides, (int)COUNT_OF(p->sides), "");
+    if (r->settings->symbol_count > 1) {
+        add_groups(out, "By symbol", p->symbols, SYMBOLS_MAX, "");
+    }
+    add_groups(out, "By hour of entry, UTC", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry),
+               ":00");
+    if (r->seconds > 0) {
+        buf_addf(out, "\n%.2f s, %.2f million candles a second\n", r->seconds,
+                 (double)r->result->candles / r->seconds / 1e6);
+    }
+}
+
+void backtest_report_trade_head(struct buf *out)
+{
+    buf_addf(out, "%-16s  %-16s  %-12s %-5s %14s %14s %14s %12s  %s\n", "opened", "closed",
+             "symbol", "side", "size", "entry", "exit", "profit", "exit by");
+}
+
+void backtest_report_trade(const struct trade *t, struct buf *out)
+{
+    char qty[DEC_TEXT_SIZE], entry[DEC_TEXT_SIZE], left[DEC_TEXT_SIZE];
+    AUTO_BUF struct buf pnl = BUF_INIT(64);
+    add_money(&pnl, t->pnl, true);
+    add_minute(out, t->opened_us);
+    buf_add_c(out, "  ");
+    add_minute(out, t->closed_us);
+    buf_addf(out, "  %-12s %-5s %14s %14s %14s %12s  %s\n", t->symbol.name, side_name(t->side),
+             dec_text(t->qty, qty), dec_text(t->entry_price, entry), dec_text(t->exit_price, left),
+             pnl.data, t->exit_reason);
+}
+
+/* ---------------------------------------------------------------- JSON */
+
+static void key(struct buf *out, const char *name)
+{
+    char last = out->len > 0 ? out->data[out->len - 1] : '{';
+    buf_addf(out, "%s\"%s\":", last == '{' || last == '[' ? "" : ",", name);
+}
+
+static void put_text(struct buf *out, const char *name, const char *text)
+{
+    key(out, name);
+    buf_add_char(out, '"');
+    buf_add_json(out, str_c(text));
+    buf_add_char(out, '"');
+}
+
+static void put_money(struct buf *out, const char *name, struct dec value)
+{
+    char text[DEC_TEXT_SIZE];
+    put_text(out, name, dec_text(value, text));
+}
+
+static void put_time(struct buf *out, const char *name, int64_t at_us)
+{
+    key(out, name);
+    buf_add_char(out, '"');
+    clock_add_iso(out, at_us, at_us % USEC_PER_SEC != 0);
+    buf_add_char(out, '"');
+}
+
+static void put_count(struct buf *out, const char *name, int64_t value)
+{
+    key(out, name);
+    buf_addf(out, "%lld", (long long)value);
+}
+
+static void put_number(struct buf *out, const char *name, double value)
+{
+    key(out, name);
+    if (isfinite(value)) {
+        buf_addf(out, "%.10g", value);
+    } else {
+        buf_add_c(out, "null");
+    }
+}
+
+void backtest_report_trade_json(const struct trade *t, struct buf *out)
+{
+    buf_add_char(out, '{');
+    put_count(out, "id", t->id);
+    put_text(out, "symbol", t->symbol.name);
+    put_text(out, "side", side_name(t->side));
+    put_money(out, "qty", t->qty);
+    put_money(out, "entry_price", t->entry_price);
+    put_money(out, "exit_price", t->exit_price);
+    put_money(out, "pnl", t->pnl);
+    put_money(out, "fees", t->fees);
+    put_time(out, "opened", t->opened_us);
+    put_time(out, "closed", t->closed_us);
+    put_text(out, "exit_reason", t->exit_reason);
+    put_count(out, "decision_id", t->decision_id);
+    buf_add_char(out, '}');
+}
+
+static void put_groups(struct buf *out, const char *name, const struct performance_group *groups,
+                       int max)
+{
+    key(out, name);
+    buf_add_char(out, '[');
+    for (int i = 0; i < max; i++) {
+        const struct performance_group *g = &groups[i];
+        if (g->trades == 0) {
+            continue;
+        }
+        buf_add_c(out, out->data[out->len - 1] == '[' ? "{" : ",{");
+        put_text(out, "name", g->name);
+        put_count(out, "trades", g->trades);
+        put_count(out, "wins", g->wins);
+        put_number(out, "win_rate_pct", performance_win_rate_pct(g));
+        put_money(out, "pnl", g->pnl);
+        put_number(out, "profit_factor", performance_profit_factor(g));
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+static void put_data(const struct backtest_report *r, struct buf *out)
+{
+    key(out, "data");
+    buf_add_char(out, '[');
+    for (int i = 0; i < r->settings->symbol_count; i++) {
+        buf_add_c(out, i == 0 ? "{" : ",{");
+        put_text(out, "symbol", r->settings->symbols[i].name);
+        put_text(out, "source", r->data[i]);
+        put_number(out, "held_pct", held_pct(r, i));
+        if (r->files != NULL) {
+            struct csv_source_report q = csv_source_report(r->files, i);
+            put_count(out, "lines", q.rows->lines);
+            put_count(out, "accepted", q.rows->accepted);
+            put_count(out, "missing", q.missing);
+            put_count(out, "duplicates", q.rows->duplicates);
+            put_count(out, "refused", q.rows->refused);
+            put_count(out, "off_step", q.off_step);
+            put_count(out, "out_of_range", q.inexact);
+        }
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+static void put_costs(const struct settings *s, struct buf *out)
+{
+    key(out, "fills");
+    buf_add_char(out, '{');
+    put_text(out, "rule", "next candle's open");
+    put_number(out, "spread_bps", s->spread_bps);
+    put_number(out, "fee_bps", s->fee_bps);
+    put_number(out, "maker_fee_bps", s->maker_fee_bps);
+    put_number(out, "latency_s", (double)s->latency_us / 1e6);
+    put_number(out, "funding_bps", s->funding_bps);
+    buf_add_char(out, '}');
+}
+
+static void put_figures(const struct backtest_report *r, struct buf *out)
+{
+    const struct performance *p = &r->result->performance;
+    const struct snapshot *end = &r->result->snapshot;
+    struct performance_summary s;
+    performance_summary(p, &s);
+    put_money(out, "initial_equity", p->initial);
+    put_money(out, "final_equity", p->equity);
+    put_number(out, "return_pct", s.return_pct);
+    put_number(out, "max_drawdown_pct", s.max_drawdown_pct);
+    put_number(out, "max_drawdown_s", (double)s.max_drawdown_us / 1e6);
+    put_number(out, "sharpe", s.sharpe);
+    put_number(out, "sortino", s.sortino);
+    put_text(out, "returns", s.daily ? "daily" : "hourly");
+    put_count(out, "periods", s.periods);
+    put_number(out, "profit_factor", s.profit_factor);
+    put_count(out, "trades", p->all.trades);
+    put_count(out, "wins", p->all.wins);
+    put_number(out, "win_rate_pct", s.win_rate_pct);
+    put_number(out, "expectancy", s.expectancy);
+    put_number(out, "mean_held_s", (double)s.mean_held_us / 1e6);
+    put_money(out, "best", p->best);
+    put_money(out, "worst", p->worst);
+    put_money(out, "fees", end->fees);
+    put_money(out, "funding", end->funding);
+    put_number(out, "exposure_pct", s.exposure_pct);
+    put_count(out, "decisions", (int64_t)end->decisions);
+    put_count(out, "orders", (int64_t)end->orders);
+    put_count(out, "vetoes", (int64_t)end->vetoes);
+    put_count(out, "open_positions", end->position_count);
+    put_text(out, "state", trading_state_name(end->state));
+    put_text(out, "state_reason", end->state_reason);
+    key(out, "books_balance");
+    buf_add_c(out, end->books_balance ? "true" : "false");
+}
+
+static void put_curve(const struct backtest_report *r, struct buf *out)
+{
+    key(out, "curve");
+    buf_add_char(out, '[');
+    for (int i = 0; i < r->result->point_count; i++) {
+        const struct backtest_point *q = &r->result->points[i];
+        buf_add_c(out, i == 0 ? "{" : ",{");
+        put_time(out, "t", q->at_us);
+        put_number(out, "equity", q->equity);
+        put_number(out, "drawdown_pct", q->drawdown_pct);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
+static void copy_trades(FILE *trades, struct buf *out)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len;
+    bool first = true;
+    key(out, "trade_list");
+    buf_add_char(out, '[');
+    while ((len = getline(&line, &size, trades)) > 0) {
+        buf_add_c(out, first ? "" : ",");
+        buf_add(out, line, (size_t)len - 1);
+        first = false;
+        if (out->len > (size_t)64 * 1024) {
+            cli_print(buf_str(out));
+            buf_clear(out);
+        }
+    }
+    free(line);
+    buf_add_char(out, ']');
+}
+
+void backtest_report_json(const struct backtest_report *r, FILE *trades, struct buf *out)
+{
+    const struct performance *p = &r->result->performance;
+    buf_add_char(out, '{');
+    put_data(r, out);
+    put_number(out, "step_s", (double)r->step_us / 1e6);
+    put_count(out, "candles", r->result->candles);
+    put_count(out, "warm_up_candles", r->result->warm_up_candles);
+    put_time(out, "start", r->result->start_us);
+    put_time(out, "end", r->result->end_us);
+    put_costs(r->settings, out);
+    put_figures(r, out);
+    put_groups(out, "agents", p->agents, VOTES_MAX);
+    put_groups(out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));
+    put_groups(out, "exit_reasons", p->reasons, PERFORMANCE_REASONS_MAX);
+    put_groups(out, "sides", p->sides, (int)COUNT_OF(p->sides));
+    put_groups(out, "symbols", p->symbols, SYMBOLS_MAX);
+    put_groups(out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
+    put_curve(r, out);
+    put_number(out, "seconds", r->seconds);
+    if (trades != NULL) {
+        copy_trades(trades, out);
+    }
+    buf_add_c(out, "}\n");
+}
+
+/* ---------------------------------------------------------------- the picture */
+
+/* Everything that the chart borrows. */
+struct picture {
+    int64_t at_us[BACKTEST_CURVE_MAX];
+    double equity[BACKTEST_CURVE_MAX];
+    double under[BACKTEST_CURVE_MAX];
+    double prices[SYMBOLS_MAX][BACKTEST_CURVE_MAX];
+    struct chart_mark marks[2 * BACKTEST_MARKS_MAX];
+};
+
+static double relative(const struct backtest_report *r, int symbol, double price)
+{
+    return r->settings->symbol_count == 1 ? price : 100 * (price / start_price(r, symbol) - 1);
+}
+
+static int fill_marks(const struct backtest_report *r, struct picture *p)
+{
+    int count = 0;
+    for (int i = 0; i < r->result->mark_count; i++) {
+        const struct backtest_mark *m = &r->result->marks[i];
+        bool is_long = m->side == SIDE_LONG;
+        p->marks[count++] =
+            (struct chart_mark){m->opened_us, relative(r, m->symbol, m->entry_price),
+                                is_long ? CHART_UP : CHART_DOWN, is_long ? CHART_GREEN : CHART_RED};
+        p->marks[count++] = (struct chart_mark){m->closed_us, relative(r, m->symbol, m->exit_price),
+                                                CHART_DOT, m->pnl > 0 ? CHART_GREEN : CHART_RED};
+    }
+    return count;
+}
+
+static void add_title(const struct backtest_report *r, const struct performance_summary *s,
+                      struct buf *out)
+{
+    add_symbols(out, r->settings);
+    buf_add_c(out, ":  ");
+    add_signed_pct(out, s->return_pct);
+    buf_add_c(out, " in ");
+    clock_add_duration(out, r->result->end_us - r->result->start_us);
+}
+
+static void add_subtitle(const struct backtest_report *r, const struct performance_summary *s,
+                         struct buf *out)
+{
+    const struct performance *p = &r->result->performance;
+    add_minute(out, r->result->start_us);
+    buf_add_c(out, " to ");
+    add_minute(out, r->result->end_us);
+    buf_addf(out, " UTC, %s\n", r->files == NULL ? "a market that was made up" : r->data[0]);
+    buf_addf(out, "%lld trades", (long long)p->all.trades);
+    if (p->all.trades > 0) {
+        buf_addf(out, ", %.1f %% won, profit factor ", s->win_rate_pct);
+        add_ratio(out, s->profit_factor, "");
+    }
+    buf_addf(out, ", max drawdown %.2f %%, Sharpe ", s->max_drawdown_pct);
+    add_ratio(out, s->sharpe, "");
+    buf_add_c(out, ", holding ");
+    add_signed_pct(out, held_pct(r, 0));
+}
+
+int backtest_report_chart(const struct backtest_report *r, const char *path, struct err *err)
+{
+    AUTO_FREE struct picture *p = calloc(1, sizeof(*p));
+    AUTO_BUF struct buf png = BUF_INIT(CHART_PNG_MAX), title = BUF_INIT(512),
+                        subtitle = BUF_INIT(2048), marks_title = BUF_INIT(128);
+    struct performance_summary s;
+    ASSERT(p != NULL);
+    performance_summary(&r->result->performance, &s);
+    add_title(r, &s, &title);
+    add_subtitle(r, &s, &subtitle);
+    bool one = r->settings->symbol_count == 1;
+    buf_add_c(&marks_title, one ? "Price" : "Prices");
+    if (r->result->mark_every > 1) {
+        buf_addf(&marks_title, ", 1 trade in %lld marked", (long long)r->result->mark_every);
+    }
+    for (int i = 0; i < r->result->point_count; i++) {
+        const struct backtest_point *q = &r->result->points[i];
+        p->at_us[i] = q->at_us;
+        p->equity[i] = q->equity;
+        p->under[i] = -q->drawdown_pct;
+        for (int k = 0; k < r->settings->symbol_count; k++) {
+            p->prices[k][i] = relative(r, k, q->prices[k]);
+        }
+    }
+    static const enum chart_colour palette[SYMBOLS_MAX] = {CHART_GREY,  CHART_VIOLET, CHART_ORANGE,
+                                                           CHART_TEAL,  CHART_BROWN,  CHART_BLUE,
+                                                           CHART_GREEN, CHART_RED};
+    struct chart chart = {
+        .title = title.data,
+        .subtitle = subtitle.data,
+        .width = CHART_WIDTH,
+        .height = CHART_HEIGHT,
+        .count = r->result->point_count,
+        .at_us = p->at_us,
+        .panel_count = 3,
+        .panels = {{.title = "Equity, USD",
+                    .weight = 5,
+                    .line_count = 1,
+                    .lines = {{.colour = CHART_BLUE, .filled = true, .values = p->equity}}},
+                   {.title = "Drawdown",
+                    .unit = " %",
+                    .weight = 2.5,
+                    .from_zero = true,
+                    .line_count = 1,
+                    .lines = {{.colour = CHART_RED, .filled = true, .values = p->under}}},
+                   {.title = marks_title.data,
+                    .unit = one ? NULL : " %",
+                    .weight = 5,
+                    .line_count = r->settings->symbol_count,
+                    .mark_count = fill_marks(r, p),
+                    .marks = p->marks}}};
+    for (int k = 0; k < r->settings->symbol_count; k++) {
+        chart.panels[2].lines[k] = (struct chart_line){
+            .name = r->settings->symbols[k].name, .colour = palette[k], .values = p->prices[k]};
+    }
+    int rc = chart_png(&chart, &png, err);
+    return rc < 0 ? rc : file_write(path, buf_str(&png), 0644, err);
+}

@@ -1,0 +1,36 @@
+/*
+ * backtest_report.h: what a back-test says: as text, as JSON, as a picture.
+ *
+ *     backtest_report_text(&report, &out);
+ *     backtest_report_json(&report, trades_file, &out);
+ *     rc = backtest_report_chart(&report, path, err);
+ *
+ * Money in JSON is text, so that no reader rounds it; a figure that is not defined is null.
+ * Thread: main.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "engine/backtest.h"
+#include "market/csv_source.h"
+
+#include <stdio.h>
+
+struct backtest_report {
+    const struct backtest_result *result;
+    const struct settings *settings;
+    int64_t step_us;                /* of the candles that were traded on */
+    const char *data[SYMBOLS_MAX];  /* where each symbol's came from */
+    const struct csv_source *files; /* NULL: simulated */
+    double seconds;                 /* that the run took */
+};
+
+void backtest_report_text(const struct backtest_report *report, struct buf *out);
+/* trades: lines of JSON objects, rewound; NULL: without. They go to stdout in between, so that a
+ * long list need not fit anywhere. */
+void backtest_report_json(const struct backtest_report *report, FILE *trades, struct buf *out);
+void backtest_report_trade_head(struct buf *out);
+void backtest_report_trade(const struct trade *trade, struct buf *out);
+void backtest_report_trade_json(const struct trade *trade, struct buf *out);
+/* Writes the file whole or not at all. */
+int backtest_report_chart(const struct backtest_report *report, const char *path, struct err *err);

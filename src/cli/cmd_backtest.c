@@ -1,0 +1,417 @@
+#include "backtest_report.h"
+#include "base/check.h"
+#include "cli_csv.h"
+#include "cli_internal.h"
+#include "engine/backtest.h"
+#include "market/coarse.h"
+#include "market/simulated.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define REPORT_MAX   ((size_t)4 << 20)
+#define OUT_FLUSH    ((size_t)48 * 1024)
+#define PROGRESS_US  (100 * USEC_PER_MSEC)
+#define PROGRESS_BAR 30
+#define SIMULATED    "simulated"
+#define DAYS_DEFAULT 30
+#define DAYS_MAX     36500
+/* A made-up market begins on a date of its own, so that the same seed gives the same report. */
+#define SIMULATED_START_US INT64_C(1704067200000000) /* 2024-01-01T00:00Z */
+
+struct job {
+    const struct cli_args *args;
+    struct settings settings;
+    int data_count;
+    const char *data[SYMBOLS_MAX];
+    int64_t from_us;
+    int64_t to_us;
+    bool is_simulated;
+    struct simulated market;
+    struct csv_source files;
+    struct coarse coarse;
+    struct source *source;
+
+    bool json;
+    bool lists_trades;
+    FILE *trades;     /* with --json: one line each */
+    bool head_is_out; /* of the list, without --json */
+    struct buf out;
+    bool shows_progress;
+    int64_t total_bytes;
+    int64_t shown_mono_us;
+};
+
+/* ---------------------------------------------------------------- what was asked for */
+
+static int read_time(const struct cli_args *args, const char *option, int64_t *ret_us,
+                     struct err *err)
+{
+    const char *text = cli_value(args, option);
+    if (text != NULL && (!clock_parse_iso(str_c(text), ret_us) || *ret_us <= 0)) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "%s is a UTC time after 1970, as 2022-01-05 or "
+                       "2022-01-05T14:30; it is \"%.40s\"",
+                       option, text);
+    }
+    return 0;
+}
+
+static int read_range(struct job *job, struct err *err)
+{
+    int rc = read_time(job->args, "--from", &job->from_us, err);
+    if (rc >= 0) {
+        rc = read_time(job->args, "--to", &job->to_us, err);
+    }
+    if (rc >= 0 && job->to_us != 0 && job->from_us >= job->to_us) {
+        rc = err_set(err, ERR_CLI_USAGE, "--from %.40s is not before --to %.40s",
+                     cli_value(job->args, "--from"), cli_value(job->args, "--to"));
+    }
+    return rc;
+}
+
+/* The i-th --symbol is whose the i-th --data is; without any, those of the configuration. */
+static int read_symbols(struct job *job, struct err *err)
+{
+    const char *names[SYMBOLS_MAX] = {0};
+    struct settings *s = &job->settings;
+    int count = cli_values(job->args, "--symbol", names, SYMBOLS_MAX);
+    if (count > SYMBOLS_MAX) {
+        return err_set(err, ERR_CLI_USAGE, "at most %d symbols", SYMBOLS_MAX);
+    }
+    if (count == 0 && job->is_simulated) {
+        return 0;
+    }
+    if (count == 0 && job->data_count > s->symbol_count) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "%d files for %d symbols of the configuration: name "
+                       "them with --symbol, one for each --data",
+                       job->data_count, s->symbol_count);
+    }
+    if (count > 0 && !job->is_simulated && count != job->data_count) {
+        return err_set(err, ERR_CLI_USAGE, "%d --symbol for %d --data", count, job->data_count);
+    }
+    for (int i = 0; i < count; i++) {
+        if (!symbol_parse(str_c(names[i]), &s->symbols[i])) {
+            return err_set(err, ERR_CLI_USAGE,
+                           "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
+        }
+        for (int j = 0; j < i; j++) {
+            if (symbol_equal(s->symbols[i], s->symbols[j])) {
+                return err_set(err, ERR_CLI_USAGE, "symbol %s stands twice", s->symbols[i].name);
+            }
+        }
+    }
+    s->symbol_count = count > 0 ? count : job->data_count;
+    return 0;
+}
+
+static bool is_simulated(const char *data)
+{
+    size_t len = sizeof(SIMULATED) - 1;
+    return strncmp(data, SIMULATED, len) == 0 && (data[len] == '\0' || data[len] == ':');
+}
+
+static int read_data(struct job *job, struct err *err)
+{
+    job->data_count = cli_values(job->args, "--data", job->data, SYMBOLS_MAX);
+    if (job->data_count == 0) {
+        return err_set(err, ERR_CLI_USAGE, "backtest needs --data FILE or --data " SIMULATED);
+    }
+    if (job->data_count > SYMBOLS_MAX) {
+        return err_set(err, ERR_CLI_USAGE, "at most %d files", SYMBOLS_MAX);
+    }
+    for (int i = 0; i < job->data_count; i++) {
+        job->is_simulated = job->is_simulated || is_simulated(job->data[i]);
+    }
+    if (job->is_simulated && job->data_count > 1) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "--data " SIMULATED " stands alone: it is a market of "
+                       "every symbol");
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- the market */
+
+/* "simulated:SEED:DAYS" */
+static int open_simulated(struct job *job, struct err *err)
+{
+    struct str rest = str_c(job->data[0]), part;
+    int64_t seed = 1;
+    int64_t days = DAYS_DEFAULT;
+    (void)str_split(&rest, ':', &part);
+    bool fine = rest.len == 0 || (str_split(&rest, ':', &part) && str_to_i64(part, &seed));
+    if (fine && rest.len > 0) {
+        fine = str_to_i64(rest, &days) && days >= 1 && days <= DAYS_MAX;
+    }
+    if (!fine || seed < 0) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "--data " SIMULATED ":SEED:DAYS takes two whole numbers, DAYS up to %d",
+                       DAYS_MAX);
+    }
+    int64_t end_us = SIMULATED_START_US + days * USEC_PER_DAY;
+    simulated_init(&job->market, (uint64_t)seed, job->settings.symbols, job->settings.symbol_count,
+                   SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN);
+    job->to_us = job->to_us == 0 || job->to_us > end_us ? end_us : job->to_us;
+    job->source = &job->market.source;
+    return 0;
+}
+
+static int open_files(struct job *job, struct err *err)
+{
+    struct csv_source_file files[SYMBOLS_MAX];
+    for (int i = 0; i < job->data_count; i++) {
+        files[i] = (struct csv_source_file){job->settings.symbols[i], job->data[i]};
+        struct stat st;
+        job->total_bytes += stat(job->data[i], &st) == 0 ? st.st_size : 0;
+    }
+    int rc = csv_source_init(&job->files, files, job->data_count, err);
+    if (rc == -ERR_MARKET_CSV_EMPTY) {
+        /* What is wrong with the rows is more use than that there are none. */
+        struct csv_report report;
+        for (int i = 0; i < job->data_count; i++) {
+            (void)cli_csv_scan(job->data[i], &report, NULL);
+        }
+    }
+    job->source = &job->files.source;
+    return rc;
+}
+
+static int open_market(struct job *job, struct err *err)
+{
+    int rc = job->is_simulated ? open_simulated(job, err) : open_files(job, err);
+    const char *text = cli_value(job->args, "--timeframe");
+    if (rc < 0 || text == NULL) {
+        return rc;
+    }
+    enum timeframe tf;
+    if (!timeframe_parse(str_c(text), &tf)) {
+        return err_set(err, ERR_CLI_USAGE, "--timeframe is 1m, 5m, 15m or 1h");
+    }
+    int64_t step_us = source_step_us(job->source);
+    if (timeframe_us(tf) % step_us != 0) {
+        AUTO_BUF struct buf step = BUF_INIT(64);
+        clock_add_duration(&step, step_us);
+        return err_set(err, ERR_MARKET_TIMEFRAME, "%s: rows are %s apart, %s was asked for",
+                       job->data[0], step.data, text);
+    }
+    if (timeframe_us(tf) != step_us) {
+        coarse_init(&job->coarse, job->source, timeframe_us(tf));
+        job->source = &job->coarse.source;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- while it runs */
+
+static double part_done(const struct job *job, int64_t market_us)
+{
+    if (job->is_simulated) {
+        int64_t start_us = SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
+        return (double)(market_us - start_us) / (double)(job->to_us - start_us);
+    }
+    int64_t bytes = 0;
+    for (int i = 0; i < job->files.count; i++) {
+        bytes += csv_read_bytes(job->files.parts[i].csv);
+    }
+    return job->total_bytes > 0 ? (double)bytes / (double)job->total_bytes : 1;
+}
+
+static void show_progress(int64_t market_us, int64_t candles, void *userdata)
+{
+    struct job *job = userdata;
+    int64_t mono_us = clock_mono_us(clock_real());
+    if (!job->shows_progress || mono_us - job->shown_mono_us < PROGRESS_US) {
+        return;
+    }
+    job->shown_mono_us = mono_us;
+    double done = part_done(job, market_us);
+    done = done < 0 ? 0 : done > 1 ? 1 : done;
+    char bar[PROGRESS_BAR + 1];
+    for (int i = 0; i < PROGRESS_BAR; i++) {
+        bar[i] = i < (int)(done * PROGRESS_BAR) ? '#' : '.';
+    }
+    bar[PROGRESS_BAR] = '\0';
+    AUTO_BUF struct buf when = BUF_INIT(64);
+    clock_add_iso(&when, market_us, false);
+    (void)fprintf(stderr, "\r[%s] %3.0f %%  %.10s  %.1f million candles\033[K", bar, 100 * done,
+                  when.data, (double)candles / 1e6);
+}
+
+static void end_progress(const struct job *job)
+{
+    if (job->shown_mono_us != 0) {
+        (void)fprintf(stderr, "\r\033[K");
+    }
+}
+
+static void list_trade(const struct trade *trade, void *userdata)
+{
+    struct job *job = userdata;
+    if (job->json) {
+        AUTO_BUF struct buf line = BUF_INIT(2048);
+        backtest_report_trade_json(trade, &line);
+        (void)fprintf(job->trades, "%s\n", line.data);
+        return;
+    }
+    if (!job->head_is_out) {
+        backtest_report_trade_head(&job->out);
+        job->head_is_out = true;
+    }
+    backtest_report_trade(trade, &job->out);
+    if (job->out.len > OUT_FLUSH) {
+        end_progress(job);
+        cli_print(buf_str(&job->out));
+        buf_clear(&job->out);
+    }
+}
+
+/* ---------------------------------------------------------------- the run */
+
+static int report(struct job *job, const struct backtest_result *result, double seconds,
+                  struct err *err)
+{
+    struct backtest_report r = {.result = result,
+                                .settings = &job->settings,
+                                .step_us = source_step_us(job->source),
+                                .files = job->is_simulated ? NULL : &job->files,
+                                .seconds = seconds};
+    memcpy(r.data, job->data, sizeof(r.data));
+    const char *chart = cli_value(job->args, "--chart");
+    if (chart != NULL) {
+        int rc = backtest_report_chart(&r, chart, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (job->json) {
+        if (job->trades != NULL) {
+            rewind(job->trades);
+        }
+        backtest_report_json(&r, job->trades, &job->out);
+    } else {
+        buf_add_c(&job->out, job->head_is_out ? "\n" : "");
+        backtest_report_text(&r, &job->out);
+    }
+    cli_print(buf_str(&job->out));
+    return 0;
+}
+
+/* Bad rows and what else is wrong with the files, on standard error. */
+static int tell_files(const struct job *job)
+{
+    int code = CLI_FINE;
+    for (int i = 0; i < job->files.count; i++) {
+        const struct csv_report *rows = csv_source_report(&job->files, i).rows;
+        if (rows->refused > 0) {
+            cli_csv_tell(job->data[i], rows);
+            code = CLI_REFUSED;
+        }
+    }
+    return code;
+}
+
+static int trade(struct job *job, struct err *err)
+{
+    int64_t started_us = clock_mono_us(clock_real());
+    struct backtest *backtest =
+        backtest_new(&(struct backtest_options){.settings = &job->settings,
+                                                .source = job->source,
+                                                .from_us = job->from_us,
+                                                .to_us = job->to_us,
+                                                .on_trade = job->lists_trades ? list_trade : NULL,
+                                                .on_candles = show_progress,
+                                                .userdata = job});
+    int rc = backtest_run(backtest, err);
+    end_progress(job);
+    const struct err *broken = job->is_simulated ? NULL : csv_source_error(&job->files);
+    if (broken != NULL) {
+        *err = *broken;
+        rc = -broken->id;
+    }
+    if (rc >= 0) {
+        double seconds = (double)(clock_mono_us(clock_real()) - started_us) / 1e6;
+        rc = report(job, backtest_result(backtest), seconds, err);
+    }
+    backtest_free(backtest);
+    return rc;
+}
+
+static int prepare(struct job *job, struct err *err)
+{
+    AUTO_CONFIG struct config *config = NULL;
+    int rc = read_data(job, err);
+    if (rc >= 0) {
+        rc = read_range(job, err);
+    }
+    if (rc >= 0) {
+        rc = cli_load_config(job->args, &config, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    config_settings(config, &job->settings);
+    rc = read_symbols(job, err);
+    if (rc >= 0) {
+        rc = open_market(job, err);
+    }
+    job->json = cli_flag(job->args, "--json");
+    job->lists_trades = cli_flag(job->args, "--trades");
+    job->shows_progress = isatty(STDERR_FILENO) != 0;
+    if (rc >= 0 && job->json && job->lists_trades) {
+        job->trades = tmpfile();
+        if (job->trades == NULL) {
+            rc = err_set(err, ERR_FILE_FAILED, "a temporary file for the trades");
+        }
+    }
+    return rc;
+}
+
+static int run(const struct cli_args *args)
+{
+    AUTO_FREE struct job *job = calloc(1, sizeof(*job));
+    ASSERT(job != NULL);
+    struct err err = {0};
+    job->args = args;
+    buf_init(&job->out, REPORT_MAX);
+    int rc = prepare(job, &err);
+    if (rc >= 0) {
+        rc = trade(job, &err);
+    }
+    int code = tell_files(job);
+    if (rc < 0) {
+        code = cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (job->trades != NULL) {
+        (void)fclose(job->trades);
+    }
+    csv_source_release(&job->files);
+    buf_release(&job->out);
+    return rc < 0 ? code : cli_finish(code);
+}
+
+const struct cli_command cmd_backtest = {
+    .name = "backtest",
+    .summary = "Trade on candles of the past, and say how it went",
+    .words = "",
+    .options = {{"--data", "FILE", "CSV of candles, or simulated[:SEED[:DAYS]]; once a symbol"},
+                {"--symbol", "SYMBOL", "whose they are, once a file (default: market.symbols)"},
+                {"--timeframe", "TF", "build candles of 1m, 5m, 15m or 1h (default: as they are)"},
+                {"--from", "TIME", "trade from here on (UTC)"},
+                {"--to", "TIME", "and until here"},
+                {"--trades", NULL, "list every trade"},
+                {"--chart", "FILE", "write a picture (PNG)"},
+                CLI_OPTION_JSON,
+                CLI_OPTION_CONFIG},
+    .more =
+        "The same engine, risk manager and paper venue as `nightdesk run`, with the settings of\n"
+        "the configuration: over the same candles it makes the same trades. What a decision\n"
+        "orders fills at the next candle's open, half a spread and the book's depth worse. The\n"
+        "60 hours before --from, and at least the first of the file, only warm the\n"
+        "indicators. Memory does not grow with the file. No database is read or written.",
+    .exits = "  0  done\n"
+             "  1  done without the rows that had to be refused\n"
+             "  2  the data or the options cannot be used\n",
+    .run = run,
+};
