@@ -35,8 +35,17 @@ static void settings_init(struct settings *s)
         .max_daily_loss_pct = 100,
         .max_drawdown_pct = 100,
         .max_consecutive_losses = 100000,
+        .max_exposure_pct = 75,
+        .max_leverage = 3,
+        .max_correlation = 1,
+        .maintenance_margin_pct = 0.5,
+        .min_liquidation_distance_pct = 5,
+        .max_orders_per_minute = 10,
         .initial_cash = dec_from_int(1000000),
     };
+    for (int t = 0; t < TIERS; t++) {
+        s->tiers[t] = (struct tier){.max_position_pct = 25, .max_exposure_pct = 50};
+    }
     ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
            symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
            symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
@@ -134,10 +143,18 @@ static void bench_risk(void)
     struct risk_account account = {.settings = &settings,
                                    .state = TRADING_ACTIVE,
                                    .equity = dec_from_int(10000),
-                                   .equity_peak = dec_from_int(10000),
-                                   .day_start_equity = dec_from_int(10000),
+                                   .equity_peak = dec_from_int(10100),
+                                   .day_start_equity = dec_from_int(10050),
+                                   .losses_in_a_row = 1,
+                                   .positions_open = 2,
+                                   .orders_lately = 1,
                                    .price_updated_us = USEC_PER_HOUR,
-                                   .now_us = USEC_PER_HOUR};
+                                   .now_us = USEC_PER_HOUR,
+                                   .exposure = dec_from_int(4000),
+                                   .tier_exposure = dec_from_int(2000),
+                                   .long_notional = dec_from_int(2000),
+                                   .short_notional = dec_from_int(2000),
+                                   .correlation = 0.3};
     struct order order = {.kind = ORDER_ENTRY,
                           .qty = dec_from_int(10),
                           .reference_price = dec_from_int(100),
