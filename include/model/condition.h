@@ -13,16 +13,16 @@
  * over hour and weekday goes round midnight and Sunday: hour between 22 and 5.
  * Why in this room: the engine evaluates it and an operator's command checks it, and they share
  * nothing above.
- * Invariants: a compiled program evaluates within its own size: no allocation, no recursion, no
- * input can make it longer than CONDITION_OPS_MAX. What is not known (an indicator that is not
- * warm: NaN) makes a comparison neither true nor false, and so `not` of it; a condition holds only
- * when it is true. The normal form holds for the same values and prints as itself.
- * Thread: any (pure).
+ * Invariants: nothing here allocates. A compiled program evaluates within its own size: no
+ * recursion, and no input can make it longer than CONDITION_OPS_MAX. What is not known (an
+ * indicator that is not warm: NaN) makes a comparison neither true nor false, and so `not` of it; a
+ * condition holds only when it is true. The normal form holds for the same values and prints as
+ * itself. Thread: any (pure).
  */
 #pragma once
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "model/candle.h"
 #include "model/symbol.h"
 

@@ -80,6 +80,7 @@ static int resume_trading(struct engine *engine, const struct request *r)
 static int close_positions(struct engine *engine, const struct request *r)
 {
     int found = engine_orders_cancel_entries(engine, r->symbol);
+    (void)engine_reconcile_adopt(engine, r->symbol); /* also what somebody else opened */
     for (int i = 0; i < engine->position_count; i++) {
         if (symbol_equal(r->symbol, every_symbol) ||
             symbol_equal(r->symbol, engine->positions[i].symbol)) {
@@ -88,6 +89,18 @@ static int close_positions(struct engine *engine, const struct request *r)
         }
     }
     return found > 0 ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN;
+}
+
+static int amend(struct engine *engine, const struct request *r)
+{
+    if (engine->state.state == TRADING_EMERGENCY) {
+        return ERR_ENGINE_STOPPED;
+    }
+    struct ledger ledger = engine_ledger(engine);
+    int index = ledger_find(&ledger, r->symbol);
+    return index < 0
+               ? ERR_ENGINE_NOTHING_OPEN
+               : engine_orders_amend(engine, &engine->positions[index], r->stop, r->target);
 }
 
 static const char by_kill_switch[] = "emergency stop by kill switch";
@@ -149,9 +162,12 @@ int engine_control_request(struct engine *engine, const struct request *request)
         return engine_orders_cancel_entries(engine, request->symbol) > 0 ? ERR_NONE
                                                                          : ERR_ENGINE_NOTHING_OPEN;
     case REQUEST_AMEND:
-    case REQUEST_RULE_ADD:
-    case REQUEST_RULE_STATUS:
+        return amend(engine, request);
         break;
+    case REQUEST_RULE_ADD:
+        return engine_rules_add(engine, request);
+    case REQUEST_RULE_STATUS:
+        return engine_rules_set(engine, request);
     }
     return ERR_INTERNAL;
 }

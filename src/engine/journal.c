@@ -5,9 +5,11 @@
 #include "store/decision_table.h"
 #include "store/equity_table.h"
 #include "store/fill_table.h"
+#include "store/funding_table.h"
 #include "store/order_table.h"
 #include "store/position_table.h"
 #include "store/request_table.h"
+#include "store/rule_table.h"
 #include "store/state_table.h"
 #include "store/trade_table.h"
 
@@ -33,6 +35,9 @@ static int put_orders_and_fills(struct trading_store *store, const struct engine
     }
     for (int i = 0; i < out->trade_count && rc >= 0; i++) {
         rc = trade_table_add(store, &out->trades[i], err);
+    }
+    for (int i = 0; i < out->payment_count && rc >= 0; i++) {
+        rc = funding_table_add(store, &out->payments[i], err);
     }
     return rc;
 }
@@ -60,6 +65,9 @@ static int put_all(struct trading_store *store, const struct engine *engine,
         int count;
         const struct position *positions = engine_positions(engine, &count);
         rc = position_table_replace(store, positions, (size_t)count, err);
+    }
+    if (rc >= 0 && out->rules_changed) {
+        rc = rule_table_save(store, engine_rule_book(engine), err);
     }
     for (int i = 0; i < out->decision_count && rc >= 0; i++) {
         rc = decision_table_add(store, &out->decisions[i], err);
@@ -128,18 +136,11 @@ static bool is_loaded(const struct engine_memory *memory, const char *client_id)
 
 static int load_fill_ids(struct trading_store *store, struct engine_memory *memory, struct err *err)
 {
-    for (int i = 0; i < memory->order_count; i++) {
-        struct fill fills[VENUE_FILLS_MAX];
-        int count =
-            fill_table_of_order(store, memory->orders[i].client_id, fills, VENUE_FILLS_MAX, err);
-        if (count < 0) {
-            return count;
-        }
-        for (int j = 0; j < count; j++) {
-            memory->fill_ids[i][j] = fills[j].venue_fill_id;
-        }
+    int rc = 0;
+    for (int i = 0; i < memory->order_count && rc >= 0; i++) {
+        rc = fill_table_last_id(store, memory->orders[i].client_id, &memory->last_fill_ids[i], err);
     }
-    return 0;
+    return rc;
 }
 
 /* What the rate of entries is counted from: the newest orders, as many as a minute can hold. */
@@ -186,6 +187,9 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
         ret->order_count++;
     }
     rc = load_entries(store, ret, err);
+    if (rc >= 0) {
+        rc = rule_table_load(store, &ret->rules, err);
+    }
     if (rc < 0) {
         return rc;
     }

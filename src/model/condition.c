@@ -5,6 +5,8 @@
 #include "model/order.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NEAR_ENOUGH 2  /* edits; for "did you mean" */
@@ -96,6 +98,28 @@ enum { LESS, LESS_EQUAL, MORE, MORE_EQUAL, EQUAL, NOT_EQUAL };
 /* a < b is b > a. */
 static const uint8_t turned[] = {MORE, MORE_EQUAL, LESS, LESS_EQUAL, EQUAL, NOT_EQUAL};
 
+/* Text into an array of a fixed size: a step of the engine compiles too, and allocates nothing. */
+struct out {
+    char *text;
+    size_t size;
+    size_t len;
+    bool full;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct out *out, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(out->text + out->len, out->size - out->len, format, args);
+    va_end(args);
+    if (size < 0 || (size_t)size >= out->size - out->len) {
+        out->full = true; /* what fits stays */
+        out->len = out->size - 1;
+    } else {
+        out->len += (size_t)size;
+    }
+}
+
 /* ---------------------------------------------------------------- tokens */
 
 enum token_kind { TOKEN_END, TOKEN_WORD, TOKEN_NUMBER, TOKEN_OPEN, TOKEN_CLOSE, TOKEN_COMPARE };
@@ -130,21 +154,20 @@ static int column_of(const struct reader *r, size_t at)
 __attribute__((format(printf, 3, 4))) static int
 refuse(const struct reader *r, const struct token *t, const char *format, ...)
 {
-    AUTO_BUF struct buf what = BUF_INIT(200);
+    char what[200];
     va_list args;
     va_start(args, format);
-    buf_addv(&what, format, args);
+    (void)vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     if (t->kind == TOKEN_END) {
-        return err_set(r->err, ERR_RULE_CONDITION, "column %d: it ends, but %s", t->column,
-                       what.data);
+        return err_set(r->err, ERR_RULE_CONDITION, "column %d: it ends, but %s", t->column, what);
     }
     struct str shown = t->text;
     while (shown.len > SHOWN_MAX || (shown.len > 0 && !str_is_utf8(shown))) {
         shown.len--;
     }
     return err_set(r->err, ERR_RULE_CONDITION, "column %d: found %.*s%s, but %s", t->column,
-                   STR_ARG(shown), shown.len < t->text.len ? "…" : "", what.data);
+                   STR_ARG(shown), shown.len < t->text.len ? "…" : "", what);
 }
 
 static bool in_word(char c)
@@ -208,7 +231,7 @@ static int advance(struct reader *r)
         r->at++;
     }
     struct token *t = &r->next;
-    *t = (struct token){.kind = TOKEN_END, .column = column_of(r, r->at)};
+    *t = (struct token){.kind = TOKEN_END, .text = STR_LIT(""), .column = column_of(r, r->at)};
     if (r->at == all.len) {
         return 0;
     }
@@ -313,19 +336,20 @@ static int find_variable(struct reader *r, const struct token *t, uint8_t *ret_i
 static int read_word(struct reader *r, const struct variable *v, const struct token *t, double *ret)
 {
     struct nearest n = {.word = t->text, .distance = NEAR_ENOUGH + 1};
-    AUTO_BUF struct buf all = BUF_INIT(128);
+    char list[64];
+    struct out all = {.text = list, .size = sizeof(list)};
     for (int i = 0; v->words[i] != NULL; i++) {
         if (t->kind == TOKEN_WORD && str_equal_nocase(t->text, v->words[i])) {
             *ret = i;
             return 0;
         }
         consider(&n, v->words[i]);
-        buf_addf(&all, "%s%s", i == 0 ? "" : ", ", v->words[i]);
+        put(&all, "%s%s", i == 0 ? "" : ", ", v->words[i]);
     }
     if (t->kind == TOKEN_WORD && n.name != NULL) {
-        return refuse(r, t, "%s is one of %s; did you mean %s?", v->name, all.data, n.name);
+        return refuse(r, t, "%s is one of %s; did you mean %s?", v->name, list, n.name);
     }
-    return refuse(r, t, "%s is one of %s", v->name, all.data);
+    return refuse(r, t, "%s is one of %s", v->name, list);
 }
 
 /* What a variable is compared with, when that is no variable: its number, its word, or a symbol. */
@@ -590,7 +614,7 @@ static int read_any(struct reader *r)
 
 enum { BIND_OR, BIND_AND, BIND_NOT };
 
-static void print_number(struct buf *out, double value)
+static void print_number(struct out *out, double value)
 {
     char text[32];
     double back = 0;
@@ -598,63 +622,63 @@ static void print_number(struct buf *out, double value)
     if (!str_to_double(str_c(text), &back) || memcmp(&back, &value, sizeof(back)) != 0) {
         (void)snprintf(text, sizeof(text), "%.17g", value);
     }
-    buf_add_c(out, text);
+    put(out, "%s", text);
 }
 
-static void print_variable(struct buf *out, uint8_t index, uint8_t frame)
+static void print_variable(struct out *out, uint8_t index, uint8_t frame)
 {
-    buf_add_c(out, variables[index].name);
+    put(out, "%s", variables[index].name);
     if (frame > 0) {
-        buf_addf(out, "@%s", timeframe_name((enum timeframe)(frame - 1)));
+        put(out, "@%s", timeframe_name((enum timeframe)(frame - 1)));
     }
 }
 
-static void print_constant(struct buf *out, const struct variable *v, double value)
+static void print_constant(struct out *out, const struct variable *v, double value)
 {
     if (v->words != NULL) {
-        buf_add_c(out, v->words[(int)value]);
+        put(out, "%s", v->words[(int)value]);
     } else {
         print_number(out, value);
     }
 }
 
 /* The operation at `at` with what it works on; recursion ends at CONDITION_OPS_MAX operations. */
-static void print_op(const struct condition *c, int at, int outer, struct buf *out)
+static void print_op(const struct condition *c, int at, int outer, struct out *out)
 {
     const struct condition_op *op = &c->ops[at];
     switch ((enum condition_kind)op->kind) {
     case CONDITION_COMPARE:
         print_variable(out, op->left, op->left_frame);
-        buf_addf(out, " %s ", compare_signs[op->compare]);
+        put(out, " %s ", compare_signs[op->compare]);
         print_constant(out, &variables[op->left], op->low);
         break;
     case CONDITION_VARIABLE:
         print_variable(out, op->left, op->left_frame);
-        buf_addf(out, " %s ", compare_signs[op->compare]);
+        put(out, " %s ", compare_signs[op->compare]);
         print_variable(out, op->right, op->right_frame);
         break;
     case CONDITION_IS_SYMBOL:
-        buf_addf(out, "symbol %s %s", compare_signs[op->compare], op->symbol.name);
+        put(out, "symbol %s %s", compare_signs[op->compare], op->symbol.name);
         break;
     case CONDITION_BETWEEN:
         print_variable(out, op->left, op->left_frame);
-        buf_add_c(out, " between ");
+        put(out, "%s", " between ");
         print_constant(out, &variables[op->left], op->low);
-        buf_add_c(out, " and ");
+        put(out, "%s", " and ");
         print_constant(out, &variables[op->left], op->high);
         break;
     case CONDITION_NOT:
-        buf_add_c(out, "not ");
+        put(out, "%s", "not ");
         print_op(c, at - 1, BIND_NOT, out);
         break;
     case CONDITION_AND:
     case CONDITION_OR: {
         int bind = op->kind == CONDITION_AND ? BIND_AND : BIND_OR;
-        buf_add_c(out, outer > bind ? "(" : "");
+        put(out, "%s", outer > bind ? "(" : "");
         print_op(c, at - 1 - c->ops[at - 1].size, bind, out);
-        buf_add_c(out, bind == BIND_AND ? " and " : " or ");
+        put(out, "%s", bind == BIND_AND ? " and " : " or ");
         print_op(c, at - 1, bind, out);
-        buf_add_c(out, outer > bind ? ")" : "");
+        put(out, "%s", outer > bind ? ")" : "");
         break;
     }
     }
@@ -662,9 +686,9 @@ static void print_op(const struct condition *c, int at, int outer, struct buf *o
 
 static bool print_into(const struct condition *condition, char dst[CONDITION_TEXT_SIZE])
 {
-    AUTO_BUF struct buf out = BUF_INIT((size_t)CONDITION_OPS_MAX * 64);
+    struct out out = {.text = dst, .size = CONDITION_TEXT_SIZE};
     print_op(condition, condition->count - 1, BIND_OR, &out);
-    return !buf_failed(&out) && str_copy(buf_str(&out), dst, CONDITION_TEXT_SIZE);
+    return !out.full;
 }
 
 const char *condition_print(const struct condition *condition, char dst[CONDITION_TEXT_SIZE])
