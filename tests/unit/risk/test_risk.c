@@ -400,12 +400,12 @@ static void the_distance_is_where_equity_meets_maintenance(void **state)
     /* A long of 50 at 100, cash -4,000: at 100 * (1 - d) equity is 1,000 - 5,000 d and the
      * maintenance 50 - 50 d, the same at d = 950 / 4,950. */
     double d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, notional);
-    assert_float_equal(d, 100 * 950.0 / 4950, 1e-12);
+    assert_true(fabs(d - 100 * 950.0 / 4950) < 1e-12);
     d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_SHORT, notional);
-    assert_float_equal(d, 100 * 950.0 / 5050, 1e-12);
+    assert_true(fabs(d - 100 * 950.0 / 5050) < 1e-12);
     /* Beside another position of 3,000 there is less left. */
     d = risk_liquidation_distance_pct(&settings, equity, dec_from_int(8000), SIDE_LONG, notional);
-    assert_float_equal(d, 100 * 920.0 / 4950, 1e-12);
+    assert_true(fabs(d - 100 * 920.0 / 4950) < 1e-12);
     assert_true(risk_liquidation_distance_pct(&settings, dec_from_int(50), notional, SIDE_LONG,
                                               notional) == 0);
     assert_true(risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, DEC_ZERO) ==
