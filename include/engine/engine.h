@@ -26,6 +26,7 @@
 #include "market/source.h"
 #include "model/decision.h"
 #include "model/event.h"
+#include "model/funding.h"
 #include "model/order.h"
 #include "model/position.h"
 #include "model/quote.h"
@@ -81,6 +82,8 @@ struct engine_outputs {
     struct order orders[ENGINE_ORDERS_MAX];
     int fill_count;
     struct fill fills[ENGINE_FILLS_MAX];
+    int payment_count;
+    struct funding payments[ENGINE_REPORTS_MAX];
     int trade_count;
     struct trade trades[ENGINE_FILLS_MAX + POSITIONS_MAX]; /* of fills, and what is written off */
     int decision_count;

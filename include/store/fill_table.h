@@ -22,6 +22,9 @@ int fill_table_add(struct trading_store *store, const struct fill *fill, bool *r
 /* Of one order, oldest first; returns how many or a negative error id. */
 int fill_table_of_order(struct trading_store *store, const char *client_id, struct fill *ret,
                         size_t max, struct err *err);
+/* The largest venue_fill_id of an order; 0: it has none. */
+int fill_table_last_id(struct trading_store *store, const char *client_id, int64_t *ret,
+                       struct err *err);
 /* Sums over all fills: their number and the fees paid. */
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
                    struct err *err);

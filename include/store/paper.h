@@ -6,14 +6,15 @@
  *     paper_store_add_fill(store, &fill, &fresh, err);
  *     paper_store_replace_positions(store, positions, count, err);
  *
- * Always true: its tables (paper_orders, paper_fills, paper_positions, paper_state) share
- * trading.db but nothing else with the engine's tables; the engine reads them only by asking the
+ * Always true: its tables (paper_orders, paper_fills, paper_funding, paper_positions,
+ * paper_state) share trading.db but nothing else with the engine's tables; the engine reads them only by asking the
  * venue. Lists return how many rows they filled in (0..max) or a negative error id.
  * Thread: engine.
  */
 #pragma once
 
 #include "base/err.h"
+#include "model/funding.h"
 #include "model/order.h"
 #include "model/position.h"
 #include "store/trading.h"
@@ -35,10 +36,20 @@ int paper_store_add_fill(struct trading_store *store, const struct fill *fill, b
 /* With venue_fill_id > after_fill_id, in that order. */
 int paper_store_fills_after(struct trading_store *store, int64_t after_fill_id, struct fill *ret,
                             size_t max, struct err *err);
-int paper_store_fills_of(struct trading_store *store, const char *client_id, struct fill *ret,
-                         size_t max, struct err *err);
+/* Of one order, after_fill_id as above; and its newest ones, oldest of them first. */
+int paper_store_fills_of(struct trading_store *store, const char *client_id, int64_t after_fill_id,
+                         struct fill *ret, size_t max, struct err *err);
+int paper_store_newest_fills(struct trading_store *store, const char *client_id, struct fill *ret,
+                             size_t max, struct err *err);
 /* The largest venue_fill_id; 0 before the first. */
 int paper_store_last_fill_id(struct trading_store *store, int64_t *ret, struct err *err);
+
+int paper_store_add_payment(struct trading_store *store, const struct funding *payment,
+                            struct err *err);
+/* With id > after_id, in that order. */
+int paper_store_payments_after(struct trading_store *store, int64_t after_id, struct funding *ret,
+                               size_t max, struct err *err);
+int paper_store_last_payment_id(struct trading_store *store, int64_t *ret, struct err *err);
 
 int paper_store_replace_positions(struct trading_store *store, const struct position *positions,
                                   size_t count, struct err *err);

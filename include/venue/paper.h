@@ -1,19 +1,19 @@
 /*
- * paper.h: a venue that trades on paper, against the candles that it is shown.
+ * paper.h: a venue that trades on paper, against the bars that it is shown; its rules are those of
+ * venue/paper_book.h.
  *
- *     paper_init(&paper, &settings);
- *     rc = paper_open(&paper, store, err);           // what its disk knows
- *     rc = paper_minute(&paper, bars, count, err);   // the market moves: fills, stops, targets
- *     venue_send(&paper.venue, &order);              // answers through venue_poll
+ *     paper_init(&paper, &settings, step_us);
+ *     rc = paper_open(&paper, store, err);        // what its disk knows; or, for a back-test:
+ *     paper_open_memory(&paper);                  // a fresh account that no disk keeps
+ *     rc = paper_bars(&paper, bars, count, err);  // the market moves: fills, stops, targets
+ *     venue_send(&paper.venue, &order);           // answers through venue_poll
+ *     paper_release(&paper);
  *
- * Fill rules. An entry rests until the next minute and fills at its open, half a spread worse. A
- * close fills at once at the last price, half a spread worse. A bracket is watched inside every
- * minute, that of the entry included: the stop fills at its price, or at the open when the minute
- * opened beyond it, half a spread worse; the target fills at its price. When one minute touches
- * both, the stop is taken to have come first. Each fill pays the fee on its notional value.
- * Invariants: what it answers was committed to its own disk (store/paper.h) before; a write that
- * fails leaves it as it was, and nothing is answered (NO_ANSWER); a minute that it has seen is
- * not traded again; one position a symbol; an entry larger than its equity is rejected.
+ * Invariants: with a store, what it answers was committed to its own disk (store/paper.h) before; a
+ * write that fails leaves it as it was, and nothing is answered (NO_ANSWER); a bar that it has seen
+ * is not traded again. Without one it answers the same from memory: of the newest
+ * PAPER_MEMORY_ORDERS orders, those that rest or whose position is open always among them. A
+ * report for which there is no room is lost, as on a network; whoever misses it asks again.
  * Thread: the engine's.
  */
 #pragma once
@@ -22,48 +22,42 @@
 #include "market/source.h"
 #include "model/settings.h"
 #include "store/trading.h"
+#include "venue/paper_book.h"
 #include "venue/venue.h"
 
-#define PAPER_OPEN_MAX    VENUE_OPEN_MAX
-#define PAPER_REPORTS_MAX 32
+#define PAPER_REPORTS_MAX   32
+#define PAPER_MEMORY_ORDERS 128
+#define PAPER_MEMORY_FILLS  40 /* the newest of each order */
 
-struct paper_book {
-    struct dec cash;
-    int64_t minute_us; /* open of the newest minute that was traded */
-    int64_t next_fill_id;
-    int open_count;
-    struct order open[PAPER_OPEN_MAX]; /* entries that rest */
-    int position_count;
-    struct position positions[POSITIONS_MAX];
-};
+struct paper_memory;
 
 struct paper {
     struct venue venue;
-    struct trading_store *store; /* NULL: answers nothing */
-    struct dec half_spread;      /* fraction of the price */
-    struct dec fee;              /* fraction of the notional value */
+    struct trading_store *store; /* NULL, and no memory either: answers nothing */
+    struct paper_memory *memory; /* owned */
     struct dec initial_cash;
+    struct paper_terms terms;
     struct paper_book book;
-    int quote_count;
-    struct paper_quote {
-        struct symbol symbol;
-        struct dec price;
-    } quotes[SYMBOLS_MAX];
+    struct paper_change change; /* of the call under way */
     int report_head;
     int report_count;
     struct venue_report reports[PAPER_REPORTS_MAX];
 };
 
-void paper_init(struct paper *paper, const struct settings *settings);
-/* Spread and fee, from now on. */
+/* step_us: how long a bar of the source is. */
+void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us);
+void paper_release(struct paper *paper);
+/* Costs, depth and the like, from now on. */
 void paper_set_costs(struct paper *paper, const struct settings *settings);
 
 /* Reads its book from the store, which outlives it or the next open. Reports that were waiting
  * are dropped. A failure leaves it answering nothing. */
 int paper_open(struct paper *paper, struct trading_store *store, struct err *err);
+/* A fresh account, kept in memory only; never fails afterwards. */
+void paper_open_memory(struct paper *paper);
 
-/* The last price of a symbol, when no minute has been shown yet. */
+/* The last price of a symbol, when no bar has been shown yet. */
 void paper_quote(struct paper *paper, struct symbol symbol, struct dec price);
 
-/* A failure leaves everything as it was: show the same minute again later. */
-int paper_minute(struct paper *paper, const struct source_bar *bars, int count, struct err *err);
+/* The bars of one moment. A failure leaves everything as it was: show the same again later. */
+int paper_bars(struct paper *paper, const struct source_bar *bars, int count, struct err *err);

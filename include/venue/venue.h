@@ -5,10 +5,14 @@
  *     while (venue_poll(venue, &report)) inputs[n++] = report;
  *
  * Everything is asynchronous by report: no call returns an answer. A report about an order is
- * *self-contained*: it carries the order's state at the venue and every fill that came of it,
- * those of its bracket included. So a report that comes twice, late, or before an older one does
- * no harm: fills merge by venue_fill_id.
+ * *self-contained*: it carries the order's state at the venue and its newest fills, those of its
+ * bracket included; with VENUE_FILLS_MAX or fewer that is every one of them. So a report that
+ * comes twice, late, or before an older one does no harm: fills merge by venue_fill_id. Of an
+ * order with more, `fills_after` says where the report begins; who has not heard of what is before
+ * asks with the last id that it knows, and gets the ones that follow, page by page (`more`).
  * Invariants every implementation keeps:
+ * - the fill ids of one order rise, and a report carries a run of them without a hole: all above
+ *   fills_after, unless `more` says that it was cut;
  * - client_id is the idempotency key: sending one again never makes a second order, it answers
  *   with the state of the first;
  * - a close order only ever reduces;
@@ -26,7 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Fills of one order that a report can carry. */
+/* Fills of one order that one report can carry. */
 #define VENUE_FILLS_MAX 8
 /* Open orders that a listing can carry; more are cut and the listing says so (complete false). */
 #define VENUE_OPEN_MAX 32
@@ -36,8 +40,11 @@ enum venue_report_kind {
     VENUE_NOT_KNOWN, /* answer to query or cancel: no such order */
     VENUE_NO_ANSWER, /* to the call `asked`; it may have arrived */
     VENUE_LISTING,   /* answer to list */
-    VENUE_FUNDING    /* of itself: a funding payment was booked; comes again until acknowledged by
-                      * being listed: payments merge by funding_id */
+    VENUE_FUNDING,   /* of itself: a funding payment was booked; and with each listing, those after
+                      * the one that the list call named. Payments form a chain: each names the one
+                      * before, so a lost one is noticed and a repeated one counts once */
+    VENUE_REFUSED    /* answer to amend: not done, `reason` says why; stop and target are the ones
+                      * that were asked for */
 };
 enum venue_call {
     VENUE_CALL_SEND,
@@ -62,14 +69,17 @@ struct venue_report {
     /* ORDER */
     enum order_state state;
     struct dec filled_qty; /* of the order itself, its bracket not counted */
-    char reason[48];       /* of a rejection or cancellation */
+    char reason[48];       /* of a rejection, cancellation or refusal */
+    int64_t fills_after;   /* every fill of the order up to this id is left out; 0: none is */
+    bool more;             /* younger fills were cut: ask on from the last one here */
     int fill_count;
     struct fill fills[VENUE_FILLS_MAX]; /* oldest first; stop and target under the entry's id */
     struct dec stop;                    /* of the bracket as the venue has it; zero: none */
     struct dec target;
 
-    /* FUNDING */
-    int64_t funding_id; /* > 0, rising, unique per venue */
+    /* FUNDING; a listing: funding_id is the newest payment that was booked, 0 before the first */
+    int64_t funding_id;      /* > 0, rising, unique per venue */
+    int64_t prev_funding_id; /* of the payment before this one; 0: this is the first */
     struct symbol symbol;
     struct dec payment; /* quote currency, positive is paid by us */
     int64_t at_us;
@@ -91,8 +101,8 @@ struct venue_ops {
     const char *name;
     void (*send)(struct venue *venue, const struct order *order);
     void (*cancel)(struct venue *venue, const char *client_id);
-    void (*query)(struct venue *venue, const char *client_id);
-    void (*list)(struct venue *venue, int64_t ask_id);
+    void (*query)(struct venue *venue, const char *client_id, int64_t after_fill_id);
+    void (*list)(struct venue *venue, int64_t ask_id, int64_t after_funding_id);
     void (*amend)(struct venue *venue, const char *client_id, struct dec stop, struct dec target);
     bool (*quote)(const struct venue *venue, struct symbol symbol, struct quote *ret);
     bool (*poll)(struct venue *venue, struct venue_report *ret);
@@ -110,19 +120,21 @@ static inline void venue_cancel(struct venue *venue, const char *client_id)
     venue->ops->cancel(venue, client_id);
 }
 
-static inline void venue_query(struct venue *venue, const char *client_id)
+/* The state of an order, and the oldest of its fills after the one that is named; 0: of all. */
+static inline void venue_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
 {
-    venue->ops->query(venue, client_id);
+    venue->ops->query(venue, client_id, after_fill_id);
 }
 
-/* Asks for all positions and open orders of the account, also those that are not ours. */
-static inline void venue_list(struct venue *venue, int64_t ask_id)
+/* Asks for all positions and open orders of the account, also those that are not ours; and for the
+ * funding payments after the one that is named (0: all), oldest first, some at a time. */
+static inline void venue_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
-    venue->ops->list(venue, ask_id);
+    venue->ops->list(venue, ask_id, after_funding_id);
 }
 
-/* New stop and target of the bracket of an entry, or of the position that came of it; answered by
- * VENUE_ORDER with what stands then. */
+/* New stop and target, both above zero, of the bracket of an entry, or of the position that came
+ * of it; answered by VENUE_ORDER with what stands then, or by VENUE_REFUSED. */
 static inline void venue_amend(struct venue *venue, const char *client_id, struct dec stop,
                                struct dec target)
 {

@@ -437,7 +437,7 @@ static int show_venue(struct driver *d, struct err *err)
             shown[count++] = d->inputs.bars[i];
         }
     }
-    return paper_minute(&d->paper, shown, count, err);
+    return paper_bars(&d->paper, shown, count, err);
 }
 
 /* The minute that is due, shown to the venue first. False: the venue could not write its book, so
@@ -508,6 +508,9 @@ static bool ship(struct driver *d)
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(d->venue, out->cancels[i]);
     }
+    for (int i = 0; i < out->amend_count; i++) {
+        venue_amend(d->venue, out->amends[i].client_id, out->amends[i].stop, out->amends[i].target);
+    }
     for (int i = 0; i < out->send_count; i++) {
         const struct order *order = &out->orders[out->sends[i]];
         if (!is_outdated(d, order)) {
@@ -515,15 +518,16 @@ static bool ship(struct driver *d)
         }
     }
     for (int i = 0; i < out->query_count; i++) {
-        venue_query(d->venue, out->queries[i]);
+        venue_query(d->venue, out->queries[i].client_id, out->queries[i].after_fill_id);
     }
     if (out->list) {
-        venue_list(d->venue, out->list_id);
+        venue_list(d->venue, out->list_id, out->list_after_funding_id);
     }
     if (out->clear_halt) {
         atomic_store(&d->crossing->halt, false);
     }
-    return out->cancel_count > 0 || out->send_count > 0 || out->query_count > 0 || out->list;
+    return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
+           out->query_count > 0 || out->list;
 }
 
 static void tidy_history(struct driver *d)

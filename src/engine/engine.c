@@ -135,13 +135,9 @@ void engine_restore(struct engine *engine, const struct engine_memory *memory)
     engine->position_count = memory->position_count;
     memcpy(engine->positions, memory->positions, sizeof(engine->positions));
     for (int i = 0; i < memory->order_count; i++) {
-        struct engine_slot *s = &engine->slots[i];
-        *s = (struct engine_slot){.used = true, .ask = true, .order = memory->orders[i]};
-        while (s->fill_count < VENUE_FILLS_MAX && memory->fill_ids[i][s->fill_count] != 0) {
-            s->fill_ids[s->fill_count] = memory->fill_ids[i][s->fill_count];
-            s->fill_count++;
-        }
+        engine_orders_restore(engine, &memory->orders[i], memory->last_fill_ids[i]);
     }
+    engine_rules_restore(engine, &memory->rules);
 }
 
 static enum series_verdict push_bar(struct engine *engine, struct series *series,
@@ -224,6 +220,7 @@ static struct series *take_bar(struct engine *engine, const struct source_bar *b
     }
     engine->state.candles++;
     mark(engine, series);
+    engine_rules_bar(engine, series->symbol, &bar->candle);
     if ((closed & 1u << series_decision_tf(series)) == 0) {
         return NULL;
     }
@@ -251,6 +248,7 @@ static void clear_outputs(struct engine_outputs *out, int64_t at_us)
     out->write = false;
     out->market_moved = false;
     out->positions_changed = false;
+    out->rules_changed = false;
     out->order_count = 0;
     out->fill_count = 0;
     out->trade_count = 0;
@@ -263,7 +261,9 @@ static void clear_outputs(struct engine_outputs *out, int64_t at_us)
     out->clear_halt = false;
     out->list = false;
     out->send_count = 0;
+    out->payment_count = 0;
     out->cancel_count = 0;
+    out->amend_count = 0;
     out->query_count = 0;
     out->event_count = 0;
 }
@@ -311,8 +311,9 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     }
 
     engine_orders_begin(engine);
+    engine_rules_begin(engine);
     for (int i = 0; i < inputs->report_count; i++) {
-        engine_orders_report(engine, &inputs->reports[i]);
+        engine_reports_take(engine, &inputs->reports[i]);
     }
     struct series *due[SYMBOLS_MAX];
     int due_count = 0;
@@ -335,7 +336,8 @@ void engine_step(struct engine *engine, const struct engine_now *now,
         }
     }
     engine_orders_tick(engine);
-    engine_orders_finish(engine);
+    engine_reconcile_tick(engine);
+    engine_reconcile_finish(engine, engine_orders_finish(engine));
     check_books(engine);
     point_equity(engine);
     engine->now = NULL;

@@ -2,8 +2,8 @@
  * engine_private.h: the inside of struct engine, shared by the files that are its step.
  *
  * engine.c runs the step; engine_decide.c lets the agents decide; engine_account.c is what risk
- * looks at; engine_orders.c knows the life of orders and what the venue says of them;
- * engine_control.c is pause, breaker, emergency stop, and requests; engine_rules.c is the rules.
+ * looks at; engine_orders.c knows the life of orders, engine_reports.c what the venue says of them,
+ * engine_reconcile.c whether its positions are ours; engine_control.c is pause, breaker, emergency stop, and requests; engine_rules.c is the rules.
  * Thread: the engine's.
  */
 #pragma once
@@ -15,6 +15,9 @@
 #include "market/returns.h"
 #include "risk/risk.h"
 
+/* Every client_id of ours begins so. */
+#define ENGINE_CLIENT_ID_PREFIX "nd-"
+
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
     bool used;
@@ -23,10 +26,11 @@ struct engine_slot {
     bool answered;          /* the venue has told of it since this start */
     bool dirty;             /* differs from its row */
     int64_t asked_mono_us;  /* when it was sent or asked for */
+    bool page;              /* the last report was cut: its next page is asked for at once */
     int64_t cancel_mono_us; /* when its cancellation was asked for; 0: never */
-    int fill_count;
-    int64_t fill_ids[VENUE_FILLS_MAX];
-    struct order order;
+    int64_t amend_mono_us;  /* the same of its bracket */
+    int64_t last_fill_id;   /* its fills are booked up to here; 0: none */
+    struct order order;     /* of an entry: stop and target as they are wanted */
 };
 
 /* The rules that live, and their programs beside them. */
@@ -59,6 +63,7 @@ struct engine {
     struct returns returns; /* of each hour that a series closed */
     int position_count;
     struct position positions[POSITIONS_MAX];
+    int slot_end; /* slots from here on are free */
     struct engine_slot slots[ENGINE_ORDERS_MAX];
     struct engine_rules rules;
     struct engine_exposure exposure;
@@ -123,16 +128,43 @@ bool engine_orders_busy(const struct engine *engine, struct symbol symbol); /* o
 int engine_orders_entries_alive(const struct engine *engine);
 int engine_orders_alive(const struct engine *engine); /* not in a final state */
 bool engine_orders_room(const struct engine *engine); /* for another entry and what follows it */
-/* Makes a close order for a position unless one is under way. */
+void engine_orders_restore(struct engine *engine, const struct order *order, int64_t last_fill_id);
+/* Makes a close order for position->qty, as far as those under way do not cover it already. */
 void engine_orders_close(struct engine *engine, const struct position *position,
                          const char *reason);
 /* Cancels resting entries of a symbol (empty: of all); each is mentioned to the venue at most once
  * in ENGINE_ASK_EVERY_US. Returns how many are alive. */
 int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol);
-void engine_orders_begin(struct engine *engine); /* what left with the last step is SENT */
-void engine_orders_report(struct engine *engine, const struct venue_report *report);
-void engine_orders_tick(struct engine *engine);   /* time-outs, questions, reconciliation */
-void engine_orders_finish(struct engine *engine); /* rows to write, slots to free */
+/* New stop and target of a position, zero leaves it as it is: wanted from now on, and asked of the
+ * venue until it says that they stand. ERR_NONE, or why not: ERR_ENGINE_AMEND,
+ * ERR_ENGINE_NOTHING_OPEN. */
+int engine_orders_amend(struct engine *engine, const struct position *position, struct dec stop,
+                        struct dec target);
+void engine_orders_begin(struct engine *engine);  /* what left with the last step is SENT */
+void engine_orders_tick(struct engine *engine);   /* time-outs, questions, amendments */
+bool engine_orders_finish(struct engine *engine); /* rows to write, slots to free; any written? */
+
+/* Shared by the files that know orders. */
+struct engine_slot *engine_orders_find(struct engine *engine, const char *client_id);
+bool engine_orders_is_alive(const struct engine_slot *slot);
+void engine_orders_touch(struct engine *engine, struct engine_slot *slot);
+void engine_orders_move(struct engine *engine, struct engine_slot *slot, enum order_state state);
+/* The whole truth about a symbol is wanted: its entry's, which knows of the bracket, and that of
+ * every order under way. */
+void engine_orders_ask(struct engine *engine, struct symbol symbol);
+int engine_orders_unheard(const struct engine *engine); /* about which the venue was asked */
+
+/* engine_reports.c */
+void engine_reports_take(struct engine *engine, const struct venue_report *report);
+/* A position, or a part of it, was closed: numbers it, counts it, starts the cooldown. */
+void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade);
+
+/* engine_reconcile.c */
+void engine_reconcile_listing(struct engine *engine, const struct venue_report *listing);
+void engine_reconcile_tick(struct engine *engine);
+void engine_reconcile_finish(struct engine *engine, bool moved); /* moved: orders were written */
+/* Takes foreign positions of a symbol (empty: all) into the books, to be closed; returns how many. */
+int engine_reconcile_adopt(struct engine *engine, struct symbol symbol);
 
 /* engine_control.c */
 void engine_control_set(struct engine *engine, enum trading_state state, const char *reason);

@@ -78,6 +78,14 @@ static enum ledger_result book_entry(const struct ledger *ledger, const struct f
     return LEDGER_BOOKED;
 }
 
+static void drop(const struct ledger *ledger, int index)
+{
+    (*ledger->position_count)--;
+    for (int i = index; i < *ledger->position_count; i++) {
+        ledger->positions[i] = ledger->positions[i + 1];
+    }
+}
+
 static enum ledger_result book_exit(const struct ledger *ledger, const struct fill *fill,
                                     struct trade *ret_trade)
 {
@@ -116,10 +124,7 @@ static enum ledger_result book_exit(const struct ledger *ledger, const struct fi
         ledger->positions[index] = p;
         return LEDGER_CLOSED;
     }
-    (*ledger->position_count)--;
-    for (int i = index; i < *ledger->position_count; i++) {
-        ledger->positions[i] = ledger->positions[i + 1];
-    }
+    drop(ledger, index);
     return LEDGER_CLOSED;
 }
 
@@ -144,6 +149,32 @@ bool ledger_adopt(const struct ledger *ledger, const struct position *position)
     }
     ledger->state->cash = cash;
     ledger->positions[(*ledger->position_count)++] = *position;
+    return true;
+}
+
+bool ledger_disown(const struct ledger *ledger, int index)
+{
+    struct dec cash = dec_add(ledger->state->cash, cost_of(&ledger->positions[index]));
+    if (!dec_is_valid(cash)) {
+        return false;
+    }
+    ledger->state->cash = cash;
+    drop(ledger, index);
+    return true;
+}
+
+bool ledger_pay(const struct ledger *ledger, struct dec payment)
+{
+    struct engine_state *s = ledger->state;
+    struct dec cash = dec_sub(s->cash, payment);
+    struct dec realised = dec_sub(s->realised, payment);
+    struct dec funding = dec_add(s->funding, payment);
+    if (!dec_is_valid(cash) || !dec_is_valid(realised) || !dec_is_valid(funding)) {
+        return false;
+    }
+    s->cash = cash;
+    s->realised = realised;
+    s->funding = funding;
     return true;
 }
 

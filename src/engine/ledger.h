@@ -7,7 +7,7 @@
  * moves by the fill's price * qty and fee, exactly. What a fill leaves between the two, a profit,
  * a loss, or the last unit that an average price cannot express, goes to realised. So
  *     initial_cash + realised == cash + sum of signed costs
- * holds to the last unit, always; realised is after every fee that was paid.
+ * holds to the last unit, always; realised is after every fee and funding payment.
  * Invariant: a fill that cannot be booked changes nothing.
  * Thread: the engine's.
  */
@@ -38,6 +38,12 @@ enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *f
 
 /* Takes a position into the books that the bot did not open, at its cost. False: no room. */
 bool ledger_adopt(const struct ledger *ledger, const struct position *position);
+/* And out of them again, what is left of it: as if it had never been there. False: overflow. */
+bool ledger_disown(const struct ledger *ledger, int index);
+
+/* A funding payment; positive is paid. It is part of realised, as what holding cost; of no trade,
+ * whose profit is that of its fills. False: overflow, and nothing is changed. */
+bool ledger_pay(const struct ledger *ledger, struct dec payment);
 
 int ledger_find(const struct ledger *ledger, struct symbol symbol); /* -1: none */
 bool ledger_balances(const struct ledger *ledger);

@@ -15,6 +15,13 @@ int fill_table_of_order(struct trading_store *store, const char *client_id, stru
                             DB_VALUES(DB_TEXT_C(client_id), DB_I64((int64_t)max)), ret, max, err);
 }
 
+int fill_table_last_id(struct trading_store *store, const char *client_id, int64_t *ret,
+                       struct err *err)
+{
+    return db_get_i64(store->db, "SELECT max(venue_fill_id) FROM fills WHERE client_id = ?",
+                      DB_VALUES(DB_TEXT_C(client_id)), 0, ret, err);
+}
+
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
                    struct err *err)
 {

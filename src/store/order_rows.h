@@ -1,5 +1,5 @@
 /*
- * order_rows.h: reading and writing orders, fills and positions, shared by the engine's tables and
+ * order_rows.h: reading and writing orders, fills, payments and positions, shared by the engine's tables and
  * the paper venue's, which have the same columns.
  *
  *     order_rows_put(db, ORDER_ROWS_PUT("paper_orders"), order, err);
@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "model/funding.h"
 #include "model/order.h"
 #include "model/position.h"
 #include "row.h"
@@ -38,6 +39,9 @@
 #define FILL_ROWS_OF(table) \
     "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE client_id = ? ORDER BY id LIMIT ?"
 
+#define FUNDING_ROWS_ADD(table) \
+    "INSERT INTO " table "(funding_id, symbol, payment, at_us) VALUES (?, ?, ?, ?)"
+
 #define POSITION_ROWS_COLUMNS                                                     \
     "symbol, side, qty, entry_price, stop, target, mark_price, unrealised, fees," \
     " opened_us, decision_id, client_id"
@@ -57,6 +61,8 @@ int order_rows_add_fill(struct db *db, const char *sql, const struct fill *fill,
                         struct err *err);
 int order_rows_fills(struct db *db, const char *sql, const struct db_value *values, size_t count,
                      struct fill *ret, size_t max, struct err *err);
+int order_rows_add_funding(struct db *db, const char *sql, const struct funding *funding,
+                           struct err *err);
 int order_rows_replace_positions(struct db *db, const char *clear_sql, const char *add_sql,
                                  const struct position *positions, size_t count, struct err *err);
 int order_rows_positions(struct db *db, const char *sql, struct position *ret, size_t max,

@@ -95,6 +95,8 @@ static const char schema_desk[] =
 
     "CREATE TABLE funding(funding_id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, payment INTEGER,"
     " at_us INTEGER NOT NULL);"
+    "CREATE TABLE paper_funding(funding_id INTEGER PRIMARY KEY, symbol TEXT NOT NULL,"
+    " payment INTEGER, at_us INTEGER NOT NULL);"
 
     /* condition is what the engine evaluates; help is for people. */
     "CREATE TABLE trading_rules(id INTEGER PRIMARY KEY, status TEXT NOT NULL,"

@@ -1,20 +1,29 @@
 #include "venue/paper.h"
 
+#include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "store/paper.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-/* What one call changes: the new book, and what has to be written with it. */
-struct change {
-    struct paper_book book;
-    int order_count;
-    struct order orders[PAPER_OPEN_MAX + 1];
-    int fill_count;
-    struct fill fills[PAPER_OPEN_MAX + 2 * POSITIONS_MAX];
-    int told_count; /* orders to report about, by client_id */
-    char told[PAPER_OPEN_MAX + 2 * POSITIONS_MAX][CLIENT_ID_SIZE];
+/* Payments that follow one listing. */
+#define PAYMENTS_A_LISTING 8
+#define MEMORY_PAYMENTS    64
+
+/* What a venue without a disk has to answer about an order. */
+struct paper_record {
+    struct order order; /* without a client_id: free */
+    int64_t fill_count; /* ever */
+    struct fill fills[PAPER_MEMORY_FILLS];
+};
+
+struct paper_memory {
+    int next; /* where the search for a record to reuse begins */
+    struct paper_record records[PAPER_MEMORY_ORDERS];
+    int64_t payment_count; /* ever; its id is its number */
+    struct funding payments[MEMORY_PAYMENTS];
 };
 
 static struct paper *of(struct venue *venue)
@@ -22,11 +31,138 @@ static struct paper *of(struct venue *venue)
     return (struct paper *)((char *)venue - offsetof(struct paper, venue));
 }
 
+/* ---------------------------------------------------------------- memory */
+
+static struct paper_record *find_record(struct paper_memory *memory, const char *client_id)
+{
+    for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
+        if (strcmp(memory->records[i].order.client_id, client_id) == 0) {
+            return &memory->records[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_needed(const struct paper *paper, const struct paper_record *record)
+{
+    if (record->order.client_id[0] != '\0' && !order_state_is_final(record->order.state)) {
+        return true;
+    }
+    for (int i = 0; i < paper->book.position_count; i++) {
+        if (strcmp(paper->book.positions[i].client_id, record->order.client_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* There are more records than orders can rest and positions be open. */
+static struct paper_record *reuse_record(struct paper *paper)
+{
+    struct paper_memory *m = paper->memory;
+    struct paper_record *r;
+    do {
+        r = &m->records[m->next];
+        m->next = (m->next + 1) % PAPER_MEMORY_ORDERS;
+    } while (is_needed(paper, r));
+    r->fill_count = 0;
+    return r;
+}
+
+static void remember(struct paper *paper, const struct paper_change *change)
+{
+    struct paper_memory *m = paper->memory;
+    for (int i = 0; i < change->order_count; i++) {
+        struct paper_record *r = find_record(m, change->orders[i].client_id);
+        r = r == NULL ? reuse_record(paper) : r;
+        r->order = change->orders[i];
+    }
+    for (int i = 0; i < change->fill_count; i++) {
+        struct paper_record *r = find_record(m, change->fills[i].client_id);
+        ASSERT(r != NULL);
+        r->fills[r->fill_count++ % PAPER_MEMORY_FILLS] = change->fills[i];
+    }
+    for (int i = 0; i < change->payment_count; i++) {
+        m->payments[m->payment_count++ % MEMORY_PAYMENTS] = change->payments[i];
+    }
+}
+
+static int recall_fills(const struct paper_record *record, int64_t after, struct fill *ret, int max)
+{
+    if (record == NULL) {
+        return 0;
+    }
+    int64_t oldest =
+        record->fill_count > PAPER_MEMORY_FILLS ? record->fill_count - PAPER_MEMORY_FILLS : 0;
+    int count = 0;
+    for (int64_t i = oldest; i < record->fill_count && count < max; i++) {
+        const struct fill *f = &record->fills[i % PAPER_MEMORY_FILLS];
+        if (f->venue_fill_id > after) {
+            ret[count++] = *f;
+        }
+    }
+    return count;
+}
+
+static int recall_payments(const struct paper_memory *m, int64_t after, struct funding *ret,
+                           int max)
+{
+    int64_t first = m->payment_count > MEMORY_PAYMENTS ? m->payment_count - MEMORY_PAYMENTS : 0;
+    int count = 0;
+    for (int64_t i = first > after ? first : after; i < m->payment_count && count < max; i++) {
+        ret[count++] = m->payments[i % MEMORY_PAYMENTS];
+    }
+    return count;
+}
+
+/* ---------------------------------------------------------------- what it knows, wherever */
+
+/* ERR_STORE_NOT_FOUND: an order that it never saw. */
+static int look_up_order(struct paper *paper, const char *client_id, struct order *ret,
+                         struct err *err)
+{
+    if (paper->memory != NULL) {
+        const struct paper_record *r = find_record(paper->memory, client_id);
+        *ret = r == NULL ? (struct order){0} : r->order;
+        return r == NULL ? -ERR_STORE_NOT_FOUND : 0;
+    }
+    return paper->store == NULL ? -ERR_VENUE_DISK
+                                : paper_store_get_order(paper->store, client_id, ret, err);
+}
+
+/* One more than a report can carry, so that it shows whether there are more. */
+#define FILLS_LOOKED_UP (VENUE_FILLS_MAX + 1)
+
+static int oldest_fills(struct paper *paper, const char *client_id, int64_t after, struct fill *ret,
+                        struct err *err)
+{
+    return paper->memory != NULL
+               ? recall_fills(find_record(paper->memory, client_id), after, ret, FILLS_LOOKED_UP)
+               : paper_store_fills_of(paper->store, client_id, after, ret, FILLS_LOOKED_UP, err);
+}
+
+static int newest_fills(struct paper *paper, const char *client_id, struct fill *ret,
+                        struct err *err)
+{
+    if (paper->memory == NULL) {
+        return paper_store_newest_fills(paper->store, client_id, ret, FILLS_LOOKED_UP, err);
+    }
+    const struct paper_record *r = find_record(paper->memory, client_id);
+    int64_t count = r == NULL                         ? 0
+                    : r->fill_count < FILLS_LOOKED_UP ? r->fill_count
+                                                      : FILLS_LOOKED_UP;
+    for (int64_t i = 0; i < count; i++) {
+        ret[i] = r->fills[(r->fill_count - count + i) % PAPER_MEMORY_FILLS];
+    }
+    return (int)count;
+}
+
 /* ---------------------------------------------------------------- reports */
 
 /* A slot for a report; NULL when the queue is full: then the report is lost, as on a network, and
  * the engine asks again. */
-static struct venue_report *new_report(struct paper *paper, enum venue_report_kind kind)
+static struct venue_report *new_report(struct paper *paper, enum venue_report_kind kind,
+                                       const char *client_id)
 {
     if (paper->report_count == PAPER_REPORTS_MAX) {
         return NULL;
@@ -35,213 +171,175 @@ static struct venue_report *new_report(struct paper *paper, enum venue_report_ki
         &paper->reports[(paper->report_head + paper->report_count++) % PAPER_REPORTS_MAX];
     memset(r, 0, sizeof(*r));
     r->kind = kind;
+    (void)str_copy(str_c(client_id), r->client_id, sizeof(r->client_id));
     return r;
 }
 
 static void no_answer(struct paper *paper, enum venue_call asked, const char *client_id)
 {
-    struct venue_report *r = new_report(paper, VENUE_NO_ANSWER);
+    struct venue_report *r = new_report(paper, VENUE_NO_ANSWER, client_id);
     if (r != NULL) {
         r->asked = asked;
-        (void)str_copy(str_c(client_id), r->client_id, sizeof(r->client_id));
     }
 }
 
-/* Tells the state of an order from the disk: what is told is what would be found after a crash. */
-static void tell_order(struct paper *paper, const char *client_id, enum venue_call asked)
+/* As the book has it: a position's, else that of an entry that rests. */
+static void tell_bracket(const struct paper *paper, const struct order *order,
+                         struct venue_report *r)
+{
+    if (order->kind != ORDER_ENTRY) {
+        return;
+    }
+    if (!order_state_is_final(order->state)) {
+        r->stop = order->stop;
+        r->target = order->target;
+    }
+    for (int i = 0; i < paper->book.position_count; i++) {
+        const struct position *p = &paper->book.positions[i];
+        if (strcmp(p->client_id, order->client_id) == 0) {
+            r->stop = p->stop;
+            r->target = p->target;
+        }
+    }
+}
+
+/* The state of an order, from the disk where there is one: what is told is what would be found
+ * after a crash. With after < 0 the newest fills, else the ones that follow it. */
+static void tell_order(struct paper *paper, const char *client_id, enum venue_call asked,
+                       int64_t after)
 {
     struct err err = {0};
     struct order order;
-    int rc = paper->store == NULL ? -ERR_VENUE_DISK
-                                  : paper_store_get_order(paper->store, client_id, &order, &err);
+    int rc = look_up_order(paper, client_id, &order, &err);
     if (rc == -ERR_STORE_NOT_FOUND) {
-        struct venue_report *r = new_report(paper, VENUE_NOT_KNOWN);
-        if (r != NULL) {
-            (void)str_copy(str_c(client_id), r->client_id, sizeof(r->client_id));
-        }
+        (void)new_report(paper, VENUE_NOT_KNOWN, client_id);
         return;
     }
-    struct fill fills[VENUE_FILLS_MAX];
-    int count =
-        rc < 0 ? rc : paper_store_fills_of(paper->store, client_id, fills, VENUE_FILLS_MAX, &err);
+    struct fill fills[FILLS_LOOKED_UP];
+    int count = rc < 0      ? rc
+                : after < 0 ? newest_fills(paper, client_id, fills, &err)
+                            : oldest_fills(paper, client_id, after, fills, &err);
     if (count < 0) {
         no_answer(paper, asked, client_id);
         return;
     }
-    struct venue_report *r = new_report(paper, VENUE_ORDER);
+    struct venue_report *r = new_report(paper, VENUE_ORDER, client_id);
     if (r == NULL) {
         return;
     }
-    (void)str_copy(str_c(client_id), r->client_id, sizeof(r->client_id));
     (void)str_copy(str_c(order.reason), r->reason, sizeof(r->reason));
     r->state = order.state;
     r->filled_qty = order.filled_qty;
-    r->fill_count = count;
-    memcpy(r->fills, fills, (size_t)count * sizeof(fills[0]));
+    tell_bracket(paper, &order, r);
+    bool cut = count > VENUE_FILLS_MAX;
+    r->fill_count = cut ? VENUE_FILLS_MAX : count;
+    const struct fill *first = fills;
+    if (after >= 0) {
+        r->fills_after = after;
+        r->more = cut;
+    } else if (cut) {
+        r->fills_after = fills[0].venue_fill_id;
+        first = &fills[1];
+    }
+    memcpy(r->fills, first, (size_t)r->fill_count * sizeof(fills[0]));
 }
 
-/* ---------------------------------------------------------------- the book */
-
-static int find_position(const struct paper_book *book, struct symbol symbol)
+static void tell_payment(struct paper *paper, const struct funding *payment)
 {
-    for (int i = 0; i < book->position_count; i++) {
-        if (symbol_equal(book->positions[i].symbol, symbol)) {
-            return i;
+    struct venue_report *r = new_report(paper, VENUE_FUNDING, "");
+    if (r != NULL) {
+        r->funding_id = payment->id;
+        r->prev_funding_id = payment->id - 1;
+        r->symbol = payment->symbol;
+        r->payment = payment->payment;
+        r->at_us = payment->at_us;
+    }
+}
+
+static bool is_among(const struct paper_change *change, const char *client_id, int fills)
+{
+    for (int i = 0; i < change->order_count; i++) {
+        if (strcmp(change->orders[i].client_id, client_id) == 0) {
+            return true;
         }
     }
-    return -1;
-}
-
-static struct dec quote_of(const struct paper *paper, struct symbol symbol)
-{
-    for (int i = 0; i < paper->quote_count; i++) {
-        if (symbol_equal(paper->quotes[i].symbol, symbol)) {
-            return paper->quotes[i].price;
+    for (int i = 0; i < fills; i++) {
+        if (strcmp(change->fills[i].client_id, client_id) == 0) {
+            return true;
         }
     }
-    return DEC_ZERO;
+    return false;
 }
 
-/* Half a spread worse: a buyer pays more, a seller gets less. */
-static struct dec worse(const struct paper *paper, struct dec price, bool buys)
+/* Each order once, also the entry whose bracket filled. */
+static void tell_change(struct paper *paper, const struct paper_change *change)
 {
-    struct dec half = dec_mul(price, paper->half_spread);
-    return buys ? dec_add(price, half) : dec_sub(price, half);
-}
-
-static void tell_later(struct change *change, const char *client_id)
-{
-    for (int i = 0; i < change->told_count; i++) {
-        if (strcmp(change->told[i], client_id) == 0) {
-            return;
+    for (int i = 0; i < change->order_count; i++) {
+        tell_order(paper, change->orders[i].client_id, VENUE_CALL_QUERY, -1);
+    }
+    for (int i = 0; i < change->fill_count; i++) {
+        if (!is_among(change, change->fills[i].client_id, i)) {
+            tell_order(paper, change->fills[i].client_id, VENUE_CALL_QUERY, -1);
         }
     }
-    ASSERT(change->told_count < (int)COUNT_OF(change->told));
-    (void)str_copy(str_c(client_id), change->told[change->told_count++], CLIENT_ID_SIZE);
-}
-
-static void keep_order(struct change *change, const struct order *order)
-{
-    ASSERT(change->order_count < (int)COUNT_OF(change->orders));
-    change->orders[change->order_count++] = *order;
-    tell_later(change, order->client_id);
-}
-
-static bool add_fill(const struct paper *paper, struct change *change, const struct fill *what)
-{
-    struct fill f = *what;
-    struct dec amount = dec_mul(f.price, f.qty);
-    f.fee = dec_mul(amount, paper->fee);
-    f.venue_fill_id = change->book.next_fill_id;
-    bool buys = (f.kind == ORDER_ENTRY) == (f.side == SIDE_LONG);
-    struct dec cash =
-        buys ? dec_sub(change->book.cash, amount) : dec_add(change->book.cash, amount);
-    cash = dec_sub(cash, f.fee);
-    if (!dec_is_valid(cash) || f.price.e8 <= 0) {
-        return false;
+    for (int i = 0; i < change->payment_count; i++) {
+        tell_payment(paper, &change->payments[i]);
     }
-    ASSERT(change->fill_count < (int)COUNT_OF(change->fills));
-    change->fills[change->fill_count++] = f;
-    change->book.cash = cash;
-    change->book.next_fill_id++;
-    tell_later(change, f.client_id);
-    return true;
-}
-
-/* Cash plus what the positions are worth: what one may open with. */
-static struct dec equity_of(const struct paper *paper, const struct paper_book *book)
-{
-    struct dec equity = book->cash;
-    for (int i = 0; i < book->position_count; i++) {
-        const struct position *p = &book->positions[i];
-        struct dec price = quote_of(paper, p->symbol);
-        struct dec worth = dec_mul(price.e8 > 0 ? price : p->entry_price, p->qty);
-        equity = p->side == SIDE_LONG ? dec_add(equity, worth) : dec_sub(equity, worth);
-    }
-    return equity;
-}
-
-static void fill_entry(const struct paper *paper, struct change *change, struct order *order,
-                       struct dec price, int64_t at_us)
-{
-    struct fill f = {.symbol = order->symbol,
-                     .kind = ORDER_ENTRY,
-                     .side = order->side,
-                     .qty = order->qty,
-                     .price = worse(paper, price, order->side == SIDE_LONG),
-                     .at_us = at_us};
-    (void)str_copy(str_c(order->client_id), f.client_id, sizeof(f.client_id));
-    order->updated_us = at_us;
-    struct dec equity = equity_of(paper, &change->book);
-    struct dec notional = dec_mul(f.price, f.qty);
-    bool affordable =
-        dec_is_valid(equity) && dec_is_valid(notional) && dec_cmp(notional, equity) <= 0;
-    if (!affordable || change->book.position_count == POSITIONS_MAX ||
-        !add_fill(paper, change, &f)) {
-        order->state = ORDER_REJECTED;
-        (void)str_copy(STR_LIT("insufficient funds"), order->reason, sizeof(order->reason));
-        keep_order(change, order);
-        return;
-    }
-    order->state = ORDER_FILLED;
-    order->filled_qty = f.qty;
-    order->average_price = f.price;
-    struct position *p = &change->book.positions[change->book.position_count++];
-    *p = (struct position){.symbol = f.symbol,
-                           .side = f.side,
-                           .qty = f.qty,
-                           .entry_price = f.price,
-                           .stop = order->stop,
-                           .target = order->target,
-                           .mark_price = f.price,
-                           .fees = change->fills[change->fill_count - 1].fee,
-                           .opened_us = at_us,
-                           .decision_id = order->decision_id};
-    (void)str_copy(str_c(order->client_id), p->client_id, sizeof(p->client_id));
-    keep_order(change, order);
-}
-
-static void drop_position(struct paper_book *book, int index)
-{
-    book->position_count--;
-    for (int i = index; i < book->position_count; i++) {
-        book->positions[i] = book->positions[i + 1];
-    }
-}
-
-/* The bracket of one position against one minute; true when it went. */
-static bool watch_bracket(const struct paper *paper, struct change *change, int index,
-                          const struct candle *c)
-{
-    struct position p = change->book.positions[index];
-    bool is_long = p.side == SIDE_LONG;
-    bool stopped = is_long ? dec_cmp(c->low, p.stop) <= 0 : dec_cmp(c->high, p.stop) >= 0;
-    bool won = is_long ? dec_cmp(c->high, p.target) >= 0 : dec_cmp(c->low, p.target) <= 0;
-    if (!stopped && !won) {
-        return false;
-    }
-    struct fill f = {.symbol = p.symbol,
-                     .kind = stopped ? ORDER_STOP : ORDER_TARGET,
-                     .side = p.side,
-                     .qty = p.qty,
-                     .price = p.target,
-                     .at_us = c->open_us + timeframe_us(TF_1M)};
-    if (stopped) {
-        struct dec at = is_long ? dec_min(p.stop, c->open) : dec_max(p.stop, c->open);
-        f.price = worse(paper, at, !is_long);
-    }
-    (void)str_copy(str_c(p.client_id), f.client_id, sizeof(f.client_id));
-    if (!add_fill(paper, change, &f)) {
-        return false;
-    }
-    drop_position(&change->book, index);
-    return true;
 }
 
 /* ---------------------------------------------------------------- its disk */
 
-static int write_change(struct paper *paper, const struct change *change, struct err *err)
+/* "stopped_us BTC-USD": when the stop of a position was hit that could not go at once. */
+static void name_stopped(struct symbol symbol, char ret[48])
 {
+    (void)snprintf(ret, 48, "stopped_us %.15s", symbol.name);
+}
+
+static int64_t stopped_of(const struct paper_book *book, struct symbol symbol)
+{
+    int index = paper_book_find(book, symbol);
+    return index < 0 ? 0 : book->stopped_us[index];
+}
+
+static int write_stopped(struct paper *paper, const struct paper_book *book,
+                         const struct paper_book *other, struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < book->position_count && rc >= 0; i++) {
+        struct symbol symbol = book->positions[i].symbol;
+        /* `other` is the old book when `book` is the new one, and the other way round. */
+        const struct paper_book *next = book == &paper->book ? other : book;
+        if (stopped_of(book, symbol) != stopped_of(other, symbol)) {
+            char name[48];
+            name_stopped(symbol, name);
+            rc = paper_store_put_i64(paper->store, name, stopped_of(next, symbol), err);
+        }
+    }
+    return rc;
+}
+
+static int write_book(struct paper *paper, const struct paper_book *book, struct err *err)
+{
+    int rc = paper_store_replace_positions(paper->store, book->positions,
+                                           (size_t)book->position_count, err);
+    if (rc >= 0) {
+        rc = paper_store_put_i64(paper->store, "cash_e8", book->cash.e8, err);
+    }
+    if (rc >= 0) {
+        rc = paper_store_put_i64(paper->store, "minute_us", book->bar_us, err);
+    }
+    if (rc >= 0) {
+        rc = paper_store_put_i64(paper->store, "funding_period", book->funding_period, err);
+    }
+    if (rc >= 0) {
+        rc = write_stopped(paper, book, &paper->book, err);
+    }
+    return rc < 0 ? rc : write_stopped(paper, &paper->book, book, err);
+}
+
+static int write_change(struct paper *paper, const struct paper_book *book, struct err *err)
+{
+    const struct paper_change *change = &paper->change;
     int rc = 0;
     for (int i = 0; i < change->order_count && rc >= 0; i++) {
         rc = paper_store_put_order(paper->store, &change->orders[i], err);
@@ -250,22 +348,33 @@ static int write_change(struct paper *paper, const struct change *change, struct
         bool fresh = false;
         rc = paper_store_add_fill(paper->store, &change->fills[i], &fresh, err);
     }
-    if (rc >= 0) {
-        rc = paper_store_replace_positions(paper->store, change->book.positions,
-                                           (size_t)change->book.position_count, err);
+    for (int i = 0; i < change->payment_count && rc >= 0; i++) {
+        rc = paper_store_add_payment(paper->store, &change->payments[i], err);
     }
-    if (rc >= 0) {
-        rc = paper_store_put_i64(paper->store, "cash_e8", change->book.cash.e8, err);
+    return rc < 0 ? rc : write_book(paper, book, err);
+}
+
+/* The book that a call changes: a draft where a disk has to agree first. */
+static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
+{
+    paper->change.order_count = 0;
+    paper->change.fill_count = 0;
+    paper->change.payment_count = 0;
+    if (paper->memory != NULL) {
+        return &paper->book;
     }
-    if (rc >= 0) {
-        rc = paper_store_put_i64(paper->store, "minute_us", change->book.minute_us, err);
-    }
-    return rc;
+    *draft = paper->book;
+    return draft;
 }
 
 /* All of it on disk, then in the book, then told; or nothing. */
-static int commit_change(struct paper *paper, const struct change *change, struct err *err)
+static int commit(struct paper *paper, const struct paper_book *book, struct err *err)
 {
+    if (paper->memory != NULL) {
+        remember(paper, &paper->change);
+        tell_change(paper, &paper->change);
+        return 0;
+    }
     if (paper->store == NULL) {
         return err_set(err, ERR_VENUE_DISK, "the paper venue has no database");
     }
@@ -273,7 +382,7 @@ static int commit_change(struct paper *paper, const struct change *change, struc
     if (rc < 0) {
         return rc;
     }
-    rc = write_change(paper, change, err);
+    rc = write_change(paper, book, err);
     if (rc < 0) {
         trading_store_rollback(paper->store);
         return rc;
@@ -282,158 +391,127 @@ static int commit_change(struct paper *paper, const struct change *change, struc
     if (rc < 0) {
         return rc;
     }
-    paper->book = change->book;
-    for (int i = 0; i < change->told_count; i++) {
-        tell_order(paper, change->told[i], VENUE_CALL_QUERY);
-    }
+    paper->book = *book;
+    tell_change(paper, &paper->change);
     return 0;
-}
-
-static void change_init(const struct paper *paper, struct change *change)
-{
-    change->book = paper->book;
-    change->order_count = 0;
-    change->fill_count = 0;
-    change->told_count = 0;
 }
 
 /* ---------------------------------------------------------------- the venue's calls */
 
-static const char *refusal(const struct paper *paper, const struct order *order)
-{
-    bool has_position = find_position(&paper->book, order->symbol) >= 0;
-    if (!dec_is_valid(order->qty) || order->qty.e8 <= 0) {
-        return "size is not above zero";
-    }
-    if (quote_of(paper, order->symbol).e8 <= 0) {
-        return "no price for this symbol";
-    }
-    if (order->kind != ORDER_ENTRY) {
-        return order->kind == ORDER_CLOSE && has_position ? NULL : "nothing to reduce";
-    }
-    if (order->stop.e8 <= 0 || order->target.e8 <= 0) {
-        return "entry without stop or target";
-    }
-    if (has_position) {
-        return "symbol has a position";
-    }
-    return paper->book.open_count == PAPER_OPEN_MAX ? "too many open orders" : NULL;
-}
-
-static void accept_close(const struct paper *paper, struct change *change, struct order *order)
-{
-    int index = find_position(&change->book, order->symbol);
-    struct position *p = &change->book.positions[index];
-    struct fill f = {.symbol = p->symbol,
-                     .kind = ORDER_CLOSE,
-                     .side = p->side,
-                     .qty = dec_min(order->qty, p->qty), /* reduces, never turns around */
-                     .price = worse(paper, quote_of(paper, p->symbol), p->side == SIDE_SHORT),
-                     .at_us = order->created_us};
-    (void)str_copy(str_c(order->client_id), f.client_id, sizeof(f.client_id));
-    if (p->side != order->side || !add_fill(paper, change, &f)) {
-        order->state = ORDER_REJECTED;
-        (void)str_copy(STR_LIT("nothing to reduce"), order->reason, sizeof(order->reason));
-        return;
-    }
-    order->state = ORDER_FILLED;
-    order->filled_qty = f.qty;
-    order->average_price = f.price;
-    p->qty = dec_sub(p->qty, f.qty);
-    if (p->qty.e8 == 0) {
-        drop_position(&change->book, index);
-    }
-}
-
-static void paper_send(struct venue *venue, const struct order *sent)
+static void paper_send(struct venue *venue, const struct order *order)
 {
     struct paper *paper = of(venue);
     struct err err = {0};
-    struct order order;
-    int rc = paper->store == NULL
-                 ? -ERR_VENUE_DISK
-                 : paper_store_get_order(paper->store, sent->client_id, &order, &err);
-    if (rc != -ERR_STORE_NOT_FOUND) {
+    struct order known;
+    if (look_up_order(paper, order->client_id, &known, &err) != -ERR_STORE_NOT_FOUND) {
         /* Sent before: the first one stands, and this answers with its state. */
-        tell_order(paper, sent->client_id, VENUE_CALL_SEND);
+        tell_order(paper, order->client_id, VENUE_CALL_SEND, -1);
         return;
     }
-
-    struct change change;
-    change_init(paper, &change);
-    order = *sent;
-    order.filled_qty = DEC_ZERO;
-    order.average_price = DEC_ZERO;
-    const char *why_not = refusal(paper, &order);
-    if (why_not != NULL) {
-        order.state = ORDER_REJECTED;
-        (void)str_copy(str_c(why_not), order.reason, sizeof(order.reason));
-    } else if (order.kind == ORDER_CLOSE) {
-        accept_close(paper, &change, &order);
-    } else {
-        order.state = ORDER_ACKED;
-        change.book.open[change.book.open_count++] = order;
-    }
-    keep_order(&change, &order);
-    if (commit_change(paper, &change, &err) < 0) {
-        LOG(DEBUG, "paper venue could not take %s: %s", sent->client_id, err.context);
-        no_answer(paper, VENUE_CALL_SEND, sent->client_id);
+    struct paper_book draft;
+    struct paper_book *book = begin(paper, &draft);
+    paper_book_send(book, &paper->terms, order, &paper->change);
+    if (commit(paper, book, &err) < 0) {
+        LOG(DEBUG, "paper venue could not take %s: %s", order->client_id, err.context);
+        no_answer(paper, VENUE_CALL_SEND, order->client_id);
     }
 }
 
 static void paper_cancel(struct venue *venue, const char *client_id)
 {
     struct paper *paper = of(venue);
-    struct change change;
-    change_init(paper, &change);
-    for (int i = 0; i < change.book.open_count; i++) {
-        struct order order = change.book.open[i];
-        if (strcmp(order.client_id, client_id) != 0) {
-            continue;
-        }
-        change.book.open_count--;
-        for (int j = i; j < change.book.open_count; j++) {
-            change.book.open[j] = change.book.open[j + 1];
-        }
-        order.state = ORDER_CANCELLED;
-        (void)str_copy(STR_LIT("cancelled"), order.reason, sizeof(order.reason));
-        keep_order(&change, &order);
-        struct err err = {0};
-        if (commit_change(paper, &change, &err) < 0) {
-            no_answer(paper, VENUE_CALL_CANCEL, client_id);
-        }
-        return;
+    struct paper_book draft;
+    struct paper_book *book = begin(paper, &draft);
+    struct err err = {0};
+    if (!paper_book_cancel(book, client_id, &paper->change)) {
+        tell_order(paper, client_id, VENUE_CALL_CANCEL, -1);
+    } else if (commit(paper, book, &err) < 0) {
+        no_answer(paper, VENUE_CALL_CANCEL, client_id);
     }
-    tell_order(paper, client_id, VENUE_CALL_CANCEL);
 }
 
-static void paper_query(struct venue *venue, const char *client_id)
-{
-    tell_order(of(venue), client_id, VENUE_CALL_QUERY);
-}
-
-static void paper_list(struct venue *venue, int64_t ask_id)
+static void paper_amend(struct venue *venue, const char *client_id, struct dec stop,
+                        struct dec target)
 {
     struct paper *paper = of(venue);
-    if (paper->store == NULL) {
+    struct paper_book draft;
+    struct paper_book *book = begin(paper, &draft);
+    struct err err = {0};
+    struct venue_report *r;
+    switch (paper_book_amend(book, client_id, stop, target, &paper->change)) {
+    case PAPER_AMENDED:
+        if (commit(paper, book, &err) < 0) {
+            no_answer(paper, VENUE_CALL_AMEND, client_id);
+        } else if (!is_among(&paper->change, client_id, 0)) {
+            tell_order(paper, client_id, VENUE_CALL_AMEND, -1);
+        }
+        break;
+    case PAPER_NO_BRACKET:
+        tell_order(paper, client_id, VENUE_CALL_AMEND, -1);
+        break;
+    case PAPER_AMEND_REFUSED:
+        r = new_report(paper, VENUE_REFUSED, client_id);
+        if (r != NULL) {
+            r->asked = VENUE_CALL_AMEND;
+            r->stop = stop;
+            r->target = target;
+            (void)str_copy(STR_LIT("the market has passed it"), r->reason, sizeof(r->reason));
+        }
+        break;
+    }
+}
+
+static void paper_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
+{
+    tell_order(of(venue), client_id, VENUE_CALL_QUERY, after_fill_id);
+}
+
+static void list_payments(struct paper *paper, int64_t after_id)
+{
+    struct funding payments[PAYMENTS_A_LISTING];
+    struct err err = {0};
+    int count = paper->memory != NULL
+                    ? recall_payments(paper->memory, after_id, payments, PAYMENTS_A_LISTING)
+                    : paper_store_payments_after(paper->store, after_id, payments,
+                                                 PAYMENTS_A_LISTING, &err);
+    for (int i = 0; i < count; i++) {
+        tell_payment(paper, &payments[i]);
+    }
+}
+
+static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
+{
+    struct paper *paper = of(venue);
+    if (paper->store == NULL && paper->memory == NULL) {
         no_answer(paper, VENUE_CALL_LIST, "");
         return;
     }
-    struct venue_report *r = new_report(paper, VENUE_LISTING);
+    struct venue_report *r = new_report(paper, VENUE_LISTING, "");
     if (r == NULL) {
         return;
     }
+    const struct paper_book *book = &paper->book;
     r->ask_id = ask_id;
     r->complete = true;
-    for (int i = 0; i < paper->book.position_count; i++) {
-        const struct position *p = &paper->book.positions[i];
+    r->funding_id = book->next_funding_id - 1;
+    for (int i = 0; i < book->position_count; i++) {
+        const struct position *p = &book->positions[i];
         r->holdings[r->holding_count++] =
             (struct venue_holding){p->symbol, p->side, p->qty, p->entry_price};
     }
-    for (int i = 0; i < paper->book.open_count; i++) {
-        (void)str_copy(str_c(paper->book.open[i].client_id), r->open[r->open_count++],
-                       CLIENT_ID_SIZE);
+    for (int i = 0; i < book->open_count; i++) {
+        memcpy(r->open[r->open_count++], book->open[i].client_id, CLIENT_ID_SIZE);
     }
+    if (after_funding_id < r->funding_id) {
+        list_payments(paper, after_funding_id);
+    }
+}
+
+static bool paper_top(const struct venue *venue, struct symbol symbol, struct quote *ret)
+{
+    const struct paper *paper =
+        (const struct paper *)((const char *)venue - offsetof(struct paper, venue));
+    return paper_book_quote(&paper->book, &paper->terms, symbol, ret);
 }
 
 static bool paper_poll(struct venue *venue, struct venue_report *ret)
@@ -454,6 +532,8 @@ static const struct venue_ops paper_ops = {
     .cancel = paper_cancel,
     .query = paper_query,
     .list = paper_list,
+    .amend = paper_amend,
+    .quote = paper_top,
     .poll = paper_poll,
 };
 
@@ -461,32 +541,56 @@ static const struct venue_ops paper_ops = {
 
 void paper_set_costs(struct paper *paper, const struct settings *settings)
 {
-    paper->half_spread = dec_from_double(settings->spread_bps / 2e4);
-    paper->fee = dec_from_double(settings->fee_bps / 1e4);
+    paper_book_terms(&paper->terms, settings, paper->terms.step_us);
 }
 
-void paper_init(struct paper *paper, const struct settings *settings)
+void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us)
 {
     memset(paper, 0, sizeof(*paper));
     paper->venue.ops = &paper_ops;
     paper->initial_cash = settings->initial_cash;
-    paper_set_costs(paper, settings);
+    paper_book_terms(&paper->terms, settings, step_us);
+    paper_book_init(&paper->book, settings->initial_cash);
 }
 
-int paper_open(struct paper *paper, struct trading_store *store, struct err *err)
+void paper_release(struct paper *paper)
 {
-    paper->store = NULL;
-    paper->report_count = 0;
-    struct paper_book *book = &paper->book;
-    memset(book, 0, sizeof(*book));
-    int rc = paper_store_get_i64(store, "cash_e8", paper->initial_cash.e8, &book->cash.e8, err);
-    if (rc >= 0) {
-        rc = paper_store_get_i64(store, "minute_us", 0, &book->minute_us, err);
+    if (paper != NULL) {
+        free(paper->memory);
+        paper->memory = NULL;
     }
-    int64_t last_fill_id = 0;
+}
+
+static int read_stopped(struct trading_store *store, struct paper_book *book, struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < book->position_count && rc >= 0; i++) {
+        char name[48];
+        name_stopped(book->positions[i].symbol, name);
+        rc = paper_store_get_i64(store, name, 0, &book->stopped_us[i], err);
+    }
+    return rc;
+}
+
+static int read_book(struct trading_store *store, struct dec cash, struct paper_book *book,
+                     struct err *err)
+{
+    paper_book_init(book, cash);
+    int rc = paper_store_get_i64(store, "cash_e8", cash.e8, &book->cash.e8, err);
     if (rc >= 0) {
-        rc = paper_store_last_fill_id(store, &last_fill_id, err);
-        book->next_fill_id = last_fill_id + 1;
+        rc = paper_store_get_i64(store, "minute_us", 0, &book->bar_us, err);
+    }
+    if (rc >= 0) {
+        rc = paper_store_get_i64(store, "funding_period", 0, &book->funding_period, err);
+    }
+    int64_t last = 0;
+    if (rc >= 0) {
+        rc = paper_store_last_fill_id(store, &last, err);
+        book->next_fill_id = last + 1;
+    }
+    if (rc >= 0) {
+        rc = paper_store_last_payment_id(store, &last, err);
+        book->next_funding_id = last + 1;
     }
     if (rc >= 0) {
         rc = paper_store_open_orders(store, book->open, PAPER_OPEN_MAX, err);
@@ -496,6 +600,15 @@ int paper_open(struct paper *paper, struct trading_store *store, struct err *err
         rc = paper_store_positions(store, book->positions, POSITIONS_MAX, err);
         book->position_count = rc < 0 ? 0 : rc;
     }
+    return rc < 0 ? rc : read_stopped(store, book, err);
+}
+
+int paper_open(struct paper *paper, struct trading_store *store, struct err *err)
+{
+    ASSERT(paper->memory == NULL);
+    paper->store = NULL;
+    paper->report_count = 0;
+    int rc = read_book(store, paper->initial_cash, &paper->book, err);
     if (rc < 0) {
         return rc;
     }
@@ -503,63 +616,34 @@ int paper_open(struct paper *paper, struct trading_store *store, struct err *err
     return 0;
 }
 
+void paper_open_memory(struct paper *paper)
+{
+    ASSERT(paper->store == NULL && paper->memory == NULL);
+    paper->memory = calloc(1, sizeof(*paper->memory));
+    ASSERT(paper->memory != NULL);
+}
+
 void paper_quote(struct paper *paper, struct symbol symbol, struct dec price)
 {
-    for (int i = 0; i < paper->quote_count; i++) {
-        if (symbol_equal(paper->quotes[i].symbol, symbol)) {
-            paper->quotes[i].price = price;
-            return;
-        }
-    }
-    if (paper->quote_count < SYMBOLS_MAX) {
-        paper->quotes[paper->quote_count++] = (struct paper_quote){symbol, price};
-    }
+    paper_book_price(&paper->book, symbol, price, paper->book.bar_us + paper->terms.step_us);
 }
 
-static void trade_bar(const struct paper *paper, struct change *change,
-                      const struct source_bar *bar)
+int paper_bars(struct paper *paper, const struct source_bar *bars, int count, struct err *err)
 {
-    const struct candle *c = &bar->candle;
-    int kept = 0;
-    for (int i = 0; i < change->book.open_count; i++) {
-        struct order order = change->book.open[i];
-        if (symbol_equal(order.symbol, bar->symbol) && order.created_us <= c->open_us) {
-            fill_entry(paper, change, &order, c->open, c->open_us);
-        } else {
-            change->book.open[kept++] = order;
-        }
+    if (!paper_book_stirs(&paper->book, bars, count)) {
+        /* Prices and the clock move; of what is lost in a crash nothing was told. */
+        paper_book_bars(&paper->book, &paper->terms, bars, count, &paper->change);
+        return 0;
     }
-    change->book.open_count = kept;
-    int index = find_position(&change->book, bar->symbol);
-    if (index >= 0) {
-        (void)watch_bracket(paper, change, index, c);
+    struct paper_book draft;
+    struct paper_book *book = begin(paper, &draft);
+    paper_book_bars(book, &paper->terms, bars, count, &paper->change);
+    const struct paper_change *change = &paper->change;
+    if (change->order_count == 0 && change->fill_count == 0 && change->payment_count == 0 &&
+        paper->memory == NULL &&
+        memcmp(book->stopped_us, paper->book.stopped_us, sizeof(book->stopped_us)) == 0) {
+        paper->book = *book;
+        return 0;
     }
-}
-
-int paper_minute(struct paper *paper, const struct source_bar *bars, int count, struct err *err)
-{
-    struct change change;
-    change_init(paper, &change);
-    int64_t minute_us = count > 0 ? bars[0].candle.open_us : 0;
-    if (minute_us > paper->book.minute_us) {
-        change.book.minute_us = minute_us;
-        for (int i = 0; i < count; i++) {
-            if (candle_is_valid(&bars[i].candle)) {
-                trade_bar(paper, &change, &bars[i]);
-            }
-        }
-        if (change.order_count > 0 || change.fill_count > 0) {
-            int rc = commit_change(paper, &change, err);
-            if (rc < 0) {
-                return rc;
-            }
-        }
-        paper->book.minute_us = minute_us;
-    }
-    for (int i = 0; i < count; i++) {
-        if (candle_is_valid(&bars[i].candle)) {
-            paper_quote(paper, bars[i].symbol, bars[i].candle.close);
-        }
-    }
-    return 0;
+    return commit(paper, book, err);
 }

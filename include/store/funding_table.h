@@ -1,0 +1,18 @@
+/*
+ * funding_table.h: the funding payments that the engine has booked, in trading.db.
+ *
+ *     rc = funding_table_add(store, &payment, err);   // in the transaction of its step
+ *
+ * Always true: a payment is booked once; adding its id again fails, and with it the whole
+ * transaction. Thread: writes from the engine; reads from the owner of the connection.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "model/funding.h"
+#include "store/trading.h"
+
+int funding_table_add(struct trading_store *store, const struct funding *payment, struct err *err);
+/* How many there are, and what they come to. */
+int funding_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_paid,
+                      struct err *err);

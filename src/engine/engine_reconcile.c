@@ -1,0 +1,299 @@
+#include "base/check.h"
+#include "engine_private.h"
+
+#include <stdio.h>
+
+/* Listings in a row that do not show a position, with every order of ours heard of in between,
+ * until an emergency stop believes that it is gone. Two seconds apart, so longer than reports are
+ * late. */
+#define GONE_AFTER 10
+
+static const struct symbol no_symbol;
+
+static const struct venue_holding *holding_of(const struct venue_report *listing,
+                                              struct symbol symbol)
+{
+    for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
+        if (symbol_equal(listing->holdings[i].symbol, symbol)) {
+            return &listing->holdings[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_adopted(const struct position *position)
+{
+    return position->client_id[0] == '\0';
+}
+
+static bool is_ours(const char *client_id)
+{
+    return strncmp(client_id, ENGINE_CLIENT_ID_PREFIX, sizeof(ENGINE_CLIENT_ID_PREFIX) - 1) == 0;
+}
+
+/* ---------------------------------------------------------------- what the bot did not open */
+
+/* A foreign position enters the books at the venue's price while we close it, so that closing it
+ * leaves them balanced. */
+static bool adopt(struct engine *engine, struct symbol symbol, enum side side, struct dec qty,
+                  struct dec entry_price)
+{
+    struct dec mark = engine_price(engine, symbol);
+    struct position p = {.symbol = symbol,
+                         .side = side,
+                         .qty = qty,
+                         .entry_price = entry_price,
+                         .mark_price = mark.e8 > 0 ? mark : entry_price,
+                         .opened_us = engine->now->market_us};
+    struct ledger ledger = engine_ledger(engine);
+    if (engine_orders_busy(engine, symbol) || !ledger_adopt(&ledger, &p)) {
+        return false;
+    }
+    engine->out->positions_changed = true;
+    engine->out->write = true;
+    return true;
+}
+
+int engine_reconcile_adopt(struct engine *engine, struct symbol symbol)
+{
+    struct engine_exposure *x = &engine->exposure;
+    int adopted = 0;
+    int kept = 0;
+    for (int i = 0; i < x->foreign_count; i++) {
+        const struct snapshot_foreign f = x->foreign[i];
+        bool meant = symbol_equal(symbol, no_symbol) || symbol_equal(symbol, f.symbol);
+        if (meant && adopt(engine, f.symbol, f.side, f.qty, f.entry_price)) {
+            adopted++;
+        } else {
+            x->foreign[kept++] = f;
+        }
+    }
+    x->foreign_count = kept;
+    return adopted;
+}
+
+/* What was adopted and is not being closed any more goes out of the books again: whatever the
+ * listing shows of it is foreign as before. */
+static void release_adopted(struct engine *engine)
+{
+    struct ledger ledger = engine_ledger(engine);
+    for (int i = engine->position_count - 1; i >= 0; i--) {
+        const struct position *p = &engine->positions[i];
+        if (is_adopted(p) && !engine_orders_busy(engine, p->symbol) && ledger_disown(&ledger, i)) {
+            engine->out->positions_changed = true;
+            engine->out->write = true;
+        }
+    }
+}
+
+/* Nothing of ours is under way in the symbol, nor in our books: so it is not ours. */
+static bool is_foreign(struct engine *engine, struct symbol symbol)
+{
+    struct ledger ledger = engine_ledger(engine);
+    return ledger_find(&ledger, symbol) < 0 && !engine_orders_busy(engine, symbol);
+}
+
+static void find_foreign(struct engine *engine, const struct venue_report *listing)
+{
+    struct engine_exposure *x = &engine->exposure;
+    struct engine_exposure before = {.foreign_count = x->foreign_count};
+    memcpy(before.foreign, x->foreign, sizeof(before.foreign));
+    x->foreign_count = 0;
+    for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
+        const struct venue_holding *h = &listing->holdings[i];
+        if (!is_foreign(engine, h->symbol)) {
+            continue;
+        }
+        x->foreign[x->foreign_count++] =
+            (struct snapshot_foreign){h->symbol, h->side, h->qty, h->entry_price};
+        bool known = false;
+        for (int j = 0; j < before.foreign_count; j++) {
+            known = known || symbol_equal(before.foreign[j].symbol, h->symbol);
+        }
+        if (!known) {
+            engine_trouble(engine, ERR_ENGINE_FOREIGN, h->symbol);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- do our books agree? */
+
+static void say_difference(struct engine *engine, struct symbol symbol, struct dec ours,
+                           struct dec theirs)
+{
+    char a[DEC_TEXT_SIZE];
+    char b[DEC_TEXT_SIZE];
+    (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
+                   "%.15s: we hold %.23s, the venue %.23s", symbol.name, dec_text(ours, a),
+                   dec_text(theirs, b));
+    engine_orders_ask(engine, symbol);
+}
+
+static bool agrees(struct engine *engine, const struct venue_report *listing)
+{
+    bool same = true;
+    for (int i = 0; i < engine->position_count; i++) {
+        const struct position *p = &engine->positions[i];
+        const struct venue_holding *h = holding_of(listing, p->symbol);
+        if (h == NULL || h->side != p->side || dec_cmp(h->qty, p->qty) != 0) {
+            say_difference(engine, p->symbol, p->qty, h == NULL ? DEC_ZERO : h->qty);
+            same = false;
+        }
+    }
+    struct ledger ledger = engine_ledger(engine);
+    for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
+        const struct venue_holding *h = &listing->holdings[i];
+        if (ledger_find(&ledger, h->symbol) < 0 && !is_foreign(engine, h->symbol)) {
+            say_difference(engine, h->symbol, DEC_ZERO, h->qty);
+            same = false;
+        }
+    }
+    /* Orders that somebody else placed on the account are nobody's business here. */
+    for (int i = 0; i < listing->open_count && i < VENUE_OPEN_MAX; i++) {
+        const struct engine_slot *slot = engine_orders_find(engine, listing->open[i]);
+        if (is_ours(listing->open[i]) && (slot == NULL || !engine_orders_is_alive(slot))) {
+            (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
+                           "order %.31s is none that we know", listing->open[i]);
+            same = false;
+        }
+    }
+    return same;
+}
+
+/* In an emergency stop everything goes, also what the bot did not open. */
+static void stop_foreign(struct engine *engine, const struct venue_report *listing)
+{
+    (void)engine_reconcile_adopt(engine, no_symbol);
+    for (int i = 0; i < listing->open_count && i < VENUE_OPEN_MAX; i++) {
+        if (engine_orders_find(engine, listing->open[i]) == NULL &&
+            engine->out->cancel_count < ENGINE_ORDERS_MAX) {
+            (void)str_copy(str_c(listing->open[i]),
+                           engine->out->cancels[engine->out->cancel_count++], CLIENT_ID_SIZE);
+        }
+    }
+}
+
+/* A position that somebody else closed, or turned around, leaves the books at its mark: no fill
+ * tells what it fetched. */
+static void write_off(struct engine *engine, const struct position *position)
+{
+    struct fill what = {.symbol = position->symbol,
+                        .kind = ORDER_CLOSE,
+                        .side = position->side,
+                        .qty = position->qty,
+                        .price = position->mark_price,
+                        .at_us = engine->now->market_us};
+    struct ledger ledger = engine_ledger(engine);
+    struct trade trade;
+    engine_trouble(engine, ERR_ENGINE_RECONCILE, position->symbol);
+    if (ledger_book(&ledger, &what, NULL, &trade) == LEDGER_CLOSED) {
+        engine_reports_trade(engine, "gone from the venue", &trade);
+        engine->out->positions_changed = true;
+        engine->out->write = true;
+    }
+}
+
+static void write_off_gone(struct engine *engine, const struct venue_report *listing)
+{
+    for (int i = engine->position_count - 1; i >= 0; i--) {
+        struct position p = engine->positions[i];
+        const struct venue_holding *h = holding_of(listing, p.symbol);
+        if (h == NULL || h->side != p.side) {
+            write_off(engine, &p);
+        }
+    }
+}
+
+/* An emergency stop asks until the venue itself lists nothing, and goes on looking: what turns up
+ * later is closed as well. quiet: no order of ours was alive or unheard of before the listing. */
+static void stop_by_listing(struct engine *engine, const struct venue_report *listing, bool same,
+                            bool quiet)
+{
+    bool flat = listing->holding_count == 0 && listing->open_count == 0;
+    if (engine->verified_flat) {
+        if (flat) {
+            return;
+        }
+        engine->verified_flat = false;
+        engine->flat_asked = false;
+        (void)engine_event(engine, TOPIC_STATE, TRADING_EMERGENCY);
+    }
+    if (quiet && engine->disagreements >= GONE_AFTER) {
+        write_off_gone(engine, listing);
+    }
+    stop_foreign(engine, listing);
+    if (same && quiet && flat && engine->position_count == 0) {
+        engine->verified_flat = true;
+        (void)engine_event(engine, TOPIC_STATE, TRADING_EMERGENCY);
+    }
+}
+
+void engine_reconcile_listing(struct engine *engine, const struct venue_report *listing)
+{
+    if (listing->funding_id > engine->state.last_funding_id) {
+        engine->list_wanted = true; /* the payments follow; what is still missing comes again */
+    }
+    if (!listing->complete || listing->ask_id <= engine->moved_list_id) {
+        engine->list_wanted = true; /* cut, or of a time before our last order or fill */
+        return;
+    }
+    engine->look_first = false;
+    release_adopted(engine);
+    bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unheard(engine) == 0;
+    bool same = agrees(engine, listing);
+    find_foreign(engine, listing);
+    if (engine->state.state == TRADING_EMERGENCY) {
+        stop_by_listing(engine, listing, same, quiet);
+    }
+    if (same) {
+        engine->disagreements = 0;
+        engine->reconcile_reason[0] = '\0';
+        if (!engine->reconciled) {
+            engine->reconciled = true;
+            (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
+        }
+        return;
+    }
+    /* Reports that are on their way explain one or two; three in a row are a difference. */
+    engine->disagreements++;
+    engine->list_wanted = true;
+    if (engine->disagreements == 3 || (engine->disagreements > 3 && engine->reconciled)) {
+        engine->reconciled = false;
+        engine_trouble(engine, ERR_ENGINE_RECONCILE, no_symbol);
+        (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
+    }
+}
+
+/* ---------------------------------------------------------------- time passes */
+
+void engine_reconcile_tick(struct engine *engine)
+{
+    int waiting = engine_orders_unheard(engine);
+    bool stopping = engine->state.state == TRADING_EMERGENCY && !engine->verified_flat;
+    if (!engine->reconciled && waiting > 0 && engine->disagreements == 0) {
+        (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
+                       "asking the venue about %d orders", waiting);
+    }
+    int64_t since_us = engine->now->mono_us - engine->listed_mono_us;
+    bool urgent = engine->list_wanted || !engine->reconciled || stopping;
+    /* Every order that an earlier run left has to be heard of before positions are compared. */
+    if (!(waiting > 0 && !engine->reconciled) &&
+        (engine->listed_mono_us == 0 ||
+         since_us >= (urgent ? ENGINE_ASK_EVERY_US : ENGINE_LIST_EVERY_US))) {
+        engine->out->list = true;
+        engine->out->list_id = ++engine->list_id;
+        engine->out->list_after_funding_id = engine->state.last_funding_id;
+        engine->list_wanted = false;
+        engine->listed_mono_us = engine->now->mono_us;
+    }
+}
+
+void engine_reconcile_finish(struct engine *engine, bool moved)
+{
+    if (moved || engine->out->fill_count > 0) {
+        /* A listing of this very step is asked for after what the step has seen, but beside what
+         * it sends. */
+        bool fresh = engine->out->list && engine->out->send_count == 0;
+        engine->moved_list_id = engine->list_id - (fresh ? 1 : 0);
+    }
+}

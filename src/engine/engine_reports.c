@@ -1,0 +1,316 @@
+#include "base/check.h"
+#include "engine_private.h"
+
+#include <string.h>
+
+static const struct symbol no_symbol;
+
+/* ---------------------------------------------------------------- fills */
+
+static const char *exit_reason_of(const struct engine_slot *slot, const struct fill *fill)
+{
+    switch (fill->kind) {
+    case ORDER_STOP:
+        return "stop";
+    case ORDER_TARGET:
+        return "target";
+    case ORDER_ENTRY:
+    case ORDER_CLOSE:
+        break;
+    }
+    return slot->order.reason;
+}
+
+static void start_cooldown(struct engine *engine, struct symbol symbol)
+{
+    struct engine_state *s = &engine->state;
+    int kept = 0;
+    for (int i = 0; i < s->cooldown_count; i++) {
+        if (!symbol_equal(s->cooldowns[i].symbol, symbol) &&
+            s->cooldowns[i].until_us > engine->now->market_us) {
+            s->cooldowns[kept++] = s->cooldowns[i];
+        }
+    }
+    s->cooldown_count = kept;
+    if (engine->settings.cooldown_us > 0 && kept < SYMBOLS_MAX) {
+        s->cooldowns[s->cooldown_count++] =
+            (struct engine_cooldown){symbol, engine->now->market_us + engine->settings.cooldown_us};
+    }
+}
+
+void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade)
+{
+    struct engine_state *s = &engine->state;
+    ASSERT(engine->out->trade_count < (int)COUNT_OF(engine->out->trades));
+    trade->id = s->next_trade_id++;
+    (void)str_copy(str_c(exit_reason), trade->exit_reason, sizeof(trade->exit_reason));
+    engine->out->trades[engine->out->trade_count++] = *trade;
+    s->trades++;
+    if (trade->pnl.e8 > 0) {
+        s->wins++;
+    }
+    s->consecutive_losses = trade->pnl.e8 < 0 ? s->consecutive_losses + 1 : 0;
+    start_cooldown(engine, trade->symbol);
+    struct event *e = engine_event(engine, TOPIC_TRADE, (int64_t)trade->side);
+    e->id = trade->id;
+    e->symbol = trade->symbol;
+    e->qty = trade->qty;
+    e->price = trade->exit_price;
+    e->value = trade->pnl;
+}
+
+static void count_filled(struct engine *engine, struct engine_slot *slot, const struct fill *fill)
+{
+    struct order *o = &slot->order;
+    struct dec qty = dec_add(o->filled_qty, fill->qty);
+    struct dec value =
+        dec_add(dec_mul(o->average_price, o->filled_qty), dec_mul(fill->price, fill->qty));
+    struct dec average = dec_div(value, qty);
+    o->filled_qty = dec_is_valid(qty) ? qty : o->filled_qty;
+    o->average_price = dec_is_valid(average) ? average : fill->price;
+    engine_orders_touch(engine, slot);
+}
+
+/* Books a fill once; false when it does not fit what we know (yet). */
+static bool book_fill(struct engine *engine, struct engine_slot *slot, const struct fill *fill)
+{
+    if (fill->venue_fill_id <= slot->last_fill_id) {
+        return true;
+    }
+    struct engine_outputs *out = engine->out;
+    struct ledger ledger = engine_ledger(engine);
+    struct trade trade;
+    if (out->fill_count == ENGINE_FILLS_MAX ||
+        strcmp(fill->client_id, slot->order.client_id) != 0 ||
+        !symbol_equal(fill->symbol, slot->order.symbol)) {
+        return false;
+    }
+    switch (ledger_book(&ledger, fill, &slot->order, &trade)) {
+    case LEDGER_BOOKED:
+        break;
+    case LEDGER_CLOSED:
+        engine_reports_trade(engine, exit_reason_of(slot, fill), &trade);
+        break;
+    case LEDGER_MISFIT:
+    case LEDGER_OVERFLOW:
+        return false;
+    }
+    slot->last_fill_id = fill->venue_fill_id;
+    if (fill->kind == slot->order.kind) {
+        count_filled(engine, slot, fill);
+    }
+    out->fills[out->fill_count++] = *fill;
+    out->positions_changed = true;
+    out->write = true;
+    engine->state.fills++;
+    struct event *e = engine_event(engine, TOPIC_FILL, (int64_t)fill->side);
+    e->symbol = fill->symbol;
+    e->qty = fill->qty;
+    e->price = fill->price;
+    e->value = fill->fee;
+    return true;
+}
+
+/* What of a report is new. */
+static void book_fills(struct engine *engine, struct engine_slot *slot,
+                       const struct venue_report *report)
+{
+    if (report->fills_after > slot->last_fill_id) {
+        slot->ask = true; /* there are older ones that we have not heard of */
+        return;
+    }
+    int64_t before = slot->last_fill_id;
+    for (int i = 0; i < report->fill_count && i < VENUE_FILLS_MAX; i++) {
+        if (!book_fill(engine, slot, &report->fills[i])) {
+            engine_trouble(engine, ERR_ENGINE_STRAY_FILL, slot->order.symbol);
+            engine_orders_ask(engine, slot->order.symbol);
+            return; /* later ones build on it */
+        }
+    }
+    if (report->more) {
+        slot->ask = true;
+        slot->page = slot->last_fill_id > before; /* at once: it goes on */
+    }
+}
+
+/* ---------------------------------------------------------------- orders */
+
+/* Reports may come late and out of order: a state never goes back. */
+static int rank(enum order_state state)
+{
+    switch (state) {
+    case ORDER_PREPARED:
+        return 0;
+    case ORDER_SENT:
+    case ORDER_UNKNOWN:
+        return 1;
+    case ORDER_ACKED:
+        return 2;
+    case ORDER_PARTIAL:
+        return 3;
+    case ORDER_FILLED:
+    case ORDER_CANCELLED:
+    case ORDER_REJECTED:
+        return 4;
+    }
+    return 0;
+}
+
+static void adopt_state(struct engine *engine, struct engine_slot *slot,
+                        const struct venue_report *report)
+{
+    if (rank(report->state) <= rank(slot->order.state)) {
+        return;
+    }
+    if (order_state_is_final(report->state) &&
+        dec_cmp(report->filled_qty, slot->order.filled_qty) != 0) {
+        slot->ask = true; /* some of its fills have not come yet: it is not over */
+        return;
+    }
+    if (report->state == ORDER_REJECTED) {
+        (void)str_copy(str_c(report->reason), slot->order.reason, sizeof(slot->order.reason));
+        engine_trouble(engine, ERR_VENUE_REJECTED, slot->order.symbol);
+    }
+    engine_orders_move(engine, slot, report->state);
+    if (slot->order.kind == ORDER_CLOSE && report->state != ORDER_FILLED &&
+        order_state_is_final(report->state)) {
+        /* Not closed, so why: most likely the bracket was faster. */
+        engine_orders_ask(engine, slot->order.symbol);
+        engine->list_wanted = true;
+        engine->look_first = true;
+    }
+}
+
+/* The bracket as the venue has it, for good or ill: that is what protects us. */
+static void adopt_bracket(struct engine *engine, const struct engine_slot *slot,
+                          const struct venue_report *report)
+{
+    for (int i = 0; i < engine->position_count; i++) {
+        struct position *p = &engine->positions[i];
+        if (strcmp(p->client_id, slot->order.client_id) == 0 &&
+            (p->stop.e8 != report->stop.e8 || p->target.e8 != report->target.e8)) {
+            p->stop = report->stop;
+            p->target = report->target;
+            engine->out->positions_changed = true;
+            engine->out->write = true;
+        }
+    }
+}
+
+static void take_order(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_slot *slot = engine_orders_find(engine, report->client_id);
+    if (slot == NULL) {
+        return; /* an order that is over, position and all: an echo */
+    }
+    slot->answered = true;
+    slot->ask = false;
+    book_fills(engine, slot, report);
+    if (report->stop.e8 > 0 && report->target.e8 > 0) {
+        adopt_bracket(engine, slot, report);
+    }
+    if (dec_is_valid(report->filled_qty)) {
+        adopt_state(engine, slot, report);
+    }
+}
+
+static void take_not_known(struct engine *engine, const char *client_id)
+{
+    struct engine_slot *slot = engine_orders_find(engine, client_id);
+    if (slot == NULL) {
+        return;
+    }
+    slot->answered = true;
+    slot->ask = false;
+    if (engine_orders_is_alive(slot) && slot->order.filled_qty.e8 == 0) {
+        (void)str_copy(STR_LIT("never reached the venue"), slot->order.reason,
+                       sizeof(slot->order.reason));
+        engine_orders_move(engine, slot, ORDER_CANCELLED);
+    }
+}
+
+static void take_no_answer(struct engine *engine, const struct venue_report *report)
+{
+    engine_trouble(engine, ERR_VENUE_NO_ANSWER, no_symbol);
+    if (report->asked == VENUE_CALL_LIST) {
+        engine->list_wanted = true;
+        return;
+    }
+    struct engine_slot *slot = engine_orders_find(engine, report->client_id);
+    if (slot == NULL) {
+        return;
+    }
+    slot->ask = true;
+    if (slot->order.state == ORDER_SENT || slot->order.state == ORDER_PREPARED) {
+        engine_orders_move(engine, slot, ORDER_UNKNOWN);
+    }
+}
+
+/* An amendment that the venue does not want is given up, unless another was asked for since. */
+static void take_refused(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_slot *slot = engine_orders_find(engine, report->client_id);
+    if (slot == NULL || slot->order.stop.e8 != report->stop.e8 ||
+        slot->order.target.e8 != report->target.e8) {
+        return;
+    }
+    for (int i = 0; i < engine->position_count; i++) {
+        const struct position *p = &engine->positions[i];
+        if (strcmp(p->client_id, slot->order.client_id) == 0 &&
+            (p->stop.e8 != report->stop.e8 || p->target.e8 != report->target.e8)) {
+            slot->order.stop = p->stop;
+            slot->order.target = p->target;
+            engine_orders_touch(engine, slot);
+            engine_trouble(engine, ERR_VENUE_AMEND, p->symbol);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- funding */
+
+static void take_funding(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_state *s = &engine->state;
+    if (report->funding_id <= s->last_funding_id) {
+        return;
+    }
+    if (report->prev_funding_id != s->last_funding_id) {
+        engine->list_wanted = true; /* one before it got lost: listings bring it again */
+        return;
+    }
+    struct engine_outputs *out = engine->out;
+    struct ledger ledger = engine_ledger(engine);
+    if (!ledger_pay(&ledger, report->payment)) {
+        engine_trouble(engine, ERR_ENGINE_STRAY_FILL, report->symbol);
+        return;
+    }
+    ASSERT(out->payment_count < ENGINE_REPORTS_MAX);
+    s->last_funding_id = report->funding_id;
+    out->payments[out->payment_count++] =
+        (struct funding){report->funding_id, report->symbol, report->payment, report->at_us};
+    out->write = true;
+}
+
+void engine_reports_take(struct engine *engine, const struct venue_report *report)
+{
+    switch (report->kind) {
+    case VENUE_ORDER:
+        take_order(engine, report);
+        break;
+    case VENUE_NOT_KNOWN:
+        take_not_known(engine, report->client_id);
+        break;
+    case VENUE_NO_ANSWER:
+        take_no_answer(engine, report);
+        break;
+    case VENUE_LISTING:
+        engine_reconcile_listing(engine, report);
+        break;
+    case VENUE_FUNDING:
+        take_funding(engine, report);
+        break;
+    case VENUE_REFUSED:
+        take_refused(engine, report);
+        break;
+    }
+}

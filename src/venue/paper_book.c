@@ -1,0 +1,685 @@
+#include "venue/paper_book.h"
+
+#include "base/check.h"
+
+#include <math.h>
+
+/* What a level of a book without depth is said to hold. */
+#define ENDLESS_QTY INT64_C(1000000000)
+
+/* ---------------------------------------------------------------- terms */
+
+static struct dec fraction(double value, double unit)
+{
+    struct dec d = dec_from_double(value / unit);
+    return dec_is_valid(d) ? d : DEC_ZERO;
+}
+
+void paper_book_terms(struct paper_terms *ret, const struct settings *settings, int64_t step_us)
+{
+    ASSERT(step_us > 0);
+    double leverage = settings->max_leverage;
+    *ret = (struct paper_terms){
+        .half_spread = fraction(settings->spread_bps, 2e4),
+        .level = fraction(settings->level_bps, 1e4),
+        .depth = settings->depth,
+        .fee = fraction(settings->fee_bps, 1e4),
+        .maker_fee = fraction(settings->maker_fee_bps, 1e4),
+        .funding = fraction(settings->funding_bps, 1e4),
+        .leverage = leverage > 1 ? fraction(leverage, 1) : dec_from_int(1),
+        .min_notional = settings->min_notional,
+        .reject = settings->reject_pct / 100,
+        .latency_us = settings->latency_us,
+        .step_us = step_us,
+        .tick_digits = (int)settings->tick_digits,
+    };
+}
+
+void paper_book_init(struct paper_book *book, struct dec cash)
+{
+    memset(book, 0, sizeof(*book));
+    book->cash = cash;
+    book->next_fill_id = 1;
+    book->next_funding_id = 1;
+}
+
+/* ---------------------------------------------------------------- prices */
+
+static const struct paper_price *price_of(const struct paper_book *book, struct symbol symbol)
+{
+    for (int i = 0; i < book->price_count; i++) {
+        if (symbol_equal(book->prices[i].symbol, symbol)) {
+            return &book->prices[i];
+        }
+    }
+    return NULL;
+}
+
+static struct dec last_price(const struct paper_book *book, struct symbol symbol)
+{
+    const struct paper_price *p = price_of(book, symbol);
+    return p == NULL ? DEC_ZERO : p->price;
+}
+
+void paper_book_price(struct paper_book *book, struct symbol symbol, struct dec price,
+                      int64_t at_us)
+{
+    for (int i = 0; i < book->price_count; i++) {
+        if (symbol_equal(book->prices[i].symbol, symbol)) {
+            book->prices[i].price = price;
+            book->prices[i].at_us = at_us;
+            return;
+        }
+    }
+    if (book->price_count < SYMBOLS_MAX) {
+        book->prices[book->price_count++] = (struct paper_price){symbol, price, at_us};
+    }
+}
+
+/* To so many significant digits. */
+static struct dec to_tick(struct dec price, int digits, bool up)
+{
+    if (digits <= 0 || price.e8 <= 0) {
+        return price;
+    }
+    int64_t limit = 1;
+    for (int i = 0; i < digits; i++) {
+        limit *= 10;
+    }
+    int64_t step = 1;
+    for (int64_t rest = price.e8; rest >= limit; rest /= 10) {
+        step *= 10;
+    }
+    return up ? dec_ceil_to(price, (struct dec){step}) : dec_floor_to(price, (struct dec){step});
+}
+
+/* A buyer pays more the deeper the level, a seller gets less. */
+static struct dec level_price(const struct paper_terms *terms, struct dec middle, int level,
+                              bool buys)
+{
+    struct dec away = dec_add(terms->half_spread, (struct dec){terms->level.e8 * level});
+    struct dec distance = dec_mul(middle, away);
+    return buys ? dec_add(middle, distance) : dec_sub(middle, distance);
+}
+
+struct taking {
+    struct dec qty; /* what the book gave, at most what was wanted */
+    struct dec price;
+};
+
+/* Walks the book; `all`: the deepest level gives the rest, whatever it holds. False when it gives
+ * nothing, or the amount cannot be computed. */
+static bool take(const struct paper_terms *terms, struct dec middle, struct dec wanted, bool buys,
+                 bool all, struct taking *ret)
+{
+    struct dec left = wanted;
+    struct dec paid = DEC_ZERO;
+    struct dec price = DEC_ZERO;
+    int level = 0;
+    for (; level < PAPER_LEVELS && left.e8 > 0; level++) {
+        price = level_price(terms, middle, level, buys);
+        bool endless = terms->depth.e8 <= 0 || (all && level == PAPER_LEVELS - 1);
+        struct dec part = endless ? left : dec_min(left, dec_div(terms->depth, price));
+        paid = dec_add(paid, dec_mul(price, part));
+        left = dec_sub(left, part);
+    }
+    ret->qty = dec_sub(wanted, left);
+    if (level > 1) {
+        price = dec_div(paid, ret->qty);
+    }
+    ret->price = to_tick(price, terms->tick_digits, buys);
+    return dec_is_valid(paid) && dec_is_valid(ret->qty) && dec_is_valid(ret->price) &&
+           ret->qty.e8 > 0 && ret->price.e8 > 0;
+}
+
+/* ---------------------------------------------------------------- the book */
+
+int paper_book_find(const struct paper_book *book, struct symbol symbol)
+{
+    for (int i = 0; i < book->position_count; i++) {
+        if (symbol_equal(book->positions[i].symbol, symbol)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static struct order *find_open(struct paper_book *book, const char *client_id)
+{
+    for (int i = 0; i < book->open_count; i++) {
+        if (strcmp(book->open[i].client_id, client_id) == 0) {
+            return &book->open[i];
+        }
+    }
+    return NULL;
+}
+
+/* The order as it is now into the change. */
+static void note(struct paper_change *change, const struct order *order)
+{
+    for (int i = 0; i < change->order_count; i++) {
+        if (strcmp(change->orders[i].client_id, order->client_id) == 0) {
+            change->orders[i] = *order;
+            return;
+        }
+    }
+    ASSERT(change->order_count < (int)COUNT_OF(change->orders));
+    change->orders[change->order_count++] = *order;
+}
+
+static void end_order(struct order *order, enum order_state state, const char *why, int64_t at_us,
+                      struct paper_change *change)
+{
+    order->state = state;
+    order->updated_us = at_us;
+    (void)str_copy(str_c(why), order->reason, sizeof(order->reason));
+    note(change, order);
+}
+
+static void sweep(struct paper_book *book)
+{
+    int kept = 0;
+    for (int i = 0; i < book->open_count; i++) {
+        if (!order_state_is_final(book->open[i].state)) {
+            if (kept < i) {
+                book->open[kept] = book->open[i];
+            }
+            kept++;
+        }
+    }
+    book->open_count = kept;
+}
+
+static void cancel_rest(struct paper_book *book, const char *client_id, int64_t at_us,
+                        struct paper_change *change)
+{
+    struct order *order = find_open(book, client_id);
+    if (order != NULL && !order_state_is_final(order->state)) {
+        end_order(order, ORDER_CANCELLED, "position closed", at_us, change);
+    }
+}
+
+/* Pays for a fill; false, and nothing changed, when the amount leaves the range. */
+static bool pay(struct paper_book *book, const struct fill *what, struct dec fee_rate,
+                struct paper_change *change)
+{
+    struct fill f = *what;
+    struct dec amount = dec_mul(f.price, f.qty);
+    f.fee = dec_mul(amount, fee_rate);
+    f.venue_fill_id = book->next_fill_id;
+    bool buys = (f.kind == ORDER_ENTRY) == (f.side == SIDE_LONG);
+    struct dec cash = buys ? dec_sub(book->cash, amount) : dec_add(book->cash, amount);
+    cash = dec_sub(cash, f.fee);
+    if (!dec_is_valid(cash)) {
+        return false;
+    }
+    ASSERT(change->fill_count < (int)COUNT_OF(change->fills));
+    change->fills[change->fill_count++] = f;
+    book->cash = cash;
+    book->next_fill_id++;
+    return true;
+}
+
+static void drop_position(struct paper_book *book, int index, int64_t at_us,
+                          struct paper_change *change)
+{
+    cancel_rest(book, book->positions[index].client_id, at_us, change);
+    book->position_count--;
+    for (int i = index; i < book->position_count; i++) {
+        book->positions[i] = book->positions[i + 1];
+        book->stopped_us[i] = book->stopped_us[i + 1];
+    }
+}
+
+/* Takes the quantity of the fill out of the position. */
+static void reduce(struct paper_book *book, int index, struct dec qty, int64_t at_us,
+                   struct paper_change *change)
+{
+    struct position *p = &book->positions[index];
+    p->qty = dec_sub(p->qty, qty);
+    if (p->qty.e8 <= 0) {
+        drop_position(book, index, at_us, change);
+    }
+}
+
+/* Cash and positions at the last prices, and the notional value of the positions. */
+static struct dec equity_of(const struct paper_book *book, struct dec *ret_exposure)
+{
+    struct dec equity = book->cash;
+    *ret_exposure = DEC_ZERO;
+    for (int i = 0; i < book->position_count; i++) {
+        const struct position *p = &book->positions[i];
+        struct dec price = last_price(book, p->symbol);
+        struct dec worth = dec_mul(price.e8 > 0 ? price : p->entry_price, p->qty);
+        equity = p->side == SIDE_LONG ? dec_add(equity, worth) : dec_sub(equity, worth);
+        *ret_exposure = dec_add(*ret_exposure, worth);
+    }
+    return equity;
+}
+
+static bool affordable(const struct paper_book *book, const struct paper_terms *terms,
+                       const struct taking *taken)
+{
+    struct dec exposure;
+    struct dec most = dec_mul(equity_of(book, &exposure), terms->leverage);
+    exposure = dec_add(exposure, dec_mul(taken->price, taken->qty));
+    return dec_is_valid(most) && dec_is_valid(exposure) && dec_cmp(exposure, most) <= 0;
+}
+
+/* ---------------------------------------------------------------- orders */
+
+static void count_fill(struct order *order, const struct taking *taken)
+{
+    struct dec qty = dec_add(order->filled_qty, taken->qty);
+    struct dec value = dec_add(dec_mul(order->average_price, order->filled_qty),
+                               dec_mul(taken->price, taken->qty));
+    struct dec average = order->filled_qty.e8 == 0 ? taken->price : dec_div(value, qty);
+    order->filled_qty = qty;
+    order->average_price = dec_is_valid(average) ? average : taken->price;
+    order->state = dec_cmp(order->filled_qty, order->qty) >= 0 ? ORDER_FILLED : ORDER_PARTIAL;
+}
+
+static void end_unfilled(struct order *order, const char *why, int64_t at_us,
+                         struct paper_change *change)
+{
+    end_order(order, order->filled_qty.e8 > 0 ? ORDER_CANCELLED : ORDER_REJECTED, why, at_us,
+              change);
+}
+
+static struct fill fill_of(const struct order *order, const struct taking *taken, int64_t at_us)
+{
+    struct fill f = {.symbol = order->symbol,
+                     .kind = order->kind,
+                     .side = order->side,
+                     .qty = taken->qty,
+                     .price = taken->price,
+                     .at_us = at_us};
+    memcpy(f.client_id, order->client_id, sizeof(f.client_id));
+    return f;
+}
+
+static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
+                       struct order *order, struct dec price, int64_t at_us,
+                       struct paper_change *change)
+{
+    int index = paper_book_find(book, order->symbol);
+    if (index < 0 ? book->position_count == POSITIONS_MAX
+                  : strcmp(book->positions[index].client_id, order->client_id) != 0) {
+        end_unfilled(order, index < 0 ? "too many positions" : "symbol has a position", at_us,
+                     change);
+        return;
+    }
+    struct taking taken;
+    struct dec left = dec_sub(order->qty, order->filled_qty);
+    if (!take(terms, price, left, order->side == SIDE_LONG, false, &taken)) {
+        if (!dec_is_valid(dec_mul(price, left))) {
+            end_unfilled(order, "size is too large", at_us, change);
+        }
+        return; /* the book is empty: it rests */
+    }
+    struct fill f = fill_of(order, &taken, at_us);
+    if (!affordable(book, terms, &taken) || !pay(book, &f, terms->fee, change)) {
+        end_unfilled(order, "insufficient funds", at_us, change);
+        return;
+    }
+    order->updated_us = at_us;
+    count_fill(order, &taken);
+    if (index < 0) {
+        index = book->position_count++;
+        book->positions[index] = (struct position){.symbol = order->symbol,
+                                                   .side = order->side,
+                                                   .opened_us = at_us,
+                                                   .decision_id = order->decision_id};
+        memcpy(book->positions[index].client_id, order->client_id, CLIENT_ID_SIZE);
+        book->stopped_us[index] = 0;
+    }
+    struct position *p = &book->positions[index];
+    struct dec qty = dec_add(p->qty, taken.qty);
+    struct dec value = dec_add(dec_mul(p->entry_price, p->qty), dec_mul(taken.price, taken.qty));
+    struct dec average = dec_div(value, qty);
+    p->entry_price = p->qty.e8 == 0 || !dec_is_valid(average) ? taken.price : average;
+    p->qty = qty;
+    p->stop = order->stop;
+    p->target = order->target;
+    p->mark_price = taken.price;
+    p->fees = dec_add(p->fees, change->fills[change->fill_count - 1].fee);
+    note(change, order);
+}
+
+static void fill_close(struct paper_book *book, const struct paper_terms *terms,
+                       struct order *order, struct dec price, int64_t at_us,
+                       struct paper_change *change)
+{
+    int index = paper_book_find(book, order->symbol);
+    if (index < 0 || book->positions[index].side != order->side) {
+        end_unfilled(order, "nothing to reduce", at_us, change);
+        return;
+    }
+    struct dec left = dec_sub(order->qty, order->filled_qty);
+    struct dec held = book->positions[index].qty;
+    if (dec_cmp(left, held) > 0) {
+        /* Reduces, never turns around: the order is for what there is. */
+        order->qty = dec_add(order->filled_qty, held);
+        left = held;
+    }
+    struct taking taken;
+    if (!take(terms, price, left, order->side == SIDE_SHORT, false, &taken)) {
+        return;
+    }
+    struct fill f = fill_of(order, &taken, at_us);
+    if (!pay(book, &f, terms->fee, change)) {
+        end_unfilled(order, "the account cannot book it", at_us, change);
+        return;
+    }
+    order->updated_us = at_us;
+    count_fill(order, &taken);
+    reduce(book, index, taken.qty, at_us, change);
+    note(change, order);
+}
+
+/* 0..1, the same for the same id. */
+static double luck_of(const char *client_id)
+{
+    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a, then a finaliser that mixes all bits */
+    for (const char *p = client_id; *p != '\0'; p++) {
+        h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
+    }
+    h = (h ^ (h >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    h = (h ^ (h >> 27)) * UINT64_C(0x94d049bb133111eb);
+    h ^= h >> 31;
+    return ldexp((double)(h >> 11), -53);
+}
+
+static const char *refusal(const struct paper_book *book, const struct paper_terms *terms,
+                           const struct order *order)
+{
+    int index = paper_book_find(book, order->symbol);
+    struct dec price = last_price(book, order->symbol);
+    if (!dec_is_valid(order->qty) || order->qty.e8 <= 0) {
+        return "size is not above zero";
+    }
+    if (price.e8 <= 0) {
+        return "no price for this symbol";
+    }
+    if (book->open_count == PAPER_OPEN_MAX) {
+        return "too many open orders";
+    }
+    if (order->kind != ORDER_ENTRY) {
+        return order->kind == ORDER_CLOSE && index >= 0 &&
+                       book->positions[index].side == order->side
+                   ? NULL
+                   : "nothing to reduce";
+    }
+    if (order->stop.e8 <= 0 || order->target.e8 <= 0) {
+        return "entry without stop or target";
+    }
+    if (index >= 0) {
+        return "symbol has a position";
+    }
+    struct dec notional = dec_mul(price, order->qty);
+    if (!dec_is_valid(notional)) {
+        return "size is too large";
+    }
+    if (dec_cmp(notional, terms->min_notional) < 0) {
+        return "below the smallest order";
+    }
+    return luck_of(order->client_id) < terms->reject ? "rejected at random" : NULL;
+}
+
+void paper_book_send(struct paper_book *book, const struct paper_terms *terms,
+                     const struct order *sent, struct paper_change *change)
+{
+    struct order order = *sent;
+    order.filled_qty = DEC_ZERO;
+    order.average_price = DEC_ZERO;
+    const char *why_not = refusal(book, terms, &order);
+    if (why_not != NULL) {
+        end_order(&order, ORDER_REJECTED, why_not, order.created_us, change);
+        return;
+    }
+    order.state = ORDER_ACKED;
+    struct order *open = &book->open[book->open_count++];
+    *open = order;
+    if (order.kind == ORDER_CLOSE && order.decision_id == 0) {
+        fill_close(book, terms, open, last_price(book, order.symbol), order.created_us, change);
+    }
+    note(change, open);
+    sweep(book);
+}
+
+bool paper_book_cancel(struct paper_book *book, const char *client_id, struct paper_change *change)
+{
+    struct order *order = find_open(book, client_id);
+    if (order == NULL) {
+        return false;
+    }
+    end_order(order, ORDER_CANCELLED, "cancelled", order->updated_us, change);
+    sweep(book);
+    return true;
+}
+
+enum paper_amend paper_book_amend(struct paper_book *book, const char *client_id, struct dec stop,
+                                  struct dec target, struct paper_change *change)
+{
+    struct order *order = find_open(book, client_id);
+    int index = -1;
+    for (int i = 0; i < book->position_count; i++) {
+        index = strcmp(book->positions[i].client_id, client_id) == 0 ? i : index;
+    }
+    if (index < 0 && (order == NULL || order->kind != ORDER_ENTRY)) {
+        return PAPER_NO_BRACKET;
+    }
+    const struct symbol symbol = index >= 0 ? book->positions[index].symbol : order->symbol;
+    const enum side side = index >= 0 ? book->positions[index].side : order->side;
+    struct dec price = last_price(book, symbol);
+    struct dec low = side == SIDE_LONG ? stop : target;
+    struct dec high = side == SIDE_LONG ? target : stop;
+    if (!dec_is_valid(low) || !dec_is_valid(high) || low.e8 <= 0 || low.e8 >= price.e8 ||
+        high.e8 <= price.e8 || (index >= 0 && book->stopped_us[index] != 0)) {
+        return PAPER_AMEND_REFUSED;
+    }
+    if (order != NULL) {
+        order->stop = stop;
+        order->target = target;
+        note(change, order);
+    }
+    if (index >= 0) {
+        book->positions[index].stop = stop;
+        book->positions[index].target = target;
+    }
+    return PAPER_AMENDED;
+}
+
+/* ---------------------------------------------------------------- bars */
+
+static bool is_stopped(const struct position *p, const struct candle *c)
+{
+    return p->side == SIDE_LONG ? c->low.e8 <= p->stop.e8 : c->high.e8 >= p->stop.e8;
+}
+
+static bool is_won(const struct position *p, const struct candle *c)
+{
+    return p->side == SIDE_LONG ? c->high.e8 >= p->target.e8 : c->low.e8 <= p->target.e8;
+}
+
+static struct fill bracket_fill(const struct position *p, enum order_kind kind, int64_t at_us)
+{
+    struct fill f = {
+        .symbol = p->symbol, .kind = kind, .side = p->side, .qty = p->qty, .at_us = at_us};
+    memcpy(f.client_id, p->client_id, sizeof(f.client_id));
+    return f;
+}
+
+static void hit_stop(struct paper_book *book, const struct paper_terms *terms, int index,
+                     const struct candle *c, struct paper_change *change)
+{
+    const struct position *p = &book->positions[index];
+    bool is_long = p->side == SIDE_LONG;
+    int64_t since_us = book->stopped_us[index];
+    int64_t at_us = since_us == 0 ? c->open_us + terms->step_us : c->open_us;
+    struct dec at = c->open;
+    if (since_us == 0) {
+        at = is_long ? dec_min(p->stop, c->open) : dec_max(p->stop, c->open);
+        book->stopped_us[index] = at_us;
+        cancel_rest(book, p->client_id, at_us, change);
+    }
+    bool all = since_us != 0 && c->open_us - since_us >= PAPER_REST_BARS * terms->step_us;
+    struct taking taken;
+    struct fill f = bracket_fill(p, ORDER_STOP, at_us);
+    if (!take(terms, at, p->qty, !is_long, all, &taken)) {
+        return;
+    }
+    f.qty = taken.qty;
+    f.price = taken.price;
+    if (pay(book, &f, terms->fee, change)) {
+        reduce(book, index, taken.qty, at_us, change);
+    }
+}
+
+static void watch_bracket(struct paper_book *book, const struct paper_terms *terms, int index,
+                          const struct candle *c, struct paper_change *change)
+{
+    const struct position *p = &book->positions[index];
+    if (book->stopped_us[index] != 0 || is_stopped(p, c)) {
+        hit_stop(book, terms, index, c, change);
+    } else if (is_won(p, c)) {
+        int64_t at_us = c->open_us + terms->step_us;
+        struct fill f = bracket_fill(p, ORDER_TARGET, at_us);
+        f.price = p->target;
+        if (pay(book, &f, terms->maker_fee, change)) {
+            drop_position(book, index, at_us, change);
+        }
+    }
+}
+
+static void trade_order(struct paper_book *book, const struct paper_terms *terms,
+                        struct order *order, const struct candle *c, struct paper_change *change)
+{
+    int64_t arrives_us = order->created_us + terms->latency_us;
+    if (order_state_is_final(order->state) || order->created_us > c->open_us ||
+        (order->filled_qty.e8 == 0 && c->open_us + terms->step_us <= arrives_us)) {
+        return;
+    }
+    if (c->open_us - arrives_us > PAPER_REST_BARS * terms->step_us) {
+        end_order(order, ORDER_CANCELLED, "expired", c->open_us, change);
+    } else if (order->kind == ORDER_ENTRY) {
+        fill_entry(book, terms, order, c->open, c->open_us, change);
+    } else {
+        fill_close(book, terms, order, c->open, c->open_us, change);
+    }
+}
+
+static void trade_bar(struct paper_book *book, const struct paper_terms *terms,
+                      const struct source_bar *bar, struct paper_change *change)
+{
+    for (int i = 0; i < book->open_count; i++) {
+        if (symbol_equal(book->open[i].symbol, bar->symbol)) {
+            trade_order(book, terms, &book->open[i], &bar->candle, change);
+        }
+    }
+    int index = paper_book_find(book, bar->symbol);
+    if (index >= 0) {
+        watch_bracket(book, terms, index, &bar->candle, change);
+    }
+}
+
+static void pay_funding(struct paper_book *book, const struct paper_terms *terms,
+                        const struct source_bar *bars, int count, int64_t at_us,
+                        struct paper_change *change)
+{
+    for (int i = 0; i < book->position_count; i++) {
+        const struct position *p = &book->positions[i];
+        struct dec price = last_price(book, p->symbol);
+        for (int j = 0; j < count; j++) {
+            if (symbol_equal(bars[j].symbol, p->symbol) && candle_is_valid(&bars[j].candle)) {
+                price = bars[j].candle.open;
+            }
+        }
+        struct dec payment = dec_mul(dec_mul(price, p->qty), terms->funding);
+        payment = p->side == SIDE_LONG ? payment : dec_neg(payment);
+        struct dec cash = dec_sub(book->cash, payment);
+        if (!dec_is_valid(cash) || payment.e8 == 0) {
+            continue;
+        }
+        ASSERT(change->payment_count < (int)COUNT_OF(change->payments));
+        book->cash = cash;
+        change->payments[change->payment_count++] =
+            (struct funding){book->next_funding_id++, p->symbol, payment, at_us};
+    }
+}
+
+void paper_book_bars(struct paper_book *book, const struct paper_terms *terms,
+                     const struct source_bar *bars, int count, struct paper_change *change)
+{
+    if (count <= 0 || bars[0].candle.open_us < book->bar_us) {
+        return;
+    }
+    int64_t open_us = bars[0].candle.open_us;
+    bool fresh = open_us > book->bar_us;
+    int64_t period = open_us / PAPER_FUNDING_US;
+    if (fresh && period > book->funding_period) {
+        if (book->funding_period > 0) {
+            pay_funding(book, terms, bars, count, open_us, change);
+        }
+        book->funding_period = period;
+    }
+    book->bar_us = open_us;
+    for (int i = 0; i < count; i++) {
+        if (bars[i].candle.open_us != open_us || !candle_is_valid(&bars[i].candle)) {
+            continue;
+        }
+        if (fresh && (book->open_count > 0 || book->position_count > 0)) {
+            trade_bar(book, terms, &bars[i], change);
+        }
+        paper_book_price(book, bars[i].symbol, bars[i].candle.close, open_us + terms->step_us);
+    }
+    if (change->order_count > 0) {
+        sweep(book);
+    }
+}
+
+bool paper_book_stirs(const struct paper_book *book, const struct source_bar *bars, int count)
+{
+    if ((book->open_count == 0 && book->position_count == 0) || count <= 0 ||
+        bars[0].candle.open_us <= book->bar_us) {
+        return false;
+    }
+    if (book->open_count > 0 || bars[0].candle.open_us / PAPER_FUNDING_US > book->funding_period) {
+        return true;
+    }
+    for (int i = 0; i < book->position_count; i++) {
+        const struct position *p = &book->positions[i];
+        for (int j = 0; j < count; j++) {
+            const struct candle *c = &bars[j].candle;
+            if (symbol_equal(p->symbol, bars[j].symbol) &&
+                (book->stopped_us[i] != 0 || is_stopped(p, c) || is_won(p, c))) {
+                return true; /* even by an impossible bar: then nothing comes of it */
+            }
+        }
+    }
+    return false;
+}
+
+bool paper_book_quote(const struct paper_book *book, const struct paper_terms *terms,
+                      struct symbol symbol, struct quote *ret)
+{
+    const struct paper_price *p = price_of(book, symbol);
+    if (p == NULL || p->price.e8 <= 0) {
+        return false;
+    }
+    struct dec bid = to_tick(level_price(terms, p->price, 0, false), terms->tick_digits, false);
+    struct dec ask = to_tick(level_price(terms, p->price, 0, true), terms->tick_digits, true);
+    if (!dec_is_valid(bid) || !dec_is_valid(ask) || bid.e8 <= 0) {
+        return false;
+    }
+    bool endless = terms->depth.e8 <= 0;
+    *ret = (struct quote){
+        .symbol = symbol,
+        .bid = bid,
+        .ask = ask,
+        .bid_qty = endless ? dec_from_int(ENDLESS_QTY) : dec_div(terms->depth, bid),
+        .ask_qty = endless ? dec_from_int(ENDLESS_QTY) : dec_div(terms->depth, ask),
+        .at_us = p->at_us,
+    };
+    return dec_is_valid(ret->bid_qty) && ret->bid_qty.e8 > 0 && ret->ask_qty.e8 > 0;
+}
