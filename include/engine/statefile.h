@@ -19,7 +19,7 @@
  * with all their digits.
  * Reading: a position needs symbol, side, size and entry_price; everything else may be absent or
  * null, numbers may be texts, fields may be added; "BTC/USDT" is BTC-USDT; a win_rate of 1 or less
- * is a fraction.
+ * is a fraction when that makes a whole number of trades and per cent do not.
  * Thread: one at a time per value.
  */
 #pragma once
@@ -61,6 +61,8 @@ struct statefile {
 
 /* Everything but created_us and, when the breaker is not tripped, last_trip_reason, which stay. */
 void statefile_of(struct statefile *file, const struct engine *engine, int64_t wall_us);
+/* Does a say of positions, trades or breaker what b does not? */
+bool statefile_is_news(const struct statefile *a, const struct statefile *b);
 void statefile_text(const struct statefile *file, struct buf *out);
 /* name: for the errors. ERR_STATEFILE_DAMAGED with line:column. *ret is untouched by a failure. */
 int statefile_parse(struct str text, const char *name, struct statefile *ret, struct err *err);
