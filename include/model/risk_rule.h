@@ -9,6 +9,11 @@
  */
 #pragma once
 
+/* What is done about a position so near to liquidation, per cent of its price (risk/risk.h). */
+#define RISK_WARN_PCT  10.0
+#define RISK_HALVE_PCT 5.0
+#define RISK_CLOSE_PCT 3.0
+
 enum risk_rule_id {
 #define RULE(code, option, help) RISK_RULE_##code,
 #include "model/risk_rules.def"

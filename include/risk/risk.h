@@ -111,9 +111,6 @@ enum risk_rescue {
     RISK_RESCUE_HALVE, /* under RISK_HALVE_PCT */
     RISK_RESCUE_CLOSE  /* under RISK_CLOSE_PCT */
 };
-#define RISK_WARN_PCT  10.0
-#define RISK_HALVE_PCT 5.0
-#define RISK_CLOSE_PCT 3.0
 enum risk_rescue risk_rescue(double distance_pct);
 
 /* The tier of a symbol, 0..TIERS-1: the first that lists it, the last when none does. */

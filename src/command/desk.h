@@ -57,5 +57,7 @@ void desk_market_line(struct reply *r, const struct snapshot *s);
 /* ERR_ENGINE_SILENT while there is no trading.db to read. */
 int desk_need_store(const struct desk *desk, struct err *err);
 
+extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];
+extern const struct action action_decisions_rows[];
 extern const struct action action_steer_rows[];

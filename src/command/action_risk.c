@@ -1,0 +1,259 @@
+#include "data.h"
+#include "desk.h"
+#include "figure.h"
+#include "model/risk_rule.h"
+
+#include <string.h>
+
+#define LINE_SIZE 512
+
+enum unit { UNIT_PERCENT, UNIT_TIMES, UNIT_PLAIN, UNIT_COUNT };
+
+/* One limit and how much of it is used. Two things are said of each: to people in a table, and to
+ * programs under a name that stays. */
+struct gauge {
+    const char *key;
+    const char *label;
+    double use;
+    double limit;
+    enum unit unit;
+    bool at_least; /* else at most */
+    bool unused;   /* nothing is open: there is no use to show */
+};
+
+static void add_amount(struct buf *out, double value, enum unit unit)
+{
+    switch (unit) {
+    case UNIT_PERCENT:
+        figure_pct(out, value, 1, false);
+        break;
+    case UNIT_TIMES:
+        buf_addf(out, "%.2f×", value);
+        break;
+    case UNIT_PLAIN:
+        figure_number(out, value);
+        break;
+    case UNIT_COUNT:
+        buf_addf(out, "%.0f", value);
+        break;
+    }
+}
+
+static void show_gauge(struct reply *r, struct json_object *list, const struct gauge *g)
+{
+    AUTO_BUF struct buf use = BUF_INIT(64);
+    AUTO_BUF struct buf limit = BUF_INIT(64);
+    if (g->unused) {
+        buf_add_c(&use, "–");
+    } else {
+        add_amount(&use, g->use, g->unit);
+    }
+    buf_add_c(&limit, g->at_least ? "≥ " : "≤ ");
+    add_amount(&limit, g->limit, g->unit);
+    reply_row(r, (const char *const[]){g->label, use.data, limit.data});
+
+    struct json_object *o = json_object_new_object();
+    data_put(o, "name", json_object_new_string(g->key));
+    data_put(o, "use", g->unused ? NULL : json_object_new_double(g->use));
+    data_put(o, "limit", json_object_new_double(g->limit));
+    data_put(o, "at_least", json_object_new_boolean(g->at_least));
+    (void)json_object_array_add(list, o);
+}
+
+static void show_exposures(struct reply *r, struct json_object *list, const struct snapshot_risk *k)
+{
+    show_gauge(r, list,
+               &(struct gauge){.key = "exposure",
+                               .label = "exposure",
+                               .use = k->exposure_pct,
+                               .limit = k->max_exposure_pct});
+    for (int t = 0; t < TIERS; t++) {
+        char name[16];
+        (void)snprintf(name, sizeof(name), "tier %d", t + 1);
+        show_gauge(r, list,
+                   &(struct gauge){.key = name,
+                                   .label = name,
+                                   .use = k->tiers[t].exposure_pct,
+                                   .limit = k->tiers[t].max_exposure_pct});
+    }
+    for (int i = 0; i < k->symbol_count; i++) {
+        const struct snapshot_symbol *s = &k->symbols[i];
+        double of_tier = k->tiers[s->tier].max_position_pct;
+        show_gauge(r, list,
+                   &(struct gauge){.key = s->symbol.name,
+                                   .label = s->symbol.name,
+                                   .use = s->exposure_pct,
+                                   .limit = of_tier < k->max_position_pct ? of_tier
+                                                                          : k->max_position_pct});
+    }
+}
+
+static void show_limits(struct reply *r, struct json_object *list, const struct snapshot *s)
+{
+    const struct snapshot_risk *k = &s->risk;
+    bool flat = s->position_count == 0;
+    const struct gauge gauges[] = {
+        {"leverage", "leverage", k->leverage, k->max_leverage, UNIT_TIMES, false, false},
+        {"initial_margin", "margin", k->initial_margin_pct, 100, UNIT_PERCENT, false, false},
+        {"liquidation_distance", "liquidation", s->liquidation_distance_pct,
+         k->min_liquidation_distance_pct, UNIT_PERCENT, true, flat},
+        {"correlation", "correlation", k->correlation, k->max_correlation, UNIT_PLAIN, false,
+         s->position_count < 2},
+        {"drawdown", "drawdown", s->drawdown_pct, s->max_drawdown_pct, UNIT_PERCENT, false, false},
+        {"daily_loss", "daily loss", s->daily_loss_pct > 0 ? s->daily_loss_pct : 0,
+         s->max_daily_loss_pct, UNIT_PERCENT, false, false},
+        {"losses_in_a_row", "losses in row", (double)k->losses_in_a_row,
+         (double)k->max_consecutive_losses, UNIT_COUNT, false, false},
+        {"positions", "positions", s->position_count, s->max_positions, UNIT_COUNT, false, false},
+        {"orders_per_minute", "entries/min", (double)k->orders_lately,
+         (double)k->max_orders_per_minute, UNIT_COUNT, false, false},
+    };
+    for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
+        show_gauge(r, list, &gauges[i]);
+    }
+}
+
+/* Also how near each position is to its end, and what will be done about it. */
+static void show_distances(struct reply *r, struct json_object *data, const struct snapshot *s)
+{
+    struct json_object *distances = json_object_new_object();
+    for (int i = 0; i < s->risk.symbol_count; i++) {
+        const struct snapshot_symbol *symbol = &s->risk.symbols[i];
+        bool held = false;
+        for (int j = 0; j < s->position_count; j++) {
+            held = held || symbol_equal(s->positions[j].symbol, symbol->symbol);
+        }
+        if (!held) {
+            continue;
+        }
+        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+        buf_addf(&line, "%s is liquidated ", symbol->symbol.name);
+        figure_pct(&line, symbol->liquidation_distance_pct, 1, false);
+        buf_add_c(&line, " from here");
+        if (symbol->liquidation_distance_pct < RISK_WARN_PCT) {
+            reply_line(r, "⚠ %s", line.data);
+        } else {
+            reply_line(r, "%s", line.data);
+        }
+        data_put(distances, symbol->symbol.name,
+                 json_object_new_double(symbol->liquidation_distance_pct));
+    }
+    data_put(data, "liquidation_distances", distances);
+    if (s->position_count > 0) {
+        reply_line(r,
+                   "Under %.0f %% it warns, under %.0f %% it halves the position, under %.0f %% it "
+                   "closes it; the paper venue takes no margin.",
+                   RISK_WARN_PCT, RISK_HALVE_PCT, RISK_CLOSE_PCT);
+    }
+}
+
+static void show_cooldowns(struct reply *r, struct json_object *data, const struct snapshot *s)
+{
+    struct json_object *cooldowns = json_object_new_object();
+    int count = 0;
+    for (int i = 0; i < s->risk.symbol_count; i++) {
+        const struct snapshot_symbol *symbol = &s->risk.symbols[i];
+        if (symbol->cooldown_until_us == 0) {
+            continue;
+        }
+        AUTO_BUF struct buf left = BUF_INIT(64);
+        clock_add_duration(&left, symbol->cooldown_until_us - s->market_us);
+        reply_line(r, "%s rests for %s", symbol->symbol.name, left.data);
+        data_put_time(cooldowns, symbol->symbol.name, symbol->cooldown_until_us);
+        count++;
+    }
+    data_put(data, "cooldowns", cooldowns);
+    if (count == 0) {
+        AUTO_BUF struct buf each = BUF_INIT(64);
+        clock_add_duration(&each, s->risk.cooldown_us);
+        reply_line(r, "No symbol rests; each does for %s after a trade.", each.data);
+    }
+}
+
+static void show_foreign(struct reply *r, struct json_object *data, const struct snapshot *s)
+{
+    struct json_object *list = json_object_new_array();
+    for (int i = 0; i < s->foreign_count; i++) {
+        char qty[DEC_TEXT_SIZE];
+        const struct snapshot_foreign *f = &s->foreign[i];
+        reply_line(r, "⚠ The venue holds %s %s %s that the bot did not open: no entries there.",
+                   f->symbol.name, side_name(f->side), dec_text(f->qty, qty));
+        (void)json_object_array_add(list, json_object_new_string(f->symbol.name));
+    }
+    data_put(data, "foreign", list);
+}
+
+static void put_rules(struct json_object *data)
+{
+    struct json_object *list = json_object_new_array();
+    const struct risk_rule_info *info;
+    for (int i = 0; (info = risk_rule(i)) != NULL; i++) {
+        struct json_object *o = json_object_new_object();
+        data_put(o, "code", json_object_new_string(info->code));
+        data_put(o, "option", json_object_new_string(info->option));
+        data_put(o, "help", json_object_new_string(info->help));
+        (void)json_object_array_add(list, o);
+    }
+    data_put(data, "rules", list);
+}
+
+static void show_state(struct reply *r, struct json_object *data, const struct snapshot *s)
+{
+    const char *why = s->books_balance ? s->state_reason : "the books do not balance";
+    switch (s->risk_state) {
+    case RISK_ACTIVE:
+        reply_title(r, TONE_GOOD, "Risk: ACTIVE");
+        reply_line(r, "Entries pass within the limits (%s).", why);
+        break;
+    case RISK_REDUCING:
+        reply_title(r, TONE_WARN, "Risk: REDUCING");
+        reply_line(r, "Nothing new is opened (%s: %s); closing, reducing and cancelling pass.",
+                   trading_state_name(s->state), why);
+        break;
+    case RISK_HALTED:
+        reply_title(r, TONE_BAD, "Risk: HALTED");
+        reply_line(r, "Everything is stopped (%s); closing, reducing and cancelling pass.", why);
+        break;
+    }
+    data_put(data, "risk_state", json_object_new_string(risk_state_name(s->risk_state)));
+    data_put(data, "state", json_object_new_string(trading_state_name(s->state)));
+    data_put(data, "reason", json_object_new_string(why));
+}
+
+static int show_risk(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    const struct snapshot *s = desk_snapshot(desk);
+    struct reply *r = action_reply(call);
+    if (s->version == 0) {
+        return err_set(err, ERR_ENGINE_SILENT, "risk");
+    }
+    struct json_object *data = reply_data(r);
+    show_state(r, data, s);
+    struct json_object *limits = json_object_new_array();
+    data_put(data, "limits", limits);
+    reply_table(r, 3, (const char *const[]){"", "now", "limit"});
+    show_exposures(r, limits, &s->risk);
+    show_limits(r, limits, s);
+    show_distances(r, data, s);
+    show_cooldowns(r, data, s);
+    show_foreign(r, data, s);
+    put_rules(data);
+    desk_market_line(r, s);
+    reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
+    if (s->state == TRADING_PAUSED || s->state == TRADING_BREAKER ||
+        s->state == TRADING_MAINTENANCE) {
+        reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
+    }
+    reply_protect(r);
+    return ACTION_DONE;
+}
+
+const struct action action_risk_rows[] = {
+    {.name = "trading.risk",
+     .summary = "Every limit beside its use, cooldowns, and what may still happen",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .run = show_risk},
+    {0},
+};
