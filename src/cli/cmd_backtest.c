@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "cli_csv.h"
 #include "cli_internal.h"
+#include "cli_simulated.h"
 #include "engine/backtest.h"
 #include "market/coarse.h"
 #include "market/simulated.h"
@@ -13,11 +14,6 @@
 #define OUT_FLUSH    ((size_t)48 * 1024)
 #define PROGRESS_US  (100 * USEC_PER_MSEC)
 #define PROGRESS_BAR 30
-#define SIMULATED    "simulated"
-#define DAYS_DEFAULT 30
-#define DAYS_MAX     36500
-/* A made-up market begins on a date of its own, so that the same seed gives the same report. */
-#define SIMULATED_START_US INT64_C(1704067200000000) /* 2024-01-01T00:00Z */
 
 struct job {
     const struct cli_args *args;
@@ -106,27 +102,21 @@ static int read_symbols(struct job *job, struct err *err)
     return 0;
 }
 
-static bool is_simulated(const char *data)
-{
-    size_t len = sizeof(SIMULATED) - 1;
-    return strncmp(data, SIMULATED, len) == 0 && (data[len] == '\0' || data[len] == ':');
-}
-
 static int read_data(struct job *job, struct err *err)
 {
     job->data_count = cli_values(job->args, "--data", job->data, SYMBOLS_MAX);
     if (job->data_count == 0) {
-        return err_set(err, ERR_CLI_USAGE, "backtest needs --data FILE or --data " SIMULATED);
+        return err_set(err, ERR_CLI_USAGE, "backtest needs --data FILE or --data " CLI_SIMULATED);
     }
     if (job->data_count > SYMBOLS_MAX) {
         return err_set(err, ERR_CLI_USAGE, "at most %d files", SYMBOLS_MAX);
     }
     for (int i = 0; i < job->data_count; i++) {
-        job->is_simulated = job->is_simulated || is_simulated(job->data[i]);
+        job->is_simulated = job->is_simulated || cli_is_simulated(job->data[i]);
     }
     if (job->is_simulated && job->data_count > 1) {
         return err_set(err, ERR_CLI_USAGE,
-                       "--data " SIMULATED " stands alone: it is a market of "
+                       "--data " CLI_SIMULATED " stands alone: it is a market of "
                        "every symbol");
     }
     return 0;
@@ -134,25 +124,16 @@ static int read_data(struct job *job, struct err *err)
 
 /* ---------------------------------------------------------------- the market */
 
-/* "simulated:SEED:DAYS" */
 static int open_simulated(struct job *job, struct err *err)
 {
-    struct str rest = str_c(job->data[0]), part;
-    int64_t seed = 1;
-    int64_t days = DAYS_DEFAULT;
-    (void)str_split(&rest, ':', &part);
-    bool fine = rest.len == 0 || (str_split(&rest, ':', &part) && str_to_i64(part, &seed));
-    if (fine && rest.len > 0) {
-        fine = str_to_i64(rest, &days) && days >= 1 && days <= DAYS_MAX;
+    int64_t seed, days;
+    int rc = cli_simulated_parse(job->data[0], &seed, &days, err);
+    if (rc < 0) {
+        return rc;
     }
-    if (!fine || seed < 0) {
-        return err_set(err, ERR_CLI_USAGE,
-                       "--data " SIMULATED ":SEED:DAYS takes two whole numbers, DAYS up to %d",
-                       DAYS_MAX);
-    }
-    int64_t end_us = SIMULATED_START_US + days * USEC_PER_DAY;
+    int64_t end_us = CLI_SIMULATED_START_US + days * USEC_PER_DAY;
     simulated_init(&job->market, (uint64_t)seed, job->settings.symbols, job->settings.symbol_count,
-                   SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN);
+                   CLI_SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN);
     job->to_us = job->to_us == 0 || job->to_us > end_us ? end_us : job->to_us;
     job->source = &job->market.source;
     return 0;
@@ -208,7 +189,7 @@ static int open_market(struct job *job, struct err *err)
 static double part_done(const struct job *job, int64_t market_us)
 {
     if (job->is_simulated) {
-        int64_t start_us = SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
+        int64_t start_us = CLI_SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
         return (double)(market_us - start_us) / (double)(job->to_us - start_us);
     }
     int64_t bytes = 0;
