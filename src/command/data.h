@@ -10,9 +10,12 @@
 
 #include "base/dec.h"
 #include "io/json.h"
+#include "model/decision.h"
 
 #include <stdint.h>
 
 void data_put(struct json_object *object, const char *key, struct json_object *value);
 void data_put_dec(struct json_object *object, const char *key, struct dec value);
 void data_put_time(struct json_object *object, const char *key, int64_t wall_us); /* ISO */
+/* All of a decision but its votes. */
+void data_put_decision(struct json_object *object, const struct decision *decision);

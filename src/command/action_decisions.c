@@ -1,0 +1,172 @@
+#include "base/check.h"
+#include "data.h"
+#include "desk.h"
+#include "figure.h"
+#include "store/decision_table.h"
+
+#include <stdlib.h>
+
+#define COUNT_DEFAULT 10
+#define COUNT_MAX     50
+#define BUTTONS_MAX   6
+#define BUTTONS_A_ROW 3
+
+static const char *market_word(enum regime regime)
+{
+    switch (regime) {
+    case REGIME_NEUTRAL:
+        return "–";
+    case REGIME_TRENDING:
+        return "trend";
+    case REGIME_CHOPPY:
+        return "chop";
+    }
+    return "–";
+}
+
+static const char *outcome_word(enum outcome outcome)
+{
+    switch (outcome) {
+    case OUTCOME_HOLD:
+        return "hold";
+    case OUTCOME_VETOED:
+        return "veto";
+    case OUTCOME_ORDER:
+        return "order";
+    }
+    return "–";
+}
+
+/* Of "2026-11-21T02:36:58Z". */
+#define DAY_AT  5
+#define TIME_AT 11
+#define PART    5
+
+static void add_time(struct buf *out, int64_t at_us, size_t part)
+{
+    AUTO_BUF struct buf iso = BUF_INIT(64);
+    clock_add_iso(&iso, at_us, false);
+    buf_add_str(out, str_n(iso.data + part, PART));
+}
+
+/* Six short columns, so that a phone shows them without breaking; a row of its own for a day. */
+static void add_rows(struct reply *r, const struct decision *list, int count)
+{
+    int64_t day = -1;
+    reply_table(r, 6, (const char *const[]){"UTC", "symbol", "mkt", "score", "of", "then"});
+    for (int i = 0; i < count; i++) {
+        const struct decision *d = &list[i];
+        AUTO_BUF struct buf at = BUF_INIT(32);
+        AUTO_BUF struct buf score = BUF_INIT(32);
+        AUTO_BUF struct buf threshold = BUF_INIT(32);
+        if (day >= 0 && d->at_us / USEC_PER_DAY != day) {
+            add_time(&at, d->at_us, DAY_AT);
+            reply_row(r, (const char *const[]){at.data, "", "", "", "", ""});
+            buf_clear(&at);
+        }
+        day = d->at_us / USEC_PER_DAY;
+        add_time(&at, d->at_us, TIME_AT);
+        figure_signed(&score, d->score, 2);
+        buf_addf(&threshold, "%.2f", d->threshold);
+        reply_row(r, (const char *const[]){at.data, d->symbol.name, market_word(d->regime),
+                                           score.data, threshold.data, outcome_word(d->outcome)});
+    }
+}
+
+/* To those that wanted something; to the newest when none did. */
+static void add_buttons(struct reply *r, const struct decision *list, int count)
+{
+    int added = 0;
+    for (int i = 0; i < count && added < BUTTONS_MAX; i++) {
+        const struct decision *d = &list[i];
+        if (d->outcome == OUTCOME_HOLD) {
+            continue;
+        }
+        AUTO_BUF struct buf text = BUF_INIT(64);
+        AUTO_BUF struct buf command = BUF_INIT(64);
+        add_time(&text, d->at_us, TIME_AT);
+        buf_addf(&text, " %s", d->symbol.name);
+        buf_addf(&command, "/why d%lld", (long long)d->id);
+        if (added > 0 && added % BUTTONS_A_ROW == 0) {
+            reply_button_row(r);
+        }
+        reply_button(r, text.data, command.data, BUTTON_PLAIN);
+        added++;
+    }
+    if (added == 0) {
+        reply_button(r, "Why", "/why", BUTTON_PLAIN);
+    }
+}
+
+static int read_count(const char *text, int64_t *ret, struct err *err)
+{
+    if (!str_to_i64(str_c(text), ret) || *ret < 1 || *ret > COUNT_MAX) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %.40s is not in 1 to %d", text,
+                       COUNT_MAX);
+    }
+    return 0;
+}
+
+/* A symbol, a number, or both, in this order. */
+static int read_args(struct action_call *call, struct decision_query *ret_query, int64_t *ret_count,
+                     struct err *err)
+{
+    const char *what = action_arg(call, "what");
+    const char *count = action_arg(call, "count");
+    int64_t number;
+    *ret_count = COUNT_DEFAULT;
+    if (what != NULL && str_to_i64(str_c(what), &number)) {
+        return read_count(what, ret_count, err);
+    }
+    if (what != NULL && !symbol_parse(str_c(what), &ret_query->symbol)) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "what: %.40s is neither a number nor a symbol",
+                       what);
+    }
+    return count == NULL ? 0 : read_count(count, ret_count, err);
+}
+
+static int show_decisions(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    struct reply *r = action_reply(call);
+    struct decision_query query = {0};
+    int64_t count;
+    int rc = desk_need_store(desk, err);
+    if (rc < 0 || (rc = read_args(call, &query, &count, err)) < 0) {
+        return rc;
+    }
+    AUTO_FREE struct decision *list = calloc((size_t)count, sizeof(*list));
+    ASSERT(list != NULL);
+    int n = decision_table_list(desk->o.trading, &query, list, (size_t)count, err);
+    if (n < 0) {
+        return n;
+    }
+    struct json_object *decisions = json_object_new_array();
+    data_put(reply_data(r), "decisions", decisions);
+    if (n == 0) {
+        reply_title(r, TONE_PLAIN, "No decisions yet%s%s",
+                    query.symbol.name[0] != '\0' ? " of " : "", query.symbol.name);
+        return ACTION_DONE;
+    }
+    reply_title(r, TONE_PLAIN, n == 1 ? "Last decision" : "Last %d decisions", n);
+    add_rows(r, list, n);
+    add_buttons(r, list, n);
+    for (int i = 0; i < n; i++) {
+        struct json_object *one = json_object_new_object();
+        data_put_decision(one, &list[i]);
+        (void)json_object_array_add(decisions, one);
+    }
+    desk_market_line(r, desk_snapshot(desk));
+    return ACTION_DONE;
+}
+
+const struct action action_decisions_rows[] = {
+    {.name = "trading.decisions",
+     .summary = "The newest decisions of all symbols or of one, and what came of each",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "what", .type = PARAM_TEXT, .help = "a symbol, or how many"},
+                {.name = "count", .type = PARAM_TEXT, .help = "how many, 1 to 50"}},
+     .run = show_decisions},
+    {0},
+};
