@@ -1,0 +1,476 @@
+#include "agents/training.h"
+#include "base/check.h"
+#include "cli_csv.h"
+#include "cli_internal.h"
+#include "cli_simulated.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "io/secret.h"
+#include "market/simulated.h"
+#include "ops/ops.h"
+#include "store/candle_table.h"
+#include "store/model_table.h"
+
+#include <math.h>
+
+#define MODEL_NAME      "model.json"
+#define MODEL_MAX       ((size_t)16 << 20) /* what agents/model.h reads */
+#define HORIZON_DEFAULT 12
+#define BATCH           4096
+
+struct job {
+    const struct cli_args *args;
+    struct config *config;
+    struct symbol symbol;
+    bool has_timeframe;
+    enum timeframe timeframe;
+    int64_t horizon;
+    struct training_options options;
+    const char *data;      /* NULL: imported candles */
+    const char *state_dir; /* NULL: none is used */
+    struct trading_store *store;
+    int lock_fd;
+    struct buf out_path;
+    struct csv_report report; /* of a file */
+    struct lessons *lessons;
+    struct training_result result;
+    size_t model_bytes;
+    int64_t model_id; /* in trading.db; 0: none */
+};
+
+static void job_release(struct job *job)
+{
+    lessons_free(job->lessons);
+    trading_store_free(job->store);
+    auto_fd_cleanup(&job->lock_fd);
+    buf_release(&job->out_path);
+    config_free(job->config);
+}
+#define AUTO_JOB AUTO(job_release)
+
+/* ---------------------------------------------------------------- what was asked for */
+
+static int read_fraction(const struct cli_args *args, const char *option, double *ret,
+                         struct err *err)
+{
+    const char *text = cli_value(args, option);
+    if (text == NULL) {
+        return 0;
+    }
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0' || !(value > 0 && value < 1)) {
+        return err_set(err, ERR_CLI_USAGE, "%s is a number between 0 and 1", option);
+    }
+    *ret = value;
+    return 0;
+}
+
+static int read_options(struct job *job, struct err *err)
+{
+    const struct cli_args *args = job->args;
+    struct training_options *o = &job->options;
+    int64_t trees = o->trees, depth = o->depth;
+    int rc = cli_number(args, "--horizon", 1, LESSONS_HORIZON_MAX, &job->horizon, err);
+    if (rc < 0 || (rc = cli_number(args, "--trees", 1, TRAINING_TREES_MAX, &trees, err)) < 0 ||
+        (rc = cli_number(args, "--depth", 1, TRAINING_DEPTH_MAX, &depth, err)) < 0 ||
+        (rc = cli_number(args, "--seed", 0, INT32_MAX, &o->seed, err)) < 0 ||
+        (rc = read_fraction(args, "--test-share", &o->test_share, err)) < 0 ||
+        (rc = read_fraction(args, "--learning-rate", &o->learning_rate, err)) < 0) {
+        return rc;
+    }
+    o->trees = (int)trees;
+    o->depth = (int)depth;
+    const char *timeframe = cli_value(args, "--timeframe");
+    job->has_timeframe = timeframe != NULL;
+    if (timeframe != NULL &&
+        (!timeframe_parse(str_c(timeframe), &job->timeframe) || job->timeframe < TF_5M)) {
+        return err_set(err, ERR_CLI_USAGE, "--timeframe is 5m, 15m or 1h: what is decided on");
+    }
+    return 0;
+}
+
+static int read_symbol(struct job *job, struct err *err)
+{
+    const char *symbol = cli_value(job->args, "--symbol");
+    job->symbol = job->config->market_symbols.items[0];
+    if (symbol != NULL && !symbol_parse(str_c(symbol), &job->symbol)) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
+    }
+    return 0;
+}
+
+/* trading.db has one writer: while the daemon runs, that is its engine. */
+static int open_state(struct job *job, struct err *err)
+{
+    if (job->data != NULL && cli_value(job->args, "--state") == NULL) {
+        return 0;
+    }
+    job->state_dir = cli_find_state_dir(job->args, job->config);
+    AUTO_BUF struct buf lock = BUF_INIT(4096);
+    buf_addf(&lock, "%s/" OPS_LOCK_NAME, job->state_dir);
+    int rc = file_make_folder(job->state_dir, 0750, err);
+    if (rc < 0 || (rc = file_lock(lock.data, &job->lock_fd, err)) < 0) {
+        return rc;
+    }
+    return trading_store_open(job->state_dir, TRADING_STORE_WRITE, &job->store, err);
+}
+
+static int prepare(struct job *job, struct err *err)
+{
+    job->data = cli_value(job->args, "--data");
+    if (job->data == NULL && cli_value(job->args, "--symbol") == NULL) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "train needs --data FILE, --data " CLI_SIMULATED
+                       ", or --symbol SYMBOL for imported candles");
+    }
+    int rc = read_options(job, err);
+    if (rc < 0 || (rc = secret_init(err)) < 0 ||
+        (rc = cli_load_config(job->args, &job->config, err)) < 0 ||
+        (rc = read_symbol(job, err)) < 0 || (rc = open_state(job, err)) < 0) {
+        return rc;
+    }
+    const char *out = cli_value(job->args, "--out");
+    if (out != NULL) {
+        buf_add_c(&job->out_path, out);
+    } else {
+        buf_addf(&job->out_path, "%s%s" MODEL_NAME, job->state_dir != NULL ? job->state_dir : "",
+                 job->state_dir != NULL ? "/" : "");
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- candles */
+
+/* The shortest timeframe that decisions are made on and whole steps fill, unless one was named. */
+static int begin_lessons(struct job *job, int64_t step_us, struct err *err)
+{
+    for (enum timeframe tf = TF_5M; tf < TF_COUNT && !job->has_timeframe; tf++) {
+        if (step_us > 0 && timeframe_us(tf) % step_us == 0) {
+            job->timeframe = tf;
+            job->has_timeframe = true;
+        }
+    }
+    if (!job->has_timeframe) {
+        job->timeframe = TF_1H; /* which says what is wrong with the step */
+    }
+    return lessons_new(job->timeframe, step_us, (int)job->horizon, &job->lessons, err);
+}
+
+static int take_file(struct job *job, struct err *err)
+{
+    AUTO_CSV struct csv *csv = NULL;
+    struct csv_row row;
+    int rc = cli_csv_scan(job->data, &job->report, err);
+    if (rc < 0 || (rc = begin_lessons(job, job->report.step_us, err)) < 0 ||
+        (rc = csv_open(job->data, &csv, err)) < 0) {
+        return rc;
+    }
+    while ((rc = csv_next(csv, &row, err)) > 0) {
+        if ((rc = lessons_push(job->lessons, &row.candle, err)) < 0) {
+            return rc;
+        }
+    }
+    return rc;
+}
+
+static int take_simulated(struct job *job, struct err *err)
+{
+    int64_t seed, days;
+    int rc = cli_simulated_parse(job->data, &seed, &days, err);
+    if (rc < 0 || (rc = begin_lessons(job, timeframe_us(TF_1M), err)) < 0) {
+        return rc;
+    }
+    /* All symbols of the configuration, as in a run: they share part of each move. */
+    struct config_symbols symbols = job->config->market_symbols;
+    int mine = 0;
+    while (mine < symbols.count && !symbol_equal(symbols.items[mine], job->symbol)) {
+        mine++;
+    }
+    if (mine == symbols.count) {
+        return err_set(err, ERR_CLI_USAGE, "--symbol %s is not one of market.symbols",
+                       job->symbol.name);
+    }
+    struct simulated market;
+    simulated_init(&market, (uint64_t)seed, symbols.items, symbols.count, CLI_SIMULATED_START_US);
+    for (int64_t minute = 0; rc == 0 && minute < days * 24 * 60; minute++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        (void)source_take(&market.source, bars);
+        rc = lessons_push(job->lessons, &bars[mine].candle, err);
+    }
+    return rc;
+}
+
+/* Imported candles of the finest timeframe there is that fits. */
+static int take_imported(struct job *job, struct err *err)
+{
+    AUTO_FREE struct candle *batch = calloc(BATCH, sizeof(*batch));
+    ASSERT(batch != NULL);
+    int rc = 0;
+    for (enum timeframe tf = TF_1M; tf < TF_COUNT && rc == 0; tf++) {
+        if (job->has_timeframe && tf > job->timeframe) {
+            break;
+        }
+        int64_t from_us = 0;
+        while ((rc = candle_table_imported(job->store, job->symbol, tf, from_us, batch, BATCH,
+                                           err)) > 0) {
+            int count = rc;
+            rc = job->lessons == NULL ? begin_lessons(job, timeframe_us(tf), err) : 0;
+            for (int i = 0; i < count && rc == 0; i++) {
+                rc = lessons_push(job->lessons, &batch[i], err);
+            }
+            if (rc < 0) {
+                return rc;
+            }
+            from_us = batch[count - 1].open_us + 1;
+        }
+        if (job->lessons != NULL) {
+            return rc;
+        }
+    }
+    return rc < 0
+               ? rc
+               : err_set(err, ERR_TRAIN_DATA,
+                         "no candles of %s in trading.db; nightdesk import candles FILE --symbol "
+                         "%s stores some",
+                         job->symbol.name, job->symbol.name);
+}
+
+static int take_candles(struct job *job, struct err *err)
+{
+    int rc = job->data == NULL             ? take_imported(job, err)
+             : cli_is_simulated(job->data) ? take_simulated(job, err)
+                                           : take_file(job, err);
+    return rc < 0 ? rc : lessons_finish(job->lessons, err);
+}
+
+/* ---------------------------------------------------------------- the model */
+
+static int store_row(struct job *job, struct err *err)
+{
+    const struct training_result *r = &job->result;
+    struct model_row row = {.rows = (int64_t)r->split.train,
+                            .auc = r->score.auc,
+                            .log_loss = r->score.log_loss,
+                            .trained_wall_us = clock_wall_us(clock_real())};
+    struct str path = buf_str(&job->out_path);
+    (void)str_copy(path, row.path, sizeof(row.path));
+    (void)str_copy(str_c(r->model_hash), row.model_hash, sizeof(row.model_hash));
+    (void)str_copy(str_c(r->data_hash), row.data_hash, sizeof(row.data_hash));
+    (void)str_copy(str_c(r->features_hash), row.features, sizeof(row.features));
+    return model_table_add(job->store, &row, &job->model_id, err);
+}
+
+static int make_model(struct job *job, struct err *err)
+{
+    AUTO_BUF struct buf model = BUF_INIT(MODEL_MAX);
+    int rc = training_run(job->lessons, &job->options, &model, &job->result, err);
+    if (rc < 0 || (rc = file_write(job->out_path.data, buf_str(&model), 0644, err)) < 0) {
+        return rc;
+    }
+    job->model_bytes = model.len;
+    return job->store != NULL ? store_row(job, err) : 0;
+}
+
+/* ---------------------------------------------------------------- what came of it */
+
+static void add_period(struct buf *out, const char *what, int64_t from_us, int64_t to_us,
+                       size_t rows, double base_rate)
+{
+    buf_addf(out, "%-13s ", what);
+    clock_add_iso(out, from_us, false);
+    buf_add_c(out, " to ");
+    clock_add_iso(out, to_us, false);
+    buf_addf(out, "  %7zu rows, %.1f %% rose\n", rows, 100 * base_rate);
+}
+
+static void add_calibration(struct buf *out, const struct score *s)
+{
+    buf_add_c(out, "\npredicted     mean  observed     rows\n");
+    for (int i = 0; i < SCORE_BINS; i++) {
+        const struct score_bin *bin = &s->bins[i];
+        buf_addf(out, "%.1f to %.1f  ", (double)i / SCORE_BINS, (double)(i + 1) / SCORE_BINS);
+        if (bin->count > 0) {
+            buf_addf(out, "%7.3f  %8.3f  %7zu\n", bin->predicted, bin->observed, bin->count);
+        } else {
+            buf_addf(out, "%7s  %8s  %7d\n", "-", "-", 0);
+        }
+    }
+}
+
+static void add_verdict(struct buf *out, const struct job *job)
+{
+    const struct training_result *r = &job->result;
+    if (r->beats_coin) {
+        buf_addf(out,
+                 "\nBetter than a coin on the test: AUC %.4f is %.1f standard errors above .5, and "
+                 "the log loss is lower.\nWhether that pays after fees, nightdesk backtest says.\n",
+                 r->score.auc, (r->score.auc - SCORE_COIN_AUC) / r->auc_error);
+        return;
+    }
+    buf_addf(
+        out,
+        "\nNo better than a coin: on %zu rows that it had not seen, of which about %zu are "
+        "independent,\nAUC %.4f is within two standard errors (%.4f) of .5, or the log loss is "
+        "not lower.\nIt was stored all the same; it is not worth trading with.\n",
+        r->score.count, r->score.count / (size_t)job->horizon, r->score.auc, r->auc_error);
+}
+
+static void add_report(struct buf *out, const struct job *job)
+{
+    const struct lessons *l = job->lessons;
+    const struct training_result *r = &job->result;
+    const struct score *s = &r->score;
+    buf_addf(out, "%s %s: will the close be higher %lld bars later?\n", job->symbol.name,
+             timeframe_name(l->timeframe), (long long)job->horizon);
+    buf_addf(out, "%lld candles, %lld bars, %zu rows of %d features\n\n", (long long)l->candles,
+             (long long)l->bars, l->count, (int)FEATURE_COUNT);
+    add_period(out, "learned from", r->train_from_us, r->train_to_us, r->split.train,
+               r->train_base_rate);
+    buf_addf(out, "%-13s %zu rows between, whose labels reach into the test\n", "left out",
+             r->split.test - r->split.train);
+    add_period(out, "tested on", r->test_from_us, r->test_to_us, s->count, s->base_rate);
+    buf_addf(out, "\n%-10s %8s %8s %10s\n", "", "model", "coin", "base rate");
+    buf_addf(out, "%-10s %8.4f %8.4f %10.4f  (standard error %.4f)\n", "AUC", s->auc,
+             SCORE_COIN_AUC, SCORE_COIN_AUC, r->auc_error);
+    buf_addf(out, "%-10s %8.4f %8.4f %10.4f\n", "log loss", s->log_loss, M_LN2,
+             s->base_rate_log_loss);
+    add_calibration(out, s);
+    add_verdict(out, job);
+    buf_addf(out, "\n%s: %zu bytes, %d trees by libxgboost %s\n", job->out_path.data,
+             job->model_bytes, job->options.trees, r->library);
+    buf_addf(out, "model    %s\ndata     %s\nfeatures %s\n", r->model_hash, r->data_hash,
+             r->features_hash);
+    buf_addf(out, "Our evaluator and libxgboost differ by %.1e at most on the test.\n",
+             r->largest_difference);
+    if (job->model_id > 0) {
+        buf_addf(out, "Model %lld of trading.db in %s.\n", (long long)job->model_id,
+                 job->state_dir);
+    }
+    buf_addf(out, "To trade with it, set trading.model to its path.\n");
+}
+
+static struct json_object *figure(double value)
+{
+    return isfinite(value) ? json_object_new_double(value) : NULL;
+}
+
+static struct json_object *count(int64_t value)
+{
+    return json_object_new_int64(value);
+}
+
+static void add_text(struct json_object *to, const char *key, const char *text)
+{
+    (void)json_object_object_add(to, key, json_object_new_string(text));
+}
+
+static struct json_object *period(int64_t from_us, int64_t to_us, size_t rows, double base_rate)
+{
+    struct json_object *o = json_object_new_object();
+    AUTO_BUF struct buf from = BUF_INIT(64), to = BUF_INIT(64);
+    clock_add_iso(&from, from_us, false);
+    clock_add_iso(&to, to_us, false);
+    add_text(o, "from", from.data);
+    add_text(o, "to", to.data);
+    (void)json_object_object_add(o, "rows", count((int64_t)rows));
+    (void)json_object_object_add(o, "base_rate", figure(base_rate));
+    return o;
+}
+
+static struct json_object *calibration(const struct score *s)
+{
+    struct json_object *bins = json_object_new_array();
+    for (int i = 0; i < SCORE_BINS; i++) {
+        struct json_object *bin = json_object_new_object();
+        (void)json_object_object_add(bin, "from", figure((double)i / SCORE_BINS));
+        (void)json_object_object_add(bin, "predicted", figure(s->bins[i].predicted));
+        (void)json_object_object_add(bin, "observed", figure(s->bins[i].observed));
+        (void)json_object_object_add(bin, "rows", count((int64_t)s->bins[i].count));
+        (void)json_object_array_add(bins, bin);
+    }
+    return bins;
+}
+
+static void add_json(struct buf *out, const struct job *job)
+{
+    const struct training_result *r = &job->result;
+    AUTO_JSON struct json_object *o = json_object_new_object();
+    add_text(o, "model", job->out_path.data);
+    add_text(o, "symbol", job->symbol.name);
+    add_text(o, "timeframe", timeframe_name(job->lessons->timeframe));
+    (void)json_object_object_add(o, "horizon", count(job->horizon));
+    (void)json_object_object_add(o, "candles", count(job->lessons->candles));
+    (void)json_object_object_add(
+        o, "train", period(r->train_from_us, r->train_to_us, r->split.train, r->train_base_rate));
+    (void)json_object_object_add(o, "purged", count((int64_t)(r->split.test - r->split.train)));
+    (void)json_object_object_add(
+        o, "test", period(r->test_from_us, r->test_to_us, r->score.count, r->score.base_rate));
+    (void)json_object_object_add(o, "auc", figure(r->score.auc));
+    (void)json_object_object_add(o, "auc_standard_error", figure(r->auc_error));
+    (void)json_object_object_add(o, "log_loss", figure(r->score.log_loss));
+    (void)json_object_object_add(o, "base_rate_log_loss", figure(r->score.base_rate_log_loss));
+    (void)json_object_object_add(o, "coin_auc", figure(SCORE_COIN_AUC));
+    (void)json_object_object_add(o, "coin_log_loss", figure(M_LN2));
+    (void)json_object_object_add(o, "beats_coin", json_object_new_boolean(r->beats_coin));
+    (void)json_object_object_add(o, "calibration", calibration(&r->score));
+    (void)json_object_object_add(o, "largest_difference", figure(r->largest_difference));
+    add_text(o, "libxgboost", r->library);
+    add_text(o, "model_hash", r->model_hash);
+    add_text(o, "data_hash", r->data_hash);
+    add_text(o, "features_hash", r->features_hash);
+    json_add_text(out, o);
+    buf_add_char(out, '\n');
+}
+
+static int run(const struct cli_args *args)
+{
+    AUTO_JOB struct job job = {.args = args,
+                               .horizon = HORIZON_DEFAULT,
+                               .options = TRAINING_DEFAULTS,
+                               .lock_fd = -1,
+                               .out_path = BUF_INIT(4096)};
+    AUTO_BUF struct buf out = BUF_INIT((size_t)64 * 1024);
+    struct err err = {0};
+    if (prepare(&job, &err) < 0 || take_candles(&job, &err) < 0 || make_model(&job, &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (cli_flag(args, "--json")) {
+        add_json(&out, &job);
+    } else {
+        add_report(&out, &job);
+    }
+    cli_print(buf_str(&out));
+    return job.result.beats_coin ? cli_csv_code(&job.report) : CLI_REFUSED;
+}
+
+const struct cli_command cmd_train = {
+    .name = "train",
+    .summary = "Train a model for the Predict agent, and say how good it is",
+    .words = "",
+    .options = {{"--data", "FILE", "CSV of candles, or simulated[:SEED[:DAYS]]"},
+                {"--symbol", "SYMBOL", "without --data: its imported candles in trading.db"},
+                {"--timeframe", "TF", "rows of 5m, 15m or 1h (default: the finest that fits)"},
+                {"--horizon", "BARS", "how far ahead it predicts (default: 12)"},
+                {"--test-share", "SHARE", "of the rows, the newest, to test on (default: 0.3)"},
+                {"--trees", "N", "how many (default: 100)"},
+                {"--depth", "N", "of a tree (default: 3)"},
+                {"--learning-rate", "RATE", "of each tree (default: 0.05)"},
+                {"--seed", "N", "of what is random (default: 1)"},
+                {"--out", "FILE", "the model (default: model.json, in the state folder if used)"},
+                CLI_OPTION_JSON,
+                CLI_OPTION_CONFIG,
+                CLI_OPTION_STATE},
+    .more =
+        "Candles go through the same indicators as in trading; of each bar it learns whether the\n"
+        "close is higher BARS later. The rows are split by time, and rows whose answer lies in\n"
+        "the test period are left out, so nothing looks ahead. It prints AUC, log loss and\n"
+        "calibration on the test beside a coin flip. The same data, options and library give\n"
+        "the same file. It needs libxgboost, which no other subcommand loads. With --symbol or\n"
+        "--state a row in trading.db remembers the model; then the daemon must not run.",
+    .exits = "  0  stored, and better than a coin on the test\n"
+             "  1  stored, but no better than a coin, or rows had to be refused\n"
+             "  2  nothing was stored: the data, the options or the library cannot be used\n",
+    .run = run,
+};
