@@ -522,8 +522,9 @@ static int fill_marks(const struct backtest_report *r, struct picture *p)
 static void add_title(const struct backtest_report *r, const struct performance_summary *s,
                       struct buf *out)
 {
+    buf_add_c(out, "Back-test of ");
     add_symbols(out, r->settings);
-    buf_add_c(out, ":  ");
+    buf_add_c(out, ": ");
     add_signed_pct(out, s->return_pct);
     buf_add_c(out, " in ");
     clock_add_duration(out, r->result->end_us - r->result->start_us);
@@ -536,7 +537,9 @@ static void add_subtitle(const struct backtest_report *r, const struct performan
     add_minute(out, r->result->start_us);
     buf_add_c(out, " to ");
     add_minute(out, r->result->end_us);
-    buf_addf(out, " UTC, %s\n", r->files == NULL ? "a market that was made up" : r->data[0]);
+    const char *slash = strrchr(r->data[0], '/');
+    const char *name = slash != NULL ? slash + 1 : r->data[0];
+    buf_addf(out, " UTC, %.60s\n", r->files == NULL ? "a market that was made up" : name);
     buf_addf(out, "%lld trades", (long long)p->all.trades);
     if (p->all.trades > 0) {
         buf_addf(out, ", %.1f %% won, profit factor ", s->win_rate_pct);

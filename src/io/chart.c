@@ -187,11 +187,12 @@ static void draw_value_axis(const struct canvas *c, const struct chart_panel *pa
 
 /* Steps in days from the 30 on are months, which have their own lengths. */
 static const int64_t time_steps_us[] = {
-    USEC_PER_MIN,       5 * USEC_PER_MIN,   15 * USEC_PER_MIN,  30 * USEC_PER_MIN,
-    USEC_PER_HOUR,      2 * USEC_PER_HOUR,  3 * USEC_PER_HOUR,  6 * USEC_PER_HOUR,
-    12 * USEC_PER_HOUR, USEC_PER_DAY,       2 * USEC_PER_DAY,   5 * USEC_PER_DAY,
-    10 * USEC_PER_DAY,  30 * USEC_PER_DAY,  60 * USEC_PER_DAY,  90 * USEC_PER_DAY,
-    180 * USEC_PER_DAY, 360 * USEC_PER_DAY, 720 * USEC_PER_DAY, 1800 * USEC_PER_DAY,
+    USEC_PER_MIN,        5 * USEC_PER_MIN,   15 * USEC_PER_MIN,  30 * USEC_PER_MIN,
+    USEC_PER_HOUR,       2 * USEC_PER_HOUR,  3 * USEC_PER_HOUR,  6 * USEC_PER_HOUR,
+    12 * USEC_PER_HOUR,  USEC_PER_DAY,       2 * USEC_PER_DAY,   3 * USEC_PER_DAY,
+    7 * USEC_PER_DAY,    14 * USEC_PER_DAY,  30 * USEC_PER_DAY,  60 * USEC_PER_DAY,
+    90 * USEC_PER_DAY,   180 * USEC_PER_DAY, 360 * USEC_PER_DAY, 720 * USEC_PER_DAY,
+    1800 * USEC_PER_DAY,
 };
 
 static struct tm utc(int64_t at_us)
@@ -231,12 +232,15 @@ static void format_time(int64_t at_us, int64_t step_us, char dst[32])
 static void draw_time_axis(const struct canvas *c, const struct frame *frames)
 {
     set_font(c, LABEL_SIZE, false);
-    double fits = (c->right - c->left) / (text_width(c, "00 Mmm 0000") * 1.25);
+    double width = c->right - c->left;
     int64_t span_us = c->to_us - c->from_us;
     size_t s = 0;
-    while (s + 1 < COUNT_OF(time_steps_us) &&
-           (double)span_us / (double)time_steps_us[s] > fmin(fits, TICKS_MAX)) {
-        s++;
+    for (; s + 1 < COUNT_OF(time_steps_us); s++) {
+        const char *widest = time_steps_us[s] >= 30 * USEC_PER_DAY ? "Mmm 0000" : "00 Mmm";
+        double fits = fmin(width / (text_width(c, widest) * 1.5), TICKS_MAX);
+        if ((double)span_us / (double)time_steps_us[s] <= fits) {
+            break;
+        }
     }
     int64_t step_us = time_steps_us[s];
     double y = frames[c->chart->panel_count - 1].bottom + LABEL_SIZE * 1.35 * c->scale;
@@ -312,14 +316,21 @@ static void draw_line(const struct canvas *c, const struct frame *f, const struc
     cairo_stroke(c->cr);
 }
 
-static void draw_mark(const struct canvas *c, const struct frame *f, const struct chart_mark *mark)
+/* Many marks are small ones, so that the line can be seen between them. */
+static double mark_size(const struct canvas *c, int count)
+{
+    double size = 10 * sqrt(40.0 / (count > 40 ? count : 40));
+    return fmax(size, 3.5) * c->scale;
+}
+
+static void draw_mark(const struct canvas *c, const struct frame *f, const struct chart_mark *mark,
+                      double size)
 {
     if (!isfinite(mark->value) || mark->at_us < c->from_us || mark->at_us > c->to_us) {
         return;
     }
     double x = place_x(c, mark->at_us);
     double y = place_y(f, mark->value);
-    double size = 9 * c->scale;
     switch (mark->shape) {
     case CHART_UP:
     case CHART_DOWN: {
@@ -338,7 +349,7 @@ static void draw_mark(const struct canvas *c, const struct frame *f, const struc
     set_colour(c->cr, colours[mark->colour], 0.95);
     cairo_fill_preserve(c->cr);
     cairo_set_source_rgb(c->cr, 1, 1, 1);
-    cairo_set_line_width(c->cr, 1.4 * c->scale);
+    cairo_set_line_width(c->cr, size * 0.12);
     cairo_stroke(c->cr);
 }
 
@@ -377,7 +388,7 @@ static void draw_panel(const struct canvas *c, const struct chart_panel *panel,
         draw_line(c, f, &panel->lines[l]);
     }
     for (int i = 0; i < panel->mark_count; i++) {
-        draw_mark(c, f, &panel->marks[i]);
+        draw_mark(c, f, &panel->marks[i], mark_size(c, panel->mark_count));
     }
     cairo_restore(c->cr);
 }

@@ -1,0 +1,349 @@
+/* The back-test against the driver that trades, and against its own future. */
+#include "base/check.h"
+#include "base/log.h"
+#include "desk.h"
+#include "engine/backtest.h"
+#include "io/file.h"
+#include "market/csv_source.h"
+#include "store/trade_table.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+
+#define TRADES_MAX 4096
+
+static struct trade paper_trades[TRADES_MAX], test_trades[TRADES_MAX];
+static int test_count;
+
+static void keep_trade(const struct trade *trade, void *userdata)
+{
+    (void)userdata;
+    assert_true(test_count < TRADES_MAX);
+    test_trades[test_count++] = *trade;
+}
+
+/* The caller frees it. */
+static struct backtest *run(const struct settings *settings, struct source *source, int64_t from_us,
+                            int64_t to_us)
+{
+    struct err err = {0};
+    test_count = 0;
+    struct backtest *b = backtest_new(&(struct backtest_options){.settings = settings,
+                                                                 .source = source,
+                                                                 .from_us = from_us,
+                                                                 .to_us = to_us,
+                                                                 .on_trade = keep_trade});
+    if (backtest_run(b, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+    return b;
+}
+
+static void same_dec(struct dec a, struct dec b)
+{
+    assert_int_equal(a.e8, b.e8);
+}
+
+/* Oldest first, whole. */
+static int read_paper_trades(struct desk *desk)
+{
+    struct err err = {0};
+    int count = 0;
+    for (int got = 1; got > 0; count += got) {
+        got = trade_table_list(desk->store, &(struct trade_query){.offset = (size_t)count},
+                               &paper_trades[count], (size_t)(TRADES_MAX - count), &err);
+        assert_true(got >= 0 && count < TRADES_MAX);
+    }
+    for (int i = 0; i < count / 2; i++) {
+        struct trade t = paper_trades[i];
+        paper_trades[i] = paper_trades[count - 1 - i];
+        paper_trades[count - 1 - i] = t;
+    }
+    return count;
+}
+
+static void same_trade(const struct trade *a, const struct trade *b)
+{
+    assert_int_equal(a->id, b->id);
+    assert_string_equal(a->symbol.name, b->symbol.name);
+    assert_int_equal(a->side, b->side);
+    same_dec(a->qty, b->qty);
+    same_dec(a->entry_price, b->entry_price);
+    same_dec(a->exit_price, b->exit_price);
+    same_dec(a->pnl, b->pnl);
+    same_dec(a->fees, b->fees);
+    assert_int_equal(a->opened_us, b->opened_us);
+    assert_int_equal(a->closed_us, b->closed_us);
+    assert_int_equal(a->decision_id, b->decision_id);
+    assert_string_equal(a->exit_reason, b->exit_reason);
+    assert_string_equal(a->client_id, b->client_id);
+}
+
+static void same_account(struct desk *desk, const struct backtest *b, int least)
+{
+    const struct snapshot *paper = desk_snapshot(desk);
+    const struct snapshot *test = &backtest_result(b)->snapshot;
+    int count = read_paper_trades(desk);
+    assert_int_equal(count, test_count);
+    assert_true(count >= least);
+    for (int i = 0; i < count; i++) {
+        same_trade(&paper_trades[i], &test_trades[i]);
+    }
+    same_dec(paper->equity, test->equity);
+    same_dec(paper->equity, backtest_result(b)->performance.equity);
+    same_dec(paper->cash, test->cash);
+    same_dec(paper->fees, test->fees);
+    same_dec(paper->funding, test->funding);
+    same_dec(paper->equity_peak, test->equity_peak);
+    assert_int_equal(paper->state, test->state);
+    assert_int_equal(paper->candles, test->candles);
+    assert_int_equal(paper->decisions, test->decisions);
+    assert_int_equal(paper->orders, test->orders);
+    assert_int_equal(paper->fills, test->fills);
+    assert_int_equal(paper->vetoes, test->vetoes);
+    assert_int_equal(paper->position_count, test->position_count);
+    assert_true(paper->books_balance && test->books_balance);
+}
+
+/* Paper trading for three weeks of market time, with its database, against the same candles. */
+static void makes_the_trades_that_paper_trading_makes(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    int64_t from_us = desk.clock.now_wall_us - desk.clock.now_wall_us % USEC_PER_HOUR;
+    desk_run(&desk, 21 * 24 * 60);
+    struct simulated market;
+    simulated_init(&market, desk.settings.seed, desk.settings.symbols, desk.settings.symbol_count,
+                   from_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN);
+    int64_t to_us = desk_snapshot(&desk)->markets[0].updated_us;
+    struct backtest *b = run(&desk.settings, &market.source, from_us, to_us);
+    same_account(&desk, b, 20);
+    assert_int_equal(backtest_result(b)->warm_up_candles,
+                     DRIVER_WARM_UP_MIN * desk.settings.symbol_count);
+    backtest_free(b);
+    desk_close(&desk);
+}
+
+#define CSV_MINUTES 20000
+
+static void write_csv(const char *path)
+{
+    struct symbol symbol;
+    struct simulated market;
+    AUTO_BUF struct buf text = BUF_INIT((size_t)8 << 20);
+    assert_true(symbol_parse(STR_LIT("BTC-USD"), &symbol));
+    simulated_init(&market, 11, &symbol, 1, INT64_C(1640995200000000));
+    buf_add_c(&text, "timestamp,open,high,low,close,volume\n");
+    for (int i = 0; i < CSV_MINUTES; i++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        int64_t open_us = source_next_us(&market.source) - USEC_PER_MIN;
+        assert_int_equal(source_take(&market.source, bars), 1);
+        if (i % 997 == 500) {
+            continue; /* a candle that never came */
+        }
+        const struct candle *c = &bars[0].candle;
+        const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};
+        buf_addf(&text, "%lld", (long long)(open_us / USEC_PER_SEC));
+        for (size_t k = 0; k < COUNT_OF(cells); k++) {
+            buf_add_char(&text, ',');
+            dec_add_text(&text, cells[k]);
+        }
+        buf_add_char(&text, '\n');
+    }
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+}
+
+/* The same through files: the daemon on a recorded market, which has no warm-up before it. */
+static void makes_the_trades_that_a_recorded_market_makes(void **state)
+{
+    (void)state;
+    char folder[] = "/var/tmp/nd-backtest.XXXXXX";
+    char path[64];
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/candles.csv", folder);
+    write_csv(path);
+    struct desk desk;
+    struct settings settings;
+    desk_settings(&settings);
+    settings.symbol_count = 1;
+    settings.market_source = MARKET_CSV;
+    settings.market_file_count = 1;
+    settings.market_files[0].symbol = settings.symbols[0];
+    (void)str_copy(str_c(path), settings.market_files[0].path,
+                   sizeof(settings.market_files[0].path));
+    desk_open(&desk, &settings);
+    desk_run(&desk, CSV_MINUTES + 10);
+
+    struct csv_source files;
+    struct csv_source_file file = {settings.symbols[0], path};
+    struct err err = {0};
+    assert_int_equal(csv_source_init(&files, &file, 1, &err), 0);
+    struct backtest *b = run(&settings, &files.source, 0, 0);
+    same_account(&desk, b, 5);
+    assert_int_equal(backtest_result(b)->candles, CSV_MINUTES - CSV_MINUTES / 997);
+    assert_int_equal(csv_source_report(&files, 0).missing, CSV_MINUTES / 997);
+    backtest_free(b);
+    csv_source_release(&files);
+    desk_close(&desk);
+    (void)remove(path);
+    (void)remove(folder);
+}
+
+/* One market until a moment, and another one from then on. */
+struct forked {
+    struct source source;
+    struct simulated one;
+    struct simulated other;
+    int64_t fork_us;
+};
+
+static int64_t forked_next(const struct source *source)
+{
+    return source_next_us(&((const struct forked *)(const void *)source)->one.source);
+}
+
+static int forked_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+{
+    struct forked *f = (struct forked *)(void *)source;
+    struct source_bar others[SYMBOLS_MAX];
+    int count = source_take(&f->one.source, ret);
+    (void)source_take(&f->other.source, others);
+    if (ret[0].candle.open_us >= f->fork_us) {
+        memcpy(ret, others, (size_t)count * sizeof(others[0]));
+    }
+    return count;
+}
+
+static const struct source_ops forked_ops = {
+    .name = "forked", .next_us = forked_next, .take = forked_take};
+
+static void forked_init(struct forked *f, const struct settings *s, uint64_t other, int64_t fork_us)
+{
+    *f = (struct forked){.source = {.ops = &forked_ops, .step_us = USEC_PER_MIN},
+                         .fork_us = fork_us};
+    simulated_init(&f->one, 7, s->symbols, s->symbol_count, 0);
+    simulated_init(&f->other, other, s->symbols, s->symbol_count, 0);
+}
+
+/* Whatever the future is, nothing that was closed before it changes. */
+static void does_not_look_ahead(void **state)
+{
+    (void)state;
+    struct settings settings;
+    desk_settings(&settings);
+    int64_t to_us = 16 * USEC_PER_DAY;
+    static struct trade before[TRADES_MAX];
+    for (int64_t fork_us = 6 * USEC_PER_DAY; fork_us < to_us; fork_us += 5 * USEC_PER_DAY / 2 + 1) {
+        struct forked market;
+        forked_init(&market, &settings, 7, fork_us);
+        backtest_free(run(&settings, &market.source, 3 * USEC_PER_DAY, to_us));
+        int whole = test_count;
+        int count = 0;
+        while (count < whole && test_trades[count].closed_us <= fork_us) {
+            before[count] = test_trades[count];
+            count++;
+        }
+        assert_true(count > 0);
+
+        forked_init(&market, &settings, 8, fork_us);
+        backtest_free(run(&settings, &market.source, 3 * USEC_PER_DAY, to_us));
+        assert_true(test_count >= count);
+        for (int i = 0; i < count; i++) {
+            same_trade(&before[i], &test_trades[i]);
+        }
+        assert_true(test_count == count || test_trades[count].closed_us > fork_us);
+    }
+}
+
+static void keeps_a_bounded_picture_of_a_long_run(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct simulated market;
+    desk_settings(&settings);
+    settings.max_drawdown_pct = 100; /* trades on, whatever happens */
+    simulated_init(&market, 3, settings.symbols, settings.symbol_count, 0);
+    struct backtest *b = run(&settings, &market.source, 3 * USEC_PER_DAY, 60 * USEC_PER_DAY);
+    const struct backtest_result *r = backtest_result(b);
+    assert_true(r->point_count > BACKTEST_CURVE_MAX / 2 - 1 &&
+                r->point_count <= BACKTEST_CURVE_MAX);
+    double deepest = 0;
+    for (int i = 0; i < r->point_count; i++) {
+        assert_true(i == 0 || r->points[i].at_us > r->points[i - 1].at_us);
+        deepest = r->points[i].drawdown_pct > deepest ? r->points[i].drawdown_pct : deepest;
+    }
+    /* Points are merged, and what was deepest in one of them stays. */
+    assert_true(deepest == 100 * r->performance.drawdown);
+    assert_int_equal(r->points[r->point_count - 1].at_us, r->end_us);
+    assert_int_equal(r->end_us, 60 * USEC_PER_DAY);
+    assert_int_equal(r->candles, 57 * 24 * 60 * settings.symbol_count);
+    assert_int_equal(r->performance.all.trades, test_count);
+    assert_true(r->mark_count <= BACKTEST_MARKS_MAX);
+    int64_t marked = (test_count + r->mark_every - 1) / r->mark_every;
+    assert_int_equal(r->mark_count, marked);
+    for (int i = 0; i < r->mark_count; i++) {
+        assert_int_equal(r->marks[i].closed_us, test_trades[i * r->mark_every].closed_us);
+    }
+    backtest_free(b);
+}
+
+/* Every trade is in each of the breakdowns, and the parts make the whole. */
+static void breakdowns_add_up(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct simulated market;
+    desk_settings(&settings);
+    simulated_init(&market, 5, settings.symbols, settings.symbol_count, 0);
+    struct backtest *b = run(&settings, &market.source, 3 * USEC_PER_DAY, 40 * USEC_PER_DAY);
+    const struct performance *p = &backtest_result(b)->performance;
+    const struct {
+        const struct performance_group *groups;
+        int count;
+    } sets[] = {{p->sides, 2},
+                {p->symbols, SYMBOLS_MAX},
+                {p->regimes, 3},
+                {p->hours_of_entry, 24},
+                {p->reasons, PERFORMANCE_REASONS_MAX}};
+    assert_true(p->all.trades > 20 && p->all.wins > 0 && p->all.wins < p->all.trades);
+    for (size_t s = 0; s < COUNT_OF(sets); s++) {
+        struct performance_group sum = {0};
+        for (int i = 0; i < sets[s].count; i++) {
+            sum.trades += sets[s].groups[i].trades;
+            sum.wins += sets[s].groups[i].wins;
+            sum.pnl = dec_add(sum.pnl, sets[s].groups[i].pnl);
+        }
+        assert_int_equal(sum.trades, p->all.trades);
+        assert_int_equal(sum.wins, p->all.wins);
+        same_dec(sum.pnl, p->all.pnl);
+    }
+    /* Somebody was for each entry. */
+    int64_t most = 0;
+    for (int i = 0; i < VOTES_MAX; i++) {
+        most = p->agents[i].trades > most ? p->agents[i].trades : most;
+    }
+    assert_true(most > 0 && most <= p->all.trades);
+    backtest_free(b);
+}
+
+static void nothing_to_trade_on_is_said(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct simulated market;
+    struct err err = {0};
+    desk_settings(&settings);
+    simulated_init(&market, 1, settings.symbols, settings.symbol_count, USEC_PER_DAY);
+    struct backtest *b = backtest_new(&(struct backtest_options){
+        .settings = &settings, .source = &market.source, .to_us = USEC_PER_HOUR});
+    assert_int_equal(backtest_run(b, &err), -ERR_ENGINE_BACKTEST_EMPTY);
+    backtest_free(b);
+    backtest_free(NULL);
+}
+
+UNIT_GROUP(backtest, cmocka_unit_test(makes_the_trades_that_paper_trading_makes),
+           cmocka_unit_test(makes_the_trades_that_a_recorded_market_makes),
+           cmocka_unit_test(does_not_look_ahead),
+           cmocka_unit_test(keeps_a_bounded_picture_of_a_long_run),
+           cmocka_unit_test(breakdowns_add_up), cmocka_unit_test(nothing_to_trade_on_is_said))
