@@ -31,7 +31,7 @@ static void add_amount(struct buf *out, double value, enum unit unit)
         buf_addf(out, "%.2f×", value);
         break;
     case UNIT_PLAIN:
-        figure_number(out, value);
+        buf_addf(out, "%.2f", value);
         break;
     case UNIT_COUNT:
         buf_addf(out, "%.0f", value);

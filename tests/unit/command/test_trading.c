@@ -30,9 +30,9 @@ struct scene {
 };
 
 static const char *const wanted[] = {
-    "help",     "status",         "positions",      "trades", "why",
-    "pause",    "resume",         "close",          "whoami", "version",
-    "auditlog", "emergency_stop", "clear_emergency"};
+    "risk",    "help",     "status",         "positions",      "trades",
+    "why",     "pause",    "resume",         "close",          "whoami",
+    "version", "auditlog", "emergency_stop", "clear_emergency"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
@@ -300,6 +300,102 @@ static void positions_have_units(void **state)
     assert_has(rig_last(&s->rig), "+$2.39");
     assert_has(rig_last(&s->rig), "1 h 30 min");
     assert_has(rig_last(&s->rig), "/close BTC-USD");
+}
+
+/* Limits of tier 1 and 3, of which BTC-USD uses some; SOL-USD rests. */
+static void draft_risk(struct snapshot *n)
+{
+    n->risk_state = RISK_ACTIVE;
+    n->liquidation_distance_pct = 8.04;
+    n->daily_loss_pct = -1;
+    n->max_daily_loss_pct = 5;
+    n->risk = (struct snapshot_risk){
+        .exposure_pct = 31.24,
+        .max_exposure_pct = 75,
+        .max_position_pct = 25,
+        .tiers = {{31.24, 50, 30}, {0, 40, 20}, {0, 20, 10}},
+        .symbol_count = 2,
+        .symbols = {{.symbol = {"BTC-USD"},
+                     .exposure_pct = 31.24,
+                     .liquidation_distance_pct = 8.04},
+                    {.symbol = {"SOL-USD"},
+                     .tier = 2,
+                     .cooldown_until_us = n->market_us + 12 * USEC_PER_MIN}},
+        .leverage = 0.3124,
+        .max_leverage = 3,
+        .initial_margin_pct = 10.4,
+        .min_liquidation_distance_pct = 5,
+        .max_correlation = 0.7,
+        .losses_in_a_row = 1,
+        .max_consecutive_losses = 10,
+        .orders_lately = 2,
+        .max_orders_per_minute = 10,
+        .cooldown_us = 30 * USEC_PER_MIN,
+    };
+}
+
+static void risk_shows_limits_beside_their_use(void **state)
+{
+    struct scene *s = *state;
+    say(s, &s->rig.rita, "/risk");
+    assert_has(rig_last(&s->rig), "ENGINE_SILENT");
+    struct snapshot *n = draft(s);
+    n->position_count = 1;
+    (void)symbol_parse(str_c("BTC-USD"), &n->positions[0].symbol);
+    draft_risk(n);
+    publish(s);
+    say(s, &s->rig.rita, "/risk");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "Risk: ACTIVE");
+    assert_has(text, "[\"exposure\",\"31.2 %\",\"≤ 75.0 %\"]");
+    assert_has(text, "[\"tier 1\",\"31.2 %\",\"≤ 50.0 %\"]");
+    assert_has(text, "[\"BTC-USD\",\"31.2 %\",\"≤ 25.0 %\"]");
+    assert_has(text, "[\"SOL-USD\",\"0.0 %\",\"≤ 10.0 %\"]");
+    assert_has(text, "[\"leverage\",\"0.31×\",\"≤ 3.00×\"]");
+    assert_has(text, "[\"liquidation\",\"8.0 %\",\"≥ 5.0 %\"]");
+    assert_has(text, "[\"correlation\",\"–\",\"≤ 0.70\"]");
+    assert_has(text, "[\"daily loss\",\"0.0 %\",\"≤ 5.0 %\"]");
+    assert_has(text, "[\"entries/min\",\"2\",\"≤ 10\"]");
+    assert_has(text, "⚠ BTC-USD is liquidated 8.0 % from here");
+    assert_has(text, "the paper venue takes no margin");
+    assert_has(text, "SOL-USD rests for 12 min");
+    assert_has(text, "{\"code\":\"RISK_LEVERAGE\",\"option\":\"risk.max_leverage\"");
+    assert_has(text, "\"name\":\"leverage\",\"use\":0.3");
+    assert_has(text, "\"name\":\"correlation\",\"use\":null");
+    assert_lacks(text, "/resume");
+}
+
+static void risk_says_why_nothing_is_opened(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = draft(s);
+    draft_risk(n);
+    n->risk.symbols[1].cooldown_until_us = 0;
+    n->state = TRADING_BREAKER;
+    n->risk_state = RISK_REDUCING;
+    (void)snprintf(n->state_reason, sizeof(n->state_reason), "daily loss 5.10 %% of 5.00 %%");
+    n->foreign_count = 1;
+    n->foreign[0] = (struct snapshot_foreign){
+        .symbol = {"ETH-USD"}, .side = SIDE_SHORT, .qty = dec_from_int(2)};
+    publish(s);
+    say(s, &s->rig.rita, "/risk");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "Risk: REDUCING");
+    assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
+    assert_has(text, "The venue holds ETH-USD short 2 that the bot did not open");
+    assert_has(text, "No symbol rests; each does for 30 min after a trade.");
+    assert_has(text, "[\"liquidation\",\"–\",\"≥ 5.0 %\"]");
+    assert_has(text, "\"command\":\"/resume\"");
+
+    n = draft(s);
+    draft_risk(n);
+    n->risk_state = RISK_HALTED;
+    n->books_balance = false;
+    publish(s);
+    say(s, &s->rig.rita, "/risk");
+    assert_has(rig_last(&s->rig), "Risk: HALTED");
+    assert_has(rig_last(&s->rig), "the books do not balance");
+    assert_has(rig_last(&s->rig), "\"risk_state\":\"halted\"");
 }
 
 static void add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us)
@@ -668,7 +764,9 @@ static void auditlog_is_for_admins(void **state)
 UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
            SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
            SCENE_TEST(states_stay_in_the_footer), SCENE_TEST(positions_have_units),
-           SCENE_TEST(trades_add_up), SCENE_TEST(why_tells_votes_reasons_veto_and_order),
+           SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_beside_their_use),
+           SCENE_TEST(risk_says_why_nothing_is_opened),
+           SCENE_TEST(why_tells_votes_reasons_veto_and_order),
            SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),
            SCENE_TEST(a_silent_engine_times_out), SCENE_TEST(a_full_ring_is_busy),
            SCENE_TEST(close_asks_then_waits_until_it_is_gone),
