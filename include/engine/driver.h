@@ -7,9 +7,12 @@
  *
  * The engine thread is this in a loop; the simulator is this on a fake clock with a hostile venue.
  * Order of a round, which is what makes a crash at any moment harmless: the venue sees the minute
- * and writes its own book; the step; its outputs committed in one transaction; only then orders to
- * the venue, then events and the snapshot. A commit that fails is repeated, the same outputs, until
- * it succeeds; nothing else is done meanwhile but beating and saying so.
+ * and writes its own book; the step; its inputs to the flight recorder; its outputs committed in
+ * one transaction; only then orders to the venue, then events, the snapshot and the state file. A
+ * record or a commit that fails is repeated, the same outputs, until it succeeds; nothing else is
+ * done meanwhile but beating and saying so. The state file is not worth stopping for.
+ * On the very first start a .trading_state.json in the state folder is imported (statefile.h); one
+ * that is damaged keeps trading from starting, for it may hold positions.
  * Thread: one at a time per driver.
  */
 #pragma once
@@ -27,7 +30,9 @@
 #define DRIVER_WARM_UP_MIN 3600
 
 struct driver_options {
-    const char *state_dir; /* copied; not used when store is given */
+    /* Copied. Of trading.db unless store is given, the journals and the state file; NULL (only with
+     * a store): neither is kept. */
+    const char *state_dir;
     struct settings settings;
     struct clock *clock;
     /* For the simulator; NULL: the driver's own. They outlive the driver. */

@@ -2,12 +2,16 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "engine/recorder.h"
+#include "engine/statefile.h"
+#include "io/file.h"
 #include "journal.h"
 #include "market/csv_source.h"
 #include "market/simulated.h"
 #include "percentile.h"
 #include "store/request_table.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,10 +51,14 @@ struct driver {
     int64_t anchor_market_us;
     int64_t market_us;
 
-    bool holds_request; /* in request: taken from the ring, not stepped yet */
-    bool holds_minute;  /* in inputs.bars: taken from the source, not stepped yet */
-    int64_t minute_us;  /* its open, as the source promised it */
-    bool uncommitted;   /* outputs wait for the disk */
+    bool holds_request;        /* in request: taken from the ring, not stepped yet */
+    bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
+    int64_t minute_us;         /* its open, as the source promised it */
+    bool uncommitted;          /* outputs wait for the disk */
+    struct recorder *recorder; /* NULL: none without a state folder */
+    bool recorded;             /* the step whose outputs these are */
+    struct statefile exported; /* as .trading_state.json says now */
+    bool export_failed;
     struct engine_now now;
     struct engine_inputs inputs;
     struct request request;
@@ -101,8 +109,9 @@ static void publish_stalled(struct driver *d)
         s->state = TRADING_EMERGENCY;
         s->verified_flat = false;
     }
-    (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: trading.db cannot be written",
-                   halted ? "halted, closing waits" : "nothing opens or closes");
+    (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written",
+                   halted ? "halted, closing waits" : "nothing opens or closes",
+                   d->trouble == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
     publish_snapshot(d);
 }
 
@@ -123,6 +132,15 @@ static void trouble(struct driver *d, enum err_id id, const struct err *cause)
     publish_events(d, &e, 1);
 }
 
+/* Something that stops nothing. */
+static void tell(struct driver *d, enum err_id id, const struct err *cause)
+{
+    log_err(LOG_LEVEL_WARNING, cause, err_info((int)id)->message);
+    struct event e = {
+        .topic = TOPIC_TROUBLE, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
+    publish_events(d, &e, 1);
+}
+
 static void trouble_over(struct driver *d)
 {
     if (d->trouble != 0) {
@@ -135,6 +153,8 @@ static void trouble_over(struct driver *d)
 
 static void close_all(struct driver *d)
 {
+    recorder_free(d->recorder);
+    d->recorder = NULL;
     engine_free(d->engine);
     d->engine = NULL;
     if (d->owns_store) {
@@ -205,23 +225,25 @@ static void make_engine(struct driver *d)
     paper_init(&d->paper, &d->settings, source_step_us(d->own));
 }
 
-static int first_start(struct driver *d, struct err *err)
+/* A market that nobody has seen yet, and when trading in it begins. */
+static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *err)
 {
-    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
-                             .mono_us = clock_mono_us(d->clock)};
-    now.market_us = now.wall_us - now.wall_us % timeframe_us(TF_1H);
-    int rc = make_market(d, now.market_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN, err);
+    int64_t wall_us = clock_wall_us(d->clock);
+    int64_t market_us = wall_us - wall_us % timeframe_us(TF_1H);
+    int rc = make_market(d, market_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN, err);
     if (rc < 0) {
         return rc;
     }
-    bool simulated = d->own == &d->market.source;
-    if (!simulated) {
-        /* A record is traded from its first candle on: there is nothing before it to warm up on. */
-        now.market_us = source_next_us(d->own) - source_step_us(d->own);
-    }
-    make_engine(d);
-    engine_begin(d->engine, &now);
+    /* A record is traded from its first candle on: there is nothing before it to warm up on. */
+    *ret_market_us =
+        d->own == &d->market.source ? market_us : source_next_us(d->own) - source_step_us(d->own);
+    return 0;
+}
 
+/* What came before, and all of it to the database together with the books as they stand. */
+static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
+{
+    bool simulated = d->own == &d->market.source;
     AUTO_FREE struct source_bar *history = calloc(HISTORY_MAX, sizeof(*history));
     ASSERT(history != NULL);
     int kept = 0;
@@ -230,12 +252,46 @@ static int first_start(struct driver *d, struct err *err)
         int count = source_take(d->own, bars);
         kept += engine_warm(d->engine, bars, count, &history[kept]);
     }
-    d->market_us = now.market_us;
+    d->market_us = market_us;
     return journal_begin(d->store, d->engine, d->own, history, kept, err);
 }
 
-static int later_start(struct driver *d, const struct engine_memory *memory, struct err *err)
+static int first_start(struct driver *d, struct engine_now *ret_now, struct err *err)
 {
+    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
+                             .mono_us = clock_mono_us(d->clock)};
+    int rc = begin_market(d, &now.market_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    make_engine(d);
+    engine_begin(d->engine, &now);
+    *ret_now = now;
+    return begin_trading(d, now.market_us, err);
+}
+
+/* The books of an imported state file: they come with no market. */
+static int start_with_books(struct driver *d, struct engine_memory *memory, struct err *err)
+{
+    int64_t market_us = 0;
+    int rc = begin_market(d, &market_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    memory->state.market_us = market_us;
+    memory->state.day = market_us / USEC_PER_DAY;
+    make_engine(d);
+    engine_restore(d->engine, memory);
+    return begin_trading(d, market_us, err);
+}
+
+static int later_start(struct driver *d, struct engine_memory *memory, struct err *err)
+{
+    bool has_market = false;
+    int rc = journal_has_market(d->store, &has_market, err);
+    if (rc < 0) {
+        return rc;
+    }
     /* What is no longer traded is still watched while it is held. */
     for (int i = 0; i < memory->position_count; i++) {
         add_symbol(d, memory->positions[i].symbol);
@@ -245,14 +301,17 @@ static int later_start(struct driver *d, const struct engine_memory *memory, str
     }
     /* The venue's account was opened with what the books were, whatever is configured by now. */
     d->settings.initial_cash = memory->state.initial_cash;
-    int rc = make_market(d, memory->state.market_us, err);
+    if (!has_market) {
+        return start_with_books(d, memory, err);
+    }
+    rc = make_market(d, memory->state.market_us, err);
     if (rc < 0) {
         return rc;
     }
     make_engine(d);
     engine_restore(d->engine, memory);
     rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, err);
-    if (rc == -ERR_MARKET_SAVED || rc == -ERR_STORE_NOT_FOUND) {
+    if (rc == -ERR_MARKET_SAVED) {
         log_err(LOG_LEVEL_WARNING, err, "the saved market is not used");
         rc = 0;
     }
@@ -283,10 +342,64 @@ static void load_model(struct driver *d)
         timeframe_name(predictor_timeframe(d->predictor)));
 }
 
+/* ERR_STORE_NOT_FOUND when there is nothing to import. */
+static int import_state(struct driver *d, struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
+    if (d->state_dir[0] == '\0' || buf_failed(&path) || !file_exists(path.data)) {
+        return -ERR_STORE_NOT_FOUND;
+    }
+    struct statefile file;
+    struct statefile_imported done;
+    struct statefile_import options = {.settings = &d->settings,
+                                       .wall_us = clock_wall_us(d->clock)};
+    int rc = statefile_read(path.data, &file, err);
+    rc = rc < 0 ? rc : statefile_import(&file, &options, d->store, &done, err);
+    if (rc >= 0) {
+        LOG(NOTICE, "%s: imported, %d positions, %lld trades; stops are %.2f %% from their entries",
+            path.data, done.positions, (long long)file.total_trades, d->settings.stop_pct);
+    }
+    return rc;
+}
+
+/* A file of before tells when it began and why the breaker tripped; one that cannot be read is
+ * written over, for trading.db is what counts. */
+static void begin_export(struct driver *d)
+{
+    struct err err = {0};
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
+    d->exported = (struct statefile){0};
+    d->export_failed = false;
+    if (d->state_dir[0] != '\0' && file_exists(path.data) &&
+        statefile_read(path.data, &d->exported, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "the state file is written anew");
+    }
+    if (d->exported.created_us == 0) {
+        d->exported.created_us = clock_wall_us(d->clock);
+    }
+    d->exported.position_count = -1; /* whatever it says, it is to be written */
+}
+
+static int begin_recording(struct driver *d, const struct engine_now *now,
+                           const struct engine_memory *memory, struct err *err)
+{
+    if (d->state_dir[0] == '\0') {
+        return 0;
+    }
+    begin_export(d);
+    struct recorder_start start = {.now = *now, .memory = memory};
+    return recorder_open(d->state_dir, &start, d->engine, &d->recorder, err);
+}
+
 static int recover(struct driver *d, struct err *err)
 {
     AUTO_FREE struct engine_memory *memory = malloc(sizeof(*memory));
     ASSERT(memory != NULL);
+    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
+                             .mono_us = clock_mono_us(d->clock)};
+    bool first = false;
     d->symbol_count = 0;
     for (int i = 0; i < d->settings.symbol_count; i++) {
         add_symbol(d, d->settings.symbols[i]);
@@ -294,9 +407,15 @@ static int recover(struct driver *d, struct err *err)
     int rc = journal_load(d->store, memory, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
-        rc = first_start(d, err);
+        rc = import_state(d, err);
+        first = rc == -ERR_STORE_NOT_FOUND;
+        rc = rc < 0 ? rc : journal_load(d->store, memory, err);
+    }
+    if (first) {
+        rc = first_start(d, &now, err);
     } else if (rc >= 0) {
         rc = later_start(d, memory, err);
+        now.market_us = memory->state.market_us;
     }
     if (rc >= 0) {
         rc = paper_open(&d->paper, d->store, err);
@@ -306,6 +425,10 @@ static int recover(struct driver *d, struct err *err)
     }
     load_model(d);
     engine_use_predictor(d->engine, d->predictor);
+    rc = begin_recording(d, &now, first ? NULL : memory, err);
+    if (rc < 0) {
+        return rc;
+    }
     for (int i = 0; i < d->symbol_count; i++) {
         paper_quote(&d->paper, d->symbols[i], engine_price(d->engine, d->symbols[i]));
     }
@@ -346,10 +469,13 @@ static bool try_open(struct driver *d)
     }
     close_all(d);
     bool no_market = err.id == ERR_MARKET_SOURCE;
-    trouble(d, no_market ? ERR_MARKET_SOURCE : ERR_ENGINE_STORE, &err);
+    bool is_own = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
+    trouble(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
     d->snapshot.state = TRADING_STARTING;
-    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s: %.50s",
-                   no_market ? "market" : "trading.db",
+    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s%.50s",
+                   no_market ? "market: "
+                   : is_own  ? ""
+                             : "trading.db: ",
                    no_market ? err.context : err_info(err.id)->message);
     d->snapshot.initial_cash = d->settings.initial_cash;
     publish_snapshot(d);
@@ -446,6 +572,7 @@ static bool take_minute(struct driver *d)
 {
     int64_t due_us = source_next_us(d->source);
     if (!d->holds_minute) {
+        d->inputs.bar_count = 0;
         int64_t now_us = market_now(d);
         if (now_us < due_us) {
             d->market_us = now_us > d->market_us ? now_us : d->market_us;
@@ -477,9 +604,32 @@ static int64_t nanoseconds(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+/* Before the commit: what is in trading.db can be replayed, whatever happens in between. */
+static bool record(struct driver *d)
+{
+    struct err err = {0};
+    if (d->recorder == NULL || d->recorded) {
+        return true;
+    }
+    int rc = recorder_step(d->recorder, d->engine, &d->now, &d->inputs, &d->outputs, &err);
+    if (rc == -ERR_ENGINE_RECORD_FULL) {
+        tell(d, ERR_ENGINE_RECORD_FULL, &err);
+        rc = 0;
+    }
+    if (rc < 0) {
+        trouble(d, ERR_ENGINE_RECORD, &err);
+    }
+    d->recorded = rc >= 0;
+    return d->recorded;
+}
+
 static bool commit(struct driver *d)
 {
     struct err err = {0};
+    if (!record(d)) {
+        d->uncommitted = true;
+        return false;
+    }
     if (!d->outputs.write) {
         d->uncommitted = false;
         return true;
@@ -528,6 +678,29 @@ static bool ship(struct driver *d)
     }
     return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
            out->query_count > 0 || out->list;
+}
+
+/* After what has to leave: the disk may take its time, and a failure stops nothing. */
+static void export_state(struct driver *d)
+{
+    if (d->recorder == NULL || !d->outputs.write) {
+        return;
+    }
+    struct statefile next = d->exported;
+    struct err err = {0};
+    statefile_of(&next, d->engine, clock_wall_us(d->clock));
+    if (!d->outputs.equity_point && !statefile_is_news(&next, &d->exported)) {
+        return;
+    }
+    if (statefile_write(&next, d->state_dir, &err) >= 0) {
+        d->exported = next;
+        d->export_failed = false;
+        return;
+    }
+    if (!d->export_failed || d->outputs.equity_point) {
+        tell(d, ERR_STATEFILE_EXPORT, &err);
+    }
+    d->export_failed = true;
 }
 
 static void tidy_history(struct driver *d)
@@ -608,7 +781,7 @@ static bool step(struct driver *d)
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
     percentile_push(&d->durations, nanoseconds() - before_ns);
     d->holds_minute = false;
-    d->inputs.bar_count = 0;
+    d->recorded = false;
     return commit(d);
 }
 
@@ -623,6 +796,7 @@ static bool finish(struct driver *d)
     publish_snapshot(d);
     /* After the snapshot: whoever an event wakes finds the state that it announces. */
     publish_events(d, d->outputs.events, d->outputs.event_count);
+    export_state(d);
     tidy_history(d);
     return told;
 }

@@ -211,6 +211,18 @@ static int load_history(struct trading_store *store, struct engine *engine,
     return 0;
 }
 
+int journal_has_market(struct trading_store *store, bool *ret, struct err *err)
+{
+    char bytes[BLOB_MAX];
+    size_t size = 0;
+    int rc = state_table_get_blob(store, "market", bytes, sizeof(bytes), &size, err);
+    *ret = rc != -ERR_STORE_NOT_FOUND;
+    if (!*ret) {
+        err_clear(err);
+    }
+    return *ret ? rc : 0;
+}
+
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
                         const struct symbol *symbols, int count, struct err *err)
 {

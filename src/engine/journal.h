@@ -24,6 +24,8 @@ int journal_begin(struct trading_store *store, const struct engine *engine,
                   struct err *err);
 
 int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err);
+/* Imported books have no market yet. */
+int journal_has_market(struct trading_store *store, bool *ret, struct err *err);
 /* Source and market history, as saved, with the windows out of candle_table. ERR_MARKET_SAVED when
  * the source's state does not fit: then nothing is changed, for the history is of another market;
  * when only the series do not fit, they are warm from candle_table instead. */
