@@ -33,7 +33,7 @@
 /* Most points of the curve; when it is full two become one. */
 #define BACKTEST_CURVE_MAX 2048
 /* Most trades that are kept for a chart; when it is full every second one goes. */
-#define BACKTEST_MARKS_MAX 1024
+#define BACKTEST_MARKS_MAX 256
 /* on_candles is called once in so many moments of the market. */
 #define BACKTEST_TELL_EVERY 16384
 

@@ -11,6 +11,8 @@
 
 #define CHART_WIDTH  1200
 #define CHART_HEIGHT 900
+/* More do not fit the picture's title. */
+#define TITLE_SYMBOLS 3
 
 /* ---------------------------------------------------------------- words */
 
@@ -360,7 +362,7 @@ static void put_data(const struct backtest_report *r, struct buf *out)
     for (int i = 0; i < r->settings->symbol_count; i++) {
         buf_add_c(out, i == 0 ? "{" : ",{");
         put_text(out, "symbol", r->settings->symbols[i].name);
-        put_text(out, "source", r->data[i]);
+        put_text(out, "source", r->files != NULL ? r->data[i] : r->data[0]);
         put_number(out, "held_pct", held_pct(r, i));
         if (r->files != NULL) {
             struct csv_source_report q = csv_source_report(r->files, i);
@@ -523,7 +525,11 @@ static void add_title(const struct backtest_report *r, const struct performance_
                       struct buf *out)
 {
     buf_add_c(out, "Back-test of ");
-    add_symbols(out, r->settings);
+    if (r->settings->symbol_count <= TITLE_SYMBOLS) {
+        add_symbols(out, r->settings);
+    } else {
+        buf_addf(out, "%d symbols", r->settings->symbol_count);
+    }
     buf_add_c(out, ": ");
     add_signed_pct(out, s->return_pct);
     buf_add_c(out, " in ");
@@ -547,8 +553,10 @@ static void add_subtitle(const struct backtest_report *r, const struct performan
     }
     buf_addf(out, ", max drawdown %.2f %%, Sharpe ", s->max_drawdown_pct);
     add_ratio(out, s->sharpe, "");
-    buf_add_c(out, ", holding ");
-    add_signed_pct(out, held_pct(r, 0));
+    if (r->settings->symbol_count == 1) {
+        buf_add_c(out, ", holding ");
+        add_signed_pct(out, held_pct(r, 0));
+    }
 }
 
 int backtest_report_chart(const struct backtest_report *r, const char *path, struct err *err)

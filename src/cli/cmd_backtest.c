@@ -134,6 +134,7 @@ static int open_simulated(struct job *job, struct err *err)
     int64_t end_us = CLI_SIMULATED_START_US + days * USEC_PER_DAY;
     simulated_init(&job->market, (uint64_t)seed, job->settings.symbols, job->settings.symbol_count,
                    CLI_SIMULATED_START_US - BACKTEST_WARM_UP_MIN * USEC_PER_MIN);
+    job->from_us = job->from_us > CLI_SIMULATED_START_US ? job->from_us : CLI_SIMULATED_START_US;
     job->to_us = job->to_us == 0 || job->to_us > end_us ? end_us : job->to_us;
     job->source = &job->market.source;
     return 0;

@@ -379,6 +379,7 @@ static void fill_account(const struct engine *engine, struct snapshot *ret)
     ret->day_start_equity = s->day_start_equity;
     ret->realised = s->realised;
     ret->fees = s->fees;
+    ret->funding = s->funding;
     struct risk_account account = {.equity = ret->equity,
                                    .equity_peak = s->equity_peak,
                                    .day_start_equity = s->day_start_equity};

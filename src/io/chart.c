@@ -320,7 +320,7 @@ static void draw_line(const struct canvas *c, const struct frame *f, const struc
 static double mark_size(const struct canvas *c, int count)
 {
     double size = 10 * sqrt(40.0 / (count > 40 ? count : 40));
-    return fmax(size, 3.5) * c->scale;
+    return fmax(size, 4.5) * c->scale;
 }
 
 static void draw_mark(const struct canvas *c, const struct frame *f, const struct chart_mark *mark,
