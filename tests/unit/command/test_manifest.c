@@ -81,10 +81,10 @@ static void the_embedded_commands_load(void **state)
     }
     assert_int_equal(rc, 0);
 
-    static const char *const names[] = {"help",   "status",   "positions",     "trades", "why",
-                                        "pause",  "resume",   "close",         "logs",   "restart",
-                                        "alerts", "services", "ack",           "audit",  "version",
-                                        "whoami", "auditlog", "emergency_stop"};
+    static const char *const names[] = {
+        "help",    "status", "positions", "trades",         "why",      "pause", "resume",
+        "close",   "logs",   "restart",   "alerts",         "services", "ack",   "audit",
+        "version", "whoami", "auditlog",  "emergency_stop", "decisions"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         assert_non_null(manifest_find(list, names[i]));
     }

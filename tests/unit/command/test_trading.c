@@ -7,6 +7,7 @@
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/request_table.h"
+#include "store/rule_table.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
@@ -30,9 +31,9 @@ struct scene {
 };
 
 static const char *const wanted[] = {
-    "risk",    "help",     "status",         "positions",      "trades",
-    "why",     "pause",    "resume",         "close",          "whoami",
-    "version", "auditlog", "emergency_stop", "clear_emergency"};
+    "risk",    "help",     "status",         "positions",       "trades",
+    "why",     "pause",    "resume",         "close",           "whoami",
+    "version", "auditlog", "emergency_stop", "clear_emergency", "decisions"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
@@ -489,7 +490,9 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
     assert_has(rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
-    assert_has(rig_last(&s->rig), "[\"bull\",\"rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
+    assert_has(rig_last(&s->rig),
+               "[\"bull\",\"\",\"\",\"\"],[\"· rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
+    assert_has(rig_last(&s->rig), "\"order_state\":\"filled\"");
     assert_has(rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
 
     d = a_decision(2);
@@ -512,7 +515,177 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     say(s, &s->rig.rita, "/why 99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
     say(s, &s->rig.rita, "/why \"no symbol\"");
-    assert_has(rig_last(&s->rig), "neither the number of a trade nor a symbol");
+    assert_has(rig_last(&s->rig), "neither the number of a trade (12), that of a decision (d12)");
+    say(s, &s->rig.rita, "/why d2");
+    assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
+    say(s, &s->rig.rita, "/why d99");
+    assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
+}
+
+static struct vote *speak(struct decision *d, const char *agent, enum direction direction,
+                          double confidence, double weight)
+{
+    struct vote *v = &d->votes[d->vote_count++];
+    *v = (struct vote){.direction = direction, .confidence = confidence, .weight = weight};
+    (void)snprintf(v->agent, sizeof(v->agent), "%s", agent);
+    return v;
+}
+
+static void because(struct vote *v, const char *indicator, double value, double threshold,
+                    double points)
+{
+    struct reason *why = &v->reasons[v->reason_count++];
+    *why = (struct reason){.value = value, .threshold = threshold, .points = points};
+    (void)snprintf(why->indicator, sizeof(why->indicator), "%s", indicator);
+}
+
+/* As the engine leaves it: eight votes, a rule that matched, a veto. */
+static struct decision a_full_decision(int64_t id)
+{
+    struct decision d = a_decision(id);
+    d.vote_count = 0;
+    struct vote *v = speak(&d, "data_sync", DIRECTION_NONE, 1, 0);
+    because(v, "bars_5m", 200, 200, .125);
+    because(v, "spread_pct", 0.04, 1, .125);
+    v = speak(&d, "quant_analyst", DIRECTION_LONG, 1.0 / 3, 0);
+    because(v, "width_1h_pct", 5.25, 4, 0);
+    v = speak(&d, "predict", DIRECTION_SHORT, .1, .5);
+    because(v, "p_up", .45, .5, .1);
+    v = speak(&d, "bull", DIRECTION_LONG, .9, .6);
+    because(v, "rsi14", 28.1, 30, .4);
+    v = speak(&d, "bear", DIRECTION_NONE, .3, .4);
+    because(v, "macd", -3.5, 1.25, .3);
+    v = speak(&d, "decision_core", DIRECTION_LONG, .92, 0);
+    d.score = (.6 * .9 - .5 * .1) / .6 + .1;
+    because(v, "score", d.score, .35, d.score);
+    because(v, "rules", .1, 0, 0);
+    v = speak(&d, "risk_audit", DIRECTION_NONE, 0, 0);
+    because(v, "size", .0031, .001, 0);
+    (void)speak(&d, "execution", DIRECTION_NONE, 0, 0);
+    d.outcome = OUTCOME_VETOED;
+    (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_POSITION_SIZE");
+    (void)snprintf(d.veto_text, sizeof(d.veto_text), "size 0.0031, at most 0.001");
+    d.qty = dec_of("0.0031");
+    d.stop = dec_of("62838.1");
+    d.target = dec_of("66685.3");
+    d.veto_max_qty = dec_of("0.001");
+    d.rule_count = 2;
+    d.rule_ids[0] = 1;
+    d.rule_ids[1] = 77;
+    return d;
+}
+
+static void why_tells_of_all_eight(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    publish_plain(s, 0);
+    static struct rule_book book;
+    book = (struct rule_book){.rule_count = 1, .last_rule_id = 1};
+    book.rules[0] = (struct rule){.id = 1, .status = RULE_ACTIVE, .effect = RULE_FAVOUR};
+    (void)snprintf(book.rules[0].condition, sizeof(book.rules[0].condition), "rsi14 < 30");
+    (void)snprintf(book.rules[0].help, sizeof(book.rules[0].help), "buy what is sold out");
+    assert_int_equal(rule_table_save(s->engine_store, &book, &err), 0);
+    struct decision d = a_full_decision(5);
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    say(s, &s->rig.rita, "/why");
+    const char *said = rig_last(&s->rig);
+    assert_has(said, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
+    assert_has(said, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
+    assert_has(said, "[\"predict\",\"short\",\"0.10\",\"0.50\"]");
+    assert_has(said, "[\"bear\",\"–\",\"0.30\",\"0.40\"]");
+    assert_has(said, "[\"risk_audit\",\"veto\",\"0.00\",\"–\"]");
+    assert_has(said, "[\"execution\",\"–\",\"0.00\",\"–\"]");
+    assert_has(said, "Score: (−0.10×0.50 + 0.90×0.60 + 0.00×0.40) / 0.60 + 0.10 by rules = +0.92; "
+                     "±0.35 is needed");
+    assert_has(said, "Vetoed by RISK_POSITION_SIZE: size 0.0031, at most 0.001");
+    assert_has(said, "Wanted: long 0.0031  SL 62,838.1 TP 66,685.3");
+    assert_has(said, "Largest quantity that would pass: 0.001");
+    assert_has(said, "Rule 1 matched (favour, active): buy what is sold out");
+    assert_has(said, "Rule 77 matched");
+    assert_has(said, "Data: bars_5m 200, spread_pct 0.0400");
+    assert_has(said, "Market: width_1h_pct 5.2500");
+    assert_has(said, "\"indicator\":\"size\"");
+    assert_has(said, "\"rules\":[1,77]");
+
+    d = a_full_decision(6);
+    d.score = 1;
+    d.votes[2].direction = DIRECTION_LONG;
+    d.votes[5].reason_count = 1;
+    d.votes[2].confidence = 1;
+    d.outcome = OUTCOME_ORDER;
+    (void)snprintf(d.client_id, sizeof(d.client_id), "nd-1-2");
+    because(&d.votes[7], "entry", .0031, 0, 1);
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    struct order order = {.kind = ORDER_CLOSE,
+                          .side = SIDE_SHORT,
+                          .state = ORDER_REJECTED,
+                          .symbol = d.symbol,
+                          .qty = dec_of("0.0031"),
+                          .decision_id = 6};
+    (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-2");
+    (void)snprintf(order.reason, sizeof(order.reason), "too small");
+    assert_int_equal(order_table_put(s->engine_store, &order, &err), 0);
+    say(s, &s->rig.rita, "/why d6");
+    said = rig_last(&s->rig);
+    assert_has(said, "= +1.00 (cut at 1); ±0.35");
+    assert_has(said, "[\"risk_audit\",\"pass\"");
+    assert_has(said, "[\"execution\",\"sent\"");
+    assert_has(said, "Order nd-1-2: closes short 0.0031, rejected (too small)");
+}
+
+static void decisions_are_listed(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/decisions");
+    assert_has(rig_last(&s->rig), "No decisions yet");
+    for (int64_t id = 1; id <= 12; id++) {
+        struct decision d = a_decision(id);
+        d.at_us = RIG_WALL_US + (id - 12) * USEC_PER_HOUR;
+        d.score = id % 2 == 0 ? 0.41 : -0.2;
+        d.regime = id % 2 == 0 ? REGIME_CHOPPY : REGIME_NEUTRAL;
+        d.outcome = id == 12 ? OUTCOME_ORDER : id == 2 ? OUTCOME_VETOED : OUTCOME_HOLD;
+        if (id % 3 == 0) {
+            (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
+        }
+        assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    }
+    say(s, &s->rig.rita, "/decisions");
+    const char *said = rig_last(&s->rig);
+    assert_has(said, "Last 10 decisions");
+    assert_has(said, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
+    assert_has(said, "[\"10:06\",\"BTC-USD\",\"–\",\"−0.20\",\"0.35\",\"hold\"]");
+    assert_has(said, "\"/why d12\"");
+    assert_null(strstr(said, "\"/why d11\"")); /* it wanted nothing */
+    assert_has(said, "\"decision_id\":3");
+    assert_null(strstr(said, "\"decision_id\":2,"));
+    say(s, &s->rig.rita, "/decisions 12");
+    said = rig_last(&s->rig);
+    assert_has(said, "Last 12 decisions");
+    assert_has(said, "\"/why d2\"");
+    assert_has(said, "\"veto\"]");
+    say(s, &s->rig.rita, "/decisions eth-usd 3");
+    said = rig_last(&s->rig);
+    assert_has(said, "Last 3 decisions");
+    assert_null(strstr(said, "BTC-USD"));
+    say(s, &s->rig.rita, "/decisions eth-usd 1");
+    assert_has(rig_last(&s->rig), "Last decision");
+    say(s, &s->rig.rita, "/decisions sol-usd");
+    assert_has(rig_last(&s->rig), "No decisions yet of SOL-USD");
+    static const char *const wrong[] = {"/decisions 0", "/decisions 51", "/decisions eth-usd many",
+                                        "/decisions \"no symbol\""};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        say(s, &s->rig.rita, wrong[i]);
+        assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
+    }
+    /* Over midnight a row tells the day. */
+    struct decision d = a_decision(13);
+    d.at_us = RIG_WALL_US + USEC_PER_DAY;
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    say(s, &s->rig.rita, "/decisions 2");
+    assert_has(rig_last(&s->rig), "[\"11-18\",\"\",\"\",\"\",\"\",\"\"]");
 }
 
 /* ---- changing ---- */
@@ -766,10 +939,10 @@ UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
            SCENE_TEST(states_stay_in_the_footer), SCENE_TEST(positions_have_units),
            SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_beside_their_use),
            SCENE_TEST(risk_says_why_nothing_is_opened),
-           SCENE_TEST(why_tells_votes_reasons_veto_and_order),
-           SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),
-           SCENE_TEST(a_silent_engine_times_out), SCENE_TEST(a_full_ring_is_busy),
-           SCENE_TEST(close_asks_then_waits_until_it_is_gone),
+           SCENE_TEST(why_tells_votes_reasons_veto_and_order), SCENE_TEST(why_tells_of_all_eight),
+           SCENE_TEST(decisions_are_listed), SCENE_TEST(pause_waits_for_the_engine),
+           SCENE_TEST(a_lost_event_is_looked_up), SCENE_TEST(a_silent_engine_times_out),
+           SCENE_TEST(a_full_ring_is_busy), SCENE_TEST(close_asks_then_waits_until_it_is_gone),
            SCENE_TEST(a_close_that_does_not_fill_is_told),
            SCENE_TEST(an_emergency_stop_is_verified),
            SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
