@@ -6,8 +6,8 @@
  *     while (source_next_us(&files.source) != INT64_MAX) n = source_take(&files.source, bars);
  *     csv_source_release(&files);
  *
- * All files have the same step: the smallest distance of two rows among the first
- * CSV_SOURCE_PROBE of each, which has to be one that series_step_is_valid. A take is the next
+ * All files have the same step: what most of the first CSV_SOURCE_PROBE rows are apart, which has
+ * to be one that series_step_is_valid. A take is the next
  * moment at which any file has a candle, with the candles of all files that have it: what is
  * missing is no bar, and the market's time jumps over it. Rows that cannot be used, duplicates, and
  * candles that do not fall on the step are counted and passed over (csv_source_report).

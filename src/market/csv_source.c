@@ -6,7 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAGIC UINT64_C(0x6e642d637376301a) /* the layout of struct saved */
+#define MAGIC         UINT64_C(0x6e642d637376301a) /* the layout of struct saved */
+
+#define DISTANCES_MAX 16
 
 struct saved {
     uint64_t magic;
@@ -143,7 +145,28 @@ static const struct source_ops csv_source_ops = {
 
 /* ---------------------------------------------------------------- life */
 
-/* The smallest distance of two rows as a file begins. */
+/* How often rows are this far apart. */
+struct distance {
+    int64_t us;
+    int count;
+};
+
+static void count_distance(struct distance *seen, int *count, int64_t us)
+{
+    int at = 0;
+    while (at < *count && seen[at].us != us) {
+        at++;
+    }
+    if (at == *count) {
+        if (*count == DISTANCES_MAX) {
+            return;
+        }
+        seen[(*count)++] = (struct distance){us, 0};
+    }
+    seen[at].count++;
+}
+
+/* What most rows are apart as a file begins, the shorter of two; 0: there is but one row. */
 static int probe_step(const char *path, int64_t *ret_us, struct err *err)
 {
     struct stat st;
@@ -157,9 +180,14 @@ static int probe_step(const char *path, int64_t *ret_us, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    int rows = 0;
+    struct distance seen[DISTANCES_MAX];
+    int rows = 0, distances = 0;
+    int64_t last_us = 0;
     while (rows < CSV_SOURCE_PROBE && (rc = csv_next(csv, &row, err)) > 0) {
-        rows++;
+        if (rows++ > 0) {
+            count_distance(seen, &distances, row.bar.open_us - last_us);
+        }
+        last_us = row.bar.open_us;
     }
     if (rc < 0) {
         return rc;
@@ -168,32 +196,38 @@ static int probe_step(const char *path, int64_t *ret_us, struct err *err)
         return err_set(err, ERR_MARKET_CSV_EMPTY, "%s: %lld lines", path,
                        (long long)csv_report(csv)->lines);
     }
-    *ret_us = csv_report(csv)->step_us;
+    struct distance most = {0, 0};
+    for (int i = 0; i < distances; i++) {
+        if (seen[i].count > most.count || (seen[i].count == most.count && seen[i].us < most.us)) {
+            most = seen[i];
+        }
+    }
+    *ret_us = most.us;
     return 0;
 }
 
 static int find_step(struct csv_source *s, const struct csv_source_file *files, struct err *err)
 {
+    int64_t *common_us = &s->source.step_us;
     for (int i = 0; i < s->count; i++) {
         int64_t step_us = 0;
         int rc = probe_step(files[i].path, &step_us, err);
         if (rc < 0) {
             return rc;
         }
-        if (step_us != 0 && (s->source.step_us == 0 || step_us < s->source.step_us)) {
-            s->source.step_us = step_us;
+        if (!series_step_is_valid(step_us)) {
+            return err_set(err, ERR_MARKET_TIMEFRAME,
+                           "%s: its rows are %.6g s apart; a whole number of them has to fill an "
+                           "hour",
+                           files[i].path, (double)step_us / USEC_PER_SEC);
         }
-        if (step_us != 0 && step_us != s->source.step_us) {
+        if (*common_us != 0 && step_us != *common_us) {
             return err_set(err, ERR_MARKET_TIMEFRAME,
                            "%s: its rows are %lld s apart, those of the files before %lld s",
                            files[i].path, (long long)(step_us / USEC_PER_SEC),
-                           (long long)(s->source.step_us / USEC_PER_SEC));
+                           (long long)(*common_us / USEC_PER_SEC));
         }
-    }
-    if (!series_step_is_valid(s->source.step_us)) {
-        return err_set(err, ERR_MARKET_TIMEFRAME,
-                       "%s: its rows are %lld s apart; a whole number of them has to fill an hour",
-                       files[0].path, (long long)(s->source.step_us / USEC_PER_SEC));
+        *common_us = step_us;
     }
     return 0;
 }
@@ -212,12 +246,13 @@ int csv_source_init(struct csv_source *source, const struct csv_source_file *fil
         rc = csv_open(files[i].path, &part->csv, err);
         if (rc >= 0) {
             read_on(source, part);
-        }
-    }
-    if (rc >= 0 && source->err.id != 0) {
-        rc = -(int)source->err.id;
-        if (err != NULL) {
-            *err = source->err;
+            rc = source->err.id != 0
+                     ? err_set(err, (enum err_id)source->err.id, "%s", source->err.context)
+                 : !part->has_row
+                     ? err_set(err, ERR_MARKET_CSV_EMPTY,
+                               "%s: no candle opens at a multiple of %lld s", files[i].path,
+                               (long long)(source->source.step_us / USEC_PER_SEC))
+                     : 0;
         }
     }
     if (rc < 0) {

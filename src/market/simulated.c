@@ -9,9 +9,10 @@
 #define MAGIC    UINT64_C(0x6e642d73696d3031) /* "nd-sim01": the layout of simulated_state */
 #define SUBSTEPS 6                            /* points of the path inside a minute */
 
-/* Drift and noise a minute, as fractions of the price; how strongly chop pulls to its anchor. A
- * third more drift, and rules that follow a trend multiply their money in weeks; a third less, and
- * fees eat them. */
+/* Drift and noise a minute, as fractions of the price; how strongly chop pulls to its anchor. Chop
+ * is quiet and long enough that hourly bands, which look back 20 hours, are narrow for half of the
+ * time: both regimes that decisions know do occur. A third more drift, and rules that follow a
+ * trend multiply their money in weeks; a third less, and fees eat them. */
 struct climate_row {
     const char *name;
     double drift;
@@ -25,7 +26,7 @@ struct climate_row {
 static const struct climate_row climates[] = {
     [CLIMATE_UP] = {"up", 0.00009, 0.0008, 0, 90, 360, {0.20, 0.15, 0.57, 0.08}},
     [CLIMATE_DOWN] = {"down", -0.00010, 0.0009, 0, 60, 300, {0.25, 0.10, 0.58, 0.07}},
-    [CLIMATE_CHOP] = {"chop", 0, 0.0012, 0.012, 60, 240, {0.44, 0.36, 0.14, 0.06}},
+    [CLIMATE_CHOP] = {"chop", 0, 0.0009, 0.012, 240, 1200, {0.44, 0.36, 0.14, 0.06}},
     [CLIMATE_CRASH] = {"crash", -0.0014, 0.0026, 0, 8, 30, {0.55, 0.05, 0.40, 0}},
 };
 

@@ -1,5 +1,4 @@
 #include "base/rng.h"
-#include "market/efficiency.h"
 #include "market/ema.h"
 #include "market/rsi.h"
 #include "unit/unit.h"
@@ -127,46 +126,6 @@ static void ema_is_the_batch_value(void **state)
     }
 }
 
-static void efficiency_is_the_batch_value(void **state)
-{
-    (void)state;
-    double closes[COUNT];
-    struct dec exact[COUNT];
-    walk(closes, 11);
-    struct efficiency e;
-    efficiency_init(&e);
-    for (int i = 0; i < COUNT; i++) {
-        exact[i] = dec_from_double(closes[i]);
-        efficiency_push(&e, exact[i]);
-        assert_int_equal(efficiency_ready(&e), i >= EFFICIENCY_PERIOD);
-        if (!efficiency_ready(&e)) {
-            continue;
-        }
-        double walked = 0;
-        for (int j = i - EFFICIENCY_PERIOD + 1; j <= i; j++) {
-            walked += fabs((double)(exact[j].e8 - exact[j - 1].e8));
-        }
-        assert_close(efficiency_value(&e),
-                     (double)(exact[i].e8 - exact[i - EFFICIENCY_PERIOD].e8) / walked);
-    }
-}
-
-static void efficiency_of_a_line_is_one(void **state)
-{
-    (void)state;
-    struct efficiency up, flat;
-    efficiency_init(&up);
-    efficiency_init(&flat);
-    for (int i = 0; i < 60; i++) {
-        efficiency_push(&up, dec_from_int(1000 - i));
-        efficiency_push(&flat, dec_from_int(7));
-    }
-    assert_close(efficiency_value(&up), -1);
-    assert_close(efficiency_value(&flat), 0);
-}
-
 UNIT_GROUP(indicators, cmocka_unit_test(rsi_is_the_batch_value),
            cmocka_unit_test(rsi_of_the_textbook), cmocka_unit_test(rsi_at_its_ends),
-           cmocka_unit_test(ema_is_the_batch_value),
-           cmocka_unit_test(efficiency_is_the_batch_value),
-           cmocka_unit_test(efficiency_of_a_line_is_one))
+           cmocka_unit_test(ema_is_the_batch_value))
