@@ -9,6 +9,8 @@
 #include "bench/bench.h"
 #include "market/csv.h"
 #include "market/indicators.h"
+#include "market/returns.h"
+#include "market/series.h"
 #include "market/simulated.h"
 
 #define BATCHES 400
@@ -16,6 +18,7 @@
 #define CANDLES (BATCHES * BATCH)
 
 static struct bar bars[CANDLES];
+static struct candle candles[CANDLES];
 static double batch_ns[BATCHES];
 
 static void make_bars(void)
@@ -27,7 +30,8 @@ static void make_bars(void)
     for (int i = 0; i < CANDLES; i++) {
         struct source_bar bar[SYMBOLS_MAX];
         ASSERT(source_take(&market.source, bar) == 1);
-        bars[i] = bar_of(&bar[0].candle);
+        candles[i] = bar[0].candle;
+        bars[i] = bar_of(&candles[i]);
     }
 }
 
@@ -85,6 +89,49 @@ static void bench_all(void)
     bench_table_row("all 26 columns, a candle", batch_ns, BATCHES, "ns", NULL);
 }
 
+/* Minutes into frames: four of five close nothing. */
+static void bench_series(void)
+{
+    static struct series series;
+    struct symbol symbol;
+    ASSERT(symbol_parse(STR_LIT("BTC-USD"), &symbol));
+    series_init(&series, symbol, timeframe_us(TF_1M));
+    for (int b = 0; b < BATCHES; b++) {
+        unsigned closed = 0;
+        int64_t start = bench_now_ns();
+        for (int i = b * BATCH; i < (b + 1) * BATCH; i++) {
+            unsigned one;
+            (void)series_push(&series, &candles[i], candles[i].open_us + USEC_PER_MIN, &one);
+            closed |= one;
+        }
+        batch_ns[b] = (double)(bench_now_ns() - start) / BATCH;
+        bench_use(&closed);
+    }
+    bench_table_row("a minute into 5m, 15m and 1h with their indicators", batch_ns, BATCHES, "ns",
+                    NULL);
+}
+
+static void bench_returns(void)
+{
+    struct returns returns = {0};
+    struct symbol a, b;
+    ASSERT(symbol_parse(STR_LIT("BTC-USD"), &a) && symbol_parse(STR_LIT("ETH-USD"), &b));
+    for (int i = 0; i < RETURNS_WINDOW + 1; i++) {
+        returns_push(&returns, a, i, candles[i].close);
+        returns_push(&returns, b, i, candles[i + 1000].close);
+    }
+    for (int batch = 0; batch < BATCHES; batch++) {
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < BATCH; i++) {
+            double r;
+            ASSERT(returns_correlation(&returns, a, b, &r));
+            bench_use(&r);
+        }
+        batch_ns[batch] = (double)(bench_now_ns() - start) / BATCH;
+    }
+    bench_table_row("correlation of two symbols over 48 hours", batch_ns, BATCHES, "ns", NULL);
+}
+
 /* A file in memory, so that the disk is not in it. */
 static void bench_csv(const char *name, bool iso)
 {
@@ -121,6 +168,8 @@ int main(void)
     make_bars();
     bench_six();
     bench_all();
+    bench_series();
+    bench_returns();
     bench_csv("read a CSV row, time in milliseconds", false);
     bench_csv("read a CSV row, time as ISO text", true);
     return 0;
