@@ -161,8 +161,8 @@ void engine_history(struct engine *engine, struct symbol symbol, const struct ca
     }
     series_history(series, bars, count);
     const struct window *hours = series_window(series, TF_1H);
-    for (int back = window_count(hours) - 1; back >= 0; back--) {
-        const struct bar *hour = window_at(hours, back);
+    const struct bar *hour;
+    for (int back = window_count(hours) - 1; (hour = window_at(hours, back)) != NULL; back--) {
         returns_push(&engine->returns, symbol, hour->open_us / USEC_PER_HOUR,
                      dec_from_double(hour->close));
     }
