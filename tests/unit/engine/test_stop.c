@@ -209,15 +209,21 @@ static void what_the_bot_did_not_open_is_closed(void **state)
     (void)state;
     for (int side = SIDE_LONG; side <= SIDE_SHORT; side++) {
         struct desk desk;
-        desk_open(&desk, NULL);
+        struct settings settings;
+        desk_settings(&settings);
+        settings.symbol_count = 1;
+        desk_open(&desk, &settings);
         struct position p = held_elsewhere(&desk, (enum side)side);
         put_at_venue(&desk, &p, 1);
-        settle(&desk, 30);
-        /* It is not touched, but nothing is opened beside it. */
-        assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
-        assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "we hold 0, the venue 0.01"));
+        desk_run(&desk, 600);
+        /* It is not touched, and nothing is opened beside it. */
+        const struct snapshot *s = desk_snapshot(&desk);
+        assert_int_equal(s->state, TRADING_ACTIVE);
+        assert_int_equal(s->foreign_count, 1);
+        assert_int_equal(s->foreign[0].side, side);
+        assert_int_equal(s->foreign[0].qty.e8, p.qty.e8);
         assert_int_equal(driver_paper(desk.driver)->book.position_count, 1);
-        assert_int_equal(desk_snapshot(&desk)->orders, 0);
+        assert_int_equal(s->orders, 0);
         assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
         settle(&desk, 10);
         assert_true(venue_is_flat(&desk));
