@@ -66,5 +66,5 @@ void trading_on_event(struct desk *desk, const struct event *event);
 /* After the bus reader was lapped: looks up in trading.db everything that waits for an answer. */
 void trading_resync(struct desk *desk);
 
-/* Registers trading.status, .positions, .trades, .why, .pause, .resume, .close, .emergency_stop. */
+/* Registers the actions trading.*: those of action_trading, _why, _steer, _orders and _rules. */
 void trading_actions(struct desk *desk, struct action_table *table);

@@ -1,6 +1,5 @@
 #include "base/check.h"
 #include "call.h"
-#include "config/config.h"
 #include "data.h"
 #include "desk.h"
 #include "figure.h"
@@ -11,16 +10,6 @@
 #define CLOSE_WAIT_US     (20 * USEC_PER_SEC) /* below the manifests' timeouts, so that the */
 #define EMERGENCY_WAIT_US (45 * USEC_PER_SEC) /* answer says what is still open */
 #define LINE_SIZE         1024
-
-static void cancel_request(struct action_call *call)
-{
-    desk_drop(action_userdata(call), call);
-}
-
-static int recover_request(struct action_call *call, bool *ret_happened, struct err *err)
-{
-    return desk_recover(action_userdata(call), call, ret_happened, err);
-}
 
 static bool paused(struct desk *desk, struct pending *p)
 {
@@ -41,7 +30,8 @@ static bool paused(struct desk *desk, struct pending *p)
 
 static int pause_trading(struct action_call *call, struct err *err)
 {
-    return desk_ask(action_userdata(call), call, REQUEST_PAUSE, (struct symbol){0}, paused, err);
+    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_PAUSE}, paused,
+                    err);
 }
 
 static bool resumed(struct desk *desk, struct pending *p)
@@ -61,19 +51,15 @@ static bool resumed(struct desk *desk, struct pending *p)
 
 static int resume_trading(struct action_call *call, struct err *err)
 {
-    return desk_ask(action_userdata(call), call, REQUEST_RESUME, (struct symbol){0}, resumed, err);
-}
-
-static bool in_scope(const struct symbol *scope, const struct position *p)
-{
-    return scope->name[0] == '\0' || symbol_equal(*scope, p->symbol);
+    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_RESUME}, resumed,
+                    err);
 }
 
 static int count_open(const struct snapshot *s, const struct symbol *scope)
 {
     int open = 0;
     for (int i = 0; i < s->position_count; i++) {
-        open += in_scope(scope, &s->positions[i]) ? 1 : 0;
+        open += desk_in_scope(*scope, s->positions[i].symbol) ? 1 : 0;
     }
     return open;
 }
@@ -81,7 +67,7 @@ static int count_open(const struct snapshot *s, const struct symbol *scope)
 static void list_open(struct reply *r, const struct snapshot *s, const struct symbol *scope)
 {
     for (int i = 0; i < s->position_count; i++) {
-        if (in_scope(scope, &s->positions[i])) {
+        if (desk_in_scope(*scope, s->positions[i].symbol)) {
             AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
             figure_position(&line, &s->positions[i]);
             reply_line(r, "%s", line.data);
@@ -89,33 +75,12 @@ static void list_open(struct reply *r, const struct snapshot *s, const struct sy
     }
 }
 
-/* "all", or one of the configured symbols. */
-static int read_scope(const struct desk *desk, const char *text, struct symbol *ret,
-                      struct err *err)
-{
-    *ret = (struct symbol){0};
-    if (str_equal_nocase(str_c(text), "all")) {
-        return 0;
-    }
-    const struct config_symbols *symbols = &desk->o.config->market_symbols;
-    AUTO_BUF struct buf known = BUF_INIT(256);
-    bool parsed = symbol_parse(str_c(text), ret);
-    for (int i = 0; i < symbols->count; i++) {
-        if (parsed && symbol_equal(*ret, symbols->items[i])) {
-            return 0;
-        }
-        buf_addf(&known, ", %s", symbols->items[i].name);
-    }
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is none of all%s", text,
-                   known.data);
-}
-
 static int preview_close(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     const struct snapshot *s = desk_snapshot(desk);
     struct symbol scope;
-    int rc = read_scope(desk, action_arg(call, "symbol"), &scope, err);
+    int rc = desk_read_scope(desk, action_arg(call, "symbol"), &scope, err);
     if (rc < 0) {
         return rc;
     }
@@ -134,7 +99,7 @@ static int preview_close(struct action_call *call, struct err *err)
 static void closed_trades(const struct desk *desk, const struct pending *p, struct reply *r)
 {
     struct trade trades[SYMBOLS_MAX];
-    struct trade_query query = {.since_us = p->market_us, .symbol = p->symbol};
+    struct trade_query query = {.since_us = p->market_us, .symbol = p->asked.symbol};
     struct err ignored = {0}; /* they are closed; that the list cannot be read changes nothing */
     int n = desk->o.trading == NULL
                 ? 0
@@ -157,8 +122,8 @@ static bool closed(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_snapshot(desk);
     struct reply *r = action_reply(p->call);
-    const char *what = p->symbol.name[0] == '\0' ? "all positions" : p->symbol.name;
-    if (s->version > p->version && count_open(s, &p->symbol) == 0) {
+    const char *what = p->asked.symbol.name[0] == '\0' ? "all positions" : p->asked.symbol.name;
+    if (s->version > p->version && count_open(s, &p->asked.symbol) == 0) {
         reply_title(r, TONE_GOOD, "Closed: %s", what);
         closed_trades(desk, p, r);
         desk_finish(p, NULL);
@@ -169,7 +134,7 @@ static bool closed(struct desk *desk, struct pending *p)
     }
     struct err err = {0};
     (void)err_set(&err, ERR_CLOSE_UNFINISHED, "%s", what);
-    list_open(r, s, &p->symbol);
+    list_open(r, s, &p->asked.symbol);
     desk_finish(p, &err);
     return true;
 }
@@ -178,8 +143,9 @@ static int close_position(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     struct symbol scope;
-    int rc = read_scope(desk, action_arg(call, "symbol"), &scope, err);
-    return rc < 0 ? rc : desk_ask(desk, call, REQUEST_CLOSE, scope, closed, err);
+    int rc = desk_read_scope(desk, action_arg(call, "symbol"), &scope, err);
+    const struct request draft = {.kind = REQUEST_CLOSE, .symbol = scope};
+    return rc < 0 ? rc : desk_ask(desk, call, &draft, closed, err);
 }
 
 static int preview_emergency(struct action_call *call, struct err *err)
@@ -227,7 +193,7 @@ static int emergency_stop(struct action_call *call, struct err *err)
     struct desk *desk = action_userdata(call);
     atomic_store(&desk->o.crossing->halt, true); /* first: it must not wait for a queue */
     reply_line(action_reply(call), "The kill switch is set: nothing new is opened.");
-    return desk_ask(desk, call, REQUEST_EMERGENCY_STOP, (struct symbol){0}, stopped, err);
+    return desk_ask(desk, call, &(struct request){.kind = REQUEST_EMERGENCY_STOP}, stopped, err);
 }
 
 static bool cleared(struct desk *desk, struct pending *p)
@@ -242,7 +208,7 @@ static bool cleared(struct desk *desk, struct pending *p)
 
 static int clear_emergency(struct action_call *call, struct err *err)
 {
-    return desk_ask(action_userdata(call), call, REQUEST_CLEAR_EMERGENCY, (struct symbol){0},
+    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_CLEAR_EMERGENCY},
                     cleared, err);
 }
 
@@ -252,15 +218,15 @@ const struct action action_steer_rows[] = {
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .run = pause_trading,
-     .cancel = cancel_request,
-     .recover = recover_request},
+     .cancel = desk_cancel,
+     .recover = desk_recover},
     {.name = "trading.resume",
      .summary = "Trade again after a pause or the breaker",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .run = resume_trading,
-     .cancel = cancel_request,
-     .recover = recover_request},
+     .cancel = desk_cancel,
+     .recover = desk_recover},
     {.name = "trading.close",
      .summary = "Close one position, or all, at the market",
      .effect = ACTION_MOVES_MONEY,
@@ -268,8 +234,8 @@ const struct action action_steer_rows[] = {
      .params =
          {{.name = "symbol", .type = PARAM_TEXT, .required = true, .help = "a symbol, or all"}},
      .run = close_position,
-     .cancel = cancel_request,
-     .recover = recover_request,
+     .cancel = desk_cancel,
+     .recover = desk_recover,
      .preview = preview_close},
     {.name = "trading.emergency_stop",
      .summary = "Stop trading at once, cancel and close everything, verify with the venue",
@@ -277,8 +243,8 @@ const struct action action_steer_rows[] = {
      .lowest = ROLE_READ_ONLY,
      .emergency = true,
      .run = emergency_stop,
-     .cancel = cancel_request,
-     .recover = recover_request,
+     .cancel = desk_cancel,
+     .recover = desk_recover,
      .preview = preview_emergency},
     {.name = "trading.clear_emergency",
      .summary = "The way back from an emergency stop that is verified flat: to paused",
@@ -286,7 +252,7 @@ const struct action action_steer_rows[] = {
      .lowest = ROLE_ADMIN,
      .emergency = true,
      .run = clear_emergency,
-     .cancel = cancel_request,
-     .recover = recover_request},
+     .cancel = desk_cancel,
+     .recover = desk_recover},
     {0},
 };

@@ -145,6 +145,60 @@ static void status_account(struct reply *r, const struct snapshot *s)
     }
 }
 
+/* What did not come as it should; nothing when all did. */
+static void status_feed(struct reply *r, const struct snapshot *s)
+{
+    if (s->market_ended) {
+        reply_line(r, "⚠ The market has no more candles: nothing new is opened.");
+    }
+    if (s->source_refused + s->source_duplicates > 0) {
+        reply_line(r, "Market files: %llu rows refused, %llu duplicates",
+                   (unsigned long long)s->source_refused, (unsigned long long)s->source_duplicates);
+    }
+    for (int i = 0; i < s->market_count; i++) {
+        const struct snapshot_market *m = &s->markets[i];
+        if (m->refused == 0) {
+            continue;
+        }
+        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+        const struct {
+            uint64_t count;
+            const char *word;
+        } kinds[] = {{m->refused_impossible, "impossible"},
+                     {m->refused_backward, "not newer than the last"},
+                     {m->refused_stale, "stale"},
+                     {m->refused_future, "from the future"}};
+        const char *between = "";
+        buf_addf(&line, "%s%s candles refused: ", m->suspect ? "⚠ " : "", m->symbol.name);
+        for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+            if (kinds[k].count > 0) {
+                buf_addf(&line, "%s%llu %s", between, (unsigned long long)kinds[k].count,
+                         kinds[k].word);
+                between = ", ";
+            }
+        }
+        buf_add_c(&line, m->suspect ? "; nothing opens until a good one comes" : "");
+        reply_line(r, "%s", line.data);
+    }
+}
+
+static struct json_object *feed_data(const struct snapshot *s)
+{
+    struct json_object *all = json_object_new_object();
+    for (int i = 0; i < s->market_count; i++) {
+        const struct snapshot_market *m = &s->markets[i];
+        struct json_object *o = json_object_new_object();
+        data_put(o, "impossible", json_object_new_int64((int64_t)m->refused_impossible));
+        data_put(o, "backward", json_object_new_int64((int64_t)m->refused_backward));
+        data_put(o, "stale", json_object_new_int64((int64_t)m->refused_stale));
+        data_put(o, "future", json_object_new_int64((int64_t)m->refused_future));
+        data_put(o, "gaps", json_object_new_int64((int64_t)m->gaps));
+        data_put(o, "suspect", json_object_new_boolean(m->suspect));
+        data_put(all, m->symbol.name, o);
+    }
+    return all;
+}
+
 static void status_data(struct json_object *data, const struct snapshot *s)
 {
     data_put(data, "state", json_object_new_string(trading_state_name(s->state)));
@@ -161,6 +215,8 @@ static void status_data(struct json_object *data, const struct snapshot *s)
     data_put(data, "books_balance", json_object_new_boolean(s->books_balance));
     data_put(data, "market_speed", json_object_new_int64(s->market_speed));
     data_put_time(data, "market_time", s->market_us);
+    data_put(data, "market_ended", json_object_new_boolean(s->market_ended));
+    data_put(data, "refused_candles", feed_data(s));
     positions_data(data, s);
 }
 
@@ -194,6 +250,7 @@ static int show_status(struct action_call *call, struct err *err)
     } else {
         status_title(r, desk, s);
         status_account(r, s);
+        status_feed(r, s);
         status_data(reply_data(r), s);
         desk_market_line(r, s);
     }
@@ -321,4 +378,6 @@ void trading_actions(struct desk *desk, struct action_table *table)
     action_table_add(table, action_why_rows, desk);
     action_table_add(table, action_decisions_rows, desk);
     action_table_add(table, action_steer_rows, desk);
+    action_table_add(table, action_orders_rows, desk);
+    action_table_add(table, action_rules_rows, desk);
 }

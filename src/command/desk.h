@@ -1,7 +1,8 @@
 /*
  * desk.h: how the trading actions ask the engine, and wait. Private to this room.
  *
- *     return desk_ask(desk, call, REQUEST_PAUSE, symbol, answered, err);     // ACTION_PENDING
+ *     const struct request draft = {.kind = REQUEST_CLOSE, .symbol = symbol};
+ *     return desk_ask(desk, call, &draft, answered, err);     // ACTION_PENDING
  *
  * answered is called once the engine has taken the request, and then every DESK_LOOK_US until it
  * returns true: it looks whether the effect can be seen (positions closed) and finishes the call.
@@ -26,9 +27,7 @@ typedef bool (*desk_answered_fn)(struct desk *desk, struct pending *pending);
 struct pending {
     bool used;
     bool answered; /* the engine took it; waiting to see the effect */
-    int64_t id;
-    enum request_kind kind;
-    struct symbol symbol;
+    struct request asked;
     struct action_call *call;
     desk_answered_fn fn;
     uint64_t version;  /* of the snapshot when it was pushed: older ones show the past */
@@ -44,12 +43,15 @@ struct desk {
     struct loop_source *look;
 };
 
-int desk_ask(struct desk *desk, struct action_call *call, enum request_kind kind,
-             struct symbol symbol, desk_answered_fn fn, struct err *err);
-/* For an action's cancel(). */
-void desk_drop(struct desk *desk, const struct action_call *call);
-/* For an action's recover(). */
-int desk_recover(struct desk *desk, struct action_call *call, bool *ret_happened, struct err *err);
+/* The draft says what is asked for; its id and who asks are filled in here. */
+int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
+             desk_answered_fn fn, struct err *err);
+/* An action's cancel() and recover(), where it does nothing but ask. */
+void desk_cancel(struct action_call *call);
+int desk_recover(struct action_call *call, bool *ret_happened, struct err *err);
+/* "all", which is the empty symbol, or one of the configured symbols. */
+int desk_read_scope(const struct desk *desk, const char *text, struct symbol *ret, struct err *err);
+bool desk_in_scope(struct symbol scope, struct symbol symbol);
 void desk_finish(struct pending *pending, const struct err *err);
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
 /* The market's clock, when it is not ours. */
@@ -61,3 +63,5 @@ extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];
 extern const struct action action_decisions_rows[];
 extern const struct action action_steer_rows[];
+extern const struct action action_orders_rows[];
+extern const struct action action_rules_rows[];

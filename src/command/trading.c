@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "call.h"
+#include "config/config.h"
 #include "desk.h"
 #include "io/loop.h"
 #include "store/ops.h"
@@ -101,16 +102,16 @@ static struct pending *free_slot(struct desk *desk)
     return NULL;
 }
 
-int desk_ask(struct desk *desk, struct action_call *call, enum request_kind kind,
-             struct symbol symbol, desk_answered_fn fn, struct err *err)
+int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
+             desk_answered_fn fn, struct err *err)
 {
     struct crossing *crossing = desk->o.crossing;
     struct pending *p = free_slot(desk);
     if (p == NULL) {
-        return err_set(err, ERR_ENGINE_BUSY, "%s: %d requests wait", request_kind_name(kind),
+        return err_set(err, ERR_ENGINE_BUSY, "%s: %d requests wait", request_kind_name(draft->kind),
                        DESK_PENDING_MAX);
     }
-    struct request request = {.kind = kind, .symbol = symbol};
+    struct request request = *draft;
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
     int rc = make_id(desk, call, &request.id, err);
     if (rc < 0) {
@@ -120,16 +121,14 @@ int desk_ask(struct desk *desk, struct action_call *call, enum request_kind kind
     uint64_t version = before->version;
     int64_t market_us = before->market_us;
     if (!ring_push(crossing->requests, &request)) {
-        return err_set(err, ERR_ENGINE_BUSY, "%s", request_kind_name(kind));
+        return err_set(err, ERR_ENGINE_BUSY, "%s", request_kind_name(draft->kind));
     }
     const uint64_t one = 1;
     if (write(crossing->requests_fd, &one, sizeof(one)) < 0) {
         LOG(DEBUG, "wake of the engine failed; it looks by itself soon"); /* counter is full */
     }
     *p = (struct pending){.used = true,
-                          .id = request.id,
-                          .kind = kind,
-                          .symbol = symbol,
+                          .asked = request,
                           .call = call,
                           .fn = fn,
                           .version = version,
@@ -138,8 +137,9 @@ int desk_ask(struct desk *desk, struct action_call *call, enum request_kind kind
     return ACTION_PENDING;
 }
 
-void desk_drop(struct desk *desk, const struct action_call *call)
+void desk_cancel(struct action_call *call)
 {
+    struct desk *desk = action_userdata(call);
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         if (desk->pending[i].used && desk->pending[i].call == call) {
             desk->pending[i].used = false;
@@ -172,7 +172,7 @@ static void answer(struct desk *desk, struct pending *p, uint32_t code)
 {
     if (code != ERR_NONE) {
         struct err err = {0};
-        refusal(p->kind, code, &err);
+        refusal(p->asked.kind, code, &err);
         desk_finish(p, &err);
         return;
     }
@@ -193,14 +193,31 @@ static void on_look(void *userdata)
     }
 }
 
+/* The venue does not want what the engine passed on: the call that waits to see it ends. */
+static void refused_by_venue(struct desk *desk, const struct event *event)
+{
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        struct pending *p = &desk->pending[i];
+        if (p->used && p->answered && p->asked.kind == REQUEST_AMEND &&
+            symbol_equal(p->asked.symbol, event->symbol)) {
+            struct err err = {0};
+            (void)err_set(&err, ERR_VENUE_AMEND, "%s", event->symbol.name);
+            desk_finish(p, &err);
+        }
+    }
+}
+
 void trading_on_event(struct desk *desk, const struct event *event)
 {
+    if (event->topic == TOPIC_TROUBLE && event->code == ERR_VENUE_AMEND) {
+        refused_by_venue(desk, event);
+    }
     if (event->topic != TOPIC_REPLY) {
         return;
     }
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
-        if (p->used && !p->answered && p->id == event->id) {
+        if (p->used && !p->answered && p->asked.id == event->id) {
             answer(desk, p, event->code);
         }
     }
@@ -215,7 +232,7 @@ void trading_resync(struct desk *desk)
         if (!p->used || p->answered || desk->o.trading == NULL) {
             continue;
         }
-        if (request_table_result(desk->o.trading, p->id, &result, &err) < 0) {
+        if (request_table_result(desk->o.trading, p->asked.id, &result, &err) < 0) {
             log_err(LOG_LEVEL_WARNING, &err, "could not look up a request"); /* its step ends it */
         } else if (result.found) {
             answer(desk, p, (uint32_t)abs(result.err_id));
@@ -223,8 +240,9 @@ void trading_resync(struct desk *desk)
     }
 }
 
-int desk_recover(struct desk *desk, struct action_call *call, bool *ret_happened, struct err *err)
+int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
 {
+    struct desk *desk = action_userdata(call);
     const char *remembered = action_remembered(call);
     int64_t id = 0;
     if (remembered == NULL || !str_to_i64(str_c(remembered), &id)) {
@@ -252,6 +270,30 @@ int desk_recover(struct desk *desk, struct action_call *call, bool *ret_happened
         reply_line(action_reply(call), "It took effect before nightdesk was restarted.");
     }
     return 0;
+}
+
+bool desk_in_scope(struct symbol scope, struct symbol symbol)
+{
+    return scope.name[0] == '\0' || symbol_equal(scope, symbol);
+}
+
+int desk_read_scope(const struct desk *desk, const char *text, struct symbol *ret, struct err *err)
+{
+    *ret = (struct symbol){0};
+    if (str_equal_nocase(str_c(text), "all")) {
+        return 0;
+    }
+    const struct config_symbols *symbols = &desk->o.config->market_symbols;
+    AUTO_BUF struct buf known = BUF_INIT(256);
+    bool parsed = symbol_parse(str_c(text), ret);
+    for (int i = 0; i < symbols->count; i++) {
+        if (parsed && symbol_equal(*ret, symbols->items[i])) {
+            return 0;
+        }
+        buf_addf(&known, ", %s", symbols->items[i].name);
+    }
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is none of all%s", text,
+                   known.data);
 }
 
 void desk_market_line(struct reply *r, const struct snapshot *s)

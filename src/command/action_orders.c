@@ -1,0 +1,300 @@
+#include "call.h"
+#include "desk.h"
+#include "figure.h"
+#include "store/order_table.h"
+
+#include <string.h>
+
+#define AMEND_WAIT_US  (20 * USEC_PER_SEC) /* below the manifests' timeouts, so that the answer */
+#define CANCEL_WAIT_US (20 * USEC_PER_SEC) /* says how it stands */
+#define LINE_SIZE      1024
+#define ORDERS_LOOK    32 /* of the newest */
+
+/* ------------------------------------------------------------------------------------ amend ----
+ */
+
+static const struct position *find_position(const struct snapshot *s, struct symbol symbol)
+{
+    for (int i = 0; i < s->position_count; i++) {
+        if (symbol_equal(s->positions[i].symbol, symbol)) {
+            return &s->positions[i];
+        }
+    }
+    return NULL;
+}
+
+/* A price as people copy it from a reply: 64,120.5. Not given: zero. */
+static int read_price(const struct action_call *call, const char *name, struct dec *ret,
+                      struct err *err)
+{
+    const char *text = action_arg(call, name);
+    char plain[DEC_TEXT_SIZE];
+    size_t n = 0;
+    *ret = DEC_ZERO;
+    if (text == NULL) {
+        return 0;
+    }
+    for (const char *c = text; *c != '\0' && n < sizeof(plain) - 1; c++) {
+        if (*c != ',') {
+            plain[n++] = *c;
+        }
+    }
+    plain[n] = '\0';
+    return n < sizeof(plain) - 1 && dec_parse(str_c(plain), ret) && ret->e8 > 0
+               ? 0
+               : err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.40s is not a price", name, text);
+}
+
+static int read_amendment(const struct action_call *call, struct request *ret, struct err *err)
+{
+    *ret = (struct request){.kind = REQUEST_AMEND};
+    int rc = read_price(call, "stop", &ret->stop, err);
+    if (rc == 0) {
+        rc = read_price(call, "target", &ret->target, err);
+    }
+    if (rc == 0 && ret->stop.e8 == 0 && ret->target.e8 == 0) {
+        rc = err_set(err, ERR_COMMAND_ARG_MISSING, "stop or target: at least one of the two");
+    }
+    (void)symbol_parse(str_c(action_arg(call, "symbol")), &ret->symbol); /* the runner checked it */
+    return rc;
+}
+
+/* "Stop    62,838.1 → 63,500.0 (1.9 % below the price)" */
+static void show_change(struct reply *r, const char *what, struct dec from, struct dec to,
+                        struct dec price)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    if (to.e8 == 0) {
+        buf_addf(&line, "%s stays at ", what);
+        figure_price(&line, from);
+    } else {
+        double away = figure_ratio_pct(dec_sub(to, price), price);
+        buf_addf(&line, "%s  ", what);
+        figure_price(&line, from);
+        buf_add_c(&line, " → ");
+        figure_price(&line, to);
+        buf_add_c(&line, " (");
+        figure_pct(&line, away < 0 ? -away : away, 1, false);
+        buf_addf(&line, " %s the price)", away < 0 ? "below" : "above");
+    }
+    reply_line(r, "%s", line.data);
+}
+
+static bool is_on_its_side(const struct position *p, struct dec price, bool stop)
+{
+    bool below = (p->side == SIDE_LONG) == stop;
+    return price.e8 == 0 ||
+           (below ? dec_cmp(price, p->mark_price) < 0 : dec_cmp(price, p->mark_price) > 0);
+}
+
+static int preview_amend(struct action_call *call, struct err *err)
+{
+    const struct snapshot *s = desk_snapshot(action_userdata(call));
+    struct reply *r = action_reply(call);
+    struct request draft;
+    int rc = read_amendment(call, &draft, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (s->version == 0) {
+        return err_set(err, ERR_ENGINE_SILENT, "amend");
+    }
+    const struct position *p = find_position(s, draft.symbol);
+    if (p == NULL) {
+        return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s", draft.symbol.name);
+    }
+    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    figure_position(&line, p);
+    reply_line(r, "%s", line.data);
+    for (int stop = 1; stop >= 0; stop--) {
+        struct dec wanted = stop == 1 ? draft.stop : draft.target;
+        const char *what = stop == 1 ? "stop" : "target";
+        if (!is_on_its_side(p, wanted, stop == 1)) {
+            AUTO_BUF struct buf why = BUF_INIT(LINE_SIZE);
+            bool below = (p->side == SIDE_LONG) == (stop == 1);
+            buf_addf(&why, "the %s of a %s lies %s the price, which is ", what, side_name(p->side),
+                     below ? "below" : "above");
+            figure_price(&why, p->mark_price);
+            return err_set(err, ERR_ENGINE_AMEND, "%s: %s", p->symbol.name, why.data);
+        }
+    }
+    show_change(r, "Stop", p->stop, draft.stop, p->mark_price);
+    show_change(r, "Target", p->target, draft.target, p->mark_price);
+    return 0;
+}
+
+static bool stands(struct dec wanted, struct dec is)
+{
+    return wanted.e8 == 0 || wanted.e8 == is.e8;
+}
+
+static bool amended(struct desk *desk, struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    const struct position *held = find_position(s, p->asked.symbol);
+    struct reply *r = action_reply(p->call);
+    struct err err = {0};
+    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    if (s->version <= p->version || (held != NULL && (!stands(p->asked.stop, held->stop) ||
+                                                      !stands(p->asked.target, held->target)))) {
+        if (desk_waited_us(desk, p) < AMEND_WAIT_US) {
+            return false;
+        }
+        (void)err_set(&err, ERR_AMEND_UNFINISHED, "%s", p->asked.symbol.name);
+    }
+    if (held == NULL) {
+        (void)err_set(&err, ERR_ENGINE_NOTHING_OPEN, "%s was closed meanwhile",
+                      p->asked.symbol.name);
+    } else {
+        figure_position(&line, held);
+        reply_line(r, "%s", line.data);
+    }
+    if (err.id == ERR_NONE) {
+        reply_title(r, TONE_GOOD, "Stop and target of %s as you want them", p->asked.symbol.name);
+        reply_line(r, "The venue has confirmed them.");
+    }
+    desk_finish(p, err.id == ERR_NONE ? NULL : &err);
+    return true;
+}
+
+static int amend(struct action_call *call, struct err *err)
+{
+    struct request draft;
+    int rc = read_amendment(call, &draft, err);
+    return rc < 0 ? rc : desk_ask(action_userdata(call), call, &draft, amended, err);
+}
+
+/* ----------------------------------------------------------------------------------- cancel ----
+ */
+
+static void order_line(struct reply *r, const struct order *o)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    char qty[DEC_TEXT_SIZE];
+    buf_addf(&line, "%s  %s %s @ ", o->symbol.name, side_name(o->side), dec_text(o->qty, qty));
+    figure_price(&line, o->reference_price);
+    buf_addf(&line, "   %s", order_state_name(o->state));
+    if (o->filled_qty.e8 > 0) {
+        buf_addf(&line, ", %s filled @ ", dec_text(o->filled_qty, qty));
+        figure_price(&line, o->average_price);
+    }
+    reply_line(r, "%s", line.data);
+}
+
+/* How many entries of the scope are alive; those that moved since the request are shown. */
+static int look_at_entries(const struct desk *desk, const struct pending *p, struct reply *r,
+                           int *ret_shown, struct err *err)
+{
+    struct order orders[ORDERS_LOOK];
+    int rc = desk_need_store(desk, err);
+    int n = rc < 0 ? rc : order_table_list(desk->o.trading, 0, orders, ORDERS_LOOK, err);
+    int alive = 0;
+    *ret_shown = 0;
+    for (int i = 0; i < n; i++) {
+        const struct order *o = &orders[i];
+        if (o->kind != ORDER_ENTRY || !desk_in_scope(p->asked.symbol, o->symbol)) {
+            continue;
+        }
+        alive += !order_state_is_final(o->state);
+        if (r != NULL && (o->updated_us >= p->market_us || !order_state_is_final(o->state))) {
+            order_line(r, o);
+            (*ret_shown)++;
+        }
+    }
+    return n < 0 ? n : alive;
+}
+
+static bool cancelled(struct desk *desk, struct pending *p)
+{
+    struct reply *r = action_reply(p->call);
+    struct err err = {0};
+    int shown = 0;
+    int alive = look_at_entries(desk, p, NULL, &shown, &err);
+    if (alive > 0 && desk_waited_us(desk, p) < CANCEL_WAIT_US) {
+        return false;
+    }
+    const char *what = p->asked.symbol.name[0] == '\0' ? "all symbols" : p->asked.symbol.name;
+    if (alive > 0) {
+        (void)err_set(&err, ERR_CANCEL_UNFINISHED, "%s: %d", what, alive);
+    } else if (alive == 0) {
+        reply_title(r, TONE_GOOD, "No entry of %s is on its way any more", what);
+    }
+    if (alive >= 0) {
+        (void)look_at_entries(desk, p, r, &shown, &err);
+        reply_line(r, "Open positions keep their stop and target.");
+    }
+    desk_finish(p, err.id == ERR_NONE ? NULL : &err);
+    return true;
+}
+
+static int cancel_entries(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    struct request draft = {.kind = REQUEST_CANCEL};
+    const char *text = action_arg(call, "symbol");
+    int rc = desk_read_scope(desk, text == NULL ? "all" : text, &draft.symbol, err);
+    return rc < 0 ? rc : desk_ask(desk, call, &draft, cancelled, err);
+}
+
+/* ------------------------------------------------------------------------------ maintenance ----
+ */
+
+static int preview_maintenance(struct action_call *call, struct err *err)
+{
+    (void)err; /* never refused */
+    const struct snapshot *s = desk_snapshot(action_userdata(call));
+    reply_line(action_reply(call),
+               "Nothing new is opened until somebody sends /resume, also after a restart. Entries "
+               "on their way are cancelled. Open positions (%d now) keep stop and target.",
+               s->position_count);
+    return 0;
+}
+
+static bool maintained(struct desk *desk, struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    struct reply *r = action_reply(p->call);
+    reply_title(r, TONE_PLAIN, "🔧 Maintenance has begun");
+    reply_line(r, "Nothing new is opened. Positions open: %d.", s->position_count);
+    reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int maintain(struct action_call *call, struct err *err)
+{
+    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_MAINTENANCE},
+                    maintained, err);
+}
+
+const struct action action_orders_rows[] = {
+    {.name = "trading.amend",
+     .summary = "Move the stop or the target of an open position",
+     .effect = ACTION_MOVES_MONEY,
+     .lowest = ROLE_OPERATOR,
+     .params =
+         {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "whose position"},
+          {.name = "stop", .type = PARAM_TEXT, .help = "new price of the stop"},
+          {.name = "target", .type = PARAM_TEXT, .help = "new price of the target"}},
+     .run = amend,
+     .cancel = desk_cancel,
+     .recover = desk_recover,
+     .preview = preview_amend},
+    {.name = "trading.cancel",
+     .summary = "Cancel entries that are on their way; positions stay",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {{.name = "symbol", .type = PARAM_TEXT, .help = "a symbol; all without it"}},
+     .run = cancel_entries,
+     .cancel = desk_cancel,
+     .recover = desk_recover},
+    {.name = "trading.maintenance",
+     .summary = "Open nothing new while somebody works on the bot or the venue",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .run = maintain,
+     .cancel = desk_cancel,
+     .recover = desk_recover,
+     .preview = preview_maintenance},
+    {0},
+};

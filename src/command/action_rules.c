@@ -1,0 +1,305 @@
+#include "call.h"
+#include "data.h"
+#include "desk.h"
+#include "figure.h"
+#include "store/rule_table.h"
+
+#include <string.h>
+
+#define RULES_SHOWN 48 /* newest first, retired ones counted */
+#define LINE_SIZE   1024
+
+/* ------------------------------------------------------------------------------------ shown ----
+ */
+
+/* "12 of 15 right (80 %)"; few cases prove little, so the number stands beside the share. */
+static void add_record(struct buf *out, const struct rule *rule)
+{
+    int64_t cases = rule->success_count + rule->failure_count;
+    if (cases == 0) {
+        buf_add_c(out, "no case ended yet");
+        return;
+    }
+    buf_addf(out, "right in %lld of %lld (", (long long)rule->success_count, (long long)cases);
+    figure_pct(out, 100.0 * (double)rule->success_count / (double)cases, 0, false);
+    buf_add_char(out, ')');
+}
+
+static void show_rule(struct reply *r, const struct rule *rule)
+{
+    static const char *const marks[] = {
+        [RULE_TESTING] = "🧪", [RULE_ACTIVE] = "✅", [RULE_RETIRED] = "⚪"};
+    AUTO_BUF struct buf record = BUF_INIT(LINE_SIZE);
+    add_record(&record, rule);
+    reply_line(r, "%s %lld · %s · %s · %s", marks[rule->status], (long long)rule->id,
+               rule_status_name(rule->status), rule_effect_name(rule->effect), record.data);
+    reply_line(r, "   when %s", rule->condition);
+    reply_line(r, "   %s", rule->help);
+}
+
+static struct json_object *rule_json(const struct rule *rule)
+{
+    struct json_object *o = json_object_new_object();
+    data_put(o, "id", json_object_new_int64(rule->id));
+    data_put(o, "status", json_object_new_string(rule_status_name(rule->status)));
+    data_put(o, "effect", json_object_new_string(rule_effect_name(rule->effect)));
+    data_put(o, "condition", json_object_new_string(rule->condition));
+    data_put(o, "help", json_object_new_string(rule->help));
+    data_put(o, "success_count", json_object_new_int64(rule->success_count));
+    data_put(o, "failure_count", json_object_new_int64(rule->failure_count));
+    data_put(o, "created_by", json_object_new_string(rule->created_by));
+    data_put_time(o, "created_at", rule->created_us);
+    data_put_time(o, "updated_at", rule->updated_us);
+    return o;
+}
+
+static int show_words(struct reply *r)
+{
+    reply_title(r, TONE_PLAIN, "Words of a rule's condition");
+    reply_line(r, "Compare with < <= > >= == != or: between 20 and 30; join with and, or, not and "
+                  "parentheses.");
+    reply_table(r, 2, (const char *const[]){"word", "meaning"});
+    for (const struct condition_word *w = condition_words(); w->name != NULL; w++) {
+        reply_row(r, (const char *const[]){w->name, w->help});
+    }
+    reply_line(r, "/rule_add avoid \"rsi14@1h > 70 and side == long\" \"no chasing\"");
+    return ACTION_DONE;
+}
+
+static void add_buttons(struct reply *r, const struct rule *rule)
+{
+    char line[48];
+    if (rule->status == RULE_TESTING) {
+        (void)snprintf(line, sizeof(line), "/rule_activate %lld", (long long)rule->id);
+        reply_button(r, "Activate", line, BUTTON_PLAIN);
+    } else if (rule->status == RULE_ACTIVE) {
+        (void)snprintf(line, sizeof(line), "/rule_test %lld", (long long)rule->id);
+        reply_button(r, "Only test", line, BUTTON_PLAIN);
+    }
+    if (rule->status != RULE_RETIRED) {
+        (void)snprintf(line, sizeof(line), "/rule_retire %lld", (long long)rule->id);
+        reply_button(r, "Retire", line, BUTTON_DANGER);
+    }
+}
+
+static int show_rules(struct action_call *call, struct err *err)
+{
+    struct desk *desk = action_userdata(call);
+    struct reply *r = action_reply(call);
+    const char *what = action_arg(call, "what");
+    struct rule_query query = {0};
+    if (what != NULL && str_equal_nocase(str_c(what), "words")) {
+        return show_words(r);
+    }
+    query.retired = what != NULL;
+    if (what != NULL && !str_equal_nocase(str_c(what), "all") &&
+        (!str_to_i64(str_c(what), &query.id) || query.id < 1)) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "what: %.40s is none of a number, all, words",
+                       what);
+    }
+    struct rule rules[RULES_SHOWN];
+    int rc = desk_need_store(desk, err);
+    int n = rc < 0 ? rc : rule_table_list(desk->o.trading, &query, rules, RULES_SHOWN, err);
+    if (n < 0) {
+        return n;
+    }
+    if (n == 0 && query.id > 0) {
+        return err_set(err, ERR_RULE_UNKNOWN, "rule %lld", (long long)query.id);
+    }
+    struct json_object *list = json_object_new_array();
+    data_put(reply_data(r), "rules", list);
+    int active = 0;
+    for (int i = 0; i < n; i++) {
+        active += rules[i].status == RULE_ACTIVE;
+        if (i > 0) {
+            reply_gap(r);
+        }
+        show_rule(r, &rules[i]);
+        (void)json_object_array_add(list, rule_json(&rules[i]));
+    }
+    if (query.id > 0) {
+        reply_title(r, TONE_PLAIN, "Trading rule %lld", (long long)query.id);
+        reply_line(r, "Added by %s.", rules[0].created_by);
+        add_buttons(r, &rules[0]);
+    } else if (n == 0) {
+        reply_title(r, TONE_PLAIN, "No trading rules yet");
+        reply_line(r, "/rules words shows what a condition is made of.");
+    } else {
+        reply_title(r, TONE_PLAIN, "Trading rules: %d active of %d", active, n);
+    }
+    return ACTION_DONE;
+}
+
+/* ------------------------------------------------------------------------------------- added ---
+ */
+
+/* Compiled here, so that an error shows its column and nothing reaches the engine. */
+static int read_rule(const struct action_call *call, struct rule *ret, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    struct condition program;
+    buf_addf(&text, "%s\n%s\n%s", action_arg(call, "effect"), action_arg(call, "condition"),
+             action_arg(call, "help"));
+    if (strchr(action_arg(call, "condition"), '\n') != NULL) {
+        return err_set(err, ERR_RULE_CONDITION, "it holds a line break");
+    }
+    return rule_read(buf_str(&text), ret, &program, err);
+}
+
+static bool added(struct desk *desk, struct pending *p)
+{
+    struct reply *r = action_reply(p->call);
+    struct rule rules[RULES_MAX];
+    struct rule wanted;
+    struct condition program;
+    struct err err = {0};
+    (void)rule_read(str_c(p->asked.text), &wanted, &program, NULL); /* it was ours */
+    int n = desk->o.trading == NULL
+                ? 0
+                : rule_table_list(desk->o.trading, &(struct rule_query){0}, rules, RULES_MAX, &err);
+    reply_title(r, TONE_GOOD, "The rule is being tested");
+    for (int i = 0; i < n; i++) {
+        if (rules[i].effect == wanted.effect && strcmp(rules[i].condition, wanted.condition) == 0) {
+            reply_title(r, TONE_GOOD, "Rule %lld is being tested", (long long)rules[i].id);
+            show_rule(r, &rules[i]);
+            add_buttons(r, &rules[i]);
+            data_put(reply_data(r), "rule", rule_json(&rules[i]));
+        }
+    }
+    reply_line(r, "It is counted and changes nothing until it is activated.");
+    desk_finish(p, NULL); /* it stands, whether or not its number could be read */
+    return true;
+}
+
+static int add_rule(struct action_call *call, struct err *err)
+{
+    struct rule rule;
+    int rc = read_rule(call, &rule, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct request draft = {.kind = REQUEST_RULE_ADD};
+    rule_write(&rule, draft.text);
+    return desk_ask(action_userdata(call), call, &draft, added, err);
+}
+
+/* ------------------------------------------------------------------------------------ status ---
+ */
+
+static int find_rule(const struct desk *desk, const struct action_call *call, struct rule *ret,
+                     struct err *err)
+{
+    int64_t id = action_arg_i64(call, "rule", 0);
+    int rc = desk_need_store(desk, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = id < 1 ? 0
+                : rule_table_list(desk->o.trading, &(struct rule_query){.id = id, .retired = true},
+                                  ret, 1, err);
+    if (rc == 0 || (rc > 0 && ret->status == RULE_RETIRED)) {
+        return err_set(err, ERR_RULE_UNKNOWN, "rule %lld%s", (long long)id,
+                       rc > 0 ? " is retired" : "");
+    }
+    return rc < 0 ? rc : 0;
+}
+
+static const char *what_follows(enum rule_status status, enum rule_effect effect)
+{
+    switch (status) {
+    case RULE_TESTING:
+        return "From then on it is counted and changes nothing.";
+    case RULE_ACTIVE:
+        return effect == RULE_AVOID ? "From then on entries are refused while it holds."
+                                    : "From then on entries are larger while it holds, within the "
+                                      "limits of risk.";
+    case RULE_RETIRED:
+        return "It is forgotten by the engine for good; its counts stay in /rules all.";
+    }
+    return "";
+}
+
+static int preview_status(struct action_call *call, struct err *err)
+{
+    struct reply *r = action_reply(call);
+    struct rule rule;
+    enum rule_status status = RULE_TESTING;
+    int rc = find_rule(action_userdata(call), call, &rule, err);
+    if (rc < 0) {
+        return rc;
+    }
+    (void)rule_status_parse(str_c(action_arg(call, "status")), &status); /* one of its choices */
+    show_rule(r, &rule);
+    reply_line(r, "%s", what_follows(status, rule.effect));
+    return 0;
+}
+
+static bool status_set(struct desk *desk, struct pending *p)
+{
+    struct reply *r = action_reply(p->call);
+    struct rule rule;
+    struct err err = {0};
+    int n = desk->o.trading == NULL
+                ? 0
+                : rule_table_list(desk->o.trading,
+                                  &(struct rule_query){.id = p->asked.number, .retired = true},
+                                  &rule, 1, &err);
+    reply_title(r, TONE_GOOD, "Rule %lld is %s", (long long)p->asked.number, p->asked.text);
+    if (n == 1) {
+        show_rule(r, &rule);
+        data_put(reply_data(r), "rule", rule_json(&rule));
+    }
+    reply_button(r, "Rules", "/rules", BUTTON_PLAIN);
+    desk_finish(p, NULL);
+    return true;
+}
+
+static int set_status(struct action_call *call, struct err *err)
+{
+    struct request draft = {.kind = REQUEST_RULE_STATUS, .number = action_arg_i64(call, "rule", 0)};
+    (void)str_copy(str_c(action_arg(call, "status")), draft.text, sizeof(draft.text));
+    return desk_ask(action_userdata(call), call, &draft, status_set, err);
+}
+
+const struct action action_rules_rows[] = {
+    {.name = "trading.rules",
+     .summary = "Trading rules with how often they were right; or the words of a condition",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "what",
+                 .type = PARAM_TEXT,
+                 .help = "a rule's number, all (retired too), or words"}},
+     .run = show_rules},
+    {.name = "trading.rule_add",
+     .summary = "Add a trading rule to be tested: counted, not acted on",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {{.name = "effect",
+                 .type = PARAM_CHOICE,
+                 .required = true,
+                 .choices = "avoid|favour",
+                 .help = "refuse such entries, or enlarge them"},
+                {.name = "condition",
+                 .type = PARAM_TEXT,
+                 .required = true,
+                 .help = "when it holds; /rules words"},
+                {.name = "help", .type = PARAM_TEXT, .required = true, .help = "why, for people"}},
+     .run = add_rule,
+     .cancel = desk_cancel,
+     .recover = desk_recover},
+    {.name = "trading.rule_status",
+     .summary = "Test, activate or retire a trading rule",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params = {{.name = "rule", .type = PARAM_INT, .required = true, .help = "its number"},
+                {.name = "status",
+                 .type = PARAM_CHOICE,
+                 .required = true,
+                 .choices = "testing|active|retired",
+                 .help = "what it becomes"}},
+     .run = set_status,
+     .cancel = desk_cancel,
+     .recover = desk_recover,
+     .preview = preview_status},
+    {0},
+};
