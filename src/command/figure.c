@@ -78,6 +78,18 @@ static struct dec entry_value(const struct position *p)
     return dec_mul(p->qty, p->entry_price);
 }
 
+void figure_bracket(struct buf *out, struct dec stop, struct dec target)
+{
+    if (dec_is_valid(stop) && stop.e8 > 0) {
+        buf_add_c(out, "  SL ");
+        figure_price(out, stop);
+    }
+    if (dec_is_valid(target) && target.e8 > 0) {
+        buf_add_c(out, " TP ");
+        figure_price(out, target);
+    }
+}
+
 void figure_position(struct buf *out, const struct position *p)
 {
     char qty[DEC_TEXT_SIZE];

@@ -24,5 +24,7 @@ void figure_number(struct buf *out, double value);
 void figure_signed(struct buf *out, double value, int decimals);            /* "+0.80" "−0.80" */
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */
 double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot be said */
+/* "  SL 62,838.1 TP 66,685.3", of the two what is above zero. */
+void figure_bracket(struct buf *out, struct dec stop, struct dec target);
 /* "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3" */
 void figure_position(struct buf *out, const struct position *position);
