@@ -51,6 +51,12 @@ static struct json_object *market_json(const struct snapshot_market *m)
     add_double(o, "ema_fast", m->ema_fast);
     add_double(o, "ema_slow", m->ema_slow);
     add_u64(o, "refused_candles", m->refused);
+    add_u64(o, "refused_impossible", m->refused_impossible);
+    add_u64(o, "refused_backward", m->refused_backward);
+    add_u64(o, "refused_stale", m->refused_stale);
+    add_u64(o, "refused_future", m->refused_future);
+    add_u64(o, "missing_candles", m->gaps);
+    json_object_object_add(o, "suspect", json_object_new_boolean(m->suspect));
     return o;
 }
 
