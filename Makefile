@@ -274,7 +274,8 @@ fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
 	        tests/fuzz/corpus/$$f || exit 1; done
 
 # tests/bench/bench_<room>.c: one binary a room, linked with the floors the room may use; -lck is
-# the peer of the bus.
+# the peer of the bus. The back-test is a part of a room with a bench of its own.
+USES_backtest := $(USES_engine) engine
 BENCH_ROOMS := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
 $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \

@@ -190,6 +190,10 @@ static bool turn_day(struct engine *engine, struct dec equity)
 static void watch_breaker(struct engine *engine, struct dec equity, bool new_day)
 {
     struct engine_state *s = &engine->state;
+    /* Every step comes here, and why a limit is broken is a text that takes its time. */
+    if (s->state != TRADING_ACTIVE && !(s->state == TRADING_BREAKER && new_day)) {
+        return;
+    }
     struct risk_account account = {.settings = &engine->settings,
                                    .equity = equity,
                                    .equity_peak = s->equity_peak,
