@@ -31,9 +31,11 @@ struct scene {
 };
 
 static const char *const wanted[] = {
-    "risk",    "help",     "status",         "positions",       "trades",
-    "why",     "pause",    "resume",         "close",           "whoami",
-    "version", "auditlog", "emergency_stop", "clear_emergency", "decisions"};
+    "risk",          "help",          "status",         "positions",       "trades",
+    "why",           "pause",         "resume",         "close",           "whoami",
+    "version",       "auditlog",      "emergency_stop", "clear_emergency", "decisions",
+    "amend",         "cancel_orders", "maintenance",    "rules",           "rule_add",
+    "rule_activate", "rule_test",     "rule_retire"};
 
 static int raise_alert(struct action_call *call, struct err *err)
 {
@@ -863,6 +865,295 @@ static void an_emergency_stop_that_is_not_flat_says_so(void **state)
     assert_int_equal(s->raised, 1);
 }
 
+/* ---- stop and target, entries, maintenance ---- */
+
+static void publish_bracket(struct scene *s, const char *stop, const char *target)
+{
+    struct snapshot *n = draft(s);
+    add_position(n);
+    n->positions[0].stop = dec_of(stop);
+    n->positions[0].target = dec_of(target);
+    publish(s);
+}
+
+static void assert_nothing_asked(struct scene *s)
+{
+    struct request none;
+    assert_false(ring_pop(s->crossing.requests, &none));
+}
+
+static void amend_shows_the_change_and_waits_for_it(void **state)
+{
+    struct scene *s = *state;
+    publish_bracket(s, "62838.1", "66685.3");
+    say(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
+    assert_has(rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
+    assert_has(rig_last(&s->rig), "Target stays at 66,685.3");
+    assert_nothing_asked(s); /* not before it is confirmed */
+    confirm(s, &s->rig.alice);
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_AMEND);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    assert_string_equal(r.by, "alice");
+    assert_int_equal(r.stop.e8, dec_of("63500.5").e8);
+    assert_int_equal(r.target.e8, 0);
+    answer(s, &r, ERR_NONE);
+    publish_bracket(s, "62838.1", "66685.3");
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1); /* asked for is not confirmed */
+    publish_bracket(s, "63500.5", "66685.3");
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 0);
+    assert_has(rig_last(&s->rig), "Stop and target of BTC-USD as you want them");
+    assert_has(rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
+}
+
+static void amend_refuses_what_cannot_be(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *line;
+        const char *says;
+    } cases[] = {
+        {"/amend BTC-USD", "stop or target: at least one"},
+        {"/amend BTC-USD stop=soon", "stop: soon is not a price"},
+        {"/amend BTC-USD stop=-5", "stop: -5 is not a price"},
+        {"/amend BTC-USD stop=99999999999999999999999999", "is not a price"},
+        {"/amend BTC-USD stop=64,891.5", "the stop of a long lies below the price, which is"},
+        {"/amend BTC-USD target=60000", "the target of a long lies above the price, which is"},
+        {"/amend DOGE-USD stop=1", "DOGE-USD is not traded here"},
+    };
+    publish_bracket(s, "62838.1", "66685.3");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        say(s, &s->rig.alice, cases[i].line);
+        assert_has(rig_last(&s->rig), cases[i].says);
+    }
+    publish_plain(s, 0);
+    say(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    say(s, &s->rig.rita, "/amend BTC-USD stop=60000");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_nothing_asked(s);
+}
+
+static struct request ask_to_amend(struct scene *s)
+{
+    publish_bracket(s, "62838.1", "66685.3");
+    say(s, &s->rig.alice, "/amend BTC-USD target=67000");
+    confirm(s, &s->rig.alice);
+    struct request r = take_request(s);
+    answer(s, &r, ERR_NONE);
+    return r;
+}
+
+static void an_amendment_that_fails_says_why(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_to_amend(s);
+    const struct event trouble = {
+        .topic = TOPIC_TROUBLE, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
+    trading_on_event(s->desk, &trouble);
+    loop_advance(s->rig.loop, 0);
+    assert_has(rig_last(&s->rig), "VENUE_AMEND");
+
+    (void)ask_to_amend(s);
+    publish_plain(s, 0); /* the stop was hit meanwhile */
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "BTC-USD was closed meanwhile");
+
+    (void)ask_to_amend(s);
+    publish_bracket(s, "62838.1", "66685.3");
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "AMEND_UNFINISHED");
+    assert_has(rig_last(&s->rig), "TP 66,685.3"); /* what stands */
+}
+
+static void put_entry(struct scene *s, enum order_state order_state)
+{
+    struct order o = {.kind = ORDER_ENTRY,
+                      .side = SIDE_LONG,
+                      .state = order_state,
+                      .qty = dec_of("0.0031"),
+                      .reference_price = dec_of("64120.5"),
+                      .stop = dec_of("62838.1"),
+                      .target = dec_of("66685.3"),
+                      .decision_id = 1,
+                      .created_us = RIG_WALL_US + USEC_PER_DAY,
+                      .updated_us = RIG_WALL_US + USEC_PER_DAY + (int64_t)order_state};
+    (void)symbol_parse(str_c("BTC-USD"), &o.symbol);
+    (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-7");
+    struct err err = {0};
+    assert_int_equal(order_table_put(s->engine_store, &o, &err), 0);
+}
+
+static void cancel_orders_waits_until_no_entry_is_alive(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    put_entry(s, ORDER_ACKED);
+    say(s, &s->rig.alice, "/cancel_orders BTC-USD");
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_CANCEL);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1);
+    put_entry(s, ORDER_CANCELLED);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "No entry of BTC-USD is on its way any more");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
+
+    say(s, &s->rig.alice, "/cancel_orders");
+    r = take_request(s);
+    assert_string_equal(r.symbol.name, "");
+    answer(s, &r, ERR_ENGINE_NOTHING_OPEN);
+    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+
+    put_entry(s, ORDER_UNKNOWN);
+    say(s, &s->rig.alice, "/cancel_orders all");
+    r = take_request(s);
+    answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "CANCEL_UNFINISHED");
+    assert_has(rig_last(&s->rig), "unknown");
+    say(s, &s->rig.alice, "/cancel_orders DOGE-USD");
+    assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
+    say(s, &s->rig.rita, "/cancel_orders");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+}
+
+static void maintenance_is_for_admins_and_asks(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 1);
+    say(s, &s->rig.alice, "/maintenance");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    say(s, &s->rig.adam, "/maintenance");
+    assert_has(rig_last(&s->rig), "Open positions (1 now) keep stop and target");
+    confirm(s, &s->rig.adam);
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_MAINTENANCE);
+    struct snapshot *n = draft(s);
+    n->state = TRADING_MAINTENANCE;
+    (void)snprintf(n->state_reason, sizeof(n->state_reason), "maintenance by adam");
+    publish(s);
+    answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Maintenance has begun");
+    assert_has(rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
+    say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"command\":\"/resume\"");
+}
+
+/* ---- trading rules ---- */
+
+static void save_rule(struct scene *s, const struct request *r, enum rule_status status)
+{
+    struct rule_book book = {.rule_count = 1};
+    struct condition program;
+    struct err err = {0};
+    assert_int_equal(rule_read(str_c(r->text), &book.rules[0], &program, &err), 0);
+    book.rules[0].id = 3;
+    book.rules[0].status = status;
+    book.rules[0].success_count = 12;
+    book.rules[0].failure_count = 3;
+    (void)snprintf(book.rules[0].created_by, sizeof(book.rules[0].created_by), "%s", r->by);
+    assert_int_equal(rule_table_save(s->engine_store, &book, &err), 0);
+}
+
+static void rules_are_added_activated_and_retired(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/rules");
+    assert_has(rig_last(&s->rig), "No trading rules yet");
+    say(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
+    struct request r = take_request(s);
+    assert_int_equal(r.kind, REQUEST_RULE_ADD);
+    assert_string_equal(r.text, "avoid\nrsi14@1h > 70 and side == long\nno chasing");
+    save_rule(s, &r, RULE_TESTING);
+    answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Rule 3 is being tested");
+    assert_has(rig_last(&s->rig), "changes nothing until it is activated");
+    assert_has(rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
+
+    say(s, &s->rig.alice, "/rule_activate 3");
+    assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
+    assert_has(rig_last(&s->rig), "entries are refused while it holds");
+    confirm(s, &s->rig.alice);
+    struct request again = take_request(s);
+    assert_int_equal(again.kind, REQUEST_RULE_STATUS);
+    assert_int_equal(again.number, 3);
+    assert_string_equal(again.text, "active");
+    save_rule(s, &r, RULE_ACTIVE);
+    answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Rule 3 is active");
+
+    say(s, &s->rig.rita, "/rules");
+    assert_has(rig_last(&s->rig), "Trading rules: 1 active of 1");
+    assert_has(rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
+    assert_has(rig_last(&s->rig), "\"success_count\":12");
+    say(s, &s->rig.rita, "/rules 3");
+    assert_has(rig_last(&s->rig), "Added by alice");
+    assert_has(rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
+
+    say(s, &s->rig.alice, "/rule_test 3");
+    confirm(s, &s->rig.alice);
+    again = take_request(s);
+    assert_string_equal(again.text, "testing");
+    answer(s, &again, ERR_NONE);
+    say(s, &s->rig.alice, "/rule_retire 3");
+    assert_has(rig_last(&s->rig), "forgotten by the engine for good");
+    confirm(s, &s->rig.alice);
+    again = take_request(s);
+    assert_string_equal(again.text, "retired");
+    save_rule(s, &r, RULE_RETIRED);
+    answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Rule 3 is retired");
+    say(s, &s->rig.rita, "/rules");
+    assert_has(rig_last(&s->rig), "No trading rules yet");
+    say(s, &s->rig.rita, "/rules all");
+    assert_has(rig_last(&s->rig), "⚪ 3 · retired");
+    say(s, &s->rig.alice, "/rule_activate 3");
+    assert_has(rig_last(&s->rig), "rule 3 is retired");
+}
+
+static void rules_that_cannot_be_never_reach_the_engine(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *line;
+        const char *says;
+    } cases[] = {
+        {"/rule_add avoid \"rsi41 > 70\" \"why\"", "column 1: found rsi41"},
+        {"/rule_add avoid \"tier == 1 and rsi14 = 70\" \"why\"", "column 21: found =, but equal"},
+        {"/rule_add perhaps \"tier == 1\" \"why\"", "perhaps is none of avoid|favour"},
+        {"/rule_add avoid \"tier == 1\"", "COMMAND_ARG_MISSING"},
+        {"/rule_add avoid \"tier == 1\" \" \"", "the reason for people is missing"},
+        {"/rule_add avoid \"tier == 1\n\" \"why\"", "it holds a line break"},
+        {"/rule_add avoid tier == 1 why", "COMMAND_ARG_EXTRA"},
+        {"/rule_activate 9", "RULE_UNKNOWN"},
+        {"/rule_activate 0", "RULE_UNKNOWN"},
+        {"/rules 9", "RULE_UNKNOWN"},
+        {"/rules some", "some is none of a number, all, words"},
+        {"/rules words", "upper minus lower band"},
+    };
+    publish_plain(s, 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        say(s, &s->rig.alice, cases[i].line);
+        assert_has(rig_last(&s->rig), cases[i].says);
+    }
+    say(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_true(rig_audited(&s->rig, "command.denied") > 0);
+    assert_nothing_asked(s);
+
+    say(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
+    struct request r = take_request(s);
+    answer(s, &r, ERR_RULE_DUPLICATE);
+    assert_has(rig_last(&s->rig), "the same trading rule lives already");
+}
+
 /* ---- crashes ---- */
 
 static void crash(struct scene *s)
@@ -946,5 +1237,11 @@ UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
            SCENE_TEST(a_close_that_does_not_fill_is_told),
            SCENE_TEST(an_emergency_stop_is_verified),
            SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
+           SCENE_TEST(amend_shows_the_change_and_waits_for_it),
+           SCENE_TEST(amend_refuses_what_cannot_be), SCENE_TEST(an_amendment_that_fails_says_why),
+           SCENE_TEST(cancel_orders_waits_until_no_entry_is_alive),
+           SCENE_TEST(maintenance_is_for_admins_and_asks),
+           SCENE_TEST(rules_are_added_activated_and_retired),
+           SCENE_TEST(rules_that_cannot_be_never_reach_the_engine),
            SCENE_TEST(after_a_crash_the_request_is_looked_up),
            SCENE_TEST(help_shows_what_one_may_do), SCENE_TEST(auditlog_is_for_admins))
