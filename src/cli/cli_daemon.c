@@ -1,0 +1,184 @@
+#include "cli_daemon.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/engine_thread.h"
+#include "io/file.h"
+#include "io/journal.h"
+#include "io/secret.h"
+#include "model/crossing.h"
+#include "ops/ops.h"
+#include "store/trading.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define LOG_FILE_MAX_BYTES ((off_t)10 << 20)
+
+/* A chat in the terminal and log lines do not mix: then the log is a file in the state folder. At
+ * a start a large one becomes nightdesk.log.1. */
+static int open_log(const char *state_dir, bool console, int *ret_fd, struct err *err)
+{
+    *ret_fd = -1;
+    if (!console) {
+        if (journal_is_stderr()) {
+            log_set_sink(journal_log_sink, NULL);
+        }
+        return 0;
+    }
+    AUTO_BUF struct buf path = BUF_INIT(4096), old = BUF_INIT(4096);
+    buf_addf(&path, "%s/" OPS_LOG_NAME, state_dir);
+    buf_addf(&old, "%s.1", path.data);
+    struct stat st;
+    if (stat(path.data, &st) == 0 && st.st_size > LOG_FILE_MAX_BYTES) {
+        (void)rename(path.data, old.data);
+    }
+    int fd = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0) {
+        return err_set(err, errno == EACCES || errno == EROFS ? ERR_FILE_DENIED : ERR_FILE_FAILED,
+                       "%s: %s", path.data, strerror(errno));
+    }
+    log_set_sink(log_sink_fd, (void *)(intptr_t)fd);
+    *ret_fd = fd;
+    return 0;
+}
+
+static int lock_state(const char *state_dir, int *ret_fd, struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    int rc = file_make_folder(state_dir, 0750, err);
+    if (rc < 0) {
+        return rc;
+    }
+    buf_addf(&path, "%s/" OPS_LOCK_NAME, state_dir);
+    return file_lock(path.data, ret_fd, err);
+}
+
+/* Creates or upgrades trading.db before anybody reads it, and finds what is wrong with it while
+ * there is still somebody at the terminal to tell. */
+static int prepare_trading(const char *state_dir, struct err *err)
+{
+    struct trading_store *store = NULL;
+    int rc = trading_store_open(state_dir, TRADING_STORE_WRITE, &store, err);
+    trading_store_free(store);
+    return rc;
+}
+
+static void tell(bool terminal, const char *line)
+{
+    if (terminal) {
+        (void)printf("%s\n", line);
+    }
+    LOG(NOTICE, "%s", line);
+}
+
+static void tell_doors(const struct config *config, bool terminal)
+{
+    bool token = config->telegram_bot_token[0] != '\0';
+    if (!token) {
+        tell(terminal, "Telegram is off: set TELEGRAM_BOT_TOKEN (from @BotFather) and list "
+                       "yourself in telegram.users to use your phone.");
+    } else if (config->user_count == 0) {
+        tell(terminal, "Telegram has a token and no users: it answers nobody. Send the bot a "
+                       "message, read your id in /auditlog, and list it in telegram.users.");
+    }
+    if (config->claude_api_key[0] == '\0') {
+        tell(terminal, "Claude is off: set CLAUDE_API_KEY; until then the auditor's own checks "
+                       "run alone.");
+    }
+}
+
+static void welcome(const struct cli_daemon *daemon)
+{
+    const struct config *config = daemon->config;
+    bool terminal = daemon->console && isatty(STDOUT_FILENO);
+    AUTO_BUF struct buf line = BUF_INIT(1024);
+    buf_addf(&line, "nightdesk %s · paper venue · %s market at %lldx · state in %s",
+             NIGHTDESK_VERSION, config->market_source, (long long)config->market_speed,
+             daemon->state_dir);
+    tell(terminal, daemon->headline != NULL ? daemon->headline : line.data);
+    if (daemon->headline == NULL) {
+        tell_doors(config, terminal);
+    }
+    if (terminal) {
+        (void)printf("Type /status, /positions, /why, /audit, /restart demo, /help. "
+                     "^D or ^C stops.\n\n");
+        (void)fflush(stdout);
+    }
+}
+
+/* Both threads, from start to stop. The engine ends last: what ops still asks, it may answer. */
+static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err)
+{
+    const char *state_dir = daemon->state_dir;
+    struct crossing crossing;
+    crossing_init(&crossing);
+    struct ops *ops = NULL;
+    struct engine_thread *engine = NULL;
+    struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
+    config_settings(daemon->config, &options.settings);
+    int rc = prepare_trading(state_dir, err);
+    if (rc == 0) {
+        rc = ops_new(&(struct ops_options){.config = daemon->config,
+                                           .crossing = &crossing,
+                                           .state_dir = state_dir,
+                                           .console = daemon->console,
+                                           .started_mono_us = daemon->args->started_mono_us},
+                     &ops, err);
+    }
+    if (rc == 0) {
+        rc = engine_thread_start(&options, &crossing, &engine, err);
+    }
+    if (rc == 0) {
+        if (daemon->on_started != NULL) {
+            daemon->on_started(&crossing);
+        }
+        *ret_code = ops_run(ops);
+    }
+    atomic_store(&crossing.stop, true);
+    engine_thread_stop(engine);
+    ops_free(ops);
+    crossing_release(&crossing);
+    return rc;
+}
+
+static void set_process_limits(void)
+{
+    /* Memory holds secrets: no core dump. */
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)umask(0027);
+    /* A handful of threads that rarely allocate: an arena for each would only cost memory. */
+    (void)mallopt(M_ARENA_MAX, 2);
+}
+
+int cli_daemon(const struct cli_daemon *daemon)
+{
+    AUTO_FD int lock_fd = -1;
+    AUTO_FD int log_fd = -1;
+    struct err err = {0};
+    set_process_limits();
+    enum log_level level;
+    if (log_level_parse(str_c(daemon->config->log_level), &level)) {
+        log_set_level(level);
+    }
+    if (secret_init(&err) < 0 || lock_state(daemon->state_dir, &lock_fd, &err) < 0 ||
+        open_log(daemon->state_dir, daemon->console, &log_fd, &err) < 0) {
+        return cli_fail(daemon->args, &err, CLI_CRITICAL);
+    }
+    welcome(daemon);
+    int code = CLI_FINE;
+    int rc = serve(daemon, &code, &err);
+    if (rc < 0) {
+        /* The journal has the line; whoever started it by hand wants to know what to do. */
+        if (log_fd >= 0 || journal_is_stderr()) {
+            log_err(LOG_LEVEL_ERROR, &err, "could not start");
+        }
+        code = journal_is_stderr() ? CLI_CRITICAL : cli_fail(daemon->args, &err, CLI_CRITICAL);
+    }
+    log_set_sink(NULL, NULL);
+    return code;
+}
