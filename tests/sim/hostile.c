@@ -51,10 +51,29 @@ static void answer(struct hostile *h, enum venue_report_kind kind, enum venue_ca
     queue(h, &r, delay(h, 3 * USEC_PER_SEC));
 }
 
+bool hostile_is_halted(const struct hostile *h)
+{
+    return h->clock->now_mono_us < h->halted_mono_us;
+}
+
+static void list_foreign(const struct hostile *h, struct venue_report *r)
+{
+    for (int i = 0; i < h->foreign_count && r->holding_count < POSITIONS_MAX; i++) {
+        r->holdings[r->holding_count++] = h->foreign[i];
+    }
+    if (h->foreign_order && r->open_count < VENUE_OPEN_MAX) {
+        (void)str_copy(STR_LIT("hand-1"), r->open[r->open_count++], CLIENT_ID_SIZE);
+    }
+}
+
 static void pull(struct hostile *h)
 {
     struct venue_report r;
     while (venue_poll(h->inner, &r)) {
+        h->partials += r.kind == VENUE_ORDER && r.state == ORDER_PARTIAL;
+        if (r.kind == VENUE_LISTING) {
+            list_foreign(h, &r);
+        }
         if (chance(h, 0.15)) {
             continue; /* lost on the way back */
         }
@@ -65,17 +84,106 @@ static void pull(struct hostile *h)
     }
 }
 
+/* ---------------------------------------------------------------- somebody else's positions */
+
+static int find_foreign(const struct hostile *h, struct symbol symbol)
+{
+    for (int i = 0; i < h->foreign_count; i++) {
+        if (symbol_equal(h->foreign[i].symbol, symbol)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+void hostile_meddle(struct hostile *h, struct symbol symbol, struct dec price, bool ours)
+{
+    int index = find_foreign(h, symbol);
+    h->foreign_order = rng_chance(h->rng, 0.3);
+    if (index >= 0) {
+        h->foreign[index] = h->foreign[--h->foreign_count];
+    } else if (!ours && price.e8 > 0) {
+        double qty = 200 / dec_to_double(price);
+        h->foreign[h->foreign_count++] = (struct venue_holding){
+            symbol, rng_chance(h->rng, 0.5) ? SIDE_LONG : SIDE_SHORT, dec_from_double(qty), price};
+        h->foreigners++;
+    }
+}
+
+static const struct venue_report *closed_by(const struct hostile *h, const char *client_id)
+{
+    for (int i = 0; i < h->closed_count; i++) {
+        if (strcmp(h->closed[i].client_id, client_id) == 0) {
+            return &h->closed[i];
+        }
+    }
+    return NULL;
+}
+
+/* Our order meets somebody else's position: a close takes it, an entry is turned away. */
+static bool meet_foreign(struct hostile *h, const struct order *order)
+{
+    int index = find_foreign(h, order->symbol);
+    struct quote quote;
+    if (index < 0 || h->closed_count == HOSTILE_CLOSED_MAX ||
+        !venue_quote(h->inner, order->symbol, &quote)) {
+        return false;
+    }
+    struct venue_report *r = &h->closed[h->closed_count++];
+    *r = (struct venue_report){.kind = VENUE_ORDER, .state = ORDER_REJECTED};
+    memcpy(r->client_id, order->client_id, sizeof(r->client_id));
+    struct venue_holding *held = &h->foreign[index];
+    if (order->kind != ORDER_CLOSE || order->side != held->side ||
+        dec_cmp(order->qty, held->qty) != 0) {
+        (void)str_copy(STR_LIT("held by hand"), r->reason, sizeof(r->reason));
+        queue(h, r, 0);
+        return true;
+    }
+    bool is_long = held->side == SIDE_LONG;
+    struct fill *f = &r->fills[0];
+    *f = (struct fill){.venue_fill_id = HOSTILE_FILL_ID + h->closed_count,
+                       .symbol = held->symbol,
+                       .kind = ORDER_CLOSE,
+                       .side = held->side,
+                       .qty = held->qty,
+                       .price = is_long ? quote.bid : quote.ask,
+                       .fee = dec_from_double(0.1),
+                       .at_us = order->created_us};
+    memcpy(f->client_id, order->client_id, sizeof(f->client_id));
+    r->fill_count = 1;
+    r->state = ORDER_FILLED;
+    r->filled_qty = held->qty;
+    struct dec gain = dec_sub(dec_mul(f->price, f->qty), dec_mul(held->entry_price, f->qty));
+    h->foreign_profit = dec_sub(dec_add(h->foreign_profit, is_long ? gain : dec_neg(gain)), f->fee);
+    h->foreign[index] = h->foreign[--h->foreign_count];
+    h->foreign_closed++;
+    queue(h, r, delay(h, 2 * USEC_PER_SEC));
+    return true;
+}
+
+/* ---------------------------------------------------------------- calls that arrive */
+
+static void arrive(struct hostile *h, const struct hostile_call *call)
+{
+    const struct order *o = &call->order;
+    if (call->amends) {
+        venue_amend(h->inner, o->client_id, o->stop, o->target);
+    } else if (!meet_foreign(h, o)) {
+        venue_send(h->inner, o);
+    }
+}
+
 static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 {
     struct hostile *h = of(venue);
     if (h->dead) {
         return false;
     }
-    for (int i = 0; i < h->call_count; i++) {
+    for (int i = 0; i < h->call_count && !hostile_is_halted(h); i++) {
         if (h->calls[i].due_us <= h->clock->now_mono_us) {
-            struct order order = h->calls[i].order;
+            struct hostile_call call = h->calls[i];
             h->calls[i] = h->calls[--h->call_count];
-            venue_send(h->inner, &order);
+            arrive(h, &call);
             i--;
         }
     }
@@ -99,11 +207,11 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 static void settle_call(struct hostile *h, const char *client_id)
 {
     for (int i = 0; i < h->call_count; i++) {
-        if (strcmp(h->calls[i].order.client_id, client_id) == 0) {
-            struct order order = h->calls[i].order;
+        if (!h->calls[i].amends && strcmp(h->calls[i].order.client_id, client_id) == 0) {
+            struct hostile_call call = h->calls[i];
             h->calls[i] = h->calls[--h->call_count];
             if (rng_chance(h->rng, 0.5)) {
-                venue_send(h->inner, &order);
+                arrive(h, &call);
             }
             return;
         }
@@ -115,10 +223,34 @@ static void watch_entry(struct hostile *h, const struct order *o)
     if (h->entries_forbidden) {
         complain(h, "%s opens while nothing may be opened", o->client_id);
     }
+    const struct settings *limits = h->settings;
     double notional = dec_to_double(o->qty) * dec_to_double(o->reference_price);
-    /* The equity published before this step may be a minute older. */
-    if (notional > h->equity * h->max_notional / 100 * 1.05) {
-        complain(h, "%s has a notional of %.2f of %.2f", o->client_id, notional, h->equity);
+    /* What was published before this step may be some minutes older: hence the 5 %. */
+    double equity = dec_to_double(h->before.equity) * 1.05;
+    if (notional > equity * limits->max_position_pct / 100) {
+        complain(h, "%s has a notional of %.2f of %.2f", o->client_id, notional, equity);
+    }
+    double exposure = notional;
+    for (int i = 0; i < h->before.position_count; i++) {
+        const struct position *p = &h->before.positions[i];
+        exposure += dec_to_double(p->qty) * dec_to_double(p->mark_price);
+    }
+    if (exposure > equity * limits->max_exposure_pct / 100 ||
+        exposure > equity * limits->max_leverage) {
+        complain(h, "%s brings the exposure to %.2f of %.2f", o->client_id, exposure, equity);
+    }
+    for (int i = 0; i < h->before.foreign_count; i++) {
+        if (symbol_equal(h->before.foreign[i].symbol, o->symbol)) {
+            complain(h, "%s opens beside a foreign position", o->client_id);
+        }
+    }
+    int lately = 0;
+    h->entries_us[h->entry_count++] = o->created_us;
+    for (int i = 0; i < h->entry_count; i++) {
+        lately += o->created_us - h->entries_us[i] < USEC_PER_MIN;
+    }
+    if (lately > limits->max_orders_per_minute) {
+        complain(h, "%s is the %dth entry in a minute", o->client_id, lately);
     }
     const struct dec low = o->side == SIDE_LONG ? o->stop : o->target;
     const struct dec high = o->side == SIDE_LONG ? o->target : o->stop;
@@ -161,6 +293,12 @@ static void hostile_send(struct venue *venue, const struct order *order)
         return;
     }
     watch_send(h, order);
+    if (hostile_is_halted(h)) {
+        if (rng_chance(h->rng, 0.5)) {
+            answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id);
+        }
+        return;
+    }
     if (chance(h, 0.05)) {
         if (rng_chance(h->rng, 0.5)) {
             answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id);
@@ -179,51 +317,106 @@ static void hostile_send(struct venue *venue, const struct order *order)
     }
     int64_t delay_us = delay(h, 4 * USEC_PER_SEC);
     if (delay_us > 0 && h->call_count < HOSTILE_CALLS_MAX) {
-        h->calls[h->call_count++] = (struct hostile_call){h->clock->now_mono_us + delay_us, *order};
+        h->calls[h->call_count++] =
+            (struct hostile_call){h->clock->now_mono_us + delay_us, false, *order};
         return;
     }
-    venue_send(h->inner, order);
+    arrive(h, &(struct hostile_call){.order = *order});
+}
+
+/* Nothing but silence while the venue is halted; true: the call ends here. */
+static bool is_lost(struct hostile *h, double probability, enum venue_call asked,
+                    const char *client_id)
+{
+    if (h->dead) {
+        return true;
+    }
+    if (hostile_is_halted(h) || chance(h, probability)) {
+        answer(h, VENUE_NO_ANSWER, asked, client_id);
+        return true;
+    }
+    return false;
 }
 
 static void hostile_cancel(struct venue *venue, const char *client_id)
 {
     struct hostile *h = of(venue);
-    if (h->dead) {
+    if (is_lost(h, 0.1, VENUE_CALL_CANCEL, client_id)) {
         return;
     }
     settle_call(h, client_id);
-    if (chance(h, 0.1)) {
-        answer(h, VENUE_NO_ANSWER, VENUE_CALL_CANCEL, client_id);
-        return;
+    if (strcmp(client_id, "hand-1") == 0) {
+        h->foreign_order = false;
+    } else if (closed_by(h, client_id) != NULL) {
+        queue(h, closed_by(h, client_id), 0);
+    } else {
+        venue_cancel(h->inner, client_id);
     }
-    venue_cancel(h->inner, client_id);
 }
 
-static void hostile_query(struct venue *venue, const char *client_id)
+static void hostile_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
 {
     struct hostile *h = of(venue);
-    if (h->dead) {
+    if (is_lost(h, 0.15, VENUE_CALL_QUERY, client_id)) {
         return;
     }
     settle_call(h, client_id);
-    if (chance(h, 0.15)) {
-        answer(h, VENUE_NO_ANSWER, VENUE_CALL_QUERY, client_id);
-        return;
+    if (closed_by(h, client_id) != NULL) {
+        queue(h, closed_by(h, client_id), 0);
+    } else {
+        venue_query(h->inner, client_id, after_fill_id);
     }
-    venue_query(h->inner, client_id);
 }
 
-static void hostile_list(struct venue *venue, int64_t ask_id)
+static void hostile_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
     struct hostile *h = of(venue);
-    if (h->dead) {
-        return;
+    if (!is_lost(h, 0.15, VENUE_CALL_LIST, "")) {
+        venue_list(h->inner, ask_id, after_funding_id);
     }
-    if (chance(h, 0.15)) {
-        answer(h, VENUE_NO_ANSWER, VENUE_CALL_LIST, "");
-        return;
+}
+
+static void watch_amend(struct hostile *h, const char *client_id, struct dec stop,
+                        struct dec target)
+{
+    struct order row;
+    struct err err = {0};
+    if (order_table_get(h->store, client_id, &row, &err) < 0 || dec_cmp(row.stop, stop) != 0 ||
+        dec_cmp(row.target, target) != 0) {
+        complain(h, "an amendment of %s is not on disk", client_id);
     }
-    venue_list(h->inner, ask_id);
+    if (stop.e8 <= 0 || target.e8 <= 0) {
+        complain(h, "an amendment takes the stop of %s away", client_id);
+    }
+    h->amendments++;
+}
+
+static void hostile_amend(struct venue *venue, const char *client_id, struct dec stop,
+                          struct dec target)
+{
+    struct hostile *h = of(venue);
+    if (!h->dead) {
+        watch_amend(h, client_id, stop, target);
+    }
+    if (is_lost(h, 0.15, VENUE_CALL_AMEND, client_id) || chance(h, 0.15)) {
+        return; /* said, or not */
+    }
+    struct hostile_call call = {.amends = true, .order = {.stop = stop, .target = target}};
+    (void)str_copy(str_c(client_id), call.order.client_id, sizeof(call.order.client_id));
+    int64_t delay_us = delay(h, 4 * USEC_PER_SEC);
+    if (delay_us > 0 && h->call_count < HOSTILE_CALLS_MAX) {
+        call.due_us = h->clock->now_mono_us + delay_us;
+        h->calls[h->call_count++] = call;
+    } else {
+        arrive(h, &call);
+    }
+}
+
+static bool hostile_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
+{
+    const struct hostile *h =
+        (const struct hostile *)((const char *)venue - offsetof(struct hostile, venue));
+    return venue_quote(h->inner, symbol, ret);
 }
 
 static const struct venue_ops hostile_ops = {
@@ -232,6 +425,8 @@ static const struct venue_ops hostile_ops = {
     .cancel = hostile_cancel,
     .query = hostile_query,
     .list = hostile_list,
+    .amend = hostile_amend,
+    .quote = hostile_quote,
     .poll = hostile_poll,
 };
 
@@ -267,6 +462,20 @@ static void spoil(struct hostile *h, struct source_bar *bar)
     }
 }
 
+/* From here on the symbol costs more or less, from one minute to the next. */
+static void shift(struct hostile *h, struct candle *c, int index)
+{
+    if (chance(h, 0.0005)) {
+        h->gap[index] = dec_mul(
+            h->gap[index], dec_from_double(0.92 + 0.16 * (double)rng_below(h->rng, 101) / 100));
+        h->gaps++;
+    }
+    struct dec *const prices[] = {&c->open, &c->high, &c->low, &c->close};
+    for (size_t i = 0; i < COUNT_OF(prices); i++) {
+        *prices[i] = dec_mul(*prices[i], h->gap[index]);
+    }
+}
+
 static int hostile_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct hostile *h = of_source(source);
@@ -274,7 +483,8 @@ static int hostile_take(struct source *source, struct source_bar ret[SYMBOLS_MAX
     int kept = 0;
     for (int i = 0; i < count; i++) {
         ret[kept] = ret[i];
-        if (chance(h, 0.02)) {
+        shift(h, &ret[kept].candle, i);
+        if (chance(h, 0.02) || hostile_is_halted(h)) {
             continue; /* this minute never comes */
         }
         if (chance(h, 0.02)) {
@@ -320,6 +530,15 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->store = store;
     h->clock = clock;
     h->evil = 1;
+    for (int i = 0; i < SYMBOLS_MAX; i++) {
+        h->gap[i] = dec_from_int(1);
+    }
+}
+
+void hostile_halt(struct hostile *h, int64_t for_us)
+{
+    h->halted_mono_us = h->clock->now_mono_us + for_us;
+    h->halts++;
 }
 
 void hostile_crash(struct hostile *h)

@@ -6,18 +6,23 @@
  *     options.userdata = &h;
  *
  * Between engine and venue: calls that never arrive, arrive late, or arrive and are not answered;
- * reports that come late, twice, in another order, or not at all; rejections. Between market and
- * engine: minutes that are missing, impossible, old, or from the future. What the interface
- * promises is kept: after NOT_KNOWN an order does not appear, and every call is sooner or later
- * heard of, if only by silence.
+ * reports that come late, twice, in another order, or not at all; rejections; halts, in which the
+ * venue neither trades nor answers. Between market and engine: minutes that are missing,
+ * impossible, old, or from the future, and prices that jump from one minute to the next. On the
+ * account: positions and orders of somebody else, who comes and goes. What the interface promises
+ * is kept: after NOT_KNOWN an order does not appear, and every call is sooner or later heard of, if
+ * only by silence.
  * It also watches: an order must be on disk as PREPARED before it gets here, and come once; an
- * entry has to keep to the limits and to carry a stop. Thread: the simulator's.
+ * entry has to keep to the limits and to carry a stop; an amendment must be on disk, and leave a
+ * stop. Thread: the simulator's.
  */
 #pragma once
 
 #include "base/clock.h"
 #include "base/rng.h"
 #include "market/source.h"
+#include "model/settings.h"
+#include "model/snapshot.h"
 #include "store/state_table.h"
 #include "store/trading.h"
 #include "venue/venue.h"
@@ -28,6 +33,9 @@
 #define HOSTILE_REPORTS_MAX 128
 #define HOSTILE_CALLS_MAX   64
 #define HOSTILE_SENT_MAX    8192
+#define HOSTILE_CLOSED_MAX  256
+/* Ids of fills that only exist here: of what somebody else's positions fetched. */
+#define HOSTILE_FILL_ID INT64_C(1000000000000)
 
 struct hostile {
     struct venue venue;
@@ -40,10 +48,23 @@ struct hostile {
     double evil; /* 0: a perfect network; 1: the usual faults */
     bool dead;   /* the process has crashed: nothing leaves it any more */
     bool entries_forbidden;
-    double equity;       /* as last published: for the size limit */
-    double max_notional; /* per cent of it */
-    int cooldown_count;  /* as they stood before the round */
+    const struct settings *settings; /* the limits */
+    struct snapshot before;          /* as published before the round */
+    int cooldown_count;              /* as they stood before the round */
     struct engine_cooldown cooldowns[SYMBOLS_MAX];
+    int64_t entries_us[HOSTILE_SENT_MAX]; /* when the entries were made, market time */
+    int entry_count;
+
+    int64_t halted_mono_us;      /* the venue is halted until then */
+    struct dec gap[SYMBOLS_MAX]; /* what the prices of a symbol are multiplied by */
+
+    /* Somebody else's, as the venue knows them; they outlive a crash of ours. */
+    int foreign_count;
+    struct venue_holding foreign[SYMBOLS_MAX];
+    bool foreign_order;        /* "hand-1" rests */
+    struct dec foreign_profit; /* what closing such positions brought us, after fees */
+    int closed_count;
+    struct venue_report closed[HOSTILE_CLOSED_MAX]; /* our orders that closed them */
 
     int report_count;
     struct hostile_report {
@@ -53,18 +74,31 @@ struct hostile {
     int call_count;
     struct hostile_call {
         int64_t due_us;
+        bool amends; /* only client_id, stop and target of the order count */
         struct order order;
-    } calls[HOSTILE_CALLS_MAX]; /* sends on their way */
+    } calls[HOSTILE_CALLS_MAX]; /* sends and amendments on their way */
 
     int sent_count;
     char sent[HOSTILE_SENT_MAX][CLIENT_ID_SIZE];
     char complaint[160]; /* the first invariant that broke; empty: none */
+
+    int64_t amendments; /* what happened, for the totals */
+    int64_t halts;
+    int64_t gaps;
+    int64_t foreigners;
+    int64_t foreign_closed;
+    int64_t partials;
 };
 
 void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,
                   const struct clock_fake *clock);
 /* The process is gone: what it had not read is lost, what it had sent may still arrive. */
 void hostile_crash(struct hostile *h);
+/* Somebody else opens or closes a position in this symbol, which is at this price. Nothing when we
+ * have something there. */
+void hostile_meddle(struct hostile *h, struct symbol symbol, struct dec price, bool ours);
+void hostile_halt(struct hostile *h, int64_t for_us);
+bool hostile_is_halted(const struct hostile *h);
 /* Nothing is under way in either direction. */
 bool hostile_quiet(const struct hostile *h);
 
