@@ -1,0 +1,366 @@
+/* What the engine makes of its market: a recorded one that is traded on paper, restarts in the
+ * middle of it, windows that come back, and candles that are refused. */
+#include "base/check.h"
+#include "desk.h"
+#include "store/state_table.h"
+#include "unit/unit.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RECORD_START INT64_C(1640995200000000) /* 2022-01-01 */
+#define RECORDED     (4 * 1440)
+
+static const struct symbol recorded[] = {{"BTC-USD"}, {"ETH-USD"}};
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)str_copy(str_c("/var/tmp/nd-market.XXXXXX"), folder, sizeof(folder));
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+/* One CSV a symbol, of candles that are this far apart. */
+static void record(int count, int64_t step_us, struct settings *settings)
+{
+    struct simulated market;
+    FILE *files[2];
+    simulated_init(&market, 4, recorded, 2, 0);
+    simulated_pin(&market, CLIMATE_UP);
+    settings->market_source = MARKET_CSV;
+    settings->market_file_count = 2;
+    settings->symbol_count = 2;
+    for (int k = 0; k < 2; k++) {
+        struct market_file *file = &settings->market_files[k];
+        settings->symbols[k] = recorded[k];
+        file->symbol = recorded[k];
+        (void)snprintf(file->path, sizeof(file->path), "%s/%s.csv", folder, recorded[k].name);
+        files[k] = fopen(file->path, "we");
+        assert_non_null(files[k]);
+        (void)fputs("time,open,high,low,close,volume\n", files[k]);
+    }
+    for (int i = 0; i < count; i++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        (void)source_take(&market.source, bars);
+        for (int k = 0; k < 2; k++) {
+            const struct candle *c = &bars[k].candle;
+            if (i % 97 == 13 * k + 5) {
+                continue; /* a gap */
+            }
+            (void)fprintf(files[k], "%lld,%.8f,%.8f,%.8f,%.8f,%.8f\n",
+                          (long long)(RECORD_START + i * step_us) / USEC_PER_SEC,
+                          dec_to_double(c->open), dec_to_double(c->high), dec_to_double(c->low),
+                          dec_to_double(c->close), dec_to_double(c->volume));
+        }
+    }
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(fclose(files[k]), 0);
+    }
+}
+
+static void open_recorded(struct desk *desk, int count, int64_t step_us)
+{
+    static struct settings settings;
+    desk_settings(&settings);
+    record(count, step_us, &settings);
+    desk_open(desk, &settings);
+}
+
+static void trades_a_record_to_its_end(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct bus_reader troubles;
+    open_recorded(&desk, RECORDED, USEC_PER_MIN);
+    bus_reader_init(&troubles, desk.crossing.bus, TOPIC_TROUBLE);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->market_us, RECORD_START);
+    desk_run(&desk, RECORDED - 1);
+    assert_false(s->market_ended);
+    assert_true(s->trades > 0);
+    assert_true(s->markets[0].change_24h_pct.e8 != 0);
+    desk_run(&desk, 2);
+    assert_true(s->market_ended);
+    int64_t gaps = 0;
+    for (int k = 0; k < 2; k++) {
+        gaps += (int64_t)s->markets[k].gaps;
+        assert_int_equal(s->markets[k].refused, 0);
+    }
+    assert_int_equal((int64_t)s->candles, 2 * RECORDED - gaps);
+    assert_true(gaps > 100);
+
+    /* Nothing new is opened on what is over; closing is possible. */
+    int64_t decisions = (int64_t)s->decisions;
+    int held = s->position_count;
+    desk_run(&desk, 120);
+    assert_int_equal((int64_t)s->decisions, decisions);
+    assert_int_equal(s->position_count, held);
+    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, NULL),
+                     held > 0 ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN);
+    desk_run(&desk, 3);
+    assert_int_equal(s->position_count, 0);
+    assert_true(s->books_balance);
+    int ended = 0;
+    struct bus_event raw;
+    while (bus_read(&troubles, &raw, 1, NULL) == 1) {
+        struct event e;
+        memcpy(&e, &raw, sizeof(e));
+        ended += e.code == ERR_MARKET_ENDED;
+    }
+    assert_int_equal(ended, 1); /* once */
+    desk_close(&desk);
+}
+
+/* The same numbers, whether it runs through or is killed every few hours. */
+static void restarts_leave_no_mark_on_a_record(void **state)
+{
+    (void)state;
+    struct desk whole, broken;
+    open_recorded(&whole, RECORDED, USEC_PER_MIN);
+    desk_run(&whole, RECORDED);
+    open_recorded(&broken, RECORDED, USEC_PER_MIN);
+    /* A restart takes no market time but that of the rounds behind it. */
+    while (!desk_snapshot(&broken)->market_ended) {
+        desk_run(&broken, 331);
+        desk_restart(&broken);
+        desk_round(&broken, 0);
+    }
+    const struct snapshot *a = desk_snapshot(&whole), *b = desk_snapshot(&broken);
+    assert_int_equal(a->candles, b->candles);
+    assert_int_equal(a->decisions, b->decisions);
+    assert_true(a->trades > 0);
+    assert_int_equal(a->trades, b->trades);
+    assert_int_equal(a->equity.e8, b->equity.e8);
+    assert_int_equal(a->realised.e8, b->realised.e8);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(b->markets[k].refused, 0);
+        assert_int_equal(a->markets[k].gaps, b->markets[k].gaps);
+        assert_true(a->markets[k].rsi == b->markets[k].rsi);
+        assert_int_equal(a->markets[k].change_24h_pct.e8, b->markets[k].change_24h_pct.e8);
+    }
+    desk_close(&whole);
+    desk_close(&broken);
+}
+
+/* Candles of a quarter of an hour: decided on by themselves. */
+static void trades_longer_candles(void **state)
+{
+    (void)state;
+    struct desk desk;
+    open_recorded(&desk, 600, 15 * USEC_PER_MIN);
+    desk_run(&desk, 600 * 15);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_true(s->market_ended);
+    assert_int_equal(s->markets[0].refused + s->markets[1].refused, 0);
+    assert_true(s->decisions > 1000);
+    assert_true(s->decisions <= s->candles);
+    assert_true(s->books_balance);
+    assert_int_not_equal(s->markets[0].regime, REGIME_NEUTRAL);
+    desk_close(&desk);
+}
+
+static void a_record_that_is_not_there_is_told_and_tried_again(void **state)
+{
+    (void)state;
+    struct desk desk;
+    static struct settings settings;
+    char away[320];
+    desk_settings(&settings);
+    record(300, USEC_PER_MIN, &settings);
+    const char *path = settings.market_files[1].path;
+    (void)snprintf(away, sizeof(away), "%s.away", path);
+    assert_int_equal(rename(path, away), 0);
+    desk_open(&desk, &settings);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->state, TRADING_STARTING);
+    assert_int_equal(s->last_err, ERR_MARKET_SOURCE);
+    assert_non_null(strstr(s->state_reason, "market: "));
+    assert_non_null(strstr(s->state_reason, folder));
+    assert_int_equal(rename(away, path), 0);
+    desk_round(&desk, 2 * USEC_PER_SEC);
+    assert_int_equal(desk_snapshot(&desk)->last_err, 0);
+    desk_run(&desk, 10);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    assert_true(desk_snapshot(&desk)->candles > 10);
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- restarts */
+
+static void the_windows_come_back(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run(&desk, 33);
+    const struct snapshot before = *desk_snapshot(&desk);
+    desk_restart(&desk);
+    const struct snapshot *s = desk_snapshot(&desk);
+    for (int k = 0; k < before.market_count; k++) {
+        /* It is told by the hourly window, which is not among the saved bytes. */
+        assert_true(before.markets[k].change_24h_pct.e8 != 0);
+        assert_int_equal(s->markets[k].change_24h_pct.e8, before.markets[k].change_24h_pct.e8);
+        assert_int_equal(s->markets[k].regime, before.markets[k].regime);
+    }
+    desk_close(&desk);
+}
+
+/* Bytes of another version cost nothing but the minutes since the last closed bar. */
+static void an_old_layout_is_warmed_from_stored_candles(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct err err = {0};
+    char bytes[5000];
+    memset(bytes, 1, sizeof(bytes));
+    desk_open(&desk, NULL);
+    desk_run(&desk, 33);
+    const struct snapshot before = *desk_snapshot(&desk);
+    assert_int_equal(state_table_put_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
+    desk_restart(&desk);
+    const struct snapshot *s = desk_snapshot(&desk);
+    for (int k = 0; k < before.market_count; k++) {
+        assert_true(fabs(s->markets[k].rsi / before.markets[k].rsi - 1) < 1e-6);
+        assert_int_equal(s->markets[k].regime, before.markets[k].regime);
+        assert_true(s->markets[k].updated_us > before.markets[k].updated_us - 5 * USEC_PER_MIN);
+    }
+    desk_run(&desk, 10);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    assert_int_equal(desk_snapshot(&desk)->markets[0].refused, 0);
+    desk_close(&desk);
+}
+
+/* A database of the simulated market that is given a record: nothing of the one warms the other. */
+static void another_market_starts_cold(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run(&desk, 33);
+    record(2000, USEC_PER_MIN, &desk.settings);
+    desk_restart(&desk);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->markets[0].price.e8, 0);
+    assert_true(s->markets[0].rsi == 0);
+    desk_run(&desk, 3);
+    assert_true(s->market_ended); /* it ends before the books' time */
+    assert_int_equal(desk_snapshot(&desk)->markets[0].updated_us, 0);
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- refused candles */
+
+struct lone {
+    struct engine *engine;
+    struct engine_now now;
+    struct engine_inputs in;
+    struct engine_outputs out;
+    struct snapshot snapshot;
+};
+
+static void lone_open(struct lone *l)
+{
+    struct settings settings;
+    desk_settings(&settings);
+    memset(l, 0, sizeof(*l));
+    l->engine = engine_new(&settings, settings.symbols, 3);
+    l->now.market_us = RECORD_START;
+    engine_begin(l->engine, &l->now);
+}
+
+/* A minute with this change of its first candle; returns what was told of it, -1: nothing. */
+static int64_t lone_minute(struct lone *l, void (*change)(struct candle *), int64_t late_us)
+{
+    struct dec p = dec_from_int(100);
+    l->now.market_us += USEC_PER_MIN;
+    l->in.bar_count = 1;
+    l->in.bars[0] = (struct source_bar){
+        {"BTC-USD"},
+        {l->now.market_us - USEC_PER_MIN, p, dec_from_int(101), dec_from_int(99), p, p}};
+    if (change != NULL) {
+        change(&l->in.bars[0].candle);
+    }
+    l->now.market_us += late_us;
+    engine_step(l->engine, &l->now, &l->in, &l->out);
+    l->now.market_us -= late_us;
+    engine_snapshot(l->engine, &l->now, &l->snapshot);
+    for (int i = 0; i < l->out.event_count; i++) {
+        const struct event *e = &l->out.events[i];
+        if (e->topic == TOPIC_TROUBLE && e->code == ERR_MARKET_CANDLE) {
+            assert_string_equal(e->symbol.name, "BTC-USD");
+            return e->id;
+        }
+    }
+    return -1;
+}
+
+static void high_below_low(struct candle *c)
+{
+    c->high = dec_from_int(1);
+}
+
+static void not_a_number(struct candle *c)
+{
+    c->close = DEC_INVALID;
+}
+
+static void time_goes_back(struct candle *c)
+{
+    c->open_us -= 5 * USEC_PER_MIN;
+}
+
+static void not_complete_yet(struct candle *c)
+{
+    c->open_us += USEC_PER_MIN;
+}
+
+static void every_refusal_is_told_by_kind(void **state)
+{
+    (void)state;
+    struct lone l;
+    const struct snapshot_market *m = &l.snapshot.markets[0];
+    lone_open(&l);
+    assert_int_equal(lone_minute(&l, NULL, 0), -1);
+    assert_false(m->suspect);
+    assert_int_equal(lone_minute(&l, high_below_low, 0), SERIES_IMPOSSIBLE);
+    assert_true(m->suspect);
+    assert_int_equal(lone_minute(&l, not_a_number, 0), SERIES_IMPOSSIBLE);
+    assert_int_equal(lone_minute(&l, time_goes_back, 0), SERIES_BACK);
+    assert_int_equal(lone_minute(&l, not_complete_yet, 0), SERIES_FUTURE);
+    assert_int_equal(lone_minute(&l, NULL, SERIES_STALE_US + 1), SERIES_STALE);
+    assert_true(m->suspect);
+    assert_int_equal(m->refused, 5);
+    assert_int_equal(m->refused_impossible, 2);
+    assert_int_equal(m->refused_backward, 1);
+    assert_int_equal(m->refused_future, 1);
+    assert_int_equal(m->refused_stale, 1);
+    assert_int_equal(m->price.e8, dec_from_int(100).e8);
+    assert_int_equal(lone_minute(&l, NULL, 0), -1);
+    assert_false(m->suspect);
+    assert_int_equal(m->refused, 5);
+    assert_int_equal(m->gaps, 5);
+    engine_free(l.engine);
+}
+
+UNIT_GROUP(market,
+           cmocka_unit_test_setup_teardown(trades_a_record_to_its_end, make_folder, remove_folder),
+           cmocka_unit_test_setup_teardown(restarts_leave_no_mark_on_a_record, make_folder,
+                                           remove_folder),
+           cmocka_unit_test_setup_teardown(trades_longer_candles, make_folder, remove_folder),
+           cmocka_unit_test_setup_teardown(a_record_that_is_not_there_is_told_and_tried_again,
+                                           make_folder, remove_folder),
+           cmocka_unit_test(the_windows_come_back),
+           cmocka_unit_test(an_old_layout_is_warmed_from_stored_candles),
+           cmocka_unit_test_setup_teardown(another_market_starts_cold, make_folder, remove_folder),
+           cmocka_unit_test(every_refusal_is_told_by_kind))
