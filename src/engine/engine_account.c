@@ -49,9 +49,9 @@ static void collect(const struct engine *engine, struct symbol about, struct sta
         const struct position *p = &engine->positions[i];
         add_stake(ret, p->symbol, p->side, p->mark_price, p->qty);
     }
-    for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
+    for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        if (s->used && s->order.kind == ORDER_ENTRY && !order_state_is_final(s->order.state)) {
+        if (engine_orders_is_alive(s) && s->order.kind == ORDER_ENTRY) {
             add_stake(ret, s->order.symbol, s->order.side, s->order.reference_price,
                       dec_sub(s->order.qty, s->order.filled_qty));
         }
