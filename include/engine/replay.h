@@ -32,7 +32,8 @@ struct replay_count {
     int64_t last_us;
 };
 
-/* Reads the header. model_path: of the model that the run asked, needed when it asked one.
+/* Reads the header. model_path: of the model that the run asked, when it asked one; NULL:
+ * where it was then.
  * ERR_ENGINE_RECORD_FOREIGN: not a journal, or one of another version; ERR_ENGINE_RECORD_DAMAGED
  * with the offset; ERR_ENGINE_REPLAY_MODEL. The caller frees *ret. */
 int replay_open(const char *path, const char *model_path, struct replay **ret, struct err *err);

@@ -23,6 +23,7 @@ static void pack_symbols(struct pack *p, int *count, struct symbol symbols[SYMBO
     }
 }
 
+/* But where the market comes from: a replay has it in the records. */
 static void pack_settings(struct pack *p, struct settings *s)
 {
     pack_symbols(p, &s->symbol_count, s->symbols);
@@ -60,6 +61,7 @@ static void pack_settings(struct pack *p, struct settings *s)
     pack_dec(p, &s->min_notional);
     pack_i64(p, &s->tick_digits);
     pack_double(p, &s->funding_bps);
+    pack_text(p, s->model, sizeof(s->model));
 }
 
 static void pack_request(struct pack *p, struct request *r)

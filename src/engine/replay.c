@@ -42,12 +42,11 @@ static int use_model(struct replay *r, const char *model_path, struct err *err)
     if (wanted[0] == '\0') {
         return 0;
     }
-    if (model_path == NULL) {
-        return err_set(err, ERR_ENGINE_REPLAY_MODEL, "model %.16s…", wanted);
-    }
-    int rc = predictor_load(model_path, &r->predictor, err);
-    if (rc < 0) {
-        return rc;
+    model_path = model_path == NULL ? r->start.settings.model : model_path;
+    struct err why = {0};
+    if (predictor_load(model_path, &r->predictor, &why) < 0) {
+        return err_set(err, ERR_ENGINE_REPLAY_MODEL, "the run asked %.16s…: %s", wanted,
+                       why.context);
     }
     if (strcmp(predictor_hash(r->predictor), wanted) != 0) {
         return err_set(err, ERR_ENGINE_REPLAY_MODEL, "%s is model %.16s…, the run asked %.16s…",

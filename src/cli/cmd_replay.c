@@ -1,0 +1,434 @@
+#include "base/check.h"
+#include "chat/render.h"
+#include "cli/cli.h"
+#include "cli_internal.h"
+#include "command/why.h"
+#include "engine/recorder.h"
+#include "engine/replay.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define OUT_MAX        ((size_t)256 * 1024)
+#define PROGRESS_EVERY 100000
+
+struct wish {
+    struct buf path;
+    int64_t until_us; /* INT64_MAX: to the end */
+    bool why;
+    struct symbol symbol; /* empty: all */
+    bool json;
+};
+
+/* ---------------------------------------------------------------- what is asked for */
+
+/* ISO, seconds since 1970, or "now": as far as the run has come. */
+static int read_time(const char *text, int64_t *ret, struct err *err)
+{
+    int64_t seconds;
+    *ret = INT64_MAX;
+    if (text == NULL || strcmp(text, "now") == 0 || clock_parse_iso(str_c(text), ret)) {
+        return 0;
+    }
+    if (str_to_i64(str_c(text), &seconds) && seconds >= 0 && seconds < INT64_MAX / USEC_PER_SEC) {
+        *ret = seconds * USEC_PER_SEC;
+        return 0;
+    }
+    return err_set(err, ERR_CLI_USAGE,
+                   "--until is a time as 2026-11-21T06:20:00, seconds since 1970, or now");
+}
+
+static int read_wish(const struct cli_args *args, struct wish *w, struct err *err)
+{
+    AUTO_CONFIG struct config *config = NULL;
+    const char *file = cli_value(args, "--file");
+    int64_t run = 0;
+    w->why = cli_flag(args, "--why");
+    w->json = cli_flag(args, "--json");
+    int rc = cli_number(args, "--run", 1, INT64_MAX, &run, err);
+    rc = rc < 0 ? rc : read_time(cli_value(args, "--until"), &w->until_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    if (args->word_count > 0 && !symbol_parse(str_c(args->word[0]), &w->symbol)) {
+        return err_set(err, ERR_CLI_USAGE, "%.40s is not a symbol", args->word[0]);
+    }
+    if (args->word_count > 0 && !w->why) {
+        return err_set(err, ERR_CLI_USAGE, "a symbol goes with --why");
+    }
+    if (file != NULL && run != 0) {
+        return err_set(err, ERR_CLI_USAGE, "--run and --file are two ways to say the same");
+    }
+    if (file != NULL) {
+        buf_add_c(&w->path, file);
+        return 0;
+    }
+    rc = cli_load_config(args, &config, err);
+    return rc < 0 ? rc : recorder_find(cli_find_state_dir(args, config), run, &w->path, err);
+}
+
+/* ---------------------------------------------------------------- how far it went */
+
+static void add_counted(struct buf *out, int64_t count, const char *one)
+{
+    buf_addf(out, "%lld %s%s", (long long)count, one, count == 1 ? "" : "s");
+}
+
+static void add_count(struct buf *out, const struct replay *replay)
+{
+    const struct replay_count *c = replay_count(replay);
+    buf_addf(out, "run %lld: ", (long long)replay_run(replay));
+    add_counted(out, c->steps, "step");
+    buf_add_c(out, ", ");
+    add_counted(out, c->decisions, "decision");
+    buf_add_c(out, ", ");
+    add_counted(out, c->orders, "order");
+    buf_add_c(out, ", ");
+    add_counted(out, c->fills, "fill");
+    buf_add_c(out, ", ");
+    add_counted(out, c->trades, "trade");
+    if (c->steps > 0) {
+        buf_add_c(out, ", ");
+        clock_add_iso(out, c->first_us, false);
+        buf_add_c(out, " to ");
+        clock_add_iso(out, c->last_us, false);
+    }
+}
+
+static struct json_object *count_json(const struct replay *replay)
+{
+    const struct replay_count *c = replay_count(replay);
+    struct json_object *o = json_object_new_object();
+    const struct {
+        const char *key;
+        int64_t value;
+    } rows[] = {{"run", replay_run(replay)}, {"steps", c->steps}, {"decisions", c->decisions},
+                {"orders", c->orders},       {"fills", c->fills}, {"trades", c->trades},
+                {"offset", c->offset}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        (void)json_object_object_add(o, rows[i].key, json_object_new_int64(rows[i].value));
+    }
+    const int64_t times[] = {c->first_us, c->last_us};
+    for (size_t i = 0; i < COUNT_OF(times) && c->steps > 0; i++) {
+        AUTO_BUF struct buf text = BUF_INIT(64);
+        clock_add_iso(&text, times[i], true);
+        (void)json_object_object_add(o, i == 0 ? "first" : "last",
+                                     json_object_new_string(text.data));
+    }
+    return o;
+}
+
+/* To the time that is asked for. 0, or why not: then what was replayed before stands. */
+static int go(struct replay *replay, int64_t until_us, struct err *err)
+{
+    int rc = 1;
+    while (rc > 0 && (until_us == INT64_MAX || replay_next_us(replay) <= until_us)) {
+        rc = replay_step(replay, err);
+        int64_t steps = replay_count(replay)->steps;
+        if (steps % PROGRESS_EVERY == 0 && isatty(STDERR_FILENO)) {
+            (void)fprintf(stderr, "\r%lld steps\033[K", (long long)steps);
+        }
+    }
+    if (replay_count(replay)->steps >= PROGRESS_EVERY && isatty(STDERR_FILENO)) {
+        (void)fprintf(stderr, "\r\033[K");
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* ---------------------------------------------------------------- what the engine knew */
+
+static void put_text(struct json_object *o, const char *key, const char *text)
+{
+    (void)json_object_object_add(o, key, json_object_new_string(text));
+}
+
+static void put_dec(struct json_object *o, const char *key, struct dec value)
+{
+    char text[DEC_TEXT_SIZE];
+    put_text(o, key, dec_text(value, text));
+}
+
+static void put_double(struct json_object *o, const char *key, double value)
+{
+    (void)json_object_object_add(o, key, isfinite(value) ? json_object_new_double(value) : NULL);
+}
+
+static void show_account(struct reply *r, const struct snapshot *s)
+{
+    char equity[DEC_TEXT_SIZE];
+    char cash[DEC_TEXT_SIZE];
+    char realised[DEC_TEXT_SIZE];
+    struct json_object *data = json_object_new_object();
+    reply_line(r, "State: %s (%s)", trading_state_name(s->state), s->state_reason);
+    reply_line(r, "Equity %s, cash %s, realised %s", dec_text(s->equity, equity),
+               dec_text(s->cash, cash), dec_text(s->realised, realised));
+    reply_line(r, "Drawdown %.2f of %.2f %%, loss of the day %.2f of %.2f %%, exposure %.1f %%",
+               s->drawdown_pct, s->max_drawdown_pct, s->daily_loss_pct, s->max_daily_loss_pct,
+               s->exposure_pct);
+    reply_line(r, "Orders alive %llu, unknown %llu; positions %d of %d",
+               (unsigned long long)s->open_orders, (unsigned long long)s->unknown_orders,
+               s->position_count, s->max_positions);
+    put_text(data, "state", trading_state_name(s->state));
+    put_text(data, "state_reason", s->state_reason);
+    put_dec(data, "equity", s->equity);
+    put_dec(data, "cash", s->cash);
+    put_dec(data, "realised", s->realised);
+    put_double(data, "drawdown_pct", s->drawdown_pct);
+    put_double(data, "daily_loss_pct", s->daily_loss_pct);
+    put_double(data, "exposure_pct", s->exposure_pct);
+    (void)json_object_object_add(data, "orders_alive",
+                                 json_object_new_int64((int64_t)s->open_orders));
+    (void)json_object_object_add(reply_data(r), "account", data);
+}
+
+static void show_positions(struct reply *r, const struct snapshot *s)
+{
+    struct json_object *list = json_object_new_array();
+    for (int i = 0; i < s->position_count; i++) {
+        const struct position *p = &s->positions[i];
+        const struct dec figures[] = {p->qty,  p->entry_price, p->mark_price,
+                                      p->stop, p->target,      p->unrealised};
+        static const char *const keys[] = {"qty",  "entry_price", "mark_price",
+                                           "stop", "target",      "unrealised"};
+        const char *cells[COUNT_OF(figures) + 2] = {p->symbol.name, side_name(p->side)};
+        char texts[COUNT_OF(figures)][DEC_TEXT_SIZE];
+        struct json_object *o = json_object_new_object();
+        put_text(o, "symbol", p->symbol.name);
+        put_text(o, "side", side_name(p->side));
+        for (size_t k = 0; k < COUNT_OF(figures); k++) {
+            cells[k + 2] = dec_text(figures[k], texts[k]);
+            put_dec(o, keys[k], figures[k]);
+        }
+        if (i == 0) {
+            reply_table(r, (int)COUNT_OF(cells),
+                        (const char *const[]){"position", "side", "quantity", "entry", "now",
+                                              "stop", "target", "result"});
+        }
+        reply_row(r, cells);
+        (void)json_object_array_add(list, o);
+    }
+    (void)json_object_object_add(reply_data(r), "positions", list);
+}
+
+static void add_number(struct buf *out, double value)
+{
+    buf_addf(out, isfinite(value) ? "%.6g" : "–", value);
+}
+
+/* The indicators of one timeframe, from closed bars. */
+static void show_frame(struct reply *r, struct json_object *list, const struct series *series,
+                       enum timeframe tf)
+{
+    const struct frame *f = series_frame(series, tf);
+    struct series_bands bands = series_bands(f);
+    double values[] = {rsi_value(&f->rsi), macd_histogram(&f->macd), bands.lower, bands.middle,
+                       bands.upper,        atr_value(&f->atr)};
+    static const char *const keys[] = {"rsi14",     "macd_hist", "bb_lower",
+                                       "bb_middle", "bb_upper",  "atr14"};
+    struct json_object *o = json_object_new_object();
+    struct buf texts[COUNT_OF(values)];
+    const char *cells[COUNT_OF(values) + 2] = {series->symbol.name, timeframe_name(tf)};
+    put_text(o, "symbol", series->symbol.name);
+    put_text(o, "timeframe", timeframe_name(tf));
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        buf_init(&texts[i], 64);
+        add_number(&texts[i], values[i]);
+        cells[i + 2] = texts[i].data;
+        put_double(o, keys[i], values[i]);
+    }
+    reply_row(r, cells);
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        buf_release(&texts[i]);
+    }
+    (void)json_object_array_add(list, o);
+}
+
+static bool is_wanted(const struct wish *w, struct symbol symbol)
+{
+    return w->symbol.name[0] == '\0' || symbol_equal(w->symbol, symbol);
+}
+
+static void show_market(struct reply *r, const struct replay *replay, const struct wish *w,
+                        const struct snapshot *s)
+{
+    struct json_object *list = json_object_new_array();
+    reply_table(
+        r, 7,
+        (const char *const[]){"market", "price", "bid", "ask", "spread", "regime", "refused"});
+    for (int i = 0; i < s->market_count; i++) {
+        const struct snapshot_market *m = &s->markets[i];
+        if (!is_wanted(w, m->symbol)) {
+            continue;
+        }
+        const struct quote *q = replay_quote(replay, m->symbol);
+        char price[DEC_TEXT_SIZE];
+        char bid[DEC_TEXT_SIZE] = "–";
+        char ask[DEC_TEXT_SIZE] = "–";
+        char spread[DEC_TEXT_SIZE] = "–";
+        char refused[24];
+        struct json_object *o = json_object_new_object();
+        put_text(o, "symbol", m->symbol.name);
+        put_dec(o, "price", m->price);
+        if (q != NULL) {
+            (void)dec_text(q->bid, bid);
+            (void)dec_text(q->ask, ask);
+            (void)dec_text(dec_sub(q->ask, q->bid), spread);
+            put_text(o, "bid", bid);
+            put_text(o, "ask", ask);
+        }
+        put_text(o, "regime", regime_name(m->regime));
+        (void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)m->refused);
+        reply_row(r, (const char *const[]){m->symbol.name, dec_text(m->price, price), bid, ask,
+                                           spread, regime_name(m->regime), refused});
+        (void)json_object_array_add(list, o);
+    }
+    (void)json_object_object_add(reply_data(r), "markets", list);
+    list = json_object_new_array();
+    reply_table(r, 8,
+                (const char *const[]){"indicators", "bars", "rsi14", "macd_hist", "bb_lower",
+                                      "bb_middle", "bb_upper", "atr14"});
+    for (int i = 0; i < s->market_count; i++) {
+        const struct series *series = replay_series(replay, s->markets[i].symbol);
+        for (int tf = TF_5M; tf < TF_COUNT && is_wanted(w, s->markets[i].symbol); tf++) {
+            show_frame(r, list, series, (enum timeframe)tf);
+        }
+    }
+    (void)json_object_object_add(reply_data(r), "indicators", list);
+}
+
+static void print_reply(const struct reply *r)
+{
+    AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
+    render_text(r, &(struct render_text_options){0}, &out);
+    buf_add_char(&out, '\n');
+    cli_print(buf_str(&out));
+}
+
+/* The decision that each symbol stood at. */
+static void show_decisions(struct reply *r, const struct replay *replay, const struct wish *w,
+                           const struct snapshot *s)
+{
+    struct json_object *list = json_object_new_array();
+    for (int i = 0; i < s->market_count; i++) {
+        const struct decision *d = replay_decision(replay, s->markets[i].symbol);
+        if (d == NULL || !is_wanted(w, d->symbol)) {
+            continue;
+        }
+        AUTO_REPLY struct reply *one = reply_new();
+        why_head(one, d);
+        why_verdict(one, d);
+        why_details(one, d);
+        if (!w->json) {
+            print_reply(one);
+        }
+        (void)json_object_array_add(list, json_object_get(reply_data(one)));
+    }
+    (void)json_object_object_add(reply_data(r), "decisions", list);
+}
+
+static void show_knowledge(struct reply *r, const struct replay *replay, const struct wish *w)
+{
+    static struct snapshot s; /* too large for a stack that is shared */
+    AUTO_BUF struct buf time = BUF_INIT(64);
+    clock_add_iso(&time, replay_now(replay)->market_us, true);
+    engine_snapshot(replay_engine(replay), replay_now(replay), &s);
+    reply_title(r, TONE_PLAIN, "What the engine knew · %s · step %lld of run %lld", time.data,
+                (long long)replay_count(replay)->steps, (long long)replay_run(replay));
+    put_text(reply_data(r), "at", time.data);
+    show_account(r, &s);
+    show_positions(r, &s);
+    show_market(r, replay, w, &s);
+    if (!w->json) {
+        print_reply(r);
+    }
+    show_decisions(r, replay, w, &s);
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static void print_text(const struct replay *replay, const struct err *failure)
+{
+    AUTO_BUF struct buf out = BUF_INIT(4096);
+    bool differs = failure->id == ERR_ENGINE_REPLAY_DIFFERS;
+    add_count(&out, replay);
+    buf_addf(&out, ": %s\n", differs ? "identical up to the last of them" : "identical");
+    cli_print(buf_str(&out));
+    if (failure->id != ERR_NONE) {
+        AUTO_BUF struct buf card = BUF_INIT(8192);
+        render_text_error(failure, &card);
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "%s", card.data);
+    }
+}
+
+static void print_json(const struct replay *replay, struct reply *r, const struct err *failure)
+{
+    AUTO_JSON struct json_object *root = count_json(replay);
+    (void)json_object_object_add(root, "identical",
+                                 json_object_new_boolean(failure->id == ERR_NONE));
+    if (failure->id != ERR_NONE) {
+        AUTO_BUF struct buf text = BUF_INIT(8192);
+        struct json_object *error = NULL;
+        err_json(failure, &text);
+        if (json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &error, NULL) >= 0) {
+            (void)json_object_object_add(root, "error", error);
+        }
+    }
+    if (r != NULL) {
+        (void)json_object_object_add(root, "knew", json_object_get(reply_data(r)));
+    }
+    AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
+    json_add_text(&out, root);
+    buf_add_char(&out, '\n');
+    cli_print(buf_str(&out));
+}
+
+static int run(const struct cli_args *args)
+{
+    AUTO_REPLAY struct replay *replay = NULL;
+    AUTO_REPLY struct reply *knowledge = NULL;
+    struct err err = {0};
+    struct wish w = {.path = BUF_INIT(4096), .until_us = INT64_MAX};
+    int rc = read_wish(args, &w, &err);
+    rc = rc < 0 ? rc : replay_open(w.path.data, cli_value(args, "--model"), &replay, &err);
+    buf_release(&w.path);
+    if (rc < 0) {
+        return cli_fail(args, &err, rc == -ERR_ENGINE_RECORD_DAMAGED ? CLI_REFUSED : CLI_CRITICAL);
+    }
+    rc = go(replay, w.until_us, &err);
+    if (w.why && replay_count(replay)->steps > 0) {
+        knowledge = reply_new();
+        show_knowledge(knowledge, replay, &w);
+    }
+    if (w.json) {
+        print_json(replay, knowledge, &err);
+    } else {
+        print_text(replay, &err);
+    }
+    return rc < 0 ? CLI_REFUSED : CLI_FINE;
+}
+
+const struct cli_command cmd_replay = {
+    .name = "replay",
+    .summary = "Do a recorded run again, and show what the engine knew",
+    .words = "[SYMBOL]",
+    .words_max = 1,
+    .options = {{"--run", "N", "which run of the state folder (default: the newest)"},
+                {"--file", "FILE", "a journal by its path"},
+                {"--until", "TIME", "stop there, market time: ISO, seconds since 1970, or now"},
+                {"--why", NULL, "show account, market and decisions at that moment"},
+                {"--model", "FILE", "the model that the run asked (default: where it was)"},
+                CLI_OPTION_JSON,
+                CLI_OPTION_CONFIG,
+                CLI_OPTION_STATE},
+    .more =
+        "The daemon records what each step was given in journal/run-N.ndj of the state folder.\n"
+        "A replay gives the same to the same step, without database, venue or clock, and holds\n"
+        "its answers against sums of those of the time. With --why a SYMBOL shows only that one.",
+    .exits = "  0  every step answered as it did\n"
+             "  1  a step answers otherwise today, or the journal is damaged; what came before it\n"
+             "     was replayed\n"
+             "  2  there is no such run, or it cannot be replayed here\n",
+    .run = run,
+};
