@@ -68,6 +68,7 @@ static void bench_steps(void)
     for (int minute = 0; minute < MINUTES; minute++) {
         instant_venue_answer(engine, out, in, &fill_id);
         in->bar_count = source_take(&market.source, in->bars);
+        instant_venue_quote(in);
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;
         int64_t start = bench_now_ns();

@@ -47,3 +47,18 @@ void instant_venue_answer(const struct engine *engine, const struct engine_outpu
         }
     }
 }
+
+void instant_venue_quote(struct engine_inputs *inputs)
+{
+    inputs->quote_count = inputs->bar_count;
+    for (int i = 0; i < inputs->bar_count; i++) {
+        const struct source_bar *bar = &inputs->bars[i];
+        struct dec half = {bar->candle.close.e8 / 10000};
+        inputs->quotes[i] = (struct quote){.symbol = bar->symbol,
+                                           .bid = dec_sub(bar->candle.close, half),
+                                           .ask = dec_add(bar->candle.close, half),
+                                           .bid_qty = dec_from_int(1000),
+                                           .ask_qty = dec_from_int(1000),
+                                           .at_us = bar->candle.open_us + timeframe_us(TF_1M)};
+    }
+}

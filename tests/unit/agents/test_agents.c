@@ -1,10 +1,14 @@
 #include "agents/agent.h"
 #include "agents/execution.h"
 #include "base/check.h"
+#include "fakes/stump_model.h"
+#include "io/file.h"
 #include "unit/unit.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define START INT64_C(1790002800000000)
 
@@ -406,6 +410,71 @@ static void predict_is_neutral_without_a_model(void **state)
     assert_int_equal(v.reason_count, 0);
 }
 
+static struct predictor *stump(double under, double over)
+{
+    char path[] = "/var/tmp/nd-stump.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    stump_model(under, over, &text);
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+    struct predictor *p = NULL;
+    struct err err = {0};
+    int rc = predictor_load(path, &p, &err);
+    (void)unlink(path);
+    if (rc < 0) {
+        fail_msg("%s", err.context);
+    }
+    return p;
+}
+
+static void predict_asks_its_model(void **state)
+{
+    (void)state;
+    AUTO_PREDICTOR struct predictor *p = stump(1, -2); /* RSI under 50: up */
+    static struct scene s;
+    struct vote v;
+    scene_init(&s, 3000, straight_down);
+    s.board.predictor = p;
+    run_one(&s, PREDICT, &v);
+    double up = 1 / (1 + exp(-1));
+    assert_int_equal(v.direction, DIRECTION_LONG);
+    assert_true(fabs(v.confidence - 2 * (up - .5)) < 1e-6);
+    assert_true(fabs(reason_of(&v, "p_up")->value - up) < 1e-6);
+    assert_near(reason_of(&v, "p_up")->threshold, .5);
+    assert_near(reason_of(&v, "p_up")->points, v.confidence);
+
+    scene_init(&s, 3000, straight_up);
+    s.board.predictor = p;
+    run_one(&s, PREDICT, &v);
+    up = 1 / (1 + exp(2));
+    assert_int_equal(v.direction, DIRECTION_SHORT);
+    assert_true(fabs(v.confidence - 2 * (.5 - up)) < 1e-6);
+
+    scene_init(&s, 100, straight_up); /* nothing to ask it about yet */
+    s.board.predictor = p;
+    run_one(&s, PREDICT, &v);
+    assert_int_equal(v.direction, DIRECTION_NONE);
+    assert_int_equal(v.reason_count, 0);
+
+    AUTO_PREDICTOR struct predictor *even = stump(0, 0);
+    scene_init(&s, 3000, straight_up);
+    s.board.predictor = even;
+    run_one(&s, PREDICT, &v);
+    assert_int_equal(v.direction, DIRECTION_NONE);
+    assert_near(v.confidence, 0);
+
+    /* Its vote counts in the score. */
+    AUTO_PREDICTOR struct predictor *sure = stump(20, 20);
+    scene_init(&s, 3000, wobbling);
+    agent_run_all(&s.board);
+    double without = s.decision.score;
+    s.board.predictor = sure;
+    agent_run_all(&s.board);
+    assert_true(s.decision.score > without + .5 || s.decision.score > .999);
+}
+
 /* ---------------------------------------------------------------- bull and bear */
 
 struct case_row {
@@ -758,15 +827,18 @@ static void without_room_nothing_is_sent(void **state)
     assert_string_equal(s.decision.client_id, "");
 }
 
-UNIT_GROUP(
-    agents, cmocka_unit_test(the_eight_stand_in_order), cmocka_unit_test(says_nothing_without_data),
-    cmocka_unit_test(a_price_that_does_not_move_says_nothing),
-    cmocka_unit_test(full_data_is_sure_of_itself), cmocka_unit_test(bad_data_is_called_what_it_is),
-    cmocka_unit_test(a_gap_is_counted_and_the_bar_after_it_opens_nothing),
-    cmocka_unit_test(the_analyst_reads_the_market), cmocka_unit_test(the_analysts_points_add_up),
-    cmocka_unit_test(predict_is_neutral_without_a_model), cmocka_unit_test(each_point_of_the_sides),
-    cmocka_unit_test(weighs_by_the_regime), cmocka_unit_test(the_threshold_decides),
-    cmocka_unit_test(rules_may_push_and_forbid), cmocka_unit_test(an_entry_is_a_bracket),
-    cmocka_unit_test(risk_may_veto), cmocka_unit_test(bad_data_opens_nothing_but_closes),
-    cmocka_unit_test(what_is_held_is_considered_again),
-    cmocka_unit_test(without_room_nothing_is_sent))
+UNIT_GROUP(agents, cmocka_unit_test(the_eight_stand_in_order),
+           cmocka_unit_test(says_nothing_without_data),
+           cmocka_unit_test(a_price_that_does_not_move_says_nothing),
+           cmocka_unit_test(full_data_is_sure_of_itself),
+           cmocka_unit_test(bad_data_is_called_what_it_is),
+           cmocka_unit_test(a_gap_is_counted_and_the_bar_after_it_opens_nothing),
+           cmocka_unit_test(the_analyst_reads_the_market),
+           cmocka_unit_test(the_analysts_points_add_up),
+           cmocka_unit_test(predict_is_neutral_without_a_model),
+           cmocka_unit_test(predict_asks_its_model), cmocka_unit_test(each_point_of_the_sides),
+           cmocka_unit_test(weighs_by_the_regime), cmocka_unit_test(the_threshold_decides),
+           cmocka_unit_test(rules_may_push_and_forbid), cmocka_unit_test(an_entry_is_a_bracket),
+           cmocka_unit_test(risk_may_veto), cmocka_unit_test(bad_data_opens_nothing_but_closes),
+           cmocka_unit_test(what_is_held_is_considered_again),
+           cmocka_unit_test(without_room_nothing_is_sent))

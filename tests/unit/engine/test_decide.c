@@ -1,0 +1,255 @@
+#include "desk.h"
+#include "fakes/instant_venue.h"
+#include "fakes/stump_model.h"
+#include "io/file.h"
+#include "store/decision_table.h"
+#include "store/trade_table.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REGIMES 3
+
+/* A bare engine over a simulated market, with a venue that fills at once. */
+struct stand {
+    struct settings settings;
+    struct simulated market;
+    struct engine *engine;
+    struct engine_now now;
+    struct engine_inputs in;
+    struct engine_outputs out;
+    int64_t fill_id;
+    /* of all decisions so far, by their regime */
+    int decisions[REGIMES];
+    int entries[REGIMES];
+    int exits[REGIMES];
+    int vetoes;
+};
+
+static struct stand *stand_new(uint64_t seed, enum climate climate)
+{
+    struct stand *s = calloc(1, sizeof(*s));
+    assert_non_null(s);
+    desk_settings(&s->settings);
+    s->settings.max_daily_loss_pct = 100; /* decisions are counted here, not days off */
+    s->settings.max_drawdown_pct = 100;
+    s->settings.max_consecutive_losses = 100;
+    simulated_init(&s->market, seed, s->settings.symbols, s->settings.symbol_count, 0);
+    simulated_pin(&s->market, climate);
+    s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
+    engine_begin(s->engine, &s->now);
+    s->fill_id = 1;
+    return s;
+}
+
+static void stand_free(struct stand *s)
+{
+    engine_free(s->engine);
+    free(s);
+}
+
+static const struct order *order_of(const struct stand *s, const struct decision *d)
+{
+    for (int i = 0; i < s->out.order_count; i++) {
+        if (strcmp(s->out.orders[i].client_id, d->client_id) == 0) {
+            return &s->out.orders[i];
+        }
+    }
+    static const struct order none;
+    fail_msg("decision %d has no order", (int)d->id);
+    return &none;
+}
+
+/* What must hold of any decision. */
+static void check_decision(const struct stand *s, const struct decision *d)
+{
+    assert_int_equal(d->vote_count, VOTES_MAX);
+    assert_true(d->score >= -1 && d->score <= 1);
+    for (int i = 0; i < d->vote_count; i++) {
+        assert_true(d->votes[i].confidence >= 0 && d->votes[i].confidence <= 1.0005);
+        assert_in_range(d->votes[i].reason_count, 0, REASONS_MAX);
+    }
+    bool wanted = d->score >= d->threshold || d->score <= -d->threshold;
+    assert_int_equal(d->direction != DIRECTION_NONE, wanted);
+    assert_true(wanted || d->outcome == OUTCOME_HOLD);
+    assert_int_equal(d->client_id[0] != '\0', d->outcome == OUTCOME_ORDER);
+    assert_int_equal(d->veto_code[0] != '\0', d->outcome == OUTCOME_VETOED);
+    if (d->outcome != OUTCOME_ORDER) {
+        return;
+    }
+    const struct order *o = order_of(s, d);
+    assert_int_equal(o->decision_id, d->id);
+    assert_int_equal(o->qty.e8, d->qty.e8);
+    assert_int_equal(o->stop.e8, d->stop.e8);
+    assert_int_equal(o->target.e8, d->target.e8);
+    if (o->kind == ORDER_ENTRY) {
+        assert_int_equal(o->side == SIDE_LONG, d->direction == DIRECTION_LONG);
+        assert_true(o->stop.e8 > 0 && o->target.e8 > 0);
+        int64_t away = labs(d->price.e8 - o->stop.e8);
+        assert_true(labs(away - d->price.e8 / 50) <= 1); /* 2 % */
+    } else {
+        assert_int_equal(o->side == SIDE_LONG, d->direction == DIRECTION_SHORT);
+    }
+}
+
+static void stand_run(struct stand *s, int minutes)
+{
+    for (int i = 0; i < minutes; i++) {
+        instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
+        s->in.bar_count = source_take(&s->market.source, s->in.bars);
+        instant_venue_quote(&s->in);
+        s->now.market_us += USEC_PER_MIN;
+        s->now.mono_us += USEC_PER_SEC;
+        engine_step(s->engine, &s->now, &s->in, &s->out);
+        for (int k = 0; k < s->out.decision_count; k++) {
+            const struct decision *d = &s->out.decisions[k];
+            check_decision(s, d);
+            s->decisions[d->regime]++;
+            s->vetoes += d->outcome == OUTCOME_VETOED;
+            if (d->outcome == OUTCOME_ORDER) {
+                bool is_entry = order_of(s, d)->kind == ORDER_ENTRY;
+                (is_entry ? s->entries : s->exits)[d->regime]++;
+            }
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- at default settings it trades */
+
+/* Entries, and exits by signal, on each regime of each climate that has it for long enough. */
+static void each_regime_has_entries_and_exits(void **state)
+{
+    (void)state;
+    static const enum climate climates[] = {CLIMATE_UP, CLIMATE_DOWN, CLIMATE_CHOP, CLIMATE_CRASH};
+    int entries[REGIMES] = {0};
+    int exits[REGIMES] = {0};
+    for (size_t c = 0; c < 4; c++) {
+        int here = 0, gone = 0;
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            struct stand *s = stand_new(seed, climates[c]);
+            stand_run(s, climates[c] == CLIMATE_CRASH ? 2400 : 5 * 1440);
+            for (int r = 0; r < REGIMES; r++) {
+                entries[r] += s->entries[r];
+                exits[r] += s->exits[r];
+                here += s->entries[r];
+                gone += s->exits[r];
+            }
+            stand_free(s);
+        }
+        print_message("%s: %d entries, %d exits by signal\n", simulated_climate_name(climates[c]),
+                      here, gone);
+        assert_true(here > 10);
+        assert_true(gone > 5);
+    }
+    for (int r = 0; r < REGIMES; r++) {
+        print_message("%s: %d entries, %d exits by signal\n", regime_name((enum regime)r),
+                      entries[r], exits[r]);
+        assert_true(entries[r] > 5);
+        assert_true(exits[r] > 3);
+    }
+}
+
+static void add_ways(enum climate climate, int64_t minutes, const char *const ways[2],
+                     int64_t counts[2])
+{
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_pin(&desk, climate);
+    desk_run(&desk, minutes);
+    struct trade_stats stats;
+    struct err err = {0};
+    assert_int_equal(trade_table_stats(desk.store, 0, &stats, &err), 0);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < stats.reason_count; k++) {
+            counts[i] += strcmp(stats.reasons[k].name, ways[i]) == 0 ? stats.reasons[k].count : 0;
+        }
+    }
+    desk_close(&desk);
+}
+
+/* The same over the paper venue: a bracket ends trades as well as a signal does. */
+static void stops_and_signals_end_trades(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"stop", "signal"};
+    int64_t counts[2] = {0};
+    add_ways(CLIMATE_UP, 2 * 1440, ways, counts);
+    add_ways(CLIMATE_CRASH, 1440, ways, counts);
+    for (int i = 0; i < 2; i++) {
+        print_message("%s: %d\n", ways[i], (int)counts[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_true(counts[i] > 0);
+    }
+}
+
+/* ---------------------------------------------------------------- data */
+
+static void without_an_order_book_nothing_is_opened(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new(3, CLIMATE_CHOP);
+    for (int i = 0; i < 1440; i++) {
+        instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
+        s->in.bar_count = source_take(&s->market.source, s->in.bars);
+        s->now.market_us += USEC_PER_MIN;
+        engine_step(s->engine, &s->now, &s->in, &s->out);
+        assert_int_equal(s->out.send_count, 0);
+        for (int k = 0; k < s->out.decision_count; k++) {
+            const struct decision *d = &s->out.decisions[k];
+            s->vetoes += d->outcome == OUTCOME_VETOED;
+            assert_true(d->outcome != OUTCOME_VETOED || strcmp(d->veto_code, "DATA_INVALID") == 0);
+        }
+    }
+    assert_true(s->vetoes > 3);
+    stand_free(s);
+}
+
+/* ---------------------------------------------------------------- the model */
+
+static int orders_with(const char *model)
+{
+    struct desk desk;
+    struct settings settings;
+    desk_settings(&settings);
+    (void)str_copy(str_c(model), settings.model, sizeof(settings.model));
+    desk_open(&desk, &settings);
+    desk_run(&desk, 600);
+    static struct decision list[400];
+    struct err err = {0};
+    int count = decision_table_list(desk.store, &(struct decision_query){0}, list, 400, &err);
+    int spoke = 0;
+    for (int i = 0; i < count; i++) {
+        assert_string_equal(list[i].votes[2].agent, "predict");
+        spoke += list[i].votes[2].direction != DIRECTION_NONE;
+    }
+    assert_true(desk_snapshot(&desk)->orders > 0);
+    desk_close(&desk);
+    return spoke;
+}
+
+static void a_model_that_fits_is_heard_and_another_is_not(void **state)
+{
+    (void)state;
+    char path[] = "/var/tmp/nd-stump.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    (void)close(fd);
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    stump_model(1, -1, &text);
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+    assert_true(orders_with(path) > 100);
+    assert_int_equal(orders_with(""), 0);
+    /* Trading goes on without a model that is not one. */
+    assert_int_equal(file_write(path, STR_LIT("{}"), 0600, NULL), 0);
+    assert_int_equal(orders_with(path), 0);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(orders_with(path), 0);
+}
+
+UNIT_GROUP(decide, cmocka_unit_test(each_regime_has_entries_and_exits),
+           cmocka_unit_test(stops_and_signals_end_trades),
+           cmocka_unit_test(without_an_order_book_nothing_is_opened),
+           cmocka_unit_test(a_model_that_fits_is_heard_and_another_is_not))
