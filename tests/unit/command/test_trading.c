@@ -255,6 +255,40 @@ static void status_shows_the_account(void **state)
     assert_lacks(text, "Market time");
 }
 
+static void status_tells_of_candles_that_were_refused(void **state)
+{
+    struct scene *s = *state;
+    publish_plain(s, 0);
+    say(s, &s->rig.rita, "/status");
+    assert_lacks(rig_last(&s->rig), "refused:");
+    assert_has(rig_last(&s->rig), "\"market_ended\":false");
+
+    struct snapshot *n = draft(s);
+    n->market_count = 2;
+    (void)symbol_parse(str_c("BTC-USD"), &n->markets[0].symbol);
+    (void)symbol_parse(str_c("ETH-USD"), &n->markets[1].symbol);
+    n->markets[0].refused = 10;
+    n->markets[0].refused_impossible = 1;
+    n->markets[0].refused_backward = 2;
+    n->markets[0].refused_stale = 3;
+    n->markets[0].refused_future = 4;
+    n->markets[1].refused = 5;
+    n->markets[1].refused_stale = 5;
+    n->markets[1].suspect = true;
+    n->source_refused = 7;
+    n->source_duplicates = 8;
+    n->market_ended = true;
+    publish(s);
+    say(s, &s->rig.rita, "/status");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
+                     "4 from the future");
+    assert_has(text, "ETH-USD candles refused: 5 stale; nothing opens until a good one comes");
+    assert_has(text, "Market files: 7 rows refused, 8 duplicates");
+    assert_has(text, "The market has no more candles: nothing new is opened.");
+    assert_has(text, "\"market_ended\":true");
+}
+
 static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
 {
     struct scene *s = *state;
@@ -1226,6 +1260,7 @@ static void auditlog_is_for_admins(void **state)
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
+           SCENE_TEST(status_tells_of_candles_that_were_refused),
            SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
            SCENE_TEST(states_stay_in_the_footer), SCENE_TEST(positions_have_units),
            SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_beside_their_use),

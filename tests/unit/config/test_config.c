@@ -312,6 +312,41 @@ static void people_and_services_must_make_sense(void **state)
                    "200 to 299");
 }
 
+static void a_recorded_market_has_a_file_a_symbol(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c = parse("market:\n"
+                                         "  source: csv\n"
+                                         "  symbols: [btc-usd, ETH-USD]\n"
+                                         "  files: [BTC-USD=/data/a b.csv, \"eth-usd = e=1.csv\"]"
+                                         "\n");
+    struct settings s;
+    config_settings(c, &s);
+    assert_int_equal(s.market_source, MARKET_CSV);
+    assert_int_equal(s.market_file_count, 2);
+    assert_string_equal(s.market_files[0].symbol.name, "BTC-USD");
+    assert_string_equal(s.market_files[0].path, "/data/a b.csv");
+    assert_string_equal(s.market_files[1].symbol.name, "ETH-USD");
+    assert_string_equal(s.market_files[1].path, "e=1.csv");
+
+    static const char *const bad[] = {"a.csv", "BTC-USD=", "B/D=a.csv", "=a.csv"};
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(100);
+        buf_addf(&text, "market: {files: [\"%s\"]}", bad[i]);
+        expect_problem(text.data, ERR_CONFIG_TYPE,
+                       "t.yaml:1:18: market.files: expected SYMBOL=path, the path of at most 255 "
+                       "characters");
+    }
+    expect_problem("market: {files: [A-B=1, a-b=2]}", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:1:25: market.files: A-B has a file already");
+    expect_problem("market: {source: csv, symbols: [A-B, C-D], files: [A-B=1]}", ERR_CONFIG_MISSING,
+                   "t.yaml:1:51: market.files: expected C-D=path");
+    AUTO_BUF struct buf text = BUF_INIT(1000);
+    struct config *none = NULL;
+    buf_addf(&text, "market: {files: [A-B=%0256d]}", 1);
+    assert_int_equal(config_parse(buf_str(&text), "t.yaml", &none, NULL, NULL), -ERR_CONFIG_TYPE);
+}
+
 static void broken_yaml_keeps_its_place(void **state)
 {
     (void)state;
@@ -635,9 +670,9 @@ UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
            TEST(an_empty_value_is_no_value), TEST(unknown_names_get_the_nearest_one),
            TEST(wrong_types_say_what_was_expected),
            TEST(urls_without_sense_or_with_a_password_are_refused), TEST(ranges_are_kept),
-           TEST(people_and_services_must_make_sense), TEST(broken_yaml_keeps_its_place),
-           TEST(all_problems_are_told), TEST(variables_are_put_in),
-           TEST(the_well_known_variables_work_without_a_file),
+           TEST(people_and_services_must_make_sense), TEST(a_recorded_market_has_a_file_a_symbol),
+           TEST(broken_yaml_keeps_its_place), TEST(all_problems_are_told),
+           TEST(variables_are_put_in), TEST(the_well_known_variables_work_without_a_file),
            TEST(credentials_count_most_and_are_not_shown),
            TEST(a_secret_of_the_wrong_form_is_not_repeated), TEST(the_given_file_is_read),
            TEST(the_example_is_the_defaults), TEST(the_dump_reads_back),
