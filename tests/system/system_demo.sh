@@ -1,0 +1,68 @@
+#!/bin/sh
+# One command shows the bot alive, and leaves nothing behind; a model is trained and then asked.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+mkdir "$WORK/tmp"
+cd "$WORK" || exit 1
+
+printf '/status\n/why\n/decisions\n/trades\n' |
+    TMPDIR=$WORK/tmp timeout 60 "$ND" demo > "$WORK/out" 2> "$WORK/err"
+code=$?
+tap_check "a demo from a pipe ends with 0" test $code -eq 0
+tap_check "its seed is told" holds "$WORK/err" "seed 7"
+tap_check "/status was answered" holds "$WORK/out" "Equity"
+tap_check "a position is open by then" grep -Eq 'Positions [1-9] of' "$WORK/out"
+tap_check "/why explains a decision, agent by agent" holds "$WORK/out" "decision_core"
+tap_check "/decisions lists some" holds "$WORK/out" "decisions"
+tap_check "a trade has been closed by then" holds "$WORK/out" "All "
+tap_check "nothing is left of it" test -z "$(ls -A "$WORK/tmp")"
+
+printf '/version\n' | TMPDIR=$WORK/tmp TELEGRAM_BOT_TOKEN=1:x CLAUDE_API_KEY=x timeout 60 "$ND" \
+    demo --keep --seed 3 > "$WORK/out" 2> "$WORK/err"
+tap_check "another seed, and kept" holds "$WORK/err" "seed 3"
+kept=$(ls -d "$WORK/tmp"/nightdesk-demo-* 2> /dev/null)
+tap_check "then the folder stays" test -e "$kept/trading.db"
+tap_check "accounts of the environment are not used" lacks "$kept/nightdesk.log" "elegram"
+TMPDIR=$WORK/tmp timeout 60 "$ND" demo < /dev/null > "$WORK/out" 2> "$WORK/err"
+tap_check "without input it ends by itself" test $? -eq 0
+TMPDIR=$WORK/nowhere "$ND" demo < /dev/null > "$WORK/out" 2>&1
+tap_check "without a place for its folder it exits with 2" test $? -eq 2
+tap_check "and says which" holds "$WORK/out" "nowhere"
+
+# ---- a model, trained and asked
+tap_check "the program itself does not need libxgboost" sh -c "! ldd '$ND' | grep -q xgboost"
+"$ND" train --data simulated:5:40 --out "$WORK/model.json" > "$WORK/out" 2>&1
+code=$?
+if grep -q TRAIN_LIBRARY "$WORK/out"; then
+    tap_check "without the library the package is named" holds "$WORK/out" libxgboost0
+    tap_skip "a model is trained" "no libxgboost"
+    tap_end
+fi
+tap_check "a model is trained" test $code -le 1
+tap_check "and held against a coin" grep -Eq '^log loss .* 0\.6931 ' "$WORK/out"
+cp "$WORK/quiet.yaml" "$WORK/model.yaml"
+printf 'trading:\n  model: %s\n' "$WORK/model.json" >> "$WORK/model.yaml"
+sed -i 's/^  seed: 7/  seed: 7\n  speed: 3600/' "$WORK/model.yaml"
+start() { # STATE: a daemon with the model; its pid in $daemon
+    "$ND" run --config "$WORK/model.yaml" --state "$1" < /dev/null > "$WORK/log" 2>&1 &
+    daemon=$!
+    ends_with_us $daemon
+    wait_for 10 grep -q "ready in" "$WORK/log"
+}
+asked() { # does /why show what the model said?
+    "$ND" do why --config "$WORK/model.yaml" --state "$WORK/m" | grep -q 'p_up'
+}
+start "$WORK/m"
+wait_for 20 asked
+tap_check "Predict votes with it" asked
+tap_check "the daemon has not loaded libxgboost" sh -c "! grep -q xgboost /proc/$daemon/maps"
+kill -TERM $daemon
+wait $daemon
+sed -i 's/"nightdesk.features":"./"nightdesk.features":"x/' "$WORK/model.json"
+start "$WORK/m2"
+tap_check "a model that does not fit is refused" wait_for 10 grep -q MODEL_UNFIT "$WORK/log"
+tap_check "and trading goes on" sh -c "'$ND' do status --config '$WORK/model.yaml' --state \
+    '$WORK/m2' | grep -q Equity"
+kill -TERM $daemon
+wait $daemon
+tap_end

@@ -1,0 +1,230 @@
+/* nightdesk train: candles in, a model and an honest word out. */
+#include "agents/predictor.h"
+#include "base/check.h"
+#include "base/rng.h"
+#include "cli/cli.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "ops/ops.h"
+#include "store/model_table.h"
+#include "unit/unit.h"
+
+#include <fcntl.h>
+
+static char folder[64];
+static char csv_path[96];
+static char out_path[96];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)str_copy(str_c("/var/tmp/nd-train.XXXXXX"), folder, sizeof(folder));
+    bool made = mkdtemp(folder) != NULL;
+    (void)snprintf(csv_path, sizeof(csv_path), "%s/f.csv", folder);
+    (void)snprintf(out_path, sizeof(out_path), "%s/model.json", folder);
+    return !made;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+/* Five-minute rows that tend to go on as they went, by `habit`. */
+static void put_rows(int rows, double habit)
+{
+    struct rng rng;
+    rng_init(&rng, 21);
+    AUTO_BUF struct buf text = BUF_INIT((size_t)4 << 20);
+    buf_add_c(&text, "time,open,high,low,close,volume\n");
+    double price = 1000;
+    bool up = true;
+    for (int i = 0; i < rows; i++) {
+        up = rng_double(&rng) < 0.5 + (up ? habit : -habit);
+        double open = price;
+        price *= 1 + (up ? 1 : -1) * (0.0002 + 0.002 * rng_double(&rng));
+        buf_addf(&text, "%lld,%.4f,%.4f,%.4f,%.4f,%.3f\n", 1790002800LL + i * 300LL, open,
+                 open > price ? open : price, open < price ? open : price, price,
+                 1 + rng_double(&rng));
+    }
+    assert_int_equal(file_write(csv_path, buf_str(&text), 0600, NULL), 0);
+}
+
+struct run {
+    struct buf out;
+    struct buf err;
+    int code;
+};
+
+static void run_release(struct run *r)
+{
+    buf_release(&r->out);
+    buf_release(&r->err);
+}
+#define AUTO_RUN AUTO(run_release)
+
+static void run(struct run *r, const char *const *words)
+{
+    const char *argv[24] = {"nightdesk"};
+    char paths[2][96];
+    struct buf *texts[2] = {&r->out, &r->err};
+    int saved[2];
+    int argc = 1;
+    for (; words[argc - 1] != NULL; argc++) {
+        argv[argc] = words[argc - 1];
+    }
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
+        saved[i] = dup(i + 1);
+        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
+        (void)close(fd);
+    }
+    r->code = cli_main(argc, (char **)(uintptr_t)argv);
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)dup2(saved[i], i + 1);
+        (void)close(saved[i]);
+        buf_init(texts[i], (size_t)2 << 20);
+        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
+    }
+    if (strstr(r->err.data, "TRAIN_LIBRARY") != NULL) {
+        print_message("skipped: no libxgboost\n");
+        skip();
+    }
+}
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void a_habit_is_worth_a_model_that_loads(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run text = {0}, json = {0};
+    put_rows(4000, 0.25);
+    run(&text, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path));
+    assert_int_equal(text.code, CLI_FINE);
+    assert_string_equal(text.err.data, "");
+    assert_non_null(strstr(text.out.data, "learned from"));
+    assert_non_null(strstr(text.out.data, "left out      1 rows between"));
+    assert_non_null(strstr(text.out.data, "AUC "));
+    assert_non_null(strstr(text.out.data, "0.6931"));
+    assert_non_null(strstr(text.out.data, "0.7 to 0.8"));
+    assert_non_null(strstr(text.out.data, "Better than a coin"));
+
+    AUTO_PREDICTOR struct predictor *p = NULL;
+    struct err err = {0};
+    assert_int_equal(predictor_load(out_path, &p, &err), 0);
+    assert_int_equal(predictor_horizon(p), 1);
+    assert_int_equal(predictor_timeframe(p), TF_5M);
+    assert_non_null(strstr(text.out.data, predictor_hash(p)));
+
+    /* The same again, in JSON, to the same bytes. */
+    run(&json, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path, "--json"));
+    assert_int_equal(json.code, CLI_FINE);
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(root, "model_hash"), predictor_hash(p));
+    assert_true(json_double(root, "auc", 0) > 0.6);
+    assert_true(json_double(root, "largest_difference", 1) < 1e-6);
+    assert_true(json_truth(root, "beats_coin", false));
+    assert_int_equal(json_len(json_get(root, "calibration")), 10);
+    assert_int_equal(json_i64(json_get(root, "test"), "rows", 0), 1189);
+}
+
+static void noise_is_stored_and_called_noise(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_rows(4000, 0);
+    run(&r, WORDS("train", "--data", csv_path, "--out", out_path, "--timeframe", "15m"));
+    assert_int_equal(r.code, CLI_REFUSED);
+    assert_non_null(strstr(r.out.data, "BTC-USD 15m"));
+    assert_non_null(strstr(r.out.data, "No better than a coin"));
+    assert_true(file_exists(out_path));
+}
+
+static void imported_candles_leave_a_row_in_the_database(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run import = {0}, train = {0}, other = {0};
+    put_rows(2000, 0.25);
+    run(&import, WORDS("import", "candles", csv_path, "--symbol", "X-USD", "--state", folder));
+    assert_int_equal(import.code, CLI_FINE);
+    run(&train, WORDS("train", "--symbol", "X-USD", "--state", folder, "--horizon", "1"));
+    assert_int_equal(train.code, CLI_FINE);
+    assert_non_null(strstr(train.out.data, "X-USD 5m"));
+    assert_true(file_exists(out_path)); /* in the state folder, as nothing else was said */
+
+    struct trading_store *store = NULL;
+    struct model_row rows[2];
+    struct err err = {0};
+    assert_int_equal(trading_store_open(folder, TRADING_STORE_READ, &store, &err), 0);
+    assert_int_equal(model_table_list(store, rows, 2, &err), 1);
+    trading_store_free(store);
+    assert_string_equal(rows[0].path, out_path);
+    assert_non_null(strstr(train.out.data, rows[0].model_hash));
+    assert_non_null(strstr(train.out.data, rows[0].data_hash));
+    assert_true(rows[0].auc > 0.6 && rows[0].rows > 1000);
+
+    run(&other, WORDS("train", "--symbol", "Y-USD", "--state", folder));
+    assert_int_equal(other.code, CLI_CRITICAL);
+    assert_non_null(strstr(other.err.data, "TRAIN_DATA"));
+    assert_non_null(strstr(other.err.data, "import candles"));
+}
+
+static void what_cannot_be_is_refused_and_leaves_nothing(void **state)
+{
+    (void)state;
+    put_rows(300, 0.25);
+    (void)unlink(out_path);
+    const struct {
+        const char *const *words;
+        const char *code;
+    } refusals[] = {
+        {WORDS("train"), "CLI_USAGE"},
+        {WORDS("train", "--data", csv_path, "--out", out_path), "TRAIN_DATA"},
+        {WORDS("train", "--data", csv_path, "--test-share", "1", "--out", out_path), "CLI_USAGE"},
+        {WORDS("train", "--data", csv_path, "--test-share", "nan", "--out", out_path), "CLI_USAGE"},
+        {WORDS("train", "--data", csv_path, "--horizon", "0", "--out", out_path), "CLI_USAGE"},
+        {WORDS("train", "--data", csv_path, "--depth", "99", "--out", out_path), "CLI_USAGE"},
+        {WORDS("train", "--data", csv_path, "--timeframe", "1m", "--out", out_path), "CLI_USAGE"},
+        {WORDS("train", "--data", "simulated:x", "--out", out_path), "CLI_USAGE"},
+        {WORDS("train", "--data", "simulated:1:2", "--symbol", "NO-SUCH", "--out", out_path),
+         "CLI_USAGE"},
+        {WORDS("train", "--data", "/nowhere.csv", "--out", out_path), "FILE_MISSING"},
+    };
+    for (size_t i = 0; i < COUNT_OF(refusals); i++) {
+        AUTO_RUN struct run r = {0};
+        run(&r, refusals[i].words);
+        assert_int_equal(r.code, CLI_CRITICAL);
+        assert_non_null(strstr(r.err.data, refusals[i].code));
+        assert_int_equal(r.out.len, 0);
+        assert_false(file_exists(out_path));
+    }
+}
+
+/* trading.db has one writer. */
+static void a_running_daemon_keeps_its_database(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    AUTO_FD int lock = -1;
+    char path[96];
+    put_rows(2000, 0.25);
+    (void)unlink(out_path);
+    (void)snprintf(path, sizeof(path), "%s/" OPS_LOCK_NAME, folder);
+    assert_int_equal(file_lock(path, &lock, NULL), 0);
+    run(&r, WORDS("train", "--data", csv_path, "--state", folder));
+    assert_int_equal(r.code, CLI_CRITICAL);
+    assert_non_null(strstr(r.err.data, "FILE_LOCKED"));
+    assert_false(file_exists(out_path));
+}
+
+#define T(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+
+UNIT_GROUP(train, T(a_habit_is_worth_a_model_that_loads), T(noise_is_stored_and_called_noise),
+           T(imported_candles_leave_a_row_in_the_database),
+           T(what_cannot_be_is_refused_and_leaves_nothing), T(a_running_daemon_keeps_its_database))
