@@ -38,9 +38,10 @@
 #define BACKTEST_TELL_EVERY 16384
 
 struct backtest_options {
-    const struct settings *settings; /* what is traded is settings.symbols; copied */
-    struct source *source;           /* of those symbols; outlives the run */
-    int64_t from_us;                 /* trade from here on; 0: from the first candle */
+    const struct settings *settings;   /* what is traded is settings.symbols; copied */
+    struct source *source;             /* of those symbols; outlives the run */
+    const struct predictor *predictor; /* NULL: none; outlives the run */
+    int64_t from_us;                   /* trade from here on; 0: from the first candle */
     int64_t to_us; /* candles that open here or later are not used; 0: to the end */
     /* NULL: nobody listens. */
     void (*on_trade)(const struct trade *trade, void *userdata);

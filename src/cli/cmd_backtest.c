@@ -27,6 +27,7 @@ struct job {
     struct csv_source files;
     struct coarse coarse;
     struct source *source;
+    struct predictor *predictor; /* NULL: no model is configured */
 
     bool json;
     bool lists_trades;
@@ -261,23 +262,20 @@ static int report(struct job *job, const struct backtest_result *result, double 
                                 .seconds = seconds};
     memcpy(r.data, job->data, sizeof(r.data));
     const char *chart = cli_value(job->args, "--chart");
-    if (chart != NULL) {
-        int rc = backtest_report_chart(&r, chart, err);
-        if (rc < 0) {
-            return rc;
-        }
+    if (!job->json) {
+        buf_add_c(&job->out, job->head_is_out ? "\n" : "");
+        backtest_report_text(&r, &job->out);
+        cli_print(buf_str(&job->out));
     }
-    if (job->json) {
+    int rc = chart != NULL ? backtest_report_chart(&r, chart, err) : 0;
+    if (rc >= 0 && job->json) {
         if (job->trades != NULL) {
             rewind(job->trades);
         }
         backtest_report_json(&r, job->trades, &job->out);
-    } else {
-        buf_add_c(&job->out, job->head_is_out ? "\n" : "");
-        backtest_report_text(&r, &job->out);
+        cli_print(buf_str(&job->out));
     }
-    cli_print(buf_str(&job->out));
-    return 0;
+    return rc;
 }
 
 /* Bad rows and what else is wrong with the files, on standard error. */
@@ -300,6 +298,7 @@ static int trade(struct job *job, struct err *err)
     struct backtest *backtest =
         backtest_new(&(struct backtest_options){.settings = &job->settings,
                                                 .source = job->source,
+                                                .predictor = job->predictor,
                                                 .from_us = job->from_us,
                                                 .to_us = job->to_us,
                                                 .on_trade = job->lists_trades ? list_trade : NULL,
@@ -335,6 +334,9 @@ static int prepare(struct job *job, struct err *err)
     }
     config_settings(config, &job->settings);
     rc = read_symbols(job, err);
+    if (rc >= 0 && job->settings.model[0] != '\0') {
+        rc = predictor_load(job->settings.model, &job->predictor, err);
+    }
     if (rc >= 0) {
         rc = open_market(job, err);
     }
@@ -368,6 +370,7 @@ static int run(const struct cli_args *args)
     if (job->trades != NULL) {
         (void)fclose(job->trades);
     }
+    predictor_free(job->predictor);
     csv_source_release(&job->files);
     buf_release(&job->out);
     return rc < 0 ? code : cli_finish(code);

@@ -15,6 +15,8 @@ struct backtest {
     struct engine *engine;
     struct paper paper;
     int64_t step_us;
+    int64_t frame_us;                   /* bars that decisions are made on */
+    int64_t newest_us[SYMBOLS_MAX + 1]; /* open of each symbol's newest candle */
     int64_t first_mono_us;
     struct engine_now now;
     struct engine_inputs inputs;
@@ -240,6 +242,21 @@ static void note_start_prices(struct backtest *b)
     }
 }
 
+/* Quotes are for decisions, and a decision is made only when a candle closes a bar of its symbol:
+ * it ends the bar, or the bar was left open by candles that never came. */
+static bool may_decide(struct backtest *b)
+{
+    bool may = false;
+    for (int i = 0; i < b->inputs.bar_count; i++) {
+        int64_t open_us = b->inputs.bars[i].candle.open_us;
+        int64_t *newest_us = &b->newest_us[symbol_index(b, b->inputs.bars[i].symbol)];
+        may = may || open_us / b->frame_us != *newest_us / b->frame_us ||
+              (open_us + b->step_us) % b->frame_us == 0;
+        *newest_us = open_us;
+    }
+    return may;
+}
+
 static void show_quotes(struct backtest *b)
 {
     for (int i = 0; i < b->settings.symbol_count; i++) {
@@ -265,7 +282,9 @@ static int trade(struct backtest *b, struct err *err)
         if (b->unpriced > 0) {
             note_start_prices(b);
         }
-        show_quotes(b);
+        if (may_decide(b)) {
+            show_quotes(b);
+        }
         talk(b);
 
         int count;
@@ -283,6 +302,16 @@ static int trade(struct backtest *b, struct err *err)
 
 /* ---------------------------------------------------------------- life */
 
+/* As market/series.h chooses it. */
+static int64_t decision_frame_us(int64_t step_us)
+{
+    int tf = TF_5M;
+    while (tf < TF_1H && timeframe_us((enum timeframe)tf) % step_us != 0) {
+        tf++;
+    }
+    return timeframe_us((enum timeframe)tf);
+}
+
 struct backtest *backtest_new(const struct backtest_options *options)
 {
     ASSERT(options->settings->symbol_count >= 1 && options->from_us >= 0 && options->to_us >= 0);
@@ -292,11 +321,13 @@ struct backtest *backtest_new(const struct backtest_options *options)
     b->settings = *options->settings;
     b->options.settings = &b->settings;
     b->step_us = source_step_us(options->source);
+    b->frame_us = decision_frame_us(b->step_us);
     b->point_us = b->step_us;
     b->first_mono_us = USEC_PER_SEC; /* zero means never to the engine */
     b->result.mark_every = 1;
     b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
     engine_set_step(b->engine, b->step_us);
+    engine_use_predictor(b->engine, options->predictor);
     paper_init(&b->paper, &b->settings, b->step_us);
     paper_open_memory(&b->paper);
     return b;
@@ -318,8 +349,10 @@ int backtest_run(struct backtest *b, struct err *err)
     warm_up(b);
     r->start_us = next_open_us(b);
     if (!is_due(b, r->start_us)) {
-        return err_set(err, ERR_ENGINE_BACKTEST_EMPTY, "%lld moments with candles, all before %s",
-                       (long long)b->moments, b->moments > 0 ? "--from" : "the range");
+        return b->moments == 0
+                   ? err_set(err, ERR_ENGINE_BACKTEST_EMPTY, "no candle before --to")
+                   : err_set(err, ERR_ENGINE_BACKTEST_EMPTY,
+                             "candles at %lld moments, all before --from", (long long)b->moments);
     }
     set_time(b, r->start_us);
     engine_begin(b->engine, &b->now);

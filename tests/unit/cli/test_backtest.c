@@ -1,0 +1,354 @@
+/* nightdesk backtest: over files and a made-up market, in text, JSON and a picture. */
+#include "base/check.h"
+#include "cli/cli.h"
+#include "io/file.h"
+#include "io/json.h"
+#include "market/simulated.h"
+#include "unit/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define START INT64_C(1640995200000000) /* 2022-01-01T00:00Z */
+
+static char folder[64];
+static char csv_path[96], csv_other[96], png_path[96];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    (void)str_copy(str_c("/var/tmp/nd-backtest.XXXXXX"), folder, sizeof(folder));
+    bool made = mkdtemp(folder) != NULL;
+    (void)snprintf(csv_path, sizeof(csv_path), "%s/f.csv", folder);
+    (void)snprintf(csv_other, sizeof(csv_other), "%s/g.csv", folder);
+    (void)snprintf(png_path, sizeof(png_path), "%s/c.png", folder);
+    return !made;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+    return system(command);
+}
+
+/* Candles of a made-up market; bad_every: after so many rows one that is refused, 0: none. */
+static void put_candles(const char *path, uint64_t seed, int minutes, int bad_every)
+{
+    struct symbol symbol;
+    struct simulated market;
+    AUTO_BUF struct buf text = BUF_INIT((size_t)8 << 20);
+    assert_true(symbol_parse(STR_LIT("BTC-USD"), &symbol));
+    simulated_init(&market, seed, &symbol, 1, START);
+    buf_add_c(&text, "time,open,high,low,close,volume\n");
+    for (int i = 0; i < minutes; i++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        assert_int_equal(source_take(&market.source, bars), 1);
+        const struct candle *c = &bars[0].candle;
+        const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};
+        buf_addf(&text, "%lld", (long long)(c->open_us / USEC_PER_SEC));
+        for (size_t k = 0; k < COUNT_OF(cells); k++) {
+            buf_add_char(&text, ',');
+            dec_add_text(&text, cells[k]);
+        }
+        buf_add_c(&text, i % 3 == 0 ? "\r\n" : "\n");
+        if (bad_every > 0 && i % bad_every == bad_every - 1) {
+            buf_add_c(&text, "not,a,row\n");
+        }
+    }
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+}
+
+struct run {
+    struct buf out;
+    struct buf err;
+    int code;
+};
+
+static void run_release(struct run *r)
+{
+    buf_release(&r->out);
+    buf_release(&r->err);
+}
+#define AUTO_RUN AUTO(run_release)
+
+static void run(struct run *r, const char *const *words)
+{
+    const char *argv[24] = {"nightdesk", "backtest"};
+    char paths[2][96];
+    struct buf *texts[2] = {&r->out, &r->err};
+    int saved[2];
+    int argc = 2;
+    for (; words[argc - 2] != NULL; argc++) {
+        argv[argc] = words[argc - 2];
+    }
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
+        saved[i] = dup(i + 1);
+        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
+        (void)close(fd);
+    }
+    r->code = cli_main(argc, (char **)(uintptr_t)argv);
+    (void)fflush(NULL);
+    for (int i = 0; i < 2; i++) {
+        (void)dup2(saved[i], i + 1);
+        (void)close(saved[i]);
+        buf_init(texts[i], (size_t)4 << 20);
+        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
+    }
+}
+#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static bool has(const struct buf *text, const char *what)
+{
+    return strstr(text->data, what) != NULL;
+}
+
+static struct json_object *json_of(const struct run *r)
+{
+    struct json_object *ret = NULL;
+    struct err err = {0};
+    struct json_limits limits = JSON_LIMITS_DEFAULT;
+    if (json_parse(str_n(r->out.data, r->out.len - 1), &limits, &ret, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+    return ret;
+}
+
+static void tells_how_it_went(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 12 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--symbol", "btc-usd"));
+    assert_int_equal(r.code, CLI_FINE);
+    assert_string_equal(r.err.data, "");
+    assert_int_equal(strncmp(r.out.data, "Back-test of BTC-USD\n", 21), 0);
+    static const char *const parts[] = {"17280 of 1 min",
+                                        "0 missing",
+                                        "2022-01-01 00:00 to 2022-01-13 00:00 UTC, 12 d",
+                                        "at the next candle's open",
+                                        "Equity",
+                                        "Sharpe",
+                                        "Profit factor",
+                                        "By agent",
+                                        "By regime at entry",
+                                        "By exit",
+                                        "By side",
+                                        "By hour of entry, UTC"};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        if (!has(&r.out, parts[i])) {
+            fail_msg("no \"%s\"", parts[i]);
+        }
+    }
+    assert_false(has(&r.out, "nan") || has(&r.out, "inf"));
+}
+
+static void json_is_whole_and_trades_add_up(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 12 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--json", "--trades"));
+    assert_int_equal(r.code, CLI_FINE);
+    AUTO_JSON struct json_object *all = json_of(&r);
+    assert_int_equal(json_i64(all, "candles", -1), 12 * 1440);
+    struct json_object *list = json_get(all, "trade_list");
+    assert_int_equal(json_len(list), json_i64(all, "trades", -1));
+    assert_true(json_len(list) > 5);
+    struct dec sum = DEC_ZERO;
+    for (size_t i = 0; i < json_len(list); i++) {
+        struct dec pnl;
+        assert_true(dec_parse(json_str(json_item(list, i), "pnl"), &pnl));
+        sum = dec_add(sum, pnl);
+    }
+    struct dec agents = DEC_ZERO;
+    struct json_object *sides = json_get(all, "sides");
+    for (size_t i = 0; i < json_len(sides); i++) {
+        struct dec pnl;
+        assert_true(dec_parse(json_str(json_item(sides, i), "pnl"), &pnl));
+        agents = dec_add(agents, pnl);
+    }
+    assert_int_equal(sum.e8, agents.e8);
+    assert_true(json_truth(all, "books_balance", false));
+    assert_true(json_len(json_get(all, "curve")) > 100);
+    assert_string_equal(json_text(json_item(json_get(all, "data"), 0), "symbol"), "BTC-USD");
+}
+
+static void lists_each_trade(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 6 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--trades"));
+    assert_int_equal(r.code, CLI_FINE);
+    assert_int_equal(strncmp(r.out.data, "opened ", 7), 0);
+    int lines = 0;
+    for (const char *p = r.out.data; *p != '\n' || p[1] != '\n'; p++) {
+        lines += *p == '\n';
+    }
+    char expected[32];
+    (void)snprintf(expected, sizeof(expected), "Trades        %d,", lines);
+    assert_true(lines > 3 && has(&r.out, expected));
+}
+
+static void the_range_bounds_what_is_traded(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 8 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--json", "--from", "2022-01-04", "--to=2022-01-06"));
+    AUTO_JSON struct json_object *all = json_of(&r);
+    assert_int_equal(json_i64(all, "candles", -1), 2 * 1440);
+    assert_int_equal(json_i64(all, "warm_up_candles", -1), 3600);
+    assert_string_equal(json_text(all, "start"), "2022-01-04T00:00:00Z");
+    assert_string_equal(json_text(all, "end"), "2022-01-06T00:00:00Z");
+}
+
+static void longer_candles_on_request(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 6 * 1440 + 7, 0);
+    run(&r, WORDS("--data", csv_path, "--json", "--timeframe", "15m"));
+    assert_int_equal(r.code, CLI_FINE);
+    AUTO_JSON struct json_object *all = json_of(&r);
+    assert_int_equal(json_i64(all, "candles", -1), 6 * 96);
+    assert_int_equal(json_i64(all, "step_s", -1), 900);
+    assert_int_equal(json_i64(all, "decisions", -1), 6 * 96);
+}
+
+static void several_files_are_one_market(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 4 * 1440, 0);
+    put_candles(csv_other, 4, 2 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--symbol", "AAA", "--data", csv_other, "--symbol", "BBB",
+                  "--json"));
+    assert_int_equal(r.code, CLI_FINE);
+    AUTO_JSON struct json_object *all = json_of(&r);
+    assert_int_equal(json_i64(all, "candles", -1), 6 * 1440);
+    struct json_object *data = json_get(all, "data");
+    assert_int_equal(json_len(data), 2);
+    assert_string_equal(json_text(json_item(data, 1), "symbol"), "BBB");
+    assert_int_equal(json_i64(json_item(data, 1), "accepted", -1), 2 * 1440);
+}
+
+static void the_same_seed_says_the_same(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run a = {0}, b = {0}, c = {0};
+    run(&a, WORDS("--data", "simulated:5:4", "--json", "--trades"));
+    run(&b, WORDS("--data", "simulated:5:4", "--json", "--trades"));
+    run(&c, WORDS("--data", "simulated:6:4", "--json"));
+    AUTO_JSON struct json_object *one = json_of(&a), *two = json_of(&b), *three = json_of(&c);
+    assert_int_equal(json_i64(one, "candles", -1), 3 * 4 * 1440);
+    assert_string_equal(json_text(one, "final_equity"), json_text(two, "final_equity"));
+    assert_string_not_equal(json_text(one, "final_equity"), json_text(three, "final_equity"));
+    json_object_object_del(one, "seconds");
+    json_object_object_del(two, "seconds");
+    assert_true(json_object_equal(one, two));
+}
+
+static void draws_a_picture(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    AUTO_BUF struct buf png = BUF_INIT((size_t)4 << 20);
+    put_candles(csv_path, 3, 4 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--chart", png_path));
+    assert_int_equal(r.code, CLI_FINE);
+    assert_int_equal(file_read(png_path, &png, NULL), 0);
+    assert_memory_equal(png.data, "\x89PNG\r\n\x1a\n", 8);
+    run_release(&r);
+    run(&r, WORDS("--data", csv_path, "--chart", "/nonexistent/c.png"));
+    assert_int_equal(r.code, CLI_CRITICAL);
+    assert_true(has(&r.err, "/nonexistent/c.png"));
+    assert_true(has(&r.out, "Equity")); /* what was found out is not lost */
+}
+
+static void bad_rows_are_told_and_left_out(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    put_candles(csv_path, 3, 1440, 100);
+    run(&r, WORDS("--data", csv_path));
+    assert_int_equal(r.code, CLI_REFUSED);
+    assert_true(has(&r.out, "1454 rows, 0 missing, 0 duplicate, 14 refused"));
+    assert_true(has(&r.err, "f.csv:102: not as many columns as the header: \"not,a,row\""));
+    assert_true(has(&r.err, "4 more rows refused"));
+}
+
+static void a_million_bad_rows_are_refused_without_a_word_too_many(void **state)
+{
+    (void)state;
+    AUTO_RUN struct run r = {0};
+    AUTO_BUF struct buf text = BUF_INIT((size_t)16 << 20);
+    buf_add_c(&text, "time,open,high,low,close,volume\n");
+    for (int i = 0; i < 1000000; i++) {
+        buf_add_c(&text, "1,2,nan,0\n");
+    }
+    assert_int_equal(file_write(csv_path, buf_str(&text), 0600, NULL), 0);
+    run(&r, WORDS("--data", csv_path));
+    assert_int_equal(r.code, CLI_CRITICAL);
+    assert_true(has(&r.err, "MARKET_CSV_EMPTY") && has(&r.err, "f.csv:2: ") &&
+                has(&r.err, "999990 more rows refused"));
+    assert_true(r.err.len < 4096 && r.out.len == 0);
+}
+
+static void refuses_what_makes_no_sense(void **state)
+{
+    (void)state;
+    put_candles(csv_path, 3, 600, 0);
+    assert_int_equal(
+        file_write(csv_other, STR_LIT("when,open,high,low,close\n1,2,3,4,5\n"), 0600, NULL), 0);
+    const struct {
+        const char *words[10];
+        const char *says;
+    } rows[] = {
+        {{NULL}, "needs --data"},
+        {{"--data", "/nonexistent.csv"}, "FILE_MISSING"},
+        {{"--data", csv_other}, "g.csv:1: no column time"},
+        {{"--data", csv_path, "--from", "2022-01-20", "--to", "2022-01-10"}, "is not before"},
+        {{"--data", csv_path, "--from", "tomorrow"}, "\"tomorrow\""},
+        {{"--data", csv_path, "--from", "2030-01-01"}, "ENGINE_BACKTEST_EMPTY"},
+        {{"--data", csv_path, "--to", "2021-01-01"}, "no candle before --to"},
+        {{"--data", csv_path, "--timeframe", "2m"}, "--timeframe is"},
+        {{"--data", csv_path, "--symbol", "no good"}, "--symbol is"},
+        {{"--data", csv_path, "--symbol", "A", "--symbol", "B"}, "2 --symbol for 1 --data"},
+        {{"--data", csv_path, "--data", csv_path, "--symbol", "A", "--symbol", "A"}, "twice"},
+        {{"--data", csv_path, "--data", "simulated"}, "stands alone"},
+        {{"--data", "simulated:one"}, "whole numbers"},
+        {{"--data", "simulated:1:0"}, "whole numbers"},
+        {{"--data", csv_path, "--chrat", "x"}, "did you mean --chart?"},
+        {{"--data", csv_path, "more"}, "does not take \"more\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        AUTO_RUN struct run r = {0};
+        run(&r, rows[i].words);
+        if (r.code != CLI_CRITICAL || !has(&r.err, rows[i].says)) {
+            fail_msg("%zu: code %d, %s", i, r.code, r.err.data);
+        }
+        assert_string_equal(r.out.data, "");
+    }
+}
+
+UNIT_GROUP(
+    backtest, cmocka_unit_test_setup_teardown(tells_how_it_went, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(json_is_whole_and_trades_add_up, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(lists_each_trade, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(the_range_bounds_what_is_traded, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(longer_candles_on_request, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(several_files_are_one_market, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(the_same_seed_says_the_same, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(draws_a_picture, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(bad_rows_are_told_and_left_out, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(a_million_bad_rows_are_refused_without_a_word_too_many,
+                                    make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(refuses_what_makes_no_sense, make_folder, remove_folder))
