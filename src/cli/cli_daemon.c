@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "engine/driver.h"
 #include "engine/engine_thread.h"
 #include "io/file.h"
 #include "io/journal.h"
@@ -122,6 +123,9 @@ static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
     config_settings(daemon->config, &options.settings);
     int rc = prepare_trading(state_dir, err);
+    if (rc == 0) {
+        rc = driver_check_market(&options.settings, err);
+    }
     if (rc == 0) {
         rc = ops_new(&(struct ops_options){.config = daemon->config,
                                            .crossing = &crossing,

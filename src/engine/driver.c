@@ -177,20 +177,27 @@ static void add_symbol(struct driver *d, struct symbol symbol)
     }
 }
 
-static int open_files(struct driver *d, struct err *err)
+static int open_files(const struct settings *settings, struct csv_source *ret, struct err *err)
 {
     struct csv_source_file files[SYMBOLS_MAX];
-    for (int i = 0; i < d->settings.market_file_count; i++) {
-        files[i] = (struct csv_source_file){d->settings.market_files[i].symbol,
-                                            d->settings.market_files[i].path};
+    for (int i = 0; i < settings->market_file_count; i++) {
+        files[i] = (struct csv_source_file){settings->market_files[i].symbol,
+                                            settings->market_files[i].path};
     }
-    ASSERT(d->settings.market_file_count >= 1);
+    ASSERT(settings->market_file_count >= 1);
     struct err why = {0};
-    if (csv_source_init(&d->files, files, d->settings.market_file_count, &why) < 0) {
+    if (csv_source_init(ret, files, settings->market_file_count, &why) < 0) {
         return err_set(err, ERR_MARKET_SOURCE, "%s: %s", why.context, err_info(why.id)->message);
     }
-    d->own = &d->files.source;
     return 0;
+}
+
+int driver_check_market(const struct settings *settings, struct err *err)
+{
+    struct csv_source files = {0};
+    int rc = settings->market_source == MARKET_CSV ? open_files(settings, &files, err) : 0;
+    csv_source_release(&files);
+    return rc;
 }
 
 /* A market of d->symbols: the simulated one begins at start_us. */
@@ -207,7 +214,8 @@ static int make_market(struct driver *d, int64_t start_us, struct err *err)
         d->own = &d->market.source;
         break;
     case MARKET_CSV:
-        rc = open_files(d, err);
+        rc = open_files(&d->settings, &d->files, err);
+        d->own = rc < 0 ? NULL : &d->files.source;
         break;
     }
     if (rc >= 0) {
