@@ -225,15 +225,20 @@ static void watch_entry(struct hostile *h, const struct order *o)
     }
     const struct settings *limits = h->settings;
     double notional = dec_to_double(o->qty) * dec_to_double(o->reference_price);
-    /* What was published before this step may be some minutes older: hence the 5 %. */
-    double equity = dec_to_double(h->before.equity) * 1.05;
+    /* As the step left it: the order was decided on these prices. */
+    const struct engine *engine = driver_engine(h->driver);
+    int count;
+    const struct position *positions = engine_positions(engine, &count);
+    double equity = dec_to_double(engine_state(engine)->cash);
+    double exposure = notional;
+    for (int i = 0; i < count; i++) {
+        double worth = dec_to_double(positions[i].qty) * dec_to_double(positions[i].mark_price);
+        exposure += worth;
+        equity += positions[i].side == SIDE_LONG ? worth : -worth;
+    }
+    equity *= 1 + 1e-9;
     if (notional > equity * limits->max_position_pct / 100) {
         complain(h, "%s has a notional of %.2f of %.2f", o->client_id, notional, equity);
-    }
-    double exposure = notional;
-    for (int i = 0; i < h->before.position_count; i++) {
-        const struct position *p = &h->before.positions[i];
-        exposure += dec_to_double(p->qty) * dec_to_double(p->mark_price);
     }
     if (exposure > equity * limits->max_exposure_pct / 100 ||
         exposure > equity * limits->max_leverage) {

@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
+#include "engine/driver.h"
 #include "market/source.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
@@ -49,6 +50,7 @@ struct hostile {
     bool dead;   /* the process has crashed: nothing leaves it any more */
     bool entries_forbidden;
     const struct settings *settings; /* the limits */
+    const struct driver *driver;     /* whose orders these are */
     struct snapshot before;          /* as published before the round */
     int cooldown_count;              /* as they stood before the round */
     struct engine_cooldown cooldowns[SYMBOLS_MAX];

@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDS         800
+#define ROUNDS         700
 #define CALM_ROUNDS    120
 #define START_US       INT64_C(1790000000000000)
 #define FLAT_WITHIN_US (60 * USEC_PER_SEC) /* six time-outs in a row under faults */
@@ -108,6 +108,7 @@ static void start(struct sim *sim)
                                                       .wrap_venue = hostile_venue,
                                                       .userdata = &sim->hostile},
                              &sim->crossing);
+    sim->hostile.driver = sim->driver;
 }
 
 /* As it was, or as it was asked for: an answer to that may have come by now. */
@@ -241,10 +242,13 @@ static void meddle(struct sim *sim)
 static void ask(struct sim *sim)
 {
     static const enum request_kind kinds[] = {
-        REQUEST_PAUSE,           REQUEST_RESUME, REQUEST_RESUME,         REQUEST_RESUME,
-        REQUEST_CLOSE,           REQUEST_CLOSE,  REQUEST_EMERGENCY_STOP, REQUEST_CLEAR_EMERGENCY,
-        REQUEST_CLEAR_EMERGENCY, REQUEST_AMEND,  REQUEST_AMEND,          REQUEST_AMEND,
-        REQUEST_AMEND,           REQUEST_CANCEL, REQUEST_MAINTENANCE,
+        REQUEST_PAUSE,           REQUEST_MAINTENANCE,     REQUEST_EMERGENCY_STOP,
+        REQUEST_RESUME,          REQUEST_RESUME,          REQUEST_RESUME,
+        REQUEST_RESUME,          REQUEST_CLEAR_EMERGENCY, REQUEST_CLEAR_EMERGENCY,
+        REQUEST_CLEAR_EMERGENCY, REQUEST_CLOSE,           REQUEST_CLOSE,
+        REQUEST_CANCEL,          REQUEST_AMEND,           REQUEST_AMEND,
+        REQUEST_AMEND,           REQUEST_AMEND,           REQUEST_AMEND,
+        REQUEST_AMEND,           REQUEST_AMEND,           REQUEST_AMEND,
     };
     struct request r = sim->last_request;
     if (r.id == 0 || !rng_chance(&sim->rng, 0.2)) {
@@ -539,7 +543,7 @@ static bool run(struct sim *sim)
             clock_fake_jump_wall(&sim->clock,
                                  ((int64_t)rng_below(&sim->rng, 48) - 24) * USEC_PER_HOUR);
         }
-        if (rng_chance(&sim->rng, 0.02)) {
+        if (rng_chance(&sim->rng, 0.04)) {
             ask(sim);
         }
         if (rng_chance(&sim->rng, 0.01)) {
