@@ -1,15 +1,21 @@
 /*
  * bench_agents.c: what a tree model costs: 100 trees of 31 leaves over 20 features, one row at a
  * time, each sample the mean of 16 rows that the branch predictor has not learnt (4096 different
- * ones in turn).
+ * ones in turn). And what Predict adds to a decision: the row of features of a moving market, and
+ * the answer of a model of the size that `nightdesk train` makes.
  */
 #include "agents/model.h"
+#include "agents/predictor.h"
+#include "agents/training.h"
 #include "base/check.h"
 #include "base/rng.h"
 #include "bench/bench.h"
+#include "io/file.h"
+#include "market/simulated.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 enum { TREES = 100, LEAVES = 31, FEATURES = 20, ROWS = 4096, BATCH = 16, SAMPLES = 4000 };
 
@@ -95,10 +101,105 @@ static void bench_model(const char *name, bool plain)
     bench_table_row(name, us, SAMPLES, "us", NULL);
 }
 
+/* ---------------------------------------------------------------- what Predict costs */
+
+enum { MARKET_MINUTES = 30 * 24 * 60, BARS_WARM = 12 * 60 };
+
+static struct simulated market;
+static struct series series;
+
+static struct candle next_minute(void)
+{
+    struct source_bar bars[SYMBOLS_MAX];
+    (void)source_take(&market.source, bars);
+    return bars[0].candle;
+}
+
+static void start_market(uint64_t seed)
+{
+    struct symbol symbol = {"BTC-USD"};
+    simulated_init(&market, seed, &symbol, 1, 0);
+    series_init(&series, symbol, timeframe_us(TF_1M));
+}
+
+/* Until the next five-minute bar has closed. */
+static void next_bar(void)
+{
+    unsigned closed = 0;
+    while ((closed & 1U << TF_5M) == 0) {
+        struct candle c = next_minute();
+        (void)series_push(&series, &c, c.open_us + USEC_PER_MIN, &closed);
+    }
+}
+
+/* NULL without the library: then only the features are measured. */
+static struct predictor *train_one(struct err *err)
+{
+    AUTO_LESSONS struct lessons *lessons = NULL;
+    AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
+    struct training_options options = TRAINING_DEFAULTS;
+    struct training_result result;
+    struct predictor *predictor = NULL;
+    char path[] = "/var/tmp/nightdesk-bench-XXXXXX";
+    start_market(3);
+    int rc = lessons_new(TF_5M, timeframe_us(TF_1M), 12, &lessons, err);
+    for (int i = 0; rc == 0 && i < MARKET_MINUTES; i++) {
+        struct candle c = next_minute();
+        rc = lessons_push(lessons, &c, err);
+    }
+    if (rc < 0 || (rc = lessons_finish(lessons, err)) < 0 ||
+        (rc = training_run(lessons, &options, &text, &result, err)) < 0) {
+        return NULL;
+    }
+    int fd = mkstemp(path);
+    ASSERT(fd >= 0);
+    (void)close(fd);
+    if (file_write(path, buf_str(&text), 0600, err) == 0) {
+        (void)predictor_load(path, &predictor, err);
+    }
+    (void)unlink(path);
+    return predictor;
+}
+
+/* One sample a bar: the caches see what they see in trading. */
+static void bench_predict(void)
+{
+    struct err err = {0};
+    AUTO_PREDICTOR struct predictor *predictor = train_one(&err);
+    double row[FEATURE_COUNT], up = 0;
+    start_market(4);
+    for (int i = 0; i < BARS_WARM; i++) {
+        next_bar();
+    }
+    for (int s = 0; s < SAMPLES; s++) {
+        next_bar();
+        int64_t start = bench_now_ns();
+        for (int i = 0; i < BATCH; i++) {
+            features_row(&series, row);
+            bench_use(row);
+        }
+        us[s] = (double)(bench_now_ns() - start) / BATCH / 1000;
+    }
+    bench_table_row("features of one decision (target 1 us)", us, SAMPLES, "us", NULL);
+    if (predictor == NULL) {
+        printf("Predict was not measured: %s: %s\n", err_info(err.id)->message, err.context);
+        return;
+    }
+    for (int s = 0; s < SAMPLES; s++) {
+        next_bar();
+        int64_t start = bench_now_ns();
+        ASSERT(predictor_ask(predictor, &series, &up));
+        bench_use(&up);
+        us[s] = (double)(bench_now_ns() - start) / 1000;
+    }
+    bench_table_row("Predict, one decision (100 trees, depth 3)", us, SAMPLES, "us", NULL);
+}
+
 int main(void)
 {
     bench_table_head();
     bench_model("100 trees x 31 leaves (target 6 us)", true);
     bench_model("with categories and missing values", false);
+    bench_predict();
     return 0;
 }
