@@ -13,6 +13,8 @@
 #define RAW_MOST (0x1p63 * RAW_E8) /* what a dec can hold */
 #define RAW_PCT  (RAW_E8 / 100)    /* of a dec, one per cent */
 
+#define QTY_MOST 9.2e18 /* below what a dec can hold by more than a lot */
+
 struct look {
     const struct risk_account *a;
     const struct settings *s;
@@ -466,20 +468,20 @@ static void look_at(struct look *l, const struct risk_account *a, const struct o
         o->qty.e8 >= risk_lot(o->reference_price).e8 ? (double)o->qty.e8 * l->price : (double)NAN;
 }
 
-/* Whole lots; zero when not even one is within the limit. */
+/* Whole lots; zero when not even one is within the limit. No limit is above zero unless the price
+ * is, see limit_by_stop. */
 static struct dec largest_qty(const struct look *l, double limit)
 {
-    if (!(limit > 0) || !(l->price > 0)) {
+    if (!(limit > 0)) {
         return DEC_ZERO;
     }
     int64_t lot = risk_lot(l->o->reference_price).e8;
-    double lots = floor(smaller(limit / l->price, 0x1p62) / (double)lot);
-    int64_t qty = (int64_t)lots * lot;
+    int64_t qty = (int64_t)floor(smaller(limit / l->price, QTY_MOST) / (double)lot) * lot;
     /* The divisions round: what counts is what the rules compare. */
     while (qty > 0 && (double)qty * l->price > limit) {
         qty -= lot;
     }
-    while ((double)(qty + lot) * l->price <= limit && qty < INT64_MAX / 4) {
+    while ((double)(qty + lot) * l->price <= limit && qty < (int64_t)QTY_MOST - lot) {
         qty += lot;
     }
     return (struct dec){qty};

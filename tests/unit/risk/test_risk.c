@@ -367,6 +367,103 @@ static void the_largest_size_passes_and_one_lot_more_does_not(void **state)
     assert_true(refused > 5000 && some_pass > 2000);
 }
 
+/* At the limit to the last bit of a double: no rounding gives a lot or costs one. */
+static void rounding_gives_and_costs_no_lot(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20000; seed++) {
+        struct rng rng;
+        struct risk_account a;
+        struct order o;
+        struct risk_verdict v;
+        rng_init(&rng, seed);
+        prepare(&a, &o);
+        settings.min_liquidation_distance_pct = 0;
+        settings.max_leverage = 125;
+        settings.risk_per_trade_pct = 20;
+        double price = exp(rng_double(&rng) * 8);
+        o.reference_price = dec_from_double(price);
+        o.stop = dec_from_double(price * 0.9);
+        o.target = dec_from_double(price * 1.1);
+        struct dec lot = risk_lot(o.reference_price);
+        double lots = 1e8 / dec_to_double(lot) / price * (1 + 50 * rng_double(&rng));
+        struct dec qty = {(int64_t)lots * lot.e8};
+        double equity = 4 * (double)qty.e8 * (double)o.reference_price.e8 / 1e8;
+        for (uint64_t ulps = rng_below(&rng, 4); ulps > 0; ulps--) {
+            equity = nextafter(equity, rng_chance(&rng, 0.5) ? 0 : 1e300);
+        }
+        a.equity = (struct dec){(int64_t)equity};
+        a.equity_peak = a.equity;
+        a.day_start_equity = a.equity;
+        o.qty = (struct dec){2 * qty.e8};
+        assert_false(risk_check(&a, &o, &v));
+        assert_string_equal(v.code, "RISK_POSITION_SIZE");
+        assert_true(v.max_qty.e8 == qty.e8 || v.max_qty.e8 == qty.e8 - lot.e8);
+        o.qty = v.max_qty;
+        struct risk_verdict again;
+        assert_true(risk_check(&a, &o, &again));
+        o.qty = dec_add(o.qty, lot);
+        assert_false(risk_check(&a, &o, &again));
+    }
+}
+
+static void figures_off_the_range_refuse(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+    struct risk_verdict v;
+#define REFUSED(change, refused)          \
+    prepare(&a, &o);                      \
+    change;                               \
+    assert_false(risk_check(&a, &o, &v)); \
+    assert_string_equal(v.code, refused); \
+    assert_int_equal(v.max_qty.e8, DEC_ZERO.e8)
+    REFUSED(a.tier_exposure = DEC_INVALID, "RISK_POSITION_SIZE");
+    REFUSED(a.symbol_exposure = DEC_INVALID, "RISK_POSITION_SIZE");
+    REFUSED(a.equity = DEC_INVALID, "RISK_DAILY_LOSS");
+    REFUSED(a.day_start_equity = DEC_INVALID, "RISK_DAILY_LOSS");
+    REFUSED((a.equity = DEC_ZERO, a.equity_peak = DEC_ZERO, a.day_start_equity = DEC_ZERO),
+            "RISK_POSITION_SIZE");
+    REFUSED(o.target = DEC_INVALID, "RISK_STOP_MANDATORY");
+    REFUSED(o.target = dec_from_int(-1), "RISK_STOP_MANDATORY");
+    REFUSED(o.reference_price = DEC_ZERO, "RISK_STOP_MANDATORY");
+    REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(104), o.target = dec_from_int(-98)),
+            "RISK_STOP_MANDATORY");
+    REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(104), o.target = dec_from_int(101)),
+            "RISK_STOP_MANDATORY");
+    REFUSED((o.side = SIDE_SHORT, o.stop = dec_from_int(99), o.target = dec_from_int(98)),
+            "RISK_STOP_MANDATORY");
+#undef REFUSED
+    prepare(&a, &o);
+    assert_true(risk_drawdown_pct(&a) == 0);
+    a.equity = dec_from_int(12000);
+    assert_true(risk_drawdown_pct(&a) == 0); /* above the last peak that was noted */
+    a.equity_peak = DEC_ZERO;
+    assert_true(risk_drawdown_pct(&a) == 0);
+    a.equity_peak = dec_from_int(16000);
+    assert_true(risk_drawdown_pct(&a) == 25);
+    /* The cheapest coin: as much as a dec can hold, and no more. */
+    prepare(&a, &o);
+    settings.risk_per_trade_pct = 20;
+    a.equity = dec_from_int(90000000000);
+    a.equity_peak = a.equity;
+    a.day_start_equity = a.equity;
+    o.reference_price = (struct dec){20};
+    o.stop = (struct dec){19};
+    o.target = (struct dec){21};
+    o.qty = (struct dec){INT64_MAX};
+    settings.max_exposure_pct = 0.00001;
+    assert_false(risk_check(&a, &o, &v));
+    assert_string_equal(v.code, "RISK_TOTAL_EXPOSURE");
+    settings.max_exposure_pct = 75;
+    o.qty = DEC_ZERO;
+    assert_false(risk_check(&a, &o, &v));
+    assert_true(v.max_qty.e8 > 9100000000000000000 && v.max_qty.e8 % DEC_ONE == 0);
+    o.qty = v.max_qty;
+    assert_true(risk_check(&a, &o, &v));
+}
+
 static void a_size_that_is_given_passes_or_has_a_reason(void **state)
 {
     (void)state;
@@ -510,6 +607,8 @@ UNIT_GROUP(risk, cmocka_unit_test(passes_what_is_in_order), cmocka_unit_test(eac
            cmocka_unit_test(a_size_refused_names_the_one_that_passes),
            cmocka_unit_test(sizes_by_risk_and_confidence),
            cmocka_unit_test(the_largest_size_passes_and_one_lot_more_does_not),
+           cmocka_unit_test(rounding_gives_and_costs_no_lot),
+           cmocka_unit_test(figures_off_the_range_refuse),
            cmocka_unit_test(a_size_that_is_given_passes_or_has_a_reason),
            cmocka_unit_test(the_distance_is_where_equity_meets_maintenance),
            cmocka_unit_test(an_entry_leaves_the_others_their_distance),
