@@ -1,0 +1,468 @@
+/*
+ * Trading rules in the engine: what they do to entries, how they are counted, and that rules,
+ * counts and shadows survive a crash.
+ */
+#include "../../../src/engine/engine_private.h"
+#include "desk.h"
+#include "fakes/instant_venue.h"
+#include "store/decision_table.h"
+#include "store/rule_table.h"
+#include "unit/unit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct request add_request(int64_t id, const char *text)
+{
+    struct request r = {.id = id, .kind = REQUEST_RULE_ADD};
+    (void)str_copy(STR_LIT("alice"), r.by, sizeof(r.by));
+    assert_true(str_copy(str_c(text), r.text, sizeof(r.text)));
+    return r;
+}
+
+static struct request status_request(int64_t id, int64_t rule, const char *status)
+{
+    struct request r = {.id = id, .kind = REQUEST_RULE_STATUS, .number = rule};
+    assert_true(str_copy(str_c(status), r.text, sizeof(r.text)));
+    return r;
+}
+
+/* ---------------------------------------------------------------- a bare engine */
+
+struct stand {
+    struct settings settings;
+    struct simulated market;
+    struct engine *engine;
+    struct engine_now now;
+    struct engine_inputs in;
+    struct engine_outputs out;
+    int64_t fill_id;
+    int64_t next_request;
+};
+
+static struct stand *stand_new(void)
+{
+    struct stand *s = calloc(1, sizeof(*s));
+    assert_non_null(s);
+    desk_settings(&s->settings);
+    s->settings.max_daily_loss_pct = 100;
+    s->settings.max_drawdown_pct = 100;
+    s->settings.max_consecutive_losses = 100;
+    simulated_init(&s->market, 7, s->settings.symbols, s->settings.symbol_count, 0);
+    s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
+    engine_begin(s->engine, &s->now);
+    s->fill_id = 1;
+    s->next_request = 1;
+    return s;
+}
+
+static void stand_free(struct stand *s)
+{
+    engine_free(s->engine);
+    free(s);
+}
+
+/* A minute of the market, or a request while the market stands still. */
+static void stand_step(struct stand *s, const struct request *request)
+{
+    instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
+    s->in.bar_count = 0;
+    if (request == NULL) {
+        s->in.bar_count = source_take(&s->market.source, s->in.bars);
+        s->now.market_us += USEC_PER_MIN;
+    }
+    instant_venue_quote(&s->in);
+    s->now.mono_us += USEC_PER_SEC;
+    s->in.request = request;
+    engine_step(s->engine, &s->now, &s->in, &s->out);
+    s->in.request = NULL;
+}
+
+static int stand_ask(struct stand *s, struct request request)
+{
+    request.id = s->next_request++;
+    stand_step(s, &request);
+    assert_true(s->out.has_request);
+    return s->out.request_err;
+}
+
+static int stand_add(struct stand *s, const char *text)
+{
+    return stand_ask(s, add_request(0, text));
+}
+
+static int stand_set(struct stand *s, int64_t rule, const char *status)
+{
+    return stand_ask(s, status_request(0, rule, status));
+}
+
+static const struct rule_book *book_of(const struct stand *s)
+{
+    return engine_rule_book(s->engine);
+}
+
+static bool names(const struct decision *d, int64_t rule_id)
+{
+    for (int i = 0; i < d->rule_count; i++) {
+        if (d->rule_ids[i] == rule_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Runs on and counts what became of the entries that were wanted. */
+struct tally {
+    int orders;
+    int by_rule;
+    int noted; /* decisions that name the rule */
+};
+
+static struct tally watch(struct stand *s, int minutes, int64_t rule_id)
+{
+    struct tally t = {0};
+    for (int m = 0; m < minutes; m++) {
+        stand_step(s, NULL);
+        for (int i = 0; i < s->out.decision_count; i++) {
+            const struct decision *d = &s->out.decisions[i];
+            t.orders += d->outcome == OUTCOME_ORDER && d->stop.e8 != 0;
+            t.by_rule += strcmp(d->veto_code, "RISK_TRADING_RULE") == 0;
+            t.noted += names(d, rule_id);
+            assert_true(!names(d, rule_id) || d->direction != DIRECTION_NONE);
+        }
+    }
+    return t;
+}
+
+#define DAYS 8000
+
+static void only_active_rules_avoid(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new();
+    assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
+    assert_true(s->out.rules_changed);
+    struct tally t = watch(s, DAYS, 1);
+    assert_true(t.orders > 0); /* it is being tested */
+    assert_int_equal(t.by_rule, 0);
+    assert_true(t.noted >= t.orders);
+
+    assert_int_equal(stand_set(s, 1, "active"), ERR_NONE);
+    t = watch(s, DAYS, 1);
+    assert_int_equal(t.orders, 0);
+    assert_true(t.by_rule > 0);
+    assert_int_equal(t.noted, t.by_rule);
+
+    assert_int_equal(stand_set(s, 1, "retired"), ERR_NONE);
+    assert_int_equal(book_of(s)->rules[0].status, RULE_RETIRED); /* its row is written */
+    t = watch(s, DAYS, 1);
+    assert_int_equal(book_of(s)->rule_count, 0);
+    assert_true(t.orders > 0);
+    assert_int_equal(t.noted, 0);
+    stand_free(s);
+}
+
+static void a_veto_names_its_rule(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new();
+    assert_int_equal(stand_add(s, "favour\ntier == 3\nnobody is in it"), ERR_NONE);
+    assert_int_equal(stand_add(s, "avoid\nsymbol == BTC-USD\nnot while we move house"), ERR_NONE);
+    assert_int_equal(stand_set(s, 2, "active"), ERR_NONE);
+    bool seen = false;
+    bool others = false;
+    for (int m = 0; m < DAYS; m++) {
+        stand_step(s, NULL);
+        for (int i = 0; i < s->out.decision_count; i++) {
+            const struct decision *d = &s->out.decisions[i];
+            bool btc = strcmp(d->symbol.name, "BTC-USD") == 0;
+            others = others || (!btc && d->outcome == OUTCOME_ORDER);
+            assert_false(btc && d->outcome == OUTCOME_ORDER);
+            assert_false(names(d, 1));
+            if (names(d, 2)) {
+                seen = true;
+                assert_int_equal(d->outcome, OUTCOME_VETOED);
+                assert_string_equal(d->veto_code, "RISK_TRADING_RULE");
+                assert_string_equal(d->veto_text, "rule 2: not while we move house");
+            }
+        }
+    }
+    assert_true(seen && others);
+    stand_free(s);
+}
+
+/* The board as the decision core leaves it to the rules. */
+static void judge(struct stand *s, double score, struct board *board, struct decision *d)
+{
+    memset(board, 0, sizeof(*board));
+    memset(d, 0, sizeof(*d));
+    d->id = 9;
+    d->symbol = s->settings.symbols[0];
+    d->price = dec_from_int(100);
+    d->threshold = 0.25;
+    d->score = score;
+    board->series = engine_series(s->engine, d->symbol);
+    board->settings = &s->settings;
+    board->decision = d;
+    board->now_us = s->now.market_us;
+    s->engine->out = &s->out;
+    s->engine->now = &s->now;
+    engine_rules_judge(s->engine, board);
+}
+
+static bool is_about(double a, double b)
+{
+    return fabs(a - b) < 1e-12;
+}
+
+static void favours_add_up_to_their_limit(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new();
+    struct board board;
+    struct decision d;
+    static const char *const texts[] = {"favour\nside == long\na", "favour\nscore > 0\nb",
+                                        "favour\nconfidence < 1\nc"};
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(stand_add(s, texts[i]), ERR_NONE);
+    }
+    judge(s, 0.3, &board, &d);
+    assert_int_equal(d.rule_count, 3);
+    assert_true(is_about(board.bias, 0)); /* they are being tested */
+    assert_int_equal(stand_set(s, 3, "active"), ERR_NONE);
+    judge(s, -0.3, &board, &d);
+    assert_int_equal(d.rule_count, 1);
+    assert_true(is_about(board.bias, -RULE_FAVOUR_BONUS)); /* towards the side that is wanted */
+    /* It may lift an entry over the threshold, and does nothing where that is too far. */
+    judge(s, 0.16, &board, &d);
+    assert_true(is_about(board.bias, RULE_FAVOUR_BONUS));
+    judge(s, 0.14, &board, &d);
+    assert_true(is_about(board.bias, 0));
+    assert_int_equal(d.rule_count, 0);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(stand_set(s, i, "active"), ERR_NONE);
+    }
+    judge(s, 0.3, &board, &d);
+    assert_true(is_about(board.bias, RULE_FAVOUR_MAX)); /* three of them */
+    assert_string_equal(d.veto_code, "");
+    stand_free(s);
+}
+
+static void bad_data_matches_nothing(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new();
+    struct decision d = {.score = 0.9, .threshold = 0.25};
+    struct board board = {.decision = &d, .flaw = FLAW_REFUSED};
+    assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
+    engine_rules_judge(s->engine, &board);
+    assert_int_equal(d.rule_count, 0);
+    assert_int_equal(book_of(s)->shadow_count, 0);
+    stand_free(s);
+}
+
+static void requests_are_checked(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new();
+    assert_int_equal(stand_add(s, "avoid\nrsi41 > 3\nx"), ERR_RULE_CONDITION);
+    assert_int_equal(stand_add(s, "stop\nrsi14 > 3\nx"), ERR_RULE_TEXT);
+    assert_false(s->out.rules_changed);
+    assert_int_equal(stand_add(s, "avoid\nRSI14>3\nx"), ERR_NONE);
+    assert_int_equal(stand_add(s, "avoid\nrsi14 > 3\nwith another reason"), ERR_RULE_DUPLICATE);
+    assert_int_equal(stand_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
+    assert_string_equal(book_of(s)->rules[0].created_by, "alice");
+    assert_int_equal(book_of(s)->rules[0].status, RULE_TESTING);
+    assert_int_equal(stand_set(s, 3, "active"), ERR_RULE_UNKNOWN);
+    assert_int_equal(stand_set(s, 2, "sleeping"), ERR_RULE_TEXT);
+    assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE);
+    assert_int_equal(stand_set(s, 2, "testing"), ERR_RULE_UNKNOWN); /* final */
+    assert_int_equal(stand_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
+    assert_int_equal(book_of(s)->rules[1].id, 3); /* numbers are not used again */
+    for (int i = book_of(s)->rule_count; i < RULES_MAX; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "avoid\nprice > %d\nx", i);
+        assert_int_equal(stand_add(s, text), ERR_NONE);
+    }
+    assert_int_equal(stand_add(s, "avoid\nprice > 1000\nx"), ERR_RULE_TABLE_FULL);
+    stand_free(s);
+}
+
+/* ---------------------------------------------------------------- shadows, by hand */
+
+static struct candle reaching(int low, int high)
+{
+    return (struct candle){.open = dec_from_int(low),
+                           .high = dec_from_int(high),
+                           .low = dec_from_int(low),
+                           .close = dec_from_int(high)};
+}
+
+static void shadows_end_where_the_entry_would_have(void **state)
+{
+    (void)state;
+    static const struct {
+        enum rule_effect effect;
+        enum side side;
+        int low, high;
+        int success, failure; /* of a shadow with stop and target at 90 and 120, or 110 and 80 */
+    } cases[] = {
+        {RULE_AVOID, SIDE_LONG, 91, 119, 0, 0},   {RULE_AVOID, SIDE_LONG, 90, 119, 1, 0},
+        {RULE_AVOID, SIDE_LONG, 91, 120, 0, 1},   {RULE_AVOID, SIDE_LONG, 90, 120, 1, 0},
+        {RULE_FAVOUR, SIDE_LONG, 91, 120, 1, 0},  {RULE_FAVOUR, SIDE_LONG, 90, 120, 0, 1},
+        {RULE_AVOID, SIDE_SHORT, 81, 109, 0, 0},  {RULE_AVOID, SIDE_SHORT, 81, 110, 1, 0},
+        {RULE_AVOID, SIDE_SHORT, 80, 109, 0, 1},  {RULE_FAVOUR, SIDE_SHORT, 80, 109, 1, 0},
+        {RULE_FAVOUR, SIDE_SHORT, 80, 110, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct stand *s = stand_new();
+        bool is_long = cases[i].side == SIDE_LONG;
+        struct rule_book book = {.rule_count = 1, .shadow_count = 2};
+        book.rules[0] = (struct rule){.id = 4, .effect = cases[i].effect};
+        (void)str_copy(STR_LIT("tier == 1"), book.rules[0].condition,
+                       sizeof(book.rules[0].condition));
+        book.shadows[0] = (struct rule_shadow){.id = 1,
+                                               .rule_id = 4,
+                                               .symbol = s->settings.symbols[0],
+                                               .side = cases[i].side,
+                                               .stop = dec_from_int(is_long ? 90 : 110),
+                                               .target = dec_from_int(is_long ? 120 : 80)};
+        book.shadows[1] = book.shadows[0];
+        book.shadows[1].id = 2;
+        book.shadows[1].symbol = s->settings.symbols[1]; /* another market: not touched */
+        engine_rules_restore(s->engine, &book);
+        s->engine->out = &s->out;
+        struct candle bar = reaching(cases[i].low, cases[i].high);
+        engine_rules_bar(s->engine, s->settings.symbols[0], &bar);
+        const struct rule_book *after = book_of(s);
+        bool ended = cases[i].success + cases[i].failure > 0;
+        assert_int_equal(after->rules[0].success_count, cases[i].success);
+        assert_int_equal(after->rules[0].failure_count, cases[i].failure);
+        assert_int_equal(after->shadow_count, ended ? 1 : 2);
+        assert_int_equal(after->shadows[0].id, ended ? 2 : 1);
+        assert_int_equal(s->out.rules_changed, ended);
+        stand_free(s);
+    }
+}
+
+static void shadows_are_one_a_case_and_bounded(void **state)
+{
+    (void)state;
+    struct stand *s = stand_new();
+    struct board board;
+    struct decision d;
+    assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
+    judge(s, 0.5, &board, &d);
+    judge(s, 0.6, &board, &d); /* the same case */
+    assert_int_equal(book_of(s)->shadow_count, 1);
+    judge(s, -0.5, &board, &d);
+    assert_int_equal(book_of(s)->shadow_count, 2);
+    const struct rule_shadow *x = &book_of(s)->shadows[0];
+    assert_int_equal(x->decision_id, 9);
+    assert_int_equal(x->stop.e8, dec_from_int(98).e8);    /* 2 % */
+    assert_int_equal(x->target.e8, dec_from_int(104).e8); /* 4 % */
+    assert_int_equal(book_of(s)->shadows[1].stop.e8, dec_from_int(102).e8);
+
+    for (int i = 1; i < RULES_MAX; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof(text), "avoid\nconfidence >= -0 and price > 0.%02d\nx", i);
+        assert_int_equal(stand_add(s, text), ERR_NONE);
+    }
+    judge(s, 0.5, &board, &d);
+    judge(s, -0.5, &board, &d);
+    assert_int_equal(book_of(s)->shadow_count, SHADOWS_MAX);
+    int64_t oldest = book_of(s)->shadows[0].id;
+    struct symbol other = s->settings.symbols[1];
+    s->settings.symbols[0] = other; /* as judge() reads it */
+    judge(s, 0.5, &board, &d);
+    assert_int_equal(book_of(s)->shadow_count, SHADOWS_MAX);
+    assert_int_equal(book_of(s)->shadows[0].id, oldest + RULES_MAX); /* the oldest gave way */
+    assert_int_equal(book_of(s)->rules[0].success_count + book_of(s)->rules[0].failure_count, 0);
+    assert_int_equal(d.rule_count, DECISION_RULES_MAX);
+
+    assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE); /* its shadows go with it */
+    for (int i = 0; i < book_of(s)->shadow_count; i++) {
+        assert_int_not_equal(book_of(s)->shadows[i].rule_id, 2);
+    }
+    stand_free(s);
+}
+
+/* ---------------------------------------------------------------- over a database */
+
+static void rules_and_shadows_survive_a_crash(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    struct request add =
+        add_request(desk.next_request++, "avoid\nconfidence >= 0\nit is counted always");
+    assert_int_equal(desk_ask_again(&desk, &add), ERR_NONE);
+    struct request gone = add_request(desk.next_request++, "favour\ntier == 3\nx");
+    assert_int_equal(desk_ask_again(&desk, &gone), ERR_NONE);
+    struct request retire = status_request(desk.next_request++, 2, "retired");
+    assert_int_equal(desk_ask_again(&desk, &retire), ERR_NONE);
+    const struct rule_book *book = engine_rule_book(driver_engine(desk.driver));
+    for (int i = 0; i < 40 && book->rules[0].success_count + book->rules[0].failure_count == 0;
+         i++) {
+        desk_run(&desk, 60);
+    }
+    assert_true(book->rules[0].success_count + book->rules[0].failure_count > 0);
+    for (int i = 0; i < 40 && book->shadow_count == 0; i++) {
+        desk_run(&desk, 30);
+    }
+    assert_true(book->shadow_count > 0);
+    static struct rule_book before;
+    before = *book;
+    desk_restart(&desk);
+    desk_run(&desk, 0);
+    desk_round(&desk, USEC_PER_MSEC);
+    const struct rule_book *after = engine_rule_book(driver_engine(desk.driver));
+    assert_int_equal(after->rule_count, 1);
+    assert_memory_equal(&after->rules[0], &before.rules[0], sizeof(before.rules[0]));
+    assert_int_equal(after->shadow_count, before.shadow_count);
+    assert_memory_equal(after->shadows, before.shadows,
+                        (size_t)before.shadow_count * sizeof(before.shadows[0]));
+    assert_int_equal(after->last_rule_id, 2);
+
+    struct rule rules[4];
+    struct err err = {0};
+    assert_int_equal(
+        rule_table_list(desk.store, &(struct rule_query){.retired = true}, rules, 4, &err), 2);
+    assert_int_equal(rules[0].status, RULE_RETIRED);
+    struct decision decisions[50];
+    int n = decision_table_list(desk.store, &(struct decision_query){.skip_holds = true}, decisions,
+                                50, &err);
+    bool kept = false;
+    for (int i = 0; i < n; i++) {
+        kept = kept || names(&decisions[i], 1);
+    }
+    assert_true(kept); /* which rules matched stands with the decision */
+    desk_close(&desk);
+}
+
+static void maintenance_survives_a_crash_and_resume_ends_it(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_round(&desk, USEC_PER_MSEC);
+    assert_int_equal(desk_ask(&desk, REQUEST_MAINTENANCE, NULL), ERR_NONE);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_MAINTENANCE);
+    desk_restart(&desk);
+    desk_run(&desk, 600);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_MAINTENANCE);
+    assert_int_equal(desk_snapshot(&desk)->risk_state, RISK_REDUCING);
+    assert_int_equal(desk_snapshot(&desk)->orders, 0);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
+    desk_run_until_open(&desk);
+    desk_close(&desk);
+}
+
+UNIT_GROUP(rules, cmocka_unit_test(only_active_rules_avoid),
+           cmocka_unit_test(a_veto_names_its_rule), cmocka_unit_test(favours_add_up_to_their_limit),
+           cmocka_unit_test(bad_data_matches_nothing), cmocka_unit_test(requests_are_checked),
+           cmocka_unit_test(shadows_end_where_the_entry_would_have),
+           cmocka_unit_test(shadows_are_one_a_case_and_bounded),
+           cmocka_unit_test(rules_and_shadows_survive_a_crash),
+           cmocka_unit_test(maintenance_survives_a_crash_and_resume_ends_it))
