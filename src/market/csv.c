@@ -42,10 +42,13 @@ static const struct {
 struct csv {
     FILE *stream;
     char *name;
-    int columns;             /* of the header */
-    int column[FIELD_COUNT]; /* where each field stands */
-    bool ended;              /* the stream */
-    bool after_cr;           /* a line feed that comes next belongs to the line before */
+    int columns;                               /* of the header */
+    int column[FIELD_COUNT];                   /* where each field stands */
+    signed char field_of[CSV_COLUMNS_MAX + 1]; /* the same the other way round; -1: none */
+    char day_text[10]; /* the newest date that was read, and when it began */
+    int64_t day_us;
+    bool ended;    /* the stream */
+    bool after_cr; /* a line feed that comes next belongs to the line before */
     struct csv_report report;
     char beginning[64]; /* of a line that is too long */
     size_t beginning_len;
@@ -150,6 +153,19 @@ static int next_line(struct csv *csv, struct str *ret, bool *ret_long, struct er
 static bool take_field(struct str *rest, struct str *ret, bool *ret_last)
 {
     size_t at = 0;
+    if (rest->len > 0 && rest->ptr[0] > '"') { /* neither blank nor quoted: nearly every field */
+        const char *comma = memchr(rest->ptr, ',', rest->len);
+        at = comma != NULL ? (size_t)(comma - rest->ptr) : rest->len;
+        size_t len = at;
+        while (len > 0 && (rest->ptr[len - 1] == ' ' || rest->ptr[len - 1] == '\t')) {
+            len--;
+        }
+        *ret = (struct str){rest->ptr, len};
+        *ret_last = comma == NULL;
+        size_t behind = at + (comma != NULL);
+        *rest = (struct str){rest->ptr + behind, rest->len - behind};
+        return true;
+    }
     while (at < rest->len && (rest->ptr[at] == ' ' || rest->ptr[at] == '\t')) {
         at++;
     }
@@ -192,21 +208,26 @@ static bool read_plain(struct str s, double *ret, struct dec *ret_exact)
     static const double powers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     int64_t digits = 0;
-    size_t point = s.len;
+    size_t at = 0;
+    size_t decimals = 0;
     if (s.len == 0 || s.len > 16) {
         return false;
     }
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '.' && point == s.len && i > 0 && i + 1 < s.len) {
-            point = i;
-            continue;
-        }
-        if (!is_number(s.ptr[i])) {
+    for (; at < s.len && is_number(s.ptr[at]); at++) {
+        digits = digits * 10 + (s.ptr[at] - '0');
+    }
+    if (at < s.len) {
+        if (s.ptr[at] != '.' || at == 0 || at + 1 == s.len) {
             return false;
         }
-        digits = digits * 10 + (s.ptr[i] - '0');
+        decimals = s.len - at - 1;
+        for (at++; at < s.len; at++) {
+            if (!is_number(s.ptr[at])) {
+                return false;
+            }
+            digits = digits * 10 + (s.ptr[at] - '0');
+        }
     }
-    size_t decimals = point == s.len ? 0 : s.len - point - 1;
     if (decimals == 0 && s.len > 15) {
         return false;
     }
@@ -274,8 +295,46 @@ static bool read_unix_time(struct str s, int64_t *ret_us)
     return true;
 }
 
+static bool two_digits(const char *text, int limit, int *ret)
+{
+    if (!is_number(text[0]) || !is_number(text[1])) {
+        return false;
+    }
+    *ret = (text[0] - '0') * 10 + text[1] - '0';
+    return *ret < limit;
+}
+
+/* ISO text of the same date as one before, "2022-01-05 14:30:00.000000": nearly every row's, so
+ * that only the time of day has to be read. False: it is something else, or no time at all. */
+static bool read_time_of_day(const struct csv *csv, struct str s, int64_t *ret_us)
+{
+    int hours, minutes, seconds;
+    if (s.len < 19 || memcmp(s.ptr, csv->day_text, sizeof(csv->day_text)) != 0 ||
+        (s.ptr[10] != ' ' && s.ptr[10] != 'T') || s.ptr[13] != ':' || s.ptr[16] != ':' ||
+        !two_digits(s.ptr + 11, 24, &hours) || !two_digits(s.ptr + 14, 60, &minutes) ||
+        !two_digits(s.ptr + 17, 60, &seconds)) {
+        return false;
+    }
+    size_t len = s.len - (s.ptr[s.len - 1] == 'Z');
+    int64_t fraction_us = 0;
+    int64_t weight = USEC_PER_SEC;
+    if (len > 19 && (s.ptr[19] != '.' || len == 20 || len > 29)) {
+        return false;
+    }
+    for (size_t i = 20; i < len; i++) {
+        if (!is_number(s.ptr[i])) {
+            return false;
+        }
+        weight /= 10;
+        fraction_us += (s.ptr[i] - '0') * weight;
+    }
+    *ret_us = csv->day_us + hours * USEC_PER_HOUR + minutes * USEC_PER_MIN +
+              seconds * USEC_PER_SEC + fraction_us;
+    return true;
+}
+
 /* ISO text, also with an offset from UTC ("+02:00"). */
-static bool read_time(struct str s, int64_t *ret_us)
+static bool read_time(struct csv *csv, struct str s, int64_t *ret_us)
 {
     if (read_unix_time(s, ret_us)) {
         return true;
@@ -296,6 +355,12 @@ static bool read_time(struct str s, int64_t *ret_us)
         return false;
     }
     *ret_us -= offset_us;
+    int64_t day_us;
+    if (s.len >= sizeof(csv->day_text) &&
+        clock_parse_iso(str_n(s.ptr, sizeof(csv->day_text)), &day_us)) {
+        memcpy(csv->day_text, s.ptr, sizeof(csv->day_text));
+        csv->day_us = day_us;
+    }
     return *ret_us >= 0;
 }
 
@@ -338,16 +403,16 @@ static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
         if (column >= csv->columns && field.len > 0) {
             return refuse(csv, CSV_FAULT_COLUMNS, line);
         }
-        for (int f = 0; f < FIELD_COUNT; f++) {
-            if (csv->column[f] == column) {
-                fields[f] = field;
-            }
+        int f = column < csv->columns ? csv->field_of[column] : -1;
+        if (f >= 0) {
+            fields[f] = field;
         }
     }
     if (column < csv->columns) {
         return refuse(csv, CSV_FAULT_COLUMNS, line);
     }
-    if (!read_time(fields[FIELD_TIME], &ret->bar.open_us)) {
+    if (!read_time_of_day(csv, fields[FIELD_TIME], &ret->bar.open_us) &&
+        !read_time(csv, fields[FIELD_TIME], &ret->bar.open_us)) {
         return refuse(csv, CSV_FAULT_TIME, fields[FIELD_TIME]);
     }
     double numbers[FIELD_COUNT];
@@ -482,6 +547,10 @@ static int read_header(struct csv *csv, struct err *err)
             (void)snprintf(what, sizeof(what), "no column %s", field_names[f]);
             return header_fault(csv, line, what, err);
         }
+    }
+    memset(csv->field_of, -1, sizeof(csv->field_of));
+    for (int f = 0; f < FIELD_COUNT; f++) {
+        csv->field_of[csv->column[f]] = (signed char)f;
     }
     return 0;
 }
