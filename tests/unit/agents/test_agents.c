@@ -376,6 +376,33 @@ static void the_analyst_reads_the_market(void **state)
     assert_near(s.board.reading.hour_width_pct, 0);
 }
 
+/* Hourly candles: the finer frames are never built, and nobody misses them. */
+static void coarse_candles_are_enough(void **state)
+{
+    (void)state;
+    static struct scene s;
+    scene_init(&s, 0, flat);
+    series_init(&s.series, s.decision.symbol, USEC_PER_HOUR);
+    for (int i = 0; i < 240; i++) {
+        struct dec p = dec_from_int(1000 + i % 7 * (i % 3));
+        struct candle c = {START + i * USEC_PER_HOUR, p, p, p, p, DEC_ZERO};
+        unsigned closed;
+        assert_int_equal(series_push(&s.series, &c, c.open_us + USEC_PER_HOUR, &closed),
+                         SERIES_ACCEPTED);
+    }
+    s.board.now_us = s.quote.at_us = s.series.updated_us;
+    struct vote v;
+    run_one(&s, DATA_SYNC, &v);
+    assert_int_equal(s.board.flaw, FLAW_NONE);
+    assert_near(v.confidence, 1);
+    assert_near(reason_of(&v, "bars_5m")->threshold, 0);
+    assert_near(reason_of(&v, "bars_1h")->value, 200);
+    run_one(&s, QUANT, &v);
+    assert_true(s.board.is_warm);
+    assert_near(s.board.reading.hour_width_pct, s.board.reading.bands.width_pct);
+    assert_int_equal(s.decision.regime, REGIME_CHOPPY);
+}
+
 static void the_analysts_points_add_up(void **state)
 {
     (void)state;
@@ -688,6 +715,14 @@ static void rules_may_push_and_forbid(void **state)
     assert_int_equal(s.decision.rule_count, 1);
     assert_near(reason_of(&s.decision.votes[CORE], "rules")->value, .1);
 
+    struct desk_port without = port; /* a desk that has no rules */
+    without.rules = NULL;
+    before_core(&s, .5);
+    s.board.port = &without;
+    finish(&s);
+    assert_int_equal(s.rules_asked, 0);
+    assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
+
     before_core(&s, .95);
     s.bias = .2;
     finish(&s);
@@ -835,6 +870,7 @@ UNIT_GROUP(agents, cmocka_unit_test(the_eight_stand_in_order),
            cmocka_unit_test(a_gap_is_counted_and_the_bar_after_it_opens_nothing),
            cmocka_unit_test(the_analyst_reads_the_market),
            cmocka_unit_test(the_analysts_points_add_up),
+           cmocka_unit_test(coarse_candles_are_enough),
            cmocka_unit_test(predict_is_neutral_without_a_model),
            cmocka_unit_test(predict_asks_its_model), cmocka_unit_test(each_point_of_the_sides),
            cmocka_unit_test(weighs_by_the_regime), cmocka_unit_test(the_threshold_decides),
