@@ -238,7 +238,7 @@ test-with-deps:
 	    $(foreach r,$(UNIT_ROOMS),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' $(BUILD)/tsan/unit/$(r)) \
 	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f)') \
-	    'sim 200 seeds' '$(BUILD)/release/sim --seeds 200' \
+	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500' \
 	    scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
 	    $(foreach t,$(sort $(wildcard tests/system/system_*.sh)),'$(patsubst tests/system/system_%.sh,system %,$(t))' 'sh $(t) $(BUILD)/release')
 

@@ -26,7 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDS         700
+#define ROUNDS         600
 #define CALM_ROUNDS    120
 #define START_US       INT64_C(1790000000000000)
 #define FLAT_WITHIN_US (60 * USEC_PER_SEC) /* six time-outs in a row under faults */
