@@ -26,8 +26,8 @@
 
 /* Rounds are at most this far apart. */
 #define DRIVER_ROUND_US (250 * USEC_PER_MSEC)
-/* Minutes of market history before the first start: enough for 26 hourly bars and more. */
-#define DRIVER_WARM_UP_MIN 3600
+/* Minutes of market history before the first start: 200 hourly bars, as many as a window holds. */
+#define DRIVER_WARM_UP_MIN 12000
 
 struct driver_options {
     /* Copied. Of trading.db unless store is given, the journals and the state file; NULL (only with
