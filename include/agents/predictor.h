@@ -2,7 +2,8 @@
  * predictor.h: a model that `nightdesk train` stored, checked to fit the features of this program.
  *
  *     AUTO_PREDICTOR struct predictor *predictor = NULL;
- *     if ((rc = predictor_load("model.json", &predictor, err)) < 0) say so and trade without;
+ *     if ((rc = predictor_load("model.json", &predictor, err)) < 0 ||
+ *         (rc = predictor_check_step(predictor, step_us, err)) < 0) say so and trade without;
  *     double up;
  *     if (predictor_ask(predictor, &series, &up)) vote(up > .5, fabs(up - .5) * 2);
  *
@@ -26,6 +27,8 @@ struct predictor;
 
 /* ERR_MODEL_UNFIT when it was not made for these features; errors of model_load() else. */
 int predictor_load(const char *path, struct predictor **ret, struct err *err);
+/* ERR_MODEL_UNFIT when candles of this step are decided on in another timeframe than its own. */
+int predictor_check_step(const struct predictor *predictor, int64_t step_us, struct err *err);
 void predictor_free(struct predictor *predictor);
 
 static inline void predictor_cleanup(struct predictor **slot)

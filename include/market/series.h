@@ -85,6 +85,8 @@ struct series_bands {
 
 /* A whole number of steps fills an hour; a second at least. */
 bool series_step_is_valid(int64_t step_us);
+/* The timeframe that candles of a valid step are decided on. */
+enum timeframe series_step_tf(int64_t step_us);
 void series_init(struct series *series, struct symbol symbol, int64_t step_us);
 
 /* *ret_closed: bit 1 << tf for each timeframe from 5m on of which this candle completed a bar. */

@@ -30,15 +30,10 @@ int lessons_new(enum timeframe timeframe, int64_t step_us, int horizon, struct l
     l->timeframe = timeframe;
     l->step_us = step_us;
     l->horizon = horizon;
-    if (series_step_is_valid(step_us)) {
-        series_init(&l->series, (struct symbol){0}, step_us);
-    }
     /* Bars of the timeframe are a step that every series takes, and decides on. */
-    if (!series_step_is_valid(step_us) || series_decision_tf(&l->series) != timeframe) {
-        l->resampled = true;
-        resample_init(&l->resample, timeframe_us(timeframe));
-        series_init(&l->series, (struct symbol){0}, timeframe_us(timeframe));
-    }
+    l->resampled = !series_step_is_valid(step_us) || series_step_tf(step_us) != timeframe;
+    resample_init(&l->resample, timeframe_us(timeframe));
+    series_init(&l->series, (struct symbol){0}, l->resampled ? timeframe_us(timeframe) : step_us);
     *ret = l;
     return 0;
 }

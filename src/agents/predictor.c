@@ -87,6 +87,15 @@ int predictor_load(const char *path, struct predictor **ret, struct err *err)
     return 0;
 }
 
+int predictor_check_step(const struct predictor *predictor, int64_t step_us, struct err *err)
+{
+    enum timeframe mine = predictor->timeframe, theirs = series_step_tf(step_us);
+    return mine == theirs ? 0
+                          : err_set(err, ERR_MODEL_UNFIT,
+                                    "it was trained on bars of %s, decisions are made on %s",
+                                    timeframe_name(mine), timeframe_name(theirs));
+}
+
 void predictor_free(struct predictor *predictor)
 {
     if (predictor == NULL) {

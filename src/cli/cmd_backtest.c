@@ -334,11 +334,12 @@ static int prepare(struct job *job, struct err *err)
     }
     config_settings(config, &job->settings);
     rc = read_symbols(job, err);
-    if (rc >= 0 && job->settings.model[0] != '\0') {
-        rc = predictor_load(job->settings.model, &job->predictor, err);
-    }
     if (rc >= 0) {
         rc = open_market(job, err);
+    }
+    if (rc >= 0 && job->settings.model[0] != '\0' &&
+        (rc = predictor_load(job->settings.model, &job->predictor, err)) >= 0) {
+        rc = predictor_check_step(job->predictor, source_step_us(job->source), err);
     }
     job->json = cli_flag(job->args, "--json");
     job->lists_trades = cli_flag(job->args, "--trades");
@@ -390,11 +391,12 @@ const struct cli_command cmd_backtest = {
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG},
     .more =
-        "The same engine, risk manager and paper venue as `nightdesk run`, with the settings of\n"
-        "the configuration: over the same candles it makes the same trades. What a decision\n"
-        "orders fills at the next candle's open, half a spread and the book's depth worse. The\n"
-        "60 hours before --from, and at least the first of the file, only warm the\n"
-        "indicators. Memory does not grow with the file. No database is read or written.",
+        "The same engine, agents, risk manager and paper venue as `nightdesk run`, with the\n"
+        "settings of the configuration: over the same candles it makes the same trades. What a\n"
+        "decision orders fills at the next candle's open, half a spread and the book's depth\n"
+        "worse. With --from, the days before it warm the indicators; without, nothing is\n"
+        "decided until they are defined. Memory does not grow with the file, and no database is\n"
+        "read or written.",
     .exits = "  0  done\n"
              "  1  done without the rows that had to be refused\n"
              "  2  the data or the options cannot be used\n",

@@ -324,8 +324,9 @@ static void add_report(struct buf *out, const struct job *job)
     const struct score *s = &r->score;
     buf_addf(out, "%s %s: will the close be higher %lld bars later?\n", job->symbol.name,
              timeframe_name(l->timeframe), (long long)job->horizon);
-    buf_addf(out, "%lld candles, %lld bars, %zu rows of %d features\n\n", (long long)l->candles,
-             (long long)l->bars, l->count, (int)FEATURE_COUNT);
+    buf_addf(out, "%lld candles (%lld refused), %lld bars, %zu rows of %d features\n\n",
+             (long long)l->candles, (long long)l->refused, (long long)l->bars, l->count,
+             (int)FEATURE_COUNT);
     add_period(out, "learned from", r->train_from_us, r->train_to_us, r->split.train,
                r->train_base_rate);
     buf_addf(out, "%-13s %zu rows between, whose labels reach into the test\n", "left out",
@@ -402,6 +403,7 @@ static void add_json(struct buf *out, const struct job *job)
     add_text(o, "timeframe", timeframe_name(job->lessons->timeframe));
     (void)json_object_object_add(o, "horizon", count(job->horizon));
     (void)json_object_object_add(o, "candles", count(job->lessons->candles));
+    (void)json_object_object_add(o, "refused", count(job->lessons->refused));
     (void)json_object_object_add(
         o, "train", period(r->train_from_us, r->train_to_us, r->split.train, r->train_base_rate));
     (void)json_object_object_add(o, "purged", count((int64_t)(r->split.test - r->split.train)));

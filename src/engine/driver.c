@@ -339,7 +339,9 @@ static void load_model(struct driver *d)
         return;
     }
     d->asked_model = true;
-    if (predictor_load(d->settings.model, &d->predictor, &err) < 0) {
+    if (predictor_load(d->settings.model, &d->predictor, &err) < 0 ||
+        predictor_check_step(d->predictor, source_step_us(d->source), &err) < 0) {
+        predictor_free(TAKE(d->predictor));
         log_err(LOG_LEVEL_WARNING, &err, "the predict agent stays neutral");
         struct event e = {.topic = TOPIC_TROUBLE, .code = (uint32_t)err.id, .at_us = d->market_us};
         publish_events(d, &e, 1);

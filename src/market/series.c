@@ -27,6 +27,15 @@ bool series_step_is_valid(int64_t step_us)
     return step_us >= USEC_PER_SEC && timeframe_us(TF_1H) % step_us == 0;
 }
 
+enum timeframe series_step_tf(int64_t step_us)
+{
+    enum timeframe tf = TF_5M;
+    while (timeframe_us(tf) % step_us != 0) {
+        tf++;
+    }
+    return tf;
+}
+
 void series_init(struct series *series, struct symbol symbol, int64_t step_us)
 {
     ASSERT(series_step_is_valid(step_us));
@@ -34,10 +43,7 @@ void series_init(struct series *series, struct symbol symbol, int64_t step_us)
     memset(series, 0, sizeof(*series));
     series->symbol = symbol;
     series->step_us = step_us;
-    series->finest = TF_5M;
-    while (timeframe_us(series->finest) % step_us != 0) {
-        series->finest++;
-    }
+    series->finest = series_step_tf(step_us);
     for (int i = 0; i < SERIES_FRAMES; i++) {
         struct frame *f = &series->frames[i];
         rsi_init(&f->rsi, RSI_PERIOD);

@@ -567,6 +567,9 @@ static void a_model_that_was_trained_here_is_asked(void **state)
     }
     assert_true(series_ready(&coarse));
     assert_false(predictor_ask(p, &coarse, &up));
+    assert_int_equal(predictor_check_step(p, timeframe_us(TF_1M), &err), 0);
+    assert_int_equal(predictor_check_step(p, timeframe_us(TF_15M), &err), -ERR_MODEL_UNFIT);
+    assert_non_null(strstr(err.context, "trained on bars of 5m, decisions are made on 15m"));
 }
 
 static void change(struct buf *text, const char *from, const char *to)

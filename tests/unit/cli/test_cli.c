@@ -98,9 +98,10 @@ static void every_subcommand_has_help_with_its_exit_codes(void **state)
     AUTO_RUN struct run all = {0};
     run(&all, WORDS("help"));
     assert_int_equal(all.code, CLI_FINE);
-    static const char *const names[] = {
-        "run",          "do",      "check-config", "config", "auditlog", "audit", "docs",
-        "demo-service", "predict", "indicators",   "import", "version",  "help"};
+    static const char *const names[] = {"run",          "demo",         "train",    "do",
+                                        "check-config", "config",       "auditlog", "audit",
+                                        "docs",         "demo-service", "predict",  "indicators",
+                                        "import",       "version",      "help"};
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         assert_non_null(strstr(all.out.data, names[i]));
         AUTO_RUN struct run one = {0};
