@@ -271,8 +271,11 @@ static int trade(struct backtest *b, struct err *err)
 {
     struct backtest_result *r = &b->result;
     for (int64_t open_us; is_due(b, open_us = next_open_us(b));) {
-        set_time(b, open_us + b->step_us);
         b->inputs.bar_count = source_take(b->options.source, b->inputs.bars);
+        if (b->inputs.bar_count == 0) {
+            continue; /* a candle that its source cut short */
+        }
+        set_time(b, open_us + b->step_us);
         int rc = paper_bars(&b->paper, b->inputs.bars, b->inputs.bar_count, err);
         if (rc < 0) {
             return rc;

@@ -1,6 +1,7 @@
 /* nightdesk backtest: over files and a made-up market, in text, JSON and a picture. */
 #include "base/check.h"
 #include "cli/cli.h"
+#include "engine/backtest.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "market/simulated.h"
@@ -201,13 +202,13 @@ static void the_range_bounds_what_is_traded(void **state)
 {
     (void)state;
     AUTO_RUN struct run r = {0};
-    put_candles(csv_path, 3, 8 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--json", "--from", "2022-01-04", "--to=2022-01-06"));
+    put_candles(csv_path, 3, 12 * 1440, 0);
+    run(&r, WORDS("--data", csv_path, "--json", "--from", "2022-01-10", "--to=2022-01-12"));
     AUTO_JSON struct json_object *all = json_of(&r);
     assert_int_equal(json_i64(all, "candles", -1), 2 * 1440);
-    assert_int_equal(json_i64(all, "warm_up_candles", -1), 3600);
-    assert_string_equal(json_text(all, "start"), "2022-01-04T00:00:00Z");
-    assert_string_equal(json_text(all, "end"), "2022-01-06T00:00:00Z");
+    assert_int_equal(json_i64(all, "warm_up_candles", -1), BACKTEST_WARM_UP_MIN);
+    assert_string_equal(json_text(all, "start"), "2022-01-10T00:00:00Z");
+    assert_string_equal(json_text(all, "end"), "2022-01-12T00:00:00Z");
 }
 
 static void longer_candles_on_request(void **state)
@@ -221,6 +222,7 @@ static void longer_candles_on_request(void **state)
     assert_int_equal(json_i64(all, "candles", -1), 6 * 96);
     assert_int_equal(json_i64(all, "step_s", -1), 900);
     assert_int_equal(json_i64(all, "decisions", -1), 6 * 96);
+    assert_string_equal(json_text(all, "end"), "2022-01-07T00:00:00Z");
 }
 
 static void several_files_are_one_market(void **state)
