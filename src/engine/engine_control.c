@@ -160,7 +160,7 @@ int engine_control_request(struct engine *engine, const struct request *request)
         return maintain(engine, request);
     case REQUEST_CANCEL:
         return engine_orders_cancel_entries(engine, request->symbol) > 0 ? ERR_NONE
-                                                                         : ERR_ENGINE_NOTHING_OPEN;
+                                                                         : ERR_ENGINE_NO_ENTRY;
     case REQUEST_AMEND:
         return amend(engine, request);
         break;

@@ -1041,8 +1041,8 @@ static void cancel_orders_waits_until_no_entry_is_alive(void **state)
     say(s, &s->rig.alice, "/cancel_orders");
     r = take_request(s);
     assert_string_equal(r.symbol.name, "");
-    answer(s, &r, ERR_ENGINE_NOTHING_OPEN);
-    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    answer(s, &r, ERR_ENGINE_NO_ENTRY);
+    assert_has(rig_last(&s->rig), "ENGINE_NO_ENTRY");
 
     put_entry(s, ORDER_UNKNOWN);
     say(s, &s->rig.alice, "/cancel_orders all");
