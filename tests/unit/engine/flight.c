@@ -1,0 +1,278 @@
+#include "flight.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "desk.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define START_US INT64_C(1790000000000000)
+
+static void silent(const struct log_line *line, void *userdata)
+{
+    (void)line;
+    (void)userdata;
+}
+
+/* ---------------------------------------------------------------- a market that errs */
+
+static struct flight *of_source(const struct source *source)
+{
+    return (struct flight *)((uintptr_t)source - offsetof(struct flight, source));
+}
+
+static int64_t next_us(const struct source *source)
+{
+    return source_next_us(of_source(source)->inner_source);
+}
+
+static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+{
+    struct flight *f = of_source(source);
+    int count = source_take(f->inner_source, ret);
+    if (count > 0 && rng_chance(&f->rng, 0.05)) {
+        struct candle *c = &ret[rng_below(&f->rng, (uint64_t)count)].candle;
+        switch (rng_below(&f->rng, 4)) {
+        case 0:
+            c->high = DEC_INVALID;
+            break;
+        case 1:
+            c->low = dec_neg(c->low);
+            break;
+        case 2:
+            c->open_us -= USEC_PER_HOUR;
+            break;
+        default:
+            c->open_us += USEC_PER_DAY;
+            break;
+        }
+    }
+    return rng_chance(&f->rng, 0.02) ? 0 : count;
+}
+
+static size_t save(const struct source *source, void *dst, size_t dst_size)
+{
+    return source_save(of_source(source)->inner_source, dst, dst_size);
+}
+
+static bool load(struct source *source, const void *bytes, size_t size)
+{
+    return source_load(of_source(source)->inner_source, bytes, size);
+}
+
+static const struct source_ops source_ops = {
+    .name = "faulty", .next_us = next_us, .take = take, .save = save, .load = load};
+
+static struct source *wrap_source(struct source *own, void *userdata)
+{
+    struct flight *f = userdata;
+    f->inner_source = own;
+    f->source = (struct source){&source_ops, own->step_us};
+    return f->faulty ? &f->source : own;
+}
+
+/* ---------------------------------------------------------------- a venue that is not heard */
+
+static struct flight *of_venue(const struct venue *venue)
+{
+    return (struct flight *)((uintptr_t)venue - offsetof(struct flight, venue));
+}
+
+static bool lost(struct flight *f)
+{
+    return rng_chance(&f->rng, 0.05);
+}
+
+static void send(struct venue *venue, const struct order *order)
+{
+    struct flight *f = of_venue(venue);
+    if (!lost(f)) {
+        venue_send(f->inner_venue, order);
+    }
+}
+
+static void cancel(struct venue *venue, const char *client_id)
+{
+    struct flight *f = of_venue(venue);
+    if (!lost(f)) {
+        venue_cancel(f->inner_venue, client_id);
+    }
+}
+
+static void query(struct venue *venue, const char *client_id, int64_t after_fill_id)
+{
+    struct flight *f = of_venue(venue);
+    if (!lost(f)) {
+        venue_query(f->inner_venue, client_id, after_fill_id);
+    }
+}
+
+static void list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
+{
+    struct flight *f = of_venue(venue);
+    if (!lost(f)) {
+        venue_list(f->inner_venue, ask_id, after_funding_id);
+    }
+}
+
+static void amend(struct venue *venue, const char *client_id, struct dec stop, struct dec target)
+{
+    struct flight *f = of_venue(venue);
+    if (!lost(f)) {
+        venue_amend(f->inner_venue, client_id, stop, target);
+    }
+}
+
+static bool quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
+{
+    return venue_quote(of_venue(venue)->inner_venue, symbol, ret);
+}
+
+static bool poll(struct venue *venue, struct venue_report *ret)
+{
+    struct flight *f = of_venue(venue);
+    if (f->holds && rng_chance(&f->rng, 0.3)) {
+        *ret = f->held;
+        f->holds = false;
+        return true;
+    }
+    if (!venue_poll(f->inner_venue, ret)) {
+        return false;
+    }
+    if (!f->holds && rng_chance(&f->rng, 0.1)) {
+        f->held = *ret;
+        f->holds = true;
+    }
+    return !lost(f);
+}
+
+static const struct venue_ops venue_ops = {.name = "faulty",
+                                           .send = send,
+                                           .cancel = cancel,
+                                           .query = query,
+                                           .list = list,
+                                           .amend = amend,
+                                           .quote = quote,
+                                           .poll = poll};
+
+static struct venue *wrap_venue(struct venue *own, void *userdata)
+{
+    struct flight *f = userdata;
+    f->inner_venue = own;
+    f->venue = (struct venue){&venue_ops};
+    f->holds = false;
+    return f->faulty ? &f->venue : own;
+}
+
+static int disk_fault(const char *what, void *userdata)
+{
+    struct flight *f = userdata;
+    /* The history of a first start is thousands of rows. */
+    bool history = strstr(what, "candles") != NULL;
+    return !history && rng_chance(&f->rng, 0.003) ? -ERR_DB_FULL : 0;
+}
+
+/* ---------------------------------------------------------------- life */
+
+void flight_start(struct flight *f)
+{
+    f->driver = driver_new(&(struct driver_options){.state_dir = f->folder,
+                                                    .settings = f->settings,
+                                                    .clock = &f->clock.clock,
+                                                    .store = f->store,
+                                                    .wrap_source = wrap_source,
+                                                    .wrap_venue = wrap_venue,
+                                                    .userdata = f},
+                           &f->crossing);
+    flight_round(f, 0);
+}
+
+void flight_prepare(struct flight *f, const struct settings *settings, uint64_t seed)
+{
+    memset(f, 0, sizeof(*f));
+    log_set_sink(silent, NULL);
+    (void)str_copy(STR_LIT("/var/tmp/nightdesk-flight-XXXXXX"), f->folder, sizeof(f->folder));
+    ASSERT(mkdtemp(f->folder) != NULL);
+    clock_fake_init(&f->clock, START_US);
+    crossing_init(&f->crossing);
+    rng_init(&f->rng, seed);
+    f->faulty = seed != 0;
+    f->next_request = 1;
+    desk_settings(&f->settings);
+    if (settings != NULL) {
+        f->settings = *settings;
+    }
+    struct err err = {0};
+    ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &f->store, &err) >= 0);
+    if (f->faulty) {
+        trading_store_set_fault(f->store, disk_fault, f);
+    }
+}
+
+void flight_open(struct flight *f, const struct settings *settings, uint64_t seed)
+{
+    flight_prepare(f, settings, seed);
+    flight_start(f);
+}
+
+void flight_round(struct flight *f, int64_t advance_us)
+{
+    clock_fake_advance(&f->clock, advance_us);
+    for (int i = 0; i < 64 && driver_round(f->driver) == 0; i++) {}
+}
+
+void flight_run(struct flight *f, int64_t minutes)
+{
+    for (int64_t i = 0; i < minutes; i++) {
+        flight_round(f, USEC_PER_MIN / f->settings.market_speed);
+    }
+}
+
+void flight_restart(struct flight *f)
+{
+    driver_free(f->driver);
+    trading_store_rollback(f->store);
+    flight_start(f);
+}
+
+void flight_ask(struct flight *f, const struct request *request)
+{
+    struct request r = *request;
+    r.id = f->next_request++;
+    (void)str_copy(STR_LIT("alice"), r.by, sizeof(r.by));
+    ASSERT(ring_push(f->crossing.requests, &r));
+    flight_round(f, USEC_PER_MSEC);
+}
+
+const char *flight_path(const struct flight *f, const char *name, char dst[256])
+{
+    (void)snprintf(dst, 256, "%s/%s", f->folder, name);
+    return dst;
+}
+
+static void empty_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *e = NULL;
+    while (dir != NULL && (e = readdir(dir)) != NULL) {
+        (void)unlinkat(dirfd(dir), e->d_name, 0);
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    (void)rmdir(path);
+}
+
+void flight_close(struct flight *f)
+{
+    char path[256];
+    driver_free(f->driver);
+    trading_store_set_fault(f->store, NULL, NULL);
+    trading_store_free(f->store);
+    crossing_release(&f->crossing);
+    empty_folder(flight_path(f, "journal", path));
+    empty_folder(f->folder);
+}

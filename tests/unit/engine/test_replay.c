@@ -1,0 +1,682 @@
+#include "base/check.h"
+#include "desk.h"
+#include "engine/journal_source.h"
+#include "engine/recorder.h"
+#include "engine/replay.h"
+#include "flight.h"
+#include "io/file.h"
+#include "io/secret.h"
+#include "store/state_table.h"
+#include "unit/unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_FRAME 16
+#define FRAME_HEAD  12
+
+/* ---------------------------------------------------------------- replaying a run */
+
+/* All of a run's file, which has to be as it was; returns what was counted. */
+static struct replay_count replay_all(const struct flight *f, int64_t run)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    AUTO_REPLAY struct replay *replay = NULL;
+    struct err err = {0};
+    int rc = recorder_find(f->folder, run, &path, &err);
+    rc = rc < 0 ? rc : replay_open(path.data, NULL, &replay, &err);
+    while (rc >= 0 && (rc = replay_step(replay, &err)) > 0) {}
+    if (rc < 0) {
+        print_error("run %lld: %s: %s\n", (long long)run, err_info(rc)->code, err.context);
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(replay_run(replay), run);
+    return *replay_count(replay);
+}
+
+static void ask(struct flight *f, enum request_kind kind)
+{
+    flight_ask(f, &(struct request){.kind = kind});
+}
+
+static void move_stop(struct flight *f)
+{
+    const struct snapshot *s = driver_snapshot(f->driver);
+    if (s->position_count == 0) {
+        return;
+    }
+    const struct position *p = &s->positions[0];
+    struct dec closer =
+        dec_mul_div(dec_add(p->stop, p->mark_price), dec_from_int(1), dec_from_int(2));
+    flight_ask(f, &(struct request){.kind = REQUEST_AMEND, .symbol = p->symbol, .stop = closer});
+}
+
+static void change_settings(struct flight *f, double threshold)
+{
+    struct settings *draft = mailbox_draft(f->crossing.settings);
+    *draft = f->settings;
+    draft->threshold = threshold;
+    mailbox_publish(f->crossing.settings);
+}
+
+static void a_paper_run_replays_identically(void **state)
+{
+    (void)state;
+    struct flight f;
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 400);
+    ask(&f, REQUEST_PAUSE);
+    flight_run(&f, 30);
+    ask(&f, REQUEST_RESUME);
+    struct request rule = {.kind = REQUEST_RULE_ADD};
+    (void)str_copy(STR_LIT("avoid\nrsi14 > 60 and side == long\nno chasing"), rule.text,
+                   sizeof(rule.text));
+    flight_ask(&f, &rule);
+    flight_run(&f, 300);
+    move_stop(&f);
+    change_settings(&f, 0.2);
+    flight_run(&f, 300);
+    flight_restart(&f);
+    flight_run(&f, 300);
+    ask(&f, REQUEST_CLOSE);
+    ask(&f, REQUEST_MAINTENANCE);
+    flight_run(&f, 30);
+    ask(&f, REQUEST_RESUME);
+    ask(&f, REQUEST_CANCEL);
+    flight_run(&f, 200);
+    atomic_store(&f.crossing.halt, true);
+    flight_run(&f, 60);
+    ask(&f, REQUEST_CLEAR_EMERGENCY);
+    ask(&f, REQUEST_RESUME);
+    flight_run(&f, 200);
+    const struct engine_state *s = engine_state(driver_engine(f.driver));
+    struct replay_count first = replay_all(&f, 1);
+    struct replay_count second = replay_all(&f, 2);
+    assert_int_equal(first.decisions + second.decisions, s->decisions);
+    assert_int_equal(first.orders + second.orders, s->orders);
+    assert_int_equal(first.fills + second.fills, s->fills);
+    assert_int_equal(first.trades + second.trades, s->trades);
+    assert_true(s->orders > 5 && s->trades > 2);
+    /* Idle rounds are left out, or a day would not fit on a disk. */
+    assert_true(first.steps < 3 * 1100);
+    flight_close(&f);
+}
+
+/* Feed, venue and disk fail at random; what was recorded explains all that was decided. */
+static void faults_replay_identically(void **state)
+{
+    (void)state;
+    int64_t orders = 0;
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct flight f;
+        struct settings settings;
+        flight_prepare(&f, NULL, seed);
+        settings = f.settings;
+        settings.seed = seed;
+        settings.market_speed = 600;
+        settings.stop_pct = 0.6;
+        settings.target_pct = 1;
+        f.settings = settings;
+        flight_start(&f);
+        static const enum request_kind kinds[] = {
+            REQUEST_PAUSE,       REQUEST_RESUME,         REQUEST_RESUME,         REQUEST_CLOSE,
+            REQUEST_MAINTENANCE, REQUEST_EMERGENCY_STOP, REQUEST_CLEAR_EMERGENCY};
+        for (int i = 0; i < 500; i++) {
+            flight_round(&f, (int64_t)rng_below(&f.rng, 400 * USEC_PER_MSEC) + 1);
+            if (rng_chance(&f.rng, 0.01)) {
+                ask(&f, kinds[rng_below(&f.rng, COUNT_OF(kinds))]);
+            }
+            if (rng_chance(&f.rng, 0.01)) {
+                clock_fake_jump_wall(&f.clock, -USEC_PER_HOUR);
+            }
+            if (rng_chance(&f.rng, 0.005)) {
+                change_settings(&f, 0.1 + rng_double(&f.rng) / 2);
+            }
+            if (rng_chance(&f.rng, 0.005)) {
+                flight_restart(&f);
+            }
+        }
+        struct err err = {0};
+        struct engine_state s;
+        trading_store_set_fault(f.store, NULL, NULL);
+        assert_int_equal(state_table_load(f.store, &s, &err), 0);
+        for (int64_t run = 1; run <= s.run; run++) {
+            orders += replay_all(&f, run).orders;
+        }
+        flight_close(&f);
+    }
+    assert_true(orders > 50);
+}
+
+/* ---------------------------------------------------------------- what it would notice */
+
+static void read_journal(const struct flight *f, int64_t run, struct buf *out)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    assert_int_equal(recorder_find(f->folder, run, &path, NULL), 0);
+    assert_int_equal(file_read(path.data, out, NULL), 0);
+}
+
+static uint32_t frame_length(const char *frame)
+{
+    const unsigned char *b = (const unsigned char *)frame + 8;
+    return (uint32_t)b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+}
+
+static void seal(char *frame, size_t offset)
+{
+    uint64_t sum = secret_checksum(str_n(frame + 8, 4 + (size_t)frame_length(frame)), offset);
+    for (unsigned i = 0; i < 8; i++) {
+        frame[i] = (char)(unsigned char)(sum >> (8 * i));
+    }
+}
+
+static int replay_bytes(const char *path, struct str bytes, struct replay_count *ret,
+                        struct err *err)
+{
+    AUTO_REPLAY struct replay *replay = NULL;
+    memset(ret, 0, sizeof(*ret));
+    err_clear(err);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0 && write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len);
+    (void)close(fd);
+    int rc = replay_open(path, NULL, &replay, err);
+    while (rc >= 0 && (rc = replay_step(replay, err)) > 0) {}
+    if (replay != NULL) {
+        *ret = *replay_count(replay);
+    }
+    return rc;
+}
+
+/* The sums are real: an engine that decides otherwise is found out at the step where it does. */
+static void another_threshold_is_noticed(void **state)
+{
+    (void)state;
+    struct flight f;
+    char path[256];
+    AUTO_BUF struct buf bytes = BUF_INIT((size_t)64 << 20);
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 300);
+    read_journal(&f, 1, &bytes);
+    const double now = f.settings.threshold;
+    const double other = 0.9;
+    char *at = memmem(bytes.data, bytes.len, &now, sizeof(now));
+    assert_non_null(at);
+    memcpy(at, &other, sizeof(other));
+    seal(bytes.data + FIRST_FRAME, FIRST_FRAME);
+    struct replay_count count;
+    struct err err = {0};
+    assert_int_equal(replay_bytes(flight_path(&f, "x", path), buf_str(&bytes), &count, &err),
+                     -ERR_ENGINE_REPLAY_DIFFERS);
+    assert_non_null(strstr(err.context, "decisions"));
+    assert_non_null(strstr(err.context, " at 20"));
+    assert_true(count.steps > 0);
+    flight_close(&f);
+}
+
+static void one_wrong_bit_of_an_answer_is_noticed(void **state)
+{
+    (void)state;
+    struct flight f;
+    char path[256];
+    AUTO_BUF struct buf bytes = BUF_INIT((size_t)64 << 20);
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 300);
+    read_journal(&f, 1, &bytes);
+    /* In the sums of the first step: behind them stand only counts. */
+    size_t offset = FIRST_FRAME + FRAME_HEAD + frame_length(bytes.data + FIRST_FRAME);
+    char *frame = bytes.data + offset;
+    frame[FRAME_HEAD + frame_length(frame) - 4] ^= 1;
+    seal(frame, offset);
+    struct replay_count count;
+    struct err err = {0};
+    int rc = replay_bytes(flight_path(&f, "x", path), buf_str(&bytes), &count, &err);
+    assert_int_equal(rc, -ERR_ENGINE_REPLAY_DIFFERS);
+    assert_non_null(strstr(err.context, "step 1 "));
+    flight_close(&f);
+}
+
+/* ---------------------------------------------------------------- damage */
+
+struct bare {
+    char folder[64];
+    struct settings settings;
+    struct engine *engine;
+    struct recorder *recorder;
+    struct engine_now now;
+    struct engine_inputs inputs;
+    struct engine_outputs outputs;
+};
+
+/* A run without a driver, and so without a history: small enough to be cut anywhere. */
+static void bare_open(struct bare *b, int steps)
+{
+    memset(b, 0, sizeof(*b));
+    (void)str_copy(STR_LIT("/var/tmp/nightdesk-bare-XXXXXX"), b->folder, sizeof(b->folder));
+    assert_non_null(mkdtemp(b->folder));
+    desk_settings(&b->settings);
+    b->settings.symbol_count = 1;
+    b->now = (struct engine_now){1790000000000000 - 1790000000000000 % USEC_PER_HOUR,
+                                 1790000000000000, USEC_PER_SEC};
+    b->engine = engine_new(&b->settings, b->settings.symbols, 1);
+    engine_begin(b->engine, &b->now);
+    struct recorder_start start = {.now = b->now};
+    assert_int_equal(recorder_open(b->folder, &start, b->engine, &b->recorder, NULL), 0);
+    for (int i = 0; i < steps; i++) {
+        b->now.market_us += USEC_PER_MIN;
+        b->now.mono_us += USEC_PER_SEC;
+        b->inputs.bar_count = 1;
+        b->inputs.bars[0] = (struct source_bar){b->settings.symbols[0],
+                                                {b->now.market_us - USEC_PER_MIN, dec_from_int(100),
+                                                 dec_from_int(102 + i), dec_from_int(99),
+                                                 dec_from_int(101), dec_from_int(7)}};
+        engine_step(b->engine, &b->now, &b->inputs, &b->outputs);
+        assert_int_equal(
+            recorder_step(b->recorder, b->engine, &b->now, &b->inputs, &b->outputs, NULL), 0);
+    }
+}
+
+static void bare_close(struct bare *b)
+{
+    char path[512];
+    (void)unlink(recorder_path(b->recorder));
+    recorder_free(b->recorder);
+    engine_free(b->engine);
+    (void)snprintf(path, sizeof(path), "%s/x", b->folder);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof(path), "%s/journal", b->folder);
+    (void)rmdir(path);
+    (void)rmdir(b->folder);
+}
+
+static void bare_read(const struct bare *b, struct buf *out)
+{
+    assert_int_equal(file_read(recorder_path(b->recorder), out, NULL), 0);
+}
+
+static void a_cut_anywhere_is_told_with_its_offset(void **state)
+{
+    (void)state;
+    enum { STEPS = 4 };
+    struct bare b;
+    char path[512];
+    AUTO_BUF struct buf bytes = BUF_INIT((size_t)1 << 20);
+    bare_open(&b, STEPS);
+    bare_read(&b, &bytes);
+    (void)snprintf(path, sizeof(path), "%s/x", b.folder);
+    size_t ends[STEPS + 1];
+    size_t offset = FIRST_FRAME;
+    for (int i = 0; i <= STEPS; i++) {
+        offset += FRAME_HEAD + frame_length(bytes.data + offset);
+        ends[i] = offset;
+    }
+    assert_int_equal(offset, bytes.len);
+    for (size_t cut = 0; cut <= bytes.len; cut++) {
+        struct replay_count count;
+        struct err err = {0};
+        int rc = replay_bytes(path, str_n(bytes.data, cut), &count, &err);
+        int whole = -1; /* frames */
+        while (whole < STEPS && ends[whole + 1] <= cut) {
+            whole++;
+        }
+        if (whole >= 0 && ends[whole] == cut) {
+            assert_int_equal(rc, 0);
+            assert_int_equal(count.steps, whole);
+            continue;
+        }
+        assert_int_equal(rc, cut == 0 ? -ERR_ENGINE_RECORD_FOREIGN : -ERR_ENGINE_RECORD_DAMAGED);
+        assert_true(cut == 0 || strstr(err.context, "offset") != NULL);
+        assert_int_equal(count.steps, whole > 0 ? whole : 0);
+        if (whole >= 0) {
+            char expected[64];
+            (void)snprintf(expected, sizeof(expected), "offset %zu ", ends[whole]);
+            assert_non_null(strstr(err.context, expected));
+            assert_int_equal(count.offset, ends[whole]);
+        }
+    }
+    bare_close(&b);
+}
+
+static void a_changed_byte_is_never_believed(void **state)
+{
+    (void)state;
+    struct bare b;
+    char path[512];
+    AUTO_BUF struct buf bytes = BUF_INIT((size_t)1 << 20);
+    bare_open(&b, 3);
+    bare_read(&b, &bytes);
+    (void)snprintf(path, sizeof(path), "%s/x", b.folder);
+    for (size_t i = 0; i < bytes.len; i++) {
+        struct replay_count count;
+        struct err err = {0};
+        bytes.data[i] ^= (char)(1 << i % 7);
+        int rc = replay_bytes(path, buf_str(&bytes), &count, &err);
+        bytes.data[i] ^= (char)(1 << i % 7);
+        assert_true(rc == -ERR_ENGINE_RECORD_DAMAGED || rc == -ERR_ENGINE_RECORD_FOREIGN);
+        assert_true(i < FIRST_FRAME || rc == -ERR_ENGINE_RECORD_DAMAGED);
+    }
+    bare_close(&b);
+}
+
+/* Lengths, counts and figures that cannot be, with sums that fit. */
+static void hostile_frames_are_refused(void **state)
+{
+    (void)state;
+    struct bare b;
+    char path[512];
+    AUTO_BUF struct buf bytes = BUF_INIT((size_t)1 << 20);
+    bare_open(&b, 2);
+    bare_read(&b, &bytes);
+    (void)snprintf(path, sizeof(path), "%s/x", b.folder);
+    struct replay_count count;
+    struct err err = {0};
+    static const uint32_t lengths[] = {0, 1, 5, 0x7fffffff, 0xffffffff, 4 << 20};
+    for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+        AUTO_BUF struct buf copy = BUF_INIT((size_t)1 << 20);
+        buf_add_str(&copy, buf_str(&bytes));
+        memcpy(copy.data + FIRST_FRAME + 8, &lengths[i], 4);
+        assert_int_equal(replay_bytes(path, buf_str(&copy), &count, &err),
+                         -ERR_ENGINE_RECORD_DAMAGED);
+    }
+    /* Each byte of each frame, with the sum mended: refused, or replayed to another end, or it did
+     * not matter; never a crash. */
+    for (size_t frame = FIRST_FRAME; frame < bytes.len;) {
+        size_t length = frame_length(bytes.data + frame);
+        for (size_t i = 0; i < length; i++) {
+            AUTO_BUF struct buf copy = BUF_INIT((size_t)1 << 20);
+            buf_add_str(&copy, buf_str(&bytes));
+            copy.data[frame + FRAME_HEAD + i] = (char)0xff;
+            seal(copy.data + frame, frame);
+            int rc = replay_bytes(path, buf_str(&copy), &count, &err);
+            assert_true(rc == 0 || rc == -ERR_ENGINE_RECORD_DAMAGED ||
+                        rc == -ERR_ENGINE_RECORD_FOREIGN || rc == -ERR_ENGINE_REPLAY_DIFFERS);
+        }
+        frame += FRAME_HEAD + length;
+    }
+    /* A frame moved to another place is not the same frame. */
+    size_t first = FIRST_FRAME + FRAME_HEAD + frame_length(bytes.data + FIRST_FRAME);
+    size_t size = FRAME_HEAD + frame_length(bytes.data + first);
+    AUTO_BUF struct buf twice = BUF_INIT((size_t)1 << 20);
+    buf_add_str(&twice, str_n(bytes.data, first + size));
+    buf_add_str(&twice, str_n(bytes.data + first, bytes.len - first));
+    assert_int_equal(replay_bytes(path, buf_str(&twice), &count, &err), -ERR_ENGINE_RECORD_DAMAGED);
+    assert_int_equal(count.steps, 1);
+    bare_close(&b);
+}
+
+static void other_files_are_foreign(void **state)
+{
+    (void)state;
+    struct bare b;
+    char path[512];
+    AUTO_BUF struct buf bytes = BUF_INIT((size_t)1 << 20);
+    AUTO_REPLAY struct replay *replay = NULL;
+    bare_open(&b, 1);
+    bare_read(&b, &bytes);
+    (void)snprintf(path, sizeof(path), "%s/x", b.folder);
+    struct replay_count count;
+    struct err err = {0};
+    bytes.data[14] = '2';
+    assert_int_equal(replay_bytes(path, buf_str(&bytes), &count, &err), -ERR_ENGINE_RECORD_FOREIGN);
+    assert_non_null(strstr(err.context, "version 2"));
+    assert_true(journal_source_fits(path));
+    assert_int_equal(replay_bytes(path, STR_LIT("time,open,high,low,close\n"), &count, &err),
+                     -ERR_ENGINE_RECORD_FOREIGN);
+    assert_false(journal_source_fits(path));
+    assert_false(journal_source_fits(b.folder));
+    assert_int_equal(replay_open(b.folder, NULL, &replay, &err), -ERR_ENGINE_RECORD_FOREIGN);
+    assert_int_equal(replay_open("/nowhere/x.ndj", NULL, &replay, &err), -ERR_FILE_MISSING);
+    bare_close(&b);
+}
+
+/* ---------------------------------------------------------------- the disk */
+
+struct torn {
+    int fail; /* so many writes */
+    size_t keep;
+};
+
+static int tear(size_t size, size_t *ret_written, void *userdata)
+{
+    struct torn *t = userdata;
+    if (t->fail == 0) {
+        return 0;
+    }
+    t->fail--;
+    *ret_written = t->keep < size ? t->keep : size;
+    return -ERR_ENGINE_RECORD;
+}
+
+static void a_torn_record_is_cut_off_and_written_again(void **state)
+{
+    (void)state;
+    struct bare b;
+    struct err err = {0};
+    bare_open(&b, 2);
+    int64_t before = recorder_size(b.recorder);
+    struct torn torn = {.fail = 2, .keep = 9};
+    recorder_set_fault(b.recorder, tear, &torn);
+    b.now.market_us += USEC_PER_MIN;
+    b.inputs.bars[0].candle.open_us += USEC_PER_MIN;
+    engine_step(b.engine, &b.now, &b.inputs, &b.outputs);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(recorder_step(b.recorder, b.engine, &b.now, &b.inputs, &b.outputs, &err),
+                         -ERR_ENGINE_RECORD);
+        struct stat st;
+        assert_int_equal(stat(recorder_path(b.recorder), &st), 0);
+        assert_int_equal(st.st_size, before);
+        assert_int_equal(st.st_mode & 07777, 0600);
+    }
+    assert_int_equal(recorder_step(b.recorder, b.engine, &b.now, &b.inputs, &b.outputs, &err), 0);
+    AUTO_REPLAY struct replay *replay = NULL;
+    err_clear(&err);
+    assert_int_equal(replay_open(recorder_path(b.recorder), NULL, &replay, &err), 0);
+    int steps = 0;
+    while (replay_step(replay, &err) > 0) {
+        steps++;
+    }
+    assert_int_equal(err.id, ERR_NONE);
+    assert_int_equal(steps, 3);
+    bare_close(&b);
+}
+
+/* Files may not grow any more: the driver waits as for its database, then goes on where it was. */
+static void a_full_disk_holds_the_commit_up(void **state)
+{
+    (void)state;
+    struct flight f;
+    struct rlimit was;
+    struct stat st;
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 100);
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
+    assert_int_equal(stat(path.data, &st), 0);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+    assert_true(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    struct rlimit tight = {.rlim_cur = (rlim_t)st.st_size + 20, .rlim_max = was.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    uint64_t steps = driver_snapshot(f.driver)->steps;
+    flight_run(&f, 5);
+    const struct snapshot *s = driver_snapshot(f.driver);
+    assert_int_equal(s->last_err, ERR_ENGINE_RECORD);
+    assert_non_null(strstr(s->state_reason, "the journal cannot be written"));
+    assert_true(s->steps <= steps + 2);
+    struct stat held;
+    assert_int_equal(stat(path.data, &held), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+    (void)signal(SIGXFSZ, SIG_DFL);
+    assert_true(held.st_size <= st.st_size + 20);
+    flight_run(&f, 100);
+    assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
+    assert_true(driver_snapshot(f.driver)->steps > steps + 50);
+    (void)replay_all(&f, 1);
+    flight_close(&f);
+}
+
+static void a_run_that_is_full_says_so_once(void **state)
+{
+    (void)state;
+    struct bare b;
+    struct err err = {0};
+    bare_open(&b, 1);
+    int64_t size = recorder_size(b.recorder);
+    recorder_free(b.recorder);
+    struct recorder_start start = {.now = b.now, .keep_bytes = size + 40};
+    assert_int_equal(recorder_open(b.folder, &start, b.engine, &b.recorder, &err), 0);
+    int told = 0;
+    for (int i = 0; i < 20; i++) {
+        b.now.market_us += USEC_PER_MIN;
+        b.inputs.bars[0].candle.open_us += USEC_PER_MIN;
+        engine_step(b.engine, &b.now, &b.inputs, &b.outputs);
+        int rc = recorder_step(b.recorder, b.engine, &b.now, &b.inputs, &b.outputs, &err);
+        assert_true(rc == 0 || rc == -ERR_ENGINE_RECORD_FULL);
+        told += rc < 0;
+    }
+    assert_int_equal(told, 1);
+    assert_true(recorder_size(b.recorder) <= size + 40);
+    bare_close(&b);
+}
+
+static void old_runs_go_first(void **state)
+{
+    (void)state;
+    struct bare b;
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    bare_open(&b, 1);
+    for (int run = 2; run <= 9; run++) {
+        char name[512];
+        (void)snprintf(name, sizeof(name), "%s/journal/run-%d.ndj", b.folder, run);
+        assert_int_equal(file_write(name, STR_LIT("old"), 0600, NULL), 0);
+        struct timespec times[2] = {{.tv_sec = 1000 + run}, {.tv_sec = 1000 + run}};
+        assert_int_equal(utimensat(AT_FDCWD, name, times, 0), 0);
+    }
+    recorder_free(b.recorder);
+    struct recorder_start start = {.now = b.now, .keep_runs = 4};
+    assert_int_equal(recorder_open(b.folder, &start, b.engine, &b.recorder, NULL), 0);
+    for (int run = 2; run <= 9; run++) {
+        buf_clear(&path);
+        int rc = recorder_find(b.folder, run, &path, NULL);
+        assert_int_equal(rc, run >= 7 ? 0 : -ERR_ENGINE_RECORD_NONE);
+        if (rc == 0) {
+            assert_int_equal(unlink(path.data), 0);
+        }
+    }
+    buf_clear(&path);
+    assert_int_equal(recorder_find(b.folder, 0, &path, NULL), 0);
+    assert_string_equal(path.data, recorder_path(b.recorder));
+    bare_close(&b);
+}
+
+/* ---------------------------------------------------------------- what the engine knew */
+
+static void a_replay_stops_at_a_time_and_knows_what_was_known(void **state)
+{
+    (void)state;
+    struct flight f;
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    AUTO_REPLAY struct replay *replay = NULL;
+    struct err err = {0};
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 240);
+    static struct snapshot then;
+    then = *driver_snapshot(f.driver);
+    flight_run(&f, 240);
+    assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
+    assert_int_equal(replay_open(path.data, NULL, &replay, &err), 0);
+    while (replay_next_us(replay) <= then.market_us) {
+        assert_int_equal(replay_step(replay, &err), 1);
+    }
+    static struct snapshot now;
+    engine_snapshot(replay_engine(replay), replay_now(replay), &now);
+    assert_int_equal(now.position_count, then.position_count);
+    assert_int_equal(now.equity.e8, then.equity.e8);
+    assert_int_equal(now.decisions, then.decisions);
+    assert_int_equal(now.trades, then.trades);
+    for (int i = 0; i < then.market_count; i++) {
+        struct symbol symbol = then.markets[i].symbol;
+        assert_int_equal(now.markets[i].price.e8, then.markets[i].price.e8);
+        const struct decision *d = replay_decision(replay, symbol);
+        assert_non_null(d);
+        assert_true(d->at_us <= then.market_us && d->at_us > then.market_us - 6 * USEC_PER_MIN);
+        assert_true(d->vote_count > 0);
+        assert_non_null(replay_quote(replay, symbol));
+        assert_non_null(replay_series(replay, symbol));
+    }
+    assert_null(replay_decision(replay, (struct symbol){"NONE"}));
+    assert_null(replay_quote(replay, (struct symbol){"NONE"}));
+    assert_null(replay_series(replay, (struct symbol){"NONE"}));
+    flight_close(&f);
+}
+
+/* ---------------------------------------------------------------- as a market */
+
+static void a_journal_is_a_market(void **state)
+{
+    (void)state;
+    struct flight f;
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct source *source = NULL;
+    struct err err = {0};
+    flight_open(&f, NULL, 3); /* with a feed that errs */
+    flight_run(&f, 500);
+    assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
+    assert_true(journal_source_fits(path.data));
+    assert_int_equal(journal_source_open(path.data, &source, &err), 0);
+    assert_int_equal(source_step_us(source), USEC_PER_MIN);
+    struct symbol symbols[SYMBOLS_MAX];
+    assert_int_equal(journal_source_symbols(source, symbols), f.settings.symbol_count);
+    int64_t takes = 0;
+    int64_t bars = 0;
+    int64_t last_us = 0;
+    for (int64_t us; (us = source_next_us(source)) != INT64_MAX; takes++) {
+        struct source_bar got[SYMBOLS_MAX];
+        int count = source_take(source, got);
+        assert_true(count > 0 && us > last_us);
+        for (int i = 0; i < count; i++) {
+            assert_true(candle_is_valid(&got[i].candle));
+            assert_int_equal(got[i].candle.open_us, us - USEC_PER_MIN);
+        }
+        bars += count;
+        last_us = us;
+    }
+    assert_int_equal(journal_source_end(source, &err), 0);
+    assert_true(takes > 450 && takes < 500);
+    assert_int_equal(bars, engine_state(driver_engine(f.driver))->candles);
+    char byte;
+    assert_int_equal(source_save(source, &byte, 1), 0);
+    assert_false(source_load(source, &byte, 1));
+    journal_source_free(source);
+
+    struct stat st;
+    assert_int_equal(stat(path.data, &st), 0);
+    assert_int_equal(truncate(path.data, st.st_size - 5), 0);
+    assert_int_equal(journal_source_open(path.data, &source, &err), 0);
+    while (source_next_us(source) != INT64_MAX) {
+        struct source_bar got[SYMBOLS_MAX];
+        (void)source_take(source, got);
+    }
+    assert_int_equal(journal_source_end(source, &err), -ERR_ENGINE_RECORD_DAMAGED);
+    journal_source_free(source);
+    journal_source_free(NULL);
+    flight_close(&f);
+}
+
+UNIT_GROUP(replay, cmocka_unit_test(a_paper_run_replays_identically),
+           cmocka_unit_test(faults_replay_identically),
+           cmocka_unit_test(another_threshold_is_noticed),
+           cmocka_unit_test(one_wrong_bit_of_an_answer_is_noticed),
+           cmocka_unit_test(a_cut_anywhere_is_told_with_its_offset),
+           cmocka_unit_test(a_changed_byte_is_never_believed),
+           cmocka_unit_test(hostile_frames_are_refused), cmocka_unit_test(other_files_are_foreign),
+           cmocka_unit_test(a_torn_record_is_cut_off_and_written_again),
+           cmocka_unit_test(a_full_disk_holds_the_commit_up),
+           cmocka_unit_test(a_run_that_is_full_says_so_once), cmocka_unit_test(old_runs_go_first),
+           cmocka_unit_test(a_replay_stops_at_a_time_and_knows_what_was_known),
+           cmocka_unit_test(a_journal_is_a_market))
