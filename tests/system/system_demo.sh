@@ -40,6 +40,16 @@ if grep -q TRAIN_LIBRARY "$WORK/out"; then
 fi
 tap_check "a model is trained" test $code -le 1
 tap_check "and held against a coin" grep -Eq '^log loss .* 0\.6931 ' "$WORK/out"
+mkdir "$WORK/fake"
+if ${CC:-cc} -shared -o "$WORK/fake/libxgboost.so.0" -x c /dev/null 2> /dev/null; then
+    LD_LIBRARY_PATH=$WORK/fake "$ND" train --data simulated:5:10 --out "$WORK/none.json" \
+        > "$WORK/out" 2>&1
+    tap_check "with a library that is none it exits with 2" test $? -eq 2
+    tap_check "and names the package" holds "$WORK/out" "libxgboost0"
+    tap_check "and stores nothing" test ! -e "$WORK/none.json"
+else
+    tap_skip "with a library that is none it exits with 2" "no compiler"
+fi
 cp "$WORK/quiet.yaml" "$WORK/model.yaml"
 printf 'trading:\n  model: %s\n' "$WORK/model.json" >> "$WORK/model.yaml"
 sed -i 's/^  seed: 7/  seed: 7\n  speed: 3600/' "$WORK/model.yaml"
@@ -58,7 +68,12 @@ tap_check "Predict votes with it" asked
 tap_check "the daemon has not loaded libxgboost" sh -c "! grep -q xgboost /proc/$daemon/maps"
 kill -TERM $daemon
 wait $daemon
+"$ND" backtest --config "$WORK/model.yaml" --data simulated:6:5 > "$WORK/out" 2>&1
+tap_check "a back-test asks it, too" grep -Eq '^ *predict ' "$WORK/out"
 sed -i 's/"nightdesk.features":"./"nightdesk.features":"x/' "$WORK/model.json"
+"$ND" backtest --config "$WORK/model.yaml" --data simulated:6:5 > "$WORK/out" 2>&1
+tap_check "a back-test refuses a model that does not fit" test $? -eq 2
+tap_check "and says so" holds "$WORK/out" MODEL_UNFIT
 start "$WORK/m2"
 tap_check "a model that does not fit is refused" wait_for 10 grep -q MODEL_UNFIT "$WORK/log"
 tap_check "and trading goes on" sh -c "'$ND' do status --config '$WORK/model.yaml' --state \
