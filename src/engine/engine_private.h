@@ -3,8 +3,8 @@
  *
  * engine.c runs the step; engine_decide.c lets the agents decide; engine_account.c is what risk
  * looks at; engine_orders.c knows the life of orders, engine_reports.c what the venue says of them,
- * engine_reconcile.c whether its positions are ours; engine_control.c is pause, breaker, emergency stop, and requests; engine_rules.c is the rules.
- * Thread: the engine's.
+ * engine_reconcile.c whether its positions are ours; engine_control.c is pause, breaker, emergency
+ * stop, and requests; engine_rules.c is the rules. Thread: the engine's.
  */
 #pragma once
 
@@ -163,7 +163,8 @@ void engine_reports_trade(struct engine *engine, const char *exit_reason, struct
 void engine_reconcile_listing(struct engine *engine, const struct venue_report *listing);
 void engine_reconcile_tick(struct engine *engine);
 void engine_reconcile_finish(struct engine *engine, bool moved); /* moved: orders were written */
-/* Takes foreign positions of a symbol (empty: all) into the books, to be closed; returns how many. */
+/* Takes foreign positions of a symbol (empty: all) into the books, to be closed; returns how many.
+ */
 int engine_reconcile_adopt(struct engine *engine, struct symbol symbol);
 
 /* engine_control.c */

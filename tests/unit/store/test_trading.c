@@ -762,8 +762,8 @@ static void a_crash_between_any_two_writes_leaves_whole_steps(void **state)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
 UNIT_GROUP(trading_store, TEST(orders_round_trip_and_update), TEST(a_fill_counts_once),
            TEST(positions_are_what_the_last_replace_said), TEST(trades_list_and_add_up),
-           TEST(decisions_come_back_whole),
-           TEST(a_full_decision_comes_back_whole), TEST(a_number_that_json_cannot_hold_reads_back_as_nan),
+           TEST(decisions_come_back_whole), TEST(a_full_decision_comes_back_whole),
+           TEST(a_number_that_json_cannot_hold_reads_back_as_nan),
            TEST(damaged_rows_are_named_not_used), TEST(the_curve_and_the_candles_are_bounded),
            TEST(the_state_survives), TEST(a_request_takes_effect_once),
            TEST(the_venue_has_its_own_disk),
