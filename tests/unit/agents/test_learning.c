@@ -418,6 +418,40 @@ static void candles_that_cannot_be_are_counted_and_passed_over(void **state)
     assert_int_equal(l->count, good->count);
     assert_memory_equal(l->rows, good->rows, l->count * FEATURE_COUNT * sizeof(float));
     lessons_free(l);
+    /* The same before they are built into longer bars. */
+    AUTO_LESSONS struct lessons *coarse = NULL;
+    assert_int_equal(lessons_new(TF_15M, timeframe_us(TF_5M), 1, &coarse, &err), 0);
+    for (int i = 0; i < 300; i++) {
+        struct candle bad = bars[i];
+        bad.high = dec_from_int(0);
+        assert_int_equal(lessons_push(coarse, &bad, &err), 0);
+        assert_int_equal(lessons_push(coarse, &bars[i], &err), 0);
+        assert_int_equal(lessons_push(coarse, &bars[i > 0 ? i - 1 : 0], &err), 0);
+    }
+    assert_int_equal(lessons_finish(coarse, &err), 0);
+    assert_int_equal(coarse->refused, 599 /* the first again is not older */);
+    assert_int_equal(coarse->bars, 100);
+}
+
+static void what_a_file_can_ask_for_is_capped(void **state)
+{
+    (void)state;
+    struct lessons *l = NULL;
+    struct err err = {0};
+    assert_int_equal(lessons_new(TF_5M, timeframe_us(TF_5M), 1, &l, &err), 0);
+    struct dec one = dec_from_int(1);
+    int rc = 0;
+    int64_t i = 0;
+    for (; rc == 0 && i < LESSONS_MAX + 1000; i++) {
+        struct candle c = {i * timeframe_us(TF_5M), one, one, one, one, one};
+        rc = lessons_push(l, &c, &err);
+    }
+    assert_int_equal(rc, -ERR_TRAIN_DATA);
+    assert_int_equal(l->count, LESSONS_MAX);
+    assert_true(i > LESSONS_MAX && i < LESSONS_MAX + 100); /* after the warm-up's bars */
+    lessons_free(l);
+    lessons_free(NULL);
+    predictor_free(NULL);
 }
 
 /* ---------------------------------------------------------------- training */
@@ -500,6 +534,18 @@ static void too_little_or_one_sided_data_is_refused(void **state)
     AUTO_LESSONS struct lessons *rising = learn(bars, BARS, 3);
     assert_int_equal(training_run(rising, &options, &model, &result, &err), -ERR_TRAIN_DATA);
     assert_non_null(strstr(err.context, "100%"));
+    /* Both ways while it learns, one way only in the test: there is nothing to tell them apart. */
+    make_bars(bars, BARS * 2 / 3, 13, 0);
+    struct dec before = bars[BARS * 2 / 3 - 1].close;
+    for (int i = BARS * 2 / 3; i < BARS; i++) {
+        bars[i].open = before;
+        before = dec_sub(before, dec_from_int(1));
+        bars[i].high = bars[i].open;
+        bars[i].low = bars[i].close = before;
+    }
+    AUTO_LESSONS struct lessons *falling = learn(bars, BARS, 3);
+    assert_int_equal(training_run(falling, &options, &model, &result, &err), -ERR_TRAIN_DATA);
+    assert_non_null(strstr(err.context, ", 0% of 4"));
     assert_int_equal(model.len, 0);
 }
 
@@ -593,7 +639,9 @@ static void a_model_that_does_not_fit_is_refused(void **state)
     } changes[] = {
         {"\"nightdesk.features\"", "\"nightdesk.fEatures\"", "does not say"},
         {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"0\"", "damaged"},
+        {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"x\"", "damaged"},
         {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"1m\"", "damaged"},
+        {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"5x\"", "damaged"},
         {"\"attributes\"", "\"attribUtes\"", "does not say"},
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
@@ -612,18 +660,66 @@ static void a_model_that_does_not_fit_is_refused(void **state)
     assert_int_equal(load(broken.data, broken.len, &p, &err), -ERR_MODEL_UNFIT);
     assert_non_null(strstr(err.context, result.features_hash));
 
-    /* A whole model of two features. */
-    static const char small[] =
-        "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\n"
-        "max_feature_idx=1\nobjective=binary sigmoid:1\nfeature_names=a b\n"
-        "feature_infos=[0:1] [0:1]\ntree_sizes=1\n\nTree=0\nnum_leaves=1\nnum_cat=0\n"
-        "leaf_value=0.5\nis_linear=0\nshrinkage=1\n\n\nend of trees\n";
-    assert_int_equal(load(small, strlen(small), &p, &err), -ERR_MODEL_UNFIT);
-    assert_non_null(strstr(err.context, "2 features"));
+    /* Whole models of others: of two features; of the right number, for all they say of them; of
+     * two classes. */
+    const struct {
+        int features, classes;
+        const char *why;
+    } others[] = {
+        {2, 1, "2 features"}, {FEATURE_COUNT, 1, "does not say"}, {FEATURE_COUNT, 2, "answers 2"}};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        buf_clear(&broken);
+        buf_addf(&broken, "tree\nversion=v4\nnum_class=%d\nnum_tree_per_iteration=%d\n",
+                 others[i].classes, others[i].classes);
+        buf_addf(&broken, "max_feature_idx=%d\nobjective=%s\n\n", others[i].features - 1,
+                 others[i].classes == 1 ? "binary sigmoid:1" : "multiclass num_class:2");
+        for (int t = 0; t < others[i].classes; t++) {
+            buf_addf(&broken, "Tree=%d\nnum_leaves=1\nnum_cat=0\nleaf_value=0.5\nshrinkage=1\n\n\n",
+                     t);
+        }
+        buf_add_c(&broken, "end of trees\n");
+        assert_int_equal(load(broken.data, broken.len, &p, &err), -ERR_MODEL_UNFIT);
+        assert_non_null(strstr(err.context, others[i].why));
+    }
     assert_int_equal(load(text.data, text.len / 2, &p, &err), -ERR_JSON_SYNTAX);
     assert_int_equal(load("", 0, &p, &err), -ERR_MODEL_UNKNOWN);
     assert_int_equal(predictor_load("/nowhere/model.json", &p, &err), -ERR_FILE_MISSING);
     assert_null(p);
+}
+
+/* A sum of leaves that nothing has made a probability of is none. */
+static void an_answer_that_is_no_probability_is_no_vote(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX), other = BUF_INIT(MODEL_JSON_MAX);
+    AUTO_PREDICTOR struct predictor *p = NULL;
+    struct training_result result;
+    struct err err = {0};
+    train(0.25, 17, 1, &text, &result);
+    static const char mine[] = "\"binary:logistic\"";
+    const char *at = strstr(text.data, mine);
+    assert_non_null(at);
+    buf_add(&other, text.data, (size_t)(at - text.data));
+    buf_add_c(&other, "\"reg:squarederror\"");
+    buf_add_c(&other, at + strlen(mine));
+    assert_int_equal(load(other.data, other.len, &p, &err), 0);
+    struct candle bars[400];
+    struct series s;
+    unsigned closed;
+    int no = 0, yes = 0;
+    make_bars(bars, 400, 18, 0.25);
+    series_init(&s, (struct symbol){"BTC-USD"}, timeframe_us(TF_5M));
+    for (int i = 0; i < 400; i++) {
+        double up = 0;
+        (void)series_push(&s, &bars[i], bars[i].open_us + timeframe_us(TF_5M), &closed);
+        if (predictor_ask(p, &s, &up)) {
+            assert_true(up >= 0 && up <= 1);
+            yes++;
+        } else if (series_ready(&s)) {
+            no++;
+        }
+    }
+    assert_true(no > 10 && yes > 10);
 }
 
 UNIT_GROUP(learning, cmocka_unit_test(auc_counts_pairs_and_halves_ties),
@@ -639,8 +735,10 @@ UNIT_GROUP(learning, cmocka_unit_test(auc_counts_pairs_and_halves_ties),
            cmocka_unit_test(training_never_looks_into_the_test),
            cmocka_unit_test(coarser_bars_are_made_from_finer_ones),
            cmocka_unit_test(candles_that_cannot_be_are_counted_and_passed_over),
+           cmocka_unit_test(what_a_file_can_ask_for_is_capped),
            cmocka_unit_test(a_planted_habit_is_found_and_noise_is_called_noise),
            cmocka_unit_test(the_same_lessons_give_the_same_bytes),
            cmocka_unit_test(too_little_or_one_sided_data_is_refused),
            cmocka_unit_test(a_model_that_was_trained_here_is_asked),
-           cmocka_unit_test(a_model_that_does_not_fit_is_refused))
+           cmocka_unit_test(a_model_that_does_not_fit_is_refused),
+           cmocka_unit_test(an_answer_that_is_no_probability_is_no_vote))
