@@ -5,6 +5,7 @@
 #include "store/decision_table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define COUNT_DEFAULT 10
 #define COUNT_MAX     50
@@ -70,6 +71,27 @@ static void add_rows(struct reply *r, const struct decision *list, int count)
         buf_addf(&threshold, "%.2f", d->threshold);
         reply_row(r, (const char *const[]){at.data, d->symbol.name, market_word(d->regime),
                                            score.data, threshold.data, outcome_word(d->outcome)});
+    }
+}
+
+/* Which limits spoke, by how often: their codes are too long for a column. */
+static void add_vetoes(struct reply *r, const struct decision *list, int count)
+{
+    AUTO_BUF struct buf line = BUF_INIT(4096);
+    for (int i = 0; i < count; i++) {
+        int same = 0;
+        bool told = list[i].outcome != OUTCOME_VETOED;
+        for (int k = 0; k < count && !told; k++) {
+            bool is_same = strcmp(list[k].veto_code, list[i].veto_code) == 0;
+            told = is_same && k < i;
+            same += is_same;
+        }
+        if (!told) {
+            buf_addf(&line, "%s%d × %s", line.len > 0 ? ", " : "", same, list[i].veto_code);
+        }
+    }
+    if (line.len > 0) {
+        reply_line(r, "Vetoes: %s", line.data);
     }
 }
 
@@ -150,6 +172,7 @@ static int show_decisions(struct action_call *call, struct err *err)
     }
     reply_title(r, TONE_PLAIN, n == 1 ? "Last decision" : "Last %d decisions", n);
     add_rows(r, list, n);
+    add_vetoes(r, list, n);
     add_buttons(r, list, n);
     for (int i = 0; i < n; i++) {
         struct json_object *one = json_object_new_object();

@@ -682,7 +682,10 @@ static void decisions_are_listed(void **state)
         d.at_us = RIG_WALL_US + (id - 12) * USEC_PER_HOUR;
         d.score = id % 2 == 0 ? 0.41 : -0.2;
         d.regime = id % 2 == 0 ? REGIME_CHOPPY : REGIME_NEUTRAL;
-        d.outcome = id == 12 ? OUTCOME_ORDER : id == 2 ? OUTCOME_VETOED : OUTCOME_HOLD;
+        d.outcome = id == 12 ? OUTCOME_ORDER : id <= 3 ? OUTCOME_VETOED : OUTCOME_HOLD;
+        if (id <= 3) {
+            (void)snprintf(d.veto_code, sizeof(d.veto_code), "%s", id == 2 ? "RISK_B" : "RISK_A");
+        }
         if (id % 3 == 0) {
             (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
         }
@@ -702,6 +705,7 @@ static void decisions_are_listed(void **state)
     assert_has(said, "Last 12 decisions");
     assert_has(said, "\"/why d2\"");
     assert_has(said, "\"veto\"]");
+    assert_has(said, "Vetoes: 2 × RISK_A, 1 × RISK_B");
     say(s, &s->rig.rita, "/decisions eth-usd 3");
     said = rig_last(&s->rig);
     assert_has(said, "Last 3 decisions");
