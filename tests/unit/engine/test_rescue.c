@@ -64,10 +64,10 @@ static void watch_free(struct watch *w)
     free(w);
 }
 
-static void watch_minute(struct watch *w, double price)
+/* With the reports that stand in the inputs. */
+static void watch_bar(struct watch *w, double price)
 {
     struct dec p = dec_from_double(price);
-    instant_venue_answer(w->engine, &w->out, &w->in, &w->fill_id);
     w->in.bar_count = 1;
     w->in.bars[0] = (struct source_bar){
         .symbol = w->settings.symbols[0],
@@ -80,6 +80,12 @@ static void watch_minute(struct watch *w, double price)
     w->in.request = NULL;
     engine_snapshot(w->engine, &now, &w->snapshot);
     assert_true(w->snapshot.books_balance);
+}
+
+static void watch_minute(struct watch *w, double price)
+{
+    instant_venue_answer(w->engine, &w->out, &w->in, &w->fill_id);
+    watch_bar(w, price);
 }
 
 static int troubles(const struct watch *w, enum err_id id)
@@ -202,6 +208,90 @@ static void it_watches_in_every_state(void **state)
         assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
         watch_free(w);
     }
+}
+
+/* A close that the venue refuses is made again once it has been seen what there is; and what was
+ * to be closed is, wherever the price has gone meanwhile. */
+static void a_refused_close_is_made_again(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 150);
+    watch_minute(w, 100);
+    watch_minute(w, 87.5);
+    assert_int_equal(closes(w).e8, 10 * DEC_ONE);
+    struct order refused = w->out.orders[w->out.sends[0]];
+    w->out.send_count = 0;
+    bool again = false;
+    for (int i = 0; i < 8 && !again; i++) {
+        instant_venue_answer(w->engine, &w->out, &w->in, &w->fill_id);
+        if (i == 0) {
+            struct venue_report *r = &w->in.reports[w->in.report_count++];
+            *r = (struct venue_report){.kind = VENUE_ORDER, .state = ORDER_REJECTED};
+            memcpy(r->client_id, refused.client_id, sizeof(r->client_id));
+        }
+        watch_bar(w, 100);
+        assert_true(i > 0 || w->out.send_count == 0); /* first it looks */
+        again = w->out.send_count > 0;
+    }
+    assert_true(again);
+    assert_int_equal(closes(w).e8, 10 * DEC_ONE);
+    watch_free(w);
+}
+
+/* ---------------------------------------------------------------- what a person says */
+
+static int watch_ask(struct watch *w, enum request_kind kind)
+{
+    struct request request = {.id = w->minute + 1, .kind = kind, .by = "alice"};
+    w->in.request = &request;
+    watch_minute(w, 100);
+    return w->out.request_err;
+}
+
+static void a_person_steers_the_state(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 10000);
+    watch_minute(w, 100);
+    assert_int_equal(watch_ask(w, REQUEST_RESUME), ERR_ENGINE_NOT_PAUSED);
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE);
+    assert_string_equal(w->snapshot.state_reason, "maintenance by alice");
+    int64_t since_us = w->snapshot.state_since_us;
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE); /* it is already */
+    assert_int_equal(w->snapshot.state, TRADING_MAINTENANCE);
+    assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
+    assert_int_equal(w->snapshot.state_since_us, since_us);
+    assert_int_equal(watch_ask(w, REQUEST_RESUME), ERR_NONE);
+    assert_int_equal(w->snapshot.risk_state, RISK_ACTIVE);
+    assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_NONE);
+    assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_NONE);
+    assert_string_equal(w->snapshot.state_reason, "paused by alice");
+    assert_int_equal(watch_ask(w, REQUEST_CANCEL), ERR_ENGINE_NO_ENTRY);
+    assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_ENGINE_NOT_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
+    assert_int_equal(w->snapshot.risk_state, RISK_HALTED);
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_ENGINE_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_ENGINE_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_AMEND), ERR_ENGINE_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
+    watch_free(w);
+}
+
+/* A stop is not cleared before the venue itself has listed nothing. */
+static void a_stop_that_is_not_flat_stays(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 10000);
+    watch_minute(w, 100);
+    assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
+    assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_ENGINE_NOT_FLAT);
+    for (int i = 0; i < 30 && !w->snapshot.verified_flat; i++) {
+        watch_minute(w, 100);
+    }
+    assert_int_equal(w->snapshot.position_count, 0);
+    assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_NONE);
+    assert_int_equal(w->snapshot.state, TRADING_PAUSED);
+    watch_free(w);
 }
 
 /* ---------------------------------------------------------------- the breaker */
@@ -385,6 +475,9 @@ static void a_cooldown_is_shown_and_kept(void **state)
 UNIT_GROUP(rescue, cmocka_unit_test(a_fall_warns_then_halves_then_halves_again),
            cmocka_unit_test(it_halves_once_a_fall), cmocka_unit_test(a_gap_closes_at_once),
            cmocka_unit_test(a_short_is_watched_too), cmocka_unit_test(it_watches_in_every_state),
+           cmocka_unit_test(a_refused_close_is_made_again),
+           cmocka_unit_test(a_person_steers_the_state),
+           cmocka_unit_test(a_stop_that_is_not_flat_stays),
            cmocka_unit_test(an_open_loss_trips_the_breaker),
            cmocka_unit_test(a_daily_loss_trips_the_breaker),
            cmocka_unit_test(recklessness_is_cut_in_time),

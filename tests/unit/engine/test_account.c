@@ -1,0 +1,196 @@
+/*
+ * The account that risk looks at: what of positions, entries under way and holdings of others
+ * counts where.
+ */
+#include "../../../src/engine/engine_private.h"
+#include "desk.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct symbol btc = {"BTC-USD"};
+static const struct symbol eth = {"ETH-USD"};
+static const struct symbol sol = {"SOL-USD"};
+
+/* 100 of BTC-USD held long at 10; an entry of ETH-USD, 50 at 20, of which 10 are filled. */
+static struct engine *engine_with(struct engine_memory *memory, int64_t cash)
+{
+    struct settings settings;
+    desk_settings(&settings);
+    settings.tiers[0].symbol_count = 1;
+    settings.tiers[0].symbols[0] = btc;
+    settings.tiers[1].symbol_count = 1;
+    settings.tiers[1].symbols[0] = eth;
+    memset(memory, 0, sizeof(*memory));
+    memory->state.state = TRADING_ACTIVE;
+    memory->state.initial_cash = dec_from_int(cash);
+    memory->state.cash = dec_from_int(cash - 1000 - 200);
+    memory->position_count = 2;
+    memory->positions[0] = (struct position){.symbol = btc,
+                                             .qty = dec_from_int(100),
+                                             .entry_price = dec_from_int(10),
+                                             .mark_price = dec_from_int(10),
+                                             .client_id = "nd-1-1"};
+    memory->positions[1] = (struct position){.symbol = eth,
+                                             .qty = dec_from_int(10),
+                                             .entry_price = dec_from_int(20),
+                                             .mark_price = dec_from_int(20),
+                                             .client_id = "nd-1-2"};
+    memory->order_count = 1;
+    memory->orders[0] = (struct order){.client_id = "nd-1-2",
+                                       .symbol = eth,
+                                       .kind = ORDER_ENTRY,
+                                       .state = ORDER_PARTIAL,
+                                       .qty = dec_from_int(50),
+                                       .filled_qty = dec_from_int(10),
+                                       .reference_price = dec_from_int(20)};
+    memory->entry_count = 1;
+    memory->entries_us[0] = 5 * USEC_PER_MIN;
+    struct engine *engine = engine_new(&settings, (struct symbol[]){btc, eth, sol}, 3);
+    engine_restore(engine, memory);
+    return engine;
+}
+
+static void entries_under_way_count_as_filled(void **state)
+{
+    (void)state;
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct engine *engine = engine_with(memory, 10000);
+    struct risk_account a;
+    engine->market_us = 5 * USEC_PER_MIN + 59 * USEC_PER_SEC;
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_int_equal(a.exposure.e8, dec_from_int(2000).e8);
+    assert_int_equal(a.tier, 2);
+    assert_int_equal(a.tier_exposure.e8, 0);
+    assert_int_equal(a.symbol_exposure.e8, 0);
+    assert_int_equal(a.long_notional.e8, dec_from_int(1000).e8);
+    assert_int_equal(a.short_notional.e8, 0);
+    assert_int_equal(a.equity.e8, dec_from_int(10000).e8);
+    assert_int_equal(a.positions_open, 2); /* partly filled: once */
+    assert_int_equal(a.orders_lately, 1);
+    assert_int_equal(a.state, TRADING_STARTING);
+    assert_false(a.symbol_busy || a.foreign || a.halted || a.price_suspect);
+
+    engine_account_fill(engine, eth, SIDE_LONG, &a);
+    assert_int_equal(a.tier, 1);
+    assert_int_equal(a.tier_exposure.e8, dec_from_int(1000).e8);
+    assert_int_equal(a.symbol_exposure.e8, dec_from_int(1000).e8);
+    assert_true(a.symbol_busy); /* an order */
+    engine_account_fill(engine, btc, SIDE_LONG, &a);
+    assert_true(a.symbol_busy); /* a position */
+    engine->market_us = 6 * USEC_PER_MIN;
+    engine_account_fill(engine, btc, SIDE_LONG, &a);
+    assert_int_equal(a.orders_lately, 0);
+    engine_free(engine);
+    free(memory);
+}
+
+static void what_others_hold_counts_too(void **state)
+{
+    (void)state;
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct snapshot *s = calloc(1, sizeof(*s));
+    struct engine *engine = engine_with(memory, 10000);
+    struct risk_account a;
+    engine->exposure.foreign_count = 1;
+    engine->exposure.foreign[0] =
+        (struct snapshot_foreign){sol, SIDE_SHORT, dec_from_int(7), dec_from_int(100)};
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_true(a.foreign);
+    assert_int_equal(a.symbol_exposure.e8, dec_from_int(700).e8);
+    assert_int_equal(a.short_notional.e8, dec_from_int(700).e8);
+    assert_int_equal(a.exposure.e8, dec_from_int(2700).e8);
+    engine_account_fill(engine, btc, SIDE_LONG, &a);
+    assert_false(a.foreign);
+    engine->series[2].price = dec_from_int(200); /* its own price once it is known */
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_int_equal(a.symbol_exposure.e8, dec_from_int(1400).e8);
+    assert_int_equal(engine_account_held(engine).e8, dec_from_int(1000 + 200 + 1400).e8);
+
+    struct engine_now now = {.market_us = USEC_PER_HOUR};
+    engine->state.cooldown_count = 1;
+    engine->state.cooldowns[0] = (struct engine_cooldown){btc, USEC_PER_HOUR};
+    engine_snapshot(engine, &now, s);
+    assert_int_equal(s->foreign_count, 1);
+    assert_true(s->risk.exposure_pct == 34);
+    assert_true(s->risk.tiers[0].exposure_pct == 10);
+    assert_true(s->risk.tiers[1].exposure_pct == 10);
+    assert_true(s->risk.tiers[2].exposure_pct == 14);
+    assert_true(s->risk.symbols[1].exposure_pct == 10 && s->risk.symbols[1].tier == 1);
+    assert_true(s->leverage == 0.26);
+    assert_true(s->risk.symbols[0].liquidation_distance_pct > s->liquidation_distance_pct - 1e-9);
+    assert_true(s->risk.symbols[2].liquidation_distance_pct == 0);
+    assert_int_equal(s->risk_state, RISK_REDUCING);
+    engine->books_balance = false;
+    engine_snapshot(engine, &now, s);
+    assert_int_equal(s->risk_state, RISK_HALTED);
+    engine_account_fill(engine, btc, SIDE_LONG, &a);
+    assert_true(a.halted);
+    engine_free(engine);
+    free(s);
+    free(memory);
+}
+
+static void the_sign_turns_with_the_side(void **state)
+{
+    (void)state;
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct snapshot *s = calloc(1, sizeof(*s));
+    struct engine *engine = engine_with(memory, 10000);
+    struct risk_account a;
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_true(a.correlation == 0 && a.correlated_with.name[0] == '\0'); /* not known yet */
+    for (int hour = 0; hour < RETURNS_WINDOW; hour++) {
+        int wave = hour % 2 == 0 ? 100 : 110;
+        int other = hour % 3 == 0 ? 50 : 51;
+        returns_push(&engine->returns, sol, hour, dec_from_int(wave));
+        returns_push(&engine->returns, btc, hour, dec_from_int(10 * wave)); /* as sol */
+        returns_push(&engine->returns, eth, hour, dec_from_int(other));     /* hardly */
+    }
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_true(a.correlation > 0.99);
+    assert_string_equal(a.correlated_with.name, "BTC-USD");
+    engine_account_fill(engine, sol, SIDE_SHORT, &a); /* short against long: a hedge */
+    assert_true(a.correlation < 0.5);
+    assert_string_equal(a.correlated_with.name, "ETH-USD");
+
+    struct engine_now now = {.market_us = USEC_PER_HOUR};
+    engine_snapshot(engine, &now, s);
+    assert_true(s->risk.correlation < 0.5);
+    engine->positions[1].symbol = sol;
+    engine_snapshot(engine, &now, s);
+    assert_true(s->risk.correlation > 0.99);
+    engine->positions[1].side = SIDE_SHORT;
+    engine_snapshot(engine, &now, s);
+    assert_true(s->risk.correlation == 0);
+    engine_free(engine);
+    free(s);
+    free(memory);
+}
+
+/* Room for closing is never given to an entry. */
+static void a_full_table_halts_entries(void **state)
+{
+    (void)state;
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct settings settings;
+    struct risk_account a;
+    desk_settings(&settings);
+    memory->order_count = ENGINE_ORDERS_MAX - POSITIONS_MAX;
+    for (int i = 0; i < memory->order_count; i++) {
+        memory->orders[i] = (struct order){.symbol = eth, .kind = ORDER_CLOSE};
+        (void)snprintf(memory->orders[i].client_id, CLIENT_ID_SIZE, "nd-1-%d", i);
+    }
+    struct engine *engine = engine_new(&settings, settings.symbols, 3);
+    engine_restore(engine, memory);
+    engine_account_fill(engine, btc, SIDE_LONG, &a);
+    assert_true(a.halted);
+    engine_free(engine);
+    free(memory);
+}
+
+UNIT_GROUP(account, cmocka_unit_test(entries_under_way_count_as_filled),
+           cmocka_unit_test(what_others_hold_counts_too),
+           cmocka_unit_test(the_sign_turns_with_the_side),
+           cmocka_unit_test(a_full_table_halts_entries))
