@@ -4,7 +4,9 @@
  * tremble. */
 #define CALM 0.9
 
-/* One step nearer to the end cannot be undone while the position stands: closing goes on. */
+/* Closing goes on while the position stands, wherever the price goes. Levels live in memory only:
+ * who restarts below a line falls through it anew, and errs by holding less. A half that is on its
+ * way then is counted, see engine_orders_close. */
 static void move_level(struct engine_rescue *rescue, double distance_pct, const struct position *p)
 {
     enum risk_rescue level = risk_rescue(distance_pct);
