@@ -98,9 +98,8 @@ static int amend(struct engine *engine, const struct request *r)
     }
     struct ledger ledger = engine_ledger(engine);
     int index = ledger_find(&ledger, r->symbol);
-    return index < 0
-               ? ERR_ENGINE_NOTHING_OPEN
-               : engine_orders_amend(engine, &engine->positions[index], r->stop, r->target);
+    return index < 0 ? ERR_ENGINE_NOTHING_OPEN
+                     : engine_orders_amend(engine, &engine->positions[index], r->stop, r->target);
 }
 
 static const char by_kill_switch[] = "emergency stop by kill switch";
