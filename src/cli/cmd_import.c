@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "cli_csv.h"
 #include "cli_internal.h"
+#include "engine/statefile.h"
 #include "io/file.h"
 #include "market/resample.h"
 #include "ops/ops.h"
@@ -85,21 +86,28 @@ static int store_all(struct import *import, struct trading_store *store, struct 
     return rc;
 }
 
-/* All of the file or nothing: one transaction, whose size SQLite keeps on the disk. */
-static int import_file(struct import *import, const char *state_dir, struct err *err)
+/* trading.db has one writer: while the daemon runs, that is its engine. */
+static int open_store(const char *state_dir, int *ret_lock_fd, struct trading_store **ret,
+                      struct err *err)
 {
-    AUTO_FD int lock_fd = -1;
-    AUTO_TRADING_STORE struct trading_store *store = NULL;
     AUTO_BUF struct buf lock = BUF_INIT(4096);
     int rc = file_make_folder(state_dir, 0750, err);
     if (rc < 0) {
         return rc;
     }
-    /* trading.db has one writer: while the daemon runs, that is its engine. */
     buf_addf(&lock, "%s/" OPS_LOCK_NAME, state_dir);
-    if ((rc = file_lock(lock.data, &lock_fd, err)) < 0 ||
-        (rc = trading_store_open(state_dir, TRADING_STORE_WRITE, &store, err)) < 0 ||
-        (rc = trading_store_begin(store, err)) < 0) {
+    rc = file_lock(lock.data, ret_lock_fd, err);
+    return rc < 0 ? rc : trading_store_open(state_dir, TRADING_STORE_WRITE, ret, err);
+}
+
+/* All of the file or nothing: one transaction, whose size SQLite keeps on the disk. */
+static int import_file(struct import *import, const char *state_dir, struct err *err)
+{
+    AUTO_FD int lock_fd = -1;
+    AUTO_TRADING_STORE struct trading_store *store = NULL;
+    int rc = open_store(state_dir, &lock_fd, &store, err);
+    rc = rc < 0 ? rc : trading_store_begin(store, err);
+    if (rc < 0) {
         return rc;
     }
     rc = store_all(import, store, err);
@@ -134,14 +142,88 @@ static void print_report(const struct import *import, bool json)
     cli_print(buf_str(&out));
 }
 
+/* ---------------------------------------------------------------- a state file */
+
+static void add_text_report(struct buf *out, const struct statefile *file,
+                            const struct statefile_imported *done, const struct settings *settings)
+{
+    buf_addf(out, "imported: %d positions, %lld trades, total_pnl ", done->positions,
+             (long long)file->total_trades);
+    dec_add_text(out, file->total_pnl);
+    buf_addf(out, "; the account %s\n",
+             done->fresh ? "is new" : "stood there already, its history stays");
+    for (int i = 0; i < file->position_count; i++) {
+        const struct statefile_position *p = &file->positions[i];
+        buf_addf(out, "  %s %s ", p->symbol.name, side_name(p->side));
+        dec_add_text(out, p->size);
+        buf_add_c(out, " @ ");
+        dec_add_text(out, p->entry_price);
+        buf_add_char(out, '\n');
+    }
+    if (done->positions > 0) {
+        buf_addf(
+            out,
+            "The file names orders, not prices: stops are set %.2f %% and targets %.2f %% from "
+            "the entry prices.\n",
+            settings->stop_pct, settings->target_pct);
+    }
+    if (done->replaced_positions > 0 || done->cancelled_orders > 0) {
+        buf_addf(out, "replaced: %d positions; cancelled: %d orders\n", done->replaced_positions,
+                 done->cancelled_orders);
+    }
+}
+
+static int import_state(const struct cli_args *args)
+{
+    AUTO_CONFIG struct config *config = NULL;
+    AUTO_FD int lock_fd = -1;
+    AUTO_TRADING_STORE struct trading_store *store = NULL;
+    struct err err = {0};
+    struct settings settings;
+    struct statefile file;
+    struct statefile_imported done;
+    if (cli_value(args, "--symbol") != NULL) {
+        (void)err_set(&err, ERR_CLI_USAGE, "--symbol goes with candles");
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    if (cli_load_config(args, &config, &err) < 0 ||
+        statefile_read(args->word[1], &file, &err) < 0 ||
+        open_store(cli_find_state_dir(args, config), &lock_fd, &store, &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    config_settings(config, &settings);
+    const struct statefile_import options = {.settings = &settings,
+                                             .wall_us = clock_wall_us(clock_real()),
+                                             .replace = cli_flag(args, "--replace")};
+    if (statefile_import(&file, &options, store, &done, &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    AUTO_BUF struct buf out = BUF_INIT(8192);
+    if (cli_flag(args, "--json")) {
+        buf_addf(&out,
+                 "{\"positions\":%d,\"trades\":%lld,\"fresh\":%s,\"replaced_positions\":%d,"
+                 "\"cancelled_orders\":%d,\"stop_pct\":%.4f,\"target_pct\":%.4f}\n",
+                 done.positions, (long long)file.total_trades, done.fresh ? "true" : "false",
+                 done.replaced_positions, done.cancelled_orders, settings.stop_pct,
+                 settings.target_pct);
+    } else {
+        add_text_report(&out, &file, &done, &settings);
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
+}
+
 static int run(const struct cli_args *args)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct err err = {0};
     struct import import = {.path = args->word[1]};
     const char *symbol = cli_value(args, "--symbol");
+    if (strcmp(args->word[0], "state") == 0) {
+        return import_state(args);
+    }
     if (strcmp(args->word[0], "candles") != 0) {
-        (void)err_set(&err, ERR_CLI_USAGE, "import takes candles FILE");
+        (void)err_set(&err, ERR_CLI_USAGE, "import takes candles FILE or state FILE");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (symbol != NULL && !symbol_parse(str_c(symbol), &import.symbol)) {
@@ -166,11 +248,12 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_import = {
     .name = "import",
-    .summary = "Store candles from a CSV file in trading.db",
-    .words = "candles FILE",
+    .summary = "Take candles from a CSV file, or an account from a .trading_state.json",
+    .words = "candles|state FILE",
     .words_min = 2,
     .words_max = 2,
     .options = {{"--symbol", "SYMBOL", "whose they are (default: the first of market.symbols)"},
+                {"--replace", NULL, "state: in place of the positions and orders that are open"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
@@ -178,7 +261,15 @@ const struct cli_command cmd_import = {
         "The header names time, open, high, low, close and volume, in any order; a time is ISO\n"
         "text, or seconds, milliseconds or microseconds. Candles are stored in the smallest of\n"
         "1m, 5m, 15m and 1h that the rows fill; storing one again replaces it. All of the file\n"
-        "is stored or nothing. The daemon must not run: it is the writer of trading.db.",
+        "is stored or nothing.\n"
+        "\n"
+        "A state file brings positions, trades, profit and breaker; entries, sizes and sides must\n"
+        "be in it, anything else may be missing. Its orders are not known here: each position "
+        "gets\n"
+        "a stop and a target at the configured distance from its entry. A file that is damaged is\n"
+        "refused with line and column, and nothing of it is taken.\n"
+        "\n"
+        "The daemon must not run: it is the writer of trading.db.",
     .exits = "  0  stored\n"
              "  1  stored without the rows that had to be refused\n"
              "  2  nothing was stored: the file cannot be used, or the daemon runs\n",

@@ -164,8 +164,8 @@ static void show_account(struct reply *r, const struct snapshot *s)
     reply_line(r, "Equity %s, cash %s, realised %s", dec_text(s->equity, equity),
                dec_text(s->cash, cash), dec_text(s->realised, realised));
     reply_line(r, "Drawdown %.2f of %.2f %%, loss of the day %.2f of %.2f %%, exposure %.1f %%",
-               s->drawdown_pct, s->max_drawdown_pct, s->daily_loss_pct, s->max_daily_loss_pct,
-               s->exposure_pct);
+               s->drawdown_pct, s->max_drawdown_pct, s->daily_loss_pct > 0 ? s->daily_loss_pct : 0,
+               s->max_daily_loss_pct, s->exposure_pct);
     reply_line(r, "Orders alive %llu, unknown %llu; positions %d of %d",
                (unsigned long long)s->open_orders, (unsigned long long)s->unknown_orders,
                s->position_count, s->max_positions);
