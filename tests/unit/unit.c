@@ -1,5 +1,14 @@
 #include "unit/unit.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* What fontconfig knows of this machine's fonts it keeps to the end, once a process. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:libfontconfig";
+}
+#endif
+
 static struct unit_group *groups;
 
 void unit_register(struct unit_group *group)
