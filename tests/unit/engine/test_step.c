@@ -103,6 +103,12 @@ static void a_step_allocates_nothing(void **state)
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;
         struct request request = {.id = minute + 1, .kind = REQUEST_CLOSE};
+        if (minute % 1000 == 999) { /* rules that match, and at last one that is wrong */
+            request.kind = REQUEST_RULE_ADD;
+            (void)snprintf(request.text, sizeof(request.text),
+                           "favour\nrsi14@1h >= %d or not side == %s\nwhy", minute / 1000,
+                           minute < 5000 ? "long" : "upward");
+        }
         in->request = minute % 500 == 499 ? &request : NULL;
         counting = true;
         engine_step(engine, &now, in, out);
@@ -112,6 +118,8 @@ static void a_step_allocates_nothing(void **state)
         assert_true(snapshot->books_balance);
     }
     assert_true(orders > 10);
+    assert_int_equal(engine_rule_book(engine)->rule_count, 5);
+    assert_int_not_equal(engine_rule_book(engine)->last_shadow_id, 0);
     assert_int_equal(allocations, 0);
     free(in);
     free(out);
