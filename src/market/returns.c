@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Of any two prices that a decimal holds; its square is far from where a double ends. */
+#define RETURN_MAX 1e20
+
 _Static_assert(RETURNS_WINDOW <= 64, "a bit each");
 
 static const struct returns_row *find(const struct returns *returns, struct symbol symbol)
@@ -114,7 +117,7 @@ bool returns_is_sane(const struct returns *returns)
                row->hour < INT64_MAX / 2 && row->known >> RETURNS_WINDOW == 0 && row->close > 0 &&
                isfinite(row->close);
         for (int h = 0; h < RETURNS_WINDOW; h++) {
-            sane = sane && isfinite(row->values[h]);
+            sane = sane && row->values[h] >= -1 && row->values[h] <= RETURN_MAX;
         }
     }
     return sane;

@@ -229,6 +229,9 @@ struct series_bands series_bands(const struct frame *frame)
         return (struct series_bands){0};
     }
     double middle = moments_mean(&frame->bands);
+    if (!(middle > 0)) {
+        return (struct series_bands){0}; /* damaged: no price is zero */
+    }
     double reach = SERIES_BAND_DEVIATION * moments_deviation(&frame->bands);
     return (struct series_bands){.lower = middle - reach,
                                  .middle = middle,
@@ -278,19 +281,25 @@ static bool is_bool(const bool *b)
     return byte <= 1;
 }
 
+/* Finite, and so is what is made of its square: no price is near it. */
+static bool is_figure(double x)
+{
+    return fabs(x) <= 1e30;
+}
+
 static bool is_ema(const struct ema *e, int period)
 {
-    return e->period == period && e->count >= 0 && e->count <= period && isfinite(e->value) &&
-           isfinite(e->weight);
+    return e->period == period && e->count >= 0 && e->count <= period && is_figure(e->value) &&
+           is_figure(e->weight);
 }
 
 static bool is_moments(const struct moments *m, int period)
 {
     bool sane = m->period == period && m->count >= 0 && m->count <= period && m->head >= 0 &&
                 m->head < period && m->turns >= 0 && m->inverse == 1.0 / period &&
-                isfinite(m->pivot) && isfinite(m->sum) && isfinite(m->squares);
+                is_figure(m->pivot) && is_figure(m->sum) && is_figure(m->squares);
     for (int i = 0; i < period; i++) {
-        sane = sane && isfinite(m->values[i]);
+        sane = sane && is_figure(m->values[i]);
     }
     return sane;
 }
@@ -300,13 +309,13 @@ static bool is_frame(const struct frame *f)
     return is_bool(&f->has_live) && (!f->has_live || candle_is_valid(&f->live)) &&
            f->closed_count >= 0 && (f->closed_count == 0 || candle_is_valid(&f->closed)) &&
            f->rsi.period == RSI_PERIOD && f->rsi.count >= 0 && f->rsi.count <= RSI_PERIOD &&
-           is_bool(&f->rsi.has_previous) && isfinite(f->rsi.inverse) && isfinite(f->rsi.previous) &&
-           isfinite(f->rsi.gain) && isfinite(f->rsi.loss) && f->macd.skip >= 0 &&
-           f->macd.skip <= 14 && is_ema(&f->macd.fast, 12) && is_ema(&f->macd.slow, 26) &&
-           is_ema(&f->macd.signal, 9) && is_moments(&f->bands, BANDS_PERIOD) &&
-           f->atr.period == ATR_PERIOD && f->atr.count >= 0 && f->atr.count <= ATR_PERIOD &&
-           is_bool(&f->atr.has_previous) && isfinite(f->atr.inverse) &&
-           isfinite(f->atr.previous_close) && isfinite(f->atr.value);
+           is_bool(&f->rsi.has_previous) && is_figure(f->rsi.inverse) &&
+           is_figure(f->rsi.previous) && is_figure(f->rsi.gain) && is_figure(f->rsi.loss) &&
+           f->macd.skip >= 0 && f->macd.skip <= 14 && is_ema(&f->macd.fast, 12) &&
+           is_ema(&f->macd.slow, 26) && is_ema(&f->macd.signal, 9) &&
+           is_moments(&f->bands, BANDS_PERIOD) && f->atr.period == ATR_PERIOD &&
+           f->atr.count >= 0 && f->atr.count <= ATR_PERIOD && is_bool(&f->atr.has_previous) &&
+           is_figure(f->atr.inverse) && is_figure(f->atr.previous_close) && is_figure(f->atr.value);
 }
 
 bool series_is_sane(const struct series *series)
