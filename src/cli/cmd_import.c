@@ -147,8 +147,8 @@ static void print_report(const struct import *import, bool json)
 static void add_text_report(struct buf *out, const struct statefile *file,
                             const struct statefile_imported *done, const struct settings *settings)
 {
-    buf_addf(out, "imported: %d positions, %lld trades, total_pnl ", done->positions,
-             (long long)file->total_trades);
+    buf_addf(out, "imported: %d position%s, %lld trades, total_pnl ", done->positions,
+             done->positions == 1 ? "" : "s", (long long)file->total_trades);
     dec_add_text(out, file->total_pnl);
     buf_addf(out, "; the account %s\n",
              done->fresh ? "is new" : "stood there already, its history stays");
@@ -267,7 +267,9 @@ const struct cli_command cmd_import = {
         "be in it, anything else may be missing. Its orders are not known here: each position "
         "gets\n"
         "a stop and a target at the configured distance from its entry. A file that is damaged is\n"
-        "refused with line and column, and nothing of it is taken.\n"
+        "refused with line and column, and nothing of it is taken. The simulated market has "
+        "prices\n"
+        "of its own: far from the entries they hit a stop or a target at once.\n"
         "\n"
         "The daemon must not run: it is the writer of trading.db.",
     .exits = "  0  stored\n"

@@ -3,12 +3,14 @@
  *
  * "step" is one market minute of three symbols through the engine with a venue that fills at once;
  * "candle to intent" are those of them that made an order. A sample is one step, timed alone, so
- * the clock's own ~25 ns are in it.
+ * the clock's own ~25 ns are in it. "record" is what the flight recorder adds to a step: inputs and
+ * sums over the outputs, packed and written to the page cache by one write(2).
  */
 #include "base/check.h"
 #include "base/mailbox.h"
 #include "bench/bench.h"
 #include "engine/engine.h"
+#include "engine/recorder.h"
 #include "fakes/instant_venue.h"
 #include "market/simulated.h"
 #include "risk/risk.h"
@@ -120,6 +122,59 @@ static void bench_steps(void)
     engine_free(engine);
 }
 
+static void bench_recorder(void)
+{
+    enum { RECORDED = 20000 };
+    char folder[] = "/var/tmp/nightdesk-bench-XXXXXX";
+    char path[128];
+    struct settings settings;
+    settings_init(&settings);
+    struct simulated market;
+    simulated_init(&market, 1, settings.symbols, 3, 0);
+    struct engine *engine = engine_new(&settings, settings.symbols, 3);
+    struct engine_inputs *in = calloc(1, sizeof(*in));
+    struct engine_outputs *out = calloc(1, sizeof(*out));
+    struct recorder *recorder = NULL;
+    struct recorder_start start = {0};
+    ASSERT(in != NULL && out != NULL && mkdtemp(folder) != NULL);
+    engine_begin(engine, &start.now);
+    ASSERT(recorder_open(folder, &start, engine, &recorder, NULL) >= 0);
+    int64_t head_bytes = recorder_size(recorder);
+    struct engine_now now = {0};
+    int64_t fill_id = 1;
+    size_t quiet = 0, decided = 0;
+    for (int minute = 0; minute < RECORDED; minute++) {
+        instant_venue_answer(engine, out, in, &fill_id);
+        in->bar_count = source_take(&market.source, in->bars);
+        instant_venue_quote(in);
+        now.market_us = (minute + 1) * USEC_PER_MIN;
+        now.mono_us += USEC_PER_SEC;
+        engine_step(engine, &now, in, out);
+        int64_t before = bench_now_ns();
+        ASSERT(recorder_step(recorder, engine, &now, in, out, NULL) >= 0);
+        double ns = (double)(bench_now_ns() - before);
+        if (out->decision_count == 0) {
+            quiet_ns[quiet++] = ns;
+        } else {
+            decided_ns[decided++] = ns;
+        }
+    }
+    bench_table_row("record a step, one minute of 3 symbols", quiet_ns, quiet, "ns", NULL);
+    bench_table_row("record a step with 3 decisions", decided_ns, decided, "ns", NULL);
+    printf("journal: %.0f bytes a market minute, %.2f MB a market day; its start %lld bytes\n",
+           (double)(recorder_size(recorder) - head_bytes) / RECORDED,
+           (double)(recorder_size(recorder) - head_bytes) / RECORDED * 1440 / 1e6,
+           (long long)head_bytes);
+    (void)unlink(recorder_path(recorder));
+    recorder_free(recorder);
+    (void)snprintf(path, sizeof(path), "%s/" RECORDER_FOLDER, folder);
+    (void)rmdir(path);
+    (void)rmdir(folder);
+    free(in);
+    free(out);
+    engine_free(engine);
+}
+
 static void bench_market(void)
 {
     struct settings settings;
@@ -177,6 +232,7 @@ int main(void)
 {
     bench_table_head();
     bench_steps();
+    bench_recorder();
     bench_market();
     bench_risk();
     return 0;

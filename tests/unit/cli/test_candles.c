@@ -266,7 +266,7 @@ static void import_refuses_what_it_cannot_do(void **state)
     char lock[96];
     put_minutes(3);
     assert_fails(WORDS("import", "trades", csv_path), "CLI_USAGE", "import takes candles FILE");
-    assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import needs candles FILE");
+    assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import needs candles|state FILE");
     assert_fails(WORDS("import", "candles", csv_path, "--symbol", "B/U"), "CLI_USAGE", "--symbol");
     (void)snprintf(lock, sizeof(lock), "%s/" OPS_LOCK_NAME, folder);
     assert_int_equal(file_lock(lock, &fd, NULL), 0); /* as a daemon does */
