@@ -8,6 +8,7 @@
 #include "store/audit_chain.h"
 #include "store/decision_table.h"
 #include "store/fill_table.h"
+#include "store/funding_table.h"
 #include "store/order_table.h"
 #include "store/position_table.h"
 #include "store/sample_table.h"
@@ -279,6 +280,7 @@ struct counted {
     int64_t fills;
     struct dec pnl; /* of all trades */
     struct dec fill_fees;
+    struct dec funding; /* paid */
     struct position positions[SYMBOLS_MAX];
     int position_count;
 };
@@ -291,6 +293,8 @@ static int count_tables(struct collect *c, struct engine_state *ret_before, stru
     int rc = state_table_load(store, ret_before, NULL);
     rc = rc < 0 ? rc : trade_table_stats(store, 0, &stats, NULL);
     rc = rc < 0 ? rc : fill_table_sum(store, &ret->fills, &ret->fill_fees, NULL);
+    int64_t payments = 0;
+    rc = rc < 0 ? rc : funding_table_sum(store, &payments, &ret->funding, NULL);
     rc = rc < 0 ? rc : position_table_list(store, ret->positions, SYMBOLS_MAX, NULL);
     if (rc < 0) {
         return rc;
@@ -361,15 +365,19 @@ static void add_counters(struct collect *c)
     for (int i = 0; i < counted->position_count; i++) {
         entry_fees = dec_add(entry_fees, counted->positions[i].fees);
     }
-    struct dec expected = dec_sub(counted->pnl, entry_fees);
+    struct dec expected = dec_sub(dec_sub(counted->pnl, entry_fees), counted->funding);
     struct json_object *profit = put_object(counters, "realised");
     put_dec(profit, "state", c->state.realised);
-    put_dec(profit, "trades_less_open_fees", expected);
+    put_dec(profit, "trades_less_open_fees_and_funding", expected);
     put_dec(profit, "difference", dec_sub(c->state.realised, expected));
     struct json_object *fees = put_object(counters, "fees");
     put_dec(fees, "state", c->state.fees);
     put_dec(fees, "fills", counted->fill_fees);
     put_dec(fees, "difference", dec_sub(c->state.fees, counted->fill_fees));
+    struct json_object *funding = put_object(counters, "funding");
+    put_dec(funding, "state", c->state.funding);
+    put_dec(funding, "payments", counted->funding);
+    put_dec(funding, "difference", dec_sub(c->state.funding, counted->funding));
     struct json_object *books = put_object(c->report, "books");
     put_dec(books, "difference",
             books_difference(c->state.initial_cash, c->state.realised, c->state.cash,

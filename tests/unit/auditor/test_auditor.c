@@ -8,6 +8,7 @@
 #include "io/secret.h"
 #include "store/alert_table.h"
 #include "store/audit_table.h"
+#include "store/funding_table.h"
 #include "store/ops.h"
 #include "store/sample_table.h"
 #include "store/state_table.h"
@@ -544,11 +545,16 @@ static void the_report_is_bounded_marked_and_redacted(void **state)
         (void)snprintf(trade.client_id, sizeof(trade.client_id), "nd-1-%d", i);
         assert_int_equal(trade_table_add(rig->trading, &trade, NULL), 0);
     }
+    struct funding payment = {.id = 1, .payment = dec_from_int(5), .at_us = NOW_US};
+    assert_true(symbol_parse(STR_LIT("BTC-USD"), &payment.symbol));
+    assert_int_equal(funding_table_add(rig->trading, &payment, NULL), 0);
     /* the state row knows of two trades fewer */
     struct engine_state row = {.market_us = NOW_US,
                                .initial_cash = dec_from_int(10000),
-                               .cash = dec_from_int(9630),
-                               .realised = dec_from_int(-370),
+                               .cash = dec_from_int(9625),
+                               .realised = dec_from_int(-375),
+                               .funding = dec_from_int(5),
+                               .last_funding_id = 1,
                                .trades = 48};
     assert_int_equal(state_table_save(rig->trading, &row, NULL), 0);
     for (int i = 0; i < 12; i++) {
@@ -565,6 +571,7 @@ static void the_report_is_bounded_marked_and_redacted(void **state)
     assert_int_equal(json_i64(json_at(report, "/counters/trades"), "table_minus_state", 0), 2);
     assert_true(json_double(json_at(report, "/books"), "difference", -1) == 0);
     assert_true(json_double(json_at(report, "/counters/realised"), "difference", -1) == 0);
+    assert_true(json_double(json_at(report, "/counters/funding"), "difference", -1) == 0);
     assert_int_equal(json_i64(json_at(report, "/system/services/demo"), "changes", 0), 11);
     assert_true(json_double(json_at(report, "/system/process"), "rss_mib", 0) > 0);
     assert_true(json_double(json_at(report, "/system/disk"), "free_mib", 0) > 0);

@@ -13,8 +13,10 @@ static const char healthy[] =
     "\"snapshot_minus_state\":0},"
     "\"fills\":{\"table\":12,\"state\":12,\"table_minus_state\":0,\"snapshot\":11,"
     "\"snapshot_minus_state\":-1},"
-    "\"realised\":{\"state\":3.5,\"trades_less_open_fees\":3.5,\"difference\":0.00000002},"
-    "\"fees\":{\"state\":1,\"fills\":1,\"difference\":0}},"
+    "\"realised\":{\"state\":3.5,\"trades_less_open_fees_and_funding\":3.5,\"difference\":0."
+    "00000002},"
+    "\"fees\":{\"state\":1,\"fills\":1,\"difference\":0},"
+    "\"funding\":{\"state\":-1,\"payments\":-1,\"difference\":0}},"
     "\"orders\":{\"stuck\":0,\"oldest_stuck_min\":0,\"stuck_orders\":[]},"
     "\"decisions\":{\"minutes_since_last\":4.0,\"entries_wanted\":20,\"orders\":6,\"vetoes\":{"
     "\"RISK_MAX\":14}},"
@@ -90,6 +92,7 @@ static void each_rule_fires(void **state)
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/fills/table_minus_state", "1"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/trades/snapshot_minus_state", "1"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/realised/difference", "0.02"},
+        {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/funding/difference", "-0.02"},
         {INVARIANT_COUNTERS, SEVERITY_HIGH, "/counters/fees/difference", "-0.02"},
         {INVARIANT_INTENTS, SEVERITY_HIGH, "/orders/stuck", "1"},
         {INVARIANT_IDLE, SEVERITY_HIGH, "/system/engine/decisions", "0"},
