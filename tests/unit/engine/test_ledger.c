@@ -160,6 +160,48 @@ static void what_is_adopted_balances_too(void **state)
     assert_int_equal(t.pnl.e8, dec_from_int(-10).e8);
 }
 
+/* As if it had never been there, also when a part of it was closed meanwhile. */
+static void what_is_disowned_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct position p = {.symbol = btc,
+                         .side = SIDE_SHORT,
+                         .qty = dec_from_double(2.00000001),
+                         .entry_price = dec_from_double(33.33333333)};
+    assert_true(ledger_adopt(&b.ledger, &p));
+    assert_true(ledger_disown(&b.ledger, 0));
+    assert_int_equal(b.count, 0);
+    assert_int_equal(b.state.cash.e8, dec_from_int(10000).e8);
+    assert_true(ledger_adopt(&b.ledger, &p));
+    struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_SHORT, 1, 30, 0.5), LEDGER_CLOSED);
+    assert_true(ledger_disown(&b.ledger, 0));
+    assert_true(ledger_balances(&b.ledger));
+    assert_int_equal(b.state.cash.e8, dec_add(dec_from_int(10000), t.pnl).e8);
+}
+
+static void funding_is_paid_out_of_cash(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    (void)book(&b, fill(ORDER_ENTRY, SIDE_LONG, 2, 100, 1), LEDGER_BOOKED);
+    assert_true(ledger_pay(&b.ledger, dec_from_double(2.5)));
+    assert_true(ledger_pay(&b.ledger, dec_from_double(-1)));
+    assert_true(ledger_balances(&b.ledger));
+    assert_int_equal(b.state.funding.e8, dec_from_double(1.5).e8);
+    assert_int_equal(b.state.realised.e8, dec_from_double(-2.5).e8); /* a fee of 1, too */
+    assert_int_equal(b.state.fees.e8, dec_from_int(1).e8);
+    struct engine_state before = b.state;
+    assert_false(ledger_pay(&b.ledger, DEC_INVALID));
+    assert_false(ledger_pay(&b.ledger, (struct dec){-INT64_MAX}));
+    assert_memory_equal(&b.state, &before, sizeof(before));
+    /* It is of no trade. */
+    struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_LONG, 2, 100, 0), LEDGER_CLOSED);
+    assert_int_equal(t.pnl.e8, dec_from_int(-1).e8);
+}
+
 static void a_lost_unit_is_seen(void **state)
 {
     (void)state;
@@ -172,4 +214,6 @@ static void a_lost_unit_is_seen(void **state)
 
 UNIT_GROUP(ledger, cmocka_unit_test(a_long_there_and_back), cmocka_unit_test(a_short_in_two_parts),
            cmocka_unit_test(a_misfit_changes_nothing), cmocka_unit_test(balances_to_the_last_unit),
-           cmocka_unit_test(what_is_adopted_balances_too), cmocka_unit_test(a_lost_unit_is_seen))
+           cmocka_unit_test(what_is_adopted_balances_too),
+           cmocka_unit_test(what_is_disowned_leaves_no_trace),
+           cmocka_unit_test(funding_is_paid_out_of_cash), cmocka_unit_test(a_lost_unit_is_seen))
