@@ -106,7 +106,9 @@ static void add_data(const struct backtest_report *r, struct buf *out)
     }
     if (r->files == NULL) {
         begin_row(out, "Data");
-        buf_addf(out, "%s: a market that was made up, not a real one\n", r->data[0]);
+        buf_addf(out, "%s: %s\n", r->data[0],
+                 r->is_recorded ? "the market of a recorded run"
+                                : "a market that was made up, not a real one");
     }
     begin_row(out, "Traded");
     add_minute(out, b->start_us);
@@ -545,7 +547,8 @@ static void add_subtitle(const struct backtest_report *r, const struct performan
     add_minute(out, r->result->end_us);
     const char *slash = strrchr(r->data[0], '/');
     const char *name = slash != NULL ? slash + 1 : r->data[0];
-    buf_addf(out, " UTC, %.60s\n", r->files == NULL ? "a market that was made up" : name);
+    buf_addf(out, " UTC, %.60s\n",
+             r->files == NULL && !r->is_recorded ? "a market that was made up" : name);
     buf_addf(out, "%lld trades", (long long)p->all.trades);
     if (p->all.trades > 0) {
         buf_addf(out, ", %.1f %% won, profit factor ", s->win_rate_pct);

@@ -21,7 +21,8 @@ struct backtest_report {
     const struct settings *settings;
     int64_t step_us;                /* of the candles that were traded on */
     const char *data[SYMBOLS_MAX];  /* where each symbol's came from */
-    const struct csv_source *files; /* NULL: simulated */
+    const struct csv_source *files; /* NULL: simulated or recorded */
+    bool is_recorded;               /* the market of a journal */
     double seconds;                 /* that the run took */
 };
 

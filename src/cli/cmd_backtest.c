@@ -4,6 +4,7 @@
 #include "cli_internal.h"
 #include "cli_simulated.h"
 #include "engine/backtest.h"
+#include "engine/journal_source.h"
 #include "market/coarse.h"
 #include "market/simulated.h"
 
@@ -23,7 +24,9 @@ struct job {
     int64_t from_us;
     int64_t to_us;
     bool is_simulated;
+    bool is_journal;
     struct simulated market;
+    struct source *journal; /* NULL: not open */
     struct csv_source files;
     struct coarse coarse;
     struct source *source;
@@ -72,6 +75,13 @@ static int read_symbols(struct job *job, struct err *err)
 {
     const char *names[SYMBOLS_MAX] = {0};
     struct settings *s = &job->settings;
+    if (job->is_journal) {
+        int rc = journal_source_open(job->data[0], &job->journal, err);
+        if (rc >= 0) {
+            s->symbol_count = journal_source_symbols(job->journal, s->symbols);
+        }
+        return rc;
+    }
     int count = cli_values(job->args, "--symbol", names, SYMBOLS_MAX);
     if (count > SYMBOLS_MAX) {
         return err_set(err, ERR_CLI_USAGE, "at most %d symbols", SYMBOLS_MAX);
@@ -114,6 +124,12 @@ static int read_data(struct job *job, struct err *err)
     }
     for (int i = 0; i < job->data_count; i++) {
         job->is_simulated = job->is_simulated || cli_is_simulated(job->data[i]);
+        job->is_journal = job->is_journal || journal_source_fits(job->data[i]);
+    }
+    if (job->is_journal && (job->data_count > 1 || cli_value(job->args, "--symbol") != NULL)) {
+        return err_set(err, ERR_CLI_USAGE,
+                       "a journal stands alone and without --symbol: it is a market of what the "
+                       "run traded");
     }
     if (job->is_simulated && job->data_count > 1) {
         return err_set(err, ERR_CLI_USAGE,
@@ -163,7 +179,12 @@ static int open_files(struct job *job, struct err *err)
 
 static int open_market(struct job *job, struct err *err)
 {
-    int rc = job->is_simulated ? open_simulated(job, err) : open_files(job, err);
+    int rc = 0;
+    if (job->is_journal) {
+        job->source = job->journal;
+    } else {
+        rc = job->is_simulated ? open_simulated(job, err) : open_files(job, err);
+    }
     const char *text = cli_value(job->args, "--timeframe");
     if (rc < 0 || text == NULL) {
         return rc;
@@ -258,7 +279,8 @@ static int report(struct job *job, const struct backtest_result *result, double 
     struct backtest_report r = {.result = result,
                                 .settings = &job->settings,
                                 .step_us = source_step_us(job->source),
-                                .files = job->is_simulated ? NULL : &job->files,
+                                .files = job->is_simulated || job->is_journal ? NULL : &job->files,
+                                .is_recorded = job->is_journal,
                                 .seconds = seconds};
     memcpy(r.data, job->data, sizeof(r.data));
     const char *chart = cli_value(job->args, "--chart");
@@ -306,7 +328,11 @@ static int trade(struct job *job, struct err *err)
                                                 .userdata = job});
     int rc = backtest_run(backtest, err);
     end_progress(job);
-    const struct err *broken = job->is_simulated ? NULL : csv_source_error(&job->files);
+    bool of_files = !job->is_simulated && !job->is_journal;
+    const struct err *broken = of_files ? csv_source_error(&job->files) : NULL;
+    if (job->is_journal && rc >= 0) {
+        rc = journal_source_end(job->journal, err);
+    }
     if (broken != NULL) {
         *err = *broken;
         rc = -broken->id;
@@ -343,7 +369,8 @@ static int prepare(struct job *job, struct err *err)
     }
     job->json = cli_flag(job->args, "--json");
     job->lists_trades = cli_flag(job->args, "--trades");
-    job->shows_progress = isatty(STDERR_FILENO) != 0;
+    /* How long a journal lasts is known at its end. */
+    job->shows_progress = isatty(STDERR_FILENO) != 0 && !job->is_journal;
     if (rc >= 0 && job->json && job->lists_trades) {
         job->trades = tmpfile();
         if (job->trades == NULL) {
@@ -373,6 +400,7 @@ static int run(const struct cli_args *args)
     }
     predictor_free(job->predictor);
     csv_source_release(&job->files);
+    journal_source_free(job->journal);
     buf_release(&job->out);
     return rc < 0 ? code : cli_finish(code);
 }
@@ -381,7 +409,8 @@ const struct cli_command cmd_backtest = {
     .name = "backtest",
     .summary = "Trade on candles of the past, and say how it went",
     .words = "",
-    .options = {{"--data", "FILE", "CSV of candles, or simulated[:SEED[:DAYS]]; once a symbol"},
+    .options = {{"--data", "FILE",
+                 "CSV of candles, once a symbol; simulated[:SEED[:DAYS]]; a journal"},
                 {"--symbol", "SYMBOL", "whose they are, once a file (default: market.symbols)"},
                 {"--timeframe", "TF", "build candles of 1m, 5m, 15m or 1h (default: as they are)"},
                 {"--from", "TIME", "trade from here on (UTC)"},

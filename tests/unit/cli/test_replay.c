@@ -210,6 +210,34 @@ static void replay_refuses_what_it_cannot_do(void **state)
     }
 }
 
+static void a_journal_is_traded_on_again(void **state)
+{
+    (void)state;
+    char path[160];
+    struct stat st;
+    trade(300);
+    (void)snprintf(path, sizeof(path), "%s/journal/run-1.ndj", folder);
+    {
+        AUTO_RUN struct run r = {0};
+        run(&r, WORDS("backtest", "--data", path));
+        assert_int_equal(r.code, CLI_FINE);
+        says(&r.out, "the market of a recorded run");
+        says(&r.out, "Back-test of BTC-USD, ETH-USD, SOL-USD");
+    }
+    {
+        AUTO_RUN struct run r = {0};
+        run(&r, WORDS("backtest", "--data", path, "--symbol", "BTC-USD"));
+        assert_int_equal(r.code, CLI_CRITICAL);
+        says(&r.err, "a journal stands alone");
+    }
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 3), 0);
+    AUTO_RUN struct run r = {0};
+    run(&r, WORDS("backtest", "--data", path));
+    assert_int_equal(r.code, CLI_CRITICAL);
+    says(&r.err, "ENGINE_RECORD_DAMAGED");
+}
+
 /* ---------------------------------------------------------------- state files */
 
 static void put(const char *text)
@@ -283,5 +311,5 @@ static void a_damaged_account_is_not(void **state)
 #define REPLAY_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)
 UNIT_GROUP(replay_cli, REPLAY_TEST(a_run_is_identical_and_says_what_it_knew),
            REPLAY_TEST(a_cut_journal_tells_how_far_it_went),
-           REPLAY_TEST(replay_refuses_what_it_cannot_do), REPLAY_TEST(an_old_account_is_imported),
-           REPLAY_TEST(a_damaged_account_is_not))
+           REPLAY_TEST(replay_refuses_what_it_cannot_do), REPLAY_TEST(a_journal_is_traded_on_again),
+           REPLAY_TEST(an_old_account_is_imported), REPLAY_TEST(a_damaged_account_is_not))
