@@ -7,9 +7,9 @@
  *     paper_store_replace_positions(store, positions, count, err);
  *
  * Always true: its tables (paper_orders, paper_fills, paper_funding, paper_positions,
- * paper_state) share trading.db but nothing else with the engine's tables; the engine reads them only by asking the
- * venue. Lists return how many rows they filled in (0..max) or a negative error id.
- * Thread: engine.
+ * paper_state) share trading.db but nothing else with the engine's tables; the engine reads them
+ * only by asking the venue. Lists return how many rows they filled in (0..max) or a negative error
+ * id. Thread: engine.
  */
 #pragma once
 

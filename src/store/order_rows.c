@@ -99,13 +99,12 @@ int order_rows_fills(struct db *db, const char *sql, const struct db_value *valu
     return rc < 0 ? rc : (int)n;
 }
 
-int order_rows_add_funding(struct db *db, const char *sql, const struct funding *f,
-                           struct err *err)
+int order_rows_add_funding(struct db *db, const char *sql, const struct funding *f, struct err *err)
 {
-    return db_run(db, sql,
-                  DB_VALUES(DB_I64(f->id), DB_TEXT_C(f->symbol.name), DB_DEC(f->payment),
-                            DB_I64(f->at_us)),
-                  err);
+    return db_run(
+        db, sql,
+        DB_VALUES(DB_I64(f->id), DB_TEXT_C(f->symbol.name), DB_DEC(f->payment), DB_I64(f->at_us)),
+        err);
 }
 
 int order_rows_replace_positions(struct db *db, const char *clear_sql, const char *add_sql,

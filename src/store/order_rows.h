@@ -1,6 +1,6 @@
 /*
- * order_rows.h: reading and writing orders, fills, payments and positions, shared by the engine's tables and
- * the paper venue's, which have the same columns.
+ * order_rows.h: reading and writing orders, fills, payments and positions, shared by the engine's
+ * tables and the paper venue's, which have the same columns.
  *
  *     order_rows_put(db, ORDER_ROWS_PUT("paper_orders"), order, err);
  *
