@@ -52,9 +52,9 @@ void pack_symbol(struct pack *p, struct symbol *symbol);
 void pack_candle(struct pack *p, struct candle *candle, int64_t near_us);
 
 /* An enum of 0..last. */
-#define PACK_ENUM(p, field, last)            \
-    do {                                     \
-        int pack_value_ = (int)(field);      \
-        pack_count((p), &pack_value_, last); \
-        (field) = pack_value_;               \
+#define PACK_ENUM(p, field, last)                 \
+    do {                                          \
+        int pack_value_ = (int)(field);           \
+        pack_count((p), &pack_value_, last);      \
+        (field) = (__typeof__(field))pack_value_; \
     } while (0)

@@ -654,6 +654,12 @@ static void add_books(struct pack *p, struct engine_outputs *out, struct engine 
     for (int i = 0; i < out->fill_count; i++) {
         pack_fill(p, &out->fills[i]);
     }
+    for (int i = 0; i < out->payment_count; i++) {
+        pack_i64(p, &out->payments[i].id);
+        pack_symbol(p, &out->payments[i].symbol);
+        pack_dec(p, &out->payments[i].payment);
+        pack_i64(p, &out->payments[i].at_us);
+    }
     for (int i = 0; i < out->trade_count; i++) {
         pack_trade(p, &out->trades[i]);
     }

@@ -3,6 +3,7 @@
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
+#include "fakes/stump_model.h"
 #include "flight.h"
 #include "io/file.h"
 #include "io/secret.h"
@@ -574,6 +575,22 @@ static void old_runs_go_first(void **state)
     bare_close(&b);
 }
 
+/* Who adds a field to one of these teaches src/engine/record.c to write it (a field that can change
+ * a step; else say there why not), and puts the new size here. */
+static void every_field_is_recorded(void **state)
+{
+    (void)state;
+    assert_int_equal(sizeof(struct settings), 3264);
+    assert_int_equal(sizeof(struct request), 600);
+    assert_int_equal(sizeof(struct source_bar), 64);
+    assert_int_equal(sizeof(struct quote), 56);
+    assert_int_equal(sizeof(struct venue_report), 2320);
+    assert_int_equal(sizeof(struct engine_inputs), 38128);
+    assert_int_equal(sizeof(struct engine_state), 464);
+    assert_int_equal(sizeof(struct engine_memory), 35848);
+    assert_int_equal(sizeof(struct engine_outputs), 113024);
+}
+
 /* ---------------------------------------------------------------- what the engine knew */
 
 static void a_replay_stops_at_a_time_and_knows_what_was_known(void **state)
@@ -612,6 +629,36 @@ static void a_replay_stops_at_a_time_and_knows_what_was_known(void **state)
     assert_null(replay_decision(replay, (struct symbol){"NONE"}));
     assert_null(replay_quote(replay, (struct symbol){"NONE"}));
     assert_null(replay_series(replay, (struct symbol){"NONE"}));
+    flight_close(&f);
+}
+
+static void put_model(const char *path, double under)
+{
+    AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
+    stump_model(under, -2, &text);
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+}
+
+/* What the run asked of a model it asks again; without it, or of another, there is no replay. */
+static void a_model_is_asked_again_or_missed(void **state)
+{
+    (void)state;
+    struct flight f;
+    char path[256];
+    AUTO_BUF struct buf journal = BUF_INIT(4096);
+    AUTO_REPLAY struct replay *replay = NULL;
+    struct err err = {0};
+    flight_prepare(&f, NULL, 0);
+    put_model(flight_path(&f, "m.json", path), 2);
+    (void)str_copy(str_c(path), f.settings.model, sizeof(f.settings.model));
+    flight_start(&f);
+    flight_run(&f, 200);
+    (void)replay_all(&f, 1);
+    put_model(path, 1);
+    assert_int_equal(recorder_find(f.folder, 1, &journal, NULL), 0);
+    assert_int_equal(replay_open(journal.data, NULL, &replay, &err), -ERR_ENGINE_REPLAY_MODEL);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(replay_open(journal.data, NULL, &replay, &err), -ERR_ENGINE_REPLAY_MODEL);
     flight_close(&f);
 }
 
@@ -679,4 +726,5 @@ UNIT_GROUP(replay, cmocka_unit_test(a_paper_run_replays_identically),
            cmocka_unit_test(a_full_disk_holds_the_commit_up),
            cmocka_unit_test(a_run_that_is_full_says_so_once), cmocka_unit_test(old_runs_go_first),
            cmocka_unit_test(a_replay_stops_at_a_time_and_knows_what_was_known),
-           cmocka_unit_test(a_journal_is_a_market))
+           cmocka_unit_test(a_model_is_asked_again_or_missed),
+           cmocka_unit_test(every_field_is_recorded), cmocka_unit_test(a_journal_is_a_market))
