@@ -244,8 +244,10 @@ static void watch_entry(struct hostile *h, const struct order *o)
         exposure > equity * limits->max_leverage) {
         complain(h, "%s brings the exposure to %.2f of %.2f", o->client_id, exposure, equity);
     }
-    for (int i = 0; i < h->before.foreign_count; i++) {
-        if (symbol_equal(h->before.foreign[i].symbol, o->symbol)) {
+    struct engine_now now = {.wall_us = h->clock->now_wall_us};
+    engine_snapshot(engine, &now, &h->snapshot);
+    for (int i = 0; i < h->snapshot.foreign_count; i++) {
+        if (symbol_equal(h->snapshot.foreign[i].symbol, o->symbol)) {
             complain(h, "%s opens beside a foreign position", o->client_id);
         }
     }

@@ -51,7 +51,7 @@ struct hostile {
     bool entries_forbidden;
     const struct settings *settings; /* the limits */
     const struct driver *driver;     /* whose orders these are */
-    struct snapshot before;          /* as published before the round */
+    struct snapshot snapshot;        /* of the step whose entry is looked at */
     int cooldown_count;              /* as they stood before the round */
     struct engine_cooldown cooldowns[SYMBOLS_MAX];
     int64_t entries_us[HOSTILE_SENT_MAX]; /* when the entries were made, market time */

@@ -47,6 +47,7 @@ struct sim {
     double write_kills; /* chance that the process dies at a write */
     int64_t next_request;
     struct request last_request;
+    struct snapshot before;  /* as published before the round */
     int64_t stopped_mono_us; /* since an emergency stop that is not verified flat yet */
     int ignored_halts;       /* rounds in a row */
     int crashes;
@@ -304,8 +305,8 @@ static bool check_round(struct sim *sim, bool halted)
     for (int i = 0; i < s->position_count; i++) {
         const struct position *p = &s->positions[i];
         opened += p->client_id[0] != '\0';
-        for (int j = 0; j < sim->hostile.before.position_count; j++) {
-            const struct position *was = &sim->hostile.before.positions[j];
+        for (int j = 0; j < sim->before.position_count; j++) {
+            const struct position *was = &sim->before.positions[j];
             totals.amended += strcmp(was->client_id, p->client_id) == 0 &&
                               (was->stop.e8 != p->stop.e8 || was->target.e8 != p->target.e8);
         }
@@ -471,7 +472,7 @@ static bool turn(struct sim *sim)
                         (s->market_us + USEC_PER_HOUR) / USEC_PER_DAY > engine_state(engine)->day;
         sim->hostile.entries_forbidden =
             halted || (!active && ring_len(sim->crossing.requests) == 0 && !midnight);
-        sim->hostile.before = *s;
+        sim->before = *s;
         sim->hostile.cooldown_count = 0;
         if (engine != NULL) {
             const struct engine_state *state = engine_state(engine);
