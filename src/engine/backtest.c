@@ -15,8 +15,8 @@ struct backtest {
     struct engine *engine;
     struct paper paper;
     int64_t step_us;
-    int64_t frame_us;                   /* bars that decisions are made on */
-    int64_t newest_us[SYMBOLS_MAX + 1]; /* open of each symbol's newest candle */
+    int64_t frame_us;               /* bars that decisions are made on */
+    int64_t newest_us[SYMBOLS_MAX]; /* open of each symbol's newest candle */
     int64_t first_mono_us;
     struct engine_now now;
     struct engine_inputs inputs;
@@ -82,8 +82,9 @@ static void draw_point(struct backtest *b, int64_t at_us, struct dec equity)
 static int symbol_index(const struct backtest *b, struct symbol symbol)
 {
     int i = 0;
-    while (i < b->settings.symbol_count && !symbol_equal(b->settings.symbols[i], symbol)) {
+    while (!symbol_equal(b->settings.symbols[i], symbol)) {
         i++;
+        ASSERT(i < b->settings.symbol_count);
     }
     return i;
 }
@@ -235,7 +236,7 @@ static void note_start_prices(struct backtest *b)
 {
     for (int i = 0; i < b->inputs.bar_count; i++) {
         int symbol = symbol_index(b, b->inputs.bars[i].symbol);
-        if (symbol < b->settings.symbol_count && b->result.start_prices[symbol] == 0) {
+        if (b->result.start_prices[symbol] == 0) {
             b->result.start_prices[symbol] = dec_to_double(b->inputs.bars[i].candle.open);
             b->unpriced--;
         }

@@ -140,23 +140,20 @@ static struct performance_group *find_group(struct performance_group *groups, in
     return &groups[max - 1];
 }
 
+/* Of a symbol; a fresh one when nothing is known of it. */
 static struct performance_entry *find_entry(struct performance *p, struct symbol symbol)
 {
-    for (int i = 0; i < SYMBOLS_MAX; i++) {
-        struct performance_entry *e = &p->entries[i];
-        if (e->decision_id == 0 || symbol_equal(e->symbol, symbol)) {
-            return e;
-        }
+    int i = 0;
+    while (p->entries[i].decision_id != 0 && !symbol_equal(p->entries[i].symbol, symbol)) {
+        i++;
+        ASSERT(i < SYMBOLS_MAX);
     }
-    return NULL;
+    return &p->entries[i];
 }
 
 void performance_entry(struct performance *p, const struct decision *d)
 {
     struct performance_entry *e = find_entry(p, d->symbol);
-    if (e == NULL) {
-        return; /* more symbols than an engine has */
-    }
     *e = (struct performance_entry){.symbol = d->symbol, .decision_id = d->id, .regime = d->regime};
     for (int i = 0; i < d->vote_count && i < VOTES_MAX; i++) {
         if (d->votes[i].direction != d->direction) {
@@ -187,7 +184,7 @@ void performance_trade(struct performance *p, const struct trade *t)
     add_trade(find_group(p->reasons, PERFORMANCE_REASONS_MAX, t->exit_reason), t);
     add_trade(&p->hours_of_entry[t->opened_us / USEC_PER_HOUR % 24], t);
     const struct performance_entry *e = find_entry(p, t->symbol);
-    if (e == NULL || e->decision_id == 0 || e->decision_id != t->decision_id) {
+    if (e->decision_id == 0 || e->decision_id != t->decision_id) {
         return; /* a position that no decision of this run opened */
     }
     add_trade(&p->regimes[e->regime], t);

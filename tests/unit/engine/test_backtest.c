@@ -4,6 +4,7 @@
 #include "desk.h"
 #include "engine/backtest.h"
 #include "io/file.h"
+#include "market/coarse.h"
 #include "market/csv_source.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
@@ -105,24 +106,47 @@ static void same_account(struct desk *desk, const struct backtest *b, int least)
     assert_true(paper->books_balance && test->books_balance);
 }
 
-/* Paper trading for three weeks of market time, with its database, against the same candles. */
-static void makes_the_trades_that_paper_trading_makes(void **state)
+/* Paper trading with its database, against a back-test of the same candles. */
+static void compare(const struct settings *settings, int64_t minutes, int least)
 {
-    (void)state;
     struct desk desk;
-    desk_open(&desk, NULL);
+    desk_open(&desk, settings);
     int64_t from_us = desk.clock.now_wall_us - desk.clock.now_wall_us % USEC_PER_HOUR;
-    desk_run(&desk, 21 * 24 * 60);
+    desk_run(&desk, minutes);
     struct simulated market;
     simulated_init(&market, desk.settings.seed, desk.settings.symbols, desk.settings.symbol_count,
                    from_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN);
     int64_t to_us = desk_snapshot(&desk)->markets[0].updated_us;
     struct backtest *b = run(&desk.settings, &market.source, from_us, to_us);
-    same_account(&desk, b, 20);
+    same_account(&desk, b, least);
     assert_int_equal(backtest_result(b)->warm_up_candles,
                      DRIVER_WARM_UP_MIN * desk.settings.symbol_count);
     backtest_free(b);
     desk_close(&desk);
+}
+
+static void makes_the_trades_that_paper_trading_makes(void **state)
+{
+    (void)state;
+    struct settings settings;
+    desk_settings(&settings);
+    compare(&settings, 21 * 24 * 60, 20);
+}
+
+/* A thin book, orders that are late, entries that are rejected, limits that trip: everything that
+ * can come between a decision and its fill. */
+static void a_hard_market_is_as_hard_in_the_past(void **state)
+{
+    (void)state;
+    struct settings settings;
+    desk_settings(&settings);
+    settings.depth = dec_from_int(150);
+    settings.latency_us = 90 * USEC_PER_SEC;
+    settings.reject_pct = 20;
+    settings.spread_bps = 20;
+    settings.max_daily_loss_pct = 0.5;
+    settings.cooldown_us = 0;
+    compare(&settings, 10 * 24 * 60, 20);
 }
 
 #define CSV_MINUTES 20000
@@ -327,23 +351,75 @@ static void breakdowns_add_up(void **state)
     backtest_free(b);
 }
 
-static void nothing_to_trade_on_is_said(void **state)
+static int told;
+
+static void count_telling(int64_t market_us, int64_t candles, void *userdata)
+{
+    assert_ptr_equal(userdata, &told);
+    assert_true(market_us > 0 && candles >= 0);
+    told++;
+}
+
+/* Longer candles, their own decision frame, and what is older than the warm-up passed over. */
+static void longer_candles_are_traded_on_too(void **state)
 {
     (void)state;
     struct settings settings;
     struct simulated market;
-    struct err err = {0};
+    struct coarse coarse;
     desk_settings(&settings);
-    simulated_init(&market, 1, settings.symbols, settings.symbol_count, USEC_PER_DAY);
-    struct backtest *b = backtest_new(&(struct backtest_options){
-        .settings = &settings, .source = &market.source, .to_us = USEC_PER_HOUR});
-    assert_int_equal(backtest_run(b, &err), -ERR_ENGINE_BACKTEST_EMPTY);
+    simulated_init(&market, 9, settings.symbols, settings.symbol_count, 0);
+    coarse_init(&coarse, &market.source, 15 * USEC_PER_MIN);
+    told = 0;
+    struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
+                                                                 .source = &coarse.source,
+                                                                 .from_us = 180 * USEC_PER_DAY,
+                                                                 .to_us = 200 * USEC_PER_DAY,
+                                                                 .on_candles = count_telling,
+                                                                 .userdata = &told});
+    assert_int_equal(backtest_run(b, NULL), 0);
+    const struct backtest_result *r = backtest_result(b);
+    assert_int_equal(r->candles, 20 * 96 * settings.symbol_count);
+    assert_int_equal(r->snapshot.decisions, r->candles);
+    assert_int_equal(r->warm_up_candles, DRIVER_WARM_UP_MIN / 15 * settings.symbol_count);
+    assert_true(r->performance.all.trades > 10);
+    assert_true(told == 200 * 96 / BACKTEST_TELL_EVERY);
     backtest_free(b);
+}
+
+static void nothing_to_trade_on_is_said(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct err err = {0};
+    struct forked market;
+    desk_settings(&settings);
+    const struct {
+        int64_t from_us, to_us;
+        const char *says;
+    } rows[] = {{0, 1, "no candle before --to"},
+                {USEC_PER_DAY, USEC_PER_DAY, "candles at 1440 moments, all before --from"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        forked_init(&market, &settings, 7, 0);
+        struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
+                                                                     .source = &market.source,
+                                                                     .from_us = rows[i].from_us,
+                                                                     .to_us = rows[i].to_us});
+        if (i == 0) {
+            struct source_bar bars[SYMBOLS_MAX];
+            (void)source_take(&market.source, bars); /* the candle of minute 0 */
+        }
+        assert_int_equal(backtest_run(b, &err), -ERR_ENGINE_BACKTEST_EMPTY);
+        assert_string_equal(err.context, rows[i].says);
+        backtest_free(b);
+    }
     backtest_free(NULL);
 }
 
 UNIT_GROUP(backtest, cmocka_unit_test(makes_the_trades_that_paper_trading_makes),
+           cmocka_unit_test(a_hard_market_is_as_hard_in_the_past),
            cmocka_unit_test(makes_the_trades_that_a_recorded_market_makes),
+           cmocka_unit_test(longer_candles_are_traded_on_too),
            cmocka_unit_test(does_not_look_ahead),
            cmocka_unit_test(keeps_a_bounded_picture_of_a_long_run),
            cmocka_unit_test(breakdowns_add_up), cmocka_unit_test(nothing_to_trade_on_is_said))
