@@ -1,11 +1,15 @@
 /*
- * bench_engine.c: what a step costs, and what telling about it costs; the disk is not in it.
+ * bench_engine.c: what a step costs, and what telling about it costs.
  *
  * "step" is one market minute of three symbols through the engine with a venue that fills at once;
  * "candle to intent" are those of them that made an order. A sample is one step, timed alone, so
  * the clock's own ~25 ns are in it. "record" is what the flight recorder adds to a step: inputs and
- * sums over the outputs, packed and written to the page cache by one write(2).
+ * sums over the outputs, packed and written to the page cache by one write(2). Only "commit a step
+ * with an order intent" has the disk in it: everything that such a step leaves (the order, its
+ * decisions, candles, the market's state, the books) in one transaction with synchronous=FULL,
+ * beside one INSERT of an order by bare SQLite in the same mode, in turn on the same disk.
  */
+#include "../../src/engine/journal.h"
 #include "base/check.h"
 #include "base/mailbox.h"
 #include "bench/bench.h"
@@ -15,8 +19,10 @@
 #include "market/simulated.h"
 #include "risk/risk.h"
 
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define MINUTES 100000
 #define BATCHES 1000
@@ -175,6 +181,109 @@ static void bench_recorder(void)
     engine_free(engine);
 }
 
+static void bare_run(sqlite3 *db, const char *sql)
+{
+    ASSERT(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+}
+
+static sqlite3 *bare_open(const char *folder)
+{
+    char path[128];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof(path), "%s/bare.db", folder);
+    ASSERT(sqlite3_open(path, &db) == SQLITE_OK);
+    bare_run(db, "PRAGMA journal_mode = WAL");
+    bare_run(db, "PRAGMA synchronous = FULL");
+    bare_run(db, "CREATE TABLE orders(client_id TEXT PRIMARY KEY, symbol TEXT NOT NULL, kind TEXT"
+                 " NOT NULL, side TEXT NOT NULL, state TEXT NOT NULL, qty INTEGER, reference_price"
+                 " INTEGER, stop INTEGER, target INTEGER, reason TEXT NOT NULL)");
+    return db;
+}
+
+static void bare_insert(sqlite3_stmt *insert, const struct order *o)
+{
+    const char *const texts[] = {o->client_id, o->symbol.name, order_kind_name(o->kind),
+                                 side_name(o->side), order_state_name(o->state)};
+    const int64_t numbers[] = {o->qty.e8, o->reference_price.e8, o->stop.e8, o->target.e8};
+    for (int i = 0; i < 5; i++) {
+        (void)sqlite3_bind_text(insert, i + 1, texts[i], -1, SQLITE_STATIC);
+    }
+    for (int i = 0; i < 4; i++) {
+        (void)sqlite3_bind_int64(insert, i + 6, numbers[i]);
+    }
+    (void)sqlite3_bind_text(insert, 10, o->reason, -1, SQLITE_STATIC);
+    ASSERT(sqlite3_step(insert) == SQLITE_DONE);
+    (void)sqlite3_reset(insert);
+}
+
+static void remove_all(const char *folder)
+{
+    static const char *const names[] = {"bare.db",    "bare.db-wal",    "bare.db-shm",
+                                        "trading.db", "trading.db-wal", "trading.db-shm"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        char path[128];
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+}
+
+static void bench_intents(void)
+{
+    enum { INTENTS = 400 };
+    static double ours_us[INTENTS], bare_us[INTENTS];
+    char folder[] = "/var/tmp/nightdesk-bench-XXXXXX";
+    ASSERT(mkdtemp(folder) != NULL);
+    struct trading_store *store = NULL;
+    ASSERT(trading_store_open(folder, TRADING_STORE_WRITE, &store, NULL) >= 0);
+    sqlite3 *bare = bare_open(folder);
+    sqlite3_stmt *insert = NULL;
+    ASSERT(sqlite3_prepare_v2(bare, "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", -1,
+                              &insert, NULL) == SQLITE_OK);
+    struct settings settings;
+    settings_init(&settings);
+    struct simulated market;
+    simulated_init(&market, 1, settings.symbols, 3, 0);
+    struct engine *engine = engine_new(&settings, settings.symbols, 3);
+    struct engine_inputs *in = calloc(1, sizeof(*in));
+    struct engine_outputs *out = calloc(1, sizeof(*out));
+    ASSERT(in != NULL && out != NULL);
+    struct engine_now now = {0};
+    engine_begin(engine, &now);
+    int64_t fill_id = 1;
+    for (int minute = 0, n = 0; n < INTENTS; minute++) {
+        ASSERT(minute < 10 * MINUTES);
+        instant_venue_answer(engine, out, in, &fill_id);
+        in->bar_count = source_take(&market.source, in->bars);
+        instant_venue_quote(in);
+        now.market_us = (minute + 1) * USEC_PER_MIN;
+        now.mono_us += USEC_PER_SEC;
+        engine_step(engine, &now, in, out);
+        if (out->send_count == 0) {
+            continue; /* what it would write is not what is measured */
+        }
+        int64_t start = bench_now_ns();
+        bare_insert(insert, &out->orders[out->sends[0]]);
+        int64_t between = bench_now_ns();
+        ASSERT(journal_commit(store, engine, &market.source, out, NULL) >= 0);
+        ours_us[n] = (double)(bench_now_ns() - between) / 1e3;
+        bare_us[n++] = (double)(between - start) / 1e3;
+    }
+    double ours = bench_percentile(ours_us, INTENTS, 0.5);
+    double peer = bench_percentile(bare_us, INTENTS, 0.5);
+    char text[96];
+    (void)snprintf(text, sizeof(text), "bare SQLite insert %.0f us, p99 %.0f: %.2f times", peer,
+                   bench_percentile(bare_us, INTENTS, 0.99), ours / peer);
+    bench_table_row("commit a step with an order intent", ours_us, INTENTS, "us", text);
+    (void)sqlite3_finalize(insert);
+    (void)sqlite3_close(bare);
+    trading_store_free(store);
+    remove_all(folder);
+    free(in);
+    free(out);
+    engine_free(engine);
+}
+
 static void bench_market(void)
 {
     struct settings settings;
@@ -233,6 +342,7 @@ int main(void)
     bench_table_head();
     bench_steps();
     bench_recorder();
+    bench_intents();
     bench_market();
     bench_risk();
     return 0;

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/rng.h"
 #include "folder.h"
 #include "io/db.h"
 #include "same.h"
@@ -422,6 +423,53 @@ static void a_full_decision_comes_back_whole(void **state)
     assert_same_decision(&out, &in);
 }
 
+/* Every way in which a number can become text: few decimals, many, huge, tiny, beside a power of
+ * ten. */
+static double any_number(struct rng *rng)
+{
+    double value = rng_double(rng);
+    switch (rng_below(rng, 6)) {
+    case 0:
+        return (double)rng_below(rng, 2000000) / 1e4 - 100;
+    case 1:
+        return -100 * value;
+    case 2:
+        return ldexp(value - 0.5, (int)rng_below(rng, 120) - 60);
+    case 3:
+        return nextafter(pow(10, (double)rng_below(rng, 18) - 4), value * 1e18);
+    case 4:
+        return (1 + value) * 1e-3;
+    default:
+        return (1 + value) * 60000;
+    }
+}
+
+static void numbers_come_back_bit_for_bit(void **state)
+{
+    AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
+    struct rng rng;
+    rng_init(&rng, 5);
+    for (int id = 1; id <= 200; id++) {
+        struct decision in = a_decision(id, OUTCOME_ORDER);
+        in.vote_count = VOTES_MAX;
+        for (int v = 0; v < VOTES_MAX; v++) {
+            struct vote *vote = &in.votes[v];
+            *vote = (struct vote){.agent = "bull",
+                                  .confidence = any_number(&rng),
+                                  .weight = any_number(&rng),
+                                  .reason_count = REASONS_MAX};
+            for (int r = 0; r < REASONS_MAX; r++) {
+                vote->reasons[r] =
+                    (struct reason){"rsi14", any_number(&rng), any_number(&rng), any_number(&rng)};
+            }
+        }
+        assert_int_equal(decision_table_add(store, &in, NULL), 0);
+        struct decision out;
+        assert_int_equal(decision_table_get(store, id, &out, NULL), 0);
+        assert_same_decision(&out, &in);
+    }
+}
+
 static void a_number_that_json_cannot_hold_reads_back_as_nan(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
@@ -763,6 +811,7 @@ static void a_crash_between_any_two_writes_leaves_whole_steps(void **state)
 UNIT_GROUP(trading_store, TEST(orders_round_trip_and_update), TEST(a_fill_counts_once),
            TEST(positions_are_what_the_last_replace_said), TEST(trades_list_and_add_up),
            TEST(decisions_come_back_whole), TEST(a_full_decision_comes_back_whole),
+           TEST(numbers_come_back_bit_for_bit),
            TEST(a_number_that_json_cannot_hold_reads_back_as_nan),
            TEST(damaged_rows_are_named_not_used), TEST(the_curve_and_the_candles_are_bounded),
            TEST(the_state_survives), TEST(a_request_takes_effect_once),
