@@ -147,6 +147,11 @@ static void a_hard_market_is_as_hard_in_the_past(void **state)
     settings.max_daily_loss_pct = 0.5;
     settings.cooldown_us = 0;
     compare(&settings, 10 * 24 * 60, 20);
+    /* So late that the venue is asked about orders, and that entries are cancelled on their way. */
+    settings.latency_us = 45 * USEC_PER_MIN;
+    settings.reject_pct = 0;
+    settings.depth = dec_from_int(5000);
+    compare(&settings, 20 * 24 * 60, 10);
 }
 
 #define CSV_MINUTES 20000
