@@ -54,6 +54,8 @@ struct driver {
     bool holds_request;        /* in request: taken from the ring, not stepped yet */
     bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
     int64_t minute_us;         /* its open, as the source promised it */
+    bool shipped;              /* what they tell the venue has left; only notes may wait then */
+    bool told;                 /* the venue was told anything: its answer may be there already */
     bool uncommitted;          /* outputs wait for the disk */
     struct recorder *recorder; /* NULL: none without a state folder */
     bool recorded;             /* the step whose outputs these are */
@@ -633,24 +635,6 @@ static bool record(struct driver *d)
     return d->recorded;
 }
 
-static bool commit(struct driver *d)
-{
-    struct err err = {0};
-    if (!record(d)) {
-        d->uncommitted = true;
-        return false;
-    }
-    if (!d->outputs.write) {
-        d->uncommitted = false;
-        return true;
-    }
-    d->uncommitted = journal_commit(d->store, d->engine, d->source, &d->outputs, &err) < 0;
-    if (d->uncommitted) {
-        trouble(d, ERR_ENGINE_JOURNAL, &err);
-    }
-    return !d->uncommitted;
-}
-
 /* An entry that the disk held up for long, or that a kill switch has overtaken, stays here: what it
  * was decided on is over. The engine learns as after any loss on the way: it asks, the venue has
  * never heard of it, and it is cancelled. */
@@ -661,7 +645,7 @@ static bool is_outdated(const struct driver *d, const struct order *order)
             clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
 }
 
-/* Returns whether the venue was told anything: then its answer may be there already. */
+/* Returns whether the venue was told anything. */
 static bool ship(struct driver *d)
 {
     const struct engine_outputs *out = &d->outputs;
@@ -688,6 +672,40 @@ static bool ship(struct driver *d)
     }
     return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
            out->query_count > 0 || out->list;
+}
+
+static bool write_part(struct driver *d, enum journal_part part)
+{
+    struct err err = {0};
+    if (journal_commit(d->store, d->engine, d->source, &d->outputs, part, &err) < 0) {
+        trouble(d, ERR_ENGINE_JOURNAL, &err);
+        return false;
+    }
+    return true;
+}
+
+/* The outputs to disk and then to the venue; again from where it failed. Orders do not wait for the
+ * notes of their step. */
+static bool commit(struct driver *d)
+{
+    const struct engine_outputs *out = &d->outputs;
+    d->uncommitted = true;
+    if (!record(d)) {
+        return false;
+    }
+    enum journal_part part = out->send_count > 0 ? JOURNAL_INTENTS : JOURNAL_ALL;
+    if (!d->shipped) {
+        if (out->write && !write_part(d, part)) {
+            return false;
+        }
+        d->told = ship(d);
+        d->shipped = true;
+    }
+    if (part == JOURNAL_INTENTS && !write_part(d, JOURNAL_NOTES)) {
+        return false;
+    }
+    d->uncommitted = false;
+    return true;
 }
 
 /* After what has to leave: the disk may take its time, and a failure stops nothing. */
@@ -792,6 +810,7 @@ static bool step(struct driver *d)
     percentile_push(&d->durations, nanoseconds() - before_ns);
     d->holds_minute = false;
     d->recorded = false;
+    d->shipped = false;
     return commit(d);
 }
 
@@ -799,7 +818,6 @@ static bool step(struct driver *d)
 static bool finish(struct driver *d)
 {
     trouble_over(d);
-    bool told = ship(d);
     engine_snapshot(d->engine, &d->now, &d->snapshot);
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
     watch_source(d);
@@ -808,7 +826,7 @@ static bool finish(struct driver *d)
     publish_events(d, d->outputs.events, d->outputs.event_count);
     export_state(d);
     tidy_history(d);
-    return told;
+    return d->told;
 }
 
 int64_t driver_round(struct driver *d)

@@ -57,8 +57,9 @@ static int put_market(struct trading_store *store, const struct engine *engine,
     return rc;
 }
 
-static int put_all(struct trading_store *store, const struct engine *engine,
-                   const struct source *source, const struct engine_outputs *out, struct err *err)
+/* Everything that the engine starts from again. */
+static int put_books(struct trading_store *store, const struct engine *engine,
+                     const struct source *source, const struct engine_outputs *out, struct err *err)
 {
     int rc = put_orders_and_fills(store, out, err);
     if (rc >= 0 && out->positions_changed) {
@@ -69,14 +70,8 @@ static int put_all(struct trading_store *store, const struct engine *engine,
     if (rc >= 0 && out->rules_changed) {
         rc = rule_table_save(store, engine_rule_book(engine), err);
     }
-    for (int i = 0; i < out->decision_count && rc >= 0; i++) {
-        rc = decision_table_add(store, &out->decisions[i], err);
-    }
     for (int i = 0; i < out->candle_count && rc >= 0; i++) {
         rc = candle_table_add(store, out->candles[i].symbol, &out->candles[i].candle, err);
-    }
-    if (rc >= 0 && out->equity_point) {
-        rc = equity_table_add(store, &out->equity, err);
     }
     if (rc >= 0 && out->has_request) {
         rc = request_table_add(store, &out->request, out->request_err, out->at_us, err);
@@ -85,6 +80,33 @@ static int put_all(struct trading_store *store, const struct engine *engine,
         rc = put_market(store, engine, source, err);
     }
     return rc < 0 ? rc : state_table_save(store, engine_state(engine), err);
+}
+
+static int put_decisions(struct trading_store *store, const struct engine_outputs *out,
+                         enum journal_part part, struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; i < out->decision_count && rc >= 0; i++) {
+        bool ordered = out->decisions[i].outcome == OUTCOME_ORDER;
+        if (part == JOURNAL_ALL || ordered == (part == JOURNAL_INTENTS)) {
+            rc = decision_table_add(store, &out->decisions[i], err);
+        }
+    }
+    return rc;
+}
+
+static int put_part(struct trading_store *store, const struct engine *engine,
+                    const struct source *source, const struct engine_outputs *out,
+                    enum journal_part part, struct err *err)
+{
+    int rc = part == JOURNAL_NOTES ? 0 : put_books(store, engine, source, out, err);
+    if (rc >= 0) {
+        rc = put_decisions(store, out, part, err);
+    }
+    if (rc >= 0 && out->equity_point && part != JOURNAL_INTENTS) {
+        rc = equity_table_add(store, &out->equity, err);
+    }
+    return rc;
 }
 
 static int end(struct trading_store *store, int rc, struct err *err)
@@ -98,10 +120,10 @@ static int end(struct trading_store *store, int rc, struct err *err)
 
 int journal_commit(struct trading_store *store, const struct engine *engine,
                    const struct source *source, const struct engine_outputs *outputs,
-                   struct err *err)
+                   enum journal_part part, struct err *err)
 {
     int rc = trading_store_begin(store, err);
-    return rc < 0 ? rc : end(store, put_all(store, engine, source, outputs, err), err);
+    return rc < 0 ? rc : end(store, put_part(store, engine, source, outputs, part, err), err);
 }
 
 int journal_begin(struct trading_store *store, const struct engine *engine,

@@ -5,9 +5,9 @@
  * "candle to intent" are those of them that made an order. A sample is one step, timed alone, so
  * the clock's own ~25 ns are in it. "record" is what the flight recorder adds to a step: inputs and
  * sums over the outputs, packed and written to the page cache by one write(2). Only "commit a step
- * with an order intent" has the disk in it: everything that such a step leaves (the order, its
- * decisions, candles, the market's state, the books) in one transaction with synchronous=FULL,
- * beside one INSERT of an order by bare SQLite in the same mode, in turn on the same disk.
+ * with an order intent" has the disk in it: what an order waits for (itself, its decision, candles,
+ * the market's state, the books) in one transaction with synchronous=FULL, beside one INSERT of an
+ * order by bare SQLite in the same mode, in turn on the same disk.
  */
 #include "../../src/engine/journal.h"
 #include "base/check.h"
@@ -265,7 +265,7 @@ static void bench_intents(void)
         int64_t start = bench_now_ns();
         bare_insert(insert, &out->orders[out->sends[0]]);
         int64_t between = bench_now_ns();
-        ASSERT(journal_commit(store, engine, &market.source, out, NULL) >= 0);
+        ASSERT(journal_commit(store, engine, &market.source, out, JOURNAL_INTENTS, NULL) >= 0);
         ours_us[n] = (double)(bench_now_ns() - between) / 1e3;
         bare_us[n++] = (double)(between - start) / 1e3;
     }
