@@ -1,6 +1,6 @@
 #include "base/check.h"
 #include "engine/statefile.h"
-#include "ledger.h"
+#include "engine_private.h"
 #include "store/fill_table.h"
 #include "store/order_table.h"
 #include "store/paper.h"
@@ -85,14 +85,16 @@ static struct dec away(struct dec price, double percent, bool up)
     return up ? dec_add(price, distance) : dec_sub(price, distance);
 }
 
+/* Not one as our orders get: in a new account a later order would have the same. */
 static bool is_id(const char *text)
 {
     return text[0] != '\0' && strlen(text) < CLIENT_ID_SIZE &&
+           strncmp(text, ENGINE_CLIENT_ID_PREFIX, sizeof(ENGINE_CLIENT_ID_PREFIX) - 1) != 0 &&
            text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
                              "-_.")] == '\0';
 }
 
-/* The id of the file, unless an order of ours has it or it is none of ours. */
+/* The id of the file, unless it is taken, or one that the engine gives or could not read. */
 static int choose_id(struct import *im, const char *wanted, char ret[CLIENT_ID_SIZE],
                      struct err *err)
 {

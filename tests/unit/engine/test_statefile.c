@@ -432,6 +432,33 @@ static void a_first_start_takes_an_old_file(void **state)
     flight_close(&f);
 }
 
+/* Ids begin anew in a new account: none of what our own file names may meet a later order. */
+static void a_file_of_our_own_moves_to_a_new_account(void **state)
+{
+    (void)state;
+    struct flight f;
+    struct settings settings;
+    desk_settings(&settings);
+    settings.stop_pct = 40;
+    settings.target_pct = 80;
+    flight_prepare(&f, &settings, 0);
+    put_file(&f, "{\"active_positions\": [{\"symbol\": \"BTC-USD\", \"side\": \"long\",\n"
+                 "\"size\": 0.015, \"entry_price\": 64000.5, \"order_id\": \"nd-1-1\"}]}");
+    flight_start(&f);
+    flight_run(&f, 5);
+    const struct snapshot *s = driver_snapshot(f.driver);
+    assert_int_equal(s->position_count, 1);
+    assert_string_equal(s->positions[0].client_id, "import-1");
+    flight_ask(&f, &(struct request){.kind = REQUEST_CLOSE});
+    flight_run(&f, 5);
+    s = driver_snapshot(f.driver);
+    assert_int_equal(s->position_count, 0);
+    assert_int_equal(s->trades, 1);
+    assert_int_equal(s->unknown_orders, 0);
+    assert_true(s->books_balance);
+    flight_close(&f);
+}
+
 static void a_damaged_file_keeps_trading_from_starting(void **state)
 {
     (void)state;
@@ -585,6 +612,7 @@ UNIT_GROUP(statefile, cmocka_unit_test(an_old_file_is_read_as_it_is),
            cmocka_unit_test(a_kill_leaves_the_old_or_the_new),
            cmocka_unit_test(a_failed_export_stops_nothing),
            cmocka_unit_test(a_first_start_takes_an_old_file),
+           cmocka_unit_test(a_file_of_our_own_moves_to_a_new_account),
            cmocka_unit_test(a_damaged_file_keeps_trading_from_starting),
            cmocka_unit_test(an_import_over_something_open_has_to_be_wanted),
            cmocka_unit_test(an_import_is_all_or_nothing),
