@@ -1,4 +1,5 @@
 #include "../../../src/engine/ledger.h"
+#include "base/check.h"
 #include "base/rng.h"
 #include "unit/unit.h"
 
@@ -202,6 +203,97 @@ static void funding_is_paid_out_of_cash(void **state)
     assert_int_equal(t.pnl.e8, dec_from_int(-1).e8);
 }
 
+/* What leaves the range of money changes nothing, wherever it leaves it. */
+static void overflow_changes_nothing(void **state)
+{
+    (void)state;
+    struct books b;
+    struct trade t;
+    const struct dec most = {INT64_MAX};
+    static const struct {
+        double qty;
+        double price;
+        double fee;
+    } huge[] = {{1e9, 1e9, 0}, {9e10, 1, 0}, {1, 9e10, 0}, {1, 1, 9.2e10}, {1, 1, -9.2e10}};
+    for (size_t i = 0; i < COUNT_OF(huge); i++) {
+        for (int side = SIDE_LONG; side <= SIDE_SHORT; side++) {
+            for (int held = 0; held < 2; held++) {
+                books_open(&b);
+                b.state.cash = side == SIDE_LONG ? dec_neg(most) : most;
+                b.state.realised = b.state.cash;
+                b.state.fees = huge[i].fee < 0 ? dec_neg(most) : most;
+                b.count = held;
+                b.positions[0] = (struct position){.symbol = btc,
+                                                   .side = (enum side)side,
+                                                   .qty = dec_from_double(huge[i].qty),
+                                                   .entry_price = dec_from_int(1),
+                                                   .client_id = "nd-1-1"};
+                struct books before = b;
+                struct fill f =
+                    fill(ORDER_ENTRY, (enum side)side, huge[i].qty, huge[i].price, huge[i].fee);
+                assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_OVERFLOW);
+                f.kind = ORDER_CLOSE;
+                if (held == 1) {
+                    /* Against the entry's direction the cash goes the other way. */
+                    b.state.cash = dec_neg(b.state.cash);
+                    before = b;
+                    assert_int_equal(ledger_book(&b.ledger, &f, NULL, &t), LEDGER_OVERFLOW);
+                }
+                assert_memory_equal(&b, &before, sizeof(b));
+            }
+        }
+    }
+    books_open(&b);
+    struct position p = {.symbol = btc, .qty = dec_from_int(1), .entry_price = most};
+    b.state.cash = dec_neg(most);
+    assert_false(ledger_adopt(&b.ledger, &p));
+    b.positions[0] = p;
+    b.count = 1;
+    b.state.cash = most;
+    assert_false(ledger_disown(&b.ledger, 0));
+    assert_false(ledger_balances(&b.ledger));
+    b.positions[0].mark_price = dec_neg(most);
+    b.positions[0].unrealised = dec_from_int(7);
+    ledger_mark(&b.ledger);
+    assert_int_equal(b.positions[0].unrealised.e8, dec_from_int(7).e8);
+    b.state.realised = dec_neg(most);
+    assert_false(ledger_pay(&b.ledger, dec_from_int(1)));
+    b.state.realised = DEC_ZERO;
+    b.state.funding = most;
+    assert_false(ledger_pay(&b.ledger, dec_from_int(1)));
+    b.state.initial_cash = most;
+    b.state.realised = most;
+    assert_false(ledger_balances(&b.ledger));
+}
+
+static void there_is_room_for_so_many(void **state)
+{
+    (void)state;
+    struct books b;
+    books_open(&b);
+    struct fill f = fill(ORDER_ENTRY, SIDE_LONG, 1, 1, 0);
+    struct trade t;
+    for (int i = 0; i <= POSITIONS_MAX; i++) {
+        f.symbol.name[0] = (char)('A' + i);
+        assert_int_equal(ledger_book(&b.ledger, &f, &order, &t),
+                         i < POSITIONS_MAX ? LEDGER_BOOKED : LEDGER_MISFIT);
+    }
+    struct position p = {
+        .symbol = f.symbol, .qty = dec_from_int(1), .entry_price = dec_from_int(1)};
+    assert_false(ledger_adopt(&b.ledger, &p));
+    /* One more of what is held, but of another order. */
+    struct order other = order;
+    other.client_id[3] = '7';
+    f.symbol.name[0] = 'A';
+    assert_int_equal(ledger_book(&b.ledger, &f, &other, &t), LEDGER_MISFIT);
+    f.price = DEC_INVALID;
+    assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_MISFIT);
+    f.price = dec_from_int(1);
+    f.fee = DEC_INVALID;
+    assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_MISFIT);
+    assert_int_equal(b.count, POSITIONS_MAX);
+}
+
 static void a_lost_unit_is_seen(void **state)
 {
     (void)state;
@@ -216,4 +308,6 @@ UNIT_GROUP(ledger, cmocka_unit_test(a_long_there_and_back), cmocka_unit_test(a_s
            cmocka_unit_test(a_misfit_changes_nothing), cmocka_unit_test(balances_to_the_last_unit),
            cmocka_unit_test(what_is_adopted_balances_too),
            cmocka_unit_test(what_is_disowned_leaves_no_trace),
-           cmocka_unit_test(funding_is_paid_out_of_cash), cmocka_unit_test(a_lost_unit_is_seen))
+           cmocka_unit_test(funding_is_paid_out_of_cash),
+           cmocka_unit_test(overflow_changes_nothing), cmocka_unit_test(there_is_room_for_so_many),
+           cmocka_unit_test(a_lost_unit_is_seen))

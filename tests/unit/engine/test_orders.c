@@ -376,6 +376,19 @@ static void what_cannot_be_is_not_booked(void **state)
     step(&l);
     assert_int_equal(l.out->fill_count, 0);
     r = add_order(&l, ORDER_PARTIAL, 1);
+    add_fill(r, 20, ORDER_ENTRY, 1, 100);
+    r->fills[0].client_id[3]++; /* of another order */
+    step(&l);
+    assert_int_equal(l.out->fill_count, 0);
+    r = add_order(&l, ORDER_PARTIAL, 1);
+    r->filled_qty = DEC_INVALID;
+    r->stop = whole(80); /* half a bracket is none */
+    r = add(&l, VENUE_REFUSED, ID);
+    r->stop = whole(90); /* of what was asked for before there was a position */
+    r->target = whole(120);
+    step(&l);
+    assert_false(is_trouble(&l, ERR_VENUE_AMEND));
+    r = add_order(&l, ORDER_PARTIAL, 1);
     add_fill(r, 21, ORDER_STOP, 1, 90); /* closes what is not there */
     step(&l);
     assert_int_equal(l.out->fill_count, 0);
@@ -415,10 +428,14 @@ static void silence_is_unknown_until_the_venue_tells(void **state)
     step(&l);
     assert_int_equal(written(&l, sent.client_id)->state, ORDER_CANCELLED);
     assert_int_equal(l.snapshot->unknown_orders, 0);
+    (void)add(&l, VENUE_NOT_KNOWN, ID); /* what is over stays over */
     r = add(&l, VENUE_NO_ANSWER, ID);
     r->asked = VENUE_CALL_QUERY;
+    r = add(&l, VENUE_NO_ANSWER, "nd-77-77");
+    r->asked = VENUE_CALL_CANCEL;
     step(&l);
-    assert_int_equal(l.snapshot->open_orders, 0); /* what is over stays over */
+    assert_int_equal(l.snapshot->open_orders, 0);
+    assert_int_equal(l.snapshot->position_count, 1);
     lab_close(&l);
 }
 
@@ -444,6 +461,56 @@ static void closes_what_is_not_closed_yet(void **state)
     assert_int_equal(ask(&l, close), ERR_NONE);
     assert_int_equal(l.out->send_count, 1);
     assert_int_equal(l.out->orders[l.out->sends[0]].qty.e8, whole(6).e8);
+    lab_close(&l);
+}
+
+/* A close that came of a decision rests until the next bar; an emergency does not wait for it. */
+static void an_emergency_takes_a_resting_close_back(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_filled(&l);
+    struct order entry = l.memory->orders[0];
+    entry.state = ORDER_FILLED;
+    entry.filled_qty = whole(10);
+    l.memory->last_fill_ids[0] = 1;
+    l.memory->order_count = 2;
+    l.memory->orders[1] = entry;
+    struct order *close = &l.memory->orders[1];
+    (void)str_copy(STR_LIT("nd-1-2"), close->client_id, sizeof(close->client_id));
+    close->kind = ORDER_CLOSE;
+    close->state = ORDER_ACKED;
+    close->filled_qty = DEC_ZERO;
+    close->decision_id = 9;
+    lab_restart(&l, &entry);
+    assert_int_equal(ask(&l, (struct request){.kind = REQUEST_CLOSE, .symbol = btc}), ERR_NONE);
+    assert_int_equal(l.out->cancel_count, 0); /* it is under way */
+    assert_int_equal(l.out->send_count, 0);
+    assert_int_equal(ask(&l, (struct request){.kind = REQUEST_EMERGENCY_STOP}), ERR_NONE);
+    assert_int_equal(l.out->cancel_count, 1);
+    assert_string_equal(l.out->cancels[0], "nd-1-2");
+    assert_int_equal(l.out->send_count, 0);
+    step(&l);
+    assert_int_equal(l.out->cancel_count, 0); /* not at every step */
+    add_order(&l, ORDER_FILLED, 10)->fills_after = 1;
+    struct venue_report *r = add(&l, VENUE_ORDER, "nd-1-2");
+    r->state = ORDER_CANCELLED;
+    step(&l);
+    for (int i = 0; l.out->send_count == 0; i++) {
+        assert_true(i < 20);
+        if (l.out->list) {
+            hold(add_listing(&l), btc, 10, 100);
+        }
+        for (int q = 0; q < l.out->query_count; q++) {
+            const char *id = l.out->queries[q].client_id;
+            r = add(&l, VENUE_ORDER, id);
+            r->state = strcmp(id, ID) == 0 ? ORDER_FILLED : ORDER_CANCELLED;
+            r->filled_qty = strcmp(id, ID) == 0 ? whole(10) : DEC_ZERO;
+        }
+        step_after(&l, USEC_PER_SEC);
+    }
+    assert_int_equal(l.out->orders[l.out->sends[0]].decision_id, 0);
+    assert_int_equal(l.out->orders[l.out->sends[0]].qty.e8, whole(10).e8);
     lab_close(&l);
 }
 
@@ -758,6 +825,7 @@ UNIT_GROUP(orders, cmocka_unit_test(many_fills_are_paged_through),
            cmocka_unit_test(what_cannot_be_is_not_booked),
            cmocka_unit_test(silence_is_unknown_until_the_venue_tells),
            cmocka_unit_test(closes_what_is_not_closed_yet),
+           cmocka_unit_test(an_emergency_takes_a_resting_close_back),
            cmocka_unit_test(an_amendment_that_does_not_fit_is_refused),
            cmocka_unit_test(an_amendment_stands_when_the_venue_says_so),
            cmocka_unit_test(a_refused_amendment_is_given_up),

@@ -1,0 +1,161 @@
+/*
+ * The journal with a disk that fails at the n-th call, for every n: all of it or nothing.
+ */
+#include "../../../src/engine/journal.h"
+#include "../../../src/store/row.h"
+#include "base/check.h"
+#include "desk.h"
+#include "store/fill_table.h"
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct faulty {
+    int left; /* calls until the one that fails; < 0: none does */
+    bool hit;
+};
+
+static int fail_nth(const char *what, void *userdata)
+{
+    (void)what;
+    struct faulty *f = userdata;
+    if (f->left < 0 || f->left-- > 0) {
+        return 0;
+    }
+    f->hit = true;
+    return -ERR_DB_FAILED;
+}
+
+static struct engine_memory *load(struct desk *desk)
+{
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct err err = {0};
+    ASSERT(memory != NULL);
+    assert_int_equal(journal_load(desk->store, memory, &err), 0);
+    return memory;
+}
+
+static void move_table(struct desk *desk, const char *from, const char *to)
+{
+    char sql[128];
+    struct err err = {0};
+    (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO %s", from, to);
+    struct db_rows *rows = NULL;
+    assert_int_equal(db_query(desk->store->db, sql, DB_NO_VALUES, &rows, &err), 0);
+    assert_int_equal(db_next(rows, &err), 0);
+    db_rows_free(rows);
+}
+
+/* A table that cannot be read: nobody starts on half of what stood there. */
+static void a_read_that_fails_is_told(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    struct engine_memory *whole = load(&desk);
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct engine *engine = engine_new(&desk.settings, desk.settings.symbols, 3);
+    ASSERT(memory != NULL);
+    assert_true(whole->position_count > 0 && whole->order_count > 0);
+    assert_true(whole->last_fill_ids[0] > 0);
+    static const char *const tables[] = {"engine_state",  "cooldowns",    "positions", "orders",
+                                         "trading_rules", "rule_shadows", "fills"};
+    struct err err = {0};
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        move_table(&desk, tables[i], "away");
+        assert_true(journal_load(desk.store, memory, &err) < 0);
+        move_table(&desk, "away", tables[i]);
+    }
+    static const char *const markets[] = {"blobs", "candles"};
+    for (size_t i = 0; i < COUNT_OF(markets); i++) {
+        move_table(&desk, markets[i], "away");
+        assert_true(journal_load_market(desk.store, engine, &desk.market->source,
+                                        desk.settings.symbols, 3, &err) < 0);
+        move_table(&desk, "away", markets[i]);
+    }
+    assert_int_equal(journal_load(desk.store, memory, &err), 0);
+    assert_int_equal(memory->state.cash.e8, whole->state.cash.e8);
+    assert_int_equal(memory->order_count, whole->order_count);
+    assert_int_equal(journal_load_market(desk.store, engine, &desk.market->source,
+                                         desk.settings.symbols, 3, &err),
+                     0);
+    assert_true(engine_price(engine, desk.settings.symbols[0]).e8 > 0);
+    engine_free(engine);
+    free(memory);
+    free(whole);
+    desk_close(&desk);
+}
+
+/* Everything that a step can leave, written again and again until the disk holds. */
+static void a_write_that_fails_leaves_nothing(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    struct engine_memory *whole = load(&desk);
+    struct engine *engine = engine_new(&desk.settings, desk.settings.symbols, 3);
+    engine_restore(engine, whole);
+    struct engine_outputs *out = calloc(1, sizeof(*out));
+    ASSERT(out != NULL);
+    out->write = true;
+    out->market_moved = true;
+    out->positions_changed = true;
+    out->rules_changed = true;
+    out->orders[out->order_count++] = whole->orders[0];
+    struct fill f = {.venue_fill_id = 1000, .symbol = desk.settings.symbols[0]};
+    memcpy(f.client_id, whole->orders[0].client_id, sizeof(f.client_id));
+    out->fills[out->fill_count++] = f;
+    out->payments[out->payment_count++] =
+        (struct funding){1, desk.settings.symbols[0], dec_from_int(1), 1};
+    out->trades[out->trade_count++] = (struct trade){.id = 1000, .symbol = f.symbol};
+    for (int i = 0; i < 2; i++) {
+        out->decisions[out->decision_count++] = (struct decision){
+            .id = 100000 + i, .symbol = f.symbol, .outcome = i == 0 ? OUTCOME_HOLD : OUTCOME_ORDER};
+    }
+    out->candles[out->candle_count++] = (struct source_bar){
+        f.symbol,
+        {0, dec_from_int(1), dec_from_int(1), dec_from_int(1), dec_from_int(1), dec_from_int(1)}};
+    out->equity_point = true;
+    out->has_request = true;
+    out->request = (struct request){.id = 77};
+    struct faulty faulty = {.left = -1};
+    trading_store_set_fault(desk.store, fail_nth, &faulty);
+    static const enum journal_part parts[] = {JOURNAL_INTENTS, JOURNAL_NOTES};
+    int64_t fills_before = engine_state(engine)->fills;
+    for (size_t p = 0; p < COUNT_OF(parts); p++) {
+        int n = 0;
+        for (faulty.hit = true; faulty.hit; n++) {
+            assert_true(n < 200);
+            faulty = (struct faulty){.left = n};
+            struct err err = {0};
+            int rc = journal_commit(desk.store, engine, &desk.market->source, out, parts[p], &err);
+            assert_int_equal(rc < 0, faulty.hit);
+            bool hit = faulty.hit;
+            faulty.left = -1;
+            int64_t count = 0;
+            struct dec fees;
+            assert_int_equal(fill_table_sum(desk.store, &count, &fees, &err), 0);
+            assert_int_equal(count, fills_before + (p == 1 || !hit));
+            faulty.hit = hit;
+        }
+        assert_true(n > (parts[p] == JOURNAL_INTENTS ? 10 : 3));
+    }
+    /* The same fill once more: the step that booked it twice must not stand. */
+    struct err err = {0};
+    faulty.left = -1;
+    assert_int_equal(
+        journal_commit(desk.store, engine, &desk.market->source, out, JOURNAL_INTENTS, &err),
+        -ERR_ENGINE_STRAY_FILL);
+    trading_store_set_fault(desk.store, NULL, NULL);
+    free(out);
+    engine_free(engine);
+    free(whole);
+    desk_close(&desk);
+}
+
+UNIT_GROUP(journal, cmocka_unit_test(a_read_that_fails_is_told),
+           cmocka_unit_test(a_write_that_fails_leaves_nothing))
