@@ -76,11 +76,11 @@ struct risk_verdict {
 bool risk_check(const struct risk_account *account, const struct order *order,
                 struct risk_verdict *ret);
 
-/* Size of an entry: what loses risk_per_trade_pct * confidence of equity when the order's stop is
- * hit, at most what the limits of one position allow, down to a whole lot. Where less room is left
- * by the other limits it is that, as long as it is at least half of what was wanted; of less
- * nothing good comes, so it is refused with its reason. Zero when it is less than one lot. The
- * order's qty is not looked at. */
+/* Size of an entry: confidence * the most that one position may be, which loses risk_per_trade_pct
+ * of equity when its stop is hit or stands at max_position_pct or the tier's limit, whichever is
+ * least; down to a whole lot. Where less room is left by the other limits it is that, as long as it
+ * is at least half of what was wanted; of less nothing good comes, so it is refused with its
+ * reason. Zero when it is less than one lot. The order's qty is not looked at. */
 struct dec risk_size(const struct risk_account *account, const struct order *order,
                      double confidence);
 

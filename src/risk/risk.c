@@ -279,16 +279,16 @@ static double percent_of_equity(const struct look *l, double pct)
 }
 
 /* The notional that loses so much of equity when the stop is hit. */
-static double limit_by_stop(const struct look *l, double risk_pct)
+static double limit_by_stop(const struct look *l)
 {
     double distance = fabs(l->price - (double)l->o->stop.e8);
-    return percent_of_equity(l, risk_pct) * l->price / distance;
+    return percent_of_equity(l, l->s->risk_per_trade_pct) * l->price / distance;
 }
 
 static double limit_position(const struct look *l)
 {
     double by_size = smaller(percent_of_equity(l, l->s->max_position_pct), RAW_MOST);
-    return smaller(by_size, limit_by_stop(l, l->s->risk_per_trade_pct));
+    return smaller(by_size, limit_by_stop(l));
 }
 
 static double limit_symbol(const struct look *l)
@@ -535,9 +535,10 @@ struct dec risk_size(const struct risk_account *account, const struct order *ord
     if (!(confidence > 0) || !protected(&look)) {
         return DEC_ZERO;
     }
-    double risk_pct = account->settings->risk_per_trade_pct * smaller(confidence, 1);
+    /* A share of the most that one position may be. Were that no more than its cap, every entry
+     * with a near stop would be as large as the cap, however sure the agents are. */
     double own = smaller(limit_position(&look), limit_symbol(&look));
-    double wanted = smaller(own, limit_by_stop(&look, risk_pct));
+    double wanted = own * smaller(confidence, 1);
     double room = wanted;
     for (int i = 0; i < RISK_RULE_COUNT; i++) {
         room = rules[i].limit == NULL ? room : smaller(room, rules[i].limit(&look));

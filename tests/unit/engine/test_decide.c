@@ -2,10 +2,12 @@
 #include "fakes/instant_venue.h"
 #include "fakes/stump_model.h"
 #include "io/file.h"
+#include "risk/risk.h"
 #include "store/decision_table.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,6 +64,20 @@ static const struct order *order_of(const struct stand *s, const struct decision
     return &none;
 }
 
+/* Size goes by confidence, at the defaults too: that share of the largest position, or what room
+ * there is, down to a half of it. */
+static void check_size(const struct stand *s, const struct decision *d)
+{
+    static struct snapshot snapshot;
+    engine_snapshot(s->engine, &s->now, &snapshot);
+    double equity = dec_to_double(snapshot.equity);
+    double most = fabs(d->score) * equity * s->settings.max_position_pct / 100;
+    double notional = dec_to_double(d->price) * dec_to_double(d->qty);
+    double lot = dec_to_double(d->price) * dec_to_double(risk_lot(d->price));
+    assert_true(notional <= most * (1 + 1e-9));
+    assert_true(notional >= most / 2 - lot);
+}
+
 /* What must hold of any decision. */
 static void check_decision(const struct stand *s, const struct decision *d)
 {
@@ -89,6 +105,7 @@ static void check_decision(const struct stand *s, const struct decision *d)
         assert_true(o->stop.e8 > 0 && o->target.e8 > 0);
         int64_t away = labs(d->price.e8 - o->stop.e8);
         assert_true(labs(away - d->price.e8 / 50) <= 1); /* 2 % */
+        check_size(s, d);
     } else {
         assert_int_equal(o->side == SIDE_LONG, d->direction == DIRECTION_SHORT);
     }

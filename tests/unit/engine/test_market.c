@@ -106,8 +106,10 @@ static void trades_a_record_to_its_end(void **state)
     desk_run(&desk, 120);
     assert_int_equal((int64_t)s->decisions, decisions);
     assert_int_equal(s->position_count, held);
+    /* The entry of the newest candle may still wait for one to be filled on. */
+    bool open = held > 0 || s->open_orders > 0;
     assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, NULL),
-                     held > 0 ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN);
+                     open ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN);
     desk_run(&desk, 3);
     assert_int_equal(s->position_count, 0);
     assert_true(s->books_balance);

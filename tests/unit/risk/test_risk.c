@@ -235,6 +235,9 @@ static void sizes_by_risk_and_confidence(void **state)
     settings.tiers[0].max_position_pct = 10;
     assert_int_equal(risk_size(&a, &o, 1.0).e8, 156 * DEC_ONE / 10000);
     settings.tiers[0].max_position_pct = 25;
+    /* Confidence counts where a position is limited by its cap, too. */
+    assert_int_equal(risk_size(&a, &o, 0.5).e8, 195 * DEC_ONE / 10000);
+    assert_int_equal(risk_size(&a, &o, 0.25).e8, 97 * DEC_ONE / 10000);
     /* Less room than wanted: taken while it is half of that, else refused with a reason. */
     struct risk_verdict v;
     a.exposure = dec_from_int(6000);
