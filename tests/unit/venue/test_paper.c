@@ -1027,6 +1027,206 @@ static void memory_answers_as_the_disk_does(void **state)
     shop_close(&disk);
 }
 
+/* ---------------------------------------------------------------- at its limits */
+
+static int fail_nth(const char *what, void *userdata)
+{
+    (void)what;
+    int *left = userdata;
+    return (*left)-- == 0 ? -ERR_DB_FAILED : 0;
+}
+
+/* Whatever is written when the disk fails, at whichever write: nothing happened, and the same again
+ * does the whole of it. */
+static void any_write_may_fail(void **state)
+{
+    (void)state;
+    for (int step = 0; step < 5; step++) {
+        for (int n = 0;; n++) {
+            assert_true(n < 100);
+            struct shop s;
+            thin_book(&s);
+            s.paper.terms.funding = dec_from_double(0.001);
+            struct order o = entry(&s, "nd-1-1", SIDE_LONG);
+            o.qty = dec_from_int(15);
+            (void)send(&s, &o);
+            (void)minute(&s, 1000, 1001, 999, 1000);
+            (void)next(&s);
+            s.minute += 8 * 60;
+            struct paper_book before = s.paper.book;
+            int left = n;
+            trading_store_set_fault(s.store, fail_nth, &left);
+            struct order c = closing(&s, "nd-1-2", SIDE_LONG);
+            bool told_lost = false;
+            int rc = 0;
+            if (step == 0) {
+                rc = minute(&s, 1000, 1001, 970, 1000); /* rest, funding, and half a stop */
+            } else if (step == 1) {
+                told_lost = send(&s, &c).kind == VENUE_NO_ANSWER;
+            } else if (step == 2) {
+                venue_cancel(&s.paper.venue, "nd-1-1");
+                told_lost = next(&s).kind == VENUE_NO_ANSWER;
+            } else if (step == 3) {
+                venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(900), dec_from_int(1100));
+                told_lost = next(&s).kind == VENUE_NO_ANSWER;
+            } else {
+                o = entry(&s, "nd-1-3", SIDE_SHORT);
+                told_lost = send(&s, &o).kind == VENUE_NO_ANSWER; /* a rejection, too */
+            }
+            bool hit = left < 0 && (rc < 0 || told_lost);
+            trading_store_set_fault(s.store, NULL, NULL);
+            if (hit) {
+                assert_memory_equal(&s.paper.book, &before, sizeof(before));
+                reopen(&s);
+                assert_int_equal(s.paper.book.cash.e8, before.cash.e8);
+                assert_int_equal(s.paper.book.positions[0].qty.e8, before.positions[0].qty.e8);
+                assert_int_equal(s.paper.book.positions[0].stop.e8, before.positions[0].stop.e8);
+                assert_int_equal(s.paper.book.open_count, before.open_count);
+                assert_int_equal(s.paper.book.next_funding_id, before.next_funding_id);
+            }
+            shop_close(&s);
+            if (!hit) {
+                assert_true(n > 1);
+                break;
+            }
+        }
+    }
+}
+
+static void without_disk_or_memory_it_answers_nothing(void **state)
+{
+    (void)state;
+    struct shop s;
+    memset(&s, 0, sizeof(s));
+    s.settings.initial_cash = dec_from_int(10000);
+    paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+    assert_int_equal(minute(&s, 1000, 1001, 999, 1000), 0); /* there is nothing to write */
+    struct order o = entry(&s, "nd-1-1", SIDE_LONG);
+    assert_int_equal(send(&s, &o).kind, VENUE_NO_ANSWER);
+    venue_list(&s.paper.venue, 1, 0);
+    assert_int_equal(next(&s).asked, VENUE_CALL_LIST);
+    assert_int_equal(ask(&s, "nd-1-1").kind, VENUE_NO_ANSWER);
+    venue_cancel(&s.paper.venue, "nd-1-1");
+    assert_int_equal(next(&s).kind, VENUE_NO_ANSWER);
+    paper_release(&s.paper);
+    paper_release(NULL);
+}
+
+/* What nobody fetches is lost in the end, as on a network; then it is asked for. */
+static void reports_that_nobody_fetches_are_lost(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_open(&s);
+    (void)open_long(&s);
+    for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
+        venue_query(&s.paper.venue, "nd-1-1", 0);
+    }
+    venue_query(&s.paper.venue, "nd-1-1", 0);
+    venue_query(&s.paper.venue, "nd-9-9", 0);
+    venue_list(&s.paper.venue, 1, 0);
+    venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(2000), dec_from_int(2000));
+    struct order c = closing(&s, "nd-1-2", SIDE_LONG);
+    venue_send(&s.paper.venue, &c);
+    for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
+        assert_string_equal(next(&s).client_id, "nd-1-1");
+    }
+    none(&s);
+    assert_int_equal(ask(&s, "nd-1-2").state, ORDER_FILLED);
+    shop_close(&s);
+}
+
+static void so_many_orders_can_rest(void **state)
+{
+    (void)state;
+    for (int memory = 0; memory < 2; memory++) {
+        struct shop s;
+        shop_open(&s);
+        if (memory == 1) {
+            paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+            paper_open_memory(&s.paper);
+        }
+        (void)minute(&s, 1000, 1001, 999, 1000);
+        struct order o = entry(&s, "", SIDE_LONG);
+        for (int i = 0; i < PAPER_OPEN_MAX; i++) {
+            (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
+            assert_int_equal(send(&s, &o).state, ORDER_ACKED);
+        }
+        (void)str_copy(STR_LIT("nd-2-1"), o.client_id, sizeof(o.client_id));
+        assert_string_equal(send(&s, &o).reason, "too many open orders");
+        venue_list(&s.paper.venue, 1, 0);
+        assert_int_equal(next(&s).open_count, PAPER_OPEN_MAX);
+        /* The first fills, the others meet its position. */
+        (void)minute(&s, 1000, 1001, 999, 1000);
+        assert_int_equal(s.paper.book.open_count, 0);
+        assert_int_equal(s.paper.book.position_count, 1);
+        assert_int_equal(next(&s).state, ORDER_FILLED);
+        assert_string_equal(next(&s).reason, "symbol has a position");
+        paper_release(&s.paper);
+        shop_close(&s);
+    }
+}
+
+/* Nine symbols on a venue of eight: the ninth has no price. */
+static void so_many_symbols_have_prices(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_open(&s);
+    s.settings.initial_cash = dec_from_int(1000000);
+    reopen(&s);
+    struct symbol symbol = btc;
+    for (int i = 0; i <= SYMBOLS_MAX; i++) {
+        symbol.name[0] = (char)('A' + i);
+        paper_quote(&s.paper, symbol, dec_from_int(1000));
+        struct order o = entry(&s, "", SIDE_LONG);
+        (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
+        o.symbol = symbol;
+        assert_int_equal(send(&s, &o).state, i < SYMBOLS_MAX ? ORDER_ACKED : ORDER_REJECTED);
+    }
+    shop_close(&s);
+}
+
+/* An account at the edge of what can be counted: nothing wraps, nothing is half done. */
+static void amounts_beyond_all_range_do_not_happen(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_open(&s);
+    s.settings.funding_bps = 10;
+    paper_set_costs(&s.paper, &s.settings);
+    (void)open_long(&s);
+    int64_t boundary = (START / PAPER_FUNDING_US + 1) * PAPER_FUNDING_US;
+    s.paper.book.cash.e8 = -INT64_MAX;
+    s.minute = (boundary - START) / USEC_PER_MIN;
+    (void)minute(&s, 1000, 1001, 999, 1000); /* the payment has no room */
+    none(&s);
+    s.paper.book.cash.e8 = INT64_MAX;
+    struct order c = closing(&s, "nd-1-2", SIDE_LONG);
+    assert_string_equal(send(&s, &c).reason, "the account cannot book it");
+    (void)minute(&s, 1000, 1050, 970, 1000); /* nor has the stop, nor later the target */
+    none(&s);
+    s.paper.book.stopped_us[0] = 0;
+    (void)minute(&s, 1000, 1050, 999, 1000);
+    none(&s);
+    assert_int_equal(s.paper.book.position_count, 1);
+    assert_int_equal(s.paper.book.cash.e8, INT64_MAX);
+
+    s.paper.book = (struct paper_book){.next_fill_id = 90, .next_funding_id = 1};
+    s.paper.book.cash.e8 = -INT64_MAX;
+    paper_quote(&s.paper, btc, (struct dec){INT64_MAX});
+    struct quote q;
+    assert_false(venue_quote(&s.paper.venue, btc, &q)); /* an ask beyond it */
+    struct order o = entry(&s, "nd-1-3", SIDE_LONG);
+    o.qty = (struct dec){1};
+    o.stop = (struct dec){1};
+    o.target = (struct dec){2};
+    assert_int_equal(send(&s, &o).state, ORDER_ACKED);
+    (void)minute(&s, 1000, 1001, 999, 1000);
+    assert_int_equal(next(&s).state, ORDER_REJECTED);
+    shop_close(&s);
+}
+
 UNIT_GROUP(paper, cmocka_unit_test(an_entry_fills_at_the_next_open),
            cmocka_unit_test(brackets_by_the_stated_rule), cmocka_unit_test(a_short_is_the_mirror),
            cmocka_unit_test(a_close_fills_at_once_and_only_reduces),
@@ -1050,4 +1250,8 @@ UNIT_GROUP(paper, cmocka_unit_test(an_entry_fills_at_the_next_open),
            cmocka_unit_test(a_bracket_can_be_moved),
            cmocka_unit_test(an_amendment_is_on_disk_before_it_is_told),
            cmocka_unit_test(shows_the_top_of_its_book),
-           cmocka_unit_test(memory_answers_as_the_disk_does))
+           cmocka_unit_test(memory_answers_as_the_disk_does), cmocka_unit_test(any_write_may_fail),
+           cmocka_unit_test(without_disk_or_memory_it_answers_nothing),
+           cmocka_unit_test(reports_that_nobody_fetches_are_lost),
+           cmocka_unit_test(so_many_orders_can_rest), cmocka_unit_test(so_many_symbols_have_prices),
+           cmocka_unit_test(amounts_beyond_all_range_do_not_happen))
