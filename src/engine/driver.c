@@ -1,81 +1,21 @@
-#include "engine/driver.h"
-
 #include "base/check.h"
 #include "base/log.h"
-#include "engine/recorder.h"
-#include "engine/statefile.h"
-#include "io/file.h"
+#include "driver_private.h"
 #include "journal.h"
-#include "market/csv_source.h"
-#include "market/simulated.h"
-#include "percentile.h"
 #include "store/request_table.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define RETRY_US     USEC_PER_SEC
 #define SAY_AGAIN_US USEC_PER_MIN
 /* Further behind than this (real time), the market does not run after us: it goes on from now. */
 #define BEHIND_MAX_US (2 * USEC_PER_SEC)
 #define KEEP_DAYS     30 /* market days of decisions that led to nothing */
 #define PRUNE_ROWS    500
-/* Five-minute bars of the warm-up that are kept for charts. */
-#define HISTORY_MAX (DRIVER_WARM_UP_MIN / 5 * SYMBOLS_MAX)
-
-struct driver {
-    struct driver_options options;
-    char *state_dir;
-    struct settings settings;
-    struct crossing *crossing;
-    struct clock *clock;
-
-    struct trading_store *store; /* NULL: not open */
-    bool owns_store;
-    struct engine *engine; /* NULL: not recovered yet */
-    struct simulated market;
-    struct csv_source files;
-    struct source *own; /* one of those above; NULL: none could be made */
-    struct source *source;
-    bool ended;                  /* the source has no more candles, and that has been said */
-    struct predictor *predictor; /* NULL: none, or it did not fit */
-    bool asked_model;            /* it was tried to load it */
-    int symbol_count;
-    struct symbol symbols[SYMBOLS_MAX];
-    struct paper paper;
-    struct venue *venue;
-
-    /* The market's clock against ours. */
-    int64_t anchor_mono_us;
-    int64_t anchor_market_us;
-    int64_t market_us;
-
-    bool holds_request;        /* in request: taken from the ring, not stepped yet */
-    bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
-    int64_t minute_us;         /* its open, as the source promised it */
-    bool shipped;              /* what they tell the venue has left; only notes may wait then */
-    bool told;                 /* the venue was told anything: its answer may be there already */
-    bool uncommitted;          /* outputs wait for the disk */
-    struct recorder *recorder; /* NULL: none without a state folder */
-    bool recorded;             /* the step whose outputs these are */
-    struct statefile exported; /* as .trading_state.json says now */
-    bool export_failed;
-    struct engine_now now;
-    struct engine_inputs inputs;
-    struct request request;
-    struct engine_outputs outputs;
-
-    int trouble; /* err id that stands; 0 none */
-    int64_t trouble_said_mono_us;
-    int64_t retry_mono_us;
-    struct percentile durations;
-    struct snapshot snapshot;
-};
 
 /* ---------------------------------------------------------------- telling */
 
-static void publish_events(struct driver *d, const struct event *events, int count)
+void driver_publish_events(struct driver *d, const struct event *events, int count)
 {
     if (count == 0) {
         return;
@@ -86,7 +26,7 @@ static void publish_events(struct driver *d, const struct event *events, int cou
     (void)!write(d->crossing->events_fd, &one, sizeof(one));
 }
 
-static void publish_snapshot(struct driver *d)
+void driver_publish_snapshot(struct driver *d)
 {
     struct snapshot *s = &d->snapshot;
     s->version++;
@@ -114,11 +54,10 @@ static void publish_stalled(struct driver *d)
     (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written",
                    halted ? "halted, closing waits" : "nothing opens or closes",
                    d->trouble == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
-    publish_snapshot(d);
+    driver_publish_snapshot(d);
 }
 
-/* Something that lasts: said when it begins and each minute, logged when it begins. */
-static void trouble(struct driver *d, enum err_id id, const struct err *cause)
+void driver_trouble(struct driver *d, enum err_id id, const struct err *cause)
 {
     int64_t mono_us = clock_mono_us(d->clock);
     if (d->trouble == (int)id && mono_us - d->trouble_said_mono_us < SAY_AGAIN_US) {
@@ -131,7 +70,7 @@ static void trouble(struct driver *d, enum err_id id, const struct err *cause)
     d->trouble_said_mono_us = mono_us;
     struct event e = {
         .topic = TOPIC_TROUBLE, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
-    publish_events(d, &e, 1);
+    driver_publish_events(d, &e, 1);
 }
 
 /* Something that stops nothing. */
@@ -140,358 +79,15 @@ static void tell(struct driver *d, enum err_id id, const struct err *cause)
     log_err(LOG_LEVEL_WARNING, cause, err_info((int)id)->message);
     struct event e = {
         .topic = TOPIC_TROUBLE, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
-    publish_events(d, &e, 1);
+    driver_publish_events(d, &e, 1);
 }
 
-static void trouble_over(struct driver *d)
+void driver_trouble_over(struct driver *d)
 {
     if (d->trouble != 0) {
         LOG(NOTICE, "%s: over", err_info(d->trouble)->code);
         d->trouble = 0;
     }
-}
-
-/* ---------------------------------------------------------------- opening */
-
-static void close_all(struct driver *d)
-{
-    recorder_free(d->recorder);
-    d->recorder = NULL;
-    engine_free(d->engine);
-    d->engine = NULL;
-    if (d->owns_store) {
-        trading_store_free(d->store);
-    }
-    d->store = NULL;
-    csv_source_release(&d->files);
-    d->own = NULL;
-}
-
-static void add_symbol(struct driver *d, struct symbol symbol)
-{
-    for (int i = 0; i < d->symbol_count; i++) {
-        if (symbol_equal(d->symbols[i], symbol)) {
-            return;
-        }
-    }
-    if (d->symbol_count < SYMBOLS_MAX) {
-        d->symbols[d->symbol_count++] = symbol;
-    }
-}
-
-static int open_files(const struct settings *settings, struct csv_source *ret, struct err *err)
-{
-    struct csv_source_file files[SYMBOLS_MAX];
-    for (int i = 0; i < settings->market_file_count; i++) {
-        files[i] = (struct csv_source_file){settings->market_files[i].symbol,
-                                            settings->market_files[i].path};
-    }
-    ASSERT(settings->market_file_count >= 1);
-    struct err why = {0};
-    if (csv_source_init(ret, files, settings->market_file_count, &why) < 0) {
-        return err_set(err, ERR_MARKET_SOURCE, "%s: %s", why.context, err_info(why.id)->message);
-    }
-    return 0;
-}
-
-int driver_check_market(const struct settings *settings, struct err *err)
-{
-    struct csv_source files = {0};
-    int rc = settings->market_source == MARKET_CSV ? open_files(settings, &files, err) : 0;
-    csv_source_release(&files);
-    return rc;
-}
-
-/* A market of d->symbols: the simulated one begins at start_us. */
-static int make_market(struct driver *d, int64_t start_us, struct err *err)
-{
-    uint64_t seed = d->settings.seed;
-    int rc = 0;
-    d->own = NULL;
-    d->ended = false;
-    switch (d->settings.market_source) {
-    case MARKET_SIMULATED:
-        seed = seed != 0 ? seed : (uint64_t)clock_wall_us(d->clock);
-        simulated_init(&d->market, seed, d->symbols, d->symbol_count, start_us);
-        d->own = &d->market.source;
-        break;
-    case MARKET_CSV:
-        rc = open_files(&d->settings, &d->files, err);
-        d->own = rc < 0 ? NULL : &d->files.source;
-        break;
-    }
-    if (rc >= 0) {
-        d->source = d->options.wrap_source == NULL
-                        ? d->own
-                        : d->options.wrap_source(d->own, d->options.userdata);
-    }
-    return rc;
-}
-
-static void make_engine(struct driver *d)
-{
-    d->engine = engine_new(&d->settings, d->symbols, d->symbol_count);
-    engine_set_step(d->engine, source_step_us(d->own));
-    paper_init(&d->paper, &d->settings, source_step_us(d->own));
-}
-
-/* A market that nobody has seen yet, and when trading in it begins. */
-static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *err)
-{
-    int64_t wall_us = clock_wall_us(d->clock);
-    int64_t market_us = wall_us - wall_us % timeframe_us(TF_1H);
-    int rc = make_market(d, market_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN, err);
-    if (rc < 0) {
-        return rc;
-    }
-    /* A record is traded from its first candle on: there is nothing before it to warm up on. */
-    *ret_market_us =
-        d->own == &d->market.source ? market_us : source_next_us(d->own) - source_step_us(d->own);
-    return 0;
-}
-
-/* What came before, and all of it to the database together with the books as they stand. */
-static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
-{
-    bool simulated = d->own == &d->market.source;
-    AUTO_FREE struct source_bar *history = calloc(HISTORY_MAX, sizeof(*history));
-    ASSERT(history != NULL);
-    int kept = 0;
-    for (int minute = 0; simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
-        struct source_bar bars[SYMBOLS_MAX];
-        int count = source_take(d->own, bars);
-        kept += engine_warm(d->engine, bars, count, &history[kept]);
-    }
-    d->market_us = market_us;
-    return journal_begin(d->store, d->engine, d->own, history, kept, err);
-}
-
-static int first_start(struct driver *d, struct engine_now *ret_now, struct err *err)
-{
-    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
-                             .mono_us = clock_mono_us(d->clock)};
-    int rc = begin_market(d, &now.market_us, err);
-    if (rc < 0) {
-        return rc;
-    }
-    make_engine(d);
-    engine_begin(d->engine, &now);
-    *ret_now = now;
-    return begin_trading(d, now.market_us, err);
-}
-
-/* The books of an imported state file: they come with no market. */
-static int start_with_books(struct driver *d, struct engine_memory *memory, struct err *err)
-{
-    int64_t market_us = 0;
-    int rc = begin_market(d, &market_us, err);
-    if (rc < 0) {
-        return rc;
-    }
-    memory->state.market_us = market_us;
-    memory->state.day = market_us / USEC_PER_DAY;
-    make_engine(d);
-    engine_restore(d->engine, memory);
-    return begin_trading(d, market_us, err);
-}
-
-static int later_start(struct driver *d, struct engine_memory *memory, struct err *err)
-{
-    bool has_market = false;
-    int rc = journal_has_market(d->store, &has_market, err);
-    if (rc < 0) {
-        return rc;
-    }
-    /* What is no longer traded is still watched while it is held. */
-    for (int i = 0; i < memory->position_count; i++) {
-        add_symbol(d, memory->positions[i].symbol);
-    }
-    for (int i = 0; i < memory->order_count; i++) {
-        add_symbol(d, memory->orders[i].symbol);
-    }
-    /* The venue's account was opened with what the books were, whatever is configured by now. */
-    d->settings.initial_cash = memory->state.initial_cash;
-    if (!has_market) {
-        return start_with_books(d, memory, err);
-    }
-    rc = make_market(d, memory->state.market_us, err);
-    if (rc < 0) {
-        return rc;
-    }
-    make_engine(d);
-    engine_restore(d->engine, memory);
-    rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, err);
-    if (rc == -ERR_MARKET_SAVED) {
-        log_err(LOG_LEVEL_WARNING, err, "the saved market is not used");
-        rc = 0;
-    }
-    if (d->own == &d->files.source) {
-        /* What was complete by then is behind us, whether the source knows or not. */
-        csv_source_skip(&d->files, memory->state.market_us - source_step_us(d->own) + 1);
-    }
-    d->market_us = memory->state.market_us;
-    return rc;
-}
-
-/* Once. A model that does not fit is said, and trading goes on without a prediction. */
-static void load_model(struct driver *d)
-{
-    struct err err = {0};
-    if (d->asked_model || d->settings.model[0] == '\0') {
-        return;
-    }
-    d->asked_model = true;
-    if (predictor_load(d->settings.model, &d->predictor, &err) < 0 ||
-        predictor_check_step(d->predictor, source_step_us(d->source), &err) < 0) {
-        predictor_free(TAKE(d->predictor));
-        log_err(LOG_LEVEL_WARNING, &err, "the predict agent stays neutral");
-        struct event e = {.topic = TOPIC_TROUBLE, .code = (uint32_t)err.id, .at_us = d->market_us};
-        publish_events(d, &e, 1);
-        return;
-    }
-    LOG(NOTICE, "the predict agent asks model %.16s, %d bars of %s ahead",
-        predictor_hash(d->predictor), predictor_horizon(d->predictor),
-        timeframe_name(predictor_timeframe(d->predictor)));
-}
-
-/* ERR_STORE_NOT_FOUND when there is nothing to import. */
-static int import_state(struct driver *d, struct err *err)
-{
-    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
-    if (d->state_dir[0] == '\0' || buf_failed(&path) || !file_exists(path.data)) {
-        return -ERR_STORE_NOT_FOUND;
-    }
-    struct statefile file;
-    struct statefile_imported done;
-    struct statefile_import options = {.settings = &d->settings,
-                                       .wall_us = clock_wall_us(d->clock)};
-    int rc = statefile_read(path.data, &file, err);
-    rc = rc < 0 ? rc : statefile_import(&file, &options, d->store, &done, err);
-    if (rc >= 0) {
-        LOG(NOTICE, "%s: imported, %d positions, %lld trades; stops are %.2f %% from their entries",
-            path.data, done.positions, (long long)file.total_trades, d->settings.stop_pct);
-    }
-    return rc;
-}
-
-/* A file of before tells when it began and why the breaker tripped; one that cannot be read is
- * written over, for trading.db is what counts. */
-static void begin_export(struct driver *d)
-{
-    struct err err = {0};
-    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
-    d->exported = (struct statefile){0};
-    d->export_failed = false;
-    if (d->state_dir[0] != '\0' && file_exists(path.data) &&
-        statefile_read(path.data, &d->exported, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "the state file is written anew");
-    }
-    if (d->exported.created_us == 0) {
-        d->exported.created_us = clock_wall_us(d->clock);
-    }
-    d->exported.position_count = -1; /* whatever it says, it is to be written */
-}
-
-static int begin_recording(struct driver *d, const struct engine_now *now,
-                           const struct engine_memory *memory, struct err *err)
-{
-    if (d->state_dir[0] == '\0') {
-        return 0;
-    }
-    begin_export(d);
-    struct recorder_start start = {.now = *now, .memory = memory};
-    return recorder_open(d->state_dir, &start, d->engine, &d->recorder, err);
-}
-
-static int recover(struct driver *d, struct err *err)
-{
-    AUTO_FREE struct engine_memory *memory = malloc(sizeof(*memory));
-    ASSERT(memory != NULL);
-    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
-                             .mono_us = clock_mono_us(d->clock)};
-    bool first = false;
-    d->symbol_count = 0;
-    for (int i = 0; i < d->settings.symbol_count; i++) {
-        add_symbol(d, d->settings.symbols[i]);
-    }
-    int rc = journal_load(d->store, memory, err);
-    if (rc == -ERR_STORE_NOT_FOUND) {
-        err_clear(err);
-        rc = import_state(d, err);
-        first = rc == -ERR_STORE_NOT_FOUND;
-        rc = rc < 0 ? rc : journal_load(d->store, memory, err);
-    }
-    if (first) {
-        rc = first_start(d, &now, err);
-    } else if (rc >= 0) {
-        rc = later_start(d, memory, err);
-        now.market_us = memory->state.market_us;
-    }
-    if (rc >= 0) {
-        rc = paper_open(&d->paper, d->store, err);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    load_model(d);
-    engine_use_predictor(d->engine, d->predictor);
-    rc = begin_recording(d, &now, first ? NULL : memory, err);
-    if (rc < 0) {
-        return rc;
-    }
-    for (int i = 0; i < d->symbol_count; i++) {
-        paper_quote(&d->paper, d->symbols[i], engine_price(d->engine, d->symbols[i]));
-    }
-    d->anchor_market_us = d->market_us;
-    d->anchor_mono_us = clock_mono_us(d->clock);
-    d->holds_minute = false;
-    d->uncommitted = false;
-    d->inputs.bar_count = 0;
-    return 0;
-}
-
-static bool try_open(struct driver *d)
-{
-    int64_t mono_us = clock_mono_us(d->clock);
-    if (d->retry_mono_us != 0 && mono_us < d->retry_mono_us) {
-        return false;
-    }
-    d->retry_mono_us = mono_us + RETRY_US;
-    struct err err = {0};
-    int rc = 0;
-    if (d->options.store != NULL) {
-        d->store = d->options.store;
-    } else {
-        rc = trading_store_open(d->state_dir, TRADING_STORE_WRITE, &d->store, &err);
-        d->owns_store = rc >= 0;
-    }
-    if (rc >= 0) {
-        rc = recover(d, &err);
-    }
-    if (rc >= 0) {
-        d->retry_mono_us = 0;
-        trouble_over(d);
-        /* What was recovered can be seen even when the first commit has to wait. */
-        struct engine_now now = {
-            .market_us = d->market_us, .wall_us = clock_wall_us(d->clock), .mono_us = mono_us};
-        engine_snapshot(d->engine, &now, &d->snapshot);
-        return true;
-    }
-    close_all(d);
-    bool no_market = err.id == ERR_MARKET_SOURCE;
-    bool is_own = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
-    trouble(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
-    d->snapshot.state = TRADING_STARTING;
-    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s%.50s",
-                   no_market ? "market: "
-                   : is_own  ? ""
-                             : "trading.db: ",
-                   no_market ? err.context : err_info(err.id)->message);
-    d->snapshot.initial_cash = d->settings.initial_cash;
-    publish_snapshot(d);
-    return false;
 }
 
 /* ---------------------------------------------------------------- a round */
@@ -548,7 +144,7 @@ static bool take_request(struct driver *d)
     int rc = request_table_result(d->store, d->request.id, &result, &err);
     d->holds_request = rc < 0; /* a stop must not get lost for a moment's trouble */
     if (rc < 0) {
-        trouble(d, ERR_ENGINE_JOURNAL, &err);
+        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
         return false;
     }
     if (!result.found) {
@@ -560,7 +156,7 @@ static bool take_request(struct driver *d)
                       .at_us = result.at_us,
                       .id = d->request.id,
                       .symbol = d->request.symbol};
-    publish_events(d, &e, 1);
+    driver_publish_events(d, &e, 1);
     return true;
 }
 
@@ -602,7 +198,7 @@ static bool take_minute(struct driver *d)
     }
     struct err err = {0};
     if (show_venue(d, &err) < 0) {
-        trouble(d, ERR_VENUE_DISK, &err);
+        driver_trouble(d, ERR_VENUE_DISK, &err);
         return false;
     }
     return true;
@@ -629,7 +225,7 @@ static bool record(struct driver *d)
         rc = 0;
     }
     if (rc < 0) {
-        trouble(d, ERR_ENGINE_RECORD, &err);
+        driver_trouble(d, ERR_ENGINE_RECORD, &err);
     }
     d->recorded = rc >= 0;
     return d->recorded;
@@ -678,7 +274,7 @@ static bool write_part(struct driver *d, enum journal_part part)
 {
     struct err err = {0};
     if (journal_commit(d->store, d->engine, d->source, &d->outputs, part, &err) < 0) {
-        trouble(d, ERR_ENGINE_JOURNAL, &err);
+        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
         return false;
     }
     return true;
@@ -773,7 +369,7 @@ static void watch_source(struct driver *d)
             (long long)r.off_step, (long long)r.inexact);
     }
     struct event e = {.topic = TOPIC_TROUBLE, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
-    publish_events(d, &e, 1);
+    driver_publish_events(d, &e, 1);
 }
 
 static void beat(struct driver *d)
@@ -817,13 +413,13 @@ static bool step(struct driver *d)
 /* What follows a commit; returns whether another round should follow at once. */
 static bool finish(struct driver *d)
 {
-    trouble_over(d);
+    driver_trouble_over(d);
     engine_snapshot(d->engine, &d->now, &d->snapshot);
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
     watch_source(d);
-    publish_snapshot(d);
+    driver_publish_snapshot(d);
     /* After the snapshot: whoever an event wakes finds the state that it announces. */
-    publish_events(d, d->outputs.events, d->outputs.event_count);
+    driver_publish_events(d, d->outputs.events, d->outputs.event_count);
     export_state(d);
     tidy_history(d);
     return d->told;
@@ -832,7 +428,7 @@ static bool finish(struct driver *d)
 int64_t driver_round(struct driver *d)
 {
     beat(d);
-    if (d->engine == NULL && !try_open(d)) {
+    if (d->engine == NULL && !driver_open_try(d)) {
         return DRIVER_ROUND_US;
     }
     if (d->uncommitted) {
@@ -863,6 +459,14 @@ int64_t driver_round(struct driver *d)
 
 /* ---------------------------------------------------------------- life */
 
+int driver_check_market(const struct settings *settings, struct err *err)
+{
+    struct csv_source files = {0};
+    int rc = settings->market_source == MARKET_CSV ? driver_open_files(settings, &files, err) : 0;
+    csv_source_release(&files);
+    return rc;
+}
+
 struct driver *driver_new(const struct driver_options *options, struct crossing *crossing)
 {
     ASSERT(options->settings.symbol_count >= 1 && options->settings.symbol_count <= SYMBOLS_MAX &&
@@ -889,7 +493,7 @@ void driver_free(struct driver *driver)
     if (driver == NULL) {
         return;
     }
-    close_all(driver);
+    driver_open_undo(driver);
     predictor_free(driver->predictor);
     free(driver->state_dir);
     free(driver);

@@ -1,0 +1,353 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "driver_private.h"
+#include "engine/statefile.h"
+#include "io/file.h"
+#include "journal.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RETRY_US USEC_PER_SEC
+/* Five-minute bars of the warm-up that are kept for charts. */
+#define HISTORY_MAX (DRIVER_WARM_UP_MIN / 5 * SYMBOLS_MAX)
+
+/* ---------------------------------------------------------------- the market */
+
+static void add_symbol(struct driver *d, struct symbol symbol)
+{
+    for (int i = 0; i < d->symbol_count; i++) {
+        if (symbol_equal(d->symbols[i], symbol)) {
+            return;
+        }
+    }
+    if (d->symbol_count < SYMBOLS_MAX) {
+        d->symbols[d->symbol_count++] = symbol;
+    }
+}
+
+int driver_open_files(const struct settings *settings, struct csv_source *ret, struct err *err)
+{
+    struct csv_source_file files[SYMBOLS_MAX];
+    for (int i = 0; i < settings->market_file_count; i++) {
+        files[i] = (struct csv_source_file){settings->market_files[i].symbol,
+                                            settings->market_files[i].path};
+    }
+    ASSERT(settings->market_file_count >= 1);
+    struct err why = {0};
+    if (csv_source_init(ret, files, settings->market_file_count, &why) < 0) {
+        return err_set(err, ERR_MARKET_SOURCE, "%s: %s", why.context, err_info(why.id)->message);
+    }
+    return 0;
+}
+
+/* A market of d->symbols: the simulated one begins at start_us. */
+static int make_market(struct driver *d, int64_t start_us, struct err *err)
+{
+    uint64_t seed = d->settings.seed;
+    int rc = 0;
+    d->own = NULL;
+    d->ended = false;
+    switch (d->settings.market_source) {
+    case MARKET_SIMULATED:
+        seed = seed != 0 ? seed : (uint64_t)clock_wall_us(d->clock);
+        simulated_init(&d->market, seed, d->symbols, d->symbol_count, start_us);
+        d->own = &d->market.source;
+        break;
+    case MARKET_CSV:
+        rc = driver_open_files(&d->settings, &d->files, err);
+        d->own = rc < 0 ? NULL : &d->files.source;
+        break;
+    }
+    if (rc >= 0) {
+        d->source = d->options.wrap_source == NULL
+                        ? d->own
+                        : d->options.wrap_source(d->own, d->options.userdata);
+    }
+    return rc;
+}
+
+static void make_engine(struct driver *d)
+{
+    d->engine = engine_new(&d->settings, d->symbols, d->symbol_count);
+    engine_set_step(d->engine, source_step_us(d->own));
+    paper_init(&d->paper, &d->settings, source_step_us(d->own));
+}
+
+/* A market that nobody has seen yet, and when trading in it begins. */
+static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *err)
+{
+    int64_t wall_us = clock_wall_us(d->clock);
+    int64_t market_us = wall_us - wall_us % timeframe_us(TF_1H);
+    int rc = make_market(d, market_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* A record is traded from its first candle on: there is nothing before it to warm up on. */
+    *ret_market_us =
+        d->own == &d->market.source ? market_us : source_next_us(d->own) - source_step_us(d->own);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- starts */
+
+/* What came before, and all of it to the database together with the books as they stand. */
+static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
+{
+    bool simulated = d->own == &d->market.source;
+    AUTO_FREE struct source_bar *history = calloc(HISTORY_MAX, sizeof(*history));
+    ASSERT(history != NULL);
+    int kept = 0;
+    for (int minute = 0; simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
+        struct source_bar bars[SYMBOLS_MAX];
+        int count = source_take(d->own, bars);
+        kept += engine_warm(d->engine, bars, count, &history[kept]);
+    }
+    d->market_us = market_us;
+    return journal_begin(d->store, d->engine, d->own, history, kept, err);
+}
+
+static int first_start(struct driver *d, struct engine_now *ret_now, struct err *err)
+{
+    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
+                             .mono_us = clock_mono_us(d->clock)};
+    int rc = begin_market(d, &now.market_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    make_engine(d);
+    engine_begin(d->engine, &now);
+    *ret_now = now;
+    return begin_trading(d, now.market_us, err);
+}
+
+/* The books of an imported state file: they come with no market. */
+static int start_with_books(struct driver *d, struct engine_memory *memory, struct err *err)
+{
+    int64_t market_us = 0;
+    int rc = begin_market(d, &market_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    memory->state.market_us = market_us;
+    memory->state.day = market_us / USEC_PER_DAY;
+    make_engine(d);
+    engine_restore(d->engine, memory);
+    return begin_trading(d, market_us, err);
+}
+
+static int later_start(struct driver *d, struct engine_memory *memory, struct err *err)
+{
+    bool has_market = false;
+    int rc = journal_has_market(d->store, &has_market, err);
+    if (rc < 0) {
+        return rc;
+    }
+    /* What is no longer traded is still watched while it is held. */
+    for (int i = 0; i < memory->position_count; i++) {
+        add_symbol(d, memory->positions[i].symbol);
+    }
+    for (int i = 0; i < memory->order_count; i++) {
+        add_symbol(d, memory->orders[i].symbol);
+    }
+    /* The venue's account was opened with what the books were, whatever is configured by now. */
+    d->settings.initial_cash = memory->state.initial_cash;
+    if (!has_market) {
+        return start_with_books(d, memory, err);
+    }
+    rc = make_market(d, memory->state.market_us, err);
+    if (rc < 0) {
+        return rc;
+    }
+    make_engine(d);
+    engine_restore(d->engine, memory);
+    rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, err);
+    if (rc == -ERR_MARKET_SAVED) {
+        log_err(LOG_LEVEL_WARNING, err, "the saved market is not used");
+        rc = 0;
+    }
+    if (d->own == &d->files.source) {
+        /* What was complete by then is behind us, whether the source knows or not. */
+        csv_source_skip(&d->files, memory->state.market_us - source_step_us(d->own) + 1);
+    }
+    d->market_us = memory->state.market_us;
+    return rc;
+}
+
+/* Once. A model that does not fit is said, and trading goes on without a prediction. */
+static void load_model(struct driver *d)
+{
+    struct err err = {0};
+    if (d->asked_model || d->settings.model[0] == '\0') {
+        return;
+    }
+    d->asked_model = true;
+    if (predictor_load(d->settings.model, &d->predictor, &err) < 0 ||
+        predictor_check_step(d->predictor, source_step_us(d->source), &err) < 0) {
+        predictor_free(TAKE(d->predictor));
+        log_err(LOG_LEVEL_WARNING, &err, "the predict agent stays neutral");
+        struct event e = {.topic = TOPIC_TROUBLE, .code = (uint32_t)err.id, .at_us = d->market_us};
+        driver_publish_events(d, &e, 1);
+        return;
+    }
+    LOG(NOTICE, "the predict agent asks model %.16s, %d bars of %s ahead",
+        predictor_hash(d->predictor), predictor_horizon(d->predictor),
+        timeframe_name(predictor_timeframe(d->predictor)));
+}
+
+/* ERR_STORE_NOT_FOUND when there is nothing to import. */
+static int import_state(struct driver *d, struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
+    if (d->state_dir[0] == '\0' || buf_failed(&path) || !file_exists(path.data)) {
+        return -ERR_STORE_NOT_FOUND;
+    }
+    struct statefile file;
+    struct statefile_imported done;
+    struct statefile_import options = {.settings = &d->settings,
+                                       .wall_us = clock_wall_us(d->clock)};
+    int rc = statefile_read(path.data, &file, err);
+    rc = rc < 0 ? rc : statefile_import(&file, &options, d->store, &done, err);
+    if (rc >= 0) {
+        LOG(NOTICE, "%s: imported, %d positions, %lld trades; stops are %.2f %% from their entries",
+            path.data, done.positions, (long long)file.total_trades, d->settings.stop_pct);
+    }
+    return rc;
+}
+
+/* A file of before tells when it began and why the breaker tripped; one that cannot be read is
+ * written over, for trading.db is what counts. */
+static void begin_export(struct driver *d)
+{
+    struct err err = {0};
+    AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
+    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
+    d->exported = (struct statefile){0};
+    d->export_failed = false;
+    if (d->state_dir[0] != '\0' && file_exists(path.data) &&
+        statefile_read(path.data, &d->exported, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "the state file is written anew");
+    }
+    if (d->exported.created_us == 0) {
+        d->exported.created_us = clock_wall_us(d->clock);
+    }
+    d->exported.position_count = -1; /* whatever it says, it is to be written */
+}
+
+static int begin_recording(struct driver *d, const struct engine_now *now,
+                           const struct engine_memory *memory, struct err *err)
+{
+    if (d->state_dir[0] == '\0') {
+        return 0;
+    }
+    begin_export(d);
+    struct recorder_start start = {.now = *now, .memory = memory};
+    return recorder_open(d->state_dir, &start, d->engine, &d->recorder, err);
+}
+
+/* ---------------------------------------------------------------- one path for all of them */
+
+void driver_open_undo(struct driver *d)
+{
+    recorder_free(d->recorder);
+    d->recorder = NULL;
+    engine_free(d->engine);
+    d->engine = NULL;
+    if (d->owns_store) {
+        trading_store_free(d->store);
+    }
+    d->store = NULL;
+    csv_source_release(&d->files);
+    d->own = NULL;
+}
+
+static int recover(struct driver *d, struct err *err)
+{
+    AUTO_FREE struct engine_memory *memory = malloc(sizeof(*memory));
+    ASSERT(memory != NULL);
+    struct engine_now now = {.wall_us = clock_wall_us(d->clock),
+                             .mono_us = clock_mono_us(d->clock)};
+    bool first = false;
+    d->symbol_count = 0;
+    for (int i = 0; i < d->settings.symbol_count; i++) {
+        add_symbol(d, d->settings.symbols[i]);
+    }
+    int rc = journal_load(d->store, memory, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        rc = import_state(d, err);
+        first = rc == -ERR_STORE_NOT_FOUND;
+        rc = rc < 0 ? rc : journal_load(d->store, memory, err);
+    }
+    if (first) {
+        rc = first_start(d, &now, err);
+    } else if (rc >= 0) {
+        rc = later_start(d, memory, err);
+        now.market_us = memory->state.market_us;
+    }
+    if (rc >= 0) {
+        rc = paper_open(&d->paper, d->store, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    load_model(d);
+    engine_use_predictor(d->engine, d->predictor);
+    rc = begin_recording(d, &now, first ? NULL : memory, err);
+    if (rc < 0) {
+        return rc;
+    }
+    for (int i = 0; i < d->symbol_count; i++) {
+        paper_quote(&d->paper, d->symbols[i], engine_price(d->engine, d->symbols[i]));
+    }
+    d->anchor_market_us = d->market_us;
+    d->anchor_mono_us = clock_mono_us(d->clock);
+    d->holds_minute = false;
+    d->uncommitted = false;
+    d->inputs.bar_count = 0;
+    return 0;
+}
+
+bool driver_open_try(struct driver *d)
+{
+    int64_t mono_us = clock_mono_us(d->clock);
+    if (d->retry_mono_us != 0 && mono_us < d->retry_mono_us) {
+        return false;
+    }
+    d->retry_mono_us = mono_us + RETRY_US;
+    struct err err = {0};
+    int rc = 0;
+    if (d->options.store != NULL) {
+        d->store = d->options.store;
+    } else {
+        rc = trading_store_open(d->state_dir, TRADING_STORE_WRITE, &d->store, &err);
+        d->owns_store = rc >= 0;
+    }
+    if (rc >= 0) {
+        rc = recover(d, &err);
+    }
+    if (rc >= 0) {
+        d->retry_mono_us = 0;
+        driver_trouble_over(d);
+        /* What was recovered can be seen even when the first commit has to wait. */
+        struct engine_now now = {
+            .market_us = d->market_us, .wall_us = clock_wall_us(d->clock), .mono_us = mono_us};
+        engine_snapshot(d->engine, &now, &d->snapshot);
+        return true;
+    }
+    driver_open_undo(d);
+    bool no_market = err.id == ERR_MARKET_SOURCE;
+    bool is_own = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
+    driver_trouble(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
+    d->snapshot.state = TRADING_STARTING;
+    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s%.50s",
+                   no_market ? "market: "
+                   : is_own  ? ""
+                             : "trading.db: ",
+                   no_market ? err.context : err_info(err.id)->message);
+    d->snapshot.initial_cash = d->settings.initial_cash;
+    driver_publish_snapshot(d);
+    return false;
+}

@@ -1,0 +1,77 @@
+/*
+ * driver_private.h: the inside of struct driver, shared by its two files.
+ *
+ * driver.c is its rounds; driver_open.c is how it gets ready for them: database, market, books,
+ * venue, model, recorder, whatever an earlier run left. Thread: one at a time per driver.
+ */
+#pragma once
+
+#include "engine/driver.h"
+#include "engine/recorder.h"
+#include "engine/statefile.h"
+#include "market/csv_source.h"
+#include "market/simulated.h"
+#include "percentile.h"
+
+struct driver {
+    struct driver_options options;
+    char *state_dir;
+    struct settings settings;
+    struct crossing *crossing;
+    struct clock *clock;
+
+    struct trading_store *store; /* NULL: not open */
+    bool owns_store;
+    struct engine *engine; /* NULL: not recovered yet */
+    struct simulated market;
+    struct csv_source files;
+    struct source *own; /* one of those above; NULL: none could be made */
+    struct source *source;
+    bool ended;                  /* the source has no more candles, and that has been said */
+    struct predictor *predictor; /* NULL: none, or it did not fit */
+    bool asked_model;            /* it was tried to load it */
+    int symbol_count;
+    struct symbol symbols[SYMBOLS_MAX];
+    struct paper paper;
+    struct venue *venue;
+
+    /* The market's clock against ours. */
+    int64_t anchor_mono_us;
+    int64_t anchor_market_us;
+    int64_t market_us;
+
+    bool holds_request;        /* in request: taken from the ring, not stepped yet */
+    bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
+    int64_t minute_us;         /* its open, as the source promised it */
+    bool shipped;              /* what they tell the venue has left; only notes may wait then */
+    bool told;                 /* the venue was told anything: its answer may be there already */
+    bool uncommitted;          /* outputs wait for the disk */
+    struct recorder *recorder; /* NULL: none without a state folder */
+    bool recorded;             /* the step whose outputs these are */
+    struct statefile exported; /* as .trading_state.json says now */
+    bool export_failed;
+    struct engine_now now;
+    struct engine_inputs inputs;
+    struct request request;
+    struct engine_outputs outputs;
+
+    int trouble; /* err id that stands; 0 none */
+    int64_t trouble_said_mono_us;
+    int64_t retry_mono_us;
+    struct percentile durations;
+    struct snapshot snapshot;
+};
+
+/* driver.c */
+void driver_publish_events(struct driver *d, const struct event *events, int count);
+void driver_publish_snapshot(struct driver *d);
+/* Something that lasts: said when it begins and each minute, logged when it begins. */
+void driver_trouble(struct driver *d, enum err_id id, const struct err *cause);
+void driver_trouble_over(struct driver *d);
+
+/* driver_open.c */
+/* Everything that a round needs; false: not now, and people have been told why. At most once in a
+ * second it really tries. */
+bool driver_open_try(struct driver *d);
+void driver_open_undo(struct driver *d); /* at any moment */
+int driver_open_files(const struct settings *settings, struct csv_source *ret, struct err *err);
