@@ -88,6 +88,7 @@ static int show_positions(struct action_call *call, struct err *err)
 
 /* --------------------------------------------------------------------------------- status ---- */
 
+/* Not TONE_BUSY, which is the progress of a run: a pipe is not shown that. */
 static void status_title(struct reply *r, const struct desk *desk, const struct snapshot *s)
 {
     AUTO_BUF struct buf up = BUF_INIT(64);
@@ -97,7 +98,7 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
         reply_title(r, TONE_GOOD, "nightdesk · paper · up %s", up.data);
         break;
     case TRADING_STARTING:
-        reply_title(r, TONE_BUSY, "nightdesk · paper · starting: %s", s->state_reason);
+        reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting: %s", s->state_reason);
         break;
     case TRADING_PAUSED:
     case TRADING_BREAKER:
@@ -151,9 +152,14 @@ static void status_feed(struct reply *r, const struct snapshot *s)
     if (s->market_ended) {
         reply_line(r, "⚠ The market has no more candles: nothing new is opened.");
     }
-    if (s->source_refused + s->source_duplicates > 0) {
-        reply_line(r, "Market files: %llu rows refused, %llu duplicates",
-                   (unsigned long long)s->source_refused, (unsigned long long)s->source_duplicates);
+    uint64_t gaps = 0;
+    for (int i = 0; i < s->market_count; i++) {
+        gaps += s->markets[i].gaps;
+    }
+    if (s->source_refused + s->source_duplicates + gaps > 0) {
+        reply_line(r, "Candles: refused rows %llu, duplicates %llu, missing %llu",
+                   (unsigned long long)s->source_refused, (unsigned long long)s->source_duplicates,
+                   (unsigned long long)gaps);
     }
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *m = &s->markets[i];
@@ -243,7 +249,7 @@ static int show_status(struct action_call *call, struct err *err)
     const struct snapshot *s = desk_snapshot(desk);
     struct reply *r = action_reply(call);
     if (s->version == 0) {
-        reply_title(r, TONE_BUSY, "nightdesk · paper · starting");
+        reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting");
         reply_line(r, NO_STATUS_YET);
         data_put(reply_data(r), "state",
                  json_object_new_string(trading_state_name(TRADING_STARTING)));

@@ -240,6 +240,15 @@ static void status_shows_the_account(void **state)
     say(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "has not reported yet");
     assert_has(rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
+    assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\""); /* a pipe would not show it */
+
+    struct snapshot *early = draft(s);
+    early->state = TRADING_STARTING;
+    publish(s);
+    say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "⏳ nightdesk · paper · starting");
+    assert_has(rig_last(&s->rig), "Equity");
+    assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\"");
 
     publish_plain(s, 1);
     say(s, &s->rig.rita, "/status");
@@ -275,6 +284,8 @@ static void status_tells_of_candles_that_were_refused(void **state)
     n->markets[1].refused = 5;
     n->markets[1].refused_stale = 5;
     n->markets[1].suspect = true;
+    n->markets[0].gaps = 4;
+    n->markets[1].gaps = 5;
     n->source_refused = 7;
     n->source_duplicates = 8;
     n->market_ended = true;
@@ -284,7 +295,7 @@ static void status_tells_of_candles_that_were_refused(void **state)
     assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
                      "4 from the future");
     assert_has(text, "ETH-USD candles refused: 5 stale; nothing opens until a good one comes");
-    assert_has(text, "Market files: 7 rows refused, 8 duplicates");
+    assert_has(text, "Candles: refused rows 7, duplicates 8, missing 9");
     assert_has(text, "The market has no more candles: nothing new is opened.");
     assert_has(text, "\"market_ended\":true");
 }
