@@ -285,6 +285,40 @@ static void does_not_look_ahead(void **state)
     }
 }
 
+/* Without spread and depth an entry costs what the bar opens at that follows its decision. */
+static void entries_fill_at_the_next_open(void **state)
+{
+    (void)state;
+    struct settings settings;
+    struct simulated market;
+    struct source_bar bars[SYMBOLS_MAX];
+    desk_settings(&settings);
+    settings.spread_bps = 0;
+    settings.level_bps = 0;
+    settings.depth = DEC_ZERO;
+    settings.tick_digits = 0;
+    simulated_init(&market, 7, settings.symbols, settings.symbol_count, 0);
+    backtest_free(run(&settings, &market.source, 3 * USEC_PER_DAY, 10 * USEC_PER_DAY));
+    assert_true(test_count > 10);
+    int found = 0;
+    simulated_init(&market, 7, settings.symbols, settings.symbol_count, 0);
+    while (source_next_us(&market.source) <= 10 * USEC_PER_DAY) {
+        int count = source_take(&market.source, bars);
+        for (int i = 0; i < count; i++) {
+            for (int j = 0; j < test_count; j++) {
+                if (symbol_equal(test_trades[j].symbol, bars[i].symbol) &&
+                    test_trades[j].opened_us == bars[i].candle.open_us) {
+                    same_dec(test_trades[j].entry_price, bars[i].candle.open);
+                    /* Decisions are made when five minutes are complete. */
+                    assert_int_equal(test_trades[j].opened_us % (5 * USEC_PER_MIN), 0);
+                    found++;
+                }
+            }
+        }
+    }
+    assert_int_equal(found, test_count);
+}
+
 static void keeps_a_bounded_picture_of_a_long_run(void **state)
 {
     (void)state;
@@ -426,6 +460,6 @@ UNIT_GROUP(backtest, cmocka_unit_test(makes_the_trades_that_paper_trading_makes)
            cmocka_unit_test(a_hard_market_is_as_hard_in_the_past),
            cmocka_unit_test(makes_the_trades_that_a_recorded_market_makes),
            cmocka_unit_test(longer_candles_are_traded_on_too),
-           cmocka_unit_test(does_not_look_ahead),
+           cmocka_unit_test(does_not_look_ahead), cmocka_unit_test(entries_fill_at_the_next_open),
            cmocka_unit_test(keeps_a_bounded_picture_of_a_long_run),
            cmocka_unit_test(breakdowns_add_up), cmocka_unit_test(nothing_to_trade_on_is_said))

@@ -110,7 +110,13 @@ static void an_entry_fills_at_the_next_open(void **state)
     (void)state;
     struct shop s;
     shop_open(&s);
-    struct venue_report r = open_long(&s);
+    (void)minute(&s, 1000, 1001, 980, 990);
+    struct order o = entry(&s, "nd-1-1", SIDE_LONG);
+    venue_send(&s.paper.venue, &o);
+    assert_int_equal(next(&s).state, ORDER_ACKED);
+    none(&s); /* not at the last price */
+    (void)minute(&s, 1000, 1005, 995, 1003);
+    struct venue_report r = next(&s);
     assert_int_equal(r.kind, VENUE_ORDER);
     assert_int_equal(r.state, ORDER_FILLED);
     assert_string_equal(r.client_id, "nd-1-1");
