@@ -1,19 +1,22 @@
 #!/bin/sh
-# Runs test programs that speak TAP, one after the other, and sums them up in one line.
+# Runs test programs that speak TAP and sums them up in one line.
 #
-# usage: run.sh LABEL COMMAND [LABEL COMMAND ...]      each COMMAND is one shell word list
-# A program that ends badly without saying "not ok" counts as one failure (a crash is not a pass),
-# and so does one that reports nothing. Output is kept under $LOGS; failures are shown at once.
+# usage: run.sh LABEL COMMAND [LABEL COMMAND ...] [-- LABEL COMMAND ...]
+#
+# Each COMMAND is one shell word list. Those before -- run $JOBS at a time (default: one a core, at
+# most four), those after it alone: they measure, or use what is there only once. A program that
+# ends badly without saying "not ok" counts as one failure (a crash is not a pass), and so does one
+# that reports nothing. Output is kept under $LOGS; each result is shown when it is there.
 set -u
 : "${LOGS:=build/test-logs}"
-mkdir -p "$LOGS"
+export LOGS
 skip='^(not )?ok [0-9]+.*# *skip'
-passed=0 failed=0 skipped=0
-skips=""
-while [ $# -gt 1 ]; do
+
+# One program: its log, its counts for the sum, and what is shown of it.
+one() {
     label=$1 command=$2
-    shift 2
-    log=$LOGS/$(echo "$label" | tr ' /' '__').log
+    name=$(echo "$label" | tr ' /' '__')
+    log=$LOGS/$name.log
     start=$(date +%s)
     CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "${TEST_TIMEOUT:-300}" \
         sh -c "$command" > "$log" 2>&1 < /dev/null
@@ -24,19 +27,59 @@ while [ $# -gt 1 ]; do
     f=$(($(grep -cE '^not ok' "$log") - $(grep -ciE '^not ok [0-9]+ *# *skip' "$log")))
     p=$((p - $(grep -ciE '^ok [0-9]+.*# *skip' "$log")))
     if [ "$f" -eq 0 ] && { [ $rc -ne 0 ] || [ $((p + s)) -eq 0 ]; }; then f=1; fi
-    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
-    printf '%-28s %4d passed %3d failed %3d skipped  %3d s\n' "$label" $p $f $s \
-        $(($(date +%s) - start))
-    if [ "$f" -ne 0 ]; then
-        echo "  exit status $rc; the whole output is in $log; its failures and its end:"
-        grep -A 12 -E '^not ok' "$log" | head -n 60 | sed 's/^/  | /'
-        tail -n 15 "$log" | sed 's/^/  > /'
-    fi
-    if [ "$s" -ne 0 ]; then
-        skips="$skips$(grep -iE "$skip" "$log" | sed "s/^[a-z ]*ok [0-9]* *-* */  $label: /")
-"
-    fi
+    {
+        printf '%-28s %4d passed %3d failed %3d skipped  %3d s\n' "$label" $p $f $s \
+            $(($(date +%s) - start))
+        if [ "$f" -ne 0 ]; then
+            echo "  exit status $rc; the whole output is in $log; its failures and its end:"
+            grep -A 12 -E '^not ok' "$log" | head -n 60 | sed 's/^/  | /'
+            tail -n 15 "$log" | sed 's/^/  > /'
+        fi
+    } > "$LOGS/$name.report"
+    grep -iE "$skip" "$log" | sed "s/^[a-z ]*ok [0-9]* *-* */  $label: /" > "$LOGS/$name.skips"
+    echo "$p $f $s" > "$LOGS/$name.counts"
+    cat "$LOGS/$name.report"
+}
+
+if [ "${1:-}" = --one ]; then
+    shift
+    one "$@"
+    exit 0
+fi
+
+cores=$(nproc 2> /dev/null || echo 1)
+: "${JOBS:=$((cores < 4 ? cores : 4))}"
+mkdir -p "$LOGS"
+rm -f "$LOGS"/*.log "$LOGS"/*.report "$LOGS"/*.skips "$LOGS"/*.counts
+started=0
+many=""
+for word in "$@"; do
+    [ "$word" = -- ] && many=yes
 done
-[ -z "$skips" ] || printf 'skipped:\n%s' "$skips"
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ]
+if [ -n "$many" ]; then
+    while [ "$1" != -- ]; do
+        printf '%s\0%s\0' "$1" "$2"
+        shift 2
+    done > "$LOGS/together"
+    shift
+    started=$(($(tr -cd '\000' < "$LOGS/together" | wc -c) / 2))
+    xargs -0 -n 2 -P "$JOBS" sh "$0" --one < "$LOGS/together"
+fi
+while [ $# -gt 1 ]; do
+    one "$1" "$2"
+    started=$((started + 1))
+    shift 2
+done
+
+if [ -n "$(cat "$LOGS"/*.skips)" ]; then
+    echo skipped:
+    cat "$LOGS"/*.skips
+fi
+# What left no counts did not even start.
+cat "$LOGS"/*.counts | awk -v started="$started" '
+    { passed += $1; failed += $2; skipped += $3 }
+    END {
+        failed += started - NR
+        printf "%d passed, %d failed, %d skipped\n", passed, failed, skipped
+        exit failed > 0
+    }'
