@@ -340,7 +340,7 @@ static void tidy_history(struct driver *d)
     }
 }
 
-/* Shown and said once: what the market still had is the last that comes. */
+/* Shown, and logged once: what the market still had is the last that comes. */
 static void watch_source(struct driver *d)
 {
     d->snapshot.source_refused = 0;
@@ -368,8 +368,30 @@ static void watch_source(struct driver *d)
             (long long)r.missing, (long long)r.rows->duplicates, (long long)r.rows->refused,
             (long long)r.off_step, (long long)r.inexact);
     }
-    struct event e = {.topic = TOPIC_TROUBLE, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
-    driver_publish_events(d, &e, 1);
+    d->reminded_mono_us = 0; /* at once */
+}
+
+/* What lasts until somebody mends it: an alert that is not heard of again would resolve. */
+static void remind(struct driver *d)
+{
+    int64_t mono_us = clock_mono_us(d->clock);
+    if (d->reminded_mono_us != 0 && mono_us - d->reminded_mono_us < SAY_AGAIN_US) {
+        return;
+    }
+    struct event events[2];
+    int count = 0;
+    if (d->ended) {
+        events[count++] =
+            (struct event){.topic = TOPIC_TROUBLE, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
+    }
+    if (d->model_err != 0) {
+        events[count++] = (struct event){.topic = TOPIC_TROUBLE,
+                                         .code = ERR_ENGINE_MODEL,
+                                         .id = d->model_err,
+                                         .at_us = d->market_us};
+    }
+    d->reminded_mono_us = count > 0 ? mono_us : 0;
+    driver_publish_events(d, events, count);
 }
 
 static void beat(struct driver *d)
@@ -420,6 +442,7 @@ static bool finish(struct driver *d)
     driver_publish_snapshot(d);
     /* After the snapshot: whoever an event wakes finds the state that it announces. */
     driver_publish_events(d, d->outputs.events, d->outputs.event_count);
+    remind(d);
     export_state(d);
     tidy_history(d);
     return d->told;

@@ -187,8 +187,7 @@ static void load_model(struct driver *d)
         predictor_check_step(d->predictor, source_step_us(d->source), &err) < 0) {
         predictor_free(TAKE(d->predictor));
         log_err(LOG_LEVEL_WARNING, &err, "the predict agent stays neutral");
-        struct event e = {.topic = TOPIC_TROUBLE, .code = (uint32_t)err.id, .at_us = d->market_us};
-        driver_publish_events(d, &e, 1);
+        d->model_err = err.id;
         return;
     }
     LOG(NOTICE, "the predict agent asks model %.16s, %d bars of %s ahead",

@@ -30,6 +30,7 @@ struct driver {
     bool ended;                  /* the source has no more candles, and that has been said */
     struct predictor *predictor; /* NULL: none, or it did not fit */
     bool asked_model;            /* it was tried to load it */
+    int model_err;               /* why the one that is configured is not used; 0: it is */
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
     struct paper paper;
@@ -57,6 +58,7 @@ struct driver {
 
     int trouble; /* err id that stands; 0 none */
     int64_t trouble_said_mono_us;
+    int64_t reminded_mono_us; /* of what lasts and stops nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;
     struct snapshot snapshot;

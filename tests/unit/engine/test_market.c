@@ -120,7 +120,7 @@ static void trades_a_record_to_its_end(void **state)
         memcpy(&e, &raw, sizeof(e));
         ended += e.code == ERR_MARKET_ENDED;
     }
-    assert_int_equal(ended, 1); /* once */
+    assert_in_range(ended, 2, 4); /* each minute while it lasts: of two minutes here */
     desk_close(&desk);
 }
 
