@@ -203,6 +203,12 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
             continue;
         }
         rc = order_table_get(store, client_id, &ret->orders[ret->order_count], err);
+        if (rc == -ERR_STORE_NOT_FOUND) {
+            /* "Not found" would mean that there is no account, and one would be begun. */
+            err_clear(err);
+            return err_set(err, ERR_STORE_DAMAGED, "positions: %s has no order %s",
+                           ret->positions[i].symbol.name, client_id);
+        }
         if (rc < 0) {
             return rc;
         }

@@ -184,7 +184,9 @@ static int replay_bytes(const char *path, struct str bytes, struct replay_count 
     AUTO_REPLAY struct replay *replay = NULL;
     memset(ret, 0, sizeof(*ret));
     err_clear(err);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    /* A new file each time: some file systems write one out at once that was cut to nothing. */
+    (void)unlink(path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     assert_true(fd >= 0 && write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len);
     (void)close(fd);
     int rc = replay_open(path, NULL, &replay, err);

@@ -1,0 +1,339 @@
+/* Starts that go wrong: tables that are gone, a market or a folder that cannot be opened. Nothing
+ * is traded meanwhile, it is said why, and once it is mended trading goes on where it was. */
+#include "../../../src/store/row.h"
+#include "base/check.h"
+#include "desk.h"
+#include "engine/engine_thread.h"
+#include "engine/statefile.h"
+#include "flight.h"
+#include "io/file.h"
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void run_sql(struct trading_store *store, const char *sql)
+{
+    struct err err = {0};
+    int rc = db_run(store->db, sql, DB_NO_VALUES, &err);
+    if (rc < 0) {
+        print_error("%s: %s\n", sql, err.context);
+    }
+    assert_int_equal(rc, 0);
+}
+
+static void rename_table(struct trading_store *store, const char *from, const char *to)
+{
+    char sql[128];
+    (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO %s", from, to);
+    run_sql(store, sql);
+}
+
+/* ---------------------------------------------------------------- the database */
+
+static void a_table_that_is_gone_keeps_trading_from_starting(void **state)
+{
+    (void)state;
+    static const char *const tables[] = {"engine_state", "cooldowns",       "positions",
+                                         "orders",       "fills",           "trading_rules",
+                                         "rule_shadows", "blobs",           "candles",
+                                         "paper_orders", "paper_positions", "paper_state"};
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    const struct snapshot *s = desk_snapshot(&desk);
+    int held = s->position_count;
+    for (size_t i = 0; i < COUNT_OF(tables); i++) {
+        rename_table(desk.store, tables[i], "taken_away");
+        desk_restart(&desk);
+        desk_run(&desk, 2);
+        s = desk_snapshot(&desk);
+        if (driver_engine(desk.driver) != NULL) {
+            print_error("trading started without %s\n", tables[i]);
+        }
+        assert_null(driver_engine(desk.driver));
+        assert_int_equal(s->last_err, ERR_ENGINE_STORE);
+        assert_int_equal(s->state, TRADING_STARTING);
+        assert_non_null(strstr(s->state_reason, "trading.db: "));
+        rename_table(desk.store, "taken_away", tables[i]);
+    }
+    desk_restart(&desk);
+    desk_round(&desk, USEC_PER_SEC);
+    s = desk_snapshot(&desk);
+    assert_non_null(driver_engine(desk.driver));
+    assert_int_equal(s->last_err, 0);
+    assert_int_equal(s->position_count, held);
+    assert_true(s->books_balance);
+    desk_close(&desk);
+}
+
+static void a_row_that_is_damaged_keeps_trading_from_starting(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *damage;
+        const char *mend;
+    } cases[] = {
+        {"UPDATE engine_state SET state = 'merry'", "UPDATE engine_state SET state = 'active'"},
+        {"UPDATE positions SET side = side || 'x'",
+         "UPDATE positions SET side = substr(side, 1, length(side) - 1)"},
+        {"UPDATE orders SET state = state || 'x'",
+         "UPDATE orders SET state = substr(state, 1, length(state) - 1)"},
+        {"UPDATE positions SET client_id = 'none-' || client_id",
+         "UPDATE positions SET client_id = substr(client_id, 6)"},
+    };
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        run_sql(desk.store, cases[i].damage);
+        desk_restart(&desk);
+        desk_run(&desk, 2);
+        if (driver_engine(desk.driver) != NULL) {
+            print_error("trading started after %s\n", cases[i].damage);
+        }
+        assert_null(driver_engine(desk.driver));
+        assert_int_equal(desk_snapshot(&desk)->last_err, ERR_ENGINE_STORE);
+        run_sql(desk.store, cases[i].mend);
+    }
+    desk_restart(&desk);
+    desk_round(&desk, USEC_PER_SEC);
+    assert_non_null(driver_engine(desk.driver));
+    assert_true(desk_snapshot(&desk)->position_count > 0);
+    assert_true(desk_snapshot(&desk)->books_balance);
+    desk_close(&desk);
+}
+
+/* The history is told to be unusable, and the account is traded on. */
+static void a_market_that_was_saved_otherwise_is_begun_anew(void **state)
+{
+    (void)state;
+    static const char *const damages[] = {
+        "UPDATE blobs SET bytes = x'00' WHERE name = 'market'",
+        "UPDATE blobs SET bytes = x'00' WHERE name = 'series'",
+        "DELETE FROM blobs WHERE name = 'series'",
+    };
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run(&desk, 60);
+    for (size_t i = 0; i < COUNT_OF(damages); i++) {
+        struct dec cash = desk_snapshot(&desk)->cash;
+        run_sql(desk.store, damages[i]);
+        desk_restart(&desk);
+        assert_non_null(driver_engine(desk.driver));
+        assert_int_equal(desk_snapshot(&desk)->cash.e8, cash.e8);
+        desk_run(&desk, 30);
+        assert_true(desk_snapshot(&desk)->books_balance);
+        assert_int_equal(desk_snapshot(&desk)->last_err, 0);
+    }
+    desk_close(&desk);
+}
+
+/* ---------------------------------------------------------------- the market */
+
+static void put_candles(const char *path, const char *row_end)
+{
+    AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
+    buf_add_c(&text, "time,open,high,low,close,volume\n");
+    for (int i = 0; i < 300; i++) {
+        buf_addf(&text, "%d,100,101,99,%d.5,7%s\n", 1640995200 + 60 * i, 99 + i % 2,
+                 i == 200 ? row_end : "");
+    }
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+}
+
+static void use_file(struct settings *settings, const char *path)
+{
+    desk_settings(settings);
+    settings->market_source = MARKET_CSV;
+    settings->symbol_count = 1;
+    settings->market_file_count = 1;
+    settings->market_files[0].symbol = settings->symbols[0];
+    (void)str_copy(str_c(path), settings->market_files[0].path,
+                   sizeof(settings->market_files[0].path));
+}
+
+static void waits_for_market(struct flight *f)
+{
+    const struct snapshot *s = driver_snapshot(f->driver);
+    flight_run(f, 3);
+    assert_null(driver_engine(f->driver));
+    assert_int_equal(s->last_err, ERR_MARKET_SOURCE);
+    assert_int_equal(s->state, TRADING_STARTING);
+    assert_non_null(strstr(s->state_reason, "market: "));
+}
+
+/* The first start, a later one, and one with the books of a state file. */
+static void a_market_that_is_not_there_is_waited_for(void **state)
+{
+    (void)state;
+    struct flight f;
+    char path[256];
+    char file[256];
+    struct err err = {0};
+    for (int imported = 0; imported < 2; imported++) {
+        flight_prepare(&f, NULL, 0);
+        (void)flight_path(&f, "c.csv", path);
+        use_file(&f.settings, path);
+        f.settings.market_speed = 60;
+        if (imported != 0) {
+            assert_int_equal(file_write(flight_path(&f, STATEFILE_NAME, file),
+                                        STR_LIT("{\"total_trades\": 7, \"win_rate\": 0,"
+                                                "\"total_pnl\": 5}"),
+                                        0640, NULL),
+                             0);
+        }
+        assert_int_equal(driver_check_market(&f.settings, &err), -ERR_MARKET_SOURCE);
+        assert_non_null(strstr(err.context, path));
+        err_clear(&err);
+        flight_start(&f);
+        waits_for_market(&f);
+        put_candles(path, "");
+        assert_int_equal(driver_check_market(&f.settings, &err), 0);
+        flight_run(&f, 60);
+        assert_non_null(driver_engine(f.driver));
+        assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
+        assert_int_equal(driver_snapshot(f.driver)->trades, imported != 0 ? 7 : 0);
+        int64_t candles = (int64_t)driver_snapshot(f.driver)->candles;
+        assert_true(candles > 0);
+
+        assert_int_equal(unlink(path), 0);
+        flight_restart(&f);
+        waits_for_market(&f);
+        put_candles(path, "");
+        flight_run(&f, 60);
+        assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
+        assert_true((int64_t)driver_snapshot(f.driver)->candles > candles);
+        flight_close(&f);
+    }
+    struct settings simulated;
+    desk_settings(&simulated);
+    assert_int_equal(driver_check_market(&simulated, &err), 0);
+}
+
+/* ---------------------------------------------------------------- the state folder */
+
+static void a_run_that_cannot_be_recorded_does_not_start(void **state)
+{
+    (void)state;
+    struct flight f;
+    char path[256];
+    flight_prepare(&f, NULL, 0);
+    assert_int_equal(
+        file_write(flight_path(&f, "journal", path), STR_LIT("in the way"), 0600, NULL), 0);
+    flight_start(&f);
+    flight_run(&f, 3);
+    const struct snapshot *s = driver_snapshot(f.driver);
+    assert_null(driver_engine(f.driver));
+    assert_true(s->last_err != 0);
+    assert_int_equal(s->state, TRADING_STARTING);
+    assert_int_equal(unlink(path), 0);
+    flight_run(&f, 120);
+    assert_non_null(driver_engine(f.driver));
+    assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
+    flight_close(&f);
+}
+
+/* trading.db is what counts: a state file that became unreadable is only written anew. */
+static void a_damaged_state_file_of_a_later_start_is_written_anew(void **state)
+{
+    (void)state;
+    struct flight f;
+    char path[256];
+    struct statefile file;
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 10);
+    assert_int_equal(
+        file_write(flight_path(&f, STATEFILE_NAME, path), STR_LIT("{\"init"), 0640, NULL), 0);
+    flight_restart(&f);
+    flight_run(&f, 10);
+    assert_non_null(driver_engine(f.driver));
+    assert_int_equal(statefile_read(path, &file, NULL), 0);
+    assert_true(file.created_us > 0);
+    flight_close(&f);
+}
+
+static void another_speed_does_not_move_the_clock(void **state)
+{
+    (void)state;
+    struct flight f;
+    flight_open(&f, NULL, 0);
+    flight_run(&f, 30);
+    int64_t before_us = driver_snapshot(f.driver)->market_us;
+    struct settings *draft = mailbox_draft(f.crossing.settings);
+    *draft = f.settings;
+    draft->market_speed = 10 * f.settings.market_speed;
+    mailbox_publish(f.crossing.settings);
+    f.settings.market_speed = draft->market_speed;
+    flight_round(&f, 0);
+    assert_int_equal(driver_snapshot(f.driver)->market_speed, f.settings.market_speed);
+    assert_true(driver_snapshot(f.driver)->market_us - before_us <= USEC_PER_MIN);
+    flight_run(&f, 30);
+    int64_t moved_us = driver_snapshot(f.driver)->market_us - before_us;
+    assert_true(moved_us >= 29 * USEC_PER_MIN && moved_us <= 31 * USEC_PER_MIN);
+    driver_free(NULL);
+    flight_close(&f);
+}
+
+/* ---------------------------------------------------------------- the thread */
+
+/* The machine gives no stack of this size to a thread: nothing was started. */
+static void a_thread_that_cannot_be_made_is_told(void **state)
+{
+    (void)state;
+    struct crossing crossing;
+    struct engine_thread *thread = NULL;
+    struct err err = {0};
+    pthread_attr_t was;
+    pthread_attr_t vast;
+    crossing_init(&crossing);
+    assert_int_equal(pthread_getattr_default_np(&was), 0);
+    assert_int_equal(pthread_attr_init(&vast), 0);
+    assert_int_equal(pthread_attr_setstacksize(&vast, (size_t)1 << 50), 0);
+    assert_int_equal(pthread_setattr_default_np(&vast), 0);
+    struct engine_options options = {.state_dir = "/var/tmp", .clock = clock_real()};
+    desk_settings(&options.settings);
+    int rc = engine_thread_start(&options, &crossing, &thread, &err);
+    assert_int_equal(pthread_setattr_default_np(&was), 0);
+    (void)pthread_attr_destroy(&was);
+    (void)pthread_attr_destroy(&vast);
+    assert_int_equal(rc, -ERR_ENGINE_THREAD);
+    assert_null(thread);
+    assert_true(err.context[0] != '\0');
+    crossing_release(&crossing);
+}
+
+/* As when the program ends while it still begins. */
+static void a_thread_that_is_not_wanted_any_more_opens_nothing(void **state)
+{
+    (void)state;
+    char folder[] = "/var/tmp/nightdesk-unwanted-XXXXXX";
+    struct crossing crossing;
+    struct engine_thread *thread = NULL;
+    assert_non_null(mkdtemp(folder));
+    crossing_init(&crossing);
+    atomic_store(&crossing.stop, true);
+    struct engine_options options = {.state_dir = folder, .clock = clock_real()};
+    desk_settings(&options.settings);
+    assert_int_equal(engine_thread_start(&options, &crossing, &thread, NULL), 0);
+    (void)poll(NULL, 0, 20);
+    engine_thread_stop(thread);
+    assert_int_equal(rmdir(folder), 0); /* which it is not unless it is empty */
+    crossing_release(&crossing);
+}
+
+UNIT_GROUP(start, cmocka_unit_test(a_table_that_is_gone_keeps_trading_from_starting),
+           cmocka_unit_test(a_row_that_is_damaged_keeps_trading_from_starting),
+           cmocka_unit_test(a_market_that_was_saved_otherwise_is_begun_anew),
+           cmocka_unit_test(a_market_that_is_not_there_is_waited_for),
+           cmocka_unit_test(a_run_that_cannot_be_recorded_does_not_start),
+           cmocka_unit_test(a_damaged_state_file_of_a_later_start_is_written_anew),
+           cmocka_unit_test(another_speed_does_not_move_the_clock),
+           cmocka_unit_test(a_thread_that_cannot_be_made_is_told),
+           cmocka_unit_test(a_thread_that_is_not_wanted_any_more_opens_nothing))
