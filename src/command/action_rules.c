@@ -58,9 +58,9 @@ static int show_words(struct reply *r)
     reply_title(r, TONE_PLAIN, "Words of a rule's condition");
     reply_line(r, "Compare with < <= > >= == != or: between 20 and 30; join with and, or, not and "
                   "parentheses.");
-    reply_table(r, 2, (const char *const[]){"word", "meaning"});
+    /* No table: its rows would be twice as wide as a phone. */
     for (const struct condition_word *w = condition_words(); w->name != NULL; w++) {
-        reply_row(r, (const char *const[]){w->name, w->help});
+        reply_line(r, "· %s: %s", w->name, w->help);
     }
     reply_line(r, "/rule_add avoid \"rsi14@1h > 70 and side == long\" \"no chasing\"");
     return ACTION_DONE;

@@ -111,7 +111,6 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
                       struct err *err)
 {
     const struct config_symbols *symbols = &desk->o.config->market_symbols;
-    bool any = false;
     for (int i = 0; i < symbols->count; i++) {
         struct decision d;
         if (symbol_equal(symbols->items[i], *shown)) {
@@ -125,17 +124,13 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
         if (rc < 0) {
             return rc;
         }
-        if (!any) {
-            reply_table(r, 4, (const char *const[]){"others", "score", "outcome", "why"});
-        }
-        any = true;
         AUTO_BUF struct buf score = BUF_INIT(32);
         AUTO_BUF struct buf command = BUF_INIT(64);
         figure_signed(&score, d.score, 2);
-        reply_row(r, (const char *const[]){d.symbol.name, score.data, outcome_name(d.outcome),
-                                           d.outcome == OUTCOME_VETOED ? d.veto_code
-                                           : d.outcome == OUTCOME_HOLD ? why_hold_reason(&d)
-                                                                       : d.client_id});
+        reply_line(r, "%s %s, %s: %s", d.symbol.name, score.data, outcome_name(d.outcome),
+                   d.outcome == OUTCOME_VETOED ? d.veto_code
+                   : d.outcome == OUTCOME_HOLD ? why_hold_reason(&d)
+                                               : d.client_id);
         buf_addf(&command, "/why %s", d.symbol.name);
         reply_button(r, d.symbol.name, command.data, BUTTON_PLAIN);
     }

@@ -557,7 +557,7 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     say(s, &s->rig.rita, "/why");
     assert_has(rig_last(&s->rig), "score −0.20 of 0.35 · hold");
-    assert_has(rig_last(&s->rig), "[\"BTC-USD\",\"+0.41\",\"vetoed\",\"RISK_MAX_POSITIONS\"]");
+    assert_has(rig_last(&s->rig), "BTC-USD +0.41, vetoed: RISK_MAX_POSITIONS");
     assert_has(rig_last(&s->rig), "\"/why BTC-USD\"");
     say(s, &s->rig.rita, "/why 99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
