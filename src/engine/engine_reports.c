@@ -172,11 +172,13 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
         engine_trouble(engine, ERR_VENUE_REJECTED, slot->order.symbol);
     }
     engine_orders_move(engine, slot, report->state);
-    if (slot->order.kind == ORDER_CLOSE && report->state != ORDER_FILLED &&
-        order_state_is_final(report->state)) {
+    if (slot->order.kind != ORDER_CLOSE || !order_state_is_final(report->state)) {
+        return;
+    }
+    engine->list_wanted = true; /* flat is what the venue lists, not what we believe */
+    if (report->state != ORDER_FILLED) {
         /* Not closed, so why: most likely the bracket was faster. */
         engine_orders_ask(engine, slot->order.symbol);
-        engine->list_wanted = true;
         engine->look_first = true;
     }
 }

@@ -460,7 +460,63 @@ static void closes_what_is_not_closed_yet(void **state)
     assert_int_equal(l.snapshot->positions[0].qty.e8, whole(6).e8);
     assert_int_equal(ask(&l, close), ERR_NONE);
     assert_int_equal(l.out->send_count, 1);
-    assert_int_equal(l.out->orders[l.out->sends[0]].qty.e8, whole(6).e8);
+    sent = l.out->orders[l.out->sends[0]];
+    assert_int_equal(sent.qty.e8, whole(6).e8);
+
+    /* And when it is closed, the venue is asked whether it is. */
+    step_after(&l, 3 * USEC_PER_SEC);
+    assert_true(l.out->list);
+    r = add(&l, VENUE_ORDER, sent.client_id);
+    r->state = ORDER_FILLED;
+    r->filled_qty = whole(6);
+    add_fill(r, 3, ORDER_CLOSE, 6, 101);
+    step(&l);
+    assert_int_equal(l.snapshot->position_count, 0);
+    step_after(&l, 3 * USEC_PER_SEC);
+    assert_true(l.out->list);
+    lab_close(&l);
+}
+
+/* A cancellation can get lost, and an entry can fill before it arrives: closed is closed. */
+static void closes_what_fills_while_it_is_cancelled(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_open(&l);
+    assert_int_equal(ask(&l, (struct request){.kind = REQUEST_CLOSE}), ERR_NONE);
+    assert_int_equal(l.out->cancel_count, 1);
+    step_after(&l, 3 * USEC_PER_SEC);
+    assert_int_equal(l.out->cancel_count, 1);
+    assert_string_equal(l.out->cancels[0], ID);
+    struct venue_report *r = add_order(&l, ORDER_FILLED, 10);
+    r->stop = whole(90);
+    r->target = whole(120);
+    add_fill(r, 1, ORDER_ENTRY, 10, 100);
+    step(&l);
+    assert_int_equal(l.out->send_count, 1);
+    struct order sent = l.out->orders[l.out->sends[0]];
+    assert_int_equal(sent.kind, ORDER_CLOSE);
+    assert_int_equal(sent.qty.e8, whole(10).e8);
+    assert_int_equal(sent.decision_id, 0);
+    assert_string_equal(sent.reason, "operator");
+
+    /* Refused: looked at, and tried again. */
+    r = add(&l, VENUE_ORDER, sent.client_id);
+    r->state = ORDER_REJECTED;
+    step(&l);
+    assert_int_equal(l.out->send_count, 0);
+    hold(await_listing(&l), btc, 10, 100);
+    step(&l);
+    assert_int_equal(l.out->send_count, 1);
+    sent = l.out->orders[l.out->sends[0]];
+    r = add(&l, VENUE_ORDER, sent.client_id);
+    r->state = ORDER_FILLED;
+    r->filled_qty = whole(10);
+    add_fill(r, 2, ORDER_CLOSE, 10, 101);
+    step(&l);
+    assert_int_equal(l.snapshot->position_count, 0);
+    step_after(&l, 3 * USEC_PER_SEC);
+    assert_int_equal(l.out->send_count + l.out->cancel_count, 0);
     lab_close(&l);
 }
 
@@ -825,6 +881,7 @@ UNIT_GROUP(orders, cmocka_unit_test(many_fills_are_paged_through),
            cmocka_unit_test(what_cannot_be_is_not_booked),
            cmocka_unit_test(silence_is_unknown_until_the_venue_tells),
            cmocka_unit_test(closes_what_is_not_closed_yet),
+           cmocka_unit_test(closes_what_fills_while_it_is_cancelled),
            cmocka_unit_test(an_emergency_takes_a_resting_close_back),
            cmocka_unit_test(an_amendment_that_does_not_fit_is_refused),
            cmocka_unit_test(an_amendment_stands_when_the_venue_says_so),
