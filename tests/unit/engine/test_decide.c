@@ -168,6 +168,52 @@ static void each_regime_has_entries_and_exits(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- decisions of one step */
+
+/* Steps in which one symbol entered and another was refused by this rule for it. */
+static int refused_beside(const struct stand *s, const char *code)
+{
+    int entries = 0, refused = 0;
+    for (int k = 0; k < s->out.decision_count; k++) {
+        const struct decision *d = &s->out.decisions[k];
+        entries += d->outcome == OUTCOME_ORDER && order_of(s, d)->kind == ORDER_ENTRY;
+        refused += d->outcome == OUTCOME_VETOED && strcmp(d->veto_code, code) == 0;
+    }
+    if (entries > 0) {
+        static struct snapshot snapshot;
+        engine_snapshot(s->engine, &s->now, &snapshot);
+        assert_true(snapshot.risk.exposure_pct <= s->settings.max_exposure_pct * (1 + 1e-9));
+        assert_true(snapshot.position_count + entries <= s->settings.max_positions);
+        assert_true(snapshot.risk.orders_lately <= s->settings.max_orders_per_minute);
+    }
+    return entries > 0 && refused > 0;
+}
+
+/* Three symbols decide in the same step: each meets the orders of those before it. */
+static void decisions_of_a_step_share_the_room(void **state)
+{
+    (void)state;
+    static const char *const codes[] = {"RISK_MAX_POSITIONS", "RISK_TOTAL_EXPOSURE",
+                                        "RISK_ORDER_RATE"};
+    for (int c = 0; c < 3; c++) {
+        int found = 0;
+        for (uint64_t seed = 1; seed <= 4; seed++) {
+            struct stand *s = stand_new(seed, CLIMATE_UP);
+            s->settings.max_correlation = 1;
+            s->settings.max_positions = c == 0 ? 1 : 3;
+            s->settings.max_exposure_pct = c == 1 ? 9 : 75;
+            s->settings.max_orders_per_minute = c == 2 ? 1 : 10;
+            s->in.settings = &s->settings;
+            for (int minute = 0; minute < 2 * 1440; minute++) {
+                stand_run(s, 1);
+                found += refused_beside(s, codes[c]);
+            }
+            stand_free(s);
+        }
+        assert_true(found > 0);
+    }
+}
+
 static void add_ways(enum climate climate, int64_t minutes, const char *const ways[2],
                      int64_t counts[2])
 {
@@ -292,6 +338,7 @@ static void a_model_that_fits_is_heard_and_another_is_not(void **state)
 }
 
 UNIT_GROUP(decide, cmocka_unit_test(each_regime_has_entries_and_exits),
+           cmocka_unit_test(decisions_of_a_step_share_the_room),
            cmocka_unit_test(stops_and_signals_end_trades),
            cmocka_unit_test(without_an_order_book_nothing_is_opened),
            cmocka_unit_test(a_model_that_fits_is_heard_and_another_is_not))
