@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define LINE_SIZE 512
+#define FAR_PCT   100.0 /* no price falls further, and few double: nobody has to act on it */
 
 enum unit { UNIT_PERCENT, UNIT_TIMES, UNIT_PLAIN, UNIT_COUNT };
 
@@ -127,9 +128,13 @@ static void show_distances(struct reply *r, struct json_object *data, const stru
             continue;
         }
         AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-        buf_addf(&line, "%s is liquidated ", symbol->symbol.name);
-        figure_pct(&line, symbol->liquidation_distance_pct, 1, false);
-        buf_add_c(&line, " from here");
+        buf_addf(&line, "%s: liquidation is ", symbol->symbol.name);
+        if (symbol->liquidation_distance_pct < FAR_PCT) {
+            figure_pct(&line, symbol->liquidation_distance_pct, 1, false);
+            buf_add_c(&line, " away");
+        } else {
+            buf_add_c(&line, "out of reach");
+        }
         if (symbol->liquidation_distance_pct < RISK_WARN_PCT) {
             reply_line(r, "⚠ %s", line.data);
         } else {

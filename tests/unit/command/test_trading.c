@@ -404,7 +404,7 @@ static void risk_shows_limits_beside_their_use(void **state)
     assert_has(text, "[\"correlation\",\"–\",\"≤ 0.70\"]");
     assert_has(text, "[\"daily loss\",\"0.0 %\",\"≤ 5.0 %\"]");
     assert_has(text, "[\"entries/min\",\"2\",\"≤ 10\"]");
-    assert_has(text, "⚠ BTC-USD is liquidated 8.0 % from here");
+    assert_has(text, "⚠ BTC-USD: liquidation is 8.0 % away");
     assert_has(text, "the paper venue takes no margin");
     assert_has(text, "SOL-USD rests for 12 min");
     assert_has(text, "{\"code\":\"RISK_LEVERAGE\",\"option\":\"risk.max_leverage\"");
