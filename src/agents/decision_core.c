@@ -94,9 +94,6 @@ static void hear_rules(struct board *board)
 void decision_core_run(struct board *board, struct vote *vote)
 {
     struct decision *d = board->decision;
-    if (!board->is_warm) {
-        say(d, board->flaw == FLAW_COLD ? flaw_text(FLAW_COLD) : "the price does not move");
-    }
     d->score = cut(weigh(board));
     hear_rules(board);
     if (d->score >= d->threshold) {
@@ -104,13 +101,15 @@ void decision_core_run(struct board *board, struct vote *vote)
     } else if (d->score <= -d->threshold) {
         d->direction = DIRECTION_SHORT;
     }
-    if (d->direction != DIRECTION_NONE) {
-        if (board->held != NULL) {
-            reconsider(board);
-        } else {
-            execution_draft(board, &board->order);
-            board->wants_order = true;
+    if (d->direction == DIRECTION_NONE) {
+        if (!board->is_warm) {
+            say(d, board->flaw == FLAW_COLD ? flaw_text(FLAW_COLD) : "the price does not move");
         }
+    } else if (board->held != NULL) {
+        reconsider(board);
+    } else {
+        execution_draft(board, &board->order);
+        board->wants_order = true;
     }
     double size = d->score < 0 ? -d->score : d->score;
     agent_reason(vote, "score", d->score, d->score < 0 ? -d->threshold : d->threshold, size);
