@@ -660,6 +660,22 @@ static void a_model_that_does_not_fit_is_refused(void **state)
     assert_int_equal(load(broken.data, broken.len, &p, &err), -ERR_MODEL_UNFIT);
     assert_non_null(strstr(err.context, result.features_hash));
 
+    /* Texts that are no hash, or a horizon beyond what bars are learned for. */
+    const struct {
+        const char *from, *to, *why;
+    } longer[] = {{result.features_hash, "short", "features short,"},
+                  {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"1000000\"", "damaged"}};
+    for (size_t i = 0; i < COUNT_OF(longer); i++) {
+        const char *at = strstr(text.data, longer[i].from);
+        assert_non_null(at);
+        buf_clear(&broken);
+        buf_add(&broken, text.data, (size_t)(at - text.data));
+        buf_add_c(&broken, longer[i].to);
+        buf_add_c(&broken, at + strlen(longer[i].from));
+        assert_int_equal(load(broken.data, broken.len, &p, &err), -ERR_MODEL_UNFIT);
+        assert_non_null(strstr(err.context, longer[i].why));
+    }
+
     /* Whole models of others: of two features; of the right number, for all they say of them; of
      * two classes. */
     const struct {

@@ -397,6 +397,12 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         {"num_class=1", "num_class=1000000", "m.txt:3: num_class"},
         {"max_feature_idx=1", "max_feature_idx=2147483647", "m.txt:6: max_feature_idx"},
         {"max_feature_idx=1", "max_feature_idx=2", "2 feature_names"},
+        {"sigmoid:1", "sqrt sigmoid:", "m.txt:7: the objective's sigmoid"},
+        {"sigmoid:1", "sigmoid:1 num_class:x", "m.txt:7: the objective's num_class"},
+        {"num_leaves=3", "num_leaves=many", "m.txt:13: num_leaves is not a whole number"},
+        {"threshold=0.5 0\n", "threshold=0.5 x\n", "threshold: number 2"},
+        {"threshold=0.5 0\n", "threshold=0.5 0 0\n", "threshold holds more than 2"},
+        {"threshold=0.5 0\n", "threshold=0.5\n", "threshold ends after 1 of 2"},
         {"sigmoid:1", "sigmoid:-1", "m.txt:7: the objective's sigmoid"},
         {" sigmoid:1", "", "m.txt:7: the objective has no sigmoid"},
     };

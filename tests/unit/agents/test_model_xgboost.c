@@ -208,6 +208,24 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
          ERR_MODEL_DAMAGED, "weight_drop[0]"},
         {"reg:squarederror", "binary:logistic", ERR_MODEL_DAMAGED, "base_score is out of"},
         {"[1.25E0]", "[1,x]", ERR_MODEL_DAMAGED, "base_score"},
+        {"[1.25E0]\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"1\"},"
+         "\"objective\":{\"name\":\"reg:squarederror",
+         "[1,2]\",\"num_class\":\"3\",\"num_feature\":\"2\",\"num_target\":\"1\"},"
+         "\"objective\":{\"name\":\"multi:softprob",
+         ERR_MODEL_DAMAGED, "base_score"},
+        {"[1.25E0]", "[1.25E0", ERR_MODEL_DAMAGED, "base_score"},
+        {"tree_info\":[0]", "tree_info\":[-1]", ERR_MODEL_DAMAGED, "tree_info[0]"},
+        {"tree_info\":[0]", "tree_info\":[null]", ERR_MODEL_DAMAGED, "tree_info[0]"},
+        {"tree_info\":[0]", "tree_info\":[\"0\"]", ERR_MODEL_DAMAGED, "tree_info[0]"},
+        {"categories_nodes\":[2]", "categories_nodes\":[5]", ERR_MODEL_DAMAGED,
+         "categories_nodes[0]"},
+        {"categories_nodes\":[2],\"categories_segments\":[0],\"categories_sizes\":[2]",
+         "categories_nodes\":[2,2],\"categories_segments\":[0,2],\"categories_sizes\":[2,0]",
+         ERR_MODEL_DAMAGED, "categories_nodes[1] is no split or stands twice"},
+        {"\"name\":\"gbtree\"",
+         "\"weight_drop\":[1e39],\"gbtree\":{\"model\":{\"gbtree_model_param\":{\"num_trees\":"
+         "\"1\"},\"trees\":[{}],\"tree_info\":[0]}},\"name\":\"dart\"",
+         ERR_MODEL_DAMAGED, "weight_drop[0]"},
         {"{\"learner\"", "{\"teacher\"", ERR_MODEL_UNKNOWN, "without a learner"},
         {"\"version\":[3", "\"version\":[[[[[[[[[[[[[[[[[[[[3", ERR_JSON_LIMIT, "offset"},
     };
@@ -227,6 +245,49 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
             fail_msg("%s -> %s: %d %s", cases[i].from, cases[i].to, rc, err.context);
         }
     }
+}
+
+static void replace(struct buf *text, const char *from, const char *to)
+{
+    AUTO_BUF struct buf old = BUF_INIT(8192);
+    buf_add_str(&old, buf_str(text));
+    const char *at = strstr(old.data, from);
+    assert_non_null(at);
+    buf_clear(text);
+    buf_add(text, old.data, (size_t)(at - old.data));
+    buf_add_c(text, to);
+    buf_add_c(text, at + strlen(from));
+}
+
+static double answer_of(const struct buf *text, double a, double b)
+{
+    AUTO_MODEL struct model *model = NULL;
+    struct err err = {0};
+    double row[] = {a, b}, got = 0;
+    if (model_parse(buf_str(text), "m.json", &model, &err) < 0) {
+        fail_msg("%s", err.context);
+    }
+    assert_int_equal(model_predict(model, row, 2, &got, NULL), 0);
+    return got;
+}
+
+/* A set of no category holds none; a file from before there were any has numbers only. */
+static void models_without_categories_are_read(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    buf_add_c(&text, good);
+    replace(&text, "\"categories\":[1,33]", "\"categories\":[]");
+    replace(&text, "categories_sizes\":[2]", "categories_sizes\":[0]");
+    assert_true(answer_of(&text, 1, 1) == 2 + 1.25);
+    assert_true(answer_of(&text, 1, 33) == 2 + 1.25);
+    buf_clear(&text);
+    buf_add_c(&text, good);
+    replace(&text, "split_type", "split_kind");
+    replace(&text, "1,NaN,2", "1,0.75,2");
+    assert_true(answer_of(&text, 1, 0.5) == 2 + 1.25);
+    assert_true(answer_of(&text, 1, 0.75) == 3 + 1.25);
+    assert_true(answer_of(&text, 0, 0.75) == 1 + 1.25);
 }
 
 static void json_cut_at_any_byte_is_refused(void **state)
@@ -269,5 +330,6 @@ static void sets_of_large_categories_are_bounded(void **state)
 UNIT_GROUP(model_xgboost, cmocka_unit_test(answers_are_those_of_xgboost),
            cmocka_unit_test(missing_thresholds_and_categories_follow_the_file),
            cmocka_unit_test(what_breaks_the_form_is_refused_with_its_place),
+           cmocka_unit_test(models_without_categories_are_read),
            cmocka_unit_test(json_cut_at_any_byte_is_refused),
            cmocka_unit_test(sets_of_large_categories_are_bounded))
