@@ -229,13 +229,6 @@ static void a_price_that_does_not_move_says_nothing(void **state)
     assert_int_equal(s.decision.direction, DIRECTION_NONE);
     assert_int_equal(s.decision.votes[BULL].reason_count, 0);
     assert_string_equal(s.decision.veto_text, "the price does not move");
-
-    /* Only a model may know better, and an order has no reason against it. */
-    AUTO_PREDICTOR struct predictor *sure = stump(20, 20);
-    s.board.predictor = sure;
-    agent_run_all(&s.board);
-    assert_int_equal(s.decision.direction, DIRECTION_LONG);
-    assert_string_equal(s.decision.veto_text, "");
 }
 
 /* ---------------------------------------------------------------- data_sync */
@@ -507,6 +500,13 @@ static void predict_asks_its_model(void **state)
     s.board.predictor = sure;
     agent_run_all(&s.board);
     assert_true(s.decision.score > without + .5 || s.decision.score > .999);
+
+    /* Also where nobody else speaks; what is ordered has no reason against it. */
+    scene_init(&s, 3000, flat);
+    s.board.predictor = sure;
+    agent_run_all(&s.board);
+    assert_int_equal(s.decision.direction, DIRECTION_LONG);
+    assert_string_equal(s.decision.veto_text, "");
 }
 
 /* ---------------------------------------------------------------- bull and bear */
