@@ -80,6 +80,7 @@ static int resume_trading(struct engine *engine, const struct request *r)
 static int close_positions(struct engine *engine, const struct request *r)
 {
     int found = engine_orders_cancel_entries(engine, r->symbol);
+    engine_orders_want_closed(engine, r->symbol);
     (void)engine_reconcile_adopt(engine, r->symbol); /* also what somebody else opened */
     for (int i = 0; i < engine->position_count; i++) {
         if (symbol_equal(r->symbol, every_symbol) ||
@@ -162,7 +163,6 @@ int engine_control_request(struct engine *engine, const struct request *request)
                                                                          : ERR_ENGINE_NO_ENTRY;
     case REQUEST_AMEND:
         return amend(engine, request);
-        break;
     case REQUEST_RULE_ADD:
         return engine_rules_add(engine, request);
     case REQUEST_RULE_STATUS:

@@ -218,6 +218,17 @@ int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol)
     return alive;
 }
 
+void engine_orders_want_closed(struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        struct engine_slot *s = &engine->slots[i];
+        if (s->used && s->order.kind == ORDER_ENTRY &&
+            (symbol_equal(symbol, no_symbol) || symbol_equal(symbol, s->order.symbol))) {
+            s->closing = true;
+        }
+    }
+}
+
 int engine_orders_amend(struct engine *engine, const struct position *position, struct dec stop,
                         struct dec target)
 {
@@ -280,6 +291,19 @@ static void press_bracket(struct engine *engine, struct engine_slot *slot)
     }
 }
 
+/* What was to be cancelled or closed and is still there: a call can get lost like anything, and an
+ * entry can fill while its cancellation is on its way. */
+static void press_end(struct engine *engine, struct engine_slot *slot)
+{
+    if (slot->cancel_mono_us != 0 && engine_orders_is_alive(slot)) {
+        cancel(engine, slot);
+    }
+    const struct position *p = slot->closing ? position_of(engine, slot->order.client_id) : NULL;
+    if (p != NULL && !engine->look_first) {
+        engine_orders_close(engine, p, "operator");
+    }
+}
+
 static void tick_slot(struct engine *engine, struct engine_slot *slot)
 {
     int64_t silent_us = engine->now->mono_us - slot->asked_mono_us;
@@ -300,6 +324,7 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
         slot->page = false;
     }
     press_bracket(engine, slot);
+    press_end(engine, slot);
 }
 
 void engine_orders_tick(struct engine *engine)

@@ -21,12 +21,13 @@
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
     bool used;
-    bool leaving;           /* in outputs.sends of the last step: by now it is on its way */
-    bool ask;               /* the venue's word on it is wanted */
-    bool answered;          /* the venue has told of it since this start */
-    bool dirty;             /* differs from its row */
-    int64_t asked_mono_us;  /* when it was sent or asked for */
-    bool page;              /* the last report was cut: its next page is asked for at once */
+    bool leaving;          /* in outputs.sends of the last step: by now it is on its way */
+    bool ask;              /* the venue's word on it is wanted */
+    bool answered;         /* the venue has told of it since this start */
+    bool dirty;            /* differs from its row */
+    bool closing;          /* of an entry: somebody closed its symbol, and what it fills goes too */
+    int64_t asked_mono_us; /* when it was sent or asked for */
+    bool page;             /* the last report was cut: its next page is asked for at once */
     int64_t cancel_mono_us; /* when its cancellation was asked for; 0: never */
     int64_t amend_mono_us;  /* the same of its bracket */
     int64_t last_fill_id;   /* its fills are booked up to here; 0: none */
@@ -135,6 +136,9 @@ void engine_orders_close(struct engine *engine, const struct position *position,
 /* Cancels resting entries of a symbol (empty: of all); each is mentioned to the venue at most once
  * in ENGINE_ASK_EVERY_US. Returns how many are alive. */
 int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol);
+/* Somebody closes a symbol (empty: all): its positions, and what its entries fill while they are
+ * being cancelled, are closed until nothing is left. Forgotten by a restart. */
+void engine_orders_want_closed(struct engine *engine, struct symbol symbol);
 /* New stop and target of a position, zero leaves it as it is: wanted from now on, and asked of the
  * venue until it says that they stand. ERR_NONE, or why not: ERR_ENGINE_AMEND,
  * ERR_ENGINE_NOTHING_OPEN. */
