@@ -212,7 +212,7 @@ static int64_t nanoseconds(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Before the commit: what is in trading.db can be replayed, whatever happens in between. */
+/* Before the commit: what is in trading.db can be replayed, wherever the process dies. */
 static bool record(struct driver *d)
 {
     struct err err = {0};
