@@ -14,8 +14,8 @@
  * and calls to the venue, books, the rest. Each frame carries its length and a 64-bit SipHash-2-4
  * that covers its place in the file too, so frames cannot be lost, swapped or repeated unseen.
  * Always true: a step is one write(2); one that failed is cut off again, so that the file ends with
- * a whole record whenever the disk allows. The death of the process costs nothing. Nothing is synced:
- * a power cut may cost the newest records, and the file then ends before trading.db does.
+ * a whole record whenever the disk allows. The death of the process costs nothing. Nothing is
+ * synced: a power cut may cost the newest records, and the file then ends before trading.db does.
  * Old runs go: at the start and each market hour the oldest others are deleted until at most
  * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES are left. A run whose own file has grown to that
  * size is recorded no further, which is told once (ERR_ENGINE_RECORD_FULL) and stops nothing.
