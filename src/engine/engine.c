@@ -399,9 +399,12 @@ static void fill_state(const struct engine *engine, struct snapshot *ret)
     ret->state_since_us = s->state_since_wall_us;
     ret->verified_flat = engine->verified_flat && s->state == TRADING_EMERGENCY;
     if (ret->state == TRADING_STARTING) {
-        (void)str_copy(str_c(engine->reconcile_reason[0] != '\0' ? engine->reconcile_reason
-                                                                 : "asking the venue"),
-                       ret->state_reason, sizeof(ret->state_reason));
+        /* A person wants to know that what they have set outlived the restart. */
+        bool trades = s->state == TRADING_ACTIVE;
+        (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%.*s%s%s", trades ? 63 : 44,
+                       engine->reconcile_reason[0] != '\0' ? engine->reconcile_reason
+                                                           : "asking the venue",
+                       trades ? "" : ", then ", trades ? "" : trading_state_name(s->state));
     } else if (ret->state == TRADING_EMERGENCY) {
         (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%.40s, %s", s->state_reason,
                        engine->verified_flat ? "verified flat" : "not yet flat");

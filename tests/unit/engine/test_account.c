@@ -190,7 +190,36 @@ static void a_full_table_halts_entries(void **state)
     free(memory);
 }
 
+/* Whoever paused it and restarts it is not left in doubt while the venue is asked. */
+static void a_start_says_what_follows_it(void **state)
+{
+    (void)state;
+    static const struct {
+        enum trading_state stood;
+        const char *says;
+    } cases[] = {{TRADING_ACTIVE, "asking the venue"},
+                 {TRADING_PAUSED, "asking the venue, then paused"},
+                 {TRADING_BREAKER, "asking the venue, then breaker"},
+                 {TRADING_MAINTENANCE, "asking the venue, then maintenance"}};
+    static struct snapshot snapshot;
+    struct settings settings;
+    desk_settings(&settings);
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    assert_non_null(memory);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memory->state.state = cases[i].stood;
+        struct engine *engine = engine_new(&settings, (struct symbol[]){btc, eth, sol}, 3);
+        engine_restore(engine, memory);
+        engine_snapshot(engine, &(struct engine_now){0}, &snapshot);
+        assert_int_equal(snapshot.state, TRADING_STARTING);
+        assert_string_equal(snapshot.state_reason, cases[i].says);
+        engine_free(engine);
+    }
+    free(memory);
+}
+
 UNIT_GROUP(account, cmocka_unit_test(entries_under_way_count_as_filled),
            cmocka_unit_test(what_others_hold_counts_too),
            cmocka_unit_test(the_sign_turns_with_the_side),
-           cmocka_unit_test(a_full_table_halts_entries))
+           cmocka_unit_test(a_full_table_halts_entries),
+           cmocka_unit_test(a_start_says_what_follows_it))
