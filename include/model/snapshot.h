@@ -148,5 +148,5 @@ struct snapshot {
     uint64_t steps;
     int64_t step_p99_ns; /* of the last 1024 steps, the disk not counted */
     bool books_balance;  /* cash + positions + fees, to the last unit */
-    int last_err;        /* id of the newest TOPIC_TROUBLE; 0 none */
+    int last_err;        /* what the engine cannot do, and tries again: its id; 0 none */
 };

@@ -95,7 +95,8 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
     clock_add_duration(&up, clock_wall_us(desk->o.clock) - s->started_wall_us);
     switch (s->state) {
     case TRADING_ACTIVE:
-        reply_title(r, TONE_GOOD, "nightdesk · paper · up %s", up.data);
+        reply_title(r, s->last_err == ERR_NONE ? TONE_GOOD : TONE_BAD, "nightdesk · paper · up %s",
+                    up.data);
         break;
     case TRADING_STARTING:
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting: %s", s->state_reason);

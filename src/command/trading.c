@@ -51,6 +51,9 @@ void desk_decorate(struct reply *reply, void *userdata)
     }
     switch (s->state) {
     case TRADING_ACTIVE:
+        if (s->last_err != ERR_NONE) {
+            reply_footer(reply, "🔴 %s", s->state_reason);
+        }
         break;
     case TRADING_STARTING:
         reply_footer(reply, "⏳ trading has not started: %s", s->state_reason);

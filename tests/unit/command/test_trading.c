@@ -334,6 +334,21 @@ static void states_stay_in_the_footer(void **state)
     }
 }
 
+/* A disk that is full stops trading without a state of its own. */
+static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = draft(s);
+    n->state = TRADING_ACTIVE;
+    n->last_err = ERR_ENGINE_JOURNAL;
+    (void)snprintf(n->state_reason, sizeof(n->state_reason),
+                   "nothing opens or closes: trading.db cannot be written");
+    publish(s);
+    say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
+    assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
+}
+
 static void positions_have_units(void **state)
 {
     struct scene *s = *state;
@@ -1277,8 +1292,10 @@ static void auditlog_is_for_admins(void **state)
 UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
            SCENE_TEST(status_tells_of_candles_that_were_refused),
            SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
-           SCENE_TEST(states_stay_in_the_footer), SCENE_TEST(positions_have_units),
-           SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_beside_their_use),
+           SCENE_TEST(states_stay_in_the_footer),
+           SCENE_TEST(what_keeps_the_engine_from_its_disk_is_seen),
+           SCENE_TEST(positions_have_units), SCENE_TEST(trades_add_up),
+           SCENE_TEST(risk_shows_limits_beside_their_use),
            SCENE_TEST(risk_says_why_nothing_is_opened),
            SCENE_TEST(why_tells_votes_reasons_veto_and_order), SCENE_TEST(why_tells_of_all_eight),
            SCENE_TEST(decisions_are_listed), SCENE_TEST(pause_waits_for_the_engine),
