@@ -1,7 +1,9 @@
 #include "sim/hostile.h"
 
 #include "base/check.h"
+#include "risk/risk.h"
 #include "store/order_table.h"
+#include "store/trade_table.h"
 
 #include <stdio.h>
 
@@ -218,6 +220,67 @@ static void settle_call(struct hostile *h, const char *client_id)
     }
 }
 
+/* What stands in the market, or may: of all symbols, and of those of one tier. */
+struct stakes {
+    double all;
+    double tier;
+};
+
+static void add_stake(const struct hostile *h, struct symbol symbol, double notional, int tier,
+                      struct stakes *ret)
+{
+    ret->all += notional;
+    ret->tier += risk_tier(h->settings, symbol) == tier ? notional : 0;
+}
+
+/* Positions at the prices that the step decided on, what is left of entries that live (this one is
+ * on disk already), and what is known to be somebody else's. */
+static struct stakes count_stakes(struct hostile *h, int tier)
+{
+    struct stakes ret = {0, 0};
+    const struct engine *engine = driver_engine(h->driver);
+    int count;
+    const struct position *positions = engine_positions(engine, &count);
+    for (int i = 0; i < count; i++) {
+        add_stake(h, positions[i].symbol,
+                  dec_to_double(positions[i].qty) * dec_to_double(positions[i].mark_price), tier,
+                  &ret);
+    }
+    struct order alive[ENGINE_ORDERS_MAX];
+    struct err err = {0};
+    count = order_table_open(h->store, alive, COUNT_OF(alive), &err);
+    for (int i = 0; i < count; i++) {
+        const struct order *o = &alive[i];
+        if (o->kind == ORDER_ENTRY) {
+            add_stake(h, o->symbol,
+                      dec_to_double(dec_sub(o->qty, o->filled_qty)) *
+                          dec_to_double(o->reference_price),
+                      tier, &ret);
+        }
+    }
+    for (int i = 0; i < h->snapshot.foreign_count; i++) {
+        const struct snapshot_foreign *f = &h->snapshot.foreign[i];
+        add_stake(h, f->symbol,
+                  dec_to_double(f->qty) * dec_to_double(engine_price(engine, f->symbol)), tier,
+                  &ret);
+    }
+    return ret;
+}
+
+/* What the breaker watches must not have been beyond its limit when an entry was made. */
+static void watch_losses(struct hostile *h, const struct order *o, double equity)
+{
+    const struct settings *limits = h->settings;
+    const struct engine_state *s = engine_state(driver_engine(h->driver));
+    if (s->consecutive_losses >= limits->max_consecutive_losses) {
+        complain(h, "%s opens after %d losses in a row", o->client_id, (int)s->consecutive_losses);
+    }
+    if (equity < dec_to_double(s->equity_peak) * (1 - limits->max_drawdown_pct / 100) ||
+        equity < dec_to_double(s->day_start_equity) * (1 - limits->max_daily_loss_pct / 100)) {
+        complain(h, "%s opens after too large a loss: %.2f left", o->client_id, equity);
+    }
+}
+
 static void watch_entry(struct hostile *h, const struct order *o)
 {
     if (h->entries_forbidden) {
@@ -227,25 +290,23 @@ static void watch_entry(struct hostile *h, const struct order *o)
     double notional = dec_to_double(o->qty) * dec_to_double(o->reference_price);
     /* As the step left it: the order was decided on these prices. */
     const struct engine *engine = driver_engine(h->driver);
-    int count;
-    const struct position *positions = engine_positions(engine, &count);
-    double equity = dec_to_double(engine_state(engine)->cash);
-    double exposure = notional;
-    for (int i = 0; i < count; i++) {
-        double worth = dec_to_double(positions[i].qty) * dec_to_double(positions[i].mark_price);
-        exposure += worth;
-        equity += positions[i].side == SIDE_LONG ? worth : -worth;
-    }
-    equity *= 1 + 1e-9;
+    struct engine_now now = {.wall_us = h->clock->now_wall_us};
+    engine_snapshot(engine, &now, &h->snapshot);
+    double equity = dec_to_double(h->snapshot.equity) * (1 + 1e-9);
+    int tier = risk_tier(limits, o->symbol);
+    struct stakes stakes = count_stakes(h, tier);
+    watch_losses(h, o, equity);
     if (notional > equity * limits->max_position_pct / 100) {
         complain(h, "%s has a notional of %.2f of %.2f", o->client_id, notional, equity);
     }
-    if (exposure > equity * limits->max_exposure_pct / 100 ||
-        exposure > equity * limits->max_leverage) {
-        complain(h, "%s brings the exposure to %.2f of %.2f", o->client_id, exposure, equity);
+    if (stakes.all > equity * limits->max_exposure_pct / 100 ||
+        stakes.all > equity * limits->max_leverage) {
+        complain(h, "%s brings the exposure to %.2f of %.2f", o->client_id, stakes.all, equity);
     }
-    struct engine_now now = {.wall_us = h->clock->now_wall_us};
-    engine_snapshot(engine, &now, &h->snapshot);
+    if (stakes.tier > equity * limits->tiers[tier].max_exposure_pct / 100) {
+        complain(h, "%s brings the exposure of tier %d to %.2f of %.2f", o->client_id, tier + 1,
+                 stakes.tier, equity);
+    }
     for (int i = 0; i < h->snapshot.foreign_count; i++) {
         if (symbol_equal(h->snapshot.foreign[i].symbol, o->symbol)) {
             complain(h, "%s opens beside a foreign position", o->client_id);
@@ -264,11 +325,12 @@ static void watch_entry(struct hostile *h, const struct order *o)
     if (low.e8 <= 0 || low.e8 >= o->reference_price.e8 || high.e8 <= o->reference_price.e8) {
         complain(h, "%s has no stop and target around its price", o->client_id);
     }
-    for (int i = 0; i < h->cooldown_count; i++) {
-        if (symbol_equal(h->cooldowns[i].symbol, o->symbol) &&
-            h->cooldowns[i].until_us > o->created_us) {
-            complain(h, "%s opens while %s cools down", o->client_id, o->symbol.name);
-        }
+    struct trade newest;
+    struct err err = {0};
+    if (trade_table_list(h->store, &(struct trade_query){.symbol = o->symbol}, &newest, 1, &err) ==
+            1 &&
+        newest.closed_us + limits->cooldown_us > o->created_us) {
+        complain(h, "%s opens while %s cools down", o->client_id, o->symbol.name);
     }
 }
 

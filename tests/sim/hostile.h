@@ -24,7 +24,6 @@
 #include "market/source.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
-#include "store/state_table.h"
 #include "store/trading.h"
 #include "venue/venue.h"
 
@@ -49,11 +48,9 @@ struct hostile {
     double evil; /* 0: a perfect network; 1: the usual faults */
     bool dead;   /* the process has crashed: nothing leaves it any more */
     bool entries_forbidden;
-    const struct settings *settings; /* the limits */
-    const struct driver *driver;     /* whose orders these are */
-    struct snapshot snapshot;        /* of the step whose entry is looked at */
-    int cooldown_count;              /* as they stood before the round */
-    struct engine_cooldown cooldowns[SYMBOLS_MAX];
+    const struct settings *settings;      /* the limits */
+    const struct driver *driver;          /* whose orders these are */
+    struct snapshot snapshot;             /* of the step whose entry is looked at */
     int64_t entries_us[HOSTILE_SENT_MAX]; /* when the entries were made, market time */
     int entry_count;
 

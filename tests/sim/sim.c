@@ -33,6 +33,14 @@
 #define AGREE_WITHIN_US (6 * USEC_PER_SEC)
 #define TRADES_LIMIT    4096
 
+/* What an engine knows that has to outlive it. */
+struct sim_memory {
+    bool valid; /* and all of it has been written */
+    struct engine_state state;
+    int position_count;
+    struct position positions[POSITIONS_MAX];
+};
+
 struct sim {
     uint64_t seed;
     struct rng rng;
@@ -49,6 +57,7 @@ struct sim {
     int64_t next_request;
     struct request last_request;
     struct snapshot before;  /* as published before the round */
+    struct sim_memory known; /* what the engine held then */
     int64_t stopped_mono_us; /* since an emergency stop that is not verified flat yet */
     int64_t differ_mono_us;  /* since when a bracket is another than at the venue */
     int ignored_halts;       /* rounds in a row */
@@ -125,13 +134,84 @@ static bool same_bracket(struct sim *sim, const struct position *now, const stru
            (dec_cmp(now->stop, before->stop) == 0 && dec_cmp(now->target, before->target) == 0);
 }
 
-static bool check_restart(struct sim *sim)
+static void remember(const struct sim *sim, struct sim_memory *ret)
+{
+    const struct engine *engine = driver_engine(sim->driver);
+    ret->valid = engine != NULL && driver_snapshot(sim->driver)->last_err == 0;
+    if (engine != NULL) {
+        ret->state = *engine_state(engine);
+        const struct position *positions = engine_positions(engine, &ret->position_count);
+        memcpy(ret->positions, positions, sizeof(ret->positions[0]) * (size_t)ret->position_count);
+    }
+}
+
+static bool same_cooldowns(const struct engine_state *a, const struct engine_state *b)
+{
+    bool same = a->cooldown_count == b->cooldown_count;
+    for (int i = 0; same && i < a->cooldown_count; i++) {
+        same = false;
+        for (int j = 0; j < b->cooldown_count; j++) {
+            same = same || (symbol_equal(a->cooldowns[i].symbol, b->cooldowns[j].symbol) &&
+                            a->cooldowns[i].until_us == b->cooldowns[j].until_us);
+        }
+    }
+    return same;
+}
+
+/* All but the clock, which moves without being written. */
+static bool same_state(const struct engine_state *a, const struct engine_state *b)
+{
+    return a->state == b->state && strcmp(a->state_reason, b->state_reason) == 0 &&
+           a->state_since_wall_us == b->state_since_wall_us &&
+           a->initial_cash.e8 == b->initial_cash.e8 && a->cash.e8 == b->cash.e8 &&
+           a->realised.e8 == b->realised.e8 && a->fees.e8 == b->fees.e8 &&
+           a->funding.e8 == b->funding.e8 && a->last_funding_id == b->last_funding_id &&
+           a->equity_peak.e8 == b->equity_peak.e8 &&
+           a->day_start_equity.e8 == b->day_start_equity.e8 && a->day == b->day &&
+           a->consecutive_losses == b->consecutive_losses && a->run == b->run &&
+           a->next_order == b->next_order && a->next_decision_id == b->next_decision_id &&
+           a->next_trade_id == b->next_trade_id && a->candles == b->candles &&
+           a->decisions == b->decisions && a->orders == b->orders && a->fills == b->fills &&
+           a->trades == b->trades && a->wins == b->wins && a->vetoes == b->vetoes &&
+           a->refused_candles == b->refused_candles && same_cooldowns(a, b);
+}
+
+static bool same_position(const struct position *a, const struct position *b)
+{
+    return symbol_equal(a->symbol, b->symbol) && a->side == b->side && a->qty.e8 == b->qty.e8 &&
+           a->entry_price.e8 == b->entry_price.e8 && a->mark_price.e8 == b->mark_price.e8 &&
+           a->stop.e8 == b->stop.e8 && a->target.e8 == b->target.e8 && a->fees.e8 == b->fees.e8 &&
+           a->opened_us == b->opened_us && a->decision_id == b->decision_id &&
+           strcmp(a->client_id, b->client_id) == 0;
+}
+
+static bool is_on_disk(const struct sim_memory *memory, const struct engine_state *state,
+                       const struct position *positions, int count)
+{
+    bool same = same_state(&memory->state, state) && memory->position_count == count;
+    for (int i = 0; same && i < count; i++) {
+        same = false;
+        for (int j = 0; j < count; j++) {
+            same = same || same_position(&memory->positions[i], &positions[j]);
+        }
+    }
+    return same;
+}
+
+/* died: what the engine held when the process ended. On disk is either that, or what it held before
+ * the round in which it ended: never something in between. */
+static bool check_restart(struct sim *sim, const struct sim_memory *died)
 {
     struct err err = {0};
     struct engine_state before;
     struct position positions[POSITIONS_MAX];
     int count = position_table_list(sim->store, positions, POSITIONS_MAX, &err);
     int rc = state_table_load(sim->store, &before, &err);
+    if (sim->known.valid && rc >= 0 && !is_on_disk(&sim->known, &before, positions, count) &&
+        !is_on_disk(died, &before, positions, count)) {
+        return fail(sim, "what is on disk is neither what was before the crash nor after it");
+    }
+    sim->known.valid = false;
     start(sim);
     for (int i = 0; i < 40 && driver_engine(sim->driver) == NULL; i++) {
         (void)driver_round(sim->driver);
@@ -163,6 +243,9 @@ static bool check_restart(struct sim *sim)
         int now_count;
         const struct position *now = engine_positions(driver_engine(sim->driver), &now_count);
         bool paid = after->last_funding_id != before.last_funding_id;
+        if (after->trades != before.trades || !same_cooldowns(after, &before)) {
+            return fail(sim, "trades or cooldowns are others after a restart");
+        }
         if (now_count != count || (!paid && (dec_cmp(after->cash, before.cash) != 0 ||
                                              dec_cmp(after->realised, before.realised) != 0 ||
                                              dec_cmp(after->fees, before.fees) != 0))) {
@@ -188,6 +271,8 @@ static bool check_restart(struct sim *sim)
 
 static bool crash(struct sim *sim)
 {
+    struct sim_memory died;
+    remember(sim, &died);
     sim->crashes++;
     driver_free(sim->driver);
     sim->driver = NULL;
@@ -200,7 +285,7 @@ static bool crash(struct sim *sim)
     sim->stopped_mono_us = 0; /* what was verified is asked for again */
     double kills = sim->write_kills;
     sim->write_kills = rng_chance(&sim->rng, 0.2) ? 0.02 : 0;
-    bool ok = check_restart(sim);
+    bool ok = check_restart(sim, &died);
     sim->write_kills = kills;
     return ok;
 }
@@ -336,6 +421,14 @@ static bool check_round(struct sim *sim, bool halted)
     }
     if (!check_markets(sim, s) || !check_brackets(sim)) {
         return false;
+    }
+    const struct settings *limits = &sim->settings;
+    if (s->state == TRADING_ACTIVE && s->last_err == 0 &&
+        (s->drawdown_pct > limits->max_drawdown_pct * (1 + 1e-9) ||
+         s->daily_loss_pct > limits->max_daily_loss_pct * (1 + 1e-9) ||
+         s->risk.losses_in_a_row >= limits->max_consecutive_losses)) {
+        return fail(sim, "active with a drawdown of %.2f, %.2f in a day, %lld losses in a row",
+                    s->drawdown_pct, s->daily_loss_pct, (long long)s->risk.losses_in_a_row);
     }
     /* The first of two rounds may still have committed what was decided before. */
     bool stopping = !halted || !atomic_load(&sim->crossing.halt) || s->last_err != 0 ||
@@ -492,12 +585,7 @@ static bool turn(struct sim *sim)
         sim->hostile.entries_forbidden =
             halted || (!active && ring_len(sim->crossing.requests) == 0 && !midnight);
         sim->before = *s;
-        sim->hostile.cooldown_count = 0;
-        if (engine != NULL) {
-            const struct engine_state *state = engine_state(engine);
-            sim->hostile.cooldown_count = state->cooldown_count;
-            memcpy(sim->hostile.cooldowns, state->cooldowns, sizeof(state->cooldowns));
-        }
+        remember(sim, &sim->known);
         int64_t wait_us = driver_round(sim->driver);
         if (sim->hostile.dead) {
             return crash(sim);
@@ -520,7 +608,7 @@ static void settings_init(struct settings *s, uint64_t seed)
         .market_speed = 600,
         .threshold = 0.25,
         .risk_per_trade_pct = 2,
-        .max_position_pct = 25,
+        .max_position_pct = 60,
         .max_positions = 2,
         .stop_pct = 0.6,
         .target_pct = 1.0,
@@ -528,7 +616,7 @@ static void settings_init(struct settings *s, uint64_t seed)
         .max_drawdown_pct = 15,
         .max_consecutive_losses = 4,
         .cooldown_us = 10 * USEC_PER_MIN,
-        .max_exposure_pct = 60,
+        .max_exposure_pct = 45,
         .max_leverage = 2,
         .max_correlation = 1,
         .maintenance_margin_pct = 0.5,
@@ -547,11 +635,13 @@ static void settings_init(struct settings *s, uint64_t seed)
         .funding_bps = 10,
     };
     for (int i = 0; i < TIERS; i++) {
-        s->tiers[i] = (struct tier){.max_position_pct = 25, .max_exposure_pct = 50};
+        s->tiers[i] = (struct tier){.max_position_pct = 60, .max_exposure_pct = 40};
     }
     ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
            symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
            symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
+    /* One symbol meets the limit of all, two meet that of their tier. */
+    s->tiers[0].symbols[s->tiers[0].symbol_count++] = s->symbols[0];
 }
 
 static bool run(struct sim *sim)
