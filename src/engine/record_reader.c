@@ -24,7 +24,7 @@ static int read_at(struct record_reader *reader, int64_t at, void *dst, size_t s
     uint8_t *to = dst;
     while (size > 0) {
         if (at < reader->ahead_at || at >= reader->ahead_at + (int64_t)reader->ahead_size) {
-            ssize_t n = pread(reader->fd, reader->ahead, AHEAD_SIZE, (off_t)at);
+            ssize_t n = pread(reader->fd, reader->ahead, reader->ahead_room, (off_t)at);
             if (n < 0 && errno == EINTR) {
                 continue;
             }
@@ -60,8 +60,11 @@ int record_reader_open(struct record_reader *reader, const char *path, struct er
         return err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s is not a regular file", path);
     }
     reader->file_size = st.st_size;
-    reader->bytes = malloc(RECORD_FRAME_SIZE + RECORD_START_MAX);
-    reader->ahead = malloc(AHEAD_SIZE);
+    /* No frame is longer than its file. */
+    size_t room = (size_t)reader->file_size + 1;
+    reader->ahead_room = room < AHEAD_SIZE ? room : AHEAD_SIZE;
+    reader->bytes = malloc(RECORD_FRAME_SIZE + (room < RECORD_START_MAX ? room : RECORD_START_MAX));
+    reader->ahead = malloc(reader->ahead_room);
     ASSERT(reader->bytes != NULL && reader->ahead != NULL);
     char magic[RECORD_MAGIC_SIZE] = {0};
     size_t there = (size_t)(reader->file_size < (int64_t)sizeof(magic) ? reader->file_size

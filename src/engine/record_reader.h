@@ -23,6 +23,7 @@ struct record_reader {
     uint8_t *bytes; /* a frame and its payload; owned */
     size_t size;    /* of the payload */
     uint8_t *ahead; /* a piece of the file; owned */
+    size_t ahead_room;
     int64_t ahead_at;
     size_t ahead_size;
 };

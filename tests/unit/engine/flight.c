@@ -194,7 +194,10 @@ void flight_prepare(struct flight *f, const struct settings *settings, uint64_t 
 {
     memset(f, 0, sizeof(*f));
     log_set_sink(silent, NULL);
-    (void)str_copy(STR_LIT("/var/tmp/nightdesk-flight-XXXXXX"), f->folder, sizeof(f->folder));
+    /* In memory where there is such a place: the state file waits for its disk with each change. */
+    (void)str_copy(access("/dev/shm", W_OK) == 0 ? STR_LIT("/dev/shm/nightdesk-flight-XXXXXX")
+                                                 : STR_LIT("/var/tmp/nightdesk-flight-XXXXXX"),
+                   f->folder, sizeof(f->folder));
     ASSERT(mkdtemp(f->folder) != NULL);
     clock_fake_init(&f->clock, START_US);
     crossing_init(&f->crossing);
