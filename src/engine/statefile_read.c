@@ -123,7 +123,8 @@ static int damaged(const struct place *place, const char *key, const char *what,
     char text[128];
     if (place->index >= 0) {
         (void)(enter_member(&w, "active_positions", 1) && enter_element(&w, place->index));
-        (void)snprintf(text, sizeof(text), "active_positions[%d].%s %s", place->index, key, what);
+        (void)snprintf(text, sizeof(text), "active_positions[%d]%s%s %s", place->index,
+                       key[0] == '\0' ? "" : ".", key, what);
     } else {
         (void)snprintf(text, sizeof(text), "%s %s", key, what);
     }

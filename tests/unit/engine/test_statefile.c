@@ -131,6 +131,7 @@ static void what_cannot_be_is_refused_with_its_line(void **state)
     (void)state;
     refused("", "f.json:1:1", "value expected");
     refused("[]", "f.json:1:1", "not an object");
+    refused("{\"active_positions\":\n[7]}", "f.json:2:2", "active_positions[0] is not an object");
     refused("{\n  \"total_trades\": 1,\n  oops\n}", "f.json:3:3", "string expected");
     refused("{\n\"total_pnl\": NaN\n}", "f.json:2:14", "value expected");
     refused("{\n\"total_pnl\": 1e18\n}", "f.json:2:14", "total_pnl");
