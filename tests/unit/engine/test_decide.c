@@ -201,7 +201,7 @@ static void decisions_of_a_step_share_the_room(void **state)
             struct stand *s = stand_new(seed, CLIMATE_UP);
             s->settings.max_correlation = 1;
             s->settings.max_positions = c == 0 ? 1 : 3;
-            s->settings.max_exposure_pct = c == 1 ? 9 : 75;
+            s->settings.max_exposure_pct = c == 1 ? 1 : 75;
             s->settings.max_orders_per_minute = c == 2 ? 1 : 10;
             s->in.settings = &s->settings;
             for (int minute = 0; minute < 2 * 1440; minute++) {
