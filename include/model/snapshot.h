@@ -128,6 +128,8 @@ struct snapshot {
     int position_count;
     int max_positions;
     struct position positions[POSITIONS_MAX];
+    bool venue_agrees; /* the venue's own listing, asked for after our last order and fill, shows
+                        * the positions above and nothing else but the foreign ones */
     int foreign_count; /* what the venue holds and the bot did not open */
     struct snapshot_foreign {
         struct symbol symbol;

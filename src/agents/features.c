@@ -108,12 +108,13 @@ static double body_of(const struct look *look)
 
 static double volume_of(const struct look *look)
 {
-    if (window_count(look->window) < VOLUME_BARS) {
-        return UNKNOWN;
-    }
     double sum = 0;
     for (int back = 0; back < VOLUME_BARS; back++) {
-        sum += window_at(look->window, back)->volume;
+        const struct bar *bar = window_at(look->window, back);
+        if (bar == NULL) {
+            return UNKNOWN;
+        }
+        sum += bar->volume;
     }
     return sum > 0 ? look->newest->volume * VOLUME_BARS / sum : UNKNOWN;
 }

@@ -61,6 +61,9 @@ static int count_open(const struct snapshot *s, const struct symbol *scope)
     for (int i = 0; i < s->position_count; i++) {
         open += desk_in_scope(*scope, s->positions[i].symbol) ? 1 : 0;
     }
+    for (int i = 0; i < s->foreign_count; i++) {
+        open += desk_in_scope(*scope, s->foreign[i].symbol) ? 1 : 0;
+    }
     return open;
 }
 
@@ -70,6 +73,13 @@ static void list_open(struct reply *r, const struct snapshot *s, const struct sy
         if (desk_in_scope(*scope, s->positions[i].symbol)) {
             AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
             figure_position(&line, &s->positions[i]);
+            reply_line(r, "%s", line.data);
+        }
+    }
+    for (int i = 0; i < s->foreign_count; i++) {
+        if (desk_in_scope(*scope, s->foreign[i].symbol)) {
+            AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+            figure_foreign(&line, &s->foreign[i]);
             reply_line(r, "%s", line.data);
         }
     }
@@ -118,13 +128,16 @@ static void closed_trades(const struct desk *desk, const struct pending *p, stru
     }
 }
 
+/* Not by our books alone: the venue has to list nothing of it either. */
 static bool closed(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_snapshot(desk);
     struct reply *r = action_reply(p->call);
     const char *what = p->asked.symbol.name[0] == '\0' ? "all positions" : p->asked.symbol.name;
-    if (s->version > p->version && count_open(s, &p->asked.symbol) == 0) {
+    int open = count_open(s, &p->asked.symbol);
+    if (s->version > p->version && open == 0 && s->venue_agrees) {
         reply_title(r, TONE_GOOD, "Closed: %s", what);
+        reply_line(r, "The venue itself lists nothing of it any more.");
         closed_trades(desk, p, r);
         desk_finish(p, NULL);
         return true;
@@ -133,7 +146,8 @@ static bool closed(struct desk *desk, struct pending *p)
         return false;
     }
     struct err err = {0};
-    (void)err_set(&err, ERR_CLOSE_UNFINISHED, "%s", what);
+    (void)err_set(&err, ERR_CLOSE_UNFINISHED, "%s%s", what,
+                  open == 0 ? ": gone from the books, not confirmed by the venue" : "");
     list_open(r, s, &p->asked.symbol);
     desk_finish(p, &err);
     return true;

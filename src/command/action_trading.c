@@ -47,8 +47,13 @@ static int show_positions(struct action_call *call, struct err *err)
     }
     reply_title(r, TONE_PLAIN, "Positions %d of %d", s->position_count, s->max_positions);
     positions_data(reply_data(r), s);
+    for (int i = 0; i < s->foreign_count; i++) {
+        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+        figure_foreign(&line, &s->foreign[i]);
+        reply_line(r, "⚠ %s", line.data);
+    }
     if (s->position_count == 0) {
-        reply_line(r, "Nothing is open.");
+        reply_line(r, s->foreign_count == 0 ? "Nothing is open." : "The bot itself holds nothing.");
     } else {
         reply_table(r, 7,
                     (const char *const[]){"symbol", "side", "quantity", "entry", "now", "result",

@@ -50,7 +50,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
 void desk_cancel(struct action_call *call);
 int desk_recover(struct action_call *call, bool *ret_happened, struct err *err);
 /* "all", which is the empty symbol, or one of the configured symbols. */
-int desk_read_scope(const struct desk *desk, const char *text, struct symbol *ret, struct err *err);
+int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, struct err *err);
 bool desk_in_scope(struct symbol scope, struct symbol symbol);
 void desk_finish(struct pending *pending, const struct err *err);
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);

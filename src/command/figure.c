@@ -104,3 +104,11 @@ void figure_position(struct buf *out, const struct position *p)
     buf_add_c(out, " TP ");
     figure_price(out, p->target);
 }
+
+void figure_foreign(struct buf *out, const struct snapshot_foreign *f)
+{
+    char qty[DEC_TEXT_SIZE];
+    buf_addf(out, "%s  %s %s @ ", f->symbol.name, side_name(f->side), dec_text(f->qty, qty));
+    figure_price(out, f->entry_price);
+    buf_add_c(out, "   not opened by the bot");
+}

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/dec.h"
 #include "model/position.h"
+#include "model/snapshot.h"
 
 #include <stdbool.h>
 
@@ -28,3 +29,5 @@ double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot 
 void figure_bracket(struct buf *out, struct dec stop, struct dec target);
 /* "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3" */
 void figure_position(struct buf *out, const struct position *position);
+/* "SOL-USD  long 3 @ 150.21   not opened by the bot" */
+void figure_foreign(struct buf *out, const struct snapshot_foreign *foreign);

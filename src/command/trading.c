@@ -280,7 +280,22 @@ bool desk_in_scope(struct symbol scope, struct symbol symbol)
     return scope.name[0] == '\0' || symbol_equal(scope, symbol);
 }
 
-int desk_read_scope(const struct desk *desk, const char *text, struct symbol *ret, struct err *err)
+static bool is_held(const struct snapshot *s, struct symbol symbol)
+{
+    for (int i = 0; i < s->position_count; i++) {
+        if (symbol_equal(s->positions[i].symbol, symbol)) {
+            return true;
+        }
+    }
+    for (int i = 0; i < s->foreign_count; i++) {
+        if (symbol_equal(s->foreign[i].symbol, symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, struct err *err)
 {
     *ret = (struct symbol){0};
     if (str_equal_nocase(str_c(text), "all")) {
@@ -294,6 +309,9 @@ int desk_read_scope(const struct desk *desk, const char *text, struct symbol *re
             return 0;
         }
         buf_addf(&known, ", %s", symbols->items[i].name);
+    }
+    if (parsed && is_held(desk_snapshot(desk), *ret)) {
+        return 0; /* not traded, but there */
     }
     return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is none of all%s", text,
                    known.data);

@@ -428,6 +428,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
         fill_market(&engine->series[i], &ret->markets[i]);
     }
     ret->position_count = engine->position_count;
+    ret->venue_agrees = engine->agreed_list_id > engine->moved_list_id;
     ret->max_positions = (int)engine->settings.max_positions;
     memcpy(ret->positions, engine->positions,
            (size_t)engine->position_count * sizeof(engine->positions[0]));

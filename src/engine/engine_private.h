@@ -73,8 +73,9 @@ struct engine {
     bool verified_flat; /* in an emergency stop: the venue listed nothing open */
     bool flat_asked;    /* in an emergency stop: the listing that should show it is asked for */
     bool books_balance;
-    int disagreements; /* listings in a row that were not our books */
-    bool look_first;   /* a close was refused: no other before a listing has shown what there is */
+    int disagreements;      /* listings in a row that were not our books */
+    int64_t agreed_list_id; /* of the newest listing that was our books; 0: none yet */
+    bool look_first; /* a close was refused: no other before a listing has shown what there is */
     bool list_wanted;
     int64_t listed_mono_us; /* when the last listing was asked for; 0: never */
     int64_t list_id;        /* of the last listing that was asked for */

@@ -246,6 +246,7 @@ void engine_reconcile_listing(struct engine *engine, const struct venue_report *
         stop_by_listing(engine, listing, same, quiet);
     }
     if (same) {
+        engine->agreed_list_id = listing->ask_id;
         engine->disagreements = 0;
         engine->reconcile_reason[0] = '\0';
         if (!engine->reconciled) {
@@ -256,6 +257,7 @@ void engine_reconcile_listing(struct engine *engine, const struct venue_report *
     }
     /* Reports that are on their way explain one or two; three in a row are a difference. */
     engine->disagreements++;
+    engine->agreed_list_id = 0;
     engine->list_wanted = true;
     if (engine->disagreements == 3 || (engine->disagreements > 3 && engine->reconciled)) {
         engine->reconciled = false;
@@ -295,5 +297,6 @@ void engine_reconcile_finish(struct engine *engine, bool moved)
          * it sends. */
         bool fresh = engine->out->list && engine->out->send_count == 0;
         engine->moved_list_id = engine->list_id - (fresh ? 1 : 0);
+        engine->list_wanted = engine->list_wanted || !fresh; /* does it show what we believe? */
     }
 }

@@ -175,7 +175,6 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
     if (slot->order.kind != ORDER_CLOSE || !order_state_is_final(report->state)) {
         return;
     }
-    engine->list_wanted = true; /* flat is what the venue lists, not what we believe */
     if (report->state != ORDER_FILLED) {
         /* Not closed, so why: most likely the bracket was faster. */
         engine_orders_ask(engine, slot->order.symbol);

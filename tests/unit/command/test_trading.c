@@ -859,8 +859,13 @@ static void close_asks_then_waits_until_it_is_gone(void **state)
     add_trade(s, 1, "2.5", RIG_WALL_US + USEC_PER_DAY);
     publish_plain(s, 0);
     loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1); /* our books alone do not make it flat */
+    draft(s)->venue_agrees = true;
+    publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
     assert_has(rig_last(&s->rig), "Closed: BTC-USD");
+    assert_has(rig_last(&s->rig), "The venue itself lists nothing of it any more.");
     assert_has(rig_last(&s->rig), "+$2.50  (operator)");
     assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
@@ -877,6 +882,39 @@ static void a_close_that_does_not_fill_is_told(void **state)
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031");
+}
+
+/* What the venue holds and the bot did not open is seen, named, and closed like the rest. */
+static void a_foreign_position_is_shown_and_closed(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = draft(s);
+    n->venue_agrees = true;
+    n->foreign_count = 1;
+    n->foreign[0] = (struct snapshot_foreign){
+        .side = SIDE_SHORT, .qty = dec_from_int(3), .entry_price = dec_from_int(150)};
+    assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
+    publish(s);
+    say(s, &s->rig.alice, "/positions");
+    assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
+    say(s, &s->rig.alice, "/close sol-usd");
+    assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
+    confirm(s, &s->rig.alice);
+    struct request r = take_request(s);
+    assert_string_equal(r.symbol.name, "SOL-USD");
+    answer(s, &r, ERR_NONE);
+    n = draft(s);
+    n->venue_agrees = true;
+    n->foreign_count = 1;
+    n->foreign[0].qty = dec_from_int(3);
+    assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
+    publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1);
+    draft(s)->venue_agrees = true;
+    publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "Closed: SOL-USD");
 }
 
 static struct request ask_for_stop(struct scene *s)
@@ -1302,6 +1340,7 @@ UNIT_GROUP(trading, SCENE_TEST(status_shows_the_account),
            SCENE_TEST(a_lost_event_is_looked_up), SCENE_TEST(a_silent_engine_times_out),
            SCENE_TEST(a_full_ring_is_busy), SCENE_TEST(close_asks_then_waits_until_it_is_gone),
            SCENE_TEST(a_close_that_does_not_fill_is_told),
+           SCENE_TEST(a_foreign_position_is_shown_and_closed),
            SCENE_TEST(an_emergency_stop_is_verified),
            SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
            SCENE_TEST(amend_shows_the_change_and_waits_for_it),

@@ -220,6 +220,12 @@ static void closes_what_is_asked(void **state)
     assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, p.symbol.name), ERR_NONE);
     desk_round(&desk, USEC_PER_MSEC);
     assert_int_equal(desk_snapshot(&desk)->position_count, held - 1);
+    /* Flat is what the venue lists after that, not what we believe. */
+    assert_false(desk_snapshot(&desk)->venue_agrees);
+    for (int i = 0; i < 4; i++) {
+        desk_round(&desk, ENGINE_ASK_EVERY_US / 2);
+    }
+    assert_true(desk_snapshot(&desk)->venue_agrees);
     struct trade t;
     struct err err = {0};
     assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
