@@ -69,7 +69,7 @@ static void show_exposures(struct reply *r, struct json_object *list, const stru
                                .use = k->exposure_pct,
                                .limit = k->max_exposure_pct});
     for (int t = 0; t < TIERS; t++) {
-        char name[16];
+        char name[24];
         (void)snprintf(name, sizeof(name), "tier %d", t + 1);
         show_gauge(r, list,
                    &(struct gauge){.key = name,
