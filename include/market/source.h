@@ -33,6 +33,7 @@ struct source_ops {
     const char *name;
     int64_t (*next_us)(const struct source *source);
     int (*take)(struct source *source, struct source_bar ret[SYMBOLS_MAX]);
+    /* Both NULL: it always begins at its beginning. */
     size_t (*save)(const struct source *source, void *dst, size_t dst_size);
     bool (*load)(struct source *source, const void *bytes, size_t size);
 };
@@ -54,14 +55,14 @@ static inline int source_take(struct source *source, struct source_bar ret[SYMBO
     return source->ops->take(source, ret);
 }
 
-/* Bytes written, 0 when dst is too small. */
+/* Bytes written, 0 when dst is too small, or this kind is not gone on with. */
 static inline size_t source_save(const struct source *source, void *dst, size_t dst_size)
 {
-    return source->ops->save(source, dst, dst_size);
+    return source->ops->save == NULL ? 0 : source->ops->save(source, dst, dst_size);
 }
 
 /* False, and nothing changed, when the bytes are not a state of this kind of source. */
 static inline bool source_load(struct source *source, const void *bytes, size_t size)
 {
-    return source->ops->load(source, bytes, size);
+    return source->ops->load != NULL && source->ops->load(source, bytes, size);
 }

@@ -89,24 +89,7 @@ static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
     return count;
 }
 
-static size_t save(const struct source *source, void *dst, size_t dst_size)
-{
-    (void)source;
-    (void)dst;
-    (void)dst_size;
-    return 0;
-}
-
-static bool load(struct source *source, const void *bytes, size_t size)
-{
-    (void)source;
-    (void)bytes;
-    (void)size;
-    return false;
-}
-
-static const struct source_ops journal_ops = {
-    .name = "journal", .next_us = next_us, .take = take, .save = save, .load = load};
+static const struct source_ops journal_ops = {.name = "journal", .next_us = next_us, .take = take};
 
 bool journal_source_fits(const char *path)
 {

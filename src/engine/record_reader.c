@@ -47,7 +47,8 @@ static int read_at(struct record_reader *reader, int64_t at, void *dst, size_t s
 
 int record_reader_open(struct record_reader *reader, const char *path, struct err *err)
 {
-    *reader = (struct record_reader){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY)};
+    *reader =
+        (struct record_reader){.fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)};
     struct stat st;
     if (reader->fd < 0 || fstat(reader->fd, &st) < 0) {
         int error = errno;

@@ -58,28 +58,10 @@ static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
     return is_cut ? 0 : count;
 }
 
-static size_t save(const struct source *source, void *dst, size_t dst_size)
-{
-    (void)source;
-    (void)dst;
-    (void)dst_size;
-    return 0;
-}
-
-static bool load(struct source *source, const void *bytes, size_t size)
-{
-    (void)source;
-    (void)bytes;
-    (void)size;
-    return false;
-}
-
 static const struct source_ops coarse_ops = {
     .name = "coarse",
     .next_us = next_us,
     .take = take,
-    .save = save,
-    .load = load,
 };
 
 void coarse_init(struct coarse *coarse, struct source *finer, int64_t length_us)
