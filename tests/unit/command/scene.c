@@ -1,0 +1,225 @@
+#include "scene.h"
+
+#include "base/check.h"
+#include "io/embed.h"
+#include "store/trade_table.h"
+#include "store/trading.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const char *const wanted[] = {
+    "risk",          "help",          "status",         "positions",       "trades",
+    "why",           "pause",         "resume",         "close",           "whoami",
+    "version",       "auditlog",      "emergency_stop", "clear_emergency", "decisions",
+    "amend",         "cancel_orders", "maintenance",    "rules",           "rule_add",
+    "rule_activate", "rule_test",     "rule_retire"};
+
+static int raise_alert(struct action_call *call, struct err *err)
+{
+    (void)err;
+    ((struct scene *)action_userdata(call))->raised++;
+    return ACTION_DONE;
+}
+
+static const struct action above[] = {
+    {.name = "alert.raise",
+     .summary = "Raise an alert",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_READ_ONLY,
+     .params = {{.name = "severity", .type = PARAM_TEXT}, {.name = "title", .type = PARAM_TEXT}},
+     .run = raise_alert},
+    {0},
+};
+
+static void start(struct scene *s)
+{
+    struct err err = {0};
+    crossing_init(&s->crossing);
+    s->version = 0;
+    const struct desk_options options = {.crossing = &s->crossing,
+                                         .trading = s->reader,
+                                         .store = s->rig.store,
+                                         .config = &s->rig.config,
+                                         .clock = &s->rig.clock.clock,
+                                         .loop = s->rig.loop};
+    s->desk = desk_new(&options);
+    s->actions = action_table_new();
+    s->builtin = (struct builtin){.store = s->rig.store, .clock = &s->rig.clock.clock};
+    builtin_actions(&s->builtin, s->actions);
+    trading_actions(s->desk, s->actions);
+    action_table_add(s->actions, above, s);
+
+    struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
+    size_t count = 0;
+    for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
+        for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+            char path[64];
+            (void)snprintf(path, sizeof(path), "commands/%s.yaml", wanted[i]);
+            if (strcmp(path, f->path) == 0) {
+                files[count++] = *f;
+            }
+        }
+    }
+    assert_int_equal(count, COUNT_OF(wanted));
+    assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
+    s->builtin.manifests = s->manifests;
+    const struct runner_options runner = {.loop = s->rig.loop,
+                                          .clock = &s->rig.clock.clock,
+                                          .config = &s->rig.config,
+                                          .store = s->rig.store,
+                                          .access = s->rig.access,
+                                          .actions = s->actions,
+                                          .manifests = s->manifests,
+                                          .decorate = desk_decorate,
+                                          .decorate_userdata = s->desk};
+    assert_int_equal(runner_new(&runner, &s->runner, &err), 0);
+    runner_free(s->rig.runner);
+    s->rig.runner = s->runner;
+    assert_int_equal(runner_recover(s->runner, &err), 0);
+}
+
+static void stop(struct scene *s)
+{
+    runner_free(s->runner);
+    s->rig.runner = NULL;
+    desk_free(s->desk);
+    manifest_list_free(s->manifests);
+    action_table_free(s->actions);
+    crossing_release(&s->crossing);
+}
+
+int scene_setup(void **state)
+{
+    static struct scene scene;
+    struct scene *s = &scene;
+    memset(s, 0, sizeof(*s));
+    rig_open(&s->rig);
+    assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &s->engine_store, NULL),
+                     0);
+    assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_READ, &s->reader, NULL), 0);
+    start(s);
+    *state = s;
+    return 0;
+}
+
+int scene_teardown(void **state)
+{
+    struct scene *s = *state;
+    stop(s);
+    trading_store_free(s->reader);
+    trading_store_free(s->engine_store);
+    rig_close(&s->rig);
+    return 0;
+}
+
+void scene_crash(struct scene *s)
+{
+    stop(s);
+    s->rig.runner = NULL;
+    start(s);
+}
+
+struct dec scene_dec(const char *text)
+{
+    struct dec value = DEC_INVALID;
+    assert_true(dec_parse(str_c(text), &value));
+    return value;
+}
+
+struct snapshot *scene_draft(struct scene *s)
+{
+    struct snapshot *n = mailbox_draft(s->crossing.snapshot);
+    memset(n, 0, sizeof(*n));
+    n->version = ++s->version;
+    n->published_wall_us = s->rig.clock.now_wall_us;
+    n->started_wall_us = s->rig.clock.now_wall_us - 52 * USEC_PER_HOUR;
+    n->market_us = RIG_WALL_US + USEC_PER_DAY;
+    n->market_speed = 1;
+    n->state = TRADING_ACTIVE;
+    n->initial_cash = scene_dec("10000");
+    n->equity = scene_dec("10412.88");
+    n->cash = scene_dec("10000");
+    n->day_start_equity = scene_dec("10416.98");
+    n->drawdown_pct = 1.84;
+    n->max_drawdown_pct = 15;
+    n->exposure_pct = 3.9;
+    n->max_positions = 3;
+    n->books_balance = true;
+    return n;
+}
+
+void scene_add_position(struct snapshot *n)
+{
+    struct position *p = &n->positions[n->position_count++];
+    (void)symbol_parse(str_c("BTC-USD"), &p->symbol);
+    p->side = SIDE_LONG;
+    p->qty = scene_dec("0.0031");
+    p->entry_price = scene_dec("64120.5");
+    p->mark_price = scene_dec("64891.5");
+    p->unrealised = scene_dec("2.39");
+    p->stop = scene_dec("62838.1");
+    p->target = scene_dec("66685.3");
+    p->opened_us = n->market_us - 90 * USEC_PER_MIN;
+}
+
+void scene_publish(struct scene *s)
+{
+    mailbox_publish(s->crossing.snapshot);
+}
+
+void scene_publish_plain(struct scene *s, int positions)
+{
+    struct snapshot *n = scene_draft(s);
+    if (positions > 0) {
+        scene_add_position(n);
+    }
+    scene_publish(s);
+}
+
+struct request scene_take_request(struct scene *s)
+{
+    struct request r = {0};
+    uint64_t woken = 0;
+    assert_true(ring_pop(s->crossing.requests, &r));
+    assert_true(read(s->crossing.requests_fd, &woken, sizeof(woken)) == sizeof(woken));
+    return r;
+}
+
+void scene_answer(struct scene *s, const struct request *r, uint32_t code)
+{
+    const struct event event = {.topic = TOPIC_REPLY, .code = code, .id = r->id};
+    trading_on_event(s->desk, &event);
+    loop_advance(s->rig.loop, 0);
+}
+
+void scene_say(struct scene *s, const struct principal *who, const char *line)
+{
+    assert_int_equal(rig_submit(&s->rig, who, line), 0);
+}
+
+void scene_confirm(struct scene *s, const struct principal *who)
+{
+    char press[32];
+    (void)snprintf(press, sizeof(press), "y:%s", rig_code(&s->rig));
+    scene_say(s, who, press);
+}
+
+void scene_add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us)
+{
+    struct trade t = {.id = id,
+                      .side = SIDE_LONG,
+                      .qty = scene_dec("0.0031"),
+                      .entry_price = scene_dec("64120.5"),
+                      .exit_price = scene_dec("64891.5"),
+                      .pnl = scene_dec(pnl),
+                      .fees = scene_dec("0.2"),
+                      .opened_us = closed_us - USEC_PER_HOUR,
+                      .closed_us = closed_us,
+                      .decision_id = id};
+    (void)symbol_parse(str_c("BTC-USD"), &t.symbol);
+    (void)snprintf(t.exit_reason, sizeof(t.exit_reason), "operator");
+    (void)snprintf(t.client_id, sizeof(t.client_id), "nd-1-%lld", (long long)id);
+    struct err err = {0};
+    assert_int_equal(trade_table_add(s->engine_store, &t, &err), 0);
+}

@@ -1,0 +1,563 @@
+/* What the desk shows: nothing here asks anything of the engine. */
+#include "base/check.h"
+#include "scene.h"
+#include "store/decision_table.h"
+#include "store/order_table.h"
+#include "store/rule_table.h"
+
+#include <string.h>
+
+static void status_piece(struct buf *out, struct json_object *data, void *userdata)
+{
+    buf_add_c(out, userdata);
+    (void)json_object_object_add(data, "piece", json_object_new_boolean(true));
+}
+
+static void status_shows_the_account(void **state)
+{
+    struct scene *s = *state;
+    static char services[] = "Services 4/4 up";
+    static char alerts[] = "Alerts 1 high";
+    desk_add_status_line(s->desk, status_piece, services);
+    desk_add_status_line(s->desk, status_piece, alerts);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "has not reported yet");
+    assert_has(rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
+    assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\""); /* a pipe would not show it */
+
+    struct snapshot *early = scene_draft(s);
+    early->state = TRADING_STARTING;
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "⏳ nightdesk · paper · starting");
+    assert_has(rig_last(&s->rig), "Equity");
+    assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\"");
+
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.rita, "/status");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "nightdesk · paper · up 2 d 4 h");
+    assert_has(text, "\"tone\":\"good\"");
+    assert_has(text, "Equity  $10,412.88  (+4.1 %)   today  −$4.10 (−0.04 %)");
+    assert_has(text, "Drawdown 1.8 % of 15 %   Exposure 3.9 %   Positions 1 of 3");
+    assert_has(text, "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3");
+    assert_has(text, "Services 4/4 up   Alerts 1 high");
+    assert_has(text, "\"command\":\"/pause\"");
+    assert_has(text, "\"protect\":true");
+    assert_lacks(text, "Market time");
+}
+
+static void status_tells_of_candles_that_were_refused(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_lacks(rig_last(&s->rig), "refused:");
+    assert_has(rig_last(&s->rig), "\"market_ended\":false");
+
+    struct snapshot *n = scene_draft(s);
+    n->market_count = 2;
+    (void)symbol_parse(str_c("BTC-USD"), &n->markets[0].symbol);
+    (void)symbol_parse(str_c("ETH-USD"), &n->markets[1].symbol);
+    n->markets[0].refused = 10;
+    n->markets[0].refused_impossible = 1;
+    n->markets[0].refused_backward = 2;
+    n->markets[0].refused_stale = 3;
+    n->markets[0].refused_future = 4;
+    n->markets[1].refused = 5;
+    n->markets[1].refused_stale = 5;
+    n->markets[1].suspect = true;
+    n->markets[0].gaps = 4;
+    n->markets[1].gaps = 5;
+    n->source_refused = 7;
+    n->source_duplicates = 8;
+    n->market_ended = true;
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/status");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
+                     "4 from the future");
+    assert_has(text, "ETH-USD candles refused: 5 stale; nothing opens until a good one comes");
+    assert_has(text, "Candles: refused rows 7, duplicates 8, missing 9");
+    assert_has(text, "The market has no more candles: nothing new is opened.");
+    assert_has(text, "\"market_ended\":true");
+}
+
+static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
+{
+    struct scene *s = *state;
+    scene_draft(s)->market_speed = 60;
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "Market time 2026-11-19 11:06 UTC (60× real time)");
+}
+
+static void states_stay_in_the_footer(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        enum trading_state state;
+        const char *footer;
+        const char *title;
+    } cases[] = {
+        {TRADING_PAUSED, "\"footer\":\"⏸ because\"", "⏸ nightdesk"},
+        {TRADING_BREAKER, "\"footer\":\"⏸ breaker: because\"", "⏸ nightdesk"},
+        {TRADING_EMERGENCY, "\"footer\":\"⛔ because\"", "⛔ nightdesk"},
+        {TRADING_ACTIVE, "\"footer\":\"\"", "\"nightdesk"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct snapshot *n = scene_draft(s);
+        n->state = cases[i].state;
+        (void)snprintf(n->state_reason, sizeof(n->state_reason), "because");
+        scene_publish(s);
+        scene_say(s, &s->rig.rita, "/version");
+        assert_has(rig_last(&s->rig), cases[i].footer);
+        scene_say(s, &s->rig.rita, "/status");
+        assert_has(rig_last(&s->rig), cases[i].title);
+    }
+}
+
+/* A disk that is full stops trading without a state of its own. */
+static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = scene_draft(s);
+    n->state = TRADING_ACTIVE;
+    n->last_err = ERR_ENGINE_JOURNAL;
+    (void)snprintf(n->state_reason, sizeof(n->state_reason),
+                   "nothing opens or closes: trading.db cannot be written");
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
+    assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
+}
+
+static void positions_have_units(void **state)
+{
+    struct scene *s = *state;
+    scene_say(s, &s->rig.rita, "/positions");
+    assert_has(rig_last(&s->rig), "ENGINE_SILENT");
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/positions");
+    assert_has(rig_last(&s->rig), "Nothing is open.");
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.rita, "/positions");
+    assert_has(rig_last(&s->rig), "Positions 1 of 3");
+    assert_has(rig_last(&s->rig), "+$2.39");
+    assert_has(rig_last(&s->rig), "1 h 30 min");
+    assert_has(rig_last(&s->rig), "/close BTC-USD");
+}
+
+/* Limits of tier 1 and 3, of which BTC-USD uses some; SOL-USD rests. */
+static void draft_risk(struct snapshot *n)
+{
+    n->risk_state = RISK_ACTIVE;
+    n->liquidation_distance_pct = 8.04;
+    n->daily_loss_pct = -1;
+    n->max_daily_loss_pct = 5;
+    n->risk = (struct snapshot_risk){
+        .exposure_pct = 31.24,
+        .max_exposure_pct = 75,
+        .max_position_pct = 25,
+        .tiers = {{31.24, 50, 30}, {0, 40, 20}, {0, 20, 10}},
+        .symbol_count = 2,
+        .symbols = {{.symbol = {"BTC-USD"},
+                     .exposure_pct = 31.24,
+                     .liquidation_distance_pct = 8.04},
+                    {.symbol = {"SOL-USD"},
+                     .tier = 2,
+                     .cooldown_until_us = n->market_us + 12 * USEC_PER_MIN}},
+        .leverage = 0.3124,
+        .max_leverage = 3,
+        .initial_margin_pct = 10.4,
+        .min_liquidation_distance_pct = 5,
+        .max_correlation = 0.7,
+        .losses_in_a_row = 1,
+        .max_consecutive_losses = 10,
+        .orders_lately = 2,
+        .max_orders_per_minute = 10,
+        .cooldown_us = 30 * USEC_PER_MIN,
+    };
+}
+
+static void risk_shows_limits_beside_their_use(void **state)
+{
+    struct scene *s = *state;
+    scene_say(s, &s->rig.rita, "/risk");
+    assert_has(rig_last(&s->rig), "ENGINE_SILENT");
+    struct snapshot *n = scene_draft(s);
+    n->position_count = 1;
+    (void)symbol_parse(str_c("BTC-USD"), &n->positions[0].symbol);
+    draft_risk(n);
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/risk");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "Risk: ACTIVE");
+    assert_has(text, "[\"exposure\",\"31.2 %\",\"≤ 75.0 %\"]");
+    assert_has(text, "[\"tier 1\",\"31.2 %\",\"≤ 50.0 %\"]");
+    assert_has(text, "[\"BTC-USD\",\"31.2 %\",\"≤ 25.0 %\"]");
+    assert_has(text, "[\"SOL-USD\",\"0.0 %\",\"≤ 10.0 %\"]");
+    assert_has(text, "[\"leverage\",\"0.31×\",\"≤ 3.00×\"]");
+    assert_has(text, "[\"liquidation\",\"8.0 %\",\"≥ 5.0 %\"]");
+    assert_has(text, "[\"correlation\",\"–\",\"≤ 0.70\"]");
+    assert_has(text, "[\"daily loss\",\"0.0 %\",\"≤ 5.0 %\"]");
+    assert_has(text, "[\"entries/min\",\"2\",\"≤ 10\"]");
+    assert_has(text, "⚠ BTC-USD: liquidation is 8.0 % away");
+    assert_has(text, "the paper venue takes no margin");
+    assert_has(text, "SOL-USD rests for 12 min");
+    assert_has(text, "{\"code\":\"RISK_LEVERAGE\",\"option\":\"risk.max_leverage\"");
+    assert_has(text, "\"name\":\"leverage\",\"use\":0.3");
+    assert_has(text, "\"name\":\"correlation\",\"use\":null");
+    assert_lacks(text, "/resume");
+}
+
+static void risk_says_why_nothing_is_opened(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = scene_draft(s);
+    draft_risk(n);
+    n->risk.symbols[1].cooldown_until_us = 0;
+    n->state = TRADING_BREAKER;
+    n->risk_state = RISK_REDUCING;
+    (void)snprintf(n->state_reason, sizeof(n->state_reason), "daily loss 5.10 %% of 5.00 %%");
+    n->foreign_count = 1;
+    n->foreign[0] = (struct snapshot_foreign){
+        .symbol = {"ETH-USD"}, .side = SIDE_SHORT, .qty = dec_from_int(2)};
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/risk");
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "Risk: REDUCING");
+    assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
+    assert_has(text, "The venue holds ETH-USD short 2 that the bot did not open");
+    assert_has(text, "No symbol rests; each does for 30 min after a trade.");
+    assert_has(text, "[\"liquidation\",\"–\",\"≥ 5.0 %\"]");
+    assert_has(text, "\"command\":\"/resume\"");
+
+    n = scene_draft(s);
+    draft_risk(n);
+    n->risk_state = RISK_HALTED;
+    n->books_balance = false;
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/risk");
+    assert_has(rig_last(&s->rig), "Risk: HALTED");
+    assert_has(rig_last(&s->rig), "the books do not balance");
+    assert_has(rig_last(&s->rig), "\"risk_state\":\"halted\"");
+}
+
+static void trades_add_up(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/trades");
+    assert_has(rig_last(&s->rig), "No trades yet");
+    scene_add_trade(s, 1, "2.5", RIG_WALL_US);
+    scene_add_trade(s, 2, "-1", RIG_WALL_US + 1);
+    scene_say(s, &s->rig.rita, "/trades");
+    assert_has(rig_last(&s->rig), "Last 2 trades");
+    assert_has(rig_last(&s->rig), "All 2: 1 won (50 %), result +$1.50, fees $0.40");
+    scene_say(s, &s->rig.rita, "/trades 1");
+    assert_has(rig_last(&s->rig), "Last trade");
+    scene_say(s, &s->rig.rita, "/trades 51");
+    assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
+    scene_say(s, &s->rig.rita, "/trades many");
+    assert_has(rig_last(&s->rig), "many is not a whole number");
+}
+
+static struct decision a_decision(int64_t id)
+{
+    struct decision d = {.id = id,
+                         .at_us = RIG_WALL_US + id,
+                         .price = scene_dec("64120.5"),
+                         .regime = REGIME_TRENDING,
+                         .vote_count = 1,
+                         .score = 0.41,
+                         .threshold = 0.35,
+                         .direction = DIRECTION_LONG};
+    (void)symbol_parse(str_c("BTC-USD"), &d.symbol);
+    struct vote *v = &d.votes[0];
+    (void)snprintf(v->agent, sizeof(v->agent), "bull");
+    v->direction = DIRECTION_LONG;
+    v->confidence = 0.41;
+    v->weight = 0.5;
+    v->reason_count = 1;
+    (void)snprintf(v->reasons[0].indicator, sizeof(v->reasons[0].indicator), "rsi14");
+    v->reasons[0].value = 28.1;
+    v->reasons[0].threshold = 30;
+    v->reasons[0].points = 0.3;
+    return d;
+}
+
+static void why_tells_votes_reasons_veto_and_order(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/why");
+    assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
+
+    struct decision d = a_decision(1);
+    d.outcome = OUTCOME_ORDER;
+    (void)snprintf(d.client_id, sizeof(d.client_id), "nd-1-1");
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    struct order order = {.kind = ORDER_ENTRY,
+                          .side = SIDE_LONG,
+                          .state = ORDER_FILLED,
+                          .qty = scene_dec("0.0031"),
+                          .filled_qty = scene_dec("0.0031"),
+                          .average_price = scene_dec("64120.5"),
+                          .stop = scene_dec("62838.1"),
+                          .target = scene_dec("66685.3"),
+                          .decision_id = 1};
+    order.symbol = d.symbol;
+    (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-1");
+    assert_int_equal(order_table_put(s->engine_store, &order, &err), 0);
+    scene_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
+    scene_say(s, &s->rig.rita, "/why 1");
+    assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
+    assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
+    assert_has(rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
+    assert_has(rig_last(&s->rig),
+               "[\"bull\",\"\",\"\",\"\"],[\"· rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
+    assert_has(rig_last(&s->rig), "\"order_state\":\"filled\"");
+    assert_has(rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
+
+    d = a_decision(2);
+    d.outcome = OUTCOME_VETOED;
+    (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_MAX_POSITIONS");
+    (void)snprintf(d.veto_text, sizeof(d.veto_text), "3 of 3 positions open");
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    scene_say(s, &s->rig.rita, "/why btc-usd");
+    assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS: 3 of 3 positions open");
+    d = a_decision(3);
+    (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
+    d.score = -0.2;
+    d.outcome = OUTCOME_HOLD;
+    (void)snprintf(d.veto_text, sizeof(d.veto_text), "%s", "");
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    scene_say(s, &s->rig.rita, "/why");
+    assert_has(rig_last(&s->rig), "score −0.20 of 0.35 · hold");
+    assert_has(rig_last(&s->rig), "BTC-USD +0.41, vetoed: RISK_MAX_POSITIONS");
+    assert_has(rig_last(&s->rig), "\"/why BTC-USD\"");
+    scene_say(s, &s->rig.rita, "/why 99");
+    assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
+    scene_say(s, &s->rig.rita, "/why \"no symbol\"");
+    assert_has(rig_last(&s->rig), "neither the number of a trade (12), that of a decision (d12)");
+    scene_say(s, &s->rig.rita, "/why d2");
+    assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
+    scene_say(s, &s->rig.rita, "/why d99");
+    assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
+}
+
+static struct vote *speak(struct decision *d, const char *agent, enum direction direction,
+                          double confidence, double weight)
+{
+    struct vote *v = &d->votes[d->vote_count++];
+    *v = (struct vote){.direction = direction, .confidence = confidence, .weight = weight};
+    (void)snprintf(v->agent, sizeof(v->agent), "%s", agent);
+    return v;
+}
+
+static void because(struct vote *v, const char *indicator, double value, double threshold,
+                    double points)
+{
+    struct reason *why = &v->reasons[v->reason_count++];
+    *why = (struct reason){.value = value, .threshold = threshold, .points = points};
+    (void)snprintf(why->indicator, sizeof(why->indicator), "%s", indicator);
+}
+
+/* As the engine leaves it: eight votes, a rule that matched, a veto. */
+static struct decision a_full_decision(int64_t id)
+{
+    struct decision d = a_decision(id);
+    d.vote_count = 0;
+    struct vote *v = speak(&d, "data_sync", DIRECTION_NONE, 1, 0);
+    because(v, "bars_5m", 200, 200, .125);
+    because(v, "spread_pct", 0.04, 1, .125);
+    v = speak(&d, "quant_analyst", DIRECTION_LONG, 1.0 / 3, 0);
+    because(v, "width_1h_pct", 5.25, 4, 0);
+    v = speak(&d, "predict", DIRECTION_SHORT, .1, .5);
+    because(v, "p_up", .45, .5, .1);
+    v = speak(&d, "bull", DIRECTION_LONG, .9, .6);
+    because(v, "rsi14", 28.1, 30, .4);
+    v = speak(&d, "bear", DIRECTION_NONE, .3, .4);
+    because(v, "macd", -3.5, 1.25, .3);
+    v = speak(&d, "decision_core", DIRECTION_LONG, .92, 0);
+    d.score = (.6 * .9 - .5 * .1) / .6 + .1;
+    because(v, "score", d.score, .35, d.score);
+    because(v, "rules", .1, 0, 0);
+    v = speak(&d, "risk_audit", DIRECTION_NONE, 0, 0);
+    because(v, "size", .0031, .001, 0);
+    (void)speak(&d, "execution", DIRECTION_NONE, 0, 0);
+    d.outcome = OUTCOME_VETOED;
+    (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_POSITION_SIZE");
+    (void)snprintf(d.veto_text, sizeof(d.veto_text), "size 0.0031, at most 0.001");
+    d.qty = scene_dec("0.0031");
+    d.stop = scene_dec("62838.1");
+    d.target = scene_dec("66685.3");
+    d.veto_max_qty = scene_dec("0.001");
+    d.rule_count = 2;
+    d.rule_ids[0] = 1;
+    d.rule_ids[1] = 77;
+    return d;
+}
+
+static void why_tells_of_all_eight(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    scene_publish_plain(s, 0);
+    static struct rule_book book;
+    book = (struct rule_book){.rule_count = 1, .last_rule_id = 1};
+    book.rules[0] = (struct rule){.id = 1, .status = RULE_ACTIVE, .effect = RULE_FAVOUR};
+    (void)snprintf(book.rules[0].condition, sizeof(book.rules[0].condition), "rsi14 < 30");
+    (void)snprintf(book.rules[0].help, sizeof(book.rules[0].help), "buy what is sold out");
+    assert_int_equal(rule_table_save(s->engine_store, &book, &err), 0);
+    struct decision d = a_full_decision(5);
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    scene_say(s, &s->rig.rita, "/why");
+    const char *said = rig_last(&s->rig);
+    assert_has(said, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
+    assert_has(said, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
+    assert_has(said, "[\"predict\",\"short\",\"0.10\",\"0.50\"]");
+    assert_has(said, "[\"bear\",\"–\",\"0.30\",\"0.40\"]");
+    assert_has(said, "[\"risk_audit\",\"veto\",\"0.00\",\"–\"]");
+    assert_has(said, "[\"execution\",\"–\",\"0.00\",\"–\"]");
+    assert_has(said, "Score: (−0.10×0.50 + 0.90×0.60 + 0.00×0.40) / 0.60 + 0.10 by rules = +0.92; "
+                     "±0.35 is needed");
+    assert_has(said, "Vetoed by RISK_POSITION_SIZE: size 0.0031, at most 0.001");
+    assert_has(said, "Wanted: long 0.0031  SL 62,838.1 TP 66,685.3");
+    assert_has(said, "Largest quantity that would pass: 0.001");
+    assert_has(said, "Rule 1 matched (favour, active): buy what is sold out");
+    assert_has(said, "Rule 77 matched");
+    assert_has(said, "Data: bars_5m 200, spread_pct 0.0400");
+    assert_has(said, "Market: width_1h_pct 5.2500");
+    assert_has(said, "\"indicator\":\"size\"");
+    assert_has(said, "\"rules\":[1,77]");
+
+    d = a_full_decision(6);
+    d.score = 1;
+    d.votes[2].direction = DIRECTION_LONG;
+    d.votes[5].reason_count = 1;
+    d.votes[2].confidence = 1;
+    d.outcome = OUTCOME_ORDER;
+    (void)snprintf(d.client_id, sizeof(d.client_id), "nd-1-2");
+    because(&d.votes[7], "entry", .0031, 0, 1);
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    struct order order = {.kind = ORDER_CLOSE,
+                          .side = SIDE_SHORT,
+                          .state = ORDER_REJECTED,
+                          .symbol = d.symbol,
+                          .qty = scene_dec("0.0031"),
+                          .decision_id = 6};
+    (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-2");
+    (void)snprintf(order.reason, sizeof(order.reason), "too small");
+    assert_int_equal(order_table_put(s->engine_store, &order, &err), 0);
+    scene_say(s, &s->rig.rita, "/why d6");
+    said = rig_last(&s->rig);
+    assert_has(said, "= +1.00 (cut at 1); ±0.35");
+    assert_has(said, "[\"risk_audit\",\"pass\"");
+    assert_has(said, "[\"execution\",\"sent\"");
+    assert_has(said, "Order nd-1-2: closes short 0.0031, rejected (too small)");
+}
+
+static void decisions_are_listed(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/decisions");
+    assert_has(rig_last(&s->rig), "No decisions yet");
+    for (int64_t id = 1; id <= 12; id++) {
+        struct decision d = a_decision(id);
+        d.at_us = RIG_WALL_US + (id - 12) * USEC_PER_HOUR;
+        d.score = id % 2 == 0 ? 0.41 : -0.2;
+        d.regime = id % 2 == 0 ? REGIME_CHOPPY : REGIME_NEUTRAL;
+        d.outcome = id == 12 ? OUTCOME_ORDER : id <= 3 ? OUTCOME_VETOED : OUTCOME_HOLD;
+        if (id <= 3) {
+            (void)snprintf(d.veto_code, sizeof(d.veto_code), "%s", id == 2 ? "RISK_B" : "RISK_A");
+        }
+        if (id % 3 == 0) {
+            (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
+        }
+        assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    }
+    scene_say(s, &s->rig.rita, "/decisions");
+    const char *said = rig_last(&s->rig);
+    assert_has(said, "Last 10 decisions");
+    assert_has(said, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
+    assert_has(said, "[\"10:06\",\"BTC-USD\",\"–\",\"−0.20\",\"0.35\",\"hold\"]");
+    assert_has(said, "\"/why d12\"");
+    assert_null(strstr(said, "\"/why d11\"")); /* it wanted nothing */
+    assert_has(said, "\"decision_id\":3");
+    assert_null(strstr(said, "\"decision_id\":2,"));
+    scene_say(s, &s->rig.rita, "/decisions 12");
+    said = rig_last(&s->rig);
+    assert_has(said, "Last 12 decisions");
+    assert_has(said, "\"/why d2\"");
+    assert_has(said, "\"veto\"]");
+    assert_has(said, "Vetoes: 2 × RISK_A, 1 × RISK_B");
+    scene_say(s, &s->rig.rita, "/decisions eth-usd 3");
+    said = rig_last(&s->rig);
+    assert_has(said, "Last 3 decisions");
+    assert_null(strstr(said, "BTC-USD"));
+    scene_say(s, &s->rig.rita, "/decisions eth-usd 1");
+    assert_has(rig_last(&s->rig), "Last decision");
+    scene_say(s, &s->rig.rita, "/decisions sol-usd");
+    assert_has(rig_last(&s->rig), "No decisions yet of SOL-USD");
+    static const char *const wrong[] = {"/decisions 0", "/decisions 51", "/decisions eth-usd many",
+                                        "/decisions \"no symbol\""};
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        scene_say(s, &s->rig.rita, wrong[i]);
+        assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
+    }
+    /* Over midnight a row tells the day. */
+    struct decision d = a_decision(13);
+    d.at_us = RIG_WALL_US + USEC_PER_DAY;
+    assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
+    scene_say(s, &s->rig.rita, "/decisions 2");
+    assert_has(rig_last(&s->rig), "[\"11-18\",\"\",\"\",\"\",\"\",\"\"]");
+}
+
+static void help_shows_what_one_may_do(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/help");
+    assert_has(rig_last(&s->rig), "/status  Account");
+    assert_lacks(rig_last(&s->rig), "/pause");
+    assert_lacks(rig_last(&s->rig), "/emergency_stop");
+    scene_say(s, &s->rig.adam, "/help");
+    assert_has(rig_last(&s->rig), "/emergency_stop");
+    scene_say(s, &s->rig.alice, "/help close");
+    assert_has(rig_last(&s->rig), "/close <symbol>");
+    assert_has(rig_last(&s->rig), "asks for a confirmation");
+    scene_say(s, &s->rig.rita, "/help close");
+    assert_has(rig_last(&s->rig), "COMMAND_UNKNOWN");
+    scene_say(s, &s->rig.rita, "/whoami");
+    assert_has(rig_last(&s->rig), "Role read_only, at the door telegram, id 8");
+    scene_say(s, &s->rig.rita, "/version");
+    assert_has(rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
+}
+
+static void auditlog_is_for_admins(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.alice, "/auditlog");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    scene_say(s, &s->rig.adam, "/auditlog 5");
+    assert_has(rig_last(&s->rig), "the chain is whole");
+    assert_has(rig_last(&s->rig), "command.denied");
+}
+
+UNIT_GROUP(see, SCENE_TEST(status_shows_the_account),
+           SCENE_TEST(status_tells_of_candles_that_were_refused),
+           SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
+           SCENE_TEST(states_stay_in_the_footer),
+           SCENE_TEST(what_keeps_the_engine_from_its_disk_is_seen),
+           SCENE_TEST(positions_have_units), SCENE_TEST(trades_add_up),
+           SCENE_TEST(risk_shows_limits_beside_their_use),
+           SCENE_TEST(risk_says_why_nothing_is_opened),
+           SCENE_TEST(why_tells_votes_reasons_veto_and_order), SCENE_TEST(why_tells_of_all_eight),
+           SCENE_TEST(decisions_are_listed), SCENE_TEST(help_shows_what_one_may_do),
+           SCENE_TEST(auditlog_is_for_admins))

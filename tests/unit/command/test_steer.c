@@ -1,0 +1,551 @@
+/* What the desk asks of the engine, and how it learns that it was done. */
+#include "base/check.h"
+#include "scene.h"
+#include "store/order_table.h"
+#include "store/request_table.h"
+#include "store/rule_table.h"
+
+#include <string.h>
+
+static void pause_waits_for_the_engine(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.alice, "/pause");
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_PAUSE);
+    assert_string_equal(r.by, "alice");
+    assert_true(r.id > 0);
+    assert_int_equal(rig_messages(&s->rig), 0);
+    scene_answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Trading is paused");
+    assert_has(rig_last(&s->rig), "1 open position keeps its stop and target");
+    scene_answer(s, &r, ERR_NONE); /* a repeated event changes nothing */
+    assert_int_equal(rig_messages(&s->rig), 1);
+
+    scene_say(s, &s->rig.alice, "/resume");
+    struct request again = scene_take_request(s);
+    assert_true(again.id > r.id);
+    scene_answer(s, &again, ERR_ENGINE_STOPPED);
+    assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+
+    scene_say(s, &s->rig.alice, "/resume");
+    again = scene_take_request(s);
+    scene_answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Trading goes on");
+    scene_say(s, &s->rig.alice, "/resume");
+    again = scene_take_request(s);
+    struct snapshot *tripped = scene_draft(s);
+    tripped->state = TRADING_BREAKER;
+    (void)str_copy(STR_LIT("daily loss 5.1 % of 5 %"), tripped->state_reason,
+                   sizeof(tripped->state_reason));
+    scene_publish(s);
+    scene_answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "the breaker has tripped");
+    assert_has(rig_last(&s->rig), "daily loss 5.1 % of 5 %. /resume once more");
+
+    scene_say(s, &s->rig.rita, "/pause");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+}
+
+static void a_lost_event_is_looked_up(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.alice, "/pause");
+    struct request r = scene_take_request(s);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
+    trading_resync(s->desk);
+    loop_advance(s->rig.loop, 0);
+    assert_has(rig_last(&s->rig), "Trading is paused");
+}
+
+static void a_silent_engine_times_out(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.alice, "/pause");
+    struct request r = scene_take_request(s);
+    loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    scene_answer(s, &r, ERR_NONE); /* too late: nobody waits */
+    assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
+}
+
+static void a_full_ring_is_busy(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    const struct request filler = {.id = 1};
+    while (ring_push(s->crossing.requests, &filler)) {}
+    scene_say(s, &s->rig.alice, "/pause");
+    assert_has(rig_last(&s->rig), "ENGINE_BUSY");
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_confirm(s, &s->rig.adam);
+    assert_has(rig_last(&s->rig), "ENGINE_BUSY");
+    assert_true(atomic_load(&s->crossing.halt)); /* the kill switch does not queue */
+    assert_int_equal(s->raised, 1);
+}
+
+static void close_asks_then_waits_until_it_is_gone(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.alice, "/close BTC-USD");
+    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    scene_say(s, &s->rig.alice, "/close DOGE-USD");
+    assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
+
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.alice, "/close btc-usd");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
+    scene_confirm(s, &s->rig.alice);
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_CLOSE);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    scene_answer(s, &r, ERR_NONE);
+    scene_publish_plain(s, 1);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1); /* ordered is not closed */
+    scene_add_trade(s, 1, "2.5", RIG_WALL_US + USEC_PER_DAY);
+    scene_publish_plain(s, 0);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1); /* our books alone do not make it flat */
+    scene_draft(s)->venue_agrees = true;
+    scene_publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 0);
+    assert_has(rig_last(&s->rig), "Closed: BTC-USD");
+    assert_has(rig_last(&s->rig), "The venue itself lists nothing of it any more.");
+    assert_has(rig_last(&s->rig), "+$2.50  (operator)");
+    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
+}
+
+static void a_close_that_does_not_fill_is_told(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.alice, "/close all");
+    scene_confirm(s, &s->rig.alice);
+    struct request r = scene_take_request(s);
+    assert_string_equal(r.symbol.name, "");
+    scene_answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031");
+}
+
+/* What the venue holds and the bot did not open is seen, named, and closed like the rest. */
+static void a_foreign_position_is_shown_and_closed(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = scene_draft(s);
+    n->venue_agrees = true;
+    n->foreign_count = 1;
+    n->foreign[0] = (struct snapshot_foreign){
+        .side = SIDE_SHORT, .qty = dec_from_int(3), .entry_price = dec_from_int(150)};
+    assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
+    scene_publish(s);
+    scene_say(s, &s->rig.alice, "/positions");
+    assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
+    scene_say(s, &s->rig.alice, "/close sol-usd");
+    assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
+    scene_confirm(s, &s->rig.alice);
+    struct request r = scene_take_request(s);
+    assert_string_equal(r.symbol.name, "SOL-USD");
+    scene_answer(s, &r, ERR_NONE);
+    n = scene_draft(s);
+    n->venue_agrees = true;
+    n->foreign_count = 1;
+    n->foreign[0].qty = dec_from_int(3);
+    assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
+    scene_publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1);
+    scene_draft(s)->venue_agrees = true;
+    scene_publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "Closed: SOL-USD");
+}
+
+static struct request ask_for_stop(struct scene *s)
+{
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    assert_has(rig_last(&s->rig), "every position is closed (1 now)");
+    assert_false(atomic_load(&s->crossing.halt));
+    scene_confirm(s, &s->rig.adam);
+    assert_true(atomic_load(&s->crossing.halt));
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
+    return r;
+}
+
+static void an_emergency_stop_is_verified(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_for_stop(s);
+    scene_answer(s, &r, ERR_NONE);
+    struct snapshot *n = scene_draft(s);
+    n->state = TRADING_EMERGENCY; /* looks flat, but the venue has not said so */
+    scene_publish(s);
+    loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1);
+    n = scene_draft(s);
+    n->state = TRADING_EMERGENCY;
+    n->verified_flat = true;
+    scene_publish(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "Emergency stop: verified flat");
+    assert_int_equal(s->raised, 0);
+
+    scene_say(s, &s->rig.alice, "/emergency_stop");
+    assert_has(rig_last(&s->rig), "needs the emergency grant");
+}
+
+static void an_emergency_stop_that_is_not_flat_says_so(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_for_stop(s);
+    scene_answer(s, &r, ERR_NONE);
+    struct snapshot *n = scene_draft(s);
+    n->state = TRADING_EMERGENCY;
+    scene_add_position(n);
+    scene_publish(s);
+    loop_advance(s->rig.loop, 50 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "EMERGENCY_NOT_FLAT");
+    assert_has(rig_last(&s->rig), "1 positions");
+    assert_int_equal(s->raised, 1);
+}
+
+/* ---- stop and target, entries, maintenance ---- */
+
+static void publish_bracket(struct scene *s, const char *stop, const char *target)
+{
+    struct snapshot *n = scene_draft(s);
+    scene_add_position(n);
+    n->positions[0].stop = scene_dec(stop);
+    n->positions[0].target = scene_dec(target);
+    scene_publish(s);
+}
+
+static void assert_nothing_asked(struct scene *s)
+{
+    struct request none;
+    assert_false(ring_pop(s->crossing.requests, &none));
+}
+
+static void amend_shows_the_change_and_waits_for_it(void **state)
+{
+    struct scene *s = *state;
+    publish_bracket(s, "62838.1", "66685.3");
+    scene_say(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
+    assert_has(rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
+    assert_has(rig_last(&s->rig), "Target stays at 66,685.3");
+    assert_nothing_asked(s); /* not before it is confirmed */
+    scene_confirm(s, &s->rig.alice);
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_AMEND);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    assert_string_equal(r.by, "alice");
+    assert_int_equal(r.stop.e8, scene_dec("63500.5").e8);
+    assert_int_equal(r.target.e8, 0);
+    scene_answer(s, &r, ERR_NONE);
+    publish_bracket(s, "62838.1", "66685.3");
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1); /* asked for is not confirmed */
+    publish_bracket(s, "63500.5", "66685.3");
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 0);
+    assert_has(rig_last(&s->rig), "Stop and target of BTC-USD as you want them");
+    assert_has(rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
+}
+
+static void amend_refuses_what_cannot_be(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *line;
+        const char *says;
+    } cases[] = {
+        {"/amend BTC-USD", "stop or target: at least one"},
+        {"/amend BTC-USD stop=soon", "stop: soon is not a price"},
+        {"/amend BTC-USD stop=-5", "stop: -5 is not a price"},
+        {"/amend BTC-USD stop=99999999999999999999999999", "is not a price"},
+        {"/amend BTC-USD stop=64,891.5", "the stop of a long lies below the price, which is"},
+        {"/amend BTC-USD target=60000", "the target of a long lies above the price, which is"},
+        {"/amend DOGE-USD stop=1", "DOGE-USD is not traded here"},
+    };
+    publish_bracket(s, "62838.1", "66685.3");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        scene_say(s, &s->rig.alice, cases[i].line);
+        assert_has(rig_last(&s->rig), cases[i].says);
+    }
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    scene_say(s, &s->rig.rita, "/amend BTC-USD stop=60000");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_nothing_asked(s);
+}
+
+static struct request ask_to_amend(struct scene *s)
+{
+    publish_bracket(s, "62838.1", "66685.3");
+    scene_say(s, &s->rig.alice, "/amend BTC-USD target=67000");
+    scene_confirm(s, &s->rig.alice);
+    struct request r = scene_take_request(s);
+    scene_answer(s, &r, ERR_NONE);
+    return r;
+}
+
+static void an_amendment_that_fails_says_why(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_to_amend(s);
+    const struct event trouble = {
+        .topic = TOPIC_TROUBLE, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
+    trading_on_event(s->desk, &trouble);
+    loop_advance(s->rig.loop, 0);
+    assert_has(rig_last(&s->rig), "VENUE_AMEND");
+
+    (void)ask_to_amend(s);
+    scene_publish_plain(s, 0); /* the stop was hit meanwhile */
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "BTC-USD was closed meanwhile");
+
+    (void)ask_to_amend(s);
+    publish_bracket(s, "62838.1", "66685.3");
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "AMEND_UNFINISHED");
+    assert_has(rig_last(&s->rig), "TP 66,685.3"); /* what stands */
+}
+
+static void put_entry(struct scene *s, enum order_state order_state)
+{
+    struct order o = {.kind = ORDER_ENTRY,
+                      .side = SIDE_LONG,
+                      .state = order_state,
+                      .qty = scene_dec("0.0031"),
+                      .reference_price = scene_dec("64120.5"),
+                      .stop = scene_dec("62838.1"),
+                      .target = scene_dec("66685.3"),
+                      .decision_id = 1,
+                      .created_us = RIG_WALL_US + USEC_PER_DAY,
+                      .updated_us = RIG_WALL_US + USEC_PER_DAY + (int64_t)order_state};
+    (void)symbol_parse(str_c("BTC-USD"), &o.symbol);
+    (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-7");
+    struct err err = {0};
+    assert_int_equal(order_table_put(s->engine_store, &o, &err), 0);
+}
+
+static void cancel_orders_waits_until_no_entry_is_alive(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    put_entry(s, ORDER_ACKED);
+    scene_say(s, &s->rig.alice, "/cancel_orders BTC-USD");
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_CANCEL);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    scene_answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_int_equal(runner_active(s->runner), 1);
+    put_entry(s, ORDER_CANCELLED);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "No entry of BTC-USD is on its way any more");
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
+
+    scene_say(s, &s->rig.alice, "/cancel_orders");
+    r = scene_take_request(s);
+    assert_string_equal(r.symbol.name, "");
+    scene_answer(s, &r, ERR_ENGINE_NO_ENTRY);
+    assert_has(rig_last(&s->rig), "ENGINE_NO_ENTRY");
+
+    put_entry(s, ORDER_UNKNOWN);
+    scene_say(s, &s->rig.alice, "/cancel_orders all");
+    r = scene_take_request(s);
+    scene_answer(s, &r, ERR_NONE);
+    loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "CANCEL_UNFINISHED");
+    assert_has(rig_last(&s->rig), "unknown");
+    scene_say(s, &s->rig.alice, "/cancel_orders DOGE-USD");
+    assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
+    scene_say(s, &s->rig.rita, "/cancel_orders");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+}
+
+static void maintenance_is_for_admins_and_asks(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.alice, "/maintenance");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    scene_say(s, &s->rig.adam, "/maintenance");
+    assert_has(rig_last(&s->rig), "Open positions (1 now) keep stop and target");
+    scene_confirm(s, &s->rig.adam);
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_MAINTENANCE);
+    struct snapshot *n = scene_draft(s);
+    n->state = TRADING_MAINTENANCE;
+    (void)snprintf(n->state_reason, sizeof(n->state_reason), "maintenance by adam");
+    scene_publish(s);
+    scene_answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Maintenance has begun");
+    assert_has(rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"command\":\"/resume\"");
+}
+
+/* ---- trading rules ---- */
+
+static void save_rule(struct scene *s, const struct request *r, enum rule_status status)
+{
+    struct rule_book book = {.rule_count = 1};
+    struct condition program;
+    struct err err = {0};
+    assert_int_equal(rule_read(str_c(r->text), &book.rules[0], &program, &err), 0);
+    book.rules[0].id = 3;
+    book.rules[0].status = status;
+    book.rules[0].success_count = 12;
+    book.rules[0].failure_count = 3;
+    (void)snprintf(book.rules[0].created_by, sizeof(book.rules[0].created_by), "%s", r->by);
+    assert_int_equal(rule_table_save(s->engine_store, &book, &err), 0);
+}
+
+static void rules_are_added_activated_and_retired(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.rita, "/rules");
+    assert_has(rig_last(&s->rig), "No trading rules yet");
+    scene_say(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.kind, REQUEST_RULE_ADD);
+    assert_string_equal(r.text, "avoid\nrsi14@1h > 70 and side == long\nno chasing");
+    save_rule(s, &r, RULE_TESTING);
+    scene_answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Rule 3 is being tested");
+    assert_has(rig_last(&s->rig), "changes nothing until it is activated");
+    assert_has(rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
+
+    scene_say(s, &s->rig.alice, "/rule_activate 3");
+    assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
+    assert_has(rig_last(&s->rig), "entries are refused while it holds");
+    scene_confirm(s, &s->rig.alice);
+    struct request again = scene_take_request(s);
+    assert_int_equal(again.kind, REQUEST_RULE_STATUS);
+    assert_int_equal(again.number, 3);
+    assert_string_equal(again.text, "active");
+    save_rule(s, &r, RULE_ACTIVE);
+    scene_answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Rule 3 is active");
+
+    scene_say(s, &s->rig.rita, "/rules");
+    assert_has(rig_last(&s->rig), "Trading rules: 1 active of 1");
+    assert_has(rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
+    assert_has(rig_last(&s->rig), "\"success_count\":12");
+    scene_say(s, &s->rig.rita, "/rules 3");
+    assert_has(rig_last(&s->rig), "Added by alice");
+    assert_has(rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
+
+    scene_say(s, &s->rig.alice, "/rule_test 3");
+    scene_confirm(s, &s->rig.alice);
+    again = scene_take_request(s);
+    assert_string_equal(again.text, "testing");
+    scene_answer(s, &again, ERR_NONE);
+    scene_say(s, &s->rig.alice, "/rule_retire 3");
+    assert_has(rig_last(&s->rig), "forgotten by the engine for good");
+    scene_confirm(s, &s->rig.alice);
+    again = scene_take_request(s);
+    assert_string_equal(again.text, "retired");
+    save_rule(s, &r, RULE_RETIRED);
+    scene_answer(s, &again, ERR_NONE);
+    assert_has(rig_last(&s->rig), "Rule 3 is retired");
+    scene_say(s, &s->rig.rita, "/rules");
+    assert_has(rig_last(&s->rig), "No trading rules yet");
+    scene_say(s, &s->rig.rita, "/rules all");
+    assert_has(rig_last(&s->rig), "⚪ 3 · retired");
+    scene_say(s, &s->rig.alice, "/rule_activate 3");
+    assert_has(rig_last(&s->rig), "rule 3 is retired");
+}
+
+static void rules_that_cannot_be_never_reach_the_engine(void **state)
+{
+    struct scene *s = *state;
+    static const struct {
+        const char *line;
+        const char *says;
+    } cases[] = {
+        {"/rule_add avoid \"rsi41 > 70\" \"why\"", "column 1: found rsi41"},
+        {"/rule_add avoid \"tier == 1 and rsi14 = 70\" \"why\"", "column 21: found =, but equal"},
+        {"/rule_add perhaps \"tier == 1\" \"why\"", "perhaps is none of avoid|favour"},
+        {"/rule_add avoid \"tier == 1\"", "COMMAND_ARG_MISSING"},
+        {"/rule_add avoid \"tier == 1\" \" \"", "the reason for people is missing"},
+        {"/rule_add avoid \"tier == 1\n\" \"why\"", "it holds a line break"},
+        {"/rule_add avoid tier == 1 why", "COMMAND_ARG_EXTRA"},
+        {"/rule_activate 9", "RULE_UNKNOWN"},
+        {"/rule_activate 0", "RULE_UNKNOWN"},
+        {"/rules 9", "RULE_UNKNOWN"},
+        {"/rules some", "some is none of a number, all, words"},
+        {"/rules words", "upper minus lower band"},
+    };
+    scene_publish_plain(s, 0);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        scene_say(s, &s->rig.alice, cases[i].line);
+        assert_has(rig_last(&s->rig), cases[i].says);
+    }
+    scene_say(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
+    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_true(rig_audited(&s->rig, "command.denied") > 0);
+    assert_nothing_asked(s);
+
+    scene_say(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
+    struct request r = scene_take_request(s);
+    scene_answer(s, &r, ERR_RULE_DUPLICATE);
+    assert_has(rig_last(&s->rig), "the same trading rule lives already");
+}
+
+/* ---- crashes ---- */
+
+static void after_a_crash_the_request_is_looked_up(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.alice, "/pause");
+    struct request r = scene_take_request(s);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
+    scene_crash(s);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
+    assert_has(rig_last(&s->rig), "It took effect before nightdesk was restarted");
+
+    scene_say(s, &s->rig.alice, "/pause");
+    scene_crash(s); /* pushed, never taken: the ring died with the process */
+    assert_int_equal(rig_state(&s->rig, 2), RUN_FAILED);
+    assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
+
+    scene_say(s, &s->rig.alice, "/resume");
+    r = scene_take_request(s);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_ENGINE_STOPPED, 1, NULL), 0);
+    scene_crash(s);
+    assert_int_equal(rig_state(&s->rig, 3), RUN_FAILED);
+    assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+    struct request none;
+    assert_false(ring_pop(s->crossing.requests, &none)); /* nothing was asked again */
+}
+
+UNIT_GROUP(steer, SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),
+           SCENE_TEST(a_silent_engine_times_out), SCENE_TEST(a_full_ring_is_busy),
+           SCENE_TEST(close_asks_then_waits_until_it_is_gone),
+           SCENE_TEST(a_close_that_does_not_fill_is_told),
+           SCENE_TEST(a_foreign_position_is_shown_and_closed),
+           SCENE_TEST(an_emergency_stop_is_verified),
+           SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
+           SCENE_TEST(amend_shows_the_change_and_waits_for_it),
+           SCENE_TEST(amend_refuses_what_cannot_be), SCENE_TEST(an_amendment_that_fails_says_why),
+           SCENE_TEST(cancel_orders_waits_until_no_entry_is_alive),
+           SCENE_TEST(maintenance_is_for_admins_and_asks),
+           SCENE_TEST(rules_are_added_activated_and_retired),
+           SCENE_TEST(rules_that_cannot_be_never_reach_the_engine),
+           SCENE_TEST(after_a_crash_the_request_is_looked_up))
