@@ -5,35 +5,22 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "market/simulated.h"
+#include "rig.h"
 #include "unit/unit.h"
 
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #define START INT64_C(1640995200000000) /* 2022-01-01T00:00Z */
 
-static char folder[64];
-static char csv_path[96], csv_other[96], png_path[96];
+static char csv_path[RIG_PATH_LEN], csv_other[RIG_PATH_LEN], png_path[RIG_PATH_LEN];
 
 static int make_folder(void **state)
 {
-    (void)state;
-    (void)str_copy(str_c("/var/tmp/nd-backtest.XXXXXX"), folder, sizeof(folder));
-    bool made = mkdtemp(folder) != NULL;
-    (void)snprintf(csv_path, sizeof(csv_path), "%s/f.csv", folder);
-    (void)snprintf(csv_other, sizeof(csv_other), "%s/g.csv", folder);
-    (void)snprintf(png_path, sizeof(png_path), "%s/c.png", folder);
-    return !made;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    int r = rig_make_folder(state);
+    rig_path("f.csv", csv_path);
+    rig_path("g.csv", csv_other);
+    rig_path("c.png", png_path);
+    return r;
 }
 
 /* Candles of a made-up market; bad_every: after so many rows one that is refused, 0: none. */
@@ -63,54 +50,12 @@ static void put_candles(const char *path, uint64_t seed, int minutes, int bad_ev
     assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
 }
 
-struct run {
-    struct buf out;
-    struct buf err;
-    int code;
-};
-
-static void run_release(struct run *r)
-{
-    buf_release(&r->out);
-    buf_release(&r->err);
-}
-#define AUTO_RUN AUTO(run_release)
-
-static void run(struct run *r, const char *const *words)
-{
-    const char *argv[24] = {"nightdesk", "backtest"};
-    char paths[2][96];
-    struct buf *texts[2] = {&r->out, &r->err};
-    int saved[2];
-    int argc = 2;
-    for (; words[argc - 2] != NULL; argc++) {
-        argv[argc] = words[argc - 2];
-    }
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
-        saved[i] = dup(i + 1);
-        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
-        (void)close(fd);
-    }
-    r->code = cli_main(argc, (char **)(uintptr_t)argv);
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)dup2(saved[i], i + 1);
-        (void)close(saved[i]);
-        buf_init(texts[i], (size_t)4 << 20);
-        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
-    }
-}
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static bool has(const struct buf *text, const char *what)
 {
     return strstr(text->data, what) != NULL;
 }
 
-static struct json_object *json_of(const struct run *r)
+static struct json_object *json_of(const struct rig_run *r)
 {
     struct json_object *ret = NULL;
     struct err err = {0};
@@ -124,9 +69,9 @@ static struct json_object *json_of(const struct run *r)
 static void tells_how_it_went(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 12 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--symbol", "btc-usd"));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--symbol", "btc-usd"));
     assert_int_equal(r.code, CLI_FINE);
     assert_string_equal(r.err.data, "");
     assert_int_equal(strncmp(r.out.data, "Back-test of BTC-USD\n", 21), 0);
@@ -153,9 +98,9 @@ static void tells_how_it_went(void **state)
 static void json_is_whole_and_trades_add_up(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 12 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--json", "--trades"));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", "--trades"));
     assert_int_equal(r.code, CLI_FINE);
     AUTO_JSON struct json_object *all = json_of(&r);
     assert_int_equal(json_i64(all, "candles", -1), 12 * 1440);
@@ -184,9 +129,9 @@ static void json_is_whole_and_trades_add_up(void **state)
 static void lists_each_trade(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 6 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--trades"));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--trades"));
     assert_int_equal(r.code, CLI_FINE);
     assert_int_equal(strncmp(r.out.data, "opened ", 7), 0);
     int lines = 0;
@@ -201,9 +146,10 @@ static void lists_each_trade(void **state)
 static void the_range_bounds_what_is_traded(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 12 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--json", "--from", "2022-01-10", "--to=2022-01-12"));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", "--from", "2022-01-10",
+                      "--to=2022-01-12"));
     AUTO_JSON struct json_object *all = json_of(&r);
     assert_int_equal(json_i64(all, "candles", -1), 2 * 1440);
     assert_int_equal(json_i64(all, "warm_up_candles", -1), BACKTEST_WARM_UP_MIN);
@@ -214,9 +160,9 @@ static void the_range_bounds_what_is_traded(void **state)
 static void longer_candles_on_request(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 6 * 1440 + 7, 0);
-    run(&r, WORDS("--data", csv_path, "--json", "--timeframe", "15m"));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", "--timeframe", "15m"));
     assert_int_equal(r.code, CLI_FINE);
     AUTO_JSON struct json_object *all = json_of(&r);
     assert_int_equal(json_i64(all, "candles", -1), 6 * 96);
@@ -228,11 +174,11 @@ static void longer_candles_on_request(void **state)
 static void several_files_are_one_market(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 4 * 1440, 0);
     put_candles(csv_other, 4, 2 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--symbol", "AAA", "--data", csv_other, "--symbol", "BBB",
-                  "--json"));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--symbol", "AAA", "--data", csv_other,
+                      "--symbol", "BBB", "--json"));
     assert_int_equal(r.code, CLI_FINE);
     AUTO_JSON struct json_object *all = json_of(&r);
     assert_int_equal(json_i64(all, "candles", -1), 6 * 1440);
@@ -245,10 +191,10 @@ static void several_files_are_one_market(void **state)
 static void the_same_seed_says_the_same(void **state)
 {
     (void)state;
-    AUTO_RUN struct run a = {0}, b = {0}, c = {0};
-    run(&a, WORDS("--data", "simulated:5:4", "--json", "--trades"));
-    run(&b, WORDS("--data", "simulated:5:4", "--json", "--trades"));
-    run(&c, WORDS("--data", "simulated:6:4", "--json"));
+    AUTO_RUN struct rig_run a = {0}, b = {0}, c = {0};
+    rig_run(&a, WORDS("backtest", "--data", "simulated:5:4", "--json", "--trades"));
+    rig_run(&b, WORDS("backtest", "--data", "simulated:5:4", "--json", "--trades"));
+    rig_run(&c, WORDS("backtest", "--data", "simulated:6:4", "--json"));
     AUTO_JSON struct json_object *one = json_of(&a), *two = json_of(&b), *three = json_of(&c);
     assert_int_equal(json_i64(one, "candles", -1), 3 * 4 * 1440);
     assert_string_equal(json_text(one, "final_equity"), json_text(two, "final_equity"));
@@ -261,15 +207,15 @@ static void the_same_seed_says_the_same(void **state)
 static void draws_a_picture(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     AUTO_BUF struct buf png = BUF_INIT((size_t)4 << 20);
     put_candles(csv_path, 3, 4 * 1440, 0);
-    run(&r, WORDS("--data", csv_path, "--chart", png_path));
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--chart", png_path));
     assert_int_equal(r.code, CLI_FINE);
     assert_int_equal(file_read(png_path, &png, NULL), 0);
     assert_memory_equal(png.data, "\x89PNG\r\n\x1a\n", 8);
-    run_release(&r);
-    run(&r, WORDS("--data", csv_path, "--chart", "/nonexistent/c.png"));
+    rig_run_release(&r);
+    rig_run(&r, WORDS("backtest", "--data", csv_path, "--chart", "/nonexistent/c.png"));
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_true(has(&r.err, "/nonexistent/c.png"));
     assert_true(has(&r.out, "Equity")); /* what was found out is not lost */
@@ -278,9 +224,9 @@ static void draws_a_picture(void **state)
 static void bad_rows_are_told_and_left_out(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_candles(csv_path, 3, 1440, 100);
-    run(&r, WORDS("--data", csv_path));
+    rig_run(&r, WORDS("backtest", "--data", csv_path));
     assert_int_equal(r.code, CLI_REFUSED);
     assert_true(has(&r.out, "1454 rows, 0 missing, 0 duplicate, 14 refused"));
     assert_true(has(&r.err, "f.csv:102: not as many columns as the header: \"not,a,row\""));
@@ -290,14 +236,14 @@ static void bad_rows_are_told_and_left_out(void **state)
 static void a_million_bad_rows_are_refused_without_a_word_too_many(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     AUTO_BUF struct buf text = BUF_INIT((size_t)16 << 20);
     buf_add_c(&text, "time,open,high,low,close,volume\n");
     for (int i = 0; i < 1000000; i++) {
         buf_add_c(&text, "1,2,nan,0\n");
     }
     assert_int_equal(file_write(csv_path, buf_str(&text), 0600, NULL), 0);
-    run(&r, WORDS("--data", csv_path));
+    rig_run(&r, WORDS("backtest", "--data", csv_path));
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_true(has(&r.err, "MARKET_CSV_EMPTY") && has(&r.err, "f.csv:2: ") &&
                 has(&r.err, "999990 more rows refused"));
@@ -314,26 +260,29 @@ static void refuses_what_makes_no_sense(void **state)
         const char *words[10];
         const char *says;
     } rows[] = {
-        {{NULL}, "needs --data"},
-        {{"--data", "/nonexistent.csv"}, "FILE_MISSING"},
-        {{"--data", csv_other}, "g.csv:1: no column time"},
-        {{"--data", csv_path, "--from", "2022-01-20", "--to", "2022-01-10"}, "is not before"},
-        {{"--data", csv_path, "--from", "tomorrow"}, "\"tomorrow\""},
-        {{"--data", csv_path, "--from", "2030-01-01"}, "ENGINE_BACKTEST_EMPTY"},
-        {{"--data", csv_path, "--to", "2021-01-01"}, "no candle before --to"},
-        {{"--data", csv_path, "--timeframe", "2m"}, "--timeframe is"},
-        {{"--data", csv_path, "--symbol", "no good"}, "--symbol is"},
-        {{"--data", csv_path, "--symbol", "A", "--symbol", "B"}, "2 --symbol for 1 --data"},
-        {{"--data", csv_path, "--data", csv_path, "--symbol", "A", "--symbol", "A"}, "twice"},
-        {{"--data", csv_path, "--data", "simulated"}, "stands alone"},
-        {{"--data", "simulated:one"}, "whole numbers"},
-        {{"--data", "simulated:1:0"}, "whole numbers"},
-        {{"--data", csv_path, "--chrat", "x"}, "did you mean --chart?"},
-        {{"--data", csv_path, "more"}, "does not take \"more\""},
+        {{"backtest"}, "needs --data"},
+        {{"backtest", "--data", "/nonexistent.csv"}, "FILE_MISSING"},
+        {{"backtest", "--data", csv_other}, "g.csv:1: no column time"},
+        {{"backtest", "--data", csv_path, "--from", "2022-01-20", "--to", "2022-01-10"},
+         "is not before"},
+        {{"backtest", "--data", csv_path, "--from", "tomorrow"}, "\"tomorrow\""},
+        {{"backtest", "--data", csv_path, "--from", "2030-01-01"}, "ENGINE_BACKTEST_EMPTY"},
+        {{"backtest", "--data", csv_path, "--to", "2021-01-01"}, "no candle before --to"},
+        {{"backtest", "--data", csv_path, "--timeframe", "2m"}, "--timeframe is"},
+        {{"backtest", "--data", csv_path, "--symbol", "no good"}, "--symbol is"},
+        {{"backtest", "--data", csv_path, "--symbol", "A", "--symbol", "B"},
+         "2 --symbol for 1 --data"},
+        {{"backtest", "--data", csv_path, "--data", csv_path, "--symbol", "A", "--symbol", "A"},
+         "twice"},
+        {{"backtest", "--data", csv_path, "--data", "simulated"}, "stands alone"},
+        {{"backtest", "--data", "simulated:one"}, "whole numbers"},
+        {{"backtest", "--data", "simulated:1:0"}, "whole numbers"},
+        {{"backtest", "--data", csv_path, "--chrat", "x"}, "did you mean --chart?"},
+        {{"backtest", "--data", csv_path, "more"}, "does not take \"more\""},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        AUTO_RUN struct run r = {0};
-        run(&r, rows[i].words);
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, rows[i].words);
         if (r.code != CLI_CRITICAL || !has(&r.err, rows[i].says)) {
             fail_msg("%zu: code %d, %s", i, r.code, r.err.data);
         }
@@ -341,16 +290,11 @@ static void refuses_what_makes_no_sense(void **state)
     }
 }
 
-UNIT_GROUP(
-    backtest, cmocka_unit_test_setup_teardown(tells_how_it_went, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(json_is_whole_and_trades_add_up, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(lists_each_trade, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(the_range_bounds_what_is_traded, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(longer_candles_on_request, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(several_files_are_one_market, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(the_same_seed_says_the_same, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(draws_a_picture, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(bad_rows_are_told_and_left_out, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(a_million_bad_rows_are_refused_without_a_word_too_many,
-                                    make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(refuses_what_makes_no_sense, make_folder, remove_folder))
+#define BACKTEST_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, rig_remove_folder)
+UNIT_GROUP(backtest, BACKTEST_TEST(tells_how_it_went),
+           BACKTEST_TEST(json_is_whole_and_trades_add_up), BACKTEST_TEST(lists_each_trade),
+           BACKTEST_TEST(the_range_bounds_what_is_traded), BACKTEST_TEST(longer_candles_on_request),
+           BACKTEST_TEST(several_files_are_one_market), BACKTEST_TEST(the_same_seed_says_the_same),
+           BACKTEST_TEST(draws_a_picture), BACKTEST_TEST(bad_rows_are_told_and_left_out),
+           BACKTEST_TEST(a_million_bad_rows_are_refused_without_a_word_too_many),
+           BACKTEST_TEST(refuses_what_makes_no_sense))

@@ -4,31 +4,19 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "ops/ops.h"
+#include "rig.h"
 #include "store/candle_table.h"
 #include "unit/unit.h"
 
-#include <fcntl.h>
-
 #define HEADER "time,open,high,low,close,volume\n"
 
-static char folder[64];
-static char csv_path[96];
+static char csv_path[RIG_PATH_LEN];
 
 static int make_folder(void **state)
 {
-    (void)state;
-    (void)str_copy(str_c("/var/tmp/nd-candles.XXXXXX"), folder, sizeof(folder));
-    bool made = mkdtemp(folder) != NULL;
-    (void)snprintf(csv_path, sizeof(csv_path), "%s/f.csv", folder);
-    return !made;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    int r = rig_make_folder(state);
+    rig_path("f.csv", csv_path);
+    return r;
 }
 
 static void put(const char *text)
@@ -47,48 +35,6 @@ static void put_minutes(int count)
     put(text.data);
 }
 
-struct run {
-    struct buf out;
-    struct buf err;
-    int code;
-};
-
-static void run_release(struct run *r)
-{
-    buf_release(&r->out);
-    buf_release(&r->err);
-}
-#define AUTO_RUN AUTO(run_release)
-
-static void run(struct run *r, const char *const *words)
-{
-    const char *argv[16] = {"nightdesk"};
-    char paths[2][96];
-    struct buf *texts[2] = {&r->out, &r->err};
-    int saved[2];
-    int argc = 1;
-    for (; words[argc - 1] != NULL; argc++) {
-        argv[argc] = words[argc - 1];
-    }
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
-        saved[i] = dup(i + 1);
-        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
-        (void)close(fd);
-    }
-    r->code = cli_main(argc, (char **)(uintptr_t)argv);
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)dup2(saved[i], i + 1);
-        (void)close(saved[i]);
-        buf_init(texts[i], (size_t)2 << 20);
-        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
-    }
-}
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static int count_lines(const struct buf *text)
 {
     int lines = 0;
@@ -101,9 +47,9 @@ static int count_lines(const struct buf *text)
 static void a_row_a_candle_with_empty_cells_until_defined(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_minutes(60);
-    run(&r, WORDS("indicators", "--data", csv_path));
+    rig_run(&r, WORDS("indicators", "--data", csv_path));
     assert_int_equal(r.code, CLI_FINE);
     assert_string_equal(r.err.data, "");
     assert_int_equal(count_lines(&r.out), 61);
@@ -130,28 +76,28 @@ static void a_row_a_candle_with_empty_cells_until_defined(void **state)
 static void longer_bars_leave_the_unfinished_one_out(void **state)
 {
     (void)state;
-    AUTO_RUN struct run whole = {0}, part = {0};
+    AUTO_RUN struct rig_run whole = {0}, part = {0};
     put_minutes(60);
-    run(&whole, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
+    rig_run(&whole, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
     assert_int_equal(whole.code, CLI_FINE);
     assert_int_equal(count_lines(&whole.out), 5);
     assert_non_null(strstr(whole.out.data, "\n1970-01-01T00:15:00Z,16.5,32,16,31.5,30,"));
     put_minutes(59);
-    run(&part, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
+    rig_run(&part, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
     assert_int_equal(count_lines(&part.out), 4);
 }
 
 static void what_is_wrong_with_a_file_stands_on_stderr(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     AUTO_BUF struct buf text = BUF_INIT(4096);
     buf_add_c(&text, HEADER "0,1,1,1,1,1\n60,1,1,1,1,1\n60,2,2,2,2,1\n240,1,1,1,1,1\n");
     for (int i = 0; i < 12; i++) {
         buf_add_c(&text, i == 0 ? "x\n" : "300,1,1,2,1,1\n");
     }
     put(text.data);
-    run(&r, WORDS("indicators", "--data", csv_path));
+    rig_run(&r, WORDS("indicators", "--data", csv_path));
     assert_int_equal(r.code, CLI_REFUSED);
     assert_int_equal(count_lines(&r.out), 4);
     assert_non_null(strstr(r.err.data, "f.csv:6: not as many columns as the header: \"x\""));
@@ -164,8 +110,8 @@ static void what_is_wrong_with_a_file_stands_on_stderr(void **state)
 
 static void assert_fails(const char *const *words, const char *code, const char *context)
 {
-    AUTO_RUN struct run r = {0};
-    run(&r, words);
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, words);
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_int_equal(r.out.len, 0);
     if (strstr(r.err.data, code) == NULL || strstr(r.err.data, context) == NULL) {
@@ -180,7 +126,7 @@ static void a_file_that_cannot_be_used_prints_nothing(void **state)
     (void)state;
     assert_fails(WORDS("indicators"), "CLI_USAGE", "needs --data");
     assert_fails(WORDS("indicators", "--data", csv_path), "FILE_MISSING", "f.csv");
-    assert_fails(WORDS("indicators", "--data", folder), "FILE_FAILED", "not a regular file");
+    assert_fails(WORDS("indicators", "--data", rig_folder), "FILE_FAILED", "not a regular file");
     put("a,b\n1,2\n");
     assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_HEADER",
                  "f.csv:1: no column time");
@@ -198,7 +144,7 @@ static int stored(const char *symbol, enum timeframe tf, struct candle *ret, siz
     AUTO_TRADING_STORE struct trading_store *store = NULL;
     struct symbol s;
     assert_true(symbol_parse(str_c(symbol), &s));
-    assert_int_equal(trading_store_open(folder, TRADING_STORE_READ, &store, NULL), 0);
+    assert_int_equal(trading_store_open(rig_folder, TRADING_STORE_READ, &store, NULL), 0);
     return candle_table_imported(store, s, tf, 60 * USEC_PER_SEC, ret, max, NULL);
 }
 
@@ -206,13 +152,15 @@ static void import_stores_each_candle_once(void **state)
 {
     (void)state;
     struct candle candles[100];
-    AUTO_RUN struct run first = {0}, again = {0}, json = {0};
+    AUTO_RUN struct rig_run first = {0}, again = {0}, json = {0};
     put_minutes(60);
-    run(&first, WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", folder));
+    rig_run(&first,
+            WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", rig_folder));
     assert_int_equal(first.code, CLI_FINE);
     assert_non_null(strstr(first.out.data, "ETH-USD 1m: 60 candles stored, 1970-01-01T00:00:00Z to "
                                            "1970-01-01T00:59:00Z"));
-    run(&again, WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", folder));
+    rig_run(&again,
+            WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", rig_folder));
     assert_int_equal(again.code, CLI_FINE);
     assert_int_equal(stored("ETH-USD", TF_1M, candles, COUNT_OF(candles)), 59); /* all but 00:00 */
     assert_int_equal(candles[0].open_us, 60 * USEC_PER_SEC);
@@ -222,7 +170,7 @@ static void import_stores_each_candle_once(void **state)
 
     /* Rows of half a minute fill minutes; the symbol is the first one configured. */
     put(HEADER "0,1,1,1,1,1\n30,2,2,2,2,1e11\n60,3,3,3,3,1\n90,4,5,3,4,2\n120,1,1,1,1,1\n");
-    run(&json, WORDS("import", "candles", csv_path, "--json", "--state", folder));
+    rig_run(&json, WORDS("import", "candles", csv_path, "--json", "--state", rig_folder));
     assert_int_equal(json.code, CLI_REFUSED); /* 1e11 is beyond what an amount holds */
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
@@ -239,23 +187,23 @@ static void import_takes_the_timeframe_that_the_rows_fill(void **state)
 {
     (void)state;
     struct candle candles[4];
-    AUTO_RUN struct run half = {0}, one = {0};
+    AUTO_RUN struct rig_run half = {0}, one = {0};
     put(HEADER "0,1,1,1,1,1\n1800,2,2,2,2,1\n3600,3,3,3,3,1\n5400,4,4,4,4,1\n");
-    run(&half, WORDS("import", "candles", csv_path, "--state", folder));
+    rig_run(&half, WORDS("import", "candles", csv_path, "--state", rig_folder));
     assert_non_null(strstr(half.out.data, "BTC-USD 1h: 2 candles stored"));
     assert_int_equal(stored("BTC-USD", TF_1H, candles, COUNT_OF(candles)), 1);
     put(HEADER "600,1,1,1,1,1\n");
-    run(&one, WORDS("import", "candles", csv_path, "--state", folder));
+    rig_run(&one, WORDS("import", "candles", csv_path, "--state", rig_folder));
     assert_non_null(strstr(one.out.data, "BTC-USD 1m: 1 candles stored"));
     put(HEADER "0,1,1,1,1,1\n14400,2,2,2,2,1\n");
-    assert_fails(WORDS("import", "candles", csv_path, "--state", folder), "MARKET_TIMEFRAME",
+    assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_TIMEFRAME",
                  "rows are 4 h apart");
     put(HEADER "0,1,1,1,1,1\n60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
-    AUTO_RUN struct run part = {0};
-    run(&part, WORDS("import", "candles", csv_path, "--state", folder));
+    AUTO_RUN struct rig_run part = {0};
+    rig_run(&part, WORDS("import", "candles", csv_path, "--state", rig_folder));
     assert_int_equal(part.code, CLI_REFUSED);
     put(HEADER "60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
-    assert_fails(WORDS("import", "candles", csv_path, "--state", folder), "MARKET_CSV_EMPTY",
+    assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_CSV_EMPTY",
                  "no complete 1m bar");
 }
 
@@ -263,21 +211,22 @@ static void import_refuses_what_it_cannot_do(void **state)
 {
     (void)state;
     int fd = -1;
-    char lock[96];
+    char lock[RIG_PATH_LEN];
     put_minutes(3);
     assert_fails(WORDS("import", "trades", csv_path), "CLI_USAGE", "import takes candles FILE");
     assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import needs candles|state FILE");
     assert_fails(WORDS("import", "candles", csv_path, "--symbol", "B/U"), "CLI_USAGE", "--symbol");
-    (void)snprintf(lock, sizeof(lock), "%s/" OPS_LOCK_NAME, folder);
+    rig_path(OPS_LOCK_NAME, lock);
     assert_int_equal(file_lock(lock, &fd, NULL), 0); /* as a daemon does */
-    assert_fails(WORDS("import", "candles", csv_path, "--state", folder), "FILE_LOCKED", "held by");
+    assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "FILE_LOCKED",
+                 "held by");
     (void)close(fd);
-    char database[96];
-    (void)snprintf(database, sizeof(database), "%s/trading.db", folder);
+    char database[RIG_PATH_LEN];
+    rig_path("trading.db", database);
     assert_false(file_exists(database));
 }
 
-#define CANDLES_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)
+#define CANDLES_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, rig_remove_folder)
 UNIT_GROUP(candles, CANDLES_TEST(a_row_a_candle_with_empty_cells_until_defined),
            CANDLES_TEST(longer_bars_leave_the_unfinished_one_out),
            CANDLES_TEST(what_is_wrong_with_a_file_stands_on_stderr),

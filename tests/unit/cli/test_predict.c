@@ -2,9 +2,8 @@
 #include "base/check.h"
 #include "cli/cli.h"
 #include "io/file.h"
+#include "rig.h"
 #include "unit/unit.h"
-
-#include <fcntl.h>
 
 static const char model_text[] =
     "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=1\n"
@@ -16,79 +15,25 @@ static const char model_text[] =
 #define ZERO  "0.5\n"
 #define PLUS  "0.7310585786300049\n"
 
-static char folder[64];
-
-static int make_folder(void **state)
-{
-    (void)state;
-    (void)str_copy(str_c("/var/tmp/nd-predict.XXXXXX"), folder, sizeof(folder));
-    return mkdtemp(folder) == NULL;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
-}
-
-static void place(const char *name, char path[96])
-{
-    (void)snprintf(path, 96, "%s/%s", folder, name);
-}
-
 static void put(const char *name, const char *text)
 {
-    char path[96];
-    place(name, path);
+    char path[RIG_PATH_LEN];
+    rig_path(name, path);
     assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
 }
 
-struct run {
-    struct buf out, err;
-    int code;
-};
-
-static void run_release(struct run *r)
+/* Runs predict over model.txt and rows.csv; option may be NULL. */
+static void predict(struct rig_run *r, const char *option)
 {
-    buf_release(&r->out);
-    buf_release(&r->err);
-}
-#define AUTO_RUN AUTO(run_release)
-
-/* Runs predict over model.txt and rows.csv with its output in files. */
-static void predict(struct run *r, const char *option)
-{
-    char model[96], rows[96], paths[2][96];
-    place("model.txt", model);
-    place("rows.csv", rows);
-    place("out", paths[0]);
-    place("err", paths[1]);
-    const char *argv[] = {"nightdesk", "predict", "--model", model, "--data", rows, option, NULL};
-    int saved[2];
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        saved[i] = dup(STDOUT_FILENO + i);
-        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        assert_true(fd >= 0 && dup2(fd, STDOUT_FILENO + i) >= 0);
-        (void)close(fd);
-    }
-    r->code = cli_main(option != NULL ? 7 : 6, (char **)(uintptr_t)argv);
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)dup2(saved[i], STDOUT_FILENO + i);
-        (void)close(saved[i]);
-    }
-    buf_init(&r->out, (size_t)1 << 20);
-    buf_init(&r->err, (size_t)1 << 20);
-    assert_int_equal(file_read(paths[0], &r->out, NULL), 0);
-    assert_int_equal(file_read(paths[1], &r->err, NULL), 0);
+    char model[RIG_PATH_LEN], rows[RIG_PATH_LEN];
+    rig_path("model.txt", model);
+    rig_path("rows.csv", rows);
+    rig_run(r, WORDS("predict", "--model", model, "--data", rows, option));
 }
 
 static void answers(const char *rows, const char *expected)
 {
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put("rows.csv", rows);
     predict(&r, NULL);
     assert_string_equal(r.err.data, "");
@@ -98,7 +43,7 @@ static void answers(const char *rows, const char *expected)
 
 static void refuses(const char *rows, const char *code, const char *where)
 {
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put("rows.csv", rows);
     predict(&r, NULL);
     assert_int_equal(r.code, CLI_CRITICAL);
@@ -148,7 +93,7 @@ static void raw_prints_the_sums_and_classes_have_columns(void **state)
     (void)state;
     put("model.txt", model_text);
     put("rows.csv", "1,10\n1,11\n");
-    AUTO_RUN struct run raw = {0}, classes = {0};
+    AUTO_RUN struct rig_run raw = {0}, classes = {0};
     predict(&raw, "--raw");
     assert_string_equal(raw.out.data, "1\n-1\n");
     put("model.txt",
@@ -168,10 +113,10 @@ static void what_is_missing_is_named(void **state)
     put("model.txt", "tree\nversion=v4\n");
     refuses("1,2\n", "MODEL_DAMAGED", "model.txt:2");
     put("model.txt", model_text);
-    char rows[96];
-    place("rows.csv", rows);
+    char rows[RIG_PATH_LEN];
+    rig_path("rows.csv", rows);
     assert_int_equal(unlink(rows), 0);
-    AUTO_RUN struct run r = {0}, usage = {0};
+    AUTO_RUN struct rig_run r = {0}, usage = {0};
     predict(&r, NULL);
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_non_null(strstr(r.err.data, "FILE_MISSING"));
@@ -179,7 +124,8 @@ static void what_is_missing_is_named(void **state)
     assert_non_null(strstr(usage.err.data, "CLI_USAGE"));
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)
-UNIT_GROUP(predict, TEST(rows_of_commas_or_tabs_are_answered_line_by_line),
-           TEST(cells_are_numbers_or_missing), TEST(a_row_must_have_the_features_of_the_model),
-           TEST(raw_prints_the_sums_and_classes_have_columns), TEST(what_is_missing_is_named))
+UNIT_GROUP(predict, RIG_TEST(rows_of_commas_or_tabs_are_answered_line_by_line),
+           RIG_TEST(cells_are_numbers_or_missing),
+           RIG_TEST(a_row_must_have_the_features_of_the_model),
+           RIG_TEST(raw_prints_the_sums_and_classes_have_columns),
+           RIG_TEST(what_is_missing_is_named))

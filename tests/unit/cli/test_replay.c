@@ -7,34 +7,23 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "ops/ops.h"
+#include "rig.h"
 #include "store/position_table.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define START_US INT64_C(1790000000000000)
 
-static char folder[64];
-static char state_path[96];
+static char state_path[RIG_PATH_LEN];
 
 static int make_folder(void **state)
 {
-    (void)state;
-    (void)str_copy(str_c("/var/tmp/nd-replay.XXXXXX"), folder, sizeof(folder));
-    bool made = mkdtemp(folder) != NULL;
-    (void)snprintf(state_path, sizeof(state_path), "%s/old.json", folder);
-    return !made;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    int r = rig_make_folder(state);
+    rig_path("old.json", state_path);
+    return r;
 }
 
 static void silent(const struct log_line *line, void *userdata)
@@ -47,7 +36,7 @@ static void silent(const struct log_line *line, void *userdata)
 static void trade(int minutes)
 {
     AUTO_CONFIG struct config *config = NULL;
-    struct driver_options options = {.state_dir = folder};
+    struct driver_options options = {.state_dir = rig_folder};
     struct clock_fake clock;
     struct crossing crossing;
     log_set_sink(silent, NULL);
@@ -67,48 +56,6 @@ static void trade(int minutes)
     crossing_release(&crossing);
 }
 
-struct run {
-    struct buf out;
-    struct buf err;
-    int code;
-};
-
-static void run_release(struct run *r)
-{
-    buf_release(&r->out);
-    buf_release(&r->err);
-}
-#define AUTO_RUN AUTO(run_release)
-
-static void run(struct run *r, const char *const *words)
-{
-    const char *argv[16] = {"nightdesk"};
-    char paths[2][96];
-    struct buf *texts[2] = {&r->out, &r->err};
-    int saved[2];
-    int argc = 1;
-    for (; words[argc - 1] != NULL; argc++) {
-        argv[argc] = words[argc - 1];
-    }
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
-        saved[i] = dup(i + 1);
-        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
-        (void)close(fd);
-    }
-    r->code = cli_main(argc, (char **)(uintptr_t)argv);
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)dup2(saved[i], i + 1);
-        (void)close(saved[i]);
-        buf_init(texts[i], (size_t)2 << 20);
-        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
-    }
-}
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static void says(const struct buf *text, const char *what)
 {
     if (strstr(text->data, what) == NULL) {
@@ -122,8 +69,8 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
     (void)state;
     trade(200);
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("replay", "--state", folder));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("replay", "--state", rig_folder));
         assert_int_equal(r.code, CLI_FINE);
         says(&r.out, "run 1: ");
         says(&r.out, "decisions");
@@ -131,9 +78,9 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
         assert_string_equal(r.err.data, "");
     }
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("replay", "--state", folder, "--run", "1", "--until", "2026-09-21T15:30:00",
-                      "--why", "btc-usd"));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("replay", "--state", rig_folder, "--run", "1", "--until",
+                          "2026-09-21T15:30:00", "--why", "btc-usd"));
         assert_int_equal(r.code, CLI_FINE);
         says(&r.out, "What the engine knew · 2026-09-21T15:30:00");
         says(&r.out, "Equity ");
@@ -143,8 +90,8 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
         says(&r.out, "Score: (");
         assert_null(strstr(r.out.data, "ETH-USD · "));
     }
-    AUTO_RUN struct run r = {0};
-    run(&r, WORDS("replay", "--state", folder, "--why", "--json"));
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("replay", "--state", rig_folder, "--why", "--json"));
     assert_int_equal(r.code, CLI_FINE);
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&r.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
@@ -162,27 +109,27 @@ static void a_cut_journal_tells_how_far_it_went(void **state)
     char path[160];
     struct stat st;
     trade(60);
-    (void)snprintf(path, sizeof(path), "%s/journal/run-1.ndj", folder);
+    rig_path("journal/run-1.ndj", path);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 7), 0);
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("replay", "--file", path));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("replay", "--file", path));
         assert_int_equal(r.code, CLI_REFUSED);
         says(&r.out, "run 1: ");
         says(&r.err, "ENGINE_RECORD_DAMAGED");
         says(&r.err, "offset ");
     }
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("replay", "--file", path, "--json"));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("replay", "--file", path, "--json"));
         assert_int_equal(r.code, CLI_REFUSED);
         says(&r.out, "\"identical\":false");
         says(&r.out, "\"error_code\":\"ENGINE_RECORD_DAMAGED\"");
     }
     assert_int_equal(truncate(path, 100), 0);
-    AUTO_RUN struct run r = {0};
-    run(&r, WORDS("replay", "--file", path));
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("replay", "--file", path));
     assert_int_equal(r.code, CLI_REFUSED);
     assert_string_equal(r.out.data, "");
 }
@@ -193,8 +140,8 @@ static void replay_refuses_what_it_cannot_do(void **state)
     static const struct {
         const char *words[6];
         const char *what;
-    } cases[] = {{{"replay", "--state", folder}, "ENGINE_RECORD_NONE"},
-                 {{"replay", "--state", folder, "--run", "7"}, "run 7"},
+    } cases[] = {{{"replay", "--state", rig_folder}, "ENGINE_RECORD_NONE"},
+                 {{"replay", "--state", rig_folder, "--run", "7"}, "run 7"},
                  {{"replay", "--file", "/nowhere"}, "FILE_MISSING"},
                  {{"replay", "--file", "/etc/passwd"}, "ENGINE_RECORD_FOREIGN"},
                  {{"replay", "--file", "x", "--run", "1"}, "CLI_USAGE"},
@@ -202,8 +149,8 @@ static void replay_refuses_what_it_cannot_do(void **state)
                  {{"replay", "--file", "x", "BTC-USD"}, "goes with --why"},
                  {{"replay", "--file", "x", "--why", "B/U"}, "not a symbol"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        AUTO_RUN struct run r = {0};
-        run(&r, cases[i].words);
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, cases[i].words);
         assert_int_equal(r.code, CLI_CRITICAL);
         assert_string_equal(r.out.data, "");
         says(&r.err, cases[i].what);
@@ -216,24 +163,24 @@ static void a_journal_is_traded_on_again(void **state)
     char path[160];
     struct stat st;
     trade(300);
-    (void)snprintf(path, sizeof(path), "%s/journal/run-1.ndj", folder);
+    rig_path("journal/run-1.ndj", path);
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("backtest", "--data", path));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("backtest", "--data", path));
         assert_int_equal(r.code, CLI_FINE);
         says(&r.out, "the market of a recorded run");
         says(&r.out, "Back-test of BTC-USD, ETH-USD, SOL-USD");
     }
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("backtest", "--data", path, "--symbol", "BTC-USD"));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("backtest", "--data", path, "--symbol", "BTC-USD"));
         assert_int_equal(r.code, CLI_CRITICAL);
         says(&r.err, "a journal stands alone");
     }
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 3), 0);
-    AUTO_RUN struct run r = {0};
-    run(&r, WORDS("backtest", "--data", path));
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("backtest", "--data", path));
     assert_int_equal(r.code, CLI_CRITICAL);
     says(&r.err, "ENGINE_RECORD_DAMAGED");
 }
@@ -248,7 +195,7 @@ static void put(const char *text)
 static int held(struct position *ret)
 {
     AUTO_TRADING_STORE struct trading_store *store = NULL;
-    assert_int_equal(trading_store_open(folder, TRADING_STORE_READ, &store, NULL), 0);
+    assert_int_equal(trading_store_open(rig_folder, TRADING_STORE_READ, &store, NULL), 0);
     return position_table_list(store, ret, POSITIONS_MAX, NULL);
 }
 
@@ -259,8 +206,8 @@ static void an_old_account_is_imported(void **state)
     put("{\"active_positions\": [{\"symbol\": \"BTC/USD\", \"side\": \"long\", \"size\": 0.5,"
         " \"entry_price\": 60000}], \"total_trades\": 4, \"win_rate\": 75}");
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("import", "state", state_path, "--state", folder));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_FINE);
         says(&r.out, "imported: 1 position, 4 trades");
         says(&r.out, "BTC-USD long 0.5 @ 60000");
@@ -270,14 +217,14 @@ static void an_old_account_is_imported(void **state)
     assert_int_equal(p[0].stop.e8, dec_from_int(58800).e8);
     assert_int_equal(p[0].target.e8, dec_from_int(62400).e8);
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("import", "state", state_path, "--state", folder));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_CRITICAL);
         says(&r.err, "STATEFILE_OPEN");
     }
     put("{\"active_positions\": []}");
-    AUTO_RUN struct run r = {0};
-    run(&r, WORDS("import", "state", state_path, "--state", folder, "--replace", "--json"));
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder, "--replace", "--json"));
     assert_int_equal(r.code, CLI_FINE);
     says(&r.out, "\"replaced_positions\":1");
     assert_int_equal(held(p), 0);
@@ -286,29 +233,29 @@ static void an_old_account_is_imported(void **state)
 static void a_damaged_account_is_not(void **state)
 {
     (void)state;
-    char path[96];
+    char path[RIG_PATH_LEN];
     int fd = -1;
     put("{\n  \"total_trades\": 4,\n  \"win_rate\": }\n");
     {
-        AUTO_RUN struct run r = {0};
-        run(&r, WORDS("import", "state", state_path, "--state", folder));
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_CRITICAL);
         says(&r.err, "STATEFILE_DAMAGED");
         says(&r.err, "old.json:3:15");
     }
-    (void)snprintf(path, sizeof(path), "%s/trading.db", folder);
+    rig_path("trading.db", path);
     assert_false(file_exists(path));
     put("{}");
-    (void)snprintf(path, sizeof(path), "%s/" OPS_LOCK_NAME, folder);
+    rig_path(OPS_LOCK_NAME, path);
     assert_int_equal(file_lock(path, &fd, NULL), 0); /* as a daemon does */
-    AUTO_RUN struct run r = {0};
-    run(&r, WORDS("import", "state", state_path, "--state", folder));
+    AUTO_RUN struct rig_run r = {0};
+    rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
     assert_int_equal(r.code, CLI_CRITICAL);
     says(&r.err, "FILE_LOCKED");
     (void)close(fd);
 }
 
-#define REPLAY_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, remove_folder)
+#define REPLAY_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, rig_remove_folder)
 UNIT_GROUP(replay_cli, REPLAY_TEST(a_run_is_identical_and_says_what_it_knew),
            REPLAY_TEST(a_cut_journal_tells_how_far_it_went),
            REPLAY_TEST(replay_refuses_what_it_cannot_do), REPLAY_TEST(a_journal_is_traded_on_again),

@@ -6,31 +6,19 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "ops/ops.h"
+#include "rig.h"
 #include "store/model_table.h"
 #include "unit/unit.h"
 
-#include <fcntl.h>
-
-static char folder[64];
-static char csv_path[96];
-static char out_path[96];
+static char csv_path[RIG_PATH_LEN];
+static char out_path[RIG_PATH_LEN];
 
 static int make_folder(void **state)
 {
-    (void)state;
-    (void)str_copy(str_c("/var/tmp/nd-train.XXXXXX"), folder, sizeof(folder));
-    bool made = mkdtemp(folder) != NULL;
-    (void)snprintf(csv_path, sizeof(csv_path), "%s/f.csv", folder);
-    (void)snprintf(out_path, sizeof(out_path), "%s/model.json", folder);
-    return !made;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf %s", folder);
-    return system(command);
+    int r = rig_make_folder(state);
+    rig_path("f.csv", csv_path);
+    rig_path("model.json", out_path);
+    return r;
 }
 
 /* Five-minute rows that tend to go on as they went, by `habit`. */
@@ -53,56 +41,19 @@ static void put_rows(int rows, double habit)
     assert_int_equal(file_write(csv_path, buf_str(&text), 0600, NULL), 0);
 }
 
-struct run {
-    struct buf out;
-    struct buf err;
-    int code;
-};
-
-static void run_release(struct run *r)
+static void run(struct rig_run *r, const char *const *words)
 {
-    buf_release(&r->out);
-    buf_release(&r->err);
-}
-#define AUTO_RUN AUTO(run_release)
-
-static void run(struct run *r, const char *const *words)
-{
-    const char *argv[24] = {"nightdesk"};
-    char paths[2][96];
-    struct buf *texts[2] = {&r->out, &r->err};
-    int saved[2];
-    int argc = 1;
-    for (; words[argc - 1] != NULL; argc++) {
-        argv[argc] = words[argc - 1];
-    }
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)snprintf(paths[i], sizeof(paths[i]), "%s/std%d", folder, i + 1);
-        saved[i] = dup(i + 1);
-        int fd = open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        assert_true(fd >= 0 && saved[i] >= 0 && dup2(fd, i + 1) >= 0);
-        (void)close(fd);
-    }
-    r->code = cli_main(argc, (char **)(uintptr_t)argv);
-    (void)fflush(NULL);
-    for (int i = 0; i < 2; i++) {
-        (void)dup2(saved[i], i + 1);
-        (void)close(saved[i]);
-        buf_init(texts[i], (size_t)2 << 20);
-        assert_int_equal(file_read(paths[i], texts[i], NULL), 0);
-    }
+    rig_run(r, words);
     if (strstr(r->err.data, "TRAIN_LIBRARY") != NULL) {
         print_message("skipped: no libxgboost\n");
         skip();
     }
 }
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static void a_habit_is_worth_a_model_that_loads(void **state)
 {
     (void)state;
-    AUTO_RUN struct run text = {0}, json = {0};
+    AUTO_RUN struct rig_run text = {0}, json = {0};
     put_rows(4000, 0.25);
     run(&text, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path));
     assert_int_equal(text.code, CLI_FINE);
@@ -137,7 +88,7 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
 static void noise_is_stored_and_called_noise(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     put_rows(4000, 0);
     run(&r, WORDS("train", "--data", csv_path, "--out", out_path, "--timeframe", "15m"));
     assert_int_equal(r.code, CLI_REFUSED);
@@ -149,11 +100,11 @@ static void noise_is_stored_and_called_noise(void **state)
 static void imported_candles_leave_a_row_in_the_database(void **state)
 {
     (void)state;
-    AUTO_RUN struct run import = {0}, train = {0}, other = {0};
+    AUTO_RUN struct rig_run import = {0}, train = {0}, other = {0};
     put_rows(2000, 0.25);
-    run(&import, WORDS("import", "candles", csv_path, "--symbol", "X-USD", "--state", folder));
+    run(&import, WORDS("import", "candles", csv_path, "--symbol", "X-USD", "--state", rig_folder));
     assert_int_equal(import.code, CLI_FINE);
-    run(&train, WORDS("train", "--symbol", "X-USD", "--state", folder, "--horizon", "1"));
+    run(&train, WORDS("train", "--symbol", "X-USD", "--state", rig_folder, "--horizon", "1"));
     assert_int_equal(train.code, CLI_FINE);
     assert_non_null(strstr(train.out.data, "X-USD 5m"));
     assert_true(file_exists(out_path)); /* in the state folder, as nothing else was said */
@@ -161,7 +112,7 @@ static void imported_candles_leave_a_row_in_the_database(void **state)
     struct trading_store *store = NULL;
     struct model_row rows[2];
     struct err err = {0};
-    assert_int_equal(trading_store_open(folder, TRADING_STORE_READ, &store, &err), 0);
+    assert_int_equal(trading_store_open(rig_folder, TRADING_STORE_READ, &store, &err), 0);
     assert_int_equal(model_table_list(store, rows, 2, &err), 1);
     trading_store_free(store);
     assert_string_equal(rows[0].path, out_path);
@@ -169,7 +120,7 @@ static void imported_candles_leave_a_row_in_the_database(void **state)
     assert_non_null(strstr(train.out.data, rows[0].data_hash));
     assert_true(rows[0].auc > 0.6 && rows[0].rows > 1000);
 
-    run(&other, WORDS("train", "--symbol", "Y-USD", "--state", folder));
+    run(&other, WORDS("train", "--symbol", "Y-USD", "--state", rig_folder));
     assert_int_equal(other.code, CLI_CRITICAL);
     assert_non_null(strstr(other.err.data, "TRAIN_DATA"));
     assert_non_null(strstr(other.err.data, "import candles"));
@@ -197,7 +148,7 @@ static void what_cannot_be_is_refused_and_leaves_nothing(void **state)
         {WORDS("train", "--data", "/nowhere.csv", "--out", out_path), "FILE_MISSING"},
     };
     for (size_t i = 0; i < COUNT_OF(refusals); i++) {
-        AUTO_RUN struct run r = {0};
+        AUTO_RUN struct rig_run r = {0};
         run(&r, refusals[i].words);
         assert_int_equal(r.code, CLI_CRITICAL);
         assert_non_null(strstr(r.err.data, refusals[i].code));
@@ -210,20 +161,20 @@ static void what_cannot_be_is_refused_and_leaves_nothing(void **state)
 static void a_running_daemon_keeps_its_database(void **state)
 {
     (void)state;
-    AUTO_RUN struct run r = {0};
+    AUTO_RUN struct rig_run r = {0};
     AUTO_FD int lock = -1;
-    char path[96];
+    char path[RIG_PATH_LEN];
     put_rows(2000, 0.25);
     (void)unlink(out_path);
-    (void)snprintf(path, sizeof(path), "%s/" OPS_LOCK_NAME, folder);
+    rig_path(OPS_LOCK_NAME, path);
     assert_int_equal(file_lock(path, &lock, NULL), 0);
-    run(&r, WORDS("train", "--data", csv_path, "--state", folder));
+    run(&r, WORDS("train", "--data", csv_path, "--state", rig_folder));
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_non_null(strstr(r.err.data, "FILE_LOCKED"));
     assert_false(file_exists(out_path));
 }
 
-#define T(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+#define T(test) cmocka_unit_test_setup_teardown(test, make_folder, rig_remove_folder)
 
 UNIT_GROUP(train, T(a_habit_is_worth_a_model_that_loads), T(noise_is_stored_and_called_noise),
            T(imported_candles_leave_a_row_in_the_database),
