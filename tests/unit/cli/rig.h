@@ -38,6 +38,6 @@ int rig_remove_folder(void **state);
 /* "<folder>/<name>" into ret_path. */
 void rig_path(const char *name, char ret_path[RIG_PATH_LEN]);
 
-/* words: what follows the program's name, ended by NULL. r: zeroed, or released after an earlier run. */
+/* words: what follows the program's name, ended by NULL. r: zeroed, or released. */
 void rig_run(struct rig_run *r, const char *const *words);
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
