@@ -1,0 +1,310 @@
+#include "base/rng.h"
+#include "shop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- without a disk */
+
+static bool same_report(const struct venue_report *a, const struct venue_report *b)
+{
+    bool same = a->kind == b->kind && a->state == b->state && a->funding_id == b->funding_id &&
+                strcmp(a->client_id, b->client_id) == 0 && strcmp(a->reason, b->reason) == 0 &&
+                a->filled_qty.e8 == b->filled_qty.e8 && a->fills_after == b->fills_after &&
+                a->more == b->more && a->fill_count == b->fill_count && a->stop.e8 == b->stop.e8 &&
+                a->target.e8 == b->target.e8 && a->payment.e8 == b->payment.e8 &&
+                a->holding_count == b->holding_count && a->open_count == b->open_count;
+    for (int i = 0; same && i < a->fill_count; i++) {
+        same = a->fills[i].price.e8 == b->fills[i].price.e8 &&
+               a->fills[i].qty.e8 == b->fills[i].qty.e8 &&
+               a->fills[i].fee.e8 == b->fills[i].fee.e8 && a->fills[i].at_us == b->fills[i].at_us &&
+               a->fills[i].venue_fill_id == b->fills[i].venue_fill_id;
+    }
+    return same;
+}
+
+/* The same calls and bars give the same answers with a disk and without: some thousand of each, far
+ * more than memory holds orders. */
+static void memory_answers_as_the_disk_does(void **state)
+{
+    (void)state;
+    struct shop disk;
+    shop_open(&disk);
+    disk.settings = (struct settings){.initial_cash = dec_from_int(10000),
+                                      .spread_bps = 4,
+                                      .fee_bps = 5,
+                                      .maker_fee_bps = 2,
+                                      .depth = dec_from_int(300),
+                                      .level_bps = 2,
+                                      .latency_us = 200 * USEC_PER_MSEC,
+                                      .reject_pct = 3,
+                                      .min_notional = dec_from_int(5),
+                                      .tick_digits = 6,
+                                      .funding_bps = 1};
+    shop_reopen(&disk);
+    struct shop mem = disk;
+    paper_init(&mem.paper, &mem.settings, USEC_PER_MIN);
+    paper_open_memory(&mem.paper);
+    struct venue *venues[] = {&disk.paper.venue, &mem.paper.venue};
+    struct rng rng;
+    rng_init(&rng, 11);
+    int64_t price = 1000;
+    int sent = 0, partial = 0, payments = 0, cut = 0;
+    for (int i = 0; i < 6000; i++) {
+        price += (int64_t)rng_below(&rng, 9) - 4;
+        price = price < 500 ? 500 : price;
+        int64_t up = (int64_t)rng_below(&rng, 8), down = (int64_t)rng_below(&rng, 8);
+        assert_int_equal(shop_minute(&disk, price, price + up, price - down, price), 0);
+        assert_int_equal(shop_minute(&mem, price, price + up, price - down, price), 0);
+        char id[CLIENT_ID_SIZE], other[CLIENT_ID_SIZE];
+        (void)snprintf(id, sizeof(id), "nd-1-%d", sent);
+        (void)snprintf(other, sizeof(other), "nd-1-%d", sent - (int)rng_below(&rng, 6));
+        bool is_long = disk.paper.book.position_count > 0
+                           ? disk.paper.book.positions[0].side == SIDE_LONG
+                           : rng_chance(&rng, 0.5);
+        struct order o = shop_entry(&disk, id, is_long ? SIDE_LONG : SIDE_SHORT);
+        o.qty = dec_from_double(0.1 * (double)(1 + rng_below(&rng, 60)));
+        o.stop = dec_from_int(price + (is_long ? -20 : 20));
+        o.target = dec_from_int(price + (is_long ? 30 : -30));
+        if (rng_chance(&rng, 0.5)) {
+            o.kind = ORDER_CLOSE;
+            o.decision_id = (int64_t)rng_below(&rng, 2);
+        }
+        uint64_t what = rng_below(&rng, 10);
+        for (int v = 0; v < 2; v++) {
+            if (what < 3) {
+                venue_send(venues[v], &o);
+            } else if (what == 3) {
+                venue_cancel(venues[v], other);
+            } else if (what == 4) {
+                venue_query(venues[v], other, sent % 3);
+            } else if (what == 5) {
+                venue_list(venues[v], i, disk.paper.book.next_funding_id - 3);
+            } else if (what == 6) {
+                venue_amend(venues[v], other, o.stop, o.target);
+            }
+        }
+        sent += what < 3;
+        struct venue_report a, b;
+        bool more;
+        while ((more = venue_poll(venues[0], &a))) {
+            assert_true(venue_poll(venues[1], &b));
+            assert_true(same_report(&a, &b));
+            partial += a.state == ORDER_PARTIAL;
+            payments += a.kind == VENUE_FUNDING;
+            cut += a.fills_after > 0;
+        }
+        assert_false(venue_poll(venues[1], &b));
+        assert_int_equal(disk.paper.book.cash.e8, mem.paper.book.cash.e8);
+    }
+    assert_true(sent > 1000 && partial > 50 && payments > 2 && cut > 0);
+    paper_release(&mem.paper);
+    shop_close(&disk);
+}
+
+/* ---------------------------------------------------------------- at its limits */
+
+static int fail_nth(const char *what, void *userdata)
+{
+    (void)what;
+    int *left = userdata;
+    return (*left)-- == 0 ? -ERR_DB_FAILED : 0;
+}
+
+/* Whatever is written when the disk fails, at whichever write: nothing happened, and the same again
+ * does the whole of it. */
+static void any_write_may_fail(void **state)
+{
+    (void)state;
+    for (int step = 0; step < 5; step++) {
+        for (int n = 0;; n++) {
+            assert_true(n < 100);
+            struct shop s;
+            shop_thin_book(&s);
+            s.paper.terms.funding = dec_from_double(0.001);
+            struct order o = shop_entry(&s, "nd-1-1", SIDE_LONG);
+            o.qty = dec_from_int(15);
+            (void)shop_send(&s, &o);
+            (void)shop_minute(&s, 1000, 1001, 999, 1000);
+            (void)shop_next(&s);
+            s.minute += 8 * 60;
+            struct paper_book before = s.paper.book;
+            int left = n;
+            trading_store_set_fault(s.store, fail_nth, &left);
+            struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
+            bool told_lost = false;
+            int rc = 0;
+            if (step == 0) {
+                rc = shop_minute(&s, 1000, 1001, 970, 1000); /* rest, funding, and half a stop */
+            } else if (step == 1) {
+                told_lost = shop_send(&s, &c).kind == VENUE_NO_ANSWER;
+            } else if (step == 2) {
+                venue_cancel(&s.paper.venue, "nd-1-1");
+                told_lost = shop_next(&s).kind == VENUE_NO_ANSWER;
+            } else if (step == 3) {
+                venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(900), dec_from_int(1100));
+                told_lost = shop_next(&s).kind == VENUE_NO_ANSWER;
+            } else {
+                o = shop_entry(&s, "nd-1-3", SIDE_SHORT);
+                told_lost = shop_send(&s, &o).kind == VENUE_NO_ANSWER; /* a rejection, too */
+            }
+            bool hit = left < 0 && (rc < 0 || told_lost);
+            trading_store_set_fault(s.store, NULL, NULL);
+            if (hit) {
+                assert_memory_equal(&s.paper.book, &before, sizeof(before));
+                shop_reopen(&s);
+                assert_int_equal(s.paper.book.cash.e8, before.cash.e8);
+                assert_int_equal(s.paper.book.positions[0].qty.e8, before.positions[0].qty.e8);
+                assert_int_equal(s.paper.book.positions[0].stop.e8, before.positions[0].stop.e8);
+                assert_int_equal(s.paper.book.open_count, before.open_count);
+                assert_int_equal(s.paper.book.next_funding_id, before.next_funding_id);
+            }
+            shop_close(&s);
+            if (!hit) {
+                assert_true(n > 1);
+                break;
+            }
+        }
+    }
+}
+
+static void without_disk_or_memory_it_answers_nothing(void **state)
+{
+    (void)state;
+    struct shop s;
+    memset(&s, 0, sizeof(s));
+    s.settings.initial_cash = dec_from_int(10000);
+    paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+    assert_int_equal(shop_minute(&s, 1000, 1001, 999, 1000), 0); /* there is nothing to write */
+    struct order o = shop_entry(&s, "nd-1-1", SIDE_LONG);
+    assert_int_equal(shop_send(&s, &o).kind, VENUE_NO_ANSWER);
+    venue_list(&s.paper.venue, 1, 0);
+    assert_int_equal(shop_next(&s).asked, VENUE_CALL_LIST);
+    assert_int_equal(shop_ask(&s, "nd-1-1").kind, VENUE_NO_ANSWER);
+    venue_cancel(&s.paper.venue, "nd-1-1");
+    assert_int_equal(shop_next(&s).kind, VENUE_NO_ANSWER);
+    paper_release(&s.paper);
+    paper_release(NULL);
+}
+
+/* What nobody fetches is lost in the end, as on a network; then it is asked for. */
+static void reports_that_nobody_fetches_are_lost(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_open(&s);
+    (void)shop_open_long(&s);
+    for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
+        venue_query(&s.paper.venue, "nd-1-1", 0);
+    }
+    venue_query(&s.paper.venue, "nd-1-1", 0);
+    venue_query(&s.paper.venue, "nd-9-9", 0);
+    venue_list(&s.paper.venue, 1, 0);
+    venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(2000), dec_from_int(2000));
+    struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
+    venue_send(&s.paper.venue, &c);
+    for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
+        assert_string_equal(shop_next(&s).client_id, "nd-1-1");
+    }
+    shop_none(&s);
+    assert_int_equal(shop_ask(&s, "nd-1-2").state, ORDER_FILLED);
+    shop_close(&s);
+}
+
+static void so_many_orders_can_rest(void **state)
+{
+    (void)state;
+    for (int memory = 0; memory < 2; memory++) {
+        struct shop s;
+        shop_open(&s);
+        if (memory == 1) {
+            paper_init(&s.paper, &s.settings, USEC_PER_MIN);
+            paper_open_memory(&s.paper);
+        }
+        (void)shop_minute(&s, 1000, 1001, 999, 1000);
+        struct order o = shop_entry(&s, "", SIDE_LONG);
+        for (int i = 0; i < PAPER_OPEN_MAX; i++) {
+            (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
+            assert_int_equal(shop_send(&s, &o).state, ORDER_ACKED);
+        }
+        (void)str_copy(STR_LIT("nd-2-1"), o.client_id, sizeof(o.client_id));
+        assert_string_equal(shop_send(&s, &o).reason, "too many open orders");
+        venue_list(&s.paper.venue, 1, 0);
+        assert_int_equal(shop_next(&s).open_count, PAPER_OPEN_MAX);
+        /* The first fills, the others meet its position. */
+        (void)shop_minute(&s, 1000, 1001, 999, 1000);
+        assert_int_equal(s.paper.book.open_count, 0);
+        assert_int_equal(s.paper.book.position_count, 1);
+        assert_int_equal(shop_next(&s).state, ORDER_FILLED);
+        assert_string_equal(shop_next(&s).reason, "symbol has a position");
+        paper_release(&s.paper);
+        shop_close(&s);
+    }
+}
+
+/* Nine symbols on a venue of eight: the ninth has no price. */
+static void so_many_symbols_have_prices(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_open(&s);
+    s.settings.initial_cash = dec_from_int(1000000);
+    shop_reopen(&s);
+    struct symbol symbol = shop_btc;
+    for (int i = 0; i <= SYMBOLS_MAX; i++) {
+        symbol.name[0] = (char)('A' + i);
+        paper_quote(&s.paper, symbol, dec_from_int(1000));
+        struct order o = shop_entry(&s, "", SIDE_LONG);
+        (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
+        o.symbol = symbol;
+        assert_int_equal(shop_send(&s, &o).state, i < SYMBOLS_MAX ? ORDER_ACKED : ORDER_REJECTED);
+    }
+    shop_close(&s);
+}
+
+/* An account at the edge of what can be counted: nothing wraps, nothing is half done. */
+static void amounts_beyond_all_range_do_not_happen(void **state)
+{
+    (void)state;
+    struct shop s;
+    shop_open(&s);
+    s.settings.funding_bps = 10;
+    paper_set_costs(&s.paper, &s.settings);
+    (void)shop_open_long(&s);
+    int64_t boundary = (SHOP_START / PAPER_FUNDING_US + 1) * PAPER_FUNDING_US;
+    s.paper.book.cash.e8 = -INT64_MAX;
+    s.minute = (boundary - SHOP_START) / USEC_PER_MIN;
+    (void)shop_minute(&s, 1000, 1001, 999, 1000); /* the payment has no room */
+    shop_none(&s);
+    s.paper.book.cash.e8 = INT64_MAX;
+    struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
+    assert_string_equal(shop_send(&s, &c).reason, "the account cannot book it");
+    (void)shop_minute(&s, 1000, 1050, 970, 1000); /* nor has the stop, nor later the target */
+    shop_none(&s);
+    s.paper.book.stopped_us[0] = 0;
+    (void)shop_minute(&s, 1000, 1050, 999, 1000);
+    shop_none(&s);
+    assert_int_equal(s.paper.book.position_count, 1);
+    assert_int_equal(s.paper.book.cash.e8, INT64_MAX);
+
+    s.paper.book = (struct paper_book){.next_fill_id = 90, .next_funding_id = 1};
+    s.paper.book.cash.e8 = -INT64_MAX;
+    paper_quote(&s.paper, shop_btc, (struct dec){INT64_MAX});
+    struct quote q;
+    assert_false(venue_quote(&s.paper.venue, shop_btc, &q)); /* an ask beyond it */
+    struct order o = shop_entry(&s, "nd-1-3", SIDE_LONG);
+    o.qty = (struct dec){1};
+    o.stop = (struct dec){1};
+    o.target = (struct dec){2};
+    assert_int_equal(shop_send(&s, &o).state, ORDER_ACKED);
+    (void)shop_minute(&s, 1000, 1001, 999, 1000);
+    assert_int_equal(shop_next(&s).state, ORDER_REJECTED);
+    shop_close(&s);
+}
+
+UNIT_GROUP(paper_limits, cmocka_unit_test(memory_answers_as_the_disk_does),
+           cmocka_unit_test(any_write_may_fail),
+           cmocka_unit_test(without_disk_or_memory_it_answers_nothing),
+           cmocka_unit_test(reports_that_nobody_fetches_are_lost),
+           cmocka_unit_test(so_many_orders_can_rest), cmocka_unit_test(so_many_symbols_have_prices),
+           cmocka_unit_test(amounts_beyond_all_range_do_not_happen))
