@@ -3,6 +3,7 @@
 #include "fakes/stump_model.h"
 #include "io/file.h"
 #include "risk/risk.h"
+#include "stand.h"
 #include "store/decision_table.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
@@ -14,42 +15,17 @@
 
 #define REGIMES 3
 
-/* A bare engine over a simulated market, with a venue that fills at once. */
-struct stand {
-    struct settings settings;
-    struct simulated market;
-    struct engine *engine;
-    struct engine_now now;
-    struct engine_inputs in;
-    struct engine_outputs out;
-    int64_t fill_id;
-    /* of all decisions so far, by their regime */
-    int decisions[REGIMES];
+/* Decisions so far, by their regime. */
+struct tally {
     int entries[REGIMES];
     int exits[REGIMES];
-    int vetoes;
 };
 
-static struct stand *stand_new(uint64_t seed, enum climate climate)
+static struct stand *stand_in(uint64_t seed, enum climate climate)
 {
-    struct stand *s = calloc(1, sizeof(*s));
-    assert_non_null(s);
-    desk_settings(&s->settings);
-    s->settings.max_daily_loss_pct = 100; /* decisions are counted here, not days off */
-    s->settings.max_drawdown_pct = 100;
-    s->settings.max_consecutive_losses = 100;
-    simulated_init(&s->market, seed, s->settings.symbols, s->settings.symbol_count, 0);
+    struct stand *s = stand_new(seed);
     simulated_pin(&s->market, climate);
-    s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
-    engine_begin(s->engine, &s->now);
-    s->fill_id = 1;
     return s;
-}
-
-static void stand_free(struct stand *s)
-{
-    engine_free(s->engine);
-    free(s);
 }
 
 static const struct order *order_of(const struct stand *s, const struct decision *d)
@@ -111,23 +87,16 @@ static void check_decision(const struct stand *s, const struct decision *d)
     }
 }
 
-static void stand_run(struct stand *s, int minutes)
+static void run(struct stand *s, int minutes, struct tally *tally)
 {
     for (int i = 0; i < minutes; i++) {
-        instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
-        s->in.bar_count = source_take(&s->market.source, s->in.bars);
-        instant_venue_quote(&s->in);
-        s->now.market_us += USEC_PER_MIN;
-        s->now.mono_us += USEC_PER_SEC;
-        engine_step(s->engine, &s->now, &s->in, &s->out);
+        stand_step(s, NULL);
         for (int k = 0; k < s->out.decision_count; k++) {
             const struct decision *d = &s->out.decisions[k];
             check_decision(s, d);
-            s->decisions[d->regime]++;
-            s->vetoes += d->outcome == OUTCOME_VETOED;
             if (d->outcome == OUTCOME_ORDER) {
                 bool is_entry = order_of(s, d)->kind == ORDER_ENTRY;
-                (is_entry ? s->entries : s->exits)[d->regime]++;
+                (is_entry ? tally->entries : tally->exits)[d->regime]++;
             }
         }
     }
@@ -145,13 +114,14 @@ static void each_regime_has_entries_and_exits(void **state)
     for (size_t c = 0; c < 4; c++) {
         int here = 0, gone = 0;
         for (uint64_t seed = 1; seed <= 4; seed++) {
-            struct stand *s = stand_new(seed, climates[c]);
-            stand_run(s, climates[c] == CLIMATE_CRASH ? 2400 : 5 * 1440);
+            struct stand *s = stand_in(seed, climates[c]);
+            struct tally tally = {0};
+            run(s, climates[c] == CLIMATE_CRASH ? 2400 : 5 * 1440, &tally);
             for (int r = 0; r < REGIMES; r++) {
-                entries[r] += s->entries[r];
-                exits[r] += s->exits[r];
-                here += s->entries[r];
-                gone += s->exits[r];
+                entries[r] += tally.entries[r];
+                exits[r] += tally.exits[r];
+                here += tally.entries[r];
+                gone += tally.exits[r];
             }
             stand_free(s);
         }
@@ -198,14 +168,15 @@ static void decisions_of_a_step_share_the_room(void **state)
     for (int c = 0; c < 3; c++) {
         int found = 0;
         for (uint64_t seed = 1; seed <= 4; seed++) {
-            struct stand *s = stand_new(seed, CLIMATE_UP);
+            struct stand *s = stand_in(seed, CLIMATE_UP);
             s->settings.max_correlation = 1;
             s->settings.max_positions = c == 0 ? 1 : 3;
             s->settings.max_exposure_pct = c == 1 ? 1 : 75;
             s->settings.max_orders_per_minute = c == 2 ? 1 : 10;
             s->in.settings = &s->settings;
             for (int minute = 0; minute < 2 * 1440; minute++) {
-                stand_run(s, 1);
+                struct tally ignored = {0};
+                run(s, 1, &ignored);
                 found += refused_beside(s, codes[c]);
             }
             stand_free(s);
@@ -253,7 +224,8 @@ static void stops_and_signals_end_trades(void **state)
 static void without_an_order_book_nothing_is_opened(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(3, CLIMATE_CHOP);
+    struct stand *s = stand_in(3, CLIMATE_CHOP);
+    int vetoes = 0;
     for (int i = 0; i < 1440; i++) {
         instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
         s->in.bar_count = source_take(&s->market.source, s->in.bars);
@@ -262,11 +234,11 @@ static void without_an_order_book_nothing_is_opened(void **state)
         assert_int_equal(s->out.send_count, 0);
         for (int k = 0; k < s->out.decision_count; k++) {
             const struct decision *d = &s->out.decisions[k];
-            s->vetoes += d->outcome == OUTCOME_VETOED;
+            vetoes += d->outcome == OUTCOME_VETOED;
             assert_true(d->outcome != OUTCOME_VETOED || strcmp(d->veto_code, "DATA_INVALID") == 0);
         }
     }
-    assert_true(s->vetoes > 3);
+    assert_true(vetoes > 3);
     stand_free(s);
 }
 

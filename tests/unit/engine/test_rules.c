@@ -4,7 +4,7 @@
  */
 #include "../../../src/engine/engine_private.h"
 #include "desk.h"
-#include "fakes/instant_venue.h"
+#include "stand.h"
 #include "store/decision_table.h"
 #include "store/rule_table.h"
 #include "unit/unit.h"
@@ -26,65 +26,6 @@ static struct request status_request(int64_t id, int64_t rule, const char *statu
     struct request r = {.id = id, .kind = REQUEST_RULE_STATUS, .number = rule};
     assert_true(str_copy(str_c(status), r.text, sizeof(r.text)));
     return r;
-}
-
-/* ---------------------------------------------------------------- a bare engine */
-
-struct stand {
-    struct settings settings;
-    struct simulated market;
-    struct engine *engine;
-    struct engine_now now;
-    struct engine_inputs in;
-    struct engine_outputs out;
-    int64_t fill_id;
-    int64_t next_request;
-};
-
-static struct stand *stand_new(void)
-{
-    struct stand *s = calloc(1, sizeof(*s));
-    assert_non_null(s);
-    desk_settings(&s->settings);
-    s->settings.max_daily_loss_pct = 100;
-    s->settings.max_drawdown_pct = 100;
-    s->settings.max_consecutive_losses = 100;
-    simulated_init(&s->market, 7, s->settings.symbols, s->settings.symbol_count, 0);
-    s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
-    engine_begin(s->engine, &s->now);
-    s->fill_id = 1;
-    s->next_request = 1;
-    return s;
-}
-
-static void stand_free(struct stand *s)
-{
-    engine_free(s->engine);
-    free(s);
-}
-
-/* A minute of the market, or a request while the market stands still. */
-static void stand_step(struct stand *s, const struct request *request)
-{
-    instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
-    s->in.bar_count = 0;
-    if (request == NULL) {
-        s->in.bar_count = source_take(&s->market.source, s->in.bars);
-        s->now.market_us += USEC_PER_MIN;
-    }
-    instant_venue_quote(&s->in);
-    s->now.mono_us += USEC_PER_SEC;
-    s->in.request = request;
-    engine_step(s->engine, &s->now, &s->in, &s->out);
-    s->in.request = NULL;
-}
-
-static int stand_ask(struct stand *s, struct request request)
-{
-    request.id = s->next_request++;
-    stand_step(s, &request);
-    assert_true(s->out.has_request);
-    return s->out.request_err;
 }
 
 static int stand_add(struct stand *s, const char *text)
@@ -140,7 +81,7 @@ static struct tally watch(struct stand *s, int minutes, int64_t rule_id)
 static void only_active_rules_avoid(void **state)
 {
     (void)state;
-    struct stand *s = stand_new();
+    struct stand *s = stand_new(7);
     assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     assert_true(s->out.rules_changed);
     struct tally t = watch(s, DAYS, 1);
@@ -166,7 +107,7 @@ static void only_active_rules_avoid(void **state)
 static void a_veto_names_its_rule(void **state)
 {
     (void)state;
-    struct stand *s = stand_new();
+    struct stand *s = stand_new(7);
     assert_int_equal(stand_add(s, "favour\ntier == 3\nnobody is in it"), ERR_NONE);
     assert_int_equal(stand_add(s, "avoid\nsymbol == BTC-USD\nnot while we move house"), ERR_NONE);
     assert_int_equal(stand_set(s, 2, "active"), ERR_NONE);
@@ -219,7 +160,7 @@ static bool is_about(double a, double b)
 static void favours_add_up_to_their_limit(void **state)
 {
     (void)state;
-    struct stand *s = stand_new();
+    struct stand *s = stand_new(7);
     struct board board;
     struct decision d;
     static const char *const texts[] = {"favour\nside == long\na", "favour\nscore > 0\nb",
@@ -252,7 +193,7 @@ static void favours_add_up_to_their_limit(void **state)
 static void bad_data_matches_nothing(void **state)
 {
     (void)state;
-    struct stand *s = stand_new();
+    struct stand *s = stand_new(7);
     struct decision d = {.score = 0.9, .threshold = 0.25};
     struct board board = {.decision = &d, .flaw = FLAW_REFUSED};
     assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
@@ -265,7 +206,7 @@ static void bad_data_matches_nothing(void **state)
 static void requests_are_checked(void **state)
 {
     (void)state;
-    struct stand *s = stand_new();
+    struct stand *s = stand_new(7);
     assert_int_equal(stand_add(s, "avoid\nrsi41 > 3\nx"), ERR_RULE_CONDITION);
     assert_int_equal(stand_add(s, "stop\nrsi14 > 3\nx"), ERR_RULE_TEXT);
     assert_false(s->out.rules_changed);
@@ -316,7 +257,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
         {RULE_FAVOUR, SIDE_SHORT, 80, 110, 0, 1},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct stand *s = stand_new();
+        struct stand *s = stand_new(7);
         bool is_long = cases[i].side == SIDE_LONG;
         struct rule_book book = {.rule_count = 1, .shadow_count = 2};
         book.rules[0] = (struct rule){.id = 4, .effect = cases[i].effect};
@@ -349,7 +290,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
 static void shadows_are_one_a_case_and_bounded(void **state)
 {
     (void)state;
-    struct stand *s = stand_new();
+    struct stand *s = stand_new(7);
     struct board board;
     struct decision d;
     assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);

@@ -4,67 +4,17 @@
 #include "base/check.h"
 #include "desk.h"
 #include "fakes/instant_venue.h"
+#include "stand.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct stage {
-    struct settings settings;
-    struct simulated market;
-    struct engine *engine;
-    struct engine_now now;
-    struct engine_inputs in;
-    struct engine_outputs out;
-    int64_t fill_id;
-    int64_t next_request;
-};
-
-static struct stage *stage_new(void)
+static int ask(struct stand *s, struct request r, const char *text)
 {
-    struct stage *s = calloc(1, sizeof(*s));
-    ASSERT(s != NULL);
-    desk_settings(&s->settings);
-    s->settings.max_daily_loss_pct = 100;
-    s->settings.max_drawdown_pct = 100;
-    s->settings.max_consecutive_losses = 100;
-    simulated_init(&s->market, 7, s->settings.symbols, s->settings.symbol_count, 0);
-    s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
-    engine_begin(s->engine, &s->now);
-    s->fill_id = 1;
-    s->next_request = 1;
-    return s;
-}
-
-static void stage_free(struct stage *s)
-{
-    engine_free(s->engine);
-    free(s);
-}
-
-/* A minute of the market, or a request while it stands still. */
-static void stage_step(struct stage *s, const struct request *request)
-{
-    instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
-    s->in.bar_count = 0;
-    s->in.request = request;
-    if (request == NULL) {
-        s->now.market_us = source_next_us(&s->market.source);
-        s->in.bar_count = source_take(&s->market.source, s->in.bars);
-    }
-    instant_venue_quote(&s->in);
-    s->now.mono_us += USEC_PER_SEC;
-    s->now.wall_us = s->now.market_us;
-    engine_step(s->engine, &s->now, &s->in, &s->out);
-}
-
-static int ask(struct stage *s, struct request r, const char *text)
-{
-    r.id = s->next_request++;
     (void)str_copy(STR_LIT("alice"), r.by, sizeof(r.by));
     assert_true(str_copy(str_c(text), r.text, sizeof(r.text)));
-    stage_step(s, &r);
-    return s->out.request_err;
+    return stand_ask(s, r);
 }
 
 /* ---------------------------------------------------------------- symbols */
@@ -72,7 +22,7 @@ static int ask(struct stage *s, struct request r, const char *text)
 static void a_symbol_that_was_never_seen_changes_nothing(void **state)
 {
     (void)state;
-    struct stage *s = stage_new();
+    struct stand *s = stand_new(7);
     const struct symbol stranger = {"NEVER-SEEN"};
     const struct dec price = dec_from_int(100);
     struct candle bar = {0, price, price, price, price, price};
@@ -85,7 +35,7 @@ static void a_symbol_that_was_never_seen_changes_nothing(void **state)
     engine_history(s->engine, stranger, &bar, 1);
     assert_int_equal(engine_price(s->engine, stranger).e8, 0);
     for (int i = 0; i < 30; i++) {
-        stage_step(s, NULL);
+        stand_step(s, NULL);
     }
     int64_t candles = engine_state(s->engine)->candles;
     int64_t decisions = engine_state(s->engine)->decisions;
@@ -99,14 +49,14 @@ static void a_symbol_that_was_never_seen_changes_nothing(void **state)
     assert_int_equal(engine_state(s->engine)->refused_candles, 0);
     assert_false(s->out.market_moved);
     assert_int_equal(s->out.order_count, 0);
-    stage_free(s);
+    stand_free(s);
 }
 
 /* Watched because it is held, it gets candles and prices, and no entry is ever thought of. */
 static void what_is_only_held_is_not_decided_on(void **state)
 {
     (void)state;
-    struct stage *s = stage_new();
+    struct stand *s = stand_new(7);
     engine_free(s->engine);
     assert_true(s->settings.symbol_count >= 2);
     const struct symbol held = s->settings.symbols[s->settings.symbol_count - 1];
@@ -116,7 +66,7 @@ static void what_is_only_held_is_not_decided_on(void **state)
     engine_begin(s->engine, &s->now);
     int decided = 0;
     for (int i = 0; i < 600; i++) {
-        stage_step(s, NULL);
+        stand_step(s, NULL);
         for (int k = 0; k < s->out.decision_count; k++) {
             assert_false(symbol_equal(s->out.decisions[k].symbol, held));
             decided++;
@@ -124,14 +74,14 @@ static void what_is_only_held_is_not_decided_on(void **state)
     }
     assert_true(decided > 50);
     assert_true(engine_price(s->engine, held).e8 > 0);
-    stage_free(s);
+    stand_free(s);
 }
 
 /* A series of another step than this engine's is not believed, whole as it is. */
 static void a_history_of_another_step_is_refused(void **state)
 {
     (void)state;
-    struct stage *s = stage_new();
+    struct stand *s = stand_new(7);
     static char bytes[64 * 1024];
     struct engine *other = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
     engine_set_step(other, 5 * USEC_PER_MIN);
@@ -143,7 +93,7 @@ static void a_history_of_another_step_is_refused(void **state)
     assert_false(engine_series_load(other, bytes, 3));
     assert_int_equal(engine_series_save(other, bytes, size - 1), 0);
     engine_free(other);
-    stage_free(s);
+    stand_free(s);
 }
 
 /* ---------------------------------------------------------------- rules */
@@ -151,7 +101,7 @@ static void a_history_of_another_step_is_refused(void **state)
 static void a_rule_outlives_an_older_one(void **state)
 {
     (void)state;
-    struct stage *s = stage_new();
+    struct stand *s = stand_new(7);
     const struct request add = {.kind = REQUEST_RULE_ADD};
     const struct request set = {.kind = REQUEST_RULE_STATUS, .number = 1};
     assert_int_equal(ask(s, add, "favour\nrsi14 < 10\nfirst"), ERR_NONE);
@@ -171,7 +121,7 @@ static void a_rule_outlives_an_older_one(void **state)
     /* The program went with its rule: it is the second that speaks. */
     int avoided = 0;
     for (int i = 0; i < 8000; i++) {
-        stage_step(s, NULL);
+        stand_step(s, NULL);
         assert_int_equal(s->out.send_count, 0);
         for (int k = 0; k < s->out.decision_count; k++) {
             const struct decision *d = &s->out.decisions[k];
@@ -179,14 +129,14 @@ static void a_rule_outlives_an_older_one(void **state)
         }
     }
     assert_true(avoided > 0);
-    stage_free(s);
+    stand_free(s);
 }
 
 /* Words of several bytes that are longer than a veto's text: cut between two of them. */
 static void the_text_of_a_veto_is_cut_between_characters(void **state)
 {
     (void)state;
-    struct stage *s = stage_new();
+    struct stand *s = stand_new(7);
     struct decision d;
     AUTO_BUF struct buf text = BUF_INIT(1024);
     for (size_t pad = 0; pad < 3; pad++) {
@@ -207,7 +157,7 @@ static void the_text_of_a_veto_is_cut_between_characters(void **state)
         assert_int_equal(ask(s, set, "active"), ERR_NONE);
         bool avoided = false;
         for (int i = 0; i < 8000 && !avoided; i++) {
-            stage_step(s, NULL);
+            stand_step(s, NULL);
             for (int k = 0; k < s->out.decision_count && !avoided; k++) {
                 d = s->out.decisions[k];
                 avoided = strcmp(d.veto_code, "RISK_TRADING_RULE") == 0;
@@ -218,7 +168,7 @@ static void the_text_of_a_veto_is_cut_between_characters(void **state)
         assert_true(strlen(d.veto_text) > sizeof(d.veto_text) - 5);
         assert_int_equal(ask(s, set, "retired"), ERR_NONE);
     }
-    stage_free(s);
+    stand_free(s);
 }
 
 UNIT_GROUP(strange, cmocka_unit_test(a_symbol_that_was_never_seen_changes_nothing),

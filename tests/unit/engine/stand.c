@@ -1,0 +1,52 @@
+#include "stand.h"
+
+#include "desk.h"
+#include "fakes/instant_venue.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+
+struct stand *stand_new(uint64_t seed)
+{
+    struct stand *s = calloc(1, sizeof(*s));
+    assert_non_null(s);
+    desk_settings(&s->settings);
+    s->settings.max_daily_loss_pct = 100;
+    s->settings.max_drawdown_pct = 100;
+    s->settings.max_consecutive_losses = 100;
+    simulated_init(&s->market, seed, s->settings.symbols, s->settings.symbol_count, 0);
+    s->engine = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
+    engine_begin(s->engine, &s->now);
+    s->fill_id = 1;
+    s->next_request = 1;
+    return s;
+}
+
+void stand_free(struct stand *s)
+{
+    engine_free(s->engine);
+    free(s);
+}
+
+void stand_step(struct stand *s, const struct request *request)
+{
+    instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
+    s->in.bar_count = 0;
+    if (request == NULL) {
+        s->now.market_us = source_next_us(&s->market.source);
+        s->in.bar_count = source_take(&s->market.source, s->in.bars);
+    }
+    instant_venue_quote(&s->in);
+    s->now.mono_us += USEC_PER_SEC;
+    s->in.request = request;
+    engine_step(s->engine, &s->now, &s->in, &s->out);
+    s->in.request = NULL;
+}
+
+int stand_ask(struct stand *s, struct request request)
+{
+    request.id = s->next_request++;
+    stand_step(s, &request);
+    assert_true(s->out.has_request);
+    return s->out.request_err;
+}
