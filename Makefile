@@ -234,7 +234,7 @@ test-with-deps:
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
 	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
 	    docs 'sh tests/house/docs.sh $(BUILD)/release/nightdesk' \
-	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500' \
+	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
 	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' $(BUILD)/tsan/unit/$(r)) \
 	    $(foreach r,$(UNIT_ROOMS),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(foreach r,$(UNIT_ROOMS),'unit $(r)' $(BUILD)/release/unit/$(r)) \

@@ -78,8 +78,8 @@ struct board {
     const struct quote *quote;         /* NULL: none was shown */
     const struct position *held;       /* in this symbol; NULL: none */
     const struct predictor *predictor; /* NULL: none */
-    bool busy;                         /* an order of this symbol is alive */
-    int64_t now_us;                    /* market time */
+    const char *waits; /* why no close may leave now: "an order is under way"; NULL: it may */
+    int64_t now_us;    /* market time */
     const struct desk_port *port;
     void *desk;
 

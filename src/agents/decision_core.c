@@ -1,5 +1,7 @@
 #include "eight.h"
 
+#include <stdio.h>
+
 /* In a trending market the one who speaks for the way the price goes weighs more; in a choppy one
  * the other (what went up comes back). The model that predicts takes part in each. */
 struct weights {
@@ -71,9 +73,9 @@ static void reconsider(struct board *board)
     if ((d->direction == DIRECTION_LONG) == is_long) {
         say(d, is_long ? "it is held long already, as the score wants"
                        : "it is held short already, as the score wants");
-    } else if (board->busy) {
-        say(d, is_long ? "it is held long, and an order is under way"
-                       : "it is held short, and an order is under way");
+    } else if (board->waits != NULL) {
+        (void)snprintf(d->veto_text, sizeof(d->veto_text), "it is held %s, and %s",
+                       side_name(board->held->side), board->waits);
     } else {
         execution_draft(board, &board->order);
         board->wants_order = true;

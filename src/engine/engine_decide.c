@@ -63,6 +63,20 @@ static const struct quote *quote_of(const struct engine *engine, struct symbol s
     return NULL;
 }
 
+/* A position is closed by one hand at a time. What an emergency stop closes, or what the venue says
+ * it does not hold, a signal leaves alone: its orders would be refused one after the other, and
+ * each would make the listing that settles it older than our last order. */
+static const char *why_wait(const struct engine *engine, struct symbol symbol)
+{
+    if (engine->state.state == TRADING_EMERGENCY) {
+        return "the emergency stop closes it";
+    }
+    if (engine->look_first) {
+        return "the venue refused a close: its listing is awaited";
+    }
+    return engine_orders_busy(engine, symbol) ? "an order is under way" : NULL;
+}
+
 void engine_decide(struct engine *engine, const struct series *series)
 {
     struct decision *d = &engine->out->decisions[engine->out->decision_count++];
@@ -78,7 +92,7 @@ void engine_decide(struct engine *engine, const struct series *series)
     board->quote = quote_of(engine, d->symbol);
     board->held = held >= 0 ? &engine->positions[held] : NULL;
     board->predictor = engine->predictor;
-    board->busy = engine_orders_busy(engine, d->symbol);
+    board->waits = why_wait(engine, d->symbol);
     board->now_us = engine->now->market_us;
     board->port = &port;
     board->desk = engine;

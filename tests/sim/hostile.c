@@ -352,6 +352,9 @@ static void watch_send(struct hostile *h, const struct order *order)
     memcpy(h->sent[h->sent_count++], order->client_id, CLIENT_ID_SIZE);
     if (order->kind == ORDER_ENTRY) {
         watch_entry(h, order);
+    } else if (order->decision_id != 0 &&
+               engine_state(driver_engine(h->driver))->state == TRADING_EMERGENCY) {
+        complain(h, "%s closes on a signal during an emergency stop", order->client_id);
     }
 }
 

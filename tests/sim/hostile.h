@@ -14,7 +14,7 @@
  * only by silence.
  * It also watches: an order must be on disk as PREPARED before it gets here, and come once; an
  * entry has to keep to the limits and to carry a stop; an amendment must be on disk, and leave a
- * stop. Thread: the simulator's.
+ * stop; during an emergency stop nothing else closes. Thread: the simulator's.
  */
 #pragma once
 

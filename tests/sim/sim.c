@@ -3,6 +3,7 @@
  *
  *     sim --seeds 500            seeds 1..500, one TAP line
  *     sim --seeds 1 --seed 17    one of them again
+ *     sim --list seeds.txt       those that failed once, before the others
  *
  * Faults: those of hostile.h on a paper venue with a thin book, random rejections, funding and
  * latency; a disk that fails, a crash before any single write (the open transaction is rolled back,
@@ -734,10 +735,49 @@ static void silent(const struct log_line *line, void *userdata)
     (void)userdata;
 }
 
+static bool passes(int64_t seed)
+{
+    char what[256];
+    bool ok = run_seed((uint64_t)seed, what, sizeof(what));
+    if (!ok) {
+        printf("not ok - seed %lld: %s\n", (long long)seed, what);
+    }
+    return ok;
+}
+
+/* A line is a seed and, after a blank, what it found; or a comment behind #. Returns how many
+ * passed; -1: one did not, or the list cannot be read. */
+static int64_t replay_list(const char *path)
+{
+    FILE *list = fopen(path, "re");
+    char line[256];
+    int64_t count = 0;
+    while (list != NULL && count >= 0 && fgets(line, sizeof(line), list) != NULL) {
+        int64_t seed;
+        struct str digits = {line, strspn(line, "0123456789")};
+        if (line[0] == '#' || line[0] == '\n') {
+            continue;
+        }
+        if (!str_to_i64(digits, &seed)) {
+            printf("not ok - %s: no seed in %s", path, line);
+            count = -1;
+        } else {
+            count = passes(seed) ? count + 1 : -1;
+        }
+    }
+    if (list == NULL) {
+        printf("not ok - %s cannot be read\n", path);
+        return -1;
+    }
+    (void)fclose(list);
+    return count;
+}
+
 int main(int argc, char **argv)
 {
     int64_t seeds = 500;
     int64_t first = 1;
+    const char *list = NULL;
     bool verbose = false;
     for (int i = 1; i < argc; i++) {
         bool known = (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc &&
@@ -746,18 +786,23 @@ int main(int argc, char **argv)
                       str_to_i64(str_c(argv[i + 1]), &first));
         if (known) {
             i++;
+        } else if (strcmp(argv[i], "--list") == 0 && i + 1 < argc) {
+            list = argv[++i];
         } else if (strcmp(argv[i], "--verbose") == 0) {
             verbose = true;
         } else {
-            (void)fprintf(stderr, "usage: sim [--seeds N] [--seed FIRST] [--verbose]\n");
+            (void)fprintf(stderr,
+                          "usage: sim [--seeds N] [--seed FIRST] [--list FILE] [--verbose]\n");
             return 2;
         }
     }
     log_set_sink(verbose ? NULL : silent, NULL); /* faults are the point, not news */
+    int64_t listed = list == NULL ? 0 : replay_list(list);
+    if (listed < 0) {
+        return 1;
+    }
     for (int64_t i = 0; i < seeds; i++) {
-        char what[256];
-        if (!run_seed((uint64_t)(first + i), what, sizeof(what))) {
-            printf("not ok - seed %lld: %s\n", (long long)(first + i), what);
+        if (!passes(first + i)) {
             return 1;
         }
     }
@@ -784,6 +829,6 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    printf("ok 1 - sim %lld seeds\n", (long long)seeds);
+    printf("ok 1 - sim %lld seeds, %lld of the list\n", (long long)seeds, (long long)listed);
     return 0;
 }

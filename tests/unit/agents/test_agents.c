@@ -839,12 +839,12 @@ static void what_is_held_is_considered_again(void **state)
     assert_string_equal(s.decision.veto_text, "it is held long already, as the score wants");
 
     s.held.side = SIDE_SHORT;
-    s.board.busy = true;
+    s.board.waits = "an order is under way";
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
     assert_string_equal(s.decision.veto_text, "it is held short, and an order is under way");
 
-    s.board.busy = false;
+    s.board.waits = NULL;
     s.passes = false; /* reducing is not audited */
     s.decision.veto_text[0] = '\0';
     finish(&s);
