@@ -66,12 +66,14 @@ struct ops {
     struct ops_watch watch;
     struct loop_source *events_source;
     struct loop_source *tick;
+    struct loop_source *watchdog; /* armed when the manager asked for it */
     struct loop_source *starting;
     struct loop_source *sigterm;
     struct loop_source *sigint;
     struct loop_source *sighup;
 
     int64_t run_mono_us;
+    int64_t watchdog_us; /* half the manager's watchdog period; 0: it has none */
     bool doors_open;
     bool ready;
     int64_t status_next_mono_us;
@@ -201,13 +203,20 @@ static void tidy_store(struct ops *ops)
     }
 }
 
+/* A heartbeat that is not sent, because one of the threads stands still or because the manager's
+ * queue is full, is tried again well before the period is over. */
+static void on_watchdog(void *userdata)
+{
+    struct ops *ops = userdata;
+    bool sent = ops_watch_alive(&ops->watch) && notify_watchdog();
+    loop_timer_in(ops->watchdog, sent ? ops->watchdog_us : ops->watchdog_us / 8);
+}
+
 static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
     take_events(ops);
-    if (ops_watch_alive(&ops->watch)) {
-        notify_watchdog();
-    }
+    (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     int64_t now_us = mono_us(ops);
     if (ops->ready && now_us >= ops->status_next_mono_us) {
@@ -510,8 +519,11 @@ static int build_sources(struct ops *ops, struct err *err)
                                                             .alerts = ops->alerts,
                                                             .store = ops->store});
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
+    ops->watchdog = loop_add_timer(ops->loop, on_watchdog, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
     loop_source_name(ops->tick, "ops tick");
+    loop_source_name(ops->watchdog, "watchdog");
+    loop_source_name(ops->starting, "start");
     ops->events_source = loop_add_io(ops->loop, crossing->events_fd, EPOLLIN, on_events, ops, err);
     if (ops->events_source == NULL) {
         return -err->id;
@@ -559,7 +571,11 @@ int ops_run(struct ops *ops)
 {
     ops->run_mono_us = mono_us(ops);
     ops->prune_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
+    ops->watchdog_us = notify_watchdog_us() / 2;
     loop_timer_every(ops->tick, TICK_US);
+    if (ops->watchdog_us > 0) {
+        loop_timer_in(ops->watchdog, 0);
+    }
     loop_timer_in(ops->starting, 0);
     int code = loop_run(ops->loop);
     notify_stopping();
@@ -571,6 +587,7 @@ int ops_run(struct ops *ops)
     if (ops->console != NULL) {
         console_stop(ops->console);
     }
+    (void)notify_flush();
     return code;
 }
 
@@ -599,6 +616,7 @@ void ops_free(struct ops *ops)
     ops_store_free(ops->store);
     loop_source_free(ops->events_source);
     loop_source_free(ops->tick);
+    loop_source_free(ops->watchdog);
     loop_source_free(ops->starting);
     loop_source_free(ops->sigterm);
     loop_source_free(ops->sigint);

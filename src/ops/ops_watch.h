@@ -5,7 +5,7 @@
  *     ops_watch_init(&watch, &(struct ops_watch_options){.alerts = alerts, ...});
  *     ops_watch_event(&watch, &event);          // for each event of the bus
  *     ops_watch_tick(&watch, desk_snapshot(desk));      // every second
- *     if (ops_watch_alive(&watch)) notify_watchdog();
+ *     if (ops_watch_alive(&watch)) notify_watchdog();  // at half the manager's period
  *
  * Alerts: "trading:breaker" (risk, high) while the breaker is tripped; "engine:stale" (service,
  * critical) while the engine's heartbeat has stopped; "engine:<CODE>" for what the engine reports,

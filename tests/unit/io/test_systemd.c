@@ -5,6 +5,7 @@
 #include "unit/unit.h"
 
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -12,31 +13,86 @@
 
 /* What of journal, notify and units can be shown without systemd; tests/system has the rest. */
 
+static int manager_open(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    memcpy(address.sun_path, path, len);
+    if (path[0] == '@') {
+        address.sun_path[0] = '\0';
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    (void)setenv("NOTIFY_SOCKET", path, 1);
+    return fd;
+}
+
+static void manager_close(int fd)
+{
+    (void)unsetenv("NOTIFY_SOCKET");
+    (void)close(fd);
+}
+
+static void assert_told(int fd, const char *expected)
+{
+    char text[256] = "";
+    assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(text, expected);
+}
+
+static void assert_told_nothing(int fd)
+{
+    char text[256];
+    assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
+}
+
 static void notify_speaks_the_protocol(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    (void)str_copy(str_c(scratch_path(&s, "notify")), address.sun_path, sizeof(address.sun_path));
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    (void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+    int fd = manager_open(scratch_path(&s, "notify"));
     notify_ready("paper\nREADY=0");
-    notify_watchdog();
-    notify_reloading();
+    assert_true(notify_watchdog());
+    notify_status("paper READY=0"); /* the manager has it already */
+    notify_status("live");
     notify_stopping();
+    assert_true(notify_flush());
+    assert_told(fd, "READY=1\nSTATUS=paper READY=0");
+    assert_told(fd, "WATCHDOG=1");
+    assert_told(fd, "STATUS=live");
+    assert_told(fd, "STOPPING=1");
     (void)unsetenv("NOTIFY_SOCKET");
     notify_status("to nobody");
-    const char *const expected[] = {"READY=1\nSTATUS=paper READY=0", "WATCHDOG=1", "RELOADING=1",
-                                    "STOPPING=1"};
-    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-        char text[256] = "";
-        assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
-        assert_string_equal(text, expected[i]);
+    assert_told_nothing(fd);
+    manager_close(fd);
+}
+
+/* The manager reads nothing: no call may wait, and what it must know is not lost. */
+static void notify_never_waits(void **state)
+{
+    (void)state;
+    char name[64];
+    (void)snprintf(name, sizeof(name), "@nightdesk-notify-%d", (int)getpid());
+    int fd = manager_open(name);
+    int sent = 0;
+    while (notify_watchdog()) {
+        assert_true(++sent < 100000);
     }
-    char text[8];
-    assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
-    (void)close(fd);
+    assert_true(sent > 0);
+    notify_ready("one");
+    notify_status("two");
+    notify_status("three");
+    assert_false(notify_flush());
+    for (; sent > 0; sent--) {
+        assert_told(fd, "WATCHDOG=1");
+    }
+    assert_told_nothing(fd);
+    assert_true(notify_flush());
+    assert_told(fd, "READY=1\nSTATUS=three");
+    assert_true(notify_flush());
+    assert_told_nothing(fd);
+    manager_close(fd);
 }
 
 static void watchdog_period_is_for_this_process_only(void **state)
@@ -158,6 +214,7 @@ static void without_systemd_units_say_so(void **state)
 }
 
 UNIT_GROUP(systemd, cmocka_unit_test(notify_speaks_the_protocol),
+           cmocka_unit_test(notify_never_waits),
            cmocka_unit_test(watchdog_period_is_for_this_process_only),
            cmocka_unit_test(journal_stream_must_be_our_stderr),
            cmocka_unit_test(line_without_journald_goes_to_stderr),
