@@ -11,7 +11,7 @@
  *
  * Promises: a request's id is in ops.db before the request is pushed; a full ring is refused with
  * ERR_ENGINE_BUSY; a call ends when TOPIC_REPLY with its id arrives, or when trading.db shows the
- * id (events may be missed), or when its step times out. An emergency stop sets crossing->halt
+ * id (events may be missed), or when its step times out. An emergency stop sets the kill switch
  * before anything else. After a crash the id is looked up in trading.db: it happened, or it did
  * not; it is never asked twice.
  * Ownership: the desk borrows everything in its options; they outlive it.

@@ -2,8 +2,8 @@
  * crossing.h: everything that crosses between the engine and the ops thread; there is nothing
  * else. Made by main before the threads start, freed after they ended.
  *
- * Directions: requests and settings go ops -> engine; bus and snapshot go engine -> ops; halt and
- * the heartbeats are plain atomics, because a kill switch must not queue.
+ * Directions: requests and settings go ops -> engine; bus and snapshot go engine -> ops; the kill
+ * switch and the heartbeats are plain atomics, because a kill switch must not queue.
  * Invariants: no lock anywhere; the engine never waits for ops. A full request ring is refused
  * with ENGINE_BUSY and the person sees it.
  * Thread: each field says who may use it.
@@ -32,12 +32,26 @@ struct crossing {
     struct mailbox *snapshot_socket; /* the same for the api thread of the Unix socket */
     struct mailbox *snapshot_http;   /* the same for the api thread of TCP */
 
-    _Atomic bool halt; /* anyone may set: nothing more leaves to be opened, and the engine's next
-                        * step is an emergency stop; the engine clears it when that is cleared */
-    _Atomic bool stop; /* main sets: both threads end */
+    /* The kill switch, through crossing_halt and its neighbours only: a number for each time that
+     * it was set, and the newest of them that was cleared. */
+    _Atomic uint64_t halt_set;
+    _Atomic uint64_t halt_cleared;
+
+    _Atomic bool stop;                   /* main sets: both threads end */
     _Atomic int64_t engine_beat_mono_us; /* engine writes each loop round */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes each loop round */
 };
 
 void crossing_init(struct crossing *c); /* aborts when it cannot: start-up only */
 void crossing_release(struct crossing *c);
+
+/* Sets the kill switch: nothing more leaves to be opened, and the engine's next step is an
+ * emergency stop, whether or not a request follows. Any thread, at any time; needs no memory, queue
+ * or disk. */
+void crossing_halt(struct crossing *c);
+/* Any thread. */
+bool crossing_is_halted(const struct crossing *c);
+/* How often it has been set so far; rises only. What is read before a step is what the step saw. */
+uint64_t crossing_halt_generation(const struct crossing *c);
+/* Engine only: the emergency stop is cleared. What was set after `generation` stays set. */
+void crossing_halt_clear(struct crossing *c, uint64_t generation);

@@ -205,7 +205,7 @@ static bool stopped(struct desk *desk, struct pending *p)
 static int emergency_stop(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    atomic_store(&desk->o.crossing->halt, true); /* first: it must not wait for a queue */
+    crossing_halt(desk->o.crossing); /* first: it must not wait for a queue */
     reply_line(action_reply(call), "The kill switch is set: nothing new is opened.");
     return desk_ask(desk, call, &(struct request){.kind = REQUEST_EMERGENCY_STOP}, stopped, err);
 }

@@ -46,7 +46,7 @@ void driver_publish_snapshot(struct driver *d)
 static void publish_stalled(struct driver *d)
 {
     struct snapshot *s = &d->snapshot;
-    bool halted = atomic_load(&d->crossing->halt);
+    bool halted = crossing_is_halted(d->crossing);
     if (halted) {
         s->state = TRADING_EMERGENCY;
         s->verified_flat = false;
@@ -237,7 +237,7 @@ static bool record(struct driver *d)
 static bool is_outdated(const struct driver *d, const struct order *order)
 {
     return order->kind == ORDER_ENTRY &&
-           (atomic_load(&d->crossing->halt) ||
+           (crossing_is_halted(d->crossing) ||
             clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
 }
 
@@ -264,7 +264,7 @@ static bool ship(struct driver *d)
         venue_list(d->venue, out->list_id, out->list_after_funding_id);
     }
     if (out->clear_halt) {
-        atomic_store(&d->crossing->halt, false);
+        crossing_halt_clear(d->crossing, d->halt_seen);
     }
     return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
            out->query_count > 0 || out->list;
@@ -421,7 +421,8 @@ static bool step(struct driver *d)
     d->now = (struct engine_now){.market_us = d->market_us,
                                  .wall_us = clock_wall_us(d->clock),
                                  .mono_us = clock_mono_us(d->clock)};
-    d->inputs.halt = atomic_load(&d->crossing->halt);
+    d->halt_seen = crossing_halt_generation(d->crossing);
+    d->inputs.halt = crossing_is_halted(d->crossing);
     take_quotes(d);
     int64_t before_ns = nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);

@@ -51,6 +51,7 @@ struct driver {
     bool recorded;             /* the step whose outputs these are */
     struct statefile exported; /* as .trading_state.json says now */
     bool export_failed;
+    uint64_t halt_seen; /* generation of the kill switch before the step */
     struct engine_now now;
     struct engine_inputs inputs;
     struct request request;

@@ -39,3 +39,26 @@ void crossing_release(struct crossing *c)
     c->requests_fd = -1;
     c->events_fd = -1;
 }
+
+void crossing_halt(struct crossing *c)
+{
+    (void)atomic_fetch_add(&c->halt_set, 1);
+}
+
+uint64_t crossing_halt_generation(const struct crossing *c)
+{
+    return atomic_load(&c->halt_set);
+}
+
+bool crossing_is_halted(const struct crossing *c)
+{
+    /* In this order: set never falls behind cleared. */
+    uint64_t cleared = atomic_load(&c->halt_cleared);
+    return crossing_halt_generation(c) != cleared;
+}
+
+void crossing_halt_clear(struct crossing *c, uint64_t generation)
+{
+    ASSERT(generation <= crossing_halt_generation(c));
+    atomic_store(&c->halt_cleared, generation);
+}

@@ -280,7 +280,7 @@ static bool crash(struct sim *sim)
     trading_store_rollback(sim->store);
     hostile_crash(&sim->hostile);
     /* What was only in memory is gone with the process: the switch, and requests nobody took. */
-    atomic_store(&sim->crossing.halt, false);
+    crossing_halt_clear(&sim->crossing, crossing_halt_generation(&sim->crossing));
     struct request lost;
     while (ring_pop(sim->crossing.requests, &lost)) {}
     sim->stopped_mono_us = 0; /* what was verified is asked for again */
@@ -432,7 +432,7 @@ static bool check_round(struct sim *sim, bool halted)
                     s->drawdown_pct, s->daily_loss_pct, (long long)s->risk.losses_in_a_row);
     }
     /* The first of two rounds may still have committed what was decided before. */
-    bool stopping = !halted || !atomic_load(&sim->crossing.halt) || s->last_err != 0 ||
+    bool stopping = !halted || !crossing_is_halted(&sim->crossing) || s->last_err != 0 ||
                     s->state == TRADING_EMERGENCY;
     sim->ignored_halts = stopping ? 0 : sim->ignored_halts + 1;
     if (sim->ignored_halts > 1) {
@@ -578,7 +578,7 @@ static bool turn(struct sim *sim)
         const struct snapshot *s = driver_snapshot(sim->driver);
         const struct engine *engine = driver_engine(sim->driver);
         bool active = engine != NULL && engine_state(engine)->state == TRADING_ACTIVE;
-        bool halted = atomic_load(&sim->crossing.halt);
+        bool halted = crossing_is_halted(&sim->crossing);
         /* A request in the ring may change it within the round: then the next one tells. So may
          * midnight, for the breaker. */
         bool midnight = engine != NULL && engine_state(engine)->state == TRADING_BREAKER &&
@@ -667,7 +667,7 @@ static bool run(struct sim *sim)
             hostile_halt(&sim->hostile, (int64_t)rng_below(&sim->rng, 20) * USEC_PER_SEC);
         }
         if (rng_chance(&sim->rng, 0.002)) {
-            atomic_store(&sim->crossing.halt, true);
+            crossing_halt(&sim->crossing);
         }
         if (rng_chance(&sim->rng, 0.004)) {
             sim->hostile.dead = true; /* between two rounds */

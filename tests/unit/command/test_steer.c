@@ -83,7 +83,7 @@ static void a_full_ring_is_busy(void **state)
     scene_say(s, &s->rig.adam, "/emergency_stop");
     scene_confirm(s, &s->rig.adam);
     assert_has(rig_last(&s->rig), "ENGINE_BUSY");
-    assert_true(atomic_load(&s->crossing.halt)); /* the kill switch does not queue */
+    assert_true(crossing_is_halted(&s->crossing)); /* the kill switch does not queue */
     assert_int_equal(s->raised, 1);
 }
 
@@ -173,9 +173,9 @@ static struct request ask_for_stop(struct scene *s)
     scene_publish_plain(s, 1);
     scene_say(s, &s->rig.adam, "/emergency_stop");
     assert_has(rig_last(&s->rig), "every position is closed (1 now)");
-    assert_false(atomic_load(&s->crossing.halt));
+    assert_false(crossing_is_halted(&s->crossing));
     scene_confirm(s, &s->rig.adam);
-    assert_true(atomic_load(&s->crossing.halt));
+    assert_true(crossing_is_halted(&s->crossing));
     struct request r = scene_take_request(s);
     assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
     return r;

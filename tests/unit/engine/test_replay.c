@@ -91,7 +91,7 @@ static void a_paper_run_replays_identically(void **state)
     ask(&f, REQUEST_RESUME);
     ask(&f, REQUEST_CANCEL);
     flight_run(&f, 200);
-    atomic_store(&f.crossing.halt, true);
+    crossing_halt(&f.crossing);
     flight_run(&f, 60);
     ask(&f, REQUEST_CLEAR_EMERGENCY);
     ask(&f, REQUEST_RESUME);

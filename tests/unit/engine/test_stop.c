@@ -15,7 +15,7 @@
 
 static void kill_switch(struct desk *desk)
 {
-    atomic_store(&desk->crossing.halt, true);
+    crossing_halt(&desk->crossing);
 }
 
 /* What the venue has under way or holds, from its own book. */
@@ -51,7 +51,7 @@ static void the_kill_switch_opens_nothing(void **state)
     assert_string_equal(d.veto_code, "RISK_HALT");
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
     assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
-    assert_false(atomic_load(&desk.crossing.halt));
+    assert_false(crossing_is_halted(&desk.crossing));
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
     desk_close(&desk);
 }
@@ -75,12 +75,41 @@ static void the_kill_switch_stops_without_a_request(void **state)
     assert_string_equal(desk_snapshot(&desk)->state_reason,
                         "emergency stop by alice, verified flat");
     /* The flag is gone with the process, the stop is not. */
-    atomic_store(&desk.crossing.halt, false);
+    crossing_halt_clear(&desk.crossing, crossing_halt_generation(&desk.crossing));
     desk_restart(&desk);
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
     assert_string_equal(desk_snapshot(&desk)->state_reason,
                         "emergency stop by alice, verified flat");
+    desk_close(&desk);
+}
+
+/* Sets the kill switch while a request is written: after the step has read it, before what the step
+ * answered is shipped. */
+static int halting(const char *what, void *userdata)
+{
+    struct desk *desk = userdata;
+    if (strstr(what, "INTO engine_requests") != NULL) {
+        crossing_halt(&desk->crossing);
+    }
+    return 0;
+}
+
+static void a_halt_while_the_last_one_is_cleared_stays(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    kill_switch(&desk);
+    settle(&desk, 3);
+    assert_true(desk_snapshot(&desk)->verified_flat);
+    trading_store_set_fault(desk.store, halting, &desk);
+    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    trading_store_set_fault(desk.store, NULL, NULL);
+    assert_true(crossing_is_halted(&desk.crossing));
+    settle(&desk, 3);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
     desk_close(&desk);
 }
 
@@ -305,6 +334,7 @@ static void what_turns_up_after_the_stop_is_closed_too(void **state)
 
 UNIT_GROUP(stop, cmocka_unit_test(the_kill_switch_opens_nothing),
            cmocka_unit_test(the_kill_switch_stops_without_a_request),
+           cmocka_unit_test(a_halt_while_the_last_one_is_cleared_stays),
            cmocka_unit_test(an_entry_that_the_kill_switch_overtook_stays),
            cmocka_unit_test(an_entry_that_waited_long_stays),
            cmocka_unit_test(a_request_outlives_a_read_that_fails),

@@ -184,7 +184,15 @@ static void crossing_carries_both_ways(void **state)
     assert_int_equal(write(c.events_fd, &one, sizeof(one)), sizeof(one));
     assert_int_equal(read(c.events_fd, &woken, sizeof(woken)), sizeof(woken));
     assert_int_equal(woken, 1);
-    assert_false(c.halt);
+    assert_false(crossing_is_halted(&c));
+    crossing_halt(&c);
+    uint64_t generation = crossing_halt_generation(&c);
+    assert_true(crossing_is_halted(&c));
+    crossing_halt(&c);
+    crossing_halt_clear(&c, generation); /* not what was set since */
+    assert_true(crossing_is_halted(&c));
+    crossing_halt_clear(&c, crossing_halt_generation(&c));
+    assert_false(crossing_is_halted(&c));
     crossing_release(&c);
     crossing_release(&c); /* a second time does nothing */
     crossing_release(NULL);
