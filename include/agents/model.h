@@ -11,8 +11,10 @@
  * on the square root), poisson, gamma, tweedie, cross_entropy, cross_entropy_lambda, multiclass,
  * multiclassova, ranking, and none; random forests from before version v3 only where the objective
  * leaves the sum alone. XGBoost (gbtree, dart): numeric and categorical splits; binary
- * and regression objectives, multi:softprob and multi:softmax (both give the probabilities). What
- * else a file asks for is refused when it is read, never guessed.
+ * and regression objectives, multi:softprob and multi:softmax (both give the probabilities). All
+ * trees count, as in the libraries' own default. What else a file asks for is refused when it is
+ * read, never guessed: so is a member, a key or a version that is not known, for it may change what
+ * the known ones mean.
  *
  * Invariants: a model that was read is whole: every child index stands in its tree, no node is
  * reached twice, every child comes after its parent, so that a prediction ends; every feature is

@@ -166,13 +166,24 @@ static struct str without_bom(struct str text)
     return str_starts(text, "\xEF\xBB\xBF") ? str_n(text.ptr + 3, text.len - 3) : text;
 }
 
+/* XGBoost's other form, which begins with a brace as well: what follows it is a length's type, or a
+ * container's ('$', '#'), where JSON has a quote, a blank or the end. */
+static bool is_ubjson(struct str body)
+{
+    return body.len > 1 && body.ptr[0] == '{' && body.ptr[1] != '\0' &&
+           strchr("iUIlL$#", body.ptr[1]) != NULL;
+}
+
 int model_parse(struct str text, const char *name, struct model **ret, struct err *err)
 {
     *ret = NULL;
     struct str body = without_bom(text);
     AUTO_MODEL struct model *model = model_new();
     int rc;
-    if (str_starts(str_trim(body), "{")) {
+    if (is_ubjson(body)) {
+        rc = err_set(err, ERR_MODEL_UNKNOWN,
+                     "%.120s: this is UBJSON; save it under a name that ends in .json", name);
+    } else if (str_starts(str_trim(body), "{")) {
         rc = model_read_xgboost(body, name, model, err);
     } else if (str_starts(body, "tree")) {
         rc = model_read_lightgbm(body, name, model, err);

@@ -3,8 +3,9 @@
  * "end of trees", then importances and parameters, which a prediction does not need.
  *
  * A list must hold exactly as many numbers as its tree promises, so that a cut line is found; a cut
- * between trees is found by tree_sizes and "end of trees". Keys that are not read are stepped over,
- * as LightGBM does.
+ * between trees is found by tree_sizes and "end of trees". A key that is not known may change what
+ * the others mean: it is refused. The keys that are stepped over tell of the training only; the
+ * values of the leaves have the shrinkage in them already.
  */
 #include "base/check.h"
 #include "model_build.h"
@@ -48,6 +49,15 @@ static const char *const tree_names[TREE_COUNT] = {
     "num_leaves", "num_cat",     "split_feature", "threshold",      "decision_type",
     "left_child", "right_child", "leaf_value",    "cat_boundaries", "cat_threshold",
     "is_linear",  "leaf_const",  "num_features",  "leaf_features",  "leaf_coeff",
+};
+
+static const char *const head_ignored[] = {
+    "label_index", "monotone_constraints", "feature_infos",
+    "boost_from_average", /* until v2: that the first tree is a constant, which it is anyhow */
+};
+static const char *const tree_ignored[] = {
+    "split_gain",      "leaf_parent",    "leaf_weight", "leaf_count",      "internal_value",
+    "internal_weight", "internal_count", "shrinkage",   "has_categorical",
 };
 
 /* Bits of decision_type. */
@@ -101,22 +111,50 @@ static bool next_line(struct reader *r)
     return true;
 }
 
-/* Puts the value of a key that is in the table into its field. */
-static int take_field(struct reader *r, const char *const *names, size_t count,
-                      struct field *fields)
+static int unsupported(struct reader *r, size_t line, const char *what, struct str which)
+{
+    return err_set(r->err, ERR_MODEL_UNSUPPORTED, "%.80s:%zu: %s %.*s", r->name, line, what,
+                   (int)(which.len < 40 ? which.len : 40), which.ptr);
+}
+
+static bool is_one_of(struct str key, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal_c(key, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The keys of one part of the file. */
+struct keys {
+    const char *const *names;
+    size_t count;
+    const char *const *ignored;
+    size_t ignored_count;
+};
+static const struct keys head_keys = {head_names, HEAD_COUNT, head_ignored, COUNT_OF(head_ignored)};
+static const struct keys tree_keys = {tree_names, TREE_COUNT, tree_ignored, COUNT_OF(tree_ignored)};
+
+/* Puts the value of a key that is read into its field. */
+static int take_field(struct reader *r, const struct keys *keys, struct field *fields)
 {
     struct str value = r->line, key = {"", 0};
     (void)str_split(&value, '=', &key);
-    for (size_t i = 0; i < count; i++) {
-        if (!str_equal_c(key, names[i])) {
+    for (size_t i = 0; i < keys->count; i++) {
+        if (!str_equal_c(key, keys->names[i])) {
             continue;
         }
         if (fields[i].line != 0) {
-            return damaged(r, r->number, "a second %s", names[i]);
+            return damaged(r, r->number, "a second %s", keys->names[i]);
         }
         fields[i] = (struct field){value, r->number};
+        return 0;
     }
-    return 0;
+    return is_one_of(str_trim(key), keys->ignored, keys->ignored_count)
+               ? 0
+               : unsupported(r, r->number, "an unknown key", key);
 }
 
 /* ---------------------------------------------------------------- numbers */
@@ -503,6 +541,9 @@ static const struct objective objectives[] = {
     {"custom", MODEL_OUTPUT_IDENTITY, true, false, false},
 };
 
+/* Of an objective, that an answer does not depend on; where "sqrt" is not read it does nothing. */
+static const char *const training_words[] = {"sqrt", "alpha", "tweedie_variance_power"};
+
 static int objective_words(struct reader *r, const struct objective *o, struct str words)
 {
     struct model *m = r->model;
@@ -523,6 +564,8 @@ static int objective_words(struct reader *r, const struct objective *o, struct s
             if (!str_to_i64(value, &count) || count != (int64_t)m->classes) {
                 return damaged(r, f->line, "the objective's num_class is not that of the model");
             }
+        } else if (!is_one_of(key, training_words, COUNT_OF(training_words))) {
+            return unsupported(r, f->line, "its objective has an unknown", word);
         }
     }
     if (o->factor && !factor) {
@@ -607,7 +650,11 @@ static int finish_head(struct reader *r)
     const struct field *sizes = &r->head[HEAD_TREE_SIZES];
     r->promised = sizes->line != 0 ? count_words(sizes->value) : SIZE_MAX;
     struct str version = str_trim(r->head[HEAD_VERSION].value);
-    r->modern = version.len > 0 && !str_equal_c(version, "v1") && !str_equal_c(version, "v2");
+    r->modern = str_equal_c(version, "v3") || str_equal_c(version, "v4");
+    if (!r->modern && version.len > 0 && !str_equal_c(version, "v1") &&
+        !str_equal_c(version, "v2")) {
+        return unsupported(r, r->head[HEAD_VERSION].line, "an unknown version", version);
+    }
     m->base = room_for(m->classes, sizeof(*m->base));
     /* Until v3 some versions put the transformed values into the leaves of a forest, and some did
      * not; the file does not tell which. */
@@ -632,7 +679,7 @@ static int read_head(struct reader *r)
             r->model->average = true;
             continue;
         }
-        int rc = take_field(r, head_names, HEAD_COUNT, r->head);
+        int rc = str_trim(r->line).len > 0 ? take_field(r, &head_keys, r->head) : 0;
         if (rc < 0) {
             return rc;
         }
@@ -670,8 +717,8 @@ static int read_trees(struct reader *r)
         if (ended || str_starts(r->line, "Tree=")) {
             rc = finish_tree(r);
             rc = rc == 0 && !ended ? begin_tree(r) : rc;
-        } else if (r->line.len > 0) {
-            rc = take_field(r, tree_names, TREE_COUNT, r->tree);
+        } else if (str_trim(r->line).len > 0) {
+            rc = take_field(r, &tree_keys, r->tree);
         }
     }
     if (rc == 0 && !ended) {

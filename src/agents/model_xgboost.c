@@ -1,7 +1,14 @@
 /*
- * XGBoost's JSON, versions 1 to 3: learner.gradient_booster.model (gbtree; dart keeps it a level
- * deeper, beside the weights of its trees). Everything is a float there: what is below the split
- * goes left, so the nearest float under it is the threshold of our nodes, which take "at or below".
+ * XGBoost's JSON, versions 1 to 3: learner.gradient_booster.model. Until 3.2 dart keeps it a level
+ * deeper, beside the weights of its trees; since then its name is gbtree too, and only weight_drop,
+ * beside the model or in it, tells that the trees have weights.
+ * Everything is a float there: what is below the split goes left, so the nearest float under it is
+ * the threshold of our nodes, which take "at or below".
+ *
+ * A member that is not known may change what the others mean, as weight_drop did: it is refused.
+ * Known members that are not read change no answer: they are of training (the parameters of an
+ * objective, base_weights, boost_from_average), of pruning (num_deleted), of a choice of rounds
+ * that is not made here (num_parallel_tree, iteration_indptr: all trees count), or names.
  */
 #include "base/buf.h"
 #include "base/check.h"
@@ -13,6 +20,9 @@
 /* Category sets are bits up to their largest category: this caps what few bytes can ask for. */
 #define CATEGORY_MAX ((int64_t)1 << 24)
 #define WORDS_MAX    ((size_t)4 << 20)
+
+/* Of the files that are read; another may mean something else by the same members. */
+#define VERSION_MAX 3
 
 /* Of split_type. */
 #define SPLIT_CATEGORICAL 1
@@ -115,6 +125,75 @@ static int list_float(struct list *l, size_t at, float *ret)
                        l->reader->tree, l->name, at);
     }
     *ret = (float)json_object_get_double(value);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- what is known */
+
+#define KEYS_MAX 24
+
+struct members {
+    const char *place;          /* as errors name it */
+    const char *keys[KEYS_MAX]; /* ended by NULL */
+};
+
+static const struct members of_root = {"the file", {"learner", "version"}};
+static const struct members of_learner = {"learner",
+                                          {"attributes", "feature_names", "feature_types",
+                                           "gradient_booster", "learner_model_param", "objective"}};
+static const struct members of_learner_param = {
+    "learner_model_param",
+    {"base_score", "boost_from_average", "num_class", "num_feature", "num_target"}};
+static const struct members of_objective = {"objective",
+                                            {"name", "reg_loss_param", "poisson_regression_param",
+                                             "tweedie_regression_param", "pseudo_huber_param",
+                                             "softmax_multiclass_param"}};
+static const struct members of_objective_param = {
+    "the objective's parameters",
+    {"scale_pos_weight", "max_delta_step", "tweedie_variance_power", "huber_slope", "num_class"}};
+static const struct members of_booster = {"gradient_booster", {"model", "name", "weight_drop"}};
+static const struct members of_old_dart = {"gradient_booster", {"gbtree", "name", "weight_drop"}};
+static const struct members of_old_gbtree = {"gradient_booster.gbtree", {"model", "name"}};
+static const struct members of_model = {
+    "gradient_booster.model",
+    {"gbtree_model_param", "trees", "tree_info", "iteration_indptr", "cats", "weight_drop"}};
+static const struct members of_model_param = {
+    "gbtree_model_param", {"num_trees", "num_parallel_tree", "size_leaf_vector"}};
+static const struct members of_cats = {"cats", {"enc", "feature_segments", "sorted_idx"}};
+static const struct members of_tree = {
+    "a tree",
+    {"base_weights", "categories", "categories_nodes", "categories_segments", "categories_sizes",
+     "default_left", "id", "leaf_child_counts", "left_children", "loss_changes", "parents",
+     "right_children", "split_conditions", "split_indices", "split_type", "sum_hessian",
+     "tree_param"}};
+static const struct members of_tree_param = {
+    "tree_param", {"num_deleted", "num_feature", "num_nodes", "size_leaf_vector"}};
+
+static bool is_member(const struct members *known, const char *key)
+{
+    for (size_t i = 0; i < KEYS_MAX && known->keys[i] != NULL; i++) {
+        if (strcmp(key, known->keys[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of what is no object nothing is asked: whoever needs it has said so. */
+static int check_members(struct reader *r, const struct json_object *object,
+                         const struct members *known)
+{
+    if (!json_is_object(object)) {
+        return 0;
+    }
+    json_object_object_foreach(object, key, value)
+    {
+        (void)value;
+        if (!is_member(known, key)) {
+            return err_set(r->err, ERR_MODEL_UNSUPPORTED, "%.80s: %s has an unknown %.40s", r->name,
+                           known->place, key);
+        }
+    }
     return 0;
 }
 
@@ -274,7 +353,9 @@ static int read_sets(struct reader *r, const struct json_object *json, struct tr
 static int read_split_types(struct reader *r, const struct json_object *json, struct tree *t)
 {
     if (json_get(json, "split_type") == NULL) {
-        return 0;
+        return json_len(json_get(json, "categories_nodes")) == 0
+                   ? 0
+                   : damaged(r, "trees[%zu] has categories and no split_type", r->tree);
     }
     struct list types;
     int rc = list_open(r, json, "split_type", t->count, &types);
@@ -338,8 +419,13 @@ static int read_tree(struct reader *r, const struct json_object *json, uint32_t 
     if (rc < 0 || (rc = tree_weight(r, &weight)) < 0) {
         return rc;
     }
-    if (vector > 1) {
+    if (vector > 1 || json_get(json, "leaf_weights") != NULL) {
         return unsupported(r, "its leaves are vectors (multi_strategy multi_output_tree)");
+    }
+    /* XGBoost puts a tree where its id says, its class and weight stand where it is. */
+    int64_t id = json_i64(json, "id", 0);
+    if (id != 0 && id != (int64_t)r->tree) {
+        return unsupported(r, "its trees are not in the order of their ids");
     }
     AUTO_TREE struct tree t = {.count = json_len(json_get(json, "left_children"))};
     if (t.count == 0) {
@@ -350,7 +436,8 @@ static int read_tree(struct reader *r, const struct json_object *json, uint32_t 
     t.is_leaf = calloc(t.count, sizeof(*t.is_leaf));
     ASSERT(t.nodes != NULL && t.leaves != NULL && t.is_leaf != NULL);
     if ((rc = read_children(r, json, &t)) < 0 || (rc = read_splits(r, json, &t, weight)) < 0 ||
-        (rc = read_split_types(r, json, &t)) < 0) {
+        (rc = read_split_types(r, json, &t)) < 0 || (rc = check_members(r, json, &of_tree)) < 0 ||
+        (rc = check_members(r, param, &of_tree_param)) < 0) {
         return rc;
     }
     return add_tree(r, &t, group);
@@ -471,6 +558,20 @@ static int read_learner(struct reader *r, const struct json_object *learner)
     return read_base(r, param, o->link);
 }
 
+/* A list of weights stands at most once, whatever the booster is called. */
+static int find_weights(struct reader *r, const struct json_object *holder, bool needed)
+{
+    struct json_object *weights = NULL;
+    if (!json_object_object_get_ex(holder, "weight_drop", &weights)) {
+        return needed ? damaged(r, "gradient_booster.weight_drop is not a list") : 0;
+    }
+    if (!json_is_array(weights) || r->weights != NULL) {
+        return damaged(r, "weight_drop is not one list");
+    }
+    r->weights = weights;
+    return 0;
+}
+
 static int find_booster(struct reader *r, const struct json_object *learner)
 {
     const struct json_object *booster = json_get(learner, "gradient_booster");
@@ -480,15 +581,38 @@ static int find_booster(struct reader *r, const struct json_object *learner)
         return name[0] == '\0' ? damaged(r, "learner has no gradient_booster.name")
                                : unsupported(r, "its booster (only gbtree and dart are trees)");
     }
-    if (dart) {
-        r->weights = json_get(booster, "weight_drop");
-        if (!json_is_array(r->weights)) {
-            return damaged(r, "gradient_booster.weight_drop is not a list");
-        }
-        booster = json_get(booster, "gbtree");
+    const struct json_object *holder = dart ? json_get(booster, "gbtree") : booster;
+    int rc = find_weights(r, booster, dart);
+    r->booster = json_get(holder, "model");
+    if (rc == 0 && !json_is_object(r->booster)) {
+        rc = damaged(r, "gradient_booster has no model");
     }
-    r->booster = json_get(booster, "model");
-    return json_is_object(r->booster) ? 0 : damaged(r, "gradient_booster has no model");
+    return rc < 0 ? rc : find_weights(r, r->booster, false);
+}
+
+/* Since 3.1 a model trained on named categories keeps the names, and data with names is recoded by
+ * them; what codes mean in such a model is then not told by the numbers alone. */
+static int check_booster(struct reader *r, const struct json_object *booster)
+{
+    const struct json_object *gbtree = json_get(booster, "gbtree");
+    const struct json_object *param = json_get(r->booster, "gbtree_model_param");
+    const struct json_object *cats = json_get(r->booster, "cats");
+    int64_t vector = 0;
+    int rc = head_whole(r, param, "size_leaf_vector", 0, 0, INT32_MAX, &vector);
+    if (rc == 0 && vector > 1) {
+        rc = unsupported(r, "its leaves are vectors (multi_strategy multi_output_tree)");
+    }
+    if (rc == 0 && json_len(json_get(cats, "enc")) > 0) {
+        rc = unsupported(r, "its categories have names (gradient_booster.model.cats)");
+    }
+    if (rc < 0 ||
+        (rc = check_members(r, booster, gbtree != NULL ? &of_old_dart : &of_booster)) < 0 ||
+        (rc = check_members(r, gbtree, &of_old_gbtree)) < 0 ||
+        (rc = check_members(r, r->booster, &of_model)) < 0 ||
+        (rc = check_members(r, param, &of_model_param)) < 0) {
+        return rc;
+    }
+    return check_members(r, cats, &of_cats);
 }
 
 static int read_trees(struct reader *r)
@@ -514,6 +638,34 @@ static int read_trees(struct reader *r)
             return damaged(r, "tree_info[%zu] is not a class", r->tree);
         }
         if ((rc = read_tree(r, json_item(trees, r->tree), (uint32_t)group)) < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int check_head(struct reader *r, const struct json_object *root,
+                      const struct json_object *learner)
+{
+    const struct json_object *objective = json_get(learner, "objective");
+    int64_t version = VERSION_MAX;
+    if (json_get(root, "version") != NULL &&
+        (!whole_number(json_item(json_get(root, "version"), 0), &version) || version < 0)) {
+        return damaged(r, "version is not a list of numbers");
+    }
+    if (version > VERSION_MAX) {
+        return unsupported(r, "it was written by a version after 3");
+    }
+    int rc = check_members(r, root, &of_root);
+    if (rc < 0 || (rc = check_members(r, learner, &of_learner)) < 0 ||
+        (rc = check_members(r, json_get(learner, "learner_model_param"), &of_learner_param)) < 0 ||
+        (rc = check_members(r, objective, &of_objective)) < 0) {
+        return rc;
+    }
+    json_object_object_foreach(objective, key, value)
+    {
+        (void)key;
+        if ((rc = check_members(r, value, &of_objective_param)) < 0) {
             return rc;
         }
     }
@@ -566,8 +718,10 @@ int model_read_xgboost(struct str text, const char *name, struct model *model, s
     if (!json_is_object(learner)) {
         return err_set(err, ERR_MODEL_UNKNOWN, "%.80s: JSON without a learner", name);
     }
-    if ((rc = read_learner(&r, learner)) < 0 || (rc = find_booster(&r, learner)) < 0) {
+    if ((rc = read_learner(&r, learner)) < 0 || (rc = find_booster(&r, learner)) < 0 ||
+        (rc = read_trees(&r)) < 0 ||
+        (rc = check_booster(&r, json_get(learner, "gradient_booster"))) < 0) {
         return rc;
     }
-    return read_trees(&r);
+    return check_head(&r, root, learner);
 }

@@ -642,7 +642,6 @@ static void a_model_that_does_not_fit_is_refused(void **state)
         {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"x\"", "damaged"},
         {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"1m\"", "damaged"},
         {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"5x\"", "damaged"},
-        {"\"attributes\"", "\"attribUtes\"", "does not say"},
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         buf_clear(&broken);

@@ -390,7 +390,6 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         {"num_class=1", "num_class=1\nnum_class=1", "m.txt:4: a second num_class"},
         {"num_cat=1", "num_cat=1\nnum_cat=1", "m.txt:15: a second num_cat"},
         {"tree_sizes=100", "tree_sizes=100 100", "tree_sizes promises 2 trees, 1 follow"},
-        {"end of trees", "end of tree", "its trees do not end"},
         {"num_class=1", "num_class=3", "num_tree_per_iteration"},
         {"num_class=1\nnum_tree_per_iteration=1", "num_class=2\nnum_tree_per_iteration=2",
          "has one class, not 2"},
@@ -410,6 +409,19 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         refused(cases[i].from, cases[i].to, ERR_MODEL_DAMAGED, cases[i].where);
     }
     refused("objective=binary", "objective=mystery", ERR_MODEL_UNSUPPORTED, "m.txt:7");
+    /* what is not known may change what is */
+    refused("version=v4", "version=v5", ERR_MODEL_UNSUPPORTED, "m.txt:2: an unknown version v5");
+    refused("num_class=1", "leaf_scale=2\nnum_class=1", ERR_MODEL_UNSUPPORTED,
+            "m.txt:3: an unknown key leaf_scale");
+    refused("num_class=1", "average_output=0\nnum_class=1", ERR_MODEL_UNSUPPORTED,
+            "m.txt:3: an unknown key average_output");
+    refused("num_cat=1", "tree_weight=0.5\nnum_cat=1", ERR_MODEL_UNSUPPORTED,
+            "m.txt:14: an unknown key tree_weight");
+    refused("end of trees", "end of tree", ERR_MODEL_UNSUPPORTED, "an unknown key end of tree");
+    refused("num_cat=1", "inverted\nnum_cat=1", ERR_MODEL_UNSUPPORTED,
+            "m.txt:14: an unknown key inverted");
+    refused("sigmoid:1", "sigmoid:1 scale:2", ERR_MODEL_UNSUPPORTED,
+            "m.txt:7: its objective has an unknown scale:2");
     refused("tree\n", "bush\n", ERR_MODEL_UNKNOWN, "m.txt");
 }
 

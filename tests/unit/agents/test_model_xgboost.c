@@ -162,6 +162,8 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
          "categories_sizes[0]"},
         {"categories_segments\":[0]", "categories_segments\":[3]", ERR_MODEL_DAMAGED,
          "categories_segments[0]"},
+        {"NaN,2,3],\"split_type\":[0,0,1,0,0]", "1,2,3]", ERR_MODEL_DAMAGED,
+         "trees[0] has categories and no split_type"},
         {"default_left\":[0", "default_left\":[2", ERR_MODEL_DAMAGED, "default_left[0]"},
         {"size_leaf_vector\":\"0\"", "size_leaf_vector\":\"3\"", ERR_MODEL_UNSUPPORTED, "vectors"},
         {"num_trees\":\"1\"", "num_trees\":\"2\"", ERR_MODEL_DAMAGED, "promises 2 trees"},
@@ -283,7 +285,9 @@ static void models_without_categories_are_read(void **state)
     assert_true(answer_of(&text, 1, 33) == 2 + 1.25);
     buf_clear(&text);
     buf_add_c(&text, good);
-    replace(&text, "split_type", "split_kind");
+    replace(&text, "\"split_type\":[0,0,1,0,0],", "");
+    replace(&text, "\"categories\":[1,33],\"categories_nodes\":[2],", "");
+    replace(&text, "\"categories_segments\":[0],\"categories_sizes\":[2],", "");
     replace(&text, "1,NaN,2", "1,0.75,2");
     assert_true(answer_of(&text, 1, 0.5) == 2 + 1.25);
     assert_true(answer_of(&text, 1, 0.75) == 3 + 1.25);
@@ -298,6 +302,109 @@ static void json_cut_at_any_byte_is_refused(void **state)
         assert_true(model_parse(str_n(good, n), "m.json", &model, NULL) < 0);
         assert_null(model);
     }
+}
+
+/* Dart as 3.2, 3.3 and 3.5 write it: trees of -1 | 1 and 10 | 20 that count for .5 and .1. */
+static void a_dart_model_has_its_weights_whatever_its_booster_is_called(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"dart_3.2", "dart_3.3", "dart_3.5"};
+    const double nan = (double)NAN;
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(8192);
+        read_data(names[i], "json", &text);
+        assert_true(answer_of(&text, 0, 0) == 1);
+        assert_true(answer_of(&text, 5, 5) == 3);
+        assert_true(answer_of(&text, nan, nan) == 1);
+    }
+}
+
+static void what_is_not_known_may_change_the_meaning_and_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before; /* a new member is put here */
+        const char *place;
+    } cases[] = {
+        {"\"learner\":{", "the file has"},
+        {"\"attributes\"", "learner has"},
+        {"\"base_score\"", "learner_model_param has"},
+        {"\"name\":\"reg:squarederror\"", "objective has"},
+        {"\"scale_pos_weight\"", "the objective's parameters has"},
+        {"\"model\":{", "gradient_booster has"},
+        {"\"gbtree_model_param\":{", "gradient_booster.model has"},
+        {"\"num_parallel_tree\"", "gbtree_model_param has"},
+        {"\"enc\"", "cats has"},
+        {"\"base_weights\"", "a tree has"},
+        {"\"num_deleted\"", "tree_param has"},
+    };
+    AUTO_BUF struct buf whole = BUF_INIT(8192);
+    read_data("dart_3.5", "json", &whole);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(8192);
+        const char *at = strstr(whole.data, cases[i].before);
+        assert_non_null(at);
+        buf_add(&text, whole.data, (size_t)(at - whole.data));
+        buf_addf(&text, "\"tree_scale\":[2,2],%s", at);
+        struct model *model = NULL;
+        struct err err = {0};
+        assert_int_equal(model_parse(buf_str(&text), "m.json", &model, &err),
+                         -ERR_MODEL_UNSUPPORTED);
+        assert_null(model);
+        if (strstr(err.context, cases[i].place) == NULL ||
+            strstr(err.context, "unknown tree_scale") == NULL) {
+            fail_msg("%s: %s", cases[i].place, err.context);
+        }
+    }
+}
+
+static void what_says_otherwise_than_it_was_read_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *from, *to;
+        enum err_id id;
+        const char *where;
+    } cases[] = {
+        {"\"version\":[3", "\"version\":[4", ERR_MODEL_UNSUPPORTED, "after 3"},
+        {"\"version\":[3,5,0]", "\"version\":\"3\"", ERR_MODEL_DAMAGED, "version"},
+        {"\"enc\":[]", "\"enc\":[{}]", ERR_MODEL_UNSUPPORTED, "categories have names"},
+        {"\"num_trees\"", "\"size_leaf_vector\":\"2\",\"num_trees\"", ERR_MODEL_UNSUPPORTED,
+         "vectors"},
+        {"\"base_weights\"", "\"leaf_weights\":[1],\"base_weights\"", ERR_MODEL_UNSUPPORTED,
+         "vectors"},
+        {"\"id\":0", "\"id\":1", ERR_MODEL_UNSUPPORTED, "ids"},
+        {"\"name\":\"gbtree\"", "\"name\":\"gbtree\",\"weight_drop\":[1,1]", ERR_MODEL_DAMAGED,
+         "weight_drop is not one list"},
+        {"\"weight_drop\":[0.5,0.1]", "\"weight_drop\":null", ERR_MODEL_DAMAGED,
+         "weight_drop is not one list"},
+        {"\"weight_drop\":[0.5,0.1]", "\"weight_drop\":[0.5]", ERR_MODEL_DAMAGED,
+         "the weights differ"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf text = BUF_INIT(8192);
+        read_data("dart_3.5", "json", &text);
+        replace(&text, cases[i].from, cases[i].to);
+        struct model *model = NULL;
+        struct err err = {0};
+        int rc = model_parse(buf_str(&text), "m.json", &model, &err);
+        assert_null(model);
+        if (rc != -(int)cases[i].id || strstr(err.context, cases[i].where) == NULL) {
+            fail_msg("%s -> %s: %d %s", cases[i].from, cases[i].to, rc, err.context);
+        }
+    }
+}
+
+static void ubjson_is_named(void **state)
+{
+    (void)state;
+    AUTO_BUF struct buf text = BUF_INIT(8192);
+    read_data("model", "ubj", &text);
+    struct model *model = NULL;
+    struct err err = {0};
+    assert_int_equal(model_parse(buf_str(&text), "model.ubj", &model, &err), -ERR_MODEL_UNKNOWN);
+    assert_null(model);
+    assert_non_null(strstr(err.context, "UBJSON"));
 }
 
 /* A few bytes cannot ask for a lot of memory: each of these sets would take 2 MiB. */
@@ -332,4 +439,8 @@ UNIT_GROUP(model_xgboost, cmocka_unit_test(answers_are_those_of_xgboost),
            cmocka_unit_test(what_breaks_the_form_is_refused_with_its_place),
            cmocka_unit_test(models_without_categories_are_read),
            cmocka_unit_test(json_cut_at_any_byte_is_refused),
+           cmocka_unit_test(a_dart_model_has_its_weights_whatever_its_booster_is_called),
+           cmocka_unit_test(what_is_not_known_may_change_the_meaning_and_is_refused),
+           cmocka_unit_test(what_says_otherwise_than_it_was_read_is_refused),
+           cmocka_unit_test(ubjson_is_named),
            cmocka_unit_test(sets_of_large_categories_are_bounded))
