@@ -38,9 +38,10 @@ struct principal {
     bool emergency;
 };
 
-/* Reads users from the configuration (telegram.users, telegram.admin_users; the uid that runs the
- * daemon and root are admin with emergency at console and socket, other uids in the socket's group
- * are read_only). */
+/* Reads users from the configuration: telegram.users and telegram.admin_users; at the socket the
+ * uids of api.local_users. The uid that runs the daemon and root are admin with emergency at
+ * console and socket, listed or not; any other uid is unauthorised there, also one that the mode of
+ * the socket lets in. */
 int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
                struct access **ret, struct err *err);
 void access_free(struct access *access);

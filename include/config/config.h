@@ -34,6 +34,7 @@ enum config_flag { CONFIG_RESTART = 1, CONFIG_LIVE = 2 };
 #define CONFIG_LIST_MAX     64
 #define CONFIG_ARGS_MAX     16
 #define CONFIG_USERS_MAX    64
+#define CONFIG_LOCALS_MAX   64
 #define CONFIG_SERVICES_MAX 32
 
 struct config_ints {
@@ -72,7 +73,19 @@ struct config_user {
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
     CONFIG_USER_FIELD_##owner(type, name)
 #define CONFIG_USER_FIELD_user(type, name) CONFIG_DECLARE_##type(name)
+#define CONFIG_USER_FIELD_local(type, name)
 #define CONFIG_USER_FIELD_service(type, name)
+#include "config/options.def"
+#undef FIELD
+};
+
+/* uid, name, role, emergency: who may use the Unix socket, besides root and the daemon's user. */
+struct config_local {
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
+    CONFIG_LOCAL_FIELD_##owner(type, name)
+#define CONFIG_LOCAL_FIELD_local(type, name) CONFIG_DECLARE_##type(name)
+#define CONFIG_LOCAL_FIELD_user(type, name)
+#define CONFIG_LOCAL_FIELD_service(type, name)
 #include "config/options.def"
 #undef FIELD
 };
@@ -86,6 +99,7 @@ struct config_service {
     CONFIG_SERVICE_FIELD_##owner(type, name)
 #define CONFIG_SERVICE_FIELD_service(type, name) CONFIG_DECLARE_##type(name)
 #define CONFIG_SERVICE_FIELD_user(type, name)
+#define CONFIG_SERVICE_FIELD_local(type, name)
 #include "config/options.def"
 #undef FIELD
 #undef OPT
@@ -105,6 +119,8 @@ struct config {
 #undef GROUP
     int user_count;
     struct config_user users[CONFIG_USERS_MAX];
+    int local_count;
+    struct config_local locals[CONFIG_LOCALS_MAX];
     int service_count;
     struct config_service services[CONFIG_SERVICES_MAX];
     struct config_detail *detail;
@@ -146,6 +162,10 @@ bool config_market_file(const char *text, struct market_file *ret);
 void config_settings(const struct config *config, struct settings *ret);
 /* NULL when there is none of this name. */
 const struct config_service *config_service(const struct config *config, struct str name);
+
+/* Appends the paths of the options that differ, "risk.stop, telegram.users", and returns how many
+ * there are; never a value, so that a secret may be among them. */
+int config_changes(const struct config *before, const struct config *after, struct buf *out);
 
 /* Everything as YAML, secrets as ***, with the source of each value as a comment. */
 void config_dump(const struct config *config, struct buf *out);

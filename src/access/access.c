@@ -89,6 +89,12 @@ int access_new(const struct config *config, struct ops_store *store, const struc
             return err_set(err, ERR_INTERNAL, "role of user %s", config->users[i].name);
         }
     }
+    for (int i = 0; i < config->local_count; i++) {
+        enum role role = ROLE_NONE;
+        if (!role_parse(str_c(config->locals[i].role), &role)) {
+            return err_set(err, ERR_INTERNAL, "role of user %s", config->locals[i].name);
+        }
+    }
     struct access *access = calloc(1, sizeof(*access));
     ASSERT(access != NULL);
     access->config = config;
@@ -116,18 +122,36 @@ static void name_of_uid(int64_t uid, char dst[32])
     }
 }
 
+static const struct config_local *find_local(const struct access *access, int64_t uid)
+{
+    for (int i = 0; i < access->config->local_count; i++) {
+        if (access->config->locals[i].uid == uid) {
+            return &access->config->locals[i];
+        }
+    }
+    return NULL;
+}
+
 static bool identify_uid(const struct access *access, enum door door, int64_t uid,
                          struct principal *ret)
 {
     bool owner = uid == 0 || uid == access->own_uid;
-    if (uid < 0 || uid > INT64_C(0xfffffffe) || (door == DOOR_CONSOLE && !owner)) {
+    const struct config_local *local = find_local(access, uid);
+    if (uid < 0 || (!owner && (door == DOOR_CONSOLE || local == NULL))) {
         return false;
     }
-    /* Whoever reached the socket passed its mode: owner and group only. */
-    ret->role = owner ? ROLE_ADMIN : ROLE_READ_ONLY;
-    ret->emergency = owner;
-    name_of_uid(uid, ret->name);
-    return true;
+    if (local != NULL) {
+        (void)str_copy(str_c(local->name), ret->name, sizeof(ret->name));
+    } else {
+        name_of_uid(uid, ret->name);
+    }
+    if (owner) { /* they could read and write the databases themselves */
+        ret->role = ROLE_ADMIN;
+        ret->emergency = true;
+        return true;
+    }
+    ret->emergency = local->emergency;
+    return role_parse(str_c(local->role), &ret->role) && ret->role != ROLE_NONE;
 }
 
 static bool identify_user(const struct access *access, int64_t id, struct principal *ret)

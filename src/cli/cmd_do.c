@@ -73,8 +73,8 @@ const struct cli_command cmd_do = {
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
     .more = "COMMAND is what you would type in the chat: nightdesk do \"restart demo\".\n"
-            "Who you are is your uid: root and the daemon's own user are admin, others in the\n"
-            "socket's group are read_only. nightdesk do help lists what you may run.",
+            "Who you are is your uid: root and the daemon's own user are admin, others have the\n"
+            "role that api.local_users gives their uid. nightdesk do help lists what you may run.",
     .exits = "  0  done\n"
              "  1  refused, failed, or not confirmed\n"
              "  2  no daemon, or the command line is not understood\n",

@@ -336,16 +336,20 @@ static void unknown_option(struct load *load, const struct yaml_node *key, const
 {
     struct nearest nearest = nearest_start(yaml_text(key));
     AUTO_BUF struct buf known = BUF_INIT(1024);
-    bool telegram = strcmp(group, "telegram") == 0;
+    const char *list = strcmp(group, "telegram") == 0 ? "users"
+                       : strcmp(group, "api") == 0    ? "local_users"
+                                                      : NULL;
     for (size_t i = 0; i < option_count; i++) {
         if (strcmp(option_table[i].group, group) == 0) {
             consider(&nearest, option_table[i].name, option_table[i].path);
             buf_addf(&known, "%s%s", known.len > 0 ? ", " : "", option_table[i].name);
         }
     }
-    if (telegram) {
-        consider(&nearest, "users", "telegram.users");
-        buf_add_c(&known, ", users");
+    if (list != NULL) {
+        AUTO_BUF struct buf path = BUF_INIT(64);
+        buf_addf(&path, "%s.%s", group, list);
+        consider(&nearest, list, path.data);
+        buf_addf(&known, ", %s", list);
     }
     if (nearest.path[0] == '\0') {
         consider_everywhere(&nearest);
@@ -453,6 +457,54 @@ static void read_users(struct load *load, const struct yaml_node *list)
     }
 }
 
+static void refuse_same_local(struct load *load, const struct yaml_node *node,
+                              const struct config_local *user, const char *path)
+{
+    const struct config *config = load->config;
+    for (int i = 0; i < config->local_count; i++) {
+        if (config->locals[i].uid == user->uid) {
+            detail_problem(load, ERR_CONFIG_DUPLICATE, node,
+                           "%s: uid %lld stands already on line %d", path, (long long)user->uid,
+                           config->detail->local_lines[i]);
+        } else if (strcmp(config->locals[i].name, user->name) == 0) {
+            detail_problem(load, ERR_CONFIG_DUPLICATE, node,
+                           "%s: user name %s stands already on line %d", path, user->name,
+                           config->detail->local_lines[i]);
+        }
+    }
+}
+
+static void read_locals(struct load *load, const struct yaml_node *list)
+{
+    struct config *config = load->config;
+    if (yaml_is_null(list) ||
+        !expect_kind(load, list, YAML_SEQUENCE, "api.local_users", "a list of users")) {
+        return;
+    }
+    if (yaml_len(list) > CONFIG_LOCALS_MAX) {
+        detail_problem(load, ERR_CONFIG_RANGE, list,
+                       "api.local_users: expected at most %d users, found %zu", CONFIG_LOCALS_MAX,
+                       yaml_len(list));
+        return;
+    }
+    for (size_t i = 0; i < yaml_len(list); i++) {
+        const struct yaml_node *item = yaml_at(list, i);
+        AUTO_BUF struct buf path = BUF_INIT(64);
+        buf_addf(&path, "api.local_users[%zu]", i);
+        struct config_local user = {.name = "", .role = ""};
+        if (!expect_kind(load, item, YAML_MAPPING, path.data, "uid, name, role and emergency")) {
+            continue;
+        }
+        int before = load->problems->count + load->problems->more;
+        read_fields(load, option_local_fields, option_local_field_count, &user, item, path.data);
+        if (before == load->problems->count + load->problems->more) {
+            refuse_same_local(load, item, &user, path.data);
+        }
+        config->detail->local_lines[config->local_count] = item->line;
+        config->locals[config->local_count++] = user;
+    }
+}
+
 static bool is_service_name(struct str name)
 {
     if (name.len == 0 || name.len >= sizeof(((struct config_service *)0)->name)) {
@@ -539,6 +591,10 @@ static void read_group(struct load *load, const char *group, const struct yaml_n
         const struct yaml_node *key = yaml_key(map, k);
         if (strcmp(group, "telegram") == 0 && str_equal_c(yaml_text(key), "users")) {
             read_users(load, yaml_value(map, k));
+            continue;
+        }
+        if (strcmp(group, "api") == 0 && str_equal_c(yaml_text(key), "local_users")) {
+            read_locals(load, yaml_value(map, k));
             continue;
         }
         size_t i = 0;

@@ -179,6 +179,15 @@ static void schema_fields(struct buf *out, const struct option *fields, size_t c
     }
 }
 
+static void schema_list(struct buf *out, const char *name, int max, const struct option *fields,
+                        size_t count)
+{
+    buf_addf(out, ",\n      \"%s\": {\"type\": \"array\", \"maxItems\": %d, \"items\":\n        ",
+             name, max);
+    schema_fields(out, fields, count, "          ");
+    buf_add_char(out, '}');
+}
+
 static void schema_group(struct buf *out, const struct option_group *group)
 {
     buf_addf(out, "    \"%s\": {\"type\": [\"object\", \"null\"], \"description\": ", group->name);
@@ -200,11 +209,10 @@ static void schema_group(struct buf *out, const struct option_group *group)
         }
     }
     if (strcmp(group->name, "telegram") == 0) {
-        buf_addf(out,
-                 ",\n      \"users\": {\"type\": \"array\", \"maxItems\": %d, \"items\":\n        ",
-                 CONFIG_USERS_MAX);
-        schema_fields(out, option_user_fields, option_user_field_count, "          ");
-        buf_add_char(out, '}');
+        schema_list(out, "users", CONFIG_USERS_MAX, option_user_fields, option_user_field_count);
+    } else if (strcmp(group->name, "api") == 0) {
+        schema_list(out, "local_users", CONFIG_LOCALS_MAX, option_local_fields,
+                    option_local_field_count);
     }
     buf_add_c(out, "}}");
 }
@@ -250,6 +258,13 @@ static void markdown_row(struct buf *out, const struct option *o, const char *na
              (o->flags & CONFIG_LIVE) != 0 ? " Takes effect between two steps." : "");
 }
 
+static void markdown_fields(struct buf *out, const struct option *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        markdown_row(out, &fields[i], fields[i].path);
+    }
+}
+
 #define MARKDOWN_HEAD "| option | type | default | range | meaning |\n|---|---|---|---|---|\n"
 
 void config_write_markdown(struct buf *out)
@@ -272,13 +287,12 @@ void config_write_markdown(struct buf *out)
                 markdown_row(out, &option_table[i], option_table[i].path);
             }
         }
-        bool users = strcmp(group, "telegram") == 0;
-        const struct option *fields = users ? option_user_fields : option_service_fields;
-        size_t count = users                            ? option_user_field_count
-                       : strcmp(group, "services") == 0 ? option_service_field_count
-                                                        : 0;
-        for (size_t i = 0; i < count; i++) {
-            markdown_row(out, &fields[i], fields[i].path);
+        if (strcmp(group, "telegram") == 0) {
+            markdown_fields(out, option_user_fields, option_user_field_count);
+        } else if (strcmp(group, "api") == 0) {
+            markdown_fields(out, option_local_fields, option_local_field_count);
+        } else if (strcmp(group, "services") == 0) {
+            markdown_fields(out, option_service_fields, option_service_field_count);
         }
     }
 }
@@ -315,6 +329,12 @@ static const char example_users[] =
     "  #  - {id: 123456789, name: alice, role: admin, emergency: true}\n"
     "  #  - {id: 987654321, name: bob, role: read_only}\n";
 
+static const char example_locals[] =
+    "  # Who may use the Unix socket (nightdesk do): uids of this machine, besides root and the\n"
+    "  # user that runs nightdesk, who are admin. They also need the group of the socket.\n"
+    "  local_users: []\n"
+    "  #  - {uid: 1000, name: alice, role: operator, emergency: true}\n";
+
 static const char example_services[] =
     "  # nightdesk keeps a command running itself; a unit belongs to systemd.\n"
     "  demo:\n"
@@ -346,6 +366,8 @@ void config_write_example(struct buf *out)
         }
         if (strcmp(group, "telegram") == 0) {
             buf_add_c(out, example_users);
+        } else if (strcmp(group, "api") == 0) {
+            buf_add_c(out, example_locals);
         } else if (strcmp(group, "services") == 0) {
             buf_add_c(out, example_services);
         }
@@ -461,6 +483,19 @@ static void dump_users(struct buf *out, const struct config *config)
     }
 }
 
+static void dump_locals(struct buf *out, const struct config *config)
+{
+    buf_add_c(out, config->local_count > 0 ? "  local_users:\n" : "  local_users: []  # default\n");
+    for (int u = 0; u < config->local_count; u++) {
+        for (size_t f = 0; f < option_local_field_count; f++) {
+            buf_addf(out, "%s%s: ", f == 0 ? "    - {" : ", ", option_local_fields[f].name);
+            dump_value(out, &option_local_fields[f], &config->locals[u]);
+        }
+        buf_add_char(out, '}');
+        dump_item_origin(out, config, config->detail->local_lines[u]);
+    }
+}
+
 static void dump_services(struct buf *out, const struct config *config)
 {
     for (int s = 0; s < config->service_count; s++) {
@@ -489,8 +524,102 @@ void config_dump(const struct config *config, struct buf *out)
         }
         if (strcmp(group, "telegram") == 0) {
             dump_users(out, config);
+        } else if (strcmp(group, "api") == 0) {
+            dump_locals(out, config);
         } else if (services) {
             dump_services(out, config);
         }
     }
+}
+
+/* ------------------------------------------------------------------ what differs */
+
+static bool same_value(const struct option *o, const void *before, const void *after)
+{
+    if (o->type == OPTION_SECRET) { /* the dump hides it */
+        return strcmp(*(const char *const *)(const void *)((const char *)before + o->offset),
+                      *(const char *const *)(const void *)((const char *)after + o->offset)) == 0;
+    }
+    AUTO_BUF struct buf a = BUF_INIT(65536), b = BUF_INIT(65536);
+    dump_value(&a, o, before);
+    dump_value(&b, o, after);
+    return str_equal(buf_str(&a), buf_str(&b));
+}
+
+/* Two lists of groups, item by item. */
+struct group_list {
+    const struct option *fields;
+    size_t field_count;
+    const void *items;
+    int count;
+    size_t item_size;
+};
+
+static bool same_list(const struct group_list *a, const struct group_list *b)
+{
+    if (a->count != b->count) {
+        return false;
+    }
+    for (int i = 0; i < a->count; i++) {
+        const char *x = (const char *)a->items + (size_t)i * a->item_size;
+        const char *y = (const char *)b->items + (size_t)i * b->item_size;
+        for (size_t f = 0; f < a->field_count; f++) {
+            if (!same_value(&a->fields[f], x, y)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static struct group_list users_of(const struct config *c)
+{
+    return (struct group_list){option_user_fields, option_user_field_count, c->users,
+                               c->user_count - c->telegram_admin_users.count, sizeof(c->users[0])};
+}
+
+static struct group_list locals_of(const struct config *c)
+{
+    return (struct group_list){option_local_fields, option_local_field_count, c->locals,
+                               c->local_count, sizeof(c->locals[0])};
+}
+
+static struct group_list services_of(const struct config *c)
+{
+    return (struct group_list){option_service_fields, option_service_field_count, c->services,
+                               c->service_count, sizeof(c->services[0])};
+}
+
+static bool same_names(const struct config *before, const struct config *after)
+{
+    bool same = before->service_count == after->service_count;
+    for (int i = 0; same && i < before->service_count; i++) {
+        same = strcmp(before->services[i].name, after->services[i].name) == 0;
+    }
+    return same;
+}
+
+int config_changes(const struct config *before, const struct config *after, struct buf *out)
+{
+    int count = 0;
+    for (size_t i = 0; i < option_count; i++) {
+        if (!same_value(&option_table[i], before, after)) {
+            buf_addf(out, "%s%s", count++ > 0 ? ", " : "", option_table[i].path);
+        }
+    }
+    const struct {
+        const char *path;
+        struct group_list before, after;
+        bool same_names;
+    } lists[] = {
+        {"telegram.users", users_of(before), users_of(after), true},
+        {"api.local_users", locals_of(before), locals_of(after), true},
+        {"services", services_of(before), services_of(after), same_names(before, after)},
+    };
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        if (!lists[i].same_names || !same_list(&lists[i].before, &lists[i].after)) {
+            buf_addf(out, "%s%s", count++ > 0 ? ", " : "", lists[i].path);
+        }
+    }
+    return count;
 }

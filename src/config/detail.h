@@ -31,6 +31,7 @@ struct config_detail {
     char path[256];
     struct origin origins[DETAIL_OPTIONS_MAX]; /* same index as option_table[] */
     int user_lines[CONFIG_USERS_MAX];          /* 0: not from the file */
+    int local_lines[CONFIG_LOCALS_MAX];
     int service_lines[CONFIG_SERVICES_MAX];
     struct detail_chunk *chunks;
     size_t text_bytes;

@@ -45,6 +45,7 @@ const struct option option_table[] = {
 #define OPT(group, name, type, fallback, minimum, maximum, unit, flags, help)
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
     USER_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
+#define USER_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help)
 #define USER_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help)
 #define USER_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help) \
     {"user",                                                                       \
@@ -64,8 +65,30 @@ const struct option option_user_fields[] = {
 #undef FIELD
 
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
+    LOCAL_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
+#define LOCAL_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help)
+#define LOCAL_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help)
+#define LOCAL_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help) \
+    {"local",                                                                        \
+     #name,                                                                          \
+     "api.local_users[]." #name,                                                     \
+     OPTION_##type,                                                                  \
+     fallback,                                                                       \
+     minimum,                                                                        \
+     maximum,                                                                        \
+     unit,                                                                           \
+     flags,                                                                          \
+     help,                                                                           \
+     AT_##type(struct config_local, name)},
+const struct option option_local_fields[] = {
+#include "config/options.def"
+};
+#undef FIELD
+
+#define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
     SERVICE_FIELD_##owner(name, type, fallback, minimum, maximum, unit, flags, help)
 #define SERVICE_FIELD_user(name, type, fallback, minimum, maximum, unit, flags, help)
+#define SERVICE_FIELD_local(name, type, fallback, minimum, maximum, unit, flags, help)
 #define SERVICE_FIELD_service(name, type, fallback, minimum, maximum, unit, flags, help) \
     {"service",                                                                          \
      #name,                                                                              \
@@ -86,6 +109,7 @@ const struct option option_service_fields[] = {
 const size_t option_group_count = LENGTH(option_groups);
 const size_t option_count = LENGTH(option_table);
 const size_t option_user_field_count = LENGTH(option_user_fields);
+const size_t option_local_field_count = LENGTH(option_local_fields);
 const size_t option_service_field_count = LENGTH(option_service_fields);
 
 const char *option_type_name(enum option_type type)

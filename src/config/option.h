@@ -4,7 +4,7 @@
  *     for (size_t i = 0; i < option_count; i++) use(&option_table[i]);
  *
  * Always true: in the order of the file; offset is where the value stands in struct config (or
- * struct config_user, struct config_service).
+ * struct config_user, struct config_local, struct config_service).
  * Thread: any (read-only).
  */
 #pragma once
@@ -55,6 +55,8 @@ extern const struct option option_table[];
 extern const size_t option_count;
 extern const struct option option_user_fields[];
 extern const size_t option_user_field_count;
+extern const struct option option_local_fields[];
+extern const size_t option_local_field_count;
 extern const struct option option_service_fields[];
 extern const size_t option_service_field_count;
 

@@ -86,11 +86,42 @@ static void uids_map_to_roles(void **state)
         assert_int_equal(access_identify(s->access, doors[i], 0, &who), 0);
         assert_int_equal(who.role, ROLE_ADMIN);
     }
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54321, &who), 0);
-    assert_int_equal(who.role, ROLE_READ_ONLY);
-    assert_false(who.emergency);
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54321, &who), -ERR_ACCESS_STRANGER);
     assert_int_equal(access_identify(s->access, DOOR_CONSOLE, 54321, &who), -ERR_ACCESS_STRANGER);
     assert_int_equal(access_identify(s->access, DOOR_SOCKET, -1, &who), -ERR_ACCESS_STRANGER);
+}
+
+static void add_local(struct config *c, int64_t uid, const char *name, const char *role,
+                      bool emergency)
+{
+    c->locals[c->local_count++] =
+        (struct config_local){.uid = uid, .name = name, .role = role, .emergency = emergency};
+}
+
+static void a_listed_uid_has_a_name_and_a_role(void **state)
+{
+    struct scene *s = *state;
+    struct principal who;
+    add_local(&s->config, 54321, "olga", "operator", false);
+    add_local(&s->config, 54322, "ron", "read_only", true);
+    add_local(&s->config, (int64_t)getuid() == 0 ? 1 : (int64_t)getuid(), "desk", "read_only",
+              false);
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54321, &who), 0);
+    assert_string_equal(who.name, "olga");
+    assert_int_equal(who.role, ROLE_OPERATOR);
+    assert_false(who.emergency);
+    assert_int_equal(who.id, 54321);
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54322, &who), 0);
+    assert_int_equal(who.role, ROLE_READ_ONLY);
+    assert_true(who.emergency);
+    /* The console belongs to whoever runs the daemon, and a Telegram id is no uid. */
+    assert_int_equal(access_identify(s->access, DOOR_CONSOLE, 54321, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 54321, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 7, &who), -ERR_ACCESS_STRANGER);
+    /* The daemon's own user keeps its role: it owns the databases. */
+    assert_int_equal(access_identify(s->access, DOOR_SOCKET, (int64_t)getuid(), &who), 0);
+    assert_int_equal(who.role, ROLE_ADMIN);
+    assert_true(getuid() == 0 || strcmp(who.name, "desk") == 0);
 }
 
 static void programs_have_their_own_roles(void **state)
@@ -192,6 +223,7 @@ static void names_go_both_ways(void **state)
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 UNIT_GROUP(access, SCENE_TEST(people_are_known_by_their_id), SCENE_TEST(an_empty_list_is_nobody),
-           SCENE_TEST(uids_map_to_roles), SCENE_TEST(programs_have_their_own_roles),
-           cmocka_unit_test(roles_include_those_below), SCENE_TEST(strangers_have_a_quota),
-           SCENE_TEST(audit_lines_hold_no_secret), cmocka_unit_test(names_go_both_ways))
+           SCENE_TEST(uids_map_to_roles), SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
+           SCENE_TEST(programs_have_their_own_roles), cmocka_unit_test(roles_include_those_below),
+           SCENE_TEST(strangers_have_a_quota), SCENE_TEST(audit_lines_hold_no_secret),
+           cmocka_unit_test(names_go_both_ways))

@@ -312,6 +312,48 @@ static void people_and_services_must_make_sense(void **state)
                    "200 to 299");
 }
 
+static void local_users_must_make_sense(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c =
+        parse("api:\n"
+              "  local_users:\n"
+              "    - {uid: 1000, name: alice, role: operator, emergency: true}\n"
+              "    - {uid: 1001, name: bob}\n");
+    assert_int_equal(c->local_count, 2);
+    assert_int_equal(c->locals[0].uid, 1000);
+    assert_string_equal(c->locals[0].name, "alice");
+    assert_string_equal(c->locals[0].role, "operator");
+    assert_true(c->locals[0].emergency);
+    assert_string_equal(c->locals[1].role, "read_only");
+    assert_int_equal(c->user_count, 0); /* a uid is no Telegram id */
+    AUTO_BUF struct buf dump = BUF_INIT(65536);
+    config_dump(c, &dump);
+    assert_non_null(strstr(dump.data, "    - {uid: 1000, name: \"alice\", role: operator, "
+                                      "emergency: true}  # t.yaml:3\n"));
+    expect_problem("api: {local_users: [{uid: 0, name: a}]}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:27: api.local_users[0].uid: expected 1 to 4294967293, found \"0\"");
+    expect_problem("api: {local_users: [{uid: alice, name: a}]}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:27: api.local_users[0].uid: expected a whole number, found \"alice\"");
+    expect_problem("api: {local_users: [{name: a}]}", ERR_CONFIG_MISSING,
+                   "t.yaml:1:21: api.local_users[0]: uid is missing");
+    expect_problem("api: {local_users: [{uid: 5, name: a, role: root}]}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:45: api.local_users[0].role: expected read_only, operator or admin, "
+                   "found \"root\"");
+    expect_problem("api:\n  local_users:\n    - {uid: 5, name: a}\n    - {uid: 5, name: b}\n",
+                   ERR_CONFIG_DUPLICATE,
+                   "t.yaml:4:7: api.local_users[1]: uid 5 stands already on line 3");
+    expect_problem("api:\n  local_users:\n    - {uid: 5, name: a}\n    - {uid: 6, name: a}\n",
+                   ERR_CONFIG_DUPLICATE,
+                   "t.yaml:4:7: api.local_users[1]: user name a stands already on line 3");
+    expect_problem("api: {local_user: []}", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:1:7: api.local_user: did you mean api.local_users?");
+    expect_problem("api: {local_users: [{uid: 5, name: a, rol: admin}]}", ERR_CONFIG_UNKNOWN_KEY,
+                   "t.yaml:1:39: api.local_users[0].rol: did you mean role?");
+    expect_problem("api: {local_users: alice}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:20: api.local_users: expected a list of users, found a single value");
+}
+
 static void a_recorded_market_has_a_file_a_symbol(void **state)
 {
     (void)state;
@@ -628,6 +670,7 @@ static void the_schema_is_json_and_knows_every_option(void **state)
         json_object_get_string(json_at(schema, "/properties/market/properties/symbols/default/1")),
         "ETH-USD");
     assert_non_null(json_at(schema, "/properties/telegram/properties/users/items/properties/role"));
+    assert_non_null(json_at(schema, "/properties/api/properties/local_users/items/properties/uid"));
     assert_non_null(
         json_at(schema, "/properties/services/additionalProperties/properties/command"));
     /* Each option of the example stands in the schema: the two walk the same table. */
@@ -644,7 +687,8 @@ static void the_schema_is_json_and_knows_every_option(void **state)
             AUTO_BUF struct buf pointer = BUF_INIT(200);
             buf_addf(&pointer, "/properties/%.*s/properties/%.*s/description",
                      STR_ARG(yaml_text(yaml_key(root, g))), STR_ARG(yaml_text(yaml_key(group, i))));
-            bool users = str_equal_c(yaml_text(yaml_key(group, i)), "users");
+            bool users = str_equal_c(yaml_text(yaml_key(group, i)), "users") ||
+                         str_equal_c(yaml_text(yaml_key(group, i)), "local_users");
             assert_true(users || json_at(schema, pointer.data) != NULL);
             seen++;
         }
@@ -662,6 +706,8 @@ static void the_reference_names_every_option(void **state)
                                       " to 64000 |"));
     assert_non_null(strstr(text.data, "| `telegram.users[].role` | word: `read_only`, `operator`,"
                                       " `admin` | `read_only` |"));
+    assert_non_null(
+        strstr(text.data, "| `api.local_users[].uid` | whole number | must be given |"));
     assert_non_null(strstr(text.data, "| `services.<name>.unit` | text |"));
 }
 
@@ -670,9 +716,10 @@ UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
            TEST(an_empty_value_is_no_value), TEST(unknown_names_get_the_nearest_one),
            TEST(wrong_types_say_what_was_expected),
            TEST(urls_without_sense_or_with_a_password_are_refused), TEST(ranges_are_kept),
-           TEST(people_and_services_must_make_sense), TEST(a_recorded_market_has_a_file_a_symbol),
-           TEST(broken_yaml_keeps_its_place), TEST(all_problems_are_told),
-           TEST(variables_are_put_in), TEST(the_well_known_variables_work_without_a_file),
+           TEST(people_and_services_must_make_sense), TEST(local_users_must_make_sense),
+           TEST(a_recorded_market_has_a_file_a_symbol), TEST(broken_yaml_keeps_its_place),
+           TEST(all_problems_are_told), TEST(variables_are_put_in),
+           TEST(the_well_known_variables_work_without_a_file),
            TEST(credentials_count_most_and_are_not_shown),
            TEST(a_secret_of_the_wrong_form_is_not_repeated), TEST(the_given_file_is_read),
            TEST(the_example_is_the_defaults), TEST(the_dump_reads_back),
