@@ -292,7 +292,7 @@ bench: build $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables o
 	@for b in $(BENCH_ROOMS:%=$(B)/bench/%); do echo "== $${b##*/}"; $$b || exit 1; done
 
 # Reference pages are printed by the program from its own tables, and committed.
-.PHONY: docs install
+.PHONY: docs install uninstall
 docs: build ## print the reference pages anew from the program's tables
 	@mkdir -p docs config
 	$(BIN) docs errors > docs/errors.md
@@ -302,17 +302,28 @@ docs: build ## print the reference pages anew from the program's tables
 	$(BIN) config --schema > config/schema.json
 	$(BIN) config --example > config/nightdesk.example.yaml
 
-# A rule that an admin has edited is kept.
-install: build ## install program, unit, user and polkit rule (DESTDIR, PREFIX)
+# polkit reads /etc before /usr/share, whatever the prefix. A rule in /etc is the admin's and is kept,
+# unless it is the one that earlier versions put there, unchanged.
+UNITS    := nightdesk.service nightdesk-failure@.service
+POLKIT   := polkit-1/rules.d/50-nightdesk.rules
+OLD_RULE := dfd9fc5e3f3429552a2e0cb39ba0650cbea909e596833fd6f5ad5f0a9b4d0ecf
+install: build ## install program, units, user and polkit rule (DESTDIR, PREFIX)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/nightdesk
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/nightdesk.service \
-	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/nightdesk.service
+	for u in $(UNITS); do \
+	    sed 's|/usr/local|$(PREFIX)|g' systemd/$$u > $(DESTDIR)$(PREFIX)/lib/systemd/system/$$u || exit; \
+	done
 	install -D -m 0644 systemd/nightdesk.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/nightdesk.conf
-	test -e $(DESTDIR)/etc/polkit-1/rules.d/50-nightdesk.rules || \
-	    install -D -m 0644 systemd/nightdesk.rules $(DESTDIR)/etc/polkit-1/rules.d/50-nightdesk.rules
-	install -D -m 0644 config/nightdesk.example.yaml \
-	    $(DESTDIR)$(PREFIX)/share/doc/nightdesk/nightdesk.example.yaml
+	! sha256sum $(DESTDIR)/etc/$(POLKIT) 2> /dev/null | grep -q ^$(OLD_RULE) || rm $(DESTDIR)/etc/$(POLKIT)
+	install -D -m 0644 systemd/nightdesk.rules $(DESTDIR)/usr/share/$(POLKIT)
+	install -d $(DESTDIR)$(PREFIX)/share/doc/nightdesk
+	install -m 0644 README.md config/nightdesk.example.yaml docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk
+	install -m 0644 systemd/README.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk/systemd.md
+uninstall: ## remove what install put into place; configuration, state and rules of an admin stay
+	rm -f $(DESTDIR)$(PREFIX)/bin/nightdesk $(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%)
+	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/nightdesk.conf $(DESTDIR)/usr/share/$(POLKIT)
+	! sha256sum $(DESTDIR)/etc/$(POLKIT) 2> /dev/null | grep -q ^$(OLD_RULE) || rm $(DESTDIR)/etc/$(POLKIT)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 
 format: ## lay out all code with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

@@ -128,6 +128,7 @@ static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err
     }
     if (rc == 0) {
         rc = ops_new(&(struct ops_options){.config = daemon->config,
+                                           .config_source = daemon->config_source,
                                            .crossing = &crossing,
                                            .state_dir = state_dir,
                                            .console = daemon->console,

@@ -17,9 +17,10 @@ struct crossing;
 struct cli_daemon {
     const struct cli_args *args;
     const struct config *config;
-    const char *state_dir; /* made when it is missing */
-    bool console;          /* commands come from standard input */
-    const char *headline;  /* the first line on a terminal; NULL: the usual ones */
+    const struct config_options *config_source; /* what SIGHUP reads again; NULL: nothing */
+    const char *state_dir;                      /* made when it is missing */
+    bool console;                               /* commands come from standard input */
+    const char *headline; /* the first line on a terminal; NULL: the usual ones */
     /* When the engine trades and before the chat begins; NULL: nothing. */
     void (*on_started)(const struct crossing *crossing);
 };

@@ -24,6 +24,7 @@ static int run(const struct cli_args *args)
     return cli_daemon(&(struct cli_daemon){
         .args = args,
         .config = config,
+        .config_source = &(struct config_options){.path = cli_value(args, "--config")},
         .state_dir = cli_state_dir(args, config),
         .console = config->console_enabled && !cli_flag(args, "--no-console") && stdin_talks()});
 }
@@ -39,7 +40,9 @@ const struct cli_command cmd_run = {
         "Without a configuration file it runs on its embedded defaults: paper venue, simulated\n"
         "market, state under var/. Commands are read from standard input when that is a\n"
         "terminal, a pipe or a file; the log is then <state>/nightdesk.log, else standard\n"
-        "error or the journal. From a pipe or a file it ends when its input does.",
+        "error or the journal. From a pipe or a file it ends when its input does.\n"
+        "SIGHUP reads the configuration again and logs whether it can be used and which options\n"
+        "change at the next start; the running daemon keeps the one it was started with.",
     .exits = "  0  ended as it was asked to (end of input, SIGTERM, SIGINT)\n"
              "  2  could not start: configuration, state folder, database, or another daemon\n",
     .run = run,

@@ -239,10 +239,37 @@ static void stop(void *userdata)
     loop_exit(ops->loop, 0);
 }
 
+/* What takes effect at the next start. Nothing does before: the threads hold the configuration that
+ * they were started with. */
 static void on_sighup(void *userdata)
 {
-    (void)userdata;
-    LOG(NOTICE, "SIGHUP is ignored: a changed configuration takes effect at the next start");
+    struct ops *ops = userdata;
+    if (ops->options.config_source == NULL) {
+        LOG(NOTICE,
+            "SIGHUP: this run was not started from a configuration that could be read again");
+        return;
+    }
+    AUTO_CONFIG struct config *config = NULL;
+    AUTO_FREE struct config_problems *problems = calloc(1, sizeof(*problems));
+    ASSERT(problems != NULL);
+    struct err err = {0};
+    if (config_load(ops->options.config_source, &config, problems, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err,
+                "the configuration was read again and cannot be used; the "
+                "one in force stays, and the next start would fail");
+        for (int i = 1; i < problems->count; i++) {
+            log_err(LOG_LEVEL_ERROR, &problems->items[i], "the configuration cannot be used");
+        }
+        return;
+    }
+    AUTO_BUF struct buf changes = BUF_INIT(8192);
+    int count = config_changes(ops->options.config, config, &changes);
+    if (count == 0) {
+        LOG(NOTICE, "the configuration was read again: it is the one in force");
+    } else {
+        LOG(NOTICE, "the configuration was read again and can be used; at the next start %d %s: %s",
+            count, count == 1 ? "option changes" : "options change", changes.data);
+    }
 }
 
 static void raise_api_alert(struct ops *ops, const struct err *err)

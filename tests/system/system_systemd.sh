@@ -21,7 +21,42 @@ make -s -C "$here/../.." --no-print-directory install BUILD="$(dirname "$BUILD_D
 tap_check "make install" test $? -eq 0
 tap_show "$WORK/install"
 cp "$BUILD_DIR/system/freeze_thread" "$stage/usr/local/bin/"
-sed -i 's/"prediction.service"/"demo-unit.service"/' "$stage"/etc/polkit-1/rules.d/*.rules
+make_in() { # TARGET FOLDER
+    make -s -C "$here/../.." --no-print-directory "$1" BUILD="$(dirname "$BUILD_DIR")" \
+        DESTDIR="$2" PREFIX=/usr/local
+}
+again=$WORK/again
+mkdir -p "$again/etc/polkit-1/rules.d"
+echo "// mine" > "$again/etc/polkit-1/rules.d/50-nightdesk.rules"
+make_in install "$again" > "$WORK/install" 2>&1
+tap_check "an admin's polkit rule in /etc outlives an installation" \
+    holds "$again/etc/polkit-1/rules.d/50-nightdesk.rules" "// mine"
+make_in uninstall "$again" > "$WORK/install" 2>&1
+tap_check "uninstall leaves nothing else" \
+    test "$(cd "$again" && find . -type f)" = ./etc/polkit-1/rules.d/50-nightdesk.rules
+
+# ---- the units, as systemd reads them
+mkdir -p "$WORK/verify"
+sed "s|/usr/local/bin|$stage/usr/local/bin|" "$stage/usr/local/lib/systemd/system/nightdesk.service" \
+    > "$WORK/verify/nightdesk.service"
+cp "$stage/usr/local/lib/systemd/system/nightdesk-failure@.service" "$WORK/verify/"
+printf '#!/bin/sh\n' > "$WORK/verify/on-failure"
+chmod 0755 "$WORK/verify/on-failure"
+sed -i "s|ExecStart=/etc/nightdesk|ExecStart=$WORK/verify|" "$WORK/verify/nightdesk-failure@.service"
+cp "$WORK/verify/nightdesk-failure@.service" "$WORK/verify/nightdesk-failure@nightdesk.service"
+# Keys of a later systemd are ignored by this one, which says so; anything else is a fault of ours.
+SYSTEMD_UNIT_PATH="$WORK/verify:" systemd-analyze verify --man=no "$WORK/verify/nightdesk.service" \
+    "$WORK/verify/nightdesk-failure@nightdesk.service" 2>&1 |
+    grep -F "$WORK/verify" | grep -vE "Unknown key.*'Restart(Steps|MaxDelaySec)'" > "$WORK/faults"
+tap_check "systemd-analyze verify finds no fault in the unit and in what OnFailure= names" \
+    test ! -s "$WORK/faults"
+tap_show "$WORK/faults"
+tap_check "the polkit rule is the vendor's: /usr/share, not /etc" \
+    test -e "$stage/usr/share/polkit-1/rules.d/50-nightdesk.rules"
+# An admin's rule stands in /etc and is asked first; an installation leaves it alone.
+mkdir -p "$stage/etc/polkit-1/rules.d"
+sed 's/"prediction.service"/"demo-unit.service"/' "$here/../../systemd/nightdesk.rules" \
+    > "$stage/etc/polkit-1/rules.d/50-nightdesk.rules"
 mkdir -p "$stage/etc/nightdesk" "$stage/etc/systemd/system/nightdesk.service.d" \
     "$stage/etc/credstore"
 cat > "$stage/etc/nightdesk/nightdesk.yaml" <<'YAML'
@@ -29,6 +64,9 @@ market:
   seed: 7
 monitoring:
   check_interval: 1s
+api:
+  local_users:
+    - {uid: 4711, name: olga, role: operator}
 services:
   demo:
     unit: demo-unit.service
@@ -43,6 +81,12 @@ for unit in demo forbidden; do
 done
 # The real one is 20 s; the rest of the unit is as installed.
 printf '[Service]\nWatchdogSec=3\n' > "$stage/etc/systemd/system/nightdesk.service.d/test.conf"
+# What tells the owner: a program that only writes down that it was called.
+cat > "$stage/etc/nightdesk/on-failure" <<'SH'
+#!/bin/sh
+echo "told of $1"
+SH
+chmod 0755 "$stage/etc/nightdesk/on-failure"
 printf 'token-from-the-credential-store\n' > "$stage/etc/credstore/nightdesk.api.token"
 chmod 0600 "$stage/etc/credstore/nightdesk.api.token"
 
@@ -123,6 +167,46 @@ ask "logs demo"
 tap_check "the last lines of a unit can be read" test $? -eq 0
 explain
 
+# ---- who asks
+ask_as() { # UID COMMAND
+    in_it setpriv --reuid "$1" --regid nightdesk --clear-groups \
+        /usr/local/bin/nightdesk do --json "$2" > "$WORK/out" 2>&1
+}
+auditlog() {
+    in_it /usr/local/bin/nightdesk auditlog show --last 50 --json --state /var/lib/nightdesk \
+        > "$WORK/rows" 2>&1
+}
+ask --json whoami
+tap_check "root is root at the socket" holds "$WORK/out" '"name":"root"'
+ask_as 4711 whoami
+tap_check "a listed uid has the name of the configuration" holds "$WORK/out" '"name":"olga"'
+tap_check "and its role" holds "$WORK/out" '"role":"operator"'
+ask_as 4711 pause
+auditlog
+tap_check "the audit log names who paused" sh -c "grep -F pause '$WORK/rows' | grep -q '\"user\":\"olga\"'"
+ask_as 4711 resume
+ask_as 4712 status
+tap_check "a uid that is not listed is refused" holds "$WORK/out" ACCESS_STRANGER
+auditlog
+tap_check "and noted with its uid" holds "$WORK/rows" '"user":"socket:4712"'
+
+# ---- reload
+in_it systemctl reload nightdesk
+tap_check "systemctl reload checks an unchanged configuration" test $? -eq 0
+says() { journal -u nightdesk | grep -qF "$1"; }
+tap_check "and the daemon says that it is the one in force" \
+    wait_for 5 says "it is the one in force"
+in_it sh -c 'printf "risk:\n  stop: 3%%\n" >> /etc/nightdesk/nightdesk.yaml'
+in_it systemctl reload nightdesk
+tap_check "a changed option is named, for the next start" \
+    wait_for 5 says "at the next start 1 option changes: risk.stop"
+in_it sh -c 'printf "riks: {}\n" >> /etc/nightdesk/nightdesk.yaml'
+tap_check "the reload of a wrong configuration fails" fails in_it systemctl reload nightdesk
+tap_check "and says where it is wrong" wait_for 5 says "riks: did you mean risk?"
+tap_check "the daemon goes on" test "$(show MainPID nightdesk)" = "$pid"
+in_it sed -i '/^riks/d' /etc/nightdesk/nightdesk.yaml
+explain
+
 # ---- crash
 in_it kill -9 "$pid"
 came_back() {
@@ -131,7 +215,23 @@ came_back() {
 }
 tap_check "after kill -9 systemd starts it again" wait_for 20 came_back
 tap_check "it was one restart" test "$(show NRestarts nightdesk)" = 1
+told() { journal -u nightdesk-failure@nightdesk | grep -c "told of nightdesk"; }
+tells() { [ "$(told)" -ge 1 ]; }
+tap_check "the owner's program was called" wait_for 10 tells
 pid=$(show MainPID nightdesk)
+
+# ---- a loop of crashes
+crash=0
+while [ $crash -lt 7 ]; do
+    in_it kill -9 "$pid"
+    wait_for 20 came_back || break
+    pid=$(show MainPID nightdesk)
+    crash=$((crash + 1))
+done
+tap_check "after seven more crashes in a row it is still started again" test $crash -eq 7
+tap_check "and is not given up as failed" test "$(show ActiveState nightdesk)" = active
+tap_check "the owner is told of a loop once in five minutes" test "$(told)" = 1
+explain
 
 # ---- watchdog
 sleep 5
