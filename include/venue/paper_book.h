@@ -16,8 +16,9 @@
  * most PAPER_REST_BARS bars, then it expires. The bracket of a position is watched inside every
  * bar, that of the entry included: the stop takes from the book at its price, or at the open when
  * the bar opened beyond it, and what the book did not hold goes at the following opens; the target
- * fills at its price, whole, at the maker's fee. When one bar touches both, the stop is taken to
- * have come first. When the position is gone, the rest of its entry is cancelled.
+ * fills whole, at the maker's fee, at its price, or at the open when the bar opened beyond it, which
+ * is better. When one bar touches both, the stop is taken to have come first, unless the bar opened
+ * beyond the target. When the position is gone, the rest of its entry is cancelled.
  * Every eight hours of market time longs pay funding to shorts, at the open of the first bar from
  * then on; over a gap in the bars once, as nobody knows the prices inside it.
  * Entries are rejected below min_notional, at random (seeded by their client_id: a repeat answers

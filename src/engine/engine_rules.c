@@ -69,10 +69,14 @@ static void drop_shadow(struct rule_book *book, int index)
 
 enum touch { TOUCH_NONE, TOUCH_STOP, TOUCH_TARGET };
 
-/* Which of the two a bar reached; the stop when it reached both: who knows in which order. */
+/* Which of the two a bar reached; the stop when it reached both, unless it opened beyond the
+ * target: as the paper venue has it. */
 static enum touch touch_of(const struct rule_shadow *s, const struct candle *bar)
 {
     bool is_long = s->side == SIDE_LONG;
+    if (is_long ? dec_cmp(bar->open, s->target) >= 0 : dec_cmp(bar->open, s->target) <= 0) {
+        return TOUCH_TARGET;
+    }
     if (is_long ? dec_cmp(bar->low, s->stop) <= 0 : dec_cmp(bar->high, s->stop) >= 0) {
         return TOUCH_STOP;
     }

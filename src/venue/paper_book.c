@@ -502,6 +502,12 @@ static bool is_won(const struct position *p, const struct candle *c)
     return p->side == SIDE_LONG ? c->high.e8 >= p->target.e8 : c->low.e8 <= p->target.e8;
 }
 
+/* Then it came before whatever else the bar touched. */
+static bool opens_won(const struct position *p, const struct candle *c)
+{
+    return p->side == SIDE_LONG ? c->open.e8 >= p->target.e8 : c->open.e8 <= p->target.e8;
+}
+
 static struct fill bracket_fill(const struct position *p, enum order_kind kind, int64_t at_us)
 {
     struct fill f = {
@@ -536,19 +542,30 @@ static void hit_stop(struct paper_book *book, const struct paper_terms *terms, i
     }
 }
 
+/* The target is a limit order that rests: never worse than its price, and at the open when the bar
+ * opens beyond it. */
+static void hit_target(struct paper_book *book, const struct paper_terms *terms, int index,
+                       const struct candle *c, struct paper_change *change)
+{
+    const struct position *p = &book->positions[index];
+    bool at_open = opens_won(p, c);
+    int64_t at_us = at_open ? c->open_us : c->open_us + terms->step_us;
+    struct fill f = bracket_fill(p, ORDER_TARGET, at_us);
+    f.price = at_open ? c->open : p->target;
+    if (pay(book, &f, terms->maker_fee, change)) {
+        drop_position(book, index, at_us, change);
+    }
+}
+
 static void watch_bracket(struct paper_book *book, const struct paper_terms *terms, int index,
                           const struct candle *c, struct paper_change *change)
 {
     const struct position *p = &book->positions[index];
-    if (book->stopped_us[index] != 0 || is_stopped(p, c)) {
+    bool stopping = book->stopped_us[index] != 0;
+    if (stopping || (is_stopped(p, c) && !opens_won(p, c))) {
         hit_stop(book, terms, index, c, change);
     } else if (is_won(p, c)) {
-        int64_t at_us = c->open_us + terms->step_us;
-        struct fill f = bracket_fill(p, ORDER_TARGET, at_us);
-        f.price = p->target;
-        if (pay(book, &f, terms->maker_fee, change)) {
-            drop_position(book, index, at_us, change);
-        }
+        hit_target(book, terms, index, c, change);
     }
 }
 

@@ -460,7 +460,22 @@ static void watch_amend(struct hostile *h, const char *client_id, struct dec sto
     if (stop.e8 <= 0 || target.e8 <= 0) {
         complain(h, "an amendment takes the stop of %s away", client_id);
     }
-    h->amendments++;
+    struct hostile_amend *a = &h->amends[h->amendments++ % HOSTILE_AMENDS_MAX];
+    *a = (struct hostile_amend){.stop = stop, .target = target};
+    (void)str_copy(str_c(client_id), a->client_id, sizeof(a->client_id));
+}
+
+bool hostile_was_asked(const struct hostile *h, const char *client_id, struct dec stop,
+                       struct dec target)
+{
+    for (int64_t i = 0; i < h->amendments && i < HOSTILE_AMENDS_MAX; i++) {
+        const struct hostile_amend *a = &h->amends[i];
+        if (strcmp(a->client_id, client_id) == 0 && a->stop.e8 == stop.e8 &&
+            a->target.e8 == target.e8) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void hostile_amend(struct venue *venue, const char *client_id, struct dec stop,

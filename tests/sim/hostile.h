@@ -34,6 +34,7 @@
 #define HOSTILE_CALLS_MAX   64
 #define HOSTILE_SENT_MAX    8192
 #define HOSTILE_CLOSED_MAX  256
+#define HOSTILE_AMENDS_MAX  256
 /* Ids of fills that only exist here: of what somebody else's positions fetched. */
 #define HOSTILE_FILL_ID INT64_C(1000000000000)
 
@@ -79,6 +80,12 @@ struct hostile {
 
     int sent_count;
     char sent[HOSTILE_SENT_MAX][CLIENT_ID_SIZE];
+    struct hostile_amend { /* what was asked for, also by a process that died: a ring */
+        char client_id[CLIENT_ID_SIZE];
+        struct dec stop;
+        struct dec target;
+    } amends[HOSTILE_AMENDS_MAX];
+
     char complaint[160]; /* the first invariant that broke; empty: none */
 
     int64_t amendments; /* what happened, for the totals */
@@ -98,6 +105,9 @@ void hostile_crash(struct hostile *h);
 void hostile_meddle(struct hostile *h, struct symbol symbol, struct dec price, bool ours);
 void hostile_halt(struct hostile *h, int64_t for_us);
 bool hostile_is_halted(const struct hostile *h);
+/* This bracket was asked for, lately: it may stand for a while before a newer one does. */
+bool hostile_was_asked(const struct hostile *h, const char *client_id, struct dec stop,
+                       struct dec target);
 /* Nothing is under way in either direction. */
 bool hostile_quiet(const struct hostile *h);
 

@@ -124,15 +124,13 @@ static void start(struct sim *sim)
     sim->hostile.driver = sim->driver;
 }
 
-/* As it was, or as it was asked for: an answer to that may have come by now. */
-static bool same_bracket(struct sim *sim, const struct position *now, const struct position *before)
+/* As it was, or as it was asked for: an answer to that may have come by now. The venue may not have
+ * got further than an amendment before the last. */
+static bool same_bracket(const struct sim *sim, const struct position *now,
+                         const struct position *before)
 {
-    struct err err = {0};
-    struct order entry;
-    bool wanted = order_table_get(sim->store, now->client_id, &entry, &err) >= 0 &&
-                  dec_cmp(now->stop, entry.stop) == 0 && dec_cmp(now->target, entry.target) == 0;
-    return wanted ||
-           (dec_cmp(now->stop, before->stop) == 0 && dec_cmp(now->target, before->target) == 0);
+    return (now->stop.e8 == before->stop.e8 && now->target.e8 == before->target.e8) ||
+           hostile_was_asked(&sim->hostile, now->client_id, now->stop, now->target);
 }
 
 static void remember(const struct sim *sim, struct sim_memory *ret)

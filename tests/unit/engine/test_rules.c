@@ -232,9 +232,9 @@ static void requests_are_checked(void **state)
 
 /* ---------------------------------------------------------------- shadows, by hand */
 
-static struct candle reaching(int low, int high)
+static struct candle reaching(int open, int low, int high)
 {
-    return (struct candle){.open = dec_from_int(low),
+    return (struct candle){.open = dec_from_int(open),
                            .high = dec_from_int(high),
                            .low = dec_from_int(low),
                            .close = dec_from_int(high)};
@@ -246,15 +246,22 @@ static void shadows_end_where_the_entry_would_have(void **state)
     static const struct {
         enum rule_effect effect;
         enum side side;
-        int low, high;
+        int open, low, high;
         int success, failure; /* of a shadow with stop and target at 90 and 120, or 110 and 80 */
     } cases[] = {
-        {RULE_AVOID, SIDE_LONG, 91, 119, 0, 0},   {RULE_AVOID, SIDE_LONG, 90, 119, 1, 0},
-        {RULE_AVOID, SIDE_LONG, 91, 120, 0, 1},   {RULE_AVOID, SIDE_LONG, 90, 120, 1, 0},
-        {RULE_FAVOUR, SIDE_LONG, 91, 120, 1, 0},  {RULE_FAVOUR, SIDE_LONG, 90, 120, 0, 1},
-        {RULE_AVOID, SIDE_SHORT, 81, 109, 0, 0},  {RULE_AVOID, SIDE_SHORT, 81, 110, 1, 0},
-        {RULE_AVOID, SIDE_SHORT, 80, 109, 0, 1},  {RULE_FAVOUR, SIDE_SHORT, 80, 109, 1, 0},
-        {RULE_FAVOUR, SIDE_SHORT, 80, 110, 0, 1},
+        {RULE_AVOID, SIDE_LONG, 100, 91, 119, 0, 0},
+        {RULE_AVOID, SIDE_LONG, 100, 90, 119, 1, 0},
+        {RULE_AVOID, SIDE_LONG, 100, 91, 120, 0, 1},
+        {RULE_AVOID, SIDE_LONG, 100, 90, 120, 1, 0},
+        {RULE_FAVOUR, SIDE_LONG, 100, 91, 120, 1, 0},
+        {RULE_FAVOUR, SIDE_LONG, 100, 90, 120, 0, 1},
+        {RULE_FAVOUR, SIDE_LONG, 121, 90, 121, 1, 0}, /* opens beyond the target */
+        {RULE_AVOID, SIDE_SHORT, 100, 81, 109, 0, 0},
+        {RULE_AVOID, SIDE_SHORT, 100, 81, 110, 1, 0},
+        {RULE_AVOID, SIDE_SHORT, 100, 80, 109, 0, 1},
+        {RULE_FAVOUR, SIDE_SHORT, 100, 80, 109, 1, 0},
+        {RULE_FAVOUR, SIDE_SHORT, 100, 80, 110, 0, 1},
+        {RULE_FAVOUR, SIDE_SHORT, 80, 79, 110, 1, 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct stand *s = stand_new(7);
@@ -274,7 +281,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
         book.shadows[1].symbol = s->settings.symbols[1]; /* another market: not touched */
         engine_rules_restore(s->engine, &book);
         s->engine->out = &s->out;
-        struct candle bar = reaching(cases[i].low, cases[i].high);
+        struct candle bar = reaching(cases[i].open, cases[i].low, cases[i].high);
         engine_rules_bar(s->engine, s->settings.symbols[0], &bar);
         const struct rule_book *after = book_of(s);
         bool ended = cases[i].success + cases[i].failure > 0;

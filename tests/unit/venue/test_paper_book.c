@@ -220,6 +220,35 @@ static void a_position_takes_the_rest_of_its_entry_along(void **state)
     shop_close(&s);
 }
 
+/* The limit order rests in the book: nobody takes it at a price that is worse than the market's. */
+static void a_target_that_a_bar_opens_beyond_fills_at_the_open(void **state)
+{
+    (void)state;
+    static const struct {
+        enum side side;
+        int64_t open, high, low, close;
+    } bars[] = {{SIDE_LONG, 1060, 1061, 1050, 1055},
+                {SIDE_LONG, 1060, 1061, 970, 975}, /* through the stop as well, but later */
+                {SIDE_SHORT, 930, 935, 925, 930},
+                {SIDE_SHORT, 930, 1030, 925, 1030}};
+    for (size_t i = 0; i < COUNT_OF(bars); i++) {
+        struct shop s;
+        shop_open(&s);
+        (void)shop_minute(&s, 1000, 1001, 999, 1000);
+        struct order o = shop_entry(&s, "nd-1-1", bars[i].side);
+        (void)shop_send(&s, &o);
+        (void)shop_minute(&s, 1000, 1005, 995, 1000);
+        (void)shop_next(&s);
+        (void)shop_minute(&s, bars[i].open, bars[i].high, bars[i].low, bars[i].close);
+        struct venue_report r = shop_next(&s);
+        assert_int_equal(r.fill_count, 2);
+        assert_int_equal(r.fills[1].kind, ORDER_TARGET);
+        assert_int_equal(r.fills[1].price.e8, dec_from_int(bars[i].open).e8);
+        assert_int_equal(r.fills[1].at_us, SHOP_START + 2 * USEC_PER_MIN);
+        shop_close(&s);
+    }
+}
+
 /* ---------------------------------------------------------------- funding */
 
 static void longs_pay_shorts_every_eight_hours(void **state)
@@ -388,6 +417,7 @@ UNIT_GROUP(paper_book, cmocka_unit_test(a_taker_walks_the_book),
            cmocka_unit_test(a_stop_that_the_book_cannot_hold_goes_on),
            cmocka_unit_test(a_stop_ends_in_an_empty_book),
            cmocka_unit_test(a_position_takes_the_rest_of_its_entry_along),
+           cmocka_unit_test(a_target_that_a_bar_opens_beyond_fills_at_the_open),
            cmocka_unit_test(longs_pay_shorts_every_eight_hours),
            cmocka_unit_test(a_bracket_can_be_moved),
            cmocka_unit_test(an_amendment_is_on_disk_before_it_is_told),
