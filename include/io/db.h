@@ -13,7 +13,9 @@
  *
  * Always true: WAL, foreign keys on, synchronous=FULL. Text goes in through values only, never by
  * building SQL. Failures are DB_… of the catalogue. Statements are cached by their text, so SQL
- * texts are constants. Rows must be freed before the database.
+ * texts are constants. Rows must be freed before the database. Nothing opens or closes a database
+ * file but SQLite: any other close in this process would drop SQLite's locks on it, and another
+ * program would then delete the WAL.
  * One writer per file; any number of read-only connections, each on its own thread.
  * Thread: one at a time per struct db; a connection stays with the thread that uses it.
  */
@@ -138,6 +140,19 @@ static inline void db_rollback_cleanup(struct db **slot)
     db_rollback(*slot);
 }
 #define AUTO_ROLLBACK AUTO(db_rollback_cleanup)
+
+/*
+ * The writer, now and then and with no row unread: whether the file or its -wal or -shm was deleted
+ * or replaced while it is open, which nothing else would tell: commits would go to a file without a
+ * name. 0: it was not. 1: it was, and what is open, every commit included, stands at path again;
+ * what somebody had put there is kept beside it (<path>.aside-TIME); *err says what was found. A
+ * failure: the old file stays open and usable, or, when the copy is made but not in place, every
+ * write fails with ERR_DB_MOVED until a later call succeeds. Takes as long as a copy of the file.
+ */
+int db_keep(struct db *db, struct err *err);
+/* A read-only connection, with no row unread: anew, after the writer's db_keep returned 1. The old
+ * one stays when it fails. */
+int db_reopen(struct db *db, struct err *err);
 
 /* Copies the WAL into the file as far as readers allow, waiting for nobody. */
 int db_checkpoint(struct db *db, struct err *err);

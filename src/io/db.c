@@ -1,6 +1,7 @@
 #include "io/db.h"
 
 #include "base/check.h"
+#include "db_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,11 @@ struct db {
     size_t cached;
     db_fault_fn fault;
     void *fault_userdata;
-    char name[128]; /* last part of the path, for contexts */
+    char name[128];            /* last part of the path, for contexts */
+    char *path;                /* NULL: in memory */
+    struct db_options options; /* but for its path */
+    struct db_file file;       /* what is open */
+    bool sealed;               /* a copy is the truth now and not in place yet: no writes */
 };
 
 static int db_error(struct db *db, const char *what, struct err *err)
@@ -73,8 +78,12 @@ static int db_error(struct db *db, const char *what, struct err *err)
     return err_set(err, id, "%s: %.80s: %s", db->name, what, sqlite3_errmsg(db->sqlite));
 }
 
+/* Whether a write may be done. */
 static int db_fault(struct db *db, const char *what, struct err *err)
 {
+    if (db->sealed) {
+        return err_set(err, ERR_DB_MOVED, "%s: its copy is not in place yet", db->name);
+    }
     if (db->fault == NULL) {
         return 0;
     }
@@ -86,6 +95,15 @@ static void rows_destroy(struct db_rows *rows)
 {
     (void)sqlite3_finalize(rows->stmt);
     free(rows);
+}
+
+static void forget_statements(struct db *db)
+{
+    for (size_t i = 0; i < db->cached; i++) {
+        ASSERT(!db->cache[i]->busy);
+        rows_destroy(db->cache[i]);
+    }
+    db->cached = 0;
 }
 
 static int rows_prepare(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
@@ -492,39 +510,64 @@ static int require_writable(struct db *db, struct err *err)
     return 0;
 }
 
+/* *ret is open, configured and of today's layout. */
+static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
+{
+    const struct db_options *options = &db->options;
+    const char *path = db->path == NULL ? ":memory:" : db->path;
+    int flags =
+        options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    int rc = 0;
+    if (db->path != NULL && !options->read_only && (rc = db_file_rescue(path, err)) == 0) {
+        rc = db_file_create(path, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    struct db fresh = {.options = *options};
+    (void)str_copy(str_c(db->name), fresh.name, sizeof(fresh.name));
+    if (sqlite3_open_v2(path, &fresh.sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+        ASSERT(fresh.sqlite != NULL);
+        rc = db_error(&fresh, "open", err);
+    }
+    if (rc == 0 && !options->read_only) {
+        rc = require_writable(&fresh, err);
+    }
+    if (rc == 0) {
+        rc = configure(&fresh, options, err);
+    }
+    if (rc == 0) {
+        rc = migrate(&fresh, options, err);
+    }
+    forget_statements(&fresh);
+    if (rc < 0) {
+        db_rollback(&fresh);
+        (void)sqlite3_close(fresh.sqlite);
+        return rc;
+    }
+    *ret = fresh.sqlite;
+    return 0;
+}
+
 int db_open(const struct db_options *options, struct db **ret, struct err *err)
 {
     struct db *db = calloc(1, sizeof(*db));
     ASSERT(db != NULL && options->path != NULL);
     const char *slash = strrchr(options->path, '/');
     (void)str_copy(str_c(slash == NULL ? options->path : slash + 1), db->name, sizeof(db->name));
-
-    bool memory = strcmp(options->path, ":memory:") == 0;
-    if (!memory && !options->read_only) {
-        /* SQLite would create it readable for everybody; its -wal and -shm take the same mode. */
-        AUTO_FD int fd = open(options->path, O_RDONLY | O_CREAT | O_CLOEXEC, 0640);
-        (void)fd;
+    db->options = *options;
+    db->options.path = NULL;
+    if (strcmp(options->path, ":memory:") != 0) {
+        db->path = strdup(options->path);
+        ASSERT(db->path != NULL);
     }
-    int flags =
-        options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    int rc = 0;
-    if (sqlite3_open_v2(options->path, &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL) !=
-        SQLITE_OK) {
-        ASSERT(db->sqlite != NULL);
-        rc = db_error(db, "open", err);
-    }
-    if (rc == 0 && !options->read_only) {
-        rc = require_writable(db, err);
-    }
-    if (rc == 0) {
-        rc = configure(db, options, err);
-    }
-    if (rc == 0) {
-        rc = migrate(db, options, err);
-    }
+    int rc = open_sqlite(db, &db->sqlite, err);
     if (rc < 0) {
         db_free(db);
         return rc;
+    }
+    if (db->path != NULL) {
+        db_file_note(&db->file, db->path);
     }
     *ret = db;
     return 0;
@@ -535,14 +578,73 @@ void db_free(struct db *db)
     if (db == NULL) {
         return;
     }
-    db_rollback(db);
-    for (size_t i = 0; i < db->cached; i++) {
-        ASSERT(!db->cache[i]->busy);
-        rows_destroy(db->cache[i]);
+    if (db->sqlite != NULL) {
+        db_rollback(db);
+        if (!db->options.read_only) {
+            (void)db_keep(db, NULL); /* its file may have lost its name since the last look */
+        }
+        forget_statements(db);
+        int code = sqlite3_close(db->sqlite);
+        ASSERT(code == SQLITE_OK);
     }
+    free(db->path);
+    free(db);
+}
+
+/* Anew at its path; the old connection stays when that fails. Its close leaves the names of the
+ * folder alone: SQLite sees that its file is not the one at path any more. */
+static int reopen(struct db *db, struct err *err)
+{
+    sqlite3 *fresh = NULL;
+    int rc = open_sqlite(db, &fresh, err);
+    if (rc < 0) {
+        return rc;
+    }
+    db_rollback(db);
+    forget_statements(db);
     int code = sqlite3_close(db->sqlite);
     ASSERT(code == SQLITE_OK);
-    free(db);
+    db->sqlite = fresh;
+    db->sealed = false;
+    db_file_note(&db->file, db->path);
+    return 0;
+}
+
+int db_reopen(struct db *db, struct err *err)
+{
+    ASSERT(db->options.read_only);
+    return reopen(db, err);
+}
+
+int db_keep(struct db *db, struct err *err)
+{
+    ASSERT(!db->options.read_only && !db_in_transaction(db));
+    const char *what = NULL;
+    if (db->path == NULL || (!db->sealed && !db_file_look(&db->file, db->path, &what))) {
+        return 0;
+    }
+    int rc = 0;
+    if (!db->sealed) {
+        AUTO_BUF struct buf rescue = BUF_INIT(PATH_MAX);
+        buf_addf(&rescue, "%s" DB_FILE_RESCUE, db->path);
+        /* What is open, with every commit: its file may have no name, but it is whole. */
+        rc = db_backup(db, rescue.data, err);
+        db->sealed = rc == 0;
+    }
+    if (rc == 0) {
+        rc = reopen(db, err);
+    }
+    if (rc < 0) {
+        err_prefix(err, "%s%s%s", db->name,
+                   what == NULL     ? ""
+                   : what[0] == '-' ? ""
+                                    : " ",
+                   what == NULL ? "" : what);
+        return rc;
+    }
+    (void)err_set(err, ERR_DB_MOVED, "%s%s%s", db->name, what == NULL || what[0] == '-' ? "" : " ",
+                  what == NULL ? " was moved" : what);
+    return 1;
 }
 
 int db_checkpoint(struct db *db, struct err *err)
@@ -578,23 +680,28 @@ int db_backup(struct db *db, const char *path, struct err *err)
 {
     ASSERT(!db_in_transaction(db));
     AUTO_BUF struct buf temporary = BUF_INIT(PATH_MAX);
-    buf_addf(&temporary, "%s.part", path);
+    buf_addf(&temporary, "%s.XXXXXX", path);
     if (buf_failed(&temporary)) {
         return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
     }
-    (void)unlink(temporary.data); /* of an attempt that was cut short; VACUUM wants it gone */
+    /* Nobody else knows this name, so our descriptor is closed before any lock can be on it. */
+    AUTO_FD int fd = mkostemp(temporary.data, O_CLOEXEC);
+    if (fd < 0) {
+        return err_set(err, ERR_DB_OPEN, "%s: %s", path, strerror(errno));
+    }
     /* VACUUM INTO makes a compact copy in one read transaction; writers of a WAL file go on. */
     int rc = db_run(db, "VACUUM INTO ?", DB_VALUES(DB_TEXT(buf_str(&temporary))), err);
-    AUTO_FD int fd = rc < 0 ? -1 : open(temporary.data, O_RDONLY | O_CLOEXEC);
-    if (rc == 0 &&
-        (fd < 0 || fchmod(fd, 0640) < 0 || fsync(fd) < 0 || rename(temporary.data, path) < 0)) {
+    if (rc == 0 && (fchmod(fd, 0640) < 0 || fsync(fd) < 0)) {
+        rc = err_set(err, ERR_DB_OPEN, "%s: %s", path, strerror(errno));
+    }
+    (void)close(TAKE_FD(fd));
+    if (rc == 0 && rename(temporary.data, path) < 0) {
         rc = err_set(err, ERR_DB_OPEN, "%s: %s", path, strerror(errno));
     }
     if (rc < 0) {
         (void)unlink(temporary.data);
-        return rc;
     }
-    return 0;
+    return rc;
 }
 
 void db_set_fault(struct db *db, db_fault_fn fn, void *userdata)

@@ -1,0 +1,215 @@
+#include "db_file.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define ASIDE     ".aside-"
+#define NAMES_MAX 1024
+
+static int failed(struct err *err, const char *path, const char *what)
+{
+    return err_set(err, ERR_DB_OPEN, "%s: could not %s: %s", path, what, strerror(errno));
+}
+
+static bool name_of(struct buf *out, const char *path, const char *suffix)
+{
+    buf_addf(out, "%s%s", path, suffix);
+    return !buf_failed(out);
+}
+
+static int sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    struct str parent = slash == NULL ? str_c(".") : str_n(path, (size_t)(slash - path) + 1);
+    if (!str_copy(parent, folder, sizeof(folder))) {
+        return -1;
+    }
+    AUTO_FD int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -1 : fsync(fd);
+}
+
+/* ---------------------------------------------------------------- made */
+
+/* False with errno EEXIST when the name is taken. */
+static bool name_unless_taken(const char *from, const char *to)
+{
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
+        return true;
+    }
+    if (errno == EEXIST || link(from, to) < 0) { /* not every file system knows the flag */
+        return false;
+    }
+    (void)unlink(from);
+    return true;
+}
+
+int db_file_create(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        return 0;
+    }
+    /* SQLite would make it readable for everybody; its -wal and -shm take the same mode. The file
+     * gets its name only when our descriptor is closed: no lock on it can exist before that. */
+    AUTO_BUF struct buf temporary = BUF_INIT(PATH_MAX);
+    if (!name_of(&temporary, path, ".XXXXXX")) {
+        return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
+    }
+    int fd = mkostemp(temporary.data, O_CLOEXEC);
+    if (fd < 0) {
+        return failed(err, path, "create it");
+    }
+    bool moded = fchmod(fd, 0640) == 0;
+    (void)close(fd);
+    if (moded && name_unless_taken(temporary.data, path)) {
+        return 0;
+    }
+    int error = errno;
+    (void)unlink(temporary.data);
+    errno = error;
+    return error == EEXIST ? 0 : failed(err, path, "create it");
+}
+
+/* ---------------------------------------------------------------- watched */
+
+/* False: it cannot be told. */
+static bool look_at(const char *path, const char *suffix, struct db_file_id *ret)
+{
+    AUTO_BUF struct buf name = BUF_INIT(PATH_MAX);
+    struct stat st;
+    *ret = (struct db_file_id){0};
+    if (!name_of(&name, path, suffix)) {
+        return false;
+    }
+    if (stat(name.data, &st) < 0) {
+        return errno == ENOENT || errno == ENOTDIR;
+    }
+    *ret = (struct db_file_id){st.st_dev, st.st_ino};
+    return true;
+}
+
+void db_file_note(struct db_file *file, const char *path)
+{
+    (void)look_at(path, "", &file->main);
+    (void)look_at(path, "-wal", &file->wal);
+    (void)look_at(path, "-shm", &file->shm);
+}
+
+/* 0: as it was; 1: deleted; 2: another one. */
+static int change_of(const struct db_file_id *was, const char *path, const char *suffix)
+{
+    struct db_file_id is;
+    if (was->inode == 0 || !look_at(path, suffix, &is)) {
+        return 0;
+    }
+    if (is.inode == 0) {
+        return 1;
+    }
+    return is.inode == was->inode && is.device == was->device ? 0 : 2;
+}
+
+bool db_file_look(const struct db_file *file, const char *path, const char **ret_what)
+{
+    static const char *const main_is[] = {NULL, "was deleted or moved away", "was replaced"};
+    static const char *const wal_is[] = {NULL, "-wal was deleted", "-wal was replaced"};
+    static const char *const shm_is[] = {NULL, "-shm was deleted", "-shm was replaced"};
+    const char *what = main_is[change_of(&file->main, path, "")];
+    what = what != NULL ? what : wal_is[change_of(&file->wal, path, "-wal")];
+    what = what != NULL ? what : shm_is[change_of(&file->shm, path, "-shm")];
+    *ret_what = what;
+    return what != NULL;
+}
+
+/* ---------------------------------------------------------------- replaced */
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names tell the time, so the oldest come first. One that stays now goes with the next. */
+static void prune_asides(const char *path)
+{
+    char folder[PATH_MAX];
+    char *names[NAMES_MAX];
+    size_t count = 0;
+    const char *slash = strrchr(path, '/');
+    struct str parent = slash == NULL ? str_c(".") : str_n(path, (size_t)(slash - path) + 1);
+    AUTO_BUF struct buf prefix = BUF_INIT(PATH_MAX);
+    (void)name_of(&prefix, slash == NULL ? path : slash + 1, ASIDE);
+    DIR *dir = str_copy(parent, folder, sizeof(folder)) ? opendir(folder) : NULL;
+    if (dir == NULL) {
+        return;
+    }
+    for (const struct dirent *e; count < NAMES_MAX && (e = readdir(dir)) != NULL;) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (strncmp(e->d_name, prefix.data, prefix.len) == 0 && strcmp(dot, ".wal") != 0 &&
+            (names[count] = strdup(e->d_name)) != NULL) {
+            count++;
+        }
+    }
+    qsort(names, count, sizeof(names[0]), by_name);
+    for (size_t i = 0; i < count; i++) {
+        AUTO_BUF struct buf wal = BUF_INIT(PATH_MAX);
+        if (i + DB_FILE_ASIDES < count && name_of(&wal, names[i], ".wal")) {
+            (void)unlinkat(dirfd(dir), names[i], 0);
+            (void)unlinkat(dirfd(dir), wal.data, 0);
+        }
+        free(names[i]);
+    }
+    (void)closedir(dir);
+}
+
+bool db_file_has_rescue(const char *path)
+{
+    struct db_file_id id;
+    return look_at(path, DB_FILE_RESCUE, &id) && id.inode != 0;
+}
+
+static bool move_aside(const char *from, const char *to)
+{
+    return rename(from, to) == 0 || errno == ENOENT;
+}
+
+int db_file_rescue(const char *path, struct err *err)
+{
+    if (!db_file_has_rescue(path)) {
+        return 0;
+    }
+    AUTO_BUF struct buf rescue = BUF_INIT(PATH_MAX), wal = BUF_INIT(PATH_MAX),
+                        shm = BUF_INIT(PATH_MAX), aside = BUF_INIT(PATH_MAX),
+                        aside_wal = BUF_INIT(PATH_MAX);
+    (void)name_of(&rescue, path, DB_FILE_RESCUE);
+    (void)name_of(&wal, path, "-wal");
+    (void)name_of(&shm, path, "-shm");
+    (void)name_of(&aside, path, ASIDE);
+    clock_add_iso(&aside, clock_wall_us(clock_real()), true);
+    if (!name_of(&aside_wal, aside.data, ".wal")) {
+        return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
+    }
+    /* The WAL goes first: SQLite would replay it into whatever stands at path. Its other name is
+     * none that SQLite finds, for it may not belong to the file that is set aside with it. */
+    if (!move_aside(wal.data, aside_wal.data) ||
+        (unlink(shm.data) < 0 && errno != ENOENT)) {
+        return failed(err, path, "set its WAL aside");
+    }
+    if (!move_aside(path, aside.data)) {
+        return failed(err, path, "set it aside");
+    }
+    if (rename(rescue.data, path) < 0 || sync_folder(path) < 0) {
+        return failed(err, path, "put the copy in place");
+    }
+    prune_asides(path);
+    return 0;
+}
