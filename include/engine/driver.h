@@ -8,8 +8,7 @@
  * The engine thread is this in a loop; the simulator is this on a fake clock with a hostile venue.
  * Order of a round, which is what makes a crash at any moment harmless: the venue sees the minute
  * and writes its own book; the step; its inputs to the flight recorder; its outputs committed in
- * one transaction (when an order waits, without the notes that only people read: they follow it);
- * only then orders to the venue, then events, the snapshot and the state file. A
+ * one transaction; only then orders to the venue, then events, the snapshot and the state file. A
  * record or a commit that fails is repeated, the same outputs, until it succeeds; nothing else is
  * done meanwhile but beating and saying so. The state file is not worth stopping for.
  * On the very first start a .trading_state.json in the state folder is imported (statefile.h); one

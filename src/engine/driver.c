@@ -270,37 +270,20 @@ static bool ship(struct driver *d)
            out->query_count > 0 || out->list;
 }
 
-static bool write_part(struct driver *d, enum journal_part part)
-{
-    struct err err = {0};
-    if (journal_commit(d->store, d->engine, d->source, &d->outputs, part, &err) < 0) {
-        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
-        return false;
-    }
-    return true;
-}
-
-/* The outputs to disk and then to the venue; again from where it failed. Orders do not wait for the
- * notes of their step. */
+/* The outputs to disk and then to the venue; again from where it failed. */
 static bool commit(struct driver *d)
 {
-    const struct engine_outputs *out = &d->outputs;
+    struct err err = {0};
     d->uncommitted = true;
     if (!record(d)) {
         return false;
     }
-    enum journal_part part = out->send_count > 0 ? JOURNAL_INTENTS : JOURNAL_ALL;
-    if (!d->shipped) {
-        if (out->write && !write_part(d, part)) {
-            return false;
-        }
-        d->told = ship(d);
-        d->shipped = true;
-    }
-    if (part == JOURNAL_INTENTS && !write_part(d, JOURNAL_NOTES)) {
+    if (d->outputs.write && journal_commit(d->store, d->engine, d->source, &d->outputs, &err) < 0) {
+        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
         return false;
     }
     d->uncommitted = false;
+    d->told = ship(d);
     return true;
 }
 
@@ -429,7 +412,6 @@ static bool step(struct driver *d)
     percentile_push(&d->durations, nanoseconds() - before_ns);
     d->holds_minute = false;
     d->recorded = false;
-    d->shipped = false;
     return commit(d);
 }
 

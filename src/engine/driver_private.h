@@ -44,7 +44,6 @@ struct driver {
     bool holds_request;        /* in request: taken from the ring, not stepped yet */
     bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
     int64_t minute_us;         /* its open, as the source promised it */
-    bool shipped;              /* what they tell the venue has left; only notes may wait then */
     bool told;                 /* the venue was told anything: its answer may be there already */
     bool uncommitted;          /* outputs wait for the disk */
     struct recorder *recorder; /* NULL: none without a state folder */

@@ -82,31 +82,14 @@ static int put_books(struct trading_store *store, const struct engine *engine,
     return rc < 0 ? rc : state_table_save(store, engine_state(engine), err);
 }
 
-static int put_decisions(struct trading_store *store, const struct engine_outputs *out,
-                         enum journal_part part, struct err *err)
+/* What people read: why it did what it did, and the equity curve. */
+static int put_notes(struct trading_store *store, const struct engine_outputs *out, struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < out->decision_count && rc >= 0; i++) {
-        bool ordered = out->decisions[i].outcome == OUTCOME_ORDER;
-        if (part == JOURNAL_ALL || ordered == (part == JOURNAL_INTENTS)) {
-            rc = decision_table_add(store, &out->decisions[i], err);
-        }
+        rc = decision_table_add(store, &out->decisions[i], err);
     }
-    return rc;
-}
-
-static int put_part(struct trading_store *store, const struct engine *engine,
-                    const struct source *source, const struct engine_outputs *out,
-                    enum journal_part part, struct err *err)
-{
-    int rc = part == JOURNAL_NOTES ? 0 : put_books(store, engine, source, out, err);
-    if (rc >= 0) {
-        rc = put_decisions(store, out, part, err);
-    }
-    if (rc >= 0 && out->equity_point && part != JOURNAL_INTENTS) {
-        rc = equity_table_add(store, &out->equity, err);
-    }
-    return rc;
+    return rc < 0 || !out->equity_point ? rc : equity_table_add(store, &out->equity, err);
 }
 
 static int end(struct trading_store *store, int rc, struct err *err)
@@ -120,10 +103,14 @@ static int end(struct trading_store *store, int rc, struct err *err)
 
 int journal_commit(struct trading_store *store, const struct engine *engine,
                    const struct source *source, const struct engine_outputs *outputs,
-                   enum journal_part part, struct err *err)
+                   struct err *err)
 {
     int rc = trading_store_begin(store, err);
-    return rc < 0 ? rc : end(store, put_part(store, engine, source, outputs, part, err), err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = put_books(store, engine, source, outputs, err);
+    return end(store, rc < 0 ? rc : put_notes(store, outputs, err), err);
 }
 
 int journal_begin(struct trading_store *store, const struct engine *engine,

@@ -1,15 +1,10 @@
 /*
- * journal.h: a step's outputs to trading.db in one transaction, or in two when an order waits, and
- * all of it back at a start.
+ * journal.h: a step's outputs to trading.db in one transaction, and all of it back at a start.
  *
- *     rc = journal_commit(store, engine, source, &outputs, JOURNAL_ALL, err);  // or nothing
+ *     rc = journal_commit(store, engine, source, &outputs, err);   // all of them, or nothing
  *     rc = journal_load(store, &memory, err);                      // ERR_STORE_NOT_FOUND: first
  *
- * Always true: a commit that failed can be repeated with the same outputs. JOURNAL_INTENTS has
- * everything that the engine starts from again, and the decisions that orders came of;
- * JOURNAL_NOTES has the rest, which people read: the decisions to do nothing, and a point of the
- * equity curve. So an order does not wait for notes, and a crash between the two loses notes at
- * most. Thread: the engine's.
+ * Always true: a commit that failed can be repeated with the same outputs. Thread: the engine's.
  */
 #pragma once
 
@@ -18,11 +13,9 @@
 #include "market/source.h"
 #include "store/trading.h"
 
-enum journal_part { JOURNAL_ALL, JOURNAL_INTENTS, JOURNAL_NOTES };
-
 int journal_commit(struct trading_store *store, const struct engine *engine,
                    const struct source *source, const struct engine_outputs *outputs,
-                   enum journal_part part, struct err *err);
+                   struct err *err);
 
 /* A first start in one transaction: the books as they open, and the history that warmed us. */
 int journal_begin(struct trading_store *store, const struct engine *engine,
