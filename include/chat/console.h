@@ -30,6 +30,7 @@ struct access;
 struct console;
 struct loop;
 struct ops_store;
+struct reply;
 struct runner;
 
 #define CONSOLE_LINE_MAX ((size_t)64 * 1024)
@@ -52,5 +53,7 @@ void console_free(struct console *console);
 
 void console_start(struct console *console);
 void console_stop(struct console *console);
+/* Prints a reply that is not in the outbox: for when ops.db cannot be written. */
+void console_say(struct console *console, const struct reply *reply);
 /* The outbox has changed. Cheap. */
 void console_wake(struct console *console);

@@ -31,6 +31,7 @@ struct config;
 struct loop;
 struct manifest_list;
 struct ops_store;
+struct reply;
 struct runner;
 struct telegram;
 
@@ -82,4 +83,9 @@ void telegram_start(struct telegram *telegram);
 void telegram_stop(struct telegram *telegram);
 /* The outbox has changed. Cheap; any number of calls before the loop turns count as one. */
 void telegram_wake(struct telegram *telegram);
+/* Sends a reply that is not in the outbox, for when ops.db cannot be written: in place of the
+ * message edit_message_id, or as a new one (0). Kept in memory and tried again until it is
+ * delivered, refused or the process ends. False: not connected, or too many wait already. */
+bool telegram_say(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
+                  const struct reply *reply);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);

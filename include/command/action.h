@@ -56,9 +56,16 @@ struct action {
     enum action_effect effect;
     enum role lowest; /* a manifest can only be stricter */
     bool emergency;   /* only manifests that ask for the emergency grant may use it */
+    /* Stops or pauses trading: it runs also while ops.db cannot be written. The run is recorded
+     * once that is possible, and the reply says so. */
+    bool safe_side;
     struct action_param params[ACTION_PARAMS_MAX]; /* ended by a NULL name when fewer */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
+    /* Optional: the part that waits for no disk. Called when the command is permitted and
+     * confirmed, before anything is stored; run() follows, or nothing when the process dies.
+     * Returns nothing and may be called twice for one run. */
+    void (*first)(void *userdata, const struct principal *who);
     /* Optional, for actions that change something: after a crash that fell into this very call
      * (same run id and step), did its effect take place? Without it nobody knows, and the person is
      * told so. It may fill the reply. Who has to ask elsewhere returns ACTION_PENDING and finishes

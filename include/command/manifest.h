@@ -50,7 +50,8 @@ struct manifest {
     enum role role;
     bool emergency; /* needs the emergency grant */
     bool confirm;
-    bool changes; /* some step changes something: stale policy and audit apply */
+    bool changes;   /* some step changes something: stale policy and audit apply */
+    bool safe_side; /* every step that changes something takes the safe side (action.h) */
     struct manifest_arg args[ACTION_PARAMS_MAX];
     int arg_count;
     struct manifest_step steps[MANIFEST_STEPS_MAX];

@@ -57,6 +57,8 @@ __attribute__((format(printf, 2, 3))) void reply_footer(struct reply *r, const c
  * then, from reply_get_error, code, cause, impact, what to do and context. */
 void reply_error(struct reply *r, const struct err *err);
 
+struct reply *reply_copy(const struct reply *r); /* the caller frees it */
+
 /* Adds what another reply holds: blocks, buttons, protection, and its data under their names.
  * Title, tone, footer and error stay as they are. */
 void reply_append(struct reply *r, const struct reply *from);

@@ -12,9 +12,13 @@
  * and expires (commands.confirm_expiry). A command that changes something and is older than
  * telegram.stale_after is not run but answered with COMMAND_STALE. An update id that was seen
  * before is ignored (stored in the same transaction as its run).
+ * While ops.db cannot be written (locked, full, read-only, damaged): what only reads answers; what
+ * takes the safe side (action.h) runs, says that it is not recorded yet, and is recorded as soon as
+ * that is possible; anything else that changes something is refused. Permission, confirmation and
+ * rate limit hold all the same; questions asked meanwhile are kept in memory.
  * Reply path: for DOOR_CONSOLE and DOOR_TELEGRAM replies go to the outbox (the first message of a
- * run is edited while steps go on); for others on_reply is called, once, with the final reply.
- * Thread: ops.
+ * run is edited while steps go on), or through `deliver` while there is none; for others on_reply
+ * is called, once, with the final reply. Thread: ops.
  */
 #pragma once
 
@@ -47,6 +51,11 @@ struct runner_options {
     /* Called after rows were added to the outbox, so that the doors look; may be NULL. */
     void (*outbox_changed)(void *userdata);
     void *outbox_userdata;
+    /* Says a reply past the outbox, while ops.db cannot be written: in place of the channel's own
+     * message edit_message_id, or as a new one (0). False: that channel cannot now. May be NULL. */
+    bool (*deliver)(enum door door, int64_t chat_id, int64_t edit_message_id,
+                    const struct reply *reply, void *userdata);
+    void *deliver_userdata;
 };
 
 struct invocation {
@@ -69,8 +78,8 @@ void runner_free(struct runner *runner);
 int runner_recover(struct runner *runner, struct err *err);
 
 /* Takes one command line or button press. Returns 0 when it was taken (also when the answer is a
- * refusal: the person gets it through the reply path); negative only when it could not be stored,
- * in which case the door must not confirm the update. */
+ * refusal: the person gets it through the reply path); negative only when it could neither be
+ * stored nor be answered without that, in which case the door must not confirm the update. */
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err);
 
 /* The waiting client has gone: on_reply of this userdata is not called any more. */

@@ -12,8 +12,9 @@
  * Promises: a request's id is in ops.db before the request is pushed; a full ring is refused with
  * ERR_ENGINE_BUSY; a call ends when TOPIC_REPLY with its id arrives, or when trading.db shows the
  * id (events may be missed), or when its step times out. An emergency stop sets the kill switch
- * before anything else. After a crash the id is looked up in trading.db: it happened, or it did
- * not; it is never asked twice.
+ * before anything else, and
+ * writes emergency.stop: a stop that neither database could take stands after a restart, too. After
+ * a crash the id is looked up in trading.db: it happened, or it did not; it is never asked twice.
  * Ownership: the desk borrows everything in its options; they outlive it.
  * Thread: ops.
  */
@@ -41,6 +42,7 @@ struct desk_options {
     const struct config *config;
     const struct clock *clock;
     struct loop *loop;
+    const char *state_dir; /* of the file that remembers a stop (stop_file.h); NULL: none */
 };
 
 struct desk *desk_new(const struct desk_options *options); /* never NULL */

@@ -27,5 +27,8 @@ struct request_result {
  * ERR_STORE_DUPLICATE. */
 int request_table_add(struct trading_store *store, const struct request *request, int err_id,
                       int64_t at_us, struct err *err);
+/* The newest that took effect of a kind: its id, 0 when there is none. */
+int request_table_last_done(struct trading_store *store, enum request_kind kind, int64_t *ret_id,
+                            struct err *err);
 int request_table_result(struct trading_store *store, int64_t id, struct request_result *ret,
                          struct err *err);

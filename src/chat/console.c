@@ -54,8 +54,9 @@ struct console {
     bool waiting; /* a pipe: the replies to the last line are not all out */
 
     struct buf out;
-    size_t out_done;  /* bytes of it that are written */
-    int64_t printing; /* outbox id of what is in `out`; 0: none */
+    size_t out_done;      /* bytes of it that are written */
+    int64_t printing;     /* outbox id of what is in `out`; 0: none */
+    int64_t held_mono_us; /* until then the outbox is left alone: ops.db failed */
     bool prompt_shown;
     bool out_broken; /* nobody reads: EPIPE */
 };
@@ -169,6 +170,18 @@ static bool is_worth_printing(const struct console *console, const struct reply 
     return console->out_is_tty || reply_get_tone(reply) != TONE_BUSY;
 }
 
+static void print_reply(struct console *console, const struct reply *reply)
+{
+    if (!is_worth_printing(console, reply)) {
+        return;
+    }
+    hide_prompt(console);
+    render_text(reply, &(struct render_text_options){.buttons = true}, &console->out);
+    if (console->out_is_tty) {
+        buf_add_char(&console->out, '\n');
+    }
+}
+
 static void print_row(struct console *console, const struct outbox_row *row)
 {
     struct err err = {0};
@@ -187,18 +200,19 @@ static void print_row(struct console *console, const struct outbox_row *row)
     }
     if (outbox_table_sending(store, row->id, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "console: could not take a reply from the outbox");
+        console->held_mono_us = clock_mono_us(console->options.clock) + RETRY_US;
         loop_timer_in(console->settle, RETRY_US);
         return;
     }
     console->printing = row->id;
-    if (is_worth_printing(console, reply)) {
-        hide_prompt(console);
-        render_text(reply, &(struct render_text_options){.buttons = true}, &console->out);
-        if (console->out_is_tty) {
-            buf_add_char(&console->out, '\n');
-        }
-    }
+    print_reply(console, reply);
     write_out(console);
+}
+
+/* ops.db has just failed: what stands in its outbox waits, and nothing waits for it. */
+static bool is_held(const struct console *console)
+{
+    return clock_mono_us(console->options.clock) < console->held_mono_us;
 }
 
 /* False when nothing was due. */
@@ -206,9 +220,13 @@ static bool print_next(struct console *console)
 {
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
     struct err err = {0};
+    if (is_held(console)) {
+        return false;
+    }
     int rc = outbox_table_due(console->options.store, CONSOLE_DOOR, now_wall(console), &row, &err);
     if (rc < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "console: could not read the outbox");
+        console->held_mono_us = clock_mono_us(console->options.clock) + RETRY_US;
         loop_timer_in(console->settle, RETRY_US);
     }
     if (rc <= 0) {
@@ -329,7 +347,8 @@ static bool is_settled(struct console *console)
     if (console->out.len > 0 || runner_active(console->options.runner) > 0) {
         return false;
     }
-    return outbox_table_next_due_us(console->options.store, CONSOLE_DOOR, &due_us, NULL) == 0 &&
+    return is_held(console) ||
+           outbox_table_next_due_us(console->options.store, CONSOLE_DOOR, &due_us, NULL) < 0 ||
            due_us == INT64_MAX;
 }
 
@@ -443,6 +462,13 @@ void console_stop(struct console *console)
     stop_reading(console);
     loop_source_free(console->out_io);
     console->out_io = NULL;
+}
+
+void console_say(struct console *console, const struct reply *reply)
+{
+    print_reply(console, reply);
+    write_out(console);
+    wake(console);
 }
 
 void console_wake(struct console *console)

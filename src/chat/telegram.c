@@ -107,6 +107,13 @@ void telegram_wake(struct telegram *telegram)
     }
 }
 
+bool telegram_say(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
+                  const struct reply *reply)
+{
+    return telegram != NULL && telegram->send != NULL &&
+           telegram_send_say(telegram->send, chat_id, edit_message_id, reply);
+}
+
 void telegram_status(struct telegram *telegram, struct telegram_status *ret)
 {
     *ret = (struct telegram_status){

@@ -72,6 +72,9 @@ void telegram_send_stop(struct telegram_send *send);
 void telegram_send_wake(struct telegram_send *send);
 void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);
 void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const char *why);
-/* A catalogue error as a message of its own. */
+/* Past the outbox; see telegram_say. */
+bool telegram_send_say(struct telegram_send *send, int64_t chat_id, int64_t edit_message_id,
+                       const struct reply *reply);
+/* A catalogue error as a message of its own, past the outbox when that cannot be written. */
 int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struct err *why,
                         struct err *err);

@@ -28,15 +28,17 @@
 #define REPEATED_HTML        "<i>(possibly repeated)</i>\n"
 #define REPEATED_TEXT        "(possibly repeated)\n"
 #define NAME_SIZE            64
+#define SAID_MAX             32
 
 enum form {
     FORM_HTML,
     FORM_PLAIN, /* after "can't parse entities": the same text without markup or buttons */
 };
 
-/* One outbox row on its way. */
+/* One outbox row on its way, or a reply that is in no outbox (row.id is 0). */
 struct delivery {
     struct telegram_send *send;
+    struct delivery *next_said; /* of those in no outbox */
     struct outbox_row row;
     int64_t chat_id; /* after migrations */
     struct reply *reply;
@@ -59,6 +61,8 @@ struct telegram_send {
     struct loop_source *timer;
     struct pace pace;
     struct delivery *deliveries[DELIVERIES_MAX];
+    struct delivery *said; /* in no outbox, oldest first: the first is under way */
+    size_t said_count;
     struct telegram_trouble trouble;
     int64_t held_mono_us;        /* nothing starts before: the server is in trouble */
     int64_t undelivered_mono_us; /* last alert about an undelivered message; 0: none */
@@ -98,6 +102,13 @@ static void delivery_free(struct delivery *d)
             send->deliveries[i] = NULL;
         }
     }
+    for (struct delivery **at = &send->said; *at != NULL; at = &(*at)->next_said) {
+        if (*at == d) {
+            *at = d->next_said;
+            send->said_count--;
+            break;
+        }
+    }
     telegram_api_cancel(d->call);
     loop_source_free(d->timer);
     render_parts_release(&d->parts);
@@ -114,6 +125,10 @@ void telegram_send_stop(struct telegram_send *send)
         if (send->deliveries[i] != NULL) {
             delivery_free(send->deliveries[i]);
         }
+    }
+    while (send->said != NULL) {
+        LOG(WARNING, "telegram: a reply that is in no outbox is lost");
+        delivery_free(send->said);
     }
 }
 
@@ -222,7 +237,9 @@ static void end_dead(struct delivery *d, const struct err *why)
     struct err err = {0};
     AUTO_BUF struct buf line = BUF_INIT(512);
     err_line(why, &line);
-    log_store(outbox_table_dead(send->t->options.store, d->row.id, line.data, &err), &err);
+    if (d->row.id != 0) {
+        log_store(outbox_table_dead(send->t->options.store, d->row.id, line.data, &err), &err);
+    }
     log_err(LOG_LEVEL_ERROR, why, "telegram: a message is given up as undelivered");
     int64_t now = now_mono(send);
     bool raise =
@@ -245,7 +262,10 @@ static void end_delivered(struct delivery *d)
 {
     struct telegram_send *send = d->send;
     struct err err = {0};
-    log_store(outbox_table_delivered(send->t->options.store, d->row.id, d->message_id, &err), &err);
+    if (d->row.id != 0) {
+        log_store(outbox_table_delivered(send->t->options.store, d->row.id, d->message_id, &err),
+                  &err);
+    }
     delivery_free(d);
     telegram_send_wake(send);
 }
@@ -258,9 +278,11 @@ static void end_retry(struct delivery *d, int64_t delay_us, const char *why)
     AUTO_BUF struct buf text = BUF_INIT(512);
     bool is_marked = strncmp(why, LOST_MARK, strlen(LOST_MARK)) == 0;
     buf_addf(&text, "%s%s", d->repeated && !is_marked ? LOST_MARK : "", why);
-    log_store(outbox_table_retry(send->t->options.store, d->row.id, now_wall(send) + delay_us,
-                                 text.data, &err),
-              &err);
+    if (d->row.id != 0) {
+        log_store(outbox_table_retry(send->t->options.store, d->row.id, now_wall(send) + delay_us,
+                                     text.data, &err),
+                  &err);
+    }
     delivery_free(d);
     telegram_send_wake(send);
 }
@@ -284,10 +306,11 @@ static void resume(void *userdata)
 /* The same part once more, later. */
 static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *why)
 {
-    if (d->part == 0 && d->message_id == 0) {
+    if (d->part == 0 && d->message_id == 0 && d->row.id != 0) {
         end_retry(d, delay_us, why);
         return;
     }
+    d->row.attempts += d->row.id == 0 ? 1 : 0;
     if (d->timer == NULL) {
         d->timer = loop_add_timer(d->send->t->options.loop, resume, d);
     }
@@ -667,6 +690,52 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
     }
 }
 
+/* ------------------------------------------------------------------------- past the outbox ---- */
+
+static void start_said(struct telegram_send *send)
+{
+    struct delivery *d = send->said;
+    int64_t now_us = now_mono(send);
+    int64_t wait_us = d == NULL ? 0 : pace_ready_mono_us(&send->pace, d->chat_id, now_us) - now_us;
+    if (d == NULL || d->call != NULL || d->timer != NULL) {
+        return;
+    }
+    if (wait_us > 0) {
+        wait_and_repeat(d, wait_us, "pace");
+    } else {
+        send_part(d);
+    }
+}
+
+bool telegram_send_say(struct telegram_send *send, int64_t chat_id, int64_t edit_message_id,
+                       const struct reply *reply)
+{
+    if (!send->open || send->said_count >= SAID_MAX) {
+        return false;
+    }
+    struct delivery *d = calloc(1, sizeof(*d));
+    ASSERT(d != NULL);
+    d->send = send;
+    d->row.chat_id = chat_id;
+    d->row.priority = OUTBOX_CRITICAL; /* when its answer is lost it is said again */
+    d->row.edit_message_id = edit_message_id;
+    d->chat_id = moved_to(send, chat_id);
+    d->edit = edit_message_id != 0 && d->chat_id == chat_id;
+    d->reply = reply_copy(reply);
+    render_html(d->reply, &d->parts);
+    if (d->parts.overflow) {
+        become_document(d);
+    }
+    struct delivery **at = &send->said;
+    while (*at != NULL) {
+        at = &(*at)->next_said;
+    }
+    *at = d;
+    send->said_count++;
+    telegram_send_wake(send);
+    return true;
+}
+
 /* ------------------------------------------------------------------------------ the outbox ---- */
 
 /* Takes the row over. */
@@ -753,6 +822,9 @@ static void pump(void *userdata)
 {
     struct telegram_send *send = userdata;
     int64_t until_us = INT64_MAX;
+    if (send->open) {
+        start_said(send);
+    }
     for (size_t slot = 0; send->open && slot < DELIVERIES_MAX; slot++) {
         if (send->deliveries[slot] != NULL) {
             continue;
@@ -831,6 +903,8 @@ int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struc
                               now_wall(send), &id, err);
     if (rc == 0) {
         telegram_send_wake(send);
+    } else if (telegram_send_say(send, chat_id, 0, reply)) {
+        rc = 0;
     }
     return rc;
 }

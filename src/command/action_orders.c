@@ -292,6 +292,7 @@ const struct action action_orders_rows[] = {
      .summary = "Open nothing new while somebody works on the bot or the venue",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
+     .safe_side = true,
      .run = maintain,
      .cancel = desk_cancel,
      .recover = desk_recover,

@@ -202,17 +202,27 @@ static bool stopped(struct desk *desk, struct pending *p)
     return true;
 }
 
+/* It must wait for neither a queue nor a disk. */
+static void halt_first(void *userdata, const struct principal *who)
+{
+    desk_halt(userdata, who->name);
+}
+
 static int emergency_stop(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    crossing_halt(desk->o.crossing); /* first: it must not wait for a queue */
+    halt_first(desk, action_who(call)); /* also in a run that a crash interrupted */
     reply_line(action_reply(call), "The kill switch is set: nothing new is opened.");
+    if (desk->stop_err.id != ERR_NONE) {
+        reply_line(action_reply(call), "⚠ No disk takes it (%s): it stands until nightdesk ends.",
+                   desk->stop_err.context);
+    }
     return desk_ask(desk, call, &(struct request){.kind = REQUEST_EMERGENCY_STOP}, stopped, err);
 }
 
 static bool cleared(struct desk *desk, struct pending *p)
 {
-    (void)desk;
+    desk_clear_stop(desk);
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "⏸ Emergency stop cleared; trading is paused");
     reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
@@ -231,6 +241,7 @@ const struct action action_steer_rows[] = {
      .summary = "Open nothing new; open positions stay protected",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
+     .safe_side = true,
      .run = pause_trading,
      .cancel = desk_cancel,
      .recover = desk_recover},
@@ -256,6 +267,8 @@ const struct action action_steer_rows[] = {
      .effect = ACTION_MOVES_MONEY,
      .lowest = ROLE_READ_ONLY,
      .emergency = true,
+     .safe_side = true,
+     .first = halt_first,
      .run = emergency_stop,
      .cancel = desk_cancel,
      .recover = desk_recover,

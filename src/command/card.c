@@ -212,3 +212,43 @@ struct reply *card_closed(const char *line, const struct err *err)
     }
     return r;
 }
+
+static void add_record_data(struct reply *r, bool recorded, const struct err *why)
+{
+    struct json_object *data = reply_data(r);
+    (void)json_object_object_add(data, "recorded", json_object_new_boolean(recorded));
+    (void)json_object_object_add(data, "record_error",
+                                 json_object_new_string(err_info(why->id)->code));
+}
+
+void card_add_unrecorded(struct reply *r, const struct err *why, bool ended)
+{
+    const struct err_info *info = err_info(why->id);
+    if (ended) {
+        reply_line(r, "⚠ Acted; could not be recorded yet: %s (%s). It will be recorded.",
+                   info->message, info->code);
+    } else {
+        reply_line(r, "⚠ The next step waits until it can be recorded: %s (%s).", info->message,
+                   info->code);
+    }
+    add_record_data(r, false, why);
+}
+
+void card_add_unwritable(struct reply *r, const struct err *why)
+{
+    const struct err_info *info = err_info(why->id);
+    reply_line(r,
+               "⚠ ops.db: %s (%s). Until it can be written, only commands that read, pause or "
+               "stop are taken.",
+               info->message, info->code);
+    add_record_data(r, false, why);
+}
+
+void card_add_recorded(struct reply *r, const struct run *run)
+{
+    AUTO_BUF struct buf at = BUF_INIT(64);
+    clock_add_when(&at, run->asked_wall_us, clock_wall_us(run->runner->o.clock));
+    reply_line(r, "Recorded now. It was done at %s UTC, before it could be recorded (%s).", at.data,
+               err_info(run->unrecorded.id)->code);
+    add_record_data(r, true, &run->unrecorded);
+}

@@ -24,5 +24,10 @@ struct reply *card_progress(const struct run *run);
 struct reply *card_result(struct run *run);
 /* "Not run: sent 14 min ago", and how to send it again. */
 struct reply *card_stale(const struct run *run, int64_t age_us);
+/* What is said while ops.db cannot be written: about a run that is done (or failed) or whose next
+ * step waits; about one that only read; and, later, that the run is recorded. */
+void card_add_unrecorded(struct reply *r, const struct err *why, bool ended);
+void card_add_unwritable(struct reply *r, const struct err *why);
+void card_add_recorded(struct reply *r, const struct run *run);
 /* How a question ended without being run. */
 struct reply *card_closed(const char *line, const struct err *err);

@@ -41,8 +41,19 @@ struct desk {
     size_t line_count;
     struct pending pending[DESK_PENDING_MAX];
     struct loop_source *look;
+    int64_t last_id; /* of a request */
+
+    struct stop_file *stop_file; /* NULL: none */
+    struct loop_source *save;    /* timer: what could not be written to it */
+    bool stop_wanted;            /* what it should say */
+    int64_t stop_at_us;
+    char stop_by[32];
+    struct err stop_err; /* why it does not yet; ERR_NONE: it does */
 };
 
+/* Sets the kill switch, then the file that keeps it over a restart. */
+void desk_halt(struct desk *desk, const char *by);
+void desk_clear_stop(struct desk *desk); /* of the file: the engine has cleared its own */
 /* The draft says what is asked for; its id and who asks are filled in here. */
 int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
              desk_answered_fn fn, struct err *err);

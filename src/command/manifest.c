@@ -435,6 +435,11 @@ static int read_manifest(const struct reader *r, const struct yaml_node *root)
     for (int i = 0; i < m->step_count; i++) {
         m->changes = m->changes || m->steps[i].action->effect != ACTION_READS;
     }
+    m->safe_side = m->changes;
+    for (int i = 0; i < m->step_count; i++) {
+        const struct action *a = m->steps[i].action;
+        m->safe_side = m->safe_side && (a->safe_side || a->effect == ACTION_READS);
+    }
     return 0;
 }
 

@@ -587,6 +587,16 @@ struct json_object *reply_json(const struct reply *r)
     return o;
 }
 
+struct reply *reply_copy(const struct reply *r)
+{
+    AUTO_JSON struct json_object *value = reply_json(r);
+    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    struct reply *copy = NULL;
+    int rc = reply_from_json(text, strlen(text), &copy, NULL);
+    ASSERT(rc == 0); /* it is our own */
+    return copy;
+}
+
 static bool tone_parse(const char *name, enum tone *ret)
 {
     for (int t = TONE_PLAIN; t <= TONE_BUSY; t++) {

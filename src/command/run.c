@@ -13,7 +13,7 @@
 #define PROGRESS_FIRST_US (500 * USEC_PER_MSEC)  /* what is quicker answers at once, without it */
 #define PROGRESS_GAP_US   (1500 * USEC_PER_MSEC) /* chats limit edits to about one a second */
 #define RETRY_DELAY_US    USEC_PER_SEC           /* times the attempt */
-#define STORE_RETRY_US    (5 * USEC_PER_SEC)
+#define STORE_RETRY_US    (2 * USEC_PER_SEC)
 #define DETAIL_MAX        1000
 
 static void on_timer(void *userdata);
@@ -29,6 +29,7 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     run->who = *who;
     run->chat_id = chat_id;
     run->started_mono_us = clock_mono_us(runner->o.clock);
+    run->asked_wall_us = clock_wall_us(runner->o.clock);
     run->timer = loop_add_timer(runner->o.loop, on_timer, run);
     loop_source_name(run->timer, "run step");
     run->progress_timer = loop_add_timer(runner->o.loop, on_progress_timer, run);
@@ -133,6 +134,19 @@ bool run_is_cut_off(const struct run *run)
            (run->end_err.id == ERR_COMMAND_LOST || run->end_err.id == ERR_COMMAND_NOT_DONE);
 }
 
+/* Past the outbox. */
+static void run_deliver(const struct run *run, struct reply *card)
+{
+    const struct runner_options *o = &run->runner->o;
+    if (o->decorate != NULL) {
+        o->decorate(card, o->decorate_userdata);
+    }
+    if (run_write_is_chat(run->who.door) && o->deliver != NULL) {
+        (void)o->deliver(run->who.door, run->chat_id, run->edit_message_id, card,
+                         o->deliver_userdata);
+    }
+}
+
 /* ------------------------------------------------------------------------------- progress ---- */
 
 static void on_progress_timer(void *userdata)
@@ -141,6 +155,13 @@ static void on_progress_timer(void *userdata)
     struct ops_store *store = run->runner->o.store;
     AUTO_REPLY struct reply *card = card_progress(run);
     struct err err = {0};
+    if (run->id == 0) {
+        run->told_mono_us = clock_mono_us(run->runner->o.clock);
+        if (run->edit_message_id != 0) {
+            run_deliver(run, card);
+        }
+        return;
+    }
     int64_t outbox_id = run->outbox_id;
     int rc = ops_store_begin(store, &err);
     if (rc == 0) {
@@ -193,7 +214,11 @@ static void call_finish(struct action_call *call, const struct err *err)
 
 static int call_remember(struct action_call *call, const char *text, struct err *err)
 {
-    const struct run *run = call->owner;
+    struct run *run = call->owner;
+    if (run->id == 0) {
+        (void)str_copy(str_c(text), run->note, sizeof(run->note));
+        return 0;
+    }
     return run_table_step_note(run->runner->o.store, run->id, run->step, text, err);
 }
 
@@ -291,12 +316,14 @@ static int store_advance(struct run *run, struct err *err)
 {
     struct ops_store *store = run->runner->o.store;
     int step = run->step;
+    int64_t id = run->id;
     int64_t outbox_id = run->outbox_id;
     int rc = ops_store_begin(store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = run_write_advance(run, err);
+    rc = id == 0 ? run_write_adopt(run, err) : 0;
+    rc = rc < 0 ? rc : run_write_advance(run, err);
     if (rc < 0) {
         ops_store_rollback(store);
     } else {
@@ -307,18 +334,53 @@ static int store_advance(struct run *run, struct err *err)
         run->step = step;
     }
     run->outbox_id = rc < 0 ? outbox_id : run->outbox_id;
+    run->id = rc < 0 ? id : run->id;
     return rc;
 }
 
-/* A client that waits is not left without an answer; a chat cannot be told without the disk. */
-static void tell_unstored(struct run *run, const struct err *err)
+/* Nobody is left without an answer because it cannot be stored: what was done, and that there is no
+ * record of it yet. A run with steps to come waits with them, and says so. */
+static void tell_unrecorded(struct run *run, const struct err *why)
 {
+    if (run->told) {
+        return;
+    }
+    run->told = true;
+    bool ends = run_write_next(run) < 0;
+    bool failed = run->failure.id != ERR_NONE;
+    if (ends && run->result == NULL) {
+        run->result = card_result(run);
+    }
+    AUTO_REPLY struct reply *card = ends     ? reply_copy(run->result)
+                                    : failed ? card_result(run)
+                                             : card_progress(run);
+    card_add_unrecorded(card, why, ends || failed);
+    run_deliver(run, card);
     if (run->on_reply != NULL) {
-        AUTO_REPLY struct reply *card = reply_new();
-        reply_error(card, err);
-        run->on_reply(card, err, run->userdata);
+        const struct err *told = failed ? &run->failure : ends ? NULL : why;
+        if (told == why) {
+            reply_error(card, why);
+        }
+        run->on_reply(card, told, run->userdata);
         run->on_reply = NULL;
     }
+}
+
+/* What only reads leaves no record while there is none to be had. True: the next step is begun. */
+static bool go_on_reading(struct run *run)
+{
+    int next = run_write_next(run);
+    if (next >= 0) {
+        run->step = next;
+        run->marks[next].state = MARK_RUNNING;
+        run->step_mono_us = clock_mono_us(run->runner->o.clock);
+        return true;
+    }
+    run->result = card_result(run);
+    card_add_unwritable(run->result, &run->unrecorded);
+    run_deliver(run, run->result);
+    leave(run);
+    return false;
 }
 
 /* Puts the end of a step on disk; the run waits in memory while that is not possible (a full disk),
@@ -326,10 +388,13 @@ static void tell_unstored(struct run *run, const struct err *err)
 static bool store_end(struct run *run)
 {
     struct err err = {0};
+    if (run->id == 0 && !run->m->changes) {
+        return go_on_reading(run);
+    }
     if (store_advance(run, &err) < 0) {
         if (!run->ended) {
             log_err(LOG_LEVEL_ERROR, &err, "could not store how a step ended; trying on");
-            tell_unstored(run, &err);
+            tell_unrecorded(run, &err);
         }
         run->ended = true;
         run->timer_kind = RUN_TIMER_STORE;
@@ -518,6 +583,29 @@ static void on_timer(void *userdata)
         }
         break;
     }
+}
+
+void run_record(struct run *run)
+{
+    struct ops_store *store = run->runner->o.store;
+    struct err err = {0};
+    if (run->ended) {
+        if (store_end(run)) {
+            continue_steps(run);
+        }
+        return;
+    }
+    int rc = ops_store_begin(store, &err);
+    if (rc < 0) {
+        return;
+    }
+    rc = run_write_adopt(run, &err);
+    if (rc < 0) {
+        ops_store_rollback(store);
+    } else {
+        rc = ops_store_commit(store, &err);
+    }
+    run->id = rc < 0 ? 0 : run->id;
 }
 
 void run_settle_finished(void *userdata)

@@ -25,7 +25,23 @@
 #include "store/run_table.h"
 
 #define RUNS_MAX      64
+#define RUN_NOTE_SIZE 201 /* action_remember() */
+#define CODE_CHARS    6   /* of a question */
+#define HELD_MAX      16
 #define RUN_STEPS_MAX (2 * MANIFEST_STEPS_MAX)
+
+/* A question that can be answered without ops.db: one about a command of the safe side. */
+struct held_question {
+    char code[CODE_CHARS + 1]; /* "": a free place */
+    const struct manifest *m;
+    char *args_json; /* owned */
+    enum door door;
+    int64_t user_id;
+    int64_t chat_id;
+    int64_t expires_mono_us;
+    int64_t run_id; /* of its row; 0: it could not be stored */
+    bool used;
+};
 
 struct runner {
     struct runner_options o;
@@ -33,6 +49,8 @@ struct runner {
     size_t run_count;
     struct loop_source *settle; /* deferred: looks for calls that have finished */
     struct loop_source *expiry; /* timer: the next confirmation to expire */
+    struct loop_source *record; /* timer: stores runs that were begun without a row */
+    struct held_question held[HELD_MAX];
     struct rate rate;
 };
 
@@ -48,7 +66,15 @@ enum run_timer { RUN_TIMER_STEP, RUN_TIMER_RETRY, RUN_TIMER_STORE };
 struct run {
     struct runner *runner;
     struct run *next;
-    int64_t id; /* 0 until it is stored */
+    int64_t id;            /* 0 until it is stored */
+    struct err unrecorded; /* why it could not be stored when it was begun; ERR_NONE: it was */
+    int64_t asked_wall_us;
+    char asked_code[CODE_CHARS + 1]; /* the question that it answers, stored as run asked_run_id; */
+    int64_t asked_run_id;            /* 0: none */
+    int64_t edit_message_id; /* of the channel: what is said past the outbox replaces it; 0: none */
+    char note[RUN_NOTE_SIZE]; /* what the current step remembers while it has no row */
+    bool told;                /* how it ended was said past the outbox */
+    bool noted;               /* and the result says that it is recorded now */
     const struct manifest *m;
     struct principal who;
     int64_t chat_id;
@@ -114,6 +140,9 @@ void run_go(struct run *run);
  * of another one the action is asked whether it took effect. */
 void run_recover(struct run *run, const struct run_step *last);
 
+/* Stores a run that was begun without a row, if that is possible now. */
+void run_record(struct run *run);
+
 /* Runner's deferred source: takes up the runs whose calls have finished. */
 void run_settle_finished(void *runner);
 
@@ -135,6 +164,10 @@ int run_write_start(struct run *run, struct err *err);
 /* The current step has ended (marks, replies, failure and end_err say how); the next one is begun,
  * or the run has ended and run->result is what it answers. */
 int run_write_advance(struct run *run, struct err *err);
+/* A run that was begun without rows gets them, its current step begun. */
+int run_write_adopt(struct run *run, struct err *err);
+/* The index after the current step, or -1: the run ends. */
+int run_write_next(const struct run *run);
 /* A reply on its way to a chat door; edits *outbox_id unless 0, and leaves the id of the message
  * there. Does nothing for other doors. */
 int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,

@@ -1,5 +1,6 @@
 #include "card.h"
 #include "run.h"
+#include "runner_internal.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
 
@@ -111,6 +112,10 @@ static int write_finish(struct run *run, struct err *err)
     struct runner *runner = run->runner;
     enum run_state state = end_state(run);
     AUTO_BUF struct buf data = BUF_INIT(RUN_JSON_MAX);
+    if (run->unrecorded.id != ERR_NONE && !run->noted) {
+        card_add_recorded(run->result, run);
+        run->noted = true;
+    }
     json_add_text(&data, reply_data(run->result));
     int rc =
         run_table_finish(runner->o.store, run->id, state, run->failure.id,
@@ -127,8 +132,7 @@ static int write_finish(struct run *run, struct err *err)
                           &run->outbox_id, err);
 }
 
-/* The index after the current step, or -1: the run ends. */
-static int next_step(const struct run *run)
+int run_write_next(const struct run *run)
 {
     int next = run->step + 1;
     if (run_is_cut_off(run)) {
@@ -142,13 +146,53 @@ static int next_step(const struct run *run)
     return next < run_step_total(run) ? next : -1;
 }
 
+/* The row of the question that the run answers, when it stands there and waits; else a new one. */
+static int adopt_row(struct run *run, struct err *err)
+{
+    struct ops_store *store = run->runner->o.store;
+    int64_t now_us = clock_wall_us(run->runner->o.clock);
+    if (run->asked_run_id != 0) {
+        bool won = false;
+        int rc = confirmation_table_use(store, run->asked_code, &won, err);
+        rc = rc < 0 ? rc : run_table_start(store, run->asked_run_id, now_us, err);
+        if (rc != -ERR_STORE_CONFLICT) {
+            run->id = rc < 0 ? 0 : run->asked_run_id;
+            return rc;
+        }
+        err_clear(err); /* it expired meanwhile */
+    }
+    return runner_store_run(run, RUN_RUNNING, err);
+}
+
+int run_write_adopt(struct run *run, struct err *err)
+{
+    AUTO_BUF struct buf more = BUF_INIT(DETAIL_MAX);
+    buf_add_c(&more, "acted at ");
+    clock_add_iso(&more, run->asked_wall_us, false);
+    buf_addf(&more, ", before it could be recorded: %s", err_info(run->unrecorded.id)->code);
+    int rc = adopt_row(run, err);
+    if (rc < 0 || (rc = run_write_audit(run, "command.received", more.data, "ok", err)) < 0 ||
+        (run->m->confirm &&
+         (rc = run_write_audit(run, "confirm.given", "in memory", "ok", err)) < 0)) {
+        return rc;
+    }
+    int64_t began_mono_us = run->step_mono_us;
+    enum run_mark_state state = run->marks[run->step].state;
+    rc = run_write_start(run, err);
+    run->step_mono_us = began_mono_us;
+    run->marks[run->step].state = state;
+    return rc < 0 || run->note[0] == '\0'
+               ? rc
+               : run_table_step_note(run->runner->o.store, run->id, run->step, run->note, err);
+}
+
 int run_write_advance(struct run *run, struct err *err)
 {
     int rc = write_step_end(run, err);
     if (rc < 0) {
         return rc;
     }
-    int next = next_step(run);
+    int next = run_write_next(run);
     if (next >= 0) {
         run->step = next;
         return run_write_start(run, err);

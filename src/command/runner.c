@@ -21,6 +21,8 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     loop_source_name(runner->settle, "runs that finished");
     runner->expiry = loop_add_timer(options->loop, runner_confirm_on_expiry, runner);
     loop_source_name(runner->expiry, "confirmations");
+    runner->record = loop_add_timer(options->loop, runner_on_record, runner);
+    loop_source_name(runner->record, "runs to record");
     *ret = runner;
     return 0;
 }
@@ -37,6 +39,8 @@ void runner_free(struct runner *runner)
     }
     loop_source_free(runner->settle);
     loop_source_free(runner->expiry);
+    loop_source_free(runner->record);
+    runner_held_release(runner);
     free(runner);
 }
 
@@ -67,6 +71,10 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     }
     v->reply = card;
     v->err = *why;
+    if (v->unrecorded.id != ERR_NONE) {
+        log_err(LOG_LEVEL_WARNING, why, audit_action); /* the journal is the record that is left */
+        return 0;
+    }
     v->posted = run_write_is_chat(in->who->door);
 
     struct str line = str_c(in->line);
@@ -138,9 +146,43 @@ int runner_store_run(struct run *run, enum run_state state, struct err *err)
                          err);
 }
 
-static int begin(struct run **slot, const struct invocation *in, struct verdict *v, struct err *err)
+void runner_act_first(const struct run *run)
+{
+    for (int i = 0; i < run->m->step_count; i++) {
+        const struct action *action = run->m->steps[i].action;
+        if (action->first != NULL) {
+            action->first(action_table_userdata(run->runner->o.actions, action), &run->who);
+        }
+    }
+}
+
+/* Nothing can be stored: it begins in memory. */
+static int begin_unrecorded(struct run **slot, const struct invocation *in, struct verdict *v)
 {
     struct run *run = *slot;
+    run->unrecorded = v->unrecorded;
+    run->edit_message_id = v->edit ? in->message_id : 0;
+    run->marks[0].state = MARK_RUNNING;
+    run->step_mono_us = clock_mono_us(run->runner->o.clock);
+    if (run->m->changes) {
+        AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+        run_args_line(run, &line);
+        LOG_FIELDS(WARNING, "a command runs that cannot be recorded yet", {"COMMAND", line.data},
+                   {"USER", run->who.name}, {"ERROR_CODE", err_info(v->unrecorded.id)->code});
+    }
+    v->start = TAKE(*slot);
+    return 0;
+}
+
+int runner_begin(struct run **slot, const struct invocation *in, struct verdict *v, struct err *err)
+{
+    struct run *run = *slot;
+    run->on_reply = in->on_reply;
+    run->userdata = in->userdata;
+    runner_act_first(run);
+    if (v->unrecorded.id != ERR_NONE) {
+        return begin_unrecorded(slot, in, v);
+    }
     int rc = runner_store_run(run, RUN_RUNNING, err);
     if (rc < 0 || (rc = run_write_audit(run, "command.received", "", "ok", err)) < 0) {
         return rc;
@@ -152,8 +194,6 @@ static int begin(struct run **slot, const struct invocation *in, struct verdict 
     if ((rc = run_write_start(run, err)) < 0) {
         return rc;
     }
-    run->on_reply = in->on_reply;
-    run->userdata = in->userdata;
     v->start = TAKE(*slot);
     return 0;
 }
@@ -185,10 +225,13 @@ static int take_command(struct runner *runner, const struct invocation *in,
         (void)err_set(&why, ERR_COMMAND_BUSY, "%zu", runner->run_count);
         return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
     }
+    if (v->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
+        return runner_refuse(runner, in, "command.refused", &v->unrecorded, NULL, v, err);
+    }
     if (m->confirm && !in->confirmed) {
         return runner_confirm_ask(run, in, v, err);
     }
-    return begin(&run, in, v, err);
+    return runner_begin(&run, in, v, err);
 }
 
 /* --------------------------------------------------------------------------------- submit ---- */
@@ -213,9 +256,10 @@ static bool is_limited(const struct principal *who)
 static bool over_limit(struct runner *runner, const struct invocation *in, struct verdict *v,
                        int *ret_rc, struct err *err)
 {
-    if (!is_limited(in->who)) {
+    if (!is_limited(in->who) || v->rated) {
         return false;
     }
+    v->rated = true;
     struct err why = {0};
     (void)err_set(&why, ERR_ACCESS_RATE_LIMITED, "more than %lld",
                   (long long)runner->rate.per_minute);
@@ -284,16 +328,17 @@ static int take(struct runner *runner, const struct invocation *in, struct verdi
     return take_line(runner, in, v, err);
 }
 
-int runner_submit(struct runner *runner, const struct invocation *in, struct err *err)
+/* In one transaction, nothing of which is left when it fails. */
+static int take_stored(struct runner *runner, const struct invocation *in, struct verdict *v,
+                       struct err *err)
 {
-    struct verdict v = {0};
     int rc = ops_store_begin(runner->o.store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = take(runner, in, &v, err);
-    if (rc == 0 && v.start != NULL) {
-        rc = run_read(v.start, err);
+    rc = take(runner, in, v, err);
+    if (rc == 0 && v->start != NULL) {
+        rc = run_read(v->start, err);
     }
     if (rc < 0) {
         ops_store_rollback(runner->o.store);
@@ -301,15 +346,61 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         rc = ops_store_commit(runner->o.store, err);
     }
     if (rc < 0) {
-        run_free(v.start);
-        reply_free(v.reply);
+        run_free(v->start);
+        reply_free(v->reply);
+        *v = (struct verdict){.rated = v->rated};
+    }
+    return rc;
+}
+
+static bool can_answer_unrecorded(const struct runner *runner, const struct invocation *in)
+{
+    return !run_write_is_chat(in->who->door) || runner->o.deliver != NULL;
+}
+
+/* Past the outbox, which is in the database that cannot be written. */
+static void deliver(const struct runner *runner, const struct invocation *in,
+                    const struct verdict *v)
+{
+    if (runner->o.decorate != NULL) {
+        runner->o.decorate(v->reply, runner->o.decorate_userdata);
+    }
+    if (run_write_is_chat(in->who->door) && runner->o.deliver != NULL) {
+        (void)runner->o.deliver(in->who->door, in->chat_id, v->edit ? in->message_id : 0, v->reply,
+                                runner->o.deliver_userdata);
+    }
+}
+
+int runner_submit(struct runner *runner, const struct invocation *in, struct err *err)
+{
+    struct verdict v = {0};
+    struct err why = {0};
+    int rc = take_stored(runner, in, &v, &why);
+    if (rc < 0 && can_answer_unrecorded(runner, in)) {
+        log_err(LOG_LEVEL_ERROR, &why, "a command cannot be stored");
+        v.unrecorded = why;
+        rc = take_line(runner, in, &v, &why);
+    }
+    if (rc < 0) {
+        if (err != NULL) {
+            *err = why;
+        }
         return rc;
     }
-    if (v.err.id == ERR_CONFIRM_NEEDED) {
+    if (v.answered != NULL) {
+        v.answered->used = true;
+    }
+    if (v.err.id == ERR_CONFIRM_NEEDED && v.unrecorded.id == ERR_NONE) {
         runner_confirm_schedule(runner);
     }
     if (v.posted && runner->o.outbox_changed != NULL) {
         runner->o.outbox_changed(runner->o.outbox_userdata);
+    }
+    if (v.unrecorded.id != ERR_NONE && v.reply != NULL) {
+        deliver(runner, in, &v);
+    }
+    if (v.start != NULL && v.start->id == 0 && v.start->m->changes) {
+        runner_record_schedule(runner);
     }
     if (v.reply != NULL && in->on_reply != NULL) {
         in->on_reply(v.reply, v.err.id == ERR_NONE ? NULL : &v.err, in->userdata);

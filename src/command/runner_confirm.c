@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#define CODE_CHARS      6
 #define CODE_TRIES      8
 #define EXPIRY_RETRY_US (5 * USEC_PER_SEC)
 #define EXPIRY_MAX_US   (10 * USEC_PER_MIN) /* the wall clock may jump: look again by then */
@@ -49,12 +48,34 @@ static void arm_expiry(struct runner *runner, int64_t in_us)
     loop_timer_in(runner->expiry, in_us > EXPIRY_MAX_US ? EXPIRY_MAX_US : in_us);
 }
 
+/* The question is nowhere but in memory and in front of the person. */
+static int ask_unrecorded(struct run *run, const struct invocation *in, struct verdict *v,
+                          struct err *err)
+{
+    struct runner *runner = run->runner;
+    int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
+    struct err why = {0};
+    char code[CODE_CHARS + 1];
+    secret_nonce(code, CODE_CHARS);
+    v->reply = card_question(run, code, wait_us, &why);
+    if (v->reply == NULL) {
+        return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
+    }
+    card_add_unwritable(v->reply, &v->unrecorded);
+    runner_held_add(runner, run, code, 0);
+    (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
+    return 0;
+}
+
 int runner_confirm_ask(struct run *run, const struct invocation *in, struct verdict *v,
                        struct err *err)
 {
     struct runner *runner = run->runner;
     int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
     char code[CODE_CHARS + 1];
+    if (v->unrecorded.id != ERR_NONE) {
+        return ask_unrecorded(run, in, v, err);
+    }
     int rc = runner_store_run(run, RUN_CONFIRMING, err);
     if (rc < 0 ||
         (rc = add_confirmation(run, clock_wall_us(runner->o.clock) + wait_us, code, err)) < 0) {
@@ -73,6 +94,9 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct verd
     }
     v->reply = card;
     v->posted = run_write_is_chat(in->who->door);
+    if (run->m->safe_side) { /* its answer must not need the disk */
+        runner_held_add(runner, run, code, run->id);
+    }
     (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
     int64_t outbox_id = 0;
     rc = run_write_post(runner, in->who, in->chat_id, card, run->id, run->m->emergency, &outbox_id,
@@ -148,6 +172,7 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
     }
+    runner_act_first(run);
     bool won = false;
     int rc = confirmation_table_use(runner->o.store, c->nonce, &won, err);
     if (rc < 0) {
@@ -186,6 +211,13 @@ static int answer(struct runner *runner, const struct invocation *in, const char
 {
     struct err why = {0};
     struct confirmation c;
+    struct held_question *held = runner_held_find(runner, code);
+    if (held != NULL && (held->run_id == 0 || held->used || v->unrecorded.id != ERR_NONE)) {
+        return runner_held_answer(runner, in, held, yes, v, err);
+    }
+    if (v->unrecorded.id != ERR_NONE) {
+        return runner_refuse(runner, in, "confirm.refused", &v->unrecorded, NULL, v, err);
+    }
     int rc = confirmation_table_get(runner->o.store, code, &c, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
@@ -240,11 +272,19 @@ int runner_confirm_press(struct runner *runner, const struct invocation *in, str
 }
 
 /* The newest open question of this person in this chat. */
-static int newest_code(struct runner *runner, const struct invocation *in, char ret_code[32],
-                       struct err *err)
+static int newest_code(struct runner *runner, const struct invocation *in, const struct verdict *v,
+                       char ret_code[32], struct err *err)
 {
     struct confirmation open[BATCH];
+    const struct held_question *held = runner_held_newest(runner, in);
     ret_code[0] = '\0';
+    if (held != NULL && (held->run_id == 0 || v->unrecorded.id != ERR_NONE)) {
+        (void)str_copy(str_c(held->code), ret_code, 32);
+        return 0;
+    }
+    if (v->unrecorded.id != ERR_NONE) {
+        return 0;
+    }
     int n = confirmation_table_expired(runner->o.store, INT64_MAX, open, BATCH, err);
     for (int i = 0; i < n; i++) {
         if (belongs_to(&open[i], in)) {
@@ -267,7 +307,7 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
     if (line->count == 2) {
         fold_code(line->words[1], code);
     } else {
-        int rc = newest_code(runner, in, code, err);
+        int rc = newest_code(runner, in, v, code, err);
         if (rc < 0) {
             return rc;
         }
@@ -329,6 +369,7 @@ void runner_confirm_on_expiry(void *userdata)
 {
     struct runner *runner = userdata;
     struct err err = {0};
+    runner_on_record(runner); /* what was answered in memory is not expired */
     if (runner_confirm_expire_due(runner, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not expire a confirmation");
         arm_expiry(runner, EXPIRY_RETRY_US);

@@ -7,9 +7,8 @@
  *     commit; tell v.reply; run_go(v.start);
  *
  * Invariants: everything that takes a verdict runs in the transaction of runner_submit and does
- * nothing that a rollback cannot take back. A negative result is a failure to store; a refusal is
- * a verdict.
- * Thread: ops.
+ * nothing that a rollback cannot take back, but for act_first, which nothing should take back. A
+ * negative result is a failure to store; a refusal is a verdict. Thread: ops.
  */
 #pragma once
 
@@ -22,7 +21,12 @@ struct verdict {
     struct reply *reply; /* for on_reply; doors with an outbox have their row already */
     struct err err;      /* that the reply tells of */
     bool posted;
-    struct run *start; /* a run whose first step is begun */
+    struct run *start;              /* a run whose first step is begun */
+    struct held_question *answered; /* used from now on */
+    bool edit;                      /* the reply replaces the message that was pressed */
+    bool rated;                     /* the rate limit has counted this line */
+    struct err unrecorded; /* why nothing can be stored: nothing is written, no transaction is open,
+                            * replies go past the outbox; ERR_NONE: as ever */
 };
 
 /* Answers with an error card (made here unless one is given) and notes it in the audit log. */
@@ -30,6 +34,11 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
                   const struct err *why, struct reply *owned_card, struct verdict *v,
                   struct err *err);
 int runner_store_run(struct run *run, enum run_state state, struct err *err);
+/* A run that may begin: stores it, its first step begun, and moves it to the verdict. */
+int runner_begin(struct run **slot, const struct invocation *in, struct verdict *v,
+                 struct err *err);
+/* The parts of a confirmed command that wait for no disk. */
+void runner_act_first(const struct run *run);
 
 /* Questions: asked, answered, expired. */
 int runner_confirm_ask(struct run *run, const struct invocation *in, struct verdict *v,
@@ -40,6 +49,20 @@ int runner_confirm_press(struct runner *runner, const struct invocation *in, str
 /* "/confirm <code>" (yes), "/cancel [code]". */
 int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
                         bool yes, struct verdict *v, struct err *err);
+/* runner_held.c: questions in memory, and runs that are not on disk yet. */
+/* Keeps a question about a command of the safe side; run_id 0: only here. */
+void runner_held_add(struct runner *runner, const struct run *run, const char *code,
+                     int64_t run_id);
+struct held_question *runner_held_find(struct runner *runner, const char *code);
+/* The newest open one of this person in this chat; NULL: none. */
+const struct held_question *runner_held_newest(struct runner *runner, const struct invocation *in);
+void runner_held_release(struct runner *runner);
+/* An answer to one that nothing on disk speaks for. */
+int runner_held_answer(struct runner *runner, const struct invocation *in, struct held_question *h,
+                       bool yes, struct verdict *v, struct err *err);
+void runner_record_schedule(struct runner *runner);
+void runner_on_record(void *runner);
+
 /* Arms the timer for the question that expires next. */
 void runner_confirm_schedule(struct runner *runner);
 int runner_confirm_expire_due(struct runner *runner, struct err *err);

@@ -8,19 +8,103 @@
 #include "io/loop.h"
 #include "store/ops.h"
 #include "store/request_table.h"
+#include "store/stop_file.h"
 
 #include <string.h>
 #include <unistd.h>
 
+#define SAVE_RETRY_US USEC_PER_SEC
+
 static void on_look(void *userdata);
+
+/* ---------------------------------------------------------------------------- the stop file ----
+ */
+
+/* Ids of requests are times, and rise: one above the stop's came after it. */
+static bool was_cleared(const struct desk *desk, const struct stop_mark *mark)
+{
+    int64_t cleared = 0;
+    struct err err = {0};
+    if (desk->o.trading == NULL ||
+        request_table_last_done(desk->o.trading, REQUEST_CLEAR_EMERGENCY, &cleared, &err) < 0) {
+        return false;
+    }
+    return mark->at_us > 0 && cleared > mark->at_us;
+}
+
+/* A stop that an earlier process was given stands, whatever its databases could take. */
+static void open_stop_file(struct desk *desk)
+{
+    struct err err = {0};
+    struct stop_mark mark;
+    if (desk->o.state_dir == NULL) {
+        return;
+    }
+    if (stop_file_open(desk->o.state_dir, &desk->stop_file, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "an emergency stop can stand in the databases only");
+        return;
+    }
+    if (!stop_file_get(desk->stop_file, &mark)) {
+        return;
+    }
+    if (was_cleared(desk, &mark)) {
+        desk_clear_stop(desk);
+        return;
+    }
+    LOG(WARNING, "the emergency stop of %s stands", mark.by[0] == '\0' ? "?" : mark.by);
+    crossing_halt(desk->o.crossing);
+}
+
+static void save_stop(struct desk *desk)
+{
+    err_clear(&desk->stop_err);
+    if (desk->stop_file == NULL) {
+        return;
+    }
+    int rc = desk->stop_wanted
+                 ? stop_file_set(desk->stop_file, desk->stop_at_us, desk->stop_by, &desk->stop_err)
+                 : stop_file_clear(desk->stop_file, &desk->stop_err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_ERROR, &desk->stop_err, "could not write the emergency stop's file");
+        loop_timer_in(desk->save, SAVE_RETRY_US);
+    }
+}
+
+static void on_save(void *userdata)
+{
+    save_stop(userdata);
+}
+
+void desk_halt(struct desk *desk, const char *by)
+{
+    crossing_halt(desk->o.crossing);
+    desk->stop_wanted = true;
+    desk->stop_at_us = clock_wall_us(desk->o.clock);
+    (void)str_copy(str_c(by), desk->stop_by, sizeof(desk->stop_by));
+    save_stop(desk);
+}
+
+void desk_clear_stop(struct desk *desk)
+{
+    desk->stop_wanted = false;
+    save_stop(desk);
+}
+
+/* ------------------------------------------------------------------------------------- life ----
+ */
 
 struct desk *desk_new(const struct desk_options *options)
 {
     struct desk *desk = calloc(1, sizeof(*desk));
     ASSERT(desk != NULL);
     desk->o = *options;
+    /* Only ids that are made while ops.db cannot be written need it. */
+    (void)ops_store_get_i64(options->store, "last_request_id", 0, &desk->last_id, NULL);
     desk->look = loop_add_timer(options->loop, on_look, desk);
     loop_source_name(desk->look, "trading requests");
+    desk->save = loop_add_timer(options->loop, on_save, desk);
+    loop_source_name(desk->save, "emergency stop file");
+    open_stop_file(desk);
     return desk;
 }
 
@@ -28,6 +112,8 @@ void desk_free(struct desk *desk)
 {
     if (desk != NULL) {
         loop_source_free(desk->look);
+        loop_source_free(desk->save);
+        stop_file_free(desk->stop_file);
         free(desk);
     }
 }
@@ -75,24 +161,54 @@ void desk_decorate(struct reply *reply, void *userdata)
 
 /* ------------------------------------------------------------------------------- requests ---- */
 
-/* An id that is on disk with the step before anybody hears of it. */
-static int make_id(struct desk *desk, struct action_call *call, int64_t *ret, struct err *err)
+static int remember_id(struct action_call *call, int64_t id, struct err *err)
 {
     char text[32];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)id);
+    return action_remember(call, text, err);
+}
+
+/* Above every id that this process has made and, by the clock, every earlier one. */
+static int64_t least_id(const struct desk *desk)
+{
+    int64_t now_us = clock_wall_us(desk->o.clock);
+    return now_us > desk->last_id ? now_us : desk->last_id + 1;
+}
+
+/* An id that is on disk with the step before anybody hears of it. */
+static int store_id(struct desk *desk, struct action_call *call, int64_t *ret, struct err *err)
+{
     int rc = ops_store_begin(desk->o.store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = ops_store_next_request_id(desk->o.store, clock_wall_us(desk->o.clock), ret, err);
+    rc = ops_store_next_request_id(desk->o.store, least_id(desk), ret, err);
     if (rc == 0) {
-        (void)snprintf(text, sizeof(text), "%lld", (long long)*ret);
-        rc = action_remember(call, text, err);
+        rc = remember_id(call, *ret, err);
     }
     if (rc < 0) {
         ops_store_rollback(desk->o.store);
         return rc;
     }
     return ops_store_commit(desk->o.store, err);
+}
+
+/* What stops or pauses does not wait for the disk: its id is remembered in memory then. */
+static int make_id(struct desk *desk, struct action_call *call, int64_t *ret, struct err *err)
+{
+    int rc = store_id(desk, call, ret, err);
+    if (rc < 0 && call->action->safe_side) {
+        *ret = least_id(desk);
+        log_err(LOG_LEVEL_WARNING, err, "a request to the engine is not on disk");
+        err_clear(err);
+        struct err ignored = {0}; /* the run has its row: then that lacks the id */
+        (void)remember_id(call, *ret, &ignored);
+        rc = 0;
+    }
+    if (rc == 0) {
+        desk->last_id = *ret;
+    }
+    return rc;
 }
 
 static struct pending *free_slot(struct desk *desk)
@@ -116,6 +232,8 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     }
     struct request request = *draft;
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
+    struct err local = {0};
+    err = err == NULL ? &local : err;
     int rc = make_id(desk, call, &request.id, err);
     if (rc < 0) {
         return rc;

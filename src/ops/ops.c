@@ -114,6 +114,18 @@ static void wake_doors(void *userdata)
     }
 }
 
+/* While ops.db cannot be written. */
+static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
+                    const struct reply *reply, void *userdata)
+{
+    struct ops *ops = userdata;
+    if (door == DOOR_CONSOLE && ops->console != NULL) {
+        console_say(ops->console, reply);
+        return true;
+    }
+    return door == DOOR_TELEGRAM && telegram_say(ops->telegram, chat_id, edit_message_id, reply);
+}
+
 static const struct snapshot *read_snapshot(void *desk)
 {
     return desk_snapshot(desk);
@@ -447,7 +459,8 @@ static int build_rooms(struct ops *ops, struct err *err)
                                                 .store = ops->store,
                                                 .config = o->config,
                                                 .clock = ops->clock,
-                                                .loop = ops->loop});
+                                                .loop = ops->loop,
+                                                .state_dir = o->state_dir});
     build_helpers(ops);
     rc = health_new(&(struct health_options){.loop = ops->loop,
                                              .config = o->config,
@@ -505,7 +518,9 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .decorate = desk_decorate,
                                              .decorate_userdata = ops->desk,
                                              .outbox_changed = wake_doors,
-                                             .outbox_userdata = ops},
+                                             .outbox_userdata = ops,
+                                             .deliver = deliver,
+                                             .deliver_userdata = ops},
                     &ops->runner, err);
     return rc < 0 ? rc : runner_recover(ops->runner, err);
 }

@@ -9,8 +9,8 @@
 
 enum {
     OPS_APPLICATION_ID = 0x4e446f70, /* "NDop" */
-    OPS_BUSY_MS = 250,
-    OPS_CHECKPOINT_PAGES = 4000 /* 16 MB: the ops thread checkpoints long before */
+    OPS_BUSY_MS = 30,                /* the ops loop waits for it */
+    OPS_CHECKPOINT_PAGES = 4000      /* 16 MB: the ops thread checkpoints long before */
 };
 
 static const char schema_attention[] =

@@ -41,3 +41,11 @@ int request_table_result(struct trading_store *store, int64_t id, struct request
     }
     return row_check(&row, "engine_requests", id, err);
 }
+
+int request_table_last_done(struct trading_store *store, enum request_kind kind, int64_t *ret_id,
+                            struct err *err)
+{
+    return db_get_i64(store->db,
+                      "SELECT max(id) FROM engine_requests WHERE kind = ? AND error_code = ''",
+                      DB_VALUES(DB_TEXT_C(request_kind_name(kind))), 0, ret_id, err);
+}

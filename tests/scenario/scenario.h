@@ -33,11 +33,12 @@ struct scene {
     const struct yaml_node *root;
     struct fake_telegram *telegram;
     struct fake_claude *claude;
-    char dir[128];    /* state folder, configuration, log */
-    char config[192]; /* path of the configuration */
-    char log[192];    /* what the daemon wrote to stdout and stderr */
-    uint16_t port;    /* of the demo service */
-    pid_t pid;        /* 0: not running */
+    char dir[128];            /* state folder, configuration, log */
+    char config[192];         /* path of the configuration */
+    char log[192];            /* what the daemon wrote to stdout and stderr */
+    uint16_t port;            /* of the demo service */
+    pid_t pid;                /* 0: not running */
+    struct ops_store *locker; /* NULL: nobody holds ops.db */
     size_t mark; /* messages before this one were there before the last thing that people did */
     bool marked; /* nothing was expected since */
     struct buf why;

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "io/file.h"
 #include "scenario.h"
+#include "store/ops.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -232,6 +233,7 @@ void scene_close(struct scene *s)
     if (s->pid != 0) {
         (void)daemon_kill(s);
     }
+    ops_store_free(s->locker);
     fake_telegram_stop(s->telegram);
     fake_claude_stop(s->claude);
     if (s->why.len == 0) {

@@ -371,6 +371,27 @@ static bool do_sql(struct scene *s, const struct yaml_node *step)
     return scene_fail(s, "the database says: %s", got.data);
 }
 
+/* Another process that holds a write transaction on ops.db: true; it ends: false. */
+static bool do_locked(struct scene *s, const struct yaml_node *step)
+{
+    struct err err = {0};
+    if (!str_equal_c(yaml_text(step), "true")) {
+        ops_store_free(s->locker);
+        s->locker = NULL;
+        return true;
+    }
+    if (ops_store_open(s->dir, OPS_STORE_WRITE, &s->locker, &err) < 0) {
+        return scene_fail(s, "cannot lock: %s", err.context);
+    }
+    for (int i = 0; i < 200; i++) {
+        if (ops_store_begin(s->locker, &err) == 0) {
+            return true;
+        }
+        (void)poll(NULL, 0, 10);
+    }
+    return scene_fail(s, "cannot lock: %s", err.context);
+}
+
 /* ------------------------------------------------------------------------------ processes ---- */
 
 static bool do_daemon(struct scene *s, const struct yaml_node *step)
@@ -413,7 +434,7 @@ static const struct {
     {"fail", do_fail},     {"webhook", do_webhook}, {"claude", do_claude},
     {"expect", do_expect}, {"came", do_came},       {"confirmed", do_confirmed},
     {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},
-    {"run", do_run},
+    {"run", do_run},       {"locked", do_locked},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

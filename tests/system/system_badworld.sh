@@ -102,9 +102,16 @@ then
     ask() {
         "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1
     }
-    ask pause
-    tap_check "ops.db full: a command is refused with 1" test $? -eq 1
+    ask status
+    tap_check "ops.db full: reading answers" test $? -eq 0
+    tap_check "ops.db full: and says how it stands" holds "$WORK/out" DB_FULL
+    ask resume
+    tap_check "ops.db full: what changes something is refused with 1" test $? -eq 1
     tap_check "ops.db full: and told why" holds "$WORK/out" DB_FULL
+    ask pause
+    tap_check "ops.db full: pausing works" test $? -eq 0
+    tap_check "ops.db full: and says that it is not recorded" \
+        holds "$WORK/out" "could not be recorded yet"
     steps() {
         curl -s --unix-socket "$WORK/split/nightdesk.sock" http://localhost/api/v1/state |
             sed 's/.*"steps":\([0-9]*\).*/\1/'
@@ -118,12 +125,49 @@ then
         tap_skip "ops.db full: the engine goes on" "no curl on this machine"
     fi
     tap_check "ops.db full: the daemon lives" kill -0 $daemon
+    ask emergency_stop --yes
+    tap_check "ops.db full: the emergency stop works" test $? -eq 0
+    tap_check "ops.db full: everything is closed" holds "$WORK/out" "verified flat"
+    tap_check "ops.db full: and that is not recorded yet" \
+        holds "$WORK/out" "could not be recorded yet"
     rm "$WORK/disk/fill"
-    ask pause
-    tap_check "with space again the same command works" test $? -eq 0
+    recorded() {
+        "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1
+        grep -q "emergency_stop.*before it could be recorded" "$WORK/out"
+    }
+    tap_check "with space again the stop is recorded" wait_for 10 recorded
+    ask clear_emergency --yes
+    tap_check "with space again what was refused works" test $? -eq 0
     kill -TERM $daemon
     wait $daemon
     tap_check "and it ends with 0" test $? -eq 0
+    umount "$WORK/disk"
+
+    # The whole state folder on a full disk: the stop outlives kill -9 though no database took it.
+    mount -t tmpfs -o size=24m tmpfs "$WORK/disk"
+    make_state "$WORK/disk/state"
+    run_full() {
+        "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/disk/state" < /dev/null \
+            > "$WORK/log" 2>&1 &
+        daemon=$!
+        ends_with_us $daemon
+        wait_for 10 grep -q "ready in" "$WORK/log"
+    }
+    run_full
+    head -c 40000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
+    sleep 1
+    "$ND" do emergency_stop --yes --config "$WORK/quiet.yaml" --state "$WORK/disk/state" \
+        > "$WORK/out" 2>&1 &
+    asking=$!
+    sleep 2
+    kill -9 $daemon
+    wait $daemon $asking 2> /dev/null
+    rm "$WORK/disk/fill"
+    run_full
+    "$ND" do status --config "$WORK/quiet.yaml" --state "$WORK/disk/state" > "$WORK/out" 2>&1
+    tap_check "a full disk and kill -9 forget no emergency stop" holds "$WORK/out" "⛔"
+    kill -TERM $daemon
+    wait $daemon
 else
     tap_skip "full and read-only disks" "mounting a tmpfs needs root"
 fi

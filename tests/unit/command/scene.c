@@ -32,6 +32,20 @@ static const struct action above[] = {
     {0},
 };
 
+static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
+                    const struct reply *reply, void *userdata)
+{
+    struct scene *s = userdata;
+    AUTO_JSON struct json_object *value = reply_json(reply);
+    assert_int_equal(door, DOOR_TELEGRAM);
+    assert_int_equal(chat_id, s->rig.chat_id);
+    s->delivered++;
+    s->delivered_edit = edit_message_id;
+    (void)snprintf(s->delivered_text, sizeof(s->delivered_text), "%s",
+                   json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+    return true;
+}
+
 static void start(struct scene *s)
 {
     struct err err = {0};
@@ -42,7 +56,8 @@ static void start(struct scene *s)
                                          .store = s->rig.store,
                                          .config = &s->rig.config,
                                          .clock = &s->rig.clock.clock,
-                                         .loop = s->rig.loop};
+                                         .loop = s->rig.loop,
+                                         .state_dir = s->rig.folder};
     s->desk = desk_new(&options);
     s->actions = action_table_new();
     s->builtin = (struct builtin){.store = s->rig.store, .clock = &s->rig.clock.clock};
@@ -72,7 +87,9 @@ static void start(struct scene *s)
                                           .actions = s->actions,
                                           .manifests = s->manifests,
                                           .decorate = desk_decorate,
-                                          .decorate_userdata = s->desk};
+                                          .decorate_userdata = s->desk,
+                                          .deliver = deliver,
+                                          .deliver_userdata = s};
     assert_int_equal(runner_new(&runner, &s->runner, &err), 0);
     runner_free(s->rig.runner);
     s->rig.runner = s->runner;

@@ -29,6 +29,11 @@ struct scene {
     struct builtin builtin;
     uint64_t version;
     int raised;
+
+    /* What was said past the outbox. */
+    int delivered;
+    int64_t delivered_edit;
+    char delivered_text[8192];
 };
 
 int scene_setup(void **state);

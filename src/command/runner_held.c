@@ -1,0 +1,174 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "card.h"
+#include "config/config.h"
+#include "runner_internal.h"
+
+#include <string.h>
+
+#define RECORD_RETRY_US USEC_PER_SEC
+
+static void forget(struct held_question *h)
+{
+    free(h->args_json);
+    *h = (struct held_question){0};
+}
+
+static bool is_over(const struct runner *runner, const struct held_question *h)
+{
+    return h->used || clock_mono_us(runner->o.clock) >= h->expires_mono_us;
+}
+
+/* A free place, else that of the question that would expire first. */
+static struct held_question *free_place(struct runner *runner)
+{
+    struct held_question *best = &runner->held[0];
+    for (size_t i = 0; i < HELD_MAX; i++) {
+        struct held_question *h = &runner->held[i];
+        if (h->code[0] == '\0') {
+            return h;
+        }
+        if (h->expires_mono_us < best->expires_mono_us) {
+            best = h;
+        }
+    }
+    forget(best);
+    return best;
+}
+
+void runner_held_add(struct runner *runner, const struct run *run, const char *code, int64_t run_id)
+{
+    struct held_question *h = free_place(runner);
+    AUTO_BUF struct buf args = BUF_INIT(RUN_JSON_MAX);
+    run_args_json(run, &args);
+    *h = (struct held_question){
+        .m = run->m,
+        .args_json = strdup(args.data),
+        .door = run->who.door,
+        .user_id = run->who.id,
+        .chat_id = run->chat_id,
+        .expires_mono_us =
+            clock_mono_us(runner->o.clock) + runner->o.config->commands_confirm_expiry_us,
+        .run_id = run_id,
+    };
+    ASSERT(h->args_json != NULL);
+    (void)str_copy(str_c(code), h->code, sizeof(h->code));
+}
+
+struct held_question *runner_held_find(struct runner *runner, const char *code)
+{
+    for (size_t i = 0; i < HELD_MAX && code[0] != '\0'; i++) {
+        if (strcmp(runner->held[i].code, code) == 0) {
+            return &runner->held[i];
+        }
+    }
+    return NULL;
+}
+
+static bool belongs_to(const struct held_question *h, const struct invocation *in)
+{
+    return h->user_id == in->who->id && h->door == in->who->door && h->chat_id == in->chat_id;
+}
+
+const struct held_question *runner_held_newest(struct runner *runner, const struct invocation *in)
+{
+    const struct held_question *newest = NULL;
+    for (size_t i = 0; i < HELD_MAX; i++) {
+        const struct held_question *h = &runner->held[i];
+        if (h->code[0] != '\0' && belongs_to(h, in) && !is_over(runner, h) &&
+            (newest == NULL || h->expires_mono_us > newest->expires_mono_us)) {
+            newest = h;
+        }
+    }
+    return newest;
+}
+
+void runner_held_release(struct runner *runner)
+{
+    for (size_t i = 0; i < HELD_MAX; i++) {
+        forget(&runner->held[i]);
+    }
+}
+
+static int start_held(struct runner *runner, const struct invocation *in, struct held_question *h,
+                      struct verdict *v, struct err *err)
+{
+    struct err why = {0};
+    if (access_permit(in->who, h->m->role, h->m->emergency, &why) < 0) {
+        return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
+    }
+    AUTO_RUN struct run *run = run_new(runner, h->m, in->who, in->chat_id);
+    if (run_args_bind_json(run, h->args_json, &why) < 0) {
+        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+    }
+    (void)str_copy(str_c(h->code), run->asked_code, sizeof(run->asked_code));
+    run->asked_run_id = h->run_id;
+    v->edit = true;
+    v->answered = h;
+    return runner_begin(&run, in, v, err);
+}
+
+int runner_held_answer(struct runner *runner, const struct invocation *in, struct held_question *h,
+                       bool yes, struct verdict *v, struct err *err)
+{
+    struct err why = {0};
+    if (!belongs_to(h, in)) {
+        (void)err_set(&why, ERR_CONFIRM_FOREIGN, "%s", h->m->name);
+        return runner_refuse(runner, in, "confirm.foreign", &why, NULL, v, err);
+    }
+    if (h->used || clock_mono_us(runner->o.clock) >= h->expires_mono_us) {
+        (void)err_set(&why, h->used ? ERR_CONFIRM_USED : ERR_CONFIRM_EXPIRED, "%s", h->code);
+        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+    }
+    if (yes) {
+        return start_held(runner, in, h, v, err);
+    }
+    v->answered = h; /* its row, where there is one, expires */
+    v->edit = true;
+    v->reply = card_closed(h->m->name, NULL);
+    if (v->unrecorded.id != ERR_NONE) {
+        return 0;
+    }
+    int64_t outbox_id = 0;
+    v->posted = run_write_is_chat(in->who->door);
+    int rc = access_audit(runner->o.access, in->who, "confirm.cancelled", h->m->name, "ok", err);
+    return rc < 0
+               ? rc
+               : run_write_post(runner, in->who, in->chat_id, v->reply, 0, false, &outbox_id, err);
+}
+
+/* ------------------------------------------------------------------------------ recording ---- */
+
+/* The oldest; the list begins with the newest. */
+static struct run *first_unrecorded(const struct runner *runner)
+{
+    struct run *oldest = NULL;
+    for (struct run *run = runner->runs; run != NULL; run = run->next) {
+        if (run->id == 0 && run->m->changes) {
+            oldest = run;
+        }
+    }
+    return oldest;
+}
+
+void runner_record_schedule(struct runner *runner)
+{
+    if (first_unrecorded(runner) != NULL && !loop_timer_armed(runner->record)) {
+        loop_timer_in(runner->record, RECORD_RETRY_US);
+    }
+}
+
+void runner_on_record(void *userdata)
+{
+    struct runner *runner = userdata;
+    struct run *run = first_unrecorded(runner);
+    while (run != NULL) {
+        run_record(run);
+        struct run *next = first_unrecorded(runner);
+        if (next == run) {
+            break; /* not now */
+        }
+        run = next;
+    }
+    runner_record_schedule(runner);
+}

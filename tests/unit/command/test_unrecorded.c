@@ -1,0 +1,347 @@
+#include "base/check.h"
+#include "scene.h"
+#include "store/request_table.h"
+
+#include <string.h>
+
+/* How ops.db can be out of reach. */
+enum trouble { LOCKED, FULL, READ_ONLY, DAMAGED, TROUBLES };
+
+static const enum err_id errors[TROUBLES] = {[LOCKED] = ERR_DB_LOCKED,
+                                             [FULL] = ERR_DB_FULL,
+                                             [READ_ONLY] = ERR_DB_READONLY,
+                                             [DAMAGED] = ERR_DB_CORRUPT};
+
+static struct ops_store *locker;
+
+static int fail_write(const char *what, void *userdata)
+{
+    (void)what;
+    return -(int)*(const enum err_id *)userdata;
+}
+
+static void begin_trouble(struct scene *s, enum trouble trouble)
+{
+    if (trouble == LOCKED) { /* another process with a transaction */
+        assert_int_equal(ops_store_open(s->rig.folder, OPS_STORE_WRITE, &locker, NULL), 0);
+        assert_int_equal(ops_store_begin(locker, NULL), 0);
+    } else {
+        ops_store_set_fault(s->rig.store, fail_write, (void *)(uintptr_t)&errors[trouble]);
+    }
+}
+
+static void end_trouble(struct scene *s)
+{
+    ops_store_free(locker);
+    locker = NULL;
+    ops_store_set_fault(s->rig.store, NULL, NULL);
+}
+
+static const char *code_of(const struct scene *s)
+{
+    static char press[16];
+    const char *at = strstr(s->delivered_text, "/confirm ");
+    assert_non_null(at);
+    (void)snprintf(press, sizeof(press), "y:%.6s", at + strlen("/confirm "));
+    return press;
+}
+
+static void press(struct scene *s, const struct principal *who, const char *data)
+{
+    const struct invocation in = {
+        .line = data, .who = who, .chat_id = s->rig.chat_id, .message_id = 55};
+    assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
+}
+
+static void become_flat(struct scene *s)
+{
+    struct snapshot *n = scene_draft(s);
+    n->state = TRADING_EMERGENCY;
+    n->verified_flat = true;
+    scene_publish(s);
+}
+
+static void a_stop_needs_no_record(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    for (int trouble = 0; trouble < TROUBLES; trouble++) {
+        const char *code = err_info(errors[trouble])->code;
+        int64_t messages = rig_messages(&s->rig);
+        int received = rig_audited(&s->rig, "command.received");
+        crossing_halt_clear(&s->crossing, crossing_halt_generation(&s->crossing));
+        begin_trouble(s, (enum trouble)trouble);
+
+        scene_say(s, &s->rig.adam, "/emergency_stop");
+        assert_has(s->delivered_text, "Confirm: emergency_stop");
+        assert_has(s->delivered_text, code);
+        assert_false(crossing_is_halted(&s->crossing));
+        char data[16];
+        (void)snprintf(data, sizeof(data), "%s", code_of(s));
+
+        press(s, &s->rig.alice, data);
+        assert_has(s->delivered_text, "CONFIRM_FOREIGN");
+        assert_false(crossing_is_halted(&s->crossing));
+
+        press(s, &s->rig.adam, data);
+        assert_true(crossing_is_halted(&s->crossing));
+        struct request r = scene_take_request(s);
+        assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
+        assert_string_equal(r.by, "adam");
+        become_flat(s);
+        scene_answer(s, &r, ERR_NONE);
+        assert_has(s->delivered_text, "verified flat");
+        assert_has(s->delivered_text, "Acted; could not be recorded yet");
+        assert_has(s->delivered_text, code);
+        assert_has(s->delivered_text, "It will be recorded.");
+        assert_has(s->delivered_text, "\"recorded\":false");
+        assert_int_equal(s->delivered_edit, 55); /* in place of the question */
+
+        press(s, &s->rig.adam, data);
+        assert_has(s->delivered_text, "CONFIRM_USED");
+        loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
+        assert_int_equal(rig_messages(&s->rig), messages);
+
+        end_trouble(s);
+        loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+        assert_int_equal(rig_messages(&s->rig), messages + 1);
+        assert_has(rig_last(&s->rig), "Recorded now");
+        assert_has(rig_last(&s->rig), "verified flat");
+        assert_int_equal(rig_state(&s->rig, trouble + 1), RUN_DONE);
+        assert_int_equal(rig_audited(&s->rig, "command.received"), received + 1);
+        assert_int_equal(rig_audited(&s->rig, "confirm.given"), received + 1);
+        assert_int_equal(runner_active(s->runner), 0);
+    }
+}
+
+static void nobody_stops_who_may_not(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    scene_say(s, &s->rig.alice, "/emergency_stop"); /* an operator without the grant */
+    assert_has(s->delivered_text, "ACCESS_DENIED");
+    scene_say(s, &s->rig.rita, "/pause");
+    assert_has(s->delivered_text, "ACCESS_DENIED");
+    assert_int_equal(rig_call(&s->rig, &s->rig.rita, "emergency_stop", true), 0);
+    assert_int_equal(s->rig.reply_err, ERR_ACCESS_DENIED);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    struct principal lost = s->rig.adam;
+    lost.emergency = false; /* since the question */
+    press(s, &lost, code_of(s));
+    assert_has(s->delivered_text, "ACCESS_DENIED");
+    assert_false(crossing_is_halted(&s->crossing));
+    struct request r;
+    assert_false(ring_pop(s->crossing.requests, &r));
+    end_trouble(s);
+}
+
+static void a_stored_question_is_answered_without_the_disk(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    char data[16];
+    (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
+    begin_trouble(s, LOCKED);
+    press(s, &s->rig.adam, data);
+    assert_true(crossing_is_halted(&s->crossing));
+    struct request r = scene_take_request(s);
+    become_flat(s);
+    scene_answer(s, &r, ERR_NONE);
+    assert_has(s->delivered_text, "could not be recorded yet");
+    end_trouble(s);
+    /* Long after: the question's own run is the record, and it does not expire. */
+    loop_advance(s->rig.loop, 5 * USEC_PER_MIN);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
+    assert_int_equal(rig_audited(&s->rig, "confirm.expired"), 0);
+    press(s, &s->rig.adam, data);
+    assert_has(rig_last(&s->rig), "CONFIRM_USED");
+}
+
+static void a_question_from_the_outage_is_recorded_when_it_is_over(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    end_trouble(s);
+    press(s, &s->rig.adam, code_of(s));
+    struct request r = scene_take_request(s);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
+    become_flat(s);
+    scene_answer(s, &r, ERR_NONE);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
+    assert_has(rig_last(&s->rig), "verified flat");
+    assert_lacks(rig_last(&s->rig), "ecorded");
+}
+
+static void a_question_in_memory_expires_and_is_cancelled(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    char data[16];
+    (void)snprintf(data, sizeof(data), "%s", code_of(s));
+    loop_advance(s->rig.loop, 3 * USEC_PER_MIN);
+    press(s, &s->rig.adam, data);
+    assert_has(s->delivered_text, "CONFIRM_EXPIRED");
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    (void)snprintf(data, sizeof(data), "%s", code_of(s));
+    scene_say(s, &s->rig.adam, "/cancel"); /* the newest */
+    assert_has(s->delivered_text, "Cancelled: emergency_stop");
+    press(s, &s->rig.adam, data);
+    assert_has(s->delivered_text, "CONFIRM_USED");
+    assert_false(crossing_is_halted(&s->crossing));
+    end_trouble(s);
+}
+
+static void reading_answers_and_changing_is_refused(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    scene_add_trade(s, 1, "2.39", RIG_WALL_US);
+    for (int trouble = 0; trouble < TROUBLES; trouble++) {
+        const char *code = err_info(errors[trouble])->code;
+        begin_trouble(s, (enum trouble)trouble);
+        static const char *const reads[] = {"/status", "/positions", "/trades", "/risk",
+                                            "/help",   "/whoami",    "/rules",  "/version"};
+        for (size_t i = 0; i < COUNT_OF(reads); i++) {
+            int before = s->delivered;
+            scene_say(s, &s->rig.adam, reads[i]);
+            assert_int_equal(s->delivered, before + 1);
+            assert_lacks(s->delivered_text, "\"error\"");
+            assert_has(s->delivered_text, code);
+        }
+        static const char *const changes[] = {"/close all", "/resume", "/clear_emergency",
+                                              "/amend BTC-USD stop=60000", "/rule_retire 1"};
+        for (size_t i = 0; i < COUNT_OF(changes); i++) {
+            int before = s->delivered;
+            scene_say(s, &s->rig.adam, changes[i]);
+            assert_int_equal(s->delivered, before + 1);
+            assert_has(s->delivered_text, "\"error\"");
+            assert_has(s->delivered_text, code);
+        }
+        struct request r;
+        assert_false(ring_pop(s->crossing.requests, &r));
+        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
+        assert_int_equal(s->rig.reply_err, ERR_NONE);
+        assert_has(s->rig.reply_text, "Equity");
+        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "close all", true), 0);
+        assert_int_equal(s->rig.reply_err, errors[trouble]);
+        end_trouble(s);
+        loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
+        assert_false(ring_pop(s->crossing.requests, &r)); /* refused is not postponed */
+        assert_int_equal(rig_messages(&s->rig), 0);
+    }
+}
+
+static void pausing_is_the_safe_side(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
+    struct request first = scene_take_request(s);
+    scene_answer(s, &first, ERR_NONE);
+    assert_int_equal(s->rig.reply_err, ERR_NONE);
+    assert_has(s->rig.reply_text, "paused");
+    assert_has(s->rig.reply_text, "could not be recorded yet");
+    scene_say(s, &s->rig.adam, "/pause");
+    struct request second = scene_take_request(s);
+    assert_true(second.id > first.id);
+    end_trouble(s);
+    /* It still waits for the engine: its row comes first, its end later. */
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    assert_int_equal(rig_state(&s->rig, 2), RUN_RUNNING);
+    scene_answer(s, &second, ERR_NONE);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
+    assert_int_equal(rig_state(&s->rig, 2), RUN_DONE);
+    assert_has(rig_last(&s->rig), "Recorded now");
+    scene_say(s, &s->rig.adam, "/resume");
+    assert_true(scene_take_request(s).id > second.id);
+}
+
+static int look_at_halt(const char *what, void *userdata)
+{
+    const struct scene *s = userdata;
+    (void)what;
+    assert_true(crossing_is_halted(&s->crossing));
+    return 0;
+}
+
+static void the_stop_waits_for_no_write(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    char data[16];
+    (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
+    ops_store_set_fault(s->rig.store, look_at_halt, s);
+    press(s, &s->rig.adam, data);
+    ops_store_set_fault(s->rig.store, NULL, NULL);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
+}
+
+static bool is_halted(const struct scene *s)
+{
+    return crossing_is_halted(&s->crossing);
+}
+
+static void a_stop_that_no_database_took_survives_a_crash(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    assert_false(is_halted(s));
+    press(s, &s->rig.adam, code_of(s));
+    assert_true(is_halted(s));
+    end_trouble(s);
+    scene_crash(s);
+    assert_true(is_halted(s));
+    scene_crash(s);
+    assert_true(is_halted(s));
+
+    /* The way back. */
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.adam, "/clear_emergency");
+    scene_confirm(s, &s->rig.adam);
+    struct request r = scene_take_request(s);
+    scene_answer(s, &r, ERR_ENGINE_NOT_FLAT);
+    scene_crash(s);
+    assert_true(is_halted(s));
+    scene_publish_plain(s, 0);
+    scene_say(s, &s->rig.adam, "/clear_emergency");
+    scene_confirm(s, &s->rig.adam);
+    r = scene_take_request(s);
+    scene_answer(s, &r, ERR_NONE);
+    scene_crash(s);
+    assert_false(is_halted(s));
+}
+
+static void a_stop_that_was_cleared_is_over(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    struct request stop = scene_take_request(s);
+    clock_fake_advance(&s->rig.clock, USEC_PER_SEC);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+    struct request clear = scene_take_request(s);
+    assert_true(clear.id > stop.id);
+    /* The engine has committed it; nobody was told before the crash. */
+    assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
+    scene_crash(s);
+    assert_false(is_halted(s));
+}
+
+UNIT_GROUP(unrecorded, SCENE_TEST(a_stop_that_no_database_took_survives_a_crash),
+           SCENE_TEST(a_stop_that_was_cleared_is_over), SCENE_TEST(a_stop_needs_no_record),
+           SCENE_TEST(nobody_stops_who_may_not),
+           SCENE_TEST(a_stored_question_is_answered_without_the_disk),
+           SCENE_TEST(a_question_from_the_outage_is_recorded_when_it_is_over),
+           SCENE_TEST(a_question_in_memory_expires_and_is_cancelled),
+           SCENE_TEST(reading_answers_and_changing_is_refused),
+           SCENE_TEST(pausing_is_the_safe_side), SCENE_TEST(the_stop_waits_for_no_write))
