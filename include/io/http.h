@@ -12,6 +12,8 @@
  * response lives until it returns. After http_cancel or http_free it does not run.
  * No error text holds a raw URL: a Telegram token sits in the path (http_redact_url). Connections
  * are reused.
+ * Host names are looked up by io/resolve.h, so that neither a time-out nor a cancel waits for name
+ * servers that do not answer. A proxy is taken from the environment, as curl does.
  * A request with a body is sent once: libcurl may not repeat it on a fresh connection by itself.
  * Thread: the loop's. The loop must have a real clock.
  */

@@ -152,6 +152,7 @@ static void conclude(struct service *service)
     if (up) {
         service->latency_us = now_us - service->check_mono_us;
         service->grace_mono_us = 0;
+        (void)str_copy(str_c("ok"), service->detail, sizeof(service->detail));
     }
     health_checked(service, up, up || !grace);
     tell_waiters(service, up);
@@ -244,7 +245,6 @@ void service_check_now(struct service *service)
     service->failed = false;
     service->open_parts = 1; /* ourselves, until all parts are under way */
     service->check_mono_us = mono_us(service);
-    (void)str_copy(str_c("ok"), service->detail, sizeof(service->detail));
     if (config->command.count > 0) {
         check_child(service);
     }

@@ -44,7 +44,7 @@ struct service {
     bool checking;
     int open_parts; /* answers that are still to come */
     bool failed;
-    char detail[SERVICE_DETAIL_SIZE]; /* of the check under way, then of the last one */
+    char detail[SERVICE_DETAIL_SIZE]; /* of the last check that failed, or "ok" */
     struct http_call *http;
     int64_t check_mono_us;
 

@@ -1,17 +1,20 @@
 #include "io/http.h"
 
 #include "base/check.h"
+#include "io/resolve.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <limits.h>
 #include <string.h>
 
-enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 64 * 1024, CONNECTIONS_MAX = 32 };
+enum { HEADERS_MAX = 64, HEADER_BYTES_MAX = 64 * 1024, CONNECTIONS_MAX = 32, HOST_MAX = 253 };
 
 struct http {
     struct loop *loop;
     CURLM *multi;
+    struct resolver *resolver;
     struct loop_source *timer;    /* what curl asked to be called for */
     struct loop_source *deferred; /* hands out finished calls */
     struct socket_watch *watches;
@@ -36,6 +39,16 @@ struct http_call {
     CURL *easy;
     curl_mime *mime;
     struct curl_slist *headers;
+    bool added;                   /* to the multi handle */
+    struct resolver_query *query; /* its host is being looked up */
+    struct loop_source *patience; /* for that */
+    struct curl_slist *addresses; /* of the host, for CURLOPT_RESOLVE */
+    char host[HOST_MAX + 1];
+    unsigned port;
+    int64_t began_mono_us;
+    int64_t looked_up_us; /* how long that took */
+    int64_t timeout_ms;
+    int64_t connect_ms;
     char *body_copy;
     size_t body_len;
     size_t body_sent;
@@ -48,6 +61,7 @@ struct http_call {
     char redacted[160];
     bool done;
     CURLcode code;
+    char why[96]; /* instead of curl's text for code, or "" */
 };
 
 /* ------------------------------------------------------------------ URLs */
@@ -318,7 +332,8 @@ static void classify(const struct http_call *call, struct http_response *respons
         id = ERR_HTTP_CONNECT; /* also a deadline that passed before anything was sent */
     }
     /* Not CURLOPT_ERRORBUFFER: it may quote the URL. */
-    err_set(&response->err, id, "%s: %s", call->redacted, curl_easy_strerror(call->code));
+    err_set(&response->err, id, "%s: %s", call->redacted,
+            call->why[0] != '\0' ? call->why : curl_easy_strerror(call->code));
 }
 
 static void call_free(struct http_call *call)
@@ -329,12 +344,15 @@ static void call_free(struct http_call *call)
         call->next->previous = call->previous;
     }
     http->pending--;
-    if (call->easy != NULL) {
+    resolver_cancel(call->query);
+    loop_source_free(call->patience);
+    if (call->added) {
         (void)curl_multi_remove_handle(http->multi, call->easy);
-        curl_easy_cleanup(call->easy);
     }
+    curl_easy_cleanup(call->easy);
     curl_mime_free(call->mime);
     curl_slist_free_all(call->headers);
+    curl_slist_free_all(call->addresses);
     free(call->body_copy);
     buf_release(&call->body);
     buf_release(&call->header_text);
@@ -357,7 +375,7 @@ static void deliver(struct http_call *call)
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
     response.status = (int)status;
-    response.elapsed_us = elapsed_us;
+    response.elapsed_us = elapsed_us + call->looked_up_us;
     if (call->code == CURLE_OK && !call->too_large) {
         response.body = buf_str(&call->body);
     } else {
@@ -410,6 +428,12 @@ struct http *http_new(struct loop *loop, struct err *err)
     http->loop = loop;
     http->multi = curl_multi_init();
     ASSERT(http->multi != NULL);
+    http->resolver = resolver_new(loop, err);
+    if (http->resolver == NULL) {
+        (void)curl_multi_cleanup(http->multi);
+        free(http);
+        return NULL;
+    }
     http->timer = loop_add_timer(loop, on_timer, http);
     http->deferred = loop_add_deferred(loop, on_deferred, http);
     loop_source_name(http->timer, "http timer");
@@ -418,6 +442,9 @@ struct http *http_new(struct loop *loop, struct err *err)
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     (void)curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)CONNECTIONS_MAX);
+#if LIBCURL_VERSION_NUM >= 0x081400
+    (void)curl_multi_setopt(http->multi, CURLMOPT_QUICK_EXIT, 1L);
+#endif
     return http;
 }
 
@@ -426,6 +453,7 @@ static void http_destroy(struct http *http)
     while (http->calls != NULL) {
         call_free(http->calls);
     }
+    resolver_free(http->resolver);
     (void)curl_multi_cleanup(http->multi);
     while (http->watches != NULL) {
         watch_free(http->watches);
@@ -576,8 +604,13 @@ static void set_options(struct http_call *call, const struct http_request *reque
     (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
-    (void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+    call->timeout_ms = timeout_ms;
+    call->connect_ms = connect_ms < timeout_ms ? connect_ms : timeout_ms;
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* For the names that curl looks up itself, see find_host: its cleanup joins the thread of a
+     * look-up that hangs. */
+    (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION);
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->body.max);
@@ -589,6 +622,141 @@ static void set_options(struct http_call *call, const struct http_request *reque
     if (request->unix_path != NULL) {
         (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path);
     }
+}
+
+/* ------------------------------------------------------------------ host names */
+
+/* What curl would take from the environment for this URL; NULL: it connects directly. */
+static const char *proxy_of(const char *url)
+{
+    static const char *const for_http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
+    static const char *const for_https[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+                                            NULL};
+    bool secure = strncasecmp(url, "https://", 8) == 0;
+    for (const char *const *name = secure ? for_https : for_http; *name != NULL; name++) {
+        const char *value = getenv(*name);
+        if (value != NULL && value[0] != '\0') {
+            return value;
+        }
+    }
+    return NULL;
+}
+
+/* Can the name go into CURLOPT_RESOLVE as it is, and does it need a look-up at all? */
+static bool needs_look_up(const char *host)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+    struct in_addr four;
+    size_t len = strlen(host);
+    return len > 0 && len <= HOST_MAX && strspn(host, plain) == len && host[len - 1] != '.' &&
+           inet_pton(AF_INET, host, &four) != 1 && strcasecmp(host, "localhost") != 0;
+}
+
+/* Sets call->host when its addresses have to be found before curl is asked: curl's own look-up
+ * cannot be ended without waiting for it. Left to curl: addresses, "localhost", names that are not
+ * plain ASCII, and hosts that NO_PROXY excepts from a proxy. */
+static void find_host(struct http_call *call, const struct http_request *request)
+{
+    const char *proxy = proxy_of(request->url);
+    CURLU *parts = curl_url();
+    char *host = NULL, *port = NULL;
+    ASSERT(parts != NULL);
+    if (request->unix_path == NULL &&
+        curl_url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : request->url,
+                     proxy != NULL ? CURLU_GUESS_SCHEME : 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && needs_look_up(host)) {
+        (void)str_copy(str_c(host), call->host, sizeof(call->host));
+        bool secure = strncasecmp(proxy != NULL ? proxy : request->url, "https://", 8) == 0;
+        int64_t number = secure ? 443 : proxy != NULL ? 1080 : 80;
+        if (curl_url_get(parts, CURLUPART_PORT, &port, 0) == CURLUE_OK) {
+            (void)str_to_i64(str_c(port), &number);
+        }
+        call->port = (unsigned)number;
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+}
+
+static void call_start(struct http_call *call)
+{
+    int64_t ms = call->looked_up_us / USEC_PER_MSEC;
+    int64_t timeout_ms = call->timeout_ms - ms, connect_ms = call->connect_ms - ms;
+    (void)curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms > 1 ? timeout_ms : 1));
+    (void)curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS,
+                           (long)(connect_ms > 1 ? connect_ms : 1));
+    call->added = true;
+    CURLMcode code = curl_multi_add_handle(call->http->multi, call->easy);
+    ASSERT(code == CURLM_OK);
+}
+
+/* "+": for as long as curl keeps what it looked up itself. */
+static void call_start_at(struct http_call *call, const char *addresses)
+{
+    AUTO_BUF struct buf entry = BUF_INIT(4096);
+    buf_addf(&entry, "+%s:%u:%s", call->host, call->port, addresses);
+    call->addresses = curl_slist_append(NULL, entry.data);
+    ASSERT(call->addresses != NULL);
+    (void)curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->addresses);
+    call_start(call);
+}
+
+static void call_unresolved(struct http_call *call, const char *why)
+{
+    (void)snprintf(call->why, sizeof(call->why), "could not resolve the host name: %s", why);
+    call->code = CURLE_COULDNT_RESOLVE_HOST;
+    call->done = true;
+    loop_defer(call->http->deferred);
+}
+
+static int64_t looked_up_us(const struct http_call *call)
+{
+    return clock_mono_us(loop_clock(call->http->loop)) - call->began_mono_us;
+}
+
+static void on_resolved(const char *addresses, const char *why, void *userdata)
+{
+    struct http_call *call = userdata;
+    call->query = NULL;
+    loop_timer_stop(call->patience);
+    call->looked_up_us = looked_up_us(call);
+    if (addresses == NULL) {
+        call_unresolved(call, why);
+    } else {
+        call_start_at(call, addresses);
+    }
+}
+
+static void on_patience(void *userdata)
+{
+    struct http_call *call = userdata;
+    resolver_cancel(TAKE(call->query));
+    call->looked_up_us = looked_up_us(call);
+    call_unresolved(call, "name servers do not answer");
+}
+
+static void call_begin(struct http_call *call)
+{
+    struct http *http = call->http;
+    if (call->host[0] == '\0') {
+        call_start(call);
+        return;
+    }
+    const char *known = resolver_known(http->resolver, call->host);
+    if (known != NULL) {
+        call_start_at(call, known);
+        return;
+    }
+    struct err err = {0};
+    call->began_mono_us = clock_mono_us(loop_clock(http->loop));
+    call->query = resolver_ask(http->resolver, call->host, on_resolved, call, &err);
+    if (call->query == NULL) {
+        call_unresolved(call, err_info(err.id)->message);
+        return;
+    }
+    call->patience = loop_add_timer(http->loop, on_patience, call);
+    loop_source_name(call->patience, "http look-up");
+    loop_timer_in(call->patience, call->connect_ms * USEC_PER_MSEC);
 }
 
 struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,
@@ -625,8 +793,8 @@ struct http_call *http_send(struct http *http, const struct http_request *reques
     }
     set_options(call, request);
     set_body(call, request);
-    CURLMcode code = curl_multi_add_handle(http->multi, call->easy);
-    ASSERT(code == CURLM_OK);
+    find_host(call, request);
+    call_begin(call);
     return call;
 }
 

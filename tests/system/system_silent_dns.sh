@@ -1,0 +1,67 @@
+#!/bin/sh
+# Name servers that never answer: commands by the socket are answered at once, the number of
+# threads stays small, and SIGTERM ends the program at once.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+
+cat > "$WORK/config.yaml" <<'YAML'
+telegram:
+  bot_token: "1234567:SILENT-SILENT-SILENT-SILENT-SILENT"
+  api_url: "https://bot.silent.test"
+  users:
+    - {id: 7, name: owner, role: admin}
+claude:
+  api_key: "silent-key"
+  api_url: "https://model.silent.test"
+services:
+  one: {url: "http://one.silent.test:9000", timeout: 1s}
+  two: {url: "http://two.silent.test:9000", timeout: 1s}
+  three: {url: "http://three.silent.test:9000", timeout: 1s}
+monitoring:
+  check_interval: 1s
+  audit_first_after: 1s
+api:
+  port: 0
+YAML
+"$ND" check-config "$WORK/config.yaml" > "$WORK/out" 2>&1 || tap_show "$WORK/out"
+"$BUILD_DIR/system/silent_dns" true > "$WORK/out" 2>&1
+if [ $? -eq 77 ]; then
+    tap_skip "silent name servers" "no namespaces on this machine"
+    tap_end
+fi
+
+"$BUILD_DIR/system/silent_dns" "$ND" run --no-console --config "$WORK/config.yaml" \
+    --state "$WORK/state" < /dev/null > "$WORK/log" 2>&1 &
+daemon=$!
+ends_with_us $daemon
+tap_check "it starts" wait_for 10 grep -q "ready in" "$WORK/log"
+
+# Longer than the time-outs of the checks and of the first poll's connection.
+asked=0 answered=0 slowest=0
+while [ $asked -lt 40 ]; do
+    asked=$((asked + 1))
+    from=$(date +%s%N)
+    timeout 5 "$ND" do status --config "$WORK/config.yaml" --state "$WORK/state" \
+        > "$WORK/out" 2>&1 && answered=$((answered + 1))
+    ms=$((($(date +%s%N) - from) / 1000000))
+    [ $ms -le $slowest ] || slowest=$ms
+    sleep 0.3
+done
+tap_check "$answered of $asked commands are answered" test $answered -eq $asked
+tap_check "each within 2 s ($slowest ms)" test $slowest -lt 2000
+threads=$(find /proc/$daemon/task -mindepth 1 -maxdepth 1 | wc -l)
+tap_check "threads do not pile up ($threads)" test "$threads" -le 16
+"$ND" do services --config "$WORK/config.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
+tap_check "a check says why it failed" holds "$WORK/out" "one: could not connect"
+
+from=$(date +%s%N)
+kill -TERM $daemon
+(sleep 20 && kill -9 $daemon) 2> /dev/null &
+killer=$!
+wait $daemon
+code=$?
+kill $killer 2> /dev/null
+took=$((($(date +%s%N) - from) / 1000000))
+tap_check "SIGTERM ends it with 0" test $code -eq 0
+tap_check "within 2 s ($took ms)" test $took -lt 2000
+tap_end
