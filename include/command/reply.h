@@ -49,6 +49,9 @@ void reply_button(struct reply *r, const char *text, const char *command, enum b
 void reply_button_row(struct reply *r);
 /* Keep it off other people's screens: balances, keys, log excerpts (Telegram protect_content). */
 void reply_protect(struct reply *r);
+/* Above everything else, in red: becomes the title, and the title so far the first line. Once more:
+ * replaces it. */
+__attribute__((format(printf, 2, 3))) void reply_alarm(struct reply *r, const char *format, ...);
 /* One line that stays at the end while pause, breaker or emergency are on ("⏸ paused by alice").
  */
 __attribute__((format(printf, 2, 3))) void reply_footer(struct reply *r, const char *format, ...);

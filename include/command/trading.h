@@ -51,6 +51,10 @@ void desk_free(struct desk *desk);
 /* The engine's newest state; valid until the next call on this thread (mailbox.h). Before the
  * engine published for the first time its version is 0. Never NULL. */
 const struct snapshot *desk_snapshot(struct desk *desk);
+/* The same for a reply: its age stands in the reply's data ("snapshot"), and desk_decorate gives
+ * the reply a red title once the engine is silent. Whatever shows figures of the engine, or asks it
+ * for something, reads here. */
+const struct snapshot *desk_read(struct desk *desk, struct reply *reply);
 
 /* A piece of /status that another room knows: appends a few words to *out ("Services 4/4 up") and
  * members to *data (/status' machine-readable part). Nothing appended: nothing shown. */
@@ -60,7 +64,8 @@ typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);
 
 /* Runner's decorate callback, userdata is the desk: the footer while trading is paused, halted by
- * the breaker, in emergency or not started ("⏸ paused by alice"). */
+ * the breaker, in emergency or not started ("⏸ paused by alice"); while the engine is silent,
+ * that in the footer of every reply, and as a red title above what was read from it (desk_read). */
 void desk_decorate(struct reply *reply, void *desk);
 
 /* For every event that the ops thread reads from the bus; TOPIC_REPLY ends the call that waits. */

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "base/bus.h"
+#include "base/clock.h"
 #include "base/mailbox.h"
 #include "base/ring.h"
 #include "model/event.h"
@@ -44,6 +45,14 @@ struct crossing {
 
 void crossing_init(struct crossing *c); /* aborts when it cannot: start-up only */
 void crossing_release(struct crossing *c);
+
+/* For how long the engine has not been heard of, at now: since its last heartbeat or since it
+ * published s, whichever is longer ago; 0 before it published for the first time. A heartbeat that
+ * is fresh does not make old figures new. */
+int64_t crossing_silent_us(const struct crossing *c, const struct snapshot *s, int64_t now_wall_us,
+                           int64_t now_mono_us);
+/* From here on nobody may take the figures for today's. */
+#define CROSSING_SILENT_US (5 * USEC_PER_SEC)
 
 /* Sets the kill switch: nothing more leaves to be opened, and the engine's next step is an
  * emergency stop, whether or not a request follows. Any thread, at any time; needs no memory, queue

@@ -1,6 +1,7 @@
 /*
  * stop_file.h: <state>/emergency.stop: that an emergency stop was given, in a file of its own which
- * is allocated at the start, so that a full disk or a lost database cannot make a restart forget it.
+ * is allocated at the start, so that a full disk or a lost database cannot make a restart forget
+ * it.
  *
  *     struct stop_file *file;
  *     rc = stop_file_open(state_dir, &file, err);
@@ -9,9 +10,8 @@
  *     stop_file_clear(file, err);                                   // it was cleared
  *
  * Always true: set and clear overwrite one block in place, then wait for the disk; what they wrote
- * survives the end of the process also when that wait fails. A file that cannot be understood counts
- * as a stop: an unknown state is not "none".
- * Thread: one at a time.
+ * survives the end of the process also when that wait fails. A file that cannot be understood
+ * counts as a stop: an unknown state is not "none". Thread: one at a time.
  */
 #pragma once
 

@@ -102,7 +102,12 @@ static void answer_health(struct listener *listener, struct web_request *request
 static void answer_state(struct listener *listener, struct web_request *request)
 {
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-    api_state_json(mailbox_latest(listener->snapshot, NULL), &body);
+    const struct snapshot *s = mailbox_latest(listener->snapshot, NULL);
+    const struct clock *clock = clock_real();
+    api_state_json(
+        s,
+        crossing_silent_us(listener->api->crossing, s, clock_wall_us(clock), clock_mono_us(clock)),
+        &body);
     web_answer_json(request, 200, buf_str(&body));
 }
 

@@ -77,7 +77,8 @@ void api_command_take(void *listener);
 int api_command_end(struct api *api);
 
 /* Listener's thread. */
-void api_state_json(const struct snapshot *snapshot, struct buf *out);
+/* silent_us: crossing_silent_us. */
+void api_state_json(const struct snapshot *snapshot, int64_t silent_us, struct buf *out);
 /* Returns whether both threads are alive and the engine has published. */
 bool api_health_json(const struct snapshot *snapshot, int64_t engine_age_us, int64_t ops_age_us,
                      struct buf *out);

@@ -115,11 +115,13 @@ static struct json_object *counters_json(const struct snapshot *s)
     return o;
 }
 
-void api_state_json(const struct snapshot *s, struct buf *out)
+void api_state_json(const struct snapshot *s, int64_t silent_us, struct buf *out)
 {
     AUTO_JSON struct json_object *o = json_object_new_object();
     add_u64(o, "version", s->version);
     add_time(o, "published_at", s->published_wall_us);
+    add_i64(o, "age_ms", silent_us / USEC_PER_MSEC);
+    json_object_object_add(o, "stale", json_object_new_boolean(silent_us >= CROSSING_SILENT_US));
     add_time(o, "started_at", s->started_wall_us);
     add_time(o, "market_time", s->market_us);
     add_i64(o, "market_speed", s->market_speed);

@@ -153,7 +153,7 @@ static int show_decisions(struct action_call *call, struct err *err)
     struct reply *r = action_reply(call);
     struct decision_query query = {0};
     int64_t count;
-    int rc = desk_need_store(desk, err);
+    int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0 || (rc = read_args(call, &query, &count, err)) < 0) {
         return rc;
     }
@@ -179,7 +179,7 @@ static int show_decisions(struct action_call *call, struct err *err)
         data_put_decision(one, &list[i]);
         (void)json_object_array_add(decisions, one);
     }
-    desk_market_line(r, desk_snapshot(desk));
+    desk_market_line(r, desk_read(desk, r));
     return ACTION_DONE;
 }
 

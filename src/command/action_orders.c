@@ -89,7 +89,7 @@ static bool is_on_its_side(const struct position *p, struct dec price, bool stop
 
 static int preview_amend(struct action_call *call, struct err *err)
 {
-    const struct snapshot *s = desk_snapshot(action_userdata(call));
+    const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
     struct reply *r = action_reply(call);
     struct request draft;
     int rc = read_amendment(call, &draft, err);
@@ -130,7 +130,7 @@ static bool stands(struct dec wanted, struct dec is)
 
 static bool amended(struct desk *desk, struct pending *p)
 {
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(p->call));
     const struct position *held = find_position(s, p->asked.symbol);
     struct reply *r = action_reply(p->call);
     struct err err = {0};
@@ -182,11 +182,11 @@ static void order_line(struct reply *r, const struct order *o)
 }
 
 /* How many entries of the scope are alive; those that moved since the request are shown. */
-static int look_at_entries(const struct desk *desk, const struct pending *p, struct reply *r,
+static int look_at_entries(struct desk *desk, const struct pending *p, struct reply *r,
                            int *ret_shown, struct err *err)
 {
     struct order orders[ORDERS_LOOK];
-    int rc = desk_need_store(desk, err);
+    int rc = desk_need_store(desk, action_reply(p->call), err);
     int n = rc < 0 ? rc : order_table_list(desk->o.trading, 0, orders, ORDERS_LOOK, err);
     int alive = 0;
     *ret_shown = 0;
@@ -242,7 +242,7 @@ static int cancel_entries(struct action_call *call, struct err *err)
 static int preview_maintenance(struct action_call *call, struct err *err)
 {
     (void)err; /* never refused */
-    const struct snapshot *s = desk_snapshot(action_userdata(call));
+    const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
     reply_line(action_reply(call),
                "Nothing new is opened until somebody sends /resume, also after a restart. Entries "
                "on their way are cancelled. Open positions (%d now) keep stop and target.",
@@ -252,7 +252,7 @@ static int preview_maintenance(struct action_call *call, struct err *err)
 
 static bool maintained(struct desk *desk, struct pending *p)
 {
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "🔧 Maintenance has begun");
     reply_line(r, "Nothing new is opened. Positions open: %d.", s->position_count);

@@ -228,7 +228,7 @@ static void show_state(struct reply *r, struct json_object *data, const struct s
 static int show_risk(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(call));
     struct reply *r = action_reply(call);
     if (s->version == 0) {
         return err_set(err, ERR_ENGINE_SILENT, "risk");

@@ -98,7 +98,7 @@ static int show_rules(struct action_call *call, struct err *err)
                        what);
     }
     struct rule rules[RULES_SHOWN];
-    int rc = desk_need_store(desk, err);
+    int rc = desk_need_store(desk, action_reply(call), err);
     int n = rc < 0 ? rc : rule_table_list(desk->o.trading, &query, rules, RULES_SHOWN, err);
     if (n < 0) {
         return n;
@@ -186,11 +186,10 @@ static int add_rule(struct action_call *call, struct err *err)
 /* ------------------------------------------------------------------------------------ status ---
  */
 
-static int find_rule(const struct desk *desk, const struct action_call *call, struct rule *ret,
-                     struct err *err)
+static int find_rule(struct desk *desk, struct action_call *call, struct rule *ret, struct err *err)
 {
     int64_t id = action_arg_i64(call, "rule", 0);
-    int rc = desk_need_store(desk, err);
+    int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }

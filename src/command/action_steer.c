@@ -13,7 +13,7 @@
 
 static bool paused(struct desk *desk, struct pending *p)
 {
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "⏸ Trading is paused");
     if (s->position_count == 0) {
@@ -36,7 +36,7 @@ static int pause_trading(struct action_call *call, struct err *err)
 
 static bool resumed(struct desk *desk, struct pending *p)
 {
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     if (s->state == TRADING_BREAKER) {
         reply_title(r, TONE_BAD, "The pause is over, but the breaker has tripped");
@@ -88,7 +88,7 @@ static void list_open(struct reply *r, const struct snapshot *s, const struct sy
 static int preview_close(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(call));
     struct symbol scope;
     int rc = desk_read_scope(desk, action_arg(call, "symbol"), &scope, err);
     if (rc < 0) {
@@ -131,7 +131,7 @@ static void closed_trades(const struct desk *desk, const struct pending *p, stru
 /* Not by our books alone: the venue has to list nothing of it either. */
 static bool closed(struct desk *desk, struct pending *p)
 {
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     const char *what = p->asked.symbol.name[0] == '\0' ? "all positions" : p->asked.symbol.name;
     int open = count_open(s, &p->asked.symbol);
@@ -165,7 +165,7 @@ static int close_position(struct action_call *call, struct err *err)
 static int preview_emergency(struct action_call *call, struct err *err)
 {
     (void)err; /* never refused */
-    const struct snapshot *s = desk_snapshot(action_userdata(call));
+    const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
     const struct symbol all = {0};
     reply_line(action_reply(call),
                "Nothing new is opened from then on, open orders are cancelled, every position is "
@@ -177,7 +177,7 @@ static int preview_emergency(struct action_call *call, struct err *err)
 
 static bool stopped(struct desk *desk, struct pending *p)
 {
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(p->call));
     const struct symbol all = {0};
     struct reply *r = action_reply(p->call);
     if (s->version > p->version && s->state == TRADING_EMERGENCY && s->verified_flat) {

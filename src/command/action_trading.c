@@ -40,7 +40,7 @@ static void positions_data(struct json_object *data, const struct snapshot *s)
 static int show_positions(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(call));
     struct reply *r = action_reply(call);
     if (s->version == 0) {
         return err_set(err, ERR_ENGINE_SILENT, "positions");
@@ -252,7 +252,7 @@ static int show_status(struct action_call *call, struct err *err)
 {
     (void)err; /* /status always answers */
     struct desk *desk = action_userdata(call);
-    const struct snapshot *s = desk_snapshot(desk);
+    const struct snapshot *s = desk_read(desk, action_reply(call));
     struct reply *r = action_reply(call);
     if (s->version == 0) {
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting");
@@ -319,7 +319,7 @@ static int show_trades(struct action_call *call, struct err *err)
     int64_t count = action_arg_i64(call, "count", TRADES_DEFAULT);
     struct trade trades[TRADES_MAX];
     struct trade_stats stats;
-    int rc = desk_need_store(desk, err);
+    int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }
@@ -358,7 +358,7 @@ static int show_trades(struct action_call *call, struct err *err)
     data_put(reply_data(r), "count", json_object_new_int64(stats.count));
     data_put(reply_data(r), "wins", json_object_new_int64(stats.wins));
     data_put_dec(reply_data(r), "result", sum);
-    desk_market_line(r, desk_snapshot(desk));
+    desk_market_line(r, desk_read(desk, r));
     reply_protect(r);
     return ACTION_DONE;
 }

@@ -145,7 +145,7 @@ static int show_why(struct action_call *call, struct err *err)
     struct symbol symbol = {0};
     struct decision d;
     int64_t id = 0;
-    int rc = desk_need_store(desk, err);
+    int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }
@@ -175,7 +175,7 @@ static int show_why(struct action_call *call, struct err *err)
     if (rc == 0 && what == NULL) {
         rc = why_others(desk, r, &d.symbol, err);
     }
-    desk_market_line(r, desk_snapshot(desk));
+    desk_market_line(r, desk_read(desk, r));
     return rc;
 }
 

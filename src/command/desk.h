@@ -67,8 +67,8 @@ void desk_finish(struct pending *pending, const struct err *err);
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
 /* The market's clock, when it is not ours. */
 void desk_market_line(struct reply *r, const struct snapshot *s);
-/* ERR_ENGINE_SILENT while there is no trading.db to read. */
-int desk_need_store(const struct desk *desk, struct err *err);
+/* For a reply from trading.db: ERR_ENGINE_SILENT while there is none to read. */
+int desk_need_store(struct desk *desk, struct reply *r, struct err *err);
 
 extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];

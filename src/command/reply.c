@@ -39,6 +39,7 @@ struct reply {
     char *title;
     char *footer;
     bool is_protected;
+    bool has_alarm; /* the title is one */
     bool has_error;
     struct err err;
     struct block *blocks;
@@ -180,6 +181,25 @@ void reply_title(struct reply *r, enum tone tone, const char *format, ...)
     set_text(r, &r->title, format, args);
     va_end(args);
     r->tone = tone;
+}
+
+void reply_alarm(struct reply *r, const char *format, ...)
+{
+    if (!r->has_alarm && r->title != NULL && r->block_count < REPLY_BLOCKS_MAX) {
+        if (r->block_count == r->block_cap) {
+            r->block_cap = r->block_cap == 0 ? 16 : r->block_cap * 2;
+            r->blocks = grow(r->blocks, r->block_cap, sizeof(*r->blocks));
+        }
+        memmove(&r->blocks[1], r->blocks, r->block_count * sizeof(*r->blocks));
+        r->blocks[0] = (struct block){.kind = BLOCK_LINE, .text = TAKE(r->title)};
+        r->block_count++;
+    }
+    va_list args;
+    va_start(args, format);
+    set_text(r, &r->title, format, args);
+    va_end(args);
+    r->has_alarm = true;
+    r->tone = TONE_BAD;
 }
 
 void reply_footer(struct reply *r, const char *format, ...)

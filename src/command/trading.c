@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "call.h"
 #include "config/config.h"
+#include "data.h"
 #include "desk.h"
 #include "io/loop.h"
 #include "store/ops.h"
@@ -129,10 +130,52 @@ void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)
     desk->lines[desk->line_count++] = (struct desk_status_line){.fn = fn, .userdata = userdata};
 }
 
+static int64_t silent_us(const struct desk *desk, const struct snapshot *s)
+{
+    return crossing_silent_us(desk->o.crossing, s, clock_wall_us(desk->o.clock),
+                              clock_mono_us(desk->o.clock));
+}
+
+const struct snapshot *desk_read(struct desk *desk, struct reply *reply)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    if (s->version > 0) {
+        int64_t age_us = silent_us(desk, s);
+        struct json_object *o = json_object_new_object();
+        data_put_time(o, "published_at", s->published_wall_us);
+        data_put(o, "age_ms", json_object_new_int64(age_us / USEC_PER_MSEC));
+        data_put(o, "stale", json_object_new_boolean(age_us >= CROSSING_SILENT_US));
+        data_put(reply_data(reply), "snapshot", o);
+    }
+    return s;
+}
+
+/* "engine silent for 40 s, numbers from 09:12" */
+static void add_silence(struct buf *out, const struct desk *desk, const struct snapshot *s)
+{
+    buf_add_c(out, "engine silent for ");
+    clock_add_duration(out, silent_us(desk, s));
+    buf_add_c(out, ", numbers from ");
+    clock_add_when(out, s->published_wall_us, clock_wall_us(desk->o.clock));
+    buf_add_c(out, " UTC");
+}
+
 void desk_decorate(struct reply *reply, void *userdata)
 {
+    const struct desk *desk = userdata;
     const struct snapshot *s = desk_snapshot(userdata);
     if (s->version == 0) {
+        return;
+    }
+    if (silent_us(desk, s) >= CROSSING_SILENT_US) {
+        AUTO_BUF struct buf silence = BUF_INIT(256);
+        add_silence(&silence, desk, s);
+        if (json_get(reply_data(reply), "snapshot") != NULL) {
+            reply_alarm(reply, "%s", silence.data);
+        }
+        bool active = s->state == TRADING_ACTIVE && s->last_err == ERR_NONE;
+        reply_footer(reply, "🔴 %s; %s%s%s", silence.data, trading_state_name(s->state),
+                     active ? "" : ": ", active ? " before" : s->state_reason);
         return;
     }
     switch (s->state) {
@@ -238,7 +281,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     if (rc < 0) {
         return rc;
     }
-    const struct snapshot *before = desk_snapshot(desk);
+    const struct snapshot *before = desk_read(desk, action_reply(call));
     uint64_t version = before->version;
     int64_t market_us = before->market_us;
     if (!ring_push(crossing->requests, &request)) {
@@ -445,8 +488,9 @@ void desk_market_line(struct reply *r, const struct snapshot *s)
     reply_line(r, "Market time %s UTC (%lld× real time)", at.data, (long long)s->market_speed);
 }
 
-int desk_need_store(const struct desk *desk, struct err *err)
+int desk_need_store(struct desk *desk, struct reply *r, struct err *err)
 {
+    (void)desk_read(desk, r); /* what it wrote is as old as the engine is silent */
     return desk->o.trading == NULL ? err_set(err, ERR_ENGINE_SILENT, "trading.db is not there yet")
                                    : 0;
 }

@@ -200,8 +200,7 @@ int db_file_rescue(const char *path, struct err *err)
     }
     /* The WAL goes first: SQLite would replay it into whatever stands at path. Its other name is
      * none that SQLite finds, for it may not belong to the file that is set aside with it. */
-    if (!move_aside(wal.data, aside_wal.data) ||
-        (unlink(shm.data) < 0 && errno != ENOENT)) {
+    if (!move_aside(wal.data, aside_wal.data) || (unlink(shm.data) < 0 && errno != ENOENT)) {
         return failed(err, path, "set its WAL aside");
     }
     if (!move_aside(path, aside.data)) {

@@ -62,3 +62,15 @@ void crossing_halt_clear(struct crossing *c, uint64_t generation)
     ASSERT(generation <= crossing_halt_generation(c));
     atomic_store(&c->halt_cleared, generation);
 }
+
+int64_t crossing_silent_us(const struct crossing *c, const struct snapshot *s, int64_t now_wall_us,
+                           int64_t now_mono_us)
+{
+    if (s->version == 0) {
+        return 0;
+    }
+    int64_t beat_us = now_mono_us - atomic_load(&c->engine_beat_mono_us);
+    int64_t age_us = now_wall_us - s->published_wall_us; /* below zero: the clock was set back */
+    int64_t silent_us = beat_us > age_us ? beat_us : age_us;
+    return silent_us < 0 ? 0 : silent_us;
+}

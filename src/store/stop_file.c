@@ -80,8 +80,8 @@ bool stop_file_get(const struct stop_file *file, struct stop_mark *ret)
         return false;
     }
     struct str line, word;
-    if (str_split(&text, '\n', &line) && str_word(&line, &word) &&
-        str_equal_c(word, "stop") && str_word(&line, &word) && str_to_i64(word, &ret->at_us)) {
+    if (str_split(&text, '\n', &line) && str_word(&line, &word) && str_equal_c(word, "stop") &&
+        str_word(&line, &word) && str_to_i64(word, &ret->at_us)) {
         (void)str_copy(str_trim(line), ret->by, sizeof(ret->by));
     }
     return true;

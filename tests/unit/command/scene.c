@@ -183,6 +183,7 @@ void scene_add_position(struct snapshot *n)
 void scene_publish(struct scene *s)
 {
     mailbox_publish(s->crossing.snapshot);
+    atomic_store(&s->crossing.engine_beat_mono_us, s->rig.clock.now_mono_us);
 }
 
 void scene_publish_plain(struct scene *s, int positions)
@@ -206,6 +207,7 @@ struct request scene_take_request(struct scene *s)
 void scene_answer(struct scene *s, const struct request *r, uint32_t code)
 {
     const struct event event = {.topic = TOPIC_REPLY, .code = code, .id = r->id};
+    atomic_store(&s->crossing.engine_beat_mono_us, s->rig.clock.now_mono_us);
     trading_on_event(s->desk, &event);
     loop_advance(s->rig.loop, 0);
 }

@@ -132,6 +132,50 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
 }
 
+/* Figures from before the engine fell silent are never shown as today's. */
+static void a_silent_engine_reddens_what_it_said(void **state)
+{
+    struct scene *s = *state;
+    scene_add_trade(s, 1, "2.39", RIG_WALL_US);
+    scene_publish_plain(s, 1);
+    loop_advance(s->rig.loop, 4 * USEC_PER_SEC);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"title\":\"nightdesk");
+    assert_has(rig_last(&s->rig), "\"age_ms\":4000,\"stale\":false");
+    assert_has(rig_last(&s->rig), "\"footer\":\"\"");
+
+    loop_advance(s->rig.loop, 36 * USEC_PER_SEC);
+    static const char *const lines[] = {
+        "/status", "/positions",      "/trades",    "/decisions",
+        "/risk",   "/emergency_stop", "/close all", "/amend BTC-USD stop=60000"};
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        scene_say(s, &s->rig.adam, lines[i]);
+        assert_has(rig_last(&s->rig), "\"title\":\"engine silent for 40 s, numbers from ");
+        assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
+        assert_has(rig_last(&s->rig), "\"stale\":true");
+    }
+    assert_has(rig_last(&s->rig), "{\"line\":\"Confirm: amend BTC-USD ");
+    scene_say(s, &s->rig.adam, "/version"); /* shows none, and warns all the same */
+    assert_lacks(rig_last(&s->rig), "\"title\":\"engine");
+    assert_has(rig_last(&s->rig), "\"footer\":\"🔴 engine silent for 40 s");
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
+    assert_has(s->rig.reply_text, "\"title\":\"engine silent for 40 s");
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
+    (void)scene_take_request(s);
+    loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
+    assert_int_equal(s->rig.reply_err, ERR_STEP_TIMEOUT);
+    assert_has(s->rig.reply_text, "\"title\":\"engine silent for 5");
+
+    /* A heartbeat does not make old figures new. */
+    atomic_store(&s->crossing.engine_beat_mono_us, s->rig.clock.now_mono_us);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"title\":\"engine silent for ");
+    scene_publish_plain(s, 1);
+    clock_fake_jump_wall(&s->rig.clock, -USEC_PER_HOUR);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"title\":\"nightdesk");
+}
+
 static void positions_have_units(void **state)
 {
     struct scene *s = *state;
@@ -555,8 +599,8 @@ UNIT_GROUP(see, SCENE_TEST(status_shows_the_account),
            SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
            SCENE_TEST(states_stay_in_the_footer),
            SCENE_TEST(what_keeps_the_engine_from_its_disk_is_seen),
-           SCENE_TEST(positions_have_units), SCENE_TEST(trades_add_up),
-           SCENE_TEST(risk_shows_limits_beside_their_use),
+           SCENE_TEST(positions_have_units), SCENE_TEST(a_silent_engine_reddens_what_it_said),
+           SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_beside_their_use),
            SCENE_TEST(risk_says_why_nothing_is_opened),
            SCENE_TEST(why_tells_votes_reasons_veto_and_order), SCENE_TEST(why_tells_of_all_eight),
            SCENE_TEST(decisions_are_listed), SCENE_TEST(help_shows_what_one_may_do),

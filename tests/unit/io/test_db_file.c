@@ -1,5 +1,4 @@
 #include "../../../src/io/db_file.h"
-
 #include "io/db.h"
 #include "io/file.h"
 #include "scratch.h"

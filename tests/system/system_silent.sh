@@ -1,0 +1,50 @@
+#!/bin/sh
+# While the engine's thread stands still, no view of its figures looks fresh, and no question hides
+# it; once it turns again all is green. At the default configuration.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+
+mkfifo "$WORK/hold"
+"$ND" run --state "$WORK/state" --config "$WORK/quiet.yaml" < /dev/null > "$WORK/log" 2>&1 &
+daemon=$!
+ends_with_us $daemon
+wait_for 15 grep -q "ready in" "$WORK/log"
+ask() {
+    "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
+}
+positions() {
+    ask positions && grep -q USD "$WORK/out"
+}
+wait_for 60 positions
+ask status
+tap_check "a living engine is green" holds "$WORK/out" "🟢"
+
+"$BUILD_DIR/system/freeze_thread" $daemon engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
+ends_with_us $!
+exec 3> "$WORK/hold"
+if ! wait_for 5 grep -q frozen "$WORK/frozen"; then
+    tap_skip "a thread that stands still" "no ptrace here: $(cat "$WORK/frozen")"
+    tap_end
+fi
+sleep 7
+for view in status positions risk why trades decisions "close all" emergency_stop; do
+    # shellcheck disable=SC2086 # words of a command line
+    ask $view
+    tap_check "/$view says that the engine is silent" holds "$WORK/out" "🔴 engine silent for"
+done
+ask version
+tap_check "/version warns below" holds "$WORK/out" "engine silent for"
+ask status --json
+tap_check "and JSON carries it" holds "$WORK/out" '"stale":true'
+if command -v curl > /dev/null; then
+    curl -s --unix-socket "$WORK/state/nightdesk.sock" http://localhost/api/v1/state > "$WORK/out"
+    tap_check "the API's state, too" holds "$WORK/out" '"stale":true'
+fi
+exec 3>&-
+wait_for 10 sh -c "'$ND' do status --config '$WORK/quiet.yaml' --state '$WORK/state' | grep -q 🟢"
+ask status
+tap_check "it turns again: green again" holds "$WORK/out" "🟢"
+kill -TERM $daemon
+wait $daemon
+tap_check "and it ends with 0" test $? -eq 0
+tap_end
