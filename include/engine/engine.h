@@ -51,6 +51,8 @@
 #define ENGINE_ASK_EVERY_US   (2 * USEC_PER_SEC)
 #define ENGINE_LIST_EVERY_US  (30 * USEC_PER_SEC)
 #define ENGINE_RESTING_ASK_US (30 * USEC_PER_SEC)
+/* How often a venue may refuse the bracket that an entry's fills ask for. */
+#define ENGINE_REFUSALS_MAX 5
 
 struct engine;
 

@@ -41,6 +41,14 @@ bool side_parse(struct str s, enum side *ret);
 bool order_kind_parse(struct str s, enum order_kind *ret);
 bool order_state_parse(struct str s, enum order_state *ret);
 
+/*
+ * The bracket of an entry. Until it fills, stop and target stand as far from reference_price as
+ * stop_away and target_away say; then as far from average_price, whatever the market did between
+ * decision and fill: qty * stop_away is what the position loses at its stop, and what risk let
+ * through. A venue that takes an attached bracket as distances measures by itself; of one that
+ * takes prices the engine asks for the amendment once it has heard of the fill, and the prices of
+ * the intent protect the position until then.
+ */
 #define CLIENT_ID_SIZE 32
 
 struct order {
@@ -53,6 +61,8 @@ struct order {
     struct dec reference_price; /* the price that the decision saw */
     struct dec stop;            /* mandatory for an entry */
     struct dec target;          /* mandatory for an entry */
+    struct dec stop_away;       /* of an entry: how far from its fills the stop is to be; zero: */
+    struct dec target_away;     /* it stays at its price, since a person has put it there */
     struct dec filled_qty;
     struct dec average_price; /* of what is filled; zero before */
     int64_t decision_id;      /* 0 when a person or a rule caused it */
@@ -60,6 +70,10 @@ struct order {
     int64_t updated_us;
     char reason[64]; /* why it exists, or why it was refused: a code or a short word */
 };
+
+/* Puts stop and target as far from average_price as they are to be. One that would not be above
+ * zero stays. No fill yet: nothing changes. */
+void order_measure(struct order *order);
 
 struct fill {
     char client_id[CLIENT_ID_SIZE];

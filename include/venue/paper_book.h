@@ -13,16 +13,18 @@
  * at the last price. A taker walks the book: the first level is half a spread away, each further
  * one level_bps more, each holds `depth` of quote currency, PAPER_LEVELS of them a bar; prices are
  * rounded to tick_digits against the taker. What is left rests until the next bar's open, for at
- * most PAPER_REST_BARS bars, then it expires. The bracket of a position is watched inside every
- * bar, that of the entry included: the stop takes from the book at its price, or at the open when
- * the bar opened beyond it, and what the book did not hold goes at the following opens; the target
- * fills whole, at the maker's fee, at its price, or at the open when the bar opened beyond it,
- * which is better. When one bar touches both, the stop is taken to have come first, unless the bar
- * opened beyond the target. When the position is gone, the rest of its entry is cancelled. Every
- * eight hours of market time longs pay funding to shorts, at the open of the first bar from then
- * on; over a gap in the bars once, as nobody knows the prices inside it. Entries are rejected below
- * min_notional, at random (seeded by their client_id: a repeat answers the same), and when all
- * positions together would exceed equity * leverage. The lot is the unit of struct dec, 1e-8.
+ * most PAPER_REST_BARS bars, then it expires. Stop and target are measured from what the entry
+ * filled at (model/order.h), until they are amended. The bracket of a position is watched inside
+ * every bar, that of the entry included: the stop takes from the book at its price, or at the open
+ * when the bar opened beyond it, and what the book did not hold goes at the following opens; the
+ * target fills whole, at the maker's fee, at its price, or at the open when the bar opened beyond
+ * it, which is better. When one bar touches both, the stop is taken to have come first, unless the
+ * bar opened beyond the target. When the position is gone, the rest of its entry is cancelled.
+ * Every eight hours of market time longs pay funding to shorts, at the open of the first bar from
+ * then on; over a gap in the bars once, as nobody knows the prices inside it.
+ * Entries are rejected below min_notional, at random (seeded by their client_id: a repeat answers
+ * the same), and when all positions together would exceed equity * leverage.
+ * The lot is the unit of struct dec, 1e-8.
  * Invariants: one position a symbol; a close only ever reduces; a bar that is impossible, or not
  * younger than the newest, does nothing; what cannot be computed (overflow) does not happen.
  * Thread: one at a time per book.

@@ -156,6 +156,10 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     o->reference_price = position->mark_price;
     o->stop = position->stop;
     o->target = position->target;
+    if (kind == ORDER_ENTRY) {
+        o->stop_away = dec_abs(dec_sub(o->reference_price, o->stop));
+        o->target_away = dec_abs(dec_sub(o->reference_price, o->target));
+    }
     o->decision_id = position->decision_id;
     o->created_us = engine->now->market_us;
     o->updated_us = engine->now->market_us;
@@ -224,7 +228,7 @@ void engine_orders_want_closed(struct engine *engine, struct symbol symbol)
         struct engine_slot *s = &engine->slots[i];
         if (s->used && s->order.kind == ORDER_ENTRY &&
             (symbol_equal(symbol, no_symbol) || symbol_equal(symbol, s->order.symbol))) {
-            s->closing = true;
+            s->closing = "operator";
         }
     }
 }
@@ -243,16 +247,25 @@ int engine_orders_amend(struct engine *engine, const struct position *position, 
         return ERR_ENGINE_AMEND;
     }
     /* What another amendment asked for and the venue has not confirmed counts as it stands. */
-    stop = stop.e8 == 0 ? slot->order.stop : stop;
-    target = target.e8 == 0 ? slot->order.target : target;
+    struct order wanted = slot->order;
+    if (stop.e8 > 0) {
+        wanted.stop = stop;
+        wanted.stop_away = DEC_ZERO; /* a price that a person named does not follow the fills */
+    }
+    if (target.e8 > 0) {
+        wanted.target = target;
+        wanted.target_away = DEC_ZERO;
+    }
+    stop = wanted.stop;
+    target = wanted.target;
     struct dec low = is_long ? stop : target;
     struct dec high = is_long ? target : stop;
     if (low.e8 <= 0 || low.e8 >= position->mark_price.e8 || high.e8 <= position->mark_price.e8) {
         return ERR_ENGINE_AMEND;
     }
-    slot->order.stop = stop;
-    slot->order.target = target;
+    slot->order = wanted;
     slot->amend_mono_us = 0;
+    slot->refusals = 0;
     engine_orders_touch(engine, slot);
     return ERR_NONE;
 }
@@ -298,9 +311,10 @@ static void press_end(struct engine *engine, struct engine_slot *slot)
     if (slot->cancel_mono_us != 0 && engine_orders_is_alive(slot)) {
         cancel(engine, slot);
     }
-    const struct position *p = slot->closing ? position_of(engine, slot->order.client_id) : NULL;
+    const struct position *p =
+        slot->closing != NULL ? position_of(engine, slot->order.client_id) : NULL;
     if (p != NULL && !engine->look_first) {
-        engine_orders_close(engine, p, "operator");
+        engine_orders_close(engine, p, slot->closing);
     }
 }
 

@@ -21,15 +21,17 @@
 /* An order that is alive, or the entry of a position that is. */
 struct engine_slot {
     bool used;
-    bool leaving;          /* in outputs.sends of the last step: by now it is on its way */
-    bool ask;              /* the venue's word on it is wanted */
-    bool answered;         /* the venue has told of it since this start */
-    bool dirty;            /* differs from its row */
-    bool closing;          /* of an entry: somebody closed its symbol, and what it fills goes too */
-    int64_t asked_mono_us; /* when it was sent or asked for */
-    bool page;             /* the last report was cut: its next page is asked for at once */
+    bool leaving;        /* in outputs.sends of the last step: by now it is on its way */
+    bool ask;            /* the venue's word on it is wanted */
+    bool answered;       /* the venue has told of it since this start */
+    bool dirty;          /* differs from its row */
+    const char *closing; /* of an entry: why whatever it fills is closed at once, static text; NULL:
+                          * it stays */
+    int64_t asked_mono_us;  /* when it was sent or asked for */
+    bool page;              /* the last report was cut: its next page is asked for at once */
     int64_t cancel_mono_us; /* when its cancellation was asked for; 0: never */
     int64_t amend_mono_us;  /* the same of its bracket */
+    int refusals;           /* of the bracket that its fills are measured for, in a row */
     int64_t last_fill_id;   /* its fills are booked up to here; 0: none */
     struct order order;     /* of an entry: stop and target as they are wanted */
 };

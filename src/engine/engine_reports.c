@@ -65,7 +65,7 @@ static void count_filled(struct engine *engine, struct engine_slot *slot, const 
     struct dec qty = dec_add(o->filled_qty, fill->qty);
     struct dec value =
         dec_add(dec_mul(o->average_price, o->filled_qty), dec_mul(fill->price, fill->qty));
-    struct dec average = dec_div(value, qty);
+    struct dec average = o->filled_qty.e8 == 0 ? fill->price : dec_div(value, qty);
     o->filled_qty = dec_is_valid(qty) ? qty : o->filled_qty;
     o->average_price = dec_is_valid(average) ? average : fill->price;
     engine_orders_touch(engine, slot);
@@ -98,6 +98,9 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     slot->last_fill_id = fill->venue_fill_id;
     if (fill->kind == slot->order.kind) {
         count_filled(engine, slot, fill);
+        order_measure(&slot->order);
+        slot->amend_mono_us = 0;
+        slot->refusals = 0;
     }
     out->fills[out->fill_count++] = *fill;
     out->positions_changed = true;
@@ -247,7 +250,32 @@ static void take_no_answer(struct engine *engine, const struct venue_report *rep
     }
 }
 
-/* An amendment that the venue does not want is given up, unless another was asked for since. */
+/* Has the market gone beyond a stop or a target that follows from the fills? */
+static bool is_passed(const struct position *p, const struct order *wanted)
+{
+    int64_t sign = p->side == SIDE_LONG ? 1 : -1;
+    return (wanted->stop_away.e8 > 0 && sign * (p->mark_price.e8 - wanted->stop.e8) <= 0) ||
+           (wanted->target_away.e8 > 0 && sign * (wanted->target.e8 - p->mark_price.e8) <= 0);
+}
+
+/* A bracket that is measured from the fills and comes too late has done what it was for: the
+ * position is closed, it may not lose more than its stop allowed. The venue's price can be newer
+ * than ours: then it is asked for a few times more. What a person asked for is given up. */
+static void give_up_bracket(struct engine *engine, struct engine_slot *slot,
+                            const struct position *p)
+{
+    bool measured = slot->order.stop_away.e8 > 0 || slot->order.target_away.e8 > 0;
+    if (measured && is_passed(p, &slot->order)) {
+        slot->closing = "bracket passed";
+    } else if (!measured || ++slot->refusals > ENGINE_REFUSALS_MAX) {
+        slot->order.stop = p->stop;
+        slot->order.target = p->target;
+        engine_orders_touch(engine, slot);
+        engine_trouble(engine, ERR_VENUE_AMEND, p->symbol);
+    }
+}
+
+/* Unless another amendment was asked for since. */
 static void take_refused(struct engine *engine, const struct venue_report *report)
 {
     struct engine_slot *slot = engine_orders_find(engine, report->client_id);
@@ -259,10 +287,7 @@ static void take_refused(struct engine *engine, const struct venue_report *repor
         const struct position *p = &engine->positions[i];
         if (strcmp(p->client_id, slot->order.client_id) == 0 &&
             (p->stop.e8 != report->stop.e8 || p->target.e8 != report->target.e8)) {
-            slot->order.stop = p->stop;
-            slot->order.target = p->target;
-            engine_orders_touch(engine, slot);
-            engine_trouble(engine, ERR_VENUE_AMEND, p->symbol);
+            give_up_bracket(engine, slot, p);
         }
     }
 }

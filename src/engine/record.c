@@ -76,6 +76,8 @@ static void pack_request(struct pack *p, struct request *r)
     pack_text(p, r->text, sizeof(r->text));
 }
 
+/* Without the distances of the bracket, see pack_distances: among what a step answers, they are
+ * what stop and target follow from. */
 static void pack_order(struct pack *p, struct order *o)
 {
     pack_text(p, o->client_id, sizeof(o->client_id));
@@ -234,6 +236,23 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
     }
 }
 
+/* Behind everything else: a journal of an earlier version ends before it, and its orders have none.
+ */
+static void pack_distances(struct pack *p, struct record_start *start)
+{
+    struct engine_memory *m = &start->memory;
+    for (int i = 0; start->restored && i < m->order_count; i++) {
+        struct order *o = &m->orders[i];
+        if (p->reading && p->at == p->size) {
+            o->stop_away = DEC_ZERO;
+            o->target_away = DEC_ZERO;
+        } else {
+            pack_dec(p, &o->stop_away);
+            pack_dec(p, &o->target_away);
+        }
+    }
+}
+
 static void pack_window(struct pack *p, struct window *w)
 {
     pack_count(p, &w->count, WINDOW_BARS);
@@ -312,6 +331,7 @@ void record_start_pack(struct pack *p, struct record_start *start, const struct 
         read_series(p, start);
         start->windows_at = p->at;
         pack_windows(p, start->symbol_count, NULL);
+        pack_distances(p, start);
         p->failed = p->failed || p->at != p->size;
         return;
     }
@@ -319,6 +339,7 @@ void record_start_pack(struct pack *p, struct record_start *start, const struct 
     start->windows_at = p->at;
     /* Writing changes nothing. */
     pack_windows(p, start->symbol_count, (struct series *)(uintptr_t)engine->series);
+    pack_distances(p, start);
 }
 
 static bool is_name(struct symbol symbol)
@@ -366,7 +387,7 @@ static bool memory_is_sane(const struct engine_memory *m)
         const struct order *o = &m->orders[i];
         sane = sane && is_name(o->symbol) && is_money(o->qty) && is_money(o->reference_price) &&
                is_money(o->stop) && is_money(o->target) && is_money(o->filled_qty) &&
-               is_money(o->average_price);
+               is_money(o->average_price) && is_money(o->stop_away) && is_money(o->target_away);
     }
     for (int i = 0; i < m->rules.rule_count; i++) {
         struct condition program;

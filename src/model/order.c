@@ -26,3 +26,20 @@ bool order_state_is_final(enum order_state state)
 {
     return state == ORDER_FILLED || state == ORDER_CANCELLED || state == ORDER_REJECTED;
 }
+
+static void measure(struct dec from, struct dec away, bool up, struct dec *price)
+{
+    struct dec to = up ? dec_add(from, away) : dec_sub(from, away);
+    if (away.e8 > 0 && dec_is_valid(to) && to.e8 > 0) {
+        *price = to;
+    }
+}
+
+void order_measure(struct order *order)
+{
+    if (order->average_price.e8 > 0) {
+        bool is_long = order->side == SIDE_LONG;
+        measure(order->average_price, order->stop_away, !is_long, &order->stop);
+        measure(order->average_price, order->target_away, is_long, &order->target);
+    }
+}

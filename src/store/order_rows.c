@@ -8,7 +8,8 @@ int order_rows_put(struct db *db, const char *sql, const struct order *o, struct
                             DB_TEXT_C(order_state_name(o->state)), DB_DEC(o->qty),
                             DB_DEC(o->reference_price), DB_DEC(o->stop), DB_DEC(o->target),
                             DB_DEC(o->filled_qty), DB_DEC(o->average_price), DB_I64(o->decision_id),
-                            DB_I64(o->created_us), DB_I64(o->updated_us), DB_TEXT_C(o->reason)),
+                            DB_I64(o->created_us), DB_I64(o->updated_us), DB_TEXT_C(o->reason),
+                            DB_DEC(o->stop_away), DB_DEC(o->target_away)),
                   err);
 }
 
@@ -31,6 +32,8 @@ static int read_order(struct db_rows *rows, struct order *ret, struct err *err)
     ret->created_us = row_i64(&row);
     ret->updated_us = row_i64(&row);
     row_text(&row, ret->reason, sizeof(ret->reason));
+    ret->stop_away = row_dec(&row);
+    ret->target_away = row_dec(&row);
     return row.damaged ? err_set(err, ERR_STORE_DAMAGED, "order %s", ret->client_id) : 0;
 }
 

@@ -15,17 +15,19 @@
 
 #define ORDER_ROWS_COLUMNS                                                      \
     "client_id, symbol, kind, side, state, qty, reference_price, stop, target," \
-    " filled_qty, average_price, decision_id, created_us, updated_us, reason"
+    " filled_qty, average_price, decision_id, created_us, updated_us, reason,"  \
+    " stop_away, target_away"
 #define ORDER_ROWS_PUT(table)                                                    \
     "INSERT INTO " table "(" ORDER_ROWS_COLUMNS                                  \
-    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"                     \
+    ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"               \
     " ON CONFLICT(client_id) DO UPDATE SET symbol = excluded.symbol,"            \
     " kind = excluded.kind, side = excluded.side, state = excluded.state,"       \
     " qty = excluded.qty, reference_price = excluded.reference_price,"           \
     " stop = excluded.stop, target = excluded.target,"                           \
     " filled_qty = excluded.filled_qty, average_price = excluded.average_price," \
     " decision_id = excluded.decision_id, created_us = excluded.created_us,"     \
-    " updated_us = excluded.updated_us, reason = excluded.reason"
+    " updated_us = excluded.updated_us, reason = excluded.reason,"               \
+    " stop_away = excluded.stop_away, target_away = excluded.target_away"
 #define ORDER_ROWS_GET(table) "SELECT " ORDER_ROWS_COLUMNS " FROM " table " WHERE client_id = ?"
 /* rowid is the order of insertion. */
 #define ORDER_ROWS_OPEN(table)                  \

@@ -112,10 +112,18 @@ static const char schema_desk[] =
     " data_hash TEXT NOT NULL, features TEXT NOT NULL, rows INTEGER NOT NULL, auc REAL,"
     " log_loss REAL, trained_wall_us INTEGER NOT NULL);";
 
+/* Entries of before keep their brackets where they are. */
+static const char schema_distances[] =
+    "ALTER TABLE orders ADD COLUMN stop_away INTEGER DEFAULT 0;"
+    "ALTER TABLE orders ADD COLUMN target_away INTEGER DEFAULT 0;"
+    "ALTER TABLE paper_orders ADD COLUMN stop_away INTEGER DEFAULT 0;"
+    "ALTER TABLE paper_orders ADD COLUMN target_away INTEGER DEFAULT 0;";
+
 static const struct db_migration migrations[] = {{"the engine's tables", schema_engine},
                                                  {"the paper venue's tables", schema_paper},
                                                  {"imported candles", schema_import},
-                                                 {"funding, rules and models", schema_desk}};
+                                                 {"funding, rules and models", schema_desk},
+                                                 {"brackets by distance", schema_distances}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

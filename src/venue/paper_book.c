@@ -324,6 +324,7 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
     }
     order->updated_us = at_us;
     count_fill(order, &taken);
+    order_measure(order);
     if (index < 0) {
         index = book->position_count++;
         book->positions[index] = (struct position){.symbol = order->symbol,
@@ -481,6 +482,8 @@ enum paper_amend paper_book_amend(struct paper_book *book, const char *client_id
     if (order != NULL) {
         order->stop = stop;
         order->target = target;
+        order->stop_away = DEC_ZERO;
+        order->target_away = DEC_ZERO;
         note(change, order);
     }
     if (index >= 0) {

@@ -171,7 +171,10 @@ static void arrive(struct hostile *h, const struct hostile_call *call)
     if (call->amends) {
         venue_amend(h->inner, o->client_id, o->stop, o->target);
     } else if (!meet_foreign(h, o)) {
-        venue_send(h->inner, o);
+        struct order taken = *o;
+        taken.stop_away = h->prices ? DEC_ZERO : o->stop_away;
+        taken.target_away = h->prices ? DEC_ZERO : o->target_away;
+        venue_send(h->inner, &taken);
     }
 }
 
@@ -319,6 +322,10 @@ static void watch_entry(struct hostile *h, const struct order *o)
     }
     if (lately > limits->max_orders_per_minute) {
         complain(h, "%s is the %dth entry in a minute", o->client_id, lately);
+    }
+    double loss = dec_to_double(o->qty) * dec_to_double(o->stop_away);
+    if (loss <= 0 || loss > equity * limits->risk_per_trade_pct / 100) {
+        complain(h, "%s may lose %.2f of %.2f at its stop", o->client_id, loss, equity);
     }
     const struct dec low = o->side == SIDE_LONG ? o->stop : o->target;
     const struct dec high = o->side == SIDE_LONG ? o->target : o->stop;
@@ -617,6 +624,7 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->store = store;
     h->clock = clock;
     h->evil = 1;
+    h->prices = rng_chance(rng, 0.5);
     for (int i = 0; i < SYMBOLS_MAX; i++) {
         h->gap[i] = dec_from_int(1);
     }

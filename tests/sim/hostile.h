@@ -6,8 +6,8 @@
  *     options.userdata = &h;
  *
  * Between engine and venue: calls that never arrive, arrive late, or arrive and are not answered;
- * reports that come late, twice, in another order, or not at all; rejections; halts, in which the
- * venue neither trades nor answers. Between market and engine: minutes that are missing,
+ * reports that come late, twice, in another order, or not at all; rejections; a venue that cannot
+ * measure a bracket from the fills; halts, in which the venue neither trades nor answers. Between market and engine: minutes that are missing,
  * impossible, old, or from the future, and prices that jump from one minute to the next. On the
  * account: positions and orders of somebody else, who comes and goes. What the interface promises
  * is kept: after NOT_KNOWN an order does not appear, and every call is sooner or later heard of, if
@@ -48,6 +48,7 @@ struct hostile {
     const struct clock_fake *clock;
     double evil; /* 0: a perfect network; 1: the usual faults */
     bool dead;   /* the process has crashed: nothing leaves it any more */
+    bool prices; /* it takes a bracket as prices, and does not measure it from the fills */
     bool entries_forbidden;
     const struct settings *settings;      /* the limits */
     const struct driver *driver;          /* whose orders these are */

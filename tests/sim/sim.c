@@ -373,6 +373,14 @@ static bool check_markets(struct sim *sim, const struct snapshot *s)
     return true;
 }
 
+/* As far from what the entry cost as it was decided, unless a person has put it elsewhere. */
+static bool is_measured(const struct order *entry)
+{
+    struct order there = *entry;
+    order_measure(&there);
+    return there.stop.e8 == entry->stop.e8 && there.target.e8 == entry->target.e8;
+}
+
 /* Stop and target are where the venue has them, and where they were wanted last. */
 static bool brackets_agree(const struct sim *sim)
 {
@@ -389,7 +397,7 @@ static bool brackets_agree(const struct sim *sim)
         }
         if (dec_cmp(book->positions[index].stop, p->stop) != 0 ||
             dec_cmp(book->positions[index].target, p->target) != 0 ||
-            order_table_get(sim->store, p->client_id, &entry, &err) < 0 ||
+            order_table_get(sim->store, p->client_id, &entry, &err) < 0 || !is_measured(&entry) ||
             dec_cmp(entry.stop, p->stop) != 0 || dec_cmp(entry.target, p->target) != 0) {
             return false;
         }

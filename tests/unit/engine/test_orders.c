@@ -696,6 +696,115 @@ static void a_refused_amendment_is_given_up(void **state)
     lab_close(&l);
 }
 
+/* ---------------------------------------------------------------- the bracket follows the fills */
+
+/* An entry of ten that was decided on at 100, with stop and target 10 and 20 away. */
+static void lab_following(struct lab *l)
+{
+    lab_open(l);
+    l->memory->orders[0].stop_away = whole(10);
+    l->memory->orders[0].target_away = whole(20);
+    lab_start(l);
+    step(l);
+}
+
+/* More of the entry has filled; the venue took prices, and has them where they were asked for. */
+static void fill_more(struct lab *l, int64_t id, int64_t qty, int64_t price, int64_t filled,
+                      struct dec stop, struct dec target)
+{
+    struct venue_report *r = add_order(l, filled == 10 ? ORDER_FILLED : ORDER_PARTIAL, filled);
+    r->fills_after = id - 1;
+    r->stop = stop;
+    r->target = target;
+    add_fill(r, id, ORDER_ENTRY, qty, price);
+    step(l);
+}
+
+static void assert_amends(const struct lab *l, double stop, double target)
+{
+    assert_int_equal(l->out->amend_count, 1);
+    assert_int_equal(l->out->amends[0].stop.e8, dec_from_double(stop).e8);
+    assert_int_equal(l->out->amends[0].target.e8, dec_from_double(target).e8);
+}
+
+static void stop_and_target_are_measured_from_the_fills(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_following(&l);
+    fill_more(&l, 1, 4, 101, 4, whole(90), whole(120));
+    assert_amends(&l, 91, 121);
+    assert_int_equal(written(&l, ID)->stop.e8, whole(91).e8);
+    assert_int_equal(l.snapshot->positions[0].stop.e8, whole(90).e8); /* in force until then */
+    /* At once with each fill, from what all of them cost. */
+    fill_more(&l, 2, 4, 103, 8, whole(91), whole(121));
+    assert_amends(&l, 92, 122);
+    assert_int_equal(l.snapshot->positions[0].stop.e8, whole(91).e8);
+    /* Also after a crash. */
+    struct order entry = *written(&l, ID);
+    l.memory->last_fill_ids[0] = 2;
+    lab_restart(&l, &entry);
+    step(&l);
+    assert_amends(&l, 92, 122);
+    /* A price that a person names stays, the other one goes on following. */
+    bar(&l, 103);
+    assert_int_equal(ask(&l, amendment(95, 0)), ERR_NONE);
+    assert_amends(&l, 95, 122);
+    fill_more(&l, 3, 2, 107, 10, whole(95), whole(122));
+    assert_amends(&l, 95, 123);
+    assert_int_equal(written(&l, ID)->stop_away.e8, 0);
+    lab_close(&l);
+}
+
+static void refuse(struct lab *l, int64_t stop, int64_t target)
+{
+    struct venue_report *r = add(l, VENUE_REFUSED, ID);
+    r->stop = whole(stop);
+    r->target = whole(target);
+    step_after(l, ENGINE_ASK_EVERY_US);
+}
+
+/* The market was faster than the amendment: what its stop allowed is lost already. */
+static void a_stop_that_comes_too_late_closes(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct lab l;
+        lab_following(&l);
+        fill_more(&l, 1, 10, i == 0 ? 105 : 95, 10, whole(90), whole(120));
+        bar(&l, i == 0 ? 94 : 116); /* between the intent's bracket and the measured one */
+        refuse(&l, i == 0 ? 95 : 85, i == 0 ? 125 : 115);
+        assert_int_equal(l.out->send_count, 1);
+        const struct order *o = &l.out->orders[l.out->sends[0]];
+        assert_int_equal(o->kind, ORDER_CLOSE);
+        assert_int_equal(o->qty.e8, whole(10).e8);
+        assert_string_equal(o->reason, "bracket passed");
+        lab_close(&l);
+    }
+}
+
+/* Refused, and by our price it need not be: a few times more, then it stays where the venue has it.
+ */
+static void a_measured_bracket_is_given_up_in_the_end(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_following(&l);
+    fill_more(&l, 1, 10, 105, 10, whole(90), whole(120));
+    bar(&l, 105);
+    for (int i = 0; i < ENGINE_REFUSALS_MAX; i++) {
+        refuse(&l, 95, 125);
+        assert_amends(&l, 95, 125);
+        assert_false(is_trouble(&l, ERR_VENUE_AMEND));
+    }
+    refuse(&l, 95, 125);
+    assert_true(is_trouble(&l, ERR_VENUE_AMEND));
+    assert_int_equal(l.out->amend_count, 0);
+    assert_int_equal(written(&l, ID)->stop.e8, whole(90).e8);
+    assert_int_equal(l.out->send_count, 0);
+    lab_close(&l);
+}
+
 /* ---------------------------------------------------------------- funding */
 
 static void add_payment(struct lab *l, int64_t id, int64_t prev, int64_t payment)
@@ -892,6 +1001,9 @@ UNIT_GROUP(orders, cmocka_unit_test(many_fills_are_paged_through),
            cmocka_unit_test(an_amendment_that_does_not_fit_is_refused),
            cmocka_unit_test(an_amendment_stands_when_the_venue_says_so),
            cmocka_unit_test(a_refused_amendment_is_given_up),
+           cmocka_unit_test(stop_and_target_are_measured_from_the_fills),
+           cmocka_unit_test(a_stop_that_comes_too_late_closes),
+           cmocka_unit_test(a_measured_bracket_is_given_up_in_the_end),
            cmocka_unit_test(funding_is_booked_once_and_in_order),
            cmocka_unit_test(foreign_positions_block_their_symbol),
            cmocka_unit_test(a_close_takes_foreign_positions_along),

@@ -253,6 +253,8 @@ static void a_start_with_impossible_money_is_refused(void **state)
         offsetof(struct record_start, memory.orders[0].target),
         offsetof(struct record_start, memory.orders[0].filled_qty),
         offsetof(struct record_start, memory.orders[0].average_price),
+        offsetof(struct record_start, memory.orders[0].stop_away),
+        offsetof(struct record_start, memory.orders[0].target_away),
         offsetof(struct record_start, memory.rules.shadows[0].entry),
         offsetof(struct record_start, memory.rules.shadows[0].stop),
         offsetof(struct record_start, memory.rules.shadows[0].target),

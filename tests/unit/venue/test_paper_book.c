@@ -313,7 +313,40 @@ static void longs_pay_shorts_every_eight_hours(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- the bracket is amended */
+/* ---------------------------------------------------------------- the bracket */
+
+/* Decided on at 1000, opened at 1100: what it may lose is what was decided on, not what is left. */
+static void the_bracket_is_measured_from_the_fills(void **state)
+{
+    (void)state;
+    for (int side = SIDE_LONG; side <= SIDE_SHORT; side++) {
+        int64_t sign = side == SIDE_LONG ? 1 : -1;
+        struct shop s;
+        shop_thin_book(&s);
+        struct order o = shop_entry(&s, "nd-1-1", (enum side)side);
+        o.qty = dec_from_int(15); /* more than a bar's book holds */
+        o.stop_away = dec_from_int(200);
+        o.target_away = dec_from_int(400);
+        (void)shop_send(&s, &o);
+        int64_t open = 1000 + 100 * sign;
+        (void)shop_minute(&s, open, open + 5, open - 5, open);
+        struct venue_report r = shop_next(&s);
+        assert_int_equal(r.state, ORDER_PARTIAL);
+        struct dec first = r.fills[0].price;
+        assert_int_equal(r.stop.e8, first.e8 - sign * dec_from_int(200).e8);
+        assert_int_equal(r.target.e8, first.e8 + sign * dec_from_int(400).e8);
+        shop_reopen(&s); /* the distances are on its disk */
+        open += 4 * sign;
+        (void)shop_minute(&s, open, open + 5, open - 5, open);
+        r = shop_next(&s);
+        assert_int_equal(r.state, ORDER_FILLED);
+        const struct position *p = &s.paper.book.positions[0];
+        assert_int_not_equal(p->entry_price.e8, first.e8);
+        assert_int_equal(r.stop.e8, p->entry_price.e8 - sign * dec_from_int(200).e8);
+        assert_int_equal(r.target.e8, p->entry_price.e8 + sign * dec_from_int(400).e8);
+        shop_close(&s);
+    }
+}
 
 static void a_bracket_can_be_moved(void **state)
 {
@@ -419,6 +452,7 @@ UNIT_GROUP(paper_book, cmocka_unit_test(a_taker_walks_the_book),
            cmocka_unit_test(a_position_takes_the_rest_of_its_entry_along),
            cmocka_unit_test(a_target_that_a_bar_opens_beyond_fills_at_the_open),
            cmocka_unit_test(longs_pay_shorts_every_eight_hours),
+           cmocka_unit_test(the_bracket_is_measured_from_the_fills),
            cmocka_unit_test(a_bracket_can_be_moved),
            cmocka_unit_test(an_amendment_is_on_disk_before_it_is_told),
            cmocka_unit_test(shows_the_top_of_its_book))
