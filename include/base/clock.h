@@ -57,6 +57,8 @@ void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us);
 /* Reads the same forms ("2026-11-21", with " " or "T", optional seconds, fraction, Z).
  * A fraction has one to nine digits; what is finer than a microsecond is dropped. */
 bool clock_parse_iso(struct str s, int64_t *ret_wall_us);
+/* The date of an HTTP header, "Sat, 21 Nov 2026 02:36:58 GMT" (RFC 9110, IMF-fixdate only). */
+bool clock_parse_http(struct str s, int64_t *ret_wall_us);
 /* "850 ms", "12 s", "4 min 2 s", "3 h 5 min", "2 d 4 h": the two largest units, one below a
  * minute; cut, not rounded. */
 void clock_add_duration(struct buf *out, int64_t duration_us);

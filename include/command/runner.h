@@ -9,9 +9,9 @@
  * Promises: each step is on disk before it runs; a run that a crash interrupted is resumed when its
  * step only reads, and otherwise ends as `unknown` or by looking up whether it took effect: never
  * run twice. A confirmation is bound to the exact parameters, the person and the chat, works once,
- * and expires (commands.confirm_expiry). A command that changes something and is older than
- * telegram.stale_after is not run but answered with COMMAND_STALE. An update id that was seen
- * before is ignored (stored in the same transaction as its run).
+ * and expires (commands.confirm_expiry). A command that changes something, or a confirmation, that
+ * is older than telegram.stale_after is not run but answered with COMMAND_STALE. An update id that
+ * was seen before is ignored (stored in the same transaction as its run).
  * While ops.db cannot be written (locked, full, read-only, damaged): what only reads answers; what
  * takes the safe side (action.h) runs, says that it is not recorded yet, and is recorded as soon as
  * that is possible; anything else that changes something is refused. Permission, confirmation and
@@ -65,6 +65,7 @@ struct invocation {
     int64_t message_id; /* that the press came from, or that the command stood in; 0 none */
     int64_t update_id;  /* of the door, for once-only; 0 none */
     int64_t sent_us;    /* when the person sent it (wall); 0: now */
+    bool undated;       /* the channel does not tell: sent_us is the earliest that it can be */
     bool confirmed;     /* the door asked already (nightdesk do --yes, API "confirm":true) */
     /* Doors that wait for the answer. `reply` is the runner's; copy what you keep. */
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);

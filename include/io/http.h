@@ -89,6 +89,8 @@ size_t http_pending(const struct http *http);
 const char *http_header(const struct http_response *response, const char *name);
 /* Seconds of a Retry-After header given in seconds, 0..86400; -1 when absent or unreadable. */
 int64_t http_retry_after_s(const struct http_response *response);
+/* When the server says that it answered (wall, whole seconds); 0 when absent or unreadable. */
+int64_t http_date_us(const struct http_response *response);
 
 /* Hides what may be secret: user:password@, the token in a "/bot<token>" path segment (three
  * asterisks stand for it), the value of each query parameter, and the fragment. */

@@ -209,6 +209,39 @@ bool clock_parse_iso(struct str s, int64_t *ret_wall_us)
     return true;
 }
 
+bool clock_parse_http(struct str s, int64_t *ret_wall_us)
+{
+    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    int year, month = 0, day, hour, minute, second;
+    if (s.len != sizeof("Sat, 21 Nov 2026 02:36:58 GMT") - 1) {
+        return false;
+    }
+    s = str_n(s.ptr + 3, s.len - 3); /* the day of the week says nothing new */
+    if (!take_char(&s, ',') || !take_char(&s, ' ') || !take_number(&s, 2, &day) ||
+        !take_char(&s, ' ')) {
+        return false;
+    }
+    while (month < 12 && !str_starts(s, months[month])) {
+        month++;
+    }
+    if (++month > 12) {
+        return false;
+    }
+    s = str_n(s.ptr + 3, s.len - 3);
+    if (!take_char(&s, ' ') || !take_number(&s, 4, &year) || !take_char(&s, ' ') ||
+        !take_number(&s, 2, &hour) || !take_char(&s, ':') || !take_number(&s, 2, &minute) ||
+        !take_char(&s, ':') || !take_number(&s, 2, &second) || !str_equal_c(s, " GMT")) {
+        return false;
+    }
+    if (day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60) {
+        return false; /* 60: a leap second */
+    }
+    *ret_wall_us = days_from_date(year, month, day) * USEC_PER_DAY + hour * USEC_PER_HOUR +
+                   minute * USEC_PER_MIN + second * USEC_PER_SEC;
+    return true;
+}
+
 void clock_add_duration(struct buf *out, int64_t duration_us)
 {
     static const struct {

@@ -226,7 +226,8 @@ static void on_response(const struct http_response *response, void *userdata)
 {
     struct telegram_call *call = userdata;
     AUTO_JSON struct json_object *body = NULL;
-    struct telegram_answer answer = {.elapsed_us = response->elapsed_us};
+    struct telegram_answer answer = {.elapsed_us = response->elapsed_us,
+                                     .date_us = http_date_us(response)};
     if (response->outcome == HTTP_OK) {
         read_answer(&answer, response, call, &body);
     } else {

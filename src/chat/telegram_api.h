@@ -41,7 +41,8 @@ struct telegram_answer {
     struct json_object *value;  /* `result`, borrowed; NULL unless TELEGRAM_OK */
     bool too_large;             /* the answer passed max_body_bytes */
     int64_t elapsed_us;
-    struct err err; /* ERR_NONE with TELEGRAM_OK */
+    int64_t date_us; /* when Telegram says that it answered; 0: it does not say */
+    struct err err;  /* ERR_NONE with TELEGRAM_OK */
 };
 
 typedef void (*telegram_api_fn)(const struct telegram_answer *answer, void *userdata);

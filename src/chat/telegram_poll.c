@@ -4,6 +4,7 @@
 #include "command/manifest.h"
 #include "command/runner.h"
 #include "config/config.h"
+#include "fresh.h"
 #include "store/ops.h"
 #include "telegram_internal.h"
 
@@ -22,8 +23,9 @@
 #define QUICK_DOUBLINGS  5
 #define CONFLICT_CALM_US (10 * USEC_PER_MIN)
 #define CONFLICT_WAIT_US (3 * USEC_PER_SEC)
-#define HEARD_SAVE_US    (15 * USEC_PER_SEC)
-#define HEARD_NAME       "telegram.heard_us"
+#define EMPTY_SAVE_US    (15 * USEC_PER_SEC)
+#define EMPTY_WALL       "telegram.heard_us"      /* by our clock */
+#define EMPTY_DATE       "telegram.heard_date_us" /* by Telegram's */
 #define ANSWERS_MAX      64
 #define ANSWER_ID_SIZE   64
 #define MENU_MAX         100
@@ -48,8 +50,8 @@ struct telegram_poll {
     int limit;
     unsigned quick;            /* empty answers in a row that came at once */
     int64_t completed_mono_us; /* last completed getUpdates, or the start */
-    int64_t heard_us;          /* wall time of it, also that of the last process; 0: never */
-    int64_t heard_saved_us;
+    struct fresh empty;        /* nothing waited for us then; at first as the last process knew */
+    int64_t empty_saved_us;
     bool conflict_raised;
     bool conflict_may_be_open; /* also by the last process */
     int64_t conflict_mono_us;
@@ -96,7 +98,9 @@ int telegram_poll_new(struct telegram *t, struct err *err)
     poll->me_timer = loop_add_timer(t->options.loop, ask_me, poll);
     poll->deaf_timer = loop_add_timer(t->options.loop, check_deaf, poll);
     poll->answer_timer = loop_add_timer(t->options.loop, answer_next, poll);
-    return ops_store_get_i64(t->options.store, HEARD_NAME, 0, &poll->heard_us, err);
+    int rc = ops_store_get_i64(t->options.store, EMPTY_WALL, 0, &poll->empty.wall_us, err);
+    return rc < 0 ? rc
+                  : ops_store_get_i64(t->options.store, EMPTY_DATE, 0, &poll->empty.date_us, err);
 }
 
 void telegram_poll_free(struct telegram_poll *poll)
@@ -177,8 +181,7 @@ static void note_completed(struct telegram_poll *poll)
     note_accepted(poll);
     t->polls++;
     poll->completed_mono_us = now_mono(poll);
-    poll->heard_us = now_wall(poll);
-    t->last_poll_wall_us = poll->heard_us;
+    t->last_poll_wall_us = now_wall(poll);
     t->state = TELEGRAM_POLLING;
     telegram_trouble_over(t, &poll->trouble, "poll");
     if (first || t->deaf) {
@@ -191,13 +194,22 @@ static void note_completed(struct telegram_poll *poll)
         poll->conflict_may_be_open = false;
         poll->conflict_raised = false;
     }
-    if (poll->heard_us - poll->heard_saved_us >= HEARD_SAVE_US ||
-        poll->heard_us < poll->heard_saved_us) {
-        struct err err;
-        if (ops_store_put_i64(t->options.store, HEARD_NAME, poll->heard_us, &err) < 0) {
-            log_err(LOG_LEVEL_WARNING, &err, "could not note when telegram was last heard");
-        }
-        poll->heard_saved_us = poll->heard_us;
+}
+
+/* Called once the updates of the answer are stored, so that what a crash makes Telegram send again
+ * is judged as before. Saved now and then only: an older moment makes a press look older. */
+static void note_empty(struct telegram_poll *poll, const struct fresh *at)
+{
+    struct ops_store *store = poll->t->options.store;
+    struct err err = {0};
+    poll->empty = *at;
+    if (at->wall_us >= poll->empty_saved_us && at->wall_us - poll->empty_saved_us < EMPTY_SAVE_US) {
+        return;
+    }
+    poll->empty_saved_us = at->wall_us;
+    if (ops_store_put_i64(store, EMPTY_WALL, at->wall_us, &err) < 0 ||
+        ops_store_put_i64(store, EMPTY_DATE, at->date_us, &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not note when telegram was last heard");
     }
 }
 
@@ -301,23 +313,17 @@ static struct json_object *update_content(struct json_object *update, const char
 }
 
 static int submit(struct telegram_poll *poll, const struct principal *who, struct str line,
-                  int64_t chat_id, int64_t message_id, int64_t update_id, int64_t sent_us,
-                  struct err *err)
+                  struct invocation in, struct err *err)
 {
     struct telegram *t = poll->t;
     struct err why = {0};
     if (memchr(line.ptr, '\0', line.len) != NULL) {
         (void)err_set(&why, ERR_CHAT_LINE, "NUL in the message");
-        return telegram_send_error(t->send, chat_id, &why, err);
+        return telegram_send_error(t->send, in.chat_id, &why, err);
     }
-    return runner_submit(t->options.runner,
-                         &(struct invocation){.line = line.ptr,
-                                              .who = who,
-                                              .chat_id = chat_id,
-                                              .message_id = message_id,
-                                              .update_id = update_id,
-                                              .sent_us = sent_us},
-                         err);
+    in.line = line.ptr;
+    in.who = who;
+    return runner_submit(t->options.runner, &in, err);
 }
 
 /* "/status@our_bot now" is ours, "/status@another now" is not; *text loses the suffix. */
@@ -342,15 +348,31 @@ static bool strip_mention(const struct telegram_poll *poll, struct str *text, st
     return true;
 }
 
-/* 1, as old as can be, for a date that is missing or absurd: 0 would mean now. */
+/* 0 for a date that is missing or absurd. */
 static int64_t date_us(const struct json_object *message)
 {
     int64_t date_s = json_i64(message, "date", 0);
-    return date_s > 0 && date_s < INT64_C(100000000000) ? date_s * USEC_PER_SEC : 1;
+    return date_s > 0 && date_s < INT64_C(100000000000) ? date_s * USEC_PER_SEC : 0;
 }
 
+/* The runner judges by our wall clock. 1 is as old as can be; 0 would mean now. */
+static int64_t sent_us(const struct fresh *now, int64_t age_us)
+{
+    return age_us < now->wall_us ? now->wall_us - age_us : 1;
+}
+
+/* One answer of getUpdates. */
+struct batch {
+    struct fresh now;
+    struct fresh empty; /* nothing waited then */
+    size_t asked;       /* for so many updates at most */
+    size_t count;
+    size_t news; /* of these, those that this process had not seen */
+};
+
 static int take_message(struct telegram_poll *poll, const struct principal *who,
-                        const struct json_object *message, int64_t update_id, struct err *err)
+                        const struct json_object *message, int64_t update_id,
+                        const struct batch *batch, struct err *err)
 {
     int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
     struct str text = str_trim(json_str(message, "text"));
@@ -370,26 +392,14 @@ static int take_message(struct telegram_poll *poll, const struct principal *who,
         return 0;
     }
     buf_add_str(&whole, text); /* terminated where the trimmed view ends */
-    return submit(poll, who, buf_str(&whole), chat_id, json_i64(message, "message_id", 0),
-                  update_id, date_us(message), err);
+    int64_t age_us = fresh_message_age_us(date_us(message), &batch->now);
+    return submit(poll, who, buf_str(&whole),
+                  (struct invocation){.chat_id = chat_id,
+                                      .message_id = json_i64(message, "message_id", 0),
+                                      .update_id = update_id,
+                                      .sent_us = sent_us(&batch->now, age_us)},
+                  err);
 }
-
-/* Telegram does not say when a button was pressed. While the poll was waiting, it was now; if the
- * answer came at once the press had been waiting itself, since our last completed poll at the
- * earliest. `message_us`: it cannot be older than the message under which the button stands. */
-static int64_t press_sent_us(const struct telegram_poll *poll, int64_t waited_us,
-                             int64_t heard_before_us, int64_t message_us)
-{
-    if (waited_us >= QUICK_US) {
-        return now_wall(poll);
-    }
-    return heard_before_us > message_us ? heard_before_us : message_us;
-}
-
-struct batch {
-    int64_t waited_us;       /* by the poll that brought it */
-    int64_t heard_before_us; /* the poll before was completed then */
-};
 
 static int take_press(struct telegram_poll *poll, const struct principal *who,
                       const struct json_object *press, int64_t update_id, const struct batch *batch,
@@ -401,8 +411,13 @@ static int take_press(struct telegram_poll *poll, const struct principal *who,
     int rc = 0;
     if (chat_id != 0 && data.len > 0) {
         telegram_send_chat_alive(poll->t->send, chat_id);
-        rc = submit(poll, who, data, chat_id, json_i64(message, "message_id", 0), update_id,
-                    press_sent_us(poll, batch->waited_us, batch->heard_before_us, date_us(message)),
+        int64_t age_us = fresh_press_age_us(&batch->empty, &batch->now, date_us(message));
+        rc = submit(poll, who, data,
+                    (struct invocation){.chat_id = chat_id,
+                                        .message_id = json_i64(message, "message_id", 0),
+                                        .update_id = update_id,
+                                        .sent_us = sent_us(&batch->now, age_us),
+                                        .undated = true},
                     err);
     }
     if (rc == 0) {
@@ -444,7 +459,7 @@ static int take_update(struct telegram_poll *poll, struct json_object *update,
         return 0;
     }
     if (strcmp(kind, "message") == 0) {
-        return take_message(poll, &who, content, update_id, err);
+        return take_message(poll, &who, content, update_id, batch, err);
     }
     if (strcmp(kind, "callback_query") == 0) {
         return take_press(poll, &who, content, update_id, batch, err);
@@ -458,12 +473,11 @@ static int take_update(struct telegram_poll *poll, struct json_object *update,
     return 0;
 }
 
-/* *ret_news: how many were not seen by this process before. */
 static int take_batch(struct telegram_poll *poll, const struct json_object *updates,
-                      const struct batch *batch, size_t *ret_news, struct err *err)
+                      struct batch *batch, struct err *err)
 {
-    *ret_news = 0;
-    for (size_t i = 0; i < json_len(updates); i++) {
+    batch->count = json_len(updates);
+    for (size_t i = 0; i < batch->count; i++) {
         struct json_object *update = json_item(updates, i);
         int64_t id = json_i64(update, "update_id", -1);
         if (!json_is_object(update) || id < 0) {
@@ -479,7 +493,7 @@ static int take_batch(struct telegram_poll *poll, const struct json_object *upda
         }
         poll->t->updates++;
         poll->offset = id + 1;
-        (*ret_news)++;
+        batch->news++;
     }
     return 0;
 }
@@ -599,6 +613,20 @@ static int64_t gap_us(struct telegram_poll *poll, size_t news, int64_t waited_us
     return poll->t->options.poll_gap_us << (poll->quick - 1);
 }
 
+/* When the answer left Telegram, as far as can be told: an empty one that took longer than its poll
+ * was to be held has been on its way for the rest. */
+static struct fresh empty_moment(const struct telegram_poll *poll, const struct batch *batch,
+                                 int64_t elapsed_us)
+{
+    struct fresh at = batch->now;
+    int64_t late_us = elapsed_us - poll->timeout_s * USEC_PER_SEC;
+    if (batch->count == 0 && late_us > 0) {
+        at.wall_us -= late_us;
+        at.mono_us -= late_us;
+    }
+    return at;
+}
+
 static void on_updates(const struct telegram_answer *answer, void *userdata)
 {
     struct telegram_poll *poll = userdata;
@@ -617,25 +645,31 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
         retry_after_failure(poll, &failed, "poll");
         return;
     }
-    const struct batch batch = {answer->elapsed_us, poll->heard_us};
-    size_t news = 0;
+    struct batch batch = {.now = fresh_now(poll->t->options.clock, answer->date_us),
+                          .empty = poll->empty,
+                          .asked = (size_t)poll->limit};
     struct err err = {0};
     note_completed(poll);
     poll->limit = POLL_LIMIT;
-    if (take_batch(poll, answer->value, &batch, &news, &err) < 0) {
+    if (take_batch(poll, answer->value, &batch, &err) < 0) {
         /* The offset stands behind what was stored; Telegram keeps the rest for us. */
         loop_timer_in(poll->timer, telegram_trouble(poll->t, &poll->trouble, &err,
                                                     "an update could not be stored"));
         return;
     }
-    if (news > 0) {
+    if (batch.count < batch.asked) {
+        /* Not after a full answer: the rest of what had waited comes with the next one. */
+        struct fresh empty = empty_moment(poll, &batch, answer->elapsed_us);
+        note_empty(poll, &empty);
+    }
+    if (batch.news > 0) {
         poll->news_mono_us = now_mono(poll);
     } else if (now_mono(poll) - poll->news_mono_us > FORGET_OFFSET_US) {
         /* Nothing that we confirmed can be kept any more, and after a quiet week ids start
          * anywhere, also below: an offset above them would throw them away unseen. */
         poll->offset = 0;
     }
-    int64_t delay_us = gap_us(poll, news, answer->elapsed_us);
+    int64_t delay_us = gap_us(poll, batch.news, answer->elapsed_us);
     if (delay_us > 0) {
         loop_timer_in(poll->timer, delay_us);
     } else {

@@ -179,15 +179,37 @@ struct reply *card_result(struct run *run)
     return r;
 }
 
-struct reply *card_stale(const struct run *run, int64_t age_us)
+/* "sent 5 min ago", "pressed up to 5 min ago", "pressed at an unknown time" */
+static void add_sent(struct buf *out, const struct stale_age *age)
+{
+    const char *verb = age->at_most ? "pressed" : "sent";
+    if (age->us > STALE_AGE_KNOWN_MAX_US) {
+        buf_addf(out, "%s at an unknown time", verb);
+        return;
+    }
+    buf_addf(out, "%s %s", verb, age->at_most ? "up to " : "");
+    clock_add_duration(out, age->us);
+    buf_add_c(out, " ago");
+}
+
+static void explain_undated(struct reply *r, const struct stale_age *age)
+{
+    if (age->at_most) {
+        reply_line(r, "Telegram does not say when a button was pressed, and nightdesk did not hear "
+                      "Telegram for so long.");
+    }
+}
+
+struct reply *card_stale(const struct run *run, const struct stale_age *age)
 {
     struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    AUTO_BUF struct buf age = BUF_INIT(64);
+    AUTO_BUF struct buf sent = BUF_INIT(64);
     AUTO_BUF struct buf command = BUF_INIT(LINE_BYTES_MAX + 64);
     run_args_line(run, &line);
-    clock_add_duration(&age, age_us);
-    reply_title(r, TONE_WARN, "Not run: sent %s ago", age.data);
+    add_sent(&sent, age);
+    reply_title(r, TONE_WARN, "Not run: %s", sent.data);
+    explain_undated(r, age);
     reply_line(r, "To run it now, send it again: /%s", line.data);
     buf_addf(&command, "/%s", line.data);
     if (command.len <= BUTTON_LINE_MAX) {
@@ -195,7 +217,27 @@ struct reply *card_stale(const struct run *run, int64_t age_us)
     }
     reply_button(r, "Status", "/status", BUTTON_PLAIN);
     struct err err = {0};
-    (void)err_set(&err, ERR_COMMAND_STALE, "%s, sent %s ago", line.data, age.data);
+    (void)err_set(&err, ERR_COMMAND_STALE, "%s, %s", line.data, sent.data);
+    reply_error(r, &err);
+    return r;
+}
+
+struct reply *card_stale_answer(const char *line, const char *code, const struct stale_age *age)
+{
+    struct reply *r = reply_new();
+    AUTO_BUF struct buf sent = BUF_INIT(64);
+    AUTO_BUF struct buf button = BUF_INIT(64);
+    add_sent(&sent, age);
+    reply_title(r, TONE_WARN, "Not confirmed: %s", sent.data);
+    explain_undated(r, age);
+    reply_line(r, "If you still want it, press Confirm now, or send /confirm %s: %s", code, line);
+    buf_addf(&button, CARD_CONFIRM "%s", code);
+    reply_button(r, "Confirm", button.data, BUTTON_DANGER);
+    buf_clear(&button);
+    buf_addf(&button, CARD_CANCEL "%s", code);
+    reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
+    struct err err = {0};
+    (void)err_set(&err, ERR_COMMAND_STALE, "confirmation of %s, %s", line, sent.data);
     reply_error(r, &err);
     return r;
 }

@@ -10,11 +10,20 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "command/reply.h"
 #include "run.h"
 
 #define CARD_CONFIRM "y:" /* a button's data: this and the code, at most 64 bytes */
 #define CARD_CANCEL  "n:"
+
+/* Telegram keeps an update for a day: what seems older than two has no age that is known. */
+#define STALE_AGE_KNOWN_MAX_US (2 * USEC_PER_DAY)
+
+struct stale_age {
+    int64_t us;
+    bool at_most; /* a press, which nobody dates */
+};
 
 /* NULL and *err when an action's preview refuses. */
 struct reply *card_question(struct run *run, const char *code, int64_t expires_in_us,
@@ -23,7 +32,9 @@ struct reply *card_progress(const struct run *run);
 /* May hand out the only step's own reply: once. */
 struct reply *card_result(struct run *run);
 /* "Not run: sent 14 min ago", and how to send it again. */
-struct reply *card_stale(const struct run *run, int64_t age_us);
+struct reply *card_stale(const struct run *run, const struct stale_age *age);
+/* "Not confirmed: pressed up to 14 min ago", with the buttons of the question about `line`. */
+struct reply *card_stale_answer(const char *line, const char *code, const struct stale_age *age);
 /* What is said while ops.db cannot be written: about a run that is done (or failed) or whose next
  * step waits; about one that only read; and, later, that the run is recorded. */
 void card_add_unrecorded(struct reply *r, const struct err *why, bool ended);

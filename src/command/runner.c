@@ -198,9 +198,12 @@ int runner_begin(struct run **slot, const struct invocation *in, struct verdict 
     return 0;
 }
 
-static int64_t age_of(const struct runner *runner, const struct invocation *in)
+bool runner_is_stale(const struct runner *runner, const struct invocation *in,
+                     struct stale_age *ret_age)
 {
-    return in->sent_us == 0 ? 0 : clock_wall_us(runner->o.clock) - in->sent_us;
+    int64_t age_us = in->sent_us == 0 ? 0 : clock_wall_us(runner->o.clock) - in->sent_us;
+    *ret_age = (struct stale_age){.us = age_us, .at_most = in->undated};
+    return age_us > runner->o.config->telegram_stale_after_us;
 }
 
 static int take_command(struct runner *runner, const struct invocation *in,
@@ -215,9 +218,9 @@ static int take_command(struct runner *runner, const struct invocation *in,
     if (run_args_bind(run, line, &why) < 0) {
         return runner_refuse(runner, in, "command.refused", &why, usage_card(m, &why), v, err);
     }
-    int64_t age_us = age_of(runner, in);
-    if (m->changes && age_us > runner->o.config->telegram_stale_after_us) {
-        struct reply *card = card_stale(run, age_us);
+    struct stale_age age;
+    if (m->changes && runner_is_stale(runner, in, &age)) {
+        struct reply *card = card_stale(run, &age);
         why = *reply_get_error(card);
         return runner_refuse(runner, in, "command.stale", &why, card, v, err);
     }

@@ -107,6 +107,18 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct verd
     return rc < 0 ? rc : run_write_audit(run, "confirm.asked", "", "ok", err);
 }
 
+/* The line that a question is about. */
+static void question_line(struct runner *runner, const struct run_row *row, struct buf *out)
+{
+    struct err ignored = {0};
+    AUTO_RUN struct run *run = run_load(runner, row, &ignored);
+    if (run != NULL) {
+        run_args_line(run, out);
+    } else {
+        buf_add_c(out, row->command);
+    }
+}
+
 /* Ends a question: the run's row, the card, the audit log. why NULL: it was cancelled. */
 static int close_question(struct runner *runner, const struct confirmation *c,
                           const struct run_row *row, enum run_state state, const char *audit_action,
@@ -124,13 +136,7 @@ static int close_question(struct runner *runner, const struct confirmation *c,
     (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
     (void)door_parse(str_c(row->door), &who.door);
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    struct err ignored = {0};
-    AUTO_RUN struct run *run = run_load(runner, row, &ignored);
-    if (run != NULL) {
-        run_args_line(run, &line);
-    } else {
-        buf_add_c(&line, row->command);
-    }
+    question_line(runner, row, &line);
     AUTO_BUF struct buf detail = BUF_INIT(LINE_BYTES_MAX + 128);
     buf_addf(&detail, "run %lld: %s", (long long)row->id, line.data);
     rc = access_audit(runner->o.access, &who, audit_action, detail.data,
@@ -200,6 +206,18 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     return rc;
 }
 
+/* The question stays open: a fresh answer still counts. */
+static int refuse_stale(struct runner *runner, const struct invocation *in,
+                        const struct confirmation *c, const struct run_row *row,
+                        const struct stale_age *age, struct verdict *v, struct err *err)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    question_line(runner, row, &line);
+    struct reply *card = card_stale_answer(line.data, c->nonce, age);
+    struct err why = *reply_get_error(card);
+    return runner_refuse(runner, in, "confirm.stale", &why, card, v, err);
+}
+
 static bool belongs_to(const struct confirmation *c, const struct invocation *in)
 {
     return c->user_id == in->who->id && strcmp(c->door, door_name(in->who->door)) == 0 &&
@@ -243,6 +261,10 @@ static int answer(struct runner *runner, const struct invocation *in, const char
     if (clock_wall_us(runner->o.clock) >= c.expires_us) {
         v->posted = run_write_is_chat(in->who->door);
         return expire(runner, &c, &row, &v->reply, &v->err, err);
+    }
+    struct stale_age age;
+    if (yes && runner_is_stale(runner, in, &age)) {
+        return refuse_stale(runner, in, &c, &row, &age, v, err);
     }
     if (!yes) {
         v->posted = run_write_is_chat(in->who->door);

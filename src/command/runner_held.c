@@ -120,6 +120,12 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
         (void)err_set(&why, h->used ? ERR_CONFIRM_USED : ERR_CONFIRM_EXPIRED, "%s", h->code);
         return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
     }
+    struct stale_age age;
+    if (yes && runner_is_stale(runner, in, &age)) {
+        struct reply *card = card_stale_answer(h->m->name, h->code, &age);
+        why = *reply_get_error(card);
+        return runner_refuse(runner, in, "confirm.stale", &why, card, v, err);
+    }
     if (yes) {
         return start_held(runner, in, h, v, err);
     }

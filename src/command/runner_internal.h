@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "card.h"
 #include "run.h"
 #include "store/confirmation_table.h"
 #include "store/run_table.h"
@@ -33,6 +34,9 @@ struct verdict {
 int runner_refuse(struct runner *runner, const struct invocation *in, const char *audit_action,
                   const struct err *why, struct reply *owned_card, struct verdict *v,
                   struct err *err);
+/* Is it older than telegram.stale_after, or may it be? */
+bool runner_is_stale(const struct runner *runner, const struct invocation *in,
+                     struct stale_age *ret_age);
 int runner_store_run(struct run *run, enum run_state state, struct err *err);
 /* A run that may begin: stores it, its first step begun, and moves it to the verdict. */
 int runner_begin(struct run **slot, const struct invocation *in, struct verdict *v,

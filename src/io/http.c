@@ -823,3 +823,9 @@ int64_t http_retry_after_s(const struct http_response *response)
     }
     return seconds < 86400 ? seconds : 86400;
 }
+
+int64_t http_date_us(const struct http_response *response)
+{
+    int64_t at_us = 0;
+    return clock_parse_http(str_c(http_header(response, "date")), &at_us) ? at_us : 0;
+}

@@ -45,6 +45,8 @@ struct fake_telegram_message {
 int64_t fake_telegram_say(struct fake_telegram *fake, const struct fake_telegram_message *message);
 /* Presses the newest button with this label in the chat. False when there is none (now). */
 bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat, const char *label);
+/* Messages that stand are of so many seconds earlier. */
+void fake_telegram_age_messages(struct fake_telegram *fake, int64_t seconds);
 /* A press with data of somebody's own making, under message 1, which is of 2023. */
 void fake_telegram_press_data(struct fake_telegram *fake, int64_t from, int64_t chat,
                               const char *data);

@@ -129,6 +129,30 @@ static void writes_when_for_people(void **state)
     assert_string_equal(out.data, "1969-12-31 23:59");
 }
 
+static void reads_the_date_of_http(void **state)
+{
+    (void)state;
+    int64_t at_us = 0, iso_us = 0;
+    assert_true(clock_parse_iso(STR_LIT("2026-11-21T02:36:58Z"), &iso_us));
+    assert_true(clock_parse_http(STR_LIT("Sat, 21 Nov 2026 02:36:58 GMT"), &at_us));
+    assert_int_equal(at_us, iso_us);
+    static const char *const bad[] = {
+        "",
+        "Sat, 21 Nov 2026 02:36:58 UTC",
+        "Sat, 21 Nox 2026 02:36:58 GMT",
+        "Sat, 31 Feb 2026 02:36:58 GMT",
+        "Sat, 00 Nov 2026 02:36:58 GMT",
+        "Sat, 21 Nov 2026 24:36:58 GMT",
+        "Saturday, 21-Nov-26 02:36:58 GMT",
+        "Sat, 21 Nov 2026 02:36:58 GMT ",
+        "2026-11-21T02:36:58Z",
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(clock_parse_http(str_c(bad[i]), &at_us));
+    }
+    assert_int_equal(at_us, iso_us);
+}
+
 static void assert_duration(int64_t us, const char *text)
 {
     AUTO_BUF struct buf out = BUF_INIT(64);
@@ -154,4 +178,5 @@ static void writes_durations(void **state)
 UNIT_GROUP(clock, cmocka_unit_test(fake_stands_still_until_told),
            cmocka_unit_test(real_clock_tells_the_time), cmocka_unit_test(writes_iso),
            cmocka_unit_test(reads_iso), cmocka_unit_test(iso_reads_back),
-           cmocka_unit_test(writes_when_for_people), cmocka_unit_test(writes_durations))
+           cmocka_unit_test(writes_when_for_people), cmocka_unit_test(reads_the_date_of_http),
+           cmocka_unit_test(writes_durations))

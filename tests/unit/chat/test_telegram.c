@@ -305,23 +305,104 @@ static void nobody_else_can_confirm(void **state)
     assert_no_violations(desk);
 }
 
+/* As if the process had ended so many seconds ago. */
+static void close_for(struct desk *desk, int64_t seconds)
+{
+    static const char *const names[] = {"telegram.heard_us", "telegram.heard_date_us"};
+    struct err err = {0};
+    int64_t then_us = clock_wall_us(clock_real()) - seconds * USEC_PER_SEC;
+    telegram_stop(desk->telegram);
+    telegram_free(desk->telegram);
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        assert_int_equal(ops_store_put_i64(desk->doors.store, names[i], then_us, &err), 0);
+    }
+}
+
 /* Telegram does not date a press: one that waited for us may be as old as our silence. */
 static void a_press_of_the_outage_is_stale(void **state)
 {
     struct desk *desk = *state;
-    struct err err = {0};
-    int64_t now_us = clock_wall_us(clock_real());
-    telegram_stop(desk->telegram);
-    telegram_free(desk->telegram);
-    assert_int_equal(ops_store_put_i64(desk->doors.store, "telegram.heard_us",
-                                       now_us - 300 * USEC_PER_SEC, &err),
-                     0);
+    close_for(desk, 300);
     fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
     open_door(desk);
     until_sent(desk, "COMMAND_STALE");
     doors_run_for(&desk->doors, 50 * USEC_PER_MSEC); /* a poll that waits */
     fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
     until_sent(desk, "Confirm: touch");
+    assert_no_violations(desk);
+}
+
+/* Time that connecting takes is no time in which the press cannot have waited. */
+static void a_press_is_stale_also_when_the_first_good_poll_is_slow(void **state)
+{
+    struct desk *desk = *state;
+    close_for(desk, 300);
+    fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .fault = FAKE_TELEGRAM_BODY,
+                                                                 .status = 502,
+                                                                 .body = "<html>Bad gateway"});
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .fault = FAKE_TELEGRAM_ERROR,
+                                                                 .status = 409,
+                                                                 .description = "Conflict: x"});
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .fault = FAKE_TELEGRAM_SLOW,
+                                                                 .delay_ms = 1500});
+    open_door(desk);
+    until_sent(desk, "COMMAND_STALE");
+    until_sent(desk, "pressed up to 5 min");
+    assert_int_equal(count_with(desk, "Confirm: touch"), 0);
+    assert_no_violations(desk);
+}
+
+/* A full answer leaves the rest of what had waited to the next one. */
+static void presses_behind_a_full_answer_are_as_old(void **state)
+{
+    struct desk *desk = *state;
+    close_for(desk, 300);
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .fault = FAKE_TELEGRAM_LARGE});
+    fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
+    fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
+    open_door(desk);
+    until_sent(desk, "COMMAND_STALE");
+    assert_true(doors_until(&desk->doors, is_confirmed, desk));
+    until_calls(desk, "answerCallbackQuery", 2);
+    assert_int_equal(count_with(desk, "Confirm: touch"), 0);
+    assert_no_violations(desk);
+}
+
+/* A server that is always slow is no outage. */
+static void presses_through_a_slow_server_count(void **state)
+{
+    struct desk *desk = *state;
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
+                                                                 .times = 3,
+                                                                 .fault = FAKE_TELEGRAM_SLOW,
+                                                                 .delay_ms = 1500});
+    until_calls(desk, "getUpdates", 2);
+    fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
+    until_sent(desk, "Confirm: touch");
+    assert_no_violations(desk);
+}
+
+static void a_confirmation_of_the_outage_is_stale_and_can_be_given_again(void **state)
+{
+    struct desk *desk = *state;
+    say(desk, ALICE, "/touch");
+    until_sent(desk, "Confirm: touch");
+    until_state(desk, 1, OUTBOX_DELIVERED);
+    close_for(desk, 300);
+    fake_telegram_age_messages(desk->tg, 400);
+    assert_true(fake_telegram_press(desk->tg, ALICE, ALICE, "Confirm"));
+    open_door(desk);
+    until_sent(desk, "Not confirmed: pressed up to");
+    assert_int_equal(desk->doors.touched, 0);
+    doors_run_for(&desk->doors, 50 * USEC_PER_MSEC);
+    assert_true(fake_telegram_press(desk->tg, ALICE, ALICE, "Confirm"));
+    until_sent(desk, "touched");
+    assert_int_equal(desk->doors.touched, 1);
     assert_no_violations(desk);
 }
 
@@ -693,20 +774,27 @@ static void no_token_no_door(void **state)
 }
 
 #define DESK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-UNIT_GROUP(
-    chat_telegram, DESK_TEST(command_is_answered_and_confirmed), DESK_TEST(stranger_learns_nothing),
-    DESK_TEST(kinds_that_run_nothing_are_confirmed), DESK_TEST(group_talk_is_not_ours),
-    DESK_TEST(nul_in_a_message_is_an_error_card),
-    DESK_TEST(confirmation_runs_once_and_its_keyboard_goes), DESK_TEST(nobody_else_can_confirm),
-    DESK_TEST(a_press_of_the_outage_is_stale), DESK_TEST(poll_comes_back_from_every_trouble),
-    DESK_TEST(poll_answered_at_once_does_not_spin), DESK_TEST(refused_token_closes_the_door),
-    DESK_TEST(second_poller_is_a_security_alert), DESK_TEST(webhook_is_a_security_alert),
-    DESK_TEST(silence_is_an_alert_until_it_ends), DESK_TEST(flood_limit_is_obeyed_and_others_go_on),
-    DESK_TEST(what_does_not_parse_is_sent_as_plain_text), DESK_TEST(long_replies_arrive_whole),
-    DESK_TEST(protected_replies_say_so), DESK_TEST(server_error_is_tried_again),
-    DESK_TEST(lost_answer_is_marked_and_only_alerts_are_repeated),
-    DESK_TEST(what_was_being_sent_at_the_crash_is_looked_at_again),
-    DESK_TEST(edits_change_the_message_or_become_a_new_one), DESK_TEST(waiting_edits_are_sent_once),
-    DESK_TEST(migration_is_followed_and_remembered), DESK_TEST(dead_chat_is_told_once_and_revives),
-    DESK_TEST(what_is_refused_for_good_is_dead_with_an_alert), DESK_TEST(urgent_messages_overtake),
-    cmocka_unit_test(no_token_no_door))
+UNIT_GROUP(chat_telegram, DESK_TEST(command_is_answered_and_confirmed),
+           DESK_TEST(stranger_learns_nothing), DESK_TEST(kinds_that_run_nothing_are_confirmed),
+           DESK_TEST(group_talk_is_not_ours), DESK_TEST(nul_in_a_message_is_an_error_card),
+           DESK_TEST(confirmation_runs_once_and_its_keyboard_goes),
+           DESK_TEST(nobody_else_can_confirm), DESK_TEST(a_press_of_the_outage_is_stale),
+           DESK_TEST(a_press_is_stale_also_when_the_first_good_poll_is_slow),
+           DESK_TEST(presses_behind_a_full_answer_are_as_old),
+           DESK_TEST(presses_through_a_slow_server_count),
+           DESK_TEST(a_confirmation_of_the_outage_is_stale_and_can_be_given_again),
+           DESK_TEST(poll_comes_back_from_every_trouble),
+           DESK_TEST(poll_answered_at_once_does_not_spin), DESK_TEST(refused_token_closes_the_door),
+           DESK_TEST(second_poller_is_a_security_alert), DESK_TEST(webhook_is_a_security_alert),
+           DESK_TEST(silence_is_an_alert_until_it_ends),
+           DESK_TEST(flood_limit_is_obeyed_and_others_go_on),
+           DESK_TEST(what_does_not_parse_is_sent_as_plain_text),
+           DESK_TEST(long_replies_arrive_whole), DESK_TEST(protected_replies_say_so),
+           DESK_TEST(server_error_is_tried_again),
+           DESK_TEST(lost_answer_is_marked_and_only_alerts_are_repeated),
+           DESK_TEST(what_was_being_sent_at_the_crash_is_looked_at_again),
+           DESK_TEST(edits_change_the_message_or_become_a_new_one),
+           DESK_TEST(waiting_edits_are_sent_once), DESK_TEST(migration_is_followed_and_remembered),
+           DESK_TEST(dead_chat_is_told_once_and_revives),
+           DESK_TEST(what_is_refused_for_good_is_dead_with_an_alert),
+           DESK_TEST(urgent_messages_overtake), cmocka_unit_test(no_token_no_door))
