@@ -58,6 +58,10 @@ int access_permit(const struct principal *who, enum role lowest, bool needs_emer
  * Returns true when this one was logged. */
 bool access_stranger(struct access *access, enum door door, int64_t id, const char *what);
 
+/* Counts a command that only read, by person and hour, instead of a line in the audit log. */
+int access_count_read(struct access *access, const struct principal *who, const char *command,
+                      bool failed, struct err *err);
+
 /* Appends one line to the hash-chained audit log. action: "command.denied", "command.received",
  * "confirm.asked", "step.done" …; detail: parameters without secrets; result: "ok" or an error
  * code. Fails only when the database does; the caller then refuses what it wanted to do. */

@@ -12,7 +12,10 @@
  * last hash stand beside the table under a hash of their own, so that cut-off rows are missed. A
  * log whose key was lost or replaced goes on under the new one, and verify says that it was.
  * What it cannot find: somebody with the key, or an old copy of the whole file put back.
- * Rows are never deleted. Texts are cut at the sizes below before they are hashed.
+ * Old rows can leave the table for an archive, a file in <state_dir>/audit that a row of the chain
+ * names with its hash: the log is its archives and then the table, and verify follows into them.
+ * Nothing deletes an archive. What only reads is not noted here but counted (read_table.h).
+ * Texts are cut at the sizes below before they are hashed.
  * Thread: append from ops; reads from the owner of the connection.
  */
 #pragma once
@@ -46,15 +49,17 @@ struct audit_row {
 
 struct audit_verdict {
     bool ok;
-    int64_t rows;   /* checked */
-    int64_t bad_id; /* the first row that is not as it was written, or is missing; 0 when ok */
-    char why[96];   /* "its content was changed", "the row is missing", "audit.key is not …" */
+    int64_t rows;     /* checked */
+    int64_t bad_id;   /* the first row that is not as it was written, or is missing; 0 when ok */
+    char why[160];    /* "its content was changed", "the row is missing", "audit.key is not …" */
+    int64_t archives; /* that were followed */
     char last_hash[65];
 };
 
 int audit_chain_append(struct ops_store *store, const struct audit_entry *entry, int64_t *ret_id,
                        struct err *err);
-/* From row from_id (1: all). An unreadable database is an error; a broken chain is a verdict. */
+/* From row from_id (1: all, archives included; else of the table). An unreadable database is an
+ * error; a broken chain, a missing archive too, is a verdict. */
 int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_verdict *ret,
                        struct err *err);
 /* The newest AUDIT_CHAIN_RECENT rows, some tens of milliseconds of work however long the log is.
@@ -65,3 +70,24 @@ int audit_chain_verify_recent(struct ops_store *store, struct audit_verdict *ret
 /* Newest first; returns how many or a negative error id. */
 int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
                      struct err *err);
+
+/* How much one archive holds at most, so that writing it keeps nobody waiting for long, and how
+ * many of the newest rows always stay in the table. */
+#define AUDIT_ARCHIVE_ROWS 2000
+#define AUDIT_ROWS_KEPT    50
+
+struct audit_archive_options {
+    int64_t before_us; /* rows older than this, as far as they come before any younger one */
+    int64_t now_us;
+    int64_t min_rows; /* fewer are left for later; at least 1 */
+    const char *user; /* who asked */
+    const char *door;
+};
+
+/* Moves the oldest rows into one archive: the file is on disk, whole, before one transaction takes
+ * the rows out and appends the row that names it. After a crash either both are there or the file
+ * alone; the next call goes over it. *ret_rows: how many rows it took, 0 when there was nothing to
+ * do; call again while there are. ERR_AUDIT_CHAIN when a row is not as it was written: a broken
+ * stretch is not sealed. */
+int audit_chain_archive(struct ops_store *store, const struct audit_archive_options *options,
+                        int64_t *ret_rows, struct err *err);

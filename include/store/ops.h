@@ -62,8 +62,9 @@ int ops_store_put_text(struct ops_store *store, const char *name, struct str val
 int ops_store_get_text(struct ops_store *store, const char *name, struct buf *ret, struct err *err);
 
 /* Deletes finished things that are older than before_us: delivered or dead messages, finished
- * runs, updates, confirmations, audits, service samples, closed alerts; at most max_rows a table.
- * The audit log is a chain and is kept. Call again while *ret_deleted >= max_rows. */
+ * runs, updates, confirmations, counted reads, audits, service samples, closed alerts; at most
+ * max_rows a table. The audit log is a chain and is kept, see audit_chain_archive. Call again while
+ * *ret_deleted >= max_rows. */
 int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows,
                     int64_t *ret_deleted, struct err *err);
 

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "store/audit_chain.h"
+#include "store/read_table.h"
 
 #include <pwd.h>
 #include <string.h>
@@ -284,15 +285,30 @@ bool access_stranger(struct access *access, enum door door, int64_t id, const ch
     return true;
 }
 
+static void name_of(const struct principal *who, char dst[64])
+{
+    if (who->name[0] != '\0') {
+        (void)str_copy(str_c(who->name), dst, 64);
+    } else {
+        (void)snprintf(dst, 64, "%s:%lld", door_name(who->door), (long long)who->id);
+    }
+}
+
+int access_count_read(struct access *access, const struct principal *who, const char *command,
+                      bool failed, struct err *err)
+{
+    struct read_count count = {.at_us = clock_wall_us(access->clock)};
+    name_of(who, count.user);
+    (void)str_copy(str_c(door_name(who->door)), count.door, sizeof(count.door));
+    (void)str_copy(str_c(command), count.command, sizeof(count.command));
+    return read_table_add(access->store, &count, failed, err);
+}
+
 int access_audit(struct access *access, const struct principal *who, const char *action,
                  const char *detail, const char *result, struct err *err)
 {
     char user[64];
-    if (who->name[0] != '\0') {
-        (void)str_copy(str_c(who->name), user, sizeof(user));
-    } else {
-        (void)snprintf(user, sizeof(user), "%s:%lld", door_name(who->door), (long long)who->id);
-    }
+    name_of(who, user);
     char clean[DETAIL_MAX + 1];
     (void)str_copy(str_c(detail), clean, sizeof(clean));
     log_redact(clean);

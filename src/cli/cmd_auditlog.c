@@ -1,8 +1,11 @@
 #include "base/clock.h"
 #include "cli_internal.h"
+#include "io/file.h"
 #include "io/secret.h"
+#include "ops/ops.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
+#include "store/read_table.h"
 
 #define SHOW_DEFAULT 20
 #define SHOW_MAX     1000
@@ -17,8 +20,9 @@ static int verify(const struct cli_args *args, struct ops_store *store)
     }
     AUTO_BUF struct buf out = BUF_INIT(2048);
     if (cli_flag(args, "--json")) {
-        buf_addf(&out, "{\"ok\":%s,\"rows\":%lld,\"bad_row\":", verdict.ok ? "true" : "false",
-                 (long long)verdict.rows);
+        buf_addf(&out, "{\"ok\":%s,\"rows\":%lld,\"archives\":%lld,\"bad_row\":",
+                 verdict.ok ? "true" : "false", (long long)verdict.rows,
+                 (long long)verdict.archives);
         if (verdict.ok) {
             buf_add_c(&out, "null");
         } else {
@@ -28,8 +32,12 @@ static int verify(const struct cli_args *args, struct ops_store *store)
         buf_add_json(&out, str_c(verdict.ok ? "" : verdict.why));
         buf_addf(&out, "\",\"last_hash\":\"%s\"}\n", verdict.last_hash);
     } else if (verdict.ok) {
-        buf_addf(&out, "ok: %lld rows, each as it was written; last hash %s\n",
-                 (long long)verdict.rows, verdict.last_hash);
+        buf_addf(&out, "ok: %lld rows, each as it was written", (long long)verdict.rows);
+        if (verdict.archives > 0) {
+            buf_addf(&out, ", %lld archive%s among them", (long long)verdict.archives,
+                     verdict.archives == 1 ? "" : "s");
+        }
+        buf_addf(&out, "; last hash %s\n", verdict.last_hash);
     } else {
         buf_addf(&out, "BROKEN at row %lld: %s\n", (long long)verdict.bad_id, verdict.why);
     }
@@ -90,36 +98,146 @@ static int show(const struct cli_args *args, struct ops_store *store)
     return CLI_FINE;
 }
 
+static void add_read(const struct read_count *row, bool json, struct buf *out)
+{
+    if (!json) {
+        clock_add_iso(out, row->at_us, false);
+        buf_addf(out, "  %-16s %-9s %-20s %lld", row->user, row->door, row->command,
+                 (long long)row->count);
+        if (row->failed > 0) {
+            buf_addf(out, " (%lld failed)", (long long)row->failed);
+        }
+        buf_add_char(out, '\n');
+        return;
+    }
+    buf_add_c(out, "{\"hour\":\"");
+    clock_add_iso(out, row->at_us, false);
+    buf_add_c(out, "\",\"user\":\"");
+    buf_add_json(out, str_c(row->user));
+    buf_addf(out, "\",\"door\":\"%s\",\"command\":\"%s\",\"count\":%lld,\"failed\":%lld}\n",
+             row->door, row->command, (long long)row->count, (long long)row->failed);
+}
+
+static int show_reads(const struct cli_args *args, struct ops_store *store)
+{
+    int64_t last = SHOW_DEFAULT;
+    struct err err = {0};
+    if (cli_number(args, "--last", 1, SHOW_MAX, &last, &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    struct read_count *rows = calloc((size_t)last, sizeof(*rows));
+    if (rows == NULL) {
+        (void)err_set(&err, ERR_INTERNAL, "out of memory");
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    int count = read_table_list(store, 0, 0, rows, (size_t)last, &err);
+    AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
+    for (int i = count - 1; i >= 0; i--) {
+        add_read(&rows[i], cli_flag(args, "--json"), &out);
+    }
+    free(rows);
+    if (count < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
+}
+
+/* A database has one writer: while the daemon runs, that is the daemon. */
+static int archive(const struct cli_args *args, const struct config *config, const char *state_dir)
+{
+    AUTO_OPS_STORE struct ops_store *store = NULL;
+    AUTO_FD int lock_fd = -1;
+    AUTO_BUF struct buf lock = BUF_INIT(4096), out = BUF_INIT(1024);
+    struct err err = {0};
+    int64_t days = config->monitoring_audit_log_archive_us / USEC_PER_DAY;
+    int64_t rows = 0, all = 0, files = 0;
+    char user[32];
+    (void)snprintf(user, sizeof(user), "uid %lld", (long long)getuid());
+    buf_addf(&lock, "%s/" OPS_LOCK_NAME, state_dir);
+    int rc = cli_number(args, "--older-than", 0, 36500, &days, &err);
+    if (rc == 0) {
+        /* First as a reader, so that a wrong folder is told and not filled. */
+        AUTO_OPS_STORE struct ops_store *reader = NULL;
+        rc = ops_store_open(state_dir, OPS_STORE_READ, &reader, &err);
+    }
+    if (rc == 0 && (rc = file_lock(lock.data, &lock_fd, &err)) == 0) {
+        rc = ops_store_open(state_dir, OPS_STORE_WRITE, &store, &err);
+    }
+    int64_t now_us = clock_wall_us(clock_real());
+    const struct audit_archive_options options = {.before_us = now_us - days * USEC_PER_DAY,
+                                                  .now_us = now_us,
+                                                  .min_rows = 1,
+                                                  .user = user,
+                                                  .door = "cli"};
+    /* The row that names an archive lets one more row grow old: so no further than the first file
+     * that is not full. */
+    do {
+        rc = rc < 0 ? rc : audit_chain_archive(store, &options, &rows, &err);
+        all += rc < 0 ? 0 : rows;
+        files += rc < 0 || rows == 0 ? 0 : 1;
+    } while (rc == 0 && rows == AUDIT_ARCHIVE_ROWS);
+    if (rc < 0) {
+        return cli_fail(args, &err, rc == -ERR_AUDIT_CHAIN ? CLI_REFUSED : CLI_CRITICAL);
+    }
+    if (cli_flag(args, "--json")) {
+        buf_addf(&out, "{\"rows\":%lld,\"archives\":%lld}\n", (long long)all, (long long)files);
+    } else {
+        buf_addf(&out, "%lld rows older than %lld days moved to %lld archive%s in %s/audit\n",
+                 (long long)all, (long long)days, (long long)files, files == 1 ? "" : "s",
+                 state_dir);
+    }
+    cli_print(buf_str(&out));
+    return CLI_FINE;
+}
+
 static int run(const struct cli_args *args)
 {
     AUTO_CONFIG struct config *config = NULL;
     AUTO_OPS_STORE struct ops_store *store = NULL;
     struct err err = {0};
-    bool wants_verify = strcmp(args->word[0], "verify") == 0;
-    if (!wants_verify && strcmp(args->word[0], "show") != 0) {
-        (void)err_set(&err, ERR_CLI_USAGE, "auditlog takes verify or show");
+    const char *word = args->word[0];
+    bool writes = strcmp(word, "archive") == 0;
+    if (!writes && strcmp(word, "verify") != 0 && strcmp(word, "show") != 0 &&
+        strcmp(word, "reads") != 0) {
+        (void)err_set(&err, ERR_CLI_USAGE, "auditlog takes verify, show, reads or archive");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    if (cli_load_config(args, &config, &err) < 0 || secret_init(&err) < 0 ||
-        ops_store_open(cli_find_state_dir(args, config), OPS_STORE_READ, &store, &err) < 0) {
+    if (cli_load_config(args, &config, &err) < 0 || secret_init(&err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    return wants_verify ? verify(args, store) : show(args, store);
+    const char *state_dir = cli_find_state_dir(args, config);
+    if (writes) {
+        return archive(args, config, state_dir);
+    }
+    if (ops_store_open(state_dir, OPS_STORE_READ, &store, &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
+    return strcmp(word, "verify") == 0 ? verify(args, store)
+           : strcmp(word, "show") == 0 ? show(args, store)
+                                       : show_reads(args, store);
 }
 
 const struct cli_command cmd_auditlog = {
     .name = "auditlog",
-    .summary = "Verify or show the audit log, a chain of keyed hashes",
-    .words = "verify|show",
+    .summary = "Verify, show or archive the audit log, a chain of keyed hashes",
+    .words = "verify|show|reads|archive",
     .words_min = 1,
     .words_max = 1,
-    .options = {{"--last", "N", "show: how many rows (default 20, at most 1000)"},
+    .options = {{"--last", "N", "show, reads: how many rows (default 20, at most 1000)"},
+                {"--older-than", "DAYS",
+                 "archive: rows that are older (default: monitoring.audit_log_archive)"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
-    .more = "It reads the database beside a running daemon, or without one.",
-    .exits = "  0  shown; or every row is as it was written\n"
-             "  1  a row was changed, removed or added; it is named\n"
-             "  2  the database or its key cannot be read\n",
+    .more = "verify, show and reads read the database beside a running daemon, or without one.\n"
+            "The log holds what changes something, what was refused and who came; commands that\n"
+            "only read are counted by person and hour, which reads shows.\n"
+            "archive moves old rows, but for the newest 50, into files in the state folder's\n"
+            "folder audit. The running daemon does so by itself, so archive wants it stopped.\n"
+            "verify follows into the archives: keep them where they are.",
+    .exits = "  0  shown or archived; or every row is as it was written\n"
+             "  1  a row or an archive was changed, removed or added; it is named\n"
+             "  2  the database or its key cannot be read, or archive found a daemon running\n",
     .run = run,
 };

@@ -1,5 +1,6 @@
 #include "builtin.h"
 #include "store/audit_chain.h"
+#include "store/read_table.h"
 
 #define ROWS_DEFAULT 15
 #define ROWS_MAX     50
@@ -72,7 +73,7 @@ static int show_auditlog(struct action_call *call, struct err *err)
         return rc;
     }
     struct json_object *list = json_object_new_array();
-    if (verdict.ok && verdict.rows < all) {
+    if (verdict.ok && verdict.rows < all) { /* more of them, or archived */
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld are whole", (long long)all,
                     (long long)verdict.rows);
         reply_line(r, "`nightdesk auditlog verify` checks all of them.");
@@ -83,6 +84,14 @@ static int show_auditlog(struct action_call *call, struct err *err)
         reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)verdict.bad_id,
                     verdict.why);
     }
+    int64_t reads = 0;
+    if ((rc = read_table_sum(builtin->store, clock_wall_us(builtin->clock) - USEC_PER_DAY, &reads,
+                             err)) < 0) {
+        json_object_put(list);
+        return rc;
+    }
+    reply_line(r, "%lld reading command%s in the last day, counted and not listed.",
+               (long long)reads, reads == 1 ? "" : "s");
     reply_table(r, 6, (const char *const[]){"#", "time (UTC)", "who", "what", "detail", "result"});
     for (int i = 0; i < n; i++) {
         const struct audit_row *row = &rows[i];
@@ -97,6 +106,7 @@ static int show_auditlog(struct action_call *call, struct err *err)
         (void)json_object_array_add(list, row_json(row));
     }
     (void)json_object_object_add(reply_data(r), "rows", list);
+    (void)json_object_object_add(reply_data(r), "reads_of_a_day", json_object_new_int64(reads));
     (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(verdict.ok));
     reply_protect(r);
     return ACTION_DONE;

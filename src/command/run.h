@@ -159,6 +159,8 @@ int run_args_resolve(const struct run *run, const struct manifest_step *step,
 void run_args_free(char *values[ACTION_PARAMS_MAX]);
 
 /* run_write.c: rows, all of them in the transaction that is open. */
+/* That the command came, in the audit log, unless it is one that is counted when it ends. */
+int run_write_received(const struct run *run, struct err *err);
 /* The current step is begun. */
 int run_write_start(struct run *run, struct err *err);
 /* The current step has ended (marks, replies, failure and end_err say how); the next one is begun,

@@ -59,8 +59,30 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     return rc;
 }
 
-/* Reading steps would fill the audit log with lines that tell nothing: of them only a failure is
- * noted; that the command came and how it ended always is. */
+/* What only reads would fill the audit log, which is kept for good, with lines that tell nothing:
+ * it is counted when it ends. The log keeps what changes something, what was refused, and what only
+ * an admin may read, which is who did what. */
+static bool is_counted(const struct run *run)
+{
+    return !run->m->changes && !run->m->confirm && run->m->role < ROLE_ADMIN;
+}
+
+int run_write_received(const struct run *run, struct err *err)
+{
+    return is_counted(run) ? 0 : run_write_audit(run, "command.received", "", "ok", err);
+}
+
+static int write_ended(const struct run *run, enum run_state state, struct err *err)
+{
+    bool failed = run->failure.id != ERR_NONE;
+    if (is_counted(run)) {
+        return access_count_read(run->runner->o.access, &run->who, run->m->name, failed, err);
+    }
+    return run_write_audit(run, "command.finished", run_table_state_name(state),
+                           failed ? err_info(run->failure.id)->code : "ok", err);
+}
+
+/* Of reading steps only a failure is noted. */
 int run_write_start(struct run *run, struct err *err)
 {
     int64_t now_us = clock_wall_us(run->runner->o.clock);
@@ -92,7 +114,7 @@ static int write_step_end(const struct run *run, struct err *err)
     }
     int rc = run_table_step_end(run->runner->o.store, run->id, run->step, state, result.data,
                                 clock_wall_us(run->runner->o.clock), err);
-    if (rc < 0 || (failure->id == ERR_NONE && run_is_reading(run))) {
+    if (rc < 0 || is_counted(run) || (failure->id == ERR_NONE && run_is_reading(run))) {
         return rc;
     }
     return run_write_audit(run, failure->id == ERR_NONE ? "step.done" : "step.failed", action, code,
@@ -123,9 +145,7 @@ static int write_finish(struct run *run, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    rc = run_write_audit(run, "command.finished", run_table_state_name(state),
-                         run->failure.id == ERR_NONE ? "ok" : err_info(run->failure.id)->code, err);
-    if (rc < 0) {
+    if ((rc = write_ended(run, state, err)) < 0) {
         return rc;
     }
     return run_write_post(runner, &run->who, run->chat_id, run->result, run->id, run->m->emergency,

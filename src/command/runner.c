@@ -184,7 +184,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct verdict 
         return begin_unrecorded(slot, in, v);
     }
     int rc = runner_store_run(run, RUN_RUNNING, err);
-    if (rc < 0 || (rc = run_write_audit(run, "command.received", "", "ok", err)) < 0) {
+    if (rc < 0 || (rc = run_write_received(run, err)) < 0) {
         return rc;
     }
     if (run->m->confirm &&

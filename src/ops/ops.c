@@ -20,6 +20,7 @@
 #include "io/notify.h"
 #include "io/units.h"
 #include "ops_watch.h"
+#include "store/audit_chain.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/trading.h"
@@ -27,16 +28,18 @@
 #include <errno.h>
 #include <signal.h>
 
-#define TICK_US         USEC_PER_SEC
-#define STARTING_US     (5 * USEC_PER_MSEC) /* how often to look for the first snapshot */
-#define DOORS_LATEST_US (3 * USEC_PER_SEC)  /* chat lives even when the engine does not start */
-#define STATUS_US       (10 * USEC_PER_SEC)
-#define PRUNE_US        USEC_PER_DAY
-#define PRUNE_FIRST_US  USEC_PER_MIN
-#define PRUNE_ROWS      500 /* a slice each tick, so that nobody waits for it */
-#define PRUNE_VALUE     "prune_last_us"
-#define EVENTS_BATCH    64
-#define SOCKET_PATH_MAX 107
+#define TICK_US          USEC_PER_SEC
+#define STARTING_US      (5 * USEC_PER_MSEC) /* how often to look for the first snapshot */
+#define DOORS_LATEST_US  (3 * USEC_PER_SEC)  /* chat lives even when the engine does not start */
+#define STATUS_US        (10 * USEC_PER_SEC)
+#define PRUNE_US         USEC_PER_DAY
+#define PRUNE_FIRST_US   USEC_PER_MIN
+#define PRUNE_ROWS       500 /* a slice each tick, so that nobody waits for it */
+#define PRUNE_VALUE      "prune_last_us"
+#define ARCHIVE_ROWS_MIN 1000               /* so that there are not many small files */
+#define ARCHIVE_AGAIN_US (5 * USEC_PER_SEC) /* while there is more to do */
+#define EVENTS_BATCH     64
+#define SOCKET_PATH_MAX  107
 
 struct ops {
     struct ops_options options;
@@ -78,6 +81,7 @@ struct ops {
     bool ready;
     int64_t status_next_mono_us;
     int64_t prune_next_mono_us;
+    int64_t archive_next_mono_us;
 };
 
 /* ---------------------------------------------------------------- small things */
@@ -206,6 +210,25 @@ static void prune(struct ops *ops)
     (void)ops_store_put_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
+/* Old rows of the audit log go to files, an archive a look. */
+static void archive_audit_log(struct ops *ops)
+{
+    int64_t now_us = clock_wall_us(ops->clock), rows = 0;
+    struct err err = {0};
+    const struct audit_archive_options options = {
+        .before_us = now_us - ops->options.config->monitoring_audit_log_archive_us,
+        .now_us = now_us,
+        .min_rows = ARCHIVE_ROWS_MIN,
+        .user = "nightdesk",
+        .door = door_name(DOOR_SCHEDULE),
+    };
+    int rc = audit_chain_archive(ops->store, &options, &rows, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not archive old rows of the audit log");
+    }
+    ops->archive_next_mono_us = mono_us(ops) + (rows > 0 ? ARCHIVE_AGAIN_US : USEC_PER_HOUR);
+}
+
 /* Between two commands rather than within one. A failure shows at the next write. */
 static void tidy_store(struct ops *ops)
 {
@@ -239,6 +262,9 @@ static void on_tick(void *userdata)
     }
     if (now_us >= ops->prune_next_mono_us) {
         prune(ops);
+    }
+    if (now_us >= ops->archive_next_mono_us && runner_active(ops->runner) == 0) {
+        archive_audit_log(ops);
     }
     tidy_store(ops);
 }
@@ -613,6 +639,7 @@ int ops_run(struct ops *ops)
 {
     ops->run_mono_us = mono_us(ops);
     ops->prune_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
+    ops->archive_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
     ops->watchdog_us = notify_watchdog_us() / 2;
     loop_timer_every(ops->tick, TICK_US);
     if (ops->watchdog_us > 0) {

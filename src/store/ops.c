@@ -75,10 +75,18 @@ static const char schema_messages[] =
     " ON DELETE CASCADE, door TEXT NOT NULL, chat_id INTEGER NOT NULL,"
     " outbox_id INTEGER NOT NULL, PRIMARY KEY(alert_id, door, chat_id)) WITHOUT ROWID;";
 
+/* The archives of the audit log are found without reading it all. */
+static const char schema_reads[] =
+    "CREATE TABLE command_reads(hour_us INTEGER NOT NULL, user TEXT NOT NULL, door TEXT NOT NULL,"
+    " command TEXT NOT NULL, count INTEGER NOT NULL, failed INTEGER NOT NULL,"
+    " PRIMARY KEY(hour_us, user, door, command)) WITHOUT ROWID;"
+    "CREATE INDEX audit_log_archives ON audit_log(id) WHERE action = 'audit.archived';";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
     {"messages of an alert", schema_messages},
+    {"reads by person and hour, archives of the audit log", schema_reads},
 };
 
 /* A reader leaves a missing key missing: making one would hide that it was lost. */
@@ -125,6 +133,10 @@ int ops_store_open(const char *state_dir, enum ops_store_mode mode, struct ops_s
     if (rc == 0) {
         rc = load_key(store, state_dir, mode, err);
     }
+    if (strcmp(state_dir, ":memory:") != 0) {
+        store->dir = strdup(state_dir);
+        ASSERT(store->dir != NULL);
+    }
     if (rc == 0) {
         *ret = TAKE(store);
     }
@@ -137,6 +149,7 @@ void ops_store_free(struct ops_store *store)
         return;
     }
     db_free(store->db);
+    free(store->dir);
     secret_wipe(&store->audit_key, sizeof(store->audit_key));
     free(store);
 }
@@ -219,6 +232,8 @@ static const char *const prune_by_us[] = {
     " ('confirming', 'running') AND updated_us < ?1 ORDER BY id LIMIT ?2)",
     "DELETE FROM updates WHERE (door, update_id) IN (SELECT door, update_id FROM updates"
     " WHERE received_us < ?1 LIMIT ?2)",
+    "DELETE FROM command_reads WHERE (hour_us, user, door, command) IN (SELECT hour_us, user, door,"
+    " command FROM command_reads WHERE hour_us < ?1 LIMIT ?2)",
     "DELETE FROM audits WHERE id IN (SELECT id FROM audits WHERE finished_us < ?1"
     " ORDER BY id LIMIT ?2)",
     "DELETE FROM service_samples WHERE id IN (SELECT id FROM service_samples WHERE at_us < ?1"

@@ -30,6 +30,7 @@ struct ops_store {
     struct db *db;
     struct secret_key audit_key;
     bool has_key; /* a reader without the key file can read all but not verify */
+    char *dir;    /* the state folder; NULL in memory */
 };
 
 struct row {

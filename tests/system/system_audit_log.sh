@@ -57,4 +57,79 @@ tap_check "a changed user is found" holds "$WORK/out" "row 1"
 rm -f "$state/audit.key"
 verify
 tap_check "without its key it cannot be verified: 2" test $? -eq 2
+
+# ---- archives: kill -9 at any moment leaves the rows, or the rows and the file, or the file
+rm -rf "$state"
+cp -r "$WORK/copy" "$state"
+archive() {
+    "$ND" auditlog archive --older-than 0 --config "$WORK/quiet.yaml" --state "$state" "$@" \
+        > "$WORK/out" 2>&1
+}
+# Enough rows for several files: the same commands again and again.
+i=0
+while [ $i -lt 700 ]; do
+    printf '/pause\n/resume\n'
+    i=$((i + 1))
+done > "$WORK/lines"
+timeout 120 "$ND" run --config "$WORK/quiet.yaml" --state "$state" < "$WORK/lines" \
+    > "$WORK/replies" 2>&1
+before=$(sqlite3 "$state/ops.db" "SELECT max(id) FROM audit_log")
+tap_check "the log has several archives' worth of rows ($before)" test "$before" -gt 4500
+whole=yes kills=0
+for ms in 5 10 15 20 30 40 50 60 80 100 130 160 200 250; do
+    "$ND" auditlog archive --older-than 0 --config "$WORK/quiet.yaml" --state "$state" \
+        > /dev/null 2>&1 &
+    pid=$!
+    sleep "0.$(printf %03d $ms)"
+    kill -9 $pid 2> /dev/null && kills=$((kills + 1))
+    wait $pid 2> /dev/null
+    verify || { whole="no, after $ms ms"; break; }
+done
+tap_check "killed at $kills moments, the log is whole at each of them" test "$whole" = yes
+tap_show "$WORK/out"
+archive
+tap_check "then it archives what is left" test $? -eq 0
+verify
+tap_check "verify follows into the archives" holds "$WORK/out" "archives among them"
+left=$(sqlite3 "$state/ops.db" "SELECT count(*) FROM audit_log WHERE action != 'audit.archived'")
+tap_check "the newest 50 rows stay, besides those that name archives ($left)" test "$left" -le 50
+first=$(ls "$state/audit" | head -n 1)
+mv "$state/audit/$first" "$WORK/taken"
+verify
+tap_check "a missing archive is found: 1" test $? -eq 1
+tap_check "and named" holds "$WORK/out" "$first is missing"
+head -c 3000 "$WORK/taken" > "$state/audit/$first"
+verify
+tap_check "a cut one is named" holds "$WORK/out" "$first was cut off or damaged"
+sed 's/pause/pausf/' "$WORK/taken" > "$state/audit/$first"
+verify
+tap_check "a changed one is named" holds "$WORK/out" "$first"
+mv "$WORK/taken" "$state/audit/$first"
+verify
+tap_check "put back, it is whole again" test $? -eq 0
+
+# ---- beside a daemon, which is the one writer of its database
+mkfifo "$WORK/hold"
+"$ND" run --config "$WORK/quiet.yaml" --state "$state" < "$WORK/hold" > /dev/null 2>&1 &
+daemon=$!
+ends_with_us $daemon
+exec 9> "$WORK/hold"
+wait_for 10 "$ND" do whoami --config "$WORK/quiet.yaml" --state "$state"
+archive
+tap_check "archive refuses while a daemon runs: 2" test $? -eq 2
+tap_check "and says so" holds "$WORK/out" FILE_LOCKED
+before=$(sqlite3 "$state/ops.db" "SELECT max(id) FROM audit_log")
+i=0
+while [ $i -lt 10 ]; do
+    "$ND" do status --config "$WORK/quiet.yaml" --state "$state" > /dev/null 2>&1
+    i=$((i + 1))
+done
+tap_check "ten reads leave no row in the log" \
+    test "$(sqlite3 "$state/ops.db" "SELECT max(id) FROM audit_log")" = "$before"
+"$ND" auditlog reads --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
+tap_check "they are counted" grep -qE 'socket +status +1?[0-9]$' "$WORK/out"
+exec 9>&-
+"$ND" auditlog archive --state "$WORK/nowhere" --config "$WORK/quiet.yaml" > "$WORK/out" 2>&1
+tap_check "a wrong folder is an error" test $? -eq 2
+tap_check "and not made" test ! -e "$WORK/nowhere"
 tap_end

@@ -592,6 +592,13 @@ static void auditlog_is_for_admins(void **state)
     scene_say(s, &s->rig.adam, "/auditlog 5");
     assert_has(rig_last(&s->rig), "the chain is whole");
     assert_has(rig_last(&s->rig), "command.denied");
+    assert_has(rig_last(&s->rig), "0 reading commands in the last day");
+    assert_int_equal(rig_audited(&s->rig, "command.received"), 1); /* who read the log is in it */
+    scene_say(s, &s->rig.adam, "/version");
+    scene_say(s, &s->rig.rita, "/whoami");
+    scene_say(s, &s->rig.adam, "/auditlog 5");
+    assert_has(rig_last(&s->rig), "2 reading commands in the last day");
+    assert_int_equal(rig_audited(&s->rig, "command.received"), 2);
 }
 
 UNIT_GROUP(see, SCENE_TEST(status_shows_the_account),

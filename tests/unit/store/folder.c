@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "io/secret.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <unistd.h>
 
 int folder_make(void **state)
@@ -17,17 +17,18 @@ int folder_make(void **state)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path);
+}
+
 int folder_remove(void **state)
 {
     char *path = *state;
-    DIR *dir = opendir(path);
-    if (dir != NULL) {
-        for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
-            (void)unlinkat(dirfd(dir), entry->d_name, 0);
-        }
-        (void)closedir(dir);
-    }
-    (void)rmdir(path);
+    (void)nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(path);
     return 0;
 }

@@ -1,0 +1,344 @@
+#include "audit_row.h"
+#include "base/check.h"
+
+#include <string.h>
+
+#define LOOKS_MAX 3 /* the daemon may archive rows while somebody else verifies */
+
+/* What is known of the archives, in the order in which rows that name them were found. */
+struct archives {
+    struct audit_archive *items;
+    size_t count;
+    size_t capacity;
+};
+
+static void archives_release(struct archives *archives)
+{
+    free(archives->items);
+}
+#define AUTO_ARCHIVES AUTO(archives_release)
+
+static void archives_add(struct archives *archives, const struct audit_archive *item)
+{
+    if (archives->count == archives->capacity) {
+        archives->capacity = archives->capacity == 0 ? 64 : 2 * archives->capacity;
+        archives->items =
+            reallocarray(archives->items, archives->capacity, sizeof(*archives->items));
+        ASSERT(archives->items != NULL);
+    }
+    archives->items[archives->count++] = *item;
+}
+
+static const struct audit_archive *archives_ending_at(const struct archives *archives, int64_t id)
+{
+    for (size_t i = archives->count; i > 0; i--) {
+        if (archives->items[i - 1].last_id == id) {
+            return &archives->items[i - 1];
+        }
+    }
+    return NULL;
+}
+
+__attribute__((format(printf, 3, 4))) static void sayf(struct audit_verdict *verdict, int64_t id,
+                                                       const char *format, ...)
+{
+    char text[sizeof(verdict->why)];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    audit_verdict_say(verdict, id, text);
+}
+
+static int first_id(struct ops_store *store, int64_t *ret, struct err *err)
+{
+    return db_get_i64(store->db, "SELECT min(id) FROM audit_log", DB_NO_VALUES, 1, ret, err);
+}
+
+/* ------------------------------------------------------------------ archives */
+
+/* Which archives a table names. */
+static int named_by_table(struct ops_store *store, struct archives *archives, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db, "SELECT detail FROM audit_log WHERE action = '" AUDIT_ARCHIVED "' ORDER BY id",
+        DB_NO_VALUES, &rows, err);
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        struct audit_archive archive;
+        if (audit_archive_parse(db_text(rows, 0), &archive)) {
+            archives_add(archives, &archive);
+        }
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* The first row behind everything that some archive is said to hold before id. */
+static int64_t first_unnamed(const struct archives *archives, int64_t id)
+{
+    int64_t first = 1;
+    for (size_t i = 0; i < archives->count; i++) {
+        int64_t last = archives->items[i].last_id;
+        first = last < id && last >= first ? last + 1 : first;
+    }
+    return first;
+}
+
+/* False when the file is not there; the verdict names it. */
+static int load(const struct ops_store *store, const struct audit_archive *archive,
+                struct buf *bytes, struct audit_verdict *verdict, struct err *err)
+{
+    struct err why = {0};
+    int rc = audit_archive_load(store, archive, bytes, &why);
+    if (rc == -ERR_FILE_MISSING) {
+        sayf(verdict, archive->first_id, "its archive %s is missing", archive->file);
+        return 0;
+    }
+    if (rc < 0) {
+        *err = why;
+        return rc;
+    }
+    return 1;
+}
+
+/* Goes back from the table's first row to row 1: each archive is named by a row of the table or of
+ * a younger archive. *ret_chain holds them, the youngest first. */
+static int find_archives(struct ops_store *store, int64_t table_first, struct archives *ret_chain,
+                         struct audit_verdict *verdict, struct err *err)
+{
+    AUTO_ARCHIVES struct archives known = {0};
+    int rc = named_by_table(store, &known, err);
+    int64_t wanted = table_first - 1;
+    while (rc >= 0 && wanted > 0) {
+        const struct audit_archive *found = archives_ending_at(&known, wanted);
+        if (found == NULL) {
+            audit_verdict_say(verdict, first_unnamed(&known, wanted),
+                              "the row is missing, and no archive is named that holds it");
+            return 0;
+        }
+        archives_add(ret_chain, found);
+        wanted = found->first_id - 1;
+        AUTO_BUF struct buf bytes = BUF_INIT(AUDIT_ARCHIVE_MAX);
+        rc = load(store, &ret_chain->items[ret_chain->count - 1], &bytes, verdict, err);
+        if (rc <= 0) {
+            return rc;
+        }
+        size_t skip = strlen(AUDIT_ARCHIVE_FIRST);
+        struct str rest =
+            bytes.len < skip ? str_n(bytes.data, 0) : str_n(bytes.data + skip, bytes.len - skip);
+        struct audit_raw row;
+        while (audit_archive_next(&rest, &row)) {
+            struct audit_archive older;
+            if (str_equal_c(row.fields[2], AUDIT_ARCHIVED) &&
+                audit_archive_parse(row.fields[3], &older)) {
+                archives_add(&known, &older);
+            }
+        }
+    }
+    return rc < 0 ? rc : 1;
+}
+
+/* Row by row, so that the first bad one is named; then the file as a whole. */
+static bool verify_archive(const struct ops_store *store, const struct audit_archive *archive,
+                           struct str bytes, struct audit_hash *last, struct audit_verdict *verdict)
+{
+    struct audit_hash whole = audit_hash_bytes(store, bytes);
+    bool untouched = strcmp(whole.hex, archive->bytes.hex) == 0;
+    if (!str_starts(bytes, AUDIT_ARCHIVE_FIRST)) {
+        sayf(verdict, archive->first_id, "its archive %s does not begin as one", archive->file);
+        return false;
+    }
+    size_t skip = strlen(AUDIT_ARCHIVE_FIRST);
+    struct str rest = str_n(bytes.ptr + skip, bytes.len - skip);
+    for (int64_t id = archive->first_id; id <= archive->last_id; id++) {
+        struct audit_raw row;
+        if (!audit_archive_next(&rest, &row)) {
+            sayf(verdict, id, "its archive %s was cut off or damaged there", archive->file);
+            return false;
+        }
+        struct audit_verdict bad = {.ok = true};
+        if (!audit_row_follows(store, &row, id, last, &bad)) {
+            sayf(verdict, bad.bad_id, "%.60s (in archive %s)", bad.why, archive->file);
+            return false;
+        }
+        verdict->rows++;
+    }
+    if (rest.len > 0 || !untouched || strcmp(last->hex, archive->last.hex) != 0) {
+        sayf(verdict, archive->last_id, "its archive %s is not the one that was sealed",
+             archive->file);
+        return false;
+    }
+    verdict->archives++;
+    return true;
+}
+
+/* 1: all that came before the table's first row is whole, *last is the hash behind it. 0: the
+ * verdict says what is not. */
+static int verify_archives(struct ops_store *store, int64_t table_first, struct audit_hash *last,
+                           struct audit_verdict *verdict, struct err *err)
+{
+    AUTO_ARCHIVES struct archives chain = {0};
+    int rc = find_archives(store, table_first, &chain, verdict, err);
+    for (size_t i = chain.count; rc > 0 && i > 0; i--) {
+        AUTO_BUF struct buf bytes = BUF_INIT(AUDIT_ARCHIVE_MAX);
+        rc = load(store, &chain.items[i - 1], &bytes, verdict, err);
+        if (rc > 0 && !verify_archive(store, &chain.items[i - 1], buf_str(&bytes), last, verdict)) {
+            return 0;
+        }
+    }
+    return rc;
+}
+
+/* ------------------------------------------------------------------ the table */
+
+/* The hash that row from_id must follow, taken as it stands: of the row before it, or as the row
+ * says that names the archive. 0: the verdict says that there is neither. */
+static int start_hash(struct ops_store *store, int64_t from_id, int64_t table_first,
+                      struct audit_hash *ret, struct audit_verdict *verdict, struct err *err)
+{
+    *ret = (struct audit_hash){{0}};
+    if (from_id == table_first && table_first > 1) {
+        struct audit_archive newest = {.last_id = 0};
+        int rc = audit_archive_newest(store, &newest, err);
+        if (rc >= 0 && newest.last_id != from_id - 1) {
+            audit_verdict_say(verdict, newest.last_id + 1,
+                              "the row is missing, and no archive is named that holds it");
+            return 0;
+        }
+        *ret = newest.last;
+        return rc < 0 ? rc : 1;
+    }
+    AUTO_ROW struct row row = {0};
+    int rc = row_query_one(store->db, "SELECT hash FROM audit_log WHERE id = ?",
+                           DB_VALUES(DB_I64(from_id - 1)), &row, err);
+    if (rc > 0) {
+        (void)str_copy(row_str(&row), ret->hex, sizeof(ret->hex));
+    }
+    return rc < 0 ? rc : 1;
+}
+
+/* Rows of the table from from_id on, behind *last. *ret_moved: its first row is not table_first any
+ * more. */
+static int verify_table(struct ops_store *store, int64_t from_id, struct audit_hash *last,
+                        bool *ret_moved, struct audit_verdict *ret, struct err *err)
+{
+    /* One statement, so that rows and head are of one moment while the writer goes on. */
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db,
+        "SELECT head.value, head.first, a.id, a.at_us, a.user, a.door, a.action, a.detail,"
+        " a.result, a.prev_hash, a.hash FROM (SELECT (SELECT value FROM kv WHERE name = ?) AS"
+        " value, (SELECT min(id) FROM audit_log) AS first) head"
+        " LEFT JOIN audit_log a ON a.id >= ? ORDER BY a.id",
+        DB_VALUES(DB_TEXT_C(AUDIT_HEAD_NAME), DB_I64(from_id)), &rows, err);
+    struct audit_head head = {0};
+    bool has_head = false;
+    int64_t next_id = from_id;
+    int64_t checked = 0;
+    *ret_moved = false;
+    while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
+        if (checked == 0 && db_i64(rows, 1) > from_id) {
+            *ret_moved = true;
+        }
+        has_head = audit_head_parse(store, db_text(rows, 0), &head);
+        if (db_is_null(rows, 2)) { /* no rows from there on */
+            if (db_is_null(rows, 0)) {
+                return 0; /* and there never were */
+            }
+            break;
+        }
+        struct audit_raw row;
+        audit_row_read(rows, 2, &row);
+        if (!audit_row_follows(store, &row, next_id, last, ret)) {
+            return 0;
+        }
+        next_id++;
+        checked++;
+        ret->rows++;
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    memcpy(ret->last_hash, last->hex, sizeof(ret->last_hash));
+    if (!has_head) {
+        audit_verdict_say(ret, next_id - 1, "the record of the last row is missing or was changed");
+    } else if (head.count >= next_id) {
+        audit_verdict_say(ret, next_id, "the row is missing: the end of the log was cut off");
+    } else if (checked > 0 &&
+               (head.count != next_id - 1 || strcmp(head.last.hex, last->hex) != 0)) {
+        audit_verdict_say(ret, head.count + 1, "the row was added by another hand");
+    }
+    return 0;
+}
+
+/* One look. *ret_moved: rows were archived meanwhile, and it says nothing. */
+static int look(struct ops_store *store, int64_t from_id, bool *ret_moved,
+                struct audit_verdict *ret, struct err *err)
+{
+    int64_t table_first = 1;
+    struct audit_hash last = {{0}};
+    *ret = (struct audit_verdict){.ok = true};
+    *ret_moved = false;
+    int rc = first_id(store, &table_first, err);
+    if (rc < 0) {
+        return rc;
+    }
+    bool all = from_id == 1;
+    from_id = from_id < table_first ? table_first : from_id;
+    rc = all && table_first > 1 ? verify_archives(store, table_first, &last, ret, err)
+                                : start_hash(store, from_id, table_first, &last, ret, err);
+    if (rc <= 0) {
+        int64_t again =
+            table_first; /* what was missed may just have moved into a younger archive */
+        int moved = first_id(store, &again, err);
+        *ret_moved = moved == 0 && again != table_first;
+        return rc < 0 ? rc : moved;
+    }
+    return verify_table(store, from_id, &last, ret_moved, ret, err);
+}
+
+int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_verdict *ret,
+                       struct err *err)
+{
+    ASSERT(from_id >= 1);
+    struct err local = {0};
+    err = err != NULL ? err : &local;
+    *ret = (struct audit_verdict){.ok = true};
+    if (!store->has_key) {
+        return err_set(err, ERR_SECRET_KEY, "audit.key is missing or not readable");
+    }
+    int rc = audit_key_fits(store, err);
+    if (rc == 0) {
+        audit_verdict_say(ret, 1,
+                          "audit.key is not the one it was begun with: it was lost or "
+                          "replaced");
+    }
+    if (rc <= 0) {
+        return rc;
+    }
+    bool moved = true;
+    for (int i = 0; moved && i < LOOKS_MAX; i++) {
+        rc = look(store, from_id, &moved, ret, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int audit_chain_verify_recent(struct ops_store *store, struct audit_verdict *ret,
+                              int64_t *ret_last_id, struct err *err)
+{
+    int rc =
+        db_get_i64(store->db, "SELECT max(id) FROM audit_log", DB_NO_VALUES, 0, ret_last_id, err);
+    if (rc < 0) {
+        return rc;
+    }
+    int64_t table_first = 1;
+    if ((rc = first_id(store, &table_first, err)) < 0) {
+        return rc;
+    }
+    /* Row 1 only while the table has it: whoever waits for this does not wait for archives. */
+    int64_t from_id = *ret_last_id - AUDIT_CHAIN_RECENT + 1;
+    return audit_chain_verify(store, from_id < table_first ? table_first : from_id, ret, err);
+}

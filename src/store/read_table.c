@@ -1,0 +1,54 @@
+#include "store/read_table.h"
+
+#include "base/clock.h"
+#include "row.h"
+
+static int64_t hour_of(int64_t at_us)
+{
+    return at_us - at_us % USEC_PER_HOUR;
+}
+
+int read_table_add(struct ops_store *store, const struct read_count *what, bool failed,
+                   struct err *err)
+{
+    return db_run(store->db,
+                  "INSERT INTO command_reads(hour_us, user, door, command, count, failed)"
+                  " VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT(hour_us, user, door, command)"
+                  " DO UPDATE SET count = count + 1, failed = failed + excluded.failed",
+                  DB_VALUES(DB_I64(hour_of(what->at_us)), DB_TEXT_C(what->user),
+                            DB_TEXT_C(what->door), DB_TEXT_C(what->command),
+                            DB_I64(failed ? 1 : 0)),
+                  err);
+}
+
+int read_table_list(struct ops_store *store, int64_t since_us, size_t offset,
+                    struct read_count *ret, size_t max, struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(
+        store->db,
+        "SELECT hour_us, user, door, command, count, failed FROM command_reads"
+        " WHERE hour_us >= ? ORDER BY hour_us DESC, user, door, command"
+        " LIMIT ? OFFSET ?",
+        DB_VALUES(DB_I64(hour_of(since_us)), DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows,
+        err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        struct read_count *out = &ret[n++];
+        out->at_us = row_i64(&row);
+        row_text(&row, out->user, sizeof(out->user));
+        row_text(&row, out->door, sizeof(out->door));
+        row_text(&row, out->command, sizeof(out->command));
+        out->count = row_i64(&row);
+        out->failed = row_i64(&row);
+        rc = row_check(&row, "command_reads", out->at_us, err);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int read_table_sum(struct ops_store *store, int64_t since_us, int64_t *ret, struct err *err)
+{
+    return db_get_i64(store->db, "SELECT sum(count) FROM command_reads WHERE hour_us >= ?",
+                      DB_VALUES(DB_I64(hour_of(since_us))), 0, ret, err);
+}

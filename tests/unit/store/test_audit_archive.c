@@ -1,0 +1,379 @@
+#include "base/clock.h"
+#include "folder.h"
+#include "io/db.h"
+#include "io/file.h"
+#include "store/audit_chain.h"
+#include "store/ops.h"
+#include "store/read_table.h"
+#include "unit/unit.h"
+
+#include <dirent.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define T0        INT64_C(1790000000000000)
+#define FILE_SIZE ((size_t)4 << 20)
+
+static struct ops_store *open_store(const char *folder, enum ops_store_mode mode)
+{
+    struct err err = {0};
+    struct ops_store *store = NULL;
+    if (ops_store_open(folder, mode, &store, &err) < 0) {
+        fail_msg("%s: %s", err_info(err.id)->code, err.context);
+    }
+    return store;
+}
+
+/* Row n is of T0 + n seconds; its texts hold what a line or a length could trip over. */
+static void append_rows(struct ops_store *store, int64_t first, int64_t count)
+{
+    for (int64_t i = first; i < first + count; i++) {
+        int64_t id = 0;
+        const struct audit_entry e = {.at_us = T0 + i * USEC_PER_SEC,
+                                      .user = "alice",
+                                      .door = "telegram",
+                                      .action = "command.received",
+                                      .detail = i % 3 == 0   ? "a\nline: 12:row"
+                                                : i % 3 == 1 ? "broken \xff\xfe, \"quoted\""
+                                                             : "",
+                                      .result = "ok"};
+        assert_int_equal(audit_chain_append(store, &e, &id, NULL), 0);
+    }
+}
+
+static int archive(struct ops_store *store, int64_t before_row, int64_t *ret_rows,
+                   struct err *err)
+{
+    const struct audit_archive_options options = {.before_us = T0 + before_row * USEC_PER_SEC,
+                                                  .now_us = T0 + 1000 * USEC_PER_SEC,
+                                                  .min_rows = 1,
+                                                  .user = "nightdesk",
+                                                  .door = "schedule"};
+    return audit_chain_archive(store, &options, ret_rows, err);
+}
+
+static int64_t archived(struct ops_store *store, int64_t before_row)
+{
+    struct err err = {0};
+    int64_t rows = 0;
+    if (archive(store, before_row, &rows, &err) < 0) {
+        fail_msg("%s: %s", err_info(err.id)->code, err.context);
+    }
+    return rows;
+}
+
+static struct audit_verdict verdict_of(const char *folder)
+{
+    struct err err = {0};
+    struct audit_verdict verdict;
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
+    if (audit_chain_verify(store, 1, &verdict, &err) < 0) {
+        fail_msg("%s: %s", err_info(err.id)->code, err.context);
+    }
+    return verdict;
+}
+
+static void assert_whole(const char *folder, int64_t rows, int64_t archives)
+{
+    struct audit_verdict v = verdict_of(folder);
+    if (!v.ok || v.rows != rows || v.archives != archives) {
+        fail_msg("ok %d, %lld rows, %lld archives, row %lld: %s", v.ok, (long long)v.rows,
+                 (long long)v.archives, (long long)v.bad_id, v.why);
+    }
+}
+
+static void assert_broken(const char *folder, int64_t bad_id, const char *why)
+{
+    struct audit_verdict v = verdict_of(folder);
+    if (v.ok || v.bad_id != bad_id || strstr(v.why, why) == NULL) {
+        fail_msg("ok %d, row %lld: %s; wanted row %lld: %s", v.ok, (long long)v.bad_id, v.why,
+                 (long long)bad_id, why);
+    }
+}
+
+static void add_path(struct buf *out, const char *folder, const char *file)
+{
+    buf_addf(out, "%s/audit/%s", folder, file);
+}
+
+static int files_in(const char *folder)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    add_path(&path, folder, "");
+    DIR *dir = opendir(path.data);
+    int count = 0;
+    for (struct dirent *e = NULL; dir != NULL && (e = readdir(dir)) != NULL;) {
+        count += e->d_name[0] != '.' ? 1 : 0;
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return count;
+}
+
+static void write_bytes(const char *folder, const char *file, struct str bytes)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    add_path(&path, folder, file);
+    assert_int_equal(file_write(path.data, bytes, 0640, NULL), 0);
+}
+
+static void change(const char *folder, const char *sql)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct db *db = NULL;
+    buf_addf(&path, "%s/ops.db", folder);
+    assert_int_equal(db_open(&(struct db_options){.path = path.data}, &db, NULL), 0);
+    assert_int_equal(db_exec(db, sql, NULL), 0);
+    db_free(db);
+}
+
+#define FIRST  "audit-0000000001-0000000100.log"
+#define SECOND "audit-0000000101-0000000251.log"
+
+static void old_rows_move_and_the_log_stays_whole(void **state)
+{
+    const char *folder = *state;
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
+    int64_t rows = 0, last = 0;
+    append_rows(store, 1, 200);
+    assert_whole(folder, 200, 0);
+    assert_int_equal(archived(store, 101), 100); /* rows 1 to 100; row 201 names the file */
+    assert_int_equal(archived(store, 101), 0);
+    assert_whole(folder, 201, 1);
+    struct audit_row list[2];
+    assert_int_equal(audit_chain_list(store, 0, list, 2, NULL), 2);
+    assert_string_equal(list[0].action, "audit.archived");
+    assert_non_null(strstr(list[0].detail, FIRST " rows 1 to 100 hash "));
+    assert_int_equal(list[1].id, 200);
+    append_rows(store, 202, 200); /* to row 401, and row 402 names the second */
+    assert_int_equal(archived(store, 241), 100); /* row 201 is younger, and stays with all behind */
+    assert_int_equal(files_in(folder), 2);
+    assert_whole(folder, 402, 2);
+    struct audit_verdict v;
+    assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
+    assert_true(v.ok);
+    assert_int_equal(last, 402);
+    assert_int_equal(v.rows, 202); /* of the table */
+    assert_int_equal(archive(store, 100000, &rows, NULL), 0);
+    assert_int_equal(rows, 402 - 200 - AUDIT_ROWS_KEPT);
+    assert_whole(folder, 403, 3);
+}
+
+/* Rows 1 to 100, and 101 to 251 with row 151, which names the first archive. */
+static void make_two(const char *folder)
+{
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
+    append_rows(store, 1, 150);
+    assert_int_equal(archived(store, 101), 100); /* named by row 151, of T0 + 1000 s */
+    append_rows(store, 1001, 150);
+    int64_t rows = 0;
+    const struct audit_archive_options options = {.before_us = T0 + 2000 * USEC_PER_SEC,
+                                                  .now_us = T0 + 3000 * USEC_PER_SEC,
+                                                  .min_rows = 1,
+                                                  .user = "nightdesk",
+                                                  .door = "schedule"};
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
+    assert_int_equal(rows, 301 - 100 - AUDIT_ROWS_KEPT);
+    assert_whole(folder, 302, 2);
+}
+
+static void a_missing_archive_is_named(void **state)
+{
+    const char *folder = *state;
+    AUTO_BUF struct buf first = BUF_INIT(4096), second = BUF_INIT(4096);
+    make_two(folder);
+    add_path(&first, folder, FIRST);
+    add_path(&second, folder, SECOND);
+    assert_int_equal(unlink(first.data), 0);
+    assert_broken(folder, 1, FIRST " is missing"); /* named by a row of the second archive */
+    /* What answers while people wait does not go into the archives. */
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
+    struct audit_verdict v;
+    int64_t last = 0;
+    assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
+    assert_true(v.ok);
+    assert_int_equal(unlink(second.data), 0);
+    assert_broken(folder, 101, SECOND " is missing");
+}
+
+static void every_byte_of_an_archive_counts(void **state)
+{
+    const char *folder = *state;
+    AUTO_BUF struct buf path = BUF_INIT(4096), bytes = BUF_INIT(FILE_SIZE);
+    make_two(folder);
+    add_path(&path, folder, FIRST);
+    assert_int_equal(file_read(path.data, &bytes, NULL), 0);
+    for (size_t at = 0; at < bytes.len; at += 97) {
+        bytes.data[at] ^= 1;
+        write_bytes(folder, FIRST, buf_str(&bytes));
+        struct audit_verdict v = verdict_of(folder);
+        assert_false(v.ok);
+        assert_true(v.bad_id >= 1 && v.bad_id <= 100);
+        assert_non_null(strstr(v.why, FIRST));
+        bytes.data[at] ^= 1;
+        write_bytes(folder, FIRST, str_n(bytes.data, at)); /* cut there */
+        v = verdict_of(folder);
+        assert_false(v.ok);
+        assert_true(v.bad_id >= 1 && v.bad_id <= 100);
+    }
+    buf_add_char(&bytes, '\n');
+    write_bytes(folder, FIRST, buf_str(&bytes));
+    assert_broken(folder, 100, FIRST " is not the one that was sealed");
+    write_bytes(folder, FIRST, str_n(bytes.data, bytes.len - 1));
+    assert_whole(folder, 302, 2);
+    /* An archive of rows that the chain gave to another one. */
+    bytes.len--;
+    write_bytes(folder, SECOND, buf_str(&bytes));
+    assert_false(verdict_of(folder).ok);
+}
+
+static void rows_taken_without_an_archive_are_missed(void **state)
+{
+    const char *folder = *state;
+    make_two(folder);
+    change(folder, "DELETE FROM audit_log WHERE id < 260");
+    assert_broken(folder, 252, "no archive is named that holds it");
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
+    struct audit_verdict v;
+    int64_t last = 0;
+    assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
+    assert_false(v.ok);
+    assert_int_equal(v.bad_id, 252);
+}
+
+static void a_broken_stretch_is_not_sealed(void **state)
+{
+    const char *folder = *state;
+    struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
+    append_rows(store, 1, 200);
+    ops_store_free(store);
+    change(folder, "UPDATE audit_log SET user = 'mallory' WHERE id = 7");
+    AUTO_OPS_STORE struct ops_store *again = open_store(folder, OPS_STORE_WRITE);
+    struct err err = {0};
+    int64_t rows = 0;
+    assert_int_equal(archive(again, 101, &rows, &err), -ERR_AUDIT_CHAIN);
+    assert_non_null(strstr(err.context, "row 7"));
+    assert_int_equal(files_in(folder), 0);
+    assert_broken(folder, 7, "its content was changed");
+}
+
+struct countdown {
+    int left;
+};
+
+static int die_at(const char *what, void *userdata)
+{
+    struct countdown *c = userdata;
+    (void)what;
+    return c->left-- <= 0 ? -ERR_DB_FULL : 0;
+}
+
+/* The process dies at each write in turn, the file already there; then it starts again and asks for
+ * another stretch than before. */
+static void a_crash_leaves_both_or_the_file(void **state)
+{
+    const char *folder = *state;
+    struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
+    append_rows(store, 1, 200);
+    bool done = false;
+    int crashes = 0;
+    for (int n = 0; !done; n++) {
+        struct countdown c = {.left = n};
+        int64_t rows = 0;
+        ops_store_set_fault(store, die_at, &c);
+        done = archive(store, 60 + n, &rows, NULL) == 0;
+        ops_store_free(store); /* as a crash: what was not committed is gone */
+        assert_whole(folder, done ? 201 : 200, done ? 1 : 0);
+        assert_int_equal(files_in(folder), 1); /* the leftover of another stretch is gone */
+        crashes += done ? 0 : 1;
+        store = open_store(folder, OPS_STORE_WRITE);
+    }
+    assert_true(crashes >= 4);
+    assert_int_equal(archived(store, 101), 100 - (59 + crashes));
+    assert_whole(folder, 202, 2);
+    ops_store_free(store);
+}
+
+static void few_rows_wait_and_the_newest_stay(void **state)
+{
+    const char *folder = *state;
+    AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
+    struct audit_archive_options options = {.before_us = T0 + 1000 * USEC_PER_SEC,
+                                            .now_us = T0 + 1000 * USEC_PER_SEC,
+                                            .min_rows = 51,
+                                            .user = "nightdesk",
+                                            .door = "schedule"};
+    int64_t rows = 7;
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0); /* an empty log */
+    assert_int_equal(rows, 0);
+    append_rows(store, 1, 100);
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
+    assert_int_equal(rows, 0); /* 50 at most, as 50 stay */
+    options.min_rows = 50;
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
+    assert_int_equal(rows, 50);
+    assert_whole(folder, 101, 1);
+    options.before_us = T0;
+    options.min_rows = 1;
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
+    assert_int_equal(rows, 0); /* none is that old */
+    append_rows(store, 101, AUDIT_ARCHIVE_ROWS + 100);
+    options.before_us = T0 + 100000 * USEC_PER_SEC;
+    assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
+    assert_int_equal(rows, AUDIT_ARCHIVE_ROWS); /* no file is longer */
+}
+
+static void an_older_database_is_taken_over(void **state)
+{
+    const char *folder = *state;
+    struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
+    append_rows(store, 1, 60);
+    ops_store_free(store);
+    change(folder, "DROP TABLE command_reads; DROP INDEX audit_log_archives;"
+                   " PRAGMA user_version = 3");
+    store = open_store(folder, OPS_STORE_WRITE);
+    assert_whole(folder, 60, 0);
+    assert_int_equal(archived(store, 11), 10);
+    assert_whole(folder, 61, 1);
+    ops_store_free(store);
+}
+
+/* ------------------------------------------------------------------ what is counted instead */
+
+static void reads_are_counted_by_person_and_hour(void **state)
+{
+    AUTO_OPS_STORE struct ops_store *store = open_store(*state, OPS_STORE_WRITE);
+    struct read_count alice = {
+        .at_us = T0, .user = "alice", .door = "telegram", .command = "status"};
+    struct read_count bob = {.at_us = T0, .user = "bob", .door = "socket", .command = "status"};
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(read_table_add(store, &alice, i == 0, NULL), 0);
+    }
+    assert_int_equal(read_table_add(store, &bob, false, NULL), 0);
+    alice.at_us += USEC_PER_HOUR;
+    assert_int_equal(read_table_add(store, &alice, false, NULL), 0);
+    struct read_count rows[8];
+    assert_int_equal(read_table_list(store, 0, 0, rows, 8, NULL), 3);
+    assert_int_equal(rows[0].count, 1);
+    assert_int_equal(rows[0].at_us % USEC_PER_HOUR, 0);
+    assert_string_equal(rows[1].user, "alice");
+    assert_int_equal(rows[1].count, 100);
+    assert_int_equal(rows[1].failed, 1);
+    assert_string_equal(rows[2].door, "socket");
+    int64_t sum = 0, deleted = 0;
+    assert_int_equal(read_table_sum(store, 0, &sum, NULL), 0);
+    assert_int_equal(sum, 102);
+    assert_int_equal(ops_store_prune(store, rows[0].at_us, 100, &deleted, NULL), 0);
+    assert_int_equal(deleted, 2); /* kept for the retention */
+    assert_int_equal(read_table_sum(store, 0, &sum, NULL), 0);
+    assert_int_equal(sum, 1);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
+UNIT_GROUP(audit_archive, TEST(old_rows_move_and_the_log_stays_whole),
+           TEST(a_missing_archive_is_named), TEST(every_byte_of_an_archive_counts),
+           TEST(rows_taken_without_an_archive_are_missed), TEST(a_broken_stretch_is_not_sealed),
+           TEST(a_crash_leaves_both_or_the_file), TEST(few_rows_wait_and_the_newest_stay),
+           TEST(an_older_database_is_taken_over), TEST(reads_are_counted_by_person_and_hour))
