@@ -10,8 +10,11 @@
  * why with the figures, and carries the largest size that would pass every rule: that many whole
  * lots pass, one lot more does not; zero when no size passes. No state: the same account and order
  * give the same verdict. A figure that cannot be computed refuses.
- * Units: percentages are per cent of equity; notional is price * quantity in quote currency; times
- * are market time.
+ * Limits of exposure hold when an entry is decided, with its size valued at the ask and all else at
+ * its mark, and again at every mark until it has filled: what is left of an entry is cancelled when
+ * the limits are passed. What can exceed them is the market's own move: of what is held, and from
+ * the newest mark to the price of the fill. Nothing is closed for that. Units: percentages are per
+ * cent of equity; notional is price * quantity in quote currency; times are market time.
  *
  * Margin and liquidation are those of a cross-margined account with one maintenance rate m
  * (risk.maintenance_margin): the venue liquidates when equity E falls to the maintenance margin
@@ -51,6 +54,8 @@ struct risk_account {
     int64_t cooldown_until_us;
     int64_t price_updated_us; /* of this symbol */
     int64_t now_us;
+    struct dec fill_price;         /* what the entry may fill at: its size is valued at that or at
+                                    * its reference, whichever is more; zero: its reference */
     int tier;                      /* of this symbol: 0..TIERS-1 */
     struct dec exposure;           /* notional of all positions and entries under way */
     struct dec tier_exposure;      /* of those in this symbol's tier */
@@ -71,6 +76,10 @@ struct risk_verdict {
 
 /* A price older than this opens nothing. */
 #define RISK_STALE_AFTER_US (3 * USEC_PER_MIN)
+
+/* Are positions and entries under way, at the prices of now, beyond what one symbol, its tier, all
+ * of them or the leverage may be? Then nothing more may fill there. */
+bool risk_is_beyond(const struct risk_account *account);
 
 /* ret->pass. */
 bool risk_check(const struct risk_account *account, const struct order *order,

@@ -34,6 +34,16 @@ struct series *engine_series(struct engine *engine, struct symbol symbol)
     return NULL;
 }
 
+const struct quote *engine_quote(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; engine->in != NULL && i < engine->in->quote_count; i++) {
+        if (symbol_equal(engine->in->quotes[i].symbol, symbol)) {
+            return &engine->in->quotes[i];
+        }
+    }
+    return NULL;
+}
+
 struct dec engine_equity(const struct engine *engine)
 {
     return ledger_equity(engine->state.cash, engine->positions, engine->position_count);

@@ -39,6 +39,16 @@ static struct dec foreign_price(const struct engine *engine, const struct snapsh
     return price.e8 > 0 ? price : foreign->entry_price;
 }
 
+/* What an entry under way may fill at: the worst of the price that it was decided on, the price of
+ * now, and what the book asks. */
+static struct dec entry_price(const struct engine *engine, const struct order *order)
+{
+    const struct quote *quote = engine_quote(engine, order->symbol);
+    struct dec now = engine_price(engine, order->symbol);
+    int64_t worst = order->reference_price.e8 > now.e8 ? order->reference_price.e8 : now.e8;
+    return quote != NULL && quote->ask.e8 > worst ? quote->ask : (struct dec){worst};
+}
+
 static void collect(const struct engine *engine, struct symbol about, struct stakes *ret)
 {
     ret->count = 0;
@@ -52,7 +62,7 @@ static void collect(const struct engine *engine, struct symbol about, struct sta
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
         if (engine_orders_is_alive(s) && s->order.kind == ORDER_ENTRY) {
-            add_stake(ret, s->order.symbol, s->order.side, s->order.reference_price,
+            add_stake(ret, s->order.symbol, s->order.side, entry_price(engine, &s->order),
                       dec_sub(s->order.qty, s->order.filled_qty));
         }
     }
@@ -160,6 +170,21 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
         }
     }
     fill_stakes(engine, &stakes, symbol, side, ret);
+}
+
+void engine_account_watch(struct engine *engine)
+{
+    for (int i = 0; i < engine->slot_end; i++) {
+        const struct engine_slot *s = &engine->slots[i];
+        if (!engine_orders_is_alive(s) || s->order.kind != ORDER_ENTRY) {
+            continue;
+        }
+        struct risk_account account;
+        engine_account_fill(engine, s->order.symbol, s->order.side, &account);
+        if (risk_is_beyond(&account)) {
+            (void)engine_orders_cancel_entries(engine, s->order.symbol);
+        }
+    }
 }
 
 struct dec engine_account_held(const struct engine *engine)

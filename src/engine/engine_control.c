@@ -241,6 +241,8 @@ void engine_control_tick(struct engine *engine)
     /* Again and again: a cancellation can get lost like anything else. */
     if (s->state != TRADING_ACTIVE) {
         (void)engine_orders_cancel_entries(engine, every_symbol);
+    } else {
+        engine_account_watch(engine);
     }
     press_emergency(engine);
 }

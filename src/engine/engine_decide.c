@@ -7,6 +7,7 @@ static struct dec size(void *desk, const struct board *board, double confidence)
 {
     struct engine *engine = desk;
     engine_account_fill(engine, board->order.symbol, board->order.side, &engine->account);
+    engine->account.fill_price = board->quote == NULL ? DEC_ZERO : board->quote->ask;
     return risk_size(&engine->account, &board->order, confidence);
 }
 
@@ -53,16 +54,6 @@ static const struct desk_port port = {engine_rules_judge, size, audit, submit};
 
 /* ---------------------------------------------------------------- a decision */
 
-static const struct quote *quote_of(const struct engine *engine, struct symbol symbol)
-{
-    for (int i = 0; i < engine->in->quote_count; i++) {
-        if (symbol_equal(engine->in->quotes[i].symbol, symbol)) {
-            return &engine->in->quotes[i];
-        }
-    }
-    return NULL;
-}
-
 /* A position is closed by one hand at a time. What an emergency stop closes, or what the venue says
  * it does not hold, a signal leaves alone: its orders would be refused one after the other, and
  * each would make the listing that settles it older than our last order. */
@@ -89,7 +80,7 @@ void engine_decide(struct engine *engine, const struct series *series)
     struct board *board = &engine->board;
     board->series = series;
     board->settings = &engine->settings;
-    board->quote = quote_of(engine, d->symbol);
+    board->quote = engine_quote(engine, d->symbol);
     board->held = held >= 0 ? &engine->positions[held] : NULL;
     board->predictor = engine->predictor;
     board->waits = why_wait(engine, d->symbol);

@@ -101,6 +101,8 @@ struct engine {
 /* engine.c */
 struct ledger engine_ledger(struct engine *engine);
 struct series *engine_series(struct engine *engine, struct symbol symbol); /* NULL: unknown */
+/* What this step was shown of the order book; NULL: nothing. */
+const struct quote *engine_quote(const struct engine *engine, struct symbol symbol);
 struct dec engine_equity(const struct engine *engine);
 /* The state that people see: STARTING until reconciled, unless an emergency stop is active. */
 enum trading_state engine_shown_state(const struct engine *engine);
@@ -111,6 +113,8 @@ void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol)
 /* The account as an entry in this symbol and on this side meets it. */
 void engine_account_fill(const struct engine *engine, struct symbol symbol, enum side side,
                          struct risk_account *ret);
+/* Cancels what is left of entries once the limits of exposure are passed at the prices of now. */
+void engine_account_watch(struct engine *engine);
 /* Notional of all positions at mark, those that the bot did not open too. */
 struct dec engine_account_held(const struct engine *engine);
 void engine_account_entry(struct engine *engine, int64_t at_us); /* one was made */

@@ -19,8 +19,9 @@ struct look {
     const struct risk_account *a;
     const struct settings *s;
     const struct order *o;
-    double equity; /* as it stands in the dec, as is price */
-    double price;
+    double equity;      /* as it stands in the dec, as are both prices */
+    double reference;   /* what the decision saw, and the stop is measured from */
+    double price;       /* what a size is valued at: the worse of that and what it may fill at */
     double notional;    /* raw; NaN of a size that is less than one lot */
     double free;        /* raw: equity that maintenance margin leaves */
     double maintenance; /* of a notional, 0..1 */
@@ -281,7 +282,7 @@ static double percent_of_equity(const struct look *l, double pct)
 /* The notional that loses so much of equity when the stop is hit. */
 static double limit_by_stop(const struct look *l)
 {
-    double distance = fabs(l->price - (double)l->o->stop.e8);
+    double distance = fabs(l->reference - (double)l->o->stop.e8);
     return percent_of_equity(l, l->s->risk_per_trade_pct) * l->price / distance;
 }
 
@@ -352,7 +353,7 @@ static void say_position(const struct look *l, char ret[96])
     char qty[DEC_TEXT_SIZE];
     char most[DEC_TEXT_SIZE];
     double loss_pct =
-        pct_of_equity(l, l->notional) * fabs(l->price - (double)l->o->stop.e8) / l->price;
+        pct_of_equity(l, l->notional) * fabs(l->reference - (double)l->o->stop.e8) / l->price;
     if (!dec_is_valid(l->o->qty) || l->o->qty.e8 <= 0) {
         say(ret, "size %s is not above zero",
             dec_is_valid(l->o->qty) ? dec_text(l->o->qty, qty) : "?");
@@ -461,7 +462,8 @@ static void look_at(struct look *l, const struct risk_account *a, const struct o
     /* A sum that left the range of dec must not make room: no figure of it compares. */
     bool known = a->exposure.e8 >= 0 && a->tier_exposure.e8 >= 0 && a->symbol_exposure.e8 >= 0;
     l->equity = known ? (double)a->equity.e8 : (double)NAN;
-    l->price = (double)o->reference_price.e8;
+    l->reference = (double)o->reference_price.e8;
+    l->price = larger(l->reference, (double)a->fill_price.e8);
     l->maintenance = a->settings->maintenance_margin_pct * 0.01;
     l->free = (l->equity - l->maintenance * (double)a->exposure.e8) * RAW_E8;
     l->notional =
@@ -523,6 +525,16 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     rules[first].say(&look, ret->text);
     ret->max_qty = largest_qty(&look, most);
     return false;
+}
+
+bool risk_is_beyond(const struct risk_account *a)
+{
+    static const struct order nothing;
+    struct look l;
+    look_at(&l, a, &nothing);
+    /* Room that is left for an entry; a figure that cannot be computed leaves none. */
+    return !(limit_symbol(&l) >= 0 && limit_tier(&l) >= 0 && limit_total(&l) >= 0 &&
+             limit_leverage(&l) >= 0);
 }
 
 /* ---------------------------------------------------------------- sizes */

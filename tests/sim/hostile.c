@@ -236,6 +236,16 @@ static void add_stake(const struct hostile *h, struct symbol symbol, double noti
     ret->tier += risk_tier(h->settings, symbol) == tier ? notional : 0;
 }
 
+/* The worst of what it was decided on, what it costs now, and what its first level asks. */
+static double price_of_entry(struct hostile *h, const struct order *o)
+{
+    double price = dec_to_double(
+        dec_max(o->reference_price, engine_price(driver_engine(h->driver), o->symbol)));
+    struct quote quote;
+    bool shown = o->state == ORDER_PREPARED && venue_quote(h->inner, o->symbol, &quote);
+    return shown && dec_to_double(quote.ask) > price ? dec_to_double(quote.ask) : price;
+}
+
 /* Positions at the prices that the step decided on, what is left of entries that live (this one is
  * on disk already), and what is known to be somebody else's. */
 static struct stakes count_stakes(struct hostile *h, int tier)
@@ -256,9 +266,8 @@ static struct stakes count_stakes(struct hostile *h, int tier)
         const struct order *o = &alive[i];
         if (o->kind == ORDER_ENTRY) {
             add_stake(h, o->symbol,
-                      dec_to_double(dec_sub(o->qty, o->filled_qty)) *
-                          dec_to_double(o->reference_price),
-                      tier, &ret);
+                      dec_to_double(dec_sub(o->qty, o->filled_qty)) * price_of_entry(h, o), tier,
+                      &ret);
         }
     }
     for (int i = 0; i < h->snapshot.foreign_count; i++) {

@@ -7,14 +7,14 @@
  *
  * Between engine and venue: calls that never arrive, arrive late, or arrive and are not answered;
  * reports that come late, twice, in another order, or not at all; rejections; a venue that cannot
- * measure a bracket from the fills; halts, in which the venue neither trades nor answers. Between market and engine: minutes that are missing,
- * impossible, old, or from the future, and prices that jump from one minute to the next. On the
- * account: positions and orders of somebody else, who comes and goes. What the interface promises
- * is kept: after NOT_KNOWN an order does not appear, and every call is sooner or later heard of, if
- * only by silence.
- * It also watches: an order must be on disk as PREPARED before it gets here, and come once; an
- * entry has to keep to the limits and to carry a stop; an amendment must be on disk, and leave a
- * stop; during an emergency stop nothing else closes. Thread: the simulator's.
+ * measure a bracket from the fills; halts, in which the venue neither trades nor answers. Between
+ * market and engine: minutes that are missing, impossible, old, or from the future, and prices that
+ * jump from one minute to the next. On the account: positions and orders of somebody else, who
+ * comes and goes. What the interface promises is kept: after NOT_KNOWN an order does not appear,
+ * and every call is sooner or later heard of, if only by silence. It also watches: an order must be
+ * on disk as PREPARED before it gets here, and come once; an entry has to keep to the limits and to
+ * carry a stop; an amendment must be on disk, and leave a stop; during an emergency stop nothing
+ * else closes. Thread: the simulator's.
  */
 #pragma once
 

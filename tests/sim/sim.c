@@ -61,6 +61,7 @@ struct sim {
     struct sim_memory known; /* what the engine held then */
     int64_t stopped_mono_us; /* since an emergency stop that is not verified flat yet */
     int64_t differ_mono_us;  /* since when a bracket is another than at the venue */
+    int64_t beyond_mono_us;  /* since when an entry lives with the exposure beyond a limit */
     int ignored_halts;       /* rounds in a row */
     int crashes;
     char what[256];
@@ -415,6 +416,29 @@ static bool check_brackets(struct sim *sim)
            fail(sim, "a stop or a target is not where the venue has it");
 }
 
+/* An entry that would carry the account beyond its limits is cancelled, not at once, but soon. */
+static bool check_exposure(struct sim *sim)
+{
+    const struct snapshot *s = driver_snapshot(sim->driver);
+    bool beyond = s->risk.exposure_pct > s->risk.max_exposure_pct * (1 + 1e-9);
+    for (int t = 0; t < TIERS; t++) {
+        beyond = beyond ||
+                 s->risk.tiers[t].exposure_pct > s->risk.tiers[t].max_exposure_pct * (1 + 1e-9);
+    }
+    struct order alive[ENGINE_ORDERS_MAX];
+    struct err err = {0};
+    int count = order_table_open(sim->store, alive, COUNT_OF(alive), &err);
+    bool entries = false;
+    for (int i = 0; i < count; i++) {
+        entries = entries || alive[i].kind == ORDER_ENTRY;
+    }
+    if (sim->hostile.evil > 0 || !beyond || !entries) {
+        sim->beyond_mono_us = sim->clock.now_mono_us;
+    }
+    return sim->clock.now_mono_us - sim->beyond_mono_us <= AGREE_WITHIN_US ||
+           fail(sim, "entries wait to fill with an exposure of %.2f", s->risk.exposure_pct);
+}
+
 /* halted: the kill switch was set before the round. */
 static bool check_round(struct sim *sim, bool halted)
 {
@@ -426,7 +450,7 @@ static bool check_round(struct sim *sim, bool halted)
     if (!s->books_balance) {
         return fail(sim, "books do not balance");
     }
-    if (!check_markets(sim, s) || !check_brackets(sim)) {
+    if (!check_markets(sim, s) || !check_brackets(sim) || !check_exposure(sim)) {
         return false;
     }
     const struct settings *limits = &sim->settings;

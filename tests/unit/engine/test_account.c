@@ -86,6 +86,22 @@ static void entries_under_way_count_as_filled(void **state)
     free(memory);
 }
 
+static void entries_under_way_count_at_the_price_of_now(void **state)
+{
+    (void)state;
+    struct engine_memory *memory = calloc(1, sizeof(*memory));
+    struct engine *engine = engine_with(memory, 10000);
+    struct risk_account a;
+    engine->series[1].price = dec_from_int(25);
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_int_equal(a.exposure.e8, dec_from_int(1000 + 200 + 40 * 25).e8);
+    engine->series[1].price = dec_from_int(15); /* it may still fill at what it was decided on */
+    engine_account_fill(engine, sol, SIDE_LONG, &a);
+    assert_int_equal(a.exposure.e8, dec_from_int(1000 + 200 + 40 * 20).e8);
+    engine_free(engine);
+    free(memory);
+}
+
 static void what_others_hold_counts_too(void **state)
 {
     (void)state;
@@ -219,6 +235,7 @@ static void a_start_says_what_follows_it(void **state)
 }
 
 UNIT_GROUP(account, cmocka_unit_test(entries_under_way_count_as_filled),
+           cmocka_unit_test(entries_under_way_count_at_the_price_of_now),
            cmocka_unit_test(what_others_hold_counts_too),
            cmocka_unit_test(the_sign_turns_with_the_side),
            cmocka_unit_test(a_full_table_halts_entries),

@@ -153,6 +153,9 @@ static void lab_open(struct lab *l)
                                     .stop_pct = 2,
                                     .target_pct = 4,
                                     .initial_cash = whole(10000)};
+    for (int t = 0; t < TIERS; t++) {
+        l->settings.tiers[t] = (struct tier){.max_position_pct = 100, .max_exposure_pct = 100};
+    }
     l->memory = calloc(1, sizeof(*l->memory));
     l->in = calloc(1, sizeof(*l->in));
     l->out = calloc(1, sizeof(*l->out));
@@ -805,6 +808,34 @@ static void a_measured_bracket_is_given_up_in_the_end(void **state)
     lab_close(&l);
 }
 
+/* ---------------------------------------------------------------- limits at the fill */
+
+/* Half of an entry has filled, and the price went up: the other half would be beyond the limit. */
+static void nothing_more_fills_beyond_the_exposure_limit(void **state)
+{
+    (void)state;
+    for (int beyond = 0; beyond < 2; beyond++) {
+        struct lab l;
+        lab_open(&l);
+        l.settings.max_exposure_pct = beyond ? 10.9 : 12;
+        lab_start(&l);
+        step(&l);
+        struct venue_report *r = add_order(&l, ORDER_PARTIAL, 5);
+        add_fill(r, 1, ORDER_ENTRY, 5, 100);
+        step(&l);
+        add_listing(&l)->open_count = 1;
+        hold(&l.in->reports[0], btc, 5, 100);
+        memcpy(l.in->reports[0].open[0], ID, sizeof(ID));
+        bar(&l, 100);
+        assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
+        assert_int_equal(l.out->cancel_count, 0);
+        bar(&l, 110); /* 1100 of 10050 */
+        assert_int_equal(l.out->cancel_count, beyond);
+        assert_int_equal(l.out->send_count, 0); /* what is held stays */
+        lab_close(&l);
+    }
+}
+
 /* ---------------------------------------------------------------- funding */
 
 static void add_payment(struct lab *l, int64_t id, int64_t prev, int64_t payment)
@@ -1004,6 +1035,7 @@ UNIT_GROUP(orders, cmocka_unit_test(many_fills_are_paged_through),
            cmocka_unit_test(stop_and_target_are_measured_from_the_fills),
            cmocka_unit_test(a_stop_that_comes_too_late_closes),
            cmocka_unit_test(a_measured_bracket_is_given_up_in_the_end),
+           cmocka_unit_test(nothing_more_fills_beyond_the_exposure_limit),
            cmocka_unit_test(funding_is_booked_once_and_in_order),
            cmocka_unit_test(foreign_positions_block_their_symbol),
            cmocka_unit_test(a_close_takes_foreign_positions_along),

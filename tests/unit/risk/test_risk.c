@@ -211,7 +211,41 @@ static void each_limit_is_exact(void **state)
     /* (10,000 - n / 200) / (n * .995) >= .05 of a long. */
     LIMIT(settings.max_leverage = 100, "RISK_LIQUIDATION", 1826.48,
           "liquidation would be 5.00 % away, at least 5.00 %");
+    /* A wide book: a size is valued at what it may fill at; its loss at the stop stays the same. */
+    LIMIT((settings.max_exposure_pct = 75, a.exposure = dec_from_int(5000),
+           a.fill_price = dec_from_int(125)),
+          "RISK_TOTAL_EXPOSURE", 20, "exposure would be 75.01 % of equity, at most 75.00 %");
+    LIMIT((settings.risk_per_trade_pct = 2, a.fill_price = dec_from_int(200)), "RISK_POSITION_SIZE",
+          100, "its stop would lose 2.00 % of equity, at most 2.00 %");
+    LIMIT((settings.max_exposure_pct = 75, a.exposure = dec_from_int(5000),
+           a.fill_price = dec_from_int(80)),
+          "RISK_TOTAL_EXPOSURE", 25, "exposure would be 75.01 % of equity, at most 75.00 %");
 #undef LIMIT
+}
+
+static void limits_that_are_passed_leave_no_room(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+#define BEYOND(field, most)                      \
+    prepare(&a, &o);                             \
+    a.field = dec_from_int(most);                \
+    assert_false(risk_is_beyond(&a));            \
+    a.field = dec_add(a.field, (struct dec){1}); \
+    assert_true(risk_is_beyond(&a));             \
+    a.field = DEC_INVALID;                       \
+    assert_true(risk_is_beyond(&a))
+    BEYOND(symbol_exposure, 2500);
+    BEYOND(tier_exposure, 5000);
+    BEYOND(exposure, 7500);
+#undef BEYOND
+    prepare(&a, &o);
+    settings.max_exposure_pct = 5000;
+    a.exposure = dec_from_int(30001); /* three times equity */
+    assert_true(risk_is_beyond(&a));
+    a.equity = DEC_INVALID;
+    assert_true(risk_is_beyond(&a));
 }
 
 static void sizes_by_risk_and_confidence(void **state)
@@ -607,6 +641,7 @@ static void each_code_is_in_the_catalogue(void **state)
 
 UNIT_GROUP(risk, cmocka_unit_test(passes_what_is_in_order), cmocka_unit_test(each_rule_refuses),
            cmocka_unit_test(limits_are_exact), cmocka_unit_test(each_limit_is_exact),
+           cmocka_unit_test(limits_that_are_passed_leave_no_room),
            cmocka_unit_test(a_size_refused_names_the_one_that_passes),
            cmocka_unit_test(sizes_by_risk_and_confidence),
            cmocka_unit_test(the_largest_size_passes_and_one_lot_more_does_not),
