@@ -156,6 +156,8 @@ static inline void config_cleanup(struct config **slot)
 
 /* The file that was read; "" when there was none. */
 const char *config_path(const struct config *config);
+/* "nightdesk.yaml:12:3: risk.stop", or only the path of an option that the file does not have. */
+void config_add_place(const struct config *config, const char *path, struct buf *out);
 /* An item of market.files, "SYMBOL=path"; false when it is none. */
 bool config_market_file(const char *text, struct market_file *ret);
 /* What the engine is told. */

@@ -44,9 +44,9 @@ struct driver_options {
 
 struct driver;
 
-/* Whether the market that is configured can be opened, while there is still somebody at a terminal
- * to tell: the driver itself only says so and tries again. */
-int driver_check_market(const struct settings *settings, struct err *err);
+/* Whether the market that is configured can be opened, and the step of its candles, while there is
+ * still somebody at a terminal to tell: the driver itself only says so and tries again. */
+int driver_check_market(const struct settings *settings, int64_t *ret_step_us, struct err *err);
 
 /* Never NULL. Opens nothing yet: the first round does. */
 struct driver *driver_new(const struct driver_options *options, struct crossing *crossing);

@@ -24,6 +24,10 @@ int file_read(const char *path, struct buf *out, struct err *err);
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err);
 /* The folder and its missing parents. An existing folder is fine and keeps its mode. */
 int file_make_folder(const char *path, mode_t mode, struct err *err);
+/* Whether file_make_folder could make it, or files in it could be written: nothing is made. */
+int file_check_folder(const char *path, struct err *err);
+/* Whether an existing file could be written; one that does not exist can. */
+int file_check_writable(const char *path, struct err *err);
 bool file_exists(const char *path);
 /* A lock that ends with the process or when *ret_fd is closed; the file holds our pid.
  * ERR_FILE_LOCKED with the holder's pid in the context when somebody else has it. */

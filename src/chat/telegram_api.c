@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define URL_MAX        ((size_t)1024)
+#define URL_MAX        ((size_t)2048) /* telegram.api_url and the token at their longest */
 #define BODY_MAX_BYTES ((size_t)256 * 1024)
 #define RETRY_MAX_S    86400
 

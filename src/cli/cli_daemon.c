@@ -3,7 +3,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "engine/driver.h"
+#include "cli_check.h"
 #include "engine/engine_thread.h"
 #include "io/file.h"
 #include "io/journal.h"
@@ -112,6 +112,23 @@ static void welcome(const struct cli_daemon *daemon)
     }
 }
 
+/* What stands around the configuration. A model or a socket that is missing is told by whoever does
+ * without it; what is configured and not used, by nobody else. */
+static int check(const struct cli_daemon *daemon, struct err *err)
+{
+    struct cli_check checked;
+    int rc = cli_check(daemon->config, daemon->state_dir, &checked);
+    if (rc < 0) {
+        *err = checked.problem;
+    }
+    for (int i = 0; i < checked.warning_count; i++) {
+        if (checked.warnings[i].id == ERR_CONFIG_UNUSED) {
+            log_err(LOG_LEVEL_WARNING, &checked.warnings[i], "configuration");
+        }
+    }
+    return rc;
+}
+
 /* Both threads, from start to stop. The engine ends last: what ops still asks, it may answer. */
 static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err)
 {
@@ -122,9 +139,9 @@ static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err
     struct engine_thread *engine = NULL;
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
     config_settings(daemon->config, &options.settings);
-    int rc = prepare_trading(state_dir, err);
+    int rc = check(daemon, err);
     if (rc == 0) {
-        rc = driver_check_market(&options.settings, err);
+        rc = prepare_trading(state_dir, err);
     }
     if (rc == 0) {
         rc = ops_new(&(struct ops_options){.config = daemon->config,

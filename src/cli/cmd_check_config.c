@@ -1,4 +1,39 @@
+#include "cli_check.h"
 #include "cli_internal.h"
+
+#include <stdio.h>
+
+static void add_json(const struct cli_check *check, const char *read, struct buf *out)
+{
+    buf_add_c(out, "{\"ok\":true,\"file\":\"");
+    buf_add_json(out, str_c(read));
+    buf_add_c(out, "\",\"warnings\":[");
+    for (int i = 0; i < check->warning_count; i++) {
+        buf_add_c(out, i > 0 ? "," : "");
+        err_json(&check->warnings[i], out);
+    }
+    buf_add_c(out, "]}\n");
+}
+
+static int report(const struct cli_args *args, const struct config *config,
+                  const struct cli_check *check)
+{
+    const char *read = config_path(config);
+    AUTO_BUF struct buf out = BUF_INIT((size_t)64 * 1024);
+    if (cli_flag(args, "--json")) {
+        add_json(check, read, &out);
+    } else if (read[0] == '\0') {
+        buf_add_c(&out, "ok: no configuration file; the embedded defaults are in force\n");
+    } else {
+        buf_addf(&out, "ok: %s\n", read);
+    }
+    cli_print(buf_str(&out));
+    for (int i = 0; i < check->warning_count && !cli_flag(args, "--json"); i++) {
+        (void)fprintf(stderr, "but: ");
+        (void)cli_fail(NULL, &check->warnings[i], CLI_FINE);
+    }
+    return CLI_FINE;
+}
 
 static int run(const struct cli_args *args)
 {
@@ -14,19 +49,11 @@ static int run(const struct cli_args *args)
         }
         return cli_fail(args, &err, CLI_CRITICAL);
     }
-    const char *read = config_path(config);
-    AUTO_BUF struct buf out = BUF_INIT(4096);
-    if (cli_flag(args, "--json")) {
-        buf_add_c(&out, "{\"ok\":true,\"file\":\"");
-        buf_add_json(&out, str_c(read));
-        buf_add_c(&out, "\"}\n");
-    } else if (read[0] == '\0') {
-        buf_add_c(&out, "ok: no configuration file; the embedded defaults are in force\n");
-    } else {
-        buf_addf(&out, "ok: %s\n", read);
+    struct cli_check check;
+    if (cli_check(config, cli_state_dir(args, config), &check) < 0) {
+        return cli_fail(args, &check.problem, CLI_CRITICAL);
     }
-    cli_print(buf_str(&out));
-    return CLI_FINE;
+    return report(args, config, &check);
 }
 
 const struct cli_command cmd_check_config = {
@@ -34,10 +61,12 @@ const struct cli_command cmd_check_config = {
     .summary = "Check a configuration file without starting anything",
     .words = "[FILE]",
     .words_max = 1,
-    .options = {CLI_OPTION_JSON},
+    .options = {CLI_OPTION_JSON, CLI_OPTION_STATE},
     .more = "Without FILE it checks what `nightdesk run` would read: ./nightdesk.yaml, else\n"
-            "/etc/nightdesk/nightdesk.yaml, else the embedded defaults.",
-    .exits = "  0  it can be used\n"
+            "/etc/nightdesk/nightdesk.yaml, else the embedded defaults. Beside the options it\n"
+            "checks, as a start does, the files of the market, the model, the state folder and\n"
+            "the socket; nothing is made or changed.",
+    .exits = "  0  it can be used; what it is used without is named: a model, files, a socket\n"
              "  2  it cannot; each problem is named with file:line:column\n",
     .run = run,
 };

@@ -112,6 +112,17 @@ const char *config_path(const struct config *config)
     return config->detail->path;
 }
 
+void config_add_place(const struct config *config, const char *path, struct buf *out)
+{
+    for (size_t i = 0; i < option_count; i++) {
+        const struct origin *origin = &config->detail->origins[i];
+        if (strcmp(option_table[i].path, path) == 0 && origin->kind == ORIGIN_FILE) {
+            buf_addf(out, "%.80s:%d:%d: ", config->detail->path, origin->line, origin->column);
+        }
+    }
+    buf_add_c(out, path);
+}
+
 const struct config_service *config_service(const struct config *config, struct str name)
 {
     for (int i = 0; i < config->service_count; i++) {

@@ -98,6 +98,14 @@ static void store(struct load *load, const struct place *place, const union valu
     case OPTION_INTS: {
         struct config_ints *list = slot;
         ASSERT(list->count < CONFIG_LIST_MAX);
+        for (int i = 0; i < list->count; i++) {
+            if (list->items[i] == value->i64) {
+                detail_problem(load, ERR_CONFIG_DUPLICATE, place->node,
+                               "%s: %lld stands already in the list", place->path,
+                               (long long)value->i64);
+                return;
+            }
+        }
         list->items[list->count++] = value->i64;
         return;
     }
@@ -112,6 +120,14 @@ static void store(struct load *load, const struct place *place, const union valu
     case OPTION_SYMBOLS: {
         struct config_symbols *list = slot;
         ASSERT(list->count < SYMBOLS_MAX);
+        for (int i = 0; i < list->count; i++) {
+            if (symbol_equal(list->items[i], value->symbol)) {
+                detail_problem(load, ERR_CONFIG_DUPLICATE, place->node,
+                               "%s: %s stands already in the list", place->path,
+                               value->symbol.name);
+                return;
+            }
+        }
         list->items[list->count++] = value->symbol;
         return;
     }
@@ -741,51 +757,10 @@ static const char demo_services[] = "demo:\n"
                                     "  url: http://127.0.0.1:8099\n"
                                     "  health_endpoint: /health\n";
 
-static int files_of(const struct config *config, int count, struct symbol symbol)
-{
-    int found = 0;
-    for (int i = 0; i < count; i++) {
-        struct market_file file;
-        found += config_market_file(config->market_files.items[i], &file) &&
-                 symbol_equal(file.symbol, symbol);
-    }
-    return found;
-}
-
-/* Each symbol has one file when the market is made of files. */
-static void check_files(struct load *load, const struct yaml_node *root)
-{
-    const struct config *config = load->config;
-    const struct yaml_node *list = yaml_get(yaml_get(root, "market"), "files");
-    for (int i = 0; i < config->market_files.count; i++) {
-        const struct yaml_node *node = yaml_at(list, (size_t)i);
-        struct market_file file;
-        if (!config_market_file(config->market_files.items[i], &file)) {
-            detail_problem(load, ERR_CONFIG_TYPE, node,
-                           "market.files: expected SYMBOL=path, the path of at most %d characters",
-                           MARKET_PATH_MAX);
-        } else if (files_of(config, i, file.symbol) > 0) {
-            detail_problem(load, ERR_CONFIG_DUPLICATE, node, "market.files: %s has a file already",
-                           file.symbol.name);
-        }
-    }
-    if (strcmp(config->market_source, "csv") != 0) {
-        return;
-    }
-    for (int i = 0; i < config->market_symbols.count; i++) {
-        struct symbol symbol = config->market_symbols.items[i];
-        if (files_of(config, config->market_files.count, symbol) == 0) {
-            detail_problem(load, ERR_CONFIG_MISSING, list, "market.files: expected %s=path",
-                           symbol.name);
-        }
-    }
-}
-
 void config_read_finish(struct load *load, const struct yaml_node *root)
 {
     struct config *config = load->config;
     add_admins(load, root);
-    check_files(load, root);
     if (yaml_is_null(yaml_get(root, "services"))) {
         AUTO_YAML struct yaml *demo = NULL;
         ASSERT(yaml_parse(str_c(demo_services), "defaults", &demo, NULL) == 0);
@@ -793,10 +768,5 @@ void config_read_finish(struct load *load, const struct yaml_node *root)
         memset(config->detail->service_lines, 0, sizeof(config->detail->service_lines));
     }
     resolve_self(load);
-    /* The socket stands in the state folder then; sun_path (unix(7)) holds 107 characters. */
-    if (config->api_socket[0] == '\0' &&
-        strlen(config->state_dir) + strlen("/nightdesk.sock") > 107) {
-        detail_problem(load, ERR_CONFIG_RANGE, yaml_get(yaml_get(root, "state"), "dir"),
-                       "state.dir: expected at most 92 characters, or set api.socket");
-    }
+    config_check(load, root);
 }

@@ -465,10 +465,17 @@ int64_t driver_round(struct driver *d)
 
 /* ---------------------------------------------------------------- life */
 
-int driver_check_market(const struct settings *settings, struct err *err)
+int driver_check_market(const struct settings *settings, int64_t *ret_step_us, struct err *err)
 {
+    *ret_step_us = timeframe_us(TF_1M); /* of the simulated market */
+    if (settings->market_source != MARKET_CSV) {
+        return 0;
+    }
     struct csv_source files = {0};
-    int rc = settings->market_source == MARKET_CSV ? driver_open_files(settings, &files, err) : 0;
+    int rc = driver_open_files(settings, &files, err);
+    if (rc >= 0) {
+        *ret_step_us = source_step_us(&files.source);
+    }
     csv_source_release(&files);
     return rc;
 }

@@ -148,6 +148,35 @@ bool file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+int file_check_folder(const char *path, struct err *err)
+{
+    char folder[PATH_MAX];
+    if (!str_copy(str_c(path), folder, sizeof(folder)) || folder[0] == '\0') {
+        return file_error(err, folder[0] == '\0' ? ENOENT : ENAMETOOLONG, "make", path);
+    }
+    struct stat st;
+    while (stat(folder, &st) < 0) {
+        if (errno != ENOENT) {
+            return file_error(err, errno, "make", path);
+        }
+        char *slash = strrchr(folder, '/');
+        if (slash == NULL) {
+            (void)str_copy(STR_LIT("."), folder, sizeof(folder));
+        } else {
+            slash[slash == folder ? 1 : 0] = '\0'; /* the root keeps its name */
+        }
+    }
+    if (!S_ISDIR(st.st_mode)) {
+        return file_error(err, ENOTDIR, "make", path);
+    }
+    return access(folder, W_OK | X_OK) < 0 ? file_error(err, errno, "write to", folder) : 0;
+}
+
+int file_check_writable(const char *path, struct err *err)
+{
+    return access(path, W_OK) < 0 && errno != ENOENT ? file_error(err, errno, "write", path) : 0;
+}
+
 int file_lock(const char *path, int *ret_fd, struct err *err)
 {
     AUTO_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);

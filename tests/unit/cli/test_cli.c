@@ -81,6 +81,62 @@ static void check_config_tells_the_place_and_never_a_secret(void **state)
     assert_true(json_text(root, "error_code")[0] != '\0');
 }
 
+static void check_config_of(struct rig_run *ret, const char *text)
+{
+    char path[RIG_PATH_LEN];
+    rig_path("around.yaml", path);
+    assert_int_equal(file_write(path, str_c(text), 0600, NULL), 0);
+    rig_run(ret, WORDS("check-config", path, "--state", rig_folder));
+}
+
+/* What a start looks at beside the options themselves. */
+static void check_config_asks_what_a_start_asks(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run twice = {0}, files = {0}, folder = {0}, model = {0}, unread = {0},
+                            there = {0}, socket = {0}, json = {0};
+    check_config_of(&twice, "market:\n  symbols: [BTC-USD, BTC-USD]\n");
+    assert_int_equal(twice.code, CLI_CRITICAL);
+    assert_non_null(strstr(twice.err.data, "around.yaml:2:22: market.symbols: BTC-USD stands"));
+
+    check_config_of(&files, "market:\n  source: csv\n  symbols: [A-B]\n  files: [A-B=/no/a.csv]\n");
+    assert_int_equal(files.code, CLI_CRITICAL);
+    assert_non_null(strstr(files.err.data, "MARKET_SOURCE"));
+    assert_non_null(strstr(files.err.data, "around.yaml:4:10: market.files: /no/a.csv"));
+
+    char path[RIG_PATH_LEN], config[RIG_PATH_LEN];
+    rig_path("no_folder", path);
+    rig_path("around.yaml", config);
+    assert_int_equal(file_write(path, STR_LIT("x"), 0600, NULL), 0);
+    rig_run(&folder, WORDS("check-config", "--state", path));
+    assert_int_equal(folder.code, CLI_CRITICAL);
+    assert_non_null(strstr(folder.err.data, "state.dir: "));
+    assert_non_null(strstr(folder.err.data, "no_folder"));
+
+    check_config_of(&model, "trading:\n  model: /no/model.json\n");
+    assert_int_equal(model.code, CLI_FINE);
+    assert_non_null(strstr(model.out.data, "ok: "));
+    assert_non_null(strstr(model.err.data, "around.yaml:2:10: trading.model: /no/model.json"));
+    rig_run(&json, WORDS("check-config", "--json", config, "--state", rig_folder));
+    assert_int_equal(json.code, CLI_FINE);
+    AUTO_JSON struct json_object *root = NULL;
+    assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    assert_string_equal(json_text(json_at(root, "/warnings/0"), "error_code"), "FILE_MISSING");
+
+    check_config_of(&unread, "market:\n  files: [A-B=/no/a.csv]\n");
+    assert_int_equal(unread.code, CLI_FINE);
+    assert_non_null(strstr(unread.err.data, "market.source is not csv"));
+
+    check_config_of(&socket, "api:\n  socket: /no/such/folder/s.sock\n");
+    assert_int_equal(socket.code, CLI_FINE);
+    assert_non_null(strstr(socket.err.data, "around.yaml:2:11: api.socket: /no/such/folder"));
+
+    rig_path("not/made/yet", path);
+    rig_run(&there, WORDS("check-config", "--state", path));
+    assert_int_equal(there.code, CLI_FINE);
+    assert_false(file_exists(path)); /* nothing is made */
+}
+
 static void docs_print_every_table(void **state)
 {
     (void)state;
@@ -170,7 +226,8 @@ UNIT_GROUP(cli, RIG_TEST(wrong_usage_exits_with_2_and_names_the_nearest),
            RIG_TEST(every_subcommand_has_help_with_its_exit_codes),
            RIG_TEST(version_is_text_or_json),
            RIG_TEST(check_config_tells_the_place_and_never_a_secret),
-           RIG_TEST(docs_print_every_table), RIG_TEST(without_a_daemon_do_says_so),
+           RIG_TEST(check_config_asks_what_a_start_asks), RIG_TEST(docs_print_every_table),
+           RIG_TEST(without_a_daemon_do_says_so),
            RIG_TEST(an_audit_of_nothing_is_no_all_clear_when_it_cannot_run),
            RIG_TEST(an_offline_audit_prints_its_verdict_and_nothing_else),
            RIG_TEST(auditlog_without_a_database_exits_with_2))

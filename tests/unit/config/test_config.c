@@ -301,6 +301,14 @@ static void people_and_services_must_make_sense(void **state)
     expect_problem("telegram:\n  admin_users: [5]\n  users:\n    - {id: 5, name: a}\n",
                    ERR_CONFIG_DUPLICATE,
                    "t.yaml:2:17: telegram.admin_users: user id 5 stands already on line 4");
+    expect_problem("telegram: {admin_users: [5, 6, 5]}", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:1:32: telegram.admin_users: 5 stands already in the list");
+    expect_problem("services:\n  a: {unit: a.service}\n  b: {unit: a.service}\n",
+                   ERR_CONFIG_DUPLICATE,
+                   "t.yaml:3:13: services.b.unit: a.service is services.a already");
+    expect_problem("services: {a: {unit: \"a b\"}}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:22: services.a.unit: expected the name of a unit such as a.service, "
+                   "found \"a b\"");
     expect_problem("telegram: {users: [{name: a}]}", ERR_CONFIG_MISSING,
                    "t.yaml:1:20: telegram.users[0]: id is missing");
     expect_problem("services: {a: {unit: a.service, command: [b]}}", ERR_CONFIG_CONFLICT,
@@ -352,6 +360,40 @@ static void local_users_must_make_sense(void **state)
                    "t.yaml:1:39: api.local_users[0].rol: did you mean role?");
     expect_problem("api: {local_users: alice}", ERR_CONFIG_TYPE,
                    "t.yaml:1:20: api.local_users: expected a list of users, found a single value");
+}
+
+static void a_symbol_stands_once(void **state)
+{
+    (void)state;
+    expect_problem("market:\n  symbols: [BTC-USD, ETH-USD, btc-usd]\n", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:2:31: market.symbols: BTC-USD stands already in the list");
+    expect_problem("tiers: {tier3_symbols: [A-B, A-B]}", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:1:30: tiers.tier3_symbols: A-B stands already in the list");
+    expect_problem("tiers: {tier1_symbols: [A-B], tier2_symbols: [C-D, A-B]}", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:1:52: tiers.tier2_symbols: A-B stands in tiers.tier1_symbols too");
+    /* also against a list that the file leaves at its default */
+    expect_problem("tiers: {tier1_symbols: [SOL-USD]}", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:1:24: tiers.tier2_symbols: SOL-USD stands in tiers.tier1_symbols too");
+    expect_problem("market: {files: [A-B=1, C-D=1]}", ERR_CONFIG_DUPLICATE,
+                   "t.yaml:1:25: market.files: 1 is the file of A-B already");
+}
+
+/* At 100 % the target of a short would be a price of zero. */
+static void a_target_leaves_a_short_a_price(void **state)
+{
+    (void)state;
+    expect_problem("risk: {target: 100%}", ERR_CONFIG_RANGE,
+                   "t.yaml:1:16: risk.target: expected 0.1% to 99%, found \"100%\"");
+}
+
+static void the_place_of_an_option_can_be_named(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c = parse("risk:\n  stop: 3%\n");
+    AUTO_BUF struct buf place = BUF_INIT(200);
+    config_add_place(c, "risk.stop", &place);
+    config_add_place(c, "risk.target", &place);
+    assert_string_equal(place.data, "t.yaml:2:9: risk.stoprisk.target");
 }
 
 static void a_recorded_market_has_a_file_a_symbol(void **state)
@@ -717,9 +759,10 @@ UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
            TEST(wrong_types_say_what_was_expected),
            TEST(urls_without_sense_or_with_a_password_are_refused), TEST(ranges_are_kept),
            TEST(people_and_services_must_make_sense), TEST(local_users_must_make_sense),
-           TEST(a_recorded_market_has_a_file_a_symbol), TEST(broken_yaml_keeps_its_place),
-           TEST(all_problems_are_told), TEST(variables_are_put_in),
-           TEST(the_well_known_variables_work_without_a_file),
+           TEST(a_symbol_stands_once), TEST(a_target_leaves_a_short_a_price),
+           TEST(the_place_of_an_option_can_be_named), TEST(a_recorded_market_has_a_file_a_symbol),
+           TEST(broken_yaml_keeps_its_place), TEST(all_problems_are_told),
+           TEST(variables_are_put_in), TEST(the_well_known_variables_work_without_a_file),
            TEST(credentials_count_most_and_are_not_shown),
            TEST(a_secret_of_the_wrong_form_is_not_repeated), TEST(the_given_file_is_read),
            TEST(the_example_is_the_defaults), TEST(the_dump_reads_back),

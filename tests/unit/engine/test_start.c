@@ -177,6 +177,7 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
     char path[256];
     char file[256];
     struct err err = {0};
+    int64_t step_us = 0;
     for (int imported = 0; imported < 2; imported++) {
         flight_prepare(&f, NULL, 0);
         (void)flight_path(&f, "c.csv", path);
@@ -189,13 +190,14 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
                                         0640, NULL),
                              0);
         }
-        assert_int_equal(driver_check_market(&f.settings, &err), -ERR_MARKET_SOURCE);
+        assert_int_equal(driver_check_market(&f.settings, &step_us, &err), -ERR_MARKET_SOURCE);
         assert_non_null(strstr(err.context, path));
         err_clear(&err);
         flight_start(&f);
         waits_for_market(&f);
         put_candles(path, "");
-        assert_int_equal(driver_check_market(&f.settings, &err), 0);
+        assert_int_equal(driver_check_market(&f.settings, &step_us, &err), 0);
+        assert_true(step_us > 0);
         flight_run(&f, 60);
         assert_non_null(driver_engine(f.driver));
         assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
@@ -214,7 +216,7 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
     }
     struct settings simulated;
     desk_settings(&simulated);
-    assert_int_equal(driver_check_market(&simulated, &err), 0);
+    assert_int_equal(driver_check_market(&simulated, &step_us, &err), 0);
 }
 
 /* ---------------------------------------------------------------- the state folder */

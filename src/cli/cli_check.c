@@ -1,0 +1,123 @@
+#include "cli_check.h"
+
+#include "agents/predictor.h"
+#include "engine/driver.h"
+#include "io/file.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+static void warn(struct cli_check *check, const struct err *err)
+{
+    if (check->warning_count < CLI_CHECK_WARNINGS_MAX) {
+        check->warnings[check->warning_count++] = *err;
+    }
+}
+
+/* The same error with the option's place in front. */
+static int at_option(const struct config *config, const char *option, struct err *err)
+{
+    AUTO_BUF struct buf place = BUF_INIT(256);
+    config_add_place(config, option, &place);
+    return err_prefix(err, "%s", place.data);
+}
+
+/* ---------------------------------------------------------------- the market and its model */
+
+static bool is_traded(const struct settings *settings, struct symbol symbol)
+{
+    for (int i = 0; i < settings->symbol_count; i++) {
+        if (symbol_equal(settings->symbols[i], symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_use_of_files(const struct config *config, const struct settings *settings,
+                               struct cli_check *check)
+{
+    struct err err = {0};
+    for (int i = 0; i < settings->market_file_count; i++) {
+        struct symbol symbol = settings->market_files[i].symbol;
+        if (settings->market_source != MARKET_CSV) {
+            (void)err_set(&err, ERR_CONFIG_UNUSED, "not read: market.source is not csv");
+        } else if (!is_traded(settings, symbol)) {
+            (void)err_set(&err, ERR_CONFIG_UNUSED, "%s is not one of market.symbols", symbol.name);
+        } else {
+            continue;
+        }
+        (void)at_option(config, "market.files", &err);
+        warn(check, &err);
+        if (settings->market_source != MARKET_CSV) {
+            return; /* once is enough */
+        }
+    }
+}
+
+static void check_model(const struct config *config, const struct settings *settings,
+                        int64_t step_us, struct cli_check *check)
+{
+    AUTO_PREDICTOR struct predictor *predictor = NULL;
+    struct err err = {0};
+    if (settings->model[0] != '\0' && (predictor_load(settings->model, &predictor, &err) < 0 ||
+                                       predictor_check_step(predictor, step_us, &err) < 0)) {
+        (void)at_option(config, "trading.model", &err);
+        warn(check, &err);
+    }
+}
+
+/* ---------------------------------------------------------------- paths */
+
+/* The files of the state folder that a start writes; what is missing is made by it. */
+static int check_state(const char *state_dir, struct err *err)
+{
+    static const char *const names[] = {OPS_LOCK_NAME, OPS_LOG_NAME, "trading.db", "ops.db"};
+    int rc = file_check_folder(state_dir, err);
+    for (size_t i = 0; rc >= 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+        AUTO_BUF struct buf path = BUF_INIT(4096);
+        buf_addf(&path, "%s/%s", state_dir, names[i]);
+        rc = file_check_writable(path.data, err);
+    }
+    return rc;
+}
+
+/* Without a socket it runs, but `nightdesk do` has no way in. */
+static void check_socket(const struct config *config, const char *state_dir,
+                         struct cli_check *check)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct err err = {0};
+    int rc = ops_socket_path(config, state_dir, &path, &err);
+    const char *slash = strrchr(path.data, '/');
+    if (rc >= 0 && config->api_socket[0] != '\0') {
+        AUTO_BUF struct buf folder = BUF_INIT(4096);
+        buf_add(&folder, path.data, slash == NULL ? 0 : (size_t)(slash - path.data));
+        buf_add_c(&folder, slash == NULL ? "." : slash == path.data ? "/" : "");
+        rc = !file_exists(folder.data) ? err_set(&err, ERR_FILE_MISSING, "%.200s", folder.data)
+                                       : file_check_folder(folder.data, &err);
+    }
+    if (rc < 0) {
+        (void)at_option(config, config->api_socket[0] != '\0' ? "api.socket" : "state.dir", &err);
+        warn(check, &err);
+    }
+}
+
+int cli_check(const struct config *config, const char *state_dir, struct cli_check *ret)
+{
+    struct settings settings;
+    int64_t step_us = 0;
+    *ret = (struct cli_check){.warning_count = 0};
+    config_settings(config, &settings);
+    int rc = driver_check_market(&settings, &step_us, &ret->problem);
+    if (rc < 0) {
+        return at_option(config, "market.files", &ret->problem);
+    }
+    check_use_of_files(config, &settings, ret);
+    check_model(config, &settings, step_us, ret);
+    if ((rc = check_state(state_dir, &ret->problem)) < 0) {
+        return at_option(config, "state.dir", &ret->problem);
+    }
+    check_socket(config, state_dir, ret);
+    return 0;
+}

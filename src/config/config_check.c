@@ -1,0 +1,148 @@
+#include "base/check.h"
+#include "config_read.h"
+#include "io/units.h"
+
+#include <string.h>
+
+static const struct yaml_node *node_of(const struct yaml_node *root, const char *group,
+                                       const char *name)
+{
+    return yaml_get(yaml_get(root, group), name);
+}
+
+/* ---------------------------------------------------------------- market.files */
+
+/* The place of an earlier item with this symbol, or this path when it is not NULL; -1: none. */
+static int find_file(const struct config *config, int count, struct symbol symbol, const char *path)
+{
+    for (int i = 0; i < count; i++) {
+        struct market_file file;
+        if (config_market_file(config->market_files.items[i], &file) &&
+            (path != NULL ? strcmp(path, file.path) == 0 : symbol_equal(file.symbol, symbol))) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void check_file(struct load *load, const struct yaml_node *node, int at)
+{
+    const struct config *config = load->config;
+    struct market_file file, other;
+    if (!config_market_file(config->market_files.items[at], &file)) {
+        detail_problem(load, ERR_CONFIG_TYPE, node,
+                       "market.files: expected SYMBOL=path, the path of at most %d characters",
+                       MARKET_PATH_MAX);
+    } else if (find_file(config, at, file.symbol, NULL) >= 0) {
+        detail_problem(load, ERR_CONFIG_DUPLICATE, node, "market.files: %s has a file already",
+                       file.symbol.name);
+    } else if ((at = find_file(config, at, file.symbol, file.path)) >= 0 &&
+               config_market_file(config->market_files.items[at], &other)) {
+        detail_problem(load, ERR_CONFIG_DUPLICATE, node,
+                       "market.files: %.80s is the file of %s already", file.path,
+                       other.symbol.name);
+    }
+}
+
+/* Each symbol has one file when the market is made of files. */
+static void check_files(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct yaml_node *list = node_of(root, "market", "files");
+    for (int i = 0; i < config->market_files.count; i++) {
+        check_file(load, yaml_at(list, (size_t)i), i);
+    }
+    if (strcmp(config->market_source, "csv") != 0) {
+        return;
+    }
+    for (int i = 0; i < config->market_symbols.count; i++) {
+        struct symbol symbol = config->market_symbols.items[i];
+        if (find_file(config, config->market_files.count, symbol, NULL) < 0) {
+            detail_problem(load, ERR_CONFIG_MISSING, list, "market.files: expected %s=path",
+                           symbol.name);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- tiers */
+
+static bool holds(const struct config_symbols *list, struct symbol symbol)
+{
+    for (int i = 0; i < list->count; i++) {
+        if (symbol_equal(list->items[i], symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A symbol has the limits of one tier. */
+static void check_tiers(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct {
+        const char *name;
+        const struct config_symbols *list;
+    } tiers[] = {{"tier1_symbols", &config->tiers_tier1_symbols},
+                 {"tier2_symbols", &config->tiers_tier2_symbols},
+                 {"tier3_symbols", &config->tiers_tier3_symbols}};
+    for (size_t t = 1; t < COUNT_OF(tiers); t++) {
+        const struct yaml_node *list = node_of(root, "tiers", tiers[t].name);
+        for (int i = 0; i < tiers[t].list->count; i++) {
+            struct symbol symbol = tiers[t].list->items[i];
+            for (size_t before = 0; before < t; before++) {
+                if (holds(tiers[before].list, symbol)) {
+                    /* The other list may be the default's, which has no line. */
+                    const struct yaml_node *at = list != NULL
+                                                     ? yaml_at(list, (size_t)i)
+                                                     : node_of(root, "tiers", tiers[before].name);
+                    detail_problem(load, ERR_CONFIG_DUPLICATE, at,
+                                   "tiers.%s: %s stands in tiers.%s too", tiers[t].name,
+                                   symbol.name, tiers[before].name);
+                }
+            }
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- services */
+
+/* Two names for one unit would restart it twice and tell of it twice. */
+static void check_units(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    const struct yaml_node *services = yaml_get(root, "services");
+    for (int i = 0; i < config->service_count; i++) {
+        const struct config_service *s = &config->services[i];
+        const struct yaml_node *node = yaml_get(yaml_get(services, s->name), "unit");
+        if (s->unit[0] != '\0' && !units_name_valid(s->unit)) {
+            detail_problem(load, ERR_CONFIG_TYPE, node,
+                           "services.%s.unit: expected the name of a unit such as a.service, found "
+                           "\"%.40s\"",
+                           s->name, s->unit);
+        }
+        for (int j = 0; j < i; j++) {
+            if (s->unit[0] != '\0' && strcmp(s->unit, config->services[j].unit) == 0) {
+                detail_problem(load, ERR_CONFIG_DUPLICATE, node,
+                               "services.%s.unit: %s is services.%s already", s->name, s->unit,
+                               config->services[j].name);
+            }
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+void config_check(struct load *load, const struct yaml_node *root)
+{
+    const struct config *config = load->config;
+    check_files(load, root);
+    check_tiers(load, root);
+    check_units(load, root);
+    /* The socket stands in the state folder then; sun_path (unix(7)) holds 107 characters. */
+    if (config->api_socket[0] == '\0' &&
+        strlen(config->state_dir) + strlen("/nightdesk.sock") > 107) {
+        detail_problem(load, ERR_CONFIG_RANGE, node_of(root, "state", "dir"),
+                       "state.dir: expected at most 92 characters, or set api.socket");
+    }
+}
