@@ -149,6 +149,9 @@ void engine_use_predictor(struct engine *engine, const struct predictor *predict
 
 /* A first start: the books are opened with settings.initial_cash. */
 void engine_begin(struct engine *engine, const struct engine_now *now);
+/* After engine_begin: the first run has this number and not 1, for client ids must not come again
+ * when a database was lost. */
+void engine_begin_at_run(struct engine *engine, int64_t run);
 /* A start on what an earlier run left: the next steps reconcile it with the venue. Counts a new
  * run. */
 void engine_restore(struct engine *engine, const struct engine_memory *memory);

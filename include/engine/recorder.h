@@ -19,8 +19,7 @@
  * Old runs go: at the start and each market hour the oldest others are deleted until at most
  * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES are left. A run whose own file has grown to that
  * size is recorded no further, which is told once (ERR_ENGINE_RECORD_FULL) and stops nothing.
- * A run that trading.db does not remember (it died before its first commit, or trading.db was
- * removed) is written over by the next of its number.
+ * A run's number is higher than that of any file in the folder, whatever trading.db remembers.
  * Thread: the engine's; a finished file any.
  */
 #pragma once
@@ -57,6 +56,8 @@ int recorder_step(struct recorder *recorder, const struct engine *engine,
 const char *recorder_path(const struct recorder *recorder);
 int64_t recorder_size(const struct recorder *recorder); /* bytes */
 
+/* The numbers of the runs that have a file, ascending, at most max (the highest); how many. */
+int recorder_runs(const char *state_dir, int64_t *ret, int max);
 /* The path of a run's file into ret; run 0: the newest. ERR_ENGINE_RECORD_NONE. */
 int recorder_find(const char *state_dir, int64_t run, struct buf *ret, struct err *err);
 

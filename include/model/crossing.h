@@ -38,6 +38,12 @@ struct crossing {
     _Atomic uint64_t halt_set;
     _Atomic uint64_t halt_cleared;
 
+    /* Engine: one more each time that it has put trading.db back at its path; readers then open it
+     * anew. */
+    _Atomic uint64_t trading_file;
+    /* Ops sets when ops.db was deleted or replaced; the engine pauses and takes it back. */
+    _Atomic bool ops_file_moved;
+
     _Atomic bool stop;                   /* main sets: both threads end */
     _Atomic int64_t engine_beat_mono_us; /* engine writes each loop round */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes each loop round */

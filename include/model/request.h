@@ -32,7 +32,8 @@ enum request_kind {
 const char *request_kind_name(enum request_kind kind); /* "pause" "resume" "close" … */
 
 struct request {
-    int64_t id; /* > 0, unique for all time in one ops database */
+    int64_t
+        id; /* > 0, unique for all time in one ops database; < 0: asked by the engine's driver */
     enum request_kind kind;
     struct symbol symbol;         /* empty: all */
     char by[32];                  /* who asked, for the record: "alice", "console" */

@@ -71,6 +71,9 @@ int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows
 /* Copies the WAL into the file, waiting for nobody. For idle moments: a commit does it by itself
  * only once the WAL is large, so that a reply does not wait for it. */
 int ops_store_checkpoint(struct ops_store *store, struct err *err);
+/* See db_keep (io/db.h): notices that ops.db was deleted or replaced and puts it back (1; *err says
+ * what was found). */
+int ops_store_keep(struct ops_store *store, struct err *err);
 /* PRAGMA quick_check. */
 int ops_store_check(struct ops_store *store, struct err *err);
 

@@ -51,6 +51,19 @@ void trading_store_rollback(struct trading_store *store); /* nothing open: nothi
 int trading_store_prune(struct trading_store *store, int64_t before_us, int64_t max_rows,
                         int64_t *ret_deleted, struct err *err);
 
+/* How far the journal of a run (engine/recorder.h) was written when the next commit is made: each
+ * commit stores what was told last with everything else. So a start can tell whether the journal
+ * knows of commits that this file has lost. */
+void trading_store_set_recorded(struct trading_store *store, int64_t run, int64_t size_bytes);
+/* ERR_STORE_NOT_FOUND when no commit has told. */
+int trading_store_get_recorded(struct trading_store *store, int64_t *ret_run, int64_t *ret_size,
+                               struct err *err);
+
+/* See db_keep and db_reopen (io/db.h): the writer notices that its file was deleted or replaced and
+ * puts it back (1; *err says what was found); readers then open it anew. */
+int trading_store_keep(struct trading_store *store, struct err *err);
+int trading_store_reopen(struct trading_store *store, struct err *err);
+
 /* PRAGMA quick_check. */
 int trading_store_check(struct trading_store *store, struct err *err);
 

@@ -274,6 +274,15 @@ const char *cli_find_state_dir(const struct cli_args *args, const struct config 
     return told || file_exists(here.data) || !file_exists(installed) ? dir : installed;
 }
 
+int cli_require_state(const char *state_dir, const char *file, struct err *err)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    buf_addf(&path, "%s/%s", state_dir, file);
+    return !buf_failed(&path) && file_exists(path.data)
+               ? 0
+               : err_set(err, ERR_CLI_NO_STATE, "%s has no %s", state_dir, file);
+}
+
 /* ---------------------------------------------------------------- dispatch */
 
 static const struct cli_command *find(const char *name)

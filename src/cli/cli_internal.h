@@ -98,6 +98,8 @@ const char *cli_state_dir(const struct cli_args *args, const struct config *conf
 /* For subcommands beside a daemon: the same, and when nothing has run there and --state was not
  * given, that of the installed unit. */
 const char *cli_find_state_dir(const struct cli_args *args, const struct config *config);
+/* For what only reads: "trading.db" or "ops.db" is in the folder, or ERR_CLI_NO_STATE. */
+int cli_require_state(const char *state_dir, const char *file, struct err *err);
 
 /* Runs one command line on the daemon; *ret_body is the JSON that it answered.
  * ERR_CLI_NO_DAEMON when nobody listens. */

@@ -118,12 +118,7 @@ static int rooms_init(struct rooms *r, const struct config *config, const char *
     if (rc < 0) {
         return rc;
     }
-    /* A desk that has never traded has no trading.db; the report says so. */
     rc = trading_store_open(state_dir, TRADING_STORE_READ, &r->trading, err);
-    if (rc == -ERR_DB_OPEN) {
-        err_clear(err);
-        rc = 0;
-    }
     if (rc == 0 && !request->dry_run) {
         rc = alerts_new(
             &(struct alerts_options){.clock = clock_real(), .config = config, .store = r->store},
@@ -195,13 +190,15 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }
     const char *state_dir = cli_find_state_dir(args, config);
+    /* A wrong folder has no findings either, which must not look like all clear. */
+    if (cli_require_state(state_dir, "trading.db", &err) < 0 ||
+        cli_require_state(state_dir, "ops.db", &err) < 0) {
+        return cli_fail(args, &err, CLI_NO_VERDICT);
+    }
     if (request.dry_run) {
         return audit_here(args, config, state_dir, &request);
     }
     /* ops.db has one writer: with a daemon running, that is the daemon. */
-    if (file_make_folder(state_dir, 0750, &err) < 0) {
-        return cli_fail(args, &err, CLI_NO_VERDICT);
-    }
     buf_addf(&lock, "%s/" OPS_LOCK_NAME, state_dir);
     int rc = file_lock(lock.data, &lock_fd, &err);
     if (rc == -ERR_FILE_LOCKED && !request.offline) {
@@ -234,7 +231,8 @@ const struct cli_command cmd_audit = {
         "  0  nothing above medium\n"
         "  1  a high finding\n"
         "  2  a critical finding\n"
-        "  3  no verdict: the model was to be asked and gave none, or the audit could not run;\n"
+        "  3  no verdict: the model was to be asked and gave none, or the audit could not run,\n"
+        "     because the folder holds no state of nightdesk, for instance;\n"
         "     never to be taken for all clear (wrong usage of the options ends with 2)\n",
     .run = run,
 };

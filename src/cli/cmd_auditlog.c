@@ -207,6 +207,9 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     const char *state_dir = cli_find_state_dir(args, config);
+    if (cli_require_state(state_dir, "ops.db", &err) < 0) {
+        return cli_fail(args, &err, CLI_CRITICAL);
+    }
     if (writes) {
         return archive(args, config, state_dir);
     }

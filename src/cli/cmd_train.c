@@ -110,7 +110,10 @@ static int open_state(struct job *job, struct err *err)
     job->state_dir = cli_find_state_dir(job->args, job->config);
     AUTO_BUF struct buf lock = BUF_INIT(4096);
     buf_addf(&lock, "%s/" OPS_LOCK_NAME, job->state_dir);
-    int rc = file_make_folder(job->state_dir, 0750, err);
+    /* Candles that were imported are in a folder that is there; a model may be noted in a new one.
+     */
+    int rc = job->data == NULL ? cli_require_state(job->state_dir, "trading.db", err)
+                               : file_make_folder(job->state_dir, 0750, err);
     if (rc < 0 || (rc = file_lock(lock.data, &job->lock_fd, err)) < 0) {
         return rc;
     }

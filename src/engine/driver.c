@@ -136,7 +136,8 @@ static void take_settings(struct driver *d)
 static bool take_request(struct driver *d)
 {
     d->inputs.request = NULL;
-    if (!d->holds_request && !ring_pop(d->crossing->requests, &d->request)) {
+    if (!d->holds_request && !driver_guard_request(d) &&
+        !ring_pop(d->crossing->requests, &d->request)) {
         return true;
     }
     struct request_result result = {0};
@@ -228,6 +229,10 @@ static bool record(struct driver *d)
         driver_trouble(d, ERR_ENGINE_RECORD, &err);
     }
     d->recorded = rc >= 0;
+    if (d->recorded) {
+        trading_store_set_recorded(d->store, engine_state(d->engine)->run,
+                                   recorder_size(d->recorder));
+    }
     return d->recorded;
 }
 
@@ -361,8 +366,14 @@ static void remind(struct driver *d)
     if (d->reminded_mono_us != 0 && mono_us - d->reminded_mono_us < SAY_AGAIN_US) {
         return;
     }
-    struct event events[2];
+    struct event events[3];
     int count = 0;
+    if (d->guard_err != 0) {
+        events[count++] = (struct event){.topic = TOPIC_TROUBLE,
+                                         .code = (uint32_t)d->guard_err,
+                                         .id = d->guard_err,
+                                         .at_us = d->market_us};
+    }
     if (d->ended) {
         events[count++] =
             (struct event){.topic = TOPIC_TROUBLE, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
@@ -437,6 +448,7 @@ int64_t driver_round(struct driver *d)
     if (d->engine == NULL && !driver_open_try(d)) {
         return DRIVER_ROUND_US;
     }
+    driver_guard_look(d);
     if (d->uncommitted) {
         if (!commit(d)) {
             publish_stalled(d);

@@ -108,7 +108,7 @@ static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
     return journal_begin(d->store, d->engine, d->own, history, kept, err);
 }
 
-static int first_start(struct driver *d, struct engine_now *ret_now, struct err *err)
+static int first_start(struct driver *d, int64_t run, struct engine_now *ret_now, struct err *err)
 {
     struct engine_now now = {.wall_us = clock_wall_us(d->clock),
                              .mono_us = clock_mono_us(d->clock)};
@@ -118,6 +118,7 @@ static int first_start(struct driver *d, struct engine_now *ret_now, struct err 
     }
     make_engine(d);
     engine_begin(d->engine, &now);
+    engine_begin_at_run(d->engine, run);
     *ret_now = now;
     return begin_trading(d, now.market_us, err);
 }
@@ -218,7 +219,7 @@ static int import_state(struct driver *d, struct err *err)
 
 /* A file of before tells when it began and why the breaker tripped; one that cannot be read is
  * written over, for trading.db is what counts. */
-static void begin_export(struct driver *d)
+static void begin_export(struct driver *d, const struct engine_memory *memory)
 {
     struct err err = {0};
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
@@ -229,6 +230,7 @@ static void begin_export(struct driver *d)
         statefile_read(path.data, &d->exported, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "the state file is written anew");
     }
+    driver_guard_statefile(d, &d->exported, memory);
     if (d->exported.created_us == 0) {
         d->exported.created_us = clock_wall_us(d->clock);
     }
@@ -241,7 +243,7 @@ static int begin_recording(struct driver *d, const struct engine_now *now,
     if (d->state_dir[0] == '\0') {
         return 0;
     }
-    begin_export(d);
+    begin_export(d, memory);
     struct recorder_start start = {.now = *now, .memory = memory};
     return recorder_open(d->state_dir, &start, d->engine, &d->recorder, err);
 }
@@ -280,9 +282,16 @@ static int recover(struct driver *d, struct err *err)
         first = rc == -ERR_STORE_NOT_FOUND;
         rc = rc < 0 ? rc : journal_load(d->store, memory, err);
     }
-    if (first) {
-        rc = first_start(d, &now, err);
+    int64_t newest_run = 0;
+    if (first || rc >= 0) {
+        rc = driver_guard_start(d, memory, first, &newest_run, err);
+    }
+    if (rc >= 0 && first) {
+        rc = first_start(d, newest_run + 1, &now, err);
     } else if (rc >= 0) {
+        /* Client ids of a run that was lost must not come again, nor its journal be written over.
+         */
+        memory->state.run = newest_run > memory->state.run ? newest_run : memory->state.run;
         rc = later_start(d, memory, err);
         now.market_us = memory->state.market_us;
     }

@@ -1,8 +1,9 @@
 /*
- * driver_private.h: the inside of struct driver, shared by its two files.
+ * driver_private.h: the inside of struct driver, shared by its three files.
  *
  * driver.c is its rounds; driver_open.c is how it gets ready for them: database, market, books,
- * venue, model, recorder, whatever an earlier run left. Thread: one at a time per driver.
+ * venue, model, recorder, whatever an earlier run left; driver_guard.c watches over trading.db.
+ * Thread: one at a time per driver.
  */
 #pragma once
 
@@ -56,6 +57,14 @@ struct driver {
     struct request request;
     struct engine_outputs outputs;
 
+    /* Of trading.db as a file, and what is found about it at a start: see driver_guard.c. */
+    int64_t looked_mono_us;
+    bool file_lost; /* it was deleted or replaced, and could not be put back yet */
+    int64_t file_said_mono_us;
+    int guard_err;        /* err id that stands until a person resumes; 0 none */
+    bool guard_asks;      /* guard is still to be done */
+    struct request guard; /* a pause or an emergency stop of our own */
+
     int trouble; /* err id that stands; 0 none */
     int64_t trouble_said_mono_us;
     int64_t reminded_mono_us; /* of what lasts and stops nothing; 0: not yet */
@@ -70,6 +79,22 @@ void driver_publish_snapshot(struct driver *d);
 /* Something that lasts: said when it begins and each minute, logged when it begins. */
 void driver_trouble(struct driver *d, enum err_id id, const struct err *cause);
 void driver_trouble_over(struct driver *d);
+
+/* driver_guard.c */
+/* Nothing opens until a person resumes; told now and each minute until then. by: up to 20 bytes. */
+void driver_guard_raise(struct driver *d, enum err_id id, enum request_kind kind, const char *by,
+                        const struct err *cause);
+/* True: d->request is one that was raised. */
+bool driver_guard_request(struct driver *d);
+/* Each round; once a second it looks whether trading.db still is the file that is open. */
+void driver_guard_look(struct driver *d);
+/* Before the engine starts: does the journal know more than trading.db? *ret_newest_run: the
+ * highest number that a journal has. memory: of a later start. */
+int driver_guard_start(struct driver *d, struct engine_memory *memory, bool first,
+                       int64_t *ret_newest_run, struct err *err);
+/* Does the state file that an earlier run left know more? memory NULL: a first start. */
+void driver_guard_statefile(struct driver *d, const struct statefile *file,
+                            const struct engine_memory *memory);
 
 /* driver_open.c */
 /* Everything that a round needs; false: not now, and people have been told why. At most once in a

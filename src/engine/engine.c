@@ -132,6 +132,12 @@ void engine_begin(struct engine *engine, const struct engine_now *now)
     engine->market_us = now->market_us;
 }
 
+void engine_begin_at_run(struct engine *engine, int64_t run)
+{
+    ASSERT(run >= 1);
+    engine->state.run = run;
+}
+
 void engine_restore(struct engine *engine, const struct engine_memory *memory)
 {
     ASSERT(memory->position_count >= 0 && memory->position_count <= POSITIONS_MAX &&

@@ -423,6 +423,7 @@ struct engine *record_start_engine(const struct record_start *start, struct pack
         engine_restore(engine, &start->memory);
     } else {
         engine_begin(engine, &start->now);
+        engine_begin_at_run(engine, start->run);
     }
     if (!engine_series_load(engine, payload.bytes + start->series_at, start->series_size)) {
         engine_free(engine);

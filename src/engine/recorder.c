@@ -118,6 +118,29 @@ static bool folder_of(const char *state_dir, char ret[PATH_MAX])
     return len > 0 && len < PATH_MAX - 64;
 }
 
+static int lower_first(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+int recorder_runs(const char *state_dir, int64_t *ret, int max)
+{
+    char folder[PATH_MAX];
+    AUTO_FREE struct old_run *runs = NULL;
+    AUTO_FREE int64_t *numbers = calloc(FOLDER_MAX, sizeof(*numbers));
+    ASSERT(numbers != NULL);
+    int count = folder_of(state_dir, folder) ? list_runs(folder, 0, &runs) : 0;
+    for (int i = 0; i < count; i++) {
+        numbers[i] = runs[i].run;
+    }
+    count = count < 0 ? 0 : count;
+    qsort(numbers, (size_t)count, sizeof(*numbers), lower_first);
+    int kept = count < max ? count : max;
+    memcpy(ret, numbers + count - kept, (size_t)kept * sizeof(*ret));
+    return kept;
+}
+
 int recorder_find(const char *state_dir, int64_t run, struct buf *ret, struct err *err)
 {
     char folder[PATH_MAX];

@@ -582,6 +582,8 @@ void db_free(struct db *db)
         db_rollback(db);
         if (!db->options.read_only) {
             (void)db_keep(db, NULL); /* its file may have lost its name since the last look */
+            /* The last connection does this by itself; a reader may still be open. */
+            (void)db_checkpoint(db, NULL);
         }
         forget_statements(db);
         int code = sqlite3_close(db->sqlite);

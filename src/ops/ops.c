@@ -65,6 +65,11 @@ struct ops {
     struct console *console;
     struct api *api;
 
+    uint64_t trading_file;     /* as of the crossing, when trading was opened */
+    bool file_lost;            /* ops.db was deleted or replaced, and is not put back yet */
+    int64_t file_lost_mono_us; /* when that was said last */
+    bool file_alert_waits;     /* an alert about it is not stored yet */
+    char file_said[128];       /* what was found */
     struct bus_reader events;
     struct ops_watch watch;
     struct loop_source *events_source;
@@ -247,9 +252,60 @@ static void on_watchdog(void *userdata)
     loop_timer_in(ops->watchdog, sent ? ops->watchdog_us : ops->watchdog_us / 8);
 }
 
+/* ---------------------------------------------------------------- database files */
+
+static void raise_file_alert(struct ops *ops)
+{
+    const struct err_info *info = err_info(ERR_DB_MOVED);
+    AUTO_BUF struct buf text = BUF_INIT(1024);
+    buf_addf(&text, "%s. %s %s", ops->file_said, info->cause, info->impact);
+    const struct alert_spec spec = {
+        .type = ALERT_DATA,
+        .severity = SEVERITY_CRITICAL,
+        .source = "ops",
+        .fingerprint = "ops:DB_MOVED",
+        .title = info->message,
+        .description = text.data,
+        .recommendation = info->remediation,
+    };
+    int64_t id;
+    struct err err = {0};
+    ops->file_alert_waits = alerts_raise(ops->alerts, &spec, &id, &err) < 0;
+}
+
+/* ops.db may have been deleted or replaced; trading.db may have been put back by the engine. Only
+ * between two pieces of work: no row is unread then. */
+static void watch_files(struct ops *ops)
+{
+    struct err err = {0};
+    int rc = ops_store_keep(ops->store, &err);
+    if (rc > 0 ||
+        (rc < 0 && (!ops->file_lost || mono_us(ops) - ops->file_lost_mono_us >= USEC_PER_MIN))) {
+        log_err(LOG_LEVEL_ERROR, &err, err_info(ERR_DB_MOVED)->message);
+        (void)str_copy(str_c(err.context), ops->file_said, sizeof(ops->file_said));
+        ops->file_lost_mono_us = mono_us(ops);
+        ops->file_alert_waits = true;
+        atomic_store(&ops->options.crossing->ops_file_moved, true);
+    }
+    ops->file_lost = rc < 0;
+    if (ops->file_alert_waits) {
+        raise_file_alert(ops);
+    }
+    uint64_t now = atomic_load(&ops->options.crossing->trading_file);
+    if (now != ops->trading_file) {
+        if (trading_store_reopen(ops->trading, &err) == 0) {
+            ops->trading_file = now;
+            trading_resync(ops->desk);
+        } else {
+            log_err(LOG_LEVEL_WARNING, &err, "could not open trading.db anew; trying again");
+        }
+    }
+}
+
 static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
+    watch_files(ops);
     take_events(ops);
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));

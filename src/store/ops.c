@@ -272,6 +272,11 @@ int ops_store_checkpoint(struct ops_store *store, struct err *err)
     return db_checkpoint(store->db, err);
 }
 
+int ops_store_keep(struct ops_store *store, struct err *err)
+{
+    return db_keep(store->db, err);
+}
+
 int ops_store_check(struct ops_store *store, struct err *err)
 {
     return db_quick_check(store->db, err);

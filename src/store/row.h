@@ -23,7 +23,9 @@
 
 struct trading_store {
     struct db *db;
-    struct buf scratch; /* for JSON columns: the engine builds them without allocating */
+    struct buf scratch;  /* for JSON columns: the engine builds them without allocating */
+    int64_t recorded[2]; /* run and bytes of its journal; run 0: not told */
+    bool recorded_is_news;
 };
 
 struct ops_store {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "row.h"
+#include "store/state_table.h"
 
 #include <string.h>
 
@@ -10,6 +11,7 @@ enum {
     TRADING_BUSY_MS = 250
 };
 #define SCRATCH_MAX ((size_t)32 * 1024)
+#define RECORDED    "recorded" /* a blob */
 
 /* Orders, fills and positions stand twice: as the engine believes and as the paper venue knows. */
 #define ORDER_COLUMNS                                                                 \
@@ -172,7 +174,48 @@ int trading_store_begin(struct trading_store *store, struct err *err)
 
 int trading_store_commit(struct trading_store *store, struct err *err)
 {
-    return db_commit(store->db, err);
+    if (store->recorded_is_news) {
+        int rc =
+            state_table_put_blob(store, RECORDED, store->recorded, sizeof(store->recorded), err);
+        if (rc < 0) {
+            db_rollback(store->db);
+            return rc;
+        }
+    }
+    int rc = db_commit(store->db, err);
+    store->recorded_is_news = store->recorded_is_news && rc < 0;
+    return rc;
+}
+
+void trading_store_set_recorded(struct trading_store *store, int64_t run, int64_t size_bytes)
+{
+    store->recorded[0] = run;
+    store->recorded[1] = size_bytes;
+    store->recorded_is_news = true;
+}
+
+int trading_store_get_recorded(struct trading_store *store, int64_t *ret_run, int64_t *ret_size,
+                               struct err *err)
+{
+    int64_t recorded[2] = {0};
+    size_t size = 0;
+    int rc = state_table_get_blob(store, RECORDED, recorded, sizeof(recorded), &size, err);
+    if (rc == 0 && size != sizeof(recorded)) {
+        return err_set(err, ERR_STORE_DAMAGED, "blob " RECORDED ": %zu bytes", size);
+    }
+    *ret_run = recorded[0];
+    *ret_size = recorded[1];
+    return rc;
+}
+
+int trading_store_keep(struct trading_store *store, struct err *err)
+{
+    return db_keep(store->db, err);
+}
+
+int trading_store_reopen(struct trading_store *store, struct err *err)
+{
+    return db_reopen(store->db, err);
 }
 
 void trading_store_rollback(struct trading_store *store)

@@ -3,8 +3,13 @@
 #include "cli/cli.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "io/secret.h"
 #include "rig.h"
+#include "store/ops.h"
+#include "store/trading.h"
 #include "unit/unit.h"
+
+#include <dirent.h>
 
 static void wrong_usage_exits_with_2_and_names_the_nearest(void **state)
 {
@@ -193,9 +198,77 @@ static void an_audit_of_nothing_is_no_all_clear_when_it_cannot_run(void **state)
     assert_non_null(strstr(hours.err.data, "--hours is a whole number from 1 to 720"));
 }
 
+static int entries(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    int count = 0;
+    for (const struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;) {
+        count += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return count;
+}
+
+/* A wrong --state must not look like a desk without findings, nor become one. */
+static void what_only_reads_creates_nothing(void **state)
+{
+    (void)state;
+    char none[RIG_PATH_LEN], empty[RIG_PATH_LEN];
+    rig_path("none", none);
+    rig_path("empty", empty);
+    assert_int_equal(file_make_folder(empty, 0750, NULL), 0);
+    const struct {
+        const char *const *words;
+        int code;
+    } tools[] = {
+        {WORDS("audit", "--state", none), CLI_NO_VERDICT},
+        {WORDS("audit", "--offline", "--state", none), CLI_NO_VERDICT},
+        {WORDS("audit", "--offline", "--dry-run", "--state", none), CLI_NO_VERDICT},
+        {WORDS("audit", "--json", "--state", empty), CLI_NO_VERDICT},
+        {WORDS("audit", "--offline", "--state", empty), CLI_NO_VERDICT},
+        {WORDS("auditlog", "verify", "--state", none), CLI_CRITICAL},
+        {WORDS("auditlog", "show", "--state", empty), CLI_CRITICAL},
+        {WORDS("replay", "--state", none), CLI_CRITICAL},
+        {WORDS("replay", "--state", empty), CLI_CRITICAL},
+        {WORDS("do", "status", "--state", none), CLI_CRITICAL},
+        {WORDS("train", "--symbol", "BTC-USD", "--state", none), CLI_CRITICAL},
+        {WORDS("train", "--symbol", "BTC-USD", "--state", empty), CLI_CRITICAL},
+        {WORDS("import", "state", "/none.json", "--state", none), CLI_CRITICAL},
+        {WORDS("import", "candles", "/none.csv", "--symbol", "BTC-USD", "--state", none),
+         CLI_CRITICAL},
+    };
+    for (size_t i = 0; i < COUNT_OF(tools); i++) {
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, tools[i].words);
+        if (r.code != tools[i].code || entries(empty) != 0 || file_exists(none)) {
+            fail_msg("%s, number %zu: code %d, %d entries: %s", tools[i].words[0], i, r.code,
+                     entries(empty), r.err.data);
+        }
+    }
+    AUTO_RUN struct rig_run why = {0};
+    rig_run(&why, WORDS("audit", "--state", none));
+    assert_non_null(strstr(why.err.data, "CLI_NO_STATE"));
+    assert_non_null(strstr(why.err.data, "has no trading.db"));
+}
+
+/* What a daemon leaves that never traded. */
+static void make_state(void)
+{
+    struct trading_store *trading = NULL;
+    struct ops_store *ops = NULL;
+    assert_int_equal(secret_init(NULL), 0);
+    assert_int_equal(trading_store_open(rig_folder, TRADING_STORE_WRITE, &trading, NULL), 0);
+    assert_int_equal(ops_store_open(rig_folder, OPS_STORE_WRITE, &ops, NULL), 0);
+    trading_store_free(trading);
+    ops_store_free(ops);
+}
+
 static void an_offline_audit_prints_its_verdict_and_nothing_else(void **state)
 {
     (void)state;
+    make_state();
     AUTO_RUN struct rig_run json = {0};
     rig_run(&json, WORDS("audit", "--offline", "--json", "--state", rig_folder));
     assert_int_equal(json.code, CLI_FINE);
@@ -229,5 +302,6 @@ UNIT_GROUP(cli, RIG_TEST(wrong_usage_exits_with_2_and_names_the_nearest),
            RIG_TEST(check_config_asks_what_a_start_asks), RIG_TEST(docs_print_every_table),
            RIG_TEST(without_a_daemon_do_says_so),
            RIG_TEST(an_audit_of_nothing_is_no_all_clear_when_it_cannot_run),
+           RIG_TEST(what_only_reads_creates_nothing),
            RIG_TEST(an_offline_audit_prints_its_verdict_and_nothing_else),
            RIG_TEST(auditlog_without_a_database_exits_with_2))

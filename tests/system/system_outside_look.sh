@@ -1,0 +1,195 @@
+#!/bin/sh
+# Other programs at the databases while it trades: readers, a writer that holds its transaction,
+# VACUUM, a backup, cp, and a file put in place of another as rsync does. After kill -9 and after a
+# clean stop the desk is what it was: stop, pause, positions, trades. And a WAL that is gone between
+# two runs is noticed.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+command -v python3 > /dev/null || {
+    tap_skip "other programs at the databases" "no python3"
+    tap_end
+}
+cat > "$WORK/fast.yaml" <<YAML
+api: {port: 0}
+console: {enabled: false}
+market: {seed: 5, speed: 600}
+services: {}
+YAML
+
+start() { # STATE
+    "$ND" run --config "$WORK/fast.yaml" --state "$WORK/$1" --no-console > "$WORK/$1.log" 2>&1 &
+    daemon=$!
+    ends_with_us $daemon
+    wait_for 20 "$ND" do version --config "$WORK/fast.yaml" --state "$WORK/$1"
+}
+
+ask() { # STATE COMMAND...
+    ask_state=$1
+    shift
+    "$ND" do --config "$WORK/fast.yaml" --state "$WORK/$ask_state" --yes "$@" 2>&1
+}
+
+stop() { # kill9 or term
+    if [ "$1" = term ]; then kill -TERM $daemon; else kill -9 $daemon; fi
+    wait $daemon 2> /dev/null
+}
+
+has_traded() { # STATE
+    ask "$1" trades | grep -q "^All [1-9]"
+}
+
+# What must be the same: all but the clocks.
+desk() { # STATE
+    ask "$1" trades --json | python3 -c '
+import json, sys
+data = json.load(sys.stdin)["data"]
+print([data[k] for k in ("trades", "count", "wins", "result")])'
+    ask "$1" positions | grep -v "Market time"
+}
+
+sql() { # FILE STATEMENT...
+    python3 - "$@" <<'PY'
+import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+for s in sys.argv[2:]:
+    print(c.execute(s).fetchall())
+c.close()
+PY
+}
+
+hold() { # FILE SECONDS: a write transaction that is held
+    python3 - "$@" <<'PY'
+import sqlite3, sys, time
+c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+c.execute("BEGIN IMMEDIATE")
+time.sleep(float(sys.argv[2]))
+c.execute("COMMIT")
+c.close()
+PY
+}
+
+backup() { # FROM TO
+    python3 - "$@" <<'PY'
+import sqlite3, sys
+a, b = sqlite3.connect(sys.argv[1]), sqlite3.connect(sys.argv[2])
+a.backup(b)
+a.close()
+b.close()
+PY
+}
+
+look() { # STATE: everything that leaves the files where they are
+    for db in trading ops; do
+        sql "$WORK/$1/$db.db" "SELECT count(*) FROM sqlite_schema"
+        hold "$WORK/$1/$db.db" 1
+        sql "$WORK/$1/$db.db" "VACUUM" "PRAGMA wal_checkpoint(TRUNCATE)"
+        backup "$WORK/$1/$db.db" "$WORK/$1-$db.backup"
+        cp "$WORK/$1/$db.db" "$WORK/$1/$db.db-wal" "$WORK/$1/$db.db-shm" "$WORK"
+    done
+}
+
+replace() { # STATE DATABASE: as rsync and most restores do
+    cp "$WORK/$1/$2.db" "$WORK/$1/.$2.db.new" && mv "$WORK/$1/.$2.db.new" "$WORK/$1/$2.db"
+}
+
+is_whole() { # FILE
+    sql "$1" "PRAGMA integrity_check" | grep -qF "('ok',)"
+}
+
+says() { # STATE TEXT
+    ask "$1" status | grep -qi "$2"
+}
+
+no_lost_file() { # PID: no database that is open has lost its name
+    ! find "/proc/$1/fd" -lname '*.db*(deleted)' | grep -q .
+}
+
+for end in kill9 term; do
+    s=look-$end
+    start $s
+    wait_for 60 has_traded $s
+    look $s > "$WORK/look.out" 2>&1
+    tap_check "$end: looks from outside succeed" lacks "$WORK/look.out" Error
+    tap_check "$end: and leave every file its name" no_lost_file $daemon
+    ask $s emergency_stop > "$WORK/out"
+    wait_for 20 says $s "verified flat"
+    desk $s > "$WORK/before"
+    tap_check "$end: there are trades to compare" holds "$WORK/before" entry_price
+    stop $end
+    start $s
+    tap_check "$end: the emergency stop stands after looks from outside" \
+        sh -c "'$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | head -n 1 | grep -q ⛔"
+    desk $s > "$WORK/after"
+    tap_check "$end: so do trades and positions" cmp "$WORK/before" "$WORK/after"
+    stop term
+    tap_check "$end: trading.db is whole" is_whole "$WORK/$s/trading.db"
+    tap_check "$end: ops.db is whole" is_whole "$WORK/$s/ops.db"
+done
+
+for end in kill9 term; do
+    s=replace-$end
+    start $s
+    wait_for 60 has_traded $s
+    replace $s trading
+    replace $s ops
+    tap_check "$end: a replaced database pauses trading" wait_for 10 says $s "paused by nightdesk"
+    tap_check "$end: the database is back under its name" wait_for 10 no_lost_file $daemon
+    tap_check "$end: the other file is kept" \
+        sh -c "ls '$WORK/$s' | grep -q 'trading.db.aside-' && ls '$WORK/$s' | grep -q 'ops.db.aside-'"
+    ask $s alerts > "$WORK/out"
+    tap_check "$end: there is an alert about it" holds "$WORK/out" "deleted or replaced"
+    ask $s close all > /dev/null
+    wait_for 20 sh -c "'$ND' do positions --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q 'Nothing is open'"
+    desk $s > "$WORK/before"
+    stop $end
+    tap_check "$end: without another look trading.db is whole" is_whole "$WORK/$s/trading.db"
+    start $s
+    tap_check "$end: the pause stands" says $s "paused by nightdesk"
+    desk $s > "$WORK/after"
+    tap_check "$end: trades and positions are as they were before" \
+        cmp "$WORK/before" "$WORK/after"
+    ask $s resume > "$WORK/out"
+    tap_check "$end: a person resumes" sh -c "! '$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q paused"
+    stop term
+    "$ND" auditlog verify --config "$WORK/fast.yaml" --state "$WORK/$s" > "$WORK/out" 2>&1
+    tap_check "$end: the audit log is one chain" holds "$WORK/out" "ok:"
+done
+
+# Gone between two runs: the -wal with the last commits, then the whole file.
+for gone in cut deleted all; do
+    s=wal-$gone
+    start $s
+    wait_for 60 has_traded $s
+    [ $gone = all ] || ask $s emergency_stop > "$WORK/out"
+    [ $gone = all ] || wait_for 20 says $s "verified flat"
+    stop kill9
+    case $gone in
+    cut) : > "$WORK/$s/trading.db-wal" ;;
+    deleted) rm "$WORK/$s/trading.db-wal" "$WORK/$s/trading.db-shm" ;;
+    all) rm "$WORK/$s"/trading.db* ;;
+    esac
+    start $s
+    tap_check "$gone: a start with commits lost says so" \
+        wait_for 10 holds "$WORK/$s.log" ENGINE_STORE_OLD
+    if [ $gone = all ]; then
+        tap_check "$gone: and pauses" wait_for 10 says $s "paused by nightdesk"
+    else
+        tap_check "$gone: an emergency stop that was lost is one again" \
+            wait_for 10 sh -c "'$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | head -n 1 | grep -q ⛔"
+    fi
+    ask $s alerts > "$WORK/out"
+    tap_check "$gone: there is an alert about it" holds "$WORK/out" "older than what was recorded"
+    tap_check "$gone: the journal of the lost run is kept" \
+        test "$(ls "$WORK/$s/journal" | wc -l)" -ge 2
+    stop term
+done
+
+# An ordinary start has nothing to say.
+start fine
+wait_for 60 has_traded fine
+stop kill9
+start fine
+tap_check "kill -9 alone loses nothing and says nothing" lacks "$WORK/fine.log" ENGINE_STORE_OLD
+tap_check "and trading goes on" says fine "🟢"
+stop term
+tap_end
