@@ -16,6 +16,10 @@
  * - client_id is the idempotency key: sending one again never makes a second order, it answers
  *   with the state of the first;
  * - a close order only ever reduces;
+ * - what an order's final state says is the end of it: filled_qty rises no more, however late the
+ *   fills are told. A venue that acknowledges a cancellation, or does not find an order, before its
+ *   matching engine has decided is asked again by its implementation until it has;
+ * - a listing may be some seconds behind the orders;
  * - NO_ANSWER means just that: the call may or may not have taken effect;
  * - NOT_KNOWN means that no order of that client_id exists, nor will exist.
  * Thread: the engine's.

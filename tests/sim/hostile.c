@@ -68,6 +68,33 @@ static void list_foreign(const struct hostile *h, struct venue_report *r)
     }
 }
 
+/* Positions come from another part of a venue than orders, and may be seconds behind. */
+static void lag_listing(struct hostile *h, struct venue_report *r)
+{
+    struct venue_report now = *r;
+    if (h->has_listing && h->clock->now_mono_us - h->listed_mono_us <= HOSTILE_LAG_US &&
+        chance(h, 0.2)) {
+        *r = h->listing;
+        r->ask_id = now.ask_id;
+        r->funding_id = now.funding_id;
+        h->laggards++;
+        return;
+    }
+    h->has_listing = true;
+    h->listed_mono_us = h->clock->now_mono_us;
+    h->listing = now;
+}
+
+/* So do the fills of an order: how much has filled is known before what it cost. */
+static void lag_fills(struct hostile *h, struct venue_report *r)
+{
+    if (r->fill_count > 0 && chance(h, 0.1)) {
+        r->fill_count = (int)rng_below(h->rng, (uint64_t)r->fill_count);
+        r->more = true;
+        h->laggards++;
+    }
+}
+
 static void pull(struct hostile *h)
 {
     struct venue_report r;
@@ -75,7 +102,9 @@ static void pull(struct hostile *h)
         h->partials += r.kind == VENUE_ORDER && r.state == ORDER_PARTIAL;
         if (r.kind == VENUE_LISTING) {
             list_foreign(h, &r);
+            lag_listing(h, &r);
         }
+        lag_fills(h, &r);
         if (chance(h, 0.15)) {
             continue; /* lost on the way back */
         }

@@ -7,10 +7,11 @@
  *
  * Between engine and venue: calls that never arrive, arrive late, or arrive and are not answered;
  * reports that come late, twice, in another order, or not at all; rejections; a venue that cannot
- * measure a bracket from the fills; halts, in which the venue neither trades nor answers. Between
- * market and engine: minutes that are missing, impossible, old, or from the future, and prices that
- * jump from one minute to the next. On the account: positions and orders of somebody else, who
- * comes and goes. What the interface promises is kept: after NOT_KNOWN an order does not appear,
+ * measure a bracket from the fills; positions and fills that are seconds behind the orders; halts,
+ * in which the venue neither trades nor answers. Between market and engine: minutes that are
+ * missing, impossible, old, or from the future, and prices that jump from one minute to the next.
+ * On the account: positions and orders of somebody else, who comes and goes. What the interface
+ * promises is kept: after NOT_KNOWN an order does not appear, after a final state nothing fills,
  * and every call is sooner or later heard of, if only by silence. It also watches: an order must be
  * on disk as PREPARED before it gets here, and come once; an entry has to keep to the limits and to
  * carry a stop; an amendment must be on disk, and leave a stop; during an emergency stop nothing
@@ -35,6 +36,8 @@
 #define HOSTILE_SENT_MAX    8192
 #define HOSTILE_CLOSED_MAX  256
 #define HOSTILE_AMENDS_MAX  256
+/* How far positions may be behind orders. */
+#define HOSTILE_LAG_US (3 * USEC_PER_SEC)
 /* Ids of fills that only exist here: of what somebody else's positions fetched. */
 #define HOSTILE_FILL_ID INT64_C(1000000000000)
 
@@ -67,6 +70,10 @@ struct hostile {
     int closed_count;
     struct venue_report closed[HOSTILE_CLOSED_MAX]; /* our orders that closed them */
 
+    bool has_listing;
+    int64_t listed_mono_us;      /* when the venue looked for it */
+    struct venue_report listing; /* the newest true one */
+
     int report_count;
     struct hostile_report {
         int64_t due_us;
@@ -95,6 +102,7 @@ struct hostile {
     int64_t foreigners;
     int64_t foreign_closed;
     int64_t partials;
+    int64_t laggards; /* listings and reports that were behind the venue */
 };
 
 void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,

@@ -75,6 +75,7 @@ static struct {
     int64_t unknown;
     int64_t refused;
     int64_t partials;
+    int64_t laggards;
     int64_t payments;
     int64_t amendments;
     int64_t amended; /* brackets that the venue moved */
@@ -592,6 +593,7 @@ static bool check_end(struct sim *sim)
     totals.crashes += sim->crashes;
     totals.refused += state->refused_candles;
     totals.partials += sim->hostile.partials;
+    totals.laggards += sim->hostile.laggards;
     totals.amendments += sim->hostile.amendments;
     totals.halts += sim->hostile.halts;
     totals.gaps += sim->hostile.gaps;
@@ -845,6 +847,7 @@ int main(int argc, char **argv)
                     {"rounds with unknown orders", totals.unknown},
                     {"candles refused", totals.refused},
                     {"partial fills", totals.partials},
+                    {"reports behind the venue", totals.laggards},
                     {"funding payments", totals.payments},
                     {"amendments asked for", totals.amendments},
                     {"brackets moved", totals.amended},
