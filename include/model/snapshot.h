@@ -93,7 +93,10 @@ struct snapshot_risk {
 struct snapshot {
     uint64_t version;          /* +1 a publish */
     int64_t published_wall_us; /* our clock */
-    int64_t market_us;         /* the market's clock */
+    int64_t published_mono_us; /* ages and durations are taken from these two: the wall clock may
+                                * be set */
+    int64_t started_mono_us;
+    int64_t market_us; /* the market's clock */
     int64_t started_wall_us;
     int64_t market_speed;
 

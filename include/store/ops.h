@@ -68,6 +68,10 @@ int ops_store_get_text(struct ops_store *store, const char *name, struct buf *re
 int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows,
                     int64_t *ret_deleted, struct err *err);
 
+/* The wall clock was set back by back_us: what waits for a later time (a message that is tried
+ * again, a question that expires) waits no longer for it. */
+int ops_store_clock_went_back(struct ops_store *store, int64_t back_us, struct err *err);
+
 /* Copies the WAL into the file, waiting for nobody. For idle moments: a commit does it by itself
  * only once the WAL is large, so that a reply does not wait for it. */
 int ops_store_checkpoint(struct ops_store *store, struct err *err);

@@ -55,6 +55,7 @@ struct auditor {
     int64_t made_mono_us;
     int64_t wall_minus_mono_us;
     int64_t finished_mono_us; /* of the newest audit; at first: of the start */
+    int64_t last_mono_us;     /* of last_us; 0: that was another process */
     int64_t last_us;          /* wall, of the newest audit; 0: none yet */
     int last_findings;
     struct run *run; /* NULL: none under way */
@@ -288,6 +289,7 @@ static void run_finish(struct auditor *auditor)
         auditor->last_us = clock_wall_us(auditor->options.clock);
         auditor->last_findings = show_count(run->findings, false);
         auditor->finished_mono_us = mono_us(auditor);
+        auditor->last_mono_us = auditor->finished_mono_us;
         /* A jump of the clock is told once; the next audit counts from here. */
         auditor->wall_minus_mono_us = auditor->last_us - auditor->finished_mono_us;
         if (loop_timer_armed(auditor->next)) {
@@ -572,7 +574,9 @@ void auditor_status(struct buf *out, struct json_object *data, void *userdata)
     if (auditor->last_us == 0) {
         buf_add_c(out, "Last audit: none yet");
     } else {
-        int64_t ago_us = clock_wall_us(auditor->options.clock) - auditor->last_us;
+        int64_t ago_us = auditor->last_mono_us != 0
+                             ? mono_us(auditor) - auditor->last_mono_us
+                             : clock_wall_us(auditor->options.clock) - auditor->last_us;
         buf_add_c(out, "Last audit ");
         clock_add_duration(out, ago_us > 0 ? ago_us : 0);
         buf_addf(out, " ago: %d finding%s", auditor->last_findings,

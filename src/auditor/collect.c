@@ -399,6 +399,12 @@ static void add_position(struct json_object *array, const struct position *p)
     json_object_array_add(array, row);
 }
 
+/* Since when stands on disk, so by the wall clock, which may have been set back meanwhile. */
+static int64_t in_state(const struct snapshot *s, int64_t wall_us)
+{
+    return wall_us > s->state_since_us ? wall_us - s->state_since_us : 0;
+}
+
 static void add_account(struct collect *c)
 {
     struct json_object *account = put_object(c->report, "account");
@@ -417,7 +423,7 @@ static void add_account(struct collect *c)
     }
     put_text(account, "source", "snapshot");
     put_text(account, "state", trading_state_name(s->state));
-    put_minutes(account, "in_state_min", c->wall_us - s->state_since_us);
+    put_minutes(account, "in_state_min", in_state(s, c->wall_us));
     put_dec(account, "initial_cash", s->initial_cash);
     put_dec(account, "cash", s->cash);
     put_dec(account, "equity", s->equity);
@@ -447,14 +453,14 @@ static void add_engine(struct collect *c, struct json_object *system)
     if (s == NULL) {
         return;
     }
-    int64_t up_us = s->published_wall_us - s->started_wall_us;
+    int64_t up_us = s->published_mono_us - s->started_mono_us;
     struct json_object *engine = put_object(system, "engine");
-    put_seconds(engine, "snapshot_age_s", c->wall_us - s->published_wall_us);
+    put_seconds(engine, "snapshot_age_s", clock_mono_us(c->from->clock) - s->published_mono_us);
     put_int(engine, "market_speed", s->market_speed);
     put_minutes(engine, "uptime_min", up_us);
     /* Trading for so long without a break, in market time; 0 while it is not trading. */
     int64_t speed = s->market_speed > 0 ? s->market_speed : 1;
-    int64_t in_state_us = s->published_wall_us - s->state_since_us;
+    int64_t in_state_us = in_state(s, s->published_wall_us);
     int64_t active_us = s->state != TRADING_ACTIVE ? 0 : in_state_us < up_us ? in_state_us : up_us;
     put_minutes(engine, "active_market_min", active_us > 0 ? active_us * speed : 0);
     put_int(engine, "candles", (int64_t)s->candles);

@@ -64,7 +64,8 @@ static int make_config(int64_t seed, struct config **ret, struct err *err)
     AUTO_BUF struct buf text = BUF_INIT(1024);
     buf_addf(&text,
              "market: {source: simulated, seed: %lld, speed: %d}\n"
-             "telegram: {bot_token: \"\"}\nclaude: {api_key: \"\"}\napi: {port: 0}\n",
+             "telegram: {bot_token: \"\"}\nclaude: {api_key: \"\"}\napi: {port: 0}\n"
+             "monitoring: {heartbeat_url: \"\"}\n",
              (long long)seed, SPEED);
     return config_parse(buf_str(&text), "demo", ret, NULL, err);
 }

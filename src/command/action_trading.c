@@ -97,7 +97,7 @@ static int show_positions(struct action_call *call, struct err *err)
 static void status_title(struct reply *r, const struct desk *desk, const struct snapshot *s)
 {
     AUTO_BUF struct buf up = BUF_INIT(64);
-    clock_add_duration(&up, clock_wall_us(desk->o.clock) - s->started_wall_us);
+    clock_add_duration(&up, clock_mono_us(desk->o.clock) - s->started_mono_us);
     switch (s->state) {
     case TRADING_ACTIVE:
         reply_title(r, s->last_err == ERR_NONE ? TONE_GOOD : TONE_BAD, "nightdesk · paper · up %s",

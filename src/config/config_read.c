@@ -761,6 +761,13 @@ void config_read_finish(struct load *load, const struct yaml_node *root)
 {
     struct config *config = load->config;
     add_admins(load, root);
+    struct str heartbeat = str_c(config->monitoring_heartbeat_url);
+    if (heartbeat.len > 0 && !value_is_url(heartbeat)) { /* a secret: never shown */
+        detail_problem(load, ERR_CONFIG_TYPE,
+                       yaml_get(yaml_get(root, "monitoring"), "heartbeat_url"),
+                       "monitoring.heartbeat_url: expected a URL that starts with http:// or "
+                       "https:// and holds no password");
+    }
     if (yaml_is_null(yaml_get(root, "services"))) {
         AUTO_YAML struct yaml *demo = NULL;
         ASSERT(yaml_parse(str_c(demo_services), "defaults", &demo, NULL) == 0);

@@ -58,7 +58,7 @@ static bool parse_percent(struct str s, double *ret)
 }
 
 /* http or https, a host, no user name or password (they would stand in logs), printable ASCII. */
-static bool is_url(struct str s)
+bool value_is_url(struct str s)
 {
     size_t at = str_starts(s, "https://") ? 8 : str_starts(s, "http://") ? 7 : 0;
     if (at == 0 || s.len > 1024 || at == s.len || s.ptr[at] == '/' || s.ptr[at] == ':') {
@@ -157,7 +157,7 @@ static bool read_value(const struct option *option, struct str text, union value
         return is_printable(text);
     case OPTION_URL:
         ret->text = text;
-        return is_url(text) || (text.len == 0 && option->fallback[0] == '\0');
+        return value_is_url(text) || (text.len == 0 && option->fallback[0] == '\0');
     case OPTION_ENUM:
         ret->text = text;
         return is_word_of(text, option->unit);

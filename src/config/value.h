@@ -38,3 +38,5 @@ void value_add_duration(struct buf *out, int64_t duration_us);
 void value_add_number(struct buf *out, double number);
 /* Range in words, "" when there is none: "1s to 1h", "at least 1". */
 void value_add_range(struct buf *out, const struct option *option);
+/* What OPTION_URL takes, for a secret that is one. */
+bool value_is_url(struct str s);

@@ -31,6 +31,7 @@ void driver_publish_snapshot(struct driver *d)
     struct snapshot *s = &d->snapshot;
     s->version++;
     s->published_wall_us = clock_wall_us(d->clock);
+    s->published_mono_us = clock_mono_us(d->clock);
     s->market_speed = d->settings.market_speed;
     s->last_err = d->trouble;
     struct mailbox *const readers[] = {d->crossing->snapshot, d->crossing->snapshot_socket,
@@ -506,6 +507,7 @@ struct driver *driver_new(const struct driver_options *options, struct crossing 
     ASSERT(d->state_dir != NULL);
     d->snapshot.books_balance = true; /* until somebody has looked */
     d->snapshot.started_wall_us = clock_wall_us(d->clock);
+    d->snapshot.started_mono_us = clock_mono_us(d->clock);
     paper_init(&d->paper, &d->settings, timeframe_us(TF_1M)); /* until there is a market */
     d->venue = options->wrap_venue == NULL
                    ? &d->paper.venue

@@ -16,13 +16,13 @@
 
 /* ------------------------------------------------------------------ list */
 
-static void add_ago(struct buf *out, int64_t now_us, int64_t at_us)
+static void add_ago(struct buf *out, int64_t now_mono_us, const struct service *s)
 {
-    if (at_us == 0) {
+    if (s->checked_us == 0) {
         buf_add_c(out, "never");
         return;
     }
-    clock_add_duration(out, now_us > at_us ? now_us - at_us : 0);
+    clock_add_duration(out, now_mono_us - s->checked_mono_us);
     buf_add_c(out, " ago");
 }
 
@@ -48,7 +48,7 @@ static int list_services(struct action_call *call, struct err *err)
     (void)err;
     struct health *health = action_userdata(call);
     struct reply *reply = action_reply(call);
-    int64_t now_us = clock_wall_us(loop_clock(health->options.loop));
+    int64_t now_mono_us = clock_mono_us(loop_clock(health->options.loop));
     size_t up = health_up(health);
     reply_title(reply, up == health->count ? TONE_GOOD : TONE_BAD, "Services %zu/%zu up", up,
                 health->count);
@@ -63,9 +63,9 @@ static int list_services(struct action_call *call, struct err *err)
         AUTO_BUF struct buf checked = BUF_INIT(64);
         AUTO_BUF struct buf latency = BUF_INIT(64);
         if (s->since_us != 0) {
-            clock_add_duration(&since, now_us > s->since_us ? now_us - s->since_us : 0);
+            clock_add_duration(&since, now_mono_us - s->since_mono_us);
         }
-        add_ago(&checked, now_us, s->checked_us);
+        add_ago(&checked, now_mono_us, s);
         if (s->state == SERVICE_UP) {
             buf_addf(&latency, "%.1f ms", (double)s->latency_us / 1e3);
         } else {
@@ -112,11 +112,11 @@ static int preview_restart(struct action_call *call, struct err *err)
     } else {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
     }
-    int64_t now_us = clock_wall_us(loop_clock(s->health->options.loop));
     AUTO_BUF struct buf since = BUF_INIT(64);
     if (s->since_us != 0) {
         buf_add_c(&since, " for ");
-        clock_add_duration(&since, now_us > s->since_us ? now_us - s->since_us : 0);
+        clock_add_duration(&since,
+                           clock_mono_us(loop_clock(s->health->options.loop)) - s->since_mono_us);
     }
     reply_line(reply, "%s: %s. Now %s%s.", s->config->name, how.data, service_state_name(s->state),
                since.data);

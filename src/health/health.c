@@ -11,6 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int64_t mono_us(const struct health *health)
+{
+    return clock_mono_us(loop_clock(health->options.loop));
+}
+
 static int64_t wall_us(const struct health *health)
 {
     return clock_wall_us(loop_clock(health->options.loop));
@@ -90,7 +95,7 @@ static void raise_down(struct service *service)
     service->alerted = true;
 }
 
-static void resolve_down(struct service *service, int64_t now_us)
+static void resolve_down(struct service *service)
 {
     char fingerprint[64];
     fingerprint_of(service, fingerprint, sizeof(fingerprint));
@@ -98,7 +103,7 @@ static void resolve_down(struct service *service, int64_t now_us)
     buf_add_c(&why, "healthy again");
     if (service->failing_since_us > 0) {
         buf_add_c(&why, " after ");
-        clock_add_duration(&why, now_us - service->failing_since_us);
+        clock_add_duration(&why, mono_us(service->health) - service->failing_mono_us);
     }
     struct err err = {0};
     if (alerts_resolve(service->health->options.alerts, fingerprint, why.data, &err) < 0) {
@@ -124,6 +129,7 @@ void health_checked(struct service *service, bool up, bool counted)
 {
     int64_t now_us = wall_us(service->health);
     service->checked_us = now_us;
+    service->checked_mono_us = mono_us(service->health);
     if (!counted) {
         return;
     }
@@ -133,12 +139,13 @@ void health_checked(struct service *service, bool up, bool counted)
             service->detail);
         service->state = state;
         service->since_us = now_us;
+        service->since_mono_us = service->checked_mono_us;
     }
     store_sample(service, up, now_us);
     if (up) {
         /* After our start we do not know whether an alert of an earlier run is open. */
         if (service->alerted) {
-            resolve_down(service, now_us);
+            resolve_down(service);
         }
         service->failures = 0;
         service->failing_since_us = 0;
@@ -146,6 +153,7 @@ void health_checked(struct service *service, bool up, bool counted)
     }
     if (service->failures == 0) {
         service->failing_since_us = now_us;
+        service->failing_mono_us = service->checked_mono_us;
         service->alerted = false;
     }
     service->failures++;

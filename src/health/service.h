@@ -52,8 +52,9 @@ struct service {
     enum service_state state;
     int64_t since_us;   /* wall: in this state since; 0 unknown */
     int64_t checked_us; /* wall; 0 never */
-    int64_t latency_us; /* of the last successful one */
-    int failures;       /* in a row, counted ones */
+    int64_t since_mono_us, checked_mono_us, failing_mono_us; /* of the three, for durations */
+    int64_t latency_us;                                      /* of the last successful one */
+    int failures;                                            /* in a row, counted ones */
     int64_t failing_since_us;
     bool alerted;          /* or unknown, right after our start */
     int64_t grace_mono_us; /* until then failures do not count */

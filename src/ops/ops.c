@@ -15,6 +15,7 @@
 #include "command/trading.h"
 #include "config/config.h"
 #include "health/health.h"
+#include "heartbeat.h"
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/notify.h"
@@ -28,18 +29,20 @@
 #include <errno.h>
 #include <signal.h>
 
-#define TICK_US          USEC_PER_SEC
-#define STARTING_US      (5 * USEC_PER_MSEC) /* how often to look for the first snapshot */
-#define DOORS_LATEST_US  (3 * USEC_PER_SEC)  /* chat lives even when the engine does not start */
-#define STATUS_US        (10 * USEC_PER_SEC)
-#define PRUNE_US         USEC_PER_DAY
-#define PRUNE_FIRST_US   USEC_PER_MIN
-#define PRUNE_ROWS       500 /* a slice each tick, so that nobody waits for it */
-#define PRUNE_VALUE      "prune_last_us"
-#define ARCHIVE_ROWS_MIN 1000               /* so that there are not many small files */
-#define ARCHIVE_AGAIN_US (5 * USEC_PER_SEC) /* while there is more to do */
-#define EVENTS_BATCH     64
-#define SOCKET_PATH_MAX  107
+#define TICK_US                USEC_PER_SEC
+#define STARTING_US            (5 * USEC_PER_MSEC) /* how often to look for the first snapshot */
+#define DOORS_LATEST_US        (3 * USEC_PER_SEC)  /* chat lives even without an engine */
+#define STATUS_US              (10 * USEC_PER_SEC)
+#define PRUNE_US               USEC_PER_DAY
+#define PRUNE_FIRST_US         USEC_PER_MIN
+#define PRUNE_ROWS             500 /* a slice each tick, so that nobody waits for it */
+#define PRUNE_VALUE            "prune_last_us"
+#define ARCHIVE_ROWS_MIN       1000               /* so that there are not many small files */
+#define ARCHIVE_AGAIN_US       (5 * USEC_PER_SEC) /* while there is more to do */
+#define HEARTBEAT_ALERT_US     (10 * USEC_PER_MIN)
+#define HEARTBEAT_ALERT_MISSED 5
+#define EVENTS_BATCH           64
+#define SOCKET_PATH_MAX        107
 
 struct ops {
     struct ops_options options;
@@ -72,6 +75,7 @@ struct ops {
     char file_said[128];       /* what was found */
     struct bus_reader events;
     struct ops_watch watch;
+    struct heartbeat *heartbeat; /* NULL without a URL */
     struct loop_source *events_source;
     struct loop_source *tick;
     struct loop_source *watchdog; /* armed when the manager asked for it */
@@ -316,7 +320,7 @@ static void on_tick(void *userdata)
         add_status(ops, &text);
         notify_status(text.data);
     }
-    if (now_us >= ops->prune_next_mono_us) {
+    if (now_us >= ops->prune_next_mono_us && ops_watch_trusts_clock(&ops->watch)) {
         prune(ops);
     }
     if (now_us >= ops->archive_next_mono_us && runner_active(ops->runner) == 0) {
@@ -634,6 +638,33 @@ static int build_doors(struct ops *ops, struct err *err)
     return rc;
 }
 
+/* Both threads, and an engine that has come through its start: a pause or a tripped breaker is a
+ * state that somebody knows of, a reconciliation that fails is none. */
+static bool is_trading(void *userdata)
+{
+    struct ops *ops = userdata;
+    const struct snapshot *s = desk_snapshot(ops->desk);
+    return ops_watch_alive(&ops->watch) && s->version > 0 && s->state != TRADING_STARTING;
+}
+
+static void build_heartbeat(struct ops *ops)
+{
+    const struct config *config = ops->options.config;
+    int64_t patience_us = HEARTBEAT_ALERT_MISSED * config->monitoring_heartbeat_interval_us;
+    ops->heartbeat = heartbeat_new(&(struct heartbeat_options){
+        .loop = ops->loop,
+        .http = ops->http,
+        .alerts = ops->alerts,
+        .url = config->monitoring_heartbeat_url,
+        .interval_us = config->monitoring_heartbeat_interval_us,
+        .alert_after_us = patience_us > HEARTBEAT_ALERT_US ? patience_us : HEARTBEAT_ALERT_US,
+        .alive = is_trading,
+        .userdata = ops});
+    if (ops->heartbeat != NULL) {
+        desk_add_status_line(ops->desk, heartbeat_status, ops->heartbeat);
+    }
+}
+
 static int build_sources(struct ops *ops, struct err *err)
 {
     struct crossing *crossing = ops->options.crossing;
@@ -642,6 +673,7 @@ static int build_sources(struct ops *ops, struct err *err)
                                                             .crossing = crossing,
                                                             .alerts = ops->alerts,
                                                             .store = ops->store});
+    build_heartbeat(ops);
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
     ops->watchdog = loop_add_timer(ops->loop, on_watchdog, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
@@ -698,6 +730,7 @@ int ops_run(struct ops *ops)
     ops->archive_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
     ops->watchdog_us = notify_watchdog_us() / 2;
     loop_timer_every(ops->tick, TICK_US);
+    heartbeat_start(ops->heartbeat);
     if (ops->watchdog_us > 0) {
         loop_timer_in(ops->watchdog, 0);
     }
@@ -726,6 +759,7 @@ void ops_free(struct ops *ops)
     telegram_free(ops->telegram);
     ops->console = NULL;
     ops->telegram = NULL;
+    heartbeat_free(ops->heartbeat);
     runner_free(ops->runner);
     manifest_list_free(ops->manifests);
     action_table_free(ops->actions);

@@ -3,6 +3,7 @@
 #include "alerts/alerts.h"
 #include "base/log.h"
 #include "store/alert_table.h"
+#include "store/ops.h"
 
 #define LOG_AGAIN_US USEC_PER_MIN
 
@@ -64,6 +65,11 @@ bool ops_watch_alive(const struct ops_watch *watch)
     const struct crossing *c = watch->options.crossing;
     return beat_age_us(watch, &c->engine_beat_mono_us) < OPS_BEAT_STALE_US &&
            beat_age_us(watch, &c->ops_beat_mono_us) < OPS_BEAT_STALE_US;
+}
+
+bool ops_watch_trusts_clock(const struct ops_watch *watch)
+{
+    return now_mono_us(watch) >= watch->distrust_mono_us;
 }
 
 /* True when it is stored. */
@@ -265,6 +271,15 @@ static void watch_clock(struct ops_watch *watch)
     int64_t drift = drift_us(watch);
     int64_t jump = drift - watch->drift_us;
     watch->drift_us = drift;
+    if (jump >= OPS_CLOCK_TRUSTED_US) {
+        watch->distrust_mono_us = now_mono_us(watch) + OPS_CLOCK_TRUSTED_US;
+    }
+    if (jump <= -OPS_CLOCK_JUMP_US) { /* forward, they are due early, which does no harm */
+        struct err err = {0};
+        if (ops_store_clock_went_back(watch->options.store, -jump, &err) < 0) {
+            log_err(LOG_LEVEL_WARNING, &err, "what waits for a time waits too long");
+        }
+    }
     if (jump >= OPS_CLOCK_JUMP_US || jump <= -OPS_CLOCK_JUMP_US) {
         watch->jump_waits = true;
         watch->jump_us = jump;

@@ -32,12 +32,13 @@ struct ops_store;
 #define OPS_TROUBLE_REPEAT_US USEC_PER_MIN
 #define OPS_TROUBLE_QUIET_US  (10 * USEC_PER_MIN)
 #define OPS_CLOCK_JUMP_US     (2 * USEC_PER_SEC)
+#define OPS_CLOCK_TRUSTED_US  USEC_PER_DAY
 
 struct ops_watch_options {
     const struct clock *clock;
     struct crossing *crossing;
     struct alerts *alerts;
-    struct ops_store *store; /* read once: what the last process left open is watched on */
+    struct ops_store *store; /* what the last process left open is watched on */
 };
 
 /* Whether an alert's condition holds, and whether the store knows. */
@@ -58,12 +59,16 @@ struct ops_watch {
     int64_t drift_us; /* wall minus monotonic, as of the last tick */
     bool jump_waits;  /* a jump was noticed and its alert is not stored yet */
     int64_t jump_us;
-    int64_t logged_mono_us; /* of the last complaint that an alert could not be stored */
+    int64_t distrust_mono_us; /* until then the wall clock may be far ahead by mistake */
+    int64_t logged_mono_us;   /* of the last complaint that an alert could not be stored */
 };
 
 void ops_watch_init(struct ops_watch *watch, const struct ops_watch_options *options);
 void ops_watch_event(struct ops_watch *watch, const struct event *event);
 /* Also writes the heartbeat of ops. */
 void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot);
+/* False for a day after the clock went forward by a day or more: nothing is deleted for its age
+ * before somebody could have set it right. */
+bool ops_watch_trusts_clock(const struct ops_watch *watch);
 /* Were both heartbeats fresh at this moment? */
 bool ops_watch_alive(const struct ops_watch *watch);

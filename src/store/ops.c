@@ -267,6 +267,20 @@ int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows
     return 0;
 }
 
+int ops_store_clock_went_back(struct ops_store *store, int64_t back_us, struct err *err)
+{
+    static const char *const shifts[] = {
+        "UPDATE outbox SET not_before_us = max(not_before_us - ?1, 0) WHERE state = 'queued'",
+        "UPDATE confirmations SET expires_us = max(expires_us - ?1, 0) WHERE used = 0",
+    };
+    AUTO_ROLLBACK struct db *own = NULL;
+    int rc = row_begin(store->db, &own, err);
+    for (size_t i = 0; rc == 0 && i < COUNT_OF(shifts); i++) {
+        rc = db_run(store->db, shifts[i], DB_VALUES(DB_I64(back_us)), err);
+    }
+    return rc < 0 ? rc : row_commit(&own, err);
+}
+
 int ops_store_checkpoint(struct ops_store *store, struct err *err)
 {
     return db_checkpoint(store->db, err);

@@ -95,6 +95,7 @@ static const struct snapshot *read_snapshot(void *userdata)
 {
     struct rig *rig = userdata;
     rig->snapshot.published_wall_us = rig->clock.now_wall_us;
+    rig->snapshot.published_mono_us = rig->clock.now_mono_us;
     return &rig->snapshot;
 }
 
@@ -148,6 +149,7 @@ static int set_up(void **state)
     rig->snapshot = (struct snapshot){.version = 1,
                                       .market_us = NOW_US,
                                       .started_wall_us = NOW_US,
+                                      .started_mono_us = rig->clock.now_mono_us,
                                       .market_speed = 60,
                                       .state = TRADING_ACTIVE,
                                       .initial_cash = dec_from_int(10000),
@@ -247,6 +249,13 @@ static void runs_without_a_model_and_says_so(void **state)
     clock_fake_advance(&rig->clock, 12 * USEC_PER_MIN);
     auditor_status(&line, data, rig->auditor);
     assert_string_equal(line.data, "Last audit 12 min ago: 0 findings");
+    static const int64_t jumps[] = {-3 * USEC_PER_DAY, 9 * USEC_PER_DAY};
+    for (size_t i = 0; i < sizeof(jumps) / sizeof(jumps[0]); i++) {
+        buf_clear(&line);
+        clock_fake_jump_wall(&rig->clock, jumps[i]);
+        auditor_status(&line, data, rig->auditor);
+        assert_string_equal(line.data, "Last audit 12 min ago: 0 findings");
+    }
 }
 
 static void a_dry_run_leaves_no_trace(void **state)

@@ -150,7 +150,9 @@ struct snapshot *scene_draft(struct scene *s)
     memset(n, 0, sizeof(*n));
     n->version = ++s->version;
     n->published_wall_us = s->rig.clock.now_wall_us;
+    n->published_mono_us = s->rig.clock.now_mono_us;
     n->started_wall_us = s->rig.clock.now_wall_us - 52 * USEC_PER_HOUR;
+    n->started_mono_us = s->rig.clock.now_mono_us - 52 * USEC_PER_HOUR;
     n->market_us = RIG_WALL_US + USEC_PER_DAY;
     n->market_speed = 1;
     n->state = TRADING_ACTIVE;

@@ -47,6 +47,18 @@ static void status_shows_the_account(void **state)
     assert_lacks(text, "Market time");
 }
 
+static void a_clock_that_is_set_does_not_change_the_uptime(void **state)
+{
+    struct scene *s = *state;
+    static const int64_t jumps[] = {-60 * USEC_PER_DAY, 200 * USEC_PER_DAY};
+    for (size_t i = 0; i < COUNT_OF(jumps); i++) {
+        scene_publish_plain(s, 0);
+        clock_fake_jump_wall(&s->rig.clock, jumps[i]);
+        scene_say(s, &s->rig.rita, "/status");
+        assert_has(rig_last(&s->rig), "nightdesk · paper · up 2 d 4 h");
+    }
+}
+
 static void status_tells_of_candles_that_were_refused(void **state)
 {
     struct scene *s = *state;
@@ -602,6 +614,7 @@ static void auditlog_is_for_admins(void **state)
 }
 
 UNIT_GROUP(see, SCENE_TEST(status_shows_the_account),
+           SCENE_TEST(a_clock_that_is_set_does_not_change_the_uptime),
            SCENE_TEST(status_tells_of_candles_that_were_refused),
            SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
            SCENE_TEST(states_stay_in_the_footer),

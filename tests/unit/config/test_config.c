@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 static const char *const variables[] = {
-    "TELEGRAM_BOT_TOKEN",  "TELEGRAM_CHAT_ID",      "CLAUDE_API_KEY",       "ANTHROPIC_BASE_URL",
-    "NIGHTDESK_API_TOKEN", "CREDENTIALS_DIRECTORY", "NIGHTDESK_TEST_VALUE", "NIGHTDESK_TEST_OTHER"};
+    "TELEGRAM_BOT_TOKEN",    "TELEGRAM_CHAT_ID",        "CLAUDE_API_KEY",
+    "ANTHROPIC_BASE_URL",    "NIGHTDESK_HEARTBEAT_URL", "NIGHTDESK_API_TOKEN",
+    "CREDENTIALS_DIRECTORY", "NIGHTDESK_TEST_VALUE",    "NIGHTDESK_TEST_OTHER"};
 
 /* No test depends on the environment that it was started in. */
 static int clean_environment(void **state)
@@ -318,6 +319,21 @@ static void people_and_services_must_make_sense(void **state)
     expect_problem("services: {a: {url: \"http://h\", expect_status: 99}}", ERR_CONFIG_RANGE,
                    "t.yaml:1:15: services.a.expect_status: expected 100 to 599, or 0 for any from "
                    "200 to 299");
+}
+
+static void a_heartbeat_goes_to_a_url_that_stays_secret(void **state)
+{
+    (void)state;
+    AUTO_CONFIG struct config *c =
+        parse("monitoring: {heartbeat_url: \"https://h/b0b1\", heartbeat_interval: 30s}");
+    assert_string_equal(c->monitoring_heartbeat_url, "https://h/b0b1");
+    assert_int_equal(c->monitoring_heartbeat_interval_us, 30 * USEC_PER_SEC);
+    AUTO_BUF struct buf dump = BUF_INIT(65536);
+    config_dump(c, &dump);
+    assert_null(strstr(dump.data, "b0b1"));
+    expect_problem("monitoring: {heartbeat_url: \"h/b0b1\"}", ERR_CONFIG_TYPE,
+                   "t.yaml:1:29: monitoring.heartbeat_url: expected a URL that starts with http:// "
+                   "or https:// and holds no password");
 }
 
 static void local_users_must_make_sense(void **state)
@@ -759,10 +775,11 @@ UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
            TEST(wrong_types_say_what_was_expected),
            TEST(urls_without_sense_or_with_a_password_are_refused), TEST(ranges_are_kept),
            TEST(people_and_services_must_make_sense), TEST(local_users_must_make_sense),
-           TEST(a_symbol_stands_once), TEST(a_target_leaves_a_short_a_price),
-           TEST(the_place_of_an_option_can_be_named), TEST(a_recorded_market_has_a_file_a_symbol),
-           TEST(broken_yaml_keeps_its_place), TEST(all_problems_are_told),
-           TEST(variables_are_put_in), TEST(the_well_known_variables_work_without_a_file),
+           TEST(a_heartbeat_goes_to_a_url_that_stays_secret), TEST(a_symbol_stands_once),
+           TEST(a_target_leaves_a_short_a_price), TEST(the_place_of_an_option_can_be_named),
+           TEST(a_recorded_market_has_a_file_a_symbol), TEST(broken_yaml_keeps_its_place),
+           TEST(all_problems_are_told), TEST(variables_are_put_in),
+           TEST(the_well_known_variables_work_without_a_file),
            TEST(credentials_count_most_and_are_not_shown),
            TEST(a_secret_of_the_wrong_form_is_not_repeated), TEST(the_given_file_is_read),
            TEST(the_example_is_the_defaults), TEST(the_dump_reads_back),

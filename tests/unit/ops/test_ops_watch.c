@@ -4,7 +4,10 @@
 #include "io/secret.h"
 #include "ops/ops.h"
 #include "store/alert_table.h"
+#include "store/confirmation_table.h"
 #include "store/ops.h"
+#include "store/outbox_table.h"
+#include "store/run_table.h"
 #include "unit/unit.h"
 
 #define START_US (INT64_C(1700000000) * USEC_PER_SEC)
@@ -224,6 +227,58 @@ static void an_alert_that_cannot_be_stored_is_tried_again(void **state)
     free(alert);
 }
 
+/* A message that waits a minute for its next try, and a question that is open for two. */
+static void what_waits_does_not_wait_for_a_clock_that_was_set_back(void **state)
+{
+    struct fixture *f = *state;
+    int64_t now_us = f->clock.now_wall_us, id = 0, run_id = 0;
+    const struct outbox_new message = {.door = "telegram",
+                                       .chat_id = 7,
+                                       .kind = OUTBOX_SEND,
+                                       .payload = "{}",
+                                       .not_before_us = now_us + USEC_PER_MIN};
+    assert_int_equal(outbox_table_add(f->store, &message, now_us, &id, NULL), 0);
+    const struct run_new run = {.command = "restart",
+                                .args_json = "{}",
+                                .user_name = "alice",
+                                .role = "operator",
+                                .door = "telegram",
+                                .state = RUN_CONFIRMING};
+    assert_int_equal(run_table_add(f->store, &run, now_us, &run_id, NULL), 0);
+    struct confirmation question = {
+        .nonce = "N", .run_id = run_id, .expires_us = now_us + 2 * USEC_PER_MIN};
+    assert_int_equal(confirmation_table_add(f->store, &question, NULL), 0);
+
+    clock_fake_jump_wall(&f->clock, -3 * USEC_PER_DAY);
+    live(f, 59);
+    struct outbox_row row;
+    now_us = f->clock.now_wall_us;
+    assert_int_equal(outbox_table_due(f->store, "telegram", now_us, &row, NULL), 0);
+    live(f, 2);
+    now_us = f->clock.now_wall_us;
+    assert_int_equal(outbox_table_due(f->store, "telegram", now_us, &row, NULL), 1);
+    outbox_row_release(&row);
+    assert_int_equal(confirmation_table_expired(f->store, now_us, &question, 1, NULL), 0);
+    live(f, 60);
+    assert_int_equal(confirmation_table_expired(f->store, f->clock.now_wall_us, &question, 1, NULL),
+                     1);
+}
+
+static void a_clock_that_leapt_ahead_is_not_trusted_for_a_day(void **state)
+{
+    struct fixture *f = *state;
+    live(f, 1);
+    assert_true(ops_watch_trusts_clock(&f->watch));
+    clock_fake_jump_wall(&f->clock, 23 * USEC_PER_HOUR);
+    live(f, 1);
+    assert_true(ops_watch_trusts_clock(&f->watch));
+    clock_fake_jump_wall(&f->clock, 400 * USEC_PER_DAY);
+    live(f, 1);
+    assert_false(ops_watch_trusts_clock(&f->watch));
+    clock_fake_advance(&f->clock, USEC_PER_DAY);
+    assert_true(ops_watch_trusts_clock(&f->watch));
+}
+
 static void the_socket_path_is_bounded(void **state)
 {
     struct fixture *f = *state;
@@ -251,4 +306,8 @@ UNIT_GROUP(
     cmocka_unit_test_setup_teardown(a_jump_of_the_clock_is_an_alert_and_normal_time_is_none, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(an_alert_that_cannot_be_stored_is_tried_again, setup, teardown),
+    cmocka_unit_test_setup_teardown(what_waits_does_not_wait_for_a_clock_that_was_set_back, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(a_clock_that_leapt_ahead_is_not_trusted_for_a_day, setup,
+                                    teardown),
     cmocka_unit_test_setup_teardown(the_socket_path_is_bounded, setup, teardown))

@@ -42,8 +42,7 @@ static void append_rows(struct ops_store *store, int64_t first, int64_t count)
     }
 }
 
-static int archive(struct ops_store *store, int64_t before_row, int64_t *ret_rows,
-                   struct err *err)
+static int archive(struct ops_store *store, int64_t before_row, int64_t *ret_rows, struct err *err)
 {
     const struct audit_archive_options options = {.before_us = T0 + before_row * USEC_PER_SEC,
                                                   .now_us = T0 + 1000 * USEC_PER_SEC,
@@ -147,7 +146,7 @@ static void old_rows_move_and_the_log_stays_whole(void **state)
     assert_string_equal(list[0].action, "audit.archived");
     assert_non_null(strstr(list[0].detail, FIRST " rows 1 to 100 hash "));
     assert_int_equal(list[1].id, 200);
-    append_rows(store, 202, 200); /* to row 401, and row 402 names the second */
+    append_rows(store, 202, 200);                /* to row 401, and row 402 names the second */
     assert_int_equal(archived(store, 241), 100); /* row 201 is younger, and stays with all behind */
     assert_int_equal(files_in(folder), 2);
     assert_whole(folder, 402, 2);

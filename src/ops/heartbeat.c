@@ -1,0 +1,175 @@
+#include "heartbeat.h"
+
+#include "alerts/alerts.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "io/http.h"
+#include "io/loop.h"
+
+#define TIMEOUT_MS  INT64_C(10000)
+#define ANSWER_MAX  ((size_t)16 * 1024)
+#define FINGERPRINT "heartbeat:undelivered"
+
+enum told { TOLD_NOTHING, TOLD_RAISED, TOLD_RESOLVED };
+
+struct heartbeat {
+    struct heartbeat_options o;
+    struct loop_source *timer;
+    struct http_call *call; /* the one under way */
+    int64_t taken_mono_us;  /* when the last one was taken; at first: of the start */
+    int64_t failures;       /* since then */
+    int64_t sent;           /* since the start */
+    bool withheld;
+    enum told told;
+    char last_failure[96];
+};
+
+static int64_t now_mono_us(const struct heartbeat *h)
+{
+    return clock_mono_us(loop_clock(h->o.loop));
+}
+
+static void raise_undelivered(struct heartbeat *h)
+{
+    AUTO_BUF struct buf text = BUF_INIT(512);
+    buf_add_c(&text, "No heartbeat was taken for ");
+    clock_add_duration(&text, now_mono_us(h) - h->taken_mono_us);
+    buf_addf(&text,
+             ": %lld failed, the last with %s. The service that expects them takes "
+             "nightdesk for dead, and its silence says nothing any more.",
+             (long long)h->failures, h->last_failure);
+    const struct alert_spec spec = {
+        .type = ALERT_SERVICE,
+        .severity = SEVERITY_MEDIUM,
+        .source = "ops",
+        .fingerprint = FINGERPRINT,
+        .title = "heartbeat does not arrive",
+        .description = text.data,
+        .recommendation = "Look whether the outside service works and whether "
+                          "monitoring.heartbeat_url is still right.",
+    };
+    struct err err = {0};
+    int64_t id;
+    if (alerts_raise(h->o.alerts, &spec, &id, &err) == 0) {
+        h->told = TOLD_RAISED;
+    } else {
+        log_err(LOG_LEVEL_WARNING, &err, "could not store an alert");
+    }
+}
+
+static void on_taken(struct heartbeat *h)
+{
+    struct err err = {0};
+    if (h->failures > 0) {
+        LOG(NOTICE, "the heartbeat is taken again, after %lld that failed", (long long)h->failures);
+    }
+    h->taken_mono_us = now_mono_us(h);
+    h->failures = 0;
+    /* Also at the first success: the last process may have left the alert open. */
+    if (h->told != TOLD_RESOLVED &&
+        alerts_resolve(h->o.alerts, FINGERPRINT, "it arrives again", &err) == 0) {
+        h->told = TOLD_RESOLVED;
+    }
+}
+
+static void on_failed(struct heartbeat *h)
+{
+    h->failures++;
+    if (h->failures == 1) {
+        LOG(WARNING, "the heartbeat failed: %s", h->last_failure);
+    }
+    if (h->told != TOLD_RAISED && now_mono_us(h) - h->taken_mono_us >= h->o.alert_after_us) {
+        raise_undelivered(h);
+    }
+}
+
+static void on_answer(const struct http_response *response, void *userdata)
+{
+    struct heartbeat *h = userdata;
+    h->call = NULL;
+    if (response->outcome == HTTP_OK && response->status >= 200 && response->status < 300) {
+        on_taken(h);
+        return;
+    }
+    if (response->status != 0) {
+        (void)snprintf(h->last_failure, sizeof(h->last_failure), "HTTP status %d",
+                       response->status);
+    } else { /* its context holds the URL */
+        (void)snprintf(h->last_failure, sizeof(h->last_failure), "%s",
+                       err_info(response->err.id)->message);
+    }
+    on_failed(h);
+}
+
+static void on_timer(void *userdata)
+{
+    struct heartbeat *h = userdata;
+    bool alive = h->o.alive(h->o.userdata);
+    if (alive == h->withheld) {
+        h->withheld = !alive;
+        LOG(NOTICE, "%s",
+            alive ? "the heartbeat goes out again"
+                  : "the heartbeat is withheld: the engine does not trade");
+    }
+    if (!alive || h->call != NULL) {
+        return;
+    }
+    struct err err = {0};
+    const struct http_request request = {
+        .url = h->o.url, .timeout_ms = TIMEOUT_MS, .max_body_bytes = ANSWER_MAX};
+    h->sent++;
+    h->call = http_send(h->o.http, &request, on_answer, h, &err);
+    if (h->call == NULL) {
+        (void)snprintf(h->last_failure, sizeof(h->last_failure), "%s", err_info(err.id)->message);
+        on_failed(h);
+    }
+}
+
+struct heartbeat *heartbeat_new(const struct heartbeat_options *options)
+{
+    if (options->url[0] == '\0') {
+        return NULL;
+    }
+    struct heartbeat *h = calloc(1, sizeof(*h));
+    ASSERT(h != NULL);
+    h->o = *options;
+    h->timer = loop_add_timer(options->loop, on_timer, h);
+    loop_source_name(h->timer, "heartbeat");
+    return h;
+}
+
+void heartbeat_start(struct heartbeat *heartbeat)
+{
+    if (heartbeat != NULL) {
+        heartbeat->taken_mono_us = now_mono_us(heartbeat);
+        loop_timer_every(heartbeat->timer, heartbeat->o.interval_us);
+    }
+}
+
+void heartbeat_free(struct heartbeat *heartbeat)
+{
+    if (heartbeat == NULL) {
+        return;
+    }
+    if (heartbeat->call != NULL) {
+        http_cancel(heartbeat->call);
+    }
+    loop_source_free(heartbeat->timer);
+    free(heartbeat);
+}
+
+void heartbeat_status(struct buf *out, struct json_object *data, void *userdata)
+{
+    const struct heartbeat *h = userdata;
+    struct json_object *row = json_object_new_object();
+    if (h->failures > 0) {
+        buf_addf(out, "Heartbeat not taken for ");
+        clock_add_duration(out, now_mono_us(h) - h->taken_mono_us);
+        buf_addf(out, " (%lld failed)", (long long)h->failures);
+    }
+    json_object_object_add(row, "sent", json_object_new_int64(h->sent));
+    json_object_object_add(row, "failures", json_object_new_int64(h->failures));
+    json_object_object_add(row, "withheld", json_object_new_boolean(h->withheld));
+    json_object_object_add(data, "heartbeat", row);
+}

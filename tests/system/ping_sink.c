@@ -1,0 +1,32 @@
+/* Takes HTTP requests on a free port of 127.0.0.1 and prints what came, for tests that count what
+ * nightdesk sends: first "port N", then a line for each request.
+ *
+ *     ping_sink > log &
+ */
+#include "base/check.h"
+#include "io/web.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void on_request(struct web_request *request, void *userdata)
+{
+    (void)userdata;
+    struct str method = web_method(request), path = web_path(request);
+    (void)printf("%.*s %.*s\n", STR_ARG(method), STR_ARG(path));
+    (void)fflush(stdout);
+    web_answer_c(request, 200, "OK\n");
+}
+
+int main(void)
+{
+    struct web *web = NULL;
+    if (web_start(&(struct web_options){.handler = on_request}, &web, NULL) < 0) {
+        return 1;
+    }
+    (void)printf("port %u\n", web_port(web));
+    (void)fflush(stdout);
+    for (;;) {
+        (void)pause();
+    }
+}
