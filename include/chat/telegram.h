@@ -31,12 +31,14 @@ struct config;
 struct loop;
 struct manifest_list;
 struct ops_store;
+struct pool;
 struct reply;
 struct runner;
 struct telegram;
 
 struct telegram_options {
-    struct loop *loop; /* a real one */
+    struct loop *loop;    /* a real one */
+    struct pool *helpers; /* parse large answers; NULL: the loop does */
     const struct clock *clock;
     const struct config *config; /* telegram.* is read at telegram_new */
     struct ops_store *store;

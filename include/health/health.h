@@ -35,6 +35,7 @@ struct health;
 struct http;
 struct loop;
 struct ops_store;
+struct pool;
 struct units;
 
 struct health_options {
@@ -43,6 +44,7 @@ struct health_options {
     struct ops_store *store;
     struct alerts *alerts;
     struct http *http;
+    struct pool *helpers; /* read logs */
     /* NULL: no systemd here; a service with a unit is then unhealthy. Its
      * callbacks end here: the loop does not run between health_free and units_free. */
     struct units *units;

@@ -99,9 +99,25 @@ void loop_source_name(struct loop_source *source, const char *name);
 typedef void (*loop_spin_fn)(uint64_t iterations, const char *busiest, void *userdata);
 void loop_on_spin(struct loop *loop, loop_spin_fn fn, void *userdata);
 
+/*
+ * A loop is away while it does not wait: from one wake-up to the next time that it asks for events.
+ * Meanwhile nobody else is served. Time in which the thread was ready to run and had no processor
+ * does not count, because it says nothing about the callbacks: it is taken from
+ * /proc/thread-self/schedstat and left out where that exists (since Linux 2.6.23, unless the kernel
+ * was built without); elsewhere it counts. loop_run begins anew: start-up is not an absence.
+ * fn gets each absence above LOOP_AWAY_US and each that is longer than all before, with the name of
+ * the source (or its kind) whose callback took most of it.
+ */
+#define LOOP_AWAY_US (50 * USEC_PER_MSEC)
+typedef void (*loop_absence_fn)(int64_t away_us, const char *source, void *userdata);
+void loop_on_absence(struct loop *loop, loop_absence_fn fn, void *userdata);
+
 struct loop_stats {
     uint64_t iterations; /* wake-ups since loop_new */
     uint64_t dispatched; /* callbacks run */
     uint64_t spins;      /* seconds with more than LOOP_SPIN_PER_S iterations */
+    uint64_t absences;   /* above LOOP_AWAY_US */
+    int64_t longest_us;  /* the longest absence, and whose it was; static */
+    const char *longest_source;
 };
 struct loop_stats loop_stats(const struct loop *loop);

@@ -38,7 +38,9 @@ struct process_options {
     void *userdata;
 };
 
-/* ERR_PROCESS_SPAWN when it could not be started (also a missing program). */
+/* Does not wait for the program. ERR_PROCESS_SPAWN when it is missing or may not be run, or cwd is
+ * not there; what fails only at its exec is an exit code of 127, and the reason stands in the log.
+ */
 int process_spawn(struct loop *loop, const struct process_options *options, struct process **ret,
                   struct err *err);
 pid_t process_pid(const struct process *process); /* 0 once it has ended */

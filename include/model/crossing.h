@@ -47,6 +47,12 @@ struct crossing {
     _Atomic bool stop;                   /* main sets: both threads end */
     _Atomic int64_t engine_beat_mono_us; /* engine writes each loop round */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes each loop round */
+
+    /* The longest time that the ops loop served nobody, since the start, whose callback it was (a
+     * static text, NULL: none yet), and how often it took too long; ops writes, api reads. */
+    _Atomic int64_t ops_away_us;
+    _Atomic(const char *) ops_away_source;
+    _Atomic uint64_t ops_absences;
 };
 
 void crossing_init(struct crossing *c); /* aborts when it cannot: start-up only */

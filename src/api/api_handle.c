@@ -103,11 +103,10 @@ static void answer_state(struct listener *listener, struct web_request *request)
 {
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
     const struct snapshot *s = mailbox_latest(listener->snapshot, NULL);
+    const struct crossing *crossing = listener->api->crossing;
     const struct clock *clock = clock_real();
-    api_state_json(
-        s,
-        crossing_silent_us(listener->api->crossing, s, clock_wall_us(clock), clock_mono_us(clock)),
-        &body);
+    api_state_json(s, crossing_silent_us(crossing, s, clock_wall_us(clock), clock_mono_us(clock)),
+                   crossing, &body);
     web_answer_json(request, 200, buf_str(&body));
 }
 

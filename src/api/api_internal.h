@@ -78,7 +78,8 @@ int api_command_end(struct api *api);
 
 /* Listener's thread. */
 /* silent_us: crossing_silent_us. */
-void api_state_json(const struct snapshot *snapshot, int64_t silent_us, struct buf *out);
+void api_state_json(const struct snapshot *snapshot, int64_t silent_us,
+                    const struct crossing *crossing, struct buf *out);
 /* Returns whether both threads are alive and the engine has published. */
 bool api_health_json(const struct snapshot *snapshot, int64_t engine_age_us, int64_t ops_age_us,
                      struct buf *out);

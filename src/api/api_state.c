@@ -115,7 +115,18 @@ static struct json_object *counters_json(const struct snapshot *s)
     return o;
 }
 
-void api_state_json(const struct snapshot *s, int64_t silent_us, struct buf *out)
+static struct json_object *ops_loop_json(const struct crossing *c)
+{
+    const char *source = atomic_load_explicit(&c->ops_away_source, memory_order_relaxed);
+    struct json_object *o = json_object_new_object();
+    add_i64(o, "longest_absence_us", atomic_load_explicit(&c->ops_away_us, memory_order_relaxed));
+    add_text(o, "longest_absence_in", source != NULL ? source : "");
+    add_u64(o, "absences_over_limit", atomic_load_explicit(&c->ops_absences, memory_order_relaxed));
+    return o;
+}
+
+void api_state_json(const struct snapshot *s, int64_t silent_us, const struct crossing *crossing,
+                    struct buf *out)
 {
     AUTO_JSON struct json_object *o = json_object_new_object();
     add_u64(o, "version", s->version);
@@ -147,6 +158,7 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, struct buf *out
     json_object_object_add(o, "positions", positions);
     add_i64(o, "max_positions", s->max_positions);
     json_object_object_add(o, "counters", counters_json(s));
+    json_object_object_add(o, "ops_loop", ops_loop_json(crossing));
     if (s->last_err != 0) {
         add_text(o, "last_error_code", err_info(s->last_err)->code);
     } else {

@@ -487,6 +487,7 @@ static int claude_ask(void *self, const struct inquiry *inquiry, inquiry_fn fn, 
     call->body = request_body(inquiry, model, call->max_tokens);
     call->started_mono_us = clock_mono_us(loop_clock(claude->loop));
     call->timer = loop_add_timer(claude->loop, on_timer, call);
+    loop_source_name(call->timer, "claude");
     call->total.cost_usd = DEC_ZERO;
     (void)str_copy(str_c(model), call->model, sizeof(call->model));
     call->fn = fn;

@@ -414,6 +414,9 @@ int console_new(const struct console_options *options, struct console **ret, str
     console->read_turn = loop_add_deferred(options->loop, read_some, console);
     console->work_turn = loop_add_deferred(options->loop, work, console);
     console->settle = loop_add_timer(options->loop, work, console);
+    loop_source_name(console->read_turn, "console input");
+    loop_source_name(console->work_turn, "console");
+    loop_source_name(console->settle, "console");
     *ret = console;
     return 0;
 }

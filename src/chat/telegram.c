@@ -52,8 +52,8 @@ int telegram_new(const struct telegram_options *options, struct telegram **ret, 
     if (config->telegram_bot_token[0] == '\0') {
         return 0;
     }
-    int rc = telegram_api_new(options->loop, config->telegram_api_url, config->telegram_bot_token,
-                              &t->api, err);
+    int rc = telegram_api_new(options->loop, options->helpers, config->telegram_api_url,
+                              config->telegram_bot_token, &t->api, err);
     if (rc == 0) {
         rc = telegram_send_new(t, err);
     }

@@ -9,11 +9,13 @@
 #define URL_MAX        ((size_t)2048) /* telegram.api_url and the token at their longest */
 #define BODY_MAX_BYTES ((size_t)256 * 1024)
 #define RETRY_MAX_S    86400
+#define PARSE_HERE_MAX ((size_t)256 * 1024) /* takes about 2 ms; more is parsed by a helper */
 
 struct telegram_api {
     struct loop *loop;
     struct http *http;
-    struct buf base; /* "https://api.telegram.org/bot<token>/" */
+    struct pool *helpers; /* NULL: everything is parsed here */
+    struct buf base;      /* "https://api.telegram.org/bot<token>/" */
     struct telegram_call *calls;
 };
 
@@ -21,6 +23,11 @@ struct telegram_call {
     struct telegram_api *api;
     struct http_call *http_call;  /* NULL when the request could not even be made */
     struct loop_source *deferred; /* then: tells so from the loop */
+    struct pool_job *parsing;     /* of a large answer, whose HTTP part is kept here */
+    int status;
+    int64_t http_retry_after_s;
+    int64_t elapsed_us;
+    int64_t date_us;
     struct err err;
     char method[32];
     size_t max_body_bytes;
@@ -29,7 +36,7 @@ struct telegram_call {
     struct telegram_call *next;
 };
 
-int telegram_api_new(struct loop *loop, const char *url, const char *token,
+int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
                      struct telegram_api **ret, struct err *err)
 {
     struct str base = str_trim(str_c(url));
@@ -42,6 +49,7 @@ int telegram_api_new(struct loop *loop, const char *url, const char *token,
     struct telegram_api *api = calloc(1, sizeof(*api));
     ASSERT(api != NULL);
     api->loop = loop;
+    api->helpers = helpers;
     buf_init(&api->base, URL_MAX);
     buf_addf(&api->base, "%.*s/bot%s/", STR_ARG(base), token);
     api->http = http_new(loop, err);
@@ -78,6 +86,7 @@ void telegram_api_cancel(struct telegram_call *call)
     if (call->http_call != NULL) {
         http_cancel(call->http_call);
     }
+    pool_cancel(call->parsing);
     free_call(call);
 }
 
@@ -179,65 +188,136 @@ static void explain_http(struct telegram_answer *answer, const struct http_respo
     (void)err_set(&answer->err, ERR_TELEGRAM_UNREACHABLE, "%s: %s", method, line.data);
 }
 
-static void read_answer(struct telegram_answer *answer, const struct http_response *response,
-                        const struct telegram_call *call, struct json_object **ret_body)
+/* A body on its way to being an answer; all that a helper may see. */
+struct parsing {
+    struct str text;
+    char *copy; /* of text, for a helper; or NULL */
+    struct json_limits limits;
+    struct json_object *body;
+    struct err why;
+    int rc;
+};
+
+static void parse(void *data)
 {
-    const struct json_limits limits = {.max_bytes = call->max_body_bytes, .max_depth = 64};
-    struct err why = {0};
-    int rc = json_parse(response->body, &limits, ret_body, &why);
-    const struct json_object *body = *ret_body;
+    struct parsing *p = data;
+    p->rc = json_parse(p->text, &p->limits, &p->body, &p->why);
+}
+
+static void parsing_release(struct parsing *p)
+{
+    (void)json_object_put(p->body);
+    free(p->copy);
+}
+
+static void parsing_free(void *data)
+{
+    parsing_release(data);
+    free(data);
+}
+
+static void read_answer(struct telegram_answer *answer, const struct parsing *parsed,
+                        const struct telegram_call *call)
+{
+    const struct json_object *body = parsed->body;
+    int rc = parsed->rc;
     const struct json_object *ok = json_get(body, "ok");
     bool is_answer = rc == 0 && json_object_is_type(ok, json_type_boolean);
-    answer->code = response->status;
-    if (is_answer && json_truth(body, "ok", false) && response->status / 100 == 2) {
+    answer->code = call->status;
+    if (is_answer && json_truth(body, "ok", false) && call->status / 100 == 2) {
         answer->result = TELEGRAM_OK;
         answer->value = json_get(body, "result");
         return;
     }
     if (is_answer && !json_truth(body, "ok", false)) {
         const struct json_object *parameters = json_get(body, "parameters");
-        int64_t code = json_i64(body, "error_code", response->status);
-        answer->code = code >= 300 && code < 1000 ? (int)code : response->status;
+        int64_t code = json_i64(body, "error_code", call->status);
+        answer->code = code >= 300 && code < 1000 ? (int)code : call->status;
         answer->result = classify(answer->code);
         answer->retry_after_s = json_i64(parameters, "retry_after", -1);
         answer->migrate_to_chat_id = json_i64(parameters, "migrate_to_chat_id", 0);
         set_description(answer, json_text(body, "description"));
-    } else if (response->status == 401 || response->status == 429 || response->status >= 500) {
+    } else if (call->status == 401 || call->status == 429 || call->status >= 500) {
         /* A status alone says enough, whoever in between sent it. 409 does not: a proxy's conflict
          * is not a second poller. */
-        answer->result = classify(response->status);
+        answer->result = classify(call->status);
         answer->retry_after_s = -1;
         (void)snprintf(answer->description, sizeof(answer->description), "no Bot API answer");
     } else {
         answer->result = TELEGRAM_LOST;
         (void)err_set(&answer->err, ERR_TELEGRAM_GARBLED, "%s: HTTP %d, %zu bytes, %s",
-                      call->method, response->status, response->body.len,
-                      rc < 0 ? why.context : "no field ok");
+                      call->method, call->status, parsed->text.len,
+                      rc < 0 ? parsed->why.context : "no field ok");
         return;
     }
     if (answer->retry_after_s < 0) {
-        answer->retry_after_s = http_retry_after_s(response);
+        answer->retry_after_s = call->http_retry_after_s;
     }
     answer->retry_after_s = clamp_retry(answer->retry_after_s);
     explain(answer, call->method);
 }
 
+static void finish(struct telegram_call *call, const struct telegram_answer *answer)
+{
+    telegram_api_fn fn = call->fn;
+    void *fn_userdata = call->userdata;
+    free_call(call);
+    fn(answer, fn_userdata);
+}
+
+static void on_parsed(void *data, void *userdata)
+{
+    struct telegram_call *call = userdata;
+    struct telegram_answer answer = {.elapsed_us = call->elapsed_us, .date_us = call->date_us};
+    call->parsing = NULL;
+    read_answer(&answer, data, call);
+    finish(call, &answer);
+}
+
+/* False when no helper can be had: it is parsed here, and the loop waits. */
+static bool parse_elsewhere(struct telegram_call *call, const struct parsing *parsing)
+{
+    struct parsing *own = malloc(sizeof(*own));
+    ASSERT(own != NULL);
+    *own = *parsing;
+    own->copy = malloc(parsing->text.len);
+    ASSERT(own->copy != NULL);
+    memcpy(own->copy, parsing->text.ptr, parsing->text.len);
+    own->text.ptr = own->copy;
+    call->parsing = pool_start(
+        call->api->helpers,
+        &(struct pool_work){
+            .data = own, .work = parse, .done = on_parsed, .drop = parsing_free, .userdata = call},
+        NULL);
+    if (call->parsing == NULL) {
+        parsing_free(own);
+    }
+    return call->parsing != NULL;
+}
+
 static void on_response(const struct http_response *response, void *userdata)
 {
     struct telegram_call *call = userdata;
-    AUTO_JSON struct json_object *body = NULL;
     struct telegram_answer answer = {.elapsed_us = response->elapsed_us,
                                      .date_us = http_date_us(response)};
-    if (response->outcome == HTTP_OK) {
-        read_answer(&answer, response, call, &body);
-    } else {
-        explain_http(&answer, response, call->method);
-    }
-    telegram_api_fn fn = call->fn;
-    void *fn_userdata = call->userdata;
+    struct parsing parsing = {.text = response->body,
+                              .limits = {.max_bytes = call->max_body_bytes, .max_depth = 64}};
+    call->date_us = answer.date_us;
     call->http_call = NULL;
-    free_call(call);
-    fn(&answer, fn_userdata);
+    call->status = response->status;
+    call->elapsed_us = response->elapsed_us;
+    call->http_retry_after_s = http_retry_after_s(response);
+    if (response->outcome != HTTP_OK) {
+        explain_http(&answer, response, call->method);
+    } else if (response->body.len > PARSE_HERE_MAX && call->api->helpers != NULL &&
+               parse_elsewhere(call, &parsing)) {
+        return;
+    } else {
+        parse(&parsing);
+        read_answer(&answer, &parsing, call);
+    }
+    finish(call, &answer);
+    parsing_release(&parsing);
 }
 
 static void on_not_made(void *userdata)

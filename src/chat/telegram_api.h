@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "io/http.h"
 #include "io/json.h"
+#include "io/pool.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,8 +57,9 @@ struct telegram_request {
     size_t max_body_bytes; /* 0: 1 MiB */
 };
 
-/* url: "https://api.telegram.org". ERR_HTTP_URL when it cannot be one. */
-int telegram_api_new(struct loop *loop, const char *url, const char *token,
+/* helpers parse large answers; NULL: they are parsed on the loop. url: "https://api.telegram.org".
+ * ERR_HTTP_URL when it cannot be one. */
+int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
                      struct telegram_api **ret, struct err *err);
 void telegram_api_free(struct telegram_api *api); /* cancels what is under way */
 

@@ -98,6 +98,10 @@ int telegram_poll_new(struct telegram *t, struct err *err)
     poll->me_timer = loop_add_timer(t->options.loop, ask_me, poll);
     poll->deaf_timer = loop_add_timer(t->options.loop, check_deaf, poll);
     poll->answer_timer = loop_add_timer(t->options.loop, answer_next, poll);
+    loop_source_name(poll->timer, "telegram poll");
+    loop_source_name(poll->me_timer, "telegram getMe");
+    loop_source_name(poll->deaf_timer, "telegram silence");
+    loop_source_name(poll->answer_timer, "telegram callbacks");
     int rc = ops_store_get_i64(t->options.store, EMPTY_WALL, 0, &poll->empty.wall_us, err);
     return rc < 0 ? rc
                   : ops_store_get_i64(t->options.store, EMPTY_DATE, 0, &poll->empty.date_us, err);

@@ -91,6 +91,8 @@ int telegram_send_new(struct telegram *t, struct err *err)
     pace_init(&send->pace);
     send->deferred = loop_add_deferred(t->options.loop, pump, send);
     send->timer = loop_add_timer(t->options.loop, pump, send);
+    loop_source_name(send->deferred, "telegram outbox");
+    loop_source_name(send->timer, "telegram outbox");
     return 0;
 }
 
@@ -313,6 +315,7 @@ static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *wh
     d->row.attempts += d->row.id == 0 ? 1 : 0;
     if (d->timer == NULL) {
         d->timer = loop_add_timer(d->send->t->options.loop, resume, d);
+        loop_source_name(d->timer, "telegram pause");
     }
     loop_timer_in(d->timer, delay_us);
 }

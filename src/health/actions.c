@@ -1,7 +1,9 @@
+#include "base/check.h"
 #include "base/log.h"
 #include "health_internal.h"
 #include "io/file.h"
 #include "io/journal.h"
+#include "io/pool.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -185,18 +187,68 @@ static void add_clean(struct buf *out, struct str text)
     }
 }
 
+/* What a helper reads: journald's files may be many, and on a disk that does not answer. */
+struct log_read {
+    char unit[256]; /* or "": the child's log */
+    char path[512];
+    char name[32];
+    int64_t lines;
+    struct buf text;
+    int rc;
+    struct err err;
+};
+
 /* The child's log behind its predecessor; neither needs to be there. */
-static int read_child_log(const struct service *s, struct buf *out, struct err *err)
+static int read_child_log(struct log_read *log)
 {
-    char before[sizeof(s->log_path) + 2];
-    (void)snprintf(before, sizeof(before), "%s.1", s->log_path);
-    int rc = file_read(before, out, err);
-    rc = rc < 0 && rc != -ERR_FILE_MISSING ? rc : file_read(s->log_path, out, err);
+    char before[sizeof(log->path) + 2];
+    (void)snprintf(before, sizeof(before), "%s.1", log->path);
+    int rc = file_read(before, &log->text, &log->err);
+    rc = rc < 0 && rc != -ERR_FILE_MISSING ? rc : file_read(log->path, &log->text, &log->err);
     if (rc == -ERR_FILE_MISSING) {
-        err_clear(err);
+        err_clear(&log->err);
         return 0;
     }
     return rc;
+}
+
+static void read_log(void *data)
+{
+    struct log_read *log = data;
+    log->rc = log->unit[0] != '\0'
+                  ? journal_tail(log->unit, (size_t)log->lines, &log->text, &log->err)
+                  : read_child_log(log);
+}
+
+static void log_read_free(void *data)
+{
+    struct log_read *log = data;
+    buf_release(&log->text);
+    free(log);
+}
+
+static void on_log_read(void *data, void *userdata)
+{
+    struct log_read *log = data;
+    struct action_call *call = userdata;
+    action_set_state(call, NULL);
+    if (log->rc < 0) {
+        action_finish(call, &log->err);
+        return;
+    }
+    AUTO_BUF struct buf clean = BUF_INIT(TEXT_MAX_BYTES * 2);
+    /* Secrets are hidden before lines are counted: hiding changes lengths, not lines. */
+    log_redact(log->text.data);
+    add_clean(&clean, last_lines(str_c(log->text.data), log->lines));
+    struct reply *reply = action_reply(call);
+    reply_title(reply, TONE_PLAIN, "%s: the last lines of its log", log->name);
+    if (clean.len > 0) {
+        reply_pre(reply, buf_str(&clean));
+    } else {
+        reply_line(reply, "Nothing was written yet.");
+    }
+    reply_protect(reply);
+    action_finish(call, NULL);
 }
 
 static int show_logs(struct action_call *call, struct err *err)
@@ -209,31 +261,34 @@ static int show_logs(struct action_call *call, struct err *err)
     if (lines < 1 || lines > LINES_MAX) {
         return err_set(err, ERR_COMMAND_ARG_INVALID, "lines is 1 to %d", LINES_MAX);
     }
-    AUTO_BUF struct buf text = BUF_INIT(FILE_MAX_BYTES);
-    int rc = -ERR_SERVICE_UNMANAGED;
-    if (s->config->unit[0] != '\0') {
-        rc = journal_tail(s->config->unit, (size_t)lines, &text, err);
-    } else if (s->config->command.count > 0) {
-        rc = read_child_log(s, &text, err);
-    } else {
-        (void)err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
+    if (s->config->unit[0] == '\0' && s->config->command.count == 0) {
+        return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
     }
-    if (rc < 0) {
-        return rc;
+    struct log_read *log = calloc(1, sizeof(*log));
+    ASSERT(log != NULL);
+    buf_init(&log->text, FILE_MAX_BYTES);
+    log->lines = lines;
+    (void)str_copy(str_c(s->config->unit), log->unit, sizeof(log->unit));
+    (void)str_copy(str_c(s->log_path), log->path, sizeof(log->path));
+    (void)str_copy(str_c(s->config->name), log->name, sizeof(log->name));
+    struct pool_job *job = pool_start(s->health->options.helpers,
+                                      &(struct pool_work){.data = log,
+                                                          .work = read_log,
+                                                          .done = on_log_read,
+                                                          .drop = log_read_free,
+                                                          .userdata = call},
+                                      err);
+    if (job == NULL) {
+        log_read_free(log);
+        return -ERR_POOL_BUSY;
     }
-    AUTO_BUF struct buf clean = BUF_INIT(TEXT_MAX_BYTES * 2);
-    /* Secrets are hidden before lines are counted: hiding changes lengths, not lines. */
-    log_redact(text.data);
-    add_clean(&clean, last_lines(str_c(text.data), lines));
-    struct reply *reply = action_reply(call);
-    reply_title(reply, TONE_PLAIN, "%s: the last lines of its log", s->config->name);
-    if (clean.len > 0) {
-        reply_pre(reply, buf_str(&clean));
-    } else {
-        reply_line(reply, "Nothing was written yet.");
-    }
-    reply_protect(reply);
-    return ACTION_DONE;
+    action_set_state(call, job);
+    return ACTION_PENDING;
+}
+
+static void cancel_logs(struct action_call *call)
+{
+    pool_cancel(action_state(call));
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -274,7 +329,8 @@ static const struct action actions[] = {
      .lowest = ROLE_READ_ONLY,
      .params = {PARAM_OF_SERVICE,
                 {.name = "lines", .type = PARAM_INT, .help = "how many, 30 unless told"}},
-     .run = show_logs},
+     .run = show_logs,
+     .cancel = cancel_logs},
     {0},
 };
 

@@ -437,6 +437,7 @@ struct http *http_new(struct loop *loop, struct err *err)
     http->timer = loop_add_timer(loop, on_timer, http);
     http->deferred = loop_add_deferred(loop, on_deferred, http);
     loop_source_name(http->timer, "http timer");
+    loop_source_name(http->deferred, "http answers");
     (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket);
     (void)curl_multi_setopt(http->multi, CURLMOPT_SOCKETDATA, http);
     (void)curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);

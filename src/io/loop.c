@@ -4,6 +4,7 @@
 #include "loop_sd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -65,6 +66,15 @@ struct loop {
     int64_t spin_reported_us;
     loop_spin_fn spin_fn;
     void *spin_userdata;
+
+    /* Of the round that runs now. */
+    const char *running; /* name of the callback that runs, or NULL */
+    int64_t running_since_us;
+    const char *slowest; /* name of the callback that took longest */
+    int64_t slowest_us;
+    int schedstat_fd; /* -1: not there */
+    loop_absence_fn absence_fn;
+    void *absence_userdata;
 };
 
 static void list_insert_before(struct list *list, struct loop_source *at, struct loop_source *new)
@@ -106,10 +116,28 @@ static const char *kind_name(enum kind kind)
     return "";
 }
 
+static int64_t real_now_us(void)
+{
+    return clock_mono_us(clock_real());
+}
+
+/* Ends the measurement of one callback of this round, and begins that of the next (NULL: none). */
+static void measure_callback(struct loop *loop, const char *next)
+{
+    int64_t now_us = real_now_us();
+    if (loop->running != NULL && now_us - loop->running_since_us >= loop->slowest_us) {
+        loop->slowest_us = now_us - loop->running_since_us;
+        loop->slowest = loop->running;
+    }
+    loop->running = next;
+    loop->running_since_us = now_us;
+}
+
 /* Before a callback: who runs most in this second? The source may be gone after the callback. */
 static void count_run(struct loop_source *source)
 {
     struct loop *loop = source->loop;
+    measure_callback(loop, source->name != NULL ? source->name : kind_name(source->kind));
     loop->stats.dispatched++;
     if (source->second != loop->second) {
         source->second = loop->second;
@@ -125,7 +153,7 @@ static void count_iteration(struct loop *loop)
 {
     loop->stats.iterations++;
     loop->window_iterations++;
-    int64_t now_us = clock_mono_us(clock_real());
+    int64_t now_us = real_now_us();
     int64_t window_us = now_us - loop->window_start_us;
     if (window_us < USEC_PER_SEC) {
         return;
@@ -236,6 +264,9 @@ static struct loop *loop_make(struct clock_fake *fake, struct err *err)
     loop->busiest = "";
     loop->window_start_us = clock_mono_us(clock_real());
     loop->second = 1;
+    loop->slowest = "";
+    loop->stats.longest_source = "";
+    loop->schedstat_fd = -1;
     int code = sd_event_new(&loop->event);
     if (code >= 0) {
         code =
@@ -274,6 +305,9 @@ void loop_free(struct loop *loop)
     (void)sd_event_source_unref(loop->timer);
     (void)sd_event_source_unref(loop->soon);
     (void)sd_event_unref(loop->event);
+    if (loop->schedstat_fd >= 0) {
+        (void)close(loop->schedstat_fd);
+    }
     free(loop);
 }
 
@@ -282,10 +316,60 @@ const struct clock *loop_clock(const struct loop *loop)
     return loop->clock;
 }
 
+/* How long this thread was ready to run and had no processor, since it began; 0: not known. */
+static int64_t queued_us(const struct loop *loop)
+{
+    char text[96];
+    ssize_t n = loop->schedstat_fd < 0 ? -1 : pread(loop->schedstat_fd, text, sizeof(text) - 1, 0);
+    if (n <= 0) {
+        return 0;
+    }
+    text[n] = '\0';
+    struct str rest = str_c(text), ran, queued;
+    int64_t ns = 0;
+    (void)(str_split(&rest, ' ', &ran) && str_split(&rest, ' ', &queued) &&
+           str_to_i64(queued, &ns));
+    return ns / 1000;
+}
+
+static void note_absence(struct loop *loop, int64_t away_us)
+{
+    struct loop_stats *stats = &loop->stats;
+    bool longest = away_us > stats->longest_us, over = away_us > LOOP_AWAY_US;
+    if (longest) {
+        stats->longest_us = away_us;
+        stats->longest_source = loop->slowest;
+    }
+    stats->absences += over ? 1 : 0;
+    if ((longest || over) && loop->absence_fn != NULL) {
+        loop->absence_fn(away_us, loop->slowest, loop->absence_userdata);
+    }
+}
+
+/* sd_event_run in its three parts: what lies between two waits is an absence. */
 static int run_once(struct loop *loop, uint64_t timeout_us)
 {
-    int code = sd_event_run(loop->event, timeout_us);
+    int code = sd_event_prepare(loop->event);
     must(code);
+    if (code == 0) {
+        code = sd_event_wait(loop->event, timeout_us);
+        must(code);
+    }
+    if (code > 0) {
+        int64_t from_us = real_now_us(), queued_before_us = queued_us(loop);
+        loop->slowest_us = 0;
+        loop->slowest = "";
+        code = sd_event_dispatch(loop->event);
+        must(code);
+        measure_callback(loop, NULL);
+        int64_t away_us = real_now_us() - from_us;
+        /* The processor is asked about only when it can matter. */
+        if (away_us > loop->stats.longest_us || away_us > LOOP_AWAY_US) {
+            away_us -= queued_us(loop) - queued_before_us;
+            note_absence(loop, away_us);
+        }
+        code = 1;
+    }
     count_iteration(loop);
     return code;
 }
@@ -293,6 +377,8 @@ static int run_once(struct loop *loop, uint64_t timeout_us)
 int loop_run(struct loop *loop)
 {
     ASSERT(loop->fake == NULL);
+    loop->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
+    loop->stats.longest_us = 0; /* what ran before was start-up */
     while (sd_event_get_state(loop->event) != SD_EVENT_FINISHED) {
         (void)run_once(loop, UINT64_MAX);
     }
@@ -577,6 +663,12 @@ void loop_on_spin(struct loop *loop, loop_spin_fn fn, void *userdata)
 {
     loop->spin_fn = fn;
     loop->spin_userdata = userdata;
+}
+
+void loop_on_absence(struct loop *loop, loop_absence_fn fn, void *userdata)
+{
+    loop->absence_fn = fn;
+    loop->absence_userdata = userdata;
 }
 
 struct loop_stats loop_stats(const struct loop *loop)

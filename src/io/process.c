@@ -115,7 +115,7 @@ static void on_kill(void *userdata)
 
 /* Between fork and exec in a program with threads: async-signal-safe calls only. */
 _Noreturn static void child_exec(const struct process_options *options, char *const *env,
-                                 const char *const *paths, int out_fd, int report_fd, pid_t parent)
+                                 const char *path, int out_fd, pid_t parent)
 {
     sigset_t none;
     (void)sigemptyset(&none);
@@ -131,27 +131,18 @@ _Noreturn static void child_exec(const struct process_options *options, char *co
     /* The parent may have died before PDEATHSIG was set. */
     if (good && getppid() == parent &&
         close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
-        for (; *paths != NULL; paths++) {
-            (void)execve(*paths, (char *const *)(uintptr_t)options->argv, env);
-            if (errno != ENOENT && errno != ENOTDIR) {
-                break;
-            }
-        }
+        (void)execve(path, (char *const *)(uintptr_t)options->argv, env);
     }
-    int error = errno;
-    (void)!write(report_fd, &error, sizeof(error));
+    /* Nobody waits for this: it stands in the child's log, and the exit code is the shell's. */
+    static const char what[] = "cannot be run: ";
+    const char *why = strerrordesc_np(errno);
+    why = why != NULL ? why : "unknown error";
+    (void)!write(STDERR_FILENO, path, strlen(path));
+    (void)!write(STDERR_FILENO, " ", 1);
+    (void)!write(STDERR_FILENO, what, sizeof(what) - 1);
+    (void)!write(STDERR_FILENO, why, strlen(why));
+    (void)!write(STDERR_FILENO, "\n", 1);
     _exit(127);
-}
-
-/* 0 when the program runs, else the errno of what failed in the child. */
-static int child_report(int fd)
-{
-    int error = 0;
-    ssize_t n = 0;
-    do {
-        n = read(fd, &error, sizeof(error));
-    } while (n < 0 && errno == EINTR);
-    return n == (ssize_t)sizeof(error) ? error : 0;
 }
 
 struct paths {
@@ -201,6 +192,26 @@ static void env_default(struct paths *env)
     }
 }
 
+/* 0 and the file that will be run, else the errno that says why none can be. What cannot be told
+ * beforehand (a broken interpreter) the child says in its log: waiting for its exec would hold the
+ * loop for as long as the child waits for a processor. */
+static int choose_path(const struct paths *paths, const char *cwd, const char **ret)
+{
+    int error = ENOENT;
+    for (size_t i = 0; i < paths->count; i++) {
+        struct stat st;
+        if (stat(paths->all[i], &st) < 0) {
+            error = error == ENOENT ? errno : error;
+        } else if (!S_ISREG(st.st_mode) || access(paths->all[i], X_OK) < 0) {
+            error = EACCES;
+        } else {
+            *ret = paths->all[i];
+            return cwd == NULL || access(cwd, X_OK) == 0 ? 0 : errno;
+        }
+    }
+    return error;
+}
+
 static int spawn(struct process *p, const struct process_options *options, int out_fd,
                  struct err *err)
 {
@@ -209,28 +220,19 @@ static int spawn(struct process *p, const struct process_options *options, int o
     AUTO(paths_cleanup) struct paths env = {0};
     paths_find(&paths, program);
     env_default(&env);
-    int report[2];
-    if (pipe2(report, O_CLOEXEC) < 0) {
-        return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program, strerror(errno));
-    }
+    const char *path = NULL;
+    int error = choose_path(&paths, options->cwd, &path);
     pid_t parent = getpid();
-    pid_t pid = fork();
+    pid_t pid = error == 0 ? fork() : -1;
     if (pid == 0) {
         child_exec(options, options->env == NULL ? env.all : (char *const *)(uintptr_t)options->env,
-                   (const char *const *)paths.all, out_fd, report[1], parent);
+                   path, out_fd, parent);
     }
-    int error = pid < 0 ? errno : 0;
-    (void)close(report[1]);
-    if (pid > 0) {
-        error = child_report(report[0]);
+    if (pid < 0) {
+        return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program,
+                       strerror(error != 0 ? error : errno));
     }
-    (void)close(report[0]);
-    if (pid > 0 && error != 0) {
-        (void)waitpid(pid, NULL, 0);
-    }
-    if (error != 0) {
-        return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program, strerror(error));
-    }
+    (void)setpgid(pid, pid); /* the child does the same: whoever comes first */
     p->pid = pid;
     p->running = true;
     p->started_mono_us = clock_mono_us(loop_clock(p->loop));
@@ -266,6 +268,9 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
             log_open(p);
             p->output = loop_add_io(loop, p->output_fd, EPOLLIN, on_output, p, err);
             rc = p->output == NULL ? -ERR_LOOP_SOURCE : 0;
+            if (rc == 0) {
+                loop_source_name(p->output, "output of a child");
+            }
         }
     }
     if (rc == 0) {

@@ -19,6 +19,7 @@
 #include "io/http.h"
 #include "io/loop.h"
 #include "io/notify.h"
+#include "io/pool.h"
 #include "io/units.h"
 #include "ops_watch.h"
 #include "store/audit_chain.h"
@@ -42,6 +43,8 @@
 #define HEARTBEAT_ALERT_US     (10 * USEC_PER_MIN)
 #define HEARTBEAT_ALERT_MISSED 5
 #define EVENTS_BATCH           64
+#define HELPERS_MAX            3
+#define HELPERS_QUEUE          32
 #define SOCKET_PATH_MAX        107
 
 struct ops {
@@ -52,6 +55,7 @@ struct ops {
     struct ops_store *store;
     struct trading_store *trading;
     struct http *http;
+    struct pool *helpers;
     struct units *units; /* NULL without systemd */
     struct alerts *alerts;
     struct access *access;
@@ -549,6 +553,7 @@ static int build_rooms(struct ops *ops, struct err *err)
                                                 .state_dir = o->state_dir});
     build_helpers(ops);
     rc = health_new(&(struct health_options){.loop = ops->loop,
+                                             .helpers = ops->helpers,
                                              .config = o->config,
                                              .store = ops->store,
                                              .alerts = ops->alerts,
@@ -615,6 +620,7 @@ static int build_doors(struct ops *ops, struct err *err)
 {
     const struct ops_options *o = &ops->options;
     int rc = telegram_new(&(struct telegram_options){.loop = ops->loop,
+                                                     .helpers = ops->helpers,
                                                      .clock = ops->clock,
                                                      .config = o->config,
                                                      .store = ops->store,
@@ -677,6 +683,7 @@ static int build_sources(struct ops *ops, struct err *err)
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
     ops->watchdog = loop_add_timer(ops->loop, on_watchdog, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
+    loop_on_absence(ops->loop, ops_watch_absence, &ops->watch);
     loop_source_name(ops->tick, "ops tick");
     loop_source_name(ops->watchdog, "watchdog");
     loop_source_name(ops->starting, "start");
@@ -707,7 +714,10 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
     ops->options = *options;
     ops->clock = clock_real();
     int rc = 0;
-    if ((ops->loop = loop_new(err)) == NULL || (ops->http = http_new(ops->loop, err)) == NULL) {
+    const struct pool_options helpers = {
+        .name = "helper", .threads_max = HELPERS_MAX, .queue_max = HELPERS_QUEUE};
+    if ((ops->loop = loop_new(err)) == NULL || (ops->http = http_new(ops->loop, err)) == NULL ||
+        (ops->helpers = pool_new(ops->loop, &helpers, err)) == NULL) {
         rc = -err->id;
     } else {
         loop_on_spin(ops->loop, on_spin, NULL);
@@ -737,7 +747,9 @@ int ops_run(struct ops *ops)
     loop_timer_in(ops->starting, 0);
     int code = loop_run(ops->loop);
     notify_stopping();
-    LOG(NOTICE, "stopping");
+    const struct loop_stats stats = loop_stats(ops->loop);
+    LOG(NOTICE, "stopping; the longest absence of the ops loop was %.1f ms (%s)",
+        (double)stats.longest_us / (double)USEC_PER_MSEC, stats.longest_source);
     /* The doors first: nothing new comes in while the rest goes down. */
     api_stop(ops->api);
     ops->api = NULL;
@@ -771,6 +783,7 @@ void ops_free(struct ops *ops)
     alerts_free(ops->alerts);
     units_free(ops->units);
     http_free(ops->http);
+    pool_free(ops->helpers);
     trading_store_free(ops->trading);
     ops_store_free(ops->store);
     loop_source_free(ops->events_source);

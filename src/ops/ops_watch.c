@@ -2,6 +2,7 @@
 
 #include "alerts/alerts.h"
 #include "base/log.h"
+#include "io/loop.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
 
@@ -307,12 +308,81 @@ static void watch_clock(struct ops_watch *watch)
     watch->jump_waits = !store_raised(watch, &spec);
 }
 
+/* ---------------------------------------------------------------- the loop itself */
+
+void ops_watch_absence(int64_t away_us, const char *source, void *userdata)
+{
+    struct ops_watch *watch = userdata;
+    struct crossing *c = watch->options.crossing;
+    if (away_us > atomic_load_explicit(&c->ops_away_us, memory_order_relaxed)) {
+        atomic_store_explicit(&c->ops_away_us, away_us, memory_order_relaxed);
+        atomic_store_explicit(&c->ops_away_source, source, memory_order_relaxed);
+    }
+    if (away_us <= LOOP_AWAY_US) {
+        return;
+    }
+    (void)atomic_fetch_add_explicit(&c->ops_absences, 1, memory_order_relaxed);
+    int64_t now_us = now_mono_us(watch);
+    watch->away_unlogged++;
+    if (watch->away_logged_mono_us == 0 || now_us - watch->away_logged_mono_us >= LOG_AGAIN_US) {
+        char ms[24], count[24];
+        (void)snprintf(ms, sizeof(ms), "%lld", (long long)(away_us / USEC_PER_MSEC));
+        (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)watch->away_unlogged);
+        const struct err_info *info = err_info(ERR_OPS_LOOP_AWAY);
+        LOG_FIELDS(WARNING, info->message, {"ERROR_CODE", info->code}, {"AWAY_MS", ms},
+                   {"SOURCE", source}, {"TIMES", count});
+        watch->away_logged_mono_us = now_us;
+        watch->away_unlogged = 0;
+    }
+    if (away_us >= OPS_AWAY_ALERT_US) {
+        watch->away_seen_mono_us = now_us;
+        if (away_us > watch->away_us) {
+            watch->away_us = away_us;
+            watch->away_source = source;
+        }
+    }
+}
+
+static void raise_away(struct ops_watch *watch)
+{
+    const struct err_info *info = err_info(ERR_OPS_LOOP_AWAY);
+    AUTO_BUF struct buf text = BUF_INIT(512);
+    buf_add_c(&text, "For ");
+    clock_add_duration(&text, watch->away_us);
+    buf_addf(&text, ", in \"%s\". %s %s", watch->away_source, info->cause, info->impact);
+    const struct alert_spec spec = {
+        .type = ALERT_SERVICE,
+        .severity = severity_of(info->severity),
+        .source = "ops",
+        .fingerprint = "ops:away",
+        .title = info->message,
+        .description = text.data,
+        .recommendation = info->remediation,
+    };
+    if (store_raised(watch, &spec)) {
+        watch->away = OPS_TOLD_RAISED;
+        watch->away_us = 0;
+    }
+}
+
+static void watch_away(struct ops_watch *watch)
+{
+    if (watch->away_us > 0) {
+        raise_away(watch);
+    } else if (watch->away != OPS_TOLD_RESOLVED &&
+               now_mono_us(watch) - watch->away_seen_mono_us >= OPS_AWAY_QUIET_US &&
+               store_resolved(watch, "ops:away", "not again for 10 min")) {
+        watch->away = OPS_TOLD_RESOLVED;
+    }
+}
+
 void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot)
 {
     watch_clock(watch);
     watch_heartbeat(watch);
     watch_breaker(watch, snapshot);
     watch_troubles(watch);
+    watch_away(watch);
     atomic_store_explicit(&watch->options.crossing->ops_beat_mono_us, now_mono_us(watch),
                           memory_order_relaxed);
 }

@@ -9,7 +9,9 @@
  *
  * Alerts: "trading:breaker" (risk, high) while the breaker is tripped; "engine:stale" (service,
  * critical) while the engine's heartbeat has stopped; "engine:<CODE>" for what the engine reports,
- * resolved when it was not reported again for ten minutes; "clock:jump" (data, medium).
+ * resolved when it was not reported again for ten minutes; "clock:jump" (data, medium); "ops:away"
+ * (service, medium) when the ops loop served nobody for OPS_AWAY_ALERT_US, resolved likewise. Each
+ * absence above LOOP_AWAY_US is counted in struct crossing, and logged at most once a minute.
  * Always true: a trouble that is reported in every round is raised at most once a minute. When an
  * alert cannot be stored it is logged, at most once a minute, and tried again at the next tick.
  * Thread: ops.
@@ -33,6 +35,8 @@ struct ops_store;
 #define OPS_TROUBLE_QUIET_US  (10 * USEC_PER_MIN)
 #define OPS_CLOCK_JUMP_US     (2 * USEC_PER_SEC)
 #define OPS_CLOCK_TRUSTED_US  USEC_PER_DAY
+#define OPS_AWAY_ALERT_US     (500 * USEC_PER_MSEC)
+#define OPS_AWAY_QUIET_US     (10 * USEC_PER_MIN)
 
 struct ops_watch_options {
     const struct clock *clock;
@@ -59,12 +63,20 @@ struct ops_watch {
     int64_t drift_us; /* wall minus monotonic, as of the last tick */
     bool jump_waits;  /* a jump was noticed and its alert is not stored yet */
     int64_t jump_us;
+    enum ops_watch_told away;
+    int64_t away_us; /* the longest absence that no alert told yet, and whose it was; 0: none */
+    const char *away_source;
+    int64_t away_seen_mono_us;
+    int64_t away_logged_mono_us;
+    uint64_t away_unlogged;   /* absences since then */
     int64_t distrust_mono_us; /* until then the wall clock may be far ahead by mistake */
     int64_t logged_mono_us;   /* of the last complaint that an alert could not be stored */
 };
 
 void ops_watch_init(struct ops_watch *watch, const struct ops_watch_options *options);
 void ops_watch_event(struct ops_watch *watch, const struct event *event);
+/* The ops loop served nobody for so long; a loop_absence_fn (io/loop.h). userdata is the watch. */
+void ops_watch_absence(int64_t away_us, const char *source, void *userdata);
 /* Also writes the heartbeat of ops. */
 void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot);
 /* False for a day after the clock went forward by a day or more: nothing is deleted for its age

@@ -9,7 +9,7 @@
 
 enum {
     OPS_APPLICATION_ID = 0x4e446f70, /* "NDop" */
-    OPS_BUSY_MS = 30,                /* the ops loop waits for it */
+    OPS_BUSY_MS = 10,                /* the ops loop waits for it */
     OPS_CHECKPOINT_PAGES = 4000      /* 16 MB: the ops thread checkpoints long before */
 };
 

@@ -102,8 +102,8 @@ static bool run_case(FILE *out, const char *binary, const char *folder, const ch
                 daemon_stop(&s);
     good = scene_check(&s) && good;
     int64_t took_us = clock_mono_us(clock_real()) - began_us;
-    (void)fprintf(out, "%s %zu - %s: %.*s (%.1f s)\n", good ? "ok" : "not ok", number, name,
-                  STR_ARG(title), (double)took_us / (double)USEC_PER_SEC);
+    (void)fprintf(out, "%s %zu - %s: %.*s (%.1f s, loop away %s)\n", good ? "ok" : "not ok", number,
+                  name, STR_ARG(title), (double)took_us / (double)USEC_PER_SEC, s.absence_in);
     if (!good) {
         show_failure(out, &s);
     }

@@ -28,6 +28,9 @@
 #define EVE   6666 /* a stranger */
 #define GROUP (-77)
 
+/* The ops loop may serve nobody for this long: chat, API and alerts wait meanwhile. */
+#define ABSENCE_MAX_MS 50
+
 struct scene {
     const char *binary;
     const struct yaml_node *root;
@@ -41,13 +44,16 @@ struct scene {
     struct ops_store *locker; /* NULL: nobody holds ops.db */
     size_t mark; /* messages before this one were there before the last thing that people did */
     bool marked; /* nothing was expected since */
+    double absence_ms; /* the longest of the daemon's ops loop, and whose it was */
+    char absence_in[64];
     struct buf why;
 };
 
 /* ---- scene.c ---- */
 bool scene_open(struct scene *s, const char *binary, const struct yaml_node *root);
 void scene_close(struct scene *s); /* removes the folder when why is empty */
-/* At the end: no secret in a log, no violation, nothing sent to the stranger. */
+/* At the end: no secret in a log, no violation, nothing sent to the stranger, the ops loop of no
+ * daemon away for more than ABSENCE_MAX_MS. */
 bool scene_check(struct scene *s);
 /* Notes why it failed; always false. */
 __attribute__((format(printf, 2, 3))) bool scene_fail(struct scene *s, const char *format, ...);

@@ -191,7 +191,10 @@ static uint16_t free_port(void)
 
 bool scene_open(struct scene *s, const char *binary, const struct yaml_node *root)
 {
+    /* In memory where that exists: what a busy disk of the machine takes for a commit says nothing
+     * about the ops loop, and its absence is measured here. */
     const char *base = getenv("TMPDIR");
+    base = base == NULL && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : base;
     *s = (struct scene){.binary = binary, .root = root};
     buf_init(&s->why, (size_t)64 * 1024);
     (void)snprintf(s->dir, sizeof(s->dir), "%s/nightdesk-scenario-XXXXXX",
@@ -269,6 +272,41 @@ static bool check_violations(struct scene *s, const char *text)
     return good;
 }
 
+static bool note_absence(struct scene *s, double ms, struct str where)
+{
+    if (ms > s->absence_ms) {
+        s->absence_ms = ms;
+        (void)str_copy(where, s->absence_in, sizeof(s->absence_in));
+    }
+    return ms <= ABSENCE_MAX_MS ||
+           scene_fail(s, "the ops loop was away for %.1f ms: %.*s", ms, STR_ARG(where));
+}
+
+/* What the daemons of this scenario say about their ops loops: at the end, and, for one that was
+ * killed, when the first absence was over the limit. */
+static bool check_absence(struct scene *s, const char *path)
+{
+    static const char at_end[] = "longest absence of the ops loop was ", at_once[] = " AWAY_MS=";
+    AUTO_BUF struct buf text = BUF_INIT(LOG_MAX);
+    bool good = true;
+    if (file_read(path, &text, NULL) < 0) {
+        return true;
+    }
+    struct str rest = buf_str(&text), line;
+    while (str_split(&rest, '\n', &line)) {
+        const char *end = memmem(line.ptr, line.len, at_end, sizeof(at_end) - 1);
+        const char *once = memmem(line.ptr, line.len, at_once, sizeof(at_once) - 1);
+        const char *from = end != NULL    ? end + sizeof(at_end) - 1
+                           : once != NULL ? once + sizeof(at_once) - 1
+                                          : NULL;
+        if (from != NULL) {
+            struct str where = str_n(from, line.len - (size_t)(from - line.ptr));
+            good = note_absence(s, strtod(from, NULL), where) && good;
+        }
+    }
+    return good;
+}
+
 bool scene_check(struct scene *s)
 {
     static const char *const files[] = {"stdout.log", "nightdesk.log", "ops.db",
@@ -278,6 +316,7 @@ bool scene_check(struct scene *s)
         char path[256];
         (void)snprintf(path, sizeof(path), "%s/%s", s->dir, files[i]);
         good = check_secrets(s, path) && good;
+        good = (i > 1 || check_absence(s, path)) && good;
     }
     good = check_violations(s, fake_telegram_violations(s->telegram)) && good;
     good = check_violations(s, fake_claude_violations(s->claude)) && good;

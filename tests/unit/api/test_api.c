@@ -287,6 +287,9 @@ static void state_has_money_as_text_on_both_listeners(void **state)
         assert_string_equal(json_text(json_item(json_get(root, "positions"), 0), "qty"), "0.0031");
         assert_string_equal(json_text(json_item(json_get(root, "markets"), 0), "price"), "64120.5");
         assert_string_equal(json_text(root, "published_at"), "2023-11-14T22:13:20.000000Z");
+        struct json_object *loop = json_get(root, "ops_loop");
+        assert_int_equal(json_i64(loop, "longest_absence_us", -1), 0);
+        assert_int_equal(json_i64(loop, "absences_over_limit", -1), 0);
     }
 }
 

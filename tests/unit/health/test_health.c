@@ -7,6 +7,7 @@
 #include "io/file.h"
 #include "io/http.h"
 #include "io/loop.h"
+#include "io/pool.h"
 #include "io/secret.h"
 #include "io/web.h"
 #include "store/alert_table.h"
@@ -31,6 +32,7 @@ struct finished {
 struct rig {
     struct loop *loop;
     struct http *http;
+    struct pool *helpers;
     struct config config;
     char folder[64];
     char url[64];
@@ -64,6 +66,9 @@ static int set_up(void **state)
     log_set_sink(swallow, NULL);
     rig->loop = loop_new(&err);
     rig->http = http_new(rig->loop, &err);
+    rig->helpers =
+        pool_new(rig->loop,
+                 &(struct pool_options){.name = "helper", .threads_max = 1, .queue_max = 4}, &err);
     rig->status = 200;
     rig->config.telegram_bot_token = "";
     rig->config.monitoring_check_interval_us = INTERVAL_US;
@@ -92,6 +97,7 @@ static int tear_down(void **state)
     alerts_free(rig->alerts);
     ops_store_free(rig->store);
     http_free(rig->http);
+    pool_free(rig->helpers);
     loop_free(rig->loop);
     web_stop(rig->web);
     char path[128];
@@ -120,6 +126,7 @@ static void make_health(struct rig *rig)
                                                          .store = rig->store,
                                                          .alerts = rig->alerts,
                                                          .http = rig->http,
+                                                         .helpers = rig->helpers,
                                                          .state_dir = rig->folder},
                                 &rig->health, NULL),
                      0);
@@ -465,12 +472,19 @@ static void logs_are_bounded_clean_and_redacted(void **state)
     (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
     UNTIL(rig, file_holds(path, "bad "));
     AUTO_REPLY struct reply *reply = reply_new();
-    struct action_call call = call_of(rig, "service.logs", "demo", "5", reply, NULL);
-    assert_int_equal(call.action->run(&call, NULL), ACTION_DONE);
+    struct finished f = {0};
+    struct action_call call = call_of(rig, "service.logs", "demo", "5", reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    assert_int_equal(f.times, 0);
+    UNTIL(rig, f.times == 1);
+    assert_int_equal(f.err_id, ERR_NONE);
     assert_true(reply_is_protected(reply));
     assert_int_equal(reply_block_count(reply), 1);
     const char *shown = reply_get_block(reply, 0).text;
     assert_string_equal(shown, "line 97\nline 98\nline 99\nkey ***\nbad ??[31m");
+    struct action_call gone = call_of(rig, "service.logs", "demo", "5", reply, &f);
+    assert_int_equal(gone.action->run(&gone, NULL), ACTION_PENDING);
+    gone.action->cancel(&gone);
     call.args[1] = "201";
     assert_int_equal(call.action->run(&call, NULL), -ERR_COMMAND_ARG_INVALID);
 }

@@ -375,6 +375,75 @@ static void spinning_loop_is_reported_with_its_source(void **state)
     loop_free(loop);
 }
 
+struct absence {
+    struct loop *loop;
+    int turns;
+    int reports;
+    int64_t away_us;
+    char source[32];
+};
+
+static void on_absence(int64_t away_us, const char *source, void *userdata)
+{
+    struct absence *a = userdata;
+    if (away_us > LOOP_AWAY_US) {
+        a->reports++;
+        a->away_us = away_us;
+        (void)str_copy(str_c(source), a->source, sizeof(a->source));
+    }
+}
+
+static void be_quick(void *userdata)
+{
+    (void)userdata;
+}
+
+static void be_away(void *userdata)
+{
+    (void)userdata;
+    (void)usleep((useconds_t)(LOOP_AWAY_US * 2));
+}
+
+static void end_later(void *userdata)
+{
+    struct absence *a = userdata;
+    if (++a->turns == 20) {
+        loop_exit(a->loop, 0);
+    }
+}
+
+/* Who waits is named, also when others ran in the same round; waiting for events is none. */
+static void an_absence_is_measured_with_its_source(void **state)
+{
+    (void)state;
+    struct loop *loop = loop_new(NULL);
+    struct absence a = {.loop = loop};
+    loop_on_absence(loop, on_absence, &a);
+    struct loop_source *end = loop_add_timer(loop, end_later, &a);
+    struct loop_source *quick = loop_add_deferred(loop, be_quick, NULL);
+    struct loop_source *slow = loop_add_deferred(loop, be_away, NULL);
+    struct loop_source *after = loop_add_deferred(loop, be_quick, NULL);
+    loop_source_name(quick, "quick");
+    loop_source_name(slow, "one that waits");
+    loop_source_name(after, "quick, too");
+    loop_timer_every(end, 10 * USEC_PER_MSEC);
+    loop_defer(quick);
+    loop_defer(slow);
+    loop_defer(after);
+    assert_int_equal(loop_run(loop), 0);
+    struct loop_stats stats = loop_stats(loop);
+    assert_true(a.reports >= 1);
+    assert_string_equal(stats.longest_source, "one that waits");
+    assert_true(stats.longest_us >= LOOP_AWAY_US * 2);
+    assert_true(stats.longest_us < LOOP_AWAY_US * 2 + USEC_PER_SEC);
+    assert_int_equal(stats.absences, a.reports);
+    loop_source_free(end);
+    loop_source_free(quick);
+    loop_source_free(slow);
+    loop_source_free(after);
+    loop_free(loop);
+}
+
 UNIT_GROUP(loop, cmocka_unit_test(timers_fire_in_order_at_their_own_time),
            cmocka_unit_test(equal_times_run_in_the_order_of_arming),
            cmocka_unit_test(periodic_timer_neither_drifts_nor_catches_up),
@@ -385,4 +454,5 @@ UNIT_GROUP(loop, cmocka_unit_test(timers_fire_in_order_at_their_own_time),
            cmocka_unit_test(regular_file_cannot_be_watched),
            cmocka_unit_test(signal_arrives_as_a_callback), cmocka_unit_test(child_exit_is_reported),
            cmocka_unit_test(wake_from_another_thread_coalesces),
+           cmocka_unit_test(an_absence_is_measured_with_its_source),
            cmocka_unit_test(spinning_loop_is_reported_with_its_source))

@@ -141,6 +141,21 @@ static void what_cannot_start_says_why(void **state)
     assert_int_equal(start(&run, "true", (struct process_options){.cwd = "/nightdesk-none"}, &err),
                      -ERR_PROCESS_SPAWN);
     loop_free(run.loop);
+    /* Its exec fails only in the child. */
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    char log[256], script[256];
+    (void)snprintf(log, sizeof(log), "%s", scratch_path(&s, "log"));
+    (void)snprintf(script, sizeof(script), "%s", scratch_path(&s, "broken"));
+    const char *const broken[] = {script, NULL};
+    assert_int_equal(file_write(script, str_c("#!/nightdesk-none\n"), 0755, NULL), 0);
+    assert_int_equal(
+        start(&run, NULL, (struct process_options){.argv = broken, .log_path = log}, &err), 0);
+    wait_end(&run);
+    assert_int_equal(run.exit_code, 127);
+    finish(&run);
+    assert_int_equal(file_read(log, &text, NULL), 0);
+    assert_non_null(strstr(text.data, "cannot be run: No such file or directory"));
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left to reap */
 }
 

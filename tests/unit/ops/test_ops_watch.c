@@ -211,6 +211,31 @@ static int refuse_writes(const char *what, void *userdata)
     return *(bool *)userdata ? -ERR_DB_FULL : 0;
 }
 
+static void a_loop_that_was_away_is_counted_told_and_resolves(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    ops_watch_absence(3000, "short", &f->watch);
+    assert_int_equal(atomic_load(&f->crossing.ops_away_us), 3000);
+    assert_int_equal(atomic_load(&f->crossing.ops_absences), 0);
+    ops_watch_absence(OPS_AWAY_ALERT_US - 1, "ops tick", &f->watch);
+    live(f, 1);
+    assert_int_equal(atomic_load(&f->crossing.ops_absences), 1);
+    assert_false(find(f, "ops:away", alert));
+    ops_watch_absence(2 * USEC_PER_SEC, "http answers", &f->watch);
+    ops_watch_absence(USEC_PER_SEC, "ops tick", &f->watch);
+    live(f, 1);
+    assert_int_equal(atomic_load(&f->crossing.ops_away_us), 2 * USEC_PER_SEC);
+    assert_string_equal(atomic_load(&f->crossing.ops_away_source), "http answers");
+    assert_true(find(f, "ops:away", alert));
+    assert_int_equal(alert->status, ALERT_OPEN);
+    assert_non_null(strstr(alert->description, "For 2 s, in \"http answers\""));
+    live(f, 660);
+    assert_true(find(f, "ops:away", alert));
+    assert_int_equal(alert->status, ALERT_FIXED);
+    free(alert);
+}
+
 static void an_alert_that_cannot_be_stored_is_tried_again(void **state)
 {
     struct fixture *f = *state;
@@ -304,6 +329,8 @@ UNIT_GROUP(
         trouble_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet, setup, teardown),
     cmocka_unit_test_setup_teardown(more_kinds_of_trouble_than_places_do_no_harm, setup, teardown),
     cmocka_unit_test_setup_teardown(a_jump_of_the_clock_is_an_alert_and_normal_time_is_none, setup,
+                                    teardown),
+    cmocka_unit_test_setup_teardown(a_loop_that_was_away_is_counted_told_and_resolves, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(an_alert_that_cannot_be_stored_is_tried_again, setup, teardown),
     cmocka_unit_test_setup_teardown(what_waits_does_not_wait_for_a_clock_that_was_set_back, setup,
