@@ -13,14 +13,14 @@
  * Sharpe: mean / standard deviation (n - 1) of the returns, times sqrt(periods a year); Sortino:
  * mean / sqrt(mean of min(return, 0)^2), times the same. Risk-free rate and target are 0. Periods
  * are UTC days (365 a year) once there are PERFORMANCE_DAYS_MIN of them, else UTC hours (8760 a
- * year); one without a candle counts as none. Sources: W. F. Sharpe, The Sharpe Ratio, 1994; F. A.
- * Sortino and L. N. Price, Performance Measurement in a Downside Risk Framework, 1994.
- * Profit factor: profits of the trades that won over losses of those that lost, after fees.
- * Expectancy: mean profit of a trade. Exposure: share of the time with a position open.
- * A trade is a part of a position that was closed, so one position can make several. An agent has
- * a trade to its name when it voted for the side of the entry.
- * Invariants: a plain value whose size does not depend on how much it has seen; NaN stands for
- * what is not defined (yet). Thread: one at a time per value.
+ * year). Only whole ones count: what lies before the first boundary and behind the last belongs to
+ * none, and one without a candle counts as none. Sources: W. F. Sharpe, The Sharpe Ratio, 1994; F.
+ * A. Sortino and L. N. Price, Performance Measurement in a Downside Risk Framework, 1994. Profit
+ * factor: profits of the trades that won over losses of those that lost, after fees. Expectancy:
+ * mean profit of a trade. Exposure: share of the time with a position open. A trade is a part of a
+ * position that was closed, so one position can make several. An agent has a trade to its name when
+ * it voted for the side of the entry. Invariants: a plain value whose size does not depend on how
+ * much it has seen; NaN stands for what is not defined (yet). Thread: one at a time per value.
  */
 #pragma once
 
@@ -45,9 +45,10 @@ struct performance_group {
 /* Of the returns of one kind of period. */
 struct performance_returns {
     int64_t period_us;
-    int64_t end_us; /* of the period under way; 0: none is */
-    double start;   /* equity at its beginning */
-    int64_t count;  /* Welford's method from here on */
+    int64_t from_us; /* the first boundary at or after the start */
+    int64_t end_us;  /* of the period under way; 0: none is */
+    double start;    /* equity at its beginning */
+    int64_t count;   /* Welford's method from here on */
     double mean;
     double square;   /* sum of squared distances from the mean */
     double downside; /* sum of squares of what is below zero */

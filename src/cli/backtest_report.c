@@ -394,6 +394,28 @@ static void put_costs(const struct settings *s, struct buf *out)
     buf_add_char(out, '}');
 }
 
+/* What is open at the end, at its mark; stop and target of zero are none. */
+static void put_positions(struct buf *out, const struct snapshot *end)
+{
+    key(out, "positions");
+    buf_add_char(out, '[');
+    for (int i = 0; i < end->position_count; i++) {
+        const struct position *p = &end->positions[i];
+        buf_add_c(out, i == 0 ? "{" : ",{");
+        put_text(out, "symbol", p->symbol.name);
+        put_text(out, "side", side_name(p->side));
+        put_money(out, "qty", p->qty);
+        put_money(out, "entry_price", p->entry_price);
+        put_money(out, "mark_price", p->mark_price);
+        put_money(out, "unrealised", p->unrealised);
+        put_money(out, "stop", p->stop);
+        put_money(out, "target", p->target);
+        put_time(out, "opened", p->opened_us);
+        buf_add_char(out, '}');
+    }
+    buf_add_char(out, ']');
+}
+
 static void put_figures(const struct backtest_report *r, struct buf *out)
 {
     const struct performance *p = &r->result->performance;
@@ -424,6 +446,7 @@ static void put_figures(const struct backtest_report *r, struct buf *out)
     put_count(out, "orders", (int64_t)end->orders);
     put_count(out, "vetoes", (int64_t)end->vetoes);
     put_count(out, "open_positions", end->position_count);
+    put_positions(out, end);
     put_text(out, "state", trading_state_name(end->state));
     put_text(out, "state_reason", end->state_reason);
     key(out, "books_balance");

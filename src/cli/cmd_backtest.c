@@ -70,8 +70,42 @@ static int read_range(struct job *job, struct err *err)
     return rc;
 }
 
-/* The i-th --symbol is whose the i-th --data is; without any, those of the configuration. */
-static int read_symbols(struct job *job, struct err *err)
+/* Where a symbol stands in the configuration; those that do not stand there come behind, by name.
+ */
+static int rank(const struct config_symbols *configured, struct symbol symbol)
+{
+    int i = 0;
+    while (i < configured->count && !symbol_equal(configured->items[i], symbol)) {
+        i++;
+    }
+    return i;
+}
+
+static bool comes_before(const struct config_symbols *configured, struct symbol a, struct symbol b)
+{
+    int rank_a = rank(configured, a), rank_b = rank(configured, b);
+    return rank_a != rank_b ? rank_a < rank_b : strcmp(a.name, b.name) < 0;
+}
+
+/* Whose turn comes first at a moment is a matter of the symbols, not of the command line. */
+static void sort_symbols(struct job *job, const struct config_symbols *configured)
+{
+    struct settings *s = &job->settings;
+    for (int i = 1; i < s->symbol_count; i++) {
+        for (int j = i; j > 0 && comes_before(configured, s->symbols[j], s->symbols[j - 1]); j--) {
+            struct symbol symbol = s->symbols[j];
+            s->symbols[j] = s->symbols[j - 1];
+            s->symbols[j - 1] = symbol;
+            const char *data = job->data[j];
+            job->data[j] = job->data[j - 1];
+            job->data[j - 1] = data;
+        }
+    }
+}
+
+/* The i-th --symbol is whose the i-th --data is. Without any, one file is of the first of the
+ * configuration; more would depend on their order, so that a slip trades on another's prices. */
+static int read_symbols(struct job *job, const struct config *config, struct err *err)
 {
     const char *names[SYMBOLS_MAX] = {0};
     struct settings *s = &job->settings;
@@ -89,11 +123,10 @@ static int read_symbols(struct job *job, struct err *err)
     if (count == 0 && job->is_simulated) {
         return 0;
     }
-    if (count == 0 && job->data_count > s->symbol_count) {
+    if (count == 0 && job->data_count > 1) {
         return err_set(err, ERR_CLI_USAGE,
-                       "%d files for %d symbols of the configuration: name "
-                       "them with --symbol, one for each --data",
-                       job->data_count, s->symbol_count);
+                       "%d files: name their symbols with --symbol, one for each --data",
+                       job->data_count);
     }
     if (count > 0 && !job->is_simulated && count != job->data_count) {
         return err_set(err, ERR_CLI_USAGE, "%d --symbol for %d --data", count, job->data_count);
@@ -110,6 +143,9 @@ static int read_symbols(struct job *job, struct err *err)
         }
     }
     s->symbol_count = count > 0 ? count : job->data_count;
+    if (!job->is_simulated) {
+        sort_symbols(job, &config->market_symbols);
+    }
     return 0;
 }
 
@@ -359,7 +395,7 @@ static int prepare(struct job *job, struct err *err)
         return rc;
     }
     config_settings(config, &job->settings);
-    rc = read_symbols(job, err);
+    rc = read_symbols(job, config, err);
     if (rc >= 0) {
         rc = open_market(job, err);
     }
@@ -411,7 +447,8 @@ const struct cli_command cmd_backtest = {
     .words = "",
     .options = {{"--data", "FILE",
                  "CSV of candles, once a symbol; simulated[:SEED[:DAYS]]; a journal"},
-                {"--symbol", "SYMBOL", "whose they are, once a file (default: market.symbols)"},
+                {"--symbol", "SYMBOL",
+                 "whose they are, once a file (default: the first of market.symbols)"},
                 {"--timeframe", "TF", "build candles of 1m, 5m, 15m or 1h (default: as they are)"},
                 {"--from", "TIME", "trade from here on (UTC)"},
                 {"--to", "TIME", "and until here"},

@@ -11,9 +11,10 @@
 
 /* ---------------------------------------------------------------- returns */
 
-static void returns_init(struct performance_returns *r, int64_t period_us)
+static void returns_init(struct performance_returns *r, int64_t period_us, int64_t start_us)
 {
-    *r = (struct performance_returns){.period_us = period_us};
+    *r = (struct performance_returns){
+        .period_us = period_us, .from_us = (start_us + period_us - 1) / period_us * period_us};
 }
 
 static void add_return(struct performance_returns *r, double equity)
@@ -31,6 +32,9 @@ static void add_return(struct performance_returns *r, double equity)
  * behind it finds the period ended at the mark before. */
 static void returns_mark(struct performance_returns *r, int64_t at_us, double before, double now)
 {
+    if (at_us <= r->from_us) {
+        return;
+    }
     if (r->end_us == 0) {
         r->start = before;
     } else if (at_us > r->end_us) {
@@ -62,8 +66,8 @@ void performance_init(struct performance *p, struct dec equity, int64_t start_us
     p->start_us = start_us;
     p->last_us = start_us;
     p->peak_us = start_us;
-    returns_init(&p->hours, USEC_PER_HOUR);
-    returns_init(&p->days, USEC_PER_DAY);
+    returns_init(&p->hours, USEC_PER_HOUR, start_us);
+    returns_init(&p->days, USEC_PER_DAY, start_us);
     for (int i = 0; i < 24; i++) {
         (void)snprintf(p->hours_of_entry[i].name, sizeof(p->hours_of_entry[i].name), "%02d", i);
     }

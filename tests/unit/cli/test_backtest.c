@@ -188,6 +188,62 @@ static void several_files_are_one_market(void **state)
     assert_int_equal(json_i64(json_item(data, 1), "accepted", -1), 2 * 1440);
 }
 
+/* Three positions at most, and each wants the same money: whose turn comes first tells. */
+static void the_order_of_the_files_does_not_matter(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run a = {0}, b = {0}, unnamed = {0};
+    char config[RIG_PATH_LEN];
+    rig_path("n.yaml", config);
+    assert_int_equal(file_write(config, STR_LIT("risk: {max_positions: 1}\n"), 0600, NULL), 0);
+    put_candles(csv_path, 3, 8 * 1440, 0);
+    put_candles(csv_other, 4, 8 * 1440, 0);
+    rig_run(&a, WORDS("backtest", "--config", config, "--data", csv_path, "--symbol", "ETH-USD",
+                      "--data", csv_other, "--symbol", "AAA", "--json", "--trades"));
+    rig_run(&b, WORDS("backtest", "--config", config, "--data", csv_other, "--symbol", "AAA",
+                      "--data", csv_path, "--symbol", "ETH-USD", "--json", "--trades"));
+    AUTO_JSON struct json_object *one = json_of(&a), *two = json_of(&b);
+    assert_string_equal(json_text(json_at(one, "/data/0"), "symbol"), "ETH-USD");
+    assert_string_equal(json_text(json_at(one, "/data/0"), "source"), csv_path);
+    assert_true(json_i64(one, "trades", 0) > 3);
+    json_object_object_del(one, "seconds");
+    json_object_object_del(two, "seconds");
+    assert_true(json_object_equal(one, two));
+
+    rig_run(&unnamed, WORDS("backtest", "--data", csv_path, "--data", csv_other));
+    assert_int_equal(unnamed.code, CLI_CRITICAL);
+    assert_true(has(&unnamed.err, "2 files: name their symbols with --symbol"));
+}
+
+static void json_lists_what_is_open_at_the_end(void **state)
+{
+    (void)state;
+    size_t open = 0;
+    put_candles(csv_path, 3, 4 * 1440, 0);
+    /* Some moment of those finds a position. */
+    for (int hour = 0; hour < 24 && open == 0; hour += 3) {
+        char to[40];
+        (void)snprintf(to, sizeof(to), "--to=2022-01-04T%02d:00", hour);
+        AUTO_RUN struct rig_run r = {0};
+        rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", to));
+        AUTO_JSON struct json_object *all = json_of(&r);
+        struct json_object *list = json_get(all, "positions");
+        open = json_len(list);
+        assert_int_equal(open, json_i64(all, "open_positions", -1));
+        for (size_t i = 0; i < open; i++) {
+            struct dec qty, entry, stop;
+            struct json_object *p = json_item(list, i);
+            assert_string_equal(json_text(p, "symbol"), "BTC-USD");
+            assert_true(dec_parse(json_str(p, "qty"), &qty) && qty.e8 > 0);
+            assert_true(dec_parse(json_str(p, "entry_price"), &entry) && entry.e8 > 0);
+            assert_true(dec_parse(json_str(p, "stop"), &stop));
+            assert_true((stop.e8 < entry.e8) == (strcmp(json_text(p, "side"), "long") == 0));
+            assert_int_equal(strncmp(json_text(p, "opened"), "2022-01-0", 9), 0);
+        }
+    }
+    assert_true(open > 0);
+}
+
 static void the_same_seed_says_the_same(void **state)
 {
     (void)state;
@@ -294,6 +350,8 @@ static void refuses_what_makes_no_sense(void **state)
 UNIT_GROUP(backtest, BACKTEST_TEST(tells_how_it_went),
            BACKTEST_TEST(json_is_whole_and_trades_add_up), BACKTEST_TEST(lists_each_trade),
            BACKTEST_TEST(the_range_bounds_what_is_traded), BACKTEST_TEST(longer_candles_on_request),
+           BACKTEST_TEST(the_order_of_the_files_does_not_matter),
+           BACKTEST_TEST(json_lists_what_is_open_at_the_end),
            BACKTEST_TEST(several_files_are_one_market), BACKTEST_TEST(the_same_seed_says_the_same),
            BACKTEST_TEST(draws_a_picture), BACKTEST_TEST(bad_rows_are_told_and_left_out),
            BACKTEST_TEST(a_million_bad_rows_are_refused_without_a_word_too_many),

@@ -125,6 +125,31 @@ static void long_runs_are_measured_in_days(void **state)
     assert_true(fabs(s.sortino - mean / sqrt(downside / 40) * sqrt(365)) < 1e-6);
 }
 
+/* From an evening to a morning, 31 whole days between: what lies before and behind is no day. */
+static void only_whole_days_and_hours_are_returns(void **state)
+{
+    (void)state;
+    struct performance p;
+    struct performance_summary s;
+    const int64_t start = START + 22 * USEC_PER_HOUR + 30 * USEC_PER_MIN;
+    performance_init(&p, dec_from_int(10000), start);
+    performance_mark(&p, start + 20 * USEC_PER_MIN, dec_from_int(9000), false);
+    performance_mark(&p, START + USEC_PER_DAY, dec_from_int(8000), false);
+    assert_int_equal(p.days.count, 0);
+    assert_int_equal(p.hours.count, 1); /* from 23 to 24, begun at 9000 */
+    near(p.hours.mean, 8000.0 / 9000 - 1);
+    for (int day = 2; day <= 32; day++) {
+        performance_mark(&p, START + day * USEC_PER_DAY - USEC_PER_HOUR, p.equity, false);
+        performance_mark(&p, START + day * USEC_PER_DAY, dec_add(p.equity, dec_from_int(80)),
+                         false);
+    }
+    performance_mark(&p, START + 32 * USEC_PER_DAY + 5 * USEC_PER_HOUR, dec_from_int(1), false);
+    performance_summary(&p, &s);
+    assert_true(s.daily);
+    assert_int_equal(s.periods, 31);
+    assert_true(s.sharpe > 0); /* neither the loss of the evening nor that of the morning */
+}
+
 static void hours_without_a_candle_are_none(void **state)
 {
     (void)state;
@@ -250,6 +275,7 @@ UNIT_GROUP(performance, cmocka_unit_test(nothing_happened_yet),
            cmocka_unit_test(ratios_are_those_of_the_hand),
            cmocka_unit_test(the_longest_time_below_a_peak_counts),
            cmocka_unit_test(long_runs_are_measured_in_days),
+           cmocka_unit_test(only_whole_days_and_hours_are_returns),
            cmocka_unit_test(hours_without_a_candle_are_none),
            cmocka_unit_test(trades_are_counted_by_what_led_to_them),
            cmocka_unit_test(a_trade_that_no_decision_opened_has_no_agent),
