@@ -28,11 +28,14 @@ struct config_options;
 struct crossing;
 struct ops;
 
+struct log_file;
+
 struct ops_options {
     const struct config *config;
     struct crossing *crossing;
     const struct config_options *config_source; /* what SIGHUP reads again; NULL: nothing */
     const char *state_dir;
+    struct log_file *log;    /* looked after once a second; NULL: no file */
     bool console;            /* read commands from stdin, write replies to stdout */
     int64_t started_mono_us; /* of the process, for "ready in N ms" */
 };

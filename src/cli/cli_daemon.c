@@ -7,6 +7,7 @@
 #include "engine/engine_thread.h"
 #include "io/file.h"
 #include "io/journal.h"
+#include "io/log_file.h"
 #include "io/secret.h"
 #include "model/crossing.h"
 #include "ops/ops.h"
@@ -18,34 +19,22 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#define LOG_FILE_MAX_BYTES ((off_t)10 << 20)
-
-/* A chat in the terminal and log lines do not mix: then the log is a file in the state folder. At
- * a start a large one becomes nightdesk.log.1. */
-static int open_log(const char *state_dir, bool console, int *ret_fd, struct err *err)
+/* A chat in the terminal and log lines do not mix: then the log is a file in the state folder. */
+static int open_log(const char *state_dir, bool console, struct log_file **ret, struct err *err)
 {
-    *ret_fd = -1;
     if (!console) {
         if (journal_is_stderr()) {
             log_set_sink(journal_log_sink, NULL);
         }
         return 0;
     }
-    AUTO_BUF struct buf path = BUF_INIT(4096), old = BUF_INIT(4096);
+    AUTO_BUF struct buf path = BUF_INIT(4096);
     buf_addf(&path, "%s/" OPS_LOG_NAME, state_dir);
-    buf_addf(&old, "%s.1", path.data);
-    struct stat st;
-    if (stat(path.data, &st) == 0 && st.st_size > LOG_FILE_MAX_BYTES) {
-        (void)rename(path.data, old.data);
+    int rc = log_file_open(path.data, &(struct log_file_limits){0}, ret, err);
+    if (rc == 0) {
+        log_set_sink(log_sink_fd, log_file_userdata(*ret));
     }
-    int fd = open(path.data, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0) {
-        return err_set(err, errno == EACCES || errno == EROFS ? ERR_FILE_DENIED : ERR_FILE_FAILED,
-                       "%s: %s", path.data, strerror(errno));
-    }
-    log_set_sink(log_sink_fd, (void *)(intptr_t)fd);
-    *ret_fd = fd;
-    return 0;
+    return rc;
 }
 
 static int lock_state(const char *state_dir, int *ret_fd, struct err *err)
@@ -130,7 +119,8 @@ static int check(const struct cli_daemon *daemon, struct err *err)
 }
 
 /* Both threads, from start to stop. The engine ends last: what ops still asks, it may answer. */
-static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err)
+static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret_code,
+                 struct err *err)
 {
     const char *state_dir = daemon->state_dir;
     struct crossing crossing;
@@ -149,6 +139,7 @@ static int serve(const struct cli_daemon *daemon, int *ret_code, struct err *err
                                            .crossing = &crossing,
                                            .state_dir = state_dir,
                                            .console = daemon->console,
+                                           .log = log,
                                            .started_mono_us = daemon->args->started_mono_us},
                      &ops, err);
     }
@@ -180,7 +171,7 @@ static void set_process_limits(void)
 int cli_daemon(const struct cli_daemon *daemon)
 {
     AUTO_FD int lock_fd = -1;
-    AUTO_FD int log_fd = -1;
+    struct log_file *log = NULL;
     struct err err = {0};
     set_process_limits();
     enum log_level level;
@@ -188,19 +179,20 @@ int cli_daemon(const struct cli_daemon *daemon)
         log_set_level(level);
     }
     if (secret_init(&err) < 0 || lock_state(daemon->state_dir, &lock_fd, &err) < 0 ||
-        open_log(daemon->state_dir, daemon->console, &log_fd, &err) < 0) {
+        open_log(daemon->state_dir, daemon->console, &log, &err) < 0) {
         return cli_fail(daemon->args, &err, CLI_CRITICAL);
     }
     welcome(daemon);
     int code = CLI_FINE;
-    int rc = serve(daemon, &code, &err);
+    int rc = serve(daemon, log, &code, &err);
     if (rc < 0) {
         /* The journal has the line; whoever started it by hand wants to know what to do. */
-        if (log_fd >= 0 || journal_is_stderr()) {
+        if (log != NULL || journal_is_stderr()) {
             log_err(LOG_LEVEL_ERROR, &err, "could not start");
         }
         code = journal_is_stderr() ? CLI_CRITICAL : cli_fail(daemon->args, &err, CLI_CRITICAL);
     }
     log_set_sink(NULL, NULL);
+    log_file_free(log);
     return code;
 }

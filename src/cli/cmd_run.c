@@ -41,6 +41,9 @@ const struct cli_command cmd_run = {
         "market, state under var/. Commands are read from standard input when that is a\n"
         "terminal, a pipe or a file; the log is then <state>/nightdesk.log, else standard\n"
         "error or the journal. From a pipe or a file it ends when its input does.\n"
+        "Past 10 MB nightdesk.log becomes nightdesk.log.1; five old ones are kept. It may be "
+        "moved\n"
+        "or deleted while it is written: a second later it is begun anew.\n"
         "SIGHUP reads the configuration again and logs whether it can be used and which options\n"
         "change at the next start; the running daemon keeps the one it was started with.",
     .exits = "  0  ended as it was asked to (end of input, SIGTERM, SIGINT)\n"

@@ -53,8 +53,21 @@ static void log_rotate(struct process *p)
     log_open(p);
 }
 
+/* Moved by logrotate, or deleted: what is written would be seen by nobody. */
+static bool log_is_elsewhere(const struct process *p)
+{
+    struct stat ours, there;
+    return p->log_fd >= 0 && fstat(p->log_fd, &ours) == 0 &&
+           (stat(p->log_path, &there) < 0 || there.st_ino != ours.st_ino ||
+            there.st_dev != ours.st_dev);
+}
+
 static void log_bytes(struct process *p, const char *bytes, size_t len)
 {
+    if (log_is_elsewhere(p)) {
+        (void)close(p->log_fd);
+        log_open(p);
+    }
     if (p->log_bytes + len > p->log_max_bytes) {
         log_rotate(p);
     }

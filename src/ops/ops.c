@@ -17,6 +17,7 @@
 #include "health/health.h"
 #include "heartbeat.h"
 #include "io/http.h"
+#include "io/log_file.h"
 #include "io/loop.h"
 #include "io/notify.h"
 #include "io/pool.h"
@@ -314,6 +315,7 @@ static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
     watch_files(ops);
+    log_file_look(ops->options.log);
     take_events(ops);
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));

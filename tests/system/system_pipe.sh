@@ -39,6 +39,20 @@ wait $closed
 "$ND" auditlog verify --config "$WORK/quiet.yaml" --state "$WORK/closed" > "$WORK/out" 2>&1
 tap_check "and its databases are whole" test $? -eq 0
 
+mkfifo "$WORK/keys"
+timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/b" < "$WORK/keys" > "$WORK/out" 2>&1 &
+chatting=$!
+ends_with_us $chatting
+exec 3> "$WORK/keys"
+wait_for 20 grep -q "ready in" "$WORK/b/nightdesk.log"
+mv "$WORK/b/nightdesk.log" "$WORK/b/moved.log"
+tap_check "a log that was moved away is begun anew" wait_for 10 test -e "$WORK/b/nightdesk.log"
+head -c 11000000 /dev/zero | tr '\0' 'x' >> "$WORK/b/nightdesk.log"
+tap_check "a large log is rotated while it runs" wait_for 10 test -e "$WORK/b/nightdesk.log.1"
+tap_check "and is short again" sh -c "test \$(wc -c < '$WORK/b/nightdesk.log') -lt 1000000"
+exec 3>&-
+wait $chatting
+
 head -c 10000000 /dev/zero | tr '\0' 'x' |
     timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/a" > "$WORK/out" 2>&1
 tap_check "a line of 10 MB ends it with 0" test $? -eq 0

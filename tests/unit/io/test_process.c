@@ -292,9 +292,31 @@ static void log_never_passes_its_bound(void **state)
     assert_non_null(strstr(now.data, "line number 2999\n"));
 }
 
+static void a_log_that_was_moved_is_begun_anew(void **state)
+{
+    (void)state;
+    AUTO_SCRATCH struct scratch s = scratch_make();
+    const char *log = scratch_path(&s, "log"), *moved = scratch_path(&s, "moved");
+    char command[256];
+    (void)snprintf(command, sizeof(command),
+                   "echo first; while [ ! -e %s ]; do sleep 0.02; done; echo second", moved);
+    struct run run;
+    assert_int_equal(start(&run, command, (struct process_options){.log_path = log}, NULL), 0);
+    wait_log(&run, log, "first");
+    assert_int_equal(rename(log, moved), 0);
+    wait_end(&run);
+    finish(&run);
+    AUTO_BUF struct buf now = BUF_INIT(1000), old = BUF_INIT(1000);
+    assert_int_equal(file_read(log, &now, NULL), 0);
+    assert_int_equal(file_read(moved, &old, NULL), 0);
+    assert_string_equal(now.data, "second\n");
+    assert_string_equal(old.data, "first\n");
+}
+
 UNIT_GROUP(process, cmocka_unit_test(exit_code_and_output_arrive),
            cmocka_unit_test(environment_is_what_was_given),
            cmocka_unit_test(what_cannot_start_says_why), cmocka_unit_test(stop_is_polite_first),
            cmocka_unit_test(deaf_child_is_killed_after_the_grace),
            cmocka_unit_test(grandchildren_go_with_the_child), cmocka_unit_test(freeing_kills),
-           cmocka_unit_test(child_dies_with_us), cmocka_unit_test(log_never_passes_its_bound))
+           cmocka_unit_test(child_dies_with_us), cmocka_unit_test(log_never_passes_its_bound),
+           cmocka_unit_test(a_log_that_was_moved_is_begun_anew))
