@@ -51,7 +51,8 @@ struct engine_exposure {
     int entry_count;                        /* since the start */
     int foreign_count;                      /* of the newest listing: not in our books */
     struct snapshot_foreign foreign[POSITIONS_MAX];
-    struct engine_rescue { /* of the symbol in series[i]: how near liquidation has come */
+    int foreign_seen[POSITIONS_MAX]; /* of each: in how many listings in a row */
+    struct engine_rescue {           /* of the symbol in series[i]: how near liquidation has come */
         enum risk_rescue done;
         struct dec keep; /* RISK_RESCUE_HALVE: what is to stay of the position */
     } rescues[SYMBOLS_MAX];

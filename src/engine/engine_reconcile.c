@@ -7,6 +7,9 @@
  * until an emergency stop believes that it is gone. Two seconds apart, so longer than reports are
  * late. */
 #define GONE_AFTER 10
+/* Listings in a row that show a foreign position until it is believed: one alone may be behind our
+ * own close. Nothing is opened beside it from the first on. */
+#define FOREIGN_AFTER 2
 
 static const struct symbol no_symbol;
 
@@ -62,9 +65,13 @@ int engine_reconcile_adopt(struct engine *engine, struct symbol symbol)
     for (int i = 0; i < x->foreign_count; i++) {
         const struct snapshot_foreign f = x->foreign[i];
         bool meant = symbol_equal(symbol, no_symbol) || symbol_equal(symbol, f.symbol);
-        if (meant && adopt(engine, f.symbol, f.side, f.qty, f.entry_price)) {
+        int seen = x->foreign_seen[i];
+        /* Who names a symbol, or closes all, has seen it; a stop waits until it is sure. */
+        bool sure = engine->state.state != TRADING_EMERGENCY || seen >= FOREIGN_AFTER;
+        if (meant && sure && adopt(engine, f.symbol, f.side, f.qty, f.entry_price)) {
             adopted++;
         } else {
+            x->foreign_seen[kept] = seen;
             x->foreign[kept++] = f;
         }
     }
@@ -93,27 +100,38 @@ static bool is_foreign(struct engine *engine, struct symbol symbol)
     return ledger_find(&ledger, symbol) < 0 && !engine_orders_busy(engine, symbol);
 }
 
+static int seen_before(const struct engine_exposure *x, struct symbol symbol)
+{
+    for (int i = 0; i < x->foreign_count; i++) {
+        if (symbol_equal(x->foreign[i].symbol, symbol)) {
+            return x->foreign_seen[i];
+        }
+    }
+    return 0;
+}
+
 static void find_foreign(struct engine *engine, const struct venue_report *listing)
 {
     struct engine_exposure *x = &engine->exposure;
-    struct engine_exposure before = {.foreign_count = x->foreign_count};
-    memcpy(before.foreign, x->foreign, sizeof(before.foreign));
-    x->foreign_count = 0;
+    struct snapshot_foreign found[POSITIONS_MAX];
+    int seen[POSITIONS_MAX];
+    int count = 0;
     for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
         const struct venue_holding *h = &listing->holdings[i];
         if (!is_foreign(engine, h->symbol)) {
             continue;
         }
-        x->foreign[x->foreign_count++] =
-            (struct snapshot_foreign){h->symbol, h->side, h->qty, h->entry_price};
-        bool known = false;
-        for (int j = 0; j < before.foreign_count; j++) {
-            known = known || symbol_equal(before.foreign[j].symbol, h->symbol);
-        }
-        if (!known) {
+        int times = seen_before(x, h->symbol) + 1;
+        seen[count] = times > FOREIGN_AFTER ? FOREIGN_AFTER : times;
+        found[count++] = (struct snapshot_foreign){h->symbol, h->side, h->qty, h->entry_price};
+        if (times == FOREIGN_AFTER) {
             engine_trouble(engine, ERR_ENGINE_FOREIGN, h->symbol);
         }
+        engine->list_wanted = engine->list_wanted || times < FOREIGN_AFTER;
     }
+    x->foreign_count = count;
+    memcpy(x->foreign, found, sizeof(found[0]) * (size_t)count);
+    memcpy(x->foreign_seen, seen, sizeof(seen[0]) * (size_t)count);
 }
 
 /* ---------------------------------------------------------------- do our books agree? */
