@@ -51,6 +51,9 @@ struct dec dec_floor_to(struct dec a, struct dec step);
 struct dec dec_ceil_to(struct dec a, struct dec step);
 struct dec dec_round_to(struct dec a, struct dec step);
 
+/* The unit of the last of so many significant digits (1 and up) of a, at least 1e-8. */
+struct dec dec_digit_step(struct dec a, int digits);
+
 /* -1, 0, 1. Both must be valid (ASSERT). */
 int dec_cmp(struct dec a, struct dec b);
 struct dec dec_min(struct dec a, struct dec b);
@@ -64,6 +67,9 @@ bool dec_parse(struct str s, struct dec *ret);
 void dec_add_text(struct buf *out, struct dec a);
 /* "64,120.50": thousands separated, exactly `decimals` (0..8) places, rounded half away. */
 void dec_add_grouped(struct buf *out, struct dec a, int decimals);
+/* The same with at least so many places, and as many more as show two significant digits of a small
+ * amount, as far as there are any: "0.0012", not "0.00". */
+void dec_add_amount(struct buf *out, struct dec a, int decimals);
 /* The shortest exact form into a fixed array of at least DEC_TEXT_SIZE bytes; returns dst. */
 #define DEC_TEXT_SIZE 24
 const char *dec_text(struct dec a, char dst[DEC_TEXT_SIZE]);

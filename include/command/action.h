@@ -33,6 +33,7 @@ enum param_type {
     PARAM_TEXT,
     PARAM_INT,
     PARAM_DURATION,
+    PARAM_PRICE,   /* a number above zero, strictly read; the value is plain: "64120.5" */
     PARAM_SYMBOL,  /* upper-cased, one of the configured symbols */
     PARAM_SERVICE, /* a configured service */
     PARAM_CHOICE   /* one of `choices` */

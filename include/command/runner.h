@@ -60,6 +60,9 @@ struct runner_options {
 
 struct invocation {
     const char *line; /* "restart prediction" or "/restart prediction"; or a button's data */
+    /* {"service": "prediction"}: the values of the arguments by name, as they are; line is then the
+     * command's name alone. NULL: they stand in line. */
+    const char *args_json;
     const struct principal *who;
     int64_t chat_id;
     int64_t message_id; /* that the press came from, or that the command stood in; 0 none */

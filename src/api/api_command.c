@@ -1,76 +1,73 @@
 #include "api_internal.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "command/quote.h"
 #include "command/runner.h"
 
-/* ---------------------------------------------------------------- the body as a command line */
+/* ---------------------------------------------------------------- the body of a request */
 
-/* Needs no quotation marks: also none of the typographic ones, which count on a phone. */
-static bool is_plain(char c)
+static bool has_control(struct str text)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("_.:/+-@,%=", c) != NULL);
+    for (size_t i = 0; i < text.len; i++) {
+        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* As one word of a command line: in quotation marks when it needs them. Control characters never
- * are part of one. */
-static int add_value(const char *name, struct json_object *value, struct buf *line, struct err *err)
+/* A text or a whole number, as the text that it is. */
+static int read_value(const char *name, struct json_object *value, struct str *ret, struct err *err)
 {
-    struct str text;
     if (json_is_text(value)) {
-        text = json_value_str(value);
+        *ret = json_value_str(value);
     } else if (json_object_is_type(value, json_type_int)) {
-        text = str_c(json_object_to_json_string(value));
+        *ret = str_c(json_object_to_json_string(value));
     } else {
         return err_set(err, ERR_API_BODY, "%s must be a text or a whole number", name);
     }
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F) {
-            return err_set(err, ERR_API_BODY, "%s holds a control character", name);
-        }
-    }
-    bool plain = text.len > 0, single = false, both = false;
-    for (size_t i = 0; i < text.len; i++) {
-        plain = plain && is_plain(text.ptr[i]);
-        single = single || text.ptr[i] == '"';
-        both = both || text.ptr[i] == '\'';
-    }
-    if (single && both) {
-        return err_set(err, ERR_API_BODY, "%s holds both kinds of quotation marks", name);
-    }
-    const char *quote = plain ? "" : single ? "'" : "\"";
-    buf_addf(line, " %s", quote);
-    buf_add_str(line, text);
-    buf_add_c(line, quote);
-    return 0;
+    return has_control(*ret) ? err_set(err, ERR_API_BODY, "%s holds a control character", name) : 0;
+}
+
+static void put_value(struct json_object *to, const char *name, struct str value)
+{
+    (void)json_object_object_add(to, name, json_object_new_string_len(value.ptr, (int)value.len));
 }
 
 /* The rest of the line as somebody typed it. */
 static int add_rest(struct str text, struct buf *line, struct err *err)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        if ((unsigned char)text.ptr[i] < 0x20 || text.ptr[i] == 0x7F) {
-            return err_set(err, ERR_API_BODY, "args holds a control character");
-        }
+    if (has_control(text)) {
+        return err_set(err, ERR_API_BODY, "args holds a control character");
     }
     buf_add_char(line, ' ');
     buf_add_str(line, text);
     return 0;
 }
 
-static int add_array(struct json_object *args, struct buf *line, struct err *err)
+/* In the order in which the command declares its arguments. Of /confirm and /cancel, which are no
+ * commands of the list, the one value is a code. */
+static int read_array(const struct manifest *m, struct json_object *args, struct json_object *to,
+                      struct buf *line, struct err *err)
 {
     size_t count = json_len(args);
-    if (count > ACTION_PARAMS_MAX) {
-        return err_set(err, ERR_API_BODY, "args has %zu items, at most %d", count,
-                       ACTION_PARAMS_MAX);
+    size_t most = m != NULL ? (size_t)m->arg_count : ACTION_PARAMS_MAX;
+    if (count > most) {
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "args has %zu items, at most %zu", count, most);
     }
     for (size_t i = 0; i < count; i++) {
-        char name[24];
+        char name[32];
+        struct str value;
         (void)snprintf(name, sizeof(name), "args[%zu]", i);
-        int rc = add_value(name, json_item(args, i), line, err);
+        int rc = read_value(name, json_item(args, i), &value, err);
         if (rc < 0) {
             return rc;
+        }
+        if (m != NULL) {
+            put_value(to, m->args[i].name, value);
+        } else {
+            buf_add_char(line, ' ');
+            (void)quote_add(line, value);
         }
     }
     return 0;
@@ -86,40 +83,53 @@ static bool declares(const struct manifest *m, const char *name)
     return false;
 }
 
-/* Arguments have places; so one may be left out only when those behind it are, too. */
-static int add_object(const struct manifest *m, struct json_object *args, struct buf *line,
-                      struct err *err)
+static int read_object(const struct manifest *m, struct json_object *args, struct json_object *to,
+                       struct err *err)
 {
-    json_object_object_foreach(args, key, unused)
+    json_object_object_foreach(args, key, value)
     {
-        (void)unused;
+        struct str text;
         if (!declares(m, key)) {
             return err_set(err, ERR_API_BODY, "%s takes no argument %.40s", m->name, key);
         }
-    }
-    const char *missing = NULL;
-    for (int i = 0; i < m->arg_count; i++) {
-        struct json_object *value = json_get(args, m->args[i].name);
         if (value == NULL) {
-            missing = missing == NULL ? m->args[i].name : missing;
-            continue;
+            continue; /* null: not given */
         }
-        if (missing != NULL) {
-            return err_set(err, ERR_API_BODY, "%s needs %s, too", m->args[i].name, missing);
-        }
-        int rc = add_value(m->args[i].name, value, line, err);
+        int rc = read_value(key, value, &text, err);
         if (rc < 0) {
             return rc;
         }
+        put_value(to, key, text);
     }
     return 0;
 }
 
-int api_command_line(const struct api *api, const char *name, struct str body, struct buf *ret_line,
-                     bool *ret_confirmed, struct err *err)
+static int read_args(const struct manifest *m, struct json_object *args, struct api_command *ret,
+                     struct err *err)
 {
-    buf_add_c(ret_line, name);
-    *ret_confirmed = false;
+    if (json_is_text(args)) {
+        return add_rest(json_value_str(args), &ret->line, err);
+    }
+    if (!json_is_array(args) && !json_is_object(args)) {
+        return err_set(err, ERR_API_BODY, "args is neither an object, an array nor a text");
+    }
+    AUTO_JSON struct json_object *by_name = json_object_new_object();
+    int rc = 0;
+    if (json_is_array(args)) {
+        rc = read_array(m, args, by_name, &ret->line, err);
+    } else if (m != NULL) {
+        rc = read_object(m, args, by_name, err);
+    }
+    json_add_text(&ret->args, by_name);
+    ret->by_name = m != NULL;
+    return rc;
+}
+
+int api_command_read(const struct api *api, const char *name, struct str body,
+                     struct api_command *ret, struct err *err)
+{
+    *ret = (struct api_command){.line = BUF_INIT(API_LINE_MAX), .args = BUF_INIT(API_BODY_MAX * 2)};
+    buf_add_c(&ret->line, name);
     if (str_trim(body).len == 0) {
         return 0;
     }
@@ -141,25 +151,22 @@ int api_command_line(const struct api *api, const char *name, struct str body, s
             return err_set(err, ERR_API_BODY, "confirm is true or false");
         }
     }
-    *ret_confirmed = json_truth(root, "confirm", false);
+    ret->confirmed = json_truth(root, "confirm", false);
     struct json_object *args = json_get(root, "args");
-    const struct manifest *m = manifest_find(api->manifests, name);
     if (args == NULL) {
         return 0;
     }
-    if (json_is_text(args)) {
-        rc = add_rest(json_value_str(args), ret_line, err);
-    } else if (json_is_array(args)) {
-        rc = add_array(args, ret_line, err);
-    } else if (!json_is_object(args)) {
-        rc = err_set(err, ERR_API_BODY, "args is neither an object, an array nor a text");
-    } else if (m != NULL) {
-        rc = add_object(m, args, ret_line, err);
-    }
-    if (rc == 0 && buf_failed(ret_line)) {
+    rc = read_args(manifest_find(api->manifests, name), args, ret, err);
+    if (rc == 0 && (buf_failed(&ret->line) || buf_failed(&ret->args))) {
         rc = err_set(err, ERR_API_BODY, "args are longer than %zu bytes", API_LINE_MAX);
     }
     return rc;
+}
+
+void api_command_release(struct api_command *command)
+{
+    buf_release(&command->line);
+    buf_release(&command->args);
 }
 
 /* ---------------------------------------------------------------- from the listener to ops */
@@ -168,11 +175,12 @@ static void job_free(struct api_job *job)
 {
     (void)atomic_fetch_sub_explicit(&job->listener->under_way, 1, memory_order_relaxed);
     free(job->line);
+    free(job->args_json);
     free(job);
 }
 
-void api_command_submit(struct listener *listener, struct web_request *request, const char *line,
-                        bool confirmed)
+void api_command_submit(struct listener *listener, struct web_request *request,
+                        const struct api_command *command)
 {
     struct err err = {0};
     if (atomic_fetch_add_explicit(&listener->under_way, 1, memory_order_relaxed) >= API_JOBS_MAX) {
@@ -185,10 +193,14 @@ void api_command_submit(struct listener *listener, struct web_request *request, 
     ASSERT(job != NULL);
     job->listener = listener;
     job->request = request;
-    job->line = strdup(line);
+    job->line = strdup(command->line.data);
     ASSERT(job->line != NULL);
+    if (command->by_name) {
+        job->args_json = strdup(command->args.data);
+        ASSERT(job->args_json != NULL);
+    }
     job->uid = listener->door == DOOR_SOCKET ? web_peer_uid(request) : 0;
-    job->confirmed = confirmed;
+    job->confirmed = command->confirmed;
     web_hold(request);
     /* The ring has a place for every job that under_way admits. */
     ASSERT(ring_push(listener->jobs, &job));
@@ -259,6 +271,7 @@ static void run(struct api *api, struct api_job *job)
         api->active = job;
         const struct invocation in = {
             .line = job->line,
+            .args_json = job->args_json,
             .who = &who,
             .confirmed = job->confirmed,
             .on_reply = on_reply,

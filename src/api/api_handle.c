@@ -132,14 +132,14 @@ static void handle_command(struct listener *listener, struct web_request *reques
         return;
     }
     (void)str_copy(name, text, sizeof(text));
-    AUTO_BUF struct buf line = BUF_INIT(API_LINE_MAX);
-    bool confirmed = false;
+    struct api_command command;
     struct err err = {0};
-    if (api_command_line(listener->api, text, web_body(request), &line, &confirmed, &err) < 0) {
+    if (api_command_read(listener->api, text, web_body(request), &command, &err) < 0) {
         api_answer_err(request, &err);
-        return;
+    } else {
+        api_command_submit(listener, request, &command);
     }
-    api_command_submit(listener, request, line.data, confirmed);
+    api_command_release(&command);
 }
 
 /* True when the method is the one that the path takes; otherwise it has been answered. */

@@ -41,7 +41,8 @@ struct api_job {
     struct listener *listener;
     struct web_request *request;
     struct api_job *next; /* in api->active */
-    char *line;           /* "restart demo" */
+    char *line;           /* "restart demo", or "restart" */
+    char *args_json;      /* {"service":"demo"}; NULL: the arguments stand in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
 };
@@ -65,12 +66,22 @@ void api_handle(struct web_request *request, void *listener);
 /* Any: answers with the catalogue row as JSON and the status that stands in it. */
 void api_answer_err(struct web_request *request, const struct err *err);
 
-/* Listener's thread: the body of a command request as a command line (appended to *ret_line). */
-int api_command_line(const struct api *api, const char *name, struct str body, struct buf *ret_line,
-                     bool *ret_confirmed, struct err *err);
+/* What a request asks for. */
+struct api_command {
+    struct buf line; /* the command's name; behind it the arguments when they came as one text */
+    struct buf args; /* JSON object of texts by name, of args that came as an object or an array */
+    bool by_name;    /* args counts */
+    bool confirmed;
+};
+
+/* Listener's thread: reads the body of a command request. *ret is valid, to be released, also when
+ * it fails. */
+int api_command_read(const struct api *api, const char *name, struct str body,
+                     struct api_command *ret, struct err *err);
+void api_command_release(struct api_command *command);
 /* Listener's thread: suspends the request and hands it to ops. */
-void api_command_submit(struct listener *listener, struct web_request *request, const char *line,
-                        bool confirmed);
+void api_command_submit(struct listener *listener, struct web_request *request,
+                        const struct api_command *command);
 /* Ops: takes what waits in the listener's ring. userdata is the listener. */
 void api_command_take(void *listener);
 /* Ops: forgets and answers everything that is under way. Returns how many there were. */

@@ -82,6 +82,13 @@ static void put_number(struct json_object *object, const char *key, double value
     }
 }
 
+/* In four decimals; a smaller amount in all that there are. */
+static void put_average(struct json_object *object, const char *key, struct dec sum, int64_t count)
+{
+    double value = dec_to_double(sum) / (double)count;
+    put_number(object, key, value, fabs(value) < 0.001 ? 8 : 4);
+}
+
 static void put_dec(struct json_object *object, const char *key, struct dec value)
 {
     char text[DEC_TEXT_SIZE];
@@ -172,12 +179,10 @@ static void add_trades(struct collect *c)
     put_dec(trades, "net", net);
     put_dec(trades, "fees", stats.fees);
     if (stats.wins > 0) {
-        put_number(trades, "average_win", dec_to_double(stats.gross_profit) / (double)stats.wins,
-                   4);
+        put_average(trades, "average_win", stats.gross_profit, stats.wins);
     }
     if (stats.losses > 0) {
-        put_number(trades, "average_loss", dec_to_double(stats.gross_loss) / (double)stats.losses,
-                   4);
+        put_average(trades, "average_loss", stats.gross_loss, stats.losses);
     }
     if (stats.gross_loss.e8 < 0) {
         put_number(trades, "profit_factor",

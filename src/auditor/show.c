@@ -58,7 +58,7 @@ void show_model(const struct audit_outcome *outcome, struct buf *out)
                  (long long)outcome->tokens_out);
         if (dec_is_valid(outcome->cost_usd)) {
             buf_add_c(out, ", $");
-            dec_add_grouped(out, outcome->cost_usd, 4);
+            dec_add_amount(out, outcome->cost_usd, 4);
         }
         buf_add_char(out, '.');
     }

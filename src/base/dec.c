@@ -147,6 +147,22 @@ struct dec dec_round_to(struct dec a, struct dec step)
     return rest >= step.e8 - rest ? dec_ceil_to(a, step) : floor;
 }
 
+struct dec dec_digit_step(struct dec a, int digits)
+{
+    if (!dec_is_valid(a) || digits < 1) {
+        return DEC_INVALID;
+    }
+    int64_t limit = 1;
+    for (int i = 0; i < digits && i < 18; i++) {
+        limit *= 10;
+    }
+    int64_t step = 1;
+    for (int64_t rest = a.e8 < 0 ? -a.e8 : a.e8; rest >= limit; rest /= 10) {
+        step *= 10;
+    }
+    return (struct dec){step};
+}
+
 int dec_cmp(struct dec a, struct dec b)
 {
     ASSERT(dec_is_valid(a) && dec_is_valid(b));
@@ -263,4 +279,21 @@ void dec_add_grouped(struct buf *out, struct dec a, int decimals)
     if (decimals > 0) {
         buf_addf(out, ".%0*llu", decimals, (unsigned long long)(shown % per_one));
     }
+}
+
+void dec_add_amount(struct buf *out, struct dec a, int decimals)
+{
+    ASSERT(decimals >= 0 && decimals <= 8);
+    uint64_t unit = 1;
+    for (int i = decimals; i < 8; i++) {
+        unit *= 10;
+    }
+    /* Only what would read as nothing. */
+    if (dec_is_valid(a) && a.e8 != 0 && magnitude(a) < (unit + 1) / 2) {
+        while (decimals < 8 && magnitude(a) < 10 * unit) {
+            unit /= 10;
+            decimals++;
+        }
+    }
+    dec_add_grouped(out, a, decimals);
 }

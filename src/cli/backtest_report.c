@@ -28,7 +28,7 @@ static void add_money(struct buf *out, struct dec value, bool sign)
     if (sign && dec_is_valid(value) && value.e8 > 0) {
         buf_add_char(out, '+');
     }
-    dec_add_grouped(out, value, 2);
+    dec_add_amount(out, value, 2);
 }
 
 /* "1.21", or a dash for what is not defined. */

@@ -1,5 +1,6 @@
 #include "chat/render.h"
 #include "cli_internal.h"
+#include "command/quote.h"
 #include "command/reply.h"
 
 static void print_reply(const struct reply *reply)
@@ -50,8 +51,18 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf line = BUF_INIT(CLI_LINE_MAX);
-    for (int i = 0; i < args->word_count; i++) {
-        buf_addf(&line, "%s%s", i == 0 ? "" : " ", args->word[i]);
+    /* One word is a line as typed in the chat; of several, each is a value of its own. */
+    buf_add_c(&line, args->word[0]);
+    for (int i = 1; i < args->word_count; i++) {
+        struct str word = str_c(args->word[i]);
+        size_t name = quote_name_size(word);
+        buf_add_char(&line, ' ');
+        buf_add(&line, word.ptr, name);
+        if (!quote_add(&line, str_n(word.ptr + name, word.len - name))) {
+            (void)err_set(&err, ERR_CLI_USAGE, "%.80s holds every kind of quotation mark",
+                          word.ptr);
+            return cli_fail(args, &err, CLI_CRITICAL);
+        }
     }
     int err_id;
     int code = ask_and_show(args, config, line.data, cli_flag(args, "--yes"), &err_id);

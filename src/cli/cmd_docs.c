@@ -33,34 +33,16 @@ static const char *effect_name(enum action_effect effect)
     return "";
 }
 
-static const char *type_name(enum param_type type)
-{
-    switch (type) {
-    case PARAM_TEXT:
-        return "text";
-    case PARAM_INT:
-        return "int";
-    case PARAM_DURATION:
-        return "duration";
-    case PARAM_SYMBOL:
-        return "symbol";
-    case PARAM_SERVICE:
-        return "service";
-    case PARAM_CHOICE:
-        return "choice";
-    }
-    return "";
-}
-
 static void add_action(const struct action *a, struct buf *out)
 {
     buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s.\n", a->name, a->summary,
              effect_name(a->effect), role_name(a->lowest));
     for (int i = 0; i < ACTION_PARAMS_MAX && a->params[i].name != NULL; i++) {
         const struct action_param *p = &a->params[i];
-        buf_addf(out, "%s- `%s` (%s%s%s%s): %s\n", i == 0 ? "\n" : "", p->name, type_name(p->type),
-                 p->type == PARAM_CHOICE ? " " : "", p->type == PARAM_CHOICE ? p->choices : "",
-                 p->required ? ", required" : "", p->help != NULL ? p->help : "");
+        buf_addf(out, "%s- `%s` (%s%s%s%s): %s\n", i == 0 ? "\n" : "", p->name,
+                 param_type_name(p->type), p->type == PARAM_CHOICE ? " " : "",
+                 p->type == PARAM_CHOICE ? p->choices : "", p->required ? ", required" : "",
+                 p->help != NULL ? p->help : "");
     }
 }
 

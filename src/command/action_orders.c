@@ -1,4 +1,6 @@
+#include "base/check.h"
 #include "call.h"
+#include "config/config.h"
 #include "desk.h"
 #include "figure.h"
 #include "store/order_table.h"
@@ -23,26 +25,26 @@ static const struct position *find_position(const struct snapshot *s, struct sym
     return NULL;
 }
 
-/* A price as people copy it from a reply: 64,120.5. Not given: zero. */
+/* The runner has read it (PARAM_PRICE). Not given: zero. Refused unless the venue can hold it. */
 static int read_price(const struct action_call *call, const char *name, struct dec *ret,
                       struct err *err)
 {
+    const struct desk *desk = action_userdata(call);
     const char *text = action_arg(call, name);
-    char plain[DEC_TEXT_SIZE];
-    size_t n = 0;
     *ret = DEC_ZERO;
     if (text == NULL) {
         return 0;
     }
-    for (const char *c = text; *c != '\0' && n < sizeof(plain) - 1; c++) {
-        if (*c != ',') {
-            plain[n++] = *c;
-        }
+    ASSERT(dec_parse(str_c(text), ret));
+    struct dec step = dec_digit_step(*ret, (int)desk->o.config->paper_tick_digits);
+    struct dec below = dec_floor_to(*ret, step);
+    if (!dec_is_valid(step) || below.e8 == ret->e8) { /* 0 digits: the venue does not round */
+        return 0;
     }
-    plain[n] = '\0';
-    return n < sizeof(plain) - 1 && dec_parse(str_c(plain), ret) && ret->e8 > 0
-               ? 0
-               : err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.40s is not a price", name, text);
+    char low[DEC_TEXT_SIZE], high[DEC_TEXT_SIZE], tick[DEC_TEXT_SIZE];
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %s is off the tick of %s: %s or %s", name,
+                   text, dec_text(step, tick), dec_text(below, low),
+                   dec_text(dec_add(below, step), high));
 }
 
 static int read_amendment(const struct action_call *call, struct request *ret, struct err *err)
@@ -87,6 +89,43 @@ static bool is_on_its_side(const struct position *p, struct dec price, bool stop
            (below ? dec_cmp(price, p->mark_price) < 0 : dec_cmp(price, p->mark_price) > 0);
 }
 
+/* What the position makes at this stop, fees not counted; below zero it loses. */
+static struct dec result_at(const struct position *p, struct dec stop)
+{
+    struct dec gain =
+        p->side == SIDE_LONG ? dec_sub(stop, p->entry_price) : dec_sub(p->entry_price, stop);
+    return dec_mul(gain, p->qty);
+}
+
+/* Names the result, and refuses a stop that loses more than one trade may, unless it loses less
+ * than the one that stands. */
+static int check_risk(const struct desk *desk, const struct snapshot *s, const struct position *p,
+                      struct dec stop, struct buf *ret_line, struct err *err)
+{
+    double limit_pct = s->risk.risk_per_trade_pct > 0 ? s->risk.risk_per_trade_pct
+                                                      : desk->o.config->risk_risk_per_trade_pct;
+    struct dec result = result_at(p, stop);
+    if (!dec_is_valid(result) || s->equity.e8 <= 0) {
+        return err_set(err, ERR_AMEND_RISK, "%s: what its stop would lose cannot be computed",
+                       p->symbol.name);
+    }
+    double pct = figure_ratio_pct(result, s->equity);
+    buf_add_c(ret_line, "At the stop: ");
+    figure_money(ret_line, result, true);
+    buf_add_c(ret_line, " (");
+    figure_pct(ret_line, pct, 2, true);
+    buf_addf(ret_line, " of equity; risk.risk_per_trade is %g %%)", limit_pct);
+    if (-pct <= limit_pct || (p->stop.e8 > 0 && dec_cmp(result, result_at(p, p->stop)) > 0)) {
+        return 0;
+    }
+    AUTO_BUF struct buf loss = BUF_INIT(LINE_SIZE);
+    figure_money(&loss, dec_neg(result), false);
+    return err_set(err, ERR_AMEND_RISK,
+                   "%s: at that stop it would lose %s, %.2f %% of equity; "
+                   "risk.risk_per_trade is %g %%",
+                   p->symbol.name, loss.data, -pct, limit_pct);
+}
+
 static int preview_amend(struct action_call *call, struct err *err)
 {
     const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
@@ -120,7 +159,12 @@ static int preview_amend(struct action_call *call, struct err *err)
     }
     show_change(r, "Stop", p->stop, draft.stop, p->mark_price);
     show_change(r, "Target", p->target, draft.target, p->mark_price);
-    return 0;
+    if (draft.stop.e8 > 0) {
+        buf_clear(&line);
+        rc = check_risk(action_userdata(call), s, p, draft.stop, &line, err);
+        reply_line(r, "%s", line.data);
+    }
+    return rc;
 }
 
 static bool stands(struct dec wanted, struct dec is)
@@ -159,9 +203,16 @@ static bool amended(struct desk *desk, struct pending *p)
 
 static int amend(struct action_call *call, struct err *err)
 {
+    struct desk *desk = action_userdata(call);
+    const struct snapshot *s = desk_snapshot(desk);
     struct request draft;
     int rc = read_amendment(call, &draft, err);
-    return rc < 0 ? rc : desk_ask(action_userdata(call), call, &draft, amended, err);
+    const struct position *p = rc < 0 ? NULL : find_position(s, draft.symbol);
+    if (p != NULL && draft.stop.e8 > 0) { /* what was asked about a moment ago may have moved */
+        AUTO_BUF struct buf ignored = BUF_INIT(LINE_SIZE);
+        rc = check_risk(desk, s, p, draft.stop, &ignored, err);
+    }
+    return rc < 0 ? rc : desk_ask(desk, call, &draft, amended, err);
 }
 
 /* ----------------------------------------------------------------------------------- cancel ----
@@ -274,8 +325,8 @@ const struct action action_orders_rows[] = {
      .lowest = ROLE_OPERATOR,
      .params =
          {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "whose position"},
-          {.name = "stop", .type = PARAM_TEXT, .help = "new price of the stop"},
-          {.name = "target", .type = PARAM_TEXT, .help = "new price of the target"}},
+          {.name = "stop", .type = PARAM_PRICE, .help = "new price of the stop"},
+          {.name = "target", .type = PARAM_PRICE, .help = "new price of the target"}},
      .run = amend,
      .cancel = desk_cancel,
      .recover = desk_recover,

@@ -65,7 +65,7 @@ struct reply *card_question(struct run *run, const char *code, int64_t expires_i
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     AUTO_BUF struct buf expiry = BUF_INIT(64);
     AUTO_BUF struct buf button = BUF_INIT(64);
-    run_args_line(run, &line);
+    (void)run_args_line(run, &line);
     clock_add_duration(&expiry, expires_in_us);
     reply_title(r, TONE_WARN, "Confirm: %s", line.data);
     reply_line(r, "This will:");
@@ -121,7 +121,7 @@ struct reply *card_progress(const struct run *run)
 {
     struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    run_args_line(run, &line);
+    (void)run_args_line(run, &line);
     reply_title(r, TONE_BUSY, "%s", line.data);
     for (int i = 0; i < run_step_total(run); i++) {
         add_mark(r, run, i);
@@ -141,7 +141,7 @@ struct reply *card_result(struct run *run)
 {
     bool failed = run->failure.id != ERR_NONE;
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    run_args_line(run, &line);
+    (void)run_args_line(run, &line);
     if (run_step_total(run) == 1 || (run->m->step_count == 1 && !failed)) {
         struct reply *only = run->replies[0] == NULL ? reply_new() : TAKE(run->replies[0]);
         if (failed) {
@@ -206,13 +206,13 @@ struct reply *card_stale(const struct run *run, const struct stale_age *age)
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     AUTO_BUF struct buf sent = BUF_INIT(64);
     AUTO_BUF struct buf command = BUF_INIT(LINE_BYTES_MAX + 64);
-    run_args_line(run, &line);
+    bool exact = run_args_line(run, &line);
     add_sent(&sent, age);
     reply_title(r, TONE_WARN, "Not run: %s", sent.data);
     explain_undated(r, age);
     reply_line(r, "To run it now, send it again: /%s", line.data);
     buf_addf(&command, "/%s", line.data);
-    if (command.len <= BUTTON_LINE_MAX) {
+    if (exact && command.len <= BUTTON_LINE_MAX) {
         reply_button(r, "Send again", command.data, BUTTON_PLAIN);
     }
     reply_button(r, "Status", "/status", BUTTON_PLAIN);

@@ -25,10 +25,9 @@ void figure_money(struct buf *out, struct dec amount, bool with_sign)
         buf_add_c(out, "?");
         return;
     }
-    struct dec cents = dec_round_to(amount, (struct dec){DEC_ONE / 100});
-    add_sign(out, dec_is_valid(cents) ? dec_cmp(cents, DEC_ZERO) : 0, with_sign);
+    add_sign(out, dec_cmp(amount, DEC_ZERO), with_sign);
     buf_add_char(out, '$');
-    dec_add_grouped(out, dec_abs(amount), 2);
+    dec_add_amount(out, dec_abs(amount), 2);
 }
 
 void figure_price(struct buf *out, struct dec price)
@@ -39,6 +38,8 @@ void figure_price(struct buf *out, struct dec price)
     }
     int64_t size = dec_abs(price).e8;
     int decimals = size >= 1000 * DEC_ONE ? 1 : size >= 10 * DEC_ONE ? 2 : size >= DEC_ONE ? 4 : 6;
+    /* Prices of a hundredth and less differ in the last places only: exact. */
+    decimals = size >= DEC_ONE / 100 || size % 100 == 0 ? decimals : size % 10 == 0 ? 7 : 8;
     dec_add_grouped(out, price, decimals);
 }
 
@@ -50,7 +51,11 @@ void figure_number(struct buf *out, double value)
         return;
     }
     double size = fabs(value);
-    dec_add_grouped(out, rounded, size >= 1000 ? 1 : size >= 10 ? 2 : 4);
+    if (size > 0 && rounded.e8 == 0) {
+        buf_addf(out, "%.2g", value);
+        return;
+    }
+    dec_add_amount(out, rounded, size >= 1000 ? 1 : size >= 10 ? 2 : 4);
 }
 
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign)

@@ -17,10 +17,12 @@
 
 #include <stdbool.h>
 
+/* Cents; below half a cent two significant digits: "+$0.0012". */
 void figure_money(struct buf *out, struct dec amount, bool with_sign);
-/* Decimals by size: 1 from 1,000, 2 from 10, 4 from 1, else 6. */
+/* Decimals by size: 1 from 1,000, 2 from 10, 4 from 1, else 6; exact below 0.01. */
 void figure_price(struct buf *out, struct dec price);
-/* An indicator's value: grouped, 1 decimal from 1,000, 2 from 10, else 4. */
+/* An indicator's value: grouped, 1 decimal from 1,000, 2 from 10, else 4, or as many as show two
+ * significant digits. */
 void figure_number(struct buf *out, double value);
 void figure_signed(struct buf *out, double value, int decimals);            /* "+0.80" "−0.80" */
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */

@@ -1,30 +1,12 @@
 #include "line.h"
 
-#include <string.h>
+#include "command/quote.h"
 
-/* Each opening mark with what closes it. */
-static const struct {
-    const char *open;
-    const char *close;
-} quotes[] = {
-    {"\"", "\""}, {"'", "'"}, {"“", "”"}, {"„", "“"}, {"«", "»"},
-};
+#include <string.h>
 
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* The closing mark when rest begins with an opening one. */
-static const char *opens(struct str rest, size_t *ret_size)
-{
-    for (size_t i = 0; i < sizeof(quotes) / sizeof(quotes[0]); i++) {
-        if (str_starts(rest, quotes[i].open)) {
-            *ret_size = strlen(quotes[i].open);
-            return quotes[i].close;
-        }
-    }
-    return NULL;
 }
 
 static void fold_command(char *word)
@@ -60,8 +42,12 @@ int line_split(struct str text, struct line *ret, struct err *err)
             break;
         }
         size_t mark_size = 0;
-        const char *close = opens(str_n(text.ptr + at, text.len - at), &mark_size);
-        size_t start = at + mark_size;
+        struct str rest = str_n(text.ptr + at, text.len - at);
+        size_t name_size = quote_name_size(rest);
+        const char *close =
+            quote_opens(str_n(rest.ptr + name_size, rest.len - name_size), &mark_size);
+        name_size = close != NULL ? name_size : 0; /* else it is a part of the word */
+        size_t start = at + name_size + mark_size;
         size_t end = start;
         while (end < text.len &&
                (close != NULL ? !str_starts(str_n(text.ptr + end, text.len - end), close)
@@ -73,7 +59,9 @@ int line_split(struct str text, struct line *ret, struct err *err)
         }
         if (ret->count < LINE_WORDS_MAX) {
             ret->words[ret->count] = &ret->text[out];
-            ret->quoted[ret->count] = close != NULL;
+            ret->quoted[ret->count] = close != NULL && name_size == 0;
+            memcpy(&ret->text[out], text.ptr + at, name_size);
+            out += name_size;
             memcpy(&ret->text[out], text.ptr + start, end - start);
             out += end - start;
             ret->text[out++] = '\0';

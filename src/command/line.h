@@ -6,8 +6,8 @@
  *
  * Rules: the first word may begin with a slash and end with @botname, and is folded to lower case,
  * because phones write capitals; a word that begins with ", ' or a typographic quotation mark goes
- * on to the closing one. Words after LINE_WORDS_MAX are counted, not kept.
- * Thread: any.
+ * on to the closing one, and so does the value of name="two words". Words after LINE_WORDS_MAX are
+ * counted, not kept. Thread: any.
  */
 #pragma once
 

@@ -4,14 +4,16 @@
 #include "base/clock.h"
 #include "config/config.h"
 #include "model/symbol.h"
+#include "number.h"
 
 #include <string.h>
 
 #define NEAR_ENOUGH 2 /* edits; for "did you mean" */
 
 static const char *const type_names[] = {
-    [PARAM_TEXT] = "text",     [PARAM_INT] = "int",         [PARAM_DURATION] = "duration",
-    [PARAM_SYMBOL] = "symbol", [PARAM_SERVICE] = "service", [PARAM_CHOICE] = "choice",
+    [PARAM_TEXT] = "text",     [PARAM_INT] = "int",       [PARAM_DURATION] = "duration",
+    [PARAM_PRICE] = "price",   [PARAM_SYMBOL] = "symbol", [PARAM_SERVICE] = "service",
+    [PARAM_CHOICE] = "choice",
 };
 
 const char *param_type_name(enum param_type type)
@@ -108,6 +110,22 @@ static int check_symbol(const struct param_rule *rule, const struct config *conf
                    rule->name, STR_ARG(value), all.data);
 }
 
+static int check_price(const struct param_rule *rule, struct str value,
+                       char ret_text[PARAM_VALUE_SIZE], struct err *err)
+{
+    struct dec price;
+    char text[DEC_TEXT_SIZE];
+    int rc = number_read(rule->name, value, &price, err);
+    if (rc == 0 && price.e8 <= 0) {
+        rc = err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %s is not a price: it must be above zero",
+                     rule->name, dec_text(price, text));
+    }
+    if (rc == 0) {
+        (void)str_copy(str_c(dec_text(price, text)), ret_text, PARAM_VALUE_SIZE);
+    }
+    return rc;
+}
+
 static int check_choice(const struct param_rule *rule, struct str value, struct err *err)
 {
     struct str rest = str_c(rule->choices);
@@ -145,6 +163,8 @@ int param_check(const struct param_rule *rule, const struct config *config, stru
                    : err_set(err, ERR_COMMAND_ARG_INVALID,
                              "%s: %.*s is not a duration such as 90s, 15m, 2h, 1d", rule->name,
                              STR_ARG(shown));
+    case PARAM_PRICE:
+        return check_price(rule, value, ret_text, err);
     case PARAM_SYMBOL:
         return check_symbol(rule, config, value.len < 60 ? value : shown, ret_text, err);
     case PARAM_SERVICE:

@@ -151,8 +151,8 @@ void run_settle_finished(void *runner);
 int run_args_bind(struct run *run, const struct line *line, struct err *err);
 int run_args_bind_json(struct run *run, const char *args_json, struct err *err);
 void run_args_json(const struct run *run, struct buf *out);
-/* "restart prediction", in a form that can be sent again. */
-void run_args_line(const struct run *run, struct buf *out);
+/* "restart prediction", in a form that can be sent again; false when there is none. */
+bool run_args_line(const struct run *run, struct buf *out);
 /* The values of a step's parameters, checked; run_args_free frees them. */
 int run_args_resolve(const struct run *run, const struct manifest_step *step,
                      char *ret_values[ACTION_PARAMS_MAX], struct err *err);

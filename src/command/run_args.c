@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "command/quote.h"
 #include "run.h"
 
 #include <string.h>
@@ -45,6 +46,17 @@ static int named_arg(const struct run *run, const char *word, struct str *ret_va
     return find_arg(run->m, str_n(word, (size_t)(equals - word)));
 }
 
+static int check_required(const struct run *run, struct err *err)
+{
+    for (int i = 0; i < run->m->arg_count; i++) {
+        if (run->m->args[i].required && run->args[i] == NULL) {
+            return err_set(err, ERR_COMMAND_ARG_MISSING, "%s: %s", run->m->args[i].name,
+                           run->m->args[i].help);
+        }
+    }
+    return 0;
+}
+
 int run_args_bind(struct run *run, const struct line *line, struct err *err)
 {
     size_t given = line->count - 1;
@@ -68,13 +80,7 @@ int run_args_bind(struct run *run, const struct line *line, struct err *err)
             return rc;
         }
     }
-    for (int i = 0; i < run->m->arg_count; i++) {
-        if (run->m->args[i].required && run->args[i] == NULL) {
-            return err_set(err, ERR_COMMAND_ARG_MISSING, "%s: %s", run->m->args[i].name,
-                           run->m->args[i].help);
-        }
-    }
-    return 0;
+    return check_required(run, err);
 }
 
 int run_args_bind_json(struct run *run, const char *args_json, struct err *err)
@@ -90,11 +96,8 @@ int run_args_bind_json(struct run *run, const char *args_json, struct err *err)
             (rc = set_arg(run, i, json_str(args, name), err)) < 0) {
             return rc;
         }
-        if (run->m->args[i].required && run->args[i] == NULL) {
-            return err_set(err, ERR_COMMAND_ARG_MISSING, "%s", name);
-        }
     }
-    return 0;
+    return check_required(run, err);
 }
 
 void run_args_json(const struct run *run, struct buf *out)
@@ -109,25 +112,22 @@ void run_args_json(const struct run *run, struct buf *out)
     json_add_text(out, args);
 }
 
-void run_args_line(const struct run *run, struct buf *out)
+bool run_args_line(const struct run *run, struct buf *out)
 {
     buf_add_c(out, run->m->name);
-    bool skipped = false;
+    bool skipped = false, exact = true;
     for (int i = 0; i < run->m->arg_count; i++) {
         const char *value = run->args[i];
         if (value == NULL) {
             skipped = true;
             continue;
         }
-        const char *mark = strchr(value, '"') != NULL ? "'" : "\"";
-        const char *quote = value[0] == '\0' || strpbrk(value, " \t\r\n'\"") != NULL ? mark : "";
         buf_add_char(out, ' ');
-        if (skipped) {
-            buf_addf(out, "%s=", run->m->args[i].name);
-            quote = "";
-        }
-        buf_addf(out, "%s%s%s", quote, value, quote);
+        exact = (skipped ? quote_add_named(out, run->m->args[i].name, str_c(value))
+                         : quote_add(out, str_c(value))) &&
+                exact;
     }
+    return exact;
 }
 
 /* "$arg" alone yields the argument, or nothing when it was not given; inside a text it is put in.

@@ -16,7 +16,7 @@ int run_write_audit(const struct run *run, const char *action, const char *more,
 {
     AUTO_BUF struct buf detail = BUF_INIT(DETAIL_MAX + LINE_BYTES_MAX);
     buf_addf(&detail, "run %lld: ", (long long)run->id);
-    run_args_line(run, &detail);
+    (void)run_args_line(run, &detail);
     if (more[0] != '\0') {
         buf_addf(&detail, ": %s", more);
     }

@@ -82,6 +82,9 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     (void)str_copy(line, shown, sizeof(shown));
     AUTO_BUF struct buf detail = BUF_INIT(1000);
     buf_add_json(&detail, str_c(shown)); /* it may be anything: control bytes, broken UTF-8 */
+    if (in->args_json != NULL) {
+        buf_addf(&detail, " %.*s", REFUSED_SHOWN_MAX, in->args_json);
+    }
     buf_addf(&detail, ": %s", why->context);
     int rc = access_audit(runner->o.access, in->who, audit_action, detail.data,
                           err_info(why->id)->code, err);
@@ -166,7 +169,7 @@ static int begin_unrecorded(struct run **slot, const struct invocation *in, stru
     run->step_mono_us = clock_mono_us(run->runner->o.clock);
     if (run->m->changes) {
         AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-        run_args_line(run, &line);
+        (void)run_args_line(run, &line);
         LOG_FIELDS(WARNING, "a command runs that cannot be recorded yet", {"COMMAND", line.data},
                    {"USER", run->who.name}, {"ERROR_CODE", err_info(v->unrecorded.id)->code});
     }
@@ -215,7 +218,9 @@ static int take_command(struct runner *runner, const struct invocation *in,
         return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
     }
     AUTO_RUN struct run *run = run_new(runner, m, in->who, in->chat_id);
-    if (run_args_bind(run, line, &why) < 0) {
+    int bound = in->args_json != NULL ? run_args_bind_json(run, in->args_json, &why)
+                                      : run_args_bind(run, line, &why);
+    if (bound < 0) {
         return runner_refuse(runner, in, "command.refused", &why, usage_card(m, &why), v, err);
     }
     struct stale_age age;

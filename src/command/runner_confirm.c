@@ -113,7 +113,7 @@ static void question_line(struct runner *runner, const struct run_row *row, stru
     struct err ignored = {0};
     AUTO_RUN struct run *run = run_load(runner, row, &ignored);
     if (run != NULL) {
-        run_args_line(run, out);
+        (void)run_args_line(run, out);
     } else {
         buf_add_c(out, row->command);
     }

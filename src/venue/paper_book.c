@@ -82,15 +82,8 @@ static struct dec to_tick(struct dec price, int digits, bool up)
     if (digits <= 0 || price.e8 <= 0) {
         return price;
     }
-    int64_t limit = 1;
-    for (int i = 0; i < digits; i++) {
-        limit *= 10;
-    }
-    int64_t step = 1;
-    for (int64_t rest = price.e8; rest >= limit; rest /= 10) {
-        step *= 10;
-    }
-    return up ? dec_ceil_to(price, (struct dec){step}) : dec_floor_to(price, (struct dec){step});
+    struct dec step = dec_digit_step(price, digits);
+    return up ? dec_ceil_to(price, step) : dec_floor_to(price, step);
 }
 
 /* A buyer pays more the deeper the level, a seller gets less. */

@@ -363,6 +363,15 @@ static void refusals_are_catalogue_rows_with_their_status(void **state)
     assert_int_equal(post(f, false, "version", "", "{\"args\":[\"a\",\"b\"]}", &body), 400);
     assert_non_null(strstr(body, "COMMAND_ARG_EXTRA"));
 
+    /* A value is bound to its name: nothing in it names another argument. */
+    assert_int_equal(post(f, false, "amend", "",
+                          "{\"args\":{\"symbol\":\"BTC-USD\",\"stop\":\"target=70000\"}}", &body),
+                     400);
+    assert_non_null(strstr(body, "stop: target=70000 is not a number"));
+    assert_int_equal(
+        post(f, false, "amend", "", "{\"args\":[\"BTC-USD\",\"target=70000\"]}", &body), 400);
+    assert_non_null(strstr(body, "stop: target=70000 is not a number"));
+
     /* Blanks stay inside one argument, so this is one wrong service and not two arguments. */
     assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"demo --force\"]}", &body), 400);
     assert_non_null(strstr(body, "COMMAND_ARG_INVALID"));

@@ -1,3 +1,4 @@
+#include "base/check.h"
 #include "base/dec.h"
 #include "base/rng.h"
 #include "unit/unit.h"
@@ -238,6 +239,40 @@ static void arithmetic_is_exact_or_invalid(void **state)
     assert_true(valid > 1000);
 }
 
+static void small_amounts_show_two_digits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *value;
+        int decimals;
+        const char *text;
+    } cases[] = {
+        {"0.00012", 2, "0.00012"},
+        {"0.000129", 2, "0.00013"},
+        {"0.00000001", 2, "0.00000001"},
+        {"-0.0012", 2, "-0.0012"},
+        {"0.005", 2, "0.01"},
+        {"0", 2, "0.00"},
+        {"1234.5", 2, "1,234.50"},
+        {"0.00000012", 4, "0.00000012"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        AUTO_BUF struct buf out = BUF_INIT(64);
+        dec_add_amount(&out, d(cases[i].value), cases[i].decimals);
+        assert_string_equal(out.data, cases[i].text);
+    }
+}
+
+static void finds_the_step_of_the_last_digit(void **state)
+{
+    (void)state;
+    assert_int_equal(dec_digit_step(d("64120.5"), 6).e8, d("0.1").e8);
+    assert_int_equal(dec_digit_step(d("0.0312"), 6).e8, d("0.0000001").e8);
+    assert_int_equal(dec_digit_step(d("0.00000012"), 6).e8, 1);
+    assert_int_equal(dec_digit_step(d("1234567"), 6).e8, d("10").e8);
+    assert_false(dec_is_valid(dec_digit_step(d("1"), 0)));
+}
+
 static void text_reads_back(void **state)
 {
     (void)state;
@@ -261,4 +296,6 @@ UNIT_GROUP(dec, cmocka_unit_test(parses_plain_decimals_only),
            cmocka_unit_test(rounds_half_away_from_zero), cmocka_unit_test(fits_to_steps),
            cmocka_unit_test(orders), cmocka_unit_test(writes_for_people),
            cmocka_unit_test(converts_doubles_to_the_nearest),
-           cmocka_unit_test(arithmetic_is_exact_or_invalid), cmocka_unit_test(text_reads_back))
+           cmocka_unit_test(arithmetic_is_exact_or_invalid),
+           cmocka_unit_test(small_amounts_show_two_digits),
+           cmocka_unit_test(finds_the_step_of_the_last_digit), cmocka_unit_test(text_reads_back))

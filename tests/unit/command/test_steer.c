@@ -270,9 +270,13 @@ static void amend_refuses_what_cannot_be(void **state)
         const char *says;
     } cases[] = {
         {"/amend BTC-USD", "stop or target: at least one"},
-        {"/amend BTC-USD stop=soon", "stop: soon is not a price"},
+        {"/amend BTC-USD stop=soon", "stop: soon is not a number"},
         {"/amend BTC-USD stop=-5", "stop: -5 is not a price"},
-        {"/amend BTC-USD stop=99999999999999999999999999", "is not a price"},
+        {"/amend BTC-USD stop=99999999999999999999999999", "is not a number"},
+        {"/amend BTC-USD stop=63500,50", "stop: 63500,50 can be 63500.50 or 6350050"},
+        {"/amend BTC-USD stop=63500.25",
+         "stop: 63500.25 is off the tick of 0.1: 63500.2 or 63500.3"},
+        {"/amend BTC-USD \"target=67000\"", "stop: target=67000 is not a number"},
         {"/amend BTC-USD stop=64,891.5", "the stop of a long lies below the price, which is"},
         {"/amend BTC-USD target=60000", "the target of a long lies above the price, which is"},
         {"/amend DOGE-USD stop=1", "DOGE-USD is not traded here"},
@@ -288,6 +292,54 @@ static void amend_refuses_what_cannot_be(void **state)
     scene_say(s, &s->rig.rita, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_nothing_asked(s);
+}
+
+/* The position is worth 1.9 % of equity: with a limit of 1 % a stop far away loses too much. */
+static void amend_names_the_loss_and_holds_it_to_the_limit(void **state)
+{
+    struct scene *s = *state;
+    struct snapshot *n = scene_draft(s);
+    scene_add_position(n);
+    n->positions[0].stop = scene_dec("62838.1");
+    n->positions[0].target = scene_dec("66685.3");
+    n->risk.risk_per_trade_pct = 1;
+    scene_publish(s);
+    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    assert_has(rig_last(&s->rig),
+               "At the stop: −$12.77 (−0.12 % of equity; risk.risk_per_trade is 1 %)");
+    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=1000");
+    assert_has(rig_last(&s->rig), "AMEND_RISK");
+    assert_has(rig_last(&s->rig),
+               "it would lose $195.67, 1.88 % of equity; risk.risk_per_trade is 1 %");
+
+    n = scene_draft(s);
+    scene_add_position(n);
+    n->positions[0].stop = scene_dec("900");
+    n->risk.risk_per_trade_pct = 1;
+    scene_publish(s);
+    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=1000"); /* less than the one that stands */
+    assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD 1000");
+    assert_nothing_asked(s);
+}
+
+/* By name, from a program: nothing in a value names another argument. */
+static void values_by_name_stay_with_their_names(void **state)
+{
+    struct scene *s = *state;
+    publish_bracket(s, "62838.1", "66685.3");
+    struct invocation in = {.line = "amend",
+                            .args_json = "{\"symbol\":\"BTC-USD\",\"stop\":\"target=67000\"}",
+                            .who = &s->rig.alice,
+                            .chat_id = s->rig.chat_id};
+    assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
+    assert_has(rig_last(&s->rig), "stop: target=67000 is not a number");
+    in.args_json = "{\"symbol\":\"BTC-USD\",\"target\":\"67000\"}"; /* without a stop before it */
+    assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
+    assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD target=67000");
+    scene_confirm(s, &s->rig.alice);
+    struct request r = scene_take_request(s);
+    assert_int_equal(r.stop.e8, 0);
+    assert_int_equal(r.target.e8, scene_dec("67000").e8);
 }
 
 static struct request ask_to_amend(struct scene *s)
@@ -543,7 +595,10 @@ UNIT_GROUP(steer, SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_even
            SCENE_TEST(an_emergency_stop_is_verified),
            SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
            SCENE_TEST(amend_shows_the_change_and_waits_for_it),
-           SCENE_TEST(amend_refuses_what_cannot_be), SCENE_TEST(an_amendment_that_fails_says_why),
+           SCENE_TEST(amend_refuses_what_cannot_be),
+           SCENE_TEST(amend_names_the_loss_and_holds_it_to_the_limit),
+           SCENE_TEST(values_by_name_stay_with_their_names),
+           SCENE_TEST(an_amendment_that_fails_says_why),
            SCENE_TEST(cancel_orders_waits_until_no_entry_is_alive),
            SCENE_TEST(maintenance_is_for_admins_and_asks),
            SCENE_TEST(rules_are_added_activated_and_retired),

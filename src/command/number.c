@@ -1,0 +1,91 @@
+#include "number.h"
+
+#include <string.h>
+
+#define NUMBER_MAX 40 /* bytes; more than any number that fits */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static bool only_of(struct str text, const char *set)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\0' || strchr(set, text.ptr[i]) == NULL) {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+/* "1,234,567": grouped as it should be? */
+static bool is_grouped(struct str whole)
+{
+    size_t first = 0;
+    while (first < whole.len && is_digit(whole.ptr[first])) {
+        first++;
+    }
+    if (first < 1 || first > 3 || whole.ptr[0] == '0' || (whole.len - first) % 4 != 0) {
+        return false;
+    }
+    for (size_t i = first; i < whole.len; i++) {
+        if ((i - first) % 4 == 0 ? whole.ptr[i] != ',' : !is_digit(whole.ptr[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Without every `drop`; with `from` turned into a point. */
+static void rewrite(struct str text, char drop, char from, struct buf *out)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != drop) {
+            buf_add_char(out, text.ptr[i] == from ? '.' : text.ptr[i]);
+        }
+    }
+}
+
+static int refuse(const char *name, struct str text, struct err *err)
+{
+    int shown = (int)(text.len < NUMBER_MAX ? text.len : NUMBER_MAX);
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.*s is not a number such as 64120.5", name,
+                   shown, text.ptr);
+}
+
+/* What the two readings are of a number with commas that are not clearly for grouping. */
+static int refuse_commas(const char *name, struct str text, struct err *err)
+{
+    AUTO_BUF struct buf decimal = BUF_INIT(NUMBER_MAX);
+    AUTO_BUF struct buf grouped = BUF_INIT(NUMBER_MAX);
+    struct dec value;
+    rewrite(text, '.', ',', &decimal); /* 1.234,56 as much of Europe writes it */
+    rewrite(text, ',', '.', &grouped);
+    if (!dec_parse(buf_str(&decimal), &value) || !dec_parse(buf_str(&grouped), &value)) {
+        return refuse(name, text, err);
+    }
+    return err_set(err, ERR_COMMAND_ARG_INVALID,
+                   "%s: %.*s can be %s or %s: write the one that you mean", name, STR_ARG(text),
+                   decimal.data, grouped.data);
+}
+
+int number_read(const char *name, struct str text, struct dec *ret, struct err *err)
+{
+    if (text.len > NUMBER_MAX || !only_of(text, "-0123456789.,")) {
+        return refuse(name, text, err);
+    }
+    const char *point = memchr(text.ptr, '.', text.len);
+    bool negative = text.ptr[0] == '-';
+    struct str whole = str_n(text.ptr, point == NULL ? text.len : (size_t)(point - text.ptr));
+    whole = negative ? str_n(whole.ptr + 1, whole.len - 1) : whole;
+    if (memchr(text.ptr, ',', text.len) != NULL) {
+        const char *last = memrchr(text.ptr, ',', text.len);
+        if (!is_grouped(whole) || (point != NULL && last > point)) {
+            return refuse_commas(name, text, err);
+        }
+    }
+    AUTO_BUF struct buf plain = BUF_INIT(NUMBER_MAX);
+    rewrite(text, ',', '.', &plain);
+    return dec_parse(buf_str(&plain), ret) ? 0 : refuse(name, text, err);
+}

@@ -1,0 +1,148 @@
+#include "../../../src/command/figure.h"
+#include "../../../src/command/line.h"
+#include "../../../src/command/number.h"
+#include "base/check.h"
+#include "command/quote.h"
+#include "unit/unit.h"
+
+#include <string.h>
+
+static void assert_reads(const char *text, const char *plain)
+{
+    struct dec value = DEC_INVALID;
+    struct err err = {0};
+    char got[DEC_TEXT_SIZE];
+    if (number_read("stop", str_c(text), &value, &err) < 0) {
+        fail_msg("%s: %s", text, err.context);
+    }
+    assert_string_equal(dec_text(value, got), plain);
+}
+
+static void numbers_are_read_as_people_write_them(void **state)
+{
+    (void)state;
+    assert_reads("65000", "65000");
+    assert_reads("65000.50", "65000.5");
+    assert_reads("65,000", "65000");
+    assert_reads("1,234,567.89", "1234567.89");
+    assert_reads("64,120.5", "64120.5");
+    assert_reads("999", "999");
+    assert_reads("0.00000012", "0.00000012");
+    assert_reads("-5", "-5");
+}
+
+static void a_number_with_two_readings_is_refused_with_both(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"65000,50", "65000.50", "6500050"}, {"65000,5", "65000.5", "650005"},
+        {"0,652", "0.652", "0652"},          {"65,00", "65.00", "6500"},
+        {"1.234,56", "1234.56", "1.23456"},  {"1234,567", "1234.567", "1234567"},
+        {"65,0000", "65.0000", "650000"},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct dec value = DEC_ZERO;
+        struct err err = {0};
+        assert_int_equal(number_read("stop", str_c(cases[i][0]), &value, &err),
+                         -ERR_COMMAND_ARG_INVALID);
+        if (strstr(err.context, cases[i][1]) == NULL || strstr(err.context, cases[i][2]) == NULL) {
+            fail_msg("%s: %s", cases[i][0], err.context);
+        }
+        assert_int_equal(value.e8, 0);
+    }
+}
+
+static void what_is_no_number_is_refused(void **state)
+{
+    (void)state;
+    static const char *const cases[] = {
+        "",          "soon",  ",",         ".",       "1,,000",      "1,000,00",
+        "12,34,567", "1 000", "1_000",     "1e5",     "+5",          "$65000",
+        "65000.",    ".5",    "١٢٣",       "0x10",    "65'000",      "1.2.3",
+        "--5",       "5-",    "1,000.5,0", "6,5,000", "1.000.000,5", "99999999999999999999999999",
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct dec value = DEC_ZERO;
+        struct err err = {0};
+        if (number_read("stop", str_c(cases[i]), &value, &err) != -ERR_COMMAND_ARG_INVALID) {
+            fail_msg("%s was read", cases[i]);
+        }
+    }
+    struct dec value;
+    assert_int_equal(number_read("stop", str_n("65\0000", 6), &value, NULL),
+                     -ERR_COMMAND_ARG_INVALID);
+}
+
+/* A line that is made of values reads back as the same values, by the same names. */
+static void quoted_words_read_back(void **state)
+{
+    (void)state;
+    static const char *const values[] = {
+        "plain",         "",           "two words", "target=70000",
+        "it's",          "say \"so\"", "\"",        "'",
+        "“typographic”", "a=b c",      "=",         "Name=x",
+        "side == short", "tab\there",  "«x»",       "ü",
+    };
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        AUTO_BUF struct buf out = BUF_INIT(512);
+        AUTO_BUF struct buf named = BUF_INIT(512);
+        struct err err = {0};
+        static struct line line;
+        buf_add_c(&out, "amend ");
+        assert_true(quote_add(&out, str_c(values[i])));
+        buf_add_char(&out, ' ');
+        assert_true(quote_add_named(&out, "reason", str_c(values[i])));
+        assert_int_equal(line_split(buf_str(&out), &line, &err), 0);
+        assert_int_equal(line.count, 3);
+        assert_string_equal(line.words[1], values[i]);
+        assert_true(line.quoted[1] || quote_name_size(str_c(line.words[1])) == 0);
+        buf_addf(&named, "reason=%s", values[i]);
+        assert_string_equal(line.words[2], named.data);
+        assert_false(line.quoted[2]);
+    }
+    AUTO_BUF struct buf out = BUF_INIT(64);
+    assert_false(quote_add(&out, str_c("every \" ' ” » “ kind")));
+}
+
+static void assert_figure(void (*figure)(struct buf *out, struct dec value), const char *value,
+                          const char *text)
+{
+    AUTO_BUF struct buf out = BUF_INIT(64);
+    struct dec d;
+    assert_true(dec_parse(str_c(value), &d));
+    figure(&out, d);
+    assert_string_equal(out.data, text);
+}
+
+static void money(struct buf *out, struct dec value)
+{
+    figure_money(out, value, true);
+}
+
+static void number(struct buf *out, struct dec value)
+{
+    figure_number(out, dec_to_double(value));
+}
+
+static void a_small_amount_never_reads_as_nothing(void **state)
+{
+    (void)state;
+    assert_figure(figure_price, "0.00000012", "0.00000012");
+    assert_figure(figure_price, "0.0000123", "0.0000123");
+    assert_figure(figure_price, "0.001234", "0.001234");
+    assert_figure(figure_price, "0.5", "0.500000");
+    assert_figure(figure_price, "64120.5", "64,120.5");
+    assert_figure(figure_price, "0", "0.000000");
+    assert_figure(money, "0.00012", "+$0.00012");
+    assert_figure(money, "-0.0049", "−$0.0049");
+    assert_figure(money, "-0.00000001", "−$0.00000001");
+    assert_figure(money, "-4.1", "−$4.10");
+    assert_figure(money, "0", "+$0.00");
+    assert_figure(number, "0.00000012", "0.00000012");
+    assert_figure(number, "0.25", "0.2500");
+}
+
+UNIT_GROUP(number, cmocka_unit_test(numbers_are_read_as_people_write_them),
+           cmocka_unit_test(a_number_with_two_readings_is_refused_with_both),
+           cmocka_unit_test(what_is_no_number_is_refused), cmocka_unit_test(quoted_words_read_back),
+           cmocka_unit_test(a_small_amount_never_reads_as_nothing))
