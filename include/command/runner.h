@@ -86,6 +86,10 @@ int runner_recover(struct runner *runner, struct err *err);
  * stored nor be answered without that, in which case the door must not confirm the update. */
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err);
 
+/* What became of a run after it had ended: takes the place of its message, and stands in the audit
+ * log. Fails when that cannot be stored. */
+int runner_late(struct runner *runner, int64_t run_id, struct reply *reply, struct err *err);
+
 /* The waiting client has gone: on_reply of this userdata is not called any more. */
 void runner_forget(struct runner *runner, const void *userdata);
 

@@ -11,12 +11,12 @@
  *
  * Promises: a request's id is in ops.db before the request is pushed; a full ring is refused with
  * ERR_ENGINE_BUSY; a call ends when TOPIC_REPLY with its id arrives, or when trading.db shows the
- * id (events may be missed), or when its step times out. An emergency stop sets the kill switch
- * before anything else, and
- * writes emergency.stop: a stop that neither database could take stands after a restart, too. After
- * a crash the id is looked up in trading.db: it happened, or it did not; it is never asked twice.
- * Ownership: the desk borrows everything in its options; they outlive it.
- * Thread: ops.
+ * id (events may be missed), or when its step times out; what becomes of it after that is told
+ * through `late`. A request that does not stop or pause expires (model/request.h). An emergency
+ * stop sets the kill switch before anything else, and writes emergency.stop: a stop that neither
+ * database could take stands after a restart, too. After a crash the id is looked up in trading.db:
+ * it happened, or it did not; it is never asked twice. Ownership: the desk borrows everything in
+ * its options; they outlive it. Thread: ops.
  */
 #pragma once
 
@@ -35,6 +35,13 @@ struct ops_store;
 struct trading_store;
 struct desk;
 
+struct desk_late {
+    int64_t run_id; /* 0: of a run that is not recorded */
+    enum request_kind kind;
+    bool happened; /* false: the engine refused it in the end, and nothing was done */
+    struct reply *reply;
+};
+
 struct desk_options {
     struct crossing *crossing;
     struct trading_store *trading; /* a read-only connection to trading.db */
@@ -42,6 +49,10 @@ struct desk_options {
     const struct config *config;
     const struct clock *clock;
     struct loop *loop;
+    /* What became of a request whose command had ended as failed. False: it could not be told now,
+     * and is told again. May be NULL. */
+    bool (*late)(const struct desk_late *late, void *userdata);
+    void *late_userdata;
     const char *state_dir; /* of the file that remembers a stop (stop_file.h); NULL: none */
 };
 

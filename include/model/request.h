@@ -5,6 +5,10 @@
  * the id in one transaction (table engine_requests), then publishes TOPIC_REPLY with the same id
  * and code 0 or the err id. A request seen twice takes effect once: so after a crash ops looks the
  * id up in trading.db and knows whether it happened.
+ * A request has a deadline, by the monotonic clock that both threads read (it never jumps, and ends
+ * with the process, as the ring does): the engine refuses one that it takes up later with
+ * ENGINE_EXPIRED, and nothing of it is stored. What stops or pauses has none: late is better than
+ * never.
  * Thread: any (plain values).
  */
 #pragma once
@@ -40,5 +44,6 @@ struct request {
     struct dec stop;              /* AMEND: zero leaves it as it is */
     struct dec target;            /* AMEND: the same */
     int64_t number;               /* RULE_STATUS: which rule */
+    int64_t deadline_mono_us;     /* 0: none */
     char text[REQUEST_TEXT_SIZE]; /* RULE_ADD, RULE_STATUS */
 };

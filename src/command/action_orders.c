@@ -172,6 +172,14 @@ static bool stands(struct dec wanted, struct dec is)
     return wanted.e8 == 0 || wanted.e8 == is.e8;
 }
 
+bool desk_is_amended(struct desk *desk, const struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    const struct position *held = find_position(s, p->asked.symbol);
+    return s->version > p->version && held != NULL && stands(p->asked.stop, held->stop) &&
+           stands(p->asked.target, held->target);
+}
+
 static bool amended(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
@@ -196,6 +204,10 @@ static bool amended(struct desk *desk, struct pending *p)
     if (err.id == ERR_NONE) {
         reply_title(r, TONE_GOOD, "Stop and target of %s as you want them", p->asked.symbol.name);
         reply_line(r, "The venue has confirmed them.");
+    }
+    if (err.id == ERR_AMEND_UNFINISHED) {
+        desk_give_up(desk, p, &err);
+        return true;
     }
     desk_finish(p, err.id == ERR_NONE ? NULL : &err);
     return true;
@@ -237,7 +249,9 @@ static int look_at_entries(struct desk *desk, const struct pending *p, struct re
                            int *ret_shown, struct err *err)
 {
     struct order orders[ORDERS_LOOK];
-    int rc = desk_need_store(desk, action_reply(p->call), err);
+    int rc = desk->o.trading == NULL
+                 ? err_set(err, ERR_ENGINE_SILENT, "trading.db is not there yet")
+                 : 0;
     int n = rc < 0 ? rc : order_table_list(desk->o.trading, 0, orders, ORDERS_LOOK, err);
     int alive = 0;
     *ret_shown = 0;
@@ -253,6 +267,13 @@ static int look_at_entries(struct desk *desk, const struct pending *p, struct re
         }
     }
     return n < 0 ? n : alive;
+}
+
+bool desk_is_cancelled(struct desk *desk, const struct pending *p)
+{
+    int shown = 0;
+    struct err ignored = {0};
+    return look_at_entries(desk, p, NULL, &shown, &ignored) == 0;
 }
 
 static bool cancelled(struct desk *desk, struct pending *p)
@@ -273,6 +294,10 @@ static bool cancelled(struct desk *desk, struct pending *p)
     if (alive >= 0) {
         (void)look_at_entries(desk, p, r, &shown, &err);
         reply_line(r, "Open positions keep their stop and target.");
+    }
+    if (err.id == ERR_CANCEL_UNFINISHED) {
+        desk_give_up(desk, p, &err);
+        return true;
     }
     desk_finish(p, err.id == ERR_NONE ? NULL : &err);
     return true;

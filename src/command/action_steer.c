@@ -129,13 +129,19 @@ static void closed_trades(const struct desk *desk, const struct pending *p, stru
 }
 
 /* Not by our books alone: the venue has to list nothing of it either. */
+bool desk_is_closed(struct desk *desk, const struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    return s->version > p->version && count_open(s, &p->asked.symbol) == 0 && s->venue_agrees;
+}
+
 static bool closed(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     const char *what = p->asked.symbol.name[0] == '\0' ? "all positions" : p->asked.symbol.name;
     int open = count_open(s, &p->asked.symbol);
-    if (s->version > p->version && open == 0 && s->venue_agrees) {
+    if (desk_is_closed(desk, p)) {
         reply_title(r, TONE_GOOD, "Closed: %s", what);
         reply_line(r, "The venue itself lists nothing of it any more.");
         closed_trades(desk, p, r);
@@ -149,7 +155,7 @@ static bool closed(struct desk *desk, struct pending *p)
     (void)err_set(&err, ERR_CLOSE_UNFINISHED, "%s%s", what,
                   open == 0 ? ": gone from the books, not confirmed by the venue" : "");
     list_open(r, s, &p->asked.symbol);
-    desk_finish(p, &err);
+    desk_give_up(desk, p, &err);
     return true;
 }
 
@@ -175,12 +181,18 @@ static int preview_emergency(struct action_call *call, struct err *err)
     return 0;
 }
 
+bool desk_is_stopped(struct desk *desk, const struct pending *p)
+{
+    const struct snapshot *s = desk_snapshot(desk);
+    return s->version > p->version && s->state == TRADING_EMERGENCY && s->verified_flat;
+}
+
 static bool stopped(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
     const struct symbol all = {0};
     struct reply *r = action_reply(p->call);
-    if (s->version > p->version && s->state == TRADING_EMERGENCY && s->verified_flat) {
+    if (desk_is_stopped(desk, p)) {
         reply_title(r, TONE_PLAIN, "⛔ Emergency stop: verified flat");
         reply_line(r, "The venue itself lists no position and no order. Trading stays off, also "
                       "after a restart.");
@@ -198,7 +210,7 @@ static bool stopped(struct desk *desk, struct pending *p)
                   s->position_count, (unsigned long long)s->open_orders,
                   (unsigned long long)s->unknown_orders);
     list_open(r, s, &all);
-    desk_finish(p, &err);
+    desk_give_up(desk, p, &err);
     return true;
 }
 

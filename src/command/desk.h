@@ -23,15 +23,24 @@ struct desk_status_line {
 struct pending;
 typedef bool (*desk_answered_fn)(struct desk *desk, struct pending *pending);
 
+/* Whether what was asked for can be seen done. */
+typedef bool (*desk_done_fn)(struct desk *desk, const struct pending *pending);
+
 /* A request that was pushed. */
 struct pending {
     bool used;
+    bool late;     /* its call has ended, as failed: late.c watches on for what becomes of it */
     bool answered; /* the engine took it; waiting to see the effect */
     struct request asked;
     struct action_call *call;
     desk_answered_fn fn;
-    uint64_t version;  /* of the snapshot when it was pushed: older ones show the past */
-    int64_t market_us; /* the market's clock then */
+    desk_done_fn done;  /* NULL: it is done once the engine has taken it */
+    int64_t run_id;     /* late: of the run that ended */
+    int failed_as;      /* late: what the person was told, an err id */
+    struct err refused; /* late: and what became of it; ERR_NONE: nothing yet, or it was done */
+    bool known;         /* late: that is known, and only waits to be told */
+    uint64_t version;   /* of the snapshot when it was pushed: older ones show the past */
+    int64_t market_us;  /* the market's clock then */
     int64_t since_mono_us;
 };
 
@@ -41,7 +50,8 @@ struct desk {
     size_t line_count;
     struct pending pending[DESK_PENDING_MAX];
     struct loop_source *look;
-    int64_t last_id; /* of a request */
+    struct loop_source *late; /* timer */
+    int64_t last_id;          /* of a request */
 
     struct stop_file *stop_file; /* NULL: none */
     struct loop_source *save;    /* timer: what could not be written to it */
@@ -64,6 +74,22 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err);
 int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, struct err *err);
 bool desk_in_scope(struct symbol scope, struct symbol symbol);
 void desk_finish(struct pending *pending, const struct err *err);
+/* Ends the call as failed because its effect cannot be seen in time, and watches on for it. */
+void desk_give_up(struct desk *desk, struct pending *pending, const struct err *err);
+/* How /close and /emergency_stop, /amend and /cancel_orders know. */
+bool desk_is_closed(struct desk *desk, const struct pending *p);
+bool desk_is_stopped(struct desk *desk, const struct pending *p);
+bool desk_is_amended(struct desk *desk, const struct pending *p);
+bool desk_is_cancelled(struct desk *desk, const struct pending *p);
+
+void desk_refusal(enum request_kind kind, uint32_t code, struct err *ret);
+
+/* late.c */
+/* The call of p is over and its outcome is not: keeps p, which has no call any more. */
+void desk_watch_late(struct desk *desk, struct pending *p, int failed_as);
+/* The engine's word on a late one. */
+void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code);
+void desk_on_late(void *desk);
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
 /* The market's clock, when it is not ours. */
 void desk_market_line(struct reply *r, const struct snapshot *s);

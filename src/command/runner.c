@@ -4,6 +4,7 @@
 #include "config/config.h"
 #include "runner_internal.h"
 #include "store/ops.h"
+#include "store/outbox_table.h"
 #include "store/update_table.h"
 
 #include <string.h>
@@ -418,4 +419,41 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         run_go(v.start);
     }
     return 0;
+}
+
+static int write_late(struct runner *runner, const struct run_row *row, struct reply *reply,
+                      struct err *err)
+{
+    struct principal who = {.id = row->user_id};
+    int64_t outbox_id = 0;
+    AUTO_BUF struct buf detail = BUF_INIT(1000);
+    (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
+    (void)door_parse(str_c(row->door), &who.door);
+    buf_addf(&detail, "run %lld: %s: %s", (long long)row->id, row->command, reply_get_title(reply));
+    int rc = outbox_table_of_run(runner->o.store, row->id, &outbox_id, err);
+    if (rc < 0 ||
+        (rc = access_audit(runner->o.access, &who, "command.late", detail.data, "ok", err)) < 0) {
+        return rc;
+    }
+    return run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err);
+}
+
+int runner_late(struct runner *runner, int64_t run_id, struct reply *reply, struct err *err)
+{
+    AUTO_RUN_ROW struct run_row row = {0};
+    int rc = ops_store_begin(runner->o.store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    rc = run_table_get(runner->o.store, run_id, &row, err);
+    rc = rc < 0 ? rc : write_late(runner, &row, reply, err);
+    if (rc < 0) {
+        ops_store_rollback(runner->o.store);
+        return rc;
+    }
+    rc = ops_store_commit(runner->o.store, err);
+    if (rc == 0 && runner->o.outbox_changed != NULL) {
+        runner->o.outbox_changed(runner->o.outbox_userdata);
+    }
+    return rc;
 }

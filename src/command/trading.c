@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #define SAVE_RETRY_US USEC_PER_SEC
+/* Below the timeouts of all steps that ask: who hears of a timeout knows that it expired. */
+#define REQUEST_GOOD_FOR_US (10 * USEC_PER_SEC)
 
 static void on_look(void *userdata);
 
@@ -103,6 +105,8 @@ struct desk *desk_new(const struct desk_options *options)
     (void)ops_store_get_i64(options->store, "last_request_id", 0, &desk->last_id, NULL);
     desk->look = loop_add_timer(options->loop, on_look, desk);
     loop_source_name(desk->look, "trading requests");
+    desk->late = loop_add_timer(options->loop, desk_on_late, desk);
+    loop_source_name(desk->late, "late requests");
     desk->save = loop_add_timer(options->loop, on_save, desk);
     loop_source_name(desk->save, "emergency stop file");
     open_stop_file(desk);
@@ -113,6 +117,7 @@ void desk_free(struct desk *desk)
 {
     if (desk != NULL) {
         loop_source_free(desk->look);
+        loop_source_free(desk->late);
         loop_source_free(desk->save);
         stop_file_free(desk->stop_file);
         free(desk);
@@ -254,14 +259,20 @@ static int make_id(struct desk *desk, struct action_call *call, int64_t *ret, st
     return rc;
 }
 
+/* A free one, else that of the oldest late request. */
 static struct pending *free_slot(struct desk *desk)
 {
+    struct pending *late = NULL;
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
-        if (!desk->pending[i].used) {
-            return &desk->pending[i];
+        struct pending *p = &desk->pending[i];
+        if (!p->used) {
+            return p;
+        }
+        if (p->late && (late == NULL || p->since_mono_us < late->since_mono_us)) {
+            late = p;
         }
     }
-    return NULL;
+    return late;
 }
 
 int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
@@ -275,6 +286,9 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     }
     struct request request = *draft;
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
+    if (!call->action->safe_side) {
+        request.deadline_mono_us = clock_mono_us(desk->o.clock) + REQUEST_GOOD_FOR_US;
+    }
     struct err local = {0};
     err = err == NULL ? &local : err;
     int rc = make_id(desk, call, &request.id, err);
@@ -306,7 +320,7 @@ void desk_cancel(struct action_call *call)
     struct desk *desk = action_userdata(call);
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         if (desk->pending[i].used && desk->pending[i].call == call) {
-            desk->pending[i].used = false;
+            desk_watch_late(desk, &desk->pending[i], ERR_STEP_TIMEOUT);
         }
     }
 }
@@ -317,13 +331,20 @@ void desk_finish(struct pending *pending, const struct err *err)
     action_finish(pending->call, err);
 }
 
+void desk_give_up(struct desk *desk, struct pending *pending, const struct err *err)
+{
+    struct action_call *call = pending->call;
+    desk_watch_late(desk, pending, err->id);
+    action_finish(call, err);
+}
+
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending)
 {
     return clock_mono_us(desk->o.clock) - pending->since_mono_us;
 }
 
 /* The engine's word: ERR_NONE, or why it refused. */
-static void refusal(enum request_kind kind, uint32_t code, struct err *ret)
+void desk_refusal(enum request_kind kind, uint32_t code, struct err *ret)
 {
     if (code < ERR_COUNT) {
         (void)err_set(ret, (enum err_id)code, "%s", request_kind_name(kind));
@@ -334,9 +355,13 @@ static void refusal(enum request_kind kind, uint32_t code, struct err *ret)
 
 static void answer(struct desk *desk, struct pending *p, uint32_t code)
 {
+    if (p->late) {
+        desk_late_answer(desk, p, code);
+        return;
+    }
     if (code != ERR_NONE) {
         struct err err = {0};
-        refusal(p->asked.kind, code, &err);
+        desk_refusal(p->asked.kind, code, &err);
         desk_finish(p, &err);
         return;
     }
@@ -351,7 +376,7 @@ static void on_look(void *userdata)
     struct desk *desk = userdata;
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
-        if (p->used && p->answered && !p->fn(desk, p)) {
+        if (p->used && !p->late && p->answered && !p->fn(desk, p)) {
             loop_timer_in(desk->look, DESK_LOOK_US);
         }
     }
@@ -362,7 +387,7 @@ static void refused_by_venue(struct desk *desk, const struct event *event)
 {
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
-        if (p->used && p->answered && p->asked.kind == REQUEST_AMEND &&
+        if (p->used && !p->late && p->answered && p->asked.kind == REQUEST_AMEND &&
             symbol_equal(p->asked.symbol, event->symbol)) {
             struct err err = {0};
             (void)err_set(&err, ERR_VENUE_AMEND, "%s", event->symbol.name);

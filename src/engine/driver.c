@@ -133,6 +133,7 @@ static void take_settings(struct driver *d)
 }
 
 /* One request a round. One that is on disk was done before: it is answered again, not done again.
+ * One that is too old is answered, and no step sees it.
  * False: the database could not tell. */
 static bool take_request(struct driver *d)
 {
@@ -149,9 +150,15 @@ static bool take_request(struct driver *d)
         driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
         return false;
     }
-    if (!result.found) {
+    int64_t deadline_us = d->request.deadline_mono_us;
+    bool expired = deadline_us != 0 && clock_mono_us(d->clock) > deadline_us;
+    if (!result.found && !expired) {
         d->inputs.request = &d->request;
         return true;
+    }
+    if (!result.found) {
+        result.err_id = ERR_ENGINE_EXPIRED;
+        result.at_us = d->market_us;
     }
     struct event e = {.topic = TOPIC_REPLY,
                       .code = (uint32_t)(result.err_id < 0 ? -result.err_id : result.err_id),

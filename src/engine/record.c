@@ -64,6 +64,7 @@ static void pack_settings(struct pack *p, struct settings *s)
     pack_text(p, s->model, sizeof(s->model));
 }
 
+/* Without the deadline: a request that was too old reaches no step. */
 static void pack_request(struct pack *p, struct request *r)
 {
     pack_i64(p, &r->id);

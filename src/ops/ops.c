@@ -144,6 +144,39 @@ static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
     return door == DOOR_TELEGRAM && telegram_say(ops->telegram, chat_id, edit_message_id, reply);
 }
 
+/* A command that was reported as failed was done after all, or refused: into the same message, and
+ * as an alert when it was done. A stop's own alert resolves itself (ops_watch.h). */
+static bool tell_late(const struct desk_late *late, void *userdata)
+{
+    const struct ops *ops = userdata;
+    struct err err = {0};
+    int rc = late->run_id == 0 || ops->runner == NULL
+                 ? 0
+                 : runner_late(ops->runner, late->run_id, late->reply, &err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        rc = 0; /* pruned meanwhile */
+    }
+    if (rc == 0 && late->happened && late->kind == REQUEST_EMERGENCY_STOP) {
+        rc = alerts_resolve(ops->alerts, OPS_STOP_ALERT, "verified flat, late", &err);
+    } else if (rc == 0 && late->happened) {
+        const struct alert_spec spec = {
+            .type = ALERT_RISK,
+            .severity = SEVERITY_HIGH,
+            .source = "ops",
+            .fingerprint = "late:request",
+            .title = "a command took effect after it was reported as failed",
+            .description = reply_get_title(late->reply),
+            .recommendation = "Look at /status and /positions, and at /auditlog for the run.",
+        };
+        int64_t id;
+        rc = alerts_raise(ops->alerts, &spec, &id, &err);
+    }
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not tell how a late request ended");
+    }
+    return rc == 0;
+}
+
 static const struct snapshot *read_snapshot(void *desk)
 {
     return desk_snapshot(desk);
@@ -552,6 +585,8 @@ static int build_rooms(struct ops *ops, struct err *err)
                                                 .config = o->config,
                                                 .clock = ops->clock,
                                                 .loop = ops->loop,
+                                                .late = tell_late,
+                                                .late_userdata = ops,
                                                 .state_dir = o->state_dir});
     build_helpers(ops);
     rc = health_new(&(struct health_options){.loop = ops->loop,

@@ -126,6 +126,25 @@ static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapsh
     }
 }
 
+/* ---------------------------------------------------------------- emergency stop */
+
+/* The alert is that of commands/emergency_stop.yaml, whoever's stop it was. */
+static void watch_stop(struct ops_watch *watch, const struct snapshot *snapshot)
+{
+    if (snapshot->version == 0 || snapshot->state == TRADING_STARTING) {
+        return; /* not known yet */
+    }
+    bool verified = snapshot->state != TRADING_EMERGENCY || snapshot->verified_flat;
+    if (!verified) {
+        watch->stop_verified = false;
+    } else if (!watch->stop_verified) {
+        const char *why = snapshot->state == TRADING_EMERGENCY
+                              ? "the venue itself lists no position and no order"
+                              : "the emergency stop was cleared";
+        watch->stop_verified = store_resolved(watch, OPS_STOP_ALERT, why);
+    }
+}
+
 /* ---------------------------------------------------------------- heartbeat */
 
 static void watch_heartbeat(struct ops_watch *watch)
@@ -381,6 +400,7 @@ void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot)
     watch_clock(watch);
     watch_heartbeat(watch);
     watch_breaker(watch, snapshot);
+    watch_stop(watch, snapshot);
     watch_troubles(watch);
     watch_away(watch);
     atomic_store_explicit(&watch->options.crossing->ops_beat_mono_us, now_mono_us(watch),

@@ -8,13 +8,14 @@
  *     if (ops_watch_alive(&watch)) notify_watchdog();  // at half the manager's period
  *
  * Alerts: "trading:breaker" (risk, high) while the breaker is tripped; "engine:stale" (service,
- * critical) while the engine's heartbeat has stopped; "engine:<CODE>" for what the engine reports,
- * resolved when it was not reported again for ten minutes; "clock:jump" (data, medium); "ops:away"
- * (service, medium) when the ops loop served nobody for OPS_AWAY_ALERT_US, resolved likewise. Each
- * absence above LOOP_AWAY_US is counted in struct crossing, and logged at most once a minute.
- * Always true: a trouble that is reported in every round is raised at most once a minute. When an
- * alert cannot be stored it is logged, at most once a minute, and tried again at the next tick.
- * Thread: ops.
+ * critical) while the engine's heartbeat has stopped; "command:emergency stop is not verified",
+ * which the command raises, is resolved here once the venue lists nothing; "engine:<CODE>" for what
+ * the engine reports, resolved when it was not reported again for ten minutes; "clock:jump" (data,
+ * medium); "ops:away" (service, medium) when the ops loop served nobody for OPS_AWAY_ALERT_US,
+ * resolved likewise. Each absence above LOOP_AWAY_US is counted in struct crossing, and logged at
+ * most once a minute. Always true: a trouble that is reported in every round is raised at most once
+ * a minute. When an alert cannot be stored it is logged, at most once a minute, and tried again at
+ * the next tick. Thread: ops.
  */
 #pragma once
 
@@ -29,6 +30,8 @@
 struct alerts;
 struct ops_store;
 
+/* Raised by commands/emergency_stop.yaml. */
+#define OPS_STOP_ALERT        "command:emergency stop is not verified"
 #define OPS_BEAT_STALE_US     (5 * USEC_PER_SEC)
 #define OPS_TROUBLES_MAX      16
 #define OPS_TROUBLE_REPEAT_US USEC_PER_MIN
@@ -59,6 +62,7 @@ struct ops_watch {
     struct ops_watch_options options;
     enum ops_watch_told breaker;
     enum ops_watch_told stale;
+    bool stop_verified; /* no emergency stop waits for its verification, and the store knows */
     struct ops_trouble troubles[OPS_TROUBLES_MAX];
     int64_t drift_us; /* wall minus monotonic, as of the last tick */
     bool jump_waits;  /* a jump was noticed and its alert is not stored yet */

@@ -40,7 +40,30 @@ if command -v curl > /dev/null; then
     curl -s --unix-socket "$WORK/state/nightdesk.sock" http://localhost/api/v1/state > "$WORK/out"
     tap_check "the API's state, too" holds "$WORK/out" '"stale":true'
 fi
+
+# What is asked for now fails. A close that comes too late is refused, a stop never is.
+"$ND" do close all --yes --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/close" 2>&1 &
+closing=$!
+"$ND" do emergency_stop --yes --config "$WORK/quiet.yaml" --state "$WORK/state" \
+    > "$WORK/stop" 2>&1 &
+stopping=$!
+wait $closing
+tap_check "a close ends as not done in time" holds "$WORK/close" STEP_TIMEOUT
+wait $stopping
+tap_check "so does a stop" holds "$WORK/stop" STEP_TIMEOUT
+tap_check "which has set the kill switch" holds "$WORK/stop" "nothing new is opened"
 exec 3>&-
+late() { # WORDS
+    "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
+    grep "command.late" "$WORK/out" | grep -q "$1"
+}
+tap_check "the engine turns again: the close is refused, and that is told" \
+    wait_for 15 late "close: The engine refused"
+tap_check "the stop is verified late, and that is told" wait_for 20 late "verified flat after"
+ask alerts
+tap_check "and its alert has resolved itself" lacks "$WORK/out" "not verified"
+ask clear_emergency --yes
+ask resume
 wait_for 10 sh -c "'$ND' do status --config '$WORK/quiet.yaml' --state '$WORK/state' | grep -q 🟢"
 ask status
 tap_check "it turns again: green again" holds "$WORK/out" "🟢"

@@ -46,6 +46,14 @@ static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
     return true;
 }
 
+static bool tell_late(const struct desk_late *late, void *userdata)
+{
+    struct scene *s = userdata;
+    s->lates++;
+    s->late_happened = late->happened;
+    return runner_late(s->runner, late->run_id, late->reply, NULL) == 0;
+}
+
 static void start(struct scene *s)
 {
     struct err err = {0};
@@ -57,6 +65,8 @@ static void start(struct scene *s)
                                          .config = &s->rig.config,
                                          .clock = &s->rig.clock.clock,
                                          .loop = s->rig.loop,
+                                         .late = tell_late,
+                                         .late_userdata = s,
                                          .state_dir = s->rig.folder};
     s->desk = desk_new(&options);
     s->actions = action_table_new();

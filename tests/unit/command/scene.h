@@ -34,6 +34,9 @@ struct scene {
     int delivered;
     int64_t delivered_edit;
     char delivered_text[8192];
+
+    int lates; /* of the desk's */
+    bool late_happened;
 };
 
 int scene_setup(void **state);

@@ -32,6 +32,32 @@ static void settle(struct desk *desk, int seconds)
     }
 }
 
+/* ---------------------------------------------------------------- too late */
+
+static void a_request_that_is_too_old_is_refused(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    int positions = desk_snapshot(&desk)->position_count;
+    struct request r = {.id = 900,
+                        .kind = REQUEST_CLOSE,
+                        .deadline_mono_us = clock_mono_us(&desk.clock.clock) + 10 * USEC_PER_SEC};
+    clock_fake_advance(&desk.clock, 11 * USEC_PER_SEC); /* the engine stood still */
+    assert_int_equal(desk_ask_again(&desk, &r), ERR_ENGINE_EXPIRED);
+    assert_int_equal(desk_snapshot(&desk)->position_count, positions);
+    struct db_rows *rows = NULL;
+    assert_int_equal(db_query(desk.store->db, "SELECT 1 FROM engine_requests WHERE id = 900",
+                              DB_NO_VALUES, &rows, NULL),
+                     0);
+    assert_int_equal(db_next(rows, NULL), 0); /* as if it had never come */
+    db_rows_free(rows);
+    r.deadline_mono_us = clock_mono_us(&desk.clock.clock) + 10 * USEC_PER_SEC;
+    assert_int_equal(desk_ask_again(&desk, &r), ERR_NONE);
+    desk_close(&desk);
+}
+
 /* ---------------------------------------------------------------- the flag alone */
 
 static void the_kill_switch_opens_nothing(void **state)
@@ -332,7 +358,8 @@ static void what_turns_up_after_the_stop_is_closed_too(void **state)
     desk_close(&desk);
 }
 
-UNIT_GROUP(stop, cmocka_unit_test(the_kill_switch_opens_nothing),
+UNIT_GROUP(stop, cmocka_unit_test(a_request_that_is_too_old_is_refused),
+           cmocka_unit_test(the_kill_switch_opens_nothing),
            cmocka_unit_test(the_kill_switch_stops_without_a_request),
            cmocka_unit_test(a_halt_while_the_last_one_is_cleared_stays),
            cmocka_unit_test(an_entry_that_the_kill_switch_overtook_stays),

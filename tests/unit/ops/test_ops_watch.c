@@ -103,6 +103,30 @@ static void a_stopped_heartbeat_is_a_critical_alert_and_resolves(void **state)
     free(alert);
 }
 
+/* Raised by the command; resolved by what the venue says, however late and whoever asked. */
+static void a_stop_that_is_verified_late_resolves_its_alert(void **state)
+{
+    struct fixture *f = *state;
+    struct alert *alert = calloc(1, sizeof(*alert));
+    const struct alert_spec spec = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_CRITICAL,
+                                    .source = "command",
+                                    .fingerprint = OPS_STOP_ALERT,
+                                    .title = "emergency stop is not verified"};
+    int64_t id = 0;
+    f->snapshot.state = TRADING_EMERGENCY;
+    live(f, 2);
+    assert_int_equal(alerts_raise(f->alerts, &spec, &id, NULL), 0);
+    live(f, 30);
+    assert_true(find(f, OPS_STOP_ALERT, alert));
+    assert_int_equal(alert->status, ALERT_OPEN);
+    f->snapshot.verified_flat = true;
+    live(f, 1);
+    assert_true(find(f, OPS_STOP_ALERT, alert));
+    assert_int_equal(alert->status, ALERT_FIXED);
+    free(alert);
+}
+
 static void a_stopped_ops_heartbeat_is_not_alive_either(void **state)
 {
     struct fixture *f = *state;
@@ -320,6 +344,8 @@ static void the_socket_path_is_bounded(void **state)
 
 UNIT_GROUP(
     ops_watch,
+    cmocka_unit_test_setup_teardown(a_stop_that_is_verified_late_resolves_its_alert, setup,
+                                    teardown),
     cmocka_unit_test_setup_teardown(a_stopped_heartbeat_is_a_critical_alert_and_resolves, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(a_stopped_ops_heartbeat_is_not_alive_either, setup, teardown),

@@ -1,0 +1,125 @@
+#include "base/check.h"
+#include "base/log.h"
+#include "call.h"
+#include "desk.h"
+#include "io/loop.h"
+
+#define LATE_LOOK_US  USEC_PER_SEC
+#define LATE_WATCH_US (24 * USEC_PER_HOUR)
+
+static desk_done_fn done_of(enum request_kind kind)
+{
+    switch (kind) {
+    case REQUEST_CLOSE:
+        return desk_is_closed;
+    case REQUEST_EMERGENCY_STOP:
+        return desk_is_stopped;
+    case REQUEST_AMEND:
+        return desk_is_amended;
+    case REQUEST_CANCEL:
+        return desk_is_cancelled;
+    case REQUEST_PAUSE:
+    case REQUEST_RESUME:
+    case REQUEST_CLEAR_EMERGENCY:
+    case REQUEST_MAINTENANCE:
+    case REQUEST_RULE_ADD:
+    case REQUEST_RULE_STATUS:
+        return NULL;
+    }
+    return NULL;
+}
+
+void desk_watch_late(struct desk *desk, struct pending *p, int failed_as)
+{
+    p->late = true;
+    p->done = done_of(p->asked.kind);
+    p->run_id = p->call->run_id;
+    p->call = NULL;
+    p->failed_as = failed_as;
+    loop_timer_in(desk->late, LATE_LOOK_US);
+}
+
+/* "close of BTC-USD", "emergency stop" */
+static void name_it(const struct pending *p, struct buf *out)
+{
+    buf_addf(out, "%s", request_kind_name(p->asked.kind));
+    if (p->asked.symbol.name[0] != '\0') {
+        buf_addf(out, " of %s", p->asked.symbol.name);
+    }
+}
+
+static struct reply *card_of(struct desk *desk, const struct pending *p)
+{
+    struct reply *r = reply_new();
+    AUTO_BUF struct buf name = BUF_INIT(128);
+    AUTO_BUF struct buf after = BUF_INIT(64);
+    name_it(p, &name);
+    clock_add_duration(&after, desk_waited_us(desk, p));
+    if (p->refused.id != ERR_NONE) {
+        reply_title(r, TONE_WARN, "The engine refused the %s after all: nothing was done",
+                    name.data);
+        reply_error(r, &p->refused);
+    } else if (p->asked.kind == REQUEST_EMERGENCY_STOP) {
+        reply_title(r, TONE_PLAIN, "⛔ Emergency stop: verified flat after %s", after.data);
+        reply_line(r, "The venue itself lists no position and no order.");
+    } else {
+        reply_title(r, TONE_WARN, "Done after all, %s late: %s", after.data, name.data);
+    }
+    reply_line(r, "It had been reported as failed: %s (%s).", err_info(p->failed_as)->message,
+               err_info(p->failed_as)->code);
+    (void)desk_read(desk, r);
+    return r;
+}
+
+/* True when nobody has to be told any more. */
+static bool tell(struct desk *desk, const struct pending *p)
+{
+    AUTO_REPLY struct reply *card = card_of(desk, p);
+    const struct desk_late late = {.run_id = p->run_id,
+                                   .kind = p->asked.kind,
+                                   .happened = p->refused.id == ERR_NONE,
+                                   .reply = card};
+    LOG(NOTICE, "%s", reply_get_title(card));
+    return desk->o.late == NULL || desk->o.late(&late, desk->o.late_userdata);
+}
+
+void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
+{
+    p->answered = true;
+    if (code != ERR_NONE) {
+        desk_refusal(p->asked.kind, code, &p->refused);
+        p->known = true;
+    } else if (p->asked.kind == REQUEST_CLEAR_EMERGENCY) {
+        desk_clear_stop(desk);
+    }
+    loop_timer_in(desk->late, 0);
+}
+
+/* What it was about is over: nobody can see any more whether it was done. */
+static bool is_moot(const struct desk *desk, const struct pending *p, const struct snapshot *s)
+{
+    return desk_waited_us(desk, p) > LATE_WATCH_US ||
+           (p->asked.kind == REQUEST_EMERGENCY_STOP && p->answered && s->version > p->version &&
+            s->state != TRADING_EMERGENCY);
+}
+
+void desk_on_late(void *userdata)
+{
+    struct desk *desk = userdata;
+    bool waits = false;
+    trading_resync(desk); /* an event may have been missed long ago */
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        struct pending *p = &desk->pending[i];
+        if (!p->used || !p->late) {
+            continue;
+        }
+        p->known = p->known || (p->answered && (p->done == NULL || p->done(desk, p)));
+        if ((p->known && tell(desk, p)) || is_moot(desk, p, desk_snapshot(desk))) {
+            p->used = false;
+        }
+        waits = waits || p->used;
+    }
+    if (waits) {
+        loop_timer_in(desk->late, LATE_LOOK_US);
+    }
+}
