@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "base/str.h"
+#include "io/file.h"
 #include "scenario.h"
 
 #include <errno.h>
@@ -43,6 +44,15 @@ _Noreturn static void become(char *const argv[], int in_fd, int out_fd)
     _exit(127);
 }
 
+/* The engine has reported and the loop turns: what is asked now meets the state that was recovered.
+ */
+static bool is_ready(const struct scene *s, off_t from)
+{
+    AUTO_BUF struct buf log = BUF_INIT((size_t)1024 * 1024);
+    return file_read(s->log, &log, NULL) == 0 && log.len > (size_t)from &&
+           strstr(log.data + from, "ready in ") != NULL;
+}
+
 bool daemon_start(struct scene *s)
 {
     char *const argv[] = {(char *)(uintptr_t)s->binary, (char *)(uintptr_t) "run",
@@ -53,6 +63,7 @@ bool daemon_start(struct scene *s)
     if (null < 0 || log < 0 || s->pid != 0) {
         return scene_fail(s, "cannot start: already running, or no log");
     }
+    off_t from = lseek(log, 0, SEEK_END);
     s->pid = fork();
     if (s->pid == 0) {
         become(argv, null, log);
@@ -61,14 +72,15 @@ bool daemon_start(struct scene *s)
     (void)close(log);
     bool wait = !str_equal_c(yaml_text(yaml_get(s->root, "daemon")), "deaf");
     int64_t end = now_us() + START_US;
-    while (wait && fake_telegram_calls(s->telegram, "getUpdates") == polls) {
+    while (wait &&
+           (fake_telegram_calls(s->telegram, "getUpdates") == polls || !is_ready(s, from))) {
         int status = 0;
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             s->pid = 0;
             return scene_fail(s, "the daemon ended at its start, status 0x%x", (unsigned)status);
         }
         if (now_us() > end) {
-            return scene_fail(s, "the daemon does not poll");
+            return scene_fail(s, "the daemon does not get ready, or does not poll");
         }
         nap();
     }
