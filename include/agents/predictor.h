@@ -23,6 +23,19 @@
 
 #define PREDICTOR_HASH_SIZE 65
 
+/* Where a model comes from, as its file says. */
+struct predictor_origin {
+    bool known; /* false: a model from before this was written; the rest is empty */
+    struct symbol symbol;
+    char market[32];       /* "recorded", or "simulated:SEED" of a made-up one */
+    int64_t train_from_us; /* when its first row was known */
+    int64_t train_to_us;   /* and its last */
+    int64_t seen_to_us;    /* the last close that a label of its rows looked at */
+    int64_t test_from_us;
+    int64_t test_to_us;
+    char data_hash[PREDICTOR_HASH_SIZE];
+};
+
 struct predictor;
 
 /* ERR_MODEL_UNFIT when it was not made for these features; errors of model_load() else. */
@@ -43,4 +56,5 @@ bool predictor_ask(const struct predictor *predictor, const struct series *serie
 
 enum timeframe predictor_timeframe(const struct predictor *predictor); /* of its base bars */
 int predictor_horizon(const struct predictor *predictor);              /* bars */
-const char *predictor_hash(const struct predictor *predictor);         /* of the file, BLAKE2b */
+const struct predictor_origin *predictor_origin(const struct predictor *predictor);
+const char *predictor_hash(const struct predictor *predictor); /* of the file, BLAKE2b */

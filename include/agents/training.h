@@ -26,8 +26,15 @@
 #define TRAINING_KEY_HORIZON   "nightdesk.horizon" /* bars */
 #define TRAINING_KEY_DATA      "nightdesk.data"    /* lessons_hash() */
 #define TRAINING_KEY_ROWS      "nightdesk.rows"    /* that it learned from */
-#define TRAINING_KEY_AUC       "nightdesk.auc"     /* of the test */
-#define TRAINING_KEY_LOG_LOSS  "nightdesk.log_loss"
+#define TRAINING_KEY_SYMBOL    "nightdesk.symbol"
+#define TRAINING_KEY_MARKET    "nightdesk.market" /* "recorded", or "simulated:SEED" */
+/* When the first and last row of each part were known, ISO 8601, UTC. */
+#define TRAINING_KEY_TRAIN_FROM "nightdesk.train_from"
+#define TRAINING_KEY_TRAIN_TO   "nightdesk.train_to"
+#define TRAINING_KEY_TEST_FROM  "nightdesk.test_from"
+#define TRAINING_KEY_TEST_TO    "nightdesk.test_to"
+#define TRAINING_KEY_AUC        "nightdesk.auc" /* of the test */
+#define TRAINING_KEY_LOG_LOSS   "nightdesk.log_loss"
 
 struct training_options {
     double test_share; /* of the rows, the newest, in (0, 1) */
@@ -35,6 +42,8 @@ struct training_options {
     int depth;
     double learning_rate;
     int64_t seed;
+    const char *symbol; /* whose candles these are, and of what market; NULL: not said */
+    const char *market;
 };
 #define TRAINING_DEFAULTS       \
     ((struct training_options){ \

@@ -16,9 +16,11 @@
  * far as there are any, only warm the indicators; without, trading begins with the first candle,
  * and nothing is decided until the indicators are defined (35 bars of the decision frame).
  * What is open when the candles end stays open, and counts at its mark.
- * Its monotonic clock goes a minute for each BACKTEST_SPEED minutes of the market.
- * Invariants: memory does not depend on how many candles there are; no trade depends on a candle
- * that came after it. Thread: one at a time per backtest.
+ * With seen_until_us the run falls in two: what a model has learned from is no test of it. Each
+ * part has its own performance; a trade belongs to the part that it was opened in. Its monotonic
+ * clock goes a minute for each BACKTEST_SPEED minutes of the market. Invariants: memory does not
+ * depend on how many candles there are; no trade depends on a candle that came after it. Thread:
+ * one at a time per backtest.
  */
 #pragma once
 
@@ -43,6 +45,8 @@ struct backtest_options {
     const struct predictor *predictor; /* NULL: none; outlives the run */
     int64_t from_us;                   /* trade from here on; 0: from the first candle */
     int64_t to_us; /* candles that open here or later are not used; 0: to the end */
+    int64_t
+        seen_until_us; /* the predictor has learned from the market until here; 0: from nothing */
     /* NULL: nobody listens. */
     void (*on_trade)(const struct trade *trade, void *userdata);
     void (*on_candles)(int64_t market_us, int64_t candles, void *userdata);
@@ -67,13 +71,18 @@ struct backtest_mark {
 };
 
 struct backtest_result {
-    struct performance performance;
-    struct snapshot snapshot;         /* of the end: what is open, counters, state */
-    int64_t candles;                  /* that were traded on, each symbol's counted */
-    int64_t warm_up_candles;          /* before them */
-    int64_t start_us;                 /* open of the first that was traded on */
-    int64_t end_us;                   /* close of the last candle */
-    double start_prices[SYMBOLS_MAX]; /* when trading began; 0: none known */
+    struct performance performance;    /* of the whole */
+    bool has_seen;                     /* whether some was traded that the predictor had seen, */
+    bool has_unseen;                   /* and then, whether any was that it had not */
+    struct performance seen;           /* with has_seen */
+    struct performance unseen;         /* with has_unseen; without has_seen it is the whole */
+    double unseen_prices[SYMBOLS_MAX]; /* when it began */
+    struct snapshot snapshot;          /* of the end: what is open, counters, state */
+    int64_t candles;                   /* that were traded on, each symbol's counted */
+    int64_t warm_up_candles;           /* before them */
+    int64_t start_us;                  /* open of the first that was traded on */
+    int64_t end_us;                    /* close of the last candle */
+    double start_prices[SYMBOLS_MAX];  /* when trading began; 0: none known */
     int point_count;
     struct backtest_point points[BACKTEST_CURVE_MAX];
     int mark_count;

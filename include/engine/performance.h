@@ -108,6 +108,8 @@ struct performance_summary {
 };
 
 void performance_init(struct performance *p, struct dec equity, int64_t start_us);
+/* A part that begins where another stands: with its equity, and the entries that are open. */
+void performance_begin_after(struct performance *p, const struct performance *before);
 /* at_us rises; equity is valid. */
 void performance_mark(struct performance *p, int64_t at_us, struct dec equity, bool exposed);
 /* A decision that an entry order came of. */

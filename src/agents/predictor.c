@@ -4,6 +4,7 @@
 #include "agents/training.h"
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "io/secret.h"
@@ -16,10 +17,37 @@ struct predictor {
     struct model *model;
     enum timeframe timeframe;
     int horizon;
+    struct predictor_origin origin;
     char hash[PREDICTOR_HASH_SIZE];
 };
 
 _Static_assert(PREDICTOR_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the whole hash fits");
+
+static bool read_time(const struct json_object *origin, const char *key, int64_t *ret_us)
+{
+    return clock_parse_iso(json_str(origin, key), ret_us) && *ret_us > 0;
+}
+
+/* False when it is there and makes no sense. */
+static bool read_past(const struct json_object *json, struct predictor *p)
+{
+    struct predictor_origin *o = &p->origin;
+    if (json_get(json, TRAINING_KEY_SYMBOL) == NULL) {
+        return true;
+    }
+    o->known = symbol_parse(json_str(json, TRAINING_KEY_SYMBOL), &o->symbol) &&
+               json_str(json, TRAINING_KEY_MARKET).len > 0 &&
+               str_copy(json_str(json, TRAINING_KEY_MARKET), o->market, sizeof(o->market)) &&
+               str_copy(json_str(json, TRAINING_KEY_DATA), o->data_hash, sizeof(o->data_hash)) &&
+               read_time(json, TRAINING_KEY_TRAIN_FROM, &o->train_from_us) &&
+               read_time(json, TRAINING_KEY_TRAIN_TO, &o->train_to_us) &&
+               read_time(json, TRAINING_KEY_TEST_FROM, &o->test_from_us) &&
+               read_time(json, TRAINING_KEY_TEST_TO, &o->test_to_us) &&
+               o->train_from_us <= o->train_to_us && o->train_to_us < o->test_from_us &&
+               o->test_from_us <= o->test_to_us;
+    o->seen_to_us = o->train_to_us + p->horizon * timeframe_us(p->timeframe);
+    return o->known;
+}
 
 /* What nightdesk train has left in the file; a model without it speaks of other numbers. */
 static int read_origin(struct str text, const char *name, struct predictor *p, struct err *err)
@@ -54,7 +82,9 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
         return err_set(err, ERR_MODEL_UNFIT, "%.120s: its timeframe or horizon is damaged", name);
     }
     p->horizon = (int)horizon;
-    return 0;
+    return read_past(origin, p)
+               ? 0
+               : err_set(err, ERR_MODEL_UNFIT, "%.120s: what it was trained on is damaged", name);
 }
 
 static int check_shape(const struct predictor *p, const char *name, struct err *err)
@@ -127,6 +157,11 @@ enum timeframe predictor_timeframe(const struct predictor *predictor)
 int predictor_horizon(const struct predictor *predictor)
 {
     return predictor->horizon;
+}
+
+const struct predictor_origin *predictor_origin(const struct predictor *predictor)
+{
+    return &predictor->origin;
 }
 
 const char *predictor_hash(const struct predictor *predictor)

@@ -2,6 +2,7 @@
 
 #include "agents/model.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "io/booster.h"
 #include "io/secret.h"
 
@@ -105,9 +106,22 @@ static int answer(const struct lessons *l, struct booster *booster, float *ours,
     return 0;
 }
 
-static int sign(const struct lessons *l, struct booster *booster, const struct training_result *r,
-                struct err *err)
+static void iso(int64_t at_us, char ret[40])
 {
+    AUTO_BUF struct buf text = BUF_INIT(64);
+    clock_add_iso(&text, at_us, false);
+    (void)str_copy(buf_str(&text), ret, 40);
+}
+
+/* What a back-test asks: where the model has been already. */
+static int sign(const struct lessons *l, struct booster *booster, const struct training_options *o,
+                const struct training_result *r, struct err *err)
+{
+    char train_from[40], train_to[40], test_from[40], test_to[40];
+    iso(r->train_from_us, train_from);
+    iso(r->train_to_us, train_to);
+    iso(r->test_from_us, test_from);
+    iso(r->test_to_us, test_to);
     char horizon[32], rows[32], auc[32], log_loss[32];
     (void)snprintf(horizon, sizeof(horizon), "%d", l->horizon);
     (void)snprintf(rows, sizeof(rows), "%zu", r->split.train);
@@ -121,12 +135,20 @@ static int sign(const struct lessons *l, struct booster *booster, const struct t
         {TRAINING_KEY_HORIZON, horizon},
         {TRAINING_KEY_DATA, r->data_hash},
         {TRAINING_KEY_ROWS, rows},
+        {TRAINING_KEY_SYMBOL, o->symbol},
+        {TRAINING_KEY_MARKET, o->market},
+        {TRAINING_KEY_TRAIN_FROM, train_from},
+        {TRAINING_KEY_TRAIN_TO, train_to},
+        {TRAINING_KEY_TEST_FROM, test_from},
+        {TRAINING_KEY_TEST_TO, test_to},
         {TRAINING_KEY_AUC, auc},
         {TRAINING_KEY_LOG_LOSS, log_loss},
     };
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < COUNT_OF(attributes); i++) {
-        rc = booster_set_attribute(booster, attributes[i].key, attributes[i].value, err);
+        rc = attributes[i].value == NULL
+                 ? 0
+                 : booster_set_attribute(booster, attributes[i].key, attributes[i].value, err);
     }
     return rc;
 }
@@ -156,7 +178,7 @@ int training_run(const struct lessons *lessons, const struct training_options *o
     features_hash(ret->features_hash);
 
     size_t from = ret_model->len;
-    if ((rc = sign(lessons, booster, ret, err)) < 0 ||
+    if ((rc = sign(lessons, booster, options, ret, err)) < 0 ||
         (rc = booster_save(booster, ret_model, err)) < 0) {
         return rc;
     }

@@ -41,9 +41,16 @@ static void add_ratio(struct buf *out, double value, const char *unit)
     }
 }
 
+static const struct performance *figures(const struct backtest_report *r, bool *ret_is_result)
+{
+    return backtest_model_figures(r->model, r->result, ret_is_result);
+}
+
+/* When what the figures are of began. */
 static double start_price(const struct backtest_report *r, int symbol)
 {
-    return r->result->start_prices[symbol];
+    return r->result->has_unseen ? r->result->unseen_prices[symbol]
+                                 : r->result->start_prices[symbol];
 }
 
 static double end_price(const struct backtest_report *r, int symbol)
@@ -126,7 +133,9 @@ static void add_data(const struct backtest_report *r, struct buf *out)
 
 static void add_figures(const struct backtest_report *r, struct buf *out)
 {
-    const struct performance *p = &r->result->performance;
+    bool is_result;
+    const struct performance *p = figures(r, &is_result);
+    const char *whole = r->result->has_unseen ? " (whole run)" : "";
     struct performance_summary s;
     performance_summary(p, &s);
     begin_row(out, "Equity");
@@ -176,13 +185,13 @@ static void add_figures(const struct backtest_report *r, struct buf *out)
     add_money(out, end->fees, false);
     buf_add_c(out, ", funding ");
     add_money(out, end->funding, false);
-    buf_add_char(out, '\n');
+    buf_addf(out, "%s\n", whole);
     begin_row(out, "Exposed");
     add_ratio(out, s.exposure_pct, " % of the time");
     buf_add_char(out, '\n');
     begin_row(out, "Decisions");
-    buf_addf(out, "%llu, orders %llu, vetoes %llu\n", (unsigned long long)end->decisions,
-             (unsigned long long)end->orders, (unsigned long long)end->vetoes);
+    buf_addf(out, "%llu, orders %llu, vetoes %llu%s\n", (unsigned long long)end->decisions,
+             (unsigned long long)end->orders, (unsigned long long)end->vetoes, whole);
     begin_row(out, "At the end");
     buf_addf(out, "%s", trading_state_name(end->state));
     if (end->state != TRADING_ACTIVE) {
@@ -230,10 +239,12 @@ static void add_groups(struct buf *out, const char *title, const struct performa
 
 void backtest_report_text(const struct backtest_report *r, struct buf *out)
 {
-    const struct performance *p = &r->result->performance;
+    bool is_result;
+    const struct performance *p = figures(r, &is_result);
     buf_add_c(out, "Back-test of ");
     add_symbols(out, r->settings);
     buf_add_char(out, '\n');
+    backtest_model_text(r->model, r->settings, r->result, out);
     add_data(r, out);
     buf_add_char(out, '\n');
     add_figures(r, out);
@@ -394,6 +405,11 @@ static void put_costs(const struct settings *s, struct buf *out)
     buf_add_char(out, '}');
 }
 
+static double result(double value, bool is_null)
+{
+    return is_null ? (double)NAN : value;
+}
+
 /* What is open at the end, at its mark; stop and target of zero are none. */
 static void put_positions(struct buf *out, const struct snapshot *end)
 {
@@ -418,24 +434,27 @@ static void put_positions(struct buf *out, const struct snapshot *end)
 
 static void put_figures(const struct backtest_report *r, struct buf *out)
 {
-    const struct performance *p = &r->result->performance;
+    bool is_result;
+    const struct performance *p = figures(r, &is_result);
+    /* Not known is left to the reader, who is told; seen is no result for anybody. */
+    bool is_null = !is_result && r->result->has_seen;
     const struct snapshot *end = &r->result->snapshot;
     struct performance_summary s;
     performance_summary(p, &s);
     put_money(out, "initial_equity", p->initial);
     put_money(out, "final_equity", p->equity);
-    put_number(out, "return_pct", s.return_pct);
-    put_number(out, "max_drawdown_pct", s.max_drawdown_pct);
-    put_number(out, "max_drawdown_s", (double)s.max_drawdown_us / 1e6);
-    put_number(out, "sharpe", s.sharpe);
-    put_number(out, "sortino", s.sortino);
+    put_number(out, "return_pct", result(s.return_pct, is_null));
+    put_number(out, "max_drawdown_pct", result(s.max_drawdown_pct, is_null));
+    put_number(out, "max_drawdown_s", result((double)s.max_drawdown_us / 1e6, is_null));
+    put_number(out, "sharpe", result(s.sharpe, is_null));
+    put_number(out, "sortino", result(s.sortino, is_null));
     put_text(out, "returns", s.daily ? "daily" : "hourly");
     put_count(out, "periods", s.periods);
-    put_number(out, "profit_factor", s.profit_factor);
+    put_number(out, "profit_factor", result(s.profit_factor, is_null));
     put_count(out, "trades", p->all.trades);
     put_count(out, "wins", p->all.wins);
-    put_number(out, "win_rate_pct", s.win_rate_pct);
-    put_number(out, "expectancy", s.expectancy);
+    put_number(out, "win_rate_pct", result(s.win_rate_pct, is_null));
+    put_number(out, "expectancy", result(s.expectancy, is_null));
     put_number(out, "mean_held_s", (double)s.mean_held_us / 1e6);
     put_money(out, "best", p->best);
     put_money(out, "worst", p->worst);
@@ -491,8 +510,10 @@ static void copy_trades(FILE *trades, struct buf *out)
 
 void backtest_report_json(const struct backtest_report *r, FILE *trades, struct buf *out)
 {
-    const struct performance *p = &r->result->performance;
+    bool is_result;
+    const struct performance *p = figures(r, &is_result);
     buf_add_char(out, '{');
+    backtest_model_json(r->model, r->settings, r->result, out);
     put_data(r, out);
     put_number(out, "step_s", (double)r->step_us / 1e6);
     put_count(out, "candles", r->result->candles);
@@ -555,16 +576,24 @@ static void add_title(const struct backtest_report *r, const struct performance_
     } else {
         buf_addf(out, "%d symbols", r->settings->symbol_count);
     }
+    bool is_result;
+    const struct performance *p = figures(r, &is_result);
+    if (!is_result && r->result->has_seen) {
+        buf_add_c(out, ": no result, its model had seen all of it");
+        return;
+    }
     buf_add_c(out, ": ");
     add_signed_pct(out, s->return_pct);
     buf_add_c(out, " in ");
-    clock_add_duration(out, r->result->end_us - r->result->start_us);
+    clock_add_duration(out, p->last_us - p->start_us);
+    buf_add_c(out, r->result->has_unseen ? " that its model had not seen" : "");
 }
 
 static void add_subtitle(const struct backtest_report *r, const struct performance_summary *s,
                          struct buf *out)
 {
-    const struct performance *p = &r->result->performance;
+    bool is_result;
+    const struct performance *p = figures(r, &is_result);
     add_minute(out, r->result->start_us);
     buf_add_c(out, " to ");
     add_minute(out, r->result->end_us);
@@ -592,7 +621,8 @@ int backtest_report_chart(const struct backtest_report *r, const char *path, str
                         subtitle = BUF_INIT(2048), marks_title = BUF_INIT(128);
     struct performance_summary s;
     ASSERT(p != NULL);
-    performance_summary(&r->result->performance, &s);
+    bool is_result;
+    performance_summary(figures(r, &is_result), &s);
     add_title(r, &s, &title);
     add_subtitle(r, &s, &subtitle);
     bool one = r->settings->symbol_count == 1;

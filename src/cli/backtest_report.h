@@ -5,11 +5,15 @@
  *     backtest_report_json(&report, trades_file, &out);
  *     rc = backtest_report_chart(&report, path, err);
  *
+ * Where the model had learned from a part of the market, the figures are those of the rest: costs,
+ * decisions, what is open at the end and the curve are of the whole run. Where nothing is left, the
+ * figures of JSON that would be a result are null.
  * Money in JSON is text, so that no reader rounds it; a figure that is not defined is null.
  * Thread: main.
  */
 #pragma once
 
+#include "backtest_model.h"
 #include "base/buf.h"
 #include "engine/backtest.h"
 #include "market/csv_source.h"
@@ -19,6 +23,7 @@
 struct backtest_report {
     const struct backtest_result *result;
     const struct settings *settings;
+    const struct backtest_model *model;
     int64_t step_us;                /* of the candles that were traded on */
     const char *data[SYMBOLS_MAX];  /* where each symbol's came from */
     const struct csv_source *files; /* NULL: simulated or recorded */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define CLI_SIMULATED "simulated"
+#define CLI_RECORDED  "recorded" /* how a model's file calls every other market */
 /* A made-up market begins on a date of its own, so that the same seed gives the same report. */
 #define CLI_SIMULATED_START_US INT64_C(1704067200000000) /* 2024-01-01T00:00Z */
 

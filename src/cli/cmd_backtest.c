@@ -30,7 +30,7 @@ struct job {
     struct csv_source files;
     struct coarse coarse;
     struct source *source;
-    struct predictor *predictor; /* NULL: no model is configured */
+    struct backtest_model model;
 
     bool json;
     bool lists_trades;
@@ -314,6 +314,7 @@ static int report(struct job *job, const struct backtest_result *result, double 
 {
     struct backtest_report r = {.result = result,
                                 .settings = &job->settings,
+                                .model = &job->model,
                                 .step_us = source_step_us(job->source),
                                 .files = job->is_simulated || job->is_journal ? NULL : &job->files,
                                 .is_recorded = job->is_journal,
@@ -356,7 +357,8 @@ static int trade(struct job *job, struct err *err)
     struct backtest *backtest =
         backtest_new(&(struct backtest_options){.settings = &job->settings,
                                                 .source = job->source,
-                                                .predictor = job->predictor,
+                                                .predictor = job->model.predictor,
+                                                .seen_until_us = job->model.seen_until_us,
                                                 .from_us = job->from_us,
                                                 .to_us = job->to_us,
                                                 .on_trade = job->lists_trades ? list_trade : NULL,
@@ -381,6 +383,16 @@ static int trade(struct job *job, struct err *err)
     return rc;
 }
 
+static void load_model(struct job *job)
+{
+    char market[32] = CLI_RECORDED;
+    int64_t seed = 0, days = 0;
+    if (job->is_simulated && cli_simulated_parse(job->data[0], &seed, &days, NULL) == 0) {
+        (void)snprintf(market, sizeof(market), CLI_SIMULATED ":%lld", (long long)seed);
+    }
+    backtest_model_load(&job->model, &job->settings, source_step_us(job->source), market);
+}
+
 static int prepare(struct job *job, struct err *err)
 {
     AUTO_CONFIG struct config *config = NULL;
@@ -399,9 +411,8 @@ static int prepare(struct job *job, struct err *err)
     if (rc >= 0) {
         rc = open_market(job, err);
     }
-    if (rc >= 0 && job->settings.model[0] != '\0' &&
-        (rc = predictor_load(job->settings.model, &job->predictor, err)) >= 0) {
-        rc = predictor_check_step(job->predictor, source_step_us(job->source), err);
+    if (rc >= 0) {
+        load_model(job);
     }
     job->json = cli_flag(job->args, "--json");
     job->lists_trades = cli_flag(job->args, "--trades");
@@ -428,13 +439,16 @@ static int run(const struct cli_args *args)
         rc = trade(job, &err);
     }
     int code = tell_files(job);
+    if (job->model.path != NULL && job->model.predictor == NULL) {
+        code = CLI_REFUSED;
+    }
     if (rc < 0) {
         code = cli_fail(args, &err, CLI_CRITICAL);
     }
     if (job->trades != NULL) {
         (void)fclose(job->trades);
     }
-    predictor_free(job->predictor);
+    backtest_model_release(&job->model);
     csv_source_release(&job->files);
     journal_source_free(job->journal);
     buf_release(&job->out);
@@ -462,9 +476,11 @@ const struct cli_command cmd_backtest = {
         "decision orders fills at the next candle's open, half a spread and the book's depth\n"
         "worse. With --from, the days before it warm the indicators; without, nothing is\n"
         "decided until they are defined. Memory does not grow with the file, and no database is\n"
-        "read or written.",
+        "read or written. A model that cannot be used is named, and the run goes on without it.\n"
+        "What a model has learned from is told first and is no result: the figures are then of\n"
+        "the part that it had not seen; costs, decisions and the curve are of the whole run.",
     .exits = "  0  done\n"
-             "  1  done without the rows that had to be refused\n"
+             "  1  done without the rows that had to be refused, or without the model\n"
              "  2  the data or the options cannot be used\n",
     .run = run,
 };

@@ -26,6 +26,7 @@ struct job {
     enum timeframe timeframe;
     int64_t horizon;
     struct training_options options;
+    char market[32];       /* as the model's file says */
     const char *data;      /* NULL: imported candles */
     const char *state_dir; /* NULL: none is used */
     struct trading_store *store;
@@ -98,6 +99,7 @@ static int read_symbol(struct job *job, struct err *err)
         return err_set(err, ERR_CLI_USAGE,
                        "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
     }
+    job->options.symbol = job->symbol.name;
     return 0;
 }
 
@@ -185,6 +187,7 @@ static int take_simulated(struct job *job, struct err *err)
     if (rc < 0 || (rc = begin_lessons(job, timeframe_us(TF_1M), err)) < 0) {
         return rc;
     }
+    (void)snprintf(job->market, sizeof(job->market), CLI_SIMULATED ":%lld", (long long)seed);
     /* All symbols of the configuration, as in a run: they share part of each move. */
     struct config_symbols symbols = job->config->market_symbols;
     int mine = 0;
@@ -242,6 +245,8 @@ static int take_imported(struct job *job, struct err *err)
 
 static int take_candles(struct job *job, struct err *err)
 {
+    (void)str_copy(STR_LIT(CLI_RECORDED), job->market, sizeof(job->market));
+    job->options.market = job->market;
     int rc = job->data == NULL             ? take_imported(job, err)
              : cli_is_simulated(job->data) ? take_simulated(job, err)
                                            : take_file(job, err);

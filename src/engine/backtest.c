@@ -121,6 +121,27 @@ static void set_time(struct backtest *b, int64_t market_us)
                                  .mono_us = b->first_mono_us + passed_us / BACKTEST_SPEED};
 }
 
+/* The part that is under way. */
+static struct performance *part(struct backtest *b)
+{
+    struct backtest_result *r = &b->result;
+    return !r->has_seen ? NULL : r->has_unseen ? &r->unseen : &r->seen;
+}
+
+/* The first candle that closes behind what was seen begins the rest. */
+static void begin_unseen(struct backtest *b)
+{
+    struct backtest_result *r = &b->result;
+    if (!r->has_seen || r->has_unseen || b->now.market_us <= b->options.seen_until_us) {
+        return;
+    }
+    r->has_unseen = true;
+    performance_begin_after(&r->unseen, &r->seen);
+    for (int i = 0; i < b->settings.symbol_count; i++) {
+        r->unseen_prices[i] = dec_to_double(engine_price(b->engine, b->settings.symbols[i]));
+    }
+}
+
 /* The decision of an entry, which says who wanted it. */
 static void note_entry(struct backtest *b, const struct order *order)
 {
@@ -128,6 +149,9 @@ static void note_entry(struct backtest *b, const struct order *order)
         const struct decision *d = &b->outputs.decisions[i];
         if (d->id == order->decision_id) {
             performance_entry(&b->result.performance, d);
+            if (part(b) != NULL) {
+                performance_entry(part(b), d);
+            }
         }
     }
 }
@@ -165,6 +189,10 @@ static void take_trades(struct backtest *b)
     for (int i = 0; i < b->outputs.trade_count; i++) {
         const struct trade *t = &b->outputs.trades[i];
         performance_trade(&b->result.performance, t);
+        if (part(b) != NULL) {
+            bool seen = !b->result.has_unseen || t->opened_us <= b->options.seen_until_us;
+            performance_trade(seen ? &b->result.seen : &b->result.unseen, t);
+        }
         mark_trade(b, t);
         if (b->options.on_trade != NULL) {
             b->options.on_trade(t, b->options.userdata);
@@ -277,6 +305,7 @@ static int trade(struct backtest *b, struct err *err)
             continue; /* a candle that its source cut short */
         }
         set_time(b, open_us + b->step_us);
+        begin_unseen(b);
         int rc = paper_bars(&b->paper, b->inputs.bars, b->inputs.bar_count, err);
         if (rc < 0) {
             return rc;
@@ -296,6 +325,9 @@ static int trade(struct backtest *b, struct err *err)
         struct dec equity = ledger_equity(engine_state(b->engine)->cash, positions, count);
         if (dec_is_valid(equity)) {
             performance_mark(&r->performance, r->end_us, equity, count > 0);
+            if (part(b) != NULL) {
+                performance_mark(part(b), r->end_us, equity, count > 0);
+            }
             draw_point(b, r->end_us, equity);
         }
         b->moments++;
@@ -369,6 +401,8 @@ int backtest_run(struct backtest *b, struct err *err)
         }
     }
     performance_init(&r->performance, b->settings.initial_cash, r->start_us);
+    r->has_seen = r->start_us < b->options.seen_until_us;
+    r->seen = r->performance;
     talk(b); /* the engine asks what the account holds before it trades */
     int rc = trade(b, err);
     if (b->has_point) {

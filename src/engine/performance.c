@@ -81,6 +81,16 @@ void performance_init(struct performance *p, struct dec equity, int64_t start_us
     (void)str_copy(STR_LIT("all"), p->all.name, sizeof(p->all.name));
 }
 
+void performance_begin_after(struct performance *p, const struct performance *before)
+{
+    performance_init(p, before->equity, before->last_us);
+    p->exposed = before->exposed;
+    memcpy(p->entries, before->entries, sizeof(p->entries));
+    for (int i = 0; i < VOTES_MAX; i++) { /* which the entries count by place */
+        memcpy(p->agents[i].name, before->agents[i].name, sizeof(p->agents[i].name));
+    }
+}
+
 static void mark_drawdown(struct performance *p, int64_t at_us, struct dec equity)
 {
     if (equity.e8 >= p->peak.e8) {

@@ -2,12 +2,14 @@
 #include "base/check.h"
 #include "cli/cli.h"
 #include "engine/backtest.h"
+#include "fakes/stump_model.h"
 #include "io/file.h"
 #include "io/json.h"
 #include "market/simulated.h"
 #include "rig.h"
 #include "unit/unit.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #define START INT64_C(1640995200000000) /* 2022-01-01T00:00Z */
@@ -244,6 +246,161 @@ static void json_lists_what_is_open_at_the_end(void **state)
     assert_true(open > 0);
 }
 
+/* ---------------------------------------------------------------- what the model has seen */
+
+#define LEARNED(symbol, market, to, test)                                            \
+    "\"nightdesk.symbol\":\"" symbol "\",\"nightdesk.market\":\"" market             \
+    "\",\"nightdesk.data\":\"d\",\"nightdesk.train_from\":\"2022-01-01T03:00:00Z\"," \
+    "\"nightdesk.train_to\":\"" to "\",\"nightdesk.test_from\":\"" test "\","        \
+    "\"nightdesk.test_to\":\"2022-01-20T00:00:00Z\","
+
+/* A configuration with a model whose file says that; NULL: nothing. */
+static void put_model(const char *learned, char ret_config[RIG_PATH_LEN])
+{
+    static const char before[] = "\"attributes\":{";
+    AUTO_BUF struct buf stump = BUF_INIT(8192), text = BUF_INIT(8192), yaml = BUF_INIT(512);
+    char path[RIG_PATH_LEN];
+    stump_model(2, -2, &stump);
+    char *at = strstr(stump.data, before) + sizeof(before) - 1;
+    buf_add(&text, stump.data, (size_t)(at - stump.data));
+    buf_addf(&text, "%s%s", learned != NULL ? learned : "", at);
+    rig_path("m.json", path);
+    rig_path("m.yaml", ret_config);
+    assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
+    buf_addf(&yaml, "trading:\n  model: %s\n", path);
+    assert_int_equal(file_write(ret_config, buf_str(&yaml), 0600, NULL), 0);
+}
+
+static struct dec money_of(const struct json_object *o, const char *key)
+{
+    struct dec ret = DEC_ZERO;
+    assert_true(dec_parse(json_str(o, key), &ret));
+    return ret;
+}
+
+static void what_the_model_has_seen_is_no_result(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run text = {0}, json = {0};
+    char config[RIG_PATH_LEN];
+    put_candles(csv_path, 3, 12 * 1440, 0);
+    put_model(LEARNED("BTC-USD", "recorded", "2022-01-06T00:00:00Z", "2022-01-06T00:20:00Z"),
+              config);
+    rig_run(&text, WORDS("backtest", "--config", config, "--data", csv_path));
+    assert_int_equal(text.code, CLI_FINE);
+    /* first of all, before any figure */
+    const char *model = strstr(text.out.data, "\n  Model ");
+    const char *seen =
+        strstr(text.out.data, "\n  Seen          2022-01-01 00:00 to 2022-01-06 00:15: ");
+    const char *unseen =
+        strstr(text.out.data, "\n  Unseen        2022-01-06 00:15 to 2022-01-13 00:00: ");
+    const char *equity = strstr(text.out.data, "\n  Equity ");
+    assert_true(model != NULL && seen > model && unseen > seen && equity > unseen);
+    assert_true(strstr(seen, "NO RESULT") < unseen);
+    assert_true(has(&text.out, "learned from BTC-USD 5m, 2022-01-01 03:00 to 2022-01-06 00:15"));
+    assert_false(has(&text.out, "NOT ITS SYMBOL"));
+
+    rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json", "--trades"));
+    AUTO_JSON struct json_object *all = json_of(&json);
+    struct json_object *before = json_get(all, "seen"), *after = json_get(all, "unseen");
+    assert_string_equal(json_text(all, "result_of"), "unseen");
+    assert_false(json_truth(before, "is_result", true));
+    assert_true(json_truth(after, "is_result", false));
+    assert_int_equal(money_of(before, "final_equity").e8, money_of(after, "initial_equity").e8);
+    assert_int_equal(money_of(all, "initial_equity").e8, money_of(after, "initial_equity").e8);
+    assert_true(fabs(json_double(all, "return_pct", 99) - json_double(after, "return_pct", -99)) <
+                1e-6);
+    int64_t trades[2] = {0};
+    struct json_object *list = json_get(all, "trade_list");
+    for (size_t i = 0; i < json_len(list); i++) {
+        trades[strcmp(json_text(json_item(list, i), "opened"), "2022-01-06T00:15:00Z") > 0]++;
+    }
+    assert_true(trades[0] > 3 && trades[1] > 3);
+    assert_int_equal(json_i64(before, "trades", -1), trades[0]);
+    assert_int_equal(json_i64(after, "trades", -1), trades[1]);
+    assert_int_equal(json_i64(all, "trades", -1), trades[1]);
+    assert_true(json_truth(json_get(all, "model"), "known", false));
+    assert_string_equal(json_text(json_get(all, "model"), "symbol"), "BTC-USD");
+}
+
+static void when_all_was_seen_there_is_no_result(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run text = {0}, json = {0}, chart = {0};
+    char config[RIG_PATH_LEN];
+    put_candles(csv_path, 3, 5 * 1440, 0);
+    put_model(LEARNED("BTC-USD", "recorded", "2022-01-10T00:00:00Z", "2022-01-11T00:00:00Z"),
+              config);
+    rig_run(&text, WORDS("backtest", "--config", config, "--data", csv_path));
+    assert_int_equal(text.code, CLI_FINE);
+    assert_true(has(&text.out, "NO RESULT") && has(&text.out, "  Unseen        nothing"));
+    rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json"));
+    AUTO_JSON struct json_object *all = json_of(&json);
+    assert_string_equal(json_text(all, "result_of"), "none");
+    static const char *const results[] = {"return_pct", "sharpe", "profit_factor", "win_rate_pct"};
+    for (size_t i = 0; i < COUNT_OF(results); i++) {
+        struct json_object *value = NULL;
+        assert_true(json_object_object_get_ex(all, results[i], &value));
+        assert_null(value);
+    }
+    assert_null(json_get(all, "unseen"));
+    assert_true(json_is_number(json_get(json_get(all, "seen"), "return_pct")));
+    rig_run(&chart, WORDS("backtest", "--config", config, "--data", csv_path, "--chart", png_path));
+    assert_int_equal(chart.code, CLI_FINE);
+}
+
+static void a_model_of_elsewhere_or_of_nowhere_is_told(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run symbol = {0}, market = {0}, unknown = {0}, json = {0};
+    char config[RIG_PATH_LEN];
+    put_candles(csv_path, 3, 4 * 1440, 0);
+    put_model(LEARNED("BTC-USD", "recorded", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
+              config);
+    rig_run(&symbol,
+            WORDS("backtest", "--config", config, "--data", csv_path, "--symbol", "X-USD"));
+    assert_true(has(&symbol.out, "NOT ITS SYMBOL: it learned from BTC-USD, this is X-USD\n"));
+    assert_true(has(&symbol.out, "NO RESULT"));
+
+    put_model(LEARNED("BTC-USD", "simulated:5", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
+              config);
+    rig_run(&market, WORDS("backtest", "--config", config, "--data", csv_path));
+    assert_true(has(&market.out, "another market than the one that it learned from (simulated:5)"));
+    assert_false(has(&market.out, "NO RESULT"));
+
+    put_model(NULL, config);
+    rig_run(&unknown, WORDS("backtest", "--config", config, "--data", csv_path));
+    assert_true(has(&unknown.out, "what it learned from is NOT KNOWN"));
+    rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json"));
+    AUTO_JSON struct json_object *all = json_of(&json);
+    assert_string_equal(json_text(all, "result_of"), "not known");
+    assert_false(json_truth(json_get(all, "model"), "known", true));
+}
+
+/* As `run` does: it goes on without it, and says so. */
+static void a_model_that_cannot_be_used_does_not_stop_it(void **state)
+{
+    (void)state;
+    AUTO_RUN struct rig_run damaged = {0}, missing = {0}, json = {0};
+    char config[RIG_PATH_LEN];
+    put_candles(csv_path, 3, 4 * 1440, 0);
+    put_model(LEARNED("BTC-USD", "recorded", "someday", "2022-01-03T00:00:00Z"), config);
+    rig_run(&damaged, WORDS("backtest", "--config", config, "--data", csv_path));
+    assert_int_equal(damaged.code, CLI_REFUSED);
+    assert_true(has(&damaged.out, "  Model         NOT USED: MODEL_UNFIT: "));
+    assert_true(has(&damaged.out, "  Sharpe "));
+    assert_int_equal(file_write(config, STR_LIT("trading:\n  model: /no/model.json\n"), 0600, NULL),
+                     0);
+    rig_run(&missing, WORDS("backtest", "--config", config, "--data", csv_path));
+    assert_int_equal(missing.code, CLI_REFUSED);
+    assert_true(has(&missing.out, "NOT USED: FILE_MISSING"));
+    rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json"));
+    AUTO_JSON struct json_object *all = json_of(&json);
+    assert_false(json_truth(json_get(all, "model"), "used", true));
+    assert_string_equal(json_text(json_get(all, "model"), "error_code"), "FILE_MISSING");
+    assert_string_equal(json_text(all, "result_of"), "all");
+}
+
 static void the_same_seed_says_the_same(void **state)
 {
     (void)state;
@@ -350,6 +507,10 @@ static void refuses_what_makes_no_sense(void **state)
 UNIT_GROUP(backtest, BACKTEST_TEST(tells_how_it_went),
            BACKTEST_TEST(json_is_whole_and_trades_add_up), BACKTEST_TEST(lists_each_trade),
            BACKTEST_TEST(the_range_bounds_what_is_traded), BACKTEST_TEST(longer_candles_on_request),
+           BACKTEST_TEST(what_the_model_has_seen_is_no_result),
+           BACKTEST_TEST(when_all_was_seen_there_is_no_result),
+           BACKTEST_TEST(a_model_of_elsewhere_or_of_nowhere_is_told),
+           BACKTEST_TEST(a_model_that_cannot_be_used_does_not_stop_it),
            BACKTEST_TEST(the_order_of_the_files_does_not_matter),
            BACKTEST_TEST(json_lists_what_is_open_at_the_end),
            BACKTEST_TEST(several_files_are_one_market), BACKTEST_TEST(the_same_seed_says_the_same),

@@ -71,6 +71,16 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
     assert_int_equal(predictor_horizon(p), 1);
     assert_int_equal(predictor_timeframe(p), TF_5M);
     assert_non_null(strstr(text.out.data, predictor_hash(p)));
+    /* It carries where it has been: a back-test asks. */
+    const struct predictor_origin *o = predictor_origin(p);
+    assert_true(o->known);
+    assert_string_equal(o->symbol.name, "BTC-USD");
+    assert_string_equal(o->market, "recorded");
+    assert_true(o->train_from_us > 1790002800LL * USEC_PER_SEC &&
+                o->train_from_us < o->train_to_us);
+    assert_int_equal(o->seen_to_us, o->train_to_us + timeframe_us(TF_5M));
+    assert_true(o->seen_to_us <= o->test_from_us && o->test_from_us < o->test_to_us);
+    assert_non_null(strstr(text.out.data, o->data_hash));
 
     /* The same again, in JSON, to the same bytes. */
     run(&json, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path, "--json"));
