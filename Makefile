@@ -228,7 +228,7 @@ test: ## every test that this machine can run; ends in one summary line
 TSAN_ROOMS := $(filter base engine api io,$(UNIT_ROOMS))
 .PHONY: test-with-deps
 test-with-deps:
-	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator
+	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/bench/run $(BUILD)/release/bench/ops
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_ROOMS:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
@@ -288,8 +288,11 @@ $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \
 endef
 $(foreach r,$(BENCH_ROOMS),$(eval $(call bench_binary,$(r))))
 .PHONY: bench
-bench: build $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
-	@for b in $(BENCH_ROOMS:%=$(B)/bench/%); do echo "== $${b##*/}"; $$b || exit 1; done
+bench: build $(B)/bench/run $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
+	@$(B)/bench/run $(BENCH_ROOMS:%=$(B)/bench/%)
+$(B)/bench/run: $(B)/tests/bench/run.o $(call room_objects,base)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
 # Reference pages are printed by the program from its own tables, and committed.
 .PHONY: docs install uninstall

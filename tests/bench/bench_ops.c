@@ -7,6 +7,8 @@
  * receiving sendMessage; 50 people in turn, because Telegram takes one message a second in a chat.
  * "socket command" is one POST on a new connection. /status reads; both audit-log and run rows of
  * it are on the disk (synchronous=FULL) before the reply. The disk is that of /var/tmp.
+ * "longest absence" is the longest time within all this in which the ops loop served nobody
+ * (io/loop.h), the disk's part included; the peer column names the callback.
  */
 #include "base/check.h"
 #include "bench/bench.h"
@@ -50,8 +52,10 @@ static void sleep_ms(int64_t ms)
 
 static void start(struct daemon *d)
 {
+    pid_t self = getpid();
     d->pid = fork();
     if (d->pid == 0) {
+        bench_die_with_parent(self);
         int null = open("/dev/null", O_RDWR);
         (void)dup2(null, STDIN_FILENO);
         (void)dup2(null, STDOUT_FILENO);
@@ -171,6 +175,30 @@ static void measure_commands(const struct daemon *d)
     }
 }
 
+/* What the daemon says of its loop, in milliseconds. */
+static double longest_absence(const struct daemon *d, char *source, size_t size)
+{
+    static const char request[] = "GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Connection: close\r\n\r\n";
+    static const char key[] = "\"longest_absence_us\":", in[] = "\"longest_absence_in\":\"";
+    AUTO_BUF struct buf answer = BUF_INIT((size_t)1 << 20);
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    (void)snprintf(to.sun_path, sizeof(to.sun_path), "%.80s/nightdesk.sock", d->state);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    ASSERT(send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL) == sizeof(request) - 1);
+    char bytes[4096];
+    for (ssize_t n; (n = read(fd, bytes, sizeof(bytes))) > 0;) {
+        buf_add(&answer, bytes, (size_t)n);
+    }
+    (void)close(fd);
+    const char *us = strstr(answer.data, key), *who = strstr(answer.data, in);
+    ASSERT(us != NULL && who != NULL);
+    who += sizeof(in) - 1;
+    (void)snprintf(source, size, "%.*s", (int)strcspn(who, "\""), who);
+    return strtod(us + sizeof(key) - 1, NULL) / 1000;
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
@@ -193,6 +221,8 @@ int main(int argc, char **argv)
     measure_updates(telegram);
     measure_commands(&d);
     double later_mb[1] = {resident_mb(d.pid)};
+    char source[64];
+    double away_ms[1] = {longest_absence(&d, source, sizeof(source))};
     stop(&d);
 
     bench_table_head();
@@ -201,6 +231,7 @@ int main(int argc, char **argv)
     bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
     bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
     bench_table_row("socket command to answer", command_ms, COMMANDS, "ms", NULL);
+    bench_table_row("longest absence of the ops loop", away_ms, 1, "ms", source);
 
     fake_telegram_stop(telegram);
     char command[128];
