@@ -20,6 +20,7 @@
 
 struct config;
 struct ops_store;
+struct pool;
 struct access;
 
 enum door { DOOR_CONSOLE, DOOR_TELEGRAM, DOOR_SOCKET, DOOR_HTTP, DOOR_SCHEDULE };
@@ -45,6 +46,10 @@ struct principal {
 int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
                struct access **ret, struct err *err);
 void access_free(struct access *access);
+/* Asks NSS for the names of root and of the uid that runs the daemon, on helpers, because NSS may
+ * hang. Until they are known such a caller is called "uid 0". */
+void access_learn_names(struct access *access, struct pool *helpers);
+bool access_learns_names(const struct access *access); /* still asking */
 
 /* 0 and *ret filled, or -ERR_ACCESS_STRANGER. */
 int access_identify(struct access *access, enum door door, int64_t id, struct principal *ret);

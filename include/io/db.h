@@ -134,6 +134,11 @@ int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db); /* NULL, or nothing open: nothing happens */
 bool db_in_transaction(const struct db *db);
+/* A part of an open transaction that can be undone alone. Do not nest. When SQLite itself has
+ * rolled everything back (a full disk, for one), there is nothing left to undo. */
+int db_part_begin(struct db *db, struct err *err);
+int db_part_commit(struct db *db, struct err *err);
+void db_part_rollback(struct db *db);
 
 static inline void db_rollback_cleanup(struct db **slot)
 {

@@ -47,6 +47,16 @@ int ops_store_begin(struct ops_store *store, struct err *err);
 int ops_store_commit(struct ops_store *store, struct err *err);
 void ops_store_rollback(struct ops_store *store); /* nothing open: nothing happens */
 
+/* One change that is a transaction of its own, or a part of the one that is open: it is undone
+ * alone, and is durable once that one commits. So a caller of many makes one commit of them. */
+struct ops_store_change {
+    struct ops_store *store;
+    bool part;
+};
+int ops_store_change_begin(struct ops_store *store, struct ops_store_change *ret, struct err *err);
+int ops_store_change_commit(const struct ops_store_change *change, struct err *err);
+void ops_store_change_rollback(const struct ops_store_change *change);
+
 /* An id for a request to the engine (model/request.h): above every earlier one, also when ops.db
  * was lost, because it is never below now_us. */
 int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *ret,

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
+#include "io/pool.h"
 #include "store/audit_chain.h"
 #include "store/read_table.h"
 
@@ -16,6 +17,7 @@
 #define STRANGER_WINDOW_US  USEC_PER_HOUR
 #define STRANGERS_KNOWN     64 /* the least recent one is forgotten; the common quota still holds */
 #define DETAIL_MAX          1023
+#define NAME_SIZE           32
 
 struct stranger {
     enum door door;
@@ -26,8 +28,13 @@ struct stranger {
     int64_t left_out;
 };
 
+/* The two uids that need no line in the configuration; NSS knows their names. */
+enum own { OWN_ROOT, OWN_DAEMON, OWN_COUNT };
+
 struct access {
     const struct config *config;
+    char own_names[OWN_COUNT][NAME_SIZE]; /* "": not known, or not yet */
+    struct pool_job *lookups[OWN_COUNT];
     struct ops_store *store;
     const struct clock *clock;
     int64_t own_uid;
@@ -108,20 +115,86 @@ int access_new(const struct config *config, struct ops_store *store, const struc
 
 void access_free(struct access *access)
 {
+    if (access == NULL) {
+        return;
+    }
+    for (int i = 0; i < OWN_COUNT; i++) {
+        pool_cancel(access->lookups[i]);
+    }
     free(access);
 }
 
-static void name_of_uid(int64_t uid, char dst[32])
+/* ------------------------------------------------------------------ names of uids */
+
+/* What a helper looks up: NSS may ask a server that does not answer. */
+struct lookup {
+    int64_t uid;
+    char name[NAME_SIZE];
+};
+
+static void look_up(void *data)
 {
+    struct lookup *lookup = data;
     char scratch[4096];
     struct passwd row;
     struct passwd *found = NULL;
-    if (getpwuid_r((uid_t)uid, &row, scratch, sizeof(scratch), &found) == 0 && found != NULL) {
-        (void)str_copy(str_c(found->pw_name), dst, 32);
-    } else {
-        (void)snprintf(dst, 32, "uid %lld", (long long)uid);
+    if (getpwuid_r((uid_t)lookup->uid, &row, scratch, sizeof(scratch), &found) == 0 &&
+        found != NULL) {
+        (void)str_copy(str_c(found->pw_name), lookup->name, sizeof(lookup->name));
     }
 }
+
+static void on_looked_up(void *data, void *userdata)
+{
+    const struct lookup *lookup = data;
+    struct access *access = userdata;
+    for (int i = 0; i < OWN_COUNT; i++) {
+        int64_t uid = i == OWN_ROOT ? 0 : access->own_uid;
+        if (uid == lookup->uid) {
+            memcpy(access->own_names[i], lookup->name, sizeof(lookup->name));
+            access->lookups[i] = NULL;
+        }
+    }
+}
+
+void access_learn_names(struct access *access, struct pool *helpers)
+{
+    for (int i = 0; i < OWN_COUNT; i++) {
+        if (i == OWN_DAEMON && access->own_uid == 0) {
+            continue; /* the same */
+        }
+        struct lookup *lookup = calloc(1, sizeof(*lookup));
+        ASSERT(lookup != NULL);
+        lookup->uid = i == OWN_ROOT ? 0 : access->own_uid;
+        access->lookups[i] = pool_start(helpers,
+                                        &(struct pool_work){.data = lookup,
+                                                            .work = look_up,
+                                                            .done = on_looked_up,
+                                                            .drop = free,
+                                                            .userdata = access},
+                                        NULL);
+        if (access->lookups[i] == NULL) {
+            free(lookup);
+        }
+    }
+}
+
+bool access_learns_names(const struct access *access)
+{
+    return access->lookups[OWN_ROOT] != NULL || access->lookups[OWN_DAEMON] != NULL;
+}
+
+static void name_of_uid(const struct access *access, int64_t uid, char dst[NAME_SIZE])
+{
+    const char *name = access->own_names[uid == 0 ? OWN_ROOT : OWN_DAEMON];
+    if ((uid == 0 || uid == access->own_uid) && name[0] != '\0') {
+        memcpy(dst, name, NAME_SIZE);
+    } else {
+        (void)snprintf(dst, NAME_SIZE, "uid %lld", (long long)uid);
+    }
+}
+
+/* ------------------------------------------------------------------ who is asking */
 
 static const struct config_local *find_local(const struct access *access, int64_t uid)
 {
@@ -144,7 +217,7 @@ static bool identify_uid(const struct access *access, enum door door, int64_t ui
     if (local != NULL) {
         (void)str_copy(str_c(local->name), ret->name, sizeof(ret->name));
     } else {
-        name_of_uid(uid, ret->name);
+        name_of_uid(access, uid, ret->name);
     }
     if (owner) { /* they could read and write the databases themselves */
         ret->role = ROLE_ADMIN;

@@ -151,16 +151,17 @@ struct change {
 static int run_change(struct change *change, struct err *err)
 {
     struct ops_store *store = change->alerts->o.store;
-    int rc = ops_store_begin(store, err);
+    struct ops_store_change tx;
+    int rc = ops_store_change_begin(store, &tx, err);
     if (rc < 0) {
         return rc;
     }
     rc = change->body(change, err);
     if (rc < 0) {
-        ops_store_rollback(store);
+        ops_store_change_rollback(&tx);
         return rc;
     }
-    rc = ops_store_commit(store, err);
+    rc = ops_store_change_commit(&tx, err);
     if (rc == 0 && change->alerts->o.outbox_changed != NULL) {
         change->alerts->o.outbox_changed(change->alerts->o.userdata);
     }

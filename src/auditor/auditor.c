@@ -264,6 +264,20 @@ static void tell_everybody(struct auditor *auditor, const struct run *run)
     resolve(auditor, OVERDUE, "an audit has ended");
 }
 
+/* One commit for an audit, however much it found: the disk is waited for once. When it cannot be
+ * begun, each part tries by itself and says what fails. */
+static void store_all(struct auditor *auditor, const struct run *run)
+{
+    struct err err = {0};
+    struct ops_store_change all;
+    bool together = ops_store_change_begin(auditor->options.store, &all, &err) == 0;
+    tell_everybody(auditor, run);
+    add_record(auditor, run);
+    if (together && ops_store_change_commit(&all, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not store the audit");
+    }
+}
+
 static void run_free(struct run *run)
 {
     if (run == NULL) {
@@ -284,8 +298,7 @@ static void run_finish(struct auditor *auditor)
     run->outcome.with_report = strcmp(run->trigger, "cli") == 0;
     run->outcome.elapsed_us = mono_us(auditor) - run->started_mono_us;
     if (!run->request.dry_run) {
-        tell_everybody(auditor, run);
-        add_record(auditor, run);
+        store_all(auditor, run);
         auditor->last_us = clock_wall_us(auditor->options.clock);
         auditor->last_findings = show_count(run->findings, false);
         auditor->finished_mono_us = mono_us(auditor);

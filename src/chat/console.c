@@ -440,6 +440,10 @@ void console_free(struct console *console)
 
 void console_start(struct console *console)
 {
+    struct principal who; /* its name may be known by now */
+    if (access_identify(console->options.access, DOOR_CONSOLE, console->who.id, &who) == 0) {
+        console->who = who;
+    }
     console->started = true;
     console->in_ended = console->options.in_fd < 0;
     console->ended = console->in_ended; /* output only: it has no end */

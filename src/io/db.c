@@ -406,6 +406,25 @@ int db_commit(struct db *db, struct err *err)
     return rc;
 }
 
+int db_part_begin(struct db *db, struct err *err)
+{
+    ASSERT(db_in_transaction(db));
+    return simple(db, "SAVEPOINT part", err);
+}
+
+int db_part_commit(struct db *db, struct err *err)
+{
+    return simple(db, "RELEASE part", err);
+}
+
+void db_part_rollback(struct db *db)
+{
+    if (db_in_transaction(db)) {
+        (void)sqlite3_exec(db->sqlite, "ROLLBACK TO part", NULL, NULL, NULL);
+        (void)sqlite3_exec(db->sqlite, "RELEASE part", NULL, NULL, NULL);
+    }
+}
+
 void db_rollback(struct db *db)
 {
     /* Some failures (disk full, for one) have rolled back already. */

@@ -32,8 +32,10 @@
 #include <signal.h>
 
 #define TICK_US                USEC_PER_SEC
-#define STARTING_US            (5 * USEC_PER_MSEC) /* how often to look for the first snapshot */
-#define DOORS_LATEST_US        (3 * USEC_PER_SEC)  /* chat lives even without an engine */
+#define STARTING_US            (5 * USEC_PER_MSEC)   /* how often to look for the first snapshot */
+#define DOORS_LATEST_US        (3 * USEC_PER_SEC)    /* chat lives even without an engine */
+#define NAMES_LATEST_US        (500 * USEC_PER_MSEC) /* then a caller is "uid 0" */
+#define CHECKPOINT_US          (30 * USEC_PER_SEC)
 #define STATUS_US              (10 * USEC_PER_SEC)
 #define PRUNE_US               USEC_PER_DAY
 #define PRUNE_FIRST_US         USEC_PER_MIN
@@ -95,6 +97,7 @@ struct ops {
     bool ready;
     int64_t status_next_mono_us;
     int64_t prune_next_mono_us;
+    int64_t checkpoint_next_mono_us;
     int64_t archive_next_mono_us;
 };
 
@@ -276,11 +279,16 @@ static void archive_audit_log(struct ops *ops)
     ops->archive_next_mono_us = mono_us(ops) + (rows > 0 ? ARCHIVE_AGAIN_US : USEC_PER_HOUR);
 }
 
-/* Between two commands rather than within one. A failure shows at the next write. */
+/* Between two commands rather than within one, and not often: the loop waits for the disk twice
+ * each time. A failure shows at the next write. */
 static void tidy_store(struct ops *ops)
 {
     struct err err = {0};
-    if (runner_active(ops->runner) == 0 && ops_store_checkpoint(ops->store, &err) < 0) {
+    if (mono_us(ops) < ops->checkpoint_next_mono_us || runner_active(ops->runner) > 0) {
+        return;
+    }
+    ops->checkpoint_next_mono_us = mono_us(ops) + CHECKPOINT_US;
+    if (ops_store_checkpoint(ops->store, &err) < 0) {
         log_err(LOG_LEVEL_DEBUG, &err, "could not checkpoint ops.db");
     }
 }
@@ -484,13 +492,15 @@ static void on_starting(void *userdata)
     struct ops *ops = userdata;
     int64_t now_us = mono_us(ops);
     bool engine = desk_snapshot(ops->desk)->version > 0;
-    if (!ops->doors_open && (engine || now_us - ops->run_mono_us >= DOORS_LATEST_US)) {
+    int64_t waited_us = now_us - ops->run_mono_us;
+    bool names = !access_learns_names(ops->access) || waited_us >= NAMES_LATEST_US;
+    if (!ops->doors_open && ((engine && names) || waited_us >= DOORS_LATEST_US)) {
         if (!engine) {
             LOG(WARNING, "the engine has not reported yet; the doors open without it");
         }
         open_doors(ops);
     }
-    if (!engine) {
+    if (!engine || !ops->doors_open) {
         loop_timer_in(ops->starting, ops->doors_open ? TICK_US : STARTING_US);
         return;
     }
@@ -579,6 +589,7 @@ static int build_rooms(struct ops *ops, struct err *err)
     if (rc < 0) {
         return rc;
     }
+    access_learn_names(ops->access, ops->helpers);
     ops->desk = desk_new(&(struct desk_options){.crossing = o->crossing,
                                                 .trading = ops->trading,
                                                 .store = ops->store,

@@ -169,6 +169,31 @@ void ops_store_rollback(struct ops_store *store)
     db_rollback(store->db);
 }
 
+int ops_store_change_begin(struct ops_store *store, struct ops_store_change *ret, struct err *err)
+{
+    *ret = (struct ops_store_change){.store = store, .part = db_in_transaction(store->db)};
+    return ret->part ? db_part_begin(store->db, err) : db_begin(store->db, err);
+}
+
+int ops_store_change_commit(const struct ops_store_change *change, struct err *err)
+{
+    struct db *db = change->store->db;
+    if (!db_in_transaction(db)) {
+        /* A part of it failed in a way after which SQLite undoes everything. */
+        return err_set(err, ERR_DB_FAILED, "the transaction was rolled back");
+    }
+    return change->part ? db_part_commit(db, err) : db_commit(db, err);
+}
+
+void ops_store_change_rollback(const struct ops_store_change *change)
+{
+    if (change->part) {
+        db_part_rollback(change->store->db);
+    } else {
+        db_rollback(change->store->db);
+    }
+}
+
 int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *ret,
                               struct err *err)
 {

@@ -229,6 +229,25 @@ static bool shows(const struct reply *reply, const char *text)
     "\"description\":\"d\",\"recommendation\":\"r\",\"evidence\":[{\"pointer\":\"" pointer  \
     "\",\"value\":" value "}]" more "}]}"
 
+static int count_commits(const char *what, void *userdata)
+{
+    *(int *)userdata += strcmp(what, "COMMIT") == 0 ? 1 : 0;
+    return 0;
+}
+
+/* The disk is waited for once, however much an audit has to say. */
+static void an_audit_is_one_commit(void **state)
+{
+    struct rig *rig = *state;
+    int commits = 0;
+    rig->model.text = FINDING("high", "/account/drawdown_pct", "6.25", "");
+    ops_store_set_fault(rig->store, count_commits, &commits);
+    assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
+    ops_store_set_fault(rig->store, NULL, NULL);
+    assert_int_equal(commits, 1);
+    assert_int_equal(status_of(rig, "auditor:", NULL), ALERT_OPEN);
+}
+
 static void runs_without_a_model_and_says_so(void **state)
 {
     struct rig *rig = *state;
@@ -615,10 +634,10 @@ static void audits_that_never_end_are_an_alert(void **state)
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(auditor, RIGGED(runs_without_a_model_and_says_so), RIGGED(a_dry_run_leaves_no_trace),
-           RIGGED(a_true_finding_is_raised), RIGGED(a_false_finding_is_rejected),
-           RIGGED(no_verdict_is_an_alert), RIGGED(a_check_closes_and_reopens),
-           RIGGED(a_check_that_does_not_hold_is_dropped),
+UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(runs_without_a_model_and_says_so),
+           RIGGED(a_dry_run_leaves_no_trace), RIGGED(a_true_finding_is_raised),
+           RIGGED(a_false_finding_is_rejected), RIGGED(no_verdict_is_an_alert),
+           RIGGED(a_check_closes_and_reopens), RIGGED(a_check_that_does_not_hold_is_dropped),
            RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
            RIGGED(the_schedule_survives_a_restart), RIGGED(a_model_that_hangs_is_given_up),
            RIGGED(the_action_waits_for_the_model),
