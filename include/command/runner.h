@@ -56,6 +56,9 @@ struct runner_options {
     bool (*deliver)(enum door door, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata);
     void *deliver_userdata;
+    /* A stored run or question could not be understood and was set aside; may be NULL. */
+    void (*odd_row)(const struct err *why, void *userdata);
+    void *odd_row_userdata;
 };
 
 struct invocation {
@@ -78,7 +81,9 @@ struct invocation {
 int runner_new(const struct runner_options *options, struct runner **ret, struct err *err);
 void runner_free(struct runner *runner);
 
-/* Ends or resumes what the last process left unfinished. Once, before the doors open. */
+/* Ends or resumes what the last process left unfinished. Once, before the doors open: the first of
+ * them at once, more in slices on the loop. A row that cannot be understood is set aside and fails
+ * nothing. */
 int runner_recover(struct runner *runner, struct err *err);
 
 /* Takes one command line or button press. Returns 0 when it was taken (also when the answer is a

@@ -6,8 +6,8 @@
  *     log_file_look(file);                 // once a second
  *     log_set_sink(NULL, NULL); log_file_free(file);
  *
- * At a look a file that has passed max_bytes becomes <path>.1, that one <path>.2, and so on; the one
- * after `keep` goes. One that logrotate or a person moved or deleted is begun anew at its path.
+ * At a look a file that has passed max_bytes becomes <path>.1, that one <path>.2, and so on; the
+ * one after `keep` goes. One that logrotate or a person moved or deleted is begun anew at its path.
  * Always true: the descriptor keeps its number, so that other threads write on without a lock, each
  * line whole into the old file or the new. A failure leaves the old file in use, and the next look
  * tries again. Between two looks the file may grow beyond its limit.

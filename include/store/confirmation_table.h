@@ -39,6 +39,9 @@ int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, in
                                   struct err *err);
 int confirmation_table_use(struct ops_store *store, const char *nonce, bool *ret_won,
                            struct err *err);
+/* Uses up the open ones that no waiting run belongs to or that cannot be understood; returns how
+ * many. */
+int confirmation_table_set_aside(struct ops_store *store, struct err *err);
 /* Unused ones that expired at or before now_us, oldest first; returns how many. */
 int confirmation_table_expired(struct ops_store *store, int64_t now_us, struct confirmation *ret,
                                size_t max, struct err *err);

@@ -10,8 +10,9 @@
  * Always true: due yields the smallest priority first, then the oldest; an edit is due only once
  * the message it edits is settled; an edit that still waits is replaced by a newer edit of the
  * same message. What was `sending` when the program died becomes `uncertain` (it may have
- * arrived), which outbox_table_recover does at start.
- * Thread: writes from ops; reads from the owner of the connection.
+ * arrived), which outbox_table_recover does at start. A row that cannot be understood is dead from
+ * the moment that due or next_uncertain meets it: they say ERR_STORE_DAMAGED once, and the next
+ * call goes on. Thread: writes from ops; reads from the owner of the connection.
  */
 #pragma once
 

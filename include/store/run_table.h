@@ -101,5 +101,11 @@ int run_table_get(struct ops_store *store, int64_t id, struct run_row *ret, stru
  * id. The caller releases each. */
 int run_table_list(struct ops_store *store, uint32_t states, size_t offset, struct run_row *ret,
                    size_t max, struct err *err);
+/* Ids of the running ones above after_id, oldest first, whatever else stands in their rows; returns
+ * how many. */
+int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
+                      struct err *err);
+/* Ends a run whose rows cannot be understood or do not fit together: it is unknown from then on. */
+int run_table_set_aside(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, size_t max,
                     struct err *err);

@@ -644,7 +644,9 @@ int auditor_new(const struct auditor_options *options, struct auditor **ret, str
     }
     AUTO_AUDIT_RECORD struct audit_record last = {0};
     int rc = audit_table_last(options->store, &last, err);
-    if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
+    if (rc == -ERR_STORE_DAMAGED) { /* what it found is only shown */
+        log_err(LOG_LEVEL_ERROR, err, "the last audit cannot be read");
+    } else if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
         auditor_free(auditor);
         return rc;
     }

@@ -224,6 +224,10 @@ static bool print_next(struct console *console)
         return false;
     }
     int rc = outbox_table_due(console->options.store, CONSOLE_DOOR, now_wall(console), &row, &err);
+    if (rc == -ERR_STORE_DAMAGED) {
+        log_err(LOG_LEVEL_ERROR, &err, "console: a message is given up");
+        return true;
+    }
     if (rc < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "console: could not read the outbox");
         console->held_mono_us = clock_mono_us(console->options.clock) + RETRY_US;

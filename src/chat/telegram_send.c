@@ -842,6 +842,11 @@ static void pump(void *userdata)
         struct err err = {0};
         int rc = outbox_table_due_except(send->t->options.store, TELEGRAM_DOOR, now_wall(send),
                                          chats, count, &row, &err);
+        if (rc == -ERR_STORE_DAMAGED) {
+            log_err(LOG_LEVEL_ERROR, &err, "telegram: a message is given up");
+            slot--;
+            continue;
+        }
         if (rc < 0) {
             send->held_mono_us = now + telegram_trouble(send->t, &send->trouble, &err, "outbox");
             break;
@@ -867,6 +872,9 @@ static void repeat_uncertain_alerts(struct telegram_send *send)
         struct err err = {0};
         int rc = outbox_table_next_uncertain(store, TELEGRAM_DOOR, after, &row, &err);
         log_store(rc, &err);
+        if (rc == -ERR_STORE_DAMAGED) {
+            continue; /* it is dead now */
+        }
         if (rc <= 0) {
             return;
         }

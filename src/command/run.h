@@ -47,8 +47,11 @@ struct runner {
     struct runner_options o;
     struct run *runs;
     size_t run_count;
-    struct loop_source *settle; /* deferred: looks for calls that have finished */
-    struct loop_source *expiry; /* timer: the next confirmation to expire */
+    struct loop_source *settle;  /* deferred: looks for calls that have finished */
+    struct loop_source *expiry;  /* timer: the next confirmation to expire */
+    struct loop_source *recover; /* timer: the next slice of what the last process left */
+    int64_t recover_after_id;
+    int64_t recover_upto_id;
     struct loop_source *record; /* timer: stores runs that were begun without a row */
     struct held_question held[HELD_MAX];
     struct rate rate;

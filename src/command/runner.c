@@ -22,6 +22,8 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     loop_source_name(runner->settle, "runs that finished");
     runner->expiry = loop_add_timer(options->loop, runner_confirm_on_expiry, runner);
     loop_source_name(runner->expiry, "confirmations");
+    runner->recover = loop_add_timer(options->loop, runner_on_recover, runner);
+    loop_source_name(runner->recover, "runs to recover");
     runner->record = loop_add_timer(options->loop, runner_on_record, runner);
     loop_source_name(runner->record, "runs to record");
     *ret = runner;
@@ -41,6 +43,7 @@ void runner_free(struct runner *runner)
     loop_source_free(runner->settle);
     loop_source_free(runner->expiry);
     loop_source_free(runner->record);
+    loop_source_free(runner->recover);
     runner_held_release(runner);
     free(runner);
 }

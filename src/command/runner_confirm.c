@@ -352,7 +352,8 @@ static int expire_one(struct runner *runner, const struct confirmation *c, struc
     }
     if (rc < 0) {
         ops_store_rollback(runner->o.store);
-        return rc;
+        struct err odd = err == NULL ? (struct err){.id = -rc} : *err;
+        return runner_is_odd(rc) ? runner_set_aside(runner, c->run_id, &odd, err) : rc;
     }
     return ops_store_commit(runner->o.store, err);
 }

@@ -64,6 +64,12 @@ void runner_held_release(struct runner *runner);
 /* An answer to one that nothing on disk speaks for. */
 int runner_held_answer(struct runner *runner, const struct invocation *in, struct held_question *h,
                        bool yes, struct verdict *v, struct err *err);
+/* runner_recover.c */
+void runner_on_recover(void *runner);
+/* Is this about the rows, and not about whether the database can be used? */
+bool runner_is_odd(int rc);
+/* The rows of a run, and any open question without a waiting run, concern nobody from then on. */
+int runner_set_aside(struct runner *runner, int64_t run_id, const struct err *why, struct err *err);
 void runner_record_schedule(struct runner *runner);
 void runner_on_record(void *runner);
 

@@ -1,13 +1,17 @@
 #include "base/check.h"
+#include "base/log.h"
 #include "run.h"
 #include "runner_internal.h"
+#include "store/confirmation_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
 
 #include <string.h>
 
-#define BATCH 32
+#define SLICE        4 /* each costs a commit or two, and the loop waits for it */
+#define SLICE_GAP_US (20 * USEC_PER_MSEC)
+#define RETRY_US     (5 * USEC_PER_SEC)
 
 /* Ends a run of which nothing more can be known: its command or its step are not there any more. */
 static int end_unknown(struct runner *runner, const struct run_row *row, struct err *err)
@@ -94,6 +98,10 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     if (count < 0) {
         return count;
     }
+    enum door door;
+    if (!door_parse(str_c(row.door), &door)) {
+        return err_set(err, ERR_STORE_DAMAGED, "command_runs, row %lld: door", (long long)id);
+    }
     AUTO_RUN struct run *run = run_load(runner, &row, &why);
     if (run == NULL || !restore_steps(run, steps, count)) {
         return end_unknown(runner, &row, err);
@@ -105,33 +113,106 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     return 0;
 }
 
-int runner_recover(struct runner *runner, struct err *err)
+bool runner_is_odd(int rc)
+{
+    static const enum err_id odd[] = {ERR_STORE_DAMAGED,  ERR_STORE_CONFLICT, ERR_STORE_NOT_FOUND,
+                                      ERR_STORE_TOO_LONG, ERR_DB_CONSTRAINT,  ERR_BUF_FULL};
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        if (rc == -(int)odd[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int runner_set_aside(struct runner *runner, int64_t run_id, const struct err *why, struct err *err)
+{
+    struct err told = *why;
+    (void)err_prefix(&told, "run %lld is set aside", (long long)run_id);
+    log_err(LOG_LEVEL_ERROR, &told, "stored rows cannot be understood");
+    int rc = run_table_set_aside(runner->o.store, run_id, clock_wall_us(runner->o.clock), err);
+    if (rc == 0) {
+        rc = confirmation_table_set_aside(runner->o.store, err);
+    }
+    if (rc >= 0 && runner->o.odd_row != NULL) {
+        runner->o.odd_row(&told, runner->o.odd_row_userdata);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* At most max of those that are left. *ret_more: there are others. */
+static int recover_slice(struct runner *runner, size_t max, bool *ret_more, struct err *err)
 {
     int64_t ids[RUNS_MAX];
-    struct run_row rows[BATCH];
-    size_t count = 0;
-    int n = 0;
-    do { /* ids first: recovering changes the list */
-        n = run_table_list(runner->o.store, 1U << RUN_RUNNING, count, rows, BATCH, err);
-        for (int i = 0; i < n; i++) {
-            if (count < RUNS_MAX) {
-                ids[count++] = rows[i].id;
-            }
-            run_row_release(&rows[i]);
+    int n = run_table_running(runner->o.store, runner->recover_after_id, ids, max, err);
+    for (int i = 0; i < n && ids[i] <= runner->recover_upto_id; i++) {
+        struct err why = {0};
+        int rc = recover_run(runner, ids[i], &why);
+        if (rc < 0 && runner_is_odd(rc)) {
+            rc = runner_set_aside(runner, ids[i], &why, &why);
         }
-    } while (n == BATCH && count < RUNS_MAX);
-    if (n < 0) {
-        return n;
-    }
-    for (size_t i = count; i > 0; i--) { /* oldest first */
-        int rc = recover_run(runner, ids[i - 1], err);
         if (rc < 0) {
+            if (err != NULL) {
+                *err = why;
+            }
             return rc;
         }
+        runner->recover_after_id = ids[i];
     }
-    int rc = runner_confirm_expire_due(runner, err);
-    if (rc == 0) {
-        runner_confirm_schedule(runner);
+    *ret_more = n == (int)max && ids[n - 1] < runner->recover_upto_id;
+    return n < 0 ? n : 0;
+}
+
+void runner_on_recover(void *userdata)
+{
+    struct runner *runner = userdata;
+    struct err err = {0};
+    bool more = true;
+    if (runner->run_count < RUNS_MAX && recover_slice(runner, SLICE, &more, &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not recover a run; trying on");
+        loop_timer_in(runner->recover, RETRY_US);
+        return;
     }
-    return rc;
+    if (more) {
+        loop_timer_in(runner->recover, SLICE_GAP_US);
+    }
+}
+
+/* Runs that begin from now on are not left over. */
+static int find_last(struct runner *runner, struct err *err)
+{
+    int64_t ids[RUNS_MAX];
+    int n = 0;
+    do {
+        n = run_table_running(runner->o.store, runner->recover_upto_id, ids, RUNS_MAX, err);
+        runner->recover_upto_id = n > 0 ? ids[n - 1] : runner->recover_upto_id;
+    } while (n == RUNS_MAX);
+    return n < 0 ? n : 0;
+}
+
+int runner_recover(struct runner *runner, struct err *err)
+{
+    bool more = false;
+    int rc = find_last(runner, err);
+    if (rc < 0 || (rc = recover_slice(runner, RUNS_MAX, &more, err)) < 0) {
+        return rc;
+    }
+    if (more) {
+        loop_timer_in(runner->recover, SLICE_GAP_US);
+    }
+    rc = confirmation_table_set_aside(runner->o.store, err);
+    if (rc > 0) {
+        struct err why = {0};
+        (void)err_set(&why, ERR_STORE_DAMAGED, "%d open confirmations belong to no waiting run",
+                      rc);
+        log_err(LOG_LEVEL_ERROR, &why, "stored rows are set aside");
+        if (runner->o.odd_row != NULL) {
+            runner->o.odd_row(&why, runner->o.odd_row_userdata);
+        }
+    }
+    if (rc < 0 || (rc = runner_confirm_expire_due(runner, err)) < 0) {
+        return rc;
+    }
+    runner_confirm_schedule(runner);
+    return 0;
 }

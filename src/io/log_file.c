@@ -58,8 +58,8 @@ void log_file_look(struct log_file *file)
     if (file == NULL || fstat(file->fd, &ours) < 0) {
         return;
     }
-    bool is_there = stat(file->path, &there) == 0 && there.st_ino == ours.st_ino &&
-                    there.st_dev == ours.st_dev;
+    bool is_there =
+        stat(file->path, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
     if (is_there && ours.st_size <= file->limits.max_bytes) {
         return;
     }

@@ -147,6 +147,24 @@ static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
     return door == DOOR_TELEGRAM && telegram_say(ops->telegram, chat_id, edit_message_id, reply);
 }
 
+static void tell_odd_row(const struct err *why, void *userdata)
+{
+    const struct ops *ops = userdata;
+    const struct err_info *info = err_info(why->id);
+    const struct alert_spec spec = {
+        .type = ALERT_DATA,
+        .severity = SEVERITY_MEDIUM,
+        .source = "ops",
+        .fingerprint = "store:odd",
+        .title = "stored rows could not be understood and were set aside",
+        .description = why->context,
+        .recommendation = info->remediation,
+    };
+    int64_t id;
+    struct err ignored = {0}; /* it stands in the log */
+    (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
+}
+
 /* A command that was reported as failed was done after all, or refused: into the same message, and
  * as an alert when it was done. A stop's own alert resolves itself (ops_watch.h). */
 static bool tell_late(const struct desk_late *late, void *userdata)
@@ -659,7 +677,9 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .outbox_changed = wake_doors,
                                              .outbox_userdata = ops,
                                              .deliver = deliver,
-                                             .deliver_userdata = ops},
+                                             .deliver_userdata = ops,
+                                             .odd_row = tell_odd_row,
+                                             .odd_row_userdata = ops},
                     &ops->runner, err);
     return rc < 0 ? rc : runner_recover(ops->runner, err);
 }

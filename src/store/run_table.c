@@ -225,6 +225,29 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
     return (int)n;
 }
 
+int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
+                      struct err *err)
+{
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT id FROM command_runs WHERE state = 'running' AND id > ?"
+                      " ORDER BY id LIMIT ?",
+                      DB_VALUES(DB_I64(after_id), DB_I64((int64_t)max)), &rows, err);
+    size_t n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        ret_ids[n++] = db_i64(rows, 0);
+    }
+    return rc < 0 ? rc : (int)n;
+}
+
+int run_table_set_aside(struct ops_store *store, int64_t id, int64_t now_us, struct err *err)
+{
+    return db_run(store->db,
+                  "UPDATE command_runs SET state = 'unknown', error_code = 'STORE_DAMAGED',"
+                  " updated_us = ? WHERE id = ?",
+                  DB_VALUES(DB_I64(now_us), DB_I64(id)), err);
+}
+
 int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, size_t max,
                     struct err *err)
 {

@@ -1,7 +1,6 @@
-#include "io/log_file.h"
-
 #include "base/log.h"
 #include "io/file.h"
+#include "io/log_file.h"
 #include "scratch.h"
 #include "unit/unit.h"
 

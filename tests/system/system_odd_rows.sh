@@ -1,0 +1,54 @@
+#!/bin/sh
+# Rows that nobody can understand, in every table of ops.db: the start goes on, commands answer, and
+# what was set aside is told.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+if ! command -v sqlite3 > /dev/null; then
+    tap_skip "odd rows" "no sqlite3 on this machine"
+    tap_end
+fi
+
+printf '/status\n/audit\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" \
+    --state "$WORK/good" > "$WORK/out" 2>&1
+number=0
+odd() { # TABLE SQL
+    number=$((number + 1))
+    rm -rf "$WORK/state"
+    cp -r "$WORK/good" "$WORK/state"
+    if ! sqlite3 "$WORK/state/ops.db" "PRAGMA foreign_keys = OFF; $2" > "$WORK/out" 2>&1; then
+        tap_check "$1: the row is written" false
+        return
+    fi
+    printf '/pause\n/status\n/version\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" \
+        --state "$WORK/state" > "$WORK/out" 2>&1
+    code=$?
+    tap_check "$1: it starts and ends with 0 ($number)" test $code -eq 0
+    tap_check "$1: commands answer ($number)" holds "$WORK/out" "Equity"
+    tap_check "$1: also those that change something ($number)" holds "$WORK/out" "paused"
+}
+
+run="INSERT INTO command_runs(id, command, args, user_id, user_name, role, door, chat_id, state, step,
+     created_us, updated_us, result, error_code) VALUES"
+odd command_runs "$run (901, 'gone', '{', 'x', x'ff', 'king', 'nowhere', 'y', 'running', 'z', 1, 1,
+     '', '')"
+odd command_runs "$run (901, printf('%.999c', 'x'), '{}', 1, 'a', 'admin', 'console', 1, 'running',
+     0, 1, 1, '', 'NO_CODE')"
+odd run_steps "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'running', 0, 1, 1, '', '');
+     INSERT INTO run_steps VALUES (901, 0, printf('%.999c', 'x'), 'weird', 'a', 'b', '')"
+odd confirmations "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'done', 0, 1, 1, '', '');
+     INSERT INTO confirmations VALUES ('AAAAAA', 901, 1, 'console', 1, 0, 1, 0)"
+odd confirmations "INSERT INTO confirmations VALUES (NULL, 4711, 'x', 'nowhere', 'y', 'z', 'soon', 0)"
+odd outbox "INSERT INTO outbox(door, chat_id, kind, priority, payload, run_id, created_at_us,
+     not_before_us, edit_of) VALUES ('console', 1, 'weird', -5, '{', 0, 'x', 0, 'y')"
+odd updates "INSERT INTO updates VALUES ('nowhere', 'x', 'y')"
+odd kv "INSERT OR REPLACE INTO kv VALUES ('last_request_id', NULL), ('prune_last_us', 'never'),
+     ('audit_last_us', x'ff'), ('audit_head', 'broken'), ('audit.head', 7)"
+odd audits "UPDATE audits SET verdict = printf('%.9999c', 'x'), note = printf('%.9999c', 'x')"
+odd monitoring_alerts "INSERT INTO monitoring_alerts(alert_type, severity, title, description,
+     evidence, recommendation, status, created_at, fingerprint, source, last_seen_at) VALUES
+     ('weird', 'worse', 't', 'd', 'e', 'r', 'open', 'then', 'engine:stale', 'engine', 'now')"
+odd alert_messages "INSERT INTO alert_messages VALUES (4711, 'nowhere', 1, 4711)"
+odd service_samples "INSERT INTO service_samples(service, at_us, up, latency_us, detail) VALUES
+     ('nowhere', 'then', 'maybe', 'x', '')"
+odd audit_log "INSERT INTO audit_log VALUES (99999, 'then', 'x', 'y', 'z', 'w', 'v', 'u', 't')"
+tap_end

@@ -1,0 +1,195 @@
+#include "../../../src/store/row.h"
+#include "base/check.h"
+#include "rig.h"
+
+#include <string.h>
+
+/* Whatever stands in ops.db, the start goes on, and so do new commands. */
+
+static int setup(void **state)
+{
+    static struct rig rig;
+    rig_open(&rig);
+    *state = &rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_close(*state);
+    return 0;
+}
+
+static void run_sql(struct rig *rig, const char *sql)
+{
+    struct err err = {0};
+    int rc = db_exec(rig->store->db, sql, &err);
+    if (rc < 0) {
+        print_error("%s: %s\n", sql, err.context);
+    }
+    assert_int_equal(rc, 0);
+}
+
+static int64_t count(struct rig *rig, const char *sql)
+{
+    int64_t n = 0;
+    assert_int_equal(db_get_i64(rig->store->db, sql, DB_NO_VALUES, -1, &n, NULL), 0);
+    return n;
+}
+
+static void add_running(struct rig *rig, const char *command, const char *action)
+{
+    int64_t id = 0;
+    const struct run_new row = {.command = command,
+                                .args_json = "{}",
+                                .user_id = 7,
+                                .user_name = "alice",
+                                .role = "operator",
+                                .door = "telegram",
+                                .chat_id = 100,
+                                .state = RUN_RUNNING};
+    assert_int_equal(run_table_add(rig->store, &row, RIG_WALL_US, &id, NULL), 0);
+    assert_int_equal(run_table_step_begin(rig->store, id, 0, action, RIG_WALL_US, NULL), 0);
+}
+
+static void any_number_of_runs_is_recovered(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(ops_store_begin(rig->store, NULL), 0);
+    for (int i = 0; i < 300; i++) {
+        add_running(rig, i % 2 == 0 ? "look" : "hang", i % 2 == 0 ? "test.read" : "test.hang");
+    }
+    assert_int_equal(ops_store_commit(rig->store, NULL), 0);
+    rig_crash(rig);
+    assert_int_equal(rig_say(rig, "hang"), 0); /* one of today is not left over */
+    loop_advance(rig->loop, 10 * USEC_PER_SEC);
+    assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'done'"), 150);
+    assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'unknown'"), 150);
+    assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'running'"), 1);
+    assert_int_equal(rig->recovers, 0);
+}
+
+/* After the rows, the process starts again over them. */
+static void start_over(struct rig *rig, const char *sql)
+{
+    int64_t left = 0;
+    add_running(rig, "known", "test.known");
+    assert_int_equal(rig_say(rig, "restart demo"), 0); /* a question */
+    run_sql(rig, sql);
+    rig_crash(rig);
+    assert_int_equal(rig_say(rig, "look"), 0);
+    assert_has(rig_last(rig), "all is well");
+    loop_advance(rig->loop, 5 * USEC_PER_MIN); /* and what is left of the questions expires */
+    left = count(rig, "SELECT count(*) FROM command_runs WHERE state = 'running'");
+    if (left != 0) {
+        print_error("%lld runs are left after: %s\n", (long long)left, sql);
+    }
+    assert_int_equal(left, 0);
+    assert_int_equal(count(rig, "SELECT count(*) FROM confirmations WHERE used = 0"), 0);
+    assert_int_equal(rig_say(rig, "change demo"), 0);
+    run_sql(rig, "PRAGMA foreign_keys = OFF; DELETE FROM command_runs; DELETE FROM run_steps;"
+                 "DELETE FROM confirmations; PRAGMA foreign_keys = ON");
+}
+
+static void odd_runs_are_set_aside(void **state)
+{
+    static const char *const rows[] = {
+        "UPDATE command_runs SET state = 'weird' WHERE state = 'running'",
+        "UPDATE command_runs SET command = 'gone'",
+        "UPDATE command_runs SET command = printf('%.100c', 'x')",
+        "UPDATE command_runs SET command = x'00ff'",
+        "UPDATE command_runs SET args = '{broken'",
+        "UPDATE command_runs SET args = x'fffe'",
+        "UPDATE command_runs SET args = '[1]'",
+        "UPDATE command_runs SET door = 'nowhere'",
+        "UPDATE command_runs SET door = printf('%.100c', 'x')",
+        "UPDATE command_runs SET role = 'king'",
+        "UPDATE command_runs SET user_name = printf('%.100c', 'x')",
+        "UPDATE command_runs SET step = 'one', chat_id = 'here', created_us = 'then'",
+        "UPDATE command_runs SET error_code = printf('%.100c', 'x')",
+        "UPDATE command_runs SET state = 'running'", /* a question that runs */
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        start_over(*state, rows[i]);
+    }
+}
+
+static void odd_steps_are_set_aside(void **state)
+{
+    static const char *const rows[] = {
+        "UPDATE run_steps SET state = 'weird'",
+        "UPDATE run_steps SET action = printf('%.100c', 'x')",
+        "UPDATE run_steps SET action = 'test.read'",
+        "UPDATE run_steps SET idx = -5",
+        "UPDATE run_steps SET idx = 99",
+        "UPDATE run_steps SET result = printf('%.2000c', 'x')",
+        "UPDATE run_steps SET state = 'done'",
+        "UPDATE run_steps SET started_us = 'then', ended_us = 'now'",
+        "DELETE FROM run_steps",
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        start_over(*state, rows[i]);
+    }
+}
+
+static void odd_confirmations_are_set_aside(void **state)
+{
+    static const char *const rows[] = {
+        "UPDATE command_runs SET state = 'done' WHERE state = 'confirming'",
+        "UPDATE command_runs SET state = 'weird' WHERE state = 'confirming'",
+        "UPDATE command_runs SET command = printf('%.100c', 'x') WHERE state = 'confirming'",
+        "UPDATE confirmations SET nonce = NULL",
+        "UPDATE confirmations SET nonce = printf('%.60c', 'x')",
+        "UPDATE confirmations SET door = printf('%.60c', 'x')",
+        "UPDATE confirmations SET door = 'nowhere'",
+        "UPDATE confirmations SET expires_us = 'soon'",
+        "UPDATE confirmations SET user_id = 'me', chat_id = 'here', outbox_id = 'it'",
+        "PRAGMA foreign_keys = OFF; UPDATE confirmations SET run_id = 4711",
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        start_over(*state, rows[i]);
+    }
+}
+
+/* It is not the first that is due. */
+static bool priority_comes_last(const char *sql)
+{
+    return strstr(sql, "priority = 77") != NULL;
+}
+
+static void odd_messages_hold_up_no_other(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const rows[] = {
+        "UPDATE outbox SET kind = 'weird'",
+        "UPDATE outbox SET priority = 77",
+        "UPDATE outbox SET priority = -1",
+        "UPDATE outbox SET last_error = printf('%.500c', 'x')",
+        "UPDATE outbox SET door = 'telegram', state = 'queued', kind = x'00'",
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct outbox_row row = {0};
+        run_sql(rig, "DELETE FROM outbox");
+        assert_int_equal(rig_say(rig, "look"), 0);
+        run_sql(rig, rows[i]);
+        assert_int_equal(rig_say(rig, "look"), 0);
+        int64_t now_us = rig->clock.now_wall_us;
+        assert_int_equal(outbox_table_due(rig->store, "telegram", now_us, &row, NULL),
+                         priority_comes_last(rows[i]) ? 1 : -ERR_STORE_DAMAGED);
+        outbox_row_release(&row);
+        if (!priority_comes_last(rows[i])) {
+            assert_int_equal(outbox_table_due(rig->store, "telegram", now_us, &row, NULL), 1);
+            outbox_row_release(&row);
+        }
+        int64_t counts[OUTBOX_STATE_COUNT];
+        run_sql(rig, "UPDATE outbox SET state = 'weird' WHERE state = 'dead'");
+        assert_int_equal(outbox_table_counts(rig->store, "telegram", counts, NULL), 0);
+        rig_crash(rig);
+    }
+}
+
+#define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+UNIT_GROUP(odd, RIG_TEST(any_number_of_runs_is_recovered), RIG_TEST(odd_runs_are_set_aside),
+           RIG_TEST(odd_steps_are_set_aside), RIG_TEST(odd_confirmations_are_set_aside),
+           RIG_TEST(odd_messages_hold_up_no_other))
