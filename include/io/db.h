@@ -126,6 +126,15 @@ enum db_type db_column_type(struct db_rows *rows, int column);
 const char *db_column_name(struct db_rows *rows, int column);
 int db_column_count(struct db_rows *rows);
 
+/* What statements have cost since the file was opened, that included: so a test sees a query that
+ * reads a whole table, however fast the machine is. */
+struct db_work {
+    int64_t scanned; /* rows that were stepped over without an index */
+    int64_t sorted;  /* results that were sorted */
+    int64_t steps;   /* of SQLite's machine */
+};
+struct db_work db_work(const struct db *db);
+
 int64_t db_changes(struct db *db); /* rows that the last write touched */
 int64_t db_last_rowid(struct db *db);
 

@@ -88,6 +88,8 @@ int ops_store_checkpoint(struct ops_store *store, struct err *err);
 /* See db_keep (io/db.h): notices that ops.db was deleted or replaced and puts it back (1; *err says
  * what was found). */
 int ops_store_keep(struct ops_store *store, struct err *err);
+/* One line for the debug log: what reading this file has cost so far. */
+void ops_store_log_work(struct ops_store *store, const char *when);
 /* PRAGMA quick_check. */
 int ops_store_check(struct ops_store *store, struct err *err);
 

@@ -64,6 +64,9 @@ int trading_store_get_recorded(struct trading_store *store, int64_t *ret_run, in
 int trading_store_keep(struct trading_store *store, struct err *err);
 int trading_store_reopen(struct trading_store *store, struct err *err);
 
+/* One line for the debug log: what reading this file has cost so far. */
+void trading_store_log_work(struct trading_store *store, const char *when);
+
 /* PRAGMA quick_check. */
 int trading_store_check(struct trading_store *store, struct err *err);
 

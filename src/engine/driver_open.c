@@ -338,6 +338,7 @@ bool driver_open_try(struct driver *d)
     }
     if (rc >= 0) {
         d->retry_mono_us = 0;
+        trading_store_log_work(d->store, "engine started");
         driver_trouble_over(d);
         /* What was recovered can be seen even when the first commit has to wait. */
         struct engine_now now = {

@@ -33,6 +33,7 @@ struct db {
     char *path;                /* NULL: in memory */
     struct db_options options; /* but for its path */
     struct db_file file;       /* what is open */
+    struct db_work work;       /* done so far */
     bool sealed;               /* a copy is the truth now and not in place yet: no writes */
 };
 
@@ -89,6 +90,13 @@ static int db_fault(struct db *db, const char *what, struct err *err)
     }
     int rc = db->fault(what, db->fault_userdata);
     return rc < 0 ? err_set(err, (enum err_id) - rc, "%s: %.80s", db->name, what) : 0;
+}
+
+static void count_work(struct db *db, sqlite3_stmt *stmt)
+{
+    db->work.scanned += sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_FULLSCAN_STEP, 1);
+    db->work.sorted += sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_SORT, 1);
+    db->work.steps += sqlite3_stmt_status(stmt, SQLITE_STMTSTATUS_VM_STEP, 1);
 }
 
 static void rows_destroy(struct db_rows *rows)
@@ -243,6 +251,7 @@ void db_rows_free(struct db_rows *rows)
     if (rows == NULL) {
         return;
     }
+    count_work(rows->db, rows->stmt);
     if (!rows->cached) {
         rows_destroy(rows);
         return;
@@ -280,12 +289,18 @@ int db_exec(struct db *db, const char *sql, struct err *err)
         if (rc == 0 && code != SQLITE_DONE) {
             rc = db_error(db, sqlite3_sql(stmt), err);
         }
+        count_work(db, stmt);
         (void)sqlite3_finalize(stmt);
         if (rc < 0) {
             return rc;
         }
     }
     return 0;
+}
+
+struct db_work db_work(const struct db *db)
+{
+    return db->work;
 }
 
 int db_get_i64(struct db *db, const char *sql, const struct db_value *values, size_t count,
@@ -565,6 +580,7 @@ static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
         return rc;
     }
     *ret = fresh.sqlite;
+    db->work = fresh.work;
     return 0;
 }
 

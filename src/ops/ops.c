@@ -523,6 +523,8 @@ static void on_starting(void *userdata)
         return;
     }
     ops->ready = true;
+    ops_store_log_work(ops->store, "ops started");
+    trading_store_log_work(ops->trading, "ops started");
     AUTO_BUF struct buf text = BUF_INIT(256);
     add_status(ops, &text);
     notify_ready(text.data);

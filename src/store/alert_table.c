@@ -200,17 +200,24 @@ _Static_assert(ALERT_OPEN == 0 && ALERT_ACKNOWLEDGED == 1 && ALERT_FIXED == 2 &&
                    ALERT_WONTFIX == 3 && ALERT_REJECTED == 4,
                "STATUS_BIT repeats the order of enum alert_status");
 
+#define LIVE_STATUSES (1U << ALERT_OPEN | 1U << ALERT_ACKNOWLEDGED | 1U << ALERT_WONTFIX)
+#define SELECT_ALERTS "SELECT " COLUMNS " FROM monitoring_alerts WHERE "
+#define SOME_OF                                                                             \
+    " AND (" SEVERITY_RANK ") >= ?2 AND (?3 = '' OR source = ?3) AND (?4 = 0 OR check_json" \
+    " <> '') AND (?5 = 0 OR notified = 0) AND last_seen_at >= ?6"                           \
+    " ORDER BY (" SEVERITY_RANK ") DESC, id DESC LIMIT ?7 OFFSET ?8"
+
 int alert_table_list(struct ops_store *store, const struct alert_query *query, struct alert *ret,
                      size_t max, struct err *err)
 {
     struct stamp since = stamp_of(query->since_us);
     AUTO_DB_ROWS struct db_rows *rows = NULL;
+    /* Alerts that live are few, and the index alerts_live has them, when it is named. */
+    bool live = query->statuses != 0 && (query->statuses & ~LIVE_STATUSES) == 0;
     int rc = db_query(store->db,
-                      "SELECT " COLUMNS " FROM monitoring_alerts"
-                      " WHERE (?1 = 0 OR (" STATUS_BIT ") & ?1 <> 0) AND (" SEVERITY_RANK ") >= ?2"
-                      " AND (?3 = '' OR source = ?3) AND (?4 = 0 OR check_json <> '')"
-                      " AND (?5 = 0 OR notified = 0) AND last_seen_at >= ?6"
-                      " ORDER BY (" SEVERITY_RANK ") DESC, id DESC LIMIT ?7 OFFSET ?8",
+                      live ? SELECT_ALERTS "status IN ('open', 'acknowledged', 'wontfix') AND"
+                                           " (" STATUS_BIT ") & ?1 <> 0" SOME_OF
+                           : SELECT_ALERTS "(?1 = 0 OR (" STATUS_BIT ") & ?1 <> 0)" SOME_OF,
                       DB_VALUES(DB_I64(query->statuses), DB_I64(query->min_severity),
                                 DB_TEXT_C(query->source), DB_I64(query->with_check_only),
                                 DB_I64(query->unnotified_only), DB_TEXT_C(since.text),

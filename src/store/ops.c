@@ -82,11 +82,25 @@ static const char schema_reads[] =
     " PRIMARY KEY(hour_us, user, door, command)) WITHOUT ROWID;"
     "CREATE INDEX audit_log_archives ON audit_log(id) WHERE action = 'audit.archived';";
 
+/* What a start and the daily tidying look for, so that neither reads a whole table. */
+static const char schema_lookups[] =
+    "CREATE INDEX outbox_sending ON outbox(id) WHERE state = 'sending';"
+    "CREATE INDEX outbox_uncertain ON outbox(door, id) WHERE state = 'uncertain';"
+    "CREATE INDEX outbox_ended ON outbox(created_at_us) WHERE state IN ('delivered', 'dead',"
+    " 'uncertain');"
+    "CREATE INDEX command_runs_ended ON command_runs(updated_us) WHERE state NOT IN"
+    " ('confirming', 'running');"
+    "CREATE INDEX updates_received ON updates(received_us);"
+    "CREATE INDEX audits_finished ON audits(finished_us);"
+    "CREATE INDEX alerts_ended ON monitoring_alerts(last_seen_at) WHERE status IN"
+    " ('fixed', 'rejected');";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
     {"messages of an alert", schema_messages},
     {"reads by person and hour, archives of the audit log", schema_reads},
+    {"look-ups of a start and of the daily tidying", schema_lookups},
 };
 
 /* A reader leaves a missing key missing: making one would hide that it was lost. */
@@ -252,21 +266,21 @@ int ops_store_get_text(struct ops_store *store, const char *name, struct buf *re
 /* ?1 is the point in time, ?2 the most rows. Confirmations go with their runs. */
 static const char *const prune_by_us[] = {
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('delivered', 'dead',"
-    " 'uncertain') AND created_at_us < ?1 ORDER BY id LIMIT ?2)",
+    " 'uncertain') AND created_at_us < ?1 ORDER BY created_at_us LIMIT ?2)",
     "DELETE FROM command_runs WHERE id IN (SELECT id FROM command_runs WHERE state NOT IN"
-    " ('confirming', 'running') AND updated_us < ?1 ORDER BY id LIMIT ?2)",
+    " ('confirming', 'running') AND updated_us < ?1 ORDER BY updated_us LIMIT ?2)",
     "DELETE FROM updates WHERE (door, update_id) IN (SELECT door, update_id FROM updates"
     " WHERE received_us < ?1 LIMIT ?2)",
     "DELETE FROM command_reads WHERE (hour_us, user, door, command) IN (SELECT hour_us, user, door,"
     " command FROM command_reads WHERE hour_us < ?1 LIMIT ?2)",
     "DELETE FROM audits WHERE id IN (SELECT id FROM audits WHERE finished_us < ?1"
-    " ORDER BY id LIMIT ?2)",
+    " ORDER BY finished_us LIMIT ?2)",
     "DELETE FROM service_samples WHERE id IN (SELECT id FROM service_samples WHERE at_us < ?1"
     " ORDER BY at_us LIMIT ?2)",
 };
 static const char prune_alerts[] =
     "DELETE FROM monitoring_alerts WHERE id IN (SELECT id FROM monitoring_alerts WHERE status IN"
-    " ('fixed', 'rejected') AND last_seen_at < ?1 ORDER BY id LIMIT ?2)";
+    " ('fixed', 'rejected') AND last_seen_at < ?1 ORDER BY last_seen_at LIMIT ?2)";
 
 int ops_store_prune(struct ops_store *store, int64_t before_us, int64_t max_rows,
                     int64_t *ret_deleted, struct err *err)
@@ -314,6 +328,11 @@ int ops_store_checkpoint(struct ops_store *store, struct err *err)
 int ops_store_keep(struct ops_store *store, struct err *err)
 {
     return db_keep(store->db, err);
+}
+
+void ops_store_log_work(struct ops_store *store, const char *when)
+{
+    row_log_work(store->db, "ops.db", when);
 }
 
 int ops_store_check(struct ops_store *store, struct err *err)

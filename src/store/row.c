@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 #include <string.h>
 
@@ -118,4 +119,11 @@ struct str row_cut(const char *text, size_t size)
         }
     }
     return s;
+}
+
+void row_log_work(struct db *db, const char *name, const char *when)
+{
+    struct db_work work = db_work(db);
+    LOG(DEBUG, "work: %s %s: scanned %lld, sorted %lld, steps %lld", name, when,
+        (long long)work.scanned, (long long)work.sorted, (long long)work.steps);
 }

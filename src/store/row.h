@@ -35,6 +35,9 @@ struct ops_store {
     char *dir;    /* the state folder; NULL in memory */
 };
 
+/* "work: NAME WHEN: scanned N, sorted N, steps N", which a test reads. */
+void row_log_work(struct db *db, const char *name, const char *when);
+
 struct row {
     struct db_rows *rows;
     int column; /* the next one */

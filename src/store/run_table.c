@@ -201,14 +201,20 @@ _Static_assert(RUN_CONFIRMING == 0 && RUN_RUNNING == 1 && RUN_DONE == 2 && RUN_F
                    RUN_CANCELLED == 4 && RUN_EXPIRED == 5 && RUN_REFUSED == 6 && RUN_UNKNOWN == 7,
                "STATE_BIT repeats the order of enum run_state");
 
+#define LIVE_STATES (1U << RUN_CONFIRMING | 1U << RUN_RUNNING)
+#define SELECT_RUNS "SELECT " COLUMNS " FROM command_runs WHERE "
+#define SOME_OF     " ORDER BY id DESC LIMIT ?2 OFFSET ?3"
+
 int run_table_list(struct ops_store *store, uint32_t states, size_t offset, struct run_row *ret,
                    size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
+    /* Runs that live are few, and the index command_runs_live has them, when it is named. */
+    bool live = states != 0 && (states & ~LIVE_STATES) == 0;
     int rc = db_query(store->db,
-                      "SELECT " COLUMNS " FROM command_runs"
-                      " WHERE ?1 = 0 OR (" STATE_BIT ") & ?1 <> 0"
-                      " ORDER BY id DESC LIMIT ?2 OFFSET ?3",
+                      live ? SELECT_RUNS "state IN ('confirming', 'running') AND (" STATE_BIT
+                                         ") & ?1 <> 0" SOME_OF
+                           : SELECT_RUNS "(?1 = 0 OR (" STATE_BIT ") & ?1 <> 0)" SOME_OF,
                       DB_VALUES(DB_I64(states), DB_I64((int64_t)max), DB_I64((int64_t)offset)),
                       &rows, err);
     size_t n = 0;

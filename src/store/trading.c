@@ -249,6 +249,11 @@ int trading_store_prune(struct trading_store *store, int64_t before_us, int64_t 
     return 0;
 }
 
+void trading_store_log_work(struct trading_store *store, const char *when)
+{
+    row_log_work(store->db, "trading.db", when);
+}
+
 int trading_store_check(struct trading_store *store, struct err *err)
 {
     return db_quick_check(store->db, err);
