@@ -114,6 +114,8 @@ int condition_compile(struct str text, struct condition *ret, struct err *err);
 bool condition_holds(const struct condition *condition, const struct condition_values *values);
 /* The normal form: one blank between words, no needless parentheses; returns dst. */
 const char *condition_print(const struct condition *condition, char dst[CONDITION_TEXT_SIZE]);
+/* The symbols that it names, each once; at most max of them. Returns how many. */
+int condition_symbols(const struct condition *condition, struct symbol *ret, int max);
 /* The variables with what they mean, one line each, for help; ends with a NULL name. */
 struct condition_word {
     const char *name;

@@ -3,7 +3,10 @@
 #include "agents/predictor.h"
 #include "engine/driver.h"
 #include "io/file.h"
+#include "model/condition.h"
+#include "model/rule.h"
 #include "ops/ops.h"
+#include "store/rule_table.h"
 
 #include <string.h>
 
@@ -67,6 +70,38 @@ static void check_model(const struct config *config, const struct settings *sett
     }
 }
 
+/* Rules that live in the state folder; it may have none yet, and who cannot be read says so later.
+ */
+static void check_rules(const struct settings *settings, const char *state_dir,
+                        struct cli_check *check)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    struct trading_store *store = NULL;
+    struct rule rules[RULES_MAX];
+    buf_addf(&path, "%s/trading.db", state_dir);
+    if (!file_exists(path.data) ||
+        trading_store_open(state_dir, TRADING_STORE_READ, &store, NULL) < 0) {
+        return;
+    }
+    int count = rule_table_list(store, &(struct rule_query){0}, rules, RULES_MAX, NULL);
+    for (int i = 0; i < count; i++) {
+        struct condition program;
+        struct symbol symbols[CONDITION_OPS_MAX];
+        int named = condition_compile(str_c(rules[i].condition), &program, NULL) < 0
+                        ? 0
+                        : condition_symbols(&program, symbols, CONDITION_OPS_MAX);
+        for (int s = 0; s < named; s++) {
+            struct err err = {0};
+            if (!is_traded(settings, symbols[s])) {
+                (void)err_set(&err, ERR_RULE_NOT_TRADED, "rule %lld: %s", (long long)rules[i].id,
+                              symbols[s].name);
+                warn(check, &err);
+            }
+        }
+    }
+    trading_store_free(store);
+}
+
 /* ---------------------------------------------------------------- paths */
 
 /* The files of the state folder that a start writes; what is missing is made by it. */
@@ -119,5 +154,6 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
         return at_option(config, "state.dir", &ret->problem);
     }
     check_socket(config, state_dir, ret);
+    check_rules(&settings, state_dir, ret);
     return 0;
 }

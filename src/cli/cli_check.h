@@ -1,6 +1,6 @@
 /*
  * cli_check.h: what stands around a configuration and must fit before it can run: the files of its
- * market, its model, its state folder, its socket.
+ * market, its model, its state folder with the rules in it, its socket.
  *
  *     struct cli_check check;
  *     if (cli_check(config, state_dir, &check) < 0) return cli_fail(args, &check.problem, ...);

@@ -111,7 +111,8 @@ static int check(const struct cli_daemon *daemon, struct err *err)
         *err = checked.problem;
     }
     for (int i = 0; i < checked.warning_count; i++) {
-        if (checked.warnings[i].id == ERR_CONFIG_UNUSED) {
+        if (checked.warnings[i].id == ERR_CONFIG_UNUSED ||
+            checked.warnings[i].id == ERR_RULE_NOT_TRADED) {
             log_err(LOG_LEVEL_WARNING, &checked.warnings[i], "configuration");
         }
     }

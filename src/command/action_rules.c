@@ -1,4 +1,5 @@
 #include "call.h"
+#include "config/config.h"
 #include "data.h"
 #include "desk.h"
 #include "figure.h"
@@ -25,7 +26,31 @@ static void add_record(struct buf *out, const struct rule *rule)
     buf_add_char(out, ')');
 }
 
-static void show_rule(struct reply *r, const struct rule *rule)
+/* The symbols that a rule names and nobody trades: a slip of the fingers, or from before. */
+static int not_traded(const struct desk *desk, const struct rule *rule,
+                      struct symbol ret[CONDITION_OPS_MAX])
+{
+    const struct config_symbols *traded = &desk->o.config->market_symbols;
+    struct condition program;
+    struct symbol named[CONDITION_OPS_MAX];
+    if (condition_compile(str_c(rule->condition), &program, NULL) < 0) {
+        return 0;
+    }
+    int found = 0;
+    int count = condition_symbols(&program, named, CONDITION_OPS_MAX);
+    for (int i = 0; i < count; i++) {
+        int at = 0;
+        while (at < traded->count && !symbol_equal(traded->items[at], named[i])) {
+            at++;
+        }
+        if (at == traded->count) {
+            ret[found++] = named[i];
+        }
+    }
+    return found;
+}
+
+static void show_rule(const struct desk *desk, struct reply *r, const struct rule *rule)
 {
     static const char *const marks[] = {
         [RULE_TESTING] = "🧪", [RULE_ACTIVE] = "✅", [RULE_RETIRED] = "⚪"};
@@ -35,16 +60,28 @@ static void show_rule(struct reply *r, const struct rule *rule)
                rule_status_name(rule->status), rule_effect_name(rule->effect), record.data);
     reply_line(r, "   when %s", rule->condition);
     reply_line(r, "   %s", rule->help);
+    struct symbol symbols[CONDITION_OPS_MAX];
+    int count = not_traded(desk, rule, symbols);
+    for (int i = 0; i < count; i++) {
+        reply_line(r, "   ⚠️ %s is not traded", symbols[i].name);
+    }
 }
 
-static struct json_object *rule_json(const struct rule *rule)
+static struct json_object *rule_json(const struct desk *desk, const struct rule *rule)
 {
+    struct symbol symbols[CONDITION_OPS_MAX];
+    struct json_object *names = json_object_new_array();
+    int count = not_traded(desk, rule, symbols);
+    for (int i = 0; i < count; i++) {
+        (void)json_object_array_add(names, json_object_new_string(symbols[i].name));
+    }
     struct json_object *o = json_object_new_object();
     data_put(o, "id", json_object_new_int64(rule->id));
     data_put(o, "status", json_object_new_string(rule_status_name(rule->status)));
     data_put(o, "effect", json_object_new_string(rule_effect_name(rule->effect)));
     data_put(o, "condition", json_object_new_string(rule->condition));
     data_put(o, "help", json_object_new_string(rule->help));
+    data_put(o, "not_traded", names);
     data_put(o, "success_count", json_object_new_int64(rule->success_count));
     data_put(o, "failure_count", json_object_new_int64(rule->failure_count));
     data_put(o, "created_by", json_object_new_string(rule->created_by));
@@ -114,8 +151,8 @@ static int show_rules(struct action_call *call, struct err *err)
         if (i > 0) {
             reply_gap(r);
         }
-        show_rule(r, &rules[i]);
-        (void)json_object_array_add(list, rule_json(&rules[i]));
+        show_rule(desk, r, &rules[i]);
+        (void)json_object_array_add(list, rule_json(desk, &rules[i]));
     }
     if (query.id > 0) {
         reply_title(r, TONE_PLAIN, "Trading rule %lld", (long long)query.id);
@@ -161,9 +198,9 @@ static bool added(struct desk *desk, struct pending *p)
     for (int i = 0; i < n; i++) {
         if (rules[i].effect == wanted.effect && strcmp(rules[i].condition, wanted.condition) == 0) {
             reply_title(r, TONE_GOOD, "Rule %lld is being tested", (long long)rules[i].id);
-            show_rule(r, &rules[i]);
+            show_rule(desk, r, &rules[i]);
             add_buttons(r, &rules[i]);
-            data_put(reply_data(r), "rule", rule_json(&rules[i]));
+            data_put(reply_data(r), "rule", rule_json(desk, &rules[i]));
         }
     }
     reply_line(r, "It is counted and changes nothing until it is activated.");
@@ -228,7 +265,7 @@ static int preview_status(struct action_call *call, struct err *err)
         return rc;
     }
     (void)rule_status_parse(str_c(action_arg(call, "status")), &status); /* one of its choices */
-    show_rule(r, &rule);
+    show_rule(action_userdata(call), r, &rule);
     reply_line(r, "%s", what_follows(status, rule.effect));
     return 0;
 }
@@ -245,8 +282,8 @@ static bool status_set(struct desk *desk, struct pending *p)
                                   &rule, 1, &err);
     reply_title(r, TONE_GOOD, "Rule %lld is %s", (long long)p->asked.number, p->asked.text);
     if (n == 1) {
-        show_rule(r, &rule);
-        data_put(reply_data(r), "rule", rule_json(&rule));
+        show_rule(desk, r, &rule);
+        data_put(reply_data(r), "rule", rule_json(desk, &rule));
     }
     reply_button(r, "Rules", "/rules", BUTTON_PLAIN);
     desk_finish(p, NULL);

@@ -800,3 +800,18 @@ bool condition_holds(const struct condition *condition, const struct condition_v
     }
     return top == 0 && stack[0] == TRUTH_TRUE;
 }
+
+int condition_symbols(const struct condition *condition, struct symbol *ret, int max)
+{
+    int found = 0;
+    for (int i = 0; i < condition->count && found < max; i++) {
+        bool is_new = condition->ops[i].kind == CONDITION_IS_SYMBOL;
+        for (int j = 0; is_new && j < found; j++) {
+            is_new = !symbol_equal(ret[j], condition->ops[i].symbol);
+        }
+        if (is_new) {
+            ret[found++] = condition->ops[i].symbol;
+        }
+    }
+    return found;
+}

@@ -6,6 +6,7 @@
 #include "io/secret.h"
 #include "rig.h"
 #include "store/ops.h"
+#include "store/rule_table.h"
 #include "store/trading.h"
 #include "unit/unit.h"
 
@@ -140,6 +141,27 @@ static void check_config_asks_what_a_start_asks(void **state)
     rig_run(&there, WORDS("check-config", "--state", path));
     assert_int_equal(there.code, CLI_FINE);
     assert_false(file_exists(path)); /* nothing is made */
+}
+
+static void check_config_names_rules_on_what_is_not_traded(void **state)
+{
+    (void)state;
+    struct trading_store *store = NULL;
+    struct rule_book book = {.rule_count = 1};
+    struct condition program;
+    AUTO_RUN struct rig_run other = {0}, listed = {0};
+    assert_int_equal(trading_store_open(rig_folder, TRADING_STORE_WRITE, &store, NULL), 0);
+    assert_int_equal(
+        rule_read(STR_LIT("avoid\nsymbol == X-USD\nthin"), &book.rules[0], &program, NULL), 0);
+    book.rules[0].id = 7;
+    assert_int_equal(rule_table_save(store, &book, NULL), 0);
+    trading_store_free(store);
+    check_config_of(&other, "market:\n  symbols: [BTC-USD]\n");
+    assert_int_equal(other.code, CLI_FINE);
+    assert_non_null(strstr(other.err.data, "RULE_NOT_TRADED"));
+    assert_non_null(strstr(other.err.data, "rule 7: X-USD"));
+    check_config_of(&listed, "market:\n  symbols: [BTC-USD, X-USD]\n");
+    assert_null(strstr(listed.err.data, "RULE_NOT_TRADED"));
 }
 
 static void docs_print_every_table(void **state)
@@ -299,8 +321,9 @@ UNIT_GROUP(cli, RIG_TEST(wrong_usage_exits_with_2_and_names_the_nearest),
            RIG_TEST(every_subcommand_has_help_with_its_exit_codes),
            RIG_TEST(version_is_text_or_json),
            RIG_TEST(check_config_tells_the_place_and_never_a_secret),
-           RIG_TEST(check_config_asks_what_a_start_asks), RIG_TEST(docs_print_every_table),
-           RIG_TEST(without_a_daemon_do_says_so),
+           RIG_TEST(check_config_asks_what_a_start_asks),
+           RIG_TEST(check_config_names_rules_on_what_is_not_traded),
+           RIG_TEST(docs_print_every_table), RIG_TEST(without_a_daemon_do_says_so),
            RIG_TEST(an_audit_of_nothing_is_no_all_clear_when_it_cannot_run),
            RIG_TEST(what_only_reads_creates_nothing),
            RIG_TEST(an_offline_audit_prints_its_verdict_and_nothing_else),

@@ -482,6 +482,8 @@ static void rules_are_added_activated_and_retired(void **state)
     assert_has(rig_last(&s->rig), "changes nothing until it is activated");
     assert_has(rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
 
+    assert_false(strstr(rig_last(&s->rig), "is not traded") != NULL);
+
     scene_say(s, &s->rig.alice, "/rule_activate 3");
     assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
     assert_has(rig_last(&s->rig), "entries are refused while it holds");
@@ -552,6 +554,18 @@ static void rules_that_cannot_be_never_reach_the_engine(void **state)
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_true(rig_audited(&s->rig, "command.denied") > 0);
     assert_nothing_asked(s);
+
+    /* A slip in a symbol's name is no error, and is told wherever the rule is shown. */
+    scene_say(s, &s->rig.alice,
+              "/rule_add avoid \"symbol == BTC-UDS or symbol == BTC-USD\" \"why\"");
+    struct request slip = scene_take_request(s);
+    save_rule(s, &slip, RULE_TESTING);
+    scene_answer(s, &slip, ERR_NONE);
+    assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
+    assert_false(strstr(rig_last(&s->rig), "BTC-USD is not traded") != NULL);
+    scene_say(s, &s->rig.alice, "/rules");
+    assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
+    assert_has(rig_last(&s->rig), "\"not_traded\":[\"BTC-UDS\"]");
 
     scene_say(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
     struct request r = scene_take_request(s);
