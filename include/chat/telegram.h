@@ -19,8 +19,11 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "io/json.h"
+#include "model/crossing.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -57,7 +60,7 @@ enum telegram_state {
     TELEGRAM_STARTING, /* getMe has not been answered yet */
     TELEGRAM_POLLING,
     TELEGRAM_BACKING_OFF, /* the last call failed; the next is scheduled */
-    TELEGRAM_REFUSED,     /* the token was refused (401): nothing more is sent until a restart */
+    TELEGRAM_REFUSED,     /* the token was refused: nothing is sent until it is accepted */
     TELEGRAM_STOPPED
 };
 const char *telegram_state_name(enum telegram_state state); /* "off" "starting" … */
@@ -91,3 +94,7 @@ void telegram_wake(struct telegram *telegram);
 bool telegram_say(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
                   const struct reply *reply);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);
+/* Whether people are reached by it; *ret_since_us: since when they are not (wall), or 0. Cheap. */
+enum chat_state telegram_reach(const struct telegram *telegram, int64_t *ret_since_us);
+/* A desk_status_fn; userdata is the telegram. Says something only when nobody is reached. */
+void telegram_status_line(struct buf *out, struct json_object *data, void *telegram);

@@ -23,6 +23,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whether people can be reached by chat. */
+enum chat_state {
+    CHAT_OFF, /* none is configured */
+    CHAT_STARTING,
+    CHAT_UP,
+    CHAT_SILENT, /* it does not answer */
+    CHAT_REFUSED /* it refuses us: the token */
+};
+const char *chat_state_name(enum chat_state state); /* "off" "starting" "up" "silent" "refused" */
+
 struct crossing {
     struct ring *requests;           /* struct request; ops pushes, engine pops */
     int requests_fd;                 /* eventfd: ops writes after a push, engine polls */
@@ -44,6 +54,8 @@ struct crossing {
     /* Ops sets when ops.db was deleted or replaced; the engine pauses and takes it back. */
     _Atomic bool ops_file_moved;
 
+    _Atomic int telegram;                /* enum chat_state; ops writes, api reads */
+    _Atomic int64_t telegram_since_us;   /* since when it is silent or refused (wall); 0: neither */
     _Atomic bool stop;                   /* main sets: both threads end */
     _Atomic int64_t engine_beat_mono_us; /* engine writes each loop round */
     _Atomic int64_t ops_beat_mono_us;    /* ops writes each loop round */

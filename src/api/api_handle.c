@@ -90,12 +90,9 @@ static bool admit(struct listener *listener, struct web_request *request)
 static void answer_health(struct listener *listener, struct web_request *request)
 {
     const struct crossing *crossing = listener->api->crossing;
-    int64_t now_us = clock_mono_us(clock_real());
     AUTO_BUF struct buf body = BUF_INIT(1024);
-    bool healthy = api_health_json(
-        mailbox_latest(listener->snapshot, NULL),
-        now_us - atomic_load_explicit(&crossing->engine_beat_mono_us, memory_order_relaxed),
-        now_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed), &body);
+    bool healthy = api_health_json(mailbox_latest(listener->snapshot, NULL), crossing,
+                                   clock_mono_us(clock_real()), &body);
     web_answer_json(request, healthy ? 200 : 503, buf_str(&body));
 }
 

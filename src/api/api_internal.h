@@ -91,6 +91,7 @@ int api_command_end(struct api *api);
 /* silent_us: crossing_silent_us. */
 void api_state_json(const struct snapshot *snapshot, int64_t silent_us,
                     const struct crossing *crossing, struct buf *out);
-/* Returns whether both threads are alive and the engine has published. */
-bool api_health_json(const struct snapshot *snapshot, int64_t engine_age_us, int64_t ops_age_us,
-                     struct buf *out);
+/* Returns whether both threads are alive and the engine has published. Telegram refused or silent
+ * is "degraded": nothing is wrong with the program. */
+bool api_health_json(const struct snapshot *snapshot, const struct crossing *crossing,
+                     int64_t now_mono_us, struct buf *out);

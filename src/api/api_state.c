@@ -125,6 +125,16 @@ static struct json_object *ops_loop_json(const struct crossing *c)
     return o;
 }
 
+/* "up"; "silent" or "refused", and since when. */
+static struct json_object *telegram_json(const struct crossing *crossing)
+{
+    struct json_object *o = json_object_new_object();
+    int state = atomic_load_explicit(&crossing->telegram, memory_order_relaxed);
+    add_text(o, "state", chat_state_name((enum chat_state)state));
+    add_time(o, "since", atomic_load_explicit(&crossing->telegram_since_us, memory_order_relaxed));
+    return o;
+}
+
 void api_state_json(const struct snapshot *s, int64_t silent_us, const struct crossing *crossing,
                     struct buf *out)
 {
@@ -159,6 +169,7 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
     add_i64(o, "max_positions", s->max_positions);
     json_object_object_add(o, "counters", counters_json(s));
     json_object_object_add(o, "ops_loop", ops_loop_json(crossing));
+    json_object_object_add(o, "telegram", telegram_json(crossing));
     if (s->last_err != 0) {
         add_text(o, "last_error_code", err_info(s->last_err)->code);
     } else {
@@ -168,18 +179,29 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
     buf_add_char(out, '\n');
 }
 
-bool api_health_json(const struct snapshot *s, int64_t engine_age_us, int64_t ops_age_us,
+bool api_health_json(const struct snapshot *s, const struct crossing *crossing, int64_t now_mono_us,
                      struct buf *out)
 {
+    int64_t engine_age_us =
+        now_mono_us - atomic_load_explicit(&crossing->engine_beat_mono_us, memory_order_relaxed);
+    int64_t ops_age_us =
+        now_mono_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed);
     bool engine = engine_age_us < API_BEAT_STALE_US;
     bool ops = ops_age_us < API_BEAT_STALE_US;
     bool healthy = engine && ops && s->version > 0;
+    bool reached = atomic_load_explicit(&crossing->telegram_since_us, memory_order_relaxed) == 0;
+    AUTO_JSON struct json_object *telegram = telegram_json(crossing);
     buf_addf(out,
              "{\"status\":\"%s\",\"trading\":\"%s\","
              "\"engine\":{\"alive\":%s,\"beat_age_ms\":%lld},"
-             "\"ops\":{\"alive\":%s,\"beat_age_ms\":%lld}}\n",
-             healthy ? "ok" : "unhealthy", trading_state_name(s->state), engine ? "true" : "false",
+             "\"ops\":{\"alive\":%s,\"beat_age_ms\":%lld},\"telegram\":",
+             !healthy  ? "unhealthy"
+             : reached ? "ok"
+                       : "degraded",
+             trading_state_name(s->state), engine ? "true" : "false",
              (long long)(engine_age_us / USEC_PER_MSEC), ops ? "true" : "false",
              (long long)(ops_age_us / USEC_PER_MSEC));
+    json_add_text(out, telegram);
+    buf_add_c(out, "}\n");
     return healthy;
 }

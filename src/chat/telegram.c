@@ -84,6 +84,7 @@ void telegram_start(struct telegram *telegram)
 {
     if (telegram->state == TELEGRAM_STOPPED) {
         telegram->state = TELEGRAM_STARTING;
+        telegram->started_wall_us = clock_wall_us(telegram->options.clock);
         telegram_poll_start(telegram->poll);
     }
 }
@@ -167,15 +168,58 @@ void telegram_trouble_over(struct telegram *t, struct telegram_trouble *trouble,
 
 void telegram_refuse_token(struct telegram *t, const struct err *err)
 {
+    t->last_err = *err;
+    t->failures++;
+    telegram_send_close(t->send);
+    telegram_poll_refused(t->poll);
     if (t->state == TELEGRAM_REFUSED) {
         return;
     }
-    telegram_stop(t);
     t->state = TELEGRAM_REFUSED;
-    t->last_err = *err;
-    t->failures++;
-    log_err(LOG_LEVEL_ERROR, err, "telegram is off until nightdesk is restarted");
+    t->refused_wall_us = clock_wall_us(t->options.clock);
+    log_err(LOG_LEVEL_ERROR, err, "telegram is off until the token is accepted");
     telegram_alert(t, ALERT_SECURITY, SEVERITY_CRITICAL, "telegram:token", err);
+}
+
+enum chat_state telegram_reach(const struct telegram *t, int64_t *ret_since_us)
+{
+    *ret_since_us = 0;
+    switch (t->state) {
+    case TELEGRAM_OFF:
+    case TELEGRAM_STOPPED:
+        return CHAT_OFF;
+    case TELEGRAM_REFUSED:
+        *ret_since_us = t->refused_wall_us;
+        return CHAT_REFUSED;
+    case TELEGRAM_STARTING:
+    case TELEGRAM_POLLING:
+    case TELEGRAM_BACKING_OFF:
+        break;
+    }
+    if (t->deaf) {
+        *ret_since_us = t->last_poll_wall_us > 0 ? t->last_poll_wall_us : t->started_wall_us;
+        return CHAT_SILENT;
+    }
+    return t->polls > 0 ? CHAT_UP : CHAT_STARTING;
+}
+
+void telegram_status_line(struct buf *out, struct json_object *data, void *userdata)
+{
+    const struct telegram *t = userdata;
+    int64_t since_us = 0;
+    enum chat_state state = telegram_reach(t, &since_us);
+    struct json_object *row = json_object_new_object();
+    json_object_object_add(row, "state", json_object_new_string(chat_state_name(state)));
+    if (since_us > 0) {
+        AUTO_BUF struct buf iso = BUF_INIT(64);
+        clock_add_iso(&iso, since_us, false);
+        json_object_object_add(row, "since", json_object_new_string(iso.data));
+        buf_addf(out, "🔴 Telegram %s since ", state == CHAT_REFUSED ? "off" : "silent");
+        clock_add_when(out, since_us, clock_wall_us(t->options.clock));
+        buf_addf(out, " UTC: %s",
+                 t->last_err.id == ERR_NONE ? "no answer" : err_info(t->last_err.id)->code);
+    }
+    json_object_object_add(data, "telegram", row);
 }
 
 void telegram_alert(struct telegram *t, enum alert_type type, enum severity severity,

@@ -126,6 +126,8 @@ static enum telegram_result classify(int code)
     switch (code) {
     case 401:
         return TELEGRAM_TOKEN_REFUSED;
+    case 421: /* "Misdirected Request": the server that was reached does not serve this bot */
+        return TELEGRAM_FAILED;
     case 409:
         return TELEGRAM_CONFLICT;
     case 429:
@@ -237,14 +239,18 @@ static void read_answer(struct telegram_answer *answer, const struct parsing *pa
         answer->retry_after_s = json_i64(parameters, "retry_after", -1);
         answer->migrate_to_chat_id = json_i64(parameters, "migrate_to_chat_id", 0);
         set_description(answer, json_text(body, "description"));
-    } else if (call->status == 401 || call->status == 429 || call->status >= 500) {
-        /* A status alone says enough, whoever in between sent it. 409 does not: a proxy's conflict
-         * is not a second poller. */
+        if (answer->code == 404 && strcmp(answer->description, "Not Found") == 0) {
+            answer->result = TELEGRAM_TOKEN_REFUSED; /* "/bot<token>" itself is not known */
+        }
+    } else if (call->status == 429 || call->status >= 500) {
+        /* A status alone says enough, whoever in between sent it. 401 and 409 do not: a proxy that
+         * wants a password is no revoked token, and its conflict no second poller. */
         answer->result = classify(call->status);
         answer->retry_after_s = -1;
         (void)snprintf(answer->description, sizeof(answer->description), "no Bot API answer");
     } else {
-        answer->result = TELEGRAM_LOST;
+        bool stopped_before = call->status == 401 || call->status == 407;
+        answer->result = stopped_before ? TELEGRAM_NOT_SENT : TELEGRAM_LOST;
         (void)err_set(&answer->err, ERR_TELEGRAM_GARBLED, "%s: HTTP %d, %zu bytes, %s",
                       call->method, call->status, parsed->text.len,
                       rc < 0 ? parsed->why.context : "no field ok");

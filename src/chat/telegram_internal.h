@@ -39,6 +39,8 @@ struct telegram {
     bool deaf;
     char username[33];
     int64_t last_poll_wall_us;
+    int64_t started_wall_us;
+    int64_t refused_wall_us; /* since when the token is refused; 0: it is not */
     uint64_t polls;
     uint64_t updates;
     uint64_t sent;
@@ -51,7 +53,8 @@ struct telegram {
 int64_t telegram_trouble(struct telegram *t, struct telegram_trouble *trouble,
                          const struct err *err, const char *what);
 void telegram_trouble_over(struct telegram *t, struct telegram_trouble *trouble, const char *what);
-/* 401: the door closes for good. */
+/* The Bot API refuses the token: nothing is polled and nothing sent until it answers to getMe,
+ * which is asked now and then. */
 void telegram_refuse_token(struct telegram *t, const struct err *err);
 /* The alert says what the catalogue row of err says. Logs; never fails. */
 void telegram_alert(struct telegram *t, enum alert_type type, enum severity severity,
@@ -63,11 +66,14 @@ int telegram_poll_new(struct telegram *t, struct err *err);
 void telegram_poll_free(struct telegram_poll *poll);
 void telegram_poll_start(struct telegram_poll *poll); /* getMe first */
 void telegram_poll_stop(struct telegram_poll *poll);
+void telegram_poll_refused(struct telegram_poll *poll); /* stops, and asks getMe slowly */
 
 /* telegram_send.c */
 int telegram_send_new(struct telegram *t, struct err *err);
 void telegram_send_free(struct telegram_send *send);
 void telegram_send_open(struct telegram_send *send); /* the token was accepted */
+/* Nothing new is sent; what is under way ends, and waits in the outbox when it is refused. */
+void telegram_send_close(struct telegram_send *send);
 void telegram_send_stop(struct telegram_send *send);
 void telegram_send_wake(struct telegram_send *send);
 void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);

@@ -43,7 +43,8 @@ struct telegram_poll {
     struct loop_source *me_timer; /* the next getMe; until one is answered */
     struct telegram_call *me_call;
     struct telegram_trouble me_trouble;
-    bool accepted; /* the token, by any answer */
+    bool accepted;     /* the token, by any answer */
+    unsigned refusals; /* of the token, since a poll was completed */
     int64_t timeout_s;
     int64_t offset;       /* confirms everything below; 0: nothing to confirm */
     int64_t news_mono_us; /* when an update came last */
@@ -129,6 +130,18 @@ void telegram_poll_start(struct telegram_poll *poll)
     loop_timer_in(poll->me_timer, 0);
 }
 
+/* From 5 s to 5 min: it may be put right with BotFather, or have been Telegram's own error. */
+void telegram_poll_refused(struct telegram_poll *poll)
+{
+    const struct telegram_options *o = &poll->t->options;
+    int64_t delay_us = 5 * o->backoff_first_us << (poll->refusals < 16 ? poll->refusals : 16);
+    int64_t most_us = 5 * o->backoff_max_us;
+    telegram_poll_stop(poll);
+    poll->accepted = false;
+    poll->refusals++;
+    loop_timer_in(poll->me_timer, delay_us < most_us ? delay_us : most_us);
+}
+
 static void cancel(struct telegram_call **call)
 {
     telegram_api_cancel(*call);
@@ -183,6 +196,7 @@ static void note_completed(struct telegram_poll *poll)
     struct telegram *t = poll->t;
     bool first = t->polls == 0;
     note_accepted(poll);
+    poll->refusals = 0;
     t->polls++;
     poll->completed_mono_us = now_mono(poll);
     t->last_poll_wall_us = now_wall(poll);
@@ -563,6 +577,18 @@ static void on_webhook(const struct telegram_answer *answer, void *userdata)
 /* ---------------------------------------------------------------------------- the long poll ----
  */
 
+static void leave_refusal(struct telegram_poll *poll)
+{
+    struct telegram *t = poll->t;
+    if (t->state == TELEGRAM_REFUSED) {
+        t->state = TELEGRAM_STARTING;
+        t->refused_wall_us = 0;
+        err_clear(&t->last_err);
+        poll->completed_mono_us = now_mono(poll);
+        loop_timer_every(poll->deaf_timer, poll->timeout_s * USEC_PER_SEC);
+    }
+}
+
 /* getMe tells our name, which only commands with a mention need: a server that cannot answer it
  * now is polled all the same, and asked again. */
 static void on_me(const struct telegram_answer *answer, void *userdata)
@@ -579,6 +605,7 @@ static void on_me(const struct telegram_answer *answer, void *userdata)
         (void)str_copy(str_c(username), t->username, sizeof(t->username));
         telegram_trouble_over(t, &poll->me_trouble, "getMe");
         LOG(NOTICE, "telegram: @%s is on", t->username);
+        leave_refusal(poll);
         note_accepted(poll);
         poll->webhook_call = telegram_api_call(
             t->api,
@@ -593,7 +620,7 @@ static void on_me(const struct telegram_answer *answer, void *userdata)
         int64_t told_us = answer->retry_after_s * USEC_PER_SEC;
         loop_timer_in(poll->me_timer, delay_us > told_us ? delay_us : told_us);
     }
-    if (!loop_timer_armed(poll->timer)) {
+    if (t->state != TELEGRAM_REFUSED && !loop_timer_armed(poll->timer)) {
         poll_now(poll);
     }
 }

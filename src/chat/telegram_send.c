@@ -119,10 +119,15 @@ static void delivery_free(struct delivery *d)
     free(d);
 }
 
-void telegram_send_stop(struct telegram_send *send)
+void telegram_send_close(struct telegram_send *send)
 {
     send->open = false;
     loop_timer_stop(send->timer);
+}
+
+void telegram_send_stop(struct telegram_send *send)
+{
+    telegram_send_close(send);
     for (size_t i = 0; i < DELIVERIES_MAX; i++) {
         if (send->deliveries[i] != NULL) {
             delivery_free(send->deliveries[i]);

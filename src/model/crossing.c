@@ -74,3 +74,20 @@ int64_t crossing_silent_us(const struct crossing *c, const struct snapshot *s, i
     int64_t silent_us = beat_us > age_us ? beat_us : age_us;
     return silent_us < 0 ? 0 : silent_us;
 }
+
+const char *chat_state_name(enum chat_state state)
+{
+    switch (state) {
+    case CHAT_OFF:
+        return "off";
+    case CHAT_STARTING:
+        return "starting";
+    case CHAT_UP:
+        return "up";
+    case CHAT_SILENT:
+        return "silent";
+    case CHAT_REFUSED:
+        return "refused";
+    }
+    return "unknown";
+}

@@ -253,6 +253,11 @@ static void add_status(struct ops *ops, struct buf *out)
     dec_add_grouped(out, s->equity, 2);
     buf_addf(out, ", %d of %d positions, %zu of %zu services up", s->position_count,
              s->max_positions, health_up(ops->health), health_count(ops->health));
+    int64_t since_us = 0;
+    enum chat_state chat = telegram_reach(ops->telegram, &since_us);
+    if (since_us > 0) {
+        buf_addf(out, ", Telegram %s", chat_state_name(chat));
+    }
 }
 
 /* Old history goes a slice at a time, once a day, also over restarts. */
@@ -370,6 +375,16 @@ static void watch_files(struct ops *ops)
     }
 }
 
+/* For /healthz and the API's state. */
+static void note_telegram(struct ops *ops)
+{
+    struct crossing *crossing = ops->options.crossing;
+    int64_t since_us = 0;
+    int state = (int)telegram_reach(ops->telegram, &since_us);
+    atomic_store_explicit(&crossing->telegram_since_us, since_us, memory_order_relaxed);
+    atomic_store_explicit(&crossing->telegram, state, memory_order_relaxed);
+}
+
 static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
@@ -378,6 +393,7 @@ static void on_tick(void *userdata)
     take_events(ops);
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
+    note_telegram(ops);
     int64_t now_us = mono_us(ops);
     if (ops->ready && now_us >= ops->status_next_mono_us) {
         ops->status_next_mono_us = now_us + STATUS_US;
@@ -699,6 +715,9 @@ static int build_doors(struct ops *ops, struct err *err)
                                                      .manifests = ops->manifests,
                                                      .alerts = ops->alerts},
                           &ops->telegram, err);
+    if (rc == 0) {
+        desk_add_status_line(ops->desk, telegram_status_line, ops->telegram);
+    }
     if (rc == 0 && o->console) {
         rc = console_new(&(struct console_options){.loop = ops->loop,
                                                    .clock = ops->clock,

@@ -264,6 +264,14 @@ static void health_needs_both_heartbeats_and_a_snapshot(void **state)
     publish(f);
     assert_int_equal(get(f, true, "/healthz", "", &body), 200);
     assert_non_null(strstr(body, "\"trading\":\"paused\""));
+    assert_non_null(strstr(body, "\"status\":\"ok\""));
+    atomic_store(&f->crossing.telegram, CHAT_REFUSED);
+    atomic_store(&f->crossing.telegram_since_us, INT64_C(1795226400000000));
+    assert_int_equal(get(f, true, "/healthz", "", &body), 200);
+    assert_non_null(strstr(body, "\"status\":\"degraded\""));
+    assert_non_null(strstr(body, "\"telegram\":{\"state\":\"refused\",\"since\":\"2026-11-21T"));
+    assert_int_equal(get(f, false, "/api/v1/state", "", &body), 200);
+    assert_non_null(strstr(body, "\"telegram\":{\"state\":\"refused\",\"since\":\"2026-11-21T"));
     atomic_store(&f->crossing.engine_beat_mono_us, clock_mono_us(clock_real()) - 60 * USEC_PER_SEC);
     assert_int_equal(get(f, false, "/healthz", "", &body), 503);
     assert_non_null(strstr(body, "\"engine\":{\"alive\":false"));

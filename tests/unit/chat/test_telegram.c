@@ -449,23 +449,84 @@ static void poll_answered_at_once_does_not_spin(void **state)
     assert_no_violations(desk);
 }
 
-static void refused_token_closes_the_door(void **state)
+static void refuse(struct desk *desk, const char *method, int status, const char *text, int times)
+{
+    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = method,
+                                                                 .times = times,
+                                                                 .fault = FAKE_TELEGRAM_ERROR,
+                                                                 .status = status,
+                                                                 .description = text});
+}
+
+static void refused_token_closes_the_door_until_it_is_accepted(void **state)
 {
     struct desk *desk = *state;
     say(desk, ALICE, "/ping");
     until_sent(desk, "pong");
-    fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
-                                                                 .fault = FAKE_TELEGRAM_ERROR,
-                                                                 .status = 401,
-                                                                 .description = "Unauthorized"});
+    refuse(desk, "getUpdates", 401, "Unauthorized", 1);
+    refuse(desk, "getMe", 401, "Unauthorized", 3);
     desk->telegram_state = TELEGRAM_REFUSED;
     assert_true(doors_until(&desk->doors, door_in_state, desk));
     assert_true(doors_has_alert(&desk->doors, "telegram:token"));
+    int64_t since_us = 0;
+    assert_int_equal(telegram_reach(desk->telegram, &since_us), CHAT_REFUSED);
+    assert_true(since_us > 0);
+    AUTO_BUF struct buf line = BUF_INIT(512);
+    AUTO_JSON struct json_object *data = json_object_new_object();
+    telegram_status_line(&line, data, desk->telegram);
+    assert_non_null(strstr(line.data, "Telegram off since "));
+    assert_non_null(strstr(line.data, "TELEGRAM_TOKEN_REFUSED"));
+
     size_t polls = fake_telegram_calls(desk->tg, "getUpdates");
     int64_t id = post(desk, OUTBOX_CRITICAL, "not now");
-    doors_run_for(&desk->doors, 300 * USEC_PER_MSEC);
+    until_calls(desk, "getMe", 4); /* the first of all, and three that are refused */
     assert_int_equal(fake_telegram_calls(desk->tg, "getUpdates"), polls);
     assert_int_equal(doors_state(&desk->doors, id), OUTBOX_QUEUED);
+    assert_true(doors_has_alert(&desk->doors, "telegram:token"));
+
+    until_state(desk, id, OUTBOX_DELIVERED); /* by itself */
+    desk->text = "telegram:token";
+    assert_true(doors_until(&desk->doors, has_no_alert, desk));
+    say(desk, ALICE, "/lines 2");
+    until_sent(desk, "2 lines");
+    assert_int_equal(telegram_reach(desk->telegram, &since_us), CHAT_UP);
+    assert_no_violations(desk);
+}
+
+/* Of a wrong shape, or below the wrong URL: what is sent meanwhile is not lost. */
+static void a_token_that_is_not_known_is_refused_too(void **state)
+{
+    struct desk *desk = *state;
+    until_calls(desk, "getUpdates", 1);
+    refuse(desk, "sendMessage", 404, "Not Found", 1);
+    refuse(desk, "getMe", 404, "Not Found", 1);
+    int64_t id = post(desk, OUTBOX_CRITICAL, "kept");
+    desk->telegram_state = TELEGRAM_REFUSED;
+    assert_true(doors_until(&desk->doors, door_in_state, desk));
+    until_state(desk, id, OUTBOX_DELIVERED);
+    assert_int_equal(count_with(desk, "kept"), 1);
+    assert_no_violations(desk);
+}
+
+static void a_proxy_that_wants_a_password_revokes_nothing(void **state)
+{
+    struct desk *desk = *state;
+    static const char *const methods[] = {"getUpdates", "sendMessage"};
+    until_calls(desk, "getUpdates", 1);
+    for (size_t i = 0; i < COUNT_OF(methods); i++) {
+        fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){
+                                         .method = methods[i],
+                                         .times = 2,
+                                         .fault = FAKE_TELEGRAM_BODY,
+                                         .status = 401,
+                                         .body = "<html>401 Authorization Required</html>"});
+    }
+    int64_t id = post(desk, OUTBOX_NORMAL, "through");
+    until_state(desk, id, OUTBOX_DELIVERED); /* it had surely not arrived: not uncertain */
+    say(desk, ALICE, "/ping");
+    until_sent(desk, "pong");
+    assert_int_equal(count_with(desk, "through"), 1);
+    assert_false(doors_has_alert(&desk->doors, "telegram:token"));
     assert_no_violations(desk);
 }
 
@@ -774,27 +835,27 @@ static void no_token_no_door(void **state)
 }
 
 #define DESK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-UNIT_GROUP(chat_telegram, DESK_TEST(command_is_answered_and_confirmed),
-           DESK_TEST(stranger_learns_nothing), DESK_TEST(kinds_that_run_nothing_are_confirmed),
-           DESK_TEST(group_talk_is_not_ours), DESK_TEST(nul_in_a_message_is_an_error_card),
-           DESK_TEST(confirmation_runs_once_and_its_keyboard_goes),
-           DESK_TEST(nobody_else_can_confirm), DESK_TEST(a_press_of_the_outage_is_stale),
-           DESK_TEST(a_press_is_stale_also_when_the_first_good_poll_is_slow),
-           DESK_TEST(presses_behind_a_full_answer_are_as_old),
-           DESK_TEST(presses_through_a_slow_server_count),
-           DESK_TEST(a_confirmation_of_the_outage_is_stale_and_can_be_given_again),
-           DESK_TEST(poll_comes_back_from_every_trouble),
-           DESK_TEST(poll_answered_at_once_does_not_spin), DESK_TEST(refused_token_closes_the_door),
-           DESK_TEST(second_poller_is_a_security_alert), DESK_TEST(webhook_is_a_security_alert),
-           DESK_TEST(silence_is_an_alert_until_it_ends),
-           DESK_TEST(flood_limit_is_obeyed_and_others_go_on),
-           DESK_TEST(what_does_not_parse_is_sent_as_plain_text),
-           DESK_TEST(long_replies_arrive_whole), DESK_TEST(protected_replies_say_so),
-           DESK_TEST(server_error_is_tried_again),
-           DESK_TEST(lost_answer_is_marked_and_only_alerts_are_repeated),
-           DESK_TEST(what_was_being_sent_at_the_crash_is_looked_at_again),
-           DESK_TEST(edits_change_the_message_or_become_a_new_one),
-           DESK_TEST(waiting_edits_are_sent_once), DESK_TEST(migration_is_followed_and_remembered),
-           DESK_TEST(dead_chat_is_told_once_and_revives),
-           DESK_TEST(what_is_refused_for_good_is_dead_with_an_alert),
-           DESK_TEST(urgent_messages_overtake), cmocka_unit_test(no_token_no_door))
+UNIT_GROUP(
+    chat_telegram, DESK_TEST(command_is_answered_and_confirmed), DESK_TEST(stranger_learns_nothing),
+    DESK_TEST(kinds_that_run_nothing_are_confirmed), DESK_TEST(group_talk_is_not_ours),
+    DESK_TEST(nul_in_a_message_is_an_error_card),
+    DESK_TEST(confirmation_runs_once_and_its_keyboard_goes), DESK_TEST(nobody_else_can_confirm),
+    DESK_TEST(a_press_of_the_outage_is_stale),
+    DESK_TEST(a_press_is_stale_also_when_the_first_good_poll_is_slow),
+    DESK_TEST(presses_behind_a_full_answer_are_as_old),
+    DESK_TEST(presses_through_a_slow_server_count),
+    DESK_TEST(a_confirmation_of_the_outage_is_stale_and_can_be_given_again),
+    DESK_TEST(poll_comes_back_from_every_trouble), DESK_TEST(poll_answered_at_once_does_not_spin),
+    DESK_TEST(refused_token_closes_the_door_until_it_is_accepted),
+    DESK_TEST(a_token_that_is_not_known_is_refused_too),
+    DESK_TEST(a_proxy_that_wants_a_password_revokes_nothing),
+    DESK_TEST(second_poller_is_a_security_alert), DESK_TEST(webhook_is_a_security_alert),
+    DESK_TEST(silence_is_an_alert_until_it_ends), DESK_TEST(flood_limit_is_obeyed_and_others_go_on),
+    DESK_TEST(what_does_not_parse_is_sent_as_plain_text), DESK_TEST(long_replies_arrive_whole),
+    DESK_TEST(protected_replies_say_so), DESK_TEST(server_error_is_tried_again),
+    DESK_TEST(lost_answer_is_marked_and_only_alerts_are_repeated),
+    DESK_TEST(what_was_being_sent_at_the_crash_is_looked_at_again),
+    DESK_TEST(edits_change_the_message_or_become_a_new_one), DESK_TEST(waiting_edits_are_sent_once),
+    DESK_TEST(migration_is_followed_and_remembered), DESK_TEST(dead_chat_is_told_once_and_revives),
+    DESK_TEST(what_is_refused_for_good_is_dead_with_an_alert), DESK_TEST(urgent_messages_overtake),
+    cmocka_unit_test(no_token_no_door))
