@@ -184,6 +184,19 @@ for gone in cut deleted all; do
     stop term
 done
 
+# An older copy, and no journal either: the state file knows.
+start old
+backup "$WORK/old/trading.db" "$WORK/old.copy"
+wait_for 60 has_traded old
+stop kill9
+rm -r "$WORK/old"/trading.db* "$WORK/old/journal"
+cp "$WORK/old.copy" "$WORK/old/trading.db"
+start old
+tap_check "an older copy without a journal is known by the state file" \
+    wait_for 10 holds "$WORK/old.log" ".trading_state.json tells"
+tap_check "and pauses" wait_for 10 says old "paused by nightdesk"
+stop term
+
 # An ordinary start has nothing to say.
 start fine
 wait_for 60 has_traded fine

@@ -330,11 +330,12 @@ static void an_older_database_is_taken_over(void **state)
     struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
     append_rows(store, 1, 60);
     ops_store_free(store);
-    change(folder, "DROP TABLE command_reads; DROP INDEX audit_log_archives;"
-                   " DROP INDEX outbox_sending; DROP INDEX outbox_uncertain; DROP INDEX outbox_ended;"
-                   " DROP INDEX command_runs_ended; DROP INDEX updates_received;"
-                   " DROP INDEX audits_finished; DROP INDEX alerts_ended;"
-                   " PRAGMA user_version = 3");
+    change(folder,
+           "DROP TABLE command_reads; DROP INDEX audit_log_archives;"
+           " DROP INDEX outbox_sending; DROP INDEX outbox_uncertain; DROP INDEX outbox_ended;"
+           " DROP INDEX command_runs_ended; DROP INDEX updates_received;"
+           " DROP INDEX audits_finished; DROP INDEX alerts_ended;"
+           " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);
     assert_int_equal(archived(store, 11), 10);
