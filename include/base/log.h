@@ -49,7 +49,8 @@ enum log_level log_level(void);
 bool log_level_parse(struct str s, enum log_level *ret); /* "error" … "debug" */
 /* NULL restores stderr. Main thread, before other threads start. */
 void log_set_sink(log_sink sink, void *userdata);
-/* Text sink to a file descriptor that the caller keeps open. */
+/* Text sink to a file descriptor that the caller keeps open. It does not wait: a line that a pipe,
+ * a socket or a terminal does not take now is lost, and the next one says how many were. */
 void log_sink_fd(const struct log_line *line, void *fd_as_intptr);
 
 /* Registers a secret (4 bytes or longer): it never appears in a line again. False when there are

@@ -5,7 +5,8 @@
  *     AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
  *     journal_tail("prediction.service", 50, &text, err);
  *
- * Always true: a line that journald does not take (it is away) goes to stderr as text instead.
+ * Always true: logging does not wait; a line that journald does not take (it is away, or does not
+ * read) goes to stderr as text instead, and is lost when that would wait, too (log_sink_fd).
  * Reading is bounded by lines and by the buffer; the newest lines win.
  * Thread: journal_log_sink any; the others one at a time.
  */

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* No allocation anywhere here: the engine thread logs too. */
@@ -270,6 +272,42 @@ static void add_field(struct fixed *out, const struct log_field *field)
     }
 }
 
+/* Lines that a sink could not take, told with the next one that it takes. */
+static _Atomic uint64_t lines_lost;
+
+/* False when a reader that does not read (a stopped terminal, a full pipe, a journald that hangs)
+ * would have to be waited for: no thread may wait for its log. A pipe that poll calls writable
+ * takes LINE_SIZE bytes at once. */
+static bool write_now(int fd, const char *text, size_t len)
+{
+    ssize_t n;
+    do {
+        n = send(fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == ENOTSOCK) {
+            struct pollfd ready = {.fd = fd, .events = POLLOUT};
+            n = poll(&ready, 1, 0) > 0 && (ready.revents & POLLOUT) != 0 ? write(fd, text, len) : 0;
+        }
+    } while (n < 0 && errno == EINTR);
+    return n > 0;
+}
+
+static void write_line_now(int fd, const char *text, size_t len)
+{
+    uint64_t lost = atomic_exchange_explicit(&lines_lost, 0, memory_order_relaxed);
+    if (lost > 0) {
+        char note[96];
+        int n = snprintf(note, sizeof(note), "%llu lines of this log were lost: nobody read it\n",
+                         (unsigned long long)lost);
+        if (!write_now(fd, note, (size_t)n)) {
+            (void)atomic_fetch_add_explicit(&lines_lost, lost + 1, memory_order_relaxed);
+            return;
+        }
+    }
+    if (!write_now(fd, text, len)) {
+        (void)atomic_fetch_add_explicit(&lines_lost, 1, memory_order_relaxed);
+    }
+}
+
 void log_sink_fd(const struct log_line *line, void *fd_as_intptr)
 {
     char text[LINE_SIZE];
@@ -294,9 +332,5 @@ void log_sink_fd(const struct log_line *line, void *fd_as_intptr)
     }
     text[out.len++] = '\n';
 
-    /* A sink that fails has nowhere to say so; the line is given up. */
-    ssize_t n;
-    do {
-        n = write((int)(intptr_t)fd_as_intptr, text, out.len);
-    } while (n < 0 && errno == EINTR);
+    write_line_now((int)(intptr_t)fd_as_intptr, text, out.len);
 }

@@ -1,17 +1,18 @@
-#define SD_JOURNAL_SUPPRESS_LOCATION /* the location is the line's, not this file's */
 #include "io/journal.h"
 
 #include "base/check.h"
 #include "base/clock.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
+#include <sys/un.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
-enum { MESSAGE_MAX = 4096, FIELDS_MAX = 24 };
+enum { MESSAGE_MAX = 4096, FIELDS_MAX = 24, DATAGRAM_MAX = 128 * 1024 };
 
 bool journal_is_stderr(void)
 {
@@ -26,12 +27,42 @@ bool journal_is_stderr(void)
            (dev_t)want_device == st.st_dev && (ino_t)want_inode == st.st_ino;
 }
 
+/* journald's own protocol, with a size before a value of several lines. Not sd_journal_sendv: it
+ * waits for a journald that hangs. */
+static void add_field(struct buf *out, const struct buf *field)
+{
+    const char *equals = memchr(field->data, '=', field->len);
+    if (buf_failed(field) || equals == NULL) {
+        return;
+    }
+    if (memchr(field->data, '\n', field->len) == NULL) {
+        buf_add(out, field->data, field->len);
+    } else {
+        size_t name = (size_t)(equals - field->data);
+        uint64_t size = htole64((uint64_t)(field->len - name - 1));
+        buf_add(out, field->data, name);
+        buf_add_char(out, '\n');
+        buf_add(out, (const char *)&size, sizeof(size));
+        buf_add(out, equals + 1, field->len - name - 1);
+    }
+    buf_add_char(out, '\n');
+}
+
+/* False when journald does not take it: it is away, or its queue is full. */
+static bool send_now(const struct buf *datagram)
+{
+    static const struct sockaddr_un journald = {.sun_family = AF_UNIX,
+                                                .sun_path = "/run/systemd/journal/socket"};
+    AUTO_FD int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && sendto(fd, datagram->data, datagram->len, MSG_DONTWAIT | MSG_NOSIGNAL,
+                             (const struct sockaddr *)&journald, sizeof(journald)) >= 0;
+}
+
 void journal_log_sink(const struct log_line *line, void *userdata)
 {
     (void)userdata;
     enum { FIXED = 5 };
     struct buf fields[FIXED + FIELDS_MAX];
-    struct iovec parts[FIXED + FIELDS_MAX];
     size_t extra = line->field_count < FIELDS_MAX ? line->field_count : FIELDS_MAX;
     size_t n = FIXED + extra;
     for (size_t i = 0; i < n; i++) {
@@ -45,15 +76,11 @@ void journal_log_sink(const struct log_line *line, void *userdata)
     for (size_t i = 0; i < extra; i++) {
         buf_addf(&fields[FIXED + i], "%s=%s", line->fields[i].key, line->fields[i].value);
     }
-    size_t used = 0;
+    AUTO_BUF struct buf datagram = BUF_INIT(DATAGRAM_MAX);
     for (size_t i = 0; i < n; i++) {
-        if (!buf_failed(&fields[i])) {
-            parts[used++] = (struct iovec){.iov_base = fields[i].data, .iov_len = fields[i].len};
-        }
+        add_field(&datagram, &fields[i]);
     }
-    /* sd_journal_sendv reports success when there is no journald at all. */
-    bool there = access("/run/systemd/journal/socket", F_OK) == 0;
-    if (!there || sd_journal_sendv(parts, (int)used) < 0) {
+    if (buf_failed(&datagram) || !send_now(&datagram)) {
         log_sink_fd(line, (void *)(intptr_t)STDERR_FILENO);
     }
     for (size_t i = 0; i < n; i++) {

@@ -174,6 +174,44 @@ static void text_sink_writes_one_line(void **state)
     (void)close(fds[1]);
 }
 
+/* A pipe that nobody reads is full after 64 KiB: the writer goes on, and says what was lost. */
+static void a_log_that_nobody_reads_holds_nobody(void **state)
+{
+    (void)state;
+    int fds[2];
+    char text[4097], filler[1000];
+    assert_int_equal(pipe(fds), 0);
+    memset(filler, 'f', sizeof(filler));
+    filler[sizeof(filler) - 1] = '\0';
+    log_set_sink(log_sink_fd, (void *)(intptr_t)fds[1]);
+    for (int i = 0; i < 200; i++) {
+        LOG(NOTICE, "%s", filler);
+    }
+    int kept = 0;
+    while (kept < 200) {
+        ssize_t n = read(fds[0], text, sizeof(text) - 1);
+        assert_true(n > 0);
+        for (ssize_t i = 0; i < n; i++) {
+            kept += text[i] == '\n' ? 1 : 0;
+        }
+        if (n < (ssize_t)sizeof(text) - 1) {
+            break;
+        }
+    }
+    assert_true(kept > 10 && kept < 200);
+    LOG(NOTICE, "read again");
+    restore();
+    ssize_t n = read(fds[0], text, sizeof(text) - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    char expected[64];
+    (void)snprintf(expected, sizeof(expected), "%d lines of this log were lost", 200 - kept);
+    assert_non_null(strstr(text, expected));
+    assert_non_null(strstr(text, "read again"));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 static void count_sink(const struct log_line *line, void *userdata)
 {
     (void)line;
@@ -225,7 +263,8 @@ static void one_too_many_is_refused(void **state)
     assert_true(log_hide("many-secrets-0"));
 }
 
-UNIT_GROUP(log, cmocka_unit_test(level_decides), cmocka_unit_test(errors_carry_their_code),
+UNIT_GROUP(log, cmocka_unit_test(a_log_that_nobody_reads_holds_nobody),
+           cmocka_unit_test(level_decides), cmocka_unit_test(errors_carry_their_code),
            cmocka_unit_test(control_bytes_cannot_forge_a_line),
            cmocka_unit_test(hides_secrets_everywhere), cmocka_unit_test(hides_secrets_that_overlap),
            cmocka_unit_test(hides_a_secret_at_the_cut), cmocka_unit_test(text_sink_writes_one_line),
