@@ -3,14 +3,26 @@
  *
  *     struct driver *driver = driver_new(&options, crossing);
  *     while (running) wait_us(driver_round(driver));
+ *     driver_finish(driver);
  *     driver_free(driver);
  *
  * The engine thread is this in a loop; the simulator is this on a fake clock with a hostile venue.
  * Order of a round, which is what makes a crash at any moment harmless: the venue sees the minute
  * and writes its own book; the step; its inputs to the flight recorder; its outputs committed in
- * one transaction; only then orders to the venue, then events, the snapshot and the state file. A
- * record or a commit that fails is repeated, the same outputs, until it succeeds; nothing else is
- * done meanwhile but beating and saying so. The state file is not worth stopping for.
+ * one transaction; only then orders to the venue, then events, the snapshot and the state file. The
+ * state file is not worth stopping for.
+ * When one of these writes fails, the same outputs are tried again for a second, unless they close
+ * something or an emergency stop is active. Then the rounds go on, behind their disk:
+ * - outputs wait in memory (backlog.h) and are committed together, in order, once the disk takes
+ *   them; the recorder and the paper venue keep theirs the same way, and are written before them;
+ * - entries do not leave and none is made. Orders that close leave once their intent is in the
+ *   reserve (reserve.h), which needs no new room; cancellations and questions leave as they are;
+ * - the trading state and the requests that pause, close or stop go to the reserve as well, and are
+ *   answered then; a request whose effect has to be in trading.db is refused;
+ * - after ten seconds trading is paused, until a person resumes it.
+ * A crash meanwhile starts from trading.db and the reserve, and asks the venue for the rest.
+ * A disk that takes seconds for a commit is spared: what nobody waits for is committed with a later
+ * step, so that at most a fifth of the time goes into commits.
  * On the very first start a .trading_state.json in the state folder is imported (statefile.h); one
  * that is damaged keeps trading from starting, for it may hold positions.
  * Thread: one at a time per driver.
@@ -19,6 +31,7 @@
 
 #include "base/clock.h"
 #include "engine/engine.h"
+#include "engine/reserve.h"
 #include "market/source.h"
 #include "model/crossing.h"
 #include "store/trading.h"
@@ -37,6 +50,7 @@ struct driver_options {
     struct clock *clock;
     /* For the simulator; NULL: the driver's own. They outlive the driver. */
     struct trading_store *store;
+    struct reserve *reserve;
     struct source *(*wrap_source)(struct source *own, void *userdata);
     struct venue *(*wrap_venue)(struct venue *own, void *userdata);
     void *userdata;
@@ -50,6 +64,8 @@ int driver_check_market(const struct settings *settings, int64_t *ret_step_us, s
 
 /* Never NULL. Opens nothing yet: the first round does. */
 struct driver *driver_new(const struct driver_options *options, struct crossing *crossing);
+/* Ends what is put off: an orderly end before driver_free, which is as a crash is. */
+void driver_finish(struct driver *driver);
 void driver_free(struct driver *driver);
 
 /* One round; returns how long may be waited before the next, 0..DRIVER_ROUND_US. */

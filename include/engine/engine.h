@@ -15,8 +15,9 @@
  *   unit (books_balance tells; the simulator asserts it);
  * - closing and reducing is always possible; opening only what risk let through.
  * Contract with the driver: outputs are committed and shipped, in this order, before the next
- * step; when the commit fails the driver commits the same outputs again and steps no further. It
- * may hold back an entry that came too late that way: what the venue never heard of is cancelled.
+ * step. While trading.db cannot be written the driver keeps them, ships what needs no row there
+ * (driver.h says what), and tells the next steps so. It may hold back an order: what the venue
+ * never heard of is cancelled.
  * Thread: one at a time per engine.
  */
 #pragma once
@@ -62,8 +63,17 @@ struct engine_now {
     int64_t mono_us;
 };
 
+/* Whether what the steps answer reaches trading.db. */
+enum engine_disk {
+    ENGINE_DISK_OK,     /* all of it has */
+    ENGINE_DISK_BEHIND, /* not now: nothing is opened */
+    ENGINE_DISK_LOST,   /* not for so long that trading is paused, until somebody resumes it */
+    ENGINE_DISK_LATE    /* a slow disk: it will, with what follows */
+};
+
 struct engine_inputs {
-    bool halt;                       /* the kill switch: an emergency stop, asked for or not */
+    bool halt; /* the kill switch: an emergency stop, asked for or not */
+    enum engine_disk disk;
     const struct settings *settings; /* new ones; NULL: unchanged */
     const struct request *request;   /* one that trading.db does not know yet; NULL: none */
     int bar_count;

@@ -5,6 +5,7 @@
  *     rc = recorder_open(state_dir, &start, engine, &recorder, err);   // header: where it starts
  *     engine_step(engine, &now, &inputs, &outputs);
  *     rc = recorder_step(recorder, engine, &now, &inputs, &outputs, err);  // then the commit
+ *     recorder_flush(recorder, err);              // what a full disk did not take, again
  *     recorder_free(recorder);
  *
  * The file is <state>/journal/run-<n>.ndj, n as in the client ids of the run's orders; folder 0700,
@@ -13,9 +14,10 @@
  * field, and 32 bits of a SipHash-2-4 over each part of what the step answered: decisions, orders
  * and calls to the venue, books, the rest. Each frame carries its length and a 64-bit SipHash-2-4
  * that covers its place in the file too, so frames cannot be lost, swapped or repeated unseen.
- * Always true: a step is one write(2); one that failed is cut off again, so that the file ends with
- * a whole record whenever the disk allows. The death of the process costs nothing. Nothing is
- * synced: a power cut may cost the newest records, and the file then ends before trading.db does.
+ * Always true: a write that failed is cut off again, so that the file ends with a whole record
+ * whenever the disk allows; what it did not take waits in memory. The death of the process costs
+ * nothing else. Nothing is synced: a power cut may cost the newest records, and the file then ends
+ * before trading.db does.
  * Old runs go: at the start and each market hour the oldest others are deleted until at most
  * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES are left. A run whose own file has grown to that
  * size is recorded no further, which is told once (ERR_ENGINE_RECORD_FULL) and stops nothing.
@@ -46,12 +48,15 @@ int recorder_open(const char *state_dir, const struct recorder_start *start,
                   const struct engine *engine, struct recorder **ret, struct err *err);
 void recorder_free(struct recorder *recorder);
 
-/* Writes the record of a step; one without inputs and outputs is left out. ERR_ENGINE_RECORD when
- * it could not be written: the file is then as before, and the call is to be repeated with the same
- * values before anything else. ERR_ENGINE_RECORD_FULL, once: nothing is written any more. */
+/* The record of a step; one without inputs and outputs is left out. Called once a step.
+ * ERR_ENGINE_RECORD when the file could not be written: it is then as before, and the record is
+ * held in memory until recorder_flush, or a later step, has written it. ERR_ENGINE_RECORD_FULL,
+ * once: nothing is recorded any more, for the file or the memory is full. */
 int recorder_step(struct recorder *recorder, const struct engine *engine,
                   const struct engine_now *now, const struct engine_inputs *inputs,
                   const struct engine_outputs *outputs, struct err *err);
+/* Writes what is held. ERR_ENGINE_RECORD as above. */
+int recorder_flush(struct recorder *recorder, struct err *err);
 
 const char *recorder_path(const struct recorder *recorder);
 int64_t recorder_size(const struct recorder *recorder); /* bytes */

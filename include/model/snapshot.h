@@ -90,6 +90,24 @@ struct snapshot_risk {
     int64_t cooldown_us;
 };
 
+/* Whether what the engine does reaches the disk. */
+enum disk_state {
+    DISK_OK,
+    DISK_SLOW,  /* a commit takes seconds: orders wait as long */
+    DISK_FAILED /* trading.db, the paper venue's book or the journal cannot be written: nothing is
+                 * opened */
+};
+
+const char *disk_state_name(enum disk_state s); /* "ok" "slow" "failed" */
+
+struct snapshot_disk {
+    enum disk_state state;
+    int err;               /* FAILED: id of the cause, such as DB_FULL */
+    int64_t since_wall_us; /* SLOW, FAILED */
+    int64_t commit_us;     /* SLOW: how long the last slow commit took */
+    bool closes;           /* FAILED: orders that close leave, their intents go to the reserve */
+};
+
 struct snapshot {
     uint64_t version;          /* +1 a publish */
     int64_t published_wall_us; /* our clock */
@@ -154,4 +172,5 @@ struct snapshot {
     int64_t step_p99_ns; /* of the last 1024 steps, the disk not counted */
     bool books_balance;  /* cash + positions + fees, to the last unit */
     int last_err;        /* what the engine cannot do, and tries again: its id; 0 none */
+    struct snapshot_disk disk;
 };

@@ -40,8 +40,10 @@
  * engine fills it before each check. Entries under way count as if they were filled. */
 struct risk_account {
     const struct settings *settings;
-    bool halted;  /* books that do not balance, or no room for another order and what follows it */
-    bool foreign; /* in this symbol the venue holds what the bot did not open */
+    /* Books that do not balance, no room for another order and what follows it, or a database that
+     * cannot be written. */
+    bool halted;
+    bool foreign;       /* in this symbol the venue holds what the bot did not open */
     bool price_suspect; /* the newest candle of this symbol was refused */
     bool symbol_busy;   /* a position or an order in this symbol */
     enum trading_state state;

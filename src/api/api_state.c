@@ -115,6 +115,23 @@ static struct json_object *counters_json(const struct snapshot *s)
     return o;
 }
 
+static struct json_object *disk_json(const struct snapshot_disk *disk)
+{
+    struct json_object *o = json_object_new_object();
+    add_text(o, "state", disk_state_name(disk->state));
+    if (disk->state == DISK_FAILED) {
+        add_text(o, "error_code", err_info(disk->err)->code);
+        json_object_object_add(o, "closes", json_object_new_boolean(disk->closes));
+    }
+    if (disk->state == DISK_SLOW) {
+        add_i64(o, "commit_ms", disk->commit_us / USEC_PER_MSEC);
+    }
+    if (disk->state != DISK_OK) {
+        add_time(o, "since", disk->since_wall_us);
+    }
+    return o;
+}
+
 static struct json_object *ops_loop_json(const struct crossing *c)
 {
     const char *source = atomic_load_explicit(&c->ops_away_source, memory_order_relaxed);
@@ -170,6 +187,7 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
     json_object_object_add(o, "counters", counters_json(s));
     json_object_object_add(o, "ops_loop", ops_loop_json(crossing));
     json_object_object_add(o, "telegram", telegram_json(crossing));
+    json_object_object_add(o, "disk", disk_json(&s->disk));
     if (s->last_err != 0) {
         add_text(o, "last_error_code", err_info(s->last_err)->code);
     } else {
@@ -188,20 +206,21 @@ bool api_health_json(const struct snapshot *s, const struct crossing *crossing, 
         now_mono_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed);
     bool engine = engine_age_us < API_BEAT_STALE_US;
     bool ops = ops_age_us < API_BEAT_STALE_US;
-    bool healthy = engine && ops && s->version > 0;
+    bool alive = engine && ops && s->version > 0;
+    bool writes = s->disk.state == DISK_OK;
     bool reached = atomic_load_explicit(&crossing->telegram_since_us, memory_order_relaxed) == 0;
     AUTO_JSON struct json_object *telegram = telegram_json(crossing);
     buf_addf(out,
-             "{\"status\":\"%s\",\"trading\":\"%s\","
+             "{\"status\":\"%s\",\"trading\":\"%s\",\"disk\":\"%s\","
              "\"engine\":{\"alive\":%s,\"beat_age_ms\":%lld},"
              "\"ops\":{\"alive\":%s,\"beat_age_ms\":%lld},\"telegram\":",
-             !healthy  ? "unhealthy"
-             : reached ? "ok"
-                       : "degraded",
-             trading_state_name(s->state), engine ? "true" : "false",
-             (long long)(engine_age_us / USEC_PER_MSEC), ops ? "true" : "false",
-             (long long)(ops_age_us / USEC_PER_MSEC));
+             !alive              ? "unhealthy"
+             : reached && writes ? "ok"
+                                 : "degraded",
+             trading_state_name(s->state), disk_state_name(s->disk.state),
+             engine ? "true" : "false", (long long)(engine_age_us / USEC_PER_MSEC),
+             ops ? "true" : "false", (long long)(ops_age_us / USEC_PER_MSEC));
     json_add_text(out, telegram);
     buf_add_c(out, "}\n");
-    return healthy;
+    return alive && writes;
 }

@@ -473,6 +473,7 @@ static void add_engine(struct collect *c, struct json_object *system)
     put_int(engine, "steps", (int64_t)s->steps);
     put_number(engine, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
     put_text(engine, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
+    put_text(engine, "disk", disk_state_name(s->disk.state));
     struct json_object *feed = put_object(system, "feed");
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *market = &s->markets[i];

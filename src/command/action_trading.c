@@ -98,10 +98,12 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
 {
     AUTO_BUF struct buf up = BUF_INIT(64);
     clock_add_duration(&up, clock_mono_us(desk->o.clock) - s->started_mono_us);
+    bool bad = s->disk.state != DISK_OK;
+    enum tone tone = bad ? TONE_BAD : TONE_PLAIN;
     switch (s->state) {
     case TRADING_ACTIVE:
-        reply_title(r, s->last_err == ERR_NONE ? TONE_GOOD : TONE_BAD, "nightdesk · paper · up %s",
-                    up.data);
+        reply_title(r, s->last_err == ERR_NONE && !bad ? TONE_GOOD : TONE_BAD,
+                    "nightdesk · paper · up %s", up.data);
         break;
     case TRADING_STARTING:
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting: %s", s->state_reason);
@@ -109,10 +111,10 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
     case TRADING_PAUSED:
     case TRADING_BREAKER:
     case TRADING_MAINTENANCE:
-        reply_title(r, TONE_PLAIN, "⏸ nightdesk · paper · up %s", up.data);
+        reply_title(r, tone, "⏸ nightdesk · paper · up %s", up.data);
         break;
     case TRADING_EMERGENCY:
-        reply_title(r, TONE_PLAIN, "⛔ nightdesk · paper · up %s", up.data);
+        reply_title(r, tone, "⛔ nightdesk · paper · up %s", up.data);
         break;
     }
 }
@@ -150,6 +152,37 @@ static void status_account(struct reply *r, const struct snapshot *s)
     if (!s->books_balance) {
         reply_line(r, "⚠ The books do not balance: nothing new is opened.");
     }
+}
+
+static void status_disk(struct reply *r, const struct snapshot *s)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    desk_disk_line(&line, s);
+    if (s->disk.state == DISK_OK) {
+        return;
+    }
+    buf_add_c(&line, ", since ");
+    clock_add_when(&line, s->disk.since_wall_us, s->published_wall_us);
+    if (s->disk.state == DISK_FAILED) {
+        buf_add_c(&line, s->disk.closes
+                             ? ". Nothing opens; stops, closing and an emergency stop work."
+                             : ". Nothing opens; what closes waits, stops stay at the venue.");
+    }
+    reply_line(r, "⚠ %s", line.data);
+}
+
+static struct json_object *disk_data(const struct snapshot *s)
+{
+    struct json_object *o = json_object_new_object();
+    data_put(o, "state", json_object_new_string(disk_state_name(s->disk.state)));
+    if (s->disk.state == DISK_FAILED) {
+        data_put(o, "error_code", json_object_new_string(err_info(s->disk.err)->code));
+        data_put(o, "closes", json_object_new_boolean(s->disk.closes));
+    }
+    if (s->disk.state != DISK_OK) {
+        data_put_time(o, "since", s->disk.since_wall_us);
+    }
+    return o;
 }
 
 /* What did not come as it should; nothing when all did. */
@@ -229,6 +262,7 @@ static void status_data(struct json_object *data, const struct snapshot *s)
     data_put_time(data, "market_time", s->market_us);
     data_put(data, "market_ended", json_object_new_boolean(s->market_ended));
     data_put(data, "refused_candles", feed_data(s));
+    data_put(data, "disk", disk_data(s));
     positions_data(data, s);
 }
 
@@ -262,6 +296,7 @@ static int show_status(struct action_call *call, struct err *err)
     } else {
         status_title(r, desk, s);
         status_account(r, s);
+        status_disk(r, s);
         status_feed(r, s);
         status_data(reply_data(r), s);
         desk_market_line(r, s);

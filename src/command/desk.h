@@ -92,6 +92,8 @@ void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code);
 void desk_on_late(void *desk);
 int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
 /* The market's clock, when it is not ours. */
+/* "disk failed: DB_FULL"; nothing while the disk is well. */
+void desk_disk_line(struct buf *out, const struct snapshot *s);
 void desk_market_line(struct reply *r, const struct snapshot *s);
 /* For a reply from trading.db: ERR_ENGINE_SILENT while there is none to read. */
 int desk_need_store(struct desk *desk, struct reply *r, struct err *err);

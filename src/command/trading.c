@@ -165,6 +165,22 @@ static void add_silence(struct buf *out, const struct desk *desk, const struct s
     buf_add_c(out, " UTC");
 }
 
+void desk_disk_line(struct buf *out, const struct snapshot *s)
+{
+    switch (s->disk.state) {
+    case DISK_OK:
+        break;
+    case DISK_SLOW:
+        buf_addf(out, "disk slow: a commit takes ");
+        clock_add_duration(out, s->disk.commit_us);
+        break;
+    case DISK_FAILED:
+        buf_addf(out, "disk failed: %s%s", err_info(s->disk.err)->code,
+                 s->disk.closes ? "" : ", closing waits");
+        break;
+    }
+}
+
 void desk_decorate(struct reply *reply, void *userdata)
 {
     const struct desk *desk = userdata;
@@ -183,26 +199,32 @@ void desk_decorate(struct reply *reply, void *userdata)
                      active ? "" : ": ", active ? " before" : s->state_reason);
         return;
     }
+    AUTO_BUF struct buf disk = BUF_INIT(64);
+    desk_disk_line(&disk, s);
+    const char *between = buf_str(&disk).len > 0 ? " · 🔴 " : "";
     switch (s->state) {
     case TRADING_ACTIVE:
         if (s->last_err != ERR_NONE) {
-            reply_footer(reply, "🔴 %s", s->state_reason);
+            reply_footer(reply, "🔴 %s%s%s", s->state_reason, between, disk.data);
+        } else if (between[0] != '\0') {
+            reply_footer(reply, "🔴 %s", disk.data);
         }
         break;
     case TRADING_STARTING:
-        reply_footer(reply, "⏳ trading has not started: %s", s->state_reason);
+        reply_footer(reply, "⏳ trading has not started: %s%s%s", s->state_reason, between,
+                     disk.data);
         break;
     case TRADING_PAUSED:
-        reply_footer(reply, "⏸ %s", s->state_reason);
+        reply_footer(reply, "⏸ %s%s%s", s->state_reason, between, disk.data);
         break;
     case TRADING_MAINTENANCE:
-        reply_footer(reply, "🔧 %s", s->state_reason);
+        reply_footer(reply, "🔧 %s%s%s", s->state_reason, between, disk.data);
         break;
     case TRADING_BREAKER:
-        reply_footer(reply, "⏸ breaker: %s", s->state_reason);
+        reply_footer(reply, "⏸ breaker: %s%s%s", s->state_reason, between, disk.data);
         break;
     case TRADING_EMERGENCY:
-        reply_footer(reply, "⛔ %s", s->state_reason);
+        reply_footer(reply, "⛔ %s%s%s", s->state_reason, between, disk.data);
         break;
     }
 }

@@ -34,6 +34,7 @@ void driver_publish_snapshot(struct driver *d)
     s->published_mono_us = clock_mono_us(d->clock);
     s->market_speed = d->settings.market_speed;
     s->last_err = d->trouble;
+    driver_disk_snapshot(d);
     struct mailbox *const readers[] = {d->crossing->snapshot, d->crossing->snapshot_socket,
                                        d->crossing->snapshot_http};
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
@@ -42,8 +43,15 @@ void driver_publish_snapshot(struct driver *d)
     }
 }
 
-/* What people see while nothing can be written, and so nothing can be sent: the account as it was,
- * and why it stands. The kill switch works at once even so: nothing is opened. */
+static void say_stalled(struct driver *d, const char *what)
+{
+    struct snapshot *s = &d->snapshot;
+    (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written", what,
+                   d->trouble == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
+}
+
+/* What people see while no step can be made: the account as it was, and why it stands. The kill
+ * switch works at once even so: nothing is opened. */
 static void publish_stalled(struct driver *d)
 {
     struct snapshot *s = &d->snapshot;
@@ -52,9 +60,7 @@ static void publish_stalled(struct driver *d)
         s->state = TRADING_EMERGENCY;
         s->verified_flat = false;
     }
-    (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written",
-                   halted ? "halted, closing waits" : "nothing opens or closes",
-                   d->trouble == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
+    say_stalled(d, halted ? "halted, closing waits" : "nothing opens or closes");
     driver_publish_snapshot(d);
 }
 
@@ -75,7 +81,7 @@ void driver_trouble(struct driver *d, enum err_id id, const struct err *cause)
 }
 
 /* Something that stops nothing. */
-static void tell(struct driver *d, enum err_id id, const struct err *cause)
+void driver_tell(struct driver *d, enum err_id id, const struct err *cause)
 {
     log_err(LOG_LEVEL_WARNING, cause, err_info((int)id)->message);
     struct event e = {
@@ -132,41 +138,58 @@ static void take_settings(struct driver *d)
     d->inputs.settings = &d->settings;
 }
 
-/* One request a round. One that is on disk was done before: it is answered again, not done again.
- * One that is too old is answered, and no step sees it.
- * False: the database could not tell. */
-static bool take_request(struct driver *d)
+static void answer(struct driver *d, int err, int64_t at_us)
 {
-    d->inputs.request = NULL;
-    if (!d->holds_request && !driver_guard_request(d) &&
-        !ring_pop(d->crossing->requests, &d->request)) {
-        return true;
-    }
-    struct request_result result = {0};
-    struct err err = {0};
-    int rc = request_table_result(d->store, d->request.id, &result, &err);
-    d->holds_request = rc < 0; /* a stop must not get lost for a moment's trouble */
-    if (rc < 0) {
-        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
-        return false;
-    }
-    int64_t deadline_us = d->request.deadline_mono_us;
-    bool expired = deadline_us != 0 && clock_mono_us(d->clock) > deadline_us;
-    if (!result.found && !expired) {
-        d->inputs.request = &d->request;
-        return true;
-    }
-    if (!result.found) {
-        result.err_id = ERR_ENGINE_EXPIRED;
-        result.at_us = d->market_us;
-    }
     struct event e = {.topic = TOPIC_REPLY,
-                      .code = (uint32_t)(result.err_id < 0 ? -result.err_id : result.err_id),
-                      .at_us = result.at_us,
+                      .code = (uint32_t)(err < 0 ? -err : err),
+                      .at_us = at_us,
                       .id = d->request.id,
                       .symbol = d->request.symbol};
     driver_publish_events(d, &e, 1);
-    return true;
+}
+
+/* Behind, what has to outlive a crash is refused, and what was done waits in the backlog. */
+static bool is_answered_behind(struct driver *d)
+{
+    const struct journal_request *done = backlog_request(d->backlog, d->request.id);
+    if (done != NULL) {
+        if (done->told) {
+            answer(d, done->err, done->at_us);
+        }
+        return true;
+    }
+    if (d->behind && !driver_request_keeps(d->request.kind)) {
+        answer(d, ERR_ENGINE_DISK, d->market_us);
+        return true;
+    }
+    return false;
+}
+
+/* One request a round. One that is on disk was done before: it is answered again, not done again.
+ * One that is too old is answered, and no step sees it. One that the database cannot tell of waits:
+ * a stop must not get lost for a moment's trouble. */
+static void take_request(struct driver *d)
+{
+    d->inputs.request = NULL;
+    if ((!d->holds_request && !driver_guard_request(d) &&
+         !ring_pop(d->crossing->requests, &d->request)) ||
+        is_answered_behind(d)) {
+        d->holds_request = false;
+        return;
+    }
+    struct request_result result = {0};
+    struct err err = {0};
+    d->holds_request = request_table_result(d->store, d->request.id, &result, &err) < 0;
+    if (d->holds_request) {
+        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
+    } else if (result.found) {
+        answer(d, result.err_id, result.at_us);
+    } else if (d->request.deadline_mono_us != 0 &&
+               clock_mono_us(d->clock) > d->request.deadline_mono_us) {
+        answer(d, ERR_ENGINE_EXPIRED, d->market_us);
+    } else {
+        d->inputs.request = &d->request;
+    }
 }
 
 /* The venue trades on the minute that was due; a bar of any other time is a faulty feed, which the
@@ -183,8 +206,8 @@ static int show_venue(struct driver *d, struct err *err)
     return paper_bars(&d->paper, shown, count, err);
 }
 
-/* The minute that is due, shown to the venue first. False: the venue could not write its book, so
- * the minute waits. */
+/* The minute that is due, shown to the venue first. False: the venue can keep no more than it does,
+ * so the minute waits. */
 static bool take_minute(struct driver *d)
 {
     int64_t due_us = source_next_us(d->source);
@@ -221,29 +244,6 @@ static int64_t nanoseconds(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* Before the commit: what is in trading.db can be replayed, wherever the process dies. */
-static bool record(struct driver *d)
-{
-    struct err err = {0};
-    if (d->recorder == NULL || d->recorded) {
-        return true;
-    }
-    int rc = recorder_step(d->recorder, d->engine, &d->now, &d->inputs, &d->outputs, &err);
-    if (rc == -ERR_ENGINE_RECORD_FULL) {
-        tell(d, ERR_ENGINE_RECORD_FULL, &err);
-        rc = 0;
-    }
-    if (rc < 0) {
-        driver_trouble(d, ERR_ENGINE_RECORD, &err);
-    }
-    d->recorded = rc >= 0;
-    if (d->recorded) {
-        trading_store_set_recorded(d->store, engine_state(d->engine)->run,
-                                   recorder_size(d->recorder));
-    }
-    return d->recorded;
-}
-
 /* An entry that the disk held up for long, or that a kill switch has overtaken, stays here: what it
  * was decided on is over. The engine learns as after any loss on the way: it asks, the venue has
  * never heard of it, and it is cancelled. */
@@ -254,20 +254,28 @@ static bool is_outdated(const struct driver *d, const struct order *order)
             clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
 }
 
-/* Returns whether the venue was told anything. */
-static bool ship(struct driver *d)
+/* written: all of it is in trading.db. Else only what needs no row there, and what the reserve
+ * keeps. Returns whether the venue was told anything. */
+static bool ship(struct driver *d, bool written)
 {
     const struct engine_outputs *out = &d->outputs;
+    bool told = out->cancel_count > 0 || out->query_count > 0 || out->list;
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(d->venue, out->cancels[i]);
     }
     for (int i = 0; i < out->amend_count; i++) {
-        venue_amend(d->venue, out->amends[i].client_id, out->amends[i].stop, out->amends[i].target);
+        const struct engine_amend *a = &out->amends[i];
+        /* A bracket that was asked for just now would be asked back after a crash. */
+        if (written || !backlog_has_order(d->backlog, a->client_id)) {
+            venue_amend(d->venue, a->client_id, a->stop, a->target);
+            told = true;
+        }
     }
     for (int i = 0; i < out->send_count; i++) {
         const struct order *order = &out->orders[out->sends[i]];
-        if (!is_outdated(d, order)) {
+        if (written ? !is_outdated(d, order) : d->kept && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
+            told = true;
         }
     }
     for (int i = 0; i < out->query_count; i++) {
@@ -276,34 +284,38 @@ static bool ship(struct driver *d)
     if (out->list) {
         venue_list(d->venue, out->list_id, out->list_after_funding_id);
     }
-    if (out->clear_halt) {
+    if (out->clear_halt && (written || d->kept)) {
         crossing_halt_clear(d->crossing, d->halt_seen);
     }
-    return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
-           out->query_count > 0 || out->list;
+    return told;
 }
 
-/* The outputs to disk and then to the venue; again from where it failed. */
-static bool commit(struct driver *d)
+/* The outputs to disk and then to the venue. False: not yet, the same again. */
+static bool settle(struct driver *d)
 {
-    struct err err = {0};
+    bool written = false;
     d->uncommitted = true;
-    if (!record(d)) {
-        return false;
+    if (d->behind || !backlog_is_empty(d->backlog)) {
+        driver_hold(d);
     }
-    if (d->outputs.write && journal_commit(d->store, d->engine, d->source, &d->outputs, &err) < 0) {
-        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
+    if (!d->behind && driver_may_put_off(d)) {
+        driver_hold(d);
+        written = true; /* as far as anybody depends on it */
+    } else if (!d->behind) {
+        written = driver_write(d);
+    }
+    if (!written && !driver_go_on(d)) {
         return false;
     }
     d->uncommitted = false;
-    d->told = ship(d);
+    d->told = ship(d, written);
     return true;
 }
 
 /* After what has to leave: the disk may take its time, and a failure stops nothing. */
 static void export_state(struct driver *d)
 {
-    if (d->recorder == NULL || !d->outputs.write) {
+    if (d->recorder == NULL || !d->outputs.write || d->behind) {
         return;
     }
     struct statefile next = d->exported;
@@ -318,14 +330,14 @@ static void export_state(struct driver *d)
         return;
     }
     if (!d->export_failed || d->outputs.equity_point) {
-        tell(d, ERR_STATEFILE_EXPORT, &err);
+        driver_tell(d, ERR_STATEFILE_EXPORT, &err);
     }
     d->export_failed = true;
 }
 
 static void tidy_history(struct driver *d)
 {
-    if (!d->outputs.equity_point) {
+    if (!d->outputs.equity_point || d->behind) {
         return;
     }
     int64_t deleted = 0;
@@ -425,25 +437,47 @@ static bool step(struct driver *d)
                                  .mono_us = clock_mono_us(d->clock)};
     d->halt_seen = crossing_halt_generation(d->crossing);
     d->inputs.halt = crossing_is_halted(d->crossing);
+    d->inputs.disk = driver_disk(d);
     take_quotes(d);
     int64_t before_ns = nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
     percentile_push(&d->durations, nanoseconds() - before_ns);
     d->holds_minute = false;
-    d->recorded = false;
-    return commit(d);
+    d->held = false;
+    driver_record(d);
+    return settle(d);
+}
+
+/* An answer waits until what it says outlives a crash: driver_write gives it then. */
+static void publish_outputs(struct driver *d)
+{
+    struct engine_outputs *out = &d->outputs;
+    const struct journal_request *r =
+        d->behind && out->has_request ? backlog_request(d->backlog, out->request.id) : NULL;
+    int kept = 0;
+    for (int i = 0; i < out->event_count; i++) {
+        if (r == NULL || r->told || out->events[i].topic != TOPIC_REPLY) {
+            out->events[kept++] = out->events[i];
+        }
+    }
+    driver_publish_events(d, out->events, kept);
 }
 
 /* What follows a commit; returns whether another round should follow at once. */
 static bool finish(struct driver *d)
 {
-    driver_trouble_over(d);
+    if (!d->behind && !d->holds_request) {
+        driver_trouble_over(d);
+    }
     engine_snapshot(d->engine, &d->now, &d->snapshot);
+    if (d->behind && d->snapshot.state == TRADING_ACTIVE) {
+        say_stalled(d, "nothing opens");
+    }
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
     watch_source(d);
     driver_publish_snapshot(d);
     /* After the snapshot: whoever an event wakes finds the state that it announces. */
-    driver_publish_events(d, d->outputs.events, d->outputs.event_count);
+    publish_outputs(d);
     remind(d);
     export_state(d);
     tidy_history(d);
@@ -457,17 +491,20 @@ int64_t driver_round(struct driver *d)
         return DRIVER_ROUND_US;
     }
     driver_guard_look(d);
+    driver_open_reserve(d);
     if (d->uncommitted) {
-        if (!commit(d)) {
+        if (!settle(d)) {
             publish_stalled(d);
             return DRIVER_ROUND_US;
         }
         return finish(d) ? 0 : until_next(d);
     }
-    if (!take_minute(d) || !take_request(d)) {
+    driver_catch_up(d);
+    if (!backlog_has_room(d->backlog) || !take_minute(d)) {
         publish_stalled(d);
         return DRIVER_ROUND_US;
     }
+    take_request(d);
     take_settings(d);
     d->inputs.report_count = 0;
     while (d->inputs.report_count < ENGINE_REPORTS_MAX &&
@@ -512,6 +549,7 @@ struct driver *driver_new(const struct driver_options *options, struct crossing 
     d->clock = options->clock == NULL ? clock_real() : options->clock;
     d->state_dir = strdup(options->state_dir == NULL ? "" : options->state_dir);
     ASSERT(d->state_dir != NULL);
+    d->backlog = backlog_new();
     d->snapshot.books_balance = true; /* until somebody has looked */
     d->snapshot.started_wall_us = clock_wall_us(d->clock);
     d->snapshot.started_mono_us = clock_mono_us(d->clock);
@@ -529,6 +567,7 @@ void driver_free(struct driver *driver)
     }
     driver_open_undo(driver);
     predictor_free(driver->predictor);
+    backlog_free(driver->backlog);
     free(driver->state_dir);
     free(driver);
 }

@@ -256,11 +256,19 @@ void driver_open_undo(struct driver *d)
     d->recorder = NULL;
     engine_free(d->engine);
     d->engine = NULL;
+    if (d->owns_reserve) {
+        reserve_free(d->reserve);
+    }
+    d->reserve = NULL;
+    d->owns_reserve = false;
+    d->reserve_mono_us = 0;
+    d->behind = false;
     if (d->owns_store) {
         trading_store_free(d->store);
     }
     d->store = NULL;
     csv_source_release(&d->files);
+    paper_release(&d->paper);
     d->own = NULL;
 }
 
@@ -284,6 +292,9 @@ static int recover(struct driver *d, struct err *err)
     }
     int64_t newest_run = 0;
     if (first || rc >= 0) {
+        rc = driver_take_reserve(d, first ? NULL : memory, err);
+    }
+    if (rc >= 0) {
         rc = driver_guard_start(d, memory, first, &newest_run, err);
     }
     if (rc >= 0 && first) {
@@ -314,6 +325,7 @@ static int recover(struct driver *d, struct err *err)
     d->anchor_mono_us = clock_mono_us(d->clock);
     d->holds_minute = false;
     d->uncommitted = false;
+    driver_remember_state(d);
     d->inputs.bar_count = 0;
     return 0;
 }
@@ -334,11 +346,13 @@ bool driver_open_try(struct driver *d)
         d->owns_store = rc >= 0;
     }
     if (rc >= 0) {
+        driver_open_reserve(d);
         rc = recover(d, &err);
     }
     if (rc >= 0) {
         d->retry_mono_us = 0;
         trading_store_log_work(d->store, "engine started");
+        d->failing_mono_us = 0;
         driver_trouble_over(d);
         /* What was recovered can be seen even when the first commit has to wait. */
         struct engine_now now = {
@@ -350,6 +364,9 @@ bool driver_open_try(struct driver *d)
     bool no_market = err.id == ERR_MARKET_SOURCE;
     bool is_own = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
     driver_trouble(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
+    if (!is_own || err.id == ERR_ENGINE_RECORD) {
+        driver_disk_failing(d, err.id);
+    }
     d->snapshot.state = TRADING_STARTING;
     (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s%.50s",
                    no_market ? "market: "

@@ -1,14 +1,17 @@
 /*
- * driver_private.h: the inside of struct driver, shared by its three files.
+ * driver_private.h: the inside of struct driver, shared by its files.
  *
- * driver.c is its rounds; driver_open.c is how it gets ready for them: database, market, books,
- * venue, model, recorder, whatever an earlier run left; driver_guard.c watches over trading.db.
+ * driver.c is its rounds; driver_disk.c is what of them is on disk, and what may be done when it is
+ * not; driver_open.c is how it gets ready for them: database, market, books, venue, model,
+ * recorder, whatever an earlier run left; driver_guard.c watches over trading.db.
  * Thread: one at a time per driver.
  */
 #pragma once
 
+#include "backlog.h"
 #include "engine/driver.h"
 #include "engine/recorder.h"
+#include "engine/reserve.h"
 #include "engine/statefile.h"
 #include "market/csv_source.h"
 #include "market/simulated.h"
@@ -46,9 +49,29 @@ struct driver {
     bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
     int64_t minute_us;         /* its open, as the source promised it */
     bool told;                 /* the venue was told anything: its answer may be there already */
-    bool uncommitted;          /* outputs wait for the disk */
+    bool uncommitted;          /* outputs wait for the disk, for a moment */
     struct recorder *recorder; /* NULL: none without a state folder */
-    bool recorded;             /* the step whose outputs these are */
+
+    struct reserve *reserve; /* NULL: none could be made */
+    bool owns_reserve;
+    bool reserve_stale;      /* its notes are in trading.db, and could not be cleared */
+    int64_t reserve_mono_us; /* when it was tried to make one; 0: not yet */
+    struct reserve_note notes[ENGINE_ORDERS_MAX + 2]; /* of the step under way */
+    struct backlog *backlog;                          /* of steps that are not in trading.db */
+    bool held;                                        /* outputs are in the backlog */
+    bool behind;                                      /* steps go on even so; nothing is opened */
+    bool kept;                 /* behind: what must not be forgotten of outputs is in the reserve */
+    int64_t failing_mono_us;   /* since when writing has failed; 0: it does not */
+    int64_t failing_wall_us;   /* the same for people */
+    int64_t tried_mono_us;     /* the last try */
+    int failing_err;           /* its cause */
+    int64_t commit_us;         /* how long the last commit took */
+    int64_t committed_mono_us; /* its end; 0: none yet */
+    int64_t slow_commit_us;    /* of the last slow one */
+    int64_t slow_mono_us;      /* its end; 0: none lately */
+    int64_t slow_wall_us;      /* end of the first one of a row */
+    enum trading_state state;  /* as on disk, or in the reserve */
+    char state_reason[64];
     struct statefile exported; /* as .trading_state.json says now */
     bool export_failed;
     uint64_t halt_seen; /* generation of the kill switch before the step */
@@ -95,6 +118,33 @@ int driver_guard_start(struct driver *d, struct engine_memory *memory, bool firs
 /* Does the state file that an earlier run left know more? memory NULL: a first start. */
 void driver_guard_statefile(struct driver *d, const struct statefile *file,
                             const struct engine_memory *memory);
+
+void driver_tell(struct driver *d, enum err_id id, const struct err *cause); /* stops nothing */
+
+/* driver_disk.c */
+/* The step that was just made, into the recorder. */
+void driver_record(struct driver *d);
+/* All that is not on disk yet: records, the venue's book, the backlog or else the outputs. */
+bool driver_write(struct driver *d);
+/* Behind: driver_write, once in a while. */
+void driver_catch_up(struct driver *d);
+/* The disk takes seconds, and nobody waits for what this step answered: a later commit has it. */
+bool driver_may_put_off(const struct driver *d);
+/* The outputs into the backlog; once a step. */
+void driver_hold(struct driver *d);
+/* driver_write has failed: false, it is tried again before the next step; true, the steps go on,
+ * and what the outputs close may leave when `kept` says so. */
+bool driver_go_on(struct driver *d);
+enum engine_disk driver_disk(const struct driver *d);  /* as the next step is told */
+void driver_disk_failing(struct driver *d, int cause); /* an err id */
+void driver_disk_snapshot(struct driver *d);
+/* The trading state is on disk as it stands. */
+void driver_remember_state(struct driver *d);
+/* What an earlier run kept in its reserve, into memory and the backlog; NULL: a first start. */
+int driver_take_reserve(struct driver *d, struct engine_memory *memory, struct err *err);
+void driver_open_reserve(struct driver *d);
+/* May be asked for, and answered, while trading.db cannot be written. */
+bool driver_request_keeps(enum request_kind kind);
 
 /* driver_open.c */
 /* Everything that a round needs; false: not now, and people have been told why. At most once in a

@@ -339,6 +339,10 @@ void engine_step(struct engine *engine, const struct engine_now *now,
             due[due_count++] = series;
         }
     }
+    engine->behind = inputs->disk == ENGINE_DISK_BEHIND || inputs->disk == ENGINE_DISK_LOST;
+    if (inputs->disk == ENGINE_DISK_LOST) {
+        engine_control_lost(engine);
+    }
     if (inputs->halt) {
         engine_control_halt(engine);
     }

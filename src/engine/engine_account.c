@@ -149,7 +149,7 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
     collect(engine, symbol, &stakes);
     *ret = (struct risk_account){
         .settings = &engine->settings,
-        .halted = !engine->books_balance || stakes.full,
+        .halted = !engine->books_balance || stakes.full || engine->behind,
         .foreign = is_foreign(engine, symbol),
         .symbol_busy = stakes.busy || is_held(engine, symbol),
         .state = engine_shown_state(engine),

@@ -143,6 +143,21 @@ void engine_control_halt(struct engine *engine)
     }
 }
 
+void engine_control_lost(struct engine *engine)
+{
+    switch (engine->state.state) {
+    case TRADING_ACTIVE:
+    case TRADING_BREAKER: /* which ends by itself: this does not */
+        engine_control_set(engine, TRADING_PAUSED, "disk: trading.db could not be written");
+        break;
+    case TRADING_STARTING:
+    case TRADING_PAUSED:
+    case TRADING_EMERGENCY:
+    case TRADING_MAINTENANCE:
+        break;
+    }
+}
+
 int engine_control_request(struct engine *engine, const struct request *request)
 {
     switch (request->kind) {

@@ -76,6 +76,7 @@ struct engine {
     bool verified_flat; /* in an emergency stop: the venue listed nothing open */
     bool flat_asked;    /* in an emergency stop: the listing that should show it is asked for */
     bool books_balance;
+    bool behind;            /* trading.db cannot be written: nothing is opened */
     int disagreements;      /* listings in a row that were not our books */
     int64_t agreed_list_id; /* of the newest listing that was our books; 0: none yet */
     bool look_first; /* a close was refused: no other before a listing has shown what there is */
@@ -184,6 +185,8 @@ void engine_control_set(struct engine *engine, enum trading_state state, const c
 /* The kill switch is set: an emergency stop that depends on no queue and on no disk but ours, and
  * that stands after a crash. */
 void engine_control_halt(struct engine *engine);
+/* trading.db could not be written for long: paused, until a person has looked. */
+void engine_control_lost(struct engine *engine);
 int engine_control_request(struct engine *engine, const struct request *request);
 void engine_control_tick(struct engine *engine); /* day, breaker, emergency stop */
 

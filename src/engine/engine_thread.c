@@ -39,6 +39,7 @@ static void *run(void *userdata)
     while (!atomic_load(&t->stop) && !atomic_load(&t->crossing->stop)) {
         wait_for(t->crossing, driver_round(t->driver));
     }
+    driver_finish(t->driver);
     return NULL;
 }
 

@@ -15,29 +15,30 @@
 
 #include <string.h>
 
-#define BLOB_MAX ((size_t)64 * 1024)
+#define BLOB_MAX     ((size_t)64 * 1024)
+#define EPISODE_BLOB "reserve"
 
-static int put_orders_and_fills(struct trading_store *store, const struct engine_outputs *out,
+static int put_orders_and_fills(struct trading_store *store, const struct journal_rows *rows,
                                 struct err *err)
 {
     int rc = 0;
-    for (int i = 0; i < out->order_count && rc >= 0; i++) {
-        rc = order_table_put(store, &out->orders[i], err);
+    for (int i = 0; i < rows->order_count && rc >= 0; i++) {
+        rc = order_table_put(store, &rows->orders[i], err);
     }
-    for (int i = 0; i < out->fill_count && rc >= 0; i++) {
+    for (int i = 0; i < rows->fill_count && rc >= 0; i++) {
         bool fresh = false;
-        rc = fill_table_add(store, &out->fills[i], &fresh, err);
+        rc = fill_table_add(store, &rows->fills[i], &fresh, err);
         if (rc >= 0 && !fresh) {
             /* The engine booked what stands there already: rather no step than a double one. */
             rc = err_set(err, ERR_ENGINE_STRAY_FILL, "fill %lld of %s is booked already",
-                         (long long)out->fills[i].venue_fill_id, out->fills[i].client_id);
+                         (long long)rows->fills[i].venue_fill_id, rows->fills[i].client_id);
         }
     }
-    for (int i = 0; i < out->trade_count && rc >= 0; i++) {
-        rc = trade_table_add(store, &out->trades[i], err);
+    for (int i = 0; i < rows->trade_count && rc >= 0; i++) {
+        rc = trade_table_add(store, &rows->trades[i], err);
     }
-    for (int i = 0; i < out->payment_count && rc >= 0; i++) {
-        rc = funding_table_add(store, &out->payments[i], err);
+    for (int i = 0; i < rows->payment_count && rc >= 0; i++) {
+        rc = funding_table_add(store, &rows->payments[i], err);
     }
     return rc;
 }
@@ -59,37 +60,44 @@ static int put_market(struct trading_store *store, const struct engine *engine,
 
 /* Everything that the engine starts from again. */
 static int put_books(struct trading_store *store, const struct engine *engine,
-                     const struct source *source, const struct engine_outputs *out, struct err *err)
+                     const struct source *source, const struct journal_rows *rows, struct err *err)
 {
-    int rc = put_orders_and_fills(store, out, err);
-    if (rc >= 0 && out->positions_changed) {
+    int rc = put_orders_and_fills(store, rows, err);
+    if (rc >= 0 && rows->positions_changed) {
         int count;
         const struct position *positions = engine_positions(engine, &count);
         rc = position_table_replace(store, positions, (size_t)count, err);
     }
-    if (rc >= 0 && out->rules_changed) {
+    if (rc >= 0 && rows->rules_changed) {
         rc = rule_table_save(store, engine_rule_book(engine), err);
     }
-    for (int i = 0; i < out->candle_count && rc >= 0; i++) {
-        rc = candle_table_add(store, out->candles[i].symbol, &out->candles[i].candle, err);
+    for (int i = 0; i < rows->candle_count && rc >= 0; i++) {
+        rc = candle_table_add(store, rows->candles[i].symbol, &rows->candles[i].candle, err);
     }
-    if (rc >= 0 && out->has_request) {
-        rc = request_table_add(store, &out->request, out->request_err, out->at_us, err);
+    for (int i = 0; i < rows->request_count && rc >= 0; i++) {
+        const struct journal_request *r = &rows->requests[i];
+        rc = request_table_add(store, &r->request, r->err, r->at_us, err);
     }
-    if (rc >= 0 && out->market_moved) {
+    if (rc >= 0 && rows->episode != 0) {
+        rc = state_table_put_blob(store, EPISODE_BLOB, &rows->episode, sizeof(rows->episode), err);
+    }
+    if (rc >= 0 && rows->market_moved) {
         rc = put_market(store, engine, source, err);
     }
     return rc < 0 ? rc : state_table_save(store, engine_state(engine), err);
 }
 
 /* What people read: why it did what it did, and the equity curve. */
-static int put_notes(struct trading_store *store, const struct engine_outputs *out, struct err *err)
+static int put_notes(struct trading_store *store, const struct journal_rows *rows, struct err *err)
 {
     int rc = 0;
-    for (int i = 0; i < out->decision_count && rc >= 0; i++) {
-        rc = decision_table_add(store, &out->decisions[i], err);
+    for (int i = 0; i < rows->decision_count && rc >= 0; i++) {
+        rc = decision_table_add(store, &rows->decisions[i], err);
     }
-    return rc < 0 || !out->equity_point ? rc : equity_table_add(store, &out->equity, err);
+    for (int i = 0; i < rows->point_count && rc >= 0; i++) {
+        rc = equity_table_add(store, &rows->points[i], err);
+    }
+    return rc;
 }
 
 static int end(struct trading_store *store, int rc, struct err *err)
@@ -101,16 +109,62 @@ static int end(struct trading_store *store, int rc, struct err *err)
     return trading_store_commit(store, err);
 }
 
-int journal_commit(struct trading_store *store, const struct engine *engine,
-                   const struct source *source, const struct engine_outputs *outputs,
-                   struct err *err)
+int journal_commit_rows(struct trading_store *store, const struct engine *engine,
+                        const struct source *source, const struct journal_rows *rows,
+                        struct err *err)
 {
     int rc = trading_store_begin(store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = put_books(store, engine, source, outputs, err);
-    return end(store, rc < 0 ? rc : put_notes(store, outputs, err), err);
+    rc = put_books(store, engine, source, rows, err);
+    return end(store, rc < 0 ? rc : put_notes(store, rows, err), err);
+}
+
+int journal_commit(struct trading_store *store, const struct engine *engine,
+                   const struct source *source, const struct engine_outputs *out, struct err *err)
+{
+    struct journal_request request = {.err = out->request_err, .at_us = out->at_us};
+    if (out->has_request) {
+        request.request = out->request;
+    }
+    struct journal_rows rows = {
+        .market_moved = out->market_moved,
+        .positions_changed = out->positions_changed,
+        .rules_changed = out->rules_changed,
+        .order_count = out->order_count,
+        .orders = out->orders,
+        .fill_count = out->fill_count,
+        .fills = out->fills,
+        .payment_count = out->payment_count,
+        .payments = out->payments,
+        .trade_count = out->trade_count,
+        .trades = out->trades,
+        .decision_count = out->decision_count,
+        .decisions = out->decisions,
+        .candle_count = out->candle_count,
+        .candles = out->candles,
+        .point_count = out->equity_point ? 1 : 0,
+        .points = &out->equity,
+        .request_count = out->has_request ? 1 : 0,
+        .requests = &request,
+    };
+    return journal_commit_rows(store, engine, source, &rows, err);
+}
+
+int journal_load_episode(struct trading_store *store, int64_t *ret, struct err *err)
+{
+    size_t size = 0;
+    *ret = 0;
+    int rc = state_table_get_blob(store, EPISODE_BLOB, ret, sizeof(*ret), &size, err);
+    if (rc == -ERR_STORE_NOT_FOUND) {
+        err_clear(err);
+        rc = 0;
+    }
+    if (rc >= 0 && size != 0 && size != sizeof(*ret)) {
+        rc = err_set(err, ERR_STORE_DAMAGED, "blobs: %s has %zu bytes", EPISODE_BLOB, size);
+    }
+    return rc;
 }
 
 int journal_begin(struct trading_store *store, const struct engine *engine,

@@ -2,6 +2,7 @@
  * journal.h: a step's outputs to trading.db in one transaction, and all of it back at a start.
  *
  *     rc = journal_commit(store, engine, source, &outputs, err);   // all of them, or nothing
+ *     rc = journal_commit_rows(store, engine, source, &rows, err); // of several steps
  *     rc = journal_load(store, &memory, err);                      // ERR_STORE_NOT_FOUND: first
  *
  * Always true: a commit that failed can be repeated with the same outputs. Thread: the engine's.
@@ -13,9 +14,47 @@
 #include "market/source.h"
 #include "store/trading.h"
 
+struct journal_request {
+    struct request request;
+    int err; /* ERR_NONE or why it was refused */
+    int64_t at_us;
+    bool told; /* whoever asked has the answer; no column */
+};
+
+/* Rows of one or more steps, the oldest first; an order once. They belong to somebody else. */
+struct journal_rows {
+    bool market_moved; /* series and source are saved too */
+    bool positions_changed;
+    bool rules_changed;
+    int order_count;
+    const struct order *orders;
+    int fill_count;
+    const struct fill *fills;
+    int payment_count;
+    const struct funding *payments;
+    int trade_count;
+    const struct trade *trades;
+    int decision_count;
+    const struct decision *decisions;
+    int candle_count;
+    const struct source_bar *candles;
+    int point_count;
+    const struct equity_point *points;
+    int request_count;
+    const struct journal_request *requests;
+    int64_t episode; /* of the reserve: its notes are among these rows; 0: none */
+};
+
 int journal_commit(struct trading_store *store, const struct engine *engine,
                    const struct source *source, const struct engine_outputs *outputs,
                    struct err *err);
+
+int journal_commit_rows(struct trading_store *store, const struct engine *engine,
+                        const struct source *source, const struct journal_rows *rows,
+                        struct err *err);
+
+/* The newest episode of the reserve that was committed; 0: none was. */
+int journal_load_episode(struct trading_store *store, int64_t *ret, struct err *err);
 
 /* A first start in one transaction: the books as they open, and the history that warmed us. */
 int journal_begin(struct trading_store *store, const struct engine *engine,

@@ -65,7 +65,7 @@ static void pack_settings(struct pack *p, struct settings *s)
 }
 
 /* Without the deadline: a request that was too old reaches no step. */
-static void pack_request(struct pack *p, struct request *r)
+void record_request_pack(struct pack *p, struct request *r)
 {
     pack_i64(p, &r->id);
     PACK_ENUM(p, r->kind, REQUEST_RULE_STATUS);
@@ -79,7 +79,7 @@ static void pack_request(struct pack *p, struct request *r)
 
 /* Without the distances of the bracket, see pack_distances: among what a step answers, they are
  * what stop and target follow from. */
-static void pack_order(struct pack *p, struct order *o)
+void record_order_pack(struct pack *p, struct order *o)
 {
     pack_text(p, o->client_id, sizeof(o->client_id));
     pack_symbol(p, &o->symbol);
@@ -227,7 +227,7 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
     }
     pack_count(p, &m->order_count, ENGINE_ORDERS_MAX);
     for (int i = 0; i < m->order_count; i++) {
-        pack_order(p, &m->orders[i]);
+        record_order_pack(p, &m->orders[i]);
         pack_i64(p, &m->last_fill_ids[i]);
     }
     pack_rules(p, &m->rules);
@@ -541,6 +541,17 @@ static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market
     }
 }
 
+/* The kill switch in the lowest bit, as in journals of before, and the disk above it. */
+static void pack_flags(struct pack *p, struct engine_inputs *in)
+{
+    int flags = (in->halt ? 1 : 0) | (int)in->disk << 1;
+    pack_count(p, &flags, 1 | ENGINE_DISK_LATE << 1);
+    if (p->reading) {
+        in->halt = (flags & 1) != 0;
+        in->disk = (enum engine_disk)(flags >> 1);
+    }
+}
+
 void record_step_pack(struct pack *p, struct record_step *step, const struct engine_now *before,
                       const struct record_start *start)
 {
@@ -548,14 +559,14 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
     bool has_settings = in->settings != NULL;
     bool has_request = in->request != NULL;
     pack_now(p, &step->now, before);
-    pack_bool(p, &in->halt);
+    pack_flags(p, in);
     pack_bool(p, &has_settings);
     if (has_settings) {
         pack_settings(p, step->settings);
     }
     pack_bool(p, &has_request);
     if (has_request) {
-        pack_request(p, step->request);
+        record_request_pack(p, step->request);
     }
     if (p->reading) {
         in->settings = has_settings ? step->settings : NULL;
@@ -646,7 +657,7 @@ static void add_decision(struct pack *p, struct decision *d)
 static void add_orders(struct pack *p, struct engine_outputs *out)
 {
     for (int i = 0; i < out->order_count; i++) {
-        pack_order(p, &out->orders[i]);
+        record_order_pack(p, &out->orders[i]);
     }
     pack_count(p, &out->send_count, ENGINE_ORDERS_MAX);
     for (int i = 0; i < out->send_count; i++) {

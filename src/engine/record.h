@@ -69,6 +69,10 @@ struct record_step {
     struct record_answer answer;
 };
 
+/* Values that other files hold as well. */
+void record_order_pack(struct pack *p, struct order *o);
+void record_request_pack(struct pack *p, struct request *r);
+
 /* Writes: *start is what is written. Reads: *start is filled in. `engine` is read from when
  * writing (series, windows), and may be NULL when reading. */
 void record_start_pack(struct pack *p, struct record_start *start, const struct engine *engine);

@@ -64,10 +64,13 @@ static void read_run(const char *path, int64_t from, struct tail_room *room,
     }
     if (read_start(&reader, room) && from <= reader.file_size) {
         reader.offset = from > reader.offset ? from : reader.offset;
-        bool wrote = false;
+        int64_t wrote = 0;
         while (read_step(&reader, room)) {
-            tail->steps += wrote;
-            wrote = writes(&room->step);
+            if (room->inputs.disk == ENGINE_DISK_OK) {
+                tail->steps += wrote;
+                wrote = 0;
+            }
+            wrote += writes(&room->step);
             note_stop(&room->step, tail);
         }
     }

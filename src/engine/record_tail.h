@@ -4,9 +4,10 @@
  *     record_tail(state_dir, (struct record_mark){run, size_bytes}, &tail);
  *     if (tail.steps > 0) ... trading.db has lost commits
  *
- * A step is recorded before its commit, and the next only after it: so a record that writes and has
- * another behind it was committed. What was recorded last may not have been, and is not counted.
- * Always true: files are read only; what cannot be read tells nothing. Thread: any.
+ * A step is recorded before its commit, and the next one is told whether it was committed: so what
+ * is before a record of a disk that is well was committed. What was recorded behind the last such
+ * one may not have been, and is not counted. Always true: files are read only; what cannot be read
+ * tells nothing. Thread: any.
  */
 #pragma once
 

@@ -17,6 +17,8 @@
 #define PREFIX     "run-"
 #define SUFFIX     ".ndj"
 #define FOLDER_MAX 4096 /* files that are looked at in the folder */
+/* Records that wait for a disk: about twenty market days, and room for the largest start. */
+#define HELD_MAX ((size_t)8 << 20)
 
 struct recorder {
     char folder[PATH_MAX];
@@ -28,7 +30,8 @@ struct recorder {
     int64_t keep_bytes;
     struct engine_now before;
     struct record_start start;
-    uint8_t *bytes; /* a frame and its payload */
+    uint8_t *held; /* frames that are not in the file yet */
+    size_t held_size;
     uint8_t *scratch;
     recorder_fault_fn fault;
     void *userdata;
@@ -195,12 +198,12 @@ static int append(struct recorder *r, const uint8_t *bytes, size_t size, struct 
 
 static int write_start(struct recorder *r, const struct engine *engine, struct err *err)
 {
-    struct pack p = PACK_WRITE(r->bytes + RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE, RECORD_START_MAX);
+    struct pack p = PACK_WRITE(r->held + RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE, RECORD_START_MAX);
     record_start_pack(&p, &r->start, engine);
     ASSERT(!p.failed);
-    memcpy(r->bytes, RECORD_MAGIC, RECORD_MAGIC_SIZE);
-    record_seal(r->bytes + RECORD_MAGIC_SIZE, p.at, (int64_t)RECORD_MAGIC_SIZE);
-    return append(r, r->bytes, RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE + p.at, err);
+    memcpy(r->held, RECORD_MAGIC, RECORD_MAGIC_SIZE);
+    record_seal(r->held + RECORD_MAGIC_SIZE, p.at, (int64_t)RECORD_MAGIC_SIZE);
+    return append(r, r->held, RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE + p.at, err);
 }
 
 static void fill_start(struct recorder *r, const struct recorder_start *start,
@@ -252,9 +255,9 @@ int recorder_open(const char *state_dir, const struct recorder_start *start,
     struct recorder *r = calloc(1, sizeof(*r));
     ASSERT(r != NULL);
     r->fd = -1;
-    r->bytes = malloc(RECORD_MAGIC_SIZE + RECORD_FRAME_SIZE + RECORD_START_MAX);
+    r->held = malloc(HELD_MAX);
     r->scratch = malloc(RECORD_SCRATCH);
-    ASSERT(r->bytes != NULL && r->scratch != NULL);
+    ASSERT(r->held != NULL && r->scratch != NULL);
     fill_start(r, start, engine);
     int rc = open_file(r, state_dir, err);
     if (rc >= 0) {
@@ -280,9 +283,21 @@ void recorder_free(struct recorder *recorder)
     if (recorder->fd >= 0) {
         (void)close(recorder->fd);
     }
-    free(recorder->bytes);
+    free(recorder->held);
     free(recorder->scratch);
     free(recorder);
+}
+
+int recorder_flush(struct recorder *r, struct err *err)
+{
+    if (r->held_size == 0) {
+        return 0;
+    }
+    int rc = append(r, r->held, r->held_size, err);
+    if (rc >= 0) {
+        r->held_size = 0;
+    }
+    return rc;
 }
 
 int recorder_step(struct recorder *r, const struct engine *engine, const struct engine_now *now,
@@ -290,32 +305,37 @@ int recorder_step(struct recorder *r, const struct engine *engine, const struct 
                   struct err *err)
 {
     if (r->full || record_is_idle(inputs, outputs)) {
-        return 0;
+        return recorder_flush(r, err);
+    }
+    int64_t offset = r->offset + (int64_t)r->held_size;
+    if (r->held_size + RECORD_FRAME_SIZE + RECORD_STEP_MAX > HELD_MAX) {
+        r->full = true;
+        return err_set(err, ERR_ENGINE_RECORD_FULL,
+                       "%s: the disk has taken nothing since byte %lld", r->path,
+                       (long long)r->offset);
     }
     /* Writing changes nothing. */
     struct record_step step = {.now = *now,
                                .inputs = (struct engine_inputs *)(uintptr_t)inputs,
                                .settings = (struct settings *)(uintptr_t)inputs->settings,
                                .request = (struct request *)(uintptr_t)inputs->request};
-    struct pack p = PACK_WRITE(r->bytes + RECORD_FRAME_SIZE, RECORD_STEP_MAX);
+    uint8_t *frame = r->held + r->held_size;
+    struct pack p = PACK_WRITE(frame + RECORD_FRAME_SIZE, RECORD_STEP_MAX);
     record_answer_of(engine, outputs, r->scratch, &step.answer);
     record_step_pack(&p, &step, &r->before, &r->start);
     ASSERT(!p.failed);
-    if (r->offset + (int64_t)(RECORD_FRAME_SIZE + p.at) > r->keep_bytes) {
+    if (offset + (int64_t)(RECORD_FRAME_SIZE + p.at) > r->keep_bytes) {
         r->full = true;
-        return err_set(err, ERR_ENGINE_RECORD_FULL, "%s: %lld bytes", r->path,
-                       (long long)r->offset);
+        return err_set(err, ERR_ENGINE_RECORD_FULL, "%s: %lld bytes", r->path, (long long)offset);
     }
-    record_seal(r->bytes, p.at, r->offset);
-    int rc = append(r, r->bytes, RECORD_FRAME_SIZE + p.at, err);
-    if (rc < 0) {
-        return rc;
-    }
+    record_seal(frame, p.at, offset);
+    r->held_size += RECORD_FRAME_SIZE + p.at;
     r->before = *now;
-    if (outputs->equity_point) {
+    int rc = recorder_flush(r, err);
+    if (rc >= 0 && outputs->equity_point) {
         prune(r);
     }
-    return 0;
+    return rc;
 }
 
 const char *recorder_path(const struct recorder *recorder)

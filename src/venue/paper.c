@@ -3,6 +3,7 @@
 #include "base/auto.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "paper_memory.h"
 #include "store/paper.h"
 
 #include <stdio.h>
@@ -10,109 +11,10 @@
 
 /* Payments that follow one listing. */
 #define PAYMENTS_A_LISTING 8
-#define MEMORY_PAYMENTS    64
-
-/* What a venue without a disk has to answer about an order. */
-struct paper_record {
-    struct order order; /* without a client_id: free */
-    int64_t fill_count; /* ever */
-    struct fill fills[PAPER_MEMORY_FILLS];
-};
-
-struct paper_memory {
-    int next; /* where the search for a record to reuse begins */
-    struct paper_record records[PAPER_MEMORY_ORDERS];
-    int64_t payment_count; /* ever; its id is its number */
-    struct funding payments[MEMORY_PAYMENTS];
-};
 
 static struct paper *of(struct venue *venue)
 {
     return (struct paper *)((char *)venue - offsetof(struct paper, venue));
-}
-
-/* ---------------------------------------------------------------- memory */
-
-static struct paper_record *find_record(struct paper_memory *memory, const char *client_id)
-{
-    for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
-        if (strcmp(memory->records[i].order.client_id, client_id) == 0) {
-            return &memory->records[i];
-        }
-    }
-    return NULL;
-}
-
-static bool is_needed(const struct paper *paper, const struct paper_record *record)
-{
-    if (record->order.client_id[0] != '\0' && !order_state_is_final(record->order.state)) {
-        return true;
-    }
-    for (int i = 0; i < paper->book.position_count; i++) {
-        if (strcmp(paper->book.positions[i].client_id, record->order.client_id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* There are more records than orders can rest and positions be open. */
-static struct paper_record *reuse_record(struct paper *paper)
-{
-    struct paper_memory *m = paper->memory;
-    struct paper_record *r;
-    do {
-        r = &m->records[m->next];
-        m->next = (m->next + 1) % PAPER_MEMORY_ORDERS;
-    } while (is_needed(paper, r));
-    r->fill_count = 0;
-    return r;
-}
-
-static void remember(struct paper *paper, const struct paper_change *change)
-{
-    struct paper_memory *m = paper->memory;
-    for (int i = 0; i < change->order_count; i++) {
-        struct paper_record *r = find_record(m, change->orders[i].client_id);
-        r = r == NULL ? reuse_record(paper) : r;
-        r->order = change->orders[i];
-    }
-    for (int i = 0; i < change->fill_count; i++) {
-        struct paper_record *r = find_record(m, change->fills[i].client_id);
-        ASSERT(r != NULL);
-        r->fills[r->fill_count++ % PAPER_MEMORY_FILLS] = change->fills[i];
-    }
-    for (int i = 0; i < change->payment_count; i++) {
-        m->payments[m->payment_count++ % MEMORY_PAYMENTS] = change->payments[i];
-    }
-}
-
-static int recall_fills(const struct paper_record *record, int64_t after, struct fill *ret, int max)
-{
-    if (record == NULL) {
-        return 0;
-    }
-    int64_t oldest =
-        record->fill_count > PAPER_MEMORY_FILLS ? record->fill_count - PAPER_MEMORY_FILLS : 0;
-    int count = 0;
-    for (int64_t i = oldest; i < record->fill_count && count < max; i++) {
-        const struct fill *f = &record->fills[i % PAPER_MEMORY_FILLS];
-        if (f->venue_fill_id > after) {
-            ret[count++] = *f;
-        }
-    }
-    return count;
-}
-
-static int recall_payments(const struct paper_memory *m, int64_t after, struct funding *ret,
-                           int max)
-{
-    int64_t first = m->payment_count > MEMORY_PAYMENTS ? m->payment_count - MEMORY_PAYMENTS : 0;
-    int count = 0;
-    for (int64_t i = first > after ? first : after; i < m->payment_count && count < max; i++) {
-        ret[count++] = m->payments[i % MEMORY_PAYMENTS];
-    }
-    return count;
 }
 
 /* ---------------------------------------------------------------- what it knows, wherever */
@@ -121,40 +23,50 @@ static int recall_payments(const struct paper_memory *m, int64_t after, struct f
 static int look_up_order(struct paper *paper, const char *client_id, struct order *ret,
                          struct err *err)
 {
-    if (paper->memory != NULL) {
-        const struct paper_record *r = find_record(paper->memory, client_id);
-        *ret = r == NULL ? (struct order){0} : r->order;
-        return r == NULL ? -ERR_STORE_NOT_FOUND : 0;
+    const struct paper_record *r =
+        paper->memory == NULL ? NULL : paper_memory_find(paper->memory, client_id);
+    if (r != NULL && r->has_order) {
+        *ret = r->order;
+        return 0;
     }
-    return paper->store == NULL ? -ERR_VENUE_DISK
-                                : paper_store_get_order(paper->store, client_id, ret, err);
+    *ret = (struct order){0};
+    if (paper->store != NULL) {
+        return paper_store_get_order(paper->store, client_id, ret, err);
+    }
+    return paper->memory == NULL ? -ERR_VENUE_DISK : -ERR_STORE_NOT_FOUND;
 }
 
 /* One more than a report can carry, so that it shows whether there are more. */
 #define FILLS_LOOKED_UP (VENUE_FILLS_MAX + 1)
 
+/* What its disk has is older than what the disk did not take. */
 static int oldest_fills(struct paper *paper, const char *client_id, int64_t after, struct fill *ret,
                         struct err *err)
 {
-    return paper->memory != NULL
-               ? recall_fills(find_record(paper->memory, client_id), after, ret, FILLS_LOOKED_UP)
-               : paper_store_fills_of(paper->store, client_id, after, ret, FILLS_LOOKED_UP, err);
+    int count = paper->store == NULL ? 0
+                                     : paper_store_fills_of(paper->store, client_id, after, ret,
+                                                            FILLS_LOOKED_UP, err);
+    return count < 0 ? count
+                     : count + paper_memory_fills(paper_memory_find(paper->memory, client_id),
+                                                  after, &ret[count], FILLS_LOOKED_UP - count);
 }
 
 static int newest_fills(struct paper *paper, const char *client_id, struct fill *ret,
                         struct err *err)
 {
-    if (paper->memory == NULL) {
-        return paper_store_newest_fills(paper->store, client_id, ret, FILLS_LOOKED_UP, err);
+    struct fill late[FILLS_LOOKED_UP];
+    int late_count = paper_memory_newest_fills(paper_memory_find(paper->memory, client_id), late,
+                                               FILLS_LOOKED_UP);
+    int count = 0;
+    if (paper->store != NULL && late_count < FILLS_LOOKED_UP) {
+        count = paper_store_newest_fills(paper->store, client_id, ret,
+                                         (size_t)(FILLS_LOOKED_UP - late_count), err);
     }
-    const struct paper_record *r = find_record(paper->memory, client_id);
-    int64_t count = r == NULL                         ? 0
-                    : r->fill_count < FILLS_LOOKED_UP ? r->fill_count
-                                                      : FILLS_LOOKED_UP;
-    for (int64_t i = 0; i < count; i++) {
-        ret[i] = r->fills[(r->fill_count - count + i) % PAPER_MEMORY_FILLS];
+    if (count < 0) {
+        return count;
     }
-    return (int)count;
+    memcpy(&ret[count], late, (size_t)late_count * sizeof(late[0]));
+    return count + late_count;
 }
 
 /* ---------------------------------------------------------------- reports */
@@ -301,25 +213,24 @@ static int64_t stopped_of(const struct paper_book *book, struct symbol symbol)
     return index < 0 ? 0 : book->stopped_us[index];
 }
 
-static int write_stopped(struct paper *paper, const struct paper_book *book,
-                         const struct paper_book *other, struct err *err)
+static int write_stopped(struct paper *paper, const struct paper_book *of_whom, struct err *err)
 {
     int rc = 0;
-    for (int i = 0; i < book->position_count && rc >= 0; i++) {
-        struct symbol symbol = book->positions[i].symbol;
-        /* `other` is the old book when `book` is the new one, and the other way round. */
-        const struct paper_book *next = book == &paper->book ? other : book;
-        if (stopped_of(book, symbol) != stopped_of(other, symbol)) {
+    for (int i = 0; i < of_whom->position_count && rc >= 0; i++) {
+        struct symbol symbol = of_whom->positions[i].symbol;
+        int64_t now_us = stopped_of(&paper->book, symbol);
+        if (now_us != stopped_of(&paper->written, symbol)) {
             char name[48];
             name_stopped(symbol, name);
-            rc = paper_store_put_i64(paper->store, name, stopped_of(next, symbol), err);
+            rc = paper_store_put_i64(paper->store, name, now_us, err);
         }
     }
     return rc;
 }
 
-static int write_book(struct paper *paper, const struct paper_book *book, struct err *err)
+static int write_book(struct paper *paper, struct err *err)
 {
+    const struct paper_book *book = &paper->book;
     int rc = paper_store_replace_positions(paper->store, book->positions,
                                            (size_t)book->position_count, err);
     if (rc >= 0) {
@@ -332,57 +243,46 @@ static int write_book(struct paper *paper, const struct paper_book *book, struct
         rc = paper_store_put_i64(paper->store, "funding_period", book->funding_period, err);
     }
     if (rc >= 0) {
-        rc = write_stopped(paper, book, &paper->book, err);
+        rc = write_stopped(paper, book, err);
     }
-    return rc < 0 ? rc : write_stopped(paper, &paper->book, book, err);
+    return rc < 0 ? rc : write_stopped(paper, &paper->written, err);
 }
 
-static int write_change(struct paper *paper, const struct paper_book *book, struct err *err)
+static int write_record(struct paper *paper, const struct paper_record *record, struct err *err)
 {
-    const struct paper_change *change = &paper->change;
-    int rc = 0;
-    for (int i = 0; i < change->order_count && rc >= 0; i++) {
-        rc = paper_store_put_order(paper->store, &change->orders[i], err);
-    }
-    for (int i = 0; i < change->fill_count && rc >= 0; i++) {
+    int rc = record->has_order ? paper_store_put_order(paper->store, &record->order, err) : 0;
+    for (int64_t i = 0; i < record->fill_count && rc >= 0; i++) {
         bool fresh = false;
-        rc = paper_store_add_fill(paper->store, &change->fills[i], &fresh, err);
+        rc = paper_store_add_fill(paper->store, &record->fills[i], &fresh, err);
     }
-    for (int i = 0; i < change->payment_count && rc >= 0; i++) {
-        rc = paper_store_add_payment(paper->store, &change->payments[i], err);
-    }
-    return rc < 0 ? rc : write_book(paper, book, err);
+    return rc;
 }
 
-/* The book that a call changes: a draft where a disk has to agree first. */
-static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
+static int write_all(struct paper *paper, struct err *err)
 {
-    paper->change.order_count = 0;
-    paper->change.fill_count = 0;
-    paper->change.payment_count = 0;
-    if (paper->memory != NULL) {
-        return &paper->book;
+    const struct paper_memory *m = paper->memory;
+    int rc = 0;
+    for (int i = 0; i < PAPER_MEMORY_ORDERS && rc >= 0; i++) {
+        if (m->records[i].order.client_id[0] != '\0') {
+            rc = write_record(paper, &m->records[i], err);
+        }
     }
-    *draft = paper->book;
-    return draft;
+    for (int64_t i = 0; i < m->payment_count && rc >= 0; i++) {
+        rc = paper_store_add_payment(paper->store, &m->payments[i], err);
+    }
+    return rc < 0 ? rc : write_book(paper, err);
 }
 
-/* All of it on disk, then in the book, then told; or nothing. */
-static int commit(struct paper *paper, const struct paper_book *book, struct err *err)
+int paper_flush(struct paper *paper, struct err *err)
 {
-    if (paper->memory != NULL) {
-        remember(paper, &paper->change);
-        tell_change(paper, &paper->change);
+    if (!paper->behind) {
         return 0;
-    }
-    if (paper->store == NULL) {
-        return err_set(err, ERR_VENUE_DISK, "the paper venue has no database");
     }
     int rc = trading_store_begin(paper->store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = write_change(paper, book, err);
+    rc = write_all(paper, err);
     if (rc < 0) {
         trading_store_rollback(paper->store);
         return rc;
@@ -391,7 +291,48 @@ static int commit(struct paper *paper, const struct paper_book *book, struct err
     if (rc < 0) {
         return rc;
     }
+    paper_memory_clear(paper->memory);
+    paper->written = paper->book;
+    paper->behind = false;
+    return 0;
+}
+
+/* The book that a call changes: a draft, of which nothing is kept when there is no room for it. */
+static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
+{
+    paper->change.order_count = 0;
+    paper->change.fill_count = 0;
+    paper->change.payment_count = 0;
+    if (paper->store == NULL && paper->memory != NULL) {
+        return &paper->book;
+    }
+    *draft = paper->book;
+    return draft;
+}
+
+/* All of it in the book, on disk as soon as the disk takes it, and told; or nothing. */
+static int commit(struct paper *paper, const struct paper_book *book, struct err *err)
+{
+    if (paper->memory == NULL) {
+        return err_set(err, ERR_VENUE_DISK, "the paper venue has no database");
+    }
+    if (paper->store == NULL) {
+        paper_memory_add(paper->memory, &paper->book, &paper->change);
+        tell_change(paper, &paper->change);
+        return 0;
+    }
+    if (!paper_memory_has_room(paper->memory, &paper->change)) {
+        return err_set(err, ERR_VENUE_DISK, "there is no memory for more that is not on disk");
+    }
     paper->book = *book;
+    paper_memory_add(paper->memory, &paper->book, &paper->change);
+    struct err why = {0};
+    bool was_behind = paper->behind;
+    paper->behind = true;
+    /* A disk that failed is tried again by who asks for a flush, not with every call. */
+    if (!was_behind && paper_flush(paper, &why) < 0) {
+        LOG(DEBUG, "the paper venue keeps its book in memory: %s", why.context);
+    }
     tell_change(paper, &paper->change);
     return 0;
 }
@@ -470,10 +411,13 @@ static void list_payments(struct paper *paper, int64_t after_id)
 {
     struct funding payments[PAYMENTS_A_LISTING];
     struct err err = {0};
-    int count = paper->memory != NULL
-                    ? recall_payments(paper->memory, after_id, payments, PAYMENTS_A_LISTING)
-                    : paper_store_payments_after(paper->store, after_id, payments,
-                                                 PAYMENTS_A_LISTING, &err);
+    int count = paper->store == NULL ? 0
+                                     : paper_store_payments_after(paper->store, after_id, payments,
+                                                                  PAYMENTS_A_LISTING, &err);
+    if (count >= 0) {
+        count += paper_memory_payments(paper->memory, after_id, &payments[count],
+                                       PAYMENTS_A_LISTING - count);
+    }
     for (int i = 0; i < count; i++) {
         tell_payment(paper, &payments[i]);
     }
@@ -482,7 +426,7 @@ static void list_payments(struct paper *paper, int64_t after_id)
 static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
     struct paper *paper = of(venue);
-    if (paper->store == NULL && paper->memory == NULL) {
+    if (paper->memory == NULL) {
         no_answer(paper, VENUE_CALL_LIST, "");
         return;
     }
@@ -558,6 +502,8 @@ void paper_release(struct paper *paper)
     if (paper != NULL) {
         free(paper->memory);
         paper->memory = NULL;
+        paper->store = NULL;
+        paper->behind = false;
     }
 }
 
@@ -605,22 +551,23 @@ static int read_book(struct trading_store *store, struct dec cash, struct paper_
 
 int paper_open(struct paper *paper, struct trading_store *store, struct err *err)
 {
-    ASSERT(paper->memory == NULL);
-    paper->store = NULL;
+    ASSERT(paper->memory == NULL || paper->store != NULL);
+    paper_release(paper);
     paper->report_count = 0;
     int rc = read_book(store, paper->initial_cash, &paper->book, err);
     if (rc < 0) {
         return rc;
     }
+    paper->written = paper->book;
     paper->store = store;
+    paper->memory = paper_memory_new();
     return 0;
 }
 
 void paper_open_memory(struct paper *paper)
 {
     ASSERT(paper->store == NULL && paper->memory == NULL);
-    paper->memory = calloc(1, sizeof(*paper->memory));
-    ASSERT(paper->memory != NULL);
+    paper->memory = paper_memory_new();
 }
 
 void paper_quote(struct paper *paper, struct symbol symbol, struct dec price)
@@ -640,7 +587,7 @@ int paper_bars(struct paper *paper, const struct source_bar *bars, int count, st
     paper_book_bars(book, &paper->terms, bars, count, &paper->change);
     const struct paper_change *change = &paper->change;
     if (change->order_count == 0 && change->fill_count == 0 && change->payment_count == 0 &&
-        paper->memory == NULL &&
+        paper->store != NULL &&
         memcmp(book->stopped_us, paper->book.stopped_us, sizeof(book->stopped_us)) == 0) {
         paper->book = *book;
         return 0;

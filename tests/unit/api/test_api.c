@@ -278,6 +278,34 @@ static void health_needs_both_heartbeats_and_a_snapshot(void **state)
     assert_non_null(strstr(body, "\"ops\":{\"alive\":true"));
 }
 
+/* A disk that is full or slow is no health, whatever the trading state says. */
+static void a_disk_that_fails_is_no_health(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    for (int slow = 0; slow < 2; slow++) {
+        beat_both(f);
+        publish(f);
+        struct snapshot *s = mailbox_draft(f->crossing.snapshot_socket);
+        memcpy(s, mailbox_latest(f->crossing.snapshot_http, NULL), sizeof(*s));
+        s->state = TRADING_ACTIVE;
+        s->disk = (struct snapshot_disk){.state = slow ? DISK_SLOW : DISK_FAILED,
+                                         .err = slow ? 0 : ERR_DB_FULL,
+                                         .since_wall_us = INT64_C(1700000000) * USEC_PER_SEC,
+                                         .commit_us = slow ? 2500 * USEC_PER_MSEC : 0,
+                                         .closes = !slow};
+        mailbox_publish(f->crossing.snapshot_socket);
+        assert_int_equal(get(f, false, "/healthz", "", &body), 503);
+        assert_non_null(strstr(body, "\"status\":\"degraded\",\"trading\":\"active\""));
+        assert_non_null(strstr(body, slow ? "\"disk\":\"slow\"" : "\"disk\":\"failed\""));
+        assert_int_equal(get(f, false, "/api/v1/state", "", &body), 200);
+        assert_non_null(strstr(body, slow ? "\"disk\":{\"state\":\"slow\",\"commit_ms\":2500,"
+                                          : "\"disk\":{\"state\":\"failed\",\"error_code\":"
+                                            "\"DB_FULL\",\"closes\":true,"));
+        assert_non_null(strstr(body, "\"since\":\"2023-11-14T22:13:20.000000Z\""));
+    }
+}
+
 static void state_has_money_as_text_on_both_listeners(void **state)
 {
     struct fixture *f = *state;
@@ -446,6 +474,7 @@ static void stopping_ends_what_waits(void **state)
 
 #define API_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
+           API_TEST(a_disk_that_fails_is_no_health),
            API_TEST(state_has_money_as_text_on_both_listeners),
            API_TEST(tcp_needs_the_token_and_a_local_host),
            API_TEST(a_command_runs_and_its_reply_comes_back),

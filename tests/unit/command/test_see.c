@@ -142,6 +142,23 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
     scene_say(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
+
+    /* Paused by it, or stopped by a person: the disk is told all the same. */
+    n = scene_draft(s);
+    n->state = TRADING_PAUSED;
+    n->disk = (struct snapshot_disk){.state = DISK_FAILED, .err = ERR_DB_FULL, .closes = true};
+    (void)snprintf(n->state_reason, sizeof(n->state_reason),
+                   "disk: trading.db could not be written");
+    scene_publish(s);
+    scene_say(s, &s->rig.rita, "/status");
+    assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
+    assert_has(rig_last(&s->rig), "⚠ disk failed: DB_FULL, since ");
+    assert_has(rig_last(&s->rig), "Nothing opens; stops, closing and an emergency stop work.");
+    assert_has(rig_last(&s->rig), "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
+    scene_say(s, &s->rig.rita, "/version");
+    assert_has(rig_last(&s->rig),
+               "\"footer\":\"⏸ disk: trading.db could not be written · 🔴 disk "
+               "failed: DB_FULL\"");
 }
 
 /* Figures from before the engine fell silent are never shown as today's. */

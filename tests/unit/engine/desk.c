@@ -33,6 +33,7 @@ static void start(struct desk *desk)
     desk->driver = driver_new(&(struct driver_options){.settings = desk->settings,
                                                        .clock = &desk->clock.clock,
                                                        .store = desk->store,
+                                                       .reserve = desk->reserve,
                                                        .wrap_source = note_market,
                                                        .userdata = desk},
                               &desk->crossing);
@@ -51,6 +52,7 @@ void desk_open(struct desk *desk, const struct settings *settings)
     bus_reader_init(&desk->events, desk->crossing.bus, TOPIC_REPLY);
     struct err err = {0};
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &desk->store, &err) >= 0);
+    ASSERT(reserve_open(":memory:", &desk->reserve, &err) >= 0);
     desk_settings(&desk->settings);
     if (settings != NULL) {
         desk->settings = *settings;
@@ -99,6 +101,7 @@ void desk_close(struct desk *desk)
 {
     driver_free(desk->driver);
     trading_store_free(desk->store);
+    reserve_free(desk->reserve);
     crossing_release(&desk->crossing);
 }
 

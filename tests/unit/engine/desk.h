@@ -20,6 +20,7 @@ struct desk {
     struct clock_fake clock;
     struct crossing crossing;
     struct trading_store *store;
+    struct reserve *reserve;
     struct settings settings;
     struct driver *driver;
     struct simulated *market; /* the driver's */

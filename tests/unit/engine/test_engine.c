@@ -364,7 +364,7 @@ static int failing(const char *what, void *userdata)
     return *(int *)userdata;
 }
 
-static void a_full_disk_halts_and_recovers(void **state)
+static void a_full_disk_stops_entries_and_no_clock(void **state)
 {
     (void)state;
     struct desk desk;
@@ -375,8 +375,9 @@ static void a_full_disk_halts_and_recovers(void **state)
     struct bus_reader reader;
     bus_reader_init(&reader, desk.crossing.bus, TOPIC_TROUBLE);
     int64_t before_us = desk_snapshot(&desk)->market_us;
-    uint64_t candles = desk_snapshot(&desk)->candles;
-    desk_run(&desk, 20);
+    int64_t began_us = desk.clock.now_wall_us;
+    desk_run(&desk, 8);
+    const struct snapshot *s = desk_snapshot(&desk);
     struct bus_event raw;
     assert_int_equal(bus_read(&reader, &raw, 1, NULL), 1);
     struct event e;
@@ -384,14 +385,32 @@ static void a_full_disk_halts_and_recovers(void **state)
     assert_true(e.code == ERR_ENGINE_JOURNAL || e.code == ERR_VENUE_DISK);
     assert_int_equal(e.id, ERR_DB_FULL);
     assert_int_equal(bus_read(&reader, &raw, 1, NULL), 0); /* said once, not each round */
-    assert_int_equal(desk_snapshot(&desk)->last_err, (int)e.code);
-    assert_true(desk_snapshot(&desk)->candles <= candles + 3);
+    assert_int_equal(s->last_err, (int)e.code);
+    assert_int_equal(s->disk.state, DISK_FAILED);
+    assert_int_equal(s->disk.err, ERR_DB_FULL);
+    assert_true(s->disk.since_wall_us > began_us);
+    assert_true(s->disk.closes);
+    assert_int_equal(s->state, TRADING_ACTIVE); /* a moment's trouble pauses nothing */
+    assert_string_equal(s->state_reason, "nothing opens: trading.db cannot be written");
+    int held = s->position_count;
+    desk_run(&desk, 300);
+    assert_true(s->position_count <= held);
+    held = s->position_count;
+    assert_true(s->market_us >= before_us + 300 * USEC_PER_MIN);
     assert_true(atomic_load(&desk.crossing.engine_beat_mono_us) == desk.clock.now_mono_us);
+    assert_int_equal(s->state, TRADING_PAUSED);
+    assert_string_equal(s->state_reason, "disk: trading.db could not be written");
     fault = 0;
     desk_run(&desk, 300);
-    assert_int_equal(desk_snapshot(&desk)->last_err, 0);
-    assert_true(desk_snapshot(&desk)->market_us >= before_us + 300 * USEC_PER_MIN);
-    assert_true(desk_snapshot(&desk)->books_balance);
+    assert_int_equal(s->last_err, 0);
+    assert_int_equal(s->disk.state, DISK_OK);
+    assert_true(s->books_balance);
+    assert_int_equal(s->state, TRADING_PAUSED); /* until a person has looked */
+    assert_true(s->position_count <= held);
+    uint64_t orders = s->orders;
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
+    desk_run(&desk, 600);
+    assert_true(s->orders > orders);
     desk_close(&desk);
 }
 
@@ -527,7 +546,7 @@ UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
            cmocka_unit_test(an_emergency_stop_is_verified_flat), cmocka_unit_test(a_hold_says_why),
            cmocka_unit_test(the_breaker_trips_and_persists),
            cmocka_unit_test(a_cooldown_survives_a_restart),
-           cmocka_unit_test(a_full_disk_halts_and_recovers),
+           cmocka_unit_test(a_full_disk_stops_entries_and_no_clock),
            cmocka_unit_test(a_start_that_cannot_write_shows_what_it_knows),
            cmocka_unit_test(a_database_that_does_not_open_keeps_it_alive),
            cmocka_unit_test(an_intent_that_never_left_is_not_sent_again),

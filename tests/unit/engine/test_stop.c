@@ -203,7 +203,7 @@ static void an_entry_that_waited_long_stays(void **state)
     struct disk disk;
     hold_an_entry(&desk, &disk);
     settle(&desk, 60);
-    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), -1); /* nothing new meanwhile */
+    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_DISK);
     disk.fails = NULL;
     settle(&desk, 20);
     never_left(&desk);

@@ -7,6 +7,7 @@ const struct symbol shop_btc = {"BTC-USD"};
 void shop_reopen(struct shop *s)
 {
     struct err err = {0};
+    paper_release(&s->paper);
     paper_init(&s->paper, &s->settings, USEC_PER_MIN);
     assert_int_equal(paper_open(&s->paper, s->store, &err), 0);
 }
@@ -24,6 +25,7 @@ void shop_open(struct shop *s)
 
 void shop_close(struct shop *s)
 {
+    paper_release(&s->paper);
     trading_store_free(s->store);
 }
 

@@ -213,31 +213,75 @@ static void knows_itself_after_a_crash(void **state)
     shop_close(&s);
 }
 
-/* What cannot be written did not happen, and is not told. */
-static void a_full_disk_changes_nothing(void **state)
+/* Stops and orders work while nothing can be written; what happened is on disk when it can be. */
+static void a_full_disk_stops_no_market(void **state)
+{
+    (void)state;
+    for (int crash = 0; crash < 2; crash++) {
+        struct shop s;
+        struct err err = {0};
+        shop_open(&s);
+        bool full = false;
+        trading_store_set_fault(s.store, shop_fail_writes, &full);
+        (void)shop_open_long(&s);
+        struct paper_book before = s.paper.book;
+        full = true;
+        struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
+        c.qty = dec_from_int(1);
+        struct venue_report r = shop_send(&s, &c);
+        assert_int_equal(r.state, ORDER_FILLED);
+        assert_int_equal(r.fill_count, 1);
+        assert_int_equal(shop_minute(&s, 1000, 1010, 979, 1000), 0);
+        r = shop_next(&s);
+        assert_string_equal(r.client_id, "nd-1-1");
+        assert_int_equal(r.fill_count, 2); /* the entry is on disk, the stop is not */
+        assert_int_equal(r.fills[1].kind, ORDER_STOP);
+        assert_int_equal(s.paper.book.position_count, 0);
+        assert_true(s.paper.behind);
+        assert_true(paper_flush(&s.paper, &err) < 0);
+        venue_query(&s.paper.venue, "nd-1-1", r.fills[0].venue_fill_id);
+        assert_int_equal(shop_next(&s).fill_count, 1);
+        struct paper_book after = s.paper.book;
+        full = false;
+        if (crash == 0) {
+            assert_int_equal(paper_flush(&s.paper, &err), 0);
+            assert_false(s.paper.behind);
+        }
+        shop_reopen(&s);
+        const struct paper_book *now = &s.paper.book;
+        assert_int_equal(now->position_count, crash);
+        assert_int_equal(now->cash.e8, crash ? before.cash.e8 : after.cash.e8);
+        assert_int_equal(now->next_fill_id, crash ? before.next_fill_id : after.next_fill_id);
+        assert_int_equal(shop_ask(&s, "nd-1-2").kind, crash ? VENUE_NOT_KNOWN : VENUE_ORDER);
+        assert_int_equal(shop_ask(&s, "nd-1-1").fill_count, crash ? 1 : 2);
+        shop_close(&s);
+    }
+}
+
+/* Memory ends too: then nothing happens, and nothing that was told is forgotten. */
+static void a_disk_that_is_full_for_long_ends_in_no_answer(void **state)
 {
     (void)state;
     struct shop s;
+    struct err err = {0};
     shop_open(&s);
-    bool full = false;
+    (void)shop_minute(&s, 1000, 1001, 999, 1000);
+    bool full = true;
     trading_store_set_fault(s.store, shop_fail_writes, &full);
-    (void)shop_open_long(&s);
-    struct paper_book before = s.paper.book;
-    full = true;
-    assert_true(shop_minute(&s, 1000, 1010, 979, 1000) < 0);
-    shop_none(&s);
-    assert_int_equal(s.paper.book.cash.e8, before.cash.e8);
-    assert_int_equal(s.paper.book.position_count, 1);
-    struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
-    venue_send(&s.paper.venue, &c);
-    struct venue_report r = shop_next(&s);
-    assert_int_equal(r.kind, VENUE_NO_ANSWER);
-    assert_int_equal(r.asked, VENUE_CALL_SEND);
+    for (int i = 0; i <= PAPER_MEMORY_ORDERS; i++) {
+        char id[CLIENT_ID_SIZE];
+        (void)snprintf(id, sizeof(id), "nd-1-%d", i);
+        struct order c = shop_closing(&s, id, SIDE_LONG); /* of nothing: rejected */
+        struct venue_report r = shop_send(&s, &c);
+        assert_int_equal(r.kind, i < PAPER_MEMORY_ORDERS ? VENUE_ORDER : VENUE_NO_ANSWER);
+    }
+    assert_int_equal(shop_ask(&s, "nd-1-0").state, ORDER_REJECTED);
     full = false;
-    assert_int_equal(shop_ask(&s, "nd-1-2").kind, VENUE_NOT_KNOWN);
-    s.minute--;
-    assert_int_equal(shop_minute(&s, 1000, 1010, 979, 1000), 0); /* the same minute again */
-    assert_int_equal(shop_next(&s).fills[1].kind, ORDER_STOP);
+    assert_int_equal(paper_flush(&s.paper, &err), 0);
+    shop_reopen(&s);
+    assert_int_equal(shop_ask(&s, "nd-1-0").state, ORDER_REJECTED);
+    assert_int_equal(shop_ask(&s, "nd-1-127").state, ORDER_REJECTED);
+    assert_int_equal(shop_ask(&s, "nd-1-128").kind, VENUE_NOT_KNOWN);
     shop_close(&s);
 }
 
@@ -433,7 +477,8 @@ UNIT_GROUP(paper, cmocka_unit_test(an_entry_fills_at_the_next_open),
            cmocka_unit_test(a_close_fills_at_once_and_only_reduces),
            cmocka_unit_test(a_client_id_counts_once), cmocka_unit_test(refuses_what_it_cannot_do),
            cmocka_unit_test(cancels_what_rests), cmocka_unit_test(knows_itself_after_a_crash),
-           cmocka_unit_test(a_full_disk_changes_nothing),
+           cmocka_unit_test(a_full_disk_stops_no_market),
+           cmocka_unit_test(a_disk_that_is_full_for_long_ends_in_no_answer),
            cmocka_unit_test(latency_counts_in_whole_bars),
            cmocka_unit_test(a_decided_close_waits_for_the_open),
            cmocka_unit_test(makers_and_takers_pay_their_own_fee),

@@ -402,22 +402,6 @@ static void a_bracket_can_be_moved(void **state)
     shop_close(&s);
 }
 
-static void an_amendment_is_on_disk_before_it_is_told(void **state)
-{
-    (void)state;
-    struct shop s;
-    shop_open(&s);
-    (void)shop_open_long(&s);
-    bool full = true;
-    trading_store_set_fault(s.store, shop_fail_writes, &full);
-    venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(970), dec_from_int(1050));
-    struct venue_report r = shop_next(&s);
-    assert_int_equal(r.kind, VENUE_NO_ANSWER);
-    assert_int_equal(r.asked, VENUE_CALL_AMEND);
-    assert_int_equal(s.paper.book.positions[0].stop.e8, dec_from_int(980).e8);
-    shop_close(&s);
-}
-
 /* ---------------------------------------------------------------- what it shows */
 
 static void shows_the_top_of_its_book(void **state)
@@ -453,6 +437,4 @@ UNIT_GROUP(paper_book, cmocka_unit_test(a_taker_walks_the_book),
            cmocka_unit_test(a_target_that_a_bar_opens_beyond_fills_at_the_open),
            cmocka_unit_test(longs_pay_shorts_every_eight_hours),
            cmocka_unit_test(the_bracket_is_measured_from_the_fills),
-           cmocka_unit_test(a_bracket_can_be_moved),
-           cmocka_unit_test(an_amendment_is_on_disk_before_it_is_told),
-           cmocka_unit_test(shows_the_top_of_its_book))
+           cmocka_unit_test(a_bracket_can_be_moved), cmocka_unit_test(shows_the_top_of_its_book))

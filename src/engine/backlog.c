@@ -1,0 +1,241 @@
+#include "backlog.h"
+
+#include "base/auto.h"
+#include "base/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ORDERS    (4 * ENGINE_ORDERS_MAX)
+#define FILLS     (4 * ENGINE_FILLS_MAX)
+#define TRADES    (4 * (ENGINE_FILLS_MAX + POSITIONS_MAX))
+#define PAYMENTS  (8 * ENGINE_REPORTS_MAX)
+#define REQUESTS  64
+#define DECISIONS 128
+#define CANDLES   2048
+#define POINTS    512
+
+struct backlog {
+    bool write; /* there is something, if only the state */
+    bool market_moved;
+    bool positions_changed;
+    bool rules_changed;
+    int order_count;
+    struct order orders[ORDERS];
+    bool fresh[ORDERS]; /* trading.db has never heard of it */
+    int fill_count;
+    struct fill fills[FILLS];
+    int payment_count;
+    struct funding payments[PAYMENTS];
+    int trade_count;
+    struct trade trades[TRADES];
+    int decision_count;
+    struct decision decisions[DECISIONS];
+    int candle_count;
+    struct source_bar candles[CANDLES];
+    int point_count;
+    struct equity_point points[POINTS];
+    int request_count;
+    struct journal_request requests[REQUESTS];
+};
+
+struct backlog *backlog_new(void)
+{
+    struct backlog *b = calloc(1, sizeof(*b));
+    ASSERT(b != NULL);
+    return b;
+}
+
+void backlog_free(struct backlog *backlog)
+{
+    free(backlog);
+}
+
+void backlog_clear(struct backlog *b)
+{
+    b->write = false;
+    b->market_moved = false;
+    b->positions_changed = false;
+    b->rules_changed = false;
+    b->order_count = 0;
+    b->fill_count = 0;
+    b->payment_count = 0;
+    b->trade_count = 0;
+    b->decision_count = 0;
+    b->candle_count = 0;
+    b->point_count = 0;
+    b->request_count = 0;
+}
+
+bool backlog_is_empty(const struct backlog *backlog)
+{
+    return !backlog->write;
+}
+
+static bool is_note(const struct backlog *b, int index)
+{
+    const struct order *o = &b->orders[index];
+    return b->fresh[index] && order_state_is_final(o->state) && o->filled_qty.e8 == 0;
+}
+
+bool backlog_has_room(const struct backlog *b)
+{
+    int orders = 0;
+    for (int i = 0; i < b->order_count; i++) {
+        orders += !is_note(b, i);
+    }
+    return orders + ENGINE_ORDERS_MAX <= ORDERS && b->fill_count + ENGINE_FILLS_MAX <= FILLS &&
+           b->payment_count + ENGINE_REPORTS_MAX <= PAYMENTS &&
+           b->trade_count + ENGINE_FILLS_MAX + POSITIONS_MAX <= TRADES &&
+           b->request_count < REQUESTS;
+}
+
+/* ---------------------------------------------------------------- adding */
+
+static int find_order(const struct backlog *b, const char *client_id)
+{
+    for (int i = 0; i < b->order_count; i++) {
+        if (strcmp(b->orders[i].client_id, client_id) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void drop_notes(struct backlog *b)
+{
+    int kept = 0;
+    for (int i = 0; i < b->order_count; i++) {
+        if (!is_note(b, i)) {
+            b->orders[kept] = b->orders[i];
+            b->fresh[kept++] = b->fresh[i];
+        }
+    }
+    b->order_count = kept;
+}
+
+void backlog_add_order(struct backlog *b, const struct order *order)
+{
+    int i = find_order(b, order->client_id);
+    if (i < 0) {
+        if (b->order_count == ORDERS) {
+            drop_notes(b);
+        }
+        ASSERT(b->order_count < ORDERS);
+        i = b->order_count++;
+        b->fresh[i] = order->state == ORDER_PREPARED;
+    }
+    b->orders[i] = *order;
+    b->write = true;
+}
+
+void backlog_add_request(struct backlog *b, const struct journal_request *request)
+{
+    ASSERT(b->request_count < REQUESTS);
+    b->requests[b->request_count++] = *request;
+    b->write = true;
+}
+
+static void add_candle(struct backlog *b, const struct source_bar *bar)
+{
+    if (b->candle_count == CANDLES) {
+        memmove(b->candles, b->candles + 1, sizeof(b->candles) - sizeof(b->candles[0]));
+        b->candle_count--;
+    }
+    b->candles[b->candle_count++] = *bar;
+}
+
+static void add_point(struct backlog *b, const struct equity_point *point)
+{
+    if (b->point_count == POINTS) {
+        memmove(b->points, b->points + 1, sizeof(b->points) - sizeof(b->points[0]));
+        b->point_count--;
+    }
+    b->points[b->point_count++] = *point;
+}
+
+static void add_notes(struct backlog *b, const struct engine_outputs *out)
+{
+    for (int i = 0; i < out->decision_count && b->decision_count < DECISIONS; i++) {
+        b->decisions[b->decision_count++] = out->decisions[i];
+    }
+    for (int i = 0; i < out->candle_count; i++) {
+        add_candle(b, &out->candles[i]);
+    }
+    if (out->equity_point) {
+        add_point(b, &out->equity);
+    }
+}
+
+void backlog_add(struct backlog *b, const struct engine_outputs *out)
+{
+    if (!out->write) {
+        return;
+    }
+    b->write = true;
+    b->market_moved = b->market_moved || out->market_moved;
+    b->positions_changed = b->positions_changed || out->positions_changed;
+    b->rules_changed = b->rules_changed || out->rules_changed;
+    for (int i = 0; i < out->order_count; i++) {
+        backlog_add_order(b, &out->orders[i]);
+    }
+    ASSERT(b->fill_count + out->fill_count <= FILLS &&
+           b->trade_count + out->trade_count <= TRADES &&
+           b->payment_count + out->payment_count <= PAYMENTS);
+    for (int i = 0; i < out->fill_count; i++) {
+        b->fills[b->fill_count++] = out->fills[i];
+    }
+    for (int i = 0; i < out->trade_count; i++) {
+        b->trades[b->trade_count++] = out->trades[i];
+    }
+    for (int i = 0; i < out->payment_count; i++) {
+        b->payments[b->payment_count++] = out->payments[i];
+    }
+    if (out->has_request) {
+        backlog_add_request(
+            b, &(struct journal_request){out->request, out->request_err, out->at_us, false});
+    }
+    add_notes(b, out);
+}
+
+/* ---------------------------------------------------------------- reading */
+
+bool backlog_has_order(const struct backlog *backlog, const char *client_id)
+{
+    return find_order(backlog, client_id) >= 0;
+}
+
+struct journal_request *backlog_request(struct backlog *b, int64_t id)
+{
+    for (int i = 0; i < b->request_count; i++) {
+        if (b->requests[i].request.id == id) {
+            return &b->requests[i];
+        }
+    }
+    return NULL;
+}
+
+struct journal_rows backlog_rows(const struct backlog *b)
+{
+    return (struct journal_rows){
+        .market_moved = b->market_moved,
+        .positions_changed = b->positions_changed,
+        .rules_changed = b->rules_changed,
+        .order_count = b->order_count,
+        .orders = b->orders,
+        .fill_count = b->fill_count,
+        .fills = b->fills,
+        .payment_count = b->payment_count,
+        .payments = b->payments,
+        .trade_count = b->trade_count,
+        .trades = b->trades,
+        .decision_count = b->decision_count,
+        .decisions = b->decisions,
+        .candle_count = b->candle_count,
+        .candles = b->candles,
+        .point_count = b->point_count,
+        .points = b->points,
+        .request_count = b->request_count,
+        .requests = b->requests,
+    };
+}
