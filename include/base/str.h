@@ -56,6 +56,12 @@ bool str_is_utf8(struct str s);
 /* Bytes of the valid UTF-8 sequence at the front (1..4); 0 when there is none. */
 size_t str_utf8_size(struct str s);
 
+/* Can the character at the front of s (size bytes, as str_utf8_size says) hide or forge text that
+ * is shown? Control characters (C0 with line feed and tab, DEL, C1: they move the cursor or begin
+ * an escape sequence), line and paragraph separators, what turns the direction of reading, and what
+ * cannot be seen. Joiners and variation selectors, which emoji need, are none of them. */
+bool str_is_unsafe(struct str s, size_t size);
+
 /* Length in UTF-16 code units, Telegram's unit of message length; s must be valid UTF-8. */
 size_t str_utf16_len(struct str s);
 

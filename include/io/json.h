@@ -57,8 +57,9 @@ bool json_is_text(const struct json_object *value);
 bool json_is_number(const struct json_object *value);
 
 /* Members by type; the fallback for anything else. Numbers are not made from texts. */
-const char *json_text(const struct json_object *object, const char *key); /* "" */
-struct str json_str(const struct json_object *object, const char *key);   /* may hold NUL bytes */
+/* "" also for a text that holds a NUL: what stands before it is not what was said. */
+const char *json_text(const struct json_object *object, const char *key);
+struct str json_str(const struct json_object *object, const char *key); /* may hold NUL bytes */
 int64_t json_i64(const struct json_object *object, const char *key, int64_t fallback);
 double json_double(const struct json_object *object, const char *key, double fallback);
 bool json_truth(const struct json_object *object, const char *key, bool fallback);

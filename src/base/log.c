@@ -156,20 +156,25 @@ static bool fixed_add(struct fixed *out, const char *bytes, size_t len)
     return true;
 }
 
-/* Control characters (also the C1 set, which some terminals obey) and invalid bytes as \xNN. */
+static bool add_hex(struct fixed *out, struct str bytes)
+{
+    char hex[4 * 4 + 1] = "";
+    for (size_t i = 0; i < bytes.len; i++) {
+        (void)snprintf(hex + 4 * i, 5, "\\x%02x", (unsigned char)bytes.ptr[i]);
+    }
+    return fixed_add(out, hex, 4 * bytes.len);
+}
+
+/* What could hide or forge text on a terminal, and invalid bytes, as \xNN. */
 static void add_escaped(struct fixed *out, struct str s)
 {
     while (s.len > 0) {
-        unsigned char c = (unsigned char)s.ptr[0];
         size_t size = str_utf8_size(s);
-        bool c1 = size == 2 && c == 0xC2 && (unsigned char)s.ptr[1] < 0xA0;
         bool added;
-        if (c == '\n') {
+        if (s.ptr[0] == '\n') {
             added = fixed_add(out, "\\n", 2);
-        } else if (size == 0 || c < 0x20 || c == 0x7F || c1) {
-            char hex[5];
-            (void)snprintf(hex, sizeof(hex), "\\x%02x", c1 ? (unsigned char)s.ptr[1] : c);
-            added = fixed_add(out, hex, 4);
+        } else if (size == 0 || str_is_unsafe(s, size)) {
+            added = add_hex(out, str_n(s.ptr, size == 0 ? 1 : size));
         } else {
             added = fixed_add(out, s.ptr, size);
         }

@@ -211,6 +211,40 @@ bool str_is_utf8(struct str s)
     return true;
 }
 
+static uint32_t code_of(struct str s, size_t size)
+{
+    const unsigned char *p = (const unsigned char *)s.ptr;
+    uint32_t code = size == 1 ? p[0] : p[0] & (0xFFU >> (size + 1));
+    for (size_t i = 1; i < size; i++) {
+        code = code << 6 | (p[i] & 0x3F);
+    }
+    return code;
+}
+
+bool str_is_unsafe(struct str s, size_t size)
+{
+    static const struct {
+        uint32_t first;
+        uint32_t last;
+    } ranges[] = {
+        {0x00, 0x1F},       {0x7F, 0x9F},     /* control characters */
+        {0x61C, 0x61C},     {0x200E, 0x200F}, /* marks of direction */
+        {0x200B, 0x200B},                     /* a space without width */
+        {0x2028, 0x2029},                     /* separators of lines and paragraphs */
+        {0x202A, 0x202E},   {0x2066, 0x2069}, /* embeddings, overrides, isolates */
+        {0x2060, 0x2064},   {0xFEFF, 0xFEFF}, /* joiners and operators that are not seen */
+        {0xFFF9, 0xFFFB},                     /* annotations */
+        {0xE0000, 0xE007F},                   /* tags */
+    };
+    uint32_t code = code_of(s, size);
+    for (size_t i = 0; i < COUNT_OF(ranges); i++) {
+        if (code >= ranges[i].first && code <= ranges[i].last) {
+            return true;
+        }
+    }
+    return false;
+}
+
 size_t str_utf16_len(struct str s)
 {
     /* One unit for each sequence, two for those beyond the basic plane (lead byte F0..F4). */

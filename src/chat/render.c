@@ -34,13 +34,6 @@ static uint32_t decode(const char *bytes, size_t size)
     }
 }
 
-/* What could move the cursor, start an escape sequence, or make text read backwards. */
-static bool is_forbidden(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x202a && c <= 0x202e) ||
-           (c >= 0x2066 && c <= 0x2069) || c == 0x2028 || c == 0x2029;
-}
-
 void render_clean(struct str text, bool keep_lines, struct buf *out)
 {
     size_t i = 0;
@@ -53,14 +46,14 @@ void render_clean(struct str text, bool keep_lines, struct buf *out)
             continue;
         }
         i += size;
-        uint32_t c = decode(at, size);
+        char c = *at;
         if (c == '\n') {
             buf_add_char(out, keep_lines ? '\n' : ' ');
         } else if (c == '\t') {
             buf_add_c(out, "    ");
         } else if (c == '\r' && i < text.len && text.ptr[i] == '\n') {
             continue;
-        } else if (is_forbidden(c)) {
+        } else if (str_is_unsafe(str_n(at, size), size)) {
             buf_add_c(out, "\xef\xbf\xbd");
         } else {
             buf_add(out, at, size);

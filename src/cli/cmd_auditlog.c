@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "chat/render.h"
 #include "cli_internal.h"
 #include "io/file.h"
 #include "io/secret.h"
@@ -48,10 +49,13 @@ static int verify(const struct cli_args *args, struct ops_store *store)
 static void add_row(const struct audit_row *row, bool json, struct buf *out)
 {
     if (!json) {
-        buf_addf(out, "%6lld  ", (long long)row->id);
-        clock_add_iso(out, row->at_us, false);
-        buf_addf(out, "  %-16s %-9s %-20s %s%s[%s]\n", row->user, row->door, row->action,
+        AUTO_BUF struct buf line = BUF_INIT(8192);
+        buf_addf(&line, "%6lld  ", (long long)row->id);
+        clock_add_iso(&line, row->at_us, false);
+        buf_addf(&line, "  %-16s %-9s %-20s %s%s[%s]", row->user, row->door, row->action,
                  row->detail, row->detail[0] != '\0' ? "  " : "", row->result);
+        render_clean(buf_str(&line), false, out); /* some of it strangers wrote */
+        buf_add_char(out, '\n');
         return;
     }
     buf_addf(out, "{\"id\":%lld,\"at\":\"", (long long)row->id);

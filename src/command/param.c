@@ -139,12 +139,30 @@ static int check_choice(const struct param_rule *rule, struct str value, struct 
                    STR_ARG(value), rule->choices);
 }
 
+/* Values stand in questions, the audit log and replies, which people must be able to trust. */
+static bool is_clean(struct str value)
+{
+    while (value.len > 0) {
+        size_t size = str_utf8_size(value);
+        bool blank = value.ptr[0] == '\n' || value.ptr[0] == '\t';
+        if (size == 0 || (!blank && str_is_unsafe(value, size))) {
+            return false;
+        }
+        value = str_n(value.ptr + size, value.len - size);
+    }
+    return true;
+}
+
 int param_check(const struct param_rule *rule, const struct config *config, struct str value,
                 char ret_text[PARAM_VALUE_SIZE], struct err *err)
 {
     if (!str_copy(value, ret_text, PARAM_VALUE_SIZE)) {
         return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: longer than %d bytes", rule->name,
                        PARAM_VALUE_SIZE - 1);
+    }
+    if (!is_clean(value)) {
+        return err_set(err, ERR_COMMAND_ARG_INVALID,
+                       "%s: holds a control character or one that cannot be seen", rule->name);
     }
     /* Long values would push the rest out of the message. */
     struct str shown = str_n(value.ptr, value.len < 60 ? value.len : 60);

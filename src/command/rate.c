@@ -34,7 +34,7 @@ enum rate_verdict rate_take(struct rate *rate, const struct principal *who, int6
     b->at_mono_us = now_mono_us;
     if (b->credit_us >= cost_us) {
         b->credit_us -= cost_us;
-        b->told = false;
+        b->told = b->told && b->credit_us < USEC_PER_MIN / 2; /* a flood that goes on is one */
         return RATE_PASS;
     }
     if (b->told) {

@@ -3,9 +3,10 @@
  *
  *     switch (rate_take(rate, &who, now_mono_us)) { case RATE_PASS: ... }
  *
- * A token bucket a person: full at a minute's worth, refilled evenly. RATE_TELL comes once for each
- * time that the bucket ran dry, RATE_DROP for what follows, so that a flood is answered once.
- * Invariants: bounded (RATE_PEOPLE_MAX; the one silent for longest is forgotten). Thread: ops.
+ * A token bucket a person: full at a minute's worth, refilled evenly. RATE_TELL comes once when the
+ * bucket runs dry and not again before it was half full, RATE_DROP for what follows, so that a
+ * flood is answered once. Invariants: bounded (RATE_PEOPLE_MAX; the one silent for longest is
+ * forgotten). Thread: ops.
  */
 #pragma once
 

@@ -55,6 +55,7 @@ struct runner {
     struct loop_source *record; /* timer: stores runs that were begun without a row */
     struct held_question held[HELD_MAX];
     struct rate rate;
+    struct rate wrong_answers; /* /confirm, /cancel and presses that answer no open question */
 };
 
 enum run_mark_state { MARK_WAITING, MARK_RUNNING, MARK_DONE, MARK_FAILED };

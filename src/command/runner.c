@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-#define REFUSED_SHOWN_MAX 200 /* bytes of a refused line that the audit log keeps */
+#define WRONG_ANSWERS_PER_MINUTE 10
+#define REFUSED_SHOWN_MAX        200 /* bytes of a refused line that the audit log keeps */
 
 int runner_new(const struct runner_options *options, struct runner **ret, struct err *err)
 {
@@ -18,6 +19,7 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     ASSERT(runner != NULL);
     runner->o = *options;
     runner->rate.per_minute = options->config->commands_rate;
+    runner->wrong_answers.per_minute = WRONG_ANSWERS_PER_MINUTE;
     runner->settle = loop_add_deferred(options->loop, run_settle_finished, runner);
     loop_source_name(runner->settle, "runs that finished");
     runner->expiry = loop_add_timer(options->loop, runner_confirm_on_expiry, runner);
@@ -265,17 +267,17 @@ static bool is_limited(const struct principal *who)
 }
 
 /* True when the line was dealt with: there were too many before it. */
-static bool over_limit(struct runner *runner, const struct invocation *in, struct verdict *v,
-                       int *ret_rc, struct err *err)
+static bool over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
+                       struct verdict *v, int *ret_rc, struct err *err)
 {
     if (!is_limited(in->who) || v->rated) {
         return false;
     }
     v->rated = true;
     struct err why = {0};
-    (void)err_set(&why, ERR_ACCESS_RATE_LIMITED, "more than %lld",
-                  (long long)runner->rate.per_minute);
-    switch (rate_take(&runner->rate, in->who, clock_mono_us(runner->o.clock))) {
+    (void)err_set(&why, ERR_ACCESS_RATE_LIMITED, "more than %lld%s", (long long)rate->per_minute,
+                  rate == &runner->wrong_answers ? " answers that no open question takes" : "");
+    switch (rate_take(rate, in->who, clock_mono_us(runner->o.clock))) {
     case RATE_PASS:
         return false;
     case RATE_TELL:
@@ -289,6 +291,18 @@ static bool over_limit(struct runner *runner, const struct invocation *in, struc
         return true;
     }
     return false;
+}
+
+int runner_refuse_answer(struct runner *runner, const struct invocation *in,
+                         const char *audit_action, const struct err *why, struct reply *owned_card,
+                         struct verdict *v, struct err *err)
+{
+    int rc = 0;
+    if (over_limit(runner, &runner->wrong_answers, in, v, &rc, err)) {
+        reply_free(owned_card);
+        return rc;
+    }
+    return runner_refuse(runner, in, audit_action, why, owned_card, v, err);
 }
 
 static int take_line(struct runner *runner, const struct invocation *in, struct verdict *v,
@@ -305,7 +319,8 @@ static int take_line(struct runner *runner, const struct invocation *in, struct 
     bool answer =
         readable && (strcmp(line.words[0], "confirm") == 0 || strcmp(line.words[0], "cancel") == 0);
     int rc = 0;
-    if ((m == NULL || !m->emergency) && !answer && over_limit(runner, in, v, &rc, err)) {
+    if ((m == NULL || !m->emergency) && !answer &&
+        over_limit(runner, &runner->rate, in, v, &rc, err)) {
         return rc;
     }
     if (!readable) {

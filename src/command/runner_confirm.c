@@ -215,7 +215,7 @@ static int refuse_stale(struct runner *runner, const struct invocation *in,
     question_line(runner, row, &line);
     struct reply *card = card_stale_answer(line.data, c->nonce, age);
     struct err why = *reply_get_error(card);
-    return runner_refuse(runner, in, "confirm.stale", &why, card, v, err);
+    return runner_refuse_answer(runner, in, "confirm.stale", &why, card, v, err);
 }
 
 static bool belongs_to(const struct confirmation *c, const struct invocation *in)
@@ -240,14 +240,14 @@ static int answer(struct runner *runner, const struct invocation *in, const char
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
         (void)err_set(&why, ERR_CONFIRM_UNKNOWN, "%.20s", code);
-        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
     }
     if (rc < 0) {
         return rc;
     }
     if (!belongs_to(&c, in)) {
         (void)err_set(&why, ERR_CONFIRM_FOREIGN, "run %lld", (long long)c.run_id);
-        return runner_refuse(runner, in, "confirm.foreign", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, v, err);
     }
     AUTO_RUN_ROW struct run_row row = {0};
     if ((rc = run_table_get(runner->o.store, c.run_id, &row, err)) < 0) {
@@ -256,7 +256,7 @@ static int answer(struct runner *runner, const struct invocation *in, const char
     if (c.used) {
         (void)err_set(&why, row.state == RUN_EXPIRED ? ERR_CONFIRM_EXPIRED : ERR_CONFIRM_USED,
                       "%s, run %lld", c.nonce, (long long)c.run_id);
-        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
     }
     if (clock_wall_us(runner->o.clock) >= c.expires_us) {
         v->posted = run_write_is_chat(in->who->door);
@@ -324,7 +324,7 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
     if (line->count > 2 || (yes && line->count < 2)) {
         (void)err_set(&why, line->count > 2 ? ERR_COMMAND_ARG_EXTRA : ERR_COMMAND_ARG_MISSING,
                       yes ? "usage: /confirm <code>" : "usage: /cancel [code]");
-        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
     }
     if (line->count == 2) {
         fold_code(line->words[1], code);

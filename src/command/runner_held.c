@@ -99,7 +99,7 @@ static int start_held(struct runner *runner, const struct invocation *in, struct
     }
     AUTO_RUN struct run *run = run_new(runner, h->m, in->who, in->chat_id);
     if (run_args_bind_json(run, h->args_json, &why) < 0) {
-        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
     }
     (void)str_copy(str_c(h->code), run->asked_code, sizeof(run->asked_code));
     run->asked_run_id = h->run_id;
@@ -114,17 +114,17 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
     struct err why = {0};
     if (!belongs_to(h, in)) {
         (void)err_set(&why, ERR_CONFIRM_FOREIGN, "%s", h->m->name);
-        return runner_refuse(runner, in, "confirm.foreign", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, v, err);
     }
     if (h->used || clock_mono_us(runner->o.clock) >= h->expires_mono_us) {
         (void)err_set(&why, h->used ? ERR_CONFIRM_USED : ERR_CONFIRM_EXPIRED, "%s", h->code);
-        return runner_refuse(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
     }
     struct stale_age age;
     if (yes && runner_is_stale(runner, in, &age)) {
         struct reply *card = card_stale_answer(h->m->name, h->code, &age);
         why = *reply_get_error(card);
-        return runner_refuse(runner, in, "confirm.stale", &why, card, v, err);
+        return runner_refuse_answer(runner, in, "confirm.stale", &why, card, v, err);
     }
     if (yes) {
         return start_held(runner, in, h, v, err);

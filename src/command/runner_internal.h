@@ -34,6 +34,12 @@ struct verdict {
 int runner_refuse(struct runner *runner, const struct invocation *in, const char *audit_action,
                   const struct err *why, struct reply *owned_card, struct verdict *v,
                   struct err *err);
+/* The same for an answer that no open question of this person fits: of these only a few a minute
+ * are taken and noted, so that codes cannot be tried out nor the audit log be filled. What does
+ * answer an open question is never held up by it. */
+int runner_refuse_answer(struct runner *runner, const struct invocation *in,
+                         const char *audit_action, const struct err *why, struct reply *owned_card,
+                         struct verdict *v, struct err *err);
 /* Is it older than telegram.stale_after, or may it be? */
 bool runner_is_stale(const struct runner *runner, const struct invocation *in,
                      struct stale_age *ret_age);

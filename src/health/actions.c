@@ -175,15 +175,23 @@ static void add_clean(struct buf *out, struct str text)
 {
     while (text.len > 0) {
         size_t size = str_utf8_size(text);
-        bool plain = size > 1 || (size == 1 && (text.ptr[0] == '\n' || text.ptr[0] == '\t' ||
-                                                !iscntrl((unsigned char)text.ptr[0])));
-        if (plain) {
+        bool kept =
+            size > 0 && (text.ptr[0] == '\n' || text.ptr[0] == '\t' || !str_is_unsafe(text, size));
+        if (kept) {
             buf_add(out, text.ptr, size);
         } else {
             buf_add_char(out, '?');
         }
         size = size > 0 ? size : 1;
         text = str_n(text.ptr + size, text.len - size);
+    }
+}
+
+/* Else what stands behind one would be neither searched for secrets nor shown. */
+static void replace_nul(struct buf *text)
+{
+    for (size_t i = 0; i < text->len; i++) {
+        text->data[i] = (char)(text->data[i] == '\0' ? '?' : text->data[i]);
     }
 }
 
@@ -238,6 +246,7 @@ static void on_log_read(void *data, void *userdata)
     }
     AUTO_BUF struct buf clean = BUF_INIT(TEXT_MAX_BYTES * 2);
     /* Secrets are hidden before lines are counted: hiding changes lengths, not lines. */
+    replace_nul(&log->text);
     log_redact(log->text.data);
     add_clean(&clean, last_lines(str_c(log->text.data), log->lines));
     struct reply *reply = action_reply(call);

@@ -352,7 +352,8 @@ struct str json_value_str(const struct json_object *value)
 
 const char *json_text(const struct json_object *object, const char *key)
 {
-    return json_value_str(json_get(object, key)).ptr;
+    struct str text = json_value_str(json_get(object, key));
+    return strlen(text.ptr) == text.len ? text.ptr : "";
 }
 
 struct str json_str(const struct json_object *object, const char *key)

@@ -74,8 +74,8 @@ static void control_bytes_cannot_forge_a_line(void **state)
     (void)state;
     struct capture c = {0};
     log_set_sink(capture_sink, &c);
-    LOG(INFO, "a\nb\x1b[2J\x7f é \xFF \xC2\x9B");
-    assert_string_equal(c.message, "a\\nb\\x1b[2J\\x7f é \\xff \\x9b");
+    LOG(INFO, "a\nb\x1b[2J\x7f é \xFF \xC2\x9B \xE2\x80\xAE");
+    assert_string_equal(c.message, "a\\nb\\x1b[2J\\x7f é \\xff \\xc2\\x9b \\xe2\\x80\\xae");
     LOG_FIELDS(INFO, "m", {"TEXT", "x\ny"});
     assert_string_equal(c.value, "x\\ny");
     restore();

@@ -110,6 +110,14 @@ static void control_characters_do_not_get_through(void **state)
     assert_string_equal(out.data, "a\xef\xbf\xbd[2Jb\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
                                   "\xef\xbf\xbd    c\nd\xef\xbf\xbd");
     buf_clear(&out);
+    /* Marks of direction and what cannot be seen; an emoji's joiner stays. */
+    render_clean(
+        str_c("a\xe2\x80\x8f\xd8\x9c\xe2\x80\x8b\xef\xbb\xbf\xf3\xa0\x81\x81z 👩‍💻 ⚠️"),
+        true, &out);
+    assert_string_equal(
+        out.data,
+        "a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz 👩‍💻 ⚠️");
+    buf_clear(&out);
     render_clean(str_c("one\ntwo"), false, &out);
     assert_string_equal(out.data, "one two");
 }

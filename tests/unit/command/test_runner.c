@@ -193,6 +193,53 @@ static void floods_are_answered_once(void **state)
     assert_int_equal(rig->reads, 6);
 }
 
+/* Answers that no open question takes are counted; the one that a question waits for is not. */
+static void codes_cannot_be_tried_out(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(rig_say(rig, "sell btc-usd"), 0);
+    char press[32], code[16];
+    (void)snprintf(code, sizeof(code), "%s", rig_code(rig));
+    (void)snprintf(press, sizeof(press), "y:%s", code);
+    for (int i = 0; i < 200; i++) {
+        static const char *const starts[] = {"/confirm AAAAA", "/cancel BBBBB", "y:CCCCC",
+                                             "n:DDDDD", "/confirm a b "};
+        char line[32];
+        (void)snprintf(line, sizeof(line), "%s%d", starts[i % 5], i % 10);
+        assert_int_equal(rig_say(rig, line), 0);
+    }
+    assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
+    assert_int_equal(rig_audited(rig, "confirm.refused"), 10);
+    assert_int_equal(rig_audited(rig, "command.limited"), 1);
+    assert_int_equal(rig_messages(rig), 12);
+    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig->runs, 1);
+    clock_fake_advance(&rig->clock, USEC_PER_MIN);
+    assert_int_equal(rig_say(rig, "/confirm AAAAAA"), 0);
+    assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
+}
+
+/* What would hide or forge text in questions, replies and the audit log is no value. */
+static void values_hold_no_hidden_characters(void **state)
+{
+    struct rig *rig = *state;
+    static const char *const values[] = {"\x1b[2Jdemo", "de\xe2\x80\xaemo", "de\xc2\x9bmo",
+                                         "de\xe2\x80\x8bmo", "demo\x7f"};
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        char line[64];
+        (void)snprintf(line, sizeof(line), "change %s", values[i]);
+        assert_int_equal(rig_say(rig, line), 0);
+        assert_has(rig_last(rig), "holds a control character or one that cannot be seen");
+    }
+    const struct invocation in = {.line = "change",
+                                  .args_json = "{\"service\":\"demo\\u0000x\"}",
+                                  .who = &rig->alice,
+                                  .chat_id = rig->chat_id};
+    assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
+    assert_has(rig_last(rig), "holds a control character");
+    assert_int_equal(rig->runs, 0);
+}
+
 /* ---- confirmations ---- */
 
 static void a_question_says_what_will_happen(void **state)
@@ -670,6 +717,7 @@ UNIT_GROUP(runner, RIG_TEST(reading_answers_at_once), RIG_TEST(names_are_forgivi
            RIG_TEST(bad_arguments_show_usage), RIG_TEST(roles_are_enforced),
            RIG_TEST(stale_changes_are_not_run), RIG_TEST(an_update_is_taken_once),
            RIG_TEST(what_cannot_be_stored_is_not_run), RIG_TEST(floods_are_answered_once),
+           RIG_TEST(codes_cannot_be_tried_out), RIG_TEST(values_hold_no_hidden_characters),
            RIG_TEST(a_question_says_what_will_happen), RIG_TEST(a_preview_can_refuse),
            RIG_TEST(only_the_asker_may_confirm), RIG_TEST(a_lost_role_is_noticed_at_confirmation),
            RIG_TEST(cancelling_ends_it), RIG_TEST(questions_expire_visibly),

@@ -461,6 +461,12 @@ static bool file_holds(const char *path, const char *text)
     return file_read(path, &content, NULL) == 0 && strstr(content.data, text) != NULL;
 }
 
+static size_t file_size(const char *path)
+{
+    AUTO_BUF struct buf content = BUF_INIT((size_t)1 << 20);
+    return file_read(path, &content, NULL) == 0 ? content.len : 0;
+}
+
 static void logs_are_bounded_clean_and_redacted(void **state)
 {
     struct rig *rig = *state;
@@ -487,6 +493,25 @@ static void logs_are_bounded_clean_and_redacted(void **state)
     gone.action->cancel(&gone);
     call.args[1] = "201";
     assert_int_equal(call.action->run(&call, NULL), -ERR_COMMAND_ARG_INVALID);
+}
+
+/* What stands behind a NUL is shown, and searched for secrets; nothing turns the text around. */
+static void a_nul_hides_nothing_of_a_log(void **state)
+{
+    struct rig *rig = *state;
+    assert_true(log_hide("token-abc-987"));
+    sleeper(rig, "printf 'one\\0two\\nkey token-abc-987\\n"
+                 "rm \\342\\200\\256cba \\302\\233 end\\n'; exec sleep 1000");
+    start(rig);
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
+    UNTIL(rig, file_size(path) >= 40);
+    AUTO_REPLY struct reply *reply = reply_new();
+    struct finished f = {0};
+    struct action_call call = call_of(rig, "service.logs", "demo", "5", reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    UNTIL(rig, f.times == 1);
+    assert_string_equal(reply_get_block(reply, 0).text, "one?two\nkey ***\nrm ?cba ? end");
 }
 
 static void names_are_checked(void **state)
@@ -545,5 +570,6 @@ UNIT_GROUP(health, RIGGED(an_alert_comes_at_the_threshold_and_goes),
            RIGGED(restart_gives_a_new_child_at_once),
            RIGGED(a_restart_that_we_died_in_is_looked_up),
            RIGGED(waiting_before_the_start_is_no_failure), RIGGED(waiting_ends_with_its_time),
-           RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(names_are_checked),
-           RIGGED(a_unit_without_systemd_is_down), RIGGED(a_bad_unit_name_is_refused))
+           RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(a_nul_hides_nothing_of_a_log),
+           RIGGED(names_are_checked), RIGGED(a_unit_without_systemd_is_down),
+           RIGGED(a_bad_unit_name_is_refused))

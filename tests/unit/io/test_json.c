@@ -39,6 +39,12 @@ static void getters_read_or_fall_back(void **state)
     assert_string_equal(json_text(json_item(json_get(o, "a"), 1), "x"), "y");
     /* The wrong type, or nothing at all. */
     assert_string_equal(json_text(o, "n"), "");
+    AUTO_JSON struct json_object *cut = NULL;
+    assert_int_equal(json_parse(STR_LIT("{\"symbol\":\"BTC-USD\\u0000 or not\"}"),
+                                &JSON_LIMITS_DEFAULT, &cut, NULL),
+                     0);
+    assert_string_equal(json_text(cut, "symbol"), ""); /* not what stands before the NUL */
+    assert_int_equal(json_str(cut, "symbol").len, 15);
     assert_int_equal(json_i64(o, "text", 9), 9);
     assert_int_equal(json_i64(o, "d", 9), 9);
     assert_false(json_truth(o, "n", false));
