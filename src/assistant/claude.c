@@ -243,6 +243,9 @@ static int read_text(const struct json_object *message, char **ret_text, struct 
     if (buf_failed(&text)) {
         return err_set(err, ERR_CLAUDE_GARBLED, "text of the answer is too long");
     }
+    if (strlen(text.data) != text.len) { /* what stands behind it would be lost without a word */
+        return err_set(err, ERR_CLAUDE_GARBLED, "text of the answer holds a NUL");
+    }
     if (str_trim(buf_str(&text)).len == 0) {
         return err_set(err, ERR_CLAUDE_EMPTY, "no text among %zu blocks", json_len(content));
     }

@@ -69,6 +69,7 @@ static void every_stop_reason_has_an_end(void **state)
         {MESSAGE("\"stop_sequence\"", TEXT("x")), ERR_NONE},
         {MESSAGE("\"end_turn\"", THINKING TEXT(" ")), ERR_CLAUDE_EMPTY},
         {MESSAGE("\"end_turn\"", ""), ERR_CLAUDE_EMPTY},
+        {MESSAGE("\"end_turn\"", TEXT("{}\\u0000{}")), ERR_CLAUDE_GARBLED},
         {MESSAGE("\"max_tokens\"", TEXT("{")), ERR_CLAUDE_TRUNCATED},
         {MESSAGE("\"model_context_window_exceeded\"", TEXT("{")), ERR_CLAUDE_TRUNCATED},
         {MESSAGE("\"refusal\"", TEXT("no")), ERR_CLAUDE_REFUSED},
