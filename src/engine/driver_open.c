@@ -15,15 +15,52 @@
 
 /* ---------------------------------------------------------------- the market */
 
-static void add_symbol(struct driver *d, struct symbol symbol)
+static int find_symbol(const struct symbol *symbols, int count, struct symbol symbol)
 {
-    for (int i = 0; i < d->symbol_count; i++) {
-        if (symbol_equal(d->symbols[i], symbol)) {
-            return;
+    for (int i = 0; i < count; i++) {
+        if (symbol_equal(symbols[i], symbol)) {
+            return i;
         }
     }
-    if (d->symbol_count < SYMBOLS_MAX) {
-        d->symbols[d->symbol_count++] = symbol;
+    return -1;
+}
+
+/* What no longer has a place in the settings is still watched while it is held or an order of it is
+ * alive. Where both together are too many, the last configured symbols that nothing is held in are
+ * left out of this run: a position without prices would have no stop. */
+static void watch_held(struct driver *d, const struct engine_memory *memory)
+{
+    /* An engine has at most SYMBOLS_MAX symbols, so what an earlier one left does not exceed it. */
+    struct symbol held[SYMBOLS_MAX];
+    int held_count = 0;
+    for (int i = 0; i < memory->position_count + memory->order_count; i++) {
+        struct symbol symbol = i < memory->position_count
+                                   ? memory->positions[i].symbol
+                                   : memory->orders[i - memory->position_count].symbol;
+        if (held_count < SYMBOLS_MAX && find_symbol(held, held_count, symbol) < 0) {
+            held[held_count++] = symbol;
+        }
+    }
+    int others = 0;
+    for (int i = 0; i < held_count; i++) {
+        others += find_symbol(d->symbols, d->symbol_count, held[i]) < 0;
+    }
+    for (int i = d->symbol_count - 1; i >= 0 && d->symbol_count + others > SYMBOLS_MAX; i--) {
+        if (find_symbol(held, held_count, d->symbols[i]) < 0) {
+            struct err why = {0};
+            (void)err_set(&why, ERR_ENGINE_SYMBOLS, "%s", d->symbols[i].name);
+            driver_tell(d, ERR_ENGINE_SYMBOLS, &why);
+            d->symbol_count--;
+            memmove(&d->symbols[i], &d->symbols[i + 1],
+                    (size_t)(d->symbol_count - i) * sizeof(d->symbols[0]));
+        }
+    }
+    d->settings.symbol_count = d->symbol_count;
+    memcpy(d->settings.symbols, d->symbols, (size_t)d->symbol_count * sizeof(d->symbols[0]));
+    for (int i = 0; i < held_count; i++) {
+        if (find_symbol(d->symbols, d->symbol_count, held[i]) < 0) {
+            d->symbols[d->symbol_count++] = held[i];
+        }
     }
 }
 
@@ -145,13 +182,7 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
     if (rc < 0) {
         return rc;
     }
-    /* What is no longer traded is still watched while it is held. */
-    for (int i = 0; i < memory->position_count; i++) {
-        add_symbol(d, memory->positions[i].symbol);
-    }
-    for (int i = 0; i < memory->order_count; i++) {
-        add_symbol(d, memory->orders[i].symbol);
-    }
+    watch_held(d, memory);
     /* The venue's account was opened with what the books were, whatever is configured by now. */
     d->settings.initial_cash = memory->state.initial_cash;
     if (!has_market) {
@@ -279,10 +310,8 @@ static int recover(struct driver *d, struct err *err)
     struct engine_now now = {.wall_us = clock_wall_us(d->clock),
                              .mono_us = clock_mono_us(d->clock)};
     bool first = false;
-    d->symbol_count = 0;
-    for (int i = 0; i < d->settings.symbol_count; i++) {
-        add_symbol(d, d->settings.symbols[i]);
-    }
+    d->symbol_count = d->settings.symbol_count;
+    memcpy(d->symbols, d->settings.symbols, sizeof(d->symbols));
     int rc = journal_load(d->store, memory, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);

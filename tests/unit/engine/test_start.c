@@ -283,6 +283,48 @@ static void another_speed_does_not_move_the_clock(void **state)
     flight_close(&f);
 }
 
+/* ---------------------------------------------------------------- the symbols */
+
+static bool is_watched(const struct snapshot *s, struct symbol symbol)
+{
+    for (int i = 0; i < s->market_count; i++) {
+        if (symbol_equal(s->markets[i].symbol, symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As many other symbols as an engine takes: what is held is watched all the same. */
+static void what_is_held_is_watched_before_what_is_configured(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    int held = desk_snapshot(&desk)->position_count;
+    struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
+    desk.settings.symbol_count = SYMBOLS_MAX;
+    for (int i = 0; i < SYMBOLS_MAX; i++) {
+        (void)snprintf(desk.settings.symbols[i].name, sizeof(desk.settings.symbols[i].name),
+                       "NEW%d-USD", i);
+    }
+    desk_restart(&desk);
+    desk_run(&desk, 2);
+    const struct snapshot *s = desk_snapshot(&desk);
+    assert_int_equal(s->last_err, 0);
+    assert_int_equal(s->position_count, held);
+    assert_int_equal(s->market_count, SYMBOLS_MAX);
+    assert_true(is_watched(s, symbol));
+    assert_true(is_watched(s, desk.settings.symbols[0]));
+    assert_false(is_watched(s, desk.settings.symbols[SYMBOLS_MAX - 1]));
+    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, symbol.name), 0);
+    desk_run(&desk, 3);
+    assert_true(desk_snapshot(&desk)->position_count < held);
+    assert_true(desk_snapshot(&desk)->books_balance);
+    desk_close(&desk);
+}
+
 /* ---------------------------------------------------------------- the thread */
 
 /* The machine gives no stack of this size to a thread: nothing was started. */
@@ -333,6 +375,7 @@ static void a_thread_that_is_not_wanted_any_more_opens_nothing(void **state)
 UNIT_GROUP(start, cmocka_unit_test(a_table_that_is_gone_keeps_trading_from_starting),
            cmocka_unit_test(a_row_that_is_damaged_keeps_trading_from_starting),
            cmocka_unit_test(a_market_that_was_saved_otherwise_is_begun_anew),
+           cmocka_unit_test(what_is_held_is_watched_before_what_is_configured),
            cmocka_unit_test(a_market_that_is_not_there_is_waited_for),
            cmocka_unit_test(a_run_that_cannot_be_recorded_does_not_start),
            cmocka_unit_test(a_damaged_state_file_of_a_later_start_is_written_anew),
