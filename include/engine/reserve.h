@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "model/order.h"
+#include "model/position.h"
 #include "model/request.h"
 #include "model/snapshot.h"
 
@@ -41,6 +42,8 @@ struct reserve_note {
     int64_t run; /* of the engine, and the number of its next order */
     int64_t next_order;
     struct order order;
+    struct position
+        adopted; /* what it closes, when the bot did not open it; else without a symbol */
     enum trading_state state;
     char state_reason[64];
     int64_t state_since_wall_us;
@@ -61,6 +64,8 @@ void reserve_reload(struct reserve *reserve);
 int64_t reserve_episode(const struct reserve *reserve);
 void reserve_number_from(struct reserve *reserve, int64_t at_least);
 int reserve_count(const struct reserve *reserve);
+/* A start may find notes of this episode: some were written, or it was tried. */
+bool reserve_is_used(const struct reserve *reserve);
 /* index below the count. False: the note makes no sense (another version of this program). */
 bool reserve_read(const struct reserve *reserve, int index, struct reserve_note *ret);
 
@@ -69,6 +74,8 @@ int reserve_add(struct reserve *reserve, const struct reserve_note *notes, int c
                 struct err *err);
 int reserve_clear(struct reserve *reserve, struct err *err);
 
+/* For tests: the same file, read as a start would; freed by itself. */
+struct reserve *reserve_view(const struct reserve *reserve);
 /* For tests: fn runs before each write; a negative error id makes it fail, having written the
  * first `*ret_written` bytes. NULL: none. */
 typedef int (*reserve_fault_fn)(size_t size, size_t *ret_written, void *userdata);

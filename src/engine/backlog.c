@@ -129,6 +129,12 @@ void backlog_add_order(struct backlog *b, const struct order *order)
     b->write = true;
 }
 
+void backlog_add_positions(struct backlog *b)
+{
+    b->positions_changed = true;
+    b->write = true;
+}
+
 void backlog_add_request(struct backlog *b, const struct journal_request *request)
 {
     ASSERT(b->request_count < REQUESTS);

@@ -27,6 +27,7 @@ bool backlog_has_room(const struct backlog *backlog); /* for all that one step c
 void backlog_add(struct backlog *backlog, const struct engine_outputs *outputs);
 /* What an earlier run has left in its reserve. */
 void backlog_add_order(struct backlog *backlog, const struct order *order);
+void backlog_add_positions(struct backlog *backlog); /* they are others than on disk */
 void backlog_add_request(struct backlog *backlog, const struct journal_request *request);
 
 bool backlog_has_order(const struct backlog *backlog, const char *client_id);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "driver_private.h"
 #include "journal.h"
+#include "ledger.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -84,7 +85,7 @@ static int commit(struct driver *d, struct err *err)
     }
     struct journal_rows rows = backlog_rows(d->backlog);
     rows.episode =
-        d->reserve != NULL && reserve_count(d->reserve) > 0 ? reserve_episode(d->reserve) : 0;
+        d->reserve != NULL && reserve_is_used(d->reserve) ? reserve_episode(d->reserve) : 0;
     rc = journal_commit_rows(d->store, d->engine, d->source, &rows, err);
     return rc < 0 ? rc : 1;
 }
@@ -219,6 +220,20 @@ static bool state_is_news(const struct driver *d)
     return s->state != d->state || strcmp(s->state_reason, d->state_reason) != 0;
 }
 
+/* A position that the bot did not open is in the books only while it closes it: trading.db may
+ * never have heard of it. */
+static struct position adopted_by_us(const struct driver *d, struct symbol symbol)
+{
+    int count = 0;
+    const struct position *positions = engine_positions(d->engine, &count);
+    for (int i = 0; i < count; i++) {
+        if (positions[i].client_id[0] == '\0' && symbol_equal(positions[i].symbol, symbol)) {
+            return positions[i];
+        }
+    }
+    return (struct position){0};
+}
+
 /* What may not be forgotten of the step, so that what it closes may leave. */
 static int fill_notes(const struct driver *d, struct reserve_note *notes)
 {
@@ -237,6 +252,7 @@ static int fill_notes(const struct driver *d, struct reserve_note *notes)
             struct reserve_note *n = &notes[count++];
             *n = new_note(d, RESERVE_ORDER);
             n->order = out->orders[out->sends[i]];
+            n->adopted = adopted_by_us(d, n->order.symbol);
         }
     }
     if (out->has_request && driver_request_keeps(out->request.kind)) {
@@ -360,6 +376,15 @@ static bool is_loaded(const struct engine_memory *memory, const char *client_id)
     return false;
 }
 
+/* Back into the books, so that what closed it can be booked. */
+static void take_adopted(struct driver *d, const struct position *p, struct engine_memory *memory)
+{
+    struct ledger ledger = {&memory->state, memory->positions, &memory->position_count};
+    if (p->symbol.name[0] != '\0' && ledger_adopt(&ledger, p)) {
+        backlog_add_positions(d->backlog);
+    }
+}
+
 static void take_note(struct driver *d, const struct reserve_note *n, struct engine_memory *memory)
 {
     struct engine_state *s = &memory->state;
@@ -371,6 +396,7 @@ static void take_note(struct driver *d, const struct reserve_note *n, struct eng
         if (!is_loaded(memory, n->order.client_id) && memory->order_count < ENGINE_ORDERS_MAX) {
             memory->orders[memory->order_count++] = n->order;
             backlog_add_order(d->backlog, &n->order);
+            take_adopted(d, &n->adopted, memory);
         }
         break;
     case RESERVE_STATE:

@@ -111,7 +111,7 @@ static void pack_fill(struct pack *p, struct fill *f)
     pack_i64(p, &f->at_us);
 }
 
-static void pack_position(struct pack *p, struct position *x)
+void record_position_pack(struct pack *p, struct position *x)
 {
     pack_symbol(p, &x->symbol);
     PACK_ENUM(p, x->side, SIDE_SHORT);
@@ -223,7 +223,7 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
     pack_state(p, &m->state);
     pack_count(p, &m->position_count, POSITIONS_MAX);
     for (int i = 0; i < m->position_count; i++) {
-        pack_position(p, &m->positions[i]);
+        record_position_pack(p, &m->positions[i]);
     }
     pack_count(p, &m->order_count, ENGINE_ORDERS_MAX);
     for (int i = 0; i < m->order_count; i++) {
@@ -698,7 +698,7 @@ static void add_books(struct pack *p, struct engine_outputs *out, struct engine 
         pack_trade(p, &out->trades[i]);
     }
     for (int i = 0; i < engine->position_count; i++) {
-        pack_position(p, &engine->positions[i]);
+        record_position_pack(p, &engine->positions[i]);
     }
     pack_state(p, &engine->state);
     if (out->equity_point) {

@@ -72,6 +72,7 @@ struct record_step {
 /* Values that other files hold as well. */
 void record_order_pack(struct pack *p, struct order *o);
 void record_request_pack(struct pack *p, struct request *r);
+void record_position_pack(struct pack *p, struct position *x);
 
 /* Writes: *start is what is written. Reads: *start is filled in. `engine` is read from when
  * writing (series, windows), and may be NULL when reading. */

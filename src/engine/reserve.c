@@ -21,6 +21,7 @@ struct reserve {
     int fd;
     int64_t episode;
     int count;
+    bool used;                /* it was tried to write a note of this episode */
     uint8_t bytes[FILE_SIZE]; /* as in the file, up to the count */
     reserve_fault_fn fault;
     void *userdata;
@@ -79,6 +80,7 @@ static void note_pack(struct pack *p, struct reserve_note *n)
     switch (n->kind) {
     case RESERVE_ORDER:
         record_order_pack(p, &n->order);
+        record_position_pack(p, &n->adopted);
         break;
     case RESERVE_STATE:
         PACK_ENUM(p, n->state, TRADING_MAINTENANCE);
@@ -160,6 +162,7 @@ void reserve_reload(struct reserve *r)
         newest = episode > newest ? episode : newest;
     }
     r->count = 0;
+    r->used = false;
     r->episode = newest + 1;
     if (!is_whole(slot_of(r, 0))) {
         return;
@@ -172,6 +175,7 @@ void reserve_reload(struct reserve *r)
             break;
         }
     }
+    r->used = r->count > 0;
 }
 
 /* What is missing of its size, as zeros that are really there: a hole would want room later. */
@@ -231,7 +235,7 @@ int64_t reserve_episode(const struct reserve *reserve)
 
 void reserve_number_from(struct reserve *reserve, int64_t at_least)
 {
-    if (reserve->count == 0 && reserve->episode < at_least) {
+    if (!reserve->used && reserve->episode < at_least) {
         reserve->episode = at_least;
     }
 }
@@ -239,6 +243,11 @@ void reserve_number_from(struct reserve *reserve, int64_t at_least)
 int reserve_count(const struct reserve *reserve)
 {
     return reserve->count;
+}
+
+bool reserve_is_used(const struct reserve *reserve)
+{
+    return reserve->used;
 }
 
 bool reserve_read(const struct reserve *reserve, int index, struct reserve_note *ret)
@@ -257,6 +266,7 @@ int reserve_add(struct reserve *reserve, const struct reserve_note *notes, int c
     if (count > RESERVE_SLOTS - reserve->count) {
         return failed(reserve, "no slot is left", err);
     }
+    reserve->used = true;
     for (int i = 0; i < count; i++) {
         fill_slot(reserve, reserve->count + i, &notes[i]);
     }
@@ -270,15 +280,26 @@ int reserve_add(struct reserve *reserve, const struct reserve_note *notes, int c
 int reserve_clear(struct reserve *reserve, struct err *err)
 {
     static const uint8_t zeros[RESERVE_SLOT_SIZE];
-    if (reserve->count == 0) {
+    if (!reserve->used) {
         return 0;
     }
     int rc = write_synced(reserve, zeros, sizeof(zeros), 0, err);
     if (rc >= 0) {
         reserve->count = 0;
+        reserve->used = false;
         reserve->episode++;
     }
     return rc;
+}
+
+struct reserve *reserve_view(const struct reserve *reserve)
+{
+    struct reserve *view = calloc(1, sizeof(*view));
+    ASSERT(view != NULL);
+    view->fd = fcntl(reserve->fd, F_DUPFD_CLOEXEC, 0);
+    ASSERT(view->fd >= 0);
+    reserve_reload(view);
+    return view;
 }
 
 void reserve_set_fault(struct reserve *reserve, reserve_fault_fn fn, void *userdata)

@@ -379,12 +379,30 @@ static void watch_entry(struct hostile *h, const struct order *o)
     }
 }
 
+/* What is in the file, not what the engine believes of it. Only orders that close may rest on it.
+ */
+static bool is_in_reserve(struct hostile *h, const struct order *order)
+{
+    struct reserve *file = reserve_view(h->reserve);
+    bool found = false;
+    for (int i = 0; i < reserve_count(file); i++) {
+        struct reserve_note note;
+        found = found ||
+                (reserve_read(file, i, &note) && note.kind == RESERVE_ORDER &&
+                 order->kind == ORDER_CLOSE && strcmp(note.order.client_id, order->client_id) == 0);
+    }
+    reserve_free(file);
+    return found;
+}
+
 static void watch_send(struct hostile *h, const struct order *order)
 {
     struct order row;
     struct err err = {0};
     if (order_table_get(h->store, order->client_id, &row, &err) < 0) {
-        complain(h, "%s left without an intent on disk", order->client_id);
+        if (!is_in_reserve(h, order)) {
+            complain(h, "%s left without an intent on disk", order->client_id);
+        }
     } else if (row.state != ORDER_PREPARED) {
         complain(h, "%s left in state %s", order->client_id, order_state_name(row.state));
     }

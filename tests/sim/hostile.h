@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "engine/driver.h"
+#include "engine/reserve.h"
 #include "market/source.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
@@ -47,6 +48,7 @@ struct hostile {
     struct venue *inner;
     struct source *inner_source;
     struct trading_store *store;
+    struct reserve *reserve; /* an intent may stand here as well; set by the owner */
     struct rng *rng;
     const struct clock_fake *clock;
     double evil; /* 0: a perfect network; 1: the usual faults */

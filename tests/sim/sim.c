@@ -6,8 +6,9 @@
  *     sim --list seeds.txt       those that failed once, before the others
  *
  * Faults: those of hostile.h on a paper venue with a thin book, random rejections, funding and
- * latency; a disk that fails, a crash before any single write (the open transaction is rolled back,
- * the process is gone, another starts on the same database), a wall clock that jumps, requests at
+ * latency; a disk that fails for a write or for half a minute, the reserve now and then with it, a
+ * crash before any single write (the open transaction is rolled back, a note of the reserve is
+ * torn, the process is gone, another starts on what is left), a wall clock that jumps, requests at
  * any moment, amendments among them, one of them asked twice. After every round the
  * invariants below are checked; at the end the faults stop and everything has to agree to the last
  * unit. The same seed does the same again.
@@ -53,6 +54,13 @@ struct sim {
     struct driver *driver;
     struct bus_reader reader;
 
+    struct rng disk_rng; /* of what follows */
+    struct reserve *reserve;
+    int64_t outage_mono_us; /* the disk takes nothing until then */
+    bool outage_all;        /* nor does the reserve */
+    int64_t stop_id;        /* the newest requests of the two */
+    int64_t clear_id;
+    bool stop_stands;   /* somebody was told that an emergency stop is active */
     double write_fails; /* chance that a write fails and is tried again */
     double write_kills; /* chance that the process dies at a write */
     int64_t next_request;
@@ -71,6 +79,9 @@ struct sim {
 static struct {
     int64_t trades;
     int64_t crashes;
+    int64_t outages;
+    int64_t outage_crashes;
+    int64_t outage_trades;
     int64_t stops;
     int64_t unknown;
     int64_t refused;
@@ -107,6 +118,10 @@ static int fault(const char *what, void *userdata)
     /* The history of a first start is thousands of rows in one transaction. */
     bool candles = strstr(what, "INTO candles") != NULL || strstr(what, "FROM candles") != NULL;
     double rarely = candles ? 0.01 : 1;
+    if (sim->clock.now_mono_us < sim->outage_mono_us) {
+        sim->hostile.dead = rng_chance(&sim->disk_rng, 0.002);
+        return -ERR_DB_FULL;
+    }
     if (rng_chance(&sim->rng, sim->write_kills * rarely)) {
         sim->hostile.dead = true;
         return -ERR_DB_FAILED;
@@ -114,11 +129,25 @@ static int fault(const char *what, void *userdata)
     return rng_chance(&sim->rng, sim->write_fails * rarely) ? -ERR_DB_FULL : 0;
 }
 
+static int reserve_fault(size_t size, size_t *ret_written, void *userdata)
+{
+    struct sim *sim = userdata;
+    if (sim->hostile.dead) {
+        *ret_written = 0;
+        return -ERR_ENGINE_RESERVE;
+    }
+    bool fails = sim->clock.now_mono_us < sim->outage_mono_us && sim->outage_all;
+    sim->hostile.dead = rng_chance(&sim->disk_rng, 0.05);
+    *ret_written = fails ? 0 : rng_below(&sim->disk_rng, size + 1);
+    return fails || sim->hostile.dead || rng_chance(&sim->disk_rng, 0.05) ? -ERR_ENGINE_RESERVE : 0;
+}
+
 static void start(struct sim *sim)
 {
     sim->driver = driver_new(&(struct driver_options){.settings = sim->settings,
                                                       .clock = &sim->clock.clock,
                                                       .store = sim->store,
+                                                      .reserve = sim->reserve,
                                                       .wrap_source = hostile_source,
                                                       .wrap_venue = hostile_venue,
                                                       .userdata = &sim->hostile},
@@ -199,6 +228,31 @@ static bool is_on_disk(const struct sim_memory *memory, const struct engine_stat
     return same;
 }
 
+/* The newest trading state in the reserve; TRADING_STARTING: none stands there. */
+static enum trading_state kept_state(struct sim *sim)
+{
+    enum trading_state state = TRADING_STARTING;
+    struct reserve *file = reserve_view(sim->reserve);
+    for (int i = 0; i < reserve_count(file); i++) {
+        struct reserve_note note;
+        if (reserve_read(file, i, &note) && note.kind == RESERVE_STATE) {
+            state = note.state;
+        }
+    }
+    reserve_free(file);
+    return state;
+}
+
+static bool is_among(const struct position *p, const struct position *list, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (symbol_equal(list[i].symbol, p->symbol)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* died: what the engine held when the process ended. On disk is either that, or what it held before
  * the round in which it ended: never something in between. */
 static bool check_restart(struct sim *sim, const struct sim_memory *died)
@@ -213,6 +267,7 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
         return fail(sim, "what is on disk is neither what was before the crash nor after it");
     }
     sim->known.valid = false;
+    enum trading_state kept = kept_state(sim);
     start(sim);
     for (int i = 0; i < 40 && driver_engine(sim->driver) == NULL; i++) {
         (void)driver_round(sim->driver);
@@ -235,8 +290,12 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
     if (after->run <= before.run) {
         return fail(sim, "run %lld follows run %lld", (long long)after->run, (long long)before.run);
     }
+    if (sim->stop_stands && after->state != TRADING_EMERGENCY) {
+        return fail(sim, "an emergency stop that was answered became %s over a restart",
+                    trading_state_name(after->state));
+    }
     if ((before.state == TRADING_PAUSED || before.state == TRADING_EMERGENCY) &&
-        after->state != before.state) {
+        after->state != before.state && after->state != kept) {
         return fail(sim, "state %s became %s over a restart", trading_state_name(before.state),
                     trading_state_name(after->state));
     }
@@ -247,9 +306,15 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
         if (after->trades != before.trades || !same_cooldowns(after, &before)) {
             return fail(sim, "trades or cooldowns are others after a restart");
         }
-        if (now_count != count || (!paid && (dec_cmp(after->cash, before.cash) != 0 ||
-                                             dec_cmp(after->realised, before.realised) != 0 ||
-                                             dec_cmp(after->fees, before.fees) != 0))) {
+        /* What the reserve tells of somebody else's positions that were being closed. */
+        int adopted = 0;
+        for (int i = 0; i < now_count; i++) {
+            adopted += now[i].client_id[0] == '\0' && !is_among(&now[i], positions, count);
+        }
+        if (now_count - adopted != count ||
+            (!paid && ((adopted == 0 && dec_cmp(after->cash, before.cash) != 0) ||
+                       dec_cmp(after->realised, before.realised) != 0 ||
+                       dec_cmp(after->fees, before.fees) != 0))) {
             return fail(sim, "%d positions became %d over a restart", count, now_count);
         }
         for (int i = 0; i < count; i++) {
@@ -275,6 +340,7 @@ static bool crash(struct sim *sim)
     struct sim_memory died;
     remember(sim, &died);
     sim->crashes++;
+    totals.outage_crashes += sim->clock.now_mono_us < sim->outage_mono_us;
     driver_free(sim->driver);
     sim->driver = NULL;
     trading_store_rollback(sim->store);
@@ -358,6 +424,8 @@ static void ask(struct sim *sim)
             want_bracket(sim, &r);
         }
         sim->last_request = r;
+        sim->stop_id = r.kind == REQUEST_EMERGENCY_STOP ? r.id : sim->stop_id;
+        sim->clear_id = r.kind == REQUEST_CLEAR_EMERGENCY ? r.id : sim->clear_id;
     }
     (void)ring_push(sim->crossing.requests, &r);
 }
@@ -440,6 +508,21 @@ static bool check_exposure(struct sim *sim)
            fail(sim, "entries wait to fill with an exposure of %.2f", s->risk.exposure_pct);
 }
 
+/* What people were told: it stands, whatever happens to the process. */
+static void hear(struct sim *sim)
+{
+    struct bus_event raw;
+    while (bus_read(&sim->reader, &raw, 1, NULL) == 1) {
+        struct event e;
+        memcpy(&e, &raw, sizeof(e));
+        if (e.id == sim->stop_id && e.code == ERR_NONE) {
+            sim->stop_stands = true;
+        } else if (e.id == sim->clear_id && e.code == ERR_NONE) {
+            sim->stop_stands = false;
+        }
+    }
+}
+
 /* halted: the kill switch was set before the round. */
 static bool check_round(struct sim *sim, bool halted)
 {
@@ -463,8 +546,8 @@ static bool check_round(struct sim *sim, bool halted)
                     s->drawdown_pct, s->daily_loss_pct, (long long)s->risk.losses_in_a_row);
     }
     /* The first of two rounds may still have committed what was decided before. */
-    bool stopping = !halted || !crossing_is_halted(&sim->crossing) || s->last_err != 0 ||
-                    s->state == TRADING_EMERGENCY;
+    bool stopping = !halted || !crossing_is_halted(&sim->crossing) ||
+                    driver_engine(sim->driver) == NULL || s->state == TRADING_EMERGENCY;
     sim->ignored_halts = stopping ? 0 : sim->ignored_halts + 1;
     if (sim->ignored_halts > 1) {
         return fail(sim, "the kill switch is set in state %s", trading_state_name(s->state));
@@ -495,7 +578,8 @@ static bool check_round(struct sim *sim, bool halted)
         if (sim->stopped_mono_us == 0) {
             sim->stopped_mono_us = sim->clock.now_mono_us;
             totals.stops++;
-        } else if (hostile_is_halted(&sim->hostile)) {
+        } else if (hostile_is_halted(&sim->hostile) ||
+                   (sim->outage_all && sim->clock.now_mono_us < sim->outage_mono_us)) {
             sim->stopped_mono_us = sim->clock.now_mono_us; /* nothing can be closed */
         }
         bool flat = paper->book.position_count == 0 && paper->book.open_count == 0;
@@ -619,7 +703,10 @@ static bool turn(struct sim *sim)
             halted || (!active && ring_len(sim->crossing.requests) == 0 && !midnight);
         sim->before = *s;
         remember(sim, &sim->known);
+        bool full = sim->clock.now_mono_us < sim->outage_mono_us;
         int64_t wait_us = driver_round(sim->driver);
+        hear(sim);
+        totals.outage_trades += full && s->trades > sim->before.trades;
         if (sim->hostile.dead) {
             return crash(sim);
         }
@@ -704,12 +791,20 @@ static bool run(struct sim *sim)
         if (rng_chance(&sim->rng, 0.004)) {
             sim->hostile.dead = true; /* between two rounds */
         }
+        if (sim->clock.now_mono_us >= sim->outage_mono_us && rng_chance(&sim->disk_rng, 0.004)) {
+            sim->outage_mono_us =
+                sim->clock.now_mono_us + (int64_t)rng_below(&sim->disk_rng, 30) * USEC_PER_SEC;
+            sim->outage_all = rng_chance(&sim->disk_rng, 0.1);
+            totals.outages++;
+        }
         if (!turn(sim)) {
             return false;
         }
     }
     sim->write_fails = 0;
     sim->write_kills = 0;
+    sim->outage_mono_us = 0;
+    reserve_set_fault(sim->reserve, NULL, NULL);
     sim->hostile.evil = 0;
     sim->hostile.halted_mono_us = 0;
     for (int round = 0; round < CALM_ROUNDS; round++) {
@@ -750,12 +845,18 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     hostile_init(&sim->hostile, &sim->rng, sim->store, &sim->clock);
     sim->hostile.settings = &sim->settings;
     trading_store_set_fault(sim->store, fault, sim);
+    rng_init(&sim->disk_rng, ~seed);
+    ASSERT(reserve_open(":memory:", &sim->reserve, &err) >= 0);
+    reserve_set_fault(sim->reserve, reserve_fault, sim);
+    sim->hostile.reserve = sim->reserve;
+    bus_reader_init(&sim->reader, sim->crossing.bus, TOPIC_REPLY);
 
     bool ok = run(sim);
     (void)snprintf(ret_what, what_size, "%s", sim->what);
     driver_free(sim->driver);
     trading_store_set_fault(sim->store, NULL, NULL);
     trading_store_free(sim->store);
+    reserve_free(sim->reserve);
     crossing_release(&sim->crossing);
     free(sim);
     return ok;
@@ -843,6 +944,9 @@ int main(int argc, char **argv)
         int64_t count;
     } happened[] = {{"trades", totals.trades},
                     {"crashes", totals.crashes},
+                    {"times of a full disk", totals.outages},
+                    {"crashes then", totals.outage_crashes},
+                    {"positions closed then", totals.outage_trades},
                     {"emergency stops", totals.stops},
                     {"rounds with unknown orders", totals.unknown},
                     {"candles refused", totals.refused},

@@ -4,6 +4,7 @@
  */
 #include "base/check.h"
 #include "desk.h"
+#include "flight.h"
 #include "store/order_table.h"
 #include "store/request_table.h"
 #include "store/state_table.h"
@@ -381,6 +382,67 @@ static void a_slow_disk_does_not_hold_the_market_up(void **state)
     desk_close(&desk);
 }
 
+/* What a slow disk was spared is there after an orderly end. */
+static void an_orderly_end_writes_what_was_put_off(void **state)
+{
+    (void)state;
+    for (int orderly = 0; orderly < 2; orderly++) {
+        struct desk desk;
+        struct disk disk;
+        struct err err = {0};
+        open_desk(&desk, &disk);
+        disk.commit_us = 3 * USEC_PER_SEC;
+        struct engine_state s = {.market_us = desk_snapshot(&desk)->market_us};
+        for (int i = 0; i < 200 && s.market_us == desk_snapshot(&desk)->market_us; i++) {
+            desk_run(&desk, 1);
+            assert_int_equal(state_table_load(desk.store, &s, &err), 0);
+        }
+        int64_t market_us = desk_snapshot(&desk)->market_us;
+        assert_true(s.market_us < market_us);
+        if (orderly) {
+            driver_finish(desk.driver);
+        }
+        assert_int_equal(state_table_load(desk.store, &s, &err), 0);
+        assert_int_equal(s.market_us == market_us, orderly);
+        desk_close(&desk);
+    }
+}
+
+/* ---------------------------------------------------------------- what the journal tells */
+
+static int full(const char *what, void *userdata)
+{
+    (void)what;
+    return *(const bool *)userdata ? -ERR_DB_FULL : 0;
+}
+
+/* Steps that were recorded while nothing could be committed are none that trading.db has lost. */
+static void a_crash_on_a_full_disk_loses_no_commit(void **state)
+{
+    (void)state;
+    struct flight f;
+    bool is_full = false;
+    flight_open(&f, NULL, 0);
+    trading_store_set_fault(f.store, full, &is_full);
+    flight_run(&f, 60);
+    is_full = true;
+    flight_run(&f, 6);
+    assert_int_equal(driver_snapshot(f.driver)->disk.state, DISK_FAILED);
+    struct bus_reader reader;
+    bus_reader_init(&reader, f.crossing.bus, TOPIC_TROUBLE);
+    is_full = false;
+    flight_restart(&f);
+    flight_run(&f, 10);
+    struct bus_event raw;
+    while (bus_read(&reader, &raw, 1, NULL) == 1) {
+        struct event e;
+        memcpy(&e, &raw, sizeof(e));
+        assert_int_not_equal(e.code, ERR_ENGINE_STORE_OLD);
+    }
+    assert_int_equal(driver_snapshot(f.driver)->state, TRADING_ACTIVE);
+    flight_close(&f);
+}
+
 UNIT_GROUP(disk, cmocka_unit_test(stops_fire_on_a_full_disk),
            cmocka_unit_test(an_emergency_stop_needs_no_disk),
            cmocka_unit_test(an_intent_of_the_reserve_is_not_sent_twice),
@@ -388,4 +450,6 @@ UNIT_GROUP(disk, cmocka_unit_test(stops_fire_on_a_full_disk),
            cmocka_unit_test(without_a_reserve_nothing_leaves),
            cmocka_unit_test(a_reserve_that_was_not_cleared_is_old),
            cmocka_unit_test(notes_read_back_until_they_are_cleared),
-           cmocka_unit_test(a_slow_disk_does_not_hold_the_market_up))
+           cmocka_unit_test(a_slow_disk_does_not_hold_the_market_up),
+           cmocka_unit_test(an_orderly_end_writes_what_was_put_off),
+           cmocka_unit_test(a_crash_on_a_full_disk_loses_no_commit))
