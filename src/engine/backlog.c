@@ -11,6 +11,7 @@
 #define TRADES    (4 * (ENGINE_FILLS_MAX + POSITIONS_MAX))
 #define PAYMENTS  (8 * ENGINE_REPORTS_MAX)
 #define REQUESTS  64
+#define STOPS     8 /* of these, kept for emergency stops */
 #define DECISIONS 128
 #define CANDLES   2048
 #define POINTS    512
@@ -86,8 +87,12 @@ bool backlog_has_room(const struct backlog *b)
     }
     return orders + ENGINE_ORDERS_MAX <= ORDERS && b->fill_count + ENGINE_FILLS_MAX <= FILLS &&
            b->payment_count + ENGINE_REPORTS_MAX <= PAYMENTS &&
-           b->trade_count + ENGINE_FILLS_MAX + POSITIONS_MAX <= TRADES &&
-           b->request_count < REQUESTS;
+           b->trade_count + ENGINE_FILLS_MAX + POSITIONS_MAX <= TRADES;
+}
+
+bool backlog_takes(const struct backlog *b, enum request_kind kind)
+{
+    return b->request_count < (kind == REQUEST_EMERGENCY_STOP ? REQUESTS : REQUESTS - STOPS);
 }
 
 /* ---------------------------------------------------------------- adding */

@@ -148,7 +148,8 @@ static void answer(struct driver *d, int err, int64_t at_us)
     driver_publish_events(d, &e, 1);
 }
 
-/* Behind, what has to outlive a crash is refused, and what was done waits in the backlog. */
+/* Behind, what has to outlive a crash is refused, and what was done waits in the backlog. Where
+ * that takes no more, the market and the kill switch go on without it. */
 static bool is_answered_behind(struct driver *d)
 {
     const struct journal_request *done = backlog_request(d->backlog, d->request.id);
@@ -158,7 +159,8 @@ static bool is_answered_behind(struct driver *d)
         }
         return true;
     }
-    if (d->behind && !driver_request_keeps(d->request.kind)) {
+    if ((d->behind && !driver_request_keeps(d->request.kind)) ||
+        !backlog_takes(d->backlog, d->request.kind)) {
         answer(d, ERR_ENGINE_DISK, d->market_us);
         return true;
     }

@@ -385,6 +385,15 @@ static void take_adopted(struct driver *d, const struct position *p, struct engi
     }
 }
 
+/* A note that cannot be used may be of an order that left: nothing is opened until a person says.
+ */
+static void miss_note(struct driver *d, const char *what)
+{
+    struct err err = {0};
+    (void)err_set(&err, ERR_ENGINE_RESERVE, "%s", what);
+    driver_guard_raise(d, ERR_ENGINE_RESERVE, REQUEST_PAUSE, "a note was lost", &err);
+}
+
 static void take_note(struct driver *d, const struct reserve_note *n, struct engine_memory *memory)
 {
     struct engine_state *s = &memory->state;
@@ -392,12 +401,16 @@ static void take_note(struct driver *d, const struct reserve_note *n, struct eng
     s->next_order = n->next_order > s->next_order ? n->next_order : s->next_order;
     switch (n->kind) {
     case RESERVE_ORDER:
-        /* The table of the engine holds all that were alive at once. */
-        if (!is_loaded(memory, n->order.client_id) && memory->order_count < ENGINE_ORDERS_MAX) {
-            memory->orders[memory->order_count++] = n->order;
-            backlog_add_order(d->backlog, &n->order);
-            take_adopted(d, &n->adopted, memory);
+        if (is_loaded(memory, n->order.client_id)) {
+            break;
         }
+        if (memory->order_count == ENGINE_ORDERS_MAX) {
+            miss_note(d, n->order.client_id);
+            break;
+        }
+        memory->orders[memory->order_count++] = n->order;
+        backlog_add_order(d->backlog, &n->order);
+        take_adopted(d, &n->adopted, memory);
         break;
     case RESERVE_STATE:
         s->state = n->state;
@@ -435,6 +448,8 @@ int driver_take_reserve(struct driver *d, struct engine_memory *memory, struct e
         struct reserve_note n;
         if (reserve_read(d->reserve, i, &n)) {
             take_note(d, &n, memory);
+        } else {
+            miss_note(d, RESERVE_NAME " holds a note that makes no sense");
         }
     }
     if (count > 0) {

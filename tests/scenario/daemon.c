@@ -125,6 +125,7 @@ bool daemon_stop(struct scene *s)
     if (!ended) {
         return scene_fail(s, "SIGTERM does not end it");
     }
+    s->ended = s->ended || status == 0;
     return status == 0 ||
            scene_fail(s, "it ended with status 0x%x after SIGTERM", (unsigned)status);
 }

@@ -46,6 +46,7 @@ struct scene {
     bool marked; /* nothing was expected since */
     double absence_ms; /* the longest of the daemon's ops loop, and whose it was */
     char absence_in[64];
+    bool ended; /* a daemon ended by itself after SIGTERM, and so has said it */
     struct buf why;
 };
 

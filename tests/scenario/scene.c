@@ -318,6 +318,9 @@ bool scene_check(struct scene *s)
         good = check_secrets(s, path) && good;
         good = (i > 1 || check_absence(s, path)) && good;
     }
+    if (s->ended && s->absence_in[0] == '\0') {
+        good = scene_fail(s, "the daemon did not say how long its ops loop was away");
+    }
     good = check_violations(s, fake_telegram_violations(s->telegram)) && good;
     good = check_violations(s, fake_claude_violations(s->claude)) && good;
     for (size_t i = 0; i < fake_telegram_sent_count(s->telegram); i++) {

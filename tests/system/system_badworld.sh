@@ -94,6 +94,7 @@ then
     mount -t tmpfs -o size=8m tmpfs "$WORK/disk"
     mv "$WORK/split"/ops.db* "$WORK/disk/"
     ln -s "$WORK/disk/ops.db" "$WORK/split/ops.db"
+    : > "$WORK/log"
     "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/split" < /dev/null > "$WORK/log" 2>&1 &
     daemon=$!
     ends_with_us $daemon
@@ -147,6 +148,7 @@ then
     mount -t tmpfs -o size=24m tmpfs "$WORK/disk"
     make_state "$WORK/disk/state"
     run_full() {
+        : > "$WORK/log" # what the run before said is not this one's
         "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/disk/state" < /dev/null \
             > "$WORK/log" 2>&1 &
         daemon=$!

@@ -101,6 +101,35 @@ static void stops_fire_on_a_full_disk(void **state)
     }
 }
 
+/* More requests than can wait for the disk: the rest is refused, and the kill switch still works.
+ */
+static void requests_without_end_freeze_nothing(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct disk disk;
+    open_desk(&desk, &disk);
+    disk.full = true;
+    settle(&desk, 3);
+    int refused = 0;
+    for (int i = 0; i < 80; i++) {
+        refused += desk_ask(&desk, REQUEST_PAUSE, NULL) == ERR_ENGINE_DISK;
+    }
+    assert_true(refused > 0 && refused < 80);
+    int64_t market_us = desk_snapshot(&desk)->market_us;
+    desk_run(&desk, 2);
+    assert_true(desk_snapshot(&desk)->market_us > market_us);
+    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    crossing_halt(&desk.crossing);
+    settle(&desk, 3);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    assert_true(venue_is_flat(&desk));
+    disk.full = false;
+    settle(&desk, 20);
+    assert_agreed(&desk);
+    desk_close(&desk);
+}
+
 /* The flag alone, and a crash before the disk is well again. */
 static void an_emergency_stop_needs_no_disk(void **state)
 {
@@ -445,6 +474,7 @@ static void a_crash_on_a_full_disk_loses_no_commit(void **state)
 
 UNIT_GROUP(disk, cmocka_unit_test(stops_fire_on_a_full_disk),
            cmocka_unit_test(an_emergency_stop_needs_no_disk),
+           cmocka_unit_test(requests_without_end_freeze_nothing),
            cmocka_unit_test(an_intent_of_the_reserve_is_not_sent_twice),
            cmocka_unit_test(what_has_to_outlive_a_crash_is_refused),
            cmocka_unit_test(without_a_reserve_nothing_leaves),

@@ -73,6 +73,7 @@ static void many_fills_come_in_pages(void **state)
         struct shop s;
         shop_thin_book(&s);
         if (memory == 1) {
+            paper_release(&s.paper);
             paper_init(&s.paper, &s.settings, USEC_PER_MIN);
             paper_open_memory(&s.paper);
             (void)shop_minute(&s, 1000, 1001, 999, 1000);

@@ -237,6 +237,7 @@ static void so_many_orders_can_rest(void **state)
         struct shop s;
         shop_open(&s);
         if (memory == 1) {
+            paper_release(&s.paper);
             paper_init(&s.paper, &s.settings, USEC_PER_MIN);
             paper_open_memory(&s.paper);
         }
