@@ -32,6 +32,7 @@
 struct config;
 struct loop;
 struct ops_store;
+struct pool;
 struct trading_store;
 struct desk;
 
@@ -54,6 +55,7 @@ struct desk_options {
     bool (*late)(const struct desk_late *late, void *userdata);
     void *late_userdata;
     const char *state_dir; /* of the file that remembers a stop (stop_file.h); NULL: none */
+    struct pool *helpers;  /* wait for that file's disk; NULL: the loop does */
 };
 
 struct desk *desk_new(const struct desk_options *options); /* never NULL */

@@ -8,10 +8,13 @@
  *     if (stop_file_get(file, &mark)) crossing_halt(crossing);      // at the start
  *     stop_file_set(file, now_us, "alice", err);                    // a stop is given
  *     stop_file_clear(file, err);                                   // it was cleared
+ *     int fd = stop_file_dup(file);                                 // for a helper thread
+ *     stop_file_sync(fd, err);                                      // waits for the disk
  *
- * Always true: set and clear overwrite one block in place, then wait for the disk; what they wrote
- * survives the end of the process also when that wait fails. A file that cannot be understood
- * counts as a stop: an unknown state is not "none". Thread: one at a time.
+ * Always true: set and clear overwrite one block in place and do not wait for the disk; what they
+ * wrote survives the end of the process, and that of the machine once stop_file_sync returned 0.
+ * A file that cannot be understood counts as a stop: an unknown state is not "none". Thread: one at
+ * a time; stop_file_sync any.
  */
 #pragma once
 
@@ -27,7 +30,7 @@ struct stop_mark {
     char by[32];
 };
 
-/* Makes the file unless it is there. FILE_… errors. The caller frees *ret. */
+/* Makes the file unless it is there, without a sync. FILE_… errors. The caller frees *ret. */
 int stop_file_open(const char *state_dir, struct stop_file **ret, struct err *err);
 void stop_file_free(struct stop_file *file);
 
@@ -35,3 +38,7 @@ void stop_file_free(struct stop_file *file);
 bool stop_file_get(const struct stop_file *file, struct stop_mark *ret);
 int stop_file_set(struct stop_file *file, int64_t at_us, const char *by, struct err *err);
 int stop_file_clear(struct stop_file *file, struct err *err);
+
+/* The caller closes it; -1 when there is no descriptor left. */
+int stop_file_dup(const struct stop_file *file);
+int stop_file_sync(int fd, struct err *err); /* FILE_… errors */

@@ -234,7 +234,7 @@ static int emergency_stop(struct action_call *call, struct err *err)
 
 static bool cleared(struct desk *desk, struct pending *p)
 {
-    desk_clear_stop(desk);
+    desk_clear_stop(desk, p->asked.id);
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "⏸ Emergency stop cleared; trading is paused");
     reply_button(r, "Resume", "/resume", BUTTON_PLAIN);

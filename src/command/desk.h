@@ -55,15 +55,20 @@ struct desk {
 
     struct stop_file *stop_file; /* NULL: none */
     struct loop_source *save;    /* timer: what could not be written to it */
+    struct pool_job *sync;       /* the wait for its disk; NULL: none */
+    bool sync_again;             /* it was written since that began */
     bool stop_wanted;            /* what it should say */
-    int64_t stop_at_us;
+    bool stop_written;           /* it says so, if not yet on disk */
+    int64_t stop_at_us;          /* of the last stop, as the id of a request */
     char stop_by[32];
-    struct err stop_err; /* why it does not yet; ERR_NONE: it does */
+    struct err stop_err; /* why it is not on disk; ERR_NONE: it is, or will be */
 };
 
 /* Sets the kill switch, then the file that keeps it over a restart. */
 void desk_halt(struct desk *desk, const char *by);
-void desk_clear_stop(struct desk *desk); /* of the file: the engine has cleared its own */
+/* Of the file: the engine has cleared its own at this request. A stop given after the request
+ * stands. */
+void desk_clear_stop(struct desk *desk, int64_t request_id);
 /* The draft says what is asked for; its id and who asks are filled in here. */
 int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
              desk_answered_fn fn, struct err *err);

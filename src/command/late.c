@@ -90,7 +90,7 @@ void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
         desk_refusal(p->asked.kind, code, &p->refused);
         p->known = true;
     } else if (p->asked.kind == REQUEST_CLEAR_EMERGENCY) {
-        desk_clear_stop(desk);
+        desk_clear_stop(desk, p->asked.id);
     }
     loop_timer_in(desk->late, 0);
 }

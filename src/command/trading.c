@@ -7,6 +7,7 @@
 #include "data.h"
 #include "desk.h"
 #include "io/loop.h"
+#include "io/pool.h"
 #include "store/ops.h"
 #include "store/request_table.h"
 #include "store/stop_file.h"
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SAVE_RETRY_US USEC_PER_SEC
+#define SAVE_RETRY_US  USEC_PER_SEC
+#define STOP_AT_MAX_US (INT64_MAX / 2)
 /* Below the timeouts of all steps that ask: who hears of a timeout knows that it expired. */
 #define REQUEST_GOOD_FOR_US (10 * USEC_PER_SEC)
 
@@ -23,54 +25,158 @@ static void on_look(void *userdata);
 /* ---------------------------------------------------------------------------- the stop file ----
  */
 
-/* Ids of requests are times, and rise: one above the stop's came after it. */
-static bool was_cleared(const struct desk *desk, const struct stop_mark *mark)
+/* Above every id that this process has made and, by the clock, every earlier one. */
+static int64_t least_id(const struct desk *desk)
 {
-    int64_t cleared = 0;
-    struct err err = {0};
-    if (desk->o.trading == NULL ||
-        request_table_last_done(desk->o.trading, REQUEST_CLEAR_EMERGENCY, &cleared, &err) < 0) {
-        return false;
-    }
-    return mark->at_us > 0 && cleared > mark->at_us;
+    int64_t now_us = clock_wall_us(desk->o.clock);
+    return now_us > desk->last_id ? now_us : desk->last_id + 1;
 }
 
-/* A stop that an earlier process was given stands, whatever its databases could take. */
-static void open_stop_file(struct desk *desk)
+/* The id of the last clear that the engine has committed; 0: none. */
+static int64_t last_clear(const struct desk *desk)
+{
+    int64_t id = 0;
+    struct err err = {0};
+    if (desk->o.trading == NULL ||
+        request_table_last_done(desk->o.trading, REQUEST_CLEAR_EMERGENCY, &id, &err) < 0) {
+        return 0;
+    }
+    return id;
+}
+
+/* The error stays until the file is on disk; it is tried again until then. */
+static void save_failed(struct desk *desk, const struct err *err)
+{
+    if (desk->stop_err.id != err->id) {
+        log_err(LOG_LEVEL_ERROR, err, "could not write the emergency stop's file");
+    }
+    desk->stop_err = *err;
+    desk->stop_written = false;
+    loop_timer_in(desk->save, SAVE_RETRY_US);
+}
+
+struct stop_sync {
+    int fd; /* owned: the job may outlive the desk */
+    int rc;
+    struct err err;
+};
+
+static void sync_work(void *data)
+{
+    struct stop_sync *sync = data;
+    sync->rc = stop_file_sync(sync->fd, &sync->err);
+}
+
+static void sync_drop(void *data)
+{
+    struct stop_sync *sync = data;
+    if (sync->fd >= 0) {
+        (void)close(sync->fd);
+    }
+    free(sync);
+}
+
+static void sync_stop(struct desk *desk);
+
+static void on_synced(void *data, void *userdata)
+{
+    const struct stop_sync *sync = data;
+    struct desk *desk = userdata;
+    desk->sync = NULL;
+    if (sync->rc < 0) {
+        save_failed(desk, &sync->err);
+    } else if (desk->sync_again) {
+        sync_stop(desk);
+    } else if (desk->stop_written) {
+        err_clear(&desk->stop_err);
+    }
+}
+
+/* On a helper: a stop does not wait for the disk. */
+static void sync_stop(struct desk *desk)
+{
+    if (desk->sync != NULL) {
+        desk->sync_again = true;
+        return;
+    }
+    desk->sync_again = false;
+    struct stop_sync *sync = calloc(1, sizeof(*sync));
+    ASSERT(sync != NULL);
+    sync->fd = stop_file_dup(desk->stop_file);
+    if (desk->o.helpers == NULL) {
+        sync_work(sync);
+        on_synced(sync, desk);
+        sync_drop(sync);
+        return;
+    }
+    struct err err = {0};
+    desk->sync = pool_start(desk->o.helpers,
+                            &(struct pool_work){.work = sync_work,
+                                                .done = on_synced,
+                                                .drop = sync_drop,
+                                                .data = sync,
+                                                .userdata = desk},
+                            &err);
+    if (desk->sync == NULL) { /* all helpers are busy; the file says it already */
+        sync_drop(sync);
+        loop_timer_in(desk->save, SAVE_RETRY_US);
+    }
+}
+
+/* A stop that an earlier process was given stands, whatever its databases could take, unless a
+ * later clear was committed. Ids of requests are times, and rise: one above the stop's came after
+ * it. */
+static void adopt_stop(struct desk *desk, const struct stop_mark *mark)
+{
+    desk->stop_wanted = true;
+    desk->stop_written = mark->at_us > 0;
+    desk->stop_at_us = mark->at_us;
+    memcpy(desk->stop_by, mark->by, sizeof(desk->stop_by));
+    if (mark->at_us > 0) {
+        desk->last_id = mark->at_us > desk->last_id ? mark->at_us : desk->last_id;
+        desk_clear_stop(desk, last_clear(desk));
+    }
+    if (desk->stop_wanted) {
+        LOG(WARNING, "the emergency stop of %s stands", mark->by[0] == '\0' ? "?" : mark->by);
+        crossing_halt(desk->o.crossing);
+    }
+}
+
+/* False: it is tried again. */
+static bool open_stop_file(struct desk *desk)
 {
     struct err err = {0};
     struct stop_mark mark;
-    if (desk->o.state_dir == NULL) {
-        return;
-    }
     if (stop_file_open(desk->o.state_dir, &desk->stop_file, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "an emergency stop can stand in the databases only");
-        return;
+        save_failed(desk, &err);
+        return false;
     }
-    if (!stop_file_get(desk->stop_file, &mark)) {
-        return;
+    bool stands = stop_file_get(desk->stop_file, &mark);
+    if (stands && (mark.at_us < 0 || mark.at_us > STOP_AT_MAX_US)) {
+        mark.at_us = 0; /* not a time that anything wrote */
     }
-    if (was_cleared(desk, &mark)) {
-        desk_clear_stop(desk);
-        return;
+    if (stands && !desk->stop_wanted) {
+        adopt_stop(desk, &mark);
     }
-    LOG(WARNING, "the emergency stop of %s stands", mark.by[0] == '\0' ? "?" : mark.by);
-    crossing_halt(desk->o.crossing);
+    sync_stop(desk);
+    return true;
 }
 
 static void save_stop(struct desk *desk)
 {
-    err_clear(&desk->stop_err);
-    if (desk->stop_file == NULL) {
+    struct err err = {0};
+    if (desk->o.state_dir == NULL || (desk->stop_file == NULL && !open_stop_file(desk))) {
         return;
     }
     int rc = desk->stop_wanted
-                 ? stop_file_set(desk->stop_file, desk->stop_at_us, desk->stop_by, &desk->stop_err)
-                 : stop_file_clear(desk->stop_file, &desk->stop_err);
+                 ? stop_file_set(desk->stop_file, desk->stop_at_us, desk->stop_by, &err)
+                 : stop_file_clear(desk->stop_file, &err);
     if (rc < 0) {
-        log_err(LOG_LEVEL_ERROR, &desk->stop_err, "could not write the emergency stop's file");
-        loop_timer_in(desk->save, SAVE_RETRY_US);
+        save_failed(desk, &err);
+        return;
     }
+    desk->stop_written = true;
+    sync_stop(desk);
 }
 
 static void on_save(void *userdata)
@@ -81,16 +187,22 @@ static void on_save(void *userdata)
 void desk_halt(struct desk *desk, const char *by)
 {
     crossing_halt(desk->o.crossing);
+    if (desk->stop_wanted && desk->stop_written && desk->stop_at_us == desk->last_id) {
+        return; /* no request came after the stop that stands */
+    }
     desk->stop_wanted = true;
-    desk->stop_at_us = clock_wall_us(desk->o.clock);
+    desk->stop_at_us = least_id(desk);
+    desk->last_id = desk->stop_at_us;
     (void)str_copy(str_c(by), desk->stop_by, sizeof(desk->stop_by));
     save_stop(desk);
 }
 
-void desk_clear_stop(struct desk *desk)
+void desk_clear_stop(struct desk *desk, int64_t request_id)
 {
-    desk->stop_wanted = false;
-    save_stop(desk);
+    if (request_id > desk->stop_at_us) {
+        desk->stop_wanted = false;
+        save_stop(desk);
+    }
 }
 
 /* ------------------------------------------------------------------------------------- life ----
@@ -109,7 +221,9 @@ struct desk *desk_new(const struct desk_options *options)
     loop_source_name(desk->late, "late requests");
     desk->save = loop_add_timer(options->loop, on_save, desk);
     loop_source_name(desk->save, "emergency stop file");
-    open_stop_file(desk);
+    if (options->state_dir != NULL) {
+        (void)open_stop_file(desk);
+    }
     return desk;
 }
 
@@ -119,6 +233,7 @@ void desk_free(struct desk *desk)
         loop_source_free(desk->look);
         loop_source_free(desk->late);
         loop_source_free(desk->save);
+        pool_cancel(desk->sync);
         stop_file_free(desk->stop_file);
         free(desk);
     }
@@ -236,13 +351,6 @@ static int remember_id(struct action_call *call, int64_t id, struct err *err)
     char text[32];
     (void)snprintf(text, sizeof(text), "%lld", (long long)id);
     return action_remember(call, text, err);
-}
-
-/* Above every id that this process has made and, by the clock, every earlier one. */
-static int64_t least_id(const struct desk *desk)
-{
-    int64_t now_us = clock_wall_us(desk->o.clock);
-    return now_us > desk->last_id ? now_us : desk->last_id + 1;
 }
 
 /* An id that is on disk with the step before anybody hears of it. */

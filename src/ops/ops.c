@@ -634,7 +634,8 @@ static int build_rooms(struct ops *ops, struct err *err)
                                                 .loop = ops->loop,
                                                 .late = tell_late,
                                                 .late_userdata = ops,
-                                                .state_dir = o->state_dir});
+                                                .state_dir = o->state_dir,
+                                                .helpers = ops->helpers});
     build_helpers(ops);
     rc = health_new(&(struct health_options){.loop = ops->loop,
                                              .helpers = ops->helpers,

@@ -39,7 +39,7 @@ static int write_block(struct stop_file *file, struct str text, struct err *err)
         return fail(err, "write");
     }
     memcpy(file->block, block, sizeof(block));
-    return fdatasync(file->fd) < 0 ? fail(err, "fdatasync") : 0;
+    return 0;
 }
 
 int stop_file_open(const char *state_dir, struct stop_file **ret, struct err *err)
@@ -97,4 +97,14 @@ int stop_file_set(struct stop_file *file, int64_t at_us, const char *by, struct 
 int stop_file_clear(struct stop_file *file, struct err *err)
 {
     return write_block(file, str_c(NONE), err);
+}
+
+int stop_file_dup(const struct stop_file *file)
+{
+    return fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+}
+
+int stop_file_sync(int fd, struct err *err)
+{
+    return fd < 0 || fdatasync(fd) < 0 ? fail(err, "fdatasync") : 0;
 }

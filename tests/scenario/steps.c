@@ -4,7 +4,9 @@
 #include "io/json.h"
 #include "scenario.h"
 
+#include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -371,6 +373,23 @@ static bool do_sql(struct scene *s, const struct yaml_node *step)
     return scene_fail(s, "the database says: %s", got.data);
 }
 
+/* {name: …, starts: …}: a file of the state folder. */
+static bool do_file(struct scene *s, const struct yaml_node *step)
+{
+    AUTO_BUF struct buf path = BUF_INIT(4096);
+    char text[256] = {0};
+    buf_addf(&path, "%s/%.*s", s->dir, STR_ARG(yaml_text(yaml_get(step, "name"))));
+    FILE *file = fopen(path.data, "re");
+    if (file == NULL) {
+        return scene_fail(s, "%s: %s", path.data, strerror(errno));
+    }
+    size_t len = fread(text, 1, sizeof(text) - 1, file);
+    (void)fclose(file);
+    struct str starts = yaml_text(yaml_get(step, "starts"));
+    return (len >= starts.len && memcmp(text, starts.ptr, starts.len) == 0) ||
+           scene_fail(s, "%s says: %.32s", path.data, text);
+}
+
 /* Another process that holds a write transaction on ops.db: true; it ends: false. */
 static bool do_locked(struct scene *s, const struct yaml_node *step)
 {
@@ -434,7 +453,7 @@ static const struct {
     {"fail", do_fail},     {"webhook", do_webhook}, {"claude", do_claude},
     {"expect", do_expect}, {"came", do_came},       {"confirmed", do_confirmed},
     {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},
-    {"run", do_run},       {"locked", do_locked},
+    {"run", do_run},       {"locked", do_locked},   {"file", do_file},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)

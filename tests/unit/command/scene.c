@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "io/embed.h"
+#include "io/pool.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
@@ -67,7 +68,8 @@ static void start(struct scene *s)
                                          .loop = s->rig.loop,
                                          .late = tell_late,
                                          .late_userdata = s,
-                                         .state_dir = s->rig.folder};
+                                         .state_dir = s->rig.folder,
+                                         .helpers = s->helpers};
     s->desk = desk_new(&options);
     s->actions = action_table_new();
     s->builtin = (struct builtin){.store = s->rig.store, .clock = &s->rig.clock.clock};
@@ -134,6 +136,7 @@ int scene_teardown(void **state)
 {
     struct scene *s = *state;
     stop(s);
+    pool_free(s->helpers);
     trading_store_free(s->reader);
     trading_store_free(s->engine_store);
     rig_close(&s->rig);

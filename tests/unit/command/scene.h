@@ -22,6 +22,7 @@ struct scene {
     struct crossing crossing;
     struct trading_store *engine_store;
     struct trading_store *reader;
+    struct pool *helpers; /* of the next start; NULL: none */
     struct desk *desk;
     struct action_table *actions;
     struct manifest_list *manifests;

@@ -1,8 +1,14 @@
 #include "base/check.h"
+#include "io/pool.h"
 #include "scene.h"
 #include "store/request_table.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* How ops.db can be out of reach. */
 enum trouble { LOCKED, FULL, READ_ONLY, DAMAGED, TROUBLES };
@@ -337,7 +343,175 @@ static void a_stop_that_was_cleared_is_over(void **state)
     assert_false(is_halted(s));
 }
 
-UNIT_GROUP(unrecorded, SCENE_TEST(a_stop_that_no_database_took_survives_a_crash),
+static const char *stop_path(const struct scene *s)
+{
+    static char path[256];
+    (void)snprintf(path, sizeof(path), "%s/emergency.stop", s->rig.folder);
+    return path;
+}
+
+static void assert_file_says(const struct scene *s, const char *word)
+{
+    char text[16] = {0};
+    FILE *file = fopen(stop_path(s), "r");
+    assert_non_null(file);
+    assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+    assert_int_equal(fclose(file), 0);
+    assert_memory_equal(text, word, strlen(word));
+}
+
+static void an_old_clear_does_not_erase_a_newer_stop(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    for (int late = 0; late < 2; late++) {
+        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+        (void)scene_take_request(s);
+        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+        struct request clear = scene_take_request(s);
+        loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN); /* then its command has ended */
+        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+        (void)scene_take_request(s);
+        scene_answer(s, &clear, ERR_NONE);
+        loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
+        assert_file_says(s, "stop ");
+        assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL),
+                         0);
+        scene_crash(s);
+        assert_true(is_halted(s));
+        scene_publish_plain(s, 0);
+
+        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+        clear = scene_take_request(s);
+        loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN);
+        scene_answer(s, &clear, ERR_NONE);
+        loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
+        assert_file_says(s, "none");
+        scene_crash(s);
+        assert_false(is_halted(s));
+        scene_publish_plain(s, 0);
+    }
+}
+
+static void a_clock_set_back_does_not_clear_a_stop(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    (void)scene_take_request(s);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+    struct request clear = scene_take_request(s);
+    scene_answer(s, &clear, ERR_NONE);
+    assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
+
+    s->rig.clock.now_wall_us -= USEC_PER_HOUR;
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    (void)scene_take_request(s);
+    scene_crash(s);
+    assert_true(is_halted(s));
+
+    /* A clear that follows is newer than the stop, whatever the clock says. */
+    s->rig.clock.now_wall_us -= USEC_PER_HOUR;
+    scene_publish_plain(s, 0);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+    clear = scene_take_request(s);
+    scene_answer(s, &clear, ERR_NONE);
+    assert_file_says(s, "none");
+    scene_crash(s);
+    assert_false(is_halted(s));
+}
+
+static void a_stop_file_that_did_not_open_is_tried_again(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(unlink(stop_path(s)), 0);
+    assert_int_equal(mkdir(stop_path(s), 0700), 0);
+    scene_crash(s);
+    scene_publish_plain(s, 1);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_confirm(s, &s->rig.adam);
+    assert_true(is_halted(s));
+    struct request r = scene_take_request(s);
+    become_flat(s);
+    scene_answer(s, &r, ERR_NONE);
+    assert_has(rig_last(&s->rig), "No disk takes it");
+    assert_int_equal(rmdir(stop_path(s)), 0);
+    loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
+    assert_file_says(s, "stop ");
+    scene_crash(s);
+    assert_true(is_halted(s));
+}
+
+static void a_stop_in_a_file_that_opens_late_stands(void **state)
+{
+    struct scene *s = *state;
+    char away[300];
+    (void)snprintf(away, sizeof(away), "%s.away", stop_path(s));
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    assert_int_equal(rename(stop_path(s), away), 0);
+    assert_int_equal(mkdir(stop_path(s), 0700), 0);
+    scene_crash(s);
+    assert_int_equal(rmdir(stop_path(s)), 0);
+    assert_int_equal(rename(away, stop_path(s)), 0);
+    loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
+    assert_true(is_halted(s));
+    assert_file_says(s, "stop ");
+}
+
+static pthread_t loop_thread;
+static atomic_int syncs_on_loop;
+static atomic_int syncs_elsewhere;
+
+/* In place of libc's: counts those of the stop file. */
+int fdatasync(int fd)
+{
+    char link[64];
+    char path[256] = {0};
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/emergency.stop") != NULL) {
+        bool here = pthread_equal(pthread_self(), loop_thread) != 0;
+        (void)atomic_fetch_add(here ? &syncs_on_loop : &syncs_elsewhere, 1);
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+static void wait_for_sync(struct scene *s, int count)
+{
+    for (int i = 0; i < 1000 && atomic_load(&syncs_elsewhere) < count; i++) {
+        (void)usleep(10000);
+        loop_advance(s->rig.loop, 0);
+    }
+    (void)usleep(20000);
+    loop_advance(s->rig.loop, 0);
+    assert_int_equal(atomic_load(&syncs_elsewhere), count);
+}
+
+static void a_stop_waits_for_no_disk(void **state)
+{
+    struct scene *s = *state;
+    const struct pool_options options = {.name = "helper", .threads_max = 1, .queue_max = 4};
+    s->helpers = pool_new(s->rig.loop, &options, NULL);
+    assert_non_null(s->helpers);
+    loop_thread = pthread_self();
+    atomic_store(&syncs_on_loop, 0);
+    atomic_store(&syncs_elsewhere, 0);
+    scene_crash(s);
+    wait_for_sync(s, 1); /* of the start */
+    scene_publish_plain(s, 1);
+    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    (void)scene_take_request(s);
+    assert_file_says(s, "stop ");
+    wait_for_sync(s, 2); /* one, though the stop is given before and in its step */
+    assert_int_equal(atomic_load(&syncs_on_loop), 0);
+    assert_int_equal(atomic_load(&syncs_elsewhere), 2);
+}
+
+UNIT_GROUP(unrecorded, SCENE_TEST(an_old_clear_does_not_erase_a_newer_stop),
+           SCENE_TEST(a_clock_set_back_does_not_clear_a_stop),
+           SCENE_TEST(a_stop_file_that_did_not_open_is_tried_again),
+           SCENE_TEST(a_stop_in_a_file_that_opens_late_stands),
+           SCENE_TEST(a_stop_waits_for_no_disk),
+           SCENE_TEST(a_stop_that_no_database_took_survives_a_crash),
            SCENE_TEST(a_stop_that_was_cleared_is_over), SCENE_TEST(a_stop_needs_no_record),
            SCENE_TEST(nobody_stops_who_may_not),
            SCENE_TEST(a_stored_question_is_answered_without_the_disk),
