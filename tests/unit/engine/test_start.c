@@ -306,8 +306,10 @@ static void what_is_held_is_watched_before_what_is_configured(void **state)
     struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
     desk.settings.symbol_count = SYMBOLS_MAX;
     for (int i = 0; i < SYMBOLS_MAX; i++) {
-        (void)snprintf(desk.settings.symbols[i].name, sizeof(desk.settings.symbols[i].name),
-                       "NEW%d-USD", i);
+        char name[] = "NEW0-USD";
+        name[3] = (char)('0' + i);
+        (void)str_copy(str_c(name), desk.settings.symbols[i].name,
+                       sizeof(desk.settings.symbols[i].name));
     }
     desk_restart(&desk);
     desk_run(&desk, 2);
