@@ -1,0 +1,121 @@
+#!/bin/sh
+# The state folder's disk fills up while positions are open: the market goes on, closing and an
+# emergency stop work, /healthz and /status say so, kill -9 forgets nothing that was answered, and
+# nothing is opened again before a person says so.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+
+if [ "$(id -u)" -ne 0 ] || ! command -v curl > /dev/null || ! mkdir -p "$WORK/disk" ||
+    ! mount -t tmpfs -o size=24m tmpfs "$WORK/disk"; then
+    tap_skip "a full disk" "mounting a tmpfs needs root, and asking needs curl"
+    tap_end
+fi
+
+cat > "$WORK/fast.yaml" <<YAML
+api:
+  port: 0
+market:
+  seed: 7
+  speed: 600
+services: {}
+YAML
+STATE=$WORK/disk/state
+
+start() {
+    "$ND" run --config "$WORK/fast.yaml" --state "$STATE" < /dev/null >> "$WORK/log" 2>&1 &
+    daemon=$!
+    ends_with_us $daemon
+    wait_for 20 healthy
+}
+get() { # PATH
+    curl -s -m 5 --unix-socket "$STATE/nightdesk.sock" "http://localhost$1"
+}
+healthy() {
+    get /healthz | grep -q '"status":"ok"'
+}
+state() { # PATTERN: in what the API tells
+    get /api/v1/state > "$WORK/state.json"
+    grep -q "$1" "$WORK/state.json"
+}
+held() {
+    state '"side":"\(long\|short\)"'
+}
+flat() {
+    state '"positions":\[\]'
+}
+market_time() {
+    get /api/v1/state | sed 's/.*"market_time":"\([^"]*\)".*/\1/'
+}
+ask() {
+    timeout 60 "$ND" do "$@" --config "$WORK/fast.yaml" --state "$STATE" > "$WORK/out" 2>&1
+}
+fill() {
+    # To the last block: what is left of the file system, then byte by byte of the tail.
+    cat /dev/zero > "$WORK/disk/fill" 2> /dev/null
+    cat /dev/zero > "$WORK/disk/fill2" 2> /dev/null
+    sync
+}
+
+start
+tap_check "it starts" healthy
+tap_check "its reserve has its room" test "$(stat -c %b "$STATE/reserve.bin")" -ge 256
+tap_check "a position is opened" wait_for 60 held
+fill
+tap_check "full: healthz is degraded" wait_for 20 sh -c \
+    "curl -s --unix-socket '$STATE/nightdesk.sock' http://localhost/healthz | grep -q degraded"
+tap_check "full: and answers 503" test "$(curl -s -o /dev/null -w '%{http_code}' \
+    --unix-socket "$STATE/nightdesk.sock" http://localhost/healthz)" -eq 503
+tap_check "full: the API names the cause" wait_for 5 state \
+    '"disk":{"state":"failed","error_code":"\(DB_FULL\|ENGINE_RECORD\)","closes":true'
+one=$(market_time)
+sleep 1.5
+two=$(market_time)
+tap_check "full: the market goes on ($one, then $two)" test "$one" != "$two"
+ask status
+tap_check "full: /status says so" holds "$WORK/out" "Nothing opens; stops, closing and an"
+tap_check "full: trading is paused in the end" wait_for 30 state '"state":"paused"'
+ask emergency_stop --yes
+code=$?
+tap_check "full: an emergency stop is done ($code)" wait_for 30 state '"state":"emergency"'
+tap_check "full: nothing is open" wait_for 30 flat
+tap_check "full: the venue says so" wait_for 30 state 'verified flat'
+
+kill -9 $daemon
+wait $daemon 2> /dev/null
+rm -f "$WORK/disk/fill" "$WORK/disk/fill2"
+start
+tap_check "killed, and space again: the stop stands" wait_for 20 state '"state":"emergency"'
+tap_check "and everything is closed, by now on disk" wait_for 60 state 'verified flat'
+tap_check "and it is healthy" wait_for 10 healthy
+kill -9 $daemon
+wait $daemon 2> /dev/null
+start
+tap_check "killed again: the stop stands" wait_for 20 state '"state":"emergency"'
+ask clear_emergency --yes
+ask resume
+tap_check "a person leads on" wait_for 20 state '"state":"active"'
+
+# Without a stop, and with ops.db elsewhere: paused, and left so when space returns.
+kill -TERM $daemon
+wait $daemon
+mkdir "$WORK/ops"
+mv "$STATE"/ops.db* "$WORK/ops/"
+ln -s "$WORK/ops/ops.db" "$STATE/ops.db"
+start
+tap_check "a position is opened again" wait_for 90 held
+fill
+tap_check "full again: paused after a while" wait_for 40 state '"state":"paused"'
+ask resume
+tap_check "full again: resuming is refused" holds "$WORK/out" ENGINE_DISK
+ask close all --yes
+tap_check "full again: closing works" wait_for 30 flat
+rm -f "$WORK/disk/fill" "$WORK/disk/fill2"
+tap_check "space again: healthy by itself" wait_for 20 healthy
+tap_check "but it does not trade on" state '"state":"paused"'
+ask resume
+tap_check "until somebody resumes" wait_for 20 state '"state":"active"'
+kill -TERM $daemon
+wait $daemon
+tap_check "and it ends with 0" test $? -eq 0
+[ "$tap_failed" -eq 0 ] || tail -n 40 "$WORK/log" | sed 's/^/# /'
+tap_end
