@@ -234,11 +234,39 @@ static struct position adopted_by_us(const struct driver *d, struct symbol symbo
     return (struct position){0};
 }
 
-/* What may not be forgotten of the step, so that what it closes may leave. */
+/* Asked for when the disk was well, and stepped when it was not any more. */
+static bool is_loosening(enum request_kind kind)
+{
+    return kind == REQUEST_RESUME || kind == REQUEST_CLEAR_EMERGENCY;
+}
+
+/* A state never stands in the reserve without the request that made it looser. */
+static bool notes_request(const struct driver *d)
+{
+    const struct engine_outputs *out = &d->outputs;
+    return out->has_request &&
+           (driver_request_keeps(out->request.kind) || is_loosening(out->request.kind));
+}
+
+static void note_request(const struct driver *d, struct reserve_note *n)
+{
+    *n = new_note(d, RESERVE_REQUEST);
+    n->request = d->outputs.request;
+    n->request_err = d->outputs.request_err;
+    n->at_us = d->outputs.at_us;
+}
+
+/* What may not be forgotten of the step, so that what it closes may leave. Of notes whose write is
+ * torn the first may be read: so a stop stands before it is answered, and a resume is answered
+ * before it stands. */
 static int fill_notes(const struct driver *d, struct reserve_note *notes)
 {
     const struct engine_outputs *out = &d->outputs;
+    bool request_first = out->has_request && is_loosening(out->request.kind);
     int count = 0;
+    if (request_first) {
+        note_request(d, &notes[count++]);
+    }
     if (state_is_news(d)) {
         const struct engine_state *s = engine_state(d->engine);
         struct reserve_note *n = &notes[count++];
@@ -255,12 +283,8 @@ static int fill_notes(const struct driver *d, struct reserve_note *notes)
             n->adopted = adopted_by_us(d, n->order.symbol);
         }
     }
-    if (out->has_request && driver_request_keeps(out->request.kind)) {
-        struct reserve_note *n = &notes[count++];
-        *n = new_note(d, RESERVE_REQUEST);
-        n->request = out->request;
-        n->request_err = out->request_err;
-        n->at_us = out->at_us;
+    if (notes_request(d) && !request_first) {
+        note_request(d, &notes[count++]);
     }
     return count;
 }
@@ -283,7 +307,7 @@ static bool keep(struct driver *d)
         return false;
     }
     driver_remember_state(d);
-    if (d->outputs.has_request && driver_request_keeps(d->outputs.request.kind)) {
+    if (notes_request(d)) {
         backlog_request(d->backlog, d->outputs.request.id)->told = true;
     }
     return true;
