@@ -18,7 +18,7 @@ one() {
     name=$(echo "$label" | tr ' /' '__')
     log=$LOGS/$name.log
     start=$(date +%s)
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "${TEST_TIMEOUT:-600}" \
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "${TEST_TIMEOUT:-900}" \
         sh -c "$command" > "$log" 2>&1 < /dev/null
     rc=$?
     p=$(grep -cE '^ok [0-9]+' "$log")
