@@ -81,6 +81,10 @@ struct venue_report {
     struct dec stop;                    /* of the bracket as the venue has it; zero: none */
     struct dec target;
 
+    /* REFUSED: the bracket that stands; zero: none, or it is not known */
+    struct dec standing_stop;
+    struct dec standing_target;
+
     /* FUNDING; a listing: funding_id is the newest payment that was booked, 0 before the first */
     int64_t funding_id;      /* > 0, rising, unique per venue */
     int64_t prev_funding_id; /* of the payment before this one; 0: this is the first */

@@ -21,8 +21,10 @@ static const char *exit_reason_of(const struct engine_slot *slot, const struct f
     return slot->order.reason;
 }
 
-static void start_cooldown(struct engine *engine, struct symbol symbol)
+/* The venue may be ahead of us: after a crash it tells of what is yet to come on our clock. */
+static void start_cooldown(struct engine *engine, struct symbol symbol, int64_t closed_us)
 {
+    int64_t from_us = closed_us > engine->now->market_us ? closed_us : engine->now->market_us;
     struct engine_state *s = &engine->state;
     int kept = 0;
     for (int i = 0; i < s->cooldown_count; i++) {
@@ -34,7 +36,7 @@ static void start_cooldown(struct engine *engine, struct symbol symbol)
     s->cooldown_count = kept;
     if (engine->settings.cooldown_us > 0 && kept < SYMBOLS_MAX) {
         s->cooldowns[s->cooldown_count++] =
-            (struct engine_cooldown){symbol, engine->now->market_us + engine->settings.cooldown_us};
+            (struct engine_cooldown){symbol, from_us + engine->settings.cooldown_us};
     }
 }
 
@@ -50,7 +52,7 @@ void engine_reports_trade(struct engine *engine, const char *exit_reason, struct
         s->wins++;
     }
     s->consecutive_losses = trade->pnl.e8 < 0 ? s->consecutive_losses + 1 : 0;
-    start_cooldown(engine, trade->symbol);
+    start_cooldown(engine, trade->symbol, trade->closed_us);
     struct event *e = engine_event(engine, TOPIC_TRADE, (int64_t)trade->side);
     e->id = trade->id;
     e->symbol = trade->symbol;
@@ -275,6 +277,19 @@ static void give_up_bracket(struct engine *engine, struct engine_slot *slot,
     }
 }
 
+/* What we believe in may be older than what is refused: a report may have been lost between. */
+static void adopt_standing(struct engine *engine, struct position *p,
+                           const struct venue_report *report)
+{
+    if (report->standing_stop.e8 > 0 && report->standing_target.e8 > 0 &&
+        (p->stop.e8 != report->standing_stop.e8 || p->target.e8 != report->standing_target.e8)) {
+        p->stop = report->standing_stop;
+        p->target = report->standing_target;
+        engine->out->positions_changed = true;
+        engine->out->write = true;
+    }
+}
+
 /* Unless another amendment was asked for since. */
 static void take_refused(struct engine *engine, const struct venue_report *report)
 {
@@ -284,9 +299,10 @@ static void take_refused(struct engine *engine, const struct venue_report *repor
         return;
     }
     for (int i = 0; i < engine->position_count; i++) {
-        const struct position *p = &engine->positions[i];
+        struct position *p = &engine->positions[i];
         if (strcmp(p->client_id, slot->order.client_id) == 0 &&
             (p->stop.e8 != report->stop.e8 || p->target.e8 != report->target.e8)) {
+            adopt_standing(engine, p, report);
             give_up_bracket(engine, slot, p);
         }
     }

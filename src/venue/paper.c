@@ -371,6 +371,18 @@ static void paper_cancel(struct venue *venue, const char *client_id)
     }
 }
 
+/* Beside what is refused; an earlier amendment may have been taken whose report was lost. */
+static void tell_standing(struct paper *paper, const char *client_id, struct venue_report *r)
+{
+    struct err err = {0};
+    struct order order;
+    if (look_up_order(paper, client_id, &order, &err) >= 0) {
+        tell_bracket(paper, &order, r);
+        r->standing_stop = r->stop;
+        r->standing_target = r->target;
+    }
+}
+
 static void paper_amend(struct venue *venue, const char *client_id, struct dec stop,
                         struct dec target)
 {
@@ -394,6 +406,7 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
         r = new_report(paper, VENUE_REFUSED, client_id);
         if (r != NULL) {
             r->asked = VENUE_CALL_AMEND;
+            tell_standing(paper, client_id, r);
             r->stop = stop;
             r->target = target;
             (void)str_copy(STR_LIT("the market has passed it"), r->reason, sizeof(r->reason));

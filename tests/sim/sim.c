@@ -34,6 +34,7 @@
 #define FLAT_WITHIN_US  (60 * USEC_PER_SEC) /* six time-outs in a row under faults */
 #define AGREE_WITHIN_US (6 * USEC_PER_SEC)
 #define TRADES_LIMIT    4096
+#define CLEARS_MAX      1024
 
 /* What an engine knows that has to outlive it. */
 struct sim_memory {
@@ -58,8 +59,10 @@ struct sim {
     struct reserve *reserve;
     int64_t outage_mono_us; /* the disk takes nothing until then */
     bool outage_all;        /* nor does the reserve */
-    int64_t stop_id;        /* the newest requests of the two */
-    int64_t clear_id;
+    int64_t heard_stop_id;  /* of the newest that was answered */
+    int64_t stop_id;        /* of the newest that was asked for */
+    int clear_count;
+    int64_t clear_ids[CLEARS_MAX];
     bool stop_stands;   /* somebody was told that an emergency stop is active */
     double write_fails; /* chance that a write fails and is tried again */
     double write_kills; /* chance that the process dies at a write */
@@ -228,6 +231,31 @@ static bool is_on_disk(const struct sim_memory *memory, const struct engine_stat
     return same;
 }
 
+/* A clear that took effect, and whose answer was lost with the process. */
+static bool was_cleared(struct sim *sim)
+{
+    for (int i = 0; i < sim->clear_count; i++) {
+        struct request_result result;
+        struct err err = {0};
+        if (sim->clear_ids[i] > sim->heard_stop_id &&
+            request_table_result(sim->store, sim->clear_ids[i], &result, &err) >= 0 &&
+            result.found && result.err_id == ERR_NONE) {
+            sim->stop_stands = false;
+        }
+    }
+    struct reserve *file = reserve_view(sim->reserve);
+    for (int i = 0; i < reserve_count(file); i++) {
+        struct reserve_note note;
+        if (reserve_read(file, i, &note) && note.kind == RESERVE_REQUEST &&
+            note.request.kind == REQUEST_CLEAR_EMERGENCY && note.request_err == ERR_NONE &&
+            note.request.id > sim->heard_stop_id) {
+            sim->stop_stands = false;
+        }
+    }
+    reserve_free(file);
+    return !sim->stop_stands;
+}
+
 /* The newest trading state in the reserve; TRADING_STARTING: none stands there. */
 static enum trading_state kept_state(struct sim *sim)
 {
@@ -290,7 +318,7 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
     if (after->run <= before.run) {
         return fail(sim, "run %lld follows run %lld", (long long)after->run, (long long)before.run);
     }
-    if (sim->stop_stands && after->state != TRADING_EMERGENCY) {
+    if (sim->stop_stands && after->state != TRADING_EMERGENCY && !was_cleared(sim)) {
         return fail(sim, "an emergency stop that was answered became %s over a restart",
                     trading_state_name(after->state));
     }
@@ -425,7 +453,9 @@ static void ask(struct sim *sim)
         }
         sim->last_request = r;
         sim->stop_id = r.kind == REQUEST_EMERGENCY_STOP ? r.id : sim->stop_id;
-        sim->clear_id = r.kind == REQUEST_CLEAR_EMERGENCY ? r.id : sim->clear_id;
+        if (r.kind == REQUEST_CLEAR_EMERGENCY && sim->clear_count < CLEARS_MAX) {
+            sim->clear_ids[sim->clear_count++] = r.id;
+        }
     }
     (void)ring_push(sim->crossing.requests, &r);
 }
@@ -508,6 +538,16 @@ static bool check_exposure(struct sim *sim)
            fail(sim, "entries wait to fill with an exposure of %.2f", s->risk.exposure_pct);
 }
 
+static bool is_clear(const struct sim *sim, int64_t id)
+{
+    for (int i = 0; i < sim->clear_count; i++) {
+        if (sim->clear_ids[i] == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What people were told: it stands, whatever happens to the process. */
 static void hear(struct sim *sim)
 {
@@ -515,9 +555,10 @@ static void hear(struct sim *sim)
     while (bus_read(&sim->reader, &raw, 1, NULL) == 1) {
         struct event e;
         memcpy(&e, &raw, sizeof(e));
-        if (e.id == sim->stop_id && e.code == ERR_NONE) {
+        if (e.id == sim->stop_id && e.code == ERR_NONE && e.id != sim->heard_stop_id) {
+            sim->heard_stop_id = e.id; /* the same again is an answer of before */
             sim->stop_stands = true;
-        } else if (e.id == sim->clear_id && e.code == ERR_NONE) {
+        } else if (e.code == ERR_NONE && is_clear(sim, e.id)) {
             sim->stop_stands = false;
         }
     }

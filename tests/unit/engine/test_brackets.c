@@ -130,6 +130,29 @@ static void a_refused_amendment_is_given_up(void **state)
     lab_close(&l);
 }
 
+/* The venue took an amendment, its report was lost, and it refuses the next one: what it says that
+ * stands is what is believed and wanted from then on. */
+static void a_refusal_tells_what_stands(void **state)
+{
+    (void)state;
+    struct lab l;
+    lab_filled(&l);
+    assert_int_equal(lab_ask(&l, amendment(95, 130)), ERR_NONE);
+    assert_int_equal(lab_ask(&l, amendment(99, 130)), ERR_NONE);
+    struct venue_report *r = lab_add(&l, VENUE_REFUSED, LAB_ID);
+    r->stop = lab_whole(99);
+    r->target = lab_whole(130);
+    r->standing_stop = lab_whole(95);
+    r->standing_target = lab_whole(130);
+    lab_step(&l);
+    assert_true(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(95).e8);
+    assert_int_equal(lab_written(&l, LAB_ID)->stop.e8, lab_whole(95).e8);
+    lab_step_after(&l, 2 * ENGINE_ASK_EVERY_US);
+    assert_int_equal(l.out->amend_count, 0);
+    lab_close(&l);
+}
+
 /* ---------------------------------------------------------------- the bracket follows the fills */
 
 /* An entry of ten that was decided on at 100, with stop and target 10 and 20 away. */
@@ -270,6 +293,7 @@ static void nothing_more_fills_beyond_the_exposure_limit(void **state)
 UNIT_GROUP(brackets, cmocka_unit_test(an_amendment_that_does_not_fit_is_refused),
            cmocka_unit_test(an_amendment_stands_when_the_venue_says_so),
            cmocka_unit_test(a_refused_amendment_is_given_up),
+           cmocka_unit_test(a_refusal_tells_what_stands),
            cmocka_unit_test(stop_and_target_are_measured_from_the_fills),
            cmocka_unit_test(a_stop_that_comes_too_late_closes),
            cmocka_unit_test(a_measured_bracket_is_given_up_in_the_end),

@@ -599,8 +599,8 @@ static void every_field_is_recorded(void **state)
     assert_int_equal(sizeof(struct request), 608);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
-    assert_int_equal(sizeof(struct venue_report), 2320);
-    assert_int_equal(sizeof(struct engine_inputs), 38128);
+    assert_int_equal(sizeof(struct venue_report), 2336);
+    assert_int_equal(sizeof(struct engine_inputs), 38384);
     assert_int_equal(sizeof(struct engine_state), 464);
     assert_int_equal(sizeof(struct engine_memory), 36872);
     assert_int_equal(sizeof(struct engine_outputs), 114056);

@@ -384,6 +384,8 @@ static void a_bracket_can_be_moved(void **state)
         assert_int_equal(r.kind, VENUE_REFUSED);
         assert_int_equal(r.stop.e8, stop.e8);
         assert_int_equal(r.target.e8, target.e8);
+        assert_int_equal(r.standing_stop.e8, s.paper.book.positions[0].stop.e8);
+        assert_int_equal(r.standing_target.e8, s.paper.book.positions[0].target.e8);
         assert_string_not_equal(r.reason, "");
     }
     venue_amend(&s.paper.venue, "nd-1-1", DEC_INVALID, dec_from_int(1020));
