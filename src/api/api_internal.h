@@ -23,8 +23,6 @@
 #define API_BODY_MAX   ((size_t)64 * 1024)
 #define API_LINE_MAX   ((size_t)16 * 1024)
 #define API_ANSWER_MAX ((size_t)512 * 1024)
-/* Older than this, a thread's heartbeat counts as stopped. The engine beats every 250 ms. */
-#define API_BEAT_STALE_US (5 * USEC_PER_SEC)
 
 struct listener {
     struct api *api;

@@ -158,8 +158,11 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
     AUTO_JSON struct json_object *o = json_object_new_object();
     add_u64(o, "version", s->version);
     add_time(o, "published_at", s->published_wall_us);
-    add_i64(o, "age_ms", silent_us / USEC_PER_MSEC);
-    json_object_object_add(o, "stale", json_object_new_boolean(silent_us >= CROSSING_SILENT_US));
+    /* What was never published has no age, and is not fresh. */
+    bool stale = s->version == 0 || silent_us >= CROSSING_SILENT_US;
+    json_object_object_add(
+        o, "age_ms", s->version == 0 ? NULL : json_object_new_int64(silent_us / USEC_PER_MSEC));
+    json_object_object_add(o, "stale", json_object_new_boolean(stale));
     add_time(o, "started_at", s->started_wall_us);
     add_time(o, "market_time", s->market_us);
     add_i64(o, "market_speed", s->market_speed);
@@ -204,8 +207,8 @@ bool api_health_json(const struct snapshot *s, const struct crossing *crossing, 
         now_mono_us - atomic_load_explicit(&crossing->engine_beat_mono_us, memory_order_relaxed);
     int64_t ops_age_us =
         now_mono_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed);
-    bool engine = engine_age_us < API_BEAT_STALE_US;
-    bool ops = ops_age_us < API_BEAT_STALE_US;
+    bool engine = engine_age_us < CROSSING_SILENT_US;
+    bool ops = ops_age_us < CROSSING_SILENT_US;
     bool alive = engine && ops && s->version > 0;
     bool writes = s->disk.state == DISK_OK;
     bool reached = atomic_load_explicit(&crossing->telegram_since_us, memory_order_relaxed) == 0;

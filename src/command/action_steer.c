@@ -226,7 +226,8 @@ static int emergency_stop(struct action_call *call, struct err *err)
     halt_first(desk, action_who(call)); /* also in a run that a crash interrupted */
     reply_line(action_reply(call), "The kill switch is set: nothing new is opened.");
     if (desk->stop_err.id != ERR_NONE) {
-        reply_line(action_reply(call), "⚠ No disk takes it (%s): it stands until nightdesk ends.",
+        reply_line(action_reply(call),
+                   "⚠ The stop could not be saved (%s): a restart of nightdesk would forget it.",
                    desk->stop_err.context);
     }
     return desk_ask(desk, call, &(struct request){.kind = REQUEST_EMERGENCY_STOP}, stopped, err);

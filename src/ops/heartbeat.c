@@ -37,7 +37,7 @@ static void raise_undelivered(struct heartbeat *h)
     clock_add_duration(&text, now_mono_us(h) - h->taken_mono_us);
     buf_addf(&text,
              ": %lld failed, the last with %s. The service that expects them takes "
-             "nightdesk for dead, and its silence says nothing any more.",
+             "nightdesk for dead, and it can no longer warn you.",
              (long long)h->failures, h->last_failure);
     const struct alert_spec spec = {
         .type = ALERT_SERVICE,

@@ -64,8 +64,8 @@ static int64_t beat_age_us(const struct ops_watch *watch, const _Atomic int64_t 
 bool ops_watch_alive(const struct ops_watch *watch)
 {
     const struct crossing *c = watch->options.crossing;
-    return beat_age_us(watch, &c->engine_beat_mono_us) < OPS_BEAT_STALE_US &&
-           beat_age_us(watch, &c->ops_beat_mono_us) < OPS_BEAT_STALE_US;
+    return beat_age_us(watch, &c->engine_beat_mono_us) < CROSSING_SILENT_US &&
+           beat_age_us(watch, &c->ops_beat_mono_us) < CROSSING_SILENT_US;
 }
 
 bool ops_watch_trusts_clock(const struct ops_watch *watch)
@@ -150,7 +150,7 @@ static void watch_stop(struct ops_watch *watch, const struct snapshot *snapshot)
 static void watch_heartbeat(struct ops_watch *watch)
 {
     int64_t age_us = beat_age_us(watch, &watch->options.crossing->engine_beat_mono_us);
-    if (age_us < OPS_BEAT_STALE_US) {
+    if (age_us < CROSSING_SILENT_US) {
         if (watch->stale != OPS_TOLD_RESOLVED &&
             store_resolved(watch, "engine:stale", "the engine's heart beats again")) {
             watch->stale = OPS_TOLD_RESOLVED;

@@ -32,7 +32,6 @@ struct ops_store;
 
 /* Raised by commands/emergency_stop.yaml. */
 #define OPS_STOP_ALERT        "command:emergency stop is not verified"
-#define OPS_BEAT_STALE_US     (5 * USEC_PER_SEC)
 #define OPS_TROUBLES_MAX      16
 #define OPS_TROUBLE_REPEAT_US USEC_PER_MIN
 #define OPS_TROUBLE_QUIET_US  (10 * USEC_PER_MIN)

@@ -261,6 +261,8 @@ static void health_needs_both_heartbeats_and_a_snapshot(void **state)
     const char *body;
     beat_both(f);
     assert_int_equal(get(f, true, "/healthz", "", &body), 503);
+    assert_int_equal(get(f, false, "/api/v1/state", "", &body), 200);
+    assert_non_null(strstr(body, "\"age_ms\":null,\"stale\":true"));
     publish(f);
     assert_int_equal(get(f, true, "/healthz", "", &body), 200);
     assert_non_null(strstr(body, "\"trading\":\"paused\""));

@@ -434,7 +434,7 @@ static void a_stop_file_that_did_not_open_is_tried_again(void **state)
     struct request r = scene_take_request(s);
     become_flat(s);
     scene_answer(s, &r, ERR_NONE);
-    assert_has(rig_last(&s->rig), "No disk takes it");
+    assert_has(rig_last(&s->rig), "The stop could not be saved");
     assert_int_equal(rmdir(stop_path(s)), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_file_says(s, "stop ");

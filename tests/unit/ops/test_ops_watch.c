@@ -131,7 +131,7 @@ static void a_stopped_ops_heartbeat_is_not_alive_either(void **state)
 {
     struct fixture *f = *state;
     live(f, 1);
-    clock_fake_advance(&f->clock, OPS_BEAT_STALE_US);
+    clock_fake_advance(&f->clock, CROSSING_SILENT_US);
     beat(f);
     assert_false(ops_watch_alive(&f->watch));
 }
