@@ -134,6 +134,11 @@ void backlog_add_order(struct backlog *b, const struct order *order)
     b->write = true;
 }
 
+void backlog_add_state(struct backlog *b)
+{
+    b->write = true;
+}
+
 void backlog_add_positions(struct backlog *b)
 {
     b->positions_changed = true;

@@ -29,7 +29,8 @@ bool backlog_takes(const struct backlog *backlog, enum request_kind kind);
 void backlog_add(struct backlog *backlog, const struct engine_outputs *outputs);
 /* What an earlier run has left in its reserve. */
 void backlog_add_order(struct backlog *backlog, const struct order *order);
-void backlog_add_positions(struct backlog *backlog); /* they are others than on disk */
+void backlog_add_state(struct backlog *backlog);     /* the state differs from the one on disk */
+void backlog_add_positions(struct backlog *backlog); /* so do the positions */
 void backlog_add_request(struct backlog *backlog, const struct journal_request *request);
 
 bool backlog_has_order(const struct backlog *backlog, const char *client_id);

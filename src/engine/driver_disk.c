@@ -479,6 +479,8 @@ int driver_take_reserve(struct driver *d, struct engine_memory *memory, struct e
     if (count > 0) {
         LOG(NOTICE, "%d notes of the last run in " RESERVE_NAME ": trading.db could not be written",
             count);
+        backlog_add_state(
+            d->backlog); /* the reserve is cleared by a commit, never by "nothing to do" */
     }
     d->behind = count > 0;
     return 0;

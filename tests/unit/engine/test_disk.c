@@ -171,6 +171,41 @@ static void an_emergency_stop_needs_no_disk(void **state)
     desk_close(&desk);
 }
 
+/* With nothing to close, the state is all that the reserve holds, and no row waits for a commit. */
+static void a_stop_alone_in_the_reserve_survives_two_crashes(void **state)
+{
+    (void)state;
+    struct desk desk;
+    struct disk disk = {.desk = &desk};
+    desk_open(&desk, NULL);
+    settle(&desk, 1);
+    trading_store_set_fault(desk.store, disk_fault, &disk);
+    disk.full = true;
+    settle(&desk, 3);
+    crossing_halt(&desk.crossing);
+    settle(&desk, 3);
+    assert_int_equal(desk_snapshot(&desk)->position_count, 0);
+    assert_int_equal(desk_snapshot(&desk)->open_orders, 0);
+    struct reserve_note note;
+    assert_int_equal(reserve_count(desk.reserve), 1);
+    assert_true(reserve_read(desk.reserve, 0, &note));
+    assert_int_equal(note.kind, RESERVE_STATE);
+    for (int i = 0; i < 2; i++) {
+        crossing_halt_clear(&desk.crossing, crossing_halt_generation(&desk.crossing));
+        desk_restart(&desk);
+        settle(&desk, 3);
+        assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+        assert_int_equal(reserve_count(desk.reserve), 1);
+    }
+    disk.full = false;
+    settle(&desk, 3);
+    assert_agreed(&desk);
+    desk_restart(&desk);
+    settle(&desk, 3);
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
+    desk_close(&desk);
+}
+
 /* A close that left with its intent in the reserve is asked about by its client id, and its number
  * is never given to another. */
 static void an_intent_of_the_reserve_is_not_sent_twice(void **state)
@@ -474,6 +509,7 @@ static void a_crash_on_a_full_disk_loses_no_commit(void **state)
 
 UNIT_GROUP(disk, cmocka_unit_test(stops_fire_on_a_full_disk),
            cmocka_unit_test(an_emergency_stop_needs_no_disk),
+           cmocka_unit_test(a_stop_alone_in_the_reserve_survives_two_crashes),
            cmocka_unit_test(requests_without_end_freeze_nothing),
            cmocka_unit_test(an_intent_of_the_reserve_is_not_sent_twice),
            cmocka_unit_test(what_has_to_outlive_a_crash_is_refused),
