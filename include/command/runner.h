@@ -56,6 +56,10 @@ struct runner_options {
     bool (*deliver)(enum door door, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata);
     void *deliver_userdata;
+    /* A run has ended, and that is on disk as run_id (0: one that only reads, without a record).
+     * `call` is what its actions were called with. May be NULL. */
+    void (*ended)(const struct action_call *call, int64_t run_id, void *userdata);
+    void *ended_userdata;
     /* A stored run or question could not be understood and was set aside; may be NULL. */
     void (*odd_row)(const struct err *why, void *userdata);
     void *odd_row_userdata;

@@ -83,6 +83,9 @@ void desk_decorate(struct reply *reply, void *desk);
 
 /* For every event that the ops thread reads from the bus; TOPIC_REPLY ends the call that waits. */
 void trading_on_event(struct desk *desk, const struct event *event);
+/* Runner's ended callback, userdata is the desk: what becomes of a request late is told only after
+ * the run that asked for it has ended. */
+void desk_run_ended(const struct action_call *call, int64_t run_id, void *desk);
 /* After the bus reader was lapped: looks up in trading.db everything that waits for an answer. */
 void trading_resync(struct desk *desk);
 

@@ -34,11 +34,13 @@ struct pending {
     struct request asked;
     struct action_call *call;
     desk_answered_fn fn;
-    desk_done_fn done;  /* NULL: it is done once the engine has taken it */
-    int64_t run_id;     /* late: of the run that ended */
-    int failed_as;      /* late: what the person was told, an err id */
+    desk_done_fn done;                 /* NULL: it is done once the engine has taken it */
+    const struct action_call *running; /* late: of a run that has not ended yet; NULL: it has, */
+    int64_t run_id;                    /* as this one; 0: without a record */
+    int failed_as;                     /* late: what the person was told, an err id */
     struct err refused; /* late: and what became of it; ERR_NONE: nothing yet, or it was done */
     bool known;         /* late: that is known, and only waits to be told */
+    int64_t took_us;    /* late: until it was known */
     uint64_t version;   /* of the snapshot when it was pushed: older ones show the past */
     int64_t market_us;  /* the market's clock then */
     int64_t since_mono_us;

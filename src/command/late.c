@@ -33,10 +33,22 @@ void desk_watch_late(struct desk *desk, struct pending *p, int failed_as)
 {
     p->late = true;
     p->done = done_of(p->asked.kind);
-    p->run_id = p->call->run_id;
-    p->call = NULL;
+    p->running = TAKE(p->call);
     p->failed_as = failed_as;
     loop_timer_in(desk->late, LATE_LOOK_US);
+}
+
+void desk_run_ended(const struct action_call *call, int64_t run_id, void *userdata)
+{
+    struct desk *desk = userdata;
+    for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
+        struct pending *p = &desk->pending[i];
+        if (p->used && p->late && p->running == call) {
+            p->running = NULL;
+            p->run_id = run_id;
+            loop_timer_in(desk->late, 0);
+        }
+    }
 }
 
 /* "close of BTC-USD", "emergency stop" */
@@ -54,7 +66,7 @@ static struct reply *card_of(struct desk *desk, const struct pending *p)
     AUTO_BUF struct buf name = BUF_INIT(128);
     AUTO_BUF struct buf after = BUF_INIT(64);
     name_it(p, &name);
-    clock_add_duration(&after, desk_waited_us(desk, p));
+    clock_add_duration(&after, p->took_us);
     if (p->refused.id != ERR_NONE) {
         reply_title(r, TONE_WARN, "The engine refused the %s after all: nothing was done",
                     name.data);
@@ -71,9 +83,14 @@ static struct reply *card_of(struct desk *desk, const struct pending *p)
     return r;
 }
 
-/* True when nobody has to be told any more. */
+/* True when nobody has to be told any more. A run that has not ended yet, or could not be recorded
+ * yet, says later that it failed: the news comes after that, as it takes the place of its message.
+ */
 static bool tell(struct desk *desk, const struct pending *p)
 {
+    if (p->running != NULL) {
+        return false;
+    }
     AUTO_REPLY struct reply *card = card_of(desk, p);
     const struct desk_late late = {.run_id = p->run_id,
                                    .kind = p->asked.kind,
@@ -88,7 +105,6 @@ void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
     p->answered = true;
     if (code != ERR_NONE) {
         desk_refusal(p->asked.kind, code, &p->refused);
-        p->known = true;
     } else if (p->asked.kind == REQUEST_CLEAR_EMERGENCY) {
         desk_clear_stop(desk, p->asked.id);
     }
@@ -99,8 +115,8 @@ void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
 static bool is_moot(const struct desk *desk, const struct pending *p, const struct snapshot *s)
 {
     return desk_waited_us(desk, p) > LATE_WATCH_US ||
-           (p->asked.kind == REQUEST_EMERGENCY_STOP && p->answered && s->version > p->version &&
-            s->state != TRADING_EMERGENCY);
+           (!p->known && p->asked.kind == REQUEST_EMERGENCY_STOP && p->answered &&
+            s->version > p->version && s->state != TRADING_EMERGENCY);
 }
 
 void desk_on_late(void *userdata)
@@ -113,7 +129,11 @@ void desk_on_late(void *userdata)
         if (!p->used || !p->late) {
             continue;
         }
-        p->known = p->known || (p->answered && (p->done == NULL || p->done(desk, p)));
+        if (!p->known &&
+            (p->refused.id != ERR_NONE || (p->answered && (p->done == NULL || p->done(desk, p))))) {
+            p->known = true;
+            p->took_us = desk_waited_us(desk, p);
+        }
         if ((p->known && tell(desk, p)) || is_moot(desk, p, desk_snapshot(desk))) {
             p->used = false;
         }

@@ -306,6 +306,9 @@ static void leave(struct run *run)
         run->on_reply(run->result, run->failure.id == ERR_NONE ? NULL : &run->failure,
                       run->userdata);
     }
+    if (runner->o.ended != NULL) {
+        runner->o.ended(&run->call, run->id, runner->o.ended_userdata);
+    }
     run_free(run);
     tell_outbox(runner);
 }

@@ -426,15 +426,13 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
     if (v.unrecorded.id != ERR_NONE && v.reply != NULL) {
         deliver(runner, in, &v);
     }
-    if (v.start != NULL && v.start->id == 0 && v.start->m->changes) {
-        runner_record_schedule(runner);
-    }
     if (v.reply != NULL && in->on_reply != NULL) {
         in->on_reply(v.reply, v.err.id == ERR_NONE ? NULL : &v.err, in->userdata);
     }
     reply_free(v.reply);
     if (v.start != NULL) {
         run_go(v.start);
+        runner_record_schedule(runner); /* if it is still there, and has no row */
     }
     return 0;
 }

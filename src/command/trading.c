@@ -449,7 +449,7 @@ void desk_cancel(struct action_call *call)
 {
     struct desk *desk = action_userdata(call);
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
-        if (desk->pending[i].used && desk->pending[i].call == call) {
+        if (desk->pending[i].used && !desk->pending[i].late && desk->pending[i].call == call) {
             desk_watch_late(desk, &desk->pending[i], ERR_STEP_TIMEOUT);
         }
     }

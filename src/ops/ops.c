@@ -697,6 +697,8 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .outbox_userdata = ops,
                                              .deliver = deliver,
                                              .deliver_userdata = ops,
+                                             .ended = desk_run_ended,
+                                             .ended_userdata = ops->desk,
                                              .odd_row = tell_odd_row,
                                              .odd_row_userdata = ops},
                     &ops->runner, err);

@@ -101,7 +101,9 @@ static void start(struct scene *s)
                                           .decorate = desk_decorate,
                                           .decorate_userdata = s->desk,
                                           .deliver = deliver,
-                                          .deliver_userdata = s};
+                                          .deliver_userdata = s,
+                                          .ended = desk_run_ended,
+                                          .ended_userdata = s->desk};
     assert_int_equal(runner_new(&runner, &s->runner, &err), 0);
     runner_free(s->rig.runner);
     s->rig.runner = s->runner;

@@ -131,9 +131,25 @@ static void what_cannot_be_stored_is_told_later(void **state)
     assert_edits(s, "nothing was done");
 }
 
+static void late_news_waits_for_the_failure_to_be_stored(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_close_all(s);
+    ops_store_set_fault(s->rig.store, fail_write, NULL);
+    loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
+    scene_answer(s, &r, ERR_ENGINE_EXPIRED);
+    loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
+    assert_int_equal(s->lates, 0);
+    ops_store_set_fault(s->rig.store, NULL, NULL);
+    loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
+    assert_int_equal(s->lates, 1);
+    assert_edits(s, "nothing was done"); /* the last word */
+}
+
 UNIT_GROUP(late, SCENE_TEST(a_close_that_expired_says_that_nothing_was_done),
            SCENE_TEST(a_close_that_is_done_after_all_is_told),
            SCENE_TEST(a_close_that_was_slow_to_fill_is_told),
            SCENE_TEST(a_lost_answer_is_looked_up_late),
            SCENE_TEST(a_stop_never_expires_and_is_verified_late),
-           SCENE_TEST(what_cannot_be_stored_is_told_later))
+           SCENE_TEST(what_cannot_be_stored_is_told_later),
+           SCENE_TEST(late_news_waits_for_the_failure_to_be_stored))

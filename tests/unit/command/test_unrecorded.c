@@ -269,6 +269,71 @@ static void pausing_is_the_safe_side(void **state)
     assert_true(scene_take_request(s).id > second.id);
 }
 
+static void assert_told_late(struct scene *s, const char *words)
+{
+    assert_int_equal(s->lates, 1);
+    assert_has(rig_last(&s->rig), words);
+    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT); /* of the message that said: failed */
+    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+    loop_advance(s->rig.loop, USEC_PER_MIN);
+    assert_int_equal(s->lates, 1);
+}
+
+static void a_stop_verified_before_its_record_is_told_after_it(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, LOCKED);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    press(s, &s->rig.adam, code_of(s));
+    struct request r = scene_take_request(s);
+    loop_advance(s->rig.loop, 61 * USEC_PER_SEC);
+    assert_has(s->delivered_text, "STEP_TIMEOUT");
+    scene_answer(s, &r, ERR_NONE);
+    become_flat(s);
+    loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
+    assert_int_equal(rig_messages(&s->rig), 0);
+    end_trouble(s);
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
+    assert_int_equal(s->raised, 1);
+    assert_told_late(s, "Emergency stop: verified flat after 1 min 2 s");
+}
+
+static void a_stop_recorded_before_it_failed_is_told_late(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    scene_say(s, &s->rig.adam, "/emergency_stop");
+    press(s, &s->rig.adam, code_of(s));
+    struct request r = scene_take_request(s);
+    end_trouble(s);
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
+    loop_advance(s->rig.loop, 60 * USEC_PER_SEC);
+    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    scene_answer(s, &r, ERR_NONE);
+    become_flat(s);
+    loop_advance(s->rig.loop, USEC_PER_SEC);
+    assert_told_late(s, "Emergency stop: verified flat after 1 min");
+}
+
+static void a_pause_without_a_record_is_told_late(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 1);
+    begin_trouble(s, FULL);
+    scene_say(s, &s->rig.adam, "/pause");
+    struct request r = scene_take_request(s);
+    loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
+    assert_has(s->delivered_text, "STEP_TIMEOUT");
+    scene_answer(s, &r, ERR_NONE);
+    end_trouble(s);
+    loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
+    assert_told_late(s, "Done after all");
+}
+
 static int look_at_halt(const char *what, void *userdata)
 {
     const struct scene *s = userdata;
@@ -518,4 +583,8 @@ UNIT_GROUP(unrecorded, SCENE_TEST(an_old_clear_does_not_erase_a_newer_stop),
            SCENE_TEST(a_question_from_the_outage_is_recorded_when_it_is_over),
            SCENE_TEST(a_question_in_memory_expires_and_is_cancelled),
            SCENE_TEST(reading_answers_and_changing_is_refused),
-           SCENE_TEST(pausing_is_the_safe_side), SCENE_TEST(the_stop_waits_for_no_write))
+           SCENE_TEST(pausing_is_the_safe_side),
+           SCENE_TEST(a_stop_verified_before_its_record_is_told_after_it),
+           SCENE_TEST(a_stop_recorded_before_it_failed_is_told_late),
+           SCENE_TEST(a_pause_without_a_record_is_told_late),
+           SCENE_TEST(the_stop_waits_for_no_write))
