@@ -36,11 +36,19 @@ struct pool;
 struct trading_store;
 struct desk;
 
+/* Late news is told in parts, each of them once. Bits. */
+enum desk_late_part {
+    DESK_LATE_MESSAGE = 1, /* in the message of its run */
+    DESK_LATE_ALERT = 2,
+    DESK_LATE_ALL = DESK_LATE_MESSAGE | DESK_LATE_ALERT
+};
+
 struct desk_late {
     int64_t run_id; /* 0: of a run that is not recorded */
     enum request_kind kind;
     bool happened; /* false: the engine refused it in the end, and nothing was done */
     struct reply *reply;
+    unsigned told; /* the parts that were told before */
 };
 
 struct desk_options {
@@ -50,9 +58,9 @@ struct desk_options {
     const struct config *config;
     const struct clock *clock;
     struct loop *loop;
-    /* What became of a request whose command had ended as failed. False: it could not be told now,
-     * and is told again. May be NULL. */
-    bool (*late)(const struct desk_late *late, void *userdata);
+    /* What became of a request whose command had ended as failed. Returns the parts that need not
+     * be told again; it is called again until that is all of them. May be NULL. */
+    unsigned (*late)(const struct desk_late *late, void *userdata);
     void *late_userdata;
     const char *state_dir; /* of the file that remembers a stop (stop_file.h); NULL: none */
     struct pool *helpers;  /* wait for that file's disk; NULL: the loop does */

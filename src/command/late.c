@@ -86,7 +86,7 @@ static struct reply *card_of(struct desk *desk, const struct pending *p)
 /* True when nobody has to be told any more. A run that has not ended yet, or could not be recorded
  * yet, says later that it failed: the news comes after that, as it takes the place of its message.
  */
-static bool tell(struct desk *desk, const struct pending *p)
+static bool tell(struct desk *desk, struct pending *p)
 {
     if (p->running != NULL) {
         return false;
@@ -95,9 +95,14 @@ static bool tell(struct desk *desk, const struct pending *p)
     const struct desk_late late = {.run_id = p->run_id,
                                    .kind = p->asked.kind,
                                    .happened = p->refused.id == ERR_NONE,
-                                   .reply = card};
-    LOG(NOTICE, "%s", reply_get_title(card));
-    return desk->o.late == NULL || desk->o.late(&late, desk->o.late_userdata);
+                                   .reply = card,
+                                   .told = p->told};
+    if (!p->logged) {
+        LOG(NOTICE, "%s", reply_get_title(card));
+        p->logged = true;
+    }
+    p->told |= desk->o.late == NULL ? DESK_LATE_ALL : desk->o.late(&late, desk->o.late_userdata);
+    return p->told == DESK_LATE_ALL;
 }
 
 void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)

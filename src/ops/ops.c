@@ -22,6 +22,7 @@
 #include "io/notify.h"
 #include "io/pool.h"
 #include "io/units.h"
+#include "ops_late.h"
 #include "ops_watch.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
@@ -165,37 +166,10 @@ static void tell_odd_row(const struct err *why, void *userdata)
     (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
 }
 
-/* A command that was reported as failed was done after all, or refused: into the same message, and
- * as an alert when it was done. A stop's own alert resolves itself (ops_watch.h). */
-static bool tell_late(const struct desk_late *late, void *userdata)
+static unsigned tell_late(const struct desk_late *late, void *userdata)
 {
     const struct ops *ops = userdata;
-    struct err err = {0};
-    int rc = late->run_id == 0 || ops->runner == NULL
-                 ? 0
-                 : runner_late(ops->runner, late->run_id, late->reply, &err);
-    if (rc == -ERR_STORE_NOT_FOUND) {
-        rc = 0; /* pruned meanwhile */
-    }
-    if (rc == 0 && late->happened && late->kind == REQUEST_EMERGENCY_STOP) {
-        rc = alerts_resolve(ops->alerts, OPS_STOP_ALERT, "verified flat, late", &err);
-    } else if (rc == 0 && late->happened) {
-        const struct alert_spec spec = {
-            .type = ALERT_RISK,
-            .severity = SEVERITY_HIGH,
-            .source = "ops",
-            .fingerprint = "late:request",
-            .title = "a command took effect after it was reported as failed",
-            .description = reply_get_title(late->reply),
-            .recommendation = "Look at /status and /positions, and at /auditlog for the run.",
-        };
-        int64_t id;
-        rc = alerts_raise(ops->alerts, &spec, &id, &err);
-    }
-    if (rc < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "could not tell how a late request ended");
-    }
-    return rc == 0;
+    return ops_late_tell(late, ops->runner, ops->alerts);
 }
 
 static const struct snapshot *read_snapshot(void *desk)

@@ -47,12 +47,17 @@ static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
     return true;
 }
 
-static bool tell_late(const struct desk_late *late, void *userdata)
+static unsigned tell_late(const struct desk_late *late, void *userdata)
 {
     struct scene *s = userdata;
-    s->lates++;
+    unsigned told = s->late_no_alert ? 0 : DESK_LATE_ALERT;
     s->late_happened = late->happened;
-    return runner_late(s->runner, late->run_id, late->reply, NULL) == 0;
+    s->lates++;
+    if ((late->told & DESK_LATE_MESSAGE) == 0 &&
+        runner_late(s->runner, late->run_id, late->reply, NULL) == 0) {
+        told |= DESK_LATE_MESSAGE;
+    }
+    return told;
 }
 
 static void start(struct scene *s)

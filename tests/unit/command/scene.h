@@ -38,6 +38,7 @@ struct scene {
 
     int lates; /* of the desk's */
     bool late_happened;
+    bool late_no_alert; /* its alert cannot be stored */
 };
 
 int scene_setup(void **state);

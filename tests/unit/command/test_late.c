@@ -146,10 +146,31 @@ static void late_news_waits_for_the_failure_to_be_stored(void **state)
     assert_edits(s, "nothing was done"); /* the last word */
 }
 
+static void a_part_that_was_told_is_not_told_again(void **state)
+{
+    struct scene *s = *state;
+    struct request r = ask_close_all(s);
+    loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
+    scene_answer(s, &r, ERR_NONE);
+    s->late_no_alert = true;
+    become_flat(s);
+    loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
+    assert_edits(s, "Done after all");
+    assert_true(s->lates > 1);
+    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+    s->late_no_alert = false;
+    loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
+    int lates = s->lates;
+    loop_advance(s->rig.loop, USEC_PER_MIN);
+    assert_int_equal(s->lates, lates);
+    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+}
+
 UNIT_GROUP(late, SCENE_TEST(a_close_that_expired_says_that_nothing_was_done),
            SCENE_TEST(a_close_that_is_done_after_all_is_told),
            SCENE_TEST(a_close_that_was_slow_to_fill_is_told),
            SCENE_TEST(a_lost_answer_is_looked_up_late),
            SCENE_TEST(a_stop_never_expires_and_is_verified_late),
            SCENE_TEST(what_cannot_be_stored_is_told_later),
+           SCENE_TEST(a_part_that_was_told_is_not_told_again),
            SCENE_TEST(late_news_waits_for_the_failure_to_be_stored))

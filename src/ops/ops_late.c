@@ -1,0 +1,59 @@
+#include "ops_late.h"
+
+#include "alerts/alerts.h"
+#include "base/log.h"
+#include "command/runner.h"
+#include "ops_watch.h"
+
+static int tell_message(const struct desk_late *late, struct runner *runner, struct err *err)
+{
+    if (late->run_id == 0 || runner == NULL) {
+        return 0;
+    }
+    int rc = runner_late(runner, late->run_id, late->reply, err);
+    return rc == -ERR_STORE_NOT_FOUND ? 0 : rc; /* pruned meanwhile */
+}
+
+/* A stop's own alert resolves itself (ops_watch.h), but for one that was raised late. */
+static int tell_alert(const struct desk_late *late, struct alerts *alerts, struct err *err)
+{
+    if (!late->happened) {
+        return 0;
+    }
+    if (late->kind == REQUEST_EMERGENCY_STOP) {
+        return alerts_resolve(alerts, OPS_STOP_ALERT, "verified flat, late", err);
+    }
+    const struct alert_spec spec = {
+        .type = ALERT_RISK,
+        .severity = SEVERITY_HIGH,
+        .source = "ops",
+        .fingerprint = "late:request",
+        .title = "a command took effect after it was reported as failed",
+        .description = reply_get_title(late->reply),
+        .recommendation = "Look at /status and /positions, and at /auditlog for the run.",
+    };
+    int64_t id;
+    return alerts_raise(alerts, &spec, &id, err);
+}
+
+unsigned ops_late_tell(const struct desk_late *late, struct runner *runner, struct alerts *alerts)
+{
+    unsigned told = late->told;
+    struct err err = {0};
+    if ((told & DESK_LATE_MESSAGE) == 0) {
+        if (tell_message(late, runner, &err) == 0) {
+            told |= DESK_LATE_MESSAGE;
+        } else {
+            log_err(LOG_LEVEL_WARNING, &err, "could not tell how a late request ended");
+        }
+    }
+    err_clear(&err);
+    if ((told & DESK_LATE_ALERT) == 0) {
+        if (tell_alert(late, alerts, &err) == 0) {
+            told |= DESK_LATE_ALERT;
+        } else {
+            log_err(LOG_LEVEL_WARNING, &err, "could not store the alert of a late request");
+        }
+    }
+    return told;
+}
