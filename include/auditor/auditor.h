@@ -26,6 +26,7 @@
 #include "command/action.h"
 #include "command/reply.h"
 #include "io/json.h"
+#include "model/crossing.h"
 #include "model/inquiry.h"
 #include "model/snapshot.h"
 
@@ -53,6 +54,7 @@ struct auditor_options {
     /* The engine's newest state; NULL, or a version of 0: no engine to look at. */
     const struct snapshot *(*snapshot)(void *userdata);
     void *snapshot_userdata;
+    const struct crossing *crossing; /* the engine's heartbeat; NULL only without a snapshot */
     const char *state_dir;
 };
 

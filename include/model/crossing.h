@@ -70,6 +70,8 @@ struct crossing {
 void crossing_init(struct crossing *c); /* aborts when it cannot: start-up only */
 void crossing_release(struct crossing *c);
 
+/* How old one of the two heartbeats is. */
+int64_t crossing_beat_age_us(const _Atomic int64_t *beat_mono_us, int64_t now_mono_us);
 /* For how long the engine has not been heard of, at now: since its last heartbeat or since it
  * published s, whichever is longer ago; 0 before it published for the first time. A heartbeat that
  * is fresh does not make old figures new. */

@@ -203,10 +203,8 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
 bool api_health_json(const struct snapshot *s, const struct crossing *crossing, int64_t now_mono_us,
                      struct buf *out)
 {
-    int64_t engine_age_us =
-        now_mono_us - atomic_load_explicit(&crossing->engine_beat_mono_us, memory_order_relaxed);
-    int64_t ops_age_us =
-        now_mono_us - atomic_load_explicit(&crossing->ops_beat_mono_us, memory_order_relaxed);
+    int64_t engine_age_us = crossing_beat_age_us(&crossing->engine_beat_mono_us, now_mono_us);
+    int64_t ops_age_us = crossing_beat_age_us(&crossing->ops_beat_mono_us, now_mono_us);
     bool engine = engine_age_us < CROSSING_SILENT_US;
     bool ops = ops_age_us < CROSSING_SILENT_US;
     bool alive = engine && ops && s->version > 0;

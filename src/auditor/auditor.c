@@ -629,6 +629,7 @@ int auditor_run_sync(struct auditor *auditor, const struct auditor_request *requ
 
 int auditor_new(const struct auditor_options *options, struct auditor **ret, struct err *err)
 {
+    ASSERT(options->snapshot == NULL || options->crossing != NULL);
     struct auditor *auditor = calloc(1, sizeof(*auditor));
     ASSERT(auditor != NULL);
     auditor->options = *options;

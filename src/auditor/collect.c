@@ -460,7 +460,9 @@ static void add_engine(struct collect *c, struct json_object *system)
     }
     int64_t up_us = s->published_mono_us - s->started_mono_us;
     struct json_object *engine = put_object(system, "engine");
-    put_seconds(engine, "snapshot_age_s", clock_mono_us(c->from->clock) - s->published_mono_us);
+    int64_t silent_us =
+        crossing_silent_us(c->from->crossing, s, c->wall_us, clock_mono_us(c->from->clock));
+    put_number(engine, "silent_s", (double)silent_us / 1e6, 3);
     put_int(engine, "market_speed", s->market_speed);
     put_minutes(engine, "uptime_min", up_us);
     /* Trading for so long without a break, in market time; 0 while it is not trading. */

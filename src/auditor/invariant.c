@@ -1,6 +1,7 @@
 #include "invariant.h"
 
 #include "base/check.h"
+#include "model/crossing.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,7 +9,7 @@
 
 /* A sum of many roundings may be off by a few units of 1e-8, never by a cent. */
 #define MONEY_TOLERANCE     0.01
-#define SNAPSHOT_AGE_MAX_S  60.0
+#define SILENT_S            ((double)CROSSING_SILENT_US / (double)USEC_PER_SEC)
 #define FEED_LAG_MAX_MIN    20.0 /* four bars of the slowest timeframe that decides */
 #define CLOCK_JUMP_MAX_S    60.0
 #define CLOCK_SKEW_MAX_S    300.0
@@ -132,12 +133,13 @@ static void rule_books(struct run *run)
 static void rule_feed(struct run *run)
 {
     double value = 0;
-    if (number(run, "/system/engine/snapshot_age_s", &value) && fabs(value) > SNAPSHOT_AGE_MAX_S) {
-        struct finding *f = broken(run, ALERT_DATA, SEVERITY_HIGH,
-                                   value > 0 ? "the trading engine is silent"
-                                             : "the trading engine reports from the future");
-        cite(run, f, "/system/engine/snapshot_age_s");
-        tell(f, "The engine's state is %.0f s old; it is published many times a minute.", value);
+    if (number(run, "/system/engine/silent_s", &value) && value >= SILENT_S) {
+        struct finding *f = broken(run, ALERT_DATA, SEVERITY_HIGH, "the trading engine is silent");
+        cite(run, f, "/system/engine/silent_s");
+        tell(f,
+             "The engine has not been heard of for %.0f s: its heartbeat or its figures are as "
+             "old as that.",
+             value);
         advise(f, "Look at the logs of nightdesk and restart it; check the machine's clock.");
     }
     struct json_object *feed = json_at(run->report, "/system/feed");

@@ -63,13 +63,18 @@ void crossing_halt_clear(struct crossing *c, uint64_t generation)
     atomic_store(&c->halt_cleared, generation);
 }
 
+int64_t crossing_beat_age_us(const _Atomic int64_t *beat_mono_us, int64_t now_mono_us)
+{
+    return now_mono_us - atomic_load_explicit(beat_mono_us, memory_order_relaxed);
+}
+
 int64_t crossing_silent_us(const struct crossing *c, const struct snapshot *s, int64_t now_wall_us,
                            int64_t now_mono_us)
 {
     if (s->version == 0) {
         return 0;
     }
-    int64_t beat_us = now_mono_us - atomic_load(&c->engine_beat_mono_us);
+    int64_t beat_us = crossing_beat_age_us(&c->engine_beat_mono_us, now_mono_us);
     int64_t age_us = now_wall_us - s->published_wall_us; /* below zero: the clock was set back */
     int64_t silent_us = beat_us > age_us ? beat_us : age_us;
     return silent_us < 0 ? 0 : silent_us;

@@ -633,6 +633,7 @@ static int build_rooms(struct ops *ops, struct err *err)
                                   .inquirer = ops->claude != NULL ? &ops->inquirer : NULL,
                                   .snapshot = read_snapshot,
                                   .snapshot_userdata = ops->desk,
+                                  .crossing = o->crossing,
                                   .state_dir = o->state_dir},
         &ops->auditor, err);
     if (rc < 0) {

@@ -58,7 +58,7 @@ void ops_watch_init(struct ops_watch *watch, const struct ops_watch_options *opt
 
 static int64_t beat_age_us(const struct ops_watch *watch, const _Atomic int64_t *beat)
 {
-    return now_mono_us(watch) - atomic_load_explicit(beat, memory_order_relaxed);
+    return crossing_beat_age_us(beat, now_mono_us(watch));
 }
 
 bool ops_watch_alive(const struct ops_watch *watch)

@@ -44,6 +44,8 @@ struct rig {
     struct trading_store *trading;
     struct alerts *alerts;
     struct snapshot snapshot;
+    struct crossing crossing; /* its heartbeat alone */
+    int64_t silent_us;        /* without one */
     struct model model;
     struct inquirer inquirer;
     struct auditor *auditor;
@@ -96,6 +98,7 @@ static const struct snapshot *read_snapshot(void *userdata)
     struct rig *rig = userdata;
     rig->snapshot.published_wall_us = rig->clock.now_wall_us;
     rig->snapshot.published_mono_us = rig->clock.now_mono_us;
+    atomic_store(&rig->crossing.engine_beat_mono_us, rig->clock.now_mono_us - rig->silent_us);
     return &rig->snapshot;
 }
 
@@ -113,6 +116,7 @@ static void make_auditor(struct rig *rig, bool with_model)
                                               .inquirer = with_model ? &rig->inquirer : NULL,
                                               .snapshot = read_snapshot,
                                               .snapshot_userdata = rig,
+                                              .crossing = &rig->crossing,
                                               .state_dir = "."},
                     &rig->auditor, NULL),
         0);
@@ -418,6 +422,20 @@ static void a_broken_rule_is_raised_resolved_and_reopened(void **state)
     free(alert);
 }
 
+static void an_engine_without_a_heartbeat_is_silent_however_new_its_figures_are(void **state)
+{
+    struct rig *rig = *state;
+    make_auditor(rig, false);
+    rig->silent_us = CROSSING_SILENT_US - USEC_PER_MSEC;
+    assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
+    rig->silent_us = CROSSING_SILENT_US;
+    assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
+    assert_int_equal(status_of(rig, "auditor:rule:feed", NULL), ALERT_OPEN);
+    rig->silent_us = 0;
+    assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
+    assert_int_equal(status_of(rig, "auditor:rule:feed", NULL), ALERT_FIXED);
+}
+
 static int64_t audits(struct rig *rig)
 {
     struct audit_record *rows = calloc(64, sizeof(*rows));
@@ -639,6 +657,7 @@ UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(runs_without_a_model_
            RIGGED(a_false_finding_is_rejected), RIGGED(no_verdict_is_an_alert),
            RIGGED(a_check_closes_and_reopens), RIGGED(a_check_that_does_not_hold_is_dropped),
            RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
+           RIGGED(an_engine_without_a_heartbeat_is_silent_however_new_its_figures_are),
            RIGGED(the_schedule_survives_a_restart), RIGGED(a_model_that_hangs_is_given_up),
            RIGGED(the_action_waits_for_the_model),
            RIGGED(an_audit_that_we_died_in_is_known_by_its_record),

@@ -20,7 +20,7 @@ static const char healthy[] =
     "\"orders\":{\"stuck\":0,\"oldest_stuck_min\":0,\"stuck_orders\":[]},"
     "\"decisions\":{\"minutes_since_last\":4.0,\"entries_wanted\":20,\"orders\":6,\"vetoes\":{"
     "\"RISK_MAX\":14}},"
-    "\"system\":{\"engine\":{\"snapshot_age_s\":1.0,\"active_market_min\":500,\"decisions\":90,"
+    "\"system\":{\"engine\":{\"silent_s\":1.000,\"active_market_min\":500,\"decisions\":90,"
     "\"candles\":100},\"feed\":{\"BTC-USD\":{\"lag_min\":1.0}},"
     "\"clock\":{\"jumped_s\":0.0,\"market_minus_ours_s\":2.0},"
     "\"services\":{\"demo\":{\"changes\":1}},"
@@ -82,8 +82,7 @@ static void each_rule_fires(void **state)
     } cases[] = {
         {INVARIANT_BOOKS, SEVERITY_CRITICAL, "/books/difference", "0.00000001"},
         {INVARIANT_BOOKS, SEVERITY_CRITICAL, "/account/books_balance", "false"},
-        {INVARIANT_FEED, SEVERITY_HIGH, "/system/engine/snapshot_age_s", "61"},
-        {INVARIANT_FEED, SEVERITY_HIGH, "/system/engine/snapshot_age_s", "-90"},
+        {INVARIANT_FEED, SEVERITY_HIGH, "/system/engine/silent_s", "5"},
         {INVARIANT_FEED, SEVERITY_HIGH, "/system/feed/BTC-USD/lag_min", "20.1"},
         {INVARIANT_FEED, SEVERITY_HIGH, "/system/clock/jumped_s", "-61"},
         {INVARIANT_FEED, SEVERITY_HIGH, "/system/clock/market_minus_ours_s", "301"},
@@ -116,7 +115,7 @@ static void limits_are_not_trouble(void **state)
 {
     (void)state;
     static const char *const quiet[][2] = {
-        {"/system/engine/snapshot_age_s", "59"},
+        {"/system/engine/silent_s", "4.999"},
         {"/system/feed/BTC-USD/lag_min", "20"},
         {"/counters/fills/snapshot_minus_state", "-3"},
         {"/counters/realised/difference", "-0.009"},
