@@ -3,8 +3,10 @@
 #include "command/manifest.h"
 #include "command/trading.h"
 #include "io/embed.h"
+#include "io/file.h"
 #include "rig.h"
 
+#include <glob.h>
 #include <string.h>
 
 static int never(struct action_call *call, struct err *err)
@@ -64,6 +66,53 @@ static const struct action above[] = {
      .run = never},
     {0},
 };
+
+/* The manifests of an older build, and one of a user's own with all there is in the language. */
+static void the_manifests_of_0_1_0_load(void **state)
+{
+    (void)state;
+    glob_t found;
+    struct embedded_file files[64] = {{0}};
+    struct buf texts[64];
+    struct err err = {0};
+    struct builtin builtin = {0};
+    struct action_table *table = action_table_new();
+    struct manifest_list *list = NULL;
+    builtin_actions(&builtin, table);
+    trading_actions(NULL, table);
+    action_table_add(table, above, NULL);
+    assert_int_equal(glob("tests/fixtures/0.1.0/commands/*.yaml", 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 30);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        buf_init(&texts[i], (size_t)64 * 1024);
+        assert_int_equal(file_read(found.gl_pathv[i], &texts[i], &err), 0);
+        files[i] = (struct embedded_file){.path = strstr(found.gl_pathv[i], "commands/"),
+                                          .data = texts[i].data,
+                                          .size = texts[i].len};
+    }
+    int rc = manifest_list_read(table, files, &list, &err);
+    if (rc < 0) {
+        print_error("%s\n", err.context);
+    }
+    assert_int_equal(rc, 0);
+    const struct manifest *own = manifest_find(list, "own_switch");
+    assert_non_null(own);
+    assert_true(own->confirm && own->changes && !own->emergency);
+    assert_int_equal(own->role, ROLE_OPERATOR);
+    assert_int_equal(own->arg_count, 6);
+    assert_int_equal(own->step_count, 4);
+    assert_int_equal(own->steps[1].timeout_us, 60 * USEC_PER_SEC);
+    assert_int_equal(own->steps[1].retries, 2);
+    assert_string_equal(own->steps[2].with[1].value, "$within");
+    assert_int_equal(own->on_failure_count, 1);
+    assert_int_equal(own->example_count, 2);
+    manifest_list_free(list);
+    action_table_free(table);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        buf_release(&texts[i]);
+    }
+    globfree(&found);
+}
 
 static void the_embedded_commands_load(void **state)
 {
@@ -232,5 +281,6 @@ static void durations_have_a_unit(void **state)
 }
 
 UNIT_GROUP(manifest, cmocka_unit_test(the_embedded_commands_load),
+           cmocka_unit_test(the_manifests_of_0_1_0_load),
            cmocka_unit_test(broken_manifests_are_refused_with_their_place),
            cmocka_unit_test(a_name_stands_once), cmocka_unit_test(durations_have_a_unit))

@@ -1,0 +1,276 @@
+#!/bin/sh
+# What an older build left: its state folder, journals, state files, configuration and manifests are
+# taken as they are, and nothing in them is lost. tests/fixtures/README.md says what they hold.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+here=$(cd "$(dirname "$0")/../fixtures/0.1.0" && pwd)
+state=$WORK/state
+
+if ! command -v sqlite3 > /dev/null; then
+    tap_skip "what an older build left" "no sqlite3 on this machine"
+    tap_end
+fi
+
+# ---- the folder, as it stood; its times are of the day on which it was made
+mkdir "$state"
+cp -r "$here/state/audit" "$here/state/journal" "$here/state/emergency.stop" "$state/"
+for file in "$state"/audit/*.txt; do
+    mv "$file" "${file%.txt}.log"
+done
+gunzip "$state"/journal/*.gz
+cp "$here/state/trading_state.json" "$state/.trading_state.json"
+cp "$here/state/audit-key.txt" "$state/audit.key"
+chmod 0600 "$state/audit.key"
+for db in ops trading; do
+    gunzip -c "$here/state/$db.sql.gz" | sqlite3 "$state/$db.db"
+done
+# The open confirmation was asked for a moment ago, and the history was tidied today.
+sqlite3 "$state/ops.db" "
+    UPDATE confirmations SET expires_us = (strftime('%s', 'now') + 3600) * 1000000 WHERE run_id = 50;
+    UPDATE kv SET value = strftime('%s', 'now') * 1000000 WHERE name = 'prune_last_us';"
+
+# ---- without a daemon
+verify() {
+    "$ND" auditlog verify --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
+}
+verify
+tap_check "the audit log verifies" test $? -eq 0
+tap_check "all 156 rows, with their archive" \
+    holds "$WORK/out" "156 rows, each as it was written, 1 archive among them"
+hash=69436837c77f2c17509d06e0bf5adebcff13bf1535f3565b2353d0c3e4fc1662
+tap_check "the last hash is that of the time" holds "$WORK/out" "$hash"
+
+channel() { # WORD: how many rows of the audit log came through it
+    "$ND" auditlog show --last 400 --config "$WORK/quiet.yaml" --state "$state" |
+        awk -v word="$1" '$4 == word' | wc -l
+}
+tap_check "rows that came from the console" test "$(channel console)" -eq 50
+tap_check "rows that came from Telegram" test "$(channel telegram)" -eq 53
+tap_check "rows that came over HTTP" test "$(channel http)" -eq 4
+tap_check "rows that came over the socket" test "$(channel socket)" -eq 1
+
+"$ND" auditlog reads --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
+for row in "alice telegram status 1" "bob telegram positions 1" "api http trades 1" \
+    "root console status 1" "root socket risk 1"; do
+    tap_check "the count of reads: $row" grep -qE "$(echo "$row" | sed 's/ / +/g')$" "$WORK/out"
+done
+
+replay() { # RUN FIGURES
+    "$ND" replay --run "$1" --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
+    tap_check "run $1 is done again: exits with 0" test $? -eq 0
+    tap_check "run $1: $2" holds "$WORK/out" "$2"
+    tap_check "run $1: identical" grep -q ": identical$" "$WORK/out"
+}
+# Requests of several people, an amended stop, rules, and what the engine was given at its start.
+replay 2 "1217 steps, 462 decisions, 33 orders, 34 fills, 17 trades"
+replay 3 "50 steps, 18 decisions, 1 order, 1 fill, 0 trades"
+replay 4 "11 steps, 2 decisions, 0 orders, 0 fills, 0 trades"
+
+# ---- the daemon on it, with the people of the time
+mkfifo "$WORK/say"
+last=$(gunzip -c "$here/state/ops.sql.gz" |
+    sed -n "s/^INSERT INTO updates VALUES('telegram',\([0-9]*\),.*/\1/p" | sort -n | tail -n 1)
+"$BUILD_DIR/system/fake_chat" "$WORK/port" "$WORK/sent" "$last" < "$WORK/say" 2> "$WORK/wrong" &
+chat=$!
+ends_with_us $chat
+exec 9> "$WORK/say"
+wait_for 10 test -s "$WORK/port"
+cat > "$WORK/people.yaml" <<YAML
+telegram:
+  bot_token: "123456789:FAKE-token_0123456789abcdefghijk"
+  api_url: http://127.0.0.1:$(cat "$WORK/port")
+  poll_timeout: 1s
+  chat_id: 1001
+  users:
+    - {id: 1001, name: alice, role: admin, emergency: true}
+    - {id: 1002, name: bob, role: read_only}
+    - {id: 1003, name: carol, role: operator}
+services:
+  demo: {command: [/bin/sleep, "3600"], url: "http://127.0.0.1:9"}
+  ghost: {command: [/bin/sleep, "3600"], url: "http://127.0.0.1:9"}
+market: {seed: 7, speed: 1, symbols: [BTC-USD, ETH-USD]}
+monitoring:
+  check_interval: 1h
+  alert_threshold: 100
+  audit_first_after: 1d
+  log_retention: 3650d
+api: {port: 0}
+console: {enabled: false}
+YAML
+ask() {
+    timeout 60 "$ND" do "$@" --config "$WORK/people.yaml" --state "$state" > "$WORK/out" 2>&1
+}
+started() {
+    grep -q "ready in" "$WORK/log" && ask whoami
+}
+start() {
+    : > "$WORK/log"
+    "$ND" run --config "$WORK/people.yaml" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
+    daemon=$!
+    ends_with_us $daemon
+    wait_for 30 started
+}
+start
+tap_check "the daemon starts on it" kill -0 $daemon
+tap_check "and migrates or takes both databases without a word of an error" \
+    test -z "$(grep -E ' (ERROR|WARNING) ' "$WORK/log")"
+
+ask status
+tap_check "the pause stands" holds "$WORK/out" "⏸ paused by alice"
+tap_check "one position of three" holds "$WORK/out" "Positions 1 of 3"
+tap_check "the audit is known" holds "$WORK/out" "1 finding"
+ask positions
+tap_check "the position is open" \
+    grep -qE "BTC-USD +short +0\.0015 +64,141\.1 " "$WORK/out"
+tap_check "with its stop and target" holds "$WORK/out" "SL 65,424.3 TP 61,574.8"
+ask trades
+tap_check "all trades are there" holds "$WORK/out" "All 17: 10 won (59 %), result +\$1.06, fees \$1.38"
+tap_check "the newest with its figures" \
+    grep -qE "17 +2026-11-29 17:20 +BTC-USD +short +\+\\\$0\.37 +1 h 25 min +signal" "$WORK/out"
+ask decisions
+tap_check "decisions are there" grep -qE "18:20 +BTC-USD +chop +−0\.50 +0\.25 +hold" "$WORK/out"
+ask why 17
+tap_check "a trade has its reasons" grep -qE "Order nd-2-[0-9]+: " "$WORK/out"
+ask rules
+tap_check "a rule is active" holds "$WORK/out" "1 · active · avoid"
+tap_check "another is tested" holds "$WORK/out" "2 · testing · avoid"
+tap_check "with its condition" holds "$WORK/out" "when rsi14 > 98"
+ask alerts
+tap_check "a finding is open" grep -qE "3 +high +The market runs fast" "$WORK/out"
+tap_check "an acknowledged alert is open" grep -qE "1 +high +ghost is down .*ack" "$WORK/out"
+ask alerts 2
+tap_check "a resolved alert is kept" holds "$WORK/out" "late is down"
+ask alerts 4
+tap_check "so is a finding that was rejected" holds "$WORK/out" "All the money is gone"
+
+# What was open because no poll completed is over once one does.
+over() {
+    grep -q "resolved · Telegram poll does not complete" "$WORK/sent" && ask alerts &&
+        holds "$WORK/out" "2 open alerts" && lacks "$WORK/out" "poll does not complete"
+}
+tap_check "the alert about polls is resolved by a poll" wait_for 20 over
+tap_check "in the very message that told it" \
+    grep -q "^1001 editMessageText" "$WORK/sent"
+# Its message, and the words of a command, were queued when the old build was killed.
+tap_check "what was queued is sent" grep -q "high · Telegram poll does not complete" "$WORK/sent"
+tap_check "to each its own" grep -q "restart ghost" "$WORK/sent"
+
+ask auditlog 50
+tap_check "the chain is whole to the daemon, too" holds "$WORK/out" "🟢 Audit log: "
+tap_check "and has the rows of the time" \
+    grep -qE "156 .*carol +confirm\.asked +run 51: restart demo +ok" "$WORK/out"
+
+if command -v curl > /dev/null; then
+    curl -s -m 5 --unix-socket "$state/nightdesk.sock" http://localhost/api/v1/state \
+        > "$WORK/state.json"
+    for part in '"trading":{"state":"paused","reason":"paused by alice"' '"initial_cash":"10000"' \
+        '"realised":"1.01372696"' '"cash":"10097.22537696"' '"qty":"0.0015"' \
+        '"stop":"65424.254"' '"client_id":"nd-3-35"' '"trades":17,"wins":10'; do
+        tap_check "the API: $part" holds "$WORK/state.json" "$part"
+    done
+    list() { # COMMAND TEXT: as data
+        curl -s -m 5 --unix-socket "$state/nightdesk.sock" -X POST \
+            -H 'Content-Type: application/json' -d '{}' \
+            "http://localhost/api/v1/commands/$1" > "$WORK/$1.json"
+        tap_check "the API lists $1" holds "$WORK/$1.json" "$2"
+    }
+    list positions '"entry_price":"64141.1"'
+    list trades '"id":17'
+    list alerts "The market runs fast"
+    list rules "never chase"
+else
+    tap_skip "the API" "no curl on this machine"
+fi
+
+# ---- commands and the manifests that they come from
+ask help
+for manifest in "$here"/commands/*.yaml; do
+    name=$(sed -n 's/^command: //p' "$manifest")
+    case $name in
+    own_*) ;; # read by the unit test of manifests: commands are built in
+    *) tap_check "/$name is still a command" grep -qE "^/$name( |\$)" "$WORK/out" ;;
+    esac
+done
+
+# ---- what was being asked when the old build was killed
+nonce_of() { # RUN
+    gunzip -c "$here/state/ops.sql.gz" |
+        sed -n "s/^INSERT INTO confirmations VALUES('\([0-9A-Z]*\)',$1,.*/\1/p"
+}
+echo "say 1003 /confirm $(nonce_of 51)" >&9
+tap_check "what has expired is not done" wait_for 20 grep -q "CONFIRM_EXPIRED" "$WORK/sent"
+echo "say 1002 /confirm $(nonce_of 50)" >&9
+tap_check "somebody else's confirmation is not theirs" wait_for 20 grep -q "^1002 " "$WORK/sent"
+ask positions
+tap_check "so nothing was closed" holds "$WORK/out" "BTC-USD"
+echo "say 1001 /confirm $(nonce_of 50)" >&9
+closed() {
+    ask positions
+    holds "$WORK/out" "Nothing is open."
+}
+tap_check "what stands is done once it is confirmed" wait_for 30 closed
+ask trades
+tap_check "and is the next trade" grep -qE "^18 +.* BTC-USD +short " "$WORK/out"
+ask resume
+tap_check "trading goes on when a person says so" holds "$WORK/out" "Trading goes on"
+kill -TERM $daemon
+wait $daemon
+tap_check "it ends with 0" test $? -eq 0
+exec 9>&-
+wait $chat
+tap_check "what it said to Telegram was as Telegram wants it" test $? -eq 0
+sed 's/^/# /' "$WORK/wrong"
+
+verify
+tap_check "the audit log still verifies" test $? -eq 0
+tap_check "with the archive of before" holds "$WORK/out" "1 archive among them"
+rows=$(sed -n 's/^ok: \([0-9]*\) rows.*/\1/p' "$WORK/out")
+tap_check "and has grown from its 156 rows ($rows)" test "${rows:-0}" -gt 160
+replay 2 "1217 steps"
+
+# ---- once more: what a migration made opens again
+start
+ask trades
+tap_check "it starts again, with everything" holds "$WORK/out" "All 18: "
+kill -TERM $daemon
+wait $daemon
+
+# ---- an emergency stop that only its file knows
+mkdir "$WORK/stopped"
+cp "$here/emergency.stop.set" "$WORK/stopped/emergency.stop"
+printf '/status\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/stopped" \
+    > "$WORK/out" 2>&1
+tap_check "an emergency stop stands by its file alone" holds "$WORK/out" "⛔ emergency stop"
+
+# ---- state files
+import() { # FILE
+    rm -rf "$WORK/account"
+    "$ND" import state "$1" --config "$WORK/quiet.yaml" --state "$WORK/account" > "$WORK/out" 2>&1
+}
+import "$here/state/trading_state.json"
+tap_check "its own state file is imported" test $? -eq 0
+tap_check "with its figures" holds "$WORK/out" \
+    "imported: 1 position, 17 trades, total_pnl 1.01372696; the account is new"
+tap_check "and its position" holds "$WORK/out" "BTC-USD short 0.0015 @ 64141.1"
+import "$here/older_state.json"
+tap_check "an older one is imported" test $? -eq 0
+tap_check "it, too, with its figures" holds "$WORK/out" "imported: 2 positions, 5 trades, total_pnl -12.5"
+tap_check "and its positions" holds "$WORK/out" "BTC-USDT long 0.015 @ 71000"
+tap_check "both of them" holds "$WORK/out" "ETH-USD short 0.2 @ 3400"
+
+# ---- a configuration that sets every option
+for symbol in btc eth; do
+    printf 'time,open,high,low,close,volume\n' > "$WORK/$symbol.csv"
+    printf '2026-01-01T00:0%d:00Z,100,101,99,100,5\n' 0 1 2 3 4 5 >> "$WORK/$symbol.csv"
+done
+cp "$here/nightdesk.yaml" "$WORK/nightdesk.yaml"
+cd "$WORK" || exit 1
+"$ND" check-config nightdesk.yaml > "$WORK/out" 2>&1
+tap_check "its configuration is accepted" test $? -eq 0
+"$ND" config --config nightdesk.yaml > "$WORK/out" 2>&1
+tap_check "each option is read" test "$(grep -c '# default' "$WORK/out")" -eq 0
+for option in "cooldown: 45m" "max_drawdown: 12%" "confirm_expiry: 90s" "tick_digits: 5" \
+    "poll_timeout: 20s" "audit_log_archive: 60d" "source: csv" "level: debug"; do
+    tap_check "$option" holds "$WORK/out" "$option"
+done
+tap_end
