@@ -12,6 +12,8 @@
  * is wontfix it counts silently; after it was fixed or rejected a new row is made, unless the
  * caller reopens the old one. Texts are cut at the sizes below, at a UTF-8 boundary; evidence and
  * check are JSON and are refused (ERR_STORE_TOO_LONG) rather than cut.
+ * A row that cannot be understood is left out of lists and counts, with a line in the log, and set
+ * aside (rejected) where it stands in the way of a new one.
  * The table's first eleven columns are, in this order: id, alert_type, severity, title,
  * description, evidence, recommendation, status, created_at, acknowledged_at, fixed_at.
  * Thread: writes from ops; reads from the owner of the connection.
@@ -91,7 +93,8 @@ int alert_table_raise(struct ops_store *store, const struct alert_new *alert, in
                       struct alert_raised *ret, struct err *err);
 /* ERR_STORE_NOT_FOUND. */
 int alert_table_get(struct ops_store *store, int64_t id, struct alert *ret, struct err *err);
-/* The newest row of a fingerprint, whatever its status; ERR_STORE_NOT_FOUND. */
+/* The newest row of a fingerprint, whatever its status; ERR_STORE_NOT_FOUND, also when that
+ * row cannot be understood. */
 int alert_table_find(struct ops_store *store, const char *fingerprint, struct alert *ret,
                      struct err *err);
 /* Worst severity first, then newest; returns how many or a negative error id. */

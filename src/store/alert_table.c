@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "row.h"
 
 #include <string.h>
@@ -51,6 +52,21 @@ static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
     ret->reopened = row_i64(&row);
     ret->notified = row_bool(&row);
     return row_check(&row, "monitoring_alerts", ret->id, err);
+}
+
+/* A row that cannot be understood is no reason to show none: it is left out, and the log says so.
+ * True when it was one. */
+static bool left_out(int *rc, struct err *why, struct err *err)
+{
+    if (*rc == -ERR_STORE_DAMAGED) {
+        log_err(LOG_LEVEL_WARNING, why, "an alert is left out");
+        *rc = 0;
+        return true;
+    }
+    if (*rc < 0 && err != NULL) {
+        *err = *why;
+    }
+    return false;
 }
 
 static int get_one(struct ops_store *store, const char *sql, struct db_value value,
@@ -108,28 +124,36 @@ static int count_again(struct ops_store *store, const struct alert_new *a, int64
         err);
 }
 
+/* A row that cannot be understood stands in the way of a new one with its fingerprint: it counts as
+ * rejected from then on. 0. */
+static int set_aside(struct ops_store *store, int64_t id, const struct err *why, struct err *err)
+{
+    log_err(LOG_LEVEL_WARNING, why, "an alert is set aside");
+    return db_run(store->db, "UPDATE monitoring_alerts SET status = 'rejected' WHERE id = ?",
+                  DB_VALUES(DB_I64(id)), err);
+}
+
 /* The row that the same thing lives in: 1, 0 none. */
-static int find_live(struct ops_store *store, const struct alert_new *a, int64_t *ret_id,
-                     enum alert_status *ret_status, enum severity *ret_severity, int64_t *ret_count,
+static int find_live(struct ops_store *store, const struct alert_new *a, struct alert *ret,
                      struct err *err)
 {
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(
         store->db,
-        a->rejected ? "SELECT id, status, severity, count FROM monitoring_alerts"
+        a->rejected ? "SELECT " COLUMNS " FROM monitoring_alerts"
                       " WHERE fingerprint = ? AND status = 'rejected' ORDER BY id DESC LIMIT 1"
-                    : "SELECT id, status, severity, count FROM monitoring_alerts"
+                    : "SELECT " COLUMNS " FROM monitoring_alerts"
                       " WHERE fingerprint = ? AND status IN ('open', 'acknowledged', 'wontfix')",
         DB_VALUES(DB_TEXT_C(a->fingerprint)), &row, err);
     if (rc <= 0) {
         return rc;
     }
-    *ret_id = row_i64(&row);
-    ROW_WORD(&row, alert_status, ret_status);
-    ROW_WORD(&row, severity, ret_severity);
-    *ret_count = row_i64(&row);
-    rc = row_check(&row, "monitoring_alerts", *ret_id, err);
-    return rc < 0 ? rc : 1;
+    struct err why = {0};
+    rc = read_alert(row.rows, ret, &why);
+    if (rc == -ERR_STORE_DAMAGED) {
+        return set_aside(store, ret->id, &why, err);
+    }
+    return 1;
 }
 
 static int too_long(const char *what, const char *text, size_t size, struct err *err)
@@ -153,22 +177,23 @@ int alert_table_raise(struct ops_store *store, const struct alert_new *a, int64_
     }
     struct stamp now = stamp_of(now_us);
     struct alert_raised raised = {0};
-    enum alert_status status = ALERT_OPEN;
-    enum severity before = SEVERITY_INFO;
+    AUTO_FREE struct alert *live = calloc(1, sizeof(*live));
+    ASSERT(live != NULL);
     AUTO_ROLLBACK struct db *own = NULL;
     if ((rc = row_begin(store->db, &own, err)) < 0) {
         return rc;
     }
-    rc = find_live(store, a, &raised.id, &status, &before, &raised.count, err);
+    rc = find_live(store, a, live, err);
     if (rc == 0) {
         rc = insert(store, a, now.text, &raised, err);
     } else if (rc > 0) {
-        bool worse = a->severity > before;
-        bool silent = status == ALERT_WONTFIX || status == ALERT_REJECTED;
-        raised.count++;
+        bool worse = a->severity > live->severity;
+        bool silent = live->status == ALERT_WONTFIX || live->status == ALERT_REJECTED;
+        raised.id = live->id;
+        raised.count = live->count + 1;
         raised.worse = worse && !silent;
         raised.how = silent ? ALERT_RAISED_SILENTLY : ALERT_RAISED_AGAIN;
-        rc = count_again(store, a, raised.id, worse ? a->severity : before, now.text, err);
+        rc = count_again(store, a, raised.id, worse ? a->severity : live->severity, now.text, err);
     }
     if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
         return rc;
@@ -186,10 +211,13 @@ int alert_table_get(struct ops_store *store, int64_t id, struct alert *ret, stru
 int alert_table_find(struct ops_store *store, const char *fingerprint, struct alert *ret,
                      struct err *err)
 {
-    return get_one(store,
-                   "SELECT " COLUMNS " FROM monitoring_alerts WHERE fingerprint = ?"
-                   " ORDER BY id DESC LIMIT 1",
-                   DB_TEXT_C(fingerprint), ret, err);
+    struct err why = {0};
+    int rc = get_one(store,
+                     "SELECT " COLUMNS " FROM monitoring_alerts WHERE fingerprint = ?"
+                     " ORDER BY id DESC LIMIT 1",
+                     DB_TEXT_C(fingerprint), ret, &why);
+    return left_out(&rc, &why, err) ? err_set(err, ERR_STORE_NOT_FOUND, "alert %s", fingerprint)
+                                    : rc;
 }
 
 /* The status words as bits, so that the SQL text is a constant. */
@@ -207,8 +235,9 @@ _Static_assert(ALERT_OPEN == 0 && ALERT_ACKNOWLEDGED == 1 && ALERT_FIXED == 2 &&
     " <> '') AND (?5 = 0 OR notified = 0) AND last_seen_at >= ?6"                           \
     " ORDER BY (" SEVERITY_RANK ") DESC, id DESC LIMIT ?7 OFFSET ?8"
 
-int alert_table_list(struct ops_store *store, const struct alert_query *query, struct alert *ret,
-                     size_t max, struct err *err)
+/* One page from *offset on, at most `max` rows of it understood; *ret_seen counts all of them. */
+static int list_page(struct ops_store *store, const struct alert_query *query, size_t offset,
+                     struct alert *ret, size_t max, size_t *ret_seen, struct err *err)
 {
     struct stamp since = stamp_of(query->since_us);
     AUTO_DB_ROWS struct db_rows *rows = NULL;
@@ -221,13 +250,36 @@ int alert_table_list(struct ops_store *store, const struct alert_query *query, s
                       DB_VALUES(DB_I64(query->statuses), DB_I64(query->min_severity),
                                 DB_TEXT_C(query->source), DB_I64(query->with_check_only),
                                 DB_I64(query->unnotified_only), DB_TEXT_C(since.text),
-                                DB_I64((int64_t)max), DB_I64((int64_t)query->offset)),
+                                DB_I64((int64_t)max), DB_I64((int64_t)offset)),
                       &rows, err);
     size_t n = 0;
-    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
-        rc = read_alert(rows, &ret[n++], err);
+    *ret_seen = 0;
+    while (rc >= 0 && *ret_seen < max && (rc = db_next(rows, err)) > 0) {
+        struct err why = {0};
+        rc = read_alert(rows, &ret[n], &why);
+        n += left_out(&rc, &why, err) ? 0 : 1;
+        (*ret_seen)++;
     }
     return rc < 0 ? rc : (int)n;
+}
+
+int alert_table_list(struct ops_store *store, const struct alert_query *query, struct alert *ret,
+                     size_t max, struct err *err)
+{
+    size_t offset = query->offset;
+    size_t n = 0;
+    size_t wanted = 0;
+    size_t seen = 0;
+    do { /* once, unless rows were left out */
+        wanted = max - n;
+        int rc = list_page(store, query, offset, &ret[n], wanted, &seen, err);
+        if (rc < 0) {
+            return rc;
+        }
+        n += (size_t)rc;
+        offset += seen;
+    } while (n < max && seen == wanted);
+    return (int)n;
 }
 
 static int update_status(struct ops_store *store, int64_t id, enum alert_status status,
@@ -345,10 +397,12 @@ int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY
                       DB_NO_VALUES, &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
         enum severity severity = SEVERITY_INFO;
+        struct err why = {0};
         struct row row = {.rows = rows};
         ROW_WORD(&row, severity, &severity);
-        ret_by_severity[severity] += row_i64(&row);
-        rc = row_check(&row, "monitoring_alerts", 0, err);
+        int64_t count = row_i64(&row);
+        rc = row_check(&row, "monitoring_alerts", 0, &why);
+        ret_by_severity[severity] += left_out(&rc, &why, err) ? 0 : count;
     }
     return rc < 0 ? rc : 0;
 }

@@ -1,3 +1,4 @@
+#include "../../../src/store/row.h"
 #include "alerts/alerts.h"
 #include "base/check.h"
 #include "command/runner.h"
@@ -437,6 +438,57 @@ static void status_counts_by_severity(void **state)
 
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void run_sql(struct scene *s, const char *sql)
+{
+    assert_int_equal(db_exec(s->store->db, sql, NULL), 0);
+}
+
+static void an_odd_row_hides_no_other_alert(void **state)
+{
+    struct scene *s = *state;
+    static const char *const odd[] = {
+        "UPDATE monitoring_alerts SET alert_type = 'weird' WHERE fingerprint LIKE 'odd:%'",
+        "UPDATE monitoring_alerts SET severity = 'worse' WHERE fingerprint LIKE 'odd:%'",
+        "UPDATE monitoring_alerts SET created_at = 'then' WHERE fingerprint LIKE 'odd:%'",
+        "UPDATE monitoring_alerts SET title = printf('%.999c', 'x') WHERE fingerprint LIKE 'odd:%'",
+    };
+    static struct alert rows[20];
+    for (size_t i = 0; i < COUNT_OF(odd); i++) {
+        run_sql(s, "DELETE FROM monitoring_alerts");
+        (void)raise_down(s, SEVERITY_LOW);
+        for (int n = 0; n < 25; n++) { /* more than a page, and all of them before the other */
+            char fingerprint[16];
+            (void)snprintf(fingerprint, sizeof(fingerprint), "odd:%d", n);
+            struct alert_spec spec = down(SEVERITY_HIGH);
+            spec.fingerprint = fingerprint;
+            assert_int_equal(alerts_raise(s->alerts, &spec, NULL, NULL), 0);
+        }
+        run_sql(s, odd[i]);
+        const struct alert_query open = {.statuses = 1U << ALERT_OPEN};
+        assert_int_equal(alert_table_list(s->store, &open, rows, 20, NULL), 1);
+        assert_string_equal(rows[0].fingerprint, "service:prediction");
+        command(s, "alerts");
+        assert_int_equal(s->answer_err, ERR_NONE);
+        assert_non_null(strstr(s->answer, "prediction is down"));
+        AUTO_BUF struct buf line = BUF_INIT(256);
+        AUTO_JSON struct json_object *data = json_object_new_object();
+        alerts_status_line(&line, data, s->alerts);
+        assert_null(strstr(line.data, "unknown"));
+
+        /* Nor does it keep the same thing from being raised. */
+        struct alert_spec again = down(SEVERITY_CRITICAL);
+        again.fingerprint = "odd:3";
+        again.reopens = true;
+        int64_t id = 0;
+        assert_int_equal(alerts_raise(s->alerts, &again, &id, NULL), 0);
+        assert_int_equal(alert_table_get(s->store, id, &rows[0], NULL), 0);
+        assert_int_equal(rows[0].status, ALERT_OPEN);
+        assert_int_equal(rows[0].count, 1);
+        assert_int_equal(alerts_resolve(s->alerts, "odd:3", "", NULL), 0);
+        assert_int_equal(alerts_resolve(s->alerts, "odd:4", "", NULL), 0);
+    }
+}
+
 UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_told),
            SCENE_TEST(a_repeat_edits_and_a_rise_tells_again),
            SCENE_TEST(mild_and_rejected_ones_are_silent), SCENE_TEST(resolving_edits_and_tells),
@@ -445,4 +497,4 @@ UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_told),
            SCENE_TEST(coming_back_is_one_transaction),
            SCENE_TEST(a_console_that_nobody_reads_gets_nothing),
            SCENE_TEST(commands_list_show_and_acknowledge), SCENE_TEST(commands_raise),
-           SCENE_TEST(status_counts_by_severity))
+           SCENE_TEST(status_counts_by_severity), SCENE_TEST(an_odd_row_hides_no_other_alert))
