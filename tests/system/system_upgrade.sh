@@ -29,6 +29,8 @@ sqlite3 "$state/ops.db" "
     UPDATE confirmations SET expires_us = (strftime('%s', 'now') + 3600) * 1000000 WHERE run_id = 50;
     UPDATE kv SET value = strftime('%s', 'now') * 1000000 WHERE name = 'prune_last_us';"
 
+cp -r "$state" "$WORK/cut"
+
 # ---- without a daemon
 verify() {
     "$ND" auditlog verify --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
@@ -234,6 +236,13 @@ ask trades
 tap_check "it starts again, with everything" holds "$WORK/out" "All 18: "
 kill -TERM $daemon
 wait $daemon
+
+# ---- a copy of ops.db that the old build finished and could not put in place any more
+mv "$WORK/cut/ops.db" "$WORK/cut/ops.db-rescue"
+printf '/alerts\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/cut" \
+    > "$WORK/out" 2>&1
+tap_check "the finished copy of ops.db is put in place" holds "$WORK/out" "The market runs fast"
+tap_check "and nothing is left of it" test ! -e "$WORK/cut/ops.db-rescue"
 
 # ---- an emergency stop that only its file knows
 mkdir "$WORK/stopped"
