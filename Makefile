@@ -223,9 +223,15 @@ test: ## every test that this machine can run; ends in one summary line
 	@$(MAKE) -s --no-print-directory deps WITH_TEST_PACKAGES='$(DEB_TEST_PACKAGES)' < /dev/null >&2
 	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
 
-# One recipe: what is cheap first, then what takes longest, so that both cores are busy to the end.
-# ASan and UBSan run the same unit tests; ThreadSanitizer runs the rooms in which threads meet.
-TSAN_ROOMS := $(filter base engine api io,$(UNIT_ROOMS))
+# One recipe. What takes longest begins first, so that all cores are busy to the end; the tests that
+# hold a limit in milliseconds run alone, after the others. ASan and UBSan run all unit tests;
+# ThreadSanitizer those in which threads meet: of the engine's, all but two groups are a pure step.
+TSAN_ROOMS         := $(filter base engine api io,$(UNIT_ROOMS))
+TSAN_GROUPS_engine := start thread
+SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
+SYSTEM_ALONE       := deaf_manager silent_dns slow_disk
+SYSTEM_LONGEST     := systemd
+system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
 	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/bench/run $(BUILD)/release/bench/ops
@@ -234,13 +240,15 @@ test-with-deps:
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
 	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
 	    docs 'sh tests/house/docs.sh $(BUILD)/release/nightdesk' \
+	    $(call system_tests,$(SYSTEM_LONGEST)) \
 	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
-	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' $(BUILD)/tsan/unit/$(r)) \
 	    $(foreach r,$(UNIT_ROOMS),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
+	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
+	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
 	    $(foreach r,$(UNIT_ROOMS),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f)') \
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
-	    $(foreach t,$(sort $(wildcard tests/system/system_*.sh)),'$(patsubst tests/system/system_%.sh,system %,$(t))' 'sh $(t) $(BUILD)/release')
+	    $(call system_tests,$(SYSTEM_ALONE))
 
 asan tsan: ## the unit tests under AddressSanitizer and UBSan, or ThreadSanitizer
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=$@ units

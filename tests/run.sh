@@ -3,10 +3,11 @@
 #
 # usage: run.sh LABEL COMMAND [LABEL COMMAND ...] [-- LABEL COMMAND ...]
 #
-# Each COMMAND is one shell word list. Those before -- run $JOBS at a time (default: one a core, at
-# most four), those after it alone: they measure, or use what is there only once. A program that
-# ends badly without saying "not ok" counts as one failure (a crash is not a pass), and so does one
-# that reports nothing. Output is kept under $LOGS; each result is shown when it is there.
+# Each COMMAND is one shell word list. Those before -- run $JOBS at a time (default: one more than
+# there are cores, because many of them wait; at most five). Those after it run alone: they measure.
+# A program that ends badly without saying "not ok" counts as one failure (a crash is not a pass),
+# and so does one that reports nothing. Output is kept under $LOGS; each result is shown when it is
+# there.
 set -u
 : "${LOGS:=build/test-logs}"
 export LOGS
@@ -48,7 +49,7 @@ if [ "${1:-}" = --one ]; then
 fi
 
 cores=$(nproc 2> /dev/null || echo 1)
-: "${JOBS:=$((cores < 4 ? cores : 4))}"
+: "${JOBS:=$((cores < 4 ? cores + 1 : 5))}"
 mkdir -p "$LOGS"
 rm -f "$LOGS"/*.log "$LOGS"/*.report "$LOGS"/*.skips "$LOGS"/*.counts
 started=0

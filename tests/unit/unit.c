@@ -1,5 +1,9 @@
 #include "unit/unit.h"
 
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
 #ifdef __SANITIZE_ADDRESS__
 /* What fontconfig knows of this machine's fonts it keeps to the end, once a process. */
 const char *__lsan_default_suppressions(void);
@@ -21,11 +25,29 @@ void unit_register(struct unit_group *group)
     *slot = group;
 }
 
-int main(void)
+static bool is_asked_for(const struct unit_group *group, int count, char *const *names)
 {
-    int failed = 0;
+    for (int i = 0; i < count; i++) {
+        if (strcmp(group->name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return count == 0;
+}
+
+/* Runs every group, or those that are named. A name without a group is a failure. */
+int main(int argc, char **argv)
+{
+    int failed = 0, ran = 0;
     for (const struct unit_group *g = groups; g != NULL; g = g->next) {
-        failed += _cmocka_run_group_tests(g->name, g->tests, g->count, NULL, NULL);
+        if (is_asked_for(g, argc - 1, argv + 1)) {
+            failed += _cmocka_run_group_tests(g->name, g->tests, g->count, NULL, NULL);
+            ran++;
+        }
+    }
+    if (argc > 1 && ran != argc - 1) {
+        (void)fprintf(stderr, "%d groups named, %d found\n", argc - 1, ran);
+        return 1;
     }
     return failed == 0 ? 0 : 1;
 }

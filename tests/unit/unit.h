@@ -4,6 +4,7 @@
  *
  *     static void counts_losses(void **state) { ... assert_int_equal(a, b); }
  *     UNIT_GROUP(bus, cmocka_unit_test(counts_losses), ...)
+ * A binary runs all its groups, or those named as its arguments: build/release/unit/base bus ring.
  *
  * Thread: main thread of the test binary.
  */
