@@ -11,25 +11,25 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 VERSION := 0.1.0
 
-# ---------------------------------------------------------------- the house
-# A room may lean only on what stands behind its name. Bottom first; `make layers` proves it.
-ROOMS := base model io store config market agents risk venue engine \
+# ---------------------------------------------------------------- modules and layers
+# A module may use only the modules behind its name. Bottom first; `make layers` proves it.
+MODULES := base model io store config market agents risk venue engine \
          access command alerts auditor assistant health chat api ops cli main
 USES_base      :=
 USES_model     := base
 USES_io        := base
 USES_store     := base model io
 USES_config    := base model io store
-FLOOR4         := base model io store config
-USES_market    := $(FLOOR4)
-USES_agents    := $(FLOOR4) market
-USES_risk      := $(FLOOR4) market agents
-USES_venue     := $(FLOOR4) market agents risk
-USES_engine    := $(FLOOR4) market agents risk venue
-USES_access    := $(FLOOR4)
-USES_command   := $(FLOOR4) access
-USES_alerts    := $(FLOOR4) access command
-ACTIONS        := $(FLOOR4) access command alerts
+LAYER4         := base model io store config
+USES_market    := $(LAYER4)
+USES_agents    := $(LAYER4) market
+USES_risk      := $(LAYER4) market agents
+USES_venue     := $(LAYER4) market agents risk
+USES_engine    := $(LAYER4) market agents risk venue
+USES_access    := $(LAYER4)
+USES_command   := $(LAYER4) access
+USES_alerts    := $(LAYER4) access command
+ACTIONS        := $(LAYER4) access command alerts
 USES_auditor   := $(ACTIONS)
 USES_assistant := $(ACTIONS)
 USES_health    := $(ACTIONS)
@@ -87,11 +87,11 @@ LDFLAGS_ALL  := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
 LIBS         := $(PKG_LIBS) -lm -lpthread
 
 # ---------------------------------------------------------------- what is built
-SRC  := $(foreach r,$(ROOMS),$(wildcard src/$(r)/*.c))
+SRC  := $(foreach r,$(MODULES),$(wildcard src/$(r)/*.c))
 OBJ  := $(SRC:src/%.c=$(B)/obj/%.o)
 BIN  := $(B)/nightdesk
-room_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
-room_closure = $(USES_$(1)) $(1)
+module_objects = $(patsubst src/%.c,$(B)/obj/%.o,$(wildcard src/$(1)/*.c))
+module_closure = $(USES_$(1)) $(1)
 
 EMBEDDED := $(sort $(wildcard commands/*.yaml) $(wildcard prompts/*.md))
 
@@ -117,9 +117,9 @@ $(B)/obj/%.o: src/%.c $(B)/flags
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 
 # The command manifests and prompts are part of the binary.
-$(B)/gen/embedded.c: $(EMBEDDED) tests/house/embed.sh
+$(B)/gen/embedded.c: $(EMBEDDED) tests/checks/embed.sh
 	@mkdir -p $(@D)
-	sh tests/house/embed.sh $(EMBEDDED) > $@
+	sh tests/checks/embed.sh $(EMBEDDED) > $@
 $(B)/obj/gen/embedded.o: $(B)/gen/embedded.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c $< -o $@
@@ -131,8 +131,8 @@ $(BIN): $(OBJ) $(B)/obj/gen/embedded.o
 -include $(OBJ:.o=.d) $(B)/obj/gen/embedded.d
 
 # ---------------------------------------------------------------- tests
-# tests/unit/<room>/test_<thing>.c: one binary a room, linked with the floors the room may use.
-UNIT_ROOMS := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(d:/=))))
+# tests/unit/<module>/test_<thing>.c: one binary a module, linked with the modules it may use.
+UNIT_MODULES := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(d:/=))))
 # The fakes of the outside world are an archive: who uses one gets it.
 FAKES_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/fakes/*.c))
 $(B)/tests/fakes.a: $(FAKES_OBJ)
@@ -141,7 +141,7 @@ $(B)/tests/fakes.a: $(FAKES_OBJ)
 define unit_binary
 UNIT_OBJ_$(1) := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/unit/$(1)/*.c))
 $(B)/unit/$(1): $$(UNIT_OBJ_$(1)) $(B)/tests/unit/unit.o $(B)/tests/fakes.a \
-                $(foreach r,$(call room_closure,$(1)),$(call room_objects,$(r))) \
+                $(foreach r,$(call module_closure,$(1)),$(call module_objects,$(r))) \
                 $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lcmocka
@@ -154,15 +154,15 @@ $(B)/tests/%.o: tests/%.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) -Itests $(CFLAGS_ALL) -MMD -MP -c $< -o $@
 -include $(wildcard $(B)/tests/*/*.d $(B)/tests/*/*/*.d)
-$(foreach r,$(UNIT_ROOMS),$(eval $(call unit_binary,$(r))))
-UNIT_BINARIES := $(UNIT_ROOMS:%=$(B)/unit/%)
+$(foreach r,$(UNIT_MODULES),$(eval $(call unit_binary,$(r))))
+UNIT_BINARIES := $(UNIT_MODULES:%=$(B)/unit/%)
 .PHONY: units
 units: $(UNIT_BINARIES)
 
 # tests/sim/*.c: engine and venue on a fake clock under seeded faults; a failure prints its seed.
 SEEDS   ?= 200
 SIM_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/sim/*.c))
-$(B)/sim: $(SIM_OBJ) $(foreach r,$(call room_closure,engine),$(call room_objects,$(r))) \
+$(B)/sim: $(SIM_OBJ) $(foreach r,$(call module_closure,engine),$(call module_objects,$(r))) \
           $(B)/obj/gen/embedded.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
@@ -174,7 +174,7 @@ sim: $(B)/sim ## engine and venue under seeded faults; SEEDS=n
 # tests/system/<name>.c: helpers of the system tests, which are tests/system/system_*.sh.
 SYSTEM_NAMES := $(patsubst tests/system/%.c,%,$(wildcard tests/system/*.c))
 $(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
-               $(foreach r,base model io store,$(call room_objects,$(r))) $(B)/obj/gen/embedded.o
+               $(foreach r,base model io store,$(call module_objects,$(r))) $(B)/obj/gen/embedded.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 .PHONY: systems
@@ -183,7 +183,7 @@ systems: $(SYSTEM_NAMES:%=$(B)/system/%)
 # tests/scenario: the real binary against the fakes, one readable file a scenario.
 SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))
 $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
-               $(foreach r,base model io store,$(call room_objects,$(r)))
+               $(foreach r,base model io store,$(call module_objects,$(r)))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 .PHONY: scenarios scenario golden
 scenarios: $(B)/scenario
@@ -192,25 +192,25 @@ scenario: build scenarios ## the real binary against fakes of Telegram and Claud
 golden: $(B)/unit/chat ## rewrite tests/golden from what is rendered today; read the difference
 	GOLDEN_UPDATE=1 $(B)/unit/chat
 
-# ---------------------------------------------------------------- the house, proved
+# ---------------------------------------------------------------- build checks
 comma := ,
 space := $(subst ,, )
-LAYER_RULES := $(foreach r,$(ROOMS),$(r):$(subst $(space),$(comma),$(strip $(USES_$(r)))))
+LAYER_RULES := $(foreach r,$(MODULES),$(r):$(subst $(space),$(comma),$(strip $(USES_$(r)))))
 
-.PHONY: layers headers tidy print-rooms
-layers: build ## prove that every room leans only on the floors below it
-	@sh tests/house/layers.sh $(B) $(LAYER_RULES)
+.PHONY: layers headers tidy print-modules
+layers: build ## prove that every module uses only the layers below it
+	@sh tests/checks/layers.sh $(B) $(LAYER_RULES)
 headers: ## compile each public header alone
-	@sh tests/house/headers.sh $(CC) -std=gnu17 $(WARN) $(CPPFLAGS_ALL)
-tidy: ## house rules: columns, words, a README a room, a thread line a header
-	@sh tests/house/tidy.sh
-print-rooms:
-	@echo $(ROOMS)
+	@sh tests/checks/headers.sh $(CC) -std=gnu17 $(WARN) $(CPPFLAGS_ALL)
+tidy: ## build checks: columns, words, a README a module, a thread line a header
+	@sh tests/checks/tidy.sh
+print-modules:
+	@echo $(MODULES)
 
 # ---------------------------------------------------------------- everything a newcomer types
 .PHONY: deps run test asan tsan cov fuzz format help clean
 deps: ## install what is missing (Debian, Ubuntu); elsewhere print the list
-	@sh tests/house/deps.sh $(DEB_PACKAGES) $(WITH_TEST_PACKAGES)
+	@sh tests/checks/deps.sh $(DEB_PACKAGES) $(WITH_TEST_PACKAGES)
 
 # The dependencies are looked up when a makefile is read, so what follows `deps` is a make of its
 # own. Standard input belongs to nightdesk alone.
@@ -226,26 +226,26 @@ test: ## every test that this machine can run; ends in one summary line
 # One recipe. What takes longest begins first, so that all cores are busy to the end; the tests that
 # hold a limit in milliseconds run alone, after the others. ASan and UBSan run all unit tests;
 # ThreadSanitizer those in which threads meet: of the engine's, all but two groups are a pure step.
-TSAN_ROOMS         := $(filter base engine api io,$(UNIT_ROOMS))
+TSAN_MODULES         := $(filter base engine api io,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
-SYSTEM_ALONE       := deaf_manager silent_dns slow_disk
+SYSTEM_ALONE       := silent_supervisor silent_dns slow_disk
 SYSTEM_LONGEST     := systemd
 system_tests = $(foreach t,$(1),'system $(t)' 'sh tests/system/system_$(t).sh $(BUILD)/release')
 .PHONY: test-with-deps
 test-with-deps:
 	@$(MAKE) -s --no-print-directory -j2 build units scenarios systems simulator $(BUILD)/release/bench/run $(BUILD)/release/bench/ops
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan build units fuzz-replays
-	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_ROOMS:%=$(BUILD)/tsan/unit/%)
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=tsan $(TSAN_MODULES:%=$(BUILD)/tsan/unit/%)
 	@LOGS=$(BUILD)/test-logs sh tests/run.sh \
 	    layers '$(MAKE) -s layers' headers '$(MAKE) -s headers' tidy '$(MAKE) -s tidy' \
-	    docs 'sh tests/house/docs.sh $(BUILD)/release/nightdesk' \
+	    docs 'sh tests/checks/docs.sh $(BUILD)/release/nightdesk' \
 	    $(call system_tests,$(SYSTEM_LONGEST)) \
 	    'sim 500 seeds' '$(BUILD)/release/sim --seeds 500 --list tests/sim/seeds.txt' \
-	    $(foreach r,$(UNIT_ROOMS),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
+	    $(foreach r,$(UNIT_MODULES),'asan $(r)' $(BUILD)/asan/unit/$(r)) \
 	    $(call system_tests,$(filter-out $(SYSTEM_ALONE) $(SYSTEM_LONGEST),$(SYSTEM_TESTS))) \
-	    $(foreach r,$(TSAN_ROOMS),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
-	    $(foreach r,$(UNIT_ROOMS),'unit $(r)' $(BUILD)/release/unit/$(r)) \
+	    $(foreach r,$(TSAN_MODULES),'tsan $(r)' '$(BUILD)/tsan/unit/$(r) $(TSAN_GROUPS_$(r))') \
+	    $(foreach r,$(UNIT_MODULES),'unit $(r)' $(BUILD)/release/unit/$(r)) \
 	    $(foreach f,$(FUZZ_NAMES),'fuzz $(f)' '$(BUILD)/asan/fuzz/$(f) tests/fuzz/corpus/$(f)') \
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
 	    $(call system_tests,$(SYSTEM_ALONE))
@@ -253,19 +253,19 @@ test-with-deps:
 asan tsan: ## the unit tests under AddressSanitizer and UBSan, or ThreadSanitizer
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=$@ units
 	@LOGS=$(BUILD)/$@/logs sh tests/run.sh \
-	    $(foreach r,$(UNIT_ROOMS),'$@ $(r)' $(BUILD)/$@/unit/$(r))
+	    $(foreach r,$(UNIT_MODULES),'$@ $(r)' $(BUILD)/$@/unit/$(r))
 
-# COV_ROOMS="market risk" measures these alone.
-COV_ROOMS ?= $(UNIT_ROOMS)
-cov: ## branch coverage of the unit tests and the simulator, by room; COV_ROOMS="a b" for some
-	@$(MAKE) -s --no-print-directory -j2 VARIANT=cov $(COV_ROOMS:%=$(BUILD)/cov/unit/%) simulator
-	@sh tests/house/cov.sh $(BUILD)/cov $(COV_ROOMS)
+# COV_MODULES="market risk" measures these alone.
+COV_MODULES ?= $(UNIT_MODULES)
+cov: ## branch coverage of the unit tests and the simulator, by module; COV_MODULES="a b" for some
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=cov $(COV_MODULES:%=$(BUILD)/cov/unit/%) simulator
+	@sh tests/checks/cov.sh $(BUILD)/cov $(COV_MODULES)
 
 # tests/fuzz/fuzz_<parser>.c: `make fuzz` searches with libFuzzer (clang); the corpus and every
 # prefix of it run as ordinary tests through replay.c.
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
-FUZZ_OBJ     := $(foreach r,$(filter-out cli main,$(ROOMS)),$(call room_objects,$(r))) \
+FUZZ_OBJ     := $(foreach r,$(filter-out cli main,$(MODULES)),$(call module_objects,$(r))) \
                 $(B)/obj/gen/embedded.o
 .PHONY: fuzz-replays
 fuzz-replays: $(FUZZ_NAMES:%=$(B)/fuzz/%)
@@ -283,22 +283,22 @@ fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
 	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
 	        tests/fuzz/corpus/$$f || exit 1; done
 
-# tests/bench/bench_<room>.c: one binary a room, linked with the floors the room may use; -lck is
-# the peer of the bus. The back-test is a part of a room with a bench of its own.
+# tests/bench/bench_<module>.c: one binary a module, linked with the modules it may use; -lck is
+# the peer of the bus. The back-test is part of a module and has a bench of its own.
 USES_backtest := $(USES_engine) engine
-BENCH_ROOMS := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
+BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
 $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \
-                 $(foreach r,$(call room_closure,$(1)),$(call room_objects,$(r))) \
+                 $(foreach r,$(call module_closure,$(1)),$(call module_objects,$(r))) \
                  $(B)/obj/gen/embedded.o
 	@mkdir -p $$(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $$^ -o $$@ $(LIBS) -lck
 endef
-$(foreach r,$(BENCH_ROOMS),$(eval $(call bench_binary,$(r))))
+$(foreach r,$(BENCH_MODULES),$(eval $(call bench_binary,$(r))))
 .PHONY: bench
-bench: build $(B)/bench/run $(BENCH_ROOMS:%=$(B)/bench/%) ## measure each room; prints tables of median and p99
-	@$(B)/bench/run $(BENCH_ROOMS:%=$(B)/bench/%)
-$(B)/bench/run: $(B)/tests/bench/run.o $(call room_objects,base)
+bench: build $(B)/bench/run $(BENCH_MODULES:%=$(B)/bench/%) ## measure each module; prints tables of median and p99
+	@$(B)/bench/run $(BENCH_MODULES:%=$(B)/bench/%)
+$(B)/bench/run: $(B)/tests/bench/run.o $(call module_objects,base)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 

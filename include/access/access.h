@@ -2,7 +2,7 @@
  * access.h: who is asking, and may they. The one place where it is decided.
  *
  *     struct principal who;
- *     if (access_identify(access, DOOR_TELEGRAM, from_id, &who) < 0) { access_stranger(...);
+ *     if (access_identify(access, CHANNEL_TELEGRAM, from_id, &who) < 0) { access_unauthorised(...);
  * return; } rc = access_permit(&who, ROLE_OPERATOR, false, err);
  *
  * Rules: deny by default; a person is a numeric user id of a door, never a chat; an empty list
@@ -23,16 +23,16 @@ struct ops_store;
 struct pool;
 struct access;
 
-enum door { DOOR_CONSOLE, DOOR_TELEGRAM, DOOR_SOCKET, DOOR_HTTP, DOOR_SCHEDULE };
+enum channel { CHANNEL_CONSOLE, CHANNEL_TELEGRAM, CHANNEL_SOCKET, CHANNEL_HTTP, CHANNEL_SCHEDULE };
 enum role { ROLE_NONE, ROLE_READ_ONLY, ROLE_OPERATOR, ROLE_ADMIN };
 
-const char *door_name(enum door d); /* "console" "telegram" "socket" "http" "schedule" */
-const char *role_name(enum role r); /* "none" "read_only" "operator" "admin" */
+const char *channel_name(enum channel d); /* "console" "telegram" "socket" "http" "schedule" */
+const char *role_name(enum role r);       /* "none" "read_only" "operator" "admin" */
 bool role_parse(struct str s, enum role *ret);
-bool door_parse(struct str s, enum door *ret);
+bool channel_parse(struct str s, enum channel *ret);
 
 struct principal {
-    enum door door;
+    enum channel channel;
     int64_t id; /* Telegram user id; uid for console and socket; 0 for a token or the schedule */
     char name[32];
     enum role role;
@@ -52,7 +52,7 @@ void access_learn_names(struct access *access, struct pool *helpers);
 bool access_learns_names(const struct access *access); /* still asking */
 
 /* 0 and *ret filled, or -ERR_ACCESS_STRANGER. */
-int access_identify(struct access *access, enum door door, int64_t id, struct principal *ret);
+int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret);
 
 /* 0, or -ERR_ACCESS_DENIED with "needs operator, alice is read_only" in the context. */
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
@@ -61,7 +61,7 @@ int access_permit(const struct principal *who, enum role lowest, bool needs_emer
 /* Notes a stranger's message in the audit log, at most a few lines an hour for each id and in all,
  * with the number left out told in the next one; raises nothing by itself.
  * Returns true when this one was logged. */
-bool access_stranger(struct access *access, enum door door, int64_t id, const char *what);
+bool access_unauthorised(struct access *access, enum channel channel, int64_t id, const char *what);
 
 /* Counts a command that only read, by person and hour, instead of a line in the audit log. */
 int access_count_read(struct access *access, const struct principal *who, const char *command,

@@ -1,7 +1,7 @@
 /*
  * agent.h: the table of the eight that make a decision.
  *
- *     agent_run_all(&board);
+ *     agent_run_all(&context);
  *     const struct agent *agents = agent_table(&count);   // who they are, in their order
  *
  * Each runs once a decision and leaves a vote on the board: a direction, a confidence of 0..1, and
@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "agents/board.h"
+#include "agents/decision_context.h"
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ struct agent {
     char name[16];
     enum agent_stance stance;
     /* Sets direction and adds reasons; name, and zero for the rest, are set before. */
-    void (*run)(struct board *board, struct vote *vote);
+    void (*run)(struct context *context, struct vote *vote);
     const char *help; /* one sentence */
 };
 
@@ -34,7 +34,7 @@ const struct agent *agent_table(int *ret_count);
 
 /* Runs the table over a board whose upper half is filled. Sets every field of the decision except
  * id, symbol, at_us and price, which the caller has set. */
-void agent_run_all(struct board *board);
+void agent_run_all(struct context *context);
 
 /* Adds a reason and its points to a vote. A reason that was looked at and gave nothing is kept
  * too (points 0): it tells why not. Inline, so that the length of a literal costs nothing. */

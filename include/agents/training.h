@@ -5,16 +5,16 @@
  *     rc = training_run(lessons, &options, &model_text, &result, err);
  *     file_write(path, buf_str(&model_text), 0644, err);
  *
- * Trees are trained on the first part of the lessons (agents/lessons.h splits them) and scored on
- * the last, which they have never seen, beside a coin flip. What is scored are the answers of our
- * own evaluator, which is what trades; they are held against the library's.
- * The model's file carries, as learner.attributes, what predictor.h wants to know.
- * Invariants: the same lessons, options and library give the same bytes. Thread: any.
+ * Trees are trained on the first part of the lessons (agents/training_rows.h splits them) and
+ * scored on the last, which they have never seen, beside a coin flip. What is scored are the
+ * answers of our own evaluator, which is what trades; they are held against the library's. The
+ * model's file carries, as learner.attributes, what predictor.h wants to know. Invariants: the same
+ * lessons, options and library give the same bytes. Thread: any.
  */
 #pragma once
 
-#include "agents/lessons.h"
 #include "agents/score.h"
+#include "agents/training_rows.h"
 #include "base/buf.h"
 
 #define TRAINING_TREES_MAX     2000
@@ -24,7 +24,7 @@
 #define TRAINING_KEY_FEATURES  "nightdesk.features" /* features_hash() */
 #define TRAINING_KEY_TIMEFRAME "nightdesk.timeframe"
 #define TRAINING_KEY_HORIZON   "nightdesk.horizon" /* bars */
-#define TRAINING_KEY_DATA      "nightdesk.data"    /* lessons_hash() */
+#define TRAINING_KEY_DATA      "nightdesk.data"    /* training_rows_hash() */
 #define TRAINING_KEY_ROWS      "nightdesk.rows"    /* that it learned from */
 #define TRAINING_KEY_SYMBOL    "nightdesk.symbol"
 #define TRAINING_KEY_MARKET    "nightdesk.market" /* "recorded", or "simulated:SEED" */
@@ -50,7 +50,7 @@ struct training_options {
         .test_share = 0.3, .trees = 100, .depth = 3, .learning_rate = 0.05, .seed = 1})
 
 struct training_result {
-    struct lessons_split split;
+    struct training_rows_split split;
     int64_t train_from_us, train_to_us; /* when the first and last row were known */
     int64_t test_from_us, test_to_us;
     double train_base_rate;
@@ -59,12 +59,12 @@ struct training_result {
     bool beats_coin;
     double largest_difference; /* between our answers and the library's, over the test */
     char library[16];          /* its version */
-    char data_hash[LESSONS_HASH_SIZE];
-    char model_hash[LESSONS_HASH_SIZE];
+    char data_hash[TRAINING_ROWS_HASH_SIZE];
+    char model_hash[TRAINING_ROWS_HASH_SIZE];
     char features_hash[FEATURES_HASH_SIZE];
 };
 
 /* Appends the model to *ret_model. ERR_TRAIN_DATA when a part is too small, or when the price went
  * the same way after all rows of one. */
-int training_run(const struct lessons *lessons, const struct training_options *options,
+int training_run(const struct training_rows *training_rows, const struct training_options *options,
                  struct buf *ret_model, struct training_result *ret, struct err *err);

@@ -2,7 +2,7 @@
  * api.h: the doors for programs: HTTP over a Unix socket in the state folder and over 127.0.0.1.
  *
  *     struct api *api;
- *     rc = api_start(&(struct api_options){.loop = loop, .config = config, .crossing = crossing,
+ *     rc = api_start(&(struct api_options){.loop = loop, .config = config, .shared = crossing,
  *                    .runner = runner, .access = access, .socket_path = path}, &api, err);
  *     ...
  *     api_stop(api);                              // before the runner is freed
@@ -29,7 +29,7 @@
 struct access;
 struct api;
 struct config;
-struct crossing;
+struct shared;
 struct loop;
 struct manifest_list;
 struct runner;
@@ -37,7 +37,7 @@ struct runner;
 struct api_options {
     struct loop *loop;
     const struct config *config;
-    struct crossing *crossing;
+    struct shared *shared;
     const struct manifest_list *manifests;
     struct runner *runner;
     struct access *access;

@@ -3,7 +3,7 @@
  *
  *     rc = claude_new(&(struct claude_options){.loop = loop, .http = http, .api_url = url,
  *                     .api_key = key, .model = model, .max_tokens = 8000}, &claude, err);
- *     struct inquirer inquirer = claude_inquirer(claude);      // hand it to the auditor
+ *     struct llm_client inquirer = claude_llm_client(claude);      // hand it to the auditor
  *
  * Always true: the key travels in the x-api-key header only and is registered with log_hide;
  * temperature, top_p and top_k are never sent; content blocks are selected by type; a truncated,
@@ -21,19 +21,19 @@
 #include "base/err.h"
 #include "io/http.h"
 #include "io/loop.h"
-#include "model/inquiry.h"
+#include "model/llm_request.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CLAUDE_API_URL       "https://api.anthropic.com"
-#define CLAUDE_VERSION       "2026-10-21"
-#define CLAUDE_RETRIES       2
-#define CLAUDE_TIMEOUT_MS    INT64_C(600000)     /* one attempt, as the vendor's SDK has it */
-#define CLAUDE_DEADLINE_US   (15 * USEC_PER_MIN) /* all attempts and waits of one inquiry */
-#define CLAUDE_TOKENS_MAX    INT64_C(64000)
-#define CLAUDE_WAIT_MAX_US   (2 * USEC_PER_MIN) /* asked to wait longer: given up */
-#define CLAUDE_INQUIRIES_MAX 8                  /* under way at once */
+#define CLAUDE_API_URL      "https://api.anthropic.com"
+#define CLAUDE_VERSION      "2026-10-21"
+#define CLAUDE_RETRIES      2
+#define CLAUDE_TIMEOUT_MS   INT64_C(600000)     /* one attempt, as the vendor's SDK has it */
+#define CLAUDE_DEADLINE_US  (15 * USEC_PER_MIN) /* all attempts and waits of one inquiry */
+#define CLAUDE_TOKENS_MAX   INT64_C(64000)
+#define CLAUDE_WAIT_MAX_US  (2 * USEC_PER_MIN) /* asked to wait longer: given up */
+#define CLAUDE_REQUESTS_MAX 8                  /* under way at once */
 
 struct claude;
 
@@ -51,7 +51,7 @@ struct claude_options {
 int claude_new(const struct claude_options *options, struct claude **ret, struct err *err);
 void claude_free(struct claude *claude); /* cancels what is under way */
 /* The port, for as long as the client lives. */
-struct inquirer claude_inquirer(struct claude *claude);
+struct llm_client claude_llm_client(struct claude *claude);
 
 /* The pieces, pure, for tests. */
 
@@ -62,7 +62,7 @@ int64_t claude_retry_us(const struct http_response *response, int attempt, doubl
 /* Reads a response of any kind. 0: *ret_text (a heap string) is the whole answer. Otherwise one of
  * ERR_CLAUDE_…; answer gets what could be read of model, tokens and stop reason (texts live as
  * long as *ret_message, which the caller frees; NULL when the body was not JSON). */
-int claude_read(const struct http_response *response, struct inquiry_answer *answer,
+int claude_read(const struct http_response *response, struct llm_answer *answer,
                 struct json_object **ret_message, char **ret_text, struct err *err);
 /* US dollars by the price table in claude.c; DEC_INVALID for a model that it does not hold.
  * input is what was neither read from nor written to the cache. */

@@ -3,7 +3,7 @@
  * what nobody asked about, checks every figure that it cites, and raises what stands.
  *
  *     rc = auditor_new(&(struct auditor_options){.loop = loop, .clock = clock, .config = config,
- *                      .trading = trading, .store = store, .alerts = alerts, .inquirer = claude,
+ *                      .trading = trading, .store = store, .alerts = alerts, .llm_client = claude,
  *                      .snapshot = read_snapshot, .snapshot_userdata = desk, .state_dir = dir},
  *                      &auditor, err);
  *     auditor_actions(auditor, table);                          // audit.run
@@ -26,8 +26,8 @@
 #include "command/action.h"
 #include "command/reply.h"
 #include "io/json.h"
-#include "model/crossing.h"
-#include "model/inquiry.h"
+#include "model/llm_request.h"
+#include "model/shared.h"
 #include "model/snapshot.h"
 
 #include <stdbool.h>
@@ -47,14 +47,14 @@ struct auditor_options {
     struct loop *loop;
     const struct clock *clock;
     const struct config *config;
-    struct trading_store *trading;   /* read-only; NULL: there is none yet, the report says so */
-    struct ops_store *store;         /* written to unless every audit is a dry run */
-    struct alerts *alerts;           /* NULL: every audit is a dry run */
-    const struct inquirer *inquirer; /* NULL: no key is configured. Borrowed */
+    struct trading_store *trading; /* read-only; NULL: there is none yet, the report says so */
+    struct ops_store *store;       /* written to unless every audit is a dry run */
+    struct alerts *alerts;         /* NULL: every audit is a dry run */
+    const struct llm_client *llm_client; /* NULL: no key is configured. Borrowed */
     /* The engine's newest state; NULL, or a version of 0: no engine to look at. */
     const struct snapshot *(*snapshot)(void *userdata);
     void *snapshot_userdata;
-    const struct crossing *crossing; /* the engine's heartbeat; NULL only without a snapshot */
+    const struct shared *shared; /* the engine's heartbeat; NULL only without a snapshot */
     const char *state_dir;
 };
 

@@ -9,7 +9,7 @@
  * Invariants: data is never NULL and always NUL-terminated; len <= max; once an append did not
  * fit (or memory ran out) `failed` stays set, nothing more is added, and what was there stays: so
  * a chain of appends is checked once, at its end.
- * Ownership: the buffer owns its bytes; buf_take hands them over.
+ * Ownership: the buffer owns its bytes; buf_detach hands them over.
  * Thread: any, one at a time per buffer.
  */
 #pragma once
@@ -62,4 +62,4 @@ struct str buf_str(const struct buf *b);
 
 /* The bytes as a heap string that the caller frees; the buffer is empty afterwards. NULL when the
  * buffer had failed. */
-char *buf_take(struct buf *b);
+char *buf_detach(struct buf *b);

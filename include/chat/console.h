@@ -54,6 +54,6 @@ void console_free(struct console *console);
 void console_start(struct console *console);
 void console_stop(struct console *console);
 /* Prints a reply that is not in the outbox: for when ops.db cannot be written. */
-void console_say(struct console *console, const struct reply *reply);
+void console_print_unstored(struct console *console, const struct reply *reply);
 /* The outbox has changed. Cheap. */
 void console_wake(struct console *console);

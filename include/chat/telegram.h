@@ -23,7 +23,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "io/json.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,7 +67,7 @@ const char *telegram_state_name(enum telegram_state state); /* "off" "starting" 
 
 struct telegram_status {
     enum telegram_state state;
-    bool deaf;                 /* no completed getUpdates for three poll periods */
+    bool poll_stalled;         /* no completed getUpdates for three poll periods */
     char username[33];         /* of the bot, without '@'; "" until getMe was answered */
     int64_t last_poll_wall_us; /* last completed getUpdates; 0: none yet */
     uint64_t polls;            /* completed getUpdates */
@@ -91,8 +91,8 @@ void telegram_wake(struct telegram *telegram);
 /* Sends a reply that is not in the outbox, for when ops.db cannot be written: in place of the
  * message edit_message_id, or as a new one (0). Kept in memory and tried again until it is
  * delivered, refused or the process ends. False: not connected, or too many wait already. */
-bool telegram_say(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
-                  const struct reply *reply);
+bool telegram_send_unstored(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
+                            const struct reply *reply);
 void telegram_status(struct telegram *telegram, struct telegram_status *ret);
 /* Whether people are reached by it; *ret_since_us: since when they are not (wall), or 0. Cheap. */
 enum chat_state telegram_reach(const struct telegram *telegram, int64_t *ret_since_us);

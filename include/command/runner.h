@@ -16,9 +16,9 @@
  * takes the safe side (action.h) runs, says that it is not recorded yet, and is recorded as soon as
  * that is possible; anything else that changes something is refused. Permission, confirmation and
  * rate limit hold all the same; questions asked meanwhile are kept in memory.
- * Reply path: for DOOR_CONSOLE and DOOR_TELEGRAM replies go to the outbox (the first message of a
- * run is edited while steps go on), or through `deliver` while there is none; for others on_reply
- * is called, once, with the final reply. Thread: ops.
+ * Reply path: for CHANNEL_CONSOLE and CHANNEL_TELEGRAM replies go to the outbox (the first message
+ * of a run is edited while steps go on), or through `deliver` while there is none; for others
+ * on_reply is called, once, with the final reply. Thread: ops.
  */
 #pragma once
 
@@ -53,7 +53,7 @@ struct runner_options {
     void *outbox_userdata;
     /* Says a reply past the outbox, while ops.db cannot be written: in place of the channel's own
      * message edit_message_id, or as a new one (0). False: that channel cannot now. May be NULL. */
-    bool (*deliver)(enum door door, int64_t chat_id, int64_t edit_message_id,
+    bool (*deliver)(enum channel channel, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata);
     void *deliver_userdata;
     /* A run has ended, and that is on disk as run_id (0: one that only reads, without a record).

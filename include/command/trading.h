@@ -2,7 +2,7 @@
  * trading.h: the desk: what the operator commands about trading stand on. Reads the engine's
  * snapshot and trading.db, and asks the engine for changes through the request ring.
  *
- *     struct desk_options options = {.crossing = &crossing, .trading = trading, .store = store,
+ *     struct desk_options options = {.shared = &shared, .trading = trading, .store = store,
  *                                    .config = config, .clock = clock, .loop = loop};
  *     struct desk *desk = desk_new(&options);
  *     trading_actions(desk, table);                      // trading.status, trading.pause, ...
@@ -25,8 +25,8 @@
 #include "command/action.h"
 #include "command/reply.h"
 #include "io/json.h"
-#include "model/crossing.h"
 #include "model/event.h"
+#include "model/shared.h"
 #include "model/snapshot.h"
 
 struct config;
@@ -48,11 +48,11 @@ struct desk_late {
     enum request_kind kind;
     bool happened; /* false: the engine refused it in the end, and nothing was done */
     struct reply *reply;
-    unsigned told; /* the parts that were told before */
+    unsigned notified; /* the parts that were told before */
 };
 
 struct desk_options {
-    struct crossing *crossing;
+    struct shared *shared;
     struct trading_store *trading; /* a read-only connection to trading.db */
     struct ops_store *store;
     const struct config *config;

@@ -37,7 +37,7 @@
 /* Most trades that are kept for a chart; when it is full every second one goes. */
 #define BACKTEST_MARKS_MAX 256
 /* on_candles is called once in so many moments of the market. */
-#define BACKTEST_TELL_EVERY 16384
+#define BACKTEST_REPORT_EVERY 16384
 
 struct backtest_options {
     const struct settings *settings;   /* what is traded is settings.symbols; copied */

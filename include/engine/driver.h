@@ -23,7 +23,7 @@
  * A crash meanwhile starts from trading.db and the reserve, and asks the venue for the rest.
  * A disk that takes seconds for a commit is spared: what nobody waits for is committed with a later
  * step, so that at most a fifth of the time goes into commits.
- * On the very first start a .trading_state.json in the state folder is imported (statefile.h); one
+ * On the very first start a .trading_state.json in the state folder is imported (state_file.h); one
  * that is damaged keeps trading from starting, for it may hold positions.
  * Thread: one at a time per driver.
  */
@@ -33,7 +33,7 @@
 #include "engine/engine.h"
 #include "engine/reserve.h"
 #include "market/source.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 #include "store/trading.h"
 #include "venue/paper.h"
 
@@ -63,7 +63,7 @@ struct driver;
 int driver_check_market(const struct settings *settings, int64_t *ret_step_us, struct err *err);
 
 /* Never NULL. Opens nothing yet: the first round does. */
-struct driver *driver_new(const struct driver_options *options, struct crossing *crossing);
+struct driver *driver_new(const struct driver_options *options, struct shared *shared);
 /* Ends what is put off: an orderly end before driver_free, which is as a crash is. */
 void driver_finish(struct driver *driver);
 void driver_free(struct driver *driver);

@@ -13,7 +13,7 @@
  * sends orders, publishes events and the snapshot.
  * Start-up is recovery: one path, whether the last stop was clean or kill -9. What goes wrong
  * (a database that is locked, full or damaged, a venue that does not answer) is told as
- * TOPIC_TROUBLE and in the snapshot; the thread keeps serving and tries again; nothing is opened
+ * TOPIC_FAULT and in the snapshot; the thread keeps serving and tries again; nothing is opened
  * meanwhile.
  * Ownership: the crossing outlives the thread. trading.db and paper.db in state_dir are its own.
  * Thread: start and stop from main.
@@ -22,8 +22,8 @@
 
 #include "base/clock.h"
 #include "base/err.h"
-#include "model/crossing.h"
 #include "model/settings.h"
+#include "model/shared.h"
 
 struct engine_options {
     const char *state_dir; /* exists; copied */
@@ -34,7 +34,7 @@ struct engine_options {
 struct engine_thread;
 
 /* Fails only when no thread can be made (ERR_ENGINE_THREAD). */
-int engine_thread_start(const struct engine_options *options, struct crossing *crossing,
+int engine_thread_start(const struct engine_options *options, struct shared *shared,
                         struct engine_thread **ret, struct err *err);
 /* Finishes the round that is under way, then ends. NULL is fine. */
 void engine_thread_stop(struct engine_thread *thread);

@@ -3,7 +3,7 @@
  *
  *     if (journal_source_fits(path)) {
  *         rc = journal_source_open(path, &source, err);
- *         while (source_next_us(source) < INT64_MAX) n = source_take(source, bars);
+ *         while (source_next_us(source) < INT64_MAX) n = source_next(source, bars);
  *         if (journal_source_end(source, err) < 0) ...     // the file was cut
  *         journal_source_free(source);
  *     }

@@ -5,7 +5,7 @@
  *     struct pool *pool = pool_new(loop, &(struct pool_options){
  *         .name = "helper", .threads_max = 2, .queue_max = 16}, err);
  *     struct pool_job *job = pool_start(pool, &(struct pool_work){
- *         .data = question, .work = look_up, .done = on_found, .drop = question_free,
+ *         .data = question, .work = look_up, .done = on_found, .drop = prompt_free,
  *         .userdata = self}, err);
  *     pool_cancel(job);                           // on_found does not run; pool_free does the same
  *

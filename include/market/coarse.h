@@ -3,7 +3,7 @@
  *
  *     struct coarse hours;
  *     coarse_init(&hours, &files.source, timeframe_us(TF_1H));
- *     n = source_take(&hours.source, bars);
+ *     n = source_next(&hours.source, bars);
  *
  * A candle begins at a multiple of its length and is made of what the finer source gives for that
  * time; where it gives nothing there is no candle. One that the source's end cuts short is left

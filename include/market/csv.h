@@ -12,10 +12,10 @@
  * unless it carries an offset) or a number of seconds, milliseconds, microseconds or nanoseconds,
  * told apart by magnitude; it is the moment at which the bar opens. Fields may be quoted; lines end
  * with LF, CRLF or CR, also mixed; a byte order mark and empty lines are skipped. A row that cannot
- * be used is refused and counted, the first CSV_TOLD_MAX with their line; a row with the time of
- * the one before is a duplicate: the first one counts. Always true: rows come with rising times and
- * possible prices; memory does not grow with the file; a row is never used in part. Thread: one at
- * a time per struct csv.
+ * be used is refused and counted, the first CSV_REPORTED_MAX with their line; a row with the time
+ * of the one before is a duplicate: the first one counts. Always true: rows come with rising times
+ * and possible prices; memory does not grow with the file; a row is never used in part. Thread: one
+ * at a time per struct csv.
  */
 #pragma once
 
@@ -27,9 +27,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define CSV_LINE_MAX    16384
-#define CSV_COLUMNS_MAX 256
-#define CSV_TOLD_MAX    10
+#define CSV_LINE_MAX     16384
+#define CSV_COLUMNS_MAX  256
+#define CSV_REPORTED_MAX 10
 
 enum csv_fault {
     CSV_FAULT_LONG,       /* longer than CSV_LINE_MAX */
@@ -58,12 +58,12 @@ struct csv_report {
     int64_t first_us; /* of the accepted */
     int64_t last_us;
     int64_t step_us; /* the smallest distance of two rows: their timeframe; 0 before the second */
-    int told_count;
-    struct csv_told {
+    int reported_count;
+    struct csv_reported {
         int64_t line;
         enum csv_fault fault;
         char text[48]; /* how the field or line begins; printable ASCII */
-    } told[CSV_TOLD_MAX];
+    } notified[CSV_REPORTED_MAX];
 };
 
 struct csv;

@@ -3,7 +3,7 @@
  *
  *     struct csv_source files = {0};
  *     rc = csv_source_init(&files, list, count, err);
- *     while (source_next_us(&files.source) != INT64_MAX) n = source_take(&files.source, bars);
+ *     while (source_next_us(&files.source) != INT64_MAX) n = source_next(&files.source, bars);
  *     csv_source_release(&files);
  *
  * All files have the same step: what most of the first CSV_SOURCE_PROBE rows are apart, which has
@@ -34,8 +34,8 @@ struct csv_source_file {
 struct csv_source {
     struct source source;
     int count;
-    int64_t taken_us; /* when the candles of the last take open; -1 before the first */
-    struct err err;   /* id 0: none */
+    int64_t accepted_us; /* when the candles of the last take open; -1 before the first */
+    struct err err;      /* id 0: none */
     struct csv_source_part {
         struct symbol symbol;
         struct csv *csv;

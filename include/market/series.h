@@ -30,16 +30,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum series_verdict {
+enum series_result {
     SERIES_ACCEPTED,
     SERIES_IMPOSSIBLE, /* high below low, nothing, negative, not a number, off the step, overflow */
     SERIES_BACK,       /* not newer than the newest we have */
     SERIES_STALE,      /* complete for longer than SERIES_STALE_US */
     SERIES_FUTURE,     /* not complete yet, says our clock */
-    SERIES_VERDICTS
+    SERIES_RESULTS
 };
 
-const char *series_verdict_name(enum series_verdict verdict); /* "impossible" */
+const char *series_result_name(enum series_result verdict); /* "impossible" */
 
 #define SERIES_STALE_US       (3 * USEC_PER_MIN)
 #define SERIES_TRENDING_PCT   4.0 /* hourly band width from which a market is said to trend */
@@ -64,7 +64,7 @@ struct series {
     struct dec price;      /* newest close; zero before the first */
     int64_t updated_us;    /* when the newest accepted candle was complete; 0 before the first */
     int64_t accepted;
-    int64_t refused[SERIES_VERDICTS];   /* by kind; that of SERIES_ACCEPTED stays 0 */
+    int64_t refused[SERIES_RESULTS];    /* by kind; that of SERIES_ACCEPTED stays 0 */
     int64_t gaps;                       /* steps that never came, between accepted candles */
     bool suspect;                       /* the newest candle was refused */
     struct frame frames[SERIES_FRAMES]; /* [tf - TF_5M]: see series_frame */
@@ -90,8 +90,8 @@ enum timeframe series_step_tf(int64_t step_us);
 void series_init(struct series *series, struct symbol symbol, int64_t step_us);
 
 /* *ret_closed: bit 1 << tf for each timeframe from 5m on of which this candle completed a bar. */
-enum series_verdict series_push(struct series *series, const struct candle *candle, int64_t now_us,
-                                unsigned *ret_closed);
+enum series_result series_push(struct series *series, const struct candle *candle, int64_t now_us,
+                               unsigned *ret_closed);
 
 /*
  * Closed bars of the decision frame as they stand in candle_table, oldest first. A series that has

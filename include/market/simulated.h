@@ -3,7 +3,7 @@
  *
  *     struct simulated market;
  *     simulated_init(&market, seed, symbols, count, start_us);
- *     n = source_take(&market.source, bars);
+ *     n = source_next(&market.source, bars);
  *
  * The whole market is in one climate at a time (trend up or down, chop around an anchor, crash)
  * and changes it at random; symbols share part of each move. A candle's open, high, low and close

@@ -1,7 +1,7 @@
 /*
  * source.h: where candles come from, behind one interface.
  *
- *     if (source_next_us(source) <= market_now_us) n = source_take(source, bars);
+ *     if (source_next_us(source) <= market_now_us) n = source_next(source, bars);
  *
  * A source has one step, the length of all its candles: a minute for the simulated market, what the
  * rows say for a file. A source that wraps another has the same step (or says its own).
@@ -32,7 +32,7 @@ struct source {
 struct source_ops {
     const char *name;
     int64_t (*next_us)(const struct source *source);
-    int (*take)(struct source *source, struct source_bar ret[SYMBOLS_MAX]);
+    int (*next)(struct source *source, struct source_bar ret[SYMBOLS_MAX]);
     /* Both NULL: it always begins at its beginning. */
     size_t (*save)(const struct source *source, void *dst, size_t dst_size);
     bool (*load)(struct source *source, const void *bytes, size_t size);
@@ -50,9 +50,9 @@ static inline int64_t source_next_us(const struct source *source)
 }
 
 /* The next step, whether due or not; returns how many bars. */
-static inline int source_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static inline int source_next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
-    return source->ops->take(source, ret);
+    return source->ops->next(source, ret);
 }
 
 /* Bytes written, 0 when dst is too small, or this kind is not gone on with. */

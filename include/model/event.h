@@ -20,7 +20,7 @@ enum topic {
     TOPIC_DECISION = 1 << 3, /* a decision was stored */
     TOPIC_STATE = 1 << 4,    /* trading state changed: pause, halt, breaker */
     TOPIC_REPLY = 1 << 5,    /* the answer to a request from ops */
-    TOPIC_TROUBLE = 1 << 6,  /* an error the engine met: err_id and a number */
+    TOPIC_FAULT = 1 << 6,    /* an error the engine met: err_id and a number */
     TOPIC_ALL = (1 << 7) - 1
 };
 

@@ -2,14 +2,14 @@
  * ops.h: the ops thread: everything that is not trading, on one event loop.
  *
  *     struct ops *ops;
- *     rc = ops_new(&(struct ops_options){.config = config, .crossing = &crossing,
+ *     rc = ops_new(&(struct ops_options){.config = config, .shared = &shared,
  *                  .state_dir = "var", .console = true}, &ops, err);
  *     int code = ops_run(ops);                    // until SIGTERM, SIGINT or the console's end
  *     ops_free(ops);
  *
  * Order of life: ops.db → read-only trading.db → access, alerts, health, auditor → actions and
  * manifests → runner_recover → doors → READY=1 once the engine's first snapshot is there.
- * Always true: the engine is reached only through struct crossing. systemd's watchdog is fed only
+ * Always true: the engine is reached only through struct shared. systemd's watchdog is fed only
  * while both heartbeats are fresh. An event that was missed leads to a look at the snapshot, and
  * so does every tick. What fails here is an alert or a log line, never an end of trading.
  * Thread: the one that runs it, which becomes the ops thread; signals are blocked in ops_new, so
@@ -25,14 +25,14 @@
 
 struct config;
 struct config_options;
-struct crossing;
+struct shared;
 struct ops;
 
 struct log_file;
 
 struct ops_options {
     const struct config *config;
-    struct crossing *crossing;
+    struct shared *shared;
     const struct config_options *config_source; /* what SIGHUP reads again; NULL: nothing */
     const char *state_dir;
     struct log_file *log;    /* looked after once a second; NULL: no file */

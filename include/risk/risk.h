@@ -2,7 +2,7 @@
  * risk.h: may this order be sent? One function over a table of rules, each with a stable code.
  *
  *     order.qty = risk_size(&account, &order, confidence);
- *     struct risk_verdict verdict;
+ *     struct risk_result verdict;
  *     if (!risk_check(&account, &order, &verdict)) veto(verdict.code, verdict.text);
  *
  * Invariants: closing and reducing orders always pass, whatever the state, and a cancellation is
@@ -69,7 +69,7 @@ struct risk_account {
     struct symbol correlated_with; /* whose that is */
 };
 
-struct risk_verdict {
+struct risk_result {
     bool pass;
     const char *code;   /* "RISK_…", static; "" when it passed */
     char text[96];      /* "3 of 3 positions open"; empty when it passed */
@@ -85,7 +85,7 @@ bool risk_is_beyond(const struct risk_account *account);
 
 /* ret->pass. */
 bool risk_check(const struct risk_account *account, const struct order *order,
-                struct risk_verdict *ret);
+                struct risk_result *ret);
 
 /* Size of an entry: confidence * the most that one position may be, which loses risk_per_trade_pct
  * of equity when its stop is hit or stands at max_position_pct or the tier's limit, whichever is
@@ -116,13 +116,13 @@ double risk_liquidation_distance_pct(const struct settings *settings, struct dec
                                      struct dec exposure, enum side side, struct dec notional);
 
 /* What the watch does about a distance, worst last. */
-enum risk_rescue {
-    RISK_RESCUE_NONE,
-    RISK_RESCUE_WARN,  /* under RISK_WARN_PCT: margin should be added */
-    RISK_RESCUE_HALVE, /* under RISK_HALVE_PCT */
-    RISK_RESCUE_CLOSE  /* under RISK_CLOSE_PCT */
+enum risk_liquidation_guard {
+    RISK_LIQUIDATION_GUARD_NONE,
+    RISK_LIQUIDATION_GUARD_WARN,  /* under RISK_WARN_PCT: margin should be added */
+    RISK_LIQUIDATION_GUARD_HALVE, /* under RISK_HALVE_PCT */
+    RISK_LIQUIDATION_GUARD_CLOSE  /* under RISK_CLOSE_PCT */
 };
-enum risk_rescue risk_rescue(double distance_pct);
+enum risk_liquidation_guard risk_liquidation_guard(double distance_pct);
 
 /* The tier of a symbol, 0..TIERS-1: the first that lists it, the last when none does. */
 int risk_tier(const struct settings *settings, struct symbol symbol);

@@ -2,7 +2,7 @@
  * audit_chain.h: audit_log in ops.db: who did what, as a chain of keyed hashes.
  *
  *     audit_chain_append(store, &(struct audit_entry){.at_us = now, .user = "alice",
- *         .door = "telegram", .action = "command", .detail = "restart prediction",
+ *         .channel = "telegram", .action = "command", .detail = "restart prediction",
  *         .result = "allowed"}, &id, err);
  *     audit_chain_verify(store, 1, &verdict, err);
  *     if (!verdict.ok) printf("row %lld: %s\n", verdict.bad_id, verdict.why);
@@ -29,25 +29,25 @@
 
 struct audit_entry {
     int64_t at_us;
-    const char *user;   /* "alice" or "telegram:12345" for a stranger; at most 63 bytes */
-    const char *door;   /* at most 31 bytes */
-    const char *action; /* "command" "denied" "confirmed" "config" …; at most 63 bytes */
-    const char *detail; /* never a secret; at most 1023 bytes */
-    const char *result; /* at most 255 bytes */
+    const char *user;    /* "alice" or "telegram:12345" for a stranger; at most 63 bytes */
+    const char *channel; /* at most 31 bytes */
+    const char *action;  /* "command" "denied" "confirmed" "config" …; at most 63 bytes */
+    const char *detail;  /* never a secret; at most 1023 bytes */
+    const char *result;  /* at most 255 bytes */
 };
 
 struct audit_row {
     int64_t id;
     int64_t at_us;
     char user[64];
-    char door[32];
+    char channel[32];
     char action[64];
     char detail[1024];
     char result[256];
     char hash[65];
 };
 
-struct audit_verdict {
+struct audit_chain_result {
     bool ok;
     int64_t rows;     /* checked */
     int64_t bad_id;   /* the first row that is not as it was written, or is missing; 0 when ok */
@@ -60,12 +60,12 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *entry,
                        struct err *err);
 /* From row from_id (1: all, archives included; else of the table). An unreadable database is an
  * error; a broken chain, a missing archive too, is a verdict. */
-int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_verdict *ret,
+int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_chain_result *ret,
                        struct err *err);
 /* The newest AUDIT_CHAIN_RECENT rows, some tens of milliseconds of work however long the log is.
  * ret_last_id: how many rows there are in all. */
 #define AUDIT_CHAIN_RECENT 10000
-int audit_chain_verify_recent(struct ops_store *store, struct audit_verdict *ret,
+int audit_chain_verify_recent(struct ops_store *store, struct audit_chain_result *ret,
                               int64_t *ret_last_id, struct err *err);
 /* Newest first; returns how many or a negative error id. */
 int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *ret, size_t max,
@@ -81,7 +81,7 @@ struct audit_archive_options {
     int64_t now_us;
     int64_t min_rows; /* fewer are left for later; at least 1 */
     const char *user; /* who asked */
-    const char *door;
+    const char *channel;
 };
 
 /* Moves the oldest rows into one archive: the file is on disk, whole, before one transaction takes

@@ -21,7 +21,7 @@ struct confirmation {
     char nonce[32];
     int64_t run_id;
     int64_t user_id;
-    char door[32];
+    char channel[32];
     int64_t chat_id;
     int64_t outbox_id; /* of the question, so that it can be edited; 0: none */
     int64_t expires_us;

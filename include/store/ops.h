@@ -63,11 +63,11 @@ int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *
                               struct err *err);
 
 /* Small durable values by name: "mute_until_us", "audit_last_us", "poll_offset.telegram". */
-int ops_store_put_i64(struct ops_store *store, const char *name, int64_t value, struct err *err);
+int ops_store_write_i64(struct ops_store *store, const char *name, int64_t value, struct err *err);
 int ops_store_get_i64(struct ops_store *store, const char *name, int64_t fallback, int64_t *ret,
                       struct err *err);
-int ops_store_put_text(struct ops_store *store, const char *name, struct str value,
-                       struct err *err);
+int ops_store_write_text(struct ops_store *store, const char *name, struct str value,
+                         struct err *err);
 /* Appends the value; nothing when there is none. */
 int ops_store_get_text(struct ops_store *store, const char *name, struct buf *ret, struct err *err);
 

@@ -1,7 +1,7 @@
 /*
  * order_table.h: orders in trading.db, one row a client_id.
  *
- *     order_table_put(store, &order, err);                       // insert or update
+ *     order_table_write(store, &order, err);                       // insert or update
  *     int n = order_table_open(store, orders, COUNT_OF(orders), err);
  *     rc = order_table_get(store, client_id, &order, err);        // ERR_STORE_NOT_FOUND
  *
@@ -17,7 +17,7 @@
 
 #include <stddef.h>
 
-int order_table_put(struct trading_store *store, const struct order *order, struct err *err);
+int order_table_write(struct trading_store *store, const struct order *order, struct err *err);
 int order_table_get(struct trading_store *store, const char *client_id, struct order *ret,
                     struct err *err);
 /* Those not in a final state, oldest first. */

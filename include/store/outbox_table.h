@@ -1,7 +1,7 @@
 /*
  * outbox_table.h: what has to be said to people, in ops.db, until a door has delivered it.
  *
- *     outbox_table_add(store, &(struct outbox_new){.door = "telegram", .chat_id = 42,
+ *     outbox_table_add(store, &(struct outbox_new){.channel = "telegram", .chat_id = 42,
  *         .kind = OUTBOX_SEND, .priority = OUTBOX_CRITICAL, .payload = reply_json}, now_us, &id,
  *         err);
  *     door: rc = outbox_table_due(store, "telegram", now_us, &row, err);      // 1, 0, negative
@@ -38,7 +38,7 @@ enum outbox_state {
 const char *outbox_table_state_name(enum outbox_state state); /* "queued" … */
 
 struct outbox_new {
-    const char *door; /* "telegram" "console" "api" */
+    const char *channel; /* "telegram" "console" "api" */
     int64_t chat_id;
     enum outbox_kind kind;
     enum outbox_priority priority;
@@ -50,7 +50,7 @@ struct outbox_new {
 
 struct outbox_row {
     int64_t id;
-    char door[32];
+    char channel[32];
     int64_t chat_id;
     enum outbox_kind kind;
     enum outbox_priority priority;
@@ -72,17 +72,17 @@ void outbox_row_release(struct outbox_row *row);
 int outbox_table_add(struct ops_store *store, const struct outbox_new *message, int64_t now_us,
                      int64_t *ret_id, struct err *err);
 /* 1: *ret filled (release it). 0: nothing is due. Negative: failed. */
-int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
+int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_us,
                      struct outbox_row *ret, struct err *err);
 /* The same, passing over these chats: they have to wait, others need not. */
-int outbox_table_due_except(struct ops_store *store, const char *door, int64_t now_us,
+int outbox_table_due_except(struct ops_store *store, const char *channel, int64_t now_us,
                             const int64_t *chats, size_t chat_count, struct outbox_row *ret,
                             struct err *err);
 /* The first uncertain one of the door with an id above after_id; 1, 0 or negative as above. */
-int outbox_table_next_uncertain(struct ops_store *store, const char *door, int64_t after_id,
+int outbox_table_next_uncertain(struct ops_store *store, const char *channel, int64_t after_id,
                                 struct outbox_row *ret, struct err *err);
 /* When the next one of the door may be due; INT64_MAX when nothing waits. */
-int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t *ret,
+int outbox_table_next_due_us(struct ops_store *store, const char *channel, int64_t *ret,
                              struct err *err);
 int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err);
 
@@ -101,5 +101,5 @@ int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, st
 /* At start: sending -> uncertain. *ret_count: how many. */
 int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err);
 /* Of one door (NULL: of all) by state. */
-int outbox_table_counts(struct ops_store *store, const char *door,
+int outbox_table_counts(struct ops_store *store, const char *channel,
                         int64_t ret_by_state[OUTBOX_STATE_COUNT], struct err *err);

@@ -2,7 +2,7 @@
  * paper.h: the paper venue's own disk: what the venue knows, as opposed to what the engine
  * believes. After a crash the engine asks the venue, and the venue answers from here.
  *
- *     paper_store_put_order(store, &order, err);
+ *     paper_store_write_order(store, &order, err);
  *     paper_store_add_fill(store, &fill, &fresh, err);
  *     paper_store_replace_positions(store, positions, count, err);
  *
@@ -22,7 +22,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-int paper_store_put_order(struct trading_store *store, const struct order *order, struct err *err);
+int paper_store_write_order(struct trading_store *store, const struct order *order,
+                            struct err *err);
 /* ERR_STORE_NOT_FOUND: the venue never saw it. */
 int paper_store_get_order(struct trading_store *store, const char *client_id, struct order *ret,
                           struct err *err);

@@ -3,7 +3,7 @@
  * person, channel, command and hour instead of standing in the audit log one by one.
  *
  *     read_table_add(store, &(struct read_count){.at_us = now, .user = "alice",
- *         .door = "telegram", .command = "status"}, failed, err);
+ *         .channel = "telegram", .command = "status"}, failed, err);
  *     n = read_table_list(store, since_us, rows, COUNT_OF(rows), err);
  *
  * Always true: one row an hour at most for each of them; ops_store_prune deletes the old ones.
@@ -21,7 +21,7 @@
 struct read_count {
     int64_t at_us; /* any moment of the hour; when listed, its beginning */
     char user[64];
-    char door[32];
+    char channel[32];
     char command[33];
     int64_t count;  /* failed ones included; not used when added */
     int64_t failed; /* not used when added */

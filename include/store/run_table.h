@@ -41,7 +41,7 @@ struct run_new {
     int64_t user_id;
     const char *user_name;
     const char *role;
-    const char *door;
+    const char *channel;
     int64_t chat_id;
     enum run_state state; /* RUN_CONFIRMING or RUN_RUNNING (or RUN_REFUSED, for the record) */
 };
@@ -53,7 +53,7 @@ struct run_row {
     int64_t user_id;
     char user_name[64];
     char role[32];
-    char door[32];
+    char channel[32];
     int64_t chat_id;
     enum run_state state;
     int64_t step; /* index of the newest step begun; -1 before the first */

@@ -4,7 +4,7 @@
  *
  *     rc = state_table_load(store, &state, err);          // ERR_STORE_NOT_FOUND on the first start
  *     state.market_us = now; state_table_save(store, &state, err);
- *     state_table_put_blob(store, "market", bytes, size, err);
+ *     state_table_write_blob(store, "market", bytes, size, err);
  *
  * Always true: save replaces the whole row, cooldowns included; in the same transaction as the
  * step's other writes it is consistent with them. Thread: writes from the engine; reads from the
@@ -68,8 +68,8 @@ int state_table_save(struct trading_store *store, const struct engine_state *sta
 int state_table_load(struct trading_store *store, struct engine_state *ret, struct err *err);
 
 /* size <= STATE_BLOB_MAX. */
-int state_table_put_blob(struct trading_store *store, const char *name, const void *bytes,
-                         size_t size, struct err *err);
+int state_table_write_blob(struct trading_store *store, const char *name, const void *bytes,
+                           size_t size, struct err *err);
 /* *ret_size is the stored size; ERR_STORE_DAMAGED when it is larger than max,
  * ERR_STORE_NOT_FOUND when there is none. */
 int state_table_get_blob(struct trading_store *store, const char *name, void *ret, size_t max,

@@ -5,7 +5,7 @@
  *
  *     struct stop_file *file;
  *     rc = stop_file_open(state_dir, &file, err);
- *     if (stop_file_get(file, &mark)) crossing_halt(crossing);      // at the start
+ *     if (stop_file_get(file, &mark)) shared_halt(crossing);      // at the start
  *     stop_file_set(file, now_us, "alice", err);                    // a stop is given
  *     stop_file_clear(file, err);                                   // it was cleared
  *     int fd = stop_file_dup(file);                                 // for a helper thread

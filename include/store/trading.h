@@ -3,7 +3,7 @@
  *
  *     trading_store_open(state_dir, TRADING_STORE_WRITE, &store, err);
  *     trading_store_begin(store, err);
- *     order_table_put(store, &order, err); ... state_table_save(store, &state, err);
+ *     order_table_write(store, &order, err); ... state_table_save(store, &state, err);
  *     rc = trading_store_commit(store, err);      // on disk (FULL), or nothing happened
  *     trading_store_free(store);
  *

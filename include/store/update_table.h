@@ -19,9 +19,10 @@
 #include <stdint.h>
 
 /* *ret_fresh false: it was handled before. */
-int update_table_add(struct ops_store *store, const char *door, int64_t update_id, int64_t now_us,
-                     bool *ret_fresh, struct err *err);
+int update_table_add(struct ops_store *store, const char *channel, int64_t update_id,
+                     int64_t now_us, bool *ret_fresh, struct err *err);
 /* Where the next poll starts; 0 before the first. */
-int update_table_offset(struct ops_store *store, const char *door, int64_t *ret, struct err *err);
-int update_table_set_offset(struct ops_store *store, const char *door, int64_t offset,
+int update_table_offset(struct ops_store *store, const char *channel, int64_t *ret,
+                        struct err *err);
+int update_table_set_offset(struct ops_store *store, const char *channel, int64_t offset,
                             struct err *err);

@@ -116,7 +116,7 @@ void paper_book_bars(struct paper_book *book, const struct paper_terms *terms,
                      const struct source_bar *bars, int count, struct paper_change *change);
 /* Whether paper_book_bars would do more than move prices and the clock: most bars do not, and a
  * bar that is only looked at is cheap. */
-bool paper_book_stirs(const struct paper_book *book, const struct source_bar *bars, int count);
+bool paper_book_wakes(const struct paper_book *book, const struct source_bar *bars, int count);
 
 /* Bid, ask and what the first level holds; false without a price. */
 bool paper_book_quote(const struct paper_book *book, const struct paper_terms *terms,

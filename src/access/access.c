@@ -12,15 +12,16 @@
 #include <unistd.h>
 
 /* What strangers may add to the audit log, which is kept for good. */
-#define STRANGER_LINES_EACH 3
-#define STRANGER_LINES_ALL  30
-#define STRANGER_WINDOW_US  USEC_PER_HOUR
-#define STRANGERS_KNOWN     64 /* the least recent one is forgotten; the common quota still holds */
-#define DETAIL_MAX          1023
-#define NAME_SIZE           32
+#define UNAUTHORISED_LINES_EACH 3
+#define UNAUTHORISED_LINES_ALL  30
+#define UNAUTHORISED_WINDOW_US  USEC_PER_HOUR
+/* The least recent one is forgotten; the common quota still holds. */
+#define UNAUTHORISED_MAX 64
+#define DETAIL_MAX       1023
+#define NAME_SIZE        32
 
-struct stranger {
-    enum door door;
+struct unauthorised {
+    enum channel channel;
     int64_t id;
     int64_t window_us; /* wall; when the first line of this window was written */
     int64_t seen_us;
@@ -38,15 +39,15 @@ struct access {
     struct ops_store *store;
     const struct clock *clock;
     int64_t own_uid;
-    struct stranger strangers[STRANGERS_KNOWN];
+    struct unauthorised unauthorised[UNAUTHORISED_MAX];
     int64_t all_window_us;
     int all_lines;
     int64_t all_left_out;
 };
 
-static const char *const door_names[] = {
-    [DOOR_CONSOLE] = "console", [DOOR_TELEGRAM] = "telegram", [DOOR_SOCKET] = "socket",
-    [DOOR_HTTP] = "http",       [DOOR_SCHEDULE] = "schedule",
+static const char *const channel_names[] = {
+    [CHANNEL_CONSOLE] = "console", [CHANNEL_TELEGRAM] = "telegram", [CHANNEL_SOCKET] = "socket",
+    [CHANNEL_HTTP] = "http",       [CHANNEL_SCHEDULE] = "schedule",
 };
 
 static const char *const role_names[] = {
@@ -56,9 +57,9 @@ static const char *const role_names[] = {
     [ROLE_ADMIN] = "admin",
 };
 
-const char *door_name(enum door d)
+const char *channel_name(enum channel d)
 {
-    return door_names[d];
+    return channel_names[d];
 }
 
 const char *role_name(enum role r)
@@ -77,11 +78,11 @@ bool role_parse(struct str s, enum role *ret)
     return false;
 }
 
-bool door_parse(struct str s, enum door *ret)
+bool channel_parse(struct str s, enum channel *ret)
 {
-    for (size_t i = 0; i < COUNT_OF(door_names); i++) {
-        if (str_equal_c(s, door_names[i])) {
-            *ret = (enum door)i;
+    for (size_t i = 0; i < COUNT_OF(channel_names); i++) {
+        if (str_equal_c(s, channel_names[i])) {
+            *ret = (enum channel)i;
             return true;
         }
     }
@@ -206,12 +207,12 @@ static const struct config_local *find_local(const struct access *access, int64_
     return NULL;
 }
 
-static bool identify_uid(const struct access *access, enum door door, int64_t uid,
+static bool identify_uid(const struct access *access, enum channel channel, int64_t uid,
                          struct principal *ret)
 {
     bool owner = uid == 0 || uid == access->own_uid;
     const struct config_local *local = find_local(access, uid);
-    if (uid < 0 || (!owner && (door == DOOR_CONSOLE || local == NULL))) {
+    if (uid < 0 || (!owner && (channel == CHANNEL_CONSOLE || local == NULL))) {
         return false;
     }
     if (local != NULL) {
@@ -244,24 +245,24 @@ static bool identify_user(const struct access *access, int64_t id, struct princi
     return false;
 }
 
-int access_identify(struct access *access, enum door door, int64_t id, struct principal *ret)
+int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret)
 {
-    struct principal who = {.door = door, .id = id};
+    struct principal who = {.channel = channel, .id = id};
     bool known = false;
-    switch (door) {
-    case DOOR_CONSOLE:
-    case DOOR_SOCKET:
-        known = identify_uid(access, door, id, &who);
+    switch (channel) {
+    case CHANNEL_CONSOLE:
+    case CHANNEL_SOCKET:
+        known = identify_uid(access, channel, id, &who);
         break;
-    case DOOR_TELEGRAM:
+    case CHANNEL_TELEGRAM:
         known = identify_user(access, id, &who);
         break;
-    case DOOR_HTTP: /* the bearer token; it is configured by whoever owns the machine */
+    case CHANNEL_HTTP: /* the bearer token; it is configured by whoever owns the machine */
         known = id == 0;
         who.role = ROLE_OPERATOR;
         (void)str_copy(str_c("api"), who.name, sizeof(who.name));
         break;
-    case DOOR_SCHEDULE: /* the program itself */
+    case CHANNEL_SCHEDULE: /* the program itself */
         known = id == 0;
         who.role = ROLE_ADMIN;
         (void)str_copy(str_c("schedule"), who.name, sizeof(who.name));
@@ -289,12 +290,13 @@ int access_permit(const struct principal *who, enum role lowest, bool needs_emer
 }
 
 /* The row of this id, taken from the one that was silent longest when it is new. */
-static struct stranger *find_stranger(struct access *access, enum door door, int64_t id)
+static struct unauthorised *find_unauthorised(struct access *access, enum channel channel,
+                                              int64_t id)
 {
-    struct stranger *oldest = &access->strangers[0];
-    for (size_t i = 0; i < STRANGERS_KNOWN; i++) {
-        struct stranger *s = &access->strangers[i];
-        if (s->seen_us != 0 && s->door == door && s->id == id) {
+    struct unauthorised *oldest = &access->unauthorised[0];
+    for (size_t i = 0; i < UNAUTHORISED_MAX; i++) {
+        struct unauthorised *s = &access->unauthorised[i];
+        if (s->seen_us != 0 && s->channel == channel && s->id == id) {
             return s;
         }
         if (s->seen_us < oldest->seen_us) {
@@ -302,20 +304,20 @@ static struct stranger *find_stranger(struct access *access, enum door door, int
         }
     }
     access->all_left_out += oldest->left_out; /* still told by somebody's next line */
-    *oldest = (struct stranger){.door = door, .id = id};
+    *oldest = (struct unauthorised){.channel = channel, .id = id};
     return oldest;
 }
 
 /* The wall clock may jump back: a window that begins in the future has ended too. */
 static bool window_ended(int64_t begin_us, int64_t now_us)
 {
-    return begin_us == 0 || now_us < begin_us || now_us - begin_us >= STRANGER_WINDOW_US;
+    return begin_us == 0 || now_us < begin_us || now_us - begin_us >= UNAUTHORISED_WINDOW_US;
 }
 
-bool access_stranger(struct access *access, enum door door, int64_t id, const char *what)
+bool access_unauthorised(struct access *access, enum channel channel, int64_t id, const char *what)
 {
     int64_t now_us = clock_wall_us(access->clock);
-    struct stranger *s = find_stranger(access, door, id);
+    struct unauthorised *s = find_unauthorised(access, channel, id);
     s->seen_us = now_us;
     if (window_ended(s->window_us, now_us)) {
         s->window_us = now_us;
@@ -325,11 +327,11 @@ bool access_stranger(struct access *access, enum door door, int64_t id, const ch
         access->all_window_us = now_us;
         access->all_lines = 0;
     }
-    if (s->lines >= STRANGER_LINES_EACH) {
+    if (s->lines >= UNAUTHORISED_LINES_EACH) {
         s->left_out++;
         return false;
     }
-    if (access->all_lines >= STRANGER_LINES_ALL) {
+    if (access->all_lines >= UNAUTHORISED_LINES_ALL) {
         access->all_left_out++;
         return false;
     }
@@ -344,7 +346,7 @@ bool access_stranger(struct access *access, enum door door, int64_t id, const ch
         buf_addf(&detail, " (%lld more of other strangers were left out)",
                  (long long)access->all_left_out);
     }
-    struct principal who = {.door = door, .id = id};
+    struct principal who = {.channel = channel, .id = id};
     struct err err = {0};
     if (access_audit(access, &who, "access.stranger", detail.data, "ACCESS_STRANGER", &err) < 0) {
         s->left_out++;
@@ -363,7 +365,7 @@ static void name_of(const struct principal *who, char dst[64])
     if (who->name[0] != '\0') {
         (void)str_copy(str_c(who->name), dst, 64);
     } else {
-        (void)snprintf(dst, 64, "%s:%lld", door_name(who->door), (long long)who->id);
+        (void)snprintf(dst, 64, "%s:%lld", channel_name(who->channel), (long long)who->id);
     }
 }
 
@@ -372,7 +374,7 @@ int access_count_read(struct access *access, const struct principal *who, const 
 {
     struct read_count count = {.at_us = clock_wall_us(access->clock)};
     name_of(who, count.user);
-    (void)str_copy(str_c(door_name(who->door)), count.door, sizeof(count.door));
+    (void)str_copy(str_c(channel_name(who->channel)), count.channel, sizeof(count.channel));
     (void)str_copy(str_c(command), count.command, sizeof(count.command));
     return read_table_add(access->store, &count, failed, err);
 }
@@ -387,7 +389,7 @@ int access_audit(struct access *access, const struct principal *who, const char 
     log_redact(clean);
     const struct audit_entry entry = {.at_us = clock_wall_us(access->clock),
                                       .user = user,
-                                      .door = door_name(who->door),
+                                      .channel = channel_name(who->channel),
                                       .action = action,
                                       .detail = clean,
                                       .result = result};

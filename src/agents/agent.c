@@ -45,17 +45,17 @@ static void clear_outcome(struct decision *d)
     d->client_id[0] = '\0';
 }
 
-void agent_run_all(struct board *board)
+void agent_run_all(struct context *context)
 {
-    struct decision *d = board->decision;
+    struct decision *d = context->decision;
     clear_outcome(d);
-    d->threshold = board->settings->threshold;
-    board->flaw = FLAW_NONE;
-    board->is_warm = false;
-    board->drift = 0;
-    board->bias = 0;
-    board->wants_order = false;
-    board->may_send = false;
+    d->threshold = context->settings->threshold;
+    context->flaw = FLAW_NONE;
+    context->is_warm = false;
+    context->drift = 0;
+    context->bias = 0;
+    context->wants_order = false;
+    context->may_send = false;
     for (size_t i = 0; i < COUNT_OF(agents); i++) {
         struct vote *vote = &d->votes[i];
         memcpy(vote->agent, agents[i].name, sizeof(vote->agent));
@@ -64,7 +64,7 @@ void agent_run_all(struct board *board)
         vote->weight = 0;
         vote->reason_count = 0;
         d->vote_count = (int)i; /* the votes of those before */
-        agents[i].run(board, vote);
+        agents[i].run(context, vote);
     }
     d->vote_count = (int)COUNT_OF(agents);
 }

@@ -9,30 +9,31 @@ static double points(bool good)
 }
 
 /* What is worse than what was found before stays. */
-static void find(struct board *board, bool good, enum flaw flaw)
+static void find(struct context *context, bool good, enum flaw flaw)
 {
-    if (!good && board->flaw == FLAW_NONE) {
-        board->flaw = flaw;
+    if (!good && context->flaw == FLAW_NONE) {
+        context->flaw = flaw;
     }
 }
 
 /* Bars that a frame has, of those it should have: full points for all, a share for some. A frame
  * that this series is too coarse for wants none. */
-static void check_bars(const struct board *board, enum timeframe tf, const char *name,
+static void check_bars(const struct context *context, enum timeframe tf, const char *name,
                        struct vote *vote)
 {
-    const struct window *window = series_window(board->series, tf);
-    bool is_built = tf >= series_decision_tf(board->series);
+    const struct window *window = series_window(context->series, tf);
+    bool is_built = tf >= series_decision_tf(context->series);
     double count = window_count(window);
-    double share = count < BOARD_BARS ? count / BOARD_BARS : 1;
-    agent_reason(vote, name, count, is_built ? BOARD_BARS : 0, is_built ? POINTS * share : POINTS);
+    double share = count < DECISION_BARS ? count / DECISION_BARS : 1;
+    agent_reason(vote, name, count, is_built ? DECISION_BARS : 0,
+                 is_built ? POINTS * share : POINTS);
 }
 
 /* Bars that never came between the oldest and the newest of the decision frame. */
-static void check_gaps(struct board *board, struct vote *vote)
+static void check_gaps(struct context *context, struct vote *vote)
 {
-    enum timeframe tf = series_decision_tf(board->series);
-    const struct window *window = series_window(board->series, tf);
+    enum timeframe tf = series_decision_tf(context->series);
+    const struct window *window = series_window(context->series, tf);
     int count = window_count(window);
     const struct bar *newest = window_at(window, 0);
     const struct bar *before = window_at(window, 1);
@@ -44,50 +45,50 @@ static void check_gaps(struct board *board, struct vote *vote)
         joined = newest->open_us - before->open_us == timeframe_us(tf);
     }
     agent_reason(vote, "gaps", (double)missing, 0, points(missing == 0));
-    find(board, joined, FLAW_GAP);
+    find(context, joined, FLAW_GAP);
 }
 
-static void check_candles(struct board *board, struct vote *vote)
+static void check_candles(struct context *context, struct vote *vote)
 {
-    const struct series *series = board->series;
-    find(board, series_ready(series), FLAW_COLD);
-    find(board, !series_suspect(series), FLAW_REFUSED);
+    const struct series *series = context->series;
+    find(context, series_ready(series), FLAW_COLD);
+    find(context, !series_suspect(series), FLAW_REFUSED);
     agent_reason(vote, "refused", (double)series_refused(series), 0,
                  points(!series_suspect(series)));
-    check_gaps(board, vote);
-    find(board, board->now_us - series->updated_us <= SERIES_STALE_US, FLAW_STALE);
+    check_gaps(context, vote);
+    find(context, context->now_us - series->updated_us <= SERIES_STALE_US, FLAW_STALE);
 }
 
-static void check_quote(struct board *board, struct vote *vote)
+static void check_quote(struct context *context, struct vote *vote)
 {
-    const struct quote *q = board->quote;
+    const struct quote *q = context->quote;
     if (q == NULL) {
-        find(board, false, FLAW_NO_QUOTE);
+        find(context, false, FLAW_NO_QUOTE);
         return;
     }
-    int64_t age_us = board->now_us - q->at_us;
-    bool fresh = age_us <= BOARD_QUOTE_MAX_AGE_US;
+    int64_t age_us = context->now_us - q->at_us;
+    bool fresh = age_us <= DECISION_QUOTE_MAX_AGE_US;
     bool sane = dec_is_valid(q->ask) && q->bid.e8 > 0 && q->ask.e8 >= q->bid.e8;
     double bid = sane ? dec_to_double(q->bid) : 0;
     double spread_pct = sane ? 100 * (dec_to_double(q->ask) - bid) / bid : 0;
-    bool narrow = sane && spread_pct <= BOARD_SPREAD_MAX_PCT;
+    bool narrow = sane && spread_pct <= DECISION_SPREAD_MAX_PCT;
     struct dec thinner = q->bid_qty.e8 < q->ask_qty.e8 ? q->bid_qty : q->ask_qty;
     agent_reason(vote, "ticker_age_s", (double)age_us / USEC_PER_SEC,
-                 (double)BOARD_QUOTE_MAX_AGE_US / USEC_PER_SEC, points(fresh));
-    agent_reason(vote, "spread_pct", spread_pct, BOARD_SPREAD_MAX_PCT, points(narrow));
+                 (double)DECISION_QUOTE_MAX_AGE_US / USEC_PER_SEC, points(fresh));
+    agent_reason(vote, "spread_pct", spread_pct, DECISION_SPREAD_MAX_PCT, points(narrow));
     agent_reason(vote, "depth", thinner.e8 > 0 ? dec_to_double(thinner) : 0, 0,
                  points(thinner.e8 > 0));
-    find(board, sane, FLAW_BAD_QUOTE);
-    find(board, fresh, FLAW_OLD_QUOTE);
-    find(board, narrow, FLAW_WIDE);
-    find(board, thinner.e8 > 0, FLAW_THIN);
+    find(context, sane, FLAW_BAD_QUOTE);
+    find(context, fresh, FLAW_OLD_QUOTE);
+    find(context, narrow, FLAW_WIDE);
+    find(context, thinner.e8 > 0, FLAW_THIN);
 }
 
-void data_sync_run(struct board *board, struct vote *vote)
+void data_sync_run(struct context *context, struct vote *vote)
 {
-    check_bars(board, TF_5M, "bars_5m", vote);
-    check_bars(board, TF_15M, "bars_15m", vote);
-    check_bars(board, TF_1H, "bars_1h", vote);
-    check_candles(board, vote);
-    check_quote(board, vote);
+    check_bars(context, TF_5M, "bars_5m", vote);
+    check_bars(context, TF_15M, "bars_15m", vote);
+    check_bars(context, TF_1H, "bars_1h", vote);
+    check_candles(context, vote);
+    check_quote(context, vote);
 }

@@ -17,34 +17,34 @@ static const struct weights by_regime[] = {
 };
 #define EVEN 0.5
 
-static double weight_of(const struct board *board, enum agent_stance stance)
+static double weight_of(const struct context *context, enum agent_stance stance)
 {
-    const struct weights *w = &by_regime[board->decision->regime];
+    const struct weights *w = &by_regime[context->decision->regime];
     switch (stance) {
     case STANCE_SILENT:
         return 0;
     case STANCE_FREE:
         return w->predict;
     case STANCE_LONG:
-        return board->drift == 0 ? EVEN : board->drift > 0 ? w->with_drift : w->against;
+        return context->drift == 0 ? EVEN : context->drift > 0 ? w->with_drift : w->against;
     case STANCE_SHORT:
-        return board->drift == 0 ? EVEN : board->drift < 0 ? w->with_drift : w->against;
+        return context->drift == 0 ? EVEN : context->drift < 0 ? w->with_drift : w->against;
     }
     return 0;
 }
 
 /* Sum of (+long, -short) weight * confidence over the largest weight: one favoured agent that is
  * sure reaches 1, so every threshold below 1 can be met. */
-static double weigh(const struct board *board)
+static double weigh(const struct context *context)
 {
-    struct decision *d = board->decision;
+    struct decision *d = context->decision;
     int count;
     const struct agent *agents = agent_table(&count);
     double sum = 0;
     double largest = EVEN;
     for (int i = 0; i < d->vote_count; i++) {
         struct vote *v = &d->votes[i];
-        v->weight = weight_of(board, agents[i].stance);
+        v->weight = weight_of(context, agents[i].stance);
         largest = v->weight > largest ? v->weight : largest;
         if (v->direction == DIRECTION_LONG) {
             sum += v->weight * v->confidence;
@@ -60,63 +60,64 @@ static double cut(double score)
     return score > 1 ? 1 : score < -1 ? -1 : score;
 }
 
-static void say(struct decision *d, const char *text)
+static void set_vote(struct decision *d, const char *text)
 {
     (void)str_copy(str_c(text), d->veto_text, sizeof(d->veto_text));
 }
 
 /* A position against the market's new direction goes; one with it stays. */
-static void reconsider(struct board *board)
+static void reconsider(struct context *context)
 {
-    struct decision *d = board->decision;
-    bool is_long = board->held->side == SIDE_LONG;
+    struct decision *d = context->decision;
+    bool is_long = context->held->side == SIDE_LONG;
     if ((d->direction == DIRECTION_LONG) == is_long) {
-        say(d, is_long ? "it is held long already, as the score wants"
-                       : "it is held short already, as the score wants");
-    } else if (board->waits != NULL) {
+        set_vote(d, is_long ? "it is held long already, as the score wants"
+                            : "it is held short already, as the score wants");
+    } else if (context->waits != NULL) {
         (void)snprintf(d->veto_text, sizeof(d->veto_text), "it is held %s, and %s",
-                       side_name(board->held->side), board->waits);
+                       side_name(context->held->side), context->waits);
     } else {
-        execution_draft(board, &board->order);
-        board->wants_order = true;
+        execution_draft(context, &context->order);
+        context->wants_order = true;
     }
 }
 
 /* Rules speak of entries only: what is held may always go. */
-static void hear_rules(struct board *board)
+static void apply_rules(struct context *context)
 {
-    struct decision *d = board->decision;
+    struct decision *d = context->decision;
     bool speaks = d->score > 0 || d->score < 0;
-    if (speaks && board->held == NULL && board->port->rules != NULL) {
-        board->port->rules(board->desk, board);
-        d->score = cut(d->score + board->bias);
+    if (speaks && context->held == NULL && context->port->rules != NULL) {
+        context->port->rules(context->desk, context);
+        d->score = cut(d->score + context->bias);
     }
 }
 
-void decision_core_run(struct board *board, struct vote *vote)
+void decision_core_run(struct context *context, struct vote *vote)
 {
-    struct decision *d = board->decision;
-    d->score = cut(weigh(board));
-    hear_rules(board);
+    struct decision *d = context->decision;
+    d->score = cut(weigh(context));
+    apply_rules(context);
     if (d->score >= d->threshold) {
         d->direction = DIRECTION_LONG;
     } else if (d->score <= -d->threshold) {
         d->direction = DIRECTION_SHORT;
     }
     if (d->direction == DIRECTION_NONE) {
-        if (!board->is_warm) {
-            say(d, board->flaw == FLAW_COLD ? flaw_text(FLAW_COLD) : "the price does not move");
+        if (!context->is_warm) {
+            set_vote(d,
+                     context->flaw == FLAW_COLD ? flaw_text(FLAW_COLD) : "the price does not move");
         }
-    } else if (board->held != NULL) {
-        reconsider(board);
+    } else if (context->held != NULL) {
+        reconsider(context);
     } else {
-        execution_draft(board, &board->order);
-        board->wants_order = true;
+        execution_draft(context, &context->order);
+        context->wants_order = true;
     }
     double size = d->score < 0 ? -d->score : d->score;
     agent_reason(vote, "score", d->score, d->score < 0 ? -d->threshold : d->threshold, size);
-    if (board->bias > 0 || board->bias < 0) {
-        agent_reason(vote, "rules", board->bias, 0, 0); /* in the score already */
+    if (context->bias > 0 || context->bias < 0) {
+        agent_reason(vote, "rules", context->bias, 0, 0); /* in the score already */
     }
     vote->direction = d->direction;
 }

@@ -15,10 +15,10 @@ struct bracket execution_bracket(const struct settings *settings, enum side side
                             .target = away(price, settings->target_pct, is_long)};
 }
 
-void execution_draft(const struct board *board, struct order *ret)
+void execution_draft(const struct context *context, struct order *ret)
 {
-    const struct decision *d = board->decision;
-    const struct position *held = board->held;
+    const struct decision *d = context->decision;
+    const struct position *held = context->held;
     *ret = (struct order){.symbol = d->symbol,
                           .kind = held != NULL ? ORDER_CLOSE : ORDER_ENTRY,
                           .reference_price = d->price,
@@ -29,19 +29,19 @@ void execution_draft(const struct board *board, struct order *ret)
         return;
     }
     ret->side = d->direction == DIRECTION_LONG ? SIDE_LONG : SIDE_SHORT;
-    struct bracket bracket = execution_bracket(board->settings, ret->side, d->price);
+    struct bracket bracket = execution_bracket(context->settings, ret->side, d->price);
     ret->stop = bracket.stop;
     ret->target = bracket.target;
 }
 
-void execution_run(struct board *board, struct vote *vote)
+void execution_run(struct context *context, struct vote *vote)
 {
-    if (!board->may_send) {
+    if (!context->may_send) {
         return;
     }
-    struct decision *d = board->decision;
-    const struct order *o = &board->order;
-    if (!board->port->submit(board->desk, board)) {
+    struct decision *d = context->decision;
+    const struct order *o = &context->order;
+    if (!context->port->submit(context->desk, context)) {
         (void)str_copy(STR_LIT("no room for another order"), d->veto_text, sizeof(d->veto_text));
         return;
     }

@@ -138,7 +138,7 @@ static const struct keys head_keys = {head_names, HEAD_COUNT, head_ignored, COUN
 static const struct keys tree_keys = {tree_names, TREE_COUNT, tree_ignored, COUNT_OF(tree_ignored)};
 
 /* Puts the value of a key that is read into its field. */
-static int take_field(struct reader *r, const struct keys *keys, struct field *fields)
+static int read_field(struct reader *r, const struct keys *keys, struct field *fields)
 {
     struct str value = r->line, key = {"", 0};
     (void)str_split(&value, '=', &key);
@@ -679,7 +679,7 @@ static int read_head(struct reader *r)
             r->model->average = true;
             continue;
         }
-        int rc = str_trim(r->line).len > 0 ? take_field(r, &head_keys, r->head) : 0;
+        int rc = str_trim(r->line).len > 0 ? read_field(r, &head_keys, r->head) : 0;
         if (rc < 0) {
             return rc;
         }
@@ -718,7 +718,7 @@ static int read_trees(struct reader *r)
             rc = finish_tree(r);
             rc = rc == 0 && !ended ? begin_tree(r) : rc;
         } else if (str_trim(r->line).len > 0) {
-            rc = take_field(r, &tree_keys, r->tree);
+            rc = read_field(r, &tree_keys, r->tree);
         }
     }
     if (rc == 0 && !ended) {

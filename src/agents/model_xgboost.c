@@ -151,7 +151,7 @@ static const struct members of_objective = {"objective",
 static const struct members of_objective_param = {
     "the objective's parameters",
     {"scale_pos_weight", "max_delta_step", "tweedie_variance_power", "huber_slope", "num_class"}};
-static const struct members of_booster = {"gradient_booster", {"model", "name", "weight_drop"}};
+static const struct members of_xgboost = {"gradient_booster", {"model", "name", "weight_drop"}};
 static const struct members of_old_dart = {"gradient_booster", {"gbtree", "name", "weight_drop"}};
 static const struct members of_old_gbtree = {"gradient_booster.gbtree", {"model", "name"}};
 static const struct members of_model = {
@@ -572,7 +572,7 @@ static int find_weights(struct reader *r, const struct json_object *holder, bool
     return 0;
 }
 
-static int find_booster(struct reader *r, const struct json_object *learner)
+static int find_xgboost(struct reader *r, const struct json_object *learner)
 {
     const struct json_object *booster = json_get(learner, "gradient_booster");
     const char *name = json_text(booster, "name");
@@ -592,7 +592,7 @@ static int find_booster(struct reader *r, const struct json_object *learner)
 
 /* Since 3.1 a model trained on named categories keeps the names, and data with names is recoded by
  * them; what codes mean in such a model is then not told by the numbers alone. */
-static int check_booster(struct reader *r, const struct json_object *booster)
+static int check_xgboost(struct reader *r, const struct json_object *booster)
 {
     const struct json_object *gbtree = json_get(booster, "gbtree");
     const struct json_object *param = json_get(r->booster, "gbtree_model_param");
@@ -606,7 +606,7 @@ static int check_booster(struct reader *r, const struct json_object *booster)
         rc = unsupported(r, "its categories have names (gradient_booster.model.cats)");
     }
     if (rc < 0 ||
-        (rc = check_members(r, booster, gbtree != NULL ? &of_old_dart : &of_booster)) < 0 ||
+        (rc = check_members(r, booster, gbtree != NULL ? &of_old_dart : &of_xgboost)) < 0 ||
         (rc = check_members(r, gbtree, &of_old_gbtree)) < 0 ||
         (rc = check_members(r, r->booster, &of_model)) < 0 ||
         (rc = check_members(r, param, &of_model_param)) < 0) {
@@ -718,9 +718,9 @@ int model_read_xgboost(struct str text, const char *name, struct model *model, s
     if (!json_is_object(learner)) {
         return err_set(err, ERR_MODEL_UNKNOWN, "%.80s: JSON without a learner", name);
     }
-    if ((rc = read_learner(&r, learner)) < 0 || (rc = find_booster(&r, learner)) < 0 ||
+    if ((rc = read_learner(&r, learner)) < 0 || (rc = find_xgboost(&r, learner)) < 0 ||
         (rc = read_trees(&r)) < 0 ||
-        (rc = check_booster(&r, json_get(learner, "gradient_booster"))) < 0) {
+        (rc = check_xgboost(&r, json_get(learner, "gradient_booster"))) < 0) {
         return rc;
     }
     return check_head(&r, root, learner);

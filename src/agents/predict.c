@@ -2,10 +2,10 @@
 
 #define EVEN 0.5
 
-void predict_run(struct board *board, struct vote *vote)
+void predict_run(struct context *context, struct vote *vote)
 {
     double up;
-    if (!predictor_ask(board->predictor, board->series, &up)) {
+    if (!predictor_ask(context->predictor, context->series, &up)) {
         return;
     }
     double confidence = 2 * (up > EVEN ? up - EVEN : EVEN - up);

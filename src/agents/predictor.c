@@ -78,7 +78,7 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
     }
     if (!timeframe_parse(timeframe, &p->timeframe) || p->timeframe < TF_5M ||
         !str_to_i64(json_str(origin, TRAINING_KEY_HORIZON), &horizon) || horizon < 1 ||
-        horizon > LESSONS_HORIZON_MAX) {
+        horizon > TRAINING_ROWS_HORIZON_MAX) {
         return err_set(err, ERR_MODEL_UNFIT, "%.120s: its timeframe or horizon is damaged", name);
     }
     p->horizon = (int)horizon;

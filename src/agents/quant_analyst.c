@@ -9,34 +9,34 @@ static int sign_of(double x)
     return (x > 0) - (x < 0);
 }
 
-static void read_frame(const struct board *board, struct reading *ret)
+static void read_frame(const struct context *context, struct reading *ret)
 {
-    const struct frame *frame = series_decision_frame(board->series);
+    const struct frame *frame = series_decision_frame(context->series);
     ret->close = dec_to_double(frame->closed.close);
     ret->rsi = rsi_value(&frame->rsi);
     ret->macd = macd_value(&frame->macd);
     ret->macd_signal = macd_signal(&frame->macd);
     ret->bands = series_bands(frame);
-    const struct frame *hour = series_frame(board->series, TF_1H);
+    const struct frame *hour = series_frame(context->series, TF_1H);
     ret->hour_width_pct = hour == frame ? ret->bands.width_pct : series_bands(hour).width_pct;
 }
 
 /* What each indicator says alone: a price that is sold out, turns up or stands at its lower band
  * is one to buy. The vote is their majority; it weighs nothing, bull and bear speak for it. */
-void quant_analyst_run(struct board *board, struct vote *vote)
+void quant_analyst_run(struct context *context, struct vote *vote)
 {
-    const struct series *series = board->series;
-    board->decision->regime = series_regime(series);
-    board->drift = series_drift(series);
+    const struct series *series = context->series;
+    context->decision->regime = series_regime(series);
+    context->drift = series_drift(series);
     if (!series_ready(series)) {
         return;
     }
-    struct reading *r = &board->reading;
-    read_frame(board, r);
+    struct reading *r = &context->reading;
+    read_frame(context, r);
     if (r->bands.upper <= r->bands.lower) {
         return; /* a price that does not move says nothing; its RSI of 0 would say "sold out" */
     }
-    board->is_warm = true;
+    context->is_warm = true;
     int by_rsi = r->rsi <= SOLD_OUT ? 1 : r->rsi >= BOUGHT_OUT ? -1 : 0;
     int by_macd = sign_of(r->macd - r->macd_signal);
     int by_band = r->close <= r->bands.lower ? 1 : r->close >= r->bands.upper ? -1 : 0;
@@ -49,7 +49,7 @@ void quant_analyst_run(struct board *board, struct vote *vote)
                  r->close < r->bands.middle ? r->bands.lower : r->bands.upper,
                  (double)(by_band * side) / SIGNALS);
     agent_reason(vote, "width_1h_pct", r->hour_width_pct, SERIES_TRENDING_PCT, 0);
-    agent_reason(vote, "drift", board->drift, 0, 0);
+    agent_reason(vote, "drift", context->drift, 0, 0);
     vote->direction = sum > 0 ? DIRECTION_LONG : sum < 0 ? DIRECTION_SHORT : DIRECTION_NONE;
     /* Sums of thirds are not exact. */
     vote->confidence = (double)(sum * side) / SIGNALS;

@@ -13,12 +13,12 @@
 #define VOTE_ABOVE     0.3
 #define EXTREME_FROM   20 /* of 50 */
 
-static void speak(const struct board *board, int sign, struct vote *vote)
+static void speak(const struct context *context, int sign, struct vote *vote)
 {
-    if (!board->is_warm) {
+    if (!context->is_warm) {
         return;
     }
-    const struct reading *r = &board->reading;
+    const struct reading *r = &context->reading;
     double extreme = 50 - sign * EXTREME_FROM;
     double band = sign > 0 ? r->bands.lower : r->bands.upper;
     agent_reason(vote, "rsi14", r->rsi, extreme,
@@ -36,12 +36,12 @@ static void speak(const struct board *board, int sign, struct vote *vote)
     }
 }
 
-void side_agent_bull(struct board *board, struct vote *vote)
+void side_agent_bull(struct context *context, struct vote *vote)
 {
-    speak(board, 1, vote);
+    speak(context, 1, vote);
 }
 
-void side_agent_bear(struct board *board, struct vote *vote)
+void side_agent_bear(struct context *context, struct vote *vote)
 {
-    speak(board, -1, vote);
+    speak(context, -1, vote);
 }

@@ -3,8 +3,8 @@
 #include "agents/model.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "io/booster.h"
 #include "io/secret.h"
+#include "io/xgboost.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static double rate_of(const float *labels, size_t count)
     return count > 0 ? sum / (double)count : (double)NAN;
 }
 
-static int check(const struct lessons *l, struct training_result *r, struct err *err)
+static int check(const struct training_rows *l, struct training_result *r, struct err *err)
 {
     size_t tests = r->split.count - r->split.test;
     if (r->split.train < TRAINING_ROWS_MIN || tests < TRAINING_ROWS_MIN) {
@@ -51,14 +51,14 @@ static int check(const struct lessons *l, struct training_result *r, struct err 
     return 0;
 }
 
-static int train(const struct lessons *l, const struct training_options *o,
+static int train(const struct training_rows *l, const struct training_options *o,
                  const struct training_result *r, struct booster **ret, struct err *err)
 {
     const char *names[FEATURE_COUNT];
     for (size_t i = 0; i < FEATURE_COUNT; i++) {
         names[i] = feature_name((enum feature)i);
     }
-    return booster_train(&(struct booster_options){.trees = o->trees,
+    return xgboost_train(&(struct xgboost_options){.trees = o->trees,
                                                    .depth = o->depth,
                                                    .learning_rate = o->learning_rate,
                                                    .row_share = ROW_SHARE,
@@ -67,7 +67,7 @@ static int train(const struct lessons *l, const struct training_options *o,
                                                    .base = r->train_base_rate,
                                                    .seed = o->seed,
                                                    .names = names},
-                         &(struct booster_data){.rows = l->rows,
+                         &(struct xgboost_data){.rows = l->rows,
                                                 .labels = l->labels,
                                                 .count = r->split.train,
                                                 .columns = FEATURE_COUNT},
@@ -75,7 +75,7 @@ static int train(const struct lessons *l, const struct training_options *o,
 }
 
 /* Our answers over the test, and how far the library's are from them. */
-static int answer(const struct lessons *l, struct booster *booster, float *ours,
+static int answer(const struct training_rows *l, struct booster *booster, float *ours,
                   struct training_result *r, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
@@ -84,11 +84,11 @@ static int answer(const struct lessons *l, struct booster *booster, float *ours,
     const float *rows = &l->rows[r->split.test * FEATURE_COUNT];
     AUTO_FREE float *theirs = calloc(tests, sizeof(*theirs));
     ASSERT(theirs != NULL);
-    int rc = booster_save(booster, &text, err);
+    int rc = xgboost_save(booster, &text, err);
     if (rc < 0 || (rc = model_parse(buf_str(&text), "trained model", &model, err)) < 0 ||
-        (rc = booster_predict(
+        (rc = xgboost_predict(
              booster,
-             &(struct booster_data){.rows = rows, .count = tests, .columns = FEATURE_COUNT}, theirs,
+             &(struct xgboost_data){.rows = rows, .count = tests, .columns = FEATURE_COUNT}, theirs,
              err)) < 0) {
         return rc;
     }
@@ -114,8 +114,8 @@ static void iso(int64_t at_us, char ret[40])
 }
 
 /* What a back-test asks: where the model has been already. */
-static int sign(const struct lessons *l, struct booster *booster, const struct training_options *o,
-                const struct training_result *r, struct err *err)
+static int sign(const struct training_rows *l, struct booster *booster,
+                const struct training_options *o, const struct training_result *r, struct err *err)
 {
     char train_from[40], train_to[40], test_from[40], test_to[40];
     iso(r->train_from_us, train_from);
@@ -148,38 +148,39 @@ static int sign(const struct lessons *l, struct booster *booster, const struct t
     for (size_t i = 0; rc == 0 && i < COUNT_OF(attributes); i++) {
         rc = attributes[i].value == NULL
                  ? 0
-                 : booster_set_attribute(booster, attributes[i].key, attributes[i].value, err);
+                 : xgboost_set_attribute(booster, attributes[i].key, attributes[i].value, err);
     }
     return rc;
 }
 
-int training_run(const struct lessons *lessons, const struct training_options *options,
+int training_run(const struct training_rows *training_rows, const struct training_options *options,
                  struct buf *ret_model, struct training_result *ret, struct err *err)
 {
     ASSERT(options->trees >= 1 && options->trees <= TRAINING_TREES_MAX && options->depth >= 1 &&
            options->depth <= TRAINING_DEPTH_MAX && options->learning_rate > 0);
-    *ret = (struct training_result){.split = lessons_split(lessons, options->test_share)};
-    AUTO_BOOSTER struct booster *booster = NULL;
-    int rc = check(lessons, ret, err);
-    if (rc < 0 || (rc = train(lessons, options, ret, &booster, err)) < 0) {
+    *ret =
+        (struct training_result){.split = training_rows_split(training_rows, options->test_share)};
+    AUTO_XGBOOST struct booster *booster = NULL;
+    int rc = check(training_rows, ret, err);
+    if (rc < 0 || (rc = train(training_rows, options, ret, &booster, err)) < 0) {
         return rc;
     }
     size_t tests = ret->split.count - ret->split.test;
     AUTO_FREE float *ours = calloc(tests, sizeof(*ours));
     ASSERT(ours != NULL);
-    if ((rc = answer(lessons, booster, ours, ret, err)) < 0) {
+    if ((rc = answer(training_rows, booster, ours, ret, err)) < 0) {
         return rc;
     }
-    score_of(ours, &lessons->labels[ret->split.test], tests, &ret->score);
-    ret->auc_error = score_auc_error(&ret->score, lessons->horizon);
-    ret->beats_coin = score_beats_coin(&ret->score, lessons->horizon);
-    (void)str_copy(str_c(booster_version(booster)), ret->library, sizeof(ret->library));
-    lessons_hash(lessons, ret->data_hash);
+    score_of(ours, &training_rows->labels[ret->split.test], tests, &ret->score);
+    ret->auc_error = score_auc_error(&ret->score, training_rows->horizon);
+    ret->beats_coin = score_beats_coin(&ret->score, training_rows->horizon);
+    (void)str_copy(str_c(xgboost_version(booster)), ret->library, sizeof(ret->library));
+    training_rows_hash(training_rows, ret->data_hash);
     features_hash(ret->features_hash);
 
     size_t from = ret_model->len;
-    if ((rc = sign(lessons, booster, options, ret, err)) < 0 ||
-        (rc = booster_save(booster, ret_model, err)) < 0) {
+    if ((rc = sign(training_rows, booster, options, ret, err)) < 0 ||
+        (rc = xgboost_save(booster, ret_model, err)) < 0) {
         return rc;
     }
     secret_hash(NULL, str_n(ret_model->data + from, ret_model->len - from), ret->model_hash);

@@ -1,6 +1,6 @@
 #include "alerts/alerts.h"
 
-#include "alert_card.h"
+#include "alert_reply.h"
 #include "base/check.h"
 #include "command/reply.h"
 #include "config/config.h"
@@ -14,7 +14,7 @@
 #define TARGETS_MAX (CONFIG_USERS_MAX + 1)
 
 struct target {
-    const char *door;
+    const char *channel;
     int64_t chat_id;
 };
 
@@ -24,10 +24,11 @@ struct alerts {
     size_t target_count;
 };
 
-static void add_target(struct alerts *alerts, const char *door, int64_t chat_id)
+static void add_target(struct alerts *alerts, const char *channel, int64_t chat_id)
 {
     ASSERT(alerts->target_count < TARGETS_MAX);
-    alerts->targets[alerts->target_count++] = (struct target){.door = door, .chat_id = chat_id};
+    alerts->targets[alerts->target_count++] =
+        (struct target){.channel = channel, .chat_id = chat_id};
 }
 
 int alerts_new(const struct alerts_options *options, struct alerts **ret, struct err *err)
@@ -77,16 +78,16 @@ static enum outbox_priority priority_of(enum severity severity)
 }
 
 /* edit_of 0: a new message. */
-static int post(struct alerts *alerts, const struct target *target, const struct reply *card,
+static int post(struct alerts *alerts, const struct target *target, const struct reply *reply,
                 enum severity severity, int64_t edit_of, int64_t *ret_outbox_id, struct err *err)
 {
-    AUTO_JSON struct json_object *value = reply_json(card);
+    AUTO_JSON struct json_object *value = reply_json(reply);
     AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
     json_add_text(&payload, value);
     if (buf_failed(&payload)) {
         return err_set(err, ERR_BUF_FULL, "alert message");
     }
-    const struct outbox_new message = {.door = target->door,
+    const struct outbox_new message = {.channel = target->channel,
                                        .chat_id = target->chat_id,
                                        .kind = edit_of == 0 ? OUTBOX_SEND : OUTBOX_EDIT,
                                        .priority = priority_of(severity),
@@ -97,15 +98,15 @@ static int post(struct alerts *alerts, const struct target *target, const struct
 }
 
 /* A new message in every chat; later edits go to it. */
-static int send_card(struct alerts *alerts, const struct alert *alert, struct err *err)
+static int send_reply(struct alerts *alerts, const struct alert *alert, struct err *err)
 {
-    AUTO_REPLY struct reply *card = alert_card(alert, clock_wall_us(alerts->o.clock));
+    AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
     for (size_t i = 0; i < alerts->target_count; i++) {
         const struct target *target = &alerts->targets[i];
         struct alert_message message = {.alert_id = alert->id, .chat_id = target->chat_id};
-        (void)str_copy(str_c(target->door), message.door, sizeof(message.door));
-        int rc = post(alerts, target, card, alert->severity, 0, &message.outbox_id, err);
-        if (rc < 0 || (rc = alert_message_table_put(alerts->o.store, &message, err)) < 0) {
+        (void)str_copy(str_c(target->channel), message.channel, sizeof(message.channel));
+        int rc = post(alerts, target, reply, alert->severity, 0, &message.outbox_id, err);
+        if (rc < 0 || (rc = alert_message_table_write(alerts->o.store, &message, err)) < 0) {
             return rc;
         }
     }
@@ -115,19 +116,21 @@ static int send_card(struct alerts *alerts, const struct alert *alert, struct er
 
 /* Brings the messages that stand up to date; tells tells about it in a new one as well (NULL: does
  * not). *ret_count (may be NULL): how many messages there were. */
-static int edit_cards(struct alerts *alerts, const struct alert *alert, const struct reply *tells,
-                      struct err *err)
+static int edit_replies(struct alerts *alerts, const struct alert *alert, const struct reply *tells,
+                        struct err *err)
 {
     struct alert_message messages[TARGETS_MAX];
     int n = alert_message_table_list(alerts->o.store, alert->id, messages, TARGETS_MAX, err);
     if (n < 0) {
         return n;
     }
-    AUTO_REPLY struct reply *card = alert_card(alert, clock_wall_us(alerts->o.clock));
+    AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
     for (int i = 0; i < n; i++) {
-        const struct target target = {.door = messages[i].door, .chat_id = messages[i].chat_id};
+        const struct target target = {.channel = messages[i].channel,
+                                      .chat_id = messages[i].chat_id};
         int64_t ignored = 0;
-        int rc = post(alerts, &target, card, alert->severity, messages[i].outbox_id, &ignored, err);
+        int rc =
+            post(alerts, &target, reply, alert->severity, messages[i].outbox_id, &ignored, err);
         if (rc == 0 && tells != NULL) {
             rc = post(alerts, &target, tells, alert->severity, 0, &ignored, err);
         }
@@ -210,9 +213,9 @@ static int raise_body(struct change *change, struct err *err)
         return 0;
     }
     if (raised.how == ALERT_RAISED_NEW || raised.worse || !alert->notified) {
-        return send_card(alerts, alert, err);
+        return send_reply(alerts, alert, err);
     }
-    return edit_cards(alerts, alert, NULL, err);
+    return edit_replies(alerts, alert, NULL, err);
 }
 
 int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *ret_id,
@@ -246,8 +249,8 @@ static int resolve_body(struct change *change, struct err *err)
     if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
-    AUTO_REPLY struct reply *tells = alert_card_resolved(alert, change->words);
-    return edit_cards(alerts, alert, tells, err);
+    AUTO_REPLY struct reply *tells = alert_reply_resolved(alert, change->words);
+    return edit_replies(alerts, alert, tells, err);
 }
 
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why, struct err *err)
@@ -301,7 +304,7 @@ static int show_alert(struct action_call *call, struct err *err)
     ASSERT(alert != NULL);
     int rc = find_alert(alerts, action_arg_i64(call, "id", 0), alert, err);
     if (rc == 0) {
-        alert_card_full(alert, clock_wall_us(alerts->o.clock), action_reply(call));
+        alert_reply_full(alert, clock_wall_us(alerts->o.clock), action_reply(call));
     }
     return rc;
 }
@@ -321,8 +324,8 @@ static int list_alerts(struct action_call *call, struct err *err)
     if (n < 0) {
         return n;
     }
-    alert_card_list(rows, n > LIST_MAX ? LIST_MAX : n, n > LIST_MAX, clock_wall_us(alerts->o.clock),
-                    action_reply(call));
+    alert_reply_list(rows, n > LIST_MAX ? LIST_MAX : n, n > LIST_MAX,
+                     clock_wall_us(alerts->o.clock), action_reply(call));
     return ACTION_DONE;
 }
 
@@ -340,7 +343,7 @@ static int ack_body(struct change *change, struct err *err)
     if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
-    return edit_cards(alerts, alert, NULL, err);
+    return edit_replies(alerts, alert, NULL, err);
 }
 
 static int ack_alert(struct action_call *call, struct err *err)

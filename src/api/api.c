@@ -11,15 +11,15 @@
 /* For the listeners to write out the last answers: local clients, a few KiB each. */
 #define LAST_ANSWERS_NS (50 * 1000 * 1000L)
 
-static int listener_start(struct api *api, struct listener *listener, enum door door,
+static int listener_start(struct api *api, struct listener *listener, enum channel channel,
                           const char *unix_path, uint16_t port, struct err *err)
 {
     listener->api = api;
-    listener->door = door;
+    listener->channel = channel;
     listener->snapshot =
-        door == DOOR_SOCKET ? api->crossing->snapshot_socket : api->crossing->snapshot_http;
+        channel == CHANNEL_SOCKET ? api->shared->snapshot_socket : api->shared->snapshot_http;
     listener->jobs = ring_new(API_JOBS_MAX, sizeof(struct api_job *));
-    listener->wake = loop_add_wake(api->loop, api_command_take, listener, err);
+    listener->wake = loop_add_wake(api->loop, api_command_accept, listener, err);
     if (listener->wake == NULL) {
         return -ERR_LOOP_SETUP;
     }
@@ -48,7 +48,7 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     ASSERT(api != NULL);
     api->loop = options->loop;
     api->config = options->config;
-    api->crossing = options->crossing;
+    api->shared = options->shared;
     api->manifests = options->manifests;
     api->runner = options->runner;
     api->access = options->access;
@@ -57,10 +57,10 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
 
     int rc = 0;
     if (options->socket_path != NULL) {
-        rc = listener_start(api, &api->socket, DOOR_SOCKET, options->socket_path, 0, err);
+        rc = listener_start(api, &api->socket, CHANNEL_SOCKET, options->socket_path, 0, err);
     }
     if (rc == 0 && options->tcp) {
-        rc = listener_start(api, &api->tcp, DOOR_HTTP, NULL, options->port, err);
+        rc = listener_start(api, &api->tcp, CHANNEL_HTTP, NULL, options->port, err);
     }
     if (rc < 0) {
         api_stop(api);

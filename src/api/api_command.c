@@ -29,7 +29,7 @@ static int read_value(const char *name, struct json_object *value, struct str *r
     return has_control(*ret) ? err_set(err, ERR_API_BODY, "%s holds a control character", name) : 0;
 }
 
-static void put_value(struct json_object *to, const char *name, struct str value)
+static void write_value(struct json_object *to, const char *name, struct str value)
 {
     (void)json_object_object_add(to, name, json_object_new_string_len(value.ptr, (int)value.len));
 }
@@ -64,7 +64,7 @@ static int read_array(const struct manifest *m, struct json_object *args, struct
             return rc;
         }
         if (m != NULL) {
-            put_value(to, m->args[i].name, value);
+            write_value(to, m->args[i].name, value);
         } else {
             buf_add_char(line, ' ');
             (void)quote_add(line, value);
@@ -99,7 +99,7 @@ static int read_object(const struct manifest *m, struct json_object *args, struc
         if (rc < 0) {
             return rc;
         }
-        put_value(to, key, text);
+        write_value(to, key, text);
     }
     return 0;
 }
@@ -199,7 +199,7 @@ void api_command_submit(struct listener *listener, struct web_request *request,
         job->args_json = strdup(command->args.data);
         ASSERT(job->args_json != NULL);
     }
-    job->uid = listener->door == DOOR_SOCKET ? web_peer_uid(request) : 0;
+    job->uid = listener->channel == CHANNEL_SOCKET ? web_peer_uid(request) : 0;
     job->confirmed = command->confirmed;
     web_hold(request);
     /* The ring has a place for every job that under_way admits. */
@@ -257,13 +257,13 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
 
 static void run(struct api *api, struct api_job *job)
 {
-    enum door door = job->listener->door;
+    enum channel channel = job->listener->channel;
     struct principal who;
     struct err err = {0};
-    int rc = access_identify(api->access, door, job->uid, &who);
+    int rc = access_identify(api->access, channel, job->uid, &who);
     if (rc < 0) {
-        (void)access_stranger(api->access, door, job->uid, job->line);
-        (void)err_set(&err, ERR_ACCESS_STRANGER, "%s caller %lld", door_name(door),
+        (void)access_unauthorised(api->access, channel, job->uid, job->line);
+        (void)err_set(&err, ERR_ACCESS_STRANGER, "%s caller %lld", channel_name(channel),
                       (long long)job->uid);
     } else {
         /* First into the list: on_reply may come from inside the call. */
@@ -288,7 +288,7 @@ static void run(struct api *api, struct api_job *job)
     job_free(job);
 }
 
-void api_command_take(void *userdata)
+void api_command_accept(void *userdata)
 {
     struct listener *listener = userdata;
     struct api_job *job;

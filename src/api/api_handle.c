@@ -68,7 +68,7 @@ static bool token_matches(const struct api *api, struct str authorization)
 /* True when the request may go on; otherwise it has been answered. */
 static bool admit(struct listener *listener, struct web_request *request)
 {
-    if (listener->door != DOOR_HTTP) {
+    if (listener->channel != CHANNEL_HTTP) {
         return true;
     }
     struct str origin = web_header(request, "Origin");
@@ -89,9 +89,9 @@ static bool admit(struct listener *listener, struct web_request *request)
 
 static void answer_health(struct listener *listener, struct web_request *request)
 {
-    const struct crossing *crossing = listener->api->crossing;
+    const struct shared *shared = listener->api->shared;
     AUTO_BUF struct buf body = BUF_INIT(1024);
-    bool healthy = api_health_json(mailbox_latest(listener->snapshot, NULL), crossing,
+    bool healthy = api_health_json(mailbox_latest(listener->snapshot, NULL), shared,
                                    clock_mono_us(clock_real()), &body);
     web_answer_json(request, healthy ? 200 : 503, buf_str(&body));
 }
@@ -100,10 +100,10 @@ static void answer_state(struct listener *listener, struct web_request *request)
 {
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
     const struct snapshot *s = mailbox_latest(listener->snapshot, NULL);
-    const struct crossing *crossing = listener->api->crossing;
+    const struct shared *shared = listener->api->shared;
     const struct clock *clock = clock_real();
-    api_state_json(s, crossing_silent_us(crossing, s, clock_wall_us(clock), clock_mono_us(clock)),
-                   crossing, &body);
+    api_state_json(s, shared_silent_us(shared, s, clock_wall_us(clock), clock_mono_us(clock)),
+                   shared, &body);
     web_answer_json(request, 200, buf_str(&body));
 }
 
@@ -140,7 +140,7 @@ static void handle_command(struct listener *listener, struct web_request *reques
 }
 
 /* True when the method is the one that the path takes; otherwise it has been answered. */
-static bool takes(struct web_request *request, const char *method)
+static bool allows(struct web_request *request, const char *method)
 {
     if (str_equal_c(web_method(request), method)) {
         return true;
@@ -157,15 +157,15 @@ void api_handle(struct web_request *request, void *userdata)
     }
     struct str path = web_path(request);
     if (str_equal_c(path, "/healthz")) {
-        if (takes(request, "GET")) {
+        if (allows(request, "GET")) {
             answer_health(listener, request);
         }
     } else if (str_equal_c(path, "/api/v1/state")) {
-        if (takes(request, "GET")) {
+        if (allows(request, "GET")) {
             answer_state(listener, request);
         }
     } else if (str_starts(path, COMMANDS_PATH)) {
-        if (takes(request, "POST")) {
+        if (allows(request, "POST")) {
             size_t skip = sizeof(COMMANDS_PATH) - 1;
             handle_command(listener, request, str_n(path.ptr + skip, path.len - skip));
         }

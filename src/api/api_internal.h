@@ -14,7 +14,7 @@
 #include "io/json.h"
 #include "io/loop.h"
 #include "io/web.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 #include "model/snapshot.h"
 
 #include <stdatomic.h>
@@ -26,7 +26,7 @@
 
 struct listener {
     struct api *api;
-    enum door door; /* DOOR_SOCKET or DOOR_HTTP */
+    enum channel channel; /* CHANNEL_SOCKET or CHANNEL_HTTP */
     struct web *web;
     struct mailbox *snapshot; /* of this listener's thread alone */
     struct ring *jobs;        /* struct api_job *: listener's thread -> ops */
@@ -48,7 +48,7 @@ struct api_job {
 struct api {
     struct loop *loop;
     const struct config *config;
-    struct crossing *crossing;
+    struct shared *shared;
     const struct manifest_list *manifests;
     struct runner *runner;
     struct access *access;
@@ -81,15 +81,15 @@ void api_command_release(struct api_command *command);
 void api_command_submit(struct listener *listener, struct web_request *request,
                         const struct api_command *command);
 /* Ops: takes what waits in the listener's ring. userdata is the listener. */
-void api_command_take(void *listener);
+void api_command_accept(void *listener);
 /* Ops: forgets and answers everything that is under way. Returns how many there were. */
 int api_command_end(struct api *api);
 
 /* Listener's thread. */
-/* silent_us: crossing_silent_us. */
-void api_state_json(const struct snapshot *snapshot, int64_t silent_us,
-                    const struct crossing *crossing, struct buf *out);
+/* silent_us: shared_silent_us. */
+void api_state_json(const struct snapshot *snapshot, int64_t silent_us, const struct shared *shared,
+                    struct buf *out);
 /* Returns whether both threads are alive and the engine has published. Telegram refused or silent
  * is "degraded": nothing is wrong with the program. */
-bool api_health_json(const struct snapshot *snapshot, const struct crossing *crossing,
+bool api_health_json(const struct snapshot *snapshot, const struct shared *shared,
                      int64_t now_mono_us, struct buf *out);

@@ -132,7 +132,7 @@ static struct json_object *disk_json(const struct snapshot_disk *disk)
     return o;
 }
 
-static struct json_object *ops_loop_json(const struct crossing *c)
+static struct json_object *ops_loop_json(const struct shared *c)
 {
     const char *source = atomic_load_explicit(&c->ops_away_source, memory_order_relaxed);
     struct json_object *o = json_object_new_object();
@@ -143,23 +143,23 @@ static struct json_object *ops_loop_json(const struct crossing *c)
 }
 
 /* "up"; "silent" or "refused", and since when. */
-static struct json_object *telegram_json(const struct crossing *crossing)
+static struct json_object *telegram_json(const struct shared *shared)
 {
     struct json_object *o = json_object_new_object();
-    int state = atomic_load_explicit(&crossing->telegram, memory_order_relaxed);
+    int state = atomic_load_explicit(&shared->telegram, memory_order_relaxed);
     add_text(o, "state", chat_state_name((enum chat_state)state));
-    add_time(o, "since", atomic_load_explicit(&crossing->telegram_since_us, memory_order_relaxed));
+    add_time(o, "since", atomic_load_explicit(&shared->telegram_since_us, memory_order_relaxed));
     return o;
 }
 
-void api_state_json(const struct snapshot *s, int64_t silent_us, const struct crossing *crossing,
+void api_state_json(const struct snapshot *s, int64_t silent_us, const struct shared *shared,
                     struct buf *out)
 {
     AUTO_JSON struct json_object *o = json_object_new_object();
     add_u64(o, "version", s->version);
     add_time(o, "published_at", s->published_wall_us);
     /* What was never published has no age, and is not fresh. */
-    bool stale = s->version == 0 || silent_us >= CROSSING_SILENT_US;
+    bool stale = s->version == 0 || silent_us >= SHARED_SILENT_US;
     json_object_object_add(
         o, "age_ms", s->version == 0 ? NULL : json_object_new_int64(silent_us / USEC_PER_MSEC));
     json_object_object_add(o, "stale", json_object_new_boolean(stale));
@@ -188,8 +188,8 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
     json_object_object_add(o, "positions", positions);
     add_i64(o, "max_positions", s->max_positions);
     json_object_object_add(o, "counters", counters_json(s));
-    json_object_object_add(o, "ops_loop", ops_loop_json(crossing));
-    json_object_object_add(o, "telegram", telegram_json(crossing));
+    json_object_object_add(o, "ops_loop", ops_loop_json(shared));
+    json_object_object_add(o, "telegram", telegram_json(shared));
     json_object_object_add(o, "disk", disk_json(&s->disk));
     if (s->last_err != 0) {
         add_text(o, "last_error_code", err_info(s->last_err)->code);
@@ -200,17 +200,17 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct cr
     buf_add_char(out, '\n');
 }
 
-bool api_health_json(const struct snapshot *s, const struct crossing *crossing, int64_t now_mono_us,
+bool api_health_json(const struct snapshot *s, const struct shared *shared, int64_t now_mono_us,
                      struct buf *out)
 {
-    int64_t engine_age_us = crossing_beat_age_us(&crossing->engine_beat_mono_us, now_mono_us);
-    int64_t ops_age_us = crossing_beat_age_us(&crossing->ops_beat_mono_us, now_mono_us);
-    bool engine = engine_age_us < CROSSING_SILENT_US;
-    bool ops = ops_age_us < CROSSING_SILENT_US;
+    int64_t engine_age_us = shared_beat_age_us(&shared->engine_beat_mono_us, now_mono_us);
+    int64_t ops_age_us = shared_beat_age_us(&shared->ops_beat_mono_us, now_mono_us);
+    bool engine = engine_age_us < SHARED_SILENT_US;
+    bool ops = ops_age_us < SHARED_SILENT_US;
     bool alive = engine && ops && s->version > 0;
     bool writes = s->disk.state == DISK_OK;
-    bool reached = atomic_load_explicit(&crossing->telegram_since_us, memory_order_relaxed) == 0;
-    AUTO_JSON struct json_object *telegram = telegram_json(crossing);
+    bool reached = atomic_load_explicit(&shared->telegram_since_us, memory_order_relaxed) == 0;
+    AUTO_JSON struct json_object *telegram = telegram_json(shared);
     buf_addf(out,
              "{\"status\":\"%s\",\"trading\":\"%s\",\"disk\":\"%s\","
              "\"engine\":{\"alive\":%s,\"beat_age_ms\":%lld},"

@@ -28,9 +28,9 @@ struct call {
     int64_t started_mono_us;
     struct http_call *http;
     struct loop_source *timer;
-    struct inquiry_answer total; /* tokens and cost of what was answered so far */
+    struct llm_answer total; /* tokens and cost of what was answered so far */
     char model[64];
-    inquiry_fn fn;
+    llm_answer_fn fn;
     void *userdata;
 };
 
@@ -43,7 +43,7 @@ struct claude {
     int64_t max_tokens;
     int64_t timeout_ms;
     struct rng rng;
-    struct call *calls[CLAUDE_INQUIRIES_MAX];
+    struct call *calls[CLAUDE_REQUESTS_MAX];
 };
 
 /* ------------------------------------------------------------------ price */
@@ -134,11 +134,12 @@ int64_t claude_retry_us(const struct http_response *response, int attempt, doubl
     int64_t wait_us = -1;
     if (response->outcome == HTTP_OK) {
         const char *word = http_header(response, "x-should-retry");
-        bool told_yes = word != NULL && strcmp(word, "true") == 0;
-        bool told_no = word != NULL && strcmp(word, "false") == 0;
+        bool answered_yes = word != NULL && strcmp(word, "true") == 0;
+        bool answered_no = word != NULL && strcmp(word, "false") == 0;
         int status = response->status;
         bool passing = status == 408 || status == 409 || status == 429 || status >= 500;
-        if (told_no || (!told_yes && (!passing || body_has_error_code(response, "spend_limit")))) {
+        if (answered_no ||
+            (!answered_yes && (!passing || body_has_error_code(response, "spend_limit")))) {
             return -1;
         }
         wait_us = asked_wait_us(response, wall_us);
@@ -208,7 +209,7 @@ static int read_failure(const struct http_response *response, const char *reques
     return rc;
 }
 
-static void read_usage(const struct json_object *message, struct inquiry_answer *answer)
+static void read_usage(const struct json_object *message, struct llm_answer *answer)
 {
     const struct json_object *usage = json_get(message, "usage");
     int64_t input = json_i64(usage, "input_tokens", 0);
@@ -249,11 +250,11 @@ static int read_text(const struct json_object *message, char **ret_text, struct 
     if (str_trim(buf_str(&text)).len == 0) {
         return err_set(err, ERR_CLAUDE_EMPTY, "no text among %zu blocks", json_len(content));
     }
-    *ret_text = buf_take(&text);
+    *ret_text = buf_detach(&text);
     return 0;
 }
 
-static int read_message(const struct json_object *message, struct inquiry_answer *answer,
+static int read_message(const struct json_object *message, struct llm_answer *answer,
                         char **ret_text, struct err *err)
 {
     const char *reason = json_text(message, "stop_reason");
@@ -281,7 +282,7 @@ static int read_message(const struct json_object *message, struct inquiry_answer
     return err_set(err, ERR_CLAUDE_EMPTY, "stopped for %.40s", reason);
 }
 
-int claude_read(const struct http_response *response, struct inquiry_answer *answer,
+int claude_read(const struct http_response *response, struct llm_answer *answer,
                 struct json_object **ret_message, char **ret_text, struct err *err)
 {
     *ret_message = NULL;
@@ -334,7 +335,7 @@ static void call_detach(const struct call *call)
 }
 
 /* Ends the call. It is off the list before the callback, which may ask again. */
-static void call_finish(struct call *call, struct inquiry_answer *answer)
+static void call_finish(struct call *call, struct llm_answer *answer)
 {
     answer->elapsed_us = clock_mono_us(loop_clock(call->claude->loop)) - call->started_mono_us;
     call_detach(call);
@@ -344,7 +345,7 @@ static void call_finish(struct call *call, struct inquiry_answer *answer)
 
 static void call_fail(struct call *call, const struct err *err)
 {
-    struct inquiry_answer answer = call->total;
+    struct llm_answer answer = call->total;
     answer.err = *err;
     answer.text = "";
     answer.model = call->model;
@@ -385,7 +386,7 @@ static void on_response(const struct http_response *response, void *userdata)
 {
     struct call *call = userdata;
     call->http = NULL;
-    struct inquiry_answer answer = call->total;
+    struct llm_answer answer = call->total;
     answer.model = call->model;
     answer.text = answer.request_id = answer.stop_reason = "";
     AUTO_JSON struct json_object *message = NULL;
@@ -442,22 +443,22 @@ static int send_attempt(struct call *call, struct err *err)
 }
 
 /* The body; sampling parameters are left out on purpose: since 2026-10-21 they are refused. */
-static struct json_object *request_body(const struct inquiry *inquiry, const char *model,
+static struct json_object *request_body(const struct llm_request *llm_request, const char *model,
                                         int64_t max_tokens)
 {
     struct json_object *body = json_object_new_object();
     json_object_object_add(body, "model", json_object_new_string(model));
     json_object_object_add(body, "max_tokens", json_object_new_int64(max_tokens));
-    json_object_object_add(body, "system", json_object_new_string(inquiry->system));
+    json_object_object_add(body, "system", json_object_new_string(llm_request->system));
     struct json_object *message = json_object_new_object();
     json_object_object_add(message, "role", json_object_new_string("user"));
-    json_object_object_add(message, "content", json_object_new_string(inquiry->user));
+    json_object_object_add(message, "content", json_object_new_string(llm_request->user));
     struct json_object *messages = json_object_new_array();
     json_object_array_add(messages, message);
     json_object_object_add(body, "messages", messages);
-    if (inquiry->schema != NULL) {
+    if (llm_request->schema != NULL) {
         struct json_object *schema = NULL;
-        ASSERT(json_object_deep_copy(inquiry->schema, &schema, NULL) == 0);
+        ASSERT(json_object_deep_copy(llm_request->schema, &schema, NULL) == 0);
         struct json_object *format = json_object_new_object();
         json_object_object_add(format, "type", json_object_new_string("json_schema"));
         json_object_object_add(format, "schema", schema);
@@ -468,8 +469,8 @@ static struct json_object *request_body(const struct inquiry *inquiry, const cha
     return body;
 }
 
-static int claude_ask(void *self, const struct inquiry *inquiry, inquiry_fn fn, void *userdata,
-                      void **ret_handle, struct err *err)
+static int claude_ask(void *self, const struct llm_request *llm_request, llm_answer_fn fn,
+                      void *userdata, void **ret_handle, struct err *err)
 {
     struct claude *claude = self;
     struct call **slot = NULL;
@@ -479,15 +480,14 @@ static int claude_ask(void *self, const struct inquiry *inquiry, inquiry_fn fn, 
         }
     }
     if (slot == NULL) {
-        return err_set(err, ERR_CLAUDE_BUSY, "%d of %d", CLAUDE_INQUIRIES_MAX,
-                       CLAUDE_INQUIRIES_MAX);
+        return err_set(err, ERR_CLAUDE_BUSY, "%d of %d", CLAUDE_REQUESTS_MAX, CLAUDE_REQUESTS_MAX);
     }
     struct call *call = calloc(1, sizeof(*call));
     ASSERT(call != NULL);
-    const char *model = inquiry->model != NULL ? inquiry->model : claude->model;
+    const char *model = llm_request->model != NULL ? llm_request->model : claude->model;
     call->claude = claude;
-    call->max_tokens = inquiry->max_tokens > 0 ? inquiry->max_tokens : claude->max_tokens;
-    call->body = request_body(inquiry, model, call->max_tokens);
+    call->max_tokens = llm_request->max_tokens > 0 ? llm_request->max_tokens : claude->max_tokens;
+    call->body = request_body(llm_request, model, call->max_tokens);
     call->started_mono_us = clock_mono_us(loop_clock(claude->loop));
     call->timer = loop_add_timer(claude->loop, on_timer, call);
     loop_source_name(call->timer, "claude");
@@ -588,7 +588,7 @@ void claude_free(struct claude *claude)
     free(claude);
 }
 
-struct inquirer claude_inquirer(struct claude *claude)
+struct llm_client claude_llm_client(struct claude *claude)
 {
-    return (struct inquirer){.ask = claude_ask, .cancel = claude_cancel, .self = claude};
+    return (struct llm_client){.ask = claude_ask, .cancel = claude_cancel, .self = claude};
 }

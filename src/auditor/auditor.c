@@ -39,7 +39,7 @@ struct run {
     enum invariant_state rules[INVARIANT_COUNT];
     struct audit_outcome outcome;
     bool asked;
-    void *inquiry;            /* while the model is asked */
+    void *llm_request;        /* while the model is asked */
     struct action_call *call; /* waits for the reply; NULL: nobody */
     struct reply *reply;      /* to be filled at the end; NULL: the call's, or none */
     bool held;                /* somebody looks at it when it has ended, and frees it */
@@ -236,13 +236,13 @@ static void add_record(struct auditor *auditor, const struct run *run)
     int64_t id = 0;
     int rc = audit_table_add(auditor->options.store, &record, &id, &err);
     rc = rc < 0 ? rc
-                : ops_store_put_i64(auditor->options.store, LAST_NAME, record.finished_us, &err);
+                : ops_store_write_i64(auditor->options.store, LAST_NAME, record.finished_us, &err);
     if (rc < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "could not store the audit");
     }
 }
 
-static void tell_everybody(struct auditor *auditor, const struct run *run)
+static void notify_everybody(struct auditor *auditor, const struct run *run)
 {
     evaluate_checks(auditor, run);
     for (int i = 0; i < run->findings->count; i++) {
@@ -271,7 +271,7 @@ static void store_all(struct auditor *auditor, const struct run *run)
     struct err err = {0};
     struct ops_store_change all;
     bool together = ops_store_change_begin(auditor->options.store, &all, &err) == 0;
-    tell_everybody(auditor, run);
+    notify_everybody(auditor, run);
     add_record(auditor, run);
     if (together && ops_store_change_commit(&all, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "could not store the audit");
@@ -330,12 +330,12 @@ static void run_finish(struct auditor *auditor)
 
 /* ------------------------------------------------------------------ a run */
 
-static void on_answer(const struct inquiry_answer *answer, void *userdata)
+static void on_answer(const struct llm_answer *answer, void *userdata)
 {
     struct auditor *auditor = userdata;
     struct run *run = auditor->run;
     struct audit_outcome *o = &run->outcome;
-    run->inquiry = NULL;
+    run->llm_request = NULL;
     (void)str_copy(str_c(answer->model), o->model, sizeof(o->model));
     (void)str_copy(str_c(answer->request_id), o->request_id, sizeof(o->request_id));
     o->tokens_in = answer->input_tokens;
@@ -367,16 +367,17 @@ static int ask(struct auditor *auditor, struct err *err)
              (long long)run->request.hours);
     collect_text(run->report, &user);
     buf_add_c(&user, "</untrusted_data>\n");
-    const struct inquirer *inquirer = auditor->options.inquirer;
-    struct inquiry inquiry = {.system = auditor->prompt->text,
-                              .user = user.data,
-                              .schema = auditor->prompt->schema,
-                              .model = auditor->prompt->model};
+    const struct llm_client *llm_client = auditor->options.llm_client;
+    struct llm_request llm_request = {.system = auditor->prompt->text,
+                                      .user = user.data,
+                                      .schema = auditor->prompt->schema,
+                                      .model = auditor->prompt->model};
     run->asked = true;
-    (void)str_copy(
-        str_c(inquiry.model != NULL ? inquiry.model : auditor->options.config->claude_model),
-        run->outcome.model, sizeof(run->outcome.model));
-    return inquirer->ask(inquirer->self, &inquiry, on_answer, auditor, &run->inquiry, err);
+    (void)str_copy(str_c(llm_request.model != NULL ? llm_request.model
+                                                   : auditor->options.config->claude_model),
+                   run->outcome.model, sizeof(run->outcome.model));
+    return llm_client->ask(llm_client->self, &llm_request, on_answer, auditor, &run->llm_request,
+                           err);
 }
 
 /* Begins an audit; it may have ended when this returns. ret_run NULL: it frees itself; else the
@@ -421,7 +422,7 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
     }
     if (run->request.offline) {
         run->outcome.not_asked = "this is an offline run";
-    } else if (auditor->options.inquirer == NULL) {
+    } else if (auditor->options.llm_client == NULL) {
         run->outcome.not_asked = "no key is configured (claude.api_key)";
     }
     struct err why = {0};
@@ -439,10 +440,10 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
 static void run_give_up(struct auditor *auditor)
 {
     struct run *run = auditor->run;
-    const struct inquirer *inquirer = auditor->options.inquirer;
-    if (run->inquiry != NULL) {
-        inquirer->cancel(inquirer->self, run->inquiry);
-        run->inquiry = NULL;
+    const struct llm_client *llm_client = auditor->options.llm_client;
+    if (run->llm_request != NULL) {
+        llm_client->cancel(llm_client->self, run->llm_request);
+        run->llm_request = NULL;
     }
     (void)err_set(&run->outcome.no_verdict, ERR_AUDIT_LATE, "%s was asked %lld s ago",
                   run->outcome.model,
@@ -629,7 +630,7 @@ int auditor_run_sync(struct auditor *auditor, const struct auditor_request *requ
 
 int auditor_new(const struct auditor_options *options, struct auditor **ret, struct err *err)
 {
-    ASSERT(options->snapshot == NULL || options->crossing != NULL);
+    ASSERT(options->snapshot == NULL || options->shared != NULL);
     struct auditor *auditor = calloc(1, sizeof(*auditor));
     ASSERT(auditor != NULL);
     auditor->options = *options;
@@ -669,8 +670,9 @@ void auditor_free(struct auditor *auditor)
     if (auditor == NULL) {
         return;
     }
-    if (auditor->run != NULL && auditor->run->inquiry != NULL) {
-        auditor->options.inquirer->cancel(auditor->options.inquirer->self, auditor->run->inquiry);
+    if (auditor->run != NULL && auditor->run->llm_request != NULL) {
+        auditor->options.llm_client->cancel(auditor->options.llm_client->self,
+                                            auditor->run->llm_request);
     }
     run_free(auditor->run);
     loop_source_free(auditor->next);

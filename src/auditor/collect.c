@@ -49,74 +49,74 @@ struct collect {
 
 /* ------------------------------------------------------------------ small writers */
 
-static void put(struct json_object *object, const char *key, struct json_object *value)
+static void add(struct json_object *object, const char *key, struct json_object *value)
 {
     json_object_object_add(object, key, value);
 }
 
-static struct json_object *put_object(struct json_object *object, const char *key)
+static struct json_object *add_object(struct json_object *object, const char *key)
 {
     struct json_object *child = json_object_new_object();
-    put(object, key, child);
+    add(object, key, child);
     return child;
 }
 
-static void put_int(struct json_object *object, const char *key, int64_t value)
+static void add_int(struct json_object *object, const char *key, int64_t value)
 {
-    put(object, key, json_object_new_int64(value));
+    add(object, key, json_object_new_int64(value));
 }
 
-static void put_text(struct json_object *object, const char *key, const char *value)
+static void add_text(struct json_object *object, const char *key, const char *value)
 {
-    put(object, key, json_object_new_string(str_is_utf8(str_c(value)) ? value : "(not text)"));
+    add(object, key, json_object_new_string(str_is_utf8(str_c(value)) ? value : "(not text)"));
 }
 
 /* Written with so many decimals as mean something. What is not finite is left out. */
-static void put_number(struct json_object *object, const char *key, double value, int decimals)
+static void add_number(struct json_object *object, const char *key, double value, int decimals)
 {
     char text[64];
     if (isfinite(value) && fabs(value) < 1e15) {
         value = fabs(value) < 0.5 * pow(10, -decimals) ? 0 : value; /* never "-0.0" */
         (void)snprintf(text, sizeof(text), "%.*f", decimals, value);
-        put(object, key, json_object_new_double_s(value, text));
+        add(object, key, json_object_new_double_s(value, text));
     }
 }
 
 /* In four decimals; a smaller amount in all that there are. */
-static void put_average(struct json_object *object, const char *key, struct dec sum, int64_t count)
+static void add_average(struct json_object *object, const char *key, struct dec sum, int64_t count)
 {
     double value = dec_to_double(sum) / (double)count;
-    put_number(object, key, value, fabs(value) < 0.001 ? 8 : 4);
+    add_number(object, key, value, fabs(value) < 0.001 ? 8 : 4);
 }
 
-static void put_dec(struct json_object *object, const char *key, struct dec value)
+static void add_dec(struct json_object *object, const char *key, struct dec value)
 {
     char text[DEC_TEXT_SIZE];
     if (dec_is_valid(value)) {
-        put(object, key, json_object_new_double_s(dec_to_double(value), dec_text(value, text)));
+        add(object, key, json_object_new_double_s(dec_to_double(value), dec_text(value, text)));
     }
 }
 
-static void put_time(struct json_object *object, const char *key, int64_t wall_us)
+static void add_time(struct json_object *object, const char *key, int64_t wall_us)
 {
     AUTO_BUF struct buf text = BUF_INIT(64);
     clock_add_iso(&text, wall_us, false);
-    put_text(object, key, text.data);
+    add_text(object, key, text.data);
 }
 
-static void put_minutes(struct json_object *object, const char *key, int64_t us)
+static void add_minutes(struct json_object *object, const char *key, int64_t us)
 {
-    put_number(object, key, (double)us / USEC_PER_MIN_F, 1);
+    add_number(object, key, (double)us / USEC_PER_MIN_F, 1);
 }
 
-static void put_seconds(struct json_object *object, const char *key, int64_t us)
+static void add_seconds(struct json_object *object, const char *key, int64_t us)
 {
-    put_number(object, key, (double)us / 1e6, 1);
+    add_number(object, key, (double)us / 1e6, 1);
 }
 
-static void put_truth(struct json_object *object, const char *key, bool value)
+static void add_bool(struct json_object *object, const char *key, bool value)
 {
-    put(object, key, json_object_new_boolean(value));
+    add(object, key, json_object_new_boolean(value));
 }
 
 /* Notes why a part of the report is missing. True when it is. */
@@ -125,16 +125,16 @@ static bool gap(struct collect *c, const char *what, int rc)
     if (rc >= 0) {
         return false;
     }
-    put_text(c->gaps, what, err_info(rc)->code);
+    add_text(c->gaps, what, err_info(rc)->code);
     return true;
 }
 
 static void add_group(struct json_object *object, const struct trade_group *group)
 {
-    struct json_object *row = put_object(object, group->name);
-    put_int(row, "count", group->count);
-    put_dec(row, "pnl", group->pnl);
-    put(row, "win_rate", ground_rate(group->wins, group->count));
+    struct json_object *row = add_object(object, group->name);
+    add_int(row, "count", group->count);
+    add_dec(row, "pnl", group->pnl);
+    add(row, "win_rate", ground_rate(group->wins, group->count));
 }
 
 /* ------------------------------------------------------------------ trade patterns */
@@ -148,17 +148,17 @@ static void add_recent(struct collect *c, struct json_object *trades)
     struct json_object *recent = json_object_new_array();
     for (int i = 0; !gap(c, "recent", count) && i < count; i++) {
         struct json_object *row = json_object_new_object();
-        put_int(row, "id", rows[i].id);
-        put_text(row, "symbol", rows[i].symbol.name);
-        put_text(row, "side", side_name(rows[i].side));
-        put_dec(row, "pnl", rows[i].pnl);
-        put_dec(row, "fees", rows[i].fees);
-        put_text(row, "exit_reason", rows[i].exit_reason);
-        put_minutes(row, "held_min", rows[i].closed_us - rows[i].opened_us);
-        put_time(row, "closed_at", rows[i].closed_us);
+        add_int(row, "id", rows[i].id);
+        add_text(row, "symbol", rows[i].symbol.name);
+        add_text(row, "side", side_name(rows[i].side));
+        add_dec(row, "pnl", rows[i].pnl);
+        add_dec(row, "fees", rows[i].fees);
+        add_text(row, "exit_reason", rows[i].exit_reason);
+        add_minutes(row, "held_min", rows[i].closed_us - rows[i].opened_us);
+        add_time(row, "closed_at", rows[i].closed_us);
         json_object_array_add(recent, row);
     }
-    put(trades, "recent", recent);
+    add(trades, "recent", recent);
     free(rows);
 }
 
@@ -168,33 +168,33 @@ static void add_trades(struct collect *c)
     if (gap(c, "trades", trade_table_stats(c->from->trading, c->since_us, &stats, NULL))) {
         return;
     }
-    struct json_object *trades = put_object(c->report, "trades");
+    struct json_object *trades = add_object(c->report, "trades");
     struct dec net = dec_add(stats.gross_profit, stats.gross_loss);
-    put_int(trades, "count", stats.count);
-    put_int(trades, "wins", stats.wins);
-    put_int(trades, "losses", stats.losses);
-    put(trades, "win_rate", ground_rate(stats.wins, stats.count));
-    put_dec(trades, "gross_profit", stats.gross_profit);
-    put_dec(trades, "gross_loss", stats.gross_loss);
-    put_dec(trades, "net", net);
-    put_dec(trades, "fees", stats.fees);
+    add_int(trades, "count", stats.count);
+    add_int(trades, "wins", stats.wins);
+    add_int(trades, "losses", stats.losses);
+    add(trades, "win_rate", ground_rate(stats.wins, stats.count));
+    add_dec(trades, "gross_profit", stats.gross_profit);
+    add_dec(trades, "gross_loss", stats.gross_loss);
+    add_dec(trades, "net", net);
+    add_dec(trades, "fees", stats.fees);
     if (stats.wins > 0) {
-        put_average(trades, "average_win", stats.gross_profit, stats.wins);
+        add_average(trades, "average_win", stats.gross_profit, stats.wins);
     }
     if (stats.losses > 0) {
-        put_average(trades, "average_loss", stats.gross_loss, stats.losses);
+        add_average(trades, "average_loss", stats.gross_loss, stats.losses);
     }
     if (stats.gross_loss.e8 < 0) {
-        put_number(trades, "profit_factor",
+        add_number(trades, "profit_factor",
                    -dec_to_double(stats.gross_profit) / dec_to_double(stats.gross_loss), 3);
     }
-    put_minutes(trades, "average_hold_min", stats.average_hold_us);
-    put_minutes(trades, "longest_hold_min", stats.longest_hold_us);
-    struct json_object *reasons = put_object(trades, "by_exit");
+    add_minutes(trades, "average_hold_min", stats.average_hold_us);
+    add_minutes(trades, "longest_hold_min", stats.longest_hold_us);
+    struct json_object *reasons = add_object(trades, "by_exit");
     for (int i = 0; i < stats.reason_count; i++) {
         add_group(reasons, &stats.reasons[i]);
     }
-    struct json_object *symbols = put_object(trades, "by_symbol");
+    struct json_object *symbols = add_object(trades, "by_symbol");
     for (int i = 0; i < stats.symbol_count; i++) {
         add_group(symbols, &stats.symbols[i]);
     }
@@ -208,20 +208,20 @@ static void add_decisions(struct collect *c)
     ASSERT(counts != NULL && last != NULL);
     int rc = decision_table_counts(c->from->trading, c->since_us, counts, NULL);
     if (!gap(c, "decisions", rc)) {
-        struct json_object *decisions = put_object(c->report, "decisions");
+        struct json_object *decisions = add_object(c->report, "decisions");
         int64_t wanted = counts->vetoed + counts->orders;
-        put_int(decisions, "count", counts->holds + wanted);
-        put_int(decisions, "holds", counts->holds);
-        put_int(decisions, "vetoed", counts->vetoed);
-        put_int(decisions, "orders", counts->orders);
-        put_int(decisions, "entries_wanted", wanted);
-        put(decisions, "veto_rate", ground_rate(counts->vetoed, wanted));
-        struct json_object *codes = put_object(decisions, "vetoes");
+        add_int(decisions, "count", counts->holds + wanted);
+        add_int(decisions, "holds", counts->holds);
+        add_int(decisions, "vetoed", counts->vetoed);
+        add_int(decisions, "orders", counts->orders);
+        add_int(decisions, "entries_wanted", wanted);
+        add(decisions, "veto_rate", ground_rate(counts->vetoed, wanted));
+        struct json_object *codes = add_object(decisions, "vetoes");
         for (int i = 0; i < counts->code_count; i++) {
-            put_int(codes, counts->codes[i].code, counts->codes[i].count);
+            add_int(codes, counts->codes[i].code, counts->codes[i].count);
         }
         if (decision_table_last(c->from->trading, (struct symbol){0}, last, NULL) == 0) {
-            put_minutes(decisions, "minutes_since_last", c->market_us - last->at_us);
+            add_minutes(decisions, "minutes_since_last", c->market_us - last->at_us);
         }
     }
     free(counts);
@@ -246,7 +246,7 @@ static void add_orders(struct collect *c)
         int64_t speed = c->snapshot != NULL ? c->snapshot->market_speed : 1;
         int64_t limit_us = STUCK_WALL_US * (speed > 0 ? speed : 1);
         limit_us = limit_us > STUCK_MARKET_US ? limit_us : STUCK_MARKET_US;
-        struct json_object *orders = put_object(c->report, "orders");
+        struct json_object *orders = add_object(c->report, "orders");
         struct json_object *shown = json_object_new_array();
         int64_t stuck = 0;
         int64_t oldest_us = 0;
@@ -259,21 +259,21 @@ static void add_orders(struct collect *c)
             oldest_us = age_us > oldest_us ? age_us : oldest_us;
             if (json_len(shown) < STUCK_SHOWN) {
                 struct json_object *row = json_object_new_object();
-                put_text(row, "client_id", rows[i].client_id);
-                put_text(row, "symbol", rows[i].symbol.name);
-                put_text(row, "kind", order_kind_name(rows[i].kind));
-                put_text(row, "state", order_state_name(rows[i].state));
-                put_minutes(row, "age_min", age_us);
+                add_text(row, "client_id", rows[i].client_id);
+                add_text(row, "symbol", rows[i].symbol.name);
+                add_text(row, "kind", order_kind_name(rows[i].kind));
+                add_text(row, "state", order_state_name(rows[i].state));
+                add_minutes(row, "age_min", age_us);
                 json_object_array_add(shown, row);
             }
         }
-        put_int(orders, "all", all);
-        put_int(orders, "open", open);
-        put_int(orders, "unknown", unknown);
-        put_int(orders, "stuck", stuck);
-        put_minutes(orders, "stuck_after_min", limit_us);
-        put_minutes(orders, "oldest_stuck_min", oldest_us);
-        put(orders, "stuck_orders", shown);
+        add_int(orders, "all", all);
+        add_int(orders, "open", open);
+        add_int(orders, "unknown", unknown);
+        add_int(orders, "stuck", stuck);
+        add_minutes(orders, "stuck_after_min", limit_us);
+        add_minutes(orders, "oldest_stuck_min", oldest_us);
+        add(orders, "stuck_orders", shown);
     }
     free(rows);
 }
@@ -324,13 +324,13 @@ static struct dec books_difference(struct dec initial, struct dec realised, stru
 static void add_counter(struct json_object *counters, const char *name, int64_t table,
                         int64_t state, const uint64_t *snapshot)
 {
-    struct json_object *row = put_object(counters, name);
-    put_int(row, "table", table);
-    put_int(row, "state", state);
-    put_int(row, "table_minus_state", table - state);
+    struct json_object *row = add_object(counters, name);
+    add_int(row, "table", table);
+    add_int(row, "state", state);
+    add_int(row, "table_minus_state", table - state);
     if (snapshot != NULL) {
-        put_int(row, "snapshot", (int64_t)*snapshot);
-        put_int(row, "snapshot_minus_state", (int64_t)*snapshot - state);
+        add_int(row, "snapshot", (int64_t)*snapshot);
+        add_int(row, "snapshot_minus_state", (int64_t)*snapshot - state);
     }
 }
 
@@ -354,7 +354,7 @@ static void add_counters(struct collect *c)
     }
     if (rc < 0 || !still) {
         if (rc == -ERR_STORE_NOT_FOUND || rc == 0) {
-            put_text(c->gaps, "counters", rc < 0 ? "not started yet" : "the engine was too busy");
+            add_text(c->gaps, "counters", rc < 0 ? "not started yet" : "the engine was too busy");
         } else {
             (void)gap(c, "counters", rc);
         }
@@ -363,7 +363,7 @@ static void add_counters(struct collect *c)
     }
     c->has_state = true;
     const struct snapshot *s = c->snapshot;
-    struct json_object *counters = put_object(c->report, "counters");
+    struct json_object *counters = add_object(c->report, "counters");
     add_counter(counters, "trades", counted->trades, c->state.trades, s ? &s->trades : NULL);
     add_counter(counters, "fills", counted->fills, c->state.fills, s ? &s->fills : NULL);
     struct dec entry_fees = DEC_ZERO;
@@ -371,20 +371,20 @@ static void add_counters(struct collect *c)
         entry_fees = dec_add(entry_fees, counted->positions[i].fees);
     }
     struct dec expected = dec_sub(dec_sub(counted->pnl, entry_fees), counted->funding);
-    struct json_object *profit = put_object(counters, "realised");
-    put_dec(profit, "state", c->state.realised);
-    put_dec(profit, "trades_less_open_fees_and_funding", expected);
-    put_dec(profit, "difference", dec_sub(c->state.realised, expected));
-    struct json_object *fees = put_object(counters, "fees");
-    put_dec(fees, "state", c->state.fees);
-    put_dec(fees, "fills", counted->fill_fees);
-    put_dec(fees, "difference", dec_sub(c->state.fees, counted->fill_fees));
-    struct json_object *funding = put_object(counters, "funding");
-    put_dec(funding, "state", c->state.funding);
-    put_dec(funding, "payments", counted->funding);
-    put_dec(funding, "difference", dec_sub(c->state.funding, counted->funding));
-    struct json_object *books = put_object(c->report, "books");
-    put_dec(books, "difference",
+    struct json_object *profit = add_object(counters, "realised");
+    add_dec(profit, "state", c->state.realised);
+    add_dec(profit, "trades_less_open_fees_and_funding", expected);
+    add_dec(profit, "difference", dec_sub(c->state.realised, expected));
+    struct json_object *fees = add_object(counters, "fees");
+    add_dec(fees, "state", c->state.fees);
+    add_dec(fees, "fills", counted->fill_fees);
+    add_dec(fees, "difference", dec_sub(c->state.fees, counted->fill_fees));
+    struct json_object *funding = add_object(counters, "funding");
+    add_dec(funding, "state", c->state.funding);
+    add_dec(funding, "payments", counted->funding);
+    add_dec(funding, "difference", dec_sub(c->state.funding, counted->funding));
+    struct json_object *books = add_object(c->report, "books");
+    add_dec(books, "difference",
             books_difference(c->state.initial_cash, c->state.realised, c->state.cash,
                              counted->positions, counted->position_count));
     free(counted);
@@ -393,14 +393,14 @@ static void add_counters(struct collect *c)
 static void add_position(struct json_object *array, const struct position *p)
 {
     struct json_object *row = json_object_new_object();
-    put_text(row, "symbol", p->symbol.name);
-    put_text(row, "side", side_name(p->side));
-    put_dec(row, "qty", p->qty);
-    put_dec(row, "entry", p->entry_price);
-    put_dec(row, "mark", p->mark_price);
-    put_dec(row, "stop", p->stop);
-    put_dec(row, "target", p->target);
-    put_dec(row, "unrealised", p->unrealised);
+    add_text(row, "symbol", p->symbol.name);
+    add_text(row, "side", side_name(p->side));
+    add_dec(row, "qty", p->qty);
+    add_dec(row, "entry", p->entry_price);
+    add_dec(row, "mark", p->mark_price);
+    add_dec(row, "stop", p->stop);
+    add_dec(row, "target", p->target);
+    add_dec(row, "unrealised", p->unrealised);
     json_object_array_add(array, row);
 }
 
@@ -412,42 +412,42 @@ static int64_t in_state(const struct snapshot *s, int64_t wall_us)
 
 static void add_account(struct collect *c)
 {
-    struct json_object *account = put_object(c->report, "account");
+    struct json_object *account = add_object(c->report, "account");
     const struct snapshot *s = c->snapshot;
     if (s == NULL) {
-        put_text(account, "source", "database");
+        add_text(account, "source", "database");
         if (c->has_state) {
-            put_text(account, "state", trading_state_name(c->state.state));
-            put_dec(account, "initial_cash", c->state.initial_cash);
-            put_dec(account, "cash", c->state.cash);
-            put_dec(account, "realised", c->state.realised);
-            put_dec(account, "fees", c->state.fees);
-            put_text(c->untrusted, "state_reason", c->state.state_reason);
+            add_text(account, "state", trading_state_name(c->state.state));
+            add_dec(account, "initial_cash", c->state.initial_cash);
+            add_dec(account, "cash", c->state.cash);
+            add_dec(account, "realised", c->state.realised);
+            add_dec(account, "fees", c->state.fees);
+            add_text(c->untrusted, "state_reason", c->state.state_reason);
         }
         return;
     }
-    put_text(account, "source", "snapshot");
-    put_text(account, "state", trading_state_name(s->state));
-    put_minutes(account, "in_state_min", in_state(s, c->wall_us));
-    put_dec(account, "initial_cash", s->initial_cash);
-    put_dec(account, "cash", s->cash);
-    put_dec(account, "equity", s->equity);
-    put_dec(account, "equity_peak", s->equity_peak);
-    put_dec(account, "realised", s->realised);
-    put_dec(account, "fees", s->fees);
-    put_number(account, "drawdown_pct", s->drawdown_pct, 3);
-    put_number(account, "max_drawdown_pct", s->max_drawdown_pct, 3);
-    put_number(account, "exposure_pct", s->exposure_pct, 3);
-    put_number(account, "daily_loss_pct", s->daily_loss_pct, 3);
-    put_number(account, "max_daily_loss_pct", s->max_daily_loss_pct, 3);
-    put_int(account, "max_positions", s->max_positions);
-    put_truth(account, "books_balance", s->books_balance);
+    add_text(account, "source", "snapshot");
+    add_text(account, "state", trading_state_name(s->state));
+    add_minutes(account, "in_state_min", in_state(s, c->wall_us));
+    add_dec(account, "initial_cash", s->initial_cash);
+    add_dec(account, "cash", s->cash);
+    add_dec(account, "equity", s->equity);
+    add_dec(account, "equity_peak", s->equity_peak);
+    add_dec(account, "realised", s->realised);
+    add_dec(account, "fees", s->fees);
+    add_number(account, "drawdown_pct", s->drawdown_pct, 3);
+    add_number(account, "max_drawdown_pct", s->max_drawdown_pct, 3);
+    add_number(account, "exposure_pct", s->exposure_pct, 3);
+    add_number(account, "daily_loss_pct", s->daily_loss_pct, 3);
+    add_number(account, "max_daily_loss_pct", s->max_daily_loss_pct, 3);
+    add_int(account, "max_positions", s->max_positions);
+    add_bool(account, "books_balance", s->books_balance);
     struct json_object *positions = json_object_new_array();
     for (int i = 0; i < s->position_count; i++) {
         add_position(positions, &s->positions[i]);
     }
-    put(account, "positions", positions);
-    put_text(c->untrusted, "state_reason", s->state_reason);
+    add(account, "positions", positions);
+    add_text(c->untrusted, "state_reason", s->state_reason);
 }
 
 /* ------------------------------------------------------------------ system metrics */
@@ -459,49 +459,49 @@ static void add_engine(struct collect *c, struct json_object *system)
         return;
     }
     int64_t up_us = s->published_mono_us - s->started_mono_us;
-    struct json_object *engine = put_object(system, "engine");
+    struct json_object *engine = add_object(system, "engine");
     int64_t silent_us =
-        crossing_silent_us(c->from->crossing, s, c->wall_us, clock_mono_us(c->from->clock));
-    put_number(engine, "silent_s", (double)silent_us / 1e6, 3);
-    put_int(engine, "market_speed", s->market_speed);
-    put_minutes(engine, "uptime_min", up_us);
+        shared_silent_us(c->from->shared, s, c->wall_us, clock_mono_us(c->from->clock));
+    add_number(engine, "silent_s", (double)silent_us / 1e6, 3);
+    add_int(engine, "market_speed", s->market_speed);
+    add_minutes(engine, "uptime_min", up_us);
     /* Trading for so long without a break, in market time; 0 while it is not trading. */
     int64_t speed = s->market_speed > 0 ? s->market_speed : 1;
     int64_t in_state_us = in_state(s, s->published_wall_us);
     int64_t active_us = s->state != TRADING_ACTIVE ? 0 : in_state_us < up_us ? in_state_us : up_us;
-    put_minutes(engine, "active_market_min", active_us > 0 ? active_us * speed : 0);
-    put_int(engine, "candles", (int64_t)s->candles);
-    put_int(engine, "decisions", (int64_t)s->decisions);
-    put_int(engine, "steps", (int64_t)s->steps);
-    put_number(engine, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
-    put_text(engine, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
-    put_text(engine, "disk", disk_state_name(s->disk.state));
-    struct json_object *feed = put_object(system, "feed");
+    add_minutes(engine, "active_market_min", active_us > 0 ? active_us * speed : 0);
+    add_int(engine, "candles", (int64_t)s->candles);
+    add_int(engine, "decisions", (int64_t)s->decisions);
+    add_int(engine, "steps", (int64_t)s->steps);
+    add_number(engine, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
+    add_text(engine, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
+    add_text(engine, "disk", disk_state_name(s->disk.state));
+    struct json_object *feed = add_object(system, "feed");
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *market = &s->markets[i];
-        struct json_object *row = put_object(feed, market->symbol.name);
-        put_minutes(row, "lag_min", s->market_us - market->updated_us);
-        put_int(row, "refused", (int64_t)market->refused);
-        put_dec(row, "price", market->price);
-        put_text(row, "regime", regime_name(market->regime));
+        struct json_object *row = add_object(feed, market->symbol.name);
+        add_minutes(row, "lag_min", s->market_us - market->updated_us);
+        add_int(row, "refused", (int64_t)market->refused);
+        add_dec(row, "price", market->price);
+        add_text(row, "regime", regime_name(market->regime));
     }
 }
 
 static void add_clock(struct collect *c, struct json_object *system)
 {
-    struct json_object *clock = put_object(system, "clock");
+    struct json_object *clock = add_object(system, "clock");
     int64_t offset_us = c->wall_us - clock_mono_us(c->from->clock);
-    put_seconds(clock, "jumped_s", offset_us - c->in->wall_minus_mono_us);
+    add_seconds(clock, "jumped_s", offset_us - c->in->wall_minus_mono_us);
     if (c->snapshot != NULL && c->snapshot->market_speed == 1) {
-        put_seconds(clock, "market_minus_ours_s",
+        add_seconds(clock, "market_minus_ours_s",
                     c->snapshot->market_us - c->snapshot->published_wall_us);
     }
 }
 
 static void add_process(struct collect *c, struct json_object *system)
 {
-    struct json_object *process = put_object(system, "process");
-    put_minutes(process, "uptime_min", clock_mono_us(c->from->clock) - c->in->started_mono_us);
+    struct json_object *process = add_object(system, "process");
+    add_minutes(process, "uptime_min", clock_mono_us(c->from->clock) - c->in->started_mono_us);
     AUTO_FILE FILE *statm = fopen("/proc/self/statm", "re");
     char line[128] = "";
     if (statm != NULL && fgets(line, sizeof(line), statm) != NULL) {
@@ -509,16 +509,16 @@ static void add_process(struct collect *c, struct json_object *system)
         struct str word = {0};
         int64_t pages = 0;
         if (str_word(&rest, &word) && str_word(&rest, &word) && str_to_i64(word, &pages)) {
-            put_number(process, "rss_mib", (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576,
+            add_number(process, "rss_mib", (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576,
                        1);
         }
     }
     struct statvfs disk = {0};
     if (c->from->state_dir != NULL && statvfs(c->from->state_dir, &disk) == 0 &&
         disk.f_blocks > 0) {
-        struct json_object *row = put_object(system, "disk");
-        put_number(row, "free_mib", (double)disk.f_bavail * (double)disk.f_frsize / 1048576, 0);
-        put_number(row, "free_pct", 100.0 * (double)disk.f_bavail / (double)disk.f_blocks, 1);
+        struct json_object *row = add_object(system, "disk");
+        add_number(row, "free_mib", (double)disk.f_bavail * (double)disk.f_frsize / 1048576, 0);
+        add_number(row, "free_pct", 100.0 * (double)disk.f_bavail / (double)disk.f_blocks, 1);
     }
 }
 
@@ -537,7 +537,7 @@ static void add_services(struct collect *c, struct json_object *system)
 {
     const struct config *config = c->from->config;
     int64_t since_us = c->wall_us - c->in->hours * USEC_PER_HOUR;
-    struct json_object *services = put_object(system, "services");
+    struct json_object *services = add_object(system, "services");
     struct service_sample *rows = calloc(SAMPLES_READ, sizeof(*rows));
     ASSERT(rows != NULL);
     for (int i = 0; i < config->service_count; i++) {
@@ -546,12 +546,12 @@ static void add_services(struct collect *c, struct json_object *system)
         if (gap(c, "services", sample_table_stats(c->from->store, name, since_us, &stats, NULL))) {
             continue;
         }
-        struct json_object *row = put_object(services, name);
-        put_int(row, "samples", stats.count);
-        put(row, "up_rate", ground_rate(stats.up, stats.count));
-        put_int(row, "changes", changes_of(c->from->store, name, since_us, rows));
-        put_number(row, "average_ms", (double)stats.average_latency_us / 1e3, 1);
-        put_number(row, "max_ms", (double)stats.max_latency_us / 1e3, 1);
+        struct json_object *row = add_object(services, name);
+        add_int(row, "samples", stats.count);
+        add(row, "up_rate", ground_rate(stats.up, stats.count));
+        add_int(row, "changes", changes_of(c->from->store, name, since_us, rows));
+        add_number(row, "average_ms", (double)stats.average_latency_us / 1e3, 1);
+        add_number(row, "max_ms", (double)stats.max_latency_us / 1e3, 1);
     }
     free(rows);
 }
@@ -566,9 +566,9 @@ static void add_alerts(struct collect *c, struct json_object *system)
     int rc = alert_table_counts(c->from->store, counts, NULL);
     int count = rc < 0 ? rc : alert_table_list(c->from->store, &query, rows, ALERTS_SHOWN, NULL);
     if (!gap(c, "alerts", count)) {
-        struct json_object *alerts = put_object(system, "open_alerts");
+        struct json_object *alerts = add_object(system, "open_alerts");
         for (int i = SEVERITY_INFO; i <= SEVERITY_CRITICAL; i++) {
-            put_int(alerts, severity_name((enum severity)i), counts[i]);
+            add_int(alerts, severity_name((enum severity)i), counts[i]);
         }
         struct json_object *titles = json_object_new_array();
         for (int i = 0; i < count; i++) {
@@ -576,7 +576,7 @@ static void add_alerts(struct collect *c, struct json_object *system)
             json_object_array_add(titles,
                                   json_object_new_string(good ? rows[i].title : "(not text)"));
         }
-        put(c->untrusted, "open_alert_titles", titles);
+        add(c->untrusted, "open_alert_titles", titles);
     }
     free(rows);
 }
@@ -584,16 +584,16 @@ static void add_alerts(struct collect *c, struct json_object *system)
 static void add_audit_log(struct collect *c, struct json_object *system)
 {
     int64_t last_id = 0;
-    struct audit_verdict verdict = {0};
+    struct audit_chain_result verdict = {0};
     int rc = audit_chain_verify_recent(c->from->store, &verdict, &last_id, NULL);
     if (rc == -ERR_SECRET_KEY) { /* `nightdesk audit` by somebody who may not read it */
-        put_text(c->gaps, "audit_log", "its key cannot be read here");
+        add_text(c->gaps, "audit_log", "its key cannot be read here");
     } else if (!gap(c, "audit_log", rc)) {
-        struct json_object *log = put_object(system, "audit_log");
-        put_int(log, "rows", last_id);
-        put_int(log, "checked", verdict.rows);
-        put_int(log, "bad_row", verdict.bad_id);
-        put_text(log, "why", verdict.ok ? "whole" : verdict.why);
+        struct json_object *log = add_object(system, "audit_log");
+        add_int(log, "rows", last_id);
+        add_int(log, "checked", verdict.rows);
+        add_int(log, "bad_row", verdict.bad_id);
+        add_text(log, "why", verdict.ok ? "whole" : verdict.why);
     }
 }
 
@@ -633,18 +633,18 @@ int collect_report(const struct collect_input *in, struct json_object **ret, str
 {
     AUTO_JSON struct json_object *report = json_object_new_object();
     struct collect c = {.in = in, .from = in->sources, .report = report};
-    struct json_object *meta = put_object(report, "meta");
+    struct json_object *meta = add_object(report, "meta");
     c.gaps = json_object_new_object();
     c.untrusted = json_object_new_object();
     find_times(&c);
-    put_int(meta, "version", 1);
-    put_int(meta, "hours", in->hours);
-    put_time(meta, "generated_at", c.wall_us);
-    put_time(meta, "market_at", c.market_us);
-    put_time(meta, "market_since", c.since_us);
-    put(meta, "gaps", c.gaps);
+    add_int(meta, "version", 1);
+    add_int(meta, "hours", in->hours);
+    add_time(meta, "generated_at", c.wall_us);
+    add_time(meta, "market_at", c.market_us);
+    add_time(meta, "market_since", c.since_us);
+    add(meta, "gaps", c.gaps);
     if (in->sources->trading == NULL) {
-        put_text(c.gaps, "trading", "no database yet");
+        add_text(c.gaps, "trading", "no database yet");
     } else {
         add_trades(&c);
         add_decisions(&c);
@@ -652,14 +652,14 @@ int collect_report(const struct collect_input *in, struct json_object **ret, str
         add_counters(&c);
     }
     add_account(&c);
-    struct json_object *system = put_object(report, "system");
+    struct json_object *system = add_object(report, "system");
     add_engine(&c, system);
     add_clock(&c, system);
     add_process(&c, system);
     add_services(&c, system);
     add_alerts(&c, system);
     add_audit_log(&c, system);
-    put(report, "untrusted", c.untrusted);
+    add(report, "untrusted", c.untrusted);
     return freeze(&c, ret, err);
 }
 

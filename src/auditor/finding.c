@@ -74,7 +74,7 @@ static bool members_are(const struct json_object *object, const char *const *nam
 }
 
 /* A text of 1 to size - 1 bytes without control bytes other than line breaks and tabs. */
-static bool take_text(const struct json_object *object, const char *key, char *dst, size_t size)
+static bool read_text(const struct json_object *object, const char *key, char *dst, size_t size)
 {
     if (!json_is_text(json_get(object, key))) {
         return false;
@@ -86,7 +86,7 @@ static bool take_text(const struct json_object *object, const char *key, char *d
     return str_copy(text, dst, size);
 }
 
-static bool take_figure(struct json_object *value, struct figure *ret)
+static bool read_figure(struct json_object *value, struct figure *ret)
 {
     if (json_is_text(value)) {
         struct str text = json_value_str(value);
@@ -107,9 +107,9 @@ bool finding_check_read(const struct json_object *object, struct check *ret)
 {
     struct check check = {.present = true};
     if (!members_are(object, (const char *const[]){"pointer", "op", "value", NULL}) ||
-        !take_text(object, "pointer", check.pointer, sizeof(check.pointer)) ||
+        !read_text(object, "pointer", check.pointer, sizeof(check.pointer)) ||
         !op_parse(json_str(object, "op"), &check.op) ||
-        !take_figure(json_get(object, "value"), &check.value)) {
+        !read_figure(json_get(object, "value"), &check.value)) {
         return false;
     }
     *ret = check;
@@ -125,8 +125,8 @@ static bool read_evidence(const struct json_object *array, struct finding *findi
         const struct json_object *item = json_item(array, i);
         struct evidence *evidence = &finding->evidence[finding->evidence_count];
         if (!members_are(item, (const char *const[]){"pointer", "value", NULL}) ||
-            !take_text(item, "pointer", evidence->pointer, sizeof(evidence->pointer)) ||
-            !take_figure(json_get(item, "value"), &evidence->cited)) {
+            !read_text(item, "pointer", evidence->pointer, sizeof(evidence->pointer)) ||
+            !read_figure(json_get(item, "value"), &evidence->cited)) {
             return false;
         }
         finding->evidence_count++;
@@ -154,14 +154,14 @@ static const char *read_finding(const struct json_object *item, struct finding *
     if (!severity_parse(json_str(item, "severity"), &finding->severity)) {
         return "severity";
     }
-    if (!take_text(item, "title", finding->title, sizeof(finding->title)) ||
+    if (!read_text(item, "title", finding->title, sizeof(finding->title)) ||
         strpbrk(finding->title, "\r\n") != NULL) {
         return "title";
     }
-    if (!take_text(item, "description", finding->description, sizeof(finding->description))) {
+    if (!read_text(item, "description", finding->description, sizeof(finding->description))) {
         return "description";
     }
-    if (!take_text(item, "recommendation", finding->recommendation,
+    if (!read_text(item, "recommendation", finding->recommendation,
                    sizeof(finding->recommendation))) {
         return "recommendation";
     }

@@ -1,7 +1,7 @@
 #include "invariant.h"
 
 #include "base/check.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 /* A sum of many roundings may be off by a few units of 1e-8, never by a cent. */
 #define MONEY_TOLERANCE     0.01
-#define SILENT_S            ((double)CROSSING_SILENT_US / (double)USEC_PER_SEC)
+#define SILENT_S            ((double)SHARED_SILENT_US / (double)USEC_PER_SEC)
 #define FEED_LAG_MAX_MIN    20.0 /* four bars of the slowest timeframe that decides */
 #define CLOCK_JUMP_MAX_S    60.0
 #define CLOCK_SKEW_MAX_S    300.0
@@ -85,8 +85,8 @@ static void cite(const struct run *run, struct finding *finding, const char *poi
     (void)str_copy(str_c(text), evidence->cited.text, sizeof(evidence->cited.text));
 }
 
-__attribute__((format(printf, 2, 3))) static void tell(struct finding *finding, const char *format,
-                                                       ...)
+__attribute__((format(printf, 2, 3))) static void report(struct finding *finding,
+                                                         const char *format, ...)
 {
     size_t len = strlen(finding->description);
     if (len > 0 && len + 1 < sizeof(finding->description)) {
@@ -113,7 +113,7 @@ static void rule_books(struct run *run)
     if (number(run, "/books/difference", &off) && off != 0) {
         struct finding *f = broken(run, ALERT_BUG, SEVERITY_CRITICAL, "the books do not balance");
         cite(run, f, "/books/difference");
-        tell(f, "Cash plus positions at cost differs from initial cash plus realised profit.");
+        report(f, "Cash plus positions at cost differs from initial cash plus realised profit.");
         advise(f, "Pause trading, compare the venue's balances and fills with /positions and "
                   "/trades, and keep a copy of trading.db.");
     }
@@ -124,7 +124,7 @@ static void rule_books(struct run *run)
     if (flag != NULL && !json_object_get_boolean(flag)) {
         struct finding *f = broken(run, ALERT_BUG, SEVERITY_CRITICAL, "the books do not balance");
         cite(run, f, "/account/books_balance");
-        tell(f, "The engine itself reports books that do not balance.");
+        report(f, "The engine itself reports books that do not balance.");
         advise(f, "Pause trading, compare the venue's balances and fills with /positions and "
                   "/trades, and keep a copy of trading.db.");
     }
@@ -136,10 +136,10 @@ static void rule_feed(struct run *run)
     if (number(run, "/system/engine/silent_s", &value) && value >= SILENT_S) {
         struct finding *f = broken(run, ALERT_DATA, SEVERITY_HIGH, "the trading engine is silent");
         cite(run, f, "/system/engine/silent_s");
-        tell(f,
-             "The engine has not been heard of for %.0f s: its heartbeat or its figures are as "
-             "old as that.",
-             value);
+        report(f,
+               "The engine has not been heard of for %.0f s: its heartbeat or its figures are as "
+               "old as that.",
+               value);
         advise(f, "Look at the logs of nightdesk and restart it; check the machine's clock.");
     }
     struct json_object *feed = json_at(run->report, "/system/feed");
@@ -153,7 +153,7 @@ static void rule_feed(struct run *run)
                 struct finding *f =
                     broken(run, ALERT_DATA, SEVERITY_HIGH, "a market's data feed is dead");
                 cite(run, f, pointer);
-                tell(f, "The newest candle of %.16s is %.0f market minutes old.", symbol, value);
+                report(f, "The newest candle of %.16s is %.0f market minutes old.", symbol, value);
                 advise(f, "Check the market's source; positions there are only as safe as the "
                           "venue's own stops.");
             }
@@ -163,7 +163,7 @@ static void rule_feed(struct run *run)
         struct finding *f =
             broken(run, ALERT_DATA, SEVERITY_HIGH, "the clock of this machine jumped");
         cite(run, f, "/system/clock/jumped_s");
-        tell(f, "Wall time moved by %.0f s against elapsed time since the last audit.", value);
+        report(f, "Wall time moved by %.0f s against elapsed time since the last audit.", value);
         advise(f, "Check time synchronisation (timedatectl).");
     }
     if (number(run, "/system/clock/market_minus_ours_s", &value) &&
@@ -171,7 +171,7 @@ static void rule_feed(struct run *run)
         struct finding *f =
             broken(run, ALERT_DATA, SEVERITY_HIGH, "the market's clock and ours disagree");
         cite(run, f, "/system/clock/market_minus_ours_s");
-        tell(f, "They differ by %.0f s.", value);
+        report(f, "They differ by %.0f s.", value);
         advise(f, "Check time synchronisation (timedatectl) and the market's source.");
     }
 }
@@ -222,7 +222,7 @@ static void rule_counters(struct run *run)
         struct finding *f = broken(run, ALERT_BUG, SEVERITY_HIGH, "counters disagree");
         cite(run, f, pairs[i].cited[0]);
         cite(run, f, pairs[i].cited[1]);
-        tell(f, "%s is %.8g, it must be 0.", pairs[i].pointer, off);
+        report(f, "%s is %.8g, it must be 0.", pairs[i].pointer, off);
         advise(f, "A row was lost or counted twice: keep a copy of trading.db and compare its "
                   "trades and fills with the venue's.");
     }
@@ -239,8 +239,9 @@ static void rule_intents(struct run *run)
     cite(run, f, "/orders/oldest_stuck_min");
     cite(run, f, "/orders/stuck_orders/0/client_id");
     cite(run, f, "/orders/stuck_orders/0/state");
-    tell(f, "%.0f orders are neither accepted nor refused; the venue may hold what we do not see.",
-         stuck);
+    report(f,
+           "%.0f orders are neither accepted nor refused; the venue may hold what we do not see.",
+           stuck);
     advise(f, "Look the client ids up at the venue; until then count them as if they were filled.");
 }
 
@@ -281,7 +282,7 @@ static void rule_vetoes(struct run *run)
         cite(run, f, "/decisions/entries_wanted");
         cite(run, f, "/decisions/orders");
         cite(run, f, pointer);
-        tell(f, "All %.0f entries that were wanted were vetoed by %.40s.", wanted, code);
+        report(f, "All %.0f entries that were wanted were vetoed by %.40s.", wanted, code);
         advise(f, "Compare the limit with what the decisions ask for (/why): with these settings "
                   "nothing is ever traded.");
     }
@@ -304,7 +305,7 @@ static void rule_idle(struct run *run)
             cite(run, f, "/system/engine/decisions");
             cite(run, f, "/decisions/minutes_since_last");
             cite(run, f, "/system/engine/candles");
-            tell(f, "It is active for %.0f market minutes and decides nothing.", up);
+            report(f, "It is active for %.0f market minutes and decides nothing.", up);
             advise(f, "Look whether candles arrive (/status) and at the logs of nightdesk.");
         }
         rule_vetoes(run);
@@ -322,7 +323,7 @@ static void rule_idle(struct run *run)
             struct finding *f =
                 broken(run, ALERT_SERVICE, SEVERITY_MEDIUM, "a service goes up and down");
             cite(run, f, pointer);
-            tell(f, "%.32s changed between up and down %.0f times.", name, count);
+            report(f, "%.32s changed between up and down %.0f times.", name, count);
             advise(f, "Look at /logs of the service; a restart does not mend what keeps ending "
                       "it.");
         }
@@ -337,8 +338,8 @@ static void rule_audit_log(struct run *run)
             broken(run, ALERT_SECURITY, SEVERITY_HIGH, "the audit log is not as it was written");
         cite(run, f, "/system/audit_log/bad_row");
         cite(run, f, "/system/audit_log/why");
-        tell(f, "Row %.0f: %.95s.", row,
-             json_text(json_at(run->report, "/system/audit_log"), "why"));
+        report(f, "Row %.0f: %.95s.", row,
+               json_text(json_at(run->report, "/system/audit_log"), "why"));
         advise(f, "Keep a copy of ops.db and audit.key, run `nightdesk auditlog verify`, and find "
                   "out who may write to the state folder.");
     }
@@ -363,7 +364,7 @@ static void rule_gaps(struct run *run)
         struct finding *f =
             broken(run, ALERT_DATA, SEVERITY_HIGH, "the audit could not read everything");
         cite(run, f, pointer);
-        tell(f, "%.32s: %.120s.", name, err_info((int)err_by_code(text))->message);
+        report(f, "%.32s: %.120s.", name, err_info((int)err_by_code(text))->message);
         advise(f, err_info((int)err_by_code(text))->remediation);
     }
 }

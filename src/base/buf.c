@@ -185,7 +185,7 @@ struct str buf_str(const struct buf *b)
     return str_n(b->data, b->len);
 }
 
-char *buf_take(struct buf *b)
+char *buf_detach(struct buf *b)
 {
     if (b->failed) {
         buf_release(b);

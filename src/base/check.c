@@ -4,7 +4,7 @@
 
 /* Only write(2) and abort(3): an assertion may trip inside a signal handler or with any lock held.
  * Standard error reaches the journal, so this is the log line as well. */
-static void put(const char *text)
+static void write_text(const char *text)
 {
     size_t len = strlen(text);
     while (len > 0) {
@@ -28,14 +28,14 @@ void check_failed(const char *expression, const char *file, int line, const char
         rest /= 10;
     } while (rest > 0);
 
-    put("BUG ");
-    put(file);
-    put(":");
-    put(digits + at);
-    put(" in ");
-    put(function);
-    put(": assertion failed: ");
-    put(expression);
-    put("\n");
+    write_text("BUG ");
+    write_text(file);
+    write_text(":");
+    write_text(digits + at);
+    write_text(" in ");
+    write_text(function);
+    write_text(": assertion failed: ");
+    write_text(expression);
+    write_text("\n");
     abort();
 }

@@ -125,7 +125,7 @@ void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us)
 }
 
 /* Takes exactly `digits` digits off the front. */
-static bool take_number(struct str *s, size_t digits, int *ret)
+static bool read_number(struct str *s, size_t digits, int *ret)
 {
     if (s->len < digits) {
         return false;
@@ -142,7 +142,7 @@ static bool take_number(struct str *s, size_t digits, int *ret)
     return true;
 }
 
-static bool take_char(struct str *s, char c)
+static bool read_char(struct str *s, char c)
 {
     if (s->len == 0 || s->ptr[0] != c) {
         return false;
@@ -152,12 +152,12 @@ static bool take_char(struct str *s, char c)
 }
 
 /* One to nine digits after the point; what is finer than a microsecond is dropped. */
-static bool take_fraction_us(struct str *s, int64_t *ret_us)
+static bool read_fraction_us(struct str *s, int64_t *ret_us)
 {
     int64_t us = 0;
     size_t count = 0;
     int digit;
-    while (count < 9 && take_number(s, 1, &digit)) {
+    while (count < 9 && read_number(s, 1, &digit)) {
         if (count < 6) {
             us = us * 10 + digit;
         }
@@ -181,25 +181,25 @@ bool clock_parse_iso(struct str s, int64_t *ret_wall_us)
 {
     int year, month, day, hour = 0, minute = 0, second = 0;
     int64_t fraction_us = 0;
-    if (!take_number(&s, 4, &year) || !take_char(&s, '-') || !take_number(&s, 2, &month) ||
-        !take_char(&s, '-') || !take_number(&s, 2, &day)) {
+    if (!read_number(&s, 4, &year) || !read_char(&s, '-') || !read_number(&s, 2, &month) ||
+        !read_char(&s, '-') || !read_number(&s, 2, &day)) {
         return false;
     }
     if (month < 1 || month > 12 || day < 1 || day > days_in_month(year, month)) {
         return false;
     }
     if (s.len > 0) {
-        if ((!take_char(&s, 'T') && !take_char(&s, ' ')) || !take_number(&s, 2, &hour) ||
-            !take_char(&s, ':') || !take_number(&s, 2, &minute)) {
+        if ((!read_char(&s, 'T') && !read_char(&s, ' ')) || !read_number(&s, 2, &hour) ||
+            !read_char(&s, ':') || !read_number(&s, 2, &minute)) {
             return false;
         }
-        if (take_char(&s, ':')) {
-            if (!take_number(&s, 2, &second) ||
-                (take_char(&s, '.') && !take_fraction_us(&s, &fraction_us))) {
+        if (read_char(&s, ':')) {
+            if (!read_number(&s, 2, &second) ||
+                (read_char(&s, '.') && !read_fraction_us(&s, &fraction_us))) {
                 return false;
             }
         }
-        (void)take_char(&s, 'Z');
+        (void)read_char(&s, 'Z');
     }
     if (s.len > 0 || hour > 23 || minute > 59 || second > 59) {
         return false;
@@ -218,8 +218,8 @@ bool clock_parse_http(struct str s, int64_t *ret_wall_us)
         return false;
     }
     s = str_n(s.ptr + 3, s.len - 3); /* the day of the week says nothing new */
-    if (!take_char(&s, ',') || !take_char(&s, ' ') || !take_number(&s, 2, &day) ||
-        !take_char(&s, ' ')) {
+    if (!read_char(&s, ',') || !read_char(&s, ' ') || !read_number(&s, 2, &day) ||
+        !read_char(&s, ' ')) {
         return false;
     }
     while (month < 12 && !str_starts(s, months[month])) {
@@ -229,9 +229,9 @@ bool clock_parse_http(struct str s, int64_t *ret_wall_us)
         return false;
     }
     s = str_n(s.ptr + 3, s.len - 3);
-    if (!take_char(&s, ' ') || !take_number(&s, 4, &year) || !take_char(&s, ' ') ||
-        !take_number(&s, 2, &hour) || !take_char(&s, ':') || !take_number(&s, 2, &minute) ||
-        !take_char(&s, ':') || !take_number(&s, 2, &second) || !str_equal_c(s, " GMT")) {
+    if (!read_char(&s, ' ') || !read_number(&s, 4, &year) || !read_char(&s, ' ') ||
+        !read_number(&s, 2, &hour) || !read_char(&s, ':') || !read_number(&s, 2, &minute) ||
+        !read_char(&s, ':') || !read_number(&s, 2, &second) || !str_equal_c(s, " GMT")) {
         return false;
     }
     if (day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 60) {

@@ -18,12 +18,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONSOLE_DOOR "console"
-#define CONSOLE_CHAT 1 /* the outbox wants a chat; a terminal has one */
-#define PROMPT       "nightdesk> "
-#define ERASE_LINE   "\r\033[K"
-#define OUT_MAX      ((size_t)4 << 20)
-#define READ_BYTES   ((size_t)16 * 1024)
+#define CONSOLE_CHANNEL "console"
+#define CONSOLE_CHAT    1 /* the outbox wants a chat; a terminal has one */
+#define PROMPT          "nightdesk> "
+#define ERASE_LINE      "\r\033[K"
+#define OUT_MAX         ((size_t)4 << 20)
+#define READ_BYTES      ((size_t)16 * 1024)
 /* A pipe that poll() calls writable takes this much without blocking (PIPE_BUF). */
 #define WRITE_BYTES ((size_t)4096)
 #define SETTLE_US   (20 * USEC_PER_MSEC)
@@ -223,7 +223,8 @@ static bool print_next(struct console *console)
     if (is_held(console)) {
         return false;
     }
-    int rc = outbox_table_due(console->options.store, CONSOLE_DOOR, now_wall(console), &row, &err);
+    int rc =
+        outbox_table_due(console->options.store, CONSOLE_CHANNEL, now_wall(console), &row, &err);
     if (rc == -ERR_STORE_DAMAGED) {
         log_err(LOG_LEVEL_ERROR, &err, "console: a message is given up");
         return true;
@@ -272,7 +273,7 @@ static void submit_line(struct console *console, struct str raw)
 }
 
 /* Takes one line off the front of what was read. False when none is whole. */
-static bool take_line(struct console *console)
+static bool accept_line(struct console *console)
 {
     struct buf *in = &console->in;
     const char *end = memchr(in->data + console->scanned, '\n', in->len - console->scanned);
@@ -352,7 +353,7 @@ static bool is_settled(struct console *console)
         return false;
     }
     return is_held(console) ||
-           outbox_table_next_due_us(console->options.store, CONSOLE_DOOR, &due_us, NULL) < 0 ||
+           outbox_table_next_due_us(console->options.store, CONSOLE_CHANNEL, &due_us, NULL) < 0 ||
            due_us == INT64_MAX;
 }
 
@@ -371,7 +372,7 @@ static void work(void *userdata)
         }
         console->waiting = false;
     }
-    if (console->out.len < OUT_MAX / 2 && take_line(console)) {
+    if (console->out.len < OUT_MAX / 2 && accept_line(console)) {
         write_out(console);
         wake(console);
         return;
@@ -410,7 +411,7 @@ int console_new(const struct console_options *options, struct console **ret, str
     }
     buf_init(&console->in, CONSOLE_LINE_MAX + READ_BYTES);
     buf_init(&console->out, OUT_MAX);
-    int rc = access_identify(options->access, DOOR_CONSOLE, (int64_t)getuid(), &console->who);
+    int rc = access_identify(options->access, CHANNEL_CONSOLE, (int64_t)getuid(), &console->who);
     if (rc < 0) {
         console_free(console);
         return err_set(err, (enum err_id) - rc, "uid %lld at the console", (long long)getuid());
@@ -445,7 +446,7 @@ void console_free(struct console *console)
 void console_start(struct console *console)
 {
     struct principal who; /* its name may be known by now */
-    if (access_identify(console->options.access, DOOR_CONSOLE, console->who.id, &who) == 0) {
+    if (access_identify(console->options.access, CHANNEL_CONSOLE, console->who.id, &who) == 0) {
         console->who = who;
     }
     console->started = true;
@@ -475,7 +476,7 @@ void console_stop(struct console *console)
     console->out_io = NULL;
 }
 
-void console_say(struct console *console, const struct reply *reply)
+void console_print_unstored(struct console *console, const struct reply *reply)
 {
     print_reply(console, reply);
     write_out(console);

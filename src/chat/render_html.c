@@ -70,7 +70,7 @@ static void append(struct html *h, struct str markup)
 }
 
 /* Puts one line of markup where it belongs; a new part is started when it does not fit. */
-static void put_line(struct html *h, struct str line, size_t block, bool is_visible)
+static void write_line(struct html *h, struct str line, size_t block, bool is_visible)
 {
     size_t needed = units_of(line) + 1 + (block != 0 ? strlen(PRE_OPEN PRE_CLOSE) : 0);
     if (h->part != NULL && h->units + needed > RENDER_PART_UNITS) {
@@ -171,7 +171,7 @@ static void on_line(const struct render_line *line, void *userdata)
             buf_add_c(&markup, after);
         }
         ASSERT(!buf_failed(&markup));
-        put_line(h, buf_str(&markup), block, is_visible);
+        write_line(h, buf_str(&markup), block, is_visible);
     } while (rest.len > 0 && !h->parts->overflow);
     if (line->kind == RENDER_LINE_HEADER && units_of(buf_str(&markup)) < RENDER_PART_UNITS / 4) {
         /* After it was put, so that the table's first part does not show it twice. */

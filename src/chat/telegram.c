@@ -108,18 +108,18 @@ void telegram_wake(struct telegram *telegram)
     }
 }
 
-bool telegram_say(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
-                  const struct reply *reply)
+bool telegram_send_unstored(struct telegram *telegram, int64_t chat_id, int64_t edit_message_id,
+                            const struct reply *reply)
 {
     return telegram != NULL && telegram->send != NULL &&
-           telegram_send_say(telegram->send, chat_id, edit_message_id, reply);
+           telegram_send_post_unstored(telegram->send, chat_id, edit_message_id, reply);
 }
 
 void telegram_status(struct telegram *telegram, struct telegram_status *ret)
 {
     *ret = (struct telegram_status){
         .state = telegram->state,
-        .deaf = telegram->deaf,
+        .poll_stalled = telegram->poll_stalled,
         .last_poll_wall_us = telegram->last_poll_wall_us,
         .polls = telegram->polls,
         .updates = telegram->updates,
@@ -129,24 +129,24 @@ void telegram_status(struct telegram *telegram, struct telegram_status *ret)
     };
     (void)str_copy(str_c(telegram->username), ret->username, sizeof(ret->username));
     int64_t counts[OUTBOX_STATE_COUNT] = {0};
-    if (outbox_table_counts(telegram->options.store, TELEGRAM_DOOR, counts, NULL) == 0) {
+    if (outbox_table_counts(telegram->options.store, TELEGRAM_CHANNEL, counts, NULL) == 0) {
         ret->waiting = counts[OUTBOX_QUEUED] + counts[OUTBOX_SENDING];
     }
 }
 
-int64_t telegram_trouble(struct telegram *t, struct telegram_trouble *trouble,
-                         const struct err *err, const char *what)
+int64_t telegram_fault(struct telegram *t, struct telegram_fault *fault, const struct err *err,
+                       const char *what)
 {
     t->failures++;
     t->last_err = *err;
-    if (trouble->err.id != err->id) {
+    if (fault->err.id != err->id) {
         AUTO_BUF struct buf text = BUF_INIT(128);
         buf_addf(&text, "telegram: %s", what);
         log_err(LOG_LEVEL_WARNING, err, text.data);
     }
-    trouble->err = *err;
-    unsigned doublings = trouble->failures < 16 ? trouble->failures : 16;
-    trouble->failures++;
+    fault->err = *err;
+    unsigned doublings = fault->failures < 16 ? fault->failures : 16;
+    fault->failures++;
     int64_t delay_us = t->options.backoff_first_us << doublings;
     if (delay_us > t->options.backoff_max_us) {
         delay_us = t->options.backoff_max_us;
@@ -156,13 +156,13 @@ int64_t telegram_trouble(struct telegram *t, struct telegram_trouble *trouble,
     return delay_us * 3 / 4 + (int64_t)rng_below(&t->rng, (uint64_t)delay_us / 2 + 1);
 }
 
-void telegram_trouble_over(struct telegram *t, struct telegram_trouble *trouble, const char *what)
+void telegram_fault_over(struct telegram *t, struct telegram_fault *fault, const char *what)
 {
-    if (trouble->err.id == ERR_NONE) {
+    if (fault->err.id == ERR_NONE) {
         return;
     }
-    LOG(NOTICE, "telegram: %s works again after %u failures", what, trouble->failures);
-    *trouble = (struct telegram_trouble){0};
+    LOG(NOTICE, "telegram: %s works again after %u failures", what, fault->failures);
+    *fault = (struct telegram_fault){0};
     err_clear(&t->last_err);
 }
 
@@ -196,7 +196,7 @@ enum chat_state telegram_reach(const struct telegram *t, int64_t *ret_since_us)
     case TELEGRAM_BACKING_OFF:
         break;
     }
-    if (t->deaf) {
+    if (t->poll_stalled) {
         *ret_since_us = t->last_poll_wall_us > 0 ? t->last_poll_wall_us : t->started_wall_us;
         return CHAT_SILENT;
     }

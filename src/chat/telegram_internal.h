@@ -2,8 +2,8 @@
  * telegram_internal.h: what the halves of the Telegram door share: telegram.c (life, status,
  * trouble), telegram_poll.c (updates in), telegram_send.c (outbox out).
  *
- *     delay_us = telegram_trouble(t, &poll->trouble, &answer->err, "poll");
- *     ... on success: telegram_trouble_over(t, &poll->trouble, "poll");
+ *     delay_us = telegram_fault(t, &poll->fault, &answer->err, "poll");
+ *     ... on success: telegram_fault_over(t, &poll->fault, "poll");
  *
  * Always true: trouble is logged when it begins, when its kind changes and when it ends, not at
  * each repetition. Thread: ops.
@@ -19,12 +19,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TELEGRAM_DOOR "telegram" /* in the outbox and in the table of updates */
+#define TELEGRAM_CHANNEL "telegram" /* in the outbox and in the table of updates */
 
 struct telegram_poll;
 struct telegram_send;
 
-struct telegram_trouble {
+struct telegram_fault {
     struct err err;    /* ERR_NONE: none */
     unsigned failures; /* in a row */
 };
@@ -36,7 +36,7 @@ struct telegram {
     struct telegram_send *send;
     struct rng rng;
     enum telegram_state state;
-    bool deaf;
+    bool poll_stalled;
     char username[33];
     int64_t last_poll_wall_us;
     int64_t started_wall_us;
@@ -50,9 +50,9 @@ struct telegram {
 
 /* telegram.c */
 /* Notes one more failure; how long to wait before the next attempt (doubling, with jitter). */
-int64_t telegram_trouble(struct telegram *t, struct telegram_trouble *trouble,
-                         const struct err *err, const char *what);
-void telegram_trouble_over(struct telegram *t, struct telegram_trouble *trouble, const char *what);
+int64_t telegram_fault(struct telegram *t, struct telegram_fault *fault, const struct err *err,
+                       const char *what);
+void telegram_fault_over(struct telegram *t, struct telegram_fault *fault, const char *what);
 /* The Bot API refuses the token: nothing is polled and nothing sent until it answers to getMe,
  * which is asked now and then. */
 void telegram_refuse_token(struct telegram *t, const struct err *err);
@@ -78,9 +78,9 @@ void telegram_send_stop(struct telegram_send *send);
 void telegram_send_wake(struct telegram_send *send);
 void telegram_send_chat_alive(struct telegram_send *send, int64_t chat_id);
 void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const char *why);
-/* Past the outbox; see telegram_say. */
-bool telegram_send_say(struct telegram_send *send, int64_t chat_id, int64_t edit_message_id,
-                       const struct reply *reply);
+/* Past the outbox; see telegram_send_unstored. */
+bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
+                                 int64_t edit_message_id, const struct reply *reply);
 /* A catalogue error as a message of its own, past the outbox when that cannot be written. */
 int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struct err *why,
                         struct err *err);

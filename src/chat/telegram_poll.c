@@ -18,31 +18,31 @@
 /* 100 updates are some 100 KiB. A server that sends more is asked for them one by one. */
 #define POLL_BODY_MAX ((size_t)16 << 20)
 /* Telegram keeps an update for a day, and starts ids anew after a week without one. */
-#define FORGET_OFFSET_US (2 * USEC_PER_DAY)
-#define QUICK_US         USEC_PER_SEC /* an empty answer before this was not waited for */
-#define QUICK_DOUBLINGS  5
-#define CONFLICT_CALM_US (10 * USEC_PER_MIN)
-#define CONFLICT_WAIT_US (3 * USEC_PER_SEC)
-#define EMPTY_SAVE_US    (15 * USEC_PER_SEC)
-#define EMPTY_WALL       "telegram.heard_us"      /* by our clock */
-#define EMPTY_DATE       "telegram.heard_date_us" /* by Telegram's */
-#define ANSWERS_MAX      64
-#define ANSWER_ID_SIZE   64
-#define MENU_MAX         100
-#define MENU_RETRY_US    (5 * USEC_PER_MIN)
-#define ALERT_DEAF       "telegram:deaf"
-#define ALERT_CONFLICT   "telegram:conflict"
-#define ALERT_TOKEN      "telegram:token"
+#define FORGET_OFFSET_US   (2 * USEC_PER_DAY)
+#define QUICK_US           USEC_PER_SEC /* an empty answer before this was not waited for */
+#define QUICK_DOUBLINGS    5
+#define CONFLICT_CALM_US   (10 * USEC_PER_MIN)
+#define CONFLICT_WAIT_US   (3 * USEC_PER_SEC)
+#define EMPTY_SAVE_US      (15 * USEC_PER_SEC)
+#define EMPTY_WALL         "telegram.heard_us"      /* by our clock */
+#define EMPTY_DATE         "telegram.heard_date_us" /* by Telegram's */
+#define ANSWERS_MAX        64
+#define ANSWER_ID_SIZE     64
+#define MENU_MAX           100
+#define MENU_RETRY_US      (5 * USEC_PER_MIN)
+#define ALERT_POLL_STALLED "telegram:deaf"
+#define ALERT_CONFLICT     "telegram:conflict"
+#define ALERT_TOKEN        "telegram:token"
 
 struct telegram_poll {
     struct telegram *t;
-    struct loop_source *timer;      /* the next getUpdates */
-    struct loop_source *deaf_timer; /* every poll period */
-    struct telegram_call *call;     /* getUpdates under way */
-    struct telegram_trouble trouble;
+    struct loop_source *timer;              /* the next getUpdates */
+    struct loop_source *poll_stalled_timer; /* every poll period */
+    struct telegram_call *call;             /* getUpdates under way */
+    struct telegram_fault fault;
     struct loop_source *me_timer; /* the next getMe; until one is answered */
     struct telegram_call *me_call;
-    struct telegram_trouble me_trouble;
+    struct telegram_fault me_fault;
     bool accepted;     /* the token, by any answer */
     unsigned refusals; /* of the token, since a poll was completed */
     int64_t timeout_s;
@@ -72,7 +72,7 @@ struct telegram_poll {
 static void poll_now(void *userdata);
 static void ask_me(void *userdata);
 static void answer_next(void *userdata);
-static void check_deaf(void *userdata);
+static void check_poll_stalled(void *userdata);
 
 static int64_t now_mono(const struct telegram_poll *poll)
 {
@@ -97,11 +97,11 @@ int telegram_poll_new(struct telegram *t, struct err *err)
                                                      : poll->timeout_s;
     poll->timer = loop_add_timer(t->options.loop, poll_now, poll);
     poll->me_timer = loop_add_timer(t->options.loop, ask_me, poll);
-    poll->deaf_timer = loop_add_timer(t->options.loop, check_deaf, poll);
+    poll->poll_stalled_timer = loop_add_timer(t->options.loop, check_poll_stalled, poll);
     poll->answer_timer = loop_add_timer(t->options.loop, answer_next, poll);
     loop_source_name(poll->timer, "telegram poll");
     loop_source_name(poll->me_timer, "telegram getMe");
-    loop_source_name(poll->deaf_timer, "telegram silence");
+    loop_source_name(poll->poll_stalled_timer, "telegram silence");
     loop_source_name(poll->answer_timer, "telegram callbacks");
     int rc = ops_store_get_i64(t->options.store, EMPTY_WALL, 0, &poll->empty.wall_us, err);
     return rc < 0 ? rc
@@ -116,7 +116,7 @@ void telegram_poll_free(struct telegram_poll *poll)
     telegram_poll_stop(poll);
     loop_source_free(poll->timer);
     loop_source_free(poll->me_timer);
-    loop_source_free(poll->deaf_timer);
+    loop_source_free(poll->poll_stalled_timer);
     loop_source_free(poll->answer_timer);
     free(poll);
 }
@@ -126,7 +126,7 @@ void telegram_poll_start(struct telegram_poll *poll)
     poll->completed_mono_us = now_mono(poll);
     poll->conflict_may_be_open = true;
     poll->conflict_mono_us = poll->completed_mono_us;
-    loop_timer_every(poll->deaf_timer, poll->timeout_s * USEC_PER_SEC);
+    loop_timer_every(poll->poll_stalled_timer, poll->timeout_s * USEC_PER_SEC);
     loop_timer_in(poll->me_timer, 0);
 }
 
@@ -157,28 +157,28 @@ void telegram_poll_stop(struct telegram_poll *poll)
     cancel(&poll->webhook_call);
     loop_timer_stop(poll->timer);
     loop_timer_stop(poll->me_timer);
-    loop_timer_stop(poll->deaf_timer);
+    loop_timer_stop(poll->poll_stalled_timer);
     loop_timer_stop(poll->answer_timer);
 }
 
 /* ------------------------------------------------------------------------------- hearing ---- */
 
-static void check_deaf(void *userdata)
+static void check_poll_stalled(void *userdata)
 {
     struct telegram_poll *poll = userdata;
     int64_t silent_us = now_mono(poll) - poll->completed_mono_us;
-    if (poll->t->deaf || silent_us < 3 * poll->timeout_s * USEC_PER_SEC) {
+    if (poll->t->poll_stalled || silent_us < 3 * poll->timeout_s * USEC_PER_SEC) {
         return;
     }
-    poll->t->deaf = true;
+    poll->t->poll_stalled = true;
     AUTO_BUF struct buf silent = BUF_INIT(64);
     clock_add_duration(&silent, silent_us);
     struct err err;
     (void)err_set(&err, ERR_TELEGRAM_DEAF, "none for %s%s%s", silent.data,
-                  poll->trouble.err.id == ERR_NONE ? "" : "; last: ",
-                  poll->trouble.err.id == ERR_NONE ? "" : err_info(poll->trouble.err.id)->code);
+                  poll->fault.err.id == ERR_NONE ? "" : "; last: ",
+                  poll->fault.err.id == ERR_NONE ? "" : err_info(poll->fault.err.id)->code);
     log_err(LOG_LEVEL_ERROR, &err, "telegram");
-    telegram_alert(poll->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_DEAF, &err);
+    telegram_alert(poll->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_POLL_STALLED, &err);
 }
 
 /* The first answer that only a valid token gets: messages may go out. */
@@ -201,10 +201,10 @@ static void note_completed(struct telegram_poll *poll)
     poll->completed_mono_us = now_mono(poll);
     t->last_poll_wall_us = now_wall(poll);
     t->state = TELEGRAM_POLLING;
-    telegram_trouble_over(t, &poll->trouble, "poll");
-    if (first || t->deaf) {
-        telegram_alert_over(t, ALERT_DEAF, "polls complete again");
-        t->deaf = false;
+    telegram_fault_over(t, &poll->fault, "poll");
+    if (first || t->poll_stalled) {
+        telegram_alert_over(t, ALERT_POLL_STALLED, "polls complete again");
+        t->poll_stalled = false;
     }
     if (poll->conflict_may_be_open &&
         poll->completed_mono_us - poll->conflict_mono_us > CONFLICT_CALM_US) {
@@ -225,8 +225,8 @@ static void note_empty(struct telegram_poll *poll, const struct fresh *at)
         return;
     }
     poll->empty_saved_us = at->wall_us;
-    if (ops_store_put_i64(store, EMPTY_WALL, at->wall_us, &err) < 0 ||
-        ops_store_put_i64(store, EMPTY_DATE, at->date_us, &err) < 0) {
+    if (ops_store_write_i64(store, EMPTY_WALL, at->wall_us, &err) < 0 ||
+        ops_store_write_i64(store, EMPTY_DATE, at->date_us, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not note when telegram was last heard");
     }
 }
@@ -235,7 +235,7 @@ static void retry_after_failure(struct telegram_poll *poll, const struct telegra
                                 const char *what)
 {
     struct telegram *t = poll->t;
-    int64_t delay_us = telegram_trouble(t, &poll->trouble, &answer->err, what);
+    int64_t delay_us = telegram_fault(t, &poll->fault, &answer->err, what);
     if (answer->result == TELEGRAM_WAIT && delay_us < answer->retry_after_s * USEC_PER_SEC) {
         delay_us = answer->retry_after_s * USEC_PER_SEC;
     }
@@ -388,9 +388,9 @@ struct batch {
     size_t news; /* of these, those that this process had not seen */
 };
 
-static int take_message(struct telegram_poll *poll, const struct principal *who,
-                        const struct json_object *message, int64_t update_id,
-                        const struct batch *batch, struct err *err)
+static int accept_message(struct telegram_poll *poll, const struct principal *who,
+                          const struct json_object *message, int64_t update_id,
+                          const struct batch *batch, struct err *err)
 {
     int64_t chat_id = json_i64(json_get(message, "chat"), "id", 0);
     struct str text = str_trim(json_str(message, "text"));
@@ -419,9 +419,9 @@ static int take_message(struct telegram_poll *poll, const struct principal *who,
                   err);
 }
 
-static int take_press(struct telegram_poll *poll, const struct principal *who,
-                      const struct json_object *press, int64_t update_id, const struct batch *batch,
-                      struct err *err)
+static int accept_press(struct telegram_poll *poll, const struct principal *who,
+                        const struct json_object *press, int64_t update_id,
+                        const struct batch *batch, struct err *err)
 {
     const struct json_object *message = json_get(press, "message");
     struct str data = json_str(press, "data");
@@ -444,7 +444,7 @@ static int take_press(struct telegram_poll *poll, const struct principal *who,
     return rc;
 }
 
-static void take_membership(struct telegram_poll *poll, const struct json_object *change)
+static void accept_membership(struct telegram_poll *poll, const struct json_object *change)
 {
     int64_t chat_id = json_i64(json_get(change, "chat"), "id", 0);
     const char *status = json_text(json_get(change, "new_chat_member"), "status");
@@ -459,8 +459,8 @@ static void take_membership(struct telegram_poll *poll, const struct json_object
 }
 
 /* Who sent it is looked at first, whatever kind it is. Negative: it could not be stored. */
-static int take_update(struct telegram_poll *poll, struct json_object *update,
-                       const struct batch *batch, struct err *err)
+static int accept_update(struct telegram_poll *poll, struct json_object *update,
+                         const struct batch *batch, struct err *err)
 {
     struct access *access = poll->t->options.access;
     const char *kind = "";
@@ -472,18 +472,18 @@ static int take_update(struct telegram_poll *poll, struct json_object *update,
         LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
         return 0;
     }
-    if (access_identify(access, DOOR_TELEGRAM, from_id, &who) < 0) {
-        (void)access_stranger(access, DOOR_TELEGRAM, from_id, kind);
+    if (access_identify(access, CHANNEL_TELEGRAM, from_id, &who) < 0) {
+        (void)access_unauthorised(access, CHANNEL_TELEGRAM, from_id, kind);
         return 0;
     }
     if (strcmp(kind, "message") == 0) {
-        return take_message(poll, &who, content, update_id, batch, err);
+        return accept_message(poll, &who, content, update_id, batch, err);
     }
     if (strcmp(kind, "callback_query") == 0) {
-        return take_press(poll, &who, content, update_id, batch, err);
+        return accept_press(poll, &who, content, update_id, batch, err);
     }
     if (strcmp(kind, "my_chat_member") == 0) {
-        take_membership(poll, content);
+        accept_membership(poll, content);
     } else {
         /* Also edited_message: what was run cannot be edited into something else. */
         LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
@@ -491,8 +491,8 @@ static int take_update(struct telegram_poll *poll, struct json_object *update,
     return 0;
 }
 
-static int take_batch(struct telegram_poll *poll, const struct json_object *updates,
-                      struct batch *batch, struct err *err)
+static int accept_batch(struct telegram_poll *poll, const struct json_object *updates,
+                        struct batch *batch, struct err *err)
 {
     batch->count = json_len(updates);
     for (size_t i = 0; i < batch->count; i++) {
@@ -505,7 +505,7 @@ static int take_batch(struct telegram_poll *poll, const struct json_object *upda
         if (poll->offset > 0 && id < poll->offset) {
             continue; /* confirmed already: a server that does not forget */
         }
-        int rc = take_update(poll, update, batch, err);
+        int rc = accept_update(poll, update, batch, err);
         if (rc < 0) {
             return rc;
         }
@@ -585,7 +585,7 @@ static void leave_refusal(struct telegram_poll *poll)
         t->refused_wall_us = 0;
         err_clear(&t->last_err);
         poll->completed_mono_us = now_mono(poll);
-        loop_timer_every(poll->deaf_timer, poll->timeout_s * USEC_PER_SEC);
+        loop_timer_every(poll->poll_stalled_timer, poll->timeout_s * USEC_PER_SEC);
     }
 }
 
@@ -603,7 +603,7 @@ static void on_me(const struct telegram_answer *answer, void *userdata)
     }
     if (answer->result == TELEGRAM_OK && username[0] != '\0') {
         (void)str_copy(str_c(username), t->username, sizeof(t->username));
-        telegram_trouble_over(t, &poll->me_trouble, "getMe");
+        telegram_fault_over(t, &poll->me_fault, "getMe");
         LOG(NOTICE, "telegram: @%s is on", t->username);
         leave_refusal(poll);
         note_accepted(poll);
@@ -616,9 +616,9 @@ static void on_me(const struct telegram_answer *answer, void *userdata)
         if (answer->result == TELEGRAM_OK) {
             (void)err_set(&failed, ERR_TELEGRAM_GARBLED, "getMe: no username");
         }
-        int64_t delay_us = telegram_trouble(t, &poll->me_trouble, &failed, "getMe");
-        int64_t told_us = answer->retry_after_s * USEC_PER_SEC;
-        loop_timer_in(poll->me_timer, delay_us > told_us ? delay_us : told_us);
+        int64_t delay_us = telegram_fault(t, &poll->me_fault, &failed, "getMe");
+        int64_t notified_us = answer->retry_after_s * USEC_PER_SEC;
+        loop_timer_in(poll->me_timer, delay_us > notified_us ? delay_us : notified_us);
     }
     if (t->state != TELEGRAM_REFUSED && !loop_timer_armed(poll->timer)) {
         poll_now(poll);
@@ -682,10 +682,10 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
     struct err err = {0};
     note_completed(poll);
     poll->limit = POLL_LIMIT;
-    if (take_batch(poll, answer->value, &batch, &err) < 0) {
+    if (accept_batch(poll, answer->value, &batch, &err) < 0) {
         /* The offset stands behind what was stored; Telegram keeps the rest for us. */
-        loop_timer_in(poll->timer, telegram_trouble(poll->t, &poll->trouble, &err,
-                                                    "an update could not be stored"));
+        loop_timer_in(poll->timer,
+                      telegram_fault(poll->t, &poll->fault, &err, "an update could not be stored"));
         return;
     }
     if (batch.count < batch.asked) {

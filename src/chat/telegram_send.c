@@ -2,7 +2,7 @@
 #include "base/log.h"
 #include "chat/render.h"
 #include "command/reply.h"
-#include "pace.h"
+#include "rate_limiter.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "telegram_internal.h"
@@ -38,7 +38,7 @@ enum form {
 /* One outbox row on its way, or a reply that is in no outbox (row.id is 0). */
 struct delivery {
     struct telegram_send *send;
-    struct delivery *next_said; /* of those in no outbox */
+    struct delivery *next_unstored; /* of those in no outbox */
     struct outbox_row row;
     int64_t chat_id; /* after migrations */
     struct reply *reply;
@@ -59,11 +59,11 @@ struct telegram_send {
     bool open;
     struct loop_source *deferred;
     struct loop_source *timer;
-    struct pace pace;
+    struct rate_limiter rate_limiter;
     struct delivery *deliveries[DELIVERIES_MAX];
     struct delivery *said; /* in no outbox, oldest first: the first is under way */
-    size_t said_count;
-    struct telegram_trouble trouble;
+    size_t unstored_count;
+    struct telegram_fault fault;
     int64_t held_mono_us;        /* nothing starts before: the server is in trouble */
     int64_t undelivered_mono_us; /* last alert about an undelivered message; 0: none */
 };
@@ -88,7 +88,7 @@ int telegram_send_new(struct telegram *t, struct err *err)
     ASSERT(send != NULL);
     t->send = send;
     send->t = t;
-    pace_init(&send->pace);
+    rate_limiter_init(&send->rate_limiter);
     send->deferred = loop_add_deferred(t->options.loop, pump, send);
     send->timer = loop_add_timer(t->options.loop, pump, send);
     loop_source_name(send->deferred, "telegram outbox");
@@ -104,10 +104,10 @@ static void delivery_free(struct delivery *d)
             send->deliveries[i] = NULL;
         }
     }
-    for (struct delivery **at = &send->said; *at != NULL; at = &(*at)->next_said) {
+    for (struct delivery **at = &send->said; *at != NULL; at = &(*at)->next_unstored) {
         if (*at == d) {
-            *at = d->next_said;
-            send->said_count--;
+            *at = d->next_unstored;
+            send->unstored_count--;
             break;
         }
     }
@@ -183,7 +183,7 @@ static void set_chat_mark(struct telegram_send *send, const char *what, int64_t 
     char name[NAME_SIZE];
     struct err err;
     (void)snprintf(name, sizeof(name), "telegram.%s.%lld", what, (long long)chat_id);
-    log_store(ops_store_put_i64(send->t->options.store, name, value, &err), &err);
+    log_store(ops_store_write_i64(send->t->options.store, name, value, &err), &err);
 }
 
 static int64_t moved_to(struct telegram_send *send, int64_t chat_id)
@@ -256,11 +256,11 @@ static void end_dead(struct delivery *d, const struct err *why)
     delivery_free(d);
     if (raise) {
         /* Not for each: an alert that cannot be delivered itself must not make the next. */
-        struct err told;
+        struct err notified;
         send->undelivered_mono_us = now;
-        (void)err_set(&told, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id,
+        (void)err_set(&notified, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id,
                       why->context);
-        telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &told);
+        telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &notified);
     }
     telegram_send_wake(send);
 }
@@ -327,7 +327,7 @@ static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *wh
 
 /* ----------------------------------------------------------------------------- one message ---- */
 
-static void put(struct json_object *object, const char *key, struct json_object *value)
+static void add(struct json_object *object, const char *key, struct json_object *value)
 {
     ASSERT(json_object_object_add(object, key, value) == 0);
 }
@@ -352,23 +352,23 @@ static struct json_object *one_button(const struct reply_button *button)
     AUTO_BUF struct buf text = BUF_INIT(BUTTON_TEXT_MAX * 3);
     struct str label = str_c(button->text);
     render_clean(str_n(label.ptr, cut_utf8(label, BUTTON_TEXT_MAX)), false, &text);
-    put(o, "text", json_object_new_string(text.len > 0 ? text.data : "…"));
+    add(o, "text", json_object_new_string(text.len > 0 ? text.data : "…"));
     if (strlen(button->command) <= CALLBACK_DATA_MAX) {
-        put(o, "callback_data", json_object_new_string(button->command));
+        add(o, "callback_data", json_object_new_string(button->command));
     } else {
         /* Too long to come back with a press: the person pastes it. */
         struct json_object *copy = json_object_new_object();
-        put(copy, "text", json_object_new_string(button->command));
-        put(o, "copy_text", copy);
+        add(copy, "text", json_object_new_string(button->command));
+        add(o, "copy_text", copy);
     }
     switch (button->style) {
     case BUTTON_PLAIN:
         break;
     case BUTTON_PRIMARY:
-        put(o, "style", json_object_new_string("primary"));
+        add(o, "style", json_object_new_string("primary"));
         break;
     case BUTTON_DANGER:
-        put(o, "style", json_object_new_string("danger"));
+        add(o, "style", json_object_new_string("danger"));
         break;
     }
     return o;
@@ -398,7 +398,7 @@ static struct json_object *keyboard(const struct reply *reply)
         return NULL;
     }
     struct json_object *markup = json_object_new_object();
-    put(markup, "inline_keyboard", rows);
+    add(markup, "inline_keyboard", rows);
     return markup;
 }
 
@@ -438,28 +438,28 @@ static void send_text(struct delivery *d, bool last)
     if (d->form == FORM_HTML) {
         buf_add_c(&text, d->repeated && d->part == 0 ? REPEATED_HTML : "");
         buf_add_str(&text, html);
-        put(params, "parse_mode", json_object_new_string("HTML"));
+        add(params, "parse_mode", json_object_new_string("HTML"));
     } else {
         buf_add_c(&text, d->repeated && d->part == 0 ? REPEATED_TEXT : "");
         strip_markup(html, &text);
     }
-    put(params, "chat_id", json_object_new_int64(d->chat_id));
-    put(params, "text", json_object_new_string(text.data));
+    add(params, "chat_id", json_object_new_int64(d->chat_id));
+    add(params, "text", json_object_new_string(text.data));
     struct json_object *preview = json_object_new_object();
-    put(preview, "is_disabled", json_object_new_boolean(true));
-    put(params, "link_preview_options", preview);
+    add(preview, "is_disabled", json_object_new_boolean(true));
+    add(params, "link_preview_options", preview);
     struct json_object *markup = last && d->form == FORM_HTML ? keyboard(d->reply) : NULL;
     if (markup != NULL) {
-        put(params, "reply_markup", markup);
+        add(params, "reply_markup", markup);
     }
     if (edit) {
-        put(params, "message_id", json_object_new_int64(d->row.edit_message_id));
+        add(params, "message_id", json_object_new_int64(d->row.edit_message_id));
     } else {
         if (reply_is_protected(d->reply)) {
-            put(params, "protect_content", json_object_new_boolean(true));
+            add(params, "protect_content", json_object_new_boolean(true));
         }
         if (d->row.priority == OUTBOX_INFO) {
-            put(params, "disable_notification", json_object_new_boolean(true));
+            add(params, "disable_notification", json_object_new_boolean(true));
         }
     }
     d->call = telegram_api_call(
@@ -510,7 +510,7 @@ static void send_document(struct delivery *d)
 
 static void send_part(struct delivery *d)
 {
-    pace_spend(&d->send->pace, d->chat_id, now_mono(d->send));
+    rate_limiter_spend(&d->send->rate_limiter, d->chat_id, now_mono(d->send));
     if (d->part < d->parts.count) {
         send_text(d, d->part + 1 == d->parts.count && !d->document);
     } else {
@@ -540,7 +540,7 @@ static void become_document(struct delivery *d)
 
 /* ----------------------------------------------------------------------- reading an answer ---- */
 
-static bool says(const struct telegram_answer *answer, const char *what)
+static bool mentions(const struct telegram_answer *answer, const char *what)
 {
     return strcasestr(answer->description, what) != NULL;
 }
@@ -564,7 +564,7 @@ static bool chat_is_gone(const struct telegram_answer *answer)
         return true;
     }
     for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (says(answer, words[i])) {
+        if (mentions(answer, words[i])) {
             return true;
         }
     }
@@ -577,7 +577,8 @@ static void next_part(struct delivery *d)
     d->form = FORM_HTML;
     if (d->part < d->parts.count || (d->part == d->parts.count && d->document)) {
         int64_t wait_us =
-            pace_ready_mono_us(&d->send->pace, d->chat_id, now_mono(d->send)) - now_mono(d->send);
+            rate_limiter_ready_mono_us(&d->send->rate_limiter, d->chat_id, now_mono(d->send)) -
+            now_mono(d->send);
         if (wait_us > 0) {
             wait_and_repeat(d, wait_us, "pace");
         } else {
@@ -592,7 +593,7 @@ static void next_part(struct delivery *d)
 static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 {
     struct telegram_send *send = d->send;
-    if (says(answer, "message is not modified")) {
+    if (mentions(answer, "message is not modified")) {
         d->message_id = d->message_id == 0 ? d->row.edit_message_id : d->message_id;
         next_part(d);
     } else if (answer->migrate_to_chat_id != 0 && answer->migrate_to_chat_id != d->chat_id &&
@@ -610,12 +611,13 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
         end_dead(d, &why);
         telegram_send_chat_dead(send, chat_id, answer->description);
     } else if (d->edit && d->part == 0 &&
-               (says(answer, "message to edit not found") ||
-                says(answer, "message can't be edited") || says(answer, "MESSAGE_ID_INVALID"))) {
+               (mentions(answer, "message to edit not found") ||
+                mentions(answer, "message can't be edited") ||
+                mentions(answer, "MESSAGE_ID_INVALID"))) {
         d->edit = false;
         send_part(d);
-    } else if ((says(answer, "message is too long") || says(answer, "MESSAGE_TOO_LONG") ||
-                says(answer, "text is too long")) &&
+    } else if ((mentions(answer, "message is too long") || mentions(answer, "MESSAGE_TOO_LONG") ||
+                mentions(answer, "text is too long")) &&
                !d->document) {
         become_document(d);
         send_part(d);
@@ -636,7 +638,7 @@ static void on_lost(struct delivery *d, const struct telegram_answer *answer)
     bool is_edit = d->edit && d->part == 0;
     bool is_alert = d->row.priority <= OUTBOX_HIGH;
     struct telegram_send *send = d->send;
-    int64_t delay_us = telegram_trouble(send->t, &send->trouble, &answer->err, "send");
+    int64_t delay_us = telegram_fault(send->t, &send->fault, &answer->err, "send");
     send->held_mono_us = now_mono(send) + delay_us;
     buf_addf(&why, "%s%s", is_edit ? "" : LOST_MARK, err_info(answer->err.id)->code);
     if (is_edit) {
@@ -659,7 +661,7 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
     switch (answer->result) {
     case TELEGRAM_OK:
         t->sent++;
-        telegram_trouble_over(t, &send->trouble, "send");
+        telegram_fault_over(t, &send->fault, "send");
         if (d->message_id == 0) {
             d->message_id = json_i64(answer->value, "message_id", d->row.edit_message_id);
         }
@@ -670,13 +672,13 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
         t->failures++;
         LOG(DEBUG, "telegram: chat %lld waits %lld s", (long long)d->chat_id,
             (long long)answer->retry_after_s);
-        pace_block(&send->pace, d->chat_id, now_mono(send) + delay_us);
+        rate_limiter_block(&send->rate_limiter, d->chat_id, now_mono(send) + delay_us);
         wait_and_repeat(d, delay_us, "429");
         return;
     case TELEGRAM_NOT_SENT:
     case TELEGRAM_FAILED:
     case TELEGRAM_CONFLICT:
-        delay_us = telegram_trouble(t, &send->trouble, &answer->err, "send");
+        delay_us = telegram_fault(t, &send->fault, &answer->err, "send");
         send->held_mono_us = now_mono(send) + delay_us;
         if (answer->result != TELEGRAM_NOT_SENT && d->row.attempts >= ATTEMPTS_MAX) {
             end_dead(d, &answer->err);
@@ -688,7 +690,7 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
         on_lost(d, answer);
         return;
     case TELEGRAM_NO:
-        telegram_trouble_over(t, &send->trouble, "send");
+        telegram_fault_over(t, &send->fault, "send");
         on_refused(d, answer);
         return;
     case TELEGRAM_TOKEN_REFUSED:
@@ -700,11 +702,13 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
 
 /* ------------------------------------------------------------------------- past the outbox ---- */
 
-static void start_said(struct telegram_send *send)
+static void start_post(struct telegram_send *send)
 {
     struct delivery *d = send->said;
     int64_t now_us = now_mono(send);
-    int64_t wait_us = d == NULL ? 0 : pace_ready_mono_us(&send->pace, d->chat_id, now_us) - now_us;
+    int64_t wait_us =
+        d == NULL ? 0
+                  : rate_limiter_ready_mono_us(&send->rate_limiter, d->chat_id, now_us) - now_us;
     if (d == NULL || d->call != NULL || d->timer != NULL) {
         return;
     }
@@ -715,10 +719,10 @@ static void start_said(struct telegram_send *send)
     }
 }
 
-bool telegram_send_say(struct telegram_send *send, int64_t chat_id, int64_t edit_message_id,
-                       const struct reply *reply)
+bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
+                                 int64_t edit_message_id, const struct reply *reply)
 {
-    if (!send->open || send->said_count >= SAID_MAX) {
+    if (!send->open || send->unstored_count >= SAID_MAX) {
         return false;
     }
     struct delivery *d = calloc(1, sizeof(*d));
@@ -736,10 +740,10 @@ bool telegram_send_say(struct telegram_send *send, int64_t chat_id, int64_t edit
     }
     struct delivery **at = &send->said;
     while (*at != NULL) {
-        at = &(*at)->next_said;
+        at = &(*at)->next_unstored;
     }
     *at = d;
-    send->said_count++;
+    send->unstored_count++;
     telegram_send_wake(send);
     return true;
 }
@@ -771,7 +775,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     }
     if (outbox_table_sending(send->t->options.store, row->id, &err) < 0) {
         /* Not sent: what is not noted cannot be kept from being sent twice. */
-        int64_t delay_us = telegram_trouble(send->t, &send->trouble, &err, "outbox");
+        int64_t delay_us = telegram_fault(send->t, &send->fault, &err, "outbox");
         send->held_mono_us = now_mono(send) + delay_us;
         delivery_free(d);
         return;
@@ -789,7 +793,8 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
 static size_t busy_chats(struct telegram_send *send, int64_t *ret_chats, size_t max,
                          int64_t *ret_until_mono_us)
 {
-    size_t count = pace_waiting(&send->pace, now_mono(send), ret_chats, max, ret_until_mono_us);
+    size_t count = rate_limiter_waiting(&send->rate_limiter, now_mono(send), ret_chats, max,
+                                        ret_until_mono_us);
     for (size_t i = 0; i < DELIVERIES_MAX; i++) {
         if (send->deliveries[i] != NULL && count + 1 < max) {
             ret_chats[count++] = send->deliveries[i]->chat_id;
@@ -806,7 +811,7 @@ static void arm(struct telegram_send *send, int64_t until_mono_us)
     struct err err = {0};
     int64_t due_us = INT64_MAX;
     int64_t now_us = now_mono(send);
-    if (outbox_table_next_due_us(send->t->options.store, TELEGRAM_DOOR, &due_us, &err) < 0) {
+    if (outbox_table_next_due_us(send->t->options.store, TELEGRAM_CHANNEL, &due_us, &err) < 0) {
         log_store(-1, &err);
         due_us = now_wall(send) + USEC_PER_SEC;
     }
@@ -818,7 +823,7 @@ static void arm(struct telegram_send *send, int64_t until_mono_us)
     if (due_us <= now_wall(send)) {
         /* Due and not started: its chat, the whole bot or the server has to wait. Deliveries that
          * end wake us anyway. */
-        int64_t bot_us = pace_ready_mono_us(&send->pace, 0, now_us);
+        int64_t bot_us = rate_limiter_ready_mono_us(&send->rate_limiter, 0, now_us);
         at_us = until_mono_us < now_us + USEC_PER_SEC ? until_mono_us : now_us + USEC_PER_SEC;
         at_us = bot_us > now_us ? bot_us : at_us; /* then it shows what else there is to wait for */
     }
@@ -831,21 +836,22 @@ static void pump(void *userdata)
     struct telegram_send *send = userdata;
     int64_t until_us = INT64_MAX;
     if (send->open) {
-        start_said(send);
+        start_post(send);
     }
     for (size_t slot = 0; send->open && slot < DELIVERIES_MAX; slot++) {
         if (send->deliveries[slot] != NULL) {
             continue;
         }
-        int64_t chats[PACE_CHATS + 2 * DELIVERIES_MAX];
+        int64_t chats[RATE_LIMITER_CHATS + 2 * DELIVERIES_MAX];
         int64_t now = now_mono(send);
         size_t count = busy_chats(send, chats, COUNT_OF(chats), &until_us);
-        if (now < send->held_mono_us || pace_ready_mono_us(&send->pace, 0, now) > now) {
+        if (now < send->held_mono_us ||
+            rate_limiter_ready_mono_us(&send->rate_limiter, 0, now) > now) {
             break;
         }
         struct outbox_row row = {0};
         struct err err = {0};
-        int rc = outbox_table_due_except(send->t->options.store, TELEGRAM_DOOR, now_wall(send),
+        int rc = outbox_table_due_except(send->t->options.store, TELEGRAM_CHANNEL, now_wall(send),
                                          chats, count, &row, &err);
         if (rc == -ERR_STORE_DAMAGED) {
             log_err(LOG_LEVEL_ERROR, &err, "telegram: a message is given up");
@@ -853,7 +859,7 @@ static void pump(void *userdata)
             continue;
         }
         if (rc < 0) {
-            send->held_mono_us = now + telegram_trouble(send->t, &send->trouble, &err, "outbox");
+            send->held_mono_us = now + telegram_fault(send->t, &send->fault, &err, "outbox");
             break;
         }
         if (rc == 0) {
@@ -875,7 +881,7 @@ static void repeat_uncertain_alerts(struct telegram_send *send)
     for (;;) {
         AUTO_OUTBOX_ROW struct outbox_row row = {0};
         struct err err = {0};
-        int rc = outbox_table_next_uncertain(store, TELEGRAM_DOOR, after, &row, &err);
+        int rc = outbox_table_next_uncertain(store, TELEGRAM_CHANNEL, after, &row, &err);
         log_store(rc, &err);
         if (rc == -ERR_STORE_DAMAGED) {
             continue; /* it is dead now */
@@ -911,7 +917,7 @@ int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struc
     json_add_text(&text, json);
     int64_t id = 0;
     int rc = outbox_table_add(send->t->options.store,
-                              &(struct outbox_new){.door = TELEGRAM_DOOR,
+                              &(struct outbox_new){.channel = TELEGRAM_CHANNEL,
                                                    .chat_id = chat_id,
                                                    .kind = OUTBOX_SEND,
                                                    .priority = OUTBOX_NORMAL,
@@ -919,7 +925,7 @@ int telegram_send_error(struct telegram_send *send, int64_t chat_id, const struc
                               now_wall(send), &id, err);
     if (rc == 0) {
         telegram_send_wake(send);
-    } else if (telegram_send_say(send, chat_id, 0, reply)) {
+    } else if (telegram_send_post_unstored(send, chat_id, 0, reply)) {
         rc = 0;
     }
     return rc;

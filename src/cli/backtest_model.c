@@ -149,33 +149,33 @@ void backtest_model_text(const struct backtest_model *model, const struct settin
 
 /* ---------------------------------------------------------------- JSON */
 
-static void put(struct json_object *to, const char *key, struct json_object *value)
+static void add(struct json_object *to, const char *key, struct json_object *value)
 {
     (void)json_object_object_add(to, key, value);
 }
 
-static void put_text(struct json_object *to, const char *key, const char *text)
+static void add_text(struct json_object *to, const char *key, const char *text)
 {
-    put(to, key, json_object_new_string(text));
+    add(to, key, json_object_new_string(text));
 }
 
-static void put_time(struct json_object *to, const char *key, int64_t at_us)
+static void add_time(struct json_object *to, const char *key, int64_t at_us)
 {
     AUTO_BUF struct buf text = BUF_INIT(64);
     clock_add_iso(&text, at_us, false);
-    put_text(to, key, text.data);
+    add_text(to, key, text.data);
 }
 
-static void put_number(struct json_object *to, const char *key, double value)
+static void add_number(struct json_object *to, const char *key, double value)
 {
-    put(to, key, isfinite(value) ? json_object_new_double(value) : NULL);
+    add(to, key, isfinite(value) ? json_object_new_double(value) : NULL);
 }
 
 static struct json_object *period(int64_t from_us, int64_t to_us)
 {
     struct json_object *o = json_object_new_object();
-    put_time(o, "from", from_us);
-    put_time(o, "to", to_us);
+    add_time(o, "from", from_us);
+    add_time(o, "to", to_us);
     return o;
 }
 
@@ -185,28 +185,28 @@ static struct json_object *figures(const struct performance *p, bool is_result)
     char text[DEC_TEXT_SIZE];
     struct json_object *o = period(p->start_us, p->last_us);
     performance_summary(p, &s);
-    put(o, "is_result", json_object_new_boolean(is_result));
-    put_text(o, "initial_equity", dec_text(p->initial, text));
-    put_text(o, "final_equity", dec_text(p->equity, text));
-    put_number(o, "return_pct", s.return_pct);
-    put_number(o, "max_drawdown_pct", s.max_drawdown_pct);
-    put_number(o, "sharpe", s.sharpe);
-    put_number(o, "sortino", s.sortino);
-    put_number(o, "profit_factor", s.profit_factor);
-    put(o, "trades", json_object_new_int64(p->all.trades));
-    put_number(o, "win_rate_pct", s.win_rate_pct);
-    put_number(o, "expectancy", s.expectancy);
+    add(o, "is_result", json_object_new_boolean(is_result));
+    add_text(o, "initial_equity", dec_text(p->initial, text));
+    add_text(o, "final_equity", dec_text(p->equity, text));
+    add_number(o, "return_pct", s.return_pct);
+    add_number(o, "max_drawdown_pct", s.max_drawdown_pct);
+    add_number(o, "sharpe", s.sharpe);
+    add_number(o, "sortino", s.sortino);
+    add_number(o, "profit_factor", s.profit_factor);
+    add(o, "trades", json_object_new_int64(p->all.trades));
+    add_number(o, "win_rate_pct", s.win_rate_pct);
+    add_number(o, "expectancy", s.expectancy);
     return o;
 }
 
-static void put_origin(struct json_object *o, const struct backtest_model *model,
+static void add_origin(struct json_object *o, const struct backtest_model *model,
                        const struct settings *settings)
 {
     const struct predictor_origin *origin = predictor_origin(model->predictor);
-    put_text(o, "hash", predictor_hash(model->predictor));
-    put_text(o, "timeframe", timeframe_name(predictor_timeframe(model->predictor)));
-    put(o, "horizon", json_object_new_int64(predictor_horizon(model->predictor)));
-    put(o, "known", json_object_new_boolean(origin->known));
+    add_text(o, "hash", predictor_hash(model->predictor));
+    add_text(o, "timeframe", timeframe_name(predictor_timeframe(model->predictor)));
+    add(o, "horizon", json_object_new_int64(predictor_horizon(model->predictor)));
+    add(o, "known", json_object_new_boolean(origin->known));
     if (!origin->known) {
         return;
     }
@@ -216,13 +216,13 @@ static void put_origin(struct json_object *o, const struct backtest_model *model
             (void)json_object_array_add(others, json_object_new_string(settings->symbols[i].name));
         }
     }
-    put_text(o, "symbol", origin->symbol.name);
-    put(o, "other_symbols", others);
-    put_text(o, "market", origin->market);
-    put(o, "other_market", json_object_new_boolean(model->other_market));
-    put(o, "train", period(origin->train_from_us, origin->seen_to_us));
-    put(o, "test", period(origin->test_from_us, origin->test_to_us));
-    put_text(o, "data_hash", origin->data_hash);
+    add_text(o, "symbol", origin->symbol.name);
+    add(o, "other_symbols", others);
+    add_text(o, "market", origin->market);
+    add(o, "other_market", json_object_new_boolean(model->other_market));
+    add(o, "train", period(origin->train_from_us, origin->seen_to_us));
+    add(o, "test", period(origin->test_from_us, origin->test_to_us));
+    add_text(o, "data_hash", origin->data_hash);
 }
 
 void backtest_model_json(const struct backtest_model *model, const struct settings *settings,
@@ -231,13 +231,13 @@ void backtest_model_json(const struct backtest_model *model, const struct settin
     AUTO_JSON struct json_object *o = NULL, *seen = NULL, *unseen = NULL;
     if (model->path != NULL) {
         o = json_object_new_object();
-        put_text(o, "file", model->path);
-        put(o, "used", json_object_new_boolean(model->predictor != NULL));
+        add_text(o, "file", model->path);
+        add(o, "used", json_object_new_boolean(model->predictor != NULL));
         if (model->predictor != NULL) {
-            put_origin(o, model, settings);
+            add_origin(o, model, settings);
         } else {
-            put_text(o, "error_code", err_info(model->why.id)->code);
-            put_text(o, "why", model->why.context);
+            add_text(o, "error_code", err_info(model->why.id)->code);
+            add_text(o, "why", model->why.context);
         }
     }
     seen = r->has_seen ? figures(&r->seen, false) : NULL;

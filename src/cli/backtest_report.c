@@ -290,7 +290,7 @@ static void key(struct buf *out, const char *name)
     buf_addf(out, "%s\"%s\":", last == '{' || last == '[' ? "" : ",", name);
 }
 
-static void put_text(struct buf *out, const char *name, const char *text)
+static void set_text(struct buf *out, const char *name, const char *text)
 {
     key(out, name);
     buf_add_char(out, '"');
@@ -298,13 +298,13 @@ static void put_text(struct buf *out, const char *name, const char *text)
     buf_add_char(out, '"');
 }
 
-static void put_money(struct buf *out, const char *name, struct dec value)
+static void set_money(struct buf *out, const char *name, struct dec value)
 {
     char text[DEC_TEXT_SIZE];
-    put_text(out, name, dec_text(value, text));
+    set_text(out, name, dec_text(value, text));
 }
 
-static void put_time(struct buf *out, const char *name, int64_t at_us)
+static void set_time(struct buf *out, const char *name, int64_t at_us)
 {
     key(out, name);
     buf_add_char(out, '"');
@@ -312,13 +312,13 @@ static void put_time(struct buf *out, const char *name, int64_t at_us)
     buf_add_char(out, '"');
 }
 
-static void put_count(struct buf *out, const char *name, int64_t value)
+static void set_count(struct buf *out, const char *name, int64_t value)
 {
     key(out, name);
     buf_addf(out, "%lld", (long long)value);
 }
 
-static void put_number(struct buf *out, const char *name, double value)
+static void set_number(struct buf *out, const char *name, double value)
 {
     key(out, name);
     if (isfinite(value)) {
@@ -331,22 +331,22 @@ static void put_number(struct buf *out, const char *name, double value)
 void backtest_report_trade_json(const struct trade *t, struct buf *out)
 {
     buf_add_char(out, '{');
-    put_count(out, "id", t->id);
-    put_text(out, "symbol", t->symbol.name);
-    put_text(out, "side", side_name(t->side));
-    put_money(out, "qty", t->qty);
-    put_money(out, "entry_price", t->entry_price);
-    put_money(out, "exit_price", t->exit_price);
-    put_money(out, "pnl", t->pnl);
-    put_money(out, "fees", t->fees);
-    put_time(out, "opened", t->opened_us);
-    put_time(out, "closed", t->closed_us);
-    put_text(out, "exit_reason", t->exit_reason);
-    put_count(out, "decision_id", t->decision_id);
+    set_count(out, "id", t->id);
+    set_text(out, "symbol", t->symbol.name);
+    set_text(out, "side", side_name(t->side));
+    set_money(out, "qty", t->qty);
+    set_money(out, "entry_price", t->entry_price);
+    set_money(out, "exit_price", t->exit_price);
+    set_money(out, "pnl", t->pnl);
+    set_money(out, "fees", t->fees);
+    set_time(out, "opened", t->opened_us);
+    set_time(out, "closed", t->closed_us);
+    set_text(out, "exit_reason", t->exit_reason);
+    set_count(out, "decision_id", t->decision_id);
     buf_add_char(out, '}');
 }
 
-static void put_groups(struct buf *out, const char *name, const struct performance_group *groups,
+static void set_groups(struct buf *out, const char *name, const struct performance_group *groups,
                        int max)
 {
     key(out, name);
@@ -357,51 +357,51 @@ static void put_groups(struct buf *out, const char *name, const struct performan
             continue;
         }
         buf_add_c(out, out->data[out->len - 1] == '[' ? "{" : ",{");
-        put_text(out, "name", g->name);
-        put_count(out, "trades", g->trades);
-        put_count(out, "wins", g->wins);
-        put_number(out, "win_rate_pct", performance_win_rate_pct(g));
-        put_money(out, "pnl", g->pnl);
-        put_number(out, "profit_factor", performance_profit_factor(g));
+        set_text(out, "name", g->name);
+        set_count(out, "trades", g->trades);
+        set_count(out, "wins", g->wins);
+        set_number(out, "win_rate_pct", performance_win_rate_pct(g));
+        set_money(out, "pnl", g->pnl);
+        set_number(out, "profit_factor", performance_profit_factor(g));
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
 }
 
-static void put_data(const struct backtest_report *r, struct buf *out)
+static void set_data(const struct backtest_report *r, struct buf *out)
 {
     key(out, "data");
     buf_add_char(out, '[');
     for (int i = 0; i < r->settings->symbol_count; i++) {
         buf_add_c(out, i == 0 ? "{" : ",{");
-        put_text(out, "symbol", r->settings->symbols[i].name);
-        put_text(out, "source", r->files != NULL ? r->data[i] : r->data[0]);
-        put_number(out, "held_pct", held_pct(r, i));
+        set_text(out, "symbol", r->settings->symbols[i].name);
+        set_text(out, "source", r->files != NULL ? r->data[i] : r->data[0]);
+        set_number(out, "held_pct", held_pct(r, i));
         if (r->files != NULL) {
             struct csv_source_report q = csv_source_report(r->files, i);
-            put_count(out, "lines", q.rows->lines);
-            put_count(out, "accepted", q.rows->accepted);
-            put_count(out, "missing", q.missing);
-            put_count(out, "duplicates", q.rows->duplicates);
-            put_count(out, "refused", q.rows->refused);
-            put_count(out, "off_step", q.off_step);
-            put_count(out, "out_of_range", q.inexact);
+            set_count(out, "lines", q.rows->lines);
+            set_count(out, "accepted", q.rows->accepted);
+            set_count(out, "missing", q.missing);
+            set_count(out, "duplicates", q.rows->duplicates);
+            set_count(out, "refused", q.rows->refused);
+            set_count(out, "off_step", q.off_step);
+            set_count(out, "out_of_range", q.inexact);
         }
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
 }
 
-static void put_costs(const struct settings *s, struct buf *out)
+static void set_costs(const struct settings *s, struct buf *out)
 {
     key(out, "fills");
     buf_add_char(out, '{');
-    put_text(out, "rule", "next candle's open");
-    put_number(out, "spread_bps", s->spread_bps);
-    put_number(out, "fee_bps", s->fee_bps);
-    put_number(out, "maker_fee_bps", s->maker_fee_bps);
-    put_number(out, "latency_s", (double)s->latency_us / 1e6);
-    put_number(out, "funding_bps", s->funding_bps);
+    set_text(out, "rule", "next candle's open");
+    set_number(out, "spread_bps", s->spread_bps);
+    set_number(out, "fee_bps", s->fee_bps);
+    set_number(out, "maker_fee_bps", s->maker_fee_bps);
+    set_number(out, "latency_s", (double)s->latency_us / 1e6);
+    set_number(out, "funding_bps", s->funding_bps);
     buf_add_char(out, '}');
 }
 
@@ -411,28 +411,28 @@ static double result(double value, bool is_null)
 }
 
 /* What is open at the end, at its mark; stop and target of zero are none. */
-static void put_positions(struct buf *out, const struct snapshot *end)
+static void set_positions(struct buf *out, const struct snapshot *end)
 {
     key(out, "positions");
     buf_add_char(out, '[');
     for (int i = 0; i < end->position_count; i++) {
         const struct position *p = &end->positions[i];
         buf_add_c(out, i == 0 ? "{" : ",{");
-        put_text(out, "symbol", p->symbol.name);
-        put_text(out, "side", side_name(p->side));
-        put_money(out, "qty", p->qty);
-        put_money(out, "entry_price", p->entry_price);
-        put_money(out, "mark_price", p->mark_price);
-        put_money(out, "unrealised", p->unrealised);
-        put_money(out, "stop", p->stop);
-        put_money(out, "target", p->target);
-        put_time(out, "opened", p->opened_us);
+        set_text(out, "symbol", p->symbol.name);
+        set_text(out, "side", side_name(p->side));
+        set_money(out, "qty", p->qty);
+        set_money(out, "entry_price", p->entry_price);
+        set_money(out, "mark_price", p->mark_price);
+        set_money(out, "unrealised", p->unrealised);
+        set_money(out, "stop", p->stop);
+        set_money(out, "target", p->target);
+        set_time(out, "opened", p->opened_us);
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
 }
 
-static void put_figures(const struct backtest_report *r, struct buf *out)
+static void set_figures(const struct backtest_report *r, struct buf *out)
 {
     bool is_result;
     const struct performance *p = figures(r, &is_result);
@@ -441,47 +441,47 @@ static void put_figures(const struct backtest_report *r, struct buf *out)
     const struct snapshot *end = &r->result->snapshot;
     struct performance_summary s;
     performance_summary(p, &s);
-    put_money(out, "initial_equity", p->initial);
-    put_money(out, "final_equity", p->equity);
-    put_number(out, "return_pct", result(s.return_pct, is_null));
-    put_number(out, "max_drawdown_pct", result(s.max_drawdown_pct, is_null));
-    put_number(out, "max_drawdown_s", result((double)s.max_drawdown_us / 1e6, is_null));
-    put_number(out, "sharpe", result(s.sharpe, is_null));
-    put_number(out, "sortino", result(s.sortino, is_null));
-    put_text(out, "returns", s.daily ? "daily" : "hourly");
-    put_count(out, "periods", s.periods);
-    put_number(out, "profit_factor", result(s.profit_factor, is_null));
-    put_count(out, "trades", p->all.trades);
-    put_count(out, "wins", p->all.wins);
-    put_number(out, "win_rate_pct", result(s.win_rate_pct, is_null));
-    put_number(out, "expectancy", result(s.expectancy, is_null));
-    put_number(out, "mean_held_s", (double)s.mean_held_us / 1e6);
-    put_money(out, "best", p->best);
-    put_money(out, "worst", p->worst);
-    put_money(out, "fees", end->fees);
-    put_money(out, "funding", end->funding);
-    put_number(out, "exposure_pct", s.exposure_pct);
-    put_count(out, "decisions", (int64_t)end->decisions);
-    put_count(out, "orders", (int64_t)end->orders);
-    put_count(out, "vetoes", (int64_t)end->vetoes);
-    put_count(out, "open_positions", end->position_count);
-    put_positions(out, end);
-    put_text(out, "state", trading_state_name(end->state));
-    put_text(out, "state_reason", end->state_reason);
+    set_money(out, "initial_equity", p->initial);
+    set_money(out, "final_equity", p->equity);
+    set_number(out, "return_pct", result(s.return_pct, is_null));
+    set_number(out, "max_drawdown_pct", result(s.max_drawdown_pct, is_null));
+    set_number(out, "max_drawdown_s", result((double)s.max_drawdown_us / 1e6, is_null));
+    set_number(out, "sharpe", result(s.sharpe, is_null));
+    set_number(out, "sortino", result(s.sortino, is_null));
+    set_text(out, "returns", s.daily ? "daily" : "hourly");
+    set_count(out, "periods", s.periods);
+    set_number(out, "profit_factor", result(s.profit_factor, is_null));
+    set_count(out, "trades", p->all.trades);
+    set_count(out, "wins", p->all.wins);
+    set_number(out, "win_rate_pct", result(s.win_rate_pct, is_null));
+    set_number(out, "expectancy", result(s.expectancy, is_null));
+    set_number(out, "mean_held_s", (double)s.mean_held_us / 1e6);
+    set_money(out, "best", p->best);
+    set_money(out, "worst", p->worst);
+    set_money(out, "fees", end->fees);
+    set_money(out, "funding", end->funding);
+    set_number(out, "exposure_pct", s.exposure_pct);
+    set_count(out, "decisions", (int64_t)end->decisions);
+    set_count(out, "orders", (int64_t)end->orders);
+    set_count(out, "vetoes", (int64_t)end->vetoes);
+    set_count(out, "open_positions", end->position_count);
+    set_positions(out, end);
+    set_text(out, "state", trading_state_name(end->state));
+    set_text(out, "state_reason", end->state_reason);
     key(out, "books_balance");
     buf_add_c(out, end->books_balance ? "true" : "false");
 }
 
-static void put_curve(const struct backtest_report *r, struct buf *out)
+static void set_curve(const struct backtest_report *r, struct buf *out)
 {
     key(out, "curve");
     buf_add_char(out, '[');
     for (int i = 0; i < r->result->point_count; i++) {
         const struct backtest_point *q = &r->result->points[i];
         buf_add_c(out, i == 0 ? "{" : ",{");
-        put_time(out, "t", q->at_us);
-        put_number(out, "equity", q->equity);
-        put_number(out, "drawdown_pct", q->drawdown_pct);
+        set_time(out, "t", q->at_us);
+        set_number(out, "equity", q->equity);
+        set_number(out, "drawdown_pct", q->drawdown_pct);
         buf_add_char(out, '}');
     }
     buf_add_char(out, ']');
@@ -514,22 +514,22 @@ void backtest_report_json(const struct backtest_report *r, FILE *trades, struct 
     const struct performance *p = figures(r, &is_result);
     buf_add_char(out, '{');
     backtest_model_json(r->model, r->settings, r->result, out);
-    put_data(r, out);
-    put_number(out, "step_s", (double)r->step_us / 1e6);
-    put_count(out, "candles", r->result->candles);
-    put_count(out, "warm_up_candles", r->result->warm_up_candles);
-    put_time(out, "start", r->result->start_us);
-    put_time(out, "end", r->result->end_us);
-    put_costs(r->settings, out);
-    put_figures(r, out);
-    put_groups(out, "agents", p->agents, VOTES_MAX);
-    put_groups(out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));
-    put_groups(out, "exit_reasons", p->reasons, PERFORMANCE_REASONS_MAX);
-    put_groups(out, "sides", p->sides, (int)COUNT_OF(p->sides));
-    put_groups(out, "symbols", p->symbols, SYMBOLS_MAX);
-    put_groups(out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
-    put_curve(r, out);
-    put_number(out, "seconds", r->seconds);
+    set_data(r, out);
+    set_number(out, "step_s", (double)r->step_us / 1e6);
+    set_count(out, "candles", r->result->candles);
+    set_count(out, "warm_up_candles", r->result->warm_up_candles);
+    set_time(out, "start", r->result->start_us);
+    set_time(out, "end", r->result->end_us);
+    set_costs(r->settings, out);
+    set_figures(r, out);
+    set_groups(out, "agents", p->agents, VOTES_MAX);
+    set_groups(out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));
+    set_groups(out, "exit_reasons", p->reasons, PERFORMANCE_REASONS_MAX);
+    set_groups(out, "sides", p->sides, (int)COUNT_OF(p->sides));
+    set_groups(out, "symbols", p->symbols, SYMBOLS_MAX);
+    set_groups(out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
+    set_curve(r, out);
+    set_number(out, "seconds", r->seconds);
     if (trades != NULL) {
         copy_trades(trades, out);
     }

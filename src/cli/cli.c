@@ -270,8 +270,8 @@ const char *cli_find_state_dir(const struct cli_args *args, const struct config 
     const char *dir = cli_state_dir(args, config);
     AUTO_BUF struct buf here = BUF_INIT(4096);
     buf_addf(&here, "%s/" OPS_LOCK_NAME, dir);
-    bool told = cli_value(args, "--state") != NULL || getenv("STATE_DIRECTORY") != NULL;
-    return told || file_exists(here.data) || !file_exists(installed) ? dir : installed;
+    bool notified = cli_value(args, "--state") != NULL || getenv("STATE_DIRECTORY") != NULL;
+    return notified || file_exists(here.data) || !file_exists(installed) ? dir : installed;
 }
 
 int cli_require_state(const char *state_dir, const char *file, struct err *err)

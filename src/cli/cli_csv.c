@@ -4,17 +4,17 @@
 
 #include <sys/stat.h>
 
-void cli_csv_tell(const char *path, const struct csv_report *r)
+void cli_csv_report(const char *path, const struct csv_report *r)
 {
-    for (int i = 0; i < r->told_count; i++) {
-        (void)fprintf(stderr, "%s:%lld: %s: \"%s\"\n", path, (long long)r->told[i].line,
-                      csv_fault_name(r->told[i].fault), r->told[i].text);
+    for (int i = 0; i < r->reported_count; i++) {
+        (void)fprintf(stderr, "%s:%lld: %s: \"%s\"\n", path, (long long)r->notified[i].line,
+                      csv_fault_name(r->notified[i].fault), r->notified[i].text);
     }
-    if (r->refused > r->told_count) {
+    if (r->refused > r->reported_count) {
         (void)fprintf(stderr, "%s: %lld more rows refused\n", path,
-                      (long long)(r->refused - r->told_count));
+                      (long long)(r->refused - r->reported_count));
     }
-    for (int f = 0; f < CSV_FAULT_COUNT && r->refused > r->told_count; f++) {
+    for (int f = 0; f < CSV_FAULT_COUNT && r->refused > r->reported_count; f++) {
         if (r->faults[f] > 0) {
             (void)fprintf(stderr, "%s: %lld rows: %s\n", path, (long long)r->faults[f],
                           csv_fault_name((enum csv_fault)f));
@@ -51,7 +51,7 @@ int cli_csv_scan(const char *path, struct csv_report *ret, struct err *err)
         return rc;
     }
     *ret = *csv_report(csv);
-    cli_csv_tell(path, ret);
+    cli_csv_report(path, ret);
     if (ret->accepted == 0) {
         return err_set(err, ERR_MARKET_CSV_EMPTY, "%s: %lld lines, %lld rows refused", path,
                        (long long)ret->lines, (long long)ret->refused);

@@ -16,7 +16,7 @@
  * ERR_MARKET_CSV_EMPTY when no row is left. */
 int cli_csv_scan(const char *path, struct csv_report *ret, struct err *err);
 /* The same of a file that was read otherwise. */
-void cli_csv_tell(const char *path, const struct csv_report *report);
+void cli_csv_report(const char *path, const struct csv_report *report);
 /* ERR_MARKET_TIMEFRAME unless bars of this length can be built from the rows. */
 int cli_csv_check_timeframe(const char *path, const struct csv_report *report, enum timeframe tf,
                             struct err *err);

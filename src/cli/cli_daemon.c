@@ -9,7 +9,7 @@
 #include "io/journal.h"
 #include "io/log_file.h"
 #include "io/secret.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 #include "ops/ops.h"
 #include "store/trading.h"
 
@@ -58,7 +58,7 @@ static int prepare_trading(const char *state_dir, struct err *err)
     return rc;
 }
 
-static void tell(bool terminal, const char *line)
+static void print_start(bool terminal, const char *line)
 {
     if (terminal) {
         (void)printf("%s\n", line);
@@ -66,19 +66,21 @@ static void tell(bool terminal, const char *line)
     LOG(NOTICE, "%s", line);
 }
 
-static void tell_doors(const struct config *config, bool terminal)
+static void print_channels(const struct config *config, bool terminal)
 {
     bool token = config->telegram_bot_token[0] != '\0';
     if (!token) {
-        tell(terminal, "Telegram is off: set TELEGRAM_BOT_TOKEN (from @BotFather) and list "
-                       "yourself in telegram.users to use your phone.");
+        print_start(terminal, "Telegram is off: set TELEGRAM_BOT_TOKEN (from @BotFather) and list "
+                              "yourself in telegram.users to use your phone.");
     } else if (config->user_count == 0) {
-        tell(terminal, "Telegram has a token and no users: it answers nobody. Send the bot a "
-                       "message, read your id in /auditlog, and list it in telegram.users.");
+        print_start(terminal,
+                    "Telegram has a token and no users: it answers nobody. Send the bot a "
+                    "message, read your id in /auditlog, and list it in telegram.users.");
     }
     if (config->claude_api_key[0] == '\0') {
-        tell(terminal, "Claude is off: set CLAUDE_API_KEY; until then the auditor's own checks "
-                       "run alone.");
+        print_start(terminal,
+                    "Claude is off: set CLAUDE_API_KEY; until then the auditor's own checks "
+                    "run alone.");
     }
 }
 
@@ -90,9 +92,9 @@ static void welcome(const struct cli_daemon *daemon)
     buf_addf(&line, "nightdesk %s · paper venue · %s market at %lldx · state in %s",
              NIGHTDESK_VERSION, config->market_source, (long long)config->market_speed,
              daemon->state_dir);
-    tell(terminal, daemon->headline != NULL ? daemon->headline : line.data);
+    print_start(terminal, daemon->headline != NULL ? daemon->headline : line.data);
     if (daemon->headline == NULL) {
-        tell_doors(config, terminal);
+        print_channels(config, terminal);
     }
     if (terminal) {
         (void)printf("Type /status, /positions, /why, /audit, /restart demo, /help. "
@@ -124,8 +126,8 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
                  struct err *err)
 {
     const char *state_dir = daemon->state_dir;
-    struct crossing crossing;
-    crossing_init(&crossing);
+    struct shared shared;
+    shared_init(&shared);
     struct ops *ops = NULL;
     struct engine_thread *engine = NULL;
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};
@@ -137,7 +139,7 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
     if (rc == 0) {
         rc = ops_new(&(struct ops_options){.config = daemon->config,
                                            .config_source = daemon->config_source,
-                                           .crossing = &crossing,
+                                           .shared = &shared,
                                            .state_dir = state_dir,
                                            .console = daemon->console,
                                            .log = log,
@@ -145,18 +147,18 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
                      &ops, err);
     }
     if (rc == 0) {
-        rc = engine_thread_start(&options, &crossing, &engine, err);
+        rc = engine_thread_start(&options, &shared, &engine, err);
     }
     if (rc == 0) {
         if (daemon->on_started != NULL) {
-            daemon->on_started(&crossing);
+            daemon->on_started(&shared);
         }
         *ret_code = ops_run(ops);
     }
-    atomic_store(&crossing.stop, true);
+    atomic_store(&shared.stop, true);
     engine_thread_stop(engine);
     ops_free(ops);
-    crossing_release(&crossing);
+    shared_release(&shared);
     return rc;
 }
 

@@ -12,7 +12,7 @@
 
 #include "cli_internal.h"
 
-struct crossing;
+struct shared;
 
 struct cli_daemon {
     const struct cli_args *args;
@@ -22,7 +22,7 @@ struct cli_daemon {
     bool console;                               /* commands come from standard input */
     const char *headline; /* the first line on a terminal; NULL: the usual ones */
     /* When the engine trades and before the chat begins; NULL: nothing. */
-    void (*on_started)(const struct crossing *crossing);
+    void (*on_started)(const struct shared *shared);
 };
 
 int cli_daemon(const struct cli_daemon *daemon);

@@ -85,18 +85,18 @@ static int audit_by_daemon(const struct cli_args *args, const struct config *con
 
 /* ---------------------------------------------------------------- by ourselves */
 
-struct rooms {
+struct modules {
     struct loop *loop;
     struct http *http;
     struct claude *claude;
-    struct inquirer inquirer;
+    struct llm_client llm_client;
     struct trading_store *trading;
     struct ops_store *store;
     struct alerts *alerts;
     struct auditor *auditor;
 };
 
-static void rooms_release(struct rooms *r)
+static void modules_release(struct modules *r)
 {
     auditor_free(r->auditor);
     alerts_free(r->alerts);
@@ -107,8 +107,8 @@ static void rooms_release(struct rooms *r)
     loop_free(r->loop);
 }
 
-static int rooms_init(struct rooms *r, const struct config *config, const char *state_dir,
-                      const struct auditor_request *request, struct err *err)
+static int modules_init(struct modules *r, const struct config *config, const char *state_dir,
+                        const struct auditor_request *request, struct err *err)
 {
     if ((r->loop = loop_new(err)) == NULL || (r->http = http_new(r->loop, err)) == NULL) {
         return -ERR_LOOP_SETUP;
@@ -139,7 +139,7 @@ static int rooms_init(struct rooms *r, const struct config *config, const char *
         return rc;
     }
     if (r->claude != NULL) {
-        r->inquirer = claude_inquirer(r->claude);
+        r->llm_client = claude_llm_client(r->claude);
     }
     return auditor_new(
         &(struct auditor_options){.loop = r->loop,
@@ -148,7 +148,7 @@ static int rooms_init(struct rooms *r, const struct config *config, const char *
                                   .trading = r->trading,
                                   .store = r->store,
                                   .alerts = r->alerts,
-                                  .inquirer = r->claude != NULL ? &r->inquirer : NULL,
+                                  .llm_client = r->claude != NULL ? &r->llm_client : NULL,
                                   .state_dir = state_dir},
         &r->auditor, err);
 }
@@ -156,15 +156,15 @@ static int rooms_init(struct rooms *r, const struct config *config, const char *
 static int audit_here(const struct cli_args *args, const struct config *config,
                       const char *state_dir, const struct auditor_request *request)
 {
-    struct rooms rooms = {0};
+    struct modules modules = {0};
     struct err err = {0};
     enum auditor_exit verdict = AUDITOR_EXIT_NO_VERDICT;
     AUTO_REPLY struct reply *reply = reply_new();
-    int rc = rooms_init(&rooms, config, state_dir, request, &err);
+    int rc = modules_init(&modules, config, state_dir, request, &err);
     if (rc == 0) {
-        rc = auditor_run_sync(rooms.auditor, request, reply, &verdict, &err);
+        rc = auditor_run_sync(modules.auditor, request, reply, &verdict, &err);
     }
-    rooms_release(&rooms);
+    modules_release(&modules);
     if (rc < 0) {
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }

@@ -14,7 +14,7 @@
 
 static int verify(const struct cli_args *args, struct ops_store *store)
 {
-    struct audit_verdict verdict;
+    struct audit_chain_result verdict;
     struct err err = {0};
     if (audit_chain_verify(store, 1, &verdict, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
@@ -52,7 +52,7 @@ static void add_row(const struct audit_row *row, bool json, struct buf *out)
         AUTO_BUF struct buf line = BUF_INIT(8192);
         buf_addf(&line, "%6lld  ", (long long)row->id);
         clock_add_iso(&line, row->at_us, false);
-        buf_addf(&line, "  %-16s %-9s %-20s %s%s[%s]", row->user, row->door, row->action,
+        buf_addf(&line, "  %-16s %-9s %-20s %s%s[%s]", row->user, row->channel, row->action,
                  row->detail, row->detail[0] != '\0' ? "  " : "", row->result);
         render_clean(buf_str(&line), false, out); /* some of it strangers wrote */
         buf_add_char(out, '\n');
@@ -64,7 +64,7 @@ static void add_row(const struct audit_row *row, bool json, struct buf *out)
         const char *key;
         const char *value;
     } texts[] = {
-        {"user", row->user},     {"door", row->door},     {"action", row->action},
+        {"user", row->user},     {"door", row->channel},  {"action", row->action},
         {"detail", row->detail}, {"result", row->result}, {"hash", row->hash},
     };
     buf_add_char(out, '"');
@@ -106,7 +106,7 @@ static void add_read(const struct read_count *row, bool json, struct buf *out)
 {
     if (!json) {
         clock_add_iso(out, row->at_us, false);
-        buf_addf(out, "  %-16s %-9s %-20s %lld", row->user, row->door, row->command,
+        buf_addf(out, "  %-16s %-9s %-20s %lld", row->user, row->channel, row->command,
                  (long long)row->count);
         if (row->failed > 0) {
             buf_addf(out, " (%lld failed)", (long long)row->failed);
@@ -119,7 +119,7 @@ static void add_read(const struct read_count *row, bool json, struct buf *out)
     buf_add_c(out, "\",\"user\":\"");
     buf_add_json(out, str_c(row->user));
     buf_addf(out, "\",\"door\":\"%s\",\"command\":\"%s\",\"count\":%lld,\"failed\":%lld}\n",
-             row->door, row->command, (long long)row->count, (long long)row->failed);
+             row->channel, row->command, (long long)row->count, (long long)row->failed);
 }
 
 static int show_reads(const struct cli_args *args, struct ops_store *store)
@@ -173,7 +173,7 @@ static int archive(const struct cli_args *args, const struct config *config, con
                                                   .now_us = now_us,
                                                   .min_rows = 1,
                                                   .user = user,
-                                                  .door = "cli"};
+                                                  .channel = "cli"};
     /* The row that names an archive lets one more row grow old: so no further than the first file
      * that is not full. */
     do {

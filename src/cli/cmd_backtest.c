@@ -338,13 +338,13 @@ static int report(struct job *job, const struct backtest_result *result, double 
 }
 
 /* Bad rows and what else is wrong with the files, on standard error. */
-static int tell_files(const struct job *job)
+static int print_files(const struct job *job)
 {
     int code = CLI_FINE;
     for (int i = 0; i < job->files.count; i++) {
         const struct csv_report *rows = csv_source_report(&job->files, i).rows;
         if (rows->refused > 0) {
-            cli_csv_tell(job->data[i], rows);
+            cli_csv_report(job->data[i], rows);
             code = CLI_REFUSED;
         }
     }
@@ -438,7 +438,7 @@ static int run(const struct cli_args *args)
     if (rc >= 0) {
         rc = trade(job, &err);
     }
-    int code = tell_files(job);
+    int code = print_files(job);
     if (job->model.path != NULL && job->model.predictor == NULL) {
         code = CLI_REFUSED;
     }

@@ -2,7 +2,7 @@
 #include "base/clock.h"
 #include "cli_daemon.h"
 #include "cli_internal.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -26,11 +26,11 @@ static bool is_interrupted(void)
            (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
 }
 
-static void wait_for_trades(const struct crossing *crossing)
+static void wait_for_trades(const struct shared *shared)
 {
     int64_t started_us = clock_mono_us(clock_real());
     while (clock_mono_us(clock_real()) - started_us < PATIENCE_US && !is_interrupted()) {
-        const struct snapshot *s = mailbox_latest(crossing->snapshot, NULL);
+        const struct snapshot *s = mailbox_latest(shared->snapshot, NULL);
         if (s->trades > 0 && s->position_count > 0) {
             return;
         }

@@ -10,7 +10,7 @@ static void print_reply(const struct reply *reply)
     cli_print(buf_str(&text));
 }
 
-static bool person_says_yes(void)
+static bool person_confirms(void)
 {
     cli_print(STR_LIT("Do it? [y/N] "));
     char answer[16];
@@ -67,7 +67,7 @@ static int run(const struct cli_args *args)
     int err_id;
     int code = ask_and_show(args, config, line.data, cli_flag(args, "--yes"), &err_id);
     bool person = !cli_flag(args, "--json") && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-    if (err_id == ERR_CONFIRM_NEEDED && person && person_says_yes()) {
+    if (err_id == ERR_CONFIRM_NEEDED && person && person_confirms()) {
         code = ask_and_show(args, config, line.data, true, &err_id);
     }
     return code;

@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "cli_csv.h"
 #include "cli_internal.h"
-#include "engine/statefile.h"
+#include "engine/state_file.h"
 #include "io/file.h"
 #include "market/resample.h"
 #include "ops/ops.h"
@@ -144,8 +144,8 @@ static void print_report(const struct import *import, bool json)
 
 /* ---------------------------------------------------------------- a state file */
 
-static void add_text_report(struct buf *out, const struct statefile *file,
-                            const struct statefile_imported *done, const struct settings *settings)
+static void add_text_report(struct buf *out, const struct state_file *file,
+                            const struct state_file_imported *done, const struct settings *settings)
 {
     buf_addf(out, "imported: %d position%s, %lld trades, total_pnl ", done->positions,
              done->positions == 1 ? "" : "s", (long long)file->total_trades);
@@ -153,7 +153,7 @@ static void add_text_report(struct buf *out, const struct statefile *file,
     buf_addf(out, "; the account %s\n",
              done->fresh ? "is new" : "stood there already, its history stays");
     for (int i = 0; i < file->position_count; i++) {
-        const struct statefile_position *p = &file->positions[i];
+        const struct state_file_position *p = &file->positions[i];
         buf_addf(out, "  %s %s ", p->symbol.name, side_name(p->side));
         dec_add_text(out, p->size);
         buf_add_c(out, " @ ");
@@ -180,22 +180,22 @@ static int import_state(const struct cli_args *args)
     AUTO_TRADING_STORE struct trading_store *store = NULL;
     struct err err = {0};
     struct settings settings;
-    struct statefile file;
-    struct statefile_imported done;
+    struct state_file file;
+    struct state_file_imported done;
     if (cli_value(args, "--symbol") != NULL) {
         (void)err_set(&err, ERR_CLI_USAGE, "--symbol goes with candles");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_load_config(args, &config, &err) < 0 ||
-        statefile_read(args->word[1], &file, &err) < 0 ||
+        state_file_read(args->word[1], &file, &err) < 0 ||
         open_store(cli_find_state_dir(args, config), &lock_fd, &store, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     config_settings(config, &settings);
-    const struct statefile_import options = {.settings = &settings,
-                                             .wall_us = clock_wall_us(clock_real()),
-                                             .replace = cli_flag(args, "--replace")};
-    if (statefile_import(&file, &options, store, &done, &err) < 0) {
+    const struct state_file_import options = {.settings = &settings,
+                                              .wall_us = clock_wall_us(clock_real()),
+                                              .replace = cli_flag(args, "--replace")};
+    if (state_file_import(&file, &options, store, &done, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf out = BUF_INIT(8192);

@@ -138,18 +138,18 @@ static int go(struct replay *replay, int64_t until_us, struct err *err)
 
 /* ---------------------------------------------------------------- what the engine knew */
 
-static void put_text(struct json_object *o, const char *key, const char *text)
+static void set_text(struct json_object *o, const char *key, const char *text)
 {
     (void)json_object_object_add(o, key, json_object_new_string(text));
 }
 
-static void put_dec(struct json_object *o, const char *key, struct dec value)
+static void set_dec(struct json_object *o, const char *key, struct dec value)
 {
     char text[DEC_TEXT_SIZE];
-    put_text(o, key, dec_text(value, text));
+    set_text(o, key, dec_text(value, text));
 }
 
-static void put_double(struct json_object *o, const char *key, double value)
+static void set_double(struct json_object *o, const char *key, double value)
 {
     (void)json_object_object_add(o, key, isfinite(value) ? json_object_new_double(value) : NULL);
 }
@@ -169,14 +169,14 @@ static void show_account(struct reply *r, const struct snapshot *s)
     reply_line(r, "Orders alive %llu, unknown %llu; positions %d of %d",
                (unsigned long long)s->open_orders, (unsigned long long)s->unknown_orders,
                s->position_count, s->max_positions);
-    put_text(data, "state", trading_state_name(s->state));
-    put_text(data, "state_reason", s->state_reason);
-    put_dec(data, "equity", s->equity);
-    put_dec(data, "cash", s->cash);
-    put_dec(data, "realised", s->realised);
-    put_double(data, "drawdown_pct", s->drawdown_pct);
-    put_double(data, "daily_loss_pct", s->daily_loss_pct);
-    put_double(data, "exposure_pct", s->exposure_pct);
+    set_text(data, "state", trading_state_name(s->state));
+    set_text(data, "state_reason", s->state_reason);
+    set_dec(data, "equity", s->equity);
+    set_dec(data, "cash", s->cash);
+    set_dec(data, "realised", s->realised);
+    set_double(data, "drawdown_pct", s->drawdown_pct);
+    set_double(data, "daily_loss_pct", s->daily_loss_pct);
+    set_double(data, "exposure_pct", s->exposure_pct);
     (void)json_object_object_add(data, "orders_alive",
                                  json_object_new_int64((int64_t)s->open_orders));
     (void)json_object_object_add(reply_data(r), "account", data);
@@ -194,11 +194,11 @@ static void show_positions(struct reply *r, const struct snapshot *s)
         const char *cells[COUNT_OF(figures) + 2] = {p->symbol.name, side_name(p->side)};
         char texts[COUNT_OF(figures)][DEC_TEXT_SIZE];
         struct json_object *o = json_object_new_object();
-        put_text(o, "symbol", p->symbol.name);
-        put_text(o, "side", side_name(p->side));
+        set_text(o, "symbol", p->symbol.name);
+        set_text(o, "side", side_name(p->side));
         for (size_t k = 0; k < COUNT_OF(figures); k++) {
             cells[k + 2] = dec_text(figures[k], texts[k]);
-            put_dec(o, keys[k], figures[k]);
+            set_dec(o, keys[k], figures[k]);
         }
         if (i == 0) {
             reply_table(r, (int)COUNT_OF(cells),
@@ -229,13 +229,13 @@ static void show_frame(struct reply *r, struct json_object *list, const struct s
     struct json_object *o = json_object_new_object();
     struct buf texts[COUNT_OF(values)];
     const char *cells[COUNT_OF(values) + 2] = {series->symbol.name, timeframe_name(tf)};
-    put_text(o, "symbol", series->symbol.name);
-    put_text(o, "timeframe", timeframe_name(tf));
+    set_text(o, "symbol", series->symbol.name);
+    set_text(o, "timeframe", timeframe_name(tf));
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         buf_init(&texts[i], 64);
         add_number(&texts[i], values[i]);
         cells[i + 2] = texts[i].data;
-        put_double(o, keys[i], values[i]);
+        set_double(o, keys[i], values[i]);
     }
     reply_row(r, cells);
     for (size_t i = 0; i < COUNT_OF(values); i++) {
@@ -268,16 +268,16 @@ static void show_market(struct reply *r, const struct replay *replay, const stru
         char spread[DEC_TEXT_SIZE] = "–";
         char refused[24];
         struct json_object *o = json_object_new_object();
-        put_text(o, "symbol", m->symbol.name);
-        put_dec(o, "price", m->price);
+        set_text(o, "symbol", m->symbol.name);
+        set_dec(o, "price", m->price);
         if (q != NULL) {
             (void)dec_text(q->bid, bid);
             (void)dec_text(q->ask, ask);
             (void)dec_text(dec_sub(q->ask, q->bid), spread);
-            put_text(o, "bid", bid);
-            put_text(o, "ask", ask);
+            set_text(o, "bid", bid);
+            set_text(o, "ask", ask);
         }
-        put_text(o, "regime", regime_name(m->regime));
+        set_text(o, "regime", regime_name(m->regime));
         (void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)m->refused);
         reply_row(r, (const char *const[]){m->symbol.name, dec_text(m->price, price), bid, ask,
                                            spread, regime_name(m->regime), refused});
@@ -317,7 +317,7 @@ static void show_decisions(struct reply *r, const struct replay *replay, const s
         }
         AUTO_REPLY struct reply *one = reply_new();
         why_head(one, d);
-        why_verdict(one, d);
+        why_conclusion(one, d);
         why_details(one, d);
         if (!w->json) {
             print_reply(one);
@@ -335,7 +335,7 @@ static void show_knowledge(struct reply *r, const struct replay *replay, const s
     engine_snapshot(replay_engine(replay), replay_now(replay), &s);
     reply_title(r, TONE_PLAIN, "What the engine knew · %s · step %lld of run %lld", time.data,
                 (long long)replay_count(replay)->steps, (long long)replay_run(replay));
-    put_text(reply_data(r), "at", time.data);
+    set_text(reply_data(r), "at", time.data);
     show_account(r, &s);
     show_positions(r, &s);
     show_market(r, replay, w, &s);
@@ -355,10 +355,10 @@ static void print_text(const struct replay *replay, const struct err *failure)
     buf_addf(&out, ": %s\n", differs ? "identical up to the last of them" : "identical");
     cli_print(buf_str(&out));
     if (failure->id != ERR_NONE) {
-        AUTO_BUF struct buf card = BUF_INIT(8192);
-        render_text_error(failure, &card);
+        AUTO_BUF struct buf reply = BUF_INIT(8192);
+        render_text_error(failure, &reply);
         (void)fflush(stdout);
-        (void)fprintf(stderr, "%s", card.data);
+        (void)fprintf(stderr, "%s", reply.data);
     }
 }
 

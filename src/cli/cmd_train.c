@@ -33,7 +33,7 @@ struct job {
     int lock_fd;
     struct buf out_path;
     struct csv_report report; /* of a file */
-    struct lessons *lessons;
+    struct training_rows *training_rows;
     struct training_result result;
     size_t model_bytes;
     int64_t model_id; /* in trading.db; 0: none */
@@ -41,7 +41,7 @@ struct job {
 
 static void job_release(struct job *job)
 {
-    lessons_free(job->lessons);
+    training_rows_free(job->training_rows);
     trading_store_free(job->store);
     auto_fd_cleanup(&job->lock_fd);
     buf_release(&job->out_path);
@@ -72,7 +72,7 @@ static int read_options(struct job *job, struct err *err)
     const struct cli_args *args = job->args;
     struct training_options *o = &job->options;
     int64_t trees = o->trees, depth = o->depth;
-    int rc = cli_number(args, "--horizon", 1, LESSONS_HORIZON_MAX, &job->horizon, err);
+    int rc = cli_number(args, "--horizon", 1, TRAINING_ROWS_HORIZON_MAX, &job->horizon, err);
     if (rc < 0 || (rc = cli_number(args, "--trees", 1, TRAINING_TREES_MAX, &trees, err)) < 0 ||
         (rc = cli_number(args, "--depth", 1, TRAINING_DEPTH_MAX, &depth, err)) < 0 ||
         (rc = cli_number(args, "--seed", 0, INT32_MAX, &o->seed, err)) < 0 ||
@@ -149,7 +149,7 @@ static int prepare(struct job *job, struct err *err)
 /* ---------------------------------------------------------------- candles */
 
 /* The shortest timeframe that decisions are made on and whole steps fill, unless one was named. */
-static int begin_lessons(struct job *job, int64_t step_us, struct err *err)
+static int begin_training_rows(struct job *job, int64_t step_us, struct err *err)
 {
     for (enum timeframe tf = TF_5M; tf < TF_COUNT && !job->has_timeframe; tf++) {
         if (step_us > 0 && timeframe_us(tf) % step_us == 0) {
@@ -160,31 +160,31 @@ static int begin_lessons(struct job *job, int64_t step_us, struct err *err)
     if (!job->has_timeframe) {
         job->timeframe = TF_1H; /* which says what is wrong with the step */
     }
-    return lessons_new(job->timeframe, step_us, (int)job->horizon, &job->lessons, err);
+    return training_rows_new(job->timeframe, step_us, (int)job->horizon, &job->training_rows, err);
 }
 
-static int take_file(struct job *job, struct err *err)
+static int read_file_rows(struct job *job, struct err *err)
 {
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row;
     int rc = cli_csv_scan(job->data, &job->report, err);
-    if (rc < 0 || (rc = begin_lessons(job, job->report.step_us, err)) < 0 ||
+    if (rc < 0 || (rc = begin_training_rows(job, job->report.step_us, err)) < 0 ||
         (rc = csv_open(job->data, &csv, err)) < 0) {
         return rc;
     }
     while ((rc = csv_next(csv, &row, err)) > 0) {
-        if ((rc = lessons_push(job->lessons, &row.candle, err)) < 0) {
+        if ((rc = training_rows_push(job->training_rows, &row.candle, err)) < 0) {
             return rc;
         }
     }
     return rc;
 }
 
-static int take_simulated(struct job *job, struct err *err)
+static int read_simulated(struct job *job, struct err *err)
 {
     int64_t seed, days;
     int rc = cli_simulated_parse(job->data, &seed, &days, err);
-    if (rc < 0 || (rc = begin_lessons(job, timeframe_us(TF_1M), err)) < 0) {
+    if (rc < 0 || (rc = begin_training_rows(job, timeframe_us(TF_1M), err)) < 0) {
         return rc;
     }
     (void)snprintf(job->market, sizeof(job->market), CLI_SIMULATED ":%lld", (long long)seed);
@@ -202,14 +202,14 @@ static int take_simulated(struct job *job, struct err *err)
     simulated_init(&market, (uint64_t)seed, symbols.items, symbols.count, CLI_SIMULATED_START_US);
     for (int64_t minute = 0; rc == 0 && minute < days * 24 * 60; minute++) {
         struct source_bar bars[SYMBOLS_MAX];
-        (void)source_take(&market.source, bars);
-        rc = lessons_push(job->lessons, &bars[mine].candle, err);
+        (void)source_next(&market.source, bars);
+        rc = training_rows_push(job->training_rows, &bars[mine].candle, err);
     }
     return rc;
 }
 
 /* Imported candles of the finest timeframe there is that fits. */
-static int take_imported(struct job *job, struct err *err)
+static int read_imported(struct job *job, struct err *err)
 {
     AUTO_FREE struct candle *batch = calloc(BATCH, sizeof(*batch));
     ASSERT(batch != NULL);
@@ -222,16 +222,16 @@ static int take_imported(struct job *job, struct err *err)
         while ((rc = candle_table_imported(job->store, job->symbol, tf, from_us, batch, BATCH,
                                            err)) > 0) {
             int count = rc;
-            rc = job->lessons == NULL ? begin_lessons(job, timeframe_us(tf), err) : 0;
+            rc = job->training_rows == NULL ? begin_training_rows(job, timeframe_us(tf), err) : 0;
             for (int i = 0; i < count && rc == 0; i++) {
-                rc = lessons_push(job->lessons, &batch[i], err);
+                rc = training_rows_push(job->training_rows, &batch[i], err);
             }
             if (rc < 0) {
                 return rc;
             }
             from_us = batch[count - 1].open_us + 1;
         }
-        if (job->lessons != NULL) {
+        if (job->training_rows != NULL) {
             return rc;
         }
     }
@@ -243,14 +243,14 @@ static int take_imported(struct job *job, struct err *err)
                          job->symbol.name, job->symbol.name);
 }
 
-static int take_candles(struct job *job, struct err *err)
+static int read_candles(struct job *job, struct err *err)
 {
     (void)str_copy(STR_LIT(CLI_RECORDED), job->market, sizeof(job->market));
     job->options.market = job->market;
-    int rc = job->data == NULL             ? take_imported(job, err)
-             : cli_is_simulated(job->data) ? take_simulated(job, err)
-                                           : take_file(job, err);
-    return rc < 0 ? rc : lessons_finish(job->lessons, err);
+    int rc = job->data == NULL             ? read_imported(job, err)
+             : cli_is_simulated(job->data) ? read_simulated(job, err)
+                                           : read_file_rows(job, err);
+    return rc < 0 ? rc : training_rows_finish(job->training_rows, err);
 }
 
 /* ---------------------------------------------------------------- the model */
@@ -273,7 +273,7 @@ static int store_row(struct job *job, struct err *err)
 static int make_model(struct job *job, struct err *err)
 {
     AUTO_BUF struct buf model = BUF_INIT(MODEL_MAX);
-    int rc = training_run(job->lessons, &job->options, &model, &job->result, err);
+    int rc = training_run(job->training_rows, &job->options, &model, &job->result, err);
     if (rc < 0 || (rc = file_write(job->out_path.data, buf_str(&model), 0644, err)) < 0) {
         return rc;
     }
@@ -307,7 +307,7 @@ static void add_calibration(struct buf *out, const struct score *s)
     }
 }
 
-static void add_verdict(struct buf *out, const struct job *job)
+static void add_conclusion(struct buf *out, const struct job *job)
 {
     const struct training_result *r = &job->result;
     if (r->beats_coin) {
@@ -327,7 +327,7 @@ static void add_verdict(struct buf *out, const struct job *job)
 
 static void add_report(struct buf *out, const struct job *job)
 {
-    const struct lessons *l = job->lessons;
+    const struct training_rows *l = job->training_rows;
     const struct training_result *r = &job->result;
     const struct score *s = &r->score;
     buf_addf(out, "%s %s: will the close be higher %lld bars later?\n", job->symbol.name,
@@ -346,7 +346,7 @@ static void add_report(struct buf *out, const struct job *job)
     buf_addf(out, "%-10s %8.4f %8.4f %10.4f\n", "log loss", s->log_loss, M_LN2,
              s->base_rate_log_loss);
     add_calibration(out, s);
-    add_verdict(out, job);
+    add_conclusion(out, job);
     buf_addf(out, "\n%s: %zu bytes, %d trees by libxgboost %s\n", job->out_path.data,
              job->model_bytes, job->options.trees, r->library);
     buf_addf(out, "model    %s\ndata     %s\nfeatures %s\n", r->model_hash, r->data_hash,
@@ -408,10 +408,10 @@ static void add_json(struct buf *out, const struct job *job)
     AUTO_JSON struct json_object *o = json_object_new_object();
     add_text(o, "model", job->out_path.data);
     add_text(o, "symbol", job->symbol.name);
-    add_text(o, "timeframe", timeframe_name(job->lessons->timeframe));
+    add_text(o, "timeframe", timeframe_name(job->training_rows->timeframe));
     (void)json_object_object_add(o, "horizon", count(job->horizon));
-    (void)json_object_object_add(o, "candles", count(job->lessons->candles));
-    (void)json_object_object_add(o, "refused", count(job->lessons->refused));
+    (void)json_object_object_add(o, "candles", count(job->training_rows->candles));
+    (void)json_object_object_add(o, "refused", count(job->training_rows->refused));
     (void)json_object_object_add(
         o, "train", period(r->train_from_us, r->train_to_us, r->split.train, r->train_base_rate));
     (void)json_object_object_add(o, "purged", count((int64_t)(r->split.test - r->split.train)));
@@ -443,7 +443,7 @@ static int run(const struct cli_args *args)
                                .out_path = BUF_INIT(4096)};
     AUTO_BUF struct buf out = BUF_INIT((size_t)64 * 1024);
     struct err err = {0};
-    if (prepare(&job, &err) < 0 || take_candles(&job, &err) < 0 || make_model(&job, &err) < 0) {
+    if (prepare(&job, &err) < 0 || read_candles(&job, &err) < 0 || make_model(&job, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_flag(args, "--json")) {

@@ -14,12 +14,12 @@ static int show_whoami(struct action_call *call, struct err *err)
     struct json_object *data = reply_data(r);
     reply_title(r, TONE_PLAIN, "%s", who->name);
     reply_line(r, "Role %s%s, at the door %s, id %lld", role_name(who->role),
-               who->emergency ? " with the emergency grant" : "", door_name(who->door),
+               who->emergency ? " with the emergency grant" : "", channel_name(who->channel),
                (long long)who->id);
     (void)json_object_object_add(data, "name", json_object_new_string(who->name));
     (void)json_object_object_add(data, "role", json_object_new_string(role_name(who->role)));
     (void)json_object_object_add(data, "emergency", json_object_new_boolean(who->emergency));
-    (void)json_object_object_add(data, "door", json_object_new_string(door_name(who->door)));
+    (void)json_object_object_add(data, "door", json_object_new_string(channel_name(who->channel)));
     (void)json_object_object_add(data, "id", json_object_new_int64(who->id));
     return ACTION_DONE;
 }
@@ -32,7 +32,7 @@ static struct json_object *row_json(const struct audit_row *row)
     (void)json_object_object_add(o, "id", json_object_new_int64(row->id));
     (void)json_object_object_add(o, "at", json_object_new_string(at.data));
     (void)json_object_object_add(o, "user", json_object_new_string(row->user));
-    (void)json_object_object_add(o, "door", json_object_new_string(row->door));
+    (void)json_object_object_add(o, "door", json_object_new_string(row->channel));
     (void)json_object_object_add(o, "action", json_object_new_string(row->action));
     (void)json_object_object_add(o, "detail", json_object_new_string(row->detail));
     (void)json_object_object_add(o, "result", json_object_new_string(row->result));
@@ -61,28 +61,28 @@ static int show_auditlog(struct action_call *call, struct err *err)
     struct reply *r = action_reply(call);
     int64_t count = action_arg_i64(call, "count", ROWS_DEFAULT);
     struct audit_row rows[ROWS_MAX];
-    struct audit_verdict verdict;
+    struct audit_chain_result admission;
     if (count < 1 || count > ROWS_MAX) {
         return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %lld is not in 1 to %d",
                        (long long)count, ROWS_MAX);
     }
     int64_t all = 0;
     int n = audit_chain_list(builtin->store, 0, rows, (size_t)count, err);
-    int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &verdict, &all, err);
+    int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &admission, &all, err);
     if (rc < 0) {
         return rc;
     }
     struct json_object *list = json_object_new_array();
-    if (verdict.ok && verdict.rows < all) { /* more of them, or archived */
+    if (admission.ok && admission.rows < all) { /* more of them, or archived */
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld are whole", (long long)all,
-                    (long long)verdict.rows);
+                    (long long)admission.rows);
         reply_line(r, "`nightdesk auditlog verify` checks all of them.");
-    } else if (verdict.ok) {
+    } else if (admission.ok) {
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, the chain is whole",
-                    (long long)verdict.rows);
+                    (long long)admission.rows);
     } else {
-        reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)verdict.bad_id,
-                    verdict.why);
+        reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)admission.bad_id,
+                    admission.why);
     }
     int64_t reads = 0;
     if ((rc = read_table_sum(builtin->store, clock_wall_us(builtin->clock) - USEC_PER_DAY, &reads,
@@ -107,7 +107,7 @@ static int show_auditlog(struct action_call *call, struct err *err)
     }
     (void)json_object_object_add(reply_data(r), "rows", list);
     (void)json_object_object_add(reply_data(r), "reads_of_a_day", json_object_new_int64(reads));
-    (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(verdict.ok));
+    (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(admission.ok));
     reply_protect(r);
     return ACTION_DONE;
 }

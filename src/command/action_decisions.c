@@ -80,13 +80,13 @@ static void add_vetoes(struct reply *r, const struct decision *list, int count)
     AUTO_BUF struct buf line = BUF_INIT(4096);
     for (int i = 0; i < count; i++) {
         int same = 0;
-        bool told = list[i].outcome != OUTCOME_VETOED;
-        for (int k = 0; k < count && !told; k++) {
+        bool notified = list[i].outcome != OUTCOME_VETOED;
+        for (int k = 0; k < count && !notified; k++) {
             bool is_same = strcmp(list[k].veto_code, list[i].veto_code) == 0;
-            told = is_same && k < i;
+            notified = is_same && k < i;
             same += is_same;
         }
-        if (!told) {
+        if (!notified) {
             buf_addf(&line, "%s%d × %s", line.len > 0 ? ", " : "", same, list[i].veto_code);
         }
     }
@@ -164,7 +164,7 @@ static int show_decisions(struct action_call *call, struct err *err)
         return n;
     }
     struct json_object *decisions = json_object_new_array();
-    data_put(reply_data(r), "decisions", decisions);
+    data_add(reply_data(r), "decisions", decisions);
     if (n == 0) {
         reply_title(r, TONE_PLAIN, "No decisions yet%s%s",
                     query.symbol.name[0] != '\0' ? " of " : "", query.symbol.name);
@@ -176,7 +176,7 @@ static int show_decisions(struct action_call *call, struct err *err)
     add_buttons(r, list, n);
     for (int i = 0; i < n; i++) {
         struct json_object *one = json_object_new_object();
-        data_put_decision(one, &list[i]);
+        data_add_decision(one, &list[i]);
         (void)json_object_array_add(decisions, one);
     }
     desk_market_line(r, desk_read(desk, r));

@@ -54,10 +54,10 @@ static void show_gauge(struct reply *r, struct json_object *list, const struct g
     reply_row(r, (const char *const[]){g->label, use.data, limit.data});
 
     struct json_object *o = json_object_new_object();
-    data_put(o, "name", json_object_new_string(g->key));
-    data_put(o, "use", g->unused ? NULL : json_object_new_double(g->use));
-    data_put(o, "limit", json_object_new_double(g->limit));
-    data_put(o, "at_least", json_object_new_boolean(g->at_least));
+    data_add(o, "name", json_object_new_string(g->key));
+    data_add(o, "use", g->unused ? NULL : json_object_new_double(g->use));
+    data_add(o, "limit", json_object_new_double(g->limit));
+    data_add(o, "at_least", json_object_new_boolean(g->at_least));
     (void)json_object_array_add(list, o);
 }
 
@@ -140,10 +140,10 @@ static void show_distances(struct reply *r, struct json_object *data, const stru
         } else {
             reply_line(r, "%s", line.data);
         }
-        data_put(distances, symbol->symbol.name,
+        data_add(distances, symbol->symbol.name,
                  json_object_new_double(symbol->liquidation_distance_pct));
     }
-    data_put(data, "liquidation_distances", distances);
+    data_add(data, "liquidation_distances", distances);
     if (s->position_count > 0) {
         reply_line(r,
                    "Under %.0f %% it warns, under %.0f %% it halves the position, under %.0f %% it "
@@ -164,10 +164,10 @@ static void show_cooldowns(struct reply *r, struct json_object *data, const stru
         AUTO_BUF struct buf left = BUF_INIT(64);
         clock_add_duration(&left, symbol->cooldown_until_us - s->market_us);
         reply_line(r, "%s rests for %s", symbol->symbol.name, left.data);
-        data_put_time(cooldowns, symbol->symbol.name, symbol->cooldown_until_us);
+        data_add_time(cooldowns, symbol->symbol.name, symbol->cooldown_until_us);
         count++;
     }
-    data_put(data, "cooldowns", cooldowns);
+    data_add(data, "cooldowns", cooldowns);
     if (count == 0) {
         AUTO_BUF struct buf each = BUF_INIT(64);
         clock_add_duration(&each, s->risk.cooldown_us);
@@ -185,21 +185,21 @@ static void show_foreign(struct reply *r, struct json_object *data, const struct
                    f->symbol.name, side_name(f->side), dec_text(f->qty, qty));
         (void)json_object_array_add(list, json_object_new_string(f->symbol.name));
     }
-    data_put(data, "foreign", list);
+    data_add(data, "foreign", list);
 }
 
-static void put_rules(struct json_object *data)
+static void write_rules(struct json_object *data)
 {
     struct json_object *list = json_object_new_array();
     const struct risk_rule_info *info;
     for (int i = 0; (info = risk_rule(i)) != NULL; i++) {
         struct json_object *o = json_object_new_object();
-        data_put(o, "code", json_object_new_string(info->code));
-        data_put(o, "option", json_object_new_string(info->option));
-        data_put(o, "help", json_object_new_string(info->help));
+        data_add(o, "code", json_object_new_string(info->code));
+        data_add(o, "option", json_object_new_string(info->option));
+        data_add(o, "help", json_object_new_string(info->help));
         (void)json_object_array_add(list, o);
     }
-    data_put(data, "rules", list);
+    data_add(data, "rules", list);
 }
 
 static void show_state(struct reply *r, struct json_object *data, const struct snapshot *s)
@@ -220,9 +220,9 @@ static void show_state(struct reply *r, struct json_object *data, const struct s
         reply_line(r, "Everything is stopped (%s); closing, reducing and cancelling pass.", why);
         break;
     }
-    data_put(data, "risk_state", json_object_new_string(risk_state_name(s->risk_state)));
-    data_put(data, "state", json_object_new_string(trading_state_name(s->state)));
-    data_put(data, "reason", json_object_new_string(why));
+    data_add(data, "risk_state", json_object_new_string(risk_state_name(s->risk_state)));
+    data_add(data, "state", json_object_new_string(trading_state_name(s->state)));
+    data_add(data, "reason", json_object_new_string(why));
 }
 
 static int show_risk(struct action_call *call, struct err *err)
@@ -236,14 +236,14 @@ static int show_risk(struct action_call *call, struct err *err)
     struct json_object *data = reply_data(r);
     show_state(r, data, s);
     struct json_object *limits = json_object_new_array();
-    data_put(data, "limits", limits);
+    data_add(data, "limits", limits);
     reply_table(r, 3, (const char *const[]){"", "now", "limit"});
     show_exposures(r, limits, &s->risk);
     show_limits(r, limits, s);
     show_distances(r, data, s);
     show_cooldowns(r, data, s);
     show_foreign(r, data, s);
-    put_rules(data);
+    write_rules(data);
     desk_market_line(r, s);
     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
     if (s->state == TRADING_PAUSED || s->state == TRADING_BREAKER ||

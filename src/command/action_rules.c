@@ -76,17 +76,17 @@ static struct json_object *rule_json(const struct desk *desk, const struct rule 
         (void)json_object_array_add(names, json_object_new_string(symbols[i].name));
     }
     struct json_object *o = json_object_new_object();
-    data_put(o, "id", json_object_new_int64(rule->id));
-    data_put(o, "status", json_object_new_string(rule_status_name(rule->status)));
-    data_put(o, "effect", json_object_new_string(rule_effect_name(rule->effect)));
-    data_put(o, "condition", json_object_new_string(rule->condition));
-    data_put(o, "help", json_object_new_string(rule->help));
-    data_put(o, "not_traded", names);
-    data_put(o, "success_count", json_object_new_int64(rule->success_count));
-    data_put(o, "failure_count", json_object_new_int64(rule->failure_count));
-    data_put(o, "created_by", json_object_new_string(rule->created_by));
-    data_put_time(o, "created_at", rule->created_us);
-    data_put_time(o, "updated_at", rule->updated_us);
+    data_add(o, "id", json_object_new_int64(rule->id));
+    data_add(o, "status", json_object_new_string(rule_status_name(rule->status)));
+    data_add(o, "effect", json_object_new_string(rule_effect_name(rule->effect)));
+    data_add(o, "condition", json_object_new_string(rule->condition));
+    data_add(o, "help", json_object_new_string(rule->help));
+    data_add(o, "not_traded", names);
+    data_add(o, "success_count", json_object_new_int64(rule->success_count));
+    data_add(o, "failure_count", json_object_new_int64(rule->failure_count));
+    data_add(o, "created_by", json_object_new_string(rule->created_by));
+    data_add_time(o, "created_at", rule->created_us);
+    data_add_time(o, "updated_at", rule->updated_us);
     return o;
 }
 
@@ -144,7 +144,7 @@ static int show_rules(struct action_call *call, struct err *err)
         return err_set(err, ERR_RULE_UNKNOWN, "rule %lld", (long long)query.id);
     }
     struct json_object *list = json_object_new_array();
-    data_put(reply_data(r), "rules", list);
+    data_add(reply_data(r), "rules", list);
     int active = 0;
     for (int i = 0; i < n; i++) {
         active += rules[i].status == RULE_ACTIVE;
@@ -200,7 +200,7 @@ static bool added(struct desk *desk, struct pending *p)
             reply_title(r, TONE_GOOD, "Rule %lld is being tested", (long long)rules[i].id);
             show_rule(desk, r, &rules[i]);
             add_buttons(r, &rules[i]);
-            data_put(reply_data(r), "rule", rule_json(desk, &rules[i]));
+            data_add(reply_data(r), "rule", rule_json(desk, &rules[i]));
         }
     }
     reply_line(r, "It is counted and changes nothing until it is activated.");
@@ -283,7 +283,7 @@ static bool status_set(struct desk *desk, struct pending *p)
     reply_title(r, TONE_GOOD, "Rule %lld is %s", (long long)p->asked.number, p->asked.text);
     if (n == 1) {
         show_rule(desk, r, &rule);
-        data_put(reply_data(r), "rule", rule_json(desk, &rule));
+        data_add(reply_data(r), "rule", rule_json(desk, &rule));
     }
     reply_button(r, "Rules", "/rules", BUTTON_PLAIN);
     desk_finish(p, NULL);

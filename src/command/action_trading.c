@@ -16,15 +16,15 @@
 static struct json_object *position_json(const struct position *p)
 {
     struct json_object *o = json_object_new_object();
-    data_put(o, "symbol", json_object_new_string(p->symbol.name));
-    data_put(o, "side", json_object_new_string(side_name(p->side)));
-    data_put_dec(o, "qty", p->qty);
-    data_put_dec(o, "entry_price", p->entry_price);
-    data_put_dec(o, "mark_price", p->mark_price);
-    data_put_dec(o, "unrealised", p->unrealised);
-    data_put_dec(o, "stop", p->stop);
-    data_put_dec(o, "target", p->target);
-    data_put_time(o, "opened_at", p->opened_us);
+    data_add(o, "symbol", json_object_new_string(p->symbol.name));
+    data_add(o, "side", json_object_new_string(side_name(p->side)));
+    data_add_dec(o, "qty", p->qty);
+    data_add_dec(o, "entry_price", p->entry_price);
+    data_add_dec(o, "mark_price", p->mark_price);
+    data_add_dec(o, "unrealised", p->unrealised);
+    data_add_dec(o, "stop", p->stop);
+    data_add_dec(o, "target", p->target);
+    data_add_time(o, "opened_at", p->opened_us);
     return o;
 }
 
@@ -34,7 +34,7 @@ static void positions_data(struct json_object *data, const struct snapshot *s)
     for (int i = 0; i < s->position_count; i++) {
         (void)json_object_array_add(list, position_json(&s->positions[i]));
     }
-    data_put(data, "positions", list);
+    data_add(data, "positions", list);
 }
 
 static int show_positions(struct action_call *call, struct err *err)
@@ -174,13 +174,13 @@ static void status_disk(struct reply *r, const struct snapshot *s)
 static struct json_object *disk_data(const struct snapshot *s)
 {
     struct json_object *o = json_object_new_object();
-    data_put(o, "state", json_object_new_string(disk_state_name(s->disk.state)));
+    data_add(o, "state", json_object_new_string(disk_state_name(s->disk.state)));
     if (s->disk.state == DISK_FAILED) {
-        data_put(o, "error_code", json_object_new_string(err_info(s->disk.err)->code));
-        data_put(o, "closes", json_object_new_boolean(s->disk.closes));
+        data_add(o, "error_code", json_object_new_string(err_info(s->disk.err)->code));
+        data_add(o, "closes", json_object_new_boolean(s->disk.closes));
     }
     if (s->disk.state != DISK_OK) {
-        data_put_time(o, "since", s->disk.since_wall_us);
+        data_add_time(o, "since", s->disk.since_wall_us);
     }
     return o;
 }
@@ -233,36 +233,36 @@ static struct json_object *feed_data(const struct snapshot *s)
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *m = &s->markets[i];
         struct json_object *o = json_object_new_object();
-        data_put(o, "impossible", json_object_new_int64((int64_t)m->refused_impossible));
-        data_put(o, "backward", json_object_new_int64((int64_t)m->refused_backward));
-        data_put(o, "stale", json_object_new_int64((int64_t)m->refused_stale));
-        data_put(o, "future", json_object_new_int64((int64_t)m->refused_future));
-        data_put(o, "gaps", json_object_new_int64((int64_t)m->gaps));
-        data_put(o, "suspect", json_object_new_boolean(m->suspect));
-        data_put(all, m->symbol.name, o);
+        data_add(o, "impossible", json_object_new_int64((int64_t)m->refused_impossible));
+        data_add(o, "backward", json_object_new_int64((int64_t)m->refused_backward));
+        data_add(o, "stale", json_object_new_int64((int64_t)m->refused_stale));
+        data_add(o, "future", json_object_new_int64((int64_t)m->refused_future));
+        data_add(o, "gaps", json_object_new_int64((int64_t)m->gaps));
+        data_add(o, "suspect", json_object_new_boolean(m->suspect));
+        data_add(all, m->symbol.name, o);
     }
     return all;
 }
 
 static void status_data(struct json_object *data, const struct snapshot *s)
 {
-    data_put(data, "state", json_object_new_string(trading_state_name(s->state)));
-    data_put(data, "state_reason", json_object_new_string(s->state_reason));
-    data_put(data, "snapshot_version", json_object_new_int64((int64_t)s->version));
-    data_put_dec(data, "equity", s->equity);
-    data_put_dec(data, "cash", s->cash);
-    data_put_dec(data, "initial_cash", s->initial_cash);
-    data_put_dec(data, "day_start_equity", s->day_start_equity);
-    data_put_dec(data, "realised", s->realised);
-    data_put(data, "drawdown_pct", json_object_new_double(s->drawdown_pct));
-    data_put(data, "exposure_pct", json_object_new_double(s->exposure_pct));
-    data_put(data, "trades", json_object_new_int64((int64_t)s->trades));
-    data_put(data, "books_balance", json_object_new_boolean(s->books_balance));
-    data_put(data, "market_speed", json_object_new_int64(s->market_speed));
-    data_put_time(data, "market_time", s->market_us);
-    data_put(data, "market_ended", json_object_new_boolean(s->market_ended));
-    data_put(data, "refused_candles", feed_data(s));
-    data_put(data, "disk", disk_data(s));
+    data_add(data, "state", json_object_new_string(trading_state_name(s->state)));
+    data_add(data, "state_reason", json_object_new_string(s->state_reason));
+    data_add(data, "snapshot_version", json_object_new_int64((int64_t)s->version));
+    data_add_dec(data, "equity", s->equity);
+    data_add_dec(data, "cash", s->cash);
+    data_add_dec(data, "initial_cash", s->initial_cash);
+    data_add_dec(data, "day_start_equity", s->day_start_equity);
+    data_add_dec(data, "realised", s->realised);
+    data_add(data, "drawdown_pct", json_object_new_double(s->drawdown_pct));
+    data_add(data, "exposure_pct", json_object_new_double(s->exposure_pct));
+    data_add(data, "trades", json_object_new_int64((int64_t)s->trades));
+    data_add(data, "books_balance", json_object_new_boolean(s->books_balance));
+    data_add(data, "market_speed", json_object_new_int64(s->market_speed));
+    data_add_time(data, "market_time", s->market_us);
+    data_add(data, "market_ended", json_object_new_boolean(s->market_ended));
+    data_add(data, "refused_candles", feed_data(s));
+    data_add(data, "disk", disk_data(s));
     positions_data(data, s);
 }
 
@@ -291,7 +291,7 @@ static int show_status(struct action_call *call, struct err *err)
     if (s->version == 0) {
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting");
         reply_line(r, NO_STATUS_YET);
-        data_put(reply_data(r), "state",
+        data_add(reply_data(r), "state",
                  json_object_new_string(trading_state_name(TRADING_STARTING)));
     } else {
         status_title(r, desk, s);
@@ -320,16 +320,16 @@ static int show_status(struct action_call *call, struct err *err)
 static struct json_object *trade_json(const struct trade *t)
 {
     struct json_object *o = json_object_new_object();
-    data_put(o, "id", json_object_new_int64(t->id));
-    data_put(o, "symbol", json_object_new_string(t->symbol.name));
-    data_put(o, "side", json_object_new_string(side_name(t->side)));
-    data_put_dec(o, "qty", t->qty);
-    data_put_dec(o, "entry_price", t->entry_price);
-    data_put_dec(o, "exit_price", t->exit_price);
-    data_put_dec(o, "pnl", t->pnl);
-    data_put_dec(o, "fees", t->fees);
-    data_put(o, "exit_reason", json_object_new_string(t->exit_reason));
-    data_put_time(o, "closed_at", t->closed_us);
+    data_add(o, "id", json_object_new_int64(t->id));
+    data_add(o, "symbol", json_object_new_string(t->symbol.name));
+    data_add(o, "side", json_object_new_string(side_name(t->side)));
+    data_add_dec(o, "qty", t->qty);
+    data_add_dec(o, "entry_price", t->entry_price);
+    data_add_dec(o, "exit_price", t->exit_price);
+    data_add_dec(o, "pnl", t->pnl);
+    data_add_dec(o, "fees", t->fees);
+    data_add(o, "exit_reason", json_object_new_string(t->exit_reason));
+    data_add_time(o, "closed_at", t->closed_us);
     return o;
 }
 
@@ -367,7 +367,7 @@ static int show_trades(struct action_call *call, struct err *err)
         return n < 0 ? n : rc;
     }
     struct json_object *list = json_object_new_array();
-    data_put(reply_data(r), "trades", list);
+    data_add(reply_data(r), "trades", list);
     reply_title(r, TONE_PLAIN, n == 1 ? "Last trade" : "Last %d trades", n);
     if (n == 0) {
         reply_title(r, TONE_PLAIN, "No trades yet");
@@ -390,9 +390,9 @@ static int show_trades(struct action_call *call, struct err *err)
     buf_add_c(&line, ", fees ");
     figure_money(&line, stats.fees, false);
     reply_line(r, "%s", line.data);
-    data_put(reply_data(r), "count", json_object_new_int64(stats.count));
-    data_put(reply_data(r), "wins", json_object_new_int64(stats.wins));
-    data_put_dec(reply_data(r), "result", sum);
+    data_add(reply_data(r), "count", json_object_new_int64(stats.count));
+    data_add(reply_data(r), "wins", json_object_new_int64(stats.wins));
+    data_add_dec(reply_data(r), "result", sum);
     desk_market_line(r, desk_read(desk, r));
     reply_protect(r);
     return ACTION_DONE;

@@ -42,8 +42,8 @@ static int why_order(struct desk *desk, struct reply *r, const struct decision *
     }
     figure_bracket(&line, order.stop, order.target);
     reply_line(r, "%s", line.data);
-    data_put(reply_data(r), "order_state", json_object_new_string(order_state_name(order.state)));
-    data_put_dec(reply_data(r), "filled_qty", order.filled_qty);
+    data_add(reply_data(r), "order_state", json_object_new_string(order_state_name(order.state)));
+    data_add_dec(reply_data(r), "filled_qty", order.filled_qty);
     return 0;
 }
 
@@ -53,7 +53,7 @@ static int why_outcome(struct desk *desk, struct reply *r, const struct decision
     if (d->outcome == OUTCOME_ORDER) {
         return why_order(desk, r, d, err);
     }
-    why_verdict(r, d);
+    why_conclusion(r, d);
     return 0;
 }
 

@@ -41,7 +41,7 @@ struct pending {
     struct err refused; /* late: and what became of it; ERR_NONE: nothing yet, or it was done */
     bool known;         /* late: that is known, and only waits to be told */
     int64_t took_us;    /* late: until it was known */
-    unsigned told;      /* late: enum desk_late_part, those that were told */
+    unsigned notified;  /* late: enum desk_late_part, those that were told */
     bool logged;        /* late */
     uint64_t version;   /* of the snapshot when it was pushed: older ones show the past */
     int64_t market_us;  /* the market's clock then */

@@ -86,23 +86,24 @@ static struct reply *card_of(struct desk *desk, const struct pending *p)
 /* True when nobody has to be told any more. A run that has not ended yet, or could not be recorded
  * yet, says later that it failed: the news comes after that, as it takes the place of its message.
  */
-static bool tell(struct desk *desk, struct pending *p)
+static bool report(struct desk *desk, struct pending *p)
 {
     if (p->running != NULL) {
         return false;
     }
-    AUTO_REPLY struct reply *card = card_of(desk, p);
+    AUTO_REPLY struct reply *reply = card_of(desk, p);
     const struct desk_late late = {.run_id = p->run_id,
                                    .kind = p->asked.kind,
                                    .happened = p->refused.id == ERR_NONE,
-                                   .reply = card,
-                                   .told = p->told};
+                                   .reply = reply,
+                                   .notified = p->notified};
     if (!p->logged) {
-        LOG(NOTICE, "%s", reply_get_title(card));
+        LOG(NOTICE, "%s", reply_get_title(reply));
         p->logged = true;
     }
-    p->told |= desk->o.late == NULL ? DESK_LATE_ALL : desk->o.late(&late, desk->o.late_userdata);
-    return p->told == DESK_LATE_ALL;
+    p->notified |=
+        desk->o.late == NULL ? DESK_LATE_ALL : desk->o.late(&late, desk->o.late_userdata);
+    return p->notified == DESK_LATE_ALL;
 }
 
 void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
@@ -139,7 +140,7 @@ void desk_on_late(void *userdata)
             p->known = true;
             p->took_us = desk_waited_us(desk, p);
         }
-        if ((p->known && tell(desk, p)) || is_moot(desk, p, desk_snapshot(desk))) {
+        if ((p->known && report(desk, p)) || is_moot(desk, p, desk_snapshot(desk))) {
             p->used = false;
         }
         waits = waits || p->used;

@@ -7,7 +7,7 @@ static struct rate_bucket *find(struct rate *rate, const struct principal *who, 
     struct rate_bucket *oldest = &rate->people[0];
     for (size_t i = 0; i < RATE_PEOPLE_MAX; i++) {
         struct rate_bucket *b = &rate->people[i];
-        if (b->used && b->door == who->door && b->id == who->id) {
+        if (b->used && b->channel == who->channel && b->id == who->id) {
             return b;
         }
         if (oldest->used && (!b->used || b->at_mono_us < oldest->at_mono_us)) {
@@ -15,14 +15,14 @@ static struct rate_bucket *find(struct rate *rate, const struct principal *who, 
         }
     }
     *oldest = (struct rate_bucket){.used = true,
-                                   .door = who->door,
+                                   .channel = who->channel,
                                    .id = who->id,
                                    .at_mono_us = now_mono_us,
                                    .credit_us = USEC_PER_MIN};
     return oldest;
 }
 
-enum rate_verdict rate_take(struct rate *rate, const struct principal *who, int64_t now_mono_us)
+enum rate_result rate_accept(struct rate *rate, const struct principal *who, int64_t now_mono_us)
 {
     if (rate->per_minute == 0) {
         return RATE_PASS;
@@ -34,12 +34,13 @@ enum rate_verdict rate_take(struct rate *rate, const struct principal *who, int6
     b->at_mono_us = now_mono_us;
     if (b->credit_us >= cost_us) {
         b->credit_us -= cost_us;
-        b->told = b->told && b->credit_us < USEC_PER_MIN / 2; /* a flood that goes on is one */
+        b->notified =
+            b->notified && b->credit_us < USEC_PER_MIN / 2; /* a flood that goes on is one */
         return RATE_PASS;
     }
-    if (b->told) {
+    if (b->notified) {
         return RATE_DROP;
     }
-    b->told = true;
-    return RATE_TELL;
+    b->notified = true;
+    return RATE_NOTIFY;
 }

@@ -1,10 +1,10 @@
 /*
  * rate.h: how many commands a person may send in a minute. Private to this room.
  *
- *     switch (rate_take(rate, &who, now_mono_us)) { case RATE_PASS: ... }
+ *     switch (rate_accept(rate, &who, now_mono_us)) { case RATE_PASS: ... }
  *
- * A token bucket a person: full at a minute's worth, refilled evenly. RATE_TELL comes once when the
- * bucket runs dry and not again before it was half full, RATE_DROP for what follows, so that a
+ * A token bucket a person: full at a minute's worth, refilled evenly. RATE_NOTIFY comes once when
+ * the bucket runs dry and not again before it was half full, RATE_DROP for what follows, so that a
  * flood is answered once. Invariants: bounded (RATE_PEOPLE_MAX; the one silent for longest is
  * forgotten). Thread: ops.
  */
@@ -16,15 +16,15 @@
 
 #define RATE_PEOPLE_MAX 64
 
-enum rate_verdict { RATE_PASS, RATE_TELL, RATE_DROP };
+enum rate_result { RATE_PASS, RATE_NOTIFY, RATE_DROP };
 
 struct rate_bucket {
     bool used;
-    enum door door;
+    enum channel channel;
     int64_t id;
     int64_t at_mono_us; /* of the last refill */
     int64_t credit_us;  /* each command costs a minute / per_minute */
-    bool told;
+    bool notified;
 };
 
 struct rate {
@@ -32,4 +32,4 @@ struct rate {
     struct rate_bucket people[RATE_PEOPLE_MAX];
 };
 
-enum rate_verdict rate_take(struct rate *rate, const struct principal *who, int64_t now_mono_us);
+enum rate_result rate_accept(struct rate *rate, const struct principal *who, int64_t now_mono_us);

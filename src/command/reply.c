@@ -152,7 +152,7 @@ static void leave_out(struct reply *r, size_t bytes)
 
 /* True when len more bytes of text may be added; otherwise they count as left out, and so does
  * everything after them: order is kept. */
-static bool take_room(struct reply *r, size_t len)
+static bool reserve_room(struct reply *r, size_t len)
 {
     if (r->left_out == 0 && r->text_bytes + len <= REPLY_TEXT_MAX) {
         r->text_bytes += len;
@@ -217,7 +217,7 @@ static struct block *add_block(struct reply *r, enum block_kind kind, size_t byt
         leave_out(r, bytes);
         return NULL;
     }
-    if (!take_room(r, bytes)) {
+    if (!reserve_room(r, bytes)) {
         return NULL;
     }
     if (r->block_count == r->block_cap) {
@@ -310,7 +310,7 @@ void reply_row(struct reply *r, const char *const *cells)
     ASSERT(r->block_count > 0);
     struct block *b = &r->blocks[r->block_count - 1];
     ASSERT(b->kind == BLOCK_TABLE);
-    if (take_room(r, cells_bytes(cells, b->columns))) {
+    if (reserve_room(r, cells_bytes(cells, b->columns))) {
         add_cells(b, cells);
     }
 }
@@ -356,7 +356,7 @@ void reply_error(struct reply *r, const struct err *err)
     r->has_error = true;
 }
 
-static void put(struct json_object *object, const char *key, struct json_object *value)
+static void add(struct json_object *object, const char *key, struct json_object *value)
 {
     ASSERT(json_object_object_add(object, key, value) == 0);
 }
@@ -411,7 +411,7 @@ void reply_append(struct reply *r, const struct reply *from)
     r->is_protected = r->is_protected || from->is_protected;
     json_object_object_foreach(from->data, key, value)
     {
-        put(r->data, key, json_object_get(value));
+        add(r->data, key, json_object_get(value));
     }
 }
 
@@ -542,10 +542,10 @@ static struct json_object *blocks_json(const struct reply *r)
         struct json_object *one = json_object_new_object();
         switch (b.kind) {
         case BLOCK_LINE:
-            put(one, "line", json_object_new_string(b.text));
+            add(one, "line", json_object_new_string(b.text));
             break;
         case BLOCK_PRE:
-            put(one, "pre", json_object_new_string(b.text));
+            add(one, "pre", json_object_new_string(b.text));
             break;
         case BLOCK_TABLE: {
             struct json_object *table = json_object_new_object();
@@ -553,9 +553,9 @@ static struct json_object *blocks_json(const struct reply *r)
             for (int row = 0; row < b.rows; row++) {
                 append(rows, cells_json(r, i, row, b.columns));
             }
-            put(table, "headers", cells_json(r, i, -1, b.columns));
-            put(table, "rows", rows);
-            put(one, "table", table);
+            add(table, "headers", cells_json(r, i, -1, b.columns));
+            add(table, "rows", rows);
+            add(one, "table", table);
             break;
         }
         }
@@ -572,9 +572,9 @@ static struct json_object *buttons_json(const struct reply *r)
         for (size_t i = 0; i < reply_button_count(r, row); i++) {
             struct reply_button b = reply_get_button(r, row, i);
             struct json_object *one = json_object_new_object();
-            put(one, "text", json_object_new_string(b.text));
-            put(one, "command", json_object_new_string(b.command));
-            put(one, "style", json_object_new_string(button_style_name(b.style)));
+            add(one, "text", json_object_new_string(b.text));
+            add(one, "command", json_object_new_string(b.command));
+            add(one, "style", json_object_new_string(button_style_name(b.style)));
             append(one_row, one);
         }
         append(rows, one_row);
@@ -594,16 +594,16 @@ static struct json_object *error_json(const struct err *err)
 struct json_object *reply_json(const struct reply *r)
 {
     struct json_object *o = json_object_new_object();
-    put(o, "title", json_object_new_string(reply_get_title(r)));
-    put(o, "tone", json_object_new_string(tone_name(r->tone)));
-    put(o, "blocks", blocks_json(r));
-    put(o, "buttons", buttons_json(r));
-    put(o, "footer", json_object_new_string(reply_get_footer(r)));
-    put(o, "protect", json_object_new_boolean(r->is_protected));
+    add(o, "title", json_object_new_string(reply_get_title(r)));
+    add(o, "tone", json_object_new_string(tone_name(r->tone)));
+    add(o, "blocks", blocks_json(r));
+    add(o, "buttons", buttons_json(r));
+    add(o, "footer", json_object_new_string(reply_get_footer(r)));
+    add(o, "protect", json_object_new_boolean(r->is_protected));
     if (r->has_error) {
-        put(o, "error", error_json(&r->err));
+        add(o, "error", error_json(&r->err));
     }
-    put(o, "data", json_object_get(r->data));
+    add(o, "data", json_object_get(r->data));
     return o;
 }
 

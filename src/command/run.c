@@ -2,8 +2,8 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "card.h"
 #include "config/config.h"
+#include "run_reply.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
@@ -47,7 +47,7 @@ struct run *run_load(struct runner *runner, const struct run_row *row, struct er
     struct principal who = {.id = row->user_id};
     (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
     (void)role_parse(str_c(row->role), &who.role);
-    (void)door_parse(str_c(row->door), &who.door);
+    (void)channel_parse(str_c(row->channel), &who.channel);
     struct run *run = run_new(runner, m, &who, row->chat_id);
     run->id = row->id;
     if (run_args_bind_json(run, row->args_json, why) < 0) {
@@ -116,7 +116,7 @@ int run_step_total(const struct run *run)
     return run->m->step_count + run->m->on_failure_count;
 }
 
-static void tell_outbox(const struct runner *runner)
+static void wake_outbox(const struct runner *runner)
 {
     if (runner->o.outbox_changed != NULL) {
         runner->o.outbox_changed(runner->o.outbox_userdata);
@@ -135,14 +135,14 @@ bool run_is_cut_off(const struct run *run)
 }
 
 /* Past the outbox. */
-static void run_deliver(const struct run *run, struct reply *card)
+static void run_deliver(const struct run *run, struct reply *reply)
 {
     const struct runner_options *o = &run->runner->o;
     if (o->decorate != NULL) {
-        o->decorate(card, o->decorate_userdata);
+        o->decorate(reply, o->decorate_userdata);
     }
-    if (run_write_is_chat(run->who.door) && o->deliver != NULL) {
-        (void)o->deliver(run->who.door, run->chat_id, run->edit_message_id, card,
+    if (run_write_is_chat(run->who.channel) && o->deliver != NULL) {
+        (void)o->deliver(run->who.channel, run->chat_id, run->edit_message_id, reply,
                          o->deliver_userdata);
     }
 }
@@ -153,19 +153,19 @@ static void on_progress_timer(void *userdata)
 {
     struct run *run = userdata;
     struct ops_store *store = run->runner->o.store;
-    AUTO_REPLY struct reply *card = card_progress(run);
+    AUTO_REPLY struct reply *reply = run_reply_progress(run);
     struct err err = {0};
     if (run->id == 0) {
-        run->told_mono_us = clock_mono_us(run->runner->o.clock);
+        run->notified_mono_us = clock_mono_us(run->runner->o.clock);
         if (run->edit_message_id != 0) {
-            run_deliver(run, card);
+            run_deliver(run, reply);
         }
         return;
     }
     int64_t outbox_id = run->outbox_id;
     int rc = ops_store_begin(store, &err);
     if (rc == 0) {
-        rc = run_write_post(run->runner, &run->who, run->chat_id, card, run->id, run->m->emergency,
+        rc = run_write_post(run->runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
                             &outbox_id, &err);
         if (rc == 0) {
             rc = ops_store_commit(store, &err);
@@ -173,22 +173,22 @@ static void on_progress_timer(void *userdata)
             ops_store_rollback(store);
         }
     }
-    run->told_mono_us = clock_mono_us(run->runner->o.clock);
+    run->notified_mono_us = clock_mono_us(run->runner->o.clock);
     if (rc < 0) { /* the result will tell */
         log_err(LOG_LEVEL_WARNING, &err, "could not show progress");
         return;
     }
     run->outbox_id = outbox_id;
-    tell_outbox(run->runner);
+    wake_outbox(run->runner);
 }
 
 static void want_progress(struct run *run)
 {
-    if (!run_write_is_chat(run->who.door) || loop_timer_armed(run->progress_timer)) {
+    if (!run_write_is_chat(run->who.channel) || loop_timer_armed(run->progress_timer)) {
         return;
     }
-    int64_t since_us = clock_mono_us(run->runner->o.clock) - run->told_mono_us;
-    bool first = run->told_mono_us == 0;
+    int64_t since_us = clock_mono_us(run->runner->o.clock) - run->notified_mono_us;
+    bool first = run->notified_mono_us == 0;
     loop_timer_in(run->progress_timer, first ? PROGRESS_FIRST_US : PROGRESS_GAP_US - since_us);
 }
 
@@ -248,7 +248,7 @@ static int make_call(struct run *run, int64_t begun_us, struct err *err)
 }
 
 /* rc is what the action's function returned: ACTION_DONE, ACTION_PENDING or an error. */
-static int take_result(struct run *run, int rc, struct err *err)
+static int accept_result(struct run *run, int rc, struct err *err)
 {
     run->in_action = false;
     if (rc != ACTION_PENDING) {
@@ -276,7 +276,7 @@ static int begin_call(struct run *run, struct err *err)
         return rc;
     }
     run->in_action = true;
-    return take_result(run, run->call.action->run(&run->call, err), err);
+    return accept_result(run, run->call.action->run(&run->call, err), err);
 }
 
 /* A step that may have taken effect is never run again, unless it only reads. */
@@ -310,7 +310,7 @@ static void leave(struct run *run)
         runner->o.ended(&run->call, run->id, runner->o.ended_userdata);
     }
     run_free(run);
-    tell_outbox(runner);
+    wake_outbox(runner);
 }
 
 /* One transaction: this step's end, and the next one's beginning or the run's end with its reply.
@@ -343,28 +343,28 @@ static int store_advance(struct run *run, struct err *err)
 
 /* Nobody is left without an answer because it cannot be stored: what was done, and that there is no
  * record of it yet. A run with steps to come waits with them, and says so. */
-static void tell_unrecorded(struct run *run, const struct err *why)
+static void reply_unrecorded(struct run *run, const struct err *why)
 {
-    if (run->told) {
+    if (run->notified) {
         return;
     }
-    run->told = true;
+    run->notified = true;
     bool ends = run_write_next(run) < 0;
     bool failed = run->failure.id != ERR_NONE;
     if (ends && run->result == NULL) {
-        run->result = card_result(run);
+        run->result = run_reply_result(run);
     }
-    AUTO_REPLY struct reply *card = ends     ? reply_copy(run->result)
-                                    : failed ? card_result(run)
-                                             : card_progress(run);
-    card_add_unrecorded(card, why, ends || failed);
-    run_deliver(run, card);
+    AUTO_REPLY struct reply *reply = ends     ? reply_copy(run->result)
+                                     : failed ? run_reply_result(run)
+                                              : run_reply_progress(run);
+    run_reply_add_unrecorded(reply, why, ends || failed);
+    run_deliver(run, reply);
     if (run->on_reply != NULL) {
-        const struct err *told = failed ? &run->failure : ends ? NULL : why;
-        if (told == why) {
-            reply_error(card, why);
+        const struct err *notified = failed ? &run->failure : ends ? NULL : why;
+        if (notified == why) {
+            reply_error(reply, why);
         }
-        run->on_reply(card, told, run->userdata);
+        run->on_reply(reply, notified, run->userdata);
         run->on_reply = NULL;
     }
 }
@@ -379,8 +379,8 @@ static bool go_on_reading(struct run *run)
         run->step_mono_us = clock_mono_us(run->runner->o.clock);
         return true;
     }
-    run->result = card_result(run);
-    card_add_unwritable(run->result, &run->unrecorded);
+    run->result = run_reply_result(run);
+    run_reply_add_unwritable(run->result, &run->unrecorded);
     run_deliver(run, run->result);
     leave(run);
     return false;
@@ -397,7 +397,7 @@ static bool store_end(struct run *run)
     if (store_advance(run, &err) < 0) {
         if (!run->ended) {
             log_err(LOG_LEVEL_ERROR, &err, "could not store how a step ended; trying on");
-            tell_unrecorded(run, &err);
+            reply_unrecorded(run, &err);
         }
         run->ended = true;
         run->timer_kind = RUN_TIMER_STORE;
@@ -410,7 +410,7 @@ static bool store_end(struct run *run)
         leave(run);
         return false;
     }
-    if (run->told_mono_us != 0) {
+    if (run->notified_mono_us != 0) {
         want_progress(run);
     }
     return true;
@@ -522,7 +522,7 @@ static int look_up(struct run *run, const struct run_step *last, bool *ret_happe
     run->in_action = true;
     rc = run->call.action->recover(&run->call, ret_happened, err);
     *ret_happened |= rc == ACTION_PENDING; /* how it finishes says whether */
-    return take_result(run, rc, err);
+    return accept_result(run, rc, err);
 }
 
 void run_recover(struct run *run, const struct run_step *last)

@@ -31,11 +31,11 @@
 #define RUN_STEPS_MAX (2 * MANIFEST_STEPS_MAX)
 
 /* A question that can be answered without ops.db: one about a command of the safe side. */
-struct held_question {
+struct held_prompt {
     char code[CODE_CHARS + 1]; /* "": a free place */
     const struct manifest *m;
     char *args_json; /* owned */
-    enum door door;
+    enum channel channel;
     int64_t user_id;
     int64_t chat_id;
     int64_t expires_mono_us;
@@ -53,7 +53,7 @@ struct runner {
     int64_t recover_after_id;
     int64_t recover_upto_id;
     struct loop_source *record; /* timer: stores runs that were begun without a row */
-    struct held_question held[HELD_MAX];
+    struct held_prompt held[HELD_MAX];
     struct rate rate;
     struct rate wrong_answers; /* /confirm, /cancel and presses that answer no open question */
 };
@@ -77,7 +77,7 @@ struct run {
     int64_t asked_run_id;            /* 0: none */
     int64_t edit_message_id; /* of the channel: what is said past the outbox replaces it; 0: none */
     char note[RUN_NOTE_SIZE]; /* what the current step remembers while it has no row */
-    bool told;                /* how it ended was said past the outbox */
+    bool notified;            /* how it ended was said past the outbox */
     bool noted;               /* and the result says that it is recorded now */
     const struct manifest *m;
     struct principal who;
@@ -107,8 +107,8 @@ struct run {
 
     char progress[200];
     struct loop_source *progress_timer;
-    int64_t told_mono_us; /* of the last progress message; 0: none */
-    int64_t outbox_id;    /* the message that is edited as the run goes on; 0: none yet */
+    int64_t notified_mono_us; /* of the last progress message; 0: none */
+    int64_t outbox_id;        /* the message that is edited as the run goes on; 0: none yet */
 
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
     void *userdata;
@@ -182,4 +182,4 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
 /* "run 12: restart prediction" */
 int run_write_audit(const struct run *run, const char *action, const char *more, const char *result,
                     struct err *err);
-bool run_write_is_chat(enum door door); /* its replies go through the outbox */
+bool run_write_is_chat(enum channel channel); /* its replies go through the outbox */

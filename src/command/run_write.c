@@ -1,14 +1,14 @@
-#include "card.h"
 #include "run.h"
+#include "run_reply.h"
 #include "runner_internal.h"
 #include "store/outbox_table.h"
 #include "store/run_table.h"
 
 #define DETAIL_MAX 1000
 
-bool run_write_is_chat(enum door door)
+bool run_write_is_chat(enum channel channel)
 {
-    return door == DOOR_CONSOLE || door == DOOR_TELEGRAM;
+    return channel == CHANNEL_CONSOLE || channel == CHANNEL_TELEGRAM;
 }
 
 int run_write_audit(const struct run *run, const char *action, const char *more, const char *result,
@@ -30,7 +30,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     if (runner->o.decorate != NULL) {
         runner->o.decorate(reply, runner->o.decorate_userdata);
     }
-    if (!run_write_is_chat(who->door)) {
+    if (!run_write_is_chat(who->channel)) {
         return 0;
     }
     AUTO_JSON struct json_object *value = reply_json(reply);
@@ -44,7 +44,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     if (buf_failed(&payload)) {
         return err_set(err, ERR_BUF_FULL, "reply of %zu blocks", reply_block_count(reply));
     }
-    const struct outbox_new message = {.door = door_name(who->door),
+    const struct outbox_new message = {.channel = channel_name(who->channel),
                                        .chat_id = chat_id,
                                        .kind = *outbox_id == 0 ? OUTBOX_SEND : OUTBOX_EDIT,
                                        .priority = urgent ? OUTBOX_CRITICAL : OUTBOX_NORMAL,
@@ -135,7 +135,7 @@ static int write_finish(struct run *run, struct err *err)
     enum run_state state = end_state(run);
     AUTO_BUF struct buf data = BUF_INIT(RUN_JSON_MAX);
     if (run->unrecorded.id != ERR_NONE && !run->noted) {
-        card_add_recorded(run->result, run);
+        run_reply_add_recorded(run->result, run);
         run->noted = true;
     }
     json_add_text(&data, reply_data(run->result));
@@ -218,7 +218,7 @@ int run_write_advance(struct run *run, struct err *err)
         return run_write_start(run, err);
     }
     if (run->result == NULL) {
-        run->result = card_result(run);
+        run->result = run_reply_result(run);
     }
     return write_finish(run, err);
 }

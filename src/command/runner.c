@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "base/log.h"
-#include "card.h"
 #include "config/config.h"
+#include "run_reply.h"
 #include "runner_internal.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -67,21 +67,21 @@ size_t runner_active(const struct runner *runner)
 /* ------------------------------------------------------------------------------- refusals ---- */
 
 int runner_refuse(struct runner *runner, const struct invocation *in, const char *audit_action,
-                  const struct err *why, struct reply *owned_card, struct verdict *v,
+                  const struct err *why, struct reply *owned_reply, struct admission *v,
                   struct err *err)
 {
-    struct reply *card = owned_card;
-    if (card == NULL) {
-        card = reply_new();
-        reply_error(card, why);
+    struct reply *reply = owned_reply;
+    if (reply == NULL) {
+        reply = reply_new();
+        reply_error(reply, why);
     }
-    v->reply = card;
+    v->reply = reply;
     v->err = *why;
     if (v->unrecorded.id != ERR_NONE) {
         log_err(LOG_LEVEL_WARNING, why, audit_action); /* the journal is the record that is left */
         return 0;
     }
-    v->posted = run_write_is_chat(in->who->door);
+    v->posted = run_write_is_chat(in->who->channel);
 
     struct str line = str_c(in->line);
     char shown[REFUSED_SHOWN_MAX + 1];
@@ -98,30 +98,30 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
         return rc;
     }
     int64_t outbox_id = 0;
-    return run_write_post(runner, in->who, in->chat_id, card, 0, false, &outbox_id, err);
+    return run_write_post(runner, in->who, in->chat_id, reply, 0, false, &outbox_id, err);
 }
 
 /* Error card with usage and an example under it. */
-static struct reply *usage_card(const struct manifest *m, const struct err *why)
+static struct reply *usage_reply(const struct manifest *m, const struct err *why)
 {
-    struct reply *card = reply_new();
+    struct reply *reply = reply_new();
     AUTO_BUF struct buf usage = BUF_INIT(512);
     manifest_usage(m, &usage);
-    reply_error(card, why);
-    reply_line(card, "Usage: %s", usage.data);
-    reply_line(card, "Example: /%s", m->examples[0]);
-    return card;
+    reply_error(reply, why);
+    reply_line(reply, "Usage: %s", usage.data);
+    reply_line(reply, "Example: /%s", m->examples[0]);
+    return reply;
 }
 
 static int refuse_unknown(struct runner *runner, const struct invocation *in, const char *name,
-                          struct verdict *v, struct err *err)
+                          struct admission *v, struct err *err)
 {
     struct err why = {0};
     const char *near = manifest_nearest(runner->o.manifests, str_c(name));
-    struct reply *card = reply_new();
+    struct reply *reply = reply_new();
     if (near == NULL) {
         (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s", name);
-        reply_button(card, "Help", "/help", BUTTON_PLAIN);
+        reply_button(reply, "Help", "/help", BUTTON_PLAIN);
     } else {
         AUTO_BUF struct buf button = BUF_INIT(64);
         (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s; did you mean /%s?", name, near);
@@ -129,12 +129,12 @@ static int refuse_unknown(struct runner *runner, const struct invocation *in, co
         buf_addf(&button, "/%s", near);
         bool is_help = strcmp(near, "help") == 0; /* that button stands there anyway */
         if (!is_help && (m->arg_count == 0 || !m->args[0].required)) {
-            reply_button(card, button.data, button.data, BUTTON_PRIMARY);
+            reply_button(reply, button.data, button.data, BUTTON_PRIMARY);
         }
-        reply_button(card, "Help", "/help", BUTTON_PLAIN);
+        reply_button(reply, "Help", "/help", BUTTON_PLAIN);
     }
-    reply_error(card, &why);
-    return runner_refuse(runner, in, "command.refused", &why, card, v, err);
+    reply_error(reply, &why);
+    return runner_refuse(runner, in, "command.refused", &why, reply, v, err);
 }
 
 /* ------------------------------------------------------------------------------- new runs ---- */
@@ -148,7 +148,7 @@ int runner_store_run(struct run *run, enum run_state state, struct err *err)
                                 .user_id = run->who.id,
                                 .user_name = run->who.name,
                                 .role = role_name(run->who.role),
-                                .door = door_name(run->who.door),
+                                .channel = channel_name(run->who.channel),
                                 .chat_id = run->chat_id,
                                 .state = state};
     return run_table_add(run->runner->o.store, &row, clock_wall_us(run->runner->o.clock), &run->id,
@@ -166,7 +166,7 @@ void runner_act_first(const struct run *run)
 }
 
 /* Nothing can be stored: it begins in memory. */
-static int begin_unrecorded(struct run **slot, const struct invocation *in, struct verdict *v)
+static int begin_unrecorded(struct run **slot, const struct invocation *in, struct admission *v)
 {
     struct run *run = *slot;
     run->unrecorded = v->unrecorded;
@@ -183,7 +183,8 @@ static int begin_unrecorded(struct run **slot, const struct invocation *in, stru
     return 0;
 }
 
-int runner_begin(struct run **slot, const struct invocation *in, struct verdict *v, struct err *err)
+int runner_begin(struct run **slot, const struct invocation *in, struct admission *v,
+                 struct err *err)
 {
     struct run *run = *slot;
     run->on_reply = in->on_reply;
@@ -215,9 +216,9 @@ bool runner_is_stale(const struct runner *runner, const struct invocation *in,
     return age_us > runner->o.config->telegram_stale_after_us;
 }
 
-static int take_command(struct runner *runner, const struct invocation *in,
-                        const struct manifest *m, const struct line *line, struct verdict *v,
-                        struct err *err)
+static int accept_command(struct runner *runner, const struct invocation *in,
+                          const struct manifest *m, const struct line *line, struct admission *v,
+                          struct err *err)
 {
     struct err why = {0};
     if (access_permit(in->who, m->role, m->emergency, &why) < 0) {
@@ -227,13 +228,13 @@ static int take_command(struct runner *runner, const struct invocation *in,
     int bound = in->args_json != NULL ? run_args_bind_json(run, in->args_json, &why)
                                       : run_args_bind(run, line, &why);
     if (bound < 0) {
-        return runner_refuse(runner, in, "command.refused", &why, usage_card(m, &why), v, err);
+        return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), v, err);
     }
     struct stale_age age;
     if (m->changes && runner_is_stale(runner, in, &age)) {
-        struct reply *card = card_stale(run, &age);
-        why = *reply_get_error(card);
-        return runner_refuse(runner, in, "command.stale", &why, card, v, err);
+        struct reply *reply = run_reply_stale(run, &age);
+        why = *reply_get_error(reply);
+        return runner_refuse(runner, in, "command.stale", &why, reply, v, err);
     }
     if (runner->run_count >= RUNS_MAX && !m->emergency) {
         (void)err_set(&why, ERR_COMMAND_BUSY, "%zu", runner->run_count);
@@ -253,14 +254,14 @@ static int take_command(struct runner *runner, const struct invocation *in,
 /* A local admin could stop the program anyway; the schedule is the program. */
 static bool is_limited(const struct principal *who)
 {
-    switch (who->door) {
-    case DOOR_TELEGRAM:
-    case DOOR_HTTP:
+    switch (who->channel) {
+    case CHANNEL_TELEGRAM:
+    case CHANNEL_HTTP:
         return true;
-    case DOOR_CONSOLE:
-    case DOOR_SOCKET:
+    case CHANNEL_CONSOLE:
+    case CHANNEL_SOCKET:
         return who->role != ROLE_ADMIN;
-    case DOOR_SCHEDULE:
+    case CHANNEL_SCHEDULE:
         return false;
     }
     return true;
@@ -268,7 +269,7 @@ static bool is_limited(const struct principal *who)
 
 /* True when the line was dealt with: there were too many before it. */
 static bool over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
-                       struct verdict *v, int *ret_rc, struct err *err)
+                       struct admission *v, int *ret_rc, struct err *err)
 {
     if (!is_limited(in->who) || v->rated) {
         return false;
@@ -277,10 +278,10 @@ static bool over_limit(struct runner *runner, struct rate *rate, const struct in
     struct err why = {0};
     (void)err_set(&why, ERR_ACCESS_RATE_LIMITED, "more than %lld%s", (long long)rate->per_minute,
                   rate == &runner->wrong_answers ? " answers that no open question takes" : "");
-    switch (rate_take(rate, in->who, clock_mono_us(runner->o.clock))) {
+    switch (rate_accept(rate, in->who, clock_mono_us(runner->o.clock))) {
     case RATE_PASS:
         return false;
-    case RATE_TELL:
+    case RATE_NOTIFY:
         *ret_rc = runner_refuse(runner, in, "command.limited", &why, NULL, v, err);
         return true;
     case RATE_DROP: /* a waiting client is still answered; a chat was told once */
@@ -294,22 +295,22 @@ static bool over_limit(struct runner *runner, struct rate *rate, const struct in
 }
 
 int runner_refuse_answer(struct runner *runner, const struct invocation *in,
-                         const char *audit_action, const struct err *why, struct reply *owned_card,
-                         struct verdict *v, struct err *err)
+                         const char *audit_action, const struct err *why, struct reply *owned_reply,
+                         struct admission *v, struct err *err)
 {
     int rc = 0;
     if (over_limit(runner, &runner->wrong_answers, in, v, &rc, err)) {
-        reply_free(owned_card);
+        reply_free(owned_reply);
         return rc;
     }
-    return runner_refuse(runner, in, audit_action, why, owned_card, v, err);
+    return runner_refuse(runner, in, audit_action, why, owned_reply, v, err);
 }
 
-static int take_line(struct runner *runner, const struct invocation *in, struct verdict *v,
-                     struct err *err)
+static int accept_line(struct runner *runner, const struct invocation *in, struct admission *v,
+                       struct err *err)
 {
     struct str text = str_c(in->line);
-    if (str_starts(text, CARD_CONFIRM) || str_starts(text, CARD_CANCEL)) {
+    if (str_starts(text, RUN_REPLY_CONFIRM) || str_starts(text, RUN_REPLY_CANCEL)) {
         return runner_confirm_press(runner, in, v, err);
     }
     struct err why = {0};
@@ -332,15 +333,15 @@ static int take_line(struct runner *runner, const struct invocation *in, struct 
     if (m == NULL) {
         return refuse_unknown(runner, in, line.words[0], v, err);
     }
-    return take_command(runner, in, m, &line, v, err);
+    return accept_command(runner, in, m, &line, v, err);
 }
 
-static int take(struct runner *runner, const struct invocation *in, struct verdict *v,
-                struct err *err)
+static int accept(struct runner *runner, const struct invocation *in, struct admission *v,
+                  struct err *err)
 {
     if (in->update_id != 0) {
         bool fresh = false;
-        int rc = update_table_add(runner->o.store, door_name(in->who->door), in->update_id,
+        int rc = update_table_add(runner->o.store, channel_name(in->who->channel), in->update_id,
                                   clock_wall_us(runner->o.clock), &fresh, err);
         if (rc < 0) {
             return rc;
@@ -352,18 +353,18 @@ static int take(struct runner *runner, const struct invocation *in, struct verdi
             return 0;
         }
     }
-    return take_line(runner, in, v, err);
+    return accept_line(runner, in, v, err);
 }
 
 /* In one transaction, nothing of which is left when it fails. */
-static int take_stored(struct runner *runner, const struct invocation *in, struct verdict *v,
-                       struct err *err)
+static int accept_stored(struct runner *runner, const struct invocation *in, struct admission *v,
+                         struct err *err)
 {
     int rc = ops_store_begin(runner->o.store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = take(runner, in, v, err);
+    rc = accept(runner, in, v, err);
     if (rc == 0 && v->start != NULL) {
         rc = run_read(v->start, err);
     }
@@ -375,38 +376,38 @@ static int take_stored(struct runner *runner, const struct invocation *in, struc
     if (rc < 0) {
         run_free(v->start);
         reply_free(v->reply);
-        *v = (struct verdict){.rated = v->rated};
+        *v = (struct admission){.rated = v->rated};
     }
     return rc;
 }
 
 static bool can_answer_unrecorded(const struct runner *runner, const struct invocation *in)
 {
-    return !run_write_is_chat(in->who->door) || runner->o.deliver != NULL;
+    return !run_write_is_chat(in->who->channel) || runner->o.deliver != NULL;
 }
 
 /* Past the outbox, which is in the database that cannot be written. */
 static void deliver(const struct runner *runner, const struct invocation *in,
-                    const struct verdict *v)
+                    const struct admission *v)
 {
     if (runner->o.decorate != NULL) {
         runner->o.decorate(v->reply, runner->o.decorate_userdata);
     }
-    if (run_write_is_chat(in->who->door) && runner->o.deliver != NULL) {
-        (void)runner->o.deliver(in->who->door, in->chat_id, v->edit ? in->message_id : 0, v->reply,
-                                runner->o.deliver_userdata);
+    if (run_write_is_chat(in->who->channel) && runner->o.deliver != NULL) {
+        (void)runner->o.deliver(in->who->channel, in->chat_id, v->edit ? in->message_id : 0,
+                                v->reply, runner->o.deliver_userdata);
     }
 }
 
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err)
 {
-    struct verdict v = {0};
+    struct admission v = {0};
     struct err why = {0};
-    int rc = take_stored(runner, in, &v, &why);
+    int rc = accept_stored(runner, in, &v, &why);
     if (rc < 0 && can_answer_unrecorded(runner, in)) {
         log_err(LOG_LEVEL_ERROR, &why, "a command cannot be stored");
         v.unrecorded = why;
-        rc = take_line(runner, in, &v, &why);
+        rc = accept_line(runner, in, &v, &why);
     }
     if (rc < 0) {
         if (err != NULL) {
@@ -444,7 +445,7 @@ static int write_late(struct runner *runner, const struct run_row *row, struct r
     int64_t outbox_id = 0;
     AUTO_BUF struct buf detail = BUF_INIT(1000);
     (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
-    (void)door_parse(str_c(row->door), &who.door);
+    (void)channel_parse(str_c(row->channel), &who.channel);
     buf_addf(&detail, "run %lld: %s: %s", (long long)row->id, row->command, reply_get_title(reply));
     int rc = outbox_table_of_run(runner->o.store, row->id, &outbox_id, err);
     if (rc < 0 ||

@@ -1,8 +1,8 @@
 #include "base/check.h"
 #include "base/log.h"
-#include "card.h"
 #include "config/config.h"
 #include "io/secret.h"
+#include "run_reply.h"
 #include "runner_internal.h"
 #include "store/confirmation_table.h"
 #include "store/ops.h"
@@ -28,7 +28,7 @@ static int add_confirmation(const struct run *run, int64_t expires_us,
                                  .chat_id = run->chat_id,
                                  .expires_us = expires_us};
         (void)str_copy(str_c(ret_code), c.nonce, sizeof(c.nonce));
-        (void)str_copy(str_c(door_name(run->who.door)), c.door, sizeof(c.door));
+        (void)str_copy(str_c(channel_name(run->who.channel)), c.channel, sizeof(c.channel));
         struct confirmation other;
         rc = confirmation_table_get(run->runner->o.store, c.nonce, &other, err);
         if (rc == -ERR_STORE_NOT_FOUND) {
@@ -49,7 +49,7 @@ static void arm_expiry(struct runner *runner, int64_t in_us)
 }
 
 /* The question is nowhere but in memory and in front of the person. */
-static int ask_unrecorded(struct run *run, const struct invocation *in, struct verdict *v,
+static int ask_unrecorded(struct run *run, const struct invocation *in, struct admission *v,
                           struct err *err)
 {
     struct runner *runner = run->runner;
@@ -57,17 +57,17 @@ static int ask_unrecorded(struct run *run, const struct invocation *in, struct v
     struct err why = {0};
     char code[CODE_CHARS + 1];
     secret_nonce(code, CODE_CHARS);
-    v->reply = card_question(run, code, wait_us, &why);
+    v->reply = run_reply_prompt(run, code, wait_us, &why);
     if (v->reply == NULL) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
     }
-    card_add_unwritable(v->reply, &v->unrecorded);
+    run_reply_add_unwritable(v->reply, &v->unrecorded);
     runner_held_add(runner, run, code, 0);
     (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
     return 0;
 }
 
-int runner_confirm_ask(struct run *run, const struct invocation *in, struct verdict *v,
+int runner_confirm_ask(struct run *run, const struct invocation *in, struct admission *v,
                        struct err *err)
 {
     struct runner *runner = run->runner;
@@ -82,8 +82,8 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct verd
         return rc;
     }
     struct err why = {0};
-    struct reply *card = card_question(run, code, wait_us, &why);
-    if (card == NULL) {
+    struct reply *reply = run_reply_prompt(run, code, wait_us, &why);
+    if (reply == NULL) {
         bool won = false;
         if ((rc = run_table_finish(runner->o.store, run->id, RUN_REFUSED, why.id, NULL,
                                    clock_wall_us(runner->o.clock), err)) < 0 ||
@@ -92,14 +92,14 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct verd
         }
         return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
     }
-    v->reply = card;
-    v->posted = run_write_is_chat(in->who->door);
+    v->reply = reply;
+    v->posted = run_write_is_chat(in->who->channel);
     if (run->m->safe_side) { /* its answer must not need the disk */
         runner_held_add(runner, run, code, run->id);
     }
     (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
     int64_t outbox_id = 0;
-    rc = run_write_post(runner, in->who, in->chat_id, card, run->id, run->m->emergency, &outbox_id,
+    rc = run_write_post(runner, in->who, in->chat_id, reply, run->id, run->m->emergency, &outbox_id,
                         err);
     if (rc == 0 && outbox_id != 0) {
         rc = confirmation_table_set_outbox(runner->o.store, code, outbox_id, err);
@@ -108,7 +108,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct verd
 }
 
 /* The line that a question is about. */
-static void question_line(struct runner *runner, const struct run_row *row, struct buf *out)
+static void prompt_line(struct runner *runner, const struct run_row *row, struct buf *out)
 {
     struct err ignored = {0};
     AUTO_RUN struct run *run = run_load(runner, row, &ignored);
@@ -120,9 +120,9 @@ static void question_line(struct runner *runner, const struct run_row *row, stru
 }
 
 /* Ends a question: the run's row, the card, the audit log. why NULL: it was cancelled. */
-static int close_question(struct runner *runner, const struct confirmation *c,
-                          const struct run_row *row, enum run_state state, const char *audit_action,
-                          const struct err *why, struct reply **ret_card, struct err *err)
+static int close_prompt(struct runner *runner, const struct confirmation *c,
+                        const struct run_row *row, enum run_state state, const char *audit_action,
+                        const struct err *why, struct reply **ret_reply, struct err *err)
 {
     bool won = false;
     int64_t now_us = clock_wall_us(runner->o.clock);
@@ -134,9 +134,9 @@ static int close_question(struct runner *runner, const struct confirmation *c,
     }
     struct principal who = {.id = row->user_id};
     (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
-    (void)door_parse(str_c(row->door), &who.door);
+    (void)channel_parse(str_c(row->channel), &who.channel);
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    question_line(runner, row, &line);
+    prompt_line(runner, row, &line);
     AUTO_BUF struct buf detail = BUF_INIT(LINE_BYTES_MAX + 128);
     buf_addf(&detail, "run %lld: %s", (long long)row->id, line.data);
     rc = access_audit(runner->o.access, &who, audit_action, detail.data,
@@ -144,35 +144,35 @@ static int close_question(struct runner *runner, const struct confirmation *c,
     if (rc < 0) {
         return rc;
     }
-    AUTO_REPLY struct reply *card = card_closed(line.data, why);
+    AUTO_REPLY struct reply *reply = run_reply_closed(line.data, why);
     int64_t outbox_id = c->outbox_id;
-    rc = run_write_post(runner, &who, row->chat_id, card, row->id, false, &outbox_id, err);
+    rc = run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err);
     if (rc == 0) {
-        *ret_card = TAKE(card);
+        *ret_reply = TAKE(reply);
     }
     return rc;
 }
 
 /* Expired: shown on the card, and to whoever pressed too late. */
 static int expire(struct runner *runner, const struct confirmation *c, const struct run_row *row,
-                  struct reply **ret_card, struct err *ret_why, struct err *err)
+                  struct reply **ret_reply, struct err *ret_why, struct err *err)
 {
     AUTO_BUF struct buf after = BUF_INIT(64);
     clock_add_duration(&after, runner->o.config->commands_confirm_expiry_us);
     (void)err_set(ret_why, ERR_CONFIRM_EXPIRED, "%s, after %s", c->nonce, after.data);
-    return close_question(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_card, err);
+    return close_prompt(runner, c, row, RUN_EXPIRED, "confirm.expired", ret_why, ret_reply, err);
 }
 
 static int start_confirmed(struct runner *runner, const struct invocation *in,
                            const struct confirmation *c, const struct run_row *row,
-                           struct verdict *v, struct err *err)
+                           struct admission *v, struct err *err)
 {
     struct err why = {0};
     AUTO_RUN struct run *run = run_load(runner, row, &why);
     if (run == NULL) {
-        v->posted = run_write_is_chat(in->who->door);
+        v->posted = run_write_is_chat(in->who->channel);
         v->err = why;
-        return close_question(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &v->reply, err);
+        return close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &v->reply, err);
     }
     run->who = *in->who; /* the role of today */
     if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
@@ -194,11 +194,11 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     run->on_reply = in->on_reply;
     run->userdata = in->userdata;
     if (run->outbox_id != 0) { /* the buttons go at once */
-        AUTO_REPLY struct reply *card = card_progress(run);
-        rc = run_write_post(runner, &run->who, run->chat_id, card, run->id, run->m->emergency,
+        AUTO_REPLY struct reply *reply = run_reply_progress(run);
+        rc = run_write_post(runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
                             &run->outbox_id, err);
         v->posted = true;
-        run->told_mono_us = clock_mono_us(runner->o.clock);
+        run->notified_mono_us = clock_mono_us(runner->o.clock);
     }
     if (rc == 0) {
         v->start = TAKE(run);
@@ -209,27 +209,27 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
 /* The question stays open: a fresh answer still counts. */
 static int refuse_stale(struct runner *runner, const struct invocation *in,
                         const struct confirmation *c, const struct run_row *row,
-                        const struct stale_age *age, struct verdict *v, struct err *err)
+                        const struct stale_age *age, struct admission *v, struct err *err)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    question_line(runner, row, &line);
-    struct reply *card = card_stale_answer(line.data, c->nonce, age);
-    struct err why = *reply_get_error(card);
-    return runner_refuse_answer(runner, in, "confirm.stale", &why, card, v, err);
+    prompt_line(runner, row, &line);
+    struct reply *reply = run_reply_stale_answer(line.data, c->nonce, age);
+    struct err why = *reply_get_error(reply);
+    return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, v, err);
 }
 
 static bool belongs_to(const struct confirmation *c, const struct invocation *in)
 {
-    return c->user_id == in->who->id && strcmp(c->door, door_name(in->who->door)) == 0 &&
+    return c->user_id == in->who->id && strcmp(c->channel, channel_name(in->who->channel)) == 0 &&
            c->chat_id == in->chat_id;
 }
 
 static int answer(struct runner *runner, const struct invocation *in, const char *code, bool yes,
-                  struct verdict *v, struct err *err)
+                  struct admission *v, struct err *err)
 {
     struct err why = {0};
     struct confirmation c;
-    struct held_question *held = runner_held_find(runner, code);
+    struct held_prompt *held = runner_held_find(runner, code);
     if (held != NULL && (held->run_id == 0 || held->used || v->unrecorded.id != ERR_NONE)) {
         return runner_held_answer(runner, in, held, yes, v, err);
     }
@@ -259,7 +259,7 @@ static int answer(struct runner *runner, const struct invocation *in, const char
         return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
     }
     if (clock_wall_us(runner->o.clock) >= c.expires_us) {
-        v->posted = run_write_is_chat(in->who->door);
+        v->posted = run_write_is_chat(in->who->channel);
         return expire(runner, &c, &row, &v->reply, &v->err, err);
     }
     struct stale_age age;
@@ -267,9 +267,9 @@ static int answer(struct runner *runner, const struct invocation *in, const char
         return refuse_stale(runner, in, &c, &row, &age, v, err);
     }
     if (!yes) {
-        v->posted = run_write_is_chat(in->who->door);
-        return close_question(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL, &v->reply,
-                              err);
+        v->posted = run_write_is_chat(in->who->channel);
+        return close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL, &v->reply,
+                            err);
     }
     return start_confirmed(runner, in, &c, &row, v, err);
 }
@@ -284,21 +284,22 @@ static void fold_code(const char *typed, char ret_code[32])
     }
 }
 
-int runner_confirm_press(struct runner *runner, const struct invocation *in, struct verdict *v,
+int runner_confirm_press(struct runner *runner, const struct invocation *in, struct admission *v,
                          struct err *err)
 {
     char code[32];
-    _Static_assert(sizeof(CARD_CONFIRM) == sizeof(CARD_CANCEL), "one prefix is cut off for both");
-    fold_code(in->line + strlen(CARD_CONFIRM), code);
-    return answer(runner, in, code, str_starts(str_c(in->line), CARD_CONFIRM), v, err);
+    _Static_assert(sizeof(RUN_REPLY_CONFIRM) == sizeof(RUN_REPLY_CANCEL),
+                   "one prefix is cut off for both");
+    fold_code(in->line + strlen(RUN_REPLY_CONFIRM), code);
+    return answer(runner, in, code, str_starts(str_c(in->line), RUN_REPLY_CONFIRM), v, err);
 }
 
 /* The newest open question of this person in this chat. */
-static int newest_code(struct runner *runner, const struct invocation *in, const struct verdict *v,
-                       char ret_code[32], struct err *err)
+static int newest_code(struct runner *runner, const struct invocation *in,
+                       const struct admission *v, char ret_code[32], struct err *err)
 {
     struct confirmation open[BATCH];
-    const struct held_question *held = runner_held_newest(runner, in);
+    const struct held_prompt *held = runner_held_newest(runner, in);
     ret_code[0] = '\0';
     if (held != NULL && (held->run_id == 0 || v->unrecorded.id != ERR_NONE)) {
         (void)str_copy(str_c(held->code), ret_code, 32);
@@ -317,7 +318,7 @@ static int newest_code(struct runner *runner, const struct invocation *in, const
 }
 
 int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
-                        bool yes, struct verdict *v, struct err *err)
+                        bool yes, struct admission *v, struct err *err)
 {
     struct err why = {0};
     char code[32];
@@ -340,7 +341,7 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
 static int expire_one(struct runner *runner, const struct confirmation *c, struct err *err)
 {
     AUTO_RUN_ROW struct run_row row = {0};
-    AUTO_REPLY struct reply *card = NULL;
+    AUTO_REPLY struct reply *reply = NULL;
     struct err why = {0};
     int rc = ops_store_begin(runner->o.store, err);
     if (rc < 0) {
@@ -348,7 +349,7 @@ static int expire_one(struct runner *runner, const struct confirmation *c, struc
     }
     rc = run_table_get(runner->o.store, c->run_id, &row, err);
     if (rc == 0) {
-        rc = expire(runner, c, &row, &card, &why, err);
+        rc = expire(runner, c, &row, &reply, &why, err);
     }
     if (rc < 0) {
         ops_store_rollback(runner->o.store);

@@ -1,30 +1,30 @@
 #include "base/check.h"
 #include "base/log.h"
-#include "card.h"
 #include "config/config.h"
+#include "run_reply.h"
 #include "runner_internal.h"
 
 #include <string.h>
 
 #define RECORD_RETRY_US USEC_PER_SEC
 
-static void forget(struct held_question *h)
+static void forget(struct held_prompt *h)
 {
     free(h->args_json);
-    *h = (struct held_question){0};
+    *h = (struct held_prompt){0};
 }
 
-static bool is_over(const struct runner *runner, const struct held_question *h)
+static bool is_over(const struct runner *runner, const struct held_prompt *h)
 {
     return h->used || clock_mono_us(runner->o.clock) >= h->expires_mono_us;
 }
 
 /* A free place, else that of the question that would expire first. */
-static struct held_question *free_place(struct runner *runner)
+static struct held_prompt *free_place(struct runner *runner)
 {
-    struct held_question *best = &runner->held[0];
+    struct held_prompt *best = &runner->held[0];
     for (size_t i = 0; i < HELD_MAX; i++) {
-        struct held_question *h = &runner->held[i];
+        struct held_prompt *h = &runner->held[i];
         if (h->code[0] == '\0') {
             return h;
         }
@@ -38,13 +38,13 @@ static struct held_question *free_place(struct runner *runner)
 
 void runner_held_add(struct runner *runner, const struct run *run, const char *code, int64_t run_id)
 {
-    struct held_question *h = free_place(runner);
+    struct held_prompt *h = free_place(runner);
     AUTO_BUF struct buf args = BUF_INIT(RUN_JSON_MAX);
     run_args_json(run, &args);
-    *h = (struct held_question){
+    *h = (struct held_prompt){
         .m = run->m,
         .args_json = strdup(args.data),
-        .door = run->who.door,
+        .channel = run->who.channel,
         .user_id = run->who.id,
         .chat_id = run->chat_id,
         .expires_mono_us =
@@ -55,7 +55,7 @@ void runner_held_add(struct runner *runner, const struct run *run, const char *c
     (void)str_copy(str_c(code), h->code, sizeof(h->code));
 }
 
-struct held_question *runner_held_find(struct runner *runner, const char *code)
+struct held_prompt *runner_held_find(struct runner *runner, const char *code)
 {
     for (size_t i = 0; i < HELD_MAX && code[0] != '\0'; i++) {
         if (strcmp(runner->held[i].code, code) == 0) {
@@ -65,16 +65,16 @@ struct held_question *runner_held_find(struct runner *runner, const char *code)
     return NULL;
 }
 
-static bool belongs_to(const struct held_question *h, const struct invocation *in)
+static bool belongs_to(const struct held_prompt *h, const struct invocation *in)
 {
-    return h->user_id == in->who->id && h->door == in->who->door && h->chat_id == in->chat_id;
+    return h->user_id == in->who->id && h->channel == in->who->channel && h->chat_id == in->chat_id;
 }
 
-const struct held_question *runner_held_newest(struct runner *runner, const struct invocation *in)
+const struct held_prompt *runner_held_newest(struct runner *runner, const struct invocation *in)
 {
-    const struct held_question *newest = NULL;
+    const struct held_prompt *newest = NULL;
     for (size_t i = 0; i < HELD_MAX; i++) {
-        const struct held_question *h = &runner->held[i];
+        const struct held_prompt *h = &runner->held[i];
         if (h->code[0] != '\0' && belongs_to(h, in) && !is_over(runner, h) &&
             (newest == NULL || h->expires_mono_us > newest->expires_mono_us)) {
             newest = h;
@@ -90,8 +90,8 @@ void runner_held_release(struct runner *runner)
     }
 }
 
-static int start_held(struct runner *runner, const struct invocation *in, struct held_question *h,
-                      struct verdict *v, struct err *err)
+static int start_held(struct runner *runner, const struct invocation *in, struct held_prompt *h,
+                      struct admission *v, struct err *err)
 {
     struct err why = {0};
     if (access_permit(in->who, h->m->role, h->m->emergency, &why) < 0) {
@@ -108,8 +108,8 @@ static int start_held(struct runner *runner, const struct invocation *in, struct
     return runner_begin(&run, in, v, err);
 }
 
-int runner_held_answer(struct runner *runner, const struct invocation *in, struct held_question *h,
-                       bool yes, struct verdict *v, struct err *err)
+int runner_held_answer(struct runner *runner, const struct invocation *in, struct held_prompt *h,
+                       bool yes, struct admission *v, struct err *err)
 {
     struct err why = {0};
     if (!belongs_to(h, in)) {
@@ -122,21 +122,21 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
     }
     struct stale_age age;
     if (yes && runner_is_stale(runner, in, &age)) {
-        struct reply *card = card_stale_answer(h->m->name, h->code, &age);
-        why = *reply_get_error(card);
-        return runner_refuse_answer(runner, in, "confirm.stale", &why, card, v, err);
+        struct reply *reply = run_reply_stale_answer(h->m->name, h->code, &age);
+        why = *reply_get_error(reply);
+        return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, v, err);
     }
     if (yes) {
         return start_held(runner, in, h, v, err);
     }
     v->answered = h; /* its row, where there is one, expires */
     v->edit = true;
-    v->reply = card_closed(h->m->name, NULL);
+    v->reply = run_reply_closed(h->m->name, NULL);
     if (v->unrecorded.id != ERR_NONE) {
         return 0;
     }
     int64_t outbox_id = 0;
-    v->posted = run_write_is_chat(in->who->door);
+    v->posted = run_write_is_chat(in->who->channel);
     int rc = access_audit(runner->o.access, in->who, "confirm.cancelled", h->m->name, "ok", err);
     return rc < 0
                ? rc

@@ -20,9 +20,9 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
     (void)err_set(&why, ERR_COMMAND_LOST, "%s", row->command);
     struct principal who = {.id = row->user_id};
     (void)str_copy(str_c(row->user_name), who.name, sizeof(who.name));
-    (void)door_parse(str_c(row->door), &who.door);
-    AUTO_REPLY struct reply *card = reply_new();
-    reply_error(card, &why);
+    (void)channel_parse(str_c(row->channel), &who.channel);
+    AUTO_REPLY struct reply *reply = reply_new();
+    reply_error(reply, &why);
     int64_t outbox_id = 0;
     int rc = ops_store_begin(runner->o.store, err);
     if (rc < 0) {
@@ -33,7 +33,7 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
                                clock_wall_us(runner->o.clock), err)) < 0 ||
         (rc = access_audit(runner->o.access, &who, "command.finished", row->command, "COMMAND_LOST",
                            err)) < 0 ||
-        (rc = run_write_post(runner, &who, row->chat_id, card, row->id, false, &outbox_id, err)) <
+        (rc = run_write_post(runner, &who, row->chat_id, reply, row->id, false, &outbox_id, err)) <
             0) {
         ops_store_rollback(runner->o.store);
         return rc;
@@ -98,8 +98,8 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     if (count < 0) {
         return count;
     }
-    enum door door;
-    if (!door_parse(str_c(row.door), &door)) {
+    enum channel channel;
+    if (!channel_parse(str_c(row.channel), &channel)) {
         return err_set(err, ERR_STORE_DAMAGED, "command_runs, row %lld: door", (long long)id);
     }
     AUTO_RUN struct run *run = run_load(runner, &row, &why);
@@ -127,15 +127,15 @@ bool runner_is_odd(int rc)
 
 int runner_set_aside(struct runner *runner, int64_t run_id, const struct err *why, struct err *err)
 {
-    struct err told = *why;
-    (void)err_prefix(&told, "run %lld is set aside", (long long)run_id);
-    log_err(LOG_LEVEL_ERROR, &told, "stored rows cannot be understood");
+    struct err notified = *why;
+    (void)err_prefix(&notified, "run %lld is set aside", (long long)run_id);
+    log_err(LOG_LEVEL_ERROR, &notified, "stored rows cannot be understood");
     int rc = run_table_set_aside(runner->o.store, run_id, clock_wall_us(runner->o.clock), err);
     if (rc == 0) {
         rc = confirmation_table_set_aside(runner->o.store, err);
     }
     if (rc >= 0 && runner->o.odd_row != NULL) {
-        runner->o.odd_row(&told, runner->o.odd_row_userdata);
+        runner->o.odd_row(&notified, runner->o.odd_row_userdata);
     }
     return rc < 0 ? rc : 0;
 }

@@ -138,7 +138,7 @@ static void adopt_stop(struct desk *desk, const struct stop_mark *mark)
     }
     if (desk->stop_wanted) {
         LOG(WARNING, "the emergency stop of %s stands", mark->by[0] == '\0' ? "?" : mark->by);
-        crossing_halt(desk->o.crossing);
+        shared_halt(desk->o.shared);
     }
 }
 
@@ -186,7 +186,7 @@ static void on_save(void *userdata)
 
 void desk_halt(struct desk *desk, const char *by)
 {
-    crossing_halt(desk->o.crossing);
+    shared_halt(desk->o.shared);
     if (desk->stop_wanted && desk->stop_written && desk->stop_at_us == desk->last_id) {
         return; /* no request came after the stop that stands */
     }
@@ -241,7 +241,7 @@ void desk_free(struct desk *desk)
 
 const struct snapshot *desk_snapshot(struct desk *desk)
 {
-    return mailbox_latest(desk->o.crossing->snapshot, NULL);
+    return mailbox_latest(desk->o.shared->snapshot, NULL);
 }
 
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)
@@ -252,8 +252,8 @@ void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)
 
 static int64_t silent_us(const struct desk *desk, const struct snapshot *s)
 {
-    return crossing_silent_us(desk->o.crossing, s, clock_wall_us(desk->o.clock),
-                              clock_mono_us(desk->o.clock));
+    return shared_silent_us(desk->o.shared, s, clock_wall_us(desk->o.clock),
+                            clock_mono_us(desk->o.clock));
 }
 
 const struct snapshot *desk_read(struct desk *desk, struct reply *reply)
@@ -262,10 +262,10 @@ const struct snapshot *desk_read(struct desk *desk, struct reply *reply)
     if (s->version > 0) {
         int64_t age_us = silent_us(desk, s);
         struct json_object *o = json_object_new_object();
-        data_put_time(o, "published_at", s->published_wall_us);
-        data_put(o, "age_ms", json_object_new_int64(age_us / USEC_PER_MSEC));
-        data_put(o, "stale", json_object_new_boolean(age_us >= CROSSING_SILENT_US));
-        data_put(reply_data(reply), "snapshot", o);
+        data_add_time(o, "published_at", s->published_wall_us);
+        data_add(o, "age_ms", json_object_new_int64(age_us / USEC_PER_MSEC));
+        data_add(o, "stale", json_object_new_boolean(age_us >= SHARED_SILENT_US));
+        data_add(reply_data(reply), "snapshot", o);
     }
     return s;
 }
@@ -303,7 +303,7 @@ void desk_decorate(struct reply *reply, void *userdata)
     if (s->version == 0) {
         return;
     }
-    if (silent_us(desk, s) >= CROSSING_SILENT_US) {
+    if (silent_us(desk, s) >= SHARED_SILENT_US) {
         AUTO_BUF struct buf silence = BUF_INIT(256);
         add_silence(&silence, desk, s);
         if (json_get(reply_data(reply), "snapshot") != NULL) {
@@ -408,7 +408,7 @@ static struct pending *free_slot(struct desk *desk)
 int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
              desk_answered_fn fn, struct err *err)
 {
-    struct crossing *crossing = desk->o.crossing;
+    struct shared *shared = desk->o.shared;
     struct pending *p = free_slot(desk);
     if (p == NULL) {
         return err_set(err, ERR_ENGINE_BUSY, "%s: %d requests wait", request_kind_name(draft->kind),
@@ -428,11 +428,11 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     const struct snapshot *before = desk_read(desk, action_reply(call));
     uint64_t version = before->version;
     int64_t market_us = before->market_us;
-    if (!ring_push(crossing->requests, &request)) {
+    if (!ring_push(shared->requests, &request)) {
         return err_set(err, ERR_ENGINE_BUSY, "%s", request_kind_name(draft->kind));
     }
     const uint64_t one = 1;
-    if (write(crossing->requests_fd, &one, sizeof(one)) < 0) {
+    if (write(shared->requests_fd, &one, sizeof(one)) < 0) {
         LOG(DEBUG, "wake of the engine failed; it looks by itself soon"); /* counter is full */
     }
     *p = (struct pending){.used = true,
@@ -528,7 +528,7 @@ static void refused_by_venue(struct desk *desk, const struct event *event)
 
 void trading_on_event(struct desk *desk, const struct event *event)
 {
-    if (event->topic == TOPIC_TROUBLE && event->code == ERR_VENUE_AMEND) {
+    if (event->topic == TOPIC_FAULT && event->code == ERR_VENUE_AMEND) {
         refused_by_venue(desk, event);
     }
     if (event->topic != TOPIC_REPLY) {

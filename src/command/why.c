@@ -64,7 +64,7 @@ static void why_score(struct reply *r, const struct decision *d)
     reply_line(r, "Score: (%s; ±%.2f is needed", line.data, d->threshold);
 }
 
-static const char *says(const struct decision *d, const struct vote *v)
+static const char *vote_text(const struct decision *d, const struct vote *v)
 {
     bool spoke = v->reason_count > 0;
     if (strcmp(v->agent, "risk_audit") == 0) {
@@ -91,7 +91,7 @@ static void why_votes(struct reply *r, const struct decision *d)
         AUTO_BUF struct buf weight = BUF_INIT(32);
         buf_addf(&sure, "%.2f", v->confidence);
         buf_addf(&weight, "%.2f", v->weight);
-        reply_row(r, (const char *const[]){v->agent, says(d, v), sure.data,
+        reply_row(r, (const char *const[]){v->agent, vote_text(d, v), sure.data,
                                            v->weight > 0 ? weight.data : "–"});
     }
 }
@@ -181,28 +181,28 @@ static void why_veto(struct reply *r, const struct decision *d)
 
 static void why_data(struct json_object *data, const struct decision *d)
 {
-    data_put_decision(data, d);
+    data_add_decision(data, d);
     struct json_object *votes = json_object_new_array();
     for (int i = 0; i < d->vote_count; i++) {
         struct json_object *vote = json_object_new_object();
-        data_put(vote, "agent", json_object_new_string(d->votes[i].agent));
-        data_put(vote, "direction", json_object_new_string(direction_name(d->votes[i].direction)));
-        data_put(vote, "confidence", json_object_new_double(d->votes[i].confidence));
-        data_put(vote, "weight", json_object_new_double(d->votes[i].weight));
+        data_add(vote, "agent", json_object_new_string(d->votes[i].agent));
+        data_add(vote, "direction", json_object_new_string(direction_name(d->votes[i].direction)));
+        data_add(vote, "confidence", json_object_new_double(d->votes[i].confidence));
+        data_add(vote, "weight", json_object_new_double(d->votes[i].weight));
         struct json_object *reasons = json_object_new_array();
         for (int k = 0; k < d->votes[i].reason_count; k++) {
             const struct reason *why = &d->votes[i].reasons[k];
             struct json_object *reason = json_object_new_object();
-            data_put(reason, "indicator", json_object_new_string(why->indicator));
-            data_put(reason, "value", json_object_new_double(why->value));
-            data_put(reason, "limit", json_object_new_double(why->threshold));
-            data_put(reason, "points", json_object_new_double(why->points));
+            data_add(reason, "indicator", json_object_new_string(why->indicator));
+            data_add(reason, "value", json_object_new_double(why->value));
+            data_add(reason, "limit", json_object_new_double(why->threshold));
+            data_add(reason, "points", json_object_new_double(why->points));
             (void)json_object_array_add(reasons, reason);
         }
-        data_put(vote, "reasons", reasons);
+        data_add(vote, "reasons", reasons);
         (void)json_object_array_add(votes, vote);
     }
-    data_put(data, "votes", votes);
+    data_add(data, "votes", votes);
 }
 
 void why_head(struct reply *r, const struct decision *d)
@@ -223,7 +223,7 @@ void why_head(struct reply *r, const struct decision *d)
     why_data(reply_data(r), d);
 }
 
-void why_verdict(struct reply *r, const struct decision *d)
+void why_conclusion(struct reply *r, const struct decision *d)
 {
     char qty[DEC_TEXT_SIZE];
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);

@@ -107,7 +107,7 @@ static void add_words(struct buf *out, const char *words)
     }
 }
 
-static void say_type(const struct option *option, struct buf *out)
+static void add_type(const struct option *option, struct buf *out)
 {
     switch (option->type) {
     case OPTION_TEXT:
@@ -217,7 +217,7 @@ enum value_problem value_parse(const struct option *option, struct str text, uni
                                struct buf *expected)
 {
     if (!read_value(option, text, ret)) {
-        say_type(option, expected);
+        add_type(option, expected);
         return VALUE_WRONG_TYPE;
     }
     if ((option->minimum[0] != '\0' && compare(option, ret, option->minimum) < 0) ||

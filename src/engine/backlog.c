@@ -90,7 +90,7 @@ bool backlog_has_room(const struct backlog *b)
            b->trade_count + ENGINE_FILLS_MAX + POSITIONS_MAX <= TRADES;
 }
 
-bool backlog_takes(const struct backlog *b, enum request_kind kind)
+bool backlog_accepts(const struct backlog *b, enum request_kind kind)
 {
     return b->request_count < (kind == REQUEST_EMERGENCY_STOP ? REQUESTS : REQUESTS - STOPS);
 }

@@ -24,7 +24,7 @@ void backlog_clear(struct backlog *backlog);
 bool backlog_is_empty(const struct backlog *backlog);
 bool backlog_has_room(const struct backlog *backlog); /* for all that one step can answer */
 /* Whether a step may answer one more request; the last places are kept for emergency stops. */
-bool backlog_takes(const struct backlog *backlog, enum request_kind kind);
+bool backlog_accepts(const struct backlog *backlog, enum request_kind kind);
 
 void backlog_add(struct backlog *backlog, const struct engine_outputs *outputs);
 /* What an earlier run has left in its reserve. */

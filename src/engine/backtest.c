@@ -184,7 +184,7 @@ static bool ship(struct backtest *b)
            out->query_count > 0 || out->list;
 }
 
-static void take_trades(struct backtest *b)
+static void keep_trades(struct backtest *b)
 {
     for (int i = 0; i < b->outputs.trade_count; i++) {
         const struct trade *t = &b->outputs.trades[i];
@@ -212,7 +212,7 @@ static bool step(struct backtest *b)
     engine_step(b->engine, &b->now, in, &b->outputs);
     in->bar_count = 0;
     in->quote_count = 0;
-    take_trades(b);
+    keep_trades(b);
     return ship(b) || in->report_count == ENGINE_REPORTS_MAX;
 }
 
@@ -234,9 +234,9 @@ static bool is_due(const struct backtest *b, int64_t open_us)
     return open_us != INT64_MAX && (b->options.to_us == 0 || open_us < b->options.to_us);
 }
 
-static void tell(const struct backtest *b, int64_t market_us)
+static void report(const struct backtest *b, int64_t market_us)
 {
-    if (b->moments % BACKTEST_TELL_EVERY == 0 && b->options.on_candles != NULL) {
+    if (b->moments % BACKTEST_REPORT_EVERY == 0 && b->options.on_candles != NULL) {
         b->options.on_candles(market_us, b->result.candles, b->options.userdata);
     }
 }
@@ -249,13 +249,13 @@ static void warm_up(struct backtest *b)
     int64_t warm_us = b->options.from_us - BACKTEST_WARM_UP_MIN * USEC_PER_MIN;
     int64_t open_us;
     while (is_due(b, open_us = next_open_us(b)) && open_us < b->options.from_us) {
-        int count = source_take(b->options.source, bars);
+        int count = source_next(b->options.source, bars);
         if (open_us >= warm_us) {
             (void)engine_warm(b->engine, bars, count, closed);
             r->warm_up_candles += count;
         }
         b->moments++;
-        tell(b, open_us);
+        report(b, open_us);
     }
 }
 
@@ -300,7 +300,7 @@ static int trade(struct backtest *b, struct err *err)
 {
     struct backtest_result *r = &b->result;
     for (int64_t open_us; is_due(b, open_us = next_open_us(b));) {
-        b->inputs.bar_count = source_take(b->options.source, b->inputs.bars);
+        b->inputs.bar_count = source_next(b->options.source, b->inputs.bars);
         if (b->inputs.bar_count == 0) {
             continue; /* a candle that its source cut short */
         }
@@ -331,7 +331,7 @@ static int trade(struct backtest *b, struct err *err)
             draw_point(b, r->end_us, equity);
         }
         b->moments++;
-        tell(b, open_us);
+        report(b, open_us);
     }
     return 0;
 }

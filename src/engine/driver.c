@@ -20,10 +20,10 @@ void driver_publish_events(struct driver *d, const struct event *events, int cou
     if (count == 0) {
         return;
     }
-    bus_publish(d->crossing->bus, (const void *)events, (size_t)count);
+    bus_publish(d->shared->bus, (const void *)events, (size_t)count);
     uint64_t one = 1;
     /* A counter that is full wakes the reader just as well. */
-    (void)!write(d->crossing->events_fd, &one, sizeof(one));
+    (void)!write(d->shared->events_fd, &one, sizeof(one));
 }
 
 void driver_publish_snapshot(struct driver *d)
@@ -33,21 +33,21 @@ void driver_publish_snapshot(struct driver *d)
     s->published_wall_us = clock_wall_us(d->clock);
     s->published_mono_us = clock_mono_us(d->clock);
     s->market_speed = d->settings.market_speed;
-    s->last_err = d->trouble;
+    s->last_err = d->fault;
     driver_disk_snapshot(d);
-    struct mailbox *const readers[] = {d->crossing->snapshot, d->crossing->snapshot_socket,
-                                       d->crossing->snapshot_http};
+    struct mailbox *const readers[] = {d->shared->snapshot, d->shared->snapshot_socket,
+                                       d->shared->snapshot_http};
     for (size_t i = 0; i < COUNT_OF(readers); i++) {
         memcpy(mailbox_draft(readers[i]), s, sizeof(*s));
         mailbox_publish(readers[i]);
     }
 }
 
-static void say_stalled(struct driver *d, const char *what)
+static void log_stalled(struct driver *d, const char *what)
 {
     struct snapshot *s = &d->snapshot;
     (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written", what,
-                   d->trouble == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
+                   d->fault == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
 }
 
 /* What people see while no step can be made: the account as it was, and why it stands. The kill
@@ -55,45 +55,45 @@ static void say_stalled(struct driver *d, const char *what)
 static void publish_stalled(struct driver *d)
 {
     struct snapshot *s = &d->snapshot;
-    bool halted = crossing_is_halted(d->crossing);
+    bool halted = shared_is_halted(d->shared);
     if (halted) {
         s->state = TRADING_EMERGENCY;
         s->verified_flat = false;
     }
-    say_stalled(d, halted ? "halted, closing waits" : "nothing opens or closes");
+    log_stalled(d, halted ? "halted, closing waits" : "nothing opens or closes");
     driver_publish_snapshot(d);
 }
 
-void driver_trouble(struct driver *d, enum err_id id, const struct err *cause)
+void driver_fault(struct driver *d, enum err_id id, const struct err *cause)
 {
     int64_t mono_us = clock_mono_us(d->clock);
-    if (d->trouble == (int)id && mono_us - d->trouble_said_mono_us < SAY_AGAIN_US) {
+    if (d->fault == (int)id && mono_us - d->fault_notified_mono_us < SAY_AGAIN_US) {
         return;
     }
-    if (d->trouble != (int)id) {
+    if (d->fault != (int)id) {
         log_err(LOG_LEVEL_ERROR, cause, err_info((int)id)->message);
     }
-    d->trouble = (int)id;
-    d->trouble_said_mono_us = mono_us;
+    d->fault = (int)id;
+    d->fault_notified_mono_us = mono_us;
     struct event e = {
-        .topic = TOPIC_TROUBLE, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
+        .topic = TOPIC_FAULT, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
     driver_publish_events(d, &e, 1);
 }
 
 /* Something that stops nothing. */
-void driver_tell(struct driver *d, enum err_id id, const struct err *cause)
+void driver_notify(struct driver *d, enum err_id id, const struct err *cause)
 {
     log_err(LOG_LEVEL_WARNING, cause, err_info((int)id)->message);
     struct event e = {
-        .topic = TOPIC_TROUBLE, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
+        .topic = TOPIC_FAULT, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
     driver_publish_events(d, &e, 1);
 }
 
-void driver_trouble_over(struct driver *d)
+void driver_fault_over(struct driver *d)
 {
-    if (d->trouble != 0) {
-        LOG(NOTICE, "%s: over", err_info(d->trouble)->code);
-        d->trouble = 0;
+    if (d->fault != 0) {
+        LOG(NOTICE, "%s: over", err_info(d->fault)->code);
+        d->fault = 0;
     }
 }
 
@@ -111,15 +111,15 @@ static void anchor(struct driver *d, int64_t market_us)
     d->anchor_mono_us = clock_mono_us(d->clock);
 }
 
-static void take_settings(struct driver *d)
+static void accept_settings(struct driver *d)
 {
     bool fresh = false;
-    const struct settings *told = mailbox_latest(d->crossing->settings, &fresh);
+    const struct settings *notified = mailbox_latest(d->shared->settings, &fresh);
     d->inputs.settings = NULL;
     if (!fresh) {
         return;
     }
-    struct settings next = *told;
+    struct settings next = *notified;
     ASSERT(next.market_speed >= 1 && next.threshold > 0 && next.stop_pct > 0 &&
            next.max_positions >= 0);
     /* What is traded is sized at the start; a change of it waits for the next one. */
@@ -154,13 +154,13 @@ static bool is_answered_behind(struct driver *d)
 {
     const struct journal_request *done = backlog_request(d->backlog, d->request.id);
     if (done != NULL) {
-        if (done->told) {
+        if (done->notified) {
             answer(d, done->err, done->at_us);
         }
         return true;
     }
     if ((d->behind && !driver_request_keeps(d->request.kind)) ||
-        !backlog_takes(d->backlog, d->request.kind)) {
+        !backlog_accepts(d->backlog, d->request.kind)) {
         answer(d, ERR_ENGINE_DISK, d->market_us);
         return true;
     }
@@ -170,11 +170,11 @@ static bool is_answered_behind(struct driver *d)
 /* One request a round. One that is on disk was done before: it is answered again, not done again.
  * One that is too old is answered, and no step sees it. One that the database cannot tell of waits:
  * a stop must not get lost for a moment's trouble. */
-static void take_request(struct driver *d)
+static void accept_request(struct driver *d)
 {
     d->inputs.request = NULL;
     if ((!d->holds_request && !driver_guard_request(d) &&
-         !ring_pop(d->crossing->requests, &d->request)) ||
+         !ring_pop(d->shared->requests, &d->request)) ||
         is_answered_behind(d)) {
         d->holds_request = false;
         return;
@@ -183,7 +183,7 @@ static void take_request(struct driver *d)
     struct err err = {0};
     d->holds_request = request_table_result(d->store, d->request.id, &result, &err) < 0;
     if (d->holds_request) {
-        driver_trouble(d, ERR_ENGINE_JOURNAL, &err);
+        driver_fault(d, ERR_ENGINE_JOURNAL, &err);
     } else if (result.found) {
         answer(d, result.err_id, result.at_us);
     } else if (d->request.deadline_mono_us != 0 &&
@@ -210,7 +210,7 @@ static int show_venue(struct driver *d, struct err *err)
 
 /* The minute that is due, shown to the venue first. False: the venue can keep no more than it does,
  * so the minute waits. */
-static bool take_minute(struct driver *d)
+static bool load_minute(struct driver *d)
 {
     int64_t due_us = source_next_us(d->source);
     if (!d->holds_minute) {
@@ -224,7 +224,7 @@ static bool take_minute(struct driver *d)
             anchor(d, due_us);
         }
         d->minute_us = due_us - source_step_us(d->source);
-        d->inputs.bar_count = source_take(d->source, d->inputs.bars);
+        d->inputs.bar_count = source_next(d->source, d->inputs.bars);
         d->holds_minute = true;
         /* The step sees the minute at the moment it is complete, however late we are: what is
          * decided does not depend on how busy this machine is. */
@@ -232,7 +232,7 @@ static bool take_minute(struct driver *d)
     }
     struct err err = {0};
     if (show_venue(d, &err) < 0) {
-        driver_trouble(d, ERR_VENUE_DISK, &err);
+        driver_fault(d, ERR_VENUE_DISK, &err);
         return false;
     }
     return true;
@@ -252,7 +252,7 @@ static int64_t nanoseconds(void)
 static bool is_outdated(const struct driver *d, const struct order *order)
 {
     return order->kind == ORDER_ENTRY &&
-           (crossing_is_halted(d->crossing) ||
+           (shared_is_halted(d->shared) ||
             clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
 }
 
@@ -261,7 +261,7 @@ static bool is_outdated(const struct driver *d, const struct order *order)
 static bool ship(struct driver *d, bool written)
 {
     const struct engine_outputs *out = &d->outputs;
-    bool told = out->cancel_count > 0 || out->query_count > 0 || out->list;
+    bool notified = out->cancel_count > 0 || out->query_count > 0 || out->list;
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(d->venue, out->cancels[i]);
     }
@@ -270,14 +270,14 @@ static bool ship(struct driver *d, bool written)
         /* A bracket that was asked for just now would be asked back after a crash. */
         if (written || !backlog_has_order(d->backlog, a->client_id)) {
             venue_amend(d->venue, a->client_id, a->stop, a->target);
-            told = true;
+            notified = true;
         }
     }
     for (int i = 0; i < out->send_count; i++) {
         const struct order *order = &out->orders[out->sends[i]];
         if (written ? !is_outdated(d, order) : d->kept && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
-            told = true;
+            notified = true;
         }
     }
     for (int i = 0; i < out->query_count; i++) {
@@ -287,9 +287,9 @@ static bool ship(struct driver *d, bool written)
         venue_list(d->venue, out->list_id, out->list_after_funding_id);
     }
     if (out->clear_halt && (written || d->kept)) {
-        crossing_halt_clear(d->crossing, d->halt_seen);
+        shared_halt_clear(d->shared, d->halt_seen);
     }
-    return told;
+    return notified;
 }
 
 /* The outputs to disk and then to the venue. False: not yet, the same again. */
@@ -300,7 +300,7 @@ static bool settle(struct driver *d)
     if (d->behind || !backlog_is_empty(d->backlog)) {
         driver_hold(d);
     }
-    if (!d->behind && driver_may_put_off(d)) {
+    if (!d->behind && driver_may_defer(d)) {
         driver_hold(d);
         written = true; /* as far as anybody depends on it */
     } else if (!d->behind) {
@@ -310,7 +310,7 @@ static bool settle(struct driver *d)
         return false;
     }
     d->uncommitted = false;
-    d->told = ship(d, written);
+    d->notified = ship(d, written);
     return true;
 }
 
@@ -320,19 +320,19 @@ static void export_state(struct driver *d)
     if (d->recorder == NULL || !d->outputs.write || d->behind) {
         return;
     }
-    struct statefile next = d->exported;
+    struct state_file next = d->exported;
     struct err err = {0};
-    statefile_of(&next, d->engine, clock_wall_us(d->clock));
-    if (!d->outputs.equity_point && !statefile_is_news(&next, &d->exported)) {
+    state_file_of(&next, d->engine, clock_wall_us(d->clock));
+    if (!d->outputs.equity_point && !state_file_is_news(&next, &d->exported)) {
         return;
     }
-    if (statefile_write(&next, d->state_dir, &err) >= 0) {
+    if (state_file_write(&next, d->state_dir, &err) >= 0) {
         d->exported = next;
         d->export_failed = false;
         return;
     }
     if (!d->export_failed || d->outputs.equity_point) {
-        driver_tell(d, ERR_STATEFILE_EXPORT, &err);
+        driver_notify(d, ERR_STATEFILE_EXPORT, &err);
     }
     d->export_failed = true;
 }
@@ -391,17 +391,17 @@ static void remind(struct driver *d)
     struct event events[3];
     int count = 0;
     if (d->guard_err != 0) {
-        events[count++] = (struct event){.topic = TOPIC_TROUBLE,
+        events[count++] = (struct event){.topic = TOPIC_FAULT,
                                          .code = (uint32_t)d->guard_err,
                                          .id = d->guard_err,
                                          .at_us = d->market_us};
     }
     if (d->ended) {
         events[count++] =
-            (struct event){.topic = TOPIC_TROUBLE, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
+            (struct event){.topic = TOPIC_FAULT, .code = ERR_MARKET_ENDED, .at_us = d->market_us};
     }
     if (d->model_err != 0) {
-        events[count++] = (struct event){.topic = TOPIC_TROUBLE,
+        events[count++] = (struct event){.topic = TOPIC_FAULT,
                                          .code = ERR_ENGINE_MODEL,
                                          .id = d->model_err,
                                          .at_us = d->market_us};
@@ -412,7 +412,7 @@ static void remind(struct driver *d)
 
 static void beat(struct driver *d)
 {
-    atomic_store(&d->crossing->engine_beat_mono_us, clock_mono_us(d->clock));
+    atomic_store(&d->shared->engine_beat_mono_us, clock_mono_us(d->clock));
 }
 
 static int64_t until_next(const struct driver *d)
@@ -422,7 +422,7 @@ static int64_t until_next(const struct driver *d)
 }
 
 /* What the order books show, for a step that may decide. */
-static void take_quotes(struct driver *d)
+static void load_quotes(struct driver *d)
 {
     d->inputs.quote_count = 0;
     for (int i = 0; i < d->symbol_count && d->inputs.bar_count > 0; i++) {
@@ -437,10 +437,10 @@ static bool step(struct driver *d)
     d->now = (struct engine_now){.market_us = d->market_us,
                                  .wall_us = clock_wall_us(d->clock),
                                  .mono_us = clock_mono_us(d->clock)};
-    d->halt_seen = crossing_halt_generation(d->crossing);
-    d->inputs.halt = crossing_is_halted(d->crossing);
+    d->halt_seen = shared_halt_generation(d->shared);
+    d->inputs.halt = shared_is_halted(d->shared);
     d->inputs.disk = driver_disk(d);
-    take_quotes(d);
+    load_quotes(d);
     int64_t before_ns = nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
     percentile_push(&d->durations, nanoseconds() - before_ns);
@@ -458,7 +458,7 @@ static void publish_outputs(struct driver *d)
         d->behind && out->has_request ? backlog_request(d->backlog, out->request.id) : NULL;
     int kept = 0;
     for (int i = 0; i < out->event_count; i++) {
-        if (r == NULL || r->told || out->events[i].topic != TOPIC_REPLY) {
+        if (r == NULL || r->notified || out->events[i].topic != TOPIC_REPLY) {
             out->events[kept++] = out->events[i];
         }
     }
@@ -469,11 +469,11 @@ static void publish_outputs(struct driver *d)
 static bool finish(struct driver *d)
 {
     if (!d->behind && !d->holds_request) {
-        driver_trouble_over(d);
+        driver_fault_over(d);
     }
     engine_snapshot(d->engine, &d->now, &d->snapshot);
     if (d->behind && d->snapshot.state == TRADING_ACTIVE) {
-        say_stalled(d, "nothing opens");
+        log_stalled(d, "nothing opens");
     }
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
     watch_source(d);
@@ -483,7 +483,7 @@ static bool finish(struct driver *d)
     remind(d);
     export_state(d);
     tidy_history(d);
-    return d->told;
+    return d->notified;
 }
 
 int64_t driver_round(struct driver *d)
@@ -502,12 +502,12 @@ int64_t driver_round(struct driver *d)
         return finish(d) ? 0 : until_next(d);
     }
     driver_catch_up(d);
-    if (!backlog_has_room(d->backlog) || !take_minute(d)) {
+    if (!backlog_has_room(d->backlog) || !load_minute(d)) {
         publish_stalled(d);
         return DRIVER_ROUND_US;
     }
-    take_request(d);
-    take_settings(d);
+    accept_request(d);
+    accept_settings(d);
     d->inputs.report_count = 0;
     while (d->inputs.report_count < ENGINE_REPORTS_MAX &&
            venue_poll(d->venue, &d->inputs.reports[d->inputs.report_count])) {
@@ -518,8 +518,8 @@ int64_t driver_round(struct driver *d)
         publish_stalled(d);
         return DRIVER_ROUND_US;
     }
-    bool told = finish(d);
-    return told || full || ring_len(d->crossing->requests) > 0 ? 0 : until_next(d);
+    bool notified = finish(d);
+    return notified || full || ring_len(d->shared->requests) > 0 ? 0 : until_next(d);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -539,7 +539,7 @@ int driver_check_market(const struct settings *settings, int64_t *ret_step_us, s
     return rc;
 }
 
-struct driver *driver_new(const struct driver_options *options, struct crossing *crossing)
+struct driver *driver_new(const struct driver_options *options, struct shared *shared)
 {
     ASSERT(options->settings.symbol_count >= 1 && options->settings.symbol_count <= SYMBOLS_MAX &&
            options->settings.market_speed >= 1);
@@ -547,7 +547,7 @@ struct driver *driver_new(const struct driver_options *options, struct crossing 
     ASSERT(d != NULL);
     d->options = *options;
     d->settings = options->settings;
-    d->crossing = crossing;
+    d->shared = shared;
     d->clock = options->clock == NULL ? clock_real() : options->clock;
     d->state_dir = strdup(options->state_dir == NULL ? "" : options->state_dir);
     ASSERT(d->state_dir != NULL);

@@ -28,7 +28,7 @@ void driver_record(struct driver *d)
     struct err err = {0};
     if (d->recorder != NULL && recorder_step(d->recorder, d->engine, &d->now, &d->inputs,
                                              &d->outputs, &err) == -ERR_ENGINE_RECORD_FULL) {
-        driver_tell(d, ERR_ENGINE_RECORD_FULL, &err);
+        driver_notify(d, ERR_ENGINE_RECORD_FULL, &err);
     }
 }
 
@@ -46,7 +46,7 @@ void driver_disk_failing(struct driver *d, int cause)
 static bool failing(struct driver *d, enum err_id id, const struct err *cause)
 {
     driver_disk_failing(d, cause->id);
-    driver_trouble(d, id, cause);
+    driver_fault(d, id, cause);
     return false;
 }
 
@@ -68,7 +68,7 @@ static void note_duration(struct driver *d, int64_t before_us)
         struct err err = {0};
         (void)err_set(&err, ERR_ENGINE_SLOW_DISK, "%lld ms",
                       (long long)(d->commit_us / USEC_PER_MSEC));
-        driver_tell(d, ERR_ENGINE_SLOW_DISK, &err);
+        driver_notify(d, ERR_ENGINE_SLOW_DISK, &err);
     }
 }
 
@@ -98,7 +98,7 @@ static void answer_late(struct driver *d)
         const struct journal_request *r = &rows.requests[i];
         bool own =
             d->uncommitted && d->outputs.has_request && r->request.id == d->outputs.request.id;
-        if (!r->told && !own) {
+        if (!r->notified && !own) {
             struct event e = {.topic = TOPIC_REPLY,
                               .code = (uint32_t)(r->err < 0 ? -r->err : r->err),
                               .at_us = r->at_us,
@@ -123,7 +123,7 @@ static void clear_reserve(struct driver *d)
     bool was_stale = d->reserve_stale;
     d->reserve_stale = d->reserve != NULL && reserve_clear(d->reserve, &err) < 0;
     if (d->reserve_stale && !was_stale) {
-        driver_tell(d, ERR_ENGINE_RESERVE, &err);
+        driver_notify(d, ERR_ENGINE_RESERVE, &err);
     }
 }
 
@@ -167,7 +167,7 @@ void driver_catch_up(struct driver *d)
     }
 }
 
-bool driver_may_put_off(const struct driver *d)
+bool driver_may_defer(const struct driver *d)
 {
     const struct engine_outputs *out = &d->outputs;
     bool quiet = out->order_count == 0 && out->amend_count == 0 && out->fill_count == 0 &&
@@ -303,12 +303,12 @@ static bool keep(struct driver *d)
         return false; /* which has been said */
     }
     if (reserve_add(d->reserve, d->notes, count, &err) < 0) {
-        driver_tell(d, ERR_ENGINE_RESERVE, &err);
+        driver_notify(d, ERR_ENGINE_RESERVE, &err);
         return false;
     }
     driver_remember_state(d);
     if (notes_request(d)) {
-        backlog_request(d->backlog, d->outputs.request.id)->told = true;
+        backlog_request(d->backlog, d->outputs.request.id)->notified = true;
     }
     return true;
 }
@@ -386,7 +386,7 @@ void driver_open_reserve(struct driver *d)
     (void)snprintf(path, sizeof(path), "%s/" RESERVE_NAME, d->state_dir);
     d->owns_reserve = reserve_open(path, &d->reserve, &err) >= 0;
     if (!d->owns_reserve) {
-        driver_tell(d, ERR_ENGINE_RESERVE, &err);
+        driver_notify(d, ERR_ENGINE_RESERVE, &err);
     }
 }
 
@@ -401,7 +401,7 @@ static bool is_loaded(const struct engine_memory *memory, const char *client_id)
 }
 
 /* Back into the books, so that what closed it can be booked. */
-static void take_adopted(struct driver *d, const struct position *p, struct engine_memory *memory)
+static void load_adopted(struct driver *d, const struct position *p, struct engine_memory *memory)
 {
     struct ledger ledger = {&memory->state, memory->positions, &memory->position_count};
     if (p->symbol.name[0] != '\0' && ledger_adopt(&ledger, p)) {
@@ -411,14 +411,14 @@ static void take_adopted(struct driver *d, const struct position *p, struct engi
 
 /* A note that cannot be used may be of an order that left: nothing is opened until a person says.
  */
-static void miss_note(struct driver *d, const char *what)
+static void note_lost(struct driver *d, const char *what)
 {
     struct err err = {0};
     (void)err_set(&err, ERR_ENGINE_RESERVE, "%s", what);
     driver_guard_raise(d, ERR_ENGINE_RESERVE, REQUEST_PAUSE, "a note was lost", &err);
 }
 
-static void take_note(struct driver *d, const struct reserve_note *n, struct engine_memory *memory)
+static void load_note(struct driver *d, const struct reserve_note *n, struct engine_memory *memory)
 {
     struct engine_state *s = &memory->state;
     s->run = n->run > s->run ? n->run : s->run;
@@ -429,12 +429,12 @@ static void take_note(struct driver *d, const struct reserve_note *n, struct eng
             break;
         }
         if (memory->order_count == ENGINE_ORDERS_MAX) {
-            miss_note(d, n->order.client_id);
+            note_lost(d, n->order.client_id);
             break;
         }
         memory->orders[memory->order_count++] = n->order;
         backlog_add_order(d->backlog, &n->order);
-        take_adopted(d, &n->adopted, memory);
+        load_adopted(d, &n->adopted, memory);
         break;
     case RESERVE_STATE:
         s->state = n->state;
@@ -450,7 +450,7 @@ static void take_note(struct driver *d, const struct reserve_note *n, struct eng
     }
 }
 
-int driver_take_reserve(struct driver *d, struct engine_memory *memory, struct err *err)
+int driver_load_reserve(struct driver *d, struct engine_memory *memory, struct err *err)
 {
     int64_t committed = 0;
     backlog_clear(d->backlog);
@@ -471,9 +471,9 @@ int driver_take_reserve(struct driver *d, struct engine_memory *memory, struct e
     for (int i = 0; i < count; i++) {
         struct reserve_note n;
         if (reserve_read(d->reserve, i, &n)) {
-            take_note(d, &n, memory);
+            load_note(d, &n, memory);
         } else {
-            miss_note(d, RESERVE_NAME " holds a note that makes no sense");
+            note_lost(d, RESERVE_NAME " holds a note that makes no sense");
         }
     }
     if (count > 0) {

@@ -24,7 +24,7 @@ void driver_guard_raise(struct driver *d, enum err_id id, enum request_kind kind
     d->guard_err = (int)id;
     d->reminded_mono_us = 0; /* at once */
     struct event e = {
-        .topic = TOPIC_TROUBLE, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
+        .topic = TOPIC_FAULT, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
     driver_publish_events(d, &e, 1);
 }
 
@@ -58,16 +58,16 @@ void driver_guard_look(struct driver *d)
     struct err err = {0};
     int rc = trading_store_keep(d->store, &err);
     if (rc > 0) {
-        (void)atomic_fetch_add(&d->crossing->trading_file, 1);
+        (void)atomic_fetch_add(&d->shared->trading_file, 1);
     }
     bool is_news =
-        rc > 0 || (rc < 0 && (!d->file_lost || mono_us - d->file_said_mono_us >= USEC_PER_MIN));
+        rc > 0 || (rc < 0 && (!d->file_lost || mono_us - d->file_logged_mono_us >= USEC_PER_MIN));
     d->file_lost = rc < 0;
     if (is_news) {
-        d->file_said_mono_us = mono_us;
+        d->file_logged_mono_us = mono_us;
         driver_guard_raise(d, ERR_DB_MOVED, REQUEST_PAUSE, "trading.db moved", &err);
     }
-    if (atomic_exchange(&d->crossing->ops_file_moved, false)) {
+    if (atomic_exchange(&d->shared->ops_file_moved, false)) {
         (void)err_set(&err, ERR_DB_MOVED, "ops.db");
         driver_guard_raise(d, ERR_DB_MOVED, REQUEST_PAUSE, "ops.db moved", &err);
     }
@@ -115,8 +115,8 @@ static bool is_unheard_of(struct driver *d, const char *client_id)
            order_table_get(d->store, client_id, &order, NULL) == -ERR_STORE_NOT_FOUND;
 }
 
-void driver_guard_statefile(struct driver *d, const struct statefile *file,
-                            const struct engine_memory *memory)
+void driver_guard_state_file(struct driver *d, const struct state_file *file,
+                             const struct engine_memory *memory)
 {
     int unheard_of = 0;
     for (int i = 0; i < file->position_count; i++) {
@@ -128,8 +128,8 @@ void driver_guard_statefile(struct driver *d, const struct statefile *file,
     }
     struct err cause = {0};
     (void)err_set(&cause, ERR_ENGINE_STORE_OLD,
-                  STATEFILE_NAME " tells of %lld trades, trading.db of %lld; %d of its positions "
-                                 "are unknown",
+                  STATE_FILE_NAME " tells of %lld trades, trading.db of %lld; %d of its positions "
+                                  "are unknown",
                   (long long)file->total_trades, (long long)trades, unheard_of);
     driver_guard_raise(d, ERR_ENGINE_STORE_OLD, REQUEST_PAUSE, "trading.db is old", &cause);
 }

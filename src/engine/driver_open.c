@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "driver_private.h"
-#include "engine/statefile.h"
+#include "engine/state_file.h"
 #include "io/file.h"
 #include "journal.h"
 
@@ -49,7 +49,7 @@ static void watch_held(struct driver *d, const struct engine_memory *memory)
         if (find_symbol(held, held_count, d->symbols[i]) < 0) {
             struct err why = {0};
             (void)err_set(&why, ERR_ENGINE_SYMBOLS, "%s", d->symbols[i].name);
-            driver_tell(d, ERR_ENGINE_SYMBOLS, &why);
+            driver_notify(d, ERR_ENGINE_SYMBOLS, &why);
             d->symbol_count--;
             memmove(&d->symbols[i], &d->symbols[i + 1],
                     (size_t)(d->symbol_count - i) * sizeof(d->symbols[0]));
@@ -138,7 +138,7 @@ static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
     int kept = 0;
     for (int minute = 0; simulated && minute < DRIVER_WARM_UP_MIN; minute++) {
         struct source_bar bars[SYMBOLS_MAX];
-        int count = source_take(d->own, bars);
+        int count = source_next(d->own, bars);
         kept += engine_warm(d->engine, bars, count, &history[kept]);
     }
     d->market_us = market_us;
@@ -231,16 +231,16 @@ static void load_model(struct driver *d)
 static int import_state(struct driver *d, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
+    buf_addf(&path, "%s/" STATE_FILE_NAME, d->state_dir);
     if (d->state_dir[0] == '\0' || buf_failed(&path) || !file_exists(path.data)) {
         return -ERR_STORE_NOT_FOUND;
     }
-    struct statefile file;
-    struct statefile_imported done;
-    struct statefile_import options = {.settings = &d->settings,
-                                       .wall_us = clock_wall_us(d->clock)};
-    int rc = statefile_read(path.data, &file, err);
-    rc = rc < 0 ? rc : statefile_import(&file, &options, d->store, &done, err);
+    struct state_file file;
+    struct state_file_imported done;
+    struct state_file_import options = {.settings = &d->settings,
+                                        .wall_us = clock_wall_us(d->clock)};
+    int rc = state_file_read(path.data, &file, err);
+    rc = rc < 0 ? rc : state_file_import(&file, &options, d->store, &done, err);
     if (rc >= 0) {
         LOG(NOTICE, "%s: imported, %d positions, %lld trades; stops are %.2f %% from their entries",
             path.data, done.positions, (long long)file.total_trades, d->settings.stop_pct);
@@ -254,14 +254,14 @@ static void begin_export(struct driver *d, const struct engine_memory *memory)
 {
     struct err err = {0};
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
-    buf_addf(&path, "%s/" STATEFILE_NAME, d->state_dir);
-    d->exported = (struct statefile){0};
+    buf_addf(&path, "%s/" STATE_FILE_NAME, d->state_dir);
+    d->exported = (struct state_file){0};
     d->export_failed = false;
     if (d->state_dir[0] != '\0' && file_exists(path.data) &&
-        statefile_read(path.data, &d->exported, &err) < 0) {
+        state_file_read(path.data, &d->exported, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "the state file is written anew");
     }
-    driver_guard_statefile(d, &d->exported, memory);
+    driver_guard_state_file(d, &d->exported, memory);
     if (d->exported.created_us == 0) {
         d->exported.created_us = clock_wall_us(d->clock);
     }
@@ -321,7 +321,7 @@ static int recover(struct driver *d, struct err *err)
     }
     int64_t newest_run = 0;
     if (first || rc >= 0) {
-        rc = driver_take_reserve(d, first ? NULL : memory, err);
+        rc = driver_load_reserve(d, first ? NULL : memory, err);
     }
     if (rc >= 0) {
         rc = driver_guard_start(d, memory, first, &newest_run, err);
@@ -382,7 +382,7 @@ bool driver_open_try(struct driver *d)
         d->retry_mono_us = 0;
         trading_store_log_work(d->store, "engine started");
         d->failing_mono_us = 0;
-        driver_trouble_over(d);
+        driver_fault_over(d);
         /* What was recovered can be seen even when the first commit has to wait. */
         struct engine_now now = {
             .market_us = d->market_us, .wall_us = clock_wall_us(d->clock), .mono_us = mono_us};
@@ -392,7 +392,7 @@ bool driver_open_try(struct driver *d)
     driver_open_undo(d);
     bool no_market = err.id == ERR_MARKET_SOURCE;
     bool is_own = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
-    driver_trouble(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
+    driver_fault(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
     if (!is_own || err.id == ERR_ENGINE_RECORD) {
         driver_disk_failing(d, err.id);
     }

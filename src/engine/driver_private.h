@@ -12,7 +12,7 @@
 #include "engine/driver.h"
 #include "engine/recorder.h"
 #include "engine/reserve.h"
-#include "engine/statefile.h"
+#include "engine/state_file.h"
 #include "market/csv_source.h"
 #include "market/simulated.h"
 #include "percentile.h"
@@ -21,7 +21,7 @@ struct driver {
     struct driver_options options;
     char *state_dir;
     struct settings settings;
-    struct crossing *crossing;
+    struct shared *shared;
     struct clock *clock;
 
     struct trading_store *store; /* NULL: not open */
@@ -48,7 +48,7 @@ struct driver {
     bool holds_request;        /* in request: taken from the ring, not stepped yet */
     bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
     int64_t minute_us;         /* its open, as the source promised it */
-    bool told;                 /* the venue was told anything: its answer may be there already */
+    bool notified;             /* the venue was told anything: its answer may be there already */
     bool uncommitted;          /* outputs wait for the disk, for a moment */
     struct recorder *recorder; /* NULL: none without a state folder */
 
@@ -72,7 +72,7 @@ struct driver {
     int64_t slow_wall_us;      /* end of the first one of a row */
     enum trading_state state;  /* as on disk, or in the reserve */
     char state_reason[64];
-    struct statefile exported; /* as .trading_state.json says now */
+    struct state_file exported; /* as .trading_state.json says now */
     bool export_failed;
     uint64_t halt_seen; /* generation of the kill switch before the step */
     struct engine_now now;
@@ -83,13 +83,13 @@ struct driver {
     /* Of trading.db as a file, and what is found about it at a start: see driver_guard.c. */
     int64_t looked_mono_us;
     bool file_lost; /* it was deleted or replaced, and could not be put back yet */
-    int64_t file_said_mono_us;
+    int64_t file_logged_mono_us;
     int guard_err;        /* err id that stands until a person resumes; 0 none */
     bool guard_asks;      /* guard is still to be done */
     struct request guard; /* a pause or an emergency stop of our own */
 
-    int trouble; /* err id that stands; 0 none */
-    int64_t trouble_said_mono_us;
+    int fault; /* err id that stands; 0 none */
+    int64_t fault_notified_mono_us;
     int64_t reminded_mono_us; /* of what lasts and stops nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;
@@ -100,8 +100,8 @@ struct driver {
 void driver_publish_events(struct driver *d, const struct event *events, int count);
 void driver_publish_snapshot(struct driver *d);
 /* Something that lasts: said when it begins and each minute, logged when it begins. */
-void driver_trouble(struct driver *d, enum err_id id, const struct err *cause);
-void driver_trouble_over(struct driver *d);
+void driver_fault(struct driver *d, enum err_id id, const struct err *cause);
+void driver_fault_over(struct driver *d);
 
 /* driver_guard.c */
 /* Nothing opens until a person resumes; told now and each minute until then. by: up to 20 bytes. */
@@ -116,10 +116,10 @@ void driver_guard_look(struct driver *d);
 int driver_guard_start(struct driver *d, struct engine_memory *memory, bool first,
                        int64_t *ret_newest_run, struct err *err);
 /* Does the state file that an earlier run left know more? memory NULL: a first start. */
-void driver_guard_statefile(struct driver *d, const struct statefile *file,
-                            const struct engine_memory *memory);
+void driver_guard_state_file(struct driver *d, const struct state_file *file,
+                             const struct engine_memory *memory);
 
-void driver_tell(struct driver *d, enum err_id id, const struct err *cause); /* stops nothing */
+void driver_notify(struct driver *d, enum err_id id, const struct err *cause); /* stops nothing */
 
 /* driver_disk.c */
 /* The step that was just made, into the recorder. */
@@ -129,7 +129,7 @@ bool driver_write(struct driver *d);
 /* Behind: driver_write, once in a while. */
 void driver_catch_up(struct driver *d);
 /* The disk takes seconds, and nobody waits for what this step answered: a later commit has it. */
-bool driver_may_put_off(const struct driver *d);
+bool driver_may_defer(const struct driver *d);
 /* The outputs into the backlog; once a step. */
 void driver_hold(struct driver *d);
 /* driver_write has failed: false, it is tried again before the next step; true, the steps go on,
@@ -141,7 +141,7 @@ void driver_disk_snapshot(struct driver *d);
 /* The trading state is on disk as it stands. */
 void driver_remember_state(struct driver *d);
 /* What an earlier run kept in its reserve, into memory and the backlog; NULL: a first start. */
-int driver_take_reserve(struct driver *d, struct engine_memory *memory, struct err *err);
+int driver_load_reserve(struct driver *d, struct engine_memory *memory, struct err *err);
 void driver_open_reserve(struct driver *d);
 /* May be asked for, and answered, while trading.db cannot be written. */
 bool driver_request_keeps(enum request_kind kind);

@@ -69,9 +69,9 @@ struct event *engine_event(struct engine *engine, enum topic topic, int64_t code
     return e;
 }
 
-void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol)
+void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol)
 {
-    struct event *e = engine_event(engine, TOPIC_TROUBLE, (int64_t)id);
+    struct event *e = engine_event(engine, TOPIC_FAULT, (int64_t)id);
     e->symbol = symbol;
 }
 
@@ -156,11 +156,11 @@ void engine_restore(struct engine *engine, const struct engine_memory *memory)
     engine_rules_restore(engine, &memory->rules);
 }
 
-static enum series_verdict push_bar(struct engine *engine, struct series *series,
-                                    const struct candle *candle, int64_t now_us,
-                                    unsigned *ret_closed)
+static enum series_result push_bar(struct engine *engine, struct series *series,
+                                   const struct candle *candle, int64_t now_us,
+                                   unsigned *ret_closed)
 {
-    enum series_verdict verdict = series_push(series, candle, now_us, ret_closed);
+    enum series_result verdict = series_push(series, candle, now_us, ret_closed);
     if ((*ret_closed & 1u << TF_1H) != 0) {
         const struct candle *hour = &series_frame(series, TF_1H)->closed;
         returns_push(&engine->returns, series->symbol, hour->open_us / USEC_PER_HOUR, hour->close);
@@ -216,7 +216,7 @@ static void mark(struct engine *engine, const struct series *series)
 }
 
 /* Returns the series when this bar completed one that is decided on. */
-static struct series *take_bar(struct engine *engine, const struct source_bar *bar)
+static struct series *accept_bar(struct engine *engine, const struct source_bar *bar)
 {
     struct series *series = engine_series(engine, bar->symbol);
     if (series == NULL) {
@@ -225,11 +225,11 @@ static struct series *take_bar(struct engine *engine, const struct source_bar *b
     unsigned closed;
     engine->out->write = true;
     engine->out->market_moved = true;
-    enum series_verdict verdict =
+    enum series_result verdict =
         push_bar(engine, series, &bar->candle, engine->now->market_us, &closed);
     if (verdict != SERIES_ACCEPTED) {
         engine->state.refused_candles++;
-        struct event *e = engine_event(engine, TOPIC_TROUBLE, ERR_MARKET_CANDLE);
+        struct event *e = engine_event(engine, TOPIC_FAULT, ERR_MARKET_CANDLE);
         e->symbol = bar->symbol;
         e->id = (int64_t)verdict;
         return NULL;
@@ -284,7 +284,7 @@ static void clear_outputs(struct engine_outputs *out, int64_t at_us)
     out->event_count = 0;
 }
 
-static void take_request(struct engine *engine, const struct request *request)
+static void accept_request(struct engine *engine, const struct request *request)
 {
     engine->out->has_request = true;
     engine->out->request = *request;
@@ -300,7 +300,7 @@ static void check_books(struct engine *engine)
     struct ledger ledger = engine_ledger(engine);
     bool balances = ledger_balances(&ledger);
     if (!balances && engine->books_balance) {
-        engine_trouble(engine, ERR_ENGINE_BOOKS, (struct symbol){0});
+        engine_fault(engine, ERR_ENGINE_BOOKS, (struct symbol){0});
     }
     engine->books_balance = balances;
     ledger_mark(&ledger);
@@ -329,12 +329,12 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     engine_orders_begin(engine);
     engine_rules_begin(engine);
     for (int i = 0; i < inputs->report_count; i++) {
-        engine_reports_take(engine, &inputs->reports[i]);
+        engine_reports_accept(engine, &inputs->reports[i]);
     }
     struct series *due[SYMBOLS_MAX];
     int due_count = 0;
     for (int i = 0; i < inputs->bar_count; i++) {
-        struct series *series = take_bar(engine, &inputs->bars[i]);
+        struct series *series = accept_bar(engine, &inputs->bars[i]);
         if (series != NULL && due_count < SYMBOLS_MAX) {
             due[due_count++] = series;
         }
@@ -347,7 +347,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
         engine_control_halt(engine);
     }
     if (inputs->request != NULL) {
-        take_request(engine, inputs->request);
+        accept_request(engine, inputs->request);
     }
     engine_control_tick(engine);
     for (int i = 0; i < due_count; i++) {

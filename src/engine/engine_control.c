@@ -250,7 +250,7 @@ void engine_control_tick(struct engine *engine)
         }
         watch_breaker(engine, equity, new_day);
         if (engine->out->market_moved && s->state != TRADING_EMERGENCY) {
-            engine_rescue_tick(engine, equity);
+            engine_liquidation_guard_tick(engine, equity);
         }
     }
     /* Again and again: a cancellation can get lost like anything else. */

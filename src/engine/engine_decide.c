@@ -3,21 +3,21 @@
 
 /* ---------------------------------------------------------------- what the agents ask for */
 
-static struct dec size(void *desk, const struct board *board, double confidence)
+static struct dec size(void *desk, const struct context *context, double confidence)
 {
     struct engine *engine = desk;
-    engine_account_fill(engine, board->order.symbol, board->order.side, &engine->account);
-    engine->account.fill_price = board->quote == NULL ? DEC_ZERO : board->quote->ask;
-    return risk_size(&engine->account, &board->order, confidence);
+    engine_account_fill(engine, context->order.symbol, context->order.side, &engine->account);
+    engine->account.fill_price = context->quote == NULL ? DEC_ZERO : context->quote->ask;
+    return risk_size(&engine->account, &context->order, confidence);
 }
 
 /* After size: of the same account. */
-static bool audit(void *desk, struct board *board)
+static bool audit(void *desk, struct context *context)
 {
     struct engine *engine = desk;
-    struct decision *d = board->decision;
-    struct risk_verdict verdict;
-    if (risk_check(&engine->account, &board->order, &verdict)) {
+    struct decision *d = context->decision;
+    struct risk_result verdict;
+    if (risk_check(&engine->account, &context->order, &verdict)) {
         return true;
     }
     (void)str_copy(str_c(verdict.code), d->veto_code, sizeof(d->veto_code));
@@ -26,10 +26,10 @@ static bool audit(void *desk, struct board *board)
     return false;
 }
 
-static bool submit(void *desk, struct board *board)
+static bool submit(void *desk, struct context *context)
 {
     struct engine *engine = desk;
-    struct order *o = &board->order;
+    struct order *o = &context->order;
     struct position want = {
         .symbol = o->symbol,
         .side = o->side,
@@ -50,7 +50,7 @@ static bool submit(void *desk, struct board *board)
     return true;
 }
 
-static const struct desk_port port = {engine_rules_judge, size, audit, submit};
+static const struct decision_port port = {engine_rules_judge, size, audit, submit};
 
 /* ---------------------------------------------------------------- a decision */
 
@@ -77,18 +77,18 @@ void engine_decide(struct engine *engine, const struct series *series)
     d->price = series->price;
     struct ledger ledger = engine_ledger(engine);
     int held = ledger_find(&ledger, d->symbol);
-    struct board *board = &engine->board;
-    board->series = series;
-    board->settings = &engine->settings;
-    board->quote = engine_quote(engine, d->symbol);
-    board->held = held >= 0 ? &engine->positions[held] : NULL;
-    board->predictor = engine->predictor;
-    board->waits = why_wait(engine, d->symbol);
-    board->now_us = engine->now->market_us;
-    board->port = &port;
-    board->desk = engine;
-    board->decision = d;
-    agent_run_all(board);
+    struct context *context = &engine->context;
+    context->series = series;
+    context->settings = &engine->settings;
+    context->quote = engine_quote(engine, d->symbol);
+    context->held = held >= 0 ? &engine->positions[held] : NULL;
+    context->predictor = engine->predictor;
+    context->waits = why_wait(engine, d->symbol);
+    context->now_us = engine->now->market_us;
+    context->port = &port;
+    context->desk = engine;
+    context->decision = d;
+    agent_run_all(context);
     engine->state.decisions++;
     engine->state.vetoes += d->outcome == OUTCOME_VETOED;
     struct event *e = engine_event(engine, TOPIC_DECISION, (int64_t)d->outcome);

@@ -116,7 +116,7 @@ bool engine_orders_room(const struct engine *engine)
     return ENGINE_ORDERS_MAX - used > SLOTS_FOR_CLOSING;
 }
 
-static struct engine_slot *take_slot(struct engine *engine)
+static struct engine_slot *claim_slot(struct engine *engine)
 {
     for (int i = 0; i < ENGINE_ORDERS_MAX; i++) {
         if (!engine->slots[i].used) {
@@ -129,7 +129,7 @@ static struct engine_slot *take_slot(struct engine *engine)
 
 void engine_orders_restore(struct engine *engine, const struct order *order, int64_t last_fill_id)
 {
-    struct engine_slot *slot = take_slot(engine);
+    struct engine_slot *slot = claim_slot(engine);
     ASSERT(slot != NULL);
     *slot = (struct engine_slot){
         .used = true, .ask = true, .last_fill_id = last_fill_id, .order = *order};
@@ -140,7 +140,7 @@ void engine_orders_restore(struct engine *engine, const struct order *order, int
 struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
                                     const struct position *position, const char *reason)
 {
-    struct engine_slot *slot = take_slot(engine);
+    struct engine_slot *slot = claim_slot(engine);
     if (slot == NULL) {
         return NULL;
     }
@@ -322,7 +322,7 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
 {
     int64_t silent_us = engine->now->mono_us - slot->asked_mono_us;
     if (slot->order.state == ORDER_SENT && silent_us >= ENGINE_ANSWER_US) {
-        engine_trouble(engine, ERR_VENUE_NO_ANSWER, slot->order.symbol);
+        engine_fault(engine, ERR_VENUE_NO_ANSWER, slot->order.symbol);
         engine_orders_move(engine, slot, ORDER_UNKNOWN);
     }
     bool resting = slot->order.state == ORDER_ACKED || slot->order.state == ORDER_PARTIAL;

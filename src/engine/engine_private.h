@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "agents/board.h"
+#include "agents/decision_context.h"
 #include "base/err.h"
 #include "engine/engine.h"
 #include "ledger.h"
@@ -51,11 +51,12 @@ struct engine_exposure {
     int entry_count;                        /* since the start */
     int foreign_count;                      /* of the newest listing: not in our books */
     struct snapshot_foreign foreign[POSITIONS_MAX];
-    int foreign_seen[POSITIONS_MAX]; /* of each: in how many listings in a row */
-    struct engine_rescue {           /* of the symbol in series[i]: how near liquidation has come */
-        enum risk_rescue done;
-        struct dec keep; /* RISK_RESCUE_HALVE: what is to stay of the position */
-    } rescues[SYMBOLS_MAX];
+    int foreign_seen[POSITIONS_MAX];  /* of each: in how many listings in a row */
+    struct engine_liquidation_guard { /* of the symbol in series[i]: how near liquidation has come
+                                       */
+        enum risk_liquidation_guard done;
+        struct dec keep; /* RISK_LIQUIDATION_GUARD_HALVE: what is to stay of the position */
+    } liquidation_guards[SYMBOLS_MAX];
 };
 
 struct engine {
@@ -96,7 +97,7 @@ struct engine {
     const struct engine_now *now;
     const struct engine_inputs *in;
     struct engine_outputs *out;
-    struct board board;          /* of the decision under way */
+    struct context context;      /* of the decision under way */
     struct risk_account account; /* that its entry meets */
 };
 
@@ -109,7 +110,7 @@ struct dec engine_equity(const struct engine *engine);
 /* The state that people see: STARTING until reconciled, unless an emergency stop is active. */
 enum trading_state engine_shown_state(const struct engine *engine);
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
-void engine_trouble(struct engine *engine, enum err_id id, struct symbol symbol);
+void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol);
 
 /* engine_account.c */
 /* The account as an entry in this symbol and on this side meets it. */
@@ -122,9 +123,9 @@ struct dec engine_account_held(const struct engine *engine);
 void engine_account_entry(struct engine *engine, int64_t at_us); /* one was made */
 void engine_account_snapshot(const struct engine *engine, struct snapshot *ret);
 
-/* engine_rescue.c */
+/* engine_liquidation.c */
 /* Closes before the venue liquidates; after each step that moved prices. */
-void engine_rescue_tick(struct engine *engine, struct dec equity);
+void engine_liquidation_guard_tick(struct engine *engine, struct dec equity);
 
 /* engine_decide.c */
 /* A decision on the bar that this series has just closed; into outputs.decisions. */
@@ -168,7 +169,7 @@ void engine_orders_ask(struct engine *engine, struct symbol symbol);
 int engine_orders_unheard(const struct engine *engine); /* about which the venue was asked */
 
 /* engine_reports.c */
-void engine_reports_take(struct engine *engine, const struct venue_report *report);
+void engine_reports_accept(struct engine *engine, const struct venue_report *report);
 /* A position, or a part of it, was closed: numbers it, counts it, starts the cooldown. */
 void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade);
 
@@ -196,9 +197,9 @@ void engine_rules_restore(struct engine *engine, const struct rule_book *book);
 void engine_rules_begin(struct engine *engine); /* what was retired in the last step is forgotten */
 /* Follows the shadows of this symbol along one more bar; before the decisions of the step. */
 void engine_rules_bar(struct engine *engine, struct symbol symbol, const struct candle *bar);
-/* desk_port.rules: no more than a look at the count while there are no rules. An entry is wanted
- * when nothing is held and |score| with the bias of the rules reaches the threshold: only then are
- * ids noted, shadows opened and vetoes given. */
-void engine_rules_judge(void *desk, struct board *board);
+/* decision_port.rules: no more than a look at the count while there are no rules. An entry is
+ * wanted when nothing is held and |score| with the bias of the rules reaches the threshold: only
+ * then are ids noted, shadows opened and vetoes given. */
+void engine_rules_judge(void *desk, struct context *context);
 int engine_rules_add(struct engine *engine, const struct request *request);
 int engine_rules_set(struct engine *engine, const struct request *request);

@@ -125,7 +125,7 @@ static void find_foreign(struct engine *engine, const struct venue_report *listi
         seen[count] = times > FOREIGN_AFTER ? FOREIGN_AFTER : times;
         found[count++] = (struct snapshot_foreign){h->symbol, h->side, h->qty, h->entry_price};
         if (times == FOREIGN_AFTER) {
-            engine_trouble(engine, ERR_ENGINE_FOREIGN, h->symbol);
+            engine_fault(engine, ERR_ENGINE_FOREIGN, h->symbol);
         }
         engine->list_wanted = engine->list_wanted || times < FOREIGN_AFTER;
     }
@@ -136,8 +136,8 @@ static void find_foreign(struct engine *engine, const struct venue_report *listi
 
 /* ---------------------------------------------------------------- do our books agree? */
 
-static void say_difference(struct engine *engine, struct symbol symbol, struct dec ours,
-                           struct dec theirs)
+static void describe_difference(struct engine *engine, struct symbol symbol, struct dec ours,
+                                struct dec theirs)
 {
     char a[DEC_TEXT_SIZE];
     char b[DEC_TEXT_SIZE];
@@ -154,7 +154,7 @@ static bool agrees(struct engine *engine, const struct venue_report *listing)
         const struct position *p = &engine->positions[i];
         const struct venue_holding *h = holding_of(listing, p->symbol);
         if (h == NULL || h->side != p->side || dec_cmp(h->qty, p->qty) != 0) {
-            say_difference(engine, p->symbol, p->qty, h == NULL ? DEC_ZERO : h->qty);
+            describe_difference(engine, p->symbol, p->qty, h == NULL ? DEC_ZERO : h->qty);
             same = false;
         }
     }
@@ -162,7 +162,7 @@ static bool agrees(struct engine *engine, const struct venue_report *listing)
     for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
         const struct venue_holding *h = &listing->holdings[i];
         if (ledger_find(&ledger, h->symbol) < 0 && !is_foreign(engine, h->symbol)) {
-            say_difference(engine, h->symbol, DEC_ZERO, h->qty);
+            describe_difference(engine, h->symbol, DEC_ZERO, h->qty);
             same = false;
         }
     }
@@ -203,7 +203,7 @@ static void write_off(struct engine *engine, const struct position *position)
                         .at_us = engine->now->market_us};
     struct ledger ledger = engine_ledger(engine);
     struct trade trade;
-    engine_trouble(engine, ERR_ENGINE_RECONCILE, position->symbol);
+    engine_fault(engine, ERR_ENGINE_RECONCILE, position->symbol);
     if (ledger_book(&ledger, &what, NULL, &trade) == LEDGER_CLOSED) {
         engine_reports_trade(engine, "gone from the venue", &trade);
         engine->out->positions_changed = true;
@@ -279,7 +279,7 @@ void engine_reconcile_listing(struct engine *engine, const struct venue_report *
     engine->list_wanted = true;
     if (engine->disagreements == 3 || (engine->disagreements > 3 && engine->reconciled)) {
         engine->reconciled = false;
-        engine_trouble(engine, ERR_ENGINE_RECONCILE, no_symbol);
+        engine_fault(engine, ERR_ENGINE_RECONCILE, no_symbol);
         (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
     }
 }

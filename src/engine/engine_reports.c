@@ -127,7 +127,7 @@ static void book_fills(struct engine *engine, struct engine_slot *slot,
     int64_t before = slot->last_fill_id;
     for (int i = 0; i < report->fill_count && i < VENUE_FILLS_MAX; i++) {
         if (!book_fill(engine, slot, &report->fills[i])) {
-            engine_trouble(engine, ERR_ENGINE_STRAY_FILL, slot->order.symbol);
+            engine_fault(engine, ERR_ENGINE_STRAY_FILL, slot->order.symbol);
             engine_orders_ask(engine, slot->order.symbol);
             return; /* later ones build on it */
         }
@@ -174,7 +174,7 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
     }
     if (report->state == ORDER_REJECTED) {
         (void)str_copy(str_c(report->reason), slot->order.reason, sizeof(slot->order.reason));
-        engine_trouble(engine, ERR_VENUE_REJECTED, slot->order.symbol);
+        engine_fault(engine, ERR_VENUE_REJECTED, slot->order.symbol);
     }
     engine_orders_move(engine, slot, report->state);
     if (slot->order.kind != ORDER_CLOSE || !order_state_is_final(report->state)) {
@@ -203,7 +203,7 @@ static void adopt_bracket(struct engine *engine, const struct engine_slot *slot,
     }
 }
 
-static void take_order(struct engine *engine, const struct venue_report *report)
+static void accept_order(struct engine *engine, const struct venue_report *report)
 {
     struct engine_slot *slot = engine_orders_find(engine, report->client_id);
     if (slot == NULL) {
@@ -220,7 +220,7 @@ static void take_order(struct engine *engine, const struct venue_report *report)
     }
 }
 
-static void take_not_known(struct engine *engine, const char *client_id)
+static void accept_not_known(struct engine *engine, const char *client_id)
 {
     struct engine_slot *slot = engine_orders_find(engine, client_id);
     if (slot == NULL) {
@@ -235,9 +235,9 @@ static void take_not_known(struct engine *engine, const char *client_id)
     }
 }
 
-static void take_no_answer(struct engine *engine, const struct venue_report *report)
+static void accept_no_answer(struct engine *engine, const struct venue_report *report)
 {
-    engine_trouble(engine, ERR_VENUE_NO_ANSWER, no_symbol);
+    engine_fault(engine, ERR_VENUE_NO_ANSWER, no_symbol);
     if (report->asked == VENUE_CALL_LIST) {
         engine->list_wanted = true;
         return;
@@ -273,7 +273,7 @@ static void give_up_bracket(struct engine *engine, struct engine_slot *slot,
         slot->order.stop = p->stop;
         slot->order.target = p->target;
         engine_orders_touch(engine, slot);
-        engine_trouble(engine, ERR_VENUE_AMEND, p->symbol);
+        engine_fault(engine, ERR_VENUE_AMEND, p->symbol);
     }
 }
 
@@ -291,7 +291,7 @@ static void adopt_standing(struct engine *engine, struct position *p,
 }
 
 /* Unless another amendment was asked for since. */
-static void take_refused(struct engine *engine, const struct venue_report *report)
+static void accept_refused(struct engine *engine, const struct venue_report *report)
 {
     struct engine_slot *slot = engine_orders_find(engine, report->client_id);
     if (slot == NULL || slot->order.stop.e8 != report->stop.e8 ||
@@ -310,7 +310,7 @@ static void take_refused(struct engine *engine, const struct venue_report *repor
 
 /* ---------------------------------------------------------------- funding */
 
-static void take_funding(struct engine *engine, const struct venue_report *report)
+static void accept_funding(struct engine *engine, const struct venue_report *report)
 {
     struct engine_state *s = &engine->state;
     if (report->funding_id <= s->last_funding_id) {
@@ -323,7 +323,7 @@ static void take_funding(struct engine *engine, const struct venue_report *repor
     struct engine_outputs *out = engine->out;
     struct ledger ledger = engine_ledger(engine);
     if (!ledger_pay(&ledger, report->payment)) {
-        engine_trouble(engine, ERR_ENGINE_STRAY_FILL, report->symbol);
+        engine_fault(engine, ERR_ENGINE_STRAY_FILL, report->symbol);
         return;
     }
     ASSERT(out->payment_count < ENGINE_REPORTS_MAX);
@@ -333,26 +333,26 @@ static void take_funding(struct engine *engine, const struct venue_report *repor
     out->write = true;
 }
 
-void engine_reports_take(struct engine *engine, const struct venue_report *report)
+void engine_reports_accept(struct engine *engine, const struct venue_report *report)
 {
     switch (report->kind) {
     case VENUE_ORDER:
-        take_order(engine, report);
+        accept_order(engine, report);
         break;
     case VENUE_NOT_KNOWN:
-        take_not_known(engine, report->client_id);
+        accept_not_known(engine, report->client_id);
         break;
     case VENUE_NO_ANSWER:
-        take_no_answer(engine, report);
+        accept_no_answer(engine, report);
         break;
     case VENUE_LISTING:
         engine_reconcile_listing(engine, report);
         break;
     case VENUE_FUNDING:
-        take_funding(engine, report);
+        accept_funding(engine, report);
         break;
     case VENUE_REFUSED:
-        take_refused(engine, report);
+        accept_refused(engine, report);
         break;
     }
 }

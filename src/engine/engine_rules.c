@@ -174,11 +174,11 @@ static void fill_account(const struct engine *engine, double plain[CONDITION_PLA
 /* The Epoch was a Thursday; weeks begin on Monday here. */
 #define EPOCH_WEEKDAY 3
 
-static void fill_values(const struct engine *engine, const struct board *board, enum side side,
+static void fill_values(const struct engine *engine, const struct context *context, enum side side,
                         struct condition_values *ret)
 {
-    const struct series *series = board->series;
-    const struct decision *d = board->decision;
+    const struct series *series = context->series;
+    const struct decision *d = context->decision;
     for (int i = 0; i < CONDITION_FRAMED_COUNT; i++) {
         ret->framed[1 + TF_1M][i] = NAN; /* nobody keeps these bars */
     }
@@ -194,8 +194,8 @@ static void fill_values(const struct engine *engine, const struct board *board, 
     plain[CONDITION_SIDE] = (double)side;
     plain[CONDITION_SYMBOL] = NAN; /* compared as a name */
     plain[CONDITION_TIER] = 1 + risk_tier(&engine->settings, d->symbol);
-    plain[CONDITION_HOUR] = (double)(board->now_us / USEC_PER_HOUR % 24);
-    plain[CONDITION_WEEKDAY] = (double)((board->now_us / USEC_PER_DAY + EPOCH_WEEKDAY) % 7);
+    plain[CONDITION_HOUR] = (double)(context->now_us / USEC_PER_HOUR % 24);
+    plain[CONDITION_WEEKDAY] = (double)((context->now_us / USEC_PER_DAY + EPOCH_WEEKDAY) % 7);
     plain[CONDITION_SCORE] = d->score;
     plain[CONDITION_CONFIDENCE] = fabs(d->score);
     fill_account(engine, plain);
@@ -226,17 +226,17 @@ static void act(struct decision *d, const struct rule *rule)
     }
 }
 
-void engine_rules_judge(void *desk, struct board *board)
+void engine_rules_judge(void *desk, struct context *context)
 {
     struct engine *engine = desk;
     const struct rule_book *book = &engine->rules.book;
-    struct decision *d = board->decision;
-    if (book->rule_count == 0 || board->flaw != FLAW_NONE) {
+    struct decision *d = context->decision;
+    if (book->rule_count == 0 || context->flaw != FLAW_NONE) {
         return;
     }
     enum side side = d->score > 0 ? SIDE_LONG : SIDE_SHORT;
     struct condition_values values;
-    fill_values(engine, board, side, &values);
+    fill_values(engine, context, side, &values);
     bool matched[RULES_MAX];
     double bonus = 0;
     for (int i = 0; i < book->rule_count; i++) {
@@ -251,7 +251,7 @@ void engine_rules_judge(void *desk, struct board *board)
     if (fabs(d->score) + bonus < d->threshold) {
         return; /* no entry is wanted: nothing to avoid, and too little to favour */
     }
-    board->bias = side == SIDE_LONG ? bonus : -bonus;
+    context->bias = side == SIDE_LONG ? bonus : -bonus;
     /* Those that act stand first: the decision keeps DECISION_RULES_MAX of them. */
     for (int status = RULE_ACTIVE; status >= RULE_TESTING; status--) {
         for (int i = 0; i < book->rule_count; i++) {

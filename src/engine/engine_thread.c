@@ -13,46 +13,46 @@
 struct engine_thread {
     pthread_t thread;
     struct driver *driver;
-    struct crossing *crossing;
-    _Atomic bool stop; /* beside crossing->stop, so that a test can end the engine alone */
+    struct shared *shared;
+    _Atomic bool stop; /* beside shared->stop, so that a test can end the engine alone */
 };
 
 /* Until something was asked of us or the time is over. */
-static void wait_for(const struct crossing *crossing, int64_t wait_us)
+static void wait_for(const struct shared *shared, int64_t wait_us)
 {
     if (wait_us <= 0) {
         return;
     }
-    struct pollfd fd = {.fd = crossing->requests_fd, .events = POLLIN};
+    struct pollfd fd = {.fd = shared->requests_fd, .events = POLLIN};
     struct timespec timeout = {.tv_sec = wait_us / USEC_PER_SEC,
                                .tv_nsec = wait_us % USEC_PER_SEC * 1000};
     if (ppoll(&fd, 1, &timeout, NULL) > 0 && (fd.revents & POLLIN) != 0) {
         uint64_t count;
         /* Only the wake-up matters; the ring holds what was asked. */
-        (void)!read(crossing->requests_fd, &count, sizeof(count));
+        (void)!read(shared->requests_fd, &count, sizeof(count));
     }
 }
 
 static void *run(void *userdata)
 {
     struct engine_thread *t = userdata;
-    while (!atomic_load(&t->stop) && !atomic_load(&t->crossing->stop)) {
-        wait_for(t->crossing, driver_round(t->driver));
+    while (!atomic_load(&t->stop) && !atomic_load(&t->shared->stop)) {
+        wait_for(t->shared, driver_round(t->driver));
     }
     driver_finish(t->driver);
     return NULL;
 }
 
-int engine_thread_start(const struct engine_options *options, struct crossing *crossing,
+int engine_thread_start(const struct engine_options *options, struct shared *shared,
                         struct engine_thread **ret, struct err *err)
 {
     struct engine_thread *t = calloc(1, sizeof(*t));
     ASSERT(t != NULL);
-    t->crossing = crossing;
+    t->shared = shared;
     t->driver = driver_new(&(struct driver_options){.state_dir = options->state_dir,
                                                     .settings = options->settings,
                                                     .clock = options->clock},
-                           crossing);
+                           shared);
     int rc = pthread_create(&t->thread, NULL, run, t);
     if (rc != 0) {
         driver_free(t->driver);
@@ -71,7 +71,7 @@ void engine_thread_stop(struct engine_thread *thread)
     }
     atomic_store(&thread->stop, true);
     uint64_t one = 1;
-    (void)!write(thread->crossing->requests_fd, &one, sizeof(one));
+    (void)!write(thread->shared->requests_fd, &one, sizeof(one));
     (void)pthread_join(thread->thread, NULL);
     driver_free(thread->driver);
     free(thread);

@@ -18,12 +18,12 @@
 #define BLOB_MAX     ((size_t)64 * 1024)
 #define EPISODE_BLOB "reserve"
 
-static int put_orders_and_fills(struct trading_store *store, const struct journal_rows *rows,
-                                struct err *err)
+static int write_orders_and_fills(struct trading_store *store, const struct journal_rows *rows,
+                                  struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < rows->order_count && rc >= 0; i++) {
-        rc = order_table_put(store, &rows->orders[i], err);
+        rc = order_table_write(store, &rows->orders[i], err);
     }
     for (int i = 0; i < rows->fill_count && rc >= 0; i++) {
         bool fresh = false;
@@ -43,26 +43,27 @@ static int put_orders_and_fills(struct trading_store *store, const struct journa
     return rc;
 }
 
-static int put_market(struct trading_store *store, const struct engine *engine,
-                      const struct source *source, struct err *err)
+static int write_market(struct trading_store *store, const struct engine *engine,
+                        const struct source *source, struct err *err)
 {
     char bytes[BLOB_MAX];
     size_t size = engine_series_save(engine, bytes, sizeof(bytes));
     ASSERT(size > 0);
-    int rc = state_table_put_blob(store, "series", bytes, size, err);
+    int rc = state_table_write_blob(store, "series", bytes, size, err);
     if (rc >= 0) {
         size = source_save(source, bytes, sizeof(bytes));
         ASSERT(size > 0);
-        rc = state_table_put_blob(store, "market", bytes, size, err);
+        rc = state_table_write_blob(store, "market", bytes, size, err);
     }
     return rc;
 }
 
 /* Everything that the engine starts from again. */
-static int put_books(struct trading_store *store, const struct engine *engine,
-                     const struct source *source, const struct journal_rows *rows, struct err *err)
+static int write_books(struct trading_store *store, const struct engine *engine,
+                       const struct source *source, const struct journal_rows *rows,
+                       struct err *err)
 {
-    int rc = put_orders_and_fills(store, rows, err);
+    int rc = write_orders_and_fills(store, rows, err);
     if (rc >= 0 && rows->positions_changed) {
         int count;
         const struct position *positions = engine_positions(engine, &count);
@@ -79,16 +80,18 @@ static int put_books(struct trading_store *store, const struct engine *engine,
         rc = request_table_add(store, &r->request, r->err, r->at_us, err);
     }
     if (rc >= 0 && rows->episode != 0) {
-        rc = state_table_put_blob(store, EPISODE_BLOB, &rows->episode, sizeof(rows->episode), err);
+        rc =
+            state_table_write_blob(store, EPISODE_BLOB, &rows->episode, sizeof(rows->episode), err);
     }
     if (rc >= 0 && rows->market_moved) {
-        rc = put_market(store, engine, source, err);
+        rc = write_market(store, engine, source, err);
     }
     return rc < 0 ? rc : state_table_save(store, engine_state(engine), err);
 }
 
 /* What people read: why it did what it did, and the equity curve. */
-static int put_notes(struct trading_store *store, const struct journal_rows *rows, struct err *err)
+static int write_notes(struct trading_store *store, const struct journal_rows *rows,
+                       struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < rows->decision_count && rc >= 0; i++) {
@@ -117,8 +120,8 @@ int journal_commit_rows(struct trading_store *store, const struct engine *engine
     if (rc < 0) {
         return rc;
     }
-    rc = put_books(store, engine, source, rows, err);
-    return end(store, rc < 0 ? rc : put_notes(store, rows, err), err);
+    rc = write_books(store, engine, source, rows, err);
+    return end(store, rc < 0 ? rc : write_notes(store, rows, err), err);
 }
 
 int journal_commit(struct trading_store *store, const struct engine *engine,
@@ -179,7 +182,7 @@ int journal_begin(struct trading_store *store, const struct engine *engine,
         rc = candle_table_add(store, history[i].symbol, &history[i].candle, err);
     }
     if (rc >= 0) {
-        rc = put_market(store, engine, source, err);
+        rc = write_market(store, engine, source, err);
     }
     if (rc >= 0) {
         rc = state_table_save(store, engine_state(engine), err);

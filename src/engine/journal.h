@@ -18,7 +18,7 @@ struct journal_request {
     struct request request;
     int err; /* ERR_NONE or why it was refused */
     int64_t at_us;
-    bool told; /* whoever asked has the answer; no column */
+    bool notified; /* whoever asked has the answer; no column */
 };
 
 /* Rows of one or more steps, the oldest first; an order once. They belong to somebody else. */

@@ -79,7 +79,7 @@ static int64_t next_us(const struct source *source)
     return s->held > 0 ? s->open_us + s->source.step_us : INT64_MAX;
 }
 
-static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct journal_source *s = of(source);
     int count = s->held;
@@ -89,7 +89,7 @@ static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
     return count;
 }
 
-static const struct source_ops journal_ops = {.name = "journal", .next_us = next_us, .take = take};
+static const struct source_ops journal_ops = {.name = "journal", .next_us = next_us, .next = next};
 
 bool journal_source_fits(const char *path)
 {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static void put(struct pack *p, const void *bytes, size_t size)
+static void write_bytes(struct pack *p, const void *bytes, size_t size)
 {
     if (p->failed || p->size - p->at < size) {
         p->failed = true;
@@ -12,7 +12,7 @@ static void put(struct pack *p, const void *bytes, size_t size)
     p->at += size;
 }
 
-static void take(struct pack *p, void *bytes, size_t size)
+static void read_bytes(struct pack *p, void *bytes, size_t size)
 {
     if (p->failed || p->size - p->at < size) {
         p->failed = true;
@@ -26,13 +26,13 @@ static void take(struct pack *p, void *bytes, size_t size)
 void pack_bytes(struct pack *p, void *bytes, size_t size)
 {
     if (p->reading) {
-        take(p, bytes, size);
+        read_bytes(p, bytes, size);
     } else {
-        put(p, bytes, size);
+        write_bytes(p, bytes, size);
     }
 }
 
-static void put_u64(struct pack *p, uint64_t v)
+static void write_u64(struct pack *p, uint64_t v)
 {
     uint8_t bytes[10];
     size_t n = 0;
@@ -41,15 +41,15 @@ static void put_u64(struct pack *p, uint64_t v)
         v >>= 7;
         bytes[n++] |= v != 0 ? 0x80 : 0;
     } while (v != 0);
-    put(p, bytes, n);
+    write_bytes(p, bytes, n);
 }
 
-static uint64_t take_u64(struct pack *p)
+static uint64_t read_u64(struct pack *p)
 {
     uint64_t v = 0;
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = 0;
-        take(p, &byte, 1);
+        read_bytes(p, &byte, 1);
         /* The tenth byte holds the last bit only. */
         if (p->failed || (shift == 63 && byte > 1)) {
             break;
@@ -66,9 +66,9 @@ static uint64_t take_u64(struct pack *p)
 void pack_u64(struct pack *p, uint64_t *value)
 {
     if (p->reading) {
-        *value = take_u64(p);
+        *value = read_u64(p);
     } else {
-        put_u64(p, *value);
+        write_u64(p, *value);
     }
 }
 
@@ -82,13 +82,13 @@ static int64_t as_signed(uint64_t v)
 void pack_near(struct pack *p, int64_t *value, int64_t base)
 {
     if (p->reading) {
-        uint64_t v = take_u64(p);
+        uint64_t v = read_u64(p);
         uint64_t difference = (v >> 1) ^ (0 - (v & 1));
         *value = p->failed ? 0 : as_signed((uint64_t)base + difference);
         return;
     }
     uint64_t difference = (uint64_t)*value - (uint64_t)base;
-    put_u64(p, (difference << 1) ^ (0 - (difference >> 63)));
+    write_u64(p, (difference << 1) ^ (0 - (difference >> 63)));
 }
 
 void pack_i64(struct pack *p, int64_t *value)
@@ -137,13 +137,13 @@ void pack_double(struct pack *p, double *value)
 void pack_count(struct pack *p, int *value, int max)
 {
     if (p->reading) {
-        uint64_t v = take_u64(p);
+        uint64_t v = read_u64(p);
         p->failed = p->failed || v > (uint64_t)max;
         *value = p->failed ? 0 : (int)v;
         return;
     }
     p->failed = p->failed || *value < 0 || *value > max;
-    put_u64(p, p->failed ? 0 : (uint64_t)*value);
+    write_u64(p, p->failed ? 0 : (uint64_t)*value);
 }
 
 void pack_dec(struct pack *p, struct dec *value)

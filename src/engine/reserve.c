@@ -48,7 +48,7 @@ static uint64_t number_at(const uint8_t *bytes, int size)
     return n;
 }
 
-static void put_number(uint8_t *bytes, int size, uint64_t n)
+static void write_number(uint8_t *bytes, int size, uint64_t n)
 {
     for (int i = 0; i < size; i++) {
         bytes[i] = (uint8_t)(n >> (8 * i));
@@ -105,10 +105,10 @@ static void fill_slot(struct reserve *r, int index, const struct reserve_note *n
     struct pack p = PACK_WRITE(slot + HEAD_SIZE, RESERVE_SLOT_SIZE - HEAD_SIZE);
     note_pack(&p, &n);
     ASSERT(!p.failed);
-    put_number(slot + 8, 8, sum_before(r, index));
-    put_number(slot + 16, 8, (uint64_t)r->episode);
-    put_number(slot + 24, 4, (uint64_t)index);
-    put_number(slot, 8, sum_of(slot));
+    write_number(slot + 8, 8, sum_before(r, index));
+    write_number(slot + 16, 8, (uint64_t)r->episode);
+    write_number(slot + 24, 4, (uint64_t)index);
+    write_number(slot, 8, sum_of(slot));
 }
 
 /* ---------------------------------------------------------------- the file */
@@ -179,7 +179,7 @@ void reserve_reload(struct reserve *r)
 }
 
 /* What is missing of its size, as zeros that are really there: a hole would want room later. */
-static int take_room(struct reserve *r, struct err *err)
+static int reserve_room(struct reserve *r, struct err *err)
 {
     off_t size = lseek(r->fd, 0, SEEK_END);
     if (size < 0) {
@@ -205,7 +205,7 @@ int reserve_open(const char *path, struct reserve **ret, struct err *err)
     r->fd = strcmp(path, ":memory:") == 0
                 ? memfd_create("reserve", MFD_CLOEXEC)
                 : open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
-    rc = r->fd < 0 ? failed(r, strerror(errno), err) : take_room(r, err);
+    rc = r->fd < 0 ? failed(r, strerror(errno), err) : reserve_room(r, err);
     if (rc < 0) {
         reserve_free(r);
         return rc;

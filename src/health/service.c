@@ -62,7 +62,7 @@ static bool somebody_waits(const struct service *service)
     return false;
 }
 
-static void tell_waiters(struct service *service, bool up)
+static void notify_waiters(struct service *service, bool up)
 {
     for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
         struct service_waiter *waiter = &service->waiters[i];
@@ -155,7 +155,7 @@ static void conclude(struct service *service)
         (void)str_copy(str_c("ok"), service->detail, sizeof(service->detail));
     }
     health_checked(service, up, up || !grace);
-    tell_waiters(service, up);
+    notify_waiters(service, up);
     int64_t every_us = service->health->options.config->monitoring_check_interval_us;
     every_us = somebody_waits(service) ? WAIT_EVERY_US : grace && !up ? GRACE_EVERY_US : every_us;
     loop_timer_at(service->due, service->check_mono_us + every_us);

@@ -135,7 +135,7 @@ static int rows_prepare(struct db *db, const char *sql, struct db_rows **ret, st
 
 /* A ready statement for sql: from the cache, or new. A cached one that is being read (a query
  * inside the same query) is not shared. */
-static int rows_take(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
+static int rows_acquire(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
 {
     size_t at = 0;
     while (at < db->cached && strcmp(sqlite3_sql(db->cache[at]->stmt), sql) != 0) {
@@ -208,7 +208,7 @@ int db_query(struct db *db, const char *sql, const struct db_value *values, size
              struct db_rows **ret, struct err *err)
 {
     struct db_rows *rows = NULL;
-    int rc = rows_take(db, sql, &rows, err);
+    int rc = rows_acquire(db, sql, &rows, err);
     if (rc < 0) {
         return rc;
     }
@@ -552,7 +552,7 @@ static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
     int flags =
         options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int rc = 0;
-    if (db->path != NULL && !options->read_only && (rc = db_file_rescue(path, err)) == 0) {
+    if (db->path != NULL && !options->read_only && (rc = db_file_restore(path, err)) == 0) {
         rc = db_file_create(path, err);
     }
     if (rc < 0) {
@@ -662,10 +662,10 @@ int db_keep(struct db *db, struct err *err)
     }
     int rc = 0;
     if (!db->sealed) {
-        AUTO_BUF struct buf rescue = BUF_INIT(PATH_MAX);
-        buf_addf(&rescue, "%s" DB_FILE_RESCUE, db->path);
+        AUTO_BUF struct buf liquidation_guard = BUF_INIT(PATH_MAX);
+        buf_addf(&liquidation_guard, "%s" DB_FILE_COPY_SUFFIX, db->path);
         /* What is open, with every commit: its file may have no name, but it is whole. */
-        rc = db_backup(db, rescue.data, err);
+        rc = db_backup(db, liquidation_guard.data, err);
         db->sealed = rc == 0;
     }
     if (rc == 0) {

@@ -42,7 +42,7 @@ static int sync_folder(const char *path)
 /* ---------------------------------------------------------------- made */
 
 /* False with errno EEXIST when the name is taken. */
-static bool name_unless_taken(const char *from, const char *to)
+static bool name_if_free(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
         return true;
@@ -72,7 +72,7 @@ int db_file_create(const char *path, struct err *err)
     }
     bool moded = fchmod(fd, 0640) == 0;
     (void)close(fd);
-    if (moded && name_unless_taken(temporary.data, path)) {
+    if (moded && name_if_free(temporary.data, path)) {
         return 0;
     }
     int error = errno;
@@ -171,10 +171,10 @@ static void prune_asides(const char *path)
     (void)closedir(dir);
 }
 
-bool db_file_has_rescue(const char *path)
+bool db_file_has_copy(const char *path)
 {
     struct db_file_id id;
-    return look_at(path, DB_FILE_RESCUE, &id) && id.inode != 0;
+    return look_at(path, DB_FILE_COPY_SUFFIX, &id) && id.inode != 0;
 }
 
 static bool move_aside(const char *from, const char *to)
@@ -182,15 +182,15 @@ static bool move_aside(const char *from, const char *to)
     return rename(from, to) == 0 || errno == ENOENT;
 }
 
-int db_file_rescue(const char *path, struct err *err)
+int db_file_restore(const char *path, struct err *err)
 {
-    if (!db_file_has_rescue(path)) {
+    if (!db_file_has_copy(path)) {
         return 0;
     }
-    AUTO_BUF struct buf rescue = BUF_INIT(PATH_MAX), wal = BUF_INIT(PATH_MAX),
+    AUTO_BUF struct buf liquidation_guard = BUF_INIT(PATH_MAX), wal = BUF_INIT(PATH_MAX),
                         shm = BUF_INIT(PATH_MAX), aside = BUF_INIT(PATH_MAX),
                         aside_wal = BUF_INIT(PATH_MAX);
-    (void)name_of(&rescue, path, DB_FILE_RESCUE);
+    (void)name_of(&liquidation_guard, path, DB_FILE_COPY_SUFFIX);
     (void)name_of(&wal, path, "-wal");
     (void)name_of(&shm, path, "-shm");
     (void)name_of(&aside, path, ASIDE);
@@ -206,7 +206,7 @@ int db_file_rescue(const char *path, struct err *err)
     if (!move_aside(path, aside.data)) {
         return failed(err, path, "set it aside");
     }
-    if (rename(rescue.data, path) < 0 || sync_folder(path) < 0) {
+    if (rename(liquidation_guard.data, path) < 0 || sync_folder(path) < 0) {
         return failed(err, path, "put the copy in place");
     }
     prune_asides(path);

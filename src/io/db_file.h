@@ -4,7 +4,7 @@
  *
  *     rc = db_file_create(path, err);               // before SQLite opens it
  *     db_file_note(&file, path);                    // once it is open
- *     if (db_file_look(&file, path, &what)) { ... a copy at <path>-rescue ...; db_file_rescue(); }
+ *     if (db_file_look(&file, path, &what)) { ... a copy at <path>-rescue ...; db_file_restore(); }
  *
  * Always true: no descriptor of a file that SQLite may have open is opened or closed here, because
  * closing any descriptor drops every POSIX lock that the process holds on the file: another program
@@ -23,8 +23,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define DB_FILE_RESCUE "-rescue"
-#define DB_FILE_ASIDES 8
+#define DB_FILE_COPY_SUFFIX "-rescue"
+#define DB_FILE_ASIDES      8
 
 struct db_file_id {
     dev_t device;
@@ -47,6 +47,6 @@ void db_file_note(struct db_file *file, const char *path);
  * deleted". What cannot be looked at counts as unchanged. */
 bool db_file_look(const struct db_file *file, const char *path, const char **ret_what);
 
-bool db_file_has_rescue(const char *path);
+bool db_file_has_copy(const char *path);
 /* Puts <path>-rescue at path, what was there aside. Nothing to do without one. May be repeated. */
-int db_file_rescue(const char *path, struct err *err);
+int db_file_restore(const char *path, struct err *err);

@@ -41,7 +41,7 @@ struct pool {
     struct core *core;
 };
 
-static void queue_put(struct queue *queue, struct pool_job *job)
+static void queue_push(struct queue *queue, struct pool_job *job)
 {
     job->next = NULL;
     *(queue->last == NULL ? &queue->first : &queue->last->next) = job;
@@ -49,7 +49,7 @@ static void queue_put(struct queue *queue, struct pool_job *job)
     queue->count++;
 }
 
-static struct pool_job *queue_take(struct queue *queue)
+static struct pool_job *queue_pop(struct queue *queue)
 {
     struct pool_job *job = queue->first;
     if (job != NULL) {
@@ -63,9 +63,9 @@ static struct pool_job *queue_take(struct queue *queue)
 static void queue_remove(struct queue *queue, struct pool_job *job)
 {
     struct queue rest = {0};
-    for (struct pool_job *j = queue_take(queue); j != NULL; j = queue_take(queue)) {
+    for (struct pool_job *j = queue_pop(queue); j != NULL; j = queue_pop(queue)) {
         if (j != job) {
-            queue_put(&rest, j);
+            queue_push(&rest, j);
         }
     }
     *queue = rest;
@@ -81,7 +81,7 @@ static void job_drop(struct pool_job *job)
 
 static void queue_drop(struct queue *queue)
 {
-    for (struct pool_job *job = queue_take(queue); job != NULL; job = queue_take(queue)) {
+    for (struct pool_job *job = queue_pop(queue); job != NULL; job = queue_pop(queue)) {
         job_drop(job);
     }
 }
@@ -103,7 +103,7 @@ static void *helper(void *userdata)
     struct core *core = userdata;
     (void)pthread_mutex_lock(&core->mutex);
     while (core->wake != NULL) {
-        struct pool_job *job = queue_take(&core->waiting);
+        struct pool_job *job = queue_pop(&core->waiting);
         if (job == NULL) {
             core->idle++;
             (void)pthread_cond_wait(&core->changed, &core->mutex);
@@ -116,7 +116,7 @@ static void *helper(void *userdata)
         (void)pthread_mutex_lock(&core->mutex);
         if (core->wake != NULL && !job->cancelled) {
             job->state = FINISHED;
-            queue_put(&core->finished, job);
+            queue_push(&core->finished, job);
             loop_wake(core->wake);
             continue;
         }
@@ -157,7 +157,7 @@ static void on_wake(void *userdata)
     (void)pthread_mutex_lock(&core->mutex);
     core->users++;
     struct pool_job *job;
-    while (core->wake != NULL && (job = queue_take(&core->finished)) != NULL) {
+    while (core->wake != NULL && (job = queue_pop(&core->finished)) != NULL) {
         (void)pthread_mutex_unlock(&core->mutex);
         job->work.done(job->work.data, job->work.userdata);
         job_drop(job);
@@ -220,7 +220,7 @@ struct pool_job *pool_start(struct pool *pool, const struct pool_work *work, str
     }
     bool room = core->waiting.count < pool->options.queue_max && core->threads > 0;
     if (room) {
-        queue_put(&core->waiting, job);
+        queue_push(&core->waiting, job);
         (void)pthread_cond_signal(&core->changed);
     }
     (void)pthread_mutex_unlock(&core->mutex);

@@ -185,7 +185,7 @@ static void paths_find(struct paths *paths, const char *program)
         AUTO_BUF struct buf one = BUF_INIT(PATH_MAX);
         buf_addf(&one, "%.*s/%s", STR_ARG(folder), program);
         if (folder.len > 0 && !buf_failed(&one)) {
-            paths->all[paths->count++] = buf_take(&one);
+            paths->all[paths->count++] = buf_detach(&one);
         }
     }
 }
@@ -199,7 +199,7 @@ static void env_default(struct paths *env)
             AUTO_BUF struct buf one = BUF_INIT((size_t)64 * 1024);
             buf_addf(&one, "%s=%s", names[i], value);
             if (!buf_failed(&one)) {
-                env->all[env->count++] = buf_take(&one);
+                env->all[env->count++] = buf_detach(&one);
             }
         }
     }

@@ -86,7 +86,7 @@ static void look_up(void *data)
 /* ---------------------------------------------------------------- on the loop */
 
 /* A callback may ask again, or cancel another of these. */
-static void tell(struct name *name, const char *why)
+static void notify(struct name *name, const char *why)
 {
     char addresses[ADDRESSES_SIZE];
     memcpy(addresses, name->addresses, sizeof(addresses));
@@ -122,7 +122,7 @@ static void on_looked_up(void *data, void *userdata)
     } else if (lookup->code == 0 || lookup->code == EAI_NONAME) {
         name->addresses[0] = '\0'; /* an answer, too: there are none */
     }
-    tell(name, good ? "" : lookup->code == 0 ? "no address" : gai_strerror(lookup->code));
+    notify(name, good ? "" : lookup->code == 0 ? "no address" : gai_strerror(lookup->code));
 }
 
 static int name_look_up(struct name *name, struct err *err)

@@ -28,7 +28,7 @@ static void merge(struct candle *into, const struct candle *c)
     into->volume = dec_is_valid(volume) ? volume : into->volume;
 }
 
-static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     const struct coarse *c = of(source);
     int64_t end_us = next_us(source);
@@ -39,7 +39,7 @@ static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
     }
     for (int64_t open_us; (open_us = finer_open_us(c)) < end_us;) {
         struct source_bar fine[SYMBOLS_MAX];
-        int taken = source_take(c->finer, fine);
+        int taken = source_next(c->finer, fine);
         seen_us = open_us + source_step_us(c->finer);
         for (int i = 0; i < taken; i++) {
             int j = 0;
@@ -61,7 +61,7 @@ static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 static const struct source_ops coarse_ops = {
     .name = "coarse",
     .next_us = next_us,
-    .take = take,
+    .next = next,
 };
 
 void coarse_init(struct coarse *coarse, struct source *finer, int64_t length_us)

@@ -150,7 +150,7 @@ static int next_line(struct csv *csv, struct str *ret, bool *ret_long, struct er
 /* Takes a field and the comma behind it off the front; *ret_last when there was no comma. Within
  * quotation marks it is what stands between them; a doubled one inside stays doubled, for no time
  * and no number has any. */
-static bool take_field(struct str *rest, struct str *ret, bool *ret_last)
+static bool next_field(struct str *rest, struct str *ret, bool *ret_last)
 {
     size_t at = 0;
     if (rest->len > 0 && rest->ptr[0] > '"') { /* neither blank nor quoted: nearly every field */
@@ -371,11 +371,11 @@ static bool refuse(struct csv *csv, enum csv_fault fault, struct str text)
     struct csv_report *r = &csv->report;
     r->refused++;
     r->faults[fault]++;
-    if (r->told_count < CSV_TOLD_MAX) {
-        struct csv_told *told = &r->told[r->told_count++];
-        *told = (struct csv_told){.line = r->lines, .fault = fault};
-        for (size_t i = 0; i < text.len && i < sizeof(told->text) - 1; i++) {
-            told->text[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
+    if (r->reported_count < CSV_REPORTED_MAX) {
+        struct csv_reported *notified = &r->notified[r->reported_count++];
+        *notified = (struct csv_reported){.line = r->lines, .fault = fault};
+        for (size_t i = 0; i < text.len && i < sizeof(notified->text) - 1; i++) {
+            notified->text[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
         }
     }
     return false;
@@ -396,7 +396,7 @@ static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
     int column = 0;
     for (; !last; column++) {
         struct str field;
-        if (!take_field(&rest, &field, &last)) {
+        if (!next_field(&rest, &field, &last)) {
             return refuse(csv, CSV_FAULT_QUOTES, line);
         }
         /* Commas at the end of a row are a habit of spreadsheets. */
@@ -529,7 +529,7 @@ static int read_header(struct csv *csv, struct err *err)
     }
     struct str rest = line, name;
     for (bool last = false; !last && !too_long; csv->columns++) {
-        if (!take_field(&rest, &name, &last)) {
+        if (!next_field(&rest, &name, &last)) {
             return header_fault(csv, line, "quotation marks do not match", err);
         }
         int twice = place_column(csv, name, best);

@@ -13,7 +13,7 @@
 struct saved {
     uint64_t magic;
     int64_t step_us;
-    int64_t taken_us;
+    int64_t accepted_us;
 };
 
 static struct csv_source *of(struct source *source)
@@ -77,7 +77,7 @@ static int64_t next_us(const struct source *source)
     return open_us == INT64_MAX ? INT64_MAX : open_us + source->step_us;
 }
 
-static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct csv_source *s = of(source);
     int64_t open_us = csv_source_open_us(s);
@@ -92,7 +92,7 @@ static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
             read_on(s, part);
         }
     }
-    s->taken_us = open_us;
+    s->accepted_us = open_us;
     return count;
 }
 
@@ -110,7 +110,7 @@ void csv_source_skip(struct csv_source *source, int64_t before_us)
 
 static size_t save(const struct source *source, void *dst, size_t dst_size)
 {
-    const struct saved saved = {MAGIC, source->step_us, of_const(source)->taken_us};
+    const struct saved saved = {MAGIC, source->step_us, of_const(source)->accepted_us};
     if (dst_size < sizeof(saved)) {
         return 0;
     }
@@ -125,20 +125,20 @@ static bool load(struct source *source, const void *bytes, size_t size)
         return false;
     }
     memcpy(&saved, bytes, sizeof(saved));
-    if (saved.magic != MAGIC || saved.step_us != source->step_us || saved.taken_us < -1 ||
-        saved.taken_us >= INT64_MAX / 2) {
+    if (saved.magic != MAGIC || saved.step_us != source->step_us || saved.accepted_us < -1 ||
+        saved.accepted_us >= INT64_MAX / 2) {
         return false;
     }
     struct csv_source *s = of(source);
-    csv_source_skip(s, saved.taken_us + 1);
-    s->taken_us = saved.taken_us;
+    csv_source_skip(s, saved.accepted_us + 1);
+    s->accepted_us = saved.accepted_us;
     return true;
 }
 
 static const struct source_ops csv_source_ops = {
     .name = "csv",
     .next_us = next_us,
-    .take = take,
+    .next = next,
     .save = save,
     .load = load,
 };
@@ -237,7 +237,7 @@ int csv_source_init(struct csv_source *source, const struct csv_source_file *fil
 {
     ASSERT(count >= 1 && count <= SYMBOLS_MAX);
     *source =
-        (struct csv_source){.source = {.ops = &csv_source_ops}, .count = count, .taken_us = -1};
+        (struct csv_source){.source = {.ops = &csv_source_ops}, .count = count, .accepted_us = -1};
     int rc = find_step(source, files, err);
     for (int i = 0; i < count && rc >= 0; i++) {
         struct csv_source_part *part = &source->parts[i];

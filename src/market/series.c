@@ -11,14 +11,14 @@
 #define ATR_PERIOD   14
 #define DAY_HOURS    24
 
-const char *series_verdict_name(enum series_verdict verdict)
+const char *series_result_name(enum series_result verdict)
 {
-    static const char *const names[SERIES_VERDICTS] = {
+    static const char *const names[SERIES_RESULTS] = {
         [SERIES_ACCEPTED] = "accepted", [SERIES_IMPOSSIBLE] = "impossible",
         [SERIES_BACK] = "backward",     [SERIES_STALE] = "stale",
         [SERIES_FUTURE] = "future",
     };
-    ASSERT((unsigned)verdict < SERIES_VERDICTS);
+    ASSERT((unsigned)verdict < SERIES_RESULTS);
     return names[verdict];
 }
 
@@ -102,8 +102,7 @@ static void merge(struct series *series, enum timeframe tf, const struct candle 
     }
 }
 
-static enum series_verdict judge(const struct series *series, const struct candle *c,
-                                 int64_t now_us)
+static enum series_result judge(const struct series *series, const struct candle *c, int64_t now_us)
 {
     if (!candle_is_valid(c) || c->open_us > INT64_MAX / 2) {
         return SERIES_IMPOSSIBLE;
@@ -123,11 +122,11 @@ static enum series_verdict judge(const struct series *series, const struct candl
     return now_us - complete_us > SERIES_STALE_US ? SERIES_STALE : SERIES_ACCEPTED;
 }
 
-enum series_verdict series_push(struct series *series, const struct candle *candle, int64_t now_us,
-                                unsigned *ret_closed)
+enum series_result series_push(struct series *series, const struct candle *candle, int64_t now_us,
+                               unsigned *ret_closed)
 {
     *ret_closed = 0;
-    enum series_verdict verdict = judge(series, candle, now_us);
+    enum series_result verdict = judge(series, candle, now_us);
     series->suspect = verdict != SERIES_ACCEPTED;
     if (series->suspect) {
         series->refused[verdict]++;
@@ -148,7 +147,7 @@ enum series_verdict series_push(struct series *series, const struct candle *cand
 /* ---------------------------------------------------------------- history */
 
 /* Bars of the finest frame until this time, into all frames. */
-static void take_history(struct series *series, const struct candle *bars, int count,
+static void copy_history(struct series *series, const struct candle *bars, int count,
                          int64_t last_open_us)
 {
     int64_t length_us = timeframe_us(series->finest);
@@ -170,14 +169,14 @@ static void take_history(struct series *series, const struct candle *bars, int c
 void series_history(struct series *series, const struct candle *bars, int count)
 {
     if (series->updated_us == 0) {
-        take_history(series, bars, count, INT64_MAX / 2);
+        copy_history(series, bars, count, INT64_MAX / 2);
         return;
     }
     struct series again;
     series_init(&again, series->symbol, series->step_us);
     const struct frame *finest = series_frame(series, series->finest);
     if (finest->closed_count > 0) {
-        take_history(&again, bars, count, finest->closed.open_us);
+        copy_history(&again, bars, count, finest->closed.open_us);
     }
     for (enum timeframe tf = series->finest; tf < TF_COUNT; tf++) {
         const struct frame *f = series_frame(&again, tf);
@@ -217,7 +216,7 @@ bool series_suspect(const struct series *series)
 int64_t series_refused(const struct series *series)
 {
     int64_t sum = 0;
-    for (int i = 0; i < SERIES_VERDICTS; i++) {
+    for (int i = 0; i < SERIES_RESULTS; i++) {
         sum += series->refused[i];
     }
     return sum;
@@ -329,7 +328,7 @@ bool series_is_sane(const struct series *series)
     }
     series_init(&fresh, series->symbol, series->step_us);
     bool sane = series->finest == fresh.finest;
-    for (int i = 0; i < SERIES_VERDICTS; i++) {
+    for (int i = 0; i < SERIES_RESULTS; i++) {
         sane = sane && series->refused[i] >= 0;
     }
     for (int i = 0; i < SERIES_FRAMES; i++) {

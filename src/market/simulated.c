@@ -160,7 +160,7 @@ static int64_t next_us(const struct source *source)
     return of_const(source)->state.next_open_us + timeframe_us(TF_1M);
 }
 
-static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct simulated *market = of(source);
     struct simulated_state *s = &market->state;
@@ -244,7 +244,7 @@ static bool load(struct source *source, const void *bytes, size_t size)
 static const struct source_ops simulated_ops = {
     .name = "simulated",
     .next_us = next_us,
-    .take = take,
+    .next = next,
     .save = save,
     .load = load,
 };

@@ -106,7 +106,8 @@ struct out {
     bool full;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct out *out, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void write_text(struct out *out, const char *format,
+                                                             ...)
 {
     va_list args;
     va_start(args, format);
@@ -194,7 +195,7 @@ static size_t word_size(struct str rest)
     return size;
 }
 
-static int take_compare(struct reader *r, struct str rest, struct token *t)
+static int read_compare(struct reader *r, struct str rest, struct token *t)
 {
     t->kind = TOKEN_COMPARE;
     for (size_t pass = 2; pass >= 1; pass--) { /* <= before < */
@@ -245,7 +246,7 @@ static int advance(struct reader *r)
         t->kind = str_to_double(t->text, &t->number) ? TOKEN_NUMBER : TOKEN_WORD;
         t->number += 0.0; /* "-0" is 0 */
     } else {
-        rc = take_compare(r, rest, t);
+        rc = read_compare(r, rest, t);
     }
     r->at += t->text.len;
     return rc;
@@ -344,7 +345,7 @@ static int read_word(struct reader *r, const struct variable *v, const struct to
             return 0;
         }
         consider(&n, v->words[i]);
-        put(&all, "%s%s", i == 0 ? "" : ", ", v->words[i]);
+        write_text(&all, "%s%s", i == 0 ? "" : ", ", v->words[i]);
     }
     if (t->kind == TOKEN_WORD && n.name != NULL) {
         return refuse(r, t, "%s is one of %s; did you mean %s?", v->name, list, n.name);
@@ -622,21 +623,21 @@ static void print_number(struct out *out, double value)
     if (!str_to_double(str_c(text), &back) || memcmp(&back, &value, sizeof(back)) != 0) {
         (void)snprintf(text, sizeof(text), "%.17g", value);
     }
-    put(out, "%s", text);
+    write_text(out, "%s", text);
 }
 
 static void print_variable(struct out *out, uint8_t index, uint8_t frame)
 {
-    put(out, "%s", variables[index].name);
+    write_text(out, "%s", variables[index].name);
     if (frame > 0) {
-        put(out, "@%s", timeframe_name((enum timeframe)(frame - 1)));
+        write_text(out, "@%s", timeframe_name((enum timeframe)(frame - 1)));
     }
 }
 
 static void print_constant(struct out *out, const struct variable *v, double value)
 {
     if (v->words != NULL) {
-        put(out, "%s", v->words[(int)value]);
+        write_text(out, "%s", v->words[(int)value]);
     } else {
         print_number(out, value);
     }
@@ -649,36 +650,36 @@ static void print_op(const struct condition *c, int at, int outer, struct out *o
     switch ((enum condition_kind)op->kind) {
     case CONDITION_COMPARE:
         print_variable(out, op->left, op->left_frame);
-        put(out, " %s ", compare_signs[op->compare]);
+        write_text(out, " %s ", compare_signs[op->compare]);
         print_constant(out, &variables[op->left], op->low);
         break;
     case CONDITION_VARIABLE:
         print_variable(out, op->left, op->left_frame);
-        put(out, " %s ", compare_signs[op->compare]);
+        write_text(out, " %s ", compare_signs[op->compare]);
         print_variable(out, op->right, op->right_frame);
         break;
     case CONDITION_IS_SYMBOL:
-        put(out, "symbol %s %s", compare_signs[op->compare], op->symbol.name);
+        write_text(out, "symbol %s %s", compare_signs[op->compare], op->symbol.name);
         break;
     case CONDITION_BETWEEN:
         print_variable(out, op->left, op->left_frame);
-        put(out, "%s", " between ");
+        write_text(out, "%s", " between ");
         print_constant(out, &variables[op->left], op->low);
-        put(out, "%s", " and ");
+        write_text(out, "%s", " and ");
         print_constant(out, &variables[op->left], op->high);
         break;
     case CONDITION_NOT:
-        put(out, "%s", "not ");
+        write_text(out, "%s", "not ");
         print_op(c, at - 1, BIND_NOT, out);
         break;
     case CONDITION_AND:
     case CONDITION_OR: {
         int bind = op->kind == CONDITION_AND ? BIND_AND : BIND_OR;
-        put(out, "%s", outer > bind ? "(" : "");
+        write_text(out, "%s", outer > bind ? "(" : "");
         print_op(c, at - 1 - c->ops[at - 1].size, bind, out);
-        put(out, "%s", bind == BIND_AND ? " and " : " or ");
+        write_text(out, "%s", bind == BIND_AND ? " and " : " or ");
         print_op(c, at - 1, bind, out);
-        put(out, "%s", outer > bind ? ")" : "");
+        write_text(out, "%s", outer > bind ? ")" : "");
         break;
     }
     }

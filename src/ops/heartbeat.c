@@ -11,17 +11,17 @@
 #define ANSWER_MAX  ((size_t)16 * 1024)
 #define FINGERPRINT "heartbeat:undelivered"
 
-enum told { TOLD_NOTHING, TOLD_RAISED, TOLD_RESOLVED };
+enum notified { NOTIFIED_NOTHING, NOTIFIED_RAISED, NOTIFIED_RESOLVED };
 
 struct heartbeat {
     struct heartbeat_options o;
     struct loop_source *timer;
-    struct http_call *call; /* the one under way */
-    int64_t taken_mono_us;  /* when the last one was taken; at first: of the start */
-    int64_t failures;       /* since then */
-    int64_t sent;           /* since the start */
+    struct http_call *call;   /* the one under way */
+    int64_t accepted_mono_us; /* when the last one was taken; at first: of the start */
+    int64_t failures;         /* since then */
+    int64_t sent;             /* since the start */
     bool withheld;
-    enum told told;
+    enum notified notified;
     char last_failure[96];
 };
 
@@ -34,7 +34,7 @@ static void raise_undelivered(struct heartbeat *h)
 {
     AUTO_BUF struct buf text = BUF_INIT(512);
     buf_add_c(&text, "No heartbeat was taken for ");
-    clock_add_duration(&text, now_mono_us(h) - h->taken_mono_us);
+    clock_add_duration(&text, now_mono_us(h) - h->accepted_mono_us);
     buf_addf(&text,
              ": %lld failed, the last with %s. The service that expects them takes "
              "nightdesk for dead, and it can no longer warn you.",
@@ -52,24 +52,24 @@ static void raise_undelivered(struct heartbeat *h)
     struct err err = {0};
     int64_t id;
     if (alerts_raise(h->o.alerts, &spec, &id, &err) == 0) {
-        h->told = TOLD_RAISED;
+        h->notified = NOTIFIED_RAISED;
     } else {
         log_err(LOG_LEVEL_WARNING, &err, "could not store an alert");
     }
 }
 
-static void on_taken(struct heartbeat *h)
+static void on_accepted(struct heartbeat *h)
 {
     struct err err = {0};
     if (h->failures > 0) {
         LOG(NOTICE, "the heartbeat is taken again, after %lld that failed", (long long)h->failures);
     }
-    h->taken_mono_us = now_mono_us(h);
+    h->accepted_mono_us = now_mono_us(h);
     h->failures = 0;
     /* Also at the first success: the last process may have left the alert open. */
-    if (h->told != TOLD_RESOLVED &&
+    if (h->notified != NOTIFIED_RESOLVED &&
         alerts_resolve(h->o.alerts, FINGERPRINT, "it arrives again", &err) == 0) {
-        h->told = TOLD_RESOLVED;
+        h->notified = NOTIFIED_RESOLVED;
     }
 }
 
@@ -79,7 +79,8 @@ static void on_failed(struct heartbeat *h)
     if (h->failures == 1) {
         LOG(WARNING, "the heartbeat failed: %s", h->last_failure);
     }
-    if (h->told != TOLD_RAISED && now_mono_us(h) - h->taken_mono_us >= h->o.alert_after_us) {
+    if (h->notified != NOTIFIED_RAISED &&
+        now_mono_us(h) - h->accepted_mono_us >= h->o.alert_after_us) {
         raise_undelivered(h);
     }
 }
@@ -89,7 +90,7 @@ static void on_answer(const struct http_response *response, void *userdata)
     struct heartbeat *h = userdata;
     h->call = NULL;
     if (response->outcome == HTTP_OK && response->status >= 200 && response->status < 300) {
-        on_taken(h);
+        on_accepted(h);
         return;
     }
     if (response->status != 0) {
@@ -142,7 +143,7 @@ struct heartbeat *heartbeat_new(const struct heartbeat_options *options)
 void heartbeat_start(struct heartbeat *heartbeat)
 {
     if (heartbeat != NULL) {
-        heartbeat->taken_mono_us = now_mono_us(heartbeat);
+        heartbeat->accepted_mono_us = now_mono_us(heartbeat);
         loop_timer_every(heartbeat->timer, heartbeat->o.interval_us);
     }
 }
@@ -165,7 +166,7 @@ void heartbeat_status(struct buf *out, struct json_object *data, void *userdata)
     struct json_object *row = json_object_new_object();
     if (h->failures > 0) {
         buf_addf(out, "Heartbeat not taken for ");
-        clock_add_duration(out, now_mono_us(h) - h->taken_mono_us);
+        clock_add_duration(out, now_mono_us(h) - h->accepted_mono_us);
         buf_addf(out, " (%lld failed)", (long long)h->failures);
     }
     json_object_object_add(row, "sent", json_object_new_int64(h->sent));

@@ -34,7 +34,7 @@
 
 #define TICK_US                USEC_PER_SEC
 #define STARTING_US            (5 * USEC_PER_MSEC)   /* how often to look for the first snapshot */
-#define DOORS_LATEST_US        (3 * USEC_PER_SEC)    /* chat lives even without an engine */
+#define CHANNELS_LATEST_US     (3 * USEC_PER_SEC)    /* chat lives even without an engine */
 #define NAMES_LATEST_US        (500 * USEC_PER_MSEC) /* then a caller is "uid 0" */
 #define CHECKPOINT_US          (30 * USEC_PER_SEC)
 #define STATUS_US              (10 * USEC_PER_SEC)
@@ -66,7 +66,7 @@ struct ops {
     struct desk *desk;
     struct health *health;
     struct claude *claude; /* NULL without a key */
-    struct inquirer inquirer;
+    struct llm_client llm_client;
     struct auditor *auditor;
     struct action_table *actions;
     struct builtin builtin;
@@ -80,7 +80,7 @@ struct ops {
     bool file_lost;            /* ops.db was deleted or replaced, and is not put back yet */
     int64_t file_lost_mono_us; /* when that was said last */
     bool file_alert_waits;     /* an alert about it is not stored yet */
-    char file_said[128];       /* what was found */
+    char file_logged[128];     /* what was found */
     struct bus_reader events;
     struct ops_watch watch;
     struct heartbeat *heartbeat; /* NULL without a URL */
@@ -94,7 +94,7 @@ struct ops {
 
     int64_t run_mono_us;
     int64_t watchdog_us; /* half the manager's watchdog period; 0: it has none */
-    bool doors_open;
+    bool channels_open;
     bool ready;
     int64_t status_next_mono_us;
     int64_t prune_next_mono_us;
@@ -124,7 +124,7 @@ int ops_socket_path(const struct config *config, const char *state_dir, struct b
     return 0;
 }
 
-static void wake_doors(void *userdata)
+static void wake_channels(void *userdata)
 {
     struct ops *ops = userdata;
     /* Rows are added from the first room on; the doors come last. */
@@ -137,18 +137,19 @@ static void wake_doors(void *userdata)
 }
 
 /* While ops.db cannot be written. */
-static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
+static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata)
 {
     struct ops *ops = userdata;
-    if (door == DOOR_CONSOLE && ops->console != NULL) {
-        console_say(ops->console, reply);
+    if (channel == CHANNEL_CONSOLE && ops->console != NULL) {
+        console_print_unstored(ops->console, reply);
         return true;
     }
-    return door == DOOR_TELEGRAM && telegram_say(ops->telegram, chat_id, edit_message_id, reply);
+    return channel == CHANNEL_TELEGRAM &&
+           telegram_send_unstored(ops->telegram, chat_id, edit_message_id, reply);
 }
 
-static void tell_odd_row(const struct err *why, void *userdata)
+static void log_odd_row(const struct err *why, void *userdata)
 {
     const struct ops *ops = userdata;
     const struct err_info *info = err_info(why->id);
@@ -166,7 +167,7 @@ static void tell_odd_row(const struct err *why, void *userdata)
     (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
 }
 
-static unsigned tell_late(const struct desk_late *late, void *userdata)
+static unsigned report_late(const struct desk_late *late, void *userdata)
 {
     const struct ops *ops = userdata;
     return ops_late_tell(late, ops->runner, ops->alerts);
@@ -187,7 +188,7 @@ static void on_spin(uint64_t iterations, const char *busiest, void *userdata)
 
 /* ---------------------------------------------------------------- events and time */
 
-static void take_events(struct ops *ops)
+static void read_events(struct ops *ops)
 {
     struct bus_event batch[EVENTS_BATCH];
     uint64_t missed = 0;
@@ -217,7 +218,7 @@ static void on_events(int fd, uint32_t events, void *userdata)
     uint64_t count;
     ssize_t n = read(fd, &count, sizeof(count)); /* lowers the eventfd; the bus has the news */
     (void)n;
-    take_events(ops);
+    read_events(ops);
 }
 
 static void add_status(struct ops *ops, struct buf *out)
@@ -254,7 +255,7 @@ static void prune(struct ops *ops)
         ops->prune_next_mono_us = mono_us(ops) + TICK_US;
         return;
     }
-    (void)ops_store_put_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
+    (void)ops_store_write_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
 /* Old rows of the audit log go to files, an archive a look. */
@@ -267,7 +268,7 @@ static void archive_audit_log(struct ops *ops)
         .now_us = now_us,
         .min_rows = ARCHIVE_ROWS_MIN,
         .user = "nightdesk",
-        .door = door_name(DOOR_SCHEDULE),
+        .channel = channel_name(CHANNEL_SCHEDULE),
     };
     int rc = audit_chain_archive(ops->store, &options, &rows, &err);
     if (rc < 0) {
@@ -305,7 +306,7 @@ static void raise_file_alert(struct ops *ops)
 {
     const struct err_info *info = err_info(ERR_DB_MOVED);
     AUTO_BUF struct buf text = BUF_INIT(1024);
-    buf_addf(&text, "%s. %s %s", ops->file_said, info->cause, info->impact);
+    buf_addf(&text, "%s. %s %s", ops->file_logged, info->cause, info->impact);
     const struct alert_spec spec = {
         .type = ALERT_DATA,
         .severity = SEVERITY_CRITICAL,
@@ -329,16 +330,16 @@ static void watch_files(struct ops *ops)
     if (rc > 0 ||
         (rc < 0 && (!ops->file_lost || mono_us(ops) - ops->file_lost_mono_us >= USEC_PER_MIN))) {
         log_err(LOG_LEVEL_ERROR, &err, err_info(ERR_DB_MOVED)->message);
-        (void)str_copy(str_c(err.context), ops->file_said, sizeof(ops->file_said));
+        (void)str_copy(str_c(err.context), ops->file_logged, sizeof(ops->file_logged));
         ops->file_lost_mono_us = mono_us(ops);
         ops->file_alert_waits = true;
-        atomic_store(&ops->options.crossing->ops_file_moved, true);
+        atomic_store(&ops->options.shared->ops_file_moved, true);
     }
     ops->file_lost = rc < 0;
     if (ops->file_alert_waits) {
         raise_file_alert(ops);
     }
-    uint64_t now = atomic_load(&ops->options.crossing->trading_file);
+    uint64_t now = atomic_load(&ops->options.shared->trading_file);
     if (now != ops->trading_file) {
         if (trading_store_reopen(ops->trading, &err) == 0) {
             ops->trading_file = now;
@@ -352,11 +353,11 @@ static void watch_files(struct ops *ops)
 /* For /healthz and the API's state. */
 static void note_telegram(struct ops *ops)
 {
-    struct crossing *crossing = ops->options.crossing;
+    struct shared *shared = ops->options.shared;
     int64_t since_us = 0;
     int state = (int)telegram_reach(ops->telegram, &since_us);
-    atomic_store_explicit(&crossing->telegram_since_us, since_us, memory_order_relaxed);
-    atomic_store_explicit(&crossing->telegram, state, memory_order_relaxed);
+    atomic_store_explicit(&shared->telegram_since_us, since_us, memory_order_relaxed);
+    atomic_store_explicit(&shared->telegram, state, memory_order_relaxed);
 }
 
 static void on_tick(void *userdata)
@@ -364,7 +365,7 @@ static void on_tick(void *userdata)
     struct ops *ops = userdata;
     watch_files(ops);
     log_file_look(ops->options.log);
-    take_events(ops);
+    read_events(ops);
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     note_telegram(ops);
@@ -451,7 +452,7 @@ static void open_api(struct ops *ops)
     struct api_options options = {
         .loop = ops->loop,
         .config = config,
-        .crossing = ops->options.crossing,
+        .shared = ops->options.shared,
         .manifests = ops->manifests,
         .runner = ops->runner,
         .access = ops->access,
@@ -482,9 +483,9 @@ static void open_api(struct ops *ops)
     }
 }
 
-static void open_doors(struct ops *ops)
+static void open_channels(struct ops *ops)
 {
-    ops->doors_open = true;
+    ops->channels_open = true;
     open_api(ops);
     telegram_start(ops->telegram);
     if (ops->console != NULL) {
@@ -502,14 +503,14 @@ static void on_starting(void *userdata)
     bool engine = desk_snapshot(ops->desk)->version > 0;
     int64_t waited_us = now_us - ops->run_mono_us;
     bool names = !access_learns_names(ops->access) || waited_us >= NAMES_LATEST_US;
-    if (!ops->doors_open && ((engine && names) || waited_us >= DOORS_LATEST_US)) {
+    if (!ops->channels_open && ((engine && names) || waited_us >= CHANNELS_LATEST_US)) {
         if (!engine) {
             LOG(WARNING, "the engine has not reported yet; the doors open without it");
         }
-        open_doors(ops);
+        open_channels(ops);
     }
-    if (!engine || !ops->doors_open) {
-        loop_timer_in(ops->starting, ops->doors_open ? TICK_US : STARTING_US);
+    if (!engine || !ops->channels_open) {
+        loop_timer_in(ops->starting, ops->channels_open ? TICK_US : STARTING_US);
         return;
     }
     ops->ready = true;
@@ -578,19 +579,19 @@ static void build_helpers(struct ops *ops)
         if (claude_new(&options, &ops->claude, &err) < 0) {
             log_err(LOG_LEVEL_WARNING, &err, "the auditor works without a model");
         } else {
-            ops->inquirer = claude_inquirer(ops->claude);
+            ops->llm_client = claude_llm_client(ops->claude);
         }
     }
 }
 
-static int build_rooms(struct ops *ops, struct err *err)
+static int build_modules(struct ops *ops, struct err *err)
 {
     const struct ops_options *o = &ops->options;
     int rc = alerts_new(&(struct alerts_options){.clock = ops->clock,
                                                  .config = o->config,
                                                  .store = ops->store,
                                                  .headless = !o->console,
-                                                 .outbox_changed = wake_doors,
+                                                 .outbox_changed = wake_channels,
                                                  .userdata = ops},
                         &ops->alerts, err);
     if (rc == 0) {
@@ -600,13 +601,13 @@ static int build_rooms(struct ops *ops, struct err *err)
         return rc;
     }
     access_learn_names(ops->access, ops->helpers);
-    ops->desk = desk_new(&(struct desk_options){.crossing = o->crossing,
+    ops->desk = desk_new(&(struct desk_options){.shared = o->shared,
                                                 .trading = ops->trading,
                                                 .store = ops->store,
                                                 .config = o->config,
                                                 .clock = ops->clock,
                                                 .loop = ops->loop,
-                                                .late = tell_late,
+                                                .late = report_late,
                                                 .late_userdata = ops,
                                                 .state_dir = o->state_dir,
                                                 .helpers = ops->helpers});
@@ -630,10 +631,10 @@ static int build_rooms(struct ops *ops, struct err *err)
                                   .trading = ops->trading,
                                   .store = ops->store,
                                   .alerts = ops->alerts,
-                                  .inquirer = ops->claude != NULL ? &ops->inquirer : NULL,
+                                  .llm_client = ops->claude != NULL ? &ops->llm_client : NULL,
                                   .snapshot = read_snapshot,
                                   .snapshot_userdata = ops->desk,
-                                  .crossing = o->crossing,
+                                  .shared = o->shared,
                                   .state_dir = o->state_dir},
         &ops->auditor, err);
     if (rc < 0) {
@@ -668,19 +669,19 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .manifests = ops->manifests,
                                              .decorate = desk_decorate,
                                              .decorate_userdata = ops->desk,
-                                             .outbox_changed = wake_doors,
+                                             .outbox_changed = wake_channels,
                                              .outbox_userdata = ops,
                                              .deliver = deliver,
                                              .deliver_userdata = ops,
                                              .ended = desk_run_ended,
                                              .ended_userdata = ops->desk,
-                                             .odd_row = tell_odd_row,
+                                             .odd_row = log_odd_row,
                                              .odd_row_userdata = ops},
                     &ops->runner, err);
     return rc < 0 ? rc : runner_recover(ops->runner, err);
 }
 
-static int build_doors(struct ops *ops, struct err *err)
+static int build_channels(struct ops *ops, struct err *err)
 {
     const struct ops_options *o = &ops->options;
     int rc = telegram_new(&(struct telegram_options){.loop = ops->loop,
@@ -740,10 +741,10 @@ static void build_heartbeat(struct ops *ops)
 
 static int build_sources(struct ops *ops, struct err *err)
 {
-    struct crossing *crossing = ops->options.crossing;
-    bus_reader_init(&ops->events, crossing->bus, TOPIC_ALL);
+    struct shared *shared = ops->options.shared;
+    bus_reader_init(&ops->events, shared->bus, TOPIC_ALL);
     ops_watch_init(&ops->watch, &(struct ops_watch_options){.clock = ops->clock,
-                                                            .crossing = crossing,
+                                                            .shared = shared,
                                                             .alerts = ops->alerts,
                                                             .store = ops->store});
     build_heartbeat(ops);
@@ -754,7 +755,7 @@ static int build_sources(struct ops *ops, struct err *err)
     loop_source_name(ops->tick, "ops tick");
     loop_source_name(ops->watchdog, "watchdog");
     loop_source_name(ops->starting, "start");
-    ops->events_source = loop_add_io(ops->loop, crossing->events_fd, EPOLLIN, on_events, ops, err);
+    ops->events_source = loop_add_io(ops->loop, shared->events_fd, EPOLLIN, on_events, ops, err);
     if (ops->events_source == NULL) {
         return -err->id;
     }
@@ -790,8 +791,8 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
         loop_on_spin(ops->loop, on_spin, NULL);
         rc = build_signals(ops, err);
     }
-    if (rc < 0 || (rc = open_stores(ops, err)) < 0 || (rc = build_rooms(ops, err)) < 0 ||
-        (rc = build_commands(ops, err)) < 0 || (rc = build_doors(ops, err)) < 0 ||
+    if (rc < 0 || (rc = open_stores(ops, err)) < 0 || (rc = build_modules(ops, err)) < 0 ||
+        (rc = build_commands(ops, err)) < 0 || (rc = build_channels(ops, err)) < 0 ||
         (rc = build_sources(ops, err)) < 0) {
         ops_free(ops);
         return rc;

@@ -38,22 +38,22 @@ static int tell_alert(const struct desk_late *late, struct alerts *alerts, struc
 
 unsigned ops_late_tell(const struct desk_late *late, struct runner *runner, struct alerts *alerts)
 {
-    unsigned told = late->told;
+    unsigned notified = late->notified;
     struct err err = {0};
-    if ((told & DESK_LATE_MESSAGE) == 0) {
+    if ((notified & DESK_LATE_MESSAGE) == 0) {
         if (tell_message(late, runner, &err) == 0) {
-            told |= DESK_LATE_MESSAGE;
+            notified |= DESK_LATE_MESSAGE;
         } else {
             log_err(LOG_LEVEL_WARNING, &err, "could not tell how a late request ended");
         }
     }
     err_clear(&err);
-    if ((told & DESK_LATE_ALERT) == 0) {
+    if ((notified & DESK_LATE_ALERT) == 0) {
         if (tell_alert(late, alerts, &err) == 0) {
-            told |= DESK_LATE_ALERT;
+            notified |= DESK_LATE_ALERT;
         } else {
             log_err(LOG_LEVEL_WARNING, &err, "could not store the alert of a late request");
         }
     }
-    return told;
+    return notified;
 }

@@ -2,7 +2,7 @@
  * ops_late.h: tells what became of a request whose command had been reported as failed: in the
  * message of its run, and as an alert when it was done after all. Private to this module.
  *
- *     static unsigned tell_late(const struct desk_late *late, void *userdata)
+ *     static unsigned report_late(const struct desk_late *late, void *userdata)
  *     {
  *         return ops_late_tell(late, ops->runner, ops->alerts);
  *     }

@@ -19,9 +19,9 @@ static int64_t drift_us(const struct ops_watch *watch)
 }
 
 /* Otherwise an engine alert of the last process would stay open although its cause has gone. */
-static void adopt_troubles(struct ops_watch *watch)
+static void adopt_faults(struct ops_watch *watch)
 {
-    struct alert *rows = calloc(OPS_TROUBLES_MAX, sizeof(*rows));
+    struct alert *rows = calloc(OPS_FAULTS_MAX, sizeof(*rows));
     if (rows == NULL) {
         return;
     }
@@ -30,7 +30,7 @@ static void adopt_troubles(struct ops_watch *watch)
         .source = "engine",
     };
     struct err err = {0};
-    int count = alert_table_list(watch->options.store, &query, rows, OPS_TROUBLES_MAX, &err);
+    int count = alert_table_list(watch->options.store, &query, rows, OPS_FAULTS_MAX, &err);
     int used = 0;
     for (int i = 0; i < count; i++) {
         struct str rest = str_c(rows[i].fingerprint), area;
@@ -40,8 +40,8 @@ static void adopt_troubles(struct ops_watch *watch)
             id = str_copy(rest, code, sizeof(code)) ? err_by_code(code) : ERR_NONE;
         }
         if (id != ERR_NONE) {
-            watch->troubles[used++] =
-                (struct ops_trouble){.err_id = (int)id, .seen_mono_us = now_mono_us(watch)};
+            watch->faults[used++] =
+                (struct ops_fault){.err_id = (int)id, .seen_mono_us = now_mono_us(watch)};
         }
     }
     free(rows);
@@ -51,21 +51,21 @@ void ops_watch_init(struct ops_watch *watch, const struct ops_watch_options *opt
 {
     *watch = (struct ops_watch){.options = *options};
     watch->drift_us = drift_us(watch);
-    atomic_store_explicit(&options->crossing->ops_beat_mono_us, now_mono_us(watch),
+    atomic_store_explicit(&options->shared->ops_beat_mono_us, now_mono_us(watch),
                           memory_order_relaxed);
-    adopt_troubles(watch);
+    adopt_faults(watch);
 }
 
 static int64_t beat_age_us(const struct ops_watch *watch, const _Atomic int64_t *beat)
 {
-    return crossing_beat_age_us(beat, now_mono_us(watch));
+    return shared_beat_age_us(beat, now_mono_us(watch));
 }
 
 bool ops_watch_alive(const struct ops_watch *watch)
 {
-    const struct crossing *c = watch->options.crossing;
-    return beat_age_us(watch, &c->engine_beat_mono_us) < CROSSING_SILENT_US &&
-           beat_age_us(watch, &c->ops_beat_mono_us) < CROSSING_SILENT_US;
+    const struct shared *c = watch->options.shared;
+    return beat_age_us(watch, &c->engine_beat_mono_us) < SHARED_SILENT_US &&
+           beat_age_us(watch, &c->ops_beat_mono_us) < SHARED_SILENT_US;
 }
 
 bool ops_watch_trusts_clock(const struct ops_watch *watch)
@@ -103,7 +103,7 @@ static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapsh
         return; /* not known yet */
     }
     if (snapshot->state == TRADING_BREAKER) {
-        if (watch->breaker == OPS_TOLD_RAISED) {
+        if (watch->breaker == OPS_NOTIFIED_RAISED) {
             return;
         }
         const struct alert_spec spec = {
@@ -116,12 +116,12 @@ static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapsh
             .recommendation = "Look at /trades and /why; /resume lets it trade again.",
         };
         if (store_raised(watch, &spec)) {
-            watch->breaker = OPS_TOLD_RAISED;
+            watch->breaker = OPS_NOTIFIED_RAISED;
         }
-    } else if (watch->breaker != OPS_TOLD_RESOLVED) {
+    } else if (watch->breaker != OPS_NOTIFIED_RESOLVED) {
         /* Also at the first look after a start: the breaker of before may have been cleared. */
         if (store_resolved(watch, "trading:breaker", trading_state_name(snapshot->state))) {
-            watch->breaker = OPS_TOLD_RESOLVED;
+            watch->breaker = OPS_NOTIFIED_RESOLVED;
         }
     }
 }
@@ -149,15 +149,15 @@ static void watch_stop(struct ops_watch *watch, const struct snapshot *snapshot)
 
 static void watch_heartbeat(struct ops_watch *watch)
 {
-    int64_t age_us = beat_age_us(watch, &watch->options.crossing->engine_beat_mono_us);
-    if (age_us < CROSSING_SILENT_US) {
-        if (watch->stale != OPS_TOLD_RESOLVED &&
+    int64_t age_us = beat_age_us(watch, &watch->options.shared->engine_beat_mono_us);
+    if (age_us < SHARED_SILENT_US) {
+        if (watch->stale != OPS_NOTIFIED_RESOLVED &&
             store_resolved(watch, "engine:stale", "the engine's heart beats again")) {
-            watch->stale = OPS_TOLD_RESOLVED;
+            watch->stale = OPS_NOTIFIED_RESOLVED;
         }
         return;
     }
-    if (watch->stale == OPS_TOLD_RAISED) {
+    if (watch->stale == OPS_NOTIFIED_RAISED) {
         return;
     }
     const struct err_info *info = err_info(ERR_OPS_ENGINE_STALE);
@@ -176,7 +176,7 @@ static void watch_heartbeat(struct ops_watch *watch)
     };
     LOG_FIELDS(ERROR, "trading engine stands still", {"ERROR_CODE", info->code});
     if (store_raised(watch, &spec)) {
-        watch->stale = OPS_TOLD_RAISED;
+        watch->stale = OPS_NOTIFIED_RAISED;
     }
 }
 
@@ -199,16 +199,16 @@ static enum severity severity_of(enum err_severity severity)
     return SEVERITY_HIGH;
 }
 
-static void trouble_fingerprint(int err_id, char dst[64])
+static void fault_fingerprint(int err_id, char dst[64])
 {
     (void)snprintf(dst, 64, "engine:%s", err_info(err_id)->code);
 }
 
-static void raise_trouble(struct ops_watch *watch, struct ops_trouble *trouble)
+static void raise_fault(struct ops_watch *watch, struct ops_fault *fault)
 {
-    const struct err_info *info = err_info(trouble->err_id);
+    const struct err_info *info = err_info(fault->err_id);
     char fingerprint[64], description[512];
-    trouble_fingerprint(trouble->err_id, fingerprint);
+    fault_fingerprint(fault->err_id, fingerprint);
     (void)snprintf(description, sizeof(description), "%s %s", info->cause, info->impact);
     const struct alert_spec spec = {
         .type = ALERT_SERVICE,
@@ -220,17 +220,17 @@ static void raise_trouble(struct ops_watch *watch, struct ops_trouble *trouble)
         .recommendation = info->remediation,
     };
     if (store_raised(watch, &spec)) {
-        trouble->raised_mono_us = now_mono_us(watch);
-        trouble->count = 0;
+        fault->raised_mono_us = now_mono_us(watch);
+        fault->count = 0;
     }
 }
 
 /* The place of this error, else a free one, else that of the one not seen for longest. */
-static struct ops_trouble *trouble_place(struct ops_watch *watch, int err_id)
+static struct ops_fault *fault_place(struct ops_watch *watch, int err_id)
 {
-    struct ops_trouble *best = &watch->troubles[0];
-    for (int i = 0; i < OPS_TROUBLES_MAX; i++) {
-        struct ops_trouble *t = &watch->troubles[i];
+    struct ops_fault *best = &watch->faults[0];
+    for (int i = 0; i < OPS_FAULTS_MAX; i++) {
+        struct ops_fault *t = &watch->faults[i];
         if (t->err_id == err_id) {
             return t;
         }
@@ -238,47 +238,46 @@ static struct ops_trouble *trouble_place(struct ops_watch *watch, int err_id)
                                      : best->err_id != 0 && t->seen_mono_us < best->seen_mono_us;
         best = better ? t : best;
     }
-    *best = (struct ops_trouble){.err_id = err_id};
+    *best = (struct ops_fault){.err_id = err_id};
     return best;
 }
 
-static bool trouble_due(const struct ops_watch *watch, const struct ops_trouble *trouble)
+static bool fault_due(const struct ops_watch *watch, const struct ops_fault *fault)
 {
-    return trouble->count > 0 &&
-           (trouble->raised_mono_us == 0 ||
-            now_mono_us(watch) - trouble->raised_mono_us >= OPS_TROUBLE_REPEAT_US);
+    return fault->count > 0 && (fault->raised_mono_us == 0 ||
+                                now_mono_us(watch) - fault->raised_mono_us >= OPS_FAULT_REPEAT_US);
 }
 
 void ops_watch_event(struct ops_watch *watch, const struct event *event)
 {
-    if (event->topic != TOPIC_TROUBLE || event->code == ERR_NONE || event->code >= ERR_COUNT) {
+    if (event->topic != TOPIC_FAULT || event->code == ERR_NONE || event->code >= ERR_COUNT) {
         return;
     }
-    struct ops_trouble *trouble = trouble_place(watch, (int)event->code);
-    trouble->seen_mono_us = now_mono_us(watch);
-    trouble->count++;
-    if (trouble_due(watch, trouble)) {
-        const struct err_info *info = err_info(trouble->err_id);
+    struct ops_fault *fault = fault_place(watch, (int)event->code);
+    fault->seen_mono_us = now_mono_us(watch);
+    fault->count++;
+    if (fault_due(watch, fault)) {
+        const struct err_info *info = err_info(fault->err_id);
         LOG_FIELDS(WARNING, info->message, {"ERROR_CODE", info->code}, {"SOURCE", "engine"});
-        raise_trouble(watch, trouble);
+        raise_fault(watch, fault);
     }
 }
 
-static void watch_troubles(struct ops_watch *watch)
+static void watch_faults(struct ops_watch *watch)
 {
-    for (int i = 0; i < OPS_TROUBLES_MAX; i++) {
-        struct ops_trouble *t = &watch->troubles[i];
+    for (int i = 0; i < OPS_FAULTS_MAX; i++) {
+        struct ops_fault *t = &watch->faults[i];
         if (t->err_id == 0) {
             continue;
         }
-        if (trouble_due(watch, t)) {
-            raise_trouble(watch, t);
+        if (fault_due(watch, t)) {
+            raise_fault(watch, t);
         }
-        if (now_mono_us(watch) - t->seen_mono_us >= OPS_TROUBLE_QUIET_US) {
+        if (now_mono_us(watch) - t->seen_mono_us >= OPS_FAULT_QUIET_US) {
             char fingerprint[64];
-            trouble_fingerprint(t->err_id, fingerprint);
+            fault_fingerprint(t->err_id, fingerprint);
             if (store_resolved(watch, fingerprint, "not reported again for 10 min")) {
-                *t = (struct ops_trouble){0};
+                *t = (struct ops_fault){0};
             }
         }
     }
@@ -332,7 +331,7 @@ static void watch_clock(struct ops_watch *watch)
 void ops_watch_absence(int64_t away_us, const char *source, void *userdata)
 {
     struct ops_watch *watch = userdata;
-    struct crossing *c = watch->options.crossing;
+    struct shared *c = watch->options.shared;
     if (away_us > atomic_load_explicit(&c->ops_away_us, memory_order_relaxed)) {
         atomic_store_explicit(&c->ops_away_us, away_us, memory_order_relaxed);
         atomic_store_explicit(&c->ops_away_source, source, memory_order_relaxed);
@@ -379,7 +378,7 @@ static void raise_away(struct ops_watch *watch)
         .recommendation = info->remediation,
     };
     if (store_raised(watch, &spec)) {
-        watch->away = OPS_TOLD_RAISED;
+        watch->away = OPS_NOTIFIED_RAISED;
         watch->away_us = 0;
     }
 }
@@ -388,10 +387,10 @@ static void watch_away(struct ops_watch *watch)
 {
     if (watch->away_us > 0) {
         raise_away(watch);
-    } else if (watch->away != OPS_TOLD_RESOLVED &&
+    } else if (watch->away != OPS_NOTIFIED_RESOLVED &&
                now_mono_us(watch) - watch->away_seen_mono_us >= OPS_AWAY_QUIET_US &&
                store_resolved(watch, "ops:away", "not again for 10 min")) {
-        watch->away = OPS_TOLD_RESOLVED;
+        watch->away = OPS_NOTIFIED_RESOLVED;
     }
 }
 
@@ -401,8 +400,8 @@ void ops_watch_tick(struct ops_watch *watch, const struct snapshot *snapshot)
     watch_heartbeat(watch);
     watch_breaker(watch, snapshot);
     watch_stop(watch, snapshot);
-    watch_troubles(watch);
+    watch_faults(watch);
     watch_away(watch);
-    atomic_store_explicit(&watch->options.crossing->ops_beat_mono_us, now_mono_us(watch),
+    atomic_store_explicit(&watch->options.shared->ops_beat_mono_us, now_mono_us(watch),
                           memory_order_relaxed);
 }

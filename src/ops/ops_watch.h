@@ -12,7 +12,7 @@
  * which the command raises, is resolved here once the venue lists nothing; "engine:<CODE>" for what
  * the engine reports, resolved when it was not reported again for ten minutes; "clock:jump" (data,
  * medium); "ops:away" (service, medium) when the ops loop served nobody for OPS_AWAY_ALERT_US,
- * resolved likewise. Each absence above LOOP_AWAY_US is counted in struct crossing, and logged at
+ * resolved likewise. Each absence above LOOP_AWAY_US is counted in struct shared, and logged at
  * most once a minute. Always true: a trouble that is reported in every round is raised at most once
  * a minute. When an alert cannot be stored it is logged, at most once a minute, and tried again at
  * the next tick. Thread: ops.
@@ -20,8 +20,8 @@
 #pragma once
 
 #include "base/clock.h"
-#include "model/crossing.h"
 #include "model/event.h"
+#include "model/shared.h"
 #include "model/snapshot.h"
 
 #include <stdbool.h>
@@ -31,26 +31,26 @@ struct alerts;
 struct ops_store;
 
 /* Raised by commands/emergency_stop.yaml. */
-#define OPS_STOP_ALERT        "command:emergency stop is not verified"
-#define OPS_TROUBLES_MAX      16
-#define OPS_TROUBLE_REPEAT_US USEC_PER_MIN
-#define OPS_TROUBLE_QUIET_US  (10 * USEC_PER_MIN)
-#define OPS_CLOCK_JUMP_US     (2 * USEC_PER_SEC)
-#define OPS_CLOCK_TRUSTED_US  USEC_PER_DAY
-#define OPS_AWAY_ALERT_US     (500 * USEC_PER_MSEC)
-#define OPS_AWAY_QUIET_US     (10 * USEC_PER_MIN)
+#define OPS_STOP_ALERT       "command:emergency stop is not verified"
+#define OPS_FAULTS_MAX       16
+#define OPS_FAULT_REPEAT_US  USEC_PER_MIN
+#define OPS_FAULT_QUIET_US   (10 * USEC_PER_MIN)
+#define OPS_CLOCK_JUMP_US    (2 * USEC_PER_SEC)
+#define OPS_CLOCK_TRUSTED_US USEC_PER_DAY
+#define OPS_AWAY_ALERT_US    (500 * USEC_PER_MSEC)
+#define OPS_AWAY_QUIET_US    (10 * USEC_PER_MIN)
 
 struct ops_watch_options {
     const struct clock *clock;
-    struct crossing *crossing;
+    struct shared *shared;
     struct alerts *alerts;
     struct ops_store *store; /* what the last process left open is watched on */
 };
 
 /* Whether an alert's condition holds, and whether the store knows. */
-enum ops_watch_told { OPS_TOLD_NOTHING, OPS_TOLD_RAISED, OPS_TOLD_RESOLVED };
+enum ops_watch_notified { OPS_NOTIFIED_NOTHING, OPS_NOTIFIED_RAISED, OPS_NOTIFIED_RESOLVED };
 
-struct ops_trouble {
+struct ops_fault {
     int err_id; /* 0: a free place */
     int64_t seen_mono_us;
     int64_t raised_mono_us; /* 0: not yet */
@@ -59,14 +59,14 @@ struct ops_trouble {
 
 struct ops_watch {
     struct ops_watch_options options;
-    enum ops_watch_told breaker;
-    enum ops_watch_told stale;
+    enum ops_watch_notified breaker;
+    enum ops_watch_notified stale;
     bool stop_verified; /* no emergency stop waits for its verification, and the store knows */
-    struct ops_trouble troubles[OPS_TROUBLES_MAX];
+    struct ops_fault faults[OPS_FAULTS_MAX];
     int64_t drift_us; /* wall minus monotonic, as of the last tick */
     bool jump_waits;  /* a jump was noticed and its alert is not stored yet */
     int64_t jump_us;
-    enum ops_watch_told away;
+    enum ops_watch_notified away;
     int64_t away_us; /* the longest absence that no alert told yet, and whose it was; 0: none */
     const char *away_source;
     int64_t away_seen_mono_us;

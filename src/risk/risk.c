@@ -76,7 +76,7 @@ static bool not_halted(const struct look *l)
     return !l->a->halted && l->a->state != TRADING_EMERGENCY;
 }
 
-static void say_halted(const struct look *l, char ret[96])
+static void explain_halted(const struct look *l, char ret[96])
 {
     say(ret, "%s",
         l->a->state == TRADING_EMERGENCY ? "emergency stop is active" : "trading is halted");
@@ -87,7 +87,7 @@ static bool started(const struct look *l)
     return l->a->state != TRADING_STARTING;
 }
 
-static void say_starting(const struct look *l, char ret[96])
+static void explain_starting(const struct look *l, char ret[96])
 {
     (void)l;
     say(ret, "not reconciled with the venue yet");
@@ -98,7 +98,7 @@ static bool not_paused(const struct look *l)
     return l->a->state != TRADING_PAUSED;
 }
 
-static void say_paused(const struct look *l, char ret[96])
+static void explain_paused(const struct look *l, char ret[96])
 {
     (void)l;
     say(ret, "trading is paused");
@@ -109,7 +109,7 @@ static bool no_maintenance(const struct look *l)
     return l->a->state != TRADING_MAINTENANCE;
 }
 
-static void say_maintenance(const struct look *l, char ret[96])
+static void explain_maintenance(const struct look *l, char ret[96])
 {
     (void)l;
     say(ret, "maintenance is under way");
@@ -120,7 +120,7 @@ static bool breaker_holds(const struct look *l)
     return l->a->state != TRADING_BREAKER;
 }
 
-static void say_breaker(const struct look *l, char ret[96])
+static void explain_breaker(const struct look *l, char ret[96])
 {
     (void)l;
     say(ret, "circuit breaker has tripped");
@@ -131,7 +131,7 @@ static bool nothing_foreign(const struct look *l)
     return !l->a->foreign;
 }
 
-static void say_foreign(const struct look *l, char ret[96])
+static void explain_foreign(const struct look *l, char ret[96])
 {
     say(ret, "the venue holds %s that the bot did not open", l->o->symbol.name);
 }
@@ -142,7 +142,7 @@ static bool fresh(const struct look *l)
            l->a->now_us - l->a->price_updated_us <= RISK_STALE_AFTER_US;
 }
 
-static void say_stale(const struct look *l, char ret[96])
+static void explain_stale(const struct look *l, char ret[96])
 {
     if (l->a->price_updated_us <= 0) {
         say(ret, "no price yet");
@@ -167,7 +167,7 @@ static bool protected(const struct look *l)
                                    : 0 < target && target < price && price < stop;
 }
 
-static void say_unprotected(const struct look *l, char ret[96])
+static void explain_unprotected(const struct look *l, char ret[96])
 {
     char stop[DEC_TEXT_SIZE];
     char price[DEC_TEXT_SIZE];
@@ -184,7 +184,7 @@ static bool rested(const struct look *l)
     return l->a->cooldown_until_us <= l->a->now_us;
 }
 
-static void say_cooldown(const struct look *l, char ret[96])
+static void explain_cooldown(const struct look *l, char ret[96])
 {
     int64_t left_us = l->a->cooldown_until_us - l->a->now_us;
     say(ret, "%lld min of cooldown left", (long long)((left_us + USEC_PER_MIN - 1) / USEC_PER_MIN));
@@ -195,7 +195,7 @@ static bool not_busy(const struct look *l)
     return !l->a->symbol_busy;
 }
 
-static void say_busy(const struct look *l, char ret[96])
+static void explain_busy(const struct look *l, char ret[96])
 {
     say(ret, "%s has a position or an order", l->o->symbol.name);
 }
@@ -205,7 +205,7 @@ static bool position_left(const struct look *l)
     return l->a->positions_open < l->s->max_positions;
 }
 
-static void say_positions(const struct look *l, char ret[96])
+static void explain_positions(const struct look *l, char ret[96])
 {
     say(ret, "%lld of %lld positions open", (long long)l->a->positions_open,
         (long long)l->s->max_positions);
@@ -216,7 +216,7 @@ static bool unhurried(const struct look *l)
     return l->a->orders_lately < l->s->max_orders_per_minute;
 }
 
-static void say_hurried(const struct look *l, char ret[96])
+static void explain_hurried(const struct look *l, char ret[96])
 {
     say(ret, "%lld entries in the last minute of %lld", (long long)l->a->orders_lately,
         (long long)l->s->max_orders_per_minute);
@@ -235,7 +235,7 @@ static bool day_holds(const struct look *l)
     return lost_less(l->a->day_start_equity, l->a->equity, l->s->max_daily_loss_pct);
 }
 
-static void say_daily_loss(const struct look *l, char ret[96])
+static void explain_daily_loss(const struct look *l, char ret[96])
 {
     say(ret, "daily loss %.2f %% of %.2f %%", risk_daily_loss_pct(l->a), l->s->max_daily_loss_pct);
 }
@@ -245,7 +245,7 @@ static bool peak_holds(const struct look *l)
     return lost_less(l->a->equity_peak, l->a->equity, l->s->max_drawdown_pct);
 }
 
-static void say_drawdown(const struct look *l, char ret[96])
+static void explain_drawdown(const struct look *l, char ret[96])
 {
     say(ret, "drawdown %.2f %% of %.2f %%", risk_drawdown_pct(l->a), l->s->max_drawdown_pct);
 }
@@ -255,7 +255,7 @@ static bool wins_come(const struct look *l)
     return l->a->losses_in_a_row < l->s->max_consecutive_losses;
 }
 
-static void say_losses(const struct look *l, char ret[96])
+static void explain_losses(const struct look *l, char ret[96])
 {
     say(ret, "%lld losses in a row of %lld", (long long)l->a->losses_in_a_row,
         (long long)l->s->max_consecutive_losses);
@@ -266,7 +266,7 @@ static bool of_its_own(const struct look *l)
     return l->a->correlation <= l->s->max_correlation;
 }
 
-static void say_correlation(const struct look *l, char ret[96])
+static void explain_correlation(const struct look *l, char ret[96])
 {
     say(ret, "moves with %s by %.2f, at most %.2f", l->a->correlated_with.name, l->a->correlation,
         l->s->max_correlation);
@@ -348,7 +348,7 @@ static double pct_of_equity(const struct look *l, double raw)
 
 static struct dec largest_qty(const struct look *l, double limit);
 
-static void say_position(const struct look *l, char ret[96])
+static void explain_position(const struct look *l, char ret[96])
 {
     char qty[DEC_TEXT_SIZE];
     char most[DEC_TEXT_SIZE];
@@ -374,39 +374,39 @@ static double with_entry_pct(const struct look *l, struct dec before)
     return pct_of_equity(l, (double)before.e8 * RAW_E8 + l->notional);
 }
 
-static void say_symbol(const struct look *l, char ret[96])
+static void explain_symbol(const struct look *l, char ret[96])
 {
     say(ret, "%s would be %.2f %% of equity, at most %.2f %% in tier %d", l->o->symbol.name,
         with_entry_pct(l, l->a->symbol_exposure), l->s->tiers[l->a->tier].max_position_pct,
         l->a->tier + 1);
 }
 
-static void say_tier(const struct look *l, char ret[96])
+static void explain_tier(const struct look *l, char ret[96])
 {
     say(ret, "tier %d would be %.2f %% of equity, at most %.2f %%", l->a->tier + 1,
         with_entry_pct(l, l->a->tier_exposure), l->s->tiers[l->a->tier].max_exposure_pct);
 }
 
-static void say_total(const struct look *l, char ret[96])
+static void explain_total(const struct look *l, char ret[96])
 {
     say(ret, "exposure would be %.2f %% of equity, at most %.2f %%",
         with_entry_pct(l, l->a->exposure), l->s->max_exposure_pct);
 }
 
-static void say_leverage(const struct look *l, char ret[96])
+static void explain_leverage(const struct look *l, char ret[96])
 {
     say(ret, "leverage would be %.2f, at most %.2f", with_entry_pct(l, l->a->exposure) / 100,
         l->s->max_leverage);
 }
 
-static void say_margin(const struct look *l, char ret[96])
+static void explain_margin(const struct look *l, char ret[96])
 {
     say(ret, "initial margin is %.2f %% of equity, free are %.2f %%",
         pct_of_equity(l, l->notional / l->s->max_leverage),
         pct_of_equity(l, l->free - l->maintenance * l->notional));
 }
 
-static void say_liquidation(const struct look *l, char ret[96])
+static void explain_liquidation(const struct look *l, char ret[96])
 {
     double heaviest =
         larger((double)l->a->long_notional.e8 * weight_of(SIDE_LONG, l->maintenance),
@@ -420,29 +420,29 @@ static void say_liquidation(const struct look *l, char ret[96])
 /* ---------------------------------------------------------------- the table */
 
 static const struct rule rules[RISK_RULE_COUNT] = {
-    [RISK_RULE_HALT] = {not_halted, NULL, say_halted},
-    [RISK_RULE_STARTING] = {started, NULL, say_starting},
-    [RISK_RULE_PAUSED] = {not_paused, NULL, say_paused},
-    [RISK_RULE_MAINTENANCE] = {no_maintenance, NULL, say_maintenance},
-    [RISK_RULE_BREAKER] = {breaker_holds, NULL, say_breaker},
-    [RISK_RULE_FOREIGN] = {nothing_foreign, NULL, say_foreign},
-    [RISK_RULE_STALE_PRICE] = {fresh, NULL, say_stale},
-    [RISK_RULE_STOP_MANDATORY] = {protected, NULL, say_unprotected},
-    [RISK_RULE_COOLDOWN] = {rested, NULL, say_cooldown},
-    [RISK_RULE_SYMBOL_BUSY] = {not_busy, NULL, say_busy},
-    [RISK_RULE_MAX_POSITIONS] = {position_left, NULL, say_positions},
-    [RISK_RULE_ORDER_RATE] = {unhurried, NULL, say_hurried},
-    [RISK_RULE_DAILY_LOSS] = {day_holds, NULL, say_daily_loss},
-    [RISK_RULE_DRAWDOWN] = {peak_holds, NULL, say_drawdown},
-    [RISK_RULE_LOSSES_IN_A_ROW] = {wins_come, NULL, say_losses},
-    [RISK_RULE_CORRELATION] = {of_its_own, NULL, say_correlation},
-    [RISK_RULE_POSITION_SIZE] = {NULL, limit_position, say_position},
-    [RISK_RULE_SYMBOL_EXPOSURE] = {NULL, limit_symbol, say_symbol},
-    [RISK_RULE_TIER_EXPOSURE] = {NULL, limit_tier, say_tier},
-    [RISK_RULE_TOTAL_EXPOSURE] = {NULL, limit_total, say_total},
-    [RISK_RULE_LEVERAGE] = {NULL, limit_leverage, say_leverage},
-    [RISK_RULE_MARGIN] = {NULL, limit_margin, say_margin},
-    [RISK_RULE_LIQUIDATION] = {NULL, limit_liquidation, say_liquidation},
+    [RISK_RULE_HALT] = {not_halted, NULL, explain_halted},
+    [RISK_RULE_STARTING] = {started, NULL, explain_starting},
+    [RISK_RULE_PAUSED] = {not_paused, NULL, explain_paused},
+    [RISK_RULE_MAINTENANCE] = {no_maintenance, NULL, explain_maintenance},
+    [RISK_RULE_BREAKER] = {breaker_holds, NULL, explain_breaker},
+    [RISK_RULE_FOREIGN] = {nothing_foreign, NULL, explain_foreign},
+    [RISK_RULE_STALE_PRICE] = {fresh, NULL, explain_stale},
+    [RISK_RULE_STOP_MANDATORY] = {protected, NULL, explain_unprotected},
+    [RISK_RULE_COOLDOWN] = {rested, NULL, explain_cooldown},
+    [RISK_RULE_SYMBOL_BUSY] = {not_busy, NULL, explain_busy},
+    [RISK_RULE_MAX_POSITIONS] = {position_left, NULL, explain_positions},
+    [RISK_RULE_ORDER_RATE] = {unhurried, NULL, explain_hurried},
+    [RISK_RULE_DAILY_LOSS] = {day_holds, NULL, explain_daily_loss},
+    [RISK_RULE_DRAWDOWN] = {peak_holds, NULL, explain_drawdown},
+    [RISK_RULE_LOSSES_IN_A_ROW] = {wins_come, NULL, explain_losses},
+    [RISK_RULE_CORRELATION] = {of_its_own, NULL, explain_correlation},
+    [RISK_RULE_POSITION_SIZE] = {NULL, limit_position, explain_position},
+    [RISK_RULE_SYMBOL_EXPOSURE] = {NULL, limit_symbol, explain_symbol},
+    [RISK_RULE_TIER_EXPOSURE] = {NULL, limit_tier, explain_tier},
+    [RISK_RULE_TOTAL_EXPOSURE] = {NULL, limit_total, explain_total},
+    [RISK_RULE_LEVERAGE] = {NULL, limit_leverage, explain_leverage},
+    [RISK_RULE_MARGIN] = {NULL, limit_margin, explain_margin},
+    [RISK_RULE_LIQUIDATION] = {NULL, limit_liquidation, explain_liquidation},
 };
 
 struct dec risk_lot(struct dec price)
@@ -490,7 +490,7 @@ static struct dec largest_qty(const struct look *l, double limit)
 }
 
 bool risk_check(const struct risk_account *account, const struct order *order,
-                struct risk_verdict *ret)
+                struct risk_result *ret)
 {
     ret->pass = true;
     ret->code = "";
@@ -604,15 +604,16 @@ double risk_liquidation_distance_pct(const struct settings *settings, struct dec
     return free > 0 && weighed > 0 ? 100 * free / weighed : 0;
 }
 
-enum risk_rescue risk_rescue(double distance_pct)
+enum risk_liquidation_guard risk_liquidation_guard(double distance_pct)
 {
     if (distance_pct >= RISK_WARN_PCT) {
-        return RISK_RESCUE_NONE;
+        return RISK_LIQUIDATION_GUARD_NONE;
     }
     if (distance_pct >= RISK_HALVE_PCT) {
-        return RISK_RESCUE_WARN;
+        return RISK_LIQUIDATION_GUARD_WARN;
     }
-    return distance_pct >= RISK_CLOSE_PCT ? RISK_RESCUE_HALVE : RISK_RESCUE_CLOSE;
+    return distance_pct >= RISK_CLOSE_PCT ? RISK_LIQUIDATION_GUARD_HALVE
+                                          : RISK_LIQUIDATION_GUARD_CLOSE;
 }
 
 int risk_tier(const struct settings *settings, struct symbol symbol)

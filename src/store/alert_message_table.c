@@ -2,12 +2,13 @@
 
 #include "row.h"
 
-int alert_message_table_put(struct ops_store *store, const struct alert_message *m, struct err *err)
+int alert_message_table_write(struct ops_store *store, const struct alert_message *m,
+                              struct err *err)
 {
     return db_run(store->db,
                   "INSERT OR REPLACE INTO alert_messages(alert_id, door, chat_id, outbox_id)"
                   " VALUES (?, ?, ?, ?)",
-                  DB_VALUES(DB_I64(m->alert_id), DB_TEXT_C(m->door), DB_I64(m->chat_id),
+                  DB_VALUES(DB_I64(m->alert_id), DB_TEXT_C(m->channel), DB_I64(m->chat_id),
                             DB_I64(m->outbox_id)),
                   err);
 }
@@ -25,7 +26,7 @@ int alert_message_table_list(struct ops_store *store, int64_t alert_id, struct a
         struct row row = {.rows = rows};
         struct alert_message *m = &ret[n++];
         m->alert_id = row_i64(&row);
-        row_text(&row, m->door, sizeof(m->door));
+        row_text(&row, m->channel, sizeof(m->channel));
         m->chat_id = row_i64(&row);
         m->outbox_id = row_i64(&row);
         rc = row_check(&row, "alert_messages", alert_id, err);

@@ -45,19 +45,19 @@ static void describe(const struct audit_archive *archive, struct buf *out)
              archive->last.hex);
 }
 
-static bool take_word(struct str *rest, const char *wanted)
+static bool read_word(struct str *rest, const char *wanted)
 {
     struct str word;
     return str_word(rest, &word) && str_equal_c(word, wanted);
 }
 
-static bool take_number(struct str *rest, int64_t *ret)
+static bool read_number(struct str *rest, int64_t *ret)
 {
     struct str word;
     return str_word(rest, &word) && str_to_i64(word, ret);
 }
 
-static bool take_hash(struct str *rest, struct audit_hash *ret)
+static bool read_hash(struct str *rest, struct audit_hash *ret)
 {
     struct str word;
     return str_word(rest, &word) && str_copy(word, ret->hex, sizeof(ret->hex));
@@ -67,11 +67,11 @@ bool audit_archive_parse(struct str detail, struct audit_archive *ret)
 {
     struct str file;
     *ret = (struct audit_archive){.first_id = 0};
-    if (!str_word(&detail, &file) || !take_word(&detail, "rows") ||
-        !take_number(&detail, &ret->first_id) || !take_word(&detail, "to") ||
-        !take_number(&detail, &ret->last_id) || !take_word(&detail, "hash") ||
-        !take_hash(&detail, &ret->bytes) || !take_word(&detail, "last") ||
-        !take_hash(&detail, &ret->last) || ret->first_id < 1 || ret->last_id < ret->first_id) {
+    if (!str_word(&detail, &file) || !read_word(&detail, "rows") ||
+        !read_number(&detail, &ret->first_id) || !read_word(&detail, "to") ||
+        !read_number(&detail, &ret->last_id) || !read_word(&detail, "hash") ||
+        !read_hash(&detail, &ret->bytes) || !read_word(&detail, "last") ||
+        !read_hash(&detail, &ret->last) || ret->first_id < 1 || ret->last_id < ret->first_id) {
         return false;
     }
     name_archive(ret); /* never a path out of a row that is not verified yet */
@@ -98,7 +98,7 @@ int audit_archive_load(const struct ops_store *store, const struct audit_archive
     return rc < 0 ? rc : file_read(path.data, out, err);
 }
 
-static bool take_field(struct str *rest, struct str *ret)
+static bool read_field(struct str *rest, struct str *ret)
 {
     struct str digits;
     int64_t length = 0;
@@ -112,26 +112,26 @@ static bool take_field(struct str *rest, struct str *ret)
     return true;
 }
 
-static bool take_field_number(struct str *rest, int64_t *ret)
+static bool read_field_number(struct str *rest, int64_t *ret)
 {
     struct str text;
-    return take_field(rest, &text) && str_to_i64(text, ret);
+    return read_field(rest, &text) && str_to_i64(text, ret);
 }
 
 bool audit_archive_next(struct str *rest, struct audit_raw *ret)
 {
     struct str word;
     struct str at = *rest;
-    if (!take_field(&at, &word) || !str_equal_c(word, "row") || !take_field_number(&at, &ret->id) ||
-        !take_field_number(&at, &ret->at_us)) {
+    if (!read_field(&at, &word) || !str_equal_c(word, "row") || !read_field_number(&at, &ret->id) ||
+        !read_field_number(&at, &ret->at_us)) {
         return false;
     }
     for (int i = 0; i < AUDIT_FIELDS; i++) {
-        if (!take_field(&at, &ret->fields[i])) {
+        if (!read_field(&at, &ret->fields[i])) {
             return false;
         }
     }
-    if (!take_field(&at, &ret->prev) || !take_field(&at, &ret->hash) || at.len == 0 ||
+    if (!read_field(&at, &ret->prev) || !read_field(&at, &ret->hash) || at.len == 0 ||
         at.ptr[0] != '\n') {
         return false;
     }
@@ -185,7 +185,7 @@ static int collect(struct ops_store *store, const struct audit_archive_options *
     buf_add_c(out, AUDIT_ARCHIVE_FIRST);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
         struct audit_raw row;
-        struct audit_verdict verdict = {.ok = true};
+        struct audit_chain_result verdict = {.ok = true};
         audit_row_read(rows, 0, &row);
         if (row.at_us >= options->before_us) {
             break;
@@ -240,8 +240,8 @@ static int write_file(struct ops_store *store, const struct audit_archive *archi
     return file_write(path.data, bytes, FILE_MODE, err);
 }
 
-static int take_out(struct ops_store *store, const struct audit_archive_options *options,
-                    const struct audit_archive *archive, struct err *err)
+static int remove_archived(struct ops_store *store, const struct audit_archive_options *options,
+                           const struct audit_archive *archive, struct err *err)
 {
     AUTO_ROLLBACK struct db *own = NULL;
     AUTO_BUF struct buf detail = BUF_INIT(512);
@@ -249,7 +249,7 @@ static int take_out(struct ops_store *store, const struct audit_archive_options 
     describe(archive, &detail);
     const struct audit_entry entry = {.at_us = options->now_us,
                                       .user = options->user,
-                                      .door = options->door,
+                                      .channel = options->channel,
                                       .action = AUDIT_ARCHIVED,
                                       .detail = detail.data,
                                       .result = "ok"};
@@ -290,7 +290,7 @@ int audit_chain_archive(struct ops_store *store, const struct audit_archive_opti
     archive.bytes = audit_hash_bytes(store, buf_str(&bytes));
     name_archive(&archive);
     if ((rc = write_file(store, &archive, buf_str(&bytes), err)) < 0 ||
-        (rc = take_out(store, options, &archive, err)) < 0) {
+        (rc = remove_archived(store, options, &archive, err)) < 0) {
         return rc;
     }
     *ret_rows = rows;

@@ -59,7 +59,7 @@ void audit_row_read(struct db_rows *rows, int first_column, struct audit_raw *re
     ret->hash = row_str(&row);
 }
 
-void audit_verdict_say(struct audit_verdict *verdict, int64_t id, const char *why)
+void audit_chain_result_describe(struct audit_chain_result *verdict, int64_t id, const char *why)
 {
     verdict->ok = false;
     verdict->bad_id = id;
@@ -67,19 +67,20 @@ void audit_verdict_say(struct audit_verdict *verdict, int64_t id, const char *wh
 }
 
 bool audit_row_follows(const struct ops_store *store, const struct audit_raw *row,
-                       int64_t wanted_id, struct audit_hash *last, struct audit_verdict *verdict)
+                       int64_t wanted_id, struct audit_hash *last,
+                       struct audit_chain_result *verdict)
 {
     if (row->id != wanted_id) {
-        audit_verdict_say(verdict, wanted_id, "the row is missing");
+        audit_chain_result_describe(verdict, wanted_id, "the row is missing");
         return false;
     }
     struct audit_hash hash = audit_row_hash(store, row);
     if (!secret_equal(row->hash, str_c(hash.hex))) {
-        audit_verdict_say(verdict, row->id, "its content was changed");
+        audit_chain_result_describe(verdict, row->id, "its content was changed");
         return false;
     }
     if (!str_equal_c(row->prev, last->hex)) {
-        audit_verdict_say(verdict, row->id, "it does not follow the row before it");
+        audit_chain_result_describe(verdict, row->id, "it does not follow the row before it");
         return false;
     }
     *last = hash;
@@ -123,7 +124,7 @@ static int head_save(struct ops_store *store, const struct audit_head *head, str
     AUTO_BUF struct buf text = BUF_INIT(256);
     struct audit_hash mac = hash_head(store, head->count, str_c(head->last.hex));
     buf_addf(&text, "%lld %s %s", (long long)head->count, head->last.hex, mac.hex);
-    return ops_store_put_text(store, AUDIT_HEAD_NAME, buf_str(&text), err);
+    return ops_store_write_text(store, AUDIT_HEAD_NAME, buf_str(&text), err);
 }
 
 int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int64_t *ret_id,
@@ -145,7 +146,7 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int
     }
     if (last_id == 0 && text.len == 0) {
         struct audit_hash key = audit_hash_bytes(store, STR_LIT("key"));
-        if ((rc = ops_store_put_text(store, KEY_NAME, str_c(key.hex), err)) < 0) {
+        if ((rc = ops_store_write_text(store, KEY_NAME, str_c(key.hex), err)) < 0) {
             return rc;
         }
     }
@@ -156,7 +157,7 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int
         .id = id,
         .at_us = e->at_us,
         .fields = {row_cut(e->user, sizeof(((struct audit_row *)0)->user)),
-                   row_cut(e->door, sizeof(((struct audit_row *)0)->door)),
+                   row_cut(e->channel, sizeof(((struct audit_row *)0)->channel)),
                    row_cut(e->action, sizeof(((struct audit_row *)0)->action)),
                    row_cut(e->detail, sizeof(((struct audit_row *)0)->detail)),
                    row_cut(e->result, sizeof(((struct audit_row *)0)->result))},
@@ -193,7 +194,7 @@ int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *r
         out->id = row_i64(&row);
         out->at_us = row_i64(&row);
         row_text(&row, out->user, sizeof(out->user));
-        row_text(&row, out->door, sizeof(out->door));
+        row_text(&row, out->channel, sizeof(out->channel));
         row_text(&row, out->action, sizeof(out->action));
         row_text(&row, out->detail, sizeof(out->detail));
         row_text(&row, out->result, sizeof(out->result));

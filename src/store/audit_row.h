@@ -59,8 +59,9 @@ void audit_row_read(struct db_rows *rows, int first_column, struct audit_raw *re
 /* False, and *verdict says why, when the row is not the one that comes next behind `last`, which
  * becomes its hash. */
 bool audit_row_follows(const struct ops_store *store, const struct audit_raw *row,
-                       int64_t wanted_id, struct audit_hash *last, struct audit_verdict *verdict);
-void audit_verdict_say(struct audit_verdict *verdict, int64_t id, const char *why);
+                       int64_t wanted_id, struct audit_hash *last,
+                       struct audit_chain_result *verdict);
+void audit_chain_result_describe(struct audit_chain_result *verdict, int64_t id, const char *why);
 /* False when the text is not a head, or not ours. */
 bool audit_head_parse(const struct ops_store *store, struct str text, struct audit_head *ret);
 /* 1: the log was begun with this key, or is not begun. 0: with another one. It explains a break

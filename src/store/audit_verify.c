@@ -39,15 +39,15 @@ static const struct audit_archive *archives_ending_at(const struct archives *arc
     return NULL;
 }
 
-__attribute__((format(printf, 3, 4))) static void sayf(struct audit_verdict *verdict, int64_t id,
-                                                       const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void sayf(struct audit_chain_result *verdict,
+                                                       int64_t id, const char *format, ...)
 {
     char text[sizeof(verdict->why)];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    audit_verdict_say(verdict, id, text);
+    audit_chain_result_describe(verdict, id, text);
 }
 
 static int first_id(struct ops_store *store, int64_t *ret, struct err *err)
@@ -86,7 +86,7 @@ static int64_t first_unnamed(const struct archives *archives, int64_t id)
 
 /* False when the file is not there; the verdict names it. */
 static int load(const struct ops_store *store, const struct audit_archive *archive,
-                struct buf *bytes, struct audit_verdict *verdict, struct err *err)
+                struct buf *bytes, struct audit_chain_result *verdict, struct err *err)
 {
     struct err why = {0};
     int rc = audit_archive_load(store, archive, bytes, &why);
@@ -104,7 +104,7 @@ static int load(const struct ops_store *store, const struct audit_archive *archi
 /* Goes back from the table's first row to row 1: each archive is named by a row of the table or of
  * a younger archive. *ret_chain holds them, the youngest first. */
 static int find_archives(struct ops_store *store, int64_t table_first, struct archives *ret_chain,
-                         struct audit_verdict *verdict, struct err *err)
+                         struct audit_chain_result *verdict, struct err *err)
 {
     AUTO_ARCHIVES struct archives known = {0};
     int rc = named_by_table(store, &known, err);
@@ -112,8 +112,9 @@ static int find_archives(struct ops_store *store, int64_t table_first, struct ar
     while (rc >= 0 && wanted > 0) {
         const struct audit_archive *found = archives_ending_at(&known, wanted);
         if (found == NULL) {
-            audit_verdict_say(verdict, first_unnamed(&known, wanted),
-                              "the row is missing, and no archive is named that holds it");
+            audit_chain_result_describe(
+                verdict, first_unnamed(&known, wanted),
+                "the row is missing, and no archive is named that holds it");
             return 0;
         }
         archives_add(ret_chain, found);
@@ -140,7 +141,8 @@ static int find_archives(struct ops_store *store, int64_t table_first, struct ar
 
 /* Row by row, so that the first bad one is named; then the file as a whole. */
 static bool verify_archive(const struct ops_store *store, const struct audit_archive *archive,
-                           struct str bytes, struct audit_hash *last, struct audit_verdict *verdict)
+                           struct str bytes, struct audit_hash *last,
+                           struct audit_chain_result *verdict)
 {
     struct audit_hash whole = audit_hash_bytes(store, bytes);
     bool untouched = strcmp(whole.hex, archive->bytes.hex) == 0;
@@ -156,7 +158,7 @@ static bool verify_archive(const struct ops_store *store, const struct audit_arc
             sayf(verdict, id, "its archive %s was cut off or damaged there", archive->file);
             return false;
         }
-        struct audit_verdict bad = {.ok = true};
+        struct audit_chain_result bad = {.ok = true};
         if (!audit_row_follows(store, &row, id, last, &bad)) {
             sayf(verdict, bad.bad_id, "%.60s (in archive %s)", bad.why, archive->file);
             return false;
@@ -175,7 +177,7 @@ static bool verify_archive(const struct ops_store *store, const struct audit_arc
 /* 1: all that came before the table's first row is whole, *last is the hash behind it. 0: the
  * verdict says what is not. */
 static int verify_archives(struct ops_store *store, int64_t table_first, struct audit_hash *last,
-                           struct audit_verdict *verdict, struct err *err)
+                           struct audit_chain_result *verdict, struct err *err)
 {
     AUTO_ARCHIVES struct archives chain = {0};
     int rc = find_archives(store, table_first, &chain, verdict, err);
@@ -194,15 +196,16 @@ static int verify_archives(struct ops_store *store, int64_t table_first, struct 
 /* The hash that row from_id must follow, taken as it stands: of the row before it, or as the row
  * says that names the archive. 0: the verdict says that there is neither. */
 static int start_hash(struct ops_store *store, int64_t from_id, int64_t table_first,
-                      struct audit_hash *ret, struct audit_verdict *verdict, struct err *err)
+                      struct audit_hash *ret, struct audit_chain_result *verdict, struct err *err)
 {
     *ret = (struct audit_hash){{0}};
     if (from_id == table_first && table_first > 1) {
         struct audit_archive newest = {.last_id = 0};
         int rc = audit_archive_newest(store, &newest, err);
         if (rc >= 0 && newest.last_id != from_id - 1) {
-            audit_verdict_say(verdict, newest.last_id + 1,
-                              "the row is missing, and no archive is named that holds it");
+            audit_chain_result_describe(
+                verdict, newest.last_id + 1,
+                "the row is missing, and no archive is named that holds it");
             return 0;
         }
         *ret = newest.last;
@@ -220,7 +223,7 @@ static int start_hash(struct ops_store *store, int64_t from_id, int64_t table_fi
 /* Rows of the table from from_id on, behind *last. *ret_moved: its first row is not table_first any
  * more. */
 static int verify_table(struct ops_store *store, int64_t from_id, struct audit_hash *last,
-                        bool *ret_moved, struct audit_verdict *ret, struct err *err)
+                        bool *ret_moved, struct audit_chain_result *ret, struct err *err)
 {
     /* One statement, so that rows and head are of one moment while the writer goes on. */
     AUTO_DB_ROWS struct db_rows *rows = NULL;
@@ -261,23 +264,25 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
     }
     memcpy(ret->last_hash, last->hex, sizeof(ret->last_hash));
     if (!has_head) {
-        audit_verdict_say(ret, next_id - 1, "the record of the last row is missing or was changed");
+        audit_chain_result_describe(ret, next_id - 1,
+                                    "the record of the last row is missing or was changed");
     } else if (head.count >= next_id) {
-        audit_verdict_say(ret, next_id, "the row is missing: the end of the log was cut off");
+        audit_chain_result_describe(ret, next_id,
+                                    "the row is missing: the end of the log was cut off");
     } else if (checked > 0 &&
                (head.count != next_id - 1 || strcmp(head.last.hex, last->hex) != 0)) {
-        audit_verdict_say(ret, head.count + 1, "the row was added by another hand");
+        audit_chain_result_describe(ret, head.count + 1, "the row was added by another hand");
     }
     return 0;
 }
 
 /* One look. *ret_moved: rows were archived meanwhile, and it says nothing. */
 static int look(struct ops_store *store, int64_t from_id, bool *ret_moved,
-                struct audit_verdict *ret, struct err *err)
+                struct audit_chain_result *ret, struct err *err)
 {
     int64_t table_first = 1;
     struct audit_hash last = {{0}};
-    *ret = (struct audit_verdict){.ok = true};
+    *ret = (struct audit_chain_result){.ok = true};
     *ret_moved = false;
     int rc = first_id(store, &table_first, err);
     if (rc < 0) {
@@ -297,21 +302,21 @@ static int look(struct ops_store *store, int64_t from_id, bool *ret_moved,
     return verify_table(store, from_id, &last, ret_moved, ret, err);
 }
 
-int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_verdict *ret,
+int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_chain_result *ret,
                        struct err *err)
 {
     ASSERT(from_id >= 1);
     struct err local = {0};
     err = err != NULL ? err : &local;
-    *ret = (struct audit_verdict){.ok = true};
+    *ret = (struct audit_chain_result){.ok = true};
     if (!store->has_key) {
         return err_set(err, ERR_SECRET_KEY, "audit.key is missing or not readable");
     }
     int rc = audit_key_fits(store, err);
     if (rc == 0) {
-        audit_verdict_say(ret, 1,
-                          "audit.key is not the one it was begun with: it was lost or "
-                          "replaced");
+        audit_chain_result_describe(ret, 1,
+                                    "audit.key is not the one it was begun with: it was lost or "
+                                    "replaced");
     }
     if (rc <= 0) {
         return rc;
@@ -326,7 +331,7 @@ int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_ve
     return 0;
 }
 
-int audit_chain_verify_recent(struct ops_store *store, struct audit_verdict *ret,
+int audit_chain_verify_recent(struct ops_store *store, struct audit_chain_result *ret,
                               int64_t *ret_last_id, struct err *err)
 {
     int rc =

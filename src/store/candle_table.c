@@ -24,7 +24,7 @@ int candle_table_add(struct trading_store *store, struct symbol symbol, const st
 }
 
 /* The columns open_us … volume of a query; how many or a negative error id. */
-static int take_candles(struct db_rows *rows, int rc, struct candle *ret, size_t max,
+static int read_candles(struct db_rows *rows, int rc, struct candle *ret, size_t max,
                         struct err *err)
 {
     size_t n = 0;
@@ -47,7 +47,7 @@ int candle_table_last(struct trading_store *store, struct symbol symbol, struct 
                       "SELECT * FROM (SELECT open_us, open, high, low, close, volume FROM candles"
                       " WHERE symbol = ? ORDER BY open_us DESC LIMIT ?) ORDER BY open_us",
                       DB_VALUES(DB_TEXT_C(symbol.name), DB_I64((int64_t)max)), &rows, err);
-    return take_candles(rows, rc, ret, max, err);
+    return read_candles(rows, rc, ret, max, err);
 }
 
 int candle_table_import(struct trading_store *store, struct symbol symbol, enum timeframe tf,
@@ -73,5 +73,5 @@ int candle_table_imported(struct trading_store *store, struct symbol symbol, enu
                       DB_VALUES(DB_TEXT_C(symbol.name), DB_TEXT_C(timeframe_name(tf)),
                                 DB_I64(from_us), DB_I64((int64_t)max)),
                       &rows, err);
-    return take_candles(rows, rc, ret, max, err);
+    return read_candles(rows, rc, ret, max, err);
 }

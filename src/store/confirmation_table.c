@@ -8,7 +8,7 @@ int confirmation_table_add(struct ops_store *store, const struct confirmation *c
 {
     return db_run(
         store->db, "INSERT INTO confirmations(" COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        DB_VALUES(DB_TEXT_C(c->nonce), DB_I64(c->run_id), DB_I64(c->user_id), DB_TEXT_C(c->door),
+        DB_VALUES(DB_TEXT_C(c->nonce), DB_I64(c->run_id), DB_I64(c->user_id), DB_TEXT_C(c->channel),
                   DB_I64(c->chat_id), DB_I64(c->outbox_id), DB_I64(c->expires_us), DB_I64(c->used)),
         err);
 }
@@ -20,7 +20,7 @@ static int read_confirmation(struct db_rows *rows, struct confirmation *ret, str
     row_text(&row, ret->nonce, sizeof(ret->nonce));
     ret->run_id = row_i64(&row);
     ret->user_id = row_i64(&row);
-    row_text(&row, ret->door, sizeof(ret->door));
+    row_text(&row, ret->channel, sizeof(ret->channel));
     ret->chat_id = row_i64(&row);
     ret->outbox_id = row_i64(&row);
     ret->expires_us = row_i64(&row);

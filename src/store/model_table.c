@@ -19,7 +19,7 @@ int model_table_add(struct trading_store *store, const struct model_row *row, in
     return rc;
 }
 
-static void take(struct db_rows *rows, struct model_row *ret)
+static void read_row(struct db_rows *rows, struct model_row *ret)
 {
     *ret = (struct model_row){.id = db_i64(rows, 0),
                               .rows = db_i64(rows, 5),
@@ -43,7 +43,7 @@ int model_table_list(struct trading_store *store, struct model_row *ret, size_t 
                       DB_VALUES(DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
-        take(rows, &ret[n++]);
+        read_row(rows, &ret[n++]);
     }
     return rc < 0 ? rc : (int)n;
 }

@@ -218,7 +218,7 @@ int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *
         return rc;
     }
     int64_t id = last >= now_us ? last + 1 : now_us;
-    if ((rc = ops_store_put_i64(store, "last_request_id", id, err)) < 0 ||
+    if ((rc = ops_store_write_i64(store, "last_request_id", id, err)) < 0 ||
         (rc = row_commit(&own, err)) < 0) {
         return rc;
     }
@@ -226,8 +226,8 @@ int ops_store_next_request_id(struct ops_store *store, int64_t now_us, int64_t *
     return 0;
 }
 
-static int put_value(struct ops_store *store, const char *name, struct db_value value,
-                     struct err *err)
+static int write_value(struct ops_store *store, const char *name, struct db_value value,
+                       struct err *err)
 {
     return db_run(store->db,
                   "INSERT INTO kv(name, value) VALUES (?, ?)"
@@ -235,9 +235,9 @@ static int put_value(struct ops_store *store, const char *name, struct db_value 
                   DB_VALUES(DB_TEXT_C(name), value), err);
 }
 
-int ops_store_put_i64(struct ops_store *store, const char *name, int64_t value, struct err *err)
+int ops_store_write_i64(struct ops_store *store, const char *name, int64_t value, struct err *err)
 {
-    return put_value(store, name, DB_I64(value), err);
+    return write_value(store, name, DB_I64(value), err);
 }
 
 int ops_store_get_i64(struct ops_store *store, const char *name, int64_t fallback, int64_t *ret,
@@ -247,9 +247,10 @@ int ops_store_get_i64(struct ops_store *store, const char *name, int64_t fallbac
                       fallback, ret, err);
 }
 
-int ops_store_put_text(struct ops_store *store, const char *name, struct str value, struct err *err)
+int ops_store_write_text(struct ops_store *store, const char *name, struct str value,
+                         struct err *err)
 {
-    return put_value(store, name, DB_TEXT(value), err);
+    return write_value(store, name, DB_TEXT(value), err);
 }
 
 int ops_store_get_text(struct ops_store *store, const char *name, struct buf *ret, struct err *err)

@@ -1,6 +1,6 @@
 #include "order_rows.h"
 
-int order_rows_put(struct db *db, const char *sql, const struct order *o, struct err *err)
+int order_rows_write(struct db *db, const char *sql, const struct order *o, struct err *err)
 {
     return db_run(db, sql,
                   DB_VALUES(DB_TEXT_C(o->client_id), DB_TEXT_C(o->symbol.name),

@@ -2,7 +2,7 @@
  * order_rows.h: reading and writing orders, fills, payments and positions, shared by the engine's
  * tables and the paper venue's, which have the same columns.
  *
- *     order_rows_put(db, ORDER_ROWS_PUT("paper_orders"), order, err);
+ *     order_rows_write(db, ORDER_ROWS_PUT("paper_orders"), order, err);
  *
  * Thread: that of the connection.
  */
@@ -54,7 +54,7 @@
 #define POSITION_ROWS_LIST(table) \
     "SELECT " POSITION_ROWS_COLUMNS " FROM " table " ORDER BY symbol LIMIT ?"
 
-int order_rows_put(struct db *db, const char *sql, const struct order *order, struct err *err);
+int order_rows_write(struct db *db, const char *sql, const struct order *order, struct err *err);
 /* ERR_STORE_NOT_FOUND. */
 int order_rows_get(struct db *db, const char *sql, const char *client_id, struct order *ret,
                    struct err *err);

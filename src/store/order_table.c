@@ -2,9 +2,9 @@
 
 #include "order_rows.h"
 
-int order_table_put(struct trading_store *store, const struct order *order, struct err *err)
+int order_table_write(struct trading_store *store, const struct order *order, struct err *err)
 {
-    return order_rows_put(store->db, ORDER_ROWS_PUT("orders"), order, err);
+    return order_rows_write(store->db, ORDER_ROWS_PUT("orders"), order, err);
 }
 
 int order_table_get(struct trading_store *store, const char *client_id, struct order *ret,

@@ -56,7 +56,7 @@ static int replace_waiting_edit(struct ops_store *store, const struct outbox_new
     int rc = db_get_i64(store->db,
                         "SELECT id FROM outbox WHERE door = ? AND state = 'queued'"
                         " AND kind = 'edit' AND edit_of = ?",
-                        DB_VALUES(DB_TEXT_C(m->door), DB_I64(m->edit_of)), 0, ret_id, err);
+                        DB_VALUES(DB_TEXT_C(m->channel), DB_I64(m->edit_of)), 0, ret_id, err);
     if (rc < 0 || *ret_id == 0) {
         return rc;
     }
@@ -68,7 +68,7 @@ static int replace_waiting_edit(struct ops_store *store, const struct outbox_new
 int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_t now_us,
                      int64_t *ret_id, struct err *err)
 {
-    ASSERT(m->door != NULL && m->payload != NULL && (unsigned)m->kind < COUNT_OF(kind_words));
+    ASSERT(m->channel != NULL && m->payload != NULL && (unsigned)m->kind < COUNT_OF(kind_words));
     ASSERT((m->kind == OUTBOX_EDIT) == (m->edit_of != 0));
     if (strlen(m->payload) > OUTBOX_PAYLOAD_MAX) {
         return err_set(err, ERR_STORE_TOO_LONG, "message of %zu bytes", strlen(m->payload));
@@ -80,14 +80,14 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
         rc = replace_waiting_edit(store, m, &id, err);
     }
     if (rc == 0 && id == 0) {
-        rc =
-            db_run(store->db,
-                   "INSERT INTO outbox(door, chat_id, kind, priority, payload, run_id,"
-                   " created_at_us, not_before_us, edit_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                   DB_VALUES(DB_TEXT_C(m->door), DB_I64(m->chat_id), DB_TEXT_C(kind_words[m->kind]),
-                             DB_I64(m->priority), DB_TEXT_C(m->payload), DB_I64(m->run_id),
-                             DB_I64(now_us), DB_I64(m->not_before_us), DB_I64(m->edit_of)),
-                   err);
+        rc = db_run(store->db,
+                    "INSERT INTO outbox(door, chat_id, kind, priority, payload, run_id,"
+                    " created_at_us, not_before_us, edit_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    DB_VALUES(DB_TEXT_C(m->channel), DB_I64(m->chat_id),
+                              DB_TEXT_C(kind_words[m->kind]), DB_I64(m->priority),
+                              DB_TEXT_C(m->payload), DB_I64(m->run_id), DB_I64(now_us),
+                              DB_I64(m->not_before_us), DB_I64(m->edit_of)),
+                    err);
         id = db_last_rowid(store->db);
     }
     if (rc < 0 || (rc = row_commit(&own, err)) < 0) {
@@ -111,7 +111,7 @@ static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *er
     struct row row = {.rows = rows};
     *ret = (struct outbox_row){0};
     ret->id = row_i64(&row);
-    row_text(&row, ret->door, sizeof(ret->door));
+    row_text(&row, ret->channel, sizeof(ret->channel));
     ret->chat_id = row_i64(&row);
     row.damaged = !kind_parse(row_str(&row), &ret->kind) || row.damaged;
     int64_t priority = row_i64(&row);
@@ -135,8 +135,8 @@ static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *er
 }
 
 /* One that cannot be read would be the next one for ever: it is dead. */
-static int take_row(struct ops_store *store, struct db_rows *rows, struct outbox_row *ret,
-                    struct err *err)
+static int read_or_mark_dead(struct ops_store *store, struct db_rows *rows, struct outbox_row *ret,
+                             struct err *err)
 {
     int rc = read_row(rows, ret, err);
     if (rc == -ERR_STORE_DAMAGED) {
@@ -152,7 +152,7 @@ static int take_row(struct ops_store *store, struct db_rows *rows, struct outbox
     return rc < 0 ? rc : 1;
 }
 
-int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
+int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_us,
                      struct outbox_row *ret, struct err *err)
 {
     AUTO_ROW struct row row = {0};
@@ -160,12 +160,12 @@ int outbox_table_due(struct ops_store *store, const char *door, int64_t now_us,
                            SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
                                       " AND o.not_before_us <= ? AND " EDIT_IS_READY
                                       " ORDER BY o.priority, o.id LIMIT 1",
-                           DB_VALUES(DB_TEXT_C(door), DB_I64(now_us)), &row, err);
-    return rc <= 0 ? rc : take_row(store, row.rows, ret, err);
+                           DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us)), &row, err);
+    return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
 /* One list of chats as JSON, because the text of a statement is constant. */
-int outbox_table_due_except(struct ops_store *store, const char *door, int64_t now_us,
+int outbox_table_due_except(struct ops_store *store, const char *channel, int64_t now_us,
                             const int64_t *chats, size_t chat_count, struct outbox_row *ret,
                             struct err *err)
 {
@@ -181,30 +181,30 @@ int outbox_table_due_except(struct ops_store *store, const char *door, int64_t n
                                       " AND o.not_before_us <= ? AND " EDIT_IS_READY
                                       " AND o.chat_id NOT IN (SELECT value FROM json_each(?))"
                                       " ORDER BY o.priority, o.id LIMIT 1",
-                           DB_VALUES(DB_TEXT_C(door), DB_I64(now_us), DB_TEXT(buf_str(&list))),
+                           DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us), DB_TEXT(buf_str(&list))),
                            &row, err);
-    return rc <= 0 ? rc : take_row(store, row.rows, ret, err);
+    return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
-int outbox_table_next_uncertain(struct ops_store *store, const char *door, int64_t after_id,
+int outbox_table_next_uncertain(struct ops_store *store, const char *channel, int64_t after_id,
                                 struct outbox_row *ret, struct err *err)
 {
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
                            SELECT_ROW " WHERE o.door = ? AND o.state = 'uncertain' AND o.id > ?"
                                       " ORDER BY o.id LIMIT 1",
-                           DB_VALUES(DB_TEXT_C(door), DB_I64(after_id)), &row, err);
-    return rc <= 0 ? rc : take_row(store, row.rows, ret, err);
+                           DB_VALUES(DB_TEXT_C(channel), DB_I64(after_id)), &row, err);
+    return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
-int outbox_table_next_due_us(struct ops_store *store, const char *door, int64_t *ret,
+int outbox_table_next_due_us(struct ops_store *store, const char *channel, int64_t *ret,
                              struct err *err)
 {
     return db_get_i64(store->db,
                       "SELECT min(o.not_before_us) FROM outbox o LEFT JOIN outbox t"
                       " ON t.id = o.edit_of WHERE o.door = ? AND o.state = 'queued'"
                       " AND " EDIT_IS_READY,
-                      DB_VALUES(DB_TEXT_C(door)), INT64_MAX, ret, err);
+                      DB_VALUES(DB_TEXT_C(channel)), INT64_MAX, ret, err);
 }
 
 int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err)
@@ -278,7 +278,7 @@ int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err
     return rc;
 }
 
-int outbox_table_counts(struct ops_store *store, const char *door,
+int outbox_table_counts(struct ops_store *store, const char *channel,
                         int64_t ret_by_state[OUTBOX_STATE_COUNT], struct err *err)
 {
     memset(ret_by_state, 0, sizeof(int64_t) * OUTBOX_STATE_COUNT);
@@ -286,7 +286,7 @@ int outbox_table_counts(struct ops_store *store, const char *door,
     int rc = db_query(store->db,
                       "SELECT state, count(*) FROM outbox WHERE ?1 IS NULL OR door = ?1"
                       " GROUP BY state",
-                      DB_VALUES(DB_TEXT_OR_NULL(door)), &rows, err);
+                      DB_VALUES(DB_TEXT_OR_NULL(channel)), &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};
         enum outbox_state state = OUTBOX_QUEUED;

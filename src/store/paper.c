@@ -2,9 +2,9 @@
 
 #include "order_rows.h"
 
-int paper_store_put_order(struct trading_store *store, const struct order *order, struct err *err)
+int paper_store_write_order(struct trading_store *store, const struct order *order, struct err *err)
 {
-    return order_rows_put(store->db, ORDER_ROWS_PUT("paper_orders"), order, err);
+    return order_rows_write(store->db, ORDER_ROWS_PUT("paper_orders"), order, err);
 }
 
 int paper_store_get_order(struct trading_store *store, const char *client_id, struct order *ret,

@@ -16,7 +16,7 @@ int read_table_add(struct ops_store *store, const struct read_count *what, bool 
                   " VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT(hour_us, user, door, command)"
                   " DO UPDATE SET count = count + 1, failed = failed + excluded.failed",
                   DB_VALUES(DB_I64(hour_of(what->at_us)), DB_TEXT_C(what->user),
-                            DB_TEXT_C(what->door), DB_TEXT_C(what->command),
+                            DB_TEXT_C(what->channel), DB_TEXT_C(what->command),
                             DB_I64(failed ? 1 : 0)),
                   err);
 }
@@ -38,7 +38,7 @@ int read_table_list(struct ops_store *store, int64_t since_us, size_t offset,
         struct read_count *out = &ret[n++];
         out->at_us = row_i64(&row);
         row_text(&row, out->user, sizeof(out->user));
-        row_text(&row, out->door, sizeof(out->door));
+        row_text(&row, out->channel, sizeof(out->channel));
         row_text(&row, out->command, sizeof(out->command));
         out->count = row_i64(&row);
         out->failed = row_i64(&row);

@@ -9,7 +9,7 @@
     " created_by, updated_us"
 #define SHADOW_COLUMNS "id, rule_id, decision_id, symbol, side, entry, stop, target, at_us"
 
-static int put_rule(struct trading_store *store, const struct rule *r, struct err *err)
+static int write_rule(struct trading_store *store, const struct rule *r, struct err *err)
 {
     return db_run(store->db,
                   "INSERT OR REPLACE INTO trading_rules(" RULE_COLUMNS
@@ -21,7 +21,7 @@ static int put_rule(struct trading_store *store, const struct rule *r, struct er
                   err);
 }
 
-static int put_shadow(struct trading_store *store, const struct rule_shadow *s, struct err *err)
+static int write_shadow(struct trading_store *store, const struct rule_shadow *s, struct err *err)
 {
     return db_run(store->db,
                   "INSERT INTO rule_shadows(" SHADOW_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -36,14 +36,14 @@ int rule_table_save(struct trading_store *store, const struct rule_book *book, s
     AUTO_ROLLBACK struct db *own = NULL;
     int rc = row_begin(store->db, &own, err);
     for (int i = 0; i < book->rule_count && rc >= 0; i++) {
-        rc = put_rule(store, &book->rules[i], err);
+        rc = write_rule(store, &book->rules[i], err);
     }
     if (rc >= 0) {
         rc = db_run(store->db, "DELETE FROM rule_shadows WHERE ? IS NOT NULL", DB_VALUES(DB_I64(0)),
                     err);
     }
     for (int i = 0; i < book->shadow_count && rc >= 0; i++) {
-        rc = put_shadow(store, &book->shadows[i], err);
+        rc = write_shadow(store, &book->shadows[i], err);
     }
     return rc < 0 ? rc : row_commit(&own, err);
 }

@@ -68,7 +68,7 @@ int run_table_add(struct ops_store *store, const struct run_new *r, int64_t now_
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '')",
                     DB_VALUES(DB_TEXT(row_cut(r->command, 64)), DB_TEXT_C(r->args_json),
                               DB_I64(r->user_id), DB_TEXT(row_cut(r->user_name, 64)),
-                              DB_TEXT(row_cut(r->role, 32)), DB_TEXT(row_cut(r->door, 32)),
+                              DB_TEXT(row_cut(r->role, 32)), DB_TEXT(row_cut(r->channel, 32)),
                               DB_I64(r->chat_id), DB_TEXT_C(state_words[r->state]), DB_I64(now_us),
                               DB_I64(now_us)),
                     err);
@@ -162,7 +162,7 @@ static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
     ret->user_id = row_i64(&row);
     row_text(&row, ret->user_name, sizeof(ret->user_name));
     row_text(&row, ret->role, sizeof(ret->role));
-    row_text(&row, ret->door, sizeof(ret->door));
+    row_text(&row, ret->channel, sizeof(ret->channel));
     ret->chat_id = row_i64(&row);
     row.damaged = !state_parse(row_str(&row), &ret->state) || row.damaged;
     ret->step = row_i64(&row);

@@ -101,8 +101,8 @@ int state_table_load(struct trading_store *store, struct engine_state *ret, stru
     return rc < 0 ? rc : read_cooldowns(store, ret, err);
 }
 
-int state_table_put_blob(struct trading_store *store, const char *name, const void *bytes,
-                         size_t size, struct err *err)
+int state_table_write_blob(struct trading_store *store, const char *name, const void *bytes,
+                           size_t size, struct err *err)
 {
     ASSERT(size <= STATE_BLOB_MAX);
     return db_run(store->db,

@@ -176,7 +176,7 @@ int trading_store_commit(struct trading_store *store, struct err *err)
 {
     if (store->recorded_is_news) {
         int rc =
-            state_table_put_blob(store, RECORDED, store->recorded, sizeof(store->recorded), err);
+            state_table_write_blob(store, RECORDED, store->recorded, sizeof(store->recorded), err);
         if (rc < 0) {
             db_rollback(store->db);
             return rc;

@@ -96,8 +96,8 @@ static void no_answer(struct paper *paper, enum venue_call asked, const char *cl
 }
 
 /* As the book has it: a position's, else that of an entry that rests. */
-static void tell_bracket(const struct paper *paper, const struct order *order,
-                         struct venue_report *r)
+static void report_bracket(const struct paper *paper, const struct order *order,
+                           struct venue_report *r)
 {
     if (order->kind != ORDER_ENTRY) {
         return;
@@ -117,8 +117,8 @@ static void tell_bracket(const struct paper *paper, const struct order *order,
 
 /* The state of an order, from the disk where there is one: what is told is what would be found
  * after a crash. With after < 0 the newest fills, else the ones that follow it. */
-static void tell_order(struct paper *paper, const char *client_id, enum venue_call asked,
-                       int64_t after)
+static void report_order(struct paper *paper, const char *client_id, enum venue_call asked,
+                         int64_t after)
 {
     struct err err = {0};
     struct order order;
@@ -142,7 +142,7 @@ static void tell_order(struct paper *paper, const char *client_id, enum venue_ca
     (void)str_copy(str_c(order.reason), r->reason, sizeof(r->reason));
     r->state = order.state;
     r->filled_qty = order.filled_qty;
-    tell_bracket(paper, &order, r);
+    report_bracket(paper, &order, r);
     bool cut = count > VENUE_FILLS_MAX;
     r->fill_count = cut ? VENUE_FILLS_MAX : count;
     const struct fill *first = fills;
@@ -156,7 +156,7 @@ static void tell_order(struct paper *paper, const char *client_id, enum venue_ca
     memcpy(r->fills, first, (size_t)r->fill_count * sizeof(fills[0]));
 }
 
-static void tell_payment(struct paper *paper, const struct funding *payment)
+static void report_payment(struct paper *paper, const struct funding *payment)
 {
     struct venue_report *r = new_report(paper, VENUE_FUNDING, "");
     if (r != NULL) {
@@ -184,18 +184,18 @@ static bool is_among(const struct paper_change *change, const char *client_id, i
 }
 
 /* Each order once, also the entry whose bracket filled. */
-static void tell_change(struct paper *paper, const struct paper_change *change)
+static void report_change(struct paper *paper, const struct paper_change *change)
 {
     for (int i = 0; i < change->order_count; i++) {
-        tell_order(paper, change->orders[i].client_id, VENUE_CALL_QUERY, -1);
+        report_order(paper, change->orders[i].client_id, VENUE_CALL_QUERY, -1);
     }
     for (int i = 0; i < change->fill_count; i++) {
         if (!is_among(change, change->fills[i].client_id, i)) {
-            tell_order(paper, change->fills[i].client_id, VENUE_CALL_QUERY, -1);
+            report_order(paper, change->fills[i].client_id, VENUE_CALL_QUERY, -1);
         }
     }
     for (int i = 0; i < change->payment_count; i++) {
-        tell_payment(paper, &change->payments[i]);
+        report_payment(paper, &change->payments[i]);
     }
 }
 
@@ -250,7 +250,7 @@ static int write_book(struct paper *paper, struct err *err)
 
 static int write_record(struct paper *paper, const struct paper_record *record, struct err *err)
 {
-    int rc = record->has_order ? paper_store_put_order(paper->store, &record->order, err) : 0;
+    int rc = record->has_order ? paper_store_write_order(paper->store, &record->order, err) : 0;
     for (int64_t i = 0; i < record->fill_count && rc >= 0; i++) {
         bool fresh = false;
         rc = paper_store_add_fill(paper->store, &record->fills[i], &fresh, err);
@@ -318,7 +318,7 @@ static int commit(struct paper *paper, const struct paper_book *book, struct err
     }
     if (paper->store == NULL) {
         paper_memory_add(paper->memory, &paper->book, &paper->change);
-        tell_change(paper, &paper->change);
+        report_change(paper, &paper->change);
         return 0;
     }
     if (!paper_memory_has_room(paper->memory, &paper->change)) {
@@ -333,7 +333,7 @@ static int commit(struct paper *paper, const struct paper_book *book, struct err
     if (!was_behind && paper_flush(paper, &why) < 0) {
         LOG(DEBUG, "the paper venue keeps its book in memory: %s", why.context);
     }
-    tell_change(paper, &paper->change);
+    report_change(paper, &paper->change);
     return 0;
 }
 
@@ -346,7 +346,7 @@ static void paper_send(struct venue *venue, const struct order *order)
     struct order known;
     if (look_up_order(paper, order->client_id, &known, &err) != -ERR_STORE_NOT_FOUND) {
         /* Sent before: the first one stands, and this answers with its state. */
-        tell_order(paper, order->client_id, VENUE_CALL_SEND, -1);
+        report_order(paper, order->client_id, VENUE_CALL_SEND, -1);
         return;
     }
     struct paper_book draft;
@@ -365,19 +365,19 @@ static void paper_cancel(struct venue *venue, const char *client_id)
     struct paper_book *book = begin(paper, &draft);
     struct err err = {0};
     if (!paper_book_cancel(book, client_id, &paper->change)) {
-        tell_order(paper, client_id, VENUE_CALL_CANCEL, -1);
+        report_order(paper, client_id, VENUE_CALL_CANCEL, -1);
     } else if (commit(paper, book, &err) < 0) {
         no_answer(paper, VENUE_CALL_CANCEL, client_id);
     }
 }
 
 /* Beside what is refused; an earlier amendment may have been taken whose report was lost. */
-static void tell_standing(struct paper *paper, const char *client_id, struct venue_report *r)
+static void report_standing(struct paper *paper, const char *client_id, struct venue_report *r)
 {
     struct err err = {0};
     struct order order;
     if (look_up_order(paper, client_id, &order, &err) >= 0) {
-        tell_bracket(paper, &order, r);
+        report_bracket(paper, &order, r);
         r->standing_stop = r->stop;
         r->standing_target = r->target;
     }
@@ -396,17 +396,17 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
         if (commit(paper, book, &err) < 0) {
             no_answer(paper, VENUE_CALL_AMEND, client_id);
         } else if (!is_among(&paper->change, client_id, 0)) {
-            tell_order(paper, client_id, VENUE_CALL_AMEND, -1);
+            report_order(paper, client_id, VENUE_CALL_AMEND, -1);
         }
         break;
     case PAPER_NO_BRACKET:
-        tell_order(paper, client_id, VENUE_CALL_AMEND, -1);
+        report_order(paper, client_id, VENUE_CALL_AMEND, -1);
         break;
     case PAPER_AMEND_REFUSED:
         r = new_report(paper, VENUE_REFUSED, client_id);
         if (r != NULL) {
             r->asked = VENUE_CALL_AMEND;
-            tell_standing(paper, client_id, r);
+            report_standing(paper, client_id, r);
             r->stop = stop;
             r->target = target;
             (void)str_copy(STR_LIT("the market has passed it"), r->reason, sizeof(r->reason));
@@ -417,7 +417,7 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
 
 static void paper_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
 {
-    tell_order(of(venue), client_id, VENUE_CALL_QUERY, after_fill_id);
+    report_order(of(venue), client_id, VENUE_CALL_QUERY, after_fill_id);
 }
 
 static void list_payments(struct paper *paper, int64_t after_id)
@@ -432,7 +432,7 @@ static void list_payments(struct paper *paper, int64_t after_id)
                                        PAYMENTS_A_LISTING - count);
     }
     for (int i = 0; i < count; i++) {
-        tell_payment(paper, &payments[i]);
+        report_payment(paper, &payments[i]);
     }
 }
 
@@ -590,7 +590,7 @@ void paper_quote(struct paper *paper, struct symbol symbol, struct dec price)
 
 int paper_bars(struct paper *paper, const struct source_bar *bars, int count, struct err *err)
 {
-    if (!paper_book_stirs(&paper->book, bars, count)) {
+    if (!paper_book_wakes(&paper->book, bars, count)) {
         /* Prices and the clock move; of what is lost in a crash nothing was told. */
         paper_book_bars(&paper->book, &paper->terms, bars, count, &paper->change);
         return 0;

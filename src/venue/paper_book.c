@@ -95,15 +95,15 @@ static struct dec level_price(const struct paper_terms *terms, struct dec middle
     return buys ? dec_add(middle, distance) : dec_sub(middle, distance);
 }
 
-struct taking {
+struct consumed {
     struct dec qty; /* what the book gave, at most what was wanted */
     struct dec price;
 };
 
 /* Walks the book; `all`: the deepest level gives the rest, whatever it holds. False when it gives
  * nothing, or the amount cannot be computed. */
-static bool take(const struct paper_terms *terms, struct dec middle, struct dec wanted, bool buys,
-                 bool all, struct taking *ret)
+static bool consume(const struct paper_terms *terms, struct dec middle, struct dec wanted,
+                    bool buys, bool all, struct consumed *ret)
 {
     struct dec left = wanted;
     struct dec paid = DEC_ZERO;
@@ -251,7 +251,7 @@ static struct dec equity_of(const struct paper_book *book, struct dec *ret_expos
 }
 
 static bool affordable(const struct paper_book *book, const struct paper_terms *terms,
-                       const struct taking *taken)
+                       const struct consumed *taken)
 {
     struct dec exposure;
     struct dec most = dec_mul(equity_of(book, &exposure), terms->leverage);
@@ -261,7 +261,7 @@ static bool affordable(const struct paper_book *book, const struct paper_terms *
 
 /* ---------------------------------------------------------------- orders */
 
-static void count_fill(struct order *order, const struct taking *taken)
+static void count_fill(struct order *order, const struct consumed *taken)
 {
     struct dec qty = dec_add(order->filled_qty, taken->qty);
     struct dec value = dec_add(dec_mul(order->average_price, order->filled_qty),
@@ -279,7 +279,7 @@ static void end_unfilled(struct order *order, const char *why, int64_t at_us,
               change);
 }
 
-static struct fill fill_of(const struct order *order, const struct taking *taken, int64_t at_us)
+static struct fill fill_of(const struct order *order, const struct consumed *taken, int64_t at_us)
 {
     struct fill f = {.symbol = order->symbol,
                      .kind = order->kind,
@@ -302,9 +302,9 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
                      change);
         return;
     }
-    struct taking taken;
+    struct consumed taken;
     struct dec left = dec_sub(order->qty, order->filled_qty);
-    if (!take(terms, price, left, order->side == SIDE_LONG, false, &taken)) {
+    if (!consume(terms, price, left, order->side == SIDE_LONG, false, &taken)) {
         if (!dec_is_valid(dec_mul(price, left))) {
             end_unfilled(order, "size is too large", at_us, change);
         }
@@ -356,8 +356,8 @@ static void fill_close(struct paper_book *book, const struct paper_terms *terms,
         order->qty = dec_add(order->filled_qty, held);
         left = held;
     }
-    struct taking taken;
-    if (!take(terms, price, left, order->side == SIDE_SHORT, false, &taken)) {
+    struct consumed taken;
+    if (!consume(terms, price, left, order->side == SIDE_SHORT, false, &taken)) {
         return;
     }
     struct fill f = fill_of(order, &taken, at_us);
@@ -526,9 +526,9 @@ static void hit_stop(struct paper_book *book, const struct paper_terms *terms, i
         cancel_rest(book, p->client_id, at_us, change);
     }
     bool all = since_us != 0 && c->open_us - since_us >= PAPER_REST_BARS * terms->step_us;
-    struct taking taken;
+    struct consumed taken;
     struct fill f = bracket_fill(p, ORDER_STOP, at_us);
-    if (!take(terms, at, p->qty, !is_long, all, &taken)) {
+    if (!consume(terms, at, p->qty, !is_long, all, &taken)) {
         return;
     }
     f.qty = taken.qty;
@@ -651,7 +651,7 @@ void paper_book_bars(struct paper_book *book, const struct paper_terms *terms,
     }
 }
 
-bool paper_book_stirs(const struct paper_book *book, const struct source_bar *bars, int count)
+bool paper_book_wakes(const struct paper_book *book, const struct source_bar *bars, int count)
 {
     if ((book->open_count == 0 && book->position_count == 0) || count <= 0 ||
         bars[0].candle.open_us <= book->bar_us) {

@@ -55,7 +55,7 @@ static bool is_needed(const struct paper_book *book, const struct paper_record *
 }
 
 /* There are more records than orders can rest and positions be open. */
-static struct paper_record *take_record(struct paper_memory *m, const struct paper_book *book)
+static struct paper_record *claim_record(struct paper_memory *m, const struct paper_book *book)
 {
     for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
         struct paper_record *r = &m->records[(m->next + i) % PAPER_MEMORY_ORDERS];
@@ -77,7 +77,7 @@ static struct paper_record *record_of(struct paper_memory *m, const struct paper
 {
     struct paper_record *r = paper_memory_find(m, client_id);
     if (r == NULL) {
-        r = take_record(m, book);
+        r = claim_record(m, book);
         r->order = (struct order){0};
         (void)str_copy(str_c(client_id), r->order.client_id, sizeof(r->order.client_id));
         r->has_order = false;

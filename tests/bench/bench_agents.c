@@ -111,7 +111,7 @@ static struct series series;
 static struct candle next_minute(void)
 {
     struct source_bar bars[SYMBOLS_MAX];
-    (void)source_take(&market.source, bars);
+    (void)source_next(&market.source, bars);
     return bars[0].candle;
 }
 
@@ -135,20 +135,20 @@ static void next_bar(void)
 /* NULL without the library: then only the features are measured. */
 static struct predictor *train_one(struct err *err)
 {
-    AUTO_LESSONS struct lessons *lessons = NULL;
+    AUTO_TRAINING_ROWS struct training_rows *training_rows = NULL;
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
     struct training_options options = TRAINING_DEFAULTS;
     struct training_result result;
     struct predictor *predictor = NULL;
     char path[] = "/var/tmp/nightdesk-bench-XXXXXX";
     start_market(3);
-    int rc = lessons_new(TF_5M, timeframe_us(TF_1M), 12, &lessons, err);
+    int rc = training_rows_new(TF_5M, timeframe_us(TF_1M), 12, &training_rows, err);
     for (int i = 0; rc == 0 && i < MARKET_MINUTES; i++) {
         struct candle c = next_minute();
-        rc = lessons_push(lessons, &c, err);
+        rc = training_rows_push(training_rows, &c, err);
     }
-    if (rc < 0 || (rc = lessons_finish(lessons, err)) < 0 ||
-        (rc = training_run(lessons, &options, &text, &result, err)) < 0) {
+    if (rc < 0 || (rc = training_rows_finish(training_rows, err)) < 0 ||
+        (rc = training_run(training_rows, &options, &text, &result, err)) < 0) {
         return NULL;
     }
     int fd = mkstemp(path);

@@ -45,7 +45,7 @@ static int array_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 }
 
 static const struct source_ops array_ops = {
-    .name = "array", .next_us = array_next, .take = array_take};
+    .name = "array", .next_us = array_next, .next = array_take};
 
 static void settings_init(struct settings *s)
 {
@@ -113,7 +113,7 @@ static void write_csv(FILE *file, int64_t count)
     buf_add_c(&text, "timestamp,open,high,low,close,volume\n");
     for (int64_t i = 0; i < count; i++) {
         struct source_bar bar[SYMBOLS_MAX];
-        (void)source_take(&market.source, bar);
+        (void)source_next(&market.source, bar);
         const struct candle *c = &bar[0].candle;
         const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};
         clock_add_iso(&text, c->open_us, false);
@@ -202,7 +202,7 @@ static void bench_memory(const struct settings *settings)
     simulated_init(&market, 1, settings->symbols, 1, START);
     for (int64_t i = 0; i < CANDLES; i++) {
         struct source_bar bar[SYMBOLS_MAX];
-        (void)source_take(&market.source, bar);
+        (void)source_next(&market.source, bar);
         array.bars[i] = bar[0];
     }
     int64_t trades = 0;

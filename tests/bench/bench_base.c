@@ -68,7 +68,7 @@ static void bench_bus_one_thread(void)
 }
 
 /* One run across two threads: what both sides work on. */
-struct crossing {
+struct shared {
     struct bus *bus;
     struct bus_reader reader;
     uint64_t batch;                          /* events that one bus_publish takes: 1..BATCH */
@@ -85,7 +85,7 @@ static void pause_spin(void)
 
 static void *bus_producer(void *userdata)
 {
-    struct crossing *c = userdata;
+    struct shared *c = userdata;
     struct bus_event batch[BATCH];
     uint64_t sent = 0, consumed = 0;
     while (sent < EVENTS) {
@@ -104,7 +104,7 @@ static void *bus_producer(void *userdata)
     return NULL;
 }
 
-static void bus_consumer(struct crossing *c)
+static void bus_consumer(struct shared *c)
 {
     struct bus_event batch[BATCH];
     uint64_t got = 0;
@@ -126,7 +126,7 @@ static void bus_consumer(struct crossing *c)
 
 static void *ck_producer(void *userdata)
 {
-    struct crossing *c = userdata;
+    struct shared *c = userdata;
     for (uint64_t sent = 0; sent < EVENTS; sent++) {
         struct bus_event event = numbered(sent);
         while (!CK_RING_ENQUEUE_SPSC(event, &c->ck, c->ck_slots, &event)) {
@@ -136,7 +136,7 @@ static void *ck_producer(void *userdata)
     return NULL;
 }
 
-static void ck_consumer(struct crossing *c)
+static void ck_consumer(struct shared *c)
 {
     for (uint64_t got = 0; got < EVENTS; got++) {
         struct bus_event event;
@@ -149,7 +149,7 @@ static void ck_consumer(struct crossing *c)
 
 static void *ring_producer(void *userdata)
 {
-    struct crossing *c = userdata;
+    struct shared *c = userdata;
     for (uint64_t sent = 0; sent < EVENTS; sent++) {
         struct bus_event event = numbered(sent);
         while (!ring_push(c->ring, &event)) {
@@ -159,7 +159,7 @@ static void *ring_producer(void *userdata)
     return NULL;
 }
 
-static void ring_consumer(struct crossing *c)
+static void ring_consumer(struct shared *c)
 {
     for (uint64_t got = 0; got < EVENTS; got++) {
         struct bus_event event;
@@ -171,8 +171,7 @@ static void ring_consumer(struct crossing *c)
 }
 
 /* Events a second. */
-static double cross(struct crossing *c, void *(*producer)(void *),
-                    void (*consumer)(struct crossing *))
+static double cross(struct shared *c, void *(*producer)(void *), void (*consumer)(struct shared *))
 {
     pthread_t thread;
     int64_t start = bench_now_ns();
@@ -184,7 +183,7 @@ static double cross(struct crossing *c, void *(*producer)(void *),
     return (double)EVENTS * 1e9 / (double)(bench_now_ns() - start);
 }
 
-static double cross_bus(struct crossing *c, uint64_t batch)
+static double cross_bus(struct shared *c, uint64_t batch)
 {
     c->batch = batch;
     atomic_store(&c->consumed, 0);
@@ -195,7 +194,7 @@ static double cross_bus(struct crossing *c, uint64_t batch)
 static void bench_two_threads(void)
 {
     _Static_assert(EVENTS % BATCH == 0, "whole batches");
-    static struct crossing c;
+    static struct shared c;
     c.bus = bus_new(CAPACITY);
     c.ring = ring_new(CAPACITY, sizeof(struct bus_event));
     ck_ring_init(&c.ck, CAPACITY);

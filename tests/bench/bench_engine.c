@@ -75,7 +75,7 @@ static void bench_steps(void)
     size_t quiet = 0, decided = 0, intents = 0;
     for (int minute = 0; minute < MINUTES; minute++) {
         instant_venue_answer(engine, out, in, &fill_id);
-        in->bar_count = source_take(&market.source, in->bars);
+        in->bar_count = source_next(&market.source, in->bars);
         instant_venue_quote(in);
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;
@@ -151,7 +151,7 @@ static void bench_recorder(void)
     size_t quiet = 0, decided = 0;
     for (int minute = 0; minute < RECORDED; minute++) {
         instant_venue_answer(engine, out, in, &fill_id);
-        in->bar_count = source_take(&market.source, in->bars);
+        in->bar_count = source_next(&market.source, in->bars);
         instant_venue_quote(in);
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;
@@ -254,7 +254,7 @@ static void bench_intents(void)
     for (int minute = 0, n = 0; n < INTENTS; minute++) {
         ASSERT(minute < 10 * MINUTES);
         instant_venue_answer(engine, out, in, &fill_id);
-        in->bar_count = source_take(&market.source, in->bars);
+        in->bar_count = source_next(&market.source, in->bars);
         instant_venue_quote(in);
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;
@@ -294,7 +294,7 @@ static void bench_market(void)
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < 100; i++) {
-            bench_use(bars + source_take(&market.source, bars));
+            bench_use(bars + source_next(&market.source, bars));
         }
         batch_ns[b] = (double)(bench_now_ns() - start) / 100;
     }
@@ -325,7 +325,7 @@ static void bench_risk(void)
                           .reference_price = dec_from_int(100),
                           .stop = dec_from_int(98),
                           .target = dec_from_int(104)};
-    struct risk_verdict verdict;
+    struct risk_result verdict;
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < 1000; i++) {

@@ -29,7 +29,7 @@ static void make_bars(void)
     simulated_init(&market, 1, &symbol, 1, 0);
     for (int i = 0; i < CANDLES; i++) {
         struct source_bar bar[SYMBOLS_MAX];
-        ASSERT(source_take(&market.source, bar) == 1);
+        ASSERT(source_next(&market.source, bar) == 1);
         candles[i] = bar[0].candle;
         bars[i] = bar_of(&candles[i]);
     }

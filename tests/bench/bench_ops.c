@@ -142,7 +142,7 @@ static void measure_updates(struct fake_telegram *telegram)
     for (int i = 0; i < UPDATES; i++) {
         size_t before = fake_telegram_sent_count(telegram);
         int64_t from_ns = bench_now_ns();
-        (void)fake_telegram_say(
+        (void)fake_telegram_user_sends(
             telegram,
             &(struct fake_telegram_message){.from = FIRST_PERSON + i % PEOPLE, .text = "/status"});
         while (fake_telegram_sent_count(telegram) == before) {

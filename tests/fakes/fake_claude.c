@@ -410,7 +410,7 @@ void fake_claude_script(struct fake_claude *fake, const struct fake_claude_answe
     push(fake, s);
 }
 
-void fake_claude_say(struct fake_claude *fake, const char *text, const char *stop_reason)
+void fake_claude_reply_with(struct fake_claude *fake, const char *text, const char *stop_reason)
 {
     push(fake,
          (struct scripted){.say = strdup(text),

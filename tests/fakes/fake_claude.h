@@ -3,7 +3,7 @@
  *
  *     struct fake_claude *claude = NULL;
  *     assert_int_equal(fake_claude_start(&claude), 0);     // key and version as in fake_claude.c
- *     fake_claude_say(claude, "{\"findings\":[]}", "end_turn");
+ *     fake_claude_reply_with(claude, "{\"findings\":[]}", "end_turn");
  *     ... point claude.api_url at http://127.0.0.1:PORT, let the program ask ...
  *     assert_string_equal(fake_claude_violations(claude), "");
  *     fake_claude_stop(claude);
@@ -14,10 +14,10 @@
  * JSON with known fields only, no temperature/top_p/top_k, max_tokens > 0, messages alternate and
  * are not empty, output_config.format is a json_schema whose every object says
  * additionalProperties:false and which uses supported keywords only.
- * In a text given to fake_claude_say, {{/some/pointer}} becomes the JSON text of that value in the
- * report that the request carried between <untrusted_data> and </untrusted_data>; so that a script
- * can cite a true figure. What names nothing there stays as it is.
- * Thread: start, stop and the rest from the test's; the answers are given on the server's own.
+ * In a text given to fake_claude_reply_with, {{/some/pointer}} becomes the JSON text of that value
+ * in the report that the request carried between <untrusted_data> and </untrusted_data>; so that a
+ * script can cite a true figure. What names nothing there stays as it is. Thread: start, stop and
+ * the rest from the test's; the answers are given on the server's own.
  */
 #pragma once
 
@@ -48,7 +48,7 @@ uint16_t fake_claude_port(const struct fake_claude *fake);
 void fake_claude_script(struct fake_claude *fake, const struct fake_claude_answer *answer);
 /* A whole 200 message: a thinking block first, then `text` as one text block, usage 1200 in and
  * 340 out, request-id header "req_fake_<n>". stop_reason NULL: "end_turn". */
-void fake_claude_say(struct fake_claude *fake, const char *text, const char *stop_reason);
+void fake_claude_reply_with(struct fake_claude *fake, const char *text, const char *stop_reason);
 /* An error body of the API: {"type":"error","error":{"type":type,"message":…}}. */
 void fake_claude_fail(struct fake_claude *fake, int status, const char *type);
 

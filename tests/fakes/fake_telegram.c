@@ -111,7 +111,7 @@ static char *copy(const char *text)
     return bytes;
 }
 
-static void put(struct json_object *object, const char *key, struct json_object *value)
+static void add(struct json_object *object, const char *key, struct json_object *value)
 {
     ASSERT(json_object_object_add(object, key, value) == 0);
 }
@@ -129,14 +129,14 @@ static char *text_of(struct json_object *consumed)
     AUTO_BUF struct buf text = BUF_INIT(BODY_MAX);
     json_add_text(&text, consumed);
     (void)json_object_put(consumed);
-    return buf_take(&text);
+    return buf_detach(&text);
 }
 
 static struct answer good(struct json_object *result)
 {
     struct json_object *o = json_object_new_object();
-    put(o, "ok", json_object_new_boolean(true));
-    put(o, "result", result);
+    add(o, "ok", json_object_new_boolean(true));
+    add(o, "result", result);
     return (struct answer){.status = 200, .body = text_of(o)};
 }
 
@@ -144,18 +144,18 @@ static struct answer bad(int code, const char *description, int64_t retry_after_
                          int64_t migrate_to)
 {
     struct json_object *o = json_object_new_object();
-    put(o, "ok", json_object_new_boolean(false));
-    put(o, "error_code", json_object_new_int(code));
-    put(o, "description", json_object_new_string(description));
+    add(o, "ok", json_object_new_boolean(false));
+    add(o, "error_code", json_object_new_int(code));
+    add(o, "description", json_object_new_string(description));
     if (retry_after_s > 0 || migrate_to != 0) {
         struct json_object *parameters = json_object_new_object();
         if (retry_after_s > 0) {
-            put(parameters, "retry_after", json_object_new_int64(retry_after_s));
+            add(parameters, "retry_after", json_object_new_int64(retry_after_s));
         }
         if (migrate_to != 0) {
-            put(parameters, "migrate_to_chat_id", json_object_new_int64(migrate_to));
+            add(parameters, "migrate_to_chat_id", json_object_new_int64(migrate_to));
         }
-        put(o, "parameters", parameters);
+        add(o, "parameters", parameters);
     }
     return (struct answer){.status = code, .body = text_of(o), .retry_after_s = retry_after_s};
 }
@@ -276,12 +276,12 @@ static struct json_object *message_json(int64_t chat, int64_t message_id, const 
 {
     struct json_object *message = json_object_new_object();
     struct json_object *where = json_object_new_object();
-    put(where, "id", json_object_new_int64(chat));
-    put(where, "type", json_object_new_string(chat < 0 ? "supergroup" : "private"));
-    put(message, "message_id", json_object_new_int64(message_id));
-    put(message, "date", json_object_new_int64(clock_wall_us(clock_real()) / USEC_PER_SEC));
-    put(message, "chat", where);
-    put(message, "text", json_object_new_string(text));
+    add(where, "id", json_object_new_int64(chat));
+    add(where, "type", json_object_new_string(chat < 0 ? "supergroup" : "private"));
+    add(message, "message_id", json_object_new_int64(message_id));
+    add(message, "date", json_object_new_int64(clock_wall_us(clock_real()) / USEC_PER_SEC));
+    add(message, "chat", where);
+    add(message, "text", json_object_new_string(text));
     return message;
 }
 
@@ -362,8 +362,8 @@ static const char *refuse_text(struct fake_telegram *fake, const struct json_obj
     return NULL;
 }
 
-static struct answer take_text(struct fake_telegram *fake, const char *method,
-                               const struct json_object *params)
+static struct answer accept_text(struct fake_telegram *fake, const char *method,
+                                 const struct json_object *params)
 {
     bool edit = strcmp(method, "editMessageText") == 0;
     int64_t chat = json_i64(params, "chat_id", 0);
@@ -399,8 +399,8 @@ static struct answer take_text(struct fake_telegram *fake, const char *method,
     return good(message_json(chat, s->public.message_id, seen.data));
 }
 
-static struct answer take_document(struct fake_telegram *fake, const struct web_request *request,
-                                   const struct json_object *params)
+static struct answer accept_document(struct fake_telegram *fake, const struct web_request *request,
+                                     const struct json_object *params)
 {
     int64_t chat = 0;
     AUTO_JSON struct json_object *markup = NULL;
@@ -431,15 +431,16 @@ static struct answer take_document(struct fake_telegram *fake, const struct web_
 
 /* --------------------------------------------------------------------------- one request ---- */
 
-static struct answer take(struct fake_telegram *fake, const char *method,
-                          const struct web_request *request, const struct json_object *params)
+static struct answer accept_send(struct fake_telegram *fake, const char *method,
+                                 const struct web_request *request,
+                                 const struct json_object *params)
 {
     if (strcmp(method, "getMe") == 0) {
         struct json_object *me = json_object_new_object();
-        put(me, "id", json_object_new_int64(123456789));
-        put(me, "is_bot", json_object_new_boolean(true));
-        put(me, "first_name", json_object_new_string("nightdesk"));
-        put(me, "username", json_object_new_string(FAKE_TELEGRAM_USERNAME));
+        add(me, "id", json_object_new_int64(123456789));
+        add(me, "is_bot", json_object_new_boolean(true));
+        add(me, "first_name", json_object_new_string("nightdesk"));
+        add(me, "username", json_object_new_string(FAKE_TELEGRAM_USERNAME));
         return good(me);
     }
     if (strcmp(method, "getUpdates") == 0) { /* late or cut: without waiting for one */
@@ -448,16 +449,16 @@ static struct answer take(struct fake_telegram *fake, const char *method,
     }
     if (strcmp(method, "getWebhookInfo") == 0) {
         struct json_object *info = json_object_new_object();
-        put(info, "url", json_object_new_string(fake->webhook));
-        put(info, "has_custom_certificate", json_object_new_boolean(false));
-        put(info, "pending_update_count", json_object_new_int64((int64_t)fake->update_count));
+        add(info, "url", json_object_new_string(fake->webhook));
+        add(info, "has_custom_certificate", json_object_new_boolean(false));
+        add(info, "pending_update_count", json_object_new_int64((int64_t)fake->update_count));
         return good(info);
     }
     if (strcmp(method, "sendMessage") == 0 || strcmp(method, "editMessageText") == 0) {
-        return take_text(fake, method, params);
+        return accept_text(fake, method, params);
     }
     if (strcmp(method, "sendDocument") == 0) {
-        return take_document(fake, request, params);
+        return accept_document(fake, request, params);
     }
     if (strcmp(method, "answerCallbackQuery") == 0 &&
         json_text(params, "callback_query_id")[0] == '\0') {
@@ -539,12 +540,12 @@ static void run_failure(struct fake_telegram *fake, const struct fake_telegram_f
         give(request, &answer, "text/html");
         break;
     case FAKE_TELEGRAM_CUT:
-        answer = take(fake, f->method, request, params);
+        answer = accept_send(fake, f->method, request, params);
         answer.body[strlen(answer.body) / 2] = '\0';
         give(request, &answer, "application/json");
         break;
     case FAKE_TELEGRAM_CLOSE:
-        answer = take(fake, f->method, request, params);
+        answer = accept_send(fake, f->method, request, params);
         cut_connection(fake, request);
         give(request, &answer, "application/json");
         break;
@@ -559,7 +560,7 @@ static void run_failure(struct fake_telegram *fake, const struct fake_telegram_f
         give(request, &answer, "application/json");
         break;
     case FAKE_TELEGRAM_SLOW:
-        slow_down(fake, request, take(fake, f->method, request, params), f->delay_ms);
+        slow_down(fake, request, accept_send(fake, f->method, request, params), f->delay_ms);
         return;
     }
     free(answer.body);
@@ -600,7 +601,7 @@ static struct json_object *read_params(struct fake_telegram *fake, const char *m
         for (size_t i = 0; i < COUNT_OF(form); i++) {
             struct str value = web_form(request, form[i]);
             if (value.len > 0) {
-                put(params, form[i], json_object_new_string_len(value.ptr, (int)value.len));
+                add(params, form[i], json_object_new_string_len(value.ptr, (int)value.len));
             }
         }
         return params;
@@ -650,7 +651,7 @@ static void serve(struct fake_telegram *fake, const char *method, struct web_req
     } else if (strcmp(method, "getUpdates") == 0) {
         get_updates(fake, request, params, false);
     } else {
-        give_json(request, take(fake, method, request, params));
+        give_json(request, accept_send(fake, method, request, params));
     }
 }
 
@@ -807,7 +808,7 @@ static int64_t add_update(struct fake_telegram *fake, struct json_object *update
 {
     ASSERT(fake->update_count < UPDATES_MAX);
     int64_t id = fake->next_update++;
-    put(update, "update_id", json_object_new_int64(id));
+    add(update, "update_id", json_object_new_int64(id));
     fake->updates[fake->update_count++] = update;
     end_poll(fake);
     return id;
@@ -816,22 +817,22 @@ static int64_t add_update(struct fake_telegram *fake, struct json_object *update
 static struct json_object *user_json(int64_t id)
 {
     struct json_object *user = json_object_new_object();
-    put(user, "id", json_object_new_int64(id));
-    put(user, "is_bot", json_object_new_boolean(false));
-    put(user, "first_name", json_object_new_string("Somebody"));
+    add(user, "id", json_object_new_int64(id));
+    add(user, "is_bot", json_object_new_boolean(false));
+    add(user, "first_name", json_object_new_string("Somebody"));
     return user;
 }
 
-int64_t fake_telegram_say(struct fake_telegram *fake, const struct fake_telegram_message *m)
+int64_t fake_telegram_user_sends(struct fake_telegram *fake, const struct fake_telegram_message *m)
 {
     (void)pthread_mutex_lock(&fake->lock);
     int64_t id = fake->next_message++;
     struct json_object *message = message_json(m->chat == 0 ? m->from : m->chat, id, m->text);
     struct json_object *update = json_object_new_object();
-    put(message, "from", user_json(m->from));
-    put(message, "date",
+    add(message, "from", user_json(m->from));
+    add(message, "date",
         json_object_new_int64(clock_wall_us(clock_real()) / USEC_PER_SEC - m->age_s));
-    put(update, "message", message);
+    add(update, "message", message);
     (void)add_update(fake, update);
     (void)pthread_mutex_unlock(&fake->lock);
     return id;
@@ -844,12 +845,12 @@ static void press(struct fake_telegram *fake, int64_t from, struct json_object *
     (void)snprintf(id, sizeof(id), "press-%lld", (long long)fake->next_press++);
     struct json_object *query = json_object_new_object();
     struct json_object *update = json_object_new_object();
-    put(query, "id", json_object_new_string(id));
-    put(query, "from", user_json(from));
-    put(query, "message", message);
-    put(query, "chat_instance", json_object_new_string("1"));
-    put(query, "data", json_object_new_string(data));
-    put(update, "callback_query", query);
+    add(query, "id", json_object_new_string(id));
+    add(query, "from", user_json(from));
+    add(query, "message", message);
+    add(query, "chat_instance", json_object_new_string("1"));
+    add(query, "data", json_object_new_string(data));
+    add(update, "callback_query", query);
     (void)add_update(fake, update);
 }
 
@@ -868,7 +869,7 @@ bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat,
                 const struct json_object *button = json_item(json_item(rows, r), b);
                 if (strcmp(json_text(button, "text"), label) == 0) {
                     struct json_object *message = message_json(chat, s->public.message_id, s->seen);
-                    put(message, "date", json_object_new_int64(s->date_s));
+                    add(message, "date", json_object_new_int64(s->date_s));
                     press(fake, from, message, json_text(button, "callback_data"));
                     found = true;
                 }
@@ -893,7 +894,7 @@ void fake_telegram_press_data(struct fake_telegram *fake, int64_t from, int64_t 
 {
     (void)pthread_mutex_lock(&fake->lock);
     struct json_object *message = message_json(chat, 1, "an old message");
-    put(message, "date", json_object_new_int64(OLD_DATE_S));
+    add(message, "date", json_object_new_int64(OLD_DATE_S));
     press(fake, from, message, data);
     (void)pthread_mutex_unlock(&fake->lock);
 }

@@ -3,7 +3,7 @@
  *
  *     struct fake_telegram *tg = NULL;
  *     assert_int_equal(fake_telegram_start(&tg), 0);
- *     fake_telegram_say(tg, &(struct fake_telegram_message){.from = 7, .chat = 7, .text =
+ *     fake_telegram_user_sends(tg, &(struct fake_telegram_message){.from = 7, .chat = 7, .text =
  * "/status"});
  *     ... point telegram.api_url at http://127.0.0.1:PORT, let the program answer ...
  *     assert_string_equal(fake_telegram_violations(tg), "");
@@ -42,7 +42,8 @@ struct fake_telegram_message {
     int64_t age_s; /* sent so long ago */
 };
 /* Returns the message id. */
-int64_t fake_telegram_say(struct fake_telegram *fake, const struct fake_telegram_message *message);
+int64_t fake_telegram_user_sends(struct fake_telegram *fake,
+                                 const struct fake_telegram_message *message);
 /* Presses the newest button with this label in the chat. False when there is none (now). */
 bool fake_telegram_press(struct fake_telegram *fake, int64_t from, int64_t chat, const char *label);
 /* Messages that stand are of so many seconds earlier. */

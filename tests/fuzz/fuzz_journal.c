@@ -2,7 +2,7 @@
  * file. Whatever is let through is replayed. */
 #include "engine/journal_source.h"
 #include "engine/replay.h"
-#include "engine/statefile.h"
+#include "engine/state_file.h"
 #include "io/secret.h"
 
 #include <fcntl.h>
@@ -63,7 +63,7 @@ static void take_market(const char *path)
             abort();
         }
         last_us = source_next_us(source);
-        (void)source_take(source, bars);
+        (void)source_next(source, bars);
     }
     (void)journal_source_end(source, NULL);
     journal_source_free(source);
@@ -71,15 +71,15 @@ static void take_market(const char *path)
 
 static void read_state(const uint8_t *data, size_t size)
 {
-    struct statefile file;
-    struct statefile again;
-    if (statefile_parse(str_n((const char *)data, size), "fuzz", &file, NULL) < 0) {
+    struct state_file file;
+    struct state_file again;
+    if (state_file_parse(str_n((const char *)data, size), "fuzz", &file, NULL) < 0) {
         return;
     }
     AUTO_BUF struct buf text = BUF_INIT(STATEFILE_MAX_BYTES);
-    statefile_text(&file, &text);
-    if (buf_failed(&text) || statefile_parse(buf_str(&text), "again", &again, NULL) < 0 ||
-        statefile_is_news(&file, &again)) {
+    state_file_text(&file, &text);
+    if (buf_failed(&text) || state_file_parse(buf_str(&text), "again", &again, NULL) < 0 ||
+        state_file_is_news(&file, &again)) {
         abort();
     }
 }

@@ -54,7 +54,7 @@ static void mark(struct scene *s)
 /* --------------------------------------------------------------------------- what people do ----
  */
 
-static bool do_say(struct scene *s, const struct yaml_node *step)
+static bool do_send(struct scene *s, const struct yaml_node *step)
 {
     int64_t from = 0, chat = 0;
     if (!scene_person(s, yaml_get(step, "from"), &from) ||
@@ -67,11 +67,12 @@ static bool do_say(struct scene *s, const struct yaml_node *step)
     for (int64_t i = number(yaml_get(step, "then_bytes"), 0); i > 0; i -= 16) {
         buf_add_c(&text, " 0123456789abcde");
     }
-    (void)fake_telegram_say(s->telegram, &(struct fake_telegram_message){
-                                             .from = from,
-                                             .chat = chat,
-                                             .text = text.data,
-                                             .age_s = number(yaml_get(step, "seconds_ago"), 0)});
+    (void)fake_telegram_user_sends(
+        s->telegram,
+        &(struct fake_telegram_message){.from = from,
+                                        .chat = chat,
+                                        .text = text.data,
+                                        .age_s = number(yaml_get(step, "seconds_ago"), 0)});
     return true;
 }
 
@@ -172,8 +173,8 @@ static bool do_claude(struct scene *s, const struct yaml_node *step)
         fake_claude_fail(s->claude, (int)number(yaml_get(step, "fail"), 500),
                          yaml_text(yaml_get(step, "type")).ptr);
     } else {
-        fake_claude_say(s->claude, yaml_text(yaml_get(step, "say")).ptr,
-                        reason.len == 0 ? NULL : reason.ptr);
+        fake_claude_reply_with(s->claude, yaml_text(yaml_get(step, "say")).ptr,
+                               reason.len == 0 ? NULL : reason.ptr);
     }
     return true;
 }
@@ -449,7 +450,7 @@ static const struct {
     const char *name;
     bool (*run)(struct scene *s, const struct yaml_node *step);
 } kinds[] = {
-    {"say", do_say},       {"press", do_press},     {"push", do_push},
+    {"say", do_send},      {"press", do_press},     {"push", do_push},
     {"fail", do_fail},     {"webhook", do_webhook}, {"claude", do_claude},
     {"expect", do_expect}, {"came", do_came},       {"confirmed", do_confirmed},
     {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},

@@ -626,10 +626,10 @@ static void shift(struct hostile *h, struct candle *c, int index)
     }
 }
 
-static int hostile_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int hostile_next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct hostile *h = of_source(source);
-    int count = source_take(h->inner_source, ret);
+    int count = source_next(h->inner_source, ret);
     int kept = 0;
     for (int i = 0; i < count; i++) {
         ret[kept] = ret[i];
@@ -663,7 +663,7 @@ static bool hostile_load(struct source *source, const void *bytes, size_t size)
 static const struct source_ops hostile_source_ops = {
     .name = "hostile",
     .next_us = hostile_next_us,
-    .take = hostile_take,
+    .next = hostile_next,
     .save = hostile_save,
     .load = hostile_load,
 };

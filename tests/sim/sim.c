@@ -48,7 +48,7 @@ struct sim {
     uint64_t seed;
     struct rng rng;
     struct clock_fake clock;
-    struct crossing crossing;
+    struct shared shared;
     struct trading_store *store;
     struct settings settings;
     struct hostile hostile;
@@ -57,10 +57,10 @@ struct sim {
 
     struct rng disk_rng; /* of what follows */
     struct reserve *reserve;
-    int64_t outage_mono_us; /* the disk takes nothing until then */
-    bool outage_all;        /* nor does the reserve */
-    int64_t heard_stop_id;  /* of the newest that was answered */
-    int64_t stop_id;        /* of the newest that was asked for */
+    int64_t outage_mono_us;   /* the disk takes nothing until then */
+    bool outage_all;          /* nor does the reserve */
+    int64_t answered_stop_id; /* of the newest that was answered */
+    int64_t stop_id;          /* of the newest that was asked for */
     int clear_count;
     int64_t clear_ids[CLEARS_MAX];
     bool stop_stands;   /* somebody was told that an emergency stop is active */
@@ -154,7 +154,7 @@ static void start(struct sim *sim)
                                                       .wrap_source = hostile_source,
                                                       .wrap_venue = hostile_venue,
                                                       .userdata = &sim->hostile},
-                             &sim->crossing);
+                             &sim->shared);
     sim->hostile.driver = sim->driver;
 }
 
@@ -237,7 +237,7 @@ static bool was_cleared(struct sim *sim)
     for (int i = 0; i < sim->clear_count; i++) {
         struct request_result result;
         struct err err = {0};
-        if (sim->clear_ids[i] > sim->heard_stop_id &&
+        if (sim->clear_ids[i] > sim->answered_stop_id &&
             request_table_result(sim->store, sim->clear_ids[i], &result, &err) >= 0 &&
             result.found && result.err_id == ERR_NONE) {
             sim->stop_stands = false;
@@ -248,7 +248,7 @@ static bool was_cleared(struct sim *sim)
         struct reserve_note note;
         if (reserve_read(file, i, &note) && note.kind == RESERVE_REQUEST &&
             note.request.kind == REQUEST_CLEAR_EMERGENCY && note.request_err == ERR_NONE &&
-            note.request.id > sim->heard_stop_id) {
+            note.request.id > sim->answered_stop_id) {
             sim->stop_stands = false;
         }
     }
@@ -374,9 +374,9 @@ static bool crash(struct sim *sim)
     trading_store_rollback(sim->store);
     hostile_crash(&sim->hostile);
     /* What was only in memory is gone with the process: the switch, and requests nobody took. */
-    crossing_halt_clear(&sim->crossing, crossing_halt_generation(&sim->crossing));
+    shared_halt_clear(&sim->shared, shared_halt_generation(&sim->shared));
     struct request lost;
-    while (ring_pop(sim->crossing.requests, &lost)) {}
+    while (ring_pop(sim->shared.requests, &lost)) {}
     sim->stopped_mono_us = 0; /* what was verified is asked for again */
     double kills = sim->write_kills;
     sim->write_kills = rng_chance(&sim->rng, 0.2) ? 0.02 : 0;
@@ -409,7 +409,7 @@ static void ask_amendment(struct sim *sim)
 {
     struct request amend = {.id = sim->next_request++, .kind = REQUEST_AMEND};
     want_bracket(sim, &amend);
-    (void)ring_push(sim->crossing.requests, &amend);
+    (void)ring_push(sim->shared.requests, &amend);
 }
 
 /* Somebody else trades on the account, where nothing of ours is open or on its way. */
@@ -457,7 +457,7 @@ static void ask(struct sim *sim)
             sim->clear_ids[sim->clear_count++] = r.id;
         }
     }
-    (void)ring_push(sim->crossing.requests, &r);
+    (void)ring_push(sim->shared.requests, &r);
 }
 
 /* ---------------------------------------------------------------- invariants */
@@ -549,14 +549,14 @@ static bool is_clear(const struct sim *sim, int64_t id)
 }
 
 /* What people were told: it stands, whatever happens to the process. */
-static void hear(struct sim *sim)
+static void receive(struct sim *sim)
 {
     struct bus_event raw;
     while (bus_read(&sim->reader, &raw, 1, NULL) == 1) {
         struct event e;
         memcpy(&e, &raw, sizeof(e));
-        if (e.id == sim->stop_id && e.code == ERR_NONE && e.id != sim->heard_stop_id) {
-            sim->heard_stop_id = e.id; /* the same again is an answer of before */
+        if (e.id == sim->stop_id && e.code == ERR_NONE && e.id != sim->answered_stop_id) {
+            sim->answered_stop_id = e.id; /* the same again is an answer of before */
             sim->stop_stands = true;
         } else if (e.code == ERR_NONE && is_clear(sim, e.id)) {
             sim->stop_stands = false;
@@ -587,7 +587,7 @@ static bool check_round(struct sim *sim, bool halted)
                     s->drawdown_pct, s->daily_loss_pct, (long long)s->risk.losses_in_a_row);
     }
     /* The first of two rounds may still have committed what was decided before. */
-    bool stopping = !halted || !crossing_is_halted(&sim->crossing) ||
+    bool stopping = !halted || !shared_is_halted(&sim->shared) ||
                     driver_engine(sim->driver) == NULL || s->state == TRADING_EMERGENCY;
     sim->ignored_halts = stopping ? 0 : sim->ignored_halts + 1;
     if (sim->ignored_halts > 1) {
@@ -735,18 +735,18 @@ static bool turn(struct sim *sim)
         const struct snapshot *s = driver_snapshot(sim->driver);
         const struct engine *engine = driver_engine(sim->driver);
         bool active = engine != NULL && engine_state(engine)->state == TRADING_ACTIVE;
-        bool halted = crossing_is_halted(&sim->crossing);
+        bool halted = shared_is_halted(&sim->shared);
         /* A request in the ring may change it within the round: then the next one tells. So may
          * midnight, for the breaker. */
         bool midnight = engine != NULL && engine_state(engine)->state == TRADING_BREAKER &&
                         (s->market_us + USEC_PER_HOUR) / USEC_PER_DAY > engine_state(engine)->day;
         sim->hostile.entries_forbidden =
-            halted || (!active && ring_len(sim->crossing.requests) == 0 && !midnight);
+            halted || (!active && ring_len(sim->shared.requests) == 0 && !midnight);
         sim->before = *s;
         remember(sim, &sim->known);
         bool full = sim->clock.now_mono_us < sim->outage_mono_us;
         int64_t wait_us = driver_round(sim->driver);
-        hear(sim);
+        receive(sim);
         totals.outage_trades += full && s->trades > sim->before.trades;
         if (sim->hostile.dead) {
             return crash(sim);
@@ -827,7 +827,7 @@ static bool run(struct sim *sim)
             hostile_halt(&sim->hostile, (int64_t)rng_below(&sim->rng, 20) * USEC_PER_SEC);
         }
         if (rng_chance(&sim->rng, 0.002)) {
-            crossing_halt(&sim->crossing);
+            shared_halt(&sim->shared);
         }
         if (rng_chance(&sim->rng, 0.004)) {
             sim->hostile.dead = true; /* between two rounds */
@@ -859,7 +859,7 @@ static bool run(struct sim *sim)
     }
     /* No new entry may be under way at the very end. */
     struct request pause = {.id = sim->next_request++, .kind = REQUEST_PAUSE};
-    (void)ring_push(sim->crossing.requests, &pause);
+    (void)ring_push(sim->shared.requests, &pause);
     for (int round = 0; round < CALM_ROUNDS; round++) {
         clock_fake_advance(&sim->clock, DRIVER_ROUND_US);
         if (!turn(sim)) {
@@ -880,7 +880,7 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     sim->write_kills = 0.0006;
     rng_init(&sim->rng, seed);
     clock_fake_init(&sim->clock, START_US);
-    crossing_init(&sim->crossing);
+    shared_init(&sim->shared);
     settings_init(&sim->settings, seed);
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &sim->store, &err) >= 0);
     hostile_init(&sim->hostile, &sim->rng, sim->store, &sim->clock);
@@ -890,7 +890,7 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     ASSERT(reserve_open(":memory:", &sim->reserve, &err) >= 0);
     reserve_set_fault(sim->reserve, reserve_fault, sim);
     sim->hostile.reserve = sim->reserve;
-    bus_reader_init(&sim->reader, sim->crossing.bus, TOPIC_REPLY);
+    bus_reader_init(&sim->reader, sim->shared.bus, TOPIC_REPLY);
 
     bool ok = run(sim);
     (void)snprintf(ret_what, what_size, "%s", sim->what);
@@ -898,7 +898,7 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     trading_store_set_fault(sim->store, NULL, NULL);
     trading_store_free(sim->store);
     reserve_free(sim->reserve);
-    crossing_release(&sim->crossing);
+    shared_release(&sim->shared);
     free(sim);
     return ok;
 }

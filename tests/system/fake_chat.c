@@ -34,7 +34,8 @@ static void obey(char *line)
     }
     int64_t from = strtoll(whom, NULL, 10);
     if (strcmp(word, "say") == 0) {
-        (void)fake_telegram_say(fake, &(struct fake_telegram_message){.from = from, .text = rest});
+        (void)fake_telegram_user_sends(fake,
+                                       &(struct fake_telegram_message){.from = from, .text = rest});
     } else if (strcmp(word, "data") == 0) {
         fake_telegram_press_data(fake, from, from, rest);
     } else if (strcmp(word, "fail") == 0) {
@@ -50,10 +51,10 @@ static void obey(char *line)
 /* What came since the last time. */
 static void tell(FILE *out)
 {
-    static size_t told;
-    for (; told < fake_telegram_sent_count(fake); told++) {
+    static size_t notified;
+    for (; notified < fake_telegram_sent_count(fake); notified++) {
         struct fake_telegram_sent sent;
-        fake_telegram_get_sent(fake, told, &sent);
+        fake_telegram_get_sent(fake, notified, &sent);
         if (sent.accepted) {
             (void)fprintf(out, "%lld %s %s\n%s\n", (long long)sent.chat, sent.method, sent.buttons,
                           sent.text);

@@ -385,10 +385,10 @@ static void check_restart(struct world *w, const struct remains *r)
 
 /* ---------------------------------------------------------------- people */
 
-static void say(struct world *w, const char *text)
+static void send_command(struct world *w, const char *text)
 {
-    (void)fake_telegram_say(w->telegram,
-                            &(struct fake_telegram_message){.from = OWNER, .text = text});
+    (void)fake_telegram_user_sends(w->telegram,
+                                   &(struct fake_telegram_message){.from = OWNER, .text = text});
 }
 
 static void do_something(struct world *w)
@@ -397,23 +397,23 @@ static void do_something(struct world *w)
     switch (rng_below(&w->rng, 6)) {
     case 0:
         w->pauses_and_resumes++;
-        say(w, "/pause");
+        send_command(w, "/pause");
         break;
     case 1:
     case 2:
         w->pauses_and_resumes++;
-        say(w, "/resume");
+        send_command(w, "/resume");
         break;
     case 3:
         w->closes++;
-        say(w, "/close all");
+        send_command(w, "/close all");
         break;
     case 4:
         (void)fake_telegram_press(w->telegram, OWNER, OWNER, "Confirm");
         break;
     default:
         (void)snprintf(text, sizeof(text), "/why %lld", (long long)(1000000 + ++w->said));
-        say(w, text);
+        send_command(w, text);
         break;
     }
 }

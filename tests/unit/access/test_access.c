@@ -51,16 +51,16 @@ static void people_are_known_by_their_id(void **state)
 {
     struct scene *s = *state;
     struct principal who;
-    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 7, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who), 0);
     assert_string_equal(who.name, "alice");
     assert_int_equal(who.role, ROLE_OPERATOR);
     assert_false(who.emergency);
     assert_int_equal(who.id, 7);
-    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 8, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 8, &who), 0);
     assert_true(who.emergency);
-    static const int64_t strangers[] = {0, -7, 77, -1001234567890};
+    static const int64_t unauthorised[] = {0, -7, 77, -1001234567890};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, strangers[i], &who),
+        assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, unauthorised[i], &who),
                          -ERR_ACCESS_STRANGER);
     }
 }
@@ -70,25 +70,26 @@ static void an_empty_list_is_nobody(void **state)
     struct scene *s = *state;
     struct principal who;
     s->config.user_count = 0;
-    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 7, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who), -ERR_ACCESS_STRANGER);
 }
 
 static void uids_map_to_roles(void **state)
 {
     struct scene *s = *state;
     struct principal who;
-    static const enum door doors[] = {DOOR_CONSOLE, DOOR_SOCKET};
+    static const enum channel channels[] = {CHANNEL_CONSOLE, CHANNEL_SOCKET};
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(access_identify(s->access, doors[i], (int64_t)getuid(), &who), 0);
+        assert_int_equal(access_identify(s->access, channels[i], (int64_t)getuid(), &who), 0);
         assert_int_equal(who.role, ROLE_ADMIN);
         assert_true(who.emergency);
         assert_true(who.name[0] != '\0');
-        assert_int_equal(access_identify(s->access, doors[i], 0, &who), 0);
+        assert_int_equal(access_identify(s->access, channels[i], 0, &who), 0);
         assert_int_equal(who.role, ROLE_ADMIN);
     }
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54321, &who), -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, DOOR_CONSOLE, 54321, &who), -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, -1, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_CONSOLE, 54321, &who),
+                     -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, -1, &who), -ERR_ACCESS_STRANGER);
 }
 
 static void add_local(struct config *c, int64_t uid, const char *name, const char *role,
@@ -106,20 +107,22 @@ static void a_listed_uid_has_a_name_and_a_role(void **state)
     add_local(&s->config, 54322, "ron", "read_only", true);
     add_local(&s->config, (int64_t)getuid() == 0 ? 1 : (int64_t)getuid(), "desk", "read_only",
               false);
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54321, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who), 0);
     assert_string_equal(who.name, "olga");
     assert_int_equal(who.role, ROLE_OPERATOR);
     assert_false(who.emergency);
     assert_int_equal(who.id, 54321);
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 54322, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54322, &who), 0);
     assert_int_equal(who.role, ROLE_READ_ONLY);
     assert_true(who.emergency);
     /* The console belongs to whoever runs the daemon, and a Telegram id is no uid. */
-    assert_int_equal(access_identify(s->access, DOOR_CONSOLE, 54321, &who), -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, DOOR_TELEGRAM, 54321, &who), -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, 7, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_CONSOLE, 54321, &who),
+                     -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 54321, &who),
+                     -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 7, &who), -ERR_ACCESS_STRANGER);
     /* The daemon's own user keeps its role: it owns the databases. */
-    assert_int_equal(access_identify(s->access, DOOR_SOCKET, (int64_t)getuid(), &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, (int64_t)getuid(), &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
     assert_true(getuid() == 0 || strcmp(who.name, "desk") == 0);
 }
@@ -128,11 +131,11 @@ static void programs_have_their_own_roles(void **state)
 {
     struct scene *s = *state;
     struct principal who;
-    assert_int_equal(access_identify(s->access, DOOR_HTTP, 0, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 0, &who), 0);
     assert_int_equal(who.role, ROLE_OPERATOR);
     assert_false(who.emergency);
-    assert_int_equal(access_identify(s->access, DOOR_HTTP, 1, &who), -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, DOOR_SCHEDULE, 0, &who), 0);
+    assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 1, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_SCHEDULE, 0, &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
 }
 
@@ -159,31 +162,31 @@ static void roles_include_those_below(void **state)
     assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), -ERR_ACCESS_DENIED);
 }
 
-static void strangers_have_a_quota(void **state)
+static void unauthorised_have_a_quota(void **state)
 {
     struct scene *s = *state;
     static struct audit_row rows[100];
     int logged = 0;
     for (int i = 0; i < 10; i++) {
-        logged += access_stranger(s->access, DOOR_TELEGRAM, 666, "message") ? 1 : 0;
+        logged += access_unauthorised(s->access, CHANNEL_TELEGRAM, 666, "message") ? 1 : 0;
     }
     assert_int_equal(logged, 3);
     assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 3);
     assert_string_equal(rows[0].user, "telegram:666");
     assert_string_equal(rows[0].result, "ACCESS_STRANGER");
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
-    assert_true(access_stranger(s->access, DOOR_TELEGRAM, 666, "message"));
+    assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 666, "message"));
     assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 4);
     assert_non_null(strstr(rows[0].detail, "7 more of this sender were left out"));
 
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     logged = 0;
     for (int i = 0; i < 500; i++) { /* many ids do not help */
-        logged += access_stranger(s->access, DOOR_TELEGRAM, 1000 + i, "message") ? 1 : 0;
+        logged += access_unauthorised(s->access, CHANNEL_TELEGRAM, 1000 + i, "message") ? 1 : 0;
     }
     assert_int_equal(logged, 30);
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
-    assert_true(access_stranger(s->access, DOOR_TELEGRAM, 5000, "message"));
+    assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 5000, "message"));
     assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
     assert_non_null(strstr(rows[0].detail, "470 more of other strangers were left out"));
 }
@@ -192,7 +195,7 @@ static void audit_lines_hold_no_secret(void **state)
 {
     struct scene *s = *state;
     struct audit_row row;
-    struct principal who = {.door = DOOR_CONSOLE, .name = "root", .role = ROLE_ADMIN};
+    struct principal who = {.channel = CHANNEL_CONSOLE, .name = "root", .role = ROLE_ADMIN};
     assert_true(log_hide("123456:verysecrettoken"));
     assert_int_equal(access_audit(s->access, &who, "command.received",
                                   "set 123456:verysecrettoken now", "ok", NULL),
@@ -200,16 +203,16 @@ static void audit_lines_hold_no_secret(void **state)
     assert_int_equal(audit_chain_list(s->store, 0, &row, 1, NULL), 1);
     assert_string_equal(row.detail, "set *** now");
     assert_string_equal(row.user, "root");
-    assert_string_equal(row.door, "console");
+    assert_string_equal(row.channel, "console");
 }
 
 static void names_go_both_ways(void **state)
 {
     (void)state;
-    for (int d = DOOR_CONSOLE; d <= DOOR_SCHEDULE; d++) {
-        enum door door = DOOR_CONSOLE;
-        assert_true(door_parse(str_c(door_name((enum door)d)), &door));
-        assert_int_equal(door, d);
+    for (int d = CHANNEL_CONSOLE; d <= CHANNEL_SCHEDULE; d++) {
+        enum channel channel = CHANNEL_CONSOLE;
+        assert_true(channel_parse(str_c(channel_name((enum channel)d)), &channel));
+        assert_int_equal(channel, d);
     }
     for (int r = ROLE_NONE; r <= ROLE_ADMIN; r++) {
         enum role role = ROLE_NONE;
@@ -225,5 +228,5 @@ static void names_go_both_ways(void **state)
 UNIT_GROUP(access, SCENE_TEST(people_are_known_by_their_id), SCENE_TEST(an_empty_list_is_nobody),
            SCENE_TEST(uids_map_to_roles), SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
            SCENE_TEST(programs_have_their_own_roles), cmocka_unit_test(roles_include_those_below),
-           SCENE_TEST(strangers_have_a_quota), SCENE_TEST(audit_lines_hold_no_secret),
+           SCENE_TEST(unauthorised_have_a_quota), SCENE_TEST(audit_lines_hold_no_secret),
            cmocka_unit_test(names_go_both_ways))

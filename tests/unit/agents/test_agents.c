@@ -22,7 +22,7 @@ struct scene {
     struct quote quote;
     struct position held;
     struct decision decision;
-    struct board board;
+    struct context context;
     /* what the port answers, and what it was asked */
     struct dec size;
     bool passes;
@@ -34,34 +34,34 @@ struct scene {
     struct order sent;
 };
 
-static void scene_rules(void *desk, struct board *board)
+static void scene_rules(void *desk, struct context *context)
 {
     struct scene *s = desk;
     s->rules_asked++;
-    board->bias = s->bias;
-    board->decision->rule_ids[board->decision->rule_count++] = 7;
+    context->bias = s->bias;
+    context->decision->rule_ids[context->decision->rule_count++] = 7;
     if (s->rule_veto != NULL) {
-        (void)str_copy(str_c(s->rule_veto), board->decision->veto_code,
-                       sizeof(board->decision->veto_code));
+        (void)str_copy(str_c(s->rule_veto), context->decision->veto_code,
+                       sizeof(context->decision->veto_code));
     }
 }
 
-static struct dec scene_size(void *desk, const struct board *board, double confidence)
+static struct dec scene_size(void *desk, const struct context *context, double confidence)
 {
     struct scene *s = desk;
-    assert_int_equal(board->order.kind, ORDER_ENTRY);
+    assert_int_equal(context->order.kind, ORDER_ENTRY);
     s->sizes_asked++;
     s->confidence = confidence;
     return s->size;
 }
 
-static bool scene_audit(void *desk, struct board *board)
+static bool scene_audit(void *desk, struct context *context)
 {
     struct scene *s = desk;
-    assert_int_equal(board->order.qty.e8, s->size.e8);
+    assert_int_equal(context->order.qty.e8, s->size.e8);
     s->audits_asked++;
     if (!s->passes) {
-        struct decision *d = board->decision;
+        struct decision *d = context->decision;
         (void)str_copy(STR_LIT("RISK_TEST"), d->veto_code, sizeof(d->veto_code));
         (void)str_copy(STR_LIT("as told"), d->veto_text, sizeof(d->veto_text));
         d->veto_max_qty = dec_from_int(1);
@@ -69,18 +69,19 @@ static bool scene_audit(void *desk, struct board *board)
     return s->passes;
 }
 
-static bool scene_submit(void *desk, struct board *board)
+static bool scene_submit(void *desk, struct context *context)
 {
     struct scene *s = desk;
     if (s->has_room) {
         s->orders_made++;
-        (void)str_copy(STR_LIT("nd-1-9"), board->order.client_id, sizeof(board->order.client_id));
-        s->sent = board->order;
+        (void)str_copy(STR_LIT("nd-1-9"), context->order.client_id,
+                       sizeof(context->order.client_id));
+        s->sent = context->order;
     }
     return s->has_room;
 }
 
-static const struct desk_port port = {scene_rules, scene_size, scene_audit, scene_submit};
+static const struct decision_port port = {scene_rules, scene_size, scene_audit, scene_submit};
 
 /* Flat minutes at the price that `at` gives, a good order book, and a desk that says yes. */
 static void scene_init(struct scene *s, int minutes, int64_t (*at)(int))
@@ -111,13 +112,13 @@ static void scene_init(struct scene *s, int minutes, int64_t (*at)(int))
     s->decision.symbol = symbol;
     s->decision.at_us = s->series.updated_us;
     s->decision.price = s->series.price;
-    s->board = (struct board){.series = &s->series,
-                              .settings = &s->settings,
-                              .quote = &s->quote,
-                              .now_us = s->series.updated_us,
-                              .port = &port,
-                              .desk = s,
-                              .decision = &s->decision};
+    s->context = (struct context){.series = &s->series,
+                                  .settings = &s->settings,
+                                  .quote = &s->quote,
+                                  .now_us = s->series.updated_us,
+                                  .port = &port,
+                                  .desk = s,
+                                  .decision = &s->decision};
 }
 
 static int64_t flat(int i)
@@ -152,7 +153,7 @@ static void run_one(struct scene *s, int index, struct vote *ret)
     const struct agent *agents = agent_table(&count);
     assert_int_equal(count, EIGHT);
     memset(ret, 0, sizeof(*ret));
-    agents[index].run(&s->board, ret);
+    agents[index].run(&s->context, ret);
 }
 
 static void assert_near(double a, double b)
@@ -198,8 +199,8 @@ static void says_nothing_without_data(void **state)
     static struct scene s;
     scene_init(&s, 0, flat);
     s.settings.threshold = 1e-9;
-    s.board.quote = NULL;
-    agent_run_all(&s.board);
+    s.context.quote = NULL;
+    agent_run_all(&s.context);
     assert_int_equal(s.decision.vote_count, EIGHT);
     for (int i = 0; i < EIGHT; i++) {
         assert_int_equal(s.decision.votes[i].direction, DIRECTION_NONE);
@@ -209,7 +210,7 @@ static void says_nothing_without_data(void **state)
     assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
     assert_int_equal(s.decision.regime, REGIME_NEUTRAL);
     assert_true(s.decision.score >= 0 && s.decision.score <= 0);
-    assert_int_equal(s.board.flaw, FLAW_COLD);
+    assert_int_equal(s.context.flaw, FLAW_COLD);
     assert_string_equal(s.decision.veto_text, "the indicators are not warm yet");
     assert_int_equal(s.rules_asked + s.sizes_asked + s.audits_asked + s.orders_made, 0);
     /* Nothing is left of what stood there before. */
@@ -225,7 +226,7 @@ static void a_price_that_does_not_move_says_nothing(void **state)
     (void)state;
     static struct scene s;
     scene_init(&s, 3000, flat);
-    agent_run_all(&s.board);
+    agent_run_all(&s.context);
     assert_int_equal(s.decision.direction, DIRECTION_NONE);
     assert_int_equal(s.decision.votes[BULL].reason_count, 0);
     assert_string_equal(s.decision.veto_text, "the price does not move");
@@ -236,11 +237,11 @@ static void a_price_that_does_not_move_says_nothing(void **state)
 static enum flaw flaw_of(struct scene *s, double *ret_confidence)
 {
     struct vote v;
-    s->board.flaw = FLAW_NONE;
+    s->context.flaw = FLAW_NONE;
     run_one(s, DATA_SYNC, &v);
     assert_int_equal(v.direction, DIRECTION_NONE);
     *ret_confidence = v.confidence;
-    return s->board.flaw;
+    return s->context.flaw;
 }
 
 static void full_data_is_sure_of_itself(void **state)
@@ -250,7 +251,7 @@ static void full_data_is_sure_of_itself(void **state)
     scene_init(&s, 200 * 60, rising);
     struct vote v;
     run_one(&s, DATA_SYNC, &v);
-    assert_int_equal(s.board.flaw, FLAW_NONE);
+    assert_int_equal(s.context.flaw, FLAW_NONE);
     assert_near(v.confidence, 1);
     assert_int_equal(v.reason_count, REASONS_MAX);
     assert_near(reason_of(&v, "bars_5m")->value, 200);
@@ -264,7 +265,7 @@ static void full_data_is_sure_of_itself(void **state)
     static struct scene day;
     scene_init(&day, 24 * 60, rising);
     run_one(&day, DATA_SYNC, &v);
-    assert_int_equal(day.board.flaw, FLAW_NONE);
+    assert_int_equal(day.context.flaw, FLAW_NONE);
     assert_near(v.confidence, 6.0 / 8 + (96 + 24) / 200.0 / 8);
 }
 
@@ -276,13 +277,13 @@ static void bad_data_is_called_what_it_is(void **state)
     scene_init(&s, 1000, rising);
     assert_int_equal(flaw_of(&s, &confidence), FLAW_NONE);
 
-    s.board.now_us = s.series.updated_us + SERIES_STALE_US + 1;
-    s.quote.at_us = s.board.now_us;
+    s.context.now_us = s.series.updated_us + SERIES_STALE_US + 1;
+    s.quote.at_us = s.context.now_us;
     assert_int_equal(flaw_of(&s, &confidence), FLAW_STALE);
-    s.board.now_us = s.series.updated_us;
-    s.quote.at_us = s.board.now_us - BOARD_QUOTE_MAX_AGE_US - 1;
+    s.context.now_us = s.series.updated_us;
+    s.quote.at_us = s.context.now_us - DECISION_QUOTE_MAX_AGE_US - 1;
     assert_int_equal(flaw_of(&s, &confidence), FLAW_OLD_QUOTE);
-    s.quote.at_us = s.board.now_us - BOARD_QUOTE_MAX_AGE_US;
+    s.quote.at_us = s.context.now_us - DECISION_QUOTE_MAX_AGE_US;
     assert_int_equal(flaw_of(&s, &confidence), FLAW_NONE);
 
     s.quote.bid = dec_from_int(1001);
@@ -299,7 +300,7 @@ static void bad_data_is_called_what_it_is(void **state)
     assert_int_equal(flaw_of(&s, &confidence), FLAW_THIN);
     s.quote.bid_qty = DEC_INVALID;
     assert_int_equal(flaw_of(&s, &confidence), FLAW_THIN);
-    s.board.quote = NULL;
+    s.context.quote = NULL;
     assert_int_equal(flaw_of(&s, &confidence), FLAW_NO_QUOTE);
 
     scene_init(&s, 1000, rising);
@@ -326,7 +327,7 @@ static void a_gap_is_counted_and_the_bar_after_it_opens_nothing(void **state)
         struct candle c = {next_us + i * USEC_PER_MIN, p, p, p, p, DEC_ZERO};
         assert_int_equal(series_push(&s.series, &c, c.open_us + USEC_PER_MIN, &closed),
                          SERIES_ACCEPTED);
-        s.board.now_us = s.quote.at_us = s.series.updated_us;
+        s.context.now_us = s.quote.at_us = s.series.updated_us;
         if (i == 4 || i == 9) {
             assert_int_equal(flaw_of(&s, &confidence), i == 4 ? FLAW_GAP : FLAW_NONE);
             struct vote v;
@@ -346,34 +347,34 @@ static void the_analyst_reads_the_market(void **state)
     struct vote v;
     scene_init(&s, 3000, straight_down);
     run_one(&s, QUANT, &v);
-    assert_true(s.board.is_warm);
-    assert_int_equal(s.board.drift, -1);
+    assert_true(s.context.is_warm);
+    assert_int_equal(s.context.drift, -1);
     assert_int_equal(s.decision.regime, REGIME_TRENDING);
-    assert_near(s.board.reading.rsi, 0);
+    assert_near(s.context.reading.rsi, 0);
     assert_near(reason_of(&v, "rsi14")->threshold, 30);
-    assert_near(s.board.reading.close, (double)straight_down(2999));
-    assert_true(s.board.reading.hour_width_pct > 4);
+    assert_near(s.context.reading.close, (double)straight_down(2999));
+    assert_true(s.context.reading.hour_width_pct > 4);
     assert_near(reason_of(&v, "width_1h_pct")->threshold, 4);
-    assert_true(s.board.reading.bands.lower < s.board.reading.bands.upper);
+    assert_true(s.context.reading.bands.lower < s.context.reading.bands.upper);
     assert_near(reason_of(&v, "rsi14")->points,
                 v.direction == DIRECTION_SHORT ? -1.0 / 3 : 1.0 / 3);
 
     scene_init(&s, 3000, straight_up);
     run_one(&s, QUANT, &v);
-    assert_int_equal(s.board.drift, 1);
-    assert_near(s.board.reading.rsi, 100);
+    assert_int_equal(s.context.drift, 1);
+    assert_near(s.context.reading.rsi, 100);
     assert_near(reason_of(&v, "rsi14")->threshold, 70);
 
     scene_init(&s, 3000, wobbling);
     run_one(&s, QUANT, &v);
     assert_int_equal(s.decision.regime, REGIME_CHOPPY);
-    assert_true(s.board.reading.hour_width_pct < 1);
+    assert_true(s.context.reading.hour_width_pct < 1);
 
     scene_init(&s, 300, rising); /* five hours: no hourly bands yet */
     run_one(&s, QUANT, &v);
-    assert_true(s.board.is_warm);
+    assert_true(s.context.is_warm);
     assert_int_equal(s.decision.regime, REGIME_NEUTRAL);
-    assert_near(s.board.reading.hour_width_pct, 0);
+    assert_near(s.context.reading.hour_width_pct, 0);
 }
 
 /* Hourly candles: the finer frames are never built, and nobody misses them. */
@@ -390,16 +391,16 @@ static void coarse_candles_are_enough(void **state)
         assert_int_equal(series_push(&s.series, &c, c.open_us + USEC_PER_HOUR, &closed),
                          SERIES_ACCEPTED);
     }
-    s.board.now_us = s.quote.at_us = s.series.updated_us;
+    s.context.now_us = s.quote.at_us = s.series.updated_us;
     struct vote v;
     run_one(&s, DATA_SYNC, &v);
-    assert_int_equal(s.board.flaw, FLAW_NONE);
+    assert_int_equal(s.context.flaw, FLAW_NONE);
     assert_near(v.confidence, 1);
     assert_near(reason_of(&v, "bars_5m")->threshold, 0);
     assert_near(reason_of(&v, "bars_1h")->value, 200);
     run_one(&s, QUANT, &v);
-    assert_true(s.board.is_warm);
-    assert_near(s.board.reading.hour_width_pct, s.board.reading.bands.width_pct);
+    assert_true(s.context.is_warm);
+    assert_near(s.context.reading.hour_width_pct, s.context.reading.bands.width_pct);
     assert_int_equal(s.decision.regime, REGIME_CHOPPY);
 }
 
@@ -463,7 +464,7 @@ static void predict_asks_its_model(void **state)
     static struct scene s;
     struct vote v;
     scene_init(&s, 3000, straight_down);
-    s.board.predictor = p;
+    s.context.predictor = p;
     run_one(&s, PREDICT, &v);
     double up = 1 / (1 + exp(-1));
     assert_int_equal(v.direction, DIRECTION_LONG);
@@ -473,21 +474,21 @@ static void predict_asks_its_model(void **state)
     assert_near(reason_of(&v, "p_up")->points, v.confidence);
 
     scene_init(&s, 3000, straight_up);
-    s.board.predictor = p;
+    s.context.predictor = p;
     run_one(&s, PREDICT, &v);
     up = 1 / (1 + exp(2));
     assert_int_equal(v.direction, DIRECTION_SHORT);
     assert_true(fabs(v.confidence - 2 * (.5 - up)) < 1e-6);
 
     scene_init(&s, 100, straight_up); /* nothing to ask it about yet */
-    s.board.predictor = p;
+    s.context.predictor = p;
     run_one(&s, PREDICT, &v);
     assert_int_equal(v.direction, DIRECTION_NONE);
     assert_int_equal(v.reason_count, 0);
 
     AUTO_PREDICTOR struct predictor *even = stump(0, 0);
     scene_init(&s, 3000, straight_up);
-    s.board.predictor = even;
+    s.context.predictor = even;
     run_one(&s, PREDICT, &v);
     assert_int_equal(v.direction, DIRECTION_NONE);
     assert_near(v.confidence, 0);
@@ -495,16 +496,16 @@ static void predict_asks_its_model(void **state)
     /* Its vote counts in the score. */
     AUTO_PREDICTOR struct predictor *sure = stump(20, 20);
     scene_init(&s, 3000, wobbling);
-    agent_run_all(&s.board);
+    agent_run_all(&s.context);
     double without = s.decision.score;
-    s.board.predictor = sure;
-    agent_run_all(&s.board);
+    s.context.predictor = sure;
+    agent_run_all(&s.context);
     assert_true(s.decision.score > without + .5 || s.decision.score > .999);
 
     /* Also where nobody else speaks; what is ordered has no reason against it. */
     scene_init(&s, 3000, flat);
-    s.board.predictor = sure;
-    agent_run_all(&s.board);
+    s.context.predictor = sure;
+    agent_run_all(&s.context);
     assert_int_equal(s.decision.direction, DIRECTION_LONG);
     assert_string_equal(s.decision.veto_text, "");
 }
@@ -550,12 +551,12 @@ static void each_point_of_the_sides(void **state)
     scene_init(&s, 0, flat);
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct case_row *r = &rows[i];
-        s.board.is_warm = true;
-        s.board.reading = (struct reading){.close = r->close,
-                                           .rsi = r->rsi,
-                                           .macd = r->macd,
-                                           .macd_signal = r->signal,
-                                           .bands = {.lower = 90, .middle = 100, .upper = 110}};
+        s.context.is_warm = true;
+        s.context.reading = (struct reading){.close = r->close,
+                                             .rsi = r->rsi,
+                                             .macd = r->macd,
+                                             .macd_signal = r->signal,
+                                             .bands = {.lower = 90, .middle = 100, .upper = 110}};
         struct vote bull, bear;
         run_one(&s, BULL, &bull);
         run_one(&s, BEAR, &bear);
@@ -572,10 +573,10 @@ static void each_point_of_the_sides(void **state)
         assert_near(reason_of(&bull, "rsi14_side")->threshold, 50);
 
         /* In the mirror bull is bear. */
-        s.board.reading.close = 200 - r->close;
-        s.board.reading.rsi = 100 - r->rsi;
-        s.board.reading.macd = -r->macd;
-        s.board.reading.macd_signal = -r->signal;
+        s.context.reading.close = 200 - r->close;
+        s.context.reading.rsi = 100 - r->rsi;
+        s.context.reading.macd = -r->macd;
+        s.context.reading.macd_signal = -r->signal;
         struct vote mirrored;
         run_one(&s, BEAR, &mirrored);
         assert_near(mirrored.confidence, fabs(r->rsi - 30.01) < 1e-6 ? .2 : r->bull);
@@ -603,13 +604,13 @@ static void weighs_by_the_regime(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct weight_row *r = &rows[i];
         scene_init(&s, 0, flat);
-        agent_run_all(&s.board); /* names, and the silent ones */
+        agent_run_all(&s.context); /* names, and the silent ones */
         struct decision *d = &s.decision;
-        s.board.is_warm = true;
+        s.context.is_warm = true;
         d->vote_count = CORE;
         d->regime = r->regime;
-        s.board.drift = r->drift;
-        s.board.now_us = 0;
+        s.context.drift = r->drift;
+        s.context.now_us = 0;
         struct vote core;
         double largest = fmax(.5, fmax(r->bull, r->bear));
 
@@ -653,7 +654,7 @@ static void weighs_by_the_regime(void **state)
 static void before_core(struct scene *s, double confidence)
 {
     scene_init(s, 1000, rising);
-    agent_run_all(&s->board);
+    agent_run_all(&s->context);
     struct decision *d = &s->decision;
     d->vote_count = CORE;
     d->regime = REGIME_NEUTRAL;
@@ -662,8 +663,8 @@ static void before_core(struct scene *s, double confidence)
     d->veto_code[0] = d->veto_text[0] = d->client_id[0] = '\0';
     d->rule_count = 0;
     s->rules_asked = s->sizes_asked = s->audits_asked = s->orders_made = 0;
-    s->board.bias = 0;
-    s->board.wants_order = s->board.may_send = false;
+    s->context.bias = 0;
+    s->context.wants_order = s->context.may_send = false;
     for (int i = 0; i < CORE; i++) {
         d->votes[i].direction = DIRECTION_NONE;
     }
@@ -722,10 +723,10 @@ static void rules_may_push_and_forbid(void **state)
     assert_int_equal(s.decision.rule_count, 1);
     assert_near(reason_of(&s.decision.votes[CORE], "rules")->value, .1);
 
-    struct desk_port without = port; /* a desk that has no rules */
+    struct decision_port without = port; /* a desk that has no rules */
     without.rules = NULL;
     before_core(&s, .5);
-    s.board.port = &without;
+    s.context.port = &without;
     finish(&s);
     assert_int_equal(s.rules_asked, 0);
     assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
@@ -746,7 +747,7 @@ static void rules_may_push_and_forbid(void **state)
     assert_int_equal(s.decision.qty.e8, s.size.e8); /* what it would have been */
 
     before_core(&s, .5);
-    s.board.held = &s.held; /* rules do not keep a position from closing */
+    s.context.held = &s.held; /* rules do not keep a position from closing */
     s.held = (struct position){.side = SIDE_SHORT, .qty = dec_from_int(2)};
     finish(&s);
     assert_int_equal(s.rules_asked, 0);
@@ -811,7 +812,7 @@ static void bad_data_opens_nothing_but_closes(void **state)
     (void)state;
     static struct scene s;
     before_core(&s, .5);
-    s.board.flaw = FLAW_NO_QUOTE;
+    s.context.flaw = FLAW_NO_QUOTE;
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_VETOED);
     assert_string_equal(s.decision.veto_code, "DATA_INVALID");
@@ -819,9 +820,9 @@ static void bad_data_opens_nothing_but_closes(void **state)
     assert_int_equal(s.audits_asked + s.orders_made, 0);
 
     before_core(&s, .5);
-    s.board.flaw = FLAW_NO_QUOTE;
+    s.context.flaw = FLAW_NO_QUOTE;
     s.held = (struct position){.side = SIDE_SHORT, .qty = dec_from_int(2)};
-    s.board.held = &s.held;
+    s.context.held = &s.held;
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
     assert_int_equal(s.sent.kind, ORDER_CLOSE);
@@ -833,18 +834,18 @@ static void what_is_held_is_considered_again(void **state)
     static struct scene s;
     before_core(&s, .5);
     s.held = (struct position){.side = SIDE_LONG, .qty = dec_from_int(2)};
-    s.board.held = &s.held;
+    s.context.held = &s.held;
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
     assert_string_equal(s.decision.veto_text, "it is held long already, as the score wants");
 
     s.held.side = SIDE_SHORT;
-    s.board.waits = "an order is under way";
+    s.context.waits = "an order is under way";
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
     assert_string_equal(s.decision.veto_text, "it is held short, and an order is under way");
 
-    s.board.waits = NULL;
+    s.context.waits = NULL;
     s.passes = false; /* reducing is not audited */
     s.decision.veto_text[0] = '\0';
     finish(&s);

@@ -43,20 +43,20 @@ static void make_bars(struct candle *bars, int count, uint64_t seed, double memo
     }
 }
 
-static struct lessons *learn_step(const struct candle *bars, int count, enum timeframe tf,
-                                  int64_t step_us, int horizon)
+static struct training_rows *learn_step(const struct candle *bars, int count, enum timeframe tf,
+                                        int64_t step_us, int horizon)
 {
-    struct lessons *l = NULL;
+    struct training_rows *l = NULL;
     struct err err = {0};
-    assert_int_equal(lessons_new(tf, step_us, horizon, &l, &err), 0);
+    assert_int_equal(training_rows_new(tf, step_us, horizon, &l, &err), 0);
     for (int i = 0; i < count; i++) {
-        assert_int_equal(lessons_push(l, &bars[i], &err), 0);
+        assert_int_equal(training_rows_push(l, &bars[i], &err), 0);
     }
-    assert_int_equal(lessons_finish(l, &err), 0);
+    assert_int_equal(training_rows_finish(l, &err), 0);
     return l;
 }
 
-static struct lessons *learn(const struct candle *bars, int count, int horizon)
+static struct training_rows *learn(const struct candle *bars, int count, int horizon)
 {
     return learn_step(bars, count, TF_5M, timeframe_us(TF_5M), horizon);
 }
@@ -70,7 +70,7 @@ static struct candle *simulated_minutes(int count, uint64_t seed)
     simulated_init(&market, seed, &symbol, 1, START);
     for (int i = 0; i < count; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        assert_int_equal(source_take(&market.source, bars), 1);
+        assert_int_equal(source_next(&market.source, bars), 1);
         c[i] = bars[0].candle;
     }
     return c;
@@ -245,8 +245,10 @@ static void no_row_knows_what_came_after_it(void **state)
     (void)state;
     enum { MINUTES = 6000, CUT = 4000 };
     AUTO_FREE struct candle *minutes = simulated_minutes(MINUTES, 5);
-    AUTO_LESSONS struct lessons *whole = learn_step(minutes, MINUTES, TF_5M, USEC_PER_MIN, 12);
-    AUTO_LESSONS struct lessons *cut = learn_step(minutes, CUT, TF_5M, USEC_PER_MIN, 12);
+    AUTO_TRAINING_ROWS struct training_rows *whole =
+        learn_step(minutes, MINUTES, TF_5M, USEC_PER_MIN, 12);
+    AUTO_TRAINING_ROWS struct training_rows *cut =
+        learn_step(minutes, CUT, TF_5M, USEC_PER_MIN, 12);
     /* Another world from CUT on: twice the price, upside down, in other minutes. */
     for (int i = CUT; i < MINUTES; i++) {
         struct dec two = dec_from_int(2);
@@ -257,7 +259,8 @@ static void no_row_knows_what_came_after_it(void **state)
         minutes[i].low = dec_mul(minutes[i].low, two);
         minutes[i].open_us += i > CUT + 500 ? 7 * USEC_PER_MIN : 0;
     }
-    AUTO_LESSONS struct lessons *other = learn_step(minutes, MINUTES, TF_5M, USEC_PER_MIN, 12);
+    AUTO_TRAINING_ROWS struct training_rows *other =
+        learn_step(minutes, MINUTES, TF_5M, USEC_PER_MIN, 12);
     int64_t cut_us = START + CUT * USEC_PER_MIN;
     size_t rows = 0;
     while (whole->closed_us[rows] <= cut_us) {
@@ -280,7 +283,7 @@ static void labels_are_what_the_price_did(void **state)
     (void)state;
     struct candle bars[BARS];
     make_bars(bars, BARS, 1, 0);
-    AUTO_LESSONS struct lessons *l = learn(bars, BARS, 7);
+    AUTO_TRAINING_ROWS struct training_rows *l = learn(bars, BARS, 7);
     assert_int_equal(l->bars, BARS);
     assert_int_equal(l->unlabelled, 7);
     size_t higher = 0;
@@ -302,7 +305,7 @@ static void a_price_that_stands_still_has_not_risen(void **state)
     for (int i = 0; i < 200; i++) {
         bars[i].open = bars[i].high = bars[i].low = bars[i].close = dec_from_int(100);
     }
-    AUTO_LESSONS struct lessons *l = learn(bars, 200, 1);
+    AUTO_TRAINING_ROWS struct training_rows *l = learn(bars, 200, 1);
     assert_true(l->count > 100);
     for (size_t i = 0; i < l->count; i++) {
         assert_true(l->labels[i] < 0.5F);
@@ -316,9 +319,9 @@ static void a_gap_takes_labels_away(void **state)
     (void)state;
     struct candle bars[BARS];
     make_bars(bars, BARS, 2, 0);
-    AUTO_LESSONS struct lessons *whole = learn(bars, BARS, 3);
+    AUTO_TRAINING_ROWS struct training_rows *whole = learn(bars, BARS, 3);
     memmove(&bars[700], &bars[704], (BARS - 704) * sizeof(bars[0]));
-    AUTO_LESSONS struct lessons *l = learn(bars, BARS - 4, 3);
+    AUTO_TRAINING_ROWS struct training_rows *l = learn(bars, BARS - 4, 3);
     /* The four that are missing, and the three before them. */
     assert_int_equal(l->count, whole->count - 4 - 3);
     int64_t hole_us = START + 700 * timeframe_us(TF_5M);
@@ -334,8 +337,8 @@ static void training_never_looks_into_the_test(void **state)
     enum { HORIZON = 12 };
     struct candle bars[BARS];
     make_bars(bars, BARS, 3, 0);
-    AUTO_LESSONS struct lessons *l = learn(bars, BARS, HORIZON);
-    struct lessons_split split = lessons_split(l, 0.3);
+    AUTO_TRAINING_ROWS struct training_rows *l = learn(bars, BARS, HORIZON);
+    struct training_rows_split split = training_rows_split(l, 0.3);
     assert_int_equal(split.count, l->count);
     assert_int_equal(split.test, l->count - (size_t)(0.3 * (double)l->count));
     assert_int_equal(split.train, split.test - HORIZON); /* purged, and not one more */
@@ -353,13 +356,13 @@ static void training_never_looks_into_the_test(void **state)
             bars[i].close = bars[i].low;
         }
     }
-    AUTO_LESSONS struct lessons *other = learn(bars, BARS, HORIZON);
+    AUTO_TRAINING_ROWS struct training_rows *other = learn(bars, BARS, HORIZON);
     assert_memory_equal(l->rows, other->rows, split.train * FEATURE_COUNT * sizeof(float));
     assert_memory_equal(l->labels, other->labels, split.train * sizeof(float));
     assert_memory_not_equal(l->labels, other->labels, split.count * sizeof(float));
-    char one[LESSONS_HASH_SIZE], two[LESSONS_HASH_SIZE];
-    lessons_hash(l, one);
-    lessons_hash(other, two);
+    char one[TRAINING_ROWS_HASH_SIZE], two[TRAINING_ROWS_HASH_SIZE];
+    training_rows_hash(l, one);
+    training_rows_hash(other, two);
     assert_string_not_equal(one, two);
 }
 
@@ -381,19 +384,21 @@ static void coarser_bars_are_made_from_finer_ones(void **state)
         q->close = minutes[i].close;
         q->volume = dec_add(q->volume, minutes[i].volume);
     }
-    AUTO_LESSONS struct lessons *fine = learn_step(minutes, MINUTES, TF_15M, USEC_PER_MIN, 4);
-    AUTO_LESSONS struct lessons *coarse =
+    AUTO_TRAINING_ROWS struct training_rows *fine =
+        learn_step(minutes, MINUTES, TF_15M, USEC_PER_MIN, 4);
+    AUTO_TRAINING_ROWS struct training_rows *coarse =
         learn_step(quarters, MINUTES / 15, TF_15M, timeframe_us(TF_15M), 4);
     assert_true(fine->count > 200);
     assert_int_equal(fine->count, coarse->count);
     assert_memory_equal(fine->rows, coarse->rows, fine->count * FEATURE_COUNT * sizeof(float));
     assert_memory_equal(fine->labels, coarse->labels, fine->count * sizeof(float));
 
-    struct lessons *none = NULL;
+    struct training_rows *none = NULL;
     struct err err = {0};
-    assert_int_equal(lessons_new(TF_5M, timeframe_us(TF_15M), 1, &none, &err),
+    assert_int_equal(training_rows_new(TF_5M, timeframe_us(TF_15M), 1, &none, &err),
                      -ERR_MARKET_TIMEFRAME);
-    assert_int_equal(lessons_new(TF_5M, 7 * USEC_PER_MIN, 1, &none, &err), -ERR_MARKET_TIMEFRAME);
+    assert_int_equal(training_rows_new(TF_5M, 7 * USEC_PER_MIN, 1, &none, &err),
+                     -ERR_MARKET_TIMEFRAME);
     assert_null(none);
 }
 
@@ -402,33 +407,33 @@ static void candles_that_cannot_be_are_counted_and_passed_over(void **state)
     (void)state;
     struct candle bars[300];
     make_bars(bars, 300, 8, 0);
-    AUTO_LESSONS struct lessons *good = learn(bars, 300, 1);
-    struct lessons *l = NULL;
+    AUTO_TRAINING_ROWS struct training_rows *good = learn(bars, 300, 1);
+    struct training_rows *l = NULL;
     struct err err = {0};
-    assert_int_equal(lessons_new(TF_5M, timeframe_us(TF_5M), 1, &l, &err), 0);
+    assert_int_equal(training_rows_new(TF_5M, timeframe_us(TF_5M), 1, &l, &err), 0);
     for (int i = 0; i < 300; i++) {
         struct candle bad = bars[i];
         bad.high = dec_from_int(0);
-        assert_int_equal(lessons_push(l, &bad, &err), 0);
-        assert_int_equal(lessons_push(l, &bars[i], &err), 0);
-        assert_int_equal(lessons_push(l, &bars[i], &err), 0);
+        assert_int_equal(training_rows_push(l, &bad, &err), 0);
+        assert_int_equal(training_rows_push(l, &bars[i], &err), 0);
+        assert_int_equal(training_rows_push(l, &bars[i], &err), 0);
     }
-    assert_int_equal(lessons_finish(l, &err), 0);
+    assert_int_equal(training_rows_finish(l, &err), 0);
     assert_int_equal(l->refused, 600);
     assert_int_equal(l->count, good->count);
     assert_memory_equal(l->rows, good->rows, l->count * FEATURE_COUNT * sizeof(float));
-    lessons_free(l);
+    training_rows_free(l);
     /* The same before they are built into longer bars. */
-    AUTO_LESSONS struct lessons *coarse = NULL;
-    assert_int_equal(lessons_new(TF_15M, timeframe_us(TF_5M), 1, &coarse, &err), 0);
+    AUTO_TRAINING_ROWS struct training_rows *coarse = NULL;
+    assert_int_equal(training_rows_new(TF_15M, timeframe_us(TF_5M), 1, &coarse, &err), 0);
     for (int i = 0; i < 300; i++) {
         struct candle bad = bars[i];
         bad.high = dec_from_int(0);
-        assert_int_equal(lessons_push(coarse, &bad, &err), 0);
-        assert_int_equal(lessons_push(coarse, &bars[i], &err), 0);
-        assert_int_equal(lessons_push(coarse, &bars[i > 0 ? i - 1 : 0], &err), 0);
+        assert_int_equal(training_rows_push(coarse, &bad, &err), 0);
+        assert_int_equal(training_rows_push(coarse, &bars[i], &err), 0);
+        assert_int_equal(training_rows_push(coarse, &bars[i > 0 ? i - 1 : 0], &err), 0);
     }
-    assert_int_equal(lessons_finish(coarse, &err), 0);
+    assert_int_equal(training_rows_finish(coarse, &err), 0);
     assert_int_equal(coarse->refused, 599 /* the first again is not older */);
     assert_int_equal(coarse->bars, 100);
 }
@@ -436,21 +441,22 @@ static void candles_that_cannot_be_are_counted_and_passed_over(void **state)
 static void what_a_file_can_ask_for_is_capped(void **state)
 {
     (void)state;
-    struct lessons *l = NULL;
+    struct training_rows *l = NULL;
     struct err err = {0};
-    assert_int_equal(lessons_new(TF_5M, timeframe_us(TF_5M), 1, &l, &err), 0);
+    assert_int_equal(training_rows_new(TF_5M, timeframe_us(TF_5M), 1, &l, &err), 0);
     struct dec one = dec_from_int(1);
     int rc = 0;
     int64_t i = 0;
-    for (; rc == 0 && i < LESSONS_MAX + 1000; i++) {
+    for (; rc == 0 && i < TRAINING_ROWS_MAX + 1000; i++) {
         struct candle c = {i * timeframe_us(TF_5M), one, one, one, one, one};
-        rc = lessons_push(l, &c, &err);
+        rc = training_rows_push(l, &c, &err);
     }
     assert_int_equal(rc, -ERR_TRAIN_DATA);
-    assert_int_equal(l->count, LESSONS_MAX);
-    assert_true(i > LESSONS_MAX && i < LESSONS_MAX + 100); /* after the warm-up's bars */
-    lessons_free(l);
-    lessons_free(NULL);
+    assert_int_equal(l->count, TRAINING_ROWS_MAX);
+    assert_true(i > TRAINING_ROWS_MAX &&
+                i < TRAINING_ROWS_MAX + 100); /* after the warm-up's bars */
+    training_rows_free(l);
+    training_rows_free(NULL);
     predictor_free(NULL);
 }
 
@@ -463,7 +469,7 @@ static void train(double memory, uint64_t seed, int horizon, struct buf *model,
 {
     AUTO_FREE struct candle *bars = calloc(MANY, sizeof(*bars));
     make_bars(bars, MANY, seed, memory);
-    AUTO_LESSONS struct lessons *l = learn(bars, MANY, horizon);
+    AUTO_TRAINING_ROWS struct training_rows *l = learn(bars, MANY, horizon);
     struct training_options options = TRAINING_DEFAULTS;
     struct err err = {0};
     int rc = training_run(l, &options, model, result, &err);
@@ -498,7 +504,7 @@ static void a_planted_habit_is_found_and_noise_is_called_noise(void **state)
     assert_true(habit.largest_difference < 1e-6 && noise.largest_difference < 1e-6);
 }
 
-static void the_same_lessons_give_the_same_bytes(void **state)
+static void the_same_training_rows_give_the_same_bytes(void **state)
 {
     (void)state;
     AUTO_BUF struct buf one = BUF_INIT(MODEL_JSON_MAX), two = BUF_INIT(MODEL_JSON_MAX);
@@ -521,17 +527,17 @@ static void too_little_or_one_sided_data_is_refused(void **state)
     struct err err = {0};
     AUTO_BUF struct buf model = BUF_INIT(MODEL_JSON_MAX);
     make_bars(bars, BARS, 13, 0);
-    AUTO_LESSONS struct lessons *few = learn(bars, 200, 3);
+    AUTO_TRAINING_ROWS struct training_rows *few = learn(bars, 200, 3);
     assert_int_equal(training_run(few, &options, &model, &result, &err), -ERR_TRAIN_DATA);
     assert_non_null(strstr(err.context, "at least 100"));
-    AUTO_LESSONS struct lessons *none = learn(bars, 0, 3);
+    AUTO_TRAINING_ROWS struct training_rows *none = learn(bars, 0, 3);
     assert_int_equal(training_run(none, &options, &model, &result, &err), -ERR_TRAIN_DATA);
     for (int i = 0; i < BARS; i++) {
         bars[i].open = dec_from_int(100 + i);
         bars[i].high = bars[i].close = dec_from_int(101 + i);
         bars[i].low = bars[i].open;
     }
-    AUTO_LESSONS struct lessons *rising = learn(bars, BARS, 3);
+    AUTO_TRAINING_ROWS struct training_rows *rising = learn(bars, BARS, 3);
     assert_int_equal(training_run(rising, &options, &model, &result, &err), -ERR_TRAIN_DATA);
     assert_non_null(strstr(err.context, "100%"));
     /* Both ways while it learns, one way only in the test: there is nothing to tell them apart. */
@@ -543,7 +549,7 @@ static void too_little_or_one_sided_data_is_refused(void **state)
         bars[i].high = bars[i].open;
         bars[i].low = bars[i].close = before;
     }
-    AUTO_LESSONS struct lessons *falling = learn(bars, BARS, 3);
+    AUTO_TRAINING_ROWS struct training_rows *falling = learn(bars, BARS, 3);
     assert_int_equal(training_run(falling, &options, &model, &result, &err), -ERR_TRAIN_DATA);
     assert_non_null(strstr(err.context, ", 0% of 4"));
     assert_int_equal(model.len, 0);
@@ -752,7 +758,7 @@ UNIT_GROUP(learning, cmocka_unit_test(auc_counts_pairs_and_halves_ties),
            cmocka_unit_test(candles_that_cannot_be_are_counted_and_passed_over),
            cmocka_unit_test(what_a_file_can_ask_for_is_capped),
            cmocka_unit_test(a_planted_habit_is_found_and_noise_is_called_noise),
-           cmocka_unit_test(the_same_lessons_give_the_same_bytes),
+           cmocka_unit_test(the_same_training_rows_give_the_same_bytes),
            cmocka_unit_test(too_little_or_one_sided_data_is_refused),
            cmocka_unit_test(a_model_that_was_trained_here_is_asked),
            cmocka_unit_test(a_model_that_does_not_fit_is_refused),

@@ -171,7 +171,7 @@ static void a_new_alert_is_stored_and_told(void **state)
     assert_int_equal(s->wakes, 1);
     struct outbox_row m = message(s, 1);
     assert_int_equal(m.chat_id, 42);
-    assert_string_equal(m.door, "telegram");
+    assert_string_equal(m.channel, "telegram");
     assert_int_equal(m.priority, OUTBOX_CRITICAL);
     assert_int_equal(m.kind, OUTBOX_SEND);
     assert_non_null(strstr(m.payload, "critical · prediction is down"));
@@ -264,7 +264,7 @@ static void without_a_chat_every_admin_hears(void **state)
     assert_int_equal(messages(s), 3);
     assert_int_equal(message(s, 1).chat_id, 9);
     assert_int_equal(message(s, 2).chat_id, 10);
-    assert_string_equal(message(s, 3).door, "console");
+    assert_string_equal(message(s, 3).channel, "console");
     s->config.telegram_bot_token = ""; /* no door to Telegram: nothing would ever be delivered */
     s->config.console_enabled = false;
     open_alerts(s);
@@ -367,7 +367,7 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
 
 static void command(struct scene *s, const char *line)
 {
-    struct principal who = {DOOR_SOCKET, 0, "alice", ROLE_OPERATOR, false};
+    struct principal who = {CHANNEL_SOCKET, 0, "alice", ROLE_OPERATOR, false};
     const struct invocation in = {.line = line, .who = &who, .on_reply = on_reply, .userdata = s};
     struct err err = {0};
     assert_int_equal(runner_submit(s->runner, &in, &err), 0);

@@ -12,7 +12,7 @@
 #include "io/json.h"
 #include "io/loop.h"
 #include "io/secret.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 #include "store/ops.h"
 #include "unit/unit.h"
 
@@ -26,7 +26,7 @@
 
 struct fixture {
     struct loop *loop;
-    struct crossing crossing;
+    struct shared shared;
     struct config *config;
     struct ops_store *store;
     struct access *access;
@@ -160,7 +160,7 @@ static int setup(void **state)
     (void)str_copy(str_c("/var/tmp/nd-api.XXXXXX"), f->folder, sizeof(f->folder));
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->socket_path, sizeof(f->socket_path), "%s/sock", f->folder);
-    crossing_init(&f->crossing);
+    shared_init(&f->shared);
     assert_int_equal(secret_init(&err), 0);
     f->loop = loop_new(&err);
     assert_non_null(f->loop);
@@ -190,7 +190,7 @@ static int setup(void **state)
     assert_int_equal(runner_new(&runner, &f->runner, &err), 0);
     const struct api_options options = {.loop = f->loop,
                                         .config = f->config,
-                                        .crossing = &f->crossing,
+                                        .shared = &f->shared,
                                         .manifests = f->manifests,
                                         .runner = f->runner,
                                         .access = f->access,
@@ -214,7 +214,7 @@ static int teardown(void **state)
     ops_store_free(f->store);
     config_free(f->config);
     loop_free(f->loop);
-    crossing_release(&f->crossing);
+    shared_release(&f->shared);
     assert_int_equal(rmdir(f->folder), 0); /* the socket is gone, too */
     free(f);
     return 0;
@@ -242,15 +242,15 @@ static void publish_to(struct mailbox *mailbox)
 
 static void publish(struct fixture *f)
 {
-    publish_to(f->crossing.snapshot_socket);
-    publish_to(f->crossing.snapshot_http);
+    publish_to(f->shared.snapshot_socket);
+    publish_to(f->shared.snapshot_http);
 }
 
 static void beat_both(struct fixture *f)
 {
     int64_t now_us = clock_mono_us(clock_real());
-    atomic_store(&f->crossing.engine_beat_mono_us, now_us);
-    atomic_store(&f->crossing.ops_beat_mono_us, now_us);
+    atomic_store(&f->shared.engine_beat_mono_us, now_us);
+    atomic_store(&f->shared.ops_beat_mono_us, now_us);
 }
 
 /* ---------------------------------------------------------------- tests */
@@ -267,14 +267,14 @@ static void health_needs_both_heartbeats_and_a_snapshot(void **state)
     assert_int_equal(get(f, true, "/healthz", "", &body), 200);
     assert_non_null(strstr(body, "\"trading\":\"paused\""));
     assert_non_null(strstr(body, "\"status\":\"ok\""));
-    atomic_store(&f->crossing.telegram, CHAT_REFUSED);
-    atomic_store(&f->crossing.telegram_since_us, INT64_C(1795226400000000));
+    atomic_store(&f->shared.telegram, CHAT_REFUSED);
+    atomic_store(&f->shared.telegram_since_us, INT64_C(1795226400000000));
     assert_int_equal(get(f, true, "/healthz", "", &body), 200);
     assert_non_null(strstr(body, "\"status\":\"degraded\""));
     assert_non_null(strstr(body, "\"telegram\":{\"state\":\"refused\",\"since\":\"2026-11-21T"));
     assert_int_equal(get(f, false, "/api/v1/state", "", &body), 200);
     assert_non_null(strstr(body, "\"telegram\":{\"state\":\"refused\",\"since\":\"2026-11-21T"));
-    atomic_store(&f->crossing.engine_beat_mono_us, clock_mono_us(clock_real()) - 60 * USEC_PER_SEC);
+    atomic_store(&f->shared.engine_beat_mono_us, clock_mono_us(clock_real()) - 60 * USEC_PER_SEC);
     assert_int_equal(get(f, false, "/healthz", "", &body), 503);
     assert_non_null(strstr(body, "\"engine\":{\"alive\":false"));
     assert_non_null(strstr(body, "\"ops\":{\"alive\":true"));
@@ -288,15 +288,15 @@ static void a_disk_that_fails_is_no_health(void **state)
     for (int slow = 0; slow < 2; slow++) {
         beat_both(f);
         publish(f);
-        struct snapshot *s = mailbox_draft(f->crossing.snapshot_socket);
-        memcpy(s, mailbox_latest(f->crossing.snapshot_http, NULL), sizeof(*s));
+        struct snapshot *s = mailbox_draft(f->shared.snapshot_socket);
+        memcpy(s, mailbox_latest(f->shared.snapshot_http, NULL), sizeof(*s));
         s->state = TRADING_ACTIVE;
         s->disk = (struct snapshot_disk){.state = slow ? DISK_SLOW : DISK_FAILED,
                                          .err = slow ? 0 : ERR_DB_FULL,
                                          .since_wall_us = INT64_C(1700000000) * USEC_PER_SEC,
                                          .commit_us = slow ? 2500 * USEC_PER_MSEC : 0,
                                          .closes = !slow};
-        mailbox_publish(f->crossing.snapshot_socket);
+        mailbox_publish(f->shared.snapshot_socket);
         assert_int_equal(get(f, false, "/healthz", "", &body), 503);
         assert_non_null(strstr(body, "\"status\":\"degraded\",\"trading\":\"active\""));
         assert_non_null(strstr(body, slow ? "\"disk\":\"slow\"" : "\"disk\":\"failed\""));

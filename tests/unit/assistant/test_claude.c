@@ -24,12 +24,12 @@ static struct http_response answer(int status, const char *body, const struct ht
 }
 
 static int read_as(const struct http_response *response, char *text, size_t size,
-                   struct inquiry_answer *ret)
+                   struct llm_answer *ret)
 {
     AUTO_JSON struct json_object *message = NULL;
     AUTO_FREE char *got = NULL;
     struct err err = {0};
-    *ret = (struct inquiry_answer){.model = "claude-sonnet-5-5", .cost_usd = DEC_ZERO};
+    *ret = (struct llm_answer){.model = "claude-sonnet-5-5", .cost_usd = DEC_ZERO};
     int rc = claude_read(response, ret, &message, &got, &err);
     (void)str_copy(str_c(got), text, size);
     ret->model = ret->stop_reason = "";
@@ -48,7 +48,7 @@ static void takes_text_blocks_by_type(void **state)
 {
     (void)state;
     char text[64];
-    struct inquiry_answer got;
+    struct llm_answer got;
     struct http_response r =
         answer(200, MESSAGE("\"end_turn\"", THINKING TEXT("one ") "," TEXT("two")), NULL, 0);
     assert_int_equal(read_as(&r, text, sizeof(text), &got), 0);
@@ -85,7 +85,7 @@ static void every_stop_reason_has_an_end(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[64];
-        struct inquiry_answer got;
+        struct llm_answer got;
         struct http_response r = answer(200, cases[i].body, NULL, 0);
         assert_int_equal(read_as(&r, text, sizeof(text), &got), -cases[i].id);
         if (cases[i].id != ERR_NONE) {
@@ -108,7 +108,7 @@ static void every_status_has_its_error(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char text[8];
-        struct inquiry_answer got;
+        struct llm_answer got;
         struct http_response json =
             answer(cases[i].status,
                    "{\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}", NULL, 0);
@@ -117,7 +117,7 @@ static void every_status_has_its_error(void **state)
         assert_int_equal(read_as(&html, text, sizeof(text), &got), -cases[i].id);
     }
     char text[8];
-    struct inquiry_answer got;
+    struct llm_answer got;
     struct http_response spent =
         answer(429,
                "{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\","
@@ -202,7 +202,7 @@ struct rig {
     int64_t tokens;
 };
 
-static void on_answer(const struct inquiry_answer *a, void *userdata)
+static void on_answer(const struct llm_answer *a, void *userdata)
 {
     struct rig *rig = userdata;
     assert_false(rig->answered);
@@ -255,11 +255,11 @@ static void ask(struct rig *rig, const char *schema_text)
     if (schema_text != NULL) {
         assert_int_equal(json_parse(str_c(schema_text), &JSON_LIMITS_DEFAULT, &schema, NULL), 0);
     }
-    struct inquirer inquirer = claude_inquirer(rig->claude);
+    struct llm_client llm_client = claude_llm_client(rig->claude);
     void *handle = NULL;
-    struct inquiry q = {.system = "rules", .user = "matter", .schema = schema};
+    struct llm_request q = {.system = "rules", .user = "matter", .schema = schema};
     rig->answered = false;
-    assert_int_equal(inquirer.ask(inquirer.self, &q, on_answer, rig, &handle, NULL), 0);
+    assert_int_equal(llm_client.ask(llm_client.self, &q, on_answer, rig, &handle, NULL), 0);
     assert_false(rig->answered);
     for (int i = 0; i < 200 && !rig->answered; i++) {
         (void)loop_iterate(rig->loop, 50000);
@@ -279,7 +279,7 @@ static int64_t max_tokens_of(struct rig *rig, size_t index)
 static void asks_and_reads(void **state)
 {
     struct rig *rig = *state;
-    fake_claude_say(rig->fake, "{\"findings\":[]}", NULL);
+    fake_claude_reply_with(rig->fake, "{\"findings\":[]}", NULL);
     ask(rig, "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"a\"],"
              "\"properties\":{\"a\":{\"type\":\"string\"}}}");
     assert_int_equal(rig->err_id, ERR_NONE);
@@ -293,7 +293,7 @@ static void asks_and_reads(void **state)
 static void the_fake_is_strict(void **state)
 {
     struct rig *rig = *state;
-    fake_claude_say(rig->fake, "x", NULL);
+    fake_claude_reply_with(rig->fake, "x", NULL);
     ask(rig, "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":3}}}");
     const char *said = fake_claude_violations(rig->fake);
     assert_non_null(strstr(said, "additionalProperties"));
@@ -310,7 +310,7 @@ static void retries_an_overload(void **state)
         .body = "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"\"}}"};
     fake_claude_script(rig->fake, &busy);
     fake_claude_script(rig->fake, &busy);
-    fake_claude_say(rig->fake, "ok", NULL);
+    fake_claude_reply_with(rig->fake, "ok", NULL);
     ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_NONE);
     assert_int_equal(rig->attempts, 3);
@@ -336,16 +336,16 @@ static void does_not_repeat_a_wrong_key(void **state)
 static void asks_once_more_with_more_tokens(void **state)
 {
     struct rig *rig = *state;
-    fake_claude_say(rig->fake, "{\"fin", "max_tokens");
-    fake_claude_say(rig->fake, "whole", NULL);
+    fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
+    fake_claude_reply_with(rig->fake, "whole", NULL);
     ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_NONE);
     assert_string_equal(rig->text, "whole");
     assert_int_equal(max_tokens_of(rig, 0), 1000);
     assert_int_equal(max_tokens_of(rig, 1), 2000);
     assert_int_equal(rig->tokens, 2400);
-    fake_claude_say(rig->fake, "{\"fin", "max_tokens");
-    fake_claude_say(rig->fake, "{\"find", "max_tokens");
+    fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
+    fake_claude_reply_with(rig->fake, "{\"find", "max_tokens");
     ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_TRUNCATED);
     assert_string_equal(rig->text, "");
@@ -355,7 +355,7 @@ static void asks_once_more_with_more_tokens(void **state)
 static void a_refusal_is_no_answer(void **state)
 {
     struct rig *rig = *state;
-    fake_claude_say(rig->fake, "I would rather not", "refusal");
+    fake_claude_reply_with(rig->fake, "I would rather not", "refusal");
     ask(rig, NULL);
     assert_int_equal(rig->err_id, ERR_CLAUDE_REFUSED);
     assert_string_equal(rig->text, "");
@@ -392,14 +392,14 @@ static void a_cancelled_question_stays_silent(void **state)
 {
     struct rig *rig = *state;
     fake_claude_script(rig->fake, &(struct fake_claude_answer){.hang = true});
-    struct inquirer inquirer = claude_inquirer(rig->claude);
+    struct llm_client llm_client = claude_llm_client(rig->claude);
     void *handle = NULL;
-    struct inquiry q = {.system = "s", .user = "u"};
-    assert_int_equal(inquirer.ask(inquirer.self, &q, on_answer, rig, &handle, NULL), 0);
+    struct llm_request q = {.system = "s", .user = "u"};
+    assert_int_equal(llm_client.ask(llm_client.self, &q, on_answer, rig, &handle, NULL), 0);
     for (int i = 0; i < 50 && fake_claude_requests(rig->fake) == 0; i++) {
         (void)loop_iterate(rig->loop, 20000);
     }
-    inquirer.cancel(inquirer.self, handle);
+    llm_client.cancel(llm_client.self, handle);
     for (int i = 0; i < 5; i++) {
         (void)loop_iterate(rig->loop, 1000);
     }

@@ -32,7 +32,7 @@ struct model {
     int asked;
     int cancelled;
     char *user;
-    inquiry_fn fn;
+    llm_answer_fn fn;
     void *userdata;
 };
 
@@ -44,30 +44,30 @@ struct rig {
     struct trading_store *trading;
     struct alerts *alerts;
     struct snapshot snapshot;
-    struct crossing crossing; /* its heartbeat alone */
-    int64_t silent_us;        /* without one */
+    struct shared shared; /* its heartbeat alone */
+    int64_t silent_us;    /* without one */
     struct model model;
-    struct inquirer inquirer;
+    struct llm_client llm_client;
     struct auditor *auditor;
 };
 
 static void model_answers(void *userdata)
 {
     struct model *model = userdata;
-    struct inquiry_answer answer = {.text = model->err_id == ERR_NONE ? model->text : "",
-                                    .model = "claude-test",
-                                    .request_id = "req_1",
-                                    .stop_reason = "",
-                                    .input_tokens = 1200,
-                                    .output_tokens = 340,
-                                    .cost_usd = {580000},
-                                    .attempts = 1};
+    struct llm_answer answer = {.text = model->err_id == ERR_NONE ? model->text : "",
+                                .model = "claude-test",
+                                .request_id = "req_1",
+                                .stop_reason = "",
+                                .input_tokens = 1200,
+                                .output_tokens = 340,
+                                .cost_usd = {580000},
+                                .attempts = 1};
     answer.err.id = model->err_id;
     model->fn(&answer, model->userdata);
 }
 
-static int model_ask(void *self, const struct inquiry *inquiry, inquiry_fn fn, void *userdata,
-                     void **ret_handle, struct err *err)
+static int model_ask(void *self, const struct llm_request *llm_request, llm_answer_fn fn,
+                     void *userdata, void **ret_handle, struct err *err)
 {
     struct model *model = self;
     model->asked++;
@@ -75,8 +75,8 @@ static int model_ask(void *self, const struct inquiry *inquiry, inquiry_fn fn, v
         return err_set(err, ERR_CLAUDE_BUSY, "test");
     }
     free(model->user);
-    model->user = strdup(inquiry->user);
-    assert_non_null(inquiry->schema);
+    model->user = strdup(llm_request->user);
+    assert_non_null(llm_request->schema);
     model->fn = fn;
     model->userdata = userdata;
     *ret_handle = model;
@@ -98,7 +98,7 @@ static const struct snapshot *read_snapshot(void *userdata)
     struct rig *rig = userdata;
     rig->snapshot.published_wall_us = rig->clock.now_wall_us;
     rig->snapshot.published_mono_us = rig->clock.now_mono_us;
-    atomic_store(&rig->crossing.engine_beat_mono_us, rig->clock.now_mono_us - rig->silent_us);
+    atomic_store(&rig->shared.engine_beat_mono_us, rig->clock.now_mono_us - rig->silent_us);
     return &rig->snapshot;
 }
 
@@ -113,10 +113,10 @@ static void make_auditor(struct rig *rig, bool with_model)
                                               .trading = rig->trading,
                                               .store = rig->store,
                                               .alerts = rig->alerts,
-                                              .inquirer = with_model ? &rig->inquirer : NULL,
+                                              .llm_client = with_model ? &rig->llm_client : NULL,
                                               .snapshot = read_snapshot,
                                               .snapshot_userdata = rig,
-                                              .crossing = &rig->crossing,
+                                              .shared = &rig->shared,
                                               .state_dir = "."},
                     &rig->auditor, NULL),
         0);
@@ -164,8 +164,8 @@ static int set_up(void **state)
                                       .books_balance = true};
     rig->model.later = loop_add_deferred(rig->loop, model_answers, &rig->model);
     rig->model.text = "{\"findings\":[]}";
-    rig->inquirer =
-        (struct inquirer){.ask = model_ask, .cancel = model_cancel, .self = &rig->model};
+    rig->llm_client =
+        (struct llm_client){.ask = model_ask, .cancel = model_cancel, .self = &rig->model};
     make_auditor(rig, true);
     *state = rig;
     return 0;
@@ -426,9 +426,9 @@ static void an_engine_without_a_heartbeat_is_silent_however_new_its_figures_are(
 {
     struct rig *rig = *state;
     make_auditor(rig, false);
-    rig->silent_us = CROSSING_SILENT_US - USEC_PER_MSEC;
+    rig->silent_us = SHARED_SILENT_US - USEC_PER_MSEC;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_CLEAR);
-    rig->silent_us = CROSSING_SILENT_US;
+    rig->silent_us = SHARED_SILENT_US;
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
     assert_int_equal(status_of(rig, "auditor:rule:feed", NULL), ALERT_OPEN);
     rig->silent_us = 0;

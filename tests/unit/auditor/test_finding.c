@@ -122,7 +122,7 @@ static void enforces_what_a_schema_cannot(void **state)
     finding_list_free(list);
 }
 
-static void the_same_trouble_has_the_same_fingerprint(void **state)
+static void the_same_fault_has_the_same_fingerprint(void **state)
 {
     (void)state;
     assert_int_equal(secret_init(NULL), 0);
@@ -190,6 +190,6 @@ static void a_broken_prompt_is_refused(void **state)
 UNIT_GROUP(finding, cmocka_unit_test(reads_what_was_agreed),
            cmocka_unit_test(refuses_everything_else),
            cmocka_unit_test(enforces_what_a_schema_cannot),
-           cmocka_unit_test(the_same_trouble_has_the_same_fingerprint),
+           cmocka_unit_test(the_same_fault_has_the_same_fingerprint),
            cmocka_unit_test(the_embedded_prompt_is_good),
            cmocka_unit_test(a_broken_prompt_is_refused))

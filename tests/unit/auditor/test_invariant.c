@@ -111,7 +111,7 @@ static void each_rule_fires(void **state)
     finding_list_free(list);
 }
 
-static void limits_are_not_trouble(void **state)
+static void limits_are_not_fault(void **state)
 {
     (void)state;
     static const char *const quiet[][2] = {
@@ -183,7 +183,7 @@ static void what_is_not_there_is_unknown(void **state)
 }
 
 UNIT_GROUP(invariant, cmocka_unit_test(order_is_no_finding), cmocka_unit_test(each_rule_fires),
-           cmocka_unit_test(limits_are_not_trouble),
+           cmocka_unit_test(limits_are_not_fault),
            cmocka_unit_test(one_rule_that_vetoes_everything),
            cmocka_unit_test(a_paused_engine_is_not_idle),
            cmocka_unit_test(what_is_not_there_is_unknown))

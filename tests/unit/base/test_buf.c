@@ -52,11 +52,11 @@ static void hands_its_bytes_over(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT(100);
-    char *text = buf_take(&b);
+    char *text = buf_detach(&b);
     assert_string_equal(text, "");
     free(text);
     buf_add_c(&b, "given");
-    text = buf_take(&b);
+    text = buf_detach(&b);
     assert_string_equal(text, "given");
     assert_int_equal(b.len, 0);
     assert_int_equal(b.max, 100);
@@ -64,7 +64,7 @@ static void hands_its_bytes_over(void **state)
     buf_init(&b, 2);
     buf_add_c(&b, "a");
     buf_add_c(&b, "bcd");
-    assert_null(buf_take(&b));
+    assert_null(buf_detach(&b));
     assert_false(buf_failed(&b));
 }
 

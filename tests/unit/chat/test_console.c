@@ -1,6 +1,6 @@
 #include "base/log.h"
+#include "channels.h"
 #include "chat/console.h"
-#include "doors.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct terminal {
-    struct doors doors;
+    struct channels channels;
     struct console *console;
     int in;  /* the test writes what a person types */
     int out; /* the test reads what is shown */
@@ -21,7 +21,7 @@ struct terminal {
     struct buf shown;
     const char *wanted;
     bool ended;
-    bool deaf; /* the test does not read */
+    bool poll_stalled; /* the test does not read */
 };
 
 static void on_end(void *userdata)
@@ -39,7 +39,7 @@ static void wake(void *userdata)
 static void start(struct terminal *t, int in_fd, int out_fd)
 {
     struct err err = {0};
-    struct doors *d = &t->doors;
+    struct channels *d = &t->channels;
     int rc = console_new(&(struct console_options){.loop = d->loop,
                                                    .clock = clock_real(),
                                                    .store = d->store,
@@ -61,7 +61,7 @@ static int setup(void **state)
     struct terminal *t = calloc(1, sizeof(*t));
     int in[2], out[2];
     assert_non_null(t);
-    doors_open(&t->doors, "", "");
+    channels_open(&t->channels, "", "");
     buf_init(&t->shown, (size_t)8 << 20);
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
@@ -85,7 +85,7 @@ static int teardown(void **state)
     struct terminal *t = *state;
     console_stop(t->console);
     console_free(t->console);
-    doors_close(&t->doors);
+    channels_close(&t->channels);
     close_fd(&t->in);
     close_fd(&t->out);
     close_fd(&t->console_in);
@@ -103,7 +103,7 @@ static void type(struct terminal *t, const void *bytes, size_t len)
             bytes = (const char *)bytes + n;
             len -= (size_t)n;
         } else {
-            doors_run_for(&t->doors, 10 * USEC_PER_MSEC);
+            channels_run_for(&t->channels, 10 * USEC_PER_MSEC);
         }
     }
 }
@@ -117,7 +117,7 @@ static void read_shown(struct terminal *t)
 {
     char bytes[4096];
     ssize_t n = 0;
-    while (!t->deaf && (n = read(t->out, bytes, sizeof(bytes))) > 0) {
+    while (!t->poll_stalled && (n = read(t->out, bytes, sizeof(bytes))) > 0) {
         buf_add(&t->shown, bytes, (size_t)n);
     }
 }
@@ -139,7 +139,7 @@ static bool has_ended(void *userdata)
 static void until_shown(struct terminal *t, const char *text)
 {
     t->wanted = text;
-    if (!doors_until(&t->doors, is_shown, t)) {
+    if (!channels_until(&t->channels, is_shown, t)) {
         fail_msg("not shown: %s; but: %s", text, t->shown.data);
     }
 }
@@ -159,7 +159,7 @@ static void a_pipe_is_answered_in_order_and_ends(void **state)
     start(t, t->console_in, t->console_out);
     type_c(t, "/ping\nlines 2\n\n  /ping  ");
     close_fd(&t->in);
-    assert_true(doors_until(&t->doors, has_ended, t));
+    assert_true(channels_until(&t->channels, has_ended, t));
     assert_string_equal(t->shown.data, "🟢 pong\n  [Again] /ping\n"
                                        "2 lines\nline 0 of <many> & some words to fill it up\n"
                                        "line 1 of <many> & some words to fill it up\n"
@@ -175,7 +175,7 @@ static void a_file_is_read_to_its_end(void **state)
     assert_int_equal(write(file, "/ping\n/lines 1\n", 15), 15);
     assert_int_equal(lseek(file, 0, SEEK_SET), 0);
     start(t, file, t->console_out);
-    assert_true(doors_until(&t->doors, has_ended, t));
+    assert_true(channels_until(&t->channels, has_ended, t));
     assert_int_equal(count(t, "pong"), 1);
     assert_int_equal(count(t, "1 lines"), 1);
     console_stop(t->console);
@@ -197,7 +197,7 @@ static void bad_lines_are_errors_and_the_next_is_read(void **state)
     type(t, "/ping \xff\xfe\n", 9);
     type_c(t, "/nonsense\n/ping\n");
     close_fd(&t->in);
-    assert_true(doors_until(&t->doors, has_ended, t));
+    assert_true(channels_until(&t->channels, has_ended, t));
     assert_int_equal(count(t, "CHAT_LINE"), 2);
     assert_int_equal(count(t, "BAD_UTF8"), 1);
     assert_int_equal(count(t, "COMMAND_UNKNOWN"), 1);
@@ -213,10 +213,10 @@ static void confirmation_is_typed(void **state)
     const char *code = strstr(t->shown.data, "/confirm ") + strlen("/confirm ");
     char line[64];
     (void)snprintf(line, sizeof(line), "/confirm %.6s\n", code);
-    assert_int_equal(t->doors.touched, 0);
+    assert_int_equal(t->channels.touched, 0);
     type_c(t, line);
     until_shown(t, "touched");
-    assert_int_equal(t->doors.touched, 1);
+    assert_int_equal(t->channels.touched, 1);
     assert_null(strstr(t->shown.data, "[Confirm]")); /* the button's token is not for typing */
 }
 
@@ -224,11 +224,11 @@ static void a_reader_that_stops_does_not_stop_the_loop(void **state)
 {
     struct terminal *t = *state;
     start(t, t->console_in, t->console_out);
-    t->deaf = true;
+    t->poll_stalled = true;
     type_c(t, "/lines 900\n/lines 901\n/lines 902\n");
-    doors_run_for(&t->doors, 300 * USEC_PER_MSEC); /* returns at all */
+    channels_run_for(&t->channels, 300 * USEC_PER_MSEC); /* returns at all */
     assert_null(strstr(t->shown.data, "902 lines"));
-    t->deaf = false;
+    t->poll_stalled = false;
     until_shown(t, "line 901 of");
     assert_int_equal(count(t, "line 5 of"), 3);
 }
@@ -242,15 +242,15 @@ static void a_reader_that_leaves_does_not_end_us(void **state)
     close_fd(&t->console_out);
     type_c(t, "/ping\n");
     close_fd(&t->in);
-    t->deaf = true;
-    assert_true(doors_until(&t->doors, has_ended, t));
+    t->poll_stalled = true;
+    assert_true(channels_until(&t->channels, has_ended, t));
 }
 
 static void what_others_wrote_cannot_steer_the_terminal(void **state)
 {
     struct terminal *t = *state;
     start(t, t->console_in, t->console_out);
-    (void)doors_post(&t->doors, "console", 1, OUTBOX_HIGH, "x\033]0;owned\007\033[2J", 0);
+    (void)channels_post(&t->channels, "console", 1, OUTBOX_HIGH, "x\033]0;owned\007\033[2J", 0);
     until_shown(t, "owned");
     assert_null(strchr(t->shown.data, '\033'));
     assert_null(strchr(t->shown.data, '\007'));
@@ -273,18 +273,18 @@ static void a_terminal_has_a_prompt_that_comes_back(void **state)
     until_shown(t, "nightdesk> ");
     type_c(t, "/ping\n");
     until_shown(t, "pong");
-    (void)doors_post(&t->doors, "console", 1, OUTBOX_HIGH, "an alert", 0);
+    (void)channels_post(&t->channels, "console", 1, OUTBOX_HIGH, "an alert", 0);
     until_shown(t, "an alert");
     const char *alert = strstr(t->shown.data, "an alert");
     assert_non_null(strstr(t->shown.data, "\r\033[Kan alert"));
     t->wanted = "nightdesk> ";
-    doors_run_for(&t->doors, 50 * USEC_PER_MSEC);
+    channels_run_for(&t->channels, 50 * USEC_PER_MSEC);
     read_shown(t);
     alert = strstr(t->shown.data, "an alert");
     assert_non_null(strstr(alert, "nightdesk> "));
     assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0); /* others share it */
     type_c(t, "\004");
-    assert_true(doors_until(&t->doors, has_ended, t));
+    assert_true(channels_until(&t->channels, has_ended, t));
     console_stop(t->console);
     t->out = -1;
     (void)close(slave);

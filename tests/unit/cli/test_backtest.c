@@ -26,7 +26,7 @@ static int make_folder(void **state)
 }
 
 /* Candles of a made-up market; bad_every: after so many rows one that is refused, 0: none. */
-static void put_candles(const char *path, uint64_t seed, int minutes, int bad_every)
+static void write_candles(const char *path, uint64_t seed, int minutes, int bad_every)
 {
     struct symbol symbol;
     struct simulated market;
@@ -36,7 +36,7 @@ static void put_candles(const char *path, uint64_t seed, int minutes, int bad_ev
     buf_add_c(&text, "time,open,high,low,close,volume\n");
     for (int i = 0; i < minutes; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        assert_int_equal(source_take(&market.source, bars), 1);
+        assert_int_equal(source_next(&market.source, bars), 1);
         const struct candle *c = &bars[0].candle;
         const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};
         buf_addf(&text, "%lld", (long long)(c->open_us / USEC_PER_SEC));
@@ -72,7 +72,7 @@ static void tells_how_it_went(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 12 * 1440, 0);
+    write_candles(csv_path, 3, 12 * 1440, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--symbol", "btc-usd"));
     assert_int_equal(r.code, CLI_FINE);
     assert_string_equal(r.err.data, "");
@@ -101,7 +101,7 @@ static void json_is_whole_and_trades_add_up(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 12 * 1440, 0);
+    write_candles(csv_path, 3, 12 * 1440, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", "--trades"));
     assert_int_equal(r.code, CLI_FINE);
     AUTO_JSON struct json_object *all = json_of(&r);
@@ -132,7 +132,7 @@ static void lists_each_trade(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 6 * 1440, 0);
+    write_candles(csv_path, 3, 6 * 1440, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--trades"));
     assert_int_equal(r.code, CLI_FINE);
     assert_int_equal(strncmp(r.out.data, "opened ", 7), 0);
@@ -149,7 +149,7 @@ static void the_range_bounds_what_is_traded(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 12 * 1440, 0);
+    write_candles(csv_path, 3, 12 * 1440, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", "--from", "2022-01-10",
                       "--to=2022-01-12"));
     AUTO_JSON struct json_object *all = json_of(&r);
@@ -163,7 +163,7 @@ static void longer_candles_on_request(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 6 * 1440 + 7, 0);
+    write_candles(csv_path, 3, 6 * 1440 + 7, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--json", "--timeframe", "15m"));
     assert_int_equal(r.code, CLI_FINE);
     AUTO_JSON struct json_object *all = json_of(&r);
@@ -177,8 +177,8 @@ static void several_files_are_one_market(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 4 * 1440, 0);
-    put_candles(csv_other, 4, 2 * 1440, 0);
+    write_candles(csv_path, 3, 4 * 1440, 0);
+    write_candles(csv_other, 4, 2 * 1440, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--symbol", "AAA", "--data", csv_other,
                       "--symbol", "BBB", "--json"));
     assert_int_equal(r.code, CLI_FINE);
@@ -198,8 +198,8 @@ static void the_order_of_the_files_does_not_matter(void **state)
     char config[RIG_PATH_LEN];
     rig_path("n.yaml", config);
     assert_int_equal(file_write(config, STR_LIT("risk: {max_positions: 1}\n"), 0600, NULL), 0);
-    put_candles(csv_path, 3, 8 * 1440, 0);
-    put_candles(csv_other, 4, 8 * 1440, 0);
+    write_candles(csv_path, 3, 8 * 1440, 0);
+    write_candles(csv_other, 4, 8 * 1440, 0);
     rig_run(&a, WORDS("backtest", "--config", config, "--data", csv_path, "--symbol", "ETH-USD",
                       "--data", csv_other, "--symbol", "AAA", "--json", "--trades"));
     rig_run(&b, WORDS("backtest", "--config", config, "--data", csv_other, "--symbol", "AAA",
@@ -221,7 +221,7 @@ static void json_lists_what_is_open_at_the_end(void **state)
 {
     (void)state;
     size_t open = 0;
-    put_candles(csv_path, 3, 4 * 1440, 0);
+    write_candles(csv_path, 3, 4 * 1440, 0);
     /* Some moment of those finds a position. */
     for (int hour = 0; hour < 24 && open == 0; hour += 3) {
         char to[40];
@@ -255,7 +255,7 @@ static void json_lists_what_is_open_at_the_end(void **state)
     "\"nightdesk.test_to\":\"2022-01-20T00:00:00Z\","
 
 /* A configuration with a model whose file says that; NULL: nothing. */
-static void put_model(const char *learned, char ret_config[RIG_PATH_LEN])
+static void write_model(const char *learned, char ret_config[RIG_PATH_LEN])
 {
     static const char before[] = "\"attributes\":{";
     AUTO_BUF struct buf stump = BUF_INIT(8192), text = BUF_INIT(8192), yaml = BUF_INIT(512);
@@ -283,9 +283,9 @@ static void what_the_model_has_seen_is_no_result(void **state)
     (void)state;
     AUTO_RUN struct rig_run text = {0}, json = {0};
     char config[RIG_PATH_LEN];
-    put_candles(csv_path, 3, 12 * 1440, 0);
-    put_model(LEARNED("BTC-USD", "recorded", "2022-01-06T00:00:00Z", "2022-01-06T00:20:00Z"),
-              config);
+    write_candles(csv_path, 3, 12 * 1440, 0);
+    write_model(LEARNED("BTC-USD", "recorded", "2022-01-06T00:00:00Z", "2022-01-06T00:20:00Z"),
+                config);
     rig_run(&text, WORDS("backtest", "--config", config, "--data", csv_path));
     assert_int_equal(text.code, CLI_FINE);
     /* first of all, before any figure */
@@ -328,9 +328,9 @@ static void when_all_was_seen_there_is_no_result(void **state)
     (void)state;
     AUTO_RUN struct rig_run text = {0}, json = {0}, chart = {0};
     char config[RIG_PATH_LEN];
-    put_candles(csv_path, 3, 5 * 1440, 0);
-    put_model(LEARNED("BTC-USD", "recorded", "2022-01-10T00:00:00Z", "2022-01-11T00:00:00Z"),
-              config);
+    write_candles(csv_path, 3, 5 * 1440, 0);
+    write_model(LEARNED("BTC-USD", "recorded", "2022-01-10T00:00:00Z", "2022-01-11T00:00:00Z"),
+                config);
     rig_run(&text, WORDS("backtest", "--config", config, "--data", csv_path));
     assert_int_equal(text.code, CLI_FINE);
     assert_true(has(&text.out, "NO RESULT") && has(&text.out, "  Unseen        nothing"));
@@ -354,21 +354,21 @@ static void a_model_of_elsewhere_or_of_nowhere_is_told(void **state)
     (void)state;
     AUTO_RUN struct rig_run symbol = {0}, market = {0}, unknown = {0}, json = {0};
     char config[RIG_PATH_LEN];
-    put_candles(csv_path, 3, 4 * 1440, 0);
-    put_model(LEARNED("BTC-USD", "recorded", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
-              config);
+    write_candles(csv_path, 3, 4 * 1440, 0);
+    write_model(LEARNED("BTC-USD", "recorded", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
+                config);
     rig_run(&symbol,
             WORDS("backtest", "--config", config, "--data", csv_path, "--symbol", "X-USD"));
     assert_true(has(&symbol.out, "NOT ITS SYMBOL: it learned from BTC-USD, this is X-USD\n"));
     assert_true(has(&symbol.out, "NO RESULT"));
 
-    put_model(LEARNED("BTC-USD", "simulated:5", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
-              config);
+    write_model(LEARNED("BTC-USD", "simulated:5", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
+                config);
     rig_run(&market, WORDS("backtest", "--config", config, "--data", csv_path));
     assert_true(has(&market.out, "another market than the one that it learned from (simulated:5)"));
     assert_false(has(&market.out, "NO RESULT"));
 
-    put_model(NULL, config);
+    write_model(NULL, config);
     rig_run(&unknown, WORDS("backtest", "--config", config, "--data", csv_path));
     assert_true(has(&unknown.out, "what it learned from is NOT KNOWN"));
     rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json"));
@@ -383,8 +383,8 @@ static void a_model_that_cannot_be_used_does_not_stop_it(void **state)
     (void)state;
     AUTO_RUN struct rig_run damaged = {0}, missing = {0}, json = {0};
     char config[RIG_PATH_LEN];
-    put_candles(csv_path, 3, 4 * 1440, 0);
-    put_model(LEARNED("BTC-USD", "recorded", "someday", "2022-01-03T00:00:00Z"), config);
+    write_candles(csv_path, 3, 4 * 1440, 0);
+    write_model(LEARNED("BTC-USD", "recorded", "someday", "2022-01-03T00:00:00Z"), config);
     rig_run(&damaged, WORDS("backtest", "--config", config, "--data", csv_path));
     assert_int_equal(damaged.code, CLI_REFUSED);
     assert_true(has(&damaged.out, "  Model         NOT USED: MODEL_UNFIT: "));
@@ -422,7 +422,7 @@ static void draws_a_picture(void **state)
     (void)state;
     AUTO_RUN struct rig_run r = {0};
     AUTO_BUF struct buf png = BUF_INIT((size_t)4 << 20);
-    put_candles(csv_path, 3, 4 * 1440, 0);
+    write_candles(csv_path, 3, 4 * 1440, 0);
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--chart", png_path));
     assert_int_equal(r.code, CLI_FINE);
     assert_int_equal(file_read(png_path, &png, NULL), 0);
@@ -438,7 +438,7 @@ static void bad_rows_are_told_and_left_out(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_candles(csv_path, 3, 1440, 100);
+    write_candles(csv_path, 3, 1440, 100);
     rig_run(&r, WORDS("backtest", "--data", csv_path));
     assert_int_equal(r.code, CLI_REFUSED);
     assert_true(has(&r.out, "1454 rows, 0 missing, 0 duplicate, 14 refused"));
@@ -466,7 +466,7 @@ static void a_million_bad_rows_are_refused_without_a_word_too_many(void **state)
 static void refuses_what_makes_no_sense(void **state)
 {
     (void)state;
-    put_candles(csv_path, 3, 600, 0);
+    write_candles(csv_path, 3, 600, 0);
     assert_int_equal(
         file_write(csv_other, STR_LIT("when,open,high,low,close\n1,2,3,4,5\n"), 0600, NULL), 0);
     const struct {

@@ -19,20 +19,20 @@ static int make_folder(void **state)
     return r;
 }
 
-static void put(const char *text)
+static void write_csv(const char *text)
 {
     assert_int_equal(file_write(csv_path, str_c(text), 0600, NULL), 0);
 }
 
 /* Minute candles 1.5, 2.5, … from 00:00 on. */
-static void put_minutes(int count)
+static void write_minutes(int count)
 {
     AUTO_BUF struct buf text = BUF_INIT(1 << 20);
     buf_add_c(&text, HEADER);
     for (int i = 0; i < count; i++) {
         buf_addf(&text, "%d,%d.5,%d,%d,%d.5,2\n", i * 60, i + 1, i + 3, i + 1, i + 2);
     }
-    put(text.data);
+    write_csv(text.data);
 }
 
 static int count_lines(const struct buf *text)
@@ -48,7 +48,7 @@ static void a_row_a_candle_with_empty_cells_until_defined(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_minutes(60);
+    write_minutes(60);
     rig_run(&r, WORDS("indicators", "--data", csv_path));
     assert_int_equal(r.code, CLI_FINE);
     assert_string_equal(r.err.data, "");
@@ -77,12 +77,12 @@ static void longer_bars_leave_the_unfinished_one_out(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run whole = {0}, part = {0};
-    put_minutes(60);
+    write_minutes(60);
     rig_run(&whole, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
     assert_int_equal(whole.code, CLI_FINE);
     assert_int_equal(count_lines(&whole.out), 5);
     assert_non_null(strstr(whole.out.data, "\n1970-01-01T00:15:00Z,16.5,32,16,31.5,30,"));
-    put_minutes(59);
+    write_minutes(59);
     rig_run(&part, WORDS("indicators", "--data", csv_path, "--timeframe", "15m"));
     assert_int_equal(count_lines(&part.out), 4);
 }
@@ -96,7 +96,7 @@ static void what_is_wrong_with_a_file_stands_on_stderr(void **state)
     for (int i = 0; i < 12; i++) {
         buf_add_c(&text, i == 0 ? "x\n" : "300,1,1,2,1,1\n");
     }
-    put(text.data);
+    write_csv(text.data);
     rig_run(&r, WORDS("indicators", "--data", csv_path));
     assert_int_equal(r.code, CLI_REFUSED);
     assert_int_equal(count_lines(&r.out), 4);
@@ -127,12 +127,12 @@ static void a_file_that_cannot_be_used_prints_nothing(void **state)
     assert_fails(WORDS("indicators"), "CLI_USAGE", "needs --data");
     assert_fails(WORDS("indicators", "--data", csv_path), "FILE_MISSING", "f.csv");
     assert_fails(WORDS("indicators", "--data", rig_folder), "FILE_FAILED", "not a regular file");
-    put("a,b\n1,2\n");
+    write_csv("a,b\n1,2\n");
     assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_HEADER",
                  "f.csv:1: no column time");
-    put(HEADER "x,1,1,1,1,1\n");
+    write_csv(HEADER "x,1,1,1,1,1\n");
     assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_EMPTY", "1 rows refused");
-    put(HEADER "0,1,1,1,1,1\n900,1,1,1,1,1\n");
+    write_csv(HEADER "0,1,1,1,1,1\n900,1,1,1,1,1\n");
     assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "5m"), "MARKET_TIMEFRAME",
                  "rows are 15 min apart, 5m was asked for");
     assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "2h"), "CLI_USAGE",
@@ -153,7 +153,7 @@ static void import_stores_each_candle_once(void **state)
     (void)state;
     struct candle candles[100];
     AUTO_RUN struct rig_run first = {0}, again = {0}, json = {0};
-    put_minutes(60);
+    write_minutes(60);
     rig_run(&first,
             WORDS("import", "candles", csv_path, "--symbol", "eth-usd", "--state", rig_folder));
     assert_int_equal(first.code, CLI_FINE);
@@ -169,7 +169,7 @@ static void import_stores_each_candle_once(void **state)
     assert_int_equal(stored("ETH-USD", TF_5M, candles, COUNT_OF(candles)), 0);
 
     /* Rows of half a minute fill minutes; the symbol is the first one configured. */
-    put(HEADER "0,1,1,1,1,1\n30,2,2,2,2,1e11\n60,3,3,3,3,1\n90,4,5,3,4,2\n120,1,1,1,1,1\n");
+    write_csv(HEADER "0,1,1,1,1,1\n30,2,2,2,2,1e11\n60,3,3,3,3,1\n90,4,5,3,4,2\n120,1,1,1,1,1\n");
     rig_run(&json, WORDS("import", "candles", csv_path, "--json", "--state", rig_folder));
     assert_int_equal(json.code, CLI_REFUSED); /* 1e11 is beyond what an amount holds */
     AUTO_JSON struct json_object *root = NULL;
@@ -188,21 +188,21 @@ static void import_takes_the_timeframe_that_the_rows_fill(void **state)
     (void)state;
     struct candle candles[4];
     AUTO_RUN struct rig_run half = {0}, one = {0};
-    put(HEADER "0,1,1,1,1,1\n1800,2,2,2,2,1\n3600,3,3,3,3,1\n5400,4,4,4,4,1\n");
+    write_csv(HEADER "0,1,1,1,1,1\n1800,2,2,2,2,1\n3600,3,3,3,3,1\n5400,4,4,4,4,1\n");
     rig_run(&half, WORDS("import", "candles", csv_path, "--state", rig_folder));
     assert_non_null(strstr(half.out.data, "BTC-USD 1h: 2 candles stored"));
     assert_int_equal(stored("BTC-USD", TF_1H, candles, COUNT_OF(candles)), 1);
-    put(HEADER "600,1,1,1,1,1\n");
+    write_csv(HEADER "600,1,1,1,1,1\n");
     rig_run(&one, WORDS("import", "candles", csv_path, "--state", rig_folder));
     assert_non_null(strstr(one.out.data, "BTC-USD 1m: 1 candles stored"));
-    put(HEADER "0,1,1,1,1,1\n14400,2,2,2,2,1\n");
+    write_csv(HEADER "0,1,1,1,1,1\n14400,2,2,2,2,1\n");
     assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_TIMEFRAME",
                  "rows are 4 h apart");
-    put(HEADER "0,1,1,1,1,1\n60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
+    write_csv(HEADER "0,1,1,1,1,1\n60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
     AUTO_RUN struct rig_run part = {0};
     rig_run(&part, WORDS("import", "candles", csv_path, "--state", rig_folder));
     assert_int_equal(part.code, CLI_REFUSED);
-    put(HEADER "60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
+    write_csv(HEADER "60,1,1,1,1,1e12\n120,1,1,1,1,1e12\n");
     assert_fails(WORDS("import", "candles", csv_path, "--state", rig_folder), "MARKET_CSV_EMPTY",
                  "no complete 1m bar");
 }
@@ -212,7 +212,7 @@ static void import_refuses_what_it_cannot_do(void **state)
     (void)state;
     int fd = -1;
     char lock[RIG_PATH_LEN];
-    put_minutes(3);
+    write_minutes(3);
     assert_fails(WORDS("import", "trades", csv_path), "CLI_USAGE", "import takes candles FILE");
     assert_fails(WORDS("import", "candles"), "CLI_USAGE", "import needs candles|state FILE");
     assert_fails(WORDS("import", "candles", csv_path, "--symbol", "B/U"), "CLI_USAGE", "--symbol");

@@ -15,7 +15,7 @@ static const char model_text[] =
 #define ZERO  "0.5\n"
 #define PLUS  "0.7310585786300049\n"
 
-static void put(const char *name, const char *text)
+static void write_model(const char *name, const char *text)
 {
     char path[RIG_PATH_LEN];
     rig_path(name, path);
@@ -34,7 +34,7 @@ static void predict(struct rig_run *r, const char *option)
 static void answers(const char *rows, const char *expected)
 {
     AUTO_RUN struct rig_run r = {0};
-    put("rows.csv", rows);
+    write_model("rows.csv", rows);
     predict(&r, NULL);
     assert_string_equal(r.err.data, "");
     assert_string_equal(r.out.data, expected);
@@ -44,7 +44,7 @@ static void answers(const char *rows, const char *expected)
 static void refuses(const char *rows, const char *code, const char *where)
 {
     AUTO_RUN struct rig_run r = {0};
-    put("rows.csv", rows);
+    write_model("rows.csv", rows);
     predict(&r, NULL);
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_int_equal(r.out.len, 0);
@@ -56,7 +56,7 @@ static void refuses(const char *rows, const char *code, const char *where)
 static void rows_of_commas_or_tabs_are_answered_line_by_line(void **state)
 {
     (void)state;
-    put("model.txt", model_text);
+    write_model("model.txt", model_text);
     answers("0.5,99\n1,10\n1,11\n", ZERO PLUS MINUS);
     answers("0.5\t99\r\n1\t10\r\n1\t11", ZERO PLUS MINUS);
     /* missing: of a goes right, of b left */
@@ -67,7 +67,7 @@ static void rows_of_commas_or_tabs_are_answered_line_by_line(void **state)
 static void cells_are_numbers_or_missing(void **state)
 {
     (void)state;
-    put("model.txt", model_text);
+    write_model("model.txt", model_text);
     answers("1e0 , -inf\n inf,1e1\n\"1\",\"\"\n+.5,0\n", PLUS PLUS PLUS ZERO);
     answers("\xEF\xBB\xBF"
             "1,10\n\n\n",
@@ -83,7 +83,7 @@ static void cells_are_numbers_or_missing(void **state)
 static void a_row_must_have_the_features_of_the_model(void **state)
 {
     (void)state;
-    put("model.txt", model_text);
+    write_model("model.txt", model_text);
     refuses("1,10\n1\n", "MODEL_FEATURES", "rows.csv:2: the row has 1, the model needs 2");
     refuses("1,2,3\n", "MODEL_FEATURES", "the row has 3, the model needs 2");
 }
@@ -91,16 +91,17 @@ static void a_row_must_have_the_features_of_the_model(void **state)
 static void raw_prints_the_sums_and_classes_have_columns(void **state)
 {
     (void)state;
-    put("model.txt", model_text);
-    put("rows.csv", "1,10\n1,11\n");
+    write_model("model.txt", model_text);
+    write_model("rows.csv", "1,10\n1,11\n");
     AUTO_RUN struct rig_run raw = {0}, classes = {0};
     predict(&raw, "--raw");
     assert_string_equal(raw.out.data, "1\n-1\n");
-    put("model.txt",
+    write_model(
+        "model.txt",
         "tree\nversion=v4\nnum_class=2\nlabel_index=0\nmax_feature_idx=0\n"
         "objective=multiclass num_class:2\n\nTree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=0.1\n\n"
         "Tree=1\nnum_leaves=1\nnum_cat=0\nleaf_value=-3\n\nend of trees\n");
-    put("rows.csv", "\n5\n"); /* of one feature an empty line is a missing value */
+    write_model("rows.csv", "\n5\n"); /* of one feature an empty line is a missing value */
     predict(&classes, "--raw");
     assert_string_equal(classes.out.data, "0.10000000000000001\t-3\n0.10000000000000001\t-3\n");
 }
@@ -108,11 +109,11 @@ static void raw_prints_the_sums_and_classes_have_columns(void **state)
 static void what_is_missing_is_named(void **state)
 {
     (void)state;
-    put("model.txt", "hello\n");
+    write_model("model.txt", "hello\n");
     refuses("1,2\n", "MODEL_UNKNOWN", "model.txt");
-    put("model.txt", "tree\nversion=v4\n");
+    write_model("model.txt", "tree\nversion=v4\n");
     refuses("1,2\n", "MODEL_DAMAGED", "model.txt:2");
-    put("model.txt", model_text);
+    write_model("model.txt", model_text);
     char rows[RIG_PATH_LEN];
     rig_path("rows.csv", rows);
     assert_int_equal(unlink(rows), 0);

@@ -38,7 +38,7 @@ static void trade(int minutes)
     AUTO_CONFIG struct config *config = NULL;
     struct driver_options options = {.state_dir = rig_folder};
     struct clock_fake clock;
-    struct crossing crossing;
+    struct shared shared;
     log_set_sink(silent, NULL);
     assert_int_equal(config_load(&(struct config_options){.no_file = true}, &config, NULL, NULL),
                      0);
@@ -46,17 +46,17 @@ static void trade(int minutes)
     options.settings.seed = 7;
     clock_fake_init(&clock, START_US);
     options.clock = &clock.clock;
-    crossing_init(&crossing);
-    struct driver *driver = driver_new(&options, &crossing);
+    shared_init(&shared);
+    struct driver *driver = driver_new(&options, &shared);
     for (int i = 0; i < minutes; i++) {
         for (int k = 0; k < 64 && driver_round(driver) == 0; k++) {}
         clock_fake_advance(&clock, USEC_PER_MIN / options.settings.market_speed);
     }
     driver_free(driver);
-    crossing_release(&crossing);
+    shared_release(&shared);
 }
 
-static void says(const struct buf *text, const char *what)
+static void prints(const struct buf *text, const char *what)
 {
     if (strstr(text->data, what) == NULL) {
         print_error("no \"%s\" in:\n%s\n", what, text->data);
@@ -72,9 +72,9 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("replay", "--state", rig_folder));
         assert_int_equal(r.code, CLI_FINE);
-        says(&r.out, "run 1: ");
-        says(&r.out, "decisions");
-        says(&r.out, ": identical\n");
+        prints(&r.out, "run 1: ");
+        prints(&r.out, "decisions");
+        prints(&r.out, ": identical\n");
         assert_string_equal(r.err.data, "");
     }
     {
@@ -82,12 +82,12 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
         rig_run(&r, WORDS("replay", "--state", rig_folder, "--run", "1", "--until",
                           "2026-09-21T15:30:00", "--why", "btc-usd"));
         assert_int_equal(r.code, CLI_FINE);
-        says(&r.out, "What the engine knew · 2026-09-21T15:30:00");
-        says(&r.out, "Equity ");
-        says(&r.out, "rsi14");
-        says(&r.out, "BTC-USD · ");
-        says(&r.out, "decision_core");
-        says(&r.out, "Score: (");
+        prints(&r.out, "What the engine knew · 2026-09-21T15:30:00");
+        prints(&r.out, "Equity ");
+        prints(&r.out, "rsi14");
+        prints(&r.out, "BTC-USD · ");
+        prints(&r.out, "decision_core");
+        prints(&r.out, "Score: (");
         assert_null(strstr(r.out.data, "ETH-USD · "));
     }
     AUTO_RUN struct rig_run r = {0};
@@ -116,16 +116,16 @@ static void a_cut_journal_tells_how_far_it_went(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("replay", "--file", path));
         assert_int_equal(r.code, CLI_REFUSED);
-        says(&r.out, "run 1: ");
-        says(&r.err, "ENGINE_RECORD_DAMAGED");
-        says(&r.err, "offset ");
+        prints(&r.out, "run 1: ");
+        prints(&r.err, "ENGINE_RECORD_DAMAGED");
+        prints(&r.err, "offset ");
     }
     {
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("replay", "--file", path, "--json"));
         assert_int_equal(r.code, CLI_REFUSED);
-        says(&r.out, "\"identical\":false");
-        says(&r.out, "\"error_code\":\"ENGINE_RECORD_DAMAGED\"");
+        prints(&r.out, "\"identical\":false");
+        prints(&r.out, "\"error_code\":\"ENGINE_RECORD_DAMAGED\"");
     }
     assert_int_equal(truncate(path, 100), 0);
     AUTO_RUN struct rig_run r = {0};
@@ -153,7 +153,7 @@ static void replay_refuses_what_it_cannot_do(void **state)
         rig_run(&r, cases[i].words);
         assert_int_equal(r.code, CLI_CRITICAL);
         assert_string_equal(r.out.data, "");
-        says(&r.err, cases[i].what);
+        prints(&r.err, cases[i].what);
     }
 }
 
@@ -168,26 +168,26 @@ static void a_journal_is_traded_on_again(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("backtest", "--data", path));
         assert_int_equal(r.code, CLI_FINE);
-        says(&r.out, "the market of a recorded run");
-        says(&r.out, "Back-test of BTC-USD, ETH-USD, SOL-USD");
+        prints(&r.out, "the market of a recorded run");
+        prints(&r.out, "Back-test of BTC-USD, ETH-USD, SOL-USD");
     }
     {
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("backtest", "--data", path, "--symbol", "BTC-USD"));
         assert_int_equal(r.code, CLI_CRITICAL);
-        says(&r.err, "a journal stands alone");
+        prints(&r.err, "a journal stands alone");
     }
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 3), 0);
     AUTO_RUN struct rig_run r = {0};
     rig_run(&r, WORDS("backtest", "--data", path));
     assert_int_equal(r.code, CLI_CRITICAL);
-    says(&r.err, "ENGINE_RECORD_DAMAGED");
+    prints(&r.err, "ENGINE_RECORD_DAMAGED");
 }
 
 /* ---------------------------------------------------------------- state files */
 
-static void put(const char *text)
+static void write_bytes(const char *text)
 {
     assert_int_equal(file_write(state_path, str_c(text), 0600, NULL), 0);
 }
@@ -203,15 +203,16 @@ static void an_old_account_is_imported(void **state)
 {
     (void)state;
     struct position p[POSITIONS_MAX];
-    put("{\"active_positions\": [{\"symbol\": \"BTC/USD\", \"side\": \"long\", \"size\": 0.5,"
+    write_bytes(
+        "{\"active_positions\": [{\"symbol\": \"BTC/USD\", \"side\": \"long\", \"size\": 0.5,"
         " \"entry_price\": 60000}], \"total_trades\": 4, \"win_rate\": 75}");
     {
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_FINE);
-        says(&r.out, "imported: 1 position, 4 trades");
-        says(&r.out, "BTC-USD long 0.5 @ 60000");
-        says(&r.out, "stops are set 2.00 %");
+        prints(&r.out, "imported: 1 position, 4 trades");
+        prints(&r.out, "BTC-USD long 0.5 @ 60000");
+        prints(&r.out, "stops are set 2.00 %");
     }
     assert_int_equal(held(p), 1);
     assert_int_equal(p[0].stop.e8, dec_from_int(58800).e8);
@@ -220,13 +221,13 @@ static void an_old_account_is_imported(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_CRITICAL);
-        says(&r.err, "STATEFILE_OPEN");
+        prints(&r.err, "STATEFILE_OPEN");
     }
-    put("{\"active_positions\": []}");
+    write_bytes("{\"active_positions\": []}");
     AUTO_RUN struct rig_run r = {0};
     rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder, "--replace", "--json"));
     assert_int_equal(r.code, CLI_FINE);
-    says(&r.out, "\"replaced_positions\":1");
+    prints(&r.out, "\"replaced_positions\":1");
     assert_int_equal(held(p), 0);
 }
 
@@ -235,23 +236,23 @@ static void a_damaged_account_is_not(void **state)
     (void)state;
     char path[RIG_PATH_LEN];
     int fd = -1;
-    put("{\n  \"total_trades\": 4,\n  \"win_rate\": }\n");
+    write_bytes("{\n  \"total_trades\": 4,\n  \"win_rate\": }\n");
     {
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_CRITICAL);
-        says(&r.err, "STATEFILE_DAMAGED");
-        says(&r.err, "old.json:3:15");
+        prints(&r.err, "STATEFILE_DAMAGED");
+        prints(&r.err, "old.json:3:15");
     }
     rig_path("trading.db", path);
     assert_false(file_exists(path));
-    put("{}");
+    write_bytes("{}");
     rig_path(OPS_LOCK_NAME, path);
     assert_int_equal(file_lock(path, &fd, NULL), 0); /* as a daemon does */
     AUTO_RUN struct rig_run r = {0};
     rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
     assert_int_equal(r.code, CLI_CRITICAL);
-    says(&r.err, "FILE_LOCKED");
+    prints(&r.err, "FILE_LOCKED");
     (void)close(fd);
 }
 

@@ -22,7 +22,7 @@ static int make_folder(void **state)
 }
 
 /* Five-minute rows that tend to go on as they went, by `habit`. */
-static void put_rows(int rows, double habit)
+static void write_rows(int rows, double habit)
 {
     struct rng rng;
     rng_init(&rng, 21);
@@ -54,7 +54,7 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run text = {0}, json = {0};
-    put_rows(4000, 0.25);
+    write_rows(4000, 0.25);
     run(&text, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path));
     assert_int_equal(text.code, CLI_FINE);
     assert_string_equal(text.err.data, "");
@@ -99,7 +99,7 @@ static void noise_is_stored_and_called_noise(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
-    put_rows(4000, 0);
+    write_rows(4000, 0);
     run(&r, WORDS("train", "--data", csv_path, "--out", out_path, "--timeframe", "15m"));
     assert_int_equal(r.code, CLI_REFUSED);
     assert_non_null(strstr(r.out.data, "BTC-USD 15m"));
@@ -111,7 +111,7 @@ static void imported_candles_leave_a_row_in_the_database(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run import = {0}, train = {0}, other = {0};
-    put_rows(2000, 0.25);
+    write_rows(2000, 0.25);
     run(&import, WORDS("import", "candles", csv_path, "--symbol", "X-USD", "--state", rig_folder));
     assert_int_equal(import.code, CLI_FINE);
     run(&train, WORDS("train", "--symbol", "X-USD", "--state", rig_folder, "--horizon", "1"));
@@ -139,7 +139,7 @@ static void imported_candles_leave_a_row_in_the_database(void **state)
 static void what_cannot_be_is_refused_and_leaves_nothing(void **state)
 {
     (void)state;
-    put_rows(300, 0.25);
+    write_rows(300, 0.25);
     (void)unlink(out_path);
     const struct {
         const char *const *words;
@@ -174,7 +174,7 @@ static void a_running_daemon_keeps_its_database(void **state)
     AUTO_RUN struct rig_run r = {0};
     AUTO_FD int lock = -1;
     char path[RIG_PATH_LEN];
-    put_rows(2000, 0.25);
+    write_rows(2000, 0.25);
     (void)unlink(out_path);
     rig_path(OPS_LOCK_NAME, path);
     assert_int_equal(file_lock(path, &lock, NULL), 0);

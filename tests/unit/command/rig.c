@@ -300,9 +300,9 @@ void rig_open(struct rig *rig)
     (void)snprintf(rig->config.services[1].name, 32, "prediction");
     rig->config.market_symbols.count = 1;
     (void)symbol_parse(str_c("BTC-USD"), &rig->config.market_symbols.items[0]);
-    rig->alice = (struct principal){DOOR_TELEGRAM, 7, "alice", ROLE_OPERATOR, false};
-    rig->rita = (struct principal){DOOR_TELEGRAM, 8, "rita", ROLE_READ_ONLY, false};
-    rig->adam = (struct principal){DOOR_TELEGRAM, 9, "adam", ROLE_ADMIN, true};
+    rig->alice = (struct principal){CHANNEL_TELEGRAM, 7, "alice", ROLE_OPERATOR, false};
+    rig->rita = (struct principal){CHANNEL_TELEGRAM, 8, "rita", ROLE_READ_ONLY, false};
+    rig->adam = (struct principal){CHANNEL_TELEGRAM, 9, "adam", ROLE_ADMIN, true};
     clock_fake_init(&rig->clock, RIG_WALL_US);
     rig_actions(rig);
     int rc = manifest_list_read(rig->actions, files, &rig->manifests, &err);
@@ -347,7 +347,7 @@ int rig_submit(struct rig *rig, const struct principal *who, const char *line)
     return submit(rig, &in);
 }
 
-int rig_say(struct rig *rig, const char *line)
+int rig_send(struct rig *rig, const char *line)
 {
     return rig_submit(rig, &rig->alice, line);
 }
@@ -366,7 +366,7 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
 int rig_call(struct rig *rig, const struct principal *who, const char *line, bool confirmed)
 {
     struct principal at_socket = *who;
-    at_socket.door = DOOR_SOCKET;
+    at_socket.channel = CHANNEL_SOCKET;
     rig->replies = 0;
     rig->reply_text[0] = '\0';
     const struct invocation in = {.line = line,

@@ -60,7 +60,7 @@ void rig_crash(struct rig *rig);
 void rig_actions(struct rig *rig);
 
 int rig_submit(struct rig *rig, const struct principal *who, const char *line);
-int rig_say(struct rig *rig, const char *line); /* as alice */
+int rig_send(struct rig *rig, const char *line); /* as alice */
 /* Through a door that waits: the answer stands in rig->reply_text and reply_err. */
 int rig_call(struct rig *rig, const struct principal *who, const char *line, bool confirmed);
 void rig_finish(struct rig *rig, enum err_id id); /* ends the pending call and turns the loop */

@@ -33,12 +33,12 @@ static const struct action above[] = {
     {0},
 };
 
-static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
+static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata)
 {
     struct scene *s = userdata;
     AUTO_JSON struct json_object *value = reply_json(reply);
-    assert_int_equal(door, DOOR_TELEGRAM);
+    assert_int_equal(channel, CHANNEL_TELEGRAM);
     assert_int_equal(chat_id, s->rig.chat_id);
     s->delivered++;
     s->delivered_edit = edit_message_id;
@@ -47,31 +47,31 @@ static bool deliver(enum door door, int64_t chat_id, int64_t edit_message_id,
     return true;
 }
 
-static unsigned tell_late(const struct desk_late *late, void *userdata)
+static unsigned report_late(const struct desk_late *late, void *userdata)
 {
     struct scene *s = userdata;
-    unsigned told = s->late_no_alert ? 0 : DESK_LATE_ALERT;
+    unsigned notified = s->late_no_alert ? 0 : DESK_LATE_ALERT;
     s->late_happened = late->happened;
     s->lates++;
-    if ((late->told & DESK_LATE_MESSAGE) == 0 &&
+    if ((late->notified & DESK_LATE_MESSAGE) == 0 &&
         runner_late(s->runner, late->run_id, late->reply, NULL) == 0) {
-        told |= DESK_LATE_MESSAGE;
+        notified |= DESK_LATE_MESSAGE;
     }
-    return told;
+    return notified;
 }
 
 static void start(struct scene *s)
 {
     struct err err = {0};
-    crossing_init(&s->crossing);
+    shared_init(&s->shared);
     s->version = 0;
-    const struct desk_options options = {.crossing = &s->crossing,
+    const struct desk_options options = {.shared = &s->shared,
                                          .trading = s->reader,
                                          .store = s->rig.store,
                                          .config = &s->rig.config,
                                          .clock = &s->rig.clock.clock,
                                          .loop = s->rig.loop,
-                                         .late = tell_late,
+                                         .late = report_late,
                                          .late_userdata = s,
                                          .state_dir = s->rig.folder,
                                          .helpers = s->helpers};
@@ -122,7 +122,7 @@ static void stop(struct scene *s)
     desk_free(s->desk);
     manifest_list_free(s->manifests);
     action_table_free(s->actions);
-    crossing_release(&s->crossing);
+    shared_release(&s->shared);
 }
 
 int scene_setup(void **state)
@@ -166,7 +166,7 @@ struct dec scene_dec(const char *text)
 
 struct snapshot *scene_draft(struct scene *s)
 {
-    struct snapshot *n = mailbox_draft(s->crossing.snapshot);
+    struct snapshot *n = mailbox_draft(s->shared.snapshot);
     memset(n, 0, sizeof(*n));
     n->version = ++s->version;
     n->published_wall_us = s->rig.clock.now_wall_us;
@@ -204,8 +204,8 @@ void scene_add_position(struct snapshot *n)
 
 void scene_publish(struct scene *s)
 {
-    mailbox_publish(s->crossing.snapshot);
-    atomic_store(&s->crossing.engine_beat_mono_us, s->rig.clock.now_mono_us);
+    mailbox_publish(s->shared.snapshot);
+    atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
 }
 
 void scene_publish_plain(struct scene *s, int positions)
@@ -217,24 +217,24 @@ void scene_publish_plain(struct scene *s, int positions)
     scene_publish(s);
 }
 
-struct request scene_take_request(struct scene *s)
+struct request scene_next_request(struct scene *s)
 {
     struct request r = {0};
     uint64_t woken = 0;
-    assert_true(ring_pop(s->crossing.requests, &r));
-    assert_true(read(s->crossing.requests_fd, &woken, sizeof(woken)) == sizeof(woken));
+    assert_true(ring_pop(s->shared.requests, &r));
+    assert_true(read(s->shared.requests_fd, &woken, sizeof(woken)) == sizeof(woken));
     return r;
 }
 
 void scene_answer(struct scene *s, const struct request *r, uint32_t code)
 {
     const struct event event = {.topic = TOPIC_REPLY, .code = code, .id = r->id};
-    atomic_store(&s->crossing.engine_beat_mono_us, s->rig.clock.now_mono_us);
+    atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
     trading_on_event(s->desk, &event);
     loop_advance(s->rig.loop, 0);
 }
 
-void scene_say(struct scene *s, const struct principal *who, const char *line)
+void scene_send(struct scene *s, const struct principal *who, const char *line)
 {
     assert_int_equal(rig_submit(&s->rig, who, line), 0);
 }
@@ -243,7 +243,7 @@ void scene_confirm(struct scene *s, const struct principal *who)
 {
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(&s->rig));
-    scene_say(s, who, press);
+    scene_send(s, who, press);
 }
 
 void scene_add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us)

@@ -4,8 +4,8 @@
  *
  *     struct scene *s = *state;
  *     scene_publish_plain(s, 1);
- *     scene_say(s, &s->rig.alice, "/pause");
- *     struct request r = scene_take_request(s);
+ *     scene_send(s, &s->rig.alice, "/pause");
+ *     struct request r = scene_next_request(s);
  *     scene_answer(s, &r, ERR_NONE);
  *     ... UNIT_GROUP(steer, SCENE_TEST(pause_waits_for_the_engine), ...)
  *
@@ -19,7 +19,7 @@
 
 struct scene {
     struct rig rig; /* its runner is replaced by one over commands/ */
-    struct crossing crossing;
+    struct shared shared;
     struct trading_store *engine_store;
     struct trading_store *reader;
     struct pool *helpers; /* of the next start; NULL: none */
@@ -54,10 +54,10 @@ struct snapshot *scene_draft(struct scene *s);
 void scene_add_position(struct snapshot *n); /* BTC-USD, long */
 void scene_publish(struct scene *s);
 void scene_publish_plain(struct scene *s, int positions); /* 0 or 1 */
-struct request scene_take_request(struct scene *s);       /* fails if none was asked */
+struct request scene_next_request(struct scene *s);       /* fails if none was asked */
 void scene_answer(struct scene *s, const struct request *r, uint32_t code);
 void scene_add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us);
 
 /* What people do. */
-void scene_say(struct scene *s, const struct principal *who, const char *line);
+void scene_send(struct scene *s, const struct principal *who, const char *line);
 void scene_confirm(struct scene *s, const struct principal *who); /* the newest question */

@@ -8,9 +8,9 @@
 static struct request ask_close_all(struct scene *s)
 {
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/close all");
+    scene_send(s, &s->rig.adam, "/close all");
     scene_confirm(s, &s->rig.adam);
-    return scene_take_request(s);
+    return scene_next_request(s);
 }
 
 static void become_flat(struct scene *s)
@@ -78,8 +78,8 @@ static void a_lost_answer_is_looked_up_late(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/resume");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.adam, "/resume");
+    struct request r = scene_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, RIG_WALL_US, NULL), 0);
@@ -91,9 +91,9 @@ static void a_stop_never_expires_and_is_verified_late(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     scene_confirm(s, &s->rig.adam);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_int_equal(r.deadline_mono_us, 0);
     loop_advance(s->rig.loop, 61 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");

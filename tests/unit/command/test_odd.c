@@ -45,7 +45,7 @@ static void add_running(struct rig *rig, const char *command, const char *action
                                 .user_id = 7,
                                 .user_name = "alice",
                                 .role = "operator",
-                                .door = "telegram",
+                                .channel = "telegram",
                                 .chat_id = 100,
                                 .state = RUN_RUNNING};
     assert_int_equal(run_table_add(rig->store, &row, RIG_WALL_US, &id, NULL), 0);
@@ -61,7 +61,7 @@ static void any_number_of_runs_is_recovered(void **state)
     }
     assert_int_equal(ops_store_commit(rig->store, NULL), 0);
     rig_crash(rig);
-    assert_int_equal(rig_say(rig, "hang"), 0); /* one of today is not left over */
+    assert_int_equal(rig_send(rig, "hang"), 0); /* one of today is not left over */
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'done'"), 150);
     assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'unknown'"), 150);
@@ -74,10 +74,10 @@ static void start_over(struct rig *rig, const char *sql)
 {
     int64_t left = 0;
     add_running(rig, "known", "test.known");
-    assert_int_equal(rig_say(rig, "restart demo"), 0); /* a question */
+    assert_int_equal(rig_send(rig, "restart demo"), 0); /* a question */
     run_sql(rig, sql);
     rig_crash(rig);
-    assert_int_equal(rig_say(rig, "look"), 0);
+    assert_int_equal(rig_send(rig, "look"), 0);
     assert_has(rig_last(rig), "all is well");
     loop_advance(rig->loop, 5 * USEC_PER_MIN); /* and what is left of the questions expires */
     left = count(rig, "SELECT count(*) FROM command_runs WHERE state = 'running'");
@@ -86,7 +86,7 @@ static void start_over(struct rig *rig, const char *sql)
     }
     assert_int_equal(left, 0);
     assert_int_equal(count(rig, "SELECT count(*) FROM confirmations WHERE used = 0"), 0);
-    assert_int_equal(rig_say(rig, "change demo"), 0);
+    assert_int_equal(rig_send(rig, "change demo"), 0);
     run_sql(rig, "PRAGMA foreign_keys = OFF; DELETE FROM command_runs; DELETE FROM run_steps;"
                  "DELETE FROM confirmations; PRAGMA foreign_keys = ON");
 }
@@ -170,9 +170,9 @@ static void odd_messages_hold_up_no_other(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct outbox_row row = {0};
         run_sql(rig, "DELETE FROM outbox");
-        assert_int_equal(rig_say(rig, "look"), 0);
+        assert_int_equal(rig_send(rig, "look"), 0);
         run_sql(rig, rows[i]);
-        assert_int_equal(rig_say(rig, "look"), 0);
+        assert_int_equal(rig_send(rig, "look"), 0);
         int64_t now_us = rig->clock.now_wall_us;
         assert_int_equal(outbox_table_due(rig->store, "telegram", now_us, &row, NULL),
                          priority_comes_last(rows[i]) ? 1 : -ERR_STORE_DAMAGED);

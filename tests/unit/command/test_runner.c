@@ -21,7 +21,7 @@ static int teardown(void **state)
 static void reading_answers_at_once(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "/look"), 0);
+    assert_int_equal(rig_send(rig, "/look"), 0);
     assert_int_equal(rig_messages(rig), 1);
     assert_has(rig_last(rig), "all is well");
     assert_has(rig_last(rig), "⏸ paused by test");
@@ -41,15 +41,15 @@ static void reading_answers_at_once(void **state)
 static void names_are_forgiving(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "/Look@nightdesk_bot"), 0);
-    assert_int_equal(rig_say(rig, "  LOOK  "), 0);
+    assert_int_equal(rig_send(rig, "/Look@nightdesk_bot"), 0);
+    assert_int_equal(rig_send(rig, "  LOOK  "), 0);
     assert_int_equal(rig->reads, 2);
 }
 
 static void finishing_inside_run_is_fine(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "inside"), 0);
+    assert_int_equal(rig_send(rig, "inside"), 0);
     assert_has(rig_last(rig), "finished inside");
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
 }
@@ -57,13 +57,13 @@ static void finishing_inside_run_is_fine(void **state)
 static void arguments_reach_the_action(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "change demo \"two words\""), 0);
+    assert_int_equal(rig_send(rig, "change demo \"two words\""), 0);
     assert_string_equal(rig->seen, "demo|for demo: two words|90000000");
-    assert_int_equal(rig_say(rig, "change demo “phone quotes”"), 0);
+    assert_int_equal(rig_send(rig, "change demo “phone quotes”"), 0);
     assert_string_equal(rig->seen, "demo|for demo: phone quotes|90000000");
-    assert_int_equal(rig_say(rig, "change note=x service=prediction"), 0);
+    assert_int_equal(rig_send(rig, "change note=x service=prediction"), 0);
     assert_string_equal(rig->seen, "prediction|for prediction: x|90000000");
-    assert_int_equal(rig_say(rig, "opt demo"), 0);
+    assert_int_equal(rig_send(rig, "opt demo"), 0);
     assert_string_equal(rig->seen, "demo|-|-1");
     assert_int_equal(rig->runs, 4);
 }
@@ -88,7 +88,7 @@ static void bad_arguments_show_usage(void **state)
         {"\xff\xfe", "BAD_UTF8", ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_int_equal(rig_say(rig, cases[i].line), 0);
+        assert_int_equal(rig_send(rig, cases[i].line), 0);
         assert_int_equal(rig_messages(rig), (int64_t)i + 1);
         assert_has(rig_last(rig), cases[i].code);
         assert_has(rig_last(rig), cases[i].words);
@@ -96,7 +96,7 @@ static void bad_arguments_show_usage(void **state)
     char line[4200];
     memset(line, 'a', sizeof(line));
     line[4096] = '\0';
-    assert_int_equal(rig_say(rig, line), 0);
+    assert_int_equal(rig_send(rig, line), 0);
     assert_has(rig_last(rig), "COMMAND_TOO_LONG");
     assert_int_equal(rig->runs + rig->reads, 0);
     assert_int_equal(rig_audited(rig, "command.refused"), (int)COUNT_OF(cases) + 1);
@@ -179,17 +179,17 @@ static void floods_are_answered_once(void **state)
     rig->config.commands_rate = 5;
     rig_crash(rig);
     for (int i = 0; i < 12; i++) {
-        assert_int_equal(rig_say(rig, "look"), 0);
+        assert_int_equal(rig_send(rig, "look"), 0);
     }
     assert_int_equal(rig->reads, 5);
     assert_int_equal(rig_messages(rig), 6);
     assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
     assert_int_equal(rig_audited(rig, "command.limited"), 1);
     rig->alice.emergency = true;
-    assert_int_equal(rig_say(rig, "stop"), 0); /* always passes */
+    assert_int_equal(rig_send(rig, "stop"), 0); /* always passes */
     assert_int_equal(rig->runs, 1);
     clock_fake_advance(&rig->clock, USEC_PER_MIN / 5);
-    assert_int_equal(rig_say(rig, "look"), 0);
+    assert_int_equal(rig_send(rig, "look"), 0);
     assert_int_equal(rig->reads, 6);
 }
 
@@ -197,7 +197,7 @@ static void floods_are_answered_once(void **state)
 static void codes_cannot_be_tried_out(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell btc-usd"), 0);
+    assert_int_equal(rig_send(rig, "sell btc-usd"), 0);
     char press[32], code[16];
     (void)snprintf(code, sizeof(code), "%s", rig_code(rig));
     (void)snprintf(press, sizeof(press), "y:%s", code);
@@ -206,16 +206,16 @@ static void codes_cannot_be_tried_out(void **state)
                                              "n:DDDDD", "/confirm a b "};
         char line[32];
         (void)snprintf(line, sizeof(line), "%s%d", starts[i % 5], i % 10);
-        assert_int_equal(rig_say(rig, line), 0);
+        assert_int_equal(rig_send(rig, line), 0);
     }
     assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
     assert_int_equal(rig_audited(rig, "confirm.refused"), 10);
     assert_int_equal(rig_audited(rig, "command.limited"), 1);
     assert_int_equal(rig_messages(rig), 12);
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
     clock_fake_advance(&rig->clock, USEC_PER_MIN);
-    assert_int_equal(rig_say(rig, "/confirm AAAAAA"), 0);
+    assert_int_equal(rig_send(rig, "/confirm AAAAAA"), 0);
     assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
 }
 
@@ -228,7 +228,7 @@ static void values_hold_no_hidden_characters(void **state)
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         char line[64];
         (void)snprintf(line, sizeof(line), "change %s", values[i]);
-        assert_int_equal(rig_say(rig, line), 0);
+        assert_int_equal(rig_send(rig, line), 0);
         assert_has(rig_last(rig), "holds a control character or one that cannot be seen");
     }
     const struct invocation in = {.line = "change",
@@ -245,7 +245,7 @@ static void values_hold_no_hidden_characters(void **state)
 static void a_question_says_what_will_happen(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell btc-usd"), 0);
+    assert_int_equal(rig_send(rig, "sell btc-usd"), 0);
     assert_int_equal(rig->runs, 0);
     assert_has(rig_last(rig), "Confirm: sell BTC-USD");
     assert_has(rig_last(rig), "closes 0.5 BTC at the market");
@@ -257,7 +257,7 @@ static void a_question_says_what_will_happen(void **state)
 
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
     assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* the card becomes the result */
@@ -265,7 +265,7 @@ static void a_question_says_what_will_happen(void **state)
     assert_lacks(rig_last(rig), "\"y:");
     assert_int_equal(rig_audited(rig, "confirm.given"), 1);
 
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_has(rig_last(rig), "CONFIRM_USED");
     assert_int_equal(rig->runs, 1);
 }
@@ -274,7 +274,7 @@ static void a_preview_can_refuse(void **state)
 {
     struct rig *rig = *state;
     rig->failures = 1;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     assert_has(rig_last(rig), "HTTP_CONNECT");
     assert_lacks(rig_last(rig), "\"y:");
     assert_int_equal(rig_state(rig, 1), RUN_REFUSED);
@@ -283,13 +283,13 @@ static void a_preview_can_refuse(void **state)
 static void only_the_asker_may_confirm(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char typed[32];
     (void)snprintf(typed, sizeof(typed), "/confirm %s", rig_code(rig));
     assert_int_equal(rig_submit(rig, &rig->adam, typed), 0);
     assert_has(rig_last(rig), "CONFIRM_FOREIGN");
     rig->chat_id = 200;
-    assert_int_equal(rig_say(rig, typed), 0);
+    assert_int_equal(rig_send(rig, typed), 0);
     assert_has(rig_last(rig), "CONFIRM_FOREIGN");
     assert_int_equal(rig_audited(rig, "confirm.foreign"), 2);
     rig->chat_id = 100;
@@ -297,18 +297,18 @@ static void only_the_asker_may_confirm(void **state)
     for (char *c = typed; *c != '\0'; c++) { /* typed on a phone */
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     }
-    assert_int_equal(rig_say(rig, typed), 0);
+    assert_int_equal(rig_send(rig, typed), 0);
     assert_int_equal(rig->runs, 1);
 }
 
 static void a_lost_role_is_noticed_at_confirmation(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
     rig->alice.role = ROLE_READ_ONLY;
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_has(rig_last(rig), "ACCESS_DENIED");
     assert_int_equal(rig->runs, 0);
 }
@@ -316,18 +316,18 @@ static void a_lost_role_is_noticed_at_confirmation(void **state)
 static void cancelling_ends_it(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    assert_int_equal(rig_say(rig, "/cancel"), 0);
+    assert_int_equal(rig_send(rig, "/cancel"), 0);
     assert_has(rig_last(rig), "Cancelled: sell BTC-USD");
     assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
     assert_int_equal(rig_state(rig, 1), RUN_CANCELLED);
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_has(rig_last(rig), "CONFIRM_USED");
-    assert_int_equal(rig_say(rig, "/cancel"), 0);
+    assert_int_equal(rig_send(rig, "/cancel"), 0);
     assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
-    assert_int_equal(rig_say(rig, "/confirm"), 0);
+    assert_int_equal(rig_send(rig, "/confirm"), 0);
     assert_has(rig_last(rig), "COMMAND_ARG_MISSING");
     assert_int_equal(rig->runs, 0);
 }
@@ -335,7 +335,7 @@ static void cancelling_ends_it(void **state)
 static void questions_expire_visibly(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
     loop_advance(rig->loop, 119 * USEC_PER_SEC);
@@ -345,7 +345,7 @@ static void questions_expire_visibly(void **state)
     assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig_state(rig, 1), RUN_EXPIRED);
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 0);
     assert_int_equal(rig_audited(rig, "confirm.expired"), 1);
@@ -354,11 +354,11 @@ static void questions_expire_visibly(void **state)
 static void a_late_press_before_the_timer_is_refused(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
     clock_fake_jump_wall(&rig->clock, USEC_PER_HOUR); /* the timer did not see it */
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 0);
 }
@@ -366,26 +366,26 @@ static void a_late_press_before_the_timer_is_refused(void **state)
 static void questions_survive_a_restart(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
     rig_crash(rig);
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
 
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     clock_fake_advance(&rig->clock, 3 * USEC_PER_MIN);
     rig_crash(rig);
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
 
-    assert_int_equal(rig_say(rig, "sell BTC-USD"), 0);
+    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     rig_crash(rig);
     loop_advance(rig->loop, 3 * USEC_PER_MIN); /* the timer is armed again */
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 1);
 }
 
-static void waiting_doors_confirm_in_two_calls_or_one(void **state)
+static void waiting_channels_confirm_in_two_calls_or_one(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_call(rig, &rig->alice, "sell BTC-USD", false), 0);
@@ -409,10 +409,10 @@ static void waiting_doors_confirm_in_two_calls_or_one(void **state)
 static void progress_is_one_edited_message(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "restart demo"), 0);
+    assert_int_equal(rig_send(rig, "restart demo"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    assert_int_equal(rig_say(rig, press), 0);
+    assert_int_equal(rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
     assert_non_null(rig->pending);
     loop_advance(rig->loop, 3 * USEC_PER_SEC);
@@ -430,7 +430,7 @@ static void progress_is_one_edited_message(void **state)
 static void a_slow_read_shows_that_it_works(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "slow"), 0);
+    assert_int_equal(rig_send(rig, "slow"), 0);
     assert_int_equal(rig_messages(rig), 0);
     loop_advance(rig->loop, 600 * USEC_PER_MSEC);
     assert_int_equal(rig_messages(rig), 1);
@@ -444,7 +444,7 @@ static void a_slow_read_shows_that_it_works(void **state)
 static void a_late_step_is_cancelled(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "hang"), 0);
+    assert_int_equal(rig_send(rig, "hang"), 0);
     loop_advance(rig->loop, 19 * USEC_PER_SEC);
     assert_int_equal(rig->cancels, 0);
     loop_advance(rig->loop, 2 * USEC_PER_SEC);
@@ -473,21 +473,21 @@ static void only_what_may_help_is_tried_again(void **state)
 {
     struct rig *rig = *state;
     rig->failures = 2;
-    assert_int_equal(rig_say(rig, "flaky"), 0);
+    assert_int_equal(rig_send(rig, "flaky"), 0);
     assert_int_equal(rig->runs, 1);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 3);
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
 
     rig->failures = 9; /* more than the retries */
-    assert_int_equal(rig_say(rig, "flaky"), 0);
+    assert_int_equal(rig_send(rig, "flaky"), 0);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 6);
     assert_int_equal(rig_state(rig, 2), RUN_FAILED);
 
     rig->failures = 9;
     rig->fail_with = ERR_HTTP_TIMEOUT; /* it may have taken effect */
-    assert_int_equal(rig_say(rig, "flaky"), 0);
+    assert_int_equal(rig_send(rig, "flaky"), 0);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 7);
     assert_int_equal(rig_state(rig, 3), RUN_FAILED);
@@ -508,7 +508,7 @@ static void a_client_that_left_is_not_called(void **state)
 static void a_read_is_resumed(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "slow"), 0);
+    assert_int_equal(rig_send(rig, "slow"), 0);
     loop_advance(rig->loop, USEC_PER_SEC); /* a progress message stands */
     assert_int_equal(rig_messages(rig), 1);
     rig_crash(rig);
@@ -523,7 +523,7 @@ static void a_read_is_resumed(void **state)
 static void a_change_that_nobody_can_look_up_ends_unknown(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "hang"), 0);
+    assert_int_equal(rig_send(rig, "hang"), 0);
     rig_crash(rig);
     assert_int_equal(rig->runs, 1);
     assert_int_equal(rig_state(rig, 1), RUN_UNKNOWN);
@@ -535,7 +535,7 @@ static void a_change_that_nobody_can_look_up_ends_unknown(void **state)
 static void a_change_is_looked_up(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(rig_say(rig, "known"), 0);
+    assert_int_equal(rig_send(rig, "known"), 0);
     rig->happened = true;
     rig_crash(rig);
     assert_int_equal(rig->runs, 1);
@@ -544,7 +544,7 @@ static void a_change_is_looked_up(void **state)
     assert_int_equal(rig->reads, 1); /* and goes on with the next step */
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
 
-    assert_int_equal(rig_say(rig, "known"), 0);
+    assert_int_equal(rig_send(rig, "known"), 0);
     rig->happened = false;
     rig_crash(rig);
     assert_int_equal(rig->runs, 2);
@@ -567,7 +567,7 @@ static void looking_up_may_take_time(void **state)
     for (int i = 0; i < 3; i++) {
         int64_t begun_us = clock_wall_us(&rig->clock.clock);
         rig->reads = 0;
-        assert_int_equal(rig_say(rig, "known"), 0);
+        assert_int_equal(rig_send(rig, "known"), 0);
         loop_advance(rig->loop, USEC_PER_SEC);
         rig_crash(rig);
         assert_non_null(rig->pending);
@@ -579,7 +579,7 @@ static void looking_up_may_take_time(void **state)
         assert_int_equal(rig->reads, i == 0 ? 1 : 0);
         assert_int_equal(rig->runs, i + 1);
     }
-    assert_int_equal(rig_say(rig, "known"), 0);
+    assert_int_equal(rig_send(rig, "known"), 0);
     rig_crash(rig);
     loop_advance(rig->loop, 21 * USEC_PER_SEC); /* nobody answers */
     assert_int_equal(rig->cancels, 1);
@@ -593,7 +593,7 @@ static void what_a_failure_owes_is_done_after_a_crash(void **state)
     struct rig *rig = *state;
     rig->failures = 1;
     rig->fail_with = ERR_HTTP_TIMEOUT;
-    assert_int_equal(rig_say(rig, "owed"), 0);
+    assert_int_equal(rig_send(rig, "owed"), 0);
     assert_int_equal(rig->runs, 2);
     rig_crash(rig); /* in the on_failure step, which had not taken effect */
     assert_int_equal(rig->recovers, 1);
@@ -614,11 +614,11 @@ static void reading_costs_one_commit(void **state)
     struct rig *rig = *state;
     int commits = 0;
     ops_store_set_fault(rig->store, count_commits, &commits);
-    assert_int_equal(rig_say(rig, "look"), 0);
+    assert_int_equal(rig_send(rig, "look"), 0);
     assert_int_equal(commits, 1);
     assert_int_equal(rig_messages(rig), 1);
     commits = 0;
-    assert_int_equal(rig_say(rig, "change demo"), 0);
+    assert_int_equal(rig_send(rig, "change demo"), 0);
     assert_int_equal(commits, 2); /* on disk before it runs, and after */
     ops_store_set_fault(rig->store, NULL, NULL);
 }
@@ -666,7 +666,7 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
         assert_int_equal(run_table_list(rig->store, 1U << RUN_RUNNING, 0, &row, 1, NULL), 0);
     }
     assert_true(whole);
-    struct audit_verdict verdict;
+    struct audit_chain_result verdict;
     assert_int_equal(audit_chain_verify(rig->store, 1, &verdict, NULL), 0);
     assert_true(verdict.ok);
 }
@@ -683,7 +683,7 @@ static void a_full_disk_delays_the_answer_only(void **state)
     bool full = false;
     ops_store_set_fault(rig->store, fail_writes, &full);
     assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
-    assert_int_equal(rig_say(rig, "hang"), 0);
+    assert_int_equal(rig_send(rig, "hang"), 0);
     full = true;
     rig_finish(rig, ERR_NONE); /* of hang: nobody is told what is not on disk */
     loop_advance(rig->loop, 11 * USEC_PER_SEC);
@@ -723,7 +723,7 @@ UNIT_GROUP(runner, RIG_TEST(reading_answers_at_once), RIG_TEST(names_are_forgivi
            RIG_TEST(cancelling_ends_it), RIG_TEST(questions_expire_visibly),
            RIG_TEST(a_late_press_before_the_timer_is_refused),
            RIG_TEST(questions_survive_a_restart),
-           RIG_TEST(waiting_doors_confirm_in_two_calls_or_one),
+           RIG_TEST(waiting_channels_confirm_in_two_calls_or_one),
            RIG_TEST(progress_is_one_edited_message), RIG_TEST(a_slow_read_shows_that_it_works),
            RIG_TEST(a_late_step_is_cancelled), RIG_TEST(on_failure_steps_run),
            RIG_TEST(only_what_may_help_is_tried_again), RIG_TEST(a_client_that_left_is_not_called),

@@ -20,7 +20,7 @@ static void status_shows_the_account(void **state)
     static char alerts[] = "Alerts 1 high";
     desk_add_status_line(s->desk, status_piece, services);
     desk_add_status_line(s->desk, status_piece, alerts);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "has not reported yet");
     assert_has(rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
     assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\""); /* a pipe would not show it */
@@ -28,13 +28,13 @@ static void status_shows_the_account(void **state)
     struct snapshot *early = scene_draft(s);
     early->state = TRADING_STARTING;
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "⏳ nightdesk · paper · starting");
     assert_has(rig_last(&s->rig), "Equity");
     assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\"");
 
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     const char *text = rig_last(&s->rig);
     assert_has(text, "nightdesk · paper · up 2 d 4 h");
     assert_has(text, "\"tone\":\"good\"");
@@ -54,7 +54,7 @@ static void a_clock_that_is_set_does_not_change_the_uptime(void **state)
     for (size_t i = 0; i < COUNT_OF(jumps); i++) {
         scene_publish_plain(s, 0);
         clock_fake_jump_wall(&s->rig.clock, jumps[i]);
-        scene_say(s, &s->rig.rita, "/status");
+        scene_send(s, &s->rig.rita, "/status");
         assert_has(rig_last(&s->rig), "nightdesk · paper · up 2 d 4 h");
     }
 }
@@ -63,7 +63,7 @@ static void status_tells_of_candles_that_were_refused(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_lacks(rig_last(&s->rig), "refused:");
     assert_has(rig_last(&s->rig), "\"market_ended\":false");
 
@@ -85,7 +85,7 @@ static void status_tells_of_candles_that_were_refused(void **state)
     n->source_duplicates = 8;
     n->market_ended = true;
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     const char *text = rig_last(&s->rig);
     assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
                      "4 from the future");
@@ -100,7 +100,7 @@ static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
     struct scene *s = *state;
     scene_draft(s)->market_speed = 60;
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "Market time 2026-11-19 11:06 UTC (60× real time)");
 }
 
@@ -122,9 +122,9 @@ static void states_stay_in_the_footer(void **state)
         n->state = cases[i].state;
         (void)snprintf(n->state_reason, sizeof(n->state_reason), "because");
         scene_publish(s);
-        scene_say(s, &s->rig.rita, "/version");
+        scene_send(s, &s->rig.rita, "/version");
         assert_has(rig_last(&s->rig), cases[i].footer);
-        scene_say(s, &s->rig.rita, "/status");
+        scene_send(s, &s->rig.rita, "/status");
         assert_has(rig_last(&s->rig), cases[i].title);
     }
 }
@@ -139,7 +139,7 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
     (void)snprintf(n->state_reason, sizeof(n->state_reason),
                    "nothing opens or closes: trading.db cannot be written");
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
 
@@ -150,12 +150,12 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
     (void)snprintf(n->state_reason, sizeof(n->state_reason),
                    "disk: trading.db could not be written");
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "⚠ disk failed: DB_FULL, since ");
     assert_has(rig_last(&s->rig), "Nothing opens; stops, closing and an emergency stop work.");
     assert_has(rig_last(&s->rig), "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
-    scene_say(s, &s->rig.rita, "/version");
+    scene_send(s, &s->rig.rita, "/version");
     assert_has(rig_last(&s->rig),
                "\"footer\":\"⏸ disk: trading.db could not be written · 🔴 disk "
                "failed: DB_FULL\"");
@@ -168,7 +168,7 @@ static void a_silent_engine_reddens_what_it_said(void **state)
     scene_add_trade(s, 1, "2.39", RIG_WALL_US);
     scene_publish_plain(s, 1);
     loop_advance(s->rig.loop, 4 * USEC_PER_SEC);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"nightdesk");
     assert_has(rig_last(&s->rig), "\"age_ms\":4000,\"stale\":false");
     assert_has(rig_last(&s->rig), "\"footer\":\"\"");
@@ -178,43 +178,43 @@ static void a_silent_engine_reddens_what_it_said(void **state)
         "/status", "/positions",      "/trades",    "/decisions",
         "/risk",   "/emergency_stop", "/close all", "/amend BTC-USD stop=60000"};
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        scene_say(s, &s->rig.adam, lines[i]);
+        scene_send(s, &s->rig.adam, lines[i]);
         assert_has(rig_last(&s->rig), "\"title\":\"engine silent for 40 s, numbers from ");
         assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
         assert_has(rig_last(&s->rig), "\"stale\":true");
     }
     assert_has(rig_last(&s->rig), "{\"line\":\"Confirm: amend BTC-USD ");
-    scene_say(s, &s->rig.adam, "/version"); /* shows none, and warns all the same */
+    scene_send(s, &s->rig.adam, "/version"); /* shows none, and warns all the same */
     assert_lacks(rig_last(&s->rig), "\"title\":\"engine");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 engine silent for 40 s");
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
     assert_has(s->rig.reply_text, "\"title\":\"engine silent for 40 s");
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
-    (void)scene_take_request(s);
+    (void)scene_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_int_equal(s->rig.reply_err, ERR_STEP_TIMEOUT);
     assert_has(s->rig.reply_text, "\"title\":\"engine silent for 5");
 
     /* A heartbeat does not make old figures new. */
-    atomic_store(&s->crossing.engine_beat_mono_us, s->rig.clock.now_mono_us);
-    scene_say(s, &s->rig.rita, "/status");
+    atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"engine silent for ");
     scene_publish_plain(s, 1);
     clock_fake_jump_wall(&s->rig.clock, -USEC_PER_HOUR);
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"nightdesk");
 }
 
 static void positions_have_units(void **state)
 {
     struct scene *s = *state;
-    scene_say(s, &s->rig.rita, "/positions");
+    scene_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "ENGINE_SILENT");
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/positions");
+    scene_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "Nothing is open.");
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.rita, "/positions");
+    scene_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "Positions 1 of 3");
     assert_has(rig_last(&s->rig), "+$2.39");
     assert_has(rig_last(&s->rig), "1 h 30 min");
@@ -256,14 +256,14 @@ static void draft_risk(struct snapshot *n)
 static void risk_shows_limits_beside_their_use(void **state)
 {
     struct scene *s = *state;
-    scene_say(s, &s->rig.rita, "/risk");
+    scene_send(s, &s->rig.rita, "/risk");
     assert_has(rig_last(&s->rig), "ENGINE_SILENT");
     struct snapshot *n = scene_draft(s);
     n->position_count = 1;
     (void)symbol_parse(str_c("BTC-USD"), &n->positions[0].symbol);
     draft_risk(n);
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/risk");
+    scene_send(s, &s->rig.rita, "/risk");
     const char *text = rig_last(&s->rig);
     assert_has(text, "Risk: ACTIVE");
     assert_has(text, "[\"exposure\",\"31.2 %\",\"≤ 75.0 %\"]");
@@ -297,7 +297,7 @@ static void risk_says_why_nothing_is_opened(void **state)
     n->foreign[0] = (struct snapshot_foreign){
         .symbol = {"ETH-USD"}, .side = SIDE_SHORT, .qty = dec_from_int(2)};
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/risk");
+    scene_send(s, &s->rig.rita, "/risk");
     const char *text = rig_last(&s->rig);
     assert_has(text, "Risk: REDUCING");
     assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
@@ -311,7 +311,7 @@ static void risk_says_why_nothing_is_opened(void **state)
     n->risk_state = RISK_HALTED;
     n->books_balance = false;
     scene_publish(s);
-    scene_say(s, &s->rig.rita, "/risk");
+    scene_send(s, &s->rig.rita, "/risk");
     assert_has(rig_last(&s->rig), "Risk: HALTED");
     assert_has(rig_last(&s->rig), "the books do not balance");
     assert_has(rig_last(&s->rig), "\"risk_state\":\"halted\"");
@@ -321,18 +321,18 @@ static void trades_add_up(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/trades");
+    scene_send(s, &s->rig.rita, "/trades");
     assert_has(rig_last(&s->rig), "No trades yet");
     scene_add_trade(s, 1, "2.5", RIG_WALL_US);
     scene_add_trade(s, 2, "-1", RIG_WALL_US + 1);
-    scene_say(s, &s->rig.rita, "/trades");
+    scene_send(s, &s->rig.rita, "/trades");
     assert_has(rig_last(&s->rig), "Last 2 trades");
     assert_has(rig_last(&s->rig), "All 2: 1 won (50 %), result +$1.50, fees $0.40");
-    scene_say(s, &s->rig.rita, "/trades 1");
+    scene_send(s, &s->rig.rita, "/trades 1");
     assert_has(rig_last(&s->rig), "Last trade");
-    scene_say(s, &s->rig.rita, "/trades 51");
+    scene_send(s, &s->rig.rita, "/trades 51");
     assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
-    scene_say(s, &s->rig.rita, "/trades many");
+    scene_send(s, &s->rig.rita, "/trades many");
     assert_has(rig_last(&s->rig), "many is not a whole number");
 }
 
@@ -365,7 +365,7 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     struct scene *s = *state;
     struct err err = {0};
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/why");
+    scene_send(s, &s->rig.rita, "/why");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
 
     struct decision d = a_decision(1);
@@ -383,9 +383,9 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
                           .decision_id = 1};
     order.symbol = d.symbol;
     (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-1");
-    assert_int_equal(order_table_put(s->engine_store, &order, &err), 0);
+    assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
     scene_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
-    scene_say(s, &s->rig.rita, "/why 1");
+    scene_send(s, &s->rig.rita, "/why 1");
     assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
     assert_has(rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
@@ -399,7 +399,7 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_MAX_POSITIONS");
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "3 of 3 positions open");
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_say(s, &s->rig.rita, "/why btc-usd");
+    scene_send(s, &s->rig.rita, "/why btc-usd");
     assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS: 3 of 3 positions open");
     d = a_decision(3);
     (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
@@ -407,17 +407,17 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     d.outcome = OUTCOME_HOLD;
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "%s", "");
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_say(s, &s->rig.rita, "/why");
+    scene_send(s, &s->rig.rita, "/why");
     assert_has(rig_last(&s->rig), "score −0.20 of 0.35 · hold");
     assert_has(rig_last(&s->rig), "BTC-USD +0.41, vetoed: RISK_MAX_POSITIONS");
     assert_has(rig_last(&s->rig), "\"/why BTC-USD\"");
-    scene_say(s, &s->rig.rita, "/why 99");
+    scene_send(s, &s->rig.rita, "/why 99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
-    scene_say(s, &s->rig.rita, "/why \"no symbol\"");
+    scene_send(s, &s->rig.rita, "/why \"no symbol\"");
     assert_has(rig_last(&s->rig), "neither the number of a trade (12), that of a decision (d12)");
-    scene_say(s, &s->rig.rita, "/why d2");
+    scene_send(s, &s->rig.rita, "/why d2");
     assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
-    scene_say(s, &s->rig.rita, "/why d99");
+    scene_send(s, &s->rig.rita, "/why d99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
 }
 
@@ -487,7 +487,7 @@ static void why_tells_of_all_eight(void **state)
     assert_int_equal(rule_table_save(s->engine_store, &book, &err), 0);
     struct decision d = a_full_decision(5);
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_say(s, &s->rig.rita, "/why");
+    scene_send(s, &s->rig.rita, "/why");
     const char *said = rig_last(&s->rig);
     assert_has(said, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
     assert_has(said, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
@@ -524,8 +524,8 @@ static void why_tells_of_all_eight(void **state)
                           .decision_id = 6};
     (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-2");
     (void)snprintf(order.reason, sizeof(order.reason), "too small");
-    assert_int_equal(order_table_put(s->engine_store, &order, &err), 0);
-    scene_say(s, &s->rig.rita, "/why d6");
+    assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
+    scene_send(s, &s->rig.rita, "/why d6");
     said = rig_last(&s->rig);
     assert_has(said, "= +1.00 (cut at 1); ±0.35");
     assert_has(said, "[\"risk_audit\",\"pass\"");
@@ -538,7 +538,7 @@ static void decisions_are_listed(void **state)
     struct scene *s = *state;
     struct err err = {0};
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/decisions");
+    scene_send(s, &s->rig.rita, "/decisions");
     assert_has(rig_last(&s->rig), "No decisions yet");
     for (int64_t id = 1; id <= 12; id++) {
         struct decision d = a_decision(id);
@@ -554,7 +554,7 @@ static void decisions_are_listed(void **state)
         }
         assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     }
-    scene_say(s, &s->rig.rita, "/decisions");
+    scene_send(s, &s->rig.rita, "/decisions");
     const char *said = rig_last(&s->rig);
     assert_has(said, "Last 10 decisions");
     assert_has(said, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
@@ -563,31 +563,31 @@ static void decisions_are_listed(void **state)
     assert_null(strstr(said, "\"/why d11\"")); /* it wanted nothing */
     assert_has(said, "\"decision_id\":3");
     assert_null(strstr(said, "\"decision_id\":2,"));
-    scene_say(s, &s->rig.rita, "/decisions 12");
+    scene_send(s, &s->rig.rita, "/decisions 12");
     said = rig_last(&s->rig);
     assert_has(said, "Last 12 decisions");
     assert_has(said, "\"/why d2\"");
     assert_has(said, "\"veto\"]");
     assert_has(said, "Vetoes: 2 × RISK_A, 1 × RISK_B");
-    scene_say(s, &s->rig.rita, "/decisions eth-usd 3");
+    scene_send(s, &s->rig.rita, "/decisions eth-usd 3");
     said = rig_last(&s->rig);
     assert_has(said, "Last 3 decisions");
     assert_null(strstr(said, "BTC-USD"));
-    scene_say(s, &s->rig.rita, "/decisions eth-usd 1");
+    scene_send(s, &s->rig.rita, "/decisions eth-usd 1");
     assert_has(rig_last(&s->rig), "Last decision");
-    scene_say(s, &s->rig.rita, "/decisions sol-usd");
+    scene_send(s, &s->rig.rita, "/decisions sol-usd");
     assert_has(rig_last(&s->rig), "No decisions yet of SOL-USD");
     static const char *const wrong[] = {"/decisions 0", "/decisions 51", "/decisions eth-usd many",
                                         "/decisions \"no symbol\""};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        scene_say(s, &s->rig.rita, wrong[i]);
+        scene_send(s, &s->rig.rita, wrong[i]);
         assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
     }
     /* Over midnight a row tells the day. */
     struct decision d = a_decision(13);
     d.at_us = RIG_WALL_US + USEC_PER_DAY;
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_say(s, &s->rig.rita, "/decisions 2");
+    scene_send(s, &s->rig.rita, "/decisions 2");
     assert_has(rig_last(&s->rig), "[\"11-18\",\"\",\"\",\"\",\"\",\"\"]");
 }
 
@@ -595,20 +595,20 @@ static void help_shows_what_one_may_do(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/help");
+    scene_send(s, &s->rig.rita, "/help");
     assert_has(rig_last(&s->rig), "/status  Account");
     assert_lacks(rig_last(&s->rig), "/pause");
     assert_lacks(rig_last(&s->rig), "/emergency_stop");
-    scene_say(s, &s->rig.adam, "/help");
+    scene_send(s, &s->rig.adam, "/help");
     assert_has(rig_last(&s->rig), "/emergency_stop");
-    scene_say(s, &s->rig.alice, "/help close");
+    scene_send(s, &s->rig.alice, "/help close");
     assert_has(rig_last(&s->rig), "/close <symbol>");
     assert_has(rig_last(&s->rig), "asks for a confirmation");
-    scene_say(s, &s->rig.rita, "/help close");
+    scene_send(s, &s->rig.rita, "/help close");
     assert_has(rig_last(&s->rig), "COMMAND_UNKNOWN");
-    scene_say(s, &s->rig.rita, "/whoami");
+    scene_send(s, &s->rig.rita, "/whoami");
     assert_has(rig_last(&s->rig), "Role read_only, at the door telegram, id 8");
-    scene_say(s, &s->rig.rita, "/version");
+    scene_send(s, &s->rig.rita, "/version");
     assert_has(rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
 }
 
@@ -616,16 +616,16 @@ static void auditlog_is_for_admins(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.alice, "/auditlog");
+    scene_send(s, &s->rig.alice, "/auditlog");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
-    scene_say(s, &s->rig.adam, "/auditlog 5");
+    scene_send(s, &s->rig.adam, "/auditlog 5");
     assert_has(rig_last(&s->rig), "the chain is whole");
     assert_has(rig_last(&s->rig), "command.denied");
     assert_has(rig_last(&s->rig), "0 reading commands in the last day");
     assert_int_equal(rig_audited(&s->rig, "command.received"), 1); /* who read the log is in it */
-    scene_say(s, &s->rig.adam, "/version");
-    scene_say(s, &s->rig.rita, "/whoami");
-    scene_say(s, &s->rig.adam, "/auditlog 5");
+    scene_send(s, &s->rig.adam, "/version");
+    scene_send(s, &s->rig.rita, "/whoami");
+    scene_send(s, &s->rig.adam, "/auditlog 5");
     assert_has(rig_last(&s->rig), "2 reading commands in the last day");
     assert_int_equal(rig_audited(&s->rig, "command.received"), 2);
 }

@@ -11,8 +11,8 @@ static void pause_waits_for_the_engine(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.alice, "/pause");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/pause");
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_PAUSE);
     assert_string_equal(r.by, "alice");
     assert_true(r.id > 0);
@@ -23,18 +23,18 @@ static void pause_waits_for_the_engine(void **state)
     scene_answer(s, &r, ERR_NONE); /* a repeated event changes nothing */
     assert_int_equal(rig_messages(&s->rig), 1);
 
-    scene_say(s, &s->rig.alice, "/resume");
-    struct request again = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/resume");
+    struct request again = scene_next_request(s);
     assert_true(again.id > r.id);
     scene_answer(s, &again, ERR_ENGINE_STOPPED);
     assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
 
-    scene_say(s, &s->rig.alice, "/resume");
-    again = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/resume");
+    again = scene_next_request(s);
     scene_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "Trading goes on");
-    scene_say(s, &s->rig.alice, "/resume");
-    again = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/resume");
+    again = scene_next_request(s);
     struct snapshot *tripped = scene_draft(s);
     tripped->state = TRADING_BREAKER;
     (void)str_copy(STR_LIT("daily loss 5.1 % of 5 %"), tripped->state_reason,
@@ -44,7 +44,7 @@ static void pause_waits_for_the_engine(void **state)
     assert_has(rig_last(&s->rig), "the breaker has tripped");
     assert_has(rig_last(&s->rig), "daily loss 5.1 % of 5 %. /resume once more");
 
-    scene_say(s, &s->rig.rita, "/pause");
+    scene_send(s, &s->rig.rita, "/pause");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
 }
 
@@ -52,8 +52,8 @@ static void a_lost_event_is_looked_up(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.alice, "/pause");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/pause");
+    struct request r = scene_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
     trading_resync(s->desk);
     loop_advance(s->rig.loop, 0);
@@ -64,8 +64,8 @@ static void a_silent_engine_times_out(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.alice, "/pause");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/pause");
+    struct request r = scene_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
     scene_answer(s, &r, ERR_NONE); /* too late: nobody waits */
@@ -77,13 +77,13 @@ static void a_full_ring_is_busy(void **state)
     struct scene *s = *state;
     scene_publish_plain(s, 0);
     const struct request filler = {.id = 1};
-    while (ring_push(s->crossing.requests, &filler)) {}
-    scene_say(s, &s->rig.alice, "/pause");
+    while (ring_push(s->shared.requests, &filler)) {}
+    scene_send(s, &s->rig.alice, "/pause");
     assert_has(rig_last(&s->rig), "ENGINE_BUSY");
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     scene_confirm(s, &s->rig.adam);
     assert_has(rig_last(&s->rig), "ENGINE_BUSY");
-    assert_true(crossing_is_halted(&s->crossing)); /* the kill switch does not queue */
+    assert_true(shared_is_halted(&s->shared)); /* the kill switch does not queue */
     assert_int_equal(s->raised, 1);
 }
 
@@ -91,16 +91,16 @@ static void close_asks_then_waits_until_it_is_gone(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.alice, "/close BTC-USD");
+    scene_send(s, &s->rig.alice, "/close BTC-USD");
     assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
-    scene_say(s, &s->rig.alice, "/close DOGE-USD");
+    scene_send(s, &s->rig.alice, "/close DOGE-USD");
     assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
 
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.alice, "/close btc-usd");
+    scene_send(s, &s->rig.alice, "/close btc-usd");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
     scene_confirm(s, &s->rig.alice);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_CLOSE);
     assert_string_equal(r.symbol.name, "BTC-USD");
     scene_answer(s, &r, ERR_NONE);
@@ -125,9 +125,9 @@ static void a_close_that_does_not_fill_is_told(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.alice, "/close all");
+    scene_send(s, &s->rig.alice, "/close all");
     scene_confirm(s, &s->rig.alice);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_string_equal(r.symbol.name, "");
     scene_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
@@ -146,12 +146,12 @@ static void a_foreign_position_is_shown_and_closed(void **state)
         .side = SIDE_SHORT, .qty = dec_from_int(3), .entry_price = dec_from_int(150)};
     assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
     scene_publish(s);
-    scene_say(s, &s->rig.alice, "/positions");
+    scene_send(s, &s->rig.alice, "/positions");
     assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
-    scene_say(s, &s->rig.alice, "/close sol-usd");
+    scene_send(s, &s->rig.alice, "/close sol-usd");
     assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
     scene_confirm(s, &s->rig.alice);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_string_equal(r.symbol.name, "SOL-USD");
     scene_answer(s, &r, ERR_NONE);
     n = scene_draft(s);
@@ -171,12 +171,12 @@ static void a_foreign_position_is_shown_and_closed(void **state)
 static struct request ask_for_stop(struct scene *s)
 {
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     assert_has(rig_last(&s->rig), "every position is closed (1 now)");
-    assert_false(crossing_is_halted(&s->crossing));
+    assert_false(shared_is_halted(&s->shared));
     scene_confirm(s, &s->rig.adam);
-    assert_true(crossing_is_halted(&s->crossing));
-    struct request r = scene_take_request(s);
+    assert_true(shared_is_halted(&s->shared));
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
     return r;
 }
@@ -199,7 +199,7 @@ static void an_emergency_stop_is_verified(void **state)
     assert_has(rig_last(&s->rig), "Emergency stop: verified flat");
     assert_int_equal(s->raised, 0);
 
-    scene_say(s, &s->rig.alice, "/emergency_stop");
+    scene_send(s, &s->rig.alice, "/emergency_stop");
     assert_has(rig_last(&s->rig), "needs the emergency grant");
 }
 
@@ -232,20 +232,20 @@ static void publish_bracket(struct scene *s, const char *stop, const char *targe
 static void assert_nothing_asked(struct scene *s)
 {
     struct request none;
-    assert_false(ring_pop(s->crossing.requests, &none));
+    assert_false(ring_pop(s->shared.requests, &none));
 }
 
 static void amend_shows_the_change_and_waits_for_it(void **state)
 {
     struct scene *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
-    scene_say(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
+    scene_send(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
     assert_has(rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
     assert_has(rig_last(&s->rig), "Target stays at 66,685.3");
     assert_nothing_asked(s); /* not before it is confirmed */
     scene_confirm(s, &s->rig.alice);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_AMEND);
     assert_string_equal(r.symbol.name, "BTC-USD");
     assert_string_equal(r.by, "alice");
@@ -283,13 +283,13 @@ static void amend_refuses_what_cannot_be(void **state)
     };
     publish_bracket(s, "62838.1", "66685.3");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        scene_say(s, &s->rig.alice, cases[i].line);
+        scene_send(s, &s->rig.alice, cases[i].line);
         assert_has(rig_last(&s->rig), cases[i].says);
     }
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
-    scene_say(s, &s->rig.rita, "/amend BTC-USD stop=60000");
+    scene_send(s, &s->rig.rita, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_nothing_asked(s);
 }
@@ -304,10 +304,10 @@ static void amend_names_the_loss_and_holds_it_to_the_limit(void **state)
     n->positions[0].target = scene_dec("66685.3");
     n->risk.risk_per_trade_pct = 1;
     scene_publish(s);
-    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig),
                "At the stop: −$12.77 (−0.12 % of equity; risk.risk_per_trade is 1 %)");
-    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=1000");
+    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=1000");
     assert_has(rig_last(&s->rig), "AMEND_RISK");
     assert_has(rig_last(&s->rig),
                "it would lose $195.67, 1.88 % of equity; risk.risk_per_trade is 1 %");
@@ -317,7 +317,7 @@ static void amend_names_the_loss_and_holds_it_to_the_limit(void **state)
     n->positions[0].stop = scene_dec("900");
     n->risk.risk_per_trade_pct = 1;
     scene_publish(s);
-    scene_say(s, &s->rig.alice, "/amend BTC-USD stop=1000"); /* less than the one that stands */
+    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=1000"); /* less than the one that stands */
     assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD 1000");
     assert_nothing_asked(s);
 }
@@ -337,7 +337,7 @@ static void values_by_name_stay_with_their_names(void **state)
     assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
     assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD target=67000");
     scene_confirm(s, &s->rig.alice);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_int_equal(r.stop.e8, 0);
     assert_int_equal(r.target.e8, scene_dec("67000").e8);
 }
@@ -345,9 +345,9 @@ static void values_by_name_stay_with_their_names(void **state)
 static struct request ask_to_amend(struct scene *s)
 {
     publish_bracket(s, "62838.1", "66685.3");
-    scene_say(s, &s->rig.alice, "/amend BTC-USD target=67000");
+    scene_send(s, &s->rig.alice, "/amend BTC-USD target=67000");
     scene_confirm(s, &s->rig.alice);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     scene_answer(s, &r, ERR_NONE);
     return r;
 }
@@ -356,9 +356,8 @@ static void an_amendment_that_fails_says_why(void **state)
 {
     struct scene *s = *state;
     struct request r = ask_to_amend(s);
-    const struct event trouble = {
-        .topic = TOPIC_TROUBLE, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
-    trading_on_event(s->desk, &trouble);
+    const struct event fault = {.topic = TOPIC_FAULT, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
+    trading_on_event(s->desk, &fault);
     loop_advance(s->rig.loop, 0);
     assert_has(rig_last(&s->rig), "VENUE_AMEND");
 
@@ -374,7 +373,7 @@ static void an_amendment_that_fails_says_why(void **state)
     assert_has(rig_last(&s->rig), "TP 66,685.3"); /* what stands */
 }
 
-static void put_entry(struct scene *s, enum order_state order_state)
+static void write_entry(struct scene *s, enum order_state order_state)
 {
     struct order o = {.kind = ORDER_ENTRY,
                       .side = SIDE_LONG,
@@ -389,42 +388,42 @@ static void put_entry(struct scene *s, enum order_state order_state)
     (void)symbol_parse(str_c("BTC-USD"), &o.symbol);
     (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-7");
     struct err err = {0};
-    assert_int_equal(order_table_put(s->engine_store, &o, &err), 0);
+    assert_int_equal(order_table_write(s->engine_store, &o, &err), 0);
 }
 
 static void cancel_orders_waits_until_no_entry_is_alive(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    put_entry(s, ORDER_ACKED);
-    scene_say(s, &s->rig.alice, "/cancel_orders BTC-USD");
-    struct request r = scene_take_request(s);
+    write_entry(s, ORDER_ACKED);
+    scene_send(s, &s->rig.alice, "/cancel_orders BTC-USD");
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_CANCEL);
     assert_string_equal(r.symbol.name, "BTC-USD");
     scene_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1);
-    put_entry(s, ORDER_CANCELLED);
+    write_entry(s, ORDER_CANCELLED);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "No entry of BTC-USD is on its way any more");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
 
-    scene_say(s, &s->rig.alice, "/cancel_orders");
-    r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/cancel_orders");
+    r = scene_next_request(s);
     assert_string_equal(r.symbol.name, "");
     scene_answer(s, &r, ERR_ENGINE_NO_ENTRY);
     assert_has(rig_last(&s->rig), "ENGINE_NO_ENTRY");
 
-    put_entry(s, ORDER_UNKNOWN);
-    scene_say(s, &s->rig.alice, "/cancel_orders all");
-    r = scene_take_request(s);
+    write_entry(s, ORDER_UNKNOWN);
+    scene_send(s, &s->rig.alice, "/cancel_orders all");
+    r = scene_next_request(s);
     scene_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "CANCEL_UNFINISHED");
     assert_has(rig_last(&s->rig), "unknown");
-    scene_say(s, &s->rig.alice, "/cancel_orders DOGE-USD");
+    scene_send(s, &s->rig.alice, "/cancel_orders DOGE-USD");
     assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
-    scene_say(s, &s->rig.rita, "/cancel_orders");
+    scene_send(s, &s->rig.rita, "/cancel_orders");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
 }
 
@@ -432,12 +431,12 @@ static void maintenance_is_for_admins_and_asks(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.alice, "/maintenance");
+    scene_send(s, &s->rig.alice, "/maintenance");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
-    scene_say(s, &s->rig.adam, "/maintenance");
+    scene_send(s, &s->rig.adam, "/maintenance");
     assert_has(rig_last(&s->rig), "Open positions (1 now) keep stop and target");
     scene_confirm(s, &s->rig.adam);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_MAINTENANCE);
     struct snapshot *n = scene_draft(s);
     n->state = TRADING_MAINTENANCE;
@@ -446,7 +445,7 @@ static void maintenance_is_for_admins_and_asks(void **state)
     scene_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "Maintenance has begun");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
-    scene_say(s, &s->rig.rita, "/status");
+    scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"command\":\"/resume\"");
 }
 
@@ -470,10 +469,10 @@ static void rules_are_added_activated_and_retired(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.rita, "/rules");
+    scene_send(s, &s->rig.rita, "/rules");
     assert_has(rig_last(&s->rig), "No trading rules yet");
-    scene_say(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
+    struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_RULE_ADD);
     assert_string_equal(r.text, "avoid\nrsi14@1h > 70 and side == long\nno chasing");
     save_rule(s, &r, RULE_TESTING);
@@ -484,11 +483,11 @@ static void rules_are_added_activated_and_retired(void **state)
 
     assert_false(strstr(rig_last(&s->rig), "is not traded") != NULL);
 
-    scene_say(s, &s->rig.alice, "/rule_activate 3");
+    scene_send(s, &s->rig.alice, "/rule_activate 3");
     assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
     assert_has(rig_last(&s->rig), "entries are refused while it holds");
     scene_confirm(s, &s->rig.alice);
-    struct request again = scene_take_request(s);
+    struct request again = scene_next_request(s);
     assert_int_equal(again.kind, REQUEST_RULE_STATUS);
     assert_int_equal(again.number, 3);
     assert_string_equal(again.text, "active");
@@ -496,32 +495,32 @@ static void rules_are_added_activated_and_retired(void **state)
     scene_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "Rule 3 is active");
 
-    scene_say(s, &s->rig.rita, "/rules");
+    scene_send(s, &s->rig.rita, "/rules");
     assert_has(rig_last(&s->rig), "Trading rules: 1 active of 1");
     assert_has(rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
     assert_has(rig_last(&s->rig), "\"success_count\":12");
-    scene_say(s, &s->rig.rita, "/rules 3");
+    scene_send(s, &s->rig.rita, "/rules 3");
     assert_has(rig_last(&s->rig), "Added by alice");
     assert_has(rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
 
-    scene_say(s, &s->rig.alice, "/rule_test 3");
+    scene_send(s, &s->rig.alice, "/rule_test 3");
     scene_confirm(s, &s->rig.alice);
-    again = scene_take_request(s);
+    again = scene_next_request(s);
     assert_string_equal(again.text, "testing");
     scene_answer(s, &again, ERR_NONE);
-    scene_say(s, &s->rig.alice, "/rule_retire 3");
+    scene_send(s, &s->rig.alice, "/rule_retire 3");
     assert_has(rig_last(&s->rig), "forgotten by the engine for good");
     scene_confirm(s, &s->rig.alice);
-    again = scene_take_request(s);
+    again = scene_next_request(s);
     assert_string_equal(again.text, "retired");
     save_rule(s, &r, RULE_RETIRED);
     scene_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "Rule 3 is retired");
-    scene_say(s, &s->rig.rita, "/rules");
+    scene_send(s, &s->rig.rita, "/rules");
     assert_has(rig_last(&s->rig), "No trading rules yet");
-    scene_say(s, &s->rig.rita, "/rules all");
+    scene_send(s, &s->rig.rita, "/rules all");
     assert_has(rig_last(&s->rig), "⚪ 3 · retired");
-    scene_say(s, &s->rig.alice, "/rule_activate 3");
+    scene_send(s, &s->rig.alice, "/rule_activate 3");
     assert_has(rig_last(&s->rig), "rule 3 is retired");
 }
 
@@ -547,28 +546,28 @@ static void rules_that_cannot_be_never_reach_the_engine(void **state)
     };
     scene_publish_plain(s, 0);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        scene_say(s, &s->rig.alice, cases[i].line);
+        scene_send(s, &s->rig.alice, cases[i].line);
         assert_has(rig_last(&s->rig), cases[i].says);
     }
-    scene_say(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
+    scene_send(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_true(rig_audited(&s->rig, "command.denied") > 0);
     assert_nothing_asked(s);
 
     /* A slip in a symbol's name is no error, and is told wherever the rule is shown. */
-    scene_say(s, &s->rig.alice,
-              "/rule_add avoid \"symbol == BTC-UDS or symbol == BTC-USD\" \"why\"");
-    struct request slip = scene_take_request(s);
+    scene_send(s, &s->rig.alice,
+               "/rule_add avoid \"symbol == BTC-UDS or symbol == BTC-USD\" \"why\"");
+    struct request slip = scene_next_request(s);
     save_rule(s, &slip, RULE_TESTING);
     scene_answer(s, &slip, ERR_NONE);
     assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
     assert_false(strstr(rig_last(&s->rig), "BTC-USD is not traded") != NULL);
-    scene_say(s, &s->rig.alice, "/rules");
+    scene_send(s, &s->rig.alice, "/rules");
     assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
     assert_has(rig_last(&s->rig), "\"not_traded\":[\"BTC-UDS\"]");
 
-    scene_say(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
+    struct request r = scene_next_request(s);
     scene_answer(s, &r, ERR_RULE_DUPLICATE);
     assert_has(rig_last(&s->rig), "the same trading rule lives already");
 }
@@ -579,26 +578,26 @@ static void after_a_crash_the_request_is_looked_up(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.alice, "/pause");
-    struct request r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/pause");
+    struct request r = scene_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
     scene_crash(s);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
     assert_has(rig_last(&s->rig), "It took effect before nightdesk was restarted");
 
-    scene_say(s, &s->rig.alice, "/pause");
+    scene_send(s, &s->rig.alice, "/pause");
     scene_crash(s); /* pushed, never taken: the ring died with the process */
     assert_int_equal(rig_state(&s->rig, 2), RUN_FAILED);
     assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
 
-    scene_say(s, &s->rig.alice, "/resume");
-    r = scene_take_request(s);
+    scene_send(s, &s->rig.alice, "/resume");
+    r = scene_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_ENGINE_STOPPED, 1, NULL), 0);
     scene_crash(s);
     assert_int_equal(rig_state(&s->rig, 3), RUN_FAILED);
     assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
     struct request none;
-    assert_false(ring_pop(s->crossing.requests, &none)); /* nothing was asked again */
+    assert_false(ring_pop(s->shared.requests, &none)); /* nothing was asked again */
 }
 
 UNIT_GROUP(steer, SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),

@@ -11,12 +11,12 @@
 #include <unistd.h>
 
 /* How ops.db can be out of reach. */
-enum trouble { LOCKED, FULL, READ_ONLY, DAMAGED, TROUBLES };
+enum fault { LOCKED, FULL, READ_ONLY, DAMAGED, FAULTS };
 
-static const enum err_id errors[TROUBLES] = {[LOCKED] = ERR_DB_LOCKED,
-                                             [FULL] = ERR_DB_FULL,
-                                             [READ_ONLY] = ERR_DB_READONLY,
-                                             [DAMAGED] = ERR_DB_CORRUPT};
+static const enum err_id errors[FAULTS] = {[LOCKED] = ERR_DB_LOCKED,
+                                           [FULL] = ERR_DB_FULL,
+                                           [READ_ONLY] = ERR_DB_READONLY,
+                                           [DAMAGED] = ERR_DB_CORRUPT};
 
 static struct ops_store *locker;
 
@@ -26,17 +26,17 @@ static int fail_write(const char *what, void *userdata)
     return -(int)*(const enum err_id *)userdata;
 }
 
-static void begin_trouble(struct scene *s, enum trouble trouble)
+static void begin_fault(struct scene *s, enum fault fault)
 {
-    if (trouble == LOCKED) { /* another process with a transaction */
+    if (fault == LOCKED) { /* another process with a transaction */
         assert_int_equal(ops_store_open(s->rig.folder, OPS_STORE_WRITE, &locker, NULL), 0);
         assert_int_equal(ops_store_begin(locker, NULL), 0);
     } else {
-        ops_store_set_fault(s->rig.store, fail_write, (void *)(uintptr_t)&errors[trouble]);
+        ops_store_set_fault(s->rig.store, fail_write, (void *)(uintptr_t)&errors[fault]);
     }
 }
 
-static void end_trouble(struct scene *s)
+static void end_fault(struct scene *s)
 {
     ops_store_free(locker);
     locker = NULL;
@@ -71,27 +71,27 @@ static void a_stop_needs_no_record(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    for (int trouble = 0; trouble < TROUBLES; trouble++) {
-        const char *code = err_info(errors[trouble])->code;
+    for (int fault = 0; fault < FAULTS; fault++) {
+        const char *code = err_info(errors[fault])->code;
         int64_t messages = rig_messages(&s->rig);
         int received = rig_audited(&s->rig, "command.received");
-        crossing_halt_clear(&s->crossing, crossing_halt_generation(&s->crossing));
-        begin_trouble(s, (enum trouble)trouble);
+        shared_halt_clear(&s->shared, shared_halt_generation(&s->shared));
+        begin_fault(s, (enum fault)fault);
 
-        scene_say(s, &s->rig.adam, "/emergency_stop");
+        scene_send(s, &s->rig.adam, "/emergency_stop");
         assert_has(s->delivered_text, "Confirm: emergency_stop");
         assert_has(s->delivered_text, code);
-        assert_false(crossing_is_halted(&s->crossing));
+        assert_false(shared_is_halted(&s->shared));
         char data[16];
         (void)snprintf(data, sizeof(data), "%s", code_of(s));
 
         press(s, &s->rig.alice, data);
         assert_has(s->delivered_text, "CONFIRM_FOREIGN");
-        assert_false(crossing_is_halted(&s->crossing));
+        assert_false(shared_is_halted(&s->shared));
 
         press(s, &s->rig.adam, data);
-        assert_true(crossing_is_halted(&s->crossing));
-        struct request r = scene_take_request(s);
+        assert_true(shared_is_halted(&s->shared));
+        struct request r = scene_next_request(s);
         assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
         assert_string_equal(r.by, "adam");
         become_flat(s);
@@ -108,12 +108,12 @@ static void a_stop_needs_no_record(void **state)
         loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
         assert_int_equal(rig_messages(&s->rig), messages);
 
-        end_trouble(s);
+        end_fault(s);
         loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
         assert_int_equal(rig_messages(&s->rig), messages + 1);
         assert_has(rig_last(&s->rig), "Recorded now");
         assert_has(rig_last(&s->rig), "verified flat");
-        assert_int_equal(rig_state(&s->rig, trouble + 1), RUN_DONE);
+        assert_int_equal(rig_state(&s->rig, fault + 1), RUN_DONE);
         assert_int_equal(rig_audited(&s->rig, "command.received"), received + 1);
         assert_int_equal(rig_audited(&s->rig, "confirm.given"), received + 1);
         assert_int_equal(runner_active(s->runner), 0);
@@ -124,39 +124,39 @@ static void nobody_stops_who_may_not(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
-    scene_say(s, &s->rig.alice, "/emergency_stop"); /* an operator without the grant */
+    begin_fault(s, FULL);
+    scene_send(s, &s->rig.alice, "/emergency_stop"); /* an operator without the grant */
     assert_has(s->delivered_text, "ACCESS_DENIED");
-    scene_say(s, &s->rig.rita, "/pause");
+    scene_send(s, &s->rig.rita, "/pause");
     assert_has(s->delivered_text, "ACCESS_DENIED");
     assert_int_equal(rig_call(&s->rig, &s->rig.rita, "emergency_stop", true), 0);
     assert_int_equal(s->rig.reply_err, ERR_ACCESS_DENIED);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     struct principal lost = s->rig.adam;
     lost.emergency = false; /* since the question */
     press(s, &lost, code_of(s));
     assert_has(s->delivered_text, "ACCESS_DENIED");
-    assert_false(crossing_is_halted(&s->crossing));
+    assert_false(shared_is_halted(&s->shared));
     struct request r;
-    assert_false(ring_pop(s->crossing.requests, &r));
-    end_trouble(s);
+    assert_false(ring_pop(s->shared.requests, &r));
+    end_fault(s);
 }
 
 static void a_stored_question_is_answered_without_the_disk(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
-    begin_trouble(s, LOCKED);
+    begin_fault(s, LOCKED);
     press(s, &s->rig.adam, data);
-    assert_true(crossing_is_halted(&s->crossing));
-    struct request r = scene_take_request(s);
+    assert_true(shared_is_halted(&s->shared));
+    struct request r = scene_next_request(s);
     become_flat(s);
     scene_answer(s, &r, ERR_NONE);
     assert_has(s->delivered_text, "could not be recorded yet");
-    end_trouble(s);
+    end_fault(s);
     /* Long after: the question's own run is the record, and it does not expire. */
     loop_advance(s->rig.loop, 5 * USEC_PER_MIN);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
@@ -169,11 +169,11 @@ static void a_question_from_the_outage_is_recorded_when_it_is_over(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
-    end_trouble(s);
+    begin_fault(s, FULL);
+    scene_send(s, &s->rig.adam, "/emergency_stop");
+    end_fault(s);
     press(s, &s->rig.adam, code_of(s));
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
     become_flat(s);
     scene_answer(s, &r, ERR_NONE);
@@ -186,21 +186,21 @@ static void a_question_in_memory_expires_and_is_cancelled(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    begin_fault(s, FULL);
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "%s", code_of(s));
     loop_advance(s->rig.loop, 3 * USEC_PER_MIN);
     press(s, &s->rig.adam, data);
     assert_has(s->delivered_text, "CONFIRM_EXPIRED");
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     (void)snprintf(data, sizeof(data), "%s", code_of(s));
-    scene_say(s, &s->rig.adam, "/cancel"); /* the newest */
+    scene_send(s, &s->rig.adam, "/cancel"); /* the newest */
     assert_has(s->delivered_text, "Cancelled: emergency_stop");
     press(s, &s->rig.adam, data);
     assert_has(s->delivered_text, "CONFIRM_USED");
-    assert_false(crossing_is_halted(&s->crossing));
-    end_trouble(s);
+    assert_false(shared_is_halted(&s->shared));
+    end_fault(s);
 }
 
 static void reading_answers_and_changing_is_refused(void **state)
@@ -208,14 +208,14 @@ static void reading_answers_and_changing_is_refused(void **state)
     struct scene *s = *state;
     scene_publish_plain(s, 1);
     scene_add_trade(s, 1, "2.39", RIG_WALL_US);
-    for (int trouble = 0; trouble < TROUBLES; trouble++) {
-        const char *code = err_info(errors[trouble])->code;
-        begin_trouble(s, (enum trouble)trouble);
+    for (int fault = 0; fault < FAULTS; fault++) {
+        const char *code = err_info(errors[fault])->code;
+        begin_fault(s, (enum fault)fault);
         static const char *const reads[] = {"/status", "/positions", "/trades", "/risk",
                                             "/help",   "/whoami",    "/rules",  "/version"};
         for (size_t i = 0; i < COUNT_OF(reads); i++) {
             int before = s->delivered;
-            scene_say(s, &s->rig.adam, reads[i]);
+            scene_send(s, &s->rig.adam, reads[i]);
             assert_int_equal(s->delivered, before + 1);
             assert_lacks(s->delivered_text, "\"error\"");
             assert_has(s->delivered_text, code);
@@ -224,21 +224,21 @@ static void reading_answers_and_changing_is_refused(void **state)
                                               "/amend BTC-USD stop=60000", "/rule_retire 1"};
         for (size_t i = 0; i < COUNT_OF(changes); i++) {
             int before = s->delivered;
-            scene_say(s, &s->rig.adam, changes[i]);
+            scene_send(s, &s->rig.adam, changes[i]);
             assert_int_equal(s->delivered, before + 1);
             assert_has(s->delivered_text, "\"error\"");
             assert_has(s->delivered_text, code);
         }
         struct request r;
-        assert_false(ring_pop(s->crossing.requests, &r));
+        assert_false(ring_pop(s->shared.requests, &r));
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
         assert_int_equal(s->rig.reply_err, ERR_NONE);
         assert_has(s->rig.reply_text, "Equity");
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "close all", true), 0);
-        assert_int_equal(s->rig.reply_err, errors[trouble]);
-        end_trouble(s);
+        assert_int_equal(s->rig.reply_err, errors[fault]);
+        end_fault(s);
         loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
-        assert_false(ring_pop(s->crossing.requests, &r)); /* refused is not postponed */
+        assert_false(ring_pop(s->shared.requests, &r)); /* refused is not postponed */
         assert_int_equal(rig_messages(&s->rig), 0);
     }
 }
@@ -247,17 +247,17 @@ static void pausing_is_the_safe_side(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
+    begin_fault(s, FULL);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
-    struct request first = scene_take_request(s);
+    struct request first = scene_next_request(s);
     scene_answer(s, &first, ERR_NONE);
     assert_int_equal(s->rig.reply_err, ERR_NONE);
     assert_has(s->rig.reply_text, "paused");
     assert_has(s->rig.reply_text, "could not be recorded yet");
-    scene_say(s, &s->rig.adam, "/pause");
-    struct request second = scene_take_request(s);
+    scene_send(s, &s->rig.adam, "/pause");
+    struct request second = scene_next_request(s);
     assert_true(second.id > first.id);
-    end_trouble(s);
+    end_fault(s);
     /* It still waits for the engine: its row comes first, its end later. */
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 2), RUN_RUNNING);
@@ -265,8 +265,8 @@ static void pausing_is_the_safe_side(void **state)
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
     assert_int_equal(rig_state(&s->rig, 2), RUN_DONE);
     assert_has(rig_last(&s->rig), "Recorded now");
-    scene_say(s, &s->rig.adam, "/resume");
-    assert_true(scene_take_request(s).id > second.id);
+    scene_send(s, &s->rig.adam, "/resume");
+    assert_true(scene_next_request(s).id > second.id);
 }
 
 static void assert_told_late(struct scene *s, const char *words)
@@ -283,17 +283,17 @@ static void a_stop_verified_before_its_record_is_told_after_it(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, LOCKED);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    begin_fault(s, LOCKED);
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     press(s, &s->rig.adam, code_of(s));
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     loop_advance(s->rig.loop, 61 * USEC_PER_SEC);
     assert_has(s->delivered_text, "STEP_TIMEOUT");
     scene_answer(s, &r, ERR_NONE);
     become_flat(s);
     loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
     assert_int_equal(rig_messages(&s->rig), 0);
-    end_trouble(s);
+    end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
     assert_int_equal(s->raised, 1);
@@ -304,11 +304,11 @@ static void a_stop_recorded_before_it_failed_is_told_late(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    begin_fault(s, FULL);
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     press(s, &s->rig.adam, code_of(s));
-    struct request r = scene_take_request(s);
-    end_trouble(s);
+    struct request r = scene_next_request(s);
+    end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
     loop_advance(s->rig.loop, 60 * USEC_PER_SEC);
@@ -323,13 +323,13 @@ static void a_pause_without_a_record_is_told_late(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
-    scene_say(s, &s->rig.adam, "/pause");
-    struct request r = scene_take_request(s);
+    begin_fault(s, FULL);
+    scene_send(s, &s->rig.adam, "/pause");
+    struct request r = scene_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(s->delivered_text, "STEP_TIMEOUT");
     scene_answer(s, &r, ERR_NONE);
-    end_trouble(s);
+    end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_told_late(s, "Done after all");
 }
@@ -338,7 +338,7 @@ static int look_at_halt(const char *what, void *userdata)
 {
     const struct scene *s = userdata;
     (void)what;
-    assert_true(crossing_is_halted(&s->crossing));
+    assert_true(shared_is_halted(&s->shared));
     return 0;
 }
 
@@ -346,7 +346,7 @@ static void the_stop_waits_for_no_write(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
     ops_store_set_fault(s->rig.store, look_at_halt, s);
@@ -357,19 +357,19 @@ static void the_stop_waits_for_no_write(void **state)
 
 static bool is_halted(const struct scene *s)
 {
-    return crossing_is_halted(&s->crossing);
+    return shared_is_halted(&s->shared);
 }
 
 static void a_stop_that_no_database_took_survives_a_crash(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
-    begin_trouble(s, FULL);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    begin_fault(s, FULL);
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     assert_false(is_halted(s));
     press(s, &s->rig.adam, code_of(s));
     assert_true(is_halted(s));
-    end_trouble(s);
+    end_fault(s);
     scene_crash(s);
     assert_true(is_halted(s));
     scene_crash(s);
@@ -377,16 +377,16 @@ static void a_stop_that_no_database_took_survives_a_crash(void **state)
 
     /* The way back. */
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.adam, "/clear_emergency");
+    scene_send(s, &s->rig.adam, "/clear_emergency");
     scene_confirm(s, &s->rig.adam);
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     scene_answer(s, &r, ERR_ENGINE_NOT_FLAT);
     scene_crash(s);
     assert_true(is_halted(s));
     scene_publish_plain(s, 0);
-    scene_say(s, &s->rig.adam, "/clear_emergency");
+    scene_send(s, &s->rig.adam, "/clear_emergency");
     scene_confirm(s, &s->rig.adam);
-    r = scene_take_request(s);
+    r = scene_next_request(s);
     scene_answer(s, &r, ERR_NONE);
     scene_crash(s);
     assert_false(is_halted(s));
@@ -397,10 +397,10 @@ static void a_stop_that_was_cleared_is_over(void **state)
     struct scene *s = *state;
     scene_publish_plain(s, 1);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    struct request stop = scene_take_request(s);
+    struct request stop = scene_next_request(s);
     clock_fake_advance(&s->rig.clock, USEC_PER_SEC);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-    struct request clear = scene_take_request(s);
+    struct request clear = scene_next_request(s);
     assert_true(clear.id > stop.id);
     /* The engine has committed it; nobody was told before the crash. */
     assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
@@ -415,7 +415,7 @@ static const char *stop_path(const struct scene *s)
     return path;
 }
 
-static void assert_file_says(const struct scene *s, const char *word)
+static void assert_file_has(const struct scene *s, const char *word)
 {
     char text[16] = {0};
     FILE *file = fopen(stop_path(s), "r");
@@ -431,15 +431,15 @@ static void an_old_clear_does_not_erase_a_newer_stop(void **state)
     scene_publish_plain(s, 0);
     for (int late = 0; late < 2; late++) {
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-        (void)scene_take_request(s);
+        (void)scene_next_request(s);
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-        struct request clear = scene_take_request(s);
+        struct request clear = scene_next_request(s);
         loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN); /* then its command has ended */
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-        (void)scene_take_request(s);
+        (void)scene_next_request(s);
         scene_answer(s, &clear, ERR_NONE);
         loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
-        assert_file_says(s, "stop ");
+        assert_file_has(s, "stop ");
         assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL),
                          0);
         scene_crash(s);
@@ -447,11 +447,11 @@ static void an_old_clear_does_not_erase_a_newer_stop(void **state)
         scene_publish_plain(s, 0);
 
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-        clear = scene_take_request(s);
+        clear = scene_next_request(s);
         loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN);
         scene_answer(s, &clear, ERR_NONE);
         loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
-        assert_file_says(s, "none");
+        assert_file_has(s, "none");
         scene_crash(s);
         assert_false(is_halted(s));
         scene_publish_plain(s, 0);
@@ -463,15 +463,15 @@ static void a_clock_set_back_does_not_clear_a_stop(void **state)
     struct scene *s = *state;
     scene_publish_plain(s, 0);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    (void)scene_take_request(s);
+    (void)scene_next_request(s);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-    struct request clear = scene_take_request(s);
+    struct request clear = scene_next_request(s);
     scene_answer(s, &clear, ERR_NONE);
     assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
 
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    (void)scene_take_request(s);
+    (void)scene_next_request(s);
     scene_crash(s);
     assert_true(is_halted(s));
 
@@ -479,9 +479,9 @@ static void a_clock_set_back_does_not_clear_a_stop(void **state)
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
     scene_publish_plain(s, 0);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-    clear = scene_take_request(s);
+    clear = scene_next_request(s);
     scene_answer(s, &clear, ERR_NONE);
-    assert_file_says(s, "none");
+    assert_file_has(s, "none");
     scene_crash(s);
     assert_false(is_halted(s));
 }
@@ -493,16 +493,16 @@ static void a_stop_file_that_did_not_open_is_tried_again(void **state)
     assert_int_equal(mkdir(stop_path(s), 0700), 0);
     scene_crash(s);
     scene_publish_plain(s, 1);
-    scene_say(s, &s->rig.adam, "/emergency_stop");
+    scene_send(s, &s->rig.adam, "/emergency_stop");
     scene_confirm(s, &s->rig.adam);
     assert_true(is_halted(s));
-    struct request r = scene_take_request(s);
+    struct request r = scene_next_request(s);
     become_flat(s);
     scene_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "The stop could not be saved");
     assert_int_equal(rmdir(stop_path(s)), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
-    assert_file_says(s, "stop ");
+    assert_file_has(s, "stop ");
     scene_crash(s);
     assert_true(is_halted(s));
 }
@@ -520,7 +520,7 @@ static void a_stop_in_a_file_that_opens_late_stands(void **state)
     assert_int_equal(rename(away, stop_path(s)), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_true(is_halted(s));
-    assert_file_says(s, "stop ");
+    assert_file_has(s, "stop ");
 }
 
 static pthread_t loop_thread;
@@ -564,8 +564,8 @@ static void a_stop_waits_for_no_disk(void **state)
     wait_for_sync(s, 1); /* of the start */
     scene_publish_plain(s, 1);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    (void)scene_take_request(s);
-    assert_file_says(s, "stop ");
+    (void)scene_next_request(s);
+    assert_file_has(s, "stop ");
     wait_for_sync(s, 2); /* one, though the stop is given before and in its step */
     assert_int_equal(atomic_load(&syncs_on_loop), 0);
     assert_int_equal(atomic_load(&syncs_elsewhere), 2);

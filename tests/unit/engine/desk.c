@@ -36,7 +36,7 @@ static void start(struct desk *desk)
                                                        .reserve = desk->reserve,
                                                        .wrap_source = note_market,
                                                        .userdata = desk},
-                              &desk->crossing);
+                              &desk->shared);
     desk_round(desk, 0);
     if (desk->pinned && desk->market != NULL) {
         simulated_pin(desk->market, desk->climate);
@@ -48,8 +48,8 @@ void desk_open(struct desk *desk, const struct settings *settings)
     memset(desk, 0, sizeof(*desk));
     log_set_sink(silent, NULL);
     clock_fake_init(&desk->clock, START_US);
-    crossing_init(&desk->crossing);
-    bus_reader_init(&desk->events, desk->crossing.bus, TOPIC_REPLY);
+    shared_init(&desk->shared);
+    bus_reader_init(&desk->events, desk->shared.bus, TOPIC_REPLY);
     struct err err = {0};
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &desk->store, &err) >= 0);
     ASSERT(reserve_open(":memory:", &desk->reserve, &err) >= 0);
@@ -102,12 +102,12 @@ void desk_close(struct desk *desk)
     driver_free(desk->driver);
     trading_store_free(desk->store);
     reserve_free(desk->reserve);
-    crossing_release(&desk->crossing);
+    shared_release(&desk->shared);
 }
 
 int desk_ask_again(struct desk *desk, const struct request *request)
 {
-    ASSERT(ring_push(desk->crossing.requests, request));
+    ASSERT(ring_push(desk->shared.requests, request));
     for (int i = 0; i < 8; i++) {
         desk_round(desk, USEC_PER_MSEC);
         struct bus_event raw;

@@ -18,7 +18,7 @@
 
 struct desk {
     struct clock_fake clock;
-    struct crossing crossing;
+    struct shared shared;
     struct trading_store *store;
     struct reserve *reserve;
     struct settings settings;

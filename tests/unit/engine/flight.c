@@ -29,10 +29,10 @@ static int64_t next_us(const struct source *source)
     return source_next_us(of_source(source)->inner_source);
 }
 
-static int take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct flight *f = of_source(source);
-    int count = source_take(f->inner_source, ret);
+    int count = source_next(f->inner_source, ret);
     if (count > 0 && rng_chance(&f->rng, 0.05)) {
         struct candle *c = &ret[rng_below(&f->rng, (uint64_t)count)].candle;
         switch (rng_below(&f->rng, 4)) {
@@ -64,7 +64,7 @@ static bool load(struct source *source, const void *bytes, size_t size)
 }
 
 static const struct source_ops source_ops = {
-    .name = "faulty", .next_us = next_us, .take = take, .save = save, .load = load};
+    .name = "faulty", .next_us = next_us, .next = next, .save = save, .load = load};
 
 static struct source *wrap_source(struct source *own, void *userdata)
 {
@@ -186,7 +186,7 @@ void flight_start(struct flight *f)
                                                     .wrap_source = wrap_source,
                                                     .wrap_venue = wrap_venue,
                                                     .userdata = f},
-                           &f->crossing);
+                           &f->shared);
     flight_round(f, 0);
 }
 
@@ -200,7 +200,7 @@ void flight_prepare(struct flight *f, const struct settings *settings, uint64_t 
                    f->folder, sizeof(f->folder));
     ASSERT(mkdtemp(f->folder) != NULL);
     clock_fake_init(&f->clock, START_US);
-    crossing_init(&f->crossing);
+    shared_init(&f->shared);
     rng_init(&f->rng, seed);
     f->faulty = seed != 0;
     f->next_request = 1;
@@ -246,7 +246,7 @@ void flight_ask(struct flight *f, const struct request *request)
     struct request r = *request;
     r.id = f->next_request++;
     (void)str_copy(STR_LIT("alice"), r.by, sizeof(r.by));
-    ASSERT(ring_push(f->crossing.requests, &r));
+    ASSERT(ring_push(f->shared.requests, &r));
     flight_round(f, USEC_PER_MSEC);
 }
 
@@ -275,7 +275,7 @@ void flight_close(struct flight *f)
     driver_free(f->driver);
     trading_store_set_fault(f->store, NULL, NULL);
     trading_store_free(f->store);
-    crossing_release(&f->crossing);
+    shared_release(&f->shared);
     empty_folder(flight_path(f, "journal", path));
     empty_folder(f->folder);
 }

@@ -20,7 +20,7 @@
 struct flight {
     char folder[64];
     struct clock_fake clock;
-    struct crossing crossing;
+    struct shared shared;
     struct trading_store *store;
     struct settings settings;
     struct driver *driver;

@@ -209,10 +209,10 @@ int lab_ask(struct lab *l, struct request request)
     return l->out->request_err;
 }
 
-bool lab_is_trouble(const struct lab *l, enum err_id id)
+bool lab_is_fault(const struct lab *l, enum err_id id)
 {
     for (int i = 0; i < l->out->event_count; i++) {
-        if (l->out->events[i].topic == TOPIC_TROUBLE && l->out->events[i].code == (uint32_t)id) {
+        if (l->out->events[i].topic == TOPIC_FAULT && l->out->events[i].code == (uint32_t)id) {
             return true;
         }
     }

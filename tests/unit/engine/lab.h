@@ -53,6 +53,6 @@ void lab_hold(struct venue_report *r, struct symbol symbol, int64_t qty, int64_t
 struct venue_report *lab_await_listing(struct lab *l);
 
 int lab_ask(struct lab *l, struct request request); /* what the engine answers */
-bool lab_is_trouble(const struct lab *l, enum err_id id);
+bool lab_is_fault(const struct lab *l, enum err_id id);
 const struct order *lab_written(const struct lab *l, const char *client_id); /* it is */
 struct dec lab_whole(int64_t n);

@@ -34,7 +34,7 @@ void stand_step(struct stand *s, const struct request *request)
     s->in.bar_count = 0;
     if (request == NULL) {
         s->now.market_us = source_next_us(&s->market.source);
-        s->in.bar_count = source_take(&s->market.source, s->in.bars);
+        s->in.bar_count = source_next(&s->market.source, s->in.bars);
     }
     instant_venue_quote(&s->in);
     s->now.mono_us += USEC_PER_SEC;

@@ -167,7 +167,7 @@ static void write_csv(const char *path)
     for (int i = 0; i < CSV_MINUTES; i++) {
         struct source_bar bars[SYMBOLS_MAX];
         int64_t open_us = source_next_us(&market.source) - USEC_PER_MIN;
-        assert_int_equal(source_take(&market.source, bars), 1);
+        assert_int_equal(source_next(&market.source, bars), 1);
         if (i % 997 == 500) {
             continue; /* a candle that never came */
         }
@@ -232,12 +232,12 @@ static int64_t forked_next(const struct source *source)
     return source_next_us(&((const struct forked *)(const void *)source)->one.source);
 }
 
-static int forked_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int forked_bars(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct forked *f = (struct forked *)(void *)source;
     struct source_bar others[SYMBOLS_MAX];
-    int count = source_take(&f->one.source, ret);
-    (void)source_take(&f->other.source, others);
+    int count = source_next(&f->one.source, ret);
+    (void)source_next(&f->other.source, others);
     if (ret[0].candle.open_us >= f->fork_us) {
         memcpy(ret, others, (size_t)count * sizeof(others[0]));
     }
@@ -245,7 +245,7 @@ static int forked_take(struct source *source, struct source_bar ret[SYMBOLS_MAX]
 }
 
 static const struct source_ops forked_ops = {
-    .name = "forked", .next_us = forked_next, .take = forked_take};
+    .name = "forked", .next_us = forked_next, .next = forked_bars};
 
 static void forked_init(struct forked *f, const struct settings *s, uint64_t other, int64_t fork_us)
 {
@@ -303,7 +303,7 @@ static void entries_fill_at_the_next_open(void **state)
     int found = 0;
     simulated_init(&market, 7, settings.symbols, settings.symbol_count, 0);
     while (source_next_us(&market.source) <= 10 * USEC_PER_DAY) {
-        int count = source_take(&market.source, bars);
+        int count = source_next(&market.source, bars);
         for (int i = 0; i < count; i++) {
             for (int j = 0; j < test_count; j++) {
                 if (symbol_equal(test_trades[j].symbol, bars[i].symbol) &&
@@ -391,13 +391,13 @@ static void breakdowns_add_up(void **state)
     backtest_free(b);
 }
 
-static int told;
+static int notified;
 
 static void count_telling(int64_t market_us, int64_t candles, void *userdata)
 {
-    assert_ptr_equal(userdata, &told);
+    assert_ptr_equal(userdata, &notified);
     assert_true(market_us > 0 && candles >= 0);
-    told++;
+    notified++;
 }
 
 /* Longer candles, their own decision frame, and what is older than the warm-up passed over. */
@@ -410,20 +410,20 @@ static void longer_candles_are_traded_on_too(void **state)
     desk_settings(&settings);
     simulated_init(&market, 9, settings.symbols, settings.symbol_count, 0);
     coarse_init(&coarse, &market.source, 15 * USEC_PER_MIN);
-    told = 0;
+    notified = 0;
     struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
                                                                  .source = &coarse.source,
                                                                  .from_us = 180 * USEC_PER_DAY,
                                                                  .to_us = 200 * USEC_PER_DAY,
                                                                  .on_candles = count_telling,
-                                                                 .userdata = &told});
+                                                                 .userdata = &notified});
     assert_int_equal(backtest_run(b, NULL), 0);
     const struct backtest_result *r = backtest_result(b);
     assert_int_equal(r->candles, 20 * 96 * settings.symbol_count);
     assert_int_equal(r->snapshot.decisions, r->candles);
     assert_int_equal(r->warm_up_candles, DRIVER_WARM_UP_MIN / 15 * settings.symbol_count);
     assert_true(r->performance.all.trades > 10);
-    assert_true(told == 200 * 96 / BACKTEST_TELL_EVERY);
+    assert_true(notified == 200 * 96 / BACKTEST_REPORT_EVERY);
     backtest_free(b);
 }
 
@@ -447,7 +447,7 @@ static void nothing_to_trade_on_is_said(void **state)
                                                                      .to_us = rows[i].to_us});
         if (i == 0) {
             struct source_bar bars[SYMBOLS_MAX];
-            (void)source_take(&market.source, bars); /* the candle of minute 0 */
+            (void)source_next(&market.source, bars); /* the candle of minute 0 */
         }
         assert_int_equal(backtest_run(b, &err), -ERR_ENGINE_BACKTEST_EMPTY);
         assert_string_equal(err.context, rows[i].says);

@@ -114,17 +114,17 @@ static void a_refused_amendment_is_given_up(void **state)
     r->stop = lab_whole(95); /* not the one that is wanted now */
     r->target = lab_whole(130);
     lab_step(&l);
-    assert_false(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_false(lab_is_fault(&l, ERR_VENUE_AMEND));
     r = lab_add(&l, VENUE_REFUSED, LAB_ID);
     r->stop = lab_whole(96);
     r->target = lab_whole(130);
     struct venue_report again = *r;
     lab_step(&l);
-    assert_true(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_true(lab_is_fault(&l, ERR_VENUE_AMEND));
     assert_int_equal(lab_written(&l, LAB_ID)->stop.e8, lab_whole(90).e8);
     *lab_add(&l, VENUE_REFUSED, LAB_ID) = again;
     lab_step_after(&l, 2 * ENGINE_ASK_EVERY_US);
-    assert_false(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_false(lab_is_fault(&l, ERR_VENUE_AMEND));
     assert_int_equal(l.out->amend_count, 0);
     assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(90).e8);
     lab_close(&l);
@@ -145,7 +145,7 @@ static void a_refusal_tells_what_stands(void **state)
     r->standing_stop = lab_whole(95);
     r->standing_target = lab_whole(130);
     lab_step(&l);
-    assert_true(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_true(lab_is_fault(&l, ERR_VENUE_AMEND));
     assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(95).e8);
     assert_int_equal(lab_written(&l, LAB_ID)->stop.e8, lab_whole(95).e8);
     lab_step_after(&l, 2 * ENGINE_ASK_EVERY_US);
@@ -252,10 +252,10 @@ static void a_measured_bracket_is_given_up_in_the_end(void **state)
     for (int i = 0; i < ENGINE_REFUSALS_MAX; i++) {
         refuse(&l, 95, 125);
         assert_amends(&l, 95, 125);
-        assert_false(lab_is_trouble(&l, ERR_VENUE_AMEND));
+        assert_false(lab_is_fault(&l, ERR_VENUE_AMEND));
     }
     refuse(&l, 95, 125);
-    assert_true(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_true(lab_is_fault(&l, ERR_VENUE_AMEND));
     assert_int_equal(l.out->amend_count, 0);
     assert_int_equal(lab_written(&l, LAB_ID)->stop.e8, lab_whole(90).e8);
     assert_int_equal(l.out->send_count, 0);

@@ -228,7 +228,7 @@ static void without_an_order_book_nothing_is_opened(void **state)
     int vetoes = 0;
     for (int i = 0; i < 1440; i++) {
         instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
-        s->in.bar_count = source_take(&s->market.source, s->in.bars);
+        s->in.bar_count = source_next(&s->market.source, s->in.bars);
         s->now.market_us += USEC_PER_MIN;
         engine_step(s->engine, &s->now, &s->in, &s->out);
         assert_int_equal(s->out.send_count, 0);
@@ -245,11 +245,11 @@ static void without_an_order_book_nothing_is_opened(void **state)
 /* ---------------------------------------------------------------- the model */
 
 /* How often it was said that the model is not used. */
-static int complaints(struct bus_reader *troubles)
+static int complaints(struct bus_reader *faults)
 {
     int count = 0;
     struct bus_event raw;
-    while (bus_read(troubles, &raw, 1, NULL) == 1) {
+    while (bus_read(faults, &raw, 1, NULL) == 1) {
         struct event e;
         memcpy(&e, &raw, sizeof(e));
         count += e.code == ERR_ENGINE_MODEL;
@@ -262,15 +262,15 @@ static int votes_with(const char *model, int *ret_complaints)
 {
     struct desk desk;
     struct settings settings;
-    struct bus_reader troubles;
+    struct bus_reader faults;
     desk_settings(&settings);
     (void)str_copy(str_c(model), settings.model, sizeof(settings.model));
     desk_open(&desk, &settings);
-    bus_reader_init(&troubles, desk.crossing.bus, TOPIC_TROUBLE);
+    bus_reader_init(&faults, desk.shared.bus, TOPIC_FAULT);
     *ret_complaints = 0;
     for (int i = 0; i < 10; i++) {
         desk_run(&desk, 60);
-        *ret_complaints += complaints(&troubles);
+        *ret_complaints += complaints(&faults);
     }
     static struct decision list[400];
     struct err err = {0};

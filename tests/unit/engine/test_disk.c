@@ -120,7 +120,7 @@ static void requests_without_end_freeze_nothing(void **state)
     desk_run(&desk, 2);
     assert_true(desk_snapshot(&desk)->market_us > market_us);
     assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-    crossing_halt(&desk.crossing);
+    shared_halt(&desk.shared);
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
     assert_true(venue_is_flat(&desk));
@@ -139,7 +139,7 @@ static void an_emergency_stop_needs_no_disk(void **state)
     open_desk(&desk, &disk);
     disk.full = true;
     settle(&desk, 3);
-    crossing_halt(&desk.crossing);
+    shared_halt(&desk.shared);
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
     assert_true(desk_snapshot(&desk)->verified_flat);
@@ -150,7 +150,7 @@ static void an_emergency_stop_needs_no_disk(void **state)
     int64_t asked = desk.next_request - 1;
     for (int i = 0; i < 2; i++) {
         /* Nothing but the reserve knows of it. */
-        crossing_halt_clear(&desk.crossing, crossing_halt_generation(&desk.crossing));
+        shared_halt_clear(&desk.shared, shared_halt_generation(&desk.shared));
         desk_restart(&desk);
         settle(&desk, 12);
         assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
@@ -182,7 +182,7 @@ static void a_stop_alone_in_the_reserve_survives_two_crashes(void **state)
     trading_store_set_fault(desk.store, disk_fault, &disk);
     disk.full = true;
     settle(&desk, 3);
-    crossing_halt(&desk.crossing);
+    shared_halt(&desk.shared);
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->position_count, 0);
     assert_int_equal(desk_snapshot(&desk)->open_orders, 0);
@@ -191,7 +191,7 @@ static void a_stop_alone_in_the_reserve_survives_two_crashes(void **state)
     assert_true(reserve_read(desk.reserve, 0, &note));
     assert_int_equal(note.kind, RESERVE_STATE);
     for (int i = 0; i < 2; i++) {
-        crossing_halt_clear(&desk.crossing, crossing_halt_generation(&desk.crossing));
+        shared_halt_clear(&desk.shared, shared_halt_generation(&desk.shared));
         desk_restart(&desk);
         settle(&desk, 3);
         assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
@@ -308,7 +308,7 @@ static void without_a_reserve_nothing_leaves(void **state)
             assert_int_not_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
         } else {
             struct bus_reader reader;
-            bus_reader_init(&reader, desk.crossing.bus, TOPIC_REPLY);
+            bus_reader_init(&reader, desk.shared.bus, TOPIC_REPLY);
             disk.full = false;
             settle(&desk, 40);
             struct bus_event raw;
@@ -493,7 +493,7 @@ static void a_crash_on_a_full_disk_loses_no_commit(void **state)
     flight_run(&f, 6);
     assert_int_equal(driver_snapshot(f.driver)->disk.state, DISK_FAILED);
     struct bus_reader reader;
-    bus_reader_init(&reader, f.crossing.bus, TOPIC_TROUBLE);
+    bus_reader_init(&reader, f.shared.bus, TOPIC_FAULT);
     is_full = false;
     flight_restart(&f);
     flight_run(&f, 10);

@@ -373,7 +373,7 @@ static void a_full_disk_stops_entries_and_no_clock(void **state)
     int fault = -ERR_DB_FULL;
     trading_store_set_fault(desk.store, failing, &fault);
     struct bus_reader reader;
-    bus_reader_init(&reader, desk.crossing.bus, TOPIC_TROUBLE);
+    bus_reader_init(&reader, desk.shared.bus, TOPIC_FAULT);
     int64_t before_us = desk_snapshot(&desk)->market_us;
     int64_t began_us = desk.clock.now_wall_us;
     desk_run(&desk, 8);
@@ -397,7 +397,7 @@ static void a_full_disk_stops_entries_and_no_clock(void **state)
     assert_true(s->position_count <= held);
     held = s->position_count;
     assert_true(s->market_us >= before_us + 300 * USEC_PER_MIN);
-    assert_true(atomic_load(&desk.crossing.engine_beat_mono_us) == desk.clock.now_mono_us);
+    assert_true(atomic_load(&desk.shared.engine_beat_mono_us) == desk.clock.now_mono_us);
     assert_int_equal(s->state, TRADING_PAUSED);
     assert_string_equal(s->state_reason, "disk: trading.db could not be written");
     fault = 0;
@@ -441,8 +441,8 @@ static void a_start_that_cannot_write_shows_what_it_knows(void **state)
 static void a_database_that_does_not_open_keeps_it_alive(void **state)
 {
     (void)state;
-    struct crossing crossing;
-    crossing_init(&crossing);
+    struct shared shared;
+    shared_init(&shared);
     struct clock_fake clock;
     clock_fake_init(&clock, INT64_C(1790000000000000));
     struct settings settings;
@@ -450,17 +450,17 @@ static void a_database_that_does_not_open_keeps_it_alive(void **state)
     struct driver *driver = driver_new(
         &(struct driver_options){
             .state_dir = "/nonexistent/nightdesk", .settings = settings, .clock = &clock.clock},
-        &crossing);
+        &shared);
     for (int i = 0; i < 20; i++) {
         assert_true(driver_round(driver) > 0);
         clock_fake_advance(&clock, 250 * USEC_PER_MSEC);
     }
-    const struct snapshot *s = mailbox_latest(crossing.snapshot, NULL);
+    const struct snapshot *s = mailbox_latest(shared.snapshot, NULL);
     assert_int_equal(s->state, TRADING_STARTING);
     assert_int_equal(s->last_err, ERR_ENGINE_STORE);
     assert_true(strncmp(s->state_reason, "trading.db: ", 12) == 0);
     driver_free(driver);
-    crossing_release(&crossing);
+    shared_release(&shared);
 }
 
 /* ---------------------------------------------------------------- recovery */
@@ -482,7 +482,7 @@ static void an_intent_that_never_left_is_not_sent_again(void **state)
                       .stop = dec_from_int(59000),
                       .target = dec_from_int(62000)};
     struct err err = {0};
-    assert_int_equal(order_table_put(desk.store, &o, &err), 0);
+    assert_int_equal(order_table_write(desk.store, &o, &err), 0);
     desk_restart(&desk);
     desk_round(&desk, USEC_PER_SEC);
     struct order row;
@@ -528,7 +528,7 @@ static void damaged_market_state_is_replaced(void **state)
     desk_run(&desk, 10);
     struct err err = {0};
     char bytes[100] = {1};
-    assert_int_equal(state_table_put_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
+    assert_int_equal(state_table_write_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
     desk_restart(&desk);
     desk_run(&desk, 10);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);

@@ -52,7 +52,7 @@ static void record(int count, int64_t step_us, struct settings *settings)
     }
     for (int i = 0; i < count; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        (void)source_take(&market.source, bars);
+        (void)source_next(&market.source, bars);
         for (int k = 0; k < 2; k++) {
             const struct candle *c = &bars[k].candle;
             if (i % 97 == 13 * k + 5) {
@@ -81,9 +81,9 @@ static void trades_a_record_to_its_end(void **state)
 {
     (void)state;
     struct desk desk;
-    struct bus_reader troubles;
+    struct bus_reader faults;
     open_recorded(&desk, RECORDED, USEC_PER_MIN);
-    bus_reader_init(&troubles, desk.crossing.bus, TOPIC_TROUBLE);
+    bus_reader_init(&faults, desk.shared.bus, TOPIC_FAULT);
     const struct snapshot *s = desk_snapshot(&desk);
     assert_int_equal(s->market_us, RECORD_START);
     desk_run(&desk, RECORDED - 1);
@@ -115,7 +115,7 @@ static void trades_a_record_to_its_end(void **state)
     assert_true(s->books_balance);
     int ended = 0;
     struct bus_event raw;
-    while (bus_read(&troubles, &raw, 1, NULL) == 1) {
+    while (bus_read(&faults, &raw, 1, NULL) == 1) {
         struct event e;
         memcpy(&e, &raw, sizeof(e));
         ended += e.code == ERR_MARKET_ENDED;
@@ -229,7 +229,7 @@ static void an_old_layout_is_warmed_from_stored_candles(void **state)
     desk_open(&desk, NULL);
     desk_run(&desk, 33);
     const struct snapshot before = *desk_snapshot(&desk);
-    assert_int_equal(state_table_put_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
+    assert_int_equal(state_table_write_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
     desk_restart(&desk);
     const struct snapshot *s = desk_snapshot(&desk);
     for (int k = 0; k < before.market_count; k++) {
@@ -299,7 +299,7 @@ static int64_t lone_minute(struct lone *l, void (*change)(struct candle *), int6
     engine_snapshot(l->engine, &l->now, &l->snapshot);
     for (int i = 0; i < l->out.event_count; i++) {
         const struct event *e = &l->out.events[i];
-        if (e->topic == TOPIC_TROUBLE && e->code == ERR_MARKET_CANDLE) {
+        if (e->topic == TOPIC_FAULT && e->code == ERR_MARKET_CANDLE) {
             assert_string_equal(e->symbol.name, "BTC-USD");
             return e->id;
         }

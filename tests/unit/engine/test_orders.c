@@ -128,7 +128,7 @@ static void what_cannot_be_is_not_booked(void **state)
         lab_add_fill(r, 10 + (int64_t)i, ORDER_ENTRY, 1, 100);
         r->fills[0].qty.e8 = sizes[i];
         lab_step(&l);
-        assert_true(lab_is_trouble(&l, ERR_ENGINE_STRAY_FILL));
+        assert_true(lab_is_fault(&l, ERR_ENGINE_STRAY_FILL));
         assert_int_equal(l.out->fill_count, 0);
         r = lab_add_order(&l, ORDER_PARTIAL, 1);
         lab_add_fill(r, 10 + (int64_t)i, ORDER_ENTRY, 2, 100);
@@ -154,7 +154,7 @@ static void what_cannot_be_is_not_booked(void **state)
     r->stop = lab_whole(90); /* of what was asked for before there was a position */
     r->target = lab_whole(120);
     lab_step(&l);
-    assert_false(lab_is_trouble(&l, ERR_VENUE_AMEND));
+    assert_false(lab_is_fault(&l, ERR_VENUE_AMEND));
     r = lab_add_order(&l, ORDER_PARTIAL, 1);
     lab_add_fill(r, 21, ORDER_STOP, 1, 90); /* closes what is not there */
     lab_step(&l);
@@ -414,12 +414,12 @@ static void foreign_positions_block_their_symbol(void **state)
     (void)str_copy(STR_LIT("by-hand"), r->open[r->open_count++], CLIENT_ID_SIZE);
     lab_step(&l);
     assert_int_equal(l.snapshot->foreign_count, 1); /* blocked at once, told when it is sure */
-    assert_false(lab_is_trouble(&l, ERR_ENGINE_FOREIGN));
+    assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN));
     r = lab_await_listing(&l);
     lab_hold(r, lab_btc, 10, 100);
     lab_hold(r, lab_eth, 3, 50);
     lab_step(&l);
-    assert_true(lab_is_trouble(&l, ERR_ENGINE_FOREIGN));
+    assert_true(lab_is_fault(&l, ERR_ENGINE_FOREIGN));
     assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
     assert_int_equal(l.snapshot->foreign_count, 1);
     assert_string_equal(l.snapshot->foreign[0].symbol.name, "ETH-USD");
@@ -429,7 +429,7 @@ static void foreign_positions_block_their_symbol(void **state)
     lab_hold(r, lab_btc, 10, 100);
     lab_hold(r, lab_eth, 4, 50);
     lab_step(&l);
-    assert_false(lab_is_trouble(&l, ERR_ENGINE_FOREIGN)); /* said once */
+    assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN)); /* said once */
     assert_int_equal(l.snapshot->foreign[0].qty.e8, lab_whole(4).e8);
     lab_hold(lab_await_listing(&l), lab_btc, 10, 100);
     lab_step(&l);
@@ -451,7 +451,7 @@ static void a_listing_that_lags_alarms_nobody(void **state)
     lab_hold(lab_await_listing(&l), lab_btc, 10, 100);
     lab_step(&l);
     assert_int_equal(l.snapshot->foreign_count, 1);
-    assert_false(lab_is_trouble(&l, ERR_ENGINE_FOREIGN));
+    assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN));
     /* Nor is it closed again by a stop that comes just now. */
     assert_int_equal(lab_ask(&l, (struct request){.kind = REQUEST_EMERGENCY_STOP}), ERR_NONE);
     lab_hold(lab_await_listing(&l), lab_eth, 1, 50); /* another that is seen for the first time */
@@ -527,7 +527,7 @@ static void a_difference_in_what_is_ours_halts(void **state)
     }
     assert_int_equal(l.snapshot->state, TRADING_STARTING);
     assert_non_null(strstr(l.snapshot->state_reason, "we hold 10, the venue 9"));
-    assert_true(lab_is_trouble(&l, ERR_ENGINE_RECONCILE));
+    assert_true(lab_is_fault(&l, ERR_ENGINE_RECONCILE));
     lab_hold(lab_await_listing(&l), lab_btc, 10, 100); /* and it goes on when they agree */
     lab_step(&l);
     assert_int_equal(l.snapshot->state, TRADING_ACTIVE);

@@ -143,7 +143,7 @@ static void add_frame(struct forge *g, size_t size)
 }
 
 /* trailing: bytes behind what a start is. */
-static void put_start(struct forge *g, const struct record_start *start, size_t trailing)
+static void write_start(struct forge *g, const struct record_start *start, size_t trailing)
 {
     struct pack p = PACK_WRITE(g->bytes + RECORD_FRAME_SIZE, RECORD_START_MAX);
     record_start_pack(&p, (struct record_start *)(uintptr_t)start, g->engine);
@@ -154,7 +154,7 @@ static void put_start(struct forge *g, const struct record_start *start, size_t 
     add_frame(g, p.at + trailing);
 }
 
-static void put_step(struct forge *g, struct record_step *step, size_t trailing)
+static void write_step(struct forge *g, struct record_step *step, size_t trailing)
 {
     struct pack p = PACK_WRITE(g->bytes + RECORD_FRAME_SIZE, RECORD_STEP_MAX);
     record_step_pack(&p, step, &g->before, g->start);
@@ -184,7 +184,7 @@ static bool start_is_refused(struct forge *g, const struct record_start *start, 
 {
     struct err err = {0};
     struct source *source = NULL;
-    put_start(g, start, trailing);
+    write_start(g, start, trailing);
     forge_write(g);
     int rc = replay_to_end(g->path, &err);
     int as_market = journal_source_open(g->path, &source, NULL);
@@ -206,7 +206,7 @@ static void what_was_recovered_is_read_again(void **state)
     assert_false(start_is_refused(&g, g.start, 0));
     assert_true(start_is_refused(&g, g.start, 1));
     AUTO_REPLAY struct replay *replay = NULL;
-    put_start(&g, g.start, 0);
+    write_start(&g, g.start, 0);
     forge_write(&g);
     assert_int_equal(replay_open(g.path, NULL, &replay, NULL), 0);
     const struct engine *engine = replay_engine(replay);
@@ -329,11 +329,11 @@ static void step_is_refused(struct forge *g, struct record_step *step, size_t tr
     struct err err = {0};
     struct source *source = NULL;
     g->before = g->start->now;
-    put_start(g, g->start, 0);
+    write_start(g, g->start, 0);
     char expected[80];
     (void)snprintf(expected, sizeof(expected), "offset %zu: the record makes no sense",
                    g->file.len);
-    put_step(g, step, trailing);
+    write_step(g, step, trailing);
     forge_write(g);
     assert_int_equal(replay_to_end(g->path, &err), -ERR_ENGINE_RECORD_DAMAGED);
     assert_non_null(strstr(err.context, expected));
@@ -401,13 +401,13 @@ static void a_market_leaves_out_what_a_feed_got_wrong(void **state)
     const int64_t first_us = START_US - START_US % USEC_PER_MIN;
     const struct dec price = dec_from_int(100);
     const int64_t offsets_us[] = {0, USEC_PER_MIN, -USEC_PER_MIN, 7, USEC_PER_DAY};
-    put_start(&g, g.start, 0);
+    write_start(&g, g.start, 0);
     for (size_t i = 0; i < COUNT_OF(offsets_us); i++) {
         in->bar_count = 1;
         in->bars[0] = (struct source_bar){
             g.settings.symbols[0], {first_us + offsets_us[i], price, price, price, price, price}};
         step.now.market_us = first_us + 3 * USEC_PER_MIN;
-        put_step(&g, &step, 0);
+        write_step(&g, &step, 0);
     }
     forge_write(&g);
     struct source *source = NULL;
@@ -415,7 +415,7 @@ static void a_market_leaves_out_what_a_feed_got_wrong(void **state)
     for (int i = 1; i <= 2; i++) {
         struct source_bar got[SYMBOLS_MAX];
         assert_int_equal(source_next_us(source), first_us + i * USEC_PER_MIN);
-        assert_int_equal(source_take(source, got), 1);
+        assert_int_equal(source_next(source, got), 1);
     }
     assert_int_equal(source_next_us(source), INT64_MAX);
     assert_int_equal(journal_source_end(source, NULL), 0);
@@ -434,12 +434,12 @@ static void a_market_of_a_file_that_is_none_is_refused(void **state)
     assert_int_equal(journal_source_open("/nowhere/x.ndj", &source, &err), -ERR_FILE_MISSING);
     err_clear(&err);
     assert_int_equal(journal_source_open("/dev/null/x.ndj", &source, &err), -ERR_FILE_FAILED);
-    put_start(&g, g.start, 0);
+    write_start(&g, g.start, 0);
     buf_truncate(&g.file, RECORD_MAGIC_SIZE);
     forge_write(&g); /* a run that died before its first record */
     err_clear(&err);
     assert_int_equal(journal_source_open(g.path, &source, &err), -ERR_ENGINE_RECORD_DAMAGED);
-    put_start(&g, g.start, 0);
+    write_start(&g, g.start, 0);
     g.file.data[g.file.len - 1] ^= 1;
     forge_write(&g);
     err_clear(&err);
@@ -480,7 +480,7 @@ static void copy_run(struct forge *g, const char *from, change_fn change)
         assert_false(next.failed);
         before = step.now;
         changed = changed || change(&step.answer);
-        put_step(g, &step, 0);
+        write_step(g, &step, 0);
     }
     assert_true(changed);
     record_reader_release(&reader);
@@ -616,10 +616,10 @@ static void a_file_cut_while_it_is_read_is_told(void **state)
     ASSERT(in != NULL);
     in->report_count = ENGINE_REPORTS_MAX;
     struct record_step step = {.now = g.start->now, .inputs = in};
-    put_start(&g, g.start, 0);
+    write_start(&g, g.start, 0);
     int steps = 0;
     for (; g.file.len < (size_t)1 << 20; steps++) {
-        put_step(&g, &step, 0);
+        write_step(&g, &step, 0);
     }
     forge_write(&g);
     assert_int_equal(record_reader_open(&reader, g.path, &err), 0);

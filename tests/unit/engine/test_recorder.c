@@ -58,7 +58,7 @@ static const char *in_folder(const struct rig *r, const char *name, char dst[256
     return dst;
 }
 
-static void put(const struct rig *r, const char *name, size_t size, int64_t at_s)
+static void write_bytes(const struct rig *r, const char *name, size_t size, int64_t at_s)
 {
     char path[256];
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
@@ -93,11 +93,11 @@ static void other_files_are_left_alone(void **state)
     r.start.keep_runs = 1;
     assert_int_equal(start(&r, &err), 0);
     for (size_t i = 0; i < COUNT_OF(others); i++) {
-        put(&r, others[i], 10, 1000);
+        write_bytes(&r, others[i], 10, 1000);
     }
     assert_int_equal(mkdir(in_folder(&r, "run-8.ndj", path), 0700), 0);
     assert_int_equal(symlink("/etc/passwd", in_folder(&r, "run-9.ndj", path)), 0);
-    put(&r, "run-10.ndj", 10, 1000);
+    write_bytes(&r, "run-10.ndj", 10, 1000);
     assert_int_equal(start(&r, &err), 0);
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         assert_true(is_there(&r, others[i]));
@@ -124,10 +124,10 @@ static void bytes_are_a_limit_too(void **state)
     rig_open(&r);
     assert_int_equal(start(&r, &err), 0);
     int64_t own = recorder_size(r.recorder);
-    put(&r, "run-4.ndj", 1000, 1000);
-    put(&r, "run-6.ndj", 1000, 1000);
-    put(&r, "run-5.ndj", 1000, 1000);
-    put(&r, "run-3.ndj", 1000, 2000);
+    write_bytes(&r, "run-4.ndj", 1000, 1000);
+    write_bytes(&r, "run-6.ndj", 1000, 1000);
+    write_bytes(&r, "run-5.ndj", 1000, 1000);
+    write_bytes(&r, "run-3.ndj", 1000, 2000);
     r.start.keep_bytes = own + 2500;
     assert_int_equal(start(&r, &err), 0);
     assert_false(is_there(&r, "run-4.ndj"));

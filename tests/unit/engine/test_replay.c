@@ -60,10 +60,10 @@ static void move_stop(struct flight *f)
 
 static void change_settings(struct flight *f, double threshold)
 {
-    struct settings *draft = mailbox_draft(f->crossing.settings);
+    struct settings *draft = mailbox_draft(f->shared.settings);
     *draft = f->settings;
     draft->threshold = threshold;
-    mailbox_publish(f->crossing.settings);
+    mailbox_publish(f->shared.settings);
 }
 
 static void a_paper_run_replays_identically(void **state)
@@ -91,7 +91,7 @@ static void a_paper_run_replays_identically(void **state)
     ask(&f, REQUEST_RESUME);
     ask(&f, REQUEST_CANCEL);
     flight_run(&f, 200);
-    crossing_halt(&f.crossing);
+    shared_halt(&f.shared);
     flight_run(&f, 60);
     ask(&f, REQUEST_CLEAR_EMERGENCY);
     ask(&f, REQUEST_RESUME);
@@ -546,16 +546,16 @@ static void a_run_that_is_full_says_so_once(void **state)
     recorder_free(b.recorder);
     struct recorder_start start = {.now = b.now, .keep_bytes = size + 40};
     assert_int_equal(recorder_open(b.folder, &start, b.engine, &b.recorder, &err), 0);
-    int told = 0;
+    int notified = 0;
     for (int i = 0; i < 20; i++) {
         b.now.market_us += USEC_PER_MIN;
         b.inputs.bars[0].candle.open_us += USEC_PER_MIN;
         engine_step(b.engine, &b.now, &b.inputs, &b.outputs);
         int rc = recorder_step(b.recorder, b.engine, &b.now, &b.inputs, &b.outputs, &err);
         assert_true(rc == 0 || rc == -ERR_ENGINE_RECORD_FULL);
-        told += rc < 0;
+        notified += rc < 0;
     }
-    assert_int_equal(told, 1);
+    assert_int_equal(notified, 1);
     assert_true(recorder_size(b.recorder) <= size + 40);
     bare_close(&b);
 }
@@ -647,7 +647,7 @@ static void a_replay_stops_at_a_time_and_knows_what_was_known(void **state)
     flight_close(&f);
 }
 
-static void put_model(const char *path, double under)
+static void write_model(const char *path, double under)
 {
     AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
     stump_model(under, -2, &text);
@@ -664,12 +664,12 @@ static void a_model_is_asked_again_or_missed(void **state)
     AUTO_REPLAY struct replay *replay = NULL;
     struct err err = {0};
     flight_prepare(&f, NULL, 0);
-    put_model(flight_path(&f, "m.json", path), 2);
+    write_model(flight_path(&f, "m.json", path), 2);
     (void)str_copy(str_c(path), f.settings.model, sizeof(f.settings.model));
     flight_start(&f);
     flight_run(&f, 200);
     (void)replay_all(&f, 1);
-    put_model(path, 1);
+    write_model(path, 1);
     assert_int_equal(recorder_find(f.folder, 1, &journal, NULL), 0);
     assert_int_equal(replay_open(journal.data, NULL, &replay, &err), -ERR_ENGINE_REPLAY_MODEL);
     assert_int_equal(unlink(path), 0);
@@ -699,7 +699,7 @@ static void a_journal_is_a_market(void **state)
     int64_t last_us = 0;
     for (int64_t us; (us = source_next_us(source)) != INT64_MAX; takes++) {
         struct source_bar got[SYMBOLS_MAX];
-        int count = source_take(source, got);
+        int count = source_next(source, got);
         assert_true(count > 0 && us > last_us);
         for (int i = 0; i < count; i++) {
             assert_true(candle_is_valid(&got[i].candle));
@@ -722,7 +722,7 @@ static void a_journal_is_a_market(void **state)
     assert_int_equal(journal_source_open(path.data, &source, &err), 0);
     while (source_next_us(source) != INT64_MAX) {
         struct source_bar got[SYMBOLS_MAX];
-        (void)source_take(source, got);
+        (void)source_next(source, got);
     }
     assert_int_equal(journal_source_end(source, &err), -ERR_ENGINE_RECORD_DAMAGED);
     journal_source_free(source);

@@ -134,22 +134,22 @@ static void a_veto_names_its_rule(void **state)
 }
 
 /* The board as the decision core leaves it to the rules. */
-static void judge(struct stand *s, double score, struct board *board, struct decision *d)
+static void judge(struct stand *s, double score, struct context *context, struct decision *d)
 {
-    memset(board, 0, sizeof(*board));
+    memset(context, 0, sizeof(*context));
     memset(d, 0, sizeof(*d));
     d->id = 9;
     d->symbol = s->settings.symbols[0];
     d->price = dec_from_int(100);
     d->threshold = 0.25;
     d->score = score;
-    board->series = engine_series(s->engine, d->symbol);
-    board->settings = &s->settings;
-    board->decision = d;
-    board->now_us = s->now.market_us;
+    context->series = engine_series(s->engine, d->symbol);
+    context->settings = &s->settings;
+    context->decision = d;
+    context->now_us = s->now.market_us;
     s->engine->out = &s->out;
     s->engine->now = &s->now;
-    engine_rules_judge(s->engine, board);
+    engine_rules_judge(s->engine, context);
 }
 
 static bool is_about(double a, double b)
@@ -161,31 +161,31 @@ static void favours_add_up_to_their_limit(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
-    struct board board;
+    struct context context;
     struct decision d;
     static const char *const texts[] = {"favour\nside == long\na", "favour\nscore > 0\nb",
                                         "favour\nconfidence < 1\nc"};
     for (int i = 0; i < 3; i++) {
         assert_int_equal(stand_add(s, texts[i]), ERR_NONE);
     }
-    judge(s, 0.3, &board, &d);
+    judge(s, 0.3, &context, &d);
     assert_int_equal(d.rule_count, 3);
-    assert_true(is_about(board.bias, 0)); /* they are being tested */
+    assert_true(is_about(context.bias, 0)); /* they are being tested */
     assert_int_equal(stand_set(s, 3, "active"), ERR_NONE);
-    judge(s, -0.3, &board, &d);
+    judge(s, -0.3, &context, &d);
     assert_int_equal(d.rule_count, 1);
-    assert_true(is_about(board.bias, -RULE_FAVOUR_BONUS)); /* towards the side that is wanted */
+    assert_true(is_about(context.bias, -RULE_FAVOUR_BONUS)); /* towards the side that is wanted */
     /* It may lift an entry over the threshold, and does nothing where that is too far. */
-    judge(s, 0.16, &board, &d);
-    assert_true(is_about(board.bias, RULE_FAVOUR_BONUS));
-    judge(s, 0.14, &board, &d);
-    assert_true(is_about(board.bias, 0));
+    judge(s, 0.16, &context, &d);
+    assert_true(is_about(context.bias, RULE_FAVOUR_BONUS));
+    judge(s, 0.14, &context, &d);
+    assert_true(is_about(context.bias, 0));
     assert_int_equal(d.rule_count, 0);
     for (int i = 1; i < 3; i++) {
         assert_int_equal(stand_set(s, i, "active"), ERR_NONE);
     }
-    judge(s, 0.3, &board, &d);
-    assert_true(is_about(board.bias, RULE_FAVOUR_MAX)); /* three of them */
+    judge(s, 0.3, &context, &d);
+    assert_true(is_about(context.bias, RULE_FAVOUR_MAX)); /* three of them */
     assert_string_equal(d.veto_code, "");
     stand_free(s);
 }
@@ -195,9 +195,9 @@ static void bad_data_matches_nothing(void **state)
     (void)state;
     struct stand *s = stand_new(7);
     struct decision d = {.score = 0.9, .threshold = 0.25};
-    struct board board = {.decision = &d, .flaw = FLAW_REFUSED};
+    struct context context = {.decision = &d, .flaw = FLAW_REFUSED};
     assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
-    engine_rules_judge(s->engine, &board);
+    engine_rules_judge(s->engine, &context);
     assert_int_equal(d.rule_count, 0);
     assert_int_equal(book_of(s)->shadow_count, 0);
     stand_free(s);
@@ -298,13 +298,13 @@ static void shadows_are_one_a_case_and_bounded(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
-    struct board board;
+    struct context context;
     struct decision d;
     assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
-    judge(s, 0.5, &board, &d);
-    judge(s, 0.6, &board, &d); /* the same case */
+    judge(s, 0.5, &context, &d);
+    judge(s, 0.6, &context, &d); /* the same case */
     assert_int_equal(book_of(s)->shadow_count, 1);
-    judge(s, -0.5, &board, &d);
+    judge(s, -0.5, &context, &d);
     assert_int_equal(book_of(s)->shadow_count, 2);
     const struct rule_shadow *x = &book_of(s)->shadows[0];
     assert_int_equal(x->decision_id, 9);
@@ -317,13 +317,13 @@ static void shadows_are_one_a_case_and_bounded(void **state)
         (void)snprintf(text, sizeof(text), "avoid\nconfidence >= -0 and price > 0.%02d\nx", i);
         assert_int_equal(stand_add(s, text), ERR_NONE);
     }
-    judge(s, 0.5, &board, &d);
-    judge(s, -0.5, &board, &d);
+    judge(s, 0.5, &context, &d);
+    judge(s, -0.5, &context, &d);
     assert_int_equal(book_of(s)->shadow_count, SHADOWS_MAX);
     int64_t oldest = book_of(s)->shadows[0].id;
     struct symbol other = s->settings.symbols[1];
     s->settings.symbols[0] = other; /* as judge() reads it */
-    judge(s, 0.5, &board, &d);
+    judge(s, 0.5, &context, &d);
     assert_int_equal(book_of(s)->shadow_count, SHADOWS_MAX);
     assert_int_equal(book_of(s)->shadows[0].id, oldest + RULES_MAX); /* the oldest gave way */
     assert_int_equal(book_of(s)->rules[0].success_count + book_of(s)->rules[0].failure_count, 0);

@@ -4,7 +4,7 @@
 #include "base/check.h"
 #include "desk.h"
 #include "engine/engine_thread.h"
-#include "engine/statefile.h"
+#include "engine/state_file.h"
 #include "flight.h"
 #include "io/file.h"
 #include "unit/unit.h"
@@ -137,7 +137,7 @@ static void a_market_that_was_saved_otherwise_is_begun_anew(void **state)
 
 /* ---------------------------------------------------------------- the market */
 
-static void put_candles(const char *path, const char *row_end)
+static void write_candles(const char *path, const char *row_end)
 {
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
     buf_add_c(&text, "time,open,high,low,close,volume\n");
@@ -184,7 +184,7 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
         use_file(&f.settings, path);
         f.settings.market_speed = 60;
         if (imported != 0) {
-            assert_int_equal(file_write(flight_path(&f, STATEFILE_NAME, file),
+            assert_int_equal(file_write(flight_path(&f, STATE_FILE_NAME, file),
                                         STR_LIT("{\"total_trades\": 7, \"win_rate\": 0,"
                                                 "\"total_pnl\": 5}"),
                                         0640, NULL),
@@ -195,7 +195,7 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
         err_clear(&err);
         flight_start(&f);
         waits_for_market(&f);
-        put_candles(path, "");
+        write_candles(path, "");
         assert_int_equal(driver_check_market(&f.settings, &step_us, &err), 0);
         assert_true(step_us > 0);
         flight_run(&f, 60);
@@ -208,7 +208,7 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
         assert_int_equal(unlink(path), 0);
         flight_restart(&f);
         waits_for_market(&f);
-        put_candles(path, "");
+        write_candles(path, "");
         flight_run(&f, 60);
         assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
         assert_true((int64_t)driver_snapshot(f.driver)->candles > candles);
@@ -248,15 +248,15 @@ static void a_damaged_state_file_of_a_later_start_is_written_anew(void **state)
     (void)state;
     struct flight f;
     char path[256];
-    struct statefile file;
+    struct state_file file;
     flight_open(&f, NULL, 0);
     flight_run(&f, 10);
     assert_int_equal(
-        file_write(flight_path(&f, STATEFILE_NAME, path), STR_LIT("{\"init"), 0640, NULL), 0);
+        file_write(flight_path(&f, STATE_FILE_NAME, path), STR_LIT("{\"init"), 0640, NULL), 0);
     flight_restart(&f);
     flight_run(&f, 10);
     assert_non_null(driver_engine(f.driver));
-    assert_int_equal(statefile_read(path, &file, NULL), 0);
+    assert_int_equal(state_file_read(path, &file, NULL), 0);
     assert_true(file.created_us > 0);
     flight_close(&f);
 }
@@ -268,10 +268,10 @@ static void another_speed_does_not_move_the_clock(void **state)
     flight_open(&f, NULL, 0);
     flight_run(&f, 30);
     int64_t before_us = driver_snapshot(f.driver)->market_us;
-    struct settings *draft = mailbox_draft(f.crossing.settings);
+    struct settings *draft = mailbox_draft(f.shared.settings);
     *draft = f.settings;
     draft->market_speed = 10 * f.settings.market_speed;
-    mailbox_publish(f.crossing.settings);
+    mailbox_publish(f.shared.settings);
     f.settings.market_speed = draft->market_speed;
     flight_round(&f, 0);
     assert_int_equal(driver_snapshot(f.driver)->market_speed, f.settings.market_speed);
@@ -333,26 +333,26 @@ static void what_is_held_is_watched_before_what_is_configured(void **state)
 static void a_thread_that_cannot_be_made_is_told(void **state)
 {
     (void)state;
-    struct crossing crossing;
+    struct shared shared;
     struct engine_thread *thread = NULL;
     struct err err = {0};
     pthread_attr_t was;
     pthread_attr_t vast;
-    crossing_init(&crossing);
+    shared_init(&shared);
     assert_int_equal(pthread_getattr_default_np(&was), 0);
     assert_int_equal(pthread_attr_init(&vast), 0);
     assert_int_equal(pthread_attr_setstacksize(&vast, (size_t)1 << 50), 0);
     assert_int_equal(pthread_setattr_default_np(&vast), 0);
     struct engine_options options = {.state_dir = "/var/tmp", .clock = clock_real()};
     desk_settings(&options.settings);
-    int rc = engine_thread_start(&options, &crossing, &thread, &err);
+    int rc = engine_thread_start(&options, &shared, &thread, &err);
     assert_int_equal(pthread_setattr_default_np(&was), 0);
     (void)pthread_attr_destroy(&was);
     (void)pthread_attr_destroy(&vast);
     assert_int_equal(rc, -ERR_ENGINE_THREAD);
     assert_null(thread);
     assert_true(err.context[0] != '\0');
-    crossing_release(&crossing);
+    shared_release(&shared);
 }
 
 /* As when the program ends while it still begins. */
@@ -360,18 +360,18 @@ static void a_thread_that_is_not_wanted_any_more_opens_nothing(void **state)
 {
     (void)state;
     char folder[] = "/var/tmp/nightdesk-unwanted-XXXXXX";
-    struct crossing crossing;
+    struct shared shared;
     struct engine_thread *thread = NULL;
     assert_non_null(mkdtemp(folder));
-    crossing_init(&crossing);
-    atomic_store(&crossing.stop, true);
+    shared_init(&shared);
+    atomic_store(&shared.stop, true);
     struct engine_options options = {.state_dir = folder, .clock = clock_real()};
     desk_settings(&options.settings);
-    assert_int_equal(engine_thread_start(&options, &crossing, &thread, NULL), 0);
+    assert_int_equal(engine_thread_start(&options, &shared, &thread, NULL), 0);
     (void)poll(NULL, 0, 20);
     engine_thread_stop(thread);
     assert_int_equal(rmdir(folder), 0); /* which it is not unless it is empty */
-    crossing_release(&crossing);
+    shared_release(&shared);
 }
 
 UNIT_GROUP(start, cmocka_unit_test(a_table_that_is_gone_keeps_trading_from_starting),

@@ -98,7 +98,7 @@ static void a_step_allocates_nothing(void **state)
     allocations = 0;
     for (int minute = 0; minute < 6000; minute++) {
         instant_venue_answer(engine, out, in, &fill_id);
-        in->bar_count = source_take(&market.source, in->bars);
+        in->bar_count = source_next(&market.source, in->bars);
         instant_venue_quote(in);
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;

@@ -15,7 +15,7 @@
 
 static void kill_switch(struct desk *desk)
 {
-    crossing_halt(&desk->crossing);
+    shared_halt(&desk->shared);
 }
 
 /* What the venue has under way or holds, from its own book. */
@@ -77,7 +77,7 @@ static void the_kill_switch_opens_nothing(void **state)
     assert_string_equal(d.veto_code, "RISK_HALT");
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
     assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
-    assert_false(crossing_is_halted(&desk.crossing));
+    assert_false(shared_is_halted(&desk.shared));
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
     desk_close(&desk);
 }
@@ -101,7 +101,7 @@ static void the_kill_switch_stops_without_a_request(void **state)
     assert_string_equal(desk_snapshot(&desk)->state_reason,
                         "emergency stop by alice, verified flat");
     /* The flag is gone with the process, the stop is not. */
-    crossing_halt_clear(&desk.crossing, crossing_halt_generation(&desk.crossing));
+    shared_halt_clear(&desk.shared, shared_halt_generation(&desk.shared));
     desk_restart(&desk);
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
@@ -116,7 +116,7 @@ static int halting(const char *what, void *userdata)
 {
     struct desk *desk = userdata;
     if (strstr(what, "INTO engine_requests") != NULL) {
-        crossing_halt(&desk->crossing);
+        shared_halt(&desk->shared);
     }
     return 0;
 }
@@ -132,7 +132,7 @@ static void a_halt_while_the_last_one_is_cleared_stays(void **state)
     trading_store_set_fault(desk.store, halting, &desk);
     assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
     trading_store_set_fault(desk.store, NULL, NULL);
-    assert_true(crossing_is_halted(&desk.crossing));
+    assert_true(shared_is_halted(&desk.shared));
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
@@ -252,7 +252,7 @@ static struct position held_elsewhere(const struct desk *desk, enum side side)
     };
 }
 
-static void put_at_venue(struct desk *desk, const struct position *positions, size_t count)
+static void write_at_venue(struct desk *desk, const struct position *positions, size_t count)
 {
     struct err err = {0};
     assert_int_equal(paper_store_replace_positions(desk->store, positions, count, &err), 0);
@@ -269,7 +269,7 @@ static void what_the_bot_did_not_open_is_closed(void **state)
         settings.symbol_count = 1;
         desk_open(&desk, &settings);
         struct position p = held_elsewhere(&desk, (enum side)side);
-        put_at_venue(&desk, &p, 1);
+        write_at_venue(&desk, &p, 1);
         desk_run(&desk, 600);
         /* It is not touched, and nothing is opened beside it. */
         const struct snapshot *s = desk_snapshot(&desk);
@@ -309,7 +309,7 @@ static void what_is_gone_leaves_the_books(void **state)
         p.side = ours.side == SIDE_LONG ? SIDE_SHORT : SIDE_LONG;
         p.stop = dec_mul(p.entry_price, dec_from_double(p.side == SIDE_LONG ? 0.5 : 2));
         p.target = dec_mul(p.entry_price, dec_from_double(p.side == SIDE_LONG ? 2 : 0.5));
-        put_at_venue(&desk, &p, (size_t)turned);
+        write_at_venue(&desk, &p, (size_t)turned);
         settle(&desk, 10);
         assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
         uint64_t orders = desk_snapshot(&desk)->orders;

@@ -22,7 +22,7 @@ static void pause_ms(int ms)
     (void)poll(NULL, 0, ms);
 }
 
-static bool wait_reply(struct crossing *c, struct bus_reader *reader, int64_t id, uint32_t *code)
+static bool wait_reply(struct shared *c, struct bus_reader *reader, int64_t id, uint32_t *code)
 {
     for (int i = 0; i < 2000; i++) {
         struct bus_event raw;
@@ -40,7 +40,7 @@ static bool wait_reply(struct crossing *c, struct bus_reader *reader, int64_t id
     return false;
 }
 
-static void push(struct crossing *c, int64_t id, enum request_kind kind)
+static void push(struct shared *c, int64_t id, enum request_kind kind)
 {
     struct request r = {.id = id, .kind = kind, .by = "alice"};
     assert_true(ring_push(c->requests, &r));
@@ -54,49 +54,49 @@ static void serves_another_thread(void **state)
     log_set_sink(silent, NULL);
     char dir[] = "/var/tmp/nd-engine-XXXXXX";
     assert_non_null(mkdtemp(dir));
-    struct crossing crossing;
-    crossing_init(&crossing);
+    struct shared shared;
+    shared_init(&shared);
     struct engine_options options = {.state_dir = dir};
     desk_settings(&options.settings);
     options.settings.market_speed = 3600;
     struct bus_reader reader;
-    bus_reader_init(&reader, crossing.bus, TOPIC_REPLY);
+    bus_reader_init(&reader, shared.bus, TOPIC_REPLY);
 
     for (int start = 0; start < 2; start++) {
         struct engine_thread *thread;
         struct err err = {0};
-        assert_int_equal(engine_thread_start(&options, &crossing, &thread, &err), 0);
+        assert_int_equal(engine_thread_start(&options, &shared, &thread, &err), 0);
         uint32_t code = 99;
-        push(&crossing, 10 + start * 10, REQUEST_PAUSE);
-        assert_true(wait_reply(&crossing, &reader, 10 + start * 10, &code));
+        push(&shared, 10 + start * 10, REQUEST_PAUSE);
+        assert_true(wait_reply(&shared, &reader, 10 + start * 10, &code));
         assert_int_equal(code, ERR_NONE);
-        push(&crossing, 11 + start * 10, REQUEST_RESUME);
-        assert_true(wait_reply(&crossing, &reader, 11 + start * 10, &code));
+        push(&shared, 11 + start * 10, REQUEST_RESUME);
+        assert_true(wait_reply(&shared, &reader, 11 + start * 10, &code));
 
-        struct settings *settings = mailbox_draft(crossing.settings);
+        struct settings *settings = mailbox_draft(shared.settings);
         *settings = options.settings;
         settings->max_positions = 2;
-        mailbox_publish(crossing.settings);
+        mailbox_publish(shared.settings);
         uint64_t version = 0;
-        bool told = false;
-        for (int i = 0; i < 400 && !told; i++) {
+        bool notified = false;
+        for (int i = 0; i < 400 && !notified; i++) {
             bool fresh = false;
-            const struct snapshot *s = mailbox_latest(crossing.snapshot, &fresh);
+            const struct snapshot *s = mailbox_latest(shared.snapshot, &fresh);
             assert_true(s->version >= version);
             version = s->version;
-            told = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
-            (void)mailbox_latest(crossing.snapshot_http, NULL);
+            notified = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
+            (void)mailbox_latest(shared.snapshot_http, NULL);
             pause_ms(5);
         }
-        assert_true(told);
-        int64_t beat = atomic_load(&crossing.engine_beat_mono_us);
+        assert_true(notified);
+        int64_t beat = atomic_load(&shared.engine_beat_mono_us);
         assert_true(clock_mono_us(clock_real()) - beat < 2 * USEC_PER_SEC);
         engine_thread_stop(thread);
     }
-    const struct snapshot *s = mailbox_latest(crossing.snapshot, NULL);
+    const struct snapshot *s = mailbox_latest(shared.snapshot, NULL);
     assert_true(s->books_balance);
     assert_true(s->steps > 0 && s->step_p99_ns > 0);
-    crossing_release(&crossing);
+    shared_release(&shared);
 
     char command[256];
     (void)snprintf(command, sizeof(command), "rm -r %s", dir);

@@ -46,12 +46,12 @@ static int64_t count(struct db *db)
 
 /* Opens, counts, closes as any SQLite tool would, each time that it is asked. It is forked before
  * this process has opened anything, so that it shares nothing of it. */
-struct stranger {
+struct unauthorised {
     pid_t pid;
     int ask, answer;
 };
 
-static void stranger_run(const char *path, int ask, int answer)
+static void unauthorised_run(const char *path, int ask, int answer)
 {
     char c;
     while (read(ask, &c, 1) == 1) {
@@ -66,7 +66,7 @@ static void stranger_run(const char *path, int ask, int answer)
     _exit(0);
 }
 
-static struct stranger stranger_start(const char *path)
+static struct unauthorised unauthorised_start(const char *path)
 {
     int ask[2], answer[2];
     assert_true(pipe(ask) == 0 && pipe(answer) == 0);
@@ -75,14 +75,14 @@ static struct stranger stranger_start(const char *path)
     if (pid == 0) {
         (void)close(ask[1]);
         (void)close(answer[0]);
-        stranger_run(path, ask[0], answer[1]);
+        unauthorised_run(path, ask[0], answer[1]);
     }
     (void)close(ask[0]);
     (void)close(answer[1]);
-    return (struct stranger){pid, ask[1], answer[0]};
+    return (struct unauthorised){pid, ask[1], answer[0]};
 }
 
-static int64_t stranger_look(const struct stranger *s)
+static int64_t unauthorised_look(const struct unauthorised *s)
 {
     int64_t n = -1;
     assert_int_equal(write(s->ask, "x", 1), 1);
@@ -90,7 +90,7 @@ static int64_t stranger_look(const struct stranger *s)
     return n;
 }
 
-static void stranger_end(const struct stranger *s)
+static void unauthorised_end(const struct unauthorised *s)
 {
     (void)close(s->ask);
     (void)close(s->answer);
@@ -107,7 +107,7 @@ static void a_second_open_keeps_the_locks_of_the_first(void **state)
     AUTO_SCRATCH struct scratch s = scratch_make();
     const char *path = scratch_path(&s, "a.db"), *wal = scratch_path(&s, "a.db-wal");
     const char *copy = scratch_path(&s, "copy.db");
-    struct stranger stranger = stranger_start(path);
+    struct unauthorised unauthorised = unauthorised_start(path);
     struct db *db = open_as(path, false);
     add(db, "before");
     db_free(open_as(path, false));
@@ -115,14 +115,14 @@ static void a_second_open_keeps_the_locks_of_the_first(void **state)
     assert_int_equal(db_backup(db, copy, NULL), 0);
     struct stat before, after;
     assert_int_equal(stat(wal, &before), 0);
-    assert_int_equal(stranger_look(&stranger), 1);
+    assert_int_equal(unauthorised_look(&unauthorised), 1);
     assert_int_equal(stat(wal, &after), 0);
     assert_int_equal(after.st_ino, before.st_ino);
     assert_int_equal(db_keep(db, NULL), 0);
     add(db, "after");
-    assert_int_equal(stranger_look(&stranger), 2);
+    assert_int_equal(unauthorised_look(&unauthorised), 2);
     db_free(db);
-    stranger_end(&stranger);
+    unauthorised_end(&unauthorised);
 }
 
 static void creating_leaves_what_is_there(void **state)
@@ -216,7 +216,7 @@ static void what_is_open_comes_back_to_its_path(void **state)
     for (enum blow blow = 0; blow < BLOWS; blow++) {
         AUTO_SCRATCH struct scratch s = scratch_make();
         const char *path = scratch_path(&s, "a.db");
-        struct stranger stranger = stranger_start(path);
+        struct unauthorised unauthorised = unauthorised_start(path);
         struct db *db = open_as(path, false);
         add(db, "1");
         assert_int_equal(db_backup(db, scratch_path(&s, "old.db"), NULL), 0);
@@ -232,13 +232,13 @@ static void what_is_open_comes_back_to_its_path(void **state)
         assert_int_equal(count(db), 3);
         assert_int_equal(db_reopen(reader, &err), 0);
         assert_int_equal(count(reader), 3);
-        assert_int_equal(stranger_look(&stranger), 3);
+        assert_int_equal(unauthorised_look(&unauthorised), 3);
         add(db, "4");
         assert_int_equal(db_keep(db, &err), 0);
         assert_int_equal(asides(&s), blow == ALL_GONE || blow == MAIN_GONE ? 0 : 1);
-        stranger_end(&stranger);
+        unauthorised_end(&unauthorised);
         /* As after kill -9: another process opens what stands there, with this one holding on. */
-        assert_int_equal(db_file_has_rescue(path), false);
+        assert_int_equal(db_file_has_copy(path), false);
         db_free(reader);
         db_free(db);
         db = open_as(path, false);

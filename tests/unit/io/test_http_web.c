@@ -180,7 +180,7 @@ static void settle(struct desk *d)
 }
 
 /* Runs the loop until the server holds a request, and takes it. */
-static struct web_request *take_held(struct desk *d)
+static struct web_request *pop_held(struct desk *d)
 {
     struct web_request *r = NULL;
     int64_t start_us = clock_mono_us(clock_real());
@@ -369,7 +369,7 @@ static void held_request_is_answered_later(void **state)
     struct desk d;
     desk_open(&d, &plain);
     (void)send_to(&d, "/hold?q=kept", (struct http_request){0});
-    struct web_request *r = take_held(&d);
+    struct web_request *r = pop_held(&d);
     assert_int_equal(d.answers, 0);
     assert_true(str_equal_c(web_query(r, "q"), "kept"));
     web_answer_c(r, 201, "late");
@@ -389,14 +389,14 @@ static void held_request_outlives_its_client_and_its_server(void **state)
     struct desk d;
     desk_open(&d, &plain);
     struct http_call *call = send_to(&d, "/hold?q=1", (struct http_request){0});
-    struct web_request *gone = take_held(&d);
+    struct web_request *gone = pop_held(&d);
     http_cancel(call);
     http_free(d.http); /* closes the connection */
     d.http = http_new(d.loop, NULL);
     web_answer_c(gone, 200, "to nobody");
 
     (void)send_to(&d, "/hold?q=2", (struct http_request){0});
-    struct web_request *orphan = take_held(&d);
+    struct web_request *orphan = pop_held(&d);
     web_stop(TAKE(d.web));
     settle(&d); /* 503 or a closed connection: an end in any case */
     assert_true(d.outcome == HTTP_UNKNOWN || d.status == 503);

@@ -34,14 +34,14 @@ static void manager_close(int fd)
     (void)close(fd);
 }
 
-static void assert_told(int fd, const char *expected)
+static void assert_notified(int fd, const char *expected)
 {
     char text[256] = "";
     assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
     assert_string_equal(text, expected);
 }
 
-static void assert_told_nothing(int fd)
+static void assert_not_notified(int fd)
 {
     char text[256];
     assert_int_equal(recv(fd, text, sizeof(text), 0), -1);
@@ -58,13 +58,13 @@ static void notify_speaks_the_protocol(void **state)
     notify_status("live");
     notify_stopping();
     assert_true(notify_flush());
-    assert_told(fd, "READY=1\nSTATUS=paper READY=0");
-    assert_told(fd, "WATCHDOG=1");
-    assert_told(fd, "STATUS=live");
-    assert_told(fd, "STOPPING=1");
+    assert_notified(fd, "READY=1\nSTATUS=paper READY=0");
+    assert_notified(fd, "WATCHDOG=1");
+    assert_notified(fd, "STATUS=live");
+    assert_notified(fd, "STOPPING=1");
     (void)unsetenv("NOTIFY_SOCKET");
     notify_status("to nobody");
-    assert_told_nothing(fd);
+    assert_not_notified(fd);
     manager_close(fd);
 }
 
@@ -85,13 +85,13 @@ static void notify_never_waits(void **state)
     notify_status("three");
     assert_false(notify_flush());
     for (; sent > 0; sent--) {
-        assert_told(fd, "WATCHDOG=1");
+        assert_notified(fd, "WATCHDOG=1");
     }
-    assert_told_nothing(fd);
+    assert_not_notified(fd);
     assert_true(notify_flush());
-    assert_told(fd, "READY=1\nSTATUS=three");
+    assert_notified(fd, "READY=1\nSTATUS=three");
     assert_true(notify_flush());
-    assert_told_nothing(fd);
+    assert_not_notified(fd);
     manager_close(fd);
 }
 

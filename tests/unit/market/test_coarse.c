@@ -17,7 +17,7 @@ static int64_t minutes_next(const struct source *source)
     return m->next >= m->end ? INT64_MAX : (m->next + 1) * USEC_PER_MIN;
 }
 
-static int minutes_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int minutes_bars(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct minutes *m = (struct minutes *)(void *)source;
     int64_t n = m->next++;
@@ -35,7 +35,7 @@ static int minutes_take(struct source *source, struct source_bar ret[SYMBOLS_MAX
 }
 
 static const struct source_ops minutes_ops = {
-    .name = "minutes", .next_us = minutes_next, .take = minutes_take};
+    .name = "minutes", .next_us = minutes_next, .next = minutes_bars};
 
 static struct minutes make(int64_t from, int64_t end, int64_t hole, int64_t late)
 {
@@ -66,15 +66,15 @@ static void builds_longer_candles(void **state)
     coarse_init(&coarse, &minutes.source, 5 * USEC_PER_MIN);
     assert_int_equal(source_step_us(&coarse.source), 5 * USEC_PER_MIN);
     assert_int_equal(source_next_us(&coarse.source), 5 * USEC_PER_MIN);
-    assert_int_equal(source_take(&coarse.source, bars), 1);
+    assert_int_equal(source_next(&coarse.source, bars), 1);
     same(&bars[0].candle, 0, 100, 109, 95, 105, 10);
     assert_int_equal(source_next_us(&coarse.source), 10 * USEC_PER_MIN);
-    assert_int_equal(source_take(&coarse.source, bars), 2);
+    assert_int_equal(source_next(&coarse.source, bars), 2);
     same(&bars[0].candle, 5, 105, 114, 100, 110, 10);
     assert_string_equal(bars[1].symbol.name, "B");
     same(&bars[1].candle, 5, 107, 114, 102, 110, 6); /* from minute 7 on */
     assert_int_equal(source_next_us(&coarse.source), INT64_MAX);
-    assert_int_equal(source_take(&coarse.source, bars), 0);
+    assert_int_equal(source_next(&coarse.source, bars), 0);
 }
 
 static void what_is_cut_short_is_left_out(void **state)
@@ -85,13 +85,13 @@ static void what_is_cut_short_is_left_out(void **state)
     struct source_bar bars[SYMBOLS_MAX];
     coarse_init(&coarse, &minutes.source, 5 * USEC_PER_MIN);
     /* It begins in the middle and lacks its last minute: as complete as it will get. */
-    assert_int_equal(source_take(&coarse.source, bars), 1);
+    assert_int_equal(source_next(&coarse.source, bars), 1);
     same(&bars[0].candle, 0, 103, 108, 98, 104, 2);
-    assert_int_equal(source_take(&coarse.source, bars), 1);
+    assert_int_equal(source_next(&coarse.source, bars), 1);
     same(&bars[0].candle, 5, 105, 114, 100, 110, 10);
     /* Minutes 10 to 13 only, and no more to come. */
     assert_int_equal(source_next_us(&coarse.source), 15 * USEC_PER_MIN);
-    assert_int_equal(source_take(&coarse.source, bars), 0);
+    assert_int_equal(source_next(&coarse.source, bars), 0);
     assert_int_equal(source_next_us(&coarse.source), INT64_MAX);
     assert_int_equal(source_save(&coarse.source, bars, sizeof(bars)), 0);
     assert_false(source_load(&coarse.source, bars, 1));

@@ -53,9 +53,9 @@ static void assert_refused(const char *rows, enum csv_fault fault, int64_t line)
     assert_int_equal(r.rc, 0);
     assert_int_equal(r.report.faults[fault], 1);
     assert_int_equal(r.report.refused, 1);
-    assert_int_equal(r.report.told_count, 1);
-    assert_int_equal(r.report.told[0].line, line);
-    assert_int_equal(r.report.told[0].fault, fault);
+    assert_int_equal(r.report.reported_count, 1);
+    assert_int_equal(r.report.notified[0].line, line);
+    assert_int_equal(r.report.notified[0].fault, fault);
     assert_int_equal(r.count, 1);
 }
 
@@ -198,7 +198,7 @@ static void a_line_end_on_the_edge_of_the_buffer_is_one(void **state)
         read_text(text.data, &r);
         assert_int_equal(r.count, 23);
         assert_int_equal(r.report.refused, 1);
-        assert_int_equal(r.report.told[0].line, before + 3);
+        assert_int_equal(r.report.notified[0].line, before + 3);
     }
 }
 
@@ -280,8 +280,8 @@ static void a_line_without_end_is_refused_and_the_next_one_read(void **state)
         read_text(text.data, &r);
         assert_int_equal(r.count, 2);
         assert_int_equal(r.report.faults[CSV_FAULT_LONG], 1);
-        assert_int_equal(r.report.told[0].line, 3);
-        assert_memory_equal(r.report.told[0].text, "zzz", 3);
+        assert_int_equal(r.report.notified[0].line, 3);
+        assert_memory_equal(r.report.notified[0].text, "zzz", 3);
         /* And at the end of the file, too. */
         read_bytes(text.data, text.len - strlen("\n120,1,1,1,1,1\n"), &r);
         assert_int_equal(r.count, 1);
@@ -366,7 +366,7 @@ static void a_million_bad_rows_are_counted(void **state)
     assert_int_equal(csv_open_stream(stream, "f.csv", &csv, NULL), 0);
     assert_int_equal(csv_next(csv, &row, NULL), 0);
     assert_int_equal(csv_report(csv)->refused, 1000000);
-    assert_int_equal(csv_report(csv)->told_count, CSV_TOLD_MAX);
+    assert_int_equal(csv_report(csv)->reported_count, CSV_REPORTED_MAX);
     assert_int_equal(csv_report(csv)->accepted, 0);
 }
 

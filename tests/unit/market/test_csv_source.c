@@ -42,7 +42,7 @@ static const char *path_of(const char *name)
     return path;
 }
 
-static void put(const char *name, const char *text)
+static void write_csv(const char *name, const char *text)
 {
     assert_int_equal(file_write(path_of(name), str_c(text), 0600, NULL), 0);
 }
@@ -60,14 +60,14 @@ static int open_one(struct csv_source *s, const char *name, struct err *err)
 }
 
 /* The file's minutes at these distances from START; the price is 100 + the minute. */
-static void put_minutes(const char *name, const int *minutes, int count)
+static void write_minutes(const char *name, const int *minutes, int count)
 {
     AUTO_BUF struct buf text = BUF_INIT(1 << 20);
     buf_add_c(&text, HEADER);
     for (int i = 0; i < count; i++) {
         add_row(&text, START + minutes[i] * 60, 100 + minutes[i], "\n");
     }
-    put(name, text.data);
+    write_csv(name, text.data);
 }
 
 static void assert_minute(const struct source_bar *bar, struct symbol symbol, int minute)
@@ -83,8 +83,8 @@ static void gives_files_in_the_order_of_time(void **state)
 {
     (void)state;
     static const int of_btc[] = {0, 1, 2, 5, 6}, of_eth[] = {1, 2, 3, 6, 9, 10};
-    put_minutes("btc.csv", of_btc, COUNT_OF(of_btc));
-    put_minutes("eth.csv", of_eth, COUNT_OF(of_eth));
+    write_minutes("btc.csv", of_btc, COUNT_OF(of_btc));
+    write_minutes("eth.csv", of_eth, COUNT_OF(of_eth));
     const struct csv_source_file files[] = {{btc, path_of("btc.csv")}, {eth, path_of("eth.csv")}};
     struct csv_source s;
     assert_int_equal(csv_source_init(&s, files, 2, NULL), 0);
@@ -100,7 +100,7 @@ static void gives_files_in_the_order_of_time(void **state)
         int64_t open_us = (START + want[i].minute * 60) * USEC_PER_SEC;
         assert_int_equal(csv_source_open_us(&s), open_us);
         assert_int_equal(source_next_us(&s.source), open_us + USEC_PER_MIN);
-        int count = source_take(&s.source, bars);
+        int count = source_next(&s.source, bars);
         assert_int_equal(count, want[i].btc + want[i].eth);
         if (want[i].btc) {
             assert_minute(&bars[0], btc, want[i].minute);
@@ -111,7 +111,7 @@ static void gives_files_in_the_order_of_time(void **state)
     }
     struct source_bar bars[SYMBOLS_MAX];
     assert_int_equal(source_next_us(&s.source), INT64_MAX);
-    assert_int_equal(source_take(&s.source, bars), 0);
+    assert_int_equal(source_next(&s.source, bars), 0);
     assert_int_equal(source_next_us(&s.source), INT64_MAX);
     assert_null(csv_source_error(&s));
     struct csv_source_report r = csv_source_report(&s, 0);
@@ -154,7 +154,7 @@ static void counts_what_it_passes_over(void **state)
     buf_addf(&text, "2,7,7,7,7,%lld\n", (long long)(START + 300 * 60 + 60));
     buf_addf(&text, "2,7,7,7,7,%lld\n", (long long)(START + 301 * 60 + 90));
     buf_addf(&text, "2,1e-9,1e-9,1e-9,1e-9,%lld\n", (long long)(START + 303 * 60));
-    put("messy.csv", text.data);
+    write_csv("messy.csv", text.data);
 
     struct csv_source s;
     assert_int_equal(open_one(&s, "messy.csv", NULL), 0);
@@ -163,7 +163,7 @@ static void counts_what_it_passes_over(void **state)
     int64_t last_us = -1;
     while (source_next_us(&s.source) != INT64_MAX) {
         struct source_bar bars[SYMBOLS_MAX];
-        assert_int_equal(source_take(&s.source, bars), 1);
+        assert_int_equal(source_next(&s.source, bars), 1);
         assert_true(bars[0].candle.open_us > last_us && candle_is_valid(&bars[0].candle));
         last_us = bars[0].candle.open_us;
         if (taken < 50) {
@@ -193,7 +193,7 @@ static void the_rows_tell_the_step(void **state)
         for (int k = 0; k < 20; k += k == 4 ? 3 : 1) { /* with a hole */
             add_row(&text, START + (int64_t)k * steps_s[i], 100, "\n");
         }
-        put("step.csv", text.data);
+        write_csv("step.csv", text.data);
         struct csv_source s;
         assert_int_equal(open_one(&s, "step.csv", NULL), 0);
         assert_int_equal(source_step_us(&s.source), steps_s[i] * USEC_PER_SEC);
@@ -206,7 +206,7 @@ static void refuse_file(const char *name, const char *text, enum err_id id, cons
 {
     struct csv_source s;
     struct err err = {0};
-    put(name, text);
+    write_csv(name, text);
     assert_int_equal(open_one(&s, name, &err), -(int)id);
     assert_int_equal(err.id, id);
     assert_non_null(strstr(err.context, name));
@@ -233,8 +233,8 @@ static void refuses_files_that_are_no_market(void **state)
     assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
     assert_int_equal(open_one(&s, "pipe", &err), -ERR_FILE_FAILED); /* and does not wait for it */
 
-    put("one.csv", HEADER "1790002800,1,1,1,1,1\n1790002860,1,1,1,1,1\n");
-    put("five.csv", HEADER "1790002800,1,1,1,1,1\n1790003100,1,1,1,1,1\n");
+    write_csv("one.csv", HEADER "1790002800,1,1,1,1,1\n1790002860,1,1,1,1,1\n");
+    write_csv("five.csv", HEADER "1790002800,1,1,1,1,1\n1790003100,1,1,1,1,1\n");
     const struct csv_source_file both[] = {{btc, path_of("five.csv")}, {eth, path_of("one.csv")}};
     assert_int_equal(csv_source_init(&s, both, 2, &err), -ERR_MARKET_TIMEFRAME);
     const struct csv_source_file turned[] = {both[1], both[0]};
@@ -250,14 +250,14 @@ static void goes_on_after_a_restart(void **state)
     for (int i = 0; i < 200; i++) {
         minutes[i] = i + i / 50 * 10; /* gaps at 50, 100 and 150 */
     }
-    put_minutes("long.csv", minutes, 200);
+    write_minutes("long.csv", minutes, 200);
     for (int stop = 0; stop <= 200; stop += 25) {
         struct csv_source s, again;
         struct source_bar bars[SYMBOLS_MAX], same[SYMBOLS_MAX];
         char bytes[64];
         assert_int_equal(open_one(&s, "long.csv", NULL), 0);
         for (int i = 0; i < stop; i++) {
-            assert_int_equal(source_take(&s.source, bars), 1);
+            assert_int_equal(source_next(&s.source, bars), 1);
         }
         size_t size = source_save(&s.source, bytes, sizeof(bytes));
         assert_true(size > 0);
@@ -266,8 +266,8 @@ static void goes_on_after_a_restart(void **state)
         assert_true(source_load(&again.source, bytes, size));
         for (;;) {
             assert_int_equal(source_next_us(&again.source), source_next_us(&s.source));
-            int count = source_take(&s.source, bars);
-            assert_int_equal(source_take(&again.source, same), count);
+            int count = source_next(&s.source, bars);
+            assert_int_equal(source_next(&again.source, same), count);
             if (count == 0) {
                 break;
             }
@@ -282,7 +282,7 @@ static void refuses_foreign_bytes(void **state)
 {
     (void)state;
     static const int minutes[] = {0, 1, 2, 3};
-    put_minutes("short.csv", minutes, 4);
+    write_minutes("short.csv", minutes, 4);
     struct csv_source s;
     struct simulated other;
     int64_t bytes[3];
@@ -331,8 +331,8 @@ static void a_read_error_ends_it(void **state)
 {
     (void)state;
     static const int minutes[] = {0, 1, 2, 3};
-    put_minutes("btc.csv", minutes, 4);
-    put_minutes("eth.csv", minutes, 4);
+    write_minutes("btc.csv", minutes, 4);
+    write_minutes("eth.csv", minutes, 4);
     const struct csv_source_file files[] = {{btc, path_of("btc.csv")}, {eth, path_of("eth.csv")}};
     struct csv_source s;
     struct source_bar bars[SYMBOLS_MAX];
@@ -342,12 +342,12 @@ static void a_read_error_ends_it(void **state)
     FILE *f = fopencookie(&text, "r", (cookie_io_functions_t){.read = fail_after});
     assert_non_null(f);
     assert_int_equal(csv_open_stream(f, "failing.csv", &s.parts[0].csv, NULL), 0);
-    assert_int_equal(source_take(&s.source, bars), 2);
-    assert_int_equal(source_take(&s.source, bars), 2);
+    assert_int_equal(source_next(&s.source, bars), 2);
+    assert_int_equal(source_next(&s.source, bars), 2);
     assert_null(csv_source_error(&s));
-    assert_int_equal(source_take(&s.source, bars), 2);
+    assert_int_equal(source_next(&s.source, bars), 2);
     assert_int_equal(source_next_us(&s.source), INT64_MAX);
-    assert_int_equal(source_take(&s.source, bars), 0);
+    assert_int_equal(source_next(&s.source, bars), 0);
     const struct err *why = csv_source_error(&s);
     assert_non_null(why);
     assert_int_equal(why->id, ERR_FILE_FAILED);
@@ -387,14 +387,14 @@ static void a_million_bad_rows_take_no_memory(void **state)
     int taken = 0;
     assert_int_equal(open_one(&s, "million.csv", NULL), 0);
     while (source_next_us(&s.source) != INT64_MAX) {
-        taken += source_take(&s.source, bars);
+        taken += source_next(&s.source, bars);
     }
     assert_int_equal(taken, 4);
     assert_int_equal(bars[0].candle.open_us, INT64_C(1790002980) * USEC_PER_SEC);
     const struct csv_report *r = csv_source_report(&s, 0).rows;
     assert_int_equal(r->refused + r->duplicates, 1000000);
-    assert_int_equal(r->told_count, CSV_TOLD_MAX);
-    assert_int_equal(r->told[0].line, 5);
+    assert_int_equal(r->reported_count, CSV_REPORTED_MAX);
+    assert_int_equal(r->notified[0].line, 5);
     csv_source_release(&s);
     assert_true(resident_kb() - before_kb < 4096);
 }

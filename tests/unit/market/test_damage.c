@@ -125,7 +125,7 @@ static void a_series_with_one_damaged_field_is_not_sane(void **state)
     assert_true(series_is_sane(&good)); /* a cold one too */
     simulated_init(&m, 7, &symbol, 1, START);
     for (int i = 0; i < 40 * 60 + 3; i++) {
-        (void)source_take(&m.source, got);
+        (void)source_next(&m.source, got);
         (void)series_push(&good, &got[0].candle, got[0].candle.open_us + USEC_PER_MIN, &closed);
     }
     assert_true(series_is_sane(&good));

@@ -20,7 +20,7 @@ static struct candle bar(int64_t minute, int64_t open, int64_t high, int64_t low
                            .volume = dec_from_int(2)};
 }
 
-static enum series_verdict push(struct series *s, struct candle c, unsigned *closed)
+static enum series_result push(struct series *s, struct candle c, unsigned *closed)
 {
     return series_push(s, &c, c.open_us + USEC_PER_MIN, closed);
 }
@@ -72,7 +72,7 @@ static void a_live_bar_never_leaks(void **state)
     init(&s, USEC_PER_MIN);
     simulated_init(&m, 5, &symbol, 1, START);
     for (int i = 0; i < 40 * 60; i++) {
-        (void)source_take(&m.source, got);
+        (void)source_next(&m.source, got);
         assert_int_equal(push(&s, got[0].candle, &closed), SERIES_ACCEPTED);
     }
     for (int minute = 0; minute < 60; minute++) {
@@ -163,7 +163,7 @@ static int make_minutes(int64_t step_us, int gap)
     rng_init(&rng, 9);
     simulated_init(&m, 21, &symbol, 1, START);
     for (int i = 0; i < MINUTES; i++) {
-        (void)source_take(&m.source, got);
+        (void)source_next(&m.source, got);
         struct candle c = got[0].candle;
         c.open_us = START + i * step_us;
         if (gap == 0 || rng_below(&rng, (uint64_t)gap) > 0) {
@@ -452,14 +452,14 @@ static void refuses_and_counts(void **state)
     assert_false(series_suspect(&s)); /* a good one came */
 }
 
-static void every_verdict_has_a_name(void **state)
+static void every_result_has_a_name(void **state)
 {
     (void)state;
-    assert_string_equal(series_verdict_name(SERIES_ACCEPTED), "accepted");
-    for (int i = 0; i < SERIES_VERDICTS; i++) {
+    assert_string_equal(series_result_name(SERIES_ACCEPTED), "accepted");
+    for (int i = 0; i < SERIES_RESULTS; i++) {
         for (int k = 0; k < i; k++) {
-            assert_string_not_equal(series_verdict_name((enum series_verdict)i),
-                                    series_verdict_name((enum series_verdict)k));
+            assert_string_not_equal(series_result_name((enum series_result)i),
+                                    series_result_name((enum series_result)k));
         }
     }
 }
@@ -544,7 +544,7 @@ UNIT_GROUP(series, cmocka_unit_test(builds_five_minutes), cmocka_unit_test(a_liv
            cmocka_unit_test(every_step_gives_the_same_bars),
            cmocka_unit_test(knows_which_steps_fill_an_hour), cmocka_unit_test(windows_come_back),
            cmocka_unit_test(windows_do_not_run_ahead), cmocka_unit_test(history_alone_warms),
-           cmocka_unit_test(refuses_and_counts), cmocka_unit_test(every_verdict_has_a_name),
+           cmocka_unit_test(refuses_and_counts), cmocka_unit_test(every_result_has_a_name),
            cmocka_unit_test(the_hourly_bands_tell_the_regime),
            cmocka_unit_test(drift_is_the_side_of_the_middle_band),
            cmocka_unit_test(changes_over_a_day))

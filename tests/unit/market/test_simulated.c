@@ -19,7 +19,7 @@ static void candles_are_possible_and_join(void **state)
     for (int64_t i = 0; i < 20000; i++) {
         struct source_bar bars[SYMBOLS_MAX];
         assert_int_equal(source_next_us(&m.source), START + (i + 1) * USEC_PER_MIN);
-        assert_int_equal(source_take(&m.source, bars), 3);
+        assert_int_equal(source_next(&m.source, bars), 3);
         for (int k = 0; k < 3; k++) {
             const struct candle *c = &bars[k].candle;
             assert_true(symbol_equal(bars[k].symbol, symbols[k]));
@@ -48,7 +48,7 @@ static void a_seed_is_the_same_everywhere(void **state)
     uint64_t digest = UINT64_C(1469598103934665603);
     for (int i = 0; i < 20000; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        int count = source_take(&m.source, bars);
+        int count = source_next(&m.source, bars);
         for (int k = 0; k < count; k++) {
             const struct candle *c = &bars[k].candle;
             const int64_t words[] = {c->open.e8, c->high.e8, c->low.e8, c->close.e8, c->volume.e8};
@@ -70,9 +70,9 @@ static void same_seed_same_prices(void **state)
     bool differs = false;
     for (int i = 0; i < 3000; i++) {
         struct source_bar x[SYMBOLS_MAX], y[SYMBOLS_MAX], z[SYMBOLS_MAX];
-        (void)source_take(&a.source, x);
-        (void)source_take(&b.source, y);
-        (void)source_take(&c.source, z);
+        (void)source_next(&a.source, x);
+        (void)source_next(&b.source, y);
+        (void)source_next(&c.source, z);
         for (int k = 0; k < 3; k++) {
             assert_memory_equal(&x[k].candle, &y[k].candle, sizeof(x[k].candle));
             differs = differs || x[k].candle.close.e8 != z[k].candle.close.e8;
@@ -89,7 +89,7 @@ static void goes_on_after_a_restart(void **state)
     simulated_init(&a, 5, symbols, 3, START);
     struct source_bar x[SYMBOLS_MAX], y[SYMBOLS_MAX];
     for (int i = 0; i < 777; i++) {
-        (void)source_take(&a.source, x);
+        (void)source_next(&a.source, x);
     }
     char bytes[4096];
     size_t size = source_save(&a.source, bytes, sizeof(bytes));
@@ -98,8 +98,8 @@ static void goes_on_after_a_restart(void **state)
     simulated_init(&b, 99, symbols, 3, 0);
     assert_true(source_load(&b.source, bytes, size));
     for (int i = 0; i < 500; i++) {
-        (void)source_take(&a.source, x);
-        (void)source_take(&b.source, y);
+        (void)source_next(&a.source, x);
+        (void)source_next(&b.source, y);
         for (int k = 0; k < 3; k++) {
             assert_memory_equal(&x[k].candle, &y[k].candle, sizeof(x[k].candle));
         }
@@ -138,7 +138,7 @@ static void a_new_symbol_joins(void **state)
     simulated_init(&a, 5, symbols, 2, START);
     struct source_bar x[SYMBOLS_MAX];
     for (int i = 0; i < 100; i++) {
-        (void)source_take(&a.source, x);
+        (void)source_next(&a.source, x);
     }
     simulated_init(&b, 5, symbols, 3, 0);
     assert_true(source_load(&b.source, &a.state, sizeof(a.state)));
@@ -155,7 +155,7 @@ static double go(enum climate climate, int minutes)
     struct source_bar bars[SYMBOLS_MAX];
     double first = m.state.symbols[0].price;
     for (int i = 0; i < minutes; i++) {
-        (void)source_take(&m.source, bars);
+        (void)source_next(&m.source, bars);
     }
     return m.state.symbols[0].price / first - 1;
 }
@@ -178,7 +178,7 @@ static void the_weather_changes(void **state)
     int64_t minutes[4] = {0, 0, 0, 0};
     for (int i = 0; i < 90 * 1440; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        (void)source_take(&m.source, bars);
+        (void)source_next(&m.source, bars);
         minutes[m.state.climate]++;
     }
     for (int k = 0; k < 3; k++) {
@@ -202,7 +202,7 @@ static void moves_are_shared_in_part(void **state)
     double last[2] = {m.state.symbols[0].price, m.state.symbols[1].price};
     for (int i = 0; i < 20000; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        (void)source_take(&m.source, bars);
+        (void)source_next(&m.source, bars);
         double x = m.state.symbols[0].price / last[0] - 1;
         double y = m.state.symbols[1].price / last[1] - 1;
         last[0] = m.state.symbols[0].price;
@@ -229,7 +229,7 @@ static void both_regimes_occur(void **state)
     simulated_init(&m, 2, defaults, 3, START);
     for (int i = 0; i < 60 * 1440; i++) {
         struct source_bar bars[SYMBOLS_MAX];
-        (void)source_take(&m.source, bars);
+        (void)source_next(&m.source, bars);
         for (int k = 0; k < 3; k++) {
             unsigned closed;
             assert_int_equal(series_push(&series[k], &bars[k].candle,

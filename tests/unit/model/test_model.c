@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "model/alert.h"
 #include "model/candle.h"
-#include "model/crossing.h"
+#include "model/shared.h"
 #include "unit/unit.h"
 
 #include <string.h>
@@ -145,11 +145,11 @@ static void impossible_candles_are_refused(void **state)
     assert_false(candle_is_valid(&c));
 }
 
-static void crossing_carries_both_ways(void **state)
+static void shared_carries_both_ways(void **state)
 {
     (void)state;
-    struct crossing c;
-    crossing_init(&c);
+    struct shared c;
+    shared_init(&c);
     struct request request = {.id = 7, .kind = REQUEST_CLOSE};
     int pushed = 0;
     while (ring_push(c.requests, &request)) {
@@ -184,18 +184,18 @@ static void crossing_carries_both_ways(void **state)
     assert_int_equal(write(c.events_fd, &one, sizeof(one)), sizeof(one));
     assert_int_equal(read(c.events_fd, &woken, sizeof(woken)), sizeof(woken));
     assert_int_equal(woken, 1);
-    assert_false(crossing_is_halted(&c));
-    crossing_halt(&c);
-    uint64_t generation = crossing_halt_generation(&c);
-    assert_true(crossing_is_halted(&c));
-    crossing_halt(&c);
-    crossing_halt_clear(&c, generation); /* not what was set since */
-    assert_true(crossing_is_halted(&c));
-    crossing_halt_clear(&c, crossing_halt_generation(&c));
-    assert_false(crossing_is_halted(&c));
-    crossing_release(&c);
-    crossing_release(&c); /* a second time does nothing */
-    crossing_release(NULL);
+    assert_false(shared_is_halted(&c));
+    shared_halt(&c);
+    uint64_t generation = shared_halt_generation(&c);
+    assert_true(shared_is_halted(&c));
+    shared_halt(&c);
+    shared_halt_clear(&c, generation); /* not what was set since */
+    assert_true(shared_is_halted(&c));
+    shared_halt_clear(&c, shared_halt_generation(&c));
+    assert_false(shared_is_halted(&c));
+    shared_release(&c);
+    shared_release(&c); /* a second time does nothing */
+    shared_release(NULL);
 }
 
 UNIT_GROUP(model, cmocka_unit_test(symbols_fold_and_compare),
@@ -204,4 +204,4 @@ UNIT_GROUP(model, cmocka_unit_test(symbols_fold_and_compare),
            cmocka_unit_test(final_states_are_three),
            cmocka_unit_test(timeframes_have_names_and_lengths),
            cmocka_unit_test(impossible_candles_are_refused),
-           cmocka_unit_test(crossing_carries_both_ways))
+           cmocka_unit_test(shared_carries_both_ways))

@@ -40,14 +40,14 @@ static void add_run(struct fixture *f)
                                 .user_id = 7,
                                 .user_name = "alice",
                                 .role = "operator",
-                                .door = "telegram",
+                                .channel = "telegram",
                                 .chat_id = 42,
                                 .state = RUN_RUNNING};
     assert_int_equal(run_table_add(f->store, &row, START_US, &f->run_id, NULL), 0);
     assert_int_equal(
         run_table_finish(f->store, f->run_id, RUN_FAILED, ERR_STEP_TIMEOUT, NULL, START_US, NULL),
         0);
-    const struct outbox_new message = {.door = "telegram",
+    const struct outbox_new message = {.channel = "telegram",
                                        .chat_id = 42,
                                        .kind = OUTBOX_SEND,
                                        .priority = OUTBOX_NORMAL,
@@ -109,10 +109,13 @@ static int fail_table(const char *what, void *userdata)
     return strstr(what, userdata) != NULL ? -ERR_DB_FULL : 0;
 }
 
-static unsigned tell(struct fixture *f, enum request_kind kind, bool happened, unsigned told)
+static unsigned tell(struct fixture *f, enum request_kind kind, bool happened, unsigned notified)
 {
-    const struct desk_late late = {
-        .run_id = f->run_id, .kind = kind, .happened = happened, .reply = f->reply, .told = told};
+    const struct desk_late late = {.run_id = f->run_id,
+                                   .kind = kind,
+                                   .happened = happened,
+                                   .reply = f->reply,
+                                   .notified = notified};
     return ops_late_tell(&late, f->runner, f->alerts);
 }
 
@@ -152,15 +155,15 @@ static void an_alert_that_fails_leaves_the_message_alone(void **state)
 {
     struct fixture *f = *state;
     static char table[] = "monitoring_alerts";
-    unsigned told = 0;
+    unsigned notified = 0;
     ops_store_set_fault(f->store, fail_table, table);
     for (int i = 0; i < 5; i++) {
-        told = tell(f, REQUEST_CLOSE, true, told);
-        assert_int_equal(told, DESK_LATE_MESSAGE);
+        notified = tell(f, REQUEST_CLOSE, true, notified);
+        assert_int_equal(notified, DESK_LATE_MESSAGE);
     }
     ops_store_set_fault(f->store, NULL, NULL);
-    told = tell(f, REQUEST_CLOSE, true, told);
-    assert_int_equal(told, DESK_LATE_ALL);
+    notified = tell(f, REQUEST_CLOSE, true, notified);
+    assert_int_equal(notified, DESK_LATE_ALL);
     assert_int_equal(edits(f), 1);
     assert_int_equal(told_in_message(f), 1);
     assert_int_equal(raised(f), 1);
@@ -170,15 +173,15 @@ static void a_message_that_fails_leaves_the_alert_alone(void **state)
 {
     struct fixture *f = *state;
     static char table[] = "audit_log";
-    unsigned told = 0;
+    unsigned notified = 0;
     ops_store_set_fault(f->store, fail_table, table);
     for (int i = 0; i < 5; i++) {
-        told = tell(f, REQUEST_CLOSE, true, told);
-        assert_int_equal(told, DESK_LATE_ALERT);
+        notified = tell(f, REQUEST_CLOSE, true, notified);
+        assert_int_equal(notified, DESK_LATE_ALERT);
     }
     ops_store_set_fault(f->store, NULL, NULL);
-    told = tell(f, REQUEST_CLOSE, true, told);
-    assert_int_equal(told, DESK_LATE_ALL);
+    notified = tell(f, REQUEST_CLOSE, true, notified);
+    assert_int_equal(notified, DESK_LATE_ALL);
     assert_int_equal(edits(f), 1);
     assert_int_equal(told_in_message(f), 1);
     assert_int_equal(raised(f), 1);

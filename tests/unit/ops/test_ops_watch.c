@@ -14,7 +14,7 @@
 
 struct fixture {
     struct clock_fake clock;
-    struct crossing crossing;
+    struct shared shared;
     struct config *config;
     struct ops_store *store;
     struct alerts *alerts;
@@ -25,14 +25,14 @@ struct fixture {
 static void watch_from_now(struct fixture *f)
 {
     ops_watch_init(&f->watch, &(struct ops_watch_options){.clock = &f->clock.clock,
-                                                          .crossing = &f->crossing,
+                                                          .shared = &f->shared,
                                                           .alerts = f->alerts,
                                                           .store = f->store});
 }
 
 static void beat(struct fixture *f)
 {
-    atomic_store(&f->crossing.engine_beat_mono_us, clock_mono_us(&f->clock.clock));
+    atomic_store(&f->shared.engine_beat_mono_us, clock_mono_us(&f->clock.clock));
 }
 
 static int setup(void **state)
@@ -40,7 +40,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     struct err err = {0};
     clock_fake_init(&f->clock, START_US);
-    crossing_init(&f->crossing);
+    shared_init(&f->shared);
     assert_int_equal(secret_init(&err), 0);
     assert_int_equal(config_parse(STR_LIT(""), "test", &f->config, NULL, &err), 0);
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
@@ -60,7 +60,7 @@ static int teardown(void **state)
     alerts_free(f->alerts);
     ops_store_free(f->store);
     config_free(f->config);
-    crossing_release(&f->crossing);
+    shared_release(&f->shared);
     free(f);
     return 0;
 }
@@ -131,7 +131,7 @@ static void a_stopped_ops_heartbeat_is_not_alive_either(void **state)
 {
     struct fixture *f = *state;
     live(f, 1);
-    clock_fake_advance(&f->clock, CROSSING_SILENT_US);
+    clock_fake_advance(&f->clock, SHARED_SILENT_US);
     beat(f);
     assert_false(ops_watch_alive(&f->watch));
 }
@@ -163,19 +163,19 @@ static void a_tripped_breaker_is_one_high_alert_until_it_is_cleared(void **state
     free(alert);
 }
 
-static void trouble(struct fixture *f, enum err_id id)
+static void fault(struct fixture *f, enum err_id id)
 {
-    const struct event event = {.topic = TOPIC_TROUBLE, .code = (uint32_t)id};
+    const struct event event = {.topic = TOPIC_FAULT, .code = (uint32_t)id};
     ops_watch_event(&f->watch, &event);
 }
 
-static void trouble_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet(void **state)
+static void fault_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
     for (int second = 0; second < 90; second++) {
         for (int i = 0; i < 4; i++) {
-            trouble(f, ERR_DB_FULL);
+            fault(f, ERR_DB_FULL);
         }
         live(f, 1);
     }
@@ -195,14 +195,14 @@ static void trouble_in_every_round_is_raised_once_a_minute_and_resolves_when_qui
     free(alert);
 }
 
-static void more_kinds_of_trouble_than_places_do_no_harm(void **state)
+static void more_kinds_of_fault_than_places_do_no_harm(void **state)
 {
     struct fixture *f = *state;
     for (int id = 1; id < ERR_COUNT && id < 40; id++) {
-        trouble(f, (enum err_id)id);
+        fault(f, (enum err_id)id);
         live(f, 1);
     }
-    const struct event wrong = {.topic = TOPIC_TROUBLE, .code = ERR_COUNT};
+    const struct event wrong = {.topic = TOPIC_FAULT, .code = ERR_COUNT};
     ops_watch_event(&f->watch, &wrong);
     struct alert *alert = calloc(1, sizeof(*alert));
     assert_true(find(f, "engine:INTERNAL", alert));
@@ -240,17 +240,17 @@ static void a_loop_that_was_away_is_counted_told_and_resolves(void **state)
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
     ops_watch_absence(3000, "short", &f->watch);
-    assert_int_equal(atomic_load(&f->crossing.ops_away_us), 3000);
-    assert_int_equal(atomic_load(&f->crossing.ops_absences), 0);
+    assert_int_equal(atomic_load(&f->shared.ops_away_us), 3000);
+    assert_int_equal(atomic_load(&f->shared.ops_absences), 0);
     ops_watch_absence(OPS_AWAY_ALERT_US - 1, "ops tick", &f->watch);
     live(f, 1);
-    assert_int_equal(atomic_load(&f->crossing.ops_absences), 1);
+    assert_int_equal(atomic_load(&f->shared.ops_absences), 1);
     assert_false(find(f, "ops:away", alert));
     ops_watch_absence(2 * USEC_PER_SEC, "http answers", &f->watch);
     ops_watch_absence(USEC_PER_SEC, "ops tick", &f->watch);
     live(f, 1);
-    assert_int_equal(atomic_load(&f->crossing.ops_away_us), 2 * USEC_PER_SEC);
-    assert_string_equal(atomic_load(&f->crossing.ops_away_source), "http answers");
+    assert_int_equal(atomic_load(&f->shared.ops_away_us), 2 * USEC_PER_SEC);
+    assert_string_equal(atomic_load(&f->shared.ops_away_source), "http answers");
     assert_true(find(f, "ops:away", alert));
     assert_int_equal(alert->status, ALERT_OPEN);
     assert_non_null(strstr(alert->description, "For 2 s, in \"http answers\""));
@@ -281,7 +281,7 @@ static void what_waits_does_not_wait_for_a_clock_that_was_set_back(void **state)
 {
     struct fixture *f = *state;
     int64_t now_us = f->clock.now_wall_us, id = 0, run_id = 0;
-    const struct outbox_new message = {.door = "telegram",
+    const struct outbox_new message = {.channel = "telegram",
                                        .chat_id = 7,
                                        .kind = OUTBOX_SEND,
                                        .payload = "{}",
@@ -291,12 +291,12 @@ static void what_waits_does_not_wait_for_a_clock_that_was_set_back(void **state)
                                 .args_json = "{}",
                                 .user_name = "alice",
                                 .role = "operator",
-                                .door = "telegram",
+                                .channel = "telegram",
                                 .state = RUN_CONFIRMING};
     assert_int_equal(run_table_add(f->store, &run, now_us, &run_id, NULL), 0);
-    struct confirmation question = {
+    struct confirmation prompt = {
         .nonce = "N", .run_id = run_id, .expires_us = now_us + 2 * USEC_PER_MIN};
-    assert_int_equal(confirmation_table_add(f->store, &question, NULL), 0);
+    assert_int_equal(confirmation_table_add(f->store, &prompt, NULL), 0);
 
     clock_fake_jump_wall(&f->clock, -3 * USEC_PER_DAY);
     live(f, 59);
@@ -307,9 +307,9 @@ static void what_waits_does_not_wait_for_a_clock_that_was_set_back(void **state)
     now_us = f->clock.now_wall_us;
     assert_int_equal(outbox_table_due(f->store, "telegram", now_us, &row, NULL), 1);
     outbox_row_release(&row);
-    assert_int_equal(confirmation_table_expired(f->store, now_us, &question, 1, NULL), 0);
+    assert_int_equal(confirmation_table_expired(f->store, now_us, &prompt, 1, NULL), 0);
     live(f, 60);
-    assert_int_equal(confirmation_table_expired(f->store, f->clock.now_wall_us, &question, 1, NULL),
+    assert_int_equal(confirmation_table_expired(f->store, f->clock.now_wall_us, &prompt, 1, NULL),
                      1);
 }
 
@@ -352,8 +352,8 @@ UNIT_GROUP(
     cmocka_unit_test_setup_teardown(a_tripped_breaker_is_one_high_alert_until_it_is_cleared, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(
-        trouble_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet, setup, teardown),
-    cmocka_unit_test_setup_teardown(more_kinds_of_trouble_than_places_do_no_harm, setup, teardown),
+        fault_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet, setup, teardown),
+    cmocka_unit_test_setup_teardown(more_kinds_of_fault_than_places_do_no_harm, setup, teardown),
     cmocka_unit_test_setup_teardown(a_jump_of_the_clock_is_an_alert_and_normal_time_is_none, setup,
                                     teardown),
     cmocka_unit_test_setup_teardown(a_loop_that_was_away_is_counted_told_and_resolves, setup,

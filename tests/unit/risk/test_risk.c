@@ -49,7 +49,7 @@ static void prepare(struct risk_account *a, struct order *o)
 static void expect(const struct risk_account *a, const struct order *o, const char *code,
                    const char *text, struct dec max_qty)
 {
-    struct risk_verdict v;
+    struct risk_result v;
     assert_false(risk_check(a, o, &v));
     assert_false(v.pass);
     assert_string_equal(v.code, code);
@@ -69,7 +69,7 @@ static void passes_what_is_in_order(void **state)
     (void)state;
     struct risk_account a;
     struct order o;
-    struct risk_verdict v;
+    struct risk_result v;
     prepare(&a, &o);
     assert_true(risk_check(&a, &o, &v));
     assert_true(v.pass);
@@ -127,7 +127,7 @@ static void limits_are_exact(void **state)
     (void)state;
     struct risk_account a;
     struct order o;
-    struct risk_verdict v;
+    struct risk_result v;
     prepare(&a, &o);
     a.now_us += RISK_STALE_AFTER_US;
     a.cooldown_until_us = a.now_us;
@@ -151,7 +151,7 @@ static void a_size_refused_names_the_one_that_passes(void **state)
     o.qty = dec_from_double(25.01);
     expect(&a, &o, "RISK_POSITION_SIZE", "size 25.01, at most 25 (25.00 % of equity)",
            dec_from_int(25));
-    struct risk_verdict v;
+    struct risk_result v;
     o.qty = dec_from_int(25);
     assert_true(risk_check(&a, &o, &v));
     o.qty = (struct dec){dec_from_int(25).e8 + 1};
@@ -173,7 +173,7 @@ static void each_limit_is_exact(void **state)
     (void)state;
     struct risk_account a;
     struct order o;
-    struct risk_verdict v;
+    struct risk_result v;
 #define LIMIT(change, code, most, words)                 \
     prepare(&a, &o);                                     \
     settings.max_position_pct = 5000;                    \
@@ -273,7 +273,7 @@ static void sizes_by_risk_and_confidence(void **state)
     assert_int_equal(risk_size(&a, &o, 0.5).e8, 195 * DEC_ONE / 10000);
     assert_int_equal(risk_size(&a, &o, 0.25).e8, 97 * DEC_ONE / 10000);
     /* Less room than wanted: taken while it is half of that, else refused with a reason. */
-    struct risk_verdict v;
+    struct risk_result v;
     a.exposure = dec_from_int(6000);
     o.qty = risk_size(&a, &o, 1.0);
     assert_int_equal(o.qty.e8, 234 * DEC_ONE / 10000);
@@ -379,7 +379,7 @@ static void the_largest_size_passes_and_one_lot_more_does_not(void **state)
         struct rng rng;
         struct risk_account a;
         struct order o;
-        struct risk_verdict v;
+        struct risk_result v;
         rng_init(&rng, seed);
         shuffle(&rng, &a, &o);
         struct dec lot = risk_lot(o.reference_price);
@@ -393,7 +393,7 @@ static void the_largest_size_passes_and_one_lot_more_does_not(void **state)
         assert_true(!sized || o.qty.e8 < lot.e8 || !within(&a, &o, 1 - 1e-12L));
         o.qty = v.max_qty;
         if (o.qty.e8 > 0) {
-            struct risk_verdict again;
+            struct risk_result again;
             some_pass++;
             assert_int_equal(o.qty.e8 % lot.e8, 0);
             assert_true(risk_check(&a, &o, &again));
@@ -412,7 +412,7 @@ static void rounding_gives_and_costs_no_lot(void **state)
         struct rng rng;
         struct risk_account a;
         struct order o;
-        struct risk_verdict v;
+        struct risk_result v;
         rng_init(&rng, seed);
         prepare(&a, &o);
         settings.min_liquidation_distance_pct = 0;
@@ -437,7 +437,7 @@ static void rounding_gives_and_costs_no_lot(void **state)
         assert_string_equal(v.code, "RISK_POSITION_SIZE");
         assert_true(v.max_qty.e8 == qty.e8 || v.max_qty.e8 == qty.e8 - lot.e8);
         o.qty = v.max_qty;
-        struct risk_verdict again;
+        struct risk_result again;
         assert_true(risk_check(&a, &o, &again));
         o.qty = dec_add(o.qty, lot);
         assert_false(risk_check(&a, &o, &again));
@@ -449,7 +449,7 @@ static void figures_off_the_range_refuse(void **state)
     (void)state;
     struct risk_account a;
     struct order o;
-    struct risk_verdict v;
+    struct risk_result v;
 #define REFUSED(change, refused)          \
     prepare(&a, &o);                      \
     change;                               \
@@ -509,7 +509,7 @@ static void a_size_that_is_given_passes_or_has_a_reason(void **state)
         struct rng rng;
         struct risk_account a;
         struct order o;
-        struct risk_verdict v;
+        struct risk_result v;
         rng_init(&rng, seed);
         shuffle(&rng, &a, &o);
         o.qty = risk_size(&a, &o, rng_double(&rng));
@@ -545,13 +545,13 @@ static void the_distance_is_where_equity_meets_maintenance(void **state)
     assert_true(risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, DEC_ZERO) ==
                 0);
 
-    assert_int_equal(risk_rescue(10), RISK_RESCUE_NONE);
-    assert_int_equal(risk_rescue(9.99), RISK_RESCUE_WARN);
-    assert_int_equal(risk_rescue(5), RISK_RESCUE_WARN);
-    assert_int_equal(risk_rescue(4.99), RISK_RESCUE_HALVE);
-    assert_int_equal(risk_rescue(3), RISK_RESCUE_HALVE);
-    assert_int_equal(risk_rescue(2.99), RISK_RESCUE_CLOSE);
-    assert_int_equal(risk_rescue((double)NAN), RISK_RESCUE_CLOSE);
+    assert_int_equal(risk_liquidation_guard(10), RISK_LIQUIDATION_GUARD_NONE);
+    assert_int_equal(risk_liquidation_guard(9.99), RISK_LIQUIDATION_GUARD_WARN);
+    assert_int_equal(risk_liquidation_guard(5), RISK_LIQUIDATION_GUARD_WARN);
+    assert_int_equal(risk_liquidation_guard(4.99), RISK_LIQUIDATION_GUARD_HALVE);
+    assert_int_equal(risk_liquidation_guard(3), RISK_LIQUIDATION_GUARD_HALVE);
+    assert_int_equal(risk_liquidation_guard(2.99), RISK_LIQUIDATION_GUARD_CLOSE);
+    assert_int_equal(risk_liquidation_guard((double)NAN), RISK_LIQUIDATION_GUARD_CLOSE);
 }
 
 /* What stands is not pushed over the edge by an entry beside it. */
@@ -560,7 +560,7 @@ static void an_entry_leaves_the_others_their_distance(void **state)
     (void)state;
     struct risk_account a;
     struct order o;
-    struct risk_verdict v;
+    struct risk_result v;
     prepare(&a, &o);
     settings.max_exposure_pct = 5000;
     settings.max_leverage = 100;

@@ -32,7 +32,7 @@ static void append_rows(struct ops_store *store, int64_t first, int64_t count)
         int64_t id = 0;
         const struct audit_entry e = {.at_us = T0 + i * USEC_PER_SEC,
                                       .user = "alice",
-                                      .door = "telegram",
+                                      .channel = "telegram",
                                       .action = "command.received",
                                       .detail = i % 3 == 0   ? "a\nline: 12:row"
                                                 : i % 3 == 1 ? "broken \xff\xfe, \"quoted\""
@@ -48,7 +48,7 @@ static int archive(struct ops_store *store, int64_t before_row, int64_t *ret_row
                                                   .now_us = T0 + 1000 * USEC_PER_SEC,
                                                   .min_rows = 1,
                                                   .user = "nightdesk",
-                                                  .door = "schedule"};
+                                                  .channel = "schedule"};
     return audit_chain_archive(store, &options, ret_rows, err);
 }
 
@@ -62,10 +62,10 @@ static int64_t archived(struct ops_store *store, int64_t before_row)
     return rows;
 }
 
-static struct audit_verdict verdict_of(const char *folder)
+static struct audit_chain_result verdict_of(const char *folder)
 {
     struct err err = {0};
-    struct audit_verdict verdict;
+    struct audit_chain_result verdict;
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
     if (audit_chain_verify(store, 1, &verdict, &err) < 0) {
         fail_msg("%s: %s", err_info(err.id)->code, err.context);
@@ -75,7 +75,7 @@ static struct audit_verdict verdict_of(const char *folder)
 
 static void assert_whole(const char *folder, int64_t rows, int64_t archives)
 {
-    struct audit_verdict v = verdict_of(folder);
+    struct audit_chain_result v = verdict_of(folder);
     if (!v.ok || v.rows != rows || v.archives != archives) {
         fail_msg("ok %d, %lld rows, %lld archives, row %lld: %s", v.ok, (long long)v.rows,
                  (long long)v.archives, (long long)v.bad_id, v.why);
@@ -84,7 +84,7 @@ static void assert_whole(const char *folder, int64_t rows, int64_t archives)
 
 static void assert_broken(const char *folder, int64_t bad_id, const char *why)
 {
-    struct audit_verdict v = verdict_of(folder);
+    struct audit_chain_result v = verdict_of(folder);
     if (v.ok || v.bad_id != bad_id || strstr(v.why, why) == NULL) {
         fail_msg("ok %d, row %lld: %s; wanted row %lld: %s", v.ok, (long long)v.bad_id, v.why,
                  (long long)bad_id, why);
@@ -150,7 +150,7 @@ static void old_rows_move_and_the_log_stays_whole(void **state)
     assert_int_equal(archived(store, 241), 100); /* row 201 is younger, and stays with all behind */
     assert_int_equal(files_in(folder), 2);
     assert_whole(folder, 402, 2);
-    struct audit_verdict v;
+    struct audit_chain_result v;
     assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
     assert_true(v.ok);
     assert_int_equal(last, 402);
@@ -172,7 +172,7 @@ static void make_two(const char *folder)
                                                   .now_us = T0 + 3000 * USEC_PER_SEC,
                                                   .min_rows = 1,
                                                   .user = "nightdesk",
-                                                  .door = "schedule"};
+                                                  .channel = "schedule"};
     assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
     assert_int_equal(rows, 301 - 100 - AUDIT_ROWS_KEPT);
     assert_whole(folder, 302, 2);
@@ -189,7 +189,7 @@ static void a_missing_archive_is_named(void **state)
     assert_broken(folder, 1, FIRST " is missing"); /* named by a row of the second archive */
     /* What answers while people wait does not go into the archives. */
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
-    struct audit_verdict v;
+    struct audit_chain_result v;
     int64_t last = 0;
     assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
     assert_true(v.ok);
@@ -207,7 +207,7 @@ static void every_byte_of_an_archive_counts(void **state)
     for (size_t at = 0; at < bytes.len; at += 97) {
         bytes.data[at] ^= 1;
         write_bytes(folder, FIRST, buf_str(&bytes));
-        struct audit_verdict v = verdict_of(folder);
+        struct audit_chain_result v = verdict_of(folder);
         assert_false(v.ok);
         assert_true(v.bad_id >= 1 && v.bad_id <= 100);
         assert_non_null(strstr(v.why, FIRST));
@@ -235,7 +235,7 @@ static void rows_taken_without_an_archive_are_missed(void **state)
     change(folder, "DELETE FROM audit_log WHERE id < 260");
     assert_broken(folder, 252, "no archive is named that holds it");
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
-    struct audit_verdict v;
+    struct audit_chain_result v;
     int64_t last = 0;
     assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
     assert_false(v.ok);
@@ -303,7 +303,7 @@ static void few_rows_wait_and_the_newest_stay(void **state)
                                             .now_us = T0 + 1000 * USEC_PER_SEC,
                                             .min_rows = 51,
                                             .user = "nightdesk",
-                                            .door = "schedule"};
+                                            .channel = "schedule"};
     int64_t rows = 7;
     assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0); /* an empty log */
     assert_int_equal(rows, 0);
@@ -349,8 +349,8 @@ static void reads_are_counted_by_person_and_hour(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state, OPS_STORE_WRITE);
     struct read_count alice = {
-        .at_us = T0, .user = "alice", .door = "telegram", .command = "status"};
-    struct read_count bob = {.at_us = T0, .user = "bob", .door = "socket", .command = "status"};
+        .at_us = T0, .user = "alice", .channel = "telegram", .command = "status"};
+    struct read_count bob = {.at_us = T0, .user = "bob", .channel = "socket", .command = "status"};
     for (int i = 0; i < 100; i++) {
         assert_int_equal(read_table_add(store, &alice, i == 0, NULL), 0);
     }
@@ -364,7 +364,7 @@ static void reads_are_counted_by_person_and_hour(void **state)
     assert_string_equal(rows[1].user, "alice");
     assert_int_equal(rows[1].count, 100);
     assert_int_equal(rows[1].failed, 1);
-    assert_string_equal(rows[2].door, "socket");
+    assert_string_equal(rows[2].channel, "socket");
     int64_t sum = 0, deleted = 0;
     assert_int_equal(read_table_sum(store, 0, &sum, NULL), 0);
     assert_int_equal(sum, 102);

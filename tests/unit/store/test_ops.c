@@ -266,7 +266,7 @@ static void long_texts_are_cut_and_long_json_refused(void **state)
 static int64_t send(struct ops_store *store, enum outbox_priority priority, const char *payload)
 {
     int64_t id = 0;
-    struct outbox_new m = {.door = "telegram",
+    struct outbox_new m = {.channel = "telegram",
                            .chat_id = -5,
                            .kind = OUTBOX_SEND,
                            .priority = priority,
@@ -308,7 +308,7 @@ static void critical_overtakes_and_retries_wait(void **state)
     assert_int_equal(outbox_table_due(store, "telegram", T0, &row, NULL), 1);
     assert_int_equal(row.id, info);
     assert_string_equal(row.payload, "{\"a\":1}");
-    assert_string_equal(row.door, "telegram");
+    assert_string_equal(row.channel, "telegram");
     assert_int_equal(row.chat_id, -5);
     assert_int_equal(row.run_id, 3);
     assert_int_equal(row.created_us, T0);
@@ -338,7 +338,7 @@ static void critical_overtakes_and_retries_wait(void **state)
 static int64_t edit(struct ops_store *store, int64_t of, const char *payload)
 {
     int64_t id = 0;
-    struct outbox_new m = {.door = "telegram",
+    struct outbox_new m = {.channel = "telegram",
                            .kind = OUTBOX_EDIT,
                            .priority = OUTBOX_NORMAL,
                            .payload = payload,
@@ -370,12 +370,12 @@ static void edits_wait_for_their_message_and_replace_each_other(void **state)
     assert_int_not_equal(edit(store, message, "3"), first); /* that one is on its way */
 }
 
-static void doors_pass_over_waiting_chats_and_find_the_uncertain(void **state)
+static void channels_pass_over_waiting_chats_and_find_the_uncertain(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     int64_t ids[3];
     for (int i = 0; i < 3; i++) {
-        struct outbox_new m = {.door = "telegram",
+        struct outbox_new m = {.channel = "telegram",
                                .chat_id = 10 + i,
                                .kind = OUTBOX_SEND,
                                .priority = OUTBOX_NORMAL,
@@ -411,7 +411,7 @@ static const struct run_new restart_demo = {.command = "restart",
                                             .user_id = 12,
                                             .user_name = "alice",
                                             .role = "operator",
-                                            .door = "telegram",
+                                            .channel = "telegram",
                                             .chat_id = 34,
                                             .state = RUN_CONFIRMING};
 
@@ -436,7 +436,7 @@ static void runs_stand_on_disk_before_they_run(void **state)
     assert_int_equal(rows[0].user_id, 12);
     assert_string_equal(rows[0].user_name, "alice");
     assert_string_equal(rows[0].role, "operator");
-    assert_string_equal(rows[0].door, "telegram");
+    assert_string_equal(rows[0].channel, "telegram");
     assert_int_equal(rows[0].chat_id, 34);
     assert_int_equal(rows[0].step, 0);
     assert_int_equal(rows[0].created_us, T0);
@@ -483,7 +483,7 @@ static void a_confirmation_is_used_once(void **state)
     struct confirmation c = {.nonce = "N1",
                              .run_id = run,
                              .user_id = 12,
-                             .door = "telegram",
+                             .channel = "telegram",
                              .chat_id = 34,
                              .expires_us = T0 + 120};
     assert_int_equal(confirmation_table_add(store, &c, NULL), 0);
@@ -493,7 +493,7 @@ static void a_confirmation_is_used_once(void **state)
     c.outbox_id = 9;
     static const struct same_field fields[] = {
         SAME(struct confirmation, nonce),      SAME(struct confirmation, run_id),
-        SAME(struct confirmation, user_id),    SAME(struct confirmation, door),
+        SAME(struct confirmation, user_id),    SAME(struct confirmation, channel),
         SAME(struct confirmation, chat_id),    SAME(struct confirmation, outbox_id),
         SAME(struct confirmation, expires_us), SAME(struct confirmation, used)};
     assert_same(&back, &c, fields, COUNT_OF(fields));
@@ -577,12 +577,12 @@ static void small_values_keep(void **state)
     AUTO_BUF struct buf text = BUF_INIT(100);
     assert_int_equal(ops_store_get_i64(store, "mute", 5, &value, NULL), 0);
     assert_int_equal(value, 5);
-    assert_int_equal(ops_store_put_i64(store, "mute", INT64_MIN, NULL), 0);
+    assert_int_equal(ops_store_write_i64(store, "mute", INT64_MIN, NULL), 0);
     assert_int_equal(ops_store_get_i64(store, "mute", 5, &value, NULL), 0);
     assert_true(value == INT64_MIN);
     assert_int_equal(ops_store_get_text(store, "text", &text, NULL), 0);
     assert_int_equal(text.len, 0);
-    assert_int_equal(ops_store_put_text(store, "text", STR_LIT("a'b"), NULL), 0);
+    assert_int_equal(ops_store_write_text(store, "text", STR_LIT("a'b"), NULL), 0);
     assert_int_equal(ops_store_get_text(store, "text", &text, NULL), 0);
     assert_string_equal(text.data, "a'b");
     assert_int_equal(ops_store_check(store, NULL), 0);
@@ -596,7 +596,7 @@ static void append_some(struct ops_store *store, int count)
         int64_t id = 0;
         struct audit_entry e = {.at_us = T0 + i,
                                 .user = "alice",
-                                .door = "telegram",
+                                .channel = "telegram",
                                 .action = "command",
                                 .detail = "restart demo",
                                 .result = i % 2 == 0 ? "allowed" : "denied"};
@@ -604,10 +604,10 @@ static void append_some(struct ops_store *store, int count)
     }
 }
 
-static struct audit_verdict verdict_of(const char *folder, int64_t from_id)
+static struct audit_chain_result verdict_of(const char *folder, int64_t from_id)
 {
     struct err err = {0};
-    struct audit_verdict verdict;
+    struct audit_chain_result verdict;
     struct ops_store *store = NULL;
     assert_int_equal(ops_store_open(folder, OPS_STORE_READ, &store, &err), 0);
     if (audit_chain_verify(store, from_id, &verdict, &err) < 0) {
@@ -620,7 +620,7 @@ static struct audit_verdict verdict_of(const char *folder, int64_t from_id)
 static void an_honest_log_verifies(void **state)
 {
     struct ops_store *store = open_store(*state);
-    struct audit_verdict v;
+    struct audit_chain_result v;
     assert_int_equal(audit_chain_verify(store, 1, &v, NULL), 0);
     assert_true(v.ok); /* nothing was ever written */
     assert_int_equal(v.rows, 0);
@@ -629,7 +629,7 @@ static void an_honest_log_verifies(void **state)
     assert_int_equal(audit_chain_list(store, 0, rows, 8, NULL), 5);
     assert_int_equal(rows[0].id, 5);
     assert_string_equal(rows[0].user, "alice");
-    assert_string_equal(rows[0].door, "telegram");
+    assert_string_equal(rows[0].channel, "telegram");
     assert_string_equal(rows[0].action, "command");
     assert_string_equal(rows[0].detail, "restart demo");
     assert_string_equal(rows[1].result, "denied");
@@ -685,7 +685,7 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
         ops_store_free(store);
         assert_true(verdict_of(folder, 1).ok);
         tamper(folder, cases[i].sql);
-        struct audit_verdict v = verdict_of(folder, 1);
+        struct audit_chain_result v = verdict_of(folder, 1);
         if (v.ok || v.bad_id != cases[i].bad_id || v.why[0] == '\0') {
             fail_msg("%s: ok %d, row %lld: %s", cases[i].sql, v.ok, (long long)v.bad_id, v.why);
         }
@@ -710,7 +710,7 @@ static void another_key_does_not_verify(void **state)
     buf_addf(&path, "%s/audit.key", (char *)*state);
     assert_int_equal(unlink(path.data), 0);
     AUTO_OPS_STORE struct ops_store *reader = NULL;
-    struct audit_verdict v;
+    struct audit_chain_result v;
     assert_int_equal(ops_store_open(*state, OPS_STORE_READ, &reader, NULL), 0);
     assert_int_equal(audit_chain_verify(reader, 1, &v, NULL), -ERR_SECRET_KEY);
     assert_int_not_equal(access(path.data, F_OK), 0); /* a reader makes none */
@@ -832,7 +832,7 @@ static void only_finished_things_grow_old(void **state)
     static struct alert a;
     assert_int_equal(alert_table_get(store, raised.id, &a, NULL), 0);
     assert_int_equal(alert_table_get(store, fixed, &a, NULL), -ERR_STORE_NOT_FOUND);
-    struct audit_verdict v;
+    struct audit_chain_result v;
     assert_int_equal(audit_chain_verify(store, 1, &v, NULL), 0);
     assert_true(v.ok);
     assert_int_equal(v.rows, 1);
@@ -857,7 +857,7 @@ UNIT_GROUP(ops_store, TEST(alerts_have_the_published_columns), TEST(the_same_ale
            TEST(alerts_list_by_what_matters), TEST(long_texts_are_cut_and_long_json_refused),
            TEST(critical_overtakes_and_retries_wait),
            TEST(edits_wait_for_their_message_and_replace_each_other),
-           TEST(doors_pass_over_waiting_chats_and_find_the_uncertain),
+           TEST(channels_pass_over_waiting_chats_and_find_the_uncertain),
            TEST(runs_stand_on_disk_before_they_run), TEST(a_confirmation_is_used_once),
            TEST(an_update_and_its_run_are_one), TEST(request_ids_never_come_twice),
            TEST(small_values_keep), TEST(an_honest_log_verifies),

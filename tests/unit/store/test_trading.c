@@ -167,8 +167,8 @@ static void orders_round_trip_and_update(void **state)
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct order a = an_order("nd-1-1");
     struct order b = an_order("nd-1-2");
-    assert_int_equal(order_table_put(store, &a, NULL), 0);
-    assert_int_equal(order_table_put(store, &b, NULL), 0);
+    assert_int_equal(order_table_write(store, &a, NULL), 0);
+    assert_int_equal(order_table_write(store, &b, NULL), 0);
     struct order back = {0};
     assert_int_equal(order_table_get(store, "nd-1-1", &back, NULL), 0);
     ASSERT_SAME(&back, &a, order_fields);
@@ -176,7 +176,7 @@ static void orders_round_trip_and_update(void **state)
     a.state = ORDER_FILLED;
     a.filled_qty = a.qty;
     a.updated_us = 5;
-    assert_int_equal(order_table_put(store, &a, NULL), 0);
+    assert_int_equal(order_table_write(store, &a, NULL), 0);
     assert_int_equal(order_table_get(store, "nd-1-1", &back, NULL), 0);
     ASSERT_SAME(&back, &a, order_fields);
 
@@ -188,7 +188,7 @@ static void orders_round_trip_and_update(void **state)
     assert_int_equal(order_table_list(store, 1, list, 4, NULL), 1);
     assert_string_equal(list[0].client_id, "nd-1-1");
     b.state = ORDER_UNKNOWN;
-    assert_int_equal(order_table_put(store, &b, NULL), 0);
+    assert_int_equal(order_table_write(store, &b, NULL), 0);
     int64_t all = 0;
     int64_t open = 0;
     int64_t unknown = 0;
@@ -492,7 +492,7 @@ static void damaged_rows_are_named_not_used(void **state)
     struct decision d = a_decision(4, OUTCOME_HOLD);
     struct order o = an_order("nd-1-1");
     assert_int_equal(decision_table_add(store, &d, NULL), 0);
-    assert_int_equal(order_table_put(store, &o, NULL), 0);
+    assert_int_equal(order_table_write(store, &o, NULL), 0);
     trading_store_free(store);
     tamper(*state, "UPDATE decisions SET votes = '[{\"agent\":\"bull\"}]';"
                    "UPDATE orders SET state = 'eaten'");
@@ -590,8 +590,8 @@ static void the_state_survives(void **state)
     char blob[300];
     memset(blob, 0, sizeof(blob));
     blob[299] = 'x';
-    assert_int_equal(state_table_put_blob(store, "market", "old", 3, NULL), 0);
-    assert_int_equal(state_table_put_blob(store, "market", blob, sizeof(blob), NULL), 0);
+    assert_int_equal(state_table_write_blob(store, "market", "old", 3, NULL), 0);
+    assert_int_equal(state_table_write_blob(store, "market", blob, sizeof(blob), NULL), 0);
     trading_store_free(store);
 
     store = open_store(*state);
@@ -642,13 +642,13 @@ static void the_venue_has_its_own_disk(void **state)
     struct order o = an_order("nd-1-1");
     o.state = ORDER_ACKED;
     struct order back;
-    assert_int_equal(paper_store_put_order(store, &o, NULL), 0);
+    assert_int_equal(paper_store_write_order(store, &o, NULL), 0);
     assert_int_equal(order_table_get(store, "nd-1-1", &back, NULL), -ERR_STORE_NOT_FOUND);
     assert_int_equal(paper_store_get_order(store, "nd-1-1", &back, NULL), 0);
     ASSERT_SAME(&back, &o, order_fields);
     assert_int_equal(paper_store_open_orders(store, &back, 1, NULL), 1);
     o.state = ORDER_FILLED;
-    assert_int_equal(paper_store_put_order(store, &o, NULL), 0);
+    assert_int_equal(paper_store_write_order(store, &o, NULL), 0);
     assert_int_equal(paper_store_open_orders(store, &back, 1, NULL), 0);
 
     int64_t last = -1;
@@ -692,11 +692,11 @@ static void a_reader_sees_what_was_committed_and_cannot_write(void **state)
     struct order o = an_order("nd-1-1");
     struct order back;
     assert_int_equal(trading_store_begin(store, NULL), 0);
-    assert_int_equal(order_table_put(store, &o, NULL), 0);
+    assert_int_equal(order_table_write(store, &o, NULL), 0);
     assert_int_equal(order_table_get(reader, "nd-1-1", &back, NULL), -ERR_STORE_NOT_FOUND);
     assert_int_equal(trading_store_commit(store, NULL), 0);
     assert_int_equal(order_table_get(reader, "nd-1-1", &back, NULL), 0);
-    assert_int_equal(order_table_put(reader, &o, NULL), -ERR_DB_READONLY);
+    assert_int_equal(order_table_write(reader, &o, NULL), -ERR_DB_READONLY);
     assert_int_equal(trading_store_check(store, NULL), 0);
 }
 
@@ -764,7 +764,7 @@ static int one_step(struct trading_store *store, int64_t n)
     s.market_us = n;
     o.filled_qty = (struct dec){n};
     int rc = trading_store_begin(store, NULL);
-    if (rc < 0 || (rc = order_table_put(store, &o, NULL)) < 0 ||
+    if (rc < 0 || (rc = order_table_write(store, &o, NULL)) < 0 ||
         (rc = fill_table_add(store, &f, &fresh, NULL)) < 0 ||
         (rc = position_table_replace(store, &p, 1, NULL)) < 0 ||
         (rc = state_table_save(store, &s, NULL)) < 0) {

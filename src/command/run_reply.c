@@ -1,0 +1,297 @@
+#include "run_reply.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+#define BUTTON_LINE_MAX 60 /* Telegram takes 64 bytes of button data */
+
+/* "1.2 s", with tenths below ten seconds: people compare these. */
+static void add_took(struct buf *out, int64_t took_us)
+{
+    if (took_us >= USEC_PER_SEC && took_us < 10 * USEC_PER_SEC) {
+        buf_addf(out, "%.1f s", (double)took_us / (double)USEC_PER_SEC);
+    } else {
+        clock_add_duration(out, took_us);
+    }
+}
+
+static void add_values(struct buf *out, const struct action *action,
+                       char *const values[ACTION_PARAMS_MAX])
+{
+    const char *gap = " (";
+    for (int p = 0; p < ACTION_PARAMS_MAX && action->params[p].name != NULL; p++) {
+        if (values[p] != NULL) {
+            buf_addf(out, "%s%s: %s", gap, action->params[p].name, values[p]);
+            gap = ", ";
+        }
+    }
+    buf_add_c(out, gap[0] == ',' ? ")" : "");
+}
+
+/* What one step of a question will do: in the action's own words, or its summary and values. */
+static int describe_step(struct run *run, int index, struct reply *r, struct err *err)
+{
+    const struct manifest_step *step = run_step(run, index);
+    char *values[ACTION_PARAMS_MAX] = {0};
+    int rc = run_args_resolve(run, step, values, err);
+    if (rc == 0) {
+        AUTO_BUF struct buf line = BUF_INIT(2048);
+        buf_addf(&line, "%d. %s", index + 1, step->action->summary);
+        add_values(&line, step->action, values);
+        reply_line(r, "%s", line.data);
+    }
+    if (rc == 0 && step->action->preview != NULL) {
+        struct action_call call = {.action = step->action,
+                                   .userdata =
+                                       action_table_userdata(run->runner->o.actions, step->action),
+                                   .who = &run->who,
+                                   .reply = r,
+                                   .run_id = run->id,
+                                   .step = index};
+        for (int p = 0; p < ACTION_PARAMS_MAX; p++) {
+            call.args[p] = values[p];
+        }
+        rc = step->action->preview(&call, err);
+    }
+    run_args_free(values);
+    return rc;
+}
+
+struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expires_in_us,
+                               struct err *err)
+{
+    AUTO_REPLY struct reply *r = reply_new();
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    AUTO_BUF struct buf expiry = BUF_INIT(64);
+    AUTO_BUF struct buf button = BUF_INIT(64);
+    (void)run_args_line(run, &line);
+    clock_add_duration(&expiry, expires_in_us);
+    reply_title(r, TONE_WARN, "Confirm: %s", line.data);
+    reply_line(r, "This will:");
+    for (int i = 0; i < run->m->step_count; i++) {
+        if (describe_step(run, i, r, err) < 0) {
+            return NULL;
+        }
+    }
+    reply_gap(r);
+    reply_line(r, "Expires in %s. By text: /confirm %s or /cancel %s", expiry.data, code, code);
+    buf_addf(&button, RUN_REPLY_CONFIRM "%s", code);
+    reply_button(r, "Confirm", button.data, BUTTON_DANGER);
+    buf_clear(&button);
+    buf_addf(&button, RUN_REPLY_CANCEL "%s", code);
+    reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
+
+    struct json_object *data = reply_data(r);
+    (void)json_object_object_add(data, "confirm", json_object_new_string(code));
+    (void)json_object_object_add(data, "expires_in_s",
+                                 json_object_new_int64(expires_in_us / USEC_PER_SEC));
+    (void)json_object_object_add(data, "run_id", json_object_new_int64(run->id));
+    return TAKE(r);
+}
+
+static void add_mark(struct reply *r, const struct run *run, int index)
+{
+    const struct run_mark *mark = &run->marks[index];
+    AUTO_BUF struct buf line = BUF_INIT(1024);
+    switch (mark->state) {
+    case MARK_WAITING:
+        if (index >= run->m->step_count || run->failure.id != ERR_NONE) {
+            return; /* will not be reached */
+        }
+        buf_addf(&line, "▫ %s", run_step(run, index)->action->summary);
+        break;
+    case MARK_RUNNING:
+        buf_addf(&line, "⏳ %s", run_step(run, index)->action->summary);
+        if (run->progress[0] != '\0') {
+            buf_addf(&line, ": %s", run->progress);
+        }
+        break;
+    case MARK_DONE:
+    case MARK_FAILED:
+        buf_addf(&line, "%s %s  ", mark->state == MARK_DONE ? "✅" : "❌",
+                 run_step(run, index)->action->summary);
+        add_took(&line, mark->took_us);
+        break;
+    }
+    reply_line(r, "%s", line.data);
+}
+
+struct reply *run_reply_progress(const struct run *run)
+{
+    struct reply *r = reply_new();
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    (void)run_args_line(run, &line);
+    reply_title(r, TONE_BUSY, "%s", line.data);
+    for (int i = 0; i < run_step_total(run); i++) {
+        add_mark(r, run, i);
+    }
+    return r;
+}
+
+/* After a restart of nightdesk the person has to be told which command this is about. */
+static void title_of_cut_off(struct reply *r, const struct run *run, const char *line)
+{
+    if (run_is_cut_off(run)) {
+        reply_title(r, TONE_BAD, "%s: %s", line, err_info(run->end_err.id)->message);
+    }
+}
+
+struct reply *run_reply_result(struct run *run)
+{
+    bool failed = run->failure.id != ERR_NONE;
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    (void)run_args_line(run, &line);
+    if (run_step_total(run) == 1 || (run->m->step_count == 1 && !failed)) {
+        struct reply *only = run->replies[0] == NULL ? reply_new() : TAKE(run->replies[0]);
+        if (failed) {
+            title_of_cut_off(only, run, line.data);
+            reply_error(only, &run->failure);
+        } else if (reply_get_title(only)[0] == '\0' && reply_block_count(only) == 0) {
+            reply_title(only, TONE_GOOD, "%s: done", line.data);
+        }
+        return only;
+    }
+    struct reply *r = reply_new();
+    const struct reply *last = failed ? NULL : run->replies[run->m->step_count - 1];
+    AUTO_BUF struct buf took = BUF_INIT(64);
+    add_took(&took, clock_mono_us(run->runner->o.clock) - run->started_mono_us);
+    if (last != NULL && reply_get_title(last)[0] != '\0') {
+        reply_title(r, reply_get_tone(last), "%s", reply_get_title(last));
+    } else if (run_is_cut_off(run)) {
+        title_of_cut_off(r, run, line.data);
+    } else if (failed) {
+        reply_title(r, TONE_BAD, "%s: failed after %s", line.data, took.data);
+    } else {
+        reply_title(r, TONE_GOOD, "%s: done in %s", line.data, took.data);
+    }
+    for (int i = 0; i < run_step_total(run); i++) {
+        add_mark(r, run, i);
+    }
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (run->replies[i] != NULL) {
+            reply_append(r, run->replies[i]);
+        }
+    }
+    if (failed) {
+        reply_error(r, &run->failure);
+    }
+    return r;
+}
+
+/* "sent 5 min ago", "pressed up to 5 min ago", "pressed at an unknown time" */
+static void add_sent(struct buf *out, const struct stale_age *age)
+{
+    const char *verb = age->at_most ? "pressed" : "sent";
+    if (age->us > STALE_AGE_KNOWN_MAX_US) {
+        buf_addf(out, "%s at an unknown time", verb);
+        return;
+    }
+    buf_addf(out, "%s %s", verb, age->at_most ? "up to " : "");
+    clock_add_duration(out, age->us);
+    buf_add_c(out, " ago");
+}
+
+static void explain_undated(struct reply *r, const struct stale_age *age)
+{
+    if (age->at_most) {
+        reply_line(r, "Telegram does not say when a button was pressed, and nightdesk did not hear "
+                      "Telegram for so long.");
+    }
+}
+
+struct reply *run_reply_stale(const struct run *run, const struct stale_age *age)
+{
+    struct reply *r = reply_new();
+    AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
+    AUTO_BUF struct buf sent = BUF_INIT(64);
+    AUTO_BUF struct buf command = BUF_INIT(LINE_BYTES_MAX + 64);
+    bool exact = run_args_line(run, &line);
+    add_sent(&sent, age);
+    reply_title(r, TONE_WARN, "Not run: %s", sent.data);
+    explain_undated(r, age);
+    reply_line(r, "To run it now, send it again: /%s", line.data);
+    buf_addf(&command, "/%s", line.data);
+    if (exact && command.len <= BUTTON_LINE_MAX) {
+        reply_button(r, "Send again", command.data, BUTTON_PLAIN);
+    }
+    reply_button(r, "Status", "/status", BUTTON_PLAIN);
+    struct err err = {0};
+    (void)err_set(&err, ERR_COMMAND_STALE, "%s, %s", line.data, sent.data);
+    reply_error(r, &err);
+    return r;
+}
+
+struct reply *run_reply_stale_answer(const char *line, const char *code,
+                                     const struct stale_age *age)
+{
+    struct reply *r = reply_new();
+    AUTO_BUF struct buf sent = BUF_INIT(64);
+    AUTO_BUF struct buf button = BUF_INIT(64);
+    add_sent(&sent, age);
+    reply_title(r, TONE_WARN, "Not confirmed: %s", sent.data);
+    explain_undated(r, age);
+    reply_line(r, "If you still want it, press Confirm now, or send /confirm %s: %s", code, line);
+    buf_addf(&button, RUN_REPLY_CONFIRM "%s", code);
+    reply_button(r, "Confirm", button.data, BUTTON_DANGER);
+    buf_clear(&button);
+    buf_addf(&button, RUN_REPLY_CANCEL "%s", code);
+    reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
+    struct err err = {0};
+    (void)err_set(&err, ERR_COMMAND_STALE, "confirmation of %s, %s", line, sent.data);
+    reply_error(r, &err);
+    return r;
+}
+
+struct reply *run_reply_closed(const char *line, const struct err *err)
+{
+    struct reply *r = reply_new();
+    if (err == NULL) {
+        reply_title(r, TONE_PLAIN, "Cancelled: %s", line);
+        reply_line(r, "Nothing was done.");
+    } else {
+        reply_title(r, TONE_WARN, "%s: %s", err_info(err->id)->message, line);
+        reply_error(r, err);
+    }
+    return r;
+}
+
+static void add_record_data(struct reply *r, bool recorded, const struct err *why)
+{
+    struct json_object *data = reply_data(r);
+    (void)json_object_object_add(data, "recorded", json_object_new_boolean(recorded));
+    (void)json_object_object_add(data, "record_error",
+                                 json_object_new_string(err_info(why->id)->code));
+}
+
+void run_reply_add_unrecorded(struct reply *r, const struct err *why, bool ended)
+{
+    const struct err_info *info = err_info(why->id);
+    if (ended) {
+        reply_line(r, "⚠ Acted; could not be recorded yet: %s (%s). It will be recorded.",
+                   info->message, info->code);
+    } else {
+        reply_line(r, "⚠ The next step waits until it can be recorded: %s (%s).", info->message,
+                   info->code);
+    }
+    add_record_data(r, false, why);
+}
+
+void run_reply_add_unwritable(struct reply *r, const struct err *why)
+{
+    const struct err_info *info = err_info(why->id);
+    reply_line(r,
+               "⚠ ops.db: %s (%s). Until it can be written, only commands that read, pause or "
+               "stop are taken.",
+               info->message, info->code);
+    add_record_data(r, false, why);
+}
+
+void run_reply_add_recorded(struct reply *r, const struct run *run)
+{
+    AUTO_BUF struct buf at = BUF_INIT(64);
+    clock_add_when(&at, run->asked_wall_us, clock_wall_us(run->runner->o.clock));
+    reply_line(r, "Recorded now. It was done at %s UTC, before it could be recorded (%s).", at.data,
+               err_info(run->unrecorded.id)->code);
+    add_record_data(r, true, &run->unrecorded);
+}

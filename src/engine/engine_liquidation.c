@@ -1,0 +1,85 @@
+#include "engine_private.h"
+
+/* A line that was crossed counts as left again once the distance is so much beyond it: prices
+ * tremble. */
+#define CALM 0.9
+
+/* Closing goes on while the position stands, wherever the price goes. Levels live in memory only:
+ * who restarts below a line falls through it anew, and errs by holding less. A half that is on its
+ * way then is counted, see engine_orders_close. */
+static void move_level(struct engine_liquidation_guard *liquidation_guard, double distance_pct,
+                       const struct position *p)
+{
+    enum risk_liquidation_guard level = risk_liquidation_guard(distance_pct);
+    enum risk_liquidation_guard calm = risk_liquidation_guard(distance_pct * CALM);
+    if (level > liquidation_guard->done) {
+        liquidation_guard->done = level;
+        liquidation_guard->keep =
+            dec_floor_to((struct dec){p->qty.e8 / 2}, risk_lot(p->mark_price));
+    } else if (liquidation_guard->done != RISK_LIQUIDATION_GUARD_CLOSE &&
+               calm < liquidation_guard->done) {
+        liquidation_guard->done = calm;
+    }
+}
+
+/* Again and again until the books show it: an order can be refused or get lost. */
+static void cut(struct engine *engine, const struct position *position, struct dec qty)
+{
+    if (qty.e8 <= 0 || engine->look_first) {
+        return;
+    }
+    struct position part = *position;
+    part.qty = qty;
+    part.decision_id = 0; /* at once: nobody waits for a better price now */
+    int64_t before = engine->state.orders;
+    engine_orders_close(engine, &part, "liquidation near");
+    if (engine->state.orders > before) {
+        struct event *e = engine_event(engine, TOPIC_FAULT, ERR_RISK_LIQUIDATION_CUT);
+        e->symbol = part.symbol;
+        e->qty = qty;
+        e->price = part.mark_price;
+    }
+}
+
+static void liquidation_guard_position(struct engine *engine,
+                                       struct engine_liquidation_guard *liquidation_guard,
+                                       const struct position *p, double distance_pct)
+{
+    move_level(liquidation_guard, distance_pct, p);
+    if (liquidation_guard->done == RISK_LIQUIDATION_GUARD_NONE) {
+        return;
+    }
+    struct event *e = engine_event(engine, TOPIC_FAULT, ERR_RISK_LIQUIDATION_NEAR);
+    e->symbol = p->symbol;
+    e->qty = p->qty;
+    e->price = p->mark_price;
+    e->value = dec_from_double(distance_pct);
+    if (liquidation_guard->done >= RISK_LIQUIDATION_GUARD_HALVE) {
+        /* Whatever is still to fill would only need more margin. */
+        (void)engine_orders_cancel_entries(engine, (struct symbol){0});
+        cut(engine, p,
+            liquidation_guard->done == RISK_LIQUIDATION_GUARD_CLOSE
+                ? p->qty
+                : dec_sub(p->qty, liquidation_guard->keep));
+    }
+}
+
+void engine_liquidation_guard_tick(struct engine *engine, struct dec equity)
+{
+    struct dec exposure = engine_account_held(engine);
+    struct ledger ledger = engine_ledger(engine);
+    for (int i = 0; i < engine->symbol_count; i++) {
+        struct engine_liquidation_guard *liquidation_guard =
+            &engine->exposure.liquidation_guards[i];
+        int held = ledger_find(&ledger, engine->series[i].symbol);
+        if (held < 0) {
+            *liquidation_guard = (struct engine_liquidation_guard){0};
+            continue;
+        }
+        const struct position *p = &engine->positions[held];
+        liquidation_guard_position(engine, liquidation_guard, p,
+                                   risk_liquidation_distance_pct(&engine->settings, equity,
+                                                                 exposure, p->side,
+                                                                 dec_mul(p->mark_price, p->qty)));
+    }
+}

@@ -1,0 +1,272 @@
+#include "io/xgboost.h"
+
+#include "base/check.h"
+
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <xgboost/c_api.h>
+
+/* The soname of Debian's and Ubuntu's package, then that of a build from source. */
+static const char *const library_names[] = {"libxgboost.so.0", "libxgboost.so"};
+#define PACKAGE "libxgboost0 (Debian 12: apt install libxgboost0)"
+
+/* XGBoosterSaveModelToBuffer came with 1.6. */
+#define MAJOR_MIN 1
+#define MINOR_MIN 6
+
+#define FUNCTIONS(X)               \
+    X(XGBoostVersion)              \
+    X(XGBGetLastError)             \
+    X(XGBSetGlobalConfig)          \
+    X(XGDMatrixCreateFromMat_omp)  \
+    X(XGDMatrixSetFloatInfo)       \
+    X(XGDMatrixFree)               \
+    X(XGBoosterCreate)             \
+    X(XGBoosterFree)               \
+    X(XGBoosterSetParam)           \
+    X(XGBoosterUpdateOneIter)      \
+    X(XGBoosterPredictFromDMatrix) \
+    X(XGBoosterSetAttr)            \
+    X(XGBoosterSetStrFeatureInfo)  \
+    X(XGBoosterSaveModelToBuffer)
+
+struct library {
+    void *handle;
+    char version[32];
+#define X(name) __typeof__(name) *name;
+    FUNCTIONS(X)
+#undef X
+};
+
+struct booster {
+    const struct library *library;
+    BoosterHandle handle;
+};
+
+struct matrix {
+    const struct library *library;
+    DMatrixHandle handle;
+};
+
+static void matrix_release(struct matrix *matrix)
+{
+    if (matrix->handle != NULL) {
+        (void)matrix->library->XGDMatrixFree(matrix->handle);
+    }
+}
+#define AUTO_MATRIX AUTO(matrix_release)
+
+/* ---------------------------------------------------------------- the library */
+
+static int look_up(struct library *library, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(library_names) && library->handle == NULL; i++) {
+        library->handle = dlopen(library_names[i], RTLD_NOW | RTLD_LOCAL);
+    }
+    if (library->handle == NULL) {
+        return err_set(err, ERR_TRAIN_LIBRARY, "%.160s; package %s", dlerror(), PACKAGE);
+    }
+    const char *missing = NULL;
+    /* ISO C has no cast from an object's address to a function's; POSIX stores through it. */
+#define X(name)                                               \
+    *(void **)&library->name = dlsym(library->handle, #name); \
+    missing = library->name == NULL && missing == NULL ? #name : missing;
+    FUNCTIONS(X)
+#undef X
+    if (missing != NULL) {
+        return err_set(err, ERR_TRAIN_LIBRARY, "it has no %s; package %s", missing, PACKAGE);
+    }
+    int major = 0, minor = 0, patch = 0;
+    library->XGBoostVersion(&major, &minor, &patch);
+    (void)snprintf(library->version, sizeof(library->version), "%d.%d.%d", major, minor, patch);
+    if (major < MAJOR_MIN || (major == MAJOR_MIN && minor < MINOR_MIN)) {
+        return err_set(err, ERR_TRAIN_LIBRARY, "version %s is there, %d.%d is needed; package %s",
+                       library->version, MAJOR_MIN, MINOR_MIN, PACKAGE);
+    }
+    return 0;
+}
+
+/* Once found it stays: its threads and their memory do not survive a dlclose. */
+static int library_open(const struct library **ret, struct err *err)
+{
+    static struct library library;
+    static bool ready;
+    if (!ready) {
+        struct library found = {0};
+        int rc = look_up(&found, err);
+        if (rc < 0) {
+            if (found.handle != NULL) {
+                (void)dlclose(found.handle);
+            }
+            return rc;
+        }
+        library = found;
+        ready = true;
+        (void)library.XGBSetGlobalConfig("{\"verbosity\":0}");
+    }
+    *ret = &library;
+    return 0;
+}
+
+/* Its messages begin with a time and a place in its source, and go on with a stack trace. */
+static int failed(const struct library *library, struct err *err)
+{
+    const char *text = library->XGBGetLastError();
+    size_t len = strcspn(text, "\n");
+    return err_set(err, ERR_TRAIN_FAILED, "%.*s", (int)(len > 200 ? 200 : len), text);
+}
+
+static int matrix_init(struct matrix *matrix, const struct library *library,
+                       const struct xgboost_data *data, struct err *err)
+{
+    *matrix = (struct matrix){.library = library};
+    if (library->XGDMatrixCreateFromMat_omp(data->rows, data->count, data->columns, NAN,
+                                            &matrix->handle, 1) != 0 ||
+        (data->labels != NULL &&
+         library->XGDMatrixSetFloatInfo(matrix->handle, "label", data->labels, data->count) != 0)) {
+        return failed(library, err);
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- training */
+
+static int set_parameters(struct booster *b, const struct xgboost_options *o, struct err *err)
+{
+    char number[6][32];
+    (void)snprintf(number[0], sizeof(number[0]), "%d", o->depth);
+    (void)snprintf(number[1], sizeof(number[1]), "%.9g", o->learning_rate);
+    (void)snprintf(number[2], sizeof(number[2]), "%.9g", o->row_share);
+    (void)snprintf(number[3], sizeof(number[3]), "%.9g", o->column_share);
+    (void)snprintf(number[4], sizeof(number[4]), "%.9g", o->min_weight);
+    (void)snprintf(number[5], sizeof(number[5]), "%.9g", o->base);
+    char seed[32];
+    (void)snprintf(seed, sizeof(seed), "%lld", (long long)o->seed);
+    const struct {
+        const char *name, *value;
+    } parameters[] = {
+        {"booster", "gbtree"},
+        {"objective", "binary:logistic"},
+        {"tree_method", "hist"},
+        {"nthread", "1"},
+        {"verbosity", "0"},
+        {"max_depth", number[0]},
+        {"eta", number[1]},
+        {"subsample", number[2]},
+        {"colsample_bytree", number[3]},
+        {"min_child_weight", number[4]},
+        {"base_score", number[5]},
+        {"seed", seed},
+    };
+    for (size_t i = 0; i < COUNT_OF(parameters); i++) {
+        if (b->library->XGBoosterSetParam(b->handle, parameters[i].name, parameters[i].value) !=
+            0) {
+            return failed(b->library, err);
+        }
+    }
+    return 0;
+}
+
+int xgboost_train(const struct xgboost_options *options, const struct xgboost_data *data,
+                  struct booster **ret, struct err *err)
+{
+    ASSERT(data->labels != NULL && data->count > 0 && data->columns > 0 && options->trees > 0 &&
+           options->depth > 0 && options->base > 0 && options->base < 1);
+    const struct library *library;
+    int rc = library_open(&library, err);
+    if (rc < 0) {
+        return rc;
+    }
+    AUTO_XGBOOST struct booster *b = calloc(1, sizeof(*b));
+    ASSERT(b != NULL);
+    b->library = library;
+    AUTO_MATRIX struct matrix matrix = {0};
+    if ((rc = matrix_init(&matrix, library, data, err)) < 0) {
+        return rc;
+    }
+    if (library->XGBoosterCreate(&matrix.handle, 1, &b->handle) != 0) {
+        return failed(library, err);
+    }
+    if ((rc = set_parameters(b, options, err)) < 0) {
+        return rc;
+    }
+    for (int i = 0; i < options->trees; i++) {
+        if (library->XGBoosterUpdateOneIter(b->handle, i, matrix.handle) != 0) {
+            return failed(library, err);
+        }
+    }
+    /* The library takes the list as one of pointers to texts that it might change, and copies. */
+    AUTO_FREE const char **names = calloc(data->columns, sizeof(*names));
+    ASSERT(names != NULL);
+    memcpy(names, options->names, data->columns * sizeof(*names));
+    if (library->XGBoosterSetStrFeatureInfo(b->handle, "feature_name", names, data->columns) != 0) {
+        return failed(library, err);
+    }
+    *ret = TAKE(b);
+    return 0;
+}
+
+void xgboost_free(struct booster *booster)
+{
+    if (booster == NULL) {
+        return;
+    }
+    if (booster->handle != NULL) {
+        (void)booster->library->XGBoosterFree(booster->handle);
+    }
+    free(booster);
+}
+
+int xgboost_predict(struct booster *booster, const struct xgboost_data *data, float *ret,
+                    struct err *err)
+{
+    static const char whole[] = "{\"type\":0,\"training\":false,\"iteration_begin\":0,"
+                                "\"iteration_end\":0,\"strict_shape\":false}";
+    AUTO_MATRIX struct matrix matrix = {0};
+    const struct xgboost_data rows = {
+        .rows = data->rows, .count = data->count, .columns = data->columns};
+    int rc = matrix_init(&matrix, booster->library, &rows, err);
+    if (rc < 0) {
+        return rc;
+    }
+    const bst_ulong *shape = NULL;
+    bst_ulong dimensions = 0;
+    const float *result = NULL;
+    if (booster->library->XGBoosterPredictFromDMatrix(booster->handle, matrix.handle, whole, &shape,
+                                                      &dimensions, &result) != 0) {
+        return failed(booster->library, err);
+    }
+    ASSERT(dimensions == 1 && shape[0] == data->count);
+    memcpy(ret, result, data->count * sizeof(*ret));
+    return 0;
+}
+
+int xgboost_set_attribute(struct booster *booster, const char *key, const char *value,
+                          struct err *err)
+{
+    return booster->library->XGBoosterSetAttr(booster->handle, key, value) == 0
+               ? 0
+               : failed(booster->library, err);
+}
+
+int xgboost_save(struct booster *booster, struct buf *out, struct err *err)
+{
+    bst_ulong len = 0;
+    const char *bytes = NULL;
+    if (booster->library->XGBoosterSaveModelToBuffer(booster->handle, "{\"format\":\"json\"}", &len,
+                                                     &bytes) != 0) {
+        return failed(booster->library, err);
+    }
+    buf_add(out, bytes, len);
+    if (buf_failed(out)) {
+        return err_set(err, ERR_BUF_FULL, "the model has %llu bytes", (unsigned long long)len);
+    }
+    return 0;
+}
+
+const char *xgboost_version(const struct booster *booster)
+{
+    return booster->library->version;
+}

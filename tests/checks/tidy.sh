@@ -1,0 +1,64 @@
+#!/bin/sh
+# House rules that a compiler does not check. Prints TAP.
+set -u
+n=0
+failed=0
+
+check() { # what, offences (empty is good)
+    n=$((n + 1))
+    if [ -z "$2" ]; then
+        echo "ok $n - tidy: $1"
+    else
+        echo "not ok $n - tidy: $1"
+        echo "$2" | head -n 20 | sed 's/^/# /'
+        failed=1
+    fi
+}
+
+files=$(git ls-files 2> /dev/null | grep -v '^LICENSE$') ||
+    files=$(find . -type f -not -path './build/*' -not -path './.git/*' | sed 's,^\./,,')
+code=$(echo "$files" | grep -E '\.(c|h|def)$')
+text=$(echo "$files" | grep -E '\.(c|h|def|sh|md|yaml|yml|service|rules)$|^Makefile$')
+
+check "no line over 100 columns in code" \
+    "$(echo "$code" | grep -v 'errors\.def$' | tr '\n' '\0' |
+        LC_ALL=C.UTF-8 xargs -0 grep -nE '^.{101}' | cut -d: -f1,2)"
+check "no tab or trailing blank in code" \
+    "$(echo "$code" | tr '\n' '\0' | xargs -0 grep -nE "$(printf '\t')| +$")"
+# The pattern is put together here so that this file does not match itself.
+words='TO''DO|FIX''ME|XX''X'
+check "no $words" "$(echo "$text" | tr '\n' '\0' | xargs -0 grep -nwE "$words")"
+check "a README in every module" "$(
+    for d in src/*/; do
+        [ -s "$d/README.md" ] || echo "$d"
+    done
+)"
+check "a thread line in every public header" "$(
+    echo "$code" | grep '^include/.*\.h$' | tr '\n' '\0' | xargs -0 grep -L 'Thread:'
+)"
+check "no binary, database or key is tracked" \
+    "$(echo "$files" | grep -E '\.(o|a|so|db|db-wal|key|pem|log)$')"
+check "no empty file" "$(echo "$files" | while read -r f; do [ -s "$f" ] || echo "$f"; done)"
+check "every source file belongs to a module of the makefile" "$(
+    modules=" $(make -s --no-print-directory print-modules) "
+    for d in src/*/ include/*/; do
+        r=$(basename "$d")
+        case "$modules" in *" $r "*) ;; *) echo "$d" ;; esac
+    done
+)"
+check "every error of the catalogue is used" "$(
+    sed -n 's/^ERR(\([A-Z0-9_]*\),.*/\1/p' include/base/errors.def | while read -r id; do
+        echo "$code" | grep -v 'errors\.def$' | tr '\n' '\0' | xargs -0 grep -qwE "(ERR_)?$id" || echo "ERR_$id"
+    done
+)"
+if command -v clang-format > /dev/null 2>&1; then
+    check "clang-format agrees" "$(
+        echo "$code" | grep '\.[ch]$' | tr '\n' '\0' |
+            xargs -0 clang-format --dry-run 2>&1 | grep warning: | cut -d: -f1 | sort | uniq -c
+    )"
+else
+    n=$((n + 1))
+    echo "ok $n # SKIP tidy: clang-format is not installed"
+fi
+echo "1..$n"
+exit $failed

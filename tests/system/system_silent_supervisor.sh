@@ -1,0 +1,67 @@
+#!/bin/sh
+# A service manager that does not read NOTIFY_SOCKET: its queue is full from the start. Chat and
+# API answer all the same, SIGTERM ends the program at once, and READY=1 arrives when it reads.
+. "$(dirname "$0")/lib.sh"
+tap_start "$@"
+
+# A heartbeat every 0.2 s: far more than a queue of ten takes.
+start() { # NAME DEAF_SECONDS
+    WATCHDOG_USEC=400000 "$BUILD_DIR/system/silent_supervisor" "$WORK/$1.notify" "$2" "$WORK/$1.told" \
+        "$ND" run --no-console --config "$WORK/quiet.yaml" --state "$WORK/$1" \
+        < /dev/null > "$WORK/$1.log" 2>&1 &
+    daemon=$!
+    ends_with_us $daemon
+    wait_for 10 test -S "$WORK/$1/nightdesk.sock"
+}
+
+ask() { # NAME
+    timeout 4 "$ND" do status --config "$WORK/quiet.yaml" --state "$WORK/$1" > "$WORK/out" 2>&1
+}
+
+stop() { # the milliseconds that SIGTERM took, in $took
+    from=$(date +%s%N)
+    kill -TERM $daemon
+    (sleep 10 && kill -9 $daemon) 2> /dev/null &
+    killer=$!
+    wait $daemon
+    code=$?
+    kill $killer 2> /dev/null
+    took=$((($(date +%s%N) - from) / 1000000))
+}
+
+start deaf 1000
+asked=0 answered=0
+while [ $asked -lt 20 ]; do
+    asked=$((asked + 1))
+    ask deaf && answered=$((answered + 1))
+    sleep 0.2
+done
+tap_check "a manager that never reads: $answered of $asked commands are answered" \
+    test $answered -eq $asked
+stop
+tap_check "SIGTERM ends it with 0" test $code -eq 0
+tap_check "within 2 s ($took ms)" test "$took" -lt 2000
+
+start late 2
+tap_check "a manager that reads late: a command is answered before" ask late
+tap_check "READY=1 was not lost" wait_for 10 grep -q "^READY=1" "$WORK/late.told"
+tap_check "the status comes with it" grep -q "^STATUS=.*equity" "$WORK/late.told"
+tap_check "heartbeats go on" wait_for 10 grep -q "^WATCHDOG=1" "$WORK/late.told"
+before=$(grep -c "^WATCHDOG=1" "$WORK/late.told")
+sleep 2
+more=$(($(grep -c "^WATCHDOG=1" "$WORK/late.told") - before))
+tap_check "at half the period: $more in 2 s" test $more -ge 4 -a $more -le 12
+stop
+tap_check "STOPPING=1 is told" wait_for 5 grep -q "^STOPPING=1" "$WORK/late.told"
+
+unset WATCHDOG_USEC
+"$BUILD_DIR/system/silent_supervisor" "$WORK/none.notify" 0 "$WORK/none.told" \
+    "$ND" run --no-console --config "$WORK/quiet.yaml" --state "$WORK/none" \
+    < /dev/null > "$WORK/none.log" 2>&1 &
+daemon=$!
+ends_with_us $daemon
+wait_for 10 grep -q "^READY=1" "$WORK/none.told"
+sleep 2
+tap_check "without a watchdog no heartbeat is sent" lacks "$WORK/none.told" "WATCHDOG=1"
+stop
+tap_end

@@ -1,0 +1,99 @@
+#include "../../../src/chat/rate_limiter.h"
+#include "base/clock.h"
+#include "chat/telegram.h"
+#include "unit/unit.h"
+
+#define START (100 * USEC_PER_SEC)
+
+/* How many messages leave within `span` when as many as allowed are sent. */
+static int sent_within(struct rate_limiter *rate_limiter, int64_t chat, int64_t span_us)
+{
+    int count = 0;
+    for (int64_t now = START; now < START + span_us;) {
+        int64_t ready = rate_limiter_ready_mono_us(rate_limiter, chat, now);
+        if (ready > now) {
+            now = ready;
+            continue;
+        }
+        rate_limiter_spend(rate_limiter, chat, now);
+        count++;
+    }
+    return count;
+}
+
+static void a_chat_gets_about_one_a_second(void **state)
+{
+    (void)state;
+    struct rate_limiter rate_limiter;
+    rate_limiter_init(&rate_limiter);
+    assert_int_equal(sent_within(&rate_limiter, 42, 10 * USEC_PER_SEC),
+                     12); /* a burst of 3, then 1/s */
+}
+
+static void a_group_never_gets_more_than_twenty_a_minute(void **state)
+{
+    (void)state;
+    struct rate_limiter rate_limiter;
+    rate_limiter_init(&rate_limiter);
+    int first = sent_within(&rate_limiter, -42, USEC_PER_MIN);
+    assert_true(first > 15 && first <= 20);
+}
+
+static void all_chats_share_thirty_a_second(void **state)
+{
+    (void)state;
+    struct rate_limiter rate_limiter;
+    rate_limiter_init(&rate_limiter);
+    int count = 0;
+    for (int64_t chat = 1; chat <= 100; chat++) {
+        if (rate_limiter_ready_mono_us(&rate_limiter, chat, START) <= START) {
+            rate_limiter_spend(&rate_limiter, chat, START);
+            count++;
+        }
+    }
+    assert_int_equal(count, 15);
+    int64_t now = START + USEC_PER_SEC;
+    for (int64_t chat = 201; chat <= 300; chat++) {
+        if (rate_limiter_ready_mono_us(&rate_limiter, chat, now) <= now) {
+            rate_limiter_spend(&rate_limiter, chat, now);
+            count++;
+        }
+    }
+    assert_int_equal(count, 30);
+}
+
+static void a_blocked_chat_waits_and_others_do_not(void **state)
+{
+    (void)state;
+    struct rate_limiter rate_limiter;
+    int64_t chats[8], until = 0;
+    rate_limiter_init(&rate_limiter);
+    rate_limiter_block(&rate_limiter, 7, START + 60 * USEC_PER_SEC);
+    assert_int_equal(rate_limiter_ready_mono_us(&rate_limiter, 7, START),
+                     START + 60 * USEC_PER_SEC);
+    assert_true(rate_limiter_ready_mono_us(&rate_limiter, 8, START) <= START);
+    assert_int_equal(rate_limiter_waiting(&rate_limiter, START, chats, 8, &until), 1);
+    assert_int_equal(chats[0], 7);
+    assert_int_equal(until, START + 60 * USEC_PER_SEC);
+    assert_int_equal(rate_limiter_waiting(&rate_limiter, until, chats, 8, &until), 0);
+    assert_int_equal(until, INT64_MAX);
+}
+
+static void many_chats_do_not_push_a_blocked_one_out(void **state)
+{
+    (void)state;
+    struct rate_limiter rate_limiter;
+    rate_limiter_init(&rate_limiter);
+    rate_limiter_block(&rate_limiter, 7, START + 60 * USEC_PER_SEC);
+    for (int64_t chat = 1000; chat < 1000 + 3 * RATE_LIMITER_CHATS; chat++) {
+        rate_limiter_spend(&rate_limiter, chat, START);
+    }
+    assert_int_equal(
+        rate_limiter_ready_mono_us(&rate_limiter, 7, START) >= START + 60 * USEC_PER_SEC, 1);
+}
+
+UNIT_GROUP(chat_rate_limiter, cmocka_unit_test(a_chat_gets_about_one_a_second),
+           cmocka_unit_test(a_group_never_gets_more_than_twenty_a_minute),
+           cmocka_unit_test(all_chats_share_thirty_a_second),
+           cmocka_unit_test(a_blocked_chat_waits_and_others_do_not),
+           cmocka_unit_test(many_chats_do_not_push_a_blocked_one_out))

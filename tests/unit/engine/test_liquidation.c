@@ -1,0 +1,485 @@
+/*
+ * What risk does while positions are open: the liquidation watch on scripted prices, the breaker
+ * on open losses, and what of it outlives a restart.
+ */
+#include "base/check.h"
+#include "base/err.h"
+#include "desk.h"
+#include "fakes/instant_venue.h"
+#include "model/event.h"
+#include "store/decision_table.h"
+#include "store/trade_table.h"
+#include "unit/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- prices by hand */
+
+/* An engine that holds 10 of BTC-USD from 100 on, and a venue that fills at once. */
+struct watch {
+    struct settings settings;
+    struct engine *engine;
+    struct engine_memory memory;
+    struct engine_inputs in;
+    struct engine_outputs out;
+    struct snapshot snapshot;
+    int64_t fill_id;
+    int64_t minute;
+};
+
+static struct watch *watch_new(enum side side, int64_t equity)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+    ASSERT(w != NULL);
+    desk_settings(&w->settings);
+    w->settings.max_daily_loss_pct = 100;
+    w->settings.max_drawdown_pct = 100;
+    w->engine = engine_new(&w->settings, w->settings.symbols, 3);
+    struct dec all = dec_from_int(equity);
+    int64_t cost = side == SIDE_LONG ? 1000 : -1000;
+    w->memory.state = (struct engine_state){.state = TRADING_ACTIVE,
+                                            .initial_cash = all,
+                                            .cash = dec_sub(all, dec_from_int(cost)),
+                                            .equity_peak = all,
+                                            .day_start_equity = all,
+                                            .next_order = 1,
+                                            .next_trade_id = 1,
+                                            .next_decision_id = 1};
+    w->memory.position_count = 1;
+    w->memory.positions[0] = (struct position){.symbol = w->settings.symbols[0],
+                                               .side = side,
+                                               .qty = dec_from_int(10),
+                                               .entry_price = dec_from_int(100),
+                                               .mark_price = dec_from_int(100),
+                                               .client_id = "nd-1-0"};
+    engine_restore(w->engine, &w->memory);
+    w->fill_id = 1;
+    return w;
+}
+
+static void watch_free(struct watch *w)
+{
+    engine_free(w->engine);
+    free(w);
+}
+
+/* With the reports that stand in the inputs. */
+static void watch_bar(struct watch *w, double price)
+{
+    struct dec p = dec_from_double(price);
+    w->in.bar_count = 1;
+    w->in.bars[0] = (struct source_bar){
+        .symbol = w->settings.symbols[0],
+        .candle = {
+            .open_us = w->minute * USEC_PER_MIN, .open = p, .high = p, .low = p, .close = p}};
+    w->minute++;
+    struct engine_now now = {.market_us = w->minute * USEC_PER_MIN,
+                             .mono_us = w->minute * USEC_PER_SEC};
+    engine_step(w->engine, &now, &w->in, &w->out);
+    w->in.request = NULL;
+    engine_snapshot(w->engine, &now, &w->snapshot);
+    assert_true(w->snapshot.books_balance);
+}
+
+static void watch_minute(struct watch *w, double price)
+{
+    instant_venue_answer(w->engine, &w->out, &w->in, &w->fill_id);
+    watch_bar(w, price);
+}
+
+static int faults(const struct watch *w, enum err_id id)
+{
+    int count = 0;
+    for (int i = 0; i < w->out.event_count; i++) {
+        count += w->out.events[i].topic == TOPIC_FAULT && w->out.events[i].code == (uint32_t)id;
+    }
+    return count;
+}
+
+/* The quantity of the one close order of the last step; zero: there is none. */
+static struct dec closes(const struct watch *w)
+{
+    struct dec qty = DEC_ZERO;
+    for (int i = 0; i < w->out.send_count; i++) {
+        const struct order *o = &w->out.orders[w->out.sends[i]];
+        assert_int_equal(o->kind, ORDER_CLOSE);
+        assert_int_equal(o->decision_id, 0);
+        assert_string_equal(o->reason, "liquidation near");
+        assert_int_equal(qty.e8, 0);
+        qty = o->qty;
+    }
+    return qty;
+}
+
+static void a_fall_warns_then_halves_then_halves_again(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 150);
+    watch_minute(w, 100); /* (150 - 5) / 995 = 14.57 % */
+    assert_true(w->snapshot.liquidation_distance_pct > 14.5 &&
+                w->snapshot.liquidation_distance_pct < 14.6);
+    assert_true(w->snapshot.leverage > 6.66 && w->snapshot.leverage < 6.67);
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
+    watch_minute(w, 94.9); /* 9.98 % */
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 1);
+    assert_int_equal(closes(w).e8, 0);
+    watch_minute(w, 90); /* 5.08 % */
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 1);
+    assert_int_equal(closes(w).e8, 0);
+    watch_minute(w, 89.9); /* 4.98 % */
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_CUT), 1);
+    assert_int_equal(closes(w).e8, 5 * DEC_ONE);
+    watch_minute(w, 89.9); /* filled: 10.5 %, which is not calm yet */
+    assert_int_equal(w->snapshot.positions[0].qty.e8, 5 * DEC_ONE);
+    assert_int_equal(closes(w).e8, 0);
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 1);
+    watch_minute(w, 92); /* 12.6 %: calm */
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
+    watch_minute(w, 84.7); /* 4.95 %: through the line once more */
+    assert_int_equal(closes(w).e8, 5 * DEC_ONE / 2);
+    watch_minute(w, 84.7);
+    assert_int_equal(closes(w).e8, 0);
+    watch_free(w);
+}
+
+/* Once a fall, not once a minute: an answer that takes long, or never comes, halves nothing more.
+ */
+static void it_halves_once_a_fall(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 150);
+    watch_minute(w, 89.9);
+    assert_int_equal(closes(w).e8, 5 * DEC_ONE);
+    w->out.send_count = 0; /* lost on the way */
+    for (int i = 0; i < 5; i++) {
+        watch_minute(w, 89.9);
+        assert_int_equal(closes(w).e8, 0);
+    }
+    assert_int_equal(w->snapshot.open_orders, 1);
+    /* Nearer still: all of it, beside what is on its way. */
+    watch_minute(w, 87.5); /* 2.4 % */
+    assert_int_equal(closes(w).e8, 5 * DEC_ONE);
+    watch_free(w);
+}
+
+static void a_gap_closes_at_once(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 150);
+    watch_minute(w, 100);
+    watch_minute(w, 87.5);
+    assert_int_equal(closes(w).e8, 10 * DEC_ONE);
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_CUT), 1);
+    watch_minute(w, 87.5);
+    assert_int_equal(w->snapshot.position_count, 0);
+    assert_int_equal(w->out.trade_count, 1);
+    assert_string_equal(w->out.trades[0].exit_reason, "liquidation near");
+    assert_true(w->snapshot.equity.e8 > 0);
+    assert_true(w->snapshot.liquidation_distance_pct == 0);
+    watch_minute(w, 87.5);
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
+    watch_free(w);
+}
+
+static void a_short_is_watched_too(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_SHORT, 150);
+    watch_minute(w, 100); /* 145 / 1,005 = 14.4 % */
+    assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
+    watch_minute(w, 109); /* (60 - 5.45) / 1,095.45 = 4.98 % */
+    assert_int_equal(closes(w).e8, 5 * DEC_ONE);
+    watch_free(w);
+}
+
+/* While trading is paused, in maintenance or tripped a position is guarded all the same. */
+static void it_watches_in_every_state(void **state)
+{
+    (void)state;
+    static const enum trading_state states[] = {TRADING_PAUSED, TRADING_MAINTENANCE,
+                                                TRADING_BREAKER};
+    for (size_t i = 0; i < COUNT_OF(states); i++) {
+        struct watch *w = watch_new(SIDE_LONG, 150);
+        w->memory.state.state = states[i];
+        engine_restore(w->engine, &w->memory);
+        watch_minute(w, 87.5);
+        assert_int_equal(closes(w).e8, 10 * DEC_ONE);
+        assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
+        watch_free(w);
+    }
+}
+
+/* A close that the venue refuses is made again once it has been seen what there is; and what was
+ * to be closed is, wherever the price has gone meanwhile. */
+static void a_refused_close_is_made_again(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 150);
+    watch_minute(w, 100);
+    watch_minute(w, 87.5);
+    assert_int_equal(closes(w).e8, 10 * DEC_ONE);
+    struct order refused = w->out.orders[w->out.sends[0]];
+    w->out.send_count = 0;
+    bool again = false;
+    for (int i = 0; i < 8 && !again; i++) {
+        instant_venue_answer(w->engine, &w->out, &w->in, &w->fill_id);
+        if (i == 0) {
+            struct venue_report *r = &w->in.reports[w->in.report_count++];
+            *r = (struct venue_report){.kind = VENUE_ORDER, .state = ORDER_REJECTED};
+            memcpy(r->client_id, refused.client_id, sizeof(r->client_id));
+        }
+        watch_bar(w, 100);
+        assert_true(i > 0 || w->out.send_count == 0); /* first it looks */
+        again = w->out.send_count > 0;
+    }
+    assert_true(again);
+    assert_int_equal(closes(w).e8, 10 * DEC_ONE);
+    watch_free(w);
+}
+
+/* ---------------------------------------------------------------- what a person says */
+
+static int watch_ask(struct watch *w, enum request_kind kind)
+{
+    struct request request = {.id = w->minute + 1, .kind = kind, .by = "alice"};
+    w->in.request = &request;
+    watch_minute(w, 100);
+    return w->out.request_err;
+}
+
+static void a_person_steers_the_state(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 10000);
+    watch_minute(w, 100);
+    assert_int_equal(watch_ask(w, REQUEST_RESUME), ERR_ENGINE_NOT_PAUSED);
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE);
+    assert_string_equal(w->snapshot.state_reason, "maintenance by alice");
+    int64_t since_us = w->snapshot.state_since_us;
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE); /* it is already */
+    assert_int_equal(w->snapshot.state, TRADING_MAINTENANCE);
+    assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
+    assert_int_equal(w->snapshot.state_since_us, since_us);
+    assert_int_equal(watch_ask(w, REQUEST_RESUME), ERR_NONE);
+    assert_int_equal(w->snapshot.risk_state, RISK_ACTIVE);
+    assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_NONE);
+    assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_NONE);
+    assert_string_equal(w->snapshot.state_reason, "paused by alice");
+    assert_int_equal(watch_ask(w, REQUEST_CANCEL), ERR_ENGINE_NO_ENTRY);
+    assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_ENGINE_NOT_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
+    assert_int_equal(w->snapshot.risk_state, RISK_HALTED);
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_ENGINE_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_ENGINE_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_AMEND), ERR_ENGINE_STOPPED);
+    assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
+    watch_free(w);
+}
+
+/* A stop is not cleared before the venue itself has listed nothing. */
+static void a_stop_that_is_not_flat_stays(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 10000);
+    watch_minute(w, 100);
+    assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
+    assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_ENGINE_NOT_FLAT);
+    for (int i = 0; i < 30 && !w->snapshot.verified_flat; i++) {
+        watch_minute(w, 100);
+    }
+    assert_int_equal(w->snapshot.position_count, 0);
+    assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_NONE);
+    assert_int_equal(w->snapshot.state, TRADING_PAUSED);
+    watch_free(w);
+}
+
+/* ---------------------------------------------------------------- the breaker */
+
+/* On what the account is worth now, open losses counted, not on what was realised. */
+static void an_open_loss_trips_the_breaker(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 1000);
+    w->settings.max_drawdown_pct = 15;
+    w->in.settings = &w->settings;
+    watch_minute(w, 100); /* the venue is asked, and agrees */
+    watch_minute(w, 110); /* a peak of 1,100 that nobody realised */
+    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    watch_minute(w, 94); /* 940: 14.5 % below it */
+    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    assert_int_equal(w->snapshot.risk_state, RISK_ACTIVE);
+    watch_minute(w, 93); /* 15.5 % */
+    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
+    assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
+    assert_string_equal(w->snapshot.state_reason, "drawdown 15.45 % of 15.00 %");
+    assert_int_equal(w->snapshot.trades, 0);
+
+    /* As after kill -9: tripped, with its reason, until a person says otherwise. */
+    w->memory.state = *engine_state(w->engine);
+    int count;
+    memcpy(w->memory.positions, engine_positions(w->engine, &count), sizeof(w->memory.positions));
+    engine_free(w->engine);
+    w->engine = engine_new(&w->settings, w->settings.symbols, 3);
+    engine_restore(w->engine, &w->memory);
+    memset(&w->out, 0, sizeof(w->out));
+    for (int i = 0; i < 3; i++) {
+        watch_minute(w, 100); /* also when the price comes back */
+    }
+    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
+    assert_string_equal(w->snapshot.state_reason, "drawdown 15.45 % of 15.00 %");
+    watch_minute(w, 93);
+    struct request resume = {.id = 1, .kind = REQUEST_RESUME, .by = "alice"};
+    w->in.request = &resume;
+    watch_minute(w, 93);
+    assert_int_equal(w->out.request_err, ERR_NONE);
+    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    assert_true(w->snapshot.drawdown_pct < 0.001); /* deliberate: it starts from here again */
+    watch_minute(w, 92);
+    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    watch_minute(w, 79); /* 790 of 930 */
+    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
+    watch_free(w);
+}
+
+static void a_daily_loss_trips_the_breaker(void **state)
+{
+    (void)state;
+    struct watch *w = watch_new(SIDE_LONG, 1000);
+    w->settings.max_daily_loss_pct = 5;
+    w->in.settings = &w->settings;
+    watch_minute(w, 100);
+    watch_minute(w, 96);
+    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    watch_minute(w, 95);
+    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
+    assert_string_equal(w->snapshot.state_reason, "daily loss 5.00 % of 5.00 %");
+    watch_free(w);
+}
+
+/* ---------------------------------------------------------------- with the paper venue */
+
+/* As much as the risk manager lets through, and stops too far away to help. */
+static void reckless(struct settings *s)
+{
+    desk_settings(s);
+    s->risk_per_trade_pct = 10000;
+    s->max_position_pct = 2000;
+    s->max_exposure_pct = 2000;
+    s->max_leverage = 125;
+    s->stop_pct = 50;
+    s->target_pct = 90;
+    s->max_daily_loss_pct = 100;
+    s->max_drawdown_pct = 100;
+    s->max_consecutive_losses = 100;
+    s->max_correlation = 1;
+    s->depth = DEC_ZERO;
+    for (int t = 0; t < TIERS; t++) {
+        s->tiers[t].max_position_pct = 2000;
+        s->tiers[t].max_exposure_pct = 2000;
+    }
+}
+
+/* Days on the edge: whatever the market does, a position is cut before the venue would take the
+ * account, and what is cut goes through the books like any other close. */
+static void recklessness_is_cut_in_time(void **state)
+{
+    (void)state;
+    struct settings settings;
+    reckless(&settings);
+    struct desk desk;
+    desk_open(&desk, &settings);
+    for (int i = 0; i < 3 * 1440; i++) {
+        desk_run(&desk, 1);
+        const struct snapshot *s = desk_snapshot(&desk);
+        assert_true(s->books_balance);
+        assert_true(s->position_count == 0 || s->liquidation_distance_pct > 0);
+    }
+    struct trade trades[64];
+    struct err err = {0};
+    int count = trade_table_list(desk.store, &(struct trade_query){0}, trades, 64, &err);
+    int cut = 0;
+    for (int i = 0; i < count; i++) {
+        cut += strcmp(trades[i].exit_reason, "liquidation near") == 0;
+    }
+    assert_true(cut >= 2); /* in part, and of more than one fall */
+    desk_close(&desk);
+}
+
+static void a_minute_counts_its_entries_over_a_restart(void **state)
+{
+    (void)state;
+    struct settings settings;
+    desk_settings(&settings);
+    settings.max_orders_per_minute = 1;
+    settings.max_correlation = 1;
+    struct desk desk;
+    desk_open(&desk, &settings);
+    for (int i = 0; i < 3000 && desk_snapshot(&desk)->risk.orders_lately == 0; i++) {
+        desk_run(&desk, 1);
+    }
+    assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 1);
+    desk_restart(&desk);
+    assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 1);
+    desk_run(&desk, 2);
+    assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 0);
+
+    /* Two symbols that want in at once: the second waits. */
+    bool found = false;
+    for (int i = 0; i < 6000 && !found; i++) {
+        struct decision d[4];
+        struct err err = {0};
+        struct decision_query query = {.skip_holds = true};
+        desk_run(&desk, 1);
+        assert_true(desk_snapshot(&desk)->risk.orders_lately <= 1);
+        int count = decision_table_list(desk.store, &query, d, 4, &err);
+        for (int j = 0; j < count; j++) {
+            found = found || strcmp(d[j].veto_code, "RISK_ORDER_RATE") == 0;
+        }
+    }
+    assert_true(found);
+    desk_close(&desk);
+}
+
+static void a_cooldown_is_shown_and_kept(void **state)
+{
+    (void)state;
+    struct desk desk;
+    desk_open(&desk, NULL);
+    desk_run_until_open(&desk);
+    struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
+    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, symbol.name), ERR_NONE);
+    desk_round(&desk, USEC_PER_MSEC);
+    int64_t until_us = 0;
+    for (int restarts = 0; restarts < 2; restarts++) {
+        const struct snapshot *s = desk_snapshot(&desk);
+        for (int i = 0; i < s->risk.symbol_count; i++) {
+            if (symbol_equal(s->risk.symbols[i].symbol, symbol)) {
+                assert_true(s->risk.symbols[i].cooldown_until_us > s->market_us);
+                assert_true(restarts == 0 || s->risk.symbols[i].cooldown_until_us == until_us);
+                until_us = s->risk.symbols[i].cooldown_until_us;
+            }
+        }
+        assert_true(until_us > 0);
+        desk_restart(&desk);
+    }
+    desk_run(&desk, 31);
+    const struct snapshot *s = desk_snapshot(&desk);
+    for (int i = 0; i < s->risk.symbol_count; i++) {
+        assert_true(!symbol_equal(s->risk.symbols[i].symbol, symbol) ||
+                    s->risk.symbols[i].cooldown_until_us != until_us);
+    }
+    desk_close(&desk);
+}
+
+UNIT_GROUP(liquidation_guard, cmocka_unit_test(a_fall_warns_then_halves_then_halves_again),
+           cmocka_unit_test(it_halves_once_a_fall), cmocka_unit_test(a_gap_closes_at_once),
+           cmocka_unit_test(a_short_is_watched_too), cmocka_unit_test(it_watches_in_every_state),
+           cmocka_unit_test(a_refused_close_is_made_again),
+           cmocka_unit_test(a_person_steers_the_state),
+           cmocka_unit_test(a_stop_that_is_not_flat_stays),
+           cmocka_unit_test(an_open_loss_trips_the_breaker),
+           cmocka_unit_test(a_daily_loss_trips_the_breaker),
+           cmocka_unit_test(recklessness_is_cut_in_time),
+           cmocka_unit_test(a_minute_counts_its_entries_over_a_restart),
+           cmocka_unit_test(a_cooldown_is_shown_and_kept))
