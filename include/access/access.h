@@ -51,7 +51,7 @@ void access_free(struct access *access);
 void access_learn_names(struct access *access, struct pool *helpers);
 bool access_learns_names(const struct access *access); /* still asking */
 
-/* 0 and *ret filled, or -ERR_ACCESS_STRANGER. */
+/* 0 and *ret filled, or -ERR_ACCESS_UNAUTHORISED. */
 int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret);
 
 /* 0, or -ERR_ACCESS_DENIED with "needs operator, alice is read_only" in the context. */

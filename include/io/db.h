@@ -41,8 +41,8 @@ struct db_migration {
 };
 
 struct db_options {
-    const char *path;    /* ":memory:" for tests */
-    bool read_only;      /* neither creates nor migrates; refuses an older schema too */
+    const char *path; /* ":memory:" for tests */
+    bool read_only; /* creates and changes nothing; an older layout is read from a copy in memory */
     int busy_timeout_ms; /* 0: a locked database fails at once */
     /* Pages in the WAL from which a commit also checkpoints, which takes several times as long;
      * 0: SQLite's 1000. Whoever calls db_checkpoint when it is idle sets it higher. */

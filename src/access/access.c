@@ -269,7 +269,7 @@ int access_identify(struct access *access, enum channel channel, int64_t id, str
         break;
     }
     if (!known) {
-        return -ERR_ACCESS_STRANGER;
+        return -ERR_ACCESS_UNAUTHORISED;
     }
     *ret = who;
     return 0;
@@ -348,7 +348,8 @@ bool access_unauthorised(struct access *access, enum channel channel, int64_t id
     }
     struct principal who = {.channel = channel, .id = id};
     struct err err = {0};
-    if (access_audit(access, &who, "access.stranger", detail.data, "ACCESS_STRANGER", &err) < 0) {
+    if (access_audit(access, &who, "access.unauthorised", detail.data, "ACCESS_UNAUTHORISED",
+                     &err) < 0) {
         s->left_out++;
         log_err(LOG_LEVEL_ERROR, &err, "could not note a stranger");
         return false;

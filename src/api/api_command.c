@@ -263,7 +263,7 @@ static void run(struct api *api, struct api_job *job)
     int rc = access_identify(api->access, channel, job->uid, &who);
     if (rc < 0) {
         (void)access_unauthorised(api->access, channel, job->uid, job->line);
-        (void)err_set(&err, ERR_ACCESS_STRANGER, "%s caller %lld", channel_name(channel),
+        (void)err_set(&err, ERR_ACCESS_UNAUTHORISED, "%s caller %lld", channel_name(channel),
                       (long long)job->uid);
     } else {
         /* First into the list: on_reply may come from inside the call. */

@@ -89,8 +89,22 @@ const struct err_info *err_info(int id)
     return &rows[id >= 0 && id < (int)ERR_COUNT ? id : (int)ERR_INTERNAL];
 }
 
+/* Codes of 0.1.0, which stored runs, requests and alerts still hold. */
+static const struct {
+    const char *code;
+    enum err_id id;
+} former_codes[] = {
+    {"ACCESS_STRANGER", ERR_ACCESS_UNAUTHORISED},
+    {"TELEGRAM_DEAF", ERR_TELEGRAM_POLL_STALLED},
+};
+
 enum err_id err_by_code(const char *code)
 {
+    for (size_t i = 0; i < COUNT_OF(former_codes); i++) {
+        if (strcmp(former_codes[i].code, code) == 0) {
+            return former_codes[i].id;
+        }
+    }
     for (int id = ERR_NONE + 1; id < (int)ERR_COUNT; id++) {
         if (strcmp(rows[id].code, code) == 0) {
             return (enum err_id)id;

@@ -30,7 +30,7 @@
 #define ANSWER_ID_SIZE     64
 #define MENU_MAX           100
 #define MENU_RETRY_US      (5 * USEC_PER_MIN)
-#define ALERT_POLL_STALLED "telegram:deaf"
+#define ALERT_POLL_STALLED "telegram:poll-stalled"
 #define ALERT_CONFLICT     "telegram:conflict"
 #define ALERT_TOKEN        "telegram:token"
 
@@ -174,7 +174,7 @@ static void check_poll_stalled(void *userdata)
     AUTO_BUF struct buf silent = BUF_INIT(64);
     clock_add_duration(&silent, silent_us);
     struct err err;
-    (void)err_set(&err, ERR_TELEGRAM_DEAF, "none for %s%s%s", silent.data,
+    (void)err_set(&err, ERR_TELEGRAM_POLL_STALLED, "none for %s%s%s", silent.data,
                   poll->fault.err.id == ERR_NONE ? "" : "; last: ",
                   poll->fault.err.id == ERR_NONE ? "" : err_info(poll->fault.err.id)->code);
     log_err(LOG_LEVEL_ERROR, &err, "telegram");

@@ -64,8 +64,10 @@ static void add_row(const struct audit_row *row, bool json, struct buf *out)
         const char *key;
         const char *value;
     } texts[] = {
-        {"user", row->user},     {"door", row->channel},  {"action", row->action},
-        {"detail", row->detail}, {"result", row->result}, {"hash", row->hash},
+        /* "door" is the name of 0.1.0, kept for programs that read it */
+        {"user", row->user},     {"channel", row->channel}, {"door", row->channel},
+        {"action", row->action}, {"detail", row->detail},   {"result", row->result},
+        {"hash", row->hash},
     };
     buf_add_char(out, '"');
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -118,8 +120,11 @@ static void add_read(const struct read_count *row, bool json, struct buf *out)
     clock_add_iso(out, row->at_us, false);
     buf_add_c(out, "\",\"user\":\"");
     buf_add_json(out, str_c(row->user));
-    buf_addf(out, "\",\"door\":\"%s\",\"command\":\"%s\",\"count\":%lld,\"failed\":%lld}\n",
-             row->channel, row->command, (long long)row->count, (long long)row->failed);
+    buf_addf(out,
+             "\",\"channel\":\"%s\",\"door\":\"%s\",\"command\":\"%s\",\"count\":%lld,\"failed\":%"
+             "lld}\n",
+             row->channel, row->channel, row->command, (long long)row->count,
+             (long long)row->failed);
 }
 
 static int show_reads(const struct cli_args *args, struct ops_store *store)

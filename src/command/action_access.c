@@ -6,6 +6,13 @@
 #define ROWS_MAX     50
 #define DETAIL_SHOWN 80 /* bytes */
 
+/* "door" is the name of 0.1.0, kept for programs that read it. */
+static void add_channel(struct json_object *o, const char *name)
+{
+    (void)json_object_object_add(o, "channel", json_object_new_string(name));
+    (void)json_object_object_add(o, "door", json_object_new_string(name));
+}
+
 static int show_whoami(struct action_call *call, struct err *err)
 {
     (void)err; /* cannot fail */
@@ -19,7 +26,7 @@ static int show_whoami(struct action_call *call, struct err *err)
     (void)json_object_object_add(data, "name", json_object_new_string(who->name));
     (void)json_object_object_add(data, "role", json_object_new_string(role_name(who->role)));
     (void)json_object_object_add(data, "emergency", json_object_new_boolean(who->emergency));
-    (void)json_object_object_add(data, "door", json_object_new_string(channel_name(who->channel)));
+    add_channel(data, channel_name(who->channel));
     (void)json_object_object_add(data, "id", json_object_new_int64(who->id));
     return ACTION_DONE;
 }
@@ -32,7 +39,7 @@ static struct json_object *row_json(const struct audit_row *row)
     (void)json_object_object_add(o, "id", json_object_new_int64(row->id));
     (void)json_object_object_add(o, "at", json_object_new_string(at.data));
     (void)json_object_object_add(o, "user", json_object_new_string(row->user));
-    (void)json_object_object_add(o, "door", json_object_new_string(row->channel));
+    add_channel(o, row->channel);
     (void)json_object_object_add(o, "action", json_object_new_string(row->action));
     (void)json_object_object_add(o, "detail", json_object_new_string(row->detail));
     (void)json_object_object_add(o, "result", json_object_new_string(row->result));

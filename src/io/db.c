@@ -472,6 +472,67 @@ static int migrate_one(struct db *db, const struct db_migration *migration, int6
     return 0;
 }
 
+static int configure(struct db *db, const struct db_options *options, struct err *err)
+{
+    (void)sqlite3_extended_result_codes(db->sqlite, 1);
+    (void)sqlite3_busy_timeout(db->sqlite, options->busy_timeout_ms);
+    /* A database file is data, whoever made it: no code from its schema. */
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    if (options->checkpoint_pages > 0) {
+        (void)sqlite3_wal_autocheckpoint(db->sqlite, options->checkpoint_pages);
+    }
+    int rc = simple(db, "PRAGMA foreign_keys = ON", err);
+    if (rc == 0 && !options->read_only) {
+        rc = simple(db, "PRAGMA journal_mode = WAL", err);
+    }
+    if (rc == 0 && !options->read_only) {
+        rc = simple(db, "PRAGMA synchronous = FULL", err);
+    }
+    return rc;
+}
+
+/* An older database that is larger is not copied for a reader. */
+#define DB_COPY_MAX_BYTES ((int64_t)256 * 1024 * 1024)
+
+/* A reader leaves the file alone, so it upgrades a copy in memory. */
+static int read_copy(struct db *db, const struct db_options *options, struct err *err)
+{
+    int64_t pages = 0;
+    int64_t page_bytes = 0;
+    int rc = pragma_i64(db, "PRAGMA page_count", &pages, err);
+    if (rc < 0 || (rc = pragma_i64(db, "PRAGMA page_size", &page_bytes, err)) < 0) {
+        return rc;
+    }
+    if (pages > DB_COPY_MAX_BYTES / page_bytes) {
+        return err_set(err, ERR_DB_OUTDATED, "%s: %lld pages of %lld bytes", db->name,
+                       (long long)pages, (long long)page_bytes);
+    }
+    struct db copy = {.options = *options};
+    (void)str_copy(str_c(db->name), copy.name, sizeof(copy.name));
+    if (sqlite3_open_v2(":memory:", &copy.sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
+                        NULL) != SQLITE_OK) {
+        rc = db_error(&copy, "open", err);
+    }
+    sqlite3_backup *backup =
+        rc < 0 ? NULL : sqlite3_backup_init(copy.sqlite, "main", db->sqlite, "main");
+    if (backup != NULL) {
+        (void)sqlite3_backup_step(backup, -1);
+    }
+    if (rc == 0 && (backup == NULL || sqlite3_backup_finish(backup) != SQLITE_OK)) {
+        rc = db_error(&copy, "copy", err);
+    }
+    if (rc == 0) {
+        rc = configure(&copy, options, err);
+    }
+    forget_statements(rc < 0 ? &copy : db);
+    (void)sqlite3_close(rc < 0 ? copy.sqlite : db->sqlite);
+    db->sqlite = rc < 0 ? db->sqlite : copy.sqlite;
+    return rc;
+}
+
 static int migrate(struct db *db, const struct db_options *options, struct err *err)
 {
     int64_t application_id = 0;
@@ -493,10 +554,8 @@ static int migrate(struct db *db, const struct db_options *options, struct err *
         return err_set(err, ERR_DB_FUTURE, "%s: layout %lld, this version knows %lld", db->name,
                        (long long)version, (long long)wanted);
     }
-    if (options->read_only) {
-        return version < wanted ? err_set(err, ERR_DB_OUTDATED, "%s: layout %lld of %lld", db->name,
-                                          (long long)version, (long long)wanted)
-                                : 0;
+    if (options->read_only && (version >= wanted || (rc = read_copy(db, options, err)) < 0)) {
+        return rc;
     }
     if (options->application_id != 0 && !ours) {
         AUTO_BUF struct buf sql = BUF_INIT(64);
@@ -510,29 +569,7 @@ static int migrate(struct db *db, const struct db_options *options, struct err *
             return rc;
         }
     }
-    return 0;
-}
-
-static int configure(struct db *db, const struct db_options *options, struct err *err)
-{
-    (void)sqlite3_extended_result_codes(db->sqlite, 1);
-    (void)sqlite3_busy_timeout(db->sqlite, options->busy_timeout_ms);
-    /* A database file is data, whoever made it: no code from its schema. */
-    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
-    (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
-    if (options->checkpoint_pages > 0) {
-        (void)sqlite3_wal_autocheckpoint(db->sqlite, options->checkpoint_pages);
-    }
-    int rc = simple(db, "PRAGMA foreign_keys = ON", err);
-    if (rc == 0 && !options->read_only) {
-        rc = simple(db, "PRAGMA journal_mode = WAL", err);
-    }
-    if (rc == 0 && !options->read_only) {
-        rc = simple(db, "PRAGMA synchronous = FULL", err);
-    }
-    return rc;
+    return options->read_only ? simple(db, "PRAGMA query_only = ON", err) : 0;
 }
 
 /* sqlite3_open falls back to reading a file that it may not write; a writer wants to know. */
@@ -662,10 +699,10 @@ int db_keep(struct db *db, struct err *err)
     }
     int rc = 0;
     if (!db->sealed) {
-        AUTO_BUF struct buf liquidation_guard = BUF_INIT(PATH_MAX);
-        buf_addf(&liquidation_guard, "%s" DB_FILE_COPY_SUFFIX, db->path);
+        AUTO_BUF struct buf copy = BUF_INIT(PATH_MAX);
+        buf_addf(&copy, "%s" DB_FILE_COPY_SUFFIX, db->path);
         /* What is open, with every commit: its file may have no name, but it is whole. */
-        rc = db_backup(db, liquidation_guard.data, err);
+        rc = db_backup(db, copy.data, err);
         db->sealed = rc == 0;
     }
     if (rc == 0) {

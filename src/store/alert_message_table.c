@@ -6,7 +6,7 @@ int alert_message_table_write(struct ops_store *store, const struct alert_messag
                               struct err *err)
 {
     return db_run(store->db,
-                  "INSERT OR REPLACE INTO alert_messages(alert_id, door, chat_id, outbox_id)"
+                  "INSERT OR REPLACE INTO alert_messages(alert_id, channel, chat_id, outbox_id)"
                   " VALUES (?, ?, ?, ?)",
                   DB_VALUES(DB_I64(m->alert_id), DB_TEXT_C(m->channel), DB_I64(m->chat_id),
                             DB_I64(m->outbox_id)),
@@ -18,8 +18,8 @@ int alert_message_table_list(struct ops_store *store, int64_t alert_id, struct a
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
-                      "SELECT alert_id, door, chat_id, outbox_id FROM alert_messages"
-                      " WHERE alert_id = ? ORDER BY door, chat_id LIMIT ?",
+                      "SELECT alert_id, channel, chat_id, outbox_id FROM alert_messages"
+                      " WHERE alert_id = ? ORDER BY channel, chat_id LIMIT ?",
                       DB_VALUES(DB_I64(alert_id), DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {

@@ -175,7 +175,7 @@ static int collect(struct ops_store *store, const struct audit_archive_options *
     int rc = db_get_i64(store->db, "SELECT max(id) FROM audit_log", DB_NO_VALUES, 0, &last_id, err);
     if (rc == 0) {
         rc = db_query(store->db,
-                      "SELECT id, at_us, user, door, action, detail, result, prev_hash, hash"
+                      "SELECT id, at_us, user, channel, action, detail, result, prev_hash, hash"
                       " FROM audit_log WHERE id >= ? AND id <= ? ORDER BY id LIMIT ?",
                       DB_VALUES(DB_I64(archive->first_id), DB_I64(last_id - AUDIT_ROWS_KEPT),
                                 DB_I64(AUDIT_ARCHIVE_ROWS)),

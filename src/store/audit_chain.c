@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define KEY_NAME "audit_key" /* the fingerprint of the key that the log was begun with */
-#define COLUMNS  "id, at_us, user, door, action, detail, result, prev_hash, hash"
+#define COLUMNS  "id, at_us, user, channel, action, detail, result, prev_hash, hash"
 
 /* A length in front of each field, so that no two rows have the same encoding. */
 static void encode(struct buf *out, struct str field)
@@ -183,7 +183,7 @@ int audit_chain_list(struct ops_store *store, size_t offset, struct audit_row *r
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
-                      "SELECT id, at_us, user, door, action, detail, result, hash FROM audit_log"
+                      "SELECT id, at_us, user, channel, action, detail, result, hash FROM audit_log"
                       " ORDER BY id DESC LIMIT ? OFFSET ?",
                       DB_VALUES(DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows, err);
     size_t n = 0;

@@ -229,7 +229,7 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(
         store->db,
-        "SELECT head.value, head.first, a.id, a.at_us, a.user, a.door, a.action, a.detail,"
+        "SELECT head.value, head.first, a.id, a.at_us, a.user, a.channel, a.action, a.detail,"
         " a.result, a.prev_hash, a.hash FROM (SELECT (SELECT value FROM kv WHERE name = ?) AS"
         " value, (SELECT min(id) FROM audit_log) AS first) head"
         " LEFT JOIN audit_log a ON a.id >= ? ORDER BY a.id",

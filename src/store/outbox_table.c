@@ -54,7 +54,7 @@ static int replace_waiting_edit(struct ops_store *store, const struct outbox_new
                                 int64_t *ret_id, struct err *err)
 {
     int rc = db_get_i64(store->db,
-                        "SELECT id FROM outbox WHERE door = ? AND state = 'queued'"
+                        "SELECT id FROM outbox WHERE channel = ? AND state = 'queued'"
                         " AND kind = 'edit' AND edit_of = ?",
                         DB_VALUES(DB_TEXT_C(m->channel), DB_I64(m->edit_of)), 0, ret_id, err);
     if (rc < 0 || *ret_id == 0) {
@@ -81,7 +81,7 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
     }
     if (rc == 0 && id == 0) {
         rc = db_run(store->db,
-                    "INSERT INTO outbox(door, chat_id, kind, priority, payload, run_id,"
+                    "INSERT INTO outbox(channel, chat_id, kind, priority, payload, run_id,"
                     " created_at_us, not_before_us, edit_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     DB_VALUES(DB_TEXT_C(m->channel), DB_I64(m->chat_id),
                               DB_TEXT_C(kind_words[m->kind]), DB_I64(m->priority),
@@ -98,7 +98,7 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
 }
 
 #define SELECT_ROW                                                                        \
-    "SELECT o.id, o.door, o.chat_id, o.kind, o.priority, o.payload, o.run_id,"            \
+    "SELECT o.id, o.channel, o.chat_id, o.kind, o.priority, o.payload, o.run_id,"         \
     " o.created_at_us, o.not_before_us, o.attempts, o.state, o.last_error, o.message_id," \
     " o.edit_of, coalesce(t.message_id, 0) FROM outbox o LEFT JOIN outbox t"              \
     " ON t.id = o.edit_of"
@@ -157,7 +157,7 @@ int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_u
 {
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
-                           SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
+                           SELECT_ROW " WHERE o.channel = ? AND o.state = 'queued'"
                                       " AND o.not_before_us <= ? AND " EDIT_IS_READY
                                       " ORDER BY o.priority, o.id LIMIT 1",
                            DB_VALUES(DB_TEXT_C(channel), DB_I64(now_us)), &row, err);
@@ -177,7 +177,7 @@ int outbox_table_due_except(struct ops_store *store, const char *channel, int64_
     ASSERT(!buf_failed(&list));
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
-                           SELECT_ROW " WHERE o.door = ? AND o.state = 'queued'"
+                           SELECT_ROW " WHERE o.channel = ? AND o.state = 'queued'"
                                       " AND o.not_before_us <= ? AND " EDIT_IS_READY
                                       " AND o.chat_id NOT IN (SELECT value FROM json_each(?))"
                                       " ORDER BY o.priority, o.id LIMIT 1",
@@ -191,7 +191,7 @@ int outbox_table_next_uncertain(struct ops_store *store, const char *channel, in
 {
     AUTO_ROW struct row row = {0};
     int rc = row_query_one(store->db,
-                           SELECT_ROW " WHERE o.door = ? AND o.state = 'uncertain' AND o.id > ?"
+                           SELECT_ROW " WHERE o.channel = ? AND o.state = 'uncertain' AND o.id > ?"
                                       " ORDER BY o.id LIMIT 1",
                            DB_VALUES(DB_TEXT_C(channel), DB_I64(after_id)), &row, err);
     return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
@@ -202,7 +202,7 @@ int outbox_table_next_due_us(struct ops_store *store, const char *channel, int64
 {
     return db_get_i64(store->db,
                       "SELECT min(o.not_before_us) FROM outbox o LEFT JOIN outbox t"
-                      " ON t.id = o.edit_of WHERE o.door = ? AND o.state = 'queued'"
+                      " ON t.id = o.edit_of WHERE o.channel = ? AND o.state = 'queued'"
                       " AND " EDIT_IS_READY,
                       DB_VALUES(DB_TEXT_C(channel)), INT64_MAX, ret, err);
 }
@@ -284,7 +284,7 @@ int outbox_table_counts(struct ops_store *store, const char *channel,
     memset(ret_by_state, 0, sizeof(int64_t) * OUTBOX_STATE_COUNT);
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(store->db,
-                      "SELECT state, count(*) FROM outbox WHERE ?1 IS NULL OR door = ?1"
+                      "SELECT state, count(*) FROM outbox WHERE ?1 IS NULL OR channel = ?1"
                       " GROUP BY state",
                       DB_VALUES(DB_TEXT_OR_NULL(channel)), &rows, err);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {

@@ -12,8 +12,8 @@ int read_table_add(struct ops_store *store, const struct read_count *what, bool 
                    struct err *err)
 {
     return db_run(store->db,
-                  "INSERT INTO command_reads(hour_us, user, door, command, count, failed)"
-                  " VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT(hour_us, user, door, command)"
+                  "INSERT INTO command_reads(hour_us, user, channel, command, count, failed)"
+                  " VALUES (?, ?, ?, ?, 1, ?) ON CONFLICT(hour_us, user, channel, command)"
                   " DO UPDATE SET count = count + 1, failed = failed + excluded.failed",
                   DB_VALUES(DB_I64(hour_of(what->at_us)), DB_TEXT_C(what->user),
                             DB_TEXT_C(what->channel), DB_TEXT_C(what->command),
@@ -27,8 +27,8 @@ int read_table_list(struct ops_store *store, int64_t since_us, size_t offset,
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(
         store->db,
-        "SELECT hour_us, user, door, command, count, failed FROM command_reads"
-        " WHERE hour_us >= ? ORDER BY hour_us DESC, user, door, command"
+        "SELECT hour_us, user, channel, command, count, failed FROM command_reads"
+        " WHERE hour_us >= ? ORDER BY hour_us DESC, user, channel, command"
         " LIMIT ? OFFSET ?",
         DB_VALUES(DB_I64(hour_of(since_us)), DB_I64((int64_t)max), DB_I64((int64_t)offset)), &rows,
         err);

@@ -63,7 +63,7 @@ int run_table_add(struct ops_store *store, const struct run_new *r, int64_t now_
         return err_set(err, ERR_STORE_TOO_LONG, "arguments of %.40s", r->command);
     }
     int rc = db_run(store->db,
-                    "INSERT INTO command_runs(command, args, user_id, user_name, role, door,"
+                    "INSERT INTO command_runs(command, args, user_id, user_name, role, channel,"
                     " chat_id, state, step, created_us, updated_us, result, error_code)"
                     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, -1, ?, ?, '', '')",
                     DB_VALUES(DB_TEXT(row_cut(r->command, 64)), DB_TEXT_C(r->args_json),
@@ -148,8 +148,8 @@ int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, cons
         "step of run", id, err);
 }
 
-#define COLUMNS                                                                            \
-    "id, command, args, user_id, user_name, role, door, chat_id, state, step, created_us," \
+#define COLUMNS                                                                               \
+    "id, command, args, user_id, user_name, role, channel, chat_id, state, step, created_us," \
     " updated_us, result, error_code"
 
 static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)

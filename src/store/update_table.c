@@ -6,7 +6,7 @@ int update_table_add(struct ops_store *store, const char *channel, int64_t updat
                      int64_t now_us, bool *ret_fresh, struct err *err)
 {
     int rc = db_run(store->db,
-                    "INSERT INTO updates(door, update_id, received_us) VALUES (?, ?, ?)"
+                    "INSERT INTO updates(channel, update_id, received_us) VALUES (?, ?, ?)"
                     " ON CONFLICT DO NOTHING",
                     DB_VALUES(DB_TEXT_C(channel), DB_I64(update_id), DB_I64(now_us)), err);
     if (rc == 0) {

@@ -27,7 +27,7 @@ odd() { # TABLE SQL
     tap_check "$1: also those that change something ($number)" holds "$WORK/out" "paused"
 }
 
-run="INSERT INTO command_runs(id, command, args, user_id, user_name, role, door, chat_id, state, step,
+run="INSERT INTO command_runs(id, command, args, user_id, user_name, role, channel, chat_id, state, step,
      created_us, updated_us, result, error_code) VALUES"
 odd command_runs "$run (901, 'gone', '{', 'x', x'ff', 'king', 'nowhere', 'y', 'running', 'z', 1, 1,
      '', '')"
@@ -38,7 +38,7 @@ odd run_steps "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'running
 odd confirmations "$run (901, 'pause', '{}', 1, 'a', 'admin', 'console', 1, 'done', 0, 1, 1, '', '');
      INSERT INTO confirmations VALUES ('AAAAAA', 901, 1, 'console', 1, 0, 1, 0)"
 odd confirmations "INSERT INTO confirmations VALUES (NULL, 4711, 'x', 'nowhere', 'y', 'z', 'soon', 0)"
-odd outbox "INSERT INTO outbox(door, chat_id, kind, priority, payload, run_id, created_at_us,
+odd outbox "INSERT INTO outbox(channel, chat_id, kind, priority, payload, run_id, created_at_us,
      not_before_us, edit_of) VALUES ('console', 1, 'weird', -5, '{', 0, 'x', 0, 'y')"
 odd updates "INSERT INTO updates VALUES ('nowhere', 'x', 'y')"
 odd kv "INSERT OR REPLACE INTO kv VALUES ('last_request_id', NULL), ('prune_last_us', 'never'),

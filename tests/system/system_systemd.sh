@@ -186,7 +186,7 @@ auditlog
 tap_check "the audit log names who paused" sh -c "grep -F pause '$WORK/rows' | grep -q '\"user\":\"olga\"'"
 ask_as 4711 resume
 ask_as 4712 status
-tap_check "a uid that is not listed is refused" holds "$WORK/out" ACCESS_STRANGER
+tap_check "a uid that is not listed is refused" holds "$WORK/out" ACCESS_UNAUTHORISED
 auditlog
 tap_check "and noted with its uid" holds "$WORK/rows" '"user":"socket:4712"'
 

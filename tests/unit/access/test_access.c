@@ -61,7 +61,7 @@ static void people_are_known_by_their_id(void **state)
     static const int64_t unauthorised[] = {0, -7, 77, -1001234567890};
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, unauthorised[i], &who),
-                         -ERR_ACCESS_STRANGER);
+                         -ERR_ACCESS_UNAUTHORISED);
     }
 }
 
@@ -70,7 +70,8 @@ static void an_empty_list_is_nobody(void **state)
     struct scene *s = *state;
     struct principal who;
     s->config.user_count = 0;
-    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 7, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
 }
 
 static void uids_map_to_roles(void **state)
@@ -86,10 +87,12 @@ static void uids_map_to_roles(void **state)
         assert_int_equal(access_identify(s->access, channels[i], 0, &who), 0);
         assert_int_equal(who.role, ROLE_ADMIN);
     }
-    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54321, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_CONSOLE, 54321, &who),
-                     -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, -1, &who), -ERR_ACCESS_STRANGER);
+                     -ERR_ACCESS_UNAUTHORISED);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, -1, &who),
+                     -ERR_ACCESS_UNAUTHORISED);
 }
 
 static void add_local(struct config *c, int64_t uid, const char *name, const char *role,
@@ -117,10 +120,10 @@ static void a_listed_uid_has_a_name_and_a_role(void **state)
     assert_true(who.emergency);
     /* The console belongs to whoever runs the daemon, and a Telegram id is no uid. */
     assert_int_equal(access_identify(s->access, CHANNEL_CONSOLE, 54321, &who),
-                     -ERR_ACCESS_STRANGER);
+                     -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 54321, &who),
-                     -ERR_ACCESS_STRANGER);
-    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 7, &who), -ERR_ACCESS_STRANGER);
+                     -ERR_ACCESS_UNAUTHORISED);
+    assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 7, &who), -ERR_ACCESS_UNAUTHORISED);
     /* The daemon's own user keeps its role: it owns the databases. */
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, (int64_t)getuid(), &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
@@ -134,7 +137,7 @@ static void programs_have_their_own_roles(void **state)
     assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 0, &who), 0);
     assert_int_equal(who.role, ROLE_OPERATOR);
     assert_false(who.emergency);
-    assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 1, &who), -ERR_ACCESS_STRANGER);
+    assert_int_equal(access_identify(s->access, CHANNEL_HTTP, 1, &who), -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_SCHEDULE, 0, &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
 }
@@ -173,7 +176,7 @@ static void unauthorised_have_a_quota(void **state)
     assert_int_equal(logged, 3);
     assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 3);
     assert_string_equal(rows[0].user, "telegram:666");
-    assert_string_equal(rows[0].result, "ACCESS_STRANGER");
+    assert_string_equal(rows[0].result, "ACCESS_UNAUTHORISED");
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 666, "message"));
     assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 4);

@@ -68,6 +68,8 @@ static void finds_rows_by_id_and_code(void **state)
     assert_int_equal(err_by_code("DEC_OVERFLOW"), ERR_DEC_OVERFLOW);
     assert_int_equal(err_by_code("NO_SUCH_CODE"), ERR_NONE);
     assert_int_equal(err_by_code("NONE"), ERR_NONE);
+    assert_int_equal(err_by_code("ACCESS_STRANGER"), ERR_ACCESS_UNAUTHORISED);
+    assert_int_equal(err_by_code("TELEGRAM_DEAF"), ERR_TELEGRAM_POLL_STALLED);
     for (int id = 1; id < ERR_COUNT; id++) {
         assert_int_equal(err_by_code(err_info(id)->code), id);
     }

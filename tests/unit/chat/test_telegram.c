@@ -574,11 +574,11 @@ static void silence_is_an_alert_until_it_ends(void **state)
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
                                                                  .fault = FAKE_TELEGRAM_SLOW,
                                                                  .delay_ms = 5000});
-    until_alert(desk, "telegram:deaf");
+    until_alert(desk, "telegram:poll-stalled");
     struct telegram_status status;
     telegram_status(desk->telegram, &status);
     assert_true(status.poll_stalled);
-    desk->text = "telegram:deaf";
+    desk->text = "telegram:poll-stalled";
     assert_true(channels_until(&desk->channels, has_no_alert, desk));
     telegram_status(desk->telegram, &status);
     assert_false(status.poll_stalled);

@@ -101,8 +101,8 @@ static void odd_runs_are_set_aside(void **state)
         "UPDATE command_runs SET args = '{broken'",
         "UPDATE command_runs SET args = x'fffe'",
         "UPDATE command_runs SET args = '[1]'",
-        "UPDATE command_runs SET door = 'nowhere'",
-        "UPDATE command_runs SET door = printf('%.100c', 'x')",
+        "UPDATE command_runs SET channel = 'nowhere'",
+        "UPDATE command_runs SET channel = printf('%.100c', 'x')",
         "UPDATE command_runs SET role = 'king'",
         "UPDATE command_runs SET user_name = printf('%.100c', 'x')",
         "UPDATE command_runs SET step = 'one', chat_id = 'here', created_us = 'then'",
@@ -140,8 +140,8 @@ static void odd_confirmations_are_set_aside(void **state)
         "UPDATE command_runs SET command = printf('%.100c', 'x') WHERE state = 'confirming'",
         "UPDATE confirmations SET nonce = NULL",
         "UPDATE confirmations SET nonce = printf('%.60c', 'x')",
-        "UPDATE confirmations SET door = printf('%.60c', 'x')",
-        "UPDATE confirmations SET door = 'nowhere'",
+        "UPDATE confirmations SET channel = printf('%.60c', 'x')",
+        "UPDATE confirmations SET channel = 'nowhere'",
         "UPDATE confirmations SET expires_us = 'soon'",
         "UPDATE confirmations SET user_id = 'me', chat_id = 'here', outbox_id = 'it'",
         "PRAGMA foreign_keys = OFF; UPDATE confirmations SET run_id = 4711",
@@ -165,7 +165,7 @@ static void odd_messages_hold_up_no_other(void **state)
         "UPDATE outbox SET priority = 77",
         "UPDATE outbox SET priority = -1",
         "UPDATE outbox SET last_error = printf('%.500c', 'x')",
-        "UPDATE outbox SET door = 'telegram', state = 'queued', kind = x'00'",
+        "UPDATE outbox SET channel = 'telegram', state = 'queued', kind = x'00'",
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct outbox_row row = {0};

@@ -335,6 +335,12 @@ static void an_older_database_is_taken_over(void **state)
            " DROP INDEX outbox_sending; DROP INDEX outbox_uncertain; DROP INDEX outbox_ended;"
            " DROP INDEX command_runs_ended; DROP INDEX updates_received;"
            " DROP INDEX audits_finished; DROP INDEX alerts_ended;"
+           " ALTER TABLE outbox RENAME COLUMN channel TO door;"
+           " ALTER TABLE command_runs RENAME COLUMN channel TO door;"
+           " ALTER TABLE confirmations RENAME COLUMN channel TO door;"
+           " ALTER TABLE updates RENAME COLUMN channel TO door;"
+           " ALTER TABLE audit_log RENAME COLUMN channel TO door;"
+           " ALTER TABLE alert_messages RENAME COLUMN channel TO door;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

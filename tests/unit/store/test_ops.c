@@ -660,7 +660,7 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
     } cases[] = {
         {"UPDATE audit_log SET result = 'allowee' WHERE id = 3", 3}, /* one byte */
         {"UPDATE audit_log SET at_us = at_us + 1 WHERE id = 5", 5},
-        {"UPDATE audit_log SET user = 'alic', door = 'etelegram' WHERE id = 2", 2}, /* moved */
+        {"UPDATE audit_log SET user = 'alic', channel = 'etelegram' WHERE id = 2", 2}, /* moved */
         {"UPDATE audit_log SET hash = (SELECT hash FROM audit_log WHERE id = 1) WHERE id = 4", 4},
         {"UPDATE audit_log SET prev_hash = '' WHERE id = 4", 4},
         {"DELETE FROM audit_log WHERE id = 1", 1},
@@ -673,7 +673,7 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
          " WHERE name = 'audit_head'",
          4},
         {"DELETE FROM kv WHERE name = 'audit_head'", 5},
-        {"INSERT INTO audit_log SELECT 6, at_us, user, door, action, detail, result, hash, hash"
+        {"INSERT INTO audit_log SELECT 6, at_us, user, channel, action, detail, result, hash, hash"
          " FROM audit_log WHERE id = 5",
          6},
     };
