@@ -145,9 +145,9 @@ void db_rollback(struct db *db); /* NULL, or nothing open: nothing happens */
 bool db_in_transaction(const struct db *db);
 /* A part of an open transaction that can be undone alone. Do not nest. When SQLite itself has
  * rolled everything back (a full disk, for one), there is nothing left to undo. */
-int db_part_begin(struct db *db, struct err *err);
-int db_part_commit(struct db *db, struct err *err);
-void db_part_rollback(struct db *db);
+int db_savepoint_begin(struct db *db, struct err *err);
+int db_savepoint_release(struct db *db, struct err *err);
+void db_savepoint_rollback(struct db *db);
 
 static inline void db_rollback_cleanup(struct db **slot)
 {
@@ -163,9 +163,9 @@ static inline void db_rollback_cleanup(struct db **slot)
  * failure: the old file stays open and usable, or, when the copy is made but not in place, every
  * write fails with ERR_DB_MOVED until a later call succeeds. Takes as long as a copy of the file.
  */
-int db_keep(struct db *db, struct err *err);
-/* A read-only connection, with no row unread: anew, after the writer's db_keep returned 1. The old
- * one stays when it fails. */
+int db_restore_if_moved(struct db *db, struct err *err);
+/* A read-only connection, with no row unread: anew, after the writer's db_restore_if_moved
+ * returned 1. The old one stays when it fails. */
 int db_reopen(struct db *db, struct err *err);
 
 /* Copies the WAL into the file as far as readers allow, waiting for nobody. */

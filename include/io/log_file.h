@@ -3,7 +3,7 @@
  *
  *     rc = log_file_open(path, &(struct log_file_limits){0}, &file, err);
  *     log_set_sink(log_sink_fd, log_file_userdata(file));
- *     log_file_look(file);                 // once a second
+ *     log_file_check(file);                 // once a second
  *     log_set_sink(NULL, NULL); log_file_free(file);
  *
  * At a look a file that has passed max_bytes becomes <path>.1, that one <path>.2, and so on; the
@@ -32,6 +32,6 @@ struct log_file_limits {
 /* Appends to what is there; mode 0640. ERR_FILE_DENIED, ERR_FILE_FAILED. The caller frees *ret. */
 int log_file_open(const char *path, const struct log_file_limits *limits, struct log_file **ret,
                   struct err *err);
-void log_file_look(struct log_file *file); /* NULL: nothing happens */
-void log_file_free(struct log_file *file); /* NULL is fine; no longer the sink */
+void log_file_check(struct log_file *file); /* NULL: nothing happens */
+void log_file_free(struct log_file *file);  /* NULL is fine; no longer the sink */
 void *log_file_userdata(const struct log_file *file);

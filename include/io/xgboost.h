@@ -1,10 +1,10 @@
 /*
  * xgboost.h: trains gradient-boosted trees (libxgboost).
  *
- *     AUTO_XGBOOST struct booster *booster = NULL;
- *     rc = xgboost_train(&options, &data, &booster, err);      // log loss of labels 0 and 1
- *     xgboost_set_attribute(booster, "horizon", "12", err);
- *     xgboost_save(booster, &json, err);                       // agents/model.h reads it
+ *     AUTO_XGBOOST struct xgboost_model *model = NULL;
+ *     rc = xgboost_train(&options, &data, &model, err);      // log loss of labels 0 and 1
+ *     xgboost_set_attribute(model, "horizon", "12", err);
+ *     xgboost_save(model, &json, err);                       // agents/model.h reads it
  *
  * The library is big and only training needs it: it is looked up when it is first used (dlopen) and
  * stays until the program ends; a program that never trains never maps it.
@@ -41,27 +41,27 @@ struct xgboost_data {
     size_t columns;
 };
 
-struct booster;
+struct xgboost_model;
 
 /* ERR_TRAIN_LIBRARY when the library is not there or too old, ERR_TRAIN_FAILED with its words when
  * it gives up. */
 int xgboost_train(const struct xgboost_options *options, const struct xgboost_data *data,
-                  struct booster **ret, struct err *err);
-void xgboost_free(struct booster *booster);
+                  struct xgboost_model **ret, struct err *err);
+void xgboost_free(struct xgboost_model *model);
 
-static inline void xgboost_cleanup(struct booster **slot)
+static inline void xgboost_cleanup(struct xgboost_model **slot)
 {
     xgboost_free(*slot);
 }
 #define AUTO_XGBOOST AUTO(xgboost_cleanup)
 
 /* The library's own answer: one probability a row. */
-int xgboost_predict(struct booster *booster, const struct xgboost_data *data, float *ret,
+int xgboost_predict(struct xgboost_model *model, const struct xgboost_data *data, float *ret,
                     struct err *err);
 /* Stands in the model's file, under learner.attributes. */
-int xgboost_set_attribute(struct booster *booster, const char *key, const char *value,
+int xgboost_set_attribute(struct xgboost_model *model, const char *key, const char *value,
                           struct err *err);
 /* Appends the model as JSON. */
-int xgboost_save(struct booster *booster, struct buf *out, struct err *err);
+int xgboost_save(struct xgboost_model *model, struct buf *out, struct err *err);
 /* "1.7.4", of the library that trained it. */
-const char *xgboost_version(const struct booster *booster);
+const char *xgboost_version(const struct xgboost_model *model);

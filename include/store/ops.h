@@ -85,9 +85,9 @@ int ops_store_clock_went_back(struct ops_store *store, int64_t back_us, struct e
 /* Copies the WAL into the file, waiting for nobody. For idle moments: a commit does it by itself
  * only once the WAL is large, so that a reply does not wait for it. */
 int ops_store_checkpoint(struct ops_store *store, struct err *err);
-/* See db_keep (io/db.h): notices that ops.db was deleted or replaced and puts it back (1; *err says
- * what was found). */
-int ops_store_keep(struct ops_store *store, struct err *err);
+/* See db_restore_if_moved (io/db.h): notices that ops.db was deleted or replaced and puts it back
+ * (1; *err says what was found). */
+int ops_store_restore_if_moved(struct ops_store *store, struct err *err);
 /* One line for the debug log: what reading this file has cost so far. */
 void ops_store_log_work(struct ops_store *store, const char *when);
 /* PRAGMA quick_check. */

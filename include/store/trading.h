@@ -59,9 +59,9 @@ void trading_store_set_recorded(struct trading_store *store, int64_t run, int64_
 int trading_store_get_recorded(struct trading_store *store, int64_t *ret_run, int64_t *ret_size,
                                struct err *err);
 
-/* See db_keep and db_reopen (io/db.h): the writer notices that its file was deleted or replaced and
- * puts it back (1; *err says what was found); readers then open it anew. */
-int trading_store_keep(struct trading_store *store, struct err *err);
+/* See db_restore_if_moved and db_reopen (io/db.h): the writer notices that its file was deleted or
+ * replaced and puts it back (1; *err says what was found); readers then open it anew. */
+int trading_store_restore_if_moved(struct trading_store *store, struct err *err);
 int trading_store_reopen(struct trading_store *store, struct err *err);
 
 /* One line for the debug log: what reading this file has cost so far. */

@@ -52,7 +52,7 @@ static int check(const struct training_rows *l, struct training_result *r, struc
 }
 
 static int train(const struct training_rows *l, const struct training_options *o,
-                 const struct training_result *r, struct booster **ret, struct err *err)
+                 const struct training_result *r, struct xgboost_model **ret, struct err *err)
 {
     const char *names[FEATURE_COUNT];
     for (size_t i = 0; i < FEATURE_COUNT; i++) {
@@ -75,7 +75,7 @@ static int train(const struct training_rows *l, const struct training_options *o
 }
 
 /* Our answers over the test, and how far the library's are from them. */
-static int answer(const struct training_rows *l, struct booster *booster, float *ours,
+static int answer(const struct training_rows *l, struct xgboost_model *trained, float *ours,
                   struct training_result *r, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
@@ -84,10 +84,10 @@ static int answer(const struct training_rows *l, struct booster *booster, float 
     const float *rows = &l->rows[r->split.test * FEATURE_COUNT];
     AUTO_FREE float *theirs = calloc(tests, sizeof(*theirs));
     ASSERT(theirs != NULL);
-    int rc = xgboost_save(booster, &text, err);
+    int rc = xgboost_save(trained, &text, err);
     if (rc < 0 || (rc = model_parse(buf_str(&text), "trained model", &model, err)) < 0 ||
         (rc = xgboost_predict(
-             booster,
+             trained,
              &(struct xgboost_data){.rows = rows, .count = tests, .columns = FEATURE_COUNT}, theirs,
              err)) < 0) {
         return rc;
@@ -114,7 +114,7 @@ static void iso(int64_t at_us, char ret[40])
 }
 
 /* What a back-test asks: where the model has been already. */
-static int sign(const struct training_rows *l, struct booster *booster,
+static int sign(const struct training_rows *l, struct xgboost_model *trained,
                 const struct training_options *o, const struct training_result *r, struct err *err)
 {
     char train_from[40], train_to[40], test_from[40], test_to[40];
@@ -148,7 +148,7 @@ static int sign(const struct training_rows *l, struct booster *booster,
     for (size_t i = 0; rc == 0 && i < COUNT_OF(attributes); i++) {
         rc = attributes[i].value == NULL
                  ? 0
-                 : xgboost_set_attribute(booster, attributes[i].key, attributes[i].value, err);
+                 : xgboost_set_attribute(trained, attributes[i].key, attributes[i].value, err);
     }
     return rc;
 }
@@ -160,27 +160,27 @@ int training_run(const struct training_rows *training_rows, const struct trainin
            options->depth <= TRAINING_DEPTH_MAX && options->learning_rate > 0);
     *ret =
         (struct training_result){.split = training_rows_split(training_rows, options->test_share)};
-    AUTO_XGBOOST struct booster *booster = NULL;
+    AUTO_XGBOOST struct xgboost_model *trained = NULL;
     int rc = check(training_rows, ret, err);
-    if (rc < 0 || (rc = train(training_rows, options, ret, &booster, err)) < 0) {
+    if (rc < 0 || (rc = train(training_rows, options, ret, &trained, err)) < 0) {
         return rc;
     }
     size_t tests = ret->split.count - ret->split.test;
     AUTO_FREE float *ours = calloc(tests, sizeof(*ours));
     ASSERT(ours != NULL);
-    if ((rc = answer(training_rows, booster, ours, ret, err)) < 0) {
+    if ((rc = answer(training_rows, trained, ours, ret, err)) < 0) {
         return rc;
     }
     score_of(ours, &training_rows->labels[ret->split.test], tests, &ret->score);
     ret->auc_error = score_auc_error(&ret->score, training_rows->horizon);
     ret->beats_coin = score_beats_coin(&ret->score, training_rows->horizon);
-    (void)str_copy(str_c(xgboost_version(booster)), ret->library, sizeof(ret->library));
+    (void)str_copy(str_c(xgboost_version(trained)), ret->library, sizeof(ret->library));
     training_rows_hash(training_rows, ret->data_hash);
     features_hash(ret->features_hash);
 
     size_t from = ret_model->len;
-    if ((rc = sign(training_rows, booster, options, ret, err)) < 0 ||
-        (rc = xgboost_save(booster, ret_model, err)) < 0) {
+    if ((rc = sign(training_rows, trained, options, ret, err)) < 0 ||
+        (rc = xgboost_save(trained, ret_model, err)) < 0) {
         return rc;
     }
     secret_hash(NULL, str_n(ret_model->data + from, ret_model->len - from), ret->model_hash);

@@ -56,7 +56,7 @@ void driver_guard_look(struct driver *d)
     }
     d->looked_mono_us = mono_us;
     struct err err = {0};
-    int rc = trading_store_keep(d->store, &err);
+    int rc = trading_store_restore_if_moved(d->store, &err);
     if (rc > 0) {
         (void)atomic_fetch_add(&d->shared->trading_file, 1);
     }

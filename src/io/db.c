@@ -421,18 +421,18 @@ int db_commit(struct db *db, struct err *err)
     return rc;
 }
 
-int db_part_begin(struct db *db, struct err *err)
+int db_savepoint_begin(struct db *db, struct err *err)
 {
     ASSERT(db_in_transaction(db));
     return simple(db, "SAVEPOINT part", err);
 }
 
-int db_part_commit(struct db *db, struct err *err)
+int db_savepoint_release(struct db *db, struct err *err)
 {
     return simple(db, "RELEASE part", err);
 }
 
-void db_part_rollback(struct db *db)
+void db_savepoint_rollback(struct db *db)
 {
     if (db_in_transaction(db)) {
         (void)sqlite3_exec(db->sqlite, "ROLLBACK TO part", NULL, NULL, NULL);
@@ -639,7 +639,7 @@ int db_open(const struct db_options *options, struct db **ret, struct err *err)
         return rc;
     }
     if (db->path != NULL) {
-        db_file_note(&db->file, db->path);
+        db_file_record(&db->file, db->path);
     }
     *ret = db;
     return 0;
@@ -653,7 +653,8 @@ void db_free(struct db *db)
     if (db->sqlite != NULL) {
         db_rollback(db);
         if (!db->options.read_only) {
-            (void)db_keep(db, NULL); /* its file may have lost its name since the last look */
+            (void)db_restore_if_moved(
+                db, NULL); /* its file may have lost its name since the last look */
             /* The last connection does this by itself; a reader may still be open. */
             (void)db_checkpoint(db, NULL);
         }
@@ -680,7 +681,7 @@ static int reopen(struct db *db, struct err *err)
     ASSERT(code == SQLITE_OK);
     db->sqlite = fresh;
     db->sealed = false;
-    db_file_note(&db->file, db->path);
+    db_file_record(&db->file, db->path);
     return 0;
 }
 
@@ -690,11 +691,11 @@ int db_reopen(struct db *db, struct err *err)
     return reopen(db, err);
 }
 
-int db_keep(struct db *db, struct err *err)
+int db_restore_if_moved(struct db *db, struct err *err)
 {
     ASSERT(!db->options.read_only && !db_in_transaction(db));
     const char *what = NULL;
-    if (db->path == NULL || (!db->sealed && !db_file_look(&db->file, db->path, &what))) {
+    if (db->path == NULL || (!db->sealed && !db_file_check(&db->file, db->path, &what))) {
         return 0;
     }
     int rc = 0;

@@ -99,7 +99,7 @@ static bool look_at(const char *path, const char *suffix, struct db_file_id *ret
     return true;
 }
 
-void db_file_note(struct db_file *file, const char *path)
+void db_file_record(struct db_file *file, const char *path)
 {
     (void)look_at(path, "", &file->main);
     (void)look_at(path, "-wal", &file->wal);
@@ -119,7 +119,7 @@ static int change_of(const struct db_file_id *was, const char *path, const char 
     return is.inode == was->inode && is.device == was->device ? 0 : 2;
 }
 
-bool db_file_look(const struct db_file *file, const char *path, const char **ret_what)
+bool db_file_check(const struct db_file *file, const char *path, const char **ret_what)
 {
     static const char *const main_is[] = {NULL, "was deleted or moved away", "was replaced"};
     static const char *const wal_is[] = {NULL, "-wal was deleted", "-wal was replaced"};

@@ -3,8 +3,9 @@
  * SQLite itself is in db.c. Private to this module.
  *
  *     rc = db_file_create(path, err);               // before SQLite opens it
- *     db_file_note(&file, path);                    // once it is open
- *     if (db_file_look(&file, path, &what)) { ... a copy at <path>-rescue ...; db_file_restore(); }
+ *     db_file_record(&file, path);                    // once it is open
+ *     if (db_file_check(&file, path, &what)) { ... a copy at <path>-rescue ...; db_file_restore();
+ * }
  *
  * Always true: no descriptor of a file that SQLite may have open is opened or closed here, because
  * closing any descriptor drops every POSIX lock that the process holds on the file: another program
@@ -42,10 +43,10 @@ struct db_file {
 int db_file_create(const char *path, struct err *err);
 
 /* What stands at path, -wal and -shm now. */
-void db_file_note(struct db_file *file, const char *path);
+void db_file_record(struct db_file *file, const char *path);
 /* True when one of them is no longer what was noted; *ret_what tells which and how, as in "-wal was
  * deleted". What cannot be looked at counts as unchanged. */
-bool db_file_look(const struct db_file *file, const char *path, const char **ret_what);
+bool db_file_check(const struct db_file *file, const char *path, const char **ret_what);
 
 bool db_file_has_copy(const char *path);
 /* Puts <path>-rescue at path, what was there aside. Nothing to do without one. May be repeated. */

@@ -36,7 +36,7 @@ int log_file_open(const char *path, const struct log_file_limits *limits, struct
     file->limits.max_bytes = limits->max_bytes > 0 ? limits->max_bytes : LOG_FILE_MAX_BYTES;
     file->limits.keep = limits->keep > 0 ? limits->keep : LOG_FILE_KEEP;
     file->fd = TAKE_FD(fd);
-    log_file_look(file);
+    log_file_check(file);
     *ret = file;
     return 0;
 }
@@ -52,7 +52,7 @@ static void shift(const struct log_file *file)
     }
 }
 
-void log_file_look(struct log_file *file)
+void log_file_check(struct log_file *file)
 {
     struct stat ours, there;
     if (file == NULL || fstat(file->fd, &ours) < 0) {

@@ -40,7 +40,7 @@ struct library {
 #undef X
 };
 
-struct booster {
+struct xgboost_model {
     const struct library *library;
     BoosterHandle handle;
 };
@@ -133,7 +133,7 @@ static int matrix_init(struct matrix *matrix, const struct library *library,
 
 /* ---------------------------------------------------------------- training */
 
-static int set_parameters(struct booster *b, const struct xgboost_options *o, struct err *err)
+static int set_parameters(struct xgboost_model *b, const struct xgboost_options *o, struct err *err)
 {
     char number[6][32];
     (void)snprintf(number[0], sizeof(number[0]), "%d", o->depth);
@@ -170,7 +170,7 @@ static int set_parameters(struct booster *b, const struct xgboost_options *o, st
 }
 
 int xgboost_train(const struct xgboost_options *options, const struct xgboost_data *data,
-                  struct booster **ret, struct err *err)
+                  struct xgboost_model **ret, struct err *err)
 {
     ASSERT(data->labels != NULL && data->count > 0 && data->columns > 0 && options->trees > 0 &&
            options->depth > 0 && options->base > 0 && options->base < 1);
@@ -179,7 +179,7 @@ int xgboost_train(const struct xgboost_options *options, const struct xgboost_da
     if (rc < 0) {
         return rc;
     }
-    AUTO_XGBOOST struct booster *b = calloc(1, sizeof(*b));
+    AUTO_XGBOOST struct xgboost_model *b = calloc(1, sizeof(*b));
     ASSERT(b != NULL);
     b->library = library;
     AUTO_MATRIX struct matrix matrix = {0};
@@ -208,18 +208,18 @@ int xgboost_train(const struct xgboost_options *options, const struct xgboost_da
     return 0;
 }
 
-void xgboost_free(struct booster *booster)
+void xgboost_free(struct xgboost_model *model)
 {
-    if (booster == NULL) {
+    if (model == NULL) {
         return;
     }
-    if (booster->handle != NULL) {
-        (void)booster->library->XGBoosterFree(booster->handle);
+    if (model->handle != NULL) {
+        (void)model->library->XGBoosterFree(model->handle);
     }
-    free(booster);
+    free(model);
 }
 
-int xgboost_predict(struct booster *booster, const struct xgboost_data *data, float *ret,
+int xgboost_predict(struct xgboost_model *model, const struct xgboost_data *data, float *ret,
                     struct err *err)
 {
     static const char whole[] = "{\"type\":0,\"training\":false,\"iteration_begin\":0,"
@@ -227,37 +227,37 @@ int xgboost_predict(struct booster *booster, const struct xgboost_data *data, fl
     AUTO_MATRIX struct matrix matrix = {0};
     const struct xgboost_data rows = {
         .rows = data->rows, .count = data->count, .columns = data->columns};
-    int rc = matrix_init(&matrix, booster->library, &rows, err);
+    int rc = matrix_init(&matrix, model->library, &rows, err);
     if (rc < 0) {
         return rc;
     }
     const bst_ulong *shape = NULL;
     bst_ulong dimensions = 0;
     const float *result = NULL;
-    if (booster->library->XGBoosterPredictFromDMatrix(booster->handle, matrix.handle, whole, &shape,
-                                                      &dimensions, &result) != 0) {
-        return failed(booster->library, err);
+    if (model->library->XGBoosterPredictFromDMatrix(model->handle, matrix.handle, whole, &shape,
+                                                    &dimensions, &result) != 0) {
+        return failed(model->library, err);
     }
     ASSERT(dimensions == 1 && shape[0] == data->count);
     memcpy(ret, result, data->count * sizeof(*ret));
     return 0;
 }
 
-int xgboost_set_attribute(struct booster *booster, const char *key, const char *value,
+int xgboost_set_attribute(struct xgboost_model *model, const char *key, const char *value,
                           struct err *err)
 {
-    return booster->library->XGBoosterSetAttr(booster->handle, key, value) == 0
+    return model->library->XGBoosterSetAttr(model->handle, key, value) == 0
                ? 0
-               : failed(booster->library, err);
+               : failed(model->library, err);
 }
 
-int xgboost_save(struct booster *booster, struct buf *out, struct err *err)
+int xgboost_save(struct xgboost_model *model, struct buf *out, struct err *err)
 {
     bst_ulong len = 0;
     const char *bytes = NULL;
-    if (booster->library->XGBoosterSaveModelToBuffer(booster->handle, "{\"format\":\"json\"}", &len,
-                                                     &bytes) != 0) {
-        return failed(booster->library, err);
+    if (model->library->XGBoosterSaveModelToBuffer(model->handle, "{\"format\":\"json\"}", &len,
+                                                   &bytes) != 0) {
+        return failed(model->library, err);
     }
     buf_add(out, bytes, len);
     if (buf_failed(out)) {
@@ -266,7 +266,7 @@ int xgboost_save(struct booster *booster, struct buf *out, struct err *err)
     return 0;
 }
 
-const char *xgboost_version(const struct booster *booster)
+const char *xgboost_version(const struct xgboost_model *model)
 {
-    return booster->library->version;
+    return model->library->version;
 }

@@ -326,7 +326,7 @@ static void raise_file_alert(struct ops *ops)
 static void watch_files(struct ops *ops)
 {
     struct err err = {0};
-    int rc = ops_store_keep(ops->store, &err);
+    int rc = ops_store_restore_if_moved(ops->store, &err);
     if (rc > 0 ||
         (rc < 0 && (!ops->file_lost || mono_us(ops) - ops->file_lost_mono_us >= USEC_PER_MIN))) {
         log_err(LOG_LEVEL_ERROR, &err, err_info(ERR_DB_MOVED)->message);
@@ -364,7 +364,7 @@ static void on_tick(void *userdata)
 {
     struct ops *ops = userdata;
     watch_files(ops);
-    log_file_look(ops->options.log);
+    log_file_check(ops->options.log);
     read_events(ops);
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));

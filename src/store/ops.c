@@ -199,7 +199,7 @@ void ops_store_rollback(struct ops_store *store)
 int ops_store_change_begin(struct ops_store *store, struct ops_store_change *ret, struct err *err)
 {
     *ret = (struct ops_store_change){.store = store, .part = db_in_transaction(store->db)};
-    return ret->part ? db_part_begin(store->db, err) : db_begin(store->db, err);
+    return ret->part ? db_savepoint_begin(store->db, err) : db_begin(store->db, err);
 }
 
 int ops_store_change_commit(const struct ops_store_change *change, struct err *err)
@@ -209,13 +209,13 @@ int ops_store_change_commit(const struct ops_store_change *change, struct err *e
         /* A part of it failed in a way after which SQLite undoes everything. */
         return err_set(err, ERR_DB_FAILED, "the transaction was rolled back");
     }
-    return change->part ? db_part_commit(db, err) : db_commit(db, err);
+    return change->part ? db_savepoint_release(db, err) : db_commit(db, err);
 }
 
 void ops_store_change_rollback(const struct ops_store_change *change)
 {
     if (change->part) {
-        db_part_rollback(change->store->db);
+        db_savepoint_rollback(change->store->db);
     } else {
         db_rollback(change->store->db);
     }
@@ -340,9 +340,9 @@ int ops_store_checkpoint(struct ops_store *store, struct err *err)
     return db_checkpoint(store->db, err);
 }
 
-int ops_store_keep(struct ops_store *store, struct err *err)
+int ops_store_restore_if_moved(struct ops_store *store, struct err *err)
 {
-    return db_keep(store->db, err);
+    return db_restore_if_moved(store->db, err);
 }
 
 void ops_store_log_work(struct ops_store *store, const char *when)

@@ -208,9 +208,9 @@ int trading_store_get_recorded(struct trading_store *store, int64_t *ret_run, in
     return rc;
 }
 
-int trading_store_keep(struct trading_store *store, struct err *err)
+int trading_store_restore_if_moved(struct trading_store *store, struct err *err)
 {
-    return db_keep(store->db, err);
+    return db_restore_if_moved(store->db, err);
 }
 
 int trading_store_reopen(struct trading_store *store, struct err *err)

@@ -118,7 +118,7 @@ static void a_second_open_keeps_the_locks_of_the_first(void **state)
     assert_int_equal(unauthorised_look(&unauthorised), 1);
     assert_int_equal(stat(wal, &after), 0);
     assert_int_equal(after.st_ino, before.st_ino);
-    assert_int_equal(db_keep(db, NULL), 0);
+    assert_int_equal(db_restore_if_moved(db, NULL), 0);
     add(db, "after");
     assert_int_equal(unauthorised_look(&unauthorised), 2);
     db_free(db);
@@ -225,16 +225,16 @@ static void what_is_open_comes_back_to_its_path(void **state)
         strike(&s, blow);
         add(db, "2"); /* to a file that may have no name */
         struct err err = {0};
-        assert_int_equal(db_keep(db, &err), 1);
+        assert_int_equal(db_restore_if_moved(db, &err), 1);
         assert_int_equal(err.id, ERR_DB_MOVED);
-        assert_int_equal(db_keep(db, &err), 0);
+        assert_int_equal(db_restore_if_moved(db, &err), 0);
         add(db, "3");
         assert_int_equal(count(db), 3);
         assert_int_equal(db_reopen(reader, &err), 0);
         assert_int_equal(count(reader), 3);
         assert_int_equal(unauthorised_look(&unauthorised), 3);
         add(db, "4");
-        assert_int_equal(db_keep(db, &err), 0);
+        assert_int_equal(db_restore_if_moved(db, &err), 0);
         assert_int_equal(asides(&s), blow == ALL_GONE || blow == MAIN_GONE ? 0 : 1);
         unauthorised_end(&unauthorised);
         /* As after kill -9: another process opens what stands there, with this one holding on. */
@@ -308,7 +308,7 @@ static void asides_do_not_grow_without_end(void **state)
     for (int i = 0; i < DB_FILE_ASIDES + 4; i++) {
         assert_int_equal(unlink(scratch_path(&s, "a.db-wal")), 0);
         add(db, "x");
-        assert_int_equal(db_keep(db, NULL), 1);
+        assert_int_equal(db_restore_if_moved(db, NULL), 1);
     }
     assert_int_equal(count(db), DB_FILE_ASIDES + 4);
     assert_int_equal(asides(&s), DB_FILE_ASIDES);
@@ -326,13 +326,13 @@ static void a_copy_not_in_place_seals_the_old_file(void **state)
     assert_int_equal(unlink(shm), 0);
     assert_int_equal(mkdir(shm, 0700), 0); /* which cannot be unlinked */
     struct err err = {0};
-    assert_true(db_keep(db, &err) < 0);
+    assert_true(db_restore_if_moved(db, &err) < 0);
     assert_int_equal(count(db), 1);
     assert_int_equal(db_run(db, "INSERT INTO things(name) VALUES ('no')", DB_NO_VALUES, &err),
                      -ERR_DB_MOVED);
-    assert_true(db_keep(db, &err) < 0);
+    assert_true(db_restore_if_moved(db, &err) < 0);
     assert_int_equal(rmdir(shm), 0);
-    assert_int_equal(db_keep(db, &err), 1);
+    assert_int_equal(db_restore_if_moved(db, &err), 1);
     add(db, "2");
     assert_int_equal(count(db), 2);
     db_free(db);

@@ -41,7 +41,7 @@ static void a_large_log_is_rotated_while_it_is_written(void **state)
     struct log_file *file = begin(&s, 1000, 3);
     for (int i = 0; i < 200; i++) {
         LOG(ERROR, "line %d of a log that grows", i);
-        log_file_look(file);
+        log_file_check(file);
     }
     assert_true(size_of(&s, "x.log") <= 1000);
     assert_true(size_of(&s, "x.log.1") > 1000 && size_of(&s, "x.log.1") < 1200);
@@ -63,12 +63,12 @@ static void a_log_that_was_moved_or_deleted_begins_anew(void **state)
     LOG(ERROR, "before");
     assert_int_equal(rename(scratch_path(&s, "x.log"), scratch_path(&s, "x.log-2026")), 0);
     LOG(ERROR, "meanwhile");
-    log_file_look(file);
+    log_file_check(file);
     LOG(ERROR, "after");
     assert_true(holds(&s, "x.log-2026", "meanwhile") && !holds(&s, "x.log-2026", "after"));
     assert_true(holds(&s, "x.log", "after"));
     assert_int_equal(unlink(scratch_path(&s, "x.log")), 0);
-    log_file_look(file);
+    log_file_check(file);
     LOG(ERROR, "again");
     assert_true(holds(&s, "x.log", "again") && !holds(&s, "x.log", "after"));
     assert_int_equal(size_of(&s, "x.log.1"), -1);
@@ -93,7 +93,7 @@ static void rotation_loses_no_line_of_another_thread(void **state)
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, write_lines, NULL), 0);
     for (int i = 0; i < 100; i++) {
-        log_file_look(file);
+        log_file_check(file);
         (void)usleep(100);
     }
     (void)pthread_join(thread, NULL);
