@@ -1,13 +1,18 @@
 /*
- * access.h: who is asking, and may they. The one place where it is decided.
+ * access.h: authentication and authorisation: who sent this, and what they may do. Nothing else
+ * decides it.
  *
  *     struct principal who;
- *     if (access_identify(access, CHANNEL_TELEGRAM, from_id, &who) < 0) { access_unauthorised(...);
- * return; } rc = access_permit(&who, ROLE_OPERATOR, false, err);
+ *     if (access_identify(access, CHANNEL_TELEGRAM, from_id, &who) < 0) {
+ *         access_unauthorised(access, CHANNEL_TELEGRAM, from_id, "message");   // no reply
+ *         return;
+ *     }
+ *     rc = access_permit(&who, ROLE_OPERATOR, false, err);
  *
- * Rules: deny by default; a person is a numeric user id of a door, never a chat; an empty list
- * means nobody; a stranger learns nothing (not even that the bot lives), is logged and
- * rate-limited; a role includes those below it; `emergency` is a grant of its own.
+ * Rules: deny by default. A person is identified by the numeric user id of a channel, never by the
+ * chat. An empty user list admits nobody. An unauthorised user gets no reply, so that they cannot
+ * tell whether the bot is running; their messages are logged, with a limit on the log lines. A role
+ * includes the roles below it; `emergency` is a separate grant.
  * Thread: ops.
  */
 #pragma once
@@ -26,7 +31,7 @@ struct access;
 enum channel { CHANNEL_CONSOLE, CHANNEL_TELEGRAM, CHANNEL_SOCKET, CHANNEL_HTTP, CHANNEL_SCHEDULE };
 enum role { ROLE_NONE, ROLE_READ_ONLY, ROLE_OPERATOR, ROLE_ADMIN };
 
-const char *channel_name(enum channel d); /* "console" "telegram" "socket" "http" "schedule" */
+const char *channel_name(enum channel c); /* "console" "telegram" "socket" "http" "schedule" */
 const char *role_name(enum role r);       /* "none" "read_only" "operator" "admin" */
 bool role_parse(struct str s, enum role *ret);
 bool channel_parse(struct str s, enum channel *ret);
@@ -39,36 +44,36 @@ struct principal {
     bool emergency;
 };
 
-/* Reads users from the configuration: telegram.users and telegram.admin_users; at the socket the
- * uids of api.local_users. The uid that runs the daemon and root are admin with emergency at
- * console and socket, listed or not; any other uid is unauthorised there, also one that the mode of
- * the socket lets in. */
+/* Reads the users from the configuration: telegram.users and telegram.admin_users for Telegram,
+ * the uids of api.local_users for the socket. On console and socket, root and the uid that runs the
+ * daemon are admins with the emergency grant, listed or not. Every other unlisted uid is
+ * unauthorised, even if the file mode of the socket lets it connect. */
 int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
                struct access **ret, struct err *err);
 void access_free(struct access *access);
-/* Asks NSS for the names of root and of the uid that runs the daemon, on helpers, because NSS may
- * hang. Until they are known such a caller is called "uid 0". */
+/* Asks NSS for the names of root and of the uid that runs the daemon. Runs on helper threads,
+ * because NSS may hang. Until a name is known, the caller is named "uid 0". */
 void access_learn_names(struct access *access, struct pool *helpers);
-bool access_learns_names(const struct access *access); /* still asking */
+bool access_learns_names(const struct access *access); /* a lookup is still running */
 
-/* 0 and *ret filled, or -ERR_ACCESS_UNAUTHORISED. */
+/* Fills *ret and returns 0, or returns -ERR_ACCESS_UNAUTHORISED. */
 int access_identify(struct access *access, enum channel channel, int64_t id, struct principal *ret);
 
-/* 0, or -ERR_ACCESS_DENIED with "needs operator, alice is read_only" in the context. */
+/* 0, or -ERR_ACCESS_DENIED with a context such as "needs operator, alice is read_only". */
 int access_permit(const struct principal *who, enum role lowest, bool needs_emergency,
                   struct err *err);
 
-/* Notes a stranger's message in the audit log, at most a few lines an hour for each id and in all,
- * with the number left out told in the next one; raises nothing by itself.
- * Returns true when this one was logged. */
+/* Writes an unauthorised user's message into the audit log: at most 3 lines an hour for each id and
+ * 30 in all. The next line gives the number of those that were left out. Raises no alert. Returns
+ * true if this message was logged. */
 bool access_unauthorised(struct access *access, enum channel channel, int64_t id, const char *what);
 
-/* Counts a command that only read, by person and hour, instead of a line in the audit log. */
+/* Counts a read-only command by person and hour, instead of adding a line to the audit log. */
 int access_count_read(struct access *access, const struct principal *who, const char *command,
                       bool failed, struct err *err);
 
 /* Appends one line to the hash-chained audit log. action: "command.denied", "command.received",
  * "confirm.asked", "step.done" …; detail: parameters without secrets; result: "ok" or an error
- * code. Fails only when the database does; the caller then refuses what it wanted to do. */
+ * code. Fails only if the database fails; the caller must then refuse the operation. */
 int access_audit(struct access *access, const struct principal *who, const char *action,
                  const char *detail, const char *result, struct err *err);

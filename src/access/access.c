@@ -11,11 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What strangers may add to the audit log, which is kept for good. */
+/* Lines that unauthorised users may add to the audit log per window. The log is kept for good, so
+ * its growth must not depend on them. */
 #define UNAUTHORISED_LINES_EACH 3
 #define UNAUTHORISED_LINES_ALL  30
 #define UNAUTHORISED_WINDOW_US  USEC_PER_HOUR
-/* The least recent one is forgotten; the common quota still holds. */
+/* Tracked senders. A new one replaces the least recent; UNAUTHORISED_LINES_ALL still applies. */
 #define UNAUTHORISED_MAX 64
 #define DETAIL_MAX       1023
 #define NAME_SIZE        32
@@ -23,18 +24,18 @@
 struct unauthorised {
     enum channel channel;
     int64_t id;
-    int64_t window_us; /* wall; when the first line of this window was written */
+    int64_t window_us; /* wall; time of the first message of this window */
     int64_t seen_us;
     int lines;
     int64_t left_out;
 };
 
-/* The two uids that need no line in the configuration; NSS knows their names. */
+/* The two uids that are admins without being configured. Their names come from NSS. */
 enum own { OWN_ROOT, OWN_DAEMON, OWN_COUNT };
 
 struct access {
     const struct config *config;
-    char own_names[OWN_COUNT][NAME_SIZE]; /* "": not known, or not yet */
+    char own_names[OWN_COUNT][NAME_SIZE]; /* "": unknown, or the lookup has not finished */
     struct pool_job *lookups[OWN_COUNT];
     struct ops_store *store;
     const struct clock *clock;
@@ -57,9 +58,9 @@ static const char *const role_names[] = {
     [ROLE_ADMIN] = "admin",
 };
 
-const char *channel_name(enum channel d)
+const char *channel_name(enum channel c)
 {
-    return channel_names[d];
+    return channel_names[c];
 }
 
 const char *role_name(enum role r)
@@ -127,7 +128,7 @@ void access_free(struct access *access)
 
 /* ------------------------------------------------------------------ names of uids */
 
-/* What a helper looks up: NSS may ask a server that does not answer. */
+/* A job for a helper thread: NSS may query a server that does not answer. */
 struct lookup {
     int64_t uid;
     char name[NAME_SIZE];
@@ -162,7 +163,7 @@ void access_learn_names(struct access *access, struct pool *helpers)
 {
     for (int i = 0; i < OWN_COUNT; i++) {
         if (i == OWN_DAEMON && access->own_uid == 0) {
-            continue; /* the same */
+            continue; /* the daemon runs as root: one lookup */
         }
         struct lookup *lookup = calloc(1, sizeof(*lookup));
         ASSERT(lookup != NULL);
@@ -195,7 +196,7 @@ static void name_of_uid(const struct access *access, int64_t uid, char dst[NAME_
     }
 }
 
-/* ------------------------------------------------------------------ who is asking */
+/* ------------------------------------------------------------------ identification */
 
 static const struct config_local *find_local(const struct access *access, int64_t uid)
 {
@@ -220,7 +221,7 @@ static bool identify_uid(const struct access *access, enum channel channel, int6
     } else {
         name_of_uid(access, uid, ret->name);
     }
-    if (owner) { /* they could read and write the databases themselves */
+    if (owner) { /* can read and write the databases anyway */
         ret->role = ROLE_ADMIN;
         ret->emergency = true;
         return true;
@@ -232,7 +233,7 @@ static bool identify_uid(const struct access *access, enum channel channel, int6
 static bool identify_user(const struct access *access, int64_t id, struct principal *ret)
 {
     if (id <= 0) {
-        return false; /* channels and groups have negative ids: they are nobody */
+        return false; /* Telegram groups and channels have negative ids: not a person */
     }
     for (int i = 0; i < access->config->user_count; i++) {
         const struct config_user *user = &access->config->users[i];
@@ -257,7 +258,7 @@ int access_identify(struct access *access, enum channel channel, int64_t id, str
     case CHANNEL_TELEGRAM:
         known = identify_user(access, id, &who);
         break;
-    case CHANNEL_HTTP: /* the bearer token; it is configured by whoever owns the machine */
+    case CHANNEL_HTTP: /* the bearer token, configured by the owner of the machine */
         known = id == 0;
         who.role = ROLE_OPERATOR;
         (void)str_copy(str_c("api"), who.name, sizeof(who.name));
@@ -289,7 +290,7 @@ int access_permit(const struct principal *who, enum role lowest, bool needs_emer
     return 0;
 }
 
-/* The row of this id, taken from the one that was silent longest when it is new. */
+/* The row of this id. A new id replaces the sender whose last message is the oldest. */
 static struct unauthorised *find_unauthorised(struct access *access, enum channel channel,
                                               int64_t id)
 {
@@ -303,12 +304,12 @@ static struct unauthorised *find_unauthorised(struct access *access, enum channe
             oldest = s;
         }
     }
-    access->all_left_out += oldest->left_out; /* still told by somebody's next line */
+    access->all_left_out += oldest->left_out; /* the next line of any sender reports them */
     *oldest = (struct unauthorised){.channel = channel, .id = id};
     return oldest;
 }
 
-/* The wall clock may jump back: a window that begins in the future has ended too. */
+/* A window that begins in the future has ended, too: the wall clock was set back. */
 static bool window_ended(int64_t begin_us, int64_t now_us)
 {
     return begin_us == 0 || now_us < begin_us || now_us - begin_us >= UNAUTHORISED_WINDOW_US;
@@ -340,10 +341,10 @@ bool access_unauthorised(struct access *access, enum channel channel, int64_t id
     struct str text = str_c(what);
     buf_add_str(&detail, str_n(text.ptr, text.len < 200 ? text.len : 200));
     if (s->left_out > 0) {
-        buf_addf(&detail, " (%lld more of this sender were left out)", (long long)s->left_out);
+        buf_addf(&detail, " (%lld more from this sender left out)", (long long)s->left_out);
     }
     if (access->all_left_out > 0) {
-        buf_addf(&detail, " (%lld more of other strangers were left out)",
+        buf_addf(&detail, " (%lld more from other unauthorised senders left out)",
                  (long long)access->all_left_out);
     }
     struct principal who = {.channel = channel, .id = id};
@@ -351,7 +352,7 @@ bool access_unauthorised(struct access *access, enum channel channel, int64_t id
     if (access_audit(access, &who, "access.unauthorised", detail.data, "ACCESS_UNAUTHORISED",
                      &err) < 0) {
         s->left_out++;
-        log_err(LOG_LEVEL_ERROR, &err, "could not note a stranger");
+        log_err(LOG_LEVEL_ERROR, &err, "could not log an unauthorised message");
         return false;
     }
     s->lines++;

@@ -47,7 +47,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void people_are_known_by_their_id(void **state)
+static void users_are_identified_by_id(void **state)
 {
     struct scene *s = *state;
     struct principal who;
@@ -65,7 +65,7 @@ static void people_are_known_by_their_id(void **state)
     }
 }
 
-static void an_empty_list_is_nobody(void **state)
+static void an_empty_user_list_admits_nobody(void **state)
 {
     struct scene *s = *state;
     struct principal who;
@@ -118,19 +118,19 @@ static void a_listed_uid_has_a_name_and_a_role(void **state)
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 54322, &who), 0);
     assert_int_equal(who.role, ROLE_READ_ONLY);
     assert_true(who.emergency);
-    /* The console belongs to whoever runs the daemon, and a Telegram id is no uid. */
+    /* A listed uid has no access to the console, and a Telegram id is not a uid. */
     assert_int_equal(access_identify(s->access, CHANNEL_CONSOLE, 54321, &who),
                      -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 54321, &who),
                      -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 7, &who), -ERR_ACCESS_UNAUTHORISED);
-    /* The daemon's own user keeps its role: it owns the databases. */
+    /* The daemon's own user stays admin, whatever its line says: it owns the databases. */
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, (int64_t)getuid(), &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
     assert_true(getuid() == 0 || strcmp(who.name, "desk") == 0);
 }
 
-static void programs_have_their_own_roles(void **state)
+static void http_is_operator_and_the_schedule_is_admin(void **state)
 {
     struct scene *s = *state;
     struct principal who;
@@ -142,7 +142,7 @@ static void programs_have_their_own_roles(void **state)
     assert_int_equal(who.role, ROLE_ADMIN);
 }
 
-static void roles_include_those_below(void **state)
+static void a_role_includes_the_roles_below(void **state)
 {
     (void)state;
     for (int has = ROLE_NONE; has <= ROLE_ADMIN; has++) {
@@ -157,15 +157,15 @@ static void roles_include_those_below(void **state)
     struct err err = {0};
     assert_int_equal(access_permit(&who, ROLE_OPERATOR, false, &err), -ERR_ACCESS_DENIED);
     assert_string_equal(err.context, "needs operator, alice is read_only");
-    who.role = ROLE_ADMIN; /* the grant is its own thing: a role does not replace it */
+    who.role = ROLE_ADMIN; /* no role replaces the emergency grant */
     assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), -ERR_ACCESS_DENIED);
     who.emergency = true;
     assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), 0);
-    who.role = ROLE_NONE; /* nor does it replace a role */
+    who.role = ROLE_NONE; /* and the grant replaces no role */
     assert_int_equal(access_permit(&who, ROLE_READ_ONLY, true, &err), -ERR_ACCESS_DENIED);
 }
 
-static void unauthorised_have_a_quota(void **state)
+static void log_lines_of_unauthorised_users_are_limited(void **state)
 {
     struct scene *s = *state;
     static struct audit_row rows[100];
@@ -180,21 +180,21 @@ static void unauthorised_have_a_quota(void **state)
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 666, "message"));
     assert_int_equal(audit_chain_list(s->store, 0, rows, 100, NULL), 4);
-    assert_non_null(strstr(rows[0].detail, "7 more of this sender were left out"));
+    assert_non_null(strstr(rows[0].detail, "7 more from this sender left out"));
 
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     logged = 0;
-    for (int i = 0; i < 500; i++) { /* many ids do not help */
+    for (int i = 0; i < 500; i++) { /* a new id for each message does not evade the limit */
         logged += access_unauthorised(s->access, CHANNEL_TELEGRAM, 1000 + i, "message") ? 1 : 0;
     }
     assert_int_equal(logged, 30);
     clock_fake_advance(&s->clock, USEC_PER_HOUR);
     assert_true(access_unauthorised(s->access, CHANNEL_TELEGRAM, 5000, "message"));
     assert_true(audit_chain_list(s->store, 0, rows, 1, NULL) == 1);
-    assert_non_null(strstr(rows[0].detail, "470 more of other strangers were left out"));
+    assert_non_null(strstr(rows[0].detail, "470 more from other unauthorised senders left out"));
 }
 
-static void audit_lines_hold_no_secret(void **state)
+static void audit_lines_are_redacted(void **state)
 {
     struct scene *s = *state;
     struct audit_row row;
@@ -209,13 +209,13 @@ static void audit_lines_hold_no_secret(void **state)
     assert_string_equal(row.channel, "console");
 }
 
-static void names_go_both_ways(void **state)
+static void names_round_trip(void **state)
 {
     (void)state;
-    for (int d = CHANNEL_CONSOLE; d <= CHANNEL_SCHEDULE; d++) {
+    for (int c = CHANNEL_CONSOLE; c <= CHANNEL_SCHEDULE; c++) {
         enum channel channel = CHANNEL_CONSOLE;
-        assert_true(channel_parse(str_c(channel_name((enum channel)d)), &channel));
-        assert_int_equal(channel, d);
+        assert_true(channel_parse(str_c(channel_name((enum channel)c)), &channel));
+        assert_int_equal(channel, c);
     }
     for (int r = ROLE_NONE; r <= ROLE_ADMIN; r++) {
         enum role role = ROLE_NONE;
@@ -228,8 +228,10 @@ static void names_go_both_ways(void **state)
 
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(access, SCENE_TEST(people_are_known_by_their_id), SCENE_TEST(an_empty_list_is_nobody),
-           SCENE_TEST(uids_map_to_roles), SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
-           SCENE_TEST(programs_have_their_own_roles), cmocka_unit_test(roles_include_those_below),
-           SCENE_TEST(unauthorised_have_a_quota), SCENE_TEST(audit_lines_hold_no_secret),
-           cmocka_unit_test(names_go_both_ways))
+UNIT_GROUP(access, SCENE_TEST(users_are_identified_by_id),
+           SCENE_TEST(an_empty_user_list_admits_nobody), SCENE_TEST(uids_map_to_roles),
+           SCENE_TEST(a_listed_uid_has_a_name_and_a_role),
+           SCENE_TEST(http_is_operator_and_the_schedule_is_admin),
+           cmocka_unit_test(a_role_includes_the_roles_below),
+           SCENE_TEST(log_lines_of_unauthorised_users_are_limited),
+           SCENE_TEST(audit_lines_are_redacted), cmocka_unit_test(names_round_trip))
