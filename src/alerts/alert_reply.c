@@ -50,10 +50,10 @@ static void add_status(struct reply *r, const struct alert *alert)
         reply_line(r, "Resolved after %s", took.data);
         break;
     case ALERT_WONTFIX:
-        reply_line(r, "Set aside by %s", alert->acked_by);
+        reply_line(r, "Marked as won't fix by %s", alert->acked_by);
         break;
     case ALERT_REJECTED:
-        reply_line(r, "Not one of its figures could be verified");
+        reply_line(r, "Rejected: none of its figures could be verified");
         break;
     }
 }
@@ -146,10 +146,11 @@ static void add_evidence(struct reply *r, const struct alert *alert)
 void alert_reply_full(const struct alert *alert, int64_t now_us, struct reply *r)
 {
     add_head(r, alert, now_us);
-    reply_line(r, "Type %s, noticed by %s, number %lld", alert_type_name(alert->type),
-               alert->source, (long long)alert->id);
+    reply_line(r, "Alert %lld, type %s, raised by %s", (long long)alert->id,
+               alert_type_name(alert->type), alert->source);
     if (alert->reopened > 0) {
-        reply_line(r, "It came back %lld times", (long long)alert->reopened);
+        reply_line(r, "Reopened %lld time%s", (long long)alert->reopened,
+                   alert->reopened == 1 ? "" : "s");
     }
     add_evidence(r, alert);
     if (alert->status == ALERT_OPEN) {
@@ -185,5 +186,5 @@ void alert_reply_list(const struct alert *alerts, int count, bool more, int64_t 
                                            age.data, seen.data});
         (void)json_object_array_add(list, alert_json(alert));
     }
-    reply_line(r, "/alerts <number> tells more, /ack <number> acknowledges.");
+    reply_line(r, "/alerts <number> shows details, /ack <number> acknowledges.");
 }

@@ -33,7 +33,7 @@ static void add_target(struct alerts *alerts, const char *channel, int64_t chat_
 
 int alerts_new(const struct alerts_options *options, struct alerts **ret, struct err *err)
 {
-    (void)err; /* nothing can fail today but memory */
+    (void)err; /* cannot fail today: without memory it aborts */
     const struct config *config = options->config;
     struct alerts *alerts = calloc(1, sizeof(*alerts));
     ASSERT(alerts != NULL);
@@ -41,7 +41,7 @@ int alerts_new(const struct alerts_options *options, struct alerts **ret, struct
     if (config->telegram_bot_token[0] != '\0' && config->telegram_chat_id != 0) {
         add_target(alerts, "telegram", config->telegram_chat_id);
     } else if (config->telegram_bot_token[0] != '\0') {
-        for (int i = 0; i < config->user_count; i++) { /* a private chat has its user's id */
+        for (int i = 0; i < config->user_count; i++) { /* the id of a private chat is the user's */
             if (strcmp(config->users[i].role, "admin") == 0) {
                 add_target(alerts, "telegram", config->users[i].id);
             }
@@ -97,8 +97,8 @@ static int post(struct alerts *alerts, const struct target *target, const struct
                             ret_outbox_id, err);
 }
 
-/* A new message in every chat; later edits go to it. */
-static int send_reply(struct alerts *alerts, const struct alert *alert, struct err *err)
+/* Sends a new message to every chat; later edits change this one. */
+static int send_messages(struct alerts *alerts, const struct alert *alert, struct err *err)
 {
     AUTO_REPLY struct reply *reply = alert_reply(alert, clock_wall_us(alerts->o.clock));
     for (size_t i = 0; i < alerts->target_count; i++) {
@@ -114,10 +114,10 @@ static int send_reply(struct alerts *alerts, const struct alert *alert, struct e
                                      : alert_table_set_notified(alerts->o.store, alert->id, err);
 }
 
-/* Brings the messages that stand up to date; tells tells about it in a new one as well (NULL: does
- * not). *ret_count (may be NULL): how many messages there were. */
-static int edit_replies(struct alerts *alerts, const struct alert *alert, const struct reply *tells,
-                        struct err *err)
+/* Edits the messages already in the chats to show the current state, and sends `notice` to the same
+ * chats as a new message unless it is NULL. */
+static int edit_messages(struct alerts *alerts, const struct alert *alert,
+                         const struct reply *notice, struct err *err)
 {
     struct alert_message messages[TARGETS_MAX];
     int n = alert_message_table_list(alerts->o.store, alert->id, messages, TARGETS_MAX, err);
@@ -131,8 +131,8 @@ static int edit_replies(struct alerts *alerts, const struct alert *alert, const 
         int64_t ignored = 0;
         int rc =
             post(alerts, &target, reply, alert->severity, messages[i].outbox_id, &ignored, err);
-        if (rc == 0 && tells != NULL) {
-            rc = post(alerts, &target, tells, alert->severity, 0, &ignored, err);
+        if (rc == 0 && notice != NULL) {
+            rc = post(alerts, &target, notice, alert->severity, 0, &ignored, err);
         }
         if (rc < 0) {
             return rc;
@@ -141,14 +141,14 @@ static int edit_replies(struct alerts *alerts, const struct alert *alert, const 
     return 0;
 }
 
-/* Runs the body in one transaction and wakes the doors after it. */
+/* A body to run in one transaction; the channels are woken after the commit. */
 struct change {
     struct alerts *alerts;
     int (*body)(struct change *change, struct err *err);
     const struct alert_spec *spec;
     const char *fingerprint;
-    const char *words;   /* why it is resolved, or who acknowledges */
-    struct alert *alert; /* scratch: a row is large */
+    const char *words;   /* the reason for resolving, or the name of the acknowledging user */
+    struct alert *alert; /* scratch on the heap: a row is large */
 };
 
 static int run_change(struct change *change, struct err *err)
@@ -213,9 +213,9 @@ static int raise_body(struct change *change, struct err *err)
         return 0;
     }
     if (raised.how == ALERT_RAISED_NEW || raised.worse || !alert->notified) {
-        return send_reply(alerts, alert, err);
+        return send_messages(alerts, alert, err);
     }
-    return edit_replies(alerts, alert, NULL, err);
+    return edit_messages(alerts, alert, NULL, err);
 }
 
 int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *ret_id,
@@ -249,8 +249,8 @@ static int resolve_body(struct change *change, struct err *err)
     if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
-    AUTO_REPLY struct reply *tells = alert_reply_resolved(alert, change->words);
-    return edit_replies(alerts, alert, tells, err);
+    AUTO_REPLY struct reply *notice = alert_reply_resolved(alert, change->words);
+    return edit_messages(alerts, alert, notice, err);
 }
 
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why, struct err *err)
@@ -343,7 +343,7 @@ static int ack_body(struct change *change, struct err *err)
     if (rc < 0 || (rc = alert_table_get(alerts->o.store, alert->id, alert, err)) < 0) {
         return rc;
     }
-    return edit_replies(alerts, alert, NULL, err);
+    return edit_messages(alerts, alert, NULL, err);
 }
 
 static int ack_alert(struct action_call *call, struct err *err)
@@ -374,7 +374,7 @@ static int recover_ack(struct action_call *call, bool *ret_happened, struct err 
     return rc;
 }
 
-/* What commands raise is the same thing when it has the same title. */
+/* Alerts that commands raise are the same if their titles are. */
 static void fingerprint_of(const struct action_call *call, struct buf *out)
 {
     buf_addf(out, "command:%.100s", action_arg(call, "title"));
@@ -388,10 +388,10 @@ static int raise_alert(struct action_call *call, struct err *err)
     struct alert_spec spec = {.type = ALERT_SERVICE,
                               .source = "command",
                               .title = action_arg(call, "title"),
-                              .recommendation = "Look at /auditlog for the run, and at /logs."};
+                              .recommendation = "See /auditlog for the run, and /logs."};
     int64_t id = 0;
     fingerprint_of(call, &fingerprint);
-    buf_addf(&description, "Raised by run %lld, asked for by %s.", (long long)action_run_id(call),
+    buf_addf(&description, "Raised by run %lld of %s.", (long long)action_run_id(call),
              action_who(call)->name);
     spec.fingerprint = fingerprint.data;
     spec.description = description.data;
@@ -422,7 +422,7 @@ static int recover_raise(struct action_call *call, bool *ret_happened, struct er
 
 static const struct action actions[] = {
     {.name = "alert.list",
-     .summary = "Open and acknowledged alerts, worst first; with a number that one in full",
+     .summary = "Open and acknowledged alerts, worst first, or one alert in full",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{.name = "id", .type = PARAM_INT, .help = "number of an alert"}},
@@ -434,7 +434,7 @@ static const struct action actions[] = {
      .params = {{.name = "id", .type = PARAM_INT, .required = true, .help = "number of the alert"}},
      .run = show_alert},
     {.name = "alert.ack",
-     .summary = "Note that somebody takes care of an alert",
+     .summary = "Acknowledge an alert",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .params = {{.name = "id", .type = PARAM_INT, .required = true, .help = "number of the alert"}},
@@ -443,7 +443,7 @@ static const struct action actions[] = {
     {.name = "alert.raise",
      .summary = "Raise an alert",
      .effect = ACTION_CHANGES,
-     .lowest = ROLE_READ_ONLY, /* a command that anybody may run must be able to report failure */
+     .lowest = ROLE_READ_ONLY, /* a read_only command must be able to report its failure */
      .params = {{.name = "severity",
                  .type = PARAM_CHOICE,
                  .required = true,

@@ -151,7 +151,7 @@ static struct outbox_row message(struct scene *s, int64_t id)
     return row;
 }
 
-/* Delivers what waits, so that the next edit is a row of its own. */
+/* Delivers all queued messages, so that the next edit is a row of its own. */
 static void deliver(struct scene *s)
 {
     struct outbox_row row;
@@ -163,7 +163,7 @@ static void deliver(struct scene *s)
     }
 }
 
-static void a_new_alert_is_stored_and_told(void **state)
+static void a_new_alert_is_stored_and_sent(void **state)
 {
     struct scene *s = *state;
     int64_t id = raise_down(s, SEVERITY_CRITICAL);
@@ -183,7 +183,7 @@ static void a_new_alert_is_stored_and_told(void **state)
     assert_true(alert.notified);
 }
 
-static void a_repeat_edits_and_a_rise_tells_again(void **state)
+static void a_repeat_edits_and_a_higher_severity_sends_again(void **state)
 {
     struct scene *s = *state;
     int64_t id = raise_down(s, SEVERITY_MEDIUM);
@@ -202,13 +202,13 @@ static void a_repeat_edits_and_a_rise_tells_again(void **state)
     assert_int_equal(message(s, 3).kind, OUTBOX_SEND);
     assert_int_equal(message(s, 3).priority, OUTBOX_HIGH);
     deliver(s);
-    assert_int_equal(raise_down(s, SEVERITY_LOW), id); /* a milder repeat is no news */
+    assert_int_equal(raise_down(s, SEVERITY_LOW), id); /* a milder repeat only edits */
     assert_int_equal(messages(s), 4);
     assert_int_equal(message(s, 4).kind, OUTBOX_EDIT);
-    assert_int_equal(message(s, 4).edit_of, 3); /* the newest message is the one kept up to date */
+    assert_int_equal(message(s, 4).edit_of, 3); /* the newest message is edited */
 }
 
-static void mild_and_rejected_ones_are_silent(void **state)
+static void low_and_rejected_alerts_are_not_sent(void **state)
 {
     struct scene *s = *state;
     static struct alert alert;
@@ -222,11 +222,11 @@ static void mild_and_rejected_ones_are_silent(void **state)
     assert_int_equal(messages(s), 0);
     assert_int_equal(alert_table_get(s->store, rejected, &alert, NULL), 0);
     assert_int_equal(alert.status, ALERT_REJECTED);
-    assert_int_equal(raise_down(s, SEVERITY_HIGH), id); /* it grew */
+    assert_int_equal(raise_down(s, SEVERITY_HIGH), id); /* the severity rose: sent now */
     assert_int_equal(messages(s), 1);
 }
 
-static void resolving_edits_and_tells(void **state)
+static void resolving_edits_and_sends_a_message(void **state)
 {
     struct scene *s = *state;
     static struct alert alert;
@@ -244,11 +244,11 @@ static void resolving_edits_and_tells(void **state)
     assert_int_equal(alerts_resolve(s->alerts, "service:prediction", "again", NULL), 0);
     assert_int_equal(alerts_resolve(s->alerts, "service:none", "nothing", NULL), 0);
     assert_int_equal(messages(s), 3);
-    assert_true(raise_down(s, SEVERITY_HIGH) != id); /* it is back: a new row, a new message */
+    assert_true(raise_down(s, SEVERITY_HIGH) != id); /* raised again: a new row, a new message */
     assert_int_equal(message(s, 4).kind, OUTBOX_SEND);
 }
 
-static void without_a_chat_every_admin_hears(void **state)
+static void without_a_group_chat_every_admin_is_notified(void **state)
 {
     struct scene *s = *state;
     s->config.telegram_chat_id = 0;
@@ -265,7 +265,7 @@ static void without_a_chat_every_admin_hears(void **state)
     assert_int_equal(message(s, 1).chat_id, 9);
     assert_int_equal(message(s, 2).chat_id, 10);
     assert_string_equal(message(s, 3).channel, "console");
-    s->config.telegram_bot_token = ""; /* no door to Telegram: nothing would ever be delivered */
+    s->config.telegram_bot_token = ""; /* Telegram is off: nothing would ever be delivered */
     s->config.console_enabled = false;
     open_alerts(s);
     struct alert_spec spec = down(SEVERITY_HIGH);
@@ -304,7 +304,7 @@ static void alert_and_message_are_one_transaction(void **state)
     assert_true(whole);
 }
 
-static void coming_back_is_one_transaction(void **state)
+static void reopening_is_one_transaction(void **state)
 {
     struct scene *s = *state;
     static struct alert alert;
@@ -329,7 +329,7 @@ static void coming_back_is_one_transaction(void **state)
     assert_int_equal(alert.count, 2);
     assert_int_equal(message(s, before + 1).kind, OUTBOX_SEND);
 
-    /* without it the same trouble is a new one, with a row of its own */
+    /* Without `reopens` the same problem gets a new row. */
     spec.reopens = false;
     assert_int_equal(alerts_resolve(s->alerts, spec.fingerprint, "", NULL), 0);
     int64_t other = 0;
@@ -337,7 +337,7 @@ static void coming_back_is_one_transaction(void **state)
     assert_true(other > id);
 }
 
-static void a_console_that_nobody_reads_gets_nothing(void **state)
+static void nothing_is_queued_for_a_headless_console(void **state)
 {
     struct scene *s = *state;
     s->config.telegram_bot_token = "";
@@ -348,8 +348,8 @@ static void a_console_that_nobody_reads_gets_nothing(void **state)
     assert_int_equal(messages(s), 0);
     static struct alert alert;
     assert_int_equal(alert_table_get(s->store, id, &alert, NULL), 0);
-    assert_false(alert.notified); /* nobody was told */
-    s->headless = false;          /* the next start, with a terminal: told when it is seen again */
+    assert_false(alert.notified);
+    s->headless = false; /* restarted with a terminal: sent when it is raised again */
     open_alerts(s);
     assert_int_equal(raise_down(s, SEVERITY_HIGH), id);
     assert_int_equal(messages(s), 1);
@@ -386,7 +386,7 @@ static void commands_list_show_and_acknowledge(void **state)
     assert_non_null(strstr(s->answer, "prediction is down"));
     command(s, "alerts 1");
     assert_non_null(strstr(s->answer, "Evidence:"));
-    assert_non_null(strstr(s->answer, "noticed by health"));
+    assert_non_null(strstr(s->answer, "raised by health"));
     command(s, "alerts 99");
     assert_int_equal(s->answer_err, ERR_ALERT_UNKNOWN);
 
@@ -443,7 +443,7 @@ static void run_sql(struct scene *s, const char *sql)
     assert_int_equal(db_exec(s->store->db, sql, NULL), 0);
 }
 
-static void an_odd_row_hides_no_other_alert(void **state)
+static void a_damaged_row_hides_no_other_alert(void **state)
 {
     struct scene *s = *state;
     static const char *const odd[] = {
@@ -456,7 +456,7 @@ static void an_odd_row_hides_no_other_alert(void **state)
     for (size_t i = 0; i < COUNT_OF(odd); i++) {
         run_sql(s, "DELETE FROM monitoring_alerts");
         (void)raise_down(s, SEVERITY_LOW);
-        for (int n = 0; n < 25; n++) { /* more than a page, and all of them before the other */
+        for (int n = 0; n < 25; n++) { /* more than a page, and all sorted before the good one */
             char fingerprint[16];
             (void)snprintf(fingerprint, sizeof(fingerprint), "odd:%d", n);
             struct alert_spec spec = down(SEVERITY_HIGH);
@@ -475,7 +475,7 @@ static void an_odd_row_hides_no_other_alert(void **state)
         alerts_status_line(&line, data, s->alerts);
         assert_null(strstr(line.data, "unknown"));
 
-        /* Nor does it keep the same thing from being raised. */
+        /* It does not prevent the same alert from being raised again either. */
         struct alert_spec again = down(SEVERITY_CRITICAL);
         again.fingerprint = "odd:3";
         again.reopens = true;
@@ -489,12 +489,13 @@ static void an_odd_row_hides_no_other_alert(void **state)
     }
 }
 
-UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_told),
-           SCENE_TEST(a_repeat_edits_and_a_rise_tells_again),
-           SCENE_TEST(mild_and_rejected_ones_are_silent), SCENE_TEST(resolving_edits_and_tells),
-           SCENE_TEST(without_a_chat_every_admin_hears),
+UNIT_GROUP(alerts, SCENE_TEST(a_new_alert_is_stored_and_sent),
+           SCENE_TEST(a_repeat_edits_and_a_higher_severity_sends_again),
+           SCENE_TEST(low_and_rejected_alerts_are_not_sent),
+           SCENE_TEST(resolving_edits_and_sends_a_message),
+           SCENE_TEST(without_a_group_chat_every_admin_is_notified),
            SCENE_TEST(alert_and_message_are_one_transaction),
-           SCENE_TEST(coming_back_is_one_transaction),
-           SCENE_TEST(a_console_that_nobody_reads_gets_nothing),
+           SCENE_TEST(reopening_is_one_transaction),
+           SCENE_TEST(nothing_is_queued_for_a_headless_console),
            SCENE_TEST(commands_list_show_and_acknowledge), SCENE_TEST(commands_raise),
-           SCENE_TEST(status_counts_by_severity), SCENE_TEST(an_odd_row_hides_no_other_alert))
+           SCENE_TEST(status_counts_by_severity), SCENE_TEST(a_damaged_row_hides_no_other_alert))
