@@ -12,7 +12,7 @@ DESTDIR ?=
 VERSION := 0.1.0
 
 # ---------------------------------------------------------------- modules and layers
-# A module may use only the modules behind its name. Bottom first; `make layers` proves it.
+# A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
 MODULES := base model io store config market agents risk venue engine \
          access command alerts auditor assistant health chat api ops cli main
 USES_base      :=
@@ -59,7 +59,7 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wforma
 ifdef CI
 WARN += -Werror
 endif
-# Probed, not assumed: a flag that this compiler does not know is left out.
+# Each flag is probed; one that the compiler does not support is left out.
 probe = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo "$(1)")
 HARDEN := $(call probe,-fstack-protector-strong) $(call probe,-fstack-clash-protection) \
           $(call probe,-fcf-protection=full) $(call probe,-ftrivial-auto-var-init=zero)
@@ -81,7 +81,7 @@ LDFLAGS_fuzz    := -fsanitize=address,undefined
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DNIGHTDESK_VERSION='"$(VERSION)"' -include include/base/banned.h \
                 -Iinclude -I$(B)/gen $(PKG_CFLAGS) $(CPPFLAGS)
-# No fused multiply-add: the same seed makes the same trades on every processor and compiler.
+# No fused multiply-add, so that a seed gives the same trades on every processor and compiler.
 CFLAGS_ALL   := -std=gnu17 -fPIE -ffp-contract=off $(WARN) $(CFLAGS_$(VARIANT)) $(CFLAGS)
 LDFLAGS_ALL  := $(LDFLAGS_$(VARIANT)) $(LDFLAGS)
 LIBS         := $(PKG_LIBS) -lm -lpthread
@@ -131,9 +131,9 @@ $(BIN): $(OBJ) $(B)/obj/gen/embedded.o
 -include $(OBJ:.o=.d) $(B)/obj/gen/embedded.d
 
 # ---------------------------------------------------------------- tests
-# tests/unit/<module>/test_<thing>.c: one binary a module, linked with the modules it may use.
+# tests/unit/<module>/test_<thing>.c: one binary per module, linked with the modules it may use.
 UNIT_MODULES := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(d:/=))))
-# The fakes of the outside world are an archive: who uses one gets it.
+# The fakes are an archive, so a test links only those that it uses.
 FAKES_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/fakes/*.c))
 $(B)/tests/fakes.a: $(FAKES_OBJ)
 	@rm -f $@
@@ -159,7 +159,7 @@ UNIT_BINARIES := $(UNIT_MODULES:%=$(B)/unit/%)
 .PHONY: units
 units: $(UNIT_BINARIES)
 
-# tests/sim/*.c: engine and venue on a fake clock under seeded faults; a failure prints its seed.
+# tests/sim/*.c: engine and venue on a fake clock with seeded faults; a failure prints its seed.
 SEEDS   ?= 200
 SIM_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/sim/*.c))
 $(B)/sim: $(SIM_OBJ) $(foreach r,$(call module_closure,engine),$(call module_objects,$(r))) \
@@ -168,10 +168,10 @@ $(B)/sim: $(SIM_OBJ) $(foreach r,$(call module_closure,engine),$(call module_obj
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 .PHONY: simulator sim
 simulator: $(B)/sim
-sim: $(B)/sim ## engine and venue under seeded faults; SEEDS=n
+sim: $(B)/sim ## run engine and venue with seeded faults; SEEDS=n
 	$(B)/sim --seeds $(SEEDS)
 
-# tests/system/<name>.c: helpers of the system tests, which are tests/system/system_*.sh.
+# tests/system/<name>.c: helpers of the system tests (tests/system/system_*.sh).
 SYSTEM_NAMES := $(patsubst tests/system/%.c,%,$(wildcard tests/system/*.c))
 $(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
                $(foreach r,base model io store,$(call module_objects,$(r))) $(B)/obj/gen/embedded.o
@@ -180,16 +180,16 @@ $(B)/system/%: $(B)/tests/system/%.o $(B)/tests/fakes.a \
 .PHONY: systems
 systems: $(SYSTEM_NAMES:%=$(B)/system/%)
 
-# tests/scenario: the real binary against the fakes, one readable file a scenario.
+# tests/scenario: the real binary against the fakes, one file per scenario.
 SCENARIO_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/scenario/*.c))
 $(B)/scenario: $(SCENARIO_OBJ) $(B)/tests/fakes.a \
                $(foreach r,base model io store,$(call module_objects,$(r)))
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 .PHONY: scenarios scenario golden
 scenarios: $(B)/scenario
-scenario: build scenarios ## the real binary against fakes of Telegram and Claude
+scenario: build scenarios ## run the real binary against fakes of Telegram and Claude
 	$(B)/scenario $(BIN) tests/scenario/cases
-golden: $(B)/unit/chat ## rewrite tests/golden from what is rendered today; read the difference
+golden: $(B)/unit/chat ## rewrite tests/golden from the current output; read the difference
 	GOLDEN_UPDATE=1 $(B)/unit/chat
 
 # ---------------------------------------------------------------- build checks
@@ -198,34 +198,34 @@ space := $(subst ,, )
 LAYER_RULES := $(foreach r,$(MODULES),$(r):$(subst $(space),$(comma),$(strip $(USES_$(r)))))
 
 .PHONY: layers headers tidy print-modules
-layers: build ## prove that every module uses only the layers below it
+layers: build ## check that every module uses only the layers below it
 	@sh tests/checks/layers.sh $(B) $(LAYER_RULES)
 headers: ## compile each public header alone
 	@sh tests/checks/headers.sh $(CC) -std=gnu17 $(WARN) $(CPPFLAGS_ALL)
-tidy: ## build checks: columns, words, a README a module, a thread line a header
+tidy: ## build checks: columns, words, a README per module, a thread line per header
 	@sh tests/checks/tidy.sh
 print-modules:
 	@echo $(MODULES)
 
 # ---------------------------------------------------------------- everything a newcomer types
 .PHONY: deps run test asan tsan cov fuzz format help clean
-deps: ## install what is missing (Debian, Ubuntu); elsewhere print the list
+deps: ## install missing packages (Debian, Ubuntu), or print the list
 	@sh tests/checks/deps.sh $(DEB_PACKAGES) $(WITH_TEST_PACKAGES)
 
-# The dependencies are looked up when a makefile is read, so what follows `deps` is a make of its
-# own. Standard input belongs to nightdesk alone.
-run: ## install, build and start nightdesk on its defaults, with a chat in this terminal
+# Dependencies are looked up when the makefile is read, so a second make runs after `deps`. Standard
+# input is left to nightdesk.
+run: ## install packages, build and start nightdesk with its defaults and a chat in this terminal
 	@$(MAKE) -s --no-print-directory deps < /dev/null >&2
 	@$(MAKE) -s --no-print-directory -j2 build < /dev/null >&2
 	@exec $(B)/nightdesk run $(ARGS)
 
-test: ## every test that this machine can run; ends in one summary line
+test: ## run every test that this machine can run; the last line is a summary
 	@$(MAKE) -s --no-print-directory deps WITH_TEST_PACKAGES='$(DEB_TEST_PACKAGES)' < /dev/null >&2
 	@$(MAKE) -s --no-print-directory test-with-deps < /dev/null
 
-# One recipe. What takes longest begins first, so that all cores are busy to the end; the tests that
-# hold a limit in milliseconds run alone, after the others. ASan and UBSan run all unit tests;
-# ThreadSanitizer those in which threads meet: of the engine's, all but two groups are a pure step.
+# The longest tests start first, so that all cores stay busy; tests with a limit in milliseconds run
+# alone, after the others. ASan and UBSan run all unit tests; ThreadSanitizer runs those with several
+# threads (all but two groups of the engine's tests are single-threaded).
 TSAN_MODULES         := $(filter base engine api io,$(UNIT_MODULES))
 TSAN_GROUPS_engine := start thread
 SYSTEM_TESTS       := $(patsubst tests/system/system_%.sh,%,$(sort $(wildcard tests/system/system_*.sh)))
@@ -250,19 +250,19 @@ test-with-deps:
 	    -- scenarios '$(BUILD)/release/scenario $(BUILD)/release/nightdesk tests/scenario/cases' \
 	    $(call system_tests,$(SYSTEM_ALONE))
 
-asan tsan: ## the unit tests under AddressSanitizer and UBSan, or ThreadSanitizer
+asan tsan: ## run the unit tests under AddressSanitizer and UBSan, or ThreadSanitizer
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=$@ units
 	@LOGS=$(BUILD)/$@/logs sh tests/run.sh \
 	    $(foreach r,$(UNIT_MODULES),'$@ $(r)' $(BUILD)/$@/unit/$(r))
 
-# COV_MODULES="market risk" measures these alone.
+# COV_MODULES="market risk" measures only these modules.
 COV_MODULES ?= $(UNIT_MODULES)
-cov: ## branch coverage of the unit tests and the simulator, by module; COV_MODULES="a b" for some
+cov: ## measure branch coverage of unit tests and simulator, by module; COV_MODULES="a b" for some
 	@$(MAKE) -s --no-print-directory -j2 VARIANT=cov $(COV_MODULES:%=$(BUILD)/cov/unit/%) simulator
 	@sh tests/checks/cov.sh $(BUILD)/cov $(COV_MODULES)
 
-# tests/fuzz/fuzz_<parser>.c: `make fuzz` searches with libFuzzer (clang); the corpus and every
-# prefix of it run as ordinary tests through replay.c.
+# tests/fuzz/fuzz_<parser>.c: `make fuzz` searches with libFuzzer (clang); the corpus and
+# every prefix of its files run as ordinary tests through replay.c.
 FUZZ_NAMES   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
 FUZZ_OBJ     := $(foreach r,$(filter-out cli main,$(MODULES)),$(call module_objects,$(r))) \
@@ -275,7 +275,7 @@ $(B)/fuzz/%: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(FUZZ_OBJ)
 $(B)/libfuzzer/%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -fsanitize=fuzzer $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
-fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
+fuzz: ## search for inputs that crash a parser, FUZZ_SECONDS for each
 	@$(MAKE) -s --no-print-directory -j2 CC=clang VARIANT=fuzz \
 	    $(FUZZ_NAMES:%=$(BUILD)/fuzz/libfuzzer/%)
 	@for f in $(FUZZ_NAMES); do mkdir -p $(BUILD)/fuzz/found/$$f; \
@@ -283,8 +283,8 @@ fuzz: ## search for crashing inputs, FUZZ_SECONDS for each parser
 	        -artifact_prefix=$(BUILD)/fuzz/found/$$f/ $(BUILD)/fuzz/found/$$f \
 	        tests/fuzz/corpus/$$f || exit 1; done
 
-# tests/bench/bench_<module>.c: one binary a module, linked with the modules it may use; -lck is
-# the peer of the bus. The back-test is part of a module and has a bench of its own.
+# tests/bench/bench_<module>.c: one binary per module, linked with the modules it may use. -lck is
+# the library that the bus is compared with. The back-test has its own benchmark.
 USES_backtest := $(USES_engine) engine
 BENCH_MODULES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
 define bench_binary
@@ -296,15 +296,15 @@ $(B)/bench/$(1): $(B)/tests/bench/bench_$(1).o $(B)/tests/fakes.a \
 endef
 $(foreach r,$(BENCH_MODULES),$(eval $(call bench_binary,$(r))))
 .PHONY: bench
-bench: build $(B)/bench/run $(BENCH_MODULES:%=$(B)/bench/%) ## measure each module; prints tables of median and p99
+bench: build $(B)/bench/run $(BENCH_MODULES:%=$(B)/bench/%) ## measure each module; print tables of median and p99
 	@$(B)/bench/run $(BENCH_MODULES:%=$(B)/bench/%)
 $(B)/bench/run: $(B)/tests/bench/run.o $(call module_objects,base)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS)
 
-# Reference pages are printed by the program from its own tables, and committed.
+# The program prints the reference pages from its tables; they are committed.
 .PHONY: docs install uninstall
-docs: build ## print the reference pages anew from the program's tables
+docs: build ## print the reference pages again from the program's tables
 	@mkdir -p docs config
 	$(BIN) docs errors > docs/errors.md
 	$(BIN) docs commands > docs/commands.md
@@ -313,12 +313,12 @@ docs: build ## print the reference pages anew from the program's tables
 	$(BIN) config --schema > config/schema.json
 	$(BIN) config --example > config/nightdesk.example.yaml
 
-# polkit reads /etc before /usr/share, whatever the prefix. A rule in /etc is the admin's and is kept,
-# unless it is the one that earlier versions put there, unchanged.
+# polkit reads /etc before /usr/share, regardless of the prefix. A rule in /etc belongs to the admin and
+# is kept, unless it is the unchanged rule of an earlier version.
 UNITS    := nightdesk.service nightdesk-failure@.service
 POLKIT   := polkit-1/rules.d/50-nightdesk.rules
 OLD_RULE := dfd9fc5e3f3429552a2e0cb39ba0650cbea909e596833fd6f5ad5f0a9b4d0ecf
-install: build ## install program, units, user and polkit rule (DESTDIR, PREFIX)
+install: build ## install program, units, user, polkit rule and docs (DESTDIR, PREFIX)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/nightdesk
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	for u in $(UNITS); do \
@@ -330,16 +330,16 @@ install: build ## install program, units, user and polkit rule (DESTDIR, PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 	install -m 0644 README.md config/nightdesk.example.yaml docs/*.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 	install -m 0644 systemd/README.md $(DESTDIR)$(PREFIX)/share/doc/nightdesk/systemd.md
-uninstall: ## remove what install put into place; configuration, state and rules of an admin stay
+uninstall: ## remove what install installed; keep configuration, state and an admin's rules
 	rm -f $(DESTDIR)$(PREFIX)/bin/nightdesk $(UNITS:%=$(DESTDIR)$(PREFIX)/lib/systemd/system/%)
 	rm -f $(DESTDIR)$(PREFIX)/lib/sysusers.d/nightdesk.conf $(DESTDIR)/usr/share/$(POLKIT)
 	! sha256sum $(DESTDIR)/etc/$(POLKIT) 2> /dev/null | grep -q ^$(OLD_RULE) || rm $(DESTDIR)/etc/$(POLKIT)
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/nightdesk
 
-format: ## lay out all code with clang-format
+format: ## format all code with clang-format
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
-clean: ## remove what was built
+clean: ## remove all build output
 	rm -rf $(BUILD)
-help: ## this list
+help: ## print this list
 	@grep -hE '^[a-z][a-z ]*:.*## ' Makefile | sed 's/:.*## /\t/' | sort | \
 	    awk -F '\t' '{printf "  %-16s %s\n", $$1, $$2}'
