@@ -6,10 +6,10 @@
  *     adx_push(&adx, &bar);
  *     if (adx_ready(&adx)) trending = adx_value(&adx) > 25;
  *
- * Wilder's sums with TA-Lib's seeding: the first period - 1 movements are added up, each later one
- * replaces a period-th of the sum. The DIs are defined from index `period`, the ADX, seeded with
- * the mean of the first `period` DX, from index 2 * period - 1. A bar without any movement in its
- * memory leaves the ADX as it was.
+ * Wilder's sums with TA-Lib's seeding: the first period - 1 movements are added up; each later one
+ * replaces 1/period of the sum. The DIs are defined from index `period`. The ADX is seeded with the
+ * mean of the first `period` DX values and defined from index 2 * period - 1. While the smoothed
+ * movements are zero, the DX is undefined and the ADX keeps its value.
  * Source: J. Welles Wilder, New Concepts in Technical Trading Systems, 1978.
  * Invariants: a plain value; O(1) a push; no allocation. Thread: one at a time per value.
  */

@@ -6,8 +6,8 @@
  *     atr_push(&atr, &bar);
  *     if (atr_ready(&atr)) stop = close - 2 * atr_value(&atr);
  *
- * Wilder's smoothing, seeded with the plain mean of the first `period` true ranges; the first bar
- * has none, so the first value is at index `period`, as in TA-Lib.
+ * Wilder's smoothing, seeded with the plain mean of the first `period` true ranges. The first bar
+ * has no true range, so the first value is at index `period`, as in TA-Lib.
  * Invariants: a plain value; O(1) a push; no allocation. Thread: one at a time per value.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /*
- * bar.h: a candle for statistics: the same bar in binary floating point.
+ * bar.h: a candle in binary floating point, for statistics.
  *
  *     struct bar bar = bar_of(&candle);
  *     atr_push(&atr, &bar);
@@ -36,7 +36,7 @@ static inline double bar_typical(const struct bar *bar)
     return (bar->high + bar->low + bar->close) / 3;
 }
 
-/* The largest of high - low and what lies between either and the previous close. Source: J. Welles
+/* The largest of high - low, |high - previous close| and |low - previous close|. Source: J. Welles
  * Wilder, New Concepts in Technical Trading Systems, 1978. */
 static inline double bar_true_range(const struct bar *bar, double previous_close)
 {

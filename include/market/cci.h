@@ -6,8 +6,8 @@
  *     cci_push(&cci, &bar);
  *     if (cci_ready(&cci)) use(cci_value(&cci));
  *
- * (typical price - its mean) / (0.015 * mean distance from that mean); 0 when the window holds one
- * price. The mean distance has no running form: the value is O(period), and only when asked for.
+ * (typical price - its mean) / (0.015 * mean distance from that mean); 0 when all prices of the
+ * window are equal. The mean distance has no running form, so cci_value is O(period).
  * Source: D. Lambert, Commodity Channel Index, Commodities magazine, October 1980.
  * Invariants: a plain value; O(1) a push; no allocation. Thread: one at a time per value.
  */
@@ -20,7 +20,7 @@
 struct cci {
     int period;
     int count; /* values held, up to period */
-    int head;  /* where the next one goes, over the oldest */
+    int head;  /* where the next one is written, over the oldest */
     double newest;
     double typical[CCI_MAX];
 };

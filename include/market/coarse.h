@@ -1,15 +1,15 @@
 /*
- * coarse.h: a market in longer candles than its source has.
+ * coarse.h: a source whose candles are aggregated into longer ones.
  *
  *     struct coarse hours;
  *     coarse_init(&hours, &files.source, timeframe_us(TF_1H));
  *     n = source_next(&hours.source, bars);
  *
- * A candle begins at a multiple of its length and is made of what the finer source gives for that
- * time; where it gives nothing there is no candle. One that the source's end cuts short is left
- * out: its take gives nothing.
- * Invariants: length_us is a multiple of the finer source's step; no state of its own is saved
- * (save gives nothing, load refuses): this is for markets of the past.
+ * A candle begins at a multiple of its length and is built from the candles of the finer source
+ * within it; without any there is no candle. A candle that the end of the source cuts short is left
+ * out: source_next returns no bars for it.
+ * Invariants: length_us is a multiple of the finer source's step; the state cannot be saved (save
+ * writes nothing, load refuses), since this is for back-tests.
  * Thread: one at a time per source.
  */
 #pragma once

@@ -1,19 +1,19 @@
 /*
- * csv_source.h: candle files as a market: one CSV a symbol, replayed in the order of time.
+ * csv_source.h: candle files as a source: one CSV a symbol, replayed in time order.
  *
  *     struct csv_source files = {0};
  *     rc = csv_source_init(&files, list, count, err);
  *     while (source_next_us(&files.source) != INT64_MAX) n = source_next(&files.source, bars);
  *     csv_source_release(&files);
  *
- * All files have the same step: what most of the first CSV_SOURCE_PROBE rows are apart, which has
- * to be one that series_step_is_valid. A take is the next
- * moment at which any file has a candle, with the candles of all files that have it: what is
- * missing is no bar, and the market's time jumps over it. Rows that cannot be used, duplicates, and
- * candles that do not fall on the step are counted and passed over (csv_source_report).
- * Always true: the files are regular ones, read once from front to back and never held in memory;
- * save and load carry the time of the last take, so that a restart goes on behind it. A file that
- * cannot be read on ends the whole source: csv_source_error. Thread: one at a time per source.
+ * All files have the same step: the most frequent time between the first CSV_SOURCE_PROBE rows,
+ * which must be valid (series_step_is_valid). source_next returns the candles of the next time at
+ * which any file has one, from every file that has it. Missing candles are skipped. Unusable rows,
+ * duplicates, and candles that do not open at a multiple of the step are counted and skipped
+ * (csv_source_report).
+ * Invariants: the files are regular files, read once from front to back and never held in memory;
+ * save and load carry the time of the last candles returned, so a restart continues after them. A
+ * read error in one file ends the whole source: csv_source_error. Thread: one at a time per source.
  */
 #pragma once
 
@@ -34,21 +34,21 @@ struct csv_source_file {
 struct csv_source {
     struct source source;
     int count;
-    int64_t accepted_us; /* when the candles of the last take open; -1 before the first */
+    int64_t accepted_us; /* open time of the last candles returned; -1 before the first */
     struct err err;      /* id 0: none */
     struct csv_source_part {
         struct symbol symbol;
         struct csv *csv;
         bool has_row;
-        struct csv_row row; /* read, not taken yet */
-        int64_t off_step;   /* candles that do not fall on the step */
-        int64_t inexact;    /* that 1e-8 does not hold */
+        struct csv_row row; /* read, not returned yet */
+        int64_t off_step;   /* candles that do not open at a multiple of the step */
+        int64_t inexact;    /* candles that struct dec cannot hold */
         int64_t missing;    /* steps without a candle, between those that were read */
         int64_t last_us;
     } parts[SYMBOLS_MAX];
 };
 
-/* What was read of a file so far. */
+/* The rows and candles of one file, read so far. */
 struct csv_source_report {
     struct symbol symbol;
     const struct csv_report *rows;
@@ -62,10 +62,10 @@ int csv_source_init(struct csv_source *source, const struct csv_source_file *fil
                     struct err *err);
 void csv_source_release(struct csv_source *source); /* NULL or all zero: nothing */
 
-/* Passes over the candles that open before this time. */
+/* Skips the candles that open before this time. */
 void csv_source_skip(struct csv_source *source, int64_t before_us);
-/* When the next candles open; INT64_MAX at the end. */
+/* Open time of the next candles; INT64_MAX at the end. */
 int64_t csv_source_open_us(const struct csv_source *source);
 struct csv_source_report csv_source_report(const struct csv_source *source, int index);
-/* NULL, or why the source ended before its files did. */
+/* NULL, or the read error that ended the source before the end of its files. */
 const struct err *csv_source_error(const struct csv_source *source);

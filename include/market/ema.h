@@ -23,7 +23,7 @@ struct ema {
 
 void ema_init(struct ema *ema, int period); /* period >= 1 */
 
-/* Inline, since others are built of several: a call costs as much as the work. */
+/* Inline, since other indicators push several a bar and a call costs as much as the work. */
 static inline void ema_push(struct ema *ema, double x)
 {
     if (ema->count == ema->period) {

@@ -1,14 +1,14 @@
 /*
- * extreme.h: the highest or the lowest of the last values, streaming: Donchian channels, and what
- * the stochastic and Williams %R measure against.
+ * extreme.h: the highest or the lowest of the last values, streaming: Donchian channels, and the
+ * range of the stochastic oscillator and Williams %R.
  *
  *     struct extreme high;
  *     extreme_init(&high, 20, EXTREME_HIGHEST);
  *     extreme_push(&high, bar.high);
  *     if (extreme_ready(&high)) use(extreme_value(&high));
  *
- * A queue of candidates: a value leaves when a later one is at least as extreme, or when it is too
- * old, so that the front is the answer.
+ * A queue of candidates: a value is removed when a later one is at least as extreme, or when it is
+ * older than the period. The front is therefore the extreme.
  * Invariants: a plain value; O(1) a push on average; no allocation. Thread: one at a time per
  * value.
  */
@@ -25,7 +25,7 @@ struct extreme {
     int period;
     enum extreme_side side;
     int64_t pushed;
-    unsigned first; /* of the queue; both only grow and are cut to a place when used */
+    unsigned first; /* of the queue; first and end only grow, their index is modulo EXTREME_MAX */
     unsigned end;
     struct extreme_candidate {
         int64_t index;

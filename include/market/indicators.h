@@ -8,8 +8,8 @@
  *     indicators_values(&all, values);
  *     if (!isnan(values[INDICATOR_RSI14])) ...
  *
- * Values and the index at which each is first defined are TA-Lib's; VWAP is that of the last 20
- * bars, Donchian channels include the newest bar.
+ * The values, and the index at which each is first defined, are those of TA-Lib. VWAP covers the
+ * last 20 bars; the Donchian channels include the newest bar.
  * Invariants: a plain value; O(1) a push; no allocation. Thread: one at a time per value.
  */
 #pragma once
@@ -88,6 +88,6 @@ struct indicators {
 
 void indicators_init(struct indicators *all);
 void indicators_push(struct indicators *all, const struct bar *bar);
-/* NaN where it is not defined yet; at least one bar must have been pushed. */
+/* NaN where an indicator is not defined yet; at least one bar must have been pushed. */
 void indicators_values(const struct indicators *all, double ret[INDICATOR_COUNT]);
 const char *indicator_name(enum indicator indicator); /* "sma20" */

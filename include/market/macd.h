@@ -6,8 +6,8 @@
  *     macd_push(&macd, close);
  *     if (macd_ready(&macd)) use(macd_value(&macd), macd_signal(&macd), macd_histogram(&macd));
  *
- * As in TA-Lib the fast average is seeded with the values that end where the slow one's seed ends,
- * and all three lines are defined from the signal's first value on (index slow + signal - 2).
+ * As in TA-Lib, the seeds of the fast and the slow average end at the same value, and all three
+ * lines are defined from the signal's first value on (index slow + signal - 2).
  * Source: G. Appel, Technical Analysis: Power Tools for Active Investors, 2005.
  * Invariants: a plain value; O(1) a push; no allocation. Thread: one at a time per value.
  */

@@ -8,11 +8,11 @@
  *     if (moments_ready(&bands)) upper = moments_mean(&bands) + 2 * moments_deviation(&bands);
  *
  * The sums are of distances from a pivot near the window, not of prices: the plain formula
- * E[x²] - E[x]² loses eight digits of a variance of 25 at a price of 46,000. They are summed afresh
- * once in some periods, and at once where a subtraction has cost digits, so nothing builds up:
- * values keep a relative 1e-11 after any outlier and any number of pushes. Invariants: a plain
- * value; O(1) a push on average, O(period) at worst; no allocation. Thread: one at a time per
- * value.
+ * E[x²] - E[x]² loses eight digits of a variance of 25 at a price of 46,000. The sums are
+ * recomputed from the values every few periods, and at once when a subtraction has lost digits, so
+ * rounding errors do not accumulate: the relative error stays within 1e-11 after any outlier and
+ * any number of pushes. Invariants: a plain value; O(1) a push on average, O(period) at worst; no
+ * allocation. Thread: one at a time per value.
  */
 #pragma once
 
@@ -23,8 +23,8 @@
 struct moments {
     int period;
     int count;      /* values held, up to period */
-    int head;       /* where the next one goes, over the oldest */
-    int turns;      /* of the ring since the sums are fresh */
+    int head;       /* where the next one is written, over the oldest */
+    int turns;      /* how often the ring wrapped since the sums were recomputed */
     double inverse; /* 1 / period */
     double pivot;
     double sum;     /* of distances from the pivot */

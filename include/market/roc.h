@@ -17,7 +17,7 @@
 struct roc {
     int period;
     int count; /* values seen, up to period + 1 */
-    int head;  /* where the next one goes, over the oldest */
+    int head;  /* where the next one is written, over the oldest */
     double value;
     double values[ROC_MAX];
 };

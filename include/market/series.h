@@ -1,19 +1,19 @@
 /*
- * series.h: everything the engine knows of one symbol's market: candles of each timeframe and the
- * indicators over them.
+ * series.h: the market data of one symbol: candles of each timeframe and the indicators over them.
  *
  *     series_init(&series, symbol, timeframe_us(TF_1M));
  *     switch (series_push(&series, &candle, now_us, &closed)) { case SERIES_ACCEPTED: ... }
  *     if (closed & 1u << series_decision_tf(&series)) decide(series_decision_frame(&series));
  *
- * Input is candles of one length, the step, of which a whole number fills an hour. A frame (5m,
- * 15m, 1h) is built when whole steps fill it; the finest of those is the decision frame. A bar
- * that is not complete (frame.live) is kept apart from the closed ones: indicators and windows see
- * closed bars only. What is stale, impossible or not newer than what we have is refused, counted
- * by kind, changes nothing else, and makes the series suspect until a good candle comes.
- * Invariants: a plain value without pointers. Its first SERIES_SAVED_SIZE bytes are what is saved
- * after each step; the windows behind them are filled again by series_history (or the whole value
- * is copied). O(1) a candle; no allocation. Thread: one at a time per series.
+ * The input candles have one length, the step; a whole number of steps must fill an hour. A frame
+ * (5m, 15m, 1h) is built if a whole number of steps fills it; the finest of those is the decision
+ * frame. The bar that is not complete (frame.live) is kept apart from the closed ones: indicators
+ * and windows see closed bars only. A candle that is stale, impossible or not newer than the newest
+ * is refused and counted by kind; it changes nothing else, but the series is suspect until a candle
+ * is accepted.
+ * Invariants: a plain value without pointers. Its first SERIES_SAVED_SIZE bytes are saved after
+ * each step; the windows behind them are refilled by series_history (or the whole value is copied).
+ * O(1) a candle; no allocation. Thread: one at a time per series.
  */
 #pragma once
 
@@ -32,17 +32,17 @@
 
 enum series_result {
     SERIES_ACCEPTED,
-    SERIES_IMPOSSIBLE, /* high below low, nothing, negative, not a number, off the step, overflow */
-    SERIES_BACK,       /* not newer than the newest we have */
+    SERIES_IMPOSSIBLE, /* high below low, zero, negative, off the step, or out of range */
+    SERIES_BACK,       /* not newer than the newest accepted one */
     SERIES_STALE,      /* complete for longer than SERIES_STALE_US */
-    SERIES_FUTURE,     /* not complete yet, says our clock */
+    SERIES_FUTURE,     /* not complete yet by our clock */
     SERIES_RESULTS
 };
 
-const char *series_result_name(enum series_result verdict); /* "impossible" */
+const char *series_result_name(enum series_result result); /* "impossible" */
 
 #define SERIES_STALE_US       (3 * USEC_PER_MIN)
-#define SERIES_TRENDING_PCT   4.0 /* hourly band width from which a market is said to trend */
+#define SERIES_TRENDING_PCT   4.0 /* a market with wider hourly bands is trending */
 #define SERIES_FRAMES         (TF_COUNT - TF_5M)
 #define SERIES_BAND_DEVIATION 2.0
 
@@ -60,16 +60,16 @@ struct frame {
 struct series {
     struct symbol symbol;
     int64_t step_us;
-    enum timeframe finest; /* of the frames that are built: the decision frame */
+    enum timeframe finest; /* the finest frame that is built: the decision frame */
     struct dec price;      /* newest close; zero before the first */
     int64_t updated_us;    /* when the newest accepted candle was complete; 0 before the first */
     int64_t accepted;
     int64_t refused[SERIES_RESULTS];    /* by kind; that of SERIES_ACCEPTED stays 0 */
-    int64_t gaps;                       /* steps that never came, between accepted candles */
+    int64_t gaps;                       /* missing steps between accepted candles */
     bool suspect;                       /* the newest candle was refused */
     struct frame frames[SERIES_FRAMES]; /* [tf - TF_5M]: see series_frame */
 
-    /* from here on: not saved */
+    /* not saved from here on */
     struct window windows[SERIES_FRAMES];
 };
 
@@ -83,21 +83,21 @@ struct series_bands {
     double width_pct; /* upper - lower, per cent of the middle */
 };
 
-/* A whole number of steps fills an hour; a second at least. */
+/* A whole number of steps fills an hour, and a step is at least a second. */
 bool series_step_is_valid(int64_t step_us);
-/* The timeframe that candles of a valid step are decided on. */
+/* The decision frame for a valid step. */
 enum timeframe series_step_tf(int64_t step_us);
 void series_init(struct series *series, struct symbol symbol, int64_t step_us);
 
-/* *ret_closed: bit 1 << tf for each timeframe from 5m on of which this candle completed a bar. */
+/* *ret_closed: bit 1 << tf for each timeframe, from 5m on, of which this candle closed a bar. */
 enum series_result series_push(struct series *series, const struct candle *candle, int64_t now_us,
                                unsigned *ret_closed);
 
 /*
- * Closed bars of the decision frame as they stand in candle_table, oldest first. A series that has
- * not seen a candle takes them as its history: indicators, windows, price. One that has (its saved
- * bytes are back) fills its windows only, with the bars that it has closed already. Bars that are
- * impossible or not newer than the one before are passed over.
+ * Loads closed bars of the decision frame from candle_table, oldest first. A series without any
+ * candle yet gets its indicators, windows and price from them. One restored from its saved bytes
+ * fills only its windows, with the bars that it has closed already. Bars that are impossible or not
+ * newer than the one before are skipped.
  */
 void series_history(struct series *series, const struct candle *bars, int count);
 
@@ -116,19 +116,19 @@ const struct frame *series_decision_frame(const struct series *series);
 
 /* The indicators of the decision frame are defined. */
 bool series_ready(const struct series *series);
-/* The newest candle was refused: nothing is opened before a good one came. */
+/* The newest candle was refused: no position is opened until one is accepted. */
 bool series_suspect(const struct series *series);
 int64_t series_refused(const struct series *series); /* of all kinds */
 struct series_bands series_bands(const struct frame *frame);
-/* Trending when the hourly bands are wider than SERIES_TRENDING_PCT, else choppy; neutral until
- * they are defined. */
+/* Trending while the hourly bands are wider than SERIES_TRENDING_PCT, otherwise choppy; neutral
+ * until they are defined. */
 enum regime series_regime(const struct series *series);
-/* -1, 0, 1: the side of the middle band on which the newest hourly close is; that of the decision
- * frame until the hourly bands are defined. */
+/* Whether the newest hourly close is below (-1), on (0) or above (1) the middle band; the decision
+ * frame is used until the hourly bands are defined. */
 int series_drift(const struct series *series);
-/* Per cent; zero until a day of hours is known. */
+/* Per cent; zero until 24 hourly bars are known. */
 struct dec series_change_24h_pct(const struct series *series);
 
-/* The first SERIES_SAVED_SIZE bytes, read back from a file that can be damaged, are those of a
- * series: whatever is an index, a count or a divisor is checked. */
+/* False if the first SERIES_SAVED_SIZE bytes, read back from a file, are damaged: every index,
+ * count and divisor is checked. */
 bool series_is_sane(const struct series *series);

@@ -3,11 +3,12 @@
  *
  *     if (source_next_us(source) <= market_now_us) n = source_next(source, bars);
  *
- * A source has one step, the length of all its candles: a minute for the simulated market, what the
- * rows say for a file. A source that wraps another has the same step (or says its own).
- * Invariants: one take is one step of the market: at most one candle a symbol, all opening at
- * next_us - step; steps come in order, and ones without a candle may be left out. save and load
- * carry the whole state as plain bytes, so that after a restart prices go on where they stood.
+ * A source has one step, the length of all its candles: a minute for the simulated market, the
+ * distance of the rows for a file. A source that wraps another may have a step of its own.
+ * Invariants: one call of next returns one step of the market: at most one candle a symbol, all
+ * opening at next_us - step. Steps are in time order; steps without a candle may be left out. save
+ * and load carry the whole state as plain bytes, so after a restart the market continues from the
+ * same prices.
  * Thread: the engine's.
  */
 #pragma once
@@ -33,7 +34,7 @@ struct source_ops {
     const char *name;
     int64_t (*next_us)(const struct source *source);
     int (*next)(struct source *source, struct source_bar ret[SYMBOLS_MAX]);
-    /* Both NULL: it always begins at its beginning. */
+    /* Both NULL: the state cannot be saved; the source always starts at its beginning. */
     size_t (*save)(const struct source *source, void *dst, size_t dst_size);
     bool (*load)(struct source *source, const void *bytes, size_t size);
 };
@@ -43,25 +44,25 @@ static inline int64_t source_step_us(const struct source *source)
     return source->step_us;
 }
 
-/* Market time at which the next candle is complete; INT64_MAX when nothing more will come. */
+/* Market time at which the next candle is complete; INT64_MAX at the end of the source. */
 static inline int64_t source_next_us(const struct source *source)
 {
     return source->ops->next_us(source);
 }
 
-/* The next step, whether due or not; returns how many bars. */
+/* Returns the number of bars of the next step, whether it is due or not. */
 static inline int source_next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     return source->ops->next(source, ret);
 }
 
-/* Bytes written, 0 when dst is too small, or this kind is not gone on with. */
+/* Bytes written; 0 when dst is too small or the source cannot be saved. */
 static inline size_t source_save(const struct source *source, void *dst, size_t dst_size)
 {
     return source->ops->save == NULL ? 0 : source->ops->save(source, dst, dst_size);
 }
 
-/* False, and nothing changed, when the bytes are not a state of this kind of source. */
+/* False, and nothing is changed, when the bytes are not a state of this kind of source. */
 static inline bool source_load(struct source *source, const void *bytes, size_t size)
 {
     return source->ops->load != NULL && source->ops->load(source, bytes, size);

@@ -8,8 +8,8 @@
  *     if (stochastic_ready(&stoch)) use(stochastic_k(&stoch), stochastic_d(&stoch));
  *
  * %K is the simple mean of the raw value, %D that of %K; both are defined from %D's first value on,
- * as in TA-Lib. The raw value of a window without any range is 0.
- * Williams %R is the same place measured from the top: -100 at the lowest low, 0 at the highest
+ * as in TA-Lib. The raw value of a window whose high equals its low is 0.
+ * Williams %R is the same position measured from the top: -100 at the lowest low, 0 at the highest
  * high. Invariants: plain values; O(1) a push on average; no allocation. Thread: one at a time per
  * value.
  */
@@ -32,6 +32,6 @@ bool stochastic_ready(const struct stochastic *s);
 double stochastic_k(const struct stochastic *s); /* 0..100; 0 before it is ready */
 double stochastic_d(const struct stochastic *s);
 
-/* Of a close between the lowest low and the highest high; 0 when they are the same. */
+/* The position of a close between the lowest low and the highest high; 0 when these are equal. */
 double stochastic_raw(double close, double lowest, double highest);
 double stochastic_williams(double close, double lowest, double highest);

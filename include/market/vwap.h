@@ -6,9 +6,9 @@
  *     vwap_push(&vwap, &bar);
  *     if (vwap_ready(&vwap)) use(vwap_value(&vwap));
  *
- * The typical prices, each weighted with its bar's volume. It is not defined, and so not ready,
- * while nothing has been traded in the whole window. The value is O(period), and only when asked
- * for: a running sum would keep the rounding error of the busiest bar for ever.
+ * The mean of the typical prices, each weighted with its bar's volume. It is undefined, and so not
+ * ready, while the volume of the whole window is zero. vwap_value is O(period), since a running sum
+ * would keep the rounding error of the busiest bar for ever.
  * Invariants: a plain value; O(1) a push; no allocation. Thread: one at a time per value.
  */
 #pragma once
@@ -20,7 +20,7 @@
 struct vwap {
     int period;
     int count; /* bars held, up to period */
-    int head;  /* where the next one goes, over the oldest */
+    int head;  /* where the next one is written, over the oldest */
     double typical[VWAP_MAX];
     double volume[VWAP_MAX];
 };

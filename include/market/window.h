@@ -6,7 +6,7 @@
  *         use(window_at(&window, back));   // 0 is the newest
  *     }
  *
- * Invariants: a plain value; all zero is empty; O(1) a push and a look; closed bars only.
+ * Invariants: a plain value; all zero is empty; pushing and reading are O(1); closed bars only.
  * Thread: one at a time per value.
  */
 #pragma once
@@ -17,7 +17,7 @@
 
 struct window {
     int count; /* held, up to WINDOW_BARS */
-    int head;  /* where the next one goes, over the oldest */
+    int head;  /* where the next one is written, over the oldest */
     struct bar bars[WINDOW_BARS];
 };
 
@@ -33,7 +33,7 @@ static inline int window_count(const struct window *window)
     return window->count;
 }
 
-/* back 0 is the newest; NULL when so many are not held. */
+/* back 0 is the newest; NULL when fewer bars are held. */
 static inline const struct bar *window_at(const struct window *window, int back)
 {
     if (back < 0 || back >= window->count) {

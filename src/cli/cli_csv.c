@@ -7,8 +7,8 @@
 void cli_csv_report(const char *path, const struct csv_report *r)
 {
     for (int i = 0; i < r->reported_count; i++) {
-        (void)fprintf(stderr, "%s:%lld: %s: \"%s\"\n", path, (long long)r->notified[i].line,
-                      csv_fault_name(r->notified[i].fault), r->notified[i].text);
+        (void)fprintf(stderr, "%s:%lld: %s: \"%s\"\n", path, (long long)r->reported[i].line,
+                      csv_fault_name(r->reported[i].fault), r->reported[i].text);
     }
     if (r->refused > r->reported_count) {
         (void)fprintf(stderr, "%s: %lld more rows refused\n", path,

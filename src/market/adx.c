@@ -10,13 +10,14 @@ void adx_init(struct adx *adx, int period)
     *adx = (struct adx){.period = period, .inverse = 1.0 / period};
 }
 
-/* In this form compilers select and do not branch: which side moved is a coin flip. */
+/* In this form compilers emit a select, not a branch, which would be mispredicted half of the time:
+ * which side moved is random. */
 static double when_above_zero(double condition, double x)
 {
     return condition > 0 ? x : 0;
 }
 
-/* Only the part of the range outside of the previous one counts, and only the larger side. */
+/* Only the part of the range outside the previous range counts, and only the larger side. */
 static void move(struct adx *adx, const struct bar *bar, double decay)
 {
     double up = bar->high - adx->high;
@@ -28,7 +29,8 @@ static void move(struct adx *adx, const struct bar *bar, double decay)
     adx->range += bar_true_range(bar, adx->close) - adx->range * decay;
 }
 
-/* 100 * |+DI - -DI| / (+DI + -DI): the range cancels out. False when nothing has moved. */
+/* 100 * |+DI - -DI| / (+DI + -DI), in which the true range cancels out. False when both are zero.
+ */
 static bool dx(const struct adx *adx, double *ret)
 {
     double both = adx->plus + adx->minus;
@@ -41,7 +43,7 @@ static bool dx(const struct adx *adx, double *ret)
 
 void adx_push(struct adx *adx, const struct bar *bar)
 {
-    int index = adx->count; /* of this bar, as long as it matters */
+    int index = adx->count; /* of this bar, up to 2 * period */
     if (adx->count < 2 * adx->period) {
         adx->count++;
     }

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* A distance that is smaller against the price than this is a rounding error of the mean. */
+/* A distance smaller than this, relative to the price, is a rounding error of the mean. */
 #define NO_DISTANCE 1e-14
 
 void cci_init(struct cci *cci, int period)

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 #define BUFFER_SIZE ((size_t)64 * 1024)
-/* Beyond any market, and far from where the squares of an indicator overflow. */
+/* Above any real market, and far below values whose squares overflow in an indicator. */
 #define PRICE_MAX  1e15
 #define VOLUME_MAX 1e18
 
@@ -24,8 +24,8 @@ enum field {
 static const char *const field_names[FIELD_COUNT] = {"time", "open",  "high",
                                                      "low",  "close", "volume"};
 
-/* Of two times in a header the one that stands further up here is taken: a date beside it is for
- * people. */
+/* When a header has several time columns, the alias listed first wins: a date beside a timestamp is
+ * meant for people. */
 static const struct {
     const char *name;
     enum field field;
@@ -43,16 +43,16 @@ struct csv {
     FILE *stream;
     char *name;
     int columns;                               /* of the header */
-    int column[FIELD_COUNT];                   /* where each field stands */
-    signed char field_of[CSV_COLUMNS_MAX + 1]; /* the same the other way round; -1: none */
+    int column[FIELD_COUNT];                   /* the column of each field */
+    signed char field_of[CSV_COLUMNS_MAX + 1]; /* the field of each column; -1: none */
     char day_text[10]; /* the newest date that was read, and when it began */
     int64_t day_us;
     bool ended;    /* the stream */
-    bool after_cr; /* a line feed that comes next belongs to the line before */
+    bool after_cr; /* the last byte was CR: an LF that follows belongs to it */
     struct csv_report report;
     char beginning[64]; /* of a line that is too long */
     size_t beginning_len;
-    size_t start; /* of what is unread in the buffer */
+    size_t start; /* of the unread part of the buffer */
     size_t end;
     char buffer[BUFFER_SIZE];
 };
@@ -60,7 +60,7 @@ struct csv {
 const char *csv_fault_name(enum csv_fault fault)
 {
     static const char *const names[CSV_FAULT_COUNT] = {
-        [CSV_FAULT_LONG] = "longer than a line may be",
+        [CSV_FAULT_LONG] = "line too long",
         [CSV_FAULT_QUOTES] = "quotation marks do not match",
         [CSV_FAULT_COLUMNS] = "not as many columns as the header",
         [CSV_FAULT_TIME] = "not a time",
@@ -108,8 +108,8 @@ static void keep_beginning(struct csv *csv, struct str line)
     memcpy(csv->beginning, line.ptr, csv->beginning_len);
 }
 
-/* 1: a line, its end not included, valid until the next call; 0: no more. Of one that is longer
- * than CSV_LINE_MAX it is the beginning, and *ret_long is set. */
+/* 1: a line without its line end, valid until the next call; 0: no more lines. Of a line longer
+ * than CSV_LINE_MAX only the beginning is returned, and *ret_long is set. */
 static int next_line(struct csv *csv, struct str *ret, bool *ret_long, struct err *err)
 {
     *ret_long = false;
@@ -147,9 +147,9 @@ static int next_line(struct csv *csv, struct str *ret, bool *ret_long, struct er
 
 /* ---------------------------------------------------------------- fields */
 
-/* Takes a field and the comma behind it off the front; *ret_last when there was no comma. Within
- * quotation marks it is what stands between them; a doubled one inside stays doubled, for no time
- * and no number has any. */
+/* Removes a field and the comma after it from the front; *ret_last when there was no comma. A
+ * quoted field is returned without its quotation marks; a doubled one inside stays doubled, since
+ * no time and no number contains one. */
 static bool next_field(struct str *rest, struct str *ret, bool *ret_last)
 {
     size_t at = 0;
@@ -201,8 +201,8 @@ static bool is_number(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The plain form, which nearly every field has, without the detour over strtod: both results are
- * the nearest that there is, since the digits and the power of ten are exact in a double. */
+/* Plain decimals, which nearly every field is, without strtod. Both results are correctly rounded,
+ * since the digits and the power of ten are exact in a double. */
 static bool read_plain(struct str s, double *ret, struct dec *ret_exact)
 {
     static const double powers[] = {1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -259,7 +259,7 @@ static bool read_number(struct str s, double *ret, struct dec *ret_exact)
 /* Digits with an optional fraction, as spreadsheets write whole numbers ("1640991660.0"). */
 static bool read_unix_time(struct str s, int64_t *ret_us)
 {
-    /* What is smaller than the limit is counted in that unit: seconds until the year 5138. */
+    /* A number below a unit's limit is in that unit: below 1e11, seconds (until the year 5138). */
     static const struct {
         int64_t below;
         int64_t multiply;
@@ -304,8 +304,8 @@ static bool two_digits(const char *text, int limit, int *ret)
     return *ret < limit;
 }
 
-/* ISO text of the same date as one before, "2022-01-05 14:30:00.000000": nearly every row's, so
- * that only the time of day has to be read. False: it is something else, or no time at all. */
+/* ISO text with the same date as the last one read, "2022-01-05 14:30:00.000000", as in nearly
+ * every row: only the time of day has to be parsed. False: another form, or not a time. */
 static bool read_time_of_day(const struct csv *csv, struct str s, int64_t *ret_us)
 {
     int hours, minutes, seconds;
@@ -372,10 +372,10 @@ static bool refuse(struct csv *csv, enum csv_fault fault, struct str text)
     r->refused++;
     r->faults[fault]++;
     if (r->reported_count < CSV_REPORTED_MAX) {
-        struct csv_reported *notified = &r->notified[r->reported_count++];
-        *notified = (struct csv_reported){.line = r->lines, .fault = fault};
-        for (size_t i = 0; i < text.len && i < sizeof(notified->text) - 1; i++) {
-            notified->text[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
+        struct csv_reported *reported = &r->reported[r->reported_count++];
+        *reported = (struct csv_reported){.line = r->lines, .fault = fault};
+        for (size_t i = 0; i < text.len && i < sizeof(reported->text) - 1; i++) {
+            reported->text[i] = text.ptr[i] >= ' ' && text.ptr[i] <= '~' ? text.ptr[i] : '?';
         }
     }
     return false;
@@ -387,7 +387,7 @@ static bool is_possible(const struct bar *b)
            b->high >= b->close && b->high <= PRICE_MAX && b->volume >= 0 && b->volume <= VOLUME_MAX;
 }
 
-/* False: refused, and counted. */
+/* False: the row was refused and counted. */
 static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
 {
     struct str fields[FIELD_COUNT] = {0};
@@ -399,7 +399,7 @@ static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
         if (!next_field(&rest, &field, &last)) {
             return refuse(csv, CSV_FAULT_QUOTES, line);
         }
-        /* Commas at the end of a row are a habit of spreadsheets. */
+        /* Empty columns at the end are accepted: spreadsheets write them. */
         if (column >= csv->columns && field.len > 0) {
             return refuse(csv, CSV_FAULT_COLUMNS, line);
         }
@@ -436,7 +436,7 @@ static bool read_row(struct csv *csv, struct str line, struct csv_row *ret)
     return is_possible(&ret->bar) || refuse(csv, CSV_FAULT_IMPOSSIBLE, line);
 }
 
-/* False: refused or a duplicate, and counted. */
+/* False: the row was refused or is a duplicate, and was counted. */
 static bool follows(struct csv *csv, const struct csv_row *row, struct str line)
 {
     struct csv_report *r = &csv->report;
@@ -486,7 +486,7 @@ static int header_fault(const struct csv *csv, struct str line, const char *what
                    (long long)csv->report.lines, what, text, cut ? "…" : "");
 }
 
-/* The rank of the column that has been found for each field; a smaller one is better. */
+/* best: the rank of the alias found for each field; a smaller one is better. */
 static int place_column(struct csv *csv, struct str name, size_t best[FIELD_COUNT])
 {
     for (size_t i = 0; i < COUNT_OF(aliases); i++) {
@@ -534,13 +534,13 @@ static int read_header(struct csv *csv, struct err *err)
         }
         int twice = place_column(csv, name, best);
         if (twice >= 0) {
-            (void)snprintf(what, sizeof(what), "column %s stands twice", field_names[twice]);
+            (void)snprintf(what, sizeof(what), "column %s is there twice", field_names[twice]);
             return header_fault(csv, line, what, err);
         }
         too_long = csv->columns >= CSV_COLUMNS_MAX;
     }
     if (too_long) {
-        return header_fault(csv, line, "too long for a header", err);
+        return header_fault(csv, line, "the header is too long", err);
     }
     for (int f = 0; f < FIELD_COUNT; f++) {
         if (best[f] == COUNT_OF(aliases)) {

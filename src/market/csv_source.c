@@ -28,7 +28,7 @@ static const struct csv_source *of_const(const struct source *source)
 
 /* ---------------------------------------------------------------- reading */
 
-/* The next candle of a file that can be taken. What cannot is counted. */
+/* Reads the next usable candle of a file; unusable ones are counted. */
 static void read_on(struct csv_source *s, struct csv_source_part *part)
 {
     int64_t step_us = s->source.step_us;
@@ -36,7 +36,7 @@ static void read_on(struct csv_source *s, struct csv_source_part *part)
     part->has_row = false;
     while (s->err.id == 0 && (rc = csv_next(part->csv, &part->row, &s->err)) != 0) {
         if (rc < 0) {
-            return; /* err tells, and ends the source */
+            return; /* err is set, which ends the source */
         }
         int64_t open_us = part->row.bar.open_us;
         if (open_us % step_us != 0) {
@@ -145,7 +145,7 @@ static const struct source_ops csv_source_ops = {
 
 /* ---------------------------------------------------------------- life */
 
-/* How often rows are this far apart. */
+/* How often two rows are this far apart. */
 struct distance {
     int64_t us;
     int count;
@@ -166,13 +166,14 @@ static void count_distance(struct distance *seen, int *count, int64_t us)
     seen[at].count++;
 }
 
-/* What most rows are apart as a file begins, the shorter of two; 0: there is but one row. */
+/* The most frequent distance of rows at the beginning of a file, the shorter one if two are equally
+ * frequent; 0: there is only one row. */
 static int probe_step(const char *path, int64_t *ret_us, struct err *err)
 {
     struct stat st;
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row;
-    /* Of a pipe the beginning could not be read again. */
+    /* The beginning is read twice, which a pipe does not allow. */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
         return err_set(err, ERR_FILE_FAILED, "%s: not a regular file", path);
     }
@@ -216,14 +217,14 @@ static int find_step(struct csv_source *s, const struct csv_source_file *files, 
             return rc;
         }
         if (!series_step_is_valid(step_us)) {
-            return err_set(err, ERR_MARKET_TIMEFRAME,
-                           "%s: its rows are %.6g s apart; a whole number of them has to fill an "
-                           "hour",
-                           files[i].path, (double)step_us / USEC_PER_SEC);
+            return err_set(
+                err, ERR_MARKET_TIMEFRAME,
+                "%s: its rows are %.6g s apart; a whole number of rows must fill an hour",
+                files[i].path, (double)step_us / USEC_PER_SEC);
         }
         if (*common_us != 0 && step_us != *common_us) {
             return err_set(err, ERR_MARKET_TIMEFRAME,
-                           "%s: its rows are %lld s apart, those of the files before %lld s",
+                           "%s: its rows are %lld s apart, those of the previous files %lld s",
                            files[i].path, (long long)(step_us / USEC_PER_SEC),
                            (long long)(*common_us / USEC_PER_SEC));
         }

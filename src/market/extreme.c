@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-_Static_assert((EXTREME_MAX & (EXTREME_MAX - 1)) == 0, "a place is cut out with a mask");
+_Static_assert((EXTREME_MAX & (EXTREME_MAX - 1)) == 0,
+               "the index wraps with the unsigned counters");
 
 void extreme_init(struct extreme *e, int period, enum extreme_side side)
 {
@@ -14,24 +15,24 @@ void extreme_init(struct extreme *e, int period, enum extreme_side side)
     e->side = side;
 }
 
-static struct extreme_candidate *place(struct extreme *e, unsigned n)
+static struct extreme_candidate *slot(struct extreme *e, unsigned n)
 {
     return &e->queue[n % EXTREME_MAX];
 }
 
 void extreme_push(struct extreme *e, double x)
 {
-    if (e->first != e->end && place(e, e->first)->index <= e->pushed - e->period) {
+    if (e->first != e->end && slot(e, e->first)->index <= e->pushed - e->period) {
         e->first++;
     }
     while (e->first != e->end) {
-        double last = place(e, e->end - 1)->value;
+        double last = slot(e, e->end - 1)->value;
         if (e->side == EXTREME_HIGHEST ? last > x : last < x) {
             break;
         }
         e->end--;
     }
-    *place(e, e->end++) = (struct extreme_candidate){.index = e->pushed++, .value = x};
+    *slot(e, e->end++) = (struct extreme_candidate){.index = e->pushed++, .value = x};
 }
 
 bool extreme_ready(const struct extreme *e)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-/* How far a sum may shrink, or a variance lie below the squares it is taken from, before digits are
- * fetched back from the values: three of the sixteen that a double has. */
+/* How much a sum may shrink, or a variance may be smaller than the squares it is the difference of,
+ * before the sums are recomputed: three of the sixteen digits of a double. */
 #define DIGITS_LOST 1e3
 #define TURNS_MAX   16
 
@@ -24,8 +24,8 @@ static double variance(const struct moments *m)
     return m->squares * m->inverse - mean * mean;
 }
 
-/* With the newest value as pivot a window of one value gives zeros, exactly. */
-static void sum_afresh(struct moments *m, double newest)
+/* With the newest value as pivot, a window of equal values gives exact zeros. */
+static void recompute_sums(struct moments *m, double newest)
 {
     m->turns = 0;
     m->pivot = newest;
@@ -60,7 +60,7 @@ void moments_push(struct moments *m, double x)
     }
     if (m->count == 1 || m->turns == TURNS_MAX || removed > DIGITS_LOST * m->squares ||
         (m->count == m->period && variance(m) * DIGITS_LOST < m->squares * m->inverse)) {
-        sum_afresh(m, x);
+        recompute_sums(m, x);
     }
 }
 

@@ -16,7 +16,7 @@ static void merge_bar(struct bar *live, const struct bar *next)
     live->volume += next->volume;
 }
 
-/* A part that 1e-8 does not hold makes the whole one that it does not hold. */
+/* If struct dec cannot hold one part, the merged candle is invalid too. */
 static void merge_candle(struct candle *live, const struct candle *next)
 {
     if (!candle_is_valid(live) || !candle_is_valid(next)) {

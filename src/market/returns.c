@@ -5,10 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* Of any two prices that a decimal holds; its square is far from where a double ends. */
+/* Above the return of any two prices that struct dec can hold; its square fits a double easily. */
 #define RETURN_MAX 1e20
 
-_Static_assert(RETURNS_WINDOW <= 64, "a bit each");
+_Static_assert(RETURNS_WINDOW <= 64, "known has a bit for each hour");
 
 static const struct returns_row *find(const struct returns *returns, struct symbol symbol)
 {
@@ -42,7 +42,7 @@ void returns_push(struct returns *returns, struct symbol symbol, int64_t hour, s
     if (hour <= row->hour) {
         return;
     }
-    /* Hours that are left out lose what stood in their places a window ago. */
+    /* Clear the slots of the skipped hours: they hold returns of one window ago. */
     for (int64_t h = row->hour + 1; h <= hour && h <= row->hour + RETURNS_WINDOW; h++) {
         row->known &= ~(UINT64_C(1) << slot_of(h));
     }
@@ -54,7 +54,7 @@ void returns_push(struct returns *returns, struct symbol symbol, int64_t hour, s
     row->close = price;
 }
 
-/* What a row knows of the window that ends with this hour. */
+/* The hours with a return, as bits, in the window that ends with this hour. */
 static uint64_t known_until(const struct returns_row *row, int64_t hour)
 {
     uint64_t known = row->known;

@@ -20,7 +20,7 @@ void roc_push(struct roc *roc, double x)
         roc->count++;
     }
     if (roc_ready(roc)) {
-        /* Not x / before - 1, which loses the digits that a small change is made of. */
+        /* Not x / before - 1, which loses the digits of a small change. */
         roc->value = (x - before) / before * 100;
     }
 }

@@ -18,7 +18,7 @@ void rsi_push(struct rsi *rsi, double close)
         return;
     }
     double gain = change > 0 ? change : 0;
-    double loss = gain - change; /* exact, and a branch less on a coin flip */
+    double loss = gain - change; /* exact, and saves an unpredictable branch */
     if (rsi->count < rsi->period) {
         rsi->gain += gain;
         rsi->loss += loss;

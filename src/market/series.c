@@ -11,15 +11,15 @@
 #define ATR_PERIOD   14
 #define DAY_HOURS    24
 
-const char *series_result_name(enum series_result verdict)
+const char *series_result_name(enum series_result result)
 {
     static const char *const names[SERIES_RESULTS] = {
         [SERIES_ACCEPTED] = "accepted", [SERIES_IMPOSSIBLE] = "impossible",
         [SERIES_BACK] = "backward",     [SERIES_STALE] = "stale",
         [SERIES_FUTURE] = "future",
     };
-    ASSERT((unsigned)verdict < SERIES_RESULTS);
-    return names[verdict];
+    ASSERT((unsigned)result < SERIES_RESULTS);
+    return names[result];
 }
 
 bool series_step_is_valid(int64_t step_us)
@@ -39,7 +39,7 @@ enum timeframe series_step_tf(int64_t step_us)
 void series_init(struct series *series, struct symbol symbol, int64_t step_us)
 {
     ASSERT(series_step_is_valid(step_us));
-    /* Saved and compared as bytes: padding included. */
+    /* Padding is zeroed too: the value is saved and compared as bytes. */
     memset(series, 0, sizeof(*series));
     series->symbol = symbol;
     series->step_us = step_us;
@@ -87,7 +87,7 @@ static void merge(struct series *series, enum timeframe tf, const struct candle 
     struct frame *f = &series->frames[tf - TF_5M];
     int64_t length_us = timeframe_us(tf);
     if (f->has_live && c->open_us - f->live.open_us >= length_us) {
-        /* The last candles of that bar never came: it is as complete as it will get. */
+        /* The last candles of that bar are missing: close it without them. */
         close_bar(series, tf, ret_closed);
     }
     if (f->has_live) {
@@ -107,7 +107,7 @@ static enum series_result judge(const struct series *series, const struct candle
     if (!candle_is_valid(c) || c->open_us > INT64_MAX / 2) {
         return SERIES_IMPOSSIBLE;
     }
-    if (c->open_us != series->updated_us) { /* the next in the row needs neither question */
+    if (c->open_us != series->updated_us) { /* the usual next candle passes both checks */
         if (c->open_us % series->step_us != 0) {
             return SERIES_IMPOSSIBLE;
         }
@@ -126,11 +126,11 @@ enum series_result series_push(struct series *series, const struct candle *candl
                                unsigned *ret_closed)
 {
     *ret_closed = 0;
-    enum series_result verdict = judge(series, candle, now_us);
-    series->suspect = verdict != SERIES_ACCEPTED;
+    enum series_result result = judge(series, candle, now_us);
+    series->suspect = result != SERIES_ACCEPTED;
     if (series->suspect) {
-        series->refused[verdict]++;
-        return verdict;
+        series->refused[result]++;
+        return result;
     }
     if (candle->open_us != series->updated_us && series->updated_us > 0) {
         series->gaps += (candle->open_us - series->updated_us) / series->step_us;
@@ -146,7 +146,7 @@ enum series_result series_push(struct series *series, const struct candle *candl
 
 /* ---------------------------------------------------------------- history */
 
-/* Bars of the finest frame until this time, into all frames. */
+/* Copies bars of the finest frame, up to this time, into all frames. */
 static void copy_history(struct series *series, const struct candle *bars, int count,
                          int64_t last_open_us)
 {
@@ -181,7 +181,7 @@ void series_history(struct series *series, const struct candle *bars, int count)
     for (enum timeframe tf = series->finest; tf < TF_COUNT; tf++) {
         const struct frame *f = series_frame(&again, tf);
         unsigned closed = 0;
-        /* One that a candle behind it has closed, which is in no bar yet. */
+        /* It was closed by a later candle, which is not part of any bar yet. */
         if (f->has_live && f->live.open_us <= series_frame(series, tf)->closed.open_us) {
             close_bar(&again, tf, &closed);
         }
@@ -189,7 +189,7 @@ void series_history(struct series *series, const struct candle *bars, int count)
     memcpy(series->windows, again.windows, sizeof(series->windows));
 }
 
-/* ---------------------------------------------------------------- what it says */
+/* ---------------------------------------------------------------- reading */
 
 enum timeframe series_decision_tf(const struct series *series)
 {
@@ -272,7 +272,7 @@ struct dec series_change_24h_pct(const struct series *series)
 
 /* ---------------------------------------------------------------- saved bytes */
 
-/* One that is neither must not even be read as a bool. */
+/* Reading a byte that is neither 0 nor 1 as a bool is undefined, so the byte is checked. */
 static bool is_bool(const bool *b)
 {
     unsigned char byte;
@@ -280,7 +280,7 @@ static bool is_bool(const bool *b)
     return byte <= 1;
 }
 
-/* Finite, and so is what is made of its square: no price is near it. */
+/* Finite, and small enough that computations with its square stay finite; far above any price. */
 static bool is_figure(double x)
 {
     return fabs(x) <= 1e30;

@@ -9,10 +9,10 @@
 #define MAGIC    UINT64_C(0x6e642d73696d3031) /* "nd-sim01": the layout of simulated_state */
 #define SUBSTEPS 6                            /* points of the path inside a minute */
 
-/* Drift and noise a minute, as fractions of the price; how strongly chop pulls to its anchor. Chop
- * is quiet and long enough that hourly bands, which look back 20 hours, are narrow for half of the
- * time: both regimes that decisions know do occur. A third more drift, and rules that follow a
- * trend multiply their money in weeks; a third less, and fees eat them. */
+/* Drift and noise a minute, as fractions of the price, and how strongly chop pulls to its anchor.
+ * Chop is quiet and long enough that the hourly bands, which look back 20 hours, are narrow half of
+ * the time, so both regimes occur. With a third more drift, trend-following rules multiply their
+ * money in weeks; with a third less, fees use it up. */
 struct climate_row {
     const char *name;
     double drift;
@@ -20,7 +20,7 @@ struct climate_row {
     double pull;
     int shortest_min;
     int longest_min;
-    double odds[4]; /* of what comes next, by enum climate; they sum to 1 */
+    double odds[4]; /* of the next climate, by enum climate; they sum to 1 */
 };
 
 static const struct climate_row climates[] = {
@@ -30,7 +30,8 @@ static const struct climate_row climates[] = {
     [CLIMATE_CRASH] = {"crash", -0.0014, 0.0026, 0, 8, 30, {0.55, 0.05, 0.40, 0}},
 };
 
-/* Well-known names start near what people expect to see; any other gets a price from its name. */
+/* Well-known symbols start near their real prices; the price of any other is derived from its
+ * name. */
 static const struct {
     const char *name;
     double base;
@@ -120,10 +121,9 @@ static struct candle next_candle(struct simulated_state *s, struct simulated_sym
     double bottom = price;
     double open = price;
     for (int i = 0; i < SUBSTEPS; i++) {
-        /* The faint pull to the base keeps a bot that runs for years at sane prices. It is close
-         * to the logarithm of base / price, from operations that IEEE 754 rounds exactly: libm may
-         * differ in the last bit between machines, and the same seed is promised the same trades.
-         */
+        /* A weak pull to the base keeps prices plausible over years. It approximates
+         * log(base / price) with operations that IEEE 754 rounds exactly: libm may differ in the
+         * last bit between machines, and the same seed must give the same trades. */
         double home = 2 * (sym->base - price) / (sym->base + price);
         double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) + 2e-5 / SUBSTEPS * home;
         double own = 0.6 * shared[i] + 0.8 * rng_normal(&s->rng);
@@ -214,8 +214,8 @@ static bool state_is_sane(const struct simulated_state *s)
     return true;
 }
 
-/* The symbols are those of init: one that the saved state knows goes on from there, a new one
- * starts at its base, one that is no longer traded is forgotten. */
+/* The symbols are those of init: a symbol in the saved state continues from there, a new one starts
+ * at its base, and one that is no longer traded is dropped. */
 static bool load(struct source *source, const void *bytes, size_t size)
 {
     struct simulated_state saved;
@@ -253,7 +253,7 @@ void simulated_init(struct simulated *market, uint64_t seed, const struct symbol
                     int count, int64_t start_us)
 {
     ASSERT(count >= 1 && count <= SYMBOLS_MAX && start_us >= 0);
-    /* The state is compared and stored as bytes: no padding may hold chance. */
+    /* The state is compared and stored as bytes, so padding must be zero. */
     memset(market, 0, sizeof(*market));
     market->source.ops = &simulated_ops;
     struct simulated_state *s = &market->state;
@@ -265,7 +265,7 @@ void simulated_init(struct simulated *market, uint64_t seed, const struct symbol
     for (int i = 0; i < count; i++) {
         symbol_init(&s->symbols[i], symbols[i]);
     }
-    enter(s, (enum climate)rng_below(&s->rng, 3)); /* not with a crash */
+    enter(s, (enum climate)rng_below(&s->rng, 3)); /* never CLIMATE_CRASH */
 }
 
 void simulated_pin(struct simulated *market, enum climate climate)

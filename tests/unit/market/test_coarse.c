@@ -1,8 +1,8 @@
 #include "market/coarse.h"
 #include "unit/unit.h"
 
-/* Minute candles of two symbols whose open is the minute's number; minutes in `holes` are missing,
- * of the second symbol only those from `late` on are there. */
+/* Minute candles of two symbols whose open is 100 plus the minute; `hole` is missing, and the
+ * second symbol has only the minutes from `late` on. */
 struct minutes {
     struct source source;
     int64_t next;
@@ -77,19 +77,19 @@ static void builds_longer_candles(void **state)
     assert_int_equal(source_next(&coarse.source, bars), 0);
 }
 
-static void what_is_cut_short_is_left_out(void **state)
+static void a_candle_cut_short_by_the_end_is_left_out(void **state)
 {
     (void)state;
     struct minutes minutes = make(3, 14, 4, 99);
     struct coarse coarse;
     struct source_bar bars[SYMBOLS_MAX];
     coarse_init(&coarse, &minutes.source, 5 * USEC_PER_MIN);
-    /* It begins in the middle and lacks its last minute: as complete as it will get. */
+    /* It begins in the middle and lacks its last minute, but later candles follow. */
     assert_int_equal(source_next(&coarse.source, bars), 1);
     same(&bars[0].candle, 0, 103, 108, 98, 104, 2);
     assert_int_equal(source_next(&coarse.source, bars), 1);
     same(&bars[0].candle, 5, 105, 114, 100, 110, 10);
-    /* Minutes 10 to 13 only, and no more to come. */
+    /* Minutes 10 to 13 only, then the source ends. */
     assert_int_equal(source_next_us(&coarse.source), 15 * USEC_PER_MIN);
     assert_int_equal(source_next(&coarse.source, bars), 0);
     assert_int_equal(source_next_us(&coarse.source), INT64_MAX);
@@ -98,4 +98,4 @@ static void what_is_cut_short_is_left_out(void **state)
 }
 
 UNIT_GROUP(coarse, cmocka_unit_test(builds_longer_candles),
-           cmocka_unit_test(what_is_cut_short_is_left_out))
+           cmocka_unit_test(a_candle_cut_short_by_the_end_is_left_out))

@@ -10,7 +10,7 @@
 #define HEADER   "time,open,high,low,close,volume\n"
 #define ROWS_MAX 64
 
-/* What came of a text: its rows, its report, or why it was refused. */
+/* The result of reading a text: its rows and report, or the error. */
 struct reading {
     int rc;
     struct err err;
@@ -54,8 +54,8 @@ static void assert_refused(const char *rows, enum csv_fault fault, int64_t line)
     assert_int_equal(r.report.faults[fault], 1);
     assert_int_equal(r.report.refused, 1);
     assert_int_equal(r.report.reported_count, 1);
-    assert_int_equal(r.report.notified[0].line, line);
-    assert_int_equal(r.report.notified[0].fault, fault);
+    assert_int_equal(r.report.reported[0].line, line);
+    assert_int_equal(r.report.reported[0].fault, fault);
     assert_int_equal(r.count, 1);
 }
 
@@ -85,7 +85,7 @@ static void the_exact_time_wins_over_the_date_beside_it(void **state)
     assert_int_equal(r.rows[0].bar.open_us, INT64_C(1640991660000000));
 }
 
-static void times_are_told_apart(void **state)
+static void time_formats_are_distinguished(void **state)
 {
     (void)state;
     static const struct {
@@ -175,8 +175,9 @@ static void line_ends_may_be_mixed(void **state)
     assert_int_equal(csv_report_missing(&r.report), 0);
 }
 
-/* At each length of what is before it a CR LF falls on the edge of the buffer once. */
-static void a_line_end_on_the_edge_of_the_buffer_is_one(void **state)
+/* Each length of the text before it moves the CR LF, so that once it is split by the buffer's end.
+ */
+static void a_line_end_split_by_the_buffer_is_one_line_end(void **state)
 {
     (void)state;
     for (size_t pad = 65000; pad < 65600; pad += 1) {
@@ -198,7 +199,7 @@ static void a_line_end_on_the_edge_of_the_buffer_is_one(void **state)
         read_text(text.data, &r);
         assert_int_equal(r.count, 23);
         assert_int_equal(r.report.refused, 1);
-        assert_int_equal(r.report.notified[0].line, before + 3);
+        assert_int_equal(r.report.reported[0].line, before + 3);
     }
 }
 
@@ -246,7 +247,7 @@ static void each_bad_row_is_refused_with_its_line(void **state)
     assert_refused("40,5,6,4,5,1\n", CSV_FAULT_BACK, 3);
 }
 
-static void each_fault_has_words_of_its_own(void **state)
+static void each_fault_has_its_own_text(void **state)
 {
     (void)state;
     for (int a = 0; a < CSV_FAULT_COUNT; a++) {
@@ -257,7 +258,7 @@ static void each_fault_has_words_of_its_own(void **state)
     }
 }
 
-static void empty_cells_behind_the_last_column_do_not_matter(void **state)
+static void empty_cells_after_the_last_column_are_ignored(void **state)
 {
     (void)state;
     struct reading r;
@@ -265,7 +266,7 @@ static void empty_cells_behind_the_last_column_do_not_matter(void **state)
     assert_int_equal(r.count, 1);
 }
 
-static void a_line_without_end_is_refused_and_the_next_one_read(void **state)
+static void an_endless_line_is_refused_and_the_next_one_is_read(void **state)
 {
     (void)state;
     static const size_t lengths[] = {CSV_LINE_MAX + 1, 70000, 300000};
@@ -280,9 +281,9 @@ static void a_line_without_end_is_refused_and_the_next_one_read(void **state)
         read_text(text.data, &r);
         assert_int_equal(r.count, 2);
         assert_int_equal(r.report.faults[CSV_FAULT_LONG], 1);
-        assert_int_equal(r.report.notified[0].line, 3);
-        assert_memory_equal(r.report.notified[0].text, "zzz", 3);
-        /* And at the end of the file, too. */
+        assert_int_equal(r.report.reported[0].line, 3);
+        assert_memory_equal(r.report.reported[0].text, "zzz", 3);
+        /* The same at the end of the file. */
         read_bytes(text.data, text.len - strlen("\n120,1,1,1,1,1\n"), &r);
         assert_int_equal(r.count, 1);
         assert_int_equal(r.report.faults[CSV_FAULT_LONG], 1);
@@ -296,7 +297,7 @@ static void gaps_and_duplicates_are_counted(void **state)
     read_text(HEADER "60,1,1,1,1,1\n120,2,2,2,2,1\n120,3,3,3,3,1\n360,4,4,4,4,1\n300,5,5,5,5,1\n",
               &r);
     assert_int_equal(r.count, 3);
-    assert_true(r.rows[1].bar.close == 2); /* the first of two counts */
+    assert_true(r.rows[1].bar.close == 2); /* the first of two duplicates */
     assert_int_equal(r.report.duplicates, 1);
     assert_int_equal(r.report.faults[CSV_FAULT_BACK], 1);
     assert_int_equal(csv_report_missing(&r.report), 3);
@@ -315,14 +316,14 @@ static void assert_header(const char *text, const char *wanted)
     assert_non_null(strstr(r.err.context, wanted));
 }
 
-static void a_wrong_header_names_line_and_column(void **state)
+static void an_error_in_the_header_names_line_and_column(void **state)
 {
     (void)state;
     assert_header("\ntime,open,high,low,clsoe,volume\n1,1,1,1,1,1\n", "f.csv:2: no column close");
     assert_header("60,1,1,1,1,1\n", "f.csv:1: no column time");
     assert_header("time;open;high;low;close;volume\n", "no column time");
     assert_header("time,open,high,low,close\n", "no column volume");
-    assert_header("time,open,high,low,close,volume,CLOSE\n", "column close stands twice");
+    assert_header("time,open,high,low,close,volume,CLOSE\n", "column close is there twice");
     assert_header("time,\"open,high\n", "quotation marks");
     assert_header("\xff\xfet\0i\0", "no column");
     assert_header("\n\n", "the file is empty");
@@ -335,7 +336,7 @@ static void a_wrong_header_names_line_and_column(void **state)
             assert_int_equal(r.rc, -ERR_MARKET_CSV_HEADER);
         }
     }
-    assert_header(text.data, "too long for a header");
+    assert_header(text.data, "the header is too long");
 }
 
 static ssize_t a_million_bad_rows(void *cookie, char *dst, size_t size)
@@ -382,7 +383,7 @@ static ssize_t broken_disk(void *cookie, char *dst, size_t size)
     return (ssize_t)strlen(HEADER) + 15;
 }
 
-static void a_file_that_cannot_be_read_says_so(void **state)
+static void a_read_error_is_reported(void **state)
 {
     (void)state;
     AUTO_CSV struct csv *csv = NULL;
@@ -402,7 +403,7 @@ static void a_file_that_cannot_be_read_says_so(void **state)
     csv_free(NULL);
 }
 
-static void longer_bars_are_built_and_the_unfinished_one_is_not_given(void **state)
+static void longer_bars_are_built_and_the_unfinished_one_is_left_out(void **state)
 {
     (void)state;
     struct reading r;
@@ -448,7 +449,7 @@ static void longer_bars_are_built_and_the_unfinished_one_is_not_given(void **sta
     assert_false(resample_end(&five, USEC_PER_MIN, &out[3]));
 }
 
-static void what_does_not_fit_spoils_the_whole_candle(void **state)
+static void a_value_out_of_range_makes_the_whole_candle_invalid(void **state)
 {
     (void)state;
     struct reading r;
@@ -467,7 +468,7 @@ static void what_does_not_fit_spoils_the_whole_candle(void **state)
     }
 }
 
-/* The long way round: every indicator over a month of real minutes, and the books of the reader. */
+/* Every indicator over a month of real minutes, and the reader's report. */
 static void a_real_month(void **state)
 {
     (void)state;
@@ -476,7 +477,7 @@ static void a_real_month(void **state)
     struct indicators all;
     double values[INDICATOR_COUNT];
     if (csv_open("../shared/data/btc-perp-1m.csv", &csv, NULL) < 0) {
-        print_message("SKIP: ../shared/data is not here\n");
+        print_message("SKIP: no ../shared/data\n");
         skip();
     }
     indicators_init(&all);
@@ -490,7 +491,7 @@ static void a_real_month(void **state)
     const struct csv_report *r = csv_report(csv);
     assert_int_equal(r->accepted, 45031);
     assert_int_equal(r->refused + r->duplicates + csv_report_missing(r), 0);
-    /* As TA-Lib 0.4 gives them for the last minute. */
+    /* TA-Lib 0.4's values for the last minute. */
     static const struct {
         enum indicator id;
         double value;
@@ -515,17 +516,17 @@ static void a_real_month(void **state)
 
 UNIT_GROUP(csv, cmocka_unit_test(columns_are_found_by_name_in_any_order),
            cmocka_unit_test(the_exact_time_wins_over_the_date_beside_it),
-           cmocka_unit_test(times_are_told_apart), cmocka_unit_test(numbers_are_read_exactly),
-           cmocka_unit_test(line_ends_may_be_mixed),
-           cmocka_unit_test(a_line_end_on_the_edge_of_the_buffer_is_one),
+           cmocka_unit_test(time_formats_are_distinguished),
+           cmocka_unit_test(numbers_are_read_exactly), cmocka_unit_test(line_ends_may_be_mixed),
+           cmocka_unit_test(a_line_end_split_by_the_buffer_is_one_line_end),
            cmocka_unit_test(each_bad_row_is_refused_with_its_line),
-           cmocka_unit_test(each_fault_has_words_of_its_own),
-           cmocka_unit_test(empty_cells_behind_the_last_column_do_not_matter),
-           cmocka_unit_test(a_line_without_end_is_refused_and_the_next_one_read),
+           cmocka_unit_test(each_fault_has_its_own_text),
+           cmocka_unit_test(empty_cells_after_the_last_column_are_ignored),
+           cmocka_unit_test(an_endless_line_is_refused_and_the_next_one_is_read),
            cmocka_unit_test(gaps_and_duplicates_are_counted),
-           cmocka_unit_test(a_wrong_header_names_line_and_column),
+           cmocka_unit_test(an_error_in_the_header_names_line_and_column),
            cmocka_unit_test(a_million_bad_rows_are_counted),
-           cmocka_unit_test(a_file_that_cannot_be_read_says_so),
-           cmocka_unit_test(longer_bars_are_built_and_the_unfinished_one_is_not_given),
-           cmocka_unit_test(what_does_not_fit_spoils_the_whole_candle),
+           cmocka_unit_test(a_read_error_is_reported),
+           cmocka_unit_test(longer_bars_are_built_and_the_unfinished_one_is_left_out),
+           cmocka_unit_test(a_value_out_of_range_makes_the_whole_candle_invalid),
            cmocka_unit_test(a_real_month))

@@ -32,7 +32,7 @@ static int remove_folder(void **state)
     return system(command);
 }
 
-/* In one of four buffers, so that several can be named at once. */
+/* Returns one of four static buffers, so that one expression can use several paths. */
 static const char *path_of(const char *name)
 {
     static char paths[4][128];
@@ -59,7 +59,7 @@ static int open_one(struct csv_source *s, const char *name, struct err *err)
     return csv_source_init(s, &file, 1, err);
 }
 
-/* The file's minutes at these distances from START; the price is 100 + the minute. */
+/* Candles at these minutes after START; the price is 100 + the minute. */
 static void write_minutes(const char *name, const int *minutes, int count)
 {
     AUTO_BUF struct buf text = BUF_INIT(1 << 20);
@@ -79,7 +79,7 @@ static void assert_minute(const struct source_bar *bar, struct symbol symbol, in
     assert_int_equal(bar->candle.volume.e8, dec_from_int(2).e8);
 }
 
-static void gives_files_in_the_order_of_time(void **state)
+static void replays_files_in_time_order(void **state)
 {
     (void)state;
     static const int of_btc[] = {0, 1, 2, 5, 6}, of_eth[] = {1, 2, 3, 6, 9, 10};
@@ -124,9 +124,9 @@ static void gives_files_in_the_order_of_time(void **state)
     csv_source_release(NULL);
 }
 
-/* Line ends of three kinds in one file, duplicates, rows back in time, rows that are none, candles
- * between two steps and ones that 1e-8 does not hold: counted, and passed over. */
-static void counts_what_it_passes_over(void **state)
+/* Three kinds of line ends in one file; duplicates, rows back in time, invalid rows, candles off
+ * the step and candles that struct dec cannot hold are counted and skipped. */
+static void counts_the_rows_that_it_skips(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(1 << 16);
@@ -150,7 +150,7 @@ static void counts_what_it_passes_over(void **state)
             buf_addf(&text, "nonsense%s%s", end, end);
         }
     }
-    /* Off the step, then too small for 1e-8: what the reader takes and a market cannot. */
+    /* Off the step, then too small for struct dec: valid for the reader, unusable for a source. */
     buf_addf(&text, "2,7,7,7,7,%lld\n", (long long)(START + 300 * 60 + 60));
     buf_addf(&text, "2,7,7,7,7,%lld\n", (long long)(START + 301 * 60 + 90));
     buf_addf(&text, "2,1e-9,1e-9,1e-9,1e-9,%lld\n", (long long)(START + 303 * 60));
@@ -182,8 +182,8 @@ static void counts_what_it_passes_over(void **state)
     csv_source_release(&s);
 }
 
-/* A step of 15 minutes, an hour, ten seconds: the rows tell it. */
-static void the_rows_tell_the_step(void **state)
+/* The step is found from the rows: 15 minutes, an hour, ten seconds. */
+static void the_step_is_found_from_the_rows(void **state)
 {
     (void)state;
     static const int steps_s[] = {1, 10, 60, 120, 300, 900, 3600};
@@ -213,7 +213,7 @@ static void refuse_file(const char *name, const char *text, enum err_id id, cons
     assert_non_null(strstr(err.context, says));
 }
 
-static void refuses_files_that_are_no_market(void **state)
+static void refuses_files_without_usable_candles(void **state)
 {
     (void)state;
     struct csv_source s;
@@ -231,7 +231,7 @@ static void refuses_files_that_are_no_market(void **state)
     refuse_file("day.csv", HEADER "1790002800,1,1,1,1,1\n1790089200,1,1,1,1,1\n",
                 ERR_MARKET_TIMEFRAME, "86400 s apart");
     assert_int_equal(mkfifo(path_of("pipe"), 0600), 0);
-    assert_int_equal(open_one(&s, "pipe", &err), -ERR_FILE_FAILED); /* and does not wait for it */
+    assert_int_equal(open_one(&s, "pipe", &err), -ERR_FILE_FAILED); /* and does not block on it */
 
     write_csv("one.csv", HEADER "1790002800,1,1,1,1,1\n1790002860,1,1,1,1,1\n");
     write_csv("five.csv", HEADER "1790002800,1,1,1,1,1\n1790003100,1,1,1,1,1\n");
@@ -243,7 +243,7 @@ static void refuses_files_that_are_no_market(void **state)
     assert_int_equal(csv_source_init(&s, gone, 2, &err), -ERR_FILE_MISSING);
 }
 
-static void goes_on_after_a_restart(void **state)
+static void continues_after_a_restart(void **state)
 {
     (void)state;
     int minutes[200];
@@ -311,7 +311,7 @@ static void refuses_foreign_bytes(void **state)
     csv_source_release(&s);
 }
 
-/* A disk that gives one text and then fails. */
+/* A stream that returns one text and then fails. */
 static ssize_t fail_after(void *cookie, char *dst, size_t size)
 {
     const char **text = cookie;
@@ -326,8 +326,8 @@ static ssize_t fail_after(void *cookie, char *dst, size_t size)
     return (ssize_t)len;
 }
 
-/* What cannot be read on is told, and ends the market: the rest would have a hole in one symbol. */
-static void a_read_error_ends_it(void **state)
+/* A read error is reported and ends the source: otherwise one symbol would have a gap. */
+static void a_read_error_ends_the_source(void **state)
 {
     (void)state;
     static const int minutes[] = {0, 1, 2, 3};
@@ -394,18 +394,19 @@ static void a_million_bad_rows_take_no_memory(void **state)
     const struct csv_report *r = csv_source_report(&s, 0).rows;
     assert_int_equal(r->refused + r->duplicates, 1000000);
     assert_int_equal(r->reported_count, CSV_REPORTED_MAX);
-    assert_int_equal(r->notified[0].line, 5);
+    assert_int_equal(r->reported[0].line, 5);
     csv_source_release(&s);
     assert_true(resident_kb() - before_kb < 4096);
 }
 
 UNIT_GROUP(
     csv_source,
-    cmocka_unit_test_setup_teardown(gives_files_in_the_order_of_time, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(counts_what_it_passes_over, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(the_rows_tell_the_step, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(refuses_files_that_are_no_market, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(goes_on_after_a_restart, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(replays_files_in_time_order, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(counts_the_rows_that_it_skips, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(the_step_is_found_from_the_rows, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(refuses_files_without_usable_candles, make_folder,
+                                    remove_folder),
+    cmocka_unit_test_setup_teardown(continues_after_a_restart, make_folder, remove_folder),
     cmocka_unit_test_setup_teardown(refuses_foreign_bytes, make_folder, remove_folder),
-    cmocka_unit_test_setup_teardown(a_read_error_ends_it, make_folder, remove_folder),
+    cmocka_unit_test_setup_teardown(a_read_error_ends_the_source, make_folder, remove_folder),
     cmocka_unit_test_setup_teardown(a_million_bad_rows_take_no_memory, make_folder, remove_folder))

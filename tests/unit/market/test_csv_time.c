@@ -1,4 +1,4 @@
-/* Times of a date that was read before take a shorter way, which must lead to the same. */
+/* A time with the date of the row before takes a fast path, which must give the same result. */
 #include "base/clock.h"
 #include "market/csv.h"
 #include "unit/unit.h"
@@ -19,7 +19,7 @@ static int64_t second_time(const char *first, const char *second)
     return csv_next(csv, &row, NULL) == 1 ? row.bar.open_us : -1;
 }
 
-static void both_ways_lead_to_the_same(void **state)
+static void both_paths_give_the_same_time(void **state)
 {
     (void)state;
     static const char *const times[] = {"2022-01-05 14:30:00",
@@ -34,7 +34,7 @@ static void both_ways_lead_to_the_same(void **state)
                                         "2022-01-06 00:00:00",
                                         "2022-01-05 00:00:01.000001"};
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
-        /* Another date before it: the long way. */
+        /* Another date before it: the slow path. */
         int64_t far = second_time("2022-01-04 00:00:00", times[i]);
         int64_t near = second_time("2022-01-05 00:00:00", times[i]);
         assert_true(far > 0);
@@ -44,7 +44,7 @@ static void both_ways_lead_to_the_same(void **state)
                      INT64_C(1641393007250000));
 }
 
-static void what_is_no_time_is_refused_both_ways(void **state)
+static void an_invalid_time_is_refused_on_both_paths(void **state)
 {
     (void)state;
     static const char *const times[] = {"2022-01-05 24:00:00",   "2022-01-05 14:60:00",
@@ -58,5 +58,5 @@ static void what_is_no_time_is_refused_both_ways(void **state)
     }
 }
 
-UNIT_GROUP(csv_time, cmocka_unit_test(both_ways_lead_to_the_same),
-           cmocka_unit_test(what_is_no_time_is_refused_both_ways))
+UNIT_GROUP(csv_time, cmocka_unit_test(both_paths_give_the_same_time),
+           cmocka_unit_test(an_invalid_time_is_refused_on_both_paths))

@@ -1,4 +1,4 @@
-/* Saved market states and candles with one thing wrong at a time. */
+/* Saved market states and candles with one damaged field each. */
 #include "base/check.h"
 #include "market/series.h"
 #include "market/simulated.h"
@@ -29,7 +29,7 @@ static void a_market_with_one_damaged_field_is_not_loaded(void **state)
     bad[n++].next_open_us++;
     memset(bad[n++].symbols[0].symbol.name, 'A', SYMBOL_SIZE);
     bad[n++].symbols[0].symbol.name[0] = '\0';
-    bad[n++].symbols[0].symbol.name[0] = 'b'; /* would be folded into another name */
+    bad[n++].symbols[0].symbol.name[0] = 'b'; /* symbols are upper case */
     bad[n++].symbols[0].base = 0;
     bad[n++].symbols[0].base = 1e9;
     bad[n++].symbols[0].base = (double)NAN;
@@ -85,7 +85,7 @@ static void a_candle_with_one_damaged_field_changes_nothing(void **state)
     assert_int_equal(series_push(&series, &good, START + USEC_PER_MIN, &closed), SERIES_ACCEPTED);
 }
 
-static void a_volume_beyond_all_amounts_keeps_what_fits(void **state)
+static void a_sum_of_volumes_that_overflows_keeps_the_last_valid_sum(void **state)
 {
     (void)state;
     struct symbol symbol = {"BTC-USD"};
@@ -112,7 +112,7 @@ static void a_volume_beyond_all_amounts_keeps_what_fits(void **state)
         assert_false(series_is_sane(&bad)); \
     } while (0)
 
-/* Whatever is an index, a count, a divisor or a bool in the saved bytes of a series. */
+/* Every index, count, divisor and bool in the saved bytes of a series. */
 static void a_series_with_one_damaged_field_is_not_sane(void **state)
 {
     (void)state;
@@ -179,7 +179,7 @@ static void a_series_with_one_damaged_field_is_not_sane(void **state)
         BAD_SERIES(frames[i].atr.previous_close = (double)NAN);
         BAD_SERIES(frames[i].atr.value = (double)NAN);
     }
-    /* A byte that is no bool must not be read as one. */
+    /* A byte that is neither 0 nor 1 must not be read as a bool. */
     const size_t bools[] = {offsetof(struct series, suspect),
                             offsetof(struct series, frames[1].has_live),
                             offsetof(struct series, frames[1].rsi.has_previous),
@@ -193,5 +193,5 @@ static void a_series_with_one_damaged_field_is_not_sane(void **state)
 
 UNIT_GROUP(damage, cmocka_unit_test(a_market_with_one_damaged_field_is_not_loaded),
            cmocka_unit_test(a_candle_with_one_damaged_field_changes_nothing),
-           cmocka_unit_test(a_volume_beyond_all_amounts_keeps_what_fits),
+           cmocka_unit_test(a_sum_of_volumes_that_overflows_keeps_the_last_valid_sum),
            cmocka_unit_test(a_series_with_one_damaged_field_is_not_sane))

@@ -17,7 +17,7 @@ static void walk(double *closes, uint64_t seed)
     }
 }
 
-/* By the book, from the beginning each time. */
+/* From the definition, computed from the beginning each time. */
 static double naive_rsi(const double *closes, int last, int period)
 {
     double gain = 0;
@@ -55,7 +55,7 @@ static void assert_close(double a, double b)
     assert_true(fabs(a - b) <= 1e-9 * fmax(1, fabs(b)));
 }
 
-static void rsi_is_the_batch_value(void **state)
+static void rsi_equals_the_batch_value(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
@@ -74,7 +74,7 @@ static void rsi_is_the_batch_value(void **state)
 }
 
 /* J. Welles Wilder's own worked example, as given in most textbooks: 70.53 after 15 closes. */
-static void rsi_of_the_textbook(void **state)
+static void rsi_matches_the_textbook_example(void **state)
 {
     (void)state;
     static const double closes[] = {44.3389, 44.0902, 44.1497, 43.6124, 44.3278,
@@ -88,7 +88,7 @@ static void rsi_of_the_textbook(void **state)
     assert_true(fabs(rsi_value(&rsi) - 70.53) < 0.01);
 }
 
-static void rsi_at_its_ends(void **state)
+static void rsi_at_its_limits(void **state)
 {
     (void)state;
     struct rsi flat, up, down;
@@ -105,7 +105,7 @@ static void rsi_at_its_ends(void **state)
     assert_close(rsi_value(&down), 0);
 }
 
-static void ema_is_the_batch_value(void **state)
+static void ema_equals_the_batch_value(void **state)
 {
     (void)state;
     static const int periods[] = {1, 12, 26, 50};
@@ -126,6 +126,6 @@ static void ema_is_the_batch_value(void **state)
     }
 }
 
-UNIT_GROUP(indicators, cmocka_unit_test(rsi_is_the_batch_value),
-           cmocka_unit_test(rsi_of_the_textbook), cmocka_unit_test(rsi_at_its_ends),
-           cmocka_unit_test(ema_is_the_batch_value))
+UNIT_GROUP(indicators, cmocka_unit_test(rsi_equals_the_batch_value),
+           cmocka_unit_test(rsi_matches_the_textbook_example), cmocka_unit_test(rsi_at_its_limits),
+           cmocka_unit_test(ema_equals_the_batch_value))

@@ -46,8 +46,8 @@ static bool direct(const double *x, const double *y, int newest, double *ret)
     return true;
 }
 
-/* Two walks that share a part of their moves, with hours missing from each on its own, held
- * against the definition at every hour. */
+/* Two walks that share part of their moves, each with missing hours of its own, compared with the
+ * definition at every hour. */
 static void equals_the_definition(void **state)
 {
     (void)state;
@@ -56,7 +56,7 @@ static void equals_the_definition(void **state)
     int defined = 0, undefined = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
         struct returns r = {0};
-        double shared_part = (double)seed / 6 - 1; /* also against each other */
+        double shared_part = (double)seed / 6 - 1; /* negative: they move in opposite directions */
         double px = 60000, py = 3000;
         rng_init(&rng, seed);
         for (int h = 0; h < HOURS; h++) {
@@ -69,7 +69,7 @@ static void equals_the_definition(void **state)
             x[h] = rng_chance(&rng, missing) ? (double)NAN : px;
             y[h] = rng_chance(&rng, missing) ? (double)NAN : py;
             if (h > 200 && h < 200 + 5 * (int)seed) {
-                x[h] = (double)NAN; /* a hole as long as an hour, or longer than the window */
+                x[h] = (double)NAN; /* a gap of one hour up to more than the window */
             }
             if (!isnan(x[h])) {
                 returns_push(&r, a, HOUR0 + h, price(x[h]));
@@ -95,7 +95,7 @@ static void equals_the_definition(void **state)
     assert_true(defined > 1000 && undefined > 300);
 }
 
-static void is_undefined_until_enough_is_common(void **state)
+static void is_undefined_below_the_minimum_of_common_hours(void **state)
 {
     (void)state;
     struct returns r = {0};
@@ -112,17 +112,17 @@ static void is_undefined_until_enough_is_common(void **state)
     assert_true(fabs(got - 1) < 1e-15);
     assert_false(returns_correlation(&r, a, c, &got)); /* never seen */
     assert_true(got == 0);
-    /* One that stands still is like nothing. */
+    /* A symbol that never moved has no correlation. */
     for (int h = 0; h <= RETURNS_MIN; h++) {
         returns_push(&r, c, HOUR0 + h, dec_from_int(5));
     }
     assert_false(returns_correlation(&r, a, c, &got));
-    /* Two days after its last hour nothing of it counts. */
+    /* Two days after its last hour, none of its hours is in the window. */
     returns_push(&r, b, HOUR0 + RETURNS_MIN + RETURNS_WINDOW, dec_from_int(200));
     assert_false(returns_correlation(&r, a, b, &got));
 }
 
-static void passes_over_what_makes_no_sense(void **state)
+static void ignores_invalid_input(void **state)
 {
     (void)state;
     struct returns r = {0};
@@ -168,6 +168,5 @@ static void damaged_bytes_are_not_sane(void **state)
 }
 
 UNIT_GROUP(returns, cmocka_unit_test(equals_the_definition),
-           cmocka_unit_test(is_undefined_until_enough_is_common),
-           cmocka_unit_test(passes_over_what_makes_no_sense),
-           cmocka_unit_test(damaged_bytes_are_not_sane))
+           cmocka_unit_test(is_undefined_below_the_minimum_of_common_hours),
+           cmocka_unit_test(ignores_invalid_input), cmocka_unit_test(damaged_bytes_are_not_sane))

@@ -59,9 +59,9 @@ static void builds_five_minutes(void **state)
     assert_true(series_frame(&s, TF_15M)->has_live);
 }
 
-/* What is derived from closed bars is, to the last bit, what it was before the bar that is live
- * went wild; and the minute that closes it lets it in. */
-static void a_live_bar_never_leaks(void **state)
+/* Nothing derived from closed bars changes by a bit while the live bar moves wildly; the minute
+ * that closes the bar includes it. */
+static void the_live_bar_does_not_affect_closed_ones(void **state)
 {
     (void)state;
     struct series s;
@@ -77,7 +77,7 @@ static void a_live_bar_never_leaks(void **state)
     }
     for (int minute = 0; minute < 60; minute++) {
         struct series before = s;
-        int64_t price = 50 + minute * 3000 % 100000; /* nothing like what went before */
+        int64_t price = 50 + minute * 3000 % 100000; /* far from all earlier prices */
         struct candle c = {s.updated_us,        dec_from_int(price), dec_from_int(price + 7),
                            dec_from_int(price), dec_from_int(price), dec_from_int(1)};
         assert_int_equal(push(&s, c, &closed), SERIES_ACCEPTED);
@@ -126,7 +126,7 @@ static void counts_bars_of_an_hour(void **state)
     assert_int_equal(s.accepted, 60);
 }
 
-static void a_gap_closes_the_bar_that_was_live(void **state)
+static void a_gap_closes_the_live_bar(void **state)
 {
     (void)state;
     struct series s;
@@ -138,21 +138,21 @@ static void a_gap_closes_the_bar_that_was_live(void **state)
     assert_int_equal(s.gaps, 6);
     assert_int_equal(series_frame(&s, TF_5M)->closed.close.e8, dec_from_int(101).e8);
     assert_int_equal(series_frame(&s, TF_5M)->live.open_us, START + 5 * USEC_PER_MIN);
-    /* Both the bar before and its own, in one candle. */
+    /* One candle closes both the bar before and its own. */
     assert_int_equal(push(&s, bar(14, 100, 110, 90, 103), &closed), SERIES_ACCEPTED);
     assert_int_equal(closed, 1u << TF_5M | 1u << TF_15M);
     assert_int_equal(series_frame(&s, TF_5M)->closed_count, 3);
     assert_int_equal(open_of(&s, TF_5M, 1), START + 5 * USEC_PER_MIN);
 }
 
-/* ---------------------------------------------------------------- against an independent way */
+/* ---------------------------------------------------------------- against the definition */
 
 #define HOURS   150
 #define MINUTES (HOURS * 60)
 
 static struct candle minutes[MINUTES];
 
-/* One in `gap` candles is missing; 0: none. */
+/* One candle in `gap` is missing; 0: none. */
 static int make_minutes(int64_t step_us, int gap)
 {
     struct simulated m;
@@ -178,7 +178,7 @@ struct expected {
     struct candle bars[MINUTES];
 };
 
-/* By the definition: all candles of a bar's time, whatever came in between. */
+/* By the definition: all candles within a bar's time. */
 static void resample_all(const struct candle *c, int count, int64_t step_us, int64_t length_us,
                          struct expected *ret)
 {
@@ -204,7 +204,7 @@ static void resample_all(const struct candle *c, int count, int64_t step_us, int
 
 static struct expected expected;
 
-/* Ours is 0 where there is none. */
+/* Ours is 0 where the value is undefined. */
 static bool same(double ours, double value)
 {
     return ours == (isnan(value) ? 0 : value);
@@ -288,7 +288,7 @@ static void every_step_gives_the_same_bars(void **state)
     }
 }
 
-static void knows_which_steps_fill_an_hour(void **state)
+static void only_steps_that_fill_an_hour_are_valid(void **state)
 {
     (void)state;
     assert_true(series_step_is_valid(USEC_PER_SEC));
@@ -310,9 +310,9 @@ static int five_minutes(int count, struct candle *ret)
     return expected.count;
 }
 
-/* At whatever minute it stops: the saved bytes and the stored five-minute candles give back the
- * same value, windows included. */
-static void windows_come_back(void **state)
+/* At every minute of a stop: the saved bytes and the stored five-minute candles restore the same
+ * value, windows included. */
+static void windows_are_restored(void **state)
 {
     (void)state;
     static struct candle stored[MINUTES];
@@ -342,8 +342,8 @@ static void windows_come_back(void **state)
     }
 }
 
-/* A database that kept more than the bytes know (they are older) adds nothing. */
-static void windows_do_not_run_ahead(void **state)
+/* The database can be newer than the saved bytes: its newer candles are left out. */
+static void windows_do_not_get_ahead_of_the_saved_bytes(void **state)
 {
     (void)state;
     static struct candle stored[MINUTES];
@@ -366,8 +366,8 @@ static void windows_do_not_run_ahead(void **state)
     assert_int_equal(window_count(series_window(&cold, TF_5M)), 0);
 }
 
-/* Without saved bytes the stored candles alone warm it: the indicators are what they would be. */
-static void history_alone_warms(void **state)
+/* Without saved bytes, the stored candles alone give the same indicators. */
+static void history_alone_restores_the_indicators(void **state)
 {
     (void)state;
     static struct candle stored[MINUTES];
@@ -393,7 +393,7 @@ static void history_alone_warms(void **state)
     assert_true(moments_mean(&series_frame(&warm, TF_1H)->bands) ==
                 moments_mean(&series_frame(&s, TF_1H)->bands));
     assert_int_equal(series_regime(&warm), series_regime(&s));
-    /* And it goes on with the next minute. */
+    /* It continues with the next minute. */
     struct candle next = minutes[MINUTES - 1];
     next.open_us += USEC_PER_MIN;
     assert_int_equal(push(&warm, next, &closed), SERIES_ACCEPTED);
@@ -449,7 +449,7 @@ static void refuses_and_counts(void **state)
     assert_int_equal(series_push(&s, &bad[0], complete_us, &closed), SERIES_IMPOSSIBLE);
     assert_int_equal(series_push(&s, &next, complete_us + SERIES_STALE_US, &closed),
                      SERIES_ACCEPTED);
-    assert_false(series_suspect(&s)); /* a good one came */
+    assert_false(series_suspect(&s)); /* a candle was accepted */
 }
 
 static void every_result_has_a_name(void **state)
@@ -478,7 +478,7 @@ static void swing(struct series *s, int hours, double share)
     }
 }
 
-static void the_hourly_bands_tell_the_regime(void **state)
+static void the_hourly_bands_give_the_regime(void **state)
 {
     (void)state;
     struct series s;
@@ -500,13 +500,13 @@ static void drift_is_the_side_of_the_middle_band(void **state)
     unsigned closed;
     init(&s, USEC_PER_MIN);
     assert_int_equal(series_drift(&s), 0);
-    /* Hours are cold: the five-minute frame speaks. */
+    /* The hourly bands are undefined: the five-minute frame is used. */
     for (int i = 0; i < 5 * 25; i++) {
         (void)push(&s, bar(i, 1000 - i, 1001 - i, 999 - i, 1000 - i), &closed);
     }
     assert_int_equal(series_regime(&s), REGIME_NEUTRAL);
     assert_int_equal(series_drift(&s), -1);
-    /* Up for 20 hours, then a fall of an hour that does not reach the middle: still up. */
+    /* Up for 20 hours, then down for an hour, but not below the middle band: still up. */
     for (int i = 5 * 25; i < 22 * 60; i++) {
         int64_t p = 1000 + i * 10;
         (void)push(&s, bar(i, p, p, p, p), &closed);
@@ -523,7 +523,7 @@ static void drift_is_the_side_of_the_middle_band(void **state)
     assert_int_equal(series_drift(&s), -1);
 }
 
-static void changes_over_a_day(void **state)
+static void change_24h_covers_a_day(void **state)
 {
     (void)state;
     struct series s;
@@ -538,13 +538,15 @@ static void changes_over_a_day(void **state)
     assert_int_equal(series_change_24h_pct(&s).e8, dec_from_int(-25).e8);
 }
 
-UNIT_GROUP(series, cmocka_unit_test(builds_five_minutes), cmocka_unit_test(a_live_bar_never_leaks),
-           cmocka_unit_test(counts_bars_of_an_hour),
-           cmocka_unit_test(a_gap_closes_the_bar_that_was_live),
+UNIT_GROUP(series, cmocka_unit_test(builds_five_minutes),
+           cmocka_unit_test(the_live_bar_does_not_affect_closed_ones),
+           cmocka_unit_test(counts_bars_of_an_hour), cmocka_unit_test(a_gap_closes_the_live_bar),
            cmocka_unit_test(every_step_gives_the_same_bars),
-           cmocka_unit_test(knows_which_steps_fill_an_hour), cmocka_unit_test(windows_come_back),
-           cmocka_unit_test(windows_do_not_run_ahead), cmocka_unit_test(history_alone_warms),
+           cmocka_unit_test(only_steps_that_fill_an_hour_are_valid),
+           cmocka_unit_test(windows_are_restored),
+           cmocka_unit_test(windows_do_not_get_ahead_of_the_saved_bytes),
+           cmocka_unit_test(history_alone_restores_the_indicators),
            cmocka_unit_test(refuses_and_counts), cmocka_unit_test(every_result_has_a_name),
-           cmocka_unit_test(the_hourly_bands_tell_the_regime),
+           cmocka_unit_test(the_hourly_bands_give_the_regime),
            cmocka_unit_test(drift_is_the_side_of_the_middle_band),
-           cmocka_unit_test(changes_over_a_day))
+           cmocka_unit_test(change_24h_covers_a_day))

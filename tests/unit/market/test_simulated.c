@@ -9,7 +9,7 @@
 
 static const struct symbol symbols[] = {{"BTC-USD"}, {"ETH-USD"}, {"ZZZ-EUR"}};
 
-static void candles_are_possible_and_join(void **state)
+static void candles_are_valid_and_continuous(void **state)
 {
     (void)state;
     struct simulated m;
@@ -37,9 +37,9 @@ static void candles_are_possible_and_join(void **state)
     assert_true(moved > 59000);
 }
 
-/* FNV-1a over 20,000 minutes: one bit that another compiler, processor or library decides
- * differently changes it. Other candles for the same seed are a change that people see: then mend
- * the number. */
+/* FNV-1a over 20,000 minutes: one bit that differs with the compiler, processor or library changes
+ * it. Other candles for the same seed are a change that users see: announce it and update the
+ * number. */
 static void a_seed_is_the_same_everywhere(void **state)
 {
     (void)state;
@@ -82,7 +82,7 @@ static void same_seed_same_prices(void **state)
     assert_memory_equal(&a.state, &b.state, sizeof(a.state));
 }
 
-static void goes_on_after_a_restart(void **state)
+static void continues_after_a_restart(void **state)
 {
     (void)state;
     struct simulated a, b;
@@ -160,7 +160,7 @@ static double go(enum climate climate, int minutes)
     return m.state.symbols[0].price / first - 1;
 }
 
-static void climates_are_what_they_say(void **state)
+static void climates_move_prices_in_their_direction(void **state)
 {
     (void)state;
     assert_true(go(CLIMATE_UP, 1440) > 0.08);
@@ -169,8 +169,8 @@ static void climates_are_what_they_say(void **state)
     assert_true(go(CLIMATE_CRASH, 120) < -0.1);
 }
 
-/* Every climate comes, and months of it leave the prices sane. */
-static void the_weather_changes(void **state)
+/* Every climate occurs, and prices stay plausible over months. */
+static void the_climate_changes(void **state)
 {
     (void)state;
     struct simulated m;
@@ -191,8 +191,8 @@ static void the_weather_changes(void **state)
     assert_true(minutes[CLIMATE_CRASH] < minutes[CLIMATE_CHOP] / 10);
 }
 
-/* Symbols share part of their moves, and not all. */
-static void moves_are_shared_in_part(void **state)
+/* Symbols share some of their moves, but not all. */
+static void symbols_share_part_of_their_moves(void **state)
 {
     (void)state;
     struct simulated m;
@@ -215,7 +215,8 @@ static void moves_are_shared_in_part(void **state)
     assert_true(correlation > 0.25 && correlation < 0.5);
 }
 
-/* Decisions tell trending from choppy by the hourly bands: both have to come, in every symbol. */
+/* Decisions use the hourly bands to separate trending from choppy: both must occur, in every
+ * symbol. */
 static void both_regimes_occur(void **state)
 {
     (void)state;
@@ -245,9 +246,11 @@ static void both_regimes_occur(void **state)
     }
 }
 
-UNIT_GROUP(simulated, cmocka_unit_test(candles_are_possible_and_join),
+UNIT_GROUP(simulated, cmocka_unit_test(candles_are_valid_and_continuous),
            cmocka_unit_test(a_seed_is_the_same_everywhere), cmocka_unit_test(same_seed_same_prices),
-           cmocka_unit_test(goes_on_after_a_restart), cmocka_unit_test(refuses_foreign_bytes),
-           cmocka_unit_test(a_new_symbol_joins), cmocka_unit_test(climates_are_what_they_say),
-           cmocka_unit_test(the_weather_changes), cmocka_unit_test(moves_are_shared_in_part),
+           cmocka_unit_test(continues_after_a_restart), cmocka_unit_test(refuses_foreign_bytes),
+           cmocka_unit_test(a_new_symbol_joins),
+           cmocka_unit_test(climates_move_prices_in_their_direction),
+           cmocka_unit_test(the_climate_changes),
+           cmocka_unit_test(symbols_share_part_of_their_moves),
            cmocka_unit_test(both_regimes_occur))

@@ -1,7 +1,7 @@
 /*
  * The streaming indicators against the definitions, computed naively over whole arrays in long
- * double: windows are summed from the beginning each time, recursions run over the whole series.
- * Seeding, lookbacks and the values of degenerate windows are those that TA-Lib documents.
+ * double: windows are summed from scratch each time, recursions run over the whole series. Seeding,
+ * lookbacks and the values of degenerate windows are those that TA-Lib documents.
  */
 #include "base/check.h"
 #include "base/rng.h"
@@ -18,7 +18,7 @@
 
 static struct bar bars[LENGTH];
 static real expected[INDICATOR_COUNT][LENGTH];
-static real cci_grain[LENGTH]; /* what a rounding of the mean price is in units of the CCI */
+static real cci_grain[LENGTH]; /* the rounding error of the mean price, in units of the CCI */
 
 /* ---------------------------------------------------------------- the reference */
 
@@ -246,7 +246,7 @@ static void volumes(void)
     }
 }
 
-static void work_out_what_is_expected(void)
+static void compute_expected(void)
 {
     for (int id = 0; id < INDICATOR_COUNT; id++) {
         for (int i = 0; i < LENGTH; i++) {
@@ -270,9 +270,9 @@ static void work_out_what_is_expected(void)
 /* ---------------------------------------------------------------- comparing */
 
 /*
- * What lies within rounding of zero for a column: lines that are differences of prices cross zero,
- * and what is left of them there is no better than the price itself; the same for percentages.
- * Everything else holds its relative 1e-9 down to zero.
+ * The absolute tolerance of a column near zero. Columns that are differences of prices cross zero,
+ * where their error is that of the prices; the same holds for percentages. All other columns keep a
+ * relative error of 1e-9 down to zero.
  */
 static double near_zero(enum indicator id, int i, double top)
 {
@@ -291,7 +291,7 @@ static double near_zero(enum indicator id, int i, double top)
     case INDICATOR_RSI14:
     case INDICATOR_RSI7:
         return 1e-11;
-    case INDICATOR_CCI20: /* TA-Lib, too, takes its mean of prices in doubles */
+    case INDICATOR_CCI20: /* TA-Lib computes this mean in double too */
         return 4 * (double)cci_grain[i];
     case INDICATOR_OBV:
     case INDICATOR_SMA20:
@@ -314,7 +314,7 @@ static double near_zero(enum indicator id, int i, double top)
 
 static void compare(void)
 {
-    work_out_what_is_expected();
+    compute_expected();
     struct indicators all;
     double top = 0;
     indicators_init(&all);
@@ -419,7 +419,7 @@ static void monotone_series(void **state)
     compare();
 }
 
-/* One bar at ten thousand times the price must leave no trace once it is out of a window. */
+/* One bar at ten thousand times the price must have no effect once it has left the window. */
 static void a_spiky_series(void **state)
 {
     (void)state;
@@ -444,7 +444,7 @@ static void jumps_between_flat_stretches(void **state)
     compare();
 }
 
-/* The first index of each column, as TA-Lib's lookback functions give it. */
+/* The first index of each column, from TA-Lib's lookback functions. */
 static void each_column_begins_where_talib_begins(void **state)
 {
     (void)state;
@@ -489,7 +489,7 @@ static void each_column_begins_where_talib_begins(void **state)
     }
 }
 
-/* What has been summed up must be as good after millions of values as after the first. */
+/* The sums must be as accurate after millions of values as after the first. */
 static void moments_do_not_drift(void **state)
 {
     (void)state;
