@@ -1,6 +1,6 @@
 /*
- * console.h: the terminal door: each line of standard input is a command of the local user, replies
- * come back as text.
+ * console.h: the console channel. Each line of standard input is a command of the local user;
+ * replies are printed as text.
  *
  *     struct console *console;
  *     rc = console_new(&(struct console_options){.loop = loop, .store = store, .access = access,
@@ -9,13 +9,13 @@
  *     console_wake(console);                 // a row was added to the outbox
  *     console_stop(console), console_free(console);
  *
- * Input may be a terminal, a pipe or a file. On a terminal each line is submitted at once and a
- * prompt is shown, and redrawn under whatever arrives in between. From a pipe or file the next line
- * is taken when the replies to the one before are printed, so output stands in the order of the
- * input; at its end on_end is called once the last reply is out (on a terminal: at ^D).
- * Always true: what is printed holds no control character but line feeds, and no escape sequence
- * unless out_fd is a terminal; a line over 64 KiB, with NUL or of broken UTF-8 is answered with a
- * catalogue error and the next one is read; a confirmation is "/confirm CODE".
+ * Input may be a terminal, a pipe or a file. On a terminal each line is submitted at once; the
+ * prompt is redrawn below any message that arrives in between. From a pipe or file the next line is
+ * read only after the replies to the previous one are printed, so the output is in the order of the
+ * input. At the end of the input (on a terminal: ^D) on_end is called after the last reply.
+ * Always true: the output holds no control character except line feeds, and no escape sequence
+ * unless out_fd is a terminal; a line that is longer than 64 KiB, contains NUL or is not UTF-8 is
+ * answered with a catalogue error and the next line is read; a confirmation is "/confirm CODE".
  * Thread: ops.
  */
 #pragma once
@@ -42,8 +42,8 @@ struct console_options {
     struct access *access;
     struct runner *runner;
     int in_fd;  /* -1: output only */
-    int out_fd; /* both stay the caller's and keep their flags */
-    /* The input has ended and everything asked for was answered; may be NULL. */
+    int out_fd; /* the caller keeps both descriptors; their flags are not changed */
+    /* The input has ended and every command was answered; may be NULL. */
     void (*on_end)(void *userdata);
     void *userdata;
 };
@@ -53,7 +53,7 @@ void console_free(struct console *console);
 
 void console_start(struct console *console);
 void console_stop(struct console *console);
-/* Prints a reply that is not in the outbox: for when ops.db cannot be written. */
+/* Prints a reply that is not in the outbox; used when ops.db cannot be written. */
 void console_print_unstored(struct console *console, const struct reply *reply);
 /* The outbox has changed. Cheap. */
 void console_wake(struct console *console);

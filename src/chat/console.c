@@ -19,16 +19,16 @@
 #include <unistd.h>
 
 #define CONSOLE_CHANNEL "console"
-#define CONSOLE_CHAT    1 /* the outbox wants a chat; a terminal has one */
+#define CONSOLE_CHAT    1 /* the outbox needs a chat id; the console has one chat */
 #define PROMPT          "nightdesk> "
 #define ERASE_LINE      "\r\033[K"
 #define OUT_MAX         ((size_t)4 << 20)
 #define READ_BYTES      ((size_t)16 * 1024)
-/* A pipe that poll() calls writable takes this much without blocking (PIPE_BUF). */
+/* A pipe that poll() reports as writable accepts this much without blocking (PIPE_BUF). */
 #define WRITE_BYTES ((size_t)4096)
 #define SETTLE_US   (20 * USEC_PER_MSEC)
 #define RETRY_US    USEC_PER_SEC
-/* What was meant for a terminal that nobody had open is of no use later. */
+/* A message that waited longer than this because no terminal was open is dropped. */
 #define OLD_US USEC_PER_HOUR
 
 struct console {
@@ -37,28 +37,28 @@ struct console {
     bool started;
     bool in_is_tty;
     bool out_is_tty;
-    int out_fd; /* ours, non-blocking, when the kernel gives us one; else the caller's */
+    int out_fd; /* our own non-blocking descriptor if we could open one, else the caller's */
     bool out_is_ours;
 
-    struct loop_source *in_io;     /* NULL for a regular file: then it is read in turns */
+    struct loop_source *in_io;     /* NULL for a regular file, which read_turn reads */
     struct loop_source *read_turn; /* deferred */
     struct loop_source *out_io;    /* NULL when it cannot be watched */
     struct loop_source *work_turn; /* deferred: the outbox, the next line, the end */
-    struct loop_source *settle;    /* timer: looks again while a pipe waits for replies */
+    struct loop_source *settle;    /* timer: checks again while a pipe waits for replies */
 
-    struct buf in;  /* bytes read and not yet taken as lines */
-    size_t scanned; /* of them: no line feed there */
-    bool skipping;  /* the rest of a line that was too long */
+    struct buf in;  /* bytes read, not yet split into lines */
+    size_t scanned; /* leading bytes of `in` without a line feed */
+    bool skipping;  /* discards the rest of a line that is too long */
     bool in_ended;
     bool ended;   /* on_end was called */
-    bool waiting; /* a pipe: the replies to the last line are not all out */
+    bool waiting; /* a pipe: some replies to the last line are not printed yet */
 
     struct buf out;
-    size_t out_done;      /* bytes of it that are written */
-    int64_t printing;     /* outbox id of what is in `out`; 0: none */
-    int64_t held_mono_us; /* until then the outbox is left alone: ops.db failed */
+    size_t out_done;      /* bytes of `out` already written */
+    int64_t printing;     /* outbox id of the message in `out`; 0: none */
+    int64_t held_mono_us; /* the outbox is not read before this time: ops.db failed */
     bool prompt_shown;
-    bool out_broken; /* nobody reads: EPIPE */
+    bool out_broken; /* the reader closed the output: EPIPE */
 };
 
 static void work(void *userdata);
@@ -77,8 +77,8 @@ static void wake(struct console *console)
 
 /* ------------------------------------------------------------------------------ output ---- */
 
-/* A description of our own of the same terminal or pipe, so that making it non-blocking does not
- * change what other processes share. */
+/* Opens the same terminal or pipe again: O_NONBLOCK belongs to the open file description, which the
+ * caller's descriptor shares with other processes. */
 static int own_output(int fd)
 {
     struct stat st;
@@ -102,7 +102,7 @@ static void note_printed(struct console *console)
     int64_t id = console->printing;
     console->printing = 0;
     if (id != 0 && outbox_table_delivered(console->options.store, id, id, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "console: could not note that a reply was printed");
+        log_err(LOG_LEVEL_ERROR, &err, "console: could not record that a reply was printed");
     }
 }
 
@@ -118,8 +118,8 @@ static void write_out(struct console *console)
             if (errno == EAGAIN) {
                 break;
             }
-            /* The reader has gone: replies are dropped, commands still run. */
-            LOG(NOTICE, "console: nobody reads the output any more: %s", strerror(errno));
+            /* Replies are dropped from here on; commands still run. */
+            LOG(NOTICE, "console: the output was closed: %s", strerror(errno));
             console->out_broken = true;
         }
     }
@@ -164,7 +164,7 @@ static void print_error(struct console *console, const struct err *err)
     render_text_error(err, &console->out);
 }
 
-/* Long work shows its progress on a terminal and stays quiet in a pipe. */
+/* Progress is shown on a terminal, not in a pipe. */
 static bool is_worth_printing(const struct console *console, const struct reply *reply)
 {
     return console->out_is_tty || reply_get_tone(reply) != TONE_BUSY;
@@ -199,7 +199,7 @@ static void print_row(struct console *console, const struct outbox_row *row)
         return;
     }
     if (outbox_table_sending(store, row->id, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "console: could not take a reply from the outbox");
+        log_err(LOG_LEVEL_ERROR, &err, "console: could not mark a reply as being sent");
         console->held_mono_us = clock_mono_us(console->options.clock) + RETRY_US;
         loop_timer_in(console->settle, RETRY_US);
         return;
@@ -209,13 +209,13 @@ static void print_row(struct console *console, const struct outbox_row *row)
     write_out(console);
 }
 
-/* ops.db has just failed: what stands in its outbox waits, and nothing waits for it. */
+/* ops.db has just failed: the rows in its outbox have to wait, and input does not wait for them. */
 static bool is_held(const struct console *console)
 {
     return clock_mono_us(console->options.clock) < console->held_mono_us;
 }
 
-/* False when nothing was due. */
+/* False if no row was due. */
 static bool print_next(struct console *console)
 {
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
@@ -226,7 +226,7 @@ static bool print_next(struct console *console)
     int rc =
         outbox_table_due(console->options.store, CONSOLE_CHANNEL, now_wall(console), &row, &err);
     if (rc == -ERR_STORE_DAMAGED) {
-        log_err(LOG_LEVEL_ERROR, &err, "console: a message is given up");
+        log_err(LOG_LEVEL_ERROR, &err, "console: dropped an unreadable message");
         return true;
     }
     if (rc < 0) {
@@ -247,7 +247,7 @@ static void submit_line(struct console *console, struct str raw)
 {
     struct err err = {0};
     struct str line = str_trim(raw);
-    console->prompt_shown = false; /* the terminal has moved to the next line */
+    console->prompt_shown = false; /* the cursor is on the next line */
     if (line.len == 0) {
         return;
     }
@@ -272,7 +272,7 @@ static void submit_line(struct console *console, struct str raw)
     }
 }
 
-/* Takes one line off the front of what was read. False when none is whole. */
+/* Removes the first line from `in` and submits it. False if there is no complete line. */
 static bool accept_line(struct console *console)
 {
     struct buf *in = &console->in;
@@ -325,7 +325,7 @@ static void read_some(void *userdata)
         return;
     }
     if (n < 0) {
-        LOG(NOTICE, "console: input has ended: %s", strerror(errno));
+        LOG(NOTICE, "console: could not read the input: %s", strerror(errno));
     }
     if (n <= 0) {
         console->in_ended = true;
@@ -343,9 +343,9 @@ static void on_readable(int fd, uint32_t events, void *userdata)
     read_some(userdata);
 }
 
-/* --------------------------------------------------------------------------- in between ---- */
+/* ------------------------------------------------------------------------ input to output ---- */
 
-/* Nothing more will be printed for what was asked so far. */
+/* Every reply to the commands so far has been printed. */
 static bool is_settled(struct console *console)
 {
     int64_t due_us = INT64_MAX;
@@ -363,7 +363,7 @@ static void work(void *userdata)
     if (!console->started) {
         return;
     }
-    /* One message at a time, so that what is marked as printed was printed. */
+    /* One message at a time, so that a row is marked as delivered only after it was printed. */
     while (console->out.len == 0 && print_next(console)) {}
     if (console->waiting) {
         if (!is_settled(console)) {
@@ -445,15 +445,15 @@ void console_free(struct console *console)
 
 void console_start(struct console *console)
 {
-    struct principal who; /* its name may be known by now */
+    struct principal who; /* the name may have been resolved since console_new */
     if (access_identify(console->options.access, CHANNEL_CONSOLE, console->who.id, &who) == 0) {
         console->who = who;
     }
     console->started = true;
     console->in_ended = console->options.in_fd < 0;
-    console->ended = console->in_ended; /* output only: it has no end */
+    console->ended = console->in_ended; /* output only: on_end is never called */
     if (!console->in_ended) {
-        /* NULL for a regular file, which is always ready and is read in turns instead. */
+        /* NULL for a regular file: epoll does not accept one. read_turn reads it instead. */
         console->in_io = loop_add_io(console->options.loop, console->options.in_fd, EPOLLIN,
                                      on_readable, console, NULL);
     }

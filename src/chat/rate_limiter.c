@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-/* burst messages at once, then one each interval. In any window of w: burst + w / interval. */
+/* `burst` messages at once, then one per interval: at most burst + w / interval in a window w. */
 struct rate {
     int64_t interval_us;
     int64_t burst;

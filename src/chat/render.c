@@ -66,8 +66,8 @@ struct range {
     uint32_t last;
 };
 
-/* Nonspacing marks and format characters that people paste, after Unicode 16's general categories
- * Mn, Me and Cf; scripts that need shaping are only roughly right. Sorted. */
+/* Common nonspacing marks and format characters: Unicode 16's general categories Mn, Me and Cf.
+ * Approximate for scripts that need shaping. Sorted. */
 static const struct range zero_wide[] = {
     {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd},   {0x0610, 0x061a},   {0x064b, 0x065f},
     {0x06d6, 0x06dc}, {0x0900, 0x0902}, {0x0941, 0x0948},   {0x094d, 0x094d},   {0x0e31, 0x0e31},
@@ -76,7 +76,7 @@ static const struct range zero_wide[] = {
     {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0x1f3fb, 0x1f3ff}, {0xe0100, 0xe01ef},
 };
 
-/* East Asian Width W and F of Unicode 16, neighbouring blocks joined. Sorted. */
+/* East Asian Width W and F of Unicode 16; adjacent blocks are merged. Sorted. */
 static const struct range double_wide[] = {
     {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},
     {0x23f0, 0x23f0},   {0x23f3, 0x23f3},   {0x25fd, 0x25fe},   {0x2614, 0x2615},
@@ -131,7 +131,7 @@ size_t render_width(struct str text)
         uint32_t c = decode(text.ptr + i, size);
         i += size;
         if (c == 0xfe0f) {
-            /* Variation selector 16 turns a narrow sign into a two-column emoji. */
+            /* Variation selector 16 makes a narrow symbol a two-column emoji. */
             columns += narrow_before ? 1 : 0;
             narrow_before = false;
         } else if (in_ranges(c, zero_wide, COUNT_OF(zero_wide))) {

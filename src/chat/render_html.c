@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* Escaping can make a text six times as long. */
+/* Escaping can make text six times as long. */
 #define HTML_MAX_BYTES ((size_t)RENDER_PART_UNITS * 6)
 
 #define PRE_OPEN       "<pre>"
@@ -14,9 +14,9 @@
 struct html {
     struct render_parts *parts;
     struct buf *part;  /* NULL before the first line and after a finished part */
-    size_t units;      /* in *part, without what closes an open <pre> */
-    size_t visible;    /* lines in *part with something to see */
-    size_t block;      /* of the <pre> that is open; 0: none */
+    size_t units;      /* in *part, without the closing tag of an open <pre> */
+    size_t visible;    /* lines in *part with a visible character */
+    size_t block;      /* number of the block whose <pre> is open; 0: none */
     struct buf header; /* escaped header line of the table `header_block`, for a continuation */
     size_t header_block;
 };
@@ -69,7 +69,7 @@ static void append(struct html *h, struct str markup)
     h->units += units_of(markup);
 }
 
-/* Puts one line of markup where it belongs; a new part is started when it does not fit. */
+/* Appends one line of markup; starts a new part if it does not fit. */
 static void write_line(struct html *h, struct str line, size_t block, bool is_visible)
 {
     size_t needed = units_of(line) + 1 + (block != 0 ? strlen(PRE_OPEN PRE_CLOSE) : 0);
@@ -97,14 +97,14 @@ static void write_line(struct html *h, struct str line, size_t block, bool is_vi
     h->visible += is_visible ? 1 : 0;
 }
 
-/* How many bytes of text fit into `units` once escaped; at least one character. */
+/* The number of bytes of text that fit into `units` after escaping; at least one character. */
 static size_t fitting(struct str text, size_t units)
 {
     AUTO_BUF struct buf one = BUF_INIT(16);
     size_t used = 0, i = 0;
     while (i < text.len) {
         size_t size = str_utf8_size(str_n(text.ptr + i, text.len - i));
-        ASSERT(size > 0); /* render_clean saw it */
+        ASSERT(size > 0); /* render_clean left valid UTF-8 only */
         buf_clear(&one);
         buf_add_html(&one, str_n(text.ptr + i, size));
         size_t cost = units_of(buf_str(&one));
@@ -145,8 +145,8 @@ static void on_line(const struct render_line *line, void *userdata)
         block = line->block;
         break;
     }
-    /* Room for a repeated table header, tags and a label; one line longer than the rest of a part
-     * is the only thing that is ever cut. */
+    /* Reserves space for a repeated table header, tags and a label. Only a line longer than the
+     * rest of a part is ever cut. */
     size_t room = RENDER_PART_UNITS - 200;
     if (block != 0 && h->header_block == block) {
         size_t header = units_of(buf_str(&h->header));
@@ -174,7 +174,7 @@ static void on_line(const struct render_line *line, void *userdata)
         write_line(h, buf_str(&markup), block, is_visible);
     } while (rest.len > 0 && !h->parts->overflow);
     if (line->kind == RENDER_LINE_HEADER && units_of(buf_str(&markup)) < RENDER_PART_UNITS / 4) {
-        /* After it was put, so that the table's first part does not show it twice. */
+        /* Set after the line is written, so that the table's first part shows it only once. */
         buf_clear(&h->header);
         buf_add_str(&h->header, buf_str(&markup));
         h->header_block = line->block;

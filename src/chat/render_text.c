@@ -13,7 +13,7 @@ static void add_line(const struct render_line *line, void *userdata)
     buf_add_char(out, '\n');
 }
 
-/* Buttons that hold a confirmation's token are left out: the text names the code to type. */
+/* Buttons with a confirmation's token are omitted: the text gives the code to type. */
 static void add_buttons(const struct reply *reply, struct buf *out)
 {
     AUTO_BUF struct buf clean = BUF_INIT(4096);

@@ -38,8 +38,7 @@ static void emit(render_line_fn fn, void *userdata, enum render_line_kind kind, 
         fn(&(struct render_line){kind, block, label, str_c("")}, userdata);
         return;
     }
-    /* Not str_split alone: it drops nothing, but ends on a final line feed, which is what is
-     * wanted here: "a\n" is one line. */
+    /* "a\n" is one line: the loop ends when nothing follows the last line feed. */
     while (str_split(&rest, '\n', &line)) {
         fn(&(struct render_line){kind, block, label, line}, userdata);
         label = "";
@@ -51,7 +50,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Figures are set flush right: a sign, a currency mark, then a digit. */
+/* Figures are right-aligned: an optional sign, an optional currency symbol, then a digit. */
 static bool is_figure(const char *cell)
 {
     static const char *const signs[] = {"+", "-", "−", "$", "€", "±"};
@@ -69,7 +68,7 @@ static bool is_figure(const char *cell)
     if (!is_digit(*cell)) {
         return false;
     }
-    /* A time, a date, a version or a name that starts with a digit is not one. */
+    /* A time, a date, a version or a name that starts with a digit is not a figure. */
     for (; *cell != '\0'; cell++) {
         if (!is_digit(*cell) && strchr(".,% ", *cell) == NULL) {
             return strcmp(cell, "x") == 0 || strcmp(cell, "ms") == 0 || strcmp(cell, "s") == 0;
@@ -136,7 +135,7 @@ static void walk_table(const struct reply *reply, size_t index, const struct rep
     }
 }
 
-/* shown: what the title says already, which is not said twice. */
+/* shown: the title's text; a message equal to it is not repeated. */
 static void walk_error(const struct err *err, const char *shown, render_line_fn fn, void *userdata)
 {
     const struct err_info *info = err_info(err->id);

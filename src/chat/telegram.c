@@ -151,8 +151,7 @@ int64_t telegram_fault(struct telegram *t, struct telegram_fault *fault, const s
     if (delay_us > t->options.backoff_max_us) {
         delay_us = t->options.backoff_max_us;
     }
-    /* Between three quarters and five quarters, so that many bots behind one outage do not return
-     * in step. */
+    /* 75 % to 125 % of the delay, so that many bots do not all return at once after an outage. */
     return delay_us * 3 / 4 + (int64_t)rng_below(&t->rng, (uint64_t)delay_us / 2 + 1);
 }
 
@@ -161,7 +160,7 @@ void telegram_fault_over(struct telegram *t, struct telegram_fault *fault, const
     if (fault->err.id == ERR_NONE) {
         return;
     }
-    LOG(NOTICE, "telegram: %s works again after %u failures", what, fault->failures);
+    LOG(NOTICE, "telegram: %s recovered after %u failures", what, fault->failures);
     *fault = (struct telegram_fault){0};
     err_clear(&t->last_err);
 }
@@ -241,7 +240,7 @@ void telegram_alert(struct telegram *t, enum alert_type type, enum severity seve
     struct err failed = {0};
     int64_t id = 0;
     if (alerts_raise(t->options.alerts, &spec, &id, &failed) < 0) {
-        log_err(LOG_LEVEL_ERROR, &failed, "could not store an alert of the telegram door");
+        log_err(LOG_LEVEL_ERROR, &failed, "could not store a telegram alert");
         log_err(LOG_LEVEL_ERROR, err, "telegram");
     }
 }
@@ -250,6 +249,6 @@ void telegram_alert_over(struct telegram *t, const char *fingerprint, const char
 {
     struct err failed = {0};
     if (alerts_resolve(t->options.alerts, fingerprint, why, &failed) < 0) {
-        log_err(LOG_LEVEL_WARNING, &failed, "could not resolve an alert of the telegram door");
+        log_err(LOG_LEVEL_WARNING, &failed, "could not resolve a telegram alert");
     }
 }

@@ -6,24 +6,24 @@
 
 #include <string.h>
 
-#define URL_MAX        ((size_t)2048) /* telegram.api_url and the token at their longest */
+#define URL_MAX        ((size_t)2048) /* fits the longest telegram.api_url and token */
 #define BODY_MAX_BYTES ((size_t)256 * 1024)
 #define RETRY_MAX_S    86400
-#define PARSE_HERE_MAX ((size_t)256 * 1024) /* takes about 2 ms; more is parsed by a helper */
+#define PARSE_HERE_MAX ((size_t)256 * 1024) /* about 2 ms; a helper parses larger answers */
 
 struct telegram_api {
     struct loop *loop;
     struct http *http;
-    struct pool *helpers; /* NULL: everything is parsed here */
+    struct pool *helpers; /* NULL: everything is parsed on the loop */
     struct buf base;      /* "https://api.telegram.org/bot<token>/" */
     struct telegram_call *calls;
 };
 
 struct telegram_call {
     struct telegram_api *api;
-    struct http_call *http_call;  /* NULL when the request could not even be made */
-    struct loop_source *deferred; /* then: tells so from the loop */
-    struct pool_job *parsing;     /* of a large answer, whose HTTP part is kept here */
+    struct http_call *http_call;  /* NULL if the request could not be made */
+    struct loop_source *deferred; /* in that case: reports the failure from the loop */
+    struct pool_job *parsing;     /* of a large answer; the fields below hold its HTTP part */
     int status;
     int64_t http_retry_after_s;
     int64_t elapsed_us;
@@ -108,7 +108,7 @@ static int64_t clamp_retry(int64_t seconds)
     return seconds < 1 ? 1 : seconds > RETRY_MAX_S ? RETRY_MAX_S : seconds;
 }
 
-/* "Bad Request: chat not found" -> "chat not found": the code says the rest. */
+/* "Bad Request: chat not found" -> "chat not found": the prefix only repeats the code. */
 static void set_description(struct telegram_answer *answer, const char *text)
 {
     static const char *const prefixes[] = {"Bad Request: ", "Forbidden: "};
@@ -126,13 +126,13 @@ static enum telegram_result classify(int code)
     switch (code) {
     case 401:
         return TELEGRAM_TOKEN_REFUSED;
-    case 421: /* "Misdirected Request": the server that was reached does not serve this bot */
+    case 421: /* "Misdirected Request": this server does not serve this bot */
         return TELEGRAM_FAILED;
     case 409:
         return TELEGRAM_CONFLICT;
     case 429:
         return TELEGRAM_WAIT;
-    case 504: /* a gateway gave up waiting: what is behind it may have done it */
+    case 504: /* a gateway timed out: the server behind it may have carried out the call */
         return TELEGRAM_LOST;
     default:
         return code >= 500 ? TELEGRAM_FAILED : TELEGRAM_NO;
@@ -167,7 +167,7 @@ static void explain(struct telegram_answer *answer, const char *method)
     (void)err_set(&answer->err, id, "%s: %d %s", method, answer->code, answer->description);
 }
 
-/* The HTTP exchange itself went wrong. */
+/* The HTTP exchange itself failed. */
 static void explain_http(struct telegram_answer *answer, const struct http_response *response,
                          const char *method)
 {
@@ -190,10 +190,10 @@ static void explain_http(struct telegram_answer *answer, const struct http_respo
     (void)err_set(&answer->err, ERR_TELEGRAM_UNREACHABLE, "%s: %s", method, line.data);
 }
 
-/* A body on its way to being an answer; all that a helper may see. */
+/* A body to parse; the only data that a helper thread touches. */
 struct parsing {
     struct str text;
-    char *copy; /* of text, for a helper; or NULL */
+    char *copy; /* owned copy of text for a helper; NULL: text is borrowed */
     struct json_limits limits;
     struct json_object *body;
     struct err why;
@@ -240,11 +240,11 @@ static void read_answer(struct telegram_answer *answer, const struct parsing *pa
         answer->migrate_to_chat_id = json_i64(parameters, "migrate_to_chat_id", 0);
         set_description(answer, json_text(body, "description"));
         if (answer->code == 404 && strcmp(answer->description, "Not Found") == 0) {
-            answer->result = TELEGRAM_TOKEN_REFUSED; /* "/bot<token>" itself is not known */
+            answer->result = TELEGRAM_TOKEN_REFUSED; /* "/bot<token>" itself is unknown */
         }
     } else if (call->status == 429 || call->status >= 500) {
-        /* A status alone says enough, whoever in between sent it. 401 and 409 do not: a proxy that
-         * wants a password is no revoked token, and its conflict no second poller. */
+        /* These statuses mean the same from any server on the way. 401 and 409 do not: a proxy that
+         * asks for a password has not revoked the token, and its conflict is no second poller. */
         answer->result = classify(call->status);
         answer->retry_after_s = -1;
         (void)snprintf(answer->description, sizeof(answer->description), "no Bot API answer");
@@ -280,7 +280,7 @@ static void on_parsed(void *data, void *userdata)
     finish(call, &answer);
 }
 
-/* False when no helper can be had: it is parsed here, and the loop waits. */
+/* False if no helper is available: the caller parses it and blocks the loop. */
 static bool parse_elsewhere(struct telegram_call *call, const struct parsing *parsing)
 {
     struct parsing *own = malloc(sizeof(*own));

@@ -1,12 +1,13 @@
 /*
- * telegram_api.h: one Bot API call, and what its answer means.
+ * telegram_api.h: one Bot API call and the meaning of its answer.
  *
  *     struct json_object *params = json_object_new_object();
  *     telegram_api_call(api, &(struct telegram_request){.method = "getMe", .params = params,
  *                       .timeout_ms = 10000}, on_answer, self);
  *
- * Always true: fn runs exactly once, from the loop, never inside the call; an answer that is not a
- * whole Bot API answer never passes as one; no text here holds the token.
+ * Always true: fn runs exactly once unless the call is cancelled, from the loop, never inside
+ * telegram_api_call; a partial answer, or one that is not from the Bot API, is never reported as
+ * TELEGRAM_OK; no text here contains the token.
  * Thread: ops.
  */
 #pragma once
@@ -24,25 +25,25 @@ struct telegram_call;
 
 enum telegram_result {
     TELEGRAM_OK,
-    TELEGRAM_NOT_SENT,      /* surely not delivered: repeat later */
-    TELEGRAM_FAILED,        /* the server says that it failed (5xx): repeat later */
-    TELEGRAM_LOST,          /* the answer is missing or unreadable: it may have taken effect */
-    TELEGRAM_WAIT,          /* 429: repeat after retry_after_s */
-    TELEGRAM_NO,            /* 400, 403, 404, …: see description */
+    TELEGRAM_NOT_SENT, /* certainly not delivered: repeat later */
+    TELEGRAM_FAILED,   /* the server reports a failure (5xx): repeat later */
+    TELEGRAM_LOST,     /* the answer is missing or unreadable: the call may have taken effect */
+    TELEGRAM_WAIT,     /* 429: repeat after retry_after_s */
+    TELEGRAM_NO,       /* 400, 403, 404, …: see description */
     TELEGRAM_TOKEN_REFUSED, /* 401 */
     TELEGRAM_CONFLICT       /* 409 */
 };
 
 struct telegram_answer {
     enum telegram_result result;
-    int code; /* error_code or HTTP status; 0 when nothing came */
+    int code; /* error_code or HTTP status; 0: no answer */
     int64_t retry_after_s;
     int64_t migrate_to_chat_id; /* 0: none */
-    char description[200];      /* Telegram's words, without the "Bad Request: " before them */
+    char description[200];      /* Telegram's description, without a leading "Bad Request: " */
     struct json_object *value;  /* `result`, borrowed; NULL unless TELEGRAM_OK */
-    bool too_large;             /* the answer passed max_body_bytes */
+    bool too_large;             /* the answer was longer than max_body_bytes */
     int64_t elapsed_us;
-    int64_t date_us; /* when Telegram says that it answered; 0: it does not say */
+    int64_t date_us; /* Date header of the answer; 0: none */
     struct err err;  /* ERR_NONE with TELEGRAM_OK */
 };
 
@@ -58,14 +59,14 @@ struct telegram_request {
 };
 
 /* helpers parse large answers; NULL: they are parsed on the loop. url: "https://api.telegram.org".
- * ERR_HTTP_URL when it cannot be one. */
+ * ERR_HTTP_URL when url is not valid. */
 int telegram_api_new(struct loop *loop, struct pool *helpers, const char *url, const char *token,
                      struct telegram_api **ret, struct err *err);
-void telegram_api_free(struct telegram_api *api); /* cancels what is under way */
+void telegram_api_free(struct telegram_api *api); /* cancels all calls */
 
-/* The handle is valid until fn starts. */
+/* The returned handle is valid until fn starts. */
 struct telegram_call *telegram_api_call(struct telegram_api *api,
                                         const struct telegram_request *request, telegram_api_fn fn,
                                         void *userdata);
-/* fn does not run any more. */
+/* fn will not run. NULL does nothing. */
 void telegram_api_cancel(struct telegram_call *call);

@@ -15,11 +15,11 @@
 #define POLL_MAX_S      50 /* Telegram's own limit */
 #define POLL_MARGIN_MS  INT64_C(10000)
 #define POLL_LIMIT      100
-/* 100 updates are some 100 KiB. A server that sends more is asked for them one by one. */
+/* 100 updates are about 100 KiB. After a larger answer updates are requested one at a time. */
 #define POLL_BODY_MAX ((size_t)16 << 20)
-/* Telegram keeps an update for a day, and starts ids anew after a week without one. */
+/* Telegram keeps an update for a day, and restarts ids after a week without updates. */
 #define FORGET_OFFSET_US   (2 * USEC_PER_DAY)
-#define QUICK_US           USEC_PER_SEC /* an empty answer before this was not waited for */
+#define QUICK_US           USEC_PER_SEC /* a faster empty answer was not a long poll */
 #define QUICK_DOUBLINGS    5
 #define CONFLICT_CALM_US   (10 * USEC_PER_MIN)
 #define CONFLICT_WAIT_US   (3 * USEC_PER_SEC)
@@ -38,26 +38,26 @@ struct telegram_poll {
     struct telegram *t;
     struct loop_source *timer;              /* the next getUpdates */
     struct loop_source *poll_stalled_timer; /* every poll period */
-    struct telegram_call *call;             /* getUpdates under way */
+    struct telegram_call *call;             /* the pending getUpdates */
     struct telegram_fault fault;
-    struct loop_source *me_timer; /* the next getMe; until one is answered */
+    struct loop_source *me_timer; /* the next getMe, until one succeeds */
     struct telegram_call *me_call;
     struct telegram_fault me_fault;
-    bool accepted;     /* the token, by any answer */
-    unsigned refusals; /* of the token, since a poll was completed */
+    bool accepted;     /* some call has accepted the token */
+    unsigned refusals; /* of the token, since the last completed poll */
     int64_t timeout_s;
     int64_t offset;       /* confirms everything below; 0: nothing to confirm */
-    int64_t news_mono_us; /* when an update came last */
+    int64_t news_mono_us; /* when the last new update arrived */
     int limit;
-    unsigned quick;            /* empty answers in a row that came at once */
+    unsigned quick;            /* consecutive empty answers that were faster than QUICK_US */
     int64_t completed_mono_us; /* last completed getUpdates, or the start */
-    struct fresh empty;        /* nothing waited for us then; at first as the last process knew */
+    struct fresh empty;        /* when our queue was last empty; at first from the last process */
     int64_t empty_saved_us;
     bool conflict_raised;
-    bool conflict_may_be_open; /* also by the last process */
+    bool conflict_may_be_open; /* the alert; the last process may have raised it */
     int64_t conflict_mono_us;
 
-    /* Presses that are to be answered, oldest first: one call at a time. */
+    /* Ids of presses to answer, oldest first, one call at a time. */
     char answers[ANSWERS_MAX][ANSWER_ID_SIZE];
     size_t answer_count;
     struct telegram_call *answer_call;
@@ -101,7 +101,7 @@ int telegram_poll_new(struct telegram *t, struct err *err)
     poll->answer_timer = loop_add_timer(t->options.loop, answer_next, poll);
     loop_source_name(poll->timer, "telegram poll");
     loop_source_name(poll->me_timer, "telegram getMe");
-    loop_source_name(poll->poll_stalled_timer, "telegram silence");
+    loop_source_name(poll->poll_stalled_timer, "telegram poll stalled");
     loop_source_name(poll->answer_timer, "telegram callbacks");
     int rc = ops_store_get_i64(t->options.store, EMPTY_WALL, 0, &poll->empty.wall_us, err);
     return rc < 0 ? rc
@@ -130,7 +130,8 @@ void telegram_poll_start(struct telegram_poll *poll)
     loop_timer_in(poll->me_timer, 0);
 }
 
-/* From 5 s to 5 min: it may be put right with BotFather, or have been Telegram's own error. */
+/* Retries after 5 s to 5 min: the operator may fix the token with BotFather, or the error was
+ * Telegram's own. */
 void telegram_poll_refused(struct telegram_poll *poll)
 {
     const struct telegram_options *o = &poll->t->options;
@@ -161,7 +162,7 @@ void telegram_poll_stop(struct telegram_poll *poll)
     loop_timer_stop(poll->answer_timer);
 }
 
-/* ------------------------------------------------------------------------------- hearing ---- */
+/* ---------------------------------------------------------------------- state of the poll ---- */
 
 static void check_poll_stalled(void *userdata)
 {
@@ -181,7 +182,7 @@ static void check_poll_stalled(void *userdata)
     telegram_alert(poll->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_POLL_STALLED, &err);
 }
 
-/* The first answer that only a valid token gets: messages may go out. */
+/* The first answer that proves the token valid: messages may be sent. */
 static void note_accepted(struct telegram_poll *poll)
 {
     if (!poll->accepted) {
@@ -214,8 +215,9 @@ static void note_completed(struct telegram_poll *poll)
     }
 }
 
-/* Called once the updates of the answer are stored, so that what a crash makes Telegram send again
- * is judged as before. Saved now and then only: an older moment makes a press look older. */
+/* Called after the updates of the answer are stored: updates that Telegram sends again after a
+ * crash then get the same age. Saved only every 15 s: an earlier time makes a press look older,
+ * which is safe. */
 static void note_empty(struct telegram_poll *poll, const struct fresh *at)
 {
     struct ops_store *store = poll->t->options.store;
@@ -227,7 +229,7 @@ static void note_empty(struct telegram_poll *poll, const struct fresh *at)
     poll->empty_saved_us = at->wall_us;
     if (ops_store_write_i64(store, EMPTY_WALL, at->wall_us, &err) < 0 ||
         ops_store_write_i64(store, EMPTY_DATE, at->date_us, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "could not note when telegram was last heard");
+        log_err(LOG_LEVEL_WARNING, &err, "telegram: could not save the time of the last poll");
     }
 }
 
@@ -240,8 +242,8 @@ static void retry_after_failure(struct telegram_poll *poll, const struct telegra
         delay_us = answer->retry_after_s * USEC_PER_SEC;
     }
     if (answer->result == TELEGRAM_CONFLICT) {
-        /* The other one is thrown out by our next poll and we by its: each waits, so that the
-         * person is told once and the log stays readable. */
+        /* Two pollers cancel each other's polls. Waiting keeps the log readable; the alert is
+         * raised once. */
         delay_us = delay_us < CONFLICT_WAIT_US ? CONFLICT_WAIT_US : delay_us;
         poll->conflict_mono_us = now_mono(poll);
         poll->conflict_may_be_open = true;
@@ -254,7 +256,7 @@ static void retry_after_failure(struct telegram_poll *poll, const struct telegra
     loop_timer_in(poll->timer, delay_us);
 }
 
-/* ---------------------------------------------------------------------- answers to presses ---- */
+/* --------------------------------------------------------------- answers to button presses ---- */
 
 static void drop_first_answer(struct telegram_poll *poll)
 {
@@ -274,12 +276,12 @@ static void on_answered(const struct telegram_answer *answer, void *userdata)
         loop_timer_in(poll->answer_timer, answer->retry_after_s * USEC_PER_SEC);
         return;
     case TELEGRAM_OK:
-    case TELEGRAM_NO: /* too old to be answered: the spinner has ended by itself */
+    case TELEGRAM_NO: /* too old to be answered; the button's spinner has timed out */
     case TELEGRAM_NOT_SENT:
     case TELEGRAM_FAILED:
     case TELEGRAM_LOST:
     case TELEGRAM_CONFLICT:
-        /* An answer is only a courtesy to the button; it is not worth an outage's back-off. */
+        /* The answer only stops the button's spinner, so it is not retried. */
         drop_first_answer(poll);
         answer_next(poll);
         return;
@@ -307,7 +309,7 @@ static void answer_press(struct telegram_poll *poll, const char *id)
 {
     if (poll->answer_count == ANSWERS_MAX ||
         !str_copy(str_c(id), poll->answers[poll->answer_count], sizeof(poll->answers[0]))) {
-        LOG(DEBUG, "telegram: a press goes unanswered");
+        LOG(DEBUG, "telegram: too many presses to answer; one is not answered");
         return;
     }
     poll->answer_count++;
@@ -316,7 +318,7 @@ static void answer_press(struct telegram_poll *poll, const char *id)
 
 /* ------------------------------------------------------------------------------- updates ---- */
 
-/* The one member that says what kind of update it is; NULL when there is none. */
+/* The member that holds the update's content; its key is the kind. NULL if there is none. */
 static struct json_object *update_content(struct json_object *update, const char **ret_kind)
 {
     json_object_object_foreach(update, key, value)
@@ -344,7 +346,8 @@ static int submit(struct telegram_poll *poll, const struct principal *who, struc
     return runner_submit(t->options.runner, &in, err);
 }
 
-/* "/status@our_bot now" is ours, "/status@another now" is not; *text loses the suffix. */
+/* True for "/status@our_bot now", false for "/status@another now". Removes the suffix from *text.
+ */
 static bool strip_mention(const struct telegram_poll *poll, struct str *text, struct buf *buf)
 {
     struct str rest = *text, word;
@@ -366,14 +369,15 @@ static bool strip_mention(const struct telegram_poll *poll, struct str *text, st
     return true;
 }
 
-/* 0 for a date that is missing or absurd. */
+/* 0 if the date is missing or out of range. */
 static int64_t date_us(const struct json_object *message)
 {
     int64_t date_s = json_i64(message, "date", 0);
     return date_s > 0 && date_s < INT64_C(100000000000) ? date_s * USEC_PER_SEC : 0;
 }
 
-/* The runner judges by our wall clock. 1 is as old as can be; 0 would mean now. */
+/* Converts an age to the time of our wall clock that the runner expects. 1 is the oldest; 0 would
+ * mean now. */
 static int64_t sent_us(const struct fresh *now, int64_t age_us)
 {
     return age_us < now->wall_us ? now->wall_us - age_us : 1;
@@ -382,10 +386,10 @@ static int64_t sent_us(const struct fresh *now, int64_t age_us)
 /* One answer of getUpdates. */
 struct batch {
     struct fresh now;
-    struct fresh empty; /* nothing waited then */
-    size_t asked;       /* for so many updates at most */
+    struct fresh empty; /* when our queue was last empty */
+    size_t asked;       /* the limit of the request */
     size_t count;
-    size_t news; /* of these, those that this process had not seen */
+    size_t news; /* updates that this process had not seen */
 };
 
 static int accept_message(struct telegram_poll *poll, const struct principal *who,
@@ -399,7 +403,8 @@ static int accept_message(struct telegram_poll *poll, const struct principal *wh
         return 0;
     }
     telegram_send_chat_alive(poll->t->send, chat_id);
-    /* In a group people talk to each other; a forwarded message holds somebody else's words. */
+    /* In a group only commands are meant for the bot; a forwarded message was written by somebody
+     * else. */
     if (text.len == 0 || (!is_private && text.ptr[0] != '/') ||
         json_get(message, "forward_origin") != NULL) {
         return 0;
@@ -409,7 +414,7 @@ static int accept_message(struct telegram_poll *poll, const struct principal *wh
     if (!strip_mention(poll, &text, &stripped)) {
         return 0;
     }
-    buf_add_str(&whole, text); /* terminated where the trimmed view ends */
+    buf_add_str(&whole, text); /* a NUL-terminated copy of the trimmed view */
     int64_t age_us = fresh_message_age_us(date_us(message), &batch->now);
     return submit(poll, who, buf_str(&whole),
                   (struct invocation){.chat_id = chat_id,
@@ -458,7 +463,7 @@ static void accept_membership(struct telegram_poll *poll, const struct json_obje
     }
 }
 
-/* Who sent it is looked at first, whatever kind it is. Negative: it could not be stored. */
+/* Checks the sender first, for every kind of update. Negative: the update could not be stored. */
 static int accept_update(struct telegram_poll *poll, struct json_object *update,
                          const struct batch *batch, struct err *err)
 {
@@ -485,7 +490,7 @@ static int accept_update(struct telegram_poll *poll, struct json_object *update,
     if (strcmp(kind, "my_chat_member") == 0) {
         accept_membership(poll, content);
     } else {
-        /* Also edited_message: what was run cannot be edited into something else. */
+        /* Includes edited_message: editing a message must not run another command. */
         LOG(DEBUG, "telegram: skipped an update of kind %.40s", kind);
     }
     return 0;
@@ -499,11 +504,11 @@ static int accept_batch(struct telegram_poll *poll, const struct json_object *up
         struct json_object *update = json_item(updates, i);
         int64_t id = json_i64(update, "update_id", -1);
         if (!json_is_object(update) || id < 0) {
-            LOG(WARNING, "telegram: an update without an id was skipped");
+            LOG(WARNING, "telegram: skipped an update without an id");
             continue;
         }
         if (poll->offset > 0 && id < poll->offset) {
-            continue; /* confirmed already: a server that does not forget */
+            continue; /* already confirmed, but the server sent it again */
         }
         int rc = accept_update(poll, update, batch, err);
         if (rc < 0) {
@@ -564,8 +569,8 @@ static void on_webhook(const struct telegram_answer *answer, void *userdata)
     struct telegram_poll *poll = userdata;
     poll->webhook_call = NULL;
     if (answer->result == TELEGRAM_OK && json_text(answer->value, "url")[0] != '\0') {
-        /* Not deleted by us: it may be the thief's, or another program's. The URL may hold a
-         * secret and is not shown. */
+        /* The webhook is not deleted: it may belong to another program of the owner, or be the
+         * evidence of a stolen token. The URL may contain a secret and is not shown. */
         struct err err;
         (void)err_set(&err, ERR_TELEGRAM_CONFLICT, "a webhook is set for this bot");
         log_err(LOG_LEVEL_ERROR, &err, "telegram");
@@ -574,8 +579,7 @@ static void on_webhook(const struct telegram_answer *answer, void *userdata)
     }
 }
 
-/* ---------------------------------------------------------------------------- the long poll ----
- */
+/* --------------------------------------------------------------------------- the long poll ---- */
 
 static void leave_refusal(struct telegram_poll *poll)
 {
@@ -589,8 +593,8 @@ static void leave_refusal(struct telegram_poll *poll)
     }
 }
 
-/* getMe tells our name, which only commands with a mention need: a server that cannot answer it
- * now is polled all the same, and asked again. */
+/* getMe returns our user name, which only commands with a mention need. If it fails, polling starts
+ * anyway and getMe is retried. */
 static void on_me(const struct telegram_answer *answer, void *userdata)
 {
     struct telegram_poll *poll = userdata;
@@ -604,7 +608,7 @@ static void on_me(const struct telegram_answer *answer, void *userdata)
     if (answer->result == TELEGRAM_OK && username[0] != '\0') {
         (void)str_copy(str_c(username), t->username, sizeof(t->username));
         telegram_fault_over(t, &poll->me_fault, "getMe");
-        LOG(NOTICE, "telegram: @%s is on", t->username);
+        LOG(NOTICE, "telegram: connected as @%s", t->username);
         leave_refusal(poll);
         note_accepted(poll);
         poll->webhook_call = telegram_api_call(
@@ -617,8 +621,8 @@ static void on_me(const struct telegram_answer *answer, void *userdata)
             (void)err_set(&failed, ERR_TELEGRAM_GARBLED, "getMe: no username");
         }
         int64_t delay_us = telegram_fault(t, &poll->me_fault, &failed, "getMe");
-        int64_t notified_us = answer->retry_after_s * USEC_PER_SEC;
-        loop_timer_in(poll->me_timer, delay_us > notified_us ? delay_us : notified_us);
+        int64_t retry_us = answer->retry_after_s * USEC_PER_SEC;
+        loop_timer_in(poll->me_timer, delay_us > retry_us ? delay_us : retry_us);
     }
     if (t->state != TELEGRAM_REFUSED && !loop_timer_armed(poll->timer)) {
         poll_now(poll);
@@ -633,7 +637,8 @@ static void ask_me(void *userdata)
         on_me, poll);
 }
 
-/* A server that answers at once with nothing must not make us spin. */
+/* The pause before the next poll: a server that returns empty answers at once must not make the
+ * loop spin. */
 static int64_t gap_us(struct telegram_poll *poll, size_t news, int64_t waited_us)
 {
     if (news > 0 || waited_us >= QUICK_US) {
@@ -644,8 +649,8 @@ static int64_t gap_us(struct telegram_poll *poll, size_t news, int64_t waited_us
     return poll->t->options.poll_gap_us << (poll->quick - 1);
 }
 
-/* When the answer left Telegram, as far as can be told: an empty one that took longer than its poll
- * was to be held has been on its way for the rest. */
+/* The time at which the answer left Telegram, estimated: an empty answer that took longer than the
+ * poll timeout was delayed on the way. */
 static struct fresh empty_moment(const struct telegram_poll *poll, const struct batch *batch,
                                  int64_t elapsed_us)
 {
@@ -670,7 +675,7 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
         struct telegram_answer failed = *answer;
         if (answer->result == TELEGRAM_OK) {
             failed.result = TELEGRAM_LOST;
-            (void)err_set(&failed.err, ERR_TELEGRAM_GARBLED, "getUpdates: result is no list");
+            (void)err_set(&failed.err, ERR_TELEGRAM_GARBLED, "getUpdates: result is not a list");
         }
         poll->limit = answer->too_large ? 1 : poll->limit;
         retry_after_failure(poll, &failed, "poll");
@@ -683,21 +688,21 @@ static void on_updates(const struct telegram_answer *answer, void *userdata)
     note_completed(poll);
     poll->limit = POLL_LIMIT;
     if (accept_batch(poll, answer->value, &batch, &err) < 0) {
-        /* The offset stands behind what was stored; Telegram keeps the rest for us. */
+        /* The offset is after the last stored update; Telegram keeps the rest. */
         loop_timer_in(poll->timer,
                       telegram_fault(poll->t, &poll->fault, &err, "an update could not be stored"));
         return;
     }
     if (batch.count < batch.asked) {
-        /* Not after a full answer: the rest of what had waited comes with the next one. */
+        /* After a full answer the queue may not be empty: the next answer has the rest. */
         struct fresh empty = empty_moment(poll, &batch, answer->elapsed_us);
         note_empty(poll, &empty);
     }
     if (batch.news > 0) {
         poll->news_mono_us = now_mono(poll);
     } else if (now_mono(poll) - poll->news_mono_us > FORGET_OFFSET_US) {
-        /* Nothing that we confirmed can be kept any more, and after a quiet week ids start
-         * anywhere, also below: an offset above them would throw them away unseen. */
+        /* Telegram no longer keeps any update that we confirmed, and after a quiet week new ids may
+         * be lower: an offset above them would discard them unread. */
         poll->offset = 0;
     }
     int64_t delay_us = gap_us(poll, batch.news, answer->elapsed_us);

@@ -14,7 +14,7 @@
 #define DELIVERIES_MAX    8
 #define SEND_TIMEOUT_MS   INT64_C(20000)
 #define UPLOAD_TIMEOUT_MS INT64_C(120000)
-/* A message that the server fails on again and again while others pass is given up. */
+/* A message that the server rejects this often, while it accepts others, is marked as dead. */
 #define ATTEMPTS_MAX         20
 #define CALLBACK_DATA_MAX    64
 #define COPY_TEXT_MAX        256
@@ -24,34 +24,34 @@
 #define CHAT_DEAD_RETRY_US   USEC_PER_HOUR
 #define UNDELIVERED_ALERT_US (10 * USEC_PER_MIN)
 #define ALERT_UNDELIVERED    "telegram:undelivered"
-#define LOST_MARK            "answer lost: " /* begins last_error of what is sent once more */
+#define LOST_MARK            "answer lost: " /* prefix of last_error of a row to be repeated */
 #define REPEATED_HTML        "<i>(possibly repeated)</i>\n"
 #define REPEATED_TEXT        "(possibly repeated)\n"
 #define NAME_SIZE            64
-#define SAID_MAX             32
+#define UNSTORED_MAX         32
 
 enum form {
     FORM_HTML,
-    FORM_PLAIN, /* after "can't parse entities": the same text without markup or buttons */
+    FORM_PLAIN, /* after "can't parse entities": the same text without markup and buttons */
 };
 
-/* One outbox row on its way, or a reply that is in no outbox (row.id is 0). */
+/* An outbox row that is being sent, or an unstored reply (row.id is 0). */
 struct delivery {
     struct telegram_send *send;
-    struct delivery *next_unstored; /* of those in no outbox */
+    struct delivery *next_unstored;
     struct outbox_row row;
     int64_t chat_id; /* after migrations */
     struct reply *reply;
     struct render_parts parts;
-    size_t part;        /* the one under way; == parts.count: the document */
+    size_t part;        /* the part being sent; == parts.count: the document */
     bool document;      /* follows the parts */
-    enum form form;     /* of the part under way */
+    enum form form;     /* of the part being sent */
     bool edit;          /* part 0 replaces the message row.edit_message_id */
-    bool repeated;      /* may have arrived before */
-    int64_t message_id; /* of part 0 once it is there */
+    bool repeated;      /* may have arrived already */
+    int64_t message_id; /* of part 0, after it was delivered */
     int migrations;
     struct telegram_call *call;
-    struct loop_source *timer; /* a later part waits here; the first goes back to the outbox */
+    struct loop_source *timer; /* for a later part; the first part waits in the outbox */
 };
 
 struct telegram_send {
@@ -61,10 +61,10 @@ struct telegram_send {
     struct loop_source *timer;
     struct rate_limiter rate_limiter;
     struct delivery *deliveries[DELIVERIES_MAX];
-    struct delivery *said; /* in no outbox, oldest first: the first is under way */
+    struct delivery *unstored; /* oldest first; the first is being sent */
     size_t unstored_count;
     struct telegram_fault fault;
-    int64_t held_mono_us;        /* nothing starts before: the server is in trouble */
+    int64_t held_mono_us;        /* no delivery starts before this time: back-off */
     int64_t undelivered_mono_us; /* last alert about an undelivered message; 0: none */
 };
 
@@ -104,7 +104,7 @@ static void delivery_free(struct delivery *d)
             send->deliveries[i] = NULL;
         }
     }
-    for (struct delivery **at = &send->said; *at != NULL; at = &(*at)->next_unstored) {
+    for (struct delivery **at = &send->unstored; *at != NULL; at = &(*at)->next_unstored) {
         if (*at == d) {
             *at = d->next_unstored;
             send->unstored_count--;
@@ -133,9 +133,9 @@ void telegram_send_stop(struct telegram_send *send)
             delivery_free(send->deliveries[i]);
         }
     }
-    while (send->said != NULL) {
-        LOG(WARNING, "telegram: a reply that is in no outbox is lost");
-        delivery_free(send->said);
+    while (send->unstored != NULL) {
+        LOG(WARNING, "telegram: an unstored reply is lost");
+        delivery_free(send->unstored);
     }
 }
 
@@ -157,16 +157,15 @@ void telegram_send_wake(struct telegram_send *send)
     }
 }
 
-/* The one who decides what happens next could not write it down; the row stays `sending`, which
- * the next start finds. */
+/* Logs a failure to store a row's new state. The row stays `sending`; the next start handles it. */
 static void log_store(int rc, const struct err *err)
 {
     if (rc < 0) {
-        log_err(LOG_LEVEL_ERROR, err, "telegram: could not note how a message fared");
+        log_err(LOG_LEVEL_ERROR, err, "telegram: could not store the state of a message");
     }
 }
 
-/* -------------------------------------------------------------------- chats: gone or moved ---- */
+/* -------------------------------------------------------------------- dead and moved chats ---- */
 
 static int64_t chat_mark(struct telegram_send *send, const char *what, int64_t chat_id)
 {
@@ -225,7 +224,7 @@ void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const 
     bool was_dead = chat_mark(send, "dead", chat_id) != 0;
     set_chat_mark(send, "dead", chat_id, now_wall(send));
     if (was_dead) {
-        return; /* the alert is open, and what it pushes may come here to die too */
+        return; /* the alert is open; another one could be addressed to this chat as well */
     }
     char name[NAME_SIZE];
     struct err err;
@@ -235,8 +234,7 @@ void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const 
     telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, name, &err);
 }
 
-/* ---------------------------------------------------------------------- how a delivery ends ----
- */
+/* --------------------------------------------------------------------- how a delivery ends ---- */
 
 static void end_dead(struct delivery *d, const struct err *why)
 {
@@ -247,7 +245,7 @@ static void end_dead(struct delivery *d, const struct err *why)
     if (d->row.id != 0) {
         log_store(outbox_table_dead(send->t->options.store, d->row.id, line.data, &err), &err);
     }
-    log_err(LOG_LEVEL_ERROR, why, "telegram: a message is given up as undelivered");
+    log_err(LOG_LEVEL_ERROR, why, "telegram: a message cannot be delivered");
     int64_t now = now_mono(send);
     bool raise =
         why->id != ERR_TELEGRAM_CHAT_DEAD &&
@@ -255,12 +253,13 @@ static void end_dead(struct delivery *d, const struct err *why)
     int64_t row_id = d->row.id;
     delivery_free(d);
     if (raise) {
-        /* Not for each: an alert that cannot be delivered itself must not make the next. */
-        struct err notified;
+        /* At most one alert in UNDELIVERED_ALERT_US: an undeliverable alert must not raise the
+         * next. */
+        struct err cause;
         send->undelivered_mono_us = now;
-        (void)err_set(&notified, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id,
+        (void)err_set(&cause, (enum err_id)why->id, "outbox %lld: %s", (long long)row_id,
                       why->context);
-        telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &notified);
+        telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_UNDELIVERED, &cause);
     }
     telegram_send_wake(send);
 }
@@ -277,7 +276,7 @@ static void end_delivered(struct delivery *d)
     telegram_send_wake(send);
 }
 
-/* Back into the outbox; only while no part has arrived. */
+/* Returns the row to the outbox; only while no part has been delivered. */
 static void end_retry(struct delivery *d, int64_t delay_us, const char *why)
 {
     struct telegram_send *send = d->send;
@@ -310,7 +309,7 @@ static void resume(void *userdata)
     send_part(userdata);
 }
 
-/* The same part once more, later. */
+/* Sends the same part again, later. */
 static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *why)
 {
     if (d->part == 0 && d->message_id == 0 && d->row.id != 0) {
@@ -320,7 +319,7 @@ static void wait_and_repeat(struct delivery *d, int64_t delay_us, const char *wh
     d->row.attempts += d->row.id == 0 ? 1 : 0;
     if (d->timer == NULL) {
         d->timer = loop_add_timer(d->send->t->options.loop, resume, d);
-        loop_source_name(d->timer, "telegram pause");
+        loop_source_name(d->timer, "telegram delivery");
     }
     loop_timer_in(d->timer, delay_us);
 }
@@ -332,7 +331,7 @@ static void add(struct json_object *object, const char *key, struct json_object 
     ASSERT(json_object_object_add(object, key, value) == 0);
 }
 
-/* Bytes of the longest whole-character prefix of at most max bytes. */
+/* Length of the longest prefix of at most max bytes that ends between characters. */
 static size_t cut_utf8(struct str text, size_t max)
 {
     size_t i = 0;
@@ -356,7 +355,7 @@ static struct json_object *one_button(const struct reply_button *button)
     if (strlen(button->command) <= CALLBACK_DATA_MAX) {
         add(o, "callback_data", json_object_new_string(button->command));
     } else {
-        /* Too long to come back with a press: the person pastes it. */
+        /* Too long for callback data: the user copies and pastes it. */
         struct json_object *copy = json_object_new_object();
         add(copy, "text", json_object_new_string(button->command));
         add(o, "copy_text", copy);
@@ -402,7 +401,7 @@ static struct json_object *keyboard(const struct reply *reply)
     return markup;
 }
 
-/* Our own markup taken out again: tags dropped, the four entities turned back. */
+/* Removes our own markup: drops tags, decodes the four entities. */
 static void strip_markup(struct str html, struct buf *out)
 {
     static const struct {
@@ -518,21 +517,21 @@ static void send_part(struct delivery *d)
     }
 }
 
-/* The whole reply as a file; the chat gets its first line with it. */
+/* Sends the whole reply as a file, with its first line as the message or caption. */
 static void become_document(struct delivery *d)
 {
     render_parts_release(&d->parts);
     d->document = true;
     d->part = 0;
     if (d->edit) {
-        /* The message that stands there cannot become a file: it says where the text is. */
+        /* A text message cannot be edited into a file, so it points to the file that follows. */
         struct reply *notice = reply_new();
         const char *title = reply_get_title(d->reply);
         if (title[0] != '\0') {
             reply_title(notice, reply_get_tone(d->reply), "%.*s", (int)cut_utf8(str_c(title), 256),
                         title);
         }
-        reply_line(notice, "The whole text follows as a file.");
+        reply_line(notice, "The full text follows as a file.");
         render_html(notice, &d->parts);
         reply_free(notice);
     }
@@ -545,7 +544,7 @@ static bool mentions(const struct telegram_answer *answer, const char *what)
     return strcasestr(answer->description, what) != NULL;
 }
 
-static bool chat_is_gone(const struct telegram_answer *answer)
+static bool chat_is_unreachable(const struct telegram_answer *answer)
 {
     static const char *const words[] = {
         "chat not found",
@@ -580,7 +579,7 @@ static void next_part(struct delivery *d)
             rate_limiter_ready_mono_us(&d->send->rate_limiter, d->chat_id, now_mono(d->send)) -
             now_mono(d->send);
         if (wait_us > 0) {
-            wait_and_repeat(d, wait_us, "pace");
+            wait_and_repeat(d, wait_us, "rate limit");
         } else {
             send_part(d);
         }
@@ -589,7 +588,7 @@ static void next_part(struct delivery *d)
     end_delivered(d);
 }
 
-/* 400, 403, …: Telegram will not have it in this form. */
+/* 400, 403, …: Telegram does not accept the message in this form. */
 static void on_refused(struct delivery *d, const struct telegram_answer *answer)
 {
     struct telegram_send *send = d->send;
@@ -598,13 +597,13 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
         next_part(d);
     } else if (answer->migrate_to_chat_id != 0 && answer->migrate_to_chat_id != d->chat_id &&
                d->migrations++ < MIGRATIONS_MAX) {
-        LOG(NOTICE, "telegram: chat %lld has become %lld", (long long)d->chat_id,
+        LOG(NOTICE, "telegram: chat %lld has migrated to %lld", (long long)d->chat_id,
             (long long)answer->migrate_to_chat_id);
         set_chat_mark(send, "moved", d->chat_id, answer->migrate_to_chat_id);
         d->chat_id = answer->migrate_to_chat_id;
-        d->edit = false; /* message ids do not move along */
+        d->edit = false; /* message ids are not valid in the new chat */
         send_part(d);
-    } else if (chat_is_gone(answer)) {
+    } else if (chat_is_unreachable(answer)) {
         struct err why;
         int64_t chat_id = d->chat_id;
         (void)err_set(&why, ERR_TELEGRAM_CHAT_DEAD, "%s", answer->err.context);
@@ -622,9 +621,9 @@ static void on_refused(struct delivery *d, const struct telegram_answer *answer)
         become_document(d);
         send_part(d);
     } else if (d->form == FORM_HTML && answer->code == 400) {
-        /* can't parse entities, and whatever else may be wrong with markup or buttons. */
+        /* "can't parse entities", or another error in markup or buttons. */
         log_err(LOG_LEVEL_ERROR, &answer->err,
-                "telegram: a message is sent again without markup (a rendering bug)");
+                "telegram: sending a message again without markup (a rendering bug)");
         d->form = FORM_PLAIN;
         send_part(d);
     } else {
@@ -642,7 +641,7 @@ static void on_lost(struct delivery *d, const struct telegram_answer *answer)
     send->held_mono_us = now_mono(send) + delay_us;
     buf_addf(&why, "%s%s", is_edit ? "" : LOST_MARK, err_info(answer->err.id)->code);
     if (is_edit) {
-        wait_and_repeat(d, delay_us, why.data); /* twice the same edit is the same message */
+        wait_and_repeat(d, delay_us, why.data); /* repeating an edit is harmless */
     } else if (is_alert) {
         d->repeated = true;
         wait_and_repeat(d, delay_us, why.data);
@@ -700,11 +699,11 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
     }
 }
 
-/* ------------------------------------------------------------------------- past the outbox ---- */
+/* ------------------------------------------------------------------------ unstored replies ---- */
 
-static void start_post(struct telegram_send *send)
+static void start_unstored(struct telegram_send *send)
 {
-    struct delivery *d = send->said;
+    struct delivery *d = send->unstored;
     int64_t now_us = now_mono(send);
     int64_t wait_us =
         d == NULL ? 0
@@ -713,7 +712,7 @@ static void start_post(struct telegram_send *send)
         return;
     }
     if (wait_us > 0) {
-        wait_and_repeat(d, wait_us, "pace");
+        wait_and_repeat(d, wait_us, "rate limit");
     } else {
         send_part(d);
     }
@@ -722,14 +721,14 @@ static void start_post(struct telegram_send *send)
 bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
                                  int64_t edit_message_id, const struct reply *reply)
 {
-    if (!send->open || send->unstored_count >= SAID_MAX) {
+    if (!send->open || send->unstored_count >= UNSTORED_MAX) {
         return false;
     }
     struct delivery *d = calloc(1, sizeof(*d));
     ASSERT(d != NULL);
     d->send = send;
     d->row.chat_id = chat_id;
-    d->row.priority = OUTBOX_CRITICAL; /* when its answer is lost it is said again */
+    d->row.priority = OUTBOX_CRITICAL; /* repeated if its answer is lost */
     d->row.edit_message_id = edit_message_id;
     d->chat_id = moved_to(send, chat_id);
     d->edit = edit_message_id != 0 && d->chat_id == chat_id;
@@ -738,7 +737,7 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
     if (d->parts.overflow) {
         become_document(d);
     }
-    struct delivery **at = &send->said;
+    struct delivery **at = &send->unstored;
     while (*at != NULL) {
         at = &(*at)->next_unstored;
     }
@@ -750,7 +749,7 @@ bool telegram_send_post_unstored(struct telegram_send *send, int64_t chat_id,
 
 /* ------------------------------------------------------------------------------ the outbox ---- */
 
-/* Takes the row over. */
+/* Takes ownership of *row. */
 static void start_delivery(struct telegram_send *send, size_t slot, struct outbox_row *row)
 {
     struct err err = {0};
@@ -774,7 +773,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
         return;
     }
     if (outbox_table_sending(send->t->options.store, row->id, &err) < 0) {
-        /* Not sent: what is not noted cannot be kept from being sent twice. */
+        /* Not sent: without a stored state it could be sent twice. */
         int64_t delay_us = telegram_fault(send->t, &send->fault, &err, "outbox");
         send->held_mono_us = now_mono(send) + delay_us;
         delivery_free(d);
@@ -788,7 +787,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
     send_part(d);
 }
 
-/* Chats that may not be written to now: waiting for their turn, or with one under way, because
+/* Chats to which no message may be sent now: rate-limited, or with a delivery under way, since the
  * order within a chat is kept. */
 static size_t busy_chats(struct telegram_send *send, int64_t *ret_chats, size_t max,
                          int64_t *ret_until_mono_us)
@@ -821,11 +820,11 @@ static void arm(struct telegram_send *send, int64_t until_mono_us)
     }
     int64_t at_us = now_us + (due_us - now_wall(send));
     if (due_us <= now_wall(send)) {
-        /* Due and not started: its chat, the whole bot or the server has to wait. Deliveries that
-         * end wake us anyway. */
+        /* Due but not started: its chat, the bot or the server has to wait. A delivery that ends
+         * wakes us anyway. */
         int64_t bot_us = rate_limiter_ready_mono_us(&send->rate_limiter, 0, now_us);
         at_us = until_mono_us < now_us + USEC_PER_SEC ? until_mono_us : now_us + USEC_PER_SEC;
-        at_us = bot_us > now_us ? bot_us : at_us; /* then it shows what else there is to wait for */
+        at_us = bot_us > now_us ? bot_us : at_us; /* other waits are computed then */
     }
     at_us = at_us > send->held_mono_us ? at_us : send->held_mono_us;
     loop_timer_at(send->timer, at_us > now_us ? at_us : now_us + USEC_PER_MSEC);
@@ -836,7 +835,7 @@ static void pump(void *userdata)
     struct telegram_send *send = userdata;
     int64_t until_us = INT64_MAX;
     if (send->open) {
-        start_post(send);
+        start_unstored(send);
     }
     for (size_t slot = 0; send->open && slot < DELIVERIES_MAX; slot++) {
         if (send->deliveries[slot] != NULL) {
@@ -854,7 +853,7 @@ static void pump(void *userdata)
         int rc = outbox_table_due_except(send->t->options.store, TELEGRAM_CHANNEL, now_wall(send),
                                          chats, count, &row, &err);
         if (rc == -ERR_STORE_DAMAGED) {
-            log_err(LOG_LEVEL_ERROR, &err, "telegram: a message is given up");
+            log_err(LOG_LEVEL_ERROR, &err, "telegram: dropped an unreadable message");
             slot--;
             continue;
         }
@@ -872,8 +871,8 @@ static void pump(void *userdata)
     }
 }
 
-/* What the last process was sending may have arrived. What is urgent is repeated and says so;
- * anything else stays marked as uncertain: a reply can be asked for again. */
+/* Messages that the last process was sending may have arrived. Urgent ones are sent again with the
+ * mark "possibly repeated"; the others stay uncertain, because the user can repeat the command. */
 static void repeat_uncertain_alerts(struct telegram_send *send)
 {
     struct ops_store *store = send->t->options.store;
@@ -884,7 +883,7 @@ static void repeat_uncertain_alerts(struct telegram_send *send)
         int rc = outbox_table_next_uncertain(store, TELEGRAM_CHANNEL, after, &row, &err);
         log_store(rc, &err);
         if (rc == -ERR_STORE_DAMAGED) {
-            continue; /* it is dead now */
+            continue; /* the table has marked it as dead */
         }
         if (rc <= 0) {
             return;

@@ -60,13 +60,13 @@ static const struct action actions[] = {
      .lowest = ROLE_OPERATOR,
      .run = touch},
     {.name = "test.lines",
-     .summary = "Say much",
+     .summary = "Print lines",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{"count", PARAM_INT, true, NULL, "how many"}},
      .run = lines},
     {.name = "test.secret",
-     .summary = "Say something private",
+     .summary = "Show something private",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .run = secret},
@@ -78,13 +78,13 @@ static const struct action actions[] = {
         "commands/" name ".yaml", text, sizeof(text) - 1 \
     }
 static const struct embedded_file files[] = {
-    FILE_ROW("lines", "command: lines\ngroup: see\nsummary: Say much\nrole: read_only\n"
+    FILE_ROW("lines", "command: lines\ngroup: see\nsummary: Print lines\nrole: read_only\n"
                       "args:\n  - {name: count, type: int, required: true, help: how many}\n"
                       "steps:\n  - {run: test.lines, with: {count: $count}, timeout: 5s}\n"
                       "examples: [\"lines 3\"]\n"),
     FILE_ROW("ping", "command: ping\ngroup: see\nsummary: Answer\nrole: read_only\n"
                      "steps:\n  - {run: test.ping, timeout: 5s}\nexamples: [\"ping\"]\n"),
-    FILE_ROW("secret", "command: secret\ngroup: see\nsummary: Say something private\n"
+    FILE_ROW("secret", "command: secret\ngroup: see\nsummary: Show something private\n"
                        "role: read_only\nsteps:\n  - {run: test.secret, timeout: 5s}\n"
                        "examples: [\"secret\"]\n"),
     FILE_ROW("touch", "command: touch\ngroup: steer\nsummary: Touch it\nrole: operator\n"

@@ -1,15 +1,16 @@
 /*
- * channels.h: everything a door stands on, real, in memory, with four small commands; for the tests
- * of both doors.
+ * channels.h: the real objects that a channel needs, in memory, with four small commands; for the
+ * tests of both channels.
  *
  *     struct channels d;
  *     channels_open(&d, url);
- *     ... make a door on d.loop with d.store, d.access, d.runner, d.manifests, d.alerts ...
+ *     ... create a channel with d.loop, d.store, d.access, d.runner, d.manifests, d.alerts ...
  *     assert_true(channels_until(&d, condition, userdata));
  *     channels_close(&d);
  *
- * Commands: /ping (reads; "pong"), /touch (operator, asks; counts d.touched), /lines <count>
- * (reads; so many lines), /secret (reads; protected). Users: 1001 alice admin, 1002 bob read_only.
+ * Commands: /ping (reads; "pong"), /touch (operator, confirmed; counts d.touched), /lines <count>
+ * (reads; that many lines), /secret (reads; protected). Users: 1001 alice admin, 1002 bob
+ * read_only.
  * Thread: main thread of the test binary.
  */
 #pragma once
@@ -40,18 +41,18 @@ struct channels {
     struct manifest_list *manifests;
     struct runner *runner;
     struct alerts *alerts;
-    void (*outbox_changed)(void *userdata); /* set by the test once its door exists */
+    void (*outbox_changed)(void *userdata); /* set by the test after it created the channel */
     void *userdata;
     int touched;
 };
 
-/* extra: more lines of configuration, or "". */
+/* extra: further lines of configuration, or "". */
 void channels_open(struct channels *d, const char *telegram_url, const char *extra);
 void channels_close(struct channels *d);
-/* Runs the loop until the condition holds; false after ten seconds. */
+/* Runs the loop until the condition is true; returns false after ten seconds. */
 bool channels_until(struct channels *d, bool (*condition)(void *userdata), void *userdata);
 void channels_run_for(struct channels *d, int64_t us);
-/* A message with this title for a door; returns the outbox id. */
+/* Adds a message with this title to the outbox; returns its id. */
 int64_t channels_post(struct channels *d, const char *channel, int64_t chat,
                       enum outbox_priority priority, const char *title, int64_t edit_of);
 enum outbox_state channels_state(struct channels *d, int64_t outbox_id);

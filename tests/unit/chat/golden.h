@@ -1,5 +1,5 @@
 /*
- * golden.h: compares a text with tests/golden/<name>, or rewrites that file (`make golden`).
+ * golden.h: compares text with tests/golden/<name>, or rewrites that file (`make golden`).
  *
  *     golden_check("status.html", text);
  *

@@ -14,14 +14,14 @@
 struct terminal {
     struct channels channels;
     struct console *console;
-    int in;  /* the test writes what a person types */
-    int out; /* the test reads what is shown */
+    int in;  /* the test writes input here */
+    int out; /* the test reads output here */
     int console_in;
     int console_out;
     struct buf shown;
     const char *wanted;
     bool ended;
-    bool poll_stalled; /* the test does not read */
+    bool paused; /* the test does not read the output */
 };
 
 static void on_end(void *userdata)
@@ -117,7 +117,7 @@ static void read_shown(struct terminal *t)
 {
     char bytes[4096];
     ssize_t n = 0;
-    while (!t->poll_stalled && (n = read(t->out, bytes, sizeof(bytes))) > 0) {
+    while (!t->paused && (n = read(t->out, bytes, sizeof(bytes))) > 0) {
         buf_add(&t->shown, bytes, (size_t)n);
     }
 }
@@ -182,7 +182,7 @@ static void a_file_is_read_to_its_end(void **state)
     (void)close(file);
 }
 
-static void bad_lines_are_errors_and_the_next_is_read(void **state)
+static void a_bad_line_is_an_error_and_the_next_is_read(void **state)
 {
     struct terminal *t = *state;
     AUTO_BUF struct buf large = BUF_INIT((size_t)1 << 20);
@@ -204,7 +204,7 @@ static void bad_lines_are_errors_and_the_next_is_read(void **state)
     assert_int_equal(count(t, "pong"), 1);
 }
 
-static void confirmation_is_typed(void **state)
+static void a_confirmation_code_can_be_typed(void **state)
 {
     struct terminal *t = *state;
     start(t, t->console_in, t->console_out);
@@ -217,23 +217,23 @@ static void confirmation_is_typed(void **state)
     type_c(t, line);
     until_shown(t, "touched");
     assert_int_equal(t->channels.touched, 1);
-    assert_null(strstr(t->shown.data, "[Confirm]")); /* the button's token is not for typing */
+    assert_null(strstr(t->shown.data, "[Confirm]")); /* the button's token cannot be typed */
 }
 
-static void a_reader_that_stops_does_not_stop_the_loop(void **state)
+static void a_reader_that_stops_does_not_block_the_loop(void **state)
 {
     struct terminal *t = *state;
     start(t, t->console_in, t->console_out);
-    t->poll_stalled = true;
+    t->paused = true;
     type_c(t, "/lines 900\n/lines 901\n/lines 902\n");
-    channels_run_for(&t->channels, 300 * USEC_PER_MSEC); /* returns at all */
+    channels_run_for(&t->channels, 300 * USEC_PER_MSEC); /* the loop does not block */
     assert_null(strstr(t->shown.data, "902 lines"));
-    t->poll_stalled = false;
+    t->paused = false;
     until_shown(t, "line 901 of");
     assert_int_equal(count(t, "line 5 of"), 3);
 }
 
-static void a_reader_that_leaves_does_not_end_us(void **state)
+static void a_closed_output_does_not_stop_the_program(void **state)
 {
     struct terminal *t = *state;
     (void)signal(SIGPIPE, SIG_IGN);
@@ -242,11 +242,11 @@ static void a_reader_that_leaves_does_not_end_us(void **state)
     close_fd(&t->console_out);
     type_c(t, "/ping\n");
     close_fd(&t->in);
-    t->poll_stalled = true;
+    t->paused = true;
     assert_true(channels_until(&t->channels, has_ended, t));
 }
 
-static void what_others_wrote_cannot_steer_the_terminal(void **state)
+static void escape_sequences_do_not_reach_the_terminal(void **state)
 {
     struct terminal *t = *state;
     start(t, t->console_in, t->console_out);
@@ -256,7 +256,7 @@ static void what_others_wrote_cannot_steer_the_terminal(void **state)
     assert_null(strchr(t->shown.data, '\007'));
 }
 
-static void a_terminal_has_a_prompt_that_comes_back(void **state)
+static void the_prompt_is_redrawn_after_output(void **state)
 {
     struct terminal *t = *state;
     int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -282,7 +282,8 @@ static void a_terminal_has_a_prompt_that_comes_back(void **state)
     read_shown(t);
     alert = strstr(t->shown.data, "an alert");
     assert_non_null(strstr(alert, "nightdesk> "));
-    assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK, 0); /* others share it */
+    assert_int_equal(fcntl(slave, F_GETFL) & O_NONBLOCK,
+                     0); /* other processes share this description */
     type_c(t, "\004");
     assert_true(channels_until(&t->channels, has_ended, t));
     console_stop(t->console);
@@ -293,9 +294,9 @@ static void a_terminal_has_a_prompt_that_comes_back(void **state)
 #define TERMINAL_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_GROUP(chat_console, TERMINAL_TEST(a_pipe_is_answered_in_order_and_ends),
            TERMINAL_TEST(a_file_is_read_to_its_end),
-           TERMINAL_TEST(bad_lines_are_errors_and_the_next_is_read),
-           TERMINAL_TEST(confirmation_is_typed),
-           TERMINAL_TEST(a_reader_that_stops_does_not_stop_the_loop),
-           TERMINAL_TEST(a_reader_that_leaves_does_not_end_us),
-           TERMINAL_TEST(what_others_wrote_cannot_steer_the_terminal),
-           TERMINAL_TEST(a_terminal_has_a_prompt_that_comes_back))
+           TERMINAL_TEST(a_bad_line_is_an_error_and_the_next_is_read),
+           TERMINAL_TEST(a_confirmation_code_can_be_typed),
+           TERMINAL_TEST(a_reader_that_stops_does_not_block_the_loop),
+           TERMINAL_TEST(a_closed_output_does_not_stop_the_program),
+           TERMINAL_TEST(escape_sequences_do_not_reach_the_terminal),
+           TERMINAL_TEST(the_prompt_is_redrawn_after_output))

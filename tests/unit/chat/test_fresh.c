@@ -3,7 +3,7 @@
 
 #define WALL (INT64_C(1790000000) * USEC_PER_SEC)
 #define MONO (5000 * USEC_PER_SEC)
-#define DATE (WALL + 3 * USEC_PER_SEC) /* Telegram's clock is a little ahead of ours */
+#define DATE (WALL + 3 * USEC_PER_SEC) /* Telegram's clock is slightly ahead of ours */
 
 static const struct fresh now = {.wall_us = WALL, .mono_us = MONO, .date_us = DATE};
 
@@ -12,7 +12,7 @@ static int64_t s(int64_t us)
     return us == FRESH_UNKNOWN_US ? -1 : us / USEC_PER_SEC;
 }
 
-/* Of a press after a queue that was empty so many seconds ago by each clock; 0: not known. */
+/* Age of a press if the queue was empty this many seconds ago by each clock; 0: unknown. */
 static int64_t press(int64_t wall_s, int64_t mono_s, int64_t date_s, int64_t message_s)
 {
     const struct fresh empty = {
@@ -23,24 +23,25 @@ static int64_t press(int64_t wall_s, int64_t mono_s, int64_t date_s, int64_t mes
     return s(fresh_press_age_us(&empty, &now, DATE - message_s * USEC_PER_SEC));
 }
 
-static void a_press_is_as_old_as_the_gap_before_it(void **state)
+static void a_press_may_be_as_old_as_the_last_empty_queue(void **state)
 {
     (void)state;
     assert_int_equal(press(20, 20, 20, 9000), 20);
     assert_int_equal(press(600, 600, 600, 9000), 600);
     assert_int_equal(press(600, 0, 600, 9000), 600); /* after a restart */
-    assert_int_equal(press(600, 0, 0, 9000), 600);   /* and without Telegram's date */
+    assert_int_equal(press(600, 0, 0, 9000), 600);   /* without Telegram's date too */
 }
 
-static void a_clock_that_was_set_makes_no_press_younger(void **state)
+static void setting_a_clock_makes_no_press_younger(void **state)
 {
     (void)state;
-    assert_int_equal(press(20, 600, 20, 9000), 600);  /* set back by ten minutes */
-    assert_int_equal(press(600, 20, 20, 9000), 600);  /* the machine slept, or it was set forward */
+    assert_int_equal(press(20, 600, 20, 9000), 600); /* set back by ten minutes */
+    assert_int_equal(press(600, 20, 20, 9000),
+                     600); /* the machine slept, or the clock was set forward */
     assert_int_equal(press(-600, 0, 600, 9000), 600); /* set back before a restart */
     assert_int_equal(press(20, 0, 600, 9000), 600);   /* set back by less than the outage */
-    assert_int_equal(press(-600, 600, 0, 9000), 600); /* set back, in one process */
-    assert_int_equal(press(-600, 0, 0, 9000), 9000);  /* nobody knows: the message bounds it */
+    assert_int_equal(press(-600, 600, 0, 9000), 600); /* set back within one process */
+    assert_int_equal(press(-600, 0, 0, 9000), 9000);  /* unknown: the message's age is the bound */
     assert_int_equal(press(-600, 0, 0, 99000), 99000);
 }
 
@@ -48,15 +49,15 @@ static void a_press_is_no_older_than_its_message(void **state)
 {
     (void)state;
     assert_int_equal(press(600, 600, 600, 40), 40);
-    assert_int_equal(press(0, 0, 0, 40), 40); /* the first start of all */
-    assert_int_equal(press(0, 0, 0, -5), 0);  /* whole seconds, and clocks that differ a little */
-    assert_int_equal(press(600, 600, 600, -300), 600); /* a date from the future is no bound */
+    assert_int_equal(press(0, 0, 0, 40), 40); /* the very first start */
+    assert_int_equal(press(0, 0, 0, -5), 0);  /* whole seconds, and clocks differ slightly */
+    assert_int_equal(press(600, 600, 600, -300), 600); /* a date in the future is no bound */
     assert_int_equal(press(0, 0, 0, -300), -1);
     const struct fresh empty = {0};
     assert_int_equal(s(fresh_press_age_us(&empty, &now, 0)), -1); /* a message without a date */
 }
 
-static void a_message_is_dated_by_telegram(void **state)
+static void a_message_has_the_age_of_its_date(void **state)
 {
     (void)state;
     const struct fresh behind = {
@@ -67,7 +68,7 @@ static void a_message_is_dated_by_telegram(void **state)
     assert_int_equal(s(fresh_message_age_us(0, &now)), -1);
 }
 
-UNIT_GROUP(fresh, cmocka_unit_test(a_press_is_as_old_as_the_gap_before_it),
-           cmocka_unit_test(a_clock_that_was_set_makes_no_press_younger),
+UNIT_GROUP(fresh, cmocka_unit_test(a_press_may_be_as_old_as_the_last_empty_queue),
+           cmocka_unit_test(setting_a_clock_makes_no_press_younger),
            cmocka_unit_test(a_press_is_no_older_than_its_message),
-           cmocka_unit_test(a_message_is_dated_by_telegram))
+           cmocka_unit_test(a_message_has_the_age_of_its_date))

@@ -5,7 +5,7 @@
 
 #define START (100 * USEC_PER_SEC)
 
-/* How many messages leave within `span` when as many as allowed are sent. */
+/* The number of messages sent within `span` if each is sent as soon as it is allowed. */
 static int sent_within(struct rate_limiter *rate_limiter, int64_t chat, int64_t span_us)
 {
     int count = 0;
@@ -79,7 +79,7 @@ static void a_blocked_chat_waits_and_others_do_not(void **state)
     assert_int_equal(until, INT64_MAX);
 }
 
-static void many_chats_do_not_push_a_blocked_one_out(void **state)
+static void a_blocked_chat_is_never_evicted(void **state)
 {
     (void)state;
     struct rate_limiter rate_limiter;
@@ -96,4 +96,4 @@ UNIT_GROUP(chat_rate_limiter, cmocka_unit_test(a_chat_gets_about_one_a_second),
            cmocka_unit_test(a_group_never_gets_more_than_twenty_a_minute),
            cmocka_unit_test(all_chats_share_thirty_a_second),
            cmocka_unit_test(a_blocked_chat_waits_and_others_do_not),
-           cmocka_unit_test(many_chats_do_not_push_a_blocked_one_out))
+           cmocka_unit_test(a_blocked_chat_is_never_evicted))

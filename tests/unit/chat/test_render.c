@@ -25,7 +25,7 @@ static struct reply *status_reply(void)
     return r;
 }
 
-/* What a reply looks like as a person reads it in Telegram; fails on HTML that Telegram refuses. */
+/* Fails on HTML that Telegram would refuse. */
 static void assert_parses(struct str html)
 {
     AUTO_BUF struct buf seen = BUF_INIT((size_t)1 << 20);
@@ -54,7 +54,7 @@ static void check_text(const char *name, const struct reply *r)
     golden_check(name, buf_str(&text));
 }
 
-static void status_looks_as_agreed(void **state)
+static void status_matches_the_golden_files(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = status_reply();
@@ -62,7 +62,7 @@ static void status_looks_as_agreed(void **state)
     check_text("status.txt", r);
 }
 
-static void error_card_says_cause_impact_and_what_to_do(void **state)
+static void error_card_shows_cause_impact_and_remediation(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -73,7 +73,7 @@ static void error_card_says_cause_impact_and_what_to_do(void **state)
     check_text("denied.txt", r);
 }
 
-static void titled_error_keeps_both(void **state)
+static void an_error_with_a_title_keeps_both(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -86,7 +86,7 @@ static void titled_error_keeps_both(void **state)
     check_text("failed.txt", r);
 }
 
-static void columns_line_up_by_what_is_seen(void **state)
+static void columns_align_by_display_width(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -102,7 +102,7 @@ static void columns_line_up_by_what_is_seen(void **state)
     assert_int_equal(render_width(str_c("−1.03")), 5);
 }
 
-static void control_characters_do_not_get_through(void **state)
+static void control_characters_are_replaced(void **state)
 {
     (void)state;
     AUTO_BUF struct buf out = BUF_INIT(1024);
@@ -110,7 +110,7 @@ static void control_characters_do_not_get_through(void **state)
     assert_string_equal(out.data, "a\xef\xbf\xbd[2Jb\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
                                   "\xef\xbf\xbd    c\nd\xef\xbf\xbd");
     buf_clear(&out);
-    /* Marks of direction and what cannot be seen; an emoji's joiner stays. */
+    /* Direction marks and invisible characters are replaced; an emoji's joiner is kept. */
     render_clean(
         str_c("a\xe2\x80\x8f\xd8\x9c\xe2\x80\x8b\xef\xbb\xbf\xf3\xa0\x81\x81z 👩‍💻 ⚠️"),
         true, &out);
@@ -155,7 +155,7 @@ static void long_replies_split_between_blocks(void **state)
     assert_non_null(strstr(parts.part[parts.count - 1].data, "paused"));
 }
 
-static void one_endless_line_is_cut_at_characters(void **state)
+static void a_line_longer_than_a_part_is_cut_between_characters(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -184,7 +184,7 @@ static void more_than_five_parts_overflow(void **state)
     AUTO_RENDER_PARTS struct render_parts parts = {0};
     render_html(r, &parts);
     assert_true(parts.overflow);
-    /* The document has it all. */
+    /* The document has the whole text. */
     AUTO_BUF struct buf text = BUF_INIT(RENDER_TEXT_MAX);
     render_text(r, &(struct render_text_options){0}, &text);
     assert_non_null(strstr(text.data, "0000 a line"));
@@ -203,12 +203,12 @@ static void an_empty_reply_is_still_a_message(void **state)
     assert_true(parts.part[0].len > 0);
 }
 
-UNIT_GROUP(chat_render, cmocka_unit_test(status_looks_as_agreed),
-           cmocka_unit_test(error_card_says_cause_impact_and_what_to_do),
-           cmocka_unit_test(titled_error_keeps_both),
-           cmocka_unit_test(columns_line_up_by_what_is_seen),
-           cmocka_unit_test(control_characters_do_not_get_through),
+UNIT_GROUP(chat_render, cmocka_unit_test(status_matches_the_golden_files),
+           cmocka_unit_test(error_card_shows_cause_impact_and_remediation),
+           cmocka_unit_test(an_error_with_a_title_keeps_both),
+           cmocka_unit_test(columns_align_by_display_width),
+           cmocka_unit_test(control_characters_are_replaced),
            cmocka_unit_test(long_replies_split_between_blocks),
-           cmocka_unit_test(one_endless_line_is_cut_at_characters),
+           cmocka_unit_test(a_line_longer_than_a_part_is_cut_between_characters),
            cmocka_unit_test(more_than_five_parts_overflow),
            cmocka_unit_test(an_empty_reply_is_still_a_message))

@@ -100,13 +100,13 @@ static int count_with(struct desk *desk, const char *text)
     return count;
 }
 
-static bool has_sent_often(void *userdata)
+static bool has_sent_enough(void *userdata)
 {
     struct desk *desk = userdata;
     return (size_t)count_with(desk, desk->text) >= desk->wanted;
 }
 
-static bool count_calls(void *userdata)
+static bool has_enough_calls(void *userdata)
 {
     struct desk *desk = userdata;
     return fake_telegram_calls(desk->tg, desk->method) >= desk->wanted;
@@ -162,7 +162,7 @@ static void until_calls(struct desk *desk, const char *method, size_t count)
 {
     desk->method = method;
     desk->wanted = count;
-    assert_true(channels_until(&desk->channels, count_calls, desk));
+    assert_true(channels_until(&desk->channels, has_enough_calls, desk));
 }
 
 static void until_alert(struct desk *desk, const char *fingerprint)
@@ -189,7 +189,7 @@ static void assert_no_violations(struct desk *desk)
 
 /* ---- updates ---- */
 
-static void command_is_answered_and_confirmed(void **state)
+static void a_command_is_answered_and_its_update_confirmed(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, ALICE, "/ping");
@@ -205,14 +205,14 @@ static void command_is_answered_and_confirmed(void **state)
     assert_no_violations(desk);
 }
 
-static void unauthorised_learns_nothing(void **state)
+static void an_unauthorised_user_gets_no_answer(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, EVE, "/ping");
     fake_telegram_press_data(desk->tg, EVE, EVE, "/ping");
     (void)fake_telegram_push(desk->tg, "{\"inline_query\":{\"id\":\"1\",\"from\":{\"id\":6666},"
                                        "\"query\":\"x\",\"offset\":\"\"}}");
-    /* Alice's chat, Eve's finger: the sender counts. */
+    /* Eve presses a button in Alice's chat: only the sender counts. */
     fake_telegram_press_data(desk->tg, EVE, ALICE, "/ping");
     assert_true(channels_until(&desk->channels, is_confirmed, desk));
     send_text(desk, ALICE, "/ping");
@@ -222,7 +222,7 @@ static void unauthorised_learns_nothing(void **state)
     assert_no_violations(desk);
 }
 
-static void kinds_that_run_nothing_are_confirmed(void **state)
+static void updates_that_run_nothing_are_confirmed(void **state)
 {
     struct desk *desk = *state;
     static const char *const updates[] = {
@@ -251,7 +251,7 @@ static void kinds_that_run_nothing_are_confirmed(void **state)
     assert_no_violations(desk);
 }
 
-static void group_talk_is_not_ours(void **state)
+static void in_a_group_only_commands_to_this_bot_run(void **state)
 {
     struct desk *desk = *state;
     static const char *const not_ours[] = {"ping", "hello everybody", "/ping@another_bot"};
@@ -285,7 +285,7 @@ static void nul_in_a_message_is_an_error_card(void **state)
     assert_no_violations(desk);
 }
 
-static void confirmation_runs_once_and_its_keyboard_goes(void **state)
+static void a_confirmation_runs_once_and_its_buttons_are_removed(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, ALICE, "/touch");
@@ -300,7 +300,7 @@ static void confirmation_runs_once_and_its_keyboard_goes(void **state)
     assert_no_violations(desk);
 }
 
-static void nobody_else_can_confirm(void **state)
+static void only_the_requester_can_confirm(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, ALICE, "/touch");
@@ -313,7 +313,7 @@ static void nobody_else_can_confirm(void **state)
     assert_no_violations(desk);
 }
 
-/* As if the process had ended so many seconds ago. */
+/* Simulates a process that ended this many seconds ago. */
 static void close_for(struct desk *desk, int64_t seconds)
 {
     static const char *const names[] = {"telegram.heard_us", "telegram.heard_date_us"};
@@ -326,22 +326,22 @@ static void close_for(struct desk *desk, int64_t seconds)
     }
 }
 
-/* Telegram does not date a press: one that waited for us may be as old as our silence. */
-static void a_press_of_the_outage_is_stale(void **state)
+/* Telegram does not date a press: one that was queued may be as old as the outage. */
+static void a_press_made_during_an_outage_is_stale(void **state)
 {
     struct desk *desk = *state;
     close_for(desk, 300);
     fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
     open_channel(desk);
     until_sent(desk, "COMMAND_STALE");
-    channels_run_for(&desk->channels, 50 * USEC_PER_MSEC); /* a poll that waits */
+    channels_run_for(&desk->channels, 50 * USEC_PER_MSEC); /* a poll is waiting */
     fake_telegram_press_data(desk->tg, ALICE, ALICE, "/touch");
     until_sent(desk, "Confirm: touch");
     assert_no_violations(desk);
 }
 
-/* Time that connecting takes is no time in which the press cannot have waited. */
-static void a_press_is_stale_also_when_the_first_good_poll_is_slow(void **state)
+/* The press may have been queued before the failed attempts to connect. */
+static void an_old_press_is_stale_even_if_the_first_poll_is_slow(void **state)
 {
     struct desk *desk = *state;
     close_for(desk, 300);
@@ -364,8 +364,8 @@ static void a_press_is_stale_also_when_the_first_good_poll_is_slow(void **state)
     assert_no_violations(desk);
 }
 
-/* A full answer leaves the rest of what had waited to the next one. */
-static void presses_behind_a_full_answer_are_as_old(void **state)
+/* After a full answer the rest of the queued updates come with the next one. */
+static void presses_after_a_full_answer_are_stale_too(void **state)
 {
     struct desk *desk = *state;
     close_for(desk, 300);
@@ -376,13 +376,13 @@ static void presses_behind_a_full_answer_are_as_old(void **state)
     open_channel(desk);
     desk->text = "COMMAND_STALE";
     desk->wanted = 2;
-    assert_true(channels_until(&desk->channels, has_sent_often, desk));
+    assert_true(channels_until(&desk->channels, has_sent_enough, desk));
     assert_int_equal(count_with(desk, "Confirm: touch"), 0);
     assert_no_violations(desk);
 }
 
-/* A server that is always slow is no outage. */
-static void presses_through_a_slow_server_count(void **state)
+/* A server that is always slow is not an outage. */
+static void presses_through_a_slow_server_are_accepted(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
@@ -395,7 +395,7 @@ static void presses_through_a_slow_server_count(void **state)
     assert_no_violations(desk);
 }
 
-static void a_confirmation_of_the_outage_is_stale_and_can_be_given_again(void **state)
+static void a_stale_confirmation_can_be_given_again(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, ALICE, "/touch");
@@ -414,9 +414,9 @@ static void a_confirmation_of_the_outage_is_stale_and_can_be_given_again(void **
     assert_no_violations(desk);
 }
 
-/* ---- a server in trouble ---- */
+/* ---- server faults ---- */
 
-static void poll_comes_back_from_every_fault(void **state)
+static void polling_recovers_from_every_fault(void **state)
 {
     struct desk *desk = *state;
     static const struct fake_telegram_failure failures[] = {
@@ -446,7 +446,7 @@ static void poll_comes_back_from_every_fault(void **state)
     assert_no_violations(desk);
 }
 
-static void poll_answered_at_once_does_not_spin(void **state)
+static void instant_empty_answers_do_not_spin_the_loop(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "getUpdates",
@@ -466,7 +466,7 @@ static void refuse(struct desk *desk, const char *method, int status, const char
                                                                  .description = text});
 }
 
-static void refused_token_closes_the_channel_until_it_is_accepted(void **state)
+static void a_refused_token_stops_the_channel_until_it_is_accepted(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, ALICE, "/ping");
@@ -487,12 +487,12 @@ static void refused_token_closes_the_channel_until_it_is_accepted(void **state)
 
     size_t polls = fake_telegram_calls(desk->tg, "getUpdates");
     int64_t id = post(desk, OUTBOX_CRITICAL, "not now");
-    until_calls(desk, "getMe", 4); /* the first of all, and three that are refused */
+    until_calls(desk, "getMe", 4); /* the first one, and three that are refused */
     assert_int_equal(fake_telegram_calls(desk->tg, "getUpdates"), polls);
     assert_int_equal(channels_state(&desk->channels, id), OUTBOX_QUEUED);
     assert_true(channels_has_alert(&desk->channels, "telegram:token"));
 
-    until_state(desk, id, OUTBOX_DELIVERED); /* by itself */
+    until_state(desk, id, OUTBOX_DELIVERED); /* without a restart */
     desk->text = "telegram:token";
     assert_true(channels_until(&desk->channels, has_no_alert, desk));
     send_text(desk, ALICE, "/lines 2");
@@ -501,8 +501,8 @@ static void refused_token_closes_the_channel_until_it_is_accepted(void **state)
     assert_no_violations(desk);
 }
 
-/* Of a wrong shape, or below the wrong URL: what is sent meanwhile is not lost. */
-static void a_token_that_is_not_known_is_refused_too(void **state)
+/* A malformed token or a wrong URL: messages of that time are not lost. */
+static void an_unknown_token_is_refused_too(void **state)
 {
     struct desk *desk = *state;
     until_calls(desk, "getUpdates", 1);
@@ -516,7 +516,7 @@ static void a_token_that_is_not_known_is_refused_too(void **state)
     assert_no_violations(desk);
 }
 
-static void a_proxy_that_wants_a_password_revokes_nothing(void **state)
+static void a_proxy_401_is_not_a_refused_token(void **state)
 {
     struct desk *desk = *state;
     static const char *const methods[] = {"getUpdates", "sendMessage"};
@@ -530,16 +530,18 @@ static void a_proxy_that_wants_a_password_revokes_nothing(void **state)
                                          .body = "<html>401 Authorization Required</html>"});
     }
     int64_t id = post(desk, OUTBOX_NORMAL, "through");
-    until_state(desk, id, OUTBOX_DELIVERED); /* it had surely not arrived: not uncertain */
+    until_state(desk, id,
+                OUTBOX_DELIVERED); /* it certainly had not arrived, so it is not uncertain */
     send_text(desk, ALICE, "/ping");
     until_sent(desk, "pong");
     assert_int_equal(count_with(desk, "through"), 1);
-    assert_int_equal(fake_telegram_calls(desk->tg, "getMe"), 1); /* the token was not in doubt */
+    assert_int_equal(fake_telegram_calls(desk->tg, "getMe"),
+                     1); /* the token was not checked again */
     assert_false(channels_has_alert(&desk->channels, "telegram:token"));
     assert_no_violations(desk);
 }
 
-static void second_poller_is_a_security_alert(void **state)
+static void a_second_poller_raises_a_security_alert(void **state)
 {
     struct desk *desk = *state;
     until_calls(desk, "getUpdates", 1);
@@ -551,12 +553,12 @@ static void second_poller_is_a_security_alert(void **state)
                            .description = "Conflict: terminated by other getUpdates request; make "
                                           "sure that only one bot instance is running"});
     until_alert(desk, "telegram:conflict");
-    send_text(desk, ALICE, "/ping"); /* still served, after a pause */
+    send_text(desk, ALICE, "/ping"); /* polling goes on after a pause */
     until_sent(desk, "pong");
     assert_no_violations(desk);
 }
 
-static void webhook_is_a_security_alert(void **state)
+static void a_webhook_raises_a_security_alert(void **state)
 {
     struct desk *desk = *state;
     telegram_stop(desk->telegram);
@@ -567,7 +569,7 @@ static void webhook_is_a_security_alert(void **state)
     assert_no_violations(desk);
 }
 
-static void silence_is_an_alert_until_it_ends(void **state)
+static void a_stalled_poll_raises_an_alert_until_it_recovers(void **state)
 {
     struct desk *desk = *state;
     until_calls(desk, "getUpdates", 1);
@@ -587,7 +589,7 @@ static void silence_is_an_alert_until_it_ends(void **state)
 
 /* ---- delivery ---- */
 
-static void flood_limit_is_obeyed_and_others_go_on(void **state)
+static void a_429_delays_only_its_chat(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(
@@ -606,7 +608,7 @@ static void flood_limit_is_obeyed_and_others_go_on(void **state)
     assert_no_violations(desk);
 }
 
-static void what_does_not_parse_is_sent_as_plain_text(void **state)
+static void rejected_markup_is_sent_as_plain_text(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg,
@@ -625,7 +627,7 @@ static void what_does_not_parse_is_sent_as_plain_text(void **state)
     assert_no_violations(desk);
 }
 
-static void long_replies_arrive_whole(void **state)
+static void long_replies_arrive_complete(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, ALICE, "/lines 150"); /* about 8 KB */
@@ -640,7 +642,7 @@ static void long_replies_arrive_whole(void **state)
     assert_no_violations(desk);
 }
 
-static void protected_replies_say_so(void **state)
+static void protected_replies_are_sent_as_protected(void **state)
 {
     struct desk *desk = *state;
     send_text(desk, BOB, "/secret");
@@ -651,7 +653,7 @@ static void protected_replies_say_so(void **state)
     assert_no_violations(desk);
 }
 
-static void server_error_is_tried_again(void **state)
+static void a_server_error_is_retried(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
@@ -666,7 +668,7 @@ static void server_error_is_tried_again(void **state)
     assert_no_violations(desk);
 }
 
-static void lost_answer_is_marked_and_only_alerts_are_repeated(void **state)
+static void after_a_lost_answer_only_alerts_are_repeated(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){.method = "sendMessage",
@@ -685,7 +687,7 @@ static void lost_answer_is_marked_and_only_alerts_are_repeated(void **state)
     assert_no_violations(desk);
 }
 
-static void what_was_being_sent_at_the_crash_is_looked_at_again(void **state)
+static void messages_in_flight_at_a_crash_are_recovered(void **state)
 {
     struct desk *desk = *state;
     struct err err = {0};
@@ -709,7 +711,7 @@ static void what_was_being_sent_at_the_crash_is_looked_at_again(void **state)
     assert_no_violations(desk);
 }
 
-static void edits_change_the_message_or_become_a_new_one(void **state)
+static void edits_change_the_message_or_send_a_new_one(void **state)
 {
     struct desk *desk = *state;
     int64_t first = post(desk, OUTBOX_NORMAL, "step 1");
@@ -737,7 +739,7 @@ static void edits_change_the_message_or_become_a_new_one(void **state)
     assert_no_violations(desk);
 }
 
-static void waiting_edits_are_sent_once(void **state)
+static void pending_edits_are_coalesced(void **state)
 {
     struct desk *desk = *state;
     int64_t first = post(desk, OUTBOX_NORMAL, "step 0");
@@ -753,7 +755,7 @@ static void waiting_edits_are_sent_once(void **state)
     assert_no_violations(desk);
 }
 
-static void migration_is_followed_and_remembered(void **state)
+static void a_chat_migration_is_followed_and_remembered(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(
@@ -777,7 +779,7 @@ static void migration_is_followed_and_remembered(void **state)
     assert_no_violations(desk);
 }
 
-static void dead_chat_is_told_once_and_revives(void **state)
+static void a_dead_chat_raises_one_alert_and_recovers(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg, &(struct fake_telegram_failure){
@@ -799,7 +801,7 @@ static void dead_chat_is_told_once_and_revives(void **state)
     assert_no_violations(desk);
 }
 
-static void what_is_refused_for_good_is_dead_with_an_alert(void **state)
+static void a_permanently_refused_message_is_dead_with_an_alert(void **state)
 {
     struct desk *desk = *state;
     fake_telegram_fail(desk->tg,
@@ -814,11 +816,11 @@ static void what_is_refused_for_good_is_dead_with_an_alert(void **state)
     assert_no_violations(desk);
 }
 
-static void urgent_messages_overtake(void **state)
+static void urgent_messages_are_sent_first(void **state)
 {
     struct desk *desk = *state;
     until_calls(desk, "getUpdates", 1);
-    desk->channels.outbox_changed = NULL; /* all of them first */
+    desk->channels.outbox_changed = NULL; /* queue all of them first */
     for (int i = 0; i < 3; i++) {
         (void)post(desk, OUTBOX_INFO, "info");
     }
@@ -831,7 +833,7 @@ static void urgent_messages_overtake(void **state)
     assert_no_violations(desk);
 }
 
-static void no_token_no_channel(void **state)
+static void without_a_token_the_channel_is_off(void **state)
 {
     (void)state;
     struct desk desk = {0};
@@ -848,26 +850,30 @@ static void no_token_no_channel(void **state)
 
 #define DESK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 UNIT_GROUP(
-    chat_telegram, DESK_TEST(command_is_answered_and_confirmed),
-    DESK_TEST(unauthorised_learns_nothing), DESK_TEST(kinds_that_run_nothing_are_confirmed),
-    DESK_TEST(group_talk_is_not_ours), DESK_TEST(nul_in_a_message_is_an_error_card),
-    DESK_TEST(confirmation_runs_once_and_its_keyboard_goes), DESK_TEST(nobody_else_can_confirm),
-    DESK_TEST(a_press_of_the_outage_is_stale),
-    DESK_TEST(a_press_is_stale_also_when_the_first_good_poll_is_slow),
-    DESK_TEST(presses_behind_a_full_answer_are_as_old),
-    DESK_TEST(presses_through_a_slow_server_count),
-    DESK_TEST(a_confirmation_of_the_outage_is_stale_and_can_be_given_again),
-    DESK_TEST(poll_comes_back_from_every_fault), DESK_TEST(poll_answered_at_once_does_not_spin),
-    DESK_TEST(refused_token_closes_the_channel_until_it_is_accepted),
-    DESK_TEST(a_token_that_is_not_known_is_refused_too),
-    DESK_TEST(a_proxy_that_wants_a_password_revokes_nothing),
-    DESK_TEST(second_poller_is_a_security_alert), DESK_TEST(webhook_is_a_security_alert),
-    DESK_TEST(silence_is_an_alert_until_it_ends), DESK_TEST(flood_limit_is_obeyed_and_others_go_on),
-    DESK_TEST(what_does_not_parse_is_sent_as_plain_text), DESK_TEST(long_replies_arrive_whole),
-    DESK_TEST(protected_replies_say_so), DESK_TEST(server_error_is_tried_again),
-    DESK_TEST(lost_answer_is_marked_and_only_alerts_are_repeated),
-    DESK_TEST(what_was_being_sent_at_the_crash_is_looked_at_again),
-    DESK_TEST(edits_change_the_message_or_become_a_new_one), DESK_TEST(waiting_edits_are_sent_once),
-    DESK_TEST(migration_is_followed_and_remembered), DESK_TEST(dead_chat_is_told_once_and_revives),
-    DESK_TEST(what_is_refused_for_good_is_dead_with_an_alert), DESK_TEST(urgent_messages_overtake),
-    cmocka_unit_test(no_token_no_channel))
+    chat_telegram, DESK_TEST(a_command_is_answered_and_its_update_confirmed),
+    DESK_TEST(an_unauthorised_user_gets_no_answer),
+    DESK_TEST(updates_that_run_nothing_are_confirmed),
+    DESK_TEST(in_a_group_only_commands_to_this_bot_run),
+    DESK_TEST(nul_in_a_message_is_an_error_card),
+    DESK_TEST(a_confirmation_runs_once_and_its_buttons_are_removed),
+    DESK_TEST(only_the_requester_can_confirm), DESK_TEST(a_press_made_during_an_outage_is_stale),
+    DESK_TEST(an_old_press_is_stale_even_if_the_first_poll_is_slow),
+    DESK_TEST(presses_after_a_full_answer_are_stale_too),
+    DESK_TEST(presses_through_a_slow_server_are_accepted),
+    DESK_TEST(a_stale_confirmation_can_be_given_again),
+    DESK_TEST(polling_recovers_from_every_fault),
+    DESK_TEST(instant_empty_answers_do_not_spin_the_loop),
+    DESK_TEST(a_refused_token_stops_the_channel_until_it_is_accepted),
+    DESK_TEST(an_unknown_token_is_refused_too), DESK_TEST(a_proxy_401_is_not_a_refused_token),
+    DESK_TEST(a_second_poller_raises_a_security_alert),
+    DESK_TEST(a_webhook_raises_a_security_alert),
+    DESK_TEST(a_stalled_poll_raises_an_alert_until_it_recovers),
+    DESK_TEST(a_429_delays_only_its_chat), DESK_TEST(rejected_markup_is_sent_as_plain_text),
+    DESK_TEST(long_replies_arrive_complete), DESK_TEST(protected_replies_are_sent_as_protected),
+    DESK_TEST(a_server_error_is_retried), DESK_TEST(after_a_lost_answer_only_alerts_are_repeated),
+    DESK_TEST(messages_in_flight_at_a_crash_are_recovered),
+    DESK_TEST(edits_change_the_message_or_send_a_new_one), DESK_TEST(pending_edits_are_coalesced),
+    DESK_TEST(a_chat_migration_is_followed_and_remembered),
+    DESK_TEST(a_dead_chat_raises_one_alert_and_recovers),
+    DESK_TEST(a_permanently_refused_message_is_dead_with_an_alert),
+    DESK_TEST(urgent_messages_are_sent_first), cmocka_unit_test(without_a_token_the_channel_is_off))
