@@ -5,10 +5,10 @@
 
 #include <time.h>
 
-/* api.h promises it: programs ask one thing at a time; a phone's worth of them is plenty. */
+/* Documented in api.h. A program usually needs one connection. */
 #define CONNECTIONS_MAX 64
 #define IDLE_TIMEOUT_S  30
-/* For the listeners to write out the last answers: local clients, a few KiB each. */
+/* Time for the listeners to send the last answers: local clients, a few KiB each. */
 #define LAST_ANSWERS_NS (50 * 1000 * 1000L)
 
 static int listener_start(struct api *api, struct listener *listener, enum channel channel,
@@ -75,12 +75,13 @@ void api_stop(struct api *api)
     if (api == NULL) {
         return;
     }
-    /* While the listeners still turn, so that clients read why; a stopped one only hangs up. */
+    /* While the listeners still run, so that clients receive the reason; a stopped one only closes
+     * the connection. */
     if (api_command_end(api) > 0) {
         const struct timespec moment = {.tv_nsec = LAST_ANSWERS_NS};
         (void)nanosleep(&moment, NULL);
     }
-    /* Then the threads that push, and what they pushed meanwhile. */
+    /* Then stop the listeners' threads and answer the commands that they pushed in the meantime. */
     web_stop(api->socket.web);
     web_stop(api->tcp.web);
     (void)api_command_end(api);

@@ -16,7 +16,7 @@ static bool has_control(struct str text)
     return false;
 }
 
-/* A text or a whole number, as the text that it is. */
+/* A string or a whole number, returned as text. */
 static int read_value(const char *name, struct json_object *value, struct str *ret, struct err *err)
 {
     if (json_is_text(value)) {
@@ -24,9 +24,10 @@ static int read_value(const char *name, struct json_object *value, struct str *r
     } else if (json_object_is_type(value, json_type_int)) {
         *ret = str_c(json_object_to_json_string(value));
     } else {
-        return err_set(err, ERR_API_BODY, "%s must be a text or a whole number", name);
+        return err_set(err, ERR_API_BODY, "%s must be a string or a whole number", name);
     }
-    return has_control(*ret) ? err_set(err, ERR_API_BODY, "%s holds a control character", name) : 0;
+    return has_control(*ret) ? err_set(err, ERR_API_BODY, "%s contains a control character", name)
+                             : 0;
 }
 
 static void write_value(struct json_object *to, const char *name, struct str value)
@@ -34,19 +35,19 @@ static void write_value(struct json_object *to, const char *name, struct str val
     (void)json_object_object_add(to, name, json_object_new_string_len(value.ptr, (int)value.len));
 }
 
-/* The rest of the line as somebody typed it. */
+/* Appends the rest of a typed command line. */
 static int add_rest(struct str text, struct buf *line, struct err *err)
 {
     if (has_control(text)) {
-        return err_set(err, ERR_API_BODY, "args holds a control character");
+        return err_set(err, ERR_API_BODY, "args contains a control character");
     }
     buf_add_char(line, ' ');
     buf_add_str(line, text);
     return 0;
 }
 
-/* In the order in which the command declares its arguments. Of /confirm and /cancel, which are no
- * commands of the list, the one value is a code. */
+/* Values in the order in which the command declares its arguments. /confirm and /cancel are not in
+ * the manifest list; their only value is a code. */
 static int read_array(const struct manifest *m, struct json_object *args, struct json_object *to,
                       struct buf *line, struct err *err)
 {
@@ -93,7 +94,7 @@ static int read_object(const struct manifest *m, struct json_object *args, struc
             return err_set(err, ERR_API_BODY, "%s takes no argument %.40s", m->name, key);
         }
         if (value == NULL) {
-            continue; /* null: not given */
+            continue; /* null means not given */
         }
         int rc = read_value(key, value, &text, err);
         if (rc < 0) {
@@ -111,7 +112,7 @@ static int read_args(const struct manifest *m, struct json_object *args, struct 
         return add_rest(json_value_str(args), &ret->line, err);
     }
     if (!json_is_array(args) && !json_is_object(args)) {
-        return err_set(err, ERR_API_BODY, "args is neither an object, an array nor a text");
+        return err_set(err, ERR_API_BODY, "args is neither an object, an array nor a string");
     }
     AUTO_JSON struct json_object *by_name = json_object_new_object();
     int rc = 0;
@@ -148,7 +149,7 @@ int api_command_read(const struct api *api, const char *name, struct str body,
             return err_set(err, ERR_API_BODY, "unknown member %.40s", key);
         }
         if (strcmp(key, "confirm") == 0 && !json_object_is_type(value, json_type_boolean)) {
-            return err_set(err, ERR_API_BODY, "confirm is true or false");
+            return err_set(err, ERR_API_BODY, "confirm must be true or false");
         }
     }
     ret->confirmed = json_truth(root, "confirm", false);
@@ -185,7 +186,7 @@ void api_command_submit(struct listener *listener, struct web_request *request,
     struct err err = {0};
     if (atomic_fetch_add_explicit(&listener->under_way, 1, memory_order_relaxed) >= API_JOBS_MAX) {
         (void)atomic_fetch_sub_explicit(&listener->under_way, 1, memory_order_relaxed);
-        (void)err_set(&err, ERR_API_BUSY, "%d are under way", API_JOBS_MAX);
+        (void)err_set(&err, ERR_API_BUSY, "%d commands are under way", API_JOBS_MAX);
         api_answer_err(request, &err);
         return;
     }
@@ -202,7 +203,7 @@ void api_command_submit(struct listener *listener, struct web_request *request,
     job->uid = listener->channel == CHANNEL_SOCKET ? web_peer_uid(request) : 0;
     job->confirmed = command->confirmed;
     web_hold(request);
-    /* The ring has a place for every job that under_way admits. */
+    /* The ring has space for every job that under_way admits. */
     ASSERT(ring_push(listener->jobs, &job));
     loop_wake(listener->wake);
 }
@@ -219,7 +220,7 @@ static void unlink_job(struct api *api, struct api_job *job)
     }
 }
 
-/* A question for a confirmation is a card without an error; a program wants to see it as one. */
+/* A confirmation prompt is a reply without an error; a program receives it as CONFIRM_NEEDED. */
 static void add_error(struct json_object *json, const struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(8192);
@@ -266,7 +267,7 @@ static void run(struct api *api, struct api_job *job)
         (void)err_set(&err, ERR_ACCESS_UNAUTHORISED, "%s caller %lld", channel_name(channel),
                       (long long)job->uid);
     } else {
-        /* First into the list: on_reply may come from inside the call. */
+        /* Added to the list first: runner_submit may call on_reply. */
         job->next = api->active;
         api->active = job;
         const struct invocation in = {
@@ -282,7 +283,7 @@ static void run(struct api *api, struct api_job *job)
             return;
         }
         unlink_job(api, job);
-        log_err(LOG_LEVEL_ERROR, &err, "could not take a command");
+        log_err(LOG_LEVEL_ERROR, &err, "could not accept a command");
     }
     api_answer_err(job->request, &err);
     job_free(job);

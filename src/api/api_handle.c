@@ -36,8 +36,8 @@ __attribute__((format(printf, 3, 4))) static void refuse(struct web_request *req
     api_answer_err(request, &err);
 }
 
-/* "127.0.0.1", "localhost" or "[::1]", with any port: a name that a web page made resolve to this
- * machine is none of them. */
+/* "127.0.0.1", "localhost" or "[::1]", with any port. With DNS rebinding the Host is the web page's
+ * own name, which is none of them. */
 static bool host_is_local(struct str host)
 {
     static const char *const names[] = {"127.0.0.1", "localhost", "[::1]"};
@@ -65,7 +65,7 @@ static bool token_matches(const struct api *api, struct str authorization)
     return secret_equal(given, str_c(api->token));
 }
 
-/* True when the request may go on; otherwise it has been answered. */
+/* True if the request is allowed; otherwise it has been answered. */
 static bool admit(struct listener *listener, struct web_request *request)
 {
     if (listener->channel != CHANNEL_HTTP) {
@@ -83,7 +83,7 @@ static bool admit(struct listener *listener, struct web_request *request)
     }
     refuse(request, ERR_API_UNAUTHORIZED, "%s",
            listener->api->token[0] == '\0' ? "no api.token is configured"
-                                           : "the header Authorization: Bearer does not match");
+                                           : "the bearer token does not match");
     return false;
 }
 
@@ -125,7 +125,8 @@ static void handle_command(struct listener *listener, struct web_request *reques
 {
     char text[NAME_MAX_LEN + 1];
     if (!name_is_valid(name)) {
-        refuse(request, ERR_API_NOT_FOUND, "a command's name is [a-z0-9_], at most 32");
+        refuse(request, ERR_API_NOT_FOUND,
+               "a command's name has at most 32 characters of [a-z0-9_]");
         return;
     }
     (void)str_copy(name, text, sizeof(text));
@@ -139,13 +140,14 @@ static void handle_command(struct listener *listener, struct web_request *reques
     api_command_release(&command);
 }
 
-/* True when the method is the one that the path takes; otherwise it has been answered. */
+/* True if the path accepts the request's method; otherwise it has been answered. */
 static bool allows(struct web_request *request, const char *method)
 {
     if (str_equal_c(web_method(request), method)) {
         return true;
     }
-    refuse(request, ERR_API_METHOD, "%.*s, here only %s", STR_ARG(web_method(request)), method);
+    refuse(request, ERR_API_METHOD, "%.*s, but this path accepts only %s",
+           STR_ARG(web_method(request)), method);
     return false;
 }
 

@@ -1,9 +1,9 @@
 /*
- * api_internal.h: what the files of this room share.
+ * api_internal.h: shared by the files of this module.
  *
- * Two threads meet here: a listener's own (handle, state: reads only) and ops (command, start,
- * stop). What goes between them is a struct api_job, through the listener's ring, one way.
- * Thread: each declaration says which.
+ * Two threads use this module: a listener's own (handle, state: reads only) and ops (command,
+ * start, stop). A listener passes struct api_job pointers to ops through its ring. Thread: named at
+ * each declaration.
  */
 #pragma once
 
@@ -28,10 +28,10 @@ struct listener {
     struct api *api;
     enum channel channel; /* CHANNEL_SOCKET or CHANNEL_HTTP */
     struct web *web;
-    struct mailbox *snapshot; /* of this listener's thread alone */
+    struct mailbox *snapshot; /* read only by this listener's thread */
     struct ring *jobs;        /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
-    atomic_int under_way; /* jobs that are not answered yet */
+    atomic_int under_way; /* jobs without an answer */
 };
 
 /* One command, from suspended to answered. Owned by the ring, then by ops. */
@@ -40,7 +40,7 @@ struct api_job {
     struct web_request *request;
     struct api_job *next; /* in api->active */
     char *line;           /* "restart demo", or "restart" */
-    char *args_json;      /* {"service":"demo"}; NULL: the arguments stand in line */
+    char *args_json;      /* {"service":"demo"}; NULL: the arguments are in line */
     int64_t uid;          /* of the caller; 0 over TCP */
     bool confirmed;
 };
@@ -58,38 +58,37 @@ struct api {
     struct api_job *active; /* ops */
 };
 
-/* Listener's thread: the handler of both. userdata is the listener. */
+/* Listener's thread: the request handler of both listeners. */
 void api_handle(struct web_request *request, void *listener);
 
-/* Any: answers with the catalogue row as JSON and the status that stands in it. */
+/* Any thread: answers with the catalogue row as JSON and with its HTTP status. */
 void api_answer_err(struct web_request *request, const struct err *err);
 
-/* What a request asks for. */
+/* The content of a command request. */
 struct api_command {
-    struct buf line; /* the command's name; behind it the arguments when they came as one text */
-    struct buf args; /* JSON object of texts by name, of args that came as an object or an array */
-    bool by_name;    /* args counts */
+    struct buf line; /* the command's name, followed by the arguments if they are one string */
+    struct buf args; /* JSON object of strings by name, if args is an object or an array */
+    bool by_name;    /* args is used */
     bool confirmed;
 };
 
-/* Listener's thread: reads the body of a command request. *ret is valid, to be released, also when
- * it fails. */
+/* Listener's thread: parses the body of a command request. *ret must be released, also after a
+ * failure. */
 int api_command_read(const struct api *api, const char *name, struct str body,
                      struct api_command *ret, struct err *err);
 void api_command_release(struct api_command *command);
-/* Listener's thread: suspends the request and hands it to ops. */
+/* Listener's thread: suspends the request and passes it to ops. */
 void api_command_submit(struct listener *listener, struct web_request *request,
                         const struct api_command *command);
-/* Ops: takes what waits in the listener's ring. userdata is the listener. */
+/* Ops: runs the commands in the listener's ring. */
 void api_command_accept(void *listener);
-/* Ops: forgets and answers everything that is under way. Returns how many there were. */
+/* Ops: answers every command under way with API_STOPPING. Returns their number. */
 int api_command_end(struct api *api);
 
-/* Listener's thread. */
-/* silent_us: shared_silent_us. */
+/* Listener's thread. silent_us: from shared_silent_us. */
 void api_state_json(const struct snapshot *snapshot, int64_t silent_us, const struct shared *shared,
                     struct buf *out);
-/* Returns whether both threads are alive and the engine has published. Telegram refused or silent
- * is "degraded": nothing is wrong with the program. */
+/* Listener's thread. Returns true if both threads are alive and the engine has published. If
+ * Telegram is refused or silent the status is "degraded": the program itself works. */
 bool api_health_json(const struct snapshot *snapshot, const struct shared *shared,
                      int64_t now_mono_us, struct buf *out);

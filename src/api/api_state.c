@@ -1,6 +1,6 @@
 #include "api_internal.h"
 
-/* Money, prices and quantities are texts: a reader's double would round them. */
+/* Money, prices and quantities are strings: a reader would round a JSON number to a double. */
 static void add_dec(struct json_object *to, const char *key, struct dec value)
 {
     char text[DEC_TEXT_SIZE];
@@ -27,7 +27,7 @@ static void add_text(struct json_object *to, const char *key, const char *value)
     json_object_object_add(to, key, json_object_new_string(value));
 }
 
-/* null when it has not happened. */
+/* null for a time of 0: it has not happened. */
 static void add_time(struct json_object *to, const char *key, int64_t wall_us)
 {
     if (wall_us == 0) {
@@ -142,7 +142,7 @@ static struct json_object *ops_loop_json(const struct shared *c)
     return o;
 }
 
-/* "up"; "silent" or "refused", and since when. */
+/* The state of the channel ("up", "silent", "refused" …) and the start of an outage. */
 static struct json_object *telegram_json(const struct shared *shared)
 {
     struct json_object *o = json_object_new_object();
@@ -158,7 +158,7 @@ void api_state_json(const struct snapshot *s, int64_t silent_us, const struct sh
     AUTO_JSON struct json_object *o = json_object_new_object();
     add_u64(o, "version", s->version);
     add_time(o, "published_at", s->published_wall_us);
-    /* What was never published has no age, and is not fresh. */
+    /* A snapshot that was never published has no age and is stale. */
     bool stale = s->version == 0 || silent_us >= SHARED_SILENT_US;
     json_object_object_add(
         o, "age_ms", s->version == 0 ? NULL : json_object_new_int64(silent_us / USEC_PER_MSEC));

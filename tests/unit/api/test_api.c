@@ -34,7 +34,7 @@ struct fixture {
     struct builtin builtin;
     struct manifest_list *manifests;
     struct runner *runner;
-    struct health *health; /* not started: a question about a restart looks at it */
+    struct health *health; /* not started: the restart prompt reads it */
     struct api *api;
     char socket_path[64];
     char folder[48];
@@ -46,7 +46,7 @@ struct client {
     const struct fixture *f;
     bool tcp;
     const char *request;
-    bool hang_up; /* closes without reading */
+    bool hang_up; /* closes the connection without reading */
     _Atomic bool done;
     char answer[65536];
     size_t len;
@@ -94,7 +94,7 @@ static void *client_run(void *userdata)
     return NULL;
 }
 
-/* Sends raw bytes, turning the loop meanwhile; returns the HTTP status. The body is *ret_body. */
+/* Sends raw bytes while running the loop; returns the HTTP status and the body in *ret_body. */
 static int exchange(struct fixture *f, bool tcp, const char *request, const char **ret_body)
 {
     static struct client client;
@@ -151,7 +151,7 @@ static void check_code(const char *body, const char *code)
     assert_true(json_text(root, "remediation")[0] != '\0');
 }
 
-/* ---------------------------------------------------------------- the house around it */
+/* ---------------------------------------------------------------- fixture */
 
 static int setup(void **state)
 {
@@ -169,7 +169,7 @@ static int setup(void **state)
     assert_int_equal(access_new(f->config, f->store, clock_real(), &f->access, &err), 0);
     f->builtin = (struct builtin){.store = f->store, .clock = clock_real()};
     f->actions = action_table_new();
-    /* Described, not run: these tests send version and help only. */
+    /* These actions are only described, not run: the tests run version and help. */
     builtin_actions(&f->builtin, f->actions);
     trading_actions(NULL, f->actions);
     alerts_actions(NULL, f->actions);
@@ -215,7 +215,7 @@ static int teardown(void **state)
     config_free(f->config);
     loop_free(f->loop);
     shared_release(&f->shared);
-    assert_int_equal(rmdir(f->folder), 0); /* the socket is gone, too */
+    assert_int_equal(rmdir(f->folder), 0); /* the socket was deleted too */
     free(f);
     return 0;
 }
@@ -280,8 +280,8 @@ static void health_needs_both_heartbeats_and_a_snapshot(void **state)
     assert_non_null(strstr(body, "\"ops\":{\"alive\":true"));
 }
 
-/* A disk that is full or slow is no health, whatever the trading state says. */
-static void a_disk_that_fails_is_no_health(void **state)
+/* A full or slow disk is unhealthy, whatever the trading state is. */
+static void a_failed_or_slow_disk_is_unhealthy(void **state)
 {
     struct fixture *f = *state;
     const char *body;
@@ -308,7 +308,7 @@ static void a_disk_that_fails_is_no_health(void **state)
     }
 }
 
-static void state_has_money_as_text_on_both_listeners(void **state)
+static void state_has_money_as_strings_on_both_listeners(void **state)
 {
     struct fixture *f = *state;
     publish(f);
@@ -360,7 +360,7 @@ static void tcp_needs_the_token_and_a_local_host(void **state)
     assert_int_equal(post(f, true, "version", "", "{}", &body), 401);
 }
 
-static void a_command_runs_and_its_reply_comes_back(void **state)
+static void a_command_runs_and_returns_its_reply(void **state)
 {
     struct fixture *f = *state;
     const char *body;
@@ -374,7 +374,7 @@ static void a_command_runs_and_its_reply_comes_back(void **state)
                      200);
 }
 
-static void refusals_are_catalogue_rows_with_their_status(void **state)
+static void a_refusal_is_a_catalogue_row_with_its_status(void **state)
 {
     struct fixture *f = *state;
     const char *body;
@@ -401,7 +401,7 @@ static void refusals_are_catalogue_rows_with_their_status(void **state)
     assert_int_equal(post(f, false, "version", "", "{\"args\":[\"a\",\"b\"]}", &body), 400);
     assert_non_null(strstr(body, "COMMAND_ARG_EXTRA"));
 
-    /* A value is bound to its name: nothing in it names another argument. */
+    /* A value is bound to its name: its content cannot set another argument. */
     assert_int_equal(post(f, false, "amend", "",
                           "{\"args\":{\"symbol\":\"BTC-USD\",\"stop\":\"target=70000\"}}", &body),
                      400);
@@ -410,7 +410,7 @@ static void refusals_are_catalogue_rows_with_their_status(void **state)
         post(f, false, "amend", "", "{\"args\":[\"BTC-USD\",\"target=70000\"]}", &body), 400);
     assert_non_null(strstr(body, "stop: target=70000 is not a number"));
 
-    /* Blanks stay inside one argument, so this is one wrong service and not two arguments. */
+    /* Spaces stay inside one argument, so this is one invalid service, not two arguments. */
     assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"demo --force\"]}", &body), 400);
     assert_non_null(strstr(body, "COMMAND_ARG_INVALID"));
 }
@@ -426,7 +426,7 @@ static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
     free(large);
 }
 
-static void a_command_that_changes_something_asks_first(void **state)
+static void a_command_that_changes_something_needs_a_confirmation(void **state)
 {
     struct fixture *f = *state;
     const char *body;
@@ -435,7 +435,7 @@ static void a_command_that_changes_something_asks_first(void **state)
     assert_non_null(strstr(body, "CONFIRM_NEEDED"));
 }
 
-static void a_client_that_hangs_up_does_no_harm(void **state)
+static void a_client_that_hangs_up_is_harmless(void **state)
 {
     struct fixture *f = *state;
     static struct client client;
@@ -454,7 +454,7 @@ static void a_client_that_hangs_up_does_no_harm(void **state)
     assert_int_equal(post(f, false, "version", "", "{}", &body), 200);
 }
 
-static void stopping_ends_what_waits(void **state)
+static void stopping_answers_pending_commands(void **state)
 {
     struct fixture *f = *state;
     static struct client client;
@@ -464,7 +464,7 @@ static void stopping_ends_what_waits(void **state)
                      "Connection: close\r\nContent-Length: 2\r\n\r\n{}";
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, client_run, &client), 0);
-    /* The loop does not turn: the command waits in the ring while the API stops. */
+    /* The loop does not run: the command is still in the ring when the API stops. */
     struct timespec moment = {.tv_nsec = 100 * 1000 * 1000};
     (void)nanosleep(&moment, NULL);
     api_stop(f->api);
@@ -476,11 +476,12 @@ static void stopping_ends_what_waits(void **state)
 
 #define API_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
-           API_TEST(a_disk_that_fails_is_no_health),
-           API_TEST(state_has_money_as_text_on_both_listeners),
+           API_TEST(a_failed_or_slow_disk_is_unhealthy),
+           API_TEST(state_has_money_as_strings_on_both_listeners),
            API_TEST(tcp_needs_the_token_and_a_local_host),
-           API_TEST(a_command_runs_and_its_reply_comes_back),
-           API_TEST(refusals_are_catalogue_rows_with_their_status),
+           API_TEST(a_command_runs_and_returns_its_reply),
+           API_TEST(a_refusal_is_a_catalogue_row_with_its_status),
            API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),
-           API_TEST(a_command_that_changes_something_asks_first),
-           API_TEST(a_client_that_hangs_up_does_no_harm), API_TEST(stopping_ends_what_waits))
+           API_TEST(a_command_that_changes_something_needs_a_confirmation),
+           API_TEST(a_client_that_hangs_up_is_harmless),
+           API_TEST(stopping_answers_pending_commands))
