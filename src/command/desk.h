@@ -29,8 +29,9 @@ typedef bool (*desk_done_fn)(struct desk *desk, const struct pending *pending);
 /* A request that was pushed. */
 struct pending {
     bool used;
-    bool late;     /* its call has ended, as failed: late.c watches on for what becomes of it */
-    bool answered; /* the engine took it; waiting to see the effect */
+    bool late;      /* its call has ended, as failed: late.c watches on for what becomes of it */
+    bool recovered; /* asked for by a run that a crash interrupted */
+    bool answered;  /* the engine took it; waiting to see the effect */
     struct request asked;
     struct action_call *call;
     desk_answered_fn fn;

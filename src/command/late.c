@@ -4,8 +4,9 @@
 #include "desk.h"
 #include "io/loop.h"
 
-#define LATE_LOOK_US  USEC_PER_SEC
-#define LATE_WATCH_US (24 * USEC_PER_HOUR)
+#define LATE_LOOK_US      USEC_PER_SEC
+#define LATE_WATCH_US     (24 * USEC_PER_HOUR)
+#define LATE_RECOVERED_US USEC_PER_MIN
 
 static desk_done_fn done_of(enum request_kind kind)
 {
@@ -120,7 +121,10 @@ void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
 /* What it was about is over: nobody can see any more whether it was done. */
 static bool is_moot(const struct desk *desk, const struct pending *p, const struct snapshot *s)
 {
-    return desk_waited_us(desk, p) > LATE_WATCH_US ||
+    /* What a crash left in memory is lost; what it left on disk is in trading.db soon. */
+    bool lost = p->recovered && !p->answered && s->version > 0 && s->disk.state == DISK_OK &&
+                desk_waited_us(desk, p) > LATE_RECOVERED_US;
+    return lost || desk_waited_us(desk, p) > LATE_WATCH_US ||
            (!p->known && p->asked.kind == REQUEST_EMERGENCY_STOP && p->answered &&
             s->version > p->version && s->state != TRADING_EMERGENCY);
 }

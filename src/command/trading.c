@@ -346,23 +346,44 @@ void desk_decorate(struct reply *reply, void *userdata)
 
 /* ------------------------------------------------------------------------------- requests ---- */
 
-static int remember_id(struct action_call *call, int64_t id, struct err *err)
+/* "ID KIND SYMBOL": enough to look the request up after a crash, and to watch for its effect. */
+static int remember_request(struct action_call *call, const struct request *r, struct err *err)
 {
-    char text[32];
-    (void)snprintf(text, sizeof(text), "%lld", (long long)id);
+    char text[64];
+    (void)snprintf(text, sizeof(text), "%lld %d %s", (long long)r->id, (int)r->kind,
+                   r->symbol.name);
     return action_remember(call, text, err);
 }
 
+/* *ret_whole is false when only the id is known, as from version 0.1.0. */
+static bool remembered_request(const struct action_call *call, struct request *ret, bool *ret_whole)
+{
+    struct str rest = str_c(action_remembered(call) == NULL ? "" : action_remembered(call));
+    struct str id, kind;
+    int64_t number = 0;
+    *ret = (struct request){0};
+    *ret_whole = false;
+    if (!str_split(&rest, ' ', &id) || !str_to_i64(id, &ret->id)) {
+        return false;
+    }
+    if (str_split(&rest, ' ', &kind) && str_to_i64(kind, &number) && number >= 0 &&
+        number <= REQUEST_RULE_STATUS && (rest.len == 0 || symbol_parse(rest, &ret->symbol))) {
+        ret->kind = (enum request_kind)number;
+        *ret_whole = true;
+    }
+    return true;
+}
+
 /* An id that is on disk with the step before anybody hears of it. */
-static int store_id(struct desk *desk, struct action_call *call, int64_t *ret, struct err *err)
+static int store_id(struct desk *desk, struct action_call *call, struct request *r, struct err *err)
 {
     int rc = ops_store_begin(desk->o.store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = ops_store_next_request_id(desk->o.store, least_id(desk), ret, err);
+    rc = ops_store_next_request_id(desk->o.store, least_id(desk), &r->id, err);
     if (rc == 0) {
-        rc = remember_id(call, *ret, err);
+        rc = remember_request(call, r, err);
     }
     if (rc < 0) {
         ops_store_rollback(desk->o.store);
@@ -372,19 +393,19 @@ static int store_id(struct desk *desk, struct action_call *call, int64_t *ret, s
 }
 
 /* What stops or pauses does not wait for the disk: its id is remembered in memory then. */
-static int make_id(struct desk *desk, struct action_call *call, int64_t *ret, struct err *err)
+static int make_id(struct desk *desk, struct action_call *call, struct request *r, struct err *err)
 {
-    int rc = store_id(desk, call, ret, err);
+    int rc = store_id(desk, call, r, err);
     if (rc < 0 && call->action->safe_side) {
-        *ret = least_id(desk);
+        r->id = least_id(desk);
         log_err(LOG_LEVEL_WARNING, err, "a request to the engine is not on disk");
         err_clear(err);
         struct err ignored = {0}; /* the run has its row: then that lacks the id */
-        (void)remember_id(call, *ret, &ignored);
+        (void)remember_request(call, r, &ignored);
         rc = 0;
     }
     if (rc == 0) {
-        desk->last_id = *ret;
+        desk->last_id = r->id;
     }
     return rc;
 }
@@ -421,7 +442,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     }
     struct err local = {0};
     err = err == NULL ? &local : err;
-    int rc = make_id(desk, call, &request.id, err);
+    int rc = make_id(desk, call, &request, err);
     if (rc < 0) {
         return rc;
     }
@@ -559,12 +580,26 @@ void trading_resync(struct desk *desk)
     }
 }
 
+/* The engine may have kept its answer in reserve.bin, and writes it to trading.db once it runs. */
+static void watch_recovered(struct desk *desk, struct action_call *call, const struct request *r)
+{
+    struct pending *p = free_slot(desk);
+    if (p != NULL) {
+        *p = (struct pending){.used = true,
+                              .asked = *r,
+                              .call = call,
+                              .recovered = true,
+                              .since_mono_us = clock_mono_us(desk->o.clock)};
+        desk_watch_late(desk, p, ERR_COMMAND_NOT_DONE);
+    }
+}
+
 int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    const char *remembered = action_remembered(call);
-    int64_t id = 0;
-    if (remembered == NULL || !str_to_i64(str_c(remembered), &id)) {
+    struct request request;
+    bool is_whole;
+    if (!remembered_request(call, &request, &is_whole)) {
         *ret_happened = false; /* no id was made, so nothing was pushed */
         return 0;
     }
@@ -572,7 +607,7 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
         return err_set(err, ERR_COMMAND_LOST, "%s: trading.db cannot be read", call->action->name);
     }
     struct request_result result = {0};
-    int rc = request_table_result(desk->o.trading, id, &result, err);
+    int rc = request_table_result(desk->o.trading, request.id, &result, err);
     if (rc < 0) {
         return rc;
     }
@@ -587,6 +622,8 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
     }
     if (result.found) {
         reply_line(action_reply(call), "It took effect before nightdesk was restarted.");
+    } else if (is_whole) {
+        watch_recovered(desk, call, &request);
     }
     return 0;
 }

@@ -166,7 +166,42 @@ static void a_part_that_was_told_is_not_told_again(void **state)
     assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
 }
 
-UNIT_GROUP(late, SCENE_TEST(a_close_that_expired_says_that_nothing_was_done),
+/* The engine kept its answer in reserve.bin, and trading.db has it only after the restart. */
+static void an_answer_in_the_reserve_is_reported_after_a_restart(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_send(s, &s->rig.alice, "/pause");
+    struct request r = scene_next_request(s);
+    scene_crash(s);
+    assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
+    scene_publish_plain(s, 0);
+    loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
+    assert_int_equal(s->lates, 0);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
+    loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
+    assert_int_equal(s->lates, 1);
+    assert_true(s->late_happened);
+    assert_edits(s, "Done after all");
+}
+
+static void a_request_that_a_crash_lost_is_watched_for_a_minute(void **state)
+{
+    struct scene *s = *state;
+    scene_publish_plain(s, 0);
+    scene_send(s, &s->rig.alice, "/pause");
+    struct request r = scene_next_request(s);
+    scene_crash(s);
+    scene_publish_plain(s, 0);
+    loop_advance(s->rig.loop, 2 * USEC_PER_MIN);
+    assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
+    loop_advance(s->rig.loop, USEC_PER_MIN);
+    assert_int_equal(s->lates, 0);
+}
+
+UNIT_GROUP(late, SCENE_TEST(an_answer_in_the_reserve_is_reported_after_a_restart),
+           SCENE_TEST(a_request_that_a_crash_lost_is_watched_for_a_minute),
+           SCENE_TEST(a_close_that_expired_says_that_nothing_was_done),
            SCENE_TEST(a_close_that_is_done_after_all_is_told),
            SCENE_TEST(a_close_that_was_slow_to_fill_is_told),
            SCENE_TEST(a_lost_answer_is_looked_up_late),

@@ -1,0 +1,90 @@
+#!/bin/sh
+# Checks what prose says against what is there. Prints TAP.
+#
+# Prose is the documents (Markdown), the texts of the tables and manifests, and the comments of the
+# code. Retired words stand in words.txt beside this file: a pattern, a tab, what to write instead.
+set -u
+here=$(dirname "$0")
+n=0
+failed=0
+
+check() { # what, offences (empty is good)
+    n=$((n + 1))
+    if [ -z "$2" ]; then
+        echo "ok $n - prose: $1"
+    else
+        echo "not ok $n - prose: $1"
+        echo "$2" | head -n 20 | sed 's/^/# /'
+        failed=1
+    fi
+}
+
+files=$(git ls-files 2> /dev/null) || files=$(find . -type f -not -path './build/*' | sed 's,^\./,,')
+pages=$(echo "$files" | grep -E '\.md$' | grep -v '^CHANGELOG\.md$')
+prose=$(echo "$files" | grep -E '\.(c|h|def|md|yaml|sh|service|rules)$|^Makefile$' |
+    grep -vE "^$here/|^tests/(fuzz/corpus|fixtures)/")
+
+# in_pages PATTERN: every match in the pages, as FILE:MATCH.
+in_pages() { echo "$pages" | tr '\n' '\0' | xargs -0 grep -oHE "$1"; }
+
+check "no retired word" "$(
+    grep -vE '^(#|$)' "$here/words.txt" | while IFS="$(printf '\t')" read -r pattern instead; do
+        echo "$prose" | tr '\n' '\0' | xargs -0 grep -nHiE -- "$pattern" | cut -c1-140 |
+            sed "s|\$|   [write: $instead]|"
+    done
+)"
+check "every file that a page links to exists" "$(
+    in_pages '\]\([^)#:]+[)#]' | sed 's/](\([^)#]*\)[)#]$/\1/' | while IFS=: read -r page link; do
+        [ -e "$(dirname "$page")/$link" ] || echo "$page: $link"
+    done
+)"
+check "every source file that a page names exists" "$(
+    in_pages '`[A-Za-z0-9_.-][A-Za-z0-9_/.-]*\.(c|h|def|sh|service|rules)`' | tr -d '`' |
+        while IFS=: read -r page name; do
+            echo "$files" | grep -qE "(^|/)$(echo "$name" | sed 's/\./\\./g')\$" || echo "$page: $name"
+        done
+)"
+check "every subcommand that a page names exists" "$(
+    in_pages '(`|^\$ |[|] )nightdesk [a-z][a-z-]+' | sed 's/:.*nightdesk /:/' | sort -u |
+        while IFS=: read -r page name; do
+            grep -rqF "\"$name\"" src/cli || echo "$page: nightdesk $name"
+        done
+)"
+# /confirm and /cancel are the runner's, /start is Telegram's, /newbot BotFather's, the others the API's.
+check "every operator command that a page names exists" "$(
+    in_pages '(`|^nightdesk> )/[a-z_]+/?' | grep -v '/$' | sed 's,:.*/,:,' | sort -u |
+        while IFS=: read -r page name; do
+            case $name in confirm | cancel | start | newbot | metrics | health | healthz | api) continue ;; esac
+            [ -e "commands/$name.yaml" ] || echo "$page: /$name"
+        done
+)"
+# An action has a dot in its name too; it stands in its table as a string.
+groups=$(sed -n 's/^GROUP(\([a-z_]*\),.*/\1/p' include/config/options.def | paste -sd '|' -)
+check "every option and action that a page names exists" "$(
+    in_pages "\`($groups)\.[a-z_]+[\`:]" | tr -d '`' | sed 's/:$//' | grep -vE '\.(c|h|def|sh)$' | sort -u |
+        while IFS=: read -r page name; do
+            grep -qE "^[A-Z_]+\(${name%%.*}, ${name#*.}," include/config/options.def ||
+                grep -rqF "\"$name\"" src || echo "$page: $name"
+        done
+)"
+areas=$(sed -n 's/^ERR(\([A-Z0-9]*\)_.*/\1/p' include/base/errors.def | sort -u | paste -sd '|' -)
+check "every error code that a page names exists" "$(
+    in_pages "\`($areas)_[A-Z0-9_]+\`" | tr -d '`' | sort -u | while IFS=: read -r page code; do
+        grep -q "^ERR($code," include/base/errors.def ||
+            grep -rqwF "$code" src include || echo "$page: $code"
+    done
+)"
+check "every command-line option that a page names exists" "$(
+    in_pages '(`|^\$ |[|] )nightdesk [^`|]*' | while IFS= read -r line; do
+        echo "$line" | grep -oE -- ' --[a-z][a-z-]+' | while read -r option; do
+            grep -rqF "\"$option\"" src/cli || echo "${line%%:*}: $option"
+        done
+    done
+)"
+check "every function that a page names exists" "$(
+    in_pages '`[a-z][a-z0-9]*_[a-z0-9_]+(\(\))?`' | tr -d '`()' | sort -u | while IFS=: read -r page name; do
+        grep -rqwF "$name" src include tests commands Makefile || echo "$page: $name"
+    done
+)"
+echo "1..$n"
+exit $failed
