@@ -5,10 +5,11 @@
  * "exec to ready" is from before exec to READY=1 of sd_notify, on a state folder that exists.
  * "update to reply" is from handing an update to the fake Bot API (a long poll is waiting) to its
  * receiving sendMessage; 50 people in turn, because Telegram takes one message a second in a chat.
- * "socket command" is one POST on a new connection. /status reads; both audit-log and run rows of
- * it are on the disk (synchronous=FULL) before the reply. The disk is that of /var/tmp.
- * "longest absence" is the longest time within all this in which the ops loop served nobody
- * (io/loop.h), the disk's part included; the peer column names the callback.
+ * Two commits lie in between, because an update and its reply are on the disk (synchronous=FULL)
+ * before the reply is sent; "two bare SQLite commits" is the peer: one INSERT each, by turns with
+ * the updates, on the same disk, that of /var/tmp. "socket command" is one POST on a new
+ * connection. "longest absence" is the longest time within all this in which the ops loop served
+ * nobody (io/loop.h), the disk's part included; the peer column names the callback.
  */
 #include "base/check.h"
 #include "bench/bench.h"
@@ -19,6 +20,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -33,7 +35,8 @@
 #define ANSWER_MAX_MS 5000
 #define NS_PER_MS     1e6
 
-static double ready_ms[STARTS], update_ms[UPDATES], command_ms[COMMANDS], rss_mb[1];
+static double ready_ms[STARTS], update_ms[UPDATES], bare_ms[UPDATES], command_ms[COMMANDS],
+    rss_mb[1];
 
 struct daemon {
     char binary[PATH_MAX];
@@ -136,9 +139,26 @@ static double resident_mb(pid_t pid)
     return kb / 1024;
 }
 
-/* A message waits for its reply before the next one is sent. */
-static void measure_updates(struct fake_telegram *telegram)
+static void bare_run(sqlite3 *db, const char *sql)
 {
+    ASSERT(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+}
+
+static sqlite3 *bare_open(const struct daemon *d)
+{
+    char path[96];
+    sqlite3 *db = NULL;
+    (void)snprintf(path, sizeof(path), "%s/bare.db", d->folder);
+    ASSERT(sqlite3_open(path, &db) == SQLITE_OK);
+    bare_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+    bare_run(db, "CREATE TABLE messages(id INTEGER PRIMARY KEY, text TEXT NOT NULL)");
+    return db;
+}
+
+/* A message waits for its reply before the next one is sent. */
+static void measure_updates(const struct daemon *d, struct fake_telegram *telegram)
+{
+    sqlite3 *bare = bare_open(d);
     for (int i = 0; i < UPDATES; i++) {
         size_t before = fake_telegram_sent_count(telegram);
         int64_t from_ns = bench_now_ns();
@@ -151,8 +171,14 @@ static void measure_updates(struct fake_telegram *telegram)
             (void)nanosleep(&moment, NULL);
         }
         update_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
-        sleep_ms(UPDATE_GAP_MS);
+        sleep_ms(UPDATE_GAP_MS / 2);
+        from_ns = bench_now_ns();
+        bare_run(bare, "INSERT INTO messages(text) VALUES ('/status')");
+        bare_run(bare, "INSERT INTO messages(text) VALUES ('a reply')");
+        bare_ms[i] = (double)(bench_now_ns() - from_ns) / NS_PER_MS;
+        sleep_ms(UPDATE_GAP_MS / 2);
     }
+    ASSERT(sqlite3_close(bare) == SQLITE_OK);
 }
 
 static void measure_commands(const struct daemon *d)
@@ -218,7 +244,7 @@ int main(int argc, char **argv)
     start(&d);
     sleep_ms(IDLE_S * 1000);
     rss_mb[0] = resident_mb(d.pid);
-    measure_updates(telegram);
+    measure_updates(&d, telegram);
     measure_commands(&d);
     double later_mb[1] = {resident_mb(d.pid)};
     char source[64];
@@ -230,6 +256,8 @@ int main(int argc, char **argv)
     bench_table_row("idle memory, RSS (limit 20 MB)", rss_mb, 1, "MB", NULL);
     bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
     bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
+    bench_table_row("two bare SQLite commits", bare_ms, UPDATES, "ms",
+                    "of which so much is the disk");
     bench_table_row("socket command to answer", command_ms, COMMANDS, "ms", NULL);
     bench_table_row("longest absence of the ops loop", away_ms, 1, "ms", source);
 
