@@ -1,5 +1,5 @@
 /*
- * ops.h: the ops thread: everything that is not trading, on one event loop.
+ * ops.h: the ops thread: everything except trading, on one event loop.
  *
  *     struct ops *ops;
  *     rc = ops_new(&(struct ops_options){.config = config, .shared = &shared,
@@ -7,13 +7,13 @@
  *     int code = ops_run(ops);                    // until SIGTERM, SIGINT or the console's end
  *     ops_free(ops);
  *
- * Order of life: ops.db → read-only trading.db → access, alerts, health, auditor → actions and
- * manifests → runner_recover → doors → READY=1 once the engine's first snapshot is there.
- * Always true: the engine is reached only through struct shared. systemd's watchdog is fed only
- * while both heartbeats are fresh. An event that was missed leads to a look at the snapshot, and
- * so does every tick. What fails here is an alert or a log line, never an end of trading.
- * Thread: the one that runs it, which becomes the ops thread; signals are blocked in ops_new, so
- * call it before starting others.
+ * Start order: ops.db → read-only trading.db → access, alerts, health, auditor → actions and
+ * manifests → runner_recover → channels → READY=1 after the engine's first snapshot.
+ * Always true: ops and the engine communicate only through struct shared. systemd's watchdog is
+ * notified only while both heartbeats are fresh. The snapshot is read at every tick and after
+ * missed events. A failure in ops is an alert or a log line and never stops trading. Thread: the
+ * thread that calls ops_run becomes the ops thread. ops_new blocks the signals, so call it before
+ * starting other threads.
  */
 #pragma once
 
@@ -33,20 +33,20 @@ struct log_file;
 struct ops_options {
     const struct config *config;
     struct shared *shared;
-    const struct config_options *config_source; /* what SIGHUP reads again; NULL: nothing */
+    const struct config_options *config_source; /* SIGHUP reads it again; NULL: nothing to read */
     const char *state_dir;
-    struct log_file *log;    /* looked after once a second; NULL: no file */
+    struct log_file *log;    /* checked once a second; NULL: no file */
     bool console;            /* read commands from stdin, write replies to stdout */
-    int64_t started_mono_us; /* of the process, for "ready in N ms" */
+    int64_t started_mono_us; /* start of the process, for "ready in N ms" */
 };
 
 int ops_new(const struct ops_options *options, struct ops **ret, struct err *err);
-/* Returns the process's exit code: 0 after an orderly stop. */
+/* Returns the exit code of the process: 0 after a clean stop. */
 int ops_run(struct ops *ops);
 void ops_free(struct ops *ops);
 
-/* Where the API's socket is: api.socket, or OPS_SOCKET_NAME in the state folder. ERR_WEB_LISTEN
- * when that is longer than a socket's path may be. Thread: any. */
+/* Path of the API's socket: api.socket, or OPS_SOCKET_NAME in the state folder. ERR_WEB_LISTEN if
+ * it is too long for a socket. Thread: any. */
 int ops_socket_path(const struct config *config, const char *state_dir, struct buf *out,
                     struct err *err);
 

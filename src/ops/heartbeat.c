@@ -11,17 +11,18 @@
 #define ANSWER_MAX  ((size_t)16 * 1024)
 #define FINGERPRINT "heartbeat:undelivered"
 
-enum notified { NOTIFIED_NOTHING, NOTIFIED_RAISED, NOTIFIED_RESOLVED };
+/* The state of the alert as this process last stored it. */
+enum stored_alert { STORED_NOTHING, STORED_RAISED, STORED_RESOLVED };
 
 struct heartbeat {
     struct heartbeat_options o;
     struct loop_source *timer;
-    struct http_call *call;   /* the one under way */
-    int64_t accepted_mono_us; /* when the last one was taken; at first: of the start */
-    int64_t failures;         /* since then */
+    struct http_call *call;   /* the heartbeat under way */
+    int64_t accepted_mono_us; /* of the last successful heartbeat; at first: heartbeat_start */
+    int64_t failures;         /* since accepted_mono_us */
     int64_t sent;             /* since the start */
     bool withheld;
-    enum notified notified;
+    enum stored_alert alert;
     char last_failure[96];
 };
 
@@ -33,26 +34,26 @@ static int64_t now_mono_us(const struct heartbeat *h)
 static void raise_undelivered(struct heartbeat *h)
 {
     AUTO_BUF struct buf text = BUF_INIT(512);
-    buf_add_c(&text, "No heartbeat was taken for ");
+    buf_add_c(&text, "No heartbeat was delivered for ");
     clock_add_duration(&text, now_mono_us(h) - h->accepted_mono_us);
     buf_addf(&text,
-             ": %lld failed, the last with %s. The service that expects them takes "
-             "nightdesk for dead, and it can no longer warn you.",
+             ": %lld failed, the last with %s. The monitoring service assumes that nightdesk is "
+             "down, and can no longer warn you if it really is.",
              (long long)h->failures, h->last_failure);
     const struct alert_spec spec = {
         .type = ALERT_SERVICE,
         .severity = SEVERITY_MEDIUM,
         .source = "ops",
         .fingerprint = FINGERPRINT,
-        .title = "heartbeat does not arrive",
+        .title = "heartbeats are not delivered",
         .description = text.data,
-        .recommendation = "Look whether the outside service works and whether "
-                          "monitoring.heartbeat_url is still right.",
+        .recommendation = "Check that the monitoring service is up and that "
+                          "monitoring.heartbeat_url is still correct.",
     };
     struct err err = {0};
     int64_t id;
     if (alerts_raise(h->o.alerts, &spec, &id, &err) == 0) {
-        h->notified = NOTIFIED_RAISED;
+        h->alert = STORED_RAISED;
     } else {
         log_err(LOG_LEVEL_WARNING, &err, "could not store an alert");
     }
@@ -62,14 +63,14 @@ static void on_accepted(struct heartbeat *h)
 {
     struct err err = {0};
     if (h->failures > 0) {
-        LOG(NOTICE, "the heartbeat is taken again, after %lld that failed", (long long)h->failures);
+        LOG(NOTICE, "heartbeat delivered again after %lld failures", (long long)h->failures);
     }
     h->accepted_mono_us = now_mono_us(h);
     h->failures = 0;
-    /* Also at the first success: the last process may have left the alert open. */
-    if (h->notified != NOTIFIED_RESOLVED &&
-        alerts_resolve(h->o.alerts, FINGERPRINT, "it arrives again", &err) == 0) {
-        h->notified = NOTIFIED_RESOLVED;
+    /* At the first success too: the last process may have left the alert open. */
+    if (h->alert != STORED_RESOLVED &&
+        alerts_resolve(h->o.alerts, FINGERPRINT, "heartbeats are delivered again", &err) == 0) {
+        h->alert = STORED_RESOLVED;
     }
 }
 
@@ -77,10 +78,9 @@ static void on_failed(struct heartbeat *h)
 {
     h->failures++;
     if (h->failures == 1) {
-        LOG(WARNING, "the heartbeat failed: %s", h->last_failure);
+        LOG(WARNING, "heartbeat failed: %s", h->last_failure);
     }
-    if (h->notified != NOTIFIED_RAISED &&
-        now_mono_us(h) - h->accepted_mono_us >= h->o.alert_after_us) {
+    if (h->alert != STORED_RAISED && now_mono_us(h) - h->accepted_mono_us >= h->o.alert_after_us) {
         raise_undelivered(h);
     }
 }
@@ -96,7 +96,7 @@ static void on_answer(const struct http_response *response, void *userdata)
     if (response->status != 0) {
         (void)snprintf(h->last_failure, sizeof(h->last_failure), "HTTP status %d",
                        response->status);
-    } else { /* its context holds the URL */
+    } else { /* not the context, which contains the URL */
         (void)snprintf(h->last_failure, sizeof(h->last_failure), "%s",
                        err_info(response->err.id)->message);
     }
@@ -110,7 +110,7 @@ static void on_timer(void *userdata)
     if (alive == h->withheld) {
         h->withheld = !alive;
         LOG(NOTICE, "%s",
-            alive ? "the heartbeat goes out again"
+            alive ? "heartbeats are sent again"
                   : "the heartbeat is withheld: the engine does not trade");
     }
     if (!alive || h->call != NULL) {
@@ -165,7 +165,7 @@ void heartbeat_status(struct buf *out, struct json_object *data, void *userdata)
     const struct heartbeat *h = userdata;
     struct json_object *row = json_object_new_object();
     if (h->failures > 0) {
-        buf_addf(out, "Heartbeat not taken for ");
+        buf_addf(out, "Heartbeat not delivered for ");
         clock_add_duration(out, now_mono_us(h) - h->accepted_mono_us);
         buf_addf(out, " (%lld failed)", (long long)h->failures);
     }

@@ -1,17 +1,17 @@
 /*
- * heartbeat.h: tells an outside service, at intervals, that nightdesk lives and trades, so that its
- * silence is noticed when nothing here can tell any more: a dead machine, a cut line, a crash loop.
+ * heartbeat.h: sends heartbeats to an outside service while nightdesk trades. The service notices
+ * when they stop, even if nightdesk cannot raise an alert itself: a dead machine, a network outage,
+ * a crash loop.
  *
  *     struct heartbeat *heartbeat = heartbeat_new(&(struct heartbeat_options){.loop = loop,
  *         .http = http, .alerts = alerts, .url = url, .interval_us = USEC_PER_MIN,
  *         .alert_after_us = 10 * USEC_PER_MIN, .alive = alive, .userdata = ops});
  *     heartbeat_start(heartbeat);
  *
- * Always true: a GET of the URL leaves only when alive() says so at that moment, one at a time; the
- * URL stands in no log line and no alert, as it is the secret of the service. A failed one is
- * counted and not repeated before the next interval; failing for alert_after_us is an alert, which
- * the next success resolves.
- * Thread: ops.
+ * Always true: a heartbeat is a GET of the URL, sent only while alive() returns true, one at a
+ * time. The URL is a secret and appears in no log line and no alert. A failed heartbeat is counted
+ * and not repeated before the next interval. Failures for alert_after_us raise an alert; the next
+ * success resolves it. Thread: ops.
  */
 #pragma once
 
@@ -30,7 +30,7 @@ struct heartbeat_options {
     struct loop *loop;
     struct http *http;
     struct alerts *alerts;
-    const char *url; /* "": heartbeat_new answers NULL */
+    const char *url; /* "": heartbeat_new returns NULL */
     int64_t interval_us;
     int64_t alert_after_us;
     bool (*alive)(void *userdata);
@@ -38,7 +38,7 @@ struct heartbeat_options {
 };
 
 struct heartbeat *heartbeat_new(const struct heartbeat_options *options);
-void heartbeat_start(struct heartbeat *heartbeat); /* NULL: nothing happens */
+void heartbeat_start(struct heartbeat *heartbeat); /* NULL does nothing */
 void heartbeat_free(struct heartbeat *heartbeat);
-/* A piece of /status while it does not arrive, for desk_add_status_line. */
+/* A desk_status_fn: adds a line to /status while heartbeats fail. */
 void heartbeat_status(struct buf *out, struct json_object *data, void *heartbeat);

@@ -33,17 +33,17 @@
 #include <signal.h>
 
 #define TICK_US                USEC_PER_SEC
-#define STARTING_US            (5 * USEC_PER_MSEC)   /* how often to look for the first snapshot */
-#define CHANNELS_LATEST_US     (3 * USEC_PER_SEC)    /* chat lives even without an engine */
-#define NAMES_LATEST_US        (500 * USEC_PER_MSEC) /* then a caller is "uid 0" */
+#define STARTING_US            (5 * USEC_PER_MSEC)   /* interval of checks for the first snapshot */
+#define CHANNELS_LATEST_US     (3 * USEC_PER_SEC)    /* channels open even without an engine */
+#define NAMES_LATEST_US        (500 * USEC_PER_MSEC) /* without a name a caller is "uid 0" */
 #define CHECKPOINT_US          (30 * USEC_PER_SEC)
 #define STATUS_US              (10 * USEC_PER_SEC)
 #define PRUNE_US               USEC_PER_DAY
 #define PRUNE_FIRST_US         USEC_PER_MIN
-#define PRUNE_ROWS             500 /* a slice each tick, so that nobody waits for it */
+#define PRUNE_ROWS             500 /* rows per tick, so that the loop is not blocked */
 #define PRUNE_VALUE            "prune_last_us"
-#define ARCHIVE_ROWS_MIN       1000               /* so that there are not many small files */
-#define ARCHIVE_AGAIN_US       (5 * USEC_PER_SEC) /* while there is more to do */
+#define ARCHIVE_ROWS_MIN       1000               /* avoids many small files */
+#define ARCHIVE_AGAIN_US       (5 * USEC_PER_SEC) /* while there is more to archive */
 #define HEARTBEAT_ALERT_US     (10 * USEC_PER_MIN)
 #define HEARTBEAT_ALERT_MISSED 5
 #define EVENTS_BATCH           64
@@ -76,24 +76,24 @@ struct ops {
     struct console *console;
     struct api *api;
 
-    uint64_t trading_file;     /* as of the crossing, when trading was opened */
-    bool file_lost;            /* ops.db was deleted or replaced, and is not put back yet */
-    int64_t file_lost_mono_us; /* when that was said last */
-    bool file_alert_waits;     /* an alert about it is not stored yet */
-    char file_logged[128];     /* what was found */
+    uint64_t trading_file;     /* shared->trading_file when trading was opened */
+    bool file_lost;            /* ops.db was deleted or replaced, and is not restored yet */
+    int64_t file_lost_mono_us; /* when that was last logged */
+    bool file_alert_pending;   /* the alert about it is not stored yet */
+    char file_logged[128];     /* the last logged error context */
     struct bus_reader events;
     struct ops_watch watch;
     struct heartbeat *heartbeat; /* NULL without a URL */
     struct loop_source *events_source;
     struct loop_source *tick;
-    struct loop_source *watchdog; /* armed when the manager asked for it */
+    struct loop_source *watchdog; /* armed if systemd has a watchdog for us */
     struct loop_source *starting;
     struct loop_source *sigterm;
     struct loop_source *sigint;
     struct loop_source *sighup;
 
     int64_t run_mono_us;
-    int64_t watchdog_us; /* half the manager's watchdog period; 0: it has none */
+    int64_t watchdog_us; /* half systemd's watchdog period; 0: none */
     bool channels_open;
     bool ready;
     int64_t status_next_mono_us;
@@ -102,7 +102,7 @@ struct ops {
     int64_t archive_next_mono_us;
 };
 
-/* ---------------------------------------------------------------- small things */
+/* ---------------------------------------------------------------- helpers and callbacks */
 
 static int64_t mono_us(const struct ops *ops)
 {
@@ -127,7 +127,7 @@ int ops_socket_path(const struct config *config, const char *state_dir, struct b
 static void wake_channels(void *userdata)
 {
     struct ops *ops = userdata;
-    /* Rows are added from the first room on; the doors come last. */
+    /* Other modules add rows before the channels exist. */
     if (ops->telegram != NULL) {
         telegram_wake(ops->telegram);
     }
@@ -136,7 +136,7 @@ static void wake_channels(void *userdata)
     }
 }
 
-/* While ops.db cannot be written. */
+/* Sends a reply without the outbox; used while ops.db cannot be written. */
 static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata)
 {
@@ -158,19 +158,19 @@ static void log_odd_row(const struct err *why, void *userdata)
         .severity = SEVERITY_MEDIUM,
         .source = "ops",
         .fingerprint = "store:odd",
-        .title = "stored rows could not be understood and were set aside",
+        .title = "invalid stored rows were set aside",
         .description = why->context,
         .recommendation = info->remediation,
     };
     int64_t id;
-    struct err ignored = {0}; /* it stands in the log */
+    struct err ignored = {0}; /* the runner has logged the row */
     (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
 }
 
 static unsigned report_late(const struct desk_late *late, void *userdata)
 {
     const struct ops *ops = userdata;
-    return ops_late_tell(late, ops->runner, ops->alerts);
+    return ops_late_report(late, ops->runner, ops->alerts);
 }
 
 static const struct snapshot *read_snapshot(void *desk)
@@ -205,7 +205,7 @@ static void read_events(struct ops *ops)
         }
     } while (count == EVENTS_BATCH);
     if (missed > 0) {
-        LOG(NOTICE, "missed %llu events; looking at the snapshot and at trading.db instead",
+        LOG(NOTICE, "missed %llu events; reading the snapshot and trading.db instead",
             (unsigned long long)missed);
         trading_resync(ops->desk);
     }
@@ -216,7 +216,7 @@ static void on_events(int fd, uint32_t events, void *userdata)
     struct ops *ops = userdata;
     (void)events;
     uint64_t count;
-    ssize_t n = read(fd, &count, sizeof(count)); /* lowers the eventfd; the bus has the news */
+    ssize_t n = read(fd, &count, sizeof(count)); /* resets the eventfd; the events are in the bus */
     (void)n;
     read_events(ops);
 }
@@ -235,7 +235,8 @@ static void add_status(struct ops *ops, struct buf *out)
     }
 }
 
-/* Old history goes a slice at a time, once a day, also over restarts. */
+/* Deletes old history once a day, a slice at a time; the last time is stored, so a restart does not
+ * matter. */
 static void prune(struct ops *ops)
 {
     int64_t now_wall_us = clock_wall_us(ops->clock);
@@ -258,7 +259,7 @@ static void prune(struct ops *ops)
     (void)ops_store_write_i64(ops->store, PRUNE_VALUE, now_wall_us, &err);
 }
 
-/* Old rows of the audit log go to files, an archive a look. */
+/* Moves old rows of the audit log to files, one archive per call. */
 static void archive_audit_log(struct ops *ops)
 {
     int64_t now_us = clock_wall_us(ops->clock), rows = 0;
@@ -277,8 +278,8 @@ static void archive_audit_log(struct ops *ops)
     ops->archive_next_mono_us = mono_us(ops) + (rows > 0 ? ARCHIVE_AGAIN_US : USEC_PER_HOUR);
 }
 
-/* Between two commands rather than within one, and not often: the loop waits for the disk twice
- * each time. A failure shows at the next write. */
+/* Checkpoints ops.db between commands, not during one, and rarely, because each checkpoint blocks
+ * the loop for two disk syncs. A failure also appears at the next write. */
 static void tidy_store(struct ops *ops)
 {
     struct err err = {0};
@@ -291,8 +292,8 @@ static void tidy_store(struct ops *ops)
     }
 }
 
-/* A heartbeat that is not sent, because one of the threads stands still or because the manager's
- * queue is full, is tried again well before the period is over. */
+/* If a thread is stuck or systemd's queue is full, the notification is retried well before the
+ * watchdog period ends. */
 static void on_watchdog(void *userdata)
 {
     struct ops *ops = userdata;
@@ -318,11 +319,11 @@ static void raise_file_alert(struct ops *ops)
     };
     int64_t id;
     struct err err = {0};
-    ops->file_alert_waits = alerts_raise(ops->alerts, &spec, &id, &err) < 0;
+    ops->file_alert_pending = alerts_raise(ops->alerts, &spec, &id, &err) < 0;
 }
 
-/* ops.db may have been deleted or replaced; trading.db may have been put back by the engine. Only
- * between two pieces of work: no row is unread then. */
+/* ops.db may have been deleted or replaced; the engine may have restored trading.db. Called from
+ * the tick only, when no query is open. */
 static void watch_files(struct ops *ops)
 {
     struct err err = {0};
@@ -332,11 +333,11 @@ static void watch_files(struct ops *ops)
         log_err(LOG_LEVEL_ERROR, &err, err_info(ERR_DB_MOVED)->message);
         (void)str_copy(str_c(err.context), ops->file_logged, sizeof(ops->file_logged));
         ops->file_lost_mono_us = mono_us(ops);
-        ops->file_alert_waits = true;
+        ops->file_alert_pending = true;
         atomic_store(&ops->options.shared->ops_file_moved, true);
     }
     ops->file_lost = rc < 0;
-    if (ops->file_alert_waits) {
+    if (ops->file_alert_pending) {
         raise_file_alert(ops);
     }
     uint64_t now = atomic_load(&ops->options.shared->trading_file);
@@ -345,13 +346,13 @@ static void watch_files(struct ops *ops)
             ops->trading_file = now;
             trading_resync(ops->desk);
         } else {
-            log_err(LOG_LEVEL_WARNING, &err, "could not open trading.db anew; trying again");
+            log_err(LOG_LEVEL_WARNING, &err, "could not reopen trading.db; trying again");
         }
     }
 }
 
-/* For /healthz and the API's state. */
-static void note_telegram(struct ops *ops)
+/* Publishes Telegram's state for /healthz and /api/v1/state. */
+static void publish_telegram(struct ops *ops)
 {
     struct shared *shared = ops->options.shared;
     int64_t since_us = 0;
@@ -368,7 +369,7 @@ static void on_tick(void *userdata)
     read_events(ops);
     (void)notify_flush();
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
-    note_telegram(ops);
+    publish_telegram(ops);
     int64_t now_us = mono_us(ops);
     if (ops->ready && now_us >= ops->status_next_mono_us) {
         ops->status_next_mono_us = now_us + STATUS_US;
@@ -385,7 +386,7 @@ static void on_tick(void *userdata)
     tidy_store(ops);
 }
 
-/* ---------------------------------------------------------------- doors */
+/* ---------------------------------------------------------------- signals and channels */
 
 static void stop(void *userdata)
 {
@@ -393,14 +394,14 @@ static void stop(void *userdata)
     loop_exit(ops->loop, 0);
 }
 
-/* What takes effect at the next start. Nothing does before: the threads hold the configuration that
- * they were started with. */
+/* Checks the configuration and logs what would change at the next start. The running threads keep
+ * the configuration that they were started with. */
 static void on_sighup(void *userdata)
 {
     struct ops *ops = userdata;
     if (ops->options.config_source == NULL) {
         LOG(NOTICE,
-            "SIGHUP: this run was not started from a configuration that could be read again");
+            "SIGHUP ignored: this process was not started from a configuration that can be reread");
         return;
     }
     AUTO_CONFIG struct config *config = NULL;
@@ -409,20 +410,20 @@ static void on_sighup(void *userdata)
     struct err err = {0};
     if (config_load(ops->options.config_source, &config, problems, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err,
-                "the configuration was read again and cannot be used; the "
-                "one in force stays, and the next start would fail");
+                "the new configuration is invalid; the current one stays in force, "
+                "but the next start would fail");
         for (int i = 1; i < problems->count; i++) {
-            log_err(LOG_LEVEL_ERROR, &problems->items[i], "the configuration cannot be used");
+            log_err(LOG_LEVEL_ERROR, &problems->items[i], "the new configuration is invalid");
         }
         return;
     }
     AUTO_BUF struct buf changes = BUF_INIT(8192);
     int count = config_changes(ops->options.config, config, &changes);
     if (count == 0) {
-        LOG(NOTICE, "the configuration was read again: it is the one in force");
+        LOG(NOTICE, "configuration reread: unchanged");
     } else {
-        LOG(NOTICE, "the configuration was read again and can be used; at the next start %d %s: %s",
-            count, count == 1 ? "option changes" : "options change", changes.data);
+        LOG(NOTICE, "configuration reread: valid; at the next start %d %s: %s", count,
+            count == 1 ? "option changes" : "options change", changes.data);
     }
 }
 
@@ -434,7 +435,7 @@ static void raise_api_alert(struct ops *ops, const struct err *err)
         .severity = SEVERITY_LOW,
         .source = "ops",
         .fingerprint = "api:listen",
-        .title = "API does not listen everywhere it should",
+        .title = "API does not listen as configured",
         .description = err->context,
         .recommendation = info->remediation,
     };
@@ -443,7 +444,7 @@ static void raise_api_alert(struct ops *ops, const struct err *err)
     (void)alerts_raise(ops->alerts, &spec, &id, &ignored);
 }
 
-/* The socket matters more than the port: without it `nightdesk do` has no way in. */
+/* If not both listeners can start, the socket is tried before the port: `nightdesk do` needs it. */
 static void open_api(struct ops *ops)
 {
     const struct config *config = ops->options.config;
@@ -466,10 +467,11 @@ static void open_api(struct ops *ops)
         log_err(LOG_LEVEL_WARNING, &err, "the API has no socket");
     }
     if (api_start(&options, &ops->api, &err) == 0) {
-        (void)alerts_resolve(ops->alerts, "api:listen", "it listens", &err);
+        (void)alerts_resolve(ops->alerts, "api:listen", "the API listens as configured", &err);
         return;
     }
-    log_err(LOG_LEVEL_WARNING, &err, "the API does not listen as configured; trying one by one");
+    log_err(LOG_LEVEL_WARNING, &err,
+            "the API does not listen as configured; trying each listener alone");
     raise_api_alert(ops, &err);
     struct api_options socket_alone = options;
     struct api_options tcp_alone = options;
@@ -495,7 +497,7 @@ static void open_channels(struct ops *ops)
     auditor_start(ops->auditor);
 }
 
-/* READY means that both threads turn: the engine has published, and this loop is running. */
+/* READY means that both threads run: the engine has published a snapshot and this loop runs. */
 static void on_starting(void *userdata)
 {
     struct ops *ops = userdata;
@@ -505,7 +507,7 @@ static void on_starting(void *userdata)
     bool names = !access_learns_names(ops->access) || waited_us >= NAMES_LATEST_US;
     if (!ops->channels_open && ((engine && names) || waited_us >= CHANNELS_LATEST_US)) {
         if (!engine) {
-            LOG(WARNING, "the engine has not reported yet; the doors open without it");
+            LOG(WARNING, "no snapshot from the engine yet; the channels open without it");
         }
         open_channels(ops);
     }
@@ -538,8 +540,8 @@ static int open_stores(struct ops *ops, struct err *err)
     rc = outbox_table_recover(ops->store, &uncertain, err);
     if (rc == 0 && uncertain > 0) {
         LOG(NOTICE,
-            "%lld messages were being sent when the last process ended; whether they "
-            "arrived is not known",
+            "%lld messages were being sent when the last process ended; they may or may not have "
+            "arrived",
             (long long)uncertain);
     }
     return rc;
@@ -555,7 +557,7 @@ static bool any_unit(const struct config *config)
     return false;
 }
 
-/* systemd and Claude: their absence takes away what they do and nothing else. */
+/* systemd and Claude are optional: a failure disables only their own functions. */
 static void build_helpers(struct ops *ops)
 {
     const struct config *config = ops->options.config;
@@ -563,7 +565,8 @@ static void build_helpers(struct ops *ops)
     if (any_unit(config)) {
         ops->units = units_new(ops->loop, &err);
         if (ops->units == NULL) {
-            log_err(LOG_LEVEL_WARNING, &err, "units can be neither seen nor restarted");
+            log_err(LOG_LEVEL_WARNING, &err,
+                    "no systemd: units can be neither checked nor restarted");
         }
     }
     if (config->claude_api_key[0] != '\0') {
@@ -577,7 +580,7 @@ static void build_helpers(struct ops *ops)
             .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC,
         };
         if (claude_new(&options, &ops->claude, &err) < 0) {
-            log_err(LOG_LEVEL_WARNING, &err, "the auditor works without a model");
+            log_err(LOG_LEVEL_WARNING, &err, "audits run without a model");
         } else {
             ops->llm_client = claude_llm_client(ops->claude);
         }
@@ -712,8 +715,8 @@ static int build_channels(struct ops *ops, struct err *err)
     return rc;
 }
 
-/* Both threads, and an engine that has come through its start: a pause or a tripped breaker is a
- * state that somebody knows of, a reconciliation that fails is none. */
+/* Both threads are alive and the engine has finished starting. A pause or a tripped breaker counts
+ * as alive, since people were told; a failing reconciliation does not. */
 static bool is_trading(void *userdata)
 {
     struct ops *ops = userdata;
@@ -724,14 +727,14 @@ static bool is_trading(void *userdata)
 static void build_heartbeat(struct ops *ops)
 {
     const struct config *config = ops->options.config;
-    int64_t patience_us = HEARTBEAT_ALERT_MISSED * config->monitoring_heartbeat_interval_us;
+    int64_t missed_us = HEARTBEAT_ALERT_MISSED * config->monitoring_heartbeat_interval_us;
     ops->heartbeat = heartbeat_new(&(struct heartbeat_options){
         .loop = ops->loop,
         .http = ops->http,
         .alerts = ops->alerts,
         .url = config->monitoring_heartbeat_url,
         .interval_us = config->monitoring_heartbeat_interval_us,
-        .alert_after_us = patience_us > HEARTBEAT_ALERT_US ? patience_us : HEARTBEAT_ALERT_US,
+        .alert_after_us = missed_us > HEARTBEAT_ALERT_US ? missed_us : HEARTBEAT_ALERT_US,
         .alive = is_trading,
         .userdata = ops});
     if (ops->heartbeat != NULL) {
@@ -763,7 +766,7 @@ static int build_sources(struct ops *ops, struct err *err)
     return 0;
 }
 
-/* Before any thread is started, so that all of them leave the signals to the loop. */
+/* Before any thread is started: threads inherit the blocked signals, so only the loop gets them. */
 static int build_signals(struct ops *ops, struct err *err)
 {
     ops->sigterm = loop_add_signal(ops->loop, SIGTERM, stop, ops, err);
@@ -818,7 +821,7 @@ int ops_run(struct ops *ops)
     const struct loop_stats stats = loop_stats(ops->loop);
     LOG(NOTICE, "stopping; the longest absence of the ops loop was %.1f ms (%s)",
         (double)stats.longest_us / (double)USEC_PER_MSEC, stats.longest_source);
-    /* The doors first: nothing new comes in while the rest goes down. */
+    /* The channels stop first, so that no new command arrives during shutdown. */
     api_stop(ops->api);
     ops->api = NULL;
     telegram_stop(ops->telegram);

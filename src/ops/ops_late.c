@@ -5,17 +5,18 @@
 #include "command/runner.h"
 #include "ops_watch.h"
 
-static int tell_message(const struct desk_late *late, struct runner *runner, struct err *err)
+static int report_message(const struct desk_late *late, struct runner *runner, struct err *err)
 {
     if (late->run_id == 0 || runner == NULL) {
         return 0;
     }
     int rc = runner_late(runner, late->run_id, late->reply, err);
-    return rc == -ERR_STORE_NOT_FOUND ? 0 : rc; /* pruned meanwhile */
+    return rc == -ERR_STORE_NOT_FOUND ? 0 : rc; /* the run has been pruned */
 }
 
-/* A stop's own alert resolves itself (ops_watch.h), but for one that was raised late. */
-static int tell_alert(const struct desk_late *late, struct alerts *alerts, struct err *err)
+/* An emergency stop has an alert of its own, which ops_watch resolves. It is resolved here too, in
+ * case it was raised after that. */
+static int report_alert(const struct desk_late *late, struct alerts *alerts, struct err *err)
 {
     if (!late->happened) {
         return 0;
@@ -36,20 +37,20 @@ static int tell_alert(const struct desk_late *late, struct alerts *alerts, struc
     return alerts_raise(alerts, &spec, &id, err);
 }
 
-unsigned ops_late_tell(const struct desk_late *late, struct runner *runner, struct alerts *alerts)
+unsigned ops_late_report(const struct desk_late *late, struct runner *runner, struct alerts *alerts)
 {
     unsigned notified = late->notified;
     struct err err = {0};
     if ((notified & DESK_LATE_MESSAGE) == 0) {
-        if (tell_message(late, runner, &err) == 0) {
+        if (report_message(late, runner, &err) == 0) {
             notified |= DESK_LATE_MESSAGE;
         } else {
-            log_err(LOG_LEVEL_WARNING, &err, "could not tell how a late request ended");
+            log_err(LOG_LEVEL_WARNING, &err, "could not report the outcome of a late request");
         }
     }
     err_clear(&err);
     if ((notified & DESK_LATE_ALERT) == 0) {
-        if (tell_alert(late, alerts, &err) == 0) {
+        if (report_alert(late, alerts, &err) == 0) {
             notified |= DESK_LATE_ALERT;
         } else {
             log_err(LOG_LEVEL_WARNING, &err, "could not store the alert of a late request");

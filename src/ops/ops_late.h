@@ -1,13 +1,14 @@
 /*
- * ops_late.h: tells what became of a request whose command had been reported as failed: in the
- * message of its run, and as an alert when it was done after all. Private to this module.
+ * ops_late.h: reports the outcome of a request whose command was already reported as failed: edits
+ * the run's message, and raises an alert if the request took effect after all. Private to this
+ * module.
  *
  *     static unsigned report_late(const struct desk_late *late, void *userdata)
  *     {
- *         return ops_late_tell(late, ops->runner, ops->alerts);
+ *         return ops_late_report(late, ops->runner, ops->alerts);
  *     }
  *
- * Invariants: a part that could be stored is never stored again, whatever became of the other one.
+ * Always true: a part that was stored is never stored again, even if the other part failed.
  * Thread: ops.
  */
 #pragma once
@@ -17,6 +18,7 @@
 struct alerts;
 struct runner;
 
-/* The parts (enum desk_late_part) that need not be told again: those that are stored now, and those
- * that there is nothing to say in. runner NULL: there is no message yet. */
-unsigned ops_late_tell(const struct desk_late *late, struct runner *runner, struct alerts *alerts);
+/* Returns the parts (enum desk_late_part) that are done: stored now or before, or not needed.
+ * runner NULL: there is no message to edit yet. */
+unsigned ops_late_report(const struct desk_late *late, struct runner *runner,
+                         struct alerts *alerts);

@@ -6,7 +6,7 @@
 #include "store/alert_table.h"
 #include "store/ops.h"
 
-#define LOG_AGAIN_US USEC_PER_MIN
+#define LOG_GAP_US USEC_PER_MIN
 
 static int64_t now_mono_us(const struct ops_watch *watch)
 {
@@ -18,7 +18,8 @@ static int64_t drift_us(const struct ops_watch *watch)
     return clock_wall_us(watch->options.clock) - now_mono_us(watch);
 }
 
-/* Otherwise an engine alert of the last process would stay open although its cause has gone. */
+/* Adopts the open engine alerts of the last process, which would otherwise stay open after their
+ * cause has ended. */
 static void adopt_faults(struct ops_watch *watch)
 {
     struct alert *rows = calloc(OPS_FAULTS_MAX, sizeof(*rows));
@@ -63,9 +64,9 @@ static int64_t beat_age_us(const struct ops_watch *watch, const _Atomic int64_t 
 
 bool ops_watch_alive(const struct ops_watch *watch)
 {
-    const struct shared *c = watch->options.shared;
-    return beat_age_us(watch, &c->engine_beat_mono_us) < SHARED_SILENT_US &&
-           beat_age_us(watch, &c->ops_beat_mono_us) < SHARED_SILENT_US;
+    const struct shared *shared = watch->options.shared;
+    return beat_age_us(watch, &shared->engine_beat_mono_us) < SHARED_SILENT_US &&
+           beat_age_us(watch, &shared->ops_beat_mono_us) < SHARED_SILENT_US;
 }
 
 bool ops_watch_trusts_clock(const struct ops_watch *watch)
@@ -73,7 +74,7 @@ bool ops_watch_trusts_clock(const struct ops_watch *watch)
     return now_mono_us(watch) >= watch->distrust_mono_us;
 }
 
-/* True when it is stored. */
+/* True if the alert was stored. */
 static bool store_raised(struct ops_watch *watch, const struct alert_spec *spec)
 {
     struct err err = {0};
@@ -81,7 +82,7 @@ static bool store_raised(struct ops_watch *watch, const struct alert_spec *spec)
     if (alerts_raise(watch->options.alerts, spec, &id, &err) == 0) {
         return true;
     }
-    if (watch->logged_mono_us == 0 || now_mono_us(watch) - watch->logged_mono_us >= LOG_AGAIN_US) {
+    if (watch->logged_mono_us == 0 || now_mono_us(watch) - watch->logged_mono_us >= LOG_GAP_US) {
         watch->logged_mono_us = now_mono_us(watch);
         (void)err_prefix(&err, "%s", spec->title);
         log_err(LOG_LEVEL_ERROR, &err, "could not store an alert");
@@ -100,10 +101,10 @@ static bool store_resolved(struct ops_watch *watch, const char *fingerprint, con
 static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapshot)
 {
     if (snapshot->version == 0 || snapshot->state == TRADING_STARTING) {
-        return; /* not known yet */
+        return; /* state unknown */
     }
     if (snapshot->state == TRADING_BREAKER) {
-        if (watch->breaker == OPS_NOTIFIED_RAISED) {
+        if (watch->breaker == OPS_STORED_RAISED) {
             return;
         }
         const struct alert_spec spec = {
@@ -111,35 +112,35 @@ static void watch_breaker(struct ops_watch *watch, const struct snapshot *snapsh
             .severity = SEVERITY_HIGH,
             .source = "engine",
             .fingerprint = "trading:breaker",
-            .title = "trading breaker has tripped",
+            .title = "circuit breaker has tripped",
             .description = snapshot->state_reason,
-            .recommendation = "Look at /trades and /why; /resume lets it trade again.",
+            .recommendation = "Look at /trades and /why; /resume resets the breaker.",
         };
         if (store_raised(watch, &spec)) {
-            watch->breaker = OPS_NOTIFIED_RAISED;
+            watch->breaker = OPS_STORED_RAISED;
         }
-    } else if (watch->breaker != OPS_NOTIFIED_RESOLVED) {
-        /* Also at the first look after a start: the breaker of before may have been cleared. */
+    } else if (watch->breaker != OPS_STORED_RESOLVED) {
+        /* At the first tick too: the breaker may have been reset since the last process. */
         if (store_resolved(watch, "trading:breaker", trading_state_name(snapshot->state))) {
-            watch->breaker = OPS_NOTIFIED_RESOLVED;
+            watch->breaker = OPS_STORED_RESOLVED;
         }
     }
 }
 
 /* ---------------------------------------------------------------- emergency stop */
 
-/* The alert is that of commands/emergency_stop.yaml, whoever's stop it was. */
+/* commands/emergency_stop.yaml raises the alert; it is resolved here after any emergency stop. */
 static void watch_stop(struct ops_watch *watch, const struct snapshot *snapshot)
 {
     if (snapshot->version == 0 || snapshot->state == TRADING_STARTING) {
-        return; /* not known yet */
+        return; /* state unknown */
     }
     bool verified = snapshot->state != TRADING_EMERGENCY || snapshot->verified_flat;
     if (!verified) {
         watch->stop_verified = false;
     } else if (!watch->stop_verified) {
         const char *why = snapshot->state == TRADING_EMERGENCY
-                              ? "the venue itself lists no position and no order"
+                              ? "the venue lists no position and no order"
                               : "the emergency stop was cleared";
         watch->stop_verified = store_resolved(watch, OPS_STOP_ALERT, why);
     }
@@ -151,13 +152,13 @@ static void watch_heartbeat(struct ops_watch *watch)
 {
     int64_t age_us = beat_age_us(watch, &watch->options.shared->engine_beat_mono_us);
     if (age_us < SHARED_SILENT_US) {
-        if (watch->stale != OPS_NOTIFIED_RESOLVED &&
-            store_resolved(watch, "engine:stale", "the engine's heart beats again")) {
-            watch->stale = OPS_NOTIFIED_RESOLVED;
+        if (watch->stale != OPS_STORED_RESOLVED &&
+            store_resolved(watch, "engine:stale", "the engine's heartbeat is fresh again")) {
+            watch->stale = OPS_STORED_RESOLVED;
         }
         return;
     }
-    if (watch->stale == OPS_NOTIFIED_RAISED) {
+    if (watch->stale == OPS_STORED_RAISED) {
         return;
     }
     const struct err_info *info = err_info(ERR_OPS_ENGINE_STALE);
@@ -174,13 +175,13 @@ static void watch_heartbeat(struct ops_watch *watch)
         .description = text.data,
         .recommendation = info->remediation,
     };
-    LOG_FIELDS(ERROR, "trading engine stands still", {"ERROR_CODE", info->code});
+    LOG_FIELDS(ERROR, info->message, {"ERROR_CODE", info->code});
     if (store_raised(watch, &spec)) {
-        watch->stale = OPS_NOTIFIED_RAISED;
+        watch->stale = OPS_STORED_RAISED;
     }
 }
 
-/* ---------------------------------------------------------------- what the engine reports */
+/* ---------------------------------------------------------------- faults of the engine */
 
 static enum severity severity_of(enum err_severity severity)
 {
@@ -225,18 +226,19 @@ static void raise_fault(struct ops_watch *watch, struct ops_fault *fault)
     }
 }
 
-/* The place of this error, else a free one, else that of the one not seen for longest. */
-static struct ops_fault *fault_place(struct ops_watch *watch, int err_id)
+/* The slot of this error, else a free one, else the one whose error was not seen for longest. */
+static struct ops_fault *fault_slot(struct ops_watch *watch, int err_id)
 {
     struct ops_fault *best = &watch->faults[0];
     for (int i = 0; i < OPS_FAULTS_MAX; i++) {
-        struct ops_fault *t = &watch->faults[i];
-        if (t->err_id == err_id) {
-            return t;
+        struct ops_fault *fault = &watch->faults[i];
+        if (fault->err_id == err_id) {
+            return fault;
         }
-        bool better = t->err_id == 0 ? best->err_id != 0
-                                     : best->err_id != 0 && t->seen_mono_us < best->seen_mono_us;
-        best = better ? t : best;
+        bool better = fault->err_id == 0
+                          ? best->err_id != 0
+                          : best->err_id != 0 && fault->seen_mono_us < best->seen_mono_us;
+        best = better ? fault : best;
     }
     *best = (struct ops_fault){.err_id = err_id};
     return best;
@@ -253,7 +255,7 @@ void ops_watch_event(struct ops_watch *watch, const struct event *event)
     if (event->topic != TOPIC_FAULT || event->code == ERR_NONE || event->code >= ERR_COUNT) {
         return;
     }
-    struct ops_fault *fault = fault_place(watch, (int)event->code);
+    struct ops_fault *fault = fault_slot(watch, (int)event->code);
     fault->seen_mono_us = now_mono_us(watch);
     fault->count++;
     if (fault_due(watch, fault)) {
@@ -266,18 +268,18 @@ void ops_watch_event(struct ops_watch *watch, const struct event *event)
 static void watch_faults(struct ops_watch *watch)
 {
     for (int i = 0; i < OPS_FAULTS_MAX; i++) {
-        struct ops_fault *t = &watch->faults[i];
-        if (t->err_id == 0) {
+        struct ops_fault *fault = &watch->faults[i];
+        if (fault->err_id == 0) {
             continue;
         }
-        if (fault_due(watch, t)) {
-            raise_fault(watch, t);
+        if (fault_due(watch, fault)) {
+            raise_fault(watch, fault);
         }
-        if (now_mono_us(watch) - t->seen_mono_us >= OPS_FAULT_QUIET_US) {
+        if (now_mono_us(watch) - fault->seen_mono_us >= OPS_FAULT_QUIET_US) {
             char fingerprint[64];
-            fault_fingerprint(t->err_id, fingerprint);
+            fault_fingerprint(fault->err_id, fingerprint);
             if (store_resolved(watch, fingerprint, "not reported again for 10 min")) {
-                *t = (struct ops_fault){0};
+                *fault = (struct ops_fault){0};
             }
         }
     }
@@ -293,24 +295,25 @@ static void watch_clock(struct ops_watch *watch)
     if (jump >= OPS_CLOCK_TRUSTED_US) {
         watch->distrust_mono_us = now_mono_us(watch) + OPS_CLOCK_TRUSTED_US;
     }
-    if (jump <= -OPS_CLOCK_JUMP_US) { /* forward, they are due early, which does no harm */
+    if (jump <= -OPS_CLOCK_JUMP_US) { /* after a forward jump rows are due early: harmless */
         struct err err = {0};
         if (ops_store_clock_went_back(watch->options.store, -jump, &err) < 0) {
-            log_err(LOG_LEVEL_WARNING, &err, "what waits for a time waits too long");
+            log_err(LOG_LEVEL_WARNING, &err,
+                    "could not move due times after the clock was set back");
         }
     }
     if (jump >= OPS_CLOCK_JUMP_US || jump <= -OPS_CLOCK_JUMP_US) {
-        watch->jump_waits = true;
+        watch->jump_pending = true;
         watch->jump_us = jump;
         const struct err_info *info = err_info(ERR_OPS_CLOCK_JUMP);
         LOG_FIELDS(WARNING, info->message, {"ERROR_CODE", info->code});
     }
-    if (!watch->jump_waits) {
+    if (!watch->jump_pending) {
         return;
     }
     const struct err_info *info = err_info(ERR_OPS_CLOCK_JUMP);
     AUTO_BUF struct buf text = BUF_INIT(512);
-    buf_add_c(&text, "It went ");
+    buf_add_c(&text, "It jumped ");
     clock_add_duration(&text, watch->jump_us < 0 ? -watch->jump_us : watch->jump_us);
     buf_addf(&text, " %s. %s %s", watch->jump_us < 0 ? "back" : "forward", info->cause,
              info->impact);
@@ -323,26 +326,26 @@ static void watch_clock(struct ops_watch *watch)
         .description = text.data,
         .recommendation = info->remediation,
     };
-    watch->jump_waits = !store_raised(watch, &spec);
+    watch->jump_pending = !store_raised(watch, &spec);
 }
 
-/* ---------------------------------------------------------------- the loop itself */
+/* ---------------------------------------------------------------- absences of the loop */
 
 void ops_watch_absence(int64_t away_us, const char *source, void *userdata)
 {
     struct ops_watch *watch = userdata;
-    struct shared *c = watch->options.shared;
-    if (away_us > atomic_load_explicit(&c->ops_away_us, memory_order_relaxed)) {
-        atomic_store_explicit(&c->ops_away_us, away_us, memory_order_relaxed);
-        atomic_store_explicit(&c->ops_away_source, source, memory_order_relaxed);
+    struct shared *shared = watch->options.shared;
+    if (away_us > atomic_load_explicit(&shared->ops_away_us, memory_order_relaxed)) {
+        atomic_store_explicit(&shared->ops_away_us, away_us, memory_order_relaxed);
+        atomic_store_explicit(&shared->ops_away_source, source, memory_order_relaxed);
     }
     if (away_us <= LOOP_AWAY_US) {
         return;
     }
-    (void)atomic_fetch_add_explicit(&c->ops_absences, 1, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&shared->ops_absences, 1, memory_order_relaxed);
     int64_t now_us = now_mono_us(watch);
     watch->away_unlogged++;
-    if (watch->away_logged_mono_us == 0 || now_us - watch->away_logged_mono_us >= LOG_AGAIN_US) {
+    if (watch->away_logged_mono_us == 0 || now_us - watch->away_logged_mono_us >= LOG_GAP_US) {
         char ms[24], count[24];
         (void)snprintf(ms, sizeof(ms), "%lld", (long long)(away_us / USEC_PER_MSEC));
         (void)snprintf(count, sizeof(count), "%llu", (unsigned long long)watch->away_unlogged);
@@ -378,7 +381,7 @@ static void raise_away(struct ops_watch *watch)
         .recommendation = info->remediation,
     };
     if (store_raised(watch, &spec)) {
-        watch->away = OPS_NOTIFIED_RAISED;
+        watch->away = OPS_STORED_RAISED;
         watch->away_us = 0;
     }
 }
@@ -387,10 +390,10 @@ static void watch_away(struct ops_watch *watch)
 {
     if (watch->away_us > 0) {
         raise_away(watch);
-    } else if (watch->away != OPS_NOTIFIED_RESOLVED &&
+    } else if (watch->away != OPS_STORED_RESOLVED &&
                now_mono_us(watch) - watch->away_seen_mono_us >= OPS_AWAY_QUIET_US &&
-               store_resolved(watch, "ops:away", "not again for 10 min")) {
-        watch->away = OPS_NOTIFIED_RESOLVED;
+               store_resolved(watch, "ops:away", "no absence for 10 min")) {
+        watch->away = OPS_STORED_RESOLVED;
     }
 }
 

@@ -23,7 +23,7 @@ struct fixture {
     struct ops_store *store;
     struct alerts *alerts;
     struct web *web; /* the outside service */
-    atomic_int taken;
+    atomic_int received;
     atomic_int status;
     bool alive;
     struct heartbeat *heartbeat;
@@ -42,7 +42,7 @@ static void on_request(struct web_request *request, void *userdata)
     struct fixture *f = userdata;
     assert_true(str_equal_c(web_path(request), "/" SECRET_PART));
     assert_true(str_equal_c(web_method(request), "GET"));
-    (void)atomic_fetch_add(&f->taken, 1);
+    (void)atomic_fetch_add(&f->received, 1);
     web_answer_c(request, atomic_load(&f->status), "OK");
 }
 
@@ -124,27 +124,27 @@ static int status_of_alert(struct fixture *f, struct alert *ret)
                                                                               : (int)ret->status;
 }
 
-static void it_goes_out_while_alive_and_not_otherwise(void **state)
+static void heartbeats_are_sent_only_while_alive(void **state)
 {
     struct fixture *f = *state;
     begin(f, USEC_PER_HOUR);
-    UNTIL(f, atomic_load(&f->taken) >= 3);
+    UNTIL(f, atomic_load(&f->received) >= 3);
     f->alive = false;
-    for (int i = 0; i < 5; i++) { /* what is under way arrives */
+    for (int i = 0; i < 5; i++) { /* a heartbeat under way arrives */
         (void)loop_iterate(f->loop, 50 * USEC_PER_MSEC);
     }
-    int taken = atomic_load(&f->taken);
+    int received = atomic_load(&f->received);
     int64_t end_us = clock_mono_us(clock_real()) + 300 * USEC_PER_MSEC;
     while (clock_mono_us(clock_real()) < end_us) {
         (void)loop_iterate(f->loop, 20 * USEC_PER_MSEC);
     }
-    assert_int_equal(atomic_load(&f->taken), taken);
+    assert_int_equal(atomic_load(&f->received), received);
     assert_non_null(strstr(f->logged, "the heartbeat is withheld"));
     f->alive = true;
-    UNTIL(f, atomic_load(&f->taken) > taken);
+    UNTIL(f, atomic_load(&f->received) > received);
 }
 
-static void failing_for_long_is_an_alert_that_resolves(void **state)
+static void long_failures_raise_an_alert_that_resolves(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
@@ -153,16 +153,16 @@ static void failing_for_long_is_an_alert_that_resolves(void **state)
     atomic_store(&f->status, 503);
     begin(f, 200 * USEC_PER_MSEC);
     UNTIL(f, status_of_alert(f, alert) == (int)ALERT_OPEN);
-    assert_true(atomic_load(&f->taken) >= 2); /* not at the first failure */
+    assert_true(atomic_load(&f->received) >= 2); /* not at the first failure */
     assert_int_equal(alert->severity, SEVERITY_MEDIUM);
     assert_non_null(strstr(alert->description, "HTTP status 503"));
     heartbeat_status(&line, data, f->heartbeat);
-    assert_non_null(strstr(line.data, "Heartbeat not taken for "));
+    assert_non_null(strstr(line.data, "Heartbeat not delivered for "));
     assert_true(json_i64(json_get(data, "heartbeat"), "failures", 0) >= 2);
 
-    web_stop(f->web); /* nobody listens: the same failure to the owner */
+    web_stop(f->web); /* connection refused: reported like any other failure */
     f->web = NULL;
-    UNTIL(f, strstr(f->logged, "the heartbeat failed") != NULL);
+    UNTIL(f, strstr(f->logged, "heartbeat failed") != NULL);
     assert_null(strstr(f->logged, SECRET_PART));
     assert_null(strstr(alert->description, SECRET_PART));
     free(alert);
@@ -180,11 +180,11 @@ static void a_success_resolves_the_alert(void **state)
     atomic_store(&f->status, 204);
     UNTIL(f, status_of_alert(f, alert) == (int)ALERT_FIXED);
     heartbeat_status(&line, data, f->heartbeat);
-    assert_int_equal(line.len, 0); /* nothing to say */
+    assert_int_equal(line.len, 0); /* no line while heartbeats succeed */
     free(alert);
 }
 
-static void without_a_url_there_is_none(void **state)
+static void without_a_url_there_is_no_heartbeat(void **state)
 {
     (void)state;
     assert_null(heartbeat_new(&(struct heartbeat_options){.url = ""}));
@@ -193,9 +193,8 @@ static void without_a_url_there_is_none(void **state)
 }
 
 UNIT_GROUP(heartbeat,
-           cmocka_unit_test_setup_teardown(it_goes_out_while_alive_and_not_otherwise, setup,
-                                           teardown),
-           cmocka_unit_test_setup_teardown(failing_for_long_is_an_alert_that_resolves, setup,
+           cmocka_unit_test_setup_teardown(heartbeats_are_sent_only_while_alive, setup, teardown),
+           cmocka_unit_test_setup_teardown(long_failures_raise_an_alert_that_resolves, setup,
                                            teardown),
            cmocka_unit_test_setup_teardown(a_success_resolves_the_alert, setup, teardown),
-           cmocka_unit_test(without_a_url_there_is_none))
+           cmocka_unit_test(without_a_url_there_is_no_heartbeat))

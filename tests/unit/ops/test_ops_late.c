@@ -32,7 +32,7 @@ struct fixture {
     int64_t run_id;
 };
 
-/* A /close that ended as failed, its message in the outbox. */
+/* Adds a /close that ended as failed, with its message in the outbox. */
 static void add_run(struct fixture *f)
 {
     const struct run_new row = {.command = "close",
@@ -103,20 +103,20 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Writes to the table that it names fail. */
+/* Fails writes to the table that userdata names. */
 static int fail_table(const char *what, void *userdata)
 {
     return strstr(what, userdata) != NULL ? -ERR_DB_FULL : 0;
 }
 
-static unsigned tell(struct fixture *f, enum request_kind kind, bool happened, unsigned notified)
+static unsigned report(struct fixture *f, enum request_kind kind, bool happened, unsigned notified)
 {
     const struct desk_late late = {.run_id = f->run_id,
                                    .kind = kind,
                                    .happened = happened,
                                    .reply = f->reply,
                                    .notified = notified};
-    return ops_late_tell(&late, f->runner, f->alerts);
+    return ops_late_report(&late, f->runner, f->alerts);
 }
 
 static int64_t edits(struct fixture *f)
@@ -130,8 +130,9 @@ static int64_t edits(struct fixture *f)
     return count;
 }
 
-/* How often the message was stored: an edit that was not sent yet takes the place of another. */
-static int told_in_message(struct fixture *f)
+/* How often the message was stored, by the audit log: a newer edit replaces one that was not sent.
+ */
+static int times_reported(struct fixture *f)
 {
     static struct audit_row rows[20];
     int count = 0;
@@ -158,14 +159,14 @@ static void an_alert_that_fails_leaves_the_message_alone(void **state)
     unsigned notified = 0;
     ops_store_set_fault(f->store, fail_table, table);
     for (int i = 0; i < 5; i++) {
-        notified = tell(f, REQUEST_CLOSE, true, notified);
+        notified = report(f, REQUEST_CLOSE, true, notified);
         assert_int_equal(notified, DESK_LATE_MESSAGE);
     }
     ops_store_set_fault(f->store, NULL, NULL);
-    notified = tell(f, REQUEST_CLOSE, true, notified);
+    notified = report(f, REQUEST_CLOSE, true, notified);
     assert_int_equal(notified, DESK_LATE_ALL);
     assert_int_equal(edits(f), 1);
-    assert_int_equal(told_in_message(f), 1);
+    assert_int_equal(times_reported(f), 1);
     assert_int_equal(raised(f), 1);
 }
 
@@ -176,28 +177,28 @@ static void a_message_that_fails_leaves_the_alert_alone(void **state)
     unsigned notified = 0;
     ops_store_set_fault(f->store, fail_table, table);
     for (int i = 0; i < 5; i++) {
-        notified = tell(f, REQUEST_CLOSE, true, notified);
+        notified = report(f, REQUEST_CLOSE, true, notified);
         assert_int_equal(notified, DESK_LATE_ALERT);
     }
     ops_store_set_fault(f->store, NULL, NULL);
-    notified = tell(f, REQUEST_CLOSE, true, notified);
+    notified = report(f, REQUEST_CLOSE, true, notified);
     assert_int_equal(notified, DESK_LATE_ALL);
     assert_int_equal(edits(f), 1);
-    assert_int_equal(told_in_message(f), 1);
+    assert_int_equal(times_reported(f), 1);
     assert_int_equal(raised(f), 1);
 }
 
-static void what_was_refused_or_is_gone_has_fewer_parts(void **state)
+static void a_refused_or_pruned_request_has_fewer_parts(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(tell(f, REQUEST_CLOSE, false, 0), DESK_LATE_ALL);
+    assert_int_equal(report(f, REQUEST_CLOSE, false, 0), DESK_LATE_ALL);
     assert_int_equal(edits(f), 1);
-    assert_int_equal(told_in_message(f), 1);
+    assert_int_equal(times_reported(f), 1);
     assert_int_equal(raised(f), 0);
     f->run_id = 4711; /* pruned */
-    assert_int_equal(tell(f, REQUEST_EMERGENCY_STOP, true, 0), DESK_LATE_ALL);
+    assert_int_equal(report(f, REQUEST_EMERGENCY_STOP, true, 0), DESK_LATE_ALL);
     assert_int_equal(edits(f), 1);
-    assert_int_equal(told_in_message(f), 1);
+    assert_int_equal(times_reported(f), 1);
     assert_int_equal(raised(f), 0);
 }
 
@@ -205,4 +206,4 @@ static void what_was_refused_or_is_gone_has_fewer_parts(void **state)
 
 UNIT_GROUP(ops_late, TEST(an_alert_that_fails_leaves_the_message_alone),
            TEST(a_message_that_fails_leaves_the_alert_alone),
-           TEST(what_was_refused_or_is_gone_has_fewer_parts))
+           TEST(a_refused_or_pruned_request_has_fewer_parts))

@@ -65,8 +65,8 @@ static int teardown(void **state)
     return 0;
 }
 
-/* Advances second by second with a living engine. */
-static void live(struct fixture *f, int seconds)
+/* Advances second by second while the engine's heartbeat is fresh. */
+static void run_alive(struct fixture *f, int seconds)
 {
     for (int i = 0; i < seconds; i++) {
         clock_fake_advance(&f->clock, USEC_PER_SEC);
@@ -81,11 +81,11 @@ static bool find(struct fixture *f, const char *fingerprint, struct alert *ret)
     return alert_table_find(f->store, fingerprint, ret, &err) == 0;
 }
 
-static void a_stopped_heartbeat_is_a_critical_alert_and_resolves(void **state)
+static void a_stale_engine_heartbeat_raises_a_critical_alert(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
-    live(f, 3);
+    run_alive(f, 3);
     assert_true(ops_watch_alive(&f->watch));
     assert_false(find(f, "engine:stale", alert));
     for (int i = 0; i < 6; i++) {
@@ -96,14 +96,14 @@ static void a_stopped_heartbeat_is_a_critical_alert_and_resolves(void **state)
     assert_true(find(f, "engine:stale", alert));
     assert_int_equal(alert->severity, SEVERITY_CRITICAL);
     assert_int_equal(alert->status, ALERT_OPEN);
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(ops_watch_alive(&f->watch));
     assert_true(find(f, "engine:stale", alert));
     assert_int_equal(alert->status, ALERT_FIXED);
     free(alert);
 }
 
-/* Raised by the command; resolved by what the venue says, however late and whoever asked. */
+/* The command raises the alert; the venue's answer resolves it, however late. */
 static void a_stop_that_is_verified_late_resolves_its_alert(void **state)
 {
     struct fixture *f = *state;
@@ -115,49 +115,49 @@ static void a_stop_that_is_verified_late_resolves_its_alert(void **state)
                                     .title = "emergency stop is not verified"};
     int64_t id = 0;
     f->snapshot.state = TRADING_EMERGENCY;
-    live(f, 2);
+    run_alive(f, 2);
     assert_int_equal(alerts_raise(f->alerts, &spec, &id, NULL), 0);
-    live(f, 30);
+    run_alive(f, 30);
     assert_true(find(f, OPS_STOP_ALERT, alert));
     assert_int_equal(alert->status, ALERT_OPEN);
     f->snapshot.verified_flat = true;
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(find(f, OPS_STOP_ALERT, alert));
     assert_int_equal(alert->status, ALERT_FIXED);
     free(alert);
 }
 
-static void a_stopped_ops_heartbeat_is_not_alive_either(void **state)
+static void a_stale_ops_heartbeat_is_not_alive(void **state)
 {
     struct fixture *f = *state;
-    live(f, 1);
+    run_alive(f, 1);
     clock_fake_advance(&f->clock, SHARED_SILENT_US);
     beat(f);
     assert_false(ops_watch_alive(&f->watch));
 }
 
-static void a_tripped_breaker_is_one_high_alert_until_it_is_cleared(void **state)
+static void a_tripped_breaker_is_one_high_alert_until_reset(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
     f->snapshot.state = TRADING_BREAKER;
     (void)str_copy(str_c("daily loss 5.1 % of 5 %"), f->snapshot.state_reason,
                    sizeof(f->snapshot.state_reason));
-    live(f, 30);
+    run_alive(f, 30);
     assert_true(find(f, "trading:breaker", alert));
     assert_int_equal(alert->severity, SEVERITY_HIGH);
     assert_int_equal(alert->type, ALERT_RISK);
     assert_int_equal(alert->count, 1);
     assert_string_equal(alert->description, "daily loss 5.1 % of 5 %");
 
-    /* A restart in between does not lose it: the next process clears it. */
+    /* The alert survives a restart: the next process resolves it. */
     watch_from_now(f);
     f->snapshot.state = TRADING_STARTING;
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(find(f, "trading:breaker", alert));
     assert_int_equal(alert->status, ALERT_OPEN);
     f->snapshot.state = TRADING_ACTIVE;
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(find(f, "trading:breaker", alert));
     assert_int_equal(alert->status, ALERT_FIXED);
     free(alert);
@@ -169,7 +169,7 @@ static void fault(struct fixture *f, enum err_id id)
     ops_watch_event(&f->watch, &event);
 }
 
-static void fault_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet(void **state)
+static void a_repeated_fault_is_raised_once_a_minute_and_resolves(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
@@ -177,30 +177,30 @@ static void fault_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet
         for (int i = 0; i < 4; i++) {
             fault(f, ERR_DB_FULL);
         }
-        live(f, 1);
+        run_alive(f, 1);
     }
     assert_true(find(f, "engine:DB_FULL", alert));
     assert_int_equal(alert->severity, SEVERITY_CRITICAL);
     assert_int_equal(alert->count, 2);
     assert_int_equal(alert->status, ALERT_OPEN);
 
-    /* A new process goes on with what the last one left open. */
+    /* A new process adopts the alerts that the last one left open. */
     watch_from_now(f);
-    live(f, 9 * 60);
+    run_alive(f, 9 * 60);
     assert_true(find(f, "engine:DB_FULL", alert));
     assert_int_equal(alert->status, ALERT_OPEN);
-    live(f, 2 * 60);
+    run_alive(f, 2 * 60);
     assert_true(find(f, "engine:DB_FULL", alert));
     assert_int_equal(alert->status, ALERT_FIXED);
     free(alert);
 }
 
-static void more_kinds_of_fault_than_places_do_no_harm(void **state)
+static void more_faults_than_slots_are_harmless(void **state)
 {
     struct fixture *f = *state;
     for (int id = 1; id < ERR_COUNT && id < 40; id++) {
         fault(f, (enum err_id)id);
-        live(f, 1);
+        run_alive(f, 1);
     }
     const struct event wrong = {.topic = TOPIC_FAULT, .code = ERR_COUNT};
     ops_watch_event(&f->watch, &wrong);
@@ -209,20 +209,20 @@ static void more_kinds_of_fault_than_places_do_no_harm(void **state)
     free(alert);
 }
 
-static void a_jump_of_the_clock_is_an_alert_and_normal_time_is_none(void **state)
+static void only_a_clock_jump_raises_an_alert(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
-    live(f, 60);
+    run_alive(f, 60);
     assert_false(find(f, "clock:jump", alert));
     clock_fake_jump_wall(&f->clock, -3600 * USEC_PER_SEC);
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(find(f, "clock:jump", alert));
     assert_int_equal(alert->severity, SEVERITY_MEDIUM);
     assert_int_equal(alert->type, ALERT_DATA);
     assert_non_null(strstr(alert->description, "back"));
     assert_int_equal(alert->count, 1);
-    live(f, 60);
+    run_alive(f, 60);
     assert_true(find(f, "clock:jump", alert));
     assert_int_equal(alert->count, 1);
     free(alert);
@@ -235,7 +235,7 @@ static int refuse_writes(const char *what, void *userdata)
     return *(bool *)userdata ? -ERR_DB_FULL : 0;
 }
 
-static void a_loop_that_was_away_is_counted_told_and_resolves(void **state)
+static void a_blocked_loop_is_counted_reported_and_resolved(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
@@ -243,41 +243,41 @@ static void a_loop_that_was_away_is_counted_told_and_resolves(void **state)
     assert_int_equal(atomic_load(&f->shared.ops_away_us), 3000);
     assert_int_equal(atomic_load(&f->shared.ops_absences), 0);
     ops_watch_absence(OPS_AWAY_ALERT_US - 1, "ops tick", &f->watch);
-    live(f, 1);
+    run_alive(f, 1);
     assert_int_equal(atomic_load(&f->shared.ops_absences), 1);
     assert_false(find(f, "ops:away", alert));
     ops_watch_absence(2 * USEC_PER_SEC, "http answers", &f->watch);
     ops_watch_absence(USEC_PER_SEC, "ops tick", &f->watch);
-    live(f, 1);
+    run_alive(f, 1);
     assert_int_equal(atomic_load(&f->shared.ops_away_us), 2 * USEC_PER_SEC);
     assert_string_equal(atomic_load(&f->shared.ops_away_source), "http answers");
     assert_true(find(f, "ops:away", alert));
     assert_int_equal(alert->status, ALERT_OPEN);
     assert_non_null(strstr(alert->description, "For 2 s, in \"http answers\""));
-    live(f, 660);
+    run_alive(f, 660);
     assert_true(find(f, "ops:away", alert));
     assert_int_equal(alert->status, ALERT_FIXED);
     free(alert);
 }
 
-static void an_alert_that_cannot_be_stored_is_tried_again(void **state)
+static void an_alert_that_cannot_be_stored_is_retried(void **state)
 {
     struct fixture *f = *state;
     struct alert *alert = calloc(1, sizeof(*alert));
     bool full = true;
     ops_store_set_fault(f->store, refuse_writes, &full);
     f->snapshot.state = TRADING_BREAKER;
-    live(f, 5);
+    run_alive(f, 5);
     assert_false(find(f, "trading:breaker", alert));
     full = false;
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(find(f, "trading:breaker", alert));
     ops_store_set_fault(f->store, NULL, NULL);
     free(alert);
 }
 
-/* A message that waits a minute for its next try, and a question that is open for two. */
-static void what_waits_does_not_wait_for_a_clock_that_was_set_back(void **state)
+/* A message that is retried in a minute, and a prompt that expires in two. */
+static void due_times_move_when_the_clock_is_set_back(void **state)
 {
     struct fixture *f = *state;
     int64_t now_us = f->clock.now_wall_us, id = 0, run_id = 0;
@@ -299,30 +299,30 @@ static void what_waits_does_not_wait_for_a_clock_that_was_set_back(void **state)
     assert_int_equal(confirmation_table_add(f->store, &prompt, NULL), 0);
 
     clock_fake_jump_wall(&f->clock, -3 * USEC_PER_DAY);
-    live(f, 59);
+    run_alive(f, 59);
     struct outbox_row row;
     now_us = f->clock.now_wall_us;
     assert_int_equal(outbox_table_due(f->store, "telegram", now_us, &row, NULL), 0);
-    live(f, 2);
+    run_alive(f, 2);
     now_us = f->clock.now_wall_us;
     assert_int_equal(outbox_table_due(f->store, "telegram", now_us, &row, NULL), 1);
     outbox_row_release(&row);
     assert_int_equal(confirmation_table_expired(f->store, now_us, &prompt, 1, NULL), 0);
-    live(f, 60);
+    run_alive(f, 60);
     assert_int_equal(confirmation_table_expired(f->store, f->clock.now_wall_us, &prompt, 1, NULL),
                      1);
 }
 
-static void a_clock_that_leapt_ahead_is_not_trusted_for_a_day(void **state)
+static void a_clock_that_jumped_ahead_is_not_trusted_for_a_day(void **state)
 {
     struct fixture *f = *state;
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(ops_watch_trusts_clock(&f->watch));
     clock_fake_jump_wall(&f->clock, 23 * USEC_PER_HOUR);
-    live(f, 1);
+    run_alive(f, 1);
     assert_true(ops_watch_trusts_clock(&f->watch));
     clock_fake_jump_wall(&f->clock, 400 * USEC_PER_DAY);
-    live(f, 1);
+    run_alive(f, 1);
     assert_false(ops_watch_trusts_clock(&f->watch));
     clock_fake_advance(&f->clock, USEC_PER_DAY);
     assert_true(ops_watch_trusts_clock(&f->watch));
@@ -342,25 +342,24 @@ static void the_socket_path_is_bounded(void **state)
     assert_int_equal(ops_socket_path(f->config, longest, &path, &err), -ERR_WEB_LISTEN);
 }
 
-UNIT_GROUP(
-    ops_watch,
-    cmocka_unit_test_setup_teardown(a_stop_that_is_verified_late_resolves_its_alert, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(a_stopped_heartbeat_is_a_critical_alert_and_resolves, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(a_stopped_ops_heartbeat_is_not_alive_either, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_tripped_breaker_is_one_high_alert_until_it_is_cleared, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(
-        fault_in_every_round_is_raised_once_a_minute_and_resolves_when_quiet, setup, teardown),
-    cmocka_unit_test_setup_teardown(more_kinds_of_fault_than_places_do_no_harm, setup, teardown),
-    cmocka_unit_test_setup_teardown(a_jump_of_the_clock_is_an_alert_and_normal_time_is_none, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(a_loop_that_was_away_is_counted_told_and_resolves, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(an_alert_that_cannot_be_stored_is_tried_again, setup, teardown),
-    cmocka_unit_test_setup_teardown(what_waits_does_not_wait_for_a_clock_that_was_set_back, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(a_clock_that_leapt_ahead_is_not_trusted_for_a_day, setup,
-                                    teardown),
-    cmocka_unit_test_setup_teardown(the_socket_path_is_bounded, setup, teardown))
+UNIT_GROUP(ops_watch,
+           cmocka_unit_test_setup_teardown(a_stop_that_is_verified_late_resolves_its_alert, setup,
+                                           teardown),
+           cmocka_unit_test_setup_teardown(a_stale_engine_heartbeat_raises_a_critical_alert, setup,
+                                           teardown),
+           cmocka_unit_test_setup_teardown(a_stale_ops_heartbeat_is_not_alive, setup, teardown),
+           cmocka_unit_test_setup_teardown(a_tripped_breaker_is_one_high_alert_until_reset, setup,
+                                           teardown),
+           cmocka_unit_test_setup_teardown(a_repeated_fault_is_raised_once_a_minute_and_resolves,
+                                           setup, teardown),
+           cmocka_unit_test_setup_teardown(more_faults_than_slots_are_harmless, setup, teardown),
+           cmocka_unit_test_setup_teardown(only_a_clock_jump_raises_an_alert, setup, teardown),
+           cmocka_unit_test_setup_teardown(a_blocked_loop_is_counted_reported_and_resolved, setup,
+                                           teardown),
+           cmocka_unit_test_setup_teardown(an_alert_that_cannot_be_stored_is_retried, setup,
+                                           teardown),
+           cmocka_unit_test_setup_teardown(due_times_move_when_the_clock_is_set_back, setup,
+                                           teardown),
+           cmocka_unit_test_setup_teardown(a_clock_that_jumped_ahead_is_not_trusted_for_a_day,
+                                           setup, teardown),
+           cmocka_unit_test_setup_teardown(the_socket_path_is_bounded, setup, teardown))
