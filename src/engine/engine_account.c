@@ -181,7 +181,7 @@ void engine_account_watch(struct engine *engine)
         }
         struct risk_account account;
         engine_account_fill(engine, s->order.symbol, s->order.side, &account);
-        if (risk_is_beyond(&account)) {
+        if (risk_limits_exceeded(&account)) {
             (void)engine_orders_cancel_entries(engine, s->order.symbol);
         }
     }

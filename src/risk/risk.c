@@ -6,35 +6,35 @@
 #include <math.h>
 #include <stdio.h>
 
-/* Amounts below are doubles in units of 1e-16 quote, the product of two dec as they stand: exact
- * up to 2^53 and within 1e-15 of it beyond, which is finer than any lot. */
-#define RAW_ONE  1e16
-#define RAW_E8   1e8               /* of an amount as it stands in a dec */
-#define RAW_MOST (0x1p63 * RAW_E8) /* what a dec can hold */
-#define RAW_PCT  (RAW_E8 / 100)    /* of a dec, one per cent */
+/* Raw amounts are doubles in units of 1e-16 quote, the product of two dec.e8 values: exact up to
+ * 2^53, and with a relative error of 1e-15 above, which is finer than any lot. */
+#define RAW_ONE 1e16
+#define RAW_E8  1e8               /* dec.e8 to raw */
+#define RAW_MAX (0x1p63 * RAW_E8) /* the largest amount that a dec can hold */
+#define RAW_PCT (RAW_E8 / 100)    /* one per cent of dec.e8, as raw */
 
-#define QTY_MOST 9.2e18 /* below what a dec can hold by more than a lot */
+#define QTY_MAX 9.2e18 /* more than one lot below the largest dec.e8 */
 
-struct look {
+struct inputs {
     const struct risk_account *a;
     const struct settings *s;
     const struct order *o;
-    double equity;      /* as it stands in the dec, as are both prices */
-    double reference;   /* what the decision saw, and the stop is measured from */
-    double price;       /* what a size is valued at: the worse of that and what it may fill at */
-    double notional;    /* raw; NaN of a size that is less than one lot */
-    double free;        /* raw: equity that maintenance margin leaves */
-    double maintenance; /* of a notional, 0..1 */
+    double equity;      /* in units of dec.e8, as are both prices */
+    double reference;   /* the price of the decision, from which the stop is measured */
+    double price;       /* values the size: the higher of reference and the expected fill price */
+    double notional;    /* raw; NaN for a size of less than one lot */
+    double free;        /* raw: equity less maintenance margin */
+    double maintenance; /* margin rate, 0..1 of the notional */
 };
 
-/* Either it holds or not, whatever the size; or it sets a limit to the notional. */
+/* A rule either passes or refuses regardless of the size, or it sets a limit to the notional. */
 struct rule {
-    bool (*holds)(const struct look *l);
-    double (*limit)(const struct look *l); /* raw; may be negative or infinite */
-    void (*say)(const struct look *l, char ret[96]);
+    bool (*passes)(const struct inputs *in);
+    double (*limit)(const struct inputs *in); /* raw; may be negative or infinite */
+    void (*explain)(const struct inputs *in, char ret[96]);
 };
 
-__attribute__((format(printf, 2, 3))) static void say(char ret[96], const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void set_text(char ret[96], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -69,160 +69,161 @@ double risk_drawdown_pct(const struct risk_account *account)
     return pct > 0 ? pct : 0;
 }
 
-/* ---------------------------------------------------------------- rules that hold or do not */
+/* ---------------------------------------------------------------- rules that ignore the size */
 
-static bool not_halted(const struct look *l)
+static bool is_not_halted(const struct inputs *in)
 {
-    return !l->a->halted && l->a->state != TRADING_EMERGENCY;
+    return !in->a->halted && in->a->state != TRADING_EMERGENCY;
 }
 
-static void explain_halted(const struct look *l, char ret[96])
+static void explain_halted(const struct inputs *in, char ret[96])
 {
-    say(ret, "%s",
-        l->a->state == TRADING_EMERGENCY ? "emergency stop is active" : "trading is halted");
+    set_text(ret, "%s",
+             in->a->state == TRADING_EMERGENCY ? "emergency stop is active" : "trading is halted");
 }
 
-static bool started(const struct look *l)
+static bool is_started(const struct inputs *in)
 {
-    return l->a->state != TRADING_STARTING;
+    return in->a->state != TRADING_STARTING;
 }
 
-static void explain_starting(const struct look *l, char ret[96])
+static void explain_starting(const struct inputs *in, char ret[96])
 {
-    (void)l;
-    say(ret, "not reconciled with the venue yet");
+    (void)in;
+    set_text(ret, "not reconciled with the venue yet");
 }
 
-static bool not_paused(const struct look *l)
+static bool is_not_paused(const struct inputs *in)
 {
-    return l->a->state != TRADING_PAUSED;
+    return in->a->state != TRADING_PAUSED;
 }
 
-static void explain_paused(const struct look *l, char ret[96])
+static void explain_paused(const struct inputs *in, char ret[96])
 {
-    (void)l;
-    say(ret, "trading is paused");
+    (void)in;
+    set_text(ret, "trading is paused");
 }
 
-static bool no_maintenance(const struct look *l)
+static bool is_not_in_maintenance(const struct inputs *in)
 {
-    return l->a->state != TRADING_MAINTENANCE;
+    return in->a->state != TRADING_MAINTENANCE;
 }
 
-static void explain_maintenance(const struct look *l, char ret[96])
+static void explain_maintenance(const struct inputs *in, char ret[96])
 {
-    (void)l;
-    say(ret, "maintenance is under way");
+    (void)in;
+    set_text(ret, "maintenance is under way");
 }
 
-static bool breaker_holds(const struct look *l)
+static bool breaker_is_not_tripped(const struct inputs *in)
 {
-    return l->a->state != TRADING_BREAKER;
+    return in->a->state != TRADING_BREAKER;
 }
 
-static void explain_breaker(const struct look *l, char ret[96])
+static void explain_breaker(const struct inputs *in, char ret[96])
 {
-    (void)l;
-    say(ret, "circuit breaker has tripped");
+    (void)in;
+    set_text(ret, "circuit breaker has tripped");
 }
 
-static bool nothing_foreign(const struct look *l)
+static bool no_foreign_position(const struct inputs *in)
 {
-    return !l->a->foreign;
+    return !in->a->foreign;
 }
 
-static void explain_foreign(const struct look *l, char ret[96])
+static void explain_foreign(const struct inputs *in, char ret[96])
 {
-    say(ret, "the venue holds %s that the bot did not open", l->o->symbol.name);
+    set_text(ret, "the venue holds %s that the bot did not open", in->o->symbol.name);
 }
 
-static bool fresh(const struct look *l)
+static bool price_is_fresh(const struct inputs *in)
 {
-    return l->a->price_updated_us > 0 && !l->a->price_suspect &&
-           l->a->now_us - l->a->price_updated_us <= RISK_STALE_AFTER_US;
+    return in->a->price_updated_us > 0 && !in->a->price_suspect &&
+           in->a->now_us - in->a->price_updated_us <= RISK_STALE_AFTER_US;
 }
 
-static void explain_stale(const struct look *l, char ret[96])
+static void explain_stale(const struct inputs *in, char ret[96])
 {
-    if (l->a->price_updated_us <= 0) {
-        say(ret, "no price yet");
+    if (in->a->price_updated_us <= 0) {
+        set_text(ret, "no price yet");
         return;
     }
-    if (l->a->price_suspect) {
-        say(ret, "the newest candle was refused");
+    if (in->a->price_suspect) {
+        set_text(ret, "the newest candle was refused");
         return;
     }
-    say(ret, "price is %lld s old, at most %lld s",
-        (long long)((l->a->now_us - l->a->price_updated_us) / USEC_PER_SEC),
-        (long long)(RISK_STALE_AFTER_US / USEC_PER_SEC));
+    set_text(ret, "price is %lld s old, at most %lld s",
+             (long long)((in->a->now_us - in->a->price_updated_us) / USEC_PER_SEC),
+             (long long)(RISK_STALE_AFTER_US / USEC_PER_SEC));
 }
 
-/* An invalid dec is below every number, so it is never between two that are above zero. */
-static bool protected(const struct look *l)
+/* An invalid dec compares below every number, so it is never between two positive ones. */
+static bool has_valid_stop(const struct inputs *in)
 {
-    int64_t price = l->o->reference_price.e8;
-    int64_t stop = l->o->stop.e8;
-    int64_t target = l->o->target.e8;
-    return l->o->side == SIDE_LONG ? 0 < stop && stop < price && price < target
-                                   : 0 < target && target < price && price < stop;
+    int64_t price = in->o->reference_price.e8;
+    int64_t stop = in->o->stop.e8;
+    int64_t target = in->o->target.e8;
+    return in->o->side == SIDE_LONG ? 0 < stop && stop < price && price < target
+                                    : 0 < target && target < price && price < stop;
 }
 
-static void explain_unprotected(const struct look *l, char ret[96])
+static void explain_stop(const struct inputs *in, char ret[96])
 {
     char stop[DEC_TEXT_SIZE];
     char price[DEC_TEXT_SIZE];
-    const struct order *o = l->o;
+    const struct order *o = in->o;
     bool set = dec_is_valid(o->stop) && dec_is_valid(o->target) &&
                dec_is_valid(o->reference_price) && o->stop.e8 > 0 && o->target.e8 > 0;
-    say(ret, "%s at %s has its stop at %s", side_name(o->side),
-        dec_is_valid(o->reference_price) ? dec_text(o->reference_price, price) : "?",
-        set ? dec_text(o->stop, stop) : "none");
+    set_text(ret, "%s at %s has its stop at %s", side_name(o->side),
+             dec_is_valid(o->reference_price) ? dec_text(o->reference_price, price) : "?",
+             set ? dec_text(o->stop, stop) : "none");
 }
 
-static bool rested(const struct look *l)
+static bool cooldown_is_over(const struct inputs *in)
 {
-    return l->a->cooldown_until_us <= l->a->now_us;
+    return in->a->cooldown_until_us <= in->a->now_us;
 }
 
-static void explain_cooldown(const struct look *l, char ret[96])
+static void explain_cooldown(const struct inputs *in, char ret[96])
 {
-    int64_t left_us = l->a->cooldown_until_us - l->a->now_us;
-    say(ret, "%lld min of cooldown left", (long long)((left_us + USEC_PER_MIN - 1) / USEC_PER_MIN));
+    int64_t left_us = in->a->cooldown_until_us - in->a->now_us;
+    set_text(ret, "%lld min of cooldown left",
+             (long long)((left_us + USEC_PER_MIN - 1) / USEC_PER_MIN));
 }
 
-static bool not_busy(const struct look *l)
+static bool symbol_is_free(const struct inputs *in)
 {
-    return !l->a->symbol_busy;
+    return !in->a->symbol_busy;
 }
 
-static void explain_busy(const struct look *l, char ret[96])
+static void explain_busy(const struct inputs *in, char ret[96])
 {
-    say(ret, "%s has a position or an order", l->o->symbol.name);
+    set_text(ret, "%s has a position or an order", in->o->symbol.name);
 }
 
-static bool position_left(const struct look *l)
+static bool below_max_positions(const struct inputs *in)
 {
-    return l->a->positions_open < l->s->max_positions;
+    return in->a->positions_open < in->s->max_positions;
 }
 
-static void explain_positions(const struct look *l, char ret[96])
+static void explain_positions(const struct inputs *in, char ret[96])
 {
-    say(ret, "%lld of %lld positions open", (long long)l->a->positions_open,
-        (long long)l->s->max_positions);
+    set_text(ret, "%lld of %lld positions open", (long long)in->a->positions_open,
+             (long long)in->s->max_positions);
 }
 
-static bool unhurried(const struct look *l)
+static bool below_order_rate(const struct inputs *in)
 {
-    return l->a->orders_lately < l->s->max_orders_per_minute;
+    return in->a->orders_lately < in->s->max_orders_per_minute;
 }
 
-static void explain_hurried(const struct look *l, char ret[96])
+static void explain_order_rate(const struct inputs *in, char ret[96])
 {
-    say(ret, "%lld entries in the last minute of %lld", (long long)l->a->orders_lately,
-        (long long)l->s->max_orders_per_minute);
+    set_text(ret, "%lld entries in the last minute of %lld", (long long)in->a->orders_lately,
+             (long long)in->s->max_orders_per_minute);
 }
 
-/* Has less than so much of the whole been lost? Without the division that a figure needs. */
+/* True when less than pct per cent of the whole has been lost; without a division. */
 static bool lost_less(struct dec whole, struct dec left, double pct)
 {
     double all = (double)whole.e8;
@@ -230,94 +231,95 @@ static bool lost_less(struct dec whole, struct dec left, double pct)
            (all <= 0 || 100 * (all - (double)left.e8) < pct * all);
 }
 
-static bool day_holds(const struct look *l)
+static bool below_daily_loss(const struct inputs *in)
 {
-    return lost_less(l->a->day_start_equity, l->a->equity, l->s->max_daily_loss_pct);
+    return lost_less(in->a->day_start_equity, in->a->equity, in->s->max_daily_loss_pct);
 }
 
-static void explain_daily_loss(const struct look *l, char ret[96])
+static void explain_daily_loss(const struct inputs *in, char ret[96])
 {
-    say(ret, "daily loss %.2f %% of %.2f %%", risk_daily_loss_pct(l->a), l->s->max_daily_loss_pct);
+    set_text(ret, "daily loss %.2f %% of %.2f %%", risk_daily_loss_pct(in->a),
+             in->s->max_daily_loss_pct);
 }
 
-static bool peak_holds(const struct look *l)
+static bool below_drawdown(const struct inputs *in)
 {
-    return lost_less(l->a->equity_peak, l->a->equity, l->s->max_drawdown_pct);
+    return lost_less(in->a->equity_peak, in->a->equity, in->s->max_drawdown_pct);
 }
 
-static void explain_drawdown(const struct look *l, char ret[96])
+static void explain_drawdown(const struct inputs *in, char ret[96])
 {
-    say(ret, "drawdown %.2f %% of %.2f %%", risk_drawdown_pct(l->a), l->s->max_drawdown_pct);
+    set_text(ret, "drawdown %.2f %% of %.2f %%", risk_drawdown_pct(in->a), in->s->max_drawdown_pct);
 }
 
-static bool wins_come(const struct look *l)
+static bool below_losses_in_a_row(const struct inputs *in)
 {
-    return l->a->losses_in_a_row < l->s->max_consecutive_losses;
+    return in->a->losses_in_a_row < in->s->max_consecutive_losses;
 }
 
-static void explain_losses(const struct look *l, char ret[96])
+static void explain_losses(const struct inputs *in, char ret[96])
 {
-    say(ret, "%lld losses in a row of %lld", (long long)l->a->losses_in_a_row,
-        (long long)l->s->max_consecutive_losses);
+    set_text(ret, "%lld losses in a row of %lld", (long long)in->a->losses_in_a_row,
+             (long long)in->s->max_consecutive_losses);
 }
 
-static bool of_its_own(const struct look *l)
+static bool is_uncorrelated(const struct inputs *in)
 {
-    return l->a->correlation <= l->s->max_correlation;
+    return in->a->correlation <= in->s->max_correlation;
 }
 
-static void explain_correlation(const struct look *l, char ret[96])
+static void explain_correlation(const struct inputs *in, char ret[96])
 {
-    say(ret, "moves with %s by %.2f, at most %.2f", l->a->correlated_with.name, l->a->correlation,
-        l->s->max_correlation);
+    set_text(ret, "moves with %s by %.2f, at most %.2f", in->a->correlated_with.name,
+             in->a->correlation, in->s->max_correlation);
 }
 
 /* ---------------------------------------------------------------- rules that limit the size */
 
-static double percent_of_equity(const struct look *l, double pct)
+static double percent_of_equity(const struct inputs *in, double pct)
 {
-    return l->equity * (pct * RAW_PCT);
+    return in->equity * (pct * RAW_PCT);
 }
 
-/* The notional that loses so much of equity when the stop is hit. */
-static double limit_by_stop(const struct look *l)
+/* The notional that loses risk_per_trade_pct of equity when the stop is hit. */
+static double limit_by_stop(const struct inputs *in)
 {
-    double distance = fabs(l->reference - (double)l->o->stop.e8);
-    return percent_of_equity(l, l->s->risk_per_trade_pct) * l->price / distance;
+    double distance = fabs(in->reference - (double)in->o->stop.e8);
+    return percent_of_equity(in, in->s->risk_per_trade_pct) * in->price / distance;
 }
 
-static double limit_position(const struct look *l)
+static double limit_position(const struct inputs *in)
 {
-    double by_size = smaller(percent_of_equity(l, l->s->max_position_pct), RAW_MOST);
-    return smaller(by_size, limit_by_stop(l));
+    double by_size = smaller(percent_of_equity(in, in->s->max_position_pct), RAW_MAX);
+    return smaller(by_size, limit_by_stop(in));
 }
 
-static double limit_symbol(const struct look *l)
+static double limit_symbol(const struct inputs *in)
 {
-    return percent_of_equity(l, l->s->tiers[l->a->tier].max_position_pct) -
-           (double)l->a->symbol_exposure.e8 * RAW_E8;
+    return percent_of_equity(in, in->s->tiers[in->a->tier].max_position_pct) -
+           (double)in->a->symbol_exposure.e8 * RAW_E8;
 }
 
-static double limit_tier(const struct look *l)
+static double limit_tier(const struct inputs *in)
 {
-    return percent_of_equity(l, l->s->tiers[l->a->tier].max_exposure_pct) -
-           (double)l->a->tier_exposure.e8 * RAW_E8;
+    return percent_of_equity(in, in->s->tiers[in->a->tier].max_exposure_pct) -
+           (double)in->a->tier_exposure.e8 * RAW_E8;
 }
 
-static double limit_total(const struct look *l)
+static double limit_total(const struct inputs *in)
 {
-    return percent_of_equity(l, l->s->max_exposure_pct) - (double)l->a->exposure.e8 * RAW_E8;
+    return percent_of_equity(in, in->s->max_exposure_pct) - (double)in->a->exposure.e8 * RAW_E8;
 }
 
-static double limit_leverage(const struct look *l)
+static double limit_leverage(const struct inputs *in)
 {
-    return l->equity * (l->s->max_leverage * RAW_E8) - (double)l->a->exposure.e8 * RAW_E8;
+    return in->equity * (in->s->max_leverage * RAW_E8) - (double)in->a->exposure.e8 * RAW_E8;
 }
 
 /* n / leverage + m * n <= free */
-static double limit_margin(const struct look *l)
+static double limit_margin(const struct inputs *in)
 {
-    return l->free * l->s->max_leverage / (1 + l->maintenance * l->s->max_leverage);
+    return in->free * in->s->max_leverage / (1 + in->maintenance * in->s->max_leverage);
 }
 
 static double weight_of(enum side side, double maintenance)
@@ -325,117 +327,118 @@ static double weight_of(enum side side, double maintenance)
     return side == SIDE_LONG ? 1 - maintenance : 1 + maintenance;
 }
 
-/* distance(n) = (free - m * n) / (w * n) >= least, and the same of the positions that stand, which
- * the entry's maintenance margin brings nearer to their end. */
-static double limit_liquidation(const struct look *l)
+/* distance(n) = (free - m * n) / (w * n) >= least, and the same for the open positions, which the
+ * entry's maintenance margin brings nearer to liquidation. */
+static double limit_liquidation(const struct inputs *in)
 {
-    double least = l->s->min_liquidation_distance_pct * 0.01;
-    double m = l->maintenance;
-    double own = l->free / (least * weight_of(l->o->side, m) + m);
-    double heaviest = larger((double)l->a->long_notional.e8 * weight_of(SIDE_LONG, m),
-                             (double)l->a->short_notional.e8 * weight_of(SIDE_SHORT, m));
-    double left = l->free - least * heaviest * RAW_E8;
+    double least = in->s->min_liquidation_distance_pct * 0.01;
+    double m = in->maintenance;
+    double own = in->free / (least * weight_of(in->o->side, m) + m);
+    double heaviest = larger((double)in->a->long_notional.e8 * weight_of(SIDE_LONG, m),
+                             (double)in->a->short_notional.e8 * weight_of(SIDE_SHORT, m));
+    double left = in->free - least * heaviest * RAW_E8;
     if (left < 0) {
         return left;
     }
     return m > 0 ? smaller(own, left / m) : own;
 }
 
-static double pct_of_equity(const struct look *l, double raw)
+static double pct_of_equity(const struct inputs *in, double raw)
 {
-    return l->equity > 0 ? raw / (l->equity * RAW_PCT) : 0;
+    return in->equity > 0 ? raw / (in->equity * RAW_PCT) : 0;
 }
 
-static struct dec largest_qty(const struct look *l, double limit);
+static struct dec largest_qty(const struct inputs *in, double limit);
 
-static void explain_position(const struct look *l, char ret[96])
+static void explain_position(const struct inputs *in, char ret[96])
 {
     char qty[DEC_TEXT_SIZE];
     char most[DEC_TEXT_SIZE];
     double loss_pct =
-        pct_of_equity(l, l->notional) * fabs(l->reference - (double)l->o->stop.e8) / l->price;
-    if (!dec_is_valid(l->o->qty) || l->o->qty.e8 <= 0) {
-        say(ret, "size %s is not above zero",
-            dec_is_valid(l->o->qty) ? dec_text(l->o->qty, qty) : "?");
-    } else if (isnan(l->notional)) {
-        say(ret, "size %s is less than one lot of %s", dec_text(l->o->qty, qty),
-            dec_text(risk_lot(l->o->reference_price), most));
-    } else if (l->notional <= percent_of_equity(l, l->s->max_position_pct)) {
-        say(ret, "its stop would lose %.2f %% of equity, at most %.2f %%", loss_pct,
-            l->s->risk_per_trade_pct);
+        pct_of_equity(in, in->notional) * fabs(in->reference - (double)in->o->stop.e8) / in->price;
+    if (!dec_is_valid(in->o->qty) || in->o->qty.e8 <= 0) {
+        set_text(ret, "size %s is not above zero",
+                 dec_is_valid(in->o->qty) ? dec_text(in->o->qty, qty) : "?");
+    } else if (isnan(in->notional)) {
+        set_text(ret, "size %s is less than one lot of %s", dec_text(in->o->qty, qty),
+                 dec_text(risk_lot(in->o->reference_price), most));
+    } else if (in->notional <= percent_of_equity(in, in->s->max_position_pct)) {
+        set_text(ret, "its stop would lose %.2f %% of equity, at most %.2f %%", loss_pct,
+                 in->s->risk_per_trade_pct);
     } else {
-        say(ret, "size %s, at most %s (%.2f %% of equity)", dec_text(l->o->qty, qty),
-            dec_text(largest_qty(l, limit_position(l)), most), l->s->max_position_pct);
+        set_text(ret, "size %s, at most %s (%.2f %% of equity)", dec_text(in->o->qty, qty),
+                 dec_text(largest_qty(in, limit_position(in)), most), in->s->max_position_pct);
     }
 }
 
-static double with_entry_pct(const struct look *l, struct dec before)
+static double with_entry_pct(const struct inputs *in, struct dec before)
 {
-    return pct_of_equity(l, (double)before.e8 * RAW_E8 + l->notional);
+    return pct_of_equity(in, (double)before.e8 * RAW_E8 + in->notional);
 }
 
-static void explain_symbol(const struct look *l, char ret[96])
+static void explain_symbol(const struct inputs *in, char ret[96])
 {
-    say(ret, "%s would be %.2f %% of equity, at most %.2f %% in tier %d", l->o->symbol.name,
-        with_entry_pct(l, l->a->symbol_exposure), l->s->tiers[l->a->tier].max_position_pct,
-        l->a->tier + 1);
+    set_text(ret, "%s would be %.2f %% of equity, at most %.2f %% in tier %d", in->o->symbol.name,
+             with_entry_pct(in, in->a->symbol_exposure), in->s->tiers[in->a->tier].max_position_pct,
+             in->a->tier + 1);
 }
 
-static void explain_tier(const struct look *l, char ret[96])
+static void explain_tier(const struct inputs *in, char ret[96])
 {
-    say(ret, "tier %d would be %.2f %% of equity, at most %.2f %%", l->a->tier + 1,
-        with_entry_pct(l, l->a->tier_exposure), l->s->tiers[l->a->tier].max_exposure_pct);
+    set_text(ret, "tier %d would be %.2f %% of equity, at most %.2f %%", in->a->tier + 1,
+             with_entry_pct(in, in->a->tier_exposure), in->s->tiers[in->a->tier].max_exposure_pct);
 }
 
-static void explain_total(const struct look *l, char ret[96])
+static void explain_total(const struct inputs *in, char ret[96])
 {
-    say(ret, "exposure would be %.2f %% of equity, at most %.2f %%",
-        with_entry_pct(l, l->a->exposure), l->s->max_exposure_pct);
+    set_text(ret, "exposure would be %.2f %% of equity, at most %.2f %%",
+             with_entry_pct(in, in->a->exposure), in->s->max_exposure_pct);
 }
 
-static void explain_leverage(const struct look *l, char ret[96])
+static void explain_leverage(const struct inputs *in, char ret[96])
 {
-    say(ret, "leverage would be %.2f, at most %.2f", with_entry_pct(l, l->a->exposure) / 100,
-        l->s->max_leverage);
+    set_text(ret, "leverage would be %.2f, at most %.2f", with_entry_pct(in, in->a->exposure) / 100,
+             in->s->max_leverage);
 }
 
-static void explain_margin(const struct look *l, char ret[96])
+static void explain_margin(const struct inputs *in, char ret[96])
 {
-    say(ret, "initial margin is %.2f %% of equity, free are %.2f %%",
-        pct_of_equity(l, l->notional / l->s->max_leverage),
-        pct_of_equity(l, l->free - l->maintenance * l->notional));
+    set_text(ret, "initial margin is %.2f %% of equity, free are %.2f %%",
+             pct_of_equity(in, in->notional / in->s->max_leverage),
+             pct_of_equity(in, in->free - in->maintenance * in->notional));
 }
 
-static void explain_liquidation(const struct look *l, char ret[96])
+static void explain_liquidation(const struct inputs *in, char ret[96])
 {
     double heaviest =
-        larger((double)l->a->long_notional.e8 * weight_of(SIDE_LONG, l->maintenance),
-               (double)l->a->short_notional.e8 * weight_of(SIDE_SHORT, l->maintenance));
-    double weighed = larger(heaviest * RAW_E8, l->notional * weight_of(l->o->side, l->maintenance));
-    double pct = 100 * (l->free - l->maintenance * l->notional) / weighed;
-    say(ret, "liquidation would be %.2f %% away, at least %.2f %%", larger(pct, 0),
-        l->s->min_liquidation_distance_pct);
+        larger((double)in->a->long_notional.e8 * weight_of(SIDE_LONG, in->maintenance),
+               (double)in->a->short_notional.e8 * weight_of(SIDE_SHORT, in->maintenance));
+    double weighed =
+        larger(heaviest * RAW_E8, in->notional * weight_of(in->o->side, in->maintenance));
+    double pct = 100 * (in->free - in->maintenance * in->notional) / weighed;
+    set_text(ret, "liquidation would be %.2f %% away, at least %.2f %%", larger(pct, 0),
+             in->s->min_liquidation_distance_pct);
 }
 
 /* ---------------------------------------------------------------- the table */
 
 static const struct rule rules[RISK_RULE_COUNT] = {
-    [RISK_RULE_HALT] = {not_halted, NULL, explain_halted},
-    [RISK_RULE_STARTING] = {started, NULL, explain_starting},
-    [RISK_RULE_PAUSED] = {not_paused, NULL, explain_paused},
-    [RISK_RULE_MAINTENANCE] = {no_maintenance, NULL, explain_maintenance},
-    [RISK_RULE_BREAKER] = {breaker_holds, NULL, explain_breaker},
-    [RISK_RULE_FOREIGN] = {nothing_foreign, NULL, explain_foreign},
-    [RISK_RULE_STALE_PRICE] = {fresh, NULL, explain_stale},
-    [RISK_RULE_STOP_MANDATORY] = {protected, NULL, explain_unprotected},
-    [RISK_RULE_COOLDOWN] = {rested, NULL, explain_cooldown},
-    [RISK_RULE_SYMBOL_BUSY] = {not_busy, NULL, explain_busy},
-    [RISK_RULE_MAX_POSITIONS] = {position_left, NULL, explain_positions},
-    [RISK_RULE_ORDER_RATE] = {unhurried, NULL, explain_hurried},
-    [RISK_RULE_DAILY_LOSS] = {day_holds, NULL, explain_daily_loss},
-    [RISK_RULE_DRAWDOWN] = {peak_holds, NULL, explain_drawdown},
-    [RISK_RULE_LOSSES_IN_A_ROW] = {wins_come, NULL, explain_losses},
-    [RISK_RULE_CORRELATION] = {of_its_own, NULL, explain_correlation},
+    [RISK_RULE_HALT] = {is_not_halted, NULL, explain_halted},
+    [RISK_RULE_STARTING] = {is_started, NULL, explain_starting},
+    [RISK_RULE_PAUSED] = {is_not_paused, NULL, explain_paused},
+    [RISK_RULE_MAINTENANCE] = {is_not_in_maintenance, NULL, explain_maintenance},
+    [RISK_RULE_BREAKER] = {breaker_is_not_tripped, NULL, explain_breaker},
+    [RISK_RULE_FOREIGN] = {no_foreign_position, NULL, explain_foreign},
+    [RISK_RULE_STALE_PRICE] = {price_is_fresh, NULL, explain_stale},
+    [RISK_RULE_STOP_MANDATORY] = {has_valid_stop, NULL, explain_stop},
+    [RISK_RULE_COOLDOWN] = {cooldown_is_over, NULL, explain_cooldown},
+    [RISK_RULE_SYMBOL_BUSY] = {symbol_is_free, NULL, explain_busy},
+    [RISK_RULE_MAX_POSITIONS] = {below_max_positions, NULL, explain_positions},
+    [RISK_RULE_ORDER_RATE] = {below_order_rate, NULL, explain_order_rate},
+    [RISK_RULE_DAILY_LOSS] = {below_daily_loss, NULL, explain_daily_loss},
+    [RISK_RULE_DRAWDOWN] = {below_drawdown, NULL, explain_drawdown},
+    [RISK_RULE_LOSSES_IN_A_ROW] = {below_losses_in_a_row, NULL, explain_losses},
+    [RISK_RULE_CORRELATION] = {is_uncorrelated, NULL, explain_correlation},
     [RISK_RULE_POSITION_SIZE] = {NULL, limit_position, explain_position},
     [RISK_RULE_SYMBOL_EXPOSURE] = {NULL, limit_symbol, explain_symbol},
     [RISK_RULE_TIER_EXPOSURE] = {NULL, limit_tier, explain_tier},
@@ -454,36 +457,36 @@ struct dec risk_lot(struct dec price)
     return (struct dec){lot};
 }
 
-static void look_at(struct look *l, const struct risk_account *a, const struct order *o)
+static void inputs_init(struct inputs *in, const struct risk_account *a, const struct order *o)
 {
-    l->a = a;
-    l->s = a->settings;
-    l->o = o;
-    /* A sum that left the range of dec must not make room: no figure of it compares. */
+    in->a = a;
+    in->s = a->settings;
+    in->o = o;
+    /* A sum that overflowed must not pass any limit: NaN fails every comparison. */
     bool known = a->exposure.e8 >= 0 && a->tier_exposure.e8 >= 0 && a->symbol_exposure.e8 >= 0;
-    l->equity = known ? (double)a->equity.e8 : (double)NAN;
-    l->reference = (double)o->reference_price.e8;
-    l->price = larger(l->reference, (double)a->fill_price.e8);
-    l->maintenance = a->settings->maintenance_margin_pct * 0.01;
-    l->free = (l->equity - l->maintenance * (double)a->exposure.e8) * RAW_E8;
-    l->notional =
-        o->qty.e8 >= risk_lot(o->reference_price).e8 ? (double)o->qty.e8 * l->price : (double)NAN;
+    in->equity = known ? (double)a->equity.e8 : (double)NAN;
+    in->reference = (double)o->reference_price.e8;
+    in->price = larger(in->reference, (double)a->fill_price.e8);
+    in->maintenance = a->settings->maintenance_margin_pct * 0.01;
+    in->free = (in->equity - in->maintenance * (double)a->exposure.e8) * RAW_E8;
+    in->notional =
+        o->qty.e8 >= risk_lot(o->reference_price).e8 ? (double)o->qty.e8 * in->price : (double)NAN;
 }
 
-/* Whole lots; zero when not even one is within the limit. No limit is above zero unless the price
- * is, see limit_by_stop. */
-static struct dec largest_qty(const struct look *l, double limit)
+/* In whole lots; zero when not even one is within the limit. A limit is above zero only if the
+ * price is, see limit_by_stop. */
+static struct dec largest_qty(const struct inputs *in, double limit)
 {
     if (!(limit > 0)) {
         return DEC_ZERO;
     }
-    int64_t lot = risk_lot(l->o->reference_price).e8;
-    int64_t qty = (int64_t)floor(smaller(limit / l->price, QTY_MOST) / (double)lot) * lot;
-    /* The divisions round: what counts is what the rules compare. */
-    while (qty > 0 && (double)qty * l->price > limit) {
+    int64_t lot = risk_lot(in->o->reference_price).e8;
+    int64_t qty = (int64_t)floor(smaller(limit / in->price, QTY_MAX) / (double)lot) * lot;
+    /* The divisions round, so the result is corrected with the comparison that the rules make. */
+    while (qty > 0 && (double)qty * in->price > limit) {
         qty -= lot;
     }
-    while ((double)(qty + lot) * l->price <= limit && qty < (int64_t)QTY_MOST - lot) {
+    while ((double)(qty + lot) * in->price <= limit && qty < (int64_t)QTY_MAX - lot) {
         qty += lot;
     }
     return (struct dec){qty};
@@ -497,22 +500,22 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     ret->text[0] = '\0';
     ret->max_qty = order->qty;
     if (order->kind != ORDER_ENTRY) {
-        return true; /* whatever reduces always passes */
+        return true; /* closing and reducing orders always pass */
     }
-    struct look look;
-    look_at(&look, account, order);
+    struct inputs inputs;
+    inputs_init(&inputs, account, order);
     int first = RISK_RULE_COUNT;
     double most = (double)INFINITY;
-    /* Unrolled, the table's rules are constants and become straight code: half the time. */
+    /* Unrolled, the table's rules are constants and are inlined: half the time. */
 #pragma GCC unroll 32
     for (int i = RISK_RULE_COUNT - 1; i >= 0; i--) {
         bool passes;
         if (rules[i].limit == NULL) {
-            passes = rules[i].holds(&look);
+            passes = rules[i].passes(&inputs);
             most = passes ? most : 0;
         } else {
-            double limit = rules[i].limit(&look);
-            passes = look.notional <= limit;
+            double limit = rules[i].limit(&inputs);
+            passes = inputs.notional <= limit;
             most = limit < most ? limit : isnan(limit) ? 0 : most;
         }
         first = passes ? first : i;
@@ -522,19 +525,19 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     }
     ret->pass = false;
     ret->code = risk_rule(first)->code;
-    rules[first].say(&look, ret->text);
-    ret->max_qty = largest_qty(&look, most);
+    rules[first].explain(&inputs, ret->text);
+    ret->max_qty = largest_qty(&inputs, most);
     return false;
 }
 
-bool risk_is_beyond(const struct risk_account *a)
+bool risk_limits_exceeded(const struct risk_account *a)
 {
     static const struct order nothing;
-    struct look l;
-    look_at(&l, a, &nothing);
-    /* Room that is left for an entry; a figure that cannot be computed leaves none. */
-    return !(limit_symbol(&l) >= 0 && limit_tier(&l) >= 0 && limit_total(&l) >= 0 &&
-             limit_leverage(&l) >= 0);
+    struct inputs in;
+    inputs_init(&in, a, &nothing);
+    /* NaN, a figure that cannot be computed, counts as exceeded. */
+    return !(limit_symbol(&in) >= 0 && limit_tier(&in) >= 0 && limit_total(&in) >= 0 &&
+             limit_leverage(&in) >= 0);
 }
 
 /* ---------------------------------------------------------------- sizes */
@@ -542,33 +545,33 @@ bool risk_is_beyond(const struct risk_account *a)
 struct dec risk_size(const struct risk_account *account, const struct order *order,
                      double confidence)
 {
-    struct look look;
-    look_at(&look, account, order);
-    if (!(confidence > 0) || !protected(&look)) {
+    struct inputs inputs;
+    inputs_init(&inputs, account, order);
+    if (!(confidence > 0) || !has_valid_stop(&inputs)) {
         return DEC_ZERO;
     }
-    /* A share of the most that one position may be. Were that no more than its cap, every entry
-     * with a near stop would be as large as the cap, however sure the agents are. */
-    double own = smaller(limit_position(&look), limit_symbol(&look));
+    /* Confidence scales the limit itself. If it scaled only the size from risk per trade, every
+     * entry with a near stop would be as large as the limit, at any confidence. */
+    double own = smaller(limit_position(&inputs), limit_symbol(&inputs));
     double wanted = own * smaller(confidence, 1);
-    double room = wanted;
+    double allowed = wanted;
     for (int i = 0; i < RISK_RULE_COUNT; i++) {
-        room = rules[i].limit == NULL ? room : smaller(room, rules[i].limit(&look));
+        allowed = rules[i].limit == NULL ? allowed : smaller(allowed, rules[i].limit(&inputs));
     }
-    return largest_qty(&look, room >= wanted / 2 ? room : wanted);
+    return largest_qty(&inputs, allowed >= wanted / 2 ? allowed : wanted);
 }
 
-/* ---------------------------------------------------------------- the breaker, states, rescue */
+/* ---------------------------------------------------------------- breaker, states, liquidation */
 
 bool risk_breaker(const struct risk_account *account, char *ret_reason, int reason_size)
 {
     static const enum risk_rule_id trips[] = {RISK_RULE_DRAWDOWN, RISK_RULE_DAILY_LOSS,
                                               RISK_RULE_LOSSES_IN_A_ROW};
-    struct look look = {.a = account, .s = account->settings};
+    struct inputs inputs = {.a = account, .s = account->settings};
     for (size_t i = 0; i < COUNT_OF(trips); i++) {
-        if (!rules[trips[i]].holds(&look)) {
+        if (!rules[trips[i]].passes(&inputs)) {
             char text[96];
-            rules[trips[i]].say(&look, text);
+            rules[trips[i]].explain(&inputs, text);
             (void)snprintf(ret_reason, (size_t)reason_size, "%.*s", reason_size - 1, text);
             return true;
         }

@@ -56,7 +56,7 @@ static void expect(const struct risk_account *a, const struct order *o, const ch
     assert_string_equal(v.text, text);
     assert_int_equal(v.max_qty.e8, max_qty.e8);
 
-    /* Whatever is wrong, reducing passes. */
+    /* A reducing order passes in every case. */
     struct order close = *o;
     close.kind = ORDER_CLOSE;
     assert_true(risk_check(a, &close, &v));
@@ -64,7 +64,7 @@ static void expect(const struct risk_account *a, const struct order *o, const ch
     assert_int_equal(v.max_qty.e8, o->qty.e8);
 }
 
-static void passes_what_is_in_order(void **state)
+static void a_valid_order_passes(void **state)
 {
     (void)state;
     struct risk_account a;
@@ -142,7 +142,7 @@ static void limits_are_exact(void **state)
     assert_true(risk_check(&a, &o, &v));
 }
 
-static void a_size_refused_names_the_one_that_passes(void **state)
+static void a_refused_size_names_the_largest_that_passes(void **state)
 {
     (void)state;
     struct risk_account a;
@@ -156,7 +156,7 @@ static void a_size_refused_names_the_one_that_passes(void **state)
     assert_true(risk_check(&a, &o, &v));
     o.qty = (struct dec){dec_from_int(25).e8 + 1};
     assert_false(risk_check(&a, &o, &v));
-    /* With another rule against it no size would pass. */
+    /* When another rule refuses too, no size would pass. */
     a.symbol_busy = true;
     assert_false(risk_check(&a, &o, &v));
     assert_string_equal(v.code, "RISK_SYMBOL_BUSY");
@@ -167,7 +167,7 @@ static void a_size_refused_names_the_one_that_passes(void **state)
     assert_int_equal(v.max_qty.e8, dec_from_int(25).e8);
 }
 
-/* What each rule lets through to the last lot, and what it says of one lot more. */
+/* Each limit passes its last lot, and refuses one lot more with this text. */
 static void each_limit_is_exact(void **state)
 {
     (void)state;
@@ -206,12 +206,12 @@ static void each_limit_is_exact(void **state)
           25, "exposure would be 75.01 % of equity, at most 75.00 %");
     LIMIT(a.exposure = dec_from_int(25000), "RISK_LEVERAGE", 50,
           "leverage would be 3.00, at most 3.00");
-    /* Half a per cent of nothing held: n / 3 + n / 200 <= 10,000. */
+    /* Nothing held, maintenance 0.5 %: n / 3 + n / 200 <= 10,000. */
     LIMIT((void)0, "RISK_MARGIN", 295.56, "initial margin is 98.52 % of equity, free are 98.52 %");
-    /* (10,000 - n / 200) / (n * .995) >= .05 of a long. */
+    /* A long: (10,000 - n / 200) / (n * .995) >= .05. */
     LIMIT(settings.max_leverage = 100, "RISK_LIQUIDATION", 1826.48,
           "liquidation would be 5.00 % away, at least 5.00 %");
-    /* A wide book: a size is valued at what it may fill at; its loss at the stop stays the same. */
+    /* A wide spread: the size is valued at the fill price; the loss at the stop stays the same. */
     LIMIT((settings.max_exposure_pct = 75, a.exposure = dec_from_int(5000),
            a.fill_price = dec_from_int(125)),
           "RISK_TOTAL_EXPOSURE", 20, "exposure would be 75.01 % of equity, at most 75.00 %");
@@ -223,7 +223,7 @@ static void each_limit_is_exact(void **state)
 #undef LIMIT
 }
 
-static void limits_that_are_passed_leave_no_room(void **state)
+static void exceeded_limits_are_detected(void **state)
 {
     (void)state;
     struct risk_account a;
@@ -231,11 +231,11 @@ static void limits_that_are_passed_leave_no_room(void **state)
 #define BEYOND(field, most)                      \
     prepare(&a, &o);                             \
     a.field = dec_from_int(most);                \
-    assert_false(risk_is_beyond(&a));            \
+    assert_false(risk_limits_exceeded(&a));      \
     a.field = dec_add(a.field, (struct dec){1}); \
-    assert_true(risk_is_beyond(&a));             \
+    assert_true(risk_limits_exceeded(&a));       \
     a.field = DEC_INVALID;                       \
-    assert_true(risk_is_beyond(&a))
+    assert_true(risk_limits_exceeded(&a))
     BEYOND(symbol_exposure, 2500);
     BEYOND(tier_exposure, 5000);
     BEYOND(exposure, 7500);
@@ -243,9 +243,9 @@ static void limits_that_are_passed_leave_no_room(void **state)
     prepare(&a, &o);
     settings.max_exposure_pct = 5000;
     a.exposure = dec_from_int(30001); /* three times equity */
-    assert_true(risk_is_beyond(&a));
+    assert_true(risk_limits_exceeded(&a));
     a.equity = DEC_INVALID;
-    assert_true(risk_is_beyond(&a));
+    assert_true(risk_limits_exceeded(&a));
 }
 
 static void sizes_by_risk_and_confidence(void **state)
@@ -257,7 +257,8 @@ static void sizes_by_risk_and_confidence(void **state)
     o.reference_price = dec_from_int(64000);
     o.stop = dec_from_int(62720); /* 2 % */
     o.target = dec_from_int(66560);
-    /* 0.1 % of 10,000 is 10; a stop 2 % away loses 1,280 a unit: .0078125, down to a lot. */
+    /* 0.1 % of 10,000 is 10; a stop 2 % away loses 1,280 a unit: .0078125, rounded down to a lot.
+     */
     settings.risk_per_trade_pct = 0.1;
     assert_int_equal(risk_lot(o.reference_price).e8, DEC_ONE / 10000);
     assert_int_equal(risk_size(&a, &o, 1.0).e8, 78 * DEC_ONE / 10000);
@@ -269,10 +270,11 @@ static void sizes_by_risk_and_confidence(void **state)
     settings.tiers[0].max_position_pct = 10;
     assert_int_equal(risk_size(&a, &o, 1.0).e8, 156 * DEC_ONE / 10000);
     settings.tiers[0].max_position_pct = 25;
-    /* Confidence counts where a position is limited by its cap, too. */
+    /* Confidence also scales a size that is limited by max_position. */
     assert_int_equal(risk_size(&a, &o, 0.5).e8, 195 * DEC_ONE / 10000);
     assert_int_equal(risk_size(&a, &o, 0.25).e8, 97 * DEC_ONE / 10000);
-    /* Less room than wanted: taken while it is half of that, else refused with a reason. */
+    /* Other limits allow less: used if it is at least half of what was wanted, otherwise refused.
+     */
     struct risk_result v;
     a.exposure = dec_from_int(6000);
     o.qty = risk_size(&a, &o, 1.0);
@@ -305,7 +307,7 @@ static void sizes_by_risk_and_confidence(void **state)
     assert_int_equal(risk_lot((struct dec){INT64_MAX}).e8, 1);
 }
 
-/* ---------------------------------------------------------------- by seeds */
+/* ---------------------------------------------------------------- random inputs */
 
 static struct dec some(struct rng *rng, double most)
 {
@@ -345,7 +347,7 @@ static void shuffle(struct rng *rng, struct risk_account *a, struct order *o)
     o->qty = dec_from_double(equity / price * exp(rng_double(rng) * 8 - 5));
 }
 
-/* The same limits by another road: what stands after the entry, in long doubles. */
+/* The same limits computed independently: the account after the entry, in long double. */
 static bool within(const struct risk_account *a, const struct order *o, long double slack)
 {
     const struct settings *s = a->settings;
@@ -404,8 +406,8 @@ static void the_largest_size_passes_and_one_lot_more_does_not(void **state)
     assert_true(refused > 5000 && some_pass > 2000);
 }
 
-/* At the limit to the last bit of a double: no rounding gives a lot or costs one. */
-static void rounding_gives_and_costs_no_lot(void **state)
+/* At the limit to the last bit of a double, rounding neither adds nor loses a lot. */
+static void rounding_never_changes_the_number_of_lots(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 20000; seed++) {
@@ -444,7 +446,7 @@ static void rounding_gives_and_costs_no_lot(void **state)
     }
 }
 
-static void figures_off_the_range_refuse(void **state)
+static void figures_out_of_range_are_refused(void **state)
 {
     (void)state;
     struct risk_account a;
@@ -475,12 +477,12 @@ static void figures_off_the_range_refuse(void **state)
     prepare(&a, &o);
     assert_true(risk_drawdown_pct(&a) == 0);
     a.equity = dec_from_int(12000);
-    assert_true(risk_drawdown_pct(&a) == 0); /* above the last peak that was noted */
+    assert_true(risk_drawdown_pct(&a) == 0); /* above the recorded peak */
     a.equity_peak = DEC_ZERO;
     assert_true(risk_drawdown_pct(&a) == 0);
     a.equity_peak = dec_from_int(16000);
     assert_true(risk_drawdown_pct(&a) == 25);
-    /* The cheapest coin: as much as a dec can hold, and no more. */
+    /* The cheapest coin: up to the largest quantity that a dec can hold. */
     prepare(&a, &o);
     settings.risk_per_trade_pct = 20;
     a.equity = dec_from_int(90000000000);
@@ -501,7 +503,7 @@ static void figures_off_the_range_refuse(void **state)
     assert_true(risk_check(&a, &o, &v));
 }
 
-static void a_size_that_is_given_passes_or_has_a_reason(void **state)
+static void a_size_passes_or_is_refused_with_less_than_half_of_it(void **state)
 {
     (void)state;
     int passed = 0;
@@ -524,7 +526,7 @@ static void a_size_that_is_given_passes_or_has_a_reason(void **state)
 
 /* ---------------------------------------------------------------- margin and liquidation */
 
-static void the_distance_is_where_equity_meets_maintenance(void **state)
+static void the_distance_ends_where_equity_equals_maintenance(void **state)
 {
     (void)state;
     prepare(&(struct risk_account){0}, &(struct order){0});
@@ -532,12 +534,12 @@ static void the_distance_is_where_equity_meets_maintenance(void **state)
     struct dec equity = dec_from_int(1000);
     struct dec notional = dec_from_int(5000);
     /* A long of 50 at 100, cash -4,000: at 100 * (1 - d) equity is 1,000 - 5,000 d and the
-     * maintenance 50 - 50 d, the same at d = 950 / 4,950. */
+     * maintenance margin 50 - 50 d; they are equal at d = 950 / 4,950. */
     double d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_LONG, notional);
     assert_true(fabs(d - 100 * 950.0 / 4950) < 1e-12);
     d = risk_liquidation_distance_pct(&settings, equity, notional, SIDE_SHORT, notional);
     assert_true(fabs(d - 100 * 950.0 / 5050) < 1e-12);
-    /* Beside another position of 3,000 there is less left. */
+    /* Another position of 3,000 shortens the distance. */
     d = risk_liquidation_distance_pct(&settings, equity, dec_from_int(8000), SIDE_LONG, notional);
     assert_true(fabs(d - 100 * 920.0 / 4950) < 1e-12);
     assert_true(risk_liquidation_distance_pct(&settings, dec_from_int(50), notional, SIDE_LONG,
@@ -554,8 +556,8 @@ static void the_distance_is_where_equity_meets_maintenance(void **state)
     assert_int_equal(risk_liquidation_guard((double)NAN), RISK_LIQUIDATION_GUARD_CLOSE);
 }
 
-/* What stands is not pushed over the edge by an entry beside it. */
-static void an_entry_leaves_the_others_their_distance(void **state)
+/* An entry must not bring an open position below the minimum distance. */
+static void an_entry_keeps_the_distance_of_other_positions(void **state)
 {
     (void)state;
     struct risk_account a;
@@ -580,10 +582,10 @@ static void an_entry_leaves_the_others_their_distance(void **state)
     a.long_notional = DEC_ZERO;
     a.short_notional = dec_from_int(170000);
     assert_false(risk_check(&a, &o, &v));
-    assert_int_equal(v.max_qty.e8, 0); /* it is too near already */
+    assert_int_equal(v.max_qty.e8, 0); /* it is below the minimum already */
     settings.maintenance_margin_pct = 0;
     a.short_notional = dec_from_int(200000);
-    assert_true(risk_check(&a, &o, &v)); /* 5 %, and the entry takes nothing from it */
+    assert_true(risk_check(&a, &o, &v)); /* 5 %, which the entry does not change */
 }
 
 static void states_and_tiers(void **state)
@@ -603,7 +605,7 @@ static void states_and_tiers(void **state)
     settings.tiers[0].symbol_count = 1;
     settings.tiers[0].symbols[0] = btc;
     settings.tiers[1].symbol_count = 2;
-    settings.tiers[1].symbols[0] = btc; /* the first that lists it */
+    settings.tiers[1].symbols[0] = btc; /* the first tier that lists it counts */
     settings.tiers[1].symbols[1] = eth;
     assert_int_equal(risk_tier(&settings, btc), 0);
     assert_int_equal(risk_tier(&settings, eth), 1);
@@ -626,7 +628,7 @@ static void the_breaker_gives_its_reason(void **state)
     assert_string_equal(reason, "daily loss 10.00 % of 5.00 %");
 }
 
-/* A code that a person sees can be looked up. */
+/* Every code that a user sees can be looked up. */
 static void each_code_is_in_the_catalogue(void **state)
 {
     (void)state;
@@ -639,16 +641,16 @@ static void each_code_is_in_the_catalogue(void **state)
     assert_null(risk_rule(-1));
 }
 
-UNIT_GROUP(risk, cmocka_unit_test(passes_what_is_in_order), cmocka_unit_test(each_rule_refuses),
+UNIT_GROUP(risk, cmocka_unit_test(a_valid_order_passes), cmocka_unit_test(each_rule_refuses),
            cmocka_unit_test(limits_are_exact), cmocka_unit_test(each_limit_is_exact),
-           cmocka_unit_test(limits_that_are_passed_leave_no_room),
-           cmocka_unit_test(a_size_refused_names_the_one_that_passes),
+           cmocka_unit_test(exceeded_limits_are_detected),
+           cmocka_unit_test(a_refused_size_names_the_largest_that_passes),
            cmocka_unit_test(sizes_by_risk_and_confidence),
            cmocka_unit_test(the_largest_size_passes_and_one_lot_more_does_not),
-           cmocka_unit_test(rounding_gives_and_costs_no_lot),
-           cmocka_unit_test(figures_off_the_range_refuse),
-           cmocka_unit_test(a_size_that_is_given_passes_or_has_a_reason),
-           cmocka_unit_test(the_distance_is_where_equity_meets_maintenance),
-           cmocka_unit_test(an_entry_leaves_the_others_their_distance),
+           cmocka_unit_test(rounding_never_changes_the_number_of_lots),
+           cmocka_unit_test(figures_out_of_range_are_refused),
+           cmocka_unit_test(a_size_passes_or_is_refused_with_less_than_half_of_it),
+           cmocka_unit_test(the_distance_ends_where_equity_equals_maintenance),
+           cmocka_unit_test(an_entry_keeps_the_distance_of_other_positions),
            cmocka_unit_test(states_and_tiers), cmocka_unit_test(the_breaker_gives_its_reason),
            cmocka_unit_test(each_code_is_in_the_catalogue))
