@@ -96,7 +96,7 @@ static int restart_service(struct action_call *call, struct err *err)
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
 }
 
-/* What exactly will happen; what cannot be restarted is not even asked about. */
+/* Describes the restart for the prompt; refuses a service that cannot be restarted. */
 static int preview_restart(struct action_call *call, struct err *err)
 {
     const struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
@@ -108,9 +108,9 @@ static int preview_restart(struct action_call *call, struct err *err)
     if (s->config->unit[0] != '\0') {
         buf_addf(&how, "systemd restarts %s", s->config->unit);
     } else if (s->child != NULL) {
-        buf_addf(&how, "process %d is ended and started anew", (int)process_pid(s->child));
+        buf_addf(&how, "process %d is stopped and started again", (int)process_pid(s->child));
     } else if (s->config->command.count > 0) {
-        buf_add_c(&how, "it is not running; it is started");
+        buf_add_c(&how, "not running; it will be started");
     } else {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
     }
@@ -139,7 +139,7 @@ static int wait_healthy(struct action_call *call, struct err *err)
     }
     int64_t within_us = action_arg_i64(call, "within", WITHIN_USUAL_S * USEC_PER_SEC);
     if (within_us < USEC_PER_SEC || within_us > WITHIN_MAX_S * USEC_PER_SEC) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "within is 1s to %ds", WITHIN_MAX_S);
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "within must be 1s to %ds", WITHIN_MAX_S);
     }
     return service_wait(s, call, within_us, err);
 }
@@ -170,7 +170,7 @@ static struct str last_lines(struct str text, int64_t lines)
     return str_n(text.ptr + from, text.len - from);
 }
 
-/* What a child wrote may be any bytes; a reply is text. */
+/* Appends text with invalid and unsafe characters replaced: a child can write any bytes. */
 static void add_clean(struct buf *out, struct str text)
 {
     while (text.len > 0) {
@@ -187,7 +187,7 @@ static void add_clean(struct buf *out, struct str text)
     }
 }
 
-/* Else what stands behind one would be neither searched for secrets nor shown. */
+/* Otherwise the text after a NUL would be neither redacted nor shown. */
 static void replace_nul(struct buf *text)
 {
     for (size_t i = 0; i < text->len; i++) {
@@ -195,9 +195,9 @@ static void replace_nul(struct buf *text)
     }
 }
 
-/* What a helper reads: journald's files may be many, and on a disk that does not answer. */
+/* A helper thread reads the log: there may be many journal files, and the disk may hang. */
 struct log_read {
-    char unit[256]; /* or "": the child's log */
+    char unit[256]; /* "": the child's log at path */
     char path[512];
     char name[32];
     int64_t lines;
@@ -206,7 +206,7 @@ struct log_read {
     struct err err;
 };
 
-/* The child's log behind its predecessor; neither needs to be there. */
+/* The rotated log followed by the current one; either may be missing. */
 static int read_child_log(struct log_read *log)
 {
     char before[sizeof(log->path) + 2];
@@ -245,16 +245,16 @@ static void on_log_read(void *data, void *userdata)
         return;
     }
     AUTO_BUF struct buf clean = BUF_INIT(TEXT_MAX_BYTES * 2);
-    /* Secrets are hidden before lines are counted: hiding changes lengths, not lines. */
+    /* Redacted before the lines are counted: redaction changes lengths, not the number of lines. */
     replace_nul(&log->text);
     log_redact(log->text.data);
     add_clean(&clean, last_lines(str_c(log->text.data), log->lines));
     struct reply *reply = action_reply(call);
-    reply_title(reply, TONE_PLAIN, "%s: the last lines of its log", log->name);
+    reply_title(reply, TONE_PLAIN, "%s: last log lines", log->name);
     if (clean.len > 0) {
         reply_pre(reply, buf_str(&clean));
     } else {
-        reply_line(reply, "Nothing was written yet.");
+        reply_line(reply, "The log is empty.");
     }
     reply_protect(reply);
     action_finish(call, NULL);
@@ -268,7 +268,7 @@ static int show_logs(struct action_call *call, struct err *err)
     }
     int64_t lines = action_arg_i64(call, "lines", LINES_USUAL);
     if (lines < 1 || lines > LINES_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "lines is 1 to %d", LINES_MAX);
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "lines must be 1 to %d", LINES_MAX);
     }
     if (s->config->unit[0] == '\0' && s->config->command.count == 0) {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
@@ -309,7 +309,7 @@ static void cancel_logs(struct action_call *call)
 
 static const struct action actions[] = {
     {.name = "service.list",
-     .summary = "Services with their state, and what the last check said",
+     .summary = "Services with their state and the result of the last check",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .run = list_services},
@@ -329,7 +329,7 @@ static const struct action actions[] = {
      .params = {PARAM_OF_SERVICE,
                 {.name = "within",
                  .type = PARAM_DURATION,
-                 .help = "how long to wait, 60s unless told"}},
+                 .help = "how long to wait (default 60s)"}},
      .run = wait_healthy,
      .cancel = cancel_call},
     {.name = "service.logs",
@@ -337,7 +337,7 @@ static const struct action actions[] = {
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {PARAM_OF_SERVICE,
-                {.name = "lines", .type = PARAM_INT, .help = "how many, 30 unless told"}},
+                {.name = "lines", .type = PARAM_INT, .help = "how many (default 30)"}},
      .run = show_logs,
      .cancel = cancel_logs},
     {0},

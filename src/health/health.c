@@ -42,7 +42,7 @@ struct service *health_find(struct health *health, const char *name, struct err 
     return NULL;
 }
 
-/* ------------------------------------------------------------------ what a check leads to */
+/* ------------------------------------------------------------------ results of checks */
 
 static void fingerprint_of(const struct service *service, char *dst, size_t size)
 {
@@ -59,12 +59,12 @@ static void raise_down(struct service *service)
     AUTO_BUF struct buf since = BUF_INIT(64);
     clock_add_iso(&since, service->failing_since_us, false);
     AUTO_BUF struct buf text = BUF_INIT(1024);
-    buf_addf(&text, "Since %s; %d checks in a row failed: %s.", since.data, service->failures,
+    buf_addf(&text, "Since %s; %d consecutive checks failed: %s.", since.data, service->failures,
              service->detail);
     if (config->command.count > 0) {
-        buf_addf(&text, " nightdesk started it again %d times so far.", service->restarts);
+        buf_addf(&text, " nightdesk has restarted it %d times.", service->restarts);
     } else {
-        buf_add_c(&text, " nightdesk did nothing to it by itself.");
+        buf_add_c(&text, " nightdesk does not restart it by itself.");
     }
     AUTO_BUF struct buf evidence = BUF_INIT(1024);
     buf_addf(&evidence, "[{\"pointer\":\"/services/%s/failures\",\"value\":%d},", config->name,
@@ -89,7 +89,7 @@ static void raise_down(struct service *service)
     struct err err = {0};
     int64_t id = 0;
     if (alerts_raise(service->health->options.alerts, &spec, &id, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not raise the alert of a service");
+        log_err(LOG_LEVEL_ERROR, &err, "could not raise a service alert");
         return;
     }
     service->alerted = true;
@@ -107,7 +107,7 @@ static void resolve_down(struct service *service)
     }
     struct err err = {0};
     if (alerts_resolve(service->health->options.alerts, fingerprint, why.data, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not resolve the alert of a service");
+        log_err(LOG_LEVEL_ERROR, &err, "could not resolve a service alert");
         return;
     }
     service->alerted = false;
@@ -143,7 +143,7 @@ void health_checked(struct service *service, bool up, bool counted)
     }
     store_sample(service, up, now_us);
     if (up) {
-        /* After our start we do not know whether an alert of an earlier run is open. */
+        /* alerted is true after our start, as the last process may have left the alert open. */
         if (service->alerted) {
             resolve_down(service);
         }
@@ -163,7 +163,7 @@ void health_checked(struct service *service, bool up, bool counted)
     }
 }
 
-/* ------------------------------------------------------------------ life and status */
+/* ------------------------------------------------------------------ life cycle and status */
 
 int health_new(const struct health_options *options, struct health **ret, struct err *err)
 {
@@ -233,8 +233,8 @@ void health_status(struct buf *out, struct json_object *data, void *userdata)
             unknown += health->services[i].state == SERVICE_UNKNOWN ? 1 : 0;
         }
         buf_addf(out, "Services %zu/%zu up", health_up(health), health->count);
-        if (unknown > 0) { /* after a start; "0/4 up" alone would be an alarm */
-            buf_addf(out, " (%zu not known yet)", unknown);
+        if (unknown > 0) { /* after a start; "0/4 up" alone would look like an outage */
+            buf_addf(out, " (%zu unknown)", unknown);
         }
     }
 }

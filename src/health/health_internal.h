@@ -1,5 +1,5 @@
 /*
- * health_internal.h: what the files of this room share.
+ * health_internal.h: shared by the files of this module.
  *
  *     struct service *service = health_find(health, name, err);
  *
@@ -16,8 +16,8 @@ struct health {
     struct service *services; /* count */
 };
 
-/* ERR_SERVICE_UNKNOWN with the nearest name; NULL then. */
+/* NULL and ERR_SERVICE_UNKNOWN, which suggests the nearest name, if there is no such service. */
 struct service *health_find(struct health *health, const char *name, struct err *err);
-/* A check has ended, and service says how: stores the sample, raises or resolves the alert.
- * counted false: a failure so soon after a start that it says nothing. */
+/* Called by service.c when a check has ended: stores the sample, raises or resolves the alert.
+ * counted false: a failure within the grace period after a start, which is ignored. */
 void health_checked(struct service *service, bool up, bool counted);

@@ -11,7 +11,7 @@
 #define LOG_MAX_BYTES  ((size_t)256 * 1024)
 #define BACKOFF_US     USEC_PER_SEC
 #define BACKOFF_MAX_US USEC_PER_MIN
-#define STABLE_US      USEC_PER_MIN /* a child that lived so long begins at BACKOFF_US again */
+#define STABLE_US      USEC_PER_MIN /* the back-off of a child that ran this long is reset */
 #define STOP_GRACE_MS  5000
 #define GRACE_US       (10 * USEC_PER_SEC)
 #define GRACE_EVERY_US USEC_PER_SEC
@@ -52,7 +52,7 @@ static int64_t mono_us(const struct service *service)
 
 /* ------------------------------------------------------------------ waiting calls */
 
-static bool somebody_waits(const struct service *service)
+static bool has_waiters(const struct service *service)
 {
     for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
         if (service->waiters[i].call != NULL) {
@@ -106,8 +106,8 @@ int service_wait(struct service *service, struct action_call *call, int64_t with
             return ACTION_PENDING;
         }
     }
-    return err_set(err, ERR_SERVICE_BUSY, "%d commands wait for %s already", SERVICE_WAITERS_MAX,
-                   service->config->name);
+    return err_set(err, ERR_SERVICE_BUSY, "%d commands are already waiting for %s",
+                   SERVICE_WAITERS_MAX, service->config->name);
 }
 
 void service_forget(struct service *service, const struct action_call *call)
@@ -131,7 +131,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct service *service, 
                                                        ...)
 {
     if (service->failed) {
-        return; /* the first reason is told */
+        return; /* the first failure is reported */
     }
     service->failed = true;
     va_list args;
@@ -157,7 +157,7 @@ static void conclude(struct service *service)
     health_checked(service, up, up || !grace);
     notify_waiters(service, up);
     int64_t every_us = service->health->options.config->monitoring_check_interval_us;
-    every_us = somebody_waits(service) ? WAIT_EVERY_US : grace && !up ? GRACE_EVERY_US : every_us;
+    every_us = has_waiters(service) ? WAIT_EVERY_US : grace && !up ? GRACE_EVERY_US : every_us;
     loop_timer_at(service->due, service->check_mono_us + every_us);
 }
 
@@ -243,7 +243,7 @@ void service_check_now(struct service *service)
     const struct config_service *config = service->config;
     service->checking = true;
     service->failed = false;
-    service->open_parts = 1; /* ourselves, until all parts are under way */
+    service->open_parts = 1; /* this function, until all parts are started */
     service->check_mono_us = mono_us(service);
     if (config->command.count > 0) {
         check_child(service);
@@ -314,7 +314,7 @@ static void on_exit_child(struct process *process, int exit_code, void *userdata
     if (lived_us >= STABLE_US) {
         service->backoff_us = BACKOFF_US;
     }
-    LOG(WARNING, "service %s: child ended (exit code %d), started again in %lld s",
+    LOG(WARNING, "service %s: child ended (exit code %d), starting it again in %lld s",
         service->config->name, exit_code, (long long)(service->backoff_us / USEC_PER_SEC));
     respawn_later(service);
 }
@@ -395,7 +395,7 @@ int service_restart(struct service *service, struct action_call *call, struct er
     return ACTION_DONE;
 }
 
-/* systemd knows when the unit last changed its state: after the command, then it was restarted. */
+/* The unit was restarted if systemd reports a change of its state after the command began. */
 void service_looked_up(const struct units_state *state, const struct err *err, void *userdata)
 {
     struct service *service = userdata;
@@ -408,20 +408,20 @@ void service_looked_up(const struct units_state *state, const struct err *err, v
     struct err why = {0};
     AUTO_BUF struct buf since = BUF_INIT(64);
     if (state == NULL) {
-        (void)err_set(&why, ERR_COMMAND_LOST, "restart of %s; systemd did not say: %s", unit,
+        (void)err_set(&why, ERR_COMMAND_LOST, "restart of %s: systemd gave no answer: %s", unit,
                       err_info(err->id)->message);
         action_finish(call, &why);
         return;
     }
     clock_add_iso(&since, state->since_wall_us, false);
     if (state->since_wall_us < action_begun_us(call)) {
-        (void)err_set(&why, ERR_COMMAND_NOT_DONE, "restart of %s: looked, it is %s (%s) since %s",
+        (void)err_set(&why, ERR_COMMAND_NOT_DONE, "restart of %s: it has been %s (%s) since %s",
                       unit, state->active, state->sub, since.data);
         action_finish(call, &why);
         return;
     }
     reply_line(action_reply(call),
-               "nightdesk was restarted meanwhile. Looked: %s is %s (%s) since %s.", unit,
+               "nightdesk was restarted in the meantime. %s has been %s (%s) since %s.", unit,
                state->active, state->sub, since.data);
     action_finish(call, NULL);
 }
@@ -430,33 +430,34 @@ int service_recover(struct service *service, struct action_call *call, bool *ret
                     struct err *err)
 {
     const struct config_service *config = service->config;
-    if (config->unit[0] == '\0') { /* children end with us, and are started anew with us */
+    if (config->unit[0] == '\0') { /* children stop and start with nightdesk */
         *ret_happened = config->command.count > 0;
         if (*ret_happened) {
-            reply_line(action_reply(call), "nightdesk was restarted meanwhile, and %s with it.",
-                       config->name);
+            reply_line(action_reply(call),
+                       "nightdesk was restarted in the meantime, and %s with it.", config->name);
         }
         return 0;
     }
     struct units *units = service->health->options.units;
     struct err why = {0};
     if (units == NULL) {
-        return err_set(err, ERR_COMMAND_LOST, "restart of %s; systemd cannot be asked",
+        return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd is not available",
                        config->unit);
     }
     if (service->recovering != NULL) {
-        return err_set(err, ERR_COMMAND_LOST, "restart of %s, asked for twice", config->unit);
+        return err_set(err, ERR_COMMAND_LOST, "restart of %s: another recovery of it is under way",
+                       config->unit);
     }
     if (units_get(units, config->unit, config->timeout_us / USEC_PER_MSEC, service_looked_up,
                   service, &why) < 0) {
-        return err_set(err, ERR_COMMAND_LOST, "restart of %s; systemd did not say: %s",
+        return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd gave no answer: %s",
                        config->unit, err_info(why.id)->message);
     }
     service->recovering = call;
     return ACTION_PENDING;
 }
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ life cycle */
 
 void service_init(struct service *service, struct health *health,
                   const struct config_service *config)
@@ -465,7 +466,7 @@ void service_init(struct service *service, struct health *health,
                                 .config = config,
                                 .backoff_us = BACKOFF_US,
                                 .alerted = true,
-                                /* What a recovered command waits for is looked at before
+                                /* A recovered command may wait for this service before
                                  * service_start. */
                                 .grace_mono_us =
                                     clock_mono_us(loop_clock(health->options.loop)) + GRACE_US,

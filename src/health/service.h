@@ -1,12 +1,12 @@
 /*
- * service.h: one service: its checks, its child if it has one, and who waits for it.
+ * service.h: one service: its checks, its child if it has one, and the calls that wait for it.
  *
  *     service_init(service, health, config); service_start(service);
- *     service_check_now(service);                            // ends in health_checked
- *     rc = service_restart(service, call, err);              // ends the call
+ *     service_check_now(service);                            // calls health_checked at the end
+ *     rc = service_restart(service, call, err);              // finishes the call
  *     service_release(service);
  *
- * Always true: at most one check and one child at a time; a call that waits is ended exactly once
+ * Always true: at most one check and one child at a time; a waiting call is finished exactly once,
  * or cancelled.
  * Thread: ops.
  */
@@ -38,39 +38,39 @@ struct service_waiter {
 struct service {
     struct health *health;
     const struct config_service *config;
-    struct loop_source *due; /* the next check */
+    struct loop_source *due; /* timer of the next check */
 
     /* the check under way */
     bool checking;
-    int open_parts; /* answers that are still to come */
+    int open_parts; /* parts without a result */
     bool failed;
     char detail[SERVICE_DETAIL_SIZE]; /* of the last check that failed, or "ok" */
     struct http_call *http;
     int64_t check_mono_us;
 
-    /* what the last ones said */
+    /* results of the last checks */
     enum service_state state;
-    int64_t since_us;   /* wall: in this state since; 0 unknown */
-    int64_t checked_us; /* wall; 0 never */
-    int64_t since_mono_us, checked_mono_us, failing_mono_us; /* of the three, for durations */
-    int64_t latency_us;                                      /* of the last successful one */
-    int failures;                                            /* in a row, counted ones */
+    int64_t since_us;   /* wall: start of this state; 0: unknown */
+    int64_t checked_us; /* wall; 0: never */
+    int64_t since_mono_us, checked_mono_us, failing_mono_us; /* the same times, for durations */
+    int64_t latency_us;                                      /* of the last successful check */
+    int failures;                                            /* consecutive, counted ones */
     int64_t failing_since_us;
-    bool alerted;          /* or unknown, right after our start */
-    int64_t grace_mono_us; /* until then failures do not count */
+    bool alerted;          /* the alert is open, or may be open right after our start */
+    int64_t grace_mono_us; /* failures before this time are not counted */
 
     /* the child of a service with a command */
     struct process *child;
     struct loop_source *respawn;
     int64_t backoff_us;
-    int restarts;  /* by us, because it ended */
+    int restarts;  /* by nightdesk, because the child had ended */
     int ends;      /* since the last check */
-    int exit_code; /* of the last end */
+    int exit_code; /* of the last child that ended */
     char log_path[512];
 
-    struct action_call *restarting; /* the restart under way, if somebody waits for it */
+    struct action_call *restarting; /* the call that waits for the restart; NULL: none */
     bool restart_open;
-    struct action_call *recovering; /* wants to know whether a restart took effect */
+    struct action_call *recovering; /* the call that asks whether a restart took effect */
     struct service_waiter waiters[SERVICE_WAITERS_MAX];
 };
 
@@ -83,9 +83,9 @@ void service_release(struct service *service);
 void service_start(struct service *service, int64_t first_check_us);
 void service_check_now(struct service *service);
 
-/* ACTION_PENDING, or negative. */
+/* ACTION_PENDING, ACTION_DONE or negative. */
 int service_restart(struct service *service, struct action_call *call, struct err *err);
-/* An action's recover() for a restart that a crash of ours cut off. */
+/* An action's recover() for a restart that was interrupted by a crash of nightdesk. */
 int service_recover(struct service *service, struct action_call *call, bool *ret_happened,
                     struct err *err);
 /* systemd's answer to service_recover; userdata is the service. */

@@ -41,7 +41,7 @@ struct rig {
     struct health *health;
     struct action_table *table;
     struct web *web;
-    _Atomic int status; /* what the service answers */
+    _Atomic int status; /* the HTTP status that the service returns */
     _Atomic int asked;
 };
 
@@ -140,7 +140,7 @@ static void start(struct rig *rig)
     health_start(rig->health);
 }
 
-/* Runs the loop until the condition holds, ten seconds at most. */
+/* Runs the loop until the condition is true, for at most ten seconds. */
 #define UNTIL(rig, condition)                                                         \
     do {                                                                              \
         int64_t end_us_ = clock_mono_us(loop_clock((rig)->loop)) + 10 * USEC_PER_SEC; \
@@ -191,7 +191,7 @@ static struct action_call call_of(struct rig *rig, const char *action, const cha
                                 .owner = f};
 }
 
-static void an_alert_comes_at_the_threshold_and_goes(void **state)
+static void an_alert_is_raised_at_the_threshold_and_resolved(void **state)
 {
     struct rig *rig = *state;
     add_service(rig, "demo")->url = rig->url;
@@ -199,7 +199,7 @@ static void an_alert_comes_at_the_threshold_and_goes(void **state)
     AUTO_BUF struct buf line = BUF_INIT(64);
     AUTO_JSON struct json_object *data = json_object_new_object();
     health_status(&line, data, rig->health);
-    assert_string_equal(line.data, "Services 0/1 up (1 not known yet)");
+    assert_string_equal(line.data, "Services 0/1 up (1 unknown)");
     buf_clear(&line);
     UNTIL(rig, first(rig)->state == SERVICE_UP);
     health_status(&line, data, rig->health);
@@ -216,7 +216,7 @@ static void an_alert_comes_at_the_threshold_and_goes(void **state)
     assert_int_equal(alert->count, 1);
     assert_int_equal(alert->type, ALERT_SERVICE);
     assert_int_equal(alert->severity, SEVERITY_HIGH);
-    assert_non_null(strstr(alert->description, "3 checks in a row failed: HTTP 503"));
+    assert_non_null(strstr(alert->description, "3 consecutive checks failed: HTTP 503"));
     free(alert);
     rig->status = 200;
     UNTIL(rig, first(rig)->state == SERVICE_UP);
@@ -226,7 +226,7 @@ static void an_alert_comes_at_the_threshold_and_goes(void **state)
     assert_true(stats.count >= 7 && stats.up >= 2 && stats.up <= stats.count - 5);
 }
 
-static void fewer_failures_are_no_alert(void **state)
+static void fewer_failures_raise_no_alert(void **state)
 {
     struct rig *rig = *state;
     add_service(rig, "demo")->url = rig->url;
@@ -241,7 +241,7 @@ static void fewer_failures_are_no_alert(void **state)
     assert_int_equal(alert_status(rig, "service:demo"), -1);
 }
 
-static void any_success_is_healthy_unless_one_is_asked_for(void **state)
+static void any_2xx_is_healthy_unless_expect_status_is_set(void **state)
 {
     struct rig *rig = *state;
     struct config_service *demo = add_service(rig, "demo");
@@ -261,7 +261,7 @@ static void any_success_is_healthy_unless_one_is_asked_for(void **state)
     UNTIL(rig, first(rig)->state == SERVICE_UP);
 }
 
-static void nobody_at_the_port_is_down(void **state)
+static void a_refused_connection_is_down(void **state)
 {
     struct rig *rig = *state;
     add_service(rig, "demo")->url = rig->url;
@@ -273,7 +273,7 @@ static void nobody_at_the_port_is_down(void **state)
     assert_string_equal(first(rig)->detail, err_info(ERR_HTTP_CONNECT)->message);
 }
 
-static void a_start_has_its_grace(void **state)
+static void failures_after_a_start_are_not_counted(void **state)
 {
     struct rig *rig = *state;
     add_service(rig, "demo")->url = rig->url;
@@ -304,7 +304,7 @@ static void an_alert_of_an_earlier_process_is_resolved(void **state)
     assert_int_equal(alert_status(rig, "service:demo"), ALERT_FIXED);
 }
 
-static void sleeper(struct rig *rig, const char *script)
+static void add_child(struct rig *rig, const char *script)
 {
     struct config_service *service = add_service(rig, "demo");
     service->command.items[0] = "/bin/sh";
@@ -316,7 +316,7 @@ static void sleeper(struct rig *rig, const char *script)
 static void a_killed_child_is_started_again(void **state)
 {
     struct rig *rig = *state;
-    sleeper(rig, "exec sleep 1000");
+    add_child(rig, "exec sleep 1000");
     start(rig);
     UNTIL(rig, first(rig)->state == SERVICE_UP);
     pid_t before = process_pid(first(rig)->child);
@@ -339,7 +339,7 @@ static void a_killed_child_is_started_again(void **state)
 static void a_child_that_keeps_ending_is_down(void **state)
 {
     struct rig *rig = *state;
-    sleeper(rig, "exit 3");
+    add_child(rig, "exit 3");
     start(rig);
     first(rig)->grace_mono_us = 0;
     UNTIL(rig, first(rig)->failures >= 3);
@@ -348,10 +348,10 @@ static void a_child_that_keeps_ending_is_down(void **state)
     assert_int_equal(health_up(rig->health), 0);
 }
 
-static void restart_gives_a_new_child_at_once(void **state)
+static void a_restart_starts_a_new_child_at_once(void **state)
 {
     struct rig *rig = *state;
-    sleeper(rig, "exec sleep 1000");
+    add_child(rig, "exec sleep 1000");
     start(rig);
     UNTIL(rig, first(rig)->state == SERVICE_UP);
     pid_t before = process_pid(first(rig)->child);
@@ -360,7 +360,7 @@ static void restart_gives_a_new_child_at_once(void **state)
     struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, &f);
     assert_int_equal(call.action->preview(&call, NULL), 0);
     assert_non_null(
-        strstr(reply_get_block(reply, 0).text, "is ended and started anew. Now up for"));
+        strstr(reply_get_block(reply, 0).text, "is stopped and started again. Now up for"));
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
     struct finished g = {0};
     struct action_call again = call_of(rig, "service.restart", "demo", NULL, reply, &g);
@@ -377,10 +377,10 @@ static void restart_gives_a_new_child_at_once(void **state)
     assert_string_equal(reply_get_title(reply), "demo is healthy");
 }
 
-static void a_restart_that_we_died_in_is_looked_up(void **state)
+static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
 {
     struct rig *rig = *state;
-    sleeper(rig, "exec sleep 1000");
+    add_child(rig, "exec sleep 1000");
     add_service(rig, "pred")->unit = "pred.service";
     start(rig);
     struct finished f = {0};
@@ -389,11 +389,11 @@ static void a_restart_that_we_died_in_is_looked_up(void **state)
     AUTO_REPLY struct reply *reply = reply_new();
     struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, &f);
     assert_int_equal(call.action->recover(&call, &happened, &err), 0);
-    assert_true(happened); /* children begin anew with us */
+    assert_true(happened); /* children restart with nightdesk */
 
-    call.args[0] = "pred"; /* no systemd here: nobody knows */
+    call.args[0] = "pred"; /* without systemd the outcome is unknown */
     assert_int_equal(call.action->recover(&call, &happened, &err), -ERR_COMMAND_LOST);
-    assert_non_null(strstr(err.context, "systemd cannot be asked"));
+    assert_non_null(strstr(err.context, "systemd is not available"));
 
     struct service *pred = &rig->health->services[1];
     struct units_state unit = {.active = "active", .sub = "running", .since_wall_us = 5000000};
@@ -403,7 +403,7 @@ static void a_restart_that_we_died_in_is_looked_up(void **state)
     assert_int_equal(f.times, 1);
     assert_int_equal(f.err_id, ERR_NONE);
     assert_non_null(strstr(reply_get_block(reply, 1).text,
-                           "pred.service is active (running) since 1970-01-01T00:00:05Z"));
+                           "pred.service has been active (running) since 1970-01-01T00:00:05Z"));
     call.begun_us = 6000000;
     pred->recovering = &call;
     service_looked_up(&unit, NULL, pred);
@@ -414,21 +414,21 @@ static void a_restart_that_we_died_in_is_looked_up(void **state)
     assert_int_equal(f.err_id, ERR_COMMAND_LOST);
     assert_int_equal(f.times, 3);
     pred->recovering = &call;
-    call.action->cancel(&call); /* took too long: told already */
+    call.action->cancel(&call); /* the step timed out and was reported */
     service_looked_up(&unit, NULL, pred);
     assert_int_equal(f.times, 3);
 }
 
-static void waiting_before_the_start_is_no_failure(void **state)
+static void waiting_before_the_start_is_not_a_failure(void **state)
 {
     struct rig *rig = *state;
-    sleeper(rig, "exec sleep 1000");
+    add_child(rig, "exec sleep 1000");
     make_health(rig);
     struct finished f = {0};
     AUTO_REPLY struct reply *reply = reply_new();
     struct action_call call = call_of(rig, "service.wait_healthy", "demo", NULL, reply, &f);
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
-    UNTIL(rig, first(rig)->checked_us > 0); /* the child is not there yet */
+    UNTIL(rig, first(rig)->checked_us > 0); /* the child has not started yet */
     assert_int_equal(first(rig)->failures, 0);
     assert_int_equal(first(rig)->state, SERVICE_UNKNOWN);
     health_start(rig->health);
@@ -436,7 +436,7 @@ static void waiting_before_the_start_is_no_failure(void **state)
     assert_int_equal(f.err_id, ERR_NONE);
 }
 
-static void waiting_ends_with_its_time(void **state)
+static void waiting_times_out(void **state)
 {
     struct rig *rig = *state;
     add_service(rig, "demo")->url = rig->url;
@@ -446,10 +446,11 @@ static void waiting_ends_with_its_time(void **state)
     struct finished g = {0};
     AUTO_REPLY struct reply *reply = reply_new();
     struct action_call call = call_of(rig, "service.wait_healthy", "demo", "1000000", reply, &f);
-    struct action_call gone = call_of(rig, "service.wait_healthy", "demo", "1000000", reply, &g);
+    struct action_call cancelled =
+        call_of(rig, "service.wait_healthy", "demo", "1000000", reply, &g);
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
-    assert_int_equal(gone.action->run(&gone, NULL), ACTION_PENDING);
-    gone.action->cancel(&gone);
+    assert_int_equal(cancelled.action->run(&cancelled, NULL), ACTION_PENDING);
+    cancelled.action->cancel(&cancelled);
     UNTIL(rig, f.times == 1);
     assert_int_equal(f.err_id, ERR_SERVICE_UNHEALTHY);
     assert_int_equal(g.times, 0);
@@ -471,8 +472,8 @@ static void logs_are_bounded_clean_and_redacted(void **state)
 {
     struct rig *rig = *state;
     assert_true(log_hide("token-abc-987"));
-    sleeper(rig, "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done;"
-                 "echo key token-abc-987; printf 'bad \\377\\033[31m\\n'; exec sleep 1000");
+    add_child(rig, "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done;"
+                   "echo key token-abc-987; printf 'bad \\377\\033[31m\\n'; exec sleep 1000");
     start(rig);
     char path[128];
     (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
@@ -488,20 +489,20 @@ static void logs_are_bounded_clean_and_redacted(void **state)
     assert_int_equal(reply_block_count(reply), 1);
     const char *shown = reply_get_block(reply, 0).text;
     assert_string_equal(shown, "line 97\nline 98\nline 99\nkey ***\nbad ??[31m");
-    struct action_call gone = call_of(rig, "service.logs", "demo", "5", reply, &f);
-    assert_int_equal(gone.action->run(&gone, NULL), ACTION_PENDING);
-    gone.action->cancel(&gone);
+    struct action_call cancelled = call_of(rig, "service.logs", "demo", "5", reply, &f);
+    assert_int_equal(cancelled.action->run(&cancelled, NULL), ACTION_PENDING);
+    cancelled.action->cancel(&cancelled);
     call.args[1] = "201";
     assert_int_equal(call.action->run(&call, NULL), -ERR_COMMAND_ARG_INVALID);
 }
 
-/* What stands behind a NUL is shown, and searched for secrets; nothing turns the text around. */
-static void a_nul_hides_nothing_of_a_log(void **state)
+/* The text after a NUL is shown and redacted; a bidirectional override is replaced. */
+static void a_nul_hides_no_part_of_a_log(void **state)
 {
     struct rig *rig = *state;
     assert_true(log_hide("token-abc-987"));
-    sleeper(rig, "printf 'one\\0two\\nkey token-abc-987\\n"
-                 "rm \\342\\200\\256cba \\302\\233 end\\n'; exec sleep 1000");
+    add_child(rig, "printf 'one\\0two\\nkey token-abc-987\\n"
+                   "rm \\342\\200\\256cba \\302\\233 end\\n'; exec sleep 1000");
     start(rig);
     char path[128];
     (void)snprintf(path, sizeof(path), "%s/demo.log", rig->folder);
@@ -514,7 +515,7 @@ static void a_nul_hides_nothing_of_a_log(void **state)
     assert_string_equal(reply_get_block(reply, 0).text, "one?two\nkey ***\nrm ?cba ? end");
 }
 
-static void names_are_checked(void **state)
+static void an_unknown_service_name_is_refused(void **state)
 {
     struct rig *rig = *state;
     add_service(rig, "prediction")->url = rig->url;
@@ -562,14 +563,15 @@ static void a_bad_unit_name_is_refused(void **state)
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(health, RIGGED(an_alert_comes_at_the_threshold_and_goes),
-           RIGGED(fewer_failures_are_no_alert), RIGGED(nobody_at_the_port_is_down),
-           RIGGED(any_success_is_healthy_unless_one_is_asked_for), RIGGED(a_start_has_its_grace),
+UNIT_GROUP(health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
+           RIGGED(fewer_failures_raise_no_alert), RIGGED(a_refused_connection_is_down),
+           RIGGED(any_2xx_is_healthy_unless_expect_status_is_set),
+           RIGGED(failures_after_a_start_are_not_counted),
            RIGGED(an_alert_of_an_earlier_process_is_resolved),
            RIGGED(a_killed_child_is_started_again), RIGGED(a_child_that_keeps_ending_is_down),
-           RIGGED(restart_gives_a_new_child_at_once),
-           RIGGED(a_restart_that_we_died_in_is_looked_up),
-           RIGGED(waiting_before_the_start_is_no_failure), RIGGED(waiting_ends_with_its_time),
-           RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(a_nul_hides_nothing_of_a_log),
-           RIGGED(names_are_checked), RIGGED(a_unit_without_systemd_is_down),
+           RIGGED(a_restart_starts_a_new_child_at_once),
+           RIGGED(a_restart_interrupted_by_a_crash_is_looked_up),
+           RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
+           RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(a_nul_hides_no_part_of_a_log),
+           RIGGED(an_unknown_service_name_is_refused), RIGGED(a_unit_without_systemd_is_down),
            RIGGED(a_bad_unit_name_is_refused))
