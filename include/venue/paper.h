@@ -1,23 +1,21 @@
 /*
- * paper.h: a venue that trades on paper, against the bars that it is shown; its rules are those of
- * venue/paper_book.h.
+ * paper.h: the paper venue. It fills orders against bars, by the rules of venue/paper_book.h.
  *
  *     paper_init(&paper, &settings, step_us);
- *     rc = paper_open(&paper, store, err);        // what its disk knows; or, for a back-test:
- *     paper_open_memory(&paper);                  // a fresh account that no disk keeps
+ *     rc = paper_open(&paper, store, err);        // the stored account; or, for a back-test:
+ *     paper_open_memory(&paper);                  // a new account, in memory only
  *     rc = paper_bars(&paper, bars, count, err);  // the market moves: fills, stops, targets
- *     venue_send(&paper.venue, &order);           // answers through venue_poll
+ *     venue_send(&paper.venue, &order);           // answered through venue_poll
  *     paper_release(&paper);
  *
- * Invariants: with a store, what it answers is on its own disk (store/paper.h) before it is told,
- * as long as the disk takes it. A disk that does not stops no market: the venue goes on from memory
- * (`behind`), and paper_flush brings the disk up to date. Until then a crash takes it back to its
- * last write; who keeps what it said flushes it first. A bar that it has seen is not traded again.
- * When memory is full too, a call leaves it as it was and nothing is answered (NO_ANSWER).
- * Without a store it answers the same from memory: of the newest PAPER_MEMORY_ORDERS orders, those
- * that rest or whose position is open always among them. A report for which there is no room is
- * lost, as on a network; whoever misses it asks again.
- * Thread: the engine's.
+ * Invariants: with a store, changes are written to the venue's own tables (store/paper.h) before
+ * they are reported. If the disk cannot be written, the venue continues from memory (`behind`)
+ * until paper_flush succeeds; a crash before that returns it to its last write, so the caller
+ * flushes the venue before it stores what the venue has reported. A bar is never traded twice. When
+ * memory is full too, a call changes nothing and is answered by NO_ANSWER. Without a store, the
+ * venue answers from memory about the newest PAPER_MEMORY_ORDERS orders, which always include the
+ * resting ones and those with an open position. A report that does not fit in the queue is lost, as
+ * on a network; the engine queries again. Thread: the engine's.
  */
 #pragma once
 
@@ -36,36 +34,36 @@ struct paper_memory;
 
 struct paper {
     struct venue venue;
-    struct trading_store *store; /* NULL, and no memory either: answers nothing */
-    struct paper_memory *memory; /* owned; with a store: what is not on it yet */
-    bool behind;                 /* there is such: the store is older than the book */
+    struct trading_store *store; /* NULL, with memory NULL too: every call gets NO_ANSWER */
+    struct paper_memory *memory; /* owned; with a store: the records not written yet */
+    bool behind;                 /* the store is older than the book */
     struct dec initial_cash;
     struct paper_terms terms;
     struct paper_book book;
-    struct paper_book written;  /* with a store: the book as it is there */
+    struct paper_book written;  /* with a store: the book as stored */
     struct paper_change change; /* of the call under way */
     int report_head;
     int report_count;
     struct venue_report reports[PAPER_REPORTS_MAX];
 };
 
-/* step_us: how long a bar of the source is. */
+/* step_us: the length of the source's bars. */
 void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us);
 void paper_release(struct paper *paper);
-/* Costs, depth and the like, from now on. */
+/* Changes costs, depth and the other terms from now on. */
 void paper_set_costs(struct paper *paper, const struct settings *settings);
 
-/* Reads its book from the store, which outlives it or the next open. Reports that were waiting
- * are dropped. A failure leaves it answering nothing. */
+/* Reads the book from the store, which must outlive the venue or its next open. Waiting reports are
+ * dropped. After a failure every call gets NO_ANSWER. */
 int paper_open(struct paper *paper, struct trading_store *store, struct err *err);
-/* A fresh account, kept in memory only; never fails afterwards. */
+/* A new account, in memory only; the functions below never fail then. */
 void paper_open_memory(struct paper *paper);
 
-/* The last price of a symbol, when no bar has been shown yet. */
+/* Sets the last price of a symbol before its first bar. */
 void paper_quote(struct paper *paper, struct symbol symbol, struct dec price);
 
-/* Writes what the disk did not take when it happened; nothing to write: 0. */
+/* Writes the changes that are not on disk yet; 0 when there are none. */
 int paper_flush(struct paper *paper, struct err *err);
 
-/* The bars of one moment. A failure leaves everything as it was: show the same again later. */
+/* Trades the bars of one time. A failure changes nothing: pass the same bars again later. */
 int paper_bars(struct paper *paper, const struct source_bar *bars, int count, struct err *err);

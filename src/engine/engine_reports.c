@@ -281,10 +281,10 @@ static void give_up_bracket(struct engine *engine, struct engine_slot *slot,
 static void adopt_standing(struct engine *engine, struct position *p,
                            const struct venue_report *report)
 {
-    if (report->standing_stop.e8 > 0 && report->standing_target.e8 > 0 &&
-        (p->stop.e8 != report->standing_stop.e8 || p->target.e8 != report->standing_target.e8)) {
-        p->stop = report->standing_stop;
-        p->target = report->standing_target;
+    if (report->current_stop.e8 > 0 && report->current_target.e8 > 0 &&
+        (p->stop.e8 != report->current_stop.e8 || p->target.e8 != report->current_target.e8)) {
+        p->stop = report->current_stop;
+        p->target = report->current_target;
         engine->out->positions_changed = true;
         engine->out->write = true;
     }

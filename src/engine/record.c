@@ -499,8 +499,8 @@ static void pack_report(struct pack *p, struct venue_report *r)
     pack_dec(p, &r->stop);
     pack_dec(p, &r->target);
     if (r->kind == VENUE_REFUSED) { /* of others they are zero */
-        pack_dec(p, &r->standing_stop);
-        pack_dec(p, &r->standing_target);
+        pack_dec(p, &r->current_stop);
+        pack_dec(p, &r->current_target);
     }
     pack_i64(p, &r->funding_id);
     pack_i64(p, &r->prev_funding_id);

@@ -9,17 +9,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Payments that follow one listing. */
-#define PAYMENTS_A_LISTING 8
+/* The most payments reported after one listing. */
+#define PAYMENTS_PER_LISTING 8
 
 static struct paper *of(struct venue *venue)
 {
     return (struct paper *)((char *)venue - offsetof(struct paper, venue));
 }
 
-/* ---------------------------------------------------------------- what it knows, wherever */
+/* ---------------------------------------------------------------- reading, memory and store */
 
-/* ERR_STORE_NOT_FOUND: an order that it never saw. */
+/* ERR_STORE_NOT_FOUND: the order was never received. */
 static int look_up_order(struct paper *paper, const char *client_id, struct order *ret,
                          struct err *err)
 {
@@ -36,10 +36,10 @@ static int look_up_order(struct paper *paper, const char *client_id, struct orde
     return paper->memory == NULL ? -ERR_VENUE_DISK : -ERR_STORE_NOT_FOUND;
 }
 
-/* One more than a report can carry, so that it shows whether there are more. */
+/* One more than fits in a report, to find out whether there are more. */
 #define FILLS_LOOKED_UP (VENUE_FILLS_MAX + 1)
 
-/* What its disk has is older than what the disk did not take. */
+/* The fills in the store are older than those in memory. */
 static int oldest_fills(struct paper *paper, const char *client_id, int64_t after, struct fill *ret,
                         struct err *err)
 {
@@ -71,8 +71,8 @@ static int newest_fills(struct paper *paper, const char *client_id, struct fill 
 
 /* ---------------------------------------------------------------- reports */
 
-/* A slot for a report; NULL when the queue is full: then the report is lost, as on a network, and
- * the engine asks again. */
+/* Queues an empty report. NULL when the queue is full: the report is lost, as on a network, and the
+ * engine queries again. */
 static struct venue_report *new_report(struct paper *paper, enum venue_report_kind kind,
                                        const char *client_id)
 {
@@ -95,7 +95,7 @@ static void no_answer(struct paper *paper, enum venue_call asked, const char *cl
     }
 }
 
-/* As the book has it: a position's, else that of an entry that rests. */
+/* The bracket of the entry's position, or of the resting entry without one. */
 static void report_bracket(const struct paper *paper, const struct order *order,
                            struct venue_report *r)
 {
@@ -115,8 +115,8 @@ static void report_bracket(const struct paper *paper, const struct order *order,
     }
 }
 
-/* The state of an order, from the disk where there is one: what is told is what would be found
- * after a crash. With after < 0 the newest fills, else the ones that follow it. */
+/* Reports the state of an order as it is stored, so that a report agrees with the state after a
+ * crash. With after < 0 it has the newest fills, otherwise the oldest after that id. */
 static void report_order(struct paper *paper, const char *client_id, enum venue_call asked,
                          int64_t after)
 {
@@ -183,7 +183,7 @@ static bool is_among(const struct paper_change *change, const char *client_id, i
     return false;
 }
 
-/* Each order once, also the entry whose bracket filled. */
+/* Reports each order once, including an entry whose bracket has filled. */
 static void report_change(struct paper *paper, const struct paper_change *change)
 {
     for (int i = 0; i < change->order_count; i++) {
@@ -199,9 +199,9 @@ static void report_change(struct paper *paper, const struct paper_change *change
     }
 }
 
-/* ---------------------------------------------------------------- its disk */
+/* ---------------------------------------------------------------- writing */
 
-/* "stopped_us BTC-USD": when the stop of a position was hit that could not go at once. */
+/* "stopped_us BTC-USD": when the stop of a position was hit but only partly filled. */
 static void name_stopped(struct symbol symbol, char ret[48])
 {
     (void)snprintf(ret, 48, "stopped_us %.15s", symbol.name);
@@ -213,11 +213,12 @@ static int64_t stopped_of(const struct paper_book *book, struct symbol symbol)
     return index < 0 ? 0 : book->stopped_us[index];
 }
 
-static int write_stopped(struct paper *paper, const struct paper_book *of_whom, struct err *err)
+static int write_stopped(struct paper *paper, const struct paper_book *positions_of,
+                         struct err *err)
 {
     int rc = 0;
-    for (int i = 0; i < of_whom->position_count && rc >= 0; i++) {
-        struct symbol symbol = of_whom->positions[i].symbol;
+    for (int i = 0; i < positions_of->position_count && rc >= 0; i++) {
+        struct symbol symbol = positions_of->positions[i].symbol;
         int64_t now_us = stopped_of(&paper->book, symbol);
         if (now_us != stopped_of(&paper->written, symbol)) {
             char name[48];
@@ -297,7 +298,7 @@ int paper_flush(struct paper *paper, struct err *err)
     return 0;
 }
 
-/* The book that a call changes: a draft, of which nothing is kept when there is no room for it. */
+/* Returns the book that a call changes. With a store it is a draft, dropped if commit fails. */
 static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
 {
     paper->change.order_count = 0;
@@ -310,26 +311,27 @@ static struct paper_book *begin(struct paper *paper, struct paper_book *draft)
     return draft;
 }
 
-/* All of it in the book, on disk as soon as the disk takes it, and told; or nothing. */
+/* Makes the draft the book, writes it if the disk can be written, and queues the reports. After a
+ * failure nothing has changed. */
 static int commit(struct paper *paper, const struct paper_book *book, struct err *err)
 {
     if (paper->memory == NULL) {
-        return err_set(err, ERR_VENUE_DISK, "the paper venue has no database");
+        return err_set(err, ERR_VENUE_DISK, "the paper venue has no open database");
     }
     if (paper->store == NULL) {
         paper_memory_add(paper->memory, &paper->book, &paper->change);
         report_change(paper, &paper->change);
         return 0;
     }
-    if (!paper_memory_has_room(paper->memory, &paper->change)) {
-        return err_set(err, ERR_VENUE_DISK, "there is no memory for more that is not on disk");
+    if (!paper_memory_has_space(paper->memory, &paper->change)) {
+        return err_set(err, ERR_VENUE_DISK, "the memory for records that are not on disk is full");
     }
     paper->book = *book;
     paper_memory_add(paper->memory, &paper->book, &paper->change);
     struct err why = {0};
     bool was_behind = paper->behind;
     paper->behind = true;
-    /* A disk that failed is tried again by who asks for a flush, not with every call. */
+    /* After a failure only paper_flush tries the disk again, not every call. */
     if (!was_behind && paper_flush(paper, &why) < 0) {
         LOG(DEBUG, "the paper venue keeps its book in memory: %s", why.context);
     }
@@ -345,7 +347,7 @@ static void paper_send(struct venue *venue, const struct order *order)
     struct err err = {0};
     struct order known;
     if (look_up_order(paper, order->client_id, &known, &err) != -ERR_STORE_NOT_FOUND) {
-        /* Sent before: the first one stands, and this answers with its state. */
+        /* Sent before: report the state of the first. */
         report_order(paper, order->client_id, VENUE_CALL_SEND, -1);
         return;
     }
@@ -353,7 +355,7 @@ static void paper_send(struct venue *venue, const struct order *order)
     struct paper_book *book = begin(paper, &draft);
     paper_book_send(book, &paper->terms, order, &paper->change);
     if (commit(paper, book, &err) < 0) {
-        LOG(DEBUG, "paper venue could not take %s: %s", order->client_id, err.context);
+        LOG(DEBUG, "the paper venue could not accept %s: %s", order->client_id, err.context);
         no_answer(paper, VENUE_CALL_SEND, order->client_id);
     }
 }
@@ -371,15 +373,16 @@ static void paper_cancel(struct venue *venue, const char *client_id)
     }
 }
 
-/* Beside what is refused; an earlier amendment may have been taken whose report was lost. */
-static void report_standing(struct paper *paper, const char *client_id, struct venue_report *r)
+/* A refusal reports the current bracket too: an earlier amendment may have been accepted, and its
+ * report lost. */
+static void report_current(struct paper *paper, const char *client_id, struct venue_report *r)
 {
     struct err err = {0};
     struct order order;
     if (look_up_order(paper, client_id, &order, &err) >= 0) {
         report_bracket(paper, &order, r);
-        r->standing_stop = r->stop;
-        r->standing_target = r->target;
+        r->current_stop = r->stop;
+        r->current_target = r->target;
     }
 }
 
@@ -406,7 +409,7 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
         r = new_report(paper, VENUE_REFUSED, client_id);
         if (r != NULL) {
             r->asked = VENUE_CALL_AMEND;
-            report_standing(paper, client_id, r);
+            report_current(paper, client_id, r);
             r->stop = stop;
             r->target = target;
             (void)str_copy(STR_LIT("the market has passed it"), r->reason, sizeof(r->reason));
@@ -422,14 +425,14 @@ static void paper_query(struct venue *venue, const char *client_id, int64_t afte
 
 static void list_payments(struct paper *paper, int64_t after_id)
 {
-    struct funding payments[PAYMENTS_A_LISTING];
+    struct funding payments[PAYMENTS_PER_LISTING];
     struct err err = {0};
     int count = paper->store == NULL ? 0
                                      : paper_store_payments_after(paper->store, after_id, payments,
-                                                                  PAYMENTS_A_LISTING, &err);
+                                                                  PAYMENTS_PER_LISTING, &err);
     if (count >= 0) {
         count += paper_memory_payments(paper->memory, after_id, &payments[count],
-                                       PAYMENTS_A_LISTING - count);
+                                       PAYMENTS_PER_LISTING - count);
     }
     for (int i = 0; i < count; i++) {
         report_payment(paper, &payments[i]);
@@ -464,7 +467,7 @@ static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_fundin
     }
 }
 
-static bool paper_top(const struct venue *venue, struct symbol symbol, struct quote *ret)
+static bool paper_get_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
 {
     const struct paper *paper =
         (const struct paper *)((const char *)venue - offsetof(struct paper, venue));
@@ -490,11 +493,11 @@ static const struct venue_ops paper_ops = {
     .query = paper_query,
     .list = paper_list,
     .amend = paper_amend,
-    .quote = paper_top,
+    .quote = paper_get_quote,
     .poll = paper_poll,
 };
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- life cycle */
 
 void paper_set_costs(struct paper *paper, const struct settings *settings)
 {
@@ -590,8 +593,8 @@ void paper_quote(struct paper *paper, struct symbol symbol, struct dec price)
 
 int paper_bars(struct paper *paper, const struct source_bar *bars, int count, struct err *err)
 {
-    if (!paper_book_wakes(&paper->book, bars, count)) {
-        /* Prices and the clock move; of what is lost in a crash nothing was told. */
+    if (!paper_book_is_affected(&paper->book, bars, count)) {
+        /* Only prices and the clock change: losing them in a crash is safe, nothing is reported. */
         paper_book_bars(&paper->book, &paper->terms, bars, count, &paper->change);
         return 0;
     }

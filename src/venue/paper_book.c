@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* What a level of a book without depth is said to hold. */
-#define ENDLESS_QTY INT64_C(1000000000)
+/* The quantity quoted for an unlimited level. */
+#define UNLIMITED_QTY INT64_C(1000000000)
 
 /* ---------------------------------------------------------------- terms */
 
@@ -76,7 +76,7 @@ void paper_book_price(struct paper_book *book, struct symbol symbol, struct dec 
     }
 }
 
-/* To so many significant digits. */
+/* Rounds to a number of significant digits. */
 static struct dec to_tick(struct dec price, int digits, bool up)
 {
     if (digits <= 0 || price.e8 <= 0) {
@@ -86,7 +86,7 @@ static struct dec to_tick(struct dec price, int digits, bool up)
     return up ? dec_ceil_to(price, step) : dec_floor_to(price, step);
 }
 
-/* A buyer pays more the deeper the level, a seller gets less. */
+/* The deeper the level, the more a buyer pays and the less a seller gets. */
 static struct dec level_price(const struct paper_terms *terms, struct dec middle, int level,
                               bool buys)
 {
@@ -96,12 +96,12 @@ static struct dec level_price(const struct paper_terms *terms, struct dec middle
 }
 
 struct consumed {
-    struct dec qty; /* what the book gave, at most what was wanted */
+    struct dec qty; /* filled by the book, at most the wanted quantity */
     struct dec price;
 };
 
-/* Walks the book; `all`: the deepest level gives the rest, whatever it holds. False when it gives
- * nothing, or the amount cannot be computed. */
+/* Walks the book; with `all` the deepest level is unlimited. False when nothing is filled, or when
+ * the amount overflows. */
 static bool consume(const struct paper_terms *terms, struct dec middle, struct dec wanted,
                     bool buys, bool all, struct consumed *ret)
 {
@@ -111,8 +111,8 @@ static bool consume(const struct paper_terms *terms, struct dec middle, struct d
     int level = 0;
     for (; level < PAPER_LEVELS && left.e8 > 0; level++) {
         price = level_price(terms, middle, level, buys);
-        bool endless = terms->depth.e8 <= 0 || (all && level == PAPER_LEVELS - 1);
-        struct dec part = endless ? left : dec_min(left, dec_div(terms->depth, price));
+        bool unlimited = terms->depth.e8 <= 0 || (all && level == PAPER_LEVELS - 1);
+        struct dec part = unlimited ? left : dec_min(left, dec_div(terms->depth, price));
         paid = dec_add(paid, dec_mul(price, part));
         left = dec_sub(left, part);
     }
@@ -147,8 +147,8 @@ static struct order *find_open(struct paper_book *book, const char *client_id)
     return NULL;
 }
 
-/* The order as it is now into the change. */
-static void note(struct paper_change *change, const struct order *order)
+/* Adds the current state of the order to the change. */
+static void record_order(struct paper_change *change, const struct order *order)
 {
     for (int i = 0; i < change->order_count; i++) {
         if (strcmp(change->orders[i].client_id, order->client_id) == 0) {
@@ -166,10 +166,10 @@ static void end_order(struct order *order, enum order_state state, const char *w
     order->state = state;
     order->updated_us = at_us;
     (void)str_copy(str_c(why), order->reason, sizeof(order->reason));
-    note(change, order);
+    record_order(change, order);
 }
 
-static void sweep(struct paper_book *book)
+static void remove_final_orders(struct paper_book *book)
 {
     int kept = 0;
     for (int i = 0; i < book->open_count; i++) {
@@ -192,11 +192,11 @@ static void cancel_rest(struct paper_book *book, const char *client_id, int64_t 
     }
 }
 
-/* Pays for a fill; false, and nothing changed, when the amount leaves the range. */
-static bool pay(struct paper_book *book, const struct fill *what, struct dec fee_rate,
-                struct paper_change *change)
+/* Books a fill and its payment; false, and nothing is changed, when the amount overflows. */
+static bool book_fill(struct paper_book *book, const struct fill *fill, struct dec fee_rate,
+                      struct paper_change *change)
 {
-    struct fill f = *what;
+    struct fill f = *fill;
     struct dec amount = dec_mul(f.price, f.qty);
     f.fee = dec_mul(amount, fee_rate);
     f.venue_fill_id = book->next_fill_id;
@@ -224,7 +224,7 @@ static void drop_position(struct paper_book *book, int index, int64_t at_us,
     }
 }
 
-/* Takes the quantity of the fill out of the position. */
+/* Subtracts the quantity of a fill from the position. */
 static void reduce(struct paper_book *book, int index, struct dec qty, int64_t at_us,
                    struct paper_change *change)
 {
@@ -235,7 +235,7 @@ static void reduce(struct paper_book *book, int index, struct dec qty, int64_t a
     }
 }
 
-/* Cash and positions at the last prices, and the notional value of the positions. */
+/* Returns cash plus positions at the last prices; *ret_exposure: the notional of the positions. */
 static struct dec equity_of(const struct paper_book *book, struct dec *ret_exposure)
 {
     struct dec equity = book->cash;
@@ -308,10 +308,10 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
         if (!dec_is_valid(dec_mul(price, left))) {
             end_unfilled(order, "size is too large", at_us, change);
         }
-        return; /* the book is empty: it rests */
+        return; /* the book is empty: the order rests */
     }
     struct fill f = fill_of(order, &taken, at_us);
-    if (!affordable(book, terms, &taken) || !pay(book, &f, terms->fee, change)) {
+    if (!affordable(book, terms, &taken) || !book_fill(book, &f, terms->fee, change)) {
         end_unfilled(order, "insufficient funds", at_us, change);
         return;
     }
@@ -337,7 +337,7 @@ static void fill_entry(struct paper_book *book, const struct paper_terms *terms,
     p->target = order->target;
     p->mark_price = taken.price;
     p->fees = dec_add(p->fees, change->fills[change->fill_count - 1].fee);
-    note(change, order);
+    record_order(change, order);
 }
 
 static void fill_close(struct paper_book *book, const struct paper_terms *terms,
@@ -352,7 +352,7 @@ static void fill_close(struct paper_book *book, const struct paper_terms *terms,
     struct dec left = dec_sub(order->qty, order->filled_qty);
     struct dec held = book->positions[index].qty;
     if (dec_cmp(left, held) > 0) {
-        /* Reduces, never turns around: the order is for what there is. */
+        /* A close only reduces: cut the order to the quantity held. */
         order->qty = dec_add(order->filled_qty, held);
         left = held;
     }
@@ -361,18 +361,18 @@ static void fill_close(struct paper_book *book, const struct paper_terms *terms,
         return;
     }
     struct fill f = fill_of(order, &taken, at_us);
-    if (!pay(book, &f, terms->fee, change)) {
+    if (!book_fill(book, &f, terms->fee, change)) {
         end_unfilled(order, "the account cannot book it", at_us, change);
         return;
     }
     order->updated_us = at_us;
     count_fill(order, &taken);
     reduce(book, index, taken.qty, at_us, change);
-    note(change, order);
+    record_order(change, order);
 }
 
-/* 0..1, the same for the same id. */
-static double luck_of(const char *client_id)
+/* A pseudo-random number, 0..1, which depends on the id only. */
+static double random_of(const char *client_id)
 {
     uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a, then a finaliser that mixes all bits */
     for (const char *p = client_id; *p != '\0'; p++) {
@@ -417,7 +417,7 @@ static const char *refusal(const struct paper_book *book, const struct paper_ter
     if (dec_cmp(notional, terms->min_notional) < 0) {
         return "below the smallest order";
     }
-    return luck_of(order->client_id) < terms->reject ? "rejected at random" : NULL;
+    return random_of(order->client_id) < terms->reject ? "rejected at random" : NULL;
 }
 
 void paper_book_send(struct paper_book *book, const struct paper_terms *terms,
@@ -426,9 +426,9 @@ void paper_book_send(struct paper_book *book, const struct paper_terms *terms,
     struct order order = *sent;
     order.filled_qty = DEC_ZERO;
     order.average_price = DEC_ZERO;
-    const char *why_not = refusal(book, terms, &order);
-    if (why_not != NULL) {
-        end_order(&order, ORDER_REJECTED, why_not, order.created_us, change);
+    const char *reason = refusal(book, terms, &order);
+    if (reason != NULL) {
+        end_order(&order, ORDER_REJECTED, reason, order.created_us, change);
         return;
     }
     order.state = ORDER_ACKED;
@@ -437,8 +437,8 @@ void paper_book_send(struct paper_book *book, const struct paper_terms *terms,
     if (order.kind == ORDER_CLOSE && order.decision_id == 0) {
         fill_close(book, terms, open, last_price(book, order.symbol), order.created_us, change);
     }
-    note(change, open);
-    sweep(book);
+    record_order(change, open);
+    remove_final_orders(book);
 }
 
 bool paper_book_cancel(struct paper_book *book, const char *client_id, struct paper_change *change)
@@ -448,7 +448,7 @@ bool paper_book_cancel(struct paper_book *book, const char *client_id, struct pa
         return false;
     }
     end_order(order, ORDER_CANCELLED, "cancelled", order->updated_us, change);
-    sweep(book);
+    remove_final_orders(book);
     return true;
 }
 
@@ -477,7 +477,7 @@ enum paper_amend paper_book_amend(struct paper_book *book, const char *client_id
         order->target = target;
         order->stop_away = DEC_ZERO;
         order->target_away = DEC_ZERO;
-        note(change, order);
+        record_order(change, order);
     }
     if (index >= 0) {
         book->positions[index].stop = stop;
@@ -488,18 +488,18 @@ enum paper_amend paper_book_amend(struct paper_book *book, const char *client_id
 
 /* ---------------------------------------------------------------- bars */
 
-static bool is_stopped(const struct position *p, const struct candle *c)
+static bool touches_stop(const struct position *p, const struct candle *c)
 {
     return p->side == SIDE_LONG ? c->low.e8 <= p->stop.e8 : c->high.e8 >= p->stop.e8;
 }
 
-static bool is_won(const struct position *p, const struct candle *c)
+static bool touches_target(const struct position *p, const struct candle *c)
 {
     return p->side == SIDE_LONG ? c->high.e8 >= p->target.e8 : c->low.e8 <= p->target.e8;
 }
 
-/* Then it came before whatever else the bar touched. */
-static bool opens_won(const struct position *p, const struct candle *c)
+/* The target then filled before the bar could touch the stop. */
+static bool opens_beyond_target(const struct position *p, const struct candle *c)
 {
     return p->side == SIDE_LONG ? c->open.e8 >= p->target.e8 : c->open.e8 <= p->target.e8;
 }
@@ -533,34 +533,34 @@ static void hit_stop(struct paper_book *book, const struct paper_terms *terms, i
     }
     f.qty = taken.qty;
     f.price = taken.price;
-    if (pay(book, &f, terms->fee, change)) {
+    if (book_fill(book, &f, terms->fee, change)) {
         reduce(book, index, taken.qty, at_us, change);
     }
 }
 
-/* The target is a limit order that rests: never worse than its price, and at the open when the bar
+/* The target is a resting limit order: it fills at its price, or at the better open when the bar
  * opens beyond it. */
 static void hit_target(struct paper_book *book, const struct paper_terms *terms, int index,
                        const struct candle *c, struct paper_change *change)
 {
     const struct position *p = &book->positions[index];
-    bool at_open = opens_won(p, c);
+    bool at_open = opens_beyond_target(p, c);
     int64_t at_us = at_open ? c->open_us : c->open_us + terms->step_us;
     struct fill f = bracket_fill(p, ORDER_TARGET, at_us);
     f.price = at_open ? c->open : p->target;
-    if (pay(book, &f, terms->maker_fee, change)) {
+    if (book_fill(book, &f, terms->maker_fee, change)) {
         drop_position(book, index, at_us, change);
     }
 }
 
-static void watch_bracket(struct paper_book *book, const struct paper_terms *terms, int index,
+static void check_bracket(struct paper_book *book, const struct paper_terms *terms, int index,
                           const struct candle *c, struct paper_change *change)
 {
     const struct position *p = &book->positions[index];
     bool stopping = book->stopped_us[index] != 0;
-    if (stopping || (is_stopped(p, c) && !opens_won(p, c))) {
+    if (stopping || (touches_stop(p, c) && !opens_beyond_target(p, c))) {
         hit_stop(book, terms, index, c, change);
-    } else if (is_won(p, c)) {
+    } else if (touches_target(p, c)) {
         hit_target(book, terms, index, c, change);
     }
 }
@@ -592,7 +592,7 @@ static void trade_bar(struct paper_book *book, const struct paper_terms *terms,
     }
     int index = paper_book_find(book, bar->symbol);
     if (index >= 0) {
-        watch_bracket(book, terms, index, &bar->candle, change);
+        check_bracket(book, terms, index, &bar->candle, change);
     }
 }
 
@@ -647,11 +647,11 @@ void paper_book_bars(struct paper_book *book, const struct paper_terms *terms,
         paper_book_price(book, bars[i].symbol, bars[i].candle.close, open_us + terms->step_us);
     }
     if (change->order_count > 0) {
-        sweep(book);
+        remove_final_orders(book);
     }
 }
 
-bool paper_book_wakes(const struct paper_book *book, const struct source_bar *bars, int count)
+bool paper_book_is_affected(const struct paper_book *book, const struct source_bar *bars, int count)
 {
     if ((book->open_count == 0 && book->position_count == 0) || count <= 0 ||
         bars[0].candle.open_us <= book->bar_us) {
@@ -665,8 +665,8 @@ bool paper_book_wakes(const struct paper_book *book, const struct source_bar *ba
         for (int j = 0; j < count; j++) {
             const struct candle *c = &bars[j].candle;
             if (symbol_equal(p->symbol, bars[j].symbol) &&
-                (book->stopped_us[i] != 0 || is_stopped(p, c) || is_won(p, c))) {
-                return true; /* even by an impossible bar: then nothing comes of it */
+                (book->stopped_us[i] != 0 || touches_stop(p, c) || touches_target(p, c))) {
+                return true; /* an impossible bar too, which paper_book_bars ignores */
             }
         }
     }
@@ -685,13 +685,13 @@ bool paper_book_quote(const struct paper_book *book, const struct paper_terms *t
     if (!dec_is_valid(bid) || !dec_is_valid(ask) || bid.e8 <= 0) {
         return false;
     }
-    bool endless = terms->depth.e8 <= 0;
+    bool unlimited = terms->depth.e8 <= 0;
     *ret = (struct quote){
         .symbol = symbol,
         .bid = bid,
         .ask = ask,
-        .bid_qty = endless ? dec_from_int(ENDLESS_QTY) : dec_div(terms->depth, bid),
-        .ask_qty = endless ? dec_from_int(ENDLESS_QTY) : dec_div(terms->depth, ask),
+        .bid_qty = unlimited ? dec_from_int(UNLIMITED_QTY) : dec_div(terms->depth, bid),
+        .ask_qty = unlimited ? dec_from_int(UNLIMITED_QTY) : dec_div(terms->depth, ask),
         .at_us = p->at_us,
     };
     return dec_is_valid(ret->bid_qty) && ret->bid_qty.e8 > 0 && ret->ask_qty.e8 > 0;

@@ -54,7 +54,7 @@ static bool is_needed(const struct paper_book *book, const struct paper_record *
     return false;
 }
 
-/* There are more records than orders can rest and positions be open. */
+/* The loop ends: there are more records than resting orders and open positions together. */
 static struct paper_record *claim_record(struct paper_memory *m, const struct paper_book *book)
 {
     for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
@@ -103,7 +103,7 @@ void paper_memory_add(struct paper_memory *memory, const struct paper_book *book
     }
 }
 
-/* Whether nothing in the change before its n-th order, or all of them and its n-th fill, is of this
+/* Whether neither the first `orders` orders of the change nor its first `fills` fills have this
  * client_id. */
 static bool is_first(const struct paper_change *change, const char *client_id, int orders,
                      int fills)
@@ -130,7 +130,7 @@ static int64_t fills_of(const struct paper_change *change, const char *client_id
     return count;
 }
 
-bool paper_memory_has_room(struct paper_memory *memory, const struct paper_change *change)
+bool paper_memory_has_space(struct paper_memory *memory, const struct paper_change *change)
 {
     int left = 0;
     for (int i = 0; i < PAPER_MEMORY_ORDERS; i++) {
@@ -151,7 +151,7 @@ bool paper_memory_has_room(struct paper_memory *memory, const struct paper_chang
     return left >= 0 && memory->payment_count + change->payment_count <= PAPER_MEMORY_PAYMENTS;
 }
 
-/* ---------------------------------------------------------------- telling */
+/* ---------------------------------------------------------------- reading */
 
 static int64_t oldest_of(int64_t count, int64_t kept)
 {

@@ -142,8 +142,8 @@ static void a_refusal_tells_what_stands(void **state)
     struct venue_report *r = lab_add(&l, VENUE_REFUSED, LAB_ID);
     r->stop = lab_whole(99);
     r->target = lab_whole(130);
-    r->standing_stop = lab_whole(95);
-    r->standing_target = lab_whole(130);
+    r->current_stop = lab_whole(95);
+    r->current_target = lab_whole(130);
     lab_step(&l);
     assert_true(lab_is_fault(&l, ERR_VENUE_AMEND));
     assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(95).e8);

@@ -1,5 +1,5 @@
 #include "base/rng.h"
-#include "shop.h"
+#include "fixture.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +23,13 @@ static bool same_report(const struct venue_report *a, const struct venue_report 
     return same;
 }
 
-/* The same calls and bars give the same answers with a disk and without: some thousand of each, far
- * more than memory holds orders. */
-static void memory_answers_as_the_disk_does(void **state)
+/* The same calls and bars give the same answers with and without a store: some thousand of each,
+ * many more orders than fit in memory. */
+static void memory_gives_the_same_answers_as_the_store(void **state)
 {
     (void)state;
-    struct shop disk;
-    shop_open(&disk);
+    struct fixture disk;
+    fixture_open(&disk);
     disk.settings = (struct settings){.initial_cash = dec_from_int(10000),
                                       .spread_bps = 4,
                                       .fee_bps = 5,
@@ -41,8 +41,8 @@ static void memory_answers_as_the_disk_does(void **state)
                                       .min_notional = dec_from_int(5),
                                       .tick_digits = 6,
                                       .funding_bps = 1};
-    shop_reopen(&disk);
-    struct shop mem = disk;
+    fixture_reopen(&disk);
+    struct fixture mem = disk;
     paper_init(&mem.paper, &mem.settings, USEC_PER_MIN);
     paper_open_memory(&mem.paper);
     struct venue *venues[] = {&disk.paper.venue, &mem.paper.venue};
@@ -54,15 +54,15 @@ static void memory_answers_as_the_disk_does(void **state)
         price += (int64_t)rng_below(&rng, 9) - 4;
         price = price < 500 ? 500 : price;
         int64_t up = (int64_t)rng_below(&rng, 8), down = (int64_t)rng_below(&rng, 8);
-        assert_int_equal(shop_minute(&disk, price, price + up, price - down, price), 0);
-        assert_int_equal(shop_minute(&mem, price, price + up, price - down, price), 0);
+        assert_int_equal(fixture_minute(&disk, price, price + up, price - down, price), 0);
+        assert_int_equal(fixture_minute(&mem, price, price + up, price - down, price), 0);
         char id[CLIENT_ID_SIZE], other[CLIENT_ID_SIZE];
         (void)snprintf(id, sizeof(id), "nd-1-%d", sent);
         (void)snprintf(other, sizeof(other), "nd-1-%d", sent - (int)rng_below(&rng, 6));
         bool is_long = disk.paper.book.position_count > 0
                            ? disk.paper.book.positions[0].side == SIDE_LONG
                            : rng_chance(&rng, 0.5);
-        struct order o = shop_entry(&disk, id, is_long ? SIDE_LONG : SIDE_SHORT);
+        struct order o = fixture_entry(&disk, id, is_long ? SIDE_LONG : SIDE_SHORT);
         o.qty = dec_from_double(0.1 * (double)(1 + rng_below(&rng, 60)));
         o.stop = dec_from_int(price + (is_long ? -20 : 20));
         o.target = dec_from_int(price + (is_long ? 30 : -30));
@@ -99,7 +99,7 @@ static void memory_answers_as_the_disk_does(void **state)
     }
     assert_true(sent > 1000 && partial > 50 && payments > 2 && cut > 0);
     paper_release(&mem.paper);
-    shop_close(&disk);
+    fixture_close(&disk);
 }
 
 /* ---------------------------------------------------------------- at its limits */
@@ -111,12 +111,12 @@ static int fail_nth(const char *what, void *userdata)
     return (*left)-- == 0 ? -ERR_DB_FAILED : 0;
 }
 
-/* What stands on the disk is the book of before, or the one of now: never something in between. */
-static void same_on_disk(const struct shop *s, const struct paper_book *book)
+/* The book on disk is the one before the change or the one after it, never a mixture. */
+static void same_on_disk(const struct fixture *s, const struct paper_book *book)
 {
-    struct shop again = *s;
+    struct fixture again = *s;
     memset(&again.paper, 0, sizeof(again.paper));
-    shop_reopen(&again);
+    fixture_reopen(&again);
     const struct paper_book *b = &again.paper.book;
     assert_int_equal(b->cash.e8, book->cash.e8);
     assert_int_equal(b->position_count, book->position_count);
@@ -131,42 +131,43 @@ static void same_on_disk(const struct shop *s, const struct paper_book *book)
     paper_release(&again.paper);
 }
 
-/* Whatever is written when the disk fails, at whichever write: it is on disk whole, or not at all
- * until the next flush, which may fail as well. */
+/* Whichever write fails, the change is on disk completely, or not at all until the next flush,
+ * which may fail too. */
 static void any_write_may_fail(void **state)
 {
     (void)state;
     for (int step = 0; step < 5; step++) {
         for (int n = 0;; n++) {
             assert_true(n < 100);
-            struct shop s;
+            struct fixture s;
             struct err err = {0};
-            shop_thin_book(&s);
+            fixture_thin_book(&s);
             s.paper.terms.funding = dec_from_double(0.001);
-            struct order o = shop_entry(&s, "nd-1-1", SIDE_LONG);
+            struct order o = fixture_entry(&s, "nd-1-1", SIDE_LONG);
             o.qty = dec_from_int(15);
-            (void)shop_send(&s, &o);
-            (void)shop_minute(&s, 1000, 1001, 999, 1000);
-            (void)shop_next(&s);
+            (void)fixture_send(&s, &o);
+            (void)fixture_minute(&s, 1000, 1001, 999, 1000);
+            (void)fixture_next(&s);
             s.minute += 8 * 60;
             struct paper_book before = s.paper.book;
             int left = n;
             trading_store_set_fault(s.store, fail_nth, &left);
-            struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
+            struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);
             if (step == 0) {
-                /* rest, funding, and half a stop */
-                assert_int_equal(shop_minute(&s, 1000, 1001, 970, 1000), 0);
+                /* a resting order, funding, and a partly filled stop */
+                assert_int_equal(fixture_minute(&s, 1000, 1001, 970, 1000), 0);
             } else if (step == 1) {
-                assert_int_equal(shop_send(&s, &c).kind, VENUE_ORDER);
+                assert_int_equal(fixture_send(&s, &c).kind, VENUE_ORDER);
             } else if (step == 2) {
                 venue_cancel(&s.paper.venue, "nd-1-1");
-                assert_int_equal(shop_next(&s).kind, VENUE_ORDER);
+                assert_int_equal(fixture_next(&s).kind, VENUE_ORDER);
             } else if (step == 3) {
                 venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(900), dec_from_int(1100));
-                assert_int_equal(shop_next(&s).kind, VENUE_ORDER);
+                assert_int_equal(fixture_next(&s).kind, VENUE_ORDER);
             } else {
-                o = shop_entry(&s, "nd-1-3", SIDE_SHORT);
-                assert_int_equal(shop_send(&s, &o).kind, VENUE_ORDER); /* a rejection, too */
+                o = fixture_entry(&s, "nd-1-3", SIDE_SHORT);
+                assert_int_equal(fixture_send(&s, &o).kind,
+                                 VENUE_ORDER); /* a rejection is reported too */
             }
             bool hit = left < 0;
             assert_int_equal(s.paper.behind, hit);
@@ -178,7 +179,7 @@ static void any_write_may_fail(void **state)
                 assert_int_equal(paper_flush(&s.paper, &err), 0);
                 same_on_disk(&s, &s.paper.book);
             }
-            shop_close(&s);
+            fixture_close(&s);
             if (!hit) {
                 assert_true(n > 1);
                 break;
@@ -187,32 +188,32 @@ static void any_write_may_fail(void **state)
     }
 }
 
-static void without_disk_or_memory_it_answers_nothing(void **state)
+static void without_store_or_memory_every_call_gets_no_answer(void **state)
 {
     (void)state;
-    struct shop s;
+    struct fixture s;
     memset(&s, 0, sizeof(s));
     s.settings.initial_cash = dec_from_int(10000);
     paper_init(&s.paper, &s.settings, USEC_PER_MIN);
-    assert_int_equal(shop_minute(&s, 1000, 1001, 999, 1000), 0); /* there is nothing to write */
-    struct order o = shop_entry(&s, "nd-1-1", SIDE_LONG);
-    assert_int_equal(shop_send(&s, &o).kind, VENUE_NO_ANSWER);
+    assert_int_equal(fixture_minute(&s, 1000, 1001, 999, 1000), 0); /* there is nothing to write */
+    struct order o = fixture_entry(&s, "nd-1-1", SIDE_LONG);
+    assert_int_equal(fixture_send(&s, &o).kind, VENUE_NO_ANSWER);
     venue_list(&s.paper.venue, 1, 0);
-    assert_int_equal(shop_next(&s).asked, VENUE_CALL_LIST);
-    assert_int_equal(shop_ask(&s, "nd-1-1").kind, VENUE_NO_ANSWER);
+    assert_int_equal(fixture_next(&s).asked, VENUE_CALL_LIST);
+    assert_int_equal(fixture_ask(&s, "nd-1-1").kind, VENUE_NO_ANSWER);
     venue_cancel(&s.paper.venue, "nd-1-1");
-    assert_int_equal(shop_next(&s).kind, VENUE_NO_ANSWER);
+    assert_int_equal(fixture_next(&s).kind, VENUE_NO_ANSWER);
     paper_release(&s.paper);
     paper_release(NULL);
 }
 
-/* What nobody fetches is lost in the end, as on a network; then it is asked for. */
-static void reports_that_nobody_fetches_are_lost(void **state)
+/* Reports that are not fetched are lost in the end, as on a network; a query recovers them. */
+static void unfetched_reports_are_lost(void **state)
 {
     (void)state;
-    struct shop s;
-    shop_open(&s);
-    (void)shop_open_long(&s);
+    struct fixture s;
+    fixture_open(&s);
+    (void)fixture_open_long(&s);
     for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
         venue_query(&s.paper.venue, "nd-1-1", 0);
     }
@@ -220,111 +221,113 @@ static void reports_that_nobody_fetches_are_lost(void **state)
     venue_query(&s.paper.venue, "nd-9-9", 0);
     venue_list(&s.paper.venue, 1, 0);
     venue_amend(&s.paper.venue, "nd-1-1", dec_from_int(2000), dec_from_int(2000));
-    struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
+    struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);
     venue_send(&s.paper.venue, &c);
     for (int i = 0; i < PAPER_REPORTS_MAX; i++) {
-        assert_string_equal(shop_next(&s).client_id, "nd-1-1");
+        assert_string_equal(fixture_next(&s).client_id, "nd-1-1");
     }
-    shop_none(&s);
-    assert_int_equal(shop_ask(&s, "nd-1-2").state, ORDER_FILLED);
-    shop_close(&s);
+    fixture_none(&s);
+    assert_int_equal(fixture_ask(&s, "nd-1-2").state, ORDER_FILLED);
+    fixture_close(&s);
 }
 
-static void so_many_orders_can_rest(void **state)
+static void the_number_of_resting_orders_is_limited(void **state)
 {
     (void)state;
     for (int memory = 0; memory < 2; memory++) {
-        struct shop s;
-        shop_open(&s);
+        struct fixture s;
+        fixture_open(&s);
         if (memory == 1) {
             paper_release(&s.paper);
             paper_init(&s.paper, &s.settings, USEC_PER_MIN);
             paper_open_memory(&s.paper);
         }
-        (void)shop_minute(&s, 1000, 1001, 999, 1000);
-        struct order o = shop_entry(&s, "", SIDE_LONG);
+        (void)fixture_minute(&s, 1000, 1001, 999, 1000);
+        struct order o = fixture_entry(&s, "", SIDE_LONG);
         for (int i = 0; i < PAPER_OPEN_MAX; i++) {
             (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
-            assert_int_equal(shop_send(&s, &o).state, ORDER_ACKED);
+            assert_int_equal(fixture_send(&s, &o).state, ORDER_ACKED);
         }
         (void)str_copy(STR_LIT("nd-2-1"), o.client_id, sizeof(o.client_id));
-        assert_string_equal(shop_send(&s, &o).reason, "too many open orders");
+        assert_string_equal(fixture_send(&s, &o).reason, "too many open orders");
         venue_list(&s.paper.venue, 1, 0);
-        assert_int_equal(shop_next(&s).open_count, PAPER_OPEN_MAX);
-        /* The first fills, the others meet its position. */
-        (void)shop_minute(&s, 1000, 1001, 999, 1000);
+        assert_int_equal(fixture_next(&s).open_count, PAPER_OPEN_MAX);
+        /* The first fills; the others are refused because of its position. */
+        (void)fixture_minute(&s, 1000, 1001, 999, 1000);
         assert_int_equal(s.paper.book.open_count, 0);
         assert_int_equal(s.paper.book.position_count, 1);
-        assert_int_equal(shop_next(&s).state, ORDER_FILLED);
-        assert_string_equal(shop_next(&s).reason, "symbol has a position");
+        assert_int_equal(fixture_next(&s).state, ORDER_FILLED);
+        assert_string_equal(fixture_next(&s).reason, "symbol has a position");
         paper_release(&s.paper);
-        shop_close(&s);
+        fixture_close(&s);
     }
 }
 
 /* Nine symbols on a venue of eight: the ninth has no price. */
-static void so_many_symbols_have_prices(void **state)
+static void the_number_of_symbols_with_prices_is_limited(void **state)
 {
     (void)state;
-    struct shop s;
-    shop_open(&s);
+    struct fixture s;
+    fixture_open(&s);
     s.settings.initial_cash = dec_from_int(1000000);
-    shop_reopen(&s);
-    struct symbol symbol = shop_btc;
+    fixture_reopen(&s);
+    struct symbol symbol = fixture_btc;
     for (int i = 0; i <= SYMBOLS_MAX; i++) {
         symbol.name[0] = (char)('A' + i);
         paper_quote(&s.paper, symbol, dec_from_int(1000));
-        struct order o = shop_entry(&s, "", SIDE_LONG);
+        struct order o = fixture_entry(&s, "", SIDE_LONG);
         (void)snprintf(o.client_id, sizeof(o.client_id), "nd-1-%d", i);
         o.symbol = symbol;
-        assert_int_equal(shop_send(&s, &o).state, i < SYMBOLS_MAX ? ORDER_ACKED : ORDER_REJECTED);
+        assert_int_equal(fixture_send(&s, &o).state,
+                         i < SYMBOLS_MAX ? ORDER_ACKED : ORDER_REJECTED);
     }
-    shop_close(&s);
+    fixture_close(&s);
 }
 
-/* An account at the edge of what can be counted: nothing wraps, nothing is half done. */
-static void amounts_beyond_all_range_do_not_happen(void **state)
+/* An account near the largest amount: nothing overflows, nothing is done in part. */
+static void operations_that_overflow_are_not_carried_out(void **state)
 {
     (void)state;
-    struct shop s;
-    shop_open(&s);
+    struct fixture s;
+    fixture_open(&s);
     s.settings.funding_bps = 10;
     paper_set_costs(&s.paper, &s.settings);
-    (void)shop_open_long(&s);
+    (void)fixture_open_long(&s);
     int64_t boundary = (SHOP_START / PAPER_FUNDING_US + 1) * PAPER_FUNDING_US;
     s.paper.book.cash.e8 = -INT64_MAX;
     s.minute = (boundary - SHOP_START) / USEC_PER_MIN;
-    (void)shop_minute(&s, 1000, 1001, 999, 1000); /* the payment has no room */
-    shop_none(&s);
+    (void)fixture_minute(&s, 1000, 1001, 999, 1000); /* the payment would overflow */
+    fixture_none(&s);
     s.paper.book.cash.e8 = INT64_MAX;
-    struct order c = shop_closing(&s, "nd-1-2", SIDE_LONG);
-    assert_string_equal(shop_send(&s, &c).reason, "the account cannot book it");
-    (void)shop_minute(&s, 1000, 1050, 970, 1000); /* nor has the stop, nor later the target */
-    shop_none(&s);
+    struct order c = fixture_closing(&s, "nd-1-2", SIDE_LONG);
+    assert_string_equal(fixture_send(&s, &c).reason, "the account cannot book it");
+    (void)fixture_minute(&s, 1000, 1050, 970, 1000); /* so would the stop, and later the target */
+    fixture_none(&s);
     s.paper.book.stopped_us[0] = 0;
-    (void)shop_minute(&s, 1000, 1050, 999, 1000);
-    shop_none(&s);
+    (void)fixture_minute(&s, 1000, 1050, 999, 1000);
+    fixture_none(&s);
     assert_int_equal(s.paper.book.position_count, 1);
     assert_int_equal(s.paper.book.cash.e8, INT64_MAX);
 
     s.paper.book = (struct paper_book){.next_fill_id = 90, .next_funding_id = 1};
     s.paper.book.cash.e8 = -INT64_MAX;
-    paper_quote(&s.paper, shop_btc, (struct dec){INT64_MAX});
+    paper_quote(&s.paper, fixture_btc, (struct dec){INT64_MAX});
     struct quote q;
-    assert_false(venue_quote(&s.paper.venue, shop_btc, &q)); /* an ask beyond it */
-    struct order o = shop_entry(&s, "nd-1-3", SIDE_LONG);
+    assert_false(venue_quote(&s.paper.venue, fixture_btc, &q)); /* the ask overflows */
+    struct order o = fixture_entry(&s, "nd-1-3", SIDE_LONG);
     o.qty = (struct dec){1};
     o.stop = (struct dec){1};
     o.target = (struct dec){2};
-    assert_int_equal(shop_send(&s, &o).state, ORDER_ACKED);
-    (void)shop_minute(&s, 1000, 1001, 999, 1000);
-    assert_int_equal(shop_next(&s).state, ORDER_REJECTED);
-    shop_close(&s);
+    assert_int_equal(fixture_send(&s, &o).state, ORDER_ACKED);
+    (void)fixture_minute(&s, 1000, 1001, 999, 1000);
+    assert_int_equal(fixture_next(&s).state, ORDER_REJECTED);
+    fixture_close(&s);
 }
 
-UNIT_GROUP(paper_limits, cmocka_unit_test(memory_answers_as_the_disk_does),
+UNIT_GROUP(paper_limits, cmocka_unit_test(memory_gives_the_same_answers_as_the_store),
            cmocka_unit_test(any_write_may_fail),
-           cmocka_unit_test(without_disk_or_memory_it_answers_nothing),
-           cmocka_unit_test(reports_that_nobody_fetches_are_lost),
-           cmocka_unit_test(so_many_orders_can_rest), cmocka_unit_test(so_many_symbols_have_prices),
-           cmocka_unit_test(amounts_beyond_all_range_do_not_happen))
+           cmocka_unit_test(without_store_or_memory_every_call_gets_no_answer),
+           cmocka_unit_test(unfetched_reports_are_lost),
+           cmocka_unit_test(the_number_of_resting_orders_is_limited),
+           cmocka_unit_test(the_number_of_symbols_with_prices_is_limited),
+           cmocka_unit_test(operations_that_overflow_are_not_carried_out))

@@ -1,10 +1,10 @@
-#include "shop.h"
+#include "fixture.h"
 
 #include <string.h>
 
-const struct symbol shop_btc = {"BTC-USD"};
+const struct symbol fixture_btc = {"BTC-USD"};
 
-void shop_reopen(struct shop *s)
+void fixture_reopen(struct fixture *s)
 {
     struct err err = {0};
     paper_release(&s->paper);
@@ -12,7 +12,7 @@ void shop_reopen(struct shop *s)
     assert_int_equal(paper_open(&s->paper, s->store, &err), 0);
 }
 
-void shop_open(struct shop *s)
+void fixture_open(struct fixture *s)
 {
     memset(s, 0, sizeof(*s));
     struct err err = {0};
@@ -20,18 +20,18 @@ void shop_open(struct shop *s)
     s->settings.initial_cash = dec_from_int(10000);
     s->settings.spread_bps = 20; /* half: 0.1 % */
     s->settings.fee_bps = 100;   /* 1 % */
-    shop_reopen(s);
+    fixture_reopen(s);
 }
 
-void shop_close(struct shop *s)
+void fixture_close(struct fixture *s)
 {
     paper_release(&s->paper);
     trading_store_free(s->store);
 }
 
-int shop_minute(struct shop *s, int64_t open, int64_t high, int64_t low, int64_t close)
+int fixture_minute(struct fixture *s, int64_t open, int64_t high, int64_t low, int64_t close)
 {
-    struct source_bar bar = {shop_btc,
+    struct source_bar bar = {fixture_btc,
                              {SHOP_START + s->minute++ * USEC_PER_MIN, dec_from_int(open),
                               dec_from_int(high), dec_from_int(low), dec_from_int(close),
                               dec_from_int(1)}};
@@ -39,10 +39,10 @@ int shop_minute(struct shop *s, int64_t open, int64_t high, int64_t low, int64_t
     return paper_bars(&s->paper, &bar, 1, &err);
 }
 
-struct order shop_entry(const struct shop *s, const char *id, enum side side)
+struct order fixture_entry(const struct fixture *s, const char *id, enum side side)
 {
     bool is_long = side == SIDE_LONG;
-    struct order o = {.symbol = shop_btc,
+    struct order o = {.symbol = fixture_btc,
                       .kind = ORDER_ENTRY,
                       .side = side,
                       .state = ORDER_PREPARED,
@@ -55,64 +55,64 @@ struct order shop_entry(const struct shop *s, const char *id, enum side side)
     return o;
 }
 
-struct order shop_closing(const struct shop *s, const char *id, enum side side)
+struct order fixture_closing(const struct fixture *s, const char *id, enum side side)
 {
-    struct order o = shop_entry(s, id, side);
+    struct order o = fixture_entry(s, id, side);
     o.kind = ORDER_CLOSE;
     o.stop = DEC_ZERO;
     o.target = DEC_ZERO;
     return o;
 }
 
-struct venue_report shop_next(struct shop *s)
+struct venue_report fixture_next(struct fixture *s)
 {
     struct venue_report r;
     assert_true(venue_poll(&s->paper.venue, &r));
     return r;
 }
 
-void shop_none(struct shop *s)
+void fixture_none(struct fixture *s)
 {
     struct venue_report r;
     assert_false(venue_poll(&s->paper.venue, &r));
 }
 
-struct venue_report shop_ask(struct shop *s, const char *id)
+struct venue_report fixture_ask(struct fixture *s, const char *id)
 {
     venue_query(&s->paper.venue, id, 0);
-    return shop_next(s);
+    return fixture_next(s);
 }
 
-struct venue_report shop_open_long(struct shop *s)
+struct venue_report fixture_open_long(struct fixture *s)
 {
-    (void)shop_minute(s, 1000, 1001, 999, 1000);
-    struct order o = shop_entry(s, "nd-1-1", SIDE_LONG);
+    (void)fixture_minute(s, 1000, 1001, 999, 1000);
+    struct order o = fixture_entry(s, "nd-1-1", SIDE_LONG);
     venue_send(&s->paper.venue, &o);
-    assert_int_equal(shop_next(s).state, ORDER_ACKED);
-    (void)shop_minute(s, 1000, 1005, 995, 1000);
-    return shop_next(s);
+    assert_int_equal(fixture_next(s).state, ORDER_ACKED);
+    (void)fixture_minute(s, 1000, 1005, 995, 1000);
+    return fixture_next(s);
 }
 
-/* Levels of 1,000 each, 1 % apart, touched at 1000 +- 0.1 %; prices of four digits. */
-void shop_thin_book(struct shop *s)
+/* Levels of 1,000 each, 1 % apart, the first at 1000 +- 0.1 %; prices of four digits. */
+void fixture_thin_book(struct fixture *s)
 {
-    shop_open(s);
+    fixture_open(s);
     s->settings.depth = dec_from_int(1000);
     s->settings.level_bps = 100;
     s->settings.tick_digits = 4;
     s->settings.fee_bps = 0;
     s->settings.initial_cash = dec_from_int(100000);
-    shop_reopen(s);
-    (void)shop_minute(s, 1000, 1001, 999, 1000);
+    fixture_reopen(s);
+    (void)fixture_minute(s, 1000, 1001, 999, 1000);
 }
 
-struct venue_report shop_send(struct shop *s, const struct order *order)
+struct venue_report fixture_send(struct fixture *s, const struct order *order)
 {
     venue_send(&s->paper.venue, order);
-    return shop_next(s);
+    return fixture_next(s);
 }
 
-int shop_fail_writes(const char *what, void *userdata)
+int fixture_fail_writes(const char *what, void *userdata)
 {
     (void)what;
     return *(bool *)userdata ? -ERR_DB_FULL : 0;
