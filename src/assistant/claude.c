@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The vendor's limit is 32 MB; what we ask is far below, and so is this. */
+/* The vendor's limit is 32 MB; our requests are far smaller. */
 #define CLAUDE_REQUEST_MAX_BYTES ((size_t)1 << 20)
 #define CLAUDE_BODY_MAX_BYTES    ((size_t)4 << 20)
 #define CLAUDE_KEY_MAX_BYTES     512
@@ -23,12 +23,12 @@ struct call {
     struct claude *claude;
     struct json_object *body; /* of the request, max_tokens included */
     int64_t max_tokens;
-    bool enlarged; /* max_tokens was doubled already */
-    int attempt;   /* of this max_tokens, from 1 */
+    bool enlarged; /* max_tokens has been doubled */
+    int attempt;   /* with this max_tokens, from 1 */
     int64_t started_mono_us;
     struct http_call *http;
     struct loop_source *timer;
-    struct llm_answer total; /* tokens and cost of what was answered so far */
+    struct llm_answer total; /* tokens and cost of the answers so far */
     char model[64];
     llm_answer_fn fn;
     void *userdata;
@@ -56,7 +56,7 @@ static const struct price {
     const char *model;
     double input;
     double output;
-    int64_t long_above; /* tokens of input from which the second price holds; 0: there is none */
+    int64_t long_above; /* input tokens from which the second price applies; 0: no second price */
     double long_input;
     double long_output;
 } prices[] = {
@@ -101,7 +101,7 @@ static bool body_has_error_code(const struct http_response *response, const char
     return strstr(code, part) != NULL;
 }
 
-/* Microseconds that the server asks us to wait; -1 when it does not say. */
+/* The wait that the server asks for, in microseconds; -1: none given. */
 static int64_t asked_wait_us(const struct http_response *response, int64_t wall_us)
 {
     const char *ms = http_header(response, "retry-after-ms");
@@ -134,12 +134,12 @@ int64_t claude_retry_us(const struct http_response *response, int attempt, doubl
     int64_t wait_us = -1;
     if (response->outcome == HTTP_OK) {
         const char *word = http_header(response, "x-should-retry");
-        bool answered_yes = word != NULL && strcmp(word, "true") == 0;
-        bool answered_no = word != NULL && strcmp(word, "false") == 0;
+        bool should_retry = word != NULL && strcmp(word, "true") == 0;
+        bool must_not_retry = word != NULL && strcmp(word, "false") == 0;
         int status = response->status;
-        bool passing = status == 408 || status == 409 || status == 429 || status >= 500;
-        if (answered_no ||
-            (!answered_yes && (!passing || body_has_error_code(response, "spend_limit")))) {
+        bool transient = status == 408 || status == 409 || status == 429 || status >= 500;
+        if (must_not_retry ||
+            (!should_retry && (!transient || body_has_error_code(response, "spend_limit")))) {
             return -1;
         }
         wait_us = asked_wait_us(response, wall_us);
@@ -187,8 +187,8 @@ static enum err_id status_error(const struct http_response *response)
     }
 }
 
-/* Status, the API's type and words, and the request id. The words are the other side's: a secret
- * that they echo is hidden. */
+/* Sets *err from the status, the API's error type and message, and the request id. The message may
+ * echo a secret, so it is redacted. */
 static int read_failure(const struct http_response *response, const char *request_id,
                         struct err *err)
 {
@@ -197,7 +197,7 @@ static int read_failure(const struct http_response *response, const char *reques
     const struct json_object *error = json_get(body, "error");
     const char *type = json_text(error, "type");
     if (rc < 0 || type[0] == '\0') {
-        return err_set(err, status_error(response), "HTTP %d, and the body is not the API's JSON",
+        return err_set(err, status_error(response), "HTTP %d, and the body is not an API error",
                        response->status);
     }
     rc =
@@ -216,7 +216,7 @@ static void read_usage(const struct json_object *message, struct llm_answer *ans
     int64_t output = json_i64(usage, "output_tokens", 0);
     int64_t written = json_i64(usage, "cache_creation_input_tokens", 0);
     int64_t read = json_i64(usage, "cache_read_input_tokens", 0);
-    /* A count that no model reaches is not believed: sums and prices stay in range. */
+    /* An impossibly large count is ignored, so that sums and prices stay in range. */
     const int64_t limit = INT64_C(100000000);
     if (input < 0 || input > limit || output < 0 || output > limit || written < 0 ||
         written > limit || read < 0 || read > limit) {
@@ -230,7 +230,7 @@ static void read_usage(const struct json_object *message, struct llm_answer *ans
         dec_add(answer->cost_usd, claude_cost(answer->model, input, written, read, output));
 }
 
-/* All blocks of type text, one after the other: thinking comes first in content and is left out. */
+/* Concatenates all blocks of type text; thinking blocks are skipped. */
 static int read_text(const struct json_object *message, char **ret_text, struct err *err)
 {
     const struct json_object *content = json_get(message, "content");
@@ -244,8 +244,8 @@ static int read_text(const struct json_object *message, char **ret_text, struct 
     if (buf_failed(&text)) {
         return err_set(err, ERR_CLAUDE_GARBLED, "text of the answer is too long");
     }
-    if (strlen(text.data) != text.len) { /* what stands behind it would be lost without a word */
-        return err_set(err, ERR_CLAUDE_GARBLED, "text of the answer holds a NUL");
+    if (strlen(text.data) != text.len) { /* the text after a NUL would be lost silently */
+        return err_set(err, ERR_CLAUDE_GARBLED, "text of the answer contains a NUL");
     }
     if (str_trim(buf_str(&text)).len == 0) {
         return err_set(err, ERR_CLAUDE_EMPTY, "no text among %zu blocks", json_len(content));
@@ -273,12 +273,12 @@ static int read_message(const struct json_object *message, struct llm_answer *an
     if (strcmp(reason, "refusal") == 0) {
         const char *category = json_text(json_get(message, "stop_details"), "category");
         return err_set(err, ERR_CLAUDE_REFUSED, "category %.40s",
-                       category[0] != '\0' ? category : "not told");
+                       category[0] != '\0' ? category : "not given");
     }
     if (reason[0] == '\0') {
         return err_set(err, ERR_CLAUDE_GARBLED, "the message has no stop_reason");
     }
-    /* tool_use and pause_turn: no tool was offered; and whatever comes to be. */
+    /* tool_use or pause_turn, although no tool was offered, or an unknown reason. */
     return err_set(err, ERR_CLAUDE_EMPTY, "stopped for %.40s", reason);
 }
 
@@ -309,11 +309,11 @@ int claude_read(const struct http_response *response, struct llm_answer *answer,
     return read_message(*ret_message, answer, ret_text, err);
 }
 
-/* ------------------------------------------------------------------ asking */
+/* ------------------------------------------------------------------ requests */
 
 static int send_attempt(struct call *call, struct err *err);
 
-/* Does not touch the client, which a callback may have freed. */
+/* Must not access the client: the callback may have freed it. */
 static void call_free(struct call *call)
 {
     if (call->http != NULL) {
@@ -334,7 +334,7 @@ static void call_detach(const struct call *call)
     }
 }
 
-/* Ends the call. It is off the list before the callback, which may ask again. */
+/* Ends the call. It is removed from the list before the callback, which may send a new request. */
 static void call_finish(struct call *call, struct llm_answer *answer)
 {
     answer->elapsed_us = clock_mono_us(loop_clock(call->claude->loop)) - call->started_mono_us;
@@ -368,7 +368,7 @@ static int64_t time_left_us(const struct call *call)
     return call->started_mono_us + CLAUDE_DEADLINE_US - now_us;
 }
 
-/* Asks once more with twice the tokens. False: that was done, or cannot be. */
+/* Doubles max_tokens for another attempt. False: already doubled, or at the maximum. */
 static bool enlarge(struct call *call)
 {
     if (call->enlarged || call->max_tokens >= CLAUDE_TOKENS_MAX) {
@@ -403,7 +403,7 @@ static void on_response(const struct http_response *response, void *userdata)
                                   clock_wall_us(loop_clock(call->claude->loop)));
     }
     if (wait_us >= 0 && wait_us < time_left_us(call)) {
-        LOG(DEBUG, "claude: attempt %d failed (%s), again in %lld ms", answer.attempts,
+        LOG(DEBUG, "claude: attempt %d failed (%s), retry in %lld ms", answer.attempts,
             err_info(err.id)->code, (long long)(wait_us / USEC_PER_MSEC));
         loop_timer_in(call->timer, wait_us);
         return;
@@ -442,7 +442,7 @@ static int send_attempt(struct call *call, struct err *err)
     return call->http != NULL ? 0 : -err->id;
 }
 
-/* The body; sampling parameters are left out on purpose: since 2026-10-21 they are refused. */
+/* Without sampling parameters: the API refuses them since version 2026-10-21. */
 static struct json_object *request_body(const struct llm_request *llm_request, const char *model,
                                         int64_t max_tokens)
 {
@@ -480,7 +480,8 @@ static int claude_ask(void *self, const struct llm_request *llm_request, llm_ans
         }
     }
     if (slot == NULL) {
-        return err_set(err, ERR_CLAUDE_BUSY, "%d of %d", CLAUDE_REQUESTS_MAX, CLAUDE_REQUESTS_MAX);
+        return err_set(err, ERR_CLAUDE_BUSY, "%d of %d under way", CLAUDE_REQUESTS_MAX,
+                       CLAUDE_REQUESTS_MAX);
     }
     struct call *call = calloc(1, sizeof(*call));
     ASSERT(call != NULL);
@@ -521,7 +522,7 @@ static void claude_cancel(void *self, void *handle)
     }
 }
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ life cycle */
 
 static bool key_is_usable(const char *key)
 {
@@ -540,7 +541,8 @@ static bool key_is_usable(const char *key)
 int claude_new(const struct claude_options *options, struct claude **ret, struct err *err)
 {
     if (options->api_key == NULL || !key_is_usable(options->api_key)) {
-        return err_set(err, ERR_CLAUDE_KEY, "claude.api_key is empty, too long, or holds blanks");
+        return err_set(err, ERR_CLAUDE_KEY,
+                       "claude.api_key is empty, too long, or contains spaces");
     }
     const char *base = options->api_url;
     if (base == NULL || base[0] == '\0') {
@@ -567,7 +569,7 @@ int claude_new(const struct claude_options *options, struct claude **ret, struct
     rng_init(&claude->rng, secret_random_u64());
     if (!log_hide(options->api_key)) {
         claude_free(claude);
-        return err_set(err, ERR_CONFIG_LIMIT, "too many secrets since the start");
+        return err_set(err, ERR_CONFIG_LIMIT, "too many secrets registered since the start");
     }
     *ret = claude;
     return 0;

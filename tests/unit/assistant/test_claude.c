@@ -11,7 +11,7 @@
 
 #define WALL_US INT64_C(1795000000000000)
 
-/* ------------------------------------------------------------------ pieces without a network */
+/* ------------------------------------------------------------------ without a network */
 
 static struct http_response answer(int status, const char *body, const struct http_header *headers,
                                    size_t count)
@@ -44,7 +44,7 @@ static int read_as(const struct http_response *response, char *text, size_t size
 #define THINKING "{\"type\":\"thinking\",\"thinking\":\"hmm\",\"signature\":\"x\"},"
 #define TEXT(t)  "{\"type\":\"text\",\"text\":\"" t "\"}"
 
-static void takes_text_blocks_by_type(void **state)
+static void text_blocks_are_selected_by_type(void **state)
 {
     (void)state;
     char text[64];
@@ -55,11 +55,11 @@ static void takes_text_blocks_by_type(void **state)
     assert_string_equal(text, "one two");
     assert_int_equal(got.input_tokens, 1110);
     assert_int_equal(got.output_tokens, 200);
-    /* (1000 + 1.25 * 10 + 0.1 * 100) * 2 + 200 * 10 dollars a million */
+    /* ((1000 + 1.25 * 10 + 0.1 * 100) * 2 + 200 * 10) / 1e6 dollars */
     assert_int_equal(got.cost_usd.e8, 404500);
 }
 
-static void every_stop_reason_has_an_end(void **state)
+static void every_stop_reason_has_its_result(void **state)
 {
     (void)state;
     static const struct {
@@ -134,7 +134,7 @@ static int64_t wait_for(int status, const char *name, const char *value, int att
     return claude_retry_us(&r, attempt, 0, WALL_US);
 }
 
-static void waits_as_the_server_says(void **state)
+static void the_wait_follows_the_server(void **state)
 {
     (void)state;
     assert_int_equal(wait_for(429, NULL, NULL, 1), 500000);
@@ -150,7 +150,7 @@ static void waits_as_the_server_says(void **state)
     assert_int_equal(wait_for(529, "x-should-retry", "false", 1), -1);
     assert_int_equal(wait_for(408, NULL, NULL, 1), 500000);
     assert_int_equal(wait_for(409, NULL, NULL, 1), 500000);
-    /* a date that has passed */
+    /* a date in the past */
     assert_int_equal(wait_for(503, "retry-after", "Wed, 18 Feb 2026 09:07:00 GMT", 1), 0);
     char date[64];
     time_t then = (time_t)(WALL_US / USEC_PER_SEC) + 30;
@@ -162,7 +162,7 @@ static void waits_as_the_server_says(void **state)
     assert_int_equal(claude_retry_us(&r, 1, 1.0, WALL_US), 375000);
 }
 
-static void retries_what_did_not_arrive(void **state)
+static void a_request_that_did_not_arrive_is_retried(void **state)
 {
     (void)state;
     struct http_response r = {.outcome = HTTP_NOT_SENT, .err = {.id = ERR_HTTP_CONNECT}};
@@ -175,7 +175,7 @@ static void retries_what_did_not_arrive(void **state)
     assert_int_equal(claude_retry_us(&r, 1, 0, WALL_US), -1);
 }
 
-static void knows_prices(void **state)
+static void costs_follow_the_price_table(void **state)
 {
     (void)state;
     assert_int_equal(claude_cost("claude-sonnet-5-5", 1000000, 0, 0, 1000000).e8, 1200000000);
@@ -276,7 +276,7 @@ static int64_t max_tokens_of(struct rig *rig, size_t index)
     return json_i64(body, "max_tokens", 0);
 }
 
-static void asks_and_reads(void **state)
+static void a_request_returns_its_answer(void **state)
 {
     struct rig *rig = *state;
     fake_claude_reply_with(rig->fake, "{\"findings\":[]}", NULL);
@@ -295,12 +295,12 @@ static void the_fake_is_strict(void **state)
     struct rig *rig = *state;
     fake_claude_reply_with(rig->fake, "x", NULL);
     ask(rig, "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\",\"maxLength\":3}}}");
-    const char *said = fake_claude_violations(rig->fake);
-    assert_non_null(strstr(said, "additionalProperties"));
-    assert_non_null(strstr(said, "maxLength"));
+    const char *violations = fake_claude_violations(rig->fake);
+    assert_non_null(strstr(violations, "additionalProperties"));
+    assert_non_null(strstr(violations, "maxLength"));
 }
 
-static void retries_an_overload(void **state)
+static void an_overload_is_retried(void **state)
 {
     struct rig *rig = *state;
     const char *soon[] = {"retry-after-ms: 5", NULL};
@@ -323,7 +323,7 @@ static void retries_an_overload(void **state)
     assert_string_equal(fake_claude_violations(rig->fake), "");
 }
 
-static void does_not_repeat_a_wrong_key(void **state)
+static void a_wrong_key_is_not_retried(void **state)
 {
     struct rig *rig = *state;
     fake_claude_fail(rig->fake, 401, "authentication_error");
@@ -333,7 +333,7 @@ static void does_not_repeat_a_wrong_key(void **state)
     assert_non_null(strstr(rig->context, "authentication_error"));
 }
 
-static void asks_once_more_with_more_tokens(void **state)
+static void a_truncated_answer_is_retried_with_more_tokens(void **state)
 {
     struct rig *rig = *state;
     fake_claude_reply_with(rig->fake, "{\"fin", "max_tokens");
@@ -352,7 +352,7 @@ static void asks_once_more_with_more_tokens(void **state)
     assert_int_equal(fake_claude_requests(rig->fake), 4);
 }
 
-static void a_refusal_is_no_answer(void **state)
+static void a_refusal_is_an_error(void **state)
 {
     struct rig *rig = *state;
     fake_claude_reply_with(rig->fake, "I would rather not", "refusal");
@@ -375,7 +375,7 @@ static void a_cut_body_and_html_are_garbled(void **state)
     assert_int_equal(rig->err_id, ERR_CLAUDE_GARBLED);
 }
 
-static void hides_an_echoed_key(void **state)
+static void an_echoed_key_is_redacted(void **state)
 {
     struct rig *rig = *state;
     fake_claude_script(rig->fake,
@@ -388,7 +388,7 @@ static void hides_an_echoed_key(void **state)
     assert_null(strstr(rig->context, FAKE_CLAUDE_KEY));
 }
 
-static void a_cancelled_question_stays_silent(void **state)
+static void a_cancelled_request_calls_nothing(void **state)
 {
     struct rig *rig = *state;
     fake_claude_script(rig->fake, &(struct fake_claude_answer){.hang = true});
@@ -407,7 +407,7 @@ static void a_cancelled_question_stays_silent(void **state)
     assert_int_equal(http_pending(rig->http), 0);
 }
 
-static void refuses_an_unusable_key(void **state)
+static void an_unusable_key_is_refused(void **state)
 {
     struct rig *rig = *state;
     static const char *const keys[] = {"", "a b", "x\r\nEvil: 1"};
@@ -425,12 +425,16 @@ static void refuses_an_unusable_key(void **state)
 
 #define OVER_LOOPBACK(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(claude, cmocka_unit_test(takes_text_blocks_by_type),
-           cmocka_unit_test(every_stop_reason_has_an_end),
-           cmocka_unit_test(every_status_has_its_error), cmocka_unit_test(waits_as_the_server_says),
-           cmocka_unit_test(retries_what_did_not_arrive), cmocka_unit_test(knows_prices),
-           OVER_LOOPBACK(asks_and_reads), OVER_LOOPBACK(the_fake_is_strict),
-           OVER_LOOPBACK(retries_an_overload), OVER_LOOPBACK(does_not_repeat_a_wrong_key),
-           OVER_LOOPBACK(asks_once_more_with_more_tokens), OVER_LOOPBACK(a_refusal_is_no_answer),
-           OVER_LOOPBACK(a_cut_body_and_html_are_garbled), OVER_LOOPBACK(hides_an_echoed_key),
-           OVER_LOOPBACK(a_cancelled_question_stays_silent), OVER_LOOPBACK(refuses_an_unusable_key))
+UNIT_GROUP(claude, cmocka_unit_test(text_blocks_are_selected_by_type),
+           cmocka_unit_test(every_stop_reason_has_its_result),
+           cmocka_unit_test(every_status_has_its_error),
+           cmocka_unit_test(the_wait_follows_the_server),
+           cmocka_unit_test(a_request_that_did_not_arrive_is_retried),
+           cmocka_unit_test(costs_follow_the_price_table),
+           OVER_LOOPBACK(a_request_returns_its_answer), OVER_LOOPBACK(the_fake_is_strict),
+           OVER_LOOPBACK(an_overload_is_retried), OVER_LOOPBACK(a_wrong_key_is_not_retried),
+           OVER_LOOPBACK(a_truncated_answer_is_retried_with_more_tokens),
+           OVER_LOOPBACK(a_refusal_is_an_error), OVER_LOOPBACK(a_cut_body_and_html_are_garbled),
+           OVER_LOOPBACK(an_echoed_key_is_redacted),
+           OVER_LOOPBACK(a_cancelled_request_calls_nothing),
+           OVER_LOOPBACK(an_unusable_key_is_refused))
