@@ -3,14 +3,13 @@
  *
  *     int main(int argc, char **argv) { return cli_main(argc, argv); }
  *
- * Always true: data goes to stdout, complaints to stderr; exit codes are those below for every
- * subcommand and stand in its help; an error is printed as its catalogue row (code, message, cause,
- * impact, what to do).
- * Thread: main.
+ * Invariants: data goes to stdout, errors and warnings to stderr. The exit codes below hold for
+ * every subcommand, and its help lists them. An error is printed as its catalogue row (code,
+ * message, cause, impact, what to do). Thread: main.
  */
 #pragma once
 
-/* 0 fine; 1 a finding or a refusal; 2 critical, or wrong usage; 3 no verdict could be reached. */
+/* 0 success; 1 a finding or a refusal; 2 critical, or wrong usage; 3 the audit has no verdict. */
 enum cli_exit { CLI_FINE = 0, CLI_REFUSED = 1, CLI_CRITICAL = 2, CLI_NO_VERDICT = 3 };
 
 int cli_main(int argc, char **argv);

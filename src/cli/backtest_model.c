@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-/* ---------------------------------------------------------------- which one */
+/* ---------------------------------------------------------------- the model */
 
 void backtest_model_load(struct backtest_model *model, const struct settings *settings,
                          int64_t step_us, const char *market)
@@ -83,7 +83,7 @@ static void add_part(struct buf *out, const char *name, const struct performance
 static void add_other_symbols(struct buf *out, const struct settings *settings,
                               struct symbol learned)
 {
-    const char *before = "NOT ITS SYMBOL: it learned from ";
+    const char *before = "ANOTHER SYMBOL: it was trained on ";
     for (int i = 0; i < settings->symbol_count; i++) {
         if (symbol_equal(settings->symbols[i], learned)) {
             continue;
@@ -103,14 +103,15 @@ static void add_other_symbols(struct buf *out, const struct settings *settings,
 static void add_parts(const struct backtest_result *r, struct buf *out)
 {
     add_part(out, "Seen", &r->seen);
-    buf_add_c(out, "; NO RESULT: the model learned from it\n");
+    buf_add_c(out, "; NO RESULT: the model was trained on it\n");
     if (r->has_unseen) {
         add_part(out, "Unseen", &r->unseen);
         buf_add_c(out, "; all figures below are of this part unless they say otherwise\n");
     } else {
         begin_row(out, "Unseen");
-        buf_add_c(out, "nothing: the figures below say how well it knows what it learned, not how "
-                       "well it trades\n");
+        buf_add_c(out,
+                  "nothing: the figures below show how well it fits its training data, not how "
+                  "well it trades\n");
     }
 }
 
@@ -129,19 +130,19 @@ void backtest_model_text(const struct backtest_model *model, const struct settin
     const struct predictor_origin *o = predictor_origin(model->predictor);
     buf_addf(out, "%s %.16s: ", model->path, predictor_hash(model->predictor));
     if (!o->known) {
-        buf_add_c(out, "what it learned from is NOT KNOWN; all of this may be\n");
+        buf_add_c(out, "its training data is NOT KNOWN and may include all of this\n");
         return;
     }
-    buf_addf(out, "learned from %s %s, ", o->symbol.name,
+    buf_addf(out, "trained on %s %s, ", o->symbol.name,
              timeframe_name(predictor_timeframe(model->predictor)));
     add_period(out, o->train_from_us, o->seen_to_us);
-    buf_add_c(out, ", was tested on ");
+    buf_add_c(out, ", tested on ");
     add_period(out, o->test_from_us, o->test_to_us);
     buf_add_char(out, '\n');
     add_other_symbols(out, settings, o->symbol);
     if (model->other_market) {
         begin_row(out, "");
-        buf_addf(out, "another market than the one that it learned from (%s)\n", o->market);
+        buf_addf(out, "another market than the one that it was trained on (%s)\n", o->market);
     } else if (r->has_seen) {
         add_parts(r, out);
     }

@@ -11,7 +11,7 @@
 
 #define CHART_WIDTH  1200
 #define CHART_HEIGHT 900
-/* More do not fit the picture's title. */
+/* More do not fit in the picture's title. */
 #define TITLE_SYMBOLS 3
 
 /* ---------------------------------------------------------------- words */
@@ -31,7 +31,7 @@ static void add_money(struct buf *out, struct dec value, bool sign)
     dec_add_amount(out, value, 2);
 }
 
-/* "1.21", or a dash for what is not defined. */
+/* "1.21", or a dash if it is undefined. */
 static void add_ratio(struct buf *out, double value, const char *unit)
 {
     if (isfinite(value)) {
@@ -46,7 +46,7 @@ static const struct performance *figures(const struct backtest_report *r, bool *
     return backtest_model_figures(r->model, r->result, ret_is_result);
 }
 
-/* When what the figures are of began. */
+/* The price at the start of the period that the figures cover. */
 static double start_price(const struct backtest_report *r, int symbol)
 {
     return r->result->has_unseen ? r->result->unseen_prices[symbol]
@@ -59,7 +59,7 @@ static double end_price(const struct backtest_report *r, int symbol)
                                       : (double)NAN;
 }
 
-/* What holding it from start to end would have made, fees not counted. */
+/* The return of holding it from start to end, without fees. */
 static double held_pct(const struct backtest_report *r, int symbol)
 {
     double start = start_price(r, symbol);
@@ -115,7 +115,7 @@ static void add_data(const struct backtest_report *r, struct buf *out)
         begin_row(out, "Data");
         buf_addf(out, "%s: %s\n", r->data[0],
                  r->is_recorded ? "the market of a recorded run"
-                                : "a market that was made up, not a real one");
+                                : "a simulated market, not a real one");
     }
     begin_row(out, "Traded");
     add_minute(out, b->start_us);
@@ -410,7 +410,7 @@ static double result(double value, bool is_null)
     return is_null ? (double)NAN : value;
 }
 
-/* What is open at the end, at its mark; stop and target of zero are none. */
+/* Open positions at the end, at their mark; a stop or target of zero is none. */
 static void set_positions(struct buf *out, const struct snapshot *end)
 {
     key(out, "positions");
@@ -436,7 +436,8 @@ static void set_figures(const struct backtest_report *r, struct buf *out)
 {
     bool is_result;
     const struct performance *p = figures(r, &is_result);
-    /* Not known is left to the reader, who is told; seen is no result for anybody. */
+    /* Figures on seen data are null. If the training data is unknown, they stay: result_of says so.
+     */
     bool is_null = !is_result && r->result->has_seen;
     const struct snapshot *end = &r->result->snapshot;
     struct performance_summary s;
@@ -538,7 +539,7 @@ void backtest_report_json(const struct backtest_report *r, FILE *trades, struct 
 
 /* ---------------------------------------------------------------- the picture */
 
-/* Everything that the chart borrows. */
+/* Arrays that the chart refers to. */
 struct picture {
     int64_t at_us[BACKTEST_CURVE_MAX];
     double equity[BACKTEST_CURVE_MAX];
@@ -579,14 +580,14 @@ static void add_title(const struct backtest_report *r, const struct performance_
     bool is_result;
     const struct performance *p = figures(r, &is_result);
     if (!is_result && r->result->has_seen) {
-        buf_add_c(out, ": no result, its model had seen all of it");
+        buf_add_c(out, ": no result, its model was trained on all of it");
         return;
     }
     buf_add_c(out, ": ");
     add_signed_pct(out, s->return_pct);
     buf_add_c(out, " in ");
     clock_add_duration(out, p->last_us - p->start_us);
-    buf_add_c(out, r->result->has_unseen ? " that its model had not seen" : "");
+    buf_add_c(out, r->result->has_unseen ? " that its model was not trained on" : "");
 }
 
 static void add_subtitle(const struct backtest_report *r, const struct performance_summary *s,
@@ -600,7 +601,7 @@ static void add_subtitle(const struct backtest_report *r, const struct performan
     const char *slash = strrchr(r->data[0], '/');
     const char *name = slash != NULL ? slash + 1 : r->data[0];
     buf_addf(out, " UTC, %.60s\n",
-             r->files == NULL && !r->is_recorded ? "a market that was made up" : name);
+             r->files == NULL && !r->is_recorded ? "a simulated market" : name);
     buf_addf(out, "%lld trades", (long long)p->all.trades);
     if (p->all.trades > 0) {
         buf_addf(out, ", %.1f %% won, profit factor ", s->win_rate_pct);

@@ -1,15 +1,14 @@
 /*
- * backtest_report.h: what a back-test says: as text, as JSON, as a picture.
+ * backtest_report.h: the report of a back-test, as text, JSON and a picture.
  *
  *     backtest_report_text(&report, &out);
  *     backtest_report_json(&report, trades_file, &out);
  *     rc = backtest_report_chart(&report, path, err);
  *
- * Where the model had learned from a part of the market, the figures are those of the rest: costs,
- * decisions, what is open at the end and the curve are of the whole run. Where nothing is left, the
- * figures of JSON that would be a result are null.
- * Money in JSON is text, so that no reader rounds it; a figure that is not defined is null.
- * Thread: main.
+ * If the model was trained on a part of the market, the figures cover the rest, but costs,
+ * decisions, open positions and the curve cover the whole run. If nothing is left, the result
+ * figures are null in JSON. Money in JSON is text, so that no reader rounds it. An undefined figure
+ * is null. Thread: main.
  */
 #pragma once
 
@@ -24,19 +23,19 @@ struct backtest_report {
     const struct backtest_result *result;
     const struct settings *settings;
     const struct backtest_model *model;
-    int64_t step_us;                /* of the candles that were traded on */
-    const char *data[SYMBOLS_MAX];  /* where each symbol's came from */
+    int64_t step_us;                /* of the traded candles */
+    const char *data[SYMBOLS_MAX];  /* source of each symbol's candles */
     const struct csv_source *files; /* NULL: simulated or recorded */
     bool is_recorded;               /* the market of a journal */
-    double seconds;                 /* that the run took */
+    double seconds;                 /* duration of the run */
 };
 
 void backtest_report_text(const struct backtest_report *report, struct buf *out);
-/* trades: lines of JSON objects, rewound; NULL: without. They go to stdout in between, so that a
- * long list need not fit anywhere. */
+/* trades: JSON objects, one per line, from the current position; NULL: none. A long list is printed
+ * to stdout in parts, so that it needs no memory. */
 void backtest_report_json(const struct backtest_report *report, FILE *trades, struct buf *out);
 void backtest_report_trade_head(struct buf *out);
 void backtest_report_trade(const struct trade *trade, struct buf *out);
 void backtest_report_trade_json(const struct trade *trade, struct buf *out);
-/* Writes the file whole or not at all. */
+/* Writes the file atomically. */
 int backtest_report_chart(const struct backtest_report *report, const char *path, struct err *err);

@@ -29,7 +29,7 @@ void cli_print(struct str text)
             continue;
         }
         if (n <= 0) {
-            return; /* cli_finish tells */
+            return; /* cli_finish returns the error */
         }
         done += (size_t)n;
     }
@@ -230,7 +230,7 @@ int cli_number(const struct cli_args *args, const char *option, int64_t minimum,
     }
     int64_t value;
     if (!str_to_i64(str_c(text), &value) || value < minimum || value > maximum) {
-        return err_set(err, ERR_CLI_USAGE, "%s is a whole number from %lld to %lld", option,
+        return err_set(err, ERR_CLI_USAGE, "%s takes a whole number from %lld to %lld", option,
                        (long long)minimum, (long long)maximum);
     }
     *ret = value;
@@ -270,8 +270,8 @@ const char *cli_find_state_dir(const struct cli_args *args, const struct config 
     const char *dir = cli_state_dir(args, config);
     AUTO_BUF struct buf here = BUF_INIT(4096);
     buf_addf(&here, "%s/" OPS_LOCK_NAME, dir);
-    bool notified = cli_value(args, "--state") != NULL || getenv("STATE_DIRECTORY") != NULL;
-    return notified || file_exists(here.data) || !file_exists(installed) ? dir : installed;
+    bool given = cli_value(args, "--state") != NULL || getenv("STATE_DIRECTORY") != NULL;
+    return given || file_exists(here.data) || !file_exists(installed) ? dir : installed;
 }
 
 int cli_require_state(const char *state_dir, const char *file, struct err *err)
@@ -313,8 +313,8 @@ static int unknown_subcommand(const char *name)
     return cli_fail(NULL, &err, CLI_CRITICAL);
 }
 
-/* Started with one of them closed, the next file opened would take its number, and a message to
- * standard error would end up in a database. */
+/* If the program is started with one of them closed, the next file opened gets its number, and a
+ * message to standard error would be written into a database. */
 static void fill_standard_descriptors(void)
 {
     int fd;
@@ -329,10 +329,10 @@ static void fill_standard_descriptors(void)
 int cli_main(int argc, char **argv)
 {
     fill_standard_descriptors();
-    /* One-shot subcommands speak through their output; the daemons choose their own level. */
+    /* One-shot subcommands report through their output; the daemon sets its own level. */
     log_set_level(LOG_LEVEL_WARNING);
     int64_t started_us = clock_mono_us(clock_real());
-    /* A peer that went away is an error of one write, not an end of the program. */
+    /* A closed peer is an error of one write and must not end the program. */
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         cli_print_help(NULL);

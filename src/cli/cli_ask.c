@@ -6,10 +6,10 @@
 #include "io/loop.h"
 #include "ops/ops.h"
 
-/* Longer than any command may take by its steps' time-outs. */
+/* Longer than the timeouts of any command's steps. */
 #define ANSWER_TIMEOUT_MS (15 * USEC_PER_MIN / USEC_PER_MSEC)
 
-/* One request to the daemon and what came of it. */
+/* One request to the daemon and its answer. */
 struct exchange {
     struct loop *loop;
     struct buf *body;
@@ -110,7 +110,7 @@ int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err
 {
     AUTO_JSON struct json_object *root = NULL;
     if (json_parse(buf_str(body), &JSON_LIMITS_DEFAULT, &root, err) < 0 || !json_is_object(root)) {
-        return err_set(err, ERR_CLI_ANSWER, "%zu bytes that are no JSON object", body->len);
+        return err_set(err, ERR_CLI_ANSWER, "%zu bytes that are not a JSON object", body->len);
     }
     const char *code = json_text(root, "error_code");
     if (code[0] == '\0') {

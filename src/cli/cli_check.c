@@ -17,7 +17,7 @@ static void warn(struct cli_check *check, const struct err *err)
     }
 }
 
-/* The same error with the option's place in front. */
+/* Prefixes the error with the option's file, line and column. */
 static int at_option(const struct config *config, const char *option, struct err *err)
 {
     AUTO_BUF struct buf place = BUF_INIT(256);
@@ -53,7 +53,7 @@ static void check_use_of_files(const struct config *config, const struct setting
         (void)at_option(config, "market.files", &err);
         warn(check, &err);
         if (settings->market_source != MARKET_CSV) {
-            return; /* once is enough */
+            return; /* one warning is enough */
         }
     }
 }
@@ -70,8 +70,8 @@ static void check_model(const struct config *config, const struct settings *sett
     }
 }
 
-/* Rules that live in the state folder; it may have none yet, and who cannot be read says so later.
- */
+/* Warns of stored rules for symbols that are not traded. A trading.db that is missing or cannot be
+ * opened is not reported here: the start does that. */
 static void check_rules(const struct settings *settings, const char *state_dir,
                         struct cli_check *check)
 {
@@ -104,7 +104,7 @@ static void check_rules(const struct settings *settings, const char *state_dir,
 
 /* ---------------------------------------------------------------- paths */
 
-/* The files of the state folder that a start writes; what is missing is made by it. */
+/* The files of the state folder that a start writes; it creates those that are missing. */
 static int check_state(const char *state_dir, struct err *err)
 {
     static const char *const names[] = {OPS_LOCK_NAME, OPS_LOG_NAME, "trading.db", "ops.db"};
@@ -117,7 +117,7 @@ static int check_state(const char *state_dir, struct err *err)
     return rc;
 }
 
-/* Without a socket it runs, but `nightdesk do` has no way in. */
+/* Only a warning: without a socket the daemon runs, but `nightdesk do` cannot reach it. */
 static void check_socket(const struct config *config, const char *state_dir,
                          struct cli_check *check)
 {

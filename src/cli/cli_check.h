@@ -1,13 +1,13 @@
 /*
- * cli_check.h: what stands around a configuration and must fit before it can run: the files of its
- * market, its model, its state folder with the rules in it, its socket.
+ * cli_check.h: checks what a configuration refers to: market files, model, state folder (with the
+ * trading rules in it) and socket.
  *
  *     struct cli_check check;
  *     if (cli_check(config, state_dir, &check) < 0) return cli_fail(args, &check.problem, ...);
- *     for each warning: say it and go on.
+ *     for each warning: print it and continue.
  *
- * `nightdesk run` and `nightdesk check-config` both ask here, so that what one accepts the other
- * does. Nothing is made or changed; whether another daemon runs is not asked.
+ * `nightdesk run` and `nightdesk check-config` share these checks, so that both accept the same
+ * configurations. Nothing is created or changed. Another running daemon is not detected.
  * Thread: main.
  */
 #pragma once
@@ -17,9 +17,9 @@
 #define CLI_CHECK_WARNINGS_MAX 8
 
 struct cli_check {
-    struct err problem; /* what keeps it from running */
+    struct err problem; /* the daemon cannot start */
     int warning_count;
-    struct err warnings[CLI_CHECK_WARNINGS_MAX]; /* what it goes on without */
+    struct err warnings[CLI_CHECK_WARNINGS_MAX]; /* the daemon starts without this */
 };
 
 /* 0, or the negative id of ret->problem. */

@@ -21,7 +21,7 @@ void cli_csv_report(const char *path, const struct csv_report *r)
         }
     }
     if (r->duplicates > 0) {
-        (void)fprintf(stderr, "%s: %lld rows left out: same time as the row before\n", path,
+        (void)fprintf(stderr, "%s: %lld rows left out: same time as the previous row\n", path,
                       (long long)r->duplicates);
     }
     if (csv_report_missing(r) > 0) {
@@ -35,9 +35,9 @@ int cli_csv_scan(const char *path, struct csv_report *ret, struct err *err)
     AUTO_CSV struct csv *csv = NULL;
     struct csv_row row;
     struct stat st;
-    /* A pipe is empty the second time, or blocks. */
+    /* A pipe cannot be read a second time. */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        return err_set(err, ERR_FILE_FAILED, "%s is not a regular file, and is to be read twice",
+        return err_set(err, ERR_FILE_FAILED, "%s is not a regular file and cannot be read twice",
                        path);
     }
     int rc = csv_open(path, &csv, err);
@@ -67,7 +67,7 @@ int cli_csv_check_timeframe(const char *path, const struct csv_report *report, e
     }
     AUTO_BUF struct buf step = BUF_INIT(64);
     clock_add_duration(&step, report->step_us);
-    return err_set(err, ERR_MARKET_TIMEFRAME, "%s: rows are %s apart, %s was asked for", path,
+    return err_set(err, ERR_MARKET_TIMEFRAME, "%s: rows are %s apart, %s was requested", path,
                    step.data, timeframe_name(tf));
 }
 

@@ -19,7 +19,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* A chat in the terminal and log lines do not mix: then the log is a file in the state folder. */
+/* With a chat on standard input the log is written to a file in the state folder. */
 static int open_log(const char *state_dir, bool console, struct log_file **ret, struct err *err)
 {
     if (!console) {
@@ -48,8 +48,8 @@ static int lock_state(const char *state_dir, int *ret_fd, struct err *err)
     return file_lock(path.data, ret_fd, err);
 }
 
-/* Creates or upgrades trading.db before anybody reads it, and finds what is wrong with it while
- * there is still somebody at the terminal to tell. */
+/* Creates or upgrades trading.db before any thread reads it. An error is still reported in the
+ * terminal here. */
 static int prepare_trading(const char *state_dir, struct err *err)
 {
     struct trading_store *store = NULL;
@@ -103,8 +103,8 @@ static void welcome(const struct cli_daemon *daemon)
     }
 }
 
-/* What stands around the configuration. A model or a socket that is missing is told by whoever does
- * without it; what is configured and not used, by nobody else. */
+/* Only settings without effect are logged here: a missing model or socket is logged by the module
+ * that needs it. */
 static int check(const struct cli_daemon *daemon, struct err *err)
 {
     struct cli_check checked;
@@ -121,7 +121,8 @@ static int check(const struct cli_daemon *daemon, struct err *err)
     return rc;
 }
 
-/* Both threads, from start to stop. The engine ends last: what ops still asks, it may answer. */
+/* Runs both threads, from start to stop. The engine stops last, so it can answer the requests of
+ * ops. */
 static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret_code,
                  struct err *err)
 {
@@ -167,7 +168,7 @@ static void set_process_limits(void)
     /* Memory holds secrets: no core dump. */
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     (void)umask(0027);
-    /* A handful of threads that rarely allocate: an arena for each would only cost memory. */
+    /* Few threads that rarely allocate: an arena for each would waste memory. */
     (void)mallopt(M_ARENA_MAX, 2);
 }
 
@@ -189,7 +190,7 @@ int cli_daemon(const struct cli_daemon *daemon)
     int code = CLI_FINE;
     int rc = serve(daemon, log, &code, &err);
     if (rc < 0) {
-        /* The journal has the line; whoever started it by hand wants to know what to do. */
+        /* The log gets one line; a person at the terminal gets the whole error. */
         if (log != NULL || journal_is_stderr()) {
             log_err(LOG_LEVEL_ERROR, &err, "could not start");
         }

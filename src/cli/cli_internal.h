@@ -1,5 +1,5 @@
 /*
- * cli_internal.h: what the subcommands share.
+ * cli_internal.h: types and functions shared by the subcommands.
  *
  *     static int run(const struct cli_args *args) { ... return CLI_FINE; }
  *     const struct cli_command cmd_version = {.name = "version", ..., .run = run};
@@ -24,7 +24,7 @@
 
 struct cli_option {
     const char *name;  /* "--state" */
-    const char *value; /* what the help calls its value; NULL: a flag */
+    const char *value; /* name of its value in the help; NULL: a flag */
     const char *help;
 };
 
@@ -50,18 +50,18 @@ struct cli_command {
     const char *words; /* "COMMAND [ARGUMENT]…" or "" */
     int words_min;
     int words_max;
-    struct cli_option options[CLI_OPTIONS_MAX]; /* ended by a NULL name */
-    const char *more;                           /* paragraphs for its help; "" when none */
+    struct cli_option options[CLI_OPTIONS_MAX]; /* terminated by a NULL name */
+    const char *more;                           /* paragraphs of its help; "" if none */
     const char *exits;                          /* lines "  0  …" */
     int (*run)(const struct cli_args *args);
 };
 
 struct cli_args {
     const struct cli_command *command;
-    const char *value[CLI_OPTIONS_MAX]; /* by place of the option; "" for a flag; NULL: not given */
+    const char *value[CLI_OPTIONS_MAX]; /* by index of the option; "" for a flag; NULL: not given */
     int given_count;
     struct cli_given { /* every value, in the order of the command line */
-        int option;    /* its place */
+        int option;    /* its index */
         const char *value;
     } given[CLI_GIVEN_MAX];
     const char *word[CLI_WORDS_MAX];
@@ -75,36 +75,37 @@ extern const struct cli_command cmd_run, cmd_do, cmd_check_config, cmd_config, c
 
 const char *cli_value(const struct cli_args *args, const char *option); /* NULL: not given */
 bool cli_flag(const struct cli_args *args, const char *option);
-/* Of an option that may stand more than once: returns how many, and the first max of them. */
+/* The values of a repeatable option: returns their count and fills in the first max of them. */
 int cli_values(const struct cli_args *args, const char *option, const char **ret, int max);
-/* A value in minimum..maximum, or *ret untouched when it was not given. */
+/* A value in minimum..maximum. *ret is not changed if the option was not given. */
 int cli_number(const struct cli_args *args, const char *option, int64_t minimum, int64_t maximum,
                int64_t *ret, struct err *err);
 
-/* Prints the error card (JSON on stdout with --json, where the subcommand has it) and returns the
- * exit code given. */
+/* Prints the error (as JSON on stdout with --json, if the subcommand has that option) and returns
+ * code. */
 int cli_fail(const struct cli_args *args, const struct err *err, int code);
-/* Prints help of one subcommand, or of all when NULL. */
+/* Prints the help of one subcommand, or the list of all if NULL. */
 void cli_print_help(const struct cli_command *command);
-/* Writes all of the bytes to stdout; a reader that went away ends it. */
+/* Writes all bytes to stdout; stops silently if the reader has closed it (see cli_finish). */
 void cli_print(struct str text);
-int cli_finish(int code); /* flushes stdout: CLI_CRITICAL when that fails */
+int cli_finish(int code); /* flushes stdout; returns code, or CLI_CRITICAL if that fails */
 
-/* Loads --config, or the default; on failure every problem stands on stderr and the result is
- * negative. */
+/* Loads --config, or the default. On failure it returns a negative id; *err has the first problem,
+ * the others are printed to stderr. */
 int cli_load_config(const struct cli_args *args, struct config **ret, struct err *err);
 /* --state, else systemd's $STATE_DIRECTORY, else state.dir. */
 const char *cli_state_dir(const struct cli_args *args, const struct config *config);
-/* For subcommands beside a daemon: the same, and when nothing has run there and --state was not
- * given, that of the installed unit. */
+/* For subcommands that use a daemon's state: as cli_state_dir, but the installed unit's folder if
+ * no daemon has run there and neither --state nor $STATE_DIRECTORY is given. */
 const char *cli_find_state_dir(const struct cli_args *args, const struct config *config);
-/* For what only reads: "trading.db" or "ops.db" is in the folder, or ERR_CLI_NO_STATE. */
+/* For subcommands that only read: ERR_CLI_NO_STATE unless file ("trading.db", "ops.db") exists. */
 int cli_require_state(const char *state_dir, const char *file, struct err *err);
 
-/* Runs one command line on the daemon; *ret_body is the JSON that it answered.
- * ERR_CLI_NO_DAEMON when nobody listens. */
+/* Runs one command line on the daemon; *ret_body is its JSON answer. ERR_CLI_NO_DAEMON if no daemon
+ * listens. */
 int cli_ask(const struct config *config, const char *state_dir, const char *line, bool confirm,
             struct buf *ret_body, struct err *err);
-/* What the JSON says: *ret_reply (the caller frees it), or else why it was refused. */
+/* Parses the answer: *ret_reply (the caller frees it), or *ret_refusal if the command was refused.
+ */
 int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err *ret_refusal,
                     struct err *err);

@@ -15,11 +15,11 @@ int cli_simulated_parse(const char *data, int64_t *ret_seed, int64_t *ret_days, 
     int64_t seed = 1;
     int64_t days = DAYS_DEFAULT;
     (void)str_split(&rest, ':', &part);
-    bool fine = rest.len == 0 || (str_split(&rest, ':', &part) && str_to_i64(part, &seed));
-    if (fine && rest.len > 0) {
-        fine = str_to_i64(rest, &days) && days >= 1 && days <= DAYS_MAX;
+    bool valid = rest.len == 0 || (str_split(&rest, ':', &part) && str_to_i64(part, &seed));
+    if (valid && rest.len > 0) {
+        valid = str_to_i64(rest, &days) && days >= 1 && days <= DAYS_MAX;
     }
-    if (!fine || seed < 0) {
+    if (!valid || seed < 0) {
         return err_set(err, ERR_CLI_USAGE,
                        "--data " CLI_SIMULATED ":SEED:DAYS takes two whole numbers, DAYS up to %d",
                        DAYS_MAX);

@@ -38,7 +38,7 @@ static void print_reply(const struct cli_args *args, const struct reply *reply)
 
 /* ---------------------------------------------------------------- by the daemon */
 
-/* The same codes as auditor_run_sync gives, from what the daemon answered. */
+/* The exit codes of auditor_run_sync, derived from the daemon's answer. */
 static int exit_of(const struct reply *reply)
 {
     AUTO_JSON struct json_object *json = reply_json(reply);
@@ -190,7 +190,7 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_NO_VERDICT);
     }
     const char *state_dir = cli_find_state_dir(args, config);
-    /* A wrong folder has no findings either, which must not look like all clear. */
+    /* A wrong folder has no findings either; that must not look like "all clear". */
     if (cli_require_state(state_dir, "trading.db", &err) < 0 ||
         cli_require_state(state_dir, "ops.db", &err) < 0) {
         return cli_fail(args, &err, CLI_NO_VERDICT);
@@ -205,7 +205,7 @@ static int run(const struct cli_args *args)
         return audit_by_daemon(args, config, request.hours);
     }
     if (rc == -ERR_FILE_LOCKED) {
-        (void)fprintf(stderr, "The daemon is running: this offline audit beside it stores "
+        (void)fprintf(stderr, "The daemon is running, so this offline audit stores "
                               "nothing.\n");
         request.dry_run = true;
     } else if (rc < 0) {
@@ -225,14 +225,15 @@ const struct cli_command cmd_audit = {
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
-    .more = "With a daemon running it is the daemon that audits; otherwise this process does. The\n"
-            "audit is stored, and what it finds becomes alerts, unless --dry-run.",
+    .more = "A running daemon does the audit; otherwise this process does. The audit is stored and "
+            "its\n"
+            "findings become alerts, unless --dry-run is given.",
     .exits =
         "  0  nothing above medium\n"
         "  1  a high finding\n"
         "  2  a critical finding\n"
-        "  3  no verdict: the model was to be asked and gave none, or the audit could not run,\n"
-        "     because the folder holds no state of nightdesk, for instance;\n"
-        "     never to be taken for all clear (wrong usage of the options ends with 2)\n",
+        "  3  no verdict: the model gave none, or the audit could not run, for example because\n"
+        "     the folder has no state of nightdesk. Never treat this as all clear. (Wrong usage\n"
+        "     of the options exits with 2.)\n",
     .run = run,
 };

@@ -33,9 +33,9 @@ static int verify(const struct cli_args *args, struct ops_store *store)
         buf_add_json(&out, str_c(verdict.ok ? "" : verdict.why));
         buf_addf(&out, "\",\"last_hash\":\"%s\"}\n", verdict.last_hash);
     } else if (verdict.ok) {
-        buf_addf(&out, "ok: %lld rows, each as it was written", (long long)verdict.rows);
+        buf_addf(&out, "ok: %lld rows, none changed", (long long)verdict.rows);
         if (verdict.archives > 0) {
-            buf_addf(&out, ", %lld archive%s among them", (long long)verdict.archives,
+            buf_addf(&out, ", including %lld archive%s", (long long)verdict.archives,
                      verdict.archives == 1 ? "" : "s");
         }
         buf_addf(&out, "; last hash %s\n", verdict.last_hash);
@@ -54,7 +54,7 @@ static void add_row(const struct audit_row *row, bool json, struct buf *out)
         clock_add_iso(&line, row->at_us, false);
         buf_addf(&line, "  %-16s %-9s %-20s %s%s[%s]", row->user, row->channel, row->action,
                  row->detail, row->detail[0] != '\0' ? "  " : "", row->result);
-        render_clean(buf_str(&line), false, out); /* some of it strangers wrote */
+        render_clean(buf_str(&line), false, out); /* may contain text of unauthorised users */
         buf_add_char(out, '\n');
         return;
     }
@@ -92,7 +92,7 @@ static int show(const struct cli_args *args, struct ops_store *store)
     }
     int count = audit_chain_list(store, 0, rows, (size_t)last, &err);
     AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
-    /* Read like a log: the newest at the end. */
+    /* As in a log, the newest row is last. */
     for (int i = count - 1; i >= 0; i--) {
         add_row(&rows[i], cli_flag(args, "--json"), &out);
     }
@@ -166,7 +166,8 @@ static int archive(const struct cli_args *args, const struct config *config, con
     buf_addf(&lock, "%s/" OPS_LOCK_NAME, state_dir);
     int rc = cli_number(args, "--older-than", 0, 36500, &days, &err);
     if (rc == 0) {
-        /* First as a reader, so that a wrong folder is told and not filled. */
+        /* Open it for reading first, so that a wrong folder is reported and no database is created.
+         */
         AUTO_OPS_STORE struct ops_store *reader = NULL;
         rc = ops_store_open(state_dir, OPS_STORE_READ, &reader, &err);
     }
@@ -179,8 +180,8 @@ static int archive(const struct cli_args *args, const struct config *config, con
                                                   .min_rows = 1,
                                                   .user = user,
                                                   .channel = "cli"};
-    /* The row that names an archive lets one more row grow old: so no further than the first file
-     * that is not full. */
+    /* Each archive adds a row to the log, which makes one more row old enough to archive: so stop
+     * at the first file that is not full. */
     do {
         rc = rc < 0 ? rc : audit_chain_archive(store, &options, &rows, &err);
         all += rc < 0 ? 0 : rows;
@@ -242,14 +243,15 @@ const struct cli_command cmd_auditlog = {
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
-    .more = "verify, show and reads read the database beside a running daemon, or without one.\n"
-            "The log holds what changes something, what was refused and who came; commands that\n"
-            "only read are counted by person and hour, which reads shows.\n"
-            "archive moves old rows, but for the newest 50, into files in the state folder's\n"
-            "folder audit. The running daemon does so by itself, so archive wants it stopped.\n"
-            "verify follows into the archives: keep them where they are.",
-    .exits = "  0  shown or archived; or every row is as it was written\n"
+    .more =
+        "verify, show and reads read the database with or without a running daemon.\n"
+        "The log has commands that change something, refusals and unauthorised users. Commands\n"
+        "that only read are counted by person and hour; reads shows the counts.\n"
+        "archive moves old rows, except the newest 50, into files in the folder audit of the\n"
+        "state folder. The daemon archives by itself; to run archive, stop the daemon.\n"
+        "verify reads the archives too, so keep them where they are.",
+    .exits = "  0  shown or archived; or no row was changed\n"
              "  1  a row or an archive was changed, removed or added; it is named\n"
-             "  2  the database or its key cannot be read, or archive found a daemon running\n",
+             "  2  the database or its key cannot be read, or archive found a running daemon\n",
     .run = run,
 };

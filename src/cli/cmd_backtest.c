@@ -42,7 +42,7 @@ struct job {
     int64_t shown_mono_us;
 };
 
-/* ---------------------------------------------------------------- what was asked for */
+/* ---------------------------------------------------------------- options */
 
 static int read_time(const struct cli_args *args, const char *option, int64_t *ret_us,
                      struct err *err)
@@ -50,8 +50,8 @@ static int read_time(const struct cli_args *args, const char *option, int64_t *r
     const char *text = cli_value(args, option);
     if (text != NULL && (!clock_parse_iso(str_c(text), ret_us) || *ret_us <= 0)) {
         return err_set(err, ERR_CLI_USAGE,
-                       "%s is a UTC time after 1970, as 2022-01-05 or "
-                       "2022-01-05T14:30; it is \"%.40s\"",
+                       "%s takes a UTC time after 1970, such as 2022-01-05 or "
+                       "2022-01-05T14:30, not \"%.40s\"",
                        option, text);
     }
     return 0;
@@ -70,8 +70,7 @@ static int read_range(struct job *job, struct err *err)
     return rc;
 }
 
-/* Where a symbol stands in the configuration; those that do not stand there come behind, by name.
- */
+/* The symbol's index in the configuration; symbols that are not configured sort last, by name. */
 static int rank(const struct config_symbols *configured, struct symbol symbol)
 {
     int i = 0;
@@ -87,7 +86,7 @@ static bool comes_before(const struct config_symbols *configured, struct symbol 
     return rank_a != rank_b ? rank_a < rank_b : strcmp(a.name, b.name) < 0;
 }
 
-/* Whose turn comes first at a moment is a matter of the symbols, not of the command line. */
+/* The engine handles symbols in this order, so it must not depend on the command line. */
 static void sort_symbols(struct job *job, const struct config_symbols *configured)
 {
     struct settings *s = &job->settings;
@@ -103,8 +102,9 @@ static void sort_symbols(struct job *job, const struct config_symbols *configure
     }
 }
 
-/* The i-th --symbol is whose the i-th --data is. Without any, one file is of the first of the
- * configuration; more would depend on their order, so that a slip trades on another's prices. */
+/* The i-th --symbol belongs to the i-th --data. Without any, a single file is for the first
+ * configured symbol. Several files need names: a wrong order would trade a symbol on another's
+ * prices. */
 static int read_symbols(struct job *job, const struct config *config, struct err *err)
 {
     const char *names[SYMBOLS_MAX] = {0};
@@ -124,8 +124,7 @@ static int read_symbols(struct job *job, const struct config *config, struct err
         return 0;
     }
     if (count == 0 && job->data_count > 1) {
-        return err_set(err, ERR_CLI_USAGE,
-                       "%d files: name their symbols with --symbol, one for each --data",
+        return err_set(err, ERR_CLI_USAGE, "%d files: give each --data its --symbol",
                        job->data_count);
     }
     if (count > 0 && !job->is_simulated && count != job->data_count) {
@@ -134,11 +133,11 @@ static int read_symbols(struct job *job, const struct config *config, struct err
     for (int i = 0; i < count; i++) {
         if (!symbol_parse(str_c(names[i]), &s->symbols[i])) {
             return err_set(err, ERR_CLI_USAGE,
-                           "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
+                           "--symbol takes 1 to 15 letters, digits and dashes, such as BTC-USD");
         }
         for (int j = 0; j < i; j++) {
             if (symbol_equal(s->symbols[i], s->symbols[j])) {
-                return err_set(err, ERR_CLI_USAGE, "symbol %s stands twice", s->symbols[i].name);
+                return err_set(err, ERR_CLI_USAGE, "symbol %s is given twice", s->symbols[i].name);
             }
         }
     }
@@ -164,12 +163,12 @@ static int read_data(struct job *job, struct err *err)
     }
     if (job->is_journal && (job->data_count > 1 || cli_value(job->args, "--symbol") != NULL)) {
         return err_set(err, ERR_CLI_USAGE,
-                       "a journal stands alone and without --symbol: it is a market of what the "
-                       "run traded");
+                       "a journal must be the only --data, without --symbol: it has the symbols "
+                       "of its run");
     }
     if (job->is_simulated && job->data_count > 1) {
         return err_set(err, ERR_CLI_USAGE,
-                       "--data " CLI_SIMULATED " stands alone: it is a market of "
+                       "--data " CLI_SIMULATED " must be the only --data: it has "
                        "every symbol");
     }
     return 0;
@@ -203,7 +202,7 @@ static int open_files(struct job *job, struct err *err)
     }
     int rc = csv_source_init(&job->files, files, job->data_count, err);
     if (rc == -ERR_MARKET_CSV_EMPTY) {
-        /* What is wrong with the rows is more use than that there are none. */
+        /* Print the errors of the rows, which explain why none is left. */
         struct csv_report report;
         for (int i = 0; i < job->data_count; i++) {
             (void)cli_csv_scan(job->data[i], &report, NULL);
@@ -227,13 +226,13 @@ static int open_market(struct job *job, struct err *err)
     }
     enum timeframe tf;
     if (!timeframe_parse(str_c(text), &tf)) {
-        return err_set(err, ERR_CLI_USAGE, "--timeframe is 1m, 5m, 15m or 1h");
+        return err_set(err, ERR_CLI_USAGE, "--timeframe takes 1m, 5m, 15m or 1h");
     }
     int64_t step_us = source_step_us(job->source);
     if (timeframe_us(tf) % step_us != 0) {
         AUTO_BUF struct buf step = BUF_INIT(64);
         clock_add_duration(&step, step_us);
-        return err_set(err, ERR_MARKET_TIMEFRAME, "%s: rows are %s apart, %s was asked for",
+        return err_set(err, ERR_MARKET_TIMEFRAME, "%s: rows are %s apart, %s was requested",
                        job->data[0], step.data, text);
     }
     if (timeframe_us(tf) != step_us) {
@@ -243,7 +242,7 @@ static int open_market(struct job *job, struct err *err)
     return 0;
 }
 
-/* ---------------------------------------------------------------- while it runs */
+/* ---------------------------------------------------------------- progress and trades */
 
 static double part_done(const struct job *job, int64_t market_us)
 {
@@ -337,7 +336,7 @@ static int report(struct job *job, const struct backtest_result *result, double 
     return rc;
 }
 
-/* Bad rows and what else is wrong with the files, on standard error. */
+/* Prints refused rows and other errors of the files on standard error. */
 static int print_files(const struct job *job)
 {
     int code = CLI_FINE;
@@ -416,7 +415,7 @@ static int prepare(struct job *job, struct err *err)
     }
     job->json = cli_flag(job->args, "--json");
     job->lists_trades = cli_flag(job->args, "--trades");
-    /* How long a journal lasts is known at its end. */
+    /* The length of a journal is unknown until its end. */
     job->shows_progress = isatty(STDERR_FILENO) != 0 && !job->is_journal;
     if (rc >= 0 && job->json && job->lists_trades) {
         job->trades = tmpfile();
@@ -457,30 +456,30 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_backtest = {
     .name = "backtest",
-    .summary = "Trade on candles of the past, and say how it went",
+    .summary = "Trade on past candles and report the result",
     .words = "",
     .options = {{"--data", "FILE",
-                 "CSV of candles, once a symbol; simulated[:SEED[:DAYS]]; a journal"},
+                 "CSV of candles, once per symbol; simulated[:SEED[:DAYS]]; a journal"},
                 {"--symbol", "SYMBOL",
-                 "whose they are, once a file (default: the first of market.symbols)"},
+                 "symbol of a file, once per file (default: the first of market.symbols)"},
                 {"--timeframe", "TF", "build candles of 1m, 5m, 15m or 1h (default: as they are)"},
-                {"--from", "TIME", "trade from here on (UTC)"},
-                {"--to", "TIME", "and until here"},
+                {"--from", "TIME", "start of trading (UTC)"},
+                {"--to", "TIME", "end of trading (UTC)"},
                 {"--trades", NULL, "list every trade"},
                 {"--chart", "FILE", "write a picture (PNG)"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG},
     .more =
         "The same engine, agents, risk manager and paper venue as `nightdesk run`, with the\n"
-        "settings of the configuration: over the same candles it makes the same trades. What a\n"
-        "decision orders fills at the next candle's open, half a spread and the book's depth\n"
-        "worse. With --from, the days before it warm the indicators; without, nothing is\n"
-        "decided until they are defined. Memory does not grow with the file, and no database is\n"
-        "read or written. A model that cannot be used is named, and the run goes on without it.\n"
-        "What a model has learned from is told first and is no result: the figures are then of\n"
-        "the part that it had not seen; costs, decisions and the curve are of the whole run.",
+        "settings of the configuration: over the same candles it makes the same trades. An order\n"
+        "fills at the next candle's open, worse by half the spread and the depth of the book.\n"
+        "With --from, the days before it warm the indicators; without it, decisions start once\n"
+        "the indicators are defined. Memory use does not grow with the file, and no database is\n"
+        "read or written. A model that cannot be used is reported, and the run continues without\n"
+        "it. The period that a model was trained on is shown first and is no result: the figures\n"
+        "cover the unseen part; costs, decisions and the curve cover the whole run.",
     .exits = "  0  done\n"
-             "  1  done without the rows that had to be refused, or without the model\n"
+             "  1  done, but rows were refused or the model was not used\n"
              "  2  the data or the options cannot be used\n",
     .run = run,
 };

@@ -23,13 +23,13 @@ static int report(const struct cli_args *args, const struct config *config,
     if (cli_flag(args, "--json")) {
         add_json(check, read, &out);
     } else if (read[0] == '\0') {
-        buf_add_c(&out, "ok: no configuration file; the embedded defaults are in force\n");
+        buf_add_c(&out, "ok: no configuration file; the embedded defaults apply\n");
     } else {
         buf_addf(&out, "ok: %s\n", read);
     }
     cli_print(buf_str(&out));
     for (int i = 0; i < check->warning_count && !cli_flag(args, "--json"); i++) {
-        (void)fprintf(stderr, "but: ");
+        (void)fprintf(stderr, "warning: ");
         (void)cli_fail(NULL, &check->warnings[i], CLI_FINE);
     }
     return CLI_FINE;
@@ -62,11 +62,12 @@ const struct cli_command cmd_check_config = {
     .words = "[FILE]",
     .words_max = 1,
     .options = {CLI_OPTION_JSON, CLI_OPTION_STATE},
-    .more = "Without FILE it checks what `nightdesk run` would read: ./nightdesk.yaml, else\n"
-            "/etc/nightdesk/nightdesk.yaml, else the embedded defaults. Beside the options it\n"
-            "checks, as a start does, the files of the market, the model, the state folder and\n"
-            "the socket; nothing is made or changed.",
-    .exits = "  0  it can be used; what it is used without is named: a model, files, a socket\n"
-             "  2  it cannot; each problem is named with file:line:column\n",
+    .more =
+        "Without FILE it checks the file that `nightdesk run` would read: ./nightdesk.yaml, else\n"
+        "/etc/nightdesk/nightdesk.yaml, else the embedded defaults. Like a start, it checks the\n"
+        "options, the market files, the model, the state folder and the socket; it creates and\n"
+        "changes nothing.",
+    .exits = "  0  valid; warnings name a model, files or a socket that would not be used\n"
+             "  2  not valid; each problem is reported with file:line:column\n",
     .run = run,
 };

@@ -25,7 +25,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_config = {
     .name = "config",
-    .summary = "Print the configuration in force, secrets as ***",
+    .summary = "Print the effective configuration, secrets as ***",
     .words = "",
     .options = {CLI_OPTION_CONFIG,
                 {"--schema", NULL, "print the JSON Schema of the file instead"},

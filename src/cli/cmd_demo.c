@@ -10,15 +10,15 @@
 #include <signal.h>
 #include <stdio.h>
 
-/* A market that trades within the first hours: it gains, loses and changes its mind. */
+/* With this seed the bot trades within the first hours, with wins, losses and reversals. */
 #define SEED_DEFAULT 7
 #define SPEED        3600 /* an hour of the market a second */
-/* The chat begins when there is something to ask about, and after this at the latest. */
-#define PATIENCE_US (20 * USEC_PER_SEC)
-#define LOOK_MS     50
-#define PATHS_OPEN  8
+/* Commands are read once there is a trade to ask about, or after this time. */
+#define TRADE_WAIT_US (20 * USEC_PER_SEC)
+#define POLL_MS       50
+#define PATHS_OPEN    8
 
-/* Somebody wants it to end: signals wait for the loop, which does not run yet. */
+/* A stop was requested: the signals stay pending until the loop runs. */
 static bool is_interrupted(void)
 {
     sigset_t pending;
@@ -29,12 +29,12 @@ static bool is_interrupted(void)
 static void wait_for_trades(const struct shared *shared)
 {
     int64_t started_us = clock_mono_us(clock_real());
-    while (clock_mono_us(clock_real()) - started_us < PATIENCE_US && !is_interrupted()) {
+    while (clock_mono_us(clock_real()) - started_us < TRADE_WAIT_US && !is_interrupted()) {
         const struct snapshot *s = mailbox_latest(shared->snapshot, NULL);
         if (s->trades > 0 && s->position_count > 0) {
             return;
         }
-        (void)poll(NULL, 0, LOOK_MS);
+        (void)poll(NULL, 0, POLL_MS);
     }
 }
 
@@ -43,7 +43,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     (void)st;
     (void)kind;
     (void)place;
-    (void)remove(path); /* what cannot go keeps its folder, which is told */
+    (void)remove(path); /* on failure its folder remains, and run reports that */
     return 0;
 }
 
@@ -58,7 +58,7 @@ static int make_folder(struct buf *ret, struct err *err)
     return 0;
 }
 
-/* The embedded defaults, apart from what could reach outside: no file, no accounts, no port. */
+/* The embedded defaults without outside access: no file, no accounts, no port. */
 static int make_config(int64_t seed, struct config **ret, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(1024);
@@ -83,9 +83,8 @@ static int run(const struct cli_args *args)
     }
     buf_addf(&line,
              "nightdesk %s demo · paper money · simulated market, seed %lld, an hour a second\n"
-             "State in %s, %s. No account is used. It trades a little before the chat begins.",
-             NIGHTDESK_VERSION, (long long)seed, folder.data,
-             keeps ? "which is kept" : "removed at the end");
+             "State in %s, %s. No account is used. The chat starts after the first trade.",
+             NIGHTDESK_VERSION, (long long)seed, folder.data, keeps ? "kept" : "deleted on exit");
     if (isatty(STDOUT_FILENO) == 0) {
         (void)fprintf(stderr, "%s\n", line.data);
     }
@@ -104,16 +103,17 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_demo = {
     .name = "demo",
-    .summary = "Show the bot alive: a market, trades and a chat, without any account",
+    .summary = "Show the bot at work: a market, trades and a chat, without any account",
     .words = "",
-    .options = {{"--seed", "N", "of the simulated market (default: 7)"},
-                {"--keep", NULL, "do not remove its folder at the end"}},
+    .options = {{"--seed", "N", "seed of the simulated market (default: 7)"},
+                {"--keep", NULL, "do not delete its folder on exit"}},
     .more =
-        "The daemon of nightdesk run on a fresh folder, with paper money and a simulated market\n"
-        "that runs an hour a second. Configuration files and tokens are not read. The chat is\n"
-        "standard input: /status, /why, /decisions, /positions, /help; it ends with its input.\n"
-        "Commands are taken once the first trade is closed and another is open, or after 20 s.",
-    .exits = "  0  ended as it was asked to (end of input, SIGTERM, SIGINT)\n"
+        "Runs the daemon of nightdesk run in a temporary folder, deleted on exit, with paper\n"
+        "money and a simulated market that runs an hour a second. Configuration files and tokens\n"
+        "are not read. Commands come from standard input: /status, /why, /decisions, /positions,\n"
+        "/help; the demo stops at its end. Commands are read once the first trade is closed and\n"
+        "another position is open, or after 20 s.",
+    .exits = "  0  stopped on request (end of input, SIGTERM, SIGINT)\n"
              "  2  could not start: the folder, or a database in it\n",
     .run = run,
 };

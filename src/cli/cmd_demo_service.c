@@ -68,9 +68,10 @@ const struct cli_command cmd_demo_service = {
     .summary = "A small HTTP service to watch and restart (GET /health)",
     .words = "",
     .options = {{"--port", "N", "port on 127.0.0.1 (default 8099)"}},
-    .more = "The default configuration keeps one running under the name demo, so that there is\n"
-            "something to see in /services and to /restart.",
-    .exits = "  0  ended by SIGTERM or SIGINT\n"
-             "  2  the port is taken, or wrong usage\n",
+    .more =
+        "The default configuration runs one under the name demo, so that /services has something\n"
+        "to show and /restart something to restart.",
+    .exits = "  0  stopped by SIGTERM or SIGINT\n"
+             "  2  the port is in use, or wrong usage\n",
     .run = run,
 };

@@ -12,13 +12,12 @@ static void print_reply(const struct reply *reply)
 
 static bool person_confirms(void)
 {
-    cli_print(STR_LIT("Do it? [y/N] "));
+    cli_print(STR_LIT("Confirm? [y/N] "));
     char answer[16];
     return fgets(answer, sizeof(answer), stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* Sends the line and prints what comes. *ret_err_id: the error that the answer
- * tells of. */
+/* Sends the line and prints the answer. *ret_err_id: the error in the answer, or ERR_NONE. */
 static int ask_and_show(const struct cli_args *args, const struct config *config, const char *line,
                         bool confirm, int *ret_err_id)
 {
@@ -51,7 +50,7 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf line = BUF_INIT(CLI_LINE_MAX);
-    /* One word is a line as typed in the chat; of several, each is a value of its own. */
+    /* A single word is a whole line, as in the chat; of several words, each is one value. */
     buf_add_c(&line, args->word[0]);
     for (int i = 1; i < args->word_count; i++) {
         struct str word = str_c(args->word[i]);
@@ -59,7 +58,7 @@ static int run(const struct cli_args *args)
         buf_add_char(&line, ' ');
         buf_add(&line, word.ptr, name);
         if (!quote_add(&line, str_n(word.ptr + name, word.len - name))) {
-            (void)err_set(&err, ERR_CLI_USAGE, "%.80s holds every kind of quotation mark",
+            (void)err_set(&err, ERR_CLI_USAGE, "%.80s contains every kind of quotation mark",
                           word.ptr);
             return cli_fail(args, &err, CLI_CRITICAL);
         }
@@ -79,15 +78,16 @@ const struct cli_command cmd_do = {
     .words = "COMMAND",
     .words_min = 1,
     .words_max = CLI_WORDS_MAX,
-    .options = {{"--yes", NULL, "confirm what asks for a confirmation"},
+    .options = {{"--yes", NULL, "answer a confirmation prompt with yes"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
-    .more = "COMMAND is what you would type in the chat: nightdesk do \"restart demo\".\n"
-            "Who you are is your uid: root and the daemon's own user are admin, others have the\n"
-            "role that api.local_users gives their uid. nightdesk do help lists what you may run.",
+    .more =
+        "COMMAND is a command as in the chat: nightdesk do \"restart demo\".\n"
+        "You are identified by your uid: root and the daemon's own user are admin; others have\n"
+        "the role of their uid in api.local_users. nightdesk do help lists your commands.",
     .exits = "  0  done\n"
              "  1  refused, failed, or not confirmed\n"
-             "  2  no daemon, or the command line is not understood\n",
+             "  2  no daemon, or wrong usage\n",
     .run = run,
 };

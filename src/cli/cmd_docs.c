@@ -8,7 +8,7 @@
 
 #define OUT_MAX ((size_t)1 << 20)
 
-/* Only described here, never run: no room has to exist. */
+/* The actions are only described and never run, so their modules need not exist. */
 static struct action_table *all_actions(struct builtin *builtin)
 {
     struct action_table *table = action_table_new();
@@ -48,8 +48,8 @@ static void add_action(const struct action *a, struct buf *out)
 
 static void add_actions(const struct action_table *table, struct buf *out)
 {
-    buf_add_c(out, "# Actions\n\nWhat the steps of a command (`commands/*.yaml`) can run. Printed "
-                   "by `nightdesk docs actions`.\n");
+    buf_add_c(out, "# Actions\n\nThe actions that a step of a command (`commands/*.yaml`) can run. "
+                   "Printed by `nightdesk docs actions`.\n");
     const struct action *a;
     for (size_t i = 0; (a = action_at(table, i)) != NULL; i++) {
         add_action(a, out);

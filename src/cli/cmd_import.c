@@ -15,7 +15,7 @@ struct import {
     enum timeframe tf;
     struct csv_report report;
     int64_t stored;
-    int64_t unfit; /* prices or volumes that 1e-8 or the range do not hold */
+    int64_t unfit; /* prices or volumes that do not fit 1e-8 or the range */
     int64_t first_us;
     int64_t last_us;
 };
@@ -78,7 +78,7 @@ static int store_all(struct import *import, struct trading_store *store, struct 
     if (rows >= PROGRESS_EVERY && isatty(STDERR_FILENO)) {
         (void)fprintf(stderr, "\r\033[K");
     }
-    /* A file of one row does not tell its timeframe: the row is taken for a whole candle. */
+    /* The timeframe of a file with one row is unknown: the row counts as a whole candle. */
     int64_t step_us = import->report.step_us > 0 ? import->report.step_us : resample.length_us;
     if (rc == 0 && resample_end(&resample, step_us, &closed)) {
         rc = store_one(import, store, &closed.candle, err);
@@ -100,7 +100,7 @@ static int open_store(const char *state_dir, int *ret_lock_fd, struct trading_st
     return rc < 0 ? rc : trading_store_open(state_dir, TRADING_STORE_WRITE, ret, err);
 }
 
-/* All of the file or nothing: one transaction, whose size SQLite keeps on the disk. */
+/* Imports all of the file or nothing, in one transaction; SQLite spills a large one to disk. */
 static int import_file(struct import *import, const char *state_dir, struct err *err)
 {
     AUTO_FD int lock_fd = -1;
@@ -151,7 +151,7 @@ static void add_text_report(struct buf *out, const struct state_file *file,
              done->positions == 1 ? "" : "s", (long long)file->total_trades);
     dec_add_text(out, file->total_pnl);
     buf_addf(out, "; the account %s\n",
-             done->fresh ? "is new" : "stood there already, its history stays");
+             done->fresh ? "is new" : "already existed and keeps its history");
     for (int i = 0; i < file->position_count; i++) {
         const struct state_file_position *p = &file->positions[i];
         buf_addf(out, "  %s %s ", p->symbol.name, side_name(p->side));
@@ -163,7 +163,7 @@ static void add_text_report(struct buf *out, const struct state_file *file,
     if (done->positions > 0) {
         buf_addf(
             out,
-            "The file names orders, not prices: stops are set %.2f %% and targets %.2f %% from "
+            "The file has order ids, not prices: stops are set %.2f %% and targets %.2f %% from "
             "the entry prices.\n",
             settings->stop_pct, settings->target_pct);
     }
@@ -183,7 +183,7 @@ static int import_state(const struct cli_args *args)
     struct state_file file;
     struct state_file_imported done;
     if (cli_value(args, "--symbol") != NULL) {
-        (void)err_set(&err, ERR_CLI_USAGE, "--symbol goes with candles");
+        (void)err_set(&err, ERR_CLI_USAGE, "--symbol is for candles");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_load_config(args, &config, &err) < 0 ||
@@ -228,7 +228,7 @@ static int run(const struct cli_args *args)
     }
     if (symbol != NULL && !symbol_parse(str_c(symbol), &import.symbol)) {
         (void)err_set(&err, ERR_CLI_USAGE,
-                      "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
+                      "--symbol takes 1 to 15 letters, digits and dashes, such as BTC-USD");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_load_config(args, &config, &err) < 0) {
@@ -248,32 +248,32 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_import = {
     .name = "import",
-    .summary = "Take candles from a CSV file, or an account from a .trading_state.json",
+    .summary = "Import candles from a CSV file, or an account from a .trading_state.json",
     .words = "candles|state FILE",
     .words_min = 2,
     .words_max = 2,
-    .options = {{"--symbol", "SYMBOL", "whose they are (default: the first of market.symbols)"},
-                {"--replace", NULL, "state: in place of the positions and orders that are open"},
+    .options = {{"--symbol", "SYMBOL",
+                 "symbol of the candles (default: the first of market.symbols)"},
+                {"--replace", NULL, "state: replace open positions and orders"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
     .more =
         "The header names time, open, high, low, close and volume, in any order; a time is ISO\n"
         "text, or seconds, milliseconds or microseconds. Candles are stored in the smallest of\n"
-        "1m, 5m, 15m and 1h that the rows fill; storing one again replaces it. All of the file\n"
-        "is stored or nothing.\n"
+        "1m, 5m, 15m and 1h that the rows fill; a stored candle is replaced. Either all of the\n"
+        "file is stored or nothing.\n"
         "\n"
-        "A state file brings positions, trades, profit and breaker; entries, sizes and sides must\n"
-        "be in it, anything else may be missing. Its orders are not known here: each position "
-        "gets\n"
-        "a stop and a target at the configured distance from its entry. A file that is damaged is\n"
-        "refused with line and column, and nothing of it is taken. The simulated market has "
-        "prices\n"
-        "of its own: far from the entries they hit a stop or a target at once.\n"
+        "A state file has positions, trades, profit and the circuit breaker. Entries, sizes and\n"
+        "sides are required, everything else is optional. Its orders are unknown to the venue, so\n"
+        "each position gets a stop and a target at the configured distance from its entry. A\n"
+        "damaged file is refused with line and column, and nothing is imported. The simulated\n"
+        "market has its own prices: if they are far from the entries, a stop or a target is hit\n"
+        "at once.\n"
         "\n"
-        "The daemon must not run: it is the writer of trading.db.",
+        "The daemon must be stopped, because it is the only writer of trading.db.",
     .exits = "  0  stored\n"
-             "  1  stored without the rows that had to be refused\n"
-             "  2  nothing was stored: the file cannot be used, or the daemon runs\n",
+             "  1  stored, except refused rows\n"
+             "  2  nothing was stored: the file cannot be used, or the daemon is running\n",
     .run = run,
 };

@@ -46,7 +46,7 @@ static void add_row(struct indicators *all, const struct bar *bar, struct buf *o
     }
 }
 
-/* tf NULL: the rows as they are. */
+/* tf NULL: use the rows as they are. */
 static int print_all(const char *path, const enum timeframe *tf, int64_t step_us, struct err *err)
 {
     AUTO_CSV struct csv *csv = NULL;
@@ -87,7 +87,7 @@ static int run(const struct cli_args *args)
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (wanted != NULL && !timeframe_parse(str_c(wanted), &tf)) {
-        (void)err_set(&err, ERR_CLI_USAGE, "--timeframe is 1m, 5m, 15m or 1h");
+        (void)err_set(&err, ERR_CLI_USAGE, "--timeframe takes 1m, 5m, 15m or 1h");
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     if (cli_csv_scan(path, &report, &err) < 0 ||
@@ -104,12 +104,13 @@ const struct cli_command cmd_indicators = {
     .words = "",
     .options = {{"--data", "FILE", "candles: time, open, high, low, close, volume by header"},
                 {"--timeframe", "TF", "build bars of 1m, 5m, 15m or 1h (default: as they are)"}},
-    .more = "One row a candle: time, prices and volume, then each indicator with 12 digits, empty\n"
-            "until it is defined. Values are TA-Lib's, so that any charting tool can be held\n"
-            "against them. A bar whose last row is not in the file is not complete, and left out.\n"
-            "What is wrong with the file stands on standard error.",
+    .more =
+        "One row per candle: time, prices and volume, then each indicator with 12 digits, empty\n"
+        "until it is defined. Values are those of TA-Lib, so they can be compared with any\n"
+        "charting tool. A bar whose last row is missing is incomplete and left out. Errors in\n"
+        "the file are reported on standard error.",
     .exits = "  0  printed\n"
-             "  1  printed without the rows that had to be refused\n"
+             "  1  printed, except refused rows\n"
              "  2  the file cannot be used\n",
     .run = run,
 };

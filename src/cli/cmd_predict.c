@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <math.h>
 
-/* All answers are kept until every row has been read: a bad line prints none. */
+/* All answers are kept until every row has been read: with a bad line, nothing is printed. */
 #define ANSWERS_MAX    ((size_t)256 << 20)
 #define LINE_MAX_BYTES ((size_t)16 << 20)
 #define CELL_MAX       512
@@ -16,7 +16,7 @@ struct table {
     FILE *file;
     struct buf line;
     size_t number;  /* of the line */
-    char separator; /* told from the first line; '\0' before it */
+    char separator; /* detected in the first line; '\0' before it */
     double *row;    /* model_features() */
     size_t features;
 };
@@ -96,7 +96,7 @@ static size_t count_cells(const struct table *t)
     return count;
 }
 
-/* Fills the row from the line, which is not empty unless the row is one missing value. */
+/* Parses the line into the row. An empty line is a row of one missing value. */
 static int read_row(struct table *t, struct err *err)
 {
     struct str rest = buf_str(&t->line);
@@ -145,7 +145,7 @@ static int answer_all(const struct model *model, const char *path, bool raw, str
     int rc = table_open(&t, path, model_features(model), err);
     size_t blank = 0; /* the first of the blank lines before here; 0: none */
     while (rc == 0 && (rc = next_line(&t, err)) > 0) {
-        /* Blank lines may end a file; of a model with one feature each is a missing value. */
+        /* Blank lines are allowed at the end; with one feature, each is a missing value. */
         if (t.line.len == 0 && t.features > 1) {
             blank = blank > 0 ? blank : t.number;
             rc = 0;
@@ -185,12 +185,13 @@ const struct cli_command cmd_predict = {
     .words = "",
     .options = {{"--model", "FILE", "LightGBM text model, or XGBoost JSON model"},
                 {"--data", "FILE", "rows: features only, no header; commas or tabs"},
-                {"--raw", NULL, "the sums of the leaves, without the objective's transformation"}},
+                {"--raw", NULL,
+                 "print the sums of the leaves, without the transformation of the objective"}},
     .more =
-        "A row is a line, with exactly the features of the training in their order; an empty "
-        "cell or nan\nis missing. It prints a line for each row, with a column (tabs between) "
-        "for each class,\n17 significant digits; nothing when any line is bad. Of multi:softmax "
-        "it prints the\nprobabilities.",
+        "Each line is a row, with exactly the features of the training in their order; an empty\n"
+        "cell or nan is a missing value. It prints one line per row and one column per class,\n"
+        "separated by tabs, with 17 significant digits; nothing if any line is bad. For\n"
+        "multi:softmax it prints the probabilities.",
     .exits = "  0  printed\n"
              "  2  wrong usage, or the model or a row cannot be used\n",
     .run = run,

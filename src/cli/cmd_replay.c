@@ -13,7 +13,7 @@
 #define OUT_MAX        ((size_t)256 * 1024)
 #define PROGRESS_EVERY 100000
 
-struct wish {
+struct query {
     struct buf path;
     int64_t until_us; /* INT64_MAX: to the end */
     bool why;
@@ -21,9 +21,9 @@ struct wish {
     bool json;
 };
 
-/* ---------------------------------------------------------------- what is asked for */
+/* ---------------------------------------------------------------- options */
 
-/* ISO, seconds since 1970, or "now": as far as the run has come. */
+/* ISO, seconds since 1970, or "now": the end of the journal. */
 static int read_time(const char *text, int64_t *ret, struct err *err)
 {
     int64_t seconds;
@@ -36,39 +36,39 @@ static int read_time(const char *text, int64_t *ret, struct err *err)
         return 0;
     }
     return err_set(err, ERR_CLI_USAGE,
-                   "--until is a time as 2026-11-21T06:20:00, seconds since 1970, or now");
+                   "--until takes a time such as 2026-11-21T06:20:00, seconds since 1970, or now");
 }
 
-static int read_wish(const struct cli_args *args, struct wish *w, struct err *err)
+static int read_query(const struct cli_args *args, struct query *query, struct err *err)
 {
     AUTO_CONFIG struct config *config = NULL;
     const char *file = cli_value(args, "--file");
     int64_t run = 0;
-    w->why = cli_flag(args, "--why");
-    w->json = cli_flag(args, "--json");
+    query->why = cli_flag(args, "--why");
+    query->json = cli_flag(args, "--json");
     int rc = cli_number(args, "--run", 1, INT64_MAX, &run, err);
-    rc = rc < 0 ? rc : read_time(cli_value(args, "--until"), &w->until_us, err);
+    rc = rc < 0 ? rc : read_time(cli_value(args, "--until"), &query->until_us, err);
     if (rc < 0) {
         return rc;
     }
-    if (args->word_count > 0 && !symbol_parse(str_c(args->word[0]), &w->symbol)) {
+    if (args->word_count > 0 && !symbol_parse(str_c(args->word[0]), &query->symbol)) {
         return err_set(err, ERR_CLI_USAGE, "%.40s is not a symbol", args->word[0]);
     }
-    if (args->word_count > 0 && !w->why) {
-        return err_set(err, ERR_CLI_USAGE, "a symbol goes with --why");
+    if (args->word_count > 0 && !query->why) {
+        return err_set(err, ERR_CLI_USAGE, "a symbol needs --why");
     }
     if (file != NULL && run != 0) {
-        return err_set(err, ERR_CLI_USAGE, "--run and --file are two ways to say the same");
+        return err_set(err, ERR_CLI_USAGE, "give --run or --file, not both");
     }
     if (file != NULL) {
-        buf_add_c(&w->path, file);
+        buf_add_c(&query->path, file);
         return 0;
     }
     rc = cli_load_config(args, &config, err);
-    return rc < 0 ? rc : recorder_find(cli_find_state_dir(args, config), run, &w->path, err);
+    return rc < 0 ? rc : recorder_find(cli_find_state_dir(args, config), run, &query->path, err);
 }
 
-/* ---------------------------------------------------------------- how far it went */
+/* ---------------------------------------------------------------- progress */
 
 static void add_counted(struct buf *out, int64_t count, const char *one)
 {
@@ -119,8 +119,8 @@ static struct json_object *count_json(const struct replay *replay)
     return o;
 }
 
-/* To the time that is asked for. 0, or why not: then what was replayed before stands. */
-static int go(struct replay *replay, int64_t until_us, struct err *err)
+/* Replays up to until_us. 0, or a negative id; the steps before the error have been replayed. */
+static int replay_until(struct replay *replay, int64_t until_us, struct err *err)
 {
     int rc = 1;
     while (rc > 0 && (until_us == INT64_MAX || replay_next_us(replay) <= until_us)) {
@@ -136,7 +136,7 @@ static int go(struct replay *replay, int64_t until_us, struct err *err)
     return rc < 0 ? rc : 0;
 }
 
-/* ---------------------------------------------------------------- what the engine knew */
+/* ---------------------------------------------------------------- state of the engine */
 
 static void set_text(struct json_object *o, const char *key, const char *text)
 {
@@ -166,7 +166,7 @@ static void show_account(struct reply *r, const struct snapshot *s)
     reply_line(r, "Drawdown %.2f of %.2f %%, loss of the day %.2f of %.2f %%, exposure %.1f %%",
                s->drawdown_pct, s->max_drawdown_pct, s->daily_loss_pct > 0 ? s->daily_loss_pct : 0,
                s->max_daily_loss_pct, s->exposure_pct);
-    reply_line(r, "Orders alive %llu, unknown %llu; positions %d of %d",
+    reply_line(r, "Open orders %llu, unknown %llu; positions %d of %d",
                (unsigned long long)s->open_orders, (unsigned long long)s->unknown_orders,
                s->position_count, s->max_positions);
     set_text(data, "state", trading_state_name(s->state));
@@ -244,12 +244,12 @@ static void show_frame(struct reply *r, struct json_object *list, const struct s
     (void)json_object_array_add(list, o);
 }
 
-static bool is_wanted(const struct wish *w, struct symbol symbol)
+static bool is_wanted(const struct query *query, struct symbol symbol)
 {
-    return w->symbol.name[0] == '\0' || symbol_equal(w->symbol, symbol);
+    return query->symbol.name[0] == '\0' || symbol_equal(query->symbol, symbol);
 }
 
-static void show_market(struct reply *r, const struct replay *replay, const struct wish *w,
+static void show_market(struct reply *r, const struct replay *replay, const struct query *query,
                         const struct snapshot *s)
 {
     struct json_object *list = json_object_new_array();
@@ -258,7 +258,7 @@ static void show_market(struct reply *r, const struct replay *replay, const stru
         (const char *const[]){"market", "price", "bid", "ask", "spread", "regime", "refused"});
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *m = &s->markets[i];
-        if (!is_wanted(w, m->symbol)) {
+        if (!is_wanted(query, m->symbol)) {
             continue;
         }
         const struct quote *q = replay_quote(replay, m->symbol);
@@ -290,7 +290,7 @@ static void show_market(struct reply *r, const struct replay *replay, const stru
                                       "bb_middle", "bb_upper", "atr14"});
     for (int i = 0; i < s->market_count; i++) {
         const struct series *series = replay_series(replay, s->markets[i].symbol);
-        for (int tf = TF_5M; tf < TF_COUNT && is_wanted(w, s->markets[i].symbol); tf++) {
+        for (int tf = TF_5M; tf < TF_COUNT && is_wanted(query, s->markets[i].symbol); tf++) {
             show_frame(r, list, series, (enum timeframe)tf);
         }
     }
@@ -305,21 +305,21 @@ static void print_reply(const struct reply *r)
     cli_print(buf_str(&out));
 }
 
-/* The decision that each symbol stood at. */
-static void show_decisions(struct reply *r, const struct replay *replay, const struct wish *w,
+/* The latest decision of each symbol. */
+static void show_decisions(struct reply *r, const struct replay *replay, const struct query *query,
                            const struct snapshot *s)
 {
     struct json_object *list = json_object_new_array();
     for (int i = 0; i < s->market_count; i++) {
         const struct decision *d = replay_decision(replay, s->markets[i].symbol);
-        if (d == NULL || !is_wanted(w, d->symbol)) {
+        if (d == NULL || !is_wanted(query, d->symbol)) {
             continue;
         }
         AUTO_REPLY struct reply *one = reply_new();
         why_head(one, d);
         why_conclusion(one, d);
         why_details(one, d);
-        if (!w->json) {
+        if (!query->json) {
             print_reply(one);
         }
         (void)json_object_array_add(list, json_object_get(reply_data(one)));
@@ -327,22 +327,22 @@ static void show_decisions(struct reply *r, const struct replay *replay, const s
     (void)json_object_object_add(reply_data(r), "decisions", list);
 }
 
-static void show_knowledge(struct reply *r, const struct replay *replay, const struct wish *w)
+static void show_state(struct reply *r, const struct replay *replay, const struct query *query)
 {
-    static struct snapshot s; /* too large for a stack that is shared */
+    static struct snapshot s; /* too large for the stack */
     AUTO_BUF struct buf time = BUF_INIT(64);
     clock_add_iso(&time, replay_now(replay)->market_us, true);
     engine_snapshot(replay_engine(replay), replay_now(replay), &s);
-    reply_title(r, TONE_PLAIN, "What the engine knew · %s · step %lld of run %lld", time.data,
+    reply_title(r, TONE_PLAIN, "Engine state · %s · step %lld of run %lld", time.data,
                 (long long)replay_count(replay)->steps, (long long)replay_run(replay));
     set_text(reply_data(r), "at", time.data);
     show_account(r, &s);
     show_positions(r, &s);
-    show_market(r, replay, w, &s);
-    if (!w->json) {
+    show_market(r, replay, query, &s);
+    if (!query->json) {
         print_reply(r);
     }
-    show_decisions(r, replay, w, &s);
+    show_decisions(r, replay, query, &s);
 }
 
 /* ---------------------------------------------------------------- the command */
@@ -352,7 +352,7 @@ static void print_text(const struct replay *replay, const struct err *failure)
     AUTO_BUF struct buf out = BUF_INIT(4096);
     bool differs = failure->id == ERR_ENGINE_REPLAY_DIFFERS;
     add_count(&out, replay);
-    buf_addf(&out, ": %s\n", differs ? "identical up to the last of them" : "identical");
+    buf_addf(&out, ": %s\n", differs ? "identical except the last step" : "identical");
     cli_print(buf_str(&out));
     if (failure->id != ERR_NONE) {
         AUTO_BUF struct buf reply = BUF_INIT(8192);
@@ -387,22 +387,22 @@ static void print_json(const struct replay *replay, struct reply *r, const struc
 static int run(const struct cli_args *args)
 {
     AUTO_REPLAY struct replay *replay = NULL;
-    AUTO_REPLY struct reply *knowledge = NULL;
+    AUTO_REPLY struct reply *state = NULL;
     struct err err = {0};
-    struct wish w = {.path = BUF_INIT(4096), .until_us = INT64_MAX};
-    int rc = read_wish(args, &w, &err);
-    rc = rc < 0 ? rc : replay_open(w.path.data, cli_value(args, "--model"), &replay, &err);
-    buf_release(&w.path);
+    struct query query = {.path = BUF_INIT(4096), .until_us = INT64_MAX};
+    int rc = read_query(args, &query, &err);
+    rc = rc < 0 ? rc : replay_open(query.path.data, cli_value(args, "--model"), &replay, &err);
+    buf_release(&query.path);
     if (rc < 0) {
         return cli_fail(args, &err, rc == -ERR_ENGINE_RECORD_DAMAGED ? CLI_REFUSED : CLI_CRITICAL);
     }
-    rc = go(replay, w.until_us, &err);
-    if (w.why && replay_count(replay)->steps > 0) {
-        knowledge = reply_new();
-        show_knowledge(knowledge, replay, &w);
+    rc = replay_until(replay, query.until_us, &err);
+    if (query.why && replay_count(replay)->steps > 0) {
+        state = reply_new();
+        show_state(state, replay, &query);
     }
-    if (w.json) {
-        print_json(replay, knowledge, &err);
+    if (query.json) {
+        print_json(replay, state, &err);
     } else {
         print_text(replay, &err);
     }
@@ -411,24 +411,25 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_replay = {
     .name = "replay",
-    .summary = "Do a recorded run again, and show what the engine knew",
+    .summary = "Replay a recorded run, and show the engine's state",
     .words = "[SYMBOL]",
     .words_max = 1,
     .options = {{"--run", "N", "which run of the state folder (default: the newest)"},
                 {"--file", "FILE", "a journal by its path"},
-                {"--until", "TIME", "stop there, market time: ISO, seconds since 1970, or now"},
+                {"--until", "TIME", "stop at this market time: ISO, seconds since 1970, or now"},
                 {"--why", NULL, "show account, market and decisions at that moment"},
-                {"--model", "FILE", "the model that the run asked (default: where it was)"},
+                {"--model", "FILE", "the model of the run (default: its path at that time)"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
     .more =
-        "The daemon records what each step was given in journal/run-N.ndj of the state folder.\n"
-        "A replay gives the same to the same step, without database, venue or clock, and holds\n"
-        "its answers against sums of those of the time. With --why a SYMBOL shows only that one.",
-    .exits = "  0  every step answered as it did\n"
-             "  1  a step answers otherwise today, or the journal is damaged; what came before it\n"
-             "     was replayed\n"
+        "The daemon records the inputs of each step in journal/run-N.ndj of the state folder. A\n"
+        "replay runs the same step on the same inputs, without database, venue or clock, and\n"
+        "compares its outputs with the recorded checksums. With --why, SYMBOL shows only that\n"
+        "symbol.",
+    .exits = "  0  every step gave the recorded outputs\n"
+             "  1  a step now decides differently, or the journal is damaged; the steps before it\n"
+             "     were replayed\n"
              "  2  there is no such run, or it cannot be replayed here\n",
     .run = run,
 };

@@ -3,8 +3,8 @@
 
 #include <sys/stat.h>
 
-/* A terminal, a pipe, a socket or a file talks; /dev/null and other devices do not. */
-static bool stdin_talks(void)
+/* Commands are read from a terminal, pipe, socket or file, but not from /dev/null. */
+static bool stdin_has_commands(void)
 {
     struct stat st;
     if (fstat(STDIN_FILENO, &st) < 0) {
@@ -26,7 +26,8 @@ static int run(const struct cli_args *args)
         .config = config,
         .config_source = &(struct config_options){.path = cli_value(args, "--config")},
         .state_dir = cli_state_dir(args, config),
-        .console = config->console_enabled && !cli_flag(args, "--no-console") && stdin_talks()});
+        .console =
+            config->console_enabled && !cli_flag(args, "--no-console") && stdin_has_commands()});
 }
 
 const struct cli_command cmd_run = {
@@ -37,16 +38,15 @@ const struct cli_command cmd_run = {
                 CLI_OPTION_STATE,
                 {"--no-console", NULL, "do not read commands from standard input"}},
     .more =
-        "Without a configuration file it runs on its embedded defaults: paper venue, simulated\n"
-        "market, state under var/. Commands are read from standard input when that is a\n"
-        "terminal, a pipe or a file; the log is then <state>/nightdesk.log, else standard\n"
-        "error or the journal. From a pipe or a file it ends when its input does.\n"
-        "Past 10 MB nightdesk.log becomes nightdesk.log.1; five old ones are kept. It may be "
-        "moved\n"
-        "or deleted while it is written: a second later it is begun anew.\n"
-        "SIGHUP reads the configuration again and logs whether it can be used and which options\n"
-        "change at the next start; the running daemon keeps the one it was started with.",
-    .exits = "  0  ended as it was asked to (end of input, SIGTERM, SIGINT)\n"
+        "Without a configuration file it uses its embedded defaults: paper venue, simulated\n"
+        "market, state under var/. Commands are read from standard input if that is a terminal,\n"
+        "a pipe or a file; the log is then <state>/nightdesk.log, otherwise standard error or the\n"
+        "journal. With a pipe or a file the daemon stops at the end of its input.\n"
+        "At 10 MB nightdesk.log is renamed to nightdesk.log.1; five old files are kept. If it is\n"
+        "moved or deleted, it is created again within a second.\n"
+        "SIGHUP reads the configuration again, and logs whether it is valid and which options\n"
+        "take effect at the next start; the running daemon keeps its configuration.",
+    .exits = "  0  stopped on request (end of input, SIGTERM, SIGINT)\n"
              "  2  could not start: configuration, state folder, database, or another daemon\n",
     .run = run,
 };

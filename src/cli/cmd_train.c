@@ -14,7 +14,7 @@
 #include <math.h>
 
 #define MODEL_NAME      "model.json"
-#define MODEL_MAX       ((size_t)16 << 20) /* what agents/model.h reads */
+#define MODEL_MAX       ((size_t)16 << 20) /* limit of agents/model.h */
 #define HORIZON_DEFAULT 12
 #define BATCH           4096
 
@@ -26,7 +26,7 @@ struct job {
     enum timeframe timeframe;
     int64_t horizon;
     struct training_options options;
-    char market[32];       /* as the model's file says */
+    char market[32];       /* as in the model's file */
     const char *data;      /* NULL: imported candles */
     const char *state_dir; /* NULL: none is used */
     struct trading_store *store;
@@ -49,7 +49,7 @@ static void job_release(struct job *job)
 }
 #define AUTO_JOB AUTO(job_release)
 
-/* ---------------------------------------------------------------- what was asked for */
+/* ---------------------------------------------------------------- options */
 
 static int read_fraction(const struct cli_args *args, const char *option, double *ret,
                          struct err *err)
@@ -61,7 +61,7 @@ static int read_fraction(const struct cli_args *args, const char *option, double
     char *end = NULL;
     double value = strtod(text, &end);
     if (end == text || *end != '\0' || !(value > 0 && value < 1)) {
-        return err_set(err, ERR_CLI_USAGE, "%s is a number between 0 and 1", option);
+        return err_set(err, ERR_CLI_USAGE, "%s takes a number between 0 and 1", option);
     }
     *ret = value;
     return 0;
@@ -86,7 +86,8 @@ static int read_options(struct job *job, struct err *err)
     job->has_timeframe = timeframe != NULL;
     if (timeframe != NULL &&
         (!timeframe_parse(str_c(timeframe), &job->timeframe) || job->timeframe < TF_5M)) {
-        return err_set(err, ERR_CLI_USAGE, "--timeframe is 5m, 15m or 1h: what is decided on");
+        return err_set(err, ERR_CLI_USAGE,
+                       "--timeframe takes 5m, 15m or 1h, the timeframes of decisions");
     }
     return 0;
 }
@@ -97,7 +98,7 @@ static int read_symbol(struct job *job, struct err *err)
     job->symbol = job->config->market_symbols.items[0];
     if (symbol != NULL && !symbol_parse(str_c(symbol), &job->symbol)) {
         return err_set(err, ERR_CLI_USAGE,
-                       "--symbol is 1 to 15 letters, digits and dashes, as BTC-USD");
+                       "--symbol takes 1 to 15 letters, digits and dashes, such as BTC-USD");
     }
     job->options.symbol = job->symbol.name;
     return 0;
@@ -112,8 +113,7 @@ static int open_state(struct job *job, struct err *err)
     job->state_dir = cli_find_state_dir(job->args, job->config);
     AUTO_BUF struct buf lock = BUF_INIT(4096);
     buf_addf(&lock, "%s/" OPS_LOCK_NAME, job->state_dir);
-    /* Candles that were imported are in a folder that is there; a model may be noted in a new one.
-     */
+    /* Imported candles need an existing folder; a model may be recorded in a new one. */
     int rc = job->data == NULL ? cli_require_state(job->state_dir, "trading.db", err)
                                : file_make_folder(job->state_dir, 0750, err);
     if (rc < 0 || (rc = file_lock(lock.data, &job->lock_fd, err)) < 0) {
@@ -158,7 +158,7 @@ static int begin_training_rows(struct job *job, int64_t step_us, struct err *err
         }
     }
     if (!job->has_timeframe) {
-        job->timeframe = TF_1H; /* which says what is wrong with the step */
+        job->timeframe = TF_1H; /* training_rows_new reports the unsuitable step */
     }
     return training_rows_new(job->timeframe, step_us, (int)job->horizon, &job->training_rows, err);
 }
@@ -188,7 +188,7 @@ static int read_simulated(struct job *job, struct err *err)
         return rc;
     }
     (void)snprintf(job->market, sizeof(job->market), CLI_SIMULATED ":%lld", (long long)seed);
-    /* All symbols of the configuration, as in a run: they share part of each move. */
+    /* All configured symbols, as in a run: their moves are correlated. */
     struct config_symbols symbols = job->config->market_symbols;
     int mine = 0;
     while (mine < symbols.count && !symbol_equal(symbols.items[mine], job->symbol)) {
@@ -208,7 +208,7 @@ static int read_simulated(struct job *job, struct err *err)
     return rc;
 }
 
-/* Imported candles of the finest timeframe there is that fits. */
+/* Reads imported candles of the finest available timeframe that fits. */
 static int read_imported(struct job *job, struct err *err)
 {
     AUTO_FREE struct candle *batch = calloc(BATCH, sizeof(*batch));
@@ -281,7 +281,7 @@ static int make_model(struct job *job, struct err *err)
     return job->store != NULL ? store_row(job, err) : 0;
 }
 
-/* ---------------------------------------------------------------- what came of it */
+/* ---------------------------------------------------------------- report */
 
 static void add_period(struct buf *out, const char *what, int64_t from_us, int64_t to_us,
                        size_t rows, double base_rate)
@@ -313,7 +313,8 @@ static void add_conclusion(struct buf *out, const struct job *job)
     if (r->beats_coin) {
         buf_addf(out,
                  "\nBetter than a coin on the test: AUC %.4f is %.1f standard errors above .5, and "
-                 "the log loss is lower.\nWhether that pays after fees, nightdesk backtest says.\n",
+                 "the log loss is lower.\nTo see whether that pays after fees, run nightdesk "
+                 "backtest.\n",
                  r->score.auc, (r->score.auc - SCORE_COIN_AUC) / r->auc_error);
         return;
     }
@@ -321,7 +322,7 @@ static void add_conclusion(struct buf *out, const struct job *job)
         out,
         "\nNo better than a coin: on %zu rows that it had not seen, of which about %zu are "
         "independent,\nAUC %.4f is within two standard errors (%.4f) of .5, or the log loss is "
-        "not lower.\nIt was stored all the same; it is not worth trading with.\n",
+        "not lower.\nThe model was stored, but it is not worth trading with.\n",
         r->score.count, r->score.count / (size_t)job->horizon, r->score.auc, r->auc_error);
 }
 
@@ -335,9 +336,9 @@ static void add_report(struct buf *out, const struct job *job)
     buf_addf(out, "%lld candles (%lld refused), %lld bars, %zu rows of %d features\n\n",
              (long long)l->candles, (long long)l->refused, (long long)l->bars, l->count,
              (int)FEATURE_COUNT);
-    add_period(out, "learned from", r->train_from_us, r->train_to_us, r->split.train,
+    add_period(out, "trained on", r->train_from_us, r->train_to_us, r->split.train,
                r->train_base_rate);
-    buf_addf(out, "%-13s %zu rows between, whose labels reach into the test\n", "left out",
+    buf_addf(out, "%-13s %zu rows between, whose labels are in the test period\n", "left out",
              r->split.test - r->split.train);
     add_period(out, "tested on", r->test_from_us, r->test_to_us, s->count, s->base_rate);
     buf_addf(out, "\n%-10s %8s %8s %10s\n", "", "model", "coin", "base rate");
@@ -351,7 +352,7 @@ static void add_report(struct buf *out, const struct job *job)
              job->model_bytes, job->options.trees, r->library);
     buf_addf(out, "model    %s\ndata     %s\nfeatures %s\n", r->model_hash, r->data_hash,
              r->features_hash);
-    buf_addf(out, "Our evaluator and libxgboost differ by %.1e at most on the test.\n",
+    buf_addf(out, "nightdesk's evaluator and libxgboost differ by at most %.1e on the test.\n",
              r->largest_difference);
     if (job->model_id > 0) {
         buf_addf(out, "Model %lld of trading.db in %s.\n", (long long)job->model_id,
@@ -457,30 +458,31 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_train = {
     .name = "train",
-    .summary = "Train a model for the Predict agent, and say how good it is",
+    .summary = "Train a model for the Predict agent, and evaluate it",
     .words = "",
     .options = {{"--data", "FILE", "CSV of candles, or simulated[:SEED[:DAYS]]"},
-                {"--symbol", "SYMBOL", "without --data: its imported candles in trading.db"},
+                {"--symbol", "SYMBOL", "without --data: use its imported candles in trading.db"},
                 {"--timeframe", "TF", "rows of 5m, 15m or 1h (default: the finest that fits)"},
-                {"--horizon", "BARS", "how far ahead it predicts (default: 12)"},
-                {"--test-share", "SHARE", "of the rows, the newest, to test on (default: 0.3)"},
-                {"--trees", "N", "how many (default: 100)"},
-                {"--depth", "N", "of a tree (default: 3)"},
-                {"--learning-rate", "RATE", "of each tree (default: 0.05)"},
-                {"--seed", "N", "of what is random (default: 1)"},
-                {"--out", "FILE", "the model (default: model.json, in the state folder if used)"},
+                {"--horizon", "BARS", "bars ahead to predict (default: 12)"},
+                {"--test-share", "SHARE", "newest rows to test on, as a fraction (default: 0.3)"},
+                {"--trees", "N", "number of trees (default: 100)"},
+                {"--depth", "N", "depth of a tree (default: 3)"},
+                {"--learning-rate", "RATE", "learning rate (default: 0.05)"},
+                {"--seed", "N", "random seed (default: 1)"},
+                {"--out", "FILE",
+                 "model file (default: model.json, in the state folder if one is used)"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
                 CLI_OPTION_STATE},
     .more =
-        "Candles go through the same indicators as in trading; of each bar it learns whether the\n"
-        "close is higher BARS later. The rows are split by time, and rows whose answer lies in\n"
-        "the test period are left out, so nothing looks ahead. It prints AUC, log loss and\n"
-        "calibration on the test beside a coin flip. The same data, options and library give\n"
-        "the same file. It needs libxgboost, which no other subcommand loads. With --symbol or\n"
-        "--state a row in trading.db remembers the model; then the daemon must not run.",
+        "Candles go through the same indicators as in trading; the label of a bar is whether the\n"
+        "close is higher BARS later. The rows are split by time, and rows whose label lies in the\n"
+        "test period are left out, so that the model cannot look ahead. It prints AUC, log loss\n"
+        "and calibration on the test, compared with a coin flip. The same data, options and\n"
+        "library give the same file. Only this subcommand needs libxgboost. With --symbol or\n"
+        "--state the model is recorded in trading.db, and the daemon must be stopped.",
     .exits = "  0  stored, and better than a coin on the test\n"
-             "  1  stored, but no better than a coin, or rows had to be refused\n"
+             "  1  stored, but no better than a coin, or rows were refused\n"
              "  2  nothing was stored: the data, the options or the library cannot be used\n",
     .run = run,
 };

@@ -90,7 +90,7 @@ tap_show "$WORK/out"
 archive
 tap_check "then it archives what is left" test $? -eq 0
 verify
-tap_check "verify follows into the archives" holds "$WORK/out" "archives among them"
+tap_check "verify follows into the archives" holds "$WORK/out" "including 2 archives"
 left=$(sqlite3 "$state/ops.db" "SELECT count(*) FROM audit_log WHERE action != 'audit.archived'")
 tap_check "the newest 50 rows stay, besides those that name archives ($left)" test "$left" -le 50
 first=$(ls "$state/audit" | head -n 1)

@@ -1,5 +1,5 @@
 /*
- * rig.h: a command line run as main() would run it, what it printed, and a folder for its files.
+ * rig.h: runs a command line as main() does, captures its output, and has a folder for its files.
  *
  *     static void version_is_text(void **state)      // RIG_TEST(version_is_text) in UNIT_GROUP
  *     {
@@ -9,7 +9,7 @@
  *         assert_non_null(strstr(r.out.data, "nightdesk "));
  *     }
  *
- * The folder is there from the set-up of a test to its end; one test runs at a time.
+ * The folder exists from the setup of a test to its teardown; one test runs at a time.
  *
  * Thread: the test's.
  */
@@ -21,7 +21,7 @@
 #define RIG_PATH_LEN 96
 
 struct rig_run {
-    struct buf out; /* of both: always ended by a NUL, which len does not count */
+    struct buf out; /* both are NUL-terminated; len does not count the NUL */
     struct buf err;
     int code; /* enum cli_exit */
 };
@@ -30,7 +30,7 @@ void rig_run_release(struct rig_run *r);
 
 extern char rig_folder[64];
 
-/* cmocka's set-up and teardown. */
+/* cmocka's setup and teardown. */
 int rig_make_folder(void **state);
 int rig_remove_folder(void **state);
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, rig_make_folder, rig_remove_folder)
@@ -38,6 +38,6 @@ int rig_remove_folder(void **state);
 /* "<folder>/<name>" into ret_path. */
 void rig_path(const char *name, char ret_path[RIG_PATH_LEN]);
 
-/* words: what follows the program's name, ended by NULL. r: zeroed, or released. */
+/* words: the arguments after the program's name, terminated by NULL. r: zeroed, or released. */
 void rig_run(struct rig_run *r, const char *const *words);
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})

@@ -1,4 +1,4 @@
-/* nightdesk backtest: over files and a made-up market, in text, JSON and a picture. */
+/* nightdesk backtest: over files and a simulated market, as text, JSON and a picture. */
 #include "base/check.h"
 #include "cli/cli.h"
 #include "engine/backtest.h"
@@ -25,7 +25,7 @@ static int make_folder(void **state)
     return r;
 }
 
-/* Candles of a made-up market; bad_every: after so many rows one that is refused, 0: none. */
+/* Candles of a simulated market; bad_every: a refused row after every so many rows, 0: none. */
 static void write_candles(const char *path, uint64_t seed, int minutes, int bad_every)
 {
     struct symbol symbol;
@@ -68,7 +68,7 @@ static struct json_object *json_of(const struct rig_run *r)
     return ret;
 }
 
-static void tells_how_it_went(void **state)
+static void the_text_report_has_every_figure(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -97,7 +97,7 @@ static void tells_how_it_went(void **state)
     assert_false(has(&r.out, "nan") || has(&r.out, "inf"));
 }
 
-static void json_is_whole_and_trades_add_up(void **state)
+static void json_is_complete_and_trades_add_up(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -145,7 +145,7 @@ static void lists_each_trade(void **state)
     assert_true(lines > 3 && has(&r.out, expected));
 }
 
-static void the_range_bounds_what_is_traded(void **state)
+static void from_and_to_limit_the_trading_period(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -159,7 +159,7 @@ static void the_range_bounds_what_is_traded(void **state)
     assert_string_equal(json_text(all, "end"), "2022-01-12T00:00:00Z");
 }
 
-static void longer_candles_on_request(void **state)
+static void timeframe_builds_longer_candles(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -190,7 +190,7 @@ static void several_files_are_one_market(void **state)
     assert_int_equal(json_i64(json_item(data, 1), "accepted", -1), 2 * 1440);
 }
 
-/* Three positions at most, and each wants the same money: whose turn comes first tells. */
+/* At most three positions compete for the same money, so the order of the symbols matters. */
 static void the_order_of_the_files_does_not_matter(void **state)
 {
     (void)state;
@@ -214,15 +214,15 @@ static void the_order_of_the_files_does_not_matter(void **state)
 
     rig_run(&unnamed, WORDS("backtest", "--data", csv_path, "--data", csv_other));
     assert_int_equal(unnamed.code, CLI_CRITICAL);
-    assert_true(has(&unnamed.err, "2 files: name their symbols with --symbol"));
+    assert_true(has(&unnamed.err, "2 files: give each --data its --symbol"));
 }
 
-static void json_lists_what_is_open_at_the_end(void **state)
+static void json_lists_open_positions_at_the_end(void **state)
 {
     (void)state;
     size_t open = 0;
     write_candles(csv_path, 3, 4 * 1440, 0);
-    /* Some moment of those finds a position. */
+    /* One of these end times has an open position. */
     for (int hour = 0; hour < 24 && open == 0; hour += 3) {
         char to[40];
         (void)snprintf(to, sizeof(to), "--to=2022-01-04T%02d:00", hour);
@@ -246,7 +246,7 @@ static void json_lists_what_is_open_at_the_end(void **state)
     assert_true(open > 0);
 }
 
-/* ---------------------------------------------------------------- what the model has seen */
+/* ---------------------------------------------------------------- training data of the model */
 
 #define LEARNED(symbol, market, to, test)                                            \
     "\"nightdesk.symbol\":\"" symbol "\",\"nightdesk.market\":\"" market             \
@@ -254,7 +254,7 @@ static void json_lists_what_is_open_at_the_end(void **state)
     "\"nightdesk.train_to\":\"" to "\",\"nightdesk.test_from\":\"" test "\","        \
     "\"nightdesk.test_to\":\"2022-01-20T00:00:00Z\","
 
-/* A configuration with a model whose file says that; NULL: nothing. */
+/* A configuration with a model whose file records this training data; NULL: none. */
 static void write_model(const char *learned, char ret_config[RIG_PATH_LEN])
 {
     static const char before[] = "\"attributes\":{";
@@ -278,7 +278,7 @@ static struct dec money_of(const struct json_object *o, const char *key)
     return ret;
 }
 
-static void what_the_model_has_seen_is_no_result(void **state)
+static void figures_on_training_data_are_no_result(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run text = {0}, json = {0};
@@ -288,7 +288,7 @@ static void what_the_model_has_seen_is_no_result(void **state)
                 config);
     rig_run(&text, WORDS("backtest", "--config", config, "--data", csv_path));
     assert_int_equal(text.code, CLI_FINE);
-    /* first of all, before any figure */
+    /* before any figure */
     const char *model = strstr(text.out.data, "\n  Model ");
     const char *seen =
         strstr(text.out.data, "\n  Seen          2022-01-01 00:00 to 2022-01-06 00:15: ");
@@ -297,8 +297,8 @@ static void what_the_model_has_seen_is_no_result(void **state)
     const char *equity = strstr(text.out.data, "\n  Equity ");
     assert_true(model != NULL && seen > model && unseen > seen && equity > unseen);
     assert_true(strstr(seen, "NO RESULT") < unseen);
-    assert_true(has(&text.out, "learned from BTC-USD 5m, 2022-01-01 03:00 to 2022-01-06 00:15"));
-    assert_false(has(&text.out, "NOT ITS SYMBOL"));
+    assert_true(has(&text.out, "trained on BTC-USD 5m, 2022-01-01 03:00 to 2022-01-06 00:15"));
+    assert_false(has(&text.out, "ANOTHER SYMBOL"));
 
     rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json", "--trades"));
     AUTO_JSON struct json_object *all = json_of(&json);
@@ -323,7 +323,7 @@ static void what_the_model_has_seen_is_no_result(void **state)
     assert_string_equal(json_text(json_get(all, "model"), "symbol"), "BTC-USD");
 }
 
-static void when_all_was_seen_there_is_no_result(void **state)
+static void without_unseen_data_there_is_no_result(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run text = {0}, json = {0}, chart = {0};
@@ -349,7 +349,7 @@ static void when_all_was_seen_there_is_no_result(void **state)
     assert_int_equal(chart.code, CLI_FINE);
 }
 
-static void a_model_of_elsewhere_or_of_nowhere_is_told(void **state)
+static void a_model_of_another_or_unknown_market_is_flagged(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run symbol = {0}, market = {0}, unknown = {0}, json = {0};
@@ -359,26 +359,27 @@ static void a_model_of_elsewhere_or_of_nowhere_is_told(void **state)
                 config);
     rig_run(&symbol,
             WORDS("backtest", "--config", config, "--data", csv_path, "--symbol", "X-USD"));
-    assert_true(has(&symbol.out, "NOT ITS SYMBOL: it learned from BTC-USD, this is X-USD\n"));
+    assert_true(has(&symbol.out, "ANOTHER SYMBOL: it was trained on BTC-USD, this is X-USD\n"));
     assert_true(has(&symbol.out, "NO RESULT"));
 
     write_model(LEARNED("BTC-USD", "simulated:5", "2022-01-02T00:00:00Z", "2022-01-03T00:00:00Z"),
                 config);
     rig_run(&market, WORDS("backtest", "--config", config, "--data", csv_path));
-    assert_true(has(&market.out, "another market than the one that it learned from (simulated:5)"));
+    assert_true(
+        has(&market.out, "another market than the one that it was trained on (simulated:5)"));
     assert_false(has(&market.out, "NO RESULT"));
 
     write_model(NULL, config);
     rig_run(&unknown, WORDS("backtest", "--config", config, "--data", csv_path));
-    assert_true(has(&unknown.out, "what it learned from is NOT KNOWN"));
+    assert_true(has(&unknown.out, "its training data is NOT KNOWN"));
     rig_run(&json, WORDS("backtest", "--config", config, "--data", csv_path, "--json"));
     AUTO_JSON struct json_object *all = json_of(&json);
     assert_string_equal(json_text(all, "result_of"), "not known");
     assert_false(json_truth(json_get(all, "model"), "known", true));
 }
 
-/* As `run` does: it goes on without it, and says so. */
-static void a_model_that_cannot_be_used_does_not_stop_it(void **state)
+/* Like `run`, it continues without the model and reports that. */
+static void an_unusable_model_does_not_stop_the_run(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run damaged = {0}, missing = {0}, json = {0};
@@ -401,7 +402,7 @@ static void a_model_that_cannot_be_used_does_not_stop_it(void **state)
     assert_string_equal(json_text(all, "result_of"), "all");
 }
 
-static void the_same_seed_says_the_same(void **state)
+static void the_same_seed_gives_the_same_report(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run a = {0}, b = {0}, c = {0};
@@ -417,7 +418,7 @@ static void the_same_seed_says_the_same(void **state)
     assert_true(json_object_equal(one, two));
 }
 
-static void draws_a_picture(void **state)
+static void chart_writes_a_png(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -431,10 +432,10 @@ static void draws_a_picture(void **state)
     rig_run(&r, WORDS("backtest", "--data", csv_path, "--chart", "/nonexistent/c.png"));
     assert_int_equal(r.code, CLI_CRITICAL);
     assert_true(has(&r.err, "/nonexistent/c.png"));
-    assert_true(has(&r.out, "Equity")); /* what was found out is not lost */
+    assert_true(has(&r.out, "Equity")); /* the report is still printed */
 }
 
-static void bad_rows_are_told_and_left_out(void **state)
+static void bad_rows_are_reported_and_left_out(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -446,7 +447,7 @@ static void bad_rows_are_told_and_left_out(void **state)
     assert_true(has(&r.err, "4 more rows refused"));
 }
 
-static void a_million_bad_rows_are_refused_without_a_word_too_many(void **state)
+static void a_million_bad_rows_give_a_short_report(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -463,7 +464,7 @@ static void a_million_bad_rows_are_refused_without_a_word_too_many(void **state)
     assert_true(r.err.len < 4096 && r.out.len == 0);
 }
 
-static void refuses_what_makes_no_sense(void **state)
+static void wrong_usage_is_refused(void **state)
 {
     (void)state;
     write_candles(csv_path, 3, 600, 0);
@@ -471,7 +472,7 @@ static void refuses_what_makes_no_sense(void **state)
         file_write(csv_other, STR_LIT("when,open,high,low,close\n1,2,3,4,5\n"), 0600, NULL), 0);
     const struct {
         const char *words[10];
-        const char *says;
+        const char *expected;
     } rows[] = {
         {{"backtest"}, "needs --data"},
         {{"backtest", "--data", "/nonexistent.csv"}, "FILE_MISSING"},
@@ -481,13 +482,13 @@ static void refuses_what_makes_no_sense(void **state)
         {{"backtest", "--data", csv_path, "--from", "tomorrow"}, "\"tomorrow\""},
         {{"backtest", "--data", csv_path, "--from", "2030-01-01"}, "ENGINE_BACKTEST_EMPTY"},
         {{"backtest", "--data", csv_path, "--to", "2021-01-01"}, "no candle before --to"},
-        {{"backtest", "--data", csv_path, "--timeframe", "2m"}, "--timeframe is"},
-        {{"backtest", "--data", csv_path, "--symbol", "no good"}, "--symbol is"},
+        {{"backtest", "--data", csv_path, "--timeframe", "2m"}, "--timeframe takes"},
+        {{"backtest", "--data", csv_path, "--symbol", "no good"}, "--symbol takes"},
         {{"backtest", "--data", csv_path, "--symbol", "A", "--symbol", "B"},
          "2 --symbol for 1 --data"},
         {{"backtest", "--data", csv_path, "--data", csv_path, "--symbol", "A", "--symbol", "A"},
          "twice"},
-        {{"backtest", "--data", csv_path, "--data", "simulated"}, "stands alone"},
+        {{"backtest", "--data", csv_path, "--data", "simulated"}, "must be the only --data"},
         {{"backtest", "--data", "simulated:one"}, "whole numbers"},
         {{"backtest", "--data", "simulated:1:0"}, "whole numbers"},
         {{"backtest", "--data", csv_path, "--chrat", "x"}, "did you mean --chart?"},
@@ -496,7 +497,7 @@ static void refuses_what_makes_no_sense(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, rows[i].words);
-        if (r.code != CLI_CRITICAL || !has(&r.err, rows[i].says)) {
+        if (r.code != CLI_CRITICAL || !has(&r.err, rows[i].expected)) {
             fail_msg("%zu: code %d, %s", i, r.code, r.err.data);
         }
         assert_string_equal(r.out.data, "");
@@ -504,16 +505,18 @@ static void refuses_what_makes_no_sense(void **state)
 }
 
 #define BACKTEST_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, rig_remove_folder)
-UNIT_GROUP(backtest, BACKTEST_TEST(tells_how_it_went),
-           BACKTEST_TEST(json_is_whole_and_trades_add_up), BACKTEST_TEST(lists_each_trade),
-           BACKTEST_TEST(the_range_bounds_what_is_traded), BACKTEST_TEST(longer_candles_on_request),
-           BACKTEST_TEST(what_the_model_has_seen_is_no_result),
-           BACKTEST_TEST(when_all_was_seen_there_is_no_result),
-           BACKTEST_TEST(a_model_of_elsewhere_or_of_nowhere_is_told),
-           BACKTEST_TEST(a_model_that_cannot_be_used_does_not_stop_it),
+UNIT_GROUP(backtest, BACKTEST_TEST(the_text_report_has_every_figure),
+           BACKTEST_TEST(json_is_complete_and_trades_add_up), BACKTEST_TEST(lists_each_trade),
+           BACKTEST_TEST(from_and_to_limit_the_trading_period),
+           BACKTEST_TEST(timeframe_builds_longer_candles),
+           BACKTEST_TEST(figures_on_training_data_are_no_result),
+           BACKTEST_TEST(without_unseen_data_there_is_no_result),
+           BACKTEST_TEST(a_model_of_another_or_unknown_market_is_flagged),
+           BACKTEST_TEST(an_unusable_model_does_not_stop_the_run),
            BACKTEST_TEST(the_order_of_the_files_does_not_matter),
-           BACKTEST_TEST(json_lists_what_is_open_at_the_end),
-           BACKTEST_TEST(several_files_are_one_market), BACKTEST_TEST(the_same_seed_says_the_same),
-           BACKTEST_TEST(draws_a_picture), BACKTEST_TEST(bad_rows_are_told_and_left_out),
-           BACKTEST_TEST(a_million_bad_rows_are_refused_without_a_word_too_many),
-           BACKTEST_TEST(refuses_what_makes_no_sense))
+           BACKTEST_TEST(json_lists_open_positions_at_the_end),
+           BACKTEST_TEST(several_files_are_one_market),
+           BACKTEST_TEST(the_same_seed_gives_the_same_report), BACKTEST_TEST(chart_writes_a_png),
+           BACKTEST_TEST(bad_rows_are_reported_and_left_out),
+           BACKTEST_TEST(a_million_bad_rows_give_a_short_report),
+           BACKTEST_TEST(wrong_usage_is_refused))

@@ -1,4 +1,4 @@
-/* nightdesk indicators and nightdesk import candles: a file in, rows out. */
+/* nightdesk indicators and nightdesk import candles. */
 #include "base/check.h"
 #include "cli/cli.h"
 #include "io/file.h"
@@ -44,7 +44,7 @@ static int count_lines(const struct buf *text)
     return lines;
 }
 
-static void a_row_a_candle_with_empty_cells_until_defined(void **state)
+static void one_row_per_candle_with_empty_cells_until_defined(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -60,8 +60,8 @@ static void a_row_a_candle_with_empty_cells_until_defined(void **state)
         "1970-01-01T00:00:00Z,1.5,3,1,2.5,2,,,,,,,,,,,,,,,,,,,,2,,,,,,\n"
         "1970-01-01T00:01:00Z,2.5,4,2,3.5,2,,,,,,,,,,,,,,,,,,,,4,,,,,,\n";
     assert_int_equal(strncmp(r.out.data, beginning, strlen(beginning)), 0);
-    /* A line that climbs by one: means lie half a window back, all that oscillates is at its end;
-     * the deviation of 20 numbers in a row is the root of 399 / 12. */
+    /* Prices that rise by one per candle: averages lag by half a window, oscillators are at their
+     * maximum, and the deviation of 20 consecutive numbers is the root of 399 / 12. */
     static const char last[] = "\n1970-01-01T00:59:00Z,60.5,62,60,61.5,2,52,37,56,52,100,100,7,7,0,"
                                "63.5325625947,52,40.4674374053,2,100,50,0,91.6666666667,91."
                                "6666666667,126.666666667,120,-3.33333333333,"
@@ -73,7 +73,7 @@ static void a_row_a_candle_with_empty_cells_until_defined(void **state)
     assert_true(str_equal_c(end, last));
 }
 
-static void longer_bars_leave_the_unfinished_one_out(void **state)
+static void longer_bars_leave_out_the_incomplete_one(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run whole = {0}, part = {0};
@@ -87,7 +87,7 @@ static void longer_bars_leave_the_unfinished_one_out(void **state)
     assert_int_equal(count_lines(&part.out), 4);
 }
 
-static void what_is_wrong_with_a_file_stands_on_stderr(void **state)
+static void errors_in_a_file_are_printed_to_stderr(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -134,9 +134,9 @@ static void a_file_that_cannot_be_used_prints_nothing(void **state)
     assert_fails(WORDS("indicators", "--data", csv_path), "MARKET_CSV_EMPTY", "1 rows refused");
     write_csv(HEADER "0,1,1,1,1,1\n900,1,1,1,1,1\n");
     assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "5m"), "MARKET_TIMEFRAME",
-                 "rows are 15 min apart, 5m was asked for");
+                 "rows are 15 min apart, 5m was requested");
     assert_fails(WORDS("indicators", "--data", csv_path, "--timeframe", "2h"), "CLI_USAGE",
-                 "--timeframe is");
+                 "--timeframe takes");
 }
 
 static int stored(const char *symbol, enum timeframe tf, struct candle *ret, size_t max)
@@ -171,7 +171,7 @@ static void import_stores_each_candle_once(void **state)
     /* Rows of half a minute fill minutes; the symbol is the first one configured. */
     write_csv(HEADER "0,1,1,1,1,1\n30,2,2,2,2,1e11\n60,3,3,3,3,1\n90,4,5,3,4,2\n120,1,1,1,1,1\n");
     rig_run(&json, WORDS("import", "candles", csv_path, "--json", "--state", rig_folder));
-    assert_int_equal(json.code, CLI_REFUSED); /* 1e11 is beyond what an amount holds */
+    assert_int_equal(json.code, CLI_REFUSED); /* 1e11 does not fit an amount */
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&json.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
     assert_string_equal(json_text(root, "symbol"), "BTC-USD");
@@ -183,7 +183,7 @@ static void import_stores_each_candle_once(void **state)
     assert_int_equal(candles[0].volume.e8, 300000000);
 }
 
-static void import_takes_the_timeframe_that_the_rows_fill(void **state)
+static void import_uses_the_timeframe_that_the_rows_fill(void **state)
 {
     (void)state;
     struct candle candles[4];
@@ -207,7 +207,7 @@ static void import_takes_the_timeframe_that_the_rows_fill(void **state)
                  "no complete 1m bar");
 }
 
-static void import_refuses_what_it_cannot_do(void **state)
+static void import_refuses_wrong_usage_and_a_running_daemon(void **state)
 {
     (void)state;
     int fd = -1;
@@ -227,10 +227,10 @@ static void import_refuses_what_it_cannot_do(void **state)
 }
 
 #define CANDLES_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, rig_remove_folder)
-UNIT_GROUP(candles, CANDLES_TEST(a_row_a_candle_with_empty_cells_until_defined),
-           CANDLES_TEST(longer_bars_leave_the_unfinished_one_out),
-           CANDLES_TEST(what_is_wrong_with_a_file_stands_on_stderr),
+UNIT_GROUP(candles, CANDLES_TEST(one_row_per_candle_with_empty_cells_until_defined),
+           CANDLES_TEST(longer_bars_leave_out_the_incomplete_one),
+           CANDLES_TEST(errors_in_a_file_are_printed_to_stderr),
            CANDLES_TEST(a_file_that_cannot_be_used_prints_nothing),
            CANDLES_TEST(import_stores_each_candle_once),
-           CANDLES_TEST(import_takes_the_timeframe_that_the_rows_fill),
-           CANDLES_TEST(import_refuses_what_it_cannot_do))
+           CANDLES_TEST(import_uses_the_timeframe_that_the_rows_fill),
+           CANDLES_TEST(import_refuses_wrong_usage_and_a_running_daemon))

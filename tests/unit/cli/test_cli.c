@@ -63,7 +63,7 @@ static void version_is_text_or_json(void **state)
     assert_string_equal(json_text(root, "version"), NIGHTDESK_VERSION);
 }
 
-static void check_config_tells_the_place_and_never_a_secret(void **state)
+static void check_config_reports_the_place_and_never_a_secret(void **state)
 {
     (void)state;
     char path[RIG_PATH_LEN];
@@ -95,8 +95,8 @@ static void check_config_of(struct rig_run *ret, const char *text)
     rig_run(ret, WORDS("check-config", path, "--state", rig_folder));
 }
 
-/* What a start looks at beside the options themselves. */
-static void check_config_asks_what_a_start_asks(void **state)
+/* The checks beyond the options themselves. */
+static void check_config_runs_the_checks_of_a_start(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run twice = {0}, files = {0}, folder = {0}, model = {0}, unread = {0},
@@ -140,10 +140,10 @@ static void check_config_asks_what_a_start_asks(void **state)
     rig_path("not/made/yet", path);
     rig_run(&there, WORDS("check-config", "--state", path));
     assert_int_equal(there.code, CLI_FINE);
-    assert_false(file_exists(path)); /* nothing is made */
+    assert_false(file_exists(path)); /* nothing is created */
 }
 
-static void check_config_names_rules_on_what_is_not_traded(void **state)
+static void check_config_warns_of_rules_for_symbols_not_traded(void **state)
 {
     (void)state;
     struct trading_store *store = NULL;
@@ -187,7 +187,7 @@ static void docs_print_every_table(void **state)
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&schema.out), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
 
-    /* The example is a configuration that can be used as it is. */
+    /* The example is a valid configuration. */
     rig_run(&example, WORDS("config", "--example"));
     char path[RIG_PATH_LEN];
     rig_path("example.yaml", path);
@@ -197,7 +197,7 @@ static void docs_print_every_table(void **state)
     assert_int_equal(check.code, CLI_FINE);
 }
 
-static void without_a_daemon_do_says_so(void **state)
+static void do_without_a_daemon_fails(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run plain = {0}, json = {0};
@@ -209,7 +209,7 @@ static void without_a_daemon_do_says_so(void **state)
     assert_non_null(strstr(json.out.data, "\"CLI_NO_DAEMON\""));
 }
 
-static void an_audit_of_nothing_is_no_all_clear_when_it_cannot_run(void **state)
+static void an_audit_that_cannot_run_has_no_verdict(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run missing = {0}, hours = {0};
@@ -217,7 +217,7 @@ static void an_audit_of_nothing_is_no_all_clear_when_it_cannot_run(void **state)
     assert_int_equal(missing.code, CLI_NO_VERDICT);
     rig_run(&hours, WORDS("audit", "--offline", "--hours", "0", "--state", rig_folder));
     assert_int_equal(hours.code, CLI_NO_VERDICT);
-    assert_non_null(strstr(hours.err.data, "--hours is a whole number from 1 to 720"));
+    assert_non_null(strstr(hours.err.data, "--hours takes a whole number from 1 to 720"));
 }
 
 static int entries(const char *folder)
@@ -233,8 +233,8 @@ static int entries(const char *folder)
     return count;
 }
 
-/* A wrong --state must not look like a desk without findings, nor become one. */
-static void what_only_reads_creates_nothing(void **state)
+/* A wrong --state must not look like a bot without findings, and no state is created in it. */
+static void reading_subcommands_create_nothing(void **state)
 {
     (void)state;
     char none[RIG_PATH_LEN], empty[RIG_PATH_LEN];
@@ -275,7 +275,7 @@ static void what_only_reads_creates_nothing(void **state)
     assert_non_null(strstr(why.err.data, "has no trading.db"));
 }
 
-/* What a daemon leaves that never traded. */
+/* The state of a daemon that never traded. */
 static void make_state(void)
 {
     struct trading_store *trading = NULL;
@@ -287,7 +287,7 @@ static void make_state(void)
     ops_store_free(ops);
 }
 
-static void an_offline_audit_prints_its_verdict_and_nothing_else(void **state)
+static void an_offline_audit_prints_only_its_verdict(void **state)
 {
     (void)state;
     make_state();
@@ -320,11 +320,11 @@ static void auditlog_without_a_database_exits_with_2(void **state)
 UNIT_GROUP(cli, RIG_TEST(wrong_usage_exits_with_2_and_names_the_nearest),
            RIG_TEST(every_subcommand_has_help_with_its_exit_codes),
            RIG_TEST(version_is_text_or_json),
-           RIG_TEST(check_config_tells_the_place_and_never_a_secret),
-           RIG_TEST(check_config_asks_what_a_start_asks),
-           RIG_TEST(check_config_names_rules_on_what_is_not_traded),
-           RIG_TEST(docs_print_every_table), RIG_TEST(without_a_daemon_do_says_so),
-           RIG_TEST(an_audit_of_nothing_is_no_all_clear_when_it_cannot_run),
-           RIG_TEST(what_only_reads_creates_nothing),
-           RIG_TEST(an_offline_audit_prints_its_verdict_and_nothing_else),
+           RIG_TEST(check_config_reports_the_place_and_never_a_secret),
+           RIG_TEST(check_config_runs_the_checks_of_a_start),
+           RIG_TEST(check_config_warns_of_rules_for_symbols_not_traded),
+           RIG_TEST(docs_print_every_table), RIG_TEST(do_without_a_daemon_fails),
+           RIG_TEST(an_audit_that_cannot_run_has_no_verdict),
+           RIG_TEST(reading_subcommands_create_nothing),
+           RIG_TEST(an_offline_audit_prints_only_its_verdict),
            RIG_TEST(auditlog_without_a_database_exits_with_2))

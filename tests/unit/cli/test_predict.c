@@ -1,4 +1,4 @@
-/* nightdesk predict: rows in, answers out; a bad line prints nothing. */
+/* nightdesk predict: one answer per row; with a bad line, nothing is printed. */
 #include "base/check.h"
 #include "cli/cli.h"
 #include "io/file.h"
@@ -59,7 +59,7 @@ static void rows_of_commas_or_tabs_are_answered_line_by_line(void **state)
     write_model("model.txt", model_text);
     answers("0.5,99\n1,10\n1,11\n", ZERO PLUS MINUS);
     answers("0.5\t99\r\n1\t10\r\n1\t11", ZERO PLUS MINUS);
-    /* missing: of a goes right, of b left */
+    /* a missing value of a goes right, one of b left */
     answers(",11\n,\nnan,NaN\n", MINUS PLUS PLUS);
     answers("\t11\n\t\n", MINUS PLUS);
 }
@@ -101,12 +101,12 @@ static void raw_prints_the_sums_and_classes_have_columns(void **state)
         "tree\nversion=v4\nnum_class=2\nlabel_index=0\nmax_feature_idx=0\n"
         "objective=multiclass num_class:2\n\nTree=0\nnum_leaves=1\nnum_cat=0\nleaf_value=0.1\n\n"
         "Tree=1\nnum_leaves=1\nnum_cat=0\nleaf_value=-3\n\nend of trees\n");
-    write_model("rows.csv", "\n5\n"); /* of one feature an empty line is a missing value */
+    write_model("rows.csv", "\n5\n"); /* with one feature an empty line is a missing value */
     predict(&classes, "--raw");
     assert_string_equal(classes.out.data, "0.10000000000000001\t-3\n0.10000000000000001\t-3\n");
 }
 
-static void what_is_missing_is_named(void **state)
+static void missing_options_and_files_are_named(void **state)
 {
     (void)state;
     write_model("model.txt", "hello\n");
@@ -129,4 +129,4 @@ UNIT_GROUP(predict, RIG_TEST(rows_of_commas_or_tabs_are_answered_line_by_line),
            RIG_TEST(cells_are_numbers_or_missing),
            RIG_TEST(a_row_must_have_the_features_of_the_model),
            RIG_TEST(raw_prints_the_sums_and_classes_have_columns),
-           RIG_TEST(what_is_missing_is_named))
+           RIG_TEST(missing_options_and_files_are_named))

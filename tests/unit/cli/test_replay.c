@@ -1,4 +1,4 @@
-/* nightdesk replay and nightdesk import state: files in, words out. */
+/* nightdesk replay and nightdesk import state. */
 #include "base/check.h"
 #include "base/log.h"
 #include "cli/cli.h"
@@ -26,20 +26,20 @@ static int make_folder(void **state)
     return r;
 }
 
-static void silent(const struct log_line *line, void *userdata)
+static void discard(const struct log_line *line, void *userdata)
 {
     (void)line;
     (void)userdata;
 }
 
-/* A run of the driver at the defaults: so many market minutes. */
+/* Runs the driver with its defaults for so many market minutes. */
 static void trade(int minutes)
 {
     AUTO_CONFIG struct config *config = NULL;
     struct driver_options options = {.state_dir = rig_folder};
     struct clock_fake clock;
     struct shared shared;
-    log_set_sink(silent, NULL);
+    log_set_sink(discard, NULL);
     assert_int_equal(config_load(&(struct config_options){.no_file = true}, &config, NULL, NULL),
                      0);
     config_settings(config, &options.settings);
@@ -64,7 +64,7 @@ static void prints(const struct buf *text, const char *what)
     assert_non_null(strstr(text->data, what));
 }
 
-static void a_run_is_identical_and_says_what_it_knew(void **state)
+static void a_replay_is_identical_and_shows_the_state(void **state)
 {
     (void)state;
     trade(200);
@@ -82,7 +82,7 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
         rig_run(&r, WORDS("replay", "--state", rig_folder, "--run", "1", "--until",
                           "2026-09-21T15:30:00", "--why", "btc-usd"));
         assert_int_equal(r.code, CLI_FINE);
-        prints(&r.out, "What the engine knew · 2026-09-21T15:30:00");
+        prints(&r.out, "Engine state · 2026-09-21T15:30:00");
         prints(&r.out, "Equity ");
         prints(&r.out, "rsi14");
         prints(&r.out, "BTC-USD · ");
@@ -103,7 +103,7 @@ static void a_run_is_identical_and_says_what_it_knew(void **state)
     assert_true(json_len(json_at(root, "/knew/markets")) == 3);
 }
 
-static void a_cut_journal_tells_how_far_it_went(void **state)
+static void a_truncated_journal_reports_where_it_ends(void **state)
 {
     (void)state;
     char path[160];
@@ -134,7 +134,7 @@ static void a_cut_journal_tells_how_far_it_went(void **state)
     assert_string_equal(r.out.data, "");
 }
 
-static void replay_refuses_what_it_cannot_do(void **state)
+static void replay_refuses_wrong_usage(void **state)
 {
     (void)state;
     static const struct {
@@ -145,8 +145,8 @@ static void replay_refuses_what_it_cannot_do(void **state)
                  {{"replay", "--file", "/nowhere"}, "FILE_MISSING"},
                  {{"replay", "--file", "/etc/passwd"}, "ENGINE_RECORD_FOREIGN"},
                  {{"replay", "--file", "x", "--run", "1"}, "CLI_USAGE"},
-                 {{"replay", "--file", "x", "--until", "noon"}, "--until is a time"},
-                 {{"replay", "--file", "x", "BTC-USD"}, "goes with --why"},
+                 {{"replay", "--file", "x", "--until", "noon"}, "--until takes a time"},
+                 {{"replay", "--file", "x", "BTC-USD"}, "needs --why"},
                  {{"replay", "--file", "x", "--why", "B/U"}, "not a symbol"}};
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_RUN struct rig_run r = {0};
@@ -157,7 +157,7 @@ static void replay_refuses_what_it_cannot_do(void **state)
     }
 }
 
-static void a_journal_is_traded_on_again(void **state)
+static void a_journal_is_a_market_for_backtest(void **state)
 {
     (void)state;
     char path[160];
@@ -175,7 +175,7 @@ static void a_journal_is_traded_on_again(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("backtest", "--data", path, "--symbol", "BTC-USD"));
         assert_int_equal(r.code, CLI_CRITICAL);
-        prints(&r.err, "a journal stands alone");
+        prints(&r.err, "a journal must be the only --data");
     }
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(truncate(path, st.st_size - 3), 0);
@@ -257,7 +257,7 @@ static void a_damaged_account_is_not(void **state)
 }
 
 #define REPLAY_TEST(fn) cmocka_unit_test_setup_teardown(fn, make_folder, rig_remove_folder)
-UNIT_GROUP(replay_cli, REPLAY_TEST(a_run_is_identical_and_says_what_it_knew),
-           REPLAY_TEST(a_cut_journal_tells_how_far_it_went),
-           REPLAY_TEST(replay_refuses_what_it_cannot_do), REPLAY_TEST(a_journal_is_traded_on_again),
+UNIT_GROUP(replay_cli, REPLAY_TEST(a_replay_is_identical_and_shows_the_state),
+           REPLAY_TEST(a_truncated_journal_reports_where_it_ends),
+           REPLAY_TEST(replay_refuses_wrong_usage), REPLAY_TEST(a_journal_is_a_market_for_backtest),
            REPLAY_TEST(an_old_account_is_imported), REPLAY_TEST(a_damaged_account_is_not))

@@ -1,4 +1,4 @@
-/* nightdesk train: candles in, a model and an honest word out. */
+/* nightdesk train: trains a model and evaluates it. */
 #include "agents/predictor.h"
 #include "base/check.h"
 #include "base/rng.h"
@@ -21,8 +21,8 @@ static int make_folder(void **state)
     return r;
 }
 
-/* Five-minute rows that tend to go on as they went, by `habit`. */
-static void write_rows(int rows, double habit)
+/* Five-minute rows; each tends to continue the previous move, by `trend`. */
+static void write_rows(int rows, double trend)
 {
     struct rng rng;
     rng_init(&rng, 21);
@@ -31,7 +31,7 @@ static void write_rows(int rows, double habit)
     double price = 1000;
     bool up = true;
     for (int i = 0; i < rows; i++) {
-        up = rng_double(&rng) < 0.5 + (up ? habit : -habit);
+        up = rng_double(&rng) < 0.5 + (up ? trend : -trend);
         double open = price;
         price *= 1 + (up ? 1 : -1) * (0.0002 + 0.002 * rng_double(&rng));
         buf_addf(&text, "%lld,%.4f,%.4f,%.4f,%.4f,%.3f\n", 1790002800LL + i * 300LL, open,
@@ -50,7 +50,7 @@ static void run(struct rig_run *r, const char *const *words)
     }
 }
 
-static void a_habit_is_worth_a_model_that_loads(void **state)
+static void a_trend_gives_a_useful_model_that_loads(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run text = {0}, json = {0};
@@ -58,7 +58,7 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
     run(&text, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path));
     assert_int_equal(text.code, CLI_FINE);
     assert_string_equal(text.err.data, "");
-    assert_non_null(strstr(text.out.data, "learned from"));
+    assert_non_null(strstr(text.out.data, "trained on"));
     assert_non_null(strstr(text.out.data, "left out      1 rows between"));
     assert_non_null(strstr(text.out.data, "AUC "));
     assert_non_null(strstr(text.out.data, "0.6931"));
@@ -71,7 +71,7 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
     assert_int_equal(predictor_horizon(p), 1);
     assert_int_equal(predictor_timeframe(p), TF_5M);
     assert_non_null(strstr(text.out.data, predictor_hash(p)));
-    /* It carries where it has been: a back-test asks. */
+    /* The file records its training data, for back-tests. */
     const struct predictor_origin *o = predictor_origin(p);
     assert_true(o->known);
     assert_string_equal(o->symbol.name, "BTC-USD");
@@ -82,7 +82,7 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
     assert_true(o->seen_to_us <= o->test_from_us && o->test_from_us < o->test_to_us);
     assert_non_null(strstr(text.out.data, o->data_hash));
 
-    /* The same again, in JSON, to the same bytes. */
+    /* Training again, with JSON output, gives the same bytes. */
     run(&json, WORDS("train", "--data", csv_path, "--horizon", "1", "--out", out_path, "--json"));
     assert_int_equal(json.code, CLI_FINE);
     AUTO_JSON struct json_object *root = NULL;
@@ -95,7 +95,7 @@ static void a_habit_is_worth_a_model_that_loads(void **state)
     assert_int_equal(json_i64(json_get(root, "test"), "rows", 0), 1189);
 }
 
-static void noise_is_stored_and_called_noise(void **state)
+static void a_model_of_noise_is_no_better_than_a_coin(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -107,7 +107,7 @@ static void noise_is_stored_and_called_noise(void **state)
     assert_true(file_exists(out_path));
 }
 
-static void imported_candles_leave_a_row_in_the_database(void **state)
+static void training_on_imported_candles_adds_a_row_to_the_database(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run import = {0}, train = {0}, other = {0};
@@ -117,7 +117,7 @@ static void imported_candles_leave_a_row_in_the_database(void **state)
     run(&train, WORDS("train", "--symbol", "X-USD", "--state", rig_folder, "--horizon", "1"));
     assert_int_equal(train.code, CLI_FINE);
     assert_non_null(strstr(train.out.data, "X-USD 5m"));
-    assert_true(file_exists(out_path)); /* in the state folder, as nothing else was said */
+    assert_true(file_exists(out_path)); /* in the state folder, by default */
 
     struct trading_store *store = NULL;
     struct model_row rows[2];
@@ -136,7 +136,7 @@ static void imported_candles_leave_a_row_in_the_database(void **state)
     assert_non_null(strstr(other.err.data, "import candles"));
 }
 
-static void what_cannot_be_is_refused_and_leaves_nothing(void **state)
+static void unusable_data_is_refused_and_no_file_is_written(void **state)
 {
     (void)state;
     write_rows(300, 0.25);
@@ -168,7 +168,7 @@ static void what_cannot_be_is_refused_and_leaves_nothing(void **state)
 }
 
 /* trading.db has one writer. */
-static void a_running_daemon_keeps_its_database(void **state)
+static void a_running_daemon_blocks_training_with_state(void **state)
 {
     (void)state;
     AUTO_RUN struct rig_run r = {0};
@@ -186,6 +186,8 @@ static void a_running_daemon_keeps_its_database(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, make_folder, rig_remove_folder)
 
-UNIT_GROUP(train, T(a_habit_is_worth_a_model_that_loads), T(noise_is_stored_and_called_noise),
-           T(imported_candles_leave_a_row_in_the_database),
-           T(what_cannot_be_is_refused_and_leaves_nothing), T(a_running_daemon_keeps_its_database))
+UNIT_GROUP(train, T(a_trend_gives_a_useful_model_that_loads),
+           T(a_model_of_noise_is_no_better_than_a_coin),
+           T(training_on_imported_candles_adds_a_row_to_the_database),
+           T(unusable_data_is_refused_and_no_file_is_written),
+           T(a_running_daemon_blocks_training_with_state))
