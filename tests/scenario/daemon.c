@@ -28,8 +28,8 @@ static void nap(void)
     (void)poll(NULL, 0, 10);
 }
 
-/* In the child. Little of our environment: a token of the developer's own must not get in. */
-_Noreturn static void become(char *const argv[], int in_fd, int out_fd)
+/* In the child. The environment is minimal, so that a developer's own token is not used. */
+_Noreturn static void exec_program(char *const argv[], int in_fd, int out_fd)
 {
     static char path[] = "PATH=/usr/local/bin:/usr/bin:/bin", lang[] = "LANG=C.UTF-8";
     static char *const env[] = {path, lang, NULL};
@@ -44,8 +44,7 @@ _Noreturn static void become(char *const argv[], int in_fd, int out_fd)
     _exit(127);
 }
 
-/* The engine has reported and the loop turns: what is asked now meets the state that was recovered.
- */
+/* The engine has reported and the loop runs, so commands now see the recovered state. */
 static bool is_ready(const struct scene *s, off_t from)
 {
     AUTO_BUF struct buf log = BUF_INIT((size_t)1024 * 1024);
@@ -66,21 +65,22 @@ bool daemon_start(struct scene *s)
     off_t from = lseek(log, 0, SEEK_END);
     s->pid = fork();
     if (s->pid == 0) {
-        become(argv, null, log);
+        exec_program(argv, null, log);
     }
     (void)close(null);
     (void)close(log);
-    bool wait = !str_equal_c(yaml_text(yaml_get(s->root, "daemon")), "deaf");
+    bool wait = !str_equal_c(yaml_text(yaml_get(s->root, "daemon")), "does_not_poll");
     int64_t end = now_us() + START_US;
     while (wait &&
            (fake_telegram_calls(s->telegram, "getUpdates") == polls || !is_ready(s, from))) {
         int status = 0;
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             s->pid = 0;
-            return scene_fail(s, "the daemon ended at its start, status 0x%x", (unsigned)status);
+            return scene_fail(s, "the daemon ended during its start, status 0x%x",
+                              (unsigned)status);
         }
         if (now_us() > end) {
-            return scene_fail(s, "the daemon does not get ready, or does not poll");
+            return scene_fail(s, "the daemon is not ready, or does not poll");
         }
         nap();
     }
@@ -99,7 +99,7 @@ bool daemon_kill(struct scene *s)
     return true;
 }
 
-/* False when it is still there at the deadline. */
+/* False if it has not ended by the deadline; it is then killed. */
 static bool wait_end(pid_t pid, int64_t end_us, int *ret_status)
 {
     while (waitpid(pid, ret_status, WNOHANG) != pid) {
@@ -123,14 +123,14 @@ bool daemon_stop(struct scene *s)
     bool ended = wait_end(s->pid, now_us() + STOP_US, &status);
     s->pid = 0;
     if (!ended) {
-        return scene_fail(s, "SIGTERM does not end it");
+        return scene_fail(s, "the daemon did not exit after SIGTERM");
     }
     s->ended = s->ended || status == 0;
     return status == 0 ||
-           scene_fail(s, "it ended with status 0x%x after SIGTERM", (unsigned)status);
+           scene_fail(s, "the daemon exited with status 0x%x after SIGTERM", (unsigned)status);
 }
 
-/* "@config" and "@state" stand for this scenario's. */
+/* Replaces "@config" and "@state" by this scenario's paths. */
 static char *expand(struct scene *s, struct str word)
 {
     return strdup(str_equal_c(word, "@config")  ? s->config
@@ -144,7 +144,7 @@ static int input_file(struct str input)
     if (input.len == 0) {
         return open("/dev/null", O_RDONLY | O_CLOEXEC);
     }
-    /* A pipe takes 64 KiB: more than a scenario types. */
+    /* The whole input must fit in the pipe's buffer of 64 KiB. */
     if (input.len > 60000 || pipe2(pipe_fd, O_CLOEXEC) < 0) {
         return -1;
     }
@@ -168,7 +168,7 @@ bool daemon_run(struct scene *s, const struct yaml_node *args, struct str input,
     bool good = in_fd >= 0 && out_fd >= 0;
     pid_t pid = good ? fork() : -1;
     if (pid == 0) {
-        become(argv, in_fd, out_fd);
+        exec_program(argv, in_fd, out_fd);
     }
     good = good && pid > 0 && wait_end(pid, now_us() + RUN_US, &status);
     *ret_exit = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

@@ -1,13 +1,13 @@
 /*
  * Runs scenarios: the real program against fakes of Telegram and Claude on loopback.
  *
- *     scenario BINARY FOLDER [NAME...]       e.g. scenario build/release/nightdesk cases stranger
+ *     scenario BINARY FOLDER [NAME...]       e.g. scenario build/release/nightdesk cases restart
  *
  * A scenario is a YAML file: name, config (groups and options that differ from the defaults in
- * scene.c), before (steps before the daemon starts), steps. daemon: none when it is not to be
- * started, daemon: deaf when it will not poll; violation: a text that each violation of the fakes
- * may hold. The steps stand in steps.c. Speaks TAP; PARALLEL scenarios run at a time, each in a
- * process of its own, because they mostly wait.
+ * scene.c), before (steps before the daemon starts), steps. With `daemon: none` no daemon is
+ * started; with `daemon: does_not_poll` the start does not wait for a poll. `violation` is a text
+ * that every violation of the fakes must contain to be accepted. steps.c has the steps. Prints TAP.
+ * PARALLEL scenarios run at a time, each in its own process, because they mostly wait.
  */
 #include "scenario.h"
 
@@ -77,7 +77,7 @@ static void show_failure(FILE *out, struct scene *s)
         size_t tail = log.len > 4000 ? 4000 : log.len;
         show_lines(out, "#   log: ", str_n(log.data + log.len - tail, tail));
     }
-    (void)fprintf(out, "#   left behind: %s\n", s->dir);
+    (void)fprintf(out, "#   kept: %s\n", s->dir);
 }
 
 static bool run_case(FILE *out, const char *binary, const char *folder, const char *name,
@@ -114,7 +114,7 @@ static bool run_case(FILE *out, const char *binary, const char *folder, const ch
 /* --------------------------------------------------------------------- several at a time ---- */
 
 struct job {
-    pid_t pid; /* 0: not begun, -1: ended */
+    pid_t pid; /* 0: not started, -1: ended */
     bool good;
     FILE *out; /* a file that both processes share */
 };
@@ -135,7 +135,7 @@ static void begin(struct job *job, const char *binary, const char *folder, const
     }
 }
 
-/* Waits for any of them. */
+/* Waits for one of the jobs. */
 static void end_one(struct job *jobs, size_t count)
 {
     int status = 0;
@@ -148,17 +148,17 @@ static void end_one(struct job *jobs, size_t count)
     }
 }
 
-/* In the order of the names, as soon as it is known. */
+/* Prints a job's result; results are printed in the order of the names. */
 static void show(struct job *job, const char *name, size_t number)
 {
     char line[4096];
-    bool said = false;
+    bool has_result = false;
     rewind(job->out);
     while (fgets(line, sizeof(line), job->out) != NULL) {
-        said = said || strncmp(line, "ok", 2) == 0 || strncmp(line, "not ok", 6) == 0;
+        has_result = has_result || strncmp(line, "ok", 2) == 0 || strncmp(line, "not ok", 6) == 0;
         (void)fputs(line, stdout);
     }
-    if (!said) {
+    if (!has_result) {
         (void)printf("not ok %zu - %s: it crashed\n", number, name);
     }
     (void)fflush(stdout);

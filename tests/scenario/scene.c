@@ -36,13 +36,14 @@ bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret)
             return true;
         }
     }
-    return str_to_i64(text, ret) || scene_fail(s, "nobody is called %.*s", STR_ARG(text));
+    return str_to_i64(text, ret) || scene_fail(s, "no person is called %.*s", STR_ARG(text));
 }
 
 /* ------------------------------------------------------------------------- configuration ---- */
 
-/* What a scenario has unless its `config` says otherwise. @telegram and @claude are the fakes,
- * @state its folder, @port a port of its own: several scenarios run at a time. */
+/* The configuration, unless the scenario's `config` overrides it. @telegram and @claude are the
+ * fakes,
+ * @state its folder, @port its own port, because several scenarios run at a time. */
 static const struct {
     const char *group;
     const char *key;
@@ -69,7 +70,7 @@ static const struct {
     {"monitoring", "audit_first_after", "1h"},
 };
 
-/* Flow style, so that any node fits on one line. */
+/* Writes flow style, so that each node fits on one line. */
 static void add_node(struct buf *out, const struct yaml_node *node)
 {
     switch (node->kind) {
@@ -174,9 +175,9 @@ static bool write_config(struct scene *s)
            scene_fail(s, "%s", err.context);
 }
 
-/* ----------------------------------------------------------------------------------- life ---- */
+/* -------------------------------------------------------------------------- open and close ---- */
 
-/* One that nobody uses now; the kernel hands out others before it gives this one again. */
+/* A port that is not in use; the kernel does not hand it out again soon. */
 static uint16_t free_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -191,8 +192,7 @@ static uint16_t free_port(void)
 
 bool scene_open(struct scene *s, const char *binary, const struct yaml_node *root)
 {
-    /* In memory where that exists: what a busy disk of the machine takes for a commit says nothing
-     * about the ops loop, and its absence is measured here. */
+    /* In memory if possible: a commit on a busy disk would count as an absence of the ops loop. */
     const char *base = getenv("TMPDIR");
     base = base == NULL && access("/dev/shm", W_OK) == 0 ? "/dev/shm" : base;
     *s = (struct scene){.binary = binary, .root = root};
@@ -254,7 +254,7 @@ static bool check_secrets(struct scene *s, const char *path)
     }
     for (size_t i = 0; i < COUNT_OF(secrets); i++) {
         if (memmem(text.data, text.len, secrets[i], strlen(secrets[i])) != NULL) {
-            return scene_fail(s, "a secret stands in %s", path);
+            return scene_fail(s, "a secret is in %s", path);
         }
     }
     return true;
@@ -282,8 +282,8 @@ static bool note_absence(struct scene *s, double ms, struct str where)
            scene_fail(s, "the ops loop was away for %.1f ms: %.*s", ms, STR_ARG(where));
 }
 
-/* What the daemons of this scenario say about their ops loops: at the end, and, for one that was
- * killed, when the first absence was over the limit. */
+/* Reads the absences of the ops loops from the log: at the end of a daemon, and, if it was killed,
+ * of the first absence over the limit. */
 static bool check_absence(struct scene *s, const char *path)
 {
     static const char at_end[] = "longest absence of the ops loop was ", at_once[] = " AWAY_MS=";
@@ -319,7 +319,7 @@ bool scene_check(struct scene *s)
         good = (i > 1 || check_absence(s, path)) && good;
     }
     if (s->ended && s->absence_in[0] == '\0') {
-        good = scene_fail(s, "the daemon did not say how long its ops loop was away");
+        good = scene_fail(s, "the daemon did not log the longest absence of its ops loop");
     }
     good = check_violations(s, fake_telegram_violations(s->telegram)) && good;
     good = check_violations(s, fake_claude_violations(s->claude)) && good;
@@ -327,7 +327,7 @@ bool scene_check(struct scene *s)
         struct fake_telegram_sent sent;
         fake_telegram_get_sent(s->telegram, i, &sent);
         if (sent.chat == EVE) {
-            good = scene_fail(s, "the stranger was told: %s", sent.text);
+            good = scene_fail(s, "a message was sent to the unauthorised user: %s", sent.text);
         }
     }
     return good;

@@ -24,7 +24,7 @@ static int64_t number(const struct yaml_node *node, int64_t otherwise)
     return value;
 }
 
-/* Polls until the condition holds or the deadline has passed. A step may give itself longer:
+/* Polls until the condition holds or the deadline has passed. A step may set its own deadline with
  * within: <seconds>. */
 static bool until(struct scene *s, const struct yaml_node *step,
                   bool (*condition)(struct scene *s, const struct yaml_node *step))
@@ -42,7 +42,8 @@ static bool until(struct scene *s, const struct yaml_node *step,
     }
 }
 
-/* What people do starts a new stretch of messages; what they do next belongs to it. */
+/* An action of a person starts a new range of messages; further actions before the next expect
+ * belong to it. */
 static void mark(struct scene *s)
 {
     if (!s->marked) {
@@ -51,8 +52,7 @@ static void mark(struct scene *s)
     }
 }
 
-/* --------------------------------------------------------------------------- what people do ----
- */
+/* ------------------------------------------------------------------------ people's actions ---- */
 
 static bool do_send(struct scene *s, const struct yaml_node *step)
 {
@@ -112,11 +112,11 @@ static bool do_press(struct scene *s, const struct yaml_node *step)
     return until(s, step, try_press) || scene_fail(s, "no such button");
 }
 
-static bool do_push(struct scene *s, const struct yaml_node *step)
+static bool do_update(struct scene *s, const struct yaml_node *step)
 {
     struct json_object *parsed = NULL;
     if (json_parse(yaml_text(step), &JSON_LIMITS_DEFAULT, &parsed, NULL) < 0) {
-        return scene_fail(s, "push: no JSON");
+        return scene_fail(s, "update: not JSON");
     }
     (void)json_object_put(parsed);
     mark(s);
@@ -124,7 +124,8 @@ static bool do_push(struct scene *s, const struct yaml_node *step)
     return true;
 }
 
-/* ------------------------------------------------------------------------- what goes wrong ---- */
+/* ----------------------------------------------------------------------------------- faults ----
+ */
 
 static bool do_fail(struct scene *s, const struct yaml_node *step)
 {
@@ -165,7 +166,7 @@ static bool do_webhook(struct scene *s, const struct yaml_node *step)
     return true;
 }
 
-/* {say: "…", stop_reason: …} or {fail: 529, type: overloaded_error} */
+/* {reply: "…", stop_reason: …} or {fail: 529, type: overloaded_error} */
 static bool do_claude(struct scene *s, const struct yaml_node *step)
 {
     struct str reason = yaml_text(yaml_get(step, "stop_reason"));
@@ -173,14 +174,13 @@ static bool do_claude(struct scene *s, const struct yaml_node *step)
         fake_claude_fail(s->claude, (int)number(yaml_get(step, "fail"), 500),
                          yaml_text(yaml_get(step, "type")).ptr);
     } else {
-        fake_claude_reply_with(s->claude, yaml_text(yaml_get(step, "say")).ptr,
+        fake_claude_reply_with(s->claude, yaml_text(yaml_get(step, "reply")).ptr,
                                reason.len == 0 ? NULL : reason.ptr);
     }
     return true;
 }
 
-/* ---------------------------------------------------------------------- what must have come ----
- */
+/* -------------------------------------------------------------------------- sent messages ---- */
 
 static bool text_has(const char *text, const struct yaml_node *wanted)
 {
@@ -248,7 +248,7 @@ static bool try_expect(struct scene *s, const struct yaml_node *step)
     return count_fitting(s, step, s->mark) > 0;
 }
 
-/* For whoever reads the failure. */
+/* Adds the messages to the failure report. */
 static void list_sent(struct scene *s, size_t from)
 {
     for (size_t i = from; i < fake_telegram_sent_count(s->telegram); i++) {
@@ -265,20 +265,20 @@ static bool do_expect(struct scene *s, const struct yaml_node *step)
     if (until(s, step, try_expect)) {
         return true;
     }
-    scene_fail(s, "did not come; what came since the last thing people did:");
+    scene_fail(s, "not sent; messages since the last action:");
     list_sent(s, s->mark);
     return false;
 }
 
-/* In the whole scenario until now: {count: N, …as expect}. Does not wait. */
-static bool do_came(struct scene *s, const struct yaml_node *step)
+/* {count: N, …as expect}: counts messages since the start of the scenario, without waiting. */
+static bool do_sent(struct scene *s, const struct yaml_node *step)
 {
     size_t wanted = (size_t)number(yaml_get(step, "count"), 1);
     size_t count = count_fitting(s, step, 0);
     if (count == wanted) {
         return true;
     }
-    scene_fail(s, "came %zu times, not %zu, of:", count, wanted);
+    scene_fail(s, "sent %zu times, not %zu times; all messages:", count, wanted);
     list_sent(s, 0);
     return false;
 }
@@ -331,7 +331,7 @@ static void first_value(struct db *db, const char *sql, struct buf *out)
 static void query(struct scene *s, const struct yaml_node *step, struct buf *out)
 {
     struct err err = {0};
-    /* The statement cache keeps the pointer of its text as a key; this one lives as long. */
+    /* The statement cache uses the pointer of the text as its key, so the text must outlive it. */
     const char *sql = yaml_text(yaml_get(step, "query")).ptr;
     if (str_equal_c(yaml_text(yaml_get(step, "db")), "trading")) {
         struct trading_store *store = NULL;
@@ -371,7 +371,7 @@ static bool do_sql(struct scene *s, const struct yaml_node *step)
     }
     AUTO_BUF struct buf got = BUF_INIT((size_t)1 << 20);
     query(s, step, &got);
-    return scene_fail(s, "the database says: %s", got.data);
+    return scene_fail(s, "the result is: %s", got.data);
 }
 
 /* {name: …, starts: …}: a file of the state folder. */
@@ -388,10 +388,10 @@ static bool do_file(struct scene *s, const struct yaml_node *step)
     (void)fclose(file);
     struct str starts = yaml_text(yaml_get(step, "starts"));
     return (len >= starts.len && memcmp(text, starts.ptr, starts.len) == 0) ||
-           scene_fail(s, "%s says: %.32s", path.data, text);
+           scene_fail(s, "%s starts with: %.32s", path.data, text);
 }
 
-/* Another process that holds a write transaction on ops.db: true; it ends: false. */
+/* true: starts a write transaction on ops.db, as another process would; false: ends it. */
 static bool do_locked(struct scene *s, const struct yaml_node *step)
 {
     struct err err = {0};
@@ -450,9 +450,9 @@ static const struct {
     const char *name;
     bool (*run)(struct scene *s, const struct yaml_node *step);
 } kinds[] = {
-    {"say", do_send},      {"press", do_press},     {"push", do_push},
+    {"send", do_send},     {"press", do_press},     {"update", do_update},
     {"fail", do_fail},     {"webhook", do_webhook}, {"claude", do_claude},
-    {"expect", do_expect}, {"came", do_came},       {"confirmed", do_confirmed},
+    {"expect", do_expect}, {"sent", do_sent},       {"confirmed", do_confirmed},
     {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},
     {"run", do_run},       {"locked", do_locked},   {"file", do_file},
 };
