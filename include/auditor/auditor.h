@@ -1,6 +1,7 @@
 /*
- * auditor.h: the sceptic: collects a report of figures, runs the invariants over it, asks a model
- * what nobody asked about, checks every figure that it cites, and raises what stands.
+ * auditor.h: the auditor: collects a report of figures, runs the invariants over it, asks a model
+ * for findings, verifies each figure that a finding cites, and raises the verified findings as
+ * alerts.
  *
  *     rc = auditor_new(&(struct auditor_options){.loop = loop, .clock = clock, .config = config,
  *                      .trading = trading, .store = store, .alerts = alerts, .llm_client = claude,
@@ -10,12 +11,12 @@
  *     desk_add_status_line(desk, auditor_status, auditor);      // "Last audit 12 min ago: 3 …"
  *     auditor_start(auditor);                                   // the schedule
  *
- * Always true: one audit at a time; the report is frozen (at most AUDITOR_REPORT_MAX_BYTES of JSON)
- * before anybody reads it, and every cited figure is looked up in that very report; a finding of
- * which nothing could be verified is stored as rejected and never pushed; a rate over fewer than
- * 30 samples carries its Wilson interval and a finding that cites one does not rank above medium;
- * an audit without a verdict of the model is an alert of its own, one without a model says so.
- * The model has no hands: what it answers is data.
+ * Always true: one audit at a time; the report (at most AUDITOR_REPORT_MAX_BYTES of JSON) is frozen
+ * before it is used, and each cited figure is looked up in the same report; a finding without a
+ * verified figure is stored as rejected and never sent; a rate over fewer than 30 samples has its
+ * Wilson interval, and a finding that cites such a rate is ranked medium at most; a model that was
+ * asked and gave no verdict is an alert; the reply of an audit without a model says so. The model's
+ * answer is data only: the model cannot run anything.
  * Thread: ops (or the only thread of `nightdesk audit`, with a loop of its own).
  */
 #pragma once
@@ -47,11 +48,11 @@ struct auditor_options {
     struct loop *loop;
     const struct clock *clock;
     const struct config *config;
-    struct trading_store *trading; /* read-only; NULL: there is none yet, the report says so */
-    struct ops_store *store;       /* written to unless every audit is a dry run */
+    struct trading_store *trading; /* read-only; NULL: no trading.db yet, noted in the report */
+    struct ops_store *store;       /* not written to in a dry run */
     struct alerts *alerts;         /* NULL: every audit is a dry run */
     const struct llm_client *llm_client; /* NULL: no key is configured. Borrowed */
-    /* The engine's newest state; NULL, or a version of 0: no engine to look at. */
+    /* Returns the engine's newest snapshot. NULL, or a snapshot with version 0: no engine. */
     const struct snapshot *(*snapshot)(void *userdata);
     void *snapshot_userdata;
     const struct shared *shared; /* the engine's heartbeat; NULL only without a snapshot */
@@ -60,15 +61,16 @@ struct auditor_options {
 
 int auditor_new(const struct auditor_options *options, struct auditor **ret, struct err *err);
 void auditor_free(struct auditor *auditor); /* abandons an audit under way */
-/* First audit monitoring.audit_first_after from now, or when the durable time of the last one says
- * so, whichever is later; then every monitoring.audit_interval. */
+/* Starts the schedule. The first audit runs after monitoring.audit_first_after, or
+ * monitoring.audit_interval after the stored time of the last one, whichever is later; then every
+ * monitoring.audit_interval. */
 void auditor_start(struct auditor *auditor);
 void auditor_actions(struct auditor *auditor, struct action_table *table);
 /* A desk_status_fn; userdata is the auditor. */
 void auditor_status(struct buf *out, struct json_object *data, void *auditor);
 
 struct auditor_request {
-    int64_t hours; /* how far back; 0: 24; at most AUDITOR_HOURS_MAX */
+    int64_t hours; /* period of the report; 0: 24; at most AUDITOR_HOURS_MAX */
     bool dry_run;  /* store nothing, raise nothing */
     bool offline;  /* do not ask the model */
 };
@@ -77,12 +79,12 @@ struct auditor_request {
 enum auditor_exit {
     AUDITOR_EXIT_CLEAR = 0,     /* nothing above medium */
     AUDITOR_EXIT_HIGH = 1,      /* a high finding */
-    AUDITOR_EXIT_CRITICAL = 2,  /* a critical one */
-    AUDITOR_EXIT_NO_VERDICT = 3 /* the model was to be asked and gave none: not an all-clear */
+    AUDITOR_EXIT_CRITICAL = 2,  /* a critical finding */
+    AUDITOR_EXIT_NO_VERDICT = 3 /* the model was asked and gave no verdict: not an all-clear */
 };
 
 /* Runs one audit to its end on the auditor's loop, which must have a real clock and not be running.
- * Fills the reply (what audit.run answers; its data holds findings, and the report as "report").
- * ERR_AUDIT_BUSY while another one is under way. */
+ * Fills the reply like audit.run; its data contains the findings and the report as "report".
+ * ERR_AUDIT_BUSY while another audit is under way. */
 int auditor_run_sync(struct auditor *auditor, const struct auditor_request *request,
                      struct reply *reply, enum auditor_exit *ret_exit, struct err *err);

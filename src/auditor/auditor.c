@@ -25,7 +25,7 @@
 #define NO_VERDICT        "auditor:no-verdict"
 #define OVERDUE           "auditor:overdue"
 #define CHECKS_MAX        64
-#define CHECKS_REMEMBERED (30 * USEC_PER_DAY) /* a trouble fixed for longer comes back as new */
+#define CHECKS_REMEMBERED (30 * USEC_PER_DAY) /* alerts fixed longer ago are not reopened */
 #define SYNC_MAX_US       (20 * USEC_PER_MIN)
 
 /* One audit under way. */
@@ -39,10 +39,10 @@ struct run {
     enum invariant_state rules[INVARIANT_COUNT];
     struct audit_outcome outcome;
     bool asked;
-    void *llm_request;        /* while the model is asked */
-    struct action_call *call; /* waits for the reply; NULL: nobody */
-    struct reply *reply;      /* to be filled at the end; NULL: the call's, or none */
-    bool held;                /* somebody looks at it when it has ended, and frees it */
+    void *llm_request;        /* handle of the pending request to the model */
+    struct action_call *call; /* is_unanswered for the reply; NULL: none */
+    struct reply *reply;      /* filled at the end; NULL: the call's, or none */
+    bool held;                /* the caller of run_begin frees it */
     bool ended;
 };
 
@@ -54,9 +54,9 @@ struct auditor {
     struct loop_source *watch;
     int64_t made_mono_us;
     int64_t wall_minus_mono_us;
-    int64_t finished_mono_us; /* of the newest audit; at first: of the start */
-    int64_t last_mono_us;     /* of last_us; 0: that was another process */
-    int64_t last_us;          /* wall, of the newest audit; 0: none yet */
+    int64_t finished_mono_us; /* end of the last audit; at first: the start */
+    int64_t last_mono_us;     /* monotonic time of last_us; 0: in another process */
+    int64_t last_us;          /* wall time of the last audit; 0: none yet */
     int last_findings;
     struct run *run; /* NULL: none under way */
 };
@@ -68,13 +68,13 @@ static int64_t mono_us(const struct auditor *auditor)
 
 /* ------------------------------------------------------------------ alerts */
 
-/* What fails here is logged: an audit that cannot tell is told by the log and by /status. */
+/* A failure is only logged: the audit goes on, and /status shows its findings. */
 static void raise(struct auditor *auditor, const struct alert_spec *spec)
 {
     struct err err = {0};
     int64_t id = 0;
     if (alerts_raise(auditor->options.alerts, spec, &id, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not raise an alert of the audit");
+        log_err(LOG_LEVEL_ERROR, &err, "could not raise an audit alert");
     }
 }
 
@@ -82,7 +82,7 @@ static void resolve(struct auditor *auditor, const char *fingerprint, const char
 {
     struct err err = {0};
     if (alerts_resolve(auditor->options.alerts, fingerprint, why, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not resolve an alert of the audit");
+        log_err(LOG_LEVEL_ERROR, &err, "could not resolve an audit alert");
     }
 }
 
@@ -92,15 +92,14 @@ static void raise_finding(struct auditor *auditor, const struct run *run,
     char fingerprint[FINDING_FINGERPRINT_SIZE + 16];
     finding_fingerprint(finding, fingerprint);
     if (finding->rejected) {
-        /* Apart from the same trouble with true figures, which may be open. */
+        /* Keeps it separate from a verified finding of the same problem, which may be open. */
         (void)str_copy(STR_LIT(":rejected"), fingerprint + strlen(fingerprint), 16);
     }
     AUTO_BUF struct buf evidence = BUF_INIT(ALERT_EVIDENCE_SIZE - 1);
     AUTO_BUF struct buf check = BUF_INIT(ALERT_CHECK_SIZE - 1);
     finding_evidence_write(finding, &evidence);
-    /* A check that does not hold now would close the alert at once: it is not what was meant. */
-    bool keep =
-        finding->check.present && ground_check(run->report, &finding->check) == GROUND_HOLDS;
+    /* A check that is not true now would resolve the alert at once, so it is wrong and dropped. */
+    bool keep = finding->check.present && ground_check(run->report, &finding->check) == GROUND_TRUE;
     if (keep) {
         finding_check_write(&finding->check, &check);
     }
@@ -118,7 +117,7 @@ static void raise_finding(struct auditor *auditor, const struct run *run,
                                .reopens = !finding->rejected});
 }
 
-/* Found by this very audit, which raises it by itself. */
+/* This audit found it too, and raises it itself. */
 static bool is_found(const struct run *run, const char *fingerprint)
 {
     for (int i = 0; i < run->findings->count; i++) {
@@ -141,9 +140,9 @@ static void evaluate_check(struct auditor *auditor, const struct run *run,
         return;
     }
     enum ground_state state = ground_check(run->report, &check);
-    if (state == GROUND_GONE && alert->status != ALERT_FIXED) {
-        resolve(auditor, alert->fingerprint, "its check no longer holds");
-    } else if (state == GROUND_HOLDS && alert->status == ALERT_FIXED &&
+    if (state == GROUND_FALSE && alert->status != ALERT_FIXED) {
+        resolve(auditor, alert->fingerprint, "its check is no longer true");
+    } else if (state == GROUND_TRUE && alert->status == ALERT_FIXED &&
                !is_found(run, alert->fingerprint)) {
         raise(auditor, &(struct alert_spec){.type = alert->type,
                                             .severity = alert->severity,
@@ -159,7 +158,8 @@ static void evaluate_check(struct auditor *auditor, const struct run *run,
     }
 }
 
-/* Alerts that carry a check: closed when it no longer holds, opened again when it does. */
+/* Resolves the alerts whose check is no longer true, and reopens those whose check is true again.
+ */
 static void evaluate_checks(struct auditor *auditor, const struct run *run)
 {
     struct alert *alerts = calloc(CHECKS_MAX, sizeof(*alerts));
@@ -184,8 +184,8 @@ static void raise_no_verdict(struct auditor *auditor, const struct err *why)
 {
     const struct err_info *info = err_info(why->id);
     AUTO_BUF struct buf text = BUF_INIT(1024);
-    buf_addf(&text, "%s: %s. %s The local rules ran; what only a model sees was not looked for.",
-             info->code, info->message, info->cause);
+    buf_addf(&text, "%s: %s. %s Only the local rules ran; the model checked nothing.", info->code,
+             info->message, info->cause);
     if (why->context[0] != '\0') {
         buf_addf(&text, " (%s)", why->context);
     }
@@ -197,7 +197,7 @@ static void raise_no_verdict(struct auditor *auditor, const struct err *why)
                                .severity = SEVERITY_MEDIUM,
                                .source = "auditor",
                                .fingerprint = NO_VERDICT,
-                               .title = "the audit has no verdict of the model",
+                               .title = "the audit has no verdict from the model",
                                .description = text.data,
                                .recommendation = info->remediation,
                                .status = ALERT_OPEN});
@@ -242,7 +242,7 @@ static void add_record(struct auditor *auditor, const struct run *run)
     }
 }
 
-static void notify_everybody(struct auditor *auditor, const struct run *run)
+static void update_alerts(struct auditor *auditor, const struct run *run)
 {
     evaluate_checks(auditor, run);
     for (int i = 0; i < run->findings->count; i++) {
@@ -253,7 +253,7 @@ static void notify_everybody(struct auditor *auditor, const struct run *run)
         (void)snprintf(fingerprint, sizeof(fingerprint), "auditor:rule:%s",
                        invariant_name((enum invariant)i));
         if (run->rules[i] == INVARIANT_KEPT) {
-            resolve(auditor, fingerprint, "the next audit found it in order");
+            resolve(auditor, fingerprint, "the rule was kept in the next audit");
         }
     }
     if (run->outcome.no_verdict.id != ERR_NONE) {
@@ -261,17 +261,17 @@ static void notify_everybody(struct auditor *auditor, const struct run *run)
     } else if (run->asked) {
         resolve(auditor, NO_VERDICT, "the model answered again");
     }
-    resolve(auditor, OVERDUE, "an audit has ended");
+    resolve(auditor, OVERDUE, "an audit has finished");
 }
 
-/* One commit for an audit, however much it found: the disk is waited for once. When it cannot be
- * begun, each part tries by itself and says what fails. */
+/* Stores an audit in one commit, so that the loop is_unanswered for the disk only once. If the
+ * transaction cannot be started, each part is stored on its own and logs its failure. */
 static void store_all(struct auditor *auditor, const struct run *run)
 {
     struct err err = {0};
     struct ops_store_change all;
     bool together = ops_store_change_begin(auditor->options.store, &all, &err) == 0;
-    notify_everybody(auditor, run);
+    update_alerts(auditor, run);
     add_record(auditor, run);
     if (together && ops_store_change_commit(&all, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "could not store the audit");
@@ -303,7 +303,7 @@ static void run_finish(struct auditor *auditor)
         auditor->last_findings = show_count(run->findings, false);
         auditor->finished_mono_us = mono_us(auditor);
         auditor->last_mono_us = auditor->finished_mono_us;
-        /* A jump of the clock is told once; the next audit counts from here. */
+        /* A clock jump is reported once: the next audit measures from here. */
         auditor->wall_minus_mono_us = auditor->last_us - auditor->finished_mono_us;
         if (loop_timer_armed(auditor->next)) {
             loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
@@ -353,7 +353,7 @@ static void on_answer(const struct llm_answer *answer, void *userdata)
     run_finish(auditor);
 }
 
-/* Asks the model. Negative: it could not even be asked. */
+/* Sends the request to the model. Negative: it could not be sent. */
 static int ask(struct auditor *auditor, struct err *err)
 {
     struct run *run = auditor->run;
@@ -361,7 +361,7 @@ static int ask(struct auditor *auditor, struct err *err)
         *err = auditor->prompt_err;
         return -err->id;
     }
-    /* Escaping makes a byte into six at most; the marks and the first line are short. */
+    /* Escaping makes one byte at most six; the tags and the first line are short. */
     AUTO_BUF struct buf user = BUF_INIT(AUDITOR_REPORT_MAX_BYTES * 6 + 256);
     buf_addf(&user, "The report of the last %lld hours:\n<untrusted_data>",
              (long long)run->request.hours);
@@ -380,8 +380,8 @@ static int ask(struct auditor *auditor, struct err *err)
                            err);
 }
 
-/* Begins an audit; it may have ended when this returns. ret_run NULL: it frees itself; else the
- * caller holds it. */
+/* Begins an audit, which may have ended on return. ret_run NULL: it is freed when it ends; else the
+ * caller must free it. */
 static int run_begin(struct auditor *auditor, const struct auditor_request *request,
                      const char *trigger, struct reply *reply, struct run **ret_run,
                      struct err *err)
@@ -421,7 +421,7 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
         *ret_run = run;
     }
     if (run->request.offline) {
-        run->outcome.not_asked = "this is an offline run";
+        run->outcome.not_asked = "the audit is offline";
     } else if (auditor->options.llm_client == NULL) {
         run->outcome.not_asked = "no key is configured (claude.api_key)";
     }
@@ -436,7 +436,7 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
     return 0;
 }
 
-/* The model is not waited for any longer. */
+/* Stops waiting for the model and ends the audit without its verdict. */
 static void run_give_up(struct auditor *auditor)
 {
     struct run *run = auditor->run;
@@ -459,7 +459,7 @@ static void on_next(void *userdata)
     loop_timer_in(auditor->next, auditor->options.config->monitoring_audit_interval_us);
     struct err err = {0};
     struct auditor_request request = {.hours = HOURS_USUAL};
-    /* One that a person started is as good as ours. */
+    /* Skipped if a user's audit is under way. */
     if (auditor->run == NULL && run_begin(auditor, &request, "schedule", NULL, NULL, &err) < 0) {
         log_err(LOG_LEVEL_ERROR, &err, "could not run the audit");
     }
@@ -481,9 +481,9 @@ static void on_watch(void *userdata)
                        .severity = SEVERITY_HIGH,
                        .source = "auditor",
                        .fingerprint = OVERDUE,
-                       .title = "no audit has ended for two periods",
-                       .description = "Audits do not start or do not end; nobody checks the "
-                                      "figures at the moment.",
+                       .title = "no audit has finished for two intervals",
+                       .description = "Audits do not start or do not finish, so the figures are "
+                                      "not being checked.",
                        .recommendation = "Look at the logs of nightdesk, then send /audit.",
                        .status = ALERT_OPEN});
 }
@@ -494,7 +494,7 @@ void auditor_start(struct auditor *auditor)
     int64_t period_us = config->monitoring_audit_interval_us;
     int64_t delay_us = config->monitoring_audit_first_after_us;
     int64_t since_us = clock_wall_us(auditor->options.clock) - auditor->last_us;
-    /* A last time in the future is a clock that was set back: it counts for nothing. */
+    /* A time in the future means that the clock was set back; it is ignored. */
     if (auditor->last_us > 0 && since_us >= 0 && period_us - since_us > delay_us) {
         delay_us = period_us - since_us;
     }
@@ -503,18 +503,18 @@ void auditor_start(struct auditor *auditor)
     loop_timer_every(auditor->watch, period_us / 2);
 }
 
-/* ------------------------------------------------------------------ doors */
+/* ------------------------------------------------------------------ actions */
 
 static int run_action(struct action_call *call, struct err *err)
 {
     struct auditor *auditor = action_userdata(call);
     int64_t hours = action_arg_i64(call, "hours", HOURS_USUAL);
     if (hours < 1 || hours > AUDITOR_HOURS_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "hours is 1 to %lld",
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "hours must be 1 to %lld",
                        (long long)AUDITOR_HOURS_MAX);
     }
-    /* Without a model it ends at once, and a call must not be finished inside run(): so the call
-     * is handed over only when there is something to wait for. */
+    /* Without a model the audit ends at once, and a call must not be finished inside run(). So the
+     * run gets the call only if there is something to wait for. */
     struct auditor_request request = {.hours = hours};
     struct run *run = NULL;
     int rc = run_begin(auditor, &request, "operator", action_reply(call), &run, err);
@@ -528,12 +528,12 @@ static int run_action(struct action_call *call, struct err *err)
     run->held = false;
     run->reply = NULL;
     run->call = call;
-    action_progress(call, "the rules found %d, %s reads the report",
+    action_progress(call, "the rules found %d; %s is reading the report",
                     show_count(run->findings, false), run->outcome.model);
     return ACTION_PENDING;
 }
 
-/* Nobody waits any longer; the audit goes on and tells by alerts. */
+/* The audit goes on without the call; its findings are raised as alerts. */
 static void cancel_action(struct action_call *call)
 {
     struct auditor *auditor = action_userdata(call);
@@ -542,7 +542,7 @@ static void cancel_action(struct action_call *call)
     }
 }
 
-/* The record is the last thing that an audit writes. */
+/* An audit writes its record last, so a record newer than the call means that it finished. */
 static int recover_action(struct action_call *call, bool *ret_happened, struct err *err)
 {
     const struct auditor *auditor = action_userdata(call);
@@ -557,19 +557,17 @@ static int recover_action(struct action_call *call, bool *ret_happened, struct e
     if (*ret_happened) {
         reply_title(action_reply(call), TONE_PLAIN, "Audit: %s", last.verdict);
         reply_line(action_reply(call),
-                   "nightdesk was restarted meanwhile; what was found stands in /alerts.");
+                   "nightdesk was restarted in the meantime; the findings are in /alerts.");
     }
     return rc;
 }
 
 static const struct action actions[] = {
     {.name = "audit.run",
-     .summary = "Collect figures, check the rules, ask Claude, verify what it cites",
+     .summary = "Collect figures, check the rules, ask Claude, verify the figures that it cites",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "hours",
-                 .type = PARAM_INT,
-                 .help = "how many hours back, 24 unless told"}},
+     .params = {{.name = "hours", .type = PARAM_INT, .help = "how many hours back (default 24)"}},
      .run = run_action,
      .cancel = cancel_action,
      .recover = recover_action},
@@ -586,7 +584,7 @@ void auditor_status(struct buf *out, struct json_object *data, void *userdata)
     const struct auditor *auditor = userdata;
     struct json_object *row = json_object_new_object();
     if (auditor->last_us == 0) {
-        buf_add_c(out, "Last audit: none yet");
+        buf_add_c(out, "No audit yet");
     } else {
         int64_t ago_us = auditor->last_mono_us != 0
                              ? mono_us(auditor) - auditor->last_mono_us
@@ -626,7 +624,7 @@ int auditor_run_sync(struct auditor *auditor, const struct auditor_request *requ
     return 0;
 }
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ life cycle */
 
 int auditor_new(const struct auditor_options *options, struct auditor **ret, struct err *err)
 {
@@ -646,7 +644,7 @@ int auditor_new(const struct auditor_options *options, struct auditor **ret, str
     }
     AUTO_AUDIT_RECORD struct audit_record last = {0};
     int rc = audit_table_last(options->store, &last, err);
-    if (rc == -ERR_STORE_DAMAGED) { /* what it found is only shown */
+    if (rc == -ERR_STORE_DAMAGED) { /* tolerated: its findings are only displayed */
         log_err(LOG_LEVEL_ERROR, err, "the last audit cannot be read");
     } else if (rc < 0 && rc != -ERR_STORE_NOT_FOUND) {
         auditor_free(auditor);

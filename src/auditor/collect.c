@@ -28,8 +28,8 @@
 #define ALERTS_SHOWN   15
 #define STABLE_TRIES   3
 #define USEC_PER_MIN_F 6e7
-/* An intent must have been answered after ten minutes of market time, but a market that runs
- * faster than ours gives a venue at least two of our minutes. */
+/* An order without an answer for ten minutes of market time is stuck. In an accelerated market the
+ * venue still gets two minutes of real time. */
 #define STUCK_MARKET_US (10 * USEC_PER_MIN)
 #define STUCK_WALL_US   (2 * USEC_PER_MIN)
 
@@ -40,14 +40,14 @@ struct collect {
     struct json_object *gaps;
     struct json_object *untrusted;
     const struct snapshot *snapshot; /* NULL: none */
-    struct engine_state state;       /* of trading.db */
+    struct engine_state state;       /* the state row of trading.db */
     bool has_state;
     int64_t wall_us;
-    int64_t market_us; /* 0: not known */
+    int64_t market_us; /* 0: unknown */
     int64_t since_us;  /* market time */
 };
 
-/* ------------------------------------------------------------------ small writers */
+/* ------------------------------------------------------------------ JSON helpers */
 
 static void add(struct json_object *object, const char *key, struct json_object *value)
 {
@@ -71,7 +71,7 @@ static void add_text(struct json_object *object, const char *key, const char *va
     add(object, key, json_object_new_string(str_is_utf8(str_c(value)) ? value : "(not text)"));
 }
 
-/* Written with so many decimals as mean something. What is not finite is left out. */
+/* Writes value with the given number of decimals; omits it if it is not finite. */
 static void add_number(struct json_object *object, const char *key, double value, int decimals)
 {
     char text[64];
@@ -82,7 +82,7 @@ static void add_number(struct json_object *object, const char *key, double value
     }
 }
 
-/* In four decimals; a smaller amount in all that there are. */
+/* Four decimals; all decimals for a smaller amount. */
 static void add_average(struct json_object *object, const char *key, struct dec sum, int64_t count)
 {
     double value = dec_to_double(sum) / (double)count;
@@ -119,7 +119,7 @@ static void add_bool(struct json_object *object, const char *key, bool value)
     add(object, key, json_object_new_boolean(value));
 }
 
-/* Notes why a part of the report is missing. True when it is. */
+/* If rc is an error, records it as the reason why a part is missing, and returns true. */
 static bool gap(struct collect *c, const char *what, int rc)
 {
     if (rc >= 0) {
@@ -228,7 +228,7 @@ static void add_decisions(struct collect *c)
     free(last);
 }
 
-static bool waits(enum order_state state)
+static bool is_unanswered(enum order_state state)
 {
     return state == ORDER_PREPARED || state == ORDER_SENT || state == ORDER_UNKNOWN;
 }
@@ -252,7 +252,7 @@ static void add_orders(struct collect *c)
         int64_t oldest_us = 0;
         for (int i = 0; i < count; i++) {
             int64_t age_us = c->market_us - rows[i].created_us;
-            if (!waits(rows[i].state) || age_us < limit_us) {
+            if (!is_unanswered(rows[i].state) || age_us < limit_us) {
                 continue;
             }
             stuck++;
@@ -335,24 +335,24 @@ static void add_counter(struct json_object *counters, const char *name, int64_t 
 }
 
 /*
- * The tables, the state row and the snapshot count the same things three times. The engine goes on
- * while we read, so the state row is read before and after: only when it stood still is the
- * comparison with the tables meant.
+ * The tables, the state row and the snapshot count the same things three times. The engine writes
+ * while we read, so the state row is read before and after: the tables are compared with it only if
+ * it has not changed.
  */
 static void add_counters(struct collect *c)
 {
     struct engine_state after = {0};
     struct counted *counted = calloc(1, sizeof(*counted));
     ASSERT(counted != NULL);
-    bool still = false;
+    bool stable = false;
     int rc = 0;
-    for (int i = 0; i < STABLE_TRIES && rc == 0 && !still; i++) {
+    for (int i = 0; i < STABLE_TRIES && rc == 0 && !stable; i++) {
         *counted = (struct counted){0};
         rc = count_tables(c, &c->state, counted, &after);
-        still = rc == 0 && c->state.trades == after.trades && c->state.fills == after.fills &&
-                c->state.realised.e8 == after.realised.e8;
+        stable = rc == 0 && c->state.trades == after.trades && c->state.fills == after.fills &&
+                 c->state.realised.e8 == after.realised.e8;
     }
-    if (rc < 0 || !still) {
+    if (rc < 0 || !stable) {
         if (rc == -ERR_STORE_NOT_FOUND || rc == 0) {
             add_text(c->gaps, "counters", rc < 0 ? "not started yet" : "the engine was too busy");
         } else {
@@ -404,7 +404,7 @@ static void add_position(struct json_object *array, const struct position *p)
     json_object_array_add(array, row);
 }
 
-/* Since when stands on disk, so by the wall clock, which may have been set back meanwhile. */
+/* state_since_us is stored on disk as wall time; the clock may have been set back since. */
 static int64_t in_state(const struct snapshot *s, int64_t wall_us)
 {
     return wall_us > s->state_since_us ? wall_us - s->state_since_us : 0;
@@ -465,7 +465,7 @@ static void add_engine(struct collect *c, struct json_object *system)
     add_number(engine, "silent_s", (double)silent_us / 1e6, 3);
     add_int(engine, "market_speed", s->market_speed);
     add_minutes(engine, "uptime_min", up_us);
-    /* Trading for so long without a break, in market time; 0 while it is not trading. */
+    /* How long the engine has been trading without a break, in market time; 0: not trading. */
     int64_t speed = s->market_speed > 0 ? s->market_speed : 1;
     int64_t in_state_us = in_state(s, s->published_wall_us);
     int64_t active_us = s->state != TRADING_ACTIVE ? 0 : in_state_us < up_us ? in_state_us : up_us;
@@ -556,7 +556,7 @@ static void add_services(struct collect *c, struct json_object *system)
     free(rows);
 }
 
-/* Titles may have been written by a model: they are as untrusted as a log line. */
+/* A model may have written the titles, so they are untrusted. */
 static void add_alerts(struct collect *c, struct json_object *system)
 {
     int64_t counts[SEVERITY_CRITICAL + 1] = {0};
@@ -584,20 +584,20 @@ static void add_alerts(struct collect *c, struct json_object *system)
 static void add_audit_log(struct collect *c, struct json_object *system)
 {
     int64_t last_id = 0;
-    struct audit_chain_result verdict = {0};
-    int rc = audit_chain_verify_recent(c->from->store, &verdict, &last_id, NULL);
-    if (rc == -ERR_SECRET_KEY) { /* `nightdesk audit` by somebody who may not read it */
+    struct audit_chain_result result = {0};
+    int rc = audit_chain_verify_recent(c->from->store, &result, &last_id, NULL);
+    if (rc == -ERR_SECRET_KEY) { /* `nightdesk audit` by a user who must not read the key */
         add_text(c->gaps, "audit_log", "its key cannot be read here");
     } else if (!gap(c, "audit_log", rc)) {
         struct json_object *log = add_object(system, "audit_log");
         add_int(log, "rows", last_id);
-        add_int(log, "checked", verdict.rows);
-        add_int(log, "bad_row", verdict.bad_id);
-        add_text(log, "why", verdict.ok ? "whole" : verdict.why);
+        add_int(log, "checked", result.rows);
+        add_int(log, "bad_row", result.bad_id);
+        add_text(log, "why", result.ok ? "intact" : result.why);
     }
 }
 
-/* ------------------------------------------------------------------ the whole */
+/* ------------------------------------------------------------------ the report */
 
 static void find_times(struct collect *c)
 {
@@ -616,8 +616,8 @@ static void find_times(struct collect *c)
     c->since_us = c->market_us - c->in->hours * USEC_PER_HOUR;
 }
 
-/* Reads its own text back, so that figures are what everybody else sees and nothing is hidden
- * later than here. */
+/* Writes the report as text, redacts it and parses it again: all later steps use exactly these
+ * figures, and no later step redacts them. */
 static int freeze(struct collect *c, struct json_object **ret, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(AUDITOR_REPORT_MAX_BYTES);

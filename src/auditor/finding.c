@@ -32,7 +32,7 @@ struct finding *finding_add(struct finding_list *list, const char *rule, enum al
     return finding;
 }
 
-/* ------------------------------------------------------------------ reading */
+/* ------------------------------------------------------------------ parsing */
 
 static const char *const op_names[] = {
     [CMP_EQ] = "==", [CMP_NE] = "!=", [CMP_GT] = ">",
@@ -55,7 +55,8 @@ static bool op_parse(struct str s, enum comparison *ret)
     return false;
 }
 
-/* Only the names given (ended by NULL), and those not marked by '?' must all be there. */
+/* The object has no other members than names (ended by NULL), and all that are not marked with '?'.
+ */
 static bool members_are(const struct json_object *object, const char *const *names)
 {
     if (!json_is_object(object)) {
@@ -73,7 +74,7 @@ static bool members_are(const struct json_object *object, const char *const *nam
     return known == json_object_object_length(object);
 }
 
-/* A text of 1 to size - 1 bytes without control bytes other than line breaks and tabs. */
+/* A string of 1 to size - 1 bytes without control characters except line feeds and tabs. */
 static bool read_text(const struct json_object *object, const char *key, char *dst, size_t size)
 {
     if (!json_is_text(json_get(object, key))) {
@@ -98,7 +99,7 @@ static bool read_figure(struct json_object *value, struct figure *ret)
         return false;
     }
     ret->is_text = false;
-    /* json-c keeps a number as it was written, so the digits cited are known. */
+    /* json-c keeps a number as it was written, so the cited digits are preserved. */
     return str_copy(str_c(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN)), ret->text,
                     sizeof(ret->text));
 }
@@ -134,13 +135,13 @@ static bool read_evidence(const struct json_object *array, struct finding *findi
     return true;
 }
 
-/* The model's types are a part of ours; the rest (service, risk, …) is not its to state. */
+/* The model may use only some of the alert types; others (service, risk, …) are refused. */
 static bool read_type(struct str text, enum alert_type *ret)
 {
     return alert_type_parse(text, ret) && *ret <= ALERT_MISSING_FEATURE;
 }
 
-/* NULL when it is good, else which member is not. */
+/* NULL if the finding is valid, else the name of the invalid member. */
 static const char *read_finding(const struct json_object *item, struct finding *finding)
 {
     static const char *const names[] = {"type",     "severity",       "title",  "description",
@@ -185,11 +186,11 @@ int finding_parse(struct str answer, struct finding_list *list, struct err *err)
     }
     const struct json_object *findings = json_get(root, "findings");
     if (!members_are(root, (const char *const[]){"findings", NULL}) || !json_is_array(findings)) {
-        return err_set(err, ERR_AUDIT_ANSWER, "not an object with the one member findings");
+        return err_set(err, ERR_AUDIT_ANSWER, "not an object with the single member findings");
     }
     size_t count = json_len(findings);
     if (count > FINDING_MODEL_MAX) {
-        return err_set(err, ERR_AUDIT_ANSWER, "%zu findings, at most %d are taken", count,
+        return err_set(err, ERR_AUDIT_ANSWER, "%zu findings, at most %d are allowed", count,
                        FINDING_MODEL_MAX);
     }
     int before = list->count;

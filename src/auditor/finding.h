@@ -1,8 +1,8 @@
 /*
- * finding.h: what an audit found, whoever found it: an invariant or the model.
+ * finding.h: a finding of an audit, by an invariant or by the model.
  *
  *     struct finding_list *list = finding_list_new();
- *     rc = finding_parse(str_c(answer->text), list, err);      // all of it or nothing
+ *     rc = finding_parse(str_c(answer->text), list, err);      // all findings or none
  *     finding_fingerprint(&list->items[0], fingerprint);
  *
  * Always true: texts are valid UTF-8 within their sizes; evidence and pointers are bounded.
@@ -17,7 +17,7 @@
 
 #include <stdbool.h>
 
-#define FINDING_MODEL_MAX        20 /* of one answer of the model */
+#define FINDING_MODEL_MAX        20 /* findings in one answer of the model */
 #define FINDING_MAX              40
 #define FINDING_EVIDENCE_MAX     8
 #define FINDING_TITLE_SIZE       160
@@ -26,10 +26,10 @@
 #define FINDING_VALUE_SIZE       96
 #define FINDING_FINGERPRINT_SIZE 96
 
-/* A figure as it was cited. */
+/* A cited figure. */
 struct figure {
     bool is_text;
-    char text[FINDING_VALUE_SIZE]; /* the text, or the number as it was written */
+    char text[FINDING_VALUE_SIZE]; /* the text, or the number as the finding wrote it */
 };
 
 struct evidence {
@@ -41,7 +41,7 @@ struct evidence {
 
 enum comparison { CMP_EQ, CMP_NE, CMP_GT, CMP_GE, CMP_LT, CMP_LE };
 
-/* Holds as long as the trouble lasts. */
+/* A condition that is true as long as the problem exists. */
 struct check {
     bool present;
     char pointer[FINDING_POINTER_SIZE];
@@ -58,9 +58,9 @@ struct finding {
     struct evidence evidence[FINDING_EVIDENCE_MAX];
     int evidence_count;
     struct check check;
-    const char *rule; /* name of the invariant; NULL: the model found it */
-    bool rejected;    /* nothing of it could be verified */
-    bool capped;      /* ranked lower than it was stated: few samples */
+    const char *rule; /* name of the invariant; NULL: found by the model */
+    bool rejected;    /* no cited figure could be verified */
+    bool capped;      /* severity lowered because of few samples */
 };
 
 struct finding_list {
@@ -70,20 +70,20 @@ struct finding_list {
 
 struct finding_list *finding_list_new(void);
 void finding_list_free(struct finding_list *list);
-/* NULL when it is full. */
+/* NULL if the list is full. */
 struct finding *finding_add(struct finding_list *list, const char *rule, enum alert_type type,
                             enum severity severity);
 
-/* Appends what the model answered; ERR_AUDIT_ANSWER (and nothing appended) when it breaks the
- * schema or a limit that a schema cannot state. */
+/* Appends the findings of a model's answer. ERR_AUDIT_ANSWER, and nothing is appended, if the
+ * answer violates the schema or a limit that a schema cannot express. */
 int finding_parse(struct str answer, struct finding_list *list, struct err *err);
 
 const char *finding_op_name(enum comparison op); /* "==" … */
-/* {"pointer","op","value"}, as it is stored with an alert. False when it breaks a rule. */
+/* Reads {"pointer","op","value"}, as stored with an alert. False if it is invalid. */
 bool finding_check_read(const struct json_object *object, struct check *ret);
 void finding_check_write(const struct check *check, struct buf *out);
 /* [{"pointer","value","verified","note"}] */
 void finding_evidence_write(const struct finding *finding, struct buf *out);
-/* The same trouble found again has the same one: of a rule its name, of the model the type and the
- * figures it rests on, or its title when it cites none. */
+/* Finding the same problem again gives the same fingerprint. It is made from the name of the rule;
+ * for the model, from the type and the cited pointers, or the title if there are none. */
 void finding_fingerprint(const struct finding *finding, char ret[FINDING_FINGERPRINT_SIZE]);

@@ -8,7 +8,7 @@
 
 /* ------------------------------------------------------------------ one figure */
 
-/* Digits behind the point as written; -1 with an exponent, where rounding means nothing. */
+/* Number of decimals as written; -1 for a number with an exponent, to which no rounding applies. */
 static int decimals_of(const char *text)
 {
     if (strpbrk(text, "eE") != NULL) {
@@ -29,7 +29,7 @@ static bool number_matches(double value, const char *text)
         return true;
     }
     int decimals = decimals_of(text);
-    /* A zero claims that there is nothing, which rounding must not make true. */
+    /* A cited zero claims that there is none, so a rounded value must not match it. */
     if (decimals < 0 || decimals > 15 || cited == 0) {
         return false;
     }
@@ -90,7 +90,7 @@ struct json_object *ground_rate(int64_t k, int64_t n)
     return rate;
 }
 
-/* The rate that the pointer names a member of; NULL when it names something else. */
+/* The rate object whose member the pointer names; NULL if it is not a member of a rate. */
 static struct json_object *rate_at(struct json_object *report, const char *pointer)
 {
     const char *last = strrchr(pointer, '/');
@@ -111,7 +111,7 @@ static void ground_evidence(struct json_object *report, struct evidence *evidenc
     if (!json_pointer(report, str_c(evidence->pointer), &value)) {
         (void)snprintf(evidence->note, sizeof(evidence->note), "not in the report");
     } else if (value == NULL || json_is_object(value) || json_is_array(value)) {
-        (void)snprintf(evidence->note, sizeof(evidence->note), "not a single figure");
+        (void)snprintf(evidence->note, sizeof(evidence->note), "not a single value");
     } else if (ground_matches(value, &evidence->cited)) {
         evidence->verified = true;
     } else {
@@ -173,11 +173,11 @@ enum ground_state ground_check(struct json_object *report, const struct check *c
     }
     bool equal = ground_matches(value, &check->value);
     if (check->op == CMP_EQ || check->op == CMP_NE) {
-        return equal == (check->op == CMP_EQ) ? GROUND_HOLDS : GROUND_GONE;
+        return equal == (check->op == CMP_EQ) ? GROUND_TRUE : GROUND_FALSE;
     }
     double limit = 0;
     if (!json_is_number(value) || !str_to_double(str_c(check->value.text), &limit)) {
         return GROUND_UNKNOWN;
     }
-    return compare(json_object_get_double(value), check->op, limit) ? GROUND_HOLDS : GROUND_GONE;
+    return compare(json_object_get_double(value), check->op, limit) ? GROUND_TRUE : GROUND_FALSE;
 }

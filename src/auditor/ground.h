@@ -1,12 +1,13 @@
 /*
- * ground.h: is it true? Looks up every cited figure in the frozen report.
+ * ground.h: verifies the cited figures of a finding against the frozen report.
  *
  *     ground_finding(report, &finding);          // evidence[].verified, severity, rejected
- *     if (ground_check(report, &check) == GROUND_GONE) close_it();
+ *     if (ground_check(report, &check) == GROUND_FALSE) resolve();
  *
- * Rules: a number is verified when it equals the report's to 1e-9 of its size, or is the report's
- * rounded to the digits cited (but a cited zero must be one); a text when it is the same text; true
- * and false may be cited as such words. Objects, arrays and null are no figures.
+ * Rules: a cited number is verified if it equals the report's value to a relative error of 1e-9, or
+ * is that value rounded to the cited digits (but a cited zero matches only zero). A cited text must
+ * be identical. true and false are cited as the texts "true" and "false". Objects, arrays and null
+ * cannot be cited.
  * Thread: any.
  */
 #pragma once
@@ -19,15 +20,15 @@
 
 #define GROUND_FEW_SAMPLES 30
 
-/* Is the figure what stands there? */
+/* Whether the cited figure matches the value in the report. */
 bool ground_matches(struct json_object *value, const struct figure *cited);
 void ground_finding(struct json_object *report, struct finding *finding);
 
-enum ground_state { GROUND_HOLDS, GROUND_GONE, GROUND_UNKNOWN };
-/* UNKNOWN: the pointer names nothing in this report, or texts are compared by size. */
+enum ground_state { GROUND_TRUE, GROUND_FALSE, GROUND_UNKNOWN };
+/* UNKNOWN: the pointer is not in this report, or an order comparison of texts. */
 enum ground_state ground_check(struct json_object *report, const struct check *check);
 
 /* 95 % Wilson score interval of k out of n, n > 0 (Wilson 1927), as fractions. */
 void ground_wilson(int64_t k, int64_t n, double *ret_low, double *ret_high);
-/* {"k","n","pct","low_pct","high_pct"}; the percentages are left out when n is 0. */
+/* {"k","n","pct","low_pct","high_pct"}; without the percentages if n is 0. */
 struct json_object *ground_rate(int64_t k, int64_t n);

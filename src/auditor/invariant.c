@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A sum of many roundings may be off by a few units of 1e-8, never by a cent. */
+/* Rounding errors add up to a few units of 1e-8, never to a cent. */
 #define MONEY_TOLERANCE     0.01
 #define SILENT_S            ((double)SHARED_SILENT_US / (double)USEC_PER_SEC)
-#define FEED_LAG_MAX_MIN    20.0 /* four bars of the slowest timeframe that decides */
+#define FEED_LAG_MAX_MIN    20.0 /* four bars of the slowest timeframe used for decisions */
 #define CLOCK_JUMP_MAX_S    60.0
 #define CLOCK_SKEW_MAX_S    300.0
 #define IDLE_MIN            120.0 /* market minutes without a decision: dozens of bars */
@@ -35,7 +35,7 @@ const char *invariant_name(enum invariant rule)
     return names[rule];
 }
 
-/* True and the number, when the report has it; the rule is then known to be kept so far. */
+/* True and the number if the report has it; an UNKNOWN rule then becomes KEPT. */
 static bool number(struct run *run, const char *pointer, double *ret)
 {
     struct json_object *value = json_at(run->report, pointer);
@@ -49,7 +49,7 @@ static bool number(struct run *run, const char *pointer, double *ret)
     return true;
 }
 
-/* The finding of this rule; what breaks it first gives it its title. */
+/* Marks the rule as broken and returns its finding; the first violation sets the title. */
 static struct finding *broken(struct run *run, enum alert_type type, enum severity severity,
                               const char *title)
 {
@@ -61,7 +61,7 @@ static struct finding *broken(struct run *run, enum alert_type type, enum severi
     }
     if (finding == NULL) {
         finding = finding_add(run->list, names[run->rule], type, severity);
-        ASSERT(finding != NULL); /* rules run first and are fewer than fit */
+        ASSERT(finding != NULL); /* the rules run first, and the list has space for all of them */
         (void)str_copy(str_c(title), finding->title, sizeof(finding->title));
     }
     finding->severity = severity > finding->severity ? severity : finding->severity;
@@ -69,7 +69,7 @@ static struct finding *broken(struct run *run, enum alert_type type, enum severi
     return finding;
 }
 
-/* Adds the figure as the report has it. One too many is left out. */
+/* Cites the figure as it is in the report; ignored if the finding's evidence is full. */
 static void cite(const struct run *run, struct finding *finding, const char *pointer)
 {
     struct json_object *value = json_at(run->report, pointer);
@@ -124,7 +124,7 @@ static void rule_books(struct run *run)
     if (flag != NULL && !json_object_get_boolean(flag)) {
         struct finding *f = broken(run, ALERT_BUG, SEVERITY_CRITICAL, "the books do not balance");
         cite(run, f, "/account/books_balance");
-        report(f, "The engine itself reports books that do not balance.");
+        report(f, "The engine reports that its books do not balance.");
         advise(f, "Pause trading, compare the venue's balances and fills with /positions and "
                   "/trades, and keep a copy of trading.db.");
     }
@@ -134,12 +134,10 @@ static void rule_feed(struct run *run)
 {
     double value = 0;
     if (number(run, "/system/engine/silent_s", &value) && value >= SILENT_S) {
-        struct finding *f = broken(run, ALERT_DATA, SEVERITY_HIGH, "the trading engine is silent");
+        struct finding *f =
+            broken(run, ALERT_DATA, SEVERITY_HIGH, "the trading engine does not respond");
         cite(run, f, "/system/engine/silent_s");
-        report(f,
-               "The engine has not been heard of for %.0f s: its heartbeat or its figures are as "
-               "old as that.",
-               value);
+        report(f, "The engine's heartbeat or snapshot is %.0f s old.", value);
         advise(f, "Look at the logs of nightdesk and restart it; check the machine's clock.");
     }
     struct json_object *feed = json_at(run->report, "/system/feed");
@@ -151,11 +149,11 @@ static void rule_feed(struct run *run)
             (void)snprintf(pointer, sizeof(pointer), "/system/feed/%s/lag_min", symbol);
             if (number(run, pointer, &value) && value > FEED_LAG_MAX_MIN) {
                 struct finding *f =
-                    broken(run, ALERT_DATA, SEVERITY_HIGH, "a market's data feed is dead");
+                    broken(run, ALERT_DATA, SEVERITY_HIGH, "a market's data feed is stale");
                 cite(run, f, pointer);
                 report(f, "The newest candle of %.16s is %.0f market minutes old.", symbol, value);
-                advise(f, "Check the market's source; positions there are only as safe as the "
-                          "venue's own stops.");
+                advise(f, "Check the market's source. Until it recovers only the venue's own stops "
+                          "protect positions there.");
             }
         }
     }
@@ -163,13 +161,14 @@ static void rule_feed(struct run *run)
         struct finding *f =
             broken(run, ALERT_DATA, SEVERITY_HIGH, "the clock of this machine jumped");
         cite(run, f, "/system/clock/jumped_s");
-        report(f, "Wall time moved by %.0f s against elapsed time since the last audit.", value);
+        report(f, "Since the last audit the wall clock moved %.0f s relative to elapsed time.",
+               value);
         advise(f, "Check time synchronisation (timedatectl).");
     }
     if (number(run, "/system/clock/market_minus_ours_s", &value) &&
         fabs(value) > CLOCK_SKEW_MAX_S) {
-        struct finding *f =
-            broken(run, ALERT_DATA, SEVERITY_HIGH, "the market's clock and ours disagree");
+        struct finding *f = broken(run, ALERT_DATA, SEVERITY_HIGH,
+                                   "the market's clock and this machine's disagree");
         cite(run, f, "/system/clock/market_minus_ours_s");
         report(f, "They differ by %.0f s.", value);
         advise(f, "Check time synchronisation (timedatectl) and the market's source.");
@@ -181,7 +180,7 @@ static void rule_counters(struct run *run)
     static const struct {
         const char *pointer;
         const char *const cited[2];
-        bool only_above; /* the snapshot is older than the tables: it may count fewer */
+        bool only_above; /* the snapshot is older than the state row, so it may count fewer */
         double tolerance;
     } pairs[] = {
         {"/counters/trades/table_minus_state",
@@ -222,7 +221,7 @@ static void rule_counters(struct run *run)
         struct finding *f = broken(run, ALERT_BUG, SEVERITY_HIGH, "counters disagree");
         cite(run, f, pairs[i].cited[0]);
         cite(run, f, pairs[i].cited[1]);
-        report(f, "%s is %.8g, it must be 0.", pairs[i].pointer, off);
+        report(f, "%s is %.8g; it must be 0.", pairs[i].pointer, off);
         advise(f, "A row was lost or counted twice: keep a copy of trading.db and compare its "
                   "trades and fills with the venue's.");
     }
@@ -234,18 +233,20 @@ static void rule_intents(struct run *run)
     if (!number(run, "/orders/stuck", &stuck) || stuck < 1) {
         return;
     }
-    struct finding *f = broken(run, ALERT_BUG, SEVERITY_HIGH, "orders wait for an answer too long");
+    struct finding *f =
+        broken(run, ALERT_BUG, SEVERITY_HIGH, "orders have had no answer for too long");
     cite(run, f, "/orders/stuck");
     cite(run, f, "/orders/oldest_stuck_min");
     cite(run, f, "/orders/stuck_orders/0/client_id");
     cite(run, f, "/orders/stuck_orders/0/state");
     report(f,
-           "%.0f orders are neither accepted nor refused; the venue may hold what we do not see.",
+           "%.0f orders are neither accepted nor refused; the venue may have filled them without "
+           "our knowledge.",
            stuck);
-    advise(f, "Look the client ids up at the venue; until then count them as if they were filled.");
+    advise(f, "Look up the client ids at the venue; until then assume that they are filled.");
 }
 
-/* Vetoes that say nothing about the settings: trading was off, or all room is taken. */
+/* Vetoes that do not depend on the settings: trading was off, or every position slot is in use. */
 static bool is_expected(const struct run *run, const char *code)
 {
     static const char *const off[] = {"RISK_HALT", "RISK_STARTING", "RISK_PAUSED", "RISK_BREAKER"};
@@ -282,9 +283,9 @@ static void rule_vetoes(struct run *run)
         cite(run, f, "/decisions/entries_wanted");
         cite(run, f, "/decisions/orders");
         cite(run, f, pointer);
-        report(f, "All %.0f entries that were wanted were vetoed by %.40s.", wanted, code);
-        advise(f, "Compare the limit with what the decisions ask for (/why): with these settings "
-                  "nothing is ever traded.");
+        report(f, "%.40s vetoed all %.0f proposed entries.", code, wanted);
+        advise(f, "Compare the limit with the sizes that the decisions propose (/why): with these "
+                  "settings the bot never trades.");
     }
 }
 
@@ -305,8 +306,8 @@ static void rule_idle(struct run *run)
             cite(run, f, "/system/engine/decisions");
             cite(run, f, "/decisions/minutes_since_last");
             cite(run, f, "/system/engine/candles");
-            report(f, "It is active for %.0f market minutes and decides nothing.", up);
-            advise(f, "Look whether candles arrive (/status) and at the logs of nightdesk.");
+            report(f, "It has been active for %.0f market minutes without a decision.", up);
+            advise(f, "Check that candles arrive (/status), and look at the logs of nightdesk.");
         }
         rule_vetoes(run);
     }
@@ -321,11 +322,10 @@ static void rule_idle(struct run *run)
         (void)snprintf(pointer, sizeof(pointer), "/system/services/%s/changes", name);
         if (number(run, pointer, &count) && count >= SERVICE_CHANGES_MAX) {
             struct finding *f =
-                broken(run, ALERT_SERVICE, SEVERITY_MEDIUM, "a service goes up and down");
+                broken(run, ALERT_SERVICE, SEVERITY_MEDIUM, "a service is flapping");
             cite(run, f, pointer);
             report(f, "%.32s changed between up and down %.0f times.", name, count);
-            advise(f, "Look at /logs of the service; a restart does not mend what keeps ending "
-                      "it.");
+            advise(f, "Look at /logs of the service; a restart does not fix the cause.");
         }
     }
 }
@@ -334,14 +334,13 @@ static void rule_audit_log(struct run *run)
 {
     double row = 0;
     if (number(run, "/system/audit_log/bad_row", &row) && row != 0) {
-        struct finding *f =
-            broken(run, ALERT_SECURITY, SEVERITY_HIGH, "the audit log is not as it was written");
+        struct finding *f = broken(run, ALERT_SECURITY, SEVERITY_HIGH, "the audit log was altered");
         cite(run, f, "/system/audit_log/bad_row");
         cite(run, f, "/system/audit_log/why");
         report(f, "Row %.0f: %.95s.", row,
                json_text(json_at(run->report, "/system/audit_log"), "why"));
         advise(f, "Keep a copy of ops.db and audit.key, run `nightdesk auditlog verify`, and find "
-                  "out who may write to the state folder.");
+                  "out who can write to the state folder.");
     }
 }
 
@@ -355,14 +354,14 @@ static void rule_gaps(struct run *run)
     json_object_object_foreach(gaps, name, reason)
     {
         const char *text = json_object_get_string(reason);
-        /* Only what failed is written as an error code; a first start has nothing to read yet. */
+        /* A failure is recorded as an error code; other reasons, such as a first start, are not. */
         if (text == NULL || err_by_code(text) == ERR_NONE) {
             continue;
         }
         char pointer[FINDING_POINTER_SIZE];
         (void)snprintf(pointer, sizeof(pointer), "/meta/gaps/%s", name);
         struct finding *f =
-            broken(run, ALERT_DATA, SEVERITY_HIGH, "the audit could not read everything");
+            broken(run, ALERT_DATA, SEVERITY_HIGH, "the audit could not read all data");
         cite(run, f, pointer);
         report(f, "%.32s: %.120s.", name, err_info((int)err_by_code(text))->message);
         advise(f, err_info((int)err_by_code(text))->remediation);

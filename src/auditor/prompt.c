@@ -54,7 +54,7 @@ int prompt_parse(const char *data, struct prompt **ret, struct err *err)
     }
     struct str text = str_trim(str_c(end + 1 + strlen(FENCE)));
     if (text.len == 0) {
-        return err_set(err, ERR_AUDIT_PROMPT, "no text behind the front matter");
+        return err_set(err, ERR_AUDIT_PROMPT, "no text after the front matter");
     }
     prompt->model = str_equal_c(model, "configured") ? NULL : copy(model);
     prompt->text = copy(text);
@@ -72,7 +72,7 @@ int prompt_load(const char *name, struct prompt **ret, struct err *err)
             return rc < 0 ? err_prefix(err, "%s", path) : 0;
         }
     }
-    return err_set(err, ERR_AUDIT_PROMPT, "%s is not there", path);
+    return err_set(err, ERR_AUDIT_PROMPT, "%s does not exist", path);
 }
 
 void prompt_free(struct prompt *prompt)

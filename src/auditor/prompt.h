@@ -1,11 +1,11 @@
 /*
- * prompt.h: a prompt of prompts/<name>.md: front matter (YAML between two lines of ---) with id,
+ * prompt.h: a prompt from prompts/<name>.md: front matter (YAML between two lines of ---) with id,
  * model, inputs and output (a JSON schema), then the text.
  *
  *     rc = prompt_load("auditor", &prompt, err);
  *     ask(prompt->text, prompt->schema); prompt_free(prompt);
  *
- * Always true: the schema is JSON that was parsed; a model of "configured" is NULL here.
+ * Always true: the schema is parsed JSON; the model "configured" becomes NULL.
  * Thread: any.
  */
 #pragma once
@@ -22,6 +22,6 @@ struct prompt {
 };
 
 int prompt_load(const char *name, struct prompt **ret, struct err *err);
-/* The same from the file's text. */
+/* The same, from the text of the file. */
 int prompt_parse(const char *data, struct prompt **ret, struct err *err);
 void prompt_free(struct prompt *prompt);

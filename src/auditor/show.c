@@ -44,7 +44,7 @@ enum severity show_worst(const struct finding_list *list)
 void show_model(const struct audit_outcome *outcome, struct buf *out)
 {
     if (outcome->not_asked != NULL) {
-        buf_addf(out, "Claude did not take part: %s.", outcome->not_asked);
+        buf_addf(out, "Claude was not asked: %s.", outcome->not_asked);
         return;
     }
     if (outcome->no_verdict.id != ERR_NONE) {
@@ -77,7 +77,7 @@ static void show_finding(const struct finding *finding, struct reply *reply)
                    evidence->note[0] != '\0' ? ")" : "");
     }
     if (finding->capped) {
-        reply_line(reply, "Ranked medium at most: it rests on few samples.");
+        reply_line(reply, "Ranked medium at most, because it is based on few samples.");
     }
     reply_line(reply, "→ %s", finding->recommendation);
 }
@@ -137,7 +137,7 @@ static void show_data(const struct audit_outcome *outcome, struct reply *reply)
 
 void show_audit(const struct audit_outcome *outcome, struct reply *reply)
 {
-    int stand = show_count(outcome->findings, false);
+    int accepted = show_count(outcome->findings, false);
     int rejected = show_count(outcome->findings, true);
     enum severity worst = show_worst(outcome->findings);
     enum tone tone = worst >= SEVERITY_HIGH               ? TONE_BAD
@@ -145,12 +145,12 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
                      : outcome->no_verdict.id != ERR_NONE ? TONE_WARN
                                                           : TONE_GOOD;
     reply_title(reply, tone, "Audit of the last %lld h: %d finding%s", (long long)outcome->hours,
-                stand, stand == 1 ? "" : "s");
+                accepted, accepted == 1 ? "" : "s");
     AUTO_BUF struct buf line = BUF_INIT(1024);
     show_model(outcome, &line);
     reply_line(reply, "%s", line.data);
     if (outcome->dry_run) {
-        reply_line(reply, "Dry run: nothing was stored and nobody was told.");
+        reply_line(reply, "Dry run: nothing was stored and no alert was raised.");
     }
     for (int i = 0; i < outcome->findings->count; i++) {
         if (!outcome->findings->items[i].rejected) {
@@ -159,10 +159,10 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
     }
     if (rejected > 0) {
         reply_gap(reply);
-        reply_line(reply, "%d more rejected: none of the figures cited stand%s in the report.",
-                   rejected, rejected == 1 ? "s" : "");
+        reply_line(reply, "%d more rejected: none of the cited figures match the report.",
+                   rejected);
     }
-    if (stand > 0 && !outcome->dry_run) {
+    if (accepted > 0 && !outcome->dry_run) {
         reply_button(reply, "Alerts", "/alerts", BUTTON_PLAIN);
     }
     show_data(outcome, reply);

@@ -1,5 +1,5 @@
 /*
- * show.h: an audit that has ended, as a reply value.
+ * show.h: a finished audit as a reply value.
  *
  *     show_audit(&outcome, reply);
  *
@@ -11,26 +11,27 @@
 #include "command/reply.h"
 #include "finding.h"
 
-/* What one audit came to, apart from its findings. */
+/* The result of one audit. */
 struct audit_outcome {
     int64_t hours;
     const struct finding_list *findings;
     struct json_object *report;
     bool dry_run;
-    bool with_report;      /* the report stands in the reply's data */
-    struct err no_verdict; /* ERR_NONE unless the model was asked and gave none */
-    const char *not_asked; /* why the model was not asked; NULL: it was */
-    char model[64];        /* that was asked, "" none */
+    bool with_report;      /* include the report in the reply's data */
+    struct err no_verdict; /* ERR_NONE unless the model was asked and gave no verdict */
+    const char *not_asked; /* why the model was not asked; NULL: it was asked */
+    char model[64];        /* the model that was asked; "": none */
     char request_id[64];
     int64_t tokens_in;
     int64_t tokens_out;
-    struct dec cost_usd; /* DEC_INVALID: not known */
+    struct dec cost_usd; /* DEC_INVALID: unknown */
     int64_t elapsed_us;
 };
 
 void show_audit(const struct audit_outcome *outcome, struct reply *reply);
-/* "Claude …": what the model did or why it did nothing, one sentence. */
+/* Whether the model was asked and with what result, in one sentence, with tokens and cost. */
 void show_model(const struct audit_outcome *outcome, struct buf *out);
+/* The number of rejected findings, or of the others. */
 int show_count(const struct finding_list *list, bool rejected);
-/* Of the findings that stand; SEVERITY_INFO when there is none. */
+/* The highest severity of the findings that are not rejected; SEVERITY_INFO if there are none. */
 enum severity show_worst(const struct finding_list *list);

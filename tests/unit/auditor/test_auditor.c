@@ -22,13 +22,13 @@
 
 #define NOW_US (INT64_C(1795000000) * USEC_PER_SEC)
 
-/* The other side of the port: answers from the loop, or never. */
+/* A fake llm_client: answers from the loop, or never. */
 struct model {
     struct loop_source *later;
     const char *text;
     int err_id;
     bool hang;
-    bool refuse; /* cannot even be asked */
+    bool refuse; /* ask fails */
     int asked;
     int cancelled;
     char *user;
@@ -44,8 +44,8 @@ struct rig {
     struct trading_store *trading;
     struct alerts *alerts;
     struct snapshot snapshot;
-    struct shared shared; /* its heartbeat alone */
-    int64_t silent_us;    /* without one */
+    struct shared shared; /* only the engine's heartbeat is used */
+    int64_t silent_us;    /* age of that heartbeat */
     struct model model;
     struct llm_client llm_client;
     struct auditor *auditor;
@@ -196,7 +196,7 @@ static enum auditor_exit run(struct rig *rig, const struct auditor_request *requ
     return code;
 }
 
-/* Status of the newest alert of a fingerprint's beginning; -1 none. */
+/* Status of the newest alert whose fingerprint begins with prefix; -1: none. */
 static int status_of(struct rig *rig, const char *prefix, struct alert *ret)
 {
     struct alert *rows = calloc(32, sizeof(*rows));
@@ -239,7 +239,7 @@ static int count_commits(const char *what, void *userdata)
     return 0;
 }
 
-/* The disk is waited for once, however much an audit has to say. */
+/* The loop waits for the disk once, whatever the number of findings. */
 static void an_audit_is_one_commit(void **state)
 {
     struct rig *rig = *state;
@@ -252,13 +252,13 @@ static void an_audit_is_one_commit(void **state)
     assert_int_equal(status_of(rig, "auditor:", NULL), ALERT_OPEN);
 }
 
-static void runs_without_a_model_and_says_so(void **state)
+static void without_a_model_the_reply_says_so(void **state)
 {
     struct rig *rig = *state;
     make_auditor(rig, false);
     AUTO_REPLY struct reply *reply = reply_new();
     assert_int_equal(run(rig, &(struct auditor_request){0}, reply), AUDITOR_EXIT_CLEAR);
-    assert_true(shows(reply, "Claude did not take part: no key"));
+    assert_true(shows(reply, "Claude was not asked: no key"));
     assert_int_equal(json_len(json_get(reply_data(reply), "findings")), 0);
     assert_int_equal(json_i64(json_at(reply_data(reply), "/report/meta"), "hours", 0), 24);
     AUTO_AUDIT_RECORD struct audit_record record = {0};
@@ -281,7 +281,7 @@ static void runs_without_a_model_and_says_so(void **state)
     }
 }
 
-static void a_dry_run_leaves_no_trace(void **state)
+static void a_dry_run_stores_nothing(void **state)
 {
     struct rig *rig = *state;
     rig->model.text = FINDING("high", "/account/drawdown_pct", "6.25", "");
@@ -297,7 +297,7 @@ static void a_dry_run_leaves_no_trace(void **state)
     assert_int_equal(rig->model.asked, 1);
 }
 
-static void a_true_finding_is_raised(void **state)
+static void a_verified_finding_is_raised(void **state)
 {
     struct rig *rig = *state;
     rig->model.text = FINDING("high", "/account/drawdown_pct", "6.25", "");
@@ -316,7 +316,7 @@ static void a_true_finding_is_raised(void **state)
     assert_int_equal(record.tokens_in, 1200);
     assert_int_equal(record.cost_microusd, 5800);
     assert_string_equal(record.request_id, "req_1");
-    /* the same again counts up */
+    /* the same finding again increases the count */
     assert_int_equal(run(rig, &(struct auditor_request){0}, NULL), AUDITOR_EXIT_HIGH);
     int64_t id = alert->id;
     assert_int_equal(status_of(rig, "auditor:pattern:", alert), ALERT_OPEN);
@@ -325,7 +325,7 @@ static void a_true_finding_is_raised(void **state)
     free(alert);
 }
 
-static void a_false_finding_is_rejected(void **state)
+static void an_unverified_finding_is_rejected(void **state)
 {
     struct rig *rig = *state;
     rig->model.text = FINDING("critical", "/account/drawdown_pct", "16.25", "");
@@ -338,7 +338,7 @@ static void a_false_finding_is_rejected(void **state)
     free(alert);
 }
 
-static void no_verdict_is_an_alert(void **state)
+static void a_missing_verdict_raises_an_alert(void **state)
 {
     struct rig *rig = *state;
     static const int ids[] = {ERR_CLAUDE_TRUNCATED, ERR_CLAUDE_REFUSED, ERR_HTTP_TIMEOUT};
@@ -362,7 +362,7 @@ static void no_verdict_is_an_alert(void **state)
     assert_string_equal(record.verdict, "no_verdict");
 }
 
-static void a_check_closes_and_reopens(void **state)
+static void a_check_resolves_and_reopens_its_alert(void **state)
 {
     struct rig *rig = *state;
     rig->model.text =
@@ -388,7 +388,7 @@ static void a_check_closes_and_reopens(void **state)
     free(alert);
 }
 
-static void a_check_that_does_not_hold_is_dropped(void **state)
+static void a_check_that_is_not_true_is_dropped(void **state)
 {
     struct rig *rig = *state;
     rig->model.text =
@@ -422,7 +422,7 @@ static void a_broken_rule_is_raised_resolved_and_reopened(void **state)
     free(alert);
 }
 
-static void an_engine_without_a_heartbeat_is_silent_however_new_its_figures_are(void **state)
+static void a_stale_heartbeat_is_found_despite_a_new_snapshot(void **state)
 {
     struct rig *rig = *state;
     make_auditor(rig, false);
@@ -456,7 +456,7 @@ static void the_schedule_survives_a_restart(void **state)
     assert_int_equal(audits(rig), 1);
     loop_advance(rig->loop, USEC_PER_SEC);
     assert_int_equal(audits(rig), 2);
-    /* a new process ten minutes later waits for the rest of the hour */
+    /* a new process ten minutes later waits for the rest of the interval */
     loop_advance(rig->loop, 10 * USEC_PER_MIN);
     make_auditor(rig, true);
     auditor_start(rig->auditor);
@@ -464,7 +464,7 @@ static void the_schedule_survives_a_restart(void **state)
     assert_int_equal(audits(rig), 2);
     loop_advance(rig->loop, USEC_PER_MIN);
     assert_int_equal(audits(rig), 3);
-    /* a last time in the future (the clock was set back) does not stop it */
+    /* a stored time in the future (the clock was set back) does not stop it */
     clock_fake_jump_wall(&rig->clock, -30 * USEC_PER_DAY);
     make_auditor(rig, true);
     auditor_start(rig->auditor);
@@ -472,7 +472,7 @@ static void the_schedule_survives_a_restart(void **state)
     assert_int_equal(audits(rig), 4);
 }
 
-static void a_model_that_hangs_is_given_up(void **state)
+static void a_model_that_hangs_times_out(void **state)
 {
     struct rig *rig = *state;
     rig->model.hang = true;
@@ -531,7 +531,7 @@ static void the_action_waits_for_the_model(void **state)
     assert_int_equal(f.times, 1);
     assert_int_equal(f.err_id, ERR_NONE);
     assert_non_null(strstr(reply_get_title(reply), "48 h"));
-    /* cancelled: the audit goes on, the call is not touched again */
+    /* cancelled: the audit goes on, and the call is not used again */
     assert_int_equal(action->run(&call, NULL), ACTION_PENDING);
     action->cancel(&call);
     (void)loop_iterate(rig->loop, 0);
@@ -546,7 +546,7 @@ static void the_action_waits_for_the_model(void **state)
     action_table_free(table);
 }
 
-static void an_audit_that_we_died_in_is_known_by_its_record(void **state)
+static void an_audit_interrupted_by_a_crash_is_recovered_by_its_record(void **state)
 {
     struct rig *rig = *state;
     struct action_table *table = action_table_new();
@@ -565,13 +565,13 @@ static void an_audit_that_we_died_in_is_known_by_its_record(void **state)
     assert_int_equal(call.action->recover(&call, &happened, &err), 0);
     assert_true(happened);
     assert_true(shows(reply, "/alerts"));
-    call.begun_us += USEC_PER_HOUR; /* that one was another */
+    call.begun_us += USEC_PER_HOUR; /* the record is of an earlier audit */
     assert_int_equal(call.action->recover(&call, &happened, &err), 0);
     assert_false(happened);
     action_table_free(table);
 }
 
-static void the_report_is_bounded_marked_and_redacted(void **state)
+static void the_report_is_bounded_tagged_and_redacted(void **state)
 {
     struct rig *rig = *state;
     assert_true(log_hide("hunter2-secret"));
@@ -594,7 +594,7 @@ static void the_report_is_bounded_marked_and_redacted(void **state)
     struct funding payment = {.id = 1, .payment = dec_from_int(5), .at_us = NOW_US};
     assert_true(symbol_parse(STR_LIT("BTC-USD"), &payment.symbol));
     assert_int_equal(funding_table_add(rig->trading, &payment, NULL), 0);
-    /* the state row knows of two trades fewer */
+    /* the state row counts two trades fewer */
     struct engine_state row = {.market_us = NOW_US,
                                .initial_cash = dec_from_int(10000),
                                .cash = dec_from_int(9625),
@@ -628,7 +628,7 @@ static void the_report_is_bounded_marked_and_redacted(void **state)
     json_add_text(&text, report);
     assert_true(text.len < AUDITOR_REPORT_MAX_BYTES);
     assert_null(strstr(text.data, "hunter2"));
-    /* what the model got: one mark each, and nothing inside can end it */
+    /* the model's text has one tag pair, and the content cannot close it */
     const char *end = strstr(rig->model.user, "</untrusted_data>");
     assert_non_null(end);
     assert_null(strstr(end + 1, "</untrusted_data>"));
@@ -636,9 +636,9 @@ static void the_report_is_bounded_marked_and_redacted(void **state)
     assert_null(strstr(rig->model.user, "hunter2"));
 }
 
-/* A secret that reads like our own JSON: hiding it breaks the report, so no audit can run at all.
- * Stands last, because what is hidden stays hidden. */
-static void audits_that_never_end_are_an_alert(void **state)
+/* The secret equals a part of our own JSON: redacting it breaks the report, so no audit can run.
+ * This test is last, because a registered secret stays registered. */
+static void missing_audits_raise_an_alert(void **state)
 {
     struct rig *rig = *state;
     assert_true(log_hide("\"books_balance\""));
@@ -652,14 +652,14 @@ static void audits_that_never_end_are_an_alert(void **state)
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
-UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(runs_without_a_model_and_says_so),
-           RIGGED(a_dry_run_leaves_no_trace), RIGGED(a_true_finding_is_raised),
-           RIGGED(a_false_finding_is_rejected), RIGGED(no_verdict_is_an_alert),
-           RIGGED(a_check_closes_and_reopens), RIGGED(a_check_that_does_not_hold_is_dropped),
+UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(without_a_model_the_reply_says_so),
+           RIGGED(a_dry_run_stores_nothing), RIGGED(a_verified_finding_is_raised),
+           RIGGED(an_unverified_finding_is_rejected), RIGGED(a_missing_verdict_raises_an_alert),
+           RIGGED(a_check_resolves_and_reopens_its_alert),
+           RIGGED(a_check_that_is_not_true_is_dropped),
            RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
-           RIGGED(an_engine_without_a_heartbeat_is_silent_however_new_its_figures_are),
-           RIGGED(the_schedule_survives_a_restart), RIGGED(a_model_that_hangs_is_given_up),
+           RIGGED(a_stale_heartbeat_is_found_despite_a_new_snapshot),
+           RIGGED(the_schedule_survives_a_restart), RIGGED(a_model_that_hangs_times_out),
            RIGGED(the_action_waits_for_the_model),
-           RIGGED(an_audit_that_we_died_in_is_known_by_its_record),
-           RIGGED(the_report_is_bounded_marked_and_redacted),
-           RIGGED(audits_that_never_end_are_an_alert))
+           RIGGED(an_audit_interrupted_by_a_crash_is_recovered_by_its_record),
+           RIGGED(the_report_is_bounded_tagged_and_redacted), RIGGED(missing_audits_raise_an_alert))

@@ -20,7 +20,7 @@ static int parse(const char *findings, struct finding_list *list)
     return finding_parse(buf_str(&text), list, NULL);
 }
 
-static void reads_what_was_agreed(void **state)
+static void a_valid_answer_is_parsed(void **state)
 {
     (void)state;
     struct finding_list *list = finding_list_new();
@@ -46,7 +46,7 @@ static void reads_what_was_agreed(void **state)
     finding_list_free(list);
 }
 
-static void refuses_everything_else(void **state)
+static void an_invalid_answer_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
@@ -87,7 +87,7 @@ static void refuses_everything_else(void **state)
     finding_list_free(list);
 }
 
-static void enforces_what_a_schema_cannot(void **state)
+static void limits_beyond_the_schema_are_enforced(void **state)
 {
     (void)state;
     struct finding_list *list = finding_list_new();
@@ -122,7 +122,7 @@ static void enforces_what_a_schema_cannot(void **state)
     finding_list_free(list);
 }
 
-static void the_same_fault_has_the_same_fingerprint(void **state)
+static void the_same_problem_has_the_same_fingerprint(void **state)
 {
     (void)state;
     assert_int_equal(secret_init(NULL), 0);
@@ -150,7 +150,7 @@ static void the_same_fault_has_the_same_fingerprint(void **state)
     finding_list_free(list);
 }
 
-static void the_embedded_prompt_is_good(void **state)
+static void the_embedded_prompt_is_valid(void **state)
 {
     (void)state;
     struct prompt *prompt = NULL;
@@ -187,9 +187,9 @@ static void a_broken_prompt_is_refused(void **state)
     prompt_free(prompt);
 }
 
-UNIT_GROUP(finding, cmocka_unit_test(reads_what_was_agreed),
-           cmocka_unit_test(refuses_everything_else),
-           cmocka_unit_test(enforces_what_a_schema_cannot),
-           cmocka_unit_test(the_same_fault_has_the_same_fingerprint),
-           cmocka_unit_test(the_embedded_prompt_is_good),
+UNIT_GROUP(finding, cmocka_unit_test(a_valid_answer_is_parsed),
+           cmocka_unit_test(an_invalid_answer_is_refused),
+           cmocka_unit_test(limits_beyond_the_schema_are_enforced),
+           cmocka_unit_test(the_same_problem_has_the_same_fingerprint),
+           cmocka_unit_test(the_embedded_prompt_is_valid),
            cmocka_unit_test(a_broken_prompt_is_refused))

@@ -31,7 +31,7 @@ static bool cited(const char *pointer, bool is_text, const char *value)
     return f.evidence[0].verified;
 }
 
-static void true_numbers_are_verified(void **state)
+static void correct_numbers_are_verified(void **state)
 {
     (void)state;
     assert_true(cited("/trades/net", false, "-12.345678"));
@@ -47,7 +47,7 @@ static void true_numbers_are_verified(void **state)
     assert_true(cited("/trades/count", false, "7e0"));
 }
 
-static void false_numbers_are_not(void **state)
+static void wrong_numbers_are_not_verified(void **state)
 {
     (void)state;
     assert_false(cited("/trades/net", false, "12.35"));
@@ -102,7 +102,7 @@ static struct finding about(const char *pointer, const char *value, enum severit
     return f;
 }
 
-static void few_samples_rank_medium_at_most(void **state)
+static void few_samples_cap_the_severity_at_medium(void **state)
 {
     (void)state;
     struct finding f = about("/trades/win_rate/pct", "57.14", SEVERITY_CRITICAL);
@@ -120,7 +120,7 @@ static void few_samples_rank_medium_at_most(void **state)
     assert_int_equal(f.severity, SEVERITY_CRITICAL);
 }
 
-static void one_verified_figure_keeps_a_finding(void **state)
+static void one_verified_figure_is_enough(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *root = report();
@@ -155,22 +155,22 @@ static enum ground_state check(const char *pointer, enum comparison op, bool is_
 static void checks_are_evaluated(void **state)
 {
     (void)state;
-    assert_int_equal(check("/trades/net", CMP_LT, false, "0"), GROUND_HOLDS);
-    assert_int_equal(check("/trades/net", CMP_GE, false, "0"), GROUND_GONE);
-    assert_int_equal(check("/trades/count", CMP_GT, false, "7"), GROUND_GONE);
-    assert_int_equal(check("/trades/count", CMP_GE, false, "7"), GROUND_HOLDS);
-    assert_int_equal(check("/trades/count", CMP_LE, false, "6.5"), GROUND_GONE);
-    assert_int_equal(check("/trades/count", CMP_EQ, false, "7"), GROUND_HOLDS);
-    assert_int_equal(check("/trades/count", CMP_NE, false, "7"), GROUND_GONE);
-    assert_int_equal(check("/account/state", CMP_EQ, true, "active"), GROUND_HOLDS);
-    assert_int_equal(check("/account/state", CMP_NE, true, "active"), GROUND_GONE);
+    assert_int_equal(check("/trades/net", CMP_LT, false, "0"), GROUND_TRUE);
+    assert_int_equal(check("/trades/net", CMP_GE, false, "0"), GROUND_FALSE);
+    assert_int_equal(check("/trades/count", CMP_GT, false, "7"), GROUND_FALSE);
+    assert_int_equal(check("/trades/count", CMP_GE, false, "7"), GROUND_TRUE);
+    assert_int_equal(check("/trades/count", CMP_LE, false, "6.5"), GROUND_FALSE);
+    assert_int_equal(check("/trades/count", CMP_EQ, false, "7"), GROUND_TRUE);
+    assert_int_equal(check("/trades/count", CMP_NE, false, "7"), GROUND_FALSE);
+    assert_int_equal(check("/account/state", CMP_EQ, true, "active"), GROUND_TRUE);
+    assert_int_equal(check("/account/state", CMP_NE, true, "active"), GROUND_FALSE);
     assert_int_equal(check("/account/state", CMP_GT, true, "active"), GROUND_UNKNOWN);
     assert_int_equal(check("/gone", CMP_GT, false, "1"), GROUND_UNKNOWN);
     assert_int_equal(check("/account", CMP_EQ, false, "1"), GROUND_UNKNOWN);
 }
 
-/* Against figures published for the method: 4 of 7, 0 of 10, 10 of 10. */
-static void wilson_is_wilson(void **state)
+/* Compared with published figures for the method: 4 of 7, 0 of 10, 10 of 10. */
+static void the_wilson_interval_matches_published_figures(void **state)
 {
     (void)state;
     double low = 0;
@@ -183,9 +183,9 @@ static void wilson_is_wilson(void **state)
     assert_true(fabs(low - 0.7225) < 0.0005 && high > 0.999999);
 }
 
-UNIT_GROUP(ground, cmocka_unit_test(true_numbers_are_verified),
-           cmocka_unit_test(false_numbers_are_not), cmocka_unit_test(texts_match_exactly),
+UNIT_GROUP(ground, cmocka_unit_test(correct_numbers_are_verified),
+           cmocka_unit_test(wrong_numbers_are_not_verified), cmocka_unit_test(texts_match_exactly),
            cmocka_unit_test(pointers_are_resolved),
-           cmocka_unit_test(few_samples_rank_medium_at_most),
-           cmocka_unit_test(one_verified_figure_keeps_a_finding),
-           cmocka_unit_test(checks_are_evaluated), cmocka_unit_test(wilson_is_wilson))
+           cmocka_unit_test(few_samples_cap_the_severity_at_medium),
+           cmocka_unit_test(one_verified_figure_is_enough), cmocka_unit_test(checks_are_evaluated),
+           cmocka_unit_test(the_wilson_interval_matches_published_figures))

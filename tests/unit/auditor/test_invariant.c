@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* A report in which everything is in order. */
+/* A report that breaks no rule. */
 static const char healthy[] =
     "{\"meta\":{\"gaps\":{}},\"books\":{\"difference\":0},"
     "\"account\":{\"state\":\"active\",\"books_balance\":true},"
@@ -24,7 +24,7 @@ static const char healthy[] =
     "\"candles\":100},\"feed\":{\"BTC-USD\":{\"lag_min\":1.0}},"
     "\"clock\":{\"jumped_s\":0.0,\"market_minus_ours_s\":2.0},"
     "\"services\":{\"demo\":{\"changes\":1}},"
-    "\"audit_log\":{\"rows\":9,\"bad_row\":0,\"why\":\"whole\"}}}";
+    "\"audit_log\":{\"rows\":9,\"bad_row\":0,\"why\":\"intact\"}}}";
 
 static struct json_object *parse(const char *text)
 {
@@ -58,7 +58,7 @@ static void with(const char *pointer, const char *value, struct finding_list *li
     }
 }
 
-static void order_is_no_finding(void **state)
+static void a_healthy_report_has_no_finding(void **state)
 {
     (void)state;
     struct finding_list *list = finding_list_new();
@@ -111,7 +111,7 @@ static void each_rule_fires(void **state)
     finding_list_free(list);
 }
 
-static void limits_are_not_fault(void **state)
+static void values_at_the_limit_are_not_findings(void **state)
 {
     (void)state;
     static const char *const quiet[][2] = {
@@ -132,7 +132,7 @@ static void limits_are_not_fault(void **state)
     finding_list_free(list);
 }
 
-static void one_rule_that_vetoes_everything(void **state)
+static void a_rule_that_vetoes_every_entry_is_found(void **state)
 {
     (void)state;
     struct finding_list *list = finding_list_new();
@@ -168,7 +168,7 @@ static void a_paused_engine_is_not_idle(void **state)
     finding_list_free(list);
 }
 
-static void what_is_not_there_is_unknown(void **state)
+static void a_rule_without_figures_is_unknown(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *report = parse("{\"meta\":{}}");
@@ -182,8 +182,9 @@ static void what_is_not_there_is_unknown(void **state)
     finding_list_free(list);
 }
 
-UNIT_GROUP(invariant, cmocka_unit_test(order_is_no_finding), cmocka_unit_test(each_rule_fires),
-           cmocka_unit_test(limits_are_not_fault),
-           cmocka_unit_test(one_rule_that_vetoes_everything),
+UNIT_GROUP(invariant, cmocka_unit_test(a_healthy_report_has_no_finding),
+           cmocka_unit_test(each_rule_fires),
+           cmocka_unit_test(values_at_the_limit_are_not_findings),
+           cmocka_unit_test(a_rule_that_vetoes_every_entry_is_found),
            cmocka_unit_test(a_paused_engine_is_not_idle),
-           cmocka_unit_test(what_is_not_there_is_unknown))
+           cmocka_unit_test(a_rule_without_figures_is_unknown))
