@@ -40,7 +40,7 @@ struct run {
     struct audit_outcome outcome;
     bool asked;
     void *llm_request;        /* handle of the pending request to the model */
-    struct action_call *call; /* is_unanswered for the reply; NULL: none */
+    struct action_call *call; /* waits for the reply; NULL: none */
     struct reply *reply;      /* filled at the end; NULL: the call's, or none */
     bool held;                /* the caller of run_begin frees it */
     bool ended;
@@ -264,7 +264,7 @@ static void update_alerts(struct auditor *auditor, const struct run *run)
     resolve(auditor, OVERDUE, "an audit has finished");
 }
 
-/* Stores an audit in one commit, so that the loop is_unanswered for the disk only once. If the
+/* Stores an audit in one commit, so that the loop waits for the disk only once. If the
  * transaction cannot be started, each part is stored on its own and logs its failure. */
 static void store_all(struct auditor *auditor, const struct run *run)
 {

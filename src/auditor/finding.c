@@ -55,8 +55,8 @@ static bool op_parse(struct str s, enum comparison *ret)
     return false;
 }
 
-/* The object has no other members than names (ended by NULL), and all that are not marked with '?'.
- */
+/* True if each member of the object is in names (ended by NULL), and each name without a leading
+ * '?' is a member. */
 static bool members_are(const struct json_object *object, const char *const *names)
 {
     if (!json_is_object(object)) {

@@ -209,7 +209,7 @@ static void print_row(struct console *console, const struct outbox_row *row)
     write_out(console);
 }
 
-/* ops.db has just failed: the rows in its outbox have to wait, and input does not wait for them. */
+/* ops.db has just failed: the outbox is not read for a while, and input does not wait for it. */
 static bool is_held(const struct console *console)
 {
     return clock_mono_us(console->options.clock) < console->held_mono_us;

@@ -147,15 +147,15 @@ static void on_line(const struct render_line *line, void *userdata)
     }
     /* Reserves space for a repeated table header, tags and a label. Only a line longer than the
      * rest of a part is ever cut. */
-    size_t room = RENDER_PART_UNITS - 200;
+    size_t space = RENDER_PART_UNITS - 200;
     if (block != 0 && h->header_block == block) {
         size_t header = units_of(buf_str(&h->header));
-        room = header + 200 < room ? room - header : 1;
+        space = header + 200 < space ? space - header : 1;
     }
     struct str rest = line->text;
     const char *label = line->label;
     do {
-        struct str piece = str_n(rest.ptr, fitting(rest, room));
+        struct str piece = str_n(rest.ptr, fitting(rest, space));
         rest = str_n(rest.ptr + piece.len, rest.len - piece.len);
         buf_clear(&markup);
         if (label[0] != '\0') {

@@ -253,7 +253,7 @@ static void read_answer(struct telegram_answer *answer, const struct parsing *pa
         answer->result = stopped_before ? TELEGRAM_NOT_SENT : TELEGRAM_LOST;
         (void)err_set(&answer->err, ERR_TELEGRAM_GARBLED, "%s: HTTP %d, %zu bytes, %s",
                       call->method, call->status, parsed->text.len,
-                      rc < 0 ? parsed->why.context : "no field ok");
+                      rc < 0 ? parsed->why.context : "no member ok");
         return;
     }
     if (answer->retry_after_s < 0) {

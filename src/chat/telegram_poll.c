@@ -175,8 +175,8 @@ static void check_poll_stalled(void *userdata)
     AUTO_BUF struct buf silent = BUF_INIT(64);
     clock_add_duration(&silent, silent_us);
     struct err err;
-    (void)err_set(&err, ERR_TELEGRAM_POLL_STALLED, "none for %s%s%s", silent.data,
-                  poll->fault.err.id == ERR_NONE ? "" : "; last: ",
+    (void)err_set(&err, ERR_TELEGRAM_POLL_STALLED, "no completed poll for %s%s%s", silent.data,
+                  poll->fault.err.id == ERR_NONE ? "" : "; last error: ",
                   poll->fault.err.id == ERR_NONE ? "" : err_info(poll->fault.err.id)->code);
     log_err(LOG_LEVEL_ERROR, &err, "telegram");
     telegram_alert(poll->t, ALERT_SERVICE, SEVERITY_HIGH, ALERT_POLL_STALLED, &err);
@@ -403,8 +403,8 @@ static int accept_message(struct telegram_poll *poll, const struct principal *wh
         return 0;
     }
     telegram_send_chat_alive(poll->t->send, chat_id);
-    /* In a group only commands are meant for the bot; a forwarded message was written by somebody
-     * else. */
+    /* In a group only commands are meant for the bot; a forwarded message is not the sender's own
+     * text. */
     if (text.len == 0 || (!is_private && text.ptr[0] != '/') ||
         json_get(message, "forward_origin") != NULL) {
         return 0;

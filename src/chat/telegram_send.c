@@ -234,7 +234,7 @@ void telegram_send_chat_dead(struct telegram_send *send, int64_t chat_id, const 
     telegram_alert(send->t, ALERT_SERVICE, SEVERITY_HIGH, name, &err);
 }
 
-/* --------------------------------------------------------------------- how a delivery ends ---- */
+/* ---------------------------------------------------------------------- end of a delivery ---- */
 
 static void end_dead(struct delivery *d, const struct err *why)
 {
@@ -537,7 +537,7 @@ static void become_document(struct delivery *d)
     }
 }
 
-/* ----------------------------------------------------------------------- reading an answer ---- */
+/* ------------------------------------------------------------------------------- answers ---- */
 
 static bool mentions(const struct telegram_answer *answer, const char *what)
 {
@@ -824,7 +824,7 @@ static void arm(struct telegram_send *send, int64_t until_mono_us)
          * wakes us anyway. */
         int64_t bot_us = rate_limiter_ready_mono_us(&send->rate_limiter, 0, now_us);
         at_us = until_mono_us < now_us + USEC_PER_SEC ? until_mono_us : now_us + USEC_PER_SEC;
-        at_us = bot_us > now_us ? bot_us : at_us; /* other waits are computed then */
+        at_us = bot_us > now_us ? bot_us : at_us; /* the chats' waits are computed again then */
     }
     at_us = at_us > send->held_mono_us ? at_us : send->held_mono_us;
     loop_timer_at(send->timer, at_us > now_us ? at_us : now_us + USEC_PER_MSEC);

@@ -131,7 +131,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct service *service, 
                                                        ...)
 {
     if (service->failed) {
-        return; /* the first failure is reported */
+        return; /* only the first failure is reported */
     }
     service->failed = true;
     va_list args;

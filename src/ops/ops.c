@@ -716,7 +716,7 @@ static int build_channels(struct ops *ops, struct err *err)
 }
 
 /* Both threads are alive and the engine has finished starting. A pause or a tripped breaker counts
- * as alive, since people were told; a failing reconciliation does not. */
+ * as alive, since the operators know of it; a failing reconciliation does not. */
 static bool is_trading(void *userdata)
 {
     struct ops *ops = userdata;

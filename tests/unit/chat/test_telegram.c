@@ -730,9 +730,9 @@ static void edits_change_the_message_or_send_a_new_one(void **state)
                                      .fault = FAKE_TELEGRAM_ERROR,
                                      .status = 400,
                                      .description = "Bad Request: message to edit not found"});
-    int64_t gone =
+    int64_t missing =
         channels_post(&desk->channels, "telegram", ALICE, OUTBOX_NORMAL, "step 3", first);
-    until_state(desk, gone, OUTBOX_DELIVERED);
+    until_state(desk, missing, OUTBOX_DELIVERED);
     fake_telegram_get_sent(desk->tg, fake_telegram_sent_count(desk->tg) - 1, &s);
     assert_string_equal(s.method, "sendMessage");
     assert_non_null(strstr(s.text, "step 3"));
