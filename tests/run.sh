@@ -1,19 +1,19 @@
 #!/bin/sh
-# Runs test programs that speak TAP and sums them up in one line.
+# Runs test programs that print TAP, and prints one summary line.
 #
 # usage: run.sh LABEL COMMAND [LABEL COMMAND ...] [-- LABEL COMMAND ...]
 #
-# Each COMMAND is one shell word list. Those before -- run $JOBS at a time (default: one more than
-# there are cores, because many of them wait; at most five). Those after it run alone: they measure.
-# A program that ends badly without saying "not ok" counts as one failure (a crash is not a pass),
-# and so does one that reports nothing. Output is kept under $LOGS; each result is shown when it is
-# there.
+# Each COMMAND is one shell command line. Those before -- run $JOBS at a time (default: the number of
+# cores plus one, because many of them wait; at most five). Those after -- run alone, because they
+# measure time. A program that exits with an error without printing "not ok" counts as one failure (a
+# crash is not a pass), and so does one without results. Output is kept under $LOGS; each result is
+# printed as soon as it is known.
 set -u
 : "${LOGS:=build/test-logs}"
 export LOGS
 skip='^(not )?ok [0-9]+.*# *skip'
 
-# One program: its log, its counts for the sum, and what is shown of it.
+# Runs one program and writes its log, its counts and its report.
 one() {
     label=$1 command=$2
     name=$(echo "$label" | tr ' /' '__')
@@ -32,7 +32,7 @@ one() {
         printf '%-28s %4d passed %3d failed %3d skipped  %3d s\n' "$label" $p $f $s \
             $(($(date +%s) - start))
         if [ "$f" -ne 0 ]; then
-            echo "  exit status $rc; the whole output is in $log; its failures and its end:"
+            echo "  exit status $rc; the output is in $log; its failures and last lines:"
             grep -A 12 -E '^not ok' "$log" | head -n 60 | sed 's/^/  | /'
             tail -n 15 "$log" | sed 's/^/  > /'
         fi
@@ -76,7 +76,7 @@ if [ -n "$(cat "$LOGS"/*.skips)" ]; then
     echo skipped:
     cat "$LOGS"/*.skips
 fi
-# What left no counts did not even start.
+# A program without counts did not start.
 cat "$LOGS"/*.counts | awk -v started="$started" '
     { passed += $1; failed += $2; skipped += $3 }
     END {

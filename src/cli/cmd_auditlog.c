@@ -35,7 +35,7 @@ static int verify(const struct cli_args *args, struct ops_store *store)
     } else if (verdict.ok) {
         buf_addf(&out, "ok: %lld rows, none changed", (long long)verdict.rows);
         if (verdict.archives > 0) {
-            buf_addf(&out, ", including %lld archive%s", (long long)verdict.archives,
+            buf_addf(&out, ", including those of %lld archive%s", (long long)verdict.archives,
                      verdict.archives == 1 ? "" : "s");
         }
         buf_addf(&out, "; last hash %s\n", verdict.last_hash);

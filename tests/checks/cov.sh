@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the unit tests and the simulator of a coverage build and prints branch coverage by module.
-# usage: cov.sh BUILD_FOLDER ROOM...
+# usage: cov.sh BUILD_FOLDER MODULE...
 set -eu
 build=$1
 shift

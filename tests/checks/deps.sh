@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages named on the command line that are missing; says nothing when all
-# are there. On a system without apt it prints the list and goes on: the build says what it lacks.
+# Installs the missing ones of the Debian packages named on the command line; silent if none is
+# missing. Without apt it prints the list and exits with 0; the build then reports what is missing.
 set -eu
 missing=""
 if ! command -v apt-get > /dev/null 2>&1; then
@@ -23,7 +23,7 @@ if [ "$(id -u)" -ne 0 ]; then
     sudo=sudo
 fi
 export DEBIAN_FRONTEND=noninteractive
-# $missing is a list of words on purpose.
+# $missing is unquoted because it is a list of words.
 # shellcheck disable=SC2086
 $sudo apt-get install -y -q --no-install-recommends $missing ||
     { $sudo apt-get update -q && $sudo apt-get install -y -q --no-install-recommends $missing; }

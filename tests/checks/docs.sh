@@ -1,5 +1,5 @@
 #!/bin/sh
-# The committed reference pages are what the program prints today. Prints TAP.
+# Checks that the committed reference pages equal the program's output. Prints TAP.
 # usage: docs.sh PROGRAM
 set -u
 program=$1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles each public header alone, twice included: it must bring what it needs. Prints TAP.
+# Compiles each public header alone, included twice: it must be self-contained. Prints TAP.
 # usage: headers.sh COMPILER FLAGS...
 set -u
 n=0
@@ -10,7 +10,7 @@ for h in include/*/*.h; do
     name=${h#include/}
     if out=$(printf '#include "%s"\n#include "%s"\n' "$name" "$name" |
         "$@" -Werror -fsyntax-only -x c - 2>&1); then
-        echo "ok $n - header $name stands alone"
+        echo "ok $n - header $name is self-contained"
     else
         echo "not ok $n - header $name"
         echo "$out" | sed 's/^/# /'

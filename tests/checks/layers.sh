@@ -1,17 +1,17 @@
 #!/bin/sh
-# Proves the layers: no file includes a header of a module that its own module may not use, and a
+# Checks the layers: no file includes a header of a module that its own module may not use, and each
 # third-party header is included by exactly one src/io file. Prints TAP.
 #
-# usage: layers.sh BUILD_VARIANT_FOLDER ROOM:ALLOWED,ALLOWED ...
-# The first argument holds the compiler's dependency files (obj/<module>/<file>.d): what was really
-# included counts, also through other headers, not what a grep sees.
+# usage: layers.sh BUILD_VARIANT_FOLDER MODULE:ALLOWED,ALLOWED ...
+# The folder has the compiler's dependency files (obj/<module>/<file>.d), so includes through other
+# headers count as well.
 set -eu
 build=$1
 shift
 n=0
 failed=0
 
-report() { # verdict, text
+report() { # "ok" or "not ok", text
     n=$((n + 1))
     echo "$1 $n - $2"
     if [ "$1" != ok ]; then failed=1; fi
@@ -26,13 +26,13 @@ for rule in "$@"; do
             [ -e "$d" ] || continue
             src=src/$module/$(basename "$d" .d).c
             [ -e "$src" ] || continue
-            # Own headers of other modules: include/<other>/... or src/<other>/...
+            # Our headers of other modules: include/<other>/... or src/<other>/...
             tr ' \\' '\n\n' < "$d" | sed -n 's,^\(include\|src\)/\([a-z]*\)/.*\.\(h\|def\)$,\2 &,p' |
                 sort -u | while read -r other path; do
                 case "$path" in include/base/banned.h) continue ;; esac
                 case "$allowed" in
                 *" $other "*)
-                    # A private header (src/) is for its own module only.
+                    # A private header (src/) may be used by its own module only.
                     case "$path" in
                     src/*) [ "$other" = "$module" ] || echo "$src includes private $path" ;;
                     esac
@@ -50,7 +50,7 @@ for rule in "$@"; do
     fi
 done
 
-# A public header is an edge too, although no .c may include it.
+# Check the includes of public headers as well: perhaps no .c includes the header.
 bad=$(
     for rule in "$@"; do
         module=${rule%%:*}
@@ -67,13 +67,13 @@ bad=$(
     done
 )
 if [ -z "$bad" ]; then
-    report ok "layers: headers lean only downwards"
+    report ok "layers: headers include only lower layers"
 else
     report "not ok" "layers: headers"
     echo "$bad" | sed 's/^/# /'
 fi
 
-# One home for each third-party library. json-c is handed on by io/json.h.
+# One file per third-party library. json-c is re-exported by io/json.h.
 third='curl/|sqlite3\.h|yaml\.h|systemd/|sodium|microhttpd\.h|json-c/|wslay|oath|qrencode|archive|cairo|histedit|editline|nats'
 bad=$(grep -nE "^ *# *include *<($third)" -r include src 2> /dev/null |
     sed 's/:.*include *<\([a-z0-9_-]*[/.]*[a-z0-9_-]*\).*/ \1/' |
@@ -81,11 +81,11 @@ bad=$(grep -nE "^ *# *include *<($third)" -r include src 2> /dev/null |
              lib = $2; sub(/\.h$/, "", lib)
              if (lib !~ /^systemd\//) sub(/\/.*/, "", lib)
              if ($1 !~ /^src\/io\// && $1 != "include/io/json.h") print $1 " includes <" $2 ">"
-             else if (lib in home && home[lib] != $1) print lib " has two homes: " home[lib] ", " $1
+             else if (lib in home && home[lib] != $1) print lib " is included by two files: " home[lib] ", " $1
              else home[lib] = $1
          }')
 if [ -z "$bad" ]; then
-    report ok "layers: each third-party header has one home in src/io"
+    report ok "layers: each third-party header is included by one file of src/io"
 else
     report "not ok" "layers: third-party headers"
     echo "$bad" | sed 's/^/# /'

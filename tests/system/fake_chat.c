@@ -3,15 +3,15 @@
  *
  *     fake_chat PORT_FILE SENT_FILE [LAST_UPDATE] < COMMANDS
  *
- * Writes its port into PORT_FILE, and each message that it takes into SENT_FILE: "chat buttons",
- * then its text. What it reads are lines:
+ * Writes its port to PORT_FILE, and each message that it accepts to SENT_FILE: "chat buttons", then
+ * its text. It reads commands, one per line:
  *
- *     say FROM TEXT       somebody writes to the bot
- *     data FROM DATA      somebody presses a button with this callback_data
- *     fail METHOD TIMES   so many calls get a 502
+ *     send FROM TEXT      a person writes to the bot
+ *     press FROM DATA     a person presses a button with this callback_data
+ *     fail METHOD TIMES   the next TIMES calls get a 502
  *
- * Goes on behind the update LAST_UPDATE, as the real one does for a bot that it knows. Ends with
- * its input, 1 when a request was not as the Bot API wants it.
+ * Update ids continue after LAST_UPDATE, as for a bot that is already known. Exits at the end of
+ * its input; with 1 if a request violated the Bot API.
  */
 #include "fakes/fake_telegram.h"
 
@@ -33,10 +33,10 @@ static void obey(char *line)
         return;
     }
     int64_t from = strtoll(whom, NULL, 10);
-    if (strcmp(word, "say") == 0) {
+    if (strcmp(word, "send") == 0) {
         (void)fake_telegram_user_sends(fake,
                                        &(struct fake_telegram_message){.from = from, .text = rest});
-    } else if (strcmp(word, "data") == 0) {
+    } else if (strcmp(word, "press") == 0) {
         fake_telegram_press_data(fake, from, from, rest);
     } else if (strcmp(word, "fail") == 0) {
         fake_telegram_fail(fake,
@@ -48,7 +48,7 @@ static void obey(char *line)
     }
 }
 
-/* What came since the last time. */
+/* Writes the messages since the last call. */
 static void tell(FILE *out)
 {
     static size_t notified;

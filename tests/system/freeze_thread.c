@@ -1,10 +1,10 @@
 /*
- * Stops one thread of a process, and no other, until this program ends or the process does:
+ * Stops one thread of a process until this program or the process ends:
  *
  *     freeze_thread PID NAME        prints "frozen TID" and waits for its standard input to end
  *
  * SIGSTOP stops all threads of a process; ptrace can stop one. So a test can show that the watchdog
- * needs every thread's heartbeat and not just the loop that feeds it.
+ * needs the heartbeat of every thread, not only of the loop that feeds it.
  */
 #include <dirent.h>
 #include <poll.h>
@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     }
     (void)printf("frozen %d\n", (int)tid);
     (void)fflush(stdout);
-    /* A traced thread that ends is a zombie, and so is its process, until the tracer looks. */
+    /* A traced thread that ends, and its process, stay zombies until the tracer waits for them. */
     struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
     char byte;
     while (waitpid(tid, &status, __WALL | WNOHANG) == 0) {

@@ -1,15 +1,15 @@
 /*
- * kill9: ends the daemon with kill -9 at random moments, again and again, while a fake Telegram
- * sends it commands and the market runs at full speed; after each end it starts the daemon with the
- * market standing still and compares what it says with what was on the disk.
+ * kill9: kills the daemon with kill -9 at random moments, while a fake Telegram sends commands and
+ * the market runs at full speed. After each kill it starts the daemon with a stopped market and
+ * compares its answers with the state on disk.
  *
  *     kill9 NIGHTDESK [ROUNDS [SEED]]            prints TAP; a failure prints the seed
  *
- * What must hold, whatever the moment:
- *   - every database is sound, and positions and trading state are those that were committed;
- *   - no intent stays open, and no order was filled for more than it asked;
- *   - the engine's positions are the venue's;
- *   - every command ran once: none lost, none twice.
+ * Invariants after a kill at any moment:
+ *   - every database is intact, and positions and trading state are the committed ones;
+ *   - no intent stays open, and no order was filled beyond its quantity;
+ *   - the engine's positions equal the venue's;
+ *   - every command ran exactly once.
  */
 #include "base/clock.h"
 #include "base/rng.h"
@@ -40,18 +40,18 @@ struct world {
     uint64_t seed;
     struct rng rng;
     char folder[64];
-    char fast[96];  /* configuration: the market runs, people talk */
-    char still[96]; /* the market stands still and Telegram is off: nothing but recovery */
-    char last[96];  /* the market stands still, people are answered */
+    char fast[96];  /* configuration: the market runs, people send commands */
+    char still[96]; /* the market is stopped and Telegram is off: only recovery runs */
+    char last[96];  /* the market is stopped, commands are answered */
     char state[96];
     struct fake_telegram *telegram;
     int checks;
     int failures;
     int round;
-    int64_t said; /* /why commands, numbered from 1 */
+    int64_t commands; /* /why commands, numbered from 1 */
     int64_t pauses_and_resumes;
     int64_t closes;
-    int with_positions; /* rounds in which the killed one held some */
+    int with_positions; /* rounds in which the killed daemon had positions */
     int with_intents;
     pid_t daemon;
 };
@@ -117,7 +117,7 @@ static void pause_ms(int64_t ms)
     (void)nanosleep(&t, NULL);
 }
 
-/* GET over the daemon's socket; NULL when nobody answers with 200. */
+/* GET over the daemon's socket; NULL without an answer of 200. */
 static struct json_object *ask(struct world *w, const char *path)
 {
     static char answer[256 * 1024];
@@ -225,7 +225,7 @@ static void positions_in_state(struct json_object *state, struct buf *out)
     }
 }
 
-struct remains { /* of a killed daemon */
+struct remains { /* the state on disk of a killed daemon */
     char trading_state[24];
     int64_t open_orders;
     int64_t unbooked_fills; /* known to the venue and not to the engine */
@@ -260,7 +260,7 @@ static void read_remains(struct world *w, struct remains *r)
 
 /* ---------------------------------------------------------------- invariants */
 
-/* An order may rest at the venue, which waits for the next price; then both say so. */
+/* An order may rest at the venue until the next price; then engine and venue both list it. */
 static void check_intents(struct world *w, struct db *db)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
@@ -291,7 +291,7 @@ static void check_books(struct world *w)
                        "SELECT count(*) FROM (SELECT client_id, kind, sum(qty) AS done FROM"
                        " fills GROUP BY client_id, kind) f JOIN orders o ON"
                        " o.client_id = f.client_id AND o.kind = f.kind WHERE f.done > o.qty") == 0,
-                "an order was filled for more than it asked");
+                "an order was filled beyond its quantity");
     (void)check(w, number(w, db, "SELECT count(*) - count(DISTINCT venue_fill_id) FROM fills") == 0,
                 "a fill was booked twice");
     (void)check(w,
@@ -304,7 +304,7 @@ static void check_books(struct world *w)
                        "SELECT count(*) FROM fills f WHERE NOT EXISTS"
                        " (SELECT 1 FROM paper_fills p WHERE p.venue_fill_id = f.venue_fill_id)") ==
                     0,
-                "a fill was booked that the venue does not know");
+                "a booked fill is unknown to the venue");
     (void)check(w,
                 number(w, db,
                        "SELECT count(*) FROM (SELECT client_id FROM trades GROUP BY client_id"
@@ -335,23 +335,23 @@ static void check_runs(struct world *w, bool final)
                        " 'why' GROUP BY args HAVING count(*) > 1)") == 0,
                 "a command ran twice");
     int64_t runs = number(w, db, "SELECT count(*) FROM command_runs WHERE command = 'why'");
-    (void)check(w, runs <= w->said, "%lld runs of %lld commands", (long long)runs,
-                (long long)w->said);
+    (void)check(w, runs <= w->commands, "%lld runs of %lld commands", (long long)runs,
+                (long long)w->commands);
     if (final) {
-        (void)check(w, runs == w->said, "%lld runs of %lld commands: some were lost",
-                    (long long)runs, (long long)w->said);
+        (void)check(w, runs == w->commands, "%lld runs of %lld commands: some were lost",
+                    (long long)runs, (long long)w->commands);
         (void)check(w,
                     number(w, db, "SELECT count(*) FROM command_runs WHERE state = 'running'") == 0,
                     "a run never ended");
-        /* Telegram takes about one message a second, so most replies wait; none was given up. */
+        /* Telegram accepts about one message per second, so most replies wait; none is dead. */
         (void)check(w, number(w, db, "SELECT count(*) FROM outbox WHERE state = 'dead'") == 0,
                     "a reply was given up");
     }
     db_free(db);
 }
 
-/* What the restarted daemon says against what the killed one left. The market stands still, so
- * only recovery may have changed anything. */
+/* Compares the answers of the restarted daemon with the state that the killed one left. The market
+ * is stopped, so only recovery may have changed anything. */
 static void check_restart(struct world *w, const struct remains *r)
 {
     AUTO_JSON struct json_object *state = wait_state(w);
@@ -362,13 +362,13 @@ static void check_restart(struct world *w, const struct remains *r)
     bool known = r->trading_state[0] != '\0' && strcmp(r->trading_state, "starting") != 0;
     (void)check(w, !known || strcmp(r->trading_state, now) == 0, "it was %s and is %s",
                 r->trading_state, now);
-    AUTO_BUF struct buf said = BUF_INIT(POSITIONS_TEXT);
-    positions_in_state(state, &said);
+    AUTO_BUF struct buf shown = BUF_INIT(POSITIONS_TEXT);
+    positions_in_state(state, &shown);
     if (r->open_orders == 0 && r->unbooked_fills == 0) {
-        (void)check(w, strcmp(said.data, r->positions.data) == 0,
-                    "positions were \"%s\" and are \"%s\"", r->positions.data, said.data);
-        (void)check(w, strcmp(said.data, r->venue.data) == 0,
-                    "the venue had \"%s\" and the engine says \"%s\"", r->venue.data, said.data);
+        (void)check(w, strcmp(shown.data, r->positions.data) == 0,
+                    "positions were \"%s\" and are \"%s\"", r->positions.data, shown.data);
+        (void)check(w, strcmp(shown.data, r->venue.data) == 0,
+                    "the venue had \"%s\" and the engine has \"%s\"", r->venue.data, shown.data);
     }
     struct db *db = open_db(w, "trading.db");
     if (db != NULL) {
@@ -412,7 +412,7 @@ static void do_something(struct world *w)
         (void)fake_telegram_press(w->telegram, OWNER, OWNER, "Confirm");
         break;
     default:
-        (void)snprintf(text, sizeof(text), "/why %lld", (long long)(1000000 + ++w->said));
+        (void)snprintf(text, sizeof(text), "/why %lld", (long long)(1000000 + ++w->commands));
         send_command(w, text);
         break;
     }
@@ -482,7 +482,7 @@ static int64_t runs_under_way(struct world *w)
     return count;
 }
 
-/* At the end everything that was said has been answered. */
+/* At the end every command has been answered. */
 static void last_round(struct world *w)
 {
     start(w, w->last);
@@ -490,7 +490,7 @@ static void last_round(struct world *w)
     for (int waited = 0; waited < 60000 && fake_telegram_pending(w->telegram) > 0; waited += 50) {
         pause_ms(50);
     }
-    (void)check(w, fake_telegram_pending(w->telegram) == 0, "updates were left unconfirmed");
+    (void)check(w, fake_telegram_pending(w->telegram) == 0, "updates are not confirmed");
     for (int waited = 0; waited < 20000 && runs_under_way(w) > 0; waited += 100) {
         pause_ms(100);
     }
@@ -502,7 +502,7 @@ static void last_round(struct world *w)
                 status);
     check_books(w);
     check_runs(w, true);
-    /* A world in which nothing happened would prove nothing. */
+    /* Without trades and commands the test would prove nothing. */
     struct db *db = open_db(w, "trading.db");
     if (db != NULL) {
         int64_t fills = number(w, db, "SELECT count(*) FROM fills");
@@ -551,7 +551,7 @@ int main(int argc, char **argv)
     last_round(&w);
     char name[128];
     (void)snprintf(name, sizeof(name), "%lld numbered commands ran once each, none was lost",
-                   (long long)w.said);
+                   (long long)w.commands);
     verdict(&w, before, name);
     (void)printf("1..%d\n", w.checks);
     fake_telegram_stop(w.telegram);

@@ -1,13 +1,13 @@
-# Shared by the system tests (POSIX sh): TAP lines, a work folder, clean-up by pid.
+# Shared by the system tests (POSIX sh): TAP output, a work folder, clean-up by pid.
 #
 #   . "$(dirname "$0")/lib.sh"; tap_start "$@"      $1 is the folder that holds the binary
 #   tap_check "it answers" test "$code" -eq 0       ok / not ok
 #   tap_skip "no root"                              one skipped test
 #   tap_end                                         plan line, exit status
 #
-# WORK is removed at the end, whatever happened; so are the processes given to `ends_with_us`.
+# At exit WORK is deleted and the processes given to `kill_at_exit` are killed, also after a failure.
 set -u
-tap_count=0 tap_failed=0 OURS=""
+tap_count=0 tap_failed=0 pids=""
 
 tap_start() {
     BUILD_DIR=${1:?usage: $0 BUILD_FOLDER}
@@ -27,7 +27,7 @@ YAML
 }
 
 tap_clean() {
-    for pid in $OURS; do
+    for pid in $pids; do
         kill -9 "$pid" 2> /dev/null && wait "$pid" 2> /dev/null
     done
     for m in $(awk -v w="$WORK" 'index($2, w) == 1 {print $2}' /proc/mounts | sort -r); do
@@ -36,8 +36,8 @@ tap_clean() {
     rm -rf "$WORK"
 }
 
-ends_with_us() {
-    OURS="$OURS $1"
+kill_at_exit() { # PID
+    pids="$pids $1"
 }
 
 tap_check() { # NAME COMMAND...
@@ -59,7 +59,7 @@ tap_skip() { # NAME WHY
     echo "ok $tap_count - $1 # SKIP $2"
 }
 
-tap_show() { # FILE: into the log of a failure
+tap_show() { # FILE: prints it as TAP comments
     sed 's/^/# /' "$1" | head -n 40
 }
 

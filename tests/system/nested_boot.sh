@@ -1,9 +1,9 @@
 #!/bin/sh
-# Becomes a systemd of its own inside fresh namespaces. Not run by hand: system_systemd.sh calls
+# Boots a separate systemd inside new namespaces. Not run by hand: system_systemd.sh calls
 #   unshare --mount --pid --fork --uts --ipc --cgroup --kill-child --mount-proc sh nested_boot.sh STAGE
-# Everything that systemd or an installation writes to is a fresh tmpfs here, a copy in the case of
-# /etc; units that would touch the host (devices, kernel settings, time, consoles) are masked.
-# STAGE is what `make install DESTDIR=` made; it is copied over / before systemd starts.
+# Every folder that systemd or an installation writes to is a new tmpfs, and /etc is a copy. Units that
+# would affect the host (devices, kernel settings, time, consoles) are masked. STAGE is the output of
+# `make install DESTDIR=`; it is copied over / before systemd starts.
 set -eu
 stage=$1
 mount --make-rprivate /
@@ -17,7 +17,7 @@ for d in /tmp /var/tmp /var/log /var/lib /usr/local; do
 done
 chmod 1777 /tmp /var/tmp
 mkdir -p /var/lib/dbus /var/lib/polkit-1 /var/lib/systemd /var/log/journal
-# What tmpfiles would do: members of the group may read the journal.
+# As systemd-tmpfiles does: members of the group may read the journal.
 chgrp systemd-journal /var/log/journal && chmod 2755 /var/log/journal
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs tmpfs /sys/fs/pstore 2> /dev/null || true
@@ -45,7 +45,7 @@ for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-setup-dev.service \
     ln -sf /dev/null /etc/systemd/system/$unit
 done
 rm -f /etc/fstab
-# Cut off from the host above, shared within: systemd hands credentials to services through it.
+# Mounts are private to the host but shared inside: systemd passes credentials through them.
 mount --make-rshared /
 exec env -i container=nightdesk-test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=basic.target --log-target=journal --show-status=no

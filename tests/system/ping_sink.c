@@ -1,5 +1,5 @@
-/* Takes HTTP requests on a free port of 127.0.0.1 and prints what came, for tests that count what
- * nightdesk sends: first "port N", then a line for each request.
+/* Accepts HTTP requests on a free port of 127.0.0.1 and prints "port N", then one line per request,
+ * for tests that count the requests of nightdesk.
  *
  *     ping_sink > log &
  */

@@ -1,11 +1,11 @@
 /*
- * Runs COMMAND where name servers are silent, as on a network that drops what it does not like:
+ * Runs COMMAND with name servers that do not answer, as on a network that drops packets:
  *
- *     silent_dns COMMAND...           77 when this machine does not allow it
+ *     silent_dns COMMAND...           exits with 77 if this machine does not allow it
  *
- * In a mount and network namespace of its own: /etc/resolv.conf names 127.0.0.1, whose port 53
- * takes every datagram and answers none, and /etc/nsswitch.conf asks files and DNS alone. The pid
- * is the command's. Without root it needs a user namespace.
+ * It uses its own mount and network namespace, in which /etc/resolv.conf names 127.0.0.1, whose
+ * port 53 receives every datagram and answers none, and /etc/nsswitch.conf uses only files and DNS.
+ * The pid is the command's. Without root it needs a user namespace.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static bool write_file(const char *path, const char *text)
     return good;
 }
 
-/* Its own root user where it is none. */
+/* Becomes root in a user namespace if it is not root. */
 static bool enter_namespaces(void)
 {
     char map[64];
@@ -77,7 +77,7 @@ static bool replace(const char *path, const char *text)
     return good;
 }
 
-/* Stays open in the command, and nobody reads it. */
+/* The socket stays open in the command and is never read. */
 static bool listen_silently(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};

@@ -1,11 +1,11 @@
 /*
- * A service manager that does not read what its service tells it (NOTIFY_SOCKET):
+ * A service manager that does not read the messages of its service (NOTIFY_SOCKET):
  *
  *     silent_supervisor SOCKET SECONDS FILE COMMAND...
  *
- * Fills the queue of the socket, becomes COMMAND (so the pid is the command's), and lets a child
- * of its own read the socket only after SECONDS; from then on each message goes into FILE. The
- * child ends when SOCKET is removed, or with its parent.
+ * Fills the queue of the socket and execs COMMAND (so the pid is the command's). A child process
+ * reads the socket only after SECONDS and then writes each message to FILE. The child ends when
+ * SOCKET is removed, or with its parent.
  */
 #include <fcntl.h>
 #include <poll.h>

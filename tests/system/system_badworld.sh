@@ -1,6 +1,6 @@
 #!/bin/sh
-# A full disk, a read-only folder, damaged and future databases, a wrong configuration: each ends
-# in a clear error and its exit code; and when only ops.db is full the engine trades on.
+# A full disk, a read-only folder, damaged databases, databases of a later version and a wrong
+# configuration: each gives a clear error and exit code. If only ops.db is full, trading continues.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 
@@ -34,13 +34,13 @@ for db in ops trading; do
     if command -v sqlite3 > /dev/null; then
         sqlite3 "$WORK/$db/$db.db" "PRAGMA user_version = 9999" > /dev/null
         start "$WORK/$db"
-        refused "$db.db from the future" DB_FUTURE
+        refused "$db.db of a later version" DB_FUTURE
         cp "$WORK/$db.good" "$WORK/$db/$db.db"
         sqlite3 "$WORK/$db/$db.db" "PRAGMA application_id = 12345" > /dev/null
         start "$WORK/$db"
         refused "$db.db of another program" DB_FOREIGN
     else
-        tap_skip "$db.db from the future" "no sqlite3 on this machine"
+        tap_skip "$db.db of a later version" "no sqlite3 on this machine"
     fi
 done
 
@@ -55,7 +55,7 @@ tap_check "an unknown key: the nearest name" holds "$WORK/out" "check_interval"
 timeout 30 "$ND" run --config "$WORK/bad.yaml" --state "$WORK/c" < /dev/null > "$WORK/out" 2>&1
 code=$?
 refused "run with an unknown key" CONFIG_
-tap_check "nothing was made for a wrong configuration" test ! -e "$WORK/c"
+tap_check "nothing is created for a wrong configuration" test ! -e "$WORK/c"
 printf 'a: [b\n' > "$WORK/bad.yaml"
 "$ND" check-config "$WORK/bad.yaml" > "$WORK/out" 2>&1
 code=$?
@@ -89,7 +89,7 @@ then
     tap_check "a full disk: what to do" holds "$WORK/out" "Free space"
     umount "$WORK/disk"
 
-    # ops.db on a disk of its own, which then fills up.
+    # ops.db on its own disk, which then fills up.
     make_state "$WORK/split"
     mount -t tmpfs -o size=8m tmpfs "$WORK/disk"
     mv "$WORK/split"/ops.db* "$WORK/disk/"
@@ -97,21 +97,21 @@ then
     : > "$WORK/log"
     "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/split" < /dev/null > "$WORK/log" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 10 grep -q "ready in" "$WORK/log"
     head -c 10000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
     ask() {
         "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1
     }
     ask status
-    tap_check "ops.db full: reading answers" test $? -eq 0
-    tap_check "ops.db full: and says how it stands" holds "$WORK/out" DB_FULL
+    tap_check "ops.db full: reading commands answer" test $? -eq 0
+    tap_check "ops.db full: and report it" holds "$WORK/out" DB_FULL
     ask resume
-    tap_check "ops.db full: what changes something is refused with 1" test $? -eq 1
-    tap_check "ops.db full: and told why" holds "$WORK/out" DB_FULL
+    tap_check "ops.db full: commands that change something are refused with 1" test $? -eq 1
+    tap_check "ops.db full: with the reason" holds "$WORK/out" DB_FULL
     ask pause
     tap_check "ops.db full: pausing works" test $? -eq 0
-    tap_check "ops.db full: and says that it is not recorded" \
+    tap_check "ops.db full: with a note that it is not recorded" \
         holds "$WORK/out" "could not be recorded yet"
     steps() {
         curl -s --unix-socket "$WORK/split/nightdesk.sock" http://localhost/api/v1/state |
@@ -121,11 +121,11 @@ then
         one=$(steps)
         sleep 1.5
         two=$(steps)
-        tap_check "ops.db full: the engine goes on ($one, then $two steps)" test "$two" -gt "$one"
+        tap_check "ops.db full: the engine continues ($one, then $two steps)" test "$two" -gt "$one"
     else
-        tap_skip "ops.db full: the engine goes on" "no curl on this machine"
+        tap_skip "ops.db full: the engine continues" "no curl on this machine"
     fi
-    tap_check "ops.db full: the daemon lives" kill -0 $daemon
+    tap_check "ops.db full: the daemon is running" kill -0 $daemon
     ask emergency_stop --yes
     tap_check "ops.db full: the emergency stop works" test $? -eq 0
     tap_check "ops.db full: everything is closed" holds "$WORK/out" "verified flat"
@@ -138,13 +138,13 @@ then
     }
     tap_check "with space again the stop is recorded" wait_for 10 recorded
     ask clear_emergency --yes
-    tap_check "with space again what was refused works" test $? -eq 0
+    tap_check "with space again the refused command works" test $? -eq 0
     kill -TERM $daemon
     wait $daemon
-    tap_check "and it ends with 0" test $? -eq 0
+    tap_check "and the daemon exits with 0" test $? -eq 0
     umount "$WORK/disk"
 
-    # The whole state folder on a full disk: the stop outlives kill -9 though no database took it.
+    # The whole state folder on a full disk: the stop survives kill -9 although no database has it.
     mount -t tmpfs -o size=24m tmpfs "$WORK/disk"
     make_state "$WORK/disk/state"
     run_full() {
@@ -152,7 +152,7 @@ then
         "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/disk/state" < /dev/null \
             > "$WORK/log" 2>&1 &
         daemon=$!
-        ends_with_us $daemon
+        kill_at_exit $daemon
         wait_for 10 grep -q "ready in" "$WORK/log"
     }
     run_full
@@ -167,7 +167,7 @@ then
     rm "$WORK/disk/fill"
     run_full
     "$ND" do status --config "$WORK/quiet.yaml" --state "$WORK/disk/state" > "$WORK/out" 2>&1
-    tap_check "a full disk and kill -9 forget no emergency stop" holds "$WORK/out" "⛔"
+    tap_check "the emergency stop survives a full disk and kill -9" holds "$WORK/out" "⛔"
     kill -TERM $daemon
     wait $daemon
 else

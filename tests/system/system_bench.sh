@@ -1,8 +1,8 @@
 #!/bin/sh
-# A bench that is aborted leaves no process behind: its daemon and the bench die with the runner.
+# An aborted benchmark leaves no process: its daemon and the benchmark end with the runner.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
-# The bench makes its folder under /var/tmp by a name of its own.
+# The benchmark creates its own folder under /var/tmp.
 daemons() { # of this runner's bench alone: its configuration is in a folder of the bench
     pgrep -f "^$BUILD_DIR/bench/../nightdesk run" > "$WORK/pids"
 }
@@ -13,15 +13,15 @@ gone() {
 for signal in KILL TERM INT; do
     "$BUILD_DIR/bench/run" "$BUILD_DIR/bench/ops" > "$WORK/out" 2>&1 &
     runner=$!
-    ends_with_us $runner
+    kill_at_exit $runner
     wait_for 20 daemons
     bench=$(pgrep -P $runner)
     daemon=$(head -n 1 "$WORK/pids")
-    tap_check "the bench runs a daemon" test -n "$bench" -a -n "$daemon"
+    tap_check "the benchmark runs a daemon" test -n "$bench" -a -n "$daemon"
     kill -$signal $([ $signal = INT ] && echo "$bench" || echo $runner)
     wait $runner 2> /dev/null
-    tap_check "SIG$signal: the bench is gone" wait_for 5 gone "${bench:-1}"
+    tap_check "SIG$signal: the benchmark has ended" wait_for 5 gone "${bench:-1}"
     sleep 0.5
-    tap_check "SIG$signal: no daemon is left" sh -c "! pgrep -f '^$BUILD_DIR/bench/../nightdesk run'"
+    tap_check "SIG$signal: no daemon is running" sh -c "! pgrep -f '^$BUILD_DIR/bench/../nightdesk run'"
 done
 tap_end

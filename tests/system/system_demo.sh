@@ -1,5 +1,5 @@
 #!/bin/sh
-# One command shows the bot alive, and leaves nothing behind; a model is trained and then asked.
+# nightdesk demo runs the bot and leaves no files; a model is trained and used.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 mkdir "$WORK/tmp"
@@ -8,28 +8,28 @@ cd "$WORK" || exit 1
 printf '/status\n/why\n/decisions\n/trades\n' |
     TMPDIR=$WORK/tmp timeout 60 "$ND" demo > "$WORK/out" 2> "$WORK/err"
 code=$?
-tap_check "a demo from a pipe ends with 0" test $code -eq 0
-tap_check "its seed is told" holds "$WORK/err" "seed 7"
+tap_check "a demo from a pipe exits with 0" test $code -eq 0
+tap_check "its seed is printed" holds "$WORK/err" "seed 7"
 tap_check "/status was answered" holds "$WORK/out" "Equity"
 tap_check "a position is open by then" grep -Eq 'Positions [1-9] of' "$WORK/out"
 tap_check "/why explains a decision, agent by agent" holds "$WORK/out" "decision_core"
 tap_check "/decisions lists some" holds "$WORK/out" "decisions"
 tap_check "a trade has been closed by then" holds "$WORK/out" "All "
-tap_check "nothing is left of it" test -z "$(ls -A "$WORK/tmp")"
+tap_check "its folder is deleted" test -z "$(ls -A "$WORK/tmp")"
 
 printf '/version\n' | TMPDIR=$WORK/tmp TELEGRAM_BOT_TOKEN=1:x CLAUDE_API_KEY=x timeout 60 "$ND" \
     demo --keep --seed 3 > "$WORK/out" 2> "$WORK/err"
-tap_check "another seed, and kept" holds "$WORK/err" "seed 3"
+tap_check "another seed, with --keep" holds "$WORK/err" "seed 3"
 kept=$(ls -d "$WORK/tmp"/nightdesk-demo-* 2> /dev/null)
-tap_check "then the folder stays" test -e "$kept/trading.db"
+tap_check "the folder is kept" test -e "$kept/trading.db"
 tap_check "accounts of the environment are not used" lacks "$kept/nightdesk.log" "elegram"
 TMPDIR=$WORK/tmp timeout 60 "$ND" demo < /dev/null > "$WORK/out" 2> "$WORK/err"
-tap_check "without input it ends by itself" test $? -eq 0
+tap_check "without input it exits by itself" test $? -eq 0
 TMPDIR=$WORK/nowhere "$ND" demo < /dev/null > "$WORK/out" 2>&1
-tap_check "without a place for its folder it exits with 2" test $? -eq 2
-tap_check "and says which" holds "$WORK/out" "nowhere"
+tap_check "if its folder cannot be created it exits with 2" test $? -eq 2
+tap_check "and names the folder" holds "$WORK/out" "nowhere"
 
-# ---- a model, trained and asked
+# ---- a trained model
 tap_check "the program itself does not need libxgboost" sh -c "! ldd '$ND' | grep -q xgboost"
 "$ND" train --data simulated:5:40 --out "$WORK/model.json" > "$WORK/out" 2>&1
 code=$?
@@ -39,16 +39,16 @@ if grep -q TRAIN_LIBRARY "$WORK/out"; then
     tap_end
 fi
 tap_check "a model is trained" test $code -le 1
-tap_check "and held against a coin" grep -Eq '^log loss .* 0\.6931 ' "$WORK/out"
+tap_check "and compared with a coin" grep -Eq '^log loss .* 0\.6931 ' "$WORK/out"
 mkdir "$WORK/fake"
 if ${CC:-cc} -shared -o "$WORK/fake/libxgboost.so.0" -x c /dev/null 2> /dev/null; then
     LD_LIBRARY_PATH=$WORK/fake "$ND" train --data simulated:5:10 --out "$WORK/none.json" \
         > "$WORK/out" 2>&1
-    tap_check "with a library that is none it exits with 2" test $? -eq 2
+    tap_check "with a broken library it exits with 2" test $? -eq 2
     tap_check "and names the package" holds "$WORK/out" "libxgboost0"
     tap_check "and stores nothing" test ! -e "$WORK/none.json"
 else
-    tap_skip "with a library that is none it exits with 2" "no compiler"
+    tap_skip "with a broken library it exits with 2" "no compiler"
 fi
 cp "$WORK/quiet.yaml" "$WORK/model.yaml"
 printf 'trading:\n  model: %s\n' "$WORK/model.json" >> "$WORK/model.yaml"
@@ -56,7 +56,7 @@ sed -i 's/^  seed: 7/  seed: 7\n  speed: 3600/' "$WORK/model.yaml"
 start() { # STATE: a daemon with the model; its pid in $daemon
     "$ND" run --config "$WORK/model.yaml" --state "$1" < /dev/null > "$WORK/log" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 10 grep -q "ready in" "$WORK/log"
 }
 asked() { # does /why show what the model said?
@@ -69,14 +69,14 @@ tap_check "the daemon has not loaded libxgboost" sh -c "! grep -q xgboost /proc/
 kill -TERM $daemon
 wait $daemon
 "$ND" backtest --config "$WORK/model.yaml" --data simulated:6:5 > "$WORK/out" 2>&1
-tap_check "a back-test asks it, too" grep -Eq '^ *predict ' "$WORK/out"
+tap_check "a back-test uses it as well" grep -Eq '^ *predict ' "$WORK/out"
 sed -i 's/"nightdesk.features":"./"nightdesk.features":"x/' "$WORK/model.json"
 "$ND" backtest --config "$WORK/model.yaml" --data simulated:6:5 > "$WORK/out" 2>&1
-tap_check "a back-test goes on without a model that does not fit" test $? -eq 1
-tap_check "and says so" holds "$WORK/out" "NOT USED: MODEL_UNFIT"
+tap_check "a back-test continues without a model that does not fit" test $? -eq 1
+tap_check "and reports it" holds "$WORK/out" "NOT USED: MODEL_UNFIT"
 start "$WORK/m2"
 tap_check "a model that does not fit is refused" wait_for 10 grep -q MODEL_UNFIT "$WORK/log"
-tap_check "and trading goes on" sh -c "'$ND' do status --config '$WORK/model.yaml' --state \
+tap_check "and trading continues" sh -c "'$ND' do status --config '$WORK/model.yaml' --state \
     '$WORK/m2' | grep -q Equity"
 kill -TERM $daemon
 wait $daemon

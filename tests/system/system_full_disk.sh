@@ -1,13 +1,13 @@
 #!/bin/sh
-# The state folder's disk fills up while positions are open: the market goes on, closing and an
-# emergency stop work, /healthz and /status say so, kill -9 forgets nothing that was answered, and
-# nothing is opened again before a person says so.
+# The state folder's disk fills up while positions are open: the market continues, closing and an
+# emergency stop work, /healthz and /status report it, nothing that was answered is lost to kill -9,
+# and nothing is opened before a person resumes.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 
 if [ "$(id -u)" -ne 0 ] || ! command -v curl > /dev/null || ! mkdir -p "$WORK/disk" ||
     ! mount -t tmpfs -o size=24m tmpfs "$WORK/disk"; then
-    tap_skip "a full disk" "mounting a tmpfs needs root, and asking needs curl"
+    tap_skip "a full disk" "needs root (to mount a tmpfs) and curl"
     tap_end
 fi
 
@@ -24,7 +24,7 @@ STATE=$WORK/disk/state
 start() {
     "$ND" run --config "$WORK/fast.yaml" --state "$STATE" < /dev/null >> "$WORK/log" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 20 healthy
 }
 get() { # PATH
@@ -50,7 +50,7 @@ ask() {
     timeout 60 "$ND" do "$@" --config "$WORK/fast.yaml" --state "$STATE" > "$WORK/out" 2>&1
 }
 fill() {
-    # To the last block: what is left of the file system, then byte by byte of the tail.
+    # To the last block: the free space of the file system, then byte by byte.
     cat /dev/zero > "$WORK/disk/fill" 2> /dev/null
     cat /dev/zero > "$WORK/disk/fill2" 2> /dev/null
     sync
@@ -58,7 +58,7 @@ fill() {
 
 start
 tap_check "it starts" healthy
-tap_check "its reserve has its room" test "$(stat -c %b "$STATE/reserve.bin")" -ge 256
+tap_check "its reserve has all its blocks" test "$(stat -c %b "$STATE/reserve.bin")" -ge 256
 tap_check "a position is opened" wait_for 60 held
 fill
 tap_check "full: healthz is degraded" wait_for 20 sh -c \
@@ -70,32 +70,32 @@ tap_check "full: the API names the cause" wait_for 5 state \
 one=$(market_time)
 sleep 1.5
 two=$(market_time)
-tap_check "full: the market goes on ($one, then $two)" test "$one" != "$two"
+tap_check "full: the market continues ($one, then $two)" test "$one" != "$two"
 ask status
-tap_check "full: /status says so" holds "$WORK/out" "Nothing opens; stops, closing and an"
+tap_check "full: /status reports it" holds "$WORK/out" "Nothing opens; stops, closing and an"
 tap_check "full: trading is paused in the end" wait_for 30 state '"state":"paused"'
 ask emergency_stop --yes
 code=$?
-tap_check "full: an emergency stop is done ($code)" wait_for 30 state '"state":"emergency"'
+tap_check "full: an emergency stop works ($code)" wait_for 30 state '"state":"emergency"'
 tap_check "full: nothing is open" wait_for 30 flat
-tap_check "full: the venue says so" wait_for 30 state 'verified flat'
+tap_check "full: the venue confirms it" wait_for 30 state 'verified flat'
 
 kill -9 $daemon
 wait $daemon 2> /dev/null
 rm -f "$WORK/disk/fill" "$WORK/disk/fill2"
 start
-tap_check "killed, and space again: the stop stands" wait_for 20 state '"state":"emergency"'
-tap_check "and everything is closed, by now on disk" wait_for 60 state 'verified flat'
+tap_check "killed, and space again: the stop is still active" wait_for 20 state '"state":"emergency"'
+tap_check "and everything is closed, now on disk" wait_for 60 state 'verified flat'
 tap_check "and it is healthy" wait_for 10 healthy
 kill -9 $daemon
 wait $daemon 2> /dev/null
 start
-tap_check "killed again: the stop stands" wait_for 20 state '"state":"emergency"'
+tap_check "killed again: the stop is still active" wait_for 20 state '"state":"emergency"'
 ask clear_emergency --yes
 ask resume
-tap_check "a person leads on" wait_for 20 state '"state":"active"'
+tap_check "a person clears it and resumes" wait_for 20 state '"state":"active"'
 
-# Without a stop, and with ops.db elsewhere: paused, and left so when space returns.
+# Without a stop, and with ops.db on another disk: paused, and still paused when space returns.
 kill -TERM $daemon
 wait $daemon
 mkdir "$WORK/ops"
@@ -110,12 +110,12 @@ tap_check "full again: resuming is refused" holds "$WORK/out" ENGINE_DISK
 ask close all --yes
 tap_check "full again: closing works" wait_for 30 flat
 rm -f "$WORK/disk/fill" "$WORK/disk/fill2"
-tap_check "space again: healthy by itself" wait_for 20 healthy
-tap_check "but it does not trade on" state '"state":"paused"'
+tap_check "space again: healthy without a restart" wait_for 20 healthy
+tap_check "but it stays paused" state '"state":"paused"'
 ask resume
-tap_check "until somebody resumes" wait_for 20 state '"state":"active"'
+tap_check "until a person resumes" wait_for 20 state '"state":"active"'
 kill -TERM $daemon
 wait $daemon
-tap_check "and it ends with 0" test $? -eq 0
+tap_check "and the daemon exits with 0" test $? -eq 0
 [ "$tap_failed" -eq 0 ] || tail -n 40 "$WORK/log" | sed 's/^/# /'
 tap_end

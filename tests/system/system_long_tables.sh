@@ -1,6 +1,5 @@
 #!/bin/sh
-# A start on long tables reads what it needs and no whole table: the work that SQLite counts, not the
-# time that it takes, decides.
+# A start on long tables scans no whole table. SQLite's counters are checked, not the time.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 command -v python3 > /dev/null || {
@@ -18,7 +17,7 @@ YAML
 start() { # LOG
     "$ND" run --config "$WORK/fast.yaml" --state "$WORK/a" --no-console > "$WORK/$1" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 20 grep -q "ready in" "$WORK/$1"
 }
 
@@ -31,12 +30,12 @@ has_orders() {
     "$ND" do --config "$WORK/fast.yaml" --state "$WORK/a" trades | grep -q "^All [1-9]"
 }
 
-# Every table that grows gets 30,000 rows more: one of its own rows, under other keys and older.
+# Each growing table gets 30,000 more rows: older copies of one of its rows with other keys.
 grow() { # FILE
     python3 - "$1" <<'PY'
 import sqlite3, sys
 ROWS = 30000
-# These hold one row for each symbol, name or rule.
+# These have one row per symbol, name or rule.
 BOUNDED = {"kv", "blobs", "engine_state", "positions", "paper_positions", "paper_state", "cooldowns",
            "trading_rules", "rule_shadows"}
 ENDED = {"state": "done", "status": "fixed", "used": 1}
@@ -81,17 +80,17 @@ work() { # LOG WHICH WHAT: a number of the line of that database
 start first
 wait_for 60 has_orders
 stop
-tap_check "the tables of trading.db are made long" grow "$WORK/a/trading.db"
-tap_check "the tables of ops.db are made long" grow "$WORK/a/ops.db"
+tap_check "rows are added to trading.db" grow "$WORK/a/trading.db"
+tap_check "rows are added to ops.db" grow "$WORK/a/ops.db"
 start long
 stop
-tap_check "it starts on them" holds "$WORK/long" "ready in"
+tap_check "the daemon starts on them" holds "$WORK/long" "ready in"
 for which in "trading.db engine" "ops.db ops" "trading.db ops"; do
     scanned=$(work long "$which" scanned)
     steps=$(work long "$which" steps)
     tap_check "$which: no table is scanned (${scanned:-none} rows)" test "${scanned:-9999999}" -lt 1000
-    # The candles that warm the engine up are 10,000 a symbol at most, however long the table is.
-    tap_check "$which: nor is an index read whole (${steps:-none} steps)" \
+    # At most 10,000 candles per symbol warm up the engine, regardless of the length of the table.
+    tap_check "$which: no index is scanned (${steps:-none} steps)" \
         test "${steps:-9999999}" -lt 300000
 done
 tap_end

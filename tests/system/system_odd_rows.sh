@@ -1,6 +1,6 @@
 #!/bin/sh
-# Rows that nobody can understand, in every table of ops.db: the start goes on, commands answer, and
-# what was set aside is told.
+# Invalid rows in every table of ops.db: the daemon starts, commands answer, and each row that was set
+# aside is reported.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 if ! command -v sqlite3 > /dev/null; then
@@ -22,9 +22,9 @@ odd() { # TABLE SQL
     printf '/pause\n/status\n/version\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" \
         --state "$WORK/state" > "$WORK/out" 2>&1
     code=$?
-    tap_check "$1: it starts and ends with 0 ($number)" test $code -eq 0
+    tap_check "$1: the daemon starts and exits with 0 ($number)" test $code -eq 0
     tap_check "$1: commands answer ($number)" holds "$WORK/out" "Equity"
-    tap_check "$1: also those that change something ($number)" holds "$WORK/out" "paused"
+    tap_check "$1: commands that change something as well ($number)" holds "$WORK/out" "paused"
 }
 
 run="INSERT INTO command_runs(id, command, args, user_id, user_name, role, channel, chat_id, state, step,

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Other programs at the databases while it trades: readers, a writer that holds its transaction,
-# VACUUM, a backup, cp, and a file put in place of another as rsync does. After kill -9 and after a
-# clean stop the desk is what it was: stop, pause, positions, trades. And a WAL that is gone between
-# two runs is noticed.
+# Other programs use the databases while the daemon trades: readers, a writer that holds its
+# transaction, VACUUM, a backup, cp, and a file that replaces another as rsync does. After kill -9 and
+# after a clean stop the state is unchanged: stop, pause, positions, trades. A WAL that is missing
+# between two runs is noticed.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 command -v python3 > /dev/null || {
-    tap_skip "other programs at the databases" "no python3"
+    tap_skip "other programs on the databases" "no python3"
     tap_end
 }
 cat > "$WORK/fast.yaml" <<YAML
@@ -19,7 +19,7 @@ YAML
 start() { # STATE
     "$ND" run --config "$WORK/fast.yaml" --state "$WORK/$1" --no-console > "$WORK/$1.log" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 20 "$ND" do version --config "$WORK/fast.yaml" --state "$WORK/$1"
 }
 
@@ -38,7 +38,7 @@ has_traded() { # STATE
     ask "$1" trades | grep -q "^All [1-9]"
 }
 
-# What must be the same: all but the clocks.
+# The parts that must be equal: everything except the clocks.
 desk() { # STATE
     ask "$1" trades --json | python3 -c '
 import json, sys
@@ -109,21 +109,21 @@ for end in kill9 term; do
     start $s
     wait_for 60 has_traded $s
     look $s > "$WORK/look.out" 2>&1
-    tap_check "$end: looks from outside succeed" lacks "$WORK/look.out" Error
-    tap_check "$end: and leave every file its name" no_lost_file $daemon
+    tap_check "$end: other programs succeed" lacks "$WORK/look.out" Error
+    tap_check "$end: and no file is replaced" no_lost_file $daemon
     ask $s emergency_stop > "$WORK/out"
     wait_for 20 says $s "verified flat"
     desk $s > "$WORK/before"
     tap_check "$end: there are trades to compare" holds "$WORK/before" entry_price
     stop $end
     start $s
-    tap_check "$end: the emergency stop stands after looks from outside" \
+    tap_check "$end: the emergency stop is still active" \
         sh -c "'$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | head -n 1 | grep -q ⛔"
     desk $s > "$WORK/after"
-    tap_check "$end: so do trades and positions" cmp "$WORK/before" "$WORK/after"
+    tap_check "$end: trades and positions are unchanged" cmp "$WORK/before" "$WORK/after"
     stop term
-    tap_check "$end: trading.db is whole" is_whole "$WORK/$s/trading.db"
-    tap_check "$end: ops.db is whole" is_whole "$WORK/$s/ops.db"
+    tap_check "$end: trading.db is intact" is_whole "$WORK/$s/trading.db"
+    tap_check "$end: ops.db is intact" is_whole "$WORK/$s/ops.db"
 done
 
 for end in kill9 term; do
@@ -133,7 +133,7 @@ for end in kill9 term; do
     replace $s trading
     replace $s ops
     tap_check "$end: a replaced database pauses trading" wait_for 10 says $s "paused by nightdesk"
-    tap_check "$end: the database is back under its name" wait_for 10 no_lost_file $daemon
+    tap_check "$end: the database is back at its path" wait_for 10 no_lost_file $daemon
     tap_check "$end: the other file is kept" \
         sh -c "ls '$WORK/$s' | grep -q 'trading.db.aside-' && ls '$WORK/$s' | grep -q 'ops.db.aside-'"
     ask $s alerts > "$WORK/out"
@@ -142,11 +142,11 @@ for end in kill9 term; do
     wait_for 20 sh -c "'$ND' do positions --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q 'Nothing is open'"
     desk $s > "$WORK/before"
     stop $end
-    tap_check "$end: without another look trading.db is whole" is_whole "$WORK/$s/trading.db"
+    tap_check "$end: without other programs trading.db is intact" is_whole "$WORK/$s/trading.db"
     start $s
-    tap_check "$end: the pause stands" says $s "paused by nightdesk"
+    tap_check "$end: trading is still paused" says $s "paused by nightdesk"
     desk $s > "$WORK/after"
-    tap_check "$end: trades and positions are as they were before" \
+    tap_check "$end: trades and positions are unchanged as well" \
         cmp "$WORK/before" "$WORK/after"
     ask $s resume > "$WORK/out"
     tap_check "$end: a person resumes" sh -c "! '$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q paused"
@@ -155,7 +155,7 @@ for end in kill9 term; do
     tap_check "$end: the audit log is one chain" holds "$WORK/out" "ok:"
 done
 
-# Gone between two runs: the -wal with the last commits, then the whole file.
+# Deleted between two runs: the -wal with the last commits, then the whole file.
 for gone in cut deleted all; do
     s=wal-$gone
     start $s
@@ -169,12 +169,12 @@ for gone in cut deleted all; do
     all) rm "$WORK/$s"/trading.db* ;;
     esac
     start $s
-    tap_check "$gone: a start with commits lost says so" \
+    tap_check "$gone: a start with lost commits reports it" \
         wait_for 10 holds "$WORK/$s.log" ENGINE_STORE_OLD
     if [ $gone = all ]; then
         tap_check "$gone: and pauses" wait_for 10 says $s "paused by nightdesk"
     else
-        tap_check "$gone: an emergency stop that was lost is one again" \
+        tap_check "$gone: the lost emergency stop is active again" \
             wait_for 10 sh -c "'$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | head -n 1 | grep -q ⛔"
     fi
     ask $s alerts > "$WORK/out"
@@ -184,7 +184,7 @@ for gone in cut deleted all; do
     stop term
 done
 
-# An older copy, and no journal either: the state file knows.
+# An older copy and no journal: the state file shows it.
 start old
 backup "$WORK/old/trading.db" "$WORK/old.copy"
 wait_for 60 has_traded old
@@ -192,17 +192,17 @@ stop kill9
 rm -r "$WORK/old"/trading.db* "$WORK/old/journal"
 cp "$WORK/old.copy" "$WORK/old/trading.db"
 start old
-tap_check "an older copy without a journal is known by the state file" \
+tap_check "an older copy without a journal is detected by the state file" \
     wait_for 10 holds "$WORK/old.log" ".trading_state.json tells"
 tap_check "and pauses" wait_for 10 says old "paused by nightdesk"
 stop term
 
-# An ordinary start has nothing to say.
+# An ordinary start reports nothing.
 start fine
 wait_for 60 has_traded fine
 stop kill9
 start fine
-tap_check "kill -9 alone loses nothing and says nothing" lacks "$WORK/fine.log" ENGINE_STORE_OLD
-tap_check "and trading goes on" says fine "🟢"
+tap_check "kill -9 alone loses nothing and reports nothing" lacks "$WORK/fine.log" ENGINE_STORE_OLD
+tap_check "and trading continues" says fine "🟢"
 stop term
 tap_end

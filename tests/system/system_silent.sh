@@ -1,13 +1,13 @@
 #!/bin/sh
-# While the engine's thread stands still, no view of its figures looks fresh, and no question hides
-# it; once it turns again all is green. At the default configuration.
+# While the engine thread is frozen, no view of its figures looks fresh, and prompts show it as well;
+# once it runs again everything is green. With the default configuration.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 
 mkfifo "$WORK/hold"
 "$ND" run --state "$WORK/state" --config "$WORK/quiet.yaml" < /dev/null > "$WORK/log" 2>&1 &
 daemon=$!
-ends_with_us $daemon
+kill_at_exit $daemon
 wait_for 15 grep -q "ready in" "$WORK/log"
 ask() {
     "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
@@ -17,57 +17,57 @@ positions() {
 }
 wait_for 60 positions
 ask status
-tap_check "a living engine is green" holds "$WORK/out" "🟢"
+tap_check "a running engine is green" holds "$WORK/out" "🟢"
 
 "$BUILD_DIR/system/freeze_thread" $daemon engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
-ends_with_us $!
+kill_at_exit $!
 exec 3> "$WORK/hold"
 if ! wait_for 5 grep -q frozen "$WORK/frozen"; then
-    tap_skip "a thread that stands still" "no ptrace here: $(cat "$WORK/frozen")"
+    tap_skip "a frozen thread" "no ptrace here: $(cat "$WORK/frozen")"
     tap_end
 fi
 sleep 7
 for view in status positions risk why trades decisions "close all" emergency_stop; do
     # shellcheck disable=SC2086 # words of a command line
     ask $view
-    tap_check "/$view says that the engine is silent" holds "$WORK/out" "🔴 engine silent for"
+    tap_check "/$view reports that the engine is silent" holds "$WORK/out" "🔴 engine silent for"
 done
 ask version
-tap_check "/version warns below" holds "$WORK/out" "engine silent for"
+tap_check "/version has the warning below" holds "$WORK/out" "engine silent for"
 ask status --json
-tap_check "and JSON carries it" holds "$WORK/out" '"stale":true'
+tap_check "and so has JSON" holds "$WORK/out" '"stale":true'
 if command -v curl > /dev/null; then
     curl -s --unix-socket "$WORK/state/nightdesk.sock" http://localhost/api/v1/state > "$WORK/out"
-    tap_check "the API's state, too" holds "$WORK/out" '"stale":true'
+    tap_check "and the API's state" holds "$WORK/out" '"stale":true'
 fi
 
-# What is asked for now fails. A close that comes too late is refused, a stop never is.
+# Requests fail now. The engine refuses a close that is too late, but never a stop.
 "$ND" do close all --yes --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/close" 2>&1 &
 closing=$!
 "$ND" do emergency_stop --yes --config "$WORK/quiet.yaml" --state "$WORK/state" \
     > "$WORK/stop" 2>&1 &
 stopping=$!
 wait $closing
-tap_check "a close ends as not done in time" holds "$WORK/close" STEP_TIMEOUT
+tap_check "a close times out" holds "$WORK/close" STEP_TIMEOUT
 wait $stopping
-tap_check "so does a stop" holds "$WORK/stop" STEP_TIMEOUT
-tap_check "which has set the kill switch" holds "$WORK/stop" "nothing new is opened"
+tap_check "an emergency stop times out as well" holds "$WORK/stop" STEP_TIMEOUT
+tap_check "but it has set the kill switch" holds "$WORK/stop" "nothing new is opened"
 exec 3>&-
 late() { # WORDS
     "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
     grep "command.late" "$WORK/out" | grep -q "$1"
 }
-tap_check "the engine turns again: the close is refused, and that is told" \
+tap_check "the engine runs again: the late close is refused and reported" \
     wait_for 15 late "close: The engine refused"
-tap_check "the stop is verified late, and that is told" wait_for 20 late "verified flat after"
+tap_check "the stop is verified late and reported" wait_for 20 late "verified flat after"
 ask alerts
-tap_check "and its alert has resolved itself" lacks "$WORK/out" "not verified"
+tap_check "and its alert is resolved" lacks "$WORK/out" "not verified"
 ask clear_emergency --yes
 ask resume
 wait_for 10 sh -c "'$ND' do status --config '$WORK/quiet.yaml' --state '$WORK/state' | grep -q 🟢"
 ask status
-tap_check "it turns again: green again" holds "$WORK/out" "🟢"
+tap_check "it runs again: green" holds "$WORK/out" "🟢"
 kill -TERM $daemon
 wait $daemon
-tap_check "and it ends with 0" test $? -eq 0
+tap_check "and the daemon exits with 0" test $? -eq 0
 tap_end

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Name servers that never answer: commands by the socket are answered at once, the number of
-# threads stays small, and SIGTERM ends the program at once.
+# Name servers that never answer: commands at the socket are answered at once, the number of threads
+# stays small, and the daemon exits at once on SIGTERM.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 
@@ -33,10 +33,10 @@ fi
 "$BUILD_DIR/system/silent_dns" "$ND" run --no-console --config "$WORK/config.yaml" \
     --state "$WORK/state" < /dev/null > "$WORK/log" 2>&1 &
 daemon=$!
-ends_with_us $daemon
+kill_at_exit $daemon
 tap_check "it starts" wait_for 10 grep -q "ready in" "$WORK/log"
 
-# Longer than the time-outs of the checks and of the first poll's connection.
+# Longer than the timeouts of the checks and of the first poll's connection.
 asked=0 answered=0 slowest=0
 while [ $asked -lt 40 ]; do
     asked=$((asked + 1))
@@ -50,9 +50,9 @@ done
 tap_check "$answered of $asked commands are answered" test $answered -eq $asked
 tap_check "each within 2 s ($slowest ms)" test $slowest -lt 2000
 threads=$(find /proc/$daemon/task -mindepth 1 -maxdepth 1 | wc -l)
-tap_check "threads do not pile up ($threads)" test "$threads" -le 16
+tap_check "the number of threads is limited ($threads)" test "$threads" -le 16
 "$ND" do services --config "$WORK/config.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
-tap_check "a check says why it failed" holds "$WORK/out" "one: could not connect"
+tap_check "a failed check reports the reason" holds "$WORK/out" "one: could not connect"
 
 from=$(date +%s%N)
 kill -TERM $daemon
@@ -62,6 +62,6 @@ wait $daemon
 code=$?
 kill $killer 2> /dev/null
 took=$((($(date +%s%N) - from) / 1000000))
-tap_check "SIGTERM ends it with 0" test $code -eq 0
+tap_check "on SIGTERM it exits with 0" test $code -eq 0
 tap_check "within 2 s ($took ms)" test $took -lt 2000
 tap_end

@@ -1,16 +1,16 @@
 #!/bin/sh
-# A service manager that does not read NOTIFY_SOCKET: its queue is full from the start. Chat and
-# API answer all the same, SIGTERM ends the program at once, and READY=1 arrives when it reads.
+# A service manager that does not read NOTIFY_SOCKET: its queue is full from the start. Chat and API
+# still answer, the daemon exits at once on SIGTERM, and READY=1 arrives when the manager reads.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 
-# A heartbeat every 0.2 s: far more than a queue of ten takes.
+# A heartbeat every 0.2 s: far more than the queue's capacity of ten.
 start() { # NAME DEAF_SECONDS
     WATCHDOG_USEC=400000 "$BUILD_DIR/system/silent_supervisor" "$WORK/$1.notify" "$2" "$WORK/$1.told" \
         "$ND" run --no-console --config "$WORK/quiet.yaml" --state "$WORK/$1" \
         < /dev/null > "$WORK/$1.log" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 10 test -S "$WORK/$1/nightdesk.sock"
 }
 
@@ -39,27 +39,27 @@ done
 tap_check "a manager that never reads: $answered of $asked commands are answered" \
     test $answered -eq $asked
 stop
-tap_check "SIGTERM ends it with 0" test $code -eq 0
+tap_check "on SIGTERM it exits with 0" test $code -eq 0
 tap_check "within 2 s ($took ms)" test "$took" -lt 2000
 
 start late 2
-tap_check "a manager that reads late: a command is answered before" ask late
+tap_check "a manager that reads late: commands are answered before" ask late
 tap_check "READY=1 was not lost" wait_for 10 grep -q "^READY=1" "$WORK/late.told"
-tap_check "the status comes with it" grep -q "^STATUS=.*equity" "$WORK/late.told"
-tap_check "heartbeats go on" wait_for 10 grep -q "^WATCHDOG=1" "$WORK/late.told"
+tap_check "with the status" grep -q "^STATUS=.*equity" "$WORK/late.told"
+tap_check "heartbeats continue" wait_for 10 grep -q "^WATCHDOG=1" "$WORK/late.told"
 before=$(grep -c "^WATCHDOG=1" "$WORK/late.told")
 sleep 2
 more=$(($(grep -c "^WATCHDOG=1" "$WORK/late.told") - before))
 tap_check "at half the period: $more in 2 s" test $more -ge 4 -a $more -le 12
 stop
-tap_check "STOPPING=1 is told" wait_for 5 grep -q "^STOPPING=1" "$WORK/late.told"
+tap_check "STOPPING=1 is sent" wait_for 5 grep -q "^STOPPING=1" "$WORK/late.told"
 
 unset WATCHDOG_USEC
 "$BUILD_DIR/system/silent_supervisor" "$WORK/none.notify" 0 "$WORK/none.told" \
     "$ND" run --no-console --config "$WORK/quiet.yaml" --state "$WORK/none" \
     < /dev/null > "$WORK/none.log" 2>&1 &
 daemon=$!
-ends_with_us $daemon
+kill_at_exit $daemon
 wait_for 10 grep -q "^READY=1" "$WORK/none.told"
 sleep 2
 tap_check "without a watchdog no heartbeat is sent" lacks "$WORK/none.told" "WATCHDOG=1"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The installed unit on a real systemd of its own: readiness, watchdog, journal, privileges.
+# The installed unit under a separate, real systemd: readiness, watchdog, journal, privileges.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 here=$(cd "$(dirname "$0")" && pwd)
@@ -29,7 +29,7 @@ again=$WORK/again
 mkdir -p "$again/etc/polkit-1/rules.d"
 echo "// mine" > "$again/etc/polkit-1/rules.d/50-nightdesk.rules"
 make_in install "$again" > "$WORK/install" 2>&1
-tap_check "an admin's polkit rule in /etc outlives an installation" \
+tap_check "an admin's polkit rule in /etc is kept by an installation" \
     holds "$again/etc/polkit-1/rules.d/50-nightdesk.rules" "// mine"
 make_in uninstall "$again" > "$WORK/install" 2>&1
 tap_check "uninstall leaves nothing else" \
@@ -44,16 +44,16 @@ printf '#!/bin/sh\n' > "$WORK/verify/on-failure"
 chmod 0755 "$WORK/verify/on-failure"
 sed -i "s|ExecStart=/etc/nightdesk|ExecStart=$WORK/verify|" "$WORK/verify/nightdesk-failure@.service"
 cp "$WORK/verify/nightdesk-failure@.service" "$WORK/verify/nightdesk-failure@nightdesk.service"
-# Keys of a later systemd are ignored by this one, which says so; anything else is a fault of ours.
+# Keys of a later systemd are ignored with a message; any other message is an error in the units.
 SYSTEMD_UNIT_PATH="$WORK/verify:" systemd-analyze verify --man=no "$WORK/verify/nightdesk.service" \
     "$WORK/verify/nightdesk-failure@nightdesk.service" 2>&1 |
     grep -F "$WORK/verify" | grep -vE "Unknown key.*'Restart(Steps|MaxDelaySec)'" > "$WORK/faults"
-tap_check "systemd-analyze verify finds no fault in the unit and in what OnFailure= names" \
+tap_check "systemd-analyze verify finds no error in the unit and its OnFailure= unit" \
     test ! -s "$WORK/faults"
 tap_show "$WORK/faults"
-tap_check "the polkit rule is the vendor's: /usr/share, not /etc" \
+tap_check "the polkit rule is installed in /usr/share, not /etc" \
     test -e "$stage/usr/share/polkit-1/rules.d/50-nightdesk.rules"
-# An admin's rule stands in /etc and is asked first; an installation leaves it alone.
+# polkit reads an admin's rule in /etc first; an installation does not change it.
 mkdir -p "$stage/etc/polkit-1/rules.d"
 sed 's/"prediction.service"/"demo-unit.service"/' "$here/../../systemd/nightdesk.rules" \
     > "$stage/etc/polkit-1/rules.d/50-nightdesk.rules"
@@ -81,7 +81,7 @@ for unit in demo forbidden; do
 done
 # The real one is 20 s; the rest of the unit is as installed.
 printf '[Service]\nWatchdogSec=3\n' > "$stage/etc/systemd/system/nightdesk.service.d/test.conf"
-# What tells the owner: a program that only writes down that it was called.
+# The owner's program: it only records that it was called.
 cat > "$stage/etc/nightdesk/on-failure" <<'SH'
 #!/bin/sh
 echo "told of $1"
@@ -100,7 +100,7 @@ tap_check "systemd-analyze security gives ${score:-nothing}, at most 2.0" \
 unshare --mount --pid --fork --uts --ipc --cgroup --net --kill-child --mount-proc \
     sh "$here/nested_boot.sh" "$stage" < /dev/null > "$WORK/boot" 2>&1 &
 outer=$!
-ends_with_us $outer
+kill_at_exit $outer
 init() { tr -d ' ' < "/proc/$outer/task/$outer/children"; }
 in_it() { nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- "$@"; }
 booted() {
@@ -131,21 +131,21 @@ timeout 20 nsenter -t "$(init)" --mount --pid --uts --ipc --cgroup --net -- \
 tap_check "systemctl start returns once it is ready (Type=notify)" test $? -eq 0
 pid=$(show MainPID nightdesk)
 tap_check "it is active" test "$(show ActiveState nightdesk)" = active
-tap_check "it says how it is (STATUS=)" sh -c "echo '$(show StatusText nightdesk)' | grep -q equity"
+tap_check "it reports its status (STATUS=)" sh -c "echo '$(show StatusText nightdesk)' | grep -q equity"
 tap_check "it runs as the user nightdesk" \
     test "$(in_it stat -c %U "/proc/$pid")" = nightdesk
 tap_check "it has no capability at all" \
     in_it grep -q 'CapEff:.0000000000000000' "/proc/$pid/status"
-tap_check "its state is its own, mode 0750" \
+tap_check "it owns its state folder, mode 0750" \
     test "$(in_it stat -c '%U %a' /var/lib/nightdesk)" = "nightdesk 750"
-tap_check "a credential that is missing is no error, one that is there is used" \
+tap_check "a missing credential is not an error; an existing one is used" \
     in_it curl -sf -H 'Authorization: Bearer token-from-the-credential-store' \
     http://127.0.0.1:8088/api/v1/state
 tap_check "without it TCP is refused" fails in_it curl -sf http://127.0.0.1:8088/api/v1/state
 journal -u nightdesk -o json > "$WORK/journal"
 tap_check "its journal lines carry their source file" holds "$WORK/journal" '"CODE_FILE"'
 tap_check "and its identifier" holds "$WORK/journal" '"SYSLOG_IDENTIFIER":"nightdesk"'
-tap_check "the secret is not among them" lacks "$WORK/journal" token-from-the-credential-store
+tap_check "and no secret" lacks "$WORK/journal" token-from-the-credential-store
 explain
 
 # ---- commands on units
@@ -154,12 +154,12 @@ if [ $has_polkit = yes ]; then
     ask --yes "restart demo"
     tap_check "restart of the listed unit succeeds" test $? -eq 0
     after=$(show MainPID demo-unit)
-    tap_check "it really is another process ($before, then $after)" test "$before" != "$after"
+    tap_check "it is another process ($before, then $after)" test "$before" != "$after"
     before=$(show MainPID forbidden-unit)
     ask --yes "restart forbidden"
     tap_check "restart of a unit that polkit does not list fails" test $? -eq 1
-    tap_check "and says why" holds "$WORK/out" UNITS_DENIED
-    tap_check "that unit was left alone" test "$before" = "$(show MainPID forbidden-unit)"
+    tap_check "and reports the reason" holds "$WORK/out" UNITS_DENIED
+    tap_check "that unit was not restarted" test "$before" = "$(show MainPID forbidden-unit)"
 else
     tap_skip "restart of units through polkit" "no D-Bus or polkitd on this machine"
 fi
@@ -167,7 +167,7 @@ ask "logs demo"
 tap_check "the last lines of a unit can be read" test $? -eq 0
 explain
 
-# ---- who asks
+# ---- users at the socket
 ask_as() { # UID COMMAND
     in_it setpriv --reuid "$1" --regid nightdesk --clear-groups \
         /usr/local/bin/nightdesk do --json "$2" > "$WORK/out" 2>&1
@@ -188,7 +188,7 @@ ask_as 4711 resume
 ask_as 4712 status
 tap_check "a uid that is not listed is refused" holds "$WORK/out" ACCESS_UNAUTHORISED
 auditlog
-tap_check "and noted with its uid" holds "$WORK/rows" '"user":"socket:4712"'
+tap_check "and recorded with its uid" holds "$WORK/rows" '"user":"socket:4712"'
 
 # ---- reload
 in_it systemctl reload nightdesk
@@ -202,8 +202,8 @@ tap_check "a changed option is named, for the next start" \
     wait_for 5 says "at the next start 1 option changes: risk.stop"
 in_it sh -c 'printf "riks: {}\n" >> /etc/nightdesk/nightdesk.yaml'
 tap_check "the reload of a wrong configuration fails" fails in_it systemctl reload nightdesk
-tap_check "and says where it is wrong" wait_for 5 says "riks: did you mean risk?"
-tap_check "the daemon goes on" test "$(show MainPID nightdesk)" = "$pid"
+tap_check "and reports the place of the error" wait_for 5 says "riks: did you mean risk?"
+tap_check "the daemon continues" test "$(show MainPID nightdesk)" = "$pid"
 in_it sed -i '/^riks/d' /etc/nightdesk/nightdesk.yaml
 explain
 
@@ -228,24 +228,24 @@ while [ $crash -lt 7 ]; do
     pid=$(show MainPID nightdesk)
     crash=$((crash + 1))
 done
-tap_check "after seven more crashes in a row it is still started again" test $crash -eq 7
-tap_check "and is not given up as failed" test "$(show ActiveState nightdesk)" = active
-tap_check "the owner is told of a loop once in five minutes" test "$(told)" = 1
+tap_check "after seven more crashes in a row it is still restarted" test $crash -eq 7
+tap_check "and is not in the failed state" test "$(show ActiveState nightdesk)" = active
+tap_check "the owner is notified of a crash loop once in five minutes" test "$(told)" = 1
 explain
 
 # ---- watchdog
 sleep 5
-tap_check "a healthy daemon outlives its watchdog" test "$(show MainPID nightdesk)" = "$pid"
+tap_check "the watchdog does not restart a healthy daemon" test "$(show MainPID nightdesk)" = "$pid"
 mkfifo "$WORK/hold"
 sleep 60 > "$WORK/hold" &
 holder=$!
-ends_with_us $holder
+kill_at_exit $holder
 in_it /usr/local/bin/freeze_thread "$pid" engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
 freezer=$!
-ends_with_us $freezer
+kill_at_exit $freezer
 wait_for 5 grep -q frozen "$WORK/frozen"
-tap_check "one thread, the engine, is stopped" holds "$WORK/frozen" frozen
-tap_check "the watchdog ends and restarts it, although the ops thread is alive" \
+tap_check "the engine thread is frozen" holds "$WORK/frozen" frozen
+tap_check "the watchdog restarts it, although the ops thread is alive" \
     wait_for 30 came_back
 journal -u nightdesk > "$WORK/journal"
 tap_check "the journal names the watchdog" grep -qi watchdog "$WORK/journal"
@@ -254,5 +254,5 @@ explain
 
 # ---- stop
 in_it systemctl stop nightdesk
-tap_check "systemctl stop ends it well" test "$(show Result nightdesk)" = success
+tap_check "systemctl stop ends it successfully" test "$(show Result nightdesk)" = success
 tap_end

@@ -1,17 +1,17 @@
 #!/bin/sh
-# What an older build left: its state folder, journals, state files, configuration and manifests are
-# taken as they are, and nothing in them is lost. tests/fixtures/README.md says what they hold.
+# The state folder, journals, state files, configuration and manifests of an older build are accepted
+# unchanged, and nothing in them is lost. tests/fixtures/README.md lists their contents.
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 here=$(cd "$(dirname "$0")/../fixtures/0.1.0" && pwd)
 state=$WORK/state
 
 if ! command -v sqlite3 > /dev/null; then
-    tap_skip "what an older build left" "no sqlite3 on this machine"
+    tap_skip "files of an older build" "no sqlite3 on this machine"
     tap_end
 fi
 
-# ---- the folder, as it stood; its times are of the day on which it was made
+# ---- the folder, unchanged except its times, which are moved to today
 mkdir "$state"
 cp -r "$here/state/audit" "$here/state/journal" "$here/state/emergency.stop" "$state/"
 for file in "$state"/audit/*.txt; do
@@ -24,7 +24,7 @@ chmod 0600 "$state/audit.key"
 for db in ops trading; do
     gunzip -c "$here/state/$db.sql.gz" | sqlite3 "$state/$db.db"
 done
-# The open confirmation was asked for a moment ago, and the history was tidied today.
+# The open prompt is a moment old, and the history was cleaned up today.
 sqlite3 "$state/ops.db" "
     UPDATE confirmations SET expires_us = (strftime('%s', 'now') + 3600) * 1000000 WHERE run_id = 50;
     UPDATE kv SET value = strftime('%s', 'now') * 1000000 WHERE name = 'prune_last_us';"
@@ -38,9 +38,9 @@ verify() {
 verify
 tap_check "the audit log verifies" test $? -eq 0
 tap_check "all 156 rows, with their archive" \
-    holds "$WORK/out" "156 rows, none changed, including 1 archive"
+    holds "$WORK/out" "156 rows, none changed, including those of 1 archive"
 hash=69436837c77f2c17509d06e0bf5adebcff13bf1535f3565b2353d0c3e4fc1662
-tap_check "the last hash is that of the time" holds "$WORK/out" "$hash"
+tap_check "the last hash is unchanged" holds "$WORK/out" "$hash"
 
 channel() { # WORD: how many rows of the audit log came through it
     "$ND" auditlog show --last 400 --config "$WORK/quiet.yaml" --state "$state" |
@@ -59,22 +59,22 @@ done
 
 replay() { # RUN FIGURES
     "$ND" replay --run "$1" --config "$WORK/quiet.yaml" --state "$state" > "$WORK/out" 2>&1
-    tap_check "run $1 is done again: exits with 0" test $? -eq 0
+    tap_check "run $1 is replayed: exits with 0" test $? -eq 0
     tap_check "run $1: $2" holds "$WORK/out" "$2"
     tap_check "run $1: identical" grep -q ": identical$" "$WORK/out"
 }
-# Requests of several people, an amended stop, rules, and what the engine was given at its start.
+# Requests of several people, an amended stop, rules, and the engine's inputs at its start.
 replay 2 "1217 steps, 462 decisions, 33 orders, 34 fills, 17 trades"
 replay 3 "50 steps, 18 decisions, 1 order, 1 fill, 0 trades"
 replay 4 "11 steps, 2 decisions, 0 orders, 0 fills, 0 trades"
 
-# ---- the daemon on it, with the people of the time
+# ---- the daemon on it, with the same users
 mkfifo "$WORK/say"
 last=$(gunzip -c "$here/state/ops.sql.gz" |
     sed -n "s/^INSERT INTO updates VALUES('telegram',\([0-9]*\),.*/\1/p" | sort -n | tail -n 1)
 "$BUILD_DIR/system/fake_chat" "$WORK/port" "$WORK/sent" "$last" < "$WORK/say" 2> "$WORK/wrong" &
 chat=$!
-ends_with_us $chat
+kill_at_exit $chat
 exec 9> "$WORK/say"
 wait_for 10 test -s "$WORK/port"
 cat > "$WORK/people.yaml" <<YAML
@@ -109,25 +109,25 @@ start() {
     : > "$WORK/log"
     "$ND" run --config "$WORK/people.yaml" --state "$state" < /dev/null > "$WORK/log" 2>&1 &
     daemon=$!
-    ends_with_us $daemon
+    kill_at_exit $daemon
     wait_for 30 started
 }
 start
 tap_check "the daemon starts on it" kill -0 $daemon
-tap_check "and migrates or takes both databases without a word of an error" \
+tap_check "and migrates or opens both databases without an error" \
     test -z "$(grep -E ' (ERROR|WARNING) ' "$WORK/log")"
 
 ask status
-tap_check "the pause stands" holds "$WORK/out" "⏸ paused by alice"
+tap_check "trading is still paused" holds "$WORK/out" "⏸ paused by alice"
 tap_check "one position of three" holds "$WORK/out" "Positions 1 of 3"
-tap_check "the audit is known" holds "$WORK/out" "1 finding"
+tap_check "the audit is shown" holds "$WORK/out" "1 finding"
 ask positions
 tap_check "the position is open" \
     grep -qE "BTC-USD +short +0\.0015 +64,141\.1 " "$WORK/out"
 tap_check "with its stop and target" holds "$WORK/out" "SL 65,424.3 TP 61,574.8"
 ask trades
 tap_check "all trades are there" holds "$WORK/out" "All 17: 10 won (59 %), result +\$1.06, fees \$1.38"
-tap_check "the newest with its figures" \
+tap_check "the newest one has its figures" \
     grep -qE "17 +2026-11-29 17:20 +BTC-USD +short +\+\\\$0\.37 +1 h 25 min +signal" "$WORK/out"
 ask decisions
 tap_check "decisions are there" grep -qE "18:20 +BTC-USD +chop +−0\.50 +0\.25 +hold" "$WORK/out"
@@ -145,21 +145,21 @@ tap_check "a resolved alert is kept" holds "$WORK/out" "late is down"
 ask alerts 4
 tap_check "so is a finding that was rejected" holds "$WORK/out" "All the money is gone"
 
-# What was open because no poll completed is over once one does.
+# The alert about polls resolves once a poll completes.
 over() {
     grep -q "resolved · Telegram poll does not complete" "$WORK/sent" && ask alerts &&
         holds "$WORK/out" "2 open alerts" && lacks "$WORK/out" "poll does not complete"
 }
 tap_check "the alert about polls is resolved by a poll" wait_for 20 over
-tap_check "in the very message that told it" \
+tap_check "by an edit of its message" \
     grep -q "^1001 editMessageText" "$WORK/sent"
-# Its message, and the words of a command, were queued when the old build was killed.
-tap_check "what was queued is sent" grep -q "high · Telegram poll does not complete" "$WORK/sent"
-tap_check "to each its own" grep -q "restart ghost" "$WORK/sent"
+# Its message and the reply of a command were queued when the old build was killed.
+tap_check "queued messages are sent" grep -q "high · Telegram poll does not complete" "$WORK/sent"
+tap_check "each to its recipient" grep -q "restart ghost" "$WORK/sent"
 
 ask auditlog 50
-tap_check "the chain is whole to the daemon, too" holds "$WORK/out" "🟢 Audit log: "
-tap_check "and has the rows of the time" \
+tap_check "the daemon verifies the chain as well" holds "$WORK/out" "🟢 Audit log: "
+tap_check "and shows the old rows" \
     grep -qE "156 .*carol +confirm\.asked +run 51: restart demo +ok" "$WORK/out"
 
 if command -v curl > /dev/null; then
@@ -184,7 +184,7 @@ else
     tap_skip "the API" "no curl on this machine"
 fi
 
-# ---- commands and the manifests that they come from
+# ---- commands and their manifests
 ask help
 for manifest in "$here"/commands/*.yaml; do
     name=$(sed -n 's/^command: //p' "$manifest")
@@ -194,62 +194,62 @@ for manifest in "$here"/commands/*.yaml; do
     esac
 done
 
-# ---- what was being asked when the old build was killed
+# ---- prompts that were open when the old build was killed
 nonce_of() { # RUN
     gunzip -c "$here/state/ops.sql.gz" |
         sed -n "s/^INSERT INTO confirmations VALUES('\([0-9A-Z]*\)',$1,.*/\1/p"
 }
-echo "say 1003 /confirm $(nonce_of 51)" >&9
-tap_check "what has expired is not done" wait_for 20 grep -q "CONFIRM_EXPIRED" "$WORK/sent"
-echo "say 1002 /confirm $(nonce_of 50)" >&9
-tap_check "somebody else's confirmation is not theirs" wait_for 20 grep -q "^1002 " "$WORK/sent"
+echo "send 1003 /confirm $(nonce_of 51)" >&9
+tap_check "an expired prompt is not run" wait_for 20 grep -q "CONFIRM_EXPIRED" "$WORK/sent"
+echo "send 1002 /confirm $(nonce_of 50)" >&9
+tap_check "another person's confirmation is refused" wait_for 20 grep -q "^1002 " "$WORK/sent"
 ask positions
-tap_check "so nothing was closed" holds "$WORK/out" "BTC-USD"
-echo "say 1001 /confirm $(nonce_of 50)" >&9
+tap_check "nothing was closed" holds "$WORK/out" "BTC-USD"
+echo "send 1001 /confirm $(nonce_of 50)" >&9
 closed() {
     ask positions
     holds "$WORK/out" "Nothing is open."
 }
-tap_check "what stands is done once it is confirmed" wait_for 30 closed
+tap_check "the open prompt runs once it is confirmed" wait_for 30 closed
 ask trades
 tap_check "and is the next trade" grep -qE "^18 +.* BTC-USD +short " "$WORK/out"
 ask resume
-tap_check "trading goes on when a person says so" holds "$WORK/out" "Trading goes on"
+tap_check "trading continues once a person resumes" holds "$WORK/out" "Trading goes on"
 kill -TERM $daemon
 wait $daemon
-tap_check "it ends with 0" test $? -eq 0
+tap_check "the daemon exits with 0" test $? -eq 0
 exec 9>&-
 wait $chat
-tap_check "what it said to Telegram was as Telegram wants it" test $? -eq 0
+tap_check "all its requests to Telegram were valid" test $? -eq 0
 sed 's/^/# /' "$WORK/wrong"
 
 verify
 tap_check "the audit log still verifies" test $? -eq 0
-tap_check "with the archive of before" holds "$WORK/out" "including 1 archive"
+tap_check "with the old archive" holds "$WORK/out" "including those of 1 archive"
 rows=$(sed -n 's/^ok: \([0-9]*\) rows.*/\1/p' "$WORK/out")
 tap_check "and has grown from its 156 rows ($rows)" test "${rows:-0}" -gt 160
 replay 2 "1217 steps"
 
-# ---- once more: what a migration made opens again
+# ---- a second start on the migrated state
 start
 ask trades
-tap_check "it starts again, with everything" holds "$WORK/out" "All 18: "
+tap_check "it starts again with all trades" holds "$WORK/out" "All 18: "
 kill -TERM $daemon
 wait $daemon
 
-# ---- a copy of ops.db that the old build finished and could not put in place any more
+# ---- a finished copy of ops.db that the old build had not moved to its path
 mv "$WORK/cut/ops.db" "$WORK/cut/ops.db-rescue"
 printf '/alerts\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/cut" \
     > "$WORK/out" 2>&1
-tap_check "the finished copy of ops.db is put in place" holds "$WORK/out" "The market runs fast"
-tap_check "and nothing is left of it" test ! -e "$WORK/cut/ops.db-rescue"
+tap_check "the finished copy of ops.db is moved to its path" holds "$WORK/out" "The market runs fast"
+tap_check "and the copy is removed" test ! -e "$WORK/cut/ops.db-rescue"
 
-# ---- an emergency stop that only its file knows
+# ---- an emergency stop that is only in its file
 mkdir "$WORK/stopped"
 cp "$here/emergency.stop.set" "$WORK/stopped/emergency.stop"
 printf '/status\n' | timeout 60 "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/stopped" \
     > "$WORK/out" 2>&1
-tap_check "an emergency stop stands by its file alone" holds "$WORK/out" "⛔ emergency stop"
+tap_check "the file alone restores an emergency stop" holds "$WORK/out" "⛔ emergency stop"
 
 # ---- state files
 import() { # FILE
@@ -263,7 +263,7 @@ tap_check "with its figures" holds "$WORK/out" \
 tap_check "and its position" holds "$WORK/out" "BTC-USD short 0.0015 @ 64141.1"
 import "$here/older_state.json"
 tap_check "an older one is imported" test $? -eq 0
-tap_check "it, too, with its figures" holds "$WORK/out" "imported: 2 positions, 5 trades, total_pnl -12.5"
+tap_check "with its figures as well" holds "$WORK/out" "imported: 2 positions, 5 trades, total_pnl -12.5"
 tap_check "and its positions" holds "$WORK/out" "BTC-USDT long 0.015 @ 71000"
 tap_check "both of them" holds "$WORK/out" "ETH-USD short 0.2 @ 3400"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #ifdef __SANITIZE_ADDRESS__
-/* What fontconfig knows of this machine's fonts it keeps to the end, once a process. */
+/* fontconfig never frees its cache of the machine's fonts. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
@@ -25,7 +25,7 @@ void unit_register(struct unit_group *group)
     *slot = group;
 }
 
-static bool is_asked_for(const struct unit_group *group, int count, char *const *names)
+static bool is_selected(const struct unit_group *group, int count, char *const *names)
 {
     for (int i = 0; i < count; i++) {
         if (strcmp(group->name, names[i]) == 0) {
@@ -35,12 +35,12 @@ static bool is_asked_for(const struct unit_group *group, int count, char *const 
     return count == 0;
 }
 
-/* Runs every group, or those that are named. A name without a group is a failure. */
+/* Runs all groups, or those named as arguments. A name without a group is a failure. */
 int main(int argc, char **argv)
 {
     int failed = 0, ran = 0;
     for (const struct unit_group *g = groups; g != NULL; g = g->next) {
-        if (is_asked_for(g, argc - 1, argv + 1)) {
+        if (is_selected(g, argc - 1, argv + 1)) {
             failed += _cmocka_run_group_tests(g->name, g->tests, g->count, NULL, NULL);
             ran++;
         }

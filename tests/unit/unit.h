@@ -1,16 +1,16 @@
 /*
- * unit.h: what every unit test binary shares: cmocka's headers in their required order, and a
- * registration so that each tests/unit/<room>/test_*.c adds its own group without a central list.
+ * unit.h: shared by all unit test binaries: cmocka's headers in their required order, and a
+ * registration, so that each tests/unit/<module>/test_*.c adds its group without a central list.
  *
  *     static void counts_losses(void **state) { ... assert_int_equal(a, b); }
  *     UNIT_GROUP(bus, cmocka_unit_test(counts_losses), ...)
- * A binary runs all its groups, or those named as its arguments: build/release/unit/base bus ring.
+ * A binary runs all its groups, or those named as arguments: build/release/unit/base bus ring.
  *
  * Thread: main thread of the test binary.
  */
 #pragma once
 
-/* cmocka.h needs the others before it. */
+/* cmocka.h must come after the others. */
 /* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
