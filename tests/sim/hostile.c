@@ -12,27 +12,28 @@ static struct hostile *of(struct venue *venue)
     return (struct hostile *)((char *)venue - offsetof(struct hostile, venue));
 }
 
-__attribute__((format(printf, 2, 3))) static void complain(struct hostile *h, const char *format,
-                                                           ...)
+__attribute__((format(printf, 2, 3))) static void report_violation(struct hostile *h,
+                                                                   const char *format, ...)
 {
-    if (h->complaint[0] != '\0') {
+    if (h->violation[0] != '\0') {
         return;
     }
     va_list args;
     va_start(args, format);
-    (void)vsnprintf(h->complaint, sizeof(h->complaint), format, args);
+    (void)vsnprintf(h->violation, sizeof(h->violation), format, args);
     va_end(args);
 }
 
 static bool chance(struct hostile *h, double probability)
 {
-    return rng_chance(h->rng, probability * h->evil);
+    return rng_chance(h->rng, probability * h->fault_scale);
 }
 
 static int64_t delay(struct hostile *h, int64_t most_us)
 {
-    return h->evil > 0 && rng_chance(h->rng, 0.4) ? (int64_t)rng_below(h->rng, (uint64_t)most_us)
-                                                  : 0;
+    return h->fault_scale > 0 && rng_chance(h->rng, 0.4)
+               ? (int64_t)rng_below(h->rng, (uint64_t)most_us)
+               : 0;
 }
 
 /* ---------------------------------------------------------------- reports */
@@ -68,7 +69,7 @@ static void list_foreign(const struct hostile *h, struct venue_report *r)
     }
 }
 
-/* Positions come from another part of a venue than orders, and may be seconds behind. */
+/* Positions come from another part of a venue than orders, and may lag by seconds. */
 static void lag_listing(struct hostile *h, struct venue_report *r)
 {
     struct venue_report now = *r;
@@ -77,7 +78,7 @@ static void lag_listing(struct hostile *h, struct venue_report *r)
         *r = h->listing;
         r->ask_id = now.ask_id;
         r->funding_id = now.funding_id;
-        h->laggards++;
+        h->outdated++;
         return;
     }
     h->has_listing = true;
@@ -85,13 +86,13 @@ static void lag_listing(struct hostile *h, struct venue_report *r)
     h->listing = now;
 }
 
-/* So do the fills of an order: how much has filled is known before what it cost. */
+/* The fills of an order lag too: its filled quantity is known before their prices. */
 static void lag_fills(struct hostile *h, struct venue_report *r)
 {
     if (r->fill_count > 0 && chance(h, 0.1)) {
         r->fill_count = (int)rng_below(h->rng, (uint64_t)r->fill_count);
         r->more = true;
-        h->laggards++;
+        h->outdated++;
     }
 }
 
@@ -115,7 +116,7 @@ static void pull(struct hostile *h)
     }
 }
 
-/* ---------------------------------------------------------------- somebody else's positions */
+/* ---------------------------------------------------------------- foreign positions */
 
 static int find_foreign(const struct hostile *h, struct symbol symbol)
 {
@@ -127,7 +128,7 @@ static int find_foreign(const struct hostile *h, struct symbol symbol)
     return -1;
 }
 
-void hostile_meddle(struct hostile *h, struct symbol symbol, struct dec price, bool ours)
+void hostile_trade_foreign(struct hostile *h, struct symbol symbol, struct dec price, bool ours)
 {
     int index = find_foreign(h, symbol);
     h->foreign_order = rng_chance(h->rng, 0.3);
@@ -151,8 +152,8 @@ static const struct venue_report *closed_by(const struct hostile *h, const char 
     return NULL;
 }
 
-/* Our order meets somebody else's position: a close takes it, an entry is turned away. */
-static bool meet_foreign(struct hostile *h, const struct order *order)
+/* Our order in a symbol with a foreign position: a close reduces it, an entry is rejected. */
+static bool match_foreign(struct hostile *h, const struct order *order)
 {
     int index = find_foreign(h, order->symbol);
     struct quote quote;
@@ -199,7 +200,7 @@ static void arrive(struct hostile *h, const struct hostile_call *call)
     const struct order *o = &call->order;
     if (call->amends) {
         venue_amend(h->inner, o->client_id, o->stop, o->target);
-    } else if (!meet_foreign(h, o)) {
+    } else if (!match_foreign(h, o)) {
         struct order taken = *o;
         taken.stop_away = h->prices ? DEC_ZERO : o->stop_away;
         taken.target_away = h->prices ? DEC_ZERO : o->target_away;
@@ -236,7 +237,7 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 
 /* ---------------------------------------------------------------- calls */
 
-/* An order that is still on its way is lost for good or arrives now: so that an answer about it
+/* Decides whether an order under way is lost for good or arrives now, so that an answer about it
  * stays true. */
 static void settle_call(struct hostile *h, const char *client_id)
 {
@@ -252,7 +253,7 @@ static void settle_call(struct hostile *h, const char *client_id)
     }
 }
 
-/* What stands in the market, or may: of all symbols, and of those of one tier. */
+/* The exposure: of all symbols, and of those of one tier. */
 struct stakes {
     double all;
     double tier;
@@ -265,7 +266,7 @@ static void add_stake(const struct hostile *h, struct symbol symbol, double noti
     ret->tier += risk_tier(h->settings, symbol) == tier ? notional : 0;
 }
 
-/* The worst of what it was decided on, what it costs now, and what its first level asks. */
+/* The highest of the decision price, the current price and the best ask. */
 static double price_of_entry(struct hostile *h, const struct order *o)
 {
     double price = dec_to_double(
@@ -275,8 +276,8 @@ static double price_of_entry(struct hostile *h, const struct order *o)
     return shown && dec_to_double(quote.ask) > price ? dec_to_double(quote.ask) : price;
 }
 
-/* Positions at the prices that the step decided on, what is left of entries that live (this one is
- * on disk already), and what is known to be somebody else's. */
+/* Positions at the prices of the step, the rest of entries that are alive (this one is on disk
+ * already), and known foreign positions. */
 static struct stakes count_stakes(struct hostile *h, int tier)
 {
     struct stakes ret = {0, 0};
@@ -308,79 +309,82 @@ static struct stakes count_stakes(struct hostile *h, int tier)
     return ret;
 }
 
-/* What the breaker watches must not have been beyond its limit when an entry was made. */
-static void watch_losses(struct hostile *h, const struct order *o, double equity)
+/* Checks that the breaker's limits were respected when an entry was made. */
+static void check_losses(struct hostile *h, const struct order *o, double equity)
 {
     const struct settings *limits = h->settings;
     const struct engine_state *s = engine_state(driver_engine(h->driver));
     if (s->consecutive_losses >= limits->max_consecutive_losses) {
-        complain(h, "%s opens after %d losses in a row", o->client_id, (int)s->consecutive_losses);
+        report_violation(h, "%s opens after %d losses in a row", o->client_id,
+                         (int)s->consecutive_losses);
     }
     if (equity < dec_to_double(s->equity_peak) * (1 - limits->max_drawdown_pct / 100) ||
         equity < dec_to_double(s->day_start_equity) * (1 - limits->max_daily_loss_pct / 100)) {
-        complain(h, "%s opens after too large a loss: %.2f left", o->client_id, equity);
+        report_violation(h, "%s opens beyond the loss limit: equity %.2f", o->client_id, equity);
     }
 }
 
-static void watch_entry(struct hostile *h, const struct order *o)
+static void check_entry(struct hostile *h, const struct order *o)
 {
     if (h->entries_forbidden) {
-        complain(h, "%s opens while nothing may be opened", o->client_id);
+        report_violation(h, "%s opens while entries are forbidden", o->client_id);
     }
     const struct settings *limits = h->settings;
     double notional = dec_to_double(o->qty) * dec_to_double(o->reference_price);
-    /* As the step left it: the order was decided on these prices. */
+    /* As the step left it: the order was decided at these prices. */
     const struct engine *engine = driver_engine(h->driver);
     struct engine_now now = {.wall_us = h->clock->now_wall_us};
     engine_snapshot(engine, &now, &h->snapshot);
     double equity = dec_to_double(h->snapshot.equity) * (1 + 1e-9);
     int tier = risk_tier(limits, o->symbol);
     struct stakes stakes = count_stakes(h, tier);
-    watch_losses(h, o, equity);
+    check_losses(h, o, equity);
     if (notional > equity * limits->max_position_pct / 100) {
-        complain(h, "%s has a notional of %.2f of %.2f", o->client_id, notional, equity);
+        report_violation(h, "%s has a notional of %.2f at an equity of %.2f", o->client_id,
+                         notional, equity);
     }
     if (stakes.all > equity * limits->max_exposure_pct / 100 ||
         stakes.all > equity * limits->max_leverage) {
-        complain(h, "%s brings the exposure to %.2f of %.2f", o->client_id, stakes.all, equity);
+        report_violation(h, "%s raises the exposure to %.2f at an equity of %.2f", o->client_id,
+                         stakes.all, equity);
     }
     if (stakes.tier > equity * limits->tiers[tier].max_exposure_pct / 100) {
-        complain(h, "%s brings the exposure of tier %d to %.2f of %.2f", o->client_id, tier + 1,
-                 stakes.tier, equity);
+        report_violation(h, "%s raises the exposure of tier %d to %.2f at an equity of %.2f",
+                         o->client_id, tier + 1, stakes.tier, equity);
     }
     for (int i = 0; i < h->snapshot.foreign_count; i++) {
         if (symbol_equal(h->snapshot.foreign[i].symbol, o->symbol)) {
-            complain(h, "%s opens beside a foreign position", o->client_id);
+            report_violation(h, "%s opens beside a foreign position", o->client_id);
         }
     }
-    int lately = 0;
+    int recent = 0;
     h->entries_us[h->entry_count++] = o->created_us;
     for (int i = 0; i < h->entry_count; i++) {
-        lately += o->created_us - h->entries_us[i] < USEC_PER_MIN;
+        recent += o->created_us - h->entries_us[i] < USEC_PER_MIN;
     }
-    if (lately > limits->max_orders_per_minute) {
-        complain(h, "%s is the %dth entry in a minute", o->client_id, lately);
+    if (recent > limits->max_orders_per_minute) {
+        report_violation(h, "%s is entry %d within a minute", o->client_id, recent);
     }
     double loss = dec_to_double(o->qty) * dec_to_double(o->stop_away);
     if (loss <= 0 || loss > equity * limits->risk_per_trade_pct / 100) {
-        complain(h, "%s may lose %.2f of %.2f at its stop", o->client_id, loss, equity);
+        report_violation(h, "%s risks %.2f at its stop with an equity of %.2f", o->client_id, loss,
+                         equity);
     }
     const struct dec low = o->side == SIDE_LONG ? o->stop : o->target;
     const struct dec high = o->side == SIDE_LONG ? o->target : o->stop;
     if (low.e8 <= 0 || low.e8 >= o->reference_price.e8 || high.e8 <= o->reference_price.e8) {
-        complain(h, "%s has no stop and target around its price", o->client_id);
+        report_violation(h, "%s has no valid stop and target", o->client_id);
     }
     struct trade newest;
     struct err err = {0};
     if (trade_table_list(h->store, &(struct trade_query){.symbol = o->symbol}, &newest, 1, &err) ==
             1 &&
         newest.closed_us + limits->cooldown_us > o->created_us) {
-        complain(h, "%s opens while %s cools down", o->client_id, o->symbol.name);
+        report_violation(h, "%s opens during the cooldown of %s", o->client_id, o->symbol.name);
     }
 }
 
-/* What is in the file, not what the engine believes of it. Only orders that close may rest on it.
- */
+/* Whether the file, not the engine, holds the order. Only orders that close may depend on it. */
 static bool is_in_reserve(struct hostile *h, const struct order *order)
 {
     struct reserve *file = reserve_view(h->reserve);
@@ -395,29 +399,30 @@ static bool is_in_reserve(struct hostile *h, const struct order *order)
     return found;
 }
 
-static void watch_send(struct hostile *h, const struct order *order)
+static void check_send(struct hostile *h, const struct order *order)
 {
     struct order row;
     struct err err = {0};
     if (order_table_get(h->store, order->client_id, &row, &err) < 0) {
         if (!is_in_reserve(h, order)) {
-            complain(h, "%s left without an intent on disk", order->client_id);
+            report_violation(h, "%s was sent without an intent on disk", order->client_id);
         }
     } else if (row.state != ORDER_PREPARED) {
-        complain(h, "%s left in state %s", order->client_id, order_state_name(row.state));
+        report_violation(h, "%s was sent in state %s", order->client_id,
+                         order_state_name(row.state));
     }
     for (int i = 0; i < h->sent_count; i++) {
         if (strcmp(h->sent[i], order->client_id) == 0) {
-            complain(h, "%s was sent twice", order->client_id);
+            report_violation(h, "%s was sent twice", order->client_id);
         }
     }
     ASSERT(h->sent_count < HOSTILE_SENT_MAX);
     memcpy(h->sent[h->sent_count++], order->client_id, CLIENT_ID_SIZE);
     if (order->kind == ORDER_ENTRY) {
-        watch_entry(h, order);
+        check_entry(h, order);
     } else if (order->decision_id != 0 &&
                engine_state(driver_engine(h->driver))->state == TRADING_EMERGENCY) {
-        complain(h, "%s closes on a signal during an emergency stop", order->client_id);
+        report_violation(h, "%s closes on a signal during an emergency stop", order->client_id);
     }
 }
 
@@ -427,7 +432,7 @@ static void hostile_send(struct venue *venue, const struct order *order)
     if (h->dead) {
         return;
     }
-    watch_send(h, order);
+    check_send(h, order);
     if (hostile_is_halted(h)) {
         if (rng_chance(h->rng, 0.5)) {
             answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id);
@@ -448,7 +453,8 @@ static void hostile_send(struct venue *venue, const struct order *order)
         return;
     }
     if (chance(h, 0.1)) {
-        answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND, order->client_id); /* and arrives */
+        answer(h, VENUE_NO_ANSWER, VENUE_CALL_SEND,
+               order->client_id); /* arrives without an answer */
     }
     int64_t delay_us = delay(h, 4 * USEC_PER_SEC);
     if (delay_us > 0 && h->call_count < HOSTILE_CALLS_MAX) {
@@ -459,7 +465,7 @@ static void hostile_send(struct venue *venue, const struct order *order)
     arrive(h, &(struct hostile_call){.order = *order});
 }
 
-/* Nothing but silence while the venue is halted; true: the call ends here. */
+/* Always lost while the venue is halted. True: the call ends here. */
 static bool is_lost(struct hostile *h, double probability, enum venue_call asked,
                     const char *client_id)
 {
@@ -511,17 +517,17 @@ static void hostile_list(struct venue *venue, int64_t ask_id, int64_t after_fund
     }
 }
 
-static void watch_amend(struct hostile *h, const char *client_id, struct dec stop,
+static void check_amend(struct hostile *h, const char *client_id, struct dec stop,
                         struct dec target)
 {
     struct order row;
     struct err err = {0};
     if (order_table_get(h->store, client_id, &row, &err) < 0 || dec_cmp(row.stop, stop) != 0 ||
         dec_cmp(row.target, target) != 0) {
-        complain(h, "an amendment of %s is not on disk", client_id);
+        report_violation(h, "an amendment of %s is not on disk", client_id);
     }
     if (stop.e8 <= 0 || target.e8 <= 0) {
-        complain(h, "an amendment takes the stop of %s away", client_id);
+        report_violation(h, "an amendment removes the stop of %s", client_id);
     }
     struct hostile_amend *a = &h->amends[h->amendments++ % HOSTILE_AMENDS_MAX];
     *a = (struct hostile_amend){.stop = stop, .target = target};
@@ -546,10 +552,10 @@ static void hostile_amend(struct venue *venue, const char *client_id, struct dec
 {
     struct hostile *h = of(venue);
     if (!h->dead) {
-        watch_amend(h, client_id, stop, target);
+        check_amend(h, client_id, stop, target);
     }
     if (is_lost(h, 0.15, VENUE_CALL_AMEND, client_id) || chance(h, 0.15)) {
-        return; /* said, or not */
+        return; /* answered or not */
     }
     struct hostile_call call = {.amends = true, .order = {.stop = stop, .target = target}};
     (void)str_copy(str_c(client_id), call.order.client_id, sizeof(call.order.client_id));
@@ -598,7 +604,7 @@ static void spoil(struct hostile *h, struct source_bar *bar)
         c->low = DEC_ZERO;
         break;
     case 2:
-        c->close = DEC_INVALID; /* what NaN becomes */
+        c->close = DEC_INVALID; /* as a feed would convert NaN */
         break;
     case 3:
         c->open_us -= 10 * USEC_PER_MIN;
@@ -612,7 +618,7 @@ static void spoil(struct hostile *h, struct source_bar *bar)
     }
 }
 
-/* From here on the symbol costs more or less, from one minute to the next. */
+/* From now on the symbol's price is multiplied by a factor. */
 static void shift(struct hostile *h, struct candle *c, int index)
 {
     if (chance(h, 0.0005)) {
@@ -635,7 +641,7 @@ static int hostile_next(struct source *source, struct source_bar ret[SYMBOLS_MAX
         ret[kept] = ret[i];
         shift(h, &ret[kept].candle, i);
         if (chance(h, 0.02) || hostile_is_halted(h)) {
-            continue; /* this minute never comes */
+            continue; /* this minute is never sent */
         }
         if (chance(h, 0.02)) {
             spoil(h, &ret[kept]);
@@ -668,7 +674,7 @@ static const struct source_ops hostile_source_ops = {
     .load = hostile_load,
 };
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- lifecycle */
 
 void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,
                   const struct clock_fake *clock)
@@ -679,7 +685,7 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->rng = rng;
     h->store = store;
     h->clock = clock;
-    h->evil = 1;
+    h->fault_scale = 1;
     h->prices = rng_chance(rng, 0.5);
     for (int i = 0; i < SYMBOLS_MAX; i++) {
         h->gap[i] = dec_from_int(1);

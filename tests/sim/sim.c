@@ -2,16 +2,16 @@
  * sim.c: the engine, its driver and the paper venue on a fake clock, under seeded faults.
  *
  *     sim --seeds 500            seeds 1..500, one TAP line
- *     sim --seeds 1 --seed 17    one of them again
- *     sim --list seeds.txt       those that failed once, before the others
+ *     sim --seeds 1 --seed 17    only seed 17
+ *     sim --list seeds.txt       first replays the seeds that failed in the past
  *
  * Faults: those of hostile.h on a paper venue with a thin book, random rejections, funding and
- * latency; a disk that fails for a write or for half a minute, the reserve now and then with it, a
- * crash before any single write (the open transaction is rolled back, a note of the reserve is
- * torn, the process is gone, another starts on what is left), a wall clock that jumps, requests at
- * any moment, amendments among them, one of them asked twice. After every round the
- * invariants below are checked; at the end the faults stop and everything has to agree to the last
- * unit. The same seed does the same again.
+ * latency; a disk that fails for a single write or for half a minute, sometimes together with the
+ * reserve; a crash before any single write (the open transaction is rolled back, a note of the
+ * reserve is torn, and a new process starts from what is on disk); a wall clock that jumps;
+ * requests at any moment, including amendments, and one request sent twice. After every round the
+ * invariants below are checked. At the end the faults stop, and engine and venue must agree to the
+ * last unit. A seed always gives the same run.
  */
 #include "base/check.h"
 #include "base/log.h"
@@ -28,17 +28,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define ROUNDS          600
-#define CALM_ROUNDS     120
-#define START_US        INT64_C(1790000000000000)
-#define FLAT_WITHIN_US  (60 * USEC_PER_SEC) /* six time-outs in a row under faults */
-#define AGREE_WITHIN_US (6 * USEC_PER_SEC)
-#define TRADES_LIMIT    4096
-#define CLEARS_MAX      1024
+#define ROUNDS           600
+#define FAULTLESS_ROUNDS 120
+#define START_US         INT64_C(1790000000000000)
+#define FLAT_WITHIN_US   (60 * USEC_PER_SEC) /* six timeouts in a row under faults */
+#define AGREE_WITHIN_US  (6 * USEC_PER_SEC)
+#define TRADES_LIMIT     4096
+#define CLEARS_MAX       1024
 
-/* What an engine knows that has to outlive it. */
+/* The engine's state that must survive a crash. */
 struct sim_memory {
-    bool valid; /* and all of it has been written */
+    bool valid; /* and all of it is on disk */
     struct engine_state state;
     int position_count;
     struct position positions[POSITIONS_MAX];
@@ -55,30 +55,30 @@ struct sim {
     struct driver *driver;
     struct bus_reader reader;
 
-    struct rng disk_rng; /* of what follows */
+    struct rng disk_rng; /* for the disk faults */
     struct reserve *reserve;
-    int64_t outage_mono_us;   /* the disk takes nothing until then */
-    bool outage_all;          /* nor does the reserve */
-    int64_t answered_stop_id; /* of the newest that was answered */
-    int64_t stop_id;          /* of the newest that was asked for */
+    int64_t outage_mono_us;   /* all writes fail until then */
+    bool outage_all;          /* and those of the reserve */
+    int64_t answered_stop_id; /* the newest answered one */
+    int64_t stop_id;          /* the newest requested one */
     int clear_count;
     int64_t clear_ids[CLEARS_MAX];
-    bool stop_stands;   /* somebody was told that an emergency stop is active */
-    double write_fails; /* chance that a write fails and is tried again */
-    double write_kills; /* chance that the process dies at a write */
+    bool stop_reported; /* an emergency stop was reported as active */
+    double write_fails; /* probability that a write fails; it is retried */
+    double write_kills; /* probability that the process dies at a write */
     int64_t next_request;
     struct request last_request;
-    struct snapshot before;  /* as published before the round */
-    struct sim_memory known; /* what the engine held then */
-    int64_t stopped_mono_us; /* since an emergency stop that is not verified flat yet */
-    int64_t differ_mono_us;  /* since when a bracket is another than at the venue */
-    int64_t beyond_mono_us;  /* since when an entry lives with the exposure beyond a limit */
-    int ignored_halts;       /* rounds in a row */
+    struct snapshot before;  /* published before the round */
+    struct sim_memory known; /* the engine's state at that time */
+    int64_t stopped_mono_us; /* start of an emergency stop that is not verified flat yet */
+    int64_t differ_mono_us;  /* since when a bracket differs from the venue's */
+    int64_t beyond_mono_us;  /* since when an entry is alive while the exposure exceeds a limit */
+    int ignored_halts;       /* consecutive rounds */
     int crashes;
     char what[256];
 };
 
-/* Over all seeds: a simulation in which nothing happens proves nothing. */
+/* Totals over all seeds: a simulation in which nothing happens proves nothing. */
 static struct {
     int64_t trades;
     int64_t crashes;
@@ -89,10 +89,10 @@ static struct {
     int64_t unknown;
     int64_t refused;
     int64_t partials;
-    int64_t laggards;
+    int64_t outdated;
     int64_t payments;
     int64_t amendments;
-    int64_t amended; /* brackets that the venue moved */
+    int64_t amended; /* brackets changed by the venue */
     int64_t halts;
     int64_t gaps;
     int64_t foreigners;
@@ -118,7 +118,7 @@ static int fault(const char *what, void *userdata)
     if (sim->hostile.dead) {
         return -ERR_DB_FAILED;
     }
-    /* The history of a first start is thousands of rows in one transaction. */
+    /* A first start writes thousands of candles in one transaction. */
     bool candles = strstr(what, "INTO candles") != NULL || strstr(what, "FROM candles") != NULL;
     double rarely = candles ? 0.01 : 1;
     if (sim->clock.now_mono_us < sim->outage_mono_us) {
@@ -158,8 +158,8 @@ static void start(struct sim *sim)
     sim->hostile.driver = sim->driver;
 }
 
-/* As it was, or as it was asked for: an answer to that may have come by now. The venue may not have
- * got further than an amendment before the last. */
+/* Whether the bracket is the old one or a requested one, whose answer may have arrived since. The
+ * venue may not have processed the latest amendments yet. */
 static bool same_bracket(const struct sim *sim, const struct position *now,
                          const struct position *before)
 {
@@ -167,7 +167,7 @@ static bool same_bracket(const struct sim *sim, const struct position *now,
            hostile_was_asked(&sim->hostile, now->client_id, now->stop, now->target);
 }
 
-static void remember(const struct sim *sim, struct sim_memory *ret)
+static void save_memory(const struct sim *sim, struct sim_memory *ret)
 {
     const struct engine *engine = driver_engine(sim->driver);
     ret->valid = engine != NULL && driver_snapshot(sim->driver)->last_err == 0;
@@ -191,7 +191,7 @@ static bool same_cooldowns(const struct engine_state *a, const struct engine_sta
     return same;
 }
 
-/* All but the clock, which moves without being written. */
+/* All but the clock, which advances without being written. */
 static bool same_state(const struct engine_state *a, const struct engine_state *b)
 {
     return a->state == b->state && strcmp(a->state_reason, b->state_reason) == 0 &&
@@ -231,7 +231,7 @@ static bool is_on_disk(const struct sim_memory *memory, const struct engine_stat
     return same;
 }
 
-/* A clear that took effect, and whose answer was lost with the process. */
+/* A clear took effect, but the process died before its answer was published. */
 static bool was_cleared(struct sim *sim)
 {
     for (int i = 0; i < sim->clear_count; i++) {
@@ -240,7 +240,7 @@ static bool was_cleared(struct sim *sim)
         if (sim->clear_ids[i] > sim->answered_stop_id &&
             request_table_result(sim->store, sim->clear_ids[i], &result, &err) >= 0 &&
             result.found && result.err_id == ERR_NONE) {
-            sim->stop_stands = false;
+            sim->stop_reported = false;
         }
     }
     struct reserve *file = reserve_view(sim->reserve);
@@ -249,14 +249,14 @@ static bool was_cleared(struct sim *sim)
         if (reserve_read(file, i, &note) && note.kind == RESERVE_REQUEST &&
             note.request.kind == REQUEST_CLEAR_EMERGENCY && note.request_err == ERR_NONE &&
             note.request.id > sim->answered_stop_id) {
-            sim->stop_stands = false;
+            sim->stop_reported = false;
         }
     }
     reserve_free(file);
-    return !sim->stop_stands;
+    return !sim->stop_reported;
 }
 
-/* The newest trading state in the reserve; TRADING_STARTING: none stands there. */
+/* The newest trading state in the reserve; TRADING_STARTING: there is none. */
 static enum trading_state kept_state(struct sim *sim)
 {
     enum trading_state state = TRADING_STARTING;
@@ -281,8 +281,8 @@ static bool is_among(const struct position *p, const struct position *list, int 
     return false;
 }
 
-/* died: what the engine held when the process ended. On disk is either that, or what it held before
- * the round in which it ended: never something in between. */
+/* died: the engine's state when the process ended. The disk must hold either that state or the
+ * state before the last round, never a mixture. */
 static bool check_restart(struct sim *sim, const struct sim_memory *died)
 {
     struct err err = {0};
@@ -292,7 +292,7 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
     int rc = state_table_load(sim->store, &before, &err);
     if (sim->known.valid && rc >= 0 && !is_on_disk(&sim->known, &before, positions, count) &&
         !is_on_disk(died, &before, positions, count)) {
-        return fail(sim, "what is on disk is neither what was before the crash nor after it");
+        return fail(sim, "the disk holds neither the state before the crash nor that after it");
     }
     sim->known.valid = false;
     enum trading_state kept = kept_state(sim);
@@ -301,11 +301,11 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
         (void)driver_round(sim->driver);
         clock_fake_advance(&sim->clock, USEC_PER_SEC);
         if (sim->hostile.dead) {
-            return true; /* it died again while starting */
+            return true; /* it crashed again during the start */
         }
     }
     if (driver_engine(sim->driver) == NULL) {
-        return fail(sim, "does not start again");
+        return fail(sim, "cannot restart");
     }
     if (rc == -ERR_STORE_NOT_FOUND) {
         return true;
@@ -314,17 +314,18 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
     if (rc < 0 || count < 0) {
         return fail(sim, "the database cannot be read: %s", err.context);
     }
-    /* The first rounds may already have learnt of fills; what a person said must stand. */
+    /* The first rounds may already have learnt of new fills, but requests must still be in effect.
+     */
     if (after->run <= before.run) {
         return fail(sim, "run %lld follows run %lld", (long long)after->run, (long long)before.run);
     }
-    if (sim->stop_stands && after->state != TRADING_EMERGENCY && !was_cleared(sim)) {
-        return fail(sim, "an emergency stop that was answered became %s over a restart",
+    if (sim->stop_reported && after->state != TRADING_EMERGENCY && !was_cleared(sim)) {
+        return fail(sim, "an answered emergency stop became %s after a restart",
                     trading_state_name(after->state));
     }
     if ((before.state == TRADING_PAUSED || before.state == TRADING_EMERGENCY) &&
         after->state != before.state && after->state != kept) {
-        return fail(sim, "state %s became %s over a restart", trading_state_name(before.state),
+        return fail(sim, "state %s became %s after a restart", trading_state_name(before.state),
                     trading_state_name(after->state));
     }
     if (after->fills == before.fills) {
@@ -332,9 +333,9 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
         const struct position *now = engine_positions(driver_engine(sim->driver), &now_count);
         bool paid = after->last_funding_id != before.last_funding_id;
         if (after->trades != before.trades || !same_cooldowns(after, &before)) {
-            return fail(sim, "trades or cooldowns are others after a restart");
+            return fail(sim, "trades or cooldowns differ after a restart");
         }
-        /* What the reserve tells of somebody else's positions that were being closed. */
+        /* The reserve may contain foreign positions that were being closed. */
         int adopted = 0;
         for (int i = 0; i < now_count; i++) {
             adopted += now[i].client_id[0] == '\0' && !is_among(&now[i], positions, count);
@@ -343,7 +344,7 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
             (!paid && ((adopted == 0 && dec_cmp(after->cash, before.cash) != 0) ||
                        dec_cmp(after->realised, before.realised) != 0 ||
                        dec_cmp(after->fees, before.fees) != 0))) {
-            return fail(sim, "%d positions became %d over a restart", count, now_count);
+            return fail(sim, "%d positions became %d after a restart", count, now_count);
         }
         for (int i = 0; i < count; i++) {
             bool found = false;
@@ -355,8 +356,7 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
                                   same_bracket(sim, &now[j], &positions[i]));
             }
             if (!found) {
-                return fail(sim, "position %s is another after a restart",
-                            positions[i].symbol.name);
+                return fail(sim, "position %s differs after a restart", positions[i].symbol.name);
             }
         }
     }
@@ -366,18 +366,19 @@ static bool check_restart(struct sim *sim, const struct sim_memory *died)
 static bool crash(struct sim *sim)
 {
     struct sim_memory died;
-    remember(sim, &died);
+    save_memory(sim, &died);
     sim->crashes++;
     totals.outage_crashes += sim->clock.now_mono_us < sim->outage_mono_us;
     driver_free(sim->driver);
     sim->driver = NULL;
     trading_store_rollback(sim->store);
     hostile_crash(&sim->hostile);
-    /* What was only in memory is gone with the process: the switch, and requests nobody took. */
+    /* Lost with the process, since it was only in memory: the kill switch, and requests in the
+     * ring. */
     shared_halt_clear(&sim->shared, shared_halt_generation(&sim->shared));
     struct request lost;
     while (ring_pop(sim->shared.requests, &lost)) {}
-    sim->stopped_mono_us = 0; /* what was verified is asked for again */
+    sim->stopped_mono_us = 0; /* verification starts again */
     double kills = sim->write_kills;
     sim->write_kills = rng_chance(&sim->rng, 0.2) ? 0.02 : 0;
     bool ok = check_restart(sim, &died);
@@ -385,7 +386,7 @@ static bool crash(struct sim *sim)
     return ok;
 }
 
-/* Somewhere around the price, now and then on the wrong side of it, or of nothing at all. */
+/* A bracket around the price, sometimes on the wrong side, or for a symbol without a position. */
 static void want_bracket(struct sim *sim, struct request *r)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
@@ -412,8 +413,8 @@ static void ask_amendment(struct sim *sim)
     (void)ring_push(sim->shared.requests, &amend);
 }
 
-/* Somebody else trades on the account, where nothing of ours is open or on its way. */
-static void meddle(struct sim *sim)
+/* Someone else trades on the account, in a symbol in which nothing of ours is open or under way. */
+static void trade_foreign(struct sim *sim)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
     const struct paper_book *book = &driver_paper(sim->driver)->book;
@@ -426,7 +427,8 @@ static void meddle(struct sim *sim)
     for (int i = 0; i < s->position_count; i++) {
         ours = ours || symbol_equal(s->positions[i].symbol, symbol);
     }
-    hostile_meddle(&sim->hostile, symbol, engine_price(driver_engine(sim->driver), symbol), ours);
+    hostile_trade_foreign(&sim->hostile, symbol, engine_price(driver_engine(sim->driver), symbol),
+                          ours);
 }
 
 static void ask(struct sim *sim)
@@ -467,13 +469,13 @@ static bool check_markets(struct sim *sim, const struct snapshot *s)
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *m = &s->markets[i];
         if (!dec_is_valid(m->price) || m->price.e8 <= 0 || m->updated_us > s->market_us) {
-            return fail(sim, "%s has a price that cannot be", m->symbol.name);
+            return fail(sim, "%s has an impossible price", m->symbol.name);
         }
     }
     return true;
 }
 
-/* As far from what the entry cost as it was decided, unless a person has put it elsewhere. */
+/* Stop and target at the decided distance from the entry price, unless a person moved them. */
 static bool is_measured(const struct order *entry)
 {
     struct order there = *entry;
@@ -481,7 +483,7 @@ static bool is_measured(const struct order *entry)
     return there.stop.e8 == entry->stop.e8 && there.target.e8 == entry->target.e8;
 }
 
-/* Stop and target are where the venue has them, and where they were wanted last. */
+/* Whether the stops and targets of our positions are the venue's, and the wanted ones. */
 static bool brackets_agree(const struct sim *sim)
 {
     const struct paper_book *book = &driver_paper(sim->driver)->book;
@@ -493,7 +495,7 @@ static bool brackets_agree(const struct sim *sim)
         int index = paper_book_find(book, p->symbol);
         struct order entry;
         if (p->client_id[0] == '\0' || index < 0) {
-            continue; /* somebody else's; or gone already, which the next listing tells */
+            continue; /* foreign, or already closed, as the next listing will show */
         }
         if (dec_cmp(book->positions[index].stop, p->stop) != 0 ||
             dec_cmp(book->positions[index].target, p->target) != 0 ||
@@ -505,17 +507,17 @@ static bool brackets_agree(const struct sim *sim)
     return true;
 }
 
-/* Not at once, but soon, when nothing gets lost any more. */
+/* They must agree soon after faults stop losing messages, not at once. */
 static bool check_brackets(struct sim *sim)
 {
-    if (sim->hostile.evil > 0 || driver_engine(sim->driver) == NULL || brackets_agree(sim)) {
+    if (sim->hostile.fault_scale > 0 || driver_engine(sim->driver) == NULL || brackets_agree(sim)) {
         sim->differ_mono_us = sim->clock.now_mono_us;
     }
     return sim->clock.now_mono_us - sim->differ_mono_us <= AGREE_WITHIN_US ||
-           fail(sim, "a stop or a target is not where the venue has it");
+           fail(sim, "a stop or target differs from the venue's");
 }
 
-/* An entry that would carry the account beyond its limits is cancelled, not at once, but soon. */
+/* An entry that would exceed the account's limits is cancelled soon, not at once. */
 static bool check_exposure(struct sim *sim)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
@@ -531,11 +533,11 @@ static bool check_exposure(struct sim *sim)
     for (int i = 0; i < count; i++) {
         entries = entries || alive[i].kind == ORDER_ENTRY;
     }
-    if (sim->hostile.evil > 0 || !beyond || !entries) {
+    if (sim->hostile.fault_scale > 0 || !beyond || !entries) {
         sim->beyond_mono_us = sim->clock.now_mono_us;
     }
     return sim->clock.now_mono_us - sim->beyond_mono_us <= AGREE_WITHIN_US ||
-           fail(sim, "entries wait to fill with an exposure of %.2f", s->risk.exposure_pct);
+           fail(sim, "entries are waiting to fill at an exposure of %.2f", s->risk.exposure_pct);
 }
 
 static bool is_clear(const struct sim *sim, int64_t id)
@@ -548,7 +550,7 @@ static bool is_clear(const struct sim *sim, int64_t id)
     return false;
 }
 
-/* What people were told: it stands, whatever happens to the process. */
+/* Checks the events that people receive: what they report must survive a crash. */
 static void receive(struct sim *sim)
 {
     struct bus_event raw;
@@ -556,10 +558,10 @@ static void receive(struct sim *sim)
         struct event e;
         memcpy(&e, &raw, sizeof(e));
         if (e.id == sim->stop_id && e.code == ERR_NONE && e.id != sim->answered_stop_id) {
-            sim->answered_stop_id = e.id; /* the same again is an answer of before */
-            sim->stop_stands = true;
+            sim->answered_stop_id = e.id; /* a repeated answer */
+            sim->stop_reported = true;
         } else if (e.code == ERR_NONE && is_clear(sim, e.id)) {
-            sim->stop_stands = false;
+            sim->stop_reported = false;
         }
     }
 }
@@ -569,8 +571,8 @@ static bool check_round(struct sim *sim, bool halted)
 {
     const struct snapshot *s = driver_snapshot(sim->driver);
     const struct paper *paper = driver_paper(sim->driver);
-    if (sim->hostile.complaint[0] != '\0') {
-        return fail(sim, "%s", sim->hostile.complaint);
+    if (sim->hostile.violation[0] != '\0') {
+        return fail(sim, "%s", sim->hostile.violation);
     }
     if (!s->books_balance) {
         return fail(sim, "books do not balance");
@@ -583,17 +585,18 @@ static bool check_round(struct sim *sim, bool halted)
         (s->drawdown_pct > limits->max_drawdown_pct * (1 + 1e-9) ||
          s->daily_loss_pct > limits->max_daily_loss_pct * (1 + 1e-9) ||
          s->risk.losses_in_a_row >= limits->max_consecutive_losses)) {
-        return fail(sim, "active with a drawdown of %.2f, %.2f in a day, %lld losses in a row",
+        return fail(sim,
+                    "active with a drawdown of %.2f, a daily loss of %.2f, %lld losses in a row",
                     s->drawdown_pct, s->daily_loss_pct, (long long)s->risk.losses_in_a_row);
     }
-    /* The first of two rounds may still have committed what was decided before. */
+    /* The first of two rounds may still commit an earlier decision. */
     bool stopping = !halted || !shared_is_halted(&sim->shared) ||
                     driver_engine(sim->driver) == NULL || s->state == TRADING_EMERGENCY;
     sim->ignored_halts = stopping ? 0 : sim->ignored_halts + 1;
     if (sim->ignored_halts > 1) {
         return fail(sim, "the kill switch is set in state %s", trading_state_name(s->state));
     }
-    int opened = 0; /* what is only in the books to be closed was opened by somebody else */
+    int opened = 0; /* an adopted position was opened by someone else */
     for (int i = 0; i < s->position_count; i++) {
         const struct position *p = &s->positions[i];
         opened += p->client_id[0] != '\0';
@@ -607,11 +610,11 @@ static bool check_round(struct sim *sim, bool halted)
         }
     }
     if (opened > s->max_positions) {
-        return fail(sim, "%d of %d positions", opened, s->max_positions);
+        return fail(sim, "%d positions, the limit is %d", opened, s->max_positions);
     }
     if (paper->book.position_count > s->max_positions) {
-        return fail(sim, "the venue holds %d of %d positions", paper->book.position_count,
-                    s->max_positions);
+        return fail(sim, "the venue holds %d positions, the limit is %d",
+                    paper->book.position_count, s->max_positions);
     }
     if (s->state != TRADING_EMERGENCY) {
         sim->stopped_mono_us = 0;
@@ -625,12 +628,12 @@ static bool check_round(struct sim *sim, bool halted)
         }
         bool flat = paper->book.position_count == 0 && paper->book.open_count == 0;
         if (s->verified_flat && !flat) {
-            return fail(sim, "verified flat, but the venue holds something");
+            return fail(sim, "verified flat, but the venue is not flat");
         }
         if (s->verified_flat) {
             sim->stopped_mono_us = sim->clock.now_mono_us;
         } else if (sim->clock.now_mono_us - sim->stopped_mono_us > FLAT_WITHIN_US) {
-            return fail(sim, "not flat long after an emergency stop: %d positions, %d orders",
+            return fail(sim, "still not flat after an emergency stop: %d positions, %d orders",
                         s->position_count, (int)s->open_orders);
         }
     }
@@ -638,7 +641,7 @@ static bool check_round(struct sim *sim, bool halted)
     return true;
 }
 
-/* Every payment of the venue was booked, once. */
+/* Every payment of the venue was booked exactly once. */
 static bool check_funding(struct sim *sim)
 {
     const struct engine_state *state = engine_state(driver_engine(sim->driver));
@@ -649,14 +652,14 @@ static bool check_funding(struct sim *sim)
     if (funding_table_sum(sim->store, &payments, &paid, &err) < 0 ||
         state->last_funding_id != book->next_funding_id - 1 || payments != state->last_funding_id ||
         dec_cmp(paid, state->funding) != 0) {
-        return fail(sim, "%lld payments are booked of %lld", (long long)payments,
+        return fail(sim, "%lld of %lld payments are booked", (long long)payments,
                     (long long)book->next_funding_id - 1);
     }
     totals.payments += payments;
     return true;
 }
 
-/* With the faults gone and nothing under way, engine and venue must tell the same, exactly. */
+/* Once faults have stopped and nothing is under way, engine and venue must agree exactly. */
 static bool check_end(struct sim *sim)
 {
     struct err err = {0};
@@ -673,14 +676,14 @@ static bool check_end(struct sim *sim)
     if (s->unknown_orders > 0) {
         return fail(sim, "%llu orders unknown at the end", (unsigned long long)s->unknown_orders);
     }
-    /* What closing somebody else's positions brought is in our books only: there is no account of
-     * his in the paper venue's. */
+    /* The profit from closing foreign positions is only in our books: the paper venue has no
+     * account for their owner. */
     struct dec cash = dec_add(paper->book.cash, sim->hostile.foreign_profit);
     if (s->open_orders == 0 && paper->report_count == 0 && hostile_quiet(&sim->hostile) &&
         dec_cmp(state->cash, cash) != 0) {
         char ours[DEC_TEXT_SIZE];
         char theirs[DEC_TEXT_SIZE];
-        return fail(sim, "cash is %s, the venue says %s", dec_text(state->cash, ours),
+        return fail(sim, "cash is %s, the venue has %s", dec_text(state->cash, ours),
                     dec_text(cash, theirs));
     }
     if (!check_funding(sim)) {
@@ -690,12 +693,12 @@ static bool check_end(struct sim *sim)
     struct dec fees = DEC_ZERO;
     if (fill_table_sum(sim->store, &fills, &fees, &err) < 0 || fills != state->fills ||
         dec_cmp(fees, state->fees) != 0) {
-        return fail(sim, "%lld fills on disk, %lld counted", (long long)fills,
+        return fail(sim, "%lld fills on disk, the counter is %lld", (long long)fills,
                     (long long)state->fills);
     }
-    /* Profit of the closed trades, less the fees paid for what is still open and the funding, is
-     * what we realised, but for what an average price of several fills cannot express: less than
-     * a unit for each coin of each fill. */
+    /* Profit of closed trades, minus the fees of open positions and funding, equals realised,
+     * except for what the average price of several fills cannot represent: less than a unit per
+     * coin of each fill. */
     struct dec pnl = dec_neg(state->funding);
     int64_t left_over = 0;
     static struct trade trades[TRADES_LIMIT];
@@ -718,7 +721,7 @@ static bool check_end(struct sim *sim)
     totals.crashes += sim->crashes;
     totals.refused += state->refused_candles;
     totals.partials += sim->hostile.partials;
-    totals.laggards += sim->hostile.laggards;
+    totals.outdated += sim->hostile.outdated;
     totals.amendments += sim->hostile.amendments;
     totals.halts += sim->hostile.halts;
     totals.gaps += sim->hostile.gaps;
@@ -736,14 +739,14 @@ static bool turn(struct sim *sim)
         const struct engine *engine = driver_engine(sim->driver);
         bool active = engine != NULL && engine_state(engine)->state == TRADING_ACTIVE;
         bool halted = shared_is_halted(&sim->shared);
-        /* A request in the ring may change it within the round: then the next one tells. So may
-         * midnight, for the breaker. */
+        /* A request in the ring may change the state within the round, and midnight may end the
+         * breaker's: then check in the next round. */
         bool midnight = engine != NULL && engine_state(engine)->state == TRADING_BREAKER &&
                         (s->market_us + USEC_PER_HOUR) / USEC_PER_DAY > engine_state(engine)->day;
         sim->hostile.entries_forbidden =
             halted || (!active && ring_len(sim->shared.requests) == 0 && !midnight);
         sim->before = *s;
-        remember(sim, &sim->known);
+        save_memory(sim, &sim->known);
         bool full = sim->clock.now_mono_us < sim->outage_mono_us;
         int64_t wait_us = driver_round(sim->driver);
         receive(sim);
@@ -801,7 +804,7 @@ static void settings_init(struct settings *s, uint64_t seed)
     ASSERT(symbol_parse(STR_LIT("BTC-USD"), &s->symbols[0]) &&
            symbol_parse(STR_LIT("ETH-USD"), &s->symbols[1]) &&
            symbol_parse(STR_LIT("SOL-USD"), &s->symbols[2]));
-    /* One symbol meets the limit of all, two meet that of their tier. */
+    /* One symbol is subject to the limit of all, two to that of their tier. */
     s->tiers[0].symbols[s->tiers[0].symbol_count++] = s->symbols[0];
 }
 
@@ -818,10 +821,10 @@ static bool run(struct sim *sim)
             ask(sim);
         }
         if (round >= ROUNDS - 12 && round % 3 == 0) {
-            ask_amendment(sim); /* so that some are still wanted when the faults are over */
+            ask_amendment(sim); /* so that some are still pending when the faults stop */
         }
         if (rng_chance(&sim->rng, 0.01)) {
-            meddle(sim);
+            trade_foreign(sim);
         }
         if (rng_chance(&sim->rng, 0.001)) {
             hostile_halt(&sim->hostile, (int64_t)rng_below(&sim->rng, 20) * USEC_PER_SEC);
@@ -846,9 +849,9 @@ static bool run(struct sim *sim)
     sim->write_kills = 0;
     sim->outage_mono_us = 0;
     reserve_set_fault(sim->reserve, NULL, NULL);
-    sim->hostile.evil = 0;
+    sim->hostile.fault_scale = 0;
     sim->hostile.halted_mono_us = 0;
-    for (int round = 0; round < CALM_ROUNDS; round++) {
+    for (int round = 0; round < FAULTLESS_ROUNDS; round++) {
         clock_fake_advance(&sim->clock, DRIVER_ROUND_US);
         if (round % 30 == 10) {
             ask_amendment(sim);
@@ -860,7 +863,7 @@ static bool run(struct sim *sim)
     /* No new entry may be under way at the very end. */
     struct request pause = {.id = sim->next_request++, .kind = REQUEST_PAUSE};
     (void)ring_push(sim->shared.requests, &pause);
-    for (int round = 0; round < CALM_ROUNDS; round++) {
+    for (int round = 0; round < FAULTLESS_ROUNDS; round++) {
         clock_fake_advance(&sim->clock, DRIVER_ROUND_US);
         if (!turn(sim)) {
             return false;
@@ -919,8 +922,8 @@ static bool passes(int64_t seed)
     return ok;
 }
 
-/* A line is a seed and, after a blank, what it found; or a comment behind #. Returns how many
- * passed; -1: one did not, or the list cannot be read. */
+/* A line is a seed, and after a space its description; or a comment after #. Returns how many
+ * passed; -1: one failed, or the list cannot be read. */
 static int64_t replay_list(const char *path)
 {
     FILE *list = fopen(path, "re");
@@ -970,7 +973,8 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    log_set_sink(verbose ? NULL : silent, NULL); /* faults are the point, not news */
+    log_set_sink(verbose ? NULL : silent,
+                 NULL); /* the faults are intended, so log only on request */
     int64_t listed = list == NULL ? 0 : replay_list(list);
     if (listed < 0) {
         return 1;
@@ -985,21 +989,21 @@ int main(int argc, char **argv)
         int64_t count;
     } happened[] = {{"trades", totals.trades},
                     {"crashes", totals.crashes},
-                    {"times of a full disk", totals.outages},
-                    {"crashes then", totals.outage_crashes},
-                    {"positions closed then", totals.outage_trades},
+                    {"disk outages", totals.outages},
+                    {"crashes during an outage", totals.outage_crashes},
+                    {"positions closed during an outage", totals.outage_trades},
                     {"emergency stops", totals.stops},
                     {"rounds with unknown orders", totals.unknown},
                     {"candles refused", totals.refused},
                     {"partial fills", totals.partials},
-                    {"reports behind the venue", totals.laggards},
+                    {"outdated reports", totals.outdated},
                     {"funding payments", totals.payments},
-                    {"amendments asked for", totals.amendments},
-                    {"brackets moved", totals.amended},
+                    {"amendments requested", totals.amendments},
+                    {"brackets changed", totals.amended},
                     {"halts of the venue", totals.halts},
                     {"price gaps", totals.gaps},
                     {"foreign positions", totals.foreigners},
-                    {"of them closed by us", totals.foreign_closed}};
+                    {"foreign positions closed", totals.foreign_closed}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {
         printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
         if (seeds >= 50 && happened[i].count == 0) {
