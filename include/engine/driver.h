@@ -1,30 +1,33 @@
 /*
- * driver.h: one round of the engine with everything around it: database, venue, market, crossing.
+ * driver.h: one round of the engine and everything around it: database, venue, market, shared
+ * state.
  *
- *     struct driver *driver = driver_new(&options, crossing);
- *     while (running) wait_us(driver_round(driver));
+ *     struct driver *driver = driver_new(&options, shared);
+ *     while (running) {
+ *         int64_t wait_us = driver_round(driver);  // wait at most this long, then the next round
+ *     }
  *     driver_finish(driver);
  *     driver_free(driver);
  *
- * The engine thread is this in a loop; the simulator is this on a fake clock with a hostile venue.
- * Order of a round, which is what makes a crash at any moment harmless: the venue sees the minute
- * and writes its own book; the step; its inputs to the flight recorder; its outputs committed in
- * one transaction; only then orders to the venue, then events, the snapshot and the state file. The
- * state file is not worth stopping for.
- * When one of these writes fails, the same outputs are tried again for a second, unless they close
- * something or an emergency stop is active. Then the rounds go on, behind their disk:
- * - outputs wait in memory (backlog.h) and are committed together, in order, once the disk takes
- *   them; the recorder and the paper venue keep theirs the same way, and are written before them;
- * - entries do not leave and none is made. Orders that close leave once their intent is in the
- *   reserve (reserve.h), which needs no new room; cancellations and questions leave as they are;
- * - the trading state and the requests that pause, close or stop go to the reserve as well, and are
- *   answered then; a request whose effect has to be in trading.db is refused;
- * - after ten seconds trading is paused, until a person resumes it.
- * A crash meanwhile starts from trading.db and the reserve, and asks the venue for the rest.
- * A disk that takes seconds for a commit is spared: what nobody waits for is committed with a later
- * step, so that at most a fifth of the time goes into commits.
- * On the very first start a .trading_state.json in the state folder is imported (state_file.h); one
- * that is damaged keeps trading from starting, for it may hold positions.
+ * The engine thread runs this in a loop; the simulator runs it on a fake clock with a hostile
+ * venue. A round runs in this order, so that a crash at any moment is harmless: the venue receives
+ * the minute and writes its own book; the step; its inputs to the flight recorder; its outputs
+ * committed in one transaction; only then orders to the venue, then the snapshot, events, and the
+ * state file. A failed write of the state file stops nothing. When one of the other writes fails,
+ * the same outputs are retried for one second, unless they close something or an emergency stop is
+ * active. After that the driver is "behind" and rounds continue:
+ * - Outputs wait in memory (backlog.h) and are committed together, in order, once the disk accepts
+ *   writes. The recorder and the paper venue buffer their data too and write it first.
+ * - No entry is made or sent. An order that closes is sent once its intent is in the reserve
+ *   (reserve.h), which needs no new disk space. Cancellations and queries are sent as usual.
+ * - The trading state and requests that pause, close or stop are written to the reserve too, and
+ *   answered then. A request whose effect must be in trading.db is refused.
+ * - After ten seconds trading is paused until a person resumes it.
+ * After a crash in this time, a start reads trading.db and the reserve and asks the venue for the
+ * rest. On a disk that takes seconds for a commit, outputs that nobody waits for are committed with
+ * a later step, so that commits take at most a fifth of the time.
+ * The very first start imports a .trading_state.json from the state folder (state_file.h). A
+ * damaged one prevents trading from starting, since it may hold positions.
  * Thread: one at a time per driver.
  */
 #pragma once
@@ -37,18 +40,18 @@
 #include "store/trading.h"
 #include "venue/paper.h"
 
-/* Rounds are at most this far apart. */
+/* Longest time between two rounds. */
 #define DRIVER_ROUND_US (250 * USEC_PER_MSEC)
-/* Minutes of market history before the first start: 200 hourly bars, as many as a window holds. */
+/* Minutes of market history before the first start: 200 hourly bars, the capacity of a window. */
 #define DRIVER_WARM_UP_MIN 12000
 
 struct driver_options {
-    /* Copied. Of trading.db unless store is given, the journals and the state file; NULL (only with
-     * a store): neither is kept. */
+    /* Copied. Holds the journals, the state file and, unless store is given, trading.db. NULL (only
+     * with a store): no journals and no state file. */
     const char *state_dir;
     struct settings settings;
     struct clock *clock;
-    /* For the simulator; NULL: the driver's own. They outlive the driver. */
+    /* For the simulator; NULL: the driver makes its own. They must outlive the driver. */
     struct trading_store *store;
     struct reserve *reserve;
     struct source *(*wrap_source)(struct source *own, void *userdata);
@@ -58,20 +61,21 @@ struct driver_options {
 
 struct driver;
 
-/* Whether the market that is configured can be opened, and the step of its candles, while there is
- * still somebody at a terminal to tell: the driver itself only says so and tries again. */
+/* Checks that the configured market can be opened, and returns the step of its candles. For
+ * start-up, while an operator still sees the error: the driver itself only reports it and retries.
+ */
 int driver_check_market(const struct settings *settings, int64_t *ret_step_us, struct err *err);
 
-/* Never NULL. Opens nothing yet: the first round does. */
+/* Never NULL. Opens nothing; the first round does. */
 struct driver *driver_new(const struct driver_options *options, struct shared *shared);
-/* Ends what is put off: an orderly end before driver_free, which is as a crash is. */
+/* An orderly end: writes everything that was deferred. driver_free alone acts like a crash. */
 void driver_finish(struct driver *driver);
 void driver_free(struct driver *driver);
 
-/* One round; returns how long may be waited before the next, 0..DRIVER_ROUND_US. */
+/* Runs one round; returns how long the caller may wait before the next, 0..DRIVER_ROUND_US. */
 int64_t driver_round(struct driver *driver);
 
-/* For tests: the last published snapshot; NULL engine: not open yet. */
+/* For tests: the newest published snapshot, and the engine; NULL engine: not open yet. */
 const struct snapshot *driver_snapshot(const struct driver *driver);
 const struct engine *driver_engine(const struct driver *driver);
 const struct paper *driver_paper(const struct driver *driver);

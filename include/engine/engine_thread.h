@@ -4,18 +4,18 @@
  *     struct engine_options options = {.state_dir = "var", .settings = settings,
  *                                      .clock = clock_real()};
  *     struct engine_thread *thread;
- *     rc = engine_thread_start(&options, crossing, &thread, err);
+ *     rc = engine_thread_start(&options, shared, &thread, err);
  *     ...
- *     engine_thread_stop(thread);      // ends it, joins it, frees it
+ *     engine_thread_stop(thread);      // stops, joins and frees it
  *
- * What it does, each round, at most 250 ms apart: beats, takes requests and settings, takes due
+ * Each round, at most 250 ms apart: updates the heartbeat, accepts requests and settings, reads due
  * candles and the venue's reports, steps, commits the journal in one transaction, and only then
- * sends orders, publishes events and the snapshot.
- * Start-up is recovery: one path, whether the last stop was clean or kill -9. What goes wrong
- * (a database that is locked, full or damaged, a venue that does not answer) is told as
- * TOPIC_FAULT and in the snapshot; the thread keeps serving and tries again; nothing is opened
- * meanwhile.
- * Ownership: the crossing outlives the thread. trading.db and paper.db in state_dir are its own.
+ * sends orders and publishes the snapshot and the events.
+ * Every start is a recovery, whether the last stop was clean or a kill -9. A failure (a database
+ * that is locked, full or damaged, a venue that does not answer) is reported as TOPIC_FAULT and in
+ * the snapshot; the thread keeps running and retries, and nothing is opened meanwhile.
+ * Ownership: `shared` must outlive the thread. While it runs, only it writes trading.db in
+ * state_dir, which also holds the paper venue's book (the paper_* tables).
  * Thread: start and stop from main.
  */
 #pragma once
@@ -26,15 +26,15 @@
 #include "model/shared.h"
 
 struct engine_options {
-    const char *state_dir; /* exists; copied */
+    const char *state_dir; /* must exist; copied */
     struct settings settings;
-    struct clock *clock; /* NULL is clock_real() */
+    struct clock *clock; /* NULL: clock_real() */
 };
 
 struct engine_thread;
 
-/* Fails only when no thread can be made (ERR_ENGINE_THREAD). */
+/* Fails only if no thread can be created (ERR_ENGINE_THREAD). */
 int engine_thread_start(const struct engine_options *options, struct shared *shared,
                         struct engine_thread **ret, struct err *err);
-/* Finishes the round that is under way, then ends. NULL is fine. */
+/* Finishes the current round, then stops. NULL is allowed. */
 void engine_thread_stop(struct engine_thread *thread);

@@ -4,13 +4,13 @@
  *     if (journal_source_fits(path)) {
  *         rc = journal_source_open(path, &source, err);
  *         while (source_next_us(source) < INT64_MAX) n = source_next(source, bars);
- *         if (journal_source_end(source, err) < 0) ...     // the file was cut
+ *         if (journal_source_end(source, err) < 0) ...     // the file is damaged
  *         journal_source_free(source);
  *     }
  *
- * One take is what one step of the run was given; bars of a faulty feed (impossible, late, of the
- * future) are left out. A file that is damaged ends where the damage begins, and the end tells.
- * save and load do nothing but fail: the file itself is the state.
+ * Each source_next returns the bars of one recorded step, without those of a faulty feed
+ * (impossible, late, or from the future). A damaged file ends where the damage begins, and
+ * journal_source_end reports it. save and load always fail: the file itself is the state.
  * Thread: one at a time per source.
  */
 #pragma once
@@ -18,11 +18,11 @@
 #include "base/err.h"
 #include "market/source.h"
 
-/* By its first bytes: is it a journal, of whatever version? False also when it cannot be read. */
+/* Whether the file begins like a journal of any version. False also if it cannot be read. */
 bool journal_source_fits(const char *path);
 int journal_source_open(const char *path, struct source **ret, struct err *err);
 void journal_source_free(struct source *source);
-/* What the run traded; returns how many. */
+/* The symbols that the run traded; returns their number. */
 int journal_source_symbols(const struct source *source, struct symbol ret[SYMBOLS_MAX]);
-/* After next_us was INT64_MAX: 0, or ERR_ENGINE_RECORD_DAMAGED with the offset. */
+/* Call once source_next_us is INT64_MAX: 0, or ERR_ENGINE_RECORD_DAMAGED with the offset. */
 int journal_source_end(const struct source *source, struct err *err);

@@ -1,5 +1,5 @@
 /*
- * performance.h: how a run of trading did, told from its marks and trades as they come.
+ * performance.h: the performance of a run, computed from marks and trades as they arrive.
  *
  *     performance_init(&p, initial_cash, start_us);
  *     performance_mark(&p, candle_close_us, equity, positions_open);   // each candle
@@ -7,20 +7,21 @@
  *     performance_trade(&p, &trade);                                   // each closed trade
  *     performance_summary(&p, &summary);                               // at any time
  *
- * Definitions. Equity counts open positions at their marks. Return: last equity against the first.
- * Drawdown: from the highest equity so far, in per cent of it; its duration is the longest time
- * that equity stayed below a peak, a last one that never recovered included.
- * Sharpe: mean / standard deviation (n - 1) of the returns, times sqrt(periods a year); Sortino:
- * mean / sqrt(mean of min(return, 0)^2), times the same. Risk-free rate and target are 0. Periods
- * are UTC days (365 a year) once there are PERFORMANCE_DAYS_MIN of them, else UTC hours (8760 a
- * year). Only whole ones count: what lies before the first boundary and behind the last belongs to
- * none, and one without a candle counts as none. Sources: W. F. Sharpe, The Sharpe Ratio, 1994; F.
+ * Definitions. Equity includes open positions at their marks. Return: last equity against the
+ * first. Drawdown: from the highest equity so far, in per cent of it; its duration is the longest
+ * time that equity stayed below a peak, including a last drawdown that has not recovered. Sharpe:
+ * mean / standard deviation (n - 1) of the returns, times sqrt(periods per year); Sortino: mean /
+ * sqrt(mean of min(return, 0)^2), times the same factor. Risk-free rate and target are 0. Periods
+ * are UTC days (365 per year) once there are PERFORMANCE_DAYS_MIN of them, else UTC hours (8760 per
+ * year). Only whole periods count: the time before the first boundary and after the last one is
+ * ignored, and so is a period without a candle. Sources: W. F. Sharpe, The Sharpe Ratio, 1994; F.
  * A. Sortino and L. N. Price, Performance Measurement in a Downside Risk Framework, 1994. Profit
- * factor: profits of the trades that won over losses of those that lost, after fees. Expectancy:
- * mean profit of a trade. Exposure: share of the time with a position open. A trade is a part of a
- * position that was closed, so one position can make several. An agent has a trade to its name when
- * it voted for the side of the entry. Invariants: a plain value whose size does not depend on how
- * much it has seen; NaN stands for what is not defined (yet). Thread: one at a time per value.
+ * factor: profits of winning trades over losses of losing trades, after fees. Expectancy: mean
+ * profit per trade. Exposure: share of the time with a position open. A trade is a closed part of a
+ * position, so one position can produce several. A trade is attributed to each agent that voted for
+ * the side of the entry.
+ * Invariants: a plain value of constant size; NaN means not defined (yet).
+ * Thread: one at a time per value.
  */
 #pragma once
 
@@ -31,27 +32,27 @@
 #include <stdint.h>
 
 #define PERFORMANCE_DAYS_MIN    30
-#define PERFORMANCE_REASONS_MAX 16 /* exit reasons told apart; the last takes all others */
+#define PERFORMANCE_REASONS_MAX 16 /* distinct exit reasons; the last group collects all others */
 
 struct performance_group {
     char name[32]; /* empty: not used */
     int64_t trades;
     int64_t wins;
     struct dec pnl;    /* after fees */
-    struct dec profit; /* of the trades that won */
-    struct dec loss;   /* of those that lost, > 0 */
+    struct dec profit; /* of winning trades */
+    struct dec loss;   /* of losing trades, > 0 */
 };
 
-/* Of the returns of one kind of period. */
+/* Returns of one kind of period. */
 struct performance_returns {
     int64_t period_us;
     int64_t from_us; /* the first boundary at or after the start */
-    int64_t end_us;  /* of the period under way; 0: none is */
-    double start;    /* equity at its beginning */
-    int64_t count;   /* Welford's method from here on */
+    int64_t end_us;  /* of the current period; 0: none */
+    double start;    /* equity at the start of the period */
+    int64_t count;   /* Welford's method: count, mean, square */
     double mean;
-    double square;   /* sum of squared distances from the mean */
-    double downside; /* sum of squares of what is below zero */
+    double square;   /* sum of squared deviations from the mean */
+    double downside; /* sum of squares of the negative returns */
 };
 
 struct performance {
@@ -60,14 +61,14 @@ struct performance {
     int64_t start_us;
     int64_t last_us;
     int64_t exposed_us;
-    bool exposed; /* since the last mark */
+    bool exposed; /* a position is open since the last mark */
 
     struct dec peak;
-    int64_t peak_us; /* when equity was last there */
-    double drawdown; /* largest, fraction of the peak */
+    int64_t peak_us; /* when equity was last at the peak */
+    double drawdown; /* largest, as a fraction of the peak */
     int64_t drawdown_from_us;
     int64_t drawdown_low_us;
-    int64_t under_water_us; /* longest that is over */
+    int64_t under_water_us; /* longest completed drawdown */
     struct performance_returns hours;
     struct performance_returns days;
 
@@ -83,7 +84,7 @@ struct performance {
     struct dec best;
     struct dec worst;
 
-    /* What is known of the newest entry in each symbol, which is that of its position. */
+    /* The newest entry of each symbol, which is the entry of its position. */
     struct performance_entry {
         struct symbol symbol;
         int64_t decision_id; /* 0: none yet */
@@ -95,11 +96,11 @@ struct performance {
 struct performance_summary {
     double return_pct;
     double max_drawdown_pct;
-    int64_t max_drawdown_us; /* duration of the longest */
+    int64_t max_drawdown_us; /* of the longest drawdown */
     double sharpe;
     double sortino;
-    bool daily;      /* what the two rest on: days, else hours */
-    int64_t periods; /* how many */
+    bool daily;      /* the periods of sharpe and sortino are days, else hours */
+    int64_t periods; /* number of these periods */
     double profit_factor;
     double win_rate_pct;
     double expectancy; /* quote currency */
@@ -108,15 +109,15 @@ struct performance_summary {
 };
 
 void performance_init(struct performance *p, struct dec equity, int64_t start_us);
-/* A part that begins where another stands: with its equity, and the entries that are open. */
+/* Begins a part of a run at the end of another part, with its equity and its open entries. */
 void performance_begin_after(struct performance *p, const struct performance *before);
-/* at_us rises; equity is valid. */
+/* at_us must increase; equity must be valid. */
 void performance_mark(struct performance *p, int64_t at_us, struct dec equity, bool exposed);
-/* A decision that an entry order came of. */
+/* A decision that led to an entry order. */
 void performance_entry(struct performance *p, const struct decision *decision);
 void performance_trade(struct performance *p, const struct trade *trade);
 void performance_summary(const struct performance *p, struct performance_summary *ret);
 
-/* Of one group; NaN when it has no trade, or no loss. */
+/* Of one group; NaN without trades, or without losses. */
 double performance_win_rate_pct(const struct performance_group *group);
 double performance_profit_factor(const struct performance_group *group);

@@ -1,28 +1,28 @@
 /*
- * recorder.h: the flight recorder: all that the steps of a run were given, so that they can be
- * done again (replay.h), one file a run.
+ * recorder.h: the flight recorder: the inputs of every step of a run, one file per run, so that the
+ * run can be replayed (replay.h).
  *
- *     rc = recorder_open(state_dir, &start, engine, &recorder, err);   // header: where it starts
+ *     rc = recorder_open(state_dir, &start, engine, &recorder, err);   // header: the start state
  *     engine_step(engine, &now, &inputs, &outputs);
  *     rc = recorder_step(recorder, engine, &now, &inputs, &outputs, err);  // then the commit
- *     recorder_flush(recorder, err);              // what a full disk did not take, again
+ *     recorder_flush(recorder, err);                                   // retries a failed write
  *     recorder_free(recorder);
  *
- * The file is <state>/journal/run-<n>.ndj, n as in the client ids of the run's orders; folder 0700,
- * file 0600. It is the magic, then frames (record.h): the start, then a record a step that was
- * given anything or had anything to say. A record holds the three clocks, the inputs field by
- * field, and 32 bits of a SipHash-2-4 over each part of what the step answered: decisions, orders
- * and calls to the venue, books, the rest. Each frame carries its length and a 64-bit SipHash-2-4
- * that covers its place in the file too, so frames cannot be lost, swapped or repeated unseen.
- * Always true: a write that failed is cut off again, so that the file ends with a whole record
- * whenever the disk allows; what it did not take waits in memory. The death of the process costs
- * nothing else. Nothing is synced: a power cut may cost the newest records, and the file then ends
- * before trading.db does.
- * Old runs go: at the start and each market hour the oldest others are deleted until at most
- * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES are left. A run whose own file has grown to that
- * size is recorded no further, which is told once (ERR_ENGINE_RECORD_FULL) and stops nothing.
- * A run's number is higher than that of any file in the folder, whatever trading.db remembers.
- * Thread: the engine's; a finished file any.
+ * The file is <state>/journal/run-<n>.ndj, where n is the run number in the client ids of its
+ * orders; folder 0700, file 0600. It contains the magic, then frames (record.h): the start, then
+ * one record for each step that had inputs or outputs. A record holds the three clocks, the inputs
+ * field by field, and 32 bits of a SipHash-2-4 over each part of the outputs: decisions, orders and
+ * calls to the venue, books, the rest. Each frame carries its length and a 64-bit SipHash-2-4 that
+ * also covers its position in the file, so a lost, swapped or repeated frame is detected.
+ * Invariants: a failed write is truncated again, so the file ends with a whole record whenever the
+ * disk allows; the unwritten data waits in memory. If the process dies, only that data is lost. The
+ * file is not synced: a power failure may lose the newest records, and the file then ends before
+ * trading.db does.
+ * Retention: at the start and every market hour, the oldest other runs are deleted until at most
+ * RECORDER_KEEP_RUNS files and RECORDER_KEEP_BYTES remain. When the current file reaches that size,
+ * recording stops; this is reported once (ERR_ENGINE_RECORD_FULL) and trading continues. A run's
+ * number is higher than that of any file in the folder, even if trading.db was lost.
+ * Thread: the engine's; a finished file may be read from any.
  */
 #pragma once
 
@@ -35,38 +35,39 @@
 
 struct recorder;
 
-/* Where a run starts, as far as the engine itself does not tell it. */
+/* The start state of a run that the engine itself does not hold. */
 struct recorder_start {
-    struct engine_now now;              /* of engine_begin; else of the start */
-    const struct engine_memory *memory; /* given to engine_restore; NULL: engine_begin */
+    struct engine_now now;              /* of engine_begin, or of the start */
+    const struct engine_memory *memory; /* passed to engine_restore; NULL: engine_begin was used */
     int keep_runs;                      /* 0: RECORDER_KEEP_RUNS */
     int64_t keep_bytes;                 /* 0: RECORDER_KEEP_BYTES */
 };
 
-/* engine: ready for its first step, its predictor set. The caller frees *ret. */
+/* engine: before its first step, with its predictor set. The caller frees *ret. */
 int recorder_open(const char *state_dir, const struct recorder_start *start,
                   const struct engine *engine, struct recorder **ret, struct err *err);
 void recorder_free(struct recorder *recorder);
 
-/* The record of a step; one without inputs and outputs is left out. Called once a step.
- * ERR_ENGINE_RECORD when the file could not be written: it is then as before, and the record is
- * held in memory until recorder_flush, or a later step, has written it. ERR_ENGINE_RECORD_FULL,
- * once: nothing is recorded any more, for the file or the memory is full. */
+/* Records a step; a step without inputs and outputs is skipped. Call once per step.
+ * ERR_ENGINE_RECORD: the file could not be written and is unchanged; the record stays in memory
+ * until recorder_flush or a later step writes it. ERR_ENGINE_RECORD_FULL, returned once: the file
+ * or the memory is full, and nothing more is recorded. */
 int recorder_step(struct recorder *recorder, const struct engine *engine,
                   const struct engine_now *now, const struct engine_inputs *inputs,
                   const struct engine_outputs *outputs, struct err *err);
-/* Writes what is held. ERR_ENGINE_RECORD as above. */
+/* Writes the records in memory. ERR_ENGINE_RECORD as above. */
 int recorder_flush(struct recorder *recorder, struct err *err);
 
 const char *recorder_path(const struct recorder *recorder);
 int64_t recorder_size(const struct recorder *recorder); /* bytes */
 
-/* The numbers of the runs that have a file, ascending, at most max (the highest); how many. */
+/* The numbers of the runs that have a file, ascending, at most the `max` highest; returns how many.
+ */
 int recorder_runs(const char *state_dir, int64_t *ret, int max);
-/* The path of a run's file into ret; run 0: the newest. ERR_ENGINE_RECORD_NONE. */
+/* Writes the path of a run's file to ret; run 0: the newest. ERR_ENGINE_RECORD_NONE. */
 int recorder_find(const char *state_dir, int64_t run, struct buf *ret, struct err *err);
 
-/* For tests: fn runs before each write; a negative error id makes it fail, having written the
- * first `*ret_written` bytes. NULL: none. */
+/* For tests: fn is called before each write; if it returns a negative error id, the write fails
+ * after its first `*ret_written` bytes. NULL: no faults. */
 typedef int (*recorder_fault_fn)(size_t size, size_t *ret_written, void *userdata);
 void recorder_set_fault(struct recorder *recorder, recorder_fault_fn fn, void *userdata);

@@ -11,19 +11,19 @@
 #define TRADES    (4 * (ENGINE_FILLS_MAX + POSITIONS_MAX))
 #define PAYMENTS  (8 * ENGINE_REPORTS_MAX)
 #define REQUESTS  64
-#define STOPS     8 /* of these, kept for emergency stops */
+#define STOPS     8 /* reserved for emergency stops */
 #define DECISIONS 128
 #define CANDLES   2048
 #define POINTS    512
 
 struct backlog {
-    bool write; /* there is something, if only the state */
+    bool write; /* there is something to commit, perhaps only the state */
     bool market_moved;
     bool positions_changed;
     bool rules_changed;
     int order_count;
     struct order orders[ORDERS];
-    bool fresh[ORDERS]; /* trading.db has never heard of it */
+    bool fresh[ORDERS]; /* not in trading.db yet */
     int fill_count;
     struct fill fills[FILLS];
     int payment_count;
@@ -73,17 +73,17 @@ bool backlog_is_empty(const struct backlog *backlog)
     return !backlog->write;
 }
 
-static bool is_note(const struct backlog *b, int index)
+static bool is_droppable(const struct backlog *b, int index)
 {
     const struct order *o = &b->orders[index];
     return b->fresh[index] && order_state_is_final(o->state) && o->filled_qty.e8 == 0;
 }
 
-bool backlog_has_room(const struct backlog *b)
+bool backlog_has_capacity(const struct backlog *b)
 {
     int orders = 0;
     for (int i = 0; i < b->order_count; i++) {
-        orders += !is_note(b, i);
+        orders += !is_droppable(b, i);
     }
     return orders + ENGINE_ORDERS_MAX <= ORDERS && b->fill_count + ENGINE_FILLS_MAX <= FILLS &&
            b->payment_count + ENGINE_REPORTS_MAX <= PAYMENTS &&
@@ -107,11 +107,11 @@ static int find_order(const struct backlog *b, const char *client_id)
     return -1;
 }
 
-static void drop_notes(struct backlog *b)
+static void drop_ended_orders(struct backlog *b)
 {
     int kept = 0;
     for (int i = 0; i < b->order_count; i++) {
-        if (!is_note(b, i)) {
+        if (!is_droppable(b, i)) {
             b->orders[kept] = b->orders[i];
             b->fresh[kept++] = b->fresh[i];
         }
@@ -124,7 +124,7 @@ void backlog_add_order(struct backlog *b, const struct order *order)
     int i = find_order(b, order->client_id);
     if (i < 0) {
         if (b->order_count == ORDERS) {
-            drop_notes(b);
+            drop_ended_orders(b);
         }
         ASSERT(b->order_count < ORDERS);
         i = b->order_count++;
@@ -170,7 +170,7 @@ static void add_point(struct backlog *b, const struct equity_point *point)
     b->points[b->point_count++] = *point;
 }
 
-static void add_notes(struct backlog *b, const struct engine_outputs *out)
+static void add_history(struct backlog *b, const struct engine_outputs *out)
 {
     for (int i = 0; i < out->decision_count && b->decision_count < DECISIONS; i++) {
         b->decisions[b->decision_count++] = out->decisions[i];
@@ -211,7 +211,7 @@ void backlog_add(struct backlog *b, const struct engine_outputs *out)
         backlog_add_request(
             b, &(struct journal_request){out->request, out->request_err, out->at_us, false});
     }
-    add_notes(b, out);
+    add_history(b, out);
 }
 
 /* ---------------------------------------------------------------- reading */

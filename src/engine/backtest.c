@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-/* Steps without a candle that may follow each other while the venue and the engine talk. */
-#define TALK_MAX 64
+/* Most steps without a candle in a row, while reports and answers are exchanged. */
+#define SETTLE_STEPS_MAX 64
 
 struct backtest {
     struct backtest_options options;
@@ -15,18 +15,18 @@ struct backtest {
     struct engine *engine;
     struct paper paper;
     int64_t step_us;
-    int64_t frame_us;               /* bars that decisions are made on */
+    int64_t frame_us;               /* bar length of the decision frame */
     int64_t newest_us[SYMBOLS_MAX]; /* open of each symbol's newest candle */
     int64_t first_mono_us;
     struct engine_now now;
     struct engine_inputs inputs;
     struct engine_outputs outputs;
-    int64_t moments; /* takes from the source */
+    int64_t moments; /* source_next calls */
 
-    int64_t point_us; /* market time that a point of the curve covers */
+    int64_t point_us; /* market time covered by one point of the curve */
     bool has_point;
     int64_t point_end_us;
-    struct backtest_point point; /* under way */
+    struct backtest_point point; /* the current point */
     int64_t trades;
     int unpriced; /* symbols without a start price */
     struct backtest_result result;
@@ -67,7 +67,7 @@ static void draw_point(struct backtest *b, int64_t at_us, struct dec equity)
     if (!b->has_point) {
         b->has_point = true;
         b->point.drawdown_pct = drawdown_pct;
-        /* A point ends on a multiple of what it covers, so that halving keeps them even. */
+        /* Points end on multiples of their duration, so that merged points stay aligned. */
         b->point_end_us = (at_us + b->point_us - 1) / b->point_us * b->point_us;
     } else if (drawdown_pct > b->point.drawdown_pct) {
         b->point.drawdown_pct = drawdown_pct;
@@ -111,7 +111,7 @@ static void mark_trade(struct backtest *b, const struct trade *t)
                                                        .pnl = dec_to_double(t->pnl)};
 }
 
-/* ---------------------------------------------------------------- a step and what came of it */
+/* ---------------------------------------------------------------- a step and its results */
 
 static void set_time(struct backtest *b, int64_t market_us)
 {
@@ -121,14 +121,14 @@ static void set_time(struct backtest *b, int64_t market_us)
                                  .mono_us = b->first_mono_us + passed_us / BACKTEST_SPEED};
 }
 
-/* The part that is under way. */
+/* The current part. */
 static struct performance *part(struct backtest *b)
 {
     struct backtest_result *r = &b->result;
     return !r->has_seen ? NULL : r->has_unseen ? &r->unseen : &r->seen;
 }
 
-/* The first candle that closes behind what was seen begins the rest. */
+/* The unseen part begins with the first candle that closes after the training data. */
 static void begin_unseen(struct backtest *b)
 {
     struct backtest_result *r = &b->result;
@@ -142,7 +142,7 @@ static void begin_unseen(struct backtest *b)
     }
 }
 
-/* The decision of an entry, which says who wanted it. */
+/* Passes on the decision of an entry, which names the agents that voted for it. */
 static void note_entry(struct backtest *b, const struct order *order)
 {
     for (int i = 0; i < b->outputs.decision_count; i++) {
@@ -156,7 +156,7 @@ static void note_entry(struct backtest *b, const struct order *order)
     }
 }
 
-/* Returns whether the venue was told anything: then its answer may be there already. */
+/* Returns whether anything was sent to the venue, whose answer may be available already. */
 static bool ship(struct backtest *b)
 {
     const struct engine_outputs *out = &b->outputs;
@@ -200,7 +200,7 @@ static void keep_trades(struct backtest *b)
     }
 }
 
-/* One step with what the venue has to say; true when another should follow at once. */
+/* One step with the reports of the venue; true: another should follow at once. */
 static bool step(struct backtest *b)
 {
     struct engine_inputs *in = &b->inputs;
@@ -216,9 +216,9 @@ static bool step(struct backtest *b)
     return ship(b) || in->report_count == ENGINE_REPORTS_MAX;
 }
 
-static void talk(struct backtest *b)
+static void settle(struct backtest *b)
 {
-    for (int i = 0; i < TALK_MAX && step(b); i++) {}
+    for (int i = 0; i < SETTLE_STEPS_MAX && step(b); i++) {}
 }
 
 /* ---------------------------------------------------------------- candles */
@@ -241,7 +241,7 @@ static void report(const struct backtest *b, int64_t market_us)
     }
 }
 
-/* Passes over what is older than the warm-up needs, and warms with the rest until from_us. */
+/* Skips candles older than the warm-up needs, and warms up with the rest until from_us. */
 static void warm_up(struct backtest *b)
 {
     struct backtest_result *r = &b->result;
@@ -259,7 +259,7 @@ static void warm_up(struct backtest *b)
     }
 }
 
-/* What a symbol cost when trading began, if the warm-up did not tell. */
+/* The price of each symbol when trading began, if the warm-up did not provide it. */
 static void note_start_prices(struct backtest *b)
 {
     for (int i = 0; i < b->inputs.bar_count; i++) {
@@ -271,8 +271,8 @@ static void note_start_prices(struct backtest *b)
     }
 }
 
-/* Quotes are for decisions, and a decision is made only when a candle closes a bar of its symbol:
- * it ends the bar, or the bar was left open by candles that never came. */
+/* Quotes are needed only for decisions. A decision is possible only when a candle completes a bar
+ * of its symbol, or follows a bar that missing candles left open. */
 static bool may_decide(struct backtest *b)
 {
     bool may = false;
@@ -302,7 +302,7 @@ static int trade(struct backtest *b, struct err *err)
     for (int64_t open_us; is_due(b, open_us = next_open_us(b));) {
         b->inputs.bar_count = source_next(b->options.source, b->inputs.bars);
         if (b->inputs.bar_count == 0) {
-            continue; /* a candle that its source cut short */
+            continue; /* shorter than the source's step */
         }
         set_time(b, open_us + b->step_us);
         begin_unseen(b);
@@ -318,7 +318,7 @@ static int trade(struct backtest *b, struct err *err)
         if (may_decide(b)) {
             show_quotes(b);
         }
-        talk(b);
+        settle(b);
 
         int count;
         const struct position *positions = engine_positions(b->engine, &count);
@@ -336,9 +336,9 @@ static int trade(struct backtest *b, struct err *err)
     return 0;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- lifecycle */
 
-/* As market/series.h chooses it. */
+/* As in market/series.h. */
 static int64_t decision_frame_us(int64_t step_us)
 {
     int tf = TF_5M;
@@ -359,7 +359,7 @@ struct backtest *backtest_new(const struct backtest_options *options)
     b->step_us = source_step_us(options->source);
     b->frame_us = decision_frame_us(b->step_us);
     b->point_us = b->step_us;
-    b->first_mono_us = USEC_PER_SEC; /* zero means never to the engine */
+    b->first_mono_us = USEC_PER_SEC; /* the engine uses zero as "never" */
     b->result.mark_every = 1;
     b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
     engine_set_step(b->engine, b->step_us);
@@ -403,7 +403,7 @@ int backtest_run(struct backtest *b, struct err *err)
     performance_init(&r->performance, b->settings.initial_cash, r->start_us);
     r->has_seen = r->start_us < b->options.seen_until_us;
     r->seen = r->performance;
-    talk(b); /* the engine asks what the account holds before it trades */
+    settle(b); /* the engine asks for the account's holdings before it trades */
     int rc = trade(b, err);
     if (b->has_point) {
         b->point.at_us = r->end_us;

@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SAY_AGAIN_US USEC_PER_MIN
-/* Further behind than this (real time), the market does not run after us: it goes on from now. */
+#define REPEAT_US USEC_PER_MIN
+/* Further behind than this (real time), the market does not catch up: it continues from now. */
 #define BEHIND_MAX_US (2 * USEC_PER_SEC)
-#define KEEP_DAYS     30 /* market days of decisions that led to nothing */
+#define KEEP_DAYS     30 /* market days; decisions without an order are deleted after them */
 #define PRUNE_ROWS    500
 
-/* ---------------------------------------------------------------- telling */
+/* ---------------------------------------------------------------- publishing */
 
 void driver_publish_events(struct driver *d, const struct event *events, int count)
 {
@@ -22,7 +22,7 @@ void driver_publish_events(struct driver *d, const struct event *events, int cou
     }
     bus_publish(d->shared->bus, (const void *)events, (size_t)count);
     uint64_t one = 1;
-    /* A counter that is full wakes the reader just as well. */
+    /* A full counter wakes the reader too. */
     (void)!write(d->shared->events_fd, &one, sizeof(one));
 }
 
@@ -43,15 +43,15 @@ void driver_publish_snapshot(struct driver *d)
     }
 }
 
-static void log_stalled(struct driver *d, const char *what)
+static void set_stalled_reason(struct driver *d, const char *what)
 {
     struct snapshot *s = &d->snapshot;
     (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written", what,
                    d->fault == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
 }
 
-/* What people see while no step can be made: the account as it was, and why it stands. The kill
- * switch works at once even so: nothing is opened. */
+/* The snapshot while no step can be made: the last known account, and why the engine is stalled.
+ * The kill switch takes effect at once, since nothing is opened. */
 static void publish_stalled(struct driver *d)
 {
     struct snapshot *s = &d->snapshot;
@@ -60,14 +60,14 @@ static void publish_stalled(struct driver *d)
         s->state = TRADING_EMERGENCY;
         s->verified_flat = false;
     }
-    log_stalled(d, halted ? "halted, closing waits" : "nothing opens or closes");
+    set_stalled_reason(d, halted ? "halted, closing waits" : "nothing opens or closes");
     driver_publish_snapshot(d);
 }
 
 void driver_fault(struct driver *d, enum err_id id, const struct err *cause)
 {
     int64_t mono_us = clock_mono_us(d->clock);
-    if (d->fault == (int)id && mono_us - d->fault_notified_mono_us < SAY_AGAIN_US) {
+    if (d->fault == (int)id && mono_us - d->fault_notified_mono_us < REPEAT_US) {
         return;
     }
     if (d->fault != (int)id) {
@@ -80,7 +80,7 @@ void driver_fault(struct driver *d, enum err_id id, const struct err *cause)
     driver_publish_events(d, &e, 1);
 }
 
-/* Something that stops nothing. */
+/* A fault that stops nothing. */
 void driver_notify(struct driver *d, enum err_id id, const struct err *cause)
 {
     log_err(LOG_LEVEL_WARNING, cause, err_info((int)id)->message);
@@ -92,7 +92,7 @@ void driver_notify(struct driver *d, enum err_id id, const struct err *cause)
 void driver_fault_over(struct driver *d)
 {
     if (d->fault != 0) {
-        LOG(NOTICE, "%s: over", err_info(d->fault)->code);
+        LOG(NOTICE, "%s: resolved", err_info(d->fault)->code);
         d->fault = 0;
     }
 }
@@ -114,15 +114,15 @@ static void anchor(struct driver *d, int64_t market_us)
 static void accept_settings(struct driver *d)
 {
     bool fresh = false;
-    const struct settings *notified = mailbox_latest(d->shared->settings, &fresh);
+    const struct settings *received = mailbox_latest(d->shared->settings, &fresh);
     d->inputs.settings = NULL;
     if (!fresh) {
         return;
     }
-    struct settings next = *notified;
+    struct settings next = *received;
     ASSERT(next.market_speed >= 1 && next.threshold > 0 && next.stop_pct > 0 &&
            next.max_positions >= 0);
-    /* What is traded is sized at the start; a change of it waits for the next one. */
+    /* Whatever sizes the engine or its market takes effect at the next start. */
     next.symbol_count = d->settings.symbol_count;
     memcpy(next.symbols, d->settings.symbols, sizeof(next.symbols));
     next.market_source = d->settings.market_source;
@@ -148,8 +148,8 @@ static void answer(struct driver *d, int err, int64_t at_us)
     driver_publish_events(d, &e, 1);
 }
 
-/* Behind, what has to outlive a crash is refused, and what was done waits in the backlog. Where
- * that takes no more, the market and the kill switch go on without it. */
+/* While behind, a request whose effect must survive a crash is refused, and an answered one waits
+ * in the backlog. When the backlog accepts no more, the market and the kill switch still work. */
 static bool is_answered_behind(struct driver *d)
 {
     const struct journal_request *done = backlog_request(d->backlog, d->request.id);
@@ -159,7 +159,7 @@ static bool is_answered_behind(struct driver *d)
         }
         return true;
     }
-    if ((d->behind && !driver_request_keeps(d->request.kind)) ||
+    if ((d->behind && !driver_request_works_behind(d->request.kind)) ||
         !backlog_accepts(d->backlog, d->request.kind)) {
         answer(d, ERR_ENGINE_DISK, d->market_us);
         return true;
@@ -167,9 +167,9 @@ static bool is_answered_behind(struct driver *d)
     return false;
 }
 
-/* One request a round. One that is on disk was done before: it is answered again, not done again.
- * One that is too old is answered, and no step sees it. One that the database cannot tell of waits:
- * a stop must not get lost for a moment's trouble. */
+/* One request per round. A request that is on disk was done before: it is answered again, not done
+ * again. One that is too old is answered and reaches no step. While the database cannot be read the
+ * request waits, so that a brief failure does not lose a stop. */
 static void accept_request(struct driver *d)
 {
     d->inputs.request = NULL;
@@ -194,8 +194,8 @@ static void accept_request(struct driver *d)
     }
 }
 
-/* The venue trades on the minute that was due; a bar of any other time is a faulty feed, which the
- * engine refuses and counts. */
+/* The venue trades on the minute that was due. A bar of any other time comes from a faulty feed;
+ * the engine refuses and counts it. */
 static int show_venue(struct driver *d, struct err *err)
 {
     struct source_bar shown[SYMBOLS_MAX];
@@ -208,8 +208,8 @@ static int show_venue(struct driver *d, struct err *err)
     return paper_bars(&d->paper, shown, count, err);
 }
 
-/* The minute that is due, shown to the venue first. False: the venue can keep no more than it does,
- * so the minute waits. */
+/* Reads the minute that is due and shows it to the venue first. False: the venue can buffer no
+ * more, so the minute waits. */
 static bool load_minute(struct driver *d)
 {
     int64_t due_us = source_next_us(d->source);
@@ -226,8 +226,8 @@ static bool load_minute(struct driver *d)
         d->minute_us = due_us - source_step_us(d->source);
         d->inputs.bar_count = source_next(d->source, d->inputs.bars);
         d->holds_minute = true;
-        /* The step sees the minute at the moment it is complete, however late we are: what is
-         * decided does not depend on how busy this machine is. */
+        /* The step gets the time at which the minute is complete, however late it runs: decisions
+         * do not depend on the load of this machine. */
         d->market_us = due_us > d->market_us ? due_us : d->market_us;
     }
     struct err err = {0};
@@ -238,7 +238,7 @@ static bool load_minute(struct driver *d)
     return true;
 }
 
-/* Not the driver's clock: how long a step takes is told, and nothing is decided on it. */
+/* Not the driver's clock: the duration of a step is only reported, no decision depends on it. */
 static int64_t nanoseconds(void)
 {
     struct timespec t;
@@ -246,9 +246,9 @@ static int64_t nanoseconds(void)
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
-/* An entry that the disk held up for long, or that a kill switch has overtaken, stays here: what it
- * was decided on is over. The engine learns as after any loss on the way: it asks, the venue has
- * never heard of it, and it is cancelled. */
+/* An entry that the disk delayed for long, or that the kill switch overtook, is not sent: the
+ * market has moved since its decision. For the engine it is like an order lost on the way: it asks,
+ * the venue does not know the order, and it is cancelled. */
 static bool is_outdated(const struct driver *d, const struct order *order)
 {
     return order->kind == ORDER_ENTRY &&
@@ -256,8 +256,8 @@ static bool is_outdated(const struct driver *d, const struct order *order)
             clock_mono_us(d->clock) - d->now.mono_us >= ENGINE_ANSWER_US);
 }
 
-/* written: all of it is in trading.db. Else only what needs no row there, and what the reserve
- * keeps. Returns whether the venue was told anything. */
+/* written: all outputs are in trading.db. Otherwise only those are shipped that need no row there
+ * or that are in the reserve. Returns whether anything was sent to the venue. */
 static bool ship(struct driver *d, bool written)
 {
     const struct engine_outputs *out = &d->outputs;
@@ -267,7 +267,7 @@ static bool ship(struct driver *d, bool written)
     }
     for (int i = 0; i < out->amend_count; i++) {
         const struct engine_amend *a = &out->amends[i];
-        /* A bracket that was asked for just now would be asked back after a crash. */
+        /* Without its row in trading.db, a restart would restore the old bracket. */
         if (written || !backlog_has_order(d->backlog, a->client_id)) {
             venue_amend(d->venue, a->client_id, a->stop, a->target);
             notified = true;
@@ -275,7 +275,7 @@ static bool ship(struct driver *d, bool written)
     }
     for (int i = 0; i < out->send_count; i++) {
         const struct order *order = &out->orders[out->sends[i]];
-        if (written ? !is_outdated(d, order) : d->kept && order->kind != ORDER_ENTRY) {
+        if (written ? !is_outdated(d, order) : d->reserved && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
             notified = true;
         }
@@ -286,27 +286,27 @@ static bool ship(struct driver *d, bool written)
     if (out->list) {
         venue_list(d->venue, out->list_id, out->list_after_funding_id);
     }
-    if (out->clear_halt && (written || d->kept)) {
+    if (out->clear_halt && (written || d->reserved)) {
         shared_halt_clear(d->shared, d->halt_seen);
     }
     return notified;
 }
 
-/* The outputs to disk and then to the venue. False: not yet, the same again. */
+/* Writes the outputs, then ships them. False: retry with the same outputs. */
 static bool settle(struct driver *d)
 {
     bool written = false;
     d->uncommitted = true;
     if (d->behind || !backlog_is_empty(d->backlog)) {
-        driver_hold(d);
+        driver_defer(d);
     }
     if (!d->behind && driver_may_defer(d)) {
-        driver_hold(d);
-        written = true; /* as far as anybody depends on it */
+        driver_defer(d);
+        written = true; /* nobody waits for these outputs */
     } else if (!d->behind) {
         written = driver_write(d);
     }
-    if (!written && !driver_go_on(d)) {
+    if (!written && !driver_continue(d)) {
         return false;
     }
     d->uncommitted = false;
@@ -314,7 +314,7 @@ static bool settle(struct driver *d)
     return true;
 }
 
-/* After what has to leave: the disk may take its time, and a failure stops nothing. */
+/* After everything urgent is shipped: the disk may be slow, and a failure stops nothing. */
 static void export_state(struct driver *d)
 {
     if (d->recorder == NULL || !d->outputs.write || d->behind) {
@@ -323,7 +323,7 @@ static void export_state(struct driver *d)
     struct state_file next = d->exported;
     struct err err = {0};
     state_file_of(&next, d->engine, clock_wall_us(d->clock));
-    if (!d->outputs.equity_point && !state_file_is_news(&next, &d->exported)) {
+    if (!d->outputs.equity_point && !state_file_differs(&next, &d->exported)) {
         return;
     }
     if (state_file_write(&next, d->state_dir, &err) >= 0) {
@@ -337,7 +337,7 @@ static void export_state(struct driver *d)
     d->export_failed = true;
 }
 
-static void tidy_history(struct driver *d)
+static void prune_history(struct driver *d)
 {
     if (!d->outputs.equity_point || d->behind) {
         return;
@@ -346,12 +346,12 @@ static void tidy_history(struct driver *d)
     struct err err = {0};
     int64_t before_us = d->market_us - KEEP_DAYS * USEC_PER_DAY;
     if (trading_store_prune(d->store, before_us, PRUNE_ROWS, &deleted, &err) < 0) {
-        LOG(DEBUG, "history is not shortened now: %s", err.context); /* the next hour tries */
+        LOG(DEBUG, "cannot delete old history now: %s", err.context); /* retried in the next hour */
     }
 }
 
-/* Shown, and logged once: what the market still had is the last that comes. */
-static void watch_source(struct driver *d)
+/* Updates the source's counters in the snapshot, and logs once that the market has ended. */
+static void report_source(struct driver *d)
 {
     d->snapshot.source_refused = 0;
     d->snapshot.source_duplicates = 0;
@@ -367,13 +367,13 @@ static void watch_source(struct driver *d)
     d->ended = true;
     const struct err *why = csv_source_error(&d->files);
     if (why != NULL) {
-        log_err(LOG_LEVEL_ERROR, why, "the market's file cannot be read on");
+        log_err(LOG_LEVEL_ERROR, why, "cannot read the rest of the market file");
     }
     for (int i = 0; i < d->files.count; i++) {
         struct csv_source_report r = csv_source_report(&d->files, i);
         LOG(NOTICE,
-            "the candles of %s end: %lld taken, %lld missing between them, %lld duplicates, %lld "
-            "refused, %lld off the step, %lld too fine",
+            "end of the candles of %s: %lld accepted, %lld missing in between, %lld duplicates, "
+            "%lld refused, %lld off the step, %lld with too many decimals",
             r.symbol.name, (long long)(r.rows->accepted - r.off_step - r.inexact),
             (long long)r.missing, (long long)r.rows->duplicates, (long long)r.rows->refused,
             (long long)r.off_step, (long long)r.inexact);
@@ -381,11 +381,11 @@ static void watch_source(struct driver *d)
     d->reminded_mono_us = 0; /* at once */
 }
 
-/* What lasts until somebody mends it: an alert that is not heard of again would resolve. */
+/* Repeats lasting faults: an alert that is not renewed would resolve. */
 static void remind(struct driver *d)
 {
     int64_t mono_us = clock_mono_us(d->clock);
-    if (d->reminded_mono_us != 0 && mono_us - d->reminded_mono_us < SAY_AGAIN_US) {
+    if (d->reminded_mono_us != 0 && mono_us - d->reminded_mono_us < REPEAT_US) {
         return;
     }
     struct event events[3];
@@ -421,7 +421,7 @@ static int64_t until_next(const struct driver *d)
     return left_us < 0 ? 0 : left_us < DRIVER_ROUND_US ? left_us : DRIVER_ROUND_US;
 }
 
-/* What the order books show, for a step that may decide. */
+/* Quotes for a step that may decide. */
 static void load_quotes(struct driver *d)
 {
     d->inputs.quote_count = 0;
@@ -431,7 +431,7 @@ static void load_quotes(struct driver *d)
     }
 }
 
-/* The engine with what was gathered, its outputs on disk, then told. */
+/* Runs the engine on the gathered inputs, then writes and ships its outputs. */
 static bool step(struct driver *d)
 {
     d->now = (struct engine_now){.market_us = d->market_us,
@@ -445,12 +445,13 @@ static bool step(struct driver *d)
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
     percentile_push(&d->durations, nanoseconds() - before_ns);
     d->holds_minute = false;
-    d->held = false;
+    d->deferred = false;
     driver_record(d);
     return settle(d);
 }
 
-/* An answer waits until what it says outlives a crash: driver_write gives it then. */
+/* While behind, an answer is published only once its effect survives a crash; otherwise
+ * driver_write publishes it. */
 static void publish_outputs(struct driver *d)
 {
     struct engine_outputs *out = &d->outputs;
@@ -465,7 +466,7 @@ static void publish_outputs(struct driver *d)
     driver_publish_events(d, out->events, kept);
 }
 
-/* What follows a commit; returns whether another round should follow at once. */
+/* The end of a round; returns whether another should follow at once. */
 static bool finish(struct driver *d)
 {
     if (!d->behind && !d->holds_request) {
@@ -473,16 +474,16 @@ static bool finish(struct driver *d)
     }
     engine_snapshot(d->engine, &d->now, &d->snapshot);
     if (d->behind && d->snapshot.state == TRADING_ACTIVE) {
-        log_stalled(d, "nothing opens");
+        set_stalled_reason(d, "nothing opens");
     }
     d->snapshot.step_p99_ns = percentile_p99(&d->durations);
-    watch_source(d);
+    report_source(d);
     driver_publish_snapshot(d);
-    /* After the snapshot: whoever an event wakes finds the state that it announces. */
+    /* After the snapshot, so that an event's reader finds the state that the event announces. */
     publish_outputs(d);
     remind(d);
     export_state(d);
-    tidy_history(d);
+    prune_history(d);
     return d->notified;
 }
 
@@ -492,7 +493,7 @@ int64_t driver_round(struct driver *d)
     if (d->engine == NULL && !driver_open_try(d)) {
         return DRIVER_ROUND_US;
     }
-    driver_guard_look(d);
+    driver_guard_check(d);
     driver_open_reserve(d);
     if (d->uncommitted) {
         if (!settle(d)) {
@@ -502,7 +503,7 @@ int64_t driver_round(struct driver *d)
         return finish(d) ? 0 : until_next(d);
     }
     driver_catch_up(d);
-    if (!backlog_has_room(d->backlog) || !load_minute(d)) {
+    if (!backlog_has_capacity(d->backlog) || !load_minute(d)) {
         publish_stalled(d);
         return DRIVER_ROUND_US;
     }
@@ -522,7 +523,7 @@ int64_t driver_round(struct driver *d)
     return notified || full || ring_len(d->shared->requests) > 0 ? 0 : until_next(d);
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- lifecycle */
 
 int driver_check_market(const struct settings *settings, int64_t *ret_step_us, struct err *err)
 {
@@ -552,7 +553,7 @@ struct driver *driver_new(const struct driver_options *options, struct shared *s
     d->state_dir = strdup(options->state_dir == NULL ? "" : options->state_dir);
     ASSERT(d->state_dir != NULL);
     d->backlog = backlog_new();
-    d->snapshot.books_balance = true; /* until somebody has looked */
+    d->snapshot.books_balance = true; /* until the first check */
     d->snapshot.started_wall_us = clock_wall_us(d->clock);
     d->snapshot.started_mono_us = clock_mono_us(d->clock);
     paper_init(&d->paper, &d->settings, timeframe_us(TF_1M)); /* until there is a market */

@@ -8,20 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* So long the next step waits for the outputs of the last one, unless they close something. */
+/* How long the next step waits while the outputs of the last one cannot be written, unless they
+ * close something. */
 #define HOLD_US USEC_PER_SEC
-/* Behind, the disk is tried so often. */
+/* While behind, writes are retried at this interval. */
 #define RETRY_US USEC_PER_SEC
-/* Behind for longer, trading is paused. */
+/* After being behind for this long, trading is paused. */
 #define LOST_US (10 * USEC_PER_SEC)
-/* A commit that takes longer is slow, and the disk is called slow for so long after it. */
+/* A commit longer than this is slow, and the disk counts as slow for SLOW_FOR_US after it. */
 #define SLOW_COMMIT_US USEC_PER_SEC
 #define SLOW_FOR_US    USEC_PER_MIN
-/* While it is slow, at most every so many-th moment is spent on commits nobody waits for. */
+/* On a slow disk, at most one part in SLOW_SHARE of the time goes into commits that nobody waits
+ * for. */
 #define SLOW_SHARE       5
 #define RESERVE_RETRY_US USEC_PER_MIN
 
-/* ---------------------------------------------------------------- all of it to disk */
+/* ---------------------------------------------------------------- writing */
 
 void driver_record(struct driver *d)
 {
@@ -50,7 +52,7 @@ static bool failing(struct driver *d, enum err_id id, const struct err *cause)
     return false;
 }
 
-static void note_duration(struct driver *d, int64_t before_us)
+static void record_duration(struct driver *d, int64_t before_us)
 {
     d->committed_mono_us = clock_mono_us(d->clock);
     d->commit_us = d->committed_mono_us - before_us;
@@ -60,11 +62,11 @@ static void note_duration(struct driver *d, int64_t before_us)
     if (d->commit_us < SLOW_COMMIT_US) {
         return;
     }
-    bool news = d->slow_mono_us == 0 || d->committed_mono_us - d->slow_mono_us >= SLOW_FOR_US / 2;
+    bool is_new = d->slow_mono_us == 0 || d->committed_mono_us - d->slow_mono_us >= SLOW_FOR_US / 2;
     d->slow_wall_us = d->slow_mono_us == 0 ? clock_wall_us(d->clock) : d->slow_wall_us;
     d->slow_mono_us = d->committed_mono_us;
     d->slow_commit_us = d->commit_us;
-    if (news) {
+    if (is_new) {
         struct err err = {0};
         (void)err_set(&err, ERR_ENGINE_SLOW_DISK, "%lld ms",
                       (long long)(d->commit_us / USEC_PER_MSEC));
@@ -72,7 +74,7 @@ static void note_duration(struct driver *d, int64_t before_us)
     }
 }
 
-/* Returns whether there was anything to commit. */
+/* Returns 1 if there was anything to commit, else 0. */
 static int commit(struct driver *d, struct err *err)
 {
     int rc;
@@ -90,7 +92,7 @@ static int commit(struct driver *d, struct err *err)
     return rc < 0 ? rc : 1;
 }
 
-/* Whoever asked while it could not be answered; the outputs answer their own request. */
+/* Publishes the answers that had to wait; the current outputs publish their own. */
 static void answer_late(struct driver *d)
 {
     struct journal_rows rows = backlog_rows(d->backlog);
@@ -115,8 +117,9 @@ void driver_remember_state(struct driver *d)
     memcpy(d->state_reason, engine_state(d->engine)->state_reason, sizeof(d->state_reason));
 }
 
-/* trading.db has what stands in the reserve. What is not cleared now is with the next write, and
- * takes no other notes before; a start knows it by the episode that the commit has named. */
+/* trading.db holds everything in the reserve. If clearing fails, it is retried with the next write,
+ * and no note is added before that. A start ignores such notes, since the commit stored their
+ * episode. */
 static void clear_reserve(struct driver *d)
 {
     struct err err = {0};
@@ -138,7 +141,8 @@ bool driver_write(struct driver *d)
         trading_store_set_recorded(d->store, engine_state(d->engine)->run,
                                    recorder_size(d->recorder));
     }
-    /* The venue first: it may know more than we, never less than what we have booked. */
+    /* The venue's book first: it may be ahead of ours, never behind the fills that we have booked.
+     */
     if (paper_flush(&d->paper, &err) < 0) {
         return failing(d, ERR_VENUE_DISK, &err);
     }
@@ -147,12 +151,12 @@ bool driver_write(struct driver *d)
         return failing(d, ERR_ENGINE_JOURNAL, &err);
     }
     if (rc > 0) {
-        note_duration(d, before_us);
+        record_duration(d, before_us);
     }
     answer_late(d);
     backlog_clear(d->backlog);
     driver_remember_state(d);
-    d->held = false;
+    d->deferred = false;
     d->behind = false;
     d->failing_mono_us = 0;
     clear_reserve(d);
@@ -176,7 +180,7 @@ bool driver_may_defer(const struct driver *d)
                  engine_state(d->engine)->state == d->state;
     int64_t pause_us = (SLOW_SHARE - 1) * d->commit_us;
     return quiet && d->commit_us >= SLOW_COMMIT_US && !d->paper.behind && d->failing_mono_us == 0 &&
-           backlog_has_room(d->backlog) &&
+           backlog_has_capacity(d->backlog) &&
            clock_mono_us(d->clock) - d->committed_mono_us < pause_us;
 }
 
@@ -187,9 +191,9 @@ void driver_finish(struct driver *d)
     }
 }
 
-/* ---------------------------------------------------------------- what is kept elsewhere */
+/* ---------------------------------------------------------------- the reserve */
 
-bool driver_request_keeps(enum request_kind kind)
+bool driver_request_works_behind(enum request_kind kind)
 {
     switch (kind) {
     case REQUEST_PAUSE:
@@ -214,15 +218,15 @@ static struct reserve_note new_note(const struct driver *d, enum reserve_kind ki
     return (struct reserve_note){.kind = kind, .run = s->run, .next_order = s->next_order};
 }
 
-static bool state_is_news(const struct driver *d)
+static bool state_changed(const struct driver *d)
 {
     const struct engine_state *s = engine_state(d->engine);
     return s->state != d->state || strcmp(s->state_reason, d->state_reason) != 0;
 }
 
-/* A position that the bot did not open is in the books only while it closes it: trading.db may
- * never have heard of it. */
-static struct position adopted_by_us(const struct driver *d, struct symbol symbol)
+/* A position that the bot did not open is in the books only while the bot closes it, so trading.db
+ * may not contain it. */
+static struct position adopted_position(const struct driver *d, struct symbol symbol)
 {
     int count = 0;
     const struct position *positions = engine_positions(d->engine, &count);
@@ -234,18 +238,19 @@ static struct position adopted_by_us(const struct driver *d, struct symbol symbo
     return (struct position){0};
 }
 
-/* Asked for when the disk was well, and stepped when it was not any more. */
+/* Such a request is accepted only while the disk works, but the disk may fail before its step is
+ * written. */
 static bool is_loosening(enum request_kind kind)
 {
     return kind == REQUEST_RESUME || kind == REQUEST_CLEAR_EMERGENCY;
 }
 
-/* A state never stands in the reserve without the request that made it looser. */
-static bool notes_request(const struct driver *d)
+/* The reserve never holds a looser state without the request that caused it. */
+static bool has_request_note(const struct driver *d)
 {
     const struct engine_outputs *out = &d->outputs;
     return out->has_request &&
-           (driver_request_keeps(out->request.kind) || is_loosening(out->request.kind));
+           (driver_request_works_behind(out->request.kind) || is_loosening(out->request.kind));
 }
 
 static void note_request(const struct driver *d, struct reserve_note *n)
@@ -256,9 +261,9 @@ static void note_request(const struct driver *d, struct reserve_note *n)
     n->at_us = d->outputs.at_us;
 }
 
-/* What may not be forgotten of the step, so that what it closes may leave. Of notes whose write is
- * torn the first may be read: so a stop stands before it is answered, and a resume is answered
- * before it stands. */
+/* Collects the notes that must survive a crash before this step's orders may be sent. If the write
+ * is torn, a start may read only the first notes: so a stop is noted before its request, and a
+ * resume's request before its state. */
 static int fill_notes(const struct driver *d, struct reserve_note *notes)
 {
     const struct engine_outputs *out = &d->outputs;
@@ -267,7 +272,7 @@ static int fill_notes(const struct driver *d, struct reserve_note *notes)
     if (request_first) {
         note_request(d, &notes[count++]);
     }
-    if (state_is_news(d)) {
+    if (state_changed(d)) {
         const struct engine_state *s = engine_state(d->engine);
         struct reserve_note *n = &notes[count++];
         *n = new_note(d, RESERVE_STATE);
@@ -280,16 +285,16 @@ static int fill_notes(const struct driver *d, struct reserve_note *notes)
             struct reserve_note *n = &notes[count++];
             *n = new_note(d, RESERVE_ORDER);
             n->order = out->orders[out->sends[i]];
-            n->adopted = adopted_by_us(d, n->order.symbol);
+            n->adopted = adopted_position(d, n->order.symbol);
         }
     }
-    if (notes_request(d) && !request_first) {
+    if (has_request_note(d) && !request_first) {
         note_request(d, &notes[count++]);
     }
     return count;
 }
 
-static bool keep(struct driver *d)
+static bool write_notes(struct driver *d)
 {
     struct err err = {0};
     int count = fill_notes(d, d->notes);
@@ -300,20 +305,20 @@ static bool keep(struct driver *d)
         clear_reserve(d);
     }
     if (d->reserve == NULL || d->reserve_stale) {
-        return false; /* which has been said */
+        return false; /* reported before */
     }
     if (reserve_add(d->reserve, d->notes, count, &err) < 0) {
         driver_notify(d, ERR_ENGINE_RESERVE, &err);
         return false;
     }
     driver_remember_state(d);
-    if (notes_request(d)) {
+    if (has_request_note(d)) {
         backlog_request(d->backlog, d->outputs.request.id)->notified = true;
     }
     return true;
 }
 
-/* Something that closes, or stops, waits for no disk. */
+/* A step that closes or stops does not wait for the disk. */
 static bool is_urgent(const struct driver *d)
 {
     const struct engine_outputs *out = &d->outputs;
@@ -324,22 +329,22 @@ static bool is_urgent(const struct driver *d)
     return closes || engine_state(d->engine)->state == TRADING_EMERGENCY;
 }
 
-void driver_hold(struct driver *d)
+void driver_defer(struct driver *d)
 {
-    if (!d->held) {
+    if (!d->deferred) {
         backlog_add(d->backlog, &d->outputs);
-        d->held = true;
+        d->deferred = true;
     }
 }
 
-bool driver_go_on(struct driver *d)
+bool driver_continue(struct driver *d)
 {
-    driver_hold(d);
+    driver_defer(d);
     if (!d->behind && !is_urgent(d) && clock_mono_us(d->clock) - d->failing_mono_us < HOLD_US) {
         return false;
     }
     d->behind = true;
-    d->kept = keep(d);
+    d->reserved = write_notes(d);
     return true;
 }
 
@@ -367,7 +372,7 @@ void driver_disk_snapshot(struct driver *d)
     }
 }
 
-/* ---------------------------------------------------------------- a start */
+/* ---------------------------------------------------------------- starting */
 
 void driver_open_reserve(struct driver *d)
 {
@@ -400,7 +405,7 @@ static bool is_loaded(const struct engine_memory *memory, const char *client_id)
     return false;
 }
 
-/* Back into the books, so that what closed it can be booked. */
+/* Adds the position to the books, so that the fills of its close can be booked. */
 static void load_adopted(struct driver *d, const struct position *p, struct engine_memory *memory)
 {
     struct ledger ledger = {&memory->state, memory->positions, &memory->position_count};
@@ -409,9 +414,9 @@ static void load_adopted(struct driver *d, const struct position *p, struct engi
     }
 }
 
-/* A note that cannot be used may be of an order that left: nothing is opened until a person says.
- */
-static void note_lost(struct driver *d, const char *what)
+/* A note that cannot be used may belong to an order that was sent: nothing is opened until a person
+ * resumes. */
+static void report_lost_note(struct driver *d, const char *what)
 {
     struct err err = {0};
     (void)err_set(&err, ERR_ENGINE_RESERVE, "%s", what);
@@ -429,7 +434,7 @@ static void load_note(struct driver *d, const struct reserve_note *n, struct eng
             break;
         }
         if (memory->order_count == ENGINE_ORDERS_MAX) {
-            note_lost(d, n->order.client_id);
+            report_lost_note(d, n->order.client_id);
             break;
         }
         memory->orders[memory->order_count++] = n->order;
@@ -473,14 +478,16 @@ int driver_load_reserve(struct driver *d, struct engine_memory *memory, struct e
         if (reserve_read(d->reserve, i, &n)) {
             load_note(d, &n, memory);
         } else {
-            note_lost(d, RESERVE_NAME " holds a note that makes no sense");
+            report_lost_note(d, RESERVE_NAME " has a note that cannot be decoded");
         }
     }
     if (count > 0) {
-        LOG(NOTICE, "%d notes of the last run in " RESERVE_NAME ": trading.db could not be written",
+        LOG(NOTICE,
+            "recovered %d notes of the last run from " RESERVE_NAME
+            ": trading.db could not be written",
             count);
-        backlog_add_state(
-            d->backlog); /* the reserve is cleared by a commit, never by "nothing to do" */
+        backlog_add_state(d->backlog); /* the reserve is cleared only by a commit, so there must be
+                                          something to commit */
     }
     d->behind = count > 0;
     return 0;

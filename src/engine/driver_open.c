@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define RETRY_US USEC_PER_SEC
-/* Five-minute bars of the warm-up that are kept for charts. */
+/* Five-minute bars of the warm-up, stored for charts. */
 #define HISTORY_MAX (DRIVER_WARM_UP_MIN / 5 * SYMBOLS_MAX)
 
 /* ---------------------------------------------------------------- the market */
@@ -25,12 +25,12 @@ static int find_symbol(const struct symbol *symbols, int count, struct symbol sy
     return -1;
 }
 
-/* What no longer has a place in the settings is still watched while it is held or an order of it is
- * alive. Where both together are too many, the last configured symbols that nothing is held in are
- * left out of this run: a position without prices would have no stop. */
+/* A symbol that is no longer configured is still watched while it has a position or an order alive.
+ * If there are too many symbols, the last configured ones without a position are left out of this
+ * run: a position without prices would have no stop. */
 static void watch_held(struct driver *d, const struct engine_memory *memory)
 {
-    /* An engine has at most SYMBOLS_MAX symbols, so what an earlier one left does not exceed it. */
+    /* An engine has at most SYMBOLS_MAX symbols, so an earlier run cannot leave more. */
     struct symbol held[SYMBOLS_MAX];
     int held_count = 0;
     for (int i = 0; i < memory->position_count + memory->order_count; i++) {
@@ -79,7 +79,7 @@ int driver_open_files(const struct settings *settings, struct csv_source *ret, s
     return 0;
 }
 
-/* A market of d->symbols: the simulated one begins at start_us. */
+/* Opens a market of d->symbols. The simulated one begins at start_us. */
 static int make_market(struct driver *d, int64_t start_us, struct err *err)
 {
     uint64_t seed = d->settings.seed;
@@ -112,7 +112,7 @@ static void make_engine(struct driver *d)
     paper_init(&d->paper, &d->settings, source_step_us(d->own));
 }
 
-/* A market that nobody has seen yet, and when trading in it begins. */
+/* Opens a market for the first time; *ret_market_us: when trading in it begins. */
 static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *err)
 {
     int64_t wall_us = clock_wall_us(d->clock);
@@ -121,7 +121,7 @@ static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *er
     if (rc < 0) {
         return rc;
     }
-    /* A record is traded from its first candle on: there is nothing before it to warm up on. */
+    /* A file is traded from its first candle on: there are no earlier ones to warm up on. */
     *ret_market_us =
         d->own == &d->market.source ? market_us : source_next_us(d->own) - source_step_us(d->own);
     return 0;
@@ -129,7 +129,7 @@ static int begin_market(struct driver *d, int64_t *ret_market_us, struct err *er
 
 /* ---------------------------------------------------------------- starts */
 
-/* What came before, and all of it to the database together with the books as they stand. */
+/* Warms up, then writes history, market and books to the database in one transaction. */
 static int begin_trading(struct driver *d, int64_t market_us, struct err *err)
 {
     bool simulated = d->own == &d->market.source;
@@ -160,7 +160,7 @@ static int first_start(struct driver *d, int64_t run, struct engine_now *ret_now
     return begin_trading(d, now.market_us, err);
 }
 
-/* The books of an imported state file: they come with no market. */
+/* Starts with the books of an imported state file, which contains no market. */
 static int start_with_books(struct driver *d, struct engine_memory *memory, struct err *err)
 {
     int64_t market_us = 0;
@@ -183,7 +183,7 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
         return rc;
     }
     watch_held(d, memory);
-    /* The venue's account was opened with what the books were, whatever is configured by now. */
+    /* The venue's account was opened with this cash, whatever is configured now. */
     d->settings.initial_cash = memory->state.initial_cash;
     if (!has_market) {
         return start_with_books(d, memory, err);
@@ -196,25 +196,26 @@ static int later_start(struct driver *d, struct engine_memory *memory, struct er
     engine_restore(d->engine, memory);
     rc = journal_load_market(d->store, d->engine, d->own, d->symbols, d->symbol_count, err);
     if (rc == -ERR_MARKET_SAVED) {
-        log_err(LOG_LEVEL_WARNING, err, "the saved market is not used");
+        log_err(LOG_LEVEL_WARNING, err, "cannot use the saved market");
         rc = 0;
     }
     if (d->own == &d->files.source) {
-        /* What was complete by then is behind us, whether the source knows or not. */
+        /* Skip the candles that were complete by then, even if the source's state was not restored.
+         */
         csv_source_skip(&d->files, memory->state.market_us - source_step_us(d->own) + 1);
     }
     d->market_us = memory->state.market_us;
     return rc;
 }
 
-/* Once. A model that does not fit is said, and trading goes on without a prediction. */
+/* Tries once. A model that does not fit is reported, and trading continues without predictions. */
 static void load_model(struct driver *d)
 {
     struct err err = {0};
-    if (d->asked_model || d->settings.model[0] == '\0') {
+    if (d->model_tried || d->settings.model[0] == '\0') {
         return;
     }
-    d->asked_model = true;
+    d->model_tried = true;
     if (predictor_load(d->settings.model, &d->predictor, &err) < 0 ||
         predictor_check_step(d->predictor, source_step_us(d->source), &err) < 0) {
         predictor_free(TAKE(d->predictor));
@@ -222,12 +223,12 @@ static void load_model(struct driver *d)
         d->model_err = err.id;
         return;
     }
-    LOG(NOTICE, "the predict agent asks model %.16s, %d bars of %s ahead",
+    LOG(NOTICE, "the predict agent uses model %.16s, horizon %d bars of %s",
         predictor_hash(d->predictor), predictor_horizon(d->predictor),
         timeframe_name(predictor_timeframe(d->predictor)));
 }
 
-/* ERR_STORE_NOT_FOUND when there is nothing to import. */
+/* ERR_STORE_NOT_FOUND: there is nothing to import. */
 static int import_state(struct driver *d, struct err *err)
 {
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
@@ -242,14 +243,15 @@ static int import_state(struct driver *d, struct err *err)
     int rc = state_file_read(path.data, &file, err);
     rc = rc < 0 ? rc : state_file_import(&file, &options, d->store, &done, err);
     if (rc >= 0) {
-        LOG(NOTICE, "%s: imported, %d positions, %lld trades; stops are %.2f %% from their entries",
+        LOG(NOTICE,
+            "%s: imported %d positions, %lld trades; stops are %.2f %% from the entry prices",
             path.data, done.positions, (long long)file.total_trades, d->settings.stop_pct);
     }
     return rc;
 }
 
-/* A file of before tells when it began and why the breaker tripped; one that cannot be read is
- * written over, for trading.db is what counts. */
+/* An existing file keeps its creation time and last trip reason. One that cannot be read is
+ * overwritten, since trading.db is authoritative. */
 static void begin_export(struct driver *d, const struct engine_memory *memory)
 {
     struct err err = {0};
@@ -259,13 +261,13 @@ static void begin_export(struct driver *d, const struct engine_memory *memory)
     d->export_failed = false;
     if (d->state_dir[0] != '\0' && file_exists(path.data) &&
         state_file_read(path.data, &d->exported, &err) < 0) {
-        log_err(LOG_LEVEL_WARNING, &err, "the state file is written anew");
+        log_err(LOG_LEVEL_WARNING, &err, "overwriting the unreadable state file");
     }
     driver_guard_state_file(d, &d->exported, memory);
     if (d->exported.created_us == 0) {
         d->exported.created_us = clock_wall_us(d->clock);
     }
-    d->exported.position_count = -1; /* whatever it says, it is to be written */
+    d->exported.position_count = -1; /* matches nothing, so the file is written */
 }
 
 static int begin_recording(struct driver *d, const struct engine_now *now,
@@ -279,7 +281,7 @@ static int begin_recording(struct driver *d, const struct engine_now *now,
     return recorder_open(d->state_dir, &start, d->engine, &d->recorder, err);
 }
 
-/* ---------------------------------------------------------------- one path for all of them */
+/* ---------------------------------------------------------------- opening */
 
 void driver_open_undo(struct driver *d)
 {
@@ -329,8 +331,8 @@ static int recover(struct driver *d, struct err *err)
     if (rc >= 0 && first) {
         rc = first_start(d, newest_run + 1, &now, err);
     } else if (rc >= 0) {
-        /* Client ids of a run that was lost must not come again, nor its journal be written over.
-         */
+        /* Skip the run numbers of lost runs, so that no client id is reused and no journal
+         * overwritten. */
         memory->state.run = newest_run > memory->state.run ? newest_run : memory->state.run;
         rc = later_start(d, memory, err);
         now.market_us = memory->state.market_us;
@@ -383,7 +385,7 @@ bool driver_open_try(struct driver *d)
         trading_store_log_work(d->store, "engine started");
         d->failing_mono_us = 0;
         driver_fault_over(d);
-        /* What was recovered can be seen even when the first commit has to wait. */
+        /* Publish what was recovered, even if the first commit has to wait. */
         struct engine_now now = {
             .market_us = d->market_us, .wall_us = clock_wall_us(d->clock), .mono_us = mono_us};
         engine_snapshot(d->engine, &now, &d->snapshot);
@@ -391,16 +393,16 @@ bool driver_open_try(struct driver *d)
     }
     driver_open_undo(d);
     bool no_market = err.id == ERR_MARKET_SOURCE;
-    bool is_own = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
-    driver_fault(d, is_own ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
-    if (!is_own || err.id == ERR_ENGINE_RECORD) {
+    bool has_own_code = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
+    driver_fault(d, has_own_code ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
+    if (!has_own_code || err.id == ERR_ENGINE_RECORD) {
         driver_disk_failing(d, err.id);
     }
     d->snapshot.state = TRADING_STARTING;
     (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s%.50s",
-                   no_market ? "market: "
-                   : is_own  ? ""
-                             : "trading.db: ",
+                   no_market      ? "market: "
+                   : has_own_code ? ""
+                                  : "trading.db: ",
                    no_market ? err.context : err_info(err.id)->message);
     d->snapshot.initial_cash = d->settings.initial_cash;
     driver_publish_snapshot(d);

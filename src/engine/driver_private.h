@@ -1,9 +1,9 @@
 /*
  * driver_private.h: the inside of struct driver, shared by its files.
  *
- * driver.c is its rounds; driver_disk.c is what of them is on disk, and what may be done when it is
- * not; driver_open.c is how it gets ready for them: database, market, books, venue, model,
- * recorder, whatever an earlier run left; driver_guard.c watches over trading.db.
+ * driver.c runs the rounds; driver_disk.c tracks what is on disk and decides what may happen while
+ * writes fail; driver_open.c prepares the rounds: database, market, books, venue, model, recorder,
+ * and the state of an earlier run; driver_guard.c checks that trading.db is the right file.
  * Thread: one at a time per driver.
  */
 #pragma once
@@ -29,50 +29,50 @@ struct driver {
     struct engine *engine; /* NULL: not recovered yet */
     struct simulated market;
     struct csv_source files;
-    struct source *own; /* one of those above; NULL: none could be made */
+    struct source *own; /* one of the two above; NULL: none could be made */
     struct source *source;
-    bool ended;                  /* the source has no more candles, and that has been said */
-    struct predictor *predictor; /* NULL: none, or it did not fit */
-    bool asked_model;            /* it was tried to load it */
-    int model_err;               /* why the one that is configured is not used; 0: it is */
+    bool ended;                  /* the source has no more candles; reported */
+    struct predictor *predictor; /* NULL: none, or it does not fit */
+    bool model_tried;            /* loading was attempted */
+    int model_err;               /* why the configured model is not used; 0: it is used */
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
     struct paper paper;
     struct venue *venue;
 
-    /* The market's clock against ours. */
+    /* Market time against the monotonic clock. */
     int64_t anchor_mono_us;
     int64_t anchor_market_us;
     int64_t market_us;
 
-    bool holds_request;        /* in request: taken from the ring, not stepped yet */
-    bool holds_minute;         /* in inputs.bars: taken from the source, not stepped yet */
-    int64_t minute_us;         /* its open, as the source promised it */
-    bool notified;             /* the venue was told anything: its answer may be there already */
-    bool uncommitted;          /* outputs wait for the disk, for a moment */
-    struct recorder *recorder; /* NULL: none without a state folder */
+    bool holds_request; /* `request` was popped from the ring but not passed to a step yet */
+    bool holds_minute;  /* inputs.bars were read from the source but not passed to a step yet */
+    int64_t minute_us;  /* its open, as announced by the source */
+    bool notified;      /* something was sent to the venue, whose answer may be available already */
+    bool uncommitted;   /* the outputs are not settled: retried before the next step */
+    struct recorder *recorder; /* NULL: there is no state folder */
 
     struct reserve *reserve; /* NULL: none could be made */
     bool owns_reserve;
-    bool reserve_stale;      /* its notes are in trading.db, and could not be cleared */
-    int64_t reserve_mono_us; /* when it was tried to make one; 0: not yet */
-    struct reserve_note notes[ENGINE_ORDERS_MAX + 2]; /* of the step under way */
-    struct backlog *backlog;                          /* of steps that are not in trading.db */
-    bool held;                                        /* outputs are in the backlog */
-    bool behind;                                      /* steps go on even so; nothing is opened */
-    bool kept;                 /* behind: what must not be forgotten of outputs is in the reserve */
-    int64_t failing_mono_us;   /* since when writing has failed; 0: it does not */
-    int64_t failing_wall_us;   /* the same for people */
-    int64_t tried_mono_us;     /* the last try */
-    int failing_err;           /* its cause */
-    int64_t commit_us;         /* how long the last commit took */
+    bool reserve_stale;      /* its notes are in trading.db but could not be cleared */
+    int64_t reserve_mono_us; /* when making one was last attempted; 0: never */
+    struct reserve_note notes[ENGINE_ORDERS_MAX + 2]; /* of the current step */
+    struct backlog *backlog;                          /* rows that are not in trading.db */
+    bool deferred;                                    /* outputs are in the backlog */
+    bool behind;               /* writes fail; steps continue, nothing is opened */
+    bool reserved;             /* behind: the notes of this step are in the reserve */
+    int64_t failing_mono_us;   /* since when writing fails; 0: it works */
+    int64_t failing_wall_us;   /* the same, wall clock */
+    int64_t tried_mono_us;     /* the last attempt */
+    int failing_err;           /* its cause, an err id */
+    int64_t commit_us;         /* duration of the last commit */
     int64_t committed_mono_us; /* its end; 0: none yet */
-    int64_t slow_commit_us;    /* of the last slow one */
-    int64_t slow_mono_us;      /* its end; 0: none lately */
-    int64_t slow_wall_us;      /* end of the first one of a row */
-    enum trading_state state;  /* as on disk, or in the reserve */
+    int64_t slow_commit_us;    /* duration of the last slow commit */
+    int64_t slow_mono_us;      /* its end; 0: none recently */
+    int64_t slow_wall_us;      /* end of the first slow commit in a row */
+    enum trading_state state;  /* on disk or in the reserve */
     char state_reason[64];
-    struct state_file exported; /* as .trading_state.json says now */
+    struct state_file exported; /* the contents of .trading_state.json */
     bool export_failed;
     uint64_t halt_seen; /* generation of the kill switch before the step */
     struct engine_now now;
@@ -80,17 +80,17 @@ struct driver {
     struct request request;
     struct engine_outputs outputs;
 
-    /* Of trading.db as a file, and what is found about it at a start: see driver_guard.c. */
-    int64_t looked_mono_us;
-    bool file_lost; /* it was deleted or replaced, and could not be put back yet */
+    /* trading.db as a file, and doubts about it at a start: see driver_guard.c. */
+    int64_t checked_mono_us;
+    bool file_lost; /* it was deleted or replaced, and could not be restored yet */
     int64_t file_logged_mono_us;
-    int guard_err;        /* err id that stands until a person resumes; 0 none */
-    bool guard_asks;      /* guard is still to be done */
-    struct request guard; /* a pause or an emergency stop of our own */
+    int guard_err;        /* err id that lasts until a person resumes; 0: none */
+    bool guard_pending;   /* `guard` still has to be passed to a step */
+    struct request guard; /* a pause or emergency stop by the guard */
 
-    int fault; /* err id that stands; 0 none */
+    int fault; /* err id that lasts; 0: none */
     int64_t fault_notified_mono_us;
-    int64_t reminded_mono_us; /* of what lasts and stops nothing; 0: not yet */
+    int64_t reminded_mono_us; /* of lasting faults that stop nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;
     struct snapshot snapshot;
@@ -99,56 +99,59 @@ struct driver {
 /* driver.c */
 void driver_publish_events(struct driver *d, const struct event *events, int count);
 void driver_publish_snapshot(struct driver *d);
-/* Something that lasts: said when it begins and each minute, logged when it begins. */
+/* Reports a lasting fault: an event when it begins and every minute, a log line when it begins. */
 void driver_fault(struct driver *d, enum err_id id, const struct err *cause);
 void driver_fault_over(struct driver *d);
 
 /* driver_guard.c */
-/* Nothing opens until a person resumes; told now and each minute until then. by: up to 20 bytes. */
+/* Opens nothing until a person resumes; reported now and every minute until then. by: up to 20
+ * bytes. */
 void driver_guard_raise(struct driver *d, enum err_id id, enum request_kind kind, const char *by,
                         const struct err *cause);
-/* True: d->request is one that was raised. */
+/* True: d->request is one that the guard raised. */
 bool driver_guard_request(struct driver *d);
-/* Each round; once a second it looks whether trading.db still is the file that is open. */
-void driver_guard_look(struct driver *d);
-/* Before the engine starts: does the journal know more than trading.db? *ret_newest_run: the
- * highest number that a journal has. memory: of a later start. */
+/* Call each round; once a second it checks that trading.db is still the open file. */
+void driver_guard_check(struct driver *d);
+/* Before the engine starts: whether the recorder's journals are ahead of trading.db.
+ * *ret_newest_run: the highest run number that has a journal. memory: of a later start. */
 int driver_guard_start(struct driver *d, struct engine_memory *memory, bool first,
                        int64_t *ret_newest_run, struct err *err);
-/* Does the state file that an earlier run left know more? memory NULL: a first start. */
+/* Whether the state file of an earlier run is ahead of trading.db. memory NULL: a first start. */
 void driver_guard_state_file(struct driver *d, const struct state_file *file,
                              const struct engine_memory *memory);
 
-void driver_notify(struct driver *d, enum err_id id, const struct err *cause); /* stops nothing */
+void driver_notify(struct driver *d, enum err_id id,
+                   const struct err *cause); /* for a fault that stops nothing */
 
 /* driver_disk.c */
-/* The step that was just made, into the recorder. */
+/* Records the step that was just made. */
 void driver_record(struct driver *d);
-/* All that is not on disk yet: records, the venue's book, the backlog or else the outputs. */
+/* Writes everything that is not on disk: records, the venue's book, the backlog or the outputs. */
 bool driver_write(struct driver *d);
-/* Behind: driver_write, once in a while. */
+/* While behind: calls driver_write at intervals. */
 void driver_catch_up(struct driver *d);
-/* The disk takes seconds, and nobody waits for what this step answered: a later commit has it. */
+/* Whether a slow disk allows the outputs of this step to be committed later: nobody waits for them.
+ */
 bool driver_may_defer(const struct driver *d);
-/* The outputs into the backlog; once a step. */
-void driver_hold(struct driver *d);
-/* driver_write has failed: false, it is tried again before the next step; true, the steps go on,
- * and what the outputs close may leave when `kept` says so. */
-bool driver_go_on(struct driver *d);
-enum engine_disk driver_disk(const struct driver *d);  /* as the next step is told */
+/* Moves the outputs into the backlog; at most once per step. */
+void driver_defer(struct driver *d);
+/* Call when driver_write failed. False: it is retried before the next step. True: steps continue,
+ * and the outputs that close something may be shipped if `reserved` is set. */
+bool driver_continue(struct driver *d);
+enum engine_disk driver_disk(const struct driver *d);  /* for the inputs of the next step */
 void driver_disk_failing(struct driver *d, int cause); /* an err id */
 void driver_disk_snapshot(struct driver *d);
-/* The trading state is on disk as it stands. */
+/* Notes that the current trading state is on disk. */
 void driver_remember_state(struct driver *d);
-/* What an earlier run kept in its reserve, into memory and the backlog; NULL: a first start. */
+/* Loads the reserve of an earlier run into memory and the backlog. memory NULL: a first start. */
 int driver_load_reserve(struct driver *d, struct engine_memory *memory, struct err *err);
 void driver_open_reserve(struct driver *d);
-/* May be asked for, and answered, while trading.db cannot be written. */
-bool driver_request_keeps(enum request_kind kind);
+/* Whether such a request is accepted, and answered, while trading.db cannot be written. */
+bool driver_request_works_behind(enum request_kind kind);
 
 /* driver_open.c */
-/* Everything that a round needs; false: not now, and people have been told why. At most once in a
- * second it really tries. */
+/* Opens everything that a round needs. False: it failed, and the fault is reported. Tries at most
+ * once per second. */
 bool driver_open_try(struct driver *d);
-void driver_open_undo(struct driver *d); /* at any moment */
+void driver_open_undo(struct driver *d); /* safe at any moment */
 int driver_open_files(const struct settings *settings, struct csv_source *ret, struct err *err);

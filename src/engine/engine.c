@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SERIES_MAGIC UINT64_C(0x6e642d7365723032) /* "nd-ser02": the layout of what follows */
+#define SERIES_MAGIC \
+    UINT64_C(0x6e642d7365723032) /* "nd-ser02": magic and layout version of the bytes */
 
-/* Before the saved part of each series and the returns. */
+/* Precedes the saved part of each series, and the returns. */
 struct series_header {
     uint64_t magic;
     uint64_t series_size;
@@ -58,8 +59,8 @@ enum trading_state engine_shown_state(const struct engine *engine)
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code)
 {
     struct engine_outputs *out = engine->out;
-    /* More than fit in a step: the last one is overwritten. Readers resynchronise from the
-     * snapshot as they do after any loss; nothing is decided on events. */
+    /* More events than fit into a step: the last one is overwritten. Readers resynchronise from the
+     * snapshot as after any loss, and no decision depends on events. */
     if (out->event_count == ENGINE_EVENTS_MAX) {
         out->event_count--;
     }
@@ -75,7 +76,7 @@ void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol)
     e->symbol = symbol;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- lifecycle */
 
 struct engine *engine_new(const struct settings *settings, const struct symbol *symbols, int count)
 {
@@ -215,7 +216,7 @@ static void mark(struct engine *engine, const struct series *series)
     }
 }
 
-/* Returns the series when this bar completed one that is decided on. */
+/* Returns the series if this bar completed a bar of the decision frame. */
 static struct series *accept_bar(struct engine *engine, const struct source_bar *bar)
 {
     struct series *series = engine_series(engine, bar->symbol);
@@ -316,7 +317,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     if (engine->steps++ == 0) {
         engine->started_wall_us = now->wall_us;
         engine->equity_hour = engine->state.market_us / USEC_PER_HOUR;
-        ret->write = true; /* the number of this run */
+        ret->write = true; /* to store the number of this run */
     }
     if (now->market_us > engine->market_us) {
         engine->market_us = now->market_us;
@@ -365,7 +366,7 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     engine->out = NULL;
 }
 
-/* ---------------------------------------------------------------- seen from outside */
+/* ---------------------------------------------------------------- snapshot */
 
 static void fill_market(const struct series *series, struct snapshot_market *m)
 {
@@ -419,7 +420,7 @@ static void fill_state(const struct engine *engine, struct snapshot *ret)
     ret->state_since_us = s->state_since_wall_us;
     ret->verified_flat = engine->verified_flat && s->state == TRADING_EMERGENCY;
     if (ret->state == TRADING_STARTING) {
-        /* A person wants to know that what they have set outlived the restart. */
+        /* Confirms that a state set by a person survived the restart. */
         bool trades = s->state == TRADING_ACTIVE;
         (void)snprintf(ret->state_reason, sizeof(ret->state_reason), "%.*s%s%s", trades ? 63 : 44,
                        engine->reconcile_reason[0] != '\0' ? engine->reconcile_reason

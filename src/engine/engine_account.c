@@ -3,24 +3,24 @@
 
 #include <string.h>
 
-/* ---------------------------------------------------------------- what stands in the market */
+/* ---------------------------------------------------------------- exposure */
 
-/* One amount that a symbol has at stake on one side. */
+/* The notional of one position or order, on one side of a symbol. */
 struct stake {
     struct symbol symbol;
     enum side side;
     struct dec notional;
 };
 
-/* All of them: positions, what is left to fill of entries under way, and what the venue holds
- * beside our books. An entry that is partly filled makes two. */
+/* All of them: positions, the unfilled part of entries under way, and foreign positions. A partly
+ * filled entry has two. */
 #define STAKES_MAX (POSITIONS_MAX + POSITIONS_MAX + ENGINE_ORDERS_MAX)
 
 struct stakes {
     int count;
-    int entries; /* entries under way whose position is not open yet */
-    bool full;   /* no slot for another entry and what follows it */
-    bool busy;   /* an order is alive in the symbol that was asked about */
+    int entries; /* entries under way without an open position */
+    bool full;   /* no slots for another entry and the orders that follow it */
+    bool busy;   /* an order is alive in the symbol in question */
     struct stake list[STAKES_MAX];
 };
 
@@ -39,8 +39,8 @@ static struct dec foreign_price(const struct engine *engine, const struct snapsh
     return price.e8 > 0 ? price : foreign->entry_price;
 }
 
-/* What an entry under way may fill at: the worst of the price that it was decided on, the price of
- * now, and what the book asks. */
+/* The price at which an entry may fill: the highest of its decision price, the current price and
+ * the ask. */
 static struct dec entry_price(const struct engine *engine, const struct order *order)
 {
     const struct quote *quote = engine_quote(engine, order->symbol);
@@ -53,7 +53,7 @@ static void collect(const struct engine *engine, struct symbol about, struct sta
 {
     ret->count = 0;
     ret->entries = engine_orders_entries_alive(engine);
-    ret->full = !engine_orders_room(engine);
+    ret->full = !engine_orders_has_capacity(engine);
     ret->busy = engine_orders_busy(engine, about);
     for (int i = 0; i < engine->position_count; i++) {
         const struct position *p = &engine->positions[i];
@@ -85,7 +85,7 @@ static int64_t cooldown_until(const struct engine *engine, struct symbol symbol)
     return 0;
 }
 
-static int64_t entries_lately(const struct engine *engine)
+static int64_t recent_entries(const struct engine *engine)
 {
     const struct engine_exposure *x = &engine->exposure;
     int64_t count = 0;
@@ -158,7 +158,7 @@ void engine_account_fill(const struct engine *engine, struct symbol symbol, enum
         .day_start_equity = s->day_start_equity,
         .losses_in_a_row = s->consecutive_losses,
         .positions_open = engine->position_count + stakes.entries,
-        .orders_lately = entries_lately(engine),
+        .orders_lately = recent_entries(engine),
         .cooldown_until_us = cooldown_until(engine, symbol),
         .now_us = engine->market_us,
         .tier = risk_tier(&engine->settings, symbol),
@@ -204,7 +204,7 @@ void engine_account_entry(struct engine *engine, int64_t at_us)
     x->entry_count++;
 }
 
-/* ---------------------------------------------------------------- seen from outside */
+/* ---------------------------------------------------------------- snapshot */
 
 static double pct_of(struct dec part, struct dec whole)
 {
@@ -212,7 +212,7 @@ static double pct_of(struct dec part, struct dec whole)
                                               : 0;
 }
 
-/* The largest of two positions, as an entry of one of them would have met it. */
+/* The largest correlation between two positions, with the sign that an entry's check would use. */
 static double held_correlation(const struct engine *engine)
 {
     double largest = 0;
@@ -295,7 +295,7 @@ void engine_account_snapshot(const struct engine *engine, struct snapshot *ret)
     risk->maintenance_margin_pct = pct_of(held, equity) * settings->maintenance_margin_pct / 100;
     risk->correlation = held_correlation(engine);
     risk->losses_in_a_row = engine->state.consecutive_losses;
-    risk->orders_lately = entries_lately(engine);
+    risk->orders_lately = recent_entries(engine);
     risk->symbol_count = engine->symbol_count;
     for (int i = 0; i < engine->symbol_count; i++) {
         show_symbol(engine, &stakes, i, equity, held, &risk->symbols[i]);

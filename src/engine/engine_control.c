@@ -46,8 +46,8 @@ static int maintain(struct engine *engine, const struct request *r)
     return ERR_NONE;
 }
 
-/* Resuming after the breaker is deliberate: what tripped it starts from here again, else it would
- * trip at once. Resuming after a pause is not that: limits that broke meanwhile trip at once. */
+/* Resuming after the breaker resets the baselines of its limits, or it would trip again at once.
+ * Resuming after a pause does not: a limit exceeded meanwhile trips the breaker at once. */
 static int resume_trading(struct engine *engine, const struct request *r)
 {
     struct engine_state *s = &engine->state;
@@ -80,8 +80,8 @@ static int resume_trading(struct engine *engine, const struct request *r)
 static int close_positions(struct engine *engine, const struct request *r)
 {
     int found = engine_orders_cancel_entries(engine, r->symbol);
-    engine_orders_want_closed(engine, r->symbol);
-    (void)engine_reconcile_adopt(engine, r->symbol); /* also what somebody else opened */
+    engine_orders_close_symbol(engine, r->symbol);
+    (void)engine_reconcile_adopt(engine, r->symbol); /* foreign positions too */
     for (int i = 0; i < engine->position_count; i++) {
         if (symbol_equal(r->symbol, every_symbol) ||
             symbol_equal(r->symbol, engine->positions[i].symbol)) {
@@ -118,7 +118,7 @@ static int stop_all(struct engine *engine, const struct request *r)
     if (engine->state.state != TRADING_EMERGENCY) {
         enter_stop(engine, r->by);
     } else if (strcmp(engine->state.state_reason, by_kill_switch) == 0) {
-        set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by); /* now it has a name */
+        set_by(engine, TRADING_EMERGENCY, "emergency stop", r->by); /* to store who requested it */
     }
     return ERR_NONE;
 }
@@ -147,7 +147,7 @@ void engine_control_lost(struct engine *engine)
 {
     switch (engine->state.state) {
     case TRADING_ACTIVE:
-    case TRADING_BREAKER: /* which ends by itself: this does not */
+    case TRADING_BREAKER: /* the breaker ends by itself, this pause does not */
         engine_control_set(engine, TRADING_PAUSED, "disk: trading.db could not be written");
         break;
     case TRADING_STARTING:
@@ -186,7 +186,7 @@ int engine_control_request(struct engine *engine, const struct request *request)
     return ERR_INTERNAL;
 }
 
-/* True when a new market day has begun. */
+/* True if a new market day has begun. */
 static bool turn_day(struct engine *engine, struct dec equity)
 {
     struct engine_state *s = &engine->state;
@@ -204,7 +204,8 @@ static bool turn_day(struct engine *engine, struct dec equity)
 static void watch_breaker(struct engine *engine, struct dec equity, bool new_day)
 {
     struct engine_state *s = &engine->state;
-    /* Every step comes here, and why a limit is broken is a text that takes its time. */
+    /* Skip in every other state: this runs in each step, and formatting the reason of a broken
+     * limit takes time. */
     if (s->state != TRADING_ACTIVE && !(s->state == TRADING_BREAKER && new_day)) {
         return;
     }
@@ -218,8 +219,8 @@ static void watch_breaker(struct engine *engine, struct dec equity, bool new_day
     if (broken && s->state == TRADING_ACTIVE) {
         engine_control_set(engine, TRADING_BREAKER, reason);
     } else if (!broken && new_day && s->state == TRADING_BREAKER) {
-        /* Not before: a loss that is open goes up and down around its limit. A drawdown that lasts
-         * waits for a person. */
+        /* Not earlier: an open loss moves around its limit. A lasting drawdown waits for a person.
+         */
         engine_control_set(engine, TRADING_ACTIVE, "a new market day began");
     }
 }
@@ -229,12 +230,12 @@ static void press_emergency(struct engine *engine)
     if (engine->state.state != TRADING_EMERGENCY || engine->verified_flat) {
         return;
     }
-    for (int i = 0; i < engine->position_count && !engine->look_first; i++) {
+    for (int i = 0; i < engine->position_count && !engine->list_before_close; i++) {
         engine_orders_close(engine, &engine->positions[i], "emergency");
     }
     bool looks_flat = engine->position_count == 0 && engine_orders_alive(engine) == 0;
     if (looks_flat && !engine->flat_asked) {
-        engine->listed_mono_us = 0; /* now, not in its turn */
+        engine->listed_mono_us = 0; /* immediately, not at the next interval */
     }
     engine->flat_asked = looks_flat;
 }
@@ -253,7 +254,7 @@ void engine_control_tick(struct engine *engine)
             engine_liquidation_guard_tick(engine, equity);
         }
     }
-    /* Again and again: a cancellation can get lost like anything else. */
+    /* Repeated, since a cancellation can get lost. */
     if (s->state != TRADING_ACTIVE) {
         (void)engine_orders_cancel_entries(engine, every_symbol);
     } else {

@@ -1,34 +1,34 @@
 #include "agents/agent.h"
 #include "engine_private.h"
 
-/* ---------------------------------------------------------------- what the agents ask for */
+/* ---------------------------------------------------------------- the port of the agents */
 
-static struct dec size(void *desk, const struct context *context, double confidence)
+static struct dec size(void *userdata, const struct context *context, double confidence)
 {
-    struct engine *engine = desk;
+    struct engine *engine = userdata;
     engine_account_fill(engine, context->order.symbol, context->order.side, &engine->account);
     engine->account.fill_price = context->quote == NULL ? DEC_ZERO : context->quote->ask;
     return risk_size(&engine->account, &context->order, confidence);
 }
 
-/* After size: of the same account. */
-static bool audit(void *desk, struct context *context)
+/* Call after size: it checks against the same account. */
+static bool audit(void *userdata, struct context *context)
 {
-    struct engine *engine = desk;
+    struct engine *engine = userdata;
     struct decision *d = context->decision;
-    struct risk_result verdict;
-    if (risk_check(&engine->account, &context->order, &verdict)) {
+    struct risk_result result;
+    if (risk_check(&engine->account, &context->order, &result)) {
         return true;
     }
-    (void)str_copy(str_c(verdict.code), d->veto_code, sizeof(d->veto_code));
-    (void)str_copy(str_c(verdict.text), d->veto_text, sizeof(d->veto_text));
-    d->veto_max_qty = verdict.max_qty;
+    (void)str_copy(str_c(result.code), d->veto_code, sizeof(d->veto_code));
+    (void)str_copy(str_c(result.text), d->veto_text, sizeof(d->veto_text));
+    d->veto_max_qty = result.max_qty;
     return false;
 }
 
-static bool submit(void *desk, struct context *context)
+static bool submit(void *userdata, struct context *context)
 {
-    struct engine *engine = desk;
+    struct engine *engine = userdata;
     struct order *o = &context->order;
     struct position want = {
         .symbol = o->symbol,
@@ -54,15 +54,16 @@ static const struct decision_port port = {engine_rules_judge, size, audit, submi
 
 /* ---------------------------------------------------------------- a decision */
 
-/* A position is closed by one hand at a time. What an emergency stop closes, or what the venue says
- * it does not hold, a signal leaves alone: its orders would be refused one after the other, and
- * each would make the listing that settles it older than our last order. */
+/* Only one part of the program closes a position at a time. A signal does not touch a position that
+ * an emergency stop is closing, or that the venue has reported as not held: its orders would be
+ * refused one after another, and each would make the listing that settles this older than our last
+ * order. */
 static const char *why_wait(const struct engine *engine, struct symbol symbol)
 {
     if (engine->state.state == TRADING_EMERGENCY) {
         return "the emergency stop closes it";
     }
-    if (engine->look_first) {
+    if (engine->list_before_close) {
         return "the venue refused a close: its listing is awaited";
     }
     return engine_orders_busy(engine, symbol) ? "an order is under way" : NULL;

@@ -1,17 +1,17 @@
 #include "engine_private.h"
 
-/* A line that was crossed counts as left again once the distance is so much beyond it: prices
- * tremble. */
-#define CALM 0.9
+/* Hysteresis: a level is left only once the distance times this factor exceeds its line, since
+ * prices fluctuate. */
+#define HYSTERESIS 0.9
 
-/* Closing goes on while the position stands, wherever the price goes. Levels live in memory only:
- * who restarts below a line falls through it anew, and errs by holding less. A half that is on its
- * way then is counted, see engine_orders_close. */
+/* A level CLOSE lasts until the position is closed, whatever the price does. Levels are in memory
+ * only: after a restart below a line the position is reduced again, which errs on the safe side. A
+ * half that is being closed then is taken into account, see engine_orders_close. */
 static void move_level(struct engine_liquidation_guard *liquidation_guard, double distance_pct,
                        const struct position *p)
 {
     enum risk_liquidation_guard level = risk_liquidation_guard(distance_pct);
-    enum risk_liquidation_guard calm = risk_liquidation_guard(distance_pct * CALM);
+    enum risk_liquidation_guard calm = risk_liquidation_guard(distance_pct * HYSTERESIS);
     if (level > liquidation_guard->done) {
         liquidation_guard->done = level;
         liquidation_guard->keep =
@@ -22,15 +22,15 @@ static void move_level(struct engine_liquidation_guard *liquidation_guard, doubl
     }
 }
 
-/* Again and again until the books show it: an order can be refused or get lost. */
+/* Repeated until the books show it, since an order can be refused or lost. */
 static void cut(struct engine *engine, const struct position *position, struct dec qty)
 {
-    if (qty.e8 <= 0 || engine->look_first) {
+    if (qty.e8 <= 0 || engine->list_before_close) {
         return;
     }
     struct position part = *position;
     part.qty = qty;
-    part.decision_id = 0; /* at once: nobody waits for a better price now */
+    part.decision_id = 0; /* close at once, not at the next bar */
     int64_t before = engine->state.orders;
     engine_orders_close(engine, &part, "liquidation near");
     if (engine->state.orders > before) {
@@ -55,7 +55,7 @@ static void liquidation_guard_position(struct engine *engine,
     e->price = p->mark_price;
     e->value = dec_from_double(distance_pct);
     if (liquidation_guard->done >= RISK_LIQUIDATION_GUARD_HALVE) {
-        /* Whatever is still to fill would only need more margin. */
+        /* A further fill would only need more margin. */
         (void)engine_orders_cancel_entries(engine, (struct symbol){0});
         cut(engine, p,
             liquidation_guard->done == RISK_LIQUIDATION_GUARD_CLOSE

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-/* Slots that only closing may use, so that a full table never keeps a position open. */
+/* Slots reserved for closing, so that a full table never prevents a close. */
 #define SLOTS_FOR_CLOSING (2 * POSITIONS_MAX)
 
 static const struct symbol no_symbol;
@@ -65,7 +65,7 @@ void engine_orders_ask(struct engine *engine, struct symbol symbol)
     }
 }
 
-int engine_orders_unheard(const struct engine *engine)
+int engine_orders_unanswered(const struct engine *engine)
 {
     int count = 0;
     for (int i = 0; i < engine->slot_end; i++) {
@@ -91,7 +91,7 @@ int engine_orders_entries_alive(const struct engine *engine)
     int count = 0;
     for (int i = 0; i < engine->slot_end; i++) {
         const struct engine_slot *s = &engine->slots[i];
-        /* One that is partly filled is counted as a position already. */
+        /* A partly filled entry is counted as a position already. */
         count += engine_orders_is_alive(s) && s->order.kind == ORDER_ENTRY &&
                  position_of(engine, s->order.client_id) == NULL;
     }
@@ -107,7 +107,7 @@ int engine_orders_alive(const struct engine *engine)
     return count;
 }
 
-bool engine_orders_room(const struct engine *engine)
+bool engine_orders_has_capacity(const struct engine *engine)
 {
     int used = 0;
     for (int i = 0; i < engine->slot_end; i++) {
@@ -144,7 +144,7 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     if (slot == NULL) {
         return NULL;
     }
-    *slot = (struct engine_slot){.used = true, .leaving = true, .dirty = true, .answered = true};
+    *slot = (struct engine_slot){.used = true, .sending = true, .dirty = true, .answered = true};
     struct order *o = &slot->order;
     (void)snprintf(o->client_id, sizeof(o->client_id), ENGINE_CLIENT_ID_PREFIX "%lld-%lld",
                    (long long)engine->state.run, (long long)engine->state.next_order++);
@@ -173,12 +173,12 @@ struct order *engine_orders_prepare(struct engine *engine, enum order_kind kind,
     return o;
 }
 
-/* To the venue at most once in ENGINE_ASK_EVERY_US: a cancellation can get lost like anything. */
+/* Sent at most once in ENGINE_ASK_EVERY_US, and repeated since a cancellation can get lost. */
 static void cancel(struct engine *engine, struct engine_slot *slot)
 {
-    bool asked_lately = slot->cancel_mono_us != 0 &&
-                        engine->now->mono_us - slot->cancel_mono_us < ENGINE_ASK_EVERY_US;
-    if (!slot->leaving && !asked_lately && engine->out->cancel_count < ENGINE_ORDERS_MAX) {
+    bool asked_recently = slot->cancel_mono_us != 0 &&
+                          engine->now->mono_us - slot->cancel_mono_us < ENGINE_ASK_EVERY_US;
+    if (!slot->sending && !asked_recently && engine->out->cancel_count < ENGINE_ORDERS_MAX) {
         memcpy(engine->out->cancels[engine->out->cancel_count++], slot->order.client_id,
                CLIENT_ID_SIZE);
         slot->cancel_mono_us = engine->now->mono_us;
@@ -195,7 +195,7 @@ void engine_orders_close(struct engine *engine, const struct position *position,
             continue;
         }
         what.qty = dec_sub(what.qty, dec_sub(s->order.qty, s->order.filled_qty));
-        /* One that came of a decision waits for the next bar, and an emergency for nothing. */
+        /* A close from a decision waits for the next bar, but an emergency must not wait. */
         if (s->order.decision_id != 0 && engine->state.state == TRADING_EMERGENCY) {
             cancel(engine, s);
         }
@@ -203,7 +203,7 @@ void engine_orders_close(struct engine *engine, const struct position *position,
     if (what.qty.e8 > 0) {
         what.stop = DEC_ZERO;
         what.target = DEC_ZERO;
-        what.decision_id = 0; /* at once */
+        what.decision_id = 0; /* close at once, not at the next bar */
         (void)engine_orders_prepare(engine, ORDER_CLOSE, &what, reason);
     }
 }
@@ -222,7 +222,7 @@ int engine_orders_cancel_entries(struct engine *engine, struct symbol symbol)
     return alive;
 }
 
-void engine_orders_want_closed(struct engine *engine, struct symbol symbol)
+void engine_orders_close_symbol(struct engine *engine, struct symbol symbol)
 {
     for (int i = 0; i < engine->slot_end; i++) {
         struct engine_slot *s = &engine->slots[i];
@@ -240,17 +240,17 @@ int engine_orders_amend(struct engine *engine, const struct position *position, 
         position->client_id[0] == '\0' ? NULL : engine_orders_find(engine, position->client_id);
     bool is_long = position->side == SIDE_LONG;
     if (slot == NULL) {
-        return ERR_ENGINE_NOTHING_OPEN; /* not opened by us: it has no bracket of ours */
+        return ERR_ENGINE_NOTHING_OPEN; /* not opened by the bot, so it has no bracket of ours */
     }
     if (!dec_is_valid(stop) || !dec_is_valid(target) || stop.e8 < 0 || target.e8 < 0 ||
         (stop.e8 == 0 && target.e8 == 0)) {
         return ERR_ENGINE_AMEND;
     }
-    /* What another amendment asked for and the venue has not confirmed counts as it stands. */
+    /* An earlier amendment that the venue has not confirmed yet counts as applied. */
     struct order wanted = slot->order;
     if (stop.e8 > 0) {
         wanted.stop = stop;
-        wanted.stop_away = DEC_ZERO; /* a price that a person named does not follow the fills */
+        wanted.stop_away = DEC_ZERO; /* a price set by a person does not follow the fills */
     }
     if (target.e8 > 0) {
         wanted.target = target;
@@ -270,32 +270,32 @@ int engine_orders_amend(struct engine *engine, const struct position *position, 
     return ERR_NONE;
 }
 
-/* ---------------------------------------------------------------- time passes */
+/* ---------------------------------------------------------------- passage of time */
 
 void engine_orders_begin(struct engine *engine)
 {
     for (int i = 0; i < engine->slot_end; i++) {
         struct engine_slot *s = &engine->slots[i];
-        if (s->used && s->leaving) {
-            s->leaving = false;
+        if (s->used && s->sending) {
+            s->sending = false;
             s->asked_mono_us = engine->now->mono_us;
             engine_orders_move(engine, s, ORDER_SENT);
         }
     }
 }
 
-/* An entry's row holds the bracket that is wanted, its position the one that the venue has told of:
- * while they differ the venue is asked, again and again, also after a restart. */
-static void press_bracket(struct engine *engine, struct engine_slot *slot)
+/* The entry's order holds the wanted bracket, its position the one that the venue reported. While
+ * they differ, the amendment is sent repeatedly, also after a restart. */
+static void retry_bracket(struct engine *engine, struct engine_slot *slot)
 {
     const struct position *p =
         slot->order.kind == ORDER_ENTRY ? position_of(engine, slot->order.client_id) : NULL;
     if (p == NULL || (p->stop.e8 == slot->order.stop.e8 && p->target.e8 == slot->order.target.e8)) {
         return;
     }
-    bool asked_lately = slot->amend_mono_us != 0 &&
-                        engine->now->mono_us - slot->amend_mono_us < ENGINE_ASK_EVERY_US;
-    if (!asked_lately && engine->out->amend_count < POSITIONS_MAX) {
+    bool asked_recently = slot->amend_mono_us != 0 &&
+                          engine->now->mono_us - slot->amend_mono_us < ENGINE_ASK_EVERY_US;
+    if (!asked_recently && engine->out->amend_count < POSITIONS_MAX) {
         struct engine_amend *amend = &engine->out->amends[engine->out->amend_count++];
         memcpy(amend->client_id, slot->order.client_id, sizeof(amend->client_id));
         amend->stop = slot->order.stop;
@@ -304,16 +304,16 @@ static void press_bracket(struct engine *engine, struct engine_slot *slot)
     }
 }
 
-/* What was to be cancelled or closed and is still there: a call can get lost like anything, and an
- * entry can fill while its cancellation is on its way. */
-static void press_end(struct engine *engine, struct engine_slot *slot)
+/* Repeats a cancellation or close that has not taken effect: a call can get lost, and an entry can
+ * fill before its cancellation arrives. */
+static void retry_close(struct engine *engine, struct engine_slot *slot)
 {
     if (slot->cancel_mono_us != 0 && engine_orders_is_alive(slot)) {
         cancel(engine, slot);
     }
     const struct position *p =
         slot->closing != NULL ? position_of(engine, slot->order.client_id) : NULL;
-    if (p != NULL && !engine->look_first) {
+    if (p != NULL && !engine->list_before_close) {
         engine_orders_close(engine, p, slot->closing);
     }
 }
@@ -330,15 +330,15 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
         slot->ask = true;
     }
     bool allowed = slot->asked_mono_us == 0 || slot->page || silent_us >= ENGINE_ASK_EVERY_US;
-    if (slot->ask && !slot->leaving && allowed && engine->out->query_count < ENGINE_ORDERS_MAX) {
+    if (slot->ask && !slot->sending && allowed && engine->out->query_count < ENGINE_ORDERS_MAX) {
         struct engine_query *query = &engine->out->queries[engine->out->query_count++];
         memcpy(query->client_id, slot->order.client_id, sizeof(query->client_id));
         query->after_fill_id = slot->last_fill_id;
         slot->asked_mono_us = engine->now->mono_us;
         slot->page = false;
     }
-    press_bracket(engine, slot);
-    press_end(engine, slot);
+    retry_bracket(engine, slot);
+    retry_close(engine, slot);
 }
 
 void engine_orders_tick(struct engine *engine)
@@ -362,14 +362,14 @@ bool engine_orders_finish(struct engine *engine)
         }
         if (s->dirty) {
             moved = true;
-            if (s->leaving) {
+            if (s->sending) {
                 out->sends[out->send_count++] = out->order_count;
             }
             out->orders[out->order_count++] = s->order;
             out->write = true;
             s->dirty = false;
         }
-        /* An entry is needed as long as its bracket can still tell of a fill. */
+        /* An entry is kept while fills of its bracket may still arrive. */
         if (order_state_is_final(s->order.state) && !s->ask &&
             position_of(engine, s->order.client_id) == NULL) {
             s->used = false;

@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-/* Listings in a row that do not show a position, with every order of ours heard of in between,
- * until an emergency stop believes that it is gone. Two seconds apart, so longer than reports are
- * late. */
+/* Consecutive listings without a position, and no unanswered order in between, after which an
+ * emergency stop accepts that it is gone. They are two seconds apart, which is longer than reports
+ * are delayed. */
 #define GONE_AFTER 10
-/* Listings in a row that show a foreign position until it is believed: one alone may be behind our
- * own close. Nothing is opened beside it from the first on. */
+/* Consecutive listings that show a foreign position before it is accepted as one: a single listing
+ * may be older than our own close. No entry is made in the symbol from the first on. */
 #define FOREIGN_AFTER 2
 
 static const struct symbol no_symbol;
@@ -34,10 +34,10 @@ static bool is_ours(const char *client_id)
     return strncmp(client_id, ENGINE_CLIENT_ID_PREFIX, sizeof(ENGINE_CLIENT_ID_PREFIX) - 1) == 0;
 }
 
-/* ---------------------------------------------------------------- what the bot did not open */
+/* ---------------------------------------------------------------- foreign positions */
 
-/* A foreign position enters the books at the venue's price while we close it, so that closing it
- * leaves them balanced. */
+/* A foreign position enters the books at the venue's price while the bot closes it, so that the
+ * close leaves the books balanced. */
 static bool adopt(struct engine *engine, struct symbol symbol, enum side side, struct dec qty,
                   struct dec entry_price)
 {
@@ -64,11 +64,12 @@ int engine_reconcile_adopt(struct engine *engine, struct symbol symbol)
     int kept = 0;
     for (int i = 0; i < x->foreign_count; i++) {
         const struct snapshot_foreign f = x->foreign[i];
-        bool meant = symbol_equal(symbol, no_symbol) || symbol_equal(symbol, f.symbol);
+        bool matches = symbol_equal(symbol, no_symbol) || symbol_equal(symbol, f.symbol);
         int seen = x->foreign_seen[i];
-        /* Who names a symbol, or closes all, has seen it; a stop waits until it is sure. */
-        bool sure = engine->state.state != TRADING_EMERGENCY || seen >= FOREIGN_AFTER;
-        if (meant && sure && adopt(engine, f.symbol, f.side, f.qty, f.entry_price)) {
+        /* A person who names a symbol, or closes all, has seen the position. A stop waits for
+         * confirmation. */
+        bool confirmed = engine->state.state != TRADING_EMERGENCY || seen >= FOREIGN_AFTER;
+        if (matches && confirmed && adopt(engine, f.symbol, f.side, f.qty, f.entry_price)) {
             adopted++;
         } else {
             x->foreign_seen[kept] = seen;
@@ -79,8 +80,8 @@ int engine_reconcile_adopt(struct engine *engine, struct symbol symbol)
     return adopted;
 }
 
-/* What was adopted and is not being closed any more goes out of the books again: whatever the
- * listing shows of it is foreign as before. */
+/* Removes adopted positions that are no longer being closed from the books. If the listing still
+ * shows one, it is foreign as before. */
 static void release_adopted(struct engine *engine)
 {
     struct ledger ledger = engine_ledger(engine);
@@ -93,7 +94,7 @@ static void release_adopted(struct engine *engine)
     }
 }
 
-/* Nothing of ours is under way in the symbol, nor in our books: so it is not ours. */
+/* Foreign: it is not in our books, and no order of ours is under way in the symbol. */
 static bool is_foreign(struct engine *engine, struct symbol symbol)
 {
     struct ledger ledger = engine_ledger(engine);
@@ -134,7 +135,7 @@ static void find_foreign(struct engine *engine, const struct venue_report *listi
     memcpy(x->foreign_seen, seen, sizeof(seen[0]) * (size_t)count);
 }
 
-/* ---------------------------------------------------------------- do our books agree? */
+/* ---------------------------------------------------------------- comparing the books */
 
 static void describe_difference(struct engine *engine, struct symbol symbol, struct dec ours,
                                 struct dec theirs)
@@ -166,19 +167,19 @@ static bool agrees(struct engine *engine, const struct venue_report *listing)
             same = false;
         }
     }
-    /* Orders that somebody else placed on the account are nobody's business here. */
+    /* Orders placed by others on the account are ignored here. */
     for (int i = 0; i < listing->open_count && i < VENUE_OPEN_MAX; i++) {
         const struct engine_slot *slot = engine_orders_find(engine, listing->open[i]);
         if (is_ours(listing->open[i]) && (slot == NULL || !engine_orders_is_alive(slot))) {
             (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
-                           "order %.31s is none that we know", listing->open[i]);
+                           "the venue lists an unknown order %.31s", listing->open[i]);
             same = false;
         }
     }
     return same;
 }
 
-/* In an emergency stop everything goes, also what the bot did not open. */
+/* In an emergency stop everything is closed and cancelled, foreign positions and orders too. */
 static void stop_foreign(struct engine *engine, const struct venue_report *listing)
 {
     (void)engine_reconcile_adopt(engine, no_symbol);
@@ -191,8 +192,8 @@ static void stop_foreign(struct engine *engine, const struct venue_report *listi
     }
 }
 
-/* A position that somebody else closed, or turned around, leaves the books at its mark: no fill
- * tells what it fetched. */
+/* Removes a position that someone else closed or reversed from the books, at its mark, since no
+ * fill reports the price. */
 static void write_off(struct engine *engine, const struct position *position)
 {
     struct fill what = {.symbol = position->symbol,
@@ -222,8 +223,9 @@ static void write_off_gone(struct engine *engine, const struct venue_report *lis
     }
 }
 
-/* An emergency stop asks until the venue itself lists nothing, and goes on looking: what turns up
- * later is closed as well. quiet: no order of ours was alive or unheard of before the listing. */
+/* An emergency stop requests listings until the venue lists nothing, and continues afterwards:
+ * anything that appears later is closed too. quiet: no order of ours was alive or unanswered before
+ * the listing. */
 static void stop_by_listing(struct engine *engine, const struct venue_report *listing, bool same,
                             bool quiet)
 {
@@ -249,15 +251,16 @@ static void stop_by_listing(struct engine *engine, const struct venue_report *li
 void engine_reconcile_listing(struct engine *engine, const struct venue_report *listing)
 {
     if (listing->funding_id > engine->state.last_funding_id) {
-        engine->list_wanted = true; /* the payments follow; what is still missing comes again */
+        engine->list_wanted =
+            true; /* the payments follow; the next listing repeats any that are missing */
     }
     if (!listing->complete || listing->ask_id <= engine->moved_list_id) {
-        engine->list_wanted = true; /* cut, or of a time before our last order or fill */
+        engine->list_wanted = true; /* incomplete, or older than our last order or fill */
         return;
     }
-    engine->look_first = false;
+    engine->list_before_close = false;
     release_adopted(engine);
-    bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unheard(engine) == 0;
+    bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unanswered(engine) == 0;
     bool same = agrees(engine, listing);
     find_foreign(engine, listing);
     if (engine->state.state == TRADING_EMERGENCY) {
@@ -273,7 +276,7 @@ void engine_reconcile_listing(struct engine *engine, const struct venue_report *
         }
         return;
     }
-    /* Reports that are on their way explain one or two; three in a row are a difference. */
+    /* Delayed reports can explain one or two disagreements; three in a row are a difference. */
     engine->disagreements++;
     engine->agreed_list_id = 0;
     engine->list_wanted = true;
@@ -284,11 +287,11 @@ void engine_reconcile_listing(struct engine *engine, const struct venue_report *
     }
 }
 
-/* ---------------------------------------------------------------- time passes */
+/* ---------------------------------------------------------------- passage of time */
 
 void engine_reconcile_tick(struct engine *engine)
 {
-    int waiting = engine_orders_unheard(engine);
+    int waiting = engine_orders_unanswered(engine);
     bool stopping = engine->state.state == TRADING_EMERGENCY && !engine->verified_flat;
     if (!engine->reconciled && waiting > 0 && engine->disagreements == 0) {
         (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
@@ -296,7 +299,7 @@ void engine_reconcile_tick(struct engine *engine)
     }
     int64_t since_us = engine->now->mono_us - engine->listed_mono_us;
     bool urgent = engine->list_wanted || !engine->reconciled || stopping;
-    /* Every order that an earlier run left has to be heard of before positions are compared. */
+    /* Every order of an earlier run must be answered before positions are compared. */
     if (!(waiting > 0 && !engine->reconciled) &&
         (engine->listed_mono_us == 0 ||
          since_us >= (urgent ? ENGINE_ASK_EVERY_US : ENGINE_LIST_EVERY_US))) {
@@ -311,10 +314,11 @@ void engine_reconcile_tick(struct engine *engine)
 void engine_reconcile_finish(struct engine *engine, bool moved)
 {
     if (moved || engine->out->fill_count > 0) {
-        /* A listing of this very step is asked for after what the step has seen, but beside what
+        /* A listing requested in this step covers what the step has seen, but not the orders that
          * it sends. */
         bool fresh = engine->out->list && engine->out->send_count == 0;
         engine->moved_list_id = engine->list_id - (fresh ? 1 : 0);
-        engine->list_wanted = engine->list_wanted || !fresh; /* does it show what we believe? */
+        engine->list_wanted =
+            engine->list_wanted || !fresh; /* request one that shows what our books hold now */
     }
 }

@@ -21,7 +21,8 @@ static const char *exit_reason_of(const struct engine_slot *slot, const struct f
     return slot->order.reason;
 }
 
-/* The venue may be ahead of us: after a crash it tells of what is yet to come on our clock. */
+/* The venue may be ahead of us: after a crash it may report a time that our clock has not reached.
+ */
 static void start_cooldown(struct engine *engine, struct symbol symbol, int64_t closed_us)
 {
     int64_t from_us = closed_us > engine->now->market_us ? closed_us : engine->now->market_us;
@@ -73,7 +74,7 @@ static void count_filled(struct engine *engine, struct engine_slot *slot, const 
     engine_orders_touch(engine, slot);
 }
 
-/* Books a fill once; false when it does not fit what we know (yet). */
+/* Books a fill once. False: it does not match our state (yet). */
 static bool book_fill(struct engine *engine, struct engine_slot *slot, const struct fill *fill)
 {
     if (fill->venue_fill_id <= slot->last_fill_id) {
@@ -116,12 +117,12 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     return true;
 }
 
-/* What of a report is new. */
+/* Books the new fills of a report. */
 static void book_fills(struct engine *engine, struct engine_slot *slot,
                        const struct venue_report *report)
 {
     if (report->fills_after > slot->last_fill_id) {
-        slot->ask = true; /* there are older ones that we have not heard of */
+        slot->ask = true; /* earlier fills are missing */
         return;
     }
     int64_t before = slot->last_fill_id;
@@ -129,18 +130,18 @@ static void book_fills(struct engine *engine, struct engine_slot *slot,
         if (!book_fill(engine, slot, &report->fills[i])) {
             engine_fault(engine, ERR_ENGINE_STRAY_FILL, slot->order.symbol);
             engine_orders_ask(engine, slot->order.symbol);
-            return; /* later ones build on it */
+            return; /* later fills depend on it */
         }
     }
     if (report->more) {
         slot->ask = true;
-        slot->page = slot->last_fill_id > before; /* at once: it goes on */
+        slot->page = slot->last_fill_id > before; /* ask at once while pages make progress */
     }
 }
 
 /* ---------------------------------------------------------------- orders */
 
-/* Reports may come late and out of order: a state never goes back. */
+/* Reports may be late and out of order: a state never moves backwards. */
 static int rank(enum order_state state)
 {
     switch (state) {
@@ -169,7 +170,7 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
     }
     if (order_state_is_final(report->state) &&
         dec_cmp(report->filled_qty, slot->order.filled_qty) != 0) {
-        slot->ask = true; /* some of its fills have not come yet: it is not over */
+        slot->ask = true; /* some of its fills are missing, so the order is not over */
         return;
     }
     if (report->state == ORDER_REJECTED) {
@@ -181,13 +182,13 @@ static void adopt_state(struct engine *engine, struct engine_slot *slot,
         return;
     }
     if (report->state != ORDER_FILLED) {
-        /* Not closed, so why: most likely the bracket was faster. */
+        /* The close was not filled. Ask why: most likely the bracket closed the position first. */
         engine_orders_ask(engine, slot->order.symbol);
-        engine->look_first = true;
+        engine->list_before_close = true;
     }
 }
 
-/* The bracket as the venue has it, for good or ill: that is what protects us. */
+/* Adopts the bracket as the venue reports it, since that one is in effect. */
 static void adopt_bracket(struct engine *engine, const struct engine_slot *slot,
                           const struct venue_report *report)
 {
@@ -207,7 +208,7 @@ static void accept_order(struct engine *engine, const struct venue_report *repor
 {
     struct engine_slot *slot = engine_orders_find(engine, report->client_id);
     if (slot == NULL) {
-        return; /* an order that is over, position and all: an echo */
+        return; /* a late report on an order that is over and has no position */
     }
     slot->answered = true;
     slot->ask = false;
@@ -252,7 +253,7 @@ static void accept_no_answer(struct engine *engine, const struct venue_report *r
     }
 }
 
-/* Has the market gone beyond a stop or a target that follows from the fills? */
+/* Whether the market has passed a stop or target that is measured from the fills. */
 static bool is_passed(const struct position *p, const struct order *wanted)
 {
     int64_t sign = p->side == SIDE_LONG ? 1 : -1;
@@ -260,9 +261,10 @@ static bool is_passed(const struct position *p, const struct order *wanted)
            (wanted->target_away.e8 > 0 && sign * (wanted->target.e8 - p->mark_price.e8) <= 0);
 }
 
-/* A bracket that is measured from the fills and comes too late has done what it was for: the
- * position is closed, it may not lose more than its stop allowed. The venue's price can be newer
- * than ours: then it is asked for a few times more. What a person asked for is given up. */
+/* The venue refused the bracket. A bracket measured from the fills that the market has passed is
+ * fulfilled by closing the position, which must not lose more than its stop allowed. If only the
+ * venue's newer price has passed it, it is retried a few times. A bracket that a person set is
+ * given up. */
 static void give_up_bracket(struct engine *engine, struct engine_slot *slot,
                             const struct position *p)
 {
@@ -277,9 +279,9 @@ static void give_up_bracket(struct engine *engine, struct engine_slot *slot,
     }
 }
 
-/* What we believe in may be older than what is refused: a report may have been lost between. */
-static void adopt_standing(struct engine *engine, struct position *p,
-                           const struct venue_report *report)
+/* The refusal includes the bracket in effect, which may be newer than ours if a report was lost. */
+static void adopt_bracket_in_effect(struct engine *engine, struct position *p,
+                                    const struct venue_report *report)
 {
     if (report->current_stop.e8 > 0 && report->current_target.e8 > 0 &&
         (p->stop.e8 != report->current_stop.e8 || p->target.e8 != report->current_target.e8)) {
@@ -290,7 +292,7 @@ static void adopt_standing(struct engine *engine, struct position *p,
     }
 }
 
-/* Unless another amendment was asked for since. */
+/* Ignored if another amendment was requested since. */
 static void accept_refused(struct engine *engine, const struct venue_report *report)
 {
     struct engine_slot *slot = engine_orders_find(engine, report->client_id);
@@ -302,7 +304,7 @@ static void accept_refused(struct engine *engine, const struct venue_report *rep
         struct position *p = &engine->positions[i];
         if (strcmp(p->client_id, slot->order.client_id) == 0 &&
             (p->stop.e8 != report->stop.e8 || p->target.e8 != report->target.e8)) {
-            adopt_standing(engine, p, report);
+            adopt_bracket_in_effect(engine, p, report);
             give_up_bracket(engine, slot, p);
         }
     }
@@ -317,7 +319,7 @@ static void accept_funding(struct engine *engine, const struct venue_report *rep
         return;
     }
     if (report->prev_funding_id != s->last_funding_id) {
-        engine->list_wanted = true; /* one before it got lost: listings bring it again */
+        engine->list_wanted = true; /* an earlier payment is missing: listings repeat it */
         return;
     }
     struct engine_outputs *out = engine->out;

@@ -29,7 +29,7 @@ void engine_rules_restore(struct engine *engine, const struct rule_book *book)
     }
 }
 
-/* Not in the step that retires a rule: its row has to be written first. */
+/* Not in the step that retires a rule, since its row has to be written first. */
 void engine_rules_begin(struct engine *engine)
 {
     struct engine_rules *rules = &engine->rules;
@@ -69,8 +69,8 @@ static void drop_shadow(struct rule_book *book, int index)
 
 enum touch { TOUCH_NONE, TOUCH_STOP, TOUCH_TARGET };
 
-/* Which of the two a bar reached; the stop when it reached both, unless it opened beyond the
- * target: as the paper venue has it. */
+/* Whether a bar reached the stop or the target. If both, the stop, unless the bar opened beyond the
+ * target; the paper venue does the same. */
 static enum touch touch_of(const struct rule_shadow *s, const struct candle *bar)
 {
     bool is_long = s->side == SIDE_LONG;
@@ -127,7 +127,7 @@ static void open_shadow(struct engine *engine, const struct rule *rule, const st
         return;
     }
     if (book->shadow_count == SHADOWS_MAX) {
-        drop_shadow(book, 0); /* in the order of their ids: the oldest */
+        drop_shadow(book, 0); /* the oldest, since ids ascend */
     }
     book->shadows[book->shadow_count++] = (struct rule_shadow){.id = ++book->last_shadow_id,
                                                                .rule_id = rule->id,
@@ -141,7 +141,7 @@ static void open_shadow(struct engine *engine, const struct rule *rule, const st
     changed(engine);
 }
 
-/* ---------------------------------------------------------------- what conditions see */
+/* ---------------------------------------------------------------- the values of a condition */
 
 static void fill_frame(const struct frame *f, double ret[CONDITION_FRAMED_COUNT])
 {
@@ -171,7 +171,7 @@ static void fill_account(const struct engine *engine, double plain[CONDITION_PLA
     plain[CONDITION_POSITIONS] = engine->position_count;
 }
 
-/* The Epoch was a Thursday; weeks begin on Monday here. */
+/* The Unix epoch was a Thursday; weeks begin on Monday here. */
 #define EPOCH_WEEKDAY 3
 
 static void fill_values(const struct engine *engine, const struct context *context, enum side side,
@@ -180,7 +180,7 @@ static void fill_values(const struct engine *engine, const struct context *conte
     const struct series *series = context->series;
     const struct decision *d = context->decision;
     for (int i = 0; i < CONDITION_FRAMED_COUNT; i++) {
-        ret->framed[1 + TF_1M][i] = NAN; /* nobody keeps these bars */
+        ret->framed[1 + TF_1M][i] = NAN; /* one-minute bars are not kept */
     }
     for (int tf = TF_5M; tf < TF_COUNT; tf++) {
         fill_frame(series_frame(series, (enum timeframe)tf), ret->framed[1 + tf]);
@@ -192,7 +192,7 @@ static void fill_values(const struct engine *engine, const struct context *conte
     plain[CONDITION_CHANGE_24H] = has_day ? dec_to_double(series_change_24h_pct(series)) : NAN;
     plain[CONDITION_REGIME] = (double)d->regime;
     plain[CONDITION_SIDE] = (double)side;
-    plain[CONDITION_SYMBOL] = NAN; /* compared as a name */
+    plain[CONDITION_SYMBOL] = NAN; /* compared by name, not by value */
     plain[CONDITION_TIER] = 1 + risk_tier(&engine->settings, d->symbol);
     plain[CONDITION_HOUR] = (double)(context->now_us / USEC_PER_HOUR % 24);
     plain[CONDITION_WEEKDAY] = (double)((context->now_us / USEC_PER_DAY + EPOCH_WEEKDAY) % 7);
@@ -226,9 +226,9 @@ static void act(struct decision *d, const struct rule *rule)
     }
 }
 
-void engine_rules_judge(void *desk, struct context *context)
+void engine_rules_judge(void *userdata, struct context *context)
 {
-    struct engine *engine = desk;
+    struct engine *engine = userdata;
     const struct rule_book *book = &engine->rules.book;
     struct decision *d = context->decision;
     if (book->rule_count == 0 || context->flaw != FLAW_NONE) {
@@ -249,10 +249,10 @@ void engine_rules_judge(void *desk, struct context *context)
     }
     bonus = bonus > RULE_FAVOUR_MAX ? RULE_FAVOUR_MAX : bonus;
     if (fabs(d->score) + bonus < d->threshold) {
-        return; /* no entry is wanted: nothing to avoid, and too little to favour */
+        return; /* no entry is wanted: nothing to avoid, and the bonus cannot reach the threshold */
     }
     context->bias = side == SIDE_LONG ? bonus : -bonus;
-    /* Those that act stand first: the decision keeps DECISION_RULES_MAX of them. */
+    /* Active rules first, since a decision keeps only DECISION_RULES_MAX of them. */
     for (int status = RULE_ACTIVE; status >= RULE_TESTING; status--) {
         for (int i = 0; i < book->rule_count; i++) {
             const struct rule *rule = &book->rules[i];

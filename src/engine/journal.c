@@ -29,8 +29,8 @@ static int write_orders_and_fills(struct trading_store *store, const struct jour
         bool fresh = false;
         rc = fill_table_add(store, &rows->fills[i], &fresh, err);
         if (rc >= 0 && !fresh) {
-            /* The engine booked what stands there already: rather no step than a double one. */
-            rc = err_set(err, ERR_ENGINE_STRAY_FILL, "fill %lld of %s is booked already",
+            /* The engine has booked this fill twice: refuse the whole step. */
+            rc = err_set(err, ERR_ENGINE_STRAY_FILL, "fill %lld of %s has been booked already",
                          (long long)rows->fills[i].venue_fill_id, rows->fills[i].client_id);
         }
     }
@@ -58,7 +58,7 @@ static int write_market(struct trading_store *store, const struct engine *engine
     return rc;
 }
 
-/* Everything that the engine starts from again. */
+/* Everything that a start restores. */
 static int write_books(struct trading_store *store, const struct engine *engine,
                        const struct source *source, const struct journal_rows *rows,
                        struct err *err)
@@ -89,9 +89,9 @@ static int write_books(struct trading_store *store, const struct engine *engine,
     return rc < 0 ? rc : state_table_save(store, engine_state(engine), err);
 }
 
-/* What people read: why it did what it did, and the equity curve. */
-static int write_notes(struct trading_store *store, const struct journal_rows *rows,
-                       struct err *err)
+/* Rows for people: decisions, candles and the equity curve. */
+static int write_history(struct trading_store *store, const struct journal_rows *rows,
+                         struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < rows->decision_count && rc >= 0; i++) {
@@ -121,7 +121,7 @@ int journal_commit_rows(struct trading_store *store, const struct engine *engine
         return rc;
     }
     rc = write_books(store, engine, source, rows, err);
-    return end(store, rc < 0 ? rc : write_notes(store, rows, err), err);
+    return end(store, rc < 0 ? rc : write_history(store, rows, err), err);
 }
 
 int journal_commit(struct trading_store *store, const struct engine *engine,
@@ -165,7 +165,8 @@ int journal_load_episode(struct trading_store *store, int64_t *ret, struct err *
         rc = 0;
     }
     if (rc >= 0 && size != 0 && size != sizeof(*ret)) {
-        rc = err_set(err, ERR_STORE_DAMAGED, "blobs: %s has %zu bytes", EPISODE_BLOB, size);
+        rc = err_set(err, ERR_STORE_DAMAGED, "blobs: %s has an impossible size of %zu bytes",
+                     EPISODE_BLOB, size);
     }
     return rc;
 }
@@ -209,7 +210,7 @@ static int load_fill_ids(struct trading_store *store, struct engine_memory *memo
     return rc;
 }
 
-/* What the rate of entries is counted from: the newest orders, as many as a minute can hold. */
+/* Loads the newest entries, for the rate of entries; as many as one minute can hold. */
 static int load_entries(struct trading_store *store, struct engine_memory *memory, struct err *err)
 {
     struct order newest[ENGINE_ORDERS_MAX];
@@ -235,7 +236,7 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
         return rc;
     }
     ret->position_count = rc;
-    /* Room is left for the entries of the positions. */
+    /* Leaves space for the entries of the positions. */
     rc = order_table_open(store, ret->orders, ENGINE_ORDERS_MAX - POSITIONS_MAX, err);
     if (rc < 0) {
         return rc;
@@ -248,7 +249,8 @@ int journal_load(struct trading_store *store, struct engine_memory *ret, struct 
         }
         rc = order_table_get(store, client_id, &ret->orders[ret->order_count], err);
         if (rc == -ERR_STORE_NOT_FOUND) {
-            /* "Not found" would mean that there is no account, and one would be begun. */
+            /* The caller would take ERR_STORE_NOT_FOUND for an empty database and start a new
+             * account. */
             err_clear(err);
             return err_set(err, ERR_STORE_DAMAGED, "positions: %s has no order %s",
                            ret->positions[i].symbol.name, client_id);

@@ -1,11 +1,13 @@
 /*
- * journal.h: a step's outputs to trading.db in one transaction, and all of it back at a start.
+ * journal.h: commits a step's outputs to trading.db in one transaction, and loads them at a start.
  *
- *     rc = journal_commit(store, engine, source, &outputs, err);   // all of them, or nothing
+ *     rc = journal_commit(store, engine, source, &outputs, err);   // all or nothing
  *     rc = journal_commit_rows(store, engine, source, &rows, err); // of several steps
  *     rc = journal_load(store, &memory, err);                      // ERR_STORE_NOT_FOUND: first
+ * start
  *
- * Always true: a commit that failed can be repeated with the same outputs. Thread: the engine's.
+ * Invariant: a failed commit can be repeated with the same outputs.
+ * Thread: the engine's.
  */
 #pragma once
 
@@ -16,14 +18,14 @@
 
 struct journal_request {
     struct request request;
-    int err; /* ERR_NONE or why it was refused */
+    int err; /* ERR_NONE, or why it was refused */
     int64_t at_us;
-    bool notified; /* whoever asked has the answer; no column */
+    bool notified; /* the requester has the answer; not stored */
 };
 
-/* Rows of one or more steps, the oldest first; an order once. They belong to somebody else. */
+/* Rows of one or more steps, oldest first; each order once. The arrays belong to the caller. */
 struct journal_rows {
-    bool market_moved; /* series and source are saved too */
+    bool market_moved; /* save series and source too */
     bool positions_changed;
     bool rules_changed;
     int order_count;
@@ -42,7 +44,7 @@ struct journal_rows {
     const struct equity_point *points;
     int request_count;
     const struct journal_request *requests;
-    int64_t episode; /* of the reserve: its notes are among these rows; 0: none */
+    int64_t episode; /* of the reserve, whose notes are among these rows; 0: none */
 };
 
 int journal_commit(struct trading_store *store, const struct engine *engine,
@@ -53,19 +55,19 @@ int journal_commit_rows(struct trading_store *store, const struct engine *engine
                         const struct source *source, const struct journal_rows *rows,
                         struct err *err);
 
-/* The newest episode of the reserve that was committed; 0: none was. */
+/* The newest committed episode of the reserve; 0: none. */
 int journal_load_episode(struct trading_store *store, int64_t *ret, struct err *err);
 
-/* A first start in one transaction: the books as they open, and the history that warmed us. */
+/* A first start, in one transaction: the opening books and the warm-up history. */
 int journal_begin(struct trading_store *store, const struct engine *engine,
                   const struct source *source, const struct source_bar *history, int count,
                   struct err *err);
 
 int journal_load(struct trading_store *store, struct engine_memory *ret, struct err *err);
-/* Imported books have no market yet. */
+/* False after an import, which brings books without a market. */
 int journal_has_market(struct trading_store *store, bool *ret, struct err *err);
-/* Source and market history, as saved, with the windows out of candle_table. ERR_MARKET_SAVED when
- * the source's state does not fit: then nothing is changed, for the history is of another market;
- * when only the series do not fit, they are warm from candle_table instead. */
+/* Loads source and market history, with the windows from candle_table. ERR_MARKET_SAVED: the
+ * source's state does not fit, so the history is of another market; nothing was loaded. If only the
+ * series do not fit, they are warmed from candle_table instead. */
 int journal_load_market(struct trading_store *store, struct engine *engine, struct source *source,
                         const struct symbol *symbols, int count, struct err *err);

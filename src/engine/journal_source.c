@@ -13,8 +13,8 @@ struct journal_source {
     struct record_reader reader;
     struct record_start start;
     struct engine_now before;
-    int held;        /* bars of the next take, at the front of inputs.bars; 0: none */
-    int64_t open_us; /* of them; -1 before the first */
+    int held;        /* bars of the next source_next, at the front of inputs.bars; 0: none */
+    int64_t open_us; /* their open; -1 before the first */
     bool over;
     struct err broken;
     struct record_step step;
@@ -28,8 +28,9 @@ static struct journal_source *of(const struct source *source)
     return (struct journal_source *)((uintptr_t)source - offsetof(struct journal_source, source));
 }
 
-/* What a faulty feed gave is left out: a source is in order, and of one time a take. */
-static void keep_good(struct journal_source *s)
+/* Drops the bars of a faulty feed: a source is in order, and all bars of one source_next have the
+ * same time. */
+static void drop_faulty(struct journal_source *s)
 {
     struct source_bar *bars = s->inputs.bars;
     int64_t step_us = s->source.step_us;
@@ -49,8 +50,8 @@ static void keep_good(struct journal_source *s)
     s->open_us = newest_us;
 }
 
-/* Reads on to the next step that was given bars. */
-static void hold(struct journal_source *s)
+/* Reads up to the next step that had bars. */
+static void read_ahead(struct journal_source *s)
 {
     while (s->held == 0 && !s->over) {
         int64_t offset = s->reader.offset;
@@ -63,13 +64,13 @@ static void hold(struct journal_source *s)
             .inputs = &s->inputs, .settings = &s->settings, .request = &s->request};
         record_step_pack(&p, &s->step, &s->before, &s->start);
         if (p.failed || !record_step_is_sane(&s->step)) {
-            (void)err_set(&s->broken, ERR_ENGINE_RECORD_DAMAGED,
-                          "offset %lld: the record makes no sense", (long long)offset);
+            (void)err_set(&s->broken, ERR_ENGINE_RECORD_DAMAGED, "offset %lld: invalid record",
+                          (long long)offset);
             s->over = true;
             return;
         }
         s->before = s->step.now;
-        keep_good(s);
+        drop_faulty(s);
     }
 }
 
@@ -85,7 +86,7 @@ static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
     int count = s->held;
     memcpy(ret, s->inputs.bars, (size_t)count * sizeof(ret[0]));
     s->held = 0;
-    hold(s);
+    read_ahead(s);
     return count;
 }
 
@@ -112,13 +113,13 @@ static int open_file(struct journal_source *s, const char *path, struct err *err
     struct pack p = PACK_READ(s->reader.bytes + RECORD_FRAME_SIZE, rc == 0 ? 0 : s->reader.size);
     record_start_pack(&p, &s->start, NULL);
     if (p.failed || !record_start_is_sane(&s->start)) {
-        return err_set(err, ERR_ENGINE_RECORD_DAMAGED, "%s: offset %zu: the start makes no sense",
-                       path, RECORD_MAGIC_SIZE);
+        return err_set(err, ERR_ENGINE_RECORD_DAMAGED, "%s: offset %zu: invalid start record", path,
+                       RECORD_MAGIC_SIZE);
     }
     s->source = (struct source){&journal_ops, s->start.step_us};
     s->before = s->start.now;
     s->open_us = -1;
-    hold(s);
+    read_ahead(s);
     return 0;
 }
 

@@ -22,7 +22,7 @@ int ledger_find(const struct ledger *ledger, struct symbol symbol)
     return -1;
 }
 
-/* The same columns change with every fill; all or none of them. */
+/* Applies the changes common to all fills; all of them, or none. */
 static bool settle(const struct ledger *ledger, struct dec cash_in, struct dec fee,
                    struct dec cost_change)
 {

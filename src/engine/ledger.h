@@ -1,13 +1,13 @@
 /*
- * ledger.h: what fills do to cash, positions, fees and profit, in integers.
+ * ledger.h: the effect of fills on cash, positions, fees and profit, in integers.
  *
  *     rc = ledger_book(&ledger, &fill, &opening, &trade);
  *
- * A position stands in the books at cost: entry_price * qty, signed (a short is negative). Cash
- * moves by the fill's price * qty and fee, exactly. What a fill leaves between the two, a profit,
- * a loss, or the last unit that an average price cannot express, goes to realised. So
+ * The books hold a position at cost: entry_price * qty, signed (a short is negative). Cash changes
+ * by the fill's price * qty and fee, exactly. The difference between the two is added to realised:
+ * a profit, a loss, or the last unit that an average price cannot represent. Therefore
  *     initial_cash + realised == cash + sum of signed costs
- * holds to the last unit, always; realised is after every fee and funding payment.
+ * holds to the last unit, always; realised is after all fees and funding payments.
  * Invariant: a fill that cannot be booked changes nothing.
  * Thread: the engine's.
  */
@@ -26,23 +26,24 @@ struct ledger {
 
 enum ledger_result {
     LEDGER_BOOKED,
-    LEDGER_CLOSED,  /* booked, and *ret_trade is the part of the position that it closed */
-    LEDGER_MISFIT,  /* reduces what is not there, opens against what is, or has no room */
-    LEDGER_OVERFLOW /* an amount left the range of dec */
+    LEDGER_CLOSED,  /* booked; *ret_trade is the closed part of the position */
+    LEDGER_MISFIT,  /* reduces a position that does not exist, opens against an existing one, or no
+                       capacity is left */
+    LEDGER_OVERFLOW /* an amount exceeds the range of dec */
 };
 
-/* order: of an entry, for stop, target and decision; else it may be NULL. ret_trade: everything but
+/* order: needed for an entry (stop, target, decision), else may be NULL. ret_trade: everything but
  * id and exit_reason. */
 enum ledger_result ledger_book(const struct ledger *ledger, const struct fill *fill,
                                const struct order *order, struct trade *ret_trade);
 
-/* Takes a position into the books that the bot did not open, at its cost. False: no room. */
+/* Adds a position that the bot did not open to the books, at its cost. False: no capacity. */
 bool ledger_adopt(const struct ledger *ledger, const struct position *position);
-/* And out of them again, what is left of it: as if it had never been there. False: overflow. */
+/* Removes what is left of an adopted position, as if it had never been adopted. False: overflow. */
 bool ledger_disown(const struct ledger *ledger, int index);
 
-/* A funding payment; positive is paid. It is part of realised, as what holding cost; of no trade,
- * whose profit is that of its fills. False: overflow, and nothing is changed. */
+/* Books a funding payment; positive: paid. It counts in realised as a cost of holding, but not in
+ * the profit of a trade, which comes from its fills. False: overflow, nothing changed. */
 bool ledger_pay(const struct ledger *ledger, struct dec payment);
 
 int ledger_find(const struct ledger *ledger, struct symbol symbol); /* -1: none */

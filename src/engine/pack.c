@@ -50,7 +50,7 @@ static uint64_t read_u64(struct pack *p)
     for (unsigned shift = 0; shift < 64; shift += 7) {
         uint8_t byte = 0;
         read_bytes(p, &byte, 1);
-        /* The tenth byte holds the last bit only. */
+        /* The tenth byte holds only the last bit. */
         if (p->failed || (shift == 63 && byte > 1)) {
             break;
         }
@@ -159,7 +159,7 @@ void pack_text(struct pack *p, char *text, size_t size)
         memset(text, 0, size);
     }
     pack_bytes(p, text, (size_t)len);
-    /* Another length than what a terminator says would be another text when written again. */
+    /* A NUL within the length would be written back as a shorter text. */
     if (p->reading && strlen(text) != (size_t)len) {
         p->failed = true;
     }

@@ -1,16 +1,17 @@
 /*
- * pack.h: plain values to bytes and back. One function a value does both ways, so that what is
- * written and what is read cannot drift apart.
+ * pack.h: converts plain values to bytes and back. One function per value handles both directions,
+ * so that writing and reading cannot diverge.
  *
  *     struct pack p = PACK_WRITE(bytes, size);      // or PACK_READ(bytes, size)
  *     pack_i64(&p, &order->created_us);
  *     pack_count(&p, &order_count, ENGINE_ORDERS_MAX);
  *     if (p.failed) ...
  *
- * Whole numbers are LEB128 of seven bits a byte, signed ones with the sign in the lowest bit, so
- * small ones are short; doubles are their eight bytes, lowest first; texts are a length and bytes.
- * Always true: writing changes no value; once failed (no room; bytes that are no such value) it
- * stays so and every value read is zero: check once, at the end. Reading never passes the end.
+ * Integers are LEB128, signed ones with the sign in the lowest bit (zigzag), so small values are
+ * short; doubles are their eight bytes, little endian; texts are a length and bytes.
+ * Invariants: writing changes no value. After a failure (no space left, or invalid bytes) the pack
+ * stays failed and every value read is zero, so one check at the end is enough. Reading never
+ * passes the end.
  * Thread: one at a time per pack.
  */
 #pragma once
@@ -24,7 +25,7 @@
 
 struct pack {
     uint8_t *bytes;
-    size_t size; /* room, or what there is */
+    size_t size; /* capacity when writing, length when reading */
     size_t at;
     bool reading;
     bool failed;
@@ -38,20 +39,20 @@ struct pack {
 void pack_bytes(struct pack *p, void *bytes, size_t size);
 void pack_u64(struct pack *p, uint64_t *value);
 void pack_i64(struct pack *p, int64_t *value);
-/* As the difference from `base`, wrapping: any two values are fine. */
+/* Packs the difference from `base`, with wraparound: any two values are allowed. */
 void pack_near(struct pack *p, int64_t *value, int64_t base);
-void pack_u32(struct pack *p, uint32_t *value); /* four bytes, lowest first */
+void pack_u32(struct pack *p, uint32_t *value); /* four bytes, little endian */
 void pack_bool(struct pack *p, bool *value);
 void pack_double(struct pack *p, double *value);
-/* 0..max; fails beyond. */
+/* 0..max; any other value fails. */
 void pack_count(struct pack *p, int *value, int max);
 void pack_dec(struct pack *p, struct dec *value);
-/* A NUL-terminated array. What is read ends in zero bytes. */
+/* A NUL-terminated array. Reading zero-fills the rest of the array. */
 void pack_text(struct pack *p, char *text, size_t size);
 void pack_symbol(struct pack *p, struct symbol *symbol);
 void pack_candle(struct pack *p, struct candle *candle, int64_t near_us);
 
-/* An enum of 0..last. */
+/* Packs an enum of 0..last. */
 #define PACK_ENUM(p, field, last)                 \
     do {                                          \
         int pack_value_ = (int)(field);           \

@@ -21,8 +21,8 @@ void percentile_push(struct percentile *p, int64_t ns)
 
 int64_t percentile_p99(const struct percentile *p)
 {
-    uint32_t held = p->pushed < PERCENTILE_SAMPLES ? p->pushed : PERCENTILE_SAMPLES;
-    uint32_t above = held / 100; /* how many may lie above the answer */
+    uint32_t count = p->pushed < PERCENTILE_SAMPLES ? p->pushed : PERCENTILE_SAMPLES;
+    uint32_t above = count / 100; /* how many may be above the result */
     for (unsigned b = PERCENTILE_BUCKETS; b-- > 0;) {
         if (p->counts[b] > above) {
             /* The bucket's upper end. */

@@ -4,8 +4,9 @@
  *     percentile_push(&p, ns);
  *     snapshot.step_p99_ns = percentile_p99(&p);
  *
- * Durations fall into buckets of 1/8 of a power of two, so the answer is at most 12.5 % too high.
- * Invariants: a plain value, zero is empty; O(1) a push; no allocation.
+ * Durations are counted in buckets of 1/8 of a power of two, so the result is at most 12.5 % too
+ * high.
+ * Invariants: a plain value, zero is empty; O(1) per push; no allocation.
  * Thread: one at a time per value.
  */
 #pragma once

@@ -28,8 +28,8 @@ static void add_return(struct performance_returns *r, double equity)
     r->start = equity;
 }
 
-/* before: equity at the mark before this one. A mark on the boundary belongs to what it ends; one
- * behind it finds the period ended at the mark before. */
+/* before: equity at the previous mark. A mark on a boundary belongs to the period that it ends; a
+ * mark after one ends the period with the equity of the previous mark. */
 static void returns_mark(struct performance_returns *r, int64_t at_us, double before, double now)
 {
     if (at_us <= r->from_us) {
@@ -86,7 +86,7 @@ void performance_begin_after(struct performance *p, const struct performance *be
     performance_init(p, before->equity, before->last_us);
     p->exposed = before->exposed;
     memcpy(p->entries, before->entries, sizeof(p->entries));
-    for (int i = 0; i < VOTES_MAX; i++) { /* which the entries count by place */
+    for (int i = 0; i < VOTES_MAX; i++) { /* entries refer to agents by index */
         memcpy(p->agents[i].name, before->agents[i].name, sizeof(p->agents[i].name));
     }
 }
@@ -137,7 +137,7 @@ static void add_trade(struct performance_group *g, const struct trade *t)
     }
 }
 
-/* The group of that name, a fresh one, or the last when there is no room. */
+/* The group of that name, a new one, or the last one if all are used. */
 static struct performance_group *find_group(struct performance_group *groups, int max,
                                             const char *name)
 {
@@ -154,7 +154,7 @@ static struct performance_group *find_group(struct performance_group *groups, in
     return &groups[max - 1];
 }
 
-/* Of a symbol; a fresh one when nothing is known of it. */
+/* The entry of a symbol; a new one if there is none. */
 static struct performance_entry *find_entry(struct performance *p, struct symbol symbol)
 {
     int i = 0;
@@ -199,7 +199,7 @@ void performance_trade(struct performance *p, const struct trade *t)
     add_trade(&p->hours_of_entry[t->opened_us / USEC_PER_HOUR % 24], t);
     const struct performance_entry *e = find_entry(p, t->symbol);
     if (e->decision_id == 0 || e->decision_id != t->decision_id) {
-        return; /* a position that no decision of this run opened */
+        return; /* the position was not opened by a decision of this run */
     }
     add_trade(&p->regimes[e->regime], t);
     for (int i = 0; i < VOTES_MAX; i++) {
@@ -209,7 +209,7 @@ void performance_trade(struct performance *p, const struct trade *t)
     }
 }
 
-/* ---------------------------------------------------------------- what it comes to */
+/* ---------------------------------------------------------------- results */
 
 double performance_win_rate_pct(const struct performance_group *g)
 {

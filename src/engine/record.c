@@ -23,7 +23,7 @@ static void pack_symbols(struct pack *p, int *count, struct symbol symbols[SYMBO
     }
 }
 
-/* But where the market comes from: a replay has it in the records. */
+/* Without the market's source: a replay gets the candles from the records. */
 static void pack_settings(struct pack *p, struct settings *s)
 {
     pack_symbols(p, &s->symbol_count, s->symbols);
@@ -64,7 +64,7 @@ static void pack_settings(struct pack *p, struct settings *s)
     pack_text(p, s->model, sizeof(s->model));
 }
 
-/* Without the deadline: a request that was too old reaches no step. */
+/* Without the deadline: an expired request reaches no step. */
 void record_request_pack(struct pack *p, struct request *r)
 {
     pack_i64(p, &r->id);
@@ -77,8 +77,8 @@ void record_request_pack(struct pack *p, struct request *r)
     pack_text(p, r->text, sizeof(r->text));
 }
 
-/* Without the distances of the bracket, see pack_distances: among what a step answers, they are
- * what stop and target follow from. */
+/* Without the distances of the bracket, see pack_distances: in outputs they are redundant, since
+ * stop and target follow from them. */
 void record_order_pack(struct pack *p, struct order *o)
 {
     pack_text(p, o->client_id, sizeof(o->client_id));
@@ -237,8 +237,7 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
     }
 }
 
-/* Behind everything else: a journal of an earlier version ends before it, and its orders have none.
- */
+/* At the end: journals of an earlier version end before it, and their orders have no distances. */
 static void pack_distances(struct pack *p, struct record_start *start)
 {
     struct engine_memory *m = &start->memory;
@@ -267,7 +266,7 @@ static void pack_window(struct pack *p, struct window *w)
         pack_double(p, &b->close);
         pack_double(p, &b->volume);
     }
-    /* Until it is full the bars begin at 0, and the next goes behind them. */
+    /* Until the window is full, its bars begin at 0 and the next bar is appended. */
     if (w->count < WINDOW_BARS && w->head != w->count) {
         p->failed = true;
     }
@@ -275,15 +274,15 @@ static void pack_window(struct pack *p, struct window *w)
 
 static void write_series(struct pack *p, struct record_start *start, const struct engine *engine)
 {
-    /* The size first: it is known once the bytes are there. */
+    /* Written first, patched once the size is known. */
     uint32_t size = 0;
     size_t size_at = p->at;
     pack_u32(p, &size);
     if (p->failed) {
         return;
     }
-    size_t room = p->size - p->at;
-    size_t done = engine_series_save(engine, p->bytes + p->at, room);
+    size_t capacity = p->size - p->at;
+    size_t done = engine_series_save(engine, p->bytes + p->at, capacity);
     ASSERT(done > 0);
     struct pack again = PACK_WRITE(p->bytes + size_at, 4);
     size = (uint32_t)done;
@@ -338,7 +337,7 @@ void record_start_pack(struct pack *p, struct record_start *start, const struct 
     }
     write_series(p, start, engine);
     start->windows_at = p->at;
-    /* Writing changes nothing. */
+    /* Packing for writing does not change the values. */
     pack_windows(p, start->symbol_count, (struct series *)(uintptr_t)engine->series);
     pack_distances(p, start);
 }
@@ -437,7 +436,7 @@ struct engine *record_start_engine(const struct record_start *start, struct pack
 
 /* ---------------------------------------------------------------- a step */
 
-/* Nearly always one of those the run started with. */
+/* Nearly always one of the symbols that the run started with. */
 static void pack_known(struct pack *p, struct symbol *symbol, const struct record_start *start)
 {
     int place = 0;
@@ -481,7 +480,7 @@ static void pack_listing(struct pack *p, struct venue_report *r)
     }
 }
 
-/* All of it, whatever its kind: a field that one kind does not use is a byte. */
+/* All fields, whatever the kind: an unused field costs one byte. */
 static void pack_report(struct pack *p, struct venue_report *r)
 {
     PACK_ENUM(p, r->kind, VENUE_REFUSED);
@@ -498,7 +497,7 @@ static void pack_report(struct pack *p, struct venue_report *r)
     }
     pack_dec(p, &r->stop);
     pack_dec(p, &r->target);
-    if (r->kind == VENUE_REFUSED) { /* of others they are zero */
+    if (r->kind == VENUE_REFUSED) { /* zero in all other kinds */
         pack_dec(p, &r->current_stop);
         pack_dec(p, &r->current_target);
     }
@@ -510,7 +509,7 @@ static void pack_report(struct pack *p, struct venue_report *r)
     pack_listing(p, r);
 }
 
-static void pack_answer(struct pack *p, struct record_answer *a, const struct record_start *start)
+static void pack_digest(struct pack *p, struct record_digest *a, const struct record_start *start)
 {
     for (int i = 0; i < RECORD_PARTS; i++) {
         pack_u32(p, &a->sums[i]);
@@ -526,7 +525,7 @@ static void pack_answer(struct pack *p, struct record_answer *a, const struct re
     }
 }
 
-/* Everything but the settings and the request, which the inputs only point to. */
+/* Everything but settings and request, which the inputs only point to. */
 static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market_us,
                         const struct record_start *start)
 {
@@ -545,7 +544,7 @@ static void pack_market(struct pack *p, struct engine_inputs *in, int64_t market
     }
 }
 
-/* The kill switch in the lowest bit, as in journals of before, and the disk above it. */
+/* The kill switch in the lowest bit, as in earlier versions; the disk state above it. */
 static void pack_flags(struct pack *p, struct engine_inputs *in)
 {
     int flags = (in->halt ? 1 : 0) | (int)in->disk << 1;
@@ -577,14 +576,14 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
         in->request = has_request ? step->request : NULL;
     }
     pack_market(p, in, step->now.market_us, start);
-    pack_answer(p, &step->answer, start);
+    pack_digest(p, &step->digest, start);
     if (p->reading) {
         p->failed = p->failed || p->at != p->size;
     }
 }
 
-/* What a feed or a venue says may be anything, and the engine judges it; settings and requests come
- * from this program, which checks them before. */
+/* Feed and venue may send any value, which the engine checks itself. Settings and requests come
+ * from this program, which checked them before. */
 bool record_step_is_sane(const struct record_step *step)
 {
     const struct settings *s = step->inputs->settings;
@@ -602,7 +601,7 @@ bool record_is_idle(const struct engine_inputs *inputs, const struct engine_outp
            outputs->query_count == 0 && outputs->event_count == 0;
 }
 
-/* ---------------------------------------------------------------- what a step answered */
+/* ---------------------------------------------------------------- the outputs of a step */
 
 static void add_vote(struct pack *p, struct vote *v)
 {
@@ -620,7 +619,7 @@ static void add_vote(struct pack *p, struct vote *v)
     }
 }
 
-/* Of a decision its outcome says which fields are set. */
+/* The outcome of a decision determines which fields are set. */
 static void add_decision(struct pack *p, struct decision *d)
 {
     pack_i64(p, &d->id);
@@ -747,10 +746,10 @@ static uint32_t sum_of(const struct pack *p)
     return (uint32_t)secret_checksum(str_n((const char *)p->bytes, p->at), 0);
 }
 
-void record_answer_of(const struct engine *engine, const struct engine_outputs *outputs,
-                      uint8_t *scratch, struct record_answer *ret)
+void record_digest_of(const struct engine *engine, const struct engine_outputs *outputs,
+                      uint8_t *scratch, struct record_digest *ret)
 {
-    /* Writing changes nothing. */
+    /* Packing for writing does not change the values. */
     struct engine *e = (struct engine *)(uintptr_t)engine;
     struct engine_outputs *out = (struct engine_outputs *)(uintptr_t)outputs;
     struct pack p = PACK_WRITE(scratch, RECORD_SCRATCH);

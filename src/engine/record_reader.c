@@ -17,19 +17,20 @@ static int damaged(const struct record_reader *reader, const char *what, struct 
                    (long long)reader->offset, (long long)reader->file_size, what);
 }
 
-/* `size` bytes at `at`, which lie within the file as it was when it was opened. */
+/* Reads `size` bytes at `at`, which must be within the file's length at opening. */
 static int read_at(struct record_reader *reader, int64_t at, void *dst, size_t size,
                    struct err *err)
 {
     uint8_t *to = dst;
     while (size > 0) {
         if (at < reader->ahead_at || at >= reader->ahead_at + (int64_t)reader->ahead_size) {
-            ssize_t n = pread(reader->fd, reader->ahead, reader->ahead_room, (off_t)at);
+            ssize_t n = pread(reader->fd, reader->ahead, reader->ahead_capacity, (off_t)at);
             if (n < 0 && errno == EINTR) {
                 continue;
             }
             if (n <= 0) {
-                return damaged(reader, n < 0 ? strerror(errno) : "the file has become shorter",
+                return damaged(reader,
+                               n < 0 ? strerror(errno) : "the file was truncated while it was read",
                                err);
             }
             reader->ahead_at = at;
@@ -62,10 +63,11 @@ int record_reader_open(struct record_reader *reader, const char *path, struct er
     }
     reader->file_size = st.st_size;
     /* No frame is longer than its file. */
-    size_t room = (size_t)reader->file_size + 1;
-    reader->ahead_room = room < AHEAD_SIZE ? room : AHEAD_SIZE;
-    reader->bytes = malloc(RECORD_FRAME_SIZE + (room < RECORD_START_MAX ? room : RECORD_START_MAX));
-    reader->ahead = malloc(reader->ahead_room);
+    size_t capacity = (size_t)reader->file_size + 1;
+    reader->ahead_capacity = capacity < AHEAD_SIZE ? capacity : AHEAD_SIZE;
+    reader->bytes =
+        malloc(RECORD_FRAME_SIZE + (capacity < RECORD_START_MAX ? capacity : RECORD_START_MAX));
+    reader->ahead = malloc(reader->ahead_capacity);
     ASSERT(reader->bytes != NULL && reader->ahead != NULL);
     char magic[RECORD_MAGIC_SIZE] = {0};
     size_t there = (size_t)(reader->file_size < (int64_t)sizeof(magic) ? reader->file_size
@@ -73,11 +75,11 @@ int record_reader_open(struct record_reader *reader, const char *path, struct er
     int rc = read_at(reader, 0, magic, there, err);
     size_t family = there < RECORD_FAMILY_SIZE ? there : RECORD_FAMILY_SIZE;
     if (rc >= 0 && (there == 0 || memcmp(magic, RECORD_MAGIC, family) != 0)) {
-        rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s does not begin as a journal does", path);
+        rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s is not a journal", path);
     } else if (rc >= 0 && there < sizeof(magic)) {
         rc = damaged(reader, "the file ends within its first 16 bytes", err);
     } else if (rc >= 0 && memcmp(magic, RECORD_MAGIC, sizeof(magic)) != 0) {
-        rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s is of version %.1s", path,
+        rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s is a journal of version %.1s", path,
                      magic + RECORD_FAMILY_SIZE);
     }
     if (rc < 0) {
@@ -115,7 +117,7 @@ int record_reader_next(struct record_reader *reader, size_t max, struct err *err
     struct pack p = PACK_READ(reader->bytes + 8, 4);
     pack_u32(&p, &length);
     if (length == 0 || length > max) {
-        return damaged(reader, "a frame has a length that cannot be", err);
+        return damaged(reader, "a frame has an impossible length", err);
     }
     if (left - (int64_t)RECORD_FRAME_SIZE < (int64_t)length) {
         return damaged(reader, "the file ends within a frame", err);
@@ -130,7 +132,7 @@ int record_reader_next(struct record_reader *reader, size_t max, struct err *err
         sum |= (uint64_t)reader->bytes[i] << (8 * i);
     }
     if (sum != record_sum(reader->bytes, length, reader->offset)) {
-        return damaged(reader, "the checksum of a frame does not fit", err);
+        return damaged(reader, "the checksum of a frame does not match", err);
     }
     reader->size = length;
     reader->offset += (int64_t)RECORD_FRAME_SIZE + (int64_t)length;

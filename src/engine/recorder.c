@@ -16,8 +16,8 @@
 
 #define PREFIX     "run-"
 #define SUFFIX     ".ndj"
-#define FOLDER_MAX 4096 /* files that are looked at in the folder */
-/* Records that wait for a disk: about twenty market days, and room for the largest start. */
+#define FOLDER_MAX 4096 /* entries of the folder that are examined */
+/* Records that wait for the disk: about twenty market days, and enough for the largest start. */
 #define HELD_MAX ((size_t)8 << 20)
 
 struct recorder {
@@ -56,7 +56,7 @@ static int64_t run_of(const char *name)
 struct old_run {
     int64_t run;
     int64_t size;
-    int64_t changed_us; /* a number may come again: time tells which is older */
+    int64_t changed_us; /* run numbers may be reused: the time shows which file is older */
 };
 
 static int older_first(const void *a, const void *b)
@@ -69,7 +69,8 @@ static int older_first(const void *a, const void *b)
     return x->run < y->run ? -1 : x->run > y->run;
 }
 
-/* The runs in the folder but `without`; -1 when it cannot be read. The caller frees *ret. */
+/* Lists the runs in the folder except `without`; -1: the folder cannot be read. The caller frees
+ * *ret. */
 static int list_runs(const char *folder, int64_t without, struct old_run **ret)
 {
     DIR *dir = opendir(folder);
@@ -95,7 +96,7 @@ static int list_runs(const char *folder, int64_t without, struct old_run **ret)
     return count;
 }
 
-/* A file that does not go now goes with the next hour. */
+/* A file that cannot be deleted is retried in the next hour. */
 static void prune(const struct recorder *r)
 {
     AUTO_FREE struct old_run *runs = NULL;
@@ -109,7 +110,7 @@ static void prune(const struct recorder *r)
         (void)snprintf(path, sizeof(path), "%s/" PREFIX "%lld" SUFFIX, r->folder,
                        (long long)runs[i].run);
         if (unlink(path) < 0) {
-            LOG(DEBUG, "%s is not removed now: %s", path, strerror(errno));
+            LOG(DEBUG, "cannot delete %s now: %s", path, strerror(errno));
         }
         bytes -= runs[i].size;
     }
@@ -183,12 +184,12 @@ static int write_at(struct recorder *r, const uint8_t *bytes, size_t size, int64
     return rc < 0 ? -EIO : 0;
 }
 
-/* All of it behind what is there, or nothing. */
+/* Appends all of it, or nothing. */
 static int append(struct recorder *r, const uint8_t *bytes, size_t size, struct err *err)
 {
     int rc = write_at(r, bytes, size, r->offset);
     if (rc < 0) {
-        /* Should even this fail, the next try writes over the torn record. */
+        /* If this fails too, the next attempt overwrites the torn record. */
         (void)!ftruncate(r->fd, (off_t)r->offset);
         return err_set(err, ERR_ENGINE_RECORD, "%s: %s", r->path, strerror(-rc));
     }
@@ -234,7 +235,7 @@ static void fill_start(struct recorder *r, const struct recorder_start *start,
 static int open_file(struct recorder *r, const char *state_dir, struct err *err)
 {
     if (!folder_of(state_dir, r->folder)) {
-        return err_set(err, ERR_ENGINE_RECORD, "%.100s…: too long a path", state_dir);
+        return err_set(err, ERR_ENGINE_RECORD, "%.100s…: path too long", state_dir);
     }
     int rc = file_make_folder(r->folder, 0700, err);
     if (rc < 0) {
@@ -310,18 +311,17 @@ int recorder_step(struct recorder *r, const struct engine *engine, const struct 
     int64_t offset = r->offset + (int64_t)r->held_size;
     if (r->held_size + RECORD_FRAME_SIZE + RECORD_STEP_MAX > HELD_MAX) {
         r->full = true;
-        return err_set(err, ERR_ENGINE_RECORD_FULL,
-                       "%s: the disk has taken nothing since byte %lld", r->path,
-                       (long long)r->offset);
+        return err_set(err, ERR_ENGINE_RECORD_FULL, "%s: no write has succeeded since byte %lld",
+                       r->path, (long long)r->offset);
     }
-    /* Writing changes nothing. */
+    /* Packing for writing does not change the values. */
     struct record_step step = {.now = *now,
                                .inputs = (struct engine_inputs *)(uintptr_t)inputs,
                                .settings = (struct settings *)(uintptr_t)inputs->settings,
                                .request = (struct request *)(uintptr_t)inputs->request};
     uint8_t *frame = r->held + r->held_size;
     struct pack p = PACK_WRITE(frame + RECORD_FRAME_SIZE, RECORD_STEP_MAX);
-    record_answer_of(engine, outputs, r->scratch, &step.answer);
+    record_digest_of(engine, outputs, r->scratch, &step.digest);
     record_step_pack(&p, &step, &r->before, &r->start);
     ASSERT(!p.failed);
     if (offset + (int64_t)(RECORD_FRAME_SIZE + p.at) > r->keep_bytes) {

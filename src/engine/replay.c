@@ -17,11 +17,11 @@ struct replay {
     uint8_t *scratch;
     struct replay_count count;
 
-    bool holds;        /* the next record is read */
-    struct err broken; /* why no further one can be */
+    bool holds;        /* the next record was read */
+    struct err broken; /* why reading stopped */
     struct record_step step;
-    struct engine_now before;    /* clocks of the newest record that was read */
-    struct engine_inputs inputs; /* of the record that is held, else of the newest step */
+    struct engine_now before;    /* clocks of the newest record read */
+    struct engine_inputs inputs; /* of the next record once it is read, else of the newest step */
     struct settings fresh;
     struct request request;
 
@@ -45,11 +45,11 @@ static int use_model(struct replay *r, const char *model_path, struct err *err)
     model_path = model_path == NULL ? r->start.settings.model : model_path;
     struct err why = {0};
     if (predictor_load(model_path, &r->predictor, &why) < 0) {
-        return err_set(err, ERR_ENGINE_REPLAY_MODEL, "the run asked %.16s…: %s", wanted,
+        return err_set(err, ERR_ENGINE_REPLAY_MODEL, "the run used model %.16s…: %s", wanted,
                        why.context);
     }
     if (strcmp(predictor_hash(r->predictor), wanted) != 0) {
-        return err_set(err, ERR_ENGINE_REPLAY_MODEL, "%s is model %.16s…, the run asked %.16s…",
+        return err_set(err, ERR_ENGINE_REPLAY_MODEL, "%s is model %.16s…, the run used %.16s…",
                        model_path, predictor_hash(r->predictor), wanted);
     }
     engine_use_predictor(r->engine, r->predictor);
@@ -64,8 +64,8 @@ static int open_all(struct replay *r, const char *model_path, struct err *err)
     }
     rc = record_reader_next(&r->reader, RECORD_START_MAX, err);
     if (rc == 0) {
-        rc = err_set(err, ERR_ENGINE_RECORD_DAMAGED, "offset %zu: the file ends before its start",
-                     RECORD_MAGIC_SIZE);
+        rc = err_set(err, ERR_ENGINE_RECORD_DAMAGED,
+                     "offset %zu: the file ends within the start record", RECORD_MAGIC_SIZE);
     }
     if (rc < 0) {
         return err_prefix(err, "%s", r->path);
@@ -73,15 +73,15 @@ static int open_all(struct replay *r, const char *model_path, struct err *err)
     struct pack p = PACK_READ(r->reader.bytes + RECORD_FRAME_SIZE, r->reader.size);
     record_start_pack(&p, &r->start, NULL);
     if (p.failed || !record_start_is_sane(&r->start)) {
-        return err_set(err, ERR_ENGINE_RECORD_DAMAGED, "%s: offset %zu: the start makes no sense",
+        return err_set(err, ERR_ENGINE_RECORD_DAMAGED, "%s: offset %zu: invalid start record",
                        r->path, RECORD_MAGIC_SIZE);
     }
     p.at = 0;
     p.failed = false;
     r->engine = record_start_engine(&r->start, p);
     if (r->engine == NULL) {
-        return err_set(err, ERR_ENGINE_RECORD_FOREIGN,
-                       "%s: its market history is of another layout", r->path);
+        return err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s: the market history has another layout",
+                       r->path);
     }
     r->before = r->start.now;
     r->settings = r->start.settings;
@@ -121,8 +121,8 @@ void replay_free(struct replay *replay)
 
 /* ---------------------------------------------------------------- a step */
 
-/* 1: a record is held; 0: the end; else broken says why not. */
-static int hold(struct replay *r)
+/* Reads the next record. 1: read; 0: the end; else `broken` has the reason. */
+static int read_ahead(struct replay *r)
 {
     if (r->holds) {
         return 1;
@@ -145,15 +145,15 @@ static int hold(struct replay *r)
             r->holds = true;
             return 1;
         }
-        (void)err_set(&r->broken, ERR_ENGINE_RECORD_DAMAGED,
-                      "offset %lld: the record makes no sense", (long long)offset);
+        (void)err_set(&r->broken, ERR_ENGINE_RECORD_DAMAGED, "offset %lld: invalid record",
+                      (long long)offset);
     }
     return err_prefix(&r->broken, "%s", r->path);
 }
 
 int64_t replay_next_us(struct replay *replay)
 {
-    return hold(replay) > 0 ? replay->step.now.market_us : INT64_MAX;
+    return read_ahead(replay) > 0 ? replay->step.now.market_us : INT64_MAX;
 }
 
 static void keep_newest(struct replay *r)
@@ -195,9 +195,9 @@ static void add_decision(struct buf *out, struct symbol symbol, enum direction d
              direction_name(direction), score);
 }
 
-/* The first decision that is not as it was; false: they differ in their reasons only. */
-static bool add_changed_decision(struct buf *out, const struct record_answer *was,
-                                 const struct record_answer *is)
+/* Describes the first decision that differs in more than its reasons; false: none does. */
+static bool add_changed_decision(struct buf *out, const struct record_digest *was,
+                                 const struct record_digest *is)
 {
     for (int i = 0; i < was->decision_count || i < is->decision_count; i++) {
         const struct record_decision *a = i < was->decision_count ? &was->decisions[i] : NULL;
@@ -224,9 +224,9 @@ static bool add_changed_decision(struct buf *out, const struct record_answer *wa
     return false;
 }
 
-static int compare(const struct replay *r, const struct record_answer *is, struct err *err)
+static int compare(const struct replay *r, const struct record_digest *is, struct err *err)
 {
-    const struct record_answer *was = &r->step.answer;
+    const struct record_digest *was = &r->step.digest;
     AUTO_BUF struct buf what = BUF_INIT(512);
     for (int i = 0; i < RECORD_PARTS; i++) {
         if (was->sums[i] != is->sums[i]) {
@@ -242,10 +242,10 @@ static int compare(const struct replay *r, const struct record_answer *is, struc
         buf_add_c(&what, ": ");
         if (!add_changed_decision(&what, was, is)) {
             buf_truncate(&what, before);
-            buf_add_c(&what, ": the same outcomes for other reasons");
+            buf_add_c(&what, ": same outcomes, different reasons");
         }
     } else if (was->sends != is->sends) {
-        buf_addf(&what, ": %d orders left, now %d", was->sends, is->sends);
+        buf_addf(&what, ": %d orders were sent, now %d", was->sends, is->sends);
     }
     AUTO_BUF struct buf time = BUF_INIT(64);
     clock_add_iso(&time, r->now.market_us, true);
@@ -256,7 +256,7 @@ static int compare(const struct replay *r, const struct record_answer *is, struc
 int replay_step(struct replay *replay, struct err *err)
 {
     struct replay *r = replay;
-    int rc = hold(r);
+    int rc = read_ahead(r);
     if (rc <= 0) {
         return rc == 0 ? 0 : err_set(err, (enum err_id)r->broken.id, "%s", r->broken.context);
     }
@@ -268,13 +268,13 @@ int replay_step(struct replay *replay, struct err *err)
     }
     keep_newest(r);
     count_step(r);
-    struct record_answer is;
-    record_answer_of(r->engine, &r->outputs, r->scratch, &is);
+    struct record_digest is;
+    record_digest_of(r->engine, &r->outputs, r->scratch, &is);
     rc = compare(r, &is, err);
     return rc < 0 ? rc : 1;
 }
 
-/* ---------------------------------------------------------------- seen from outside */
+/* ---------------------------------------------------------------- results */
 
 int64_t replay_run(const struct replay *replay)
 {

@@ -21,8 +21,8 @@ struct reserve {
     int fd;
     int64_t episode;
     int count;
-    bool used;                /* it was tried to write a note of this episode */
-    uint8_t bytes[FILE_SIZE]; /* as in the file, up to the count */
+    bool used;                /* writing a note of this episode was attempted */
+    uint8_t bytes[FILE_SIZE]; /* copy of the file, up to `count` slots */
     reserve_fault_fn fault;
     void *userdata;
 };
@@ -65,13 +65,13 @@ static int64_t episode_of(const uint8_t *slot)
     return is_whole(slot) ? (int64_t)number_at(slot + 16, 8) : 0;
 }
 
-/* The sum of the slot before, which a slot names. */
+/* The sum of the previous slot, which each slot stores. */
 static uint64_t sum_before(struct reserve *r, int index)
 {
     return index == 0 ? 0 : number_at(slot_of(r, index - 1), 8);
 }
 
-/* One function both ways, as in record.c. */
+/* Handles both directions, as in record.c. */
 static void note_pack(struct pack *p, struct reserve_note *n)
 {
     PACK_ENUM(p, n->kind, RESERVE_REQUEST);
@@ -133,7 +133,7 @@ static int write_synced(struct reserve *r, const uint8_t *bytes, size_t size, si
             continue;
         }
         if (n <= 0) {
-            return failed(r, n < 0 ? strerror(errno) : "nothing is written", err);
+            return failed(r, n < 0 ? strerror(errno) : "no bytes were written", err);
         }
         done += (size_t)n;
     }
@@ -152,7 +152,7 @@ void reserve_reload(struct reserve *r)
             continue;
         }
         if (n <= 0) {
-            break; /* what is not there, or cannot be read, is no note */
+            break; /* what cannot be read counts as zeros, which are no notes */
         }
         at += (size_t)n;
     }
@@ -178,8 +178,8 @@ void reserve_reload(struct reserve *r)
     r->used = r->count > 0;
 }
 
-/* What is missing of its size, as zeros that are really there: a hole would want room later. */
-static int reserve_room(struct reserve *r, struct err *err)
+/* Extends the file to its full size with written zeros: a hole would need disk space later. */
+static int preallocate(struct reserve *r, struct err *err)
 {
     off_t size = lseek(r->fd, 0, SEEK_END);
     if (size < 0) {
@@ -205,7 +205,7 @@ int reserve_open(const char *path, struct reserve **ret, struct err *err)
     r->fd = strcmp(path, ":memory:") == 0
                 ? memfd_create("reserve", MFD_CLOEXEC)
                 : open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
-    rc = r->fd < 0 ? failed(r, strerror(errno), err) : reserve_room(r, err);
+    rc = r->fd < 0 ? failed(r, strerror(errno), err) : preallocate(r, err);
     if (rc < 0) {
         reserve_free(r);
         return rc;
@@ -264,7 +264,7 @@ int reserve_add(struct reserve *reserve, const struct reserve_note *notes, int c
                 struct err *err)
 {
     if (count > RESERVE_SLOTS - reserve->count) {
-        return failed(reserve, "no slot is left", err);
+        return failed(reserve, "no free slot", err);
     }
     reserve->used = true;
     for (int i = 0; i < count; i++) {

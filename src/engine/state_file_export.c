@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------- what it says */
+/* ---------------------------------------------------------------- values */
 
 static struct dec percent_of(struct dec part, struct dec whole)
 {
@@ -63,7 +63,7 @@ void state_file_of(struct state_file *file, const struct engine *engine, int64_t
     }
 }
 
-/* ---------------------------------------------------------------- as text */
+/* ---------------------------------------------------------------- text */
 
 static void add_text(struct buf *out, const char *text)
 {
@@ -136,15 +136,15 @@ void state_file_text(const struct state_file *file, struct buf *out)
 
 int state_file_write(const struct state_file *file, const char *state_dir, struct err *err)
 {
-    AUTO_BUF struct buf text = BUF_INIT(STATEFILE_MAX_BYTES);
+    AUTO_BUF struct buf text = BUF_INIT(STATE_FILE_MAX_BYTES);
     AUTO_BUF struct buf path = BUF_INIT(PATH_MAX);
     state_file_text(file, &text);
-    ASSERT(!buf_failed(&text)); /* a few hundred bytes a position */
+    ASSERT(!buf_failed(&text)); /* a few hundred bytes per position */
     buf_addf(&path, "%s/" STATE_FILE_NAME, state_dir);
     return file_write(path.data, buf_str(&text), 0640, err);
 }
 
-bool state_file_is_news(const struct state_file *a, const struct state_file *b)
+bool state_file_differs(const struct state_file *a, const struct state_file *b)
 {
     bool same = a->position_count == b->position_count && a->total_trades == b->total_trades &&
                 a->total_pnl.e8 == b->total_pnl.e8 && a->breaker_tripped == b->breaker_tripped &&

@@ -24,7 +24,7 @@ struct import {
     int64_t next_fill_id;
 };
 
-/* ---------------------------------------------------------------- what was there */
+/* ---------------------------------------------------------------- the existing account */
 
 static int clear_orders(struct import *im, struct err *err)
 {
@@ -57,7 +57,7 @@ static int clear_venue_orders(struct import *im, struct err *err)
     return count;
 }
 
-/* Refuses, or makes room. */
+/* Refuses the import if something is open, or removes it with `replace`. */
 static int clear_old(struct import *im, struct err *err)
 {
     struct position held[POSITIONS_MAX];
@@ -85,7 +85,7 @@ static struct dec away(struct dec price, double percent, bool up)
     return up ? dec_add(price, distance) : dec_sub(price, distance);
 }
 
-/* Not one as our orders get: in a new account a later order would have the same. */
+/* Not an id with the engine's prefix: in a new account a later order would get the same one. */
 static bool is_id(const char *text)
 {
     return text[0] != '\0' && strlen(text) < CLIENT_ID_SIZE &&
@@ -94,7 +94,7 @@ static bool is_id(const char *text)
                              "-_.")] == '\0';
 }
 
-/* The id of the file, unless it is taken, or one that the engine gives or could not read. */
+/* The id in the file, or a new one if it is taken, invalid, or one that the engine could assign. */
 static int choose_id(struct import *im, const char *wanted, char ret[CLIENT_ID_SIZE],
                      struct err *err)
 {
@@ -119,8 +119,8 @@ static int choose_id(struct import *im, const char *wanted, char ret[CLIENT_ID_S
     UNREACHABLE();
 }
 
-/* The order and the fill that the position must have come of: who asks the venue for its orders
- * finds them. */
+/* Writes the order and the fill that opened the position, so that a query to the venue finds them.
+ */
 static int write_history(struct import *im, const struct position *p, struct err *err)
 {
     struct order order = {.symbol = p->symbol,
@@ -169,7 +169,7 @@ static int open_position(struct import *im, const struct state_file_position *fr
     }
     struct ledger ledger = {&im->state, im->positions, &im->position_count};
     if (!dec_is_valid(p.stop) || !dec_is_valid(p.target) || !ledger_adopt(&ledger, &p)) {
-        return err_set(err, ERR_STATEFILE_DAMAGED, "%s: its cost is more than fits", p.symbol.name);
+        return err_set(err, ERR_STATEFILE_DAMAGED, "%s: the cost is out of range", p.symbol.name);
     }
     im->state.orders++;
     im->state.fills++;
@@ -191,8 +191,8 @@ static void begin_state(struct import *im)
                                       .next_trade_id = 1};
 }
 
-/* Cash first, at which the positions are then bought; a stop, a pause and an emergency that stand
- * are not lifted by a file. */
+/* Sets the cash before the positions are bought. An import does not lift a breaker, pause or
+ * emergency stop that is in effect. */
 static int import_account(struct import *im, struct err *err)
 {
     struct engine_state *s = &im->state;
@@ -200,7 +200,7 @@ static int import_account(struct import *im, struct err *err)
     s->realised = f->total_pnl;
     s->cash = dec_add(s->initial_cash, f->total_pnl);
     if (!dec_is_valid(s->cash)) {
-        return err_set(err, ERR_STATEFILE_DAMAGED, "total_pnl is more than fits");
+        return err_set(err, ERR_STATEFILE_DAMAGED, "total_pnl is out of range");
     }
     s->trades = f->total_trades;
     struct dec wins = dec_mul_div(f->win_rate, dec_from_int(f->total_trades), dec_from_int(100));

@@ -6,23 +6,23 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is being read, to name the place of a fault. */
+/* What is being read, for the position in error messages. */
 struct place {
     struct str text;
     const char *name;
-    int index; /* of the position; -1: not in one */
+    int index; /* in active_positions; -1: not in it */
 };
 
-/* ---------------------------------------------------------------- where a value stands */
+/* ---------------------------------------------------------------- positions in the text */
 
-/* These walk over a text that json_parse found to be JSON; the tree that it made has forgotten
- * where its values stood. */
+/* These walk through a text that json_parse has accepted, since its tree does not keep the
+ * positions of values. */
 struct walk {
     struct str text;
     size_t at;
 };
 
-static void skip_blanks(struct walk *w)
+static void skip_space(struct walk *w)
 {
     while (w->at < w->text.len && strchr(" \t\r\n", w->text.ptr[w->at]) != NULL) {
         w->at++;
@@ -43,7 +43,7 @@ static struct str skip_string(struct walk *w)
 static void skip_value(struct walk *w)
 {
     int depth = 0;
-    skip_blanks(w);
+    skip_space(w);
     do {
         char c = w->text.ptr[w->at];
         if (c == '"') {
@@ -51,7 +51,7 @@ static void skip_value(struct walk *w)
         } else {
             depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
             w->at++;
-            /* A number or a word goes on to what ends it. */
+            /* A number or a literal extends to the next delimiter. */
             while (depth == 0 && strchr("}]", c) == NULL && w->at < w->text.len &&
                    strchr(",]} \t\r\n", w->text.ptr[w->at]) == NULL) {
                 w->at++;
@@ -60,48 +60,48 @@ static void skip_value(struct walk *w)
     } while (depth > 0 && w->at < w->text.len);
 }
 
-/* At the value of the nth member of this name. */
+/* Moves to the value of the nth member with this name. */
 static bool enter_member(struct walk *w, const char *key, int nth)
 {
-    skip_blanks(w);
+    skip_space(w);
     if (w->text.ptr[w->at] != '{') {
         return false;
     }
     do {
         w->at++;
-        skip_blanks(w);
+        skip_space(w);
         if (w->text.ptr[w->at] != '"') {
             return false; /* an empty object */
         }
         bool wanted = str_equal_c(skip_string(w), key);
-        skip_blanks(w);
+        skip_space(w);
         w->at++; /* the colon */
-        skip_blanks(w);
+        skip_space(w);
         if (wanted && --nth == 0) {
             return true;
         }
         skip_value(w);
-        skip_blanks(w);
+        skip_space(w);
     } while (w->text.ptr[w->at] == ',');
     return false;
 }
 
 static bool enter_element(struct walk *w, int index)
 {
-    skip_blanks(w);
+    skip_space(w);
     if (w->text.ptr[w->at] != '[') {
         return false;
     }
     w->at++;
     for (int i = 0; i < index; i++) {
         skip_value(w);
-        skip_blanks(w);
+        skip_space(w);
         if (w->text.ptr[w->at] != ',') {
             return false;
         }
         w->at++;
     }
-    skip_blanks(w);
+    skip_space(w);
     return true;
 }
 
@@ -116,7 +116,7 @@ static int damaged_at(const struct place *place, size_t offset, const char *what
     return err_set(err, ERR_STATEFILE_DAMAGED, "%s:%zu:%zu: %s", place->name, line, column, what);
 }
 
-/* The fault is in this member, or it is missing: then the place is that of what lacks it. */
+/* Reports a fault in a member. If the member is missing, the position is that of its object. */
 static int damaged(const struct place *place, const char *key, const char *what, struct err *err)
 {
     struct walk w = {place->text, 0};
@@ -128,21 +128,21 @@ static int damaged(const struct place *place, const char *key, const char *what,
     } else {
         (void)snprintf(text, sizeof(text), "%s %s", key, what);
     }
-    skip_blanks(&w);
+    skip_space(&w);
     struct walk member = w;
     return damaged_at(place, enter_member(&member, key, 1) ? member.at : w.at, text, err);
 }
 
 /* ---------------------------------------------------------------- values */
 
-/* A number, or a text that is one. False: neither, or beyond what fits. */
+/* A number, or a string that contains one. False: neither, or out of range. */
 static bool to_dec(struct json_object *value, struct dec *ret)
 {
     struct str text = STR_LIT("");
     if (json_is_text(value)) {
         text = str_trim(json_value_str(value));
     } else if (json_is_number(value)) {
-        text = str_c(json_object_get_string(value)); /* the digits as they stood */
+        text = str_c(json_object_get_string(value)); /* the digits as written */
     }
     double approximate;
     if (!dec_parse(text, ret)) {
@@ -151,19 +151,19 @@ static bool to_dec(struct json_object *value, struct dec *ret)
     return dec_is_valid(*ret);
 }
 
-/* *ret stays as it is when the member is absent or null. */
+/* *ret is unchanged if the member is missing or null. */
 static int read_dec(const struct place *place, const struct json_object *object, const char *key,
                     struct dec *ret, struct err *err)
 {
     struct json_object *value = json_get(object, key);
     if (value != NULL && !to_dec(value, ret)) {
-        return damaged(place, key, "is not a number that fits", err);
+        return damaged(place, key, "is not a number, or is out of range", err);
     }
     return 0;
 }
 
-static int read_needed(const struct place *place, const struct json_object *object, const char *key,
-                       struct dec *ret, struct err *err)
+static int read_positive(const struct place *place, const struct json_object *object,
+                         const char *key, struct dec *ret, struct err *err)
 {
     if (json_get(object, key) == NULL) {
         return damaged(place, key, "is missing", err);
@@ -180,13 +180,13 @@ static int read_bool(const struct place *place, const struct json_object *object
         return 0;
     }
     if (!json_object_is_type(value, json_type_boolean)) {
-        return damaged(place, key, "is neither true nor false", err);
+        return damaged(place, key, "is not true or false", err);
     }
     *ret = json_object_get_boolean(value) != 0;
     return 0;
 }
 
-/* What is longer than there is room for is cut: these texts are for people. */
+/* A text that is too long is truncated: these texts are for people. */
 static int read_text(const struct place *place, const struct json_object *object, const char *key,
                      char *dst, size_t size, struct err *err)
 {
@@ -195,7 +195,7 @@ static int read_text(const struct place *place, const struct json_object *object
         return 0;
     }
     if (!json_is_text(value) && !json_is_number(value)) {
-        return damaged(place, key, "is not a text", err);
+        return damaged(place, key, "is not a string", err);
     }
     struct str text = str_c(json_object_get_string(value));
     while (text.len >= size || !str_is_utf8(text)) {
@@ -254,11 +254,11 @@ static int read_position(const struct place *place, const struct json_object *ob
     }
     struct str word = json_value_str(side);
     if (!str_equal_nocase(word, "long") && !str_equal_nocase(word, "short")) {
-        return damaged(place, "side", "is neither long nor short", err);
+        return damaged(place, "side", "is not long or short", err);
     }
     ret->side = str_equal_nocase(word, "long") ? SIDE_LONG : SIDE_SHORT;
-    if ((rc = read_needed(place, object, "size", &ret->size, err)) < 0 ||
-        (rc = read_needed(place, object, "entry_price", &ret->entry_price, err)) < 0 ||
+    if ((rc = read_positive(place, object, "size", &ret->size, err)) < 0 ||
+        (rc = read_positive(place, object, "entry_price", &ret->entry_price, err)) < 0 ||
         (rc = read_dec(place, object, "risk_usd", &ret->risk_usd, err)) < 0 ||
         (rc = read_text(place, object, "order_id", ret->order_id, sizeof(ret->order_id), err)) <
             0 ||
@@ -269,7 +269,7 @@ static int read_position(const struct place *place, const struct json_object *ob
         return rc;
     }
     if (!dec_is_valid(dec_mul(ret->size, ret->entry_price))) {
-        return damaged(place, "size", "times entry_price is more than fits", err);
+        return damaged(place, "size", "times entry_price is out of range", err);
     }
     return 0;
 }
@@ -282,10 +282,10 @@ static int read_positions(struct place *place, const struct json_object *root,
         return 0;
     }
     if (!json_is_array(list)) {
-        return damaged(place, "active_positions", "is not a list", err);
+        return damaged(place, "active_positions", "is not an array", err);
     }
     if (json_len(list) > POSITIONS_MAX) {
-        return damaged(place, "active_positions", "holds more positions than can be held", err);
+        return damaged(place, "active_positions", "has more positions than the maximum", err);
     }
     int count = (int)json_len(list);
     for (int i = 0; i < count; i++) {
@@ -293,7 +293,7 @@ static int read_positions(struct place *place, const struct json_object *root,
         int rc = read_position(place, json_item(list, (size_t)i), &ret->positions[i], err);
         for (int j = 0; rc >= 0 && j < i; j++) {
             if (symbol_equal(ret->positions[i].symbol, ret->positions[j].symbol)) {
-                rc = damaged(place, "symbol", "is held twice", err);
+                rc = damaged(place, "symbol", "appears twice", err);
             }
         }
         if (rc < 0) {
@@ -305,8 +305,8 @@ static int read_positions(struct place *place, const struct json_object *root,
     return 0;
 }
 
-/* Of the two meanings of a rate the one that makes a whole number of trades: 0.6 of five trades is
- * three of them as a fraction, and 0.03 of one as a percentage. */
+/* Chooses the meaning of a rate that gives a whole number of trades: 0.6 of five trades is three of
+ * them as a fraction. */
 static bool is_fraction(struct dec rate, struct dec trades)
 {
     if (rate.e8 <= 0 || rate.e8 > DEC_ONE) {
@@ -331,14 +331,14 @@ static int read_counts(const struct place *place, const struct json_object *root
         return rc;
     }
     if (trades.e8 < 0 || trades.e8 % DEC_ONE != 0) {
-        return damaged(place, "total_trades", "is not a count", err);
+        return damaged(place, "total_trades", "is not a whole number, or is negative", err);
     }
     ret->total_trades = trades.e8 / DEC_ONE;
     if (is_fraction(ret->win_rate, trades)) {
         ret->win_rate = dec_mul(ret->win_rate, dec_from_int(100));
     }
     if (ret->win_rate.e8 < 0 || ret->win_rate.e8 > 100 * DEC_ONE) {
-        return damaged(place, "win_rate", "is not within 0 and 100", err);
+        return damaged(place, "win_rate", "is not between 0 and 100", err);
     }
     return 0;
 }
@@ -367,7 +367,7 @@ static int read_all(struct place *place, const struct json_object *root, struct 
     return 0;
 }
 
-/* json_parse tells the byte where it stopped; for the rest the place is looked for. */
+/* json_parse reports its offset for syntax errors; other errors are located here. */
 static int not_json(const struct place *place, const struct err *why, struct err *err)
 {
     long long offset = 0;
@@ -397,7 +397,7 @@ static int not_json(const struct place *place, const struct err *why, struct err
     for (size_t i = 0; why->id == ERR_JSON_SYNTAX && i < COUNT_OF(keys); i++) {
         struct walk w = {place->text, 0};
         if (enter_member(&w, keys[i], 2)) {
-            return damaged_at(place, w.at, "a second member of the same name", err);
+            return damaged_at(place, w.at, "duplicate key", err);
         }
     }
     return err_set(err, ERR_STATEFILE_DAMAGED, "%s: %s", place->name, why->context);
@@ -409,7 +409,7 @@ int state_file_parse(struct str text, const char *name, struct state_file *ret, 
     struct place place = {text, name, -1};
     struct state_file file = {0};
     struct err why = {0};
-    const struct json_limits limits = {.max_bytes = STATEFILE_MAX_BYTES, .max_depth = 16};
+    const struct json_limits limits = {.max_bytes = STATE_FILE_MAX_BYTES, .max_depth = 16};
     if (json_parse(text, &limits, &root, &why) < 0) {
         return not_json(&place, &why, err);
     }
@@ -422,7 +422,7 @@ int state_file_parse(struct str text, const char *name, struct state_file *ret, 
 
 int state_file_read(const char *path, struct state_file *ret, struct err *err)
 {
-    AUTO_BUF struct buf text = BUF_INIT(STATEFILE_MAX_BYTES);
+    AUTO_BUF struct buf text = BUF_INIT(STATE_FILE_MAX_BYTES);
     int rc = file_read(path, &text, err);
     return rc < 0 ? rc : state_file_parse(buf_str(&text), path, ret, err);
 }

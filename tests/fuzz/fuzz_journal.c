@@ -76,10 +76,10 @@ static void read_state(const uint8_t *data, size_t size)
     if (state_file_parse(str_n((const char *)data, size), "fuzz", &file, NULL) < 0) {
         return;
     }
-    AUTO_BUF struct buf text = BUF_INIT(STATEFILE_MAX_BYTES);
+    AUTO_BUF struct buf text = BUF_INIT(STATE_FILE_MAX_BYTES);
     state_file_text(&file, &text);
     if (buf_failed(&text) || state_file_parse(buf_str(&text), "again", &again, NULL) < 0 ||
-        state_file_is_news(&file, &again)) {
+        state_file_differs(&file, &again)) {
         abort();
     }
 }

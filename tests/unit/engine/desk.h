@@ -1,5 +1,5 @@
 /*
- * desk.h: a driver on a fake clock with a database in memory, for the tests of this room.
+ * desk.h: a driver on a fake clock with a database in memory, for the engine's tests.
  *
  *     struct desk desk;
  *     desk_open(&desk, NULL);
@@ -23,26 +23,26 @@ struct desk {
     struct reserve *reserve;
     struct settings settings;
     struct driver *driver;
-    struct simulated *market; /* the driver's */
+    struct simulated *market; /* owned by the driver */
     bool pinned;
     enum climate climate;
     struct bus_reader events;
     int64_t next_request;
 };
 
-/* The defaults: what a newcomer trades with, and seed 7. */
+/* The default settings with seed 7. */
 void desk_settings(struct settings *settings);
 /* settings NULL: the defaults. */
 void desk_open(struct desk *desk, const struct settings *settings);
-void desk_pin(struct desk *desk, enum climate climate); /* from now on, also after a restart */
+void desk_pin(struct desk *desk, enum climate climate); /* from now on, also after restarts */
 void desk_round(struct desk *desk, int64_t advance_us);
-/* Rounds until the market has moved on by so many minutes. */
+/* Runs rounds until this many market minutes have passed. */
 void desk_run(struct desk *desk, int64_t minutes);
-void desk_run_until_open(struct desk *desk); /* until a position is held */
+void desk_run_until_open(struct desk *desk); /* until there is a position */
 void desk_restart(struct desk *desk);
 void desk_close(struct desk *desk);
 
-/* Pushes a request and runs until it is answered; returns the answer's err id. */
+/* Sends a request and runs until it is answered; returns the err id of the answer. */
 int desk_ask(struct desk *desk, enum request_kind kind, const char *symbol);
 int desk_ask_again(struct desk *desk, const struct request *request);
 

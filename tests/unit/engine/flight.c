@@ -17,7 +17,7 @@ static void silent(const struct log_line *line, void *userdata)
     (void)userdata;
 }
 
-/* ---------------------------------------------------------------- a market that errs */
+/* ---------------------------------------------------------------- an unreliable market */
 
 static struct flight *of_source(const struct source *source)
 {
@@ -74,7 +74,7 @@ static struct source *wrap_source(struct source *own, void *userdata)
     return f->faulty ? &f->source : own;
 }
 
-/* ---------------------------------------------------------------- a venue that is not heard */
+/* ---------------------------------------------------------------- an unreliable venue */
 
 static struct flight *of_venue(const struct venue *venue)
 {
@@ -175,7 +175,7 @@ static int disk_fault(const char *what, void *userdata)
     return !history && rng_chance(&f->rng, 0.003) ? -ERR_DB_FULL : 0;
 }
 
-/* ---------------------------------------------------------------- life */
+/* ---------------------------------------------------------------- lifecycle */
 
 void flight_start(struct flight *f)
 {
@@ -194,7 +194,7 @@ void flight_prepare(struct flight *f, const struct settings *settings, uint64_t 
 {
     memset(f, 0, sizeof(*f));
     log_set_sink(silent, NULL);
-    /* In memory where there is such a place: the state file waits for its disk with each change. */
+    /* In memory if possible: the state file is synced to disk with each change. */
     (void)str_copy(access("/dev/shm", W_OK) == 0 ? STR_LIT("/dev/shm/nightdesk-flight-XXXXXX")
                                                  : STR_LIT("/var/tmp/nightdesk-flight-XXXXXX"),
                    f->folder, sizeof(f->folder));

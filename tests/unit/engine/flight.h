@@ -1,6 +1,6 @@
 /*
- * flight.h: a driver with a state folder: it records its runs and keeps the state file. Its market
- * and venue can be made unreliable, by seed.
+ * flight.h: a driver with a state folder, which records its runs and keeps the state file. Its
+ * market and venue can be made unreliable, by seed.
  *
  *     struct flight f;
  *     flight_open(&f, &settings, seed);      // NULL: the defaults; seed 0: nothing fails
@@ -31,18 +31,18 @@ struct flight {
     struct venue venue;
     struct venue *inner_venue;
     bool holds;
-    struct venue_report held; /* told again later */
+    struct venue_report held; /* a report that is repeated later */
     int64_t next_request;
 };
 
 void flight_open(struct flight *f, const struct settings *settings, uint64_t seed);
-/* Before the first driver of a flight: the folder and the store are there, nothing runs. */
+/* Call before the first driver starts: creates the folder and the store, starts nothing. */
 void flight_prepare(struct flight *f, const struct settings *settings, uint64_t seed);
 void flight_start(struct flight *f);
 void flight_round(struct flight *f, int64_t advance_us);
 void flight_run(struct flight *f, int64_t minutes);
 void flight_restart(struct flight *f);
-void flight_ask(struct flight *f, const struct request *request); /* its id is made here */
+void flight_ask(struct flight *f, const struct request *request); /* sets its id */
 void flight_close(struct flight *f);
-/* "<folder>/<name>" into dst; returns dst. */
+/* Writes "<folder>/<name>" to dst; returns dst. */
 const char *flight_path(const struct flight *f, const char *name, char dst[256]);

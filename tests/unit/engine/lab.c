@@ -32,7 +32,6 @@ void lab_step(struct lab *l)
     lab_step_after(l, USEC_PER_MSEC);
 }
 
-/* A minute at one price, so that there is a mark. */
 void lab_bar(struct lab *l, int64_t price)
 {
     int64_t open_us = (l->now.market_us / USEC_PER_MIN) * USEC_PER_MIN;
@@ -87,8 +86,6 @@ void lab_hold(struct venue_report *r, struct symbol symbol, int64_t qty, int64_t
         (struct venue_holding){symbol, SIDE_LONG, lab_whole(qty), lab_whole(price)};
 }
 
-/* Waits until the engine asks for a listing, and answers what it asks about the entry meanwhile;
- * the listing is heard of in the next step. */
 struct venue_report *lab_await_listing(struct lab *l)
 {
     for (int i = 0; i == 0 || !l->out->list; i++) {
@@ -109,7 +106,6 @@ void lab_start(struct lab *l)
     engine_restore(l->engine, l->memory);
 }
 
-/* After a crash: what the database would give back, when the outputs were committed. */
 void lab_restart(struct lab *l, const struct order *entry)
 {
     l->memory->state = *engine_state(l->engine);
@@ -121,7 +117,7 @@ void lab_restart(struct lab *l, const struct order *entry)
     lab_start(l);
 }
 
-/* An entry of ten at the venue since before the start, nothing of it filled. */
+/* An entry of ten that has rested at the venue since before the start, unfilled. */
 void lab_open(struct lab *l)
 {
     memset(l, 0, sizeof(*l));
@@ -185,7 +181,7 @@ void lab_close(struct lab *l)
     free(l->snapshot);
 }
 
-/* All ten at 100, and the venue's listing says the same. */
+/* All ten filled at 100, and the venue's listing agrees. */
 void lab_filled(struct lab *l)
 {
     lab_open(l);

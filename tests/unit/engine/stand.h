@@ -3,12 +3,13 @@
  * database, no thread.
  *
  *     struct stand *s = stand_new(7);
- *     stand_step(s, NULL);                             // a minute of the market
+ *     stand_step(s, NULL);                             // a market minute
  *     assert_int_equal(stand_ask(s, request), ERR_NONE);
  *     stand_free(s);
  *
- * The outputs of the last step are in s->out. No day's loss, drawdown or row of losses ends trading
- * here. Thread: the test's.
+ * The outputs of the last step are in s->out. The breaker is disabled: no daily loss, drawdown or
+ * losses in a row stop trading.
+ * Thread: the test's.
  */
 #pragma once
 
@@ -28,7 +29,7 @@ struct stand {
 
 struct stand *stand_new(uint64_t seed);
 void stand_free(struct stand *s);
-/* A minute of the market, or a request while it stands still. */
+/* Steps one market minute, or passes a request without advancing the market. */
 void stand_step(struct stand *s, const struct request *request);
-/* Gives the request its number; what the engine answers. */
+/* Numbers the request and passes it; returns the engine's answer. */
 int stand_ask(struct stand *s, struct request request);

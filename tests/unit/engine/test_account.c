@@ -1,6 +1,6 @@
 /*
- * The account that risk looks at: what of positions, entries under way and holdings of others
- * counts where.
+ * The account that risk checks against: where positions, entries under way and foreign positions
+ * count.
  */
 #include "../../../src/engine/engine_private.h"
 #include "desk.h"
@@ -67,7 +67,7 @@ static void entries_under_way_count_as_filled(void **state)
     assert_int_equal(a.long_notional.e8, dec_from_int(1000).e8);
     assert_int_equal(a.short_notional.e8, 0);
     assert_int_equal(a.equity.e8, dec_from_int(10000).e8);
-    assert_int_equal(a.positions_open, 2); /* partly filled: once */
+    assert_int_equal(a.positions_open, 2); /* a partly filled order counts once */
     assert_int_equal(a.orders_lately, 1);
     assert_int_equal(a.state, TRADING_STARTING);
     assert_false(a.symbol_busy || a.foreign || a.halted || a.price_suspect);
@@ -86,7 +86,7 @@ static void entries_under_way_count_as_filled(void **state)
     free(memory);
 }
 
-static void entries_under_way_count_at_the_price_of_now(void **state)
+static void entries_under_way_count_at_the_current_price(void **state)
 {
     (void)state;
     struct engine_memory *memory = calloc(1, sizeof(*memory));
@@ -95,14 +95,14 @@ static void entries_under_way_count_at_the_price_of_now(void **state)
     engine->series[1].price = dec_from_int(25);
     engine_account_fill(engine, sol, SIDE_LONG, &a);
     assert_int_equal(a.exposure.e8, dec_from_int(1000 + 200 + 40 * 25).e8);
-    engine->series[1].price = dec_from_int(15); /* it may still fill at what it was decided on */
+    engine->series[1].price = dec_from_int(15); /* it may still fill at its decision price */
     engine_account_fill(engine, sol, SIDE_LONG, &a);
     assert_int_equal(a.exposure.e8, dec_from_int(1000 + 200 + 40 * 20).e8);
     engine_free(engine);
     free(memory);
 }
 
-static void what_others_hold_counts_too(void **state)
+static void foreign_positions_count_too(void **state)
 {
     (void)state;
     struct engine_memory *memory = calloc(1, sizeof(*memory));
@@ -119,7 +119,7 @@ static void what_others_hold_counts_too(void **state)
     assert_int_equal(a.exposure.e8, dec_from_int(2700).e8);
     engine_account_fill(engine, btc, SIDE_LONG, &a);
     assert_false(a.foreign);
-    engine->series[2].price = dec_from_int(200); /* its own price once it is known */
+    engine->series[2].price = dec_from_int(200); /* its own price, once known */
     engine_account_fill(engine, sol, SIDE_LONG, &a);
     assert_int_equal(a.symbol_exposure.e8, dec_from_int(1400).e8);
     assert_int_equal(engine_account_held(engine).e8, dec_from_int(1000 + 200 + 1400).e8);
@@ -148,7 +148,7 @@ static void what_others_hold_counts_too(void **state)
     free(memory);
 }
 
-static void the_sign_turns_with_the_side(void **state)
+static void the_correlation_changes_sign_with_the_side(void **state)
 {
     (void)state;
     struct engine_memory *memory = calloc(1, sizeof(*memory));
@@ -156,13 +156,13 @@ static void the_sign_turns_with_the_side(void **state)
     struct engine *engine = engine_with(memory, 10000);
     struct risk_account a;
     engine_account_fill(engine, sol, SIDE_LONG, &a);
-    assert_true(a.correlation == 0 && a.correlated_with.name[0] == '\0'); /* not known yet */
+    assert_true(a.correlation == 0 && a.correlated_with.name[0] == '\0'); /* unknown so far */
     for (int hour = 0; hour < RETURNS_WINDOW; hour++) {
         int wave = hour % 2 == 0 ? 100 : 110;
         int other = hour % 3 == 0 ? 50 : 51;
         returns_push(&engine->returns, sol, hour, dec_from_int(wave));
-        returns_push(&engine->returns, btc, hour, dec_from_int(10 * wave)); /* as sol */
-        returns_push(&engine->returns, eth, hour, dec_from_int(other));     /* hardly */
+        returns_push(&engine->returns, btc, hour, dec_from_int(10 * wave)); /* moves like sol */
+        returns_push(&engine->returns, eth, hour, dec_from_int(other));     /* hardly correlated */
     }
     engine_account_fill(engine, sol, SIDE_LONG, &a);
     assert_true(a.correlation > 0.99);
@@ -185,8 +185,8 @@ static void the_sign_turns_with_the_side(void **state)
     free(memory);
 }
 
-/* Room for closing is never given to an entry. */
-static void a_full_table_halts_entries(void **state)
+/* Slots reserved for closing are never used for an entry. */
+static void a_full_order_table_blocks_entries(void **state)
 {
     (void)state;
     struct engine_memory *memory = calloc(1, sizeof(*memory));
@@ -206,8 +206,8 @@ static void a_full_table_halts_entries(void **state)
     free(memory);
 }
 
-/* Whoever paused it and restarts it is not left in doubt while the venue is asked. */
-static void a_start_says_what_follows_it(void **state)
+/* While the venue is asked after a restart, the snapshot already shows the state that follows. */
+static void a_start_shows_the_state_that_follows(void **state)
 {
     (void)state;
     static const struct {
@@ -235,8 +235,8 @@ static void a_start_says_what_follows_it(void **state)
 }
 
 UNIT_GROUP(account, cmocka_unit_test(entries_under_way_count_as_filled),
-           cmocka_unit_test(entries_under_way_count_at_the_price_of_now),
-           cmocka_unit_test(what_others_hold_counts_too),
-           cmocka_unit_test(the_sign_turns_with_the_side),
-           cmocka_unit_test(a_full_table_halts_entries),
-           cmocka_unit_test(a_start_says_what_follows_it))
+           cmocka_unit_test(entries_under_way_count_at_the_current_price),
+           cmocka_unit_test(foreign_positions_count_too),
+           cmocka_unit_test(the_correlation_changes_sign_with_the_side),
+           cmocka_unit_test(a_full_order_table_blocks_entries),
+           cmocka_unit_test(a_start_shows_the_state_that_follows))

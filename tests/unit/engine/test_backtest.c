@@ -1,4 +1,6 @@
-/* The back-test against the driver that trades, and against its own future. */
+/*
+ * The backtest compared with the live driver, and with different future candles.
+ */
 #include "base/check.h"
 #include "base/log.h"
 #include "desk.h"
@@ -45,7 +47,7 @@ static void same_dec(struct dec a, struct dec b)
     assert_int_equal(a.e8, b.e8);
 }
 
-/* Oldest first, whole. */
+/* Oldest first, all of them. */
 static int read_paper_trades(struct desk *desk)
 {
     struct err err = {0};
@@ -106,7 +108,7 @@ static void same_account(struct desk *desk, const struct backtest *b, int least)
     assert_true(paper->books_balance && test->books_balance);
 }
 
-/* Paper trading with its database, against a back-test of the same candles. */
+/* Compares paper trading, with its database, with a backtest of the same candles. */
 static void compare(const struct settings *settings, int64_t minutes, int least)
 {
     struct desk desk;
@@ -125,7 +127,7 @@ static void compare(const struct settings *settings, int64_t minutes, int least)
     desk_close(&desk);
 }
 
-static void makes_the_trades_that_paper_trading_makes(void **state)
+static void a_backtest_matches_paper_trading(void **state)
 {
     (void)state;
     struct settings settings;
@@ -133,9 +135,9 @@ static void makes_the_trades_that_paper_trading_makes(void **state)
     compare(&settings, 21 * 24 * 60, 20);
 }
 
-/* A thin book, orders that are late, entries that are rejected, limits that trip: everything that
- * can come between a decision and its fill. */
-static void a_hard_market_is_as_hard_in_the_past(void **state)
+/* A thin book, delayed orders, rejected entries, limits that trip: everything that can happen
+ * between a decision and its fill. */
+static void a_backtest_matches_paper_trading_in_a_hard_market(void **state)
 {
     (void)state;
     struct settings settings;
@@ -147,7 +149,8 @@ static void a_hard_market_is_as_hard_in_the_past(void **state)
     settings.max_daily_loss_pct = 0.5;
     settings.cooldown_us = 0;
     compare(&settings, 10 * 24 * 60, 20);
-    /* So late that the venue is asked about orders, and that entries are cancelled on their way. */
+    /* Delayed so long that the venue is asked about orders and entries are cancelled before they
+     * arrive. */
     settings.latency_us = 45 * USEC_PER_MIN;
     settings.reject_pct = 0;
     settings.depth = dec_from_int(5000);
@@ -169,7 +172,7 @@ static void write_csv(const char *path)
         int64_t open_us = source_next_us(&market.source) - USEC_PER_MIN;
         assert_int_equal(source_next(&market.source, bars), 1);
         if (i % 997 == 500) {
-            continue; /* a candle that never came */
+            continue; /* a missing candle */
         }
         const struct candle *c = &bars[0].candle;
         const struct dec cells[] = {c->open, c->high, c->low, c->close, c->volume};
@@ -183,8 +186,8 @@ static void write_csv(const char *path)
     assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
 }
 
-/* The same through files: the daemon on a recorded market, which has no warm-up before it. */
-static void makes_the_trades_that_a_recorded_market_makes(void **state)
+/* The same with CSV files: the daemon on a recorded market, which has no warm-up. */
+static void a_backtest_matches_a_recorded_market(void **state)
 {
     (void)state;
     char folder[] = "/var/tmp/nd-backtest.XXXXXX";
@@ -219,7 +222,7 @@ static void makes_the_trades_that_a_recorded_market_makes(void **state)
     (void)remove(folder);
 }
 
-/* One market until a moment, and another one from then on. */
+/* One market up to a moment, and a different one after it. */
 struct forked {
     struct source source;
     struct simulated one;
@@ -255,8 +258,8 @@ static void forked_init(struct forked *f, const struct settings *s, uint64_t oth
     simulated_init(&f->other, other, s->symbols, s->symbol_count, 0);
 }
 
-/* Whatever the future is, nothing that was closed before it changes. */
-static void does_not_look_ahead(void **state)
+/* No trade closed before a moment depends on the candles after it. */
+static void no_trade_depends_on_later_candles(void **state)
 {
     (void)state;
     struct settings settings;
@@ -285,7 +288,7 @@ static void does_not_look_ahead(void **state)
     }
 }
 
-/* Without spread and depth an entry costs what the bar opens at that follows its decision. */
+/* Without spread and depth, the entry price is the open of the bar after the decision. */
 static void entries_fill_at_the_next_open(void **state)
 {
     (void)state;
@@ -309,7 +312,7 @@ static void entries_fill_at_the_next_open(void **state)
                 if (symbol_equal(test_trades[j].symbol, bars[i].symbol) &&
                     test_trades[j].opened_us == bars[i].candle.open_us) {
                     same_dec(test_trades[j].entry_price, bars[i].candle.open);
-                    /* Decisions are made when five minutes are complete. */
+                    /* Decisions are made at the end of each five-minute bar. */
                     assert_int_equal(test_trades[j].opened_us % (5 * USEC_PER_MIN), 0);
                     found++;
                 }
@@ -319,13 +322,13 @@ static void entries_fill_at_the_next_open(void **state)
     assert_int_equal(found, test_count);
 }
 
-static void keeps_a_bounded_picture_of_a_long_run(void **state)
+static void a_long_run_keeps_a_bounded_curve(void **state)
 {
     (void)state;
     struct settings settings;
     struct simulated market;
     desk_settings(&settings);
-    settings.max_drawdown_pct = 100; /* trades on, whatever happens */
+    settings.max_drawdown_pct = 100; /* never trips */
     simulated_init(&market, 3, settings.symbols, settings.symbol_count, 0);
     struct backtest *b = run(&settings, &market.source, 3 * USEC_PER_DAY, 60 * USEC_PER_DAY);
     const struct backtest_result *r = backtest_result(b);
@@ -336,8 +339,9 @@ static void keeps_a_bounded_picture_of_a_long_run(void **state)
         assert_true(i == 0 || r->points[i].at_us > r->points[i - 1].at_us);
         deepest = r->points[i].drawdown_pct > deepest ? r->points[i].drawdown_pct : deepest;
     }
-    /* Points are merged, and what was deepest in one of them stays. */
-    double expected = 100 * r->performance.drawdown; /* divided in another order: the last bit */
+    /* Merged points keep the deepest drawdown. */
+    double expected =
+        100 * r->performance.drawdown; /* divided in another order, so the last bit may differ */
     assert_true(deepest > expected * (1 - 1e-12) && deepest < expected * (1 + 1e-12));
     assert_int_equal(r->points[r->point_count - 1].at_us, r->end_us);
     assert_int_equal(r->end_us, 60 * USEC_PER_DAY);
@@ -352,7 +356,7 @@ static void keeps_a_bounded_picture_of_a_long_run(void **state)
     backtest_free(b);
 }
 
-/* Every trade is in each of the breakdowns, and the parts make the whole. */
+/* Each breakdown contains every trade, and its parts sum to the whole. */
 static void breakdowns_add_up(void **state)
 {
     (void)state;
@@ -382,7 +386,7 @@ static void breakdowns_add_up(void **state)
         assert_int_equal(sum.wins, p->all.wins);
         same_dec(sum.pnl, p->all.pnl);
     }
-    /* Somebody was for each entry. */
+    /* At least one agent voted for each entry. */
     int64_t most = 0;
     for (int i = 0; i < VOTES_MAX; i++) {
         most = p->agents[i].trades > most ? p->agents[i].trades : most;
@@ -393,15 +397,15 @@ static void breakdowns_add_up(void **state)
 
 static int notified;
 
-static void count_telling(int64_t market_us, int64_t candles, void *userdata)
+static void count_progress(int64_t market_us, int64_t candles, void *userdata)
 {
     assert_ptr_equal(userdata, &notified);
     assert_true(market_us > 0 && candles >= 0);
     notified++;
 }
 
-/* Longer candles, their own decision frame, and what is older than the warm-up passed over. */
-static void longer_candles_are_traded_on_too(void **state)
+/* Longer candles with their own decision frame; candles older than the warm-up are skipped. */
+static void longer_candles_are_traded_too(void **state)
 {
     (void)state;
     struct settings settings;
@@ -415,7 +419,7 @@ static void longer_candles_are_traded_on_too(void **state)
                                                                  .source = &coarse.source,
                                                                  .from_us = 180 * USEC_PER_DAY,
                                                                  .to_us = 200 * USEC_PER_DAY,
-                                                                 .on_candles = count_telling,
+                                                                 .on_candles = count_progress,
                                                                  .userdata = &notified});
     assert_int_equal(backtest_run(b, NULL), 0);
     const struct backtest_result *r = backtest_result(b);
@@ -427,7 +431,7 @@ static void longer_candles_are_traded_on_too(void **state)
     backtest_free(b);
 }
 
-static void nothing_to_trade_on_is_said(void **state)
+static void a_backtest_without_candles_fails(void **state)
 {
     (void)state;
     struct settings settings;
@@ -447,7 +451,7 @@ static void nothing_to_trade_on_is_said(void **state)
                                                                      .to_us = rows[i].to_us});
         if (i == 0) {
             struct source_bar bars[SYMBOLS_MAX];
-            (void)source_next(&market.source, bars); /* the candle of minute 0 */
+            (void)source_next(&market.source, bars); /* drops the candle of minute 0 */
         }
         assert_int_equal(backtest_run(b, &err), -ERR_ENGINE_BACKTEST_EMPTY);
         assert_string_equal(err.context, rows[i].says);
@@ -456,10 +460,11 @@ static void nothing_to_trade_on_is_said(void **state)
     backtest_free(NULL);
 }
 
-UNIT_GROUP(backtest, cmocka_unit_test(makes_the_trades_that_paper_trading_makes),
-           cmocka_unit_test(a_hard_market_is_as_hard_in_the_past),
-           cmocka_unit_test(makes_the_trades_that_a_recorded_market_makes),
-           cmocka_unit_test(longer_candles_are_traded_on_too),
-           cmocka_unit_test(does_not_look_ahead), cmocka_unit_test(entries_fill_at_the_next_open),
-           cmocka_unit_test(keeps_a_bounded_picture_of_a_long_run),
-           cmocka_unit_test(breakdowns_add_up), cmocka_unit_test(nothing_to_trade_on_is_said))
+UNIT_GROUP(backtest, cmocka_unit_test(a_backtest_matches_paper_trading),
+           cmocka_unit_test(a_backtest_matches_paper_trading_in_a_hard_market),
+           cmocka_unit_test(a_backtest_matches_a_recorded_market),
+           cmocka_unit_test(longer_candles_are_traded_too),
+           cmocka_unit_test(no_trade_depends_on_later_candles),
+           cmocka_unit_test(entries_fill_at_the_next_open),
+           cmocka_unit_test(a_long_run_keeps_a_bounded_curve), cmocka_unit_test(breakdowns_add_up),
+           cmocka_unit_test(a_backtest_without_candles_fails))

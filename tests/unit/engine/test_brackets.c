@@ -1,6 +1,6 @@
 /*
- * Stop and target of a position: amended, measured from the fills; and what limits stop an entry
- * that is filling.
+ * Stop and target of a position: amended, and measured from the fills; and limits that stop an
+ * entry while it is filling.
  */
 #include "base/check.h"
 #include "lab.h"
@@ -18,7 +18,7 @@ static struct request amendment(int64_t stop, int64_t target)
                             .target = lab_whole(target)};
 }
 
-static void an_amendment_that_does_not_fit_is_refused(void **state)
+static void an_invalid_amendment_is_refused(void **state)
 {
     (void)state;
     struct lab l;
@@ -52,7 +52,7 @@ static struct venue_report *bracket_at(struct lab *l, int64_t stop, int64_t targ
     return r;
 }
 
-static void an_amendment_stands_when_the_venue_says_so(void **state)
+static void an_amendment_is_in_effect_once_the_venue_reports_it(void **state)
 {
     (void)state;
     struct lab l;
@@ -62,12 +62,12 @@ static void an_amendment_stands_when_the_venue_says_so(void **state)
     assert_string_equal(l.out->amends[0].client_id, LAB_ID);
     assert_int_equal(l.out->amends[0].stop.e8, lab_whole(95).e8);
     assert_int_equal(l.out->amends[0].target.e8, lab_whole(120).e8);
-    /* It is on disk before it leaves, as what is wanted; what protects us is still the old one. */
+    /* The wanted bracket is on disk before it is sent; until then the old one is in effect. */
     struct order entry = *lab_written(&l, LAB_ID);
     assert_int_equal(entry.stop.e8, lab_whole(95).e8);
     assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(90).e8);
 
-    /* Lost: it is asked for again, but not at once; also after a crash. */
+    /* A lost amendment is sent again, but not at once; also after a crash. */
     lab_step(&l);
     assert_int_equal(l.out->amend_count, 0);
     lab_step_after(&l, ENGINE_ASK_EVERY_US);
@@ -89,7 +89,7 @@ static void an_amendment_stands_when_the_venue_says_so(void **state)
     assert_true(l.out->positions_changed);
     assert_int_equal(l.out->amend_count, 0);
 
-    /* A late word of before says what it says, and is put right. */
+    /* A late report of the old bracket is adopted, and the amendment is sent again. */
     (void)bracket_at(&l, 90, 120);
     lab_step_after(&l, ENGINE_ASK_EVERY_US);
     assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(90).e8);
@@ -109,9 +109,9 @@ static void a_refused_amendment_is_given_up(void **state)
     lab_filled(&l);
     assert_int_equal(lab_ask(&l, amendment(95, 130)), ERR_NONE);
     assert_int_equal(lab_ask(&l, amendment(96, 0)), ERR_NONE);
-    assert_int_equal(l.out->amends[0].target.e8, lab_whole(130).e8); /* as the first one asked */
+    assert_int_equal(l.out->amends[0].target.e8, lab_whole(130).e8); /* as in the first request */
     struct venue_report *r = lab_add(&l, VENUE_REFUSED, LAB_ID);
-    r->stop = lab_whole(95); /* not the one that is wanted now */
+    r->stop = lab_whole(95); /* not the bracket that is wanted now */
     r->target = lab_whole(130);
     lab_step(&l);
     assert_false(lab_is_fault(&l, ERR_VENUE_AMEND));
@@ -130,9 +130,9 @@ static void a_refused_amendment_is_given_up(void **state)
     lab_close(&l);
 }
 
-/* The venue took an amendment, its report was lost, and it refuses the next one: what it says that
- * stands is what is believed and wanted from then on. */
-static void a_refusal_tells_what_stands(void **state)
+/* The venue accepted an amendment, its report was lost, and it refuses the next one: the bracket
+ * that the refusal reports as in effect becomes the current and the wanted one. */
+static void a_refusal_reports_the_bracket_in_effect(void **state)
 {
     (void)state;
     struct lab l;
@@ -153,9 +153,10 @@ static void a_refusal_tells_what_stands(void **state)
     lab_close(&l);
 }
 
-/* ---------------------------------------------------------------- the bracket follows the fills */
+/* ---------------------------------------------------------------- a bracket measured from the
+ * fills */
 
-/* An entry of ten that was decided on at 100, with stop and target 10 and 20 away. */
+/* An entry of ten, decided at 100, with stop and target 10 and 20 away. */
 static void lab_following(struct lab *l)
 {
     lab_open(l);
@@ -165,7 +166,7 @@ static void lab_following(struct lab *l)
     lab_step(l);
 }
 
-/* More of the entry has filled; the venue took prices, and has them where they were asked for. */
+/* More of the entry fills; the venue keeps the bracket at the prices of the order. */
 static void fill_more(struct lab *l, int64_t id, int64_t qty, int64_t price, int64_t filled,
                       struct dec stop, struct dec target)
 {
@@ -192,8 +193,8 @@ static void stop_and_target_are_measured_from_the_fills(void **state)
     fill_more(&l, 1, 4, 101, 4, lab_whole(90), lab_whole(120));
     assert_amends(&l, 91, 121);
     assert_int_equal(lab_written(&l, LAB_ID)->stop.e8, lab_whole(91).e8);
-    assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(90).e8); /* in force until then */
-    /* At once with each fill, from what all of them cost. */
+    assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(90).e8); /* in effect until then */
+    /* Amended at once with each fill, measured from the average price of all fills. */
     fill_more(&l, 2, 4, 103, 8, lab_whole(91), lab_whole(121));
     assert_amends(&l, 92, 122);
     assert_int_equal(l.snapshot->positions[0].stop.e8, lab_whole(91).e8);
@@ -203,7 +204,7 @@ static void stop_and_target_are_measured_from_the_fills(void **state)
     lab_restart(&l, &entry);
     lab_step(&l);
     assert_amends(&l, 92, 122);
-    /* A price that a person names stays, the other one goes on following. */
+    /* A price that a person sets stays; the other one still follows the fills. */
     lab_bar(&l, 103);
     assert_int_equal(lab_ask(&l, amendment(95, 0)), ERR_NONE);
     assert_amends(&l, 95, 122);
@@ -221,15 +222,15 @@ static void refuse(struct lab *l, int64_t stop, int64_t target)
     lab_step_after(l, ENGINE_ASK_EVERY_US);
 }
 
-/* The market was faster than the amendment: what its stop allowed is lost already. */
-static void a_stop_that_comes_too_late_closes(void **state)
+/* The market passed the measured stop before the amendment: the allowed loss is reached already. */
+static void a_measured_stop_that_is_too_late_closes(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
         struct lab l;
         lab_following(&l);
         fill_more(&l, 1, 10, i == 0 ? 105 : 95, 10, lab_whole(90), lab_whole(120));
-        lab_bar(&l, i == 0 ? 94 : 116); /* between the intent's bracket and the measured one */
+        lab_bar(&l, i == 0 ? 94 : 116); /* between the bracket of the order and the measured one */
         refuse(&l, i == 0 ? 95 : 85, i == 0 ? 125 : 115);
         assert_int_equal(l.out->send_count, 1);
         const struct order *o = &l.out->orders[l.out->sends[0]];
@@ -240,9 +241,9 @@ static void a_stop_that_comes_too_late_closes(void **state)
     }
 }
 
-/* Refused, and by our price it need not be: a few times more, then it stays where the venue has it.
- */
-static void a_measured_bracket_is_given_up_in_the_end(void **state)
+/* Refused although our price has not passed it: retried a few times, then the venue's bracket
+ * stays. */
+static void a_measured_bracket_is_given_up_after_some_refusals(void **state)
 {
     (void)state;
     struct lab l;
@@ -264,8 +265,8 @@ static void a_measured_bracket_is_given_up_in_the_end(void **state)
 
 /* ---------------------------------------------------------------- limits at the fill */
 
-/* Half of an entry has filled, and the price went up: the other half would be beyond the limit. */
-static void nothing_more_fills_beyond_the_exposure_limit(void **state)
+/* Half of an entry has filled and the price rose: the other half would exceed the limit. */
+static void an_entry_is_cancelled_beyond_the_exposure_limit(void **state)
 {
     (void)state;
     for (int beyond = 0; beyond < 2; beyond++) {
@@ -285,16 +286,16 @@ static void nothing_more_fills_beyond_the_exposure_limit(void **state)
         assert_int_equal(l.out->cancel_count, 0);
         lab_bar(&l, 110); /* 1100 of 10050 */
         assert_int_equal(l.out->cancel_count, beyond);
-        assert_int_equal(l.out->send_count, 0); /* what is held stays */
+        assert_int_equal(l.out->send_count, 0); /* the position stays */
         lab_close(&l);
     }
 }
 
-UNIT_GROUP(brackets, cmocka_unit_test(an_amendment_that_does_not_fit_is_refused),
-           cmocka_unit_test(an_amendment_stands_when_the_venue_says_so),
+UNIT_GROUP(brackets, cmocka_unit_test(an_invalid_amendment_is_refused),
+           cmocka_unit_test(an_amendment_is_in_effect_once_the_venue_reports_it),
            cmocka_unit_test(a_refused_amendment_is_given_up),
-           cmocka_unit_test(a_refusal_tells_what_stands),
+           cmocka_unit_test(a_refusal_reports_the_bracket_in_effect),
            cmocka_unit_test(stop_and_target_are_measured_from_the_fills),
-           cmocka_unit_test(a_stop_that_comes_too_late_closes),
-           cmocka_unit_test(a_measured_bracket_is_given_up_in_the_end),
-           cmocka_unit_test(nothing_more_fills_beyond_the_exposure_limit))
+           cmocka_unit_test(a_measured_stop_that_is_too_late_closes),
+           cmocka_unit_test(a_measured_bracket_is_given_up_after_some_refusals),
+           cmocka_unit_test(an_entry_is_cancelled_beyond_the_exposure_limit))

@@ -15,7 +15,7 @@
 
 #define REGIMES 3
 
-/* Decisions so far, by their regime. */
+/* Decisions so far, by regime. */
 struct tally {
     int entries[REGIMES];
     int exits[REGIMES];
@@ -40,8 +40,8 @@ static const struct order *order_of(const struct stand *s, const struct decision
     return &none;
 }
 
-/* Size goes by confidence, at the defaults too: that share of the largest position, or what room
- * there is, down to a half of it. */
+/* Size follows confidence, at the defaults too: that share of the largest position, or what the
+ * limits leave of it, but at least half of it. */
 static void check_size(const struct stand *s, const struct decision *d)
 {
     static struct snapshot snapshot;
@@ -54,7 +54,7 @@ static void check_size(const struct stand *s, const struct decision *d)
     assert_true(notional >= most / 2 - lot);
 }
 
-/* What must hold of any decision. */
+/* Invariants of any decision. */
 static void check_decision(const struct stand *s, const struct decision *d)
 {
     assert_int_equal(d->vote_count, VOTES_MAX);
@@ -102,9 +102,10 @@ static void run(struct stand *s, int minutes, struct tally *tally)
     }
 }
 
-/* ---------------------------------------------------------------- at default settings it trades */
+/* ---------------------------------------------------------------- it trades at the defaults */
 
-/* Entries, and exits by signal, on each regime of each climate that has it for long enough. */
+/* Entries and signal exits occur in each regime, in each climate that has the regime for long
+ * enough. */
 static void each_regime_has_entries_and_exits(void **state)
 {
     (void)state;
@@ -140,7 +141,7 @@ static void each_regime_has_entries_and_exits(void **state)
 
 /* ---------------------------------------------------------------- decisions of one step */
 
-/* Steps in which one symbol entered and another was refused by this rule for it. */
+/* Counts steps in which one symbol entered and this rule refused another. */
 static int refused_beside(const struct stand *s, const char *code)
 {
     int entries = 0, refused = 0;
@@ -159,8 +160,8 @@ static int refused_beside(const struct stand *s, const char *code)
     return entries > 0 && refused > 0;
 }
 
-/* Three symbols decide in the same step: each meets the orders of those before it. */
-static void decisions_of_a_step_share_the_room(void **state)
+/* Three symbols decide in the same step: each decision sees the orders of those before it. */
+static void decisions_of_a_step_share_the_limits(void **state)
 {
     (void)state;
     static const char *const codes[] = {"RISK_MAX_POSITIONS", "RISK_TOTAL_EXPOSURE",
@@ -203,7 +204,7 @@ static void add_ways(enum climate climate, int64_t minutes, const char *const wa
     desk_close(&desk);
 }
 
-/* The same over the paper venue: a bracket ends trades as well as a signal does. */
+/* The same over the paper venue: both brackets and signals end trades. */
 static void stops_and_signals_end_trades(void **state)
 {
     (void)state;
@@ -244,8 +245,8 @@ static void without_an_order_book_nothing_is_opened(void **state)
 
 /* ---------------------------------------------------------------- the model */
 
-/* How often it was said that the model is not used. */
-static int complaints(struct bus_reader *faults)
+/* How often the unused model was reported. */
+static int count_model_faults(struct bus_reader *faults)
 {
     int count = 0;
     struct bus_event raw;
@@ -257,8 +258,8 @@ static int complaints(struct bus_reader *faults)
     return count;
 }
 
-/* In ten minutes of ours. */
-static int votes_with(const char *model, int *ret_complaints)
+/* Within ten minutes of real time. */
+static int votes_with(const char *model, int *ret_faults)
 {
     struct desk desk;
     struct settings settings;
@@ -267,10 +268,10 @@ static int votes_with(const char *model, int *ret_complaints)
     (void)str_copy(str_c(model), settings.model, sizeof(settings.model));
     desk_open(&desk, &settings);
     bus_reader_init(&faults, desk.shared.bus, TOPIC_FAULT);
-    *ret_complaints = 0;
+    *ret_faults = 0;
     for (int i = 0; i < 10; i++) {
         desk_run(&desk, 60);
-        *ret_complaints += complaints(&faults);
+        *ret_faults += count_model_faults(&faults);
     }
     static struct decision list[400];
     struct err err = {0};
@@ -285,7 +286,7 @@ static int votes_with(const char *model, int *ret_complaints)
     return spoke;
 }
 
-static void a_model_that_fits_is_heard_and_another_is_not(void **state)
+static void only_a_model_that_fits_votes(void **state)
 {
     (void)state;
     char path[] = "/var/tmp/nd-stump.XXXXXX";
@@ -300,7 +301,8 @@ static void a_model_that_fits_is_heard_and_another_is_not(void **state)
     assert_int_equal(said, 0);
     assert_int_equal(votes_with("", &said), 0);
     assert_int_equal(said, 0);
-    /* Trading goes on without a model that is not one, and that is said as long as it lasts. */
+    /* With a file that is no model, trading continues, and the fault is reported as long as it
+     * lasts. */
     assert_int_equal(file_write(path, STR_LIT("{}"), 0600, NULL), 0);
     assert_int_equal(votes_with(path, &said), 0);
     assert_in_range(said, 9, 11);
@@ -310,7 +312,7 @@ static void a_model_that_fits_is_heard_and_another_is_not(void **state)
 }
 
 UNIT_GROUP(decide, cmocka_unit_test(each_regime_has_entries_and_exits),
-           cmocka_unit_test(decisions_of_a_step_share_the_room),
+           cmocka_unit_test(decisions_of_a_step_share_the_limits),
            cmocka_unit_test(stops_and_signals_end_trades),
            cmocka_unit_test(without_an_order_book_nothing_is_opened),
-           cmocka_unit_test(a_model_that_fits_is_heard_and_another_is_not))
+           cmocka_unit_test(only_a_model_that_fits_votes))

@@ -1,6 +1,6 @@
 /*
- * A disk that takes nothing for long, or takes its time: what closes goes on, what opens does not,
- * and a crash at any moment forgets nothing that was done or answered.
+ * A disk that fails for long or is slow: closing continues, entries stop, and a crash at any moment
+ * loses nothing that was done or answered.
  */
 #include "base/check.h"
 #include "desk.h"
@@ -55,7 +55,7 @@ static bool venue_is_flat(const struct desk *desk)
     return book(desk)->position_count == 0 && book(desk)->open_count == 0;
 }
 
-/* Engine and venue tell the same, on disk as well. */
+/* Engine and venue agree, on disk as well. */
 static void assert_agreed(struct desk *desk)
 {
     struct engine_state s;
@@ -89,7 +89,7 @@ static void stops_fire_on_a_full_disk(void **state)
         assert_true(desk_snapshot(&desk)->trades >= trades + (uint64_t)held);
         assert_true(venue_is_flat(&desk));
         if (crash) {
-            desk_restart(&desk); /* the paper venue forgets with us, and it all comes again */
+            desk_restart(&desk); /* the paper venue forgets with us, and both recover */
             assert_int_equal(desk_snapshot(&desk)->position_count, held);
         }
         disk.full = false;
@@ -101,9 +101,8 @@ static void stops_fire_on_a_full_disk(void **state)
     }
 }
 
-/* More requests than can wait for the disk: the rest is refused, and the kill switch still works.
- */
-static void requests_without_end_freeze_nothing(void **state)
+/* More requests than the backlog can hold: the rest is refused, and the kill switch still works. */
+static void a_flood_of_requests_blocks_nothing(void **state)
 {
     (void)state;
     struct desk desk;
@@ -130,7 +129,7 @@ static void requests_without_end_freeze_nothing(void **state)
     desk_close(&desk);
 }
 
-/* The flag alone, and a crash before the disk is well again. */
+/* Only the kill switch is set, and a crash happens before the disk works again. */
 static void an_emergency_stop_needs_no_disk(void **state)
 {
     (void)state;
@@ -145,11 +144,11 @@ static void an_emergency_stop_needs_no_disk(void **state)
     assert_true(desk_snapshot(&desk)->verified_flat);
     assert_true(venue_is_flat(&desk));
     assert_true(reserve_count(desk.reserve) > 1);
-    /* Asked for by request as well, and answered. */
+    /* Also requested, and answered. */
     assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
     int64_t asked = desk.next_request - 1;
     for (int i = 0; i < 2; i++) {
-        /* Nothing but the reserve knows of it. */
+        /* Only the reserve holds it. */
         shared_halt_clear(&desk.shared, shared_halt_generation(&desk.shared));
         desk_restart(&desk);
         settle(&desk, 12);
@@ -171,7 +170,7 @@ static void an_emergency_stop_needs_no_disk(void **state)
     desk_close(&desk);
 }
 
-/* With nothing to close, the state is all that the reserve holds, and no row waits for a commit. */
+/* With nothing to close, the reserve holds only the state, and no row waits for a commit. */
 static void a_stop_alone_in_the_reserve_survives_two_crashes(void **state)
 {
     (void)state;
@@ -206,9 +205,9 @@ static void a_stop_alone_in_the_reserve_survives_two_crashes(void **state)
     desk_close(&desk);
 }
 
-/* A close that left with its intent in the reserve is asked about by its client id, and its number
- * is never given to another. */
-static void an_intent_of_the_reserve_is_not_sent_twice(void **state)
+/* A close that was sent with its intent in the reserve is queried by its client id, and its number
+ * is never reused. */
+static void an_intent_in_the_reserve_is_not_sent_twice(void **state)
 {
     (void)state;
     struct desk desk;
@@ -228,7 +227,7 @@ static void an_intent_of_the_reserve_is_not_sent_twice(void **state)
         }
     }
     assert_true(id[0] != '\0');
-    /* As at a venue elsewhere: what it has done stays done, whatever becomes of us. */
+    /* As with a remote venue: what it did before our crash stays done. */
     disk.full = false;
     assert_int_equal(paper_flush((struct paper *)(uintptr_t)driver_paper(desk.driver), &err), 0);
     disk.full = true;
@@ -242,13 +241,13 @@ static void an_intent_of_the_reserve_is_not_sent_twice(void **state)
     struct order order;
     assert_int_equal(order_table_get(desk.store, id, &order, &err), 0);
     assert_int_equal(order.state, ORDER_FILLED);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE); /* it was not for long */
+    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE); /* writes failed only briefly */
     desk_run(&desk, 600);
     assert_true(desk_snapshot(&desk)->fills > 0 && desk_snapshot(&desk)->books_balance);
     desk_close(&desk);
 }
 
-static void what_has_to_outlive_a_crash_is_refused(void **state)
+static void requests_that_must_survive_a_crash_are_refused(void **state)
 {
     (void)state;
     struct desk desk;
@@ -264,7 +263,7 @@ static void what_has_to_outlive_a_crash_is_refused(void **state)
     }
     assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_NONE);
     struct request again = {.id = desk.next_request - 1, .kind = REQUEST_PAUSE};
-    assert_int_equal(desk_ask_again(&desk, &again), ERR_NONE); /* answered, not done, again */
+    assert_int_equal(desk_ask_again(&desk, &again), ERR_NONE); /* answered again, not done again */
     desk_restart(&desk);
     settle(&desk, 3);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
@@ -280,11 +279,11 @@ static void what_has_to_outlive_a_crash_is_refused(void **state)
 static int no_reserve(size_t size, size_t *ret_written, void *userdata)
 {
     (void)size;
-    *ret_written = 30; /* torn in the first note */
+    *ret_written = 30; /* the first note is torn */
     return *(const bool *)userdata ? -ERR_ENGINE_RESERVE : 0;
 }
 
-static void without_a_reserve_nothing_leaves(void **state)
+static void without_a_reserve_nothing_is_sent(void **state)
 {
     (void)state;
     for (int crash = 0; crash < 2; crash++) {
@@ -296,7 +295,7 @@ static void without_a_reserve_nothing_leaves(void **state)
         disk.full = true;
         int held = book(&desk)->position_count;
         int64_t market_us = desk_snapshot(&desk)->market_us;
-        assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), -1); /* not answered */
+        assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), -1); /* no answer */
         int64_t asked = desk.next_request - 1;
         settle(&desk, 15);
         assert_int_equal(book(&desk)->position_count, held);
@@ -313,7 +312,7 @@ static void without_a_reserve_nothing_leaves(void **state)
             settle(&desk, 40);
             struct bus_event raw;
             struct event e;
-            assert_int_equal(bus_read(&reader, &raw, 1, NULL), 1); /* now it is */
+            assert_int_equal(bus_read(&reader, &raw, 1, NULL), 1); /* answered now */
             memcpy(&e, &raw, sizeof(e));
             assert_int_equal(e.id, asked);
             assert_true(venue_is_flat(&desk));
@@ -327,8 +326,8 @@ static void without_a_reserve_nothing_leaves(void **state)
     }
 }
 
-/* Notes that could not be cleared are known by the commit that has them: they are not news. */
-static void a_reserve_that_was_not_cleared_is_old(void **state)
+/* Notes that could not be cleared are already in a commit, so a start ignores them. */
+static void a_reserve_that_was_not_cleared_is_ignored(void **state)
 {
     (void)state;
     struct desk desk;
@@ -362,7 +361,7 @@ static struct reserve_note numbered(int i)
     return n;
 }
 
-/* All of it is written, and the disk never says so. */
+/* The notes are written, but the sync fails. */
 static int no_sync(size_t size, size_t *ret_written, void *userdata)
 {
     (void)userdata;
@@ -395,7 +394,7 @@ static void notes_read_back_until_they_are_cleared(void **state)
         assert_int_equal(reserve_count(r), 0);
         assert_int_equal(reserve_episode(r), episode + 1);
     }
-    /* A shorter episode over an older one ends where it ends; a torn note ends it too. */
+    /* A shorter episode over an older one ends where it should; a torn note ends it too. */
     struct reserve_note two[2] = {numbered(1), numbered(2)};
     assert_int_equal(reserve_add(r, two, 2, &err), 0);
     bool torn = true;
@@ -403,7 +402,7 @@ static void notes_read_back_until_they_are_cleared(void **state)
     assert_int_equal(reserve_add(r, two, 1, &err), -ERR_ENGINE_RESERVE);
     reserve_reload(r);
     assert_int_equal(reserve_count(r), 2);
-    /* What a write that failed has left behind the next one is not read with it. */
+    /* Notes left over from a failed write are not read together with the next ones. */
     reserve_set_fault(r, no_sync, NULL);
     struct reserve_note three[3] = {numbered(3), numbered(4), numbered(5)};
     assert_int_equal(reserve_add(r, three, 3, &err), -ERR_ENGINE_RESERVE);
@@ -419,9 +418,9 @@ static void notes_read_back_until_they_are_cleared(void **state)
     reserve_free(NULL);
 }
 
-/* ---------------------------------------------------------------- slow */
+/* ---------------------------------------------------------------- a slow disk */
 
-static void a_slow_disk_does_not_hold_the_market_up(void **state)
+static void a_slow_disk_does_not_delay_the_market(void **state)
 {
     (void)state;
     struct desk desk;
@@ -435,7 +434,7 @@ static void a_slow_disk_does_not_hold_the_market_up(void **state)
     assert_true(desk_snapshot(&desk)->disk.commit_us >= 3 * USEC_PER_SEC);
     int64_t passed_us = desk.clock.now_mono_us - began_us;
     assert_true(desk_snapshot(&desk)->market_us - market_us > passed_us * 60 / 2);
-    /* Whoever asks for something waits for its commit, and has it. */
+    /* A request waits for its commit and is on disk when it is answered. */
     assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_NONE);
     disk.commit_us = 0;
     desk_restart(&desk);
@@ -446,8 +445,8 @@ static void a_slow_disk_does_not_hold_the_market_up(void **state)
     desk_close(&desk);
 }
 
-/* What a slow disk was spared is there after an orderly end. */
-static void an_orderly_end_writes_what_was_put_off(void **state)
+/* An orderly end writes what a slow disk had deferred. */
+static void an_orderly_end_writes_deferred_outputs(void **state)
 {
     (void)state;
     for (int orderly = 0; orderly < 2; orderly++) {
@@ -472,7 +471,7 @@ static void an_orderly_end_writes_what_was_put_off(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- what the journal tells */
+/* ---------------------------------------------------------------- the recorder's journal */
 
 static int full(const char *what, void *userdata)
 {
@@ -480,7 +479,7 @@ static int full(const char *what, void *userdata)
     return *(const bool *)userdata ? -ERR_DB_FULL : 0;
 }
 
-/* Steps that were recorded while nothing could be committed are none that trading.db has lost. */
+/* Steps recorded while nothing could be committed do not count as lost by trading.db. */
 static void a_crash_on_a_full_disk_loses_no_commit(void **state)
 {
     (void)state;
@@ -510,12 +509,12 @@ static void a_crash_on_a_full_disk_loses_no_commit(void **state)
 UNIT_GROUP(disk, cmocka_unit_test(stops_fire_on_a_full_disk),
            cmocka_unit_test(an_emergency_stop_needs_no_disk),
            cmocka_unit_test(a_stop_alone_in_the_reserve_survives_two_crashes),
-           cmocka_unit_test(requests_without_end_freeze_nothing),
-           cmocka_unit_test(an_intent_of_the_reserve_is_not_sent_twice),
-           cmocka_unit_test(what_has_to_outlive_a_crash_is_refused),
-           cmocka_unit_test(without_a_reserve_nothing_leaves),
-           cmocka_unit_test(a_reserve_that_was_not_cleared_is_old),
+           cmocka_unit_test(a_flood_of_requests_blocks_nothing),
+           cmocka_unit_test(an_intent_in_the_reserve_is_not_sent_twice),
+           cmocka_unit_test(requests_that_must_survive_a_crash_are_refused),
+           cmocka_unit_test(without_a_reserve_nothing_is_sent),
+           cmocka_unit_test(a_reserve_that_was_not_cleared_is_ignored),
            cmocka_unit_test(notes_read_back_until_they_are_cleared),
-           cmocka_unit_test(a_slow_disk_does_not_hold_the_market_up),
-           cmocka_unit_test(an_orderly_end_writes_what_was_put_off),
+           cmocka_unit_test(a_slow_disk_does_not_delay_the_market),
+           cmocka_unit_test(an_orderly_end_writes_deferred_outputs),
            cmocka_unit_test(a_crash_on_a_full_disk_loses_no_commit))

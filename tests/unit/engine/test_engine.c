@@ -39,7 +39,7 @@ static void trades_in(enum climate climate, int64_t minutes)
     desk_close(&desk);
 }
 
-/* A bot that cannot trade at its defaults is broken, however green its units are. */
+/* The bot must trade at its defaults. */
 static void trades_at_the_defaults_in_every_climate(void **state)
 {
     (void)state;
@@ -49,7 +49,7 @@ static void trades_at_the_defaults_in_every_climate(void **state)
     trades_in(CLIMATE_CRASH, 300);
 }
 
-/* What a newcomer sees in the first minute at the default speed. */
+/* Within one minute at the default speed. */
 static void trades_in_the_first_hour(void **state)
 {
     (void)state;
@@ -69,7 +69,7 @@ static void trades_in_the_first_hour(void **state)
     assert_true(with_orders >= 7);
 }
 
-/* Two weeks: neither a money printer nor a bonfire, and the breaker is the exception. */
+/* Two weeks: moderate profit and loss, and the breaker trips rarely. */
 static void weeks_at_the_defaults_are_sane(void **state)
 {
     (void)state;
@@ -125,8 +125,8 @@ static void same_seed_same_trades(void **state)
     free(b);
 }
 
-/* A restart in the middle changes nothing of what happens later: market, indicators, books. */
-static void a_restart_leaves_no_mark_on_the_market(void **state)
+/* A restart in the middle changes nothing afterwards: market, indicators, books. */
+static void a_restart_does_not_change_the_market(void **state)
 {
     (void)state;
     struct desk a, b;
@@ -152,7 +152,7 @@ static void a_restart_leaves_no_mark_on_the_market(void **state)
     desk_close(&b);
 }
 
-/* ---------------------------------------------------------------- what people say */
+/* ---------------------------------------------------------------- requests */
 
 static void pause_survives_a_restart(void **state)
 {
@@ -176,7 +176,7 @@ static void pause_survives_a_restart(void **state)
     struct err err = {0};
     int count = order_table_list(desk.store, 0, list, 64, &err);
     for (int i = 0; i < count - (int)orders; i++) {
-        assert_int_equal(list[i].kind, ORDER_CLOSE); /* closing goes on */
+        assert_int_equal(list[i].kind, ORDER_CLOSE); /* closing continues */
     }
     assert_true(s->vetoes > 0);
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
@@ -209,7 +209,7 @@ static void a_request_counts_once(void **state)
     desk_close(&desk);
 }
 
-static void closes_what_is_asked(void **state)
+static void a_close_request_closes_its_symbol(void **state)
 {
     (void)state;
     struct desk desk;
@@ -220,7 +220,7 @@ static void closes_what_is_asked(void **state)
     assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, p.symbol.name), ERR_NONE);
     desk_round(&desk, USEC_PER_MSEC);
     assert_int_equal(desk_snapshot(&desk)->position_count, held - 1);
-    /* Flat is what the venue lists after that, not what we believe. */
+    /* Flat means that the venue's next listing shows nothing, not that our books do. */
     assert_false(desk_snapshot(&desk)->venue_agrees);
     for (int i = 0; i < 4; i++) {
         desk_round(&desk, ENGINE_ASK_EVERY_US / 2);
@@ -274,8 +274,8 @@ static void an_emergency_stop_is_verified_flat(void **state)
     desk_close(&desk);
 }
 
-/* A hold above the threshold says why it is one. */
-static void a_hold_says_why(void **state)
+/* A hold above the threshold has a reason. */
+static void a_hold_has_a_reason(void **state)
 {
     (void)state;
     struct desk desk;
@@ -306,7 +306,7 @@ static void the_breaker_trips_and_persists(void **state)
     struct settings settings;
     desk_settings(&settings);
     settings.max_consecutive_losses = 1;
-    settings.fee_bps = 100; /* so that losing is easy */
+    settings.fee_bps = 100; /* so that losses are frequent */
     desk_open(&desk, &settings);
     desk_pin(&desk, CLIMATE_CHOP);
     for (int i = 0; i < 3000 && desk_snapshot(&desk)->state != TRADING_BREAKER; i++) {
@@ -323,11 +323,11 @@ static void the_breaker_trips_and_persists(void **state)
         desk_run(&desk, 1);
     }
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
-    /* A pause on the way does not wipe out what tripped it. */
+    /* A pause in between does not reset what tripped it. */
     assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_NONE);
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
-    /* A new market day forgives losses in a row. */
+    /* A new market day resets the losses in a row. */
     desk_run(&desk, 1441);
     struct engine_state s;
     struct err err = {0};
@@ -356,7 +356,7 @@ static void a_cooldown_survives_a_restart(void **state)
     desk_close(&desk);
 }
 
-/* ---------------------------------------------------------------- a disk that fails */
+/* ---------------------------------------------------------------- a failing disk */
 
 static int failing(const char *what, void *userdata)
 {
@@ -364,7 +364,7 @@ static int failing(const char *what, void *userdata)
     return *(int *)userdata;
 }
 
-static void a_full_disk_stops_entries_and_no_clock(void **state)
+static void a_full_disk_stops_entries_but_not_the_clock(void **state)
 {
     (void)state;
     struct desk desk;
@@ -384,13 +384,13 @@ static void a_full_disk_stops_entries_and_no_clock(void **state)
     memcpy(&e, &raw, sizeof(e));
     assert_true(e.code == ERR_ENGINE_JOURNAL || e.code == ERR_VENUE_DISK);
     assert_int_equal(e.id, ERR_DB_FULL);
-    assert_int_equal(bus_read(&reader, &raw, 1, NULL), 0); /* said once, not each round */
+    assert_int_equal(bus_read(&reader, &raw, 1, NULL), 0); /* reported once, not each round */
     assert_int_equal(s->last_err, (int)e.code);
     assert_int_equal(s->disk.state, DISK_FAILED);
     assert_int_equal(s->disk.err, ERR_DB_FULL);
     assert_true(s->disk.since_wall_us > began_us);
     assert_true(s->disk.closes);
-    assert_int_equal(s->state, TRADING_ACTIVE); /* a moment's trouble pauses nothing */
+    assert_int_equal(s->state, TRADING_ACTIVE); /* a brief failure does not pause trading */
     assert_string_equal(s->state_reason, "nothing opens: trading.db cannot be written");
     int held = s->position_count;
     desk_run(&desk, 300);
@@ -405,7 +405,7 @@ static void a_full_disk_stops_entries_and_no_clock(void **state)
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->disk.state, DISK_OK);
     assert_true(s->books_balance);
-    assert_int_equal(s->state, TRADING_PAUSED); /* until a person has looked */
+    assert_int_equal(s->state, TRADING_PAUSED); /* until a person resumes */
     assert_true(s->position_count <= held);
     uint64_t orders = s->orders;
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
@@ -414,8 +414,8 @@ static void a_full_disk_stops_entries_and_no_clock(void **state)
     desk_close(&desk);
 }
 
-/* A restart onto a disk that is still full: what was recovered is shown, not an empty account. */
-static void a_start_that_cannot_write_shows_what_it_knows(void **state)
+/* A restart while the disk is still full shows the recovered account, not an empty one. */
+static void a_start_that_cannot_write_shows_the_recovered_account(void **state)
 {
     (void)state;
     struct desk desk;
@@ -438,7 +438,7 @@ static void a_start_that_cannot_write_shows_what_it_knows(void **state)
     desk_close(&desk);
 }
 
-static void a_database_that_does_not_open_keeps_it_alive(void **state)
+static void a_database_that_does_not_open_is_retried(void **state)
 {
     (void)state;
     struct shared shared;
@@ -465,8 +465,8 @@ static void a_database_that_does_not_open_keeps_it_alive(void **state)
 
 /* ---------------------------------------------------------------- recovery */
 
-/* An intent that was committed and never left, as a crash between the two leaves it. */
-static void an_intent_that_never_left_is_not_sent_again(void **state)
+/* An intent that was committed but not sent, as after a crash between the two. */
+static void an_unsent_intent_is_not_sent_after_a_restart(void **state)
 {
     (void)state;
     struct desk desk;
@@ -493,8 +493,8 @@ static void an_intent_that_never_left_is_not_sent_again(void **state)
     desk_close(&desk);
 }
 
-/* Positions that differ from the venue's: nothing is opened, and the reason is told. */
-static void a_difference_keeps_trading_halted(void **state)
+/* Our positions differ from the venue's: nothing is opened, and the reason is shown. */
+static void a_difference_from_the_venue_halts_trading(void **state)
 {
     (void)state;
     struct desk desk;
@@ -513,13 +513,13 @@ static void a_difference_keeps_trading_halted(void **state)
     assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "we hold"));
     assert_false(desk_snapshot(&desk)->books_balance);
     for (int i = 0; i < 30; i++) {
-        desk_round(&desk, USEC_PER_SEC); /* it goes on serving */
+        desk_round(&desk, USEC_PER_SEC); /* it keeps running */
     }
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
     desk_close(&desk);
 }
 
-/* Damaged market history costs the indicators, nothing else. */
+/* Damaged market history costs only the indicators. */
 static void damaged_market_state_is_replaced(void **state)
 {
     (void)state;
@@ -540,15 +540,15 @@ UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
            cmocka_unit_test(trades_in_the_first_hour),
            cmocka_unit_test(weeks_at_the_defaults_are_sane),
            cmocka_unit_test(same_seed_same_trades),
-           cmocka_unit_test(a_restart_leaves_no_mark_on_the_market),
+           cmocka_unit_test(a_restart_does_not_change_the_market),
            cmocka_unit_test(pause_survives_a_restart), cmocka_unit_test(a_request_counts_once),
-           cmocka_unit_test(closes_what_is_asked),
-           cmocka_unit_test(an_emergency_stop_is_verified_flat), cmocka_unit_test(a_hold_says_why),
-           cmocka_unit_test(the_breaker_trips_and_persists),
+           cmocka_unit_test(a_close_request_closes_its_symbol),
+           cmocka_unit_test(an_emergency_stop_is_verified_flat),
+           cmocka_unit_test(a_hold_has_a_reason), cmocka_unit_test(the_breaker_trips_and_persists),
            cmocka_unit_test(a_cooldown_survives_a_restart),
-           cmocka_unit_test(a_full_disk_stops_entries_and_no_clock),
-           cmocka_unit_test(a_start_that_cannot_write_shows_what_it_knows),
-           cmocka_unit_test(a_database_that_does_not_open_keeps_it_alive),
-           cmocka_unit_test(an_intent_that_never_left_is_not_sent_again),
-           cmocka_unit_test(a_difference_keeps_trading_halted),
+           cmocka_unit_test(a_full_disk_stops_entries_but_not_the_clock),
+           cmocka_unit_test(a_start_that_cannot_write_shows_the_recovered_account),
+           cmocka_unit_test(a_database_that_does_not_open_is_retried),
+           cmocka_unit_test(an_unsent_intent_is_not_sent_after_a_restart),
+           cmocka_unit_test(a_difference_from_the_venue_halts_trading),
            cmocka_unit_test(damaged_market_state_is_replaced))

@@ -1,5 +1,6 @@
-/* What nobody sends: symbols that were never agreed on, more of them than are traded, and rules
- * that come and go. */
+/*
+ * Unexpected inputs: unknown symbols, symbols that are held but not traded, and rules that change.
+ */
 #include "../../../src/engine/engine_private.h"
 #include "base/check.h"
 #include "desk.h"
@@ -19,7 +20,7 @@ static int ask(struct stand *s, struct request r, const char *text)
 
 /* ---------------------------------------------------------------- symbols */
 
-static void a_symbol_that_was_never_seen_changes_nothing(void **state)
+static void an_unknown_symbol_changes_nothing(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
@@ -52,8 +53,8 @@ static void a_symbol_that_was_never_seen_changes_nothing(void **state)
     stand_free(s);
 }
 
-/* Watched because it is held, it gets candles and prices, and no entry is ever thought of. */
-static void what_is_only_held_is_not_decided_on(void **state)
+/* A symbol that is only held gets candles and prices, but no decision. */
+static void a_symbol_that_is_only_held_gets_no_decision(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
@@ -77,8 +78,8 @@ static void what_is_only_held_is_not_decided_on(void **state)
     stand_free(s);
 }
 
-/* A series of another step than this engine's is not believed, whole as it is. */
-static void a_history_of_another_step_is_refused(void **state)
+/* A series of another step is refused, even if it is valid. */
+static void a_series_of_another_step_is_refused(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
@@ -108,7 +109,7 @@ static void a_rule_outlives_an_older_one(void **state)
     assert_int_equal(ask(s, add, "avoid\nrsi14 >= 0\nsecond"), ERR_NONE);
     assert_int_equal(ask(s, add, "favour\nrsi14 < 11\nthird"), ERR_NONE);
     assert_int_equal(ask(s, set, "testing"), ERR_NONE);
-    assert_false(s->out.rules_changed); /* it was that already */
+    assert_false(s->out.rules_changed); /* it has this status already */
     struct request second = set;
     second.number = 2;
     assert_int_equal(ask(s, second, "active"), ERR_NONE);
@@ -118,7 +119,7 @@ static void a_rule_outlives_an_older_one(void **state)
     assert_int_equal(book->rule_count, 2);
     assert_int_equal(book->rules[0].id, 2);
     assert_int_equal(book->rules[1].id, 3);
-    /* The program went with its rule: it is the second that speaks. */
+    /* The older rule took its program with it: the second rule's own program decides. */
     int avoided = 0;
     for (int i = 0; i < 8000; i++) {
         stand_step(s, NULL);
@@ -132,7 +133,7 @@ static void a_rule_outlives_an_older_one(void **state)
     stand_free(s);
 }
 
-/* Words of several bytes that are longer than a veto's text: cut between two of them. */
+/* A text of multi-byte characters longer than a veto's text is cut between two of them. */
 static void the_text_of_a_veto_is_cut_between_characters(void **state)
 {
     (void)state;
@@ -171,8 +172,8 @@ static void the_text_of_a_veto_is_cut_between_characters(void **state)
     stand_free(s);
 }
 
-UNIT_GROUP(strange, cmocka_unit_test(a_symbol_that_was_never_seen_changes_nothing),
-           cmocka_unit_test(what_is_only_held_is_not_decided_on),
-           cmocka_unit_test(a_history_of_another_step_is_refused),
+UNIT_GROUP(strange, cmocka_unit_test(an_unknown_symbol_changes_nothing),
+           cmocka_unit_test(a_symbol_that_is_only_held_gets_no_decision),
+           cmocka_unit_test(a_series_of_another_step_is_refused),
            cmocka_unit_test(a_rule_outlives_an_older_one),
            cmocka_unit_test(the_text_of_a_veto_is_cut_between_characters))

@@ -1,5 +1,5 @@
 /*
- * The journal with a disk that fails at the n-th call, for every n: all of it or nothing.
+ * The journal with a disk that fails at the n-th call, for every n: all or nothing.
  */
 #include "../../../src/engine/journal.h"
 #include "../../../src/store/row.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct faulty {
-    int left; /* calls until the one that fails; < 0: none does */
+    int left; /* calls until one fails; < 0: none fails */
     bool hit;
 };
 
@@ -49,8 +49,8 @@ static void move_table(struct desk *desk, const char *from, const char *to)
     db_rows_free(rows);
 }
 
-/* A table that cannot be read: nobody starts on half of what stood there. */
-static void a_read_that_fails_is_told(void **state)
+/* A table that cannot be read: no start from partial data. */
+static void a_failed_read_fails_the_start(void **state)
 {
     (void)state;
     struct desk desk;
@@ -90,8 +90,8 @@ static void a_read_that_fails_is_told(void **state)
     desk_close(&desk);
 }
 
-/* Everything that a step can leave, written again and again until the disk holds. */
-static void a_write_that_fails_leaves_nothing(void **state)
+/* Writes everything that a step can output, repeatedly, until no write fails. */
+static void a_failed_write_changes_nothing(void **state)
 {
     (void)state;
     struct desk desk;
@@ -140,13 +140,13 @@ static void a_write_that_fails_leaves_nothing(void **state)
         struct decision hold;
         assert_int_equal(fill_table_sum(desk.store, &count, &fees, &err), 0);
         assert_int_equal(count, fills_before + !hit);
-        /* The decision to do nothing is there with the order of its step, or neither is. */
+        /* A hold decision is committed together with the order of its step, or not at all. */
         assert_int_equal(decision_table_get(desk.store, 100000, &hold, &err),
                          hit ? -ERR_STORE_NOT_FOUND : 0);
         faulty.hit = hit;
     }
     assert_true(n > 13);
-    /* The same fill once more: the step that booked it twice must not stand. */
+    /* The same fill again: a step that booked it twice must not be committed. */
     struct err err = {0};
     faulty.left = -1;
     assert_int_equal(journal_commit(desk.store, engine, &desk.market->source, out, &err),
@@ -158,5 +158,5 @@ static void a_write_that_fails_leaves_nothing(void **state)
     desk_close(&desk);
 }
 
-UNIT_GROUP(journal, cmocka_unit_test(a_read_that_fails_is_told),
-           cmocka_unit_test(a_write_that_fails_leaves_nothing))
+UNIT_GROUP(journal, cmocka_unit_test(a_failed_read_fails_the_start),
+           cmocka_unit_test(a_failed_write_changes_nothing))

@@ -50,7 +50,7 @@ static struct trade book(struct books *b, struct fill f, enum ledger_result expe
     return t;
 }
 
-static void a_long_there_and_back(void **state)
+static void a_long_is_opened_and_closed(void **state)
 {
     (void)state;
     struct books b;
@@ -106,7 +106,7 @@ static void a_misfit_changes_nothing(void **state)
     assert_memory_equal(b.positions, before.positions, sizeof(b.positions));
 }
 
-/* Prices and sizes that divide badly: after thousands of fills not one unit is missing. */
+/* Prices and sizes that do not divide evenly: not one unit is missing after thousands of fills. */
 static void balances_to_the_last_unit(void **state)
 {
     (void)state;
@@ -126,7 +126,7 @@ static void balances_to_the_last_unit(void **state)
             struct dec before = b.state.realised;
             (void)book(&b, f, LEDGER_BOOKED);
             struct dec residue = dec_add(dec_sub(b.state.realised, before), f.fee);
-            /* An average price is exact to half a unit a piece. */
+            /* An average price is exact to half a unit per coin. */
             assert_true(dec_abs(residue).e8 <= b.positions[0].qty.e8 / DEC_ONE + 2);
             left_over = dec_add(left_over, residue);
         }
@@ -144,7 +144,7 @@ static void balances_to_the_last_unit(void **state)
     }
 }
 
-static void what_is_adopted_balances_too(void **state)
+static void an_adopted_position_balances_too(void **state)
 {
     (void)state;
     struct books b;
@@ -161,8 +161,8 @@ static void what_is_adopted_balances_too(void **state)
     assert_int_equal(t.pnl.e8, dec_from_int(-10).e8);
 }
 
-/* As if it had never been there, also when a part of it was closed meanwhile. */
-static void what_is_disowned_leaves_no_trace(void **state)
+/* As if it had never been adopted, even if part of it was closed meanwhile. */
+static void a_disowned_position_leaves_no_trace(void **state)
 {
     (void)state;
     struct books b;
@@ -198,12 +198,12 @@ static void funding_is_paid_out_of_cash(void **state)
     assert_false(ledger_pay(&b.ledger, DEC_INVALID));
     assert_false(ledger_pay(&b.ledger, (struct dec){-INT64_MAX}));
     assert_memory_equal(&b.state, &before, sizeof(before));
-    /* It is of no trade. */
+    /* It does not count in a trade. */
     struct trade t = book(&b, fill(ORDER_CLOSE, SIDE_LONG, 2, 100, 0), LEDGER_CLOSED);
     assert_int_equal(t.pnl.e8, dec_from_int(-1).e8);
 }
 
-/* What leaves the range of money changes nothing, wherever it leaves it. */
+/* An amount out of range changes nothing, wherever it occurs. */
 static void overflow_changes_nothing(void **state)
 {
     (void)state;
@@ -234,7 +234,7 @@ static void overflow_changes_nothing(void **state)
                 assert_int_equal(ledger_book(&b.ledger, &f, &order, &t), LEDGER_OVERFLOW);
                 f.kind = ORDER_CLOSE;
                 if (held == 1) {
-                    /* Against the entry's direction the cash goes the other way. */
+                    /* A close moves cash the opposite way, so it starts from the opposite bound. */
                     b.state.cash = dec_neg(b.state.cash);
                     before = b;
                     assert_int_equal(ledger_book(&b.ledger, &f, NULL, &t), LEDGER_OVERFLOW);
@@ -266,7 +266,7 @@ static void overflow_changes_nothing(void **state)
     assert_false(ledger_balances(&b.ledger));
 }
 
-static void there_is_room_for_so_many(void **state)
+static void the_number_of_positions_is_limited(void **state)
 {
     (void)state;
     struct books b;
@@ -281,7 +281,7 @@ static void there_is_room_for_so_many(void **state)
     struct position p = {
         .symbol = f.symbol, .qty = dec_from_int(1), .entry_price = dec_from_int(1)};
     assert_false(ledger_adopt(&b.ledger, &p));
-    /* One more of what is held, but of another order. */
+    /* One more of a held symbol, but from another order. */
     struct order other = order;
     other.client_id[3] = '7';
     f.symbol.name[0] = 'A';
@@ -294,7 +294,7 @@ static void there_is_room_for_so_many(void **state)
     assert_int_equal(b.count, POSITIONS_MAX);
 }
 
-static void a_lost_unit_is_seen(void **state)
+static void a_missing_unit_is_detected(void **state)
 {
     (void)state;
     struct books b;
@@ -304,10 +304,12 @@ static void a_lost_unit_is_seen(void **state)
     assert_false(ledger_balances(&b.ledger));
 }
 
-UNIT_GROUP(ledger, cmocka_unit_test(a_long_there_and_back), cmocka_unit_test(a_short_in_two_parts),
-           cmocka_unit_test(a_misfit_changes_nothing), cmocka_unit_test(balances_to_the_last_unit),
-           cmocka_unit_test(what_is_adopted_balances_too),
-           cmocka_unit_test(what_is_disowned_leaves_no_trace),
+UNIT_GROUP(ledger, cmocka_unit_test(a_long_is_opened_and_closed),
+           cmocka_unit_test(a_short_in_two_parts), cmocka_unit_test(a_misfit_changes_nothing),
+           cmocka_unit_test(balances_to_the_last_unit),
+           cmocka_unit_test(an_adopted_position_balances_too),
+           cmocka_unit_test(a_disowned_position_leaves_no_trace),
            cmocka_unit_test(funding_is_paid_out_of_cash),
-           cmocka_unit_test(overflow_changes_nothing), cmocka_unit_test(there_is_room_for_so_many),
-           cmocka_unit_test(a_lost_unit_is_seen))
+           cmocka_unit_test(overflow_changes_nothing),
+           cmocka_unit_test(the_number_of_positions_is_limited),
+           cmocka_unit_test(a_missing_unit_is_detected))

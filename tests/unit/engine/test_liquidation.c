@@ -1,6 +1,6 @@
 /*
- * What risk does while positions are open: the liquidation watch on scripted prices, the breaker
- * on open losses, and what of it outlives a restart.
+ * Risk while positions are open: the liquidation guard on scripted prices, the breaker on open
+ * losses, and the state of both after a restart.
  */
 #include "base/check.h"
 #include "base/err.h"
@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---------------------------------------------------------------- prices by hand */
+/* ---------------------------------------------------------------- scripted prices */
 
-/* An engine that holds 10 of BTC-USD from 100 on, and a venue that fills at once. */
+/* An engine that holds 10 BTC-USD, bought at 100, and a venue that fills at once. */
 struct watch {
     struct settings settings;
     struct engine *engine;
@@ -64,7 +64,7 @@ static void watch_free(struct watch *w)
     free(w);
 }
 
-/* With the reports that stand in the inputs. */
+/* Steps one bar, with the reports in the inputs. */
 static void watch_bar(struct watch *w, double price)
 {
     struct dec p = dec_from_double(price);
@@ -130,22 +130,21 @@ static void a_fall_warns_then_halves_then_halves_again(void **state)
     watch_minute(w, 89.9); /* 4.98 % */
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_CUT), 1);
     assert_int_equal(closes(w).e8, 5 * DEC_ONE);
-    watch_minute(w, 89.9); /* filled: 10.5 %, which is not calm yet */
+    watch_minute(w, 89.9); /* filled: 10.5 %, still within the hysteresis */
     assert_int_equal(w->snapshot.positions[0].qty.e8, 5 * DEC_ONE);
     assert_int_equal(closes(w).e8, 0);
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 1);
-    watch_minute(w, 92); /* 12.6 %: calm */
+    watch_minute(w, 92); /* 12.6 %: above the hysteresis */
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
-    watch_minute(w, 84.7); /* 4.95 %: through the line once more */
+    watch_minute(w, 84.7); /* 4.95 %: below the line again */
     assert_int_equal(closes(w).e8, 5 * DEC_ONE / 2);
     watch_minute(w, 84.7);
     assert_int_equal(closes(w).e8, 0);
     watch_free(w);
 }
 
-/* Once a fall, not once a minute: an answer that takes long, or never comes, halves nothing more.
- */
-static void it_halves_once_a_fall(void **state)
+/* Halves once per fall, not once per minute: a late or lost answer does not halve more. */
+static void it_halves_once_per_fall(void **state)
 {
     (void)state;
     struct watch *w = watch_new(SIDE_LONG, 150);
@@ -157,7 +156,7 @@ static void it_halves_once_a_fall(void **state)
         assert_int_equal(closes(w).e8, 0);
     }
     assert_int_equal(w->snapshot.open_orders, 1);
-    /* Nearer still: all of it, beside what is on its way. */
+    /* Closer: closes everything that is not being closed already. */
     watch_minute(w, 87.5); /* 2.4 % */
     assert_int_equal(closes(w).e8, 5 * DEC_ONE);
     watch_free(w);
@@ -182,7 +181,7 @@ static void a_gap_closes_at_once(void **state)
     watch_free(w);
 }
 
-static void a_short_is_watched_too(void **state)
+static void a_short_is_guarded_too(void **state)
 {
     (void)state;
     struct watch *w = watch_new(SIDE_SHORT, 150);
@@ -193,8 +192,8 @@ static void a_short_is_watched_too(void **state)
     watch_free(w);
 }
 
-/* While trading is paused, in maintenance or tripped a position is guarded all the same. */
-static void it_watches_in_every_state(void **state)
+/* Positions are guarded while trading is paused, in maintenance or tripped. */
+static void it_guards_in_every_state(void **state)
 {
     (void)state;
     static const enum trading_state states[] = {TRADING_PAUSED, TRADING_MAINTENANCE,
@@ -210,8 +209,8 @@ static void it_watches_in_every_state(void **state)
     }
 }
 
-/* A close that the venue refuses is made again once it has been seen what there is; and what was
- * to be closed is, wherever the price has gone meanwhile. */
+/* A refused close is made again after the next listing; the quantity to close stays the same
+ * wherever the price moves. */
 static void a_refused_close_is_made_again(void **state)
 {
     (void)state;
@@ -230,7 +229,7 @@ static void a_refused_close_is_made_again(void **state)
             memcpy(r->client_id, refused.client_id, sizeof(r->client_id));
         }
         watch_bar(w, 100);
-        assert_true(i > 0 || w->out.send_count == 0); /* first it looks */
+        assert_true(i > 0 || w->out.send_count == 0); /* a listing comes first */
         again = w->out.send_count > 0;
     }
     assert_true(again);
@@ -238,7 +237,7 @@ static void a_refused_close_is_made_again(void **state)
     watch_free(w);
 }
 
-/* ---------------------------------------------------------------- what a person says */
+/* ---------------------------------------------------------------- requests */
 
 static int watch_ask(struct watch *w, enum request_kind kind)
 {
@@ -248,7 +247,7 @@ static int watch_ask(struct watch *w, enum request_kind kind)
     return w->out.request_err;
 }
 
-static void a_person_steers_the_state(void **state)
+static void requests_change_the_state(void **state)
 {
     (void)state;
     struct watch *w = watch_new(SIDE_LONG, 10000);
@@ -257,7 +256,7 @@ static void a_person_steers_the_state(void **state)
     assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE);
     assert_string_equal(w->snapshot.state_reason, "maintenance by alice");
     int64_t since_us = w->snapshot.state_since_us;
-    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE); /* it is already */
+    assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE); /* already in this state */
     assert_int_equal(w->snapshot.state, TRADING_MAINTENANCE);
     assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
     assert_int_equal(w->snapshot.state_since_us, since_us);
@@ -277,8 +276,8 @@ static void a_person_steers_the_state(void **state)
     watch_free(w);
 }
 
-/* A stop is not cleared before the venue itself has listed nothing. */
-static void a_stop_that_is_not_flat_stays(void **state)
+/* A stop is not cleared before the venue has listed nothing. */
+static void a_stop_that_is_not_flat_is_not_cleared(void **state)
 {
     (void)state;
     struct watch *w = watch_new(SIDE_LONG, 10000);
@@ -296,7 +295,7 @@ static void a_stop_that_is_not_flat_stays(void **state)
 
 /* ---------------------------------------------------------------- the breaker */
 
-/* On what the account is worth now, open losses counted, not on what was realised. */
+/* Measured on current equity with open losses, not on realised losses. */
 static void an_open_loss_trips_the_breaker(void **state)
 {
     (void)state;
@@ -304,7 +303,7 @@ static void an_open_loss_trips_the_breaker(void **state)
     w->settings.max_drawdown_pct = 15;
     w->in.settings = &w->settings;
     watch_minute(w, 100); /* the venue is asked, and agrees */
-    watch_minute(w, 110); /* a peak of 1,100 that nobody realised */
+    watch_minute(w, 110); /* an unrealised peak of 1,100 */
     assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
     watch_minute(w, 94); /* 940: 14.5 % below it */
     assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
@@ -315,7 +314,7 @@ static void an_open_loss_trips_the_breaker(void **state)
     assert_string_equal(w->snapshot.state_reason, "drawdown 15.45 % of 15.00 %");
     assert_int_equal(w->snapshot.trades, 0);
 
-    /* As after kill -9: tripped, with its reason, until a person says otherwise. */
+    /* As after kill -9: tripped, with its reason, until a person resumes. */
     w->memory.state = *engine_state(w->engine);
     int count;
     memcpy(w->memory.positions, engine_positions(w->engine, &count), sizeof(w->memory.positions));
@@ -324,7 +323,7 @@ static void an_open_loss_trips_the_breaker(void **state)
     engine_restore(w->engine, &w->memory);
     memset(&w->out, 0, sizeof(w->out));
     for (int i = 0; i < 3; i++) {
-        watch_minute(w, 100); /* also when the price comes back */
+        watch_minute(w, 100); /* also when the price recovers */
     }
     assert_int_equal(w->snapshot.state, TRADING_BREAKER);
     assert_string_equal(w->snapshot.state_reason, "drawdown 15.45 % of 15.00 %");
@@ -334,7 +333,7 @@ static void an_open_loss_trips_the_breaker(void **state)
     watch_minute(w, 93);
     assert_int_equal(w->out.request_err, ERR_NONE);
     assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
-    assert_true(w->snapshot.drawdown_pct < 0.001); /* deliberate: it starts from here again */
+    assert_true(w->snapshot.drawdown_pct < 0.001); /* a deliberate reset of the baseline */
     watch_minute(w, 92);
     assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
     watch_minute(w, 79); /* 790 of 930 */
@@ -359,7 +358,7 @@ static void a_daily_loss_trips_the_breaker(void **state)
 
 /* ---------------------------------------------------------------- with the paper venue */
 
-/* As much as the risk manager lets through, and stops too far away to help. */
+/* The largest positions that risk allows, and stops too far away to help. */
 static void reckless(struct settings *s)
 {
     desk_settings(s);
@@ -380,9 +379,9 @@ static void reckless(struct settings *s)
     }
 }
 
-/* Days on the edge: whatever the market does, a position is cut before the venue would take the
- * account, and what is cut goes through the books like any other close. */
-static void recklessness_is_cut_in_time(void **state)
+/* Days at the limits: positions are reduced before the venue would liquidate, and the books
+ * balance. */
+static void reckless_positions_are_reduced_in_time(void **state)
 {
     (void)state;
     struct settings settings;
@@ -402,11 +401,11 @@ static void recklessness_is_cut_in_time(void **state)
     for (int i = 0; i < count; i++) {
         cut += strcmp(trades[i].exit_reason, "liquidation near") == 0;
     }
-    assert_true(cut >= 2); /* in part, and of more than one fall */
+    assert_true(cut >= 2); /* in part, and in more than one fall */
     desk_close(&desk);
 }
 
-static void a_minute_counts_its_entries_over_a_restart(void **state)
+static void the_entry_rate_survives_a_restart(void **state)
 {
     (void)state;
     struct settings settings;
@@ -424,7 +423,7 @@ static void a_minute_counts_its_entries_over_a_restart(void **state)
     desk_run(&desk, 2);
     assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 0);
 
-    /* Two symbols that want in at once: the second waits. */
+    /* Two symbols want to enter at once: the second waits. */
     bool found = false;
     for (int i = 0; i < 6000 && !found; i++) {
         struct decision d[4];
@@ -441,7 +440,7 @@ static void a_minute_counts_its_entries_over_a_restart(void **state)
     desk_close(&desk);
 }
 
-static void a_cooldown_is_shown_and_kept(void **state)
+static void a_cooldown_is_shown_and_survives_a_restart(void **state)
 {
     (void)state;
     struct desk desk;
@@ -473,13 +472,13 @@ static void a_cooldown_is_shown_and_kept(void **state)
 }
 
 UNIT_GROUP(liquidation_guard, cmocka_unit_test(a_fall_warns_then_halves_then_halves_again),
-           cmocka_unit_test(it_halves_once_a_fall), cmocka_unit_test(a_gap_closes_at_once),
-           cmocka_unit_test(a_short_is_watched_too), cmocka_unit_test(it_watches_in_every_state),
+           cmocka_unit_test(it_halves_once_per_fall), cmocka_unit_test(a_gap_closes_at_once),
+           cmocka_unit_test(a_short_is_guarded_too), cmocka_unit_test(it_guards_in_every_state),
            cmocka_unit_test(a_refused_close_is_made_again),
-           cmocka_unit_test(a_person_steers_the_state),
-           cmocka_unit_test(a_stop_that_is_not_flat_stays),
+           cmocka_unit_test(requests_change_the_state),
+           cmocka_unit_test(a_stop_that_is_not_flat_is_not_cleared),
            cmocka_unit_test(an_open_loss_trips_the_breaker),
            cmocka_unit_test(a_daily_loss_trips_the_breaker),
-           cmocka_unit_test(recklessness_is_cut_in_time),
-           cmocka_unit_test(a_minute_counts_its_entries_over_a_restart),
-           cmocka_unit_test(a_cooldown_is_shown_and_kept))
+           cmocka_unit_test(reckless_positions_are_reduced_in_time),
+           cmocka_unit_test(the_entry_rate_survives_a_restart),
+           cmocka_unit_test(a_cooldown_is_shown_and_survives_a_restart))

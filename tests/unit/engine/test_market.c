@@ -1,5 +1,7 @@
-/* What the engine makes of its market: a recorded one that is traded on paper, restarts in the
- * middle of it, windows that come back, and candles that are refused. */
+/*
+ * The engine and its market: a CSV market traded on paper, restarts in the middle of it, restored
+ * windows, and refused candles.
+ */
 #include "base/check.h"
 #include "desk.h"
 #include "store/state_table.h"
@@ -31,7 +33,7 @@ static int remove_folder(void **state)
     return system(command);
 }
 
-/* One CSV a symbol, of candles that are this far apart. */
+/* Writes one CSV file per symbol, with candles of this length. */
 static void record(int count, int64_t step_us, struct settings *settings)
 {
     struct simulated market;
@@ -77,7 +79,7 @@ static void open_recorded(struct desk *desk, int count, int64_t step_us)
     desk_open(desk, &settings);
 }
 
-static void trades_a_record_to_its_end(void **state)
+static void trades_a_csv_market_to_its_end(void **state)
 {
     (void)state;
     struct desk desk;
@@ -100,13 +102,13 @@ static void trades_a_record_to_its_end(void **state)
     assert_int_equal((int64_t)s->candles, 2 * RECORDED - gaps);
     assert_true(gaps > 100);
 
-    /* Nothing new is opened on what is over; closing is possible. */
+    /* Nothing is opened after the end; closing is possible. */
     int64_t decisions = (int64_t)s->decisions;
     int held = s->position_count;
     desk_run(&desk, 120);
     assert_int_equal((int64_t)s->decisions, decisions);
     assert_int_equal(s->position_count, held);
-    /* The entry of the newest candle may still wait for one to be filled on. */
+    /* The entry of the newest candle may still wait for a candle to fill on. */
     bool open = held > 0 || s->open_orders > 0;
     assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, NULL),
                      open ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN);
@@ -120,19 +122,19 @@ static void trades_a_record_to_its_end(void **state)
         memcpy(&e, &raw, sizeof(e));
         ended += e.code == ERR_MARKET_ENDED;
     }
-    assert_in_range(ended, 2, 4); /* each minute while it lasts: of two minutes here */
+    assert_in_range(ended, 2, 4); /* repeated each minute: two minutes here */
     desk_close(&desk);
 }
 
-/* The same numbers, whether it runs through or is killed every few hours. */
-static void restarts_leave_no_mark_on_a_record(void **state)
+/* The same results whether it runs through or is killed every few hours. */
+static void restarts_do_not_change_the_results(void **state)
 {
     (void)state;
     struct desk whole, broken;
     open_recorded(&whole, RECORDED, USEC_PER_MIN);
     desk_run(&whole, RECORDED);
     open_recorded(&broken, RECORDED, USEC_PER_MIN);
-    /* A restart takes no market time but that of the rounds behind it. */
+    /* A restart takes no market time but that of the following rounds. */
     while (!desk_snapshot(&broken)->market_ended) {
         desk_run(&broken, 331);
         desk_restart(&broken);
@@ -155,7 +157,7 @@ static void restarts_leave_no_mark_on_a_record(void **state)
     desk_close(&broken);
 }
 
-/* Candles of a quarter of an hour: decided on by themselves. */
+/* Candles of 15 minutes: decisions are made on each. */
 static void trades_longer_candles(void **state)
 {
     (void)state;
@@ -172,7 +174,7 @@ static void trades_longer_candles(void **state)
     desk_close(&desk);
 }
 
-static void a_record_that_is_not_there_is_told_and_tried_again(void **state)
+static void a_missing_csv_file_is_reported_and_retried(void **state)
 {
     (void)state;
     struct desk desk;
@@ -200,7 +202,7 @@ static void a_record_that_is_not_there_is_told_and_tried_again(void **state)
 
 /* ---------------------------------------------------------------- restarts */
 
-static void the_windows_come_back(void **state)
+static void the_windows_are_restored(void **state)
 {
     (void)state;
     struct desk desk;
@@ -210,7 +212,7 @@ static void the_windows_come_back(void **state)
     desk_restart(&desk);
     const struct snapshot *s = desk_snapshot(&desk);
     for (int k = 0; k < before.market_count; k++) {
-        /* It is told by the hourly window, which is not among the saved bytes. */
+        /* This figure comes from the hourly window, which is not in the saved bytes. */
         assert_true(before.markets[k].change_24h_pct.e8 != 0);
         assert_int_equal(s->markets[k].change_24h_pct.e8, before.markets[k].change_24h_pct.e8);
         assert_int_equal(s->markets[k].regime, before.markets[k].regime);
@@ -218,7 +220,7 @@ static void the_windows_come_back(void **state)
     desk_close(&desk);
 }
 
-/* Bytes of another version cost nothing but the minutes since the last closed bar. */
+/* Bytes of another version cost only the minutes since the last closed bar. */
 static void an_old_layout_is_warmed_from_stored_candles(void **state)
 {
     (void)state;
@@ -243,7 +245,8 @@ static void an_old_layout_is_warmed_from_stored_candles(void **state)
     desk_close(&desk);
 }
 
-/* A database of the simulated market that is given a record: nothing of the one warms the other. */
+/* A database of the simulated market that gets a CSV market: the old history does not warm the new
+ * one. */
 static void another_market_starts_cold(void **state)
 {
     (void)state;
@@ -256,7 +259,7 @@ static void another_market_starts_cold(void **state)
     assert_int_equal(s->markets[0].price.e8, 0);
     assert_true(s->markets[0].rsi == 0);
     desk_run(&desk, 3);
-    assert_true(s->market_ended); /* it ends before the books' time */
+    assert_true(s->market_ended); /* it ends before the time of the books */
     assert_int_equal(desk_snapshot(&desk)->markets[0].updated_us, 0);
     desk_close(&desk);
 }
@@ -281,7 +284,7 @@ static void lone_open(struct lone *l)
     engine_begin(l->engine, &l->now);
 }
 
-/* A minute with this change of its first candle; returns what was told of it, -1: nothing. */
+/* Runs a minute with this change of its first candle; returns the reported kind, -1: none. */
 static int64_t lone_minute(struct lone *l, void (*change)(struct candle *), int64_t late_us)
 {
     struct dec p = dec_from_int(100);
@@ -327,7 +330,7 @@ static void not_complete_yet(struct candle *c)
     c->open_us += USEC_PER_MIN;
 }
 
-static void every_refusal_is_told_by_kind(void **state)
+static void every_refusal_is_reported_by_kind(void **state)
 {
     (void)state;
     struct lone l;
@@ -356,13 +359,14 @@ static void every_refusal_is_told_by_kind(void **state)
 }
 
 UNIT_GROUP(market,
-           cmocka_unit_test_setup_teardown(trades_a_record_to_its_end, make_folder, remove_folder),
-           cmocka_unit_test_setup_teardown(restarts_leave_no_mark_on_a_record, make_folder,
+           cmocka_unit_test_setup_teardown(trades_a_csv_market_to_its_end, make_folder,
+                                           remove_folder),
+           cmocka_unit_test_setup_teardown(restarts_do_not_change_the_results, make_folder,
                                            remove_folder),
            cmocka_unit_test_setup_teardown(trades_longer_candles, make_folder, remove_folder),
-           cmocka_unit_test_setup_teardown(a_record_that_is_not_there_is_told_and_tried_again,
-                                           make_folder, remove_folder),
-           cmocka_unit_test(the_windows_come_back),
+           cmocka_unit_test_setup_teardown(a_missing_csv_file_is_reported_and_retried, make_folder,
+                                           remove_folder),
+           cmocka_unit_test(the_windows_are_restored),
            cmocka_unit_test(an_old_layout_is_warmed_from_stored_candles),
            cmocka_unit_test_setup_teardown(another_market_starts_cold, make_folder, remove_folder),
-           cmocka_unit_test(every_refusal_is_told_by_kind))
+           cmocka_unit_test(every_refusal_is_reported_by_kind))

@@ -1,5 +1,5 @@
 /*
- * The life of orders as the step sees it: a venue that says whatever the test wants, in any order.
+ * The lifecycle of orders in the step, with a venue that sends any report in any order.
  */
 #include "base/check.h"
 #include "lab.h"
@@ -9,7 +9,7 @@
 
 /* ---------------------------------------------------------------- partial fills */
 
-/* Twenty fills, of which a report carries eight: none is lost, none counts twice. */
+/* Twenty fills, eight per report: none is lost, none counts twice. */
 static void many_fills_are_paged_through(void **state)
 {
     (void)state;
@@ -20,7 +20,7 @@ static void many_fills_are_paged_through(void **state)
     lab_step(&l);
     assert_int_equal(l.out->queries[0].after_fill_id, 0);
 
-    /* The newest come of themselves; what is before them is not known here. */
+    /* The venue sends the newest fills; the earlier ones are missing here. */
     struct venue_report *r = lab_add_order(&l, ORDER_FILLED, 20);
     r->fills_after = 12;
     for (int id = 13; id <= 20; id++) {
@@ -49,7 +49,7 @@ static void many_fills_are_paged_through(void **state)
             assert_int_equal(l.out->queries[0].after_fill_id, after);
             assert_int_equal(lab_written(&l, LAB_ID)->state, ORDER_ACKED);
         }
-        *lab_add(&l, VENUE_ORDER, LAB_ID) = again; /* and the same once more */
+        *lab_add(&l, VENUE_ORDER, LAB_ID) = again; /* the same report again */
         lab_step(&l);
         assert_int_equal(l.out->fill_count, 0);
     }
@@ -63,7 +63,7 @@ static void many_fills_are_paged_through(void **state)
     assert_int_equal(engine_state(l.engine)->fills, 20);
     assert_int_equal(l.snapshot->open_orders, 0);
 
-    /* A restart goes on behind what is booked. */
+    /* A restart continues after the booked fills. */
     l.memory->last_fill_ids[0] = 20;
     struct order entry = l.memory->orders[0];
     entry.state = ORDER_FILLED;
@@ -77,7 +77,7 @@ static void many_fills_are_paged_through(void **state)
     lab_close(&l);
 }
 
-static void an_order_is_over_when_its_fills_are(void **state)
+static void an_order_is_over_once_its_fills_are_booked(void **state)
 {
     (void)state;
     struct lab l;
@@ -89,7 +89,7 @@ static void an_order_is_over_when_its_fills_are(void **state)
     assert_int_equal(lab_written(&l, LAB_ID)->filled_qty.e8, lab_whole(4).e8);
     assert_int_equal(l.snapshot->open_orders, 1);
 
-    r = lab_add_order(&l, ORDER_FILLED, 10); /* its second fill got lost */
+    r = lab_add_order(&l, ORDER_FILLED, 10); /* its second fill was lost */
     lab_add_fill(r, 1, ORDER_ENTRY, 4, 100);
     lab_step_after(&l, 3 * USEC_PER_SEC);
     assert_int_equal(l.snapshot->open_orders, 1);
@@ -100,11 +100,11 @@ static void an_order_is_over_when_its_fills_are(void **state)
     lab_step(&l);
     assert_int_equal(lab_written(&l, LAB_ID)->state, ORDER_FILLED);
     assert_int_equal(lab_written(&l, LAB_ID)->average_price.e8, lab_whole(106).e8);
-    (void)lab_add_order(&l, ORDER_ACKED, 0); /* an old word changes nothing */
+    (void)lab_add_order(&l, ORDER_ACKED, 0); /* an old report changes nothing */
     lab_step(&l);
     assert_int_equal(l.snapshot->open_orders, 0);
 
-    r = lab_add(&l, VENUE_ORDER, LAB_ID); /* the bracket's fills come under the entry's id */
+    r = lab_add(&l, VENUE_ORDER, LAB_ID); /* the bracket's fills have the entry's id */
     r->state = ORDER_FILLED;
     r->filled_qty = lab_whole(10);
     r->fills_after = 2;
@@ -117,7 +117,7 @@ static void an_order_is_over_when_its_fills_are(void **state)
     lab_close(&l);
 }
 
-static void what_cannot_be_is_not_booked(void **state)
+static void impossible_reports_are_not_booked(void **state)
 {
     (void)state;
     struct lab l;
@@ -132,7 +132,7 @@ static void what_cannot_be_is_not_booked(void **state)
         assert_int_equal(l.out->fill_count, 0);
         r = lab_add_order(&l, ORDER_PARTIAL, 1);
         lab_add_fill(r, 10 + (int64_t)i, ORDER_ENTRY, 2, 100);
-        r->fills[0].price.e8 = sizes[i]; /* the largest one, twice, is out of range */
+        r->fills[0].price.e8 = sizes[i]; /* the largest value, twice, is out of range */
         r->filled_qty.e8 = sizes[i];
         lab_step(&l);
         assert_int_equal(l.out->fill_count, 0);
@@ -149,17 +149,17 @@ static void what_cannot_be_is_not_booked(void **state)
     assert_int_equal(l.out->fill_count, 0);
     r = lab_add_order(&l, ORDER_PARTIAL, 1);
     r->filled_qty = DEC_INVALID;
-    r->stop = lab_whole(80); /* half a bracket is none */
+    r->stop = lab_whole(80); /* half a bracket is ignored */
     r = lab_add(&l, VENUE_REFUSED, LAB_ID);
-    r->stop = lab_whole(90); /* of what was asked for before there was a position */
+    r->stop = lab_whole(90); /* of the time before there was a position */
     r->target = lab_whole(120);
     lab_step(&l);
     assert_false(lab_is_fault(&l, ERR_VENUE_AMEND));
     r = lab_add_order(&l, ORDER_PARTIAL, 1);
-    lab_add_fill(r, 21, ORDER_STOP, 1, 90); /* closes what is not there */
+    lab_add_fill(r, 21, ORDER_STOP, 1, 90); /* closes a position that does not exist */
     lab_step(&l);
     assert_int_equal(l.out->fill_count, 0);
-    (void)lab_add(&l, VENUE_ORDER, "nd-77-77"); /* an echo of nothing */
+    (void)lab_add(&l, VENUE_ORDER, "nd-77-77"); /* a report on an unknown order */
     (void)lab_add(&l, VENUE_NOT_KNOWN, "nd-77-77");
     (void)lab_add(&l, VENUE_REFUSED, "nd-77-77");
     lab_step(&l);
@@ -170,7 +170,7 @@ static void what_cannot_be_is_not_booked(void **state)
 
 /* ---------------------------------------------------------------- silence */
 
-static void silence_is_unknown_until_the_venue_tells(void **state)
+static void an_unanswered_order_is_unknown_until_the_venue_reports(void **state)
 {
     (void)state;
     struct lab l;
@@ -189,16 +189,17 @@ static void silence_is_unknown_until_the_venue_tells(void **state)
     assert_int_equal(l.snapshot->unknown_orders, 1);
     for (int i = 0; i < 20; i++) {
         lab_step_after(&l, ENGINE_ASK_EVERY_US);
-        assert_int_equal(l.out->send_count, 0); /* asked for, never sent again */
+        assert_int_equal(l.out->send_count, 0); /* queried, never sent again */
         assert_int_equal(l.out->query_count, 1);
     }
     struct venue_report *r = lab_add(&l, VENUE_NOT_KNOWN, sent.client_id);
     lab_step(&l);
     assert_int_equal(lab_written(&l, sent.client_id)->state, ORDER_CANCELLED);
     assert_int_equal(l.snapshot->unknown_orders, 0);
-    assert_int_equal(l.out->send_count, 1); /* another, now that this one cannot come any more */
+    assert_int_equal(l.out->send_count,
+                     1); /* another order, now that this one cannot arrive any more */
     assert_string_not_equal(l.out->orders[l.out->sends[0]].client_id, sent.client_id);
-    (void)lab_add(&l, VENUE_NOT_KNOWN, LAB_ID); /* what is over stays over */
+    (void)lab_add(&l, VENUE_NOT_KNOWN, LAB_ID); /* a final state is final */
     r = lab_add(&l, VENUE_NO_ANSWER, LAB_ID);
     r->asked = VENUE_CALL_QUERY;
     r = lab_add(&l, VENUE_NO_ANSWER, "nd-77-77");
@@ -209,7 +210,7 @@ static void silence_is_unknown_until_the_venue_tells(void **state)
     lab_close(&l);
 }
 
-/* The venue holds the ten still, and a close that was tried is over, until another is sent. */
+/* The venue still holds the ten, and a failed close is over, until another is sent. */
 static void await_close(struct lab *l)
 {
     for (int i = 0; l->out->send_count == 0; i++) {
@@ -227,8 +228,8 @@ static void await_close(struct lab *l)
     }
 }
 
-/* A second request to close asks for what the first does not cover. */
-static void closes_what_is_not_closed_yet(void **state)
+/* A second close request covers only what the first one does not. */
+static void a_close_covers_what_is_not_being_closed(void **state)
 {
     (void)state;
     struct lab l;
@@ -251,7 +252,7 @@ static void closes_what_is_not_closed_yet(void **state)
     sent = l.out->orders[l.out->sends[0]];
     assert_int_equal(sent.qty.e8, lab_whole(6).e8);
 
-    /* And when it is closed, the venue is asked whether it is. */
+    /* After the close, the venue is asked for confirmation. */
     lab_step_after(&l, 3 * USEC_PER_SEC);
     assert_true(l.out->list);
     r = lab_add(&l, VENUE_ORDER, sent.client_id);
@@ -265,8 +266,8 @@ static void closes_what_is_not_closed_yet(void **state)
     lab_close(&l);
 }
 
-/* A cancellation can get lost, and an entry can fill before it arrives: closed is closed. */
-static void closes_what_fills_while_it_is_cancelled(void **state)
+/* A cancellation can get lost, and an entry can fill before it arrives: the position is closed. */
+static void fills_during_cancellation_are_closed(void **state)
 {
     (void)state;
     struct lab l;
@@ -288,7 +289,7 @@ static void closes_what_fills_while_it_is_cancelled(void **state)
     assert_int_equal(sent.decision_id, 0);
     assert_string_equal(sent.reason, "operator");
 
-    /* Refused: looked at, and tried again. */
+    /* Refused: a listing first, then another attempt. */
     r = lab_add(&l, VENUE_ORDER, sent.client_id);
     r->state = ORDER_REJECTED;
     lab_step(&l);
@@ -306,8 +307,8 @@ static void closes_what_fills_while_it_is_cancelled(void **state)
     lab_close(&l);
 }
 
-/* A close that came of a decision rests until the next bar; an emergency does not wait for it. */
-static void an_emergency_takes_a_resting_close_back(void **state)
+/* A close from a decision rests until the next bar; an emergency stop does not wait for it. */
+static void an_emergency_cancels_a_resting_close(void **state)
 {
     (void)state;
     struct lab l;
@@ -334,7 +335,7 @@ static void an_emergency_takes_a_resting_close_back(void **state)
     assert_string_equal(l.out->cancels[0], "nd-1-2");
     assert_int_equal(l.out->send_count, 0);
     lab_step(&l);
-    assert_int_equal(l.out->cancel_count, 0); /* not at every step */
+    assert_int_equal(l.out->cancel_count, 0); /* not in every step */
     lab_add_order(&l, ORDER_FILLED, 10)->fills_after = 1;
     struct venue_report *r = lab_add(&l, VENUE_ORDER, "nd-1-2");
     r->state = ORDER_CANCELLED;
@@ -372,7 +373,8 @@ static void funding_is_booked_once_and_in_order(void **state)
     assert_int_equal(engine_state(l.engine)->realised.e8, dec_sub(realised, lab_whole(3)).e8);
     assert_int_equal(l.snapshot->funding.e8, lab_whole(3).e8);
 
-    /* One is missing: nothing out of order, the listing is asked from where we are. */
+    /* One payment is missing: nothing is booked out of order, and listings from the last booked one
+     * are requested. */
     add_payment(&l, 9, 7, 1);
     for (int i = 0; i == 0 || !l.out->list; i++) {
         assert_true(i < 100);
@@ -383,13 +385,13 @@ static void funding_is_booked_once_and_in_order(void **state)
     struct venue_report *r = lab_add_listing(&l);
     lab_hold(r, lab_btc, 10, 100);
     r->funding_id = 9;
-    add_payment(&l, 7, 5, -2); /* we were paid */
+    add_payment(&l, 7, 5, -2); /* received, not paid */
     add_payment(&l, 9, 7, 1);
     lab_step(&l);
     assert_int_equal(l.out->payment_count, 2);
     assert_int_equal(engine_state(l.engine)->last_funding_id, 9);
     assert_int_equal(engine_state(l.engine)->funding.e8, lab_whole(2).e8);
-    assert_int_equal(l.out->trade_count, 0); /* of no trade's profit */
+    assert_int_equal(l.out->trade_count, 0); /* not part of a trade's profit */
 
     add_payment(&l, 10, 9, 0);
     l.in->reports[0].payment = DEC_INVALID;
@@ -401,7 +403,7 @@ static void funding_is_booked_once_and_in_order(void **state)
     lab_close(&l);
 }
 
-/* ---------------------------------------------------------------- what is not ours */
+/* ---------------------------------------------------------------- foreign positions */
 
 static void foreign_positions_block_their_symbol(void **state)
 {
@@ -413,7 +415,7 @@ static void foreign_positions_block_their_symbol(void **state)
     lab_hold(r, lab_eth, 3, 50);
     (void)str_copy(STR_LIT("by-hand"), r->open[r->open_count++], CLIENT_ID_SIZE);
     lab_step(&l);
-    assert_int_equal(l.snapshot->foreign_count, 1); /* blocked at once, told when it is sure */
+    assert_int_equal(l.snapshot->foreign_count, 1); /* blocked at once, reported once confirmed */
     assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN));
     r = lab_await_listing(&l);
     lab_hold(r, lab_btc, 10, 100);
@@ -429,7 +431,7 @@ static void foreign_positions_block_their_symbol(void **state)
     lab_hold(r, lab_btc, 10, 100);
     lab_hold(r, lab_eth, 4, 50);
     lab_step(&l);
-    assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN)); /* said once */
+    assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN)); /* reported once */
     assert_int_equal(l.snapshot->foreign[0].qty.e8, lab_whole(4).e8);
     lab_hold(lab_await_listing(&l), lab_btc, 10, 100);
     lab_step(&l);
@@ -437,8 +439,8 @@ static void foreign_positions_block_their_symbol(void **state)
     lab_close(&l);
 }
 
-/* The venue's positions are behind its orders: what we have closed is no stranger's position. */
-static void a_listing_that_lags_alarms_nobody(void **state)
+/* The venue's positions lag behind its orders: a position that we closed is not a foreign one. */
+static void a_lagging_listing_raises_no_fault(void **state)
 {
     (void)state;
     struct lab l;
@@ -452,9 +454,9 @@ static void a_listing_that_lags_alarms_nobody(void **state)
     lab_step(&l);
     assert_int_equal(l.snapshot->foreign_count, 1);
     assert_false(lab_is_fault(&l, ERR_ENGINE_FOREIGN));
-    /* Nor is it closed again by a stop that comes just now. */
+    /* Nor does an emergency stop at this moment close it again. */
     assert_int_equal(lab_ask(&l, (struct request){.kind = REQUEST_EMERGENCY_STOP}), ERR_NONE);
-    lab_hold(lab_await_listing(&l), lab_eth, 1, 50); /* another that is seen for the first time */
+    lab_hold(lab_await_listing(&l), lab_eth, 1, 50); /* another one, seen for the first time */
     lab_step(&l);
     assert_int_equal(l.out->send_count, 0);
     lab_await_listing(&l);
@@ -464,7 +466,7 @@ static void a_listing_that_lags_alarms_nobody(void **state)
     lab_close(&l);
 }
 
-static void a_close_takes_foreign_positions_along(void **state)
+static void a_close_includes_foreign_positions(void **state)
 {
     (void)state;
     struct lab l;
@@ -484,7 +486,7 @@ static void a_close_takes_foreign_positions_along(void **state)
     assert_int_equal(l.snapshot->position_count, 2);
     assert_int_equal(engine_state(l.engine)->cash.e8, dec_sub(cash, lab_whole(150)).e8);
 
-    /* It was gone by then: it leaves the books as it came, and nothing halts. */
+    /* It was already closed: it leaves the books as it came, and nothing halts. */
     r = lab_add(&l, VENUE_ORDER, sent.client_id);
     r->state = ORDER_REJECTED;
     (void)str_copy(STR_LIT("nothing to reduce"), r->reason, sizeof(r->reason));
@@ -496,7 +498,7 @@ static void a_close_takes_foreign_positions_along(void **state)
     assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
     assert_int_equal(l.out->trade_count, 0);
 
-    /* This time it is there. */
+    /* This time it exists. */
     r = lab_await_listing(&l);
     lab_hold(r, lab_btc, 10, 100);
     lab_hold(r, lab_eth, 3, 50);
@@ -515,7 +517,7 @@ static void a_close_takes_foreign_positions_along(void **state)
     lab_close(&l);
 }
 
-static void a_difference_in_what_is_ours_halts(void **state)
+static void a_difference_in_our_positions_halts(void **state)
 {
     (void)state;
     struct lab l;
@@ -528,11 +530,11 @@ static void a_difference_in_what_is_ours_halts(void **state)
     assert_int_equal(l.snapshot->state, TRADING_STARTING);
     assert_non_null(strstr(l.snapshot->state_reason, "we hold 10, the venue 9"));
     assert_true(lab_is_fault(&l, ERR_ENGINE_RECONCILE));
-    lab_hold(lab_await_listing(&l), lab_btc, 10, 100); /* and it goes on when they agree */
+    lab_hold(lab_await_listing(&l), lab_btc, 10, 100); /* continues when they agree */
     lab_step(&l);
     assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
 
-    /* An order of our name that nobody here has heard of is a difference as well. */
+    /* An unknown order with our prefix is a difference too. */
     for (int i = 0; i < 3; i++) {
         struct venue_report *r = lab_await_listing(&l);
         lab_hold(r, lab_btc, 10, 100);
@@ -554,7 +556,7 @@ static void an_old_or_cut_listing_proves_nothing(void **state)
         if (i % 2 == 0) {
             r->complete = false;
         } else {
-            r->ask_id = 0; /* of a time before the fill */
+            r->ask_id = 0; /* from before the fill */
         }
         lab_hold(r, lab_eth, 5, 50);
         lab_step(&l);
@@ -565,15 +567,15 @@ static void an_old_or_cut_listing_proves_nothing(void **state)
 }
 
 UNIT_GROUP(orders, cmocka_unit_test(many_fills_are_paged_through),
-           cmocka_unit_test(an_order_is_over_when_its_fills_are),
-           cmocka_unit_test(what_cannot_be_is_not_booked),
-           cmocka_unit_test(silence_is_unknown_until_the_venue_tells),
-           cmocka_unit_test(closes_what_is_not_closed_yet),
-           cmocka_unit_test(closes_what_fills_while_it_is_cancelled),
-           cmocka_unit_test(an_emergency_takes_a_resting_close_back),
+           cmocka_unit_test(an_order_is_over_once_its_fills_are_booked),
+           cmocka_unit_test(impossible_reports_are_not_booked),
+           cmocka_unit_test(an_unanswered_order_is_unknown_until_the_venue_reports),
+           cmocka_unit_test(a_close_covers_what_is_not_being_closed),
+           cmocka_unit_test(fills_during_cancellation_are_closed),
+           cmocka_unit_test(an_emergency_cancels_a_resting_close),
            cmocka_unit_test(funding_is_booked_once_and_in_order),
            cmocka_unit_test(foreign_positions_block_their_symbol),
-           cmocka_unit_test(a_listing_that_lags_alarms_nobody),
-           cmocka_unit_test(a_close_takes_foreign_positions_along),
-           cmocka_unit_test(a_difference_in_what_is_ours_halts),
+           cmocka_unit_test(a_lagging_listing_raises_no_fault),
+           cmocka_unit_test(a_close_includes_foreign_positions),
+           cmocka_unit_test(a_difference_in_our_positions_halts),
            cmocka_unit_test(an_old_or_cut_listing_proves_nothing))

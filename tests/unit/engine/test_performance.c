@@ -31,7 +31,7 @@ static struct trade trade_of(double pnl, int64_t opened_us, int64_t closed_us, c
     return t;
 }
 
-static void nothing_happened_yet(void **state)
+static void an_empty_run_has_no_figures(void **state)
 {
     (void)state;
     struct performance p;
@@ -45,10 +45,10 @@ static void nothing_happened_yet(void **state)
     assert_int_equal(s.mean_held_us, 0);
 }
 
-/* Equity at the ends of five hours: 100, 110, 99, 99, 108.9, after 100 at the start. Returns 0,
- * .1, -.1, 0, .1: mean .02; squared distances .0004 + .0064 + .0144 + .0004 + .0064 = .028, so
- * the deviation is sqrt(.028 / 4); below zero only -.1: sqrt(.01 / 5). */
-static void ratios_are_those_of_the_hand(void **state)
+/* Equity at the ends of five hours: 100, 110, 99, 99, 108.9, after 100 at the start. Returns 0, .1,
+ * -.1, 0, .1: mean .02; squared distances .0004 + .0064 + .0144 + .0004 + .0064 = .028, so the
+ * deviation is sqrt(.028 / 4); only -.1 is below zero: sqrt(.01 / 5). */
+static void ratios_match_the_manual_calculation(void **state)
 {
     (void)state;
     struct performance p;
@@ -57,7 +57,7 @@ static void ratios_are_those_of_the_hand(void **state)
     const double equity[] = {100, 110, 99, 99, 108.9};
     for (int hour = 0; hour < 5; hour++) {
         for (int quarter = 1; quarter <= 4; quarter++) {
-            /* What happens within the hour does not count, but for its drawdown. */
+            /* Marks within the hour affect only the drawdown. */
             double value = quarter == 4 ? equity[hour] : 100;
             performance_mark(&p, START + hour * USEC_PER_HOUR + quarter * 15 * USEC_PER_MIN,
                              money(value), hour == 2);
@@ -73,9 +73,9 @@ static void ratios_are_those_of_the_hand(void **state)
     near(s.max_drawdown_pct, 10);
     assert_int_equal(p.drawdown_from_us, START + 2 * USEC_PER_HOUR);
     assert_int_equal(p.drawdown_low_us, START + 3 * USEC_PER_HOUR);
-    /* Never back at 110: from there to the end. */
+    /* Never back at 110: lasts to the end. */
     assert_int_equal(s.max_drawdown_us, 3 * USEC_PER_HOUR);
-    /* Exposed from the first mark of hour 2 on, until the first of hour 3: one hour of five. */
+    /* Exposed from the first mark of hour 2 until the first of hour 3: one hour of five. */
     near(s.exposure_pct, 20);
 }
 
@@ -96,7 +96,7 @@ static void the_longest_time_below_a_peak_counts(void **state)
     assert_int_equal(p.drawdown_low_us, START + 5 * USEC_PER_MIN);
 }
 
-/* A month and more is measured in days: returns of .01 and -.005 in turn. */
+/* More than a month is measured in days: returns alternate between .01 and -.005. */
 static void long_runs_are_measured_in_days(void **state)
 {
     (void)state;
@@ -125,7 +125,7 @@ static void long_runs_are_measured_in_days(void **state)
     assert_true(fabs(s.sortino - mean / sqrt(downside / 40) * sqrt(365)) < 1e-6);
 }
 
-/* From an evening to a morning, 31 whole days between: what lies before and behind is no day. */
+/* From an evening to a morning, with 31 whole days in between: the partial days do not count. */
 static void only_whole_days_and_hours_are_returns(void **state)
 {
     (void)state;
@@ -136,7 +136,7 @@ static void only_whole_days_and_hours_are_returns(void **state)
     performance_mark(&p, start + 20 * USEC_PER_MIN, dec_from_int(9000), false);
     performance_mark(&p, START + USEC_PER_DAY, dec_from_int(8000), false);
     assert_int_equal(p.days.count, 0);
-    assert_int_equal(p.hours.count, 1); /* from 23 to 24, begun at 9000 */
+    assert_int_equal(p.hours.count, 1); /* from 23 to 24, started at 9000 */
     near(p.hours.mean, 8000.0 / 9000 - 1);
     for (int day = 2; day <= 32; day++) {
         performance_mark(&p, START + day * USEC_PER_DAY - USEC_PER_HOUR, p.equity, false);
@@ -147,17 +147,17 @@ static void only_whole_days_and_hours_are_returns(void **state)
     performance_summary(&p, &s);
     assert_true(s.daily);
     assert_int_equal(s.periods, 31);
-    assert_true(s.sharpe > 0); /* neither the loss of the evening nor that of the morning */
+    assert_true(s.sharpe > 0); /* without the losses of the evening and the morning */
 }
 
-static void hours_without_a_candle_are_none(void **state)
+static void hours_without_a_candle_do_not_count(void **state)
 {
     (void)state;
     struct performance p;
     performance_init(&p, dec_from_int(100), START);
     performance_mark(&p, START + 30 * USEC_PER_MIN, dec_from_int(101), false);
     performance_mark(&p, START + 10 * USEC_PER_HOUR + USEC_PER_MIN, dec_from_int(102), false);
-    assert_int_equal(p.hours.count, 1); /* the one that ended in between, at 101 */
+    assert_int_equal(p.hours.count, 1); /* the hour that ended in between, at 101 */
     near(p.hours.mean, .01);
     performance_mark(&p, START + 11 * USEC_PER_HOUR, dec_from_int(103), false);
     assert_int_equal(p.hours.count, 2);
@@ -190,7 +190,7 @@ static const struct performance_group *group(const struct performance_group *gro
     return &groups[i];
 }
 
-static void trades_are_counted_by_what_led_to_them(void **state)
+static void trades_are_grouped_by_their_origin(void **state)
 {
     (void)state;
     struct performance p;
@@ -231,7 +231,7 @@ static void trades_are_counted_by_what_led_to_them(void **state)
     assert_int_equal(p.hours_of_entry[23].trades, 1);
     assert_int_equal(group(p.reasons, PERFORMANCE_REASONS_MAX, "stop")->trades, 2);
     near(dec_to_double(group(p.reasons, PERFORMANCE_REASONS_MAX, "target")->pnl), 30);
-    /* Bull was for each, predict for the second and the fourth, bear for none. */
+    /* Bull voted for each, predict for the second and the fourth, bear for none. */
     assert_int_equal(group(p.agents, VOTES_MAX, "bull")->trades, 4);
     assert_int_equal(group(p.agents, VOTES_MAX, "predict")->trades, 2);
     near(dec_to_double(group(p.agents, VOTES_MAX, "predict")->pnl), -10);
@@ -256,7 +256,7 @@ static void a_trade_that_no_decision_opened_has_no_agent(void **state)
     assert_int_equal(p.agents[0].trades, 0);
 }
 
-static void more_reasons_than_there_is_room_for_are_others(void **state)
+static void excess_exit_reasons_share_the_last_group(void **state)
 {
     (void)state;
     struct performance p;
@@ -271,12 +271,12 @@ static void more_reasons_than_there_is_room_for_are_others(void **state)
     assert_int_equal(p.reasons[0].trades, 1);
 }
 
-UNIT_GROUP(performance, cmocka_unit_test(nothing_happened_yet),
-           cmocka_unit_test(ratios_are_those_of_the_hand),
+UNIT_GROUP(performance, cmocka_unit_test(an_empty_run_has_no_figures),
+           cmocka_unit_test(ratios_match_the_manual_calculation),
            cmocka_unit_test(the_longest_time_below_a_peak_counts),
            cmocka_unit_test(long_runs_are_measured_in_days),
            cmocka_unit_test(only_whole_days_and_hours_are_returns),
-           cmocka_unit_test(hours_without_a_candle_are_none),
-           cmocka_unit_test(trades_are_counted_by_what_led_to_them),
+           cmocka_unit_test(hours_without_a_candle_do_not_count),
+           cmocka_unit_test(trades_are_grouped_by_their_origin),
            cmocka_unit_test(a_trade_that_no_decision_opened_has_no_agent),
-           cmocka_unit_test(more_reasons_than_there_is_room_for_are_others))
+           cmocka_unit_test(excess_exit_reasons_share_the_last_group))

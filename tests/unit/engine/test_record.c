@@ -1,6 +1,6 @@
 /*
- * Journals whose sums are right and whose contents are not: what a start and a step may say, what
- * differs is named, and files that change while they are read.
+ * Journals with valid sums and invalid contents: which starts and steps are accepted, how
+ * differences are reported, and files that change while they are read.
  */
 #include "../../../src/engine/engine_private.h"
 #include "../../../src/engine/record.h"
@@ -29,7 +29,7 @@ struct forge {
     char path[64];
     struct settings settings;
     struct engine *engine;
-    struct record_start *start; /* as it stands in the file */
+    struct record_start *start; /* the start in the file */
     struct buf file;
     uint8_t *bytes; /* a frame and its payload */
     struct engine_now before;
@@ -42,8 +42,8 @@ static struct symbol symbol_of(const char *name)
     return symbol;
 }
 
-/* A run that recovered something of everything: a position, its order, a rule and its shadow. */
-static void remember(struct engine_memory *m)
+/* A recovered state with one of each: a position, its order, a rule and its shadow. */
+static void fill_memory(struct engine_memory *m)
 {
     m->state = (struct engine_state){.state = TRADING_ACTIVE,
                                      .state_reason = "as it was",
@@ -122,7 +122,7 @@ static void forge_open(struct forge *g, bool restored)
     memcpy(g->start->symbols, g->settings.symbols, sizeof(g->start->symbols));
     g->start->restored = restored;
     if (restored) {
-        remember(&g->start->memory);
+        fill_memory(&g->start->memory);
     }
     g->before = g->start->now;
 }
@@ -142,7 +142,7 @@ static void add_frame(struct forge *g, size_t size)
     buf_add(&g->file, g->bytes, RECORD_FRAME_SIZE + size);
 }
 
-/* trailing: bytes behind what a start is. */
+/* trailing: bytes after the start. */
 static void write_start(struct forge *g, const struct record_start *start, size_t trailing)
 {
     struct pack p = PACK_WRITE(g->bytes + RECORD_FRAME_SIZE, RECORD_START_MAX);
@@ -194,11 +194,11 @@ static bool start_is_refused(struct forge *g, const struct record_start *start, 
     }
     assert_int_equal(rc, -ERR_ENGINE_RECORD_DAMAGED);
     assert_int_equal(as_market, rc);
-    assert_non_null(strstr(err.context, "offset 16: the start makes no sense"));
+    assert_non_null(strstr(err.context, "offset 16: invalid start record"));
     return true;
 }
 
-static void what_was_recovered_is_read_again(void **state)
+static void a_recovered_state_is_read_back(void **state)
 {
     (void)state;
     struct forge g;
@@ -227,7 +227,7 @@ static void what_was_recovered_is_read_again(void **state)
     forge_close(&g);
 }
 
-/* Money that is no number, wherever money stands. */
+/* Invalid amounts, in every field that holds money. */
 static void a_start_with_impossible_money_is_refused(void **state)
 {
     (void)state;
@@ -331,8 +331,7 @@ static void step_is_refused(struct forge *g, struct record_step *step, size_t tr
     g->before = g->start->now;
     write_start(g, g->start, 0);
     char expected[80];
-    (void)snprintf(expected, sizeof(expected), "offset %zu: the record makes no sense",
-                   g->file.len);
+    (void)snprintf(expected, sizeof(expected), "offset %zu: invalid record", g->file.len);
     write_step(g, step, trailing);
     forge_write(g);
     assert_int_equal(replay_to_end(g->path, &err), -ERR_ENGINE_RECORD_DAMAGED);
@@ -345,7 +344,7 @@ static void step_is_refused(struct forge *g, struct record_step *step, size_t tr
     journal_source_free(source);
 }
 
-static void a_step_that_cannot_be_is_refused(void **state)
+static void an_impossible_step_is_refused(void **state)
 {
     (void)state;
     struct forge g;
@@ -374,23 +373,23 @@ static void a_step_that_cannot_be_is_refused(void **state)
     request.target = DEC_INVALID;
     step_is_refused(&g, &step, 0);
 
-    /* Nothing is read behind it, however often it is asked, and the time of no step is known. */
+    /* Reading stops there, however often it is called, and no next time is known. */
     AUTO_REPLAY struct replay *replay = NULL;
     assert_int_equal(replay_open(g.path, NULL, &replay, NULL), 0);
     for (int i = 0; i < 3; i++) {
         struct err err = {0};
         assert_int_equal(replay_next_us(replay), INT64_MAX);
         assert_int_equal(replay_step(replay, &err), -ERR_ENGINE_RECORD_DAMAGED);
-        assert_non_null(strstr(err.context, "makes no sense"));
+        assert_non_null(strstr(err.context, "invalid record"));
     }
     assert_int_equal(replay_count(replay)->steps, 0);
     free(in);
     forge_close(&g);
 }
 
-/* Bars of a time that has not come, off the step, or older than what was taken: a market leaves
- * them out, and gives the others. */
-static void a_market_leaves_out_what_a_feed_got_wrong(void **state)
+/* Bars from the future, off the step, or older than the previous ones: the source drops them and
+ * returns the others. */
+static void a_market_drops_faulty_bars(void **state)
 {
     (void)state;
     struct forge g;
@@ -424,7 +423,7 @@ static void a_market_leaves_out_what_a_feed_got_wrong(void **state)
     forge_close(&g);
 }
 
-static void a_market_of_a_file_that_is_none_is_refused(void **state)
+static void a_market_of_another_file_is_refused(void **state)
 {
     (void)state;
     struct forge g;
@@ -450,10 +449,10 @@ static void a_market_of_a_file_that_is_none_is_refused(void **state)
     forge_close(&g);
 }
 
-/* ---------------------------------------------------------------- what differs */
+/* ---------------------------------------------------------------- differences */
 
-/* Steps of a real run, each as it was but for what is forged into the answers. */
-typedef bool (*change_fn)(struct record_answer *answer);
+/* Steps of a real run, unchanged but for a forged digest. */
+typedef bool (*change_fn)(struct record_digest *answer);
 
 static void copy_run(struct forge *g, const char *from, change_fn change)
 {
@@ -479,7 +478,7 @@ static void copy_run(struct forge *g, const char *from, change_fn change)
         record_step_pack(&next, &step, &before, g->start);
         assert_false(next.failed);
         before = step.now;
-        changed = changed || change(&step.answer);
+        changed = changed || change(&step.digest);
         write_step(g, &step, 0);
     }
     assert_true(changed);
@@ -488,7 +487,7 @@ static void copy_run(struct forge *g, const char *from, change_fn change)
     forge_write(g);
 }
 
-static bool has_decision(struct record_answer *a)
+static bool has_decision(struct record_digest *a)
 {
     if (a->decision_count == 0) {
         return false;
@@ -497,45 +496,45 @@ static bool has_decision(struct record_answer *a)
     return true;
 }
 
-static bool other_reasons(struct record_answer *a)
+static bool other_reasons(struct record_digest *a)
 {
     return has_decision(a);
 }
 
-static bool other_score(struct record_answer *a)
+static bool other_score(struct record_digest *a)
 {
     a->decisions[0].score += 0.25;
     return has_decision(a);
 }
 
-static bool other_outcome(struct record_answer *a)
+static bool other_outcome(struct record_digest *a)
 {
     a->decisions[0].outcome =
         a->decisions[0].outcome == OUTCOME_HOLD ? OUTCOME_VETOED : OUTCOME_HOLD;
     return has_decision(a);
 }
 
-static bool other_direction(struct record_answer *a)
+static bool other_direction(struct record_digest *a)
 {
     a->decisions[0].direction =
         a->decisions[0].direction == DIRECTION_SHORT ? DIRECTION_LONG : DIRECTION_SHORT;
     return has_decision(a);
 }
 
-static bool other_symbol(struct record_answer *a)
+static bool other_symbol(struct record_digest *a)
 {
     a->decisions[0].symbol = symbol_of("XRP-USD");
     return has_decision(a);
 }
 
-static bool one_less(struct record_answer *a)
+static bool one_less(struct record_digest *a)
 {
     bool has = has_decision(a);
     a->decision_count -= has;
     return has;
 }
 
-static bool one_more(struct record_answer *a)
+static bool one_more(struct record_digest *a)
 {
     if (!has_decision(a)) {
         return false;
@@ -545,7 +544,7 @@ static bool one_more(struct record_answer *a)
     return true;
 }
 
-static bool other_sends(struct record_answer *a)
+static bool other_sends(struct record_digest *a)
 {
     if (a->sends == 0) {
         return false;
@@ -555,28 +554,28 @@ static bool other_sends(struct record_answer *a)
     return true;
 }
 
-static bool other_books(struct record_answer *a)
+static bool other_books(struct record_digest *a)
 {
     a->sums[RECORD_BOOKS] ^= 1;
     a->sums[RECORD_REST] ^= 1;
     return true;
 }
 
-static void the_first_difference_is_named(void **state)
+static void the_first_difference_is_reported(void **state)
 {
     (void)state;
     static const struct {
         change_fn change;
         const char *text;
     } cases[] = {
-        {other_reasons, "decisions: the same outcomes for other reasons"},
+        {other_reasons, "decisions: same outcomes, different reasons"},
         {other_score, "decisions: was "},
         {other_outcome, "decisions: was "},
         {other_direction, "decisions: was "},
         {other_symbol, "decisions: was XRP-USD"},
         {one_less, "decisions: was none, is "},
         {one_more, ", is none"},
-        {other_sends, " orders left, now "},
+        {other_sends, " orders were sent, now "},
         {other_books, "books, events"},
     };
     struct flight f;
@@ -604,8 +603,8 @@ static void the_first_difference_is_named(void **state)
 
 /* ---------------------------------------------------------------- files that change */
 
-/* More than the reader holds ahead, so that the end is really asked for. */
-static void a_file_cut_while_it_is_read_is_told(void **state)
+/* More than the reader buffers, so that the end really has to be read. */
+static void a_file_truncated_while_it_is_read_is_reported(void **state)
 {
     (void)state;
     struct forge g;
@@ -631,18 +630,18 @@ static void a_file_cut_while_it_is_read_is_told(void **state)
         read++;
     }
     assert_int_equal(rc, -ERR_ENGINE_RECORD_DAMAGED);
-    assert_non_null(strstr(err.context, "the file has become shorter"));
+    assert_non_null(strstr(err.context, "the file was truncated while it was read"));
     assert_true(read > 0 && read < steps);
     record_reader_release(&reader);
     free(in);
     forge_close(&g);
 }
 
-UNIT_GROUP(record, cmocka_unit_test(what_was_recovered_is_read_again),
+UNIT_GROUP(record, cmocka_unit_test(a_recovered_state_is_read_back),
            cmocka_unit_test(a_start_with_impossible_money_is_refused),
            cmocka_unit_test(a_start_with_impossible_figures_is_refused),
-           cmocka_unit_test(a_step_that_cannot_be_is_refused),
-           cmocka_unit_test(a_market_leaves_out_what_a_feed_got_wrong),
-           cmocka_unit_test(a_market_of_a_file_that_is_none_is_refused),
-           cmocka_unit_test(the_first_difference_is_named),
-           cmocka_unit_test(a_file_cut_while_it_is_read_is_told))
+           cmocka_unit_test(an_impossible_step_is_refused),
+           cmocka_unit_test(a_market_drops_faulty_bars),
+           cmocka_unit_test(a_market_of_another_file_is_refused),
+           cmocka_unit_test(the_first_difference_is_reported),
+           cmocka_unit_test(a_file_truncated_while_it_is_read_is_reported))

@@ -1,4 +1,6 @@
-/* The flight recorder's folder and its disk: other files in it, limits, and writes that fail. */
+/*
+ * The flight recorder's folder and disk: other files in it, limits, and failing writes.
+ */
 #include "base/check.h"
 #include "desk.h"
 #include "engine/recorder.h"
@@ -77,7 +79,7 @@ static bool is_there(const struct rig *r, const char *name)
     return lstat(in_folder(r, name, path), &st) == 0;
 }
 
-/* What is not a run is neither found nor deleted, however old. */
+/* Files that are not runs are neither found nor deleted, however old. */
 static void other_files_are_left_alone(void **state)
 {
     (void)state;
@@ -115,7 +117,7 @@ static void other_files_are_left_alone(void **state)
     rig_close(&r);
 }
 
-/* By bytes too; of two of the same time the smaller number is the older. */
+/* Limited by bytes too; of two files of the same time the smaller number is the older. */
 static void bytes_are_a_limit_too(void **state)
 {
     (void)state;
@@ -137,7 +139,7 @@ static void bytes_are_a_limit_too(void **state)
     rig_close(&r);
 }
 
-static void a_folder_that_cannot_be_is_told(void **state)
+static void an_impossible_folder_is_reported(void **state)
 {
     (void)state;
     struct rig r;
@@ -145,7 +147,7 @@ static void a_folder_that_cannot_be_is_told(void **state)
     char path[256];
     AUTO_BUF struct buf found = BUF_INIT(2 * PATH_MAX);
     rig_open(&r);
-    /* The way to it is a file. */
+    /* A parent of the folder is a file. */
     (void)snprintf(path, sizeof(path), "%s/" RECORDER_FOLDER, r.folder);
     assert_int_equal(file_write(path, STR_LIT("in the way"), 0600, NULL), 0);
     assert_true(start(&r, &err) < 0);
@@ -182,8 +184,8 @@ static void a_folder_that_cannot_be_is_told(void **state)
     rig_close(&r);
 }
 
-/* A disk without room for the start: no file of it stays to be taken for a run. */
-static void half_a_start_does_not_stay(void **state)
+/* The disk has no space for the start: no incomplete file remains that could be taken for a run. */
+static void an_incomplete_start_is_removed(void **state)
 {
     (void)state;
     struct rig r;
@@ -210,5 +212,5 @@ static void half_a_start_does_not_stay(void **state)
 
 UNIT_GROUP(recorder, cmocka_unit_test(other_files_are_left_alone),
            cmocka_unit_test(bytes_are_a_limit_too),
-           cmocka_unit_test(a_folder_that_cannot_be_is_told),
-           cmocka_unit_test(half_a_start_does_not_stay))
+           cmocka_unit_test(an_impossible_folder_is_reported),
+           cmocka_unit_test(an_incomplete_start_is_removed))

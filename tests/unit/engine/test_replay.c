@@ -24,7 +24,7 @@
 
 /* ---------------------------------------------------------------- replaying a run */
 
-/* All of a run's file, which has to be as it was; returns what was counted. */
+/* Replays the whole file of a run, which must be identical; returns its counts. */
 static struct replay_count replay_all(const struct flight *f, int64_t run)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
@@ -104,12 +104,12 @@ static void a_paper_run_replays_identically(void **state)
     assert_int_equal(first.fills + second.fills, s->fills);
     assert_int_equal(first.trades + second.trades, s->trades);
     assert_true(s->orders > 5 && s->trades > 2);
-    /* Idle rounds are left out, or a day would not fit on a disk. */
+    /* Idle rounds are skipped; otherwise a day would not fit on a disk. */
     assert_true(first.steps < 3 * 1100);
     flight_close(&f);
 }
 
-/* Feed, venue and disk fail at random; what was recorded explains all that was decided. */
+/* Feed, venue and disk fail at random; the recorded inputs still explain every decision. */
 static void faults_replay_identically(void **state)
 {
     (void)state;
@@ -155,7 +155,7 @@ static void faults_replay_identically(void **state)
     assert_true(orders > 50);
 }
 
-/* ---------------------------------------------------------------- what it would notice */
+/* ---------------------------------------------------------------- detecting differences */
 
 static void read_journal(const struct flight *f, int64_t run, struct buf *out)
 {
@@ -184,7 +184,7 @@ static int replay_bytes(const char *path, struct str bytes, struct replay_count 
     AUTO_REPLAY struct replay *replay = NULL;
     memset(ret, 0, sizeof(*ret));
     err_clear(err);
-    /* A new file each time: some file systems write one out at once that was cut to nothing. */
+    /* A new file each time: some file systems sync a file that was truncated to zero. */
     (void)unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     assert_true(fd >= 0 && write(fd, bytes.ptr, bytes.len) == (ssize_t)bytes.len);
@@ -197,8 +197,8 @@ static int replay_bytes(const char *path, struct str bytes, struct replay_count 
     return rc;
 }
 
-/* The sums are real: an engine that decides otherwise is found out at the step where it does. */
-static void another_threshold_is_noticed(void **state)
+/* The sums are effective: an engine that decides differently is detected at that step. */
+static void another_threshold_is_detected(void **state)
 {
     (void)state;
     struct flight f;
@@ -223,7 +223,7 @@ static void another_threshold_is_noticed(void **state)
     flight_close(&f);
 }
 
-static void one_wrong_bit_of_an_answer_is_noticed(void **state)
+static void one_wrong_bit_of_a_digest_is_detected(void **state)
 {
     (void)state;
     struct flight f;
@@ -232,7 +232,7 @@ static void one_wrong_bit_of_an_answer_is_noticed(void **state)
     flight_open(&f, NULL, 0);
     flight_run(&f, 300);
     read_journal(&f, 1, &bytes);
-    /* In the sums of the first step: behind them stand only counts. */
+    /* In the sums of the first step; only counts follow them. */
     size_t offset = FIRST_FRAME + FRAME_HEAD + frame_length(bytes.data + FIRST_FRAME);
     char *frame = bytes.data + offset;
     frame[FRAME_HEAD + frame_length(frame) - 4] ^= 1;
@@ -257,7 +257,7 @@ struct bare {
     struct engine_outputs outputs;
 };
 
-/* A run without a driver, and so without a history: small enough to be cut anywhere. */
+/* A run without a driver and without history: small enough to be cut at every byte. */
 static void bare_open(struct bare *b, int steps)
 {
     memset(b, 0, sizeof(*b));
@@ -303,7 +303,7 @@ static void bare_read(const struct bare *b, struct buf *out)
     assert_int_equal(file_read(recorder_path(b->recorder), out, NULL), 0);
 }
 
-static void a_cut_anywhere_is_told_with_its_offset(void **state)
+static void a_cut_anywhere_is_reported_with_its_offset(void **state)
 {
     (void)state;
     enum { STEPS = 4 };
@@ -346,7 +346,7 @@ static void a_cut_anywhere_is_told_with_its_offset(void **state)
     bare_close(&b);
 }
 
-static void a_changed_byte_is_never_believed(void **state)
+static void a_changed_byte_is_never_accepted(void **state)
 {
     (void)state;
     struct bare b;
@@ -367,7 +367,7 @@ static void a_changed_byte_is_never_believed(void **state)
     bare_close(&b);
 }
 
-/* Lengths, counts and figures that cannot be, with sums that fit. */
+/* Impossible lengths, counts and figures, with matching sums. */
 static void hostile_frames_are_refused(void **state)
 {
     (void)state;
@@ -387,8 +387,8 @@ static void hostile_frames_are_refused(void **state)
         assert_int_equal(replay_bytes(path, buf_str(&copy), &count, &err),
                          -ERR_ENGINE_RECORD_DAMAGED);
     }
-    /* Each byte of each frame, with the sum mended: refused, or replayed to another end, or it did
-     * not matter; never a crash. */
+    /* Changes each byte of each frame and repairs the sum: the file is refused, or differs, or the
+     * byte had no effect; it never crashes. */
     for (size_t frame = FIRST_FRAME; frame < bytes.len;) {
         size_t length = frame_length(bytes.data + frame);
         for (size_t i = 0; i < length; i++) {
@@ -402,7 +402,7 @@ static void hostile_frames_are_refused(void **state)
         }
         frame += FRAME_HEAD + length;
     }
-    /* A frame moved to another place is not the same frame. */
+    /* A frame moved to another place is detected. */
     size_t first = FIRST_FRAME + FRAME_HEAD + frame_length(bytes.data + FIRST_FRAME);
     size_t size = FRAME_HEAD + frame_length(bytes.data + first);
     AUTO_BUF struct buf twice = BUF_INIT((size_t)1 << 20);
@@ -441,7 +441,7 @@ static void other_files_are_foreign(void **state)
 /* ---------------------------------------------------------------- the disk */
 
 struct torn {
-    int fail; /* so many writes */
+    int fail; /* how many writes fail */
     size_t keep;
 };
 
@@ -477,7 +477,7 @@ static void a_torn_record_is_cut_off_and_written_again(void **state)
         assert_int_equal(st.st_size, before);
         assert_int_equal(st.st_mode & 07777, 0600);
     }
-    /* The next step brings both. */
+    /* The next step writes both. */
     torn = (struct torn){.fail = 1, .keep = 5};
     b.now.market_us += USEC_PER_MIN;
     b.inputs.bars[0].candle.open_us += USEC_PER_MIN;
@@ -498,8 +498,8 @@ static void a_torn_record_is_cut_off_and_written_again(void **state)
     bare_close(&b);
 }
 
-/* Files may not grow any more: records wait in memory, nothing is committed before them, and then
- * the file is as if nothing had been. */
+/* The file may not grow: records wait in memory, nothing is committed before them, and later the
+ * file is complete. */
 static void a_full_disk_loses_no_record(void **state)
 {
     (void)state;
@@ -536,7 +536,7 @@ static void a_full_disk_loses_no_record(void **state)
     flight_close(&f);
 }
 
-static void a_run_that_is_full_says_so_once(void **state)
+static void a_full_run_is_reported_once(void **state)
 {
     (void)state;
     struct bare b;
@@ -560,7 +560,7 @@ static void a_run_that_is_full_says_so_once(void **state)
     bare_close(&b);
 }
 
-static void old_runs_go_first(void **state)
+static void the_oldest_runs_are_deleted_first(void **state)
 {
     (void)state;
     struct bare b;
@@ -590,8 +590,8 @@ static void old_runs_go_first(void **state)
     bare_close(&b);
 }
 
-/* Who adds a field to one of these teaches src/engine/record.c to write it (a field that can change
- * a step; else say there why not), and puts the new size here. */
+/* A new field in one of these structs must be written by src/engine/record.c (or a comment there
+ * must say why it cannot affect a step); then update the size here. */
 static void every_field_is_recorded(void **state)
 {
     (void)state;
@@ -606,9 +606,9 @@ static void every_field_is_recorded(void **state)
     assert_int_equal(sizeof(struct engine_outputs), 114056);
 }
 
-/* ---------------------------------------------------------------- what the engine knew */
+/* ---------------------------------------------------------------- queries */
 
-static void a_replay_stops_at_a_time_and_knows_what_was_known(void **state)
+static void a_replay_can_stop_at_any_time(void **state)
 {
     (void)state;
     struct flight f;
@@ -654,8 +654,8 @@ static void write_model(const char *path, double under)
     assert_int_equal(file_write(path, buf_str(&text), 0600, NULL), 0);
 }
 
-/* What the run asked of a model it asks again; without it, or of another, there is no replay. */
-static void a_model_is_asked_again_or_missed(void **state)
+/* A replay asks the same model as the run did; without it, or with another, it is refused. */
+static void a_replay_needs_the_same_model(void **state)
 {
     (void)state;
     struct flight f;
@@ -686,7 +686,7 @@ static void a_journal_is_a_market(void **state)
     AUTO_BUF struct buf path = BUF_INIT(4096);
     struct source *source = NULL;
     struct err err = {0};
-    flight_open(&f, NULL, 3); /* with a feed that errs */
+    flight_open(&f, NULL, 3); /* with an unreliable feed */
     flight_run(&f, 500);
     assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
     assert_true(journal_source_fits(path.data));
@@ -732,14 +732,15 @@ static void a_journal_is_a_market(void **state)
 
 UNIT_GROUP(replay, cmocka_unit_test(a_paper_run_replays_identically),
            cmocka_unit_test(faults_replay_identically),
-           cmocka_unit_test(another_threshold_is_noticed),
-           cmocka_unit_test(one_wrong_bit_of_an_answer_is_noticed),
-           cmocka_unit_test(a_cut_anywhere_is_told_with_its_offset),
-           cmocka_unit_test(a_changed_byte_is_never_believed),
+           cmocka_unit_test(another_threshold_is_detected),
+           cmocka_unit_test(one_wrong_bit_of_a_digest_is_detected),
+           cmocka_unit_test(a_cut_anywhere_is_reported_with_its_offset),
+           cmocka_unit_test(a_changed_byte_is_never_accepted),
            cmocka_unit_test(hostile_frames_are_refused), cmocka_unit_test(other_files_are_foreign),
            cmocka_unit_test(a_torn_record_is_cut_off_and_written_again),
            cmocka_unit_test(a_full_disk_loses_no_record),
-           cmocka_unit_test(a_run_that_is_full_says_so_once), cmocka_unit_test(old_runs_go_first),
-           cmocka_unit_test(a_replay_stops_at_a_time_and_knows_what_was_known),
-           cmocka_unit_test(a_model_is_asked_again_or_missed),
+           cmocka_unit_test(a_full_run_is_reported_once),
+           cmocka_unit_test(the_oldest_runs_are_deleted_first),
+           cmocka_unit_test(a_replay_can_stop_at_any_time),
+           cmocka_unit_test(a_replay_needs_the_same_model),
            cmocka_unit_test(every_field_is_recorded), cmocka_unit_test(a_journal_is_a_market))

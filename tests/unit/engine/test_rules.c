@@ -1,6 +1,6 @@
 /*
- * Trading rules in the engine: what they do to entries, how they are counted, and that rules,
- * counts and shadows survive a crash.
+ * Trading rules in the engine: their effect on entries, their counts, and that rules, counts and
+ * shadows survive a crash.
  */
 #include "../../../src/engine/engine_private.h"
 #include "desk.h"
@@ -53,11 +53,11 @@ static bool names(const struct decision *d, int64_t rule_id)
     return false;
 }
 
-/* Runs on and counts what became of the entries that were wanted. */
+/* Counts the outcomes of the wanted entries over a run. */
 struct tally {
     int orders;
     int by_rule;
-    int noted; /* decisions that name the rule */
+    int noted; /* decisions that list the rule */
 };
 
 static struct tally watch(struct stand *s, int minutes, int64_t rule_id)
@@ -85,7 +85,7 @@ static void only_active_rules_avoid(void **state)
     assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     assert_true(s->out.rules_changed);
     struct tally t = watch(s, DAYS, 1);
-    assert_true(t.orders > 0); /* it is being tested */
+    assert_true(t.orders > 0); /* status: testing */
     assert_int_equal(t.by_rule, 0);
     assert_true(t.noted >= t.orders);
 
@@ -104,7 +104,7 @@ static void only_active_rules_avoid(void **state)
     stand_free(s);
 }
 
-static void a_veto_names_its_rule(void **state)
+static void a_veto_contains_its_rule(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
@@ -133,7 +133,7 @@ static void a_veto_names_its_rule(void **state)
     stand_free(s);
 }
 
-/* The board as the decision core leaves it to the rules. */
+/* The decision context as the core passes it to the rules. */
 static void judge(struct stand *s, double score, struct context *context, struct decision *d)
 {
     memset(context, 0, sizeof(*context));
@@ -170,12 +170,12 @@ static void favours_add_up_to_their_limit(void **state)
     }
     judge(s, 0.3, &context, &d);
     assert_int_equal(d.rule_count, 3);
-    assert_true(is_about(context.bias, 0)); /* they are being tested */
+    assert_true(is_about(context.bias, 0)); /* both are in testing */
     assert_int_equal(stand_set(s, 3, "active"), ERR_NONE);
     judge(s, -0.3, &context, &d);
     assert_int_equal(d.rule_count, 1);
-    assert_true(is_about(context.bias, -RULE_FAVOUR_BONUS)); /* towards the side that is wanted */
-    /* It may lift an entry over the threshold, and does nothing where that is too far. */
+    assert_true(is_about(context.bias, -RULE_FAVOUR_BONUS)); /* towards the wanted side */
+    /* It may lift a score over the threshold, and does nothing if the score is too low. */
     judge(s, 0.16, &context, &d);
     assert_true(is_about(context.bias, RULE_FAVOUR_BONUS));
     judge(s, 0.14, &context, &d);
@@ -218,9 +218,9 @@ static void requests_are_checked(void **state)
     assert_int_equal(stand_set(s, 3, "active"), ERR_RULE_UNKNOWN);
     assert_int_equal(stand_set(s, 2, "sleeping"), ERR_RULE_TEXT);
     assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE);
-    assert_int_equal(stand_set(s, 2, "testing"), ERR_RULE_UNKNOWN); /* final */
+    assert_int_equal(stand_set(s, 2, "testing"), ERR_RULE_UNKNOWN); /* retired is final */
     assert_int_equal(stand_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
-    assert_int_equal(book_of(s)->rules[1].id, 3); /* numbers are not used again */
+    assert_int_equal(book_of(s)->rules[1].id, 3); /* ids are not reused */
     for (int i = book_of(s)->rule_count; i < RULES_MAX; i++) {
         char text[64];
         (void)snprintf(text, sizeof(text), "avoid\nprice > %d\nx", i);
@@ -247,7 +247,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
         enum rule_effect effect;
         enum side side;
         int open, low, high;
-        int success, failure; /* of a shadow with stop and target at 90 and 120, or 110 and 80 */
+        int success, failure; /* for a shadow with stop and target at 90 and 120, or 110 and 80 */
     } cases[] = {
         {RULE_AVOID, SIDE_LONG, 100, 91, 119, 0, 0},
         {RULE_AVOID, SIDE_LONG, 100, 90, 119, 1, 0},
@@ -278,7 +278,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
                                                .target = dec_from_int(is_long ? 120 : 80)};
         book.shadows[1] = book.shadows[0];
         book.shadows[1].id = 2;
-        book.shadows[1].symbol = s->settings.symbols[1]; /* another market: not touched */
+        book.shadows[1].symbol = s->settings.symbols[1]; /* another market: unchanged */
         engine_rules_restore(s->engine, &book);
         s->engine->out = &s->out;
         struct candle bar = reaching(cases[i].open, cases[i].low, cases[i].high);
@@ -294,7 +294,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
     }
 }
 
-static void shadows_are_one_a_case_and_bounded(void **state)
+static void shadows_are_unique_and_bounded(void **state)
 {
     (void)state;
     struct stand *s = stand_new(7);
@@ -325,11 +325,11 @@ static void shadows_are_one_a_case_and_bounded(void **state)
     s->settings.symbols[0] = other; /* as judge() reads it */
     judge(s, 0.5, &context, &d);
     assert_int_equal(book_of(s)->shadow_count, SHADOWS_MAX);
-    assert_int_equal(book_of(s)->shadows[0].id, oldest + RULES_MAX); /* the oldest gave way */
+    assert_int_equal(book_of(s)->shadows[0].id, oldest + RULES_MAX); /* the oldest was dropped */
     assert_int_equal(book_of(s)->rules[0].success_count + book_of(s)->rules[0].failure_count, 0);
     assert_int_equal(d.rule_count, DECISION_RULES_MAX);
 
-    assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE); /* its shadows go with it */
+    assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE); /* its shadows are dropped with it */
     for (int i = 0; i < book_of(s)->shadow_count; i++) {
         assert_int_not_equal(book_of(s)->shadows[i].rule_id, 2);
     }
@@ -385,7 +385,7 @@ static void rules_and_shadows_survive_a_crash(void **state)
     for (int i = 0; i < n; i++) {
         kept = kept || names(&decisions[i], 1);
     }
-    assert_true(kept); /* which rules matched stands with the decision */
+    assert_true(kept); /* the decision keeps the matching rules */
     desk_close(&desk);
 }
 
@@ -408,9 +408,10 @@ static void maintenance_survives_a_crash_and_resume_ends_it(void **state)
 }
 
 UNIT_GROUP(rules, cmocka_unit_test(only_active_rules_avoid),
-           cmocka_unit_test(a_veto_names_its_rule), cmocka_unit_test(favours_add_up_to_their_limit),
+           cmocka_unit_test(a_veto_contains_its_rule),
+           cmocka_unit_test(favours_add_up_to_their_limit),
            cmocka_unit_test(bad_data_matches_nothing), cmocka_unit_test(requests_are_checked),
            cmocka_unit_test(shadows_end_where_the_entry_would_have),
-           cmocka_unit_test(shadows_are_one_a_case_and_bounded),
+           cmocka_unit_test(shadows_are_unique_and_bounded),
            cmocka_unit_test(rules_and_shadows_survive_a_crash),
            cmocka_unit_test(maintenance_survives_a_crash_and_resume_ends_it))

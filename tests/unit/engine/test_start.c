@@ -1,5 +1,7 @@
-/* Starts that go wrong: tables that are gone, a market or a folder that cannot be opened. Nothing
- * is traded meanwhile, it is said why, and once it is mended trading goes on where it was. */
+/*
+ * Failed starts: missing tables, a market or a folder that cannot be opened. Nothing is traded, the
+ * reason is reported, and once the cause is fixed trading continues from the saved state.
+ */
 #include "../../../src/store/row.h"
 #include "base/check.h"
 #include "desk.h"
@@ -37,7 +39,7 @@ static void rename_table(struct trading_store *store, const char *from, const ch
 
 /* ---------------------------------------------------------------- the database */
 
-static void a_table_that_is_gone_keeps_trading_from_starting(void **state)
+static void a_missing_table_prevents_trading(void **state)
 {
     (void)state;
     static const char *const tables[] = {"engine_state", "cooldowns",       "positions",
@@ -73,7 +75,7 @@ static void a_table_that_is_gone_keeps_trading_from_starting(void **state)
     desk_close(&desk);
 }
 
-static void a_row_that_is_damaged_keeps_trading_from_starting(void **state)
+static void a_damaged_row_prevents_trading(void **state)
 {
     (void)state;
     static const struct {
@@ -110,8 +112,8 @@ static void a_row_that_is_damaged_keeps_trading_from_starting(void **state)
     desk_close(&desk);
 }
 
-/* The history is told to be unusable, and the account is traded on. */
-static void a_market_that_was_saved_otherwise_is_begun_anew(void **state)
+/* An unusable history is reported, and trading continues on the account. */
+static void an_unusable_saved_market_is_restarted(void **state)
 {
     (void)state;
     static const char *const damages[] = {
@@ -169,8 +171,8 @@ static void waits_for_market(struct flight *f)
     assert_non_null(strstr(s->state_reason, "market: "));
 }
 
-/* The first start, a later one, and one with the books of a state file. */
-static void a_market_that_is_not_there_is_waited_for(void **state)
+/* At the first start, at a later one, and at one with the books of a state file. */
+static void a_missing_market_is_retried(void **state)
 {
     (void)state;
     struct flight f;
@@ -221,7 +223,7 @@ static void a_market_that_is_not_there_is_waited_for(void **state)
 
 /* ---------------------------------------------------------------- the state folder */
 
-static void a_run_that_cannot_be_recorded_does_not_start(void **state)
+static void a_run_that_cannot_be_recorded_is_not_started(void **state)
 {
     (void)state;
     struct flight f;
@@ -242,8 +244,8 @@ static void a_run_that_cannot_be_recorded_does_not_start(void **state)
     flight_close(&f);
 }
 
-/* trading.db is what counts: a state file that became unreadable is only written anew. */
-static void a_damaged_state_file_of_a_later_start_is_written_anew(void **state)
+/* trading.db is authoritative: an unreadable state file is overwritten. */
+static void a_damaged_state_file_is_overwritten_at_a_later_start(void **state)
 {
     (void)state;
     struct flight f;
@@ -295,8 +297,8 @@ static bool is_watched(const struct snapshot *s, struct symbol symbol)
     return false;
 }
 
-/* As many other symbols as an engine takes: what is held is watched all the same. */
-static void what_is_held_is_watched_before_what_is_configured(void **state)
+/* All symbols of an engine are configured differently: a held symbol is still watched. */
+static void held_symbols_have_priority_over_configured_ones(void **state)
 {
     (void)state;
     struct desk desk;
@@ -329,8 +331,8 @@ static void what_is_held_is_watched_before_what_is_configured(void **state)
 
 /* ---------------------------------------------------------------- the thread */
 
-/* The machine gives no stack of this size to a thread: nothing was started. */
-static void a_thread_that_cannot_be_made_is_told(void **state)
+/* The system cannot provide a stack of this size: nothing was started. */
+static void a_thread_that_cannot_be_created_is_reported(void **state)
 {
     (void)state;
     struct shared shared;
@@ -355,8 +357,8 @@ static void a_thread_that_cannot_be_made_is_told(void **state)
     shared_release(&shared);
 }
 
-/* As when the program ends while it still begins. */
-static void a_thread_that_is_not_wanted_any_more_opens_nothing(void **state)
+/* As when the program ends while it is starting. */
+static void a_thread_that_is_stopped_early_opens_nothing(void **state)
 {
     (void)state;
     char folder[] = "/var/tmp/nightdesk-unwanted-XXXXXX";
@@ -370,17 +372,17 @@ static void a_thread_that_is_not_wanted_any_more_opens_nothing(void **state)
     assert_int_equal(engine_thread_start(&options, &shared, &thread, NULL), 0);
     (void)poll(NULL, 0, 20);
     engine_thread_stop(thread);
-    assert_int_equal(rmdir(folder), 0); /* which it is not unless it is empty */
+    assert_int_equal(rmdir(folder), 0); /* fails unless the folder is empty */
     shared_release(&shared);
 }
 
-UNIT_GROUP(start, cmocka_unit_test(a_table_that_is_gone_keeps_trading_from_starting),
-           cmocka_unit_test(a_row_that_is_damaged_keeps_trading_from_starting),
-           cmocka_unit_test(a_market_that_was_saved_otherwise_is_begun_anew),
-           cmocka_unit_test(what_is_held_is_watched_before_what_is_configured),
-           cmocka_unit_test(a_market_that_is_not_there_is_waited_for),
-           cmocka_unit_test(a_run_that_cannot_be_recorded_does_not_start),
-           cmocka_unit_test(a_damaged_state_file_of_a_later_start_is_written_anew),
+UNIT_GROUP(start, cmocka_unit_test(a_missing_table_prevents_trading),
+           cmocka_unit_test(a_damaged_row_prevents_trading),
+           cmocka_unit_test(an_unusable_saved_market_is_restarted),
+           cmocka_unit_test(held_symbols_have_priority_over_configured_ones),
+           cmocka_unit_test(a_missing_market_is_retried),
+           cmocka_unit_test(a_run_that_cannot_be_recorded_is_not_started),
+           cmocka_unit_test(a_damaged_state_file_is_overwritten_at_a_later_start),
            cmocka_unit_test(another_speed_does_not_move_the_clock),
-           cmocka_unit_test(a_thread_that_cannot_be_made_is_told),
-           cmocka_unit_test(a_thread_that_is_not_wanted_any_more_opens_nothing))
+           cmocka_unit_test(a_thread_that_cannot_be_created_is_reported),
+           cmocka_unit_test(a_thread_that_is_stopped_early_opens_nothing))

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* As another program wrote it. */
+/* As written by another program. */
 static const char old_file[] =
     "{\n"
     "  \"initialized\": true,\n"
@@ -55,7 +55,7 @@ static void is_dec(struct dec a, const char *expected)
 
 /* ---------------------------------------------------------------- reading */
 
-static void an_old_file_is_read_as_it_is(void **state)
+static void an_existing_file_is_read(void **state)
 {
     (void)state;
     struct state_file f;
@@ -84,7 +84,7 @@ static void an_old_file_is_read_as_it_is(void **state)
     assert_string_equal(f.last_trip_reason, "");
 }
 
-static void little_is_enough(void **state)
+static void most_fields_are_optional(void **state)
 {
     (void)state;
     struct state_file f;
@@ -126,7 +126,7 @@ static void refused(const char *text, const char *where, const char *what)
 
 #define POSITION(fields) "{\n\"active_positions\": [\n{" fields "}\n]}"
 
-static void what_cannot_be_is_refused_with_its_line(void **state)
+static void an_invalid_file_is_refused_with_its_line(void **state)
 {
     (void)state;
     refused("", "f.json:1:1", "value expected");
@@ -137,19 +137,19 @@ static void what_cannot_be_is_refused_with_its_line(void **state)
     refused("{\n\"total_pnl\": 1e18\n}", "f.json:2:14", "total_pnl");
     refused("{\n\"total_pnl\": \"much\"\n}", "f.json:2:14", "total_pnl");
     refused("{\n\"total_pnl\": [1]\n}", "f.json:2:14", "total_pnl");
-    refused("{\"total_pnl\": 1,\n \"total_pnl\": 2}", "f.json:2:15", "second");
+    refused("{\"total_pnl\": 1,\n \"total_pnl\": 2}", "f.json:2:15", "duplicate");
     refused("{\n\n\"provider\": \"\xff\"}", "f.json:3:14", "UTF-8");
-    refused("{\n\"total_trades\": -1\n}", "f.json:2:17", "not a count");
-    refused("{\n\"total_trades\": 1.5\n}", "f.json:2:17", "not a count");
+    refused("{\n\"total_trades\": -1\n}", "f.json:2:17", "not a whole number");
+    refused("{\n\"total_trades\": 1.5\n}", "f.json:2:17", "not a whole number");
     refused("{\n\"win_rate\": 101\n}", "f.json:2:13", "win_rate");
     refused("{\n\"initialized\": 1\n}", "f.json:2:16", "initialized");
     refused("{\n\"provider\": {}\n}", "f.json:2:13", "provider");
     refused("{\n\"created_at\": \"yesterday\"\n}", "f.json:2:15", "created_at");
-    refused("{\n\"active_positions\": {}\n}", "f.json:2:21", "list");
+    refused("{\n\"active_positions\": {}\n}", "f.json:2:21", "array");
     refused("{\n\"active_positions\": [\n 7]}", "f.json:3:2", "active_positions[0]");
     refused(POSITION("\"side\": \"long\""), "f.json:3:1", "[0].symbol is missing");
     refused(POSITION("\"symbol\": \"A\""), "f.json:3:1", "[0].side is missing");
-    refused(POSITION("\"symbol\": \"A\", \"side\": \"up\""), "f.json:3:25", "neither long nor");
+    refused(POSITION("\"symbol\": \"A\", \"side\": \"up\""), "f.json:3:25", "not long or short");
     refused(POSITION("\"symbol\": \"A!\", \"side\": \"long\""), "f.json:3:12", "not a symbol");
     refused(POSITION("\"symbol\": \"A\", \"side\": \"long\", \"entry_price\": 1"), "f.json:3:1",
             "size is missing");
@@ -163,7 +163,7 @@ static void what_cannot_be_is_refused_with_its_line(void **state)
         refused(text, "f.json:4:28", "size");
     }
     refused(POSITION("\"symbol\": \"A\", \"side\": \"long\", \"entry_price\": 9e9, \"size\": 9e9"),
-            "f.json:3:", "more than fits");
+            "f.json:3:", "out of range");
     refused("{\"active_positions\": [\n"
             "{\"symbol\": \"A\", \"side\": \"long\", \"entry_price\": 1, \"size\": 1},\n"
             "{\"symbol\": \"A\", \"side\": \"short\", \"entry_price\": 1, \"size\": 1}]}",
@@ -177,7 +177,7 @@ static void what_cannot_be_is_refused_with_its_line(void **state)
     refused(many.data, "f.json:1:22", "more positions");
 }
 
-/* Nothing of a file that was cut: wherever. */
+/* A truncated file is refused, wherever it is cut. */
 static void a_cut_anywhere_is_refused_with_a_line(void **state)
 {
     (void)state;
@@ -185,7 +185,7 @@ static void a_cut_anywhere_is_refused_with_a_line(void **state)
     for (size_t cut = 0; cut < whole; cut++) {
         struct state_file f;
         struct err err = {0};
-        /* An exact copy, so that one byte too far is seen. */
+        /* An exact copy, so that ASan detects a read beyond its end. */
         char *copy = malloc(cut + 1);
         assert_non_null(copy);
         memcpy(copy, old_file, cut);
@@ -201,7 +201,7 @@ static void a_cut_anywhere_is_refused_with_a_line(void **state)
 
 /* ---------------------------------------------------------------- writing */
 
-static void what_is_written_reads_back(void **state)
+static void a_written_file_reads_back(void **state)
 {
     (void)state;
     struct state_file f;
@@ -210,17 +210,17 @@ static void what_is_written_reads_back(void **state)
     f.breaker_tripped = true;
     (void)str_copy(STR_LIT("daily loss \"5.1 %\" of 5 %"), f.last_trip_reason,
                    sizeof(f.last_trip_reason));
-    AUTO_BUF struct buf text = BUF_INIT(STATEFILE_MAX_BYTES);
+    AUTO_BUF struct buf text = BUF_INIT(STATE_FILE_MAX_BYTES);
     state_file_text(&f, &text);
     memset(&again, 0, sizeof(again));
     assert_int_equal(state_file_parse(buf_str(&text), "new", &again, NULL), 0);
-    AUTO_BUF struct buf twice = BUF_INIT(STATEFILE_MAX_BYTES);
+    AUTO_BUF struct buf twice = BUF_INIT(STATE_FILE_MAX_BYTES);
     state_file_text(&again, &twice);
     assert_string_equal(text.data, twice.data);
-    assert_false(state_file_is_news(&f, &again));
+    assert_false(state_file_differs(&f, &again));
     again.positions[1].size.e8++;
-    assert_true(state_file_is_news(&f, &again));
-    /* The fields are these, and no others. */
+    assert_true(state_file_differs(&f, &again));
+    /* Exactly these fields. */
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
     static const char *const keys[] = {"initialized",
@@ -243,7 +243,7 @@ static void what_is_written_reads_back(void **state)
     assert_int_equal(json_object_object_length(position), 8);
 }
 
-static void the_driver_keeps_it_up_to_date(void **state)
+static void the_driver_updates_the_file(void **state)
 {
     (void)state;
     struct flight f;
@@ -284,8 +284,8 @@ static void the_driver_keeps_it_up_to_date(void **state)
     flight_close(&f);
 }
 
-/* kill -9 at any moment leaves one of the two whole. */
-static void a_kill_leaves_the_old_or_the_new(void **state)
+/* A kill -9 at any moment leaves either the old or the new file, complete. */
+static void a_kill_leaves_the_old_or_the_new_file(void **state)
 {
     (void)state;
     char folder[] = "/var/tmp/nightdesk-state-XXXXXX";
@@ -341,7 +341,7 @@ static int events_of(struct flight *f, struct bus_reader *reader, enum err_id id
     return count;
 }
 
-/* The folder is taken away: told, and nothing stops. */
+/* The folder is removed: the fault is reported, and nothing stops. */
 static void a_failed_export_stops_nothing(void **state)
 {
     (void)state;
@@ -351,7 +351,7 @@ static void a_failed_export_stops_nothing(void **state)
     flight_run(&f, 10);
     (void)flight_path(&f, STATE_FILE_NAME, path);
     assert_int_equal(unlink(path), 0);
-    assert_int_equal(mkdir(path, 0700), 0); /* a folder is not replaced by a file */
+    assert_int_equal(mkdir(path, 0700), 0); /* a file cannot replace a folder */
     struct bus_reader reader;
     bus_reader_init(&reader, f.shared.bus, TOPIC_FAULT);
     uint64_t decisions = driver_snapshot(f.driver)->decisions;
@@ -388,15 +388,15 @@ static void has_old_positions(const struct snapshot *s)
     }
 }
 
-/* On the very first start, and the venue agrees: trading goes on from there. */
-static void a_first_start_takes_an_old_file(void **state)
+/* At the very first start, with an agreeing venue: trading continues from there. */
+static void a_first_start_imports_an_existing_file(void **state)
 {
     (void)state;
     struct flight f;
     char path[256];
     struct settings settings;
     desk_settings(&settings);
-    settings.stop_pct = 40; /* so that the simulated prices do not close it at once */
+    settings.stop_pct = 40; /* so that the simulated prices do not close the position at once */
     settings.target_pct = 80;
     settings.threshold = 1;
     flight_prepare(&f, &settings, 0);
@@ -412,13 +412,13 @@ static void a_first_start_takes_an_old_file(void **state)
     assert_int_equal(s->wins, 3);
     is_dec(s->realised, "-12.5");
     assert_true(s->markets[0].ema_slow > 0); /* the market is warm */
-    /* Exported again it says the same. */
+    /* The export has the same contents. */
     struct state_file file;
     assert_int_equal(state_file_read(flight_path(&f, STATE_FILE_NAME, path), &file, NULL), 0);
     assert_int_equal(file.position_count, 2);
     assert_int_equal(file.total_trades, 5);
     is_dec(file.win_rate, "60");
-    /* And it is imported once: what happened since then stands. */
+    /* It is imported once: later changes are kept. */
     flight_ask(&f, &(struct request){.kind = REQUEST_CLOSE});
     flight_run(&f, 5);
     assert_int_equal(driver_snapshot(f.driver)->position_count, 0);
@@ -433,8 +433,9 @@ static void a_first_start_takes_an_old_file(void **state)
     flight_close(&f);
 }
 
-/* Ids begin anew in a new account: none of what our own file names may meet a later order. */
-static void a_file_of_our_own_moves_to_a_new_account(void **state)
+/* A new account starts its ids from the beginning: an id in our own file must not collide with a
+ * later order. */
+static void our_own_file_is_imported_into_a_new_account(void **state)
 {
     (void)state;
     struct flight f;
@@ -460,7 +461,7 @@ static void a_file_of_our_own_moves_to_a_new_account(void **state)
     flight_close(&f);
 }
 
-static void a_damaged_file_keeps_trading_from_starting(void **state)
+static void a_damaged_file_prevents_trading(void **state)
 {
     (void)state;
     struct flight f;
@@ -481,7 +482,7 @@ static void a_damaged_file_keeps_trading_from_starting(void **state)
     flight_close(&f);
 }
 
-static void an_import_over_something_open_has_to_be_wanted(void **state)
+static void an_import_over_open_positions_needs_replace(void **state)
 {
     (void)state;
     struct flight f;
@@ -523,7 +524,7 @@ static void an_import_over_something_open_has_to_be_wanted(void **state)
     has_old_positions(s);
     assert_true(s->books_balance);
     assert_int_equal(s->foreign_count, 0);
-    /* Twice the same: the ids of the first are taken. */
+    /* The same import again: its ids are taken now. */
     driver_free(f.driver);
     f.driver = NULL;
     assert_int_equal(state_file_import(&file, &options, f.store, &done, &err), 0);
@@ -535,7 +536,7 @@ static void an_import_over_something_open_has_to_be_wanted(void **state)
     flight_close(&f);
 }
 
-/* A write that fails in the middle leaves nothing of it. */
+/* Fails one write in the middle of the import. */
 static int fail_at(const char *what, void *userdata)
 {
     int *left = userdata;
@@ -574,7 +575,7 @@ static void an_import_is_all_or_nothing(void **state)
     assert_true(done_once);
 }
 
-static void an_account_that_cannot_be_is_refused(void **state)
+static void an_impossible_account_is_refused(void **state)
 {
     (void)state;
     struct settings settings;
@@ -607,17 +608,17 @@ static void an_account_that_cannot_be_is_refused(void **state)
     trading_store_free(store);
 }
 
-UNIT_GROUP(state_file, cmocka_unit_test(an_old_file_is_read_as_it_is),
-           cmocka_unit_test(little_is_enough),
-           cmocka_unit_test(what_cannot_be_is_refused_with_its_line),
+UNIT_GROUP(state_file, cmocka_unit_test(an_existing_file_is_read),
+           cmocka_unit_test(most_fields_are_optional),
+           cmocka_unit_test(an_invalid_file_is_refused_with_its_line),
            cmocka_unit_test(a_cut_anywhere_is_refused_with_a_line),
-           cmocka_unit_test(what_is_written_reads_back),
-           cmocka_unit_test(the_driver_keeps_it_up_to_date),
-           cmocka_unit_test(a_kill_leaves_the_old_or_the_new),
+           cmocka_unit_test(a_written_file_reads_back),
+           cmocka_unit_test(the_driver_updates_the_file),
+           cmocka_unit_test(a_kill_leaves_the_old_or_the_new_file),
            cmocka_unit_test(a_failed_export_stops_nothing),
-           cmocka_unit_test(a_first_start_takes_an_old_file),
-           cmocka_unit_test(a_file_of_our_own_moves_to_a_new_account),
-           cmocka_unit_test(a_damaged_file_keeps_trading_from_starting),
-           cmocka_unit_test(an_import_over_something_open_has_to_be_wanted),
+           cmocka_unit_test(a_first_start_imports_an_existing_file),
+           cmocka_unit_test(our_own_file_is_imported_into_a_new_account),
+           cmocka_unit_test(a_damaged_file_prevents_trading),
+           cmocka_unit_test(an_import_over_open_positions_needs_replace),
            cmocka_unit_test(an_import_is_all_or_nothing),
-           cmocka_unit_test(an_account_that_cannot_be_is_refused))
+           cmocka_unit_test(an_impossible_account_is_refused))

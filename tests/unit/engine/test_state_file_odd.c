@@ -1,4 +1,5 @@
-/* State files as other programs and other hands leave them, and accounts that they cannot become.
+/*
+ * State files written by other programs or edited by hand, and accounts that cannot be imported.
  */
 #include "../../../src/store/row.h"
 #include "base/check.h"
@@ -35,7 +36,7 @@ static void refused(const char *text, const char *where, const char *what)
 
 #define HELD "\"symbol\": \"A\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2"
 
-static void each_field_is_refused_where_it_stands(void **state)
+static void each_invalid_field_is_reported_with_its_position(void **state)
 {
     (void)state;
     refused("{\"total_trades\": \"x\"}", "f:1:18", "total_trades");
@@ -63,18 +64,18 @@ static void each_field_is_refused_where_it_stands(void **state)
             "stop_loss_order_id");
     refused("{\"active_positions\": [{" HELD ",\n\"take_profit_order_id\": true}]}", "f:2:25",
             "take_profit_order_id");
-    /* The place is found behind texts with quotes in them, and behind what is nested. */
+    /* The position is found after strings with quotes in them, and after nested values. */
     refused("{\"note\": \"a \\\"win_rate\\\": [{\", \"more\": [{\"win_rate\": [1, {}]}, []],\n"
             " \"win_rate\": 101}",
             "f:2:14", "win_rate");
     refused("{\"active_positions\": [{" HELD ", \"x\": [[1], {\"y\": 2}]},\n7]}", "f:2:1",
             "active_positions[1]");
-    /* Told without a place where the reader of JSON tells none. */
+    /* Without a position if the JSON parser reports none. */
     refused("{\"zzz\": 1, \"zzz\": 2}", "f: ", "same key twice");
     refused("[[[[[[[[[[[[[[[[[[[[[[[[0]]]]]]]]]]]]]]]]]]]]]]]]", "f", "deep");
 }
 
-static void long_and_foreign_texts_fit_or_are_cut(void **state)
+static void long_texts_are_cut(void **state)
 {
     (void)state;
     struct state_file f;
@@ -89,10 +90,10 @@ static void long_and_foreign_texts_fit_or_are_cut(void **state)
     assert_true(str_is_utf8(str_c(f.provider)));
     assert_int_equal(strncmp(f.provider, "a provider whose name is lo", 27), 0);
     assert_string_equal(f.positions[0].symbol.name, "ETH-USD");
-    /* More than a state file can be. */
-    AUTO_BUF struct buf vast = BUF_INIT(STATEFILE_MAX_BYTES + 64);
+    /* Larger than the limit of a state file. */
+    AUTO_BUF struct buf vast = BUF_INIT(STATE_FILE_MAX_BYTES + 64);
     buf_add_c(&vast, "{\"note\": \"");
-    while (vast.len <= STATEFILE_MAX_BYTES) {
+    while (vast.len <= STATE_FILE_MAX_BYTES) {
         buf_add_c(&vast, "0123456789abcdef");
     }
     buf_add_c(&vast, "\"}");
@@ -103,12 +104,12 @@ static void long_and_foreign_texts_fit_or_are_cut(void **state)
 
 /* ---------------------------------------------------------------- writing */
 
-static void what_is_not_known_is_null(void **state)
+static void unknown_values_are_null(void **state)
 {
     (void)state;
     struct state_file f = {0};
     struct state_file again;
-    AUTO_BUF struct buf text = BUF_INIT(STATEFILE_MAX_BYTES);
+    AUTO_BUF struct buf text = BUF_INIT(STATE_FILE_MAX_BYTES);
     state_file_text(&f, &text);
     assert_non_null(strstr(text.data, "\"initialized\": false"));
     assert_non_null(strstr(text.data, "\"created_at\": null"));
@@ -117,7 +118,7 @@ static void what_is_not_known_is_null(void **state)
     assert_int_equal(again.created_us, 0);
 }
 
-/* A position that nothing protects risks an amount that nobody can tell. */
+/* The risk of a position without a stop is unknown. */
 static void a_position_without_a_bracket_is_written(void **state)
 {
     (void)state;
@@ -152,7 +153,7 @@ static void a_position_without_a_bracket_is_written(void **state)
     engine_free(engine);
 }
 
-static void every_field_that_matters_is_news(void **state)
+static void a_change_of_any_relevant_field_is_detected(void **state)
 {
     (void)state;
     struct state_file a = {0};
@@ -160,11 +161,11 @@ static void every_field_that_matters_is_news(void **state)
     (void)str_copy(STR_LIT("BTC-USD"), a.positions[0].symbol.name,
                    sizeof(a.positions[0].symbol.name));
     struct state_file b = a;
-    assert_false(state_file_is_news(&a, &b));
+    assert_false(state_file_differs(&a, &b));
 #define NEWS(field, other)                       \
     do {                                         \
         b.field = (other);                       \
-        assert_true(state_file_is_news(&a, &b)); \
+        assert_true(state_file_differs(&a, &b)); \
         b = a;                                   \
     } while (0)
     NEWS(position_count, 0);
@@ -185,7 +186,7 @@ static void every_field_that_matters_is_news(void **state)
 
 /* ---------------------------------------------------------------- importing */
 
-struct office {
+struct import_rig {
     struct settings settings;
     struct trading_store *store;
     struct state_file file;
@@ -194,7 +195,7 @@ struct office {
     struct err err;
 };
 
-static void office_open(struct office *o, const char *text)
+static void import_rig_open(struct import_rig *o, const char *text)
 {
     memset(o, 0, sizeof(*o));
     desk_settings(&o->settings);
@@ -203,13 +204,13 @@ static void office_open(struct office *o, const char *text)
     assert_int_equal(state_file_parse(str_c(text), "f", &o->file, &o->err), 0);
 }
 
-static int import(struct office *o)
+static int import(struct import_rig *o)
 {
     err_clear(&o->err);
     return state_file_import(&o->file, &o->options, o->store, &o->done, &o->err);
 }
 
-static bool is_untouched(const struct office *o)
+static bool is_untouched(const struct import_rig *o)
 {
     struct engine_state s;
     struct position p[POSITIONS_MAX];
@@ -218,7 +219,7 @@ static bool is_untouched(const struct office *o)
            paper_store_positions(o->store, p, POSITIONS_MAX, NULL) == 0;
 }
 
-static void accounts_that_cannot_be_change_nothing(void **state)
+static void impossible_accounts_change_nothing(void **state)
 {
     (void)state;
     static const char *const texts[] = {
@@ -232,8 +233,8 @@ static void accounts_that_cannot_be_change_nothing(void **state)
         "\"entry_price\": 80000000000}]}",
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
-        struct office o;
-        office_open(&o, texts[i]);
+        struct import_rig o;
+        import_rig_open(&o, texts[i]);
         int rc = import(&o);
         if (rc != -ERR_STATEFILE_DAMAGED) {
             print_error("%s: %d %s\n", texts[i], rc, o.err.context);
@@ -244,19 +245,19 @@ static void accounts_that_cannot_be_change_nothing(void **state)
     }
 }
 
-static void ids_that_no_venue_takes_are_replaced(void **state)
+static void invalid_ids_are_replaced(void **state)
 {
     (void)state;
-    struct office o;
-    office_open(&o, "{\"active_positions\": ["
-                    "{\"symbol\": \"A\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
-                    " \"order_id\": \"no blanks\"},"
-                    "{\"symbol\": \"B\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
-                    " \"order_id\": \"longer-than-the-id-of-an-order-can-ever-be-at-a-venue\"},"
-                    "{\"symbol\": \"C\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
-                    " \"order_id\": \"fine-7\"},"
-                    "{\"symbol\": \"D\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
-                    " \"order_id\": \"fine-7\"}]}");
+    struct import_rig o;
+    import_rig_open(&o, "{\"active_positions\": ["
+                        "{\"symbol\": \"A\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
+                        " \"order_id\": \"no blanks\"},"
+                        "{\"symbol\": \"B\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
+                        " \"order_id\": \"longer-than-the-id-of-an-order-can-ever-be-at-a-venue\"},"
+                        "{\"symbol\": \"C\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
+                        " \"order_id\": \"fine-7\"},"
+                        "{\"symbol\": \"D\", \"side\": \"long\", \"size\": 1, \"entry_price\": 2,"
+                        " \"order_id\": \"fine-7\"}]}");
     assert_int_equal(import(&o), 0);
     struct position p[POSITIONS_MAX];
     assert_int_equal(position_table_list(o.store, p, POSITIONS_MAX, NULL), 4);
@@ -292,18 +293,18 @@ static int fail_at(const char *what, void *userdata)
     return --*left == 0 ? -ERR_DB_FULL : 0;
 }
 
-/* An order of ours and one that only the venue knows: an import has to be told to cancel them, and
- * a disk that fails at any of its writes leaves both alive. */
+/* An order of the bot and one that only the venue knows: an import must be told to cancel them, and
+ * a write that fails at any point leaves both alive. */
 static void open_orders_are_cancelled_by_an_import(void **state)
 {
     (void)state;
     bool done = false;
     for (int at = 1; !done; at++) {
-        struct office o;
+        struct import_rig o;
         struct order order;
         struct order ours = order_of("nd-1-1");
         struct order theirs = order_of("nd-1-2");
-        office_open(&o, "{\"total_trades\": 3}");
+        import_rig_open(&o, "{\"total_trades\": 3}");
         assert_int_equal(order_table_write(o.store, &ours, NULL), 0);
         assert_int_equal(paper_store_write_order(o.store, &ours, NULL), 0);
         assert_int_equal(paper_store_write_order(o.store, &theirs, NULL), 0);
@@ -327,15 +328,15 @@ static void open_orders_are_cancelled_by_an_import(void **state)
     }
 }
 
-/* A file does not lift a stop that somebody set, and a tripped breaker stays tripped. */
-static void a_state_that_stands_is_not_lifted(void **state)
+/* An import does not lift an emergency stop, and a tripped breaker stays tripped. */
+static void an_active_state_is_not_lifted(void **state)
 {
     (void)state;
     static const enum trading_state stands[] = {TRADING_ACTIVE, TRADING_PAUSED, TRADING_EMERGENCY};
     for (size_t i = 0; i < COUNT_OF(stands); i++) {
-        struct office o;
+        struct import_rig o;
         struct engine_state s;
-        office_open(&o, "{}");
+        import_rig_open(&o, "{}");
         assert_int_equal(import(&o), 0);
         assert_int_equal(state_table_load(o.store, &s, NULL), 0);
         s.state = stands[i];
@@ -353,16 +354,16 @@ static void a_state_that_stands_is_not_lifted(void **state)
     }
 }
 
-static void a_table_that_is_gone_stops_an_import(void **state)
+static void a_missing_table_fails_an_import(void **state)
 {
     (void)state;
     static const char *const tables[] = {
         "engine_state",    "positions",   "orders",      "paper_orders",
         "paper_positions", "paper_fills", "paper_state", "fills"};
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        struct office o;
+        struct import_rig o;
         char sql[96];
-        office_open(&o, "{\"active_positions\": [{" HELD "}]}");
+        import_rig_open(&o, "{\"active_positions\": [{" HELD "}]}");
         (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO gone", tables[i]);
         assert_int_equal(db_run(o.store->db, sql, DB_NO_VALUES, NULL), 0);
         assert_true(import(&o) < 0);
@@ -374,8 +375,8 @@ static void a_table_that_is_gone_stops_an_import(void **state)
     }
 }
 
-/* The next export of an imported breaker still says why. */
-static void a_tripped_breaker_comes_back(void **state)
+/* The next export of an imported tripped breaker still has the reason. */
+static void a_tripped_breaker_is_imported(void **state)
 {
     (void)state;
     struct flight f;
@@ -397,14 +398,13 @@ static void a_tripped_breaker_comes_back(void **state)
     flight_close(&f);
 }
 
-UNIT_GROUP(state_file_odd, cmocka_unit_test(each_field_is_refused_where_it_stands),
-           cmocka_unit_test(long_and_foreign_texts_fit_or_are_cut),
-           cmocka_unit_test(what_is_not_known_is_null),
+UNIT_GROUP(state_file_odd, cmocka_unit_test(each_invalid_field_is_reported_with_its_position),
+           cmocka_unit_test(long_texts_are_cut), cmocka_unit_test(unknown_values_are_null),
            cmocka_unit_test(a_position_without_a_bracket_is_written),
-           cmocka_unit_test(every_field_that_matters_is_news),
-           cmocka_unit_test(accounts_that_cannot_be_change_nothing),
-           cmocka_unit_test(ids_that_no_venue_takes_are_replaced),
+           cmocka_unit_test(a_change_of_any_relevant_field_is_detected),
+           cmocka_unit_test(impossible_accounts_change_nothing),
+           cmocka_unit_test(invalid_ids_are_replaced),
            cmocka_unit_test(open_orders_are_cancelled_by_an_import),
-           cmocka_unit_test(a_state_that_stands_is_not_lifted),
-           cmocka_unit_test(a_table_that_is_gone_stops_an_import),
-           cmocka_unit_test(a_tripped_breaker_comes_back))
+           cmocka_unit_test(an_active_state_is_not_lifted),
+           cmocka_unit_test(a_missing_table_fails_an_import),
+           cmocka_unit_test(a_tripped_breaker_is_imported))

@@ -1,5 +1,5 @@
 /*
- * The step itself: that it allocates nothing, and the small parts beside it.
+ * The step itself: it allocates nothing; and its small helpers.
  */
 #include "../../../src/engine/percentile.h"
 #include "desk.h"
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Allocations are counted by standing in for the C library's allocator, or where a sanitizer stands
- * there already, by its hook. */
+/* Counts allocations by replacing the C library's allocator, or with the hook of a sanitizer that
+ * already replaces it. */
 static _Atomic int64_t allocations;
 static _Thread_local bool counting;
 
@@ -76,13 +76,13 @@ static void a_step_allocates_nothing(void **state)
 {
     (void)state;
     count_allocations();
-    void *(*volatile take)(size_t) = malloc; /* else the compiler leaves it out */
+    void *(*volatile take)(size_t) = malloc; /* volatile, or the compiler removes the call */
     counting = true;
     void *probe = take(10);
     counting = false;
     assert_non_null(probe);
     free(probe);
-    assert_int_equal(allocations, 1); /* the counter counts */
+    assert_int_equal(allocations, 1); /* the counter works */
 
     struct settings settings;
     desk_settings(&settings);
@@ -103,7 +103,7 @@ static void a_step_allocates_nothing(void **state)
         now.market_us = (minute + 1) * USEC_PER_MIN;
         now.mono_us += USEC_PER_SEC;
         struct request request = {.id = minute + 1, .kind = REQUEST_CLOSE};
-        if (minute % 1000 == 999) { /* rules that match, and at last one that is wrong */
+        if (minute % 1000 == 999) { /* rules that match, and finally an invalid one */
             request.kind = REQUEST_RULE_ADD;
             (void)snprintf(request.text, sizeof(request.text),
                            "favour\nrsi14@1h >= %d or not side == %s\nwhy", minute / 1000,
@@ -127,7 +127,7 @@ static void a_step_allocates_nothing(void **state)
     engine_free(engine);
 }
 
-/* ---------------------------------------------------------------- by hand, step by step */
+/* ---------------------------------------------------------------- step by step */
 
 struct bench {
     struct engine *engine;
@@ -164,7 +164,7 @@ static void bench_free(struct bench *b)
     free(b);
 }
 
-/* Inputs are used up. */
+/* The inputs are cleared after the step. */
 static void bench_step(struct bench *b, int64_t second)
 {
     struct engine_now now = {.market_us = second * USEC_PER_SEC,
@@ -181,8 +181,8 @@ static struct venue_report *bench_report(struct bench *b, enum order_state state
     return r;
 }
 
-/* An entry that rests when trading is paused is cancelled until the venue says that it is gone, at
- * most every two seconds, and not left to fill because one word got lost. */
+/* When trading is paused, a resting entry is cancelled repeatedly, at most every two seconds, until
+ * the venue confirms: a lost call must not let it fill. */
 static void a_lost_cancellation_is_repeated(void **state)
 {
     (void)state;
@@ -205,7 +205,7 @@ static void a_lost_cancellation_is_repeated(void **state)
     bench_free(b);
 }
 
-/* "Filled" without the fills that make it so is not the end: it is asked for again. */
+/* FILLED without the matching fills is not final: the order is queried again. */
 static void a_final_state_waits_for_its_fills(void **state)
 {
     (void)state;
@@ -231,7 +231,7 @@ static void a_final_state_waits_for_its_fills(void **state)
     bench_free(b);
 }
 
-/* A loss that is open moves around its limit; the breaker does not flap with it. */
+/* An open loss moves around its limit; the breaker does not flap. */
 static void the_breaker_holds_until_the_next_day(void **state)
 {
     (void)state;
@@ -255,7 +255,7 @@ static void p99_of_known_durations(void **state)
     }
     assert_true(percentile_p99(&p) >= 98900 && percentile_p99(&p) <= 99100 * 9 / 8);
     for (int i = 0; i < PERCENTILE_SAMPLES; i++) {
-        percentile_push(&p, 500); /* the old ones are gone */
+        percentile_push(&p, 500); /* the old ones have dropped out */
     }
     assert_true(percentile_p99(&p) >= 500 && percentile_p99(&p) <= 570);
     percentile_push(&p, -5);
@@ -281,7 +281,8 @@ static void series_bytes_are_checked(void **state)
     for (size_t i = 24; i < size; i += 97) {
         char was = bytes[i];
         bytes[i] = (char)0xff;
-        (void)engine_series_load(engine, bytes, size); /* any answer, no harm: ASan watches */
+        (void)engine_series_load(engine, bytes,
+                                 size); /* any result is allowed; ASan detects errors */
         bytes[i] = was;
     }
     engine_free(engine);

@@ -1,6 +1,6 @@
 /*
- * The kill switch and the emergency stop: at once, after a crash, with a disk that fails, and with
- * positions that the bot did not open, or that are not there any more.
+ * The kill switch and the emergency stop: immediate, after a crash, with a failing disk, with
+ * foreign positions, and with positions that have vanished.
  */
 #include "../../../src/store/row.h"
 #include "desk.h"
@@ -18,7 +18,7 @@ static void kill_switch(struct desk *desk)
     shared_halt(&desk->shared);
 }
 
-/* What the venue has under way or holds, from its own book. */
+/* Whether the venue's own book holds no position and no order. */
 static bool venue_is_flat(const struct desk *desk)
 {
     const struct paper_book *book = &driver_paper(desk->driver)->book;
@@ -32,9 +32,9 @@ static void settle(struct desk *desk, int seconds)
     }
 }
 
-/* ---------------------------------------------------------------- too late */
+/* ---------------------------------------------------------------- expired requests */
 
-static void a_request_that_is_too_old_is_refused(void **state)
+static void an_expired_request_is_refused(void **state)
 {
     (void)state;
     struct desk desk;
@@ -44,21 +44,21 @@ static void a_request_that_is_too_old_is_refused(void **state)
     struct request r = {.id = 900,
                         .kind = REQUEST_CLOSE,
                         .deadline_mono_us = clock_mono_us(&desk.clock.clock) + 10 * USEC_PER_SEC};
-    clock_fake_advance(&desk.clock, 11 * USEC_PER_SEC); /* the engine stood still */
+    clock_fake_advance(&desk.clock, 11 * USEC_PER_SEC); /* the engine was not running */
     assert_int_equal(desk_ask_again(&desk, &r), ERR_ENGINE_EXPIRED);
     assert_int_equal(desk_snapshot(&desk)->position_count, positions);
     struct db_rows *rows = NULL;
     assert_int_equal(db_query(desk.store->db, "SELECT 1 FROM engine_requests WHERE id = 900",
                               DB_NO_VALUES, &rows, NULL),
                      0);
-    assert_int_equal(db_next(rows, NULL), 0); /* as if it had never come */
+    assert_int_equal(db_next(rows, NULL), 0); /* as if it had never been sent */
     db_rows_free(rows);
     r.deadline_mono_us = clock_mono_us(&desk.clock.clock) + 10 * USEC_PER_SEC;
     assert_int_equal(desk_ask_again(&desk, &r), ERR_NONE);
     desk_close(&desk);
 }
 
-/* ---------------------------------------------------------------- the flag alone */
+/* ---------------------------------------------------------------- the kill switch alone */
 
 static void the_kill_switch_opens_nothing(void **state)
 {
@@ -82,7 +82,7 @@ static void the_kill_switch_opens_nothing(void **state)
     desk_close(&desk);
 }
 
-/* Nobody's request has to arrive: a stop does not depend on the asker's disk or queue. */
+/* No request arrives: a stop does not depend on the requester's disk or queue. */
 static void the_kill_switch_stops_without_a_request(void **state)
 {
     (void)state;
@@ -100,7 +100,7 @@ static void the_kill_switch_stops_without_a_request(void **state)
     assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
     assert_string_equal(desk_snapshot(&desk)->state_reason,
                         "emergency stop by alice, verified flat");
-    /* The flag is gone with the process, the stop is not. */
+    /* The kill switch was lost with the process, the stop was not. */
     shared_halt_clear(&desk.shared, shared_halt_generation(&desk.shared));
     desk_restart(&desk);
     settle(&desk, 3);
@@ -110,8 +110,8 @@ static void the_kill_switch_stops_without_a_request(void **state)
     desk_close(&desk);
 }
 
-/* Sets the kill switch while a request is written: after the step has read it, before what the step
- * answered is shipped. */
+/* Sets the kill switch while a request is written: after the step has read it, before its outputs
+ * are shipped. */
 static int halting(const char *what, void *userdata)
 {
     struct desk *desk = userdata;
@@ -121,7 +121,7 @@ static int halting(const char *what, void *userdata)
     return 0;
 }
 
-static void a_halt_while_the_last_one_is_cleared_stays(void **state)
+static void a_halt_during_a_clear_stays(void **state)
 {
     (void)state;
     struct desk desk;
@@ -139,10 +139,10 @@ static void a_halt_while_the_last_one_is_cleared_stays(void **state)
     desk_close(&desk);
 }
 
-/* ---------------------------------------------------------------- a disk that fails */
+/* ---------------------------------------------------------------- a failing disk */
 
 struct disk {
-    const char *fails; /* statements that contain this; NULL: none */
+    const char *fails; /* statements that contain this text fail; NULL: none */
 };
 
 static int failing(const char *what, void *userdata)
@@ -151,7 +151,7 @@ static int failing(const char *what, void *userdata)
     return disk->fails != NULL && strstr(what, disk->fails) != NULL ? -ERR_DB_FULL : 0;
 }
 
-/* Runs until an entry waits for the disk, which takes everything but orders. */
+/* Runs until an entry waits for the disk, which accepts everything but orders. */
 static void hold_an_entry(struct desk *desk, struct disk *disk)
 {
     *disk = (struct disk){.fails = "INTO orders"};
@@ -165,7 +165,7 @@ static void hold_an_entry(struct desk *desk, struct disk *disk)
                         "nothing opens or closes: trading.db cannot be written");
 }
 
-static void never_left(struct desk *desk)
+static void assert_never_sent(struct desk *desk)
 {
     assert_true(venue_is_flat(desk));
     assert_int_equal(desk_snapshot(desk)->fills, 0);
@@ -177,7 +177,7 @@ static void never_left(struct desk *desk)
     assert_int_equal(desk_snapshot(desk)->unknown_orders, 0);
 }
 
-static void an_entry_that_the_kill_switch_overtook_stays(void **state)
+static void an_entry_overtaken_by_the_kill_switch_is_not_sent(void **state)
 {
     (void)state;
     struct desk desk;
@@ -190,13 +190,13 @@ static void an_entry_that_the_kill_switch_overtook_stays(void **state)
                         "halted, closing waits: trading.db cannot be written");
     disk.fails = NULL;
     settle(&desk, 20);
-    never_left(&desk);
+    assert_never_sent(&desk);
     assert_true(desk_snapshot(&desk)->verified_flat);
     desk_close(&desk);
 }
 
-/* What was decided before the disk was full for a minute is not traded after it. */
-static void an_entry_that_waited_long_stays(void **state)
+/* A decision from before a minute of a full disk is not traded after it. */
+static void an_entry_delayed_by_the_disk_is_not_sent(void **state)
 {
     (void)state;
     struct desk desk;
@@ -206,7 +206,7 @@ static void an_entry_that_waited_long_stays(void **state)
     assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_DISK);
     disk.fails = NULL;
     settle(&desk, 20);
-    never_left(&desk);
+    assert_never_sent(&desk);
     assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
     desk_close(&desk);
 }
@@ -217,7 +217,7 @@ static void rename_table(struct desk *desk, const char *sql)
     assert_int_equal(db_run(desk->store->db, sql, DB_NO_VALUES, &err), 0);
 }
 
-static void a_request_outlives_a_read_that_fails(void **state)
+static void a_request_survives_a_failed_read(void **state)
 {
     (void)state;
     struct desk desk;
@@ -233,7 +233,7 @@ static void a_request_outlives_a_read_that_fails(void **state)
     desk_close(&desk);
 }
 
-/* ---------------------------------------------------------------- what is not ours */
+/* ---------------------------------------------------------------- foreign positions */
 
 static struct position held_elsewhere(const struct desk *desk, enum side side)
 {
@@ -259,7 +259,7 @@ static void write_at_venue(struct desk *desk, const struct position *positions, 
     desk_restart(desk);
 }
 
-static void what_the_bot_did_not_open_is_closed(void **state)
+static void foreign_positions_are_closed(void **state)
 {
     (void)state;
     for (int side = SIDE_LONG; side <= SIDE_SHORT; side++) {
@@ -271,7 +271,7 @@ static void what_the_bot_did_not_open_is_closed(void **state)
         struct position p = held_elsewhere(&desk, (enum side)side);
         write_at_venue(&desk, &p, 1);
         desk_run(&desk, 600);
-        /* It is not touched, and nothing is opened beside it. */
+        /* It is not touched, and nothing is opened in its symbol. */
         const struct snapshot *s = desk_snapshot(&desk);
         assert_int_equal(s->state, TRADING_ACTIVE);
         assert_int_equal(s->foreign_count, 1);
@@ -294,9 +294,9 @@ static void what_the_bot_did_not_open_is_closed(void **state)
     }
 }
 
-/* Closed by hand, or turned around, behind our back: the stop still ends flat, without a flood of
- * orders on the way. */
-static void what_is_gone_leaves_the_books(void **state)
+/* A position that someone else closed or reversed: the stop still ends flat, without a flood of
+ * orders. */
+static void vanished_positions_leave_the_books(void **state)
 {
     (void)state;
     for (int turned = 0; turned < 2; turned++) {
@@ -315,7 +315,7 @@ static void what_is_gone_leaves_the_books(void **state)
         uint64_t orders = desk_snapshot(&desk)->orders;
         assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
         settle(&desk, 10);
-        assert_false(desk_snapshot(&desk)->verified_flat); /* one listing is not believed */
+        assert_false(desk_snapshot(&desk)->verified_flat); /* a single listing is not accepted */
         settle(&desk, 40);
         assert_true(venue_is_flat(&desk));
         assert_true(desk_snapshot(&desk)->verified_flat);
@@ -336,8 +336,8 @@ static void what_is_gone_leaves_the_books(void **state)
     }
 }
 
-/* Flat is what the venue lists now, not what it listed once. */
-static void what_turns_up_after_the_stop_is_closed_too(void **state)
+/* Flat means that the venue lists nothing now, not that it listed nothing once. */
+static void positions_that_appear_after_the_stop_are_closed(void **state)
 {
     (void)state;
     struct desk desk;
@@ -345,7 +345,7 @@ static void what_turns_up_after_the_stop_is_closed_too(void **state)
     assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
     settle(&desk, 3);
     assert_true(desk_snapshot(&desk)->verified_flat);
-    /* Into its book while it runs: what a person did on the venue's own page. */
+    /* Directly into the venue's running book, like a manual trade on its website. */
     struct paper *paper = (struct paper *)(uintptr_t)driver_paper(desk.driver);
     paper->book.positions[paper->book.position_count++] = held_elsewhere(&desk, SIDE_LONG);
     settle(&desk, 60);
@@ -358,13 +358,13 @@ static void what_turns_up_after_the_stop_is_closed_too(void **state)
     desk_close(&desk);
 }
 
-UNIT_GROUP(stop, cmocka_unit_test(a_request_that_is_too_old_is_refused),
+UNIT_GROUP(stop, cmocka_unit_test(an_expired_request_is_refused),
            cmocka_unit_test(the_kill_switch_opens_nothing),
            cmocka_unit_test(the_kill_switch_stops_without_a_request),
-           cmocka_unit_test(a_halt_while_the_last_one_is_cleared_stays),
-           cmocka_unit_test(an_entry_that_the_kill_switch_overtook_stays),
-           cmocka_unit_test(an_entry_that_waited_long_stays),
-           cmocka_unit_test(a_request_outlives_a_read_that_fails),
-           cmocka_unit_test(what_the_bot_did_not_open_is_closed),
-           cmocka_unit_test(what_is_gone_leaves_the_books),
-           cmocka_unit_test(what_turns_up_after_the_stop_is_closed_too))
+           cmocka_unit_test(a_halt_during_a_clear_stays),
+           cmocka_unit_test(an_entry_overtaken_by_the_kill_switch_is_not_sent),
+           cmocka_unit_test(an_entry_delayed_by_the_disk_is_not_sent),
+           cmocka_unit_test(a_request_survives_a_failed_read),
+           cmocka_unit_test(foreign_positions_are_closed),
+           cmocka_unit_test(vanished_positions_leave_the_books),
+           cmocka_unit_test(positions_that_appear_after_the_stop_are_closed))

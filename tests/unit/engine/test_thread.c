@@ -1,5 +1,6 @@
 /*
- * The thread with its crossing used from this one, as ops does; ThreadSanitizer runs it too.
+ * The engine thread, with its shared state used from this thread as ops does; ThreadSanitizer runs
+ * it too.
  */
 #include "base/log.h"
 #include "desk.h"
@@ -48,7 +49,7 @@ static void push(struct shared *c, int64_t id, enum request_kind kind)
     assert_int_equal(write(c->requests_fd, &one, sizeof(one)), (ssize_t)sizeof(one));
 }
 
-static void serves_another_thread(void **state)
+static void the_engine_serves_another_thread(void **state)
 {
     (void)state;
     log_set_sink(silent, NULL);
@@ -104,4 +105,4 @@ static void serves_another_thread(void **state)
     engine_thread_stop(NULL);
 }
 
-UNIT_GROUP(thread, cmocka_unit_test(serves_another_thread))
+UNIT_GROUP(thread, cmocka_unit_test(the_engine_serves_another_thread))
