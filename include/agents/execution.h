@@ -1,10 +1,10 @@
 /*
- * execution.h: where the stop and the target of an entry go.
+ * execution.h: the prices of the stop and the target of an entry.
  *
  *     struct bracket bracket = execution_bracket(&settings, SIDE_LONG, price);
  *
- * stop_pct against the entry, target_pct with it (2 % and 4 % at the defaults). A price that is
- * not valid gives a bracket that is not valid. Thread: any (pure).
+ * The stop is stop_pct away from the price on the losing side, the target target_pct on the winning
+ * side (2 % and 4 % by default). An invalid price gives an invalid bracket. Thread: any (pure).
  */
 #pragma once
 

@@ -1,16 +1,15 @@
 /*
- * features.h: the row of numbers that the Predict agent asks its model about, and that `nightdesk
- * train` teaches a model with: one function for both.
+ * features.h: the row of numbers from which a model predicts. The Predict agent and `nightdesk
+ * train` use the same function.
  *
  *     double row[FEATURE_COUNT];
  *     features_row(&series, row);                      // NaN: not known yet
  *     model_predict(model, row, FEATURE_COUNT, &p, err);
  *
- * "base" is the series' decision frame; the 15m and 1h frames stand beside it. Every number is a
- * ratio, so that a model learns of shapes and not of price levels; closed bars only, so a row never
- * tells of a bar that is still being built.
- * Invariants: pure; the same series gives the same bits; O(1), no allocation. What a row means is
- * told by its hash: a model carries that of the rows it was trained on.
+ * "base" is the series' decision frame; "m15" and "h1" are the 15m and 1h frames. Every number is a
+ * ratio, so a model does not learn price levels. Only closed bars are used, never the live one.
+ * Invariants: pure; the same series gives the same bits; O(1), no allocation. features_hash()
+ * identifies the meaning of a row; a model carries the hash of the rows that it was trained on.
  * Thread: any.
  */
 #pragma once
@@ -53,9 +52,9 @@ enum feature {
 };
 
 #define FEATURES_HASH_SIZE 17
-#define FEATURES_VERSION   1 /* counted up when a number of the row comes to mean something else */
+#define FEATURES_VERSION   1 /* incremented when the meaning of a number changes */
 
-/* NaN where it is not known yet. */
+/* NaN where a number is not known yet. */
 void features_row(const struct series *series, double ret[FEATURE_COUNT]);
 const char *feature_name(enum feature feature); /* "base_rsi14" */
 /* Sixteen hexadecimal digits that change with the names, their order and FEATURES_VERSION. */

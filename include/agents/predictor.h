@@ -1,17 +1,17 @@
 /*
- * predictor.h: a model that `nightdesk train` stored, checked to fit the features of this program.
+ * predictor.h: a model stored by `nightdesk train` and checked to fit the features of this program.
  *
  *     AUTO_PREDICTOR struct predictor *predictor = NULL;
  *     if ((rc = predictor_load("model.json", &predictor, err)) < 0 ||
- *         (rc = predictor_check_step(predictor, step_us, err)) < 0) say so and trade without;
+ *         (rc = predictor_check_step(predictor, step_us, err)) < 0) report it and trade without;
  *     double up;
  *     if (predictor_ask(predictor, &series, &up)) vote(up > .5, fabs(up - .5) * 2);
  *
- * A model is refused unless it has one class, reads exactly FEATURE_COUNT numbers and carries the
- * features_hash() of this program and the timeframe of its bars: numbers that mean something else
- * give confident nonsense.
- * Invariants: never changed after it was loaded; asking is pure, and allocates nothing.
- * Thread: any; one predictor may be asked by many at once.
+ * A model is refused unless it has one class, reads exactly FEATURE_COUNT numbers, and carries the
+ * features_hash() of this program and the timeframe of its bars. Features with another meaning
+ * would give wrong predictions with high confidence. Invariants: never changed after it was loaded;
+ * predictor_ask is pure and allocates nothing. Thread: any; one predictor may be asked by many at
+ * once.
  */
 #pragma once
 
@@ -23,14 +23,14 @@
 
 #define PREDICTOR_HASH_SIZE 65
 
-/* Where a model comes from, as its file says. */
+/* The origin of a model, from its file. */
 struct predictor_origin {
-    bool known; /* false: a model from before this was written; the rest is empty */
+    bool known; /* false: an older model without an origin; the other fields are empty */
     struct symbol symbol;
-    char market[32];       /* "recorded", or "simulated:SEED" of a made-up one */
-    int64_t train_from_us; /* when its first row was known */
-    int64_t train_to_us;   /* and its last */
-    int64_t seen_to_us;    /* the last close that a label of its rows looked at */
+    char market[32];       /* "recorded", or "simulated:SEED" */
+    int64_t train_from_us; /* time of the first training row */
+    int64_t train_to_us;   /* time of the last training row */
+    int64_t seen_to_us;    /* the last close that a training label depends on */
     int64_t test_from_us;
     int64_t test_to_us;
     char data_hash[PREDICTOR_HASH_SIZE];
@@ -38,9 +38,9 @@ struct predictor_origin {
 
 struct predictor;
 
-/* ERR_MODEL_UNFIT when it was not made for these features; errors of model_load() else. */
+/* ERR_MODEL_UNFIT when the model was not trained on these features; or an error of model_load(). */
 int predictor_load(const char *path, struct predictor **ret, struct err *err);
-/* ERR_MODEL_UNFIT when candles of this step are decided on in another timeframe than its own. */
+/* ERR_MODEL_UNFIT when the decision frame for this step is not the model's timeframe. */
 int predictor_check_step(const struct predictor *predictor, int64_t step_us, struct err *err);
 void predictor_free(struct predictor *predictor);
 
@@ -50,8 +50,8 @@ static inline void predictor_cleanup(struct predictor **slot)
 }
 #define AUTO_PREDICTOR AUTO(predictor_cleanup)
 
-/* *ret_up: the probability, 0..1, that the close is higher `horizon` bars from here. False, for
- * a neutral vote: no predictor (NULL), bars of another timeframe, or too little history yet. */
+/* *ret_up: the probability, 0..1, that the close `horizon` bars later is higher. False without a
+ * prediction: no predictor (NULL), bars of another timeframe, or too little history yet. */
 bool predictor_ask(const struct predictor *predictor, const struct series *series, double *ret_up);
 
 enum timeframe predictor_timeframe(const struct predictor *predictor); /* of its base bars */

@@ -1,26 +1,27 @@
 #include "agents/agent.h"
 
+#include "agent_run.h"
 #include "base/check.h"
-#include "eight.h"
 
 static const struct agent agents[] = {
     {"data_sync", STANCE_SILENT, data_sync_run,
-     "Are 200 bars of 5m, 15m and 1h, ticker and order book there, fresh and sane?"},
+     "Checks that 200 bars of 5m, 15m and 1h, ticker and order book are complete, fresh and sane."},
     {"quant_analyst", STANCE_SILENT, quant_analyst_run,
      "Reads RSI 14 at 70/30, MACD 12/26/9, Bollinger bands 20/2, and the regime of the market."},
     {"predict", STANCE_FREE, predict_run,
      "Asks a trained tree model whether the price will be higher; neutral without one."},
-    {"bull", STANCE_LONG, side_agent_bull, "Makes the case for a rise."},
-    {"bear", STANCE_SHORT, side_agent_bear, "Makes the case for a fall: bull in the mirror."},
+    {"bull", STANCE_LONG, side_agent_bull, "Argues for a rising price."},
+    {"bear", STANCE_SHORT, side_agent_bear,
+     "Argues for a falling price; the mirror image of bull."},
     {"decision_core", STANCE_SILENT, decision_core_run,
-     "Weighs the votes by the regime into a score, and holds it against the threshold."},
+     "Weighs the votes by the regime into a score, and compares it with the threshold."},
     {"risk_audit", STANCE_SILENT, risk_audit_run,
-     "Sizes the order by risk and confidence, and vetoes what a limit forbids."},
+     "Sizes the order by risk and confidence, and vetoes it if a limit forbids it."},
     {"execution", STANCE_SILENT, execution_run,
      "Makes the order: a market entry with stop and target, or a close."},
 };
 
-_Static_assert(COUNT_OF(agents) <= VOTES_MAX, "a decision keeps every vote");
+_Static_assert(COUNT_OF(agents) <= VOTES_MAX, "a decision has space for every vote");
 
 const struct agent *agent_table(int *ret_count)
 {
@@ -63,7 +64,7 @@ void agent_run_all(struct context *context)
         vote->confidence = 0;
         vote->weight = 0;
         vote->reason_count = 0;
-        d->vote_count = (int)i; /* the votes of those before */
+        d->vote_count = (int)i; /* the votes of the agents before it */
         agents[i].run(context, vote);
     }
     d->vote_count = (int)COUNT_OF(agents);

@@ -1,6 +1,6 @@
-#include "eight.h"
+#include "agent_run.h"
 
-/* Each of the eight checks is worth as much as another. */
+/* The eight checks have equal weight. */
 #define POINTS (1.0 / 8)
 
 static double points(bool good)
@@ -8,16 +8,16 @@ static double points(bool good)
     return good ? POINTS : 0;
 }
 
-/* What is worse than what was found before stays. */
-static void find(struct context *context, bool good, enum flaw flaw)
+/* Records a flaw; the first one found is kept, so the checks run in order of severity. */
+static void check(struct context *context, bool good, enum flaw flaw)
 {
     if (!good && context->flaw == FLAW_NONE) {
         context->flaw = flaw;
     }
 }
 
-/* Bars that a frame has, of those it should have: full points for all, a share for some. A frame
- * that this series is too coarse for wants none. */
+/* Points for the bars of a frame, in proportion to DECISION_BARS. A frame finer than the decision
+ * frame is never built and gets full points. */
 static void check_bars(const struct context *context, enum timeframe tf, const char *name,
                        struct vote *vote)
 {
@@ -29,7 +29,7 @@ static void check_bars(const struct context *context, enum timeframe tf, const c
                  is_built ? POINTS * share : POINTS);
 }
 
-/* Bars that never came between the oldest and the newest of the decision frame. */
+/* Missing bars between the oldest and the newest bar of the decision frame. */
 static void check_gaps(struct context *context, struct vote *vote)
 {
     enum timeframe tf = series_decision_tf(context->series);
@@ -45,25 +45,25 @@ static void check_gaps(struct context *context, struct vote *vote)
         joined = newest->open_us - before->open_us == timeframe_us(tf);
     }
     agent_reason(vote, "gaps", (double)missing, 0, points(missing == 0));
-    find(context, joined, FLAW_GAP);
+    check(context, joined, FLAW_GAP);
 }
 
 static void check_candles(struct context *context, struct vote *vote)
 {
     const struct series *series = context->series;
-    find(context, series_ready(series), FLAW_COLD);
-    find(context, !series_suspect(series), FLAW_REFUSED);
+    check(context, series_ready(series), FLAW_COLD);
+    check(context, !series_suspect(series), FLAW_REFUSED);
     agent_reason(vote, "refused", (double)series_refused(series), 0,
                  points(!series_suspect(series)));
     check_gaps(context, vote);
-    find(context, context->now_us - series->updated_us <= SERIES_STALE_US, FLAW_STALE);
+    check(context, context->now_us - series->updated_us <= SERIES_STALE_US, FLAW_STALE);
 }
 
 static void check_quote(struct context *context, struct vote *vote)
 {
     const struct quote *q = context->quote;
     if (q == NULL) {
-        find(context, false, FLAW_NO_QUOTE);
+        check(context, false, FLAW_NO_QUOTE);
         return;
     }
     int64_t age_us = context->now_us - q->at_us;
@@ -78,10 +78,10 @@ static void check_quote(struct context *context, struct vote *vote)
     agent_reason(vote, "spread_pct", spread_pct, DECISION_SPREAD_MAX_PCT, points(narrow));
     agent_reason(vote, "depth", thinner.e8 > 0 ? dec_to_double(thinner) : 0, 0,
                  points(thinner.e8 > 0));
-    find(context, sane, FLAW_BAD_QUOTE);
-    find(context, fresh, FLAW_OLD_QUOTE);
-    find(context, narrow, FLAW_WIDE);
-    find(context, thinner.e8 > 0, FLAW_THIN);
+    check(context, sane, FLAW_BAD_QUOTE);
+    check(context, fresh, FLAW_OLD_QUOTE);
+    check(context, narrow, FLAW_WIDE);
+    check(context, thinner.e8 > 0, FLAW_THIN);
 }
 
 void data_sync_run(struct context *context, struct vote *vote)

@@ -1,9 +1,10 @@
-#include "eight.h"
+#include "agent_run.h"
 
 #include <stdio.h>
 
-/* In a trending market the one who speaks for the way the price goes weighs more; in a choppy one
- * the other (what went up comes back). The model that predicts takes part in each. */
+/* In a trending market the agent that argues for the direction of the price weighs more; in a
+ * choppy one the other does, since the price tends to revert. The model has the same weight in
+ * both. */
 struct weights {
     double with_drift;
     double against;
@@ -33,8 +34,9 @@ static double weight_of(const struct context *context, enum agent_stance stance)
     return 0;
 }
 
-/* Sum of (+long, -short) weight * confidence over the largest weight: one favoured agent that is
- * sure reaches 1, so every threshold below 1 can be met. */
+/* Sum of weight * confidence (positive for long, negative for short) over the largest weight. A
+ * single agent with the largest weight and confidence 1 reaches a score of 1, so every threshold
+ * below 1 can be reached. */
 static double weigh(const struct context *context)
 {
     struct decision *d = context->decision;
@@ -55,48 +57,48 @@ static double weigh(const struct context *context)
     return sum / largest;
 }
 
-static double cut(double score)
+static double clamp(double score)
 {
     return score > 1 ? 1 : score < -1 ? -1 : score;
 }
 
-static void set_vote(struct decision *d, const char *text)
+static void set_text(struct decision *d, const char *text)
 {
     (void)str_copy(str_c(text), d->veto_text, sizeof(d->veto_text));
 }
 
-/* A position against the market's new direction goes; one with it stays. */
-static void reconsider(struct context *context)
+/* Closes a position against the new direction; keeps one with it. */
+static void decide_on_position(struct context *context)
 {
     struct decision *d = context->decision;
     bool is_long = context->held->side == SIDE_LONG;
     if ((d->direction == DIRECTION_LONG) == is_long) {
-        set_vote(d, is_long ? "it is held long already, as the score wants"
+        set_text(d, is_long ? "it is held long already, as the score wants"
                             : "it is held short already, as the score wants");
-    } else if (context->waits != NULL) {
+    } else if (context->close_blocked != NULL) {
         (void)snprintf(d->veto_text, sizeof(d->veto_text), "it is held %s, and %s",
-                       side_name(context->held->side), context->waits);
+                       side_name(context->held->side), context->close_blocked);
     } else {
         execution_draft(context, &context->order);
         context->wants_order = true;
     }
 }
 
-/* Rules speak of entries only: what is held may always go. */
+/* Rules apply to entries only: a position may always be closed. */
 static void apply_rules(struct context *context)
 {
     struct decision *d = context->decision;
-    bool speaks = d->score > 0 || d->score < 0;
-    if (speaks && context->held == NULL && context->port->rules != NULL) {
+    bool has_side = d->score > 0 || d->score < 0;
+    if (has_side && context->held == NULL && context->port->rules != NULL) {
         context->port->rules(context->desk, context);
-        d->score = cut(d->score + context->bias);
+        d->score = clamp(d->score + context->bias);
     }
 }
 
 void decision_core_run(struct context *context, struct vote *vote)
 {
     struct decision *d = context->decision;
-    d->score = cut(weigh(context));
+    d->score = clamp(weigh(context));
     apply_rules(context);
     if (d->score >= d->threshold) {
         d->direction = DIRECTION_LONG;
@@ -105,11 +107,11 @@ void decision_core_run(struct context *context, struct vote *vote)
     }
     if (d->direction == DIRECTION_NONE) {
         if (!context->is_warm) {
-            set_vote(d,
+            set_text(d,
                      context->flaw == FLAW_COLD ? flaw_text(FLAW_COLD) : "the price does not move");
         }
     } else if (context->held != NULL) {
-        reconsider(context);
+        decide_on_position(context);
     } else {
         execution_draft(context, &context->order);
         context->wants_order = true;
@@ -117,7 +119,7 @@ void decision_core_run(struct context *context, struct vote *vote)
     double size = d->score < 0 ? -d->score : d->score;
     agent_reason(vote, "score", d->score, d->score < 0 ? -d->threshold : d->threshold, size);
     if (context->bias > 0 || context->bias < 0) {
-        agent_reason(vote, "rules", context->bias, 0, 0); /* in the score already */
+        agent_reason(vote, "rules", context->bias, 0, 0); /* already part of the score */
     }
     vote->direction = d->direction;
 }

@@ -1,6 +1,6 @@
 #include "agents/execution.h"
 
-#include "eight.h"
+#include "agent_run.h"
 
 static struct dec away(struct dec price, double percent, bool up)
 {

@@ -17,7 +17,7 @@ static const char *const names[FEATURE_COUNT] = {
 #undef X
 };
 
-/* sin(2 pi h / 24): the same bits on every machine, which libm does not promise. */
+/* sin(2 pi h / 24). A table, since libm may give different bits on another machine. */
 static const double sines[24] = {
     0.0,
     0.25881904510252074,
@@ -45,78 +45,78 @@ static const double sines[24] = {
     -0.25881904510252074,
 };
 
-/* What the rows of one frame are made of. */
-struct look {
+/* The data of one frame. */
+struct view {
     const struct frame *frame;
     const struct window *window;
     const struct bar *newest; /* NULL: none */
     double per_close;         /* 100 / close */
 };
 
-static struct look look_at(const struct series *series, enum timeframe tf)
+static struct view view_of(const struct series *series, enum timeframe tf)
 {
-    struct look look = {.frame = series_frame(series, tf), .window = series_window(series, tf)};
-    look.newest = window_at(look.window, 0);
-    look.per_close = look.newest != NULL ? 100 / look.newest->close : UNKNOWN;
-    return look;
+    struct view view = {.frame = series_frame(series, tf), .window = series_window(series, tf)};
+    view.newest = window_at(view.window, 0);
+    view.per_close = view.newest != NULL ? 100 / view.newest->close : UNKNOWN;
+    return view;
 }
 
-static double rsi_of(const struct look *look)
+static double rsi_of(const struct view *view)
 {
-    return rsi_ready(&look->frame->rsi) ? rsi_value(&look->frame->rsi) : UNKNOWN;
+    return rsi_ready(&view->frame->rsi) ? rsi_value(&view->frame->rsi) : UNKNOWN;
 }
 
-static double histogram_of(const struct look *look)
+static double histogram_of(const struct view *view)
 {
-    const struct macd *macd = &look->frame->macd;
-    return macd_ready(macd) ? macd_histogram(macd) * look->per_close : UNKNOWN;
+    const struct macd *macd = &view->frame->macd;
+    return macd_ready(macd) ? macd_histogram(macd) * view->per_close : UNKNOWN;
 }
 
-static double atr_of(const struct look *look)
+static double atr_of(const struct view *view)
 {
-    return atr_ready(&look->frame->atr) ? atr_value(&look->frame->atr) * look->per_close : UNKNOWN;
+    return atr_ready(&view->frame->atr) ? atr_value(&view->frame->atr) * view->per_close : UNKNOWN;
 }
 
-/* Where the newest close stands between the bands, and how far they are apart. */
-static void bands_of(const struct look *look, double *ret_place, double *ret_width)
+/* The position of the newest close between the bands, and the width of the bands. */
+static void bands_of(const struct view *view, double *ret_place, double *ret_width)
 {
     *ret_place = *ret_width = UNKNOWN;
-    if (!moments_ready(&look->frame->bands) || look->newest == NULL) {
+    if (!moments_ready(&view->frame->bands) || view->newest == NULL) {
         return;
     }
-    struct series_bands bands = series_bands(look->frame);
+    struct series_bands bands = series_bands(view->frame);
     double height = bands.upper - bands.lower;
     *ret_width = bands.width_pct;
-    *ret_place = height > 0 ? (look->newest->close - bands.lower) / height : UNKNOWN;
+    *ret_place = height > 0 ? (view->newest->close - bands.lower) / height : UNKNOWN;
 }
 
-/* The newest close against the one `bars` before it. */
-static double return_of(const struct look *look, int bars)
+/* The return of the newest close from the close `bars` before it. */
+static double return_of(const struct view *view, int bars)
 {
-    const struct bar *before = window_at(look->window, bars);
-    return before != NULL ? look->newest->close / before->close - 1 : UNKNOWN;
+    const struct bar *before = window_at(view->window, bars);
+    return before != NULL ? view->newest->close / before->close - 1 : UNKNOWN;
 }
 
-static double body_of(const struct look *look)
+static double body_of(const struct view *view)
 {
-    if (look->newest == NULL) {
+    if (view->newest == NULL) {
         return UNKNOWN;
     }
-    double range = look->newest->high - look->newest->low;
-    return range > 0 ? (look->newest->close - look->newest->open) / range : 0;
+    double range = view->newest->high - view->newest->low;
+    return range > 0 ? (view->newest->close - view->newest->open) / range : 0;
 }
 
-static double volume_of(const struct look *look)
+static double volume_of(const struct view *view)
 {
     double sum = 0;
     for (int back = 0; back < VOLUME_BARS; back++) {
-        const struct bar *bar = window_at(look->window, back);
+        const struct bar *bar = window_at(view->window, back);
         if (bar == NULL) {
             return UNKNOWN;
         }
         sum += bar->volume;
     }
-    return sum > 0 ? look->newest->volume * VOLUME_BARS / sum : UNKNOWN;
+    return sum > 0 ? view->newest->volume * VOLUME_BARS / sum : UNKNOWN;
 }
 
 static int hour_of(int64_t at_us)
@@ -127,7 +127,7 @@ static int hour_of(int64_t at_us)
 
 void features_row(const struct series *series, double ret[FEATURE_COUNT])
 {
-    struct look base = look_at(series, series_decision_tf(series));
+    struct view base = view_of(series, series_decision_tf(series));
     ret[FEATURE_BASE_RSI14] = rsi_of(&base);
     ret[FEATURE_BASE_MACD_HIST] = histogram_of(&base);
     ret[FEATURE_BASE_MACD] =
@@ -140,13 +140,13 @@ void features_row(const struct series *series, double ret[FEATURE_COUNT])
     ret[FEATURE_BASE_BODY] = body_of(&base);
     ret[FEATURE_BASE_VOLUME] = volume_of(&base);
 
-    struct look m15 = look_at(series, TF_15M);
+    struct view m15 = view_of(series, TF_15M);
     ret[FEATURE_M15_RSI14] = rsi_of(&m15);
     ret[FEATURE_M15_MACD_HIST] = histogram_of(&m15);
     bands_of(&m15, &ret[FEATURE_M15_BAND_PLACE], &ret[FEATURE_M15_BAND_WIDTH]);
     ret[FEATURE_M15_RETURN4] = return_of(&m15, 4);
 
-    struct look h1 = look_at(series, TF_1H);
+    struct view h1 = view_of(series, TF_1H);
     ret[FEATURE_H1_RSI14] = rsi_of(&h1);
     ret[FEATURE_H1_MACD_HIST] = histogram_of(&h1);
     bands_of(&h1, &ret[FEATURE_H1_BAND_PLACE], &ret[FEATURE_H1_BAND_WIDTH]);

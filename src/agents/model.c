@@ -31,7 +31,7 @@ void model_free(struct model *model)
     free(model);
 }
 
-void *model_room(void *items, size_t count, size_t *cap, size_t more, size_t item_size)
+void *model_reserve(void *items, size_t count, size_t *cap, size_t more, size_t item_size)
 {
     size_t need = count + more;
     ASSERT(need < INT32_MAX); /* indexes are 32 bits; the limits of the files are far below */
@@ -45,7 +45,7 @@ void *model_room(void *items, size_t count, size_t *cap, size_t more, size_t ite
     return moved;
 }
 
-/* Where the walk over a draft goes next, and whose child that is. */
+/* The next node or leaf in the walk over a draft, and its parent. */
 struct visit {
     int32_t at;
     int32_t parent; /* in the model; -1: the root */
@@ -73,7 +73,7 @@ static bool add_leaf(struct model *m, const struct model_draft *draft, bool *see
     size_t leaf = (size_t)~v->at;
     ASSERT(leaf < draft->leaf_count);
     if (seen[leaf]) {
-        return flaw(ret, "more than one way leads to leaf", (int64_t)leaf);
+        return flaw(ret, "more than one node points to leaf", (int64_t)leaf);
     }
     seen[leaf] = true;
     link_child(m, tree, v, ~(int32_t)m->leaf_count);
@@ -89,7 +89,7 @@ static bool add_node(struct model *m, const struct model_draft *draft, bool *see
 {
     ASSERT((size_t)v->at < draft->node_count);
     if (seen[v->at]) {
-        return flaw(ret, "more than one way leads to node", v->at);
+        return flaw(ret, "more than one node points to node", v->at);
     }
     const struct model_node *node = &draft->nodes[v->at];
     ASSERT(node->feature < m->features);
@@ -99,9 +99,8 @@ static bool add_node(struct model *m, const struct model_draft *draft, bool *see
     return true;
 }
 
-/* Walks the draft from its root and copies what it meets, so that what is not a tree (a cycle, a
- * shared node) is found by meeting something twice. The stack never holds more than one entry a
- * node and one. */
+/* Walks the draft from its root and copies it. A cycle or a shared node is detected when a node is
+ * reached twice. The stack never has more entries than nodes plus one. */
 static bool lay_out(struct model *m, const struct model_draft *draft, bool *seen,
                     struct visit *stack, struct model_tree *tree, struct model_flaw *ret)
 {
@@ -126,7 +125,7 @@ static bool lay_out(struct model *m, const struct model_draft *draft, bool *seen
     }
     for (size_t i = 0; draft->whole && i < draft->node_count; i++) {
         if (!seen[i]) {
-            return flaw(ret, "no way leads to node", (int64_t)i);
+            return flaw(ret, "no node points to node", (int64_t)i);
         }
     }
     return true;
@@ -135,19 +134,19 @@ static bool lay_out(struct model *m, const struct model_draft *draft, bool *seen
 bool model_add_tree(struct model *m, const struct model_draft *draft, struct model_flaw *ret)
 {
     ASSERT(draft->leaf_count > 0 && draft->group < m->classes);
-    m->trees = model_room(m->trees, m->tree_count, &m->tree_cap, 1, sizeof(*m->trees));
+    m->trees = model_reserve(m->trees, m->tree_count, &m->tree_cap, 1, sizeof(*m->trees));
     m->nodes =
-        model_room(m->nodes, m->node_count, &m->node_cap, draft->node_count, sizeof(*m->nodes));
-    m->leaves =
-        model_room(m->leaves, m->leaf_count, &m->leaf_cap, draft->leaf_count, sizeof(*m->leaves));
+        model_reserve(m->nodes, m->node_count, &m->node_cap, draft->node_count, sizeof(*m->nodes));
+    m->leaves = model_reserve(m->leaves, m->leaf_count, &m->leaf_cap, draft->leaf_count,
+                              sizeof(*m->leaves));
     struct model_tree tree = {
         .group = draft->group,
         .linear = draft->lines != NULL,
         .line_shift = (int32_t)m->line_count - (int32_t)m->leaf_count,
     };
     if (tree.linear) {
-        m->lines =
-            model_room(m->lines, m->line_count, &m->line_cap, draft->leaf_count, sizeof(*m->lines));
+        m->lines = model_reserve(m->lines, m->line_count, &m->line_cap, draft->leaf_count,
+                                 sizeof(*m->lines));
     }
     AUTO_FREE bool *seen = calloc(draft->node_count + draft->leaf_count, sizeof(*seen));
     AUTO_FREE struct visit *stack = calloc(draft->node_count + 2, sizeof(*stack));
@@ -166,8 +165,8 @@ static struct str without_bom(struct str text)
     return str_starts(text, "\xEF\xBB\xBF") ? str_n(text.ptr + 3, text.len - 3) : text;
 }
 
-/* XGBoost's other form, which begins with a brace as well: what follows it is a length's type, or a
- * container's ('$', '#'), where JSON has a quote, a blank or the end. */
+/* UBJSON, XGBoost's other form, begins with a brace too. The next byte is the type of a length or
+ * of a container ('$', '#'), where JSON has a quotation mark, a space or the end. */
 static bool is_ubjson(struct str body)
 {
     return body.len > 1 && body.ptr[0] == '{' && body.ptr[1] != '\0' &&
@@ -182,7 +181,8 @@ int model_parse(struct str text, const char *name, struct model **ret, struct er
     int rc;
     if (is_ubjson(body)) {
         rc = err_set(err, ERR_MODEL_UNKNOWN,
-                     "%.120s: this is UBJSON; save it under a name that ends in .json", name);
+                     "%.120s: the file is UBJSON; save the model under a name that ends in .json",
+                     name);
     } else if (str_starts(str_trim(body), "{")) {
         rc = model_read_xgboost(body, name, model, err);
     } else if (str_starts(body, "tree")) {
@@ -226,8 +226,8 @@ static bool is_zero(double x)
     return fabs(x) <= MODEL_NEARLY_ZERO;
 }
 
-/* Categories are cut to whole numbers. LightGBM: what is then below 0 is in no set; XGBoost: what
- * was below 0. Both: nor is what is past the set, or NaN. */
+/* Categories are truncated to whole numbers. A negative number is in no set: LightGBM tests after
+ * truncation, XGBoost before. A number past the end of the set, or NaN, is in no set either. */
 static bool in_set(const struct model *m, const struct model_node *n, double x, bool single)
 {
     bool countable = single ? x >= 0 : x > -1;
@@ -239,7 +239,7 @@ static bool in_set(const struct model *m, const struct model_node *n, double x, 
     return word < n->set.count && (m->words[n->set.first + word] >> (category % 32) & 1U) != 0;
 }
 
-/* What a comparison alone does not decide: categories, the missing. */
+/* The decisions that need more than a comparison: categories and missing values. */
 __attribute__((noinline)) static bool
 goes_left_specially(const struct model *m, const struct model_node *n, double x, bool single)
 {
@@ -254,8 +254,8 @@ goes_left_specially(const struct model *m, const struct model_node *n, double x,
     return (nan ? 0 : x) <= n->threshold;
 }
 
-/* Ends: a child comes after its parent. `single` is a constant wherever this is called, so that
- * each form has a loop of its own. */
+/* Terminates, since a child comes after its parent. `single` is a constant in each call, so the
+ * compiler makes one loop for each form. */
 __attribute__((always_inline)) static inline size_t find_leaf(const struct model *m, int32_t at,
                                                               const double *row, bool single)
 {
@@ -310,7 +310,8 @@ static void sum_single(const struct model *m, const double *row, double *ret)
 static double sigmoid(const struct model *m, double x)
 {
     if (m->single) {
-        return (double)(1.0F / (expf(fminf(-(float)x, 88.7F)) + 1.0F)); /* never infinite */
+        return (double)(1.0F /
+                        (expf(fminf(-(float)x, 88.7F)) + 1.0F)); /* the limit keeps expf finite */
     }
     return 1 / (1 + exp(-m->sigmoid * x));
 }
@@ -367,7 +368,7 @@ int model_predict_raw(const struct model *m, const double *row, size_t count, do
                       struct err *err)
 {
     if (count != m->features) {
-        return err_set(err, ERR_MODEL_FEATURES, "the row has %zu, the model needs %zu", count,
+        return err_set(err, ERR_MODEL_FEATURES, "the row length is %zu, the model needs %zu", count,
                        m->features);
     }
     memcpy(ret, m->base, m->classes * sizeof(*ret));

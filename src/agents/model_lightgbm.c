@@ -2,10 +2,10 @@
  * LightGBM's text form: a head of key=value lines, a block "Tree=n" of such lines for each tree,
  * "end of trees", then importances and parameters, which a prediction does not need.
  *
- * A list must hold exactly as many numbers as its tree promises, so that a cut line is found; a cut
- * between trees is found by tree_sizes and "end of trees". A key that is not known may change what
- * the others mean: it is refused. The keys that are stepped over tell of the training only; the
- * values of the leaves have the shrinkage in them already.
+ * A list must have exactly the length that its tree declares, which detects a truncated line;
+ * tree_sizes and "end of trees" detect a cut between trees. An unknown key is refused, since it may
+ * change the meaning of the others. The ignored keys concern training only; the leaf values already
+ * include the shrinkage.
  */
 #include "base/check.h"
 #include "model_build.h"
@@ -53,7 +53,7 @@ static const char *const tree_names[TREE_COUNT] = {
 
 static const char *const head_ignored[] = {
     "label_index", "monotone_constraints", "feature_infos",
-    "boost_from_average", /* until v2: that the first tree is a constant, which it is anyhow */
+    "boost_from_average", /* until v2: the first tree is a constant; it is stored as one */
 };
 static const char *const tree_ignored[] = {
     "split_gain",      "leaf_parent",    "leaf_weight", "leaf_count",      "internal_value",
@@ -78,8 +78,8 @@ struct reader {
     size_t number;
     const char *name;
     struct model *model;
-    bool modern;          /* version v3 or later: says where the trees end */
-    size_t promised;      /* trees, by tree_sizes; SIZE_MAX: unknown */
+    bool modern;          /* version v3 or later, which has "end of trees" */
+    size_t promised;      /* number of trees by tree_sizes; SIZE_MAX: unknown */
     size_t per_iteration; /* trees */
     struct field head[HEAD_COUNT];
     struct field tree[TREE_COUNT];
@@ -137,7 +137,7 @@ struct keys {
 static const struct keys head_keys = {head_names, HEAD_COUNT, head_ignored, COUNT_OF(head_ignored)};
 static const struct keys tree_keys = {tree_names, TREE_COUNT, tree_ignored, COUNT_OF(tree_ignored)};
 
-/* Puts the value of a key that is read into its field. */
+/* Stores the value of a known key in its field. */
 static int read_field(struct reader *r, const struct keys *keys, struct field *fields)
 {
     struct str value = r->line, key = {"", 0};
@@ -178,8 +178,8 @@ struct list {
     size_t count;
 };
 
-/* Every number takes a byte and all but the last one a blank: what promises more is refused before
- * anything is allocated for it. */
+/* Each number needs at least a byte, and a space before the next: a text too short for the declared
+ * count is refused before anything is allocated. */
 static int list_open(struct reader *r, enum tree_key key, size_t count, struct list *ret)
 {
     struct field f = r->tree[key];
@@ -188,8 +188,7 @@ static int list_open(struct reader *r, enum tree_key key, size_t count, struct l
         return damaged(r, r->tree_line, "the tree has no %s", tree_names[key]);
     }
     if (count > f.value.len / 2 + 1) {
-        return damaged(r, f.line, "%s is shorter than the %zu numbers it should hold",
-                       tree_names[key], count);
+        return damaged(r, f.line, "%s is too short for %zu numbers", tree_names[key], count);
     }
     return 0;
 }
@@ -219,7 +218,7 @@ static int list_whole(struct list *l, size_t at, int64_t minimum, int64_t maximu
     struct str word;
     int rc = list_text(l, at, &word);
     if (rc == 0 && (!str_to_i64(word, ret) || *ret < minimum || *ret > maximum)) {
-        rc = damaged(l->reader, l->field.line, "%s: number %zu is not a whole one in %lld..%lld",
+        rc = damaged(l->reader, l->field.line, "%s: number %zu is not a whole number in %lld..%lld",
                      l->name, at + 1, (long long)minimum, (long long)maximum);
     }
     return rc;
@@ -229,8 +228,7 @@ static int list_close(struct list *l)
 {
     struct str word;
     if (str_word(&l->rest, &word)) {
-        return damaged(l->reader, l->field.line, "%s holds more than %zu numbers", l->name,
-                       l->count);
+        return damaged(l->reader, l->field.line, "%s has more than %zu numbers", l->name, l->count);
     }
     return 0;
 }
@@ -255,7 +253,7 @@ static void tree_release(struct tree *t)
 }
 #define AUTO_TREE AUTO(tree_release)
 
-static void *room_for(size_t count, size_t size)
+static void *allocate(size_t count, size_t size)
 {
     void *items = calloc(count > 0 ? count : 1, size);
     ASSERT(items != NULL);
@@ -269,7 +267,7 @@ static int read_leaves(struct reader *r, struct tree *t)
     if (rc < 0) {
         return rc;
     }
-    t->leaves = room_for(t->leaf_count, sizeof(*t->leaves));
+    t->leaves = allocate(t->leaf_count, sizeof(*t->leaves));
     for (size_t i = 0; rc == 0 && i < t->leaf_count; i++) {
         rc = list_real(&l, i, &t->leaves[i]);
     }
@@ -286,7 +284,7 @@ static int read_sets(struct reader *r, struct tree *t)
     if (rc < 0) {
         return rc;
     }
-    t->bounds = room_for(t->category_sets + 1, sizeof(*t->bounds));
+    t->bounds = allocate(t->category_sets + 1, sizeof(*t->bounds));
     for (size_t i = 0; rc == 0 && i <= t->category_sets; i++) {
         int64_t lowest = i == 0 ? 0 : t->bounds[i - 1];
         rc = list_whole(&l, i, lowest, i == 0 ? 0 : INT32_MAX, &t->bounds[i]);
@@ -300,7 +298,7 @@ static int read_sets(struct reader *r, struct tree *t)
     }
     struct model *m = r->model;
     t->first_word = m->word_count;
-    m->words = model_room(m->words, m->word_count, &m->word_cap, words, sizeof(*m->words));
+    m->words = model_reserve(m->words, m->word_count, &m->word_cap, words, sizeof(*m->words));
     for (size_t i = 0; rc == 0 && i < words; i++) {
         int64_t word = 0;
         rc = list_whole(&l, i, 0, UINT32_MAX, &word);
@@ -309,8 +307,9 @@ static int read_sets(struct reader *r, struct tree *t)
     return rc < 0 ? rc : list_close(&l);
 }
 
-/* LightGBM makes a zero of every cell that is nearly one before it compares. Only a threshold just
- * there can tell the difference, so it is moved to the edge and the cells stay as they are. */
+/* LightGBM sets every cell near zero to zero before it compares. That matters only for a threshold
+ * in the same range, so the threshold is moved to the edge of the range and the cells are not
+ * changed. */
 static double threshold_past_zero(double threshold)
 {
     if (fabs(threshold) > MODEL_NEARLY_ZERO) {
@@ -330,14 +329,14 @@ static int set_decision(struct reader *r, const struct tree *t, size_t at, int64
     if ((type & TYPE_CATEGORICAL) == 0) {
         n->threshold = threshold_past_zero(threshold);
         n->flags |= missing == TYPE_MISSING_NAN ? MODEL_NAN_MISSING : 0U;
-        /* There NaN counts as a zero, and the zero is missing. */
+        /* With this type NaN counts as zero, and zero is missing. */
         n->flags |= missing == TYPE_MISSING_ZERO ? MODEL_NAN_MISSING | MODEL_ZERO_MISSING : 0U;
         return 0;
     }
-    /* A missing category is in no set, whatever the missing type. */
+    /* A missing category is in no set, for every missing type. */
     if (!(threshold >= 0 && threshold < (double)t->category_sets) ||
         threshold != floor(threshold)) {
-        return damaged(r, r->tree[TREE_THRESHOLD].line, "node %zu: there is no such category set",
+        return damaged(r, r->tree[TREE_THRESHOLD].line, "node %zu: its category set does not exist",
                        at);
     }
     size_t set = (size_t)threshold;
@@ -392,7 +391,7 @@ static int read_nodes(struct reader *r, struct tree *t)
     if (t->node_count == 0) {
         return 0;
     }
-    t->nodes = room_for(t->node_count, sizeof(*t->nodes));
+    t->nodes = allocate(t->node_count, sizeof(*t->nodes));
     int rc = read_decisions(r, t);
     if (rc < 0 || (rc = read_children(r, t, TREE_LEFT, 0)) < 0) {
         return rc;
@@ -400,7 +399,7 @@ static int read_nodes(struct reader *r, struct tree *t)
     return read_children(r, t, TREE_RIGHT, 1);
 }
 
-/* The terms of all leaves stand in one list each of features and of factors. */
+/* One list has the features, and one the factors, of the terms of all leaves. */
 static int read_terms(struct reader *r, struct tree *t, size_t total)
 {
     struct list features, factors;
@@ -410,7 +409,7 @@ static int read_terms(struct reader *r, struct tree *t, size_t total)
     }
     struct model *m = r->model;
     uint32_t first = (uint32_t)m->term_count;
-    m->terms = model_room(m->terms, m->term_count, &m->term_cap, total, sizeof(*m->terms));
+    m->terms = model_reserve(m->terms, m->term_count, &m->term_cap, total, sizeof(*m->terms));
     for (size_t i = 0; i < total; i++) {
         int64_t feature = 0;
         double factor = 0;
@@ -435,7 +434,7 @@ static int read_lines(struct reader *r, struct tree *t)
     if (rc < 0 || (rc = list_open(r, TREE_NUM_FEATURES, t->leaf_count, &counts)) < 0) {
         return rc;
     }
-    t->lines = room_for(t->leaf_count, sizeof(*t->lines));
+    t->lines = allocate(t->leaf_count, sizeof(*t->lines));
     size_t total = 0;
     for (size_t i = 0; i < t->leaf_count; i++) {
         int64_t count = 0;
@@ -478,7 +477,7 @@ static int read_tree_sizes(struct reader *r, struct tree *t, bool *ret_linear)
     return 0;
 }
 
-/* The tree whose lines have all been taken. */
+/* Adds the tree whose lines have all been read. */
 static int finish_tree(struct reader *r)
 {
     AUTO_TREE struct tree t = {0};
@@ -513,8 +512,8 @@ static int finish_tree(struct reader *r)
 struct objective {
     const char *name;
     enum model_output output;
-    bool classes; /* one answer a class; without it there is exactly one */
-    bool roots;   /* "sqrt" behind the name: it was trained on square roots */
+    bool classes; /* a prediction per class; otherwise exactly one */
+    bool roots;   /* may have "sqrt" after its name: trained on square roots */
     bool factor;  /* needs sigmoid:FACTOR */
 };
 
@@ -541,7 +540,7 @@ static const struct objective objectives[] = {
     {"custom", MODEL_OUTPUT_IDENTITY, true, false, false},
 };
 
-/* Of an objective, that an answer does not depend on; where "sqrt" is not read it does nothing. */
+/* Words of an objective that do not affect a prediction; "sqrt" only where `roots` is false. */
 static const char *const training_words[] = {"sqrt", "alpha", "tweedie_variance_power"};
 
 static int objective_words(struct reader *r, const struct objective *o, struct str words)
@@ -556,13 +555,13 @@ static int objective_words(struct reader *r, const struct objective *o, struct s
             m->output = MODEL_OUTPUT_SIGNED_SQUARE;
         } else if (str_equal_c(key, "sigmoid") && o->factor) {
             if (!str_to_double(value, &m->sigmoid) || m->sigmoid <= 0) {
-                return damaged(r, f->line, "the objective's sigmoid is not a number above 0");
+                return damaged(r, f->line, "the objective's sigmoid is not a positive number");
             }
             factor = true;
         } else if (str_equal_c(key, "num_class")) {
             int64_t count;
             if (!str_to_i64(value, &count) || count != (int64_t)m->classes) {
-                return damaged(r, f->line, "the objective's num_class is not that of the model");
+                return damaged(r, f->line, "the objective's num_class differs from the model's");
             }
         } else if (!is_one_of(key, training_words, COUNT_OF(training_words))) {
             return unsupported(r, f->line, "its objective has an unknown", word);
@@ -580,7 +579,7 @@ static int read_objective(struct reader *r)
     const struct field *f = &r->head[HEAD_OBJECTIVE];
     m->sigmoid = 1;
     if (f->line == 0) {
-        m->output = MODEL_OUTPUT_IDENTITY; /* trained on a function of the caller's */
+        m->output = MODEL_OUTPUT_IDENTITY; /* trained with a custom objective */
         return 0;
     }
     struct str words = f->value, name = {"", 0};
@@ -634,7 +633,7 @@ static int read_counts(struct reader *r)
     return 0;
 }
 
-/* Called once the first tree, or the end, is met. */
+/* Called at the first tree or the end of the trees. */
 static int finish_head(struct reader *r)
 {
     struct model *m = r->model;
@@ -644,7 +643,7 @@ static int finish_head(struct reader *r)
     }
     const struct field *names = &r->head[HEAD_FEATURE_NAMES];
     if (names->line != 0 && count_words(names->value) != m->features) {
-        return damaged(r, names->line, "there are %zu feature_names, max_feature_idx promises %zu",
+        return damaged(r, names->line, "there are %zu feature_names, max_feature_idx declares %zu",
                        count_words(names->value), m->features);
     }
     const struct field *sizes = &r->head[HEAD_TREE_SIZES];
@@ -655,9 +654,9 @@ static int finish_head(struct reader *r)
         !str_equal_c(version, "v2")) {
         return unsupported(r, r->head[HEAD_VERSION].line, "an unknown version", version);
     }
-    m->base = room_for(m->classes, sizeof(*m->base));
-    /* Until v3 some versions put the transformed values into the leaves of a forest, and some did
-     * not; the file does not tell which. */
+    m->base = allocate(m->classes, sizeof(*m->base));
+    /* Before v3 some versions stored transformed values in the leaves of a forest and others did
+     * not, and the file does not show which. */
     if (!r->modern && m->average && m->output != MODEL_OUTPUT_IDENTITY) {
         return err_set(r->err, ERR_MODEL_UNSUPPORTED,
                        "%.80s: a random forest with this objective from before version v3",
@@ -687,7 +686,7 @@ static int read_head(struct reader *r)
     return damaged(r, r->number, "the file ends before its first tree");
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the file */
 
 /* The line is "Tree=n". */
 static int begin_tree(struct reader *r)
@@ -701,7 +700,7 @@ static int begin_tree(struct reader *r)
     return 0;
 }
 
-/* Where an old file, which has no line for it, shows that its trees are complete. */
+/* The line that follows the trees in an old file, which has no "end of trees". */
 static bool is_tail(struct str line)
 {
     return str_equal_c(line, "feature importances:") || str_equal_c(line, "feature_importances:") ||
@@ -722,12 +721,12 @@ static int read_trees(struct reader *r)
         }
     }
     if (rc == 0 && !ended) {
-        return damaged(r, r->number, "the file is cut short: its trees do not end");
+        return damaged(r, r->number, "the file is truncated: the end of its trees is missing");
     }
     return rc;
 }
 
-/* What follows the trees does not change an answer; it only tells whether the file is whole. */
+/* The rest of the file does not affect a prediction; it only shows whether the file is complete. */
 static int read_tail(struct reader *r)
 {
     bool open = str_equal_c(r->line, "parameters:");
@@ -739,7 +738,7 @@ static int read_tail(struct reader *r)
         }
     }
     if (open && r->modern) {
-        return damaged(r, r->number, "the file is cut short: its parameters do not end");
+        return damaged(r, r->number, "the file is truncated: the end of its parameters is missing");
     }
     return 0;
 }
@@ -753,10 +752,11 @@ int model_read_lightgbm(struct str text, const char *name, struct model *model, 
     }
     if (r.promised != SIZE_MAX && r.promised != model->tree_count) {
         return damaged(&r, r.head[HEAD_TREE_SIZES].line,
-                       "tree_sizes promises %zu trees, %zu follow", r.promised, model->tree_count);
+                       "tree_sizes declares %zu trees, the file has %zu", r.promised,
+                       model->tree_count);
     }
     if (model->tree_count % r.per_iteration != 0) {
-        return damaged(&r, r.number, "%zu trees cannot be shared among %zu classes",
+        return damaged(&r, r.number, "%zu trees cannot be divided among %zu classes",
                        model->tree_count, r.per_iteration);
     }
     return read_tail(&r);

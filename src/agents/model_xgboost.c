@@ -1,14 +1,14 @@
 /*
- * XGBoost's JSON, versions 1 to 3: learner.gradient_booster.model. Until 3.2 dart keeps it a level
- * deeper, beside the weights of its trees; since then its name is gbtree too, and only weight_drop,
- * beside the model or in it, tells that the trees have weights.
- * Everything is a float there: what is below the split goes left, so the nearest float under it is
- * the threshold of our nodes, which take "at or below".
+ * XGBoost's JSON, versions 1 to 3: learner.gradient_booster.model. Up to 3.2, dart stores the model
+ * one level deeper, beside the weights of its trees. Later its name is gbtree too, and only
+ * weight_drop, beside the model or in it, shows that the trees have weights.
+ * All numbers are floats. Values below the split go left, so the threshold of our nodes, where
+ * values up to it go left, is the next smaller float.
  *
- * A member that is not known may change what the others mean, as weight_drop did: it is refused.
- * Known members that are not read change no answer: they are of training (the parameters of an
- * objective, base_weights, boost_from_average), of pruning (num_deleted), of a choice of rounds
- * that is not made here (num_parallel_tree, iteration_indptr: all trees count), or names.
+ * An unknown member is refused, since it may change the meaning of the others, as weight_drop did.
+ * Known members that are not read do not affect a prediction: they concern training (the parameters
+ * of an objective, base_weights, boost_from_average), pruning (num_deleted), a selection of rounds
+ * (num_parallel_tree, iteration_indptr; we use all trees), or names.
  */
 #include "base/buf.h"
 #include "base/check.h"
@@ -17,11 +17,12 @@
 
 #include <math.h>
 
-/* Category sets are bits up to their largest category: this caps what few bytes can ask for. */
+/* A category set is a bit set up to its largest category: this limits the memory that a small file
+ * can request. */
 #define CATEGORY_MAX ((int64_t)1 << 24)
 #define WORDS_MAX    ((size_t)4 << 20)
 
-/* Of the files that are read; another may mean something else by the same members. */
+/* The newest major version; a later one may give the same members another meaning. */
 #define VERSION_MAX 3
 
 /* Of split_type. */
@@ -31,8 +32,8 @@ struct reader {
     const char *name;
     struct model *model;
     const struct json_object *booster; /* the object that holds trees and tree_info */
-    const struct json_object *weights; /* dart: a factor a tree; else NULL */
-    size_t tree;                       /* which one is being read */
+    const struct json_object *weights; /* dart: a factor per tree; else NULL */
+    size_t tree;                       /* the one being read */
     struct err *err;
 };
 
@@ -53,7 +54,7 @@ static int unsupported(struct reader *r, const char *what)
 
 /* ---------------------------------------------------------------- values */
 
-/* Numbers of the head are texts: "12", "5E-1", since version 3 also "[5E-1]". */
+/* Numbers of the head are strings: "12", "5E-1", since version 3 also "[5E-1]". */
 static int head_whole(struct reader *r, const struct json_object *object, const char *key,
                       int64_t fallback, int64_t minimum, int64_t maximum, int64_t *ret)
 {
@@ -63,7 +64,7 @@ static int head_whole(struct reader *r, const struct json_object *object, const 
         return 0;
     }
     if (!str_to_i64(text, ret) || *ret < minimum || *ret > maximum) {
-        return damaged(r, "%s is not a text with a number from %lld to %lld", key,
+        return damaged(r, "%s is not a string with a number from %lld to %lld", key,
                        (long long)minimum, (long long)maximum);
     }
     return 0;
@@ -128,7 +129,7 @@ static int list_float(struct list *l, size_t at, float *ret)
     return 0;
 }
 
-/* ---------------------------------------------------------------- what is known */
+/* ---------------------------------------------------------------- known members */
 
 #define KEYS_MAX 24
 
@@ -179,7 +180,7 @@ static bool is_member(const struct members *known, const char *key)
     return false;
 }
 
-/* Of what is no object nothing is asked: whoever needs it has said so. */
+/* A value that is not an object is accepted here; a reader that needs an object reports it. */
 static int check_members(struct reader *r, const struct json_object *object,
                          const struct members *known)
 {
@@ -228,13 +229,13 @@ static int read_children(struct reader *r, const struct json_object *json, struc
             return rc;
         }
         if ((child[0] < 0) != (child[1] < 0)) {
-            return damaged(r, "trees[%zu]: node %zu has one child only", r->tree, i);
+            return damaged(r, "trees[%zu]: node %zu has only one child", r->tree, i);
         }
         t->is_leaf[i] = child[0] < 0;
         t->nodes[i].child[0] = (int32_t)child[0];
         t->nodes[i].child[1] = (int32_t)child[1];
     }
-    /* A draft tells leaves from nodes by the sign. */
+    /* In a draft a leaf is a negative index. */
     for (size_t i = 0; i < t->count; i++) {
         for (int side = 0; side < 2 && !t->is_leaf[i]; side++) {
             int32_t child = t->nodes[i].child[side];
@@ -282,7 +283,7 @@ static int read_splits(struct reader *r, const struct json_object *json, struct 
     return 0;
 }
 
-/* The categories of one node, which are places first..first+count of the list. */
+/* The categories of one node: elements first..first+count of the list. */
 static int read_set(struct list *categories, struct model_node *node, size_t first, size_t count)
 {
     struct reader *r = categories->reader;
@@ -298,9 +299,9 @@ static int read_set(struct list *categories, struct model_node *node, size_t fir
     }
     size_t words = (size_t)(largest + 32) / 32;
     if (m->word_count + words > WORDS_MAX) {
-        return unsupported(r, "its categories are too large for sets of bits");
+        return unsupported(r, "its categories are too large for bit sets");
     }
-    m->words = model_room(m->words, m->word_count, &m->word_cap, words, sizeof(*m->words));
+    m->words = model_reserve(m->words, m->word_count, &m->word_cap, words, sizeof(*m->words));
     uint32_t *set = m->words + m->word_count;
     if (words > 0) {
         memset(set, 0, words * sizeof(*set));
@@ -329,7 +330,7 @@ static int read_sets(struct reader *r, const struct json_object *json, struct tr
         (rc = list_open(r, json, "categories_sizes", count, &sizes)) < 0) {
         return rc;
     }
-    size_t used = 0; /* segments do not overlap, so that the work is bounded by the file */
+    size_t used = 0; /* segments must not overlap, so the work is bounded by the file's size */
     for (size_t i = 0; i < count; i++) {
         int64_t node = 0, first = 0, size = 0;
         if ((rc = list_whole(&nodes, i, 0, (int64_t)t->count - 1, &node)) < 0 ||
@@ -339,7 +340,7 @@ static int read_sets(struct reader *r, const struct json_object *json, struct tr
         }
         used = (size_t)(first + size);
         if ((t->nodes[node].flags & MODEL_CATEGORICAL) != 0 || t->is_leaf[node]) {
-            return damaged(r, "trees[%zu].categories_nodes[%zu] is no split or stands twice",
+            return damaged(r, "trees[%zu].categories_nodes[%zu] is not a split or is there twice",
                            r->tree, i);
         }
         if ((rc = read_set(&categories, &t->nodes[node], (size_t)first, (size_t)size)) < 0) {
@@ -349,13 +350,13 @@ static int read_sets(struct reader *r, const struct json_object *json, struct tr
     return 0;
 }
 
-/* split_type says which nodes are categorical; absent in models from before there were any. */
+/* split_type marks the categorical nodes; it is absent in models of versions without them. */
 static int read_split_types(struct reader *r, const struct json_object *json, struct tree *t)
 {
     if (json_get(json, "split_type") == NULL) {
         return json_len(json_get(json, "categories_nodes")) == 0
                    ? 0
-                   : damaged(r, "trees[%zu] has categories and no split_type", r->tree);
+                   : damaged(r, "trees[%zu] has categories but no split_type", r->tree);
     }
     struct list types;
     int rc = list_open(r, json, "split_type", t->count, &types);
@@ -422,10 +423,10 @@ static int read_tree(struct reader *r, const struct json_object *json, uint32_t 
     if (vector > 1 || json_get(json, "leaf_weights") != NULL) {
         return unsupported(r, "its leaves are vectors (multi_strategy multi_output_tree)");
     }
-    /* XGBoost puts a tree where its id says, its class and weight stand where it is. */
+    /* XGBoost orders the trees by id, but their classes and weights by position. */
     int64_t id = json_i64(json, "id", 0);
     if (id != 0 && id != (int64_t)r->tree) {
-        return unsupported(r, "its trees are not in the order of their ids");
+        return unsupported(r, "its trees are not ordered by id");
     }
     AUTO_TREE struct tree t = {.count = json_len(json_get(json, "left_children"))};
     if (t.count == 0) {
@@ -443,9 +444,9 @@ static int read_tree(struct reader *r, const struct json_object *json, uint32_t 
     return add_tree(r, &t, group);
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- the file */
 
-enum link { LINK_NONE, LINK_LOGIT, LINK_LOG }; /* from base_score to the sum's start */
+enum link { LINK_NONE, LINK_LOGIT, LINK_LOG }; /* from base_score to the start value of the sum */
 
 struct objective {
     const char *name;
@@ -490,7 +491,7 @@ static int start_of_sum(struct reader *r, enum link link, double base, double *r
     return 0;
 }
 
-/* One number for all classes, or a list with one for each. */
+/* base_score: one number for all classes, or a list with one per class. */
 static int read_base(struct reader *r, const struct json_object *param, enum link link)
 {
     struct model *m = r->model;
@@ -547,7 +548,7 @@ static int read_learner(struct reader *r, const struct json_object *learner)
         return unsupported(r, "it has more than one target");
     }
     if (o->classes ? classes < 1 : classes > 1) {
-        return damaged(r, "num_class does not fit the objective %s", o->name);
+        return damaged(r, "num_class does not match the objective %s", o->name);
     }
     struct model *m = r->model;
     m->single = true;
@@ -558,7 +559,7 @@ static int read_learner(struct reader *r, const struct json_object *learner)
     return read_base(r, param, o->link);
 }
 
-/* A list of weights stands at most once, whatever the booster is called. */
+/* At most one list of weights is allowed, whatever the booster's name. */
 static int find_weights(struct reader *r, const struct json_object *holder, bool needed)
 {
     struct json_object *weights = NULL;
@@ -566,7 +567,7 @@ static int find_weights(struct reader *r, const struct json_object *holder, bool
         return needed ? damaged(r, "gradient_booster.weight_drop is not a list") : 0;
     }
     if (!json_is_array(weights) || r->weights != NULL) {
-        return damaged(r, "weight_drop is not one list");
+        return damaged(r, "weight_drop is not a single list");
     }
     r->weights = weights;
     return 0;
@@ -590,8 +591,8 @@ static int find_xgboost(struct reader *r, const struct json_object *learner)
     return rc < 0 ? rc : find_weights(r, r->booster, false);
 }
 
-/* Since 3.1 a model trained on named categories keeps the names, and data with names is recoded by
- * them; what codes mean in such a model is then not told by the numbers alone. */
+/* Since 3.1 a model trained on named categories keeps the names and recodes data by them, so the
+ * meaning of a category's number is unknown without the names. */
 static int check_xgboost(struct reader *r, const struct json_object *booster)
 {
     const struct json_object *gbtree = json_get(booster, "gbtree");
@@ -628,7 +629,8 @@ static int read_trees(struct reader *r)
     }
     if (count != (size_t)promised || json_len(groups) != count ||
         (r->weights != NULL && json_len(r->weights) != count)) {
-        return damaged(r, "num_trees promises %lld trees; trees, tree_info and the weights differ",
+        return damaged(r,
+                       "num_trees is %lld; the lengths of trees, tree_info or the weights differ",
                        (long long)promised);
     }
     for (r->tree = 0; r->tree < count; r->tree++) {
@@ -672,9 +674,9 @@ static int check_head(struct reader *r, const struct json_object *root,
     return 0;
 }
 
-/* XGBoost writes NaN and Infinity bare, which JSON does not know, where a number means nothing.
- * Outside of texts they become empty texts of the same length, so that offsets stay; where a
- * number is needed that is still refused. */
+/* XGBoost writes bare NaN and Infinity, which are not JSON, for unused numbers. Outside strings
+ * they are replaced by strings of the same length, which keeps the offsets; where a number is
+ * needed, a string is still refused. */
 static void hide_not_finite(char *text, size_t len)
 {
     static const char *const words[] = {"NaN", "-NaN", "Infinity", "-Infinity"};
@@ -683,7 +685,7 @@ static void hide_not_finite(char *text, size_t len)
         if (text[i] == '"') {
             quoted = !quoted;
         } else if (quoted && text[i] == '\\') {
-            i++; /* also an escaped quote */
+            i++; /* skips an escaped quotation mark too */
         }
         for (size_t w = 0; !quoted && w < COUNT_OF(words); w++) {
             size_t size = strlen(words[w]);

@@ -1,4 +1,4 @@
-#include "eight.h"
+#include "agent_run.h"
 
 #define EVEN 0.5
 

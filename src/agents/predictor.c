@@ -21,14 +21,14 @@ struct predictor {
     char hash[PREDICTOR_HASH_SIZE];
 };
 
-_Static_assert(PREDICTOR_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the whole hash fits");
+_Static_assert(PREDICTOR_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the hash fits");
 
 static bool read_time(const struct json_object *origin, const char *key, int64_t *ret_us)
 {
     return clock_parse_iso(json_str(origin, key), ret_us) && *ret_us > 0;
 }
 
-/* False when it is there and makes no sense. */
+/* False when it is present but invalid. */
 static bool read_past(const struct json_object *json, struct predictor *p)
 {
     struct predictor_origin *o = &p->origin;
@@ -49,15 +49,15 @@ static bool read_past(const struct json_object *json, struct predictor *p)
     return o->known;
 }
 
-/* What nightdesk train has left in the file; a model without it speaks of other numbers. */
+/* Reads the attributes written by nightdesk train; a model without them has unknown features. */
 static int read_origin(struct str text, const char *name, struct predictor *p, struct err *err)
 {
     AUTO_JSON struct json_object *root = NULL;
     const struct json_limits limits = {.max_bytes = MODEL_JSON_MAX, .max_depth = JSON_DEPTH_MAX};
     char mine[FEATURES_HASH_SIZE];
     if (!str_starts(str_trim(text), "{")) {
-        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it does not say what it was trained on",
-                       name);
+        return err_set(err, ERR_MODEL_UNFIT,
+                       "%.120s: it does not name the features it was trained on", name);
     }
     int rc = json_parse(text, &limits, &root, err);
     if (rc < 0) {
@@ -69,8 +69,8 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
     int64_t horizon = 0;
     features_hash(mine);
     if (features.len == 0) {
-        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it does not say what it was trained on",
-                       name);
+        return err_set(err, ERR_MODEL_UNFIT,
+                       "%.120s: it does not name the features it was trained on", name);
     }
     if (!str_equal_c(features, mine)) {
         return err_set(err, ERR_MODEL_UNFIT, "%.120s: features %.*s, this program has %s", name,
@@ -79,23 +79,24 @@ static int read_origin(struct str text, const char *name, struct predictor *p, s
     if (!timeframe_parse(timeframe, &p->timeframe) || p->timeframe < TF_5M ||
         !str_to_i64(json_str(origin, TRAINING_KEY_HORIZON), &horizon) || horizon < 1 ||
         horizon > TRAINING_ROWS_HORIZON_MAX) {
-        return err_set(err, ERR_MODEL_UNFIT, "%.120s: its timeframe or horizon is damaged", name);
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: its timeframe or horizon is invalid", name);
     }
     p->horizon = (int)horizon;
     return read_past(origin, p)
                ? 0
-               : err_set(err, ERR_MODEL_UNFIT, "%.120s: what it was trained on is damaged", name);
+               : err_set(err, ERR_MODEL_UNFIT, "%.120s: the origin of its training data is invalid",
+                         name);
 }
 
 static int check_shape(const struct predictor *p, const char *name, struct err *err)
 {
     size_t features = model_features(p->model), classes = model_classes(p->model);
     if (features != FEATURE_COUNT) {
-        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it reads %zu features, there are %d", name,
-                       features, FEATURE_COUNT);
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it reads %zu features, this program has %d",
+                       name, features, FEATURE_COUNT);
     }
     if (classes != 1) {
-        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it answers %zu numbers, not 1", name,
+        return err_set(err, ERR_MODEL_UNFIT, "%.120s: it predicts %zu numbers, not 1", name,
                        classes);
     }
     return 0;
@@ -122,7 +123,7 @@ int predictor_check_step(const struct predictor *predictor, int64_t step_us, str
     enum timeframe mine = predictor->timeframe, theirs = series_step_tf(step_us);
     return mine == theirs ? 0
                           : err_set(err, ERR_MODEL_UNFIT,
-                                    "it was trained on bars of %s, decisions are made on %s",
+                                    "it was trained on bars of %s, but decisions are made on %s",
                                     timeframe_name(mine), timeframe_name(theirs));
 }
 
@@ -145,7 +146,7 @@ bool predictor_ask(const struct predictor *predictor, const struct series *serie
     struct err err = {0};
     features_row(series, row);
     int rc = model_predict(predictor->model, row, FEATURE_COUNT, ret_up, &err);
-    /* A foreign file may be of another objective. */
+    /* A model from elsewhere may have another objective. */
     return rc == 0 && *ret_up >= 0 && *ret_up <= 1;
 }
 

@@ -1,7 +1,7 @@
-#include "eight.h"
+#include "agent_run.h"
 
-#define SOLD_OUT   30.0
-#define BOUGHT_OUT 70.0
+#define OVERSOLD   30.0
+#define OVERBOUGHT 70.0
 #define SIGNALS    3
 
 static int sign_of(double x)
@@ -21,8 +21,8 @@ static void read_frame(const struct context *context, struct reading *ret)
     ret->hour_width_pct = hour == frame ? ret->bands.width_pct : series_bands(hour).width_pct;
 }
 
-/* What each indicator says alone: a price that is sold out, turns up or stands at its lower band
- * is one to buy. The vote is their majority; it weighs nothing, bull and bear speak for it. */
+/* The signal of each indicator alone: oversold, turning up, or at the lower band means long. The
+ * vote is their majority. Its weight is 0: bull and bear use the same indicators. */
 void quant_analyst_run(struct context *context, struct vote *vote)
 {
     const struct series *series = context->series;
@@ -34,15 +34,15 @@ void quant_analyst_run(struct context *context, struct vote *vote)
     struct reading *r = &context->reading;
     read_frame(context, r);
     if (r->bands.upper <= r->bands.lower) {
-        return; /* a price that does not move says nothing; its RSI of 0 would say "sold out" */
+        return; /* a price that does not move has no signal; its RSI of 0 would mean oversold */
     }
     context->is_warm = true;
-    int by_rsi = r->rsi <= SOLD_OUT ? 1 : r->rsi >= BOUGHT_OUT ? -1 : 0;
+    int by_rsi = r->rsi <= OVERSOLD ? 1 : r->rsi >= OVERBOUGHT ? -1 : 0;
     int by_macd = sign_of(r->macd - r->macd_signal);
     int by_band = r->close <= r->bands.lower ? 1 : r->close >= r->bands.upper ? -1 : 0;
     int sum = by_rsi + by_macd + by_band;
     int side = sum < 0 ? -1 : 1;
-    agent_reason(vote, "rsi14", r->rsi, r->rsi < 50 ? SOLD_OUT : BOUGHT_OUT,
+    agent_reason(vote, "rsi14", r->rsi, r->rsi < 50 ? OVERSOLD : OVERBOUGHT,
                  (double)(by_rsi * side) / SIGNALS);
     agent_reason(vote, "macd", r->macd, r->macd_signal, (double)(by_macd * side) / SIGNALS);
     agent_reason(vote, "band", r->close,
@@ -51,6 +51,6 @@ void quant_analyst_run(struct context *context, struct vote *vote)
     agent_reason(vote, "width_1h_pct", r->hour_width_pct, SERIES_TRENDING_PCT, 0);
     agent_reason(vote, "drift", context->drift, 0, 0);
     vote->direction = sum > 0 ? DIRECTION_LONG : sum < 0 ? DIRECTION_SHORT : DIRECTION_NONE;
-    /* Sums of thirds are not exact. */
+    /* A sum of thirds is not exact. */
     vote->confidence = (double)(sum * side) / SIGNALS;
 }

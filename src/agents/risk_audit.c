@@ -1,4 +1,4 @@
-#include "eight.h"
+#include "agent_run.h"
 
 static void veto(struct decision *d, const char *code, const char *text)
 {
@@ -18,12 +18,12 @@ static bool audit_entry(struct context *context)
     if (context->flaw != FLAW_NONE) {
         veto(d, "DATA_INVALID", flaw_text(context->flaw));
     } else if (by_rule || !context->port->audit(context->desk, context)) {
-        veto(d, NULL, NULL); /* who refused has said why */
+        veto(d, NULL, NULL); /* code and text are set already */
     }
     return d->outcome != OUTCOME_VETOED;
 }
 
-/* Nothing is refused that reduces. */
+/* A close is never refused. */
 void risk_audit_run(struct context *context, struct vote *vote)
 {
     if (!context->wants_order) {

@@ -19,7 +19,7 @@ static int by_prediction(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Each row that happened wins against every row below it that did not; equal ones share. */
+/* Each row that happened counts every row below it that did not; ties count half. */
 static double auc_of(const float *predicted, const float *happened, size_t count, size_t positives)
 {
     size_t negatives = count - positives;

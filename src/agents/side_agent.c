@@ -1,10 +1,10 @@
-#include "eight.h"
+#include "agent_run.h"
 
 /*
- * Bull and Bear: one implementation, two signs. The case for a rise (that for a fall is its mirror
- * image): RSI at or under 30: .4; RSI under 50, the same side as that extreme: .2; MACD over its
- * signal: .3; close at or under the lower band: .3. Together at most 1; it votes above .3, so one
- * sign alone opens nothing.
+ * Bull and Bear: one implementation, two signs. The points for a rise (those for a fall are the
+ * mirror image): RSI at or below 30: .4; RSI below 50: .2 more; MACD above its signal: .3; close at
+ * or below the lower band: .3. Together at most 1. It votes only above .3, so MACD, the band, or an
+ * RSI between 30 and 50 alone is not enough.
  */
 #define EXTREME_POINTS 0.4
 #define SIDE_POINTS    0.2
@@ -13,7 +13,7 @@
 #define VOTE_ABOVE     0.3
 #define EXTREME_FROM   20 /* of 50 */
 
-static void speak(const struct context *context, int sign, struct vote *vote)
+static void vote_for_side(const struct context *context, int sign, struct vote *vote)
 {
     if (!context->is_warm) {
         return;
@@ -30,7 +30,7 @@ static void speak(const struct context *context, int sign, struct vote *vote)
     if (vote->confidence > 1) {
         vote->confidence = 1;
     }
-    /* Sums of tenths are not exact: .3 itself is not above .3. */
+    /* A sum of tenths is not exact: .3 must not count as above .3. */
     if (vote->confidence > VOTE_ABOVE + 0.0005) {
         vote->direction = sign > 0 ? DIRECTION_LONG : DIRECTION_SHORT;
     }
@@ -38,10 +38,10 @@ static void speak(const struct context *context, int sign, struct vote *vote)
 
 void side_agent_bull(struct context *context, struct vote *vote)
 {
-    speak(context, 1, vote);
+    vote_for_side(context, 1, vote);
 }
 
 void side_agent_bear(struct context *context, struct vote *vote)
 {
-    speak(context, -1, vote);
+    vote_for_side(context, -1, vote);
 }

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Each tree sees this part of the rows and of the columns, and a leaf stands on so many rows: noise
- * is most of what there is to learn by heart. */
+/* Against overfitting, since most of the data is noise: each tree uses this share of the rows and
+ * columns, and a leaf covers at least this many rows. */
 #define ROW_SHARE    0.8
 #define COLUMN_SHARE 0.8
 #define LEAF_ROWS    50.0
@@ -25,33 +25,33 @@ static double rate_of(const float *labels, size_t count)
     return count > 0 ? sum / (double)count : (double)NAN;
 }
 
-static int check(const struct training_rows *l, struct training_result *r, struct err *err)
+static int check(const struct training_rows *t, struct training_result *r, struct err *err)
 {
     size_t tests = r->split.count - r->split.test;
     if (r->split.train < TRAINING_ROWS_MIN || tests < TRAINING_ROWS_MIN) {
         return err_set(err, ERR_TRAIN_DATA,
-                       "%lld candles, %lld bars of %s: %zu rows to learn from, %zu to test on, at "
-                       "least %d each",
-                       (long long)l->candles, (long long)l->bars, timeframe_name(l->timeframe),
+                       "%lld candles, %lld bars of %s: %zu rows to train on, %zu to test on, at "
+                       "least %d each are needed",
+                       (long long)t->candles, (long long)t->bars, timeframe_name(t->timeframe),
                        r->split.train, tests, TRAINING_ROWS_MIN);
     }
-    double train = rate_of(l->labels, r->split.train);
-    double test = rate_of(&l->labels[r->split.test], tests);
+    double train = rate_of(t->labels, r->split.train);
+    double test = rate_of(&t->labels[r->split.test], tests);
     if (train <= 0 || train >= 1 || test <= 0 || test >= 1) {
         return err_set(err, ERR_TRAIN_DATA,
-                       "higher after %d bars: %.0f%% of %zu rows to learn from, %.0f%% of %zu to "
+                       "higher after %d bars: %.0f%% of %zu rows to train on, %.0f%% of %zu to "
                        "test on",
-                       l->horizon, 100 * train, r->split.train, 100 * test, tests);
+                       t->horizon, 100 * train, r->split.train, 100 * test, tests);
     }
     r->train_base_rate = train;
-    r->train_from_us = l->closed_us[0];
-    r->train_to_us = l->closed_us[r->split.train - 1];
-    r->test_from_us = l->closed_us[r->split.test];
-    r->test_to_us = l->closed_us[r->split.count - 1];
+    r->train_from_us = t->closed_us[0];
+    r->train_to_us = t->closed_us[r->split.train - 1];
+    r->test_from_us = t->closed_us[r->split.test];
+    r->test_to_us = t->closed_us[r->split.count - 1];
     return 0;
 }
 
-static int train(const struct training_rows *l, const struct training_options *o,
+static int train(const struct training_rows *t, const struct training_options *o,
                  const struct training_result *r, struct xgboost_model **ret, struct err *err)
 {
     const char *names[FEATURE_COUNT];
@@ -67,21 +67,21 @@ static int train(const struct training_rows *l, const struct training_options *o
                                                    .base = r->train_base_rate,
                                                    .seed = o->seed,
                                                    .names = names},
-                         &(struct xgboost_data){.rows = l->rows,
-                                                .labels = l->labels,
+                         &(struct xgboost_data){.rows = t->rows,
+                                                .labels = t->labels,
                                                 .count = r->split.train,
                                                 .columns = FEATURE_COUNT},
                          ret, err);
 }
 
-/* Our answers over the test, and how far the library's are from them. */
-static int answer(const struct training_rows *l, struct xgboost_model *trained, float *ours,
+/* Our predictions over the test, and their largest difference from the library's. */
+static int answer(const struct training_rows *t, struct xgboost_model *trained, float *ours,
                   struct training_result *r, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
     AUTO_MODEL struct model *model = NULL;
     size_t tests = r->split.count - r->split.test;
-    const float *rows = &l->rows[r->split.test * FEATURE_COUNT];
+    const float *rows = &t->rows[r->split.test * FEATURE_COUNT];
     AUTO_FREE float *theirs = calloc(tests, sizeof(*theirs));
     ASSERT(theirs != NULL);
     int rc = xgboost_save(trained, &text, err);
@@ -113,8 +113,8 @@ static void iso(int64_t at_us, char ret[40])
     (void)str_copy(buf_str(&text), ret, 40);
 }
 
-/* What a back-test asks: where the model has been already. */
-static int sign(const struct training_rows *l, struct xgboost_model *trained,
+/* Writes the attributes; a back-test reads from them which data the model was trained on. */
+static int sign(const struct training_rows *t, struct xgboost_model *trained,
                 const struct training_options *o, const struct training_result *r, struct err *err)
 {
     char train_from[40], train_to[40], test_from[40], test_to[40];
@@ -123,7 +123,7 @@ static int sign(const struct training_rows *l, struct xgboost_model *trained,
     iso(r->test_from_us, test_from);
     iso(r->test_to_us, test_to);
     char horizon[32], rows[32], auc[32], log_loss[32];
-    (void)snprintf(horizon, sizeof(horizon), "%d", l->horizon);
+    (void)snprintf(horizon, sizeof(horizon), "%d", t->horizon);
     (void)snprintf(rows, sizeof(rows), "%zu", r->split.train);
     (void)snprintf(auc, sizeof(auc), "%.6f", r->score.auc);
     (void)snprintf(log_loss, sizeof(log_loss), "%.6f", r->score.log_loss);
@@ -131,7 +131,7 @@ static int sign(const struct training_rows *l, struct xgboost_model *trained,
         const char *key, *value;
     } attributes[] = {
         {TRAINING_KEY_FEATURES, r->features_hash},
-        {TRAINING_KEY_TIMEFRAME, timeframe_name(l->timeframe)},
+        {TRAINING_KEY_TIMEFRAME, timeframe_name(t->timeframe)},
         {TRAINING_KEY_HORIZON, horizon},
         {TRAINING_KEY_DATA, r->data_hash},
         {TRAINING_KEY_ROWS, rows},

@@ -8,13 +8,13 @@
 
 #define FIRST_ROWS ((size_t)4096)
 
-_Static_assert(TRAINING_ROWS_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the whole hash fits");
+_Static_assert(TRAINING_ROWS_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the hash fits");
 
 static int misfit(int64_t step_us, enum timeframe timeframe, struct err *err)
 {
     AUTO_BUF struct buf step = BUF_INIT(64);
     clock_add_duration(&step, step_us);
-    return err_set(err, ERR_MARKET_TIMEFRAME, "candles are %s apart, rows of %s were asked for",
+    return err_set(err, ERR_MARKET_TIMEFRAME, "candles are %s apart, rows of %s were requested",
                    step.data, timeframe_name(timeframe));
 }
 
@@ -25,16 +25,16 @@ int training_rows_new(enum timeframe timeframe, int64_t step_us, int horizon,
     if (step_us <= 0 || timeframe_us(timeframe) % step_us != 0) {
         return misfit(step_us, timeframe, err);
     }
-    struct training_rows *l = calloc(1, sizeof(*l));
-    ASSERT(l != NULL);
-    l->timeframe = timeframe;
-    l->step_us = step_us;
-    l->horizon = horizon;
-    /* Bars of the timeframe are a step that every series takes, and decides on. */
-    l->resampled = !series_step_is_valid(step_us) || series_step_tf(step_us) != timeframe;
-    resample_init(&l->resample, timeframe_us(timeframe));
-    series_init(&l->series, (struct symbol){0}, l->resampled ? timeframe_us(timeframe) : step_us);
-    *ret = l;
+    struct training_rows *t = calloc(1, sizeof(*t));
+    ASSERT(t != NULL);
+    t->timeframe = timeframe;
+    t->step_us = step_us;
+    t->horizon = horizon;
+    /* A series whose step is the timeframe decides on that timeframe. */
+    t->resampled = !series_step_is_valid(step_us) || series_step_tf(step_us) != timeframe;
+    resample_init(&t->resample, timeframe_us(timeframe));
+    series_init(&t->series, (struct symbol){0}, t->resampled ? timeframe_us(timeframe) : step_us);
+    *ret = t;
     return 0;
 }
 
@@ -57,54 +57,54 @@ static void *grow(void *items, size_t cap, size_t size)
     return more;
 }
 
-static int make_room(struct training_rows *l, struct err *err)
+static int reserve_row(struct training_rows *t, struct err *err)
 {
-    if (l->count == TRAINING_ROWS_MAX) {
+    if (t->count == TRAINING_ROWS_MAX) {
         return err_set(err, ERR_TRAIN_DATA, "more than %d rows", TRAINING_ROWS_MAX);
     }
-    if (l->count == l->cap) {
-        l->cap = l->cap == 0 ? FIRST_ROWS : l->cap * 2;
-        l->closed_us = grow(l->closed_us, l->cap, sizeof(*l->closed_us));
-        l->close = grow(l->close, l->cap, sizeof(*l->close));
-        l->rows = grow(l->rows, l->cap, FEATURE_COUNT * sizeof(*l->rows));
-        l->labels = grow(l->labels, l->cap, sizeof(*l->labels));
+    if (t->count == t->cap) {
+        t->cap = t->cap == 0 ? FIRST_ROWS : t->cap * 2;
+        t->closed_us = grow(t->closed_us, t->cap, sizeof(*t->closed_us));
+        t->close = grow(t->close, t->cap, sizeof(*t->close));
+        t->rows = grow(t->rows, t->cap, FEATURE_COUNT * sizeof(*t->rows));
+        t->labels = grow(t->labels, t->cap, sizeof(*t->labels));
     }
     return 0;
 }
 
-static int add_row(struct training_rows *l, struct err *err)
+static int add_row(struct training_rows *t, struct err *err)
 {
-    const struct frame *frame = series_decision_frame(&l->series);
-    int64_t closed_us = frame->closed.open_us + timeframe_us(l->timeframe);
-    l->bars++;
-    if (!series_ready(&l->series) || closed_us != l->series.updated_us) {
+    const struct frame *frame = series_decision_frame(&t->series);
+    int64_t closed_us = frame->closed.open_us + timeframe_us(t->timeframe);
+    t->bars++;
+    if (!series_ready(&t->series) || closed_us != t->series.updated_us) {
         return 0;
     }
-    int rc = make_room(l, err);
+    int rc = reserve_row(t, err);
     if (rc < 0) {
         return rc;
     }
     double row[FEATURE_COUNT];
-    features_row(&l->series, row);
+    features_row(&t->series, row);
     for (size_t i = 0; i < FEATURE_COUNT; i++) {
-        l->rows[l->count * FEATURE_COUNT + i] = (float)row[i];
+        t->rows[t->count * FEATURE_COUNT + i] = (float)row[i];
     }
-    l->closed_us[l->count] = closed_us;
-    l->close[l->count] = dec_to_double(frame->closed.close);
-    l->count++;
+    t->closed_us[t->count] = closed_us;
+    t->close[t->count] = dec_to_double(frame->closed.close);
+    t->count++;
     return 0;
 }
 
-static int accept(struct training_rows *l, const struct candle *candle, struct err *err)
+static int accept(struct training_rows *t, const struct candle *candle, struct err *err)
 {
     unsigned closed = 0;
-    /* At the moment at which it is complete: history is not stale. */
-    int64_t now_us = candle->open_us + l->series.step_us;
-    if (series_push(&l->series, candle, now_us, &closed) != SERIES_ACCEPTED) {
-        l->refused++;
+    /* The time is that of the candle's completion, so historic candles are not stale. */
+    int64_t now_us = candle->open_us + t->series.step_us;
+    if (series_push(&t->series, candle, now_us, &closed) != SERIES_ACCEPTED) {
+        t->refused++;
         return 0;
     }
-    return (closed & 1U << l->timeframe) != 0 ? add_row(l, err) : 0;
+    return (closed & 1U << t->timeframe) != 0 ? add_row(t, err) : 0;
 }
 
 int training_rows_push(struct training_rows *training_rows, const struct candle *candle,
@@ -124,37 +124,37 @@ int training_rows_push(struct training_rows *training_rows, const struct candle 
                : 0;
 }
 
-static void keep(struct training_rows *l, size_t to, size_t from, float label)
+static void keep(struct training_rows *t, size_t to, size_t from, float label)
 {
-    l->closed_us[to] = l->closed_us[from];
-    l->close[to] = l->close[from];
-    l->labels[to] = label;
-    memmove(&l->rows[to * FEATURE_COUNT], &l->rows[from * FEATURE_COUNT],
-            FEATURE_COUNT * sizeof(*l->rows));
+    t->closed_us[to] = t->closed_us[from];
+    t->close[to] = t->close[from];
+    t->labels[to] = label;
+    memmove(&t->rows[to * FEATURE_COUNT], &t->rows[from * FEATURE_COUNT],
+            FEATURE_COUNT * sizeof(*t->rows));
 }
 
 int training_rows_finish(struct training_rows *training_rows, struct err *err)
 {
-    struct training_rows *l = training_rows;
+    struct training_rows *t = training_rows;
     struct csv_row closed;
     int rc = 0;
-    if (l->resampled && resample_end(&l->resample, l->step_us, &closed)) {
-        rc = accept(l, &closed.candle, err);
+    if (t->resampled && resample_end(&t->resample, t->step_us, &closed)) {
+        rc = accept(t, &closed.candle, err);
     }
-    int64_t ahead_us = l->horizon * timeframe_us(l->timeframe);
+    int64_t ahead_us = t->horizon * timeframe_us(t->timeframe);
     size_t kept = 0;
-    for (size_t i = 0, later = 0; rc == 0 && i < l->count; i++) {
-        int64_t wanted_us = l->closed_us[i] + ahead_us;
-        while (later < l->count && l->closed_us[later] < wanted_us) {
+    for (size_t i = 0, later = 0; rc == 0 && i < t->count; i++) {
+        int64_t wanted_us = t->closed_us[i] + ahead_us;
+        while (later < t->count && t->closed_us[later] < wanted_us) {
             later++;
         }
-        if (later < l->count && l->closed_us[later] == wanted_us) {
-            /* What is written stands at or before i, what is read behind it. */
-            keep(l, kept++, i, l->close[later] > l->close[i] ? 1 : 0);
+        if (later < t->count && t->closed_us[later] == wanted_us) {
+            /* Safe in place: it writes at or before i and reads at or after i. */
+            keep(t, kept++, i, t->close[later] > t->close[i] ? 1 : 0);
         }
     }
-    l->unlabelled = l->count - kept;
-    l->count = kept;
+    t->unlabelled = t->count - kept;
+    t->count = kept;
     return rc;
 }
 

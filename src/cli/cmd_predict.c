@@ -108,8 +108,9 @@ static int read_row(struct table *t, struct err *err)
     }
     size_t count = count_cells(t);
     if (count != t->features) {
-        return err_set(err, ERR_MODEL_FEATURES, "%.120s:%zu: the row has %zu, the model needs %zu",
-                       t->path, t->number, count, t->features);
+        return err_set(err, ERR_MODEL_FEATURES,
+                       "%.120s:%zu: the row length is %zu, the model needs %zu", t->path, t->number,
+                       count, t->features);
     }
     for (size_t i = 0; i < count; i++) {
         struct str cell = {"", 0};

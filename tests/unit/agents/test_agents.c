@@ -14,7 +14,7 @@
 
 enum { DATA_SYNC, QUANT, PREDICT, BULL, BEAR, CORE, RISK, EXECUTION, EIGHT };
 
-/* ---------------------------------------------------------------- a desk that can be told */
+/* ---------------------------------------------------------------- a fake desk */
 
 struct scene {
     struct series series;
@@ -23,7 +23,7 @@ struct scene {
     struct position held;
     struct decision decision;
     struct context context;
-    /* what the port answers, and what it was asked */
+    /* the port's answers, and the calls it received */
     struct dec size;
     bool passes;
     bool has_room;
@@ -63,7 +63,7 @@ static bool scene_audit(void *desk, struct context *context)
     if (!s->passes) {
         struct decision *d = context->decision;
         (void)str_copy(STR_LIT("RISK_TEST"), d->veto_code, sizeof(d->veto_code));
-        (void)str_copy(STR_LIT("as told"), d->veto_text, sizeof(d->veto_text));
+        (void)str_copy(STR_LIT("refused by the test"), d->veto_text, sizeof(d->veto_text));
         d->veto_max_qty = dec_from_int(1);
     }
     return s->passes;
@@ -83,11 +83,11 @@ static bool scene_submit(void *desk, struct context *context)
 
 static const struct decision_port port = {scene_rules, scene_size, scene_audit, scene_submit};
 
-/* Flat minutes at the price that `at` gives, a good order book, and a desk that says yes. */
+/* Flat minutes at the prices of `at`, a good order book, and a desk that accepts everything. */
 static void scene_init(struct scene *s, int minutes, int64_t (*at)(int))
 {
     memset(s, 0, sizeof(*s));
-    /* What stands in a decision from before must not be seen in the next. */
+    /* Data of an earlier decision must not appear in the next. */
     memset(&s->decision, 0x5a, sizeof(s->decision));
     struct symbol symbol = {"BTC-USD"};
     series_init(&s->series, symbol, USEC_PER_MIN);
@@ -129,7 +129,7 @@ static int64_t flat(int i)
 
 static int64_t rising(int i)
 {
-    return 1000000 + i * 10 - (i / 5 % 4 == 0) * 60; /* with setbacks, so that RSI is not 100 */
+    return 1000000 + i * 10 - (i / 5 % 4 == 0) * 60; /* with setbacks, so the RSI is not 100 */
 }
 
 static int64_t straight_down(int i)
@@ -177,7 +177,7 @@ static const struct reason *reason_of(const struct vote *v, const char *indicato
 
 /* ---------------------------------------------------------------- the table */
 
-static void the_eight_stand_in_order(void **state)
+static void the_table_has_the_agents_in_order(void **state)
 {
     (void)state;
     static const char *const names[EIGHT] = {
@@ -193,7 +193,7 @@ static void the_eight_stand_in_order(void **state)
     }
 }
 
-static void says_nothing_without_data(void **state)
+static void all_agents_are_silent_without_data(void **state)
 {
     (void)state;
     static struct scene s;
@@ -213,15 +213,15 @@ static void says_nothing_without_data(void **state)
     assert_int_equal(s.context.flaw, FLAW_COLD);
     assert_string_equal(s.decision.veto_text, "the indicators are not warm yet");
     assert_int_equal(s.rules_asked + s.sizes_asked + s.audits_asked + s.orders_made, 0);
-    /* Nothing is left of what stood there before. */
+    /* Nothing of the earlier decision is left. */
     assert_string_equal(s.decision.veto_code, "");
     assert_string_equal(s.decision.client_id, "");
     assert_int_equal(s.decision.qty.e8, 0);
     assert_int_equal(s.decision.rule_count, 0);
 }
 
-/* The RSI of a price that never moved is 0, which would be "sold out". */
-static void a_price_that_does_not_move_says_nothing(void **state)
+/* The RSI of a price that never moved is 0, which would mean oversold. */
+static void a_price_that_does_not_move_gives_no_signal(void **state)
 {
     (void)state;
     static struct scene s;
@@ -244,7 +244,7 @@ static enum flaw flaw_of(struct scene *s, double *ret_confidence)
     return s->context.flaw;
 }
 
-static void full_data_is_sure_of_itself(void **state)
+static void full_data_gives_full_confidence(void **state)
 {
     (void)state;
     static struct scene s;
@@ -269,7 +269,7 @@ static void full_data_is_sure_of_itself(void **state)
     assert_near(v.confidence, 6.0 / 8 + (96 + 24) / 200.0 / 8);
 }
 
-static void bad_data_is_called_what_it_is(void **state)
+static void each_data_flaw_is_detected(void **state)
 {
     (void)state;
     static struct scene s;
@@ -314,12 +314,12 @@ static void bad_data_is_called_what_it_is(void **state)
     }
 }
 
-static void a_gap_is_counted_and_the_bar_after_it_opens_nothing(void **state)
+static void a_gap_is_counted_and_no_position_is_opened_after_it(void **state)
 {
     (void)state;
     static struct scene s;
     scene_init(&s, 1000, rising);
-    int64_t next_us = s.series.updated_us + 3 * timeframe_us(TF_5M); /* three bars never come */
+    int64_t next_us = s.series.updated_us + 3 * timeframe_us(TF_5M); /* three bars are missing */
     double confidence;
     unsigned closed = 0;
     for (int i = 0; i < 10; i++) {
@@ -370,15 +370,15 @@ static void the_analyst_reads_the_market(void **state)
     assert_int_equal(s.decision.regime, REGIME_CHOPPY);
     assert_true(s.context.reading.hour_width_pct < 1);
 
-    scene_init(&s, 300, rising); /* five hours: no hourly bands yet */
+    scene_init(&s, 300, rising); /* five hours: hourly bands are undefined */
     run_one(&s, QUANT, &v);
     assert_true(s.context.is_warm);
     assert_int_equal(s.decision.regime, REGIME_NEUTRAL);
     assert_near(s.context.reading.hour_width_pct, 0);
 }
 
-/* Hourly candles: the finer frames are never built, and nobody misses them. */
-static void coarse_candles_are_enough(void **state)
+/* Hourly candles: the finer frames are never built, and not needed. */
+static void hourly_candles_are_enough(void **state)
 {
     (void)state;
     static struct scene s;
@@ -480,7 +480,7 @@ static void predict_asks_its_model(void **state)
     assert_int_equal(v.direction, DIRECTION_SHORT);
     assert_true(fabs(v.confidence - 2 * (.5 - up)) < 1e-6);
 
-    scene_init(&s, 100, straight_up); /* nothing to ask it about yet */
+    scene_init(&s, 100, straight_up); /* no features yet */
     s.context.predictor = p;
     run_one(&s, PREDICT, &v);
     assert_int_equal(v.direction, DIRECTION_NONE);
@@ -502,7 +502,7 @@ static void predict_asks_its_model(void **state)
     agent_run_all(&s.context);
     assert_true(s.decision.score > without + .5 || s.decision.score > .999);
 
-    /* Also where nobody else speaks; what is ordered has no reason against it. */
+    /* Also when no other agent votes; an ordered entry has no veto text. */
     scene_init(&s, 3000, flat);
     s.context.predictor = sure;
     agent_run_all(&s.context);
@@ -518,32 +518,32 @@ struct case_row {
     enum direction bull_says, bear_says;
 };
 
-static void each_point_of_the_sides(void **state)
+static void bull_and_bear_get_points_for_each_sign(void **state)
 {
     (void)state;
     static const struct case_row rows[] = {
-        /* nothing speaks */
+        /* no sign */
         {50, 0, 0, 100, 0, 0, DIRECTION_NONE, DIRECTION_NONE},
-        /* side of 50 alone; .2 is no vote */
+        /* the side of 50 alone: .2 is no vote */
         {49, 0, 0, 100, .2, 0, DIRECTION_NONE, DIRECTION_NONE},
         {51, 0, 0, 100, 0, .2, DIRECTION_NONE, DIRECTION_NONE},
-        /* MACD alone: .3 is not above .3 */
+        /* MACD alone: .3 is no vote */
         {50, 1, 0, 100, .3, 0, DIRECTION_NONE, DIRECTION_NONE},
         {50, 0, 1, 100, 0, .3, DIRECTION_NONE, DIRECTION_NONE},
-        /* the band, touched and passed */
+        /* the band, reached and passed */
         {50, 0, 0, 90, .3, 0, DIRECTION_NONE, DIRECTION_NONE},
         {50, 0, 0, 110, 0, .3, DIRECTION_NONE, DIRECTION_NONE},
         {50, 0, 0, 90.01, 0, 0, DIRECTION_NONE, DIRECTION_NONE},
-        /* two of them */
+        /* two signs */
         {49, 1, 0, 100, .5, 0, DIRECTION_LONG, DIRECTION_NONE},
         {51, 0, 1, 100, 0, .5, DIRECTION_NONE, DIRECTION_SHORT},
-        /* the extreme, at it and beyond, is on its side of 50 too */
+        /* at and beyond the extreme, which also counts as its side of 50 */
         {30, 0, 0, 100, .6, 0, DIRECTION_LONG, DIRECTION_NONE},
         {30.01, 0, 0, 100, .2, 0, DIRECTION_NONE, DIRECTION_NONE},
         {70, 0, 0, 100, 0, .6, DIRECTION_NONE, DIRECTION_SHORT},
-        /* sold out, falling on: the fall's one sign is no vote */
+        /* oversold and still falling: one sign for the bear is no vote */
         {20, 0, 1, 85, .9, .3, DIRECTION_LONG, DIRECTION_NONE},
-        /* everything: 1.2 is cut to 1 */
+        /* all signs: 1.2 is limited to 1 */
         {20, 1, 0, 85, 1, 0, DIRECTION_LONG, DIRECTION_NONE},
         {80, 0, 1, 115, 0, 1, DIRECTION_NONE, DIRECTION_SHORT},
     };
@@ -572,7 +572,7 @@ static void each_point_of_the_sides(void **state)
         assert_near(reason_of(&bull, "macd")->threshold, r->signal);
         assert_near(reason_of(&bull, "rsi14_side")->threshold, 50);
 
-        /* In the mirror bull is bear. */
+        /* The mirror image swaps bull and bear. */
         s.context.reading.close = 200 - r->close;
         s.context.reading.rsi = 100 - r->rsi;
         s.context.reading.macd = -r->macd;
@@ -591,7 +591,7 @@ struct weight_row {
     double bull, bear, predict;
 };
 
-static void weighs_by_the_regime(void **state)
+static void votes_are_weighted_by_the_regime(void **state)
 {
     (void)state;
     static const struct weight_row rows[] = {
@@ -604,7 +604,7 @@ static void weighs_by_the_regime(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct weight_row *r = &rows[i];
         scene_init(&s, 0, flat);
-        agent_run_all(&s.context); /* names, and the silent ones */
+        agent_run_all(&s.context); /* sets names and silent votes */
         struct decision *d = &s.decision;
         s.context.is_warm = true;
         d->vote_count = CORE;
@@ -627,7 +627,7 @@ static void weighs_by_the_regime(void **state)
         assert_near(d->votes[QUANT].weight, 0);
         assert_near(d->score, (.8 * r->bull - .5 * r->bear - .1 * r->predict) / largest);
 
-        /* A favoured agent that is sure reaches 1: every threshold can be met. */
+        /* One agent with the largest weight and confidence 1 reaches a score of 1. */
         bool bull_favoured = r->bull >= r->bear;
         d->votes[BULL].confidence = bull_favoured;
         d->votes[BEAR].confidence = !bull_favoured;
@@ -636,13 +636,13 @@ static void weighs_by_the_regime(void **state)
         assert_near(fabs(d->score), 1);
         assert_near(core.confidence, 1);
 
-        /* Those together are cut at 1. */
+        /* Several together are limited to 1. */
         d->votes[PREDICT].direction = bull_favoured ? DIRECTION_LONG : DIRECTION_SHORT;
         d->votes[PREDICT].confidence = 1;
         run_one(&s, CORE, &core);
         assert_near(fabs(d->score), 1);
 
-        /* A confidence that is no vote counts nothing. */
+        /* A confidence without a direction does not count. */
         d->votes[BULL].direction = d->votes[BEAR].direction = DIRECTION_NONE;
         d->votes[PREDICT].direction = DIRECTION_NONE;
         run_one(&s, CORE, &core);
@@ -650,7 +650,7 @@ static void weighs_by_the_regime(void **state)
     }
 }
 
-/* A scene that stands before decision_core: bull is this sure in a neutral market. */
+/* A scene just before decision_core: bull's confidence in a neutral market. */
 static void before_core(struct scene *s, double confidence)
 {
     scene_init(s, 1000, rising);
@@ -672,7 +672,7 @@ static void before_core(struct scene *s, double confidence)
     d->votes[BULL].confidence = confidence;
 }
 
-/* The last three of the table, as agent_run_all would. */
+/* Runs the last three agents, as agent_run_all does. */
 static void finish(struct scene *s)
 {
     for (int i = CORE; i < EIGHT; i++) {
@@ -701,7 +701,7 @@ static void the_threshold_decides(void **state)
     assert_string_equal(s.decision.veto_text, "");
 
     before_core(&s, .2499);
-    s.decision.votes[BULL].direction = DIRECTION_SHORT; /* whoever says so */
+    s.decision.votes[BULL].direction = DIRECTION_SHORT; /* from any agent */
     s.settings.threshold = .2;
     s.decision.threshold = .2;
     finish(&s);
@@ -709,7 +709,7 @@ static void the_threshold_decides(void **state)
     assert_int_equal(s.sent.side, SIDE_SHORT);
 }
 
-static void rules_may_push_and_forbid(void **state)
+static void rules_may_change_the_score_and_veto(void **state)
 {
     (void)state;
     static struct scene s;
@@ -723,7 +723,7 @@ static void rules_may_push_and_forbid(void **state)
     assert_int_equal(s.decision.rule_count, 1);
     assert_near(reason_of(&s.decision.votes[CORE], "rules")->value, .1);
 
-    struct decision_port without = port; /* a desk that has no rules */
+    struct decision_port without = port; /* a desk without rules */
     without.rules = NULL;
     before_core(&s, .5);
     s.context.port = &without;
@@ -744,10 +744,10 @@ static void rules_may_push_and_forbid(void **state)
     assert_string_equal(s.decision.veto_code, "RISK_TRADING_RULE");
     assert_int_equal(s.audits_asked, 0);
     assert_int_equal(s.orders_made, 0);
-    assert_int_equal(s.decision.qty.e8, s.size.e8); /* what it would have been */
+    assert_int_equal(s.decision.qty.e8, s.size.e8); /* the size of the refused entry */
 
     before_core(&s, .5);
-    s.context.held = &s.held; /* rules do not keep a position from closing */
+    s.context.held = &s.held; /* rules do not stop a close */
     s.held = (struct position){.side = SIDE_SHORT, .qty = dec_from_int(2)};
     finish(&s);
     assert_int_equal(s.rules_asked, 0);
@@ -756,7 +756,7 @@ static void rules_may_push_and_forbid(void **state)
 
 /* ---------------------------------------------------------------- risk_audit and execution */
 
-static void an_entry_is_a_bracket(void **state)
+static void an_entry_has_stop_and_target(void **state)
 {
     (void)state;
     static struct scene s;
@@ -797,7 +797,7 @@ static void risk_may_veto(void **state)
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_VETOED);
     assert_string_equal(s.decision.veto_code, "RISK_TEST");
-    assert_string_equal(s.decision.veto_text, "as told");
+    assert_string_equal(s.decision.veto_text, "refused by the test");
     assert_int_equal(s.decision.veto_max_qty.e8, dec_from_int(1).e8);
     assert_int_equal(s.orders_made, 0);
     assert_near(s.decision.votes[RISK].confidence, 0);
@@ -807,7 +807,7 @@ static void risk_may_veto(void **state)
     assert_string_equal(s.decision.client_id, "");
 }
 
-static void bad_data_opens_nothing_but_closes(void **state)
+static void bad_data_stops_entries_but_not_closes(void **state)
 {
     (void)state;
     static struct scene s;
@@ -828,7 +828,7 @@ static void bad_data_opens_nothing_but_closes(void **state)
     assert_int_equal(s.sent.kind, ORDER_CLOSE);
 }
 
-static void what_is_held_is_considered_again(void **state)
+static void a_position_is_kept_or_closed_by_the_new_score(void **state)
 {
     (void)state;
     static struct scene s;
@@ -840,13 +840,13 @@ static void what_is_held_is_considered_again(void **state)
     assert_string_equal(s.decision.veto_text, "it is held long already, as the score wants");
 
     s.held.side = SIDE_SHORT;
-    s.context.waits = "an order is under way";
+    s.context.close_blocked = "an order is under way";
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
     assert_string_equal(s.decision.veto_text, "it is held short, and an order is under way");
 
-    s.context.waits = NULL;
-    s.passes = false; /* reducing is not audited */
+    s.context.close_blocked = NULL;
+    s.passes = false; /* a close is not audited */
     s.decision.veto_text[0] = '\0';
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_ORDER);
@@ -858,7 +858,7 @@ static void what_is_held_is_considered_again(void **state)
     assert_string_equal(s.decision.client_id, "nd-1-9");
 }
 
-static void without_room_nothing_is_sent(void **state)
+static void nothing_is_sent_when_the_order_table_is_full(void **state)
 {
     (void)state;
     static struct scene s;
@@ -870,19 +870,19 @@ static void without_room_nothing_is_sent(void **state)
     assert_string_equal(s.decision.client_id, "");
 }
 
-UNIT_GROUP(agents, cmocka_unit_test(the_eight_stand_in_order),
-           cmocka_unit_test(says_nothing_without_data),
-           cmocka_unit_test(a_price_that_does_not_move_says_nothing),
-           cmocka_unit_test(full_data_is_sure_of_itself),
-           cmocka_unit_test(bad_data_is_called_what_it_is),
-           cmocka_unit_test(a_gap_is_counted_and_the_bar_after_it_opens_nothing),
-           cmocka_unit_test(the_analyst_reads_the_market),
-           cmocka_unit_test(the_analysts_points_add_up),
-           cmocka_unit_test(coarse_candles_are_enough),
-           cmocka_unit_test(predict_is_neutral_without_a_model),
-           cmocka_unit_test(predict_asks_its_model), cmocka_unit_test(each_point_of_the_sides),
-           cmocka_unit_test(weighs_by_the_regime), cmocka_unit_test(the_threshold_decides),
-           cmocka_unit_test(rules_may_push_and_forbid), cmocka_unit_test(an_entry_is_a_bracket),
-           cmocka_unit_test(risk_may_veto), cmocka_unit_test(bad_data_opens_nothing_but_closes),
-           cmocka_unit_test(what_is_held_is_considered_again),
-           cmocka_unit_test(without_room_nothing_is_sent))
+UNIT_GROUP(
+    agents, cmocka_unit_test(the_table_has_the_agents_in_order),
+    cmocka_unit_test(all_agents_are_silent_without_data),
+    cmocka_unit_test(a_price_that_does_not_move_gives_no_signal),
+    cmocka_unit_test(full_data_gives_full_confidence), cmocka_unit_test(each_data_flaw_is_detected),
+    cmocka_unit_test(a_gap_is_counted_and_no_position_is_opened_after_it),
+    cmocka_unit_test(the_analyst_reads_the_market), cmocka_unit_test(the_analysts_points_add_up),
+    cmocka_unit_test(hourly_candles_are_enough),
+    cmocka_unit_test(predict_is_neutral_without_a_model), cmocka_unit_test(predict_asks_its_model),
+    cmocka_unit_test(bull_and_bear_get_points_for_each_sign),
+    cmocka_unit_test(votes_are_weighted_by_the_regime), cmocka_unit_test(the_threshold_decides),
+    cmocka_unit_test(rules_may_change_the_score_and_veto),
+    cmocka_unit_test(an_entry_has_stop_and_target), cmocka_unit_test(risk_may_veto),
+    cmocka_unit_test(bad_data_stops_entries_but_not_closes),
+    cmocka_unit_test(a_position_is_kept_or_closed_by_the_new_score),
+    cmocka_unit_test(nothing_is_sent_when_the_order_table_is_full))

@@ -1,4 +1,5 @@
-/* Features, lessons, scores, training and what comes of it: no look-ahead, no misfit, no boast. */
+/* Features, training rows, scores, training, predictor: no look-ahead, no model that does not fit,
+ * no overstated score. */
 #include "agents/model.h"
 #include "agents/predictor.h"
 #include "agents/training.h"
@@ -20,7 +21,7 @@
 /* ---------------------------------------------------------------- markets */
 
 /* Five-minute candles; each closes above its open with a probability that depends on the one
- * before: memory 0 is noise, .3 a plain habit of going on. */
+ * before: memory 0 is noise, .3 a clear tendency to continue. */
 static void make_bars(struct candle *bars, int count, uint64_t seed, double memory)
 {
     struct rng rng;
@@ -97,7 +98,7 @@ static void auc_counts_pairs_and_halves_ties(void **state)
     (void)state;
     struct score s;
     score_of((float[]){0.1F, 0.4F, 0.35F, 0.8F}, (float[]){0, 0, 1, 1}, 4, &s);
-    assert_near(s.auc, 0.75, 1e-12); /* the textbook's four rows */
+    assert_near(s.auc, 0.75, 1e-12); /* the four rows of the textbook */
     score_of((float[]){0.5F, 0.5F, 0.5F}, (float[]){0, 1, 1}, 3, &s);
     assert_near(s.auc, 0.5, 1e-12);
     score_of((float[]){0.9F, 0.1F}, (float[]){0, 1}, 2, &s);
@@ -123,7 +124,7 @@ static void auc_counts_pairs_and_halves_ties(void **state)
     }
 }
 
-static void log_loss_is_that_of_the_definition_and_stays_finite(void **state)
+static void log_loss_equals_the_definition_and_stays_finite(void **state)
 {
     (void)state;
     struct score s;
@@ -133,7 +134,7 @@ static void log_loss_is_that_of_the_definition_and_stays_finite(void **state)
     assert_near(s.base_rate_log_loss, -0.75 * log(0.75) - 0.25 * log(0.25), 1e-12);
     score_of((float[]){0.25F, 0.75F}, (float[]){0, 1}, 2, &s);
     assert_near(s.log_loss, -log(0.75), 1e-12);
-    score_of((float[]){0, 1}, (float[]){1, 0}, 2, &s); /* as wrong as can be */
+    score_of((float[]){0, 1}, (float[]){1, 0}, 2, &s); /* entirely wrong */
     assert_near(s.log_loss, -log(1e-15), 1e-9);
     score_of((float[]){0, 1}, (float[]){0, 1}, 2, &s);
     assert_true(s.log_loss >= 0 && s.log_loss < 1e-14);
@@ -159,7 +160,7 @@ static void calibration_groups_by_prediction(void **state)
 }
 
 /* Hanley and McNeil's own example: AUC .893 of 51 and 58 has the error .032. */
-static void the_error_of_an_auc_is_the_published_one(void **state)
+static void the_error_of_an_auc_equals_the_published_one(void **state)
 {
     (void)state;
     struct score s = {.count = 109, .happened = 51, .auc = 0.893};
@@ -177,7 +178,7 @@ static void the_error_of_an_auc_is_the_published_one(void **state)
 
 /* ---------------------------------------------------------------- features */
 
-static void a_cold_series_knows_nothing_and_a_warm_one_everything(void **state)
+static void features_are_nan_before_the_warm_up_and_known_after_it(void **state)
 {
     (void)state;
     struct series s;
@@ -216,7 +217,7 @@ static void a_cold_series_knows_nothing_and_a_warm_one_everything(void **state)
                 1, 1e-15);
 }
 
-static void a_bar_that_is_being_built_is_not_in_the_row(void **state)
+static void the_live_bar_is_not_in_the_row(void **state)
 {
     (void)state;
     struct series s;
@@ -236,11 +237,11 @@ static void a_bar_that_is_being_built_is_not_in_the_row(void **state)
     assert_memory_equal(before, after, sizeof(before));
 }
 
-/* ---------------------------------------------------------------- lessons */
+/* ---------------------------------------------------------------- training rows */
 
 enum { BARS = 1500 };
 
-static void no_row_knows_what_came_after_it(void **state)
+static void no_row_depends_on_later_candles(void **state)
 {
     (void)state;
     enum { MINUTES = 6000, CUT = 4000 };
@@ -249,7 +250,7 @@ static void no_row_knows_what_came_after_it(void **state)
         learn_step(minutes, MINUTES, TF_5M, USEC_PER_MIN, 12);
     AUTO_TRAINING_ROWS struct training_rows *cut =
         learn_step(minutes, CUT, TF_5M, USEC_PER_MIN, 12);
-    /* Another world from CUT on: twice the price, upside down, in other minutes. */
+    /* Different candles from CUT on: twice the price, mirrored, at other minutes. */
     for (int i = CUT; i < MINUTES; i++) {
         struct dec two = dec_from_int(2);
         struct dec open = minutes[i].open;
@@ -270,7 +271,7 @@ static void no_row_knows_what_came_after_it(void **state)
     assert_memory_equal(whole->closed_us, other->closed_us, rows * sizeof(int64_t));
     assert_memory_equal(whole->close, other->close, rows * sizeof(double));
     assert_memory_equal(whole->rows, other->rows, rows * FEATURE_COUNT * sizeof(float));
-    /* Labels may look ahead, by the horizon and no further: it is what the cut one has lost. */
+    /* Labels look ahead by the horizon and no further: the cut series lost just these. */
     assert_int_equal(cut->count, rows - 12);
     assert_memory_equal(whole->rows, cut->rows, cut->count * FEATURE_COUNT * sizeof(float));
     assert_memory_equal(whole->labels, cut->labels, cut->count * sizeof(float));
@@ -278,7 +279,7 @@ static void no_row_knows_what_came_after_it(void **state)
     assert_memory_not_equal(whole->rows, other->rows, whole->count * FEATURE_COUNT * sizeof(float));
 }
 
-static void labels_are_what_the_price_did(void **state)
+static void labels_match_the_later_price(void **state)
 {
     (void)state;
     struct candle bars[BARS];
@@ -297,7 +298,7 @@ static void labels_are_what_the_price_did(void **state)
     assert_true(higher > l->count / 3 && higher < l->count * 2 / 3);
 }
 
-static void a_price_that_stands_still_has_not_risen(void **state)
+static void an_unchanged_price_has_label_0(void **state)
 {
     (void)state;
     struct candle bars[200];
@@ -312,9 +313,8 @@ static void a_price_that_stands_still_has_not_risen(void **state)
     }
 }
 
-/* Where bars are missing the row that would be judged by one of them has no label, rather than
- * that of another moment. */
-static void a_gap_takes_labels_away(void **state)
+/* A row whose later bar is missing has no label, not the label of another bar. */
+static void a_gap_removes_labels(void **state)
 {
     (void)state;
     struct candle bars[BARS];
@@ -322,7 +322,7 @@ static void a_gap_takes_labels_away(void **state)
     AUTO_TRAINING_ROWS struct training_rows *whole = learn(bars, BARS, 3);
     memmove(&bars[700], &bars[704], (BARS - 704) * sizeof(bars[0]));
     AUTO_TRAINING_ROWS struct training_rows *l = learn(bars, BARS - 4, 3);
-    /* The four that are missing, and the three before them. */
+    /* The four missing bars, and the three before them. */
     assert_int_equal(l->count, whole->count - 4 - 3);
     int64_t hole_us = START + 700 * timeframe_us(TF_5M);
     for (size_t i = 0; i < l->count; i++) {
@@ -331,7 +331,7 @@ static void a_gap_takes_labels_away(void **state)
     }
 }
 
-static void training_never_looks_into_the_test(void **state)
+static void training_never_depends_on_the_test(void **state)
 {
     (void)state;
     enum { HORIZON = 12 };
@@ -341,12 +341,12 @@ static void training_never_looks_into_the_test(void **state)
     struct training_rows_split split = training_rows_split(l, 0.3);
     assert_int_equal(split.count, l->count);
     assert_int_equal(split.test, l->count - (size_t)(0.3 * (double)l->count));
-    assert_int_equal(split.train, split.test - HORIZON); /* purged, and not one more */
+    assert_int_equal(split.train, split.test - HORIZON); /* purged, and no more */
     int64_t test_us = l->closed_us[split.test];
     for (size_t i = 0; i < split.train; i++) {
         assert_true(l->closed_us[i] + HORIZON * timeframe_us(TF_5M) < test_us);
     }
-    /* The test period turned over changes nothing that is learned from. */
+    /* Mirroring the test period changes nothing in the training rows. */
     for (int i = 0; i < BARS; i++) {
         if (bars[i].open_us + timeframe_us(TF_5M) >= test_us) {
             bars[i].open = dec_mul(bars[i].open, dec_from_int(3));
@@ -366,7 +366,7 @@ static void training_never_looks_into_the_test(void **state)
     assert_string_not_equal(one, two);
 }
 
-/* Bars of the timeframe, made here or by the file's author, are the same lessons. */
+/* Bars resampled here and bars resampled by the file's author give the same rows. */
 static void coarser_bars_are_made_from_finer_ones(void **state)
 {
     (void)state;
@@ -402,7 +402,7 @@ static void coarser_bars_are_made_from_finer_ones(void **state)
     assert_null(none);
 }
 
-static void candles_that_cannot_be_are_counted_and_passed_over(void **state)
+static void impossible_candles_are_counted_and_skipped(void **state)
 {
     (void)state;
     struct candle bars[300];
@@ -423,7 +423,7 @@ static void candles_that_cannot_be_are_counted_and_passed_over(void **state)
     assert_int_equal(l->count, good->count);
     assert_memory_equal(l->rows, good->rows, l->count * FEATURE_COUNT * sizeof(float));
     training_rows_free(l);
-    /* The same before they are built into longer bars. */
+    /* The same with resampling. */
     AUTO_TRAINING_ROWS struct training_rows *coarse = NULL;
     assert_int_equal(training_rows_new(TF_15M, timeframe_us(TF_5M), 1, &coarse, &err), 0);
     for (int i = 0; i < 300; i++) {
@@ -434,11 +434,11 @@ static void candles_that_cannot_be_are_counted_and_passed_over(void **state)
         assert_int_equal(training_rows_push(coarse, &bars[i > 0 ? i - 1 : 0], &err), 0);
     }
     assert_int_equal(training_rows_finish(coarse, &err), 0);
-    assert_int_equal(coarse->refused, 599 /* the first again is not older */);
+    assert_int_equal(coarse->refused, 599 /* the repeated first one is not older */);
     assert_int_equal(coarse->bars, 100);
 }
 
-static void what_a_file_can_ask_for_is_capped(void **state)
+static void the_number_of_rows_is_limited(void **state)
 {
     (void)state;
     struct training_rows *l = NULL;
@@ -454,7 +454,7 @@ static void what_a_file_can_ask_for_is_capped(void **state)
     assert_int_equal(rc, -ERR_TRAIN_DATA);
     assert_int_equal(l->count, TRAINING_ROWS_MAX);
     assert_true(i > TRAINING_ROWS_MAX &&
-                i < TRAINING_ROWS_MAX + 100); /* after the warm-up's bars */
+                i < TRAINING_ROWS_MAX + 100); /* with the bars of the warm-up */
     training_rows_free(l);
     training_rows_free(NULL);
     predictor_free(NULL);
@@ -480,7 +480,7 @@ static void train(double memory, uint64_t seed, int horizon, struct buf *model,
     assert_int_equal(rc, 0);
 }
 
-static void a_planted_habit_is_found_and_noise_is_called_noise(void **state)
+static void a_planted_pattern_is_found_and_noise_does_not_beat_a_coin(void **state)
 {
     (void)state;
     AUTO_BUF struct buf habit_model = BUF_INIT(MODEL_JSON_MAX),
@@ -490,7 +490,7 @@ static void a_planted_habit_is_found_and_noise_is_called_noise(void **state)
     assert_true(habit.score.auc > 0.6);
     assert_true(habit.beats_coin);
     assert_true(habit.score.log_loss < habit.score.base_rate_log_loss);
-    /* Honest probabilities: where three in four were promised, about three in four came. */
+    /* Calibrated: where .75 was predicted, about three in four happened. */
     for (int i = 0; i < SCORE_BINS; i++) {
         if (habit.score.bins[i].count > 100) {
             assert_near(habit.score.bins[i].predicted, habit.score.bins[i].observed, 0.15);
@@ -500,7 +500,7 @@ static void a_planted_habit_is_found_and_noise_is_called_noise(void **state)
     assert_near(noise.score.auc, 0.5, 0.06);
     assert_false(noise.beats_coin);
     assert_int_equal(noise.score.count, noise.split.count - noise.split.test);
-    /* Our answers are the library's to the last bits of a float. */
+    /* Our predictions equal the library's up to the last bits of a float. */
     assert_true(habit.largest_difference < 1e-6 && noise.largest_difference < 1e-6);
 }
 
@@ -540,7 +540,7 @@ static void too_little_or_one_sided_data_is_refused(void **state)
     AUTO_TRAINING_ROWS struct training_rows *rising = learn(bars, BARS, 3);
     assert_int_equal(training_run(rising, &options, &model, &result, &err), -ERR_TRAIN_DATA);
     assert_non_null(strstr(err.context, "100%"));
-    /* Both ways while it learns, one way only in the test: there is nothing to tell them apart. */
+    /* Both labels in the training rows, only one in the test: the AUC is undefined. */
     make_bars(bars, BARS * 2 / 3, 13, 0);
     struct dec before = bars[BARS * 2 / 3 - 1].close;
     for (int i = BARS * 2 / 3; i < BARS; i++) {
@@ -577,7 +577,7 @@ static int load(const char *text, size_t len, struct predictor **ret, struct err
     return rc;
 }
 
-static void a_model_that_was_trained_here_is_asked(void **state)
+static void a_trained_model_predicts(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
@@ -611,7 +611,7 @@ static void a_model_that_was_trained_here_is_asked(void **state)
     }
     assert_true(asked > 300);
     assert_false(predictor_ask(NULL, &s, &up));
-    /* Bars of another length have other meanings. */
+    /* A model does not fit bars of another length. */
     series_init(&coarse, (struct symbol){"BTC-USD"}, timeframe_us(TF_15M));
     for (int i = 0; i < 400; i++) {
         bars[i].open_us = START + i * timeframe_us(TF_15M);
@@ -621,7 +621,7 @@ static void a_model_that_was_trained_here_is_asked(void **state)
     assert_false(predictor_ask(p, &coarse, &up));
     assert_int_equal(predictor_check_step(p, timeframe_us(TF_1M), &err), 0);
     assert_int_equal(predictor_check_step(p, timeframe_us(TF_15M), &err), -ERR_MODEL_UNFIT);
-    assert_non_null(strstr(err.context, "trained on bars of 5m, decisions are made on 15m"));
+    assert_non_null(strstr(err.context, "trained on bars of 5m, but decisions are made on 15m"));
 }
 
 static void change(struct buf *text, const char *from, const char *to)
@@ -643,11 +643,11 @@ static void a_model_that_does_not_fit_is_refused(void **state)
     const struct {
         const char *from, *to, *why;
     } changes[] = {
-        {"\"nightdesk.features\"", "\"nightdesk.fEatures\"", "does not say"},
-        {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"0\"", "damaged"},
-        {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"x\"", "damaged"},
-        {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"1m\"", "damaged"},
-        {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"5x\"", "damaged"},
+        {"\"nightdesk.features\"", "\"nightdesk.fEatures\"", "does not name"},
+        {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"0\"", "invalid"},
+        {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"x\"", "invalid"},
+        {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"1m\"", "invalid"},
+        {"\"nightdesk.timeframe\":\"5m\"", "\"nightdesk.timeframe\":\"5x\"", "invalid"},
     };
     for (size_t i = 0; i < COUNT_OF(changes); i++) {
         buf_clear(&broken);
@@ -665,11 +665,11 @@ static void a_model_that_does_not_fit_is_refused(void **state)
     assert_int_equal(load(broken.data, broken.len, &p, &err), -ERR_MODEL_UNFIT);
     assert_non_null(strstr(err.context, result.features_hash));
 
-    /* Texts that are no hash, or a horizon beyond what bars are learned for. */
+    /* Invalid hashes, and a horizon above the limit. */
     const struct {
         const char *from, *to, *why;
     } longer[] = {{result.features_hash, "short", "features short,"},
-                  {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"1000000\"", "damaged"}};
+                  {"\"nightdesk.horizon\":\"1\"", "\"nightdesk.horizon\":\"1000000\"", "invalid"}};
     for (size_t i = 0; i < COUNT_OF(longer); i++) {
         const char *at = strstr(text.data, longer[i].from);
         assert_non_null(at);
@@ -681,13 +681,14 @@ static void a_model_that_does_not_fit_is_refused(void **state)
         assert_non_null(strstr(err.context, longer[i].why));
     }
 
-    /* Whole models of others: of two features; of the right number, for all they say of them; of
-     * two classes. */
+    /* Valid models from elsewhere: with two features; with the right number but no features_hash;
+     * with two classes. */
     const struct {
         int features, classes;
         const char *why;
-    } others[] = {
-        {2, 1, "2 features"}, {FEATURE_COUNT, 1, "does not say"}, {FEATURE_COUNT, 2, "answers 2"}};
+    } others[] = {{2, 1, "2 features"},
+                  {FEATURE_COUNT, 1, "does not name"},
+                  {FEATURE_COUNT, 2, "predicts 2"}};
     for (size_t i = 0; i < COUNT_OF(others); i++) {
         buf_clear(&broken);
         buf_addf(&broken, "tree\nversion=v4\nnum_class=%d\nnum_tree_per_iteration=%d\n",
@@ -708,8 +709,8 @@ static void a_model_that_does_not_fit_is_refused(void **state)
     assert_null(p);
 }
 
-/* A sum of leaves that nothing has made a probability of is none. */
-static void an_answer_that_is_no_probability_is_no_vote(void **state)
+/* A sum of leaves without a transformation is not a probability. */
+static void a_prediction_that_is_not_a_probability_gives_no_vote(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX), other = BUF_INIT(MODEL_JSON_MAX);
@@ -744,22 +745,21 @@ static void an_answer_that_is_no_probability_is_no_vote(void **state)
 }
 
 UNIT_GROUP(learning, cmocka_unit_test(auc_counts_pairs_and_halves_ties),
-           cmocka_unit_test(log_loss_is_that_of_the_definition_and_stays_finite),
+           cmocka_unit_test(log_loss_equals_the_definition_and_stays_finite),
            cmocka_unit_test(calibration_groups_by_prediction),
-           cmocka_unit_test(the_error_of_an_auc_is_the_published_one),
-           cmocka_unit_test(a_cold_series_knows_nothing_and_a_warm_one_everything),
-           cmocka_unit_test(a_bar_that_is_being_built_is_not_in_the_row),
-           cmocka_unit_test(no_row_knows_what_came_after_it),
-           cmocka_unit_test(labels_are_what_the_price_did),
-           cmocka_unit_test(a_price_that_stands_still_has_not_risen),
-           cmocka_unit_test(a_gap_takes_labels_away),
-           cmocka_unit_test(training_never_looks_into_the_test),
+           cmocka_unit_test(the_error_of_an_auc_equals_the_published_one),
+           cmocka_unit_test(features_are_nan_before_the_warm_up_and_known_after_it),
+           cmocka_unit_test(the_live_bar_is_not_in_the_row),
+           cmocka_unit_test(no_row_depends_on_later_candles),
+           cmocka_unit_test(labels_match_the_later_price),
+           cmocka_unit_test(an_unchanged_price_has_label_0), cmocka_unit_test(a_gap_removes_labels),
+           cmocka_unit_test(training_never_depends_on_the_test),
            cmocka_unit_test(coarser_bars_are_made_from_finer_ones),
-           cmocka_unit_test(candles_that_cannot_be_are_counted_and_passed_over),
-           cmocka_unit_test(what_a_file_can_ask_for_is_capped),
-           cmocka_unit_test(a_planted_habit_is_found_and_noise_is_called_noise),
+           cmocka_unit_test(impossible_candles_are_counted_and_skipped),
+           cmocka_unit_test(the_number_of_rows_is_limited),
+           cmocka_unit_test(a_planted_pattern_is_found_and_noise_does_not_beat_a_coin),
            cmocka_unit_test(the_same_training_rows_give_the_same_bytes),
            cmocka_unit_test(too_little_or_one_sided_data_is_refused),
-           cmocka_unit_test(a_model_that_was_trained_here_is_asked),
+           cmocka_unit_test(a_trained_model_predicts),
            cmocka_unit_test(a_model_that_does_not_fit_is_refused),
-           cmocka_unit_test(an_answer_that_is_no_probability_is_no_vote))
+           cmocka_unit_test(a_prediction_that_is_not_a_probability_gives_no_vote))

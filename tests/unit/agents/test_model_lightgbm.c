@@ -1,6 +1,6 @@
 /*
- * LightGBM's text form over models made by hand: what each part of it means, and what is refused.
- * The expectations were computed by hand from LightGBM's documented rules.
+ * LightGBM's text form, with handwritten models: the meaning of each part, and the refusals. The
+ * expected values were computed by hand from LightGBM's documented rules.
  */
 #include "agents/model.h"
 #include "base/check.h"
@@ -11,7 +11,7 @@
 #define TEXT_MAX   ((size_t)64 * 1024)
 #define NEAR(a, b) assert_true(fabs((a) - (b)) <= 1e-12 * fmax(1, fabs(b)))
 
-/* A whole model around its trees; `head` is lines put before feature_names. */
+/* A complete model with these trees; the lines of `head` go before feature_names. */
 static void add_model(struct buf *out, const char *objective, int classes, int features,
                       const char *head, const char *trees)
 {
@@ -66,13 +66,13 @@ static double predict_one(const struct model *model, double a, double b)
 
 /* ---------------------------------------------------------------- splits */
 
-static void missing_values_go_where_the_decision_type_says(void **state)
+static void missing_values_follow_the_decision_type(void **state)
 {
     (void)state;
     const double nan = (double)NAN, inf = (double)INFINITY, edge = (double)1e-35F;
     const double cells[] = {1.5,    1.6, -1.5, -1.4, 0, -0.0, 1e-36, edge, nextafter(edge, 1),
                             -1e-36, nan, inf,  -inf};
-    /* l, r: the leaf that each cell reaches. */
+    /* l, r: the leaf of each cell. */
     static const struct {
         const char *type;
         double threshold;
@@ -117,7 +117,7 @@ static void a_category_goes_left_when_its_bit_is_set(void **state)
     assert_true(predict_one(model, 0, 5) == 3);
     assert_true(predict_one(model, 2, 0) == 2);
     assert_true(predict_one(model, 35, 33) == 2);   /* 35 % 32 is 3, but the set ends at 31 */
-    assert_true(predict_one(model, -1, -0.5) == 2); /* cut towards 0 */
+    assert_true(predict_one(model, -1, -0.5) == 2); /* truncated towards 0 */
     assert_true(predict_one(model, -1, -1) == 3);
     assert_true(predict_one(model, (double)NAN, (double)NAN) == 3);
     assert_true(predict_one(model, 4294967297.0, 64) == 3);
@@ -125,7 +125,7 @@ static void a_category_goes_left_when_its_bit_is_set(void **state)
     assert_true(predict_one(model, 1e300, 1) == 3);
 }
 
-static void a_tree_may_be_one_leaf_and_deep_trees_are_walked(void **state)
+static void single_leaves_and_deep_trees_are_evaluated(void **state)
 {
     (void)state;
     /* A chain: x <= 1 ? 1 : x <= 2 ? 2 : x <= 3 ? 3 : 4, plus the constant .5. */
@@ -141,7 +141,7 @@ static void a_tree_may_be_one_leaf_and_deep_trees_are_walked(void **state)
     }
 }
 
-static void a_linear_leaf_is_a_line_unless_a_feature_of_it_is_missing(void **state)
+static void a_linear_leaf_is_constant_if_a_feature_is_missing(void **state)
 {
     (void)state;
     AUTO_MODEL struct model *model = must_make(
@@ -206,7 +206,7 @@ static void the_objective_transforms_the_sum(void **state)
     }
 }
 
-static void classes_take_turns_among_the_trees(void **state)
+static void trees_are_assigned_to_classes_in_turn(void **state)
 {
     (void)state;
     static const char trees[] = CONSTANT(0, 1) CONSTANT(1, 1.5) CONSTANT(2, 2) CONSTANT(3, 0)
@@ -242,7 +242,7 @@ static void classes_take_turns_among_the_trees(void **state)
     "left_child=1 -1\nright_child=-3 -2\nleaf_value=1 2 3\ncat_boundaries=0 1\n"               \
     "cat_threshold=5\nis_linear=0\nshrinkage=1\n\n\n"
 
-static void line_ends_and_a_byte_order_mark_do_not_matter(void **state)
+static void line_ends_and_a_byte_order_mark_are_ignored(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX), windows = BUF_INIT(TEXT_MAX);
@@ -258,7 +258,7 @@ static void line_ends_and_a_byte_order_mark_do_not_matter(void **state)
     assert_true(predict_one(model, 1, 2) == 3);
 }
 
-static void an_old_file_ends_its_trees_with_the_importances(void **state)
+static void in_an_old_file_the_importances_end_the_trees(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX);
@@ -272,7 +272,7 @@ static void an_old_file_ends_its_trees_with_the_importances(void **state)
     struct model *none = NULL;
     assert_int_equal(model_parse(buf_str(&text), "m", &none, NULL), -ERR_MODEL_DAMAGED);
 
-    /* Whether such a forest's leaves are transformed already depends on who wrote it. */
+    /* Whether the leaves of such a forest are transformed depends on the version that wrote it. */
     buf_clear(&text);
     buf_addf(&text,
              "tree\nversion=v2\nnum_class=1\nlabel_index=0\nmax_feature_idx=0\n"
@@ -298,7 +298,7 @@ static void a_file_cut_at_any_byte_is_refused(void **state)
                     err.id == ERR_MODEL_UNSUPPORTED /* half of an objective's name */);
         assert_non_null(strstr(err.context, "m.txt"));
     }
-    /* What follows the trees is not needed, but an open list of parameters tells of a cut. */
+    /* The part after the trees is not needed, but an unfinished list of parameters shows a cut. */
     AUTO_MODEL struct model *model = NULL;
     assert_int_equal(model_parse(str_n(text.data, complete), "m.txt", &model, NULL), 0);
     struct model *none = NULL;
@@ -306,7 +306,7 @@ static void a_file_cut_at_any_byte_is_refused(void **state)
     assert_int_equal(model_parse(str_n(text.data, open), "m.txt", &none, NULL), -ERR_MODEL_DAMAGED);
 }
 
-/* Replaces the first `from` and expects a refusal whose context holds `where`. */
+/* Replaces the first `from` and expects a refusal whose context contains `where`. */
 static void refused(const char *from, const char *to, enum err_id id, const char *where)
 {
     AUTO_BUF struct buf text = BUF_INIT(TEXT_MAX), bad = BUF_INIT(TEXT_MAX);
@@ -325,37 +325,37 @@ static void refused(const char *from, const char *to, enum err_id id, const char
     }
 }
 
-static void what_is_not_a_tree_is_refused_with_its_line(void **state)
+static void an_invalid_tree_is_refused_with_its_line(void **state)
 {
     (void)state;
     static const struct {
         const char *from, *to, *where;
     } cases[] = {
-        /* cycles, shared and lost nodes, children that are not there */
-        {"left_child=1 -1", "left_child=0 -1", "m.txt:12: tree 0: more than one way"},
-        {"left_child=1 -1", "left_child=1 0", "more than one way leads to node 0"},
-        {"left_child=1 -1", "left_child=1 1", "more than one way leads to node 1"},
-        {"right_child=-3 -2", "right_child=-3 -1", "more than one way leads to leaf 0"},
-        {"left_child=1 -1", "left_child=-2 -1", "no way leads to node 1"},
+        /* cycles, shared and unreachable nodes, missing children */
+        {"left_child=1 -1", "left_child=0 -1", "m.txt:12: tree 0: more than one node"},
+        {"left_child=1 -1", "left_child=1 0", "more than one node points to node 0"},
+        {"left_child=1 -1", "left_child=1 1", "more than one node points to node 1"},
+        {"right_child=-3 -2", "right_child=-3 -1", "more than one node points to leaf 0"},
+        {"left_child=1 -1", "left_child=-2 -1", "no node points to node 1"},
         {"left_child=1 -1", "left_child=2 -1", "m.txt:18: left_child: number 1"},
         {"right_child=-3 -2", "right_child=-3 -4", "m.txt:19: right_child: number 2"},
         {"right_child=-3 -2", "right_child=-3 99999999999999999999", "right_child: number 2"},
         /* lists that are too short or too long, counts beyond the file */
         {"leaf_value=1 2 3", "leaf_value=10 20", "m.txt:20: leaf_value ends after 2 of 3"},
-        {"leaf_value=1 2 3", "leaf_value=1 2 3 4", "m.txt:20: leaf_value holds more than 3"},
-        {"num_leaves=3", "num_leaves=1000000000", "m.txt:20: leaf_value is shorter"},
+        {"leaf_value=1 2 3", "leaf_value=1 2 3 4", "m.txt:20: leaf_value has more than 3"},
+        {"num_leaves=3", "num_leaves=1000000000", "m.txt:20: leaf_value is too short"},
         {"num_leaves=3", "num_leaves=0", "m.txt:13: num_leaves"},
         {"num_leaves=3", "num_leaves=-2", "m.txt:13: num_leaves"},
         {"num_leaves=3", "num_leaves=99999999999", "m.txt:13: num_leaves"},
         {"num_leaves=3\n", "", "m.txt:12: the tree has no num_leaves"},
         {"num_cat=1", "num_cat=1000000000", "m.txt:14: num_cat"},
-        {"cat_boundaries=0 1", "cat_boundaries=0 2000000000", "cat_threshold is shorter"},
+        {"cat_boundaries=0 1", "cat_boundaries=0 2000000000", "cat_threshold is too short"},
         {"cat_boundaries=0 1", "cat_boundaries=1 0", "m.txt:21: cat_boundaries: number 1"},
         {"cat_threshold=5", "cat_threshold=4294967296", "m.txt:22: cat_threshold: number 1"},
         {"cat_threshold=5\n", "", "the tree has no cat_threshold"},
-        {"threshold=0.5 0\n", "threshold=0.5 1\n", "node 1: there is no such category set"},
-        {"threshold=0.5 0\n", "threshold=0.5 0.5\n", "node 1: there is no such category set"},
-        {"threshold=0.5 0\n", "threshold=0.5 -1\n", "node 1: there is no such category set"},
+        {"threshold=0.5 0\n", "threshold=0.5 1\n", "node 1: its category set does not exist"},
+        {"threshold=0.5 0\n", "threshold=0.5 0.5\n", "node 1: its category set does not exist"},
+        {"threshold=0.5 0\n", "threshold=0.5 -1\n", "node 1: its category set does not exist"},
         /* numbers */
         {"threshold=0.5 0", "threshold=nan 0", "m.txt:16: threshold: number 1"},
         {"threshold=0.5 0", "threshold=inf 0", "threshold: number 1 is not finite"},
@@ -366,7 +366,7 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         {"decision_type=2 1\n", "", "the tree has no decision_type"},
         {"split_feature=0 1", "split_feature=0 2", "m.txt:15: split_feature: number 2"},
         {"split_feature=0 1", "split_feature=0 -1", "split_feature: number 2"},
-        /* what a tree needs, and a number too many at the end of each list */
+        /* missing keys, and a number too many at the end of each list */
         {"split_feature=0 1\n", "", "the tree has no split_feature"},
         {"threshold=0.5 0\n", "", "the tree has no threshold"},
         {"left_child=1 -1\n", "", "the tree has no left_child"},
@@ -374,22 +374,22 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         {"leaf_value=1 2 3\n", "", "the tree has no leaf_value"},
         {"cat_boundaries=0 1\n", "", "the tree has no cat_boundaries"},
         {"num_cat=1\n", "", "the tree has no num_cat"},
-        {"split_feature=0 1", "split_feature=0 1 1", "split_feature holds more than 2"},
-        {"threshold=0.5 0\n", "threshold=0.5 0 0\n", "threshold holds more than 2"},
-        {"decision_type=2 1", "decision_type=2 1 1", "decision_type holds more than 2"},
-        {"left_child=1 -1", "left_child=1 -1 -1", "left_child holds more than 2"},
-        {"cat_boundaries=0 1", "cat_boundaries=0 1 1", "cat_boundaries holds more than 2"},
-        {"cat_threshold=5", "cat_threshold=5 6", "cat_threshold holds more than 1"},
+        {"split_feature=0 1", "split_feature=0 1 1", "split_feature has more than 2"},
+        {"threshold=0.5 0\n", "threshold=0.5 0 0\n", "threshold has more than 2"},
+        {"decision_type=2 1", "decision_type=2 1 1", "decision_type has more than 2"},
+        {"left_child=1 -1", "left_child=1 -1 -1", "left_child has more than 2"},
+        {"cat_boundaries=0 1", "cat_boundaries=0 1 1", "cat_boundaries has more than 2"},
+        {"cat_threshold=5", "cat_threshold=5 6", "cat_threshold has more than 1"},
         {"is_linear=0", "is_linear=2", "is_linear"},
         {"is_linear=0", "is_linear=1", "the tree has no leaf_const"},
         {"num_class=1\n", "", "the head has no num_class"},
         {"max_feature_idx=1\n", "", "the head has no max_feature_idx"},
-        /* the order of things */
+        /* the order of the lines */
         {"Tree=0", "Tree=1", "m.txt:12: tree 0 is expected"},
         {"tree\n", "trees\n", "m.txt:1: the first line"},
         {"num_class=1", "num_class=1\nnum_class=1", "m.txt:4: a second num_class"},
         {"num_cat=1", "num_cat=1\nnum_cat=1", "m.txt:15: a second num_cat"},
-        {"tree_sizes=100", "tree_sizes=100 100", "tree_sizes promises 2 trees, 1 follow"},
+        {"tree_sizes=100", "tree_sizes=100 100", "tree_sizes declares 2 trees, the file has 1"},
         {"num_class=1", "num_class=3", "num_tree_per_iteration"},
         {"num_class=1\nnum_tree_per_iteration=1", "num_class=2\nnum_tree_per_iteration=2",
          "has one class, not 2"},
@@ -400,7 +400,7 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         {"sigmoid:1", "sigmoid:1 num_class:x", "m.txt:7: the objective's num_class"},
         {"num_leaves=3", "num_leaves=many", "m.txt:13: num_leaves is not a whole number"},
         {"threshold=0.5 0\n", "threshold=0.5 x\n", "threshold: number 2"},
-        {"threshold=0.5 0\n", "threshold=0.5 0 0\n", "threshold holds more than 2"},
+        {"threshold=0.5 0\n", "threshold=0.5 0 0\n", "threshold has more than 2"},
         {"threshold=0.5 0\n", "threshold=0.5\n", "threshold ends after 1 of 2"},
         {"sigmoid:1", "sigmoid:-1", "m.txt:7: the objective's sigmoid"},
         {" sigmoid:1", "", "m.txt:7: the objective has no sigmoid"},
@@ -409,7 +409,7 @@ static void what_is_not_a_tree_is_refused_with_its_line(void **state)
         refused(cases[i].from, cases[i].to, ERR_MODEL_DAMAGED, cases[i].where);
     }
     refused("objective=binary", "objective=mystery", ERR_MODEL_UNSUPPORTED, "m.txt:7");
-    /* what is not known may change what is */
+    /* unknown keys and words */
     refused("version=v4", "version=v5", ERR_MODEL_UNSUPPORTED, "m.txt:2: an unknown version v5");
     refused("num_class=1", "leaf_scale=2\nnum_class=1", ERR_MODEL_UNSUPPORTED,
             "m.txt:3: an unknown key leaf_scale");
@@ -454,7 +454,7 @@ static void linear_leaves_are_checked(void **state)
     }
 }
 
-static void trees_are_shared_evenly_and_classes_agree(void **state)
+static void trees_are_divided_evenly_among_classes(void **state)
 {
     (void)state;
     static const struct {
@@ -472,7 +472,7 @@ static void trees_are_shared_evenly_and_classes_agree(void **state)
     }
 }
 
-static void a_row_of_another_width_is_refused(void **state)
+static void a_row_of_another_length_is_refused(void **state)
 {
     (void)state;
     AUTO_MODEL struct model *model = must_make("regression", 1, 2, "", GOOD_TREE);
@@ -480,12 +480,12 @@ static void a_row_of_another_width_is_refused(void **state)
     struct err err = {0};
     assert_int_equal(model_features(model), 2);
     assert_int_equal(model_predict(model, row, 1, &ret, &err), -ERR_MODEL_FEATURES);
-    assert_string_equal(err.context, "the row has 1, the model needs 2");
+    assert_string_equal(err.context, "the row length is 1, the model needs 2");
     assert_int_equal(model_predict(model, row, 3, &ret, &err), -ERR_MODEL_FEATURES);
     assert_true(ret == 42);
 }
 
-static void a_file_that_is_missing_is_named(void **state)
+static void a_missing_file_is_named(void **state)
 {
     (void)state;
     struct model *model = NULL;
@@ -493,17 +493,17 @@ static void a_file_that_is_missing_is_named(void **state)
     assert_null(model);
 }
 
-UNIT_GROUP(model_lightgbm, cmocka_unit_test(missing_values_go_where_the_decision_type_says),
+UNIT_GROUP(model_lightgbm, cmocka_unit_test(missing_values_follow_the_decision_type),
            cmocka_unit_test(a_category_goes_left_when_its_bit_is_set),
-           cmocka_unit_test(a_tree_may_be_one_leaf_and_deep_trees_are_walked),
-           cmocka_unit_test(a_linear_leaf_is_a_line_unless_a_feature_of_it_is_missing),
+           cmocka_unit_test(single_leaves_and_deep_trees_are_evaluated),
+           cmocka_unit_test(a_linear_leaf_is_constant_if_a_feature_is_missing),
            cmocka_unit_test(the_objective_transforms_the_sum),
-           cmocka_unit_test(classes_take_turns_among_the_trees),
-           cmocka_unit_test(line_ends_and_a_byte_order_mark_do_not_matter),
-           cmocka_unit_test(an_old_file_ends_its_trees_with_the_importances),
+           cmocka_unit_test(trees_are_assigned_to_classes_in_turn),
+           cmocka_unit_test(line_ends_and_a_byte_order_mark_are_ignored),
+           cmocka_unit_test(in_an_old_file_the_importances_end_the_trees),
            cmocka_unit_test(a_file_cut_at_any_byte_is_refused),
-           cmocka_unit_test(what_is_not_a_tree_is_refused_with_its_line),
+           cmocka_unit_test(an_invalid_tree_is_refused_with_its_line),
            cmocka_unit_test(linear_leaves_are_checked),
-           cmocka_unit_test(trees_are_shared_evenly_and_classes_agree),
-           cmocka_unit_test(a_row_of_another_width_is_refused),
-           cmocka_unit_test(a_file_that_is_missing_is_named))
+           cmocka_unit_test(trees_are_divided_evenly_among_classes),
+           cmocka_unit_test(a_row_of_another_length_is_refused),
+           cmocka_unit_test(a_missing_file_is_named))

@@ -1,7 +1,7 @@
 /*
- * Random LightGBM models against a second evaluator that shares nothing with ours: it walks a tree
- * of pointers from which the text was printed, keeps categories as a plain list, and follows the
- * documented rules one by one. Both must give the same double.
+ * Random LightGBM models against a second evaluator that shares no code with ours: it walks the
+ * tree of pointers from which the text was printed, keeps categories as a plain list, and follows
+ * the documented rules one by one. Both must give the same double.
  */
 #include "agents/model.h"
 #include "base/check.h"
@@ -36,7 +36,7 @@ struct wood {
     bool linear;
 };
 
-/* Values that meet each other: thresholds are taken from the same few as cells. */
+/* Thresholds and cells use the same few values, so they are often equal. */
 static double pick_value(struct rng *rng)
 {
     static const double some[] = {0,
@@ -85,7 +85,8 @@ static void make_split(struct rng *rng, struct plant *p, int number)
     }
 }
 
-/* Grows as LightGBM does: a leaf becomes a node, its old number goes left, a new one right. */
+/* Grows as in LightGBM: a leaf becomes a node; its left child keeps the leaf's number, its right
+ * child gets a new one. */
 static void grow(struct rng *rng, struct wood *w)
 {
     int want = 1 + (int)rng_below(rng, LEAVES_MAX);
@@ -253,7 +254,7 @@ static const struct plant *descend(const struct plant *p, const double *row)
     if (absent) {
         return descend(p->default_left ? p->left : p->right, row);
     }
-    /* Before a row reaches a tree, LightGBM has made a zero of what is nearly one. */
+    /* LightGBM sets cells near zero to zero before a row reaches a tree. */
     return descend((nearly_zero(x) ? 0 : x) > p->threshold ? p->right : p->left, row);
 }
 

@@ -1,8 +1,8 @@
 /*
- * XGBoost's JSON: models that XGBoost 1.7.4 (Debian 12's python3-xgboost) trained, with its own
- * answers over rows that hold missing values and the thresholds themselves. data/make_xgboost.py
- * made them. Margins must be the same float; answers may differ by a float's last digit, as XGBoost
- * takes exp of a float.
+ * XGBoost's JSON: models trained by XGBoost 1.7.4 (Debian 12's python3-xgboost), with its
+ * predictions for rows that contain missing values and values equal to thresholds; made by
+ * data/make_xgboost.py. Margins must be the same float; predictions may differ in the last digit of
+ * a float, since XGBoost computes exp in float.
  */
 #include "agents/model.h"
 #include "base/check.h"
@@ -75,7 +75,7 @@ static void check_file(const char *name, size_t classes)
     assert_int_equal(count, 60);
 }
 
-static void answers_are_those_of_xgboost(void **state)
+static void predictions_equal_those_of_xgboost(void **state)
 {
     (void)state;
     check_file("xgb_binary", 1);
@@ -108,7 +108,7 @@ static void missing_thresholds_and_categories_follow_the_file(void **state)
     static const struct {
         double a, b, answer;
     } rows[] = {
-        {0.4, 0, 1},  {0.5, 0, 2},         {0.49999999, 0, 2} /* that float is .5 */,
+        {0.4, 0, 1},  {0.5, 0, 2},         {0.49999999, 0, 2} /* .5 as a float */,
         {1, 1, 3},    {1, 1.9, 3},         {1, 33, 3},
         {1, 2, 2},    {1, 65, 2},          {1, -0.5, 2},
         {1, 1e30, 2}, {1, (double)NAN, 2}, {(double)NAN, 33, 3},
@@ -127,7 +127,7 @@ static void missing_thresholds_and_categories_follow_the_file(void **state)
     }
 }
 
-static void what_breaks_the_form_is_refused_with_its_place(void **state)
+static void an_invalid_member_is_refused_by_name(void **state)
 {
     (void)state;
     static const struct {
@@ -135,13 +135,13 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
         enum err_id id;
         const char *where;
     } cases[] = {
-        {"[1,-1,3", "[0,-1,3", ERR_MODEL_DAMAGED, "trees[0]: more than one way leads to node 0"},
-        {"[1,-1,3", "[2,-1,3", ERR_MODEL_DAMAGED, "more than one way leads to node 2"},
-        {"[1,-1,3", "[1,-1,2", ERR_MODEL_DAMAGED, "more than one way leads to node 2"},
-        {"[1,-1,3", "[1,-1,4", ERR_MODEL_DAMAGED, "more than one way leads to leaf 4"},
+        {"[1,-1,3", "[0,-1,3", ERR_MODEL_DAMAGED, "trees[0]: more than one node points to node 0"},
+        {"[1,-1,3", "[2,-1,3", ERR_MODEL_DAMAGED, "more than one node points to node 2"},
+        {"[1,-1,3", "[1,-1,2", ERR_MODEL_DAMAGED, "more than one node points to node 2"},
+        {"[1,-1,3", "[1,-1,4", ERR_MODEL_DAMAGED, "more than one node points to leaf 4"},
         {"[1,-1,3", "[5,-1,3", ERR_MODEL_DAMAGED, "trees[0].left_children[0] is not"},
         {"[1,-1,3", "[-2,-1,3", ERR_MODEL_DAMAGED, "trees[0].left_children[0] is not"},
-        {"[1,-1,3", "[-1,-1,3", ERR_MODEL_DAMAGED, "node 0 has one child only"},
+        {"[1,-1,3", "[-1,-1,3", ERR_MODEL_DAMAGED, "node 0 has only one child"},
         {"[1,-1,3", "[1.5,-1,3", ERR_MODEL_DAMAGED, "trees[0].left_children[0] is not"},
         {"\"left_children\":[1", "\"left_children\":[1,1", ERR_MODEL_DAMAGED,
          "trees[0].right_children is not a list of 6"},
@@ -163,10 +163,10 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
         {"categories_segments\":[0]", "categories_segments\":[3]", ERR_MODEL_DAMAGED,
          "categories_segments[0]"},
         {"NaN,2,3],\"split_type\":[0,0,1,0,0]", "1,2,3]", ERR_MODEL_DAMAGED,
-         "trees[0] has categories and no split_type"},
+         "trees[0] has categories but no split_type"},
         {"default_left\":[0", "default_left\":[2", ERR_MODEL_DAMAGED, "default_left[0]"},
         {"size_leaf_vector\":\"0\"", "size_leaf_vector\":\"3\"", ERR_MODEL_UNSUPPORTED, "vectors"},
-        {"num_trees\":\"1\"", "num_trees\":\"2\"", ERR_MODEL_DAMAGED, "promises 2 trees"},
+        {"num_trees\":\"1\"", "num_trees\":\"2\"", ERR_MODEL_DAMAGED, "num_trees is 2"},
         {"num_trees\":\"1\"", "num_trees\":\"0\"", ERR_MODEL_DAMAGED, "num_trees"},
         {"tree_info\":[0]", "tree_info\":[1]", ERR_MODEL_DAMAGED, "tree_info[0]"},
         {"\"gbtree\"},\"learner", "\"gblinear\"},\"learner", ERR_MODEL_UNSUPPORTED, "booster"},
@@ -192,8 +192,8 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
         {"\"left_children\":[1,-1,3,-1,-1]", "\"left_children\":[]", ERR_MODEL_DAMAGED,
          "trees[0].left_children"},
         {"\"trees\":[{", "\"trees\":[7],\"a\":[{", ERR_MODEL_DAMAGED, "trees[0] is not an object"},
-        {"\"trees\"", "\"a\"", ERR_MODEL_DAMAGED, "num_trees promises"},
-        {"tree_info", "a", ERR_MODEL_DAMAGED, "num_trees promises"},
+        {"\"trees\"", "\"a\"", ERR_MODEL_DAMAGED, "num_trees is 1"},
+        {"tree_info", "a", ERR_MODEL_DAMAGED, "num_trees is 1"},
         {"size_leaf_vector\":\"0\"", "size_leaf_vector\":0", ERR_MODEL_DAMAGED, "size_leaf_vector"},
         {"num_feature\"", "a\"", ERR_MODEL_DAMAGED, "num_feature"},
         {"\"num_target\":\"1\"", "\"num_target\":\"x\"", ERR_MODEL_DAMAGED, "num_target"},
@@ -223,7 +223,7 @@ static void what_breaks_the_form_is_refused_with_its_place(void **state)
          "categories_nodes[0]"},
         {"categories_nodes\":[2],\"categories_segments\":[0],\"categories_sizes\":[2]",
          "categories_nodes\":[2,2],\"categories_segments\":[0,2],\"categories_sizes\":[2,0]",
-         ERR_MODEL_DAMAGED, "categories_nodes[1] is no split or stands twice"},
+         ERR_MODEL_DAMAGED, "categories_nodes[1] is not a split or is there twice"},
         {"\"name\":\"gbtree\"",
          "\"weight_drop\":[1e39],\"gbtree\":{\"model\":{\"gbtree_model_param\":{\"num_trees\":"
          "\"1\"},\"trees\":[{}],\"tree_info\":[0]}},\"name\":\"dart\"",
@@ -273,7 +273,7 @@ static double answer_of(const struct buf *text, double a, double b)
     return got;
 }
 
-/* A set of no category holds none; a file from before there were any has numbers only. */
+/* An empty set contains no category; a file of a version without categories has only numbers. */
 static void models_without_categories_are_read(void **state)
 {
     (void)state;
@@ -305,7 +305,7 @@ static void json_cut_at_any_byte_is_refused(void **state)
 }
 
 /* Dart as 3.2, 3.3 and 3.5 write it: trees of -1 | 1 and 10 | 20 that count for .5 and .1. */
-static void a_dart_model_has_its_weights_whatever_its_booster_is_called(void **state)
+static void a_dart_model_keeps_its_weights_under_either_booster_name(void **state)
 {
     (void)state;
     static const char *const names[] = {"dart_3.2", "dart_3.3", "dart_3.5"};
@@ -319,11 +319,11 @@ static void a_dart_model_has_its_weights_whatever_its_booster_is_called(void **s
     }
 }
 
-static void what_is_not_known_may_change_the_meaning_and_is_refused(void **state)
+static void an_unknown_member_is_refused(void **state)
 {
     (void)state;
     static const struct {
-        const char *before; /* a new member is put here */
+        const char *before; /* a new member is inserted here */
         const char *place;
     } cases[] = {
         {"\"learner\":{", "the file has"},
@@ -358,7 +358,7 @@ static void what_is_not_known_may_change_the_meaning_and_is_refused(void **state
     }
 }
 
-static void what_says_otherwise_than_it_was_read_is_refused(void **state)
+static void contradictory_members_are_refused(void **state)
 {
     (void)state;
     static const struct {
@@ -373,11 +373,11 @@ static void what_says_otherwise_than_it_was_read_is_refused(void **state)
          "vectors"},
         {"\"base_weights\"", "\"leaf_weights\":[1],\"base_weights\"", ERR_MODEL_UNSUPPORTED,
          "vectors"},
-        {"\"id\":0", "\"id\":1", ERR_MODEL_UNSUPPORTED, "ids"},
+        {"\"id\":0", "\"id\":1", ERR_MODEL_UNSUPPORTED, "ordered by id"},
         {"\"name\":\"gbtree\"", "\"name\":\"gbtree\",\"weight_drop\":[1,1]", ERR_MODEL_DAMAGED,
-         "weight_drop is not one list"},
+         "weight_drop is not a single list"},
         {"\"weight_drop\":[0.5,0.1]", "\"weight_drop\":null", ERR_MODEL_DAMAGED,
-         "weight_drop is not one list"},
+         "weight_drop is not a single list"},
         {"\"weight_drop\":[0.5,0.1]", "\"weight_drop\":[0.5]", ERR_MODEL_DAMAGED,
          "the weights differ"},
     };
@@ -395,7 +395,7 @@ static void what_says_otherwise_than_it_was_read_is_refused(void **state)
     }
 }
 
-static void ubjson_is_named(void **state)
+static void ubjson_is_recognised(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(8192);
@@ -407,7 +407,7 @@ static void ubjson_is_named(void **state)
     assert_non_null(strstr(err.context, "UBJSON"));
 }
 
-/* A few bytes cannot ask for a lot of memory: each of these sets would take 2 MiB. */
+/* A small file cannot allocate much memory: each of these sets would need 2 MiB. */
 static void sets_of_large_categories_are_bounded(void **state)
 {
     (void)state;
@@ -434,13 +434,13 @@ static void sets_of_large_categories_are_bounded(void **state)
     assert_null(model);
 }
 
-UNIT_GROUP(model_xgboost, cmocka_unit_test(answers_are_those_of_xgboost),
+UNIT_GROUP(model_xgboost, cmocka_unit_test(predictions_equal_those_of_xgboost),
            cmocka_unit_test(missing_thresholds_and_categories_follow_the_file),
-           cmocka_unit_test(what_breaks_the_form_is_refused_with_its_place),
+           cmocka_unit_test(an_invalid_member_is_refused_by_name),
            cmocka_unit_test(models_without_categories_are_read),
            cmocka_unit_test(json_cut_at_any_byte_is_refused),
-           cmocka_unit_test(a_dart_model_has_its_weights_whatever_its_booster_is_called),
-           cmocka_unit_test(what_is_not_known_may_change_the_meaning_and_is_refused),
-           cmocka_unit_test(what_says_otherwise_than_it_was_read_is_refused),
-           cmocka_unit_test(ubjson_is_named),
+           cmocka_unit_test(a_dart_model_keeps_its_weights_under_either_booster_name),
+           cmocka_unit_test(an_unknown_member_is_refused),
+           cmocka_unit_test(contradictory_members_are_refused),
+           cmocka_unit_test(ubjson_is_recognised),
            cmocka_unit_test(sets_of_large_categories_are_bounded))

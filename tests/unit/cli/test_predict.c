@@ -84,8 +84,8 @@ static void a_row_must_have_the_features_of_the_model(void **state)
 {
     (void)state;
     write_model("model.txt", model_text);
-    refuses("1,10\n1\n", "MODEL_FEATURES", "rows.csv:2: the row has 1, the model needs 2");
-    refuses("1,2,3\n", "MODEL_FEATURES", "the row has 3, the model needs 2");
+    refuses("1,10\n1\n", "MODEL_FEATURES", "rows.csv:2: the row length is 1, the model needs 2");
+    refuses("1,2,3\n", "MODEL_FEATURES", "the row length is 3, the model needs 2");
 }
 
 static void raw_prints_the_sums_and_classes_have_columns(void **state)

@@ -202,7 +202,7 @@ static void the_step_is_found_from_the_rows(void **state)
     }
 }
 
-static void refuse_file(const char *name, const char *text, enum err_id id, const char *says)
+static void refuse_file(const char *name, const char *text, enum err_id id, const char *reason)
 {
     struct csv_source s;
     struct err err = {0};
@@ -210,7 +210,7 @@ static void refuse_file(const char *name, const char *text, enum err_id id, cons
     assert_int_equal(open_one(&s, name, &err), -(int)id);
     assert_int_equal(err.id, id);
     assert_non_null(strstr(err.context, name));
-    assert_non_null(strstr(err.context, says));
+    assert_non_null(strstr(err.context, reason));
 }
 
 static void refuses_files_without_usable_candles(void **state)
@@ -239,8 +239,8 @@ static void refuses_files_without_usable_candles(void **state)
     assert_int_equal(csv_source_init(&s, both, 2, &err), -ERR_MARKET_TIMEFRAME);
     const struct csv_source_file turned[] = {both[1], both[0]};
     assert_int_equal(csv_source_init(&s, turned, 2, &err), -ERR_MARKET_TIMEFRAME);
-    const struct csv_source_file gone[] = {both[0], {eth, path_of("none.csv")}};
-    assert_int_equal(csv_source_init(&s, gone, 2, &err), -ERR_FILE_MISSING);
+    const struct csv_source_file missing[] = {both[0], {eth, path_of("none.csv")}};
+    assert_int_equal(csv_source_init(&s, missing, 2, &err), -ERR_FILE_MISSING);
 }
 
 static void continues_after_a_restart(void **state)

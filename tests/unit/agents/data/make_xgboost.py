@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""Makes the models and answers that test_model_xgboost.c holds the evaluator against.
+"""Makes the models and predictions with which test_model_xgboost.c compares the evaluator.
 
 Run in this folder with Debian 12's python3-xgboost (1.7.4); not part of the build or the tests.
-For each model: NAME.json as save_model writes it, NAME.csv its rows (empty: missing), and
-NAME.expected with one line a row: margins, then predictions, 17 digits.
+For each model: NAME.json, written by save_model; NAME.csv, its rows (empty: missing); and
+NAME.expected, with one line per row: margins, then predictions, 17 digits.
 """
 import json
 import numpy as np

@@ -1,10 +1,10 @@
 /*
- * eight.h: what each agent does when the table (agent.c) runs it. Private to this room.
+ * agent_run.h: the run functions of the agents, for the table in agent.c. Private to this module.
  *
  *     data_sync_run(&context, &vote);
  *
- * One file an agent; bull and bear share one. What each reads and leaves on the board is told in
- * agents/decision_context.h. Thread: any (pure but for the board's port).
+ * One file per agent; bull and bear share one. agents/decision_context.h documents the fields that
+ * each agent reads and sets. Thread: any (pure but for the context's port).
  */
 #pragma once
 
@@ -19,6 +19,6 @@ void decision_core_run(struct context *context, struct vote *vote);
 void risk_audit_run(struct context *context, struct vote *vote);
 void execution_run(struct context *context, struct vote *vote);
 
-/* The order that execution would send for the decision's direction, without a size: an entry with
- * its bracket, or the close of what is held. */
+/* The order for the decision's direction, without a size: an entry with its bracket, or the close
+ * of the position. */
 void execution_draft(const struct context *context, struct order *ret);
