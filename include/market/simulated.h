@@ -36,7 +36,7 @@ struct simulated_state {
     struct simulated_symbol {
         struct symbol symbol;
         double base;
-        double liveliness; /* the size of its moves relative to the market's */
+        double volatility; /* the size of its moves relative to the market's */
         double price;
         double anchor; /* the price around which chop swings */
         double tick;

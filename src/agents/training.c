@@ -75,8 +75,8 @@ static int train(const struct training_rows *t, const struct training_options *o
 }
 
 /* Our predictions over the test, and their largest difference from the library's. */
-static int answer(const struct training_rows *t, struct xgboost_model *trained, float *ours,
-                  struct training_result *r, struct err *err)
+static int predict_test(const struct training_rows *t, struct xgboost_model *trained, float *ours,
+                        struct training_result *r, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(MODEL_JSON_MAX);
     AUTO_MODEL struct model *model = NULL;
@@ -114,8 +114,9 @@ static void iso(int64_t at_us, char ret[40])
 }
 
 /* Writes the attributes; a back-test reads from them which data the model was trained on. */
-static int sign(const struct training_rows *t, struct xgboost_model *trained,
-                const struct training_options *o, const struct training_result *r, struct err *err)
+static int write_attributes(const struct training_rows *t, struct xgboost_model *trained,
+                            const struct training_options *o, const struct training_result *r,
+                            struct err *err)
 {
     char train_from[40], train_to[40], test_from[40], test_to[40];
     iso(r->train_from_us, train_from);
@@ -168,7 +169,7 @@ int training_run(const struct training_rows *training_rows, const struct trainin
     size_t tests = ret->split.count - ret->split.test;
     AUTO_FREE float *ours = calloc(tests, sizeof(*ours));
     ASSERT(ours != NULL);
-    if ((rc = answer(training_rows, trained, ours, ret, err)) < 0) {
+    if ((rc = predict_test(training_rows, trained, ours, ret, err)) < 0) {
         return rc;
     }
     score_of(ours, &training_rows->labels[ret->split.test], tests, &ret->score);
@@ -179,7 +180,7 @@ int training_run(const struct training_rows *training_rows, const struct trainin
     features_hash(ret->features_hash);
 
     size_t from = ret_model->len;
-    if ((rc = sign(training_rows, trained, options, ret, err)) < 0 ||
+    if ((rc = write_attributes(training_rows, trained, options, ret, err)) < 0 ||
         (rc = xgboost_save(trained, ret_model, err)) < 0) {
         return rc;
     }

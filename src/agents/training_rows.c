@@ -10,7 +10,7 @@
 
 _Static_assert(TRAINING_ROWS_HASH_SIZE == SECRET_HASH_HEX_SIZE, "the hash fits");
 
-static int misfit(int64_t step_us, enum timeframe timeframe, struct err *err)
+static int wrong_timeframe(int64_t step_us, enum timeframe timeframe, struct err *err)
 {
     AUTO_BUF struct buf step = BUF_INIT(64);
     clock_add_duration(&step, step_us);
@@ -23,7 +23,7 @@ int training_rows_new(enum timeframe timeframe, int64_t step_us, int horizon,
 {
     ASSERT(timeframe >= TF_5M && horizon >= 1 && horizon <= TRAINING_ROWS_HORIZON_MAX);
     if (step_us <= 0 || timeframe_us(timeframe) % step_us != 0) {
-        return misfit(step_us, timeframe, err);
+        return wrong_timeframe(step_us, timeframe, err);
     }
     struct training_rows *t = calloc(1, sizeof(*t));
     ASSERT(t != NULL);

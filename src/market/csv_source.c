@@ -29,7 +29,7 @@ static const struct csv_source *of_const(const struct source *source)
 /* ---------------------------------------------------------------- reading */
 
 /* Reads the next usable candle of a file; unusable ones are counted. */
-static void read_on(struct csv_source *s, struct csv_source_part *part)
+static void read_next(struct csv_source *s, struct csv_source_part *part)
 {
     int64_t step_us = s->source.step_us;
     int rc;
@@ -89,7 +89,7 @@ static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
         struct csv_source_part *part = &s->parts[i];
         if (part->has_row && part->row.bar.open_us == open_us) {
             ret[count++] = (struct source_bar){part->symbol, part->row.candle};
-            read_on(s, part);
+            read_next(s, part);
         }
     }
     s->accepted_us = open_us;
@@ -101,7 +101,7 @@ void csv_source_skip(struct csv_source *source, int64_t before_us)
     for (int i = 0; i < source->count; i++) {
         struct csv_source_part *part = &source->parts[i];
         while (part->has_row && part->row.bar.open_us < before_us) {
-            read_on(source, part);
+            read_next(source, part);
         }
     }
 }
@@ -246,7 +246,7 @@ int csv_source_init(struct csv_source *source, const struct csv_source_file *fil
         part->last_us = -1;
         rc = csv_open(files[i].path, &part->csv, err);
         if (rc >= 0) {
-            read_on(source, part);
+            read_next(source, part);
             rc = source->err.id != 0
                      ? err_set(err, (enum err_id)source->err.id, "%s", source->err.context)
                  : !part->has_row

@@ -35,7 +35,7 @@ static const struct climate_row climates[] = {
 static const struct {
     const char *name;
     double base;
-    double liveliness;
+    double volatility;
 } known[] = {
     {"BTC-USD", 64000, 1.0},
     {"ETH-USD", 3100, 1.2},
@@ -79,11 +79,11 @@ static void symbol_init(struct simulated_symbol *s, struct symbol symbol)
         hash = (hash ^ (uint64_t)(unsigned char)*p) * UINT64_C(1099511628211);
     }
     s->base = 5.0 + (double)(hash % 49500) / 100.0;
-    s->liveliness = 1.0 + (double)(hash >> 32 & 0xff) / 256.0;
+    s->volatility = 1.0 + (double)(hash >> 32 & 0xff) / 256.0;
     for (size_t i = 0; i < COUNT_OF(known); i++) {
         if (strcmp(known[i].name, symbol.name) == 0) {
             s->base = known[i].base;
-            s->liveliness = known[i].liveliness;
+            s->volatility = known[i].volatility;
         }
     }
     /* Six significant digits, as venues quote. */
@@ -110,8 +110,8 @@ static struct candle next_candle(struct simulated_state *s, struct simulated_sym
                                  const double shared[SUBSTEPS])
 {
     const struct climate_row *row = &climates[s->climate];
-    double noise = row->noise * sym->liveliness / sqrt(SUBSTEPS);
-    double drift = row->drift * sym->liveliness / SUBSTEPS;
+    double noise = row->noise * sym->volatility / sqrt(SUBSTEPS);
+    double drift = row->drift * sym->volatility / SUBSTEPS;
     double gap = row->noise * 0.1 * rng_normal(&s->rng);
     double low = sym->base / 50;
     double high = sym->base * 50;
@@ -124,8 +124,8 @@ static struct candle next_candle(struct simulated_state *s, struct simulated_sym
         /* A weak pull to the base keeps prices plausible over years. It approximates
          * log(base / price) with operations that IEEE 754 rounds exactly: libm may differ in the
          * last bit between machines, and the same seed must give the same trades. */
-        double home = 2 * (sym->base - price) / (sym->base + price);
-        double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) + 2e-5 / SUBSTEPS * home;
+        double to_base = 2 * (sym->base - price) / (sym->base + price);
+        double pull = row->pull / SUBSTEPS * (sym->anchor / price - 1) + 2e-5 / SUBSTEPS * to_base;
         double own = 0.6 * shared[i] + 0.8 * rng_normal(&s->rng);
         price = clamp(price * (1 + clamp(drift + pull + noise * own, -0.05, 0.05)), low, high);
         top = price > top ? price : top;
@@ -207,7 +207,7 @@ static bool state_is_sane(const struct simulated_state *s)
             !(sym->price >= sym->base / 50 && sym->price <= sym->base * 50) ||
             !(sym->anchor > 0 && sym->anchor <= sym->base * 50) ||
             !(sym->tick > 0 && sym->tick <= sym->base) ||
-            !(sym->liveliness > 0 && sym->liveliness < 10)) {
+            !(sym->volatility > 0 && sym->volatility < 10)) {
             return false;
         }
     }

@@ -12,7 +12,7 @@
 
 #define START INT64_C(1790002800000000)
 
-enum { DATA_SYNC, QUANT, PREDICT, BULL, BEAR, CORE, RISK, EXECUTION, EIGHT };
+enum { DATA_SYNC, QUANT, PREDICT, BULL, BEAR, CORE, RISK, EXECUTION, AGENTS };
 
 /* ---------------------------------------------------------------- a fake desk */
 
@@ -26,7 +26,7 @@ struct scene {
     /* the port's answers, and the calls it received */
     struct dec size;
     bool passes;
-    bool has_room;
+    bool has_space;
     double bias;
     const char *rule_veto;
     int rules_asked, sizes_asked, audits_asked, orders_made;
@@ -72,13 +72,13 @@ static bool scene_audit(void *desk, struct context *context)
 static bool scene_submit(void *desk, struct context *context)
 {
     struct scene *s = desk;
-    if (s->has_room) {
+    if (s->has_space) {
         s->orders_made++;
         (void)str_copy(STR_LIT("nd-1-9"), context->order.client_id,
                        sizeof(context->order.client_id));
         s->sent = context->order;
     }
-    return s->has_room;
+    return s->has_space;
 }
 
 static const struct decision_port port = {scene_rules, scene_size, scene_audit, scene_submit};
@@ -107,7 +107,7 @@ static void scene_init(struct scene *s, int minutes, int64_t (*at)(int))
                               .at_us = s->series.updated_us};
     s->size = dec_from_int(3);
     s->passes = true;
-    s->has_room = true;
+    s->has_space = true;
     s->decision.id = 11;
     s->decision.symbol = symbol;
     s->decision.at_us = s->series.updated_us;
@@ -151,7 +151,7 @@ static void run_one(struct scene *s, int index, struct vote *ret)
 {
     int count;
     const struct agent *agents = agent_table(&count);
-    assert_int_equal(count, EIGHT);
+    assert_int_equal(count, AGENTS);
     memset(ret, 0, sizeof(*ret));
     agents[index].run(&s->context, ret);
 }
@@ -180,14 +180,14 @@ static const struct reason *reason_of(const struct vote *v, const char *indicato
 static void the_table_has_the_agents_in_order(void **state)
 {
     (void)state;
-    static const char *const names[EIGHT] = {
+    static const char *const names[AGENTS] = {
         "data_sync", "quant_analyst", "predict",    "bull",
         "bear",      "decision_core", "risk_audit", "execution",
     };
     int count;
     const struct agent *agents = agent_table(&count);
-    assert_int_equal(count, EIGHT);
-    for (int i = 0; i < EIGHT; i++) {
+    assert_int_equal(count, AGENTS);
+    for (int i = 0; i < AGENTS; i++) {
         assert_string_equal(agents[i].name, names[i]);
         assert_true(strlen(agents[i].help) > 10);
     }
@@ -201,8 +201,8 @@ static void all_agents_are_silent_without_data(void **state)
     s.settings.threshold = 1e-9;
     s.context.quote = NULL;
     agent_run_all(&s.context);
-    assert_int_equal(s.decision.vote_count, EIGHT);
-    for (int i = 0; i < EIGHT; i++) {
+    assert_int_equal(s.decision.vote_count, AGENTS);
+    for (int i = 0; i < AGENTS; i++) {
         assert_int_equal(s.decision.votes[i].direction, DIRECTION_NONE);
         assert_true(i == DATA_SYNC || !(s.decision.votes[i].confidence > 0));
     }
@@ -675,12 +675,12 @@ static void before_core(struct scene *s, double confidence)
 /* Runs the last three agents, as agent_run_all does. */
 static void finish(struct scene *s)
 {
-    for (int i = CORE; i < EIGHT; i++) {
+    for (int i = CORE; i < AGENTS; i++) {
         struct vote *v = &s->decision.votes[i];
         s->decision.vote_count = i;
         run_one(s, i, v);
     }
-    s->decision.vote_count = EIGHT;
+    s->decision.vote_count = AGENTS;
 }
 
 static void the_threshold_decides(void **state)
@@ -863,7 +863,7 @@ static void nothing_is_sent_when_the_order_table_is_full(void **state)
     (void)state;
     static struct scene s;
     before_core(&s, .5);
-    s.has_room = false;
+    s.has_space = false;
     finish(&s);
     assert_int_equal(s.decision.outcome, OUTCOME_HOLD);
     assert_string_equal(s.decision.veto_text, "no room for another order");

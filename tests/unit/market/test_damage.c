@@ -39,8 +39,8 @@ static void a_market_with_one_damaged_field_is_not_loaded(void **state)
     bad[n++].symbols[0].anchor = good.symbols[0].base * 51;
     bad[n++].symbols[0].tick = 0;
     bad[n++].symbols[0].tick = good.symbols[0].base * 2;
-    bad[n++].symbols[0].liveliness = 0;
-    bad[n++].symbols[0].liveliness = 10;
+    bad[n++].symbols[0].volatility = 0;
+    bad[n++].symbols[0].volatility = 10;
     bad[n++].symbols[0].price = (double)INFINITY;
     assert_int_equal(n, COUNT_OF(bad));
     for (size_t i = 0; i < n; i++) {
