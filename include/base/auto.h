@@ -1,13 +1,13 @@
 /*
- * auto.h: scope-bound cleanup, and the one way to give a value away.
+ * auto.h: cleanup at the end of a scope, and the one way to transfer ownership out of it.
  *
  *     AUTO_FREE char *text = strdup(s);
  *     AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
  *     ...
  *     *ret_fd = TAKE_FD(fd);        // the caller owns it now
  *
- * Always true: each macro's cleanup accepts the empty value (NULL, -1), so a variable
- * must be initialised where it is declared and may be given away with TAKE.
+ * Invariants: each cleanup accepts the empty value (NULL, -1). A variable must be initialised where
+ * it is declared; TAKE transfers its value and leaves the empty value behind.
  * Thread: any.
  */
 #pragma once
@@ -35,14 +35,14 @@ static inline void auto_file_cleanup(FILE **slot)
     }
 }
 
-/* Runs fn(&variable) when the variable leaves its scope. The other macros are built on it, and a
- * header that owns a type declares its own: #define AUTO_BUF AUTO(buf_release). */
+/* Calls fn(&variable) when the variable goes out of scope. The other macros use it; the header that
+ * defines a type defines its macro: #define AUTO_BUF AUTO(buf_release). */
 #define AUTO(fn)  __attribute__((cleanup(fn)))
 #define AUTO_FREE AUTO(auto_free_cleanup)
 #define AUTO_FD   AUTO(auto_fd_cleanup)
 #define AUTO_FILE AUTO(auto_file_cleanup)
 
-/* Hands a pointer over: yields its value and leaves NULL behind. */
+/* Transfers a pointer: yields its value and sets the variable to NULL. */
 #define TAKE(ptr)                            \
     __extension__({                          \
         __typeof__(ptr) take_value_ = (ptr); \
@@ -50,7 +50,7 @@ static inline void auto_file_cleanup(FILE **slot)
         take_value_;                         \
     })
 
-/* The same for a file descriptor; leaves -1 behind. */
+/* The same for a file descriptor; sets the variable to -1. */
 #define TAKE_FD(fd)          \
     __extension__({          \
         int take_fd_ = (fd); \

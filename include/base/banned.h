@@ -1,6 +1,6 @@
 /*
- * banned.h: force-included into every file. Functions that overflow, race, or cut silently do not
- * compile here; the reason and what to use stands beside each.
+ * banned.h: force-included into every file. Functions that overflow, race or truncate silently do
+ * not compile; the comment beside each names its replacement.
  * Thread: compile time only.
  */
 #pragma once
@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Under clang glibc's fortified forms of these two are macros, which cannot be poisoned. */
+/* With clang, glibc's fortified versions of these two are macros, which cannot be poisoned. */
 #undef sprintf
 #undef vsprintf
 

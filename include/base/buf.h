@@ -1,15 +1,15 @@
 /*
- * buf.h: a growing text buffer that knows its maximum.
+ * buf.h: a growing text buffer with a maximum size.
  *
  *     AUTO_BUF struct buf b = BUF_INIT(4096);
  *     buf_add_c(&b, "Equity ");
  *     buf_addf(&b, "%s", money);
  *     if (buf_failed(&b)) return err_set(err, ERR_BUF_FULL, "status reply");
  *
- * Invariants: data is never NULL and always NUL-terminated; len <= max; once an append did not
- * fit (or memory ran out) `failed` stays set, nothing more is added, and what was there stays: so
- * a chain of appends is checked once, at its end.
- * Ownership: the buffer owns its bytes; buf_detach hands them over.
+ * Invariants: data is never NULL and always NUL-terminated; len <= max. After an append that does
+ * not fit (or when memory runs out), `failed` stays set, further appends do nothing, and the
+ * existing content is kept, so a chain of appends is checked once, at its end.
+ * Ownership: the buffer owns its bytes; buf_detach transfers them.
  * Thread: any, one at a time per buffer.
  */
 #pragma once
@@ -25,7 +25,7 @@ struct buf {
     char *data;
     size_t len;
     size_t cap; /* bytes allocated; 0 while data points at the shared empty string */
-    size_t max; /* most bytes it may hold, the terminator not counted */
+    size_t max; /* most bytes it may hold, excluding the terminator */
     bool failed;
 };
 
@@ -38,7 +38,7 @@ extern char buf_empty[1]; /* always "" */
 #define AUTO_BUF AUTO(buf_release)
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_release(struct buf *b); /* back to an empty buffer with the same maximum */
+void buf_release(struct buf *b); /* leaves an empty buffer with the same maximum */
 void buf_clear(struct buf *b);   /* keeps the memory; clears `failed` */
 
 void buf_add(struct buf *b, const void *bytes, size_t len);
@@ -49,17 +49,17 @@ __attribute__((format(printf, 2, 3))) void buf_addf(struct buf *b, const char *f
 __attribute__((format(printf, 2, 0))) void buf_addv(struct buf *b, const char *format,
                                                     va_list args);
 
-/* Text escaped for a JSON string, quotes not included; invalid UTF-8 becomes U+FFFD. */
+/* Text escaped for a JSON string, without the quotes; invalid UTF-8 becomes U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);
 /* Text escaped for Telegram HTML: & < > ". */
 void buf_add_html(struct buf *b, struct str s);
 
-/* Cuts back to len bytes (len <= b->len). */
+/* Truncates to len bytes (len <= b->len). */
 void buf_truncate(struct buf *b, size_t len);
 
 bool buf_failed(const struct buf *b);
 struct str buf_str(const struct buf *b);
 
-/* The bytes as a heap string that the caller frees; the buffer is empty afterwards. NULL when the
- * buffer had failed. */
+/* Returns the bytes as a heap string that the caller frees, and leaves the buffer empty. NULL if
+ * the buffer has failed. */
 char *buf_detach(struct buf *b);

@@ -3,9 +3,9 @@
  *
  *     ASSERT(cap > 0 && is_power_of_two(cap));
  *
- * A *bug* trips ASSERT: it logs the expression and aborts; the service manager restarts us and
- * start-up recovers. A *condition* of the world is a struct err (err.h), never an assertion.
- * Thread: any. Async-signal-safe up to the abort.
+ * ASSERT is for bugs: it logs the expression and aborts; systemd restarts the program and start-up
+ * recovers its state. An error condition from outside is a struct err (err.h), never an assertion.
+ * Thread: any. Async-signal-safe.
  */
 #pragma once
 
@@ -19,7 +19,7 @@ _Noreturn void check_failed(const char *expression, const char *file, int line,
         }                                                            \
     } while (0)
 
-/* For the end of a switch over an enum, and of a loop that always returns. */
+/* For code after a switch or a loop in which every path returns. */
 #define UNREACHABLE()   check_failed("not reached", __FILE__, __LINE__, __func__)
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

@@ -1,12 +1,12 @@
 /*
- * clock.h: the one way to learn the time, so that tests and the simulator can own it.
+ * clock.h: the only source of the time, so that tests and the simulator can control it.
  *
  *     struct clock *clock = clock_real();
  *     int64_t started_us = clock_mono_us(clock);
  *
- * Units: microseconds. wall is since 1970-01-01 UTC and may jump; mono never goes back and has an
- * arbitrary origin; the two are never mixed, which the names of variables show (…_wall_us,
- * …_mono_us; a bare …_us that is a point in time is wall).
+ * Units: microseconds. wall counts from 1970-01-01 UTC and may jump; mono never decreases and has
+ * an arbitrary origin. The two are never mixed, so variables are named …_wall_us and …_mono_us; a
+ * point in time named just …_us is wall time.
  * Thread: clock_real() from any; a fake belongs to one thread.
  */
 #pragma once
@@ -39,7 +39,7 @@ static inline int64_t clock_mono_us(const struct clock *clock)
     return clock->mono_us(clock);
 }
 
-/* A clock that stands still until told. Use &fake.clock. */
+/* A clock that moves only when it is advanced. Pass &fake.clock. */
 struct clock_fake {
     struct clock clock;
     int64_t now_wall_us;
@@ -48,17 +48,18 @@ struct clock_fake {
 
 void clock_fake_init(struct clock_fake *fake, int64_t wall_us);
 void clock_fake_advance(struct clock_fake *fake, int64_t by_us);   /* both; by_us >= 0 */
-void clock_fake_jump_wall(struct clock_fake *fake, int64_t by_us); /* wall only, may go back */
+void clock_fake_jump_wall(struct clock_fake *fake, int64_t by_us); /* by_us may be < 0 */
 
 /* "2026-11-21T02:36:58Z", with ".123456" before the Z when micro is set. UTC. */
 void clock_add_iso(struct buf *out, int64_t wall_us, bool micro);
 /* For people: "04:15:21" on the UTC day of now_us, else "2026-11-20 04:15". */
 void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us);
-/* Reads the same forms ("2026-11-21", with " " or "T", optional seconds, fraction, Z).
- * A fraction has one to nine digits; what is finer than a microsecond is dropped. */
+/* Parses "2026-11-21", optionally followed by " " or "T" and a time with optional seconds, fraction
+ * and Z. A fraction has one to nine digits; digits beyond microseconds are dropped. */
 bool clock_parse_iso(struct str s, int64_t *ret_wall_us);
-/* The date of an HTTP header, "Sat, 21 Nov 2026 02:36:58 GMT" (RFC 9110, IMF-fixdate only). */
+/* Parses the date of an HTTP header, "Sat, 21 Nov 2026 02:36:58 GMT" (RFC 9110, IMF-fixdate only).
+ */
 bool clock_parse_http(struct str s, int64_t *ret_wall_us);
-/* "850 ms", "12 s", "4 min 2 s", "3 h 5 min", "2 d 4 h": the two largest units, one below a
- * minute; cut, not rounded. */
+/* "850 ms", "12 s", "4 min 2 s", "3 h 5 min", "2 d 4 h": the two largest units, or one unit below
+ * a minute; truncated, not rounded. */
 void clock_add_duration(struct buf *out, int64_t duration_us);

@@ -1,17 +1,17 @@
 /*
- * err.h: conditions of the world, as values.
+ * err.h: error conditions as values.
  *
  *     int rc = db_open(&db, path, err);
- *     if (rc < 0) return rc;                                   // pass on
- *     return err_set(err, ERR_CONFIG_TYPE, "%s:%d: ...", ...); // make one
+ *     if (rc < 0) return rc;                                   // pass it on
+ *     return err_set(err, ERR_CONFIG_TYPE, "%s:%d: ...", ...); // create one
  *
  * A struct err is a fixed-size value (no malloc): an id from the catalogue errors.def and the
  * context of the call site. Functions return 0 or a negative id (-ERR_X) and fill an optional
- * last parameter; NULL is allowed everywhere. Low floors never log above debug: whoever decides
- * (retry, alert, give up) logs once.
+ * last parameter; every err parameter may be NULL. Lower layers never log above debug: the caller
+ * that decides (retry, alert, give up) logs once.
  * Style of texts: message is one line, lower case, no full stop; "could not" may succeed later,
- * "cannot" never will. Cause, impact and remediation are full sentences. The context names the
- * thing at hand (file:line:column, order id, URL without secrets); it must never hold a secret.
+ * "cannot" never will. Cause, impact and remediation are full sentences. The context identifies the
+ * object concerned (file:line:column, order id, URL without secrets); it never contains a secret.
  * Thread: any.
  */
 #pragma once
@@ -44,8 +44,9 @@ enum err_severity {
     ERR_SEVERITY_HIGH,
     ERR_SEVERITY_CRITICAL
 };
-/* NEVER: the same call fails again. LATER: it may succeed by itself. AFTER_FIX: once a person has
- * done what the remediation says. UNKNOWN: it may have taken effect; ask before repeating. */
+/* NEVER: the same call fails again. LATER: a retry may succeed. AFTER_FIX: a retry may succeed once
+ * a person has done what the remediation says. UNKNOWN: the call may have taken effect; check
+ * before repeating it. */
 enum err_retry { ERR_RETRY_NEVER, ERR_RETRY_LATER, ERR_RETRY_AFTER_FIX, ERR_RETRY_UNKNOWN };
 
 struct err_info {
@@ -61,20 +62,20 @@ struct err_info {
 };
 
 struct err {
-    int id; /* enum err_id; ERR_NONE when nothing happened */
+    int id; /* enum err_id; ERR_NONE: no error */
     char context[256];
 };
 
-/* Fills *err (when not NULL) and returns -id. A longer context is cut. */
+/* Fills *err (if not NULL) and returns -id. A longer context is truncated. */
 __attribute__((format(printf, 3, 4))) int err_set(struct err *err, enum err_id id,
                                                   const char *format, ...);
-/* Puts "text: " before the context that is there; returns -err->id (or -ERR_INTERNAL if none). */
+/* Prepends "text: " to the context; returns -err->id (-ERR_INTERNAL if err holds no error). */
 __attribute__((format(printf, 2, 3))) int err_prefix(struct err *err, const char *format, ...);
 void err_clear(struct err *err);
 
-/* The catalogue row; id may be given positive or negative. Never NULL. */
+/* The catalogue row of a positive or negative id. Never NULL. */
 const struct err_info *err_info(int id);
-/* The id of a code such as "AUTH_DENIED"; ERR_NONE when there is none. */
+/* The id of a code such as "ACCESS_DENIED", or of its former name; ERR_NONE if unknown. */
 enum err_id err_by_code(const char *code);
 
 const char *err_type_name(enum err_type type);
@@ -83,8 +84,8 @@ const char *err_retry_name(enum err_retry retry);
 
 /* One line for logs: "CODE: message: context". */
 void err_line(const struct err *err, struct buf *out);
-/* The JSON body that every API error carries: error_code, type, severity, retry, message, cause,
+/* The JSON body of every API error: error_code, type, severity, retry, message, cause,
  * impact, remediation, context. */
 void err_json(const struct err *err, struct buf *out);
-/* All rows as docs/errors.md. */
+/* Writes docs/errors.md. */
 void err_catalogue_markdown(struct buf *out);

@@ -1,15 +1,16 @@
 /*
- * log.h: one function for all logging, with fields and without secrets.
+ * log.h: all logging, with structured fields and with secrets hidden.
  *
  *     LOG(INFO, "ready in %d ms", ms);
  *     LOG_FIELDS(WARNING, "order rejected", {"ORDER_ID", id}, {"ERROR_CODE", code});
  *     log_err(LOG_LEVEL_ERROR, &err, "could not reach telegram");
  *
- * Always true: a line is written whole or not at all; every registered secret (log_hide) is
- * replaced by *** in message and fields before any sink sees it; control bytes are escaped, so a
- * line cannot forge another. Low floors log at debug only; whoever decides logs once.
- * The sink is stderr text until io/journal.h installs journald.
- * Limits: a message is cut at 2 KiB, a field's value at 512 bytes, a text line at 4 KiB; 16 fields.
+ * Invariants: a line is written whole or not at all; every registered secret (log_hide) is replaced
+ * by *** in message and fields before a sink receives it; control bytes are escaped, so the content
+ * of a line cannot forge another line. Lower layers log at debug only; the caller that decides logs
+ * once. The sink is text on stderr until io/journal.h installs journald.
+ * Limits: a message is truncated at 2 KiB, a field's value at 512 bytes, a text line at 4 KiB; 16
+ * fields.
  * Thread: any, once the sink is set (main thread, at start).
  */
 #pragma once
@@ -19,7 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Values are syslog priorities, which journald wants. */
+/* Values are syslog priorities, as journald expects. */
 enum log_level {
     LOG_LEVEL_ERROR = 3,
     LOG_LEVEL_WARNING = 4,
@@ -49,15 +50,16 @@ enum log_level log_level(void);
 bool log_level_parse(struct str s, enum log_level *ret); /* "error" … "debug" */
 /* NULL restores stderr. Main thread, before other threads start. */
 void log_set_sink(log_sink sink, void *userdata);
-/* Text sink to a file descriptor that the caller keeps open. It does not wait: a line that a pipe,
- * a socket or a terminal does not take now is lost, and the next one says how many were. */
+/* Writes text to a file descriptor that the caller keeps open. It never blocks: a line that a pipe,
+ * a socket or a terminal cannot accept now is lost, and the next line written reports how many were
+ * lost. */
 void log_sink_fd(const struct log_line *line, void *fd_as_intptr);
 
-/* Registers a secret (4 bytes or longer): it never appears in a line again. False when there are
- * 256 different ones already: then it is not hidden, and the caller must refuse to use it. Main
- * thread, before other threads start, or later from ops only. */
+/* Registers a secret (4 bytes or longer; shorter ones are ignored), which then never appears in a
+ * line. False if 256 different secrets are registered: this one is not hidden, and the caller must
+ * refuse to use it. Main thread before other threads start, afterwards the ops thread only. */
 __attribute__((warn_unused_result)) bool log_hide(const char *secret);
-/* Applies the same replacement to text in place; for anything that leaves by another door. */
+/* Hides the same secrets in text, in place; for text that leaves the program in other ways. */
 void log_redact(char *text);
 
 __attribute__((format(printf, 6, 7))) void log_write(enum log_level level, const char *file,

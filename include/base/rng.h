@@ -1,5 +1,5 @@
 /*
- * rng.h: seeded random numbers that are the same on every machine. Not for secrets (io/secret.h).
+ * rng.h: seeded random numbers, identical on every machine. Not for secrets (see io/secret.h).
  *
  *     struct rng rng;
  *     rng_init(&rng, seed);

@@ -4,8 +4,8 @@
  *     struct str line = str_c("restart prediction"), word;
  *     while (str_word(&line, &word)) { ... }
  *
- * Invariants: ptr is valid for len bytes and owned by somebody else who outlives the view; a view
- * need not be NUL-terminated; the empty view is {"" , 0}, never NULL.
+ * Invariants: ptr is valid for len bytes; the view does not own them, and their owner must outlive
+ * it. A view need not be NUL-terminated; the empty view is {"", 0}, never NULL.
  * Thread: any.
  */
 #pragma once
@@ -32,34 +32,34 @@ bool str_equal_c(struct str a, const char *b);
 bool str_equal_nocase(struct str a, const char *b);
 bool str_starts(struct str s, const char *prefix);
 
-/* Without blanks (space, tab, CR, LF) at both ends. */
+/* Removes blanks (space, tab, CR, LF) at both ends. */
 struct str str_trim(struct str s);
 
-/* Takes the next blank-separated word off the front of *rest. False when there is none. */
+/* Removes the next blank-separated word from the front of *rest. False if there is none. */
 bool str_word(struct str *rest, struct str *ret_word);
 
-/* Splits at the first separator; *rest keeps what follows (empty when there was none).
- * False once *rest is empty at entry. */
+/* Splits *rest at the first separator: *ret_part is the text before it, *rest the text after it
+ * (empty if there was no separator). False if *rest is empty. */
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 
-/* Whole-view conversions in decimal: no blanks, no trailing bytes, no hex, inf or nan. False, *ret
- * untouched, on anything else (including overflow). */
+/* Convert the whole view from decimal: no blanks, trailing bytes, hex, inf or nan. False, with *ret
+ * unchanged, on anything else (including overflow). */
 bool str_to_i64(struct str s, int64_t *ret);
 bool str_to_double(struct str s, double *ret);
 
-/* Copies into a fixed array, always terminated. False when it was cut. */
+/* Copies into a fixed array, always NUL-terminated. False if it was truncated. */
 bool str_copy(struct str s, char *dst, size_t dst_size);
 
-/* Valid UTF-8 without overlong forms and surrogates (RFC 3629)? */
+/* Whether s is valid UTF-8, without overlong forms and surrogates (RFC 3629). */
 bool str_is_utf8(struct str s);
 
-/* Bytes of the valid UTF-8 sequence at the front (1..4); 0 when there is none. */
+/* The length in bytes (1..4) of the valid UTF-8 sequence at the front; 0 if there is none. */
 size_t str_utf8_size(struct str s);
 
-/* Can the character at the front of s (size bytes, as str_utf8_size says) hide or forge text that
- * is shown? Control characters (C0 with line feed and tab, DEL, C1: they move the cursor or begin
- * an escape sequence), line and paragraph separators, what turns the direction of reading, and what
- * cannot be seen. Joiners and variation selectors, which emoji need, are none of them. */
+/* Whether the character at the front of s (size bytes, from str_utf8_size) can hide or forge
+ * displayed text: control characters (C0 including line feed and tab, DEL, C1: they move the cursor
+ * or begin an escape sequence), line and paragraph separators, bidirectional controls and invisible
+ * characters. Joiners and variation selectors are not included, since emoji need them. */
 bool str_is_unsafe(struct str s, size_t size);
 
 /* Length in UTF-16 code units, Telegram's unit of message length; s must be valid UTF-8. */

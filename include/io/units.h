@@ -8,7 +8,7 @@
  * from the loop, and not after units_free, which no callback may call. No interactive
  * authorisation is asked for: without a polkit rule a job ends in UNITS_DENIED. When the bus goes
  * away every call under way ends in UNITS_UNAVAILABLE and the next call connects anew.
- * A job that passes its deadline ends in UNITS_TIMEOUT; systemd goes on with it.
+ * A job that passes its deadline ends in UNITS_TIMEOUT; systemd continues it.
  * Thread: the loop's.
  */
 #pragma once

@@ -34,13 +34,13 @@ void buf_truncate(struct buf *b, size_t len)
 {
     ASSERT(len <= b->len);
     b->len = len;
-    /* buf_empty is shared between threads and is never written to. */
+    /* buf_empty is shared between threads and must never be written. */
     if (b->cap > 0) {
         b->data[len] = '\0';
     }
 }
 
-/* Makes room for `more` bytes and a terminator, or marks the buffer failed. */
+/* Ensures capacity for `more` bytes and a terminator, or marks the buffer failed. */
 static bool reserve(struct buf *b, size_t more)
 {
     if (b->failed) {
@@ -112,18 +112,18 @@ void buf_addv(struct buf *b, const char *format, va_list args)
     }
     va_list again;
     va_copy(again, args);
-    size_t room = b->cap - b->len;
-    int len = vsnprintf(b->cap > 0 ? b->data + b->len : NULL, b->cap > 0 ? room : 0, format, args);
+    size_t space = b->cap - b->len;
+    int len = vsnprintf(b->cap > 0 ? b->data + b->len : NULL, b->cap > 0 ? space : 0, format, args);
     if (len < 0) {
         b->failed = true;
-    } else if ((size_t)len < room) {
+    } else if ((size_t)len < space) {
         b->len += (size_t)len;
     } else if (reserve(b, (size_t)len)) {
         (void)vsnprintf(b->data + b->len, (size_t)len + 1, format, again);
         b->len += (size_t)len;
     }
     va_end(again);
-    /* A refused append leaves what was there, without the part that did fit. */
+    /* A failed append keeps the previous content and drops the part that did fit. */
     buf_truncate(b, b->len);
 }
 

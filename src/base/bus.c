@@ -7,8 +7,8 @@
 
 #define APART 128
 #define WORDS (BUS_EVENT_SIZE / sizeof(uint64_t))
-/* Positions handled between two looks at the shared counters, on either side: as many as fit the
- * bit set in bus_read. Also the step of claim, hence the smallest capacity. */
+/* Positions processed between two accesses to the shared counters, on either side: the number of
+ * bits in the set of bus_read. claim also advances by this much, so it is the smallest capacity. */
 #define BATCH 64
 
 _Static_assert(sizeof(struct bus_event) == BUS_EVENT_SIZE, "an event is one cache line");
@@ -18,20 +18,20 @@ struct slot {
     _Alignas(BUS_EVENT_SIZE) _Atomic uint64_t words[WORDS];
 };
 
-/* Event p lives in slot p & mask. There are twice as many slots as the capacity: the last
+/* Event p is stored in slot p & mask. There are twice as many slots as the capacity: the last
  * `capacity` events are never claimed (claim - head <= BATCH <= capacity), and a lapped reader,
- * which goes on at head - capacity, has a whole capacity's time before the producer is at its
- * heels again. With one capacity of slots it would be lapped again at once.
+ * which continues at head - capacity, is lapped again only after about `capacity` further events.
+ * With only `capacity` slots it would be lapped again at once.
  *
  * Why a reader never keeps a torn event: the producer stores claim before it stores a word
- * (release); a reader that loads such a word (acquire) therefore sees that claim, or a later one,
- * when it looks at claim after its copy, and then knows that the event's slot was being reused.
+ * (release). A reader that loads such a word (acquire) and loads claim after its copy therefore
+ * sees that claim, or a later one, and so knows that the slot was being reused.
  *
- * claim moves in steps of BATCH: its cache line stays shared while single events are published,
- * which makes those more than twice as fast across two threads. */
+ * claim advances in steps of BATCH: its cache line stays shared while single events are published,
+ * which makes publishing them more than twice as fast with two threads. */
 struct bus {
-    _Alignas(APART) _Atomic uint64_t claim; /* a bound on events written or being written */
-    _Alignas(APART) _Atomic uint64_t head;  /* events wholly written */
+    _Alignas(APART) _Atomic uint64_t claim; /* upper bound of the events written or being written */
+    _Alignas(APART) _Atomic uint64_t head;  /* events completely written */
     _Alignas(APART) uint64_t capacity;
     uint64_t slot_count;
     _Alignas(APART) struct slot slots[];
@@ -47,7 +47,7 @@ struct bus *bus_new(size_t capacity)
     atomic_init(&bus->head, 0);
     bus->capacity = capacity;
     bus->slot_count = slot_count;
-    /* Touched now: the engine's steps shall meet no page fault. */
+    /* Initialised now, so that the engine's steps cause no page faults. */
     for (size_t i = 0; i < slot_count; i++) {
         for (size_t w = 0; w < WORDS; w++) {
             atomic_init(&bus->slots[i].words[w], 0);
@@ -61,7 +61,7 @@ void bus_free(struct bus *bus)
     free(bus);
 }
 
-/* Word by word from event to slot, unrolled: by way of an array on the stack it takes twice as
+/* Word by word from event to slot, unrolled: going through an array on the stack takes twice as
  * long. */
 static void write_event(struct slot *slot, const struct bus_event *event)
 {
@@ -79,11 +79,11 @@ void bus_publish(struct bus *bus, const struct bus_event *events, size_t count)
     uint64_t at = atomic_load_explicit(&bus->head, memory_order_relaxed);
     const uint64_t mask = bus->slot_count - 1;
     while (count > 0) {
-        /* Up to the next multiple of BATCH at most; the first of each claims them all. */
+        /* At most up to the next multiple of BATCH; the first event of a batch claims all of it. */
         size_t batch = BATCH - (size_t)(at % BATCH);
         if (batch == BATCH) {
-            /* Release: whoever sees this claim sees a head of at least `at`, so that no reader's
-             * cursor ever passes the head it sees next. */
+            /* Release: a reader that sees this claim also sees a head of at least `at`, so a
+             * reader's cursor never passes the head that it loads next. */
             atomic_store_explicit(&bus->claim, at + BATCH, memory_order_release);
         }
         batch = count < batch ? count : batch;
@@ -107,8 +107,8 @@ void bus_reader_init(struct bus_reader *reader, const struct bus *bus, uint32_t 
     *reader = (struct bus_reader){.bus = bus, .cursor = bus_head(bus), .topics = topics};
 }
 
-/* Copies the event if it has one of the topics. What a torn slot says does not matter: the caller
- * drops it. */
+/* Copies the event if it has one of the topics. The slot may be torn; the caller then drops the
+ * copy. */
 static bool copy_event(const struct slot *slot, uint32_t topics, struct bus_event *ret_event)
 {
     unsigned char *bytes = (unsigned char *)ret_event;
@@ -139,7 +139,7 @@ size_t bus_read(struct bus_reader *reader, struct bus_event *ret_events, size_t 
         missed = head - bus->capacity - reader->cursor;
         reader->cursor = head - bus->capacity;
     }
-    /* Each turn moves the cursor, and no turn starts beyond the head seen above. */
+    /* Each iteration advances the cursor, and none starts beyond the head loaded above. */
     while (reader->cursor < head && count < max) {
         uint64_t start = reader->cursor, at = start;
         uint64_t end = head - start < BATCH ? head : start + BATCH;
@@ -154,7 +154,7 @@ size_t bus_read(struct bus_reader *reader, struct bus_event *ret_events, size_t 
         uint64_t claim = atomic_load_explicit(&bus->claim, memory_order_acquire);
         uint64_t whole_from = claim < bus->slot_count ? 0 : claim - bus->slot_count;
         if (__builtin_expect(whole_from > start, 0)) {
-            /* Overtaken while copying: drop the events that may be torn; all of them may. */
+            /* Lapped while copying: drop the events that may be torn, possibly all of them. */
             uint64_t torn_bits =
                 whole_from - start < BATCH ? (UINT64_C(1) << (whole_from - start)) - 1 : UINT64_MAX;
             size_t torn = (size_t)__builtin_popcountll(kept & torn_bits);

@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
-/* Only write(2) and abort(3): an assertion may trip inside a signal handler or with any lock held.
- * Standard error reaches the journal, so this is the log line as well. */
+/* Only write(2) and abort(3): an assertion may fail inside a signal handler or with any lock held.
+ * Standard error is connected to the journal, so this is also the log line. */
 static void write_text(const char *text)
 {
     size_t len = strlen(text);

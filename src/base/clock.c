@@ -43,7 +43,7 @@ void clock_fake_init(struct clock_fake *fake, int64_t wall_us)
     *fake = (struct clock_fake){
         .clock = {.wall_us = fake_wall_us, .mono_us = fake_mono_us},
         .now_wall_us = wall_us,
-        /* Not the wall's value, and not zero: code that mixes the two must show in a test. */
+        /* Neither the wall time nor zero, so that a test fails if code mixes the two clocks. */
         .now_mono_us = USEC_PER_DAY,
     };
 }
@@ -60,9 +60,9 @@ void clock_fake_jump_wall(struct clock_fake *fake, int64_t by_us)
     fake->now_wall_us += by_us;
 }
 
-/* The proleptic Gregorian calendar counted from 0000-03-01, so that the leap day ends the year
- * (Hinnant, "chrono-compatible low-level date algorithms"). In integers rather than through
- * gmtime_r: no time zone files, no year limit below int64. */
+/* The proleptic Gregorian calendar counted from 0000-03-01, so that the leap day is the last day of
+ * the year (Hinnant, "chrono-compatible low-level date algorithms"). Integer arithmetic instead of
+ * gmtime_r: it needs no time zone files and has no year limit below int64. */
 static void date_from_days(int64_t days, int64_t *ret_year, int *ret_month, int *ret_day)
 {
     days += 719468;
@@ -124,7 +124,7 @@ void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us)
     }
 }
 
-/* Takes exactly `digits` digits off the front. */
+/* Reads exactly `digits` digits from the front of *s. */
 static bool read_number(struct str *s, size_t digits, int *ret)
 {
     if (s->len < digits) {
@@ -151,7 +151,7 @@ static bool read_char(struct str *s, char c)
     return true;
 }
 
-/* One to nine digits after the point; what is finer than a microsecond is dropped. */
+/* Reads one to nine digits after the point; digits beyond microseconds are dropped. */
 static bool read_fraction_us(struct str *s, int64_t *ret_us)
 {
     int64_t us = 0;
@@ -217,7 +217,7 @@ bool clock_parse_http(struct str s, int64_t *ret_wall_us)
     if (s.len != sizeof("Sat, 21 Nov 2026 02:36:58 GMT") - 1) {
         return false;
     }
-    s = str_n(s.ptr + 3, s.len - 3); /* the day of the week says nothing new */
+    s = str_n(s.ptr + 3, s.len - 3); /* skips the day of the week, which the date implies */
     if (!read_char(&s, ',') || !read_char(&s, ' ') || !read_number(&s, 2, &day) ||
         !read_char(&s, ' ')) {
         return false;
@@ -266,7 +266,7 @@ void clock_add_duration(struct buf *out, int64_t duration_us)
     }
     buf_addf(out, "%llu %s", (unsigned long long)(rest / units[i].us), units[i].name);
     rest %= units[i].us;
-    /* Below a minute one unit says enough. */
+    /* Below a minute one unit is precise enough. */
     if (i < 3 && rest / units[i + 1].us > 0) {
         buf_addf(out, " %llu %s", (unsigned long long)(rest / units[i + 1].us), units[i + 1].name);
     }

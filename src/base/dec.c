@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Holds any product of two values and the sum of any two products' halves. */
+/* Holds the product of any two values, and the sum of half of one product and half of another. */
 __extension__ typedef __int128 wide;
 
 static struct dec from_wide(wide value)
@@ -15,7 +15,7 @@ static struct dec from_wide(wide value)
     return (struct dec){(int64_t)value};
 }
 
-/* Half away from zero. |numerator| <= 2^126, 0 < |denominator| < 2^63. */
+/* Rounds half away from zero. |numerator| <= 2^126, 0 < |denominator| < 2^63. */
 static wide divide_rounded(wide numerator, wide denominator)
 {
     wide quotient = numerator / denominator;
@@ -33,8 +33,8 @@ struct dec dec_from_int(int64_t whole)
     return from_wide((wide)whole * DEC_ONE);
 }
 
-/* In integers from the 53-bit mantissa on: multiplying in floating point would round twice, and
- * differently where long double differs. */
+/* Integer arithmetic on the 53-bit mantissa: a floating-point multiplication would round twice, and
+ * differently on machines with another long double. */
 struct dec dec_from_double(double value)
 {
     if (!isfinite(value)) {
@@ -93,7 +93,7 @@ struct dec dec_mul(struct dec a, struct dec b)
     }
     int64_t product;
     if (!__builtin_mul_overflow(a.e8, b.e8, &product)) {
-        /* Common case: 64-bit division is several times cheaper. */
+        /* The common case: a 64-bit division is several times cheaper. */
         int64_t quotient = product / DEC_ONE;
         int64_t rest = product % DEC_ONE;
         if (rest >= DEC_ONE / 2) {
@@ -264,7 +264,7 @@ void dec_add_grouped(struct buf *out, struct dec a, int decimals)
     }
     uint64_t shown = (magnitude(a) + unit / 2) / unit;
     uint64_t per_one = (uint64_t)DEC_ONE / unit;
-    /* What rounds to nothing has no sign. */
+    /* A value that rounds to zero has no sign. */
     if (a.e8 < 0 && shown > 0) {
         buf_add_char(out, '-');
     }
@@ -288,7 +288,7 @@ void dec_add_amount(struct buf *out, struct dec a, int decimals)
     for (int i = decimals; i < 8; i++) {
         unit *= 10;
     }
-    /* Only what would read as nothing. */
+    /* Only for an amount that would be shown as zero. */
     if (dec_is_valid(a) && a.e8 != 0 && magnitude(a) < (unit + 1) / 2) {
         while (decimals < 8 && magnitude(a) < 10 * unit) {
             unit /= 10;

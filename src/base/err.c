@@ -2,10 +2,10 @@
 
 #include "base/check.h"
 
-/* Positional, since the rows of errors.def are: one place to see that the two orders agree. */
+/* Positional initialisers, in the order of the columns of errors.def. */
 static const struct err_info rows[ERR_COUNT] = {
     [ERR_NONE] = {"NONE", 200, ERR_TYPE_STATE, ERR_SEVERITY_INFO, ERR_RETRY_NEVER, "no error",
-                  "Nothing happened.", "None.", "Nothing is to be done."},
+                  "There was no error.", "None.", "Nothing to do."},
 #define ERR(id, http, type, severity, retry, message, cause, impact, remediation)            \
     [ERR_##id] = {                                                                           \
         #id,   http,   ERR_TYPE_##type, ERR_SEVERITY_##severity, ERR_RETRY_##retry, message, \
@@ -14,7 +14,7 @@ static const struct err_info rows[ERR_COUNT] = {
 #undef ERR
 };
 
-/* Formats beside *err first, so that the arguments may point into its old context. */
+/* Formats into a local array first, because the arguments may point into the old context. */
 __attribute__((format(printf, 2, 0))) static void set_context(struct err *err, const char *format,
                                                               va_list args)
 {
@@ -22,7 +22,7 @@ __attribute__((format(printf, 2, 0))) static void set_context(struct err *err, c
     if (vsnprintf(context, sizeof(context), format, args) < 0) {
         context[0] = '\0';
     }
-    /* A cut in the middle of a UTF-8 sequence would spoil the JSON and HTML made of it. */
+    /* Truncation inside a UTF-8 sequence would make the JSON and HTML invalid: drop its start. */
     size_t len = strlen(context);
     for (size_t back = 1; back <= 3 && back <= len; back++) {
         unsigned char c = (unsigned char)context[len - back];
@@ -49,7 +49,6 @@ int err_set(struct err *err, enum err_id id, const char *format, ...)
     return -(int)id;
 }
 
-/* The old context follows the new text through "%s" in one call of vsnprintf's own machinery. */
 __attribute__((format(printf, 2, 3))) static void set_context_f(struct err *err, const char *format,
                                                                 ...)
 {
@@ -89,7 +88,7 @@ const struct err_info *err_info(int id)
     return &rows[id >= 0 && id < (int)ERR_COUNT ? id : (int)ERR_INTERNAL];
 }
 
-/* Codes of 0.1.0, which stored runs, requests and alerts still hold. */
+/* Names of codes in 0.1.0, which stored runs, requests and alerts still contain. */
 static const struct {
     const char *code;
     enum err_id id;
@@ -209,12 +208,13 @@ static void add_markdown(struct buf *out, const char *text)
 void err_catalogue_markdown(struct buf *out)
 {
     buf_add_c(out, "# Errors\n\n"
-                   "Every condition that nightdesk reports, generated from "
-                   "`include/base/errors.def`. The same texts\n"
-                   "stand in API answers, chat cards and the log. *Retry* says whether the same "
-                   "call may succeed:\n"
-                   "`never`, `later` (by itself), `after_fix` (once the remediation is done), "
-                   "`unknown` (it may have\ntaken effect: look before repeating).\n");
+                   "Every error condition that nightdesk reports, generated from "
+                   "`include/base/errors.def`. API\n"
+                   "answers, chat replies and the log use the same texts. *Retry* says whether a "
+                   "repeated call may succeed:\n"
+                   "`never`, `later` (without any action), `after_fix` (once the remediation is "
+                   "done), `unknown` (the call\nmay have taken effect: check before repeating "
+                   "it).\n");
     for (int id = ERR_NONE + 1; id < (int)ERR_COUNT; id++) {
         const struct err_info *info = &rows[id];
         buf_addf(out, "\n## %s\n\n", info->code);

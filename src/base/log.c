@@ -9,25 +9,25 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* No allocation anywhere here: the engine thread logs too. */
+/* Logging allocates no memory, since the engine thread logs too. */
 #define MESSAGE_SIZE 2048
 #define VALUE_SIZE   512
 #define FIELDS_MAX   16
-#define SECRETS_MAX  256 /* rotated ones stay; each costs time with every byte that is logged */
+#define SECRETS_MAX  256 /* rotated secrets stay; each one costs time for every byte logged */
 #define SECRET_MIN   4
-/* POSIX writes up to PIPE_BUF (4096) bytes to a pipe in one piece, which keeps a line whole when
- * several threads or processes share it. */
+/* A write of up to PIPE_BUF (4096) bytes to a pipe is atomic in POSIX, which keeps a line whole
+ * when several threads or processes share the pipe. */
 #define LINE_SIZE 4096
 
 static atomic_int level_now = LOG_LEVEL_INFO;
 static log_sink sink_now = log_sink_fd;
 static void *sink_userdata = (void *)(intptr_t)STDERR_FILENO;
 
-/* A list that only grows, at its front: a node is whole before the head that reveals it, and is
- * never changed again. */
+/* A list that only grows, at its front: a node is complete before it becomes the head, and never
+ * changes afterwards. */
 struct secret_node {
     const struct secret_node *next;
-    size_t count; /* nodes from here on */
+    size_t count; /* of nodes from this one to the end */
     size_t len;
     char text[];
 };
@@ -77,7 +77,7 @@ bool log_hide(const char *secret)
             return true;
         }
     }
-    /* Forgetting an older one would break its promise. */
+    /* Dropping an older secret would break the promise to hide it. */
     if (head != NULL && head->count == SECRETS_MAX) {
         return false;
     }
@@ -91,8 +91,8 @@ bool log_hide(const char *secret)
     return true;
 }
 
-/* How many bytes at the front of s belong to a secret; 0 when none starts there. In a text that
- * was cut, its end may hold the beginning of a secret, which counts as one. */
+/* How many bytes at the front of s belong to a secret; 0 if none starts there. At the end of a
+ * truncated text, the beginning of a secret counts as a secret. */
 static size_t secret_at(struct str s, bool cut)
 {
     size_t longest = 0;
@@ -109,9 +109,9 @@ static size_t secret_at(struct str s, bool cut)
     return longest;
 }
 
-/* Secrets may overlap or contain each other, so the union of all matches is replaced. In place:
- * "***" is written once a match has ended, when all of its bytes have been looked at. A cut end
- * shorter than that becomes nothing. */
+/* Secrets may overlap or contain each other, so the union of all matches is replaced. This works in
+ * place because "***" is written at the end of a match, when all of its bytes have been read. A
+ * match of one or two bytes at a truncated end is removed. */
 static void redact(char *text, bool cut)
 {
     size_t len = strlen(text);
@@ -137,14 +137,14 @@ void log_redact(char *text)
     redact(text, false);
 }
 
-/* A fixed text that is cut at its end and stays terminated. */
+/* A fixed array for text that is truncated at its end and always NUL-terminated. */
 struct fixed {
     char *data;
     size_t len;
     size_t size;
 };
 
-/* All of the bytes or none: a cut never splits an escape or a UTF-8 sequence. */
+/* Adds all bytes or none, so truncation never splits an escape or a UTF-8 sequence. */
 static bool fixed_add(struct fixed *out, const char *bytes, size_t len)
 {
     if (len >= out->size - out->len) {
@@ -165,7 +165,7 @@ static bool add_hex(struct fixed *out, struct str bytes)
     return fixed_add(out, hex, 4 * bytes.len);
 }
 
-/* What could hide or forge text on a terminal, and invalid bytes, as \xNN. */
+/* Escapes characters that could hide or forge text on a terminal, and invalid bytes, as \xNN. */
 static void add_escaped(struct fixed *out, struct str s)
 {
     while (s.len > 0) {
@@ -186,7 +186,7 @@ static void add_escaped(struct fixed *out, struct str s)
     }
 }
 
-/* Hides secrets in raw (which it changes), then escapes it into dst. */
+/* Hides secrets in raw (changes it), then writes it escaped to dst. */
 static void clean(char *raw, bool cut, char *dst, size_t dst_size)
 {
     redact(raw, cut);
@@ -257,7 +257,7 @@ void log_err_at(enum log_level level, const char *file, int line, const struct e
               context ? ": " : "", context ? err->context : "");
 }
 
-/* A value with blanks or quotes is quoted, so that it cannot pass for another field. */
+/* A value with blanks or quotes is quoted, so that it cannot forge another field. */
 static void add_field(struct fixed *out, const struct log_field *field)
 {
     bool quote = field->value[0] == '\0' || strpbrk(field->value, " \"") != NULL;
@@ -277,12 +277,12 @@ static void add_field(struct fixed *out, const struct log_field *field)
     }
 }
 
-/* Lines that a sink could not take, told with the next one that it takes. */
+/* Lines that the sink could not write; the next line written is preceded by this count. */
 static _Atomic uint64_t lines_lost;
 
-/* False when a reader that does not read (a stopped terminal, a full pipe, a journald that hangs)
- * would have to be waited for: no thread may wait for its log. A pipe that poll calls writable
- * takes LINE_SIZE bytes at once. */
+/* False if the write would block, because the reader (a stopped terminal, a full pipe, a hanging
+ * journald) does not read: no thread may wait for its log. A pipe that poll reports as writable
+ * accepts LINE_SIZE bytes at once. */
 static bool write_now(int fd, const char *text, size_t len)
 {
     ssize_t n;
@@ -301,7 +301,8 @@ static void write_line_now(int fd, const char *text, size_t len)
     uint64_t lost = atomic_exchange_explicit(&lines_lost, 0, memory_order_relaxed);
     if (lost > 0) {
         char note[96];
-        int n = snprintf(note, sizeof(note), "%llu lines of this log were lost: nobody read it\n",
+        int n = snprintf(note, sizeof(note),
+                         "%llu lines of this log were lost: its reader is too slow\n",
                          (unsigned long long)lost);
         if (!write_now(fd, note, (size_t)n)) {
             (void)atomic_fetch_add_explicit(&lines_lost, lost + 1, memory_order_relaxed);
@@ -316,7 +317,7 @@ static void write_line_now(int fd, const char *text, size_t len)
 void log_sink_fd(const struct log_line *line, void *fd_as_intptr)
 {
     char text[LINE_SIZE];
-    /* One byte stays back for the newline. */
+    /* One byte is reserved for the newline. */
     struct fixed out = {.data = text, .size = sizeof(text) - 1};
     text[0] = '\0';
 

@@ -5,12 +5,11 @@
 #include <stdatomic.h>
 
 #define APART 128
-#define FRESH 4U /* set beside the index of a value that the reader has not taken */
+#define FRESH 4U /* flag beside the index of a value that the reader has not read yet */
 #define INDEX 3U
 
-/* Of the three buffers one is the writer's draft, one the reader's, and one lies between them. A
- * side exchanges its own with the middle one in one atomic step, so that all three indices always
- * differ. */
+/* Of the three buffers one is the writer's draft, one the reader's, and one is in the middle. Each
+ * side exchanges its own with the middle one atomically, so the three indices always differ. */
 struct mailbox {
     _Alignas(APART) atomic_uint middle;
     _Alignas(APART) unsigned draft;  /* the writer's */
@@ -46,8 +45,8 @@ void *mailbox_draft(struct mailbox *mailbox)
 
 void mailbox_publish(struct mailbox *mailbox)
 {
-    /* Release gives the draft's bytes to the reader; acquire takes over a buffer that the reader
-     * has finished with. */
+    /* Release makes the draft's bytes visible to the reader; acquire orders our writes after the
+     * reader's last access to the buffer that we get back. */
     unsigned old =
         atomic_exchange_explicit(&mailbox->middle, mailbox->draft | FRESH, memory_order_acq_rel);
     mailbox->draft = old & INDEX;

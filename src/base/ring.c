@@ -5,12 +5,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-/* Two lines, since processors fetch neighbours in pairs. */
+/* Two cache lines, because processors prefetch lines in pairs. */
 #define APART 128
 
-/* Positions only grow; their difference is the length and position & mask the slot. Each side
- * remembers the last position it saw of the other and looks again only when that one says full or
- * empty, so that a busy ring rarely moves a cache line. */
+/* Positions only grow: their difference is the length, and position & mask is the slot. Each side
+ * caches the other's position and loads it again only when the cached one means full or empty, so a
+ * busy ring rarely moves a cache line between processors. */
 struct ring {
     _Alignas(APART) atomic_size_t tail; /* next to push; written by the producer */
     size_t seen_head;
@@ -74,8 +74,8 @@ bool ring_pop(struct ring *ring, void *ret_value)
 
 size_t ring_len(const struct ring *ring)
 {
-    /* Head first: the tail read afterwards is at least as new, so the difference is never below
-     * zero; for a third thread it may pass the capacity, hence the cap. */
+    /* Head first: the tail loaded afterwards is at least as new, so the difference is never
+     * negative. For a third thread it may exceed the capacity, hence the limit. */
     size_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     size_t len = atomic_load_explicit(&ring->tail, memory_order_acquire) - head;
     return len < ring->capacity ? len : ring->capacity;

@@ -11,7 +11,7 @@ static uint64_t rotate_left(uint64_t x, int k)
 
 void rng_init(struct rng *rng, uint64_t seed)
 {
-    /* splitmix64: never leaves all four words zero, whatever the seed. */
+    /* splitmix64: the four words are never all zero, for any seed. */
     for (int i = 0; i < 4; i++) {
         seed += UINT64_C(0x9E3779B97F4A7C15);
         uint64_t z = seed;
@@ -38,8 +38,8 @@ uint64_t rng_u64(struct rng *rng)
 uint64_t rng_below(struct rng *rng, uint64_t bound)
 {
     ASSERT(bound > 0);
-    /* The lowest 2^64 mod bound values would favour small results. Each turn is refused with a
-     * chance below one half, so that 128 in a row mean a broken generator. */
+    /* The lowest 2^64 mod bound values would favour small results and are rejected. Each draw is
+     * rejected with probability below 1/2, so 128 rejections in a row mean a broken generator. */
     uint64_t threshold = (0 - bound) % bound;
     for (int turn = 0; turn < 128; turn++) {
         uint64_t value = rng_u64(rng);
@@ -55,9 +55,9 @@ double rng_double(struct rng *rng)
     return (double)(rng_u64(rng) >> 11) * 0x1.0p-53;
 }
 
-/* ln(x) for x > 0 from operations that IEEE 754 rounds exactly. libm's log may differ in the last
- * bit between machines (it picks an implementation by processor), and one bit is enough for a
- * seed to lead to other trades. */
+/* ln(x) for x > 0, from operations that IEEE 754 rounds exactly. libm's log may differ in the last
+ * bit between machines (it selects an implementation by processor), and one bit is enough for the
+ * same seed to give different trades. */
 static double portable_log(double x)
 {
     int exponent;
@@ -77,8 +77,8 @@ static double portable_log(double x)
 
 double rng_normal(struct rng *rng)
 {
-    /* Marsaglia's polar method. The second value of the pair is given up, so that the state stays
-     * the four words. A point falls outside the circle with a chance of 0.215. */
+    /* Marsaglia's polar method. The second value of the pair is discarded, so that the state is
+     * only the four words. A point is outside the circle with probability 0.215. */
     for (int turn = 0; turn < 128; turn++) {
         double u = 2 * rng_double(rng) - 1;
         double v = 2 * rng_double(rng) - 1;

@@ -27,7 +27,7 @@ bool str_equal_c(struct str a, const char *b)
     return str_equal(a, str_c(b));
 }
 
-/* ASCII only: names and keywords; the locale must not change what a command means. */
+/* ASCII only, since it compares names and keywords, whose meaning must not depend on the locale. */
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -116,7 +116,7 @@ bool str_to_i64(struct str s, int64_t *ret)
     if (at == s.len) {
         return false;
     }
-    /* Counted downwards, since INT64_MIN has no positive twin. */
+    /* Accumulates the negative value, because INT64_MIN has no positive counterpart. */
     int64_t value = 0;
     for (; at < s.len; at++) {
         if (!is_digit(s.ptr[at]) || __builtin_mul_overflow(value, 10, &value) ||
@@ -137,7 +137,7 @@ bool str_to_double(struct str s, double *ret)
     if (s.len == 0 || !str_copy(s, text, sizeof(text))) {
         return false;
     }
-    /* strtod also reads blanks, hex, "inf" and "nan", which no document of ours may hold. */
+    /* strtod also accepts blanks, hex, "inf" and "nan", which are not allowed here. */
     for (size_t i = 0; i < s.len; i++) {
         char c = text[i];
         if (!is_digit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E') {
@@ -171,8 +171,8 @@ size_t str_utf8_size(struct str s)
     if (p[0] < 0x80) {
         return 1;
     }
-    /* The second byte's range is what rules out overlong forms, surrogates and > U+10FFFF
-     * (RFC 3629, section 4). */
+    /* The range of the second byte excludes overlong forms, surrogates and > U+10FFFF (RFC 3629,
+     * section 4). */
     size_t size;
     unsigned char low = 0x80, high = 0xBF;
     if (p[0] >= 0xC2 && p[0] <= 0xDF) {
@@ -228,11 +228,11 @@ bool str_is_unsafe(struct str s, size_t size)
         uint32_t last;
     } ranges[] = {
         {0x00, 0x1F},       {0x7F, 0x9F},     /* control characters */
-        {0x61C, 0x61C},     {0x200E, 0x200F}, /* marks of direction */
-        {0x200B, 0x200B},                     /* a space without width */
-        {0x2028, 0x2029},                     /* separators of lines and paragraphs */
+        {0x61C, 0x61C},     {0x200E, 0x200F}, /* direction marks */
+        {0x200B, 0x200B},                     /* zero width space */
+        {0x2028, 0x2029},                     /* line and paragraph separators */
         {0x202A, 0x202E},   {0x2066, 0x2069}, /* embeddings, overrides, isolates */
-        {0x2060, 0x2064},   {0xFEFF, 0xFEFF}, /* joiners and operators that are not seen */
+        {0x2060, 0x2064},   {0xFEFF, 0xFEFF}, /* invisible joiners and operators */
         {0xFFF9, 0xFFFB},                     /* annotations */
         {0xE0000, 0xE007F},                   /* tags */
     };
@@ -247,7 +247,7 @@ bool str_is_unsafe(struct str s, size_t size)
 
 size_t str_utf16_len(struct str s)
 {
-    /* One unit for each sequence, two for those beyond the basic plane (lead byte F0..F4). */
+    /* One unit for each sequence, two beyond the basic plane (lead byte F0..F4). */
     size_t units = 0;
     for (size_t i = 0; i < s.len; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
@@ -265,8 +265,8 @@ static int min_int(int a, int b)
     return a < b ? a : b;
 }
 
-/* Only cells within DISTANCE_CAP of the diagonal can end below the cap, so three diagonal bands
- * of 17 cells are the whole table, whatever the lengths. Cell k of row i is column i + k - CAP. */
+/* Only cells within DISTANCE_CAP of the diagonal can stay below the cap, so three rows of a band of
+ * 17 cells are enough for any lengths. Cell k of row i is column i + k - CAP. */
 int str_distance(struct str a, struct str b)
 {
     size_t apart = a.len > b.len ? a.len - b.len : b.len - a.len;

@@ -25,7 +25,7 @@ static void closes_at_the_end_of_the_scope(void **state)
     assert_false(is_open(number));
 }
 
-static void taken_values_outlive_the_scope(void **state)
+static void transferred_values_outlive_the_scope(void **state)
 {
     (void)state;
     char *text;
@@ -45,4 +45,4 @@ static void taken_values_outlive_the_scope(void **state)
 }
 
 UNIT_GROUP(auto_macros, cmocka_unit_test(closes_at_the_end_of_the_scope),
-           cmocka_unit_test(taken_values_outlive_the_scope))
+           cmocka_unit_test(transferred_values_outlive_the_scope))

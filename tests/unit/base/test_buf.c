@@ -2,7 +2,7 @@
 #include "base/rng.h"
 #include "unit/unit.h"
 
-static void grows_up_to_its_maximum(void **state)
+static void grows_to_its_maximum(void **state)
 {
     (void)state;
     AUTO_BUF struct buf b = BUF_INIT(10);
@@ -16,7 +16,7 @@ static void grows_up_to_its_maximum(void **state)
     assert_string_equal(b.data, "1234567890");
 }
 
-static void failure_sticks_and_keeps_what_was_there(void **state)
+static void failure_is_sticky_and_keeps_the_content(void **state)
 {
     (void)state;
     AUTO_BUF struct buf b = BUF_INIT(6);
@@ -24,7 +24,7 @@ static void failure_sticks_and_keeps_what_was_there(void **state)
     buf_addf(&b, "%s", "too long");
     assert_true(buf_failed(&b));
     assert_string_equal(b.data, "abc");
-    buf_add_c(&b, "d"); /* would fit, but the chain is broken */
+    buf_add_c(&b, "d"); /* would fit, but the buffer has failed */
     assert_string_equal(b.data, "abc");
     buf_clear(&b);
     assert_false(buf_failed(&b));
@@ -32,7 +32,7 @@ static void failure_sticks_and_keeps_what_was_there(void **state)
     assert_string_equal(b.data, "d");
 }
 
-static void empty_buffers_share_nothing_that_is_written(void **state)
+static void empty_buffers_share_no_writable_memory(void **state)
 {
     (void)state;
     AUTO_BUF struct buf b = BUF_INIT(0);
@@ -48,7 +48,7 @@ static void empty_buffers_share_nothing_that_is_written(void **state)
     buf_release(NULL);
 }
 
-static void hands_its_bytes_over(void **state)
+static void detach_transfers_the_bytes(void **state)
 {
     (void)state;
     struct buf b = BUF_INIT(100);
@@ -88,8 +88,8 @@ static void escapes_html(void **state)
     assert_string_equal(b.data, "&lt;b&gt;&quot;Tom&quot; &amp; é&lt;/b&gt;");
 }
 
-/* Random appends against one large array. */
-static void equals_the_bytes_added(void **state)
+/* Random appends, compared with one large array. */
+static void content_equals_the_bytes_added(void **state)
 {
     (void)state;
     for (uint64_t seed = 0; seed < 200; seed++) {
@@ -123,8 +123,8 @@ static void equals_the_bytes_added(void **state)
     }
 }
 
-UNIT_GROUP(buf, cmocka_unit_test(grows_up_to_its_maximum),
-           cmocka_unit_test(failure_sticks_and_keeps_what_was_there),
-           cmocka_unit_test(empty_buffers_share_nothing_that_is_written),
-           cmocka_unit_test(hands_its_bytes_over), cmocka_unit_test(escapes_json),
-           cmocka_unit_test(escapes_html), cmocka_unit_test(equals_the_bytes_added))
+UNIT_GROUP(buf, cmocka_unit_test(grows_to_its_maximum),
+           cmocka_unit_test(failure_is_sticky_and_keeps_the_content),
+           cmocka_unit_test(empty_buffers_share_no_writable_memory),
+           cmocka_unit_test(detach_transfers_the_bytes), cmocka_unit_test(escapes_json),
+           cmocka_unit_test(escapes_html), cmocka_unit_test(content_equals_the_bytes_added))

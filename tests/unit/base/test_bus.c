@@ -6,7 +6,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-/* Every byte of an event follows from its number, so that a torn one shows. */
+/* Every byte of an event is computed from its number, so a torn event is detected. */
 static struct bus_event numbered(uint64_t number)
 {
     struct bus_event event = {.topic = 1U << (number % 3)};
@@ -45,7 +45,7 @@ static void publish(struct bus *bus, uint64_t count)
     }
 }
 
-static void reader_starts_at_the_present(void **state)
+static void reader_starts_at_the_current_position(void **state)
 {
     (void)state;
     struct bus *bus = bus_new(64);
@@ -65,7 +65,7 @@ static void reader_starts_at_the_present(void **state)
     bus_free(NULL);
 }
 
-static void readers_see_their_topics_only(void **state)
+static void readers_receive_only_their_topics(void **state)
 {
     (void)state;
     struct bus *bus = bus_new(128);
@@ -79,7 +79,7 @@ static void readers_see_their_topics_only(void **state)
         assert_int_equal(number_of(&out[i]), 3 * i + 1);
         assert_true(is_whole(&out[i]));
     }
-    /* In portions: a full output array must not lose what comes after. */
+    /* In parts: a full output array must not lose the events after it. */
     size_t total = 0;
     for (size_t n; (n = bus_read(&two, out, 7, NULL)) > 0; total += n) {
         assert_true(n <= 7);
@@ -88,7 +88,7 @@ static void readers_see_their_topics_only(void **state)
     bus_free(bus);
 }
 
-static void lapped_reader_learns_how_many_it_missed(void **state)
+static void lapped_reader_gets_the_number_of_missed_events(void **state)
 {
     (void)state;
     struct bus *bus = bus_new(64);
@@ -110,9 +110,9 @@ static void lapped_reader_learns_how_many_it_missed(void **state)
     assert_int_equal(bus_read(&reader, out, 10, &missed), 10);
     assert_int_equal(missed, 1000 - 64);
     assert_int_equal(bus_read(&reader, out, 200, &missed), 54);
-    assert_int_equal(missed, 0); /* told once */
+    assert_int_equal(missed, 0); /* reported once */
 
-    /* A topic mask does not change the count: every topic's events count. */
+    /* The topic mask does not change the count: events of all topics are counted. */
     bus_reader_init(&reader, bus, 1);
     publish(bus, 100);
     (void)bus_read(&reader, out, 200, &missed);
@@ -120,7 +120,7 @@ static void lapped_reader_learns_how_many_it_missed(void **state)
     bus_free(bus);
 }
 
-/* Random sizes on both sides against simple arithmetic. */
+/* Random batch sizes on both sides, compared with simple arithmetic. */
 static void received_and_missed_add_up(void **state)
 {
     (void)state;
@@ -186,7 +186,7 @@ struct tally {
     uint64_t received, missed, torn, unordered;
 };
 
-/* Reads until everything published is accounted for. `nap_every` makes the reader fall behind. */
+/* Reads until every published event is received or missed. `nap_every` makes the reader lag. */
 static struct tally read_all(struct shared *s, struct bus_reader *reader, int nap_every)
 {
     struct tally t = {0};
@@ -202,8 +202,8 @@ static struct tally read_all(struct shared *s, struct bus_reader *reader, int na
         t.received += n;
         expected += missed;
         for (size_t i = 0; i < n; i++) {
-            /* What was missed lies before the events that remain, in part perhaps between them:
-             * numbers rise, and stay below what is accounted for. */
+            /* The missed events are before the received ones, and some may be between them:
+             * numbers increase and stay below the count of received and missed events. */
             t.torn += !is_whole(&out[i]);
             t.unordered += i > 0 && number_of(&out[i]) <= number_of(&out[i - 1]);
         }
@@ -239,7 +239,7 @@ static void check_two_threads(size_t capacity, int nap_every)
 static void two_threads_small_bus(void **state)
 {
     (void)state;
-    check_two_threads(64, 0); /* the reader is lapped again and again, also while it copies */
+    check_two_threads(64, 0); /* the reader is lapped repeatedly, also while it copies */
     check_two_threads(64, 3);
 }
 
@@ -249,8 +249,8 @@ static void two_threads_large_bus(void **state)
     check_two_threads(8192, 0);
 }
 
-UNIT_GROUP(bus, cmocka_unit_test(reader_starts_at_the_present),
-           cmocka_unit_test(readers_see_their_topics_only),
-           cmocka_unit_test(lapped_reader_learns_how_many_it_missed),
+UNIT_GROUP(bus, cmocka_unit_test(reader_starts_at_the_current_position),
+           cmocka_unit_test(readers_receive_only_their_topics),
+           cmocka_unit_test(lapped_reader_gets_the_number_of_missed_events),
            cmocka_unit_test(received_and_missed_add_up), cmocka_unit_test(two_threads_small_bus),
            cmocka_unit_test(two_threads_large_bus))

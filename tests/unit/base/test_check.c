@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Runs fn in a child; gives its standard error and how it ended. */
+/* Runs fn in a child process; returns its standard error and its exit status. */
 static int run_child(void (*fn)(void), char *ret_text, size_t size)
 {
     int fds[2];
@@ -13,7 +13,7 @@ static int run_child(void (*fn)(void), char *ret_text, size_t size)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        /* The sanitizers and cmocka catch SIGABRT; the default ends the child plainly. */
+        /* The sanitizers and cmocka catch SIGABRT; the default action ends the child. */
         (void)signal(SIGABRT, SIG_DFL);
         (void)dup2(fds[1], STDERR_FILENO);
         fn();
@@ -32,39 +32,39 @@ static int run_child(void (*fn)(void), char *ret_text, size_t size)
     return status;
 }
 
-static void trip(void)
+static void assert_false_condition(void)
 {
     volatile int two = 2;
     ASSERT(two + two == 5);
 }
 
-static void hold(void)
+static void assert_true_condition(void)
 {
     volatile int two = 2;
     ASSERT(two + two == 4);
 }
 
-static void fall_through(void)
+static void reach_unreachable(void)
 {
     UNREACHABLE();
 }
 
-static void failed_assertion_says_where_and_aborts(void **state)
+static void failed_assertion_prints_its_place_and_aborts(void **state)
 {
     (void)state;
     char text[512];
-    int status = run_child(trip, text, sizeof(text));
+    int status = run_child(assert_false_condition, text, sizeof(text));
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     assert_non_null(strstr(text, "BUG "));
     assert_non_null(strstr(text, "test_check.c:"));
-    assert_non_null(strstr(text, " in trip: assertion failed: two + two == 5\n"));
+    assert_non_null(strstr(text, " in assert_false_condition: assertion failed: two + two == 5\n"));
 }
 
-static void assertion_that_holds_does_nothing(void **state)
+static void true_assertion_does_nothing(void **state)
 {
     (void)state;
     char text[512];
-    assert_int_equal(run_child(hold, text, sizeof(text)), 0);
+    assert_int_equal(run_child(assert_true_condition, text, sizeof(text)), 0);
     assert_string_equal(text, "");
 }
 
@@ -72,11 +72,10 @@ static void unreachable_aborts(void **state)
 {
     (void)state;
     char text[512];
-    int status = run_child(fall_through, text, sizeof(text));
+    int status = run_child(reach_unreachable, text, sizeof(text));
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     assert_non_null(strstr(text, "not reached"));
 }
 
-UNIT_GROUP(check, cmocka_unit_test(failed_assertion_says_where_and_aborts),
-           cmocka_unit_test(assertion_that_holds_does_nothing),
-           cmocka_unit_test(unreachable_aborts))
+UNIT_GROUP(check, cmocka_unit_test(failed_assertion_prints_its_place_and_aborts),
+           cmocka_unit_test(true_assertion_does_nothing), cmocka_unit_test(unreachable_aborts))

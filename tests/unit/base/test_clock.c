@@ -2,7 +2,7 @@
 #include "base/rng.h"
 #include "unit/unit.h"
 
-static void fake_stands_still_until_told(void **state)
+static void fake_moves_only_when_advanced(void **state)
 {
     (void)state;
     struct clock_fake fake;
@@ -18,7 +18,7 @@ static void fake_stands_still_until_told(void **state)
     assert_int_equal(clock_mono_us(&fake.clock), mono_us + 10);
 }
 
-static void real_clock_tells_the_time(void **state)
+static void real_clock_advances(void **state)
 {
     (void)state;
     struct clock *clock = clock_real();
@@ -54,7 +54,7 @@ static int64_t parse(const char *text)
     return us;
 }
 
-static void reads_iso(void **state)
+static void parses_iso(void **state)
 {
     (void)state;
     int64_t second_us = INT64_C(1795228618) * USEC_PER_SEC;
@@ -90,8 +90,8 @@ static void reads_iso(void **state)
     }
 }
 
-/* Every instant of the years 0001..9999 reads back, and agrees with libc's calendar. */
-static void iso_reads_back(void **state)
+/* Random times of the years 0001..9999 parse back, and agree with libc's calendar. */
+static void iso_round_trips(void **state)
 {
     (void)state;
     struct rng rng;
@@ -129,7 +129,7 @@ static void writes_when_for_people(void **state)
     assert_string_equal(out.data, "1969-12-31 23:59");
 }
 
-static void reads_the_date_of_http(void **state)
+static void parses_the_http_date(void **state)
 {
     (void)state;
     int64_t at_us = 0, iso_us = 0;
@@ -175,8 +175,8 @@ static void writes_durations(void **state)
     assert_duration(-90 * USEC_PER_SEC, "-1 min 30 s");
 }
 
-UNIT_GROUP(clock, cmocka_unit_test(fake_stands_still_until_told),
-           cmocka_unit_test(real_clock_tells_the_time), cmocka_unit_test(writes_iso),
-           cmocka_unit_test(reads_iso), cmocka_unit_test(iso_reads_back),
-           cmocka_unit_test(writes_when_for_people), cmocka_unit_test(reads_the_date_of_http),
+UNIT_GROUP(clock, cmocka_unit_test(fake_moves_only_when_advanced),
+           cmocka_unit_test(real_clock_advances), cmocka_unit_test(writes_iso),
+           cmocka_unit_test(parses_iso), cmocka_unit_test(iso_round_trips),
+           cmocka_unit_test(writes_when_for_people), cmocka_unit_test(parses_the_http_date),
            cmocka_unit_test(writes_durations))

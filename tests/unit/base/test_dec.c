@@ -57,7 +57,7 @@ static void parses_plain_decimals_only(void **state)
     }
 }
 
-static void overflow_is_invalid_and_sticks(void **state)
+static void overflow_is_invalid_and_sticky(void **state)
 {
     (void)state;
     assert_false(dec_is_valid(dec_add(largest, (struct dec){1})));
@@ -121,12 +121,12 @@ static void rounds_half_away_from_zero(void **state)
     assert_dec(dec_div(d("1"), d("3")), "0.33333333");
     assert_dec(dec_div(d("-2"), d("3")), "-0.66666667");
     assert_dec(dec_div(d("2"), d("-3")), "-0.66666667");
-    /* One rounding: 1/3 first would give 2.99999997. */
+    /* Rounded once: computing 1/3 first would give 2.99999997. */
     assert_dec(dec_mul_div(d("1"), d("9"), d("3")), "3");
     assert_dec(dec_mul_div(d("1"), d("1"), d("3")), "0.33333333");
 }
 
-static void fits_to_steps(void **state)
+static void rounds_to_steps(void **state)
 {
     (void)state;
     assert_dec(dec_floor_to(d("1.2379"), d("0.01")), "1.23");
@@ -140,7 +140,7 @@ static void fits_to_steps(void **state)
     assert_dec(dec_round_to(d("7"), d("2.5")), "7.5");
 }
 
-static void orders(void **state)
+static void compares(void **state)
 {
     (void)state;
     assert_int_equal(dec_cmp(d("-1"), d("1")), -1);
@@ -170,7 +170,7 @@ static void writes_for_people(void **state)
     assert_grouped("92233720368.54775807", 0, "92,233,720,369");
 }
 
-static void converts_doubles_to_the_nearest(void **state)
+static void converts_doubles_to_the_nearest_value(void **state)
 {
     (void)state;
     assert_dec(dec_from_double(0.1), "0.1");
@@ -186,7 +186,7 @@ static void converts_doubles_to_the_nearest(void **state)
     assert_true(dec_to_double(d("-2.5")) == -2.5);
 }
 
-/* Values of every magnitude, the extremes among them. */
+/* Random values of every magnitude, including the extremes. */
 static struct dec random_dec(struct rng *rng)
 {
     if (rng_chance(rng, 0.05)) {
@@ -196,7 +196,7 @@ static struct dec random_dec(struct rng *rng)
     return (struct dec){rng_chance(rng, 0.5) ? size : -size};
 }
 
-/* Whether q = n / m, half away from zero: |2 (n - q m)| <= |m|, and a tie goes outwards. */
+/* Whether q = n / m rounded half away from zero: |2 (n - q m)| <= |m|, with ties away from zero. */
 static bool is_rounded_quotient(wide n, wide m, wide q)
 {
     wide rest = n - q * m;
@@ -239,7 +239,7 @@ static void arithmetic_is_exact_or_invalid(void **state)
     assert_true(valid > 1000);
 }
 
-static void small_amounts_show_two_digits(void **state)
+static void small_amounts_have_two_significant_digits(void **state)
 {
     (void)state;
     static const struct {
@@ -263,7 +263,7 @@ static void small_amounts_show_two_digits(void **state)
     }
 }
 
-static void finds_the_step_of_the_last_digit(void **state)
+static void digit_step_is_the_last_significant_place(void **state)
 {
     (void)state;
     assert_int_equal(dec_digit_step(d("64120.5"), 6).e8, d("0.1").e8);
@@ -273,7 +273,7 @@ static void finds_the_step_of_the_last_digit(void **state)
     assert_false(dec_is_valid(dec_digit_step(d("1"), 0)));
 }
 
-static void text_reads_back(void **state)
+static void text_round_trips(void **state)
 {
     (void)state;
     struct rng rng;
@@ -292,10 +292,11 @@ static void text_reads_back(void **state)
 }
 
 UNIT_GROUP(dec, cmocka_unit_test(parses_plain_decimals_only),
-           cmocka_unit_test(overflow_is_invalid_and_sticks), cmocka_unit_test(extremes_stay_exact),
-           cmocka_unit_test(rounds_half_away_from_zero), cmocka_unit_test(fits_to_steps),
-           cmocka_unit_test(orders), cmocka_unit_test(writes_for_people),
-           cmocka_unit_test(converts_doubles_to_the_nearest),
+           cmocka_unit_test(overflow_is_invalid_and_sticky), cmocka_unit_test(extremes_stay_exact),
+           cmocka_unit_test(rounds_half_away_from_zero), cmocka_unit_test(rounds_to_steps),
+           cmocka_unit_test(compares), cmocka_unit_test(writes_for_people),
+           cmocka_unit_test(converts_doubles_to_the_nearest_value),
            cmocka_unit_test(arithmetic_is_exact_or_invalid),
-           cmocka_unit_test(small_amounts_show_two_digits),
-           cmocka_unit_test(finds_the_step_of_the_last_digit), cmocka_unit_test(text_reads_back))
+           cmocka_unit_test(small_amounts_have_two_significant_digits),
+           cmocka_unit_test(digit_step_is_the_last_significant_place),
+           cmocka_unit_test(text_round_trips))

@@ -10,7 +10,7 @@ static void fills_and_returns_the_negative_id(void **state)
     assert_int_equal(err_set(&err, ERR_DEC_OVERFLOW, "fill %d", 7), -ERR_DEC_OVERFLOW);
     assert_int_equal(err.id, ERR_DEC_OVERFLOW);
     assert_string_equal(err.context, "fill 7");
-    assert_int_equal(err_set(NULL, ERR_BUF_FULL, "nobody asks"), -ERR_BUF_FULL);
+    assert_int_equal(err_set(NULL, ERR_BUF_FULL, "no err given"), -ERR_BUF_FULL);
     err_clear(&err);
     assert_int_equal(err.id, ERR_NONE);
     assert_string_equal(err.context, "");
@@ -26,7 +26,7 @@ static void context_may_be_its_own_argument(void **state)
     assert_string_equal(err.context, "outer (inner)");
 }
 
-static void prefixes(void **state)
+static void prepends_a_prefix(void **state)
 {
     (void)state;
     struct err err = {0};
@@ -75,7 +75,7 @@ static void finds_rows_by_id_and_code(void **state)
     }
 }
 
-/* The names of programs and files are written small wherever they stand. */
+/* Names of programs and files stay lower case, even at the start of a sentence. */
 static bool starts_like_a_sentence(const char *text)
 {
     struct str rest = str_c(text), word = STR_LIT("");
@@ -90,7 +90,7 @@ static bool is_sentence(const char *text)
     return len > 1 && text[len - 1] == '.' && starts_like_a_sentence(text);
 }
 
-/* The style of errors.def, checked for every row that anybody adds. */
+/* Checks the style of every row in errors.def. */
 static void rows_follow_the_style(void **state)
 {
     (void)state;
@@ -132,8 +132,8 @@ static void renders_line_and_json(void **state)
     assert_string_equal(
         out.data, "{\"error_code\":\"BAD_UTF8\",\"type\":\"input\",\"severity\":\"low\","
                   "\"retry\":\"never\",\"message\":\"text is not valid UTF-8\","
-                  "\"cause\":\"The bytes do not form UTF-8 text.\","
-                  "\"impact\":\"The input was refused as a whole.\","
+                  "\"cause\":\"The bytes are not valid UTF-8.\","
+                  "\"impact\":\"The whole input was refused.\","
                   "\"remediation\":\"Send the text as UTF-8.\",\"context\":\"line \\\"3\\\"\"}");
     buf_clear(&out);
     err.context[0] = '\0';
@@ -165,7 +165,7 @@ static void every_value_has_a_name(void **state)
 }
 
 UNIT_GROUP(err, cmocka_unit_test(fills_and_returns_the_negative_id),
-           cmocka_unit_test(context_may_be_its_own_argument), cmocka_unit_test(prefixes),
+           cmocka_unit_test(context_may_be_its_own_argument), cmocka_unit_test(prepends_a_prefix),
            cmocka_unit_test(cuts_a_long_context_between_characters),
            cmocka_unit_test(finds_rows_by_id_and_code), cmocka_unit_test(rows_follow_the_style),
            cmocka_unit_test(renders_line_and_json), cmocka_unit_test(catalogue_holds_every_row),

@@ -33,7 +33,7 @@ static void restore(void)
     log_set_level(LOG_LEVEL_INFO);
 }
 
-static void level_decides(void **state)
+static void lines_below_the_level_are_dropped(void **state)
 {
     (void)state;
     struct capture c = {0};
@@ -54,7 +54,7 @@ static void level_decides(void **state)
     assert_int_equal(log_level(), LOG_LEVEL_INFO);
 }
 
-static void errors_carry_their_code(void **state)
+static void errors_have_their_code_as_a_field(void **state)
 {
     (void)state;
     struct capture c = {0};
@@ -87,7 +87,7 @@ static void hides_secrets_everywhere(void **state)
     struct capture c = {0};
     log_set_sink(capture_sink, &c);
     assert_true(log_hide("123456:token-ABC"));
-    assert_true(log_hide("abc")); /* too short: it would shred every text */
+    assert_true(log_hide("abc")); /* too short: it would hide parts of most texts */
     assert_true(log_hide(NULL));
     LOG(INFO, "GET /bot%s/getMe abc", "123456:token-ABC");
     assert_string_equal(c.message, "GET /bot***/getMe abc");
@@ -113,7 +113,7 @@ static void hides_secrets_that_overlap(void **state)
     assert_string_equal(overlapping, "<***>");
 }
 
-/* A secret that the cut of a long message splits must not leave its first part behind. */
+/* If the truncation of a long message splits a secret, its first part must be hidden too. */
 static void hides_a_secret_at_the_cut(void **state)
 {
     (void)state;
@@ -159,7 +159,7 @@ static void text_sink_writes_one_line(void **state)
     assert_int_equal(regexec(&pattern, text, 0, NULL, 0), 0);
     regfree(&pattern);
 
-    /* The longest of all lines still goes out in one piece that a pipe keeps whole. */
+    /* The longest possible line is still written in one piece, so that a pipe keeps it whole. */
     char huge[3000];
     memset(huge, 'y', sizeof(huge));
     huge[2999] = '\0';
@@ -174,8 +174,8 @@ static void text_sink_writes_one_line(void **state)
     (void)close(fds[1]);
 }
 
-/* A pipe that nobody reads is full after 64 KiB: the writer goes on, and says what was lost. */
-static void a_log_that_nobody_reads_holds_nobody(void **state)
+/* An unread pipe is full after 64 KiB: the writer continues, and reports how many lines it lost. */
+static void an_unread_log_blocks_no_writer(void **state)
 {
     (void)state;
     int fds[2];
@@ -227,8 +227,8 @@ static void *log_many(void *userdata)
     return NULL;
 }
 
-/* A token may change while the engine logs; ThreadSanitizer watches. */
-static void secrets_may_be_added_while_others_log(void **state)
+/* A token may change while the engine logs; run under ThreadSanitizer. */
+static void secrets_can_be_added_while_other_threads_log(void **state)
 {
     (void)state;
     int lines = 0;
@@ -246,8 +246,8 @@ static void secrets_may_be_added_while_others_log(void **state)
     restore();
 }
 
-/* The last test: the list stays full. */
-static void one_too_many_is_refused(void **state)
+/* Must be the last test, because the list of secrets stays full. */
+static void a_secret_over_the_limit_is_refused(void **state)
 {
     (void)state;
     char secret[32];
@@ -259,14 +259,15 @@ static void one_too_many_is_refused(void **state)
     assert_false(log_hide("one more"));
     char text[64] = "many-secrets-0 one more 0123456789SECRET";
     log_redact(text);
-    assert_string_equal(text, "*** one more ***"); /* what was promised is kept */
+    assert_string_equal(text, "*** one more ***"); /* registered secrets are still hidden */
     assert_true(log_hide("many-secrets-0"));
 }
 
-UNIT_GROUP(log, cmocka_unit_test(a_log_that_nobody_reads_holds_nobody),
-           cmocka_unit_test(level_decides), cmocka_unit_test(errors_carry_their_code),
+UNIT_GROUP(log, cmocka_unit_test(an_unread_log_blocks_no_writer),
+           cmocka_unit_test(lines_below_the_level_are_dropped),
+           cmocka_unit_test(errors_have_their_code_as_a_field),
            cmocka_unit_test(control_bytes_cannot_forge_a_line),
            cmocka_unit_test(hides_secrets_everywhere), cmocka_unit_test(hides_secrets_that_overlap),
            cmocka_unit_test(hides_a_secret_at_the_cut), cmocka_unit_test(text_sink_writes_one_line),
-           cmocka_unit_test(secrets_may_be_added_while_others_log),
-           cmocka_unit_test(one_too_many_is_refused))
+           cmocka_unit_test(secrets_can_be_added_while_other_threads_log),
+           cmocka_unit_test(a_secret_over_the_limit_is_refused))

@@ -19,7 +19,7 @@ static void starts_with_zero_bytes(void **state)
     mailbox_free(NULL);
 }
 
-static void gives_the_newest_once_fresh(void **state)
+static void returns_the_newest_and_marks_it_fresh_once(void **state)
 {
     (void)state;
     struct mailbox *m = mailbox_new(sizeof(int));
@@ -35,7 +35,7 @@ static void gives_the_newest_once_fresh(void **state)
     mailbox_free(m);
 }
 
-static void draft_never_touches_what_the_reader_holds(void **state)
+static void draft_is_never_the_buffer_of_the_reader(void **state)
 {
     (void)state;
     struct mailbox *m = mailbox_new(sizeof(int));
@@ -68,7 +68,7 @@ static void buffers_start_on_cache_lines(void **state)
 
 struct shared {
     struct mailbox *mailbox;
-    atomic_bool started; /* the reader is at work */
+    atomic_bool started; /* the reader has started */
 };
 
 static void *publish_all(void *userdata)
@@ -117,7 +117,7 @@ static void values_are_whole_and_only_get_newer(void **state)
 }
 
 UNIT_GROUP(mailbox, cmocka_unit_test(starts_with_zero_bytes),
-           cmocka_unit_test(gives_the_newest_once_fresh),
-           cmocka_unit_test(draft_never_touches_what_the_reader_holds),
+           cmocka_unit_test(returns_the_newest_and_marks_it_fresh_once),
+           cmocka_unit_test(draft_is_never_the_buffer_of_the_reader),
            cmocka_unit_test(buffers_start_on_cache_lines),
            cmocka_unit_test(values_are_whole_and_only_get_newer))

@@ -27,7 +27,7 @@ static void keeps_order_and_refuses_when_full(void **state)
     ring_free(NULL);
 }
 
-/* Against a plain queue, with values of an odd size, over many turns of the ring. */
+/* Compared with a plain queue, with values of an odd size, over many wrap-arounds. */
 static void behaves_like_a_queue(void **state)
 {
     (void)state;
@@ -63,7 +63,7 @@ static void behaves_like_a_queue(void **state)
 
 struct message {
     uint64_t number;
-    uint64_t copies[9]; /* each number times its place: a torn value does not add up */
+    uint64_t copies[9]; /* each number times its index, so a torn value is detected */
 };
 
 static void *push_all(void *userdata)
@@ -81,7 +81,7 @@ static void *push_all(void *userdata)
     return NULL;
 }
 
-static void carries_whole_values_between_threads(void **state)
+static void passes_whole_values_between_threads(void **state)
 {
     (void)state;
     struct ring *ring = ring_new(64, sizeof(struct message));
@@ -106,4 +106,4 @@ static void carries_whole_values_between_threads(void **state)
 
 UNIT_GROUP(ring, cmocka_unit_test(keeps_order_and_refuses_when_full),
            cmocka_unit_test(behaves_like_a_queue),
-           cmocka_unit_test(carries_whole_values_between_threads))
+           cmocka_unit_test(passes_whole_values_between_threads))

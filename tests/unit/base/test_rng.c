@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-/* The first values of the authors' reference code from the state 1, 2, 3, 4. */
+/* The first values of the authors' reference code for the state 1, 2, 3, 4. */
 static void equals_the_reference(void **state)
 {
     (void)state;
@@ -12,7 +12,7 @@ static void equals_the_reference(void **state)
     for (size_t i = 0; i < 4; i++) {
         assert_true(rng_u64(&rng) == expected[i]);
     }
-    rng_init(&rng, 0); /* splitmix64's first value from the seed 0 */
+    rng_init(&rng, 0); /* the first value of splitmix64 for the seed 0 */
     assert_true(rng.s[0] == UINT64_C(0xE220A8397B1DCDAF));
     assert_true(rng_u64(&rng) == UINT64_C(0x99EC5F36CB75F2B4));
 }
@@ -30,7 +30,7 @@ static void a_copy_continues_the_same_stream(void **state)
     }
 }
 
-static void below_is_even_and_in_range(void **state)
+static void below_is_uniform_and_in_range(void **state)
 {
     (void)state;
     struct rng rng;
@@ -45,7 +45,7 @@ static void below_is_even_and_in_range(void **state)
         assert_in_range(counts[i], 9500, 10500); /* five standard deviations */
     }
     assert_int_equal(rng_below(&rng, 1), 0);
-    /* Modulo bias would put two thirds of these below the middle. */
+    /* With modulo bias two thirds of these would be below the middle. */
     uint64_t bound = UINT64_C(3) << 62;
     int low = 0;
     for (int i = 0; i < 10000; i++) {
@@ -93,7 +93,7 @@ static void normal_has_the_right_moments_and_tails(void **state)
     assert_in_range(beyond_two, 8630, 9570); /* 4.55 % */
 }
 
-/* The polar method by libm agrees but for the last bits. */
+/* The polar method with libm gives the same values except for the last bits. */
 static void normal_uses_a_correct_logarithm(void **state)
 {
     (void)state;
@@ -114,7 +114,7 @@ static void normal_uses_a_correct_logarithm(void **state)
 
 UNIT_GROUP(rng, cmocka_unit_test(equals_the_reference),
            cmocka_unit_test(a_copy_continues_the_same_stream),
-           cmocka_unit_test(below_is_even_and_in_range),
+           cmocka_unit_test(below_is_uniform_and_in_range),
            cmocka_unit_test(doubles_fill_the_unit_interval),
            cmocka_unit_test(normal_has_the_right_moments_and_tails),
            cmocka_unit_test(normal_uses_a_correct_logarithm))

@@ -24,7 +24,7 @@ static void compares(void **state)
     assert_false(str_starts(str_c("tele"), "telegram"));
 }
 
-static void trims_and_takes_words(void **state)
+static void trims_and_reads_words(void **state)
 {
     (void)state;
     assert_str(str_trim(str_c(" \t a b \r\n")), "a b");
@@ -50,7 +50,7 @@ static void splits_with_empty_parts(void **state)
     assert_false(str_split(&rest, ':', &part));
 }
 
-static void reads_whole_numbers_only(void **state)
+static void parses_whole_integers_only(void **state)
 {
     (void)state;
     int64_t i = 7;
@@ -75,11 +75,11 @@ static void reads_whole_numbers_only(void **state)
         assert_false(str_to_i64(str_c(bad[n]), &i));
         assert_int_equal(i, 12);
     }
-    assert_true(str_to_i64(str_n("123456", 3), &i)); /* not past the view */
+    assert_true(str_to_i64(str_n("123456", 3), &i)); /* does not read beyond the view */
     assert_int_equal(i, 123);
 }
 
-static void reads_plain_doubles_only(void **state)
+static void parses_plain_doubles_only(void **state)
 {
     (void)state;
     double d = 7;
@@ -92,7 +92,7 @@ static void reads_plain_doubles_only(void **state)
     }
 }
 
-static void copies_and_says_when_cut(void **state)
+static void copy_reports_truncation(void **state)
 {
     (void)state;
     char dst[4];
@@ -102,7 +102,7 @@ static void copies_and_says_when_cut(void **state)
     assert_string_equal(dst, "abc");
 }
 
-static void knows_utf8(void **state)
+static void validates_utf8(void **state)
 {
     (void)state;
     const char *const good[] = {"", "a", "é", "€", "😀", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"};
@@ -128,7 +128,7 @@ static void knows_utf8(void **state)
     assert_int_equal(str_utf16_len(str_c("aé€😀")), 5);
 }
 
-/* Every code point, encoded by the definition, is valid exactly when it is not a surrogate. */
+/* Every code point, encoded by the definition, is valid if and only if it is not a surrogate. */
 static void accepts_exactly_the_code_points(void **state)
 {
     (void)state;
@@ -168,7 +168,7 @@ static void measures_distance(void **state)
     assert_int_equal(distance("a", "abcdefghijkl"), 8);
 }
 
-/* Against the textbook table. */
+/* Compared with the textbook algorithm, which fills the full table. */
 static int plain_distance(const char *a, size_t n, const char *b, size_t m)
 {
     int d[17][17];
@@ -191,7 +191,7 @@ static int plain_distance(const char *a, size_t n, const char *b, size_t m)
     return d[n][m] < 8 ? d[n][m] : 8;
 }
 
-static void distance_equals_the_whole_table(void **state)
+static void distance_equals_the_full_table(void **state)
 {
     (void)state;
     struct rng rng;
@@ -208,8 +208,8 @@ static void distance_equals_the_whole_table(void **state)
 }
 
 UNIT_GROUP(str, cmocka_unit_test(views_are_never_null), cmocka_unit_test(compares),
-           cmocka_unit_test(trims_and_takes_words), cmocka_unit_test(splits_with_empty_parts),
-           cmocka_unit_test(reads_whole_numbers_only), cmocka_unit_test(reads_plain_doubles_only),
-           cmocka_unit_test(copies_and_says_when_cut), cmocka_unit_test(knows_utf8),
-           cmocka_unit_test(accepts_exactly_the_code_points), cmocka_unit_test(measures_distance),
-           cmocka_unit_test(distance_equals_the_whole_table))
+           cmocka_unit_test(trims_and_reads_words), cmocka_unit_test(splits_with_empty_parts),
+           cmocka_unit_test(parses_whole_integers_only),
+           cmocka_unit_test(parses_plain_doubles_only), cmocka_unit_test(copy_reports_truncation),
+           cmocka_unit_test(validates_utf8), cmocka_unit_test(accepts_exactly_the_code_points),
+           cmocka_unit_test(measures_distance), cmocka_unit_test(distance_equals_the_full_table))

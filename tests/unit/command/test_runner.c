@@ -561,8 +561,8 @@ static void looking_up_may_take_time(void **state)
         enum run_state state;
         const char *says;
     } ends[] = {{ERR_NONE, RUN_DONE, "all is well"},
-                {ERR_COMMAND_NOT_DONE, RUN_FAILED, "known: command did not happen"},
-                {ERR_COMMAND_LOST, RUN_UNKNOWN, "known: command was cut off"}};
+                {ERR_COMMAND_NOT_DONE, RUN_FAILED, "known: command was not carried out"},
+                {ERR_COMMAND_LOST, RUN_UNKNOWN, "known: command was interrupted"}};
     rig->must_ask = true;
     for (int i = 0; i < 3; i++) {
         int64_t begun_us = clock_wall_us(&rig->clock.clock);
