@@ -1,5 +1,5 @@
 /*
- * config.h: the options, from one table (options.def), as one immutable value.
+ * config.h: the configuration as one immutable value, defined by options.def.
  *
  *     struct config *config = NULL;
  *     struct config_problems problems = {0};
@@ -7,16 +7,16 @@
  *     poll_every(config->monitoring_check_interval_us);
  *     config_free(config);
  *
- * Sources, later ones win: defaults of the table; the YAML file; files named like the path of a
- * secret in $CREDENTIALS_DIRECTORY (systemd's LoadCredential). In defaults and in any scalar of
- * the file, ${NAME} is the environment variable and ${NAME:-text} has a default for when it is
- * unset or empty; $${ is a literal ${.
- * Always true: a loaded configuration passed every check; a failed load leaves *ret alone and says
- * everything that is wrong (up to CONFIG_PROBLEMS_MAX), each as file:line:column, what was
- * expected, and the nearest valid name. Values of secrets appear in no message; config_load
- * registers them with log_hide. A value left empty (null) is the same as none.
+ * Sources, later ones win: defaults of the table; the YAML file; for secrets, files in
+ * $CREDENTIALS_DIRECTORY (systemd's LoadCredential) named after the option path. In defaults and in
+ * every scalar of the file, ${NAME} is replaced by the environment variable, ${NAME:-text} by text
+ * if the variable is unset or empty; $${ is a literal ${.
+ * Invariants: a loaded configuration has passed every check. A failed load leaves *ret unchanged
+ * and reports all problems (up to CONFIG_PROBLEMS_MAX), each with file:line:column, what was
+ * expected, and the nearest valid name. No message contains the value of a secret; config_load
+ * registers secrets with log_hide. An empty value (null) is the same as none.
  * Ownership: every text belongs to the config.
- * Thread: load on the main thread; then read-only from any.
+ * Thread: load on the main thread, or on the ops thread for SIGHUP; then read-only from any.
  */
 #pragma once
 
@@ -43,15 +43,15 @@ struct config_ints {
 };
 struct config_texts {
     int count;
-    const char *items[CONFIG_ARGS_MAX + 1]; /* ended by NULL, so that it is an argv */
+    const char *items[CONFIG_ARGS_MAX + 1]; /* terminated by NULL, so usable as argv */
 };
 struct config_symbols {
     int count;
     struct symbol items[SYMBOLS_MAX];
 };
 
-/* How each type of the table stands in the struct. ENUM is one of its words. Texts are never NULL.
- * FLOAT and PERCENT are plain numbers (2.0 is 2 %); DURATION is in microseconds. */
+/* The C type of each option type. ENUM holds one of its words. Texts are never NULL. FLOAT and
+ * PERCENT are plain numbers (2.0 is 2 %); DURATION is in microseconds. */
 #define CONFIG_DECLARE_TEXT(name)     const char *name;
 #define CONFIG_DECLARE_SECRET(name)   const char *name;
 #define CONFIG_DECLARE_URL(name)      const char *name;
@@ -66,7 +66,7 @@ struct config_symbols {
 #define CONFIG_DECLARE_TEXTS(name)    struct config_texts name;
 #define CONFIG_DECLARE_SYMBOLS(name)  struct config_symbols name;
 
-/* id, name, role, emergency. telegram.admin_users stand here too, as admin with emergency. */
+/* id, name, role, emergency. telegram.admin_users are added, as admin with emergency. */
 struct config_user {
 #define GROUP(group, help)
 #define OPT(group, name, type, fallback, minimum, maximum, unit, flags, help)
@@ -79,7 +79,7 @@ struct config_user {
 #undef FIELD
 };
 
-/* uid, name, role, emergency: who may use the Unix socket, besides root and the daemon's user. */
+/* uid, name, role, emergency: a user of the Unix socket, besides root and the daemon's user. */
 struct config_local {
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
     CONFIG_LOCAL_FIELD_##owner(type, name)
@@ -90,9 +90,9 @@ struct config_local {
 #undef FIELD
 };
 
-/* name, then unit, command, url, health_endpoint, expect_status, timeout_us. Either unit is not
- * empty, or command.count > 0, or neither (only watched: url is not empty then). A command's first
- * word `self` has become the path of the running program. */
+/* name, then unit, command, url, health_endpoint, expect_status, timeout_us. At most one of unit
+ * and command is set; with neither, url is set and the service is only watched. If the first word
+ * of a command was `self`, it has been replaced by the path of the running program. */
 struct config_service {
     char name[32]; /* [a-z0-9_-] */
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help) \
@@ -105,9 +105,9 @@ struct config_service {
 #undef OPT
 };
 
-struct config_detail; /* texts, and where each value came from */
+struct config_detail; /* texts, and the origin of each value */
 
-/* One field an option: telegram.bot_token is telegram_bot_token, monitoring.check_interval is
+/* One field for each option: telegram.bot_token is telegram_bot_token, monitoring.check_interval is
  * monitoring_check_interval_us, risk.stop is risk_stop_pct. See options.def. */
 struct config {
 #define FIELD(owner, name, type, fallback, minimum, maximum, unit, flags, help)
@@ -127,8 +127,8 @@ struct config {
 };
 
 struct config_options {
-    const char *path; /* NULL: the first of ./nightdesk.yaml and /etc/nightdesk/nightdesk.yaml
-                       * that exists, else none */
+    const char *path; /* NULL: ./nightdesk.yaml if it exists, else
+                       * /etc/nightdesk/nightdesk.yaml if it exists, else no file */
     bool no_file;     /* embedded defaults only */
 };
 
@@ -136,14 +136,15 @@ struct config_options {
 
 struct config_problems {
     int count;
-    int more; /* how many did not fit */
+    int more; /* problems beyond the maximum */
     struct err items[CONFIG_PROBLEMS_MAX];
 };
 
 /* problems may be NULL; *err is the first of them. The caller frees *ret. */
 int config_load(const struct config_options *options, struct config **ret,
                 struct config_problems *problems, struct err *err);
-/* The same from text, as if it were the file `name`; secrets are not registered with log_hide. */
+/* The same from text; `name` is the file name in messages. Does not register secrets with log_hide,
+ * because the result may only be checked, not used. */
 int config_parse(struct str text, const char *name, struct config **ret,
                  struct config_problems *problems, struct err *err);
 void config_free(struct config *config);
@@ -154,24 +155,24 @@ static inline void config_cleanup(struct config **slot)
 }
 #define AUTO_CONFIG __attribute__((cleanup(config_cleanup)))
 
-/* The file that was read; "" when there was none. */
+/* Path of the file that was read; "" if there was none. */
 const char *config_path(const struct config *config);
-/* "nightdesk.yaml:12:3: risk.stop", or only the path of an option that the file does not have. */
+/* Appends "nightdesk.yaml:12:3: risk.stop", or only the option path if the file does not set it. */
 void config_add_place(const struct config *config, const char *path, struct buf *out);
-/* An item of market.files, "SYMBOL=path"; false when it is none. */
+/* Parses an item of market.files, "SYMBOL=path"; false if malformed. */
 bool config_market_file(const char *text, struct market_file *ret);
-/* What the engine is told. */
+/* Fills the settings of the engine. */
 void config_settings(const struct config *config, struct settings *ret);
-/* NULL when there is none of this name. */
+/* NULL if there is no service of this name. */
 const struct config_service *config_service(const struct config *config, struct str name);
 
-/* Appends the paths of the options that differ, "risk.stop, telegram.users", and returns how many
- * there are; never a value, so that a secret may be among them. */
+/* Appends the paths of the options that differ, "risk.stop, telegram.users", and returns their
+ * number. Never appends a value, so it can be used for secrets. */
 int config_changes(const struct config *before, const struct config *after, struct buf *out);
 
-/* Everything as YAML, secrets as ***, with the source of each value as a comment. */
+/* The whole configuration as YAML, secrets as ***, with the origin of each value as a comment. */
 void config_dump(const struct config *config, struct buf *out);
-/* From the table alone: JSON Schema (2020-12), docs/config.md, the commented example. */
+/* Generated from the table alone: JSON Schema (2020-12), docs/config.md, the commented example. */
 void config_write_schema(struct buf *out);
 void config_write_markdown(struct buf *out);
 void config_write_example(struct buf *out);

@@ -18,11 +18,11 @@ void config_free(struct config *config)
     }
 }
 
-/* Goes through the sources; root NULL: there is no file. */
+/* Reads all sources in order. root is NULL if there is no file. */
 static int build(const struct yaml_node *root, const char *name, struct config **ret,
                  struct config_problems *problems, struct err *err)
 {
-    /* Secrets go into locked memory, which has to be set up first. */
+    /* Secrets are stored in locked memory, which must be set up first. */
     int rc = secret_init(err);
     if (rc < 0) {
         return rc;
@@ -55,7 +55,7 @@ static int build(const struct yaml_node *root, const char *name, struct config *
     return 0;
 }
 
-/* A file that cannot be read as YAML at all is the one problem. */
+/* Reports a single problem, for example a file that is not valid YAML. */
 static int only_problem(struct config_problems *problems, const struct err *why, struct err *err)
 {
     if (problems != NULL) {
@@ -95,7 +95,7 @@ int config_load(const struct config_options *options, struct config **ret,
     if (rc < 0) {
         return rc;
     }
-    /* Only here: what config_parse is given to check is not in use. */
+    /* Not in config_parse, whose result may only be checked, not used. */
     for (int i = 0; i < config->detail->secret_count; i++) {
         if (!log_hide(secret_text(config->detail->secrets[i]))) {
             config_free(config);

@@ -12,7 +12,8 @@ static const struct yaml_node *node_of(const struct yaml_node *root, const char 
 
 /* ---------------------------------------------------------------- market.files */
 
-/* The place of an earlier item with this symbol, or this path when it is not NULL; -1: none. */
+/* Index of the first of `count` items with this path, or with this symbol if path is NULL; -1 if
+ * there is none. */
 static int find_file(const struct config *config, int count, struct symbol symbol, const char *path)
 {
     for (int i = 0; i < count; i++) {
@@ -34,17 +35,17 @@ static void check_file(struct load *load, const struct yaml_node *node, int at)
                        "market.files: expected SYMBOL=path, the path of at most %d characters",
                        MARKET_PATH_MAX);
     } else if (find_file(config, at, file.symbol, NULL) >= 0) {
-        detail_problem(load, ERR_CONFIG_DUPLICATE, node, "market.files: %s has a file already",
+        detail_problem(load, ERR_CONFIG_DUPLICATE, node, "market.files: %s already has a file",
                        file.symbol.name);
     } else if ((at = find_file(config, at, file.symbol, file.path)) >= 0 &&
                config_market_file(config->market_files.items[at], &other)) {
         detail_problem(load, ERR_CONFIG_DUPLICATE, node,
-                       "market.files: %.80s is the file of %s already", file.path,
+                       "market.files: %.80s is already the file of %s", file.path,
                        other.symbol.name);
     }
 }
 
-/* Each symbol has one file when the market is made of files. */
+/* With market.source csv each symbol needs a file. */
 static void check_files(struct load *load, const struct yaml_node *root)
 {
     const struct config *config = load->config;
@@ -76,7 +77,7 @@ static bool holds(const struct config_symbols *list, struct symbol symbol)
     return false;
 }
 
-/* A symbol has the limits of one tier. */
+/* A symbol may be in one tier only. */
 static void check_tiers(struct load *load, const struct yaml_node *root)
 {
     const struct config *config = load->config;
@@ -92,13 +93,13 @@ static void check_tiers(struct load *load, const struct yaml_node *root)
             struct symbol symbol = tiers[t].list->items[i];
             for (size_t before = 0; before < t; before++) {
                 if (holds(tiers[before].list, symbol)) {
-                    /* The other list may be the default's, which has no line. */
+                    /* The other list may be the default, which has no line. */
                     const struct yaml_node *at = list != NULL
                                                      ? yaml_at(list, (size_t)i)
                                                      : node_of(root, "tiers", tiers[before].name);
                     detail_problem(load, ERR_CONFIG_DUPLICATE, at,
-                                   "tiers.%s: %s stands in tiers.%s too", tiers[t].name,
-                                   symbol.name, tiers[before].name);
+                                   "tiers.%s: %s is also in tiers.%s", tiers[t].name, symbol.name,
+                                   tiers[before].name);
                 }
             }
         }
@@ -107,7 +108,7 @@ static void check_tiers(struct load *load, const struct yaml_node *root)
 
 /* ---------------------------------------------------------------- services */
 
-/* Two names for one unit would restart it twice and tell of it twice. */
+/* Two services with one unit would restart it twice and raise two alerts. */
 static void check_units(struct load *load, const struct yaml_node *root)
 {
     const struct config *config = load->config;
@@ -124,14 +125,14 @@ static void check_units(struct load *load, const struct yaml_node *root)
         for (int j = 0; j < i; j++) {
             if (s->unit[0] != '\0' && strcmp(s->unit, config->services[j].unit) == 0) {
                 detail_problem(load, ERR_CONFIG_DUPLICATE, node,
-                               "services.%s.unit: %s is services.%s already", s->name, s->unit,
-                               config->services[j].name);
+                               "services.%s.unit: %s is already the unit of services.%s", s->name,
+                               s->unit, config->services[j].name);
             }
         }
     }
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- all checks */
 
 void config_check(struct load *load, const struct yaml_node *root)
 {
@@ -139,7 +140,7 @@ void config_check(struct load *load, const struct yaml_node *root)
     check_files(load, root);
     check_tiers(load, root);
     check_units(load, root);
-    /* The socket stands in the state folder then; sun_path (unix(7)) holds 107 characters. */
+    /* The default socket is in the state folder; sun_path (unix(7)) has 107 characters. */
     if (config->api_socket[0] == '\0' &&
         strlen(config->state_dir) + strlen("/nightdesk.sock") > 107) {
         detail_problem(load, ERR_CONFIG_RANGE, node_of(root, "state", "dir"),

@@ -10,13 +10,13 @@
 
 #define EXPANDED_MAX ((size_t)4096)
 
-/* Where a value is being read from, and what it belongs to. */
+/* The source of a value, and the struct that it is stored in. */
 struct place {
     const struct option *option;
     void *owner;                  /* struct config, config_user or config_service */
     const struct yaml_node *node; /* NULL: not from the file */
-    const char *path;             /* as the message calls it: "services.demo.unit" */
-    struct origin *origin;        /* NULL: not kept */
+    const char *path;             /* for messages: "services.demo.unit" */
+    struct origin *origin;        /* NULL: not recorded */
 };
 
 static void *slot_of(const struct place *place)
@@ -24,9 +24,9 @@ static void *slot_of(const struct place *place)
     return (char *)place->owner + place->option->offset;
 }
 
-/* "from the environment" for a default, which has no line. */
-static void complain(struct load *load, const struct place *place, enum err_id id,
-                     const struct expand_used *used, const char *what)
+/* Adds a problem; names the environment variable for a default, which has no line. */
+static void add_problem(struct load *load, const struct place *place, enum err_id id,
+                        const struct expand_used *used, const char *what)
 {
     if (place->node == NULL && used->name[0] != '\0') {
         detail_problem(load, id, NULL, "environment: %s: expected %s in $%s", place->path, what,
@@ -41,7 +41,7 @@ static enum err_id id_of(enum value_problem problem)
     return problem == VALUE_OUT_OF_RANGE ? ERR_CONFIG_RANGE : ERR_CONFIG_TYPE;
 }
 
-/* What the value was, when it may be shown: not a secret, and not out of the environment. */
+/* Appends the value found, unless it is a secret or comes from the environment. */
 static void add_found(struct buf *out, const struct option *option, struct str text,
                       const struct expand_used *used)
 {
@@ -61,8 +61,8 @@ static const char *keep_text(struct load *load, const struct place *place, struc
                            ? detail_secret(load->config->detail, text)
                            : detail_text(load->config->detail, text);
     if (copy == NULL) {
-        detail_problem(load, ERR_CONFIG_LIMIT, place->node, "%s: all texts together are too long",
-                       place->path);
+        detail_problem(load, ERR_CONFIG_LIMIT, place->node,
+                       "%s: all texts together exceed the limit", place->path);
     }
     return copy;
 }
@@ -101,7 +101,7 @@ static void store(struct load *load, const struct place *place, const union valu
         for (int i = 0; i < list->count; i++) {
             if (list->items[i] == value->i64) {
                 detail_problem(load, ERR_CONFIG_DUPLICATE, place->node,
-                               "%s: %lld stands already in the list", place->path,
+                               "%s: %lld is already in the list", place->path,
                                (long long)value->i64);
                 return;
             }
@@ -123,8 +123,7 @@ static void store(struct load *load, const struct place *place, const union valu
         for (int i = 0; i < list->count; i++) {
             if (symbol_equal(list->items[i], value->symbol)) {
                 detail_problem(load, ERR_CONFIG_DUPLICATE, place->node,
-                               "%s: %s stands already in the list", place->path,
-                               value->symbol.name);
+                               "%s: %s is already in the list", place->path, value->symbol.name);
                 return;
             }
         }
@@ -177,7 +176,7 @@ static void note_origin(const struct place *place, const struct expand_used *use
     }
 }
 
-/* One scalar: expand, parse, store. */
+/* Expands, parses and stores one scalar. */
 static void read_scalar(struct load *load, const struct place *place, struct str text)
 {
     AUTO_BUF struct buf expanded = BUF_INIT(EXPANDED_MAX);
@@ -201,7 +200,7 @@ static void read_scalar(struct load *load, const struct place *place, struct str
     enum value_problem problem = value_parse(place->option, value_text, &value, &expected);
     if (problem != VALUE_GOOD) {
         add_found(&expected, place->option, value_text, &used);
-        complain(load, place, id_of(problem), &used, expected.data);
+        add_problem(load, place, id_of(problem), &used, expected.data);
     } else {
         store(load, place, &value);
         note_origin(place, &used);
@@ -241,7 +240,7 @@ static void read_list(struct load *load, const struct place *place, const struct
     struct expand_used none = {.any = false};
     if (value_check_count(place->option, yaml_len(list), &expected) != VALUE_GOOD) {
         buf_addf(&expected, ", found %zu", yaml_len(list));
-        complain(load, place, ERR_CONFIG_RANGE, &none, expected.data);
+        add_problem(load, place, ERR_CONFIG_RANGE, &none, expected.data);
         return;
     }
     clear_list(place);
@@ -257,7 +256,7 @@ static void read_list(struct load *load, const struct place *place, const struct
     }
 }
 
-/* What stands in the file; null is the same as not given. */
+/* Reads a value of the file; null is the same as not given. */
 static void read_node(struct load *load, const struct place *place)
 {
     if (yaml_is_null(place->node)) {
@@ -313,7 +312,7 @@ static void consider(struct nearest *nearest, const char *name, const char *path
     }
 }
 
-/* Near enough to be a slip of the fingers: a third of the letters. */
+/* A typing error changes at most a third of the letters. */
 static struct nearest nearest_start(struct str wanted)
 {
     int limit = (int)(wanted.len < 21 ? wanted.len : 21) / 3;
@@ -335,7 +334,7 @@ static void unknown_key(struct load *load, const struct yaml_node *key, const ch
     }
 }
 
-/* A name that stands in the wrong place: the same word in another group. */
+/* Finds an option of exactly this name in another group. */
 static void consider_everywhere(struct nearest *nearest)
 {
     struct nearest exact = *nearest;
@@ -432,11 +431,11 @@ static void refuse_same_user(struct load *load, const struct yaml_node *node, in
     for (int i = 0; i < config->user_count; i++) {
         if (config->users[i].id == id) {
             detail_problem(load, ERR_CONFIG_DUPLICATE, node,
-                           "%s: user id %lld stands already on line %d", path, (long long)id,
+                           "%s: user id %lld is already used on line %d", path, (long long)id,
                            config->detail->user_lines[i]);
         } else if (strcmp(config->users[i].name, name) == 0) {
             detail_problem(load, ERR_CONFIG_DUPLICATE, node,
-                           "%s: user name %s stands already on line %d", path, name,
+                           "%s: user name %s is already used on line %d", path, name,
                            config->detail->user_lines[i]);
         }
     }
@@ -480,11 +479,11 @@ static void refuse_same_local(struct load *load, const struct yaml_node *node,
     for (int i = 0; i < config->local_count; i++) {
         if (config->locals[i].uid == user->uid) {
             detail_problem(load, ERR_CONFIG_DUPLICATE, node,
-                           "%s: uid %lld stands already on line %d", path, (long long)user->uid,
+                           "%s: uid %lld is already used on line %d", path, (long long)user->uid,
                            config->detail->local_lines[i]);
         } else if (strcmp(config->locals[i].name, user->name) == 0) {
             detail_problem(load, ERR_CONFIG_DUPLICATE, node,
-                           "%s: user name %s stands already on line %d", path, user->name,
+                           "%s: user name %s is already used on line %d", path, user->name,
                            config->detail->local_lines[i]);
         }
     }
@@ -693,7 +692,7 @@ void config_read_credentials(struct load *load, const char *folder)
     }
 }
 
-/* ------------------------------------------------------------------ what needs several options */
+/* ------------------------------------------------------------------ across several options */
 
 static void add_admins(struct load *load, const struct yaml_node *root)
 {
@@ -711,7 +710,7 @@ static void add_admins(struct load *load, const struct yaml_node *root)
         }
         if (config->user_count == CONFIG_USERS_MAX) {
             detail_problem(load, ERR_CONFIG_RANGE, node,
-                           "telegram.admin_users: expected at most %d users in all",
+                           "telegram.admin_users: expected at most %d users in total",
                            CONFIG_USERS_MAX);
             return;
         }
@@ -725,7 +724,7 @@ static void add_admins(struct load *load, const struct yaml_node *root)
     }
 }
 
-/* The word self is this program, also after its file was replaced by a newer one. */
+/* The path of this program; it stays right after its file was replaced by a newer one. */
 static const char *self_path(struct config_detail *detail)
 {
     static const char deleted[] = " (deleted)";
@@ -751,7 +750,7 @@ static void resolve_self(struct load *load)
     }
 }
 
-/* What a newcomer watches and restarts before there is a file. */
+/* The service that is checked and can be restarted if there is no file. */
 static const char demo_services[] = "demo:\n"
                                     "  command: [self, demo-service, --port, \"8099\"]\n"
                                     "  url: http://127.0.0.1:8099\n"
@@ -766,7 +765,7 @@ void config_read_finish(struct load *load, const struct yaml_node *root)
         detail_problem(load, ERR_CONFIG_TYPE,
                        yaml_get(yaml_get(root, "monitoring"), "heartbeat_url"),
                        "monitoring.heartbeat_url: expected a URL that starts with http:// or "
-                       "https:// and holds no password");
+                       "https:// and contains no password");
     }
     if (yaml_is_null(yaml_get(root, "services"))) {
         AUTO_YAML struct yaml *demo = NULL;

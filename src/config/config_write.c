@@ -9,11 +9,11 @@
 static void add_quoted(struct buf *out, const char *text)
 {
     buf_add_char(out, '"');
-    buf_add_json(out, str_c(text)); /* also right for a double-quoted YAML scalar */
+    buf_add_json(out, str_c(text)); /* also valid as a double-quoted YAML scalar */
     buf_add_char(out, '"');
 }
 
-/* A value, as opposed to what stands in the table: its ${ names no variable. */
+/* A value, unlike a default of the table, is literal: its ${ is escaped. */
 static void add_literal(struct buf *out, const char *text)
 {
     AUTO_BUF struct buf escaped = BUF_INIT(16384);
@@ -29,7 +29,7 @@ static bool is_textual(enum option_type type)
     return type == OPTION_TEXT || type == OPTION_SECRET || type == OPTION_URL;
 }
 
-/* As it stands in the example: texts quoted, the rest as in the table. */
+/* The default as written in the example: texts quoted, other types as in the table. */
 static void add_fallback_yaml(struct buf *out, const struct option *option)
 {
     if (is_textual(option->type) || strstr(option->fallback, "${") != NULL) {
@@ -39,7 +39,7 @@ static void add_fallback_yaml(struct buf *out, const struct option *option)
     }
 }
 
-/* Text broken into lines of at most 96 columns behind a prefix. */
+/* Wraps text into comment lines of at most 96 columns, each with the prefix. */
 static void add_comment(struct buf *out, const char *prefix, const char *text)
 {
     struct str rest = str_c(text);
@@ -74,7 +74,7 @@ static void schema_limits(struct buf *out, const struct option *o, const char *l
     }
 }
 
-/* ${NAME} may stand wherever a value may. */
+/* ${NAME} is allowed for every value. */
 #define SCHEMA_ENV "{\"type\": \"string\", \"pattern\": \"\\\\$\\\\{\"}"
 
 static void schema_type(struct buf *out, const struct option *o)
@@ -129,7 +129,7 @@ static void schema_type(struct buf *out, const struct option *o)
     }
 }
 
-/* Lists of the table are written [a, b]. */
+/* In the table lists are written [a, b]. */
 static void schema_default(struct buf *out, const struct option *o)
 {
     bool plain =
@@ -254,8 +254,7 @@ static void markdown_row(struct buf *out, const struct option *o, const char *na
     }
     buf_add_c(out, " | ");
     value_add_range(out, o);
-    buf_addf(out, " | %s%s |\n", o->help,
-             (o->flags & CONFIG_LIVE) != 0 ? " Takes effect between two steps." : "");
+    buf_addf(out, " | %s |\n", o->help);
 }
 
 static void markdown_fields(struct buf *out, const struct option *fields, size_t count)
@@ -271,14 +270,16 @@ void config_write_markdown(struct buf *out)
 {
     buf_add_c(out,
               "# Configuration\n\n"
-              "Printed from the table of options; do not edit.\n\n"
-              "nightdesk needs no file. It reads the one given with `--config`, else "
-              "`./nightdesk.yaml`, else\n`/etc/nightdesk/nightdesk.yaml`. In any value "
-              "`${NAME}` is an environment variable, `${NAME:-text}` has a\ndefault for when "
-              "it is unset or empty, and `$${` is a literal `${`. A secret can also be a file "
-              "named like its\noption in `$CREDENTIALS_DIRECTORY` (systemd's "
-              "`LoadCredential=`), which then counts. A value left empty is the\nsame as none. "
-              "`nightdesk check-config` names every mistake with its line and column.\n");
+              "Generated from the table of options; do not edit.\n\n"
+              "A configuration file is optional. nightdesk reads the file given with `--config`, "
+              "else `./nightdesk.yaml`, else\n`/etc/nightdesk/nightdesk.yaml`. In any value "
+              "`${NAME}` is replaced by the environment variable, `${NAME:-text}` by\ntext if "
+              "the variable is unset or empty, and `$${` is a literal `${`. A secret can also be "
+              "a file named after its\noption in `$CREDENTIALS_DIRECTORY` (systemd's "
+              "`LoadCredential=`); the file wins. An empty value is the same as none.\n"
+              "`nightdesk check-config` reports every mistake with its line and column.\n\n"
+              "Options are read at start. `SIGHUP` only checks the configuration and logs which "
+              "options differ; restart nightdesk to\napply them.\n");
     for (size_t g = 0; g < option_group_count; g++) {
         const char *group = option_groups[g].name;
         buf_addf(out, "\n## %s\n\n%s\n\n" MARKDOWN_HEAD, group, option_groups[g].help);
@@ -322,21 +323,21 @@ static void example_option(struct buf *out, const struct option *o)
 }
 
 static const char example_users[] =
-    "  # Who may use the bot: numeric ids, which /whoami shows to a listed user and @userinfobot "
+    "  # Users of the bot by numeric id, which /whoami shows to a listed user and @userinfobot "
     "to\n"
-    "  # anybody. Roles: read_only, operator, admin; emergency is a grant of its own.\n"
+    "  # anyone. Roles: read_only, operator, admin; emergency is a separate grant.\n"
     "  users: []\n"
     "  #  - {id: 123456789, name: alice, role: admin, emergency: true}\n"
     "  #  - {id: 987654321, name: bob, role: read_only}\n";
 
 static const char example_locals[] =
-    "  # Who may use the Unix socket (nightdesk do): uids of this machine, besides root and the\n"
-    "  # user that runs nightdesk, who are admin. They also need the group of the socket.\n"
+    "  # Users of the Unix socket (nightdesk do) by uid of this machine. Root and the user that\n"
+    "  # runs nightdesk are always admin. Other users must be in the group of the socket.\n"
     "  local_users: []\n"
     "  #  - {uid: 1000, name: alice, role: operator, emergency: true}\n";
 
 static const char example_services[] =
-    "  # nightdesk keeps a command running itself; a unit belongs to systemd.\n"
+    "  # nightdesk itself keeps a command running; systemd runs a unit.\n"
     "  demo:\n"
     "    command: [self, demo-service, --port, \"8099\"]\n"
     "    url: \"http://127.0.0.1:8099\"\n"
@@ -349,11 +350,11 @@ static const char example_services[] =
 
 void config_write_example(struct buf *out)
 {
-    buf_add_c(out, "# nightdesk.yaml: every option with its default. Printed from the table of "
+    buf_add_c(out, "# nightdesk.yaml: every option with its default. Generated from the table of "
                    "options.\n"
-                   "# nightdesk needs no file: keep only what you change. Values may hold ${NAME} "
-                   "or\n"
-                   "# ${NAME:-text} from the environment.\n");
+                   "# The file is optional: keep only the options that you change. In values, "
+                   "${NAME} and\n"
+                   "# ${NAME:-text} are replaced from the environment.\n");
     for (size_t g = 0; g < option_group_count; g++) {
         const char *group = option_groups[g].name;
         buf_add_char(out, '\n');
@@ -374,7 +375,7 @@ void config_write_example(struct buf *out)
     }
 }
 
-/* ------------------------------------------------------------------ what is in force */
+/* ------------------------------------------------------------------ the dump */
 
 static void dump_value(struct buf *out, const struct option *o, const void *owner)
 {
@@ -468,7 +469,7 @@ static void dump_item_origin(struct buf *out, const struct config *config, int l
     }
 }
 
-/* Those of admin_users stand there; listing them here too would make the dump unreadable. */
+/* Without the users from admin_users: with them the dump could not be read back. */
 static void dump_users(struct buf *out, const struct config *config)
 {
     int listed = config->user_count - config->telegram_admin_users.count;
@@ -532,11 +533,11 @@ void config_dump(const struct config *config, struct buf *out)
     }
 }
 
-/* ------------------------------------------------------------------ what differs */
+/* ------------------------------------------------------------------ differences */
 
 static bool same_value(const struct option *o, const void *before, const void *after)
 {
-    if (o->type == OPTION_SECRET) { /* the dump hides it */
+    if (o->type == OPTION_SECRET) { /* dump_value writes only *** */
         return strcmp(*(const char *const *)(const void *)((const char *)before + o->offset),
                       *(const char *const *)(const void *)((const char *)after + o->offset)) == 0;
     }
@@ -546,7 +547,7 @@ static bool same_value(const struct option *o, const void *before, const void *a
     return str_equal(buf_str(&a), buf_str(&b));
 }
 
-/* Two lists of groups, item by item. */
+/* A list of groups, such as telegram.users, to be compared item by item. */
 struct group_list {
     const struct option *fields;
     size_t field_count;

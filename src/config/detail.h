@@ -1,11 +1,12 @@
 /*
- * detail.h: what stands behind a struct config: its texts, its secrets, where each value is from;
- * and the collection of problems while one is being read.
+ * detail.h: the private part of a struct config: its texts, its secrets and the origin of each
+ * value; and the collection of problems while a configuration is read.
  *
  *     const char *text = detail_text(config->detail, view);
  *     detail_problem(load, ERR_CONFIG_TYPE, node, "%s: expected %s", path, expected);
  *
- * Ownership: a text lives as long as its config. Thread: main while loading, then read-only.
+ * Ownership: a text is valid as long as its config.
+ * Thread: main while loading, then read-only.
  */
 #pragma once
 
@@ -20,7 +21,7 @@ struct origin {
     enum origin_kind kind;
     int line;
     int column;
-    char variable[64]; /* of the environment, that took part */
+    char variable[64]; /* environment variable used in the value */
 };
 
 #define DETAIL_TEXT_MAX    ((size_t)1 << 20)
@@ -41,21 +42,21 @@ struct config_detail {
 
 struct config_detail *detail_new(void);
 void detail_free(struct config_detail *detail);
-/* A copy; NULL when DETAIL_TEXT_MAX would be passed. */
+/* A copy; NULL if it would exceed DETAIL_TEXT_MAX. */
 const char *detail_text(struct config_detail *detail, struct str text);
 /* The same in locked memory. */
 const char *detail_secret(struct config_detail *detail, struct str text);
 
-/* One loading in progress. */
+/* A load in progress. */
 struct load {
     struct config *config;
     const char *name; /* of the file, for messages */
     struct config_problems *problems;
 };
 
-/* Adds a problem, with "file:line:column: " in front when node is not NULL. */
+/* Adds a problem, prefixed by "file:line:column: " if node is not NULL. */
 __attribute__((format(printf, 4, 5))) void detail_problem(struct load *load, enum err_id id,
                                                           const struct yaml_node *node,
                                                           const char *format, ...);
-/* Adds one that has its context already. */
+/* Adds a problem that already has its context. */
 void detail_add(struct load *load, const struct err *err);

@@ -8,7 +8,7 @@ static bool is_name_char(char c, bool first)
            (!first && c >= '0' && c <= '9');
 }
 
-/* inside is what stands between the braces. */
+/* inside is the text between the braces. */
 static int expand_one(struct str inside, struct buf *out, struct expand_used *ret,
                       const char *place, struct err *err)
 {

@@ -1,6 +1,6 @@
 #include "option.h"
 
-/* The name of the field that each type of the table makes; see CONFIG_DECLARE_… in config.h. */
+/* The name of the field for each option type; see CONFIG_DECLARE_… in config.h. */
 #define AT_TEXT(s, name)     offsetof(s, name)
 #define AT_SECRET(s, name)   offsetof(s, name)
 #define AT_URL(s, name)      offsetof(s, name)

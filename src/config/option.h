@@ -3,7 +3,7 @@
  *
  *     for (size_t i = 0; i < option_count; i++) use(&option_table[i]);
  *
- * Always true: in the order of the file; offset is where the value stands in struct config (or
+ * Invariants: in the order of the file; offset is that of the field in struct config (or
  * struct config_user, struct config_local, struct config_service).
  * Thread: any (read-only).
  */

@@ -14,7 +14,7 @@ static const struct {
     {"s", USEC_PER_SEC}, {"ms", USEC_PER_MSEC},
 };
 
-/* "1h30m": whole numbers with units, largest first or not. */
+/* "1h30m": whole numbers with units, in any order. */
 static bool parse_duration(struct str s, int64_t *ret)
 {
     int64_t total = 0;
@@ -57,7 +57,7 @@ static bool parse_percent(struct str s, double *ret)
     return str_to_double(s, ret) && isfinite(*ret);
 }
 
-/* http or https, a host, no user name or password (they would stand in logs), printable ASCII. */
+/* http or https, a host, no user name or password (they would be logged), printable ASCII. */
 bool value_is_url(struct str s)
 {
     size_t at = str_starts(s, "https://") ? 8 : str_starts(s, "http://") ? 7 : 0;
@@ -116,7 +116,7 @@ static void add_type(const struct option *option, struct buf *out)
         buf_add_c(out, "printable text");
         return;
     case OPTION_URL:
-        buf_add_c(out, "a URL that starts with http:// or https:// and holds no password");
+        buf_add_c(out, "a URL that starts with http:// or https:// and contains no password");
         return;
     case OPTION_ENUM:
         add_words(out, option->unit);
@@ -146,7 +146,7 @@ static void add_type(const struct option *option, struct buf *out)
     }
 }
 
-/* Reads without looking at the range. */
+/* Converts without checking the range. */
 static bool read_value(const struct option *option, struct str text, union value *ret)
 {
     switch (option->type) {
@@ -181,7 +181,7 @@ static bool read_value(const struct option *option, struct str text, union value
     return false;
 }
 
-/* Below, inside or above a limit: -1, 0, 1. Lists compare their number of items elsewhere. */
+/* -1, 0, 1: below, at or above a limit. The number of items of a list is checked elsewhere. */
 static int compare(const struct option *option, const union value *value, const char *limit)
 {
     union value bound = {.i64 = 0};
@@ -243,8 +243,8 @@ enum value_problem value_check_count(const struct option *option, size_t count,
 
 void value_add_duration(struct buf *out, int64_t duration_us)
 {
-    /* In one unit, the largest that is exact: 90s, not 1m30s. Nothing is finer than a millisecond,
-     * the last one. */
+    /* In the largest single unit that is exact: 90s, not 1m30s. No value is finer than a
+     * millisecond, the last unit. */
     size_t u = 0;
     while (u + 1 < COUNT_OF(duration_units) &&
            (duration_us < duration_units[u].us || duration_us % duration_units[u].us != 0)) {
@@ -268,7 +268,7 @@ void value_add_number(struct buf *out, double number)
     }
 }
 
-static const char *what_is_counted(enum option_type type)
+static const char *counted_unit(enum option_type type)
 {
     switch (type) {
     case OPTION_TEXT:
@@ -293,15 +293,15 @@ static const char *what_is_counted(enum option_type type)
 
 void value_add_range(struct buf *out, const struct option *option)
 {
-    const char *what = what_is_counted(option->type);
+    const char *unit = counted_unit(option->type);
     bool has_min =
-        option->minimum[0] != '\0' && (what[0] == '\0' || strcmp(option->minimum, "0") != 0);
+        option->minimum[0] != '\0' && (unit[0] == '\0' || strcmp(option->minimum, "0") != 0);
     bool has_max = option->maximum[0] != '\0';
     if (has_min && has_max) {
-        buf_addf(out, "%s to %s%s", option->minimum, option->maximum, what);
+        buf_addf(out, "%s to %s%s", option->minimum, option->maximum, unit);
     } else if (has_min) {
-        buf_addf(out, "at least %s%s", option->minimum, what);
+        buf_addf(out, "at least %s%s", option->minimum, unit);
     } else if (has_max) {
-        buf_addf(out, "at most %s%s", option->maximum, what);
+        buf_addf(out, "at most %s%s", option->maximum, unit);
     }
 }

@@ -1,11 +1,11 @@
 /*
- * value.h: one text to one typed value, and back.
+ * value.h: converts a text to a typed value and back.
  *
  *     union value value;
  *     AUTO_BUF struct buf expected = BUF_INIT(256);
- *     if (value_parse(option, text, &value, &expected) != VALUE_GOOD) complain(expected.data);
+ *     if (value_parse(option, text, &value, &expected) != VALUE_GOOD) refuse(expected.data);
  *
- * Always true: what value_add_text prints, value_parse reads back as the same value.
+ * Invariant: value_parse converts the text of value_add_text back to the same value.
  * Thread: any.
  */
 #pragma once
@@ -24,19 +24,19 @@ union value {
 
 enum value_problem { VALUE_GOOD, VALUE_WRONG_TYPE, VALUE_OUT_OF_RANGE };
 
-/* For a list: one item of it. `expected` is filled ("a duration such as 30s, 5m, 1h or 90d",
- * "between 1s and 1h") unless the answer is VALUE_GOOD. */
+/* For a list option, converts one item. Fills `expected` ("a duration such as 30s, 5m, 1h or 90d",
+ * "between 1s and 1h") unless it returns VALUE_GOOD. */
 enum value_problem value_parse(const struct option *option, struct str text, union value *ret,
                                struct buf *expected);
-/* The number of items of a list, against minimum and maximum. */
+/* Checks the number of items of a list against minimum and maximum. */
 enum value_problem value_check_count(const struct option *option, size_t count,
                                      struct buf *expected);
 
 /* In the largest unit that is exact: "90s", "2h". */
 void value_add_duration(struct buf *out, int64_t duration_us);
-/* A number without more digits than it needs to read back the same. */
+/* The shortest text that converts back to the same number. */
 void value_add_number(struct buf *out, double number);
-/* Range in words, "" when there is none: "1s to 1h", "at least 1". */
+/* The range in words, "" if there is none: "1s to 1h", "at least 1". */
 void value_add_range(struct buf *out, const struct option *option);
-/* What OPTION_URL takes, for a secret that is one. */
+/* Whether OPTION_URL accepts it; for a secret that is a URL. */
 bool value_is_url(struct str s);

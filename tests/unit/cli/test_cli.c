@@ -103,7 +103,7 @@ static void check_config_runs_the_checks_of_a_start(void **state)
                             there = {0}, socket = {0}, json = {0};
     check_config_of(&twice, "market:\n  symbols: [BTC-USD, BTC-USD]\n");
     assert_int_equal(twice.code, CLI_CRITICAL);
-    assert_non_null(strstr(twice.err.data, "around.yaml:2:22: market.symbols: BTC-USD stands"));
+    assert_non_null(strstr(twice.err.data, "around.yaml:2:22: market.symbols: BTC-USD is already"));
 
     check_config_of(&files, "market:\n  source: csv\n  symbols: [A-B]\n  files: [A-B=/no/a.csv]\n");
     assert_int_equal(files.code, CLI_CRITICAL);

@@ -16,7 +16,7 @@ static const char *const variables[] = {
     "ANTHROPIC_BASE_URL",    "NIGHTDESK_HEARTBEAT_URL", "NIGHTDESK_API_TOKEN",
     "CREDENTIALS_DIRECTORY", "NIGHTDESK_TEST_VALUE",    "NIGHTDESK_TEST_OTHER"};
 
-/* No test depends on the environment that it was started in. */
+/* Clears the environment variables that the options use, so that no test depends on them. */
 static int clean_environment(void **state)
 {
     (void)state;
@@ -36,7 +36,7 @@ static struct config *parse(const char *text)
     return config;
 }
 
-/* The whole text of the one problem that there is. */
+/* Expects exactly one problem, with this id and context. */
 static void expect_problem(const char *text, enum err_id id, const char *context)
 {
     struct config_problems problems;
@@ -52,7 +52,7 @@ static void expect_problem(const char *text, enum err_id id, const char *context
     }
 }
 
-/* ------------------------------------------------------------------ what is read */
+/* ------------------------------------------------------------------ reading */
 
 static void defaults_work_without_a_file(void **state)
 {
@@ -71,15 +71,15 @@ static void defaults_work_without_a_file(void **state)
     assert_int_equal(c->monitoring_log_retention_us, 90 * USEC_PER_DAY);
     assert_int_equal(c->commands_confirm_expiry_us, 120 * USEC_PER_SEC);
     assert_string_equal(c->state_dir, "var");
-    assert_string_equal(c->api_socket, ""); /* in whatever state folder is used */
+    assert_string_equal(c->api_socket, ""); /* in the state folder */
     assert_string_equal(c->log_level, "info");
     assert_true(c->console_enabled);
-    assert_int_equal(c->user_count, 0); /* an empty list means nobody */
+    assert_int_equal(c->user_count, 0); /* an empty list means no one */
     assert_int_equal(c->service_count, 1);
     const struct config_service *demo = config_service(c, STR_LIT("demo"));
     assert_non_null(demo);
     assert_int_equal(demo->command.count, 4);
-    assert_int_equal(demo->command.items[0][0], '/'); /* this very program */
+    assert_int_equal(demo->command.items[0][0], '/'); /* this program */
     assert_int_equal(access(demo->command.items[0], X_OK), 0);
     assert_string_equal(demo->command.items[1], "demo-service");
     assert_string_equal(demo->command.items[3], "8099");
@@ -142,7 +142,7 @@ static void every_type_is_read(void **state)
     assert_string_equal(c->users[3].name, "admin-12");
     assert_string_equal(c->users[3].role, "admin");
     assert_true(c->users[3].emergency);
-    assert_int_equal(c->service_count, 2); /* demo is gone once there are others */
+    assert_int_equal(c->service_count, 2); /* no demo if others are configured */
     assert_string_equal(c->services[0].name, "prediction");
     assert_string_equal(c->services[0].unit, "prediction.service");
     assert_int_equal(c->services[0].timeout_us, 250 * USEC_PER_MSEC);
@@ -163,19 +163,19 @@ static void every_type_is_read(void **state)
     assert_string_equal(c->log_level, "debug");
 }
 
-static void an_empty_value_is_no_value(void **state)
+static void an_empty_value_is_the_same_as_none(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c = parse("telegram:\nservices:\nmonitoring:\n  check_interval:\n");
     assert_int_equal(c->monitoring_check_interval_us, 30 * USEC_PER_SEC);
     assert_int_equal(c->service_count, 1);
     AUTO_CONFIG struct config *none = parse("services: {}");
-    assert_int_equal(none->service_count, 0); /* none at all is a wish that can be said */
+    assert_int_equal(none->service_count, 0); /* no services at all can be configured */
 }
 
-/* ------------------------------------------------------------------ what is refused */
+/* ------------------------------------------------------------------ refusals */
 
-static void unknown_names_get_the_nearest_one(void **state)
+static void unknown_names_suggest_the_nearest_one(void **state)
 {
     (void)state;
     expect_problem("telegram:\n  bot_tokn: x\n", ERR_CONFIG_UNKNOWN_KEY,
@@ -197,7 +197,7 @@ static void unknown_names_get_the_nearest_one(void **state)
                    "t.yaml:3:24: telegram.users[0].rol: did you mean role?");
 }
 
-static void wrong_types_say_what_was_expected(void **state)
+static void a_wrong_type_reports_what_was_expected(void **state)
 {
     (void)state;
     expect_problem("monitoring:\n  check_interval: soon\n", ERR_CONFIG_TYPE,
@@ -241,7 +241,7 @@ static void wrong_types_say_what_was_expected(void **state)
                    "t.yaml:1:15: services.a.health_endpoint: expected a path that starts with /");
 }
 
-static void urls_without_sense_or_with_a_password_are_refused(void **state)
+static void malformed_urls_and_urls_with_a_password_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {"ftp://h",        "h",          "http://", "http:///x",
@@ -256,7 +256,7 @@ static void urls_without_sense_or_with_a_password_are_refused(void **state)
     }
 }
 
-static void ranges_are_kept(void **state)
+static void values_out_of_range_are_refused(void **state)
 {
     (void)state;
     expect_problem("claude: {max_tokens: 100}", ERR_CONFIG_RANGE,
@@ -283,30 +283,30 @@ static void ranges_are_kept(void **state)
         "aaaaaaaaaaaaaaaaaaaaa}",
         ERR_CONFIG_RANGE,
         "t.yaml:1:14: state.dir: expected at most 92 characters, or set api.socket");
-    /* the limits themselves are inside */
+    /* the limits themselves are allowed */
     AUTO_CONFIG struct config *c = parse("claude: {max_tokens: 256}\n"
                                          "risk: {max_drawdown: 100%, max_positions: 8}\n"
                                          "trading: {threshold: 1}\n");
     assert_int_equal(c->claude_max_tokens, 256);
 }
 
-static void people_and_services_must_make_sense(void **state)
+static void inconsistent_users_and_services_are_refused(void **state)
 {
     (void)state;
     expect_problem("telegram:\n  users:\n    - {id: 5, name: a}\n    - {id: 5, name: b}\n",
                    ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: telegram.users[1]: user id 5 stands already on line 3");
+                   "t.yaml:4:7: telegram.users[1]: user id 5 is already used on line 3");
     expect_problem("telegram:\n  users:\n    - {id: 5, name: a}\n    - {id: 6, name: a}\n",
                    ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: telegram.users[1]: user name a stands already on line 3");
+                   "t.yaml:4:7: telegram.users[1]: user name a is already used on line 3");
     expect_problem("telegram:\n  admin_users: [5]\n  users:\n    - {id: 5, name: a}\n",
                    ERR_CONFIG_DUPLICATE,
-                   "t.yaml:2:17: telegram.admin_users: user id 5 stands already on line 4");
+                   "t.yaml:2:17: telegram.admin_users: user id 5 is already used on line 4");
     expect_problem("telegram: {admin_users: [5, 6, 5]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:32: telegram.admin_users: 5 stands already in the list");
+                   "t.yaml:1:32: telegram.admin_users: 5 is already in the list");
     expect_problem("services:\n  a: {unit: a.service}\n  b: {unit: a.service}\n",
                    ERR_CONFIG_DUPLICATE,
-                   "t.yaml:3:13: services.b.unit: a.service is services.a already");
+                   "t.yaml:3:13: services.b.unit: a.service is already the unit of services.a");
     expect_problem("services: {a: {unit: \"a b\"}}", ERR_CONFIG_TYPE,
                    "t.yaml:1:22: services.a.unit: expected the name of a unit such as a.service, "
                    "found \"a b\"");
@@ -321,7 +321,7 @@ static void people_and_services_must_make_sense(void **state)
                    "200 to 299");
 }
 
-static void a_heartbeat_goes_to_a_url_that_stays_secret(void **state)
+static void the_heartbeat_url_is_checked_and_kept_secret(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c =
@@ -333,10 +333,10 @@ static void a_heartbeat_goes_to_a_url_that_stays_secret(void **state)
     assert_null(strstr(dump.data, "b0b1"));
     expect_problem("monitoring: {heartbeat_url: \"h/b0b1\"}", ERR_CONFIG_TYPE,
                    "t.yaml:1:29: monitoring.heartbeat_url: expected a URL that starts with http:// "
-                   "or https:// and holds no password");
+                   "or https:// and contains no password");
 }
 
-static void local_users_must_make_sense(void **state)
+static void inconsistent_local_users_are_refused(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c =
@@ -350,7 +350,7 @@ static void local_users_must_make_sense(void **state)
     assert_string_equal(c->locals[0].role, "operator");
     assert_true(c->locals[0].emergency);
     assert_string_equal(c->locals[1].role, "read_only");
-    assert_int_equal(c->user_count, 0); /* a uid is no Telegram id */
+    assert_int_equal(c->user_count, 0); /* a uid is not a Telegram id */
     AUTO_BUF struct buf dump = BUF_INIT(65536);
     config_dump(c, &dump);
     assert_non_null(strstr(dump.data, "    - {uid: 1000, name: \"alice\", role: operator, "
@@ -366,10 +366,10 @@ static void local_users_must_make_sense(void **state)
                    "found \"root\"");
     expect_problem("api:\n  local_users:\n    - {uid: 5, name: a}\n    - {uid: 5, name: b}\n",
                    ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: api.local_users[1]: uid 5 stands already on line 3");
+                   "t.yaml:4:7: api.local_users[1]: uid 5 is already used on line 3");
     expect_problem("api:\n  local_users:\n    - {uid: 5, name: a}\n    - {uid: 6, name: a}\n",
                    ERR_CONFIG_DUPLICATE,
-                   "t.yaml:4:7: api.local_users[1]: user name a stands already on line 3");
+                   "t.yaml:4:7: api.local_users[1]: user name a is already used on line 3");
     expect_problem("api: {local_user: []}", ERR_CONFIG_UNKNOWN_KEY,
                    "t.yaml:1:7: api.local_user: did you mean api.local_users?");
     expect_problem("api: {local_users: [{uid: 5, name: a, rol: admin}]}", ERR_CONFIG_UNKNOWN_KEY,
@@ -378,31 +378,31 @@ static void local_users_must_make_sense(void **state)
                    "t.yaml:1:20: api.local_users: expected a list of users, found a single value");
 }
 
-static void a_symbol_stands_once(void **state)
+static void a_duplicate_symbol_is_refused(void **state)
 {
     (void)state;
     expect_problem("market:\n  symbols: [BTC-USD, ETH-USD, btc-usd]\n", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:2:31: market.symbols: BTC-USD stands already in the list");
+                   "t.yaml:2:31: market.symbols: BTC-USD is already in the list");
     expect_problem("tiers: {tier3_symbols: [A-B, A-B]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:30: tiers.tier3_symbols: A-B stands already in the list");
+                   "t.yaml:1:30: tiers.tier3_symbols: A-B is already in the list");
     expect_problem("tiers: {tier1_symbols: [A-B], tier2_symbols: [C-D, A-B]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:52: tiers.tier2_symbols: A-B stands in tiers.tier1_symbols too");
-    /* also against a list that the file leaves at its default */
+                   "t.yaml:1:52: tiers.tier2_symbols: A-B is also in tiers.tier1_symbols");
+    /* also compared with a list that keeps its default */
     expect_problem("tiers: {tier1_symbols: [SOL-USD]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:24: tiers.tier2_symbols: SOL-USD stands in tiers.tier1_symbols too");
+                   "t.yaml:1:24: tiers.tier2_symbols: SOL-USD is also in tiers.tier1_symbols");
     expect_problem("market: {files: [A-B=1, C-D=1]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:25: market.files: 1 is the file of A-B already");
+                   "t.yaml:1:25: market.files: 1 is already the file of A-B");
 }
 
 /* At 100 % the target of a short would be a price of zero. */
-static void a_target_leaves_a_short_a_price(void **state)
+static void a_target_of_100_percent_is_refused(void **state)
 {
     (void)state;
     expect_problem("risk: {target: 100%}", ERR_CONFIG_RANGE,
                    "t.yaml:1:16: risk.target: expected 0.1% to 99%, found \"100%\"");
 }
 
-static void the_place_of_an_option_can_be_named(void **state)
+static void the_place_of_an_option_is_reported(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c = parse("risk:\n  stop: 3%\n");
@@ -412,7 +412,7 @@ static void the_place_of_an_option_can_be_named(void **state)
     assert_string_equal(place.data, "t.yaml:2:9: risk.stoprisk.target");
 }
 
-static void a_recorded_market_has_a_file_a_symbol(void **state)
+static void a_csv_market_needs_a_file_for_each_symbol(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c = parse("market:\n"
@@ -438,7 +438,7 @@ static void a_recorded_market_has_a_file_a_symbol(void **state)
                        "characters");
     }
     expect_problem("market: {files: [A-B=1, a-b=2]}", ERR_CONFIG_DUPLICATE,
-                   "t.yaml:1:25: market.files: A-B has a file already");
+                   "t.yaml:1:25: market.files: A-B already has a file");
     expect_problem("market: {source: csv, symbols: [A-B, C-D], files: [A-B=1]}", ERR_CONFIG_MISSING,
                    "t.yaml:1:51: market.files: expected C-D=path");
     AUTO_BUF struct buf text = BUF_INIT(1000);
@@ -447,7 +447,7 @@ static void a_recorded_market_has_a_file_a_symbol(void **state)
     assert_int_equal(config_parse(buf_str(&text), "t.yaml", &none, NULL, NULL), -ERR_CONFIG_TYPE);
 }
 
-static void broken_yaml_keeps_its_place(void **state)
+static void broken_yaml_is_reported_with_its_place(void **state)
 {
     (void)state;
     struct config_problems problems;
@@ -466,7 +466,7 @@ static void broken_yaml_keeps_its_place(void **state)
     assert_null(c);
 }
 
-static void all_problems_are_told(void **state)
+static void all_problems_are_reported(void **state)
 {
     (void)state;
     struct config_problems problems;
@@ -491,7 +491,7 @@ static void all_problems_are_told(void **state)
 
 /* ------------------------------------------------------------------ environment, credentials */
 
-static void variables_are_put_in(void **state)
+static void variables_are_expanded(void **state)
 {
     (void)state;
     (void)setenv("NIGHTDESK_TEST_VALUE", "opus", 1);
@@ -504,7 +504,7 @@ static void variables_are_put_in(void **state)
               "  dir: \"$${x} $HOME\"\n");
     assert_string_equal(c->claude_model, "claude-opus-9");
     assert_int_equal(c->claude_max_tokens, 512);
-    assert_string_equal(c->state_dir, "${x} $HOME"); /* only ${…} is a variable */
+    assert_string_equal(c->state_dir, "${x} $HOME"); /* only ${…} is replaced */
 
     expect_problem("claude:\n  model: a${NIGHTDESK_TEST_NONE}\n", ERR_CONFIG_ENV,
                    "t.yaml:2:10: claude.model: $NIGHTDESK_TEST_NONE is not set and has no default");
@@ -514,12 +514,12 @@ static void variables_are_put_in(void **state)
                    "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
     expect_problem("claude: {model: \"${}\"}", ERR_CONFIG_ENV,
                    "t.yaml:1:17: claude.model: expected ${NAME} or ${NAME:-text}");
-    /* what came out of the environment is in no message */
+    /* no message shows a value from the environment */
     expect_problem("claude: {max_tokens: \"${NIGHTDESK_TEST_VALUE}\"}", ERR_CONFIG_TYPE,
                    "t.yaml:1:22: claude.max_tokens: expected a whole number");
     (void)setenv("NIGHTDESK_TEST_VALUE", "${HOME}", 1);
     AUTO_CONFIG struct config *once = parse("claude: {model: \"${NIGHTDESK_TEST_VALUE}\"}");
-    assert_string_equal(once->claude_model, "${HOME}"); /* is not expanded again */
+    assert_string_equal(once->claude_model, "${HOME}"); /* not expanded again */
 }
 
 static void the_well_known_variables_work_without_a_file(void **state)
@@ -533,7 +533,7 @@ static void the_well_known_variables_work_without_a_file(void **state)
     assert_string_equal(c->telegram_bot_token, "12345:from-environment");
     assert_string_equal(c->claude_api_url, "http://127.0.0.1:1");
     assert_int_equal(c->telegram_chat_id, 777);
-    assert_int_equal(c->user_count, 0); /* the chat gives nobody a right */
+    assert_int_equal(c->user_count, 0); /* a chat id grants no permission */
     char line[] = "token 12345:from-environment.";
     log_redact(line);
     assert_null(strstr(line, "from-environment"));
@@ -572,7 +572,7 @@ static void remove_folder(const struct folder *f, const char *name)
     assert_int_equal(rmdir(f->path), 0);
 }
 
-static void credentials_count_most_and_are_not_shown(void **state)
+static void credentials_take_precedence_and_are_not_shown(void **state)
 {
     (void)state;
     struct folder f = make_folder();
@@ -598,7 +598,7 @@ static void credentials_count_most_and_are_not_shown(void **state)
     remove_folder(&f, "claude.api_key");
 }
 
-static void a_secret_of_the_wrong_form_is_not_repeated(void **state)
+static void a_malformed_secret_is_not_shown(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(2000);
@@ -630,7 +630,7 @@ static void the_given_file_is_read(void **state)
     remove_folder(&f, "n.yaml");
 }
 
-/* ------------------------------------------------------------------ what is made of the table */
+/* ------------------------------------------------------------------ generated from the table */
 
 static void same_values(const struct config *a, const struct config *b)
 {
@@ -638,7 +638,7 @@ static void same_values(const struct config *a, const struct config *b)
     AUTO_BUF struct buf y = BUF_INIT(100000);
     config_dump(a, &x);
     config_dump(b, &y);
-    /* The sources differ, so compare without the comments. */
+    /* The origins differ, so compare without the comments. */
     struct str left = buf_str(&x);
     struct str right = buf_str(&y);
     struct str l;
@@ -667,7 +667,7 @@ static void the_example_is_the_defaults(void **state)
     same_values(c, defaults);
 }
 
-static void the_dump_reads_back(void **state)
+static void the_dump_can_be_loaded_again(void **state)
 {
     (void)state;
     AUTO_CONFIG struct config *c = parse("telegram:\n"
@@ -682,7 +682,7 @@ static void the_dump_reads_back(void **state)
     config_dump(c, &dump);
     AUTO_CONFIG struct config *again = parse(dump.data);
     same_values(c, again);
-    assert_true(again->risk_stop_pct == c->risk_stop_pct); /* to the last bit */
+    assert_true(again->risk_stop_pct == c->risk_stop_pct); /* exactly */
     assert_int_equal(again->telegram_poll_timeout_us, 1500 * USEC_PER_MSEC);
     assert_string_equal(again->users[0].name, "a \"b\" #c");
     assert_int_equal(again->user_count, 2);
@@ -691,7 +691,7 @@ static void the_dump_reads_back(void **state)
     assert_string_equal(again->state_dir, "${x}");
 }
 
-static void every_prefix_ends_well(void **state)
+static void every_prefix_of_a_file_loads_or_is_refused(void **state)
 {
     (void)state;
     AUTO_BUF struct buf example = BUF_INIT(100000);
@@ -710,7 +710,7 @@ static void every_prefix_ends_well(void **state)
     }
 }
 
-static void the_schema_is_json_and_knows_every_option(void **state)
+static void the_schema_is_json_and_contains_every_option(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(200000);
@@ -731,7 +731,7 @@ static void the_schema_is_json_and_knows_every_option(void **state)
     assert_non_null(json_at(schema, "/properties/api/properties/local_users/items/properties/uid"));
     assert_non_null(
         json_at(schema, "/properties/services/additionalProperties/properties/command"));
-    /* Each option of the example stands in the schema: the two walk the same table. */
+    /* Each option of the example is in the schema: both are generated from the same table. */
     AUTO_BUF struct buf example = BUF_INIT(100000);
     AUTO_YAML struct yaml *doc = NULL;
     config_write_example(&example);
@@ -754,7 +754,7 @@ static void the_schema_is_json_and_knows_every_option(void **state)
     assert_true(seen > 35);
 }
 
-static void the_reference_names_every_option(void **state)
+static void the_reference_contains_every_option(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(200000);
@@ -771,17 +771,19 @@ static void the_reference_names_every_option(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup(fn, clean_environment)
 UNIT_GROUP(config, TEST(defaults_work_without_a_file), TEST(every_type_is_read),
-           TEST(an_empty_value_is_no_value), TEST(unknown_names_get_the_nearest_one),
-           TEST(wrong_types_say_what_was_expected),
-           TEST(urls_without_sense_or_with_a_password_are_refused), TEST(ranges_are_kept),
-           TEST(people_and_services_must_make_sense), TEST(local_users_must_make_sense),
-           TEST(a_heartbeat_goes_to_a_url_that_stays_secret), TEST(a_symbol_stands_once),
-           TEST(a_target_leaves_a_short_a_price), TEST(the_place_of_an_option_can_be_named),
-           TEST(a_recorded_market_has_a_file_a_symbol), TEST(broken_yaml_keeps_its_place),
-           TEST(all_problems_are_told), TEST(variables_are_put_in),
-           TEST(the_well_known_variables_work_without_a_file),
-           TEST(credentials_count_most_and_are_not_shown),
-           TEST(a_secret_of_the_wrong_form_is_not_repeated), TEST(the_given_file_is_read),
-           TEST(the_example_is_the_defaults), TEST(the_dump_reads_back),
-           TEST(every_prefix_ends_well), TEST(the_schema_is_json_and_knows_every_option),
-           TEST(the_reference_names_every_option))
+           TEST(an_empty_value_is_the_same_as_none), TEST(unknown_names_suggest_the_nearest_one),
+           TEST(a_wrong_type_reports_what_was_expected),
+           TEST(malformed_urls_and_urls_with_a_password_are_refused),
+           TEST(values_out_of_range_are_refused), TEST(inconsistent_users_and_services_are_refused),
+           TEST(inconsistent_local_users_are_refused),
+           TEST(the_heartbeat_url_is_checked_and_kept_secret), TEST(a_duplicate_symbol_is_refused),
+           TEST(a_target_of_100_percent_is_refused), TEST(the_place_of_an_option_is_reported),
+           TEST(a_csv_market_needs_a_file_for_each_symbol),
+           TEST(broken_yaml_is_reported_with_its_place), TEST(all_problems_are_reported),
+           TEST(variables_are_expanded), TEST(the_well_known_variables_work_without_a_file),
+           TEST(credentials_take_precedence_and_are_not_shown),
+           TEST(a_malformed_secret_is_not_shown), TEST(the_given_file_is_read),
+           TEST(the_example_is_the_defaults), TEST(the_dump_can_be_loaded_again),
+           TEST(every_prefix_of_a_file_loads_or_is_refused),
+           TEST(the_schema_is_json_and_contains_every_option),
+           TEST(the_reference_contains_every_option))
