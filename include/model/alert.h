@@ -1,5 +1,5 @@
 /*
- * alert.h: what wants a person's attention, whoever noticed it: the words of monitoring_alerts.
+ * alert.h: types, severities and statuses of alerts, as stored in the table monitoring_alerts.
  *
  * Thread: any (plain values).
  */
@@ -26,7 +26,7 @@ enum alert_status {
     ALERT_ACKNOWLEDGED,
     ALERT_FIXED,
     ALERT_WONTFIX,
-    ALERT_REJECTED /* an auditor finding of which no figure could be verified: never pushed */
+    ALERT_REJECTED /* an auditor finding without any verified figure: never sent */
 };
 
 const char *alert_type_name(enum alert_type t); /* "bug" … */

@@ -1,7 +1,7 @@
 /*
- * candle.h: one bar of a market, and the timeframes we build.
+ * candle.h: one bar of a market, and the timeframes that nightdesk builds.
  *
- * Units: open_us is the wall time of the bar's first moment (UTC, a multiple of the timeframe);
+ * Units: open_us is the wall time at which the bar starts (UTC, a multiple of the timeframe);
  * the bar covers [open_us, open_us + timeframe). Prices in quote currency, volume in base.
  * Invariants of a valid candle: low <= open, close <= high; low > 0; volume >= 0.
  * Thread: any (plain values).

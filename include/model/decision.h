@@ -1,6 +1,6 @@
 /*
- * decision.h: what the agents said of one closed candle and what came of it; enough to answer
- * "why" for good. Stored whole.
+ * decision.h: the votes of the agents on one closed candle and the outcome. It is stored whole, so
+ * that /why can explain it at any later time.
  *
  * Units: confidence, weight and score are 0..1 (score is signed: positive is long).
  * Thread: any (plain values).
@@ -21,9 +21,9 @@
 enum direction { DIRECTION_NONE, DIRECTION_LONG, DIRECTION_SHORT };
 enum regime { REGIME_NEUTRAL, REGIME_TRENDING, REGIME_CHOPPY };
 enum outcome {
-    OUTCOME_HOLD,   /* the score stayed under the threshold, or veto_text says why */
-    OUTCOME_VETOED, /* risk refused; veto_code says which rule */
-    OUTCOME_ORDER   /* an order intent was made: client_id */
+    OUTCOME_HOLD,   /* the score is below the threshold, or veto_text gives the reason */
+    OUTCOME_VETOED, /* risk refused; veto_code names the rule */
+    OUTCOME_ORDER   /* an order intent was created: client_id */
 };
 
 const char *direction_name(enum direction d); /* "none" "long" "short" */
@@ -37,14 +37,14 @@ struct reason {
     char indicator[16]; /* "rsi14" */
     double value;
     double threshold;
-    double points; /* what it added to the confidence */
+    double points; /* contribution to the confidence */
 };
 
 struct vote {
     char agent[16];
     enum direction direction;
     double confidence;
-    double weight; /* that the decision core gave it in this regime */
+    double weight; /* given by the decision core in this regime */
     int reason_count;
     struct reason reasons[REASONS_MAX];
 };
@@ -62,12 +62,12 @@ struct decision {
     enum direction direction;
     enum outcome outcome;
     char veto_code[32];      /* "RISK_…" or empty */
-    char veto_text[96];      /* with the figures: "3 of 3 positions open"; also of a hold */
-    struct dec veto_max_qty; /* largest size that would pass; zero when none */
-    struct dec qty;          /* of the order that was wanted; zero when none was */
+    char veto_text[96];      /* with figures: "3 of 3 positions open"; also set for a hold */
+    struct dec veto_max_qty; /* largest allowed size; zero if none */
+    struct dec qty;          /* of the wanted order; zero if none */
     struct dec stop;
     struct dec target;
     int rule_count;
     int64_t rule_ids[DECISION_RULES_MAX]; /* trading rules that matched, active and testing */
-    char client_id[CLIENT_ID_SIZE];       /* of the order that came of it */
+    char client_id[CLIENT_ID_SIZE];       /* of the resulting order */
 };

@@ -1,8 +1,8 @@
 /*
- * event.h: what the engine tells everybody, 64 bytes each, over base/bus.h.
+ * event.h: the events that the engine publishes, 64 bytes each, through base/bus.h.
  *
- * Events announce; the databases and the snapshot tell. A reader that missed some resynchronises
- * from there. Layout is fixed: the topic comes first, as bus.h wants.
+ * Events are notifications; the facts are in the databases and the snapshot. A reader that missed
+ * events resynchronises from those. The layout is fixed: the topic is first, as bus.h requires.
  * Thread: any (plain values).
  */
 #pragma once
@@ -20,15 +20,15 @@ enum topic {
     TOPIC_DECISION = 1 << 3, /* a decision was stored */
     TOPIC_STATE = 1 << 4,    /* trading state changed: pause, halt, breaker */
     TOPIC_REPLY = 1 << 5,    /* the answer to a request from ops */
-    TOPIC_FAULT = 1 << 6,    /* an error the engine met: err_id and a number */
+    TOPIC_FAULT = 1 << 6,    /* an error in the engine: code is its err id */
     TOPIC_ALL = (1 << 7) - 1
 };
 
 struct event {
     uint32_t topic;
-    uint32_t code; /* order_state, side, trading_state, or err id, by topic */
+    uint32_t code; /* order_state, side, trading_state or err id, depending on the topic */
     int64_t at_us; /* market time */
-    int64_t id;    /* request id, decision id, trade id, by topic */
+    int64_t id;    /* request id, decision id or trade id, depending on the topic */
     struct symbol symbol;
     struct dec qty;   /* fill, order */
     struct dec price; /* fill: price; trade: exit price */

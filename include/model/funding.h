@@ -1,8 +1,9 @@
 /*
  * funding.h: a payment between longs and shorts, as the venue booked it.
  *
- * id > 0 rises with each payment of a venue; a payment seen twice counts once. Positive is paid by
- * the account, negative received. at_us is market time. Thread: any (plain values).
+ * id is > 0 and increases with each payment of a venue; a payment reported twice is booked once.
+ * payment is positive if the account pays, negative if it receives. at_us is market time.
+ * Thread: any (plain values).
  */
 #pragma once
 

@@ -1,5 +1,5 @@
 /*
- * position.h: what we hold, and a closed trade.
+ * position.h: an open position, and a closed trade.
  *
  * Thread: any (plain values).
  */
@@ -19,7 +19,7 @@ struct position {
     struct dec stop;
     struct dec target;
     struct dec mark_price;
-    struct dec unrealised; /* at mark, fees not counted */
+    struct dec unrealised; /* at mark_price, without fees */
     struct dec fees;       /* paid so far */
     int64_t opened_us;     /* market time */
     int64_t decision_id;

@@ -1,5 +1,5 @@
 /*
- * risk_rule.h: the names of the risk manager's rules, for whoever refuses and whoever shows.
+ * risk_rule.h: the names of the risk manager's rules, for risk checks and for displays.
  *
  *     const struct risk_rule_info *info = risk_rule(RISK_RULE_LEVERAGE);   // info->code
  *     for (int i = 0; (info = risk_rule(i)) != NULL; i++) show(info);
@@ -9,7 +9,8 @@
  */
 #pragma once
 
-/* What is done about a position so near to liquidation, per cent of its price (risk/risk.h). */
+/* Distance to liquidation, in per cent of the price, at which a position causes an alert, is halved
+ * or is closed (risk/risk.h). */
 #define RISK_WARN_PCT  10.0
 #define RISK_HALVE_PCT 5.0
 #define RISK_CLOSE_PCT 3.0
@@ -23,9 +24,9 @@ enum risk_rule_id {
 
 struct risk_rule_info {
     const char *code;   /* "RISK_LEVERAGE" */
-    const char *option; /* "risk.max_leverage"; "" when nothing can be turned */
+    const char *option; /* "risk.max_leverage"; "" if no option controls the rule */
     const char *help;   /* one sentence */
 };
 
-/* In the order of checking, from 0; NULL after the last. */
+/* Rules in the order in which they are checked, from 0; NULL after the last. */
 const struct risk_rule_info *risk_rule(int index);

@@ -1,19 +1,20 @@
 /*
- * rule.h: a trading rule: when an entry should be avoided or favoured, and how it did.
+ * rule.h: a trading rule: when an entry should be avoided or favoured, and how well it predicted.
  *
  *     struct rule rule;
  *     rc = rule_read(str_c("avoid\nrsi14 > 80 and side == long\nno chasing"), &rule, &program,
  * err); rule_write(&rule, request.text);
  *
- * Effects, of rules that are active, on an entry that the agents want: `avoid` refuses it with
- * RISK_TRADING_RULE; `favour` adds RULE_FAVOUR_BONUS to |score|, all of them together at most
- * RULE_FAVOUR_MAX, and |score| stays at or under 1: so the entry is larger, within the limits of
- * risk. Rules that are testing change nothing.
- * Counting, of both: a match opens a shadow with the entry's price, stop and target, which is
- * followed bar by bar until one of the two is touched (the stop, when one bar touches both).
- * `favour` succeeded when the target came first, `avoid` when the stop did. A rule has at most one
- * shadow a symbol and side at a time: matches meanwhile are the same case.
- * `retired` is final: the rule stays in the table with its counts, the engine forgets it.
+ * Effect of an active rule on an entry that the agents want: `avoid` refuses it with
+ * RISK_TRADING_RULE; `favour` adds RULE_FAVOUR_BONUS to |score|, at most RULE_FAVOUR_MAX for all
+ * rules together and never above |score| 1, which makes the entry larger within the limits of risk.
+ * A testing rule has no effect.
+ * Counts of active and testing rules: a match opens a shadow (a hypothetical trade) with the
+ * entry's price, stop and target. It is followed bar by bar until the price reaches one of the
+ * two (the stop, if one bar reaches both). `favour` succeeds if the target is reached first,
+ * `avoid` if the stop is. A rule has at most one shadow for each symbol and side; further
+ * matches meanwhile count as the same case. `retired` is final: the rule stays in the database
+ * with its counts, but not in the engine.
  * Thread: any (plain values).
  */
 #pragma once
@@ -29,7 +30,7 @@
 #include <stdint.h>
 
 #define RULES_MAX         32 /* testing or active */
-#define SHADOWS_MAX       64 /* of all rules; the oldest gives way, and counts as neither */
+#define SHADOWS_MAX       64 /* of all rules; beyond that the oldest is dropped and not counted */
 #define RULE_HELP_SIZE    160
 
 #define RULE_FAVOUR_BONUS 0.1
@@ -48,7 +49,7 @@ struct rule {
     enum rule_status status;
     enum rule_effect effect;
     char condition[CONDITION_TEXT_SIZE]; /* in normal form */
-    char help[RULE_HELP_SIZE];           /* for people: why */
+    char help[RULE_HELP_SIZE];           /* the reason, for people */
     int64_t success_count;
     int64_t failure_count;
     int64_t created_us; /* market time, like updated_us */
@@ -56,9 +57,9 @@ struct rule {
     int64_t updated_us; /* of the status */
 };
 
-/* An entry that a rule spoke of. */
+/* A hypothetical trade from an entry that matched a rule. */
 struct rule_shadow {
-    int64_t id; /* rising: the smallest is the oldest */
+    int64_t id; /* increasing: the smallest is the oldest */
     int64_t rule_id;
     int64_t decision_id;
     struct symbol symbol;
@@ -69,18 +70,18 @@ struct rule_shadow {
     int64_t at_us; /* market time */
 };
 
-/* All that the engine keeps of rules: those that live, and their shadows. */
+/* The rules in the engine (testing or active) and their shadows. */
 struct rule_book {
     int rule_count;
     struct rule rules[RULES_MAX];
     int shadow_count;
     struct rule_shadow shadows[SHADOWS_MAX];
-    int64_t last_rule_id;   /* of those that ever were */
-    int64_t last_shadow_id; /* of those that live */
+    int64_t last_rule_id;   /* the largest id ever used, including retired rules */
+    int64_t last_shadow_id; /* of the open shadows */
 };
 
-/* The text of REQUEST_RULE_ADD: effect, condition and help, a line each. read checks all three
- * (ERR_RULE_TEXT, ERR_RULE_CONDITION), puts the condition into normal form and the program into
- * *ret_program; the rest of *ret is zero. */
+/* The text of REQUEST_RULE_ADD: effect, condition and help, one line each. rule_read checks all
+ * three (ERR_RULE_TEXT, ERR_RULE_CONDITION), stores the condition in normal form and its program in
+ * *ret_program; the other fields of *ret are zero. */
 int rule_read(struct str text, struct rule *ret, struct condition *ret_program, struct err *err);
 void rule_write(const struct rule *rule, char dst[REQUEST_TEXT_SIZE]);

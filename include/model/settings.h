@@ -1,8 +1,9 @@
 /*
- * settings.h: what the engine may be told, as one plain value, mailed from ops between two steps.
+ * settings.h: the settings of the engine as one plain value, given to it at start.
  *
  * Built by config/ from the options table; ranges are checked there and asserted here.
- * Percentages are per cent (2.0 is 2 %). Thread: any (plain values).
+ * Percentages are per cent (2.0 is 2 %).
+ * Thread: any (plain values).
  */
 #pragma once
 
@@ -14,12 +15,12 @@
 
 enum { TIERS = 3 };
 
-/* Where candles come from. */
+/* The source of candles. */
 enum market_source { MARKET_SIMULATED, MARKET_CSV };
 
 #define MARKET_PATH_MAX 255
 
-/* A candle file and whose it is. */
+/* A candle file and its symbol. */
 struct market_file {
     struct symbol symbol;
     char path[MARKET_PATH_MAX + 1];
@@ -38,15 +39,15 @@ struct settings {
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
     enum market_source market_source;
-    int market_file_count; /* of MARKET_CSV: one of each symbol */
+    int market_file_count; /* of MARKET_CSV: one for each symbol */
     struct market_file market_files[SYMBOLS_MAX];
-    uint64_t seed;        /* of the simulated market; 0 takes one from the clock */
+    uint64_t seed;        /* of the simulated market; 0 derives one from the clock */
     int64_t market_speed; /* market seconds a real second; 1 is real time */
     /* decisions */
-    double threshold;                /* |score| from which an entry is wanted */
-    char model[MARKET_PATH_MAX + 1]; /* of the predict agent: a path; empty: none */
+    double threshold;                /* |score| from which the agents want an entry */
+    char model[MARKET_PATH_MAX + 1]; /* path of the predict agent's model; empty: none */
     /* risk */
-    double risk_per_trade_pct; /* of equity lost when the stop is hit */
+    double risk_per_trade_pct; /* of equity, lost if the stop is hit */
     double max_position_pct;   /* notional of one position, of equity */
     int64_t max_positions;
     double stop_pct;
@@ -56,22 +57,22 @@ struct settings {
     int64_t max_consecutive_losses; /* in one market day: trips the breaker until next day */
     int64_t cooldown_us;            /* after a trade in the same symbol, market time */
     double max_exposure_pct;        /* notional of all positions, of equity */
-    double max_leverage;            /* the same as a multiple; also what margin is computed by */
+    double max_leverage;            /* the same as a multiple; also used to compute margin */
     double max_correlation;         /* 0..1, of hourly returns, with any open position */
-    double maintenance_margin_pct;  /* of the notional: below it the venue liquidates */
+    double maintenance_margin_pct;  /* of the notional; below it the venue liquidates */
     double min_liquidation_distance_pct;
     int64_t max_orders_per_minute;
-    struct tier tiers[TIERS]; /* a symbol that no tier lists belongs to the last */
+    struct tier tiers[TIERS]; /* a symbol that no tier lists belongs to the last tier */
     /* paper venue */
     struct dec initial_cash;
-    double spread_bps;       /* full spread, 1/100 of a per cent */
-    double fee_bps;          /* of what takes from the book */
-    double maker_fee_bps;    /* of what rests in it: targets */
-    struct dec depth;        /* quote currency a level of the book, on each side; 0: endless */
-    double level_bps;        /* distance of two levels */
-    int64_t latency_us;      /* of an order on its way, market time */
+    double spread_bps;       /* full spread between bid and ask */
+    double fee_bps;          /* of fills that take from the book */
+    double maker_fee_bps;    /* of fills that rested in the book: targets */
+    struct dec depth;        /* quote currency at each level of the book, each side; 0: unlimited */
+    double level_bps;        /* distance between two levels */
+    int64_t latency_us;      /* of an order on its way to the venue, market time */
     double reject_pct;       /* of the entries, at random */
     struct dec min_notional; /* smaller entries are rejected */
     int64_t tick_digits;     /* significant digits of a price */
-    double funding_bps;      /* that longs pay to shorts every eight hours; may be negative */
+    double funding_bps;      /* paid by longs to shorts every eight hours; may be negative */
 };

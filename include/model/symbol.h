@@ -1,10 +1,10 @@
 /*
- * symbol.h: the name of what is traded, as a fixed-size value ("BTC-USD").
+ * symbol.h: the name of a traded instrument ("BTC-USD"), as a fixed-size value.
  *
  *     struct symbol s;
  *     if (!symbol_parse(str_c("btc-usd"), &s)) refuse();
  *
- * Invariants: upper case [A-Z0-9-], 1..15 bytes, zero-padded, so symbols compare with memcmp.
+ * Invariants: [A-Z0-9-], 1..15 bytes, zero-padded, so symbols can be compared with memcmp.
  * Thread: any.
  */
 #pragma once
@@ -14,12 +14,12 @@
 #include <stdbool.h>
 
 #define SYMBOL_SIZE 16
-#define SYMBOLS_MAX 8 /* how many one engine trades */
+#define SYMBOLS_MAX 8 /* maximum for one engine */
 
 struct symbol {
     char name[SYMBOL_SIZE];
 };
 
-/* Folds to upper case; false on anything else than the alphabet above. */
+/* Converts to upper case; false if a character is outside the alphabet above. */
 bool symbol_parse(struct str text, struct symbol *ret);
 bool symbol_equal(struct symbol a, struct symbol b);

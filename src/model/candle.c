@@ -37,8 +37,8 @@ bool timeframe_parse(struct str s, enum timeframe *ret)
 
 bool candle_is_valid(const struct candle *c)
 {
-    /* DEC_INVALID is the smallest integer, so `low > 0` and the comparisons with low refuse it in
-     * every price, and `volume >= 0` in the volume. */
+    /* DEC_INVALID is the smallest integer, so `low > 0` and the comparisons with low reject it in
+     * every price, and `volume >= 0` rejects it in the volume. */
     return c->open_us >= 0 && c->low.e8 > 0 && c->open.e8 >= c->low.e8 &&
            c->close.e8 >= c->low.e8 && c->high.e8 >= c->open.e8 && c->high.e8 >= c->close.e8 &&
            c->volume.e8 >= 0;

@@ -9,27 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NEAR_ENOUGH 2  /* edits; for "did you mean" */
-#define SHOWN_MAX   24 /* bytes of what was found, in an error */
+#define EDITS_MAX 2  /* maximum edit distance for "did you mean" */
+#define SHOWN_MAX 24 /* maximum bytes of the quoted text in an error */
 
-/* ---------------------------------------------------------------- the words */
+/* ---------------------------------------------------------------- vocabulary */
 
 static const char *const regime_words[] = {"neutral", "trending", "choppy", NULL};
 static const char *const side_words[] = {"long", "short", NULL};
 static const char *const weekday_words[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun", NULL};
 
 _Static_assert((int)REGIME_NEUTRAL == 0 && (int)REGIME_TRENDING == 1 && (int)REGIME_CHOPPY == 2,
-               "regime_words stand in the order of the enum");
-_Static_assert((int)SIDE_LONG == 0 && (int)SIDE_SHORT == 1, "and so do side_words");
+               "regime_words are in the order of the enum");
+_Static_assert((int)SIDE_LONG == 0 && (int)SIDE_SHORT == 1,
+               "side_words are in the order of the enum");
 
 struct variable {
     const char *name;
     bool framed;
     int slot; /* enum condition_framed or condition_plain */
     bool symbol;
-    bool round;               /* between may go round its end */
+    bool wraps;               /* between may wrap around: hour, weekday */
     const char *const *words; /* NULL: a number */
-    double low;               /* what a number can be */
+    double low;               /* range of a number */
     double high;
 };
 
@@ -67,24 +68,24 @@ _Static_assert(COUNT_OF(variables) == CONDITION_FRAMED_COUNT + (size_t)CONDITION
 static const struct condition_word words[] = {
     {"rsi14", "relative strength, 0 to 100"},
     {"macd macd_signal macd_hist", "MACD 12, 26, 9"},
-    {"bb_upper bb_middle bb_lower", "Bollinger's bands, 20 bars, 2 deviations"},
-    {"bb_width", "upper minus lower band, % of the middle"},
+    {"bb_upper bb_middle bb_lower", "Bollinger Bands, 20 bars, 2 deviations"},
+    {"bb_width", "upper minus lower band, % of the middle band"},
     {"atr14", "average true range"},
-    {"@5m @15m @1h", "behind any of the above: of these bars, as in rsi14@1h"},
-    {"price", "newest close"},
-    {"change_24h", "% in a day"},
+    {"@5m @15m @1h", "after any of the above: its timeframe, as in rsi14@1h"},
+    {"price", "latest close"},
+    {"change_24h", "% in 24 hours"},
     {"regime", "trending, choppy or neutral"},
-    {"side", "long or short: of the entry that is wanted"},
-    {"symbol", "as in symbol == BTC-USD"},
+    {"side", "long or short, of the wanted entry"},
+    {"symbol", "for example symbol == BTC-USD"},
     {"tier", "1 to 3"},
     {"hour", "0 to 23, UTC"},
     {"weekday", "mon tue wed thu fri sat sun"},
-    {"score", "of the agents, -1 to 1, positive is long"},
-    {"confidence", "0 to 1, what the size goes by"},
+    {"score", "score of the agents, -1 to 1, positive is long"},
+    {"confidence", "0 to 1, determines the size"},
     {"drawdown", "% from the peak of equity"},
-    {"daily_loss", "% since the day began, above 0 is a loss"},
+    {"daily_loss", "% since the start of the market day, above 0 is a loss"},
     {"losses_in_a_row", "in this market day"},
-    {"positions", "how many are open"},
+    {"positions", "number of open positions"},
     {NULL, NULL},
 };
 
@@ -95,10 +96,10 @@ const struct condition_word *condition_words(void)
 
 static const char *const compare_signs[] = {"<", "<=", ">", ">=", "==", "!="};
 enum { LESS, LESS_EQUAL, MORE, MORE_EQUAL, EQUAL, NOT_EQUAL };
-/* a < b is b > a. */
-static const uint8_t turned[] = {MORE, MORE_EQUAL, LESS, LESS_EQUAL, EQUAL, NOT_EQUAL};
+/* The sign for swapped operands: a < b is b > a. */
+static const uint8_t mirrored[] = {MORE, MORE_EQUAL, LESS, LESS_EQUAL, EQUAL, NOT_EQUAL};
 
-/* Text into an array of a fixed size: a step of the engine compiles too, and allocates nothing. */
+/* Text in an array of fixed size: the engine also compiles in a step, which must not allocate. */
 struct out {
     char *text;
     size_t size;
@@ -106,15 +107,14 @@ struct out {
     bool full;
 };
 
-__attribute__((format(printf, 2, 3))) static void write_text(struct out *out, const char *format,
-                                                             ...)
+__attribute__((format(printf, 2, 3))) static void append(struct out *out, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     int size = vsnprintf(out->text + out->len, out->size - out->len, format, args);
     va_end(args);
     if (size < 0 || (size_t)size >= out->size - out->len) {
-        out->full = true; /* what fits stays */
+        out->full = true; /* the part that fits is kept */
         out->len = out->size - 1;
     } else {
         out->len += (size_t)size;
@@ -135,7 +135,7 @@ struct token {
 
 struct reader {
     struct str all;
-    size_t at; /* behind `next` */
+    size_t at; /* position after `next` */
     struct token next;
     int depth;
     struct condition *out;
@@ -151,7 +151,7 @@ static int column_of(const struct reader *r, size_t at)
     return column;
 }
 
-/* What a condition should have had at this token. */
+/* Reports an error at this token; the text says what is wrong or was expected. */
 __attribute__((format(printf, 3, 4))) static int
 refuse(const struct reader *r, const struct token *t, const char *format, ...)
 {
@@ -161,7 +161,8 @@ refuse(const struct reader *r, const struct token *t, const char *format, ...)
     (void)vsnprintf(what, sizeof(what), format, args);
     va_end(args);
     if (t->kind == TOKEN_END) {
-        return err_set(r->err, ERR_RULE_CONDITION, "column %d: it ends, but %s", t->column, what);
+        return err_set(r->err, ERR_RULE_CONDITION, "column %d: the text ends, but %s", t->column,
+                       what);
     }
     struct str shown = t->text;
     while (shown.len > SHOWN_MAX || (shown.len > 0 && !str_is_utf8(shown))) {
@@ -182,7 +183,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Words, numbers and symbols share their letters: 1e-5 and BTC-USD are one token each. */
+/* Words, numbers and symbols use the same characters: 1e-5 and BTC-USD are one token each. */
 static size_t word_size(struct str rest)
 {
     size_t size = 1;
@@ -210,19 +211,19 @@ static int read_compare(struct reader *r, struct str rest, struct token *t)
     t->text = str_n(rest.ptr, rest.len > 1 && (rest.ptr[1] == '&' || rest.ptr[1] == '|') ? 2 : 1);
     switch (rest.ptr[0]) {
     case '=':
-        return refuse(r, t, "equal is written ==");
+        return refuse(r, t, "equality is written ==");
     case '!':
-        return refuse(r, t, "not equal is written != and a negation is written not");
+        return refuse(r, t, "inequality is written != and negation is written not");
     case '&':
-        return refuse(r, t, "both is written and");
+        return refuse(r, t, "the operator is written and");
     case '|':
-        return refuse(r, t, "either is written or");
+        return refuse(r, t, "the operator is written or");
     default:
         break;
     }
     size_t size = str_utf8_size(rest);
     t->text = str_n(rest.ptr, size > 0 ? size : 1);
-    return refuse(r, t, "no word of a condition begins with it");
+    return refuse(r, t, "a condition cannot contain it");
 }
 
 static int advance(struct reader *r)
@@ -257,7 +258,7 @@ static bool next_is(const struct reader *r, const char *word)
     return r->next.kind == TOKEN_WORD && str_equal_nocase(r->next.text, word);
 }
 
-/* The nearest of some names, for "did you mean"; NULL when none is near. */
+/* The nearest name, for "did you mean"; NULL if none is near enough. */
 struct nearest {
     struct str word;
     const char *name;
@@ -280,7 +281,7 @@ static int read_any(struct reader *r);
 static int emit(struct reader *r, const struct token *at, struct condition_op op)
 {
     if (r->out->count == CONDITION_OPS_MAX) {
-        return refuse(r, at, "a condition has at most %d parts; make two rules of it",
+        return refuse(r, at, "a condition has at most %d parts; split it into two rules",
                       CONDITION_OPS_MAX);
     }
     r->out->ops[r->out->count++] = op;
@@ -289,7 +290,7 @@ static int emit(struct reader *r, const struct token *at, struct condition_op op
 
 static int unknown_variable(struct reader *r, const struct token *t, struct str name)
 {
-    struct nearest n = {.word = name, .distance = NEAR_ENOUGH + 1};
+    struct nearest n = {.word = name, .distance = EDITS_MAX + 1};
     for (size_t i = 0; i < COUNT_OF(variables); i++) {
         consider(&n, variables[i].name);
     }
@@ -316,11 +317,11 @@ static int find_variable(struct reader *r, const struct token *t, uint8_t *ret_i
         if (!has_frame) {
             return 0;
         }
-        struct token behind = *t;
-        behind.text = frame.len > 0 ? frame : t->text;
-        behind.column += (int)name.len + 1;
+        struct token suffix = *t;
+        suffix.text = frame.len > 0 ? frame : t->text;
+        suffix.column += (int)name.len + 1;
         if (!variables[i].framed) {
-            return refuse(r, &behind, "%s is the same in every timeframe: leave @ away",
+            return refuse(r, &suffix, "%s has no timeframe: remove the @ and what follows",
                           variables[i].name);
         }
         for (int tf = TF_5M; tf < TF_COUNT; tf++) {
@@ -329,14 +330,14 @@ static int find_variable(struct reader *r, const struct token *t, uint8_t *ret_i
                 return 0;
             }
         }
-        return refuse(r, &behind, "the timeframes are 5m, 15m and 1h");
+        return refuse(r, &suffix, "the timeframes are 5m, 15m and 1h");
     }
     return unknown_variable(r, t, name);
 }
 
 static int read_word(struct reader *r, const struct variable *v, const struct token *t, double *ret)
 {
-    struct nearest n = {.word = t->text, .distance = NEAR_ENOUGH + 1};
+    struct nearest n = {.word = t->text, .distance = EDITS_MAX + 1};
     char list[64];
     struct out all = {.text = list, .size = sizeof(list)};
     for (int i = 0; v->words[i] != NULL; i++) {
@@ -345,7 +346,7 @@ static int read_word(struct reader *r, const struct variable *v, const struct to
             return 0;
         }
         consider(&n, v->words[i]);
-        write_text(&all, "%s%s", i == 0 ? "" : ", ", v->words[i]);
+        append(&all, "%s%s", i == 0 ? "" : ", ", v->words[i]);
     }
     if (t->kind == TOKEN_WORD && n.name != NULL) {
         return refuse(r, t, "%s is one of %s; did you mean %s?", v->name, list, n.name);
@@ -353,7 +354,7 @@ static int read_word(struct reader *r, const struct variable *v, const struct to
     return refuse(r, t, "%s is one of %s", v->name, list);
 }
 
-/* What a variable is compared with, when that is no variable: its number, its word, or a symbol. */
+/* Reads the constant that a variable is compared with: a number, one of its words, or a symbol. */
 static int read_constant(struct reader *r, const struct variable *v, const struct token *t,
                          struct condition_op *op, double *ret)
 {
@@ -370,9 +371,9 @@ static int read_constant(struct reader *r, const struct variable *v, const struc
         return refuse(r, t, "a number was expected");
     }
     if (t->number < v->low || t->number > v->high) {
-        /* It would always hold, or never: a slip, such as 60 for .6. */
+        /* The comparison would always or never be true: a mistake, such as 60 for .6. */
         return isinf(v->high) ? refuse(r, t, "%s is at least %g", v->name, v->low)
-                              : refuse(r, t, "%s lies in %g to %g", v->name, v->low, v->high);
+                              : refuse(r, t, "%s ranges from %g to %g", v->name, v->low, v->high);
     }
     *ret = t->number;
     return 0;
@@ -396,7 +397,7 @@ static int read_between(struct reader *r, struct condition_op op)
     const struct variable *v = &variables[op.left];
     op.kind = CONDITION_BETWEEN;
     struct token between = r->next;
-    int rc = v->symbol || (v->words != NULL && !v->round)
+    int rc = v->symbol || (v->words != NULL && !v->wraps)
                  ? refuse(r, &between, "%s has no order; compare it with == or !=", v->name)
                  : advance(r);
     if (rc == 0) {
@@ -406,7 +407,7 @@ static int read_between(struct reader *r, struct condition_op op)
         rc = advance(r);
     }
     if (rc == 0 && !next_is(r, "and")) {
-        rc = refuse(r, &r->next, "between needs two ends: between 20 and 30");
+        rc = refuse(r, &r->next, "between needs two bounds: between 20 and 30");
     }
     if (rc == 0) {
         rc = advance(r);
@@ -414,8 +415,8 @@ static int read_between(struct reader *r, struct condition_op op)
     if (rc == 0) {
         rc = read_constant(r, v, &r->next, &op, &op.high);
     }
-    if (rc == 0 && op.low > op.high && !v->round) {
-        rc = refuse(r, &r->next, "the larger end comes second");
+    if (rc == 0 && op.low > op.high && !v->wraps) {
+        rc = refuse(r, &r->next, "the second bound must be the larger one");
     }
     if (rc == 0) {
         rc = emit(r, &between, op);
@@ -482,7 +483,7 @@ static int read_behind_variable(struct reader *r)
     return rc < 0 ? rc : advance(r);
 }
 
-/* 30 > rsi14 is rsi14 < 30; only numbers may stand first, a word could be a slip. */
+/* 30 > rsi14 is rsi14 < 30. Only a number may come first: a word could be a misspelt variable. */
 static int read_behind_number(struct reader *r)
 {
     struct token number = r->next;
@@ -494,12 +495,12 @@ static int read_behind_number(struct reader *r)
     if (sign.kind != TOKEN_COMPARE) {
         return refuse(r, &sign, "a comparison was expected: < <= > >= == or !=");
     }
-    struct condition_op op = {.size = 1, .compare = turned[sign.compare]};
+    struct condition_op op = {.size = 1, .compare = mirrored[sign.compare]};
     if ((rc = advance(r)) < 0) {
         return rc;
     }
     if (r->next.kind != TOKEN_WORD) {
-        return refuse(r, &r->next, "a variable was expected beside the number");
+        return refuse(r, &r->next, "a number can only be compared with a variable");
     }
     if ((rc = find_variable(r, &r->next, &op.left, &op.left_frame)) < 0) {
         return rc;
@@ -524,7 +525,7 @@ static int read_group(struct reader *r)
         rc = read_any(r);
     }
     if (rc == 0 && r->next.kind != TOKEN_CLOSE) {
-        rc = refuse(r, &r->next, "the parenthesis of column %d is not closed", open.column);
+        rc = refuse(r, &r->next, "the parenthesis at column %d is not closed", open.column);
     }
     return rc < 0 ? rc : advance(r);
 }
@@ -537,7 +538,8 @@ static int read_not(struct reader *r)
         return rc;
     }
     if (++r->depth > CONDITION_DEPTH_MAX) {
-        return refuse(r, &word, "at most %d stand within each other", CONDITION_DEPTH_MAX);
+        return refuse(r, &word, "parentheses and not can be nested at most %d deep",
+                      CONDITION_DEPTH_MAX);
     }
     if (next_is(r, "not")) {
         rc = read_not(r);
@@ -573,14 +575,15 @@ static int read_one(struct reader *r)
                       "a variable was expected, such as rsi14, price, regime, side or hour");
     }
     if (++r->depth > CONDITION_DEPTH_MAX) {
-        return refuse(r, &r->next, "at most %d stand within each other", CONDITION_DEPTH_MAX);
+        return refuse(r, &r->next, "parentheses and not can be nested at most %d deep",
+                      CONDITION_DEPTH_MAX);
     }
     int rc = read_group(r);
     r->depth--;
     return rc;
 }
 
-/* A row of one kind: a and b and c, or a or b or c. */
+/* A sequence with one operator: a and b and c, or a or b or c. */
 static int read_row(struct reader *r, const char *word, enum condition_kind kind,
                     int (*part)(struct reader *))
 {
@@ -623,63 +626,63 @@ static void print_number(struct out *out, double value)
     if (!str_to_double(str_c(text), &back) || memcmp(&back, &value, sizeof(back)) != 0) {
         (void)snprintf(text, sizeof(text), "%.17g", value);
     }
-    write_text(out, "%s", text);
+    append(out, "%s", text);
 }
 
 static void print_variable(struct out *out, uint8_t index, uint8_t frame)
 {
-    write_text(out, "%s", variables[index].name);
+    append(out, "%s", variables[index].name);
     if (frame > 0) {
-        write_text(out, "@%s", timeframe_name((enum timeframe)(frame - 1)));
+        append(out, "@%s", timeframe_name((enum timeframe)(frame - 1)));
     }
 }
 
 static void print_constant(struct out *out, const struct variable *v, double value)
 {
     if (v->words != NULL) {
-        write_text(out, "%s", v->words[(int)value]);
+        append(out, "%s", v->words[(int)value]);
     } else {
         print_number(out, value);
     }
 }
 
-/* The operation at `at` with what it works on; recursion ends at CONDITION_OPS_MAX operations. */
+/* Prints the operation at `at` with its operands; recurses at most CONDITION_OPS_MAX deep. */
 static void print_op(const struct condition *c, int at, int outer, struct out *out)
 {
     const struct condition_op *op = &c->ops[at];
     switch ((enum condition_kind)op->kind) {
     case CONDITION_COMPARE:
         print_variable(out, op->left, op->left_frame);
-        write_text(out, " %s ", compare_signs[op->compare]);
+        append(out, " %s ", compare_signs[op->compare]);
         print_constant(out, &variables[op->left], op->low);
         break;
     case CONDITION_VARIABLE:
         print_variable(out, op->left, op->left_frame);
-        write_text(out, " %s ", compare_signs[op->compare]);
+        append(out, " %s ", compare_signs[op->compare]);
         print_variable(out, op->right, op->right_frame);
         break;
     case CONDITION_IS_SYMBOL:
-        write_text(out, "symbol %s %s", compare_signs[op->compare], op->symbol.name);
+        append(out, "symbol %s %s", compare_signs[op->compare], op->symbol.name);
         break;
     case CONDITION_BETWEEN:
         print_variable(out, op->left, op->left_frame);
-        write_text(out, "%s", " between ");
+        append(out, "%s", " between ");
         print_constant(out, &variables[op->left], op->low);
-        write_text(out, "%s", " and ");
+        append(out, "%s", " and ");
         print_constant(out, &variables[op->left], op->high);
         break;
     case CONDITION_NOT:
-        write_text(out, "%s", "not ");
+        append(out, "%s", "not ");
         print_op(c, at - 1, BIND_NOT, out);
         break;
     case CONDITION_AND:
     case CONDITION_OR: {
         int bind = op->kind == CONDITION_AND ? BIND_AND : BIND_OR;
-        write_text(out, "%s", outer > bind ? "(" : "");
+        append(out, "%s", outer > bind ? "(" : "");
         print_op(c, at - 1 - c->ops[at - 1].size, bind, out);
-        write_text(out, "%s", bind == BIND_AND ? " and " : " or ");
+        append(out, "%s", bind == BIND_AND ? " and " : " or ");
         print_op(c, at - 1, bind, out);
-        write_text(out, "%s", outer > bind ? ")" : "");
+        append(out, "%s", outer > bind ? ")" : "");
         break;
     }
     }
@@ -696,7 +699,7 @@ const char *condition_print(const struct condition *condition, char dst[CONDITIO
 {
     ASSERT(condition->count > 0);
     bool fits = print_into(condition, dst);
-    ASSERT(fits); /* condition_compile saw to it */
+    ASSERT(fits); /* checked by condition_compile */
     return dst;
 }
 
@@ -704,7 +707,7 @@ int condition_compile(struct str text, struct condition *ret, struct err *err)
 {
     memset(ret, 0, sizeof(*ret));
     if (text.len >= CONDITION_TEXT_SIZE) {
-        return err_set(err, ERR_RULE_CONDITION, "column %d: it is longer than %d bytes",
+        return err_set(err, ERR_RULE_CONDITION, "column %d: the condition is longer than %d bytes",
                        CONDITION_TEXT_SIZE, CONDITION_TEXT_SIZE - 1);
     }
     struct reader r = {.all = text, .out = ret, .err = err};
@@ -713,11 +716,11 @@ int condition_compile(struct str text, struct condition *ret, struct err *err)
         rc = read_any(&r);
     }
     if (rc == 0 && r.next.kind != TOKEN_END) {
-        rc = refuse(&r, &r.next, "and, or, or the end was expected");
+        rc = refuse(&r, &r.next, "and, or, or the end of the text was expected");
     }
     char printed[CONDITION_TEXT_SIZE];
     if (rc == 0 && !print_into(ret, printed)) {
-        rc = err_set(err, ERR_RULE_CONDITION, "column %d: written out it is longer than %d bytes",
+        rc = err_set(err, ERR_RULE_CONDITION, "column %d: the normal form is longer than %d bytes",
                      r.next.column, CONDITION_TEXT_SIZE - 1);
     }
     return rc;
@@ -725,7 +728,7 @@ int condition_compile(struct str text, struct condition *ret, struct err *err)
 
 /* ---------------------------------------------------------------- evaluation */
 
-/* Kleene's three values, so that `and` is the smaller and `or` the larger. */
+/* Kleene's three-valued logic: `and` is the minimum, `or` the maximum. */
 enum truth { TRUTH_FALSE, TRUTH_UNKNOWN, TRUTH_TRUE };
 
 static double value_of(const struct condition_values *values, uint8_t index, uint8_t frame)
@@ -757,7 +760,7 @@ static uint8_t truth_of(bool unknown, bool yes)
     return unknown ? TRUTH_UNKNOWN : (uint8_t)(yes ? TRUTH_TRUE : TRUTH_FALSE);
 }
 
-static uint8_t look(const struct condition_op *op, const struct condition_values *values)
+static uint8_t evaluate(const struct condition_op *op, const struct condition_values *values)
 {
     if (op->kind == CONDITION_IS_SYMBOL) {
         return truth_of(false, symbol_equal(op->symbol, values->symbol) == (op->compare == EQUAL));
@@ -784,7 +787,7 @@ bool condition_holds(const struct condition *condition, const struct condition_v
         case CONDITION_VARIABLE:
         case CONDITION_IS_SYMBOL:
         case CONDITION_BETWEEN:
-            stack[++top] = look(op, values);
+            stack[++top] = evaluate(op, values);
             break;
         case CONDITION_NOT:
             stack[top] = (uint8_t)(TRUTH_TRUE - stack[top]);

@@ -14,7 +14,7 @@ NAMES_PRINT(rule_effect, enum rule_effect, effect_words)
 NAMES_PARSE(rule_effect, enum rule_effect, effect_words)
 
 _Static_assert(sizeof("favour\n") + CONDITION_TEXT_SIZE + RULE_HELP_SIZE <= REQUEST_TEXT_SIZE,
-               "a rule fits into a request");
+               "a rule fits in a request");
 
 static bool is_one_line(struct str text)
 {
@@ -47,10 +47,10 @@ int rule_read(struct str text, struct rule *ret, struct condition *ret_program, 
     (void)condition_print(ret_program, ret->condition);
     struct str help = str_trim(rest);
     if (help.len == 0) {
-        return err_set(err, ERR_RULE_TEXT, "the reason for people is missing");
+        return err_set(err, ERR_RULE_TEXT, "the reason is missing");
     }
     if (!is_one_line(help)) {
-        return err_set(err, ERR_RULE_TEXT, "the reason holds a line break or is not text");
+        return err_set(err, ERR_RULE_TEXT, "the reason contains a line break or is not text");
     }
     if (!str_copy(help, ret->help, sizeof(ret->help))) {
         return err_set(err, ERR_RULE_TEXT, "the reason is longer than %d bytes",

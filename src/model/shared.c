@@ -52,7 +52,7 @@ uint64_t shared_halt_generation(const struct shared *c)
 
 bool shared_is_halted(const struct shared *c)
 {
-    /* In this order: set never falls behind cleared. */
+    /* Cleared first: set is never smaller than cleared. */
     uint64_t cleared = atomic_load(&c->halt_cleared);
     return shared_halt_generation(c) != cleared;
 }
@@ -75,7 +75,8 @@ int64_t shared_silent_us(const struct shared *c, const struct snapshot *s, int64
         return 0;
     }
     int64_t beat_us = shared_beat_age_us(&c->engine_beat_mono_us, now_mono_us);
-    int64_t age_us = now_wall_us - s->published_wall_us; /* below zero: the clock was set back */
+    int64_t age_us =
+        now_wall_us - s->published_wall_us; /* negative if the wall clock was set back */
     int64_t silent_us = beat_us > age_us ? beat_us : age_us;
     return silent_us < 0 ? 0 : silent_us;
 }

@@ -535,7 +535,7 @@ static void rules_that_cannot_be_never_reach_the_engine(void **state)
         {"/rule_add avoid \"tier == 1 and rsi14 = 70\" \"why\"", "column 21: found =, but equal"},
         {"/rule_add perhaps \"tier == 1\" \"why\"", "perhaps is none of avoid|favour"},
         {"/rule_add avoid \"tier == 1\"", "COMMAND_ARG_MISSING"},
-        {"/rule_add avoid \"tier == 1\" \" \"", "the reason for people is missing"},
+        {"/rule_add avoid \"tier == 1\" \" \"", "the reason is missing"},
         {"/rule_add avoid \"tier == 1\n\" \"why\"", "it holds a line break"},
         {"/rule_add avoid tier == 1 why", "COMMAND_ARG_EXTRA"},
         {"/rule_activate 9", "RULE_UNKNOWN"},
@@ -569,7 +569,7 @@ static void rules_that_cannot_be_never_reach_the_engine(void **state)
     scene_send(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
     struct request r = scene_next_request(s);
     scene_answer(s, &r, ERR_RULE_DUPLICATE);
-    assert_has(rig_last(&s->rig), "the same trading rule lives already");
+    assert_has(rig_last(&s->rig), "an identical trading rule already exists");
 }
 
 /* ---- crashes ---- */

@@ -10,7 +10,7 @@
 
 #define FRAME(tf) (1 + (tf))
 
-/* A market: long wanted on a Sunday at 23 UTC, overbought in the hour, 15m not warm yet. */
+/* A long entry is wanted on a Sunday at 23 UTC; 1h is overbought, 15m still warms up. */
 static struct condition_values some_values(void)
 {
     struct condition_values v;
@@ -90,12 +90,12 @@ static void conditions_hold(void **state)
         "rsi14 between 55 and 60",
         "rsi14 between 50 and 55",
         "positions == 0 and losses_in_a_row >= 3 and drawdown < 5",
-        /* and binds closer than or, not closer than both */
+        /* not binds closer than and, and closer than or */
         "tier == 1 or tier == 2 and tier == 3",
         "not tier == 2 and tier == 1",
         "not (tier == 2 or tier == 3)",
         "not not tier == 1",
-        /* one side that is known is enough */
+        /* one known side can be enough */
         "rsi14@15m > 1 or tier == 1",
     };
     static const char *const no[] = {
@@ -109,7 +109,7 @@ static void conditions_hold(void **state)
         "(tier == 1 or tier == 2) and tier == 3",
         "rsi14 between 56 and 60",
         "not tier == 1",
-        /* what is not known holds neither way */
+        /* a comparison with an unknown value is not true, nor is its negation */
         "rsi14@15m > 1",
         "not rsi14@15m > 1",
         "rsi14@15m != 1",
@@ -133,7 +133,7 @@ static void conditions_hold(void **state)
     }
 }
 
-static void the_normal_form_is_the_same_condition(void **state)
+static void the_normal_form_is_equivalent(void **state)
 {
     (void)state;
     static const struct {
@@ -168,38 +168,40 @@ static void errors_name_the_column(void **state)
     (void)state;
     static const struct {
         const char *text;
-        const char *says;
+        const char *expected;
     } cases[] = {
-        {"", "column 1: it ends, but a variable was expected"},
+        {"", "column 1: the text ends, but a variable was expected"},
         {"rsi41 < 30", "column 1: found rsi41, but there is no such variable; did you mean rsi14?"},
         {"tier == 1 and rsl14 < 30", "column 15: found rsl14"},
         {"rsi14 30", "column 7: found 30, but a comparison was expected"},
-        {"rsi14 <", "column 8: it ends, but a number was expected"},
-        {"rsi14 = 30", "column 7: found =, but equal is written =="},
-        {"rsi14 < 30 && tier == 1", "column 12: found &&, but both is written and"},
-        {"rsi14 < 30 tier == 1", "column 12: found tier, but and, or, or the end was expected"},
-        {"(rsi14 < 30", "column 12: it ends, but the parenthesis of column 1 is not closed"},
+        {"rsi14 <", "column 8: the text ends, but a number was expected"},
+        {"rsi14 = 30", "column 7: found =, but equality is written =="},
+        {"rsi14 < 30 && tier == 1", "column 12: found &&, but the operator is written and"},
+        {"rsi14 < 30 tier == 1",
+         "column 12: found tier, but and, or, or the end of the text was expected"},
+        {"(rsi14 < 30", "column 12: the text ends, but the parenthesis at column 1 is not closed"},
         {"rsi14 < 30)", "column 11: found )"},
-        {"rsi14 < 130", "column 9: found 130, but rsi14 lies in 0 to 100"},
-        {"confidence > 60", "column 14: found 60, but confidence lies in 0 to 1"},
+        {"rsi14 < 130", "column 9: found 130, but rsi14 ranges from 0 to 100"},
+        {"confidence > 60", "column 14: found 60, but confidence ranges from 0 to 1"},
         {"price < -1", "column 9: found -1, but price is at least 0"},
         {"regime == trendin", "did you mean trending?"},
         {"side == up", "column 9: found up, but side is one of long, short"},
         {"side < long", "column 6: found <, but side has no order"},
         {"symbol > BTC-USD", "column 8: found >, but symbol has no order"},
-        {"symbol == \"BTC\"", "column 11: found \", but no word of a condition begins with it"},
+        {"symbol == \"BTC\"", "column 11: found \", but a condition cannot contain it"},
         {"rsi14@2h > 70", "column 7: found 2h, but the timeframes are 5m, 15m and 1h"},
         {"rsi14@ > 70", "column 7: found rsi14@, but the timeframes are"},
-        {"hour@1h > 7", "column 6: found 1h, but hour is the same in every timeframe"},
-        {"rsi14 between 70 and 30", "column 22: found 30, but the larger end comes second"},
-        {"rsi14 between 30 or 70", "column 18: found or, but between needs two ends"},
+        {"hour@1h > 7", "column 6: found 1h, but hour has no timeframe"},
+        {"rsi14 between 70 and 30",
+         "column 22: found 30, but the second bound must be the larger one"},
+        {"rsi14 between 30 or 70", "column 18: found or, but between needs two bounds"},
         {"regime between choppy and trending", "column 8: found between, but regime has no order"},
         {"side == regime", "column 9: found regime, but side and regime cannot be compared"},
-        {"30 < 40", "column 6: found 40, but a variable was expected beside the number"},
+        {"30 < 40", "column 6: found 40, but a number can only be compared with a variable"},
         {"price > 1 and größe > 2", "column 15: found gr"},
-        {"€ > 2", "column 1: found €, but no word of a condition begins with it"},
+        {"€ > 2", "column 1: found €, but a condition cannot contain it"},
         {"tier == 1 and € > 2", "column 15: found €"},
-        {"not", "column 4: it ends"},
+        {"not", "column 4: the text ends"},
         {"rsi14 < nan", "column 9: found nan, but a number was expected"},
         {"rsi14 < 0x10", "column 9: found 0x10, but a number was expected"},
     };
@@ -208,8 +210,9 @@ static void errors_name_the_column(void **state)
         struct err err = {0};
         assert_int_equal(condition_compile(str_c(cases[i].text), &program, &err),
                          -ERR_RULE_CONDITION);
-        if (strstr(err.context, cases[i].says) == NULL) {
-            print_error("%s\n gave: %s\n want: %s\n", cases[i].text, err.context, cases[i].says);
+        if (strstr(err.context, cases[i].expected) == NULL) {
+            print_error("%s\n gave: %s\n want: %s\n", cases[i].text, err.context,
+                        cases[i].expected);
             fail();
         }
     }
@@ -239,16 +242,16 @@ static void size_is_bounded(void **state)
         buf_add_c(&text, "tier == 1");
         rc = condition_compile(buf_str(&text), &program, &err);
         assert_int_equal(rc, extra == 0 ? 0 : -ERR_RULE_CONDITION);
-        assert_true(extra == 0 || strstr(err.context, "at most 8 stand within") != NULL);
+        assert_true(extra == 0 || strstr(err.context, "nested at most 8 deep") != NULL);
     }
     static const struct {
         const char *part;
         int times;
-        const char *says;
+        const char *expected;
     } cases[] = {
-        {"tier == 1 or ", 30, "column 240: it is longer than 239 bytes"},
+        {"tier == 1 or ", 30, "column 240: the condition is longer than 239 bytes"},
         {"not not not not tier<2 or ", 9, "at most 48 parts"},
-        {"1>=tier or ", 21, "written out it is longer"}, /* "tier <= 1 or " */
+        {"1>=tier or ", 21, "the normal form is longer"}, /* "tier <= 1 or " */
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         AUTO_BUF struct buf text = BUF_INIT(1000);
@@ -256,14 +259,14 @@ static void size_is_bounded(void **state)
         repeat(&text, cases[i].part, cases[i].times);
         buf_truncate(&text, text.len - strlen(" or "));
         assert_int_equal(condition_compile(buf_str(&text), &program, &err), -ERR_RULE_CONDITION);
-        if (strstr(err.context, cases[i].says) == NULL) {
-            print_error("%s is not in %s\n", cases[i].says, err.context);
+        if (strstr(err.context, cases[i].expected) == NULL) {
+            print_error("%s is not in %s\n", cases[i].expected, err.context);
             fail();
         }
     }
 }
 
-static void rules_read_back(void **state)
+static void rules_round_trip(void **state)
 {
     (void)state;
     struct rule rule;
@@ -302,10 +305,10 @@ static void rules_read_back(void **state)
     assert_int_equal(rule_read(str_c(longer), &rule, &program, &err), -ERR_RULE_TEXT);
 }
 
-static void every_variable_is_explained(void **state)
+static void every_variable_has_help(void **state)
 {
     (void)state;
-    /* Each is a word of the language: it compiles where its help says that it stands. */
+    /* Each name is part of the language: it compiles where the help expected it is used. */
     for (const struct condition_word *w = condition_words(); w->name != NULL; w++) {
         struct str rest = str_c(w->name);
         struct str name;
@@ -323,6 +326,6 @@ static void every_variable_is_explained(void **state)
 }
 
 UNIT_GROUP(condition, cmocka_unit_test(conditions_hold),
-           cmocka_unit_test(the_normal_form_is_the_same_condition),
+           cmocka_unit_test(the_normal_form_is_equivalent),
            cmocka_unit_test(errors_name_the_column), cmocka_unit_test(size_is_bounded),
-           cmocka_unit_test(rules_read_back), cmocka_unit_test(every_variable_is_explained))
+           cmocka_unit_test(rules_round_trip), cmocka_unit_test(every_variable_has_help))

@@ -15,7 +15,7 @@ static struct symbol symbol_of(const char *text)
     return s;
 }
 
-static void symbols_fold_and_compare(void **state)
+static void symbols_convert_to_upper_case_and_compare(void **state)
 {
     (void)state;
     assert_true(symbol_equal(symbol_of("btc-usd"), symbol_of("BTC-USD")));
@@ -25,7 +25,7 @@ static void symbols_fold_and_compare(void **state)
     assert_int_equal(strlen(fifteen.name), SYMBOL_SIZE - 1);
 }
 
-static void symbols_refuse_the_rest_and_leave_ret_alone(void **state)
+static void symbol_parse_refuses_the_rest_and_keeps_ret(void **state)
 {
     (void)state;
     static const char *const bad[] = {"", "ABCDEFGHIJKLMNOP", "BTC/USD", "BTC USD", "BTC\xc3\xa4"};
@@ -38,7 +38,7 @@ static void symbols_refuse_the_rest_and_leave_ret_alone(void **state)
     assert_false(symbol_parse(str_n("A\0B", 3), &s));
 }
 
-/* Each word reads back as the value that printed it, and no two values share a word. */
+/* Each name parses back to its value, and no two values have the same name. */
 #define ROUND_TRIP(prefix, type, last)                              \
     do {                                                            \
         for (unsigned v = 0; v <= (unsigned)(last); v++) {          \
@@ -54,7 +54,7 @@ static void symbols_refuse_the_rest_and_leave_ret_alone(void **state)
         assert_int_equal(kept, last);                               \
     } while (0)
 
-static void words_round_trip(void **state)
+static void names_round_trip(void **state)
 {
     (void)state;
     ROUND_TRIP(alert_type, enum alert_type, ALERT_DATA);
@@ -69,10 +69,10 @@ static void words_round_trip(void **state)
     ROUND_TRIP(trading_state, enum trading_state, TRADING_EMERGENCY);
 }
 
-static void words_are_the_published_ones(void **state)
+static void names_are_the_published_ones(void **state)
 {
     (void)state;
-    /* These stand in databases and in other people's dashboards. */
+    /* These names are stored in databases and used in dashboards, so they must not change. */
     assert_string_equal(alert_type_name(ALERT_MISSING_FEATURE), "missing_feature");
     assert_string_equal(severity_name(SEVERITY_CRITICAL), "critical");
     assert_string_equal(alert_status_name(ALERT_WONTFIX), "wontfix");
@@ -138,14 +138,14 @@ static void impossible_candles_are_refused(void **state)
     c.open_us = -1;
     assert_false(candle_is_valid(&c));
     c = good;
-    c.high = dec_from_int(10); /* under the close */
+    c.high = dec_from_int(10); /* below the close */
     assert_false(candle_is_valid(&c));
     c = good;
-    c.close = dec_from_int(13); /* over the high */
+    c.close = dec_from_int(13); /* above the high */
     assert_false(candle_is_valid(&c));
 }
 
-static void shared_carries_both_ways(void **state)
+static void shared_passes_values_both_ways(void **state)
 {
     (void)state;
     struct shared c;
@@ -155,7 +155,7 @@ static void shared_carries_both_ways(void **state)
     while (ring_push(c.requests, &request)) {
         pushed++;
     }
-    assert_int_equal(pushed, 64); /* then it refuses rather than waits */
+    assert_int_equal(pushed, 64); /* a full ring refuses and does not wait */
     struct request popped = {0};
     assert_true(ring_pop(c.requests, &popped));
     assert_int_equal(popped.id, 7);
@@ -189,19 +189,19 @@ static void shared_carries_both_ways(void **state)
     uint64_t generation = shared_halt_generation(&c);
     assert_true(shared_is_halted(&c));
     shared_halt(&c);
-    shared_halt_clear(&c, generation); /* not what was set since */
+    shared_halt_clear(&c, generation); /* a later halt stays set */
     assert_true(shared_is_halted(&c));
     shared_halt_clear(&c, shared_halt_generation(&c));
     assert_false(shared_is_halted(&c));
     shared_release(&c);
-    shared_release(&c); /* a second time does nothing */
+    shared_release(&c); /* a second release does nothing */
     shared_release(NULL);
 }
 
-UNIT_GROUP(model, cmocka_unit_test(symbols_fold_and_compare),
-           cmocka_unit_test(symbols_refuse_the_rest_and_leave_ret_alone),
-           cmocka_unit_test(words_round_trip), cmocka_unit_test(words_are_the_published_ones),
+UNIT_GROUP(model, cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
+           cmocka_unit_test(symbol_parse_refuses_the_rest_and_keeps_ret),
+           cmocka_unit_test(names_round_trip), cmocka_unit_test(names_are_the_published_ones),
            cmocka_unit_test(final_states_are_three),
            cmocka_unit_test(timeframes_have_names_and_lengths),
            cmocka_unit_test(impossible_candles_are_refused),
-           cmocka_unit_test(shared_carries_both_ways))
+           cmocka_unit_test(shared_passes_values_both_ways))
