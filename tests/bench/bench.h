@@ -1,14 +1,14 @@
 /*
- * bench.h: what every bench_<room>.c shares: a clock, percentiles, a table.
+ * bench.h: shared by all bench_<module>.c: a clock, percentiles, a table.
  *
  *     static double ns[RUNS];
  *     for (size_t i = 0; i < RUNS; i++) { int64_t t = bench_now_ns(); work(); ns[i] = ...; }
  *     bench_table_head();
  *     bench_table_row("dec_mul", ns, RUNS, "ns", NULL);
  *
- * Always true: a sample is the mean of one batch, so the median and p99 are of batches; "p99" is
- * the worse end of the unit (low for a rate). A peer is measured in the same run, interleaved.
- * Thread: main thread of the bench binary; bench_now_ns from any.
+ * A sample is the mean of one batch, so the median and p99 are of batches. "p99" is the worse end
+ * of the unit (the low end for a rate). A peer is measured in the same run, interleaved. Thread:
+ * main thread of the bench binary; bench_now_ns from any.
  */
 #pragma once
 
@@ -19,7 +19,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* A bench that is aborted, however, leaves no process behind: each dies with its parent. */
+/* Makes this process die with its parent, so that an aborted benchmark leaves no process. */
 static inline void bench_die_with_parent(pid_t parent)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -35,7 +35,7 @@ static inline int64_t bench_now_ns(void)
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* Keeps the compiler from proving that a result is unused. */
+/* Prevents the compiler from removing the computation of a result. */
 static inline void bench_use(const void *result)
 {
     __asm__ volatile("" : : "r"(result) : "memory");
@@ -60,8 +60,8 @@ static inline void bench_table_head(void)
     printf("%-44s | %12s | %12s | %-9s | %s\n", "name", "median", "p99", "unit", "peer");
 }
 
-/* unit: "ns", "us", "ms", "events/s", ...; one that ends in "/s" is a rate. peer: what it is
- * compared with, NULL for none. Sorts the samples. */
+/* unit: "ns", "us", "ms", "events/s", ...; a unit that ends in "/s" is a rate. peer: text of the
+ * comparison; NULL for none. Sorts the samples. */
 static inline void bench_table_row(const char *name, double *samples, size_t count,
                                    const char *unit, const char *peer)
 {

@@ -1,8 +1,8 @@
 /*
- * bench_agents.c: what a tree model costs: 100 trees of 31 leaves over 20 features, one row at a
- * time, each sample the mean of 16 rows that the branch predictor has not learnt (4096 different
- * ones in turn). And what Predict adds to a decision: the row of features of a moving market, and
- * the answer of a model of the size that `nightdesk train` makes.
+ * bench_agents.c: the cost of a tree model: 100 trees of 31 leaves over 20 features, one row at a
+ * time. Each sample is the mean of 16 rows that the branch predictor has not learnt (4096 different
+ * rows in turn). Also the cost that Predict adds to a decision: the row of features of a moving
+ * market, and the answer of a model of the size that `nightdesk train` makes.
  */
 #include "agents/model.h"
 #include "agents/predictor.h"
@@ -101,7 +101,7 @@ static void bench_model(const char *name, bool plain)
     bench_table_row(name, us, SAMPLES, "us", NULL);
 }
 
-/* ---------------------------------------------------------------- what Predict costs */
+/* ---------------------------------------------------------------- cost of Predict */
 
 enum { MARKET_MINUTES = 30 * 24 * 60, BARS_WARM = 12 * 60 };
 
@@ -122,7 +122,7 @@ static void start_market(uint64_t seed)
     series_init(&series, symbol, timeframe_us(TF_1M));
 }
 
-/* Until the next five-minute bar has closed. */
+/* Advances the market until the next five-minute bar has closed. */
 static void next_bar(void)
 {
     unsigned closed = 0;
@@ -132,7 +132,7 @@ static void next_bar(void)
     }
 }
 
-/* NULL without the library: then only the features are measured. */
+/* NULL without the library; then only the features are measured. */
 static struct predictor *train_one(struct err *err)
 {
     AUTO_TRAINING_ROWS struct training_rows *training_rows = NULL;
@@ -161,7 +161,7 @@ static struct predictor *train_one(struct err *err)
     return predictor;
 }
 
-/* One sample a bar: the caches see what they see in trading. */
+/* One sample per bar, so that the caches are in the same state as in trading. */
 static void bench_predict(void)
 {
     struct err err = {0};

@@ -1,11 +1,11 @@
 /*
- * bench_backtest.c: how many candles a second a back-test takes, with all eight agents, the risk
- * manager, the ledger and the paper venue; and that its memory does not grow with its length.
+ * bench_backtest.c: candles per second of a back-test with all eight agents, the risk manager, the
+ * ledger and the paper venue; and a check that its memory does not grow with its length.
  *
  * Candles are one minute, of one symbol, from the simulated market; limits that would stop trading
- * for good are off, so that it trades to the end. A sample is one whole back-test. "in memory":
- * the candles stand in an array. "from a file": read from a CSV on the disk (page cache), parsing
- * in the time. Peak memory is the resident set of a child that does nothing else.
+ * permanently are off, so that it trades to the end. A sample is one whole back-test. "in memory":
+ * the candles are in an array. "from a file": they are read from a CSV on the disk (page cache),
+ * parsing included. Peak memory is the resident set of a child process that does nothing else.
  */
 #include "base/check.h"
 #include "bench/bench.h"
@@ -21,7 +21,7 @@
 #define CANDLES 500000
 #define RUNS    9
 #define START   INT64_C(1640995200000000)
-/* What the C library keeps back may differ by a few pages. */
+/* Memory kept by the C library may differ by a few pages. */
 #define MEMORY_SLACK_KIB 512
 
 struct array {
@@ -49,7 +49,7 @@ static const struct source_ops array_ops = {
 
 static void settings_init(struct settings *s)
 {
-    /* The defaults of the options table, without what ends or slows trading. */
+    /* The defaults of the options table, without limits that stop or slow trading. */
     *s = (struct settings){
         .symbol_count = 1,
         .market_speed = 60,
@@ -145,7 +145,7 @@ static int64_t run_csv(const struct settings *settings, const char *path)
     return ns;
 }
 
-/* KiB that a child of its own needs at most. */
+/* Peak memory of a separate child process in KiB. */
 static long peak_kib(const struct settings *settings, const char *path)
 {
     (void)fflush(stdout);
@@ -175,7 +175,7 @@ static void bench_files(const struct settings *settings)
     ASSERT(one != NULL && four != NULL);
     write_csv(one, CANDLES / 2);
     write_csv(four, 2 * CANDLES);
-    /* Before anything large was allocated here, which a child would count as its own. */
+    /* Before anything large is allocated here, since a child would inherit it. */
     long one_kib = peak_kib(settings, small);
     long four_kib = peak_kib(settings, large);
     for (int i = 0; i < RUNS; i++) {

@@ -1,11 +1,11 @@
 /*
- * bench_base.c: what crossing threads and counting money costs.
+ * bench_base.c: the cost of passing values between threads and of decimal arithmetic.
  *
- * Two threads: the producer hands over events of 64 bytes as fast as the consumer takes them, and
- * none may be lost. ck_ring refuses when it is full; the bus never does, so its producer keeps
- * within the bus's length of a counter that the consumer publishes once a batch (the one addition
- * that makes a broadcast comparable with a queue). Same capacity, same event, same check of every
- * event by the consumer, runs A B A B.
+ * Two threads: the producer publishes events of 64 bytes as fast as the consumer reads them, and
+ * none may be lost. ck_ring refuses a push when it is full; the bus never does, so its producer
+ * stays within the bus's length of a counter that the consumer publishes once per batch (the only
+ * addition that makes a broadcast comparable with a queue). Same capacity, same event, same check
+ * of every event by the consumer, runs A B A B.
  */
 #include "base/bus.h"
 #include "base/check.h"
@@ -24,7 +24,7 @@
 #define CAPACITY 1024
 #define SAMPLES  1000
 #define RUNS     15
-#define EVENTS   UINT64_C(2000000) /* a run across two threads; a multiple of BATCH */
+#define EVENTS   UINT64_C(2000000) /* per run of two threads; a multiple of BATCH */
 
 CK_RING_PROTOTYPE(event, bus_event)
 
@@ -67,12 +67,12 @@ static void bench_bus_one_thread(void)
     bus_free(bus);
 }
 
-/* One run across two threads: what both sides work on. */
+/* The state that both threads of a run share. */
 struct shared {
     struct bus *bus;
     struct bus_reader reader;
-    uint64_t batch;                          /* events that one bus_publish takes: 1..BATCH */
-    _Alignas(128) _Atomic uint64_t consumed; /* the bus's consumer, once a batch */
+    uint64_t batch;                          /* events per bus_publish: 1..BATCH */
+    _Alignas(128) _Atomic uint64_t consumed; /* written by the bus's consumer, once per batch */
     _Alignas(128) ck_ring_t ck;
     struct bus_event ck_slots[CAPACITY];
     struct ring *ring;
@@ -170,7 +170,7 @@ static void ring_consumer(struct shared *c)
     }
 }
 
-/* Events a second. */
+/* Returns events per second. */
 static double cross(struct shared *c, void *(*producer)(void *), void (*consumer)(struct shared *))
 {
     pthread_t thread;
@@ -216,7 +216,7 @@ static void bench_two_threads(void)
     (void)snprintf(peer, sizeof(peer), "%.2f x ck_ring",
                    bench_percentile(ring, RUNS, 0.5) / ck_median);
     bench_table_row("ring, 2 threads", ring, RUNS, "events/s", peer);
-    bench_table_row("ck_ring SPSC, 2 threads", ck, RUNS, "events/s", "the peer");
+    bench_table_row("ck_ring SPSC, 2 threads", ck, RUNS, "events/s", "peer");
     bus_free(c.bus);
     ring_free(c.ring);
 }

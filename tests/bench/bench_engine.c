@@ -1,13 +1,13 @@
 /*
- * bench_engine.c: what a step costs, and what telling about it costs.
+ * bench_engine.c: the cost of a step, and of publishing and recording it.
  *
  * "step" is one market minute of three symbols through the engine with a venue that fills at once;
- * "candle to intent" are those of them that made an order. A sample is one step, timed alone, so
- * the clock's own ~25 ns are in it. "record" is what the flight recorder adds to a step: inputs and
- * sums over the outputs, packed and written to the page cache by one write(2). Only "commit a step
- * with an order intent" has the disk in it: what an order waits for (itself, its decision, candles,
- * the market's state, the books) in one transaction with synchronous=FULL, beside one INSERT of an
- * order by bare SQLite in the same mode, in turn on the same disk.
+ * "candle to intent" are the steps that made an order. A sample is one step, timed alone, including
+ * ~25 ns of the clock. "record" is the cost that the run journal adds to a step: inputs and
+ * checksums of the outputs, packed and written to the page cache by one write(2). Only "commit a
+ * step with an order intent" includes the disk: everything that an order waits for (itself, its
+ * decision, candles, the market's state, the books) in one transaction with synchronous=FULL. Its
+ * peer is one INSERT of an order with plain SQLite in the same mode, alternating on the same disk.
  */
 #include "../../src/engine/journal.h"
 #include "base/check.h"
@@ -167,7 +167,7 @@ static void bench_recorder(void)
     }
     bench_table_row("record a step, one minute of 3 symbols", quiet_ns, quiet, "ns", NULL);
     bench_table_row("record a step with 3 decisions", decided_ns, decided, "ns", NULL);
-    printf("journal: %.0f bytes a market minute, %.2f MB a market day; its start %lld bytes\n",
+    printf("journal: %.0f bytes per market minute, %.2f MB per market day; header %lld bytes\n",
            (double)(recorder_size(recorder) - head_bytes) / RECORDED,
            (double)(recorder_size(recorder) - head_bytes) / RECORDED * 1440 / 1e6,
            (long long)head_bytes);
@@ -260,7 +260,7 @@ static void bench_intents(void)
         now.mono_us += USEC_PER_SEC;
         engine_step(engine, &now, in, out);
         if (out->send_count == 0) {
-            continue; /* what it would write is not what is measured */
+            continue; /* only steps with an order are measured */
         }
         int64_t start = bench_now_ns();
         bare_insert(insert, &out->orders[out->sends[0]]);
@@ -272,7 +272,7 @@ static void bench_intents(void)
     double ours = bench_percentile(ours_us, INTENTS, 0.5);
     double peer = bench_percentile(bare_us, INTENTS, 0.5);
     char text[96];
-    (void)snprintf(text, sizeof(text), "bare SQLite insert %.0f us, p99 %.0f: %.2f times", peer,
+    (void)snprintf(text, sizeof(text), "plain SQLite insert %.0f us, p99 %.0f: %.2f times", peer,
                    bench_percentile(bare_us, INTENTS, 0.99), ours / peer);
     bench_table_row("commit a step with an order intent", ours_us, INTENTS, "us", text);
     (void)sqlite3_finalize(insert);

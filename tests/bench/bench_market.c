@@ -1,9 +1,9 @@
 /*
- * bench_market.c: what the indicators cost a candle, streaming, their values read at each, and
- * what reading a candle from a file costs.
+ * bench_market.c: the cost of the indicators per candle, streaming, with their values read at each
+ * candle, and the cost of reading a candle from a file.
  *
- * The peer is a batch library (TA-Lib): 68 ns a candle for the same six on the same kind of
- * machine; the aim is 36.
+ * The peer is a batch library (TA-Lib): 68 ns per candle for the same six indicators on the same
+ * kind of machine. The goal is 36.
  */
 #include "base/check.h"
 #include "bench/bench.h"
@@ -69,7 +69,7 @@ static void bench_six(void)
         }
         batch_ns[b] = (double)(bench_now_ns() - start) / BATCH;
     }
-    bench_table_row("six indicators, a candle (target 68, aim 36)", batch_ns, BATCHES, "ns", NULL);
+    bench_table_row("six indicators, a candle (target 68, goal 36)", batch_ns, BATCHES, "ns", NULL);
 }
 
 static void bench_all(void)
@@ -89,7 +89,7 @@ static void bench_all(void)
     bench_table_row("all 26 columns, a candle", batch_ns, BATCHES, "ns", NULL);
 }
 
-/* Minutes into frames: four of five close nothing. */
+/* Minutes into longer bars: four of five minutes close no bar. */
 static void bench_series(void)
 {
     static struct series series;
@@ -132,7 +132,7 @@ static void bench_returns(void)
     bench_table_row("correlation of two symbols over 48 hours", batch_ns, BATCHES, "ns", NULL);
 }
 
-/* A file in memory, so that the disk is not in it. */
+/* A file in memory, so that the disk is not measured. */
 static void bench_csv(const char *name, bool iso)
 {
     AUTO_BUF struct buf text = BUF_INIT((size_t)64 << 20);

@@ -1,15 +1,15 @@
 /*
- * bench_ops.c: the daemon as its people meet it: the real binary beside this one, in a process of
- * its own, on loopback.
+ * bench_ops.c: the daemon from its users' point of view: the real binary in a separate process, on
+ * loopback.
  *
- * "exec to ready" is from before exec to READY=1 of sd_notify, on a state folder that exists.
- * "update to reply" is from handing an update to the fake Bot API (a long poll is waiting) to its
- * receiving sendMessage; 50 people in turn, because Telegram takes one message a second in a chat.
- * Two commits lie in between, because an update and its reply are on the disk (synchronous=FULL)
- * before the reply is sent; "two bare SQLite commits" is the peer: one INSERT each, by turns with
- * the updates, on the same disk, that of /var/tmp. "socket command" is one POST on a new
- * connection. "longest absence" is the longest time within all this in which the ops loop served
- * nobody (io/loop.h), the disk's part included; the peer column names the callback.
+ * "exec to ready" is the time from before exec to READY=1 of sd_notify, with an existing state
+ * folder. "update to reply" is the time from an update in the fake Bot API (with a waiting long
+ * poll) to sendMessage; 50 users in turn, because Telegram accepts one message per second in a
+ * chat. It includes two commits, because an update and its reply are on disk (synchronous=FULL)
+ * before the reply is sent. "two plain SQLite commits" is the peer: one INSERT each, alternating
+ * with the updates on the same disk, that of /var/tmp. "socket command" is one POST on a new
+ * connection. "longest absence" is the longest time during all this in which the ops loop was busy
+ * or blocked (io/loop.h), including the disk; the peer column names the callback.
  */
 #include "base/check.h"
 #include "bench/bench.h"
@@ -29,7 +29,7 @@
 #define PEOPLE        50
 #define UPDATES       520
 #define COMMANDS      1000
-#define UPDATE_GAP_MS 75 /* Telegram takes about 15 messages a second from a bot */
+#define UPDATE_GAP_MS 75 /* Telegram accepts about 15 messages per second from a bot */
 #define IDLE_S        3
 #define FIRST_PERSON  1000
 #define ANSWER_MAX_MS 5000
@@ -71,7 +71,7 @@ static void start(struct daemon *d)
     ssize_t n;
     do {
         n = recv(d->notify_fd, message, sizeof(message) - 1, 0);
-        ASSERT(n > 0); /* the receive time-out: it did not come up */
+        ASSERT(n > 0); /* on a timeout the daemon did not start */
         message[n] = '\0';
     } while (strstr(message, "READY=1") == NULL);
 }
@@ -155,7 +155,7 @@ static sqlite3 *bare_open(const struct daemon *d)
     return db;
 }
 
-/* A message waits for its reply before the next one is sent. */
+/* Each message waits for its reply before the next one is sent. */
 static void measure_updates(const struct daemon *d, struct fake_telegram *telegram)
 {
     sqlite3 *bare = bare_open(d);
@@ -201,7 +201,7 @@ static void measure_commands(const struct daemon *d)
     }
 }
 
-/* What the daemon says of its loop, in milliseconds. */
+/* The longest absence that the daemon reports, in milliseconds. */
 static double longest_absence(const struct daemon *d, char *source, size_t size)
 {
     static const char request[] = "GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\n"
@@ -256,8 +256,7 @@ int main(int argc, char **argv)
     bench_table_row("idle memory, RSS (limit 20 MB)", rss_mb, 1, "MB", NULL);
     bench_table_row("memory after 1520 commands, RSS", later_mb, 1, "MB", NULL);
     bench_table_row("Telegram update to reply (limit p99 5 ms)", update_ms, UPDATES, "ms", NULL);
-    bench_table_row("two bare SQLite commits", bare_ms, UPDATES, "ms",
-                    "of which so much is the disk");
+    bench_table_row("two plain SQLite commits", bare_ms, UPDATES, "ms", "share of the disk");
     bench_table_row("socket command to answer", command_ms, COMMANDS, "ms", NULL);
     bench_table_row("longest absence of the ops loop", away_ms, 1, "ms", source);
 

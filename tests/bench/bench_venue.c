@@ -1,6 +1,6 @@
 /*
- * bench_venue.c: what the paper venue costs a back-test: a bar when nothing rests, a bar that looks
- * at brackets, and a whole trade (entry, bar that fills it, close), without a disk.
+ * bench_venue.c: the cost of the paper venue in a back-test: a bar without orders, a bar that
+ * checks brackets, and a whole trade (entry, bar that fills it, close), without a disk.
  */
 #include "base/check.h"
 #include "bench/bench.h"

@@ -1,10 +1,10 @@
 /*
- * Runs benches one after the other, and ends with the first that fails:
+ * Runs benchmarks one after the other, and stops at the first that fails:
  *
  *     bench/run BENCH...
  *
- * It dies with whoever started it (make), each bench with it, and the daemon of a bench with the
- * bench: whatever is aborted, by ^C, by kill or by kill -9, leaves no process behind.
+ * It dies with its parent (make), each benchmark with it, and the daemon of a benchmark with the
+ * benchmark, so an abort by ^C, kill or kill -9 leaves no process.
  */
 #include "base/check.h"
 #include "bench/bench.h"

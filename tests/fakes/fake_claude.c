@@ -21,7 +21,7 @@ struct scripted {
     char *headers[HEADERS_MAX + 1];
     char *content_type;
     char *body;
-    char *say; /* instead of body: a text to be expanded and wrapped into a message */
+    char *text; /* instead of body: a text that is expanded and wrapped in a message */
     char *stop_reason;
     int64_t delay_ms;
     size_t cut_bytes;
@@ -30,7 +30,7 @@ struct scripted {
 
 struct fake_claude {
     struct web *web;
-    pthread_mutex_t lock; /* everything below: the server's thread and the test's */
+    pthread_mutex_t lock; /* protects everything below (server's and test's thread) */
     struct scripted queue[QUEUE_MAX];
     size_t first, count;
     size_t requests;
@@ -52,7 +52,7 @@ __attribute__((format(printf, 2, 3))) static void violate(struct fake_claude *fa
     buf_add_char(&fake->violations, '\n');
 }
 
-/* ------------------------------------------------------------------ what a request may be */
+/* ------------------------------------------------------------------ request checks */
 
 static bool word_among(const char *word, const char *const *words)
 {
@@ -64,7 +64,7 @@ static bool word_among(const char *word, const char *const *words)
     return false;
 }
 
-/* The keywords that structured outputs take; minimum, maxLength, maxItems, pattern … are not. */
+/* The keywords that structured outputs support; minimum, maxLength, maxItems, pattern … are not. */
 static const char *const schema_words[] = {
     "type",   "properties",  "required", "additionalProperties",
     "enum",   "const",       "anyOf",    "allOf",
@@ -105,7 +105,7 @@ static void check_schema(struct fake_claude *fake, struct json_object *schema, i
     for (size_t i = 0; i < json_len(required); i++) {
         const char *name = json_value_str(json_item(required, i)).ptr;
         if (json_get(json_get(schema, "properties"), name) == NULL) {
-            violate(fake, "schema requires %s, which is no property", name);
+            violate(fake, "schema requires %s, which is not a property", name);
         }
     }
 }
@@ -182,7 +182,7 @@ static void check_request(struct fake_claude *fake, const struct web_request *re
         violate(fake, "no key, or a wrong one");
     }
     if (strstr(web_body(request).ptr, FAKE_CLAUDE_KEY) != NULL) {
-        violate(fake, "the key stands in the body");
+        violate(fake, "the key is in the body");
     }
     AUTO_JSON struct json_object *body = NULL;
     struct err err = {0};
@@ -195,7 +195,7 @@ static void check_request(struct fake_claude *fake, const struct web_request *re
 
 /* ------------------------------------------------------------------ answers */
 
-/* The report between the marks of the first message; NULL when there is none. */
+/* The report between the marks of the first message; NULL if there is none. */
 static struct json_object *report_of(const struct web_request *request)
 {
     AUTO_JSON struct json_object *body = NULL;
@@ -243,7 +243,7 @@ static void add_message(const struct scripted *answer, const struct web_request 
     AUTO_JSON struct json_object *asked = NULL;
     (void)json_parse(web_body(request), &JSON_LIMITS_DEFAULT, &asked, NULL);
     AUTO_BUF struct buf text = BUF_INIT((size_t)1 << 20);
-    expand(answer->say, report, &text);
+    expand(answer->text, report, &text);
     buf_add_c(out, "{\"id\":\"msg_fake\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"");
     buf_add_json(out, json_str(asked, "model"));
     buf_add_c(out, "\",\"content\":[{\"type\":\"thinking\",\"thinking\":\"\","
@@ -266,7 +266,7 @@ static void scripted_release(struct scripted *answer)
     }
     free(answer->content_type);
     free(answer->body);
-    free(answer->say);
+    free(answer->text);
     free(answer->stop_reason);
     *answer = (struct scripted){0};
 }
@@ -280,7 +280,7 @@ static void give(const struct scripted *answer, struct web_request *request, siz
         headers[i + 1] = answer->headers[i];
     }
     AUTO_BUF struct buf body = BUF_INIT((size_t)8 << 20);
-    if (answer->say != NULL) {
+    if (answer->text != NULL) {
         add_message(answer, request, &body);
     } else {
         buf_add_c(&body, answer->body != NULL ? answer->body : "");
@@ -316,11 +316,11 @@ static void on_request(struct web_request *request, void *userdata)
         fake->first = (fake->first + 1) % QUEUE_MAX;
         fake->count--;
     } else {
-        violate(fake, "no answer was scripted for it");
+        violate(fake, "the queue of answers is empty");
         answer.status = 500;
         answer.headers[0] = strdup("x-should-retry: false");
         answer.body = strdup("{\"type\":\"error\",\"error\":{\"type\":\"api_error\","
-                             "\"message\":\"the script is at its end\"}}");
+                             "\"message\":\"the queue of answers is empty\"}}");
     }
     fake->requests++;
     if (answer.hang) {
@@ -335,7 +335,7 @@ static void on_request(struct web_request *request, void *userdata)
     scripted_release(&answer);
 }
 
-/* ------------------------------------------------------------------ for the test */
+/* ------------------------------------------------------------------ API for tests */
 
 int fake_claude_start(struct fake_claude **ret)
 {
@@ -413,7 +413,7 @@ void fake_claude_script(struct fake_claude *fake, const struct fake_claude_answe
 void fake_claude_reply_with(struct fake_claude *fake, const char *text, const char *stop_reason)
 {
     push(fake,
-         (struct scripted){.say = strdup(text),
+         (struct scripted){.text = strdup(text),
                            .stop_reason = strdup(stop_reason != NULL ? stop_reason : "end_turn")});
 }
 

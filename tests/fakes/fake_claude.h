@@ -2,22 +2,22 @@
  * fake_claude.h: a strict fake of the Claude Messages API on 127.0.0.1, for tests.
  *
  *     struct fake_claude *claude = NULL;
- *     assert_int_equal(fake_claude_start(&claude), 0);     // key and version as in fake_claude.c
+ *     assert_int_equal(fake_claude_start(&claude), 0);     // key and version as in this header
  *     fake_claude_reply_with(claude, "{\"findings\":[]}", "end_turn");
- *     ... point claude.api_url at http://127.0.0.1:PORT, let the program ask ...
+ *     ... set claude.api_url to http://127.0.0.1:PORT, let the program send requests ...
  *     assert_string_equal(fake_claude_violations(claude), "");
  *     fake_claude_stop(claude);
  *
- * It answers from a queue, in order, one entry a request; a request with an empty queue gets a 500
- * that says so and counts as a violation. What it checks of every request: method and path,
- * content-type, anthropic-version 2026-10-21, a key (x-api-key or bearer, FAKE_CLAUDE_KEY), body is
- * JSON with known fields only, no temperature/top_p/top_k, max_tokens > 0, messages alternate and
- * are not empty, output_config.format is a json_schema whose every object says
- * additionalProperties:false and which uses supported keywords only.
- * In a text given to fake_claude_reply_with, {{/some/pointer}} becomes the JSON text of that value
- * in the report that the request carried between <untrusted_data> and </untrusted_data>; so that a
- * script can cite a true figure. What names nothing there stays as it is. Thread: start, stop and
- * the rest from the test's; the answers are given on the server's own.
+ * It answers from a queue, one entry per request. With an empty queue a request gets a 500 and
+ * counts as a violation. It checks of every request: method and path, content-type,
+ * anthropic-version 2026-10-21, a key (x-api-key or bearer, FAKE_CLAUDE_KEY), a JSON body with
+ * known fields only, no temperature/top_p/top_k, max_tokens > 0, messages that alternate and are
+ * not empty, and that output_config.format is a json_schema with supported keywords, in which every
+ * object has additionalProperties:false. In a text given to fake_claude_reply_with,
+ * {{/some/pointer}} is replaced by the JSON text of that value in the report between
+ * <untrusted_data> and </untrusted_data> of the request, so that a script can cite a true figure.
+ * An unknown pointer is not replaced. Thread: all functions on the test's thread; answers are sent
+ * on the server's own thread.
  */
 #pragma once
 
@@ -35,25 +35,26 @@ struct fake_claude_answer {
     const char *const *headers; /* "Name: value", the last one NULL; or NULL */
     const char *content_type;   /* NULL: application/json */
     const char *body;           /* NULL: empty */
-    int64_t delay_ms;           /* before it is sent; holds up later requests too */
-    size_t cut_bytes;           /* > 0: only so many bytes of the body are sent */
-    bool hang;                  /* never answered, as long as the fake lives */
+    int64_t delay_ms;           /* delay of the answer; also delays later requests */
+    size_t cut_bytes;           /* > 0: only this many bytes of the body are sent */
+    bool hang;                  /* the request is never answered */
 };
 
-int fake_claude_start(struct fake_claude **ret); /* negative when it cannot listen */
-void fake_claude_stop(struct fake_claude *fake); /* takes NULL */
+int fake_claude_start(struct fake_claude **ret); /* negative if it cannot listen */
+void fake_claude_stop(struct fake_claude *fake); /* accepts NULL */
 uint16_t fake_claude_port(const struct fake_claude *fake);
 
-/* Everything is copied. At most 64 answers wait. */
+/* Copies everything. At most 64 answers are queued. */
 void fake_claude_script(struct fake_claude *fake, const struct fake_claude_answer *answer);
-/* A whole 200 message: a thinking block first, then `text` as one text block, usage 1200 in and
- * 340 out, request-id header "req_fake_<n>". stop_reason NULL: "end_turn". */
+/* A complete 200 message: a thinking block, then `text` as one text block, usage 1200 in and 340
+ * out, request-id header "req_fake_<n>". stop_reason NULL: "end_turn". */
 void fake_claude_reply_with(struct fake_claude *fake, const char *text, const char *stop_reason);
 /* An error body of the API: {"type":"error","error":{"type":type,"message":…}}. */
 void fake_claude_fail(struct fake_claude *fake, int status, const char *type);
 
 size_t fake_claude_requests(const struct fake_claude *fake); /* so far */
-/* Body of request number index (from 0), at most 64 are kept; NULL when there is none. */
+/* Body of request number index (from 0); at most 64 are kept; NULL if there is none. */
 const char *fake_claude_request(const struct fake_claude *fake, size_t index);
-/* One line a violation; "" when there is none. Valid until the next call. Never holds the key. */
+/* One line per violation; "" if there is none. Valid until the next call. Never contains the key.
+ */
 const char *fake_claude_violations(struct fake_claude *fake);

@@ -32,13 +32,13 @@ struct sent {
     struct fake_telegram_sent public;
     char *text;
     char *buttons;
-    struct json_object *markup; /* what stands under the message now; NULL: nothing */
+    struct json_object *markup; /* current keyboard of the message; NULL: none */
     char *seen;                 /* text as a person reads it */
-    bool replaced;              /* a later edit holds what the message shows */
+    bool replaced;              /* a later edit has the current text */
     int64_t date_s;
 };
 
-struct wait { /* no call of this method for this chat before */
+struct wait { /* no call of this method for this chat is allowed before this time */
     char method[32];
     int64_t chat;
     int64_t until_us;
@@ -48,7 +48,7 @@ struct fake_telegram {
     struct web *web;
     pthread_t ticker; /* ends long polls and slow answers */
     pthread_cond_t wake;
-    pthread_mutex_t lock; /* everything below */
+    pthread_mutex_t lock; /* protects everything below */
     bool stopping;
     struct json_object *spec;
 
@@ -58,10 +58,10 @@ struct fake_telegram {
     int64_t next_message;
     int64_t next_press;
 
-    struct web_request *poll; /* the long poll that is held */
+    struct web_request *poll; /* the open long poll */
     int64_t poll_until_us;
     int64_t poll_limit;
-    int64_t second_us; /* counting empty polls that came back at once */
+    int64_t second_us; /* start of the second in which empty polls are counted */
     int quick;
 
     struct web_request *slow; /* one slow answer at a time */
@@ -180,7 +180,7 @@ static void give_json(struct web_request *request, struct answer answer)
     free(answer.body);
 }
 
-/* Ends the connection that this request came by, as a crash of the server would. */
+/* Closes the connection of this request, as a crash of the server would. */
 static void cut_connection(struct fake_telegram *fake, struct web_request *request)
 {
     const char *colon = strrchr(web_remote(request).ptr, ':');
@@ -232,7 +232,7 @@ static void confirm(struct fake_telegram *fake, int64_t offset)
     fake->update_count = kept;
 }
 
-/* A poller that comes back at once although nothing was there. */
+/* Detects a poller that polls again at once although there was no update. */
 static void check_spin(struct fake_telegram *fake)
 {
     int64_t now = now_us();
@@ -318,7 +318,7 @@ static struct sent *record(struct fake_telegram *fake, const char *method, int64
     return s;
 }
 
-/* The entry that holds what a message shows now. */
+/* The entry with the current text of a message. */
 static struct sent *find_message(struct fake_telegram *fake, int64_t chat, int64_t message_id)
 {
     for (size_t i = fake->sent_count; i-- > 0;) {
@@ -331,7 +331,7 @@ static struct sent *find_message(struct fake_telegram *fake, int64_t chat, int64
     return NULL;
 }
 
-/* Checks text and parse_mode; *seen gets what a person reads. NULL when it is fine. */
+/* Checks text and parse_mode; *seen gets the text that a person reads. NULL if it is valid. */
 static const char *refuse_text(struct fake_telegram *fake, const struct json_object *params,
                                struct buf *seen)
 {
@@ -417,7 +417,7 @@ static struct answer accept_document(struct fake_telegram *fake, const struct we
     }
     if (keyboard.len > 0) {
         if (json_parse(keyboard, &JSON_LIMITS_DEFAULT, &markup, NULL) < 0) {
-            violate(fake, "sendDocument: reply_markup is no JSON");
+            violate(fake, "sendDocument: reply_markup is not JSON");
         }
         fake_telegram_check_markup(&check, markup);
     }
@@ -443,7 +443,8 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
         add(me, "username", json_object_new_string(FAKE_TELEGRAM_USERNAME));
         return good(me);
     }
-    if (strcmp(method, "getUpdates") == 0) { /* late or cut: without waiting for one */
+    if (strcmp(method, "getUpdates") ==
+        0) { /* delayed or truncated: answer without waiting for an update */
         confirm(fake, json_i64(params, "offset", 0));
         return good(updates_list(fake, json_i64(params, "limit", 100)));
     }
@@ -467,7 +468,7 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
     return good(json_object_new_boolean(true));
 }
 
-/* The failure that this call runs into; NULL: none. The entry is used up by one. */
+/* The fault that applies to this call; NULL: none. Uses up one of its times. */
 static struct fake_telegram_failure *next_failure(struct fake_telegram *fake, const char *method,
                                                   int64_t chat)
 {
@@ -494,7 +495,7 @@ static void note_wait(struct fake_telegram *fake, const char *method, int64_t ch
     (void)str_copy(str_c(method), w->method, sizeof(w->method));
 }
 
-/* Sends and edits into a chat share its budget. */
+/* Sends and edits in a chat share its rate limit. */
 static bool same_budget(const char *a, const char *b)
 {
     bool a_sends = strncmp(a, "send", 4) == 0 || strncmp(a, "edit", 4) == 0;
@@ -504,7 +505,7 @@ static bool same_budget(const char *a, const char *b)
 
 static void check_waits(struct fake_telegram *fake, const char *method, int64_t chat)
 {
-    /* A tenth of a second of grace for the two clocks. */
+    /* A tolerance of a tenth of a second between the two clocks. */
     for (size_t i = 0; i < fake->wait_count; i++) {
         if (same_budget(fake->waits[i].method, method) && fake->waits[i].chat == chat &&
             now_us() < fake->waits[i].until_us - 100 * USEC_PER_MSEC) {
@@ -579,7 +580,7 @@ static void count_call(struct fake_telegram *fake, const char *method)
     }
 }
 
-/* The fields of a request as an object; multipart fields are texts. NULL: violated. */
+/* The fields of a request as an object; multipart fields are texts. NULL: a violation. */
 static struct json_object *read_params(struct fake_telegram *fake, const char *method,
                                        const struct web_request *request)
 {
@@ -802,7 +803,7 @@ uint16_t fake_telegram_port(const struct fake_telegram *fake)
     return web_port(fake->web);
 }
 
-/* -------------------------------------------------------------------------- what people do ---- */
+/* ------------------------------------------------------------------------ people's actions ---- */
 
 static int64_t add_update(struct fake_telegram *fake, struct json_object *update)
 {
@@ -939,7 +940,7 @@ void fake_telegram_set_webhook(struct fake_telegram *fake, const char *url)
     (void)pthread_mutex_unlock(&fake->lock);
 }
 
-/* ------------------------------------------------------------------------------ what came ---- */
+/* -------------------------------------------------------------------------- received calls ---- */
 
 size_t fake_telegram_sent_count(struct fake_telegram *fake)
 {

@@ -16,7 +16,7 @@ struct field {
 
 static const struct method {
     const char *name;
-    struct field fields[FIELDS_MAX]; /* ended by a NULL name */
+    struct field fields[FIELDS_MAX]; /* terminated by a NULL name */
 } methods[] = {
     {"getMe", {{0}}},
     {"getWebhookInfo", {{0}}},
@@ -154,7 +154,7 @@ static bool spec_allows(const struct json_object *value, const struct json_objec
     return false;
 }
 
-/* Against the published specification. A multipart request has texts only. */
+/* Checks against the published specification. In a multipart request every value is text. */
 static void check_spec(const struct fake_telegram_check *check, const char *method,
                        const struct json_object *params)
 {
@@ -279,7 +279,7 @@ static const char *const tags[] = {"b",          "strong", "i",          "em",  
                                    "blockquote", "span",   "tg-spoiler", "tg-time"};
 #define DEPTH_MAX 16
 
-/* "&lt;" and the like at the front: how long it is; 0: not an entity that Telegram knows. */
+/* Length of an entity such as "&lt;" at the front; 0: none that Telegram knows. */
 static size_t entity(struct str s, char *ret)
 {
     static const struct {
@@ -306,7 +306,7 @@ bool fake_telegram_check_html(struct str html, struct buf *out, const char **ret
             char plain = 0;
             size_t len = entity(rest, &plain);
             if (len == 0) {
-                *ret_why = "unknown entity"; /* stricter than Telegram, which shows it as it is */
+                *ret_why = "unknown entity"; /* stricter than Telegram, which shows it unchanged */
                 return false;
             }
             buf_add_char(out, plain);

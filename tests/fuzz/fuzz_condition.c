@@ -1,5 +1,5 @@
-/* Conditions of trading rules: what compiles prints as itself, fits, and holds for the same
- * values. */
+/* Conditions of trading rules: a compiled condition prints as text that compiles again, fits, and
+ * gives the same result for the same values. */
 #include "base/rng.h"
 #include "model/condition.h"
 

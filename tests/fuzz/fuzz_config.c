@@ -1,4 +1,4 @@
-/* A whole configuration file: any bytes end in a configuration or in problems that are told. */
+/* A whole configuration file: any input gives a configuration or reported problems. */
 #include "config/config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-/* The reader of candle files: whatever comes, rows rise in time and are possible. */
+/* The reader of candle files: for any input, accepted rows are valid and increase in time. */
 #include "base/check.h"
 #include "market/csv.h"
 #include "market/resample.h"
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int64_t last_us = -1, rows = 0;
     FILE *stream = fmemopen((void *)(uintptr_t)data, size, "rb");
     if (stream == NULL) {
-        return 0; /* some C libraries do not open nothing */
+        return 0; /* some C libraries cannot open an empty buffer */
     }
     int rc = csv_open_stream(stream, "fuzz.csv", &csv, &err);
     ASSERT((rc == 0) == (csv != NULL) && (rc == 0 || err.id == -rc));

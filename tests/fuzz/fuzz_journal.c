@@ -1,5 +1,5 @@
-/* A journal, its sums mended so that what is behind them is reached; and the same bytes as a state
- * file. Whatever is let through is replayed. */
+/* A journal, with its checksums corrected so that the parser behind them is reached, and the same
+ * bytes as a state file. An accepted journal is replayed. */
 #include "engine/journal_source.h"
 #include "engine/replay.h"
 #include "engine/state_file.h"
@@ -41,7 +41,7 @@ static void replay_file(const char *path)
     if ((rc == 0) != (replay != NULL) || (rc < 0 && err.id != -rc)) {
         abort();
     }
-    /* One that differs may go on; one that is damaged does not. */
+    /* A step that differs may continue; a damaged one may not. */
     for (int i = 0; rc != -ERR_ENGINE_RECORD_DAMAGED && replay != NULL && i < STEPS_MAX; i++) {
         rc = replay_step(replay, &err);
         if (rc == 0) {

@@ -1,4 +1,4 @@
-/* The JSON reader, and that what it accepted survives its own canonical text. */
+/* The JSON reader: an accepted value must be equal after printing and parsing it again. */
 #include "io/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-/* Both readers of tree models, and a prediction with whatever they let pass. */
+/* Both readers of tree models, and a prediction with each accepted model. */
 #include "agents/model.h"
 
 #include <math.h>

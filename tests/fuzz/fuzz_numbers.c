@@ -1,4 +1,4 @@
-/* Decimals, times and the other small texts: what was read prints to something that reads back. */
+/* Decimals, times and other small texts: a parsed value prints as text that parses again. */
 #include "base/clock.h"
 #include "base/dec.h"
 

@@ -1,4 +1,4 @@
-/* A reply read back from the outbox: any bytes end in a reply that renders, or in an error. */
+/* A reply read from the outbox: any input gives a reply that can be rendered, or an error. */
 #include "chat/render.h"
 #include "command/reply.h"
 

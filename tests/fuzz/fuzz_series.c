@@ -1,7 +1,7 @@
 /*
- * The saved bytes of a market, damaged: each three bytes of input are a place and what stands there
- * now. What still passes for a series takes candles and history without harm; what still passes for
- * returns answers.
+ * The saved bytes of a market, damaged: three bytes of input are an offset and its new value. If
+ * the result is accepted as a series, it must handle candles and history; if it is accepted as
+ * returns, its queries must work.
  */
 #include "base/check.h"
 #include "market/returns.h"

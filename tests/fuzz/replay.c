@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target over its corpus as an ordinary test: every file, every prefix of it (up to
- * 512, evenly spread), and 64 seeded one-byte changes. Prints TAP.
+ * Runs a fuzz target over its corpus as an ordinary test: each file, its prefixes (at most 512,
+ * evenly spaced), and 64 seeded one-byte changes. Prints TAP.
  */
 #include "base/rng.h"
 
@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { INPUT_MAX = 1 << 20, PREFIXES_MAX = 512, CHANGES = 64 };
 
-/* An exact heap copy, so that AddressSanitizer sees one byte read past the end. */
+/* A heap copy of exact size, so that AddressSanitizer detects a read past the end. */
 static void run(const uint8_t *bytes, size_t size)
 {
     uint8_t *copy = malloc(size > 0 ? size : 1);
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
         count++;
     }
     (void)closedir(dir);
-    /* An empty corpus proves nothing. */
+    /* An empty corpus would test nothing. */
     (void)printf("%s 1 - %d corpus files with their prefixes and changes\n1..1\n",
                  count > 0 ? "ok" : "not ok", count);
     return count > 0 ? 0 : 1;
