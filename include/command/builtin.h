@@ -1,14 +1,13 @@
 /*
- * builtin.h: the actions that tell about the program itself: help, version, access.whoami,
- * access.auditlog.
+ * builtin.h: the actions about the program itself: help, version, access.whoami, access.auditlog.
  *
  *     struct builtin builtin = {.store = store, .clock = clock};
  *     builtin_actions(&builtin, table);
  *     manifest_list_load(table, &manifests, err);
- *     builtin.manifests = manifests;             // help lists them; before the doors open
+ *     builtin.manifests = manifests;      // for help; set before the channels start
  *
- * Invariants: help shows a person only the commands that this person may run.
- * Ownership: the struct outlives the table and borrows what it points to.
+ * Invariants: help shows only the commands that the user may run.
+ * Ownership: the struct must outlive the table; it borrows everything it points to.
  * Thread: ops.
  */
 #pragma once

@@ -5,9 +5,10 @@
  *     rc = manifest_list_load(actions, &list, err);
  *     const struct manifest *m = manifest_find(list, "restart");
  *
- * Invariants: every step names a known action with parameters it declares; the manifest's role is
- * at least each action's; names are [a-z][a-z0-9_]{0,31}; sorted by group, then file order. A
- * manifest that breaks a rule is refused with file:line:column.
+ * Invariants: every step names a known action, and only parameters that the action declares; the
+ * role of the manifest is at least the lowest role of each of its actions; command names match
+ * [a-z][a-z0-9_]{0,31}; the list is sorted by group, then by name. A manifest that breaks a rule is
+ * refused with file:line:column.
  * Thread: read-only after loading; any.
  */
 #pragma once
@@ -48,10 +49,10 @@ struct manifest {
     char group[24];
     char summary[128];
     enum role role;
-    bool emergency; /* needs the emergency grant */
-    bool confirm;
-    bool changes;   /* some step changes something: stale policy and audit apply */
-    bool safe_side; /* every step that changes something takes the safe side (action.h) */
+    bool emergency; /* requires the emergency grant */
+    bool confirm;   /* asks for a confirmation */
+    bool changes;   /* at least one step changes something: refused when stale, and audited */
+    bool safe_side; /* changes something, and every step that does is safe_side (action.h) */
     struct manifest_arg args[ACTION_PARAMS_MAX];
     int arg_count;
     struct manifest_step steps[MANIFEST_STEPS_MAX];
@@ -66,16 +67,16 @@ struct manifest_list;
 
 int manifest_list_load(const struct action_table *actions, struct manifest_list **ret,
                        struct err *err);
-/* The same from a table of files, ended by a NULL path; those outside commands/ are passed over. */
+/* The same from a table of files that ends at a NULL path; files outside commands/ are skipped. */
 struct embedded_file;
 int manifest_list_read(const struct action_table *actions, const struct embedded_file *files,
                        struct manifest_list **ret, struct err *err);
 void manifest_list_free(struct manifest_list *list);
 const struct manifest *manifest_find(const struct manifest_list *list, const char *name);
 const struct manifest *manifest_at(const struct manifest_list *list, size_t index); /* NULL: end */
-/* The nearest command name for "did you mean"; NULL when none is near. */
+/* The most similar command name, for "did you mean"; NULL if none is similar. */
 const char *manifest_nearest(const struct manifest_list *list, struct str name);
-/* "/restart <service>"; arguments that may be left out stand in brackets. */
+/* "/restart <service>"; optional arguments are in square brackets. */
 void manifest_usage(const struct manifest *m, struct buf *out);
 /* docs/commands.md */
 void manifest_markdown(const struct manifest_list *list, struct buf *out);

@@ -1,14 +1,15 @@
 /*
- * quote.h: values as words of a command line, so that the line reads back as the same values.
+ * quote.h: writes values as words of a command line, quoted so that parsing the line gives the same
+ * values.
  *
  *     buf_add_c(&line, "amend");
  *     buf_add_char(&line, ' ');
- *     quote_add(&line, str_c("stop=target=70000"));     // "stop=target=70000", in marks
+ *     quote_add(&line, str_c("stop=target=70000"));     // "stop=target=70000", quoted
  *     quote_add_named(&line, "reason", str_c("two words"));   // reason="two words"
  *
- * Always true: a word in quotation marks is a value as it stands; only a word without them may name
- * an argument (name=value). The line is for people and for what they send again; between channels
- * and the runner values go by name (runner.h, args_json).
+ * Invariants: a quoted word is always a value; only an unquoted word may name an argument
+ * (name=value). The line is for people to read and to send again; programs pass values by name
+ * (args_json in runner.h).
  * Thread: any.
  */
 #pragma once
@@ -18,13 +19,14 @@
 
 #include <stdbool.h>
 
-/* A value without a name: in marks when it needs them. False when it holds every kind of mark: then
- * the line can be read, but not sent again. */
+/* Adds a value, quoted if necessary. Returns false if the value contains every kind of closing
+ * mark: such a line can be shown, but not sent again. */
 bool quote_add(struct buf *out, struct str value);
-/* name=value, the value in marks when it needs them. */
+/* Adds name=value, the value quoted if necessary. Returns as quote_add. */
 bool quote_add_named(struct buf *out, const char *name, struct str value);
 
-/* The mark that opens at the front of s, with what closes it; NULL when none does. */
+/* If s begins with an opening quotation mark: its size in bytes, and the mark that closes it. Else
+ * NULL. */
 const char *quote_opens(struct str s, size_t *ret_size);
-/* Bytes of "name=" at the front of s, as of an argument; 0 when there is none. */
+/* The size in bytes of "name=" at the front of s; 0 if s does not begin with an argument name. */
 size_t quote_name_size(struct str s);

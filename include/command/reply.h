@@ -1,6 +1,6 @@
 /*
- * reply.h: what an action answers with: a value, never a message. Telegram HTML, terminal text and
- * JSON are three renderings of it, made by the doors.
+ * reply.h: the answer of an action as a value. The channels render it as Telegram HTML, terminal
+ * text or JSON.
  *
  *     struct reply *r = reply_new();
  *     reply_title(r, TONE_GOOD, "nightdesk · paper · up %s", up);
@@ -11,10 +11,11 @@
  *     json_object_object_add(reply_data(r), "equity", json_object_new_string(text));
  *
  * Invariants: texts are UTF-8 without markup (a renderer escapes them) and without control bytes
- * other than line feed and tab (what a caller gives is mended); order is kept; buttons
- * carry a command line, or an opaque confirmation token that only the server can resolve; at most
- * 64 KiB of text in all (what does not fit is replaced by a line that says how much was left out).
- * Ownership: reply owns everything given to it. Thread: ops (JSON text of one may go anywhere).
+ * other than line feed and tab (invalid input is replaced by U+FFFD); blocks keep their order; a
+ * button carries a command line or an opaque confirmation token that only the server can resolve; a
+ * reply holds at most 64 KiB of text, and a last line says how many bytes were left out.
+ * Ownership: a reply copies the texts given to it and owns the copies. Thread: ops (any thread for
+ * its JSON text).
  */
 #pragma once
 
@@ -42,36 +43,36 @@ void reply_gap(struct reply *r); /* an empty line */
 /* Starts a table; rows follow until the next block. At most 8 columns. */
 void reply_table(struct reply *r, int columns, const char *const *headers);
 void reply_row(struct reply *r, const char *const *cells); /* as many as columns */
-/* Text shown as it is, fixed width: log lines, tables made elsewhere. */
+/* Preformatted text in a fixed-width font, such as log lines. */
 void reply_pre(struct reply *r, struct str text);
-/* A row of buttons grows until reply_button_row starts the next; at most 8 a row. */
+/* Adds a button to the current row; reply_button_row starts a new row. At most 8 in a row. */
 void reply_button(struct reply *r, const char *text, const char *command, enum button_style style);
 void reply_button_row(struct reply *r);
-/* Keep it off other people's screens: balances, keys, log excerpts (Telegram protect_content). */
+/* Marks the reply as confidential (balances, keys, log excerpts): Telegram then sends it with
+ * protect_content, so that it cannot be forwarded. */
 void reply_protect(struct reply *r);
-/* Above everything else, in red: becomes the title, and the title so far the first line. Once more:
- * replaces it. */
+/* Sets a red title above everything else; the previous title becomes the first line. A second alarm
+ * replaces the first. */
 __attribute__((format(printf, 2, 3))) void reply_alarm(struct reply *r, const char *format, ...);
-/* One line that stays at the end while pause, breaker or emergency are on ("⏸ paused by alice").
- */
+/* The last line, such as "⏸ paused by alice" while trading is paused, halted or stopped. */
 __attribute__((format(printf, 2, 3))) void reply_footer(struct reply *r, const char *format, ...);
-/* Turns the reply into an error card. The title becomes the catalogue's message unless one is set,
- * the tone BAD (WARN for info and low severity); blocks stay. A renderer shows title, blocks and
- * then, from reply_get_error, code, cause, impact, what to do and context. */
+/* Turns the reply into an error. Unless a title is set, the title is the catalogue's message. The
+ * tone is BAD, or WARN for info and low severity; blocks are kept. A renderer shows the title, the
+ * blocks, and then the code, cause, impact, remedy and context from reply_get_error. */
 void reply_error(struct reply *r, const struct err *err);
 
 struct reply *reply_copy(const struct reply *r); /* the caller frees it */
 
-/* Adds what another reply holds: blocks, buttons, protection, and its data under their names.
- * Title, tone, footer and error stay as they are. */
+/* Adds the blocks, buttons, protection and data members of another reply. The title, tone, footer
+ * and error of r do not change. */
 void reply_append(struct reply *r, const struct reply *from);
 
-/* The machine-readable part, a JSON object the reply owns; add to it freely. */
+/* The machine-readable part: a JSON object that the reply owns. Callers add members to it. */
 struct json_object *reply_data(struct reply *r);
 
-/* Whole value to and from JSON: {"title","tone","blocks":[{"line"}|{"table":{"headers","rows"}}|
- * {"pre"}],"buttons":[[{"text","command","style"}]],"footer","protect","error":{…},"data":{…}}.
- * reply_json returns a new reference. */
+/* The whole reply to and from JSON: {"title","tone","blocks":[{"line"}|{"table":{"headers",
+ * "rows"}}|{"pre"}],"buttons":[[{"text","command","style"}]],"footer","protect","error":{…},
+ * "data":{…}}. reply_json returns a new reference. */
 struct json_object *reply_json(const struct reply *r);
 int reply_from_json(const char *text, size_t len, struct reply **ret, struct err *err);
 
@@ -84,14 +85,14 @@ struct reply_button {
 struct reply_block {
     enum block_kind kind;
     const char *text; /* line, pre */
-    int columns;      /* table; cell(row, column) below; row -1 is the header */
+    int columns;      /* table: read with reply_cell; row -1 is the header */
     int rows;
 };
-const char *reply_get_title(const struct reply *r); /* "" when none */
+const char *reply_get_title(const struct reply *r); /* "" if it has none */
 enum tone reply_get_tone(const struct reply *r);
 const char *reply_get_footer(const struct reply *r);
 bool reply_is_protected(const struct reply *r);
-const struct err *reply_get_error(const struct reply *r); /* NULL when none */
+const struct err *reply_get_error(const struct reply *r); /* NULL if it has none */
 const char *tone_name(enum tone tone);                    /* "plain" "good" "warn" "bad" "busy" */
 const char *button_style_name(enum button_style style);   /* "plain" "primary" "danger" */
 size_t reply_block_count(const struct reply *r);

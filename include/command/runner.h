@@ -1,24 +1,41 @@
 /*
- * runner.h: takes a command line or a button press from a door, and sees it through: permission,
- * freshness, arguments, confirmation, steps, reply, audit log. All doors come through here.
+ * runner.h: executes operator commands for all channels: checks permission, binds the arguments,
+ * checks the age of the message, asks for a confirmation, runs the steps, replies, and writes the
+ * audit log.
  *
  *     struct invocation in = {.line = "restart prediction", .who = &who, .sent_us = sent,
  *                             .chat_id = chat, .update_id = id};
  *     runner_submit(runner, &in, err);
  *
- * Promises: each step is on disk before it runs; a run that a crash interrupted is resumed when its
- * step only reads, and otherwise ends as `unknown` or by looking up whether it took effect: never
- * run twice. A confirmation is bound to the exact parameters, the person and the chat, works once,
- * and expires (commands.confirm_expiry). A command that changes something, or a confirmation, that
- * is older than telegram.stale_after is not run but answered with COMMAND_STALE. An update id that
- * was seen before is ignored (stored in the same transaction as its run).
- * While ops.db cannot be written (locked, full, read-only, damaged): what only reads answers; what
- * takes the safe side (action.h) runs, says that it is not recorded yet, and is recorded as soon as
- * that is possible; anything else that changes something is refused. Permission, confirmation and
- * rate limit hold all the same; questions asked meanwhile are kept in memory.
- * Reply path: for CHANNEL_CONSOLE and CHANNEL_TELEGRAM replies go to the outbox (the first message
- * of a run is edited while steps go on), or through `deliver` while there is none; for others
- * on_reply is called, once, with the final reply. Thread: ops.
+ * Words, each with one meaning:
+ *   invocation  one message from a channel: a command line, a command name with JSON arguments, or
+ *               a button press (struct invocation). It is refused, answers a prompt, or becomes a
+ *               run.
+ *   run         one execution of a command with its arguments bound; it first waits for its
+ *               confirmation if the command asks for one (struct run; rows in command_runs and
+ *               run_steps).
+ *   call        one execution of the action of one step of a run; a retry is a new call
+ *               (struct action_call).
+ *   request     a message from a call to the engine, at most one for each call (struct request;
+ *               rows in engine_requests).
+ *
+ * Invariants: a step that changes something is stored as running before its action is called. There
+ * is one exception: a safe_side command (action.h) also runs while ops.db cannot be written. Steps
+ * at the front of a run that only read run inside the transaction that stores the run. After a
+ * crash, a step that only reads runs again; any other step is never repeated if it may have taken
+ * effect: the action looks up whether it did, or the run ends as `unknown`.
+ * A confirmation is bound to the exact arguments, the user, the channel and the chat; it works once
+ * and expires (commands.confirm_expiry). A confirmation, or a command that changes something, that
+ * is older than telegram.stale_after is refused with COMMAND_STALE. A repeated update id has no
+ * effect; the id is stored in the same transaction as the run.
+ * While ops.db cannot be written (locked, full, read-only, damaged), commands that only read are
+ * answered; safe_side commands run, reply that they are not recorded yet, and are recorded as soon
+ * as possible; all other commands are refused. Permission, confirmation and rate limits still
+ * apply; new prompts are kept in memory.
+ * Replies: for CHANNEL_CONSOLE and CHANNEL_TELEGRAM, replies are rows of the outbox (progress edits
+ * the first message of the run), or go to `deliver` while the outbox cannot be written. If the
+ * invocation has an on_reply, it is called once, with the refusal, the prompt or the result.
+ * Thread: ops.
  */
 #pragma once
 
@@ -45,39 +62,42 @@ struct runner_options {
     struct access *access;
     const struct action_table *actions;
     const struct manifest_list *manifests;
-    /* Adds the footer that must stay in every reply ("⏸ paused …"); may be NULL. */
+    /* Adds the footer of every reply ("⏸ paused …"); may be NULL. */
     void (*decorate)(struct reply *reply, void *userdata);
     void *decorate_userdata;
-    /* Called after rows were added to the outbox, so that the doors look; may be NULL. */
+    /* Called after rows were added to the outbox, to wake the channels; may be NULL. */
     void (*outbox_changed)(void *userdata);
     void *outbox_userdata;
-    /* Says a reply past the outbox, while ops.db cannot be written: in place of the channel's own
-     * message edit_message_id, or as a new one (0). False: that channel cannot now. May be NULL. */
+    /* Sends a reply without the outbox while ops.db cannot be written. It replaces the message
+     * edit_message_id of the channel, or is a new message (0). Returns false if the channel cannot
+     * send now. May be NULL. */
     bool (*deliver)(enum channel channel, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata);
     void *deliver_userdata;
-    /* A run has ended, and that is on disk as run_id (0: one that only reads, without a record).
-     * `call` is what its actions were called with. May be NULL. */
+    /* A run has ended and its end is stored as run_id (0: a run that only reads, without a row).
+     * `call` identifies the run: it is the call that its actions were given. May be NULL. */
     void (*ended)(const struct action_call *call, int64_t run_id, void *userdata);
     void *ended_userdata;
-    /* A stored run or question could not be understood and was set aside; may be NULL. */
+    /* A stored run or confirmation is inconsistent and was set aside; may be NULL. */
     void (*odd_row)(const struct err *why, void *userdata);
     void *odd_row_userdata;
 };
 
+/* What a channel received from one user. The runner copies what it needs after runner_submit. */
 struct invocation {
-    const char *line; /* "restart prediction" or "/restart prediction"; or a button's data */
-    /* {"service": "prediction"}: the values of the arguments by name, as they are; line is then the
-     * command's name alone. NULL: they stand in line. */
+    const char *line; /* "restart prediction", "/restart prediction", or the data of a button */
+    /* The arguments by name, {"service": "prediction"}; line is then only the command's name. NULL:
+     * the arguments are in line. */
     const char *args_json;
     const struct principal *who;
     int64_t chat_id;
-    int64_t message_id; /* that the press came from, or that the command stood in; 0 none */
-    int64_t update_id;  /* of the door, for once-only; 0 none */
-    int64_t sent_us;    /* when the person sent it (wall); 0: now */
-    bool undated;       /* the channel does not tell: sent_us is the earliest that it can be */
-    bool confirmed;     /* the door asked already (nightdesk do --yes, API "confirm":true) */
-    /* Doors that wait for the answer. `reply` is the runner's; copy what you keep. */
+    int64_t message_id; /* with the pressed button, or of the command itself; 0: none */
+    int64_t update_id;  /* the channel's, so that a repeated one has no effect; 0: none */
+    int64_t sent_us;    /* when the user sent it (wall clock); 0: now */
+    bool undated;       /* the channel does not know when; sent_us is the earliest possible time */
+    bool confirmed;     /* confirmed together with the command (nightdesk do --yes, "confirm":true
+                           in the API) */
+    /* For channels that wait for the answer. The runner owns `reply`: copy it to keep it. */
     void (*on_reply)(const struct reply *reply, const struct err *err, void *userdata);
     void *userdata;
 };
@@ -85,22 +105,22 @@ struct invocation {
 int runner_new(const struct runner_options *options, struct runner **ret, struct err *err);
 void runner_free(struct runner *runner);
 
-/* Ends or resumes what the last process left unfinished. Once, before the doors open: the first of
- * them at once, more in slices on the loop. A row that cannot be understood is set aside and fails
- * nothing. */
+/* Resumes or ends the runs that the previous process left unfinished. Call it once, before the
+ * channels start. It recovers up to 64 runs at once and the rest in slices on the loop. An
+ * inconsistent row is set aside and does not make it fail. */
 int runner_recover(struct runner *runner, struct err *err);
 
-/* Takes one command line or button press. Returns 0 when it was taken (also when the answer is a
- * refusal: the person gets it through the reply path); negative only when it could neither be
- * stored nor be answered without that, in which case the door must not confirm the update. */
+/* Processes one invocation. Returns 0 once it was processed, including when it was refused: the
+ * user gets the refusal as a reply. Returns a negative err id only if it could neither be stored
+ * nor answered without the database; the channel must then not confirm the update to its server. */
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err);
 
-/* What became of a run after it had ended: takes the place of its message, and stands in the audit
- * log. Fails when that cannot be stored. */
+/* Reports the late outcome of a run that has ended: replaces the message of the run, and adds a
+ * line to the audit log. Fails if they cannot be stored. */
 int runner_late(struct runner *runner, int64_t run_id, struct reply *reply, struct err *err);
 
-/* The waiting client has gone: on_reply of this userdata is not called any more. */
+/* The client disconnected: on_reply is not called for this userdata any more. */
 void runner_forget(struct runner *runner, const void *userdata);
 
-/* Runs that have not ended. */
+/* The number of runs that have not ended, without those that wait for a confirmation. */
 size_t runner_active(const struct runner *runner);

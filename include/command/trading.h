@@ -1,22 +1,31 @@
 /*
- * trading.h: the desk: what the operator commands about trading stand on. Reads the engine's
- * snapshot and trading.db, and asks the engine for changes through the request ring.
+ * trading.h: the desk, the state shared by the trading.* actions. It reads the engine's snapshot
+ * and trading.db, and sends requests to the engine through the request ring.
  *
  *     struct desk_options options = {.shared = &shared, .trading = trading, .store = store,
  *                                    .config = config, .clock = clock, .loop = loop};
  *     struct desk *desk = desk_new(&options);
  *     trading_actions(desk, table);                      // trading.status, trading.pause, ...
- *     desk_add_status_line(desk, services_piece, health);
- *     on each bus event: trading_on_event(desk, &event); // finishes what waits for an answer
+ *     desk_add_status_line(desk, services_status_line, health);
+ *     on each bus event: trading_on_event(desk, &event); // ends calls that wait for the engine
  *
- * Promises: a request's id is in ops.db before the request is pushed; a full ring is refused with
- * ERR_ENGINE_BUSY; a call ends when TOPIC_REPLY with its id arrives, or when trading.db shows the
- * id (events may be missed), or when its step times out; what becomes of it after that is told
- * through `late`. A request that does not stop or pause expires (model/request.h). An emergency
- * stop sets the kill switch before anything else, and writes emergency.stop: a stop that neither
- * database could take stands after a restart, too. After a crash the id is looked up in trading.db:
- * it happened, or it did not; it is never asked twice. Ownership: the desk borrows everything in
- * its options; they outlive it. Thread: ops.
+ * Invariants: the id of a request is in ops.db before the request is pushed (safe_side actions also
+ * send one while ops.db cannot be written). If the ring is full, the call fails with
+ * ERR_ENGINE_BUSY.
+ * The engine's answer is TOPIC_REPLY with the id of the request, or the row of the id in trading.db
+ * (events may be missed). A call ends
+ *   - when the answer is a refusal, or when it is an acceptance and nothing has to be waited for;
+ *   - after an acceptance, when the snapshot or trading.db shows the effect (close, cancel, amend,
+ *     emergency stop), or when the venue refuses an amendment;
+ *   - as failed, when the effect is not visible in time (20 s, for an emergency stop 45 s), or when
+ *     the step times out.
+ * The outcome of a request whose call failed for lack of time, or was interrupted by a crash, is
+ * reported through `late` when it becomes known. A request that neither stops nor pauses trading
+ * expires (model/request.h).
+ * An emergency stop sets the kill switch before anything else and writes the file emergency.stop,
+ * so that it is in force after a restart even if neither database could be written. After a crash
+ * the id of a request is looked up in trading.db; a request is never sent twice.
+ * Ownership: the desk borrows everything in its options, which must outlive it. Thread: ops.
  */
 #pragma once
 
@@ -36,19 +45,20 @@ struct pool;
 struct trading_store;
 struct desk;
 
-/* Late news is told in parts, each of them once. Bits. */
+/* Where a late outcome is reported, each once. Bits. */
 enum desk_late_part {
-    DESK_LATE_MESSAGE = 1, /* in the message of its run */
+    DESK_LATE_MESSAGE = 1, /* the message of its run */
     DESK_LATE_ALERT = 2,
     DESK_LATE_ALL = DESK_LATE_MESSAGE | DESK_LATE_ALERT
 };
 
+/* The outcome of a request, known only after its call had failed. */
 struct desk_late {
-    int64_t run_id; /* 0: of a run that is not recorded */
+    int64_t run_id; /* 0: its run has no row */
     enum request_kind kind;
-    bool happened; /* false: the engine refused it in the end, and nothing was done */
+    bool happened; /* false: the engine refused it, and nothing was done */
     struct reply *reply;
-    unsigned notified; /* the parts that were told before */
+    unsigned notified; /* the parts already reported */
 };
 
 struct desk_options {
@@ -58,44 +68,45 @@ struct desk_options {
     const struct config *config;
     const struct clock *clock;
     struct loop *loop;
-    /* What became of a request whose command had ended as failed. Returns the parts that need not
-     * be told again; it is called again until that is all of them. May be NULL. */
+    /* Reports a late outcome. Returns the parts that are reported now; it is called again until
+     * that is all of them. May be NULL. */
     unsigned (*late)(const struct desk_late *late, void *userdata);
     void *late_userdata;
-    const char *state_dir; /* of the file that remembers a stop (stop_file.h); NULL: none */
-    struct pool *helpers;  /* wait for that file's disk; NULL: the loop does */
+    const char *state_dir; /* holds emergency.stop (stop_file.h); NULL: no such file */
+    struct pool *helpers;  /* sync that file to disk; NULL: the loop does, and waits */
 };
 
 struct desk *desk_new(const struct desk_options *options); /* never NULL */
 void desk_free(struct desk *desk);
 
-/* The engine's newest state; valid until the next call on this thread (mailbox.h). Before the
- * engine published for the first time its version is 0. Never NULL. */
+/* The newest snapshot of the engine; valid until the next call on this thread (mailbox.h). Never
+ * NULL; its version is 0 until the engine has published one. */
 const struct snapshot *desk_snapshot(struct desk *desk);
-/* The same for a reply: its age stands in the reply's data ("snapshot"), and desk_decorate gives
- * the reply a red title once the engine is silent. Whatever shows figures of the engine, or asks it
- * for something, reads here. */
+/* The same, for use in a reply: adds the age of the snapshot to the reply's data ("snapshot"), so
+ * that desk_decorate can add a red title if the engine is silent. Every action that shows figures
+ * of the engine, or sends it a request, must use this one. */
 const struct snapshot *desk_read(struct desk *desk, struct reply *reply);
 
-/* A piece of /status that another room knows: appends a few words to *out ("Services 4/4 up") and
- * members to *data (/status' machine-readable part). Nothing appended: nothing shown. */
+/* Another module's part of /status: appends a few words to *out ("Services 4/4 up") and members to
+ * *data (the machine-readable part). If it appends no words, nothing is shown. */
 typedef void (*desk_status_fn)(struct buf *out, struct json_object *data, void *userdata);
-/* Pieces stand in the order of registration; at most DESK_STATUS_LINES_MAX (ASSERT). */
+/* The parts are shown in the order of registration; at most DESK_STATUS_LINES_MAX (ASSERT). */
 #define DESK_STATUS_LINES_MAX 8
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);
 
-/* Runner's decorate callback, userdata is the desk: the footer while trading is paused, halted by
- * the breaker, in emergency or not started ("⏸ paused by alice"); while the engine is silent,
- * that in the footer of every reply, and as a red title above what was read from it (desk_read). */
+/* The runner's decorate callback; userdata is the desk. Adds a footer while trading is paused,
+ * halted by the circuit breaker, in maintenance, stopped or not started ("⏸ paused by alice"),
+ * and while the disk is slow or failed. While the engine is silent, the footer of every reply says
+ * so, and replies with figures of the engine (desk_read) also get a red title. */
 void desk_decorate(struct reply *reply, void *desk);
 
-/* For every event that the ops thread reads from the bus; TOPIC_REPLY ends the call that waits. */
+/* Call it for every event that the ops thread reads from the bus. */
 void trading_on_event(struct desk *desk, const struct event *event);
-/* Runner's ended callback, userdata is the desk: what becomes of a request late is told only after
- * the run that asked for it has ended. */
+/* The runner's ended callback; userdata is the desk. A late outcome is reported only after the run
+ * of its request has ended. */
 void desk_run_ended(const struct action_call *call, int64_t run_id, void *desk);
-/* After the bus reader was lapped: looks up in trading.db everything that waits for an answer. */
+/* Call it after the bus reader missed events: looks up all unanswered requests in trading.db. */
 void trading_resync(struct desk *desk);
 
-/* Registers the actions trading.*: those of action_trading, _why, _steer, _orders and _rules. */
+/* Registers all trading.* actions. */
 void trading_actions(struct desk *desk, struct action_table *table);

@@ -1,12 +1,12 @@
 /*
- * why.h: a decision as people read it: the same words for /why and for a replay.
+ * why.h: writes a trading decision into a reply, the same way for /why and for a replay.
  *
- *     why_head(reply, &decision);      // title, time, votes, the sum; and all of it as data
- *     why_conclusion(reply, &decision);   // held, vetoed by which rule, or the order it led to
- *     why_details(reply, &decision);   // point by point, and what market and data looked like
+ *     why_head(reply, &decision);         // title, time, votes, score; and everything as data
+ *     why_conclusion(reply, &decision);   // held, vetoed (with the code), or the order
+ *     why_details(reply, &decision);      // the points of each vote, market and data figures
  *
- * Nothing is looked up: what became of an order since then is the caller's to add.
- * Thread: any, one at a time per reply.
+ * Nothing is read from a database: the caller adds the later state of an order.
+ * Thread: any; one thread at a time for each reply.
  */
 #pragma once
 
@@ -16,4 +16,5 @@
 void why_head(struct reply *r, const struct decision *d);
 void why_conclusion(struct reply *r, const struct decision *d);
 void why_details(struct reply *r, const struct decision *d);
+/* The reason for holding, for example "the score stayed under the threshold". Valid while d is. */
 const char *why_hold_reason(const struct decision *d);

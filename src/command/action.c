@@ -81,8 +81,8 @@ const char *action_effect_name(enum action_effect effect)
 
 void action_markdown(const struct action_table *table, struct buf *out)
 {
-    buf_add_c(out, "# Actions\n\nWhat the steps of `commands/*.yaml` are made of. Generated from "
-                   "the table; do not edit.\n");
+    buf_add_c(out, "# Actions\n\nThe actions that the steps of `commands/*.yaml` run. Generated "
+                   "from the table; do not edit.\n");
     for (size_t i = 0; i < table->count; i++) {
         const struct action *a = table->rows[i].action;
         buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s%s.\n", a->name, a->summary,
@@ -130,7 +130,7 @@ const char *action_arg(const struct action_call *call, const char *name)
     while (p < ACTION_PARAMS_MAX && params[p].name != NULL && strcmp(params[p].name, name) != 0) {
         p++;
     }
-    ASSERT(p < ACTION_PARAMS_MAX && params[p].name != NULL); /* an action declares what it reads */
+    ASSERT(p < ACTION_PARAMS_MAX && params[p].name != NULL); /* the action must declare it */
     return call->args[p];
 }
 

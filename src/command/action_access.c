@@ -20,7 +20,7 @@ static int show_whoami(struct action_call *call, struct err *err)
     struct reply *r = action_reply(call);
     struct json_object *data = reply_data(r);
     reply_title(r, TONE_PLAIN, "%s", who->name);
-    reply_line(r, "Role %s%s, at the door %s, id %lld", role_name(who->role),
+    reply_line(r, "Role %s%s, channel %s, id %lld", role_name(who->role),
                who->emergency ? " with the emergency grant" : "", channel_name(who->channel),
                (long long)who->id);
     (void)json_object_object_add(data, "name", json_object_new_string(who->name));
@@ -46,8 +46,8 @@ static struct json_object *row_json(const struct audit_row *row)
     return o;
 }
 
-/* Cut at a character, with a mark that something is missing. */
-static void add_cut(struct buf *out, const char *text)
+/* Truncates between characters and adds "…". */
+static void add_truncated(struct buf *out, const char *text)
 {
     struct str rest = str_c(text);
     while (rest.len > 0) {
@@ -68,28 +68,27 @@ static int show_auditlog(struct action_call *call, struct err *err)
     struct reply *r = action_reply(call);
     int64_t count = action_arg_i64(call, "count", ROWS_DEFAULT);
     struct audit_row rows[ROWS_MAX];
-    struct audit_chain_result admission;
+    struct audit_chain_result chain;
     if (count < 1 || count > ROWS_MAX) {
         return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %lld is not in 1 to %d",
                        (long long)count, ROWS_MAX);
     }
     int64_t all = 0;
     int n = audit_chain_list(builtin->store, 0, rows, (size_t)count, err);
-    int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &admission, &all, err);
+    int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &chain, &all, err);
     if (rc < 0) {
         return rc;
     }
     struct json_object *list = json_object_new_array();
-    if (admission.ok && admission.rows < all) { /* more of them, or archived */
-        reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld are whole", (long long)all,
-                    (long long)admission.rows);
-        reply_line(r, "`nightdesk auditlog verify` checks all of them.");
-    } else if (admission.ok) {
-        reply_title(r, TONE_GOOD, "Audit log: %lld rows, the chain is whole",
-                    (long long)admission.rows);
+    if (chain.ok && chain.rows < all) { /* older rows are not verified here, or are archived */
+        reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld verified", (long long)all,
+                    (long long)chain.rows);
+        reply_line(r, "`nightdesk auditlog verify` verifies all of them.");
+    } else if (chain.ok) {
+        reply_title(r, TONE_GOOD, "Audit log: %lld rows, all verified", (long long)chain.rows);
     } else {
-        reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)admission.bad_id,
-                    admission.why);
+        reply_title(r, TONE_BAD, "Audit log: broken at row %lld: %s", (long long)chain.bad_id,
+                    chain.why);
     }
     int64_t reads = 0;
     if ((rc = read_table_sum(builtin->store, clock_wall_us(builtin->clock) - USEC_PER_DAY, &reads,
@@ -97,7 +96,7 @@ static int show_auditlog(struct action_call *call, struct err *err)
         json_object_put(list);
         return rc;
     }
-    reply_line(r, "%lld reading command%s in the last day, counted and not listed.",
+    reply_line(r, "%lld read-only command%s in the last day: counted, not listed.",
                (long long)reads, reads == 1 ? "" : "s");
     reply_table(r, 6, (const char *const[]){"#", "time (UTC)", "who", "what", "detail", "result"});
     for (int i = 0; i < n; i++) {
@@ -107,14 +106,14 @@ static int show_auditlog(struct action_call *call, struct err *err)
         AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);
         buf_addf(&id, "%lld", (long long)row->id);
         clock_add_when(&at, row->at_us, clock_wall_us(builtin->clock));
-        add_cut(&detail, row->detail);
+        add_truncated(&detail, row->detail);
         reply_row(r, (const char *const[]){id.data, at.data, row->user, row->action, detail.data,
                                            row->result});
         (void)json_object_array_add(list, row_json(row));
     }
     (void)json_object_object_add(reply_data(r), "rows", list);
     (void)json_object_object_add(reply_data(r), "reads_of_a_day", json_object_new_int64(reads));
-    (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(admission.ok));
+    (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(chain.ok));
     reply_protect(r);
     return ACTION_DONE;
 }
@@ -126,7 +125,7 @@ const struct action action_access_rows[] = {
      .lowest = ROLE_READ_ONLY,
      .run = show_whoami},
     {.name = "access.auditlog",
-     .summary = "The newest rows of the audit log, and whether its chain is whole",
+     .summary = "Newest rows of the audit log, with the check of its hash chain",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
      .params = {{.name = "count", .type = PARAM_INT, .help = "how many, 1 to 50"}},

@@ -38,7 +38,7 @@ static const char *outcome_word(enum outcome outcome)
     return "–";
 }
 
-/* Of "2026-11-21T02:36:58Z". */
+/* Offsets and size of "11-21" and "02:36" in "2026-11-21T02:36:58Z". */
 #define DAY_AT  5
 #define TIME_AT 11
 #define PART    5
@@ -50,11 +50,11 @@ static void add_time(struct buf *out, int64_t at_us, size_t part)
     buf_add_str(out, str_n(iso.data + part, PART));
 }
 
-/* Six short columns, so that a phone shows them without breaking; a row of its own for a day. */
+/* Six short columns, so that a phone does not wrap them; a new day starts with a row of its own. */
 static void add_rows(struct reply *r, const struct decision *list, int count)
 {
     int64_t day = -1;
-    reply_table(r, 6, (const char *const[]){"UTC", "symbol", "mkt", "score", "of", "then"});
+    reply_table(r, 6, (const char *const[]){"UTC", "symbol", "mkt", "score", "need", "end"});
     for (int i = 0; i < count; i++) {
         const struct decision *d = &list[i];
         AUTO_BUF struct buf at = BUF_INIT(32);
@@ -74,19 +74,19 @@ static void add_rows(struct reply *r, const struct decision *list, int count)
     }
 }
 
-/* Which limits spoke, by how often: their codes are too long for a column. */
+/* The count of each veto code, in a line: the codes are too long for a column. */
 static void add_vetoes(struct reply *r, const struct decision *list, int count)
 {
     AUTO_BUF struct buf line = BUF_INIT(4096);
     for (int i = 0; i < count; i++) {
         int same = 0;
-        bool notified = list[i].outcome != OUTCOME_VETOED;
-        for (int k = 0; k < count && !notified; k++) {
+        bool skip = list[i].outcome != OUTCOME_VETOED; /* or its code was added before */
+        for (int k = 0; k < count && !skip; k++) {
             bool is_same = strcmp(list[k].veto_code, list[i].veto_code) == 0;
-            notified = is_same && k < i;
+            skip = is_same && k < i;
             same += is_same;
         }
-        if (!notified) {
+        if (!skip) {
             buf_addf(&line, "%s%d × %s", line.len > 0 ? ", " : "", same, list[i].veto_code);
         }
     }
@@ -95,7 +95,7 @@ static void add_vetoes(struct reply *r, const struct decision *list, int count)
     }
 }
 
-/* To those that wanted something; to the newest when none did. */
+/* Buttons to the decisions that were not "hold"; if there are none, to the newest decision. */
 static void add_buttons(struct reply *r, const struct decision *list, int count)
 {
     int added = 0;
@@ -129,7 +129,7 @@ static int read_count(const char *text, int64_t *ret, struct err *err)
     return 0;
 }
 
-/* A symbol, a number, or both, in this order. */
+/* Arguments: a symbol, a count, or both in this order. */
 static int read_args(struct action_call *call, struct decision_query *ret_query, int64_t *ret_count,
                      struct err *err)
 {
@@ -167,7 +167,7 @@ static int show_decisions(struct action_call *call, struct err *err)
     data_add(reply_data(r), "decisions", decisions);
     if (n == 0) {
         reply_title(r, TONE_PLAIN, "No decisions yet%s%s",
-                    query.symbol.name[0] != '\0' ? " of " : "", query.symbol.name);
+                    query.symbol.name[0] != '\0' ? " for " : "", query.symbol.name);
         return ACTION_DONE;
     }
     reply_title(r, TONE_PLAIN, n == 1 ? "Last decision" : "Last %d decisions", n);
@@ -185,7 +185,7 @@ static int show_decisions(struct action_call *call, struct err *err)
 
 const struct action action_decisions_rows[] = {
     {.name = "trading.decisions",
-     .summary = "The newest decisions of all symbols or of one, and what came of each",
+     .summary = "Newest decisions and their outcomes, for all symbols or one",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{.name = "what", .type = PARAM_TEXT, .help = "a symbol, or how many"},

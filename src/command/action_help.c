@@ -46,8 +46,8 @@ static void list_commands(const struct builtin *builtin, const struct principal 
         (void)json_object_array_add(list, manifest_json(m));
     }
     reply_gap(r);
-    reply_line(r, "/help <command> tells more. What asks first is answered with its buttons, or "
-                  "with /confirm <code> and /cancel.");
+    reply_line(r, "/help <command> shows details. Answer a prompt with its buttons, or with "
+                  "/confirm <code> or /cancel.");
     (void)json_object_object_add(reply_data(r), "commands", list);
 }
 
@@ -70,7 +70,7 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
                m->confirm ? "; asks for a confirmation" : "");
     for (int i = 0; i < m->arg_count; i++) {
         reply_line(r, "%s (%s%s): %s", m->args[i].name, param_type_name(m->args[i].type),
-                   m->args[i].required ? "" : ", may be left out", m->args[i].help);
+                   m->args[i].required ? "" : ", optional", m->args[i].help);
     }
     for (int i = 0; i < m->example_count; i++) {
         reply_line(r, "Example: /%s", m->examples[i]);
@@ -103,13 +103,13 @@ static int show_version(struct action_call *call, struct err *err)
 
 const struct action action_help_rows[] = {
     {.name = "help",
-     .summary = "The commands that you may use, or one of them in full",
+     .summary = "Commands that you may use, or one command in full",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{.name = "command", .type = PARAM_TEXT, .help = "name of a command"}},
      .run = show_help},
     {.name = "version",
-     .summary = "The version that runs",
+     .summary = "Version of nightdesk",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .run = show_version},

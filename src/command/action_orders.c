@@ -7,10 +7,11 @@
 
 #include <string.h>
 
-#define AMEND_WAIT_US  (20 * USEC_PER_SEC) /* below the manifests' timeouts, so that the answer */
-#define CANCEL_WAIT_US (20 * USEC_PER_SEC) /* says how it stands */
+/* Below the timeouts in the manifests, so that the reply can show the current state. */
+#define AMEND_WAIT_US  (20 * USEC_PER_SEC)
+#define CANCEL_WAIT_US (20 * USEC_PER_SEC)
 #define LINE_SIZE      1024
-#define ORDERS_LOOK    32 /* of the newest */
+#define ORDERS_LOOK    32 /* only the newest orders are examined */
 
 /* ------------------------------------------------------------------------------------ amend ----
  */
@@ -25,7 +26,8 @@ static const struct position *find_position(const struct snapshot *s, struct sym
     return NULL;
 }
 
-/* The runner has read it (PARAM_PRICE). Not given: zero. Refused unless the venue can hold it. */
+/* A price that the runner has already checked (PARAM_PRICE); zero if not given. Refused unless it
+ * is a multiple of the venue's tick. */
 static int read_price(const struct action_call *call, const char *name, struct dec *ret,
                       struct err *err)
 {
@@ -42,8 +44,9 @@ static int read_price(const struct action_call *call, const char *name, struct d
         return 0;
     }
     char low[DEC_TEXT_SIZE], high[DEC_TEXT_SIZE], tick[DEC_TEXT_SIZE];
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %s is off the tick of %s: %s or %s", name,
-                   text, dec_text(step, tick), dec_text(below, low),
+    return err_set(err, ERR_COMMAND_ARG_INVALID,
+                   "%s: %s is not a multiple of the tick %s; nearest: %s or %s", name, text,
+                   dec_text(step, tick), dec_text(below, low),
                    dec_text(dec_add(below, step), high));
 }
 
@@ -82,14 +85,15 @@ static void show_change(struct reply *r, const char *what, struct dec from, stru
     reply_line(r, "%s", line.data);
 }
 
-static bool is_on_its_side(const struct position *p, struct dec price, bool stop)
+/* Whether a stop, or a target, is on the correct side of the price. */
+static bool is_on_correct_side(const struct position *p, struct dec price, bool stop)
 {
     bool below = (p->side == SIDE_LONG) == stop;
     return price.e8 == 0 ||
            (below ? dec_cmp(price, p->mark_price) < 0 : dec_cmp(price, p->mark_price) > 0);
 }
 
-/* What the position makes at this stop, fees not counted; below zero it loses. */
+/* The result of the position if it closes at this stop, without fees. Negative: a loss. */
 static struct dec result_at(const struct position *p, struct dec stop)
 {
     struct dec gain =
@@ -97,8 +101,8 @@ static struct dec result_at(const struct position *p, struct dec stop)
     return dec_mul(gain, p->qty);
 }
 
-/* Names the result, and refuses a stop that loses more than one trade may, unless it loses less
- * than the one that stands. */
+/* Formats the result at the stop. Refuses a stop that loses more than risk.risk_per_trade, unless
+ * it loses less than the current stop. */
 static int check_risk(const struct desk *desk, const struct snapshot *s, const struct position *p,
                       struct dec stop, struct buf *ret_line, struct err *err)
 {
@@ -106,7 +110,7 @@ static int check_risk(const struct desk *desk, const struct snapshot *s, const s
                                                       : desk->o.config->risk_risk_per_trade_pct;
     struct dec result = result_at(p, stop);
     if (!dec_is_valid(result) || s->equity.e8 <= 0) {
-        return err_set(err, ERR_AMEND_RISK, "%s: what its stop would lose cannot be computed",
+        return err_set(err, ERR_AMEND_RISK, "%s: the loss at that stop cannot be computed",
                        p->symbol.name);
     }
     double pct = figure_ratio_pct(result, s->equity);
@@ -148,11 +152,11 @@ static int preview_amend(struct action_call *call, struct err *err)
     for (int stop = 1; stop >= 0; stop--) {
         struct dec wanted = stop == 1 ? draft.stop : draft.target;
         const char *what = stop == 1 ? "stop" : "target";
-        if (!is_on_its_side(p, wanted, stop == 1)) {
+        if (!is_on_correct_side(p, wanted, stop == 1)) {
             AUTO_BUF struct buf why = BUF_INIT(LINE_SIZE);
             bool below = (p->side == SIDE_LONG) == (stop == 1);
-            buf_addf(&why, "the %s of a %s lies %s the price, which is ", what, side_name(p->side),
-                     below ? "below" : "above");
+            buf_addf(&why, "the %s of a %s must be %s the price, which is ", what,
+                     side_name(p->side), below ? "below" : "above");
             figure_price(&why, p->mark_price);
             return err_set(err, ERR_ENGINE_AMEND, "%s: %s", p->symbol.name, why.data);
         }
@@ -167,17 +171,18 @@ static int preview_amend(struct action_call *call, struct err *err)
     return rc;
 }
 
-static bool stands(struct dec wanted, struct dec is)
+/* wanted 0: it was not to be changed. */
+static bool is_set(struct dec wanted, struct dec current)
 {
-    return wanted.e8 == 0 || wanted.e8 == is.e8;
+    return wanted.e8 == 0 || wanted.e8 == current.e8;
 }
 
 bool desk_is_amended(struct desk *desk, const struct pending *p)
 {
     const struct snapshot *s = desk_snapshot(desk);
     const struct position *held = find_position(s, p->asked.symbol);
-    return s->version > p->version && held != NULL && stands(p->asked.stop, held->stop) &&
-           stands(p->asked.target, held->target);
+    return s->version > p->version && held != NULL && is_set(p->asked.stop, held->stop) &&
+           is_set(p->asked.target, held->target);
 }
 
 static bool amended(struct desk *desk, struct pending *p)
@@ -187,22 +192,22 @@ static bool amended(struct desk *desk, struct pending *p)
     struct reply *r = action_reply(p->call);
     struct err err = {0};
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    if (s->version <= p->version || (held != NULL && (!stands(p->asked.stop, held->stop) ||
-                                                      !stands(p->asked.target, held->target)))) {
+    if (s->version <= p->version || (held != NULL && (!is_set(p->asked.stop, held->stop) ||
+                                                      !is_set(p->asked.target, held->target)))) {
         if (desk_waited_us(desk, p) < AMEND_WAIT_US) {
             return false;
         }
         (void)err_set(&err, ERR_AMEND_UNFINISHED, "%s", p->asked.symbol.name);
     }
     if (held == NULL) {
-        (void)err_set(&err, ERR_ENGINE_NOTHING_OPEN, "%s was closed meanwhile",
+        (void)err_set(&err, ERR_ENGINE_NOTHING_OPEN, "%s was closed in the meantime",
                       p->asked.symbol.name);
     } else {
         figure_position(&line, held);
         reply_line(r, "%s", line.data);
     }
     if (err.id == ERR_NONE) {
-        reply_title(r, TONE_GOOD, "Stop and target of %s as you want them", p->asked.symbol.name);
+        reply_title(r, TONE_GOOD, "Stop and target of %s are set", p->asked.symbol.name);
         reply_line(r, "The venue has confirmed them.");
     }
     if (err.id == ERR_AMEND_UNFINISHED) {
@@ -220,7 +225,7 @@ static int amend(struct action_call *call, struct err *err)
     struct request draft;
     int rc = read_amendment(call, &draft, err);
     const struct position *p = rc < 0 ? NULL : find_position(s, draft.symbol);
-    if (p != NULL && draft.stop.e8 > 0) { /* what was asked about a moment ago may have moved */
+    if (p != NULL && draft.stop.e8 > 0) { /* the position may have changed since the prompt */
         AUTO_BUF struct buf ignored = BUF_INIT(LINE_SIZE);
         rc = check_risk(desk, s, p, draft.stop, &ignored, err);
     }
@@ -244,36 +249,37 @@ static void order_line(struct reply *r, const struct order *o)
     reply_line(r, "%s", line.data);
 }
 
-/* How many entries of the scope are alive; those that moved since the request are shown. */
-static int look_at_entries(struct desk *desk, const struct pending *p, struct reply *r,
-                           int *ret_shown, struct err *err)
+/* Returns the number of open entry orders in the scope. Adds to r (unless NULL) those that are open
+ * or have changed since the request. */
+static int list_entries(struct desk *desk, const struct pending *p, struct reply *r, int *ret_shown,
+                        struct err *err)
 {
     struct order orders[ORDERS_LOOK];
     int rc = desk->o.trading == NULL
-                 ? err_set(err, ERR_ENGINE_SILENT, "trading.db is not there yet")
+                 ? err_set(err, ERR_ENGINE_SILENT, "trading.db does not exist yet")
                  : 0;
     int n = rc < 0 ? rc : order_table_list(desk->o.trading, 0, orders, ORDERS_LOOK, err);
-    int alive = 0;
+    int open = 0;
     *ret_shown = 0;
     for (int i = 0; i < n; i++) {
         const struct order *o = &orders[i];
         if (o->kind != ORDER_ENTRY || !desk_in_scope(p->asked.symbol, o->symbol)) {
             continue;
         }
-        alive += !order_state_is_final(o->state);
+        open += !order_state_is_final(o->state);
         if (r != NULL && (o->updated_us >= p->market_us || !order_state_is_final(o->state))) {
             order_line(r, o);
             (*ret_shown)++;
         }
     }
-    return n < 0 ? n : alive;
+    return n < 0 ? n : open;
 }
 
 bool desk_is_cancelled(struct desk *desk, const struct pending *p)
 {
     int shown = 0;
     struct err ignored = {0};
-    return look_at_entries(desk, p, NULL, &shown, &ignored) == 0;
+    return list_entries(desk, p, NULL, &shown, &ignored) == 0;
 }
 
 static bool cancelled(struct desk *desk, struct pending *p)
@@ -281,18 +287,18 @@ static bool cancelled(struct desk *desk, struct pending *p)
     struct reply *r = action_reply(p->call);
     struct err err = {0};
     int shown = 0;
-    int alive = look_at_entries(desk, p, NULL, &shown, &err);
-    if (alive > 0 && desk_waited_us(desk, p) < CANCEL_WAIT_US) {
+    int open = list_entries(desk, p, NULL, &shown, &err);
+    if (open > 0 && desk_waited_us(desk, p) < CANCEL_WAIT_US) {
         return false;
     }
     const char *what = p->asked.symbol.name[0] == '\0' ? "all symbols" : p->asked.symbol.name;
-    if (alive > 0) {
-        (void)err_set(&err, ERR_CANCEL_UNFINISHED, "%s: %d", what, alive);
-    } else if (alive == 0) {
-        reply_title(r, TONE_GOOD, "No entry of %s is on its way any more", what);
+    if (open > 0) {
+        (void)err_set(&err, ERR_CANCEL_UNFINISHED, "%s: %d open", what, open);
+    } else if (open == 0) {
+        reply_title(r, TONE_GOOD, "No entry orders are open: %s", what);
     }
-    if (alive >= 0) {
-        (void)look_at_entries(desk, p, r, &shown, &err);
+    if (open >= 0) {
+        (void)list_entries(desk, p, r, &shown, &err);
         reply_line(r, "Open positions keep their stop and target.");
     }
     if (err.id == ERR_CANCEL_UNFINISHED) {
@@ -320,27 +326,27 @@ static int preview_maintenance(struct action_call *call, struct err *err)
     (void)err; /* never refused */
     const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
     reply_line(action_reply(call),
-               "Nothing new is opened until somebody sends /resume, also after a restart. Entries "
-               "on their way are cancelled. Open positions (%d now) keep stop and target.",
+               "No new positions are opened until /resume, even after a restart. Open entry orders "
+               "are cancelled. Open positions (%d now) keep their stop and target.",
                s->position_count);
     return 0;
 }
 
-static bool maintained(struct desk *desk, struct pending *p)
+static bool maintenance_started(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
-    reply_title(r, TONE_PLAIN, "🔧 Maintenance has begun");
-    reply_line(r, "Nothing new is opened. Positions open: %d.", s->position_count);
+    reply_title(r, TONE_PLAIN, "🔧 Maintenance started");
+    reply_line(r, "No new positions are opened. Open positions: %d.", s->position_count);
     reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
     desk_finish(p, NULL);
     return true;
 }
 
-static int maintain(struct action_call *call, struct err *err)
+static int start_maintenance(struct action_call *call, struct err *err)
 {
     return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_MAINTENANCE},
-                    maintained, err);
+                    maintenance_started, err);
 }
 
 const struct action action_orders_rows[] = {
@@ -349,7 +355,7 @@ const struct action action_orders_rows[] = {
      .effect = ACTION_MOVES_MONEY,
      .lowest = ROLE_OPERATOR,
      .params =
-         {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "whose position"},
+         {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "of the position"},
           {.name = "stop", .type = PARAM_PRICE, .help = "new price of the stop"},
           {.name = "target", .type = PARAM_PRICE, .help = "new price of the target"}},
      .run = amend,
@@ -357,19 +363,19 @@ const struct action action_orders_rows[] = {
      .recover = desk_recover,
      .preview = preview_amend},
     {.name = "trading.cancel",
-     .summary = "Cancel entries that are on their way; positions stay",
+     .summary = "Cancel open entry orders; positions stay open",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "symbol", .type = PARAM_TEXT, .help = "a symbol; all without it"}},
+     .params = {{.name = "symbol", .type = PARAM_TEXT, .help = "a symbol; all if left out"}},
      .run = cancel_entries,
      .cancel = desk_cancel,
      .recover = desk_recover},
     {.name = "trading.maintenance",
-     .summary = "Open nothing new while somebody works on the bot or the venue",
+     .summary = "Open no new positions during work on the bot or the venue",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .safe_side = true,
-     .run = maintain,
+     .run = start_maintenance,
      .cancel = desk_cancel,
      .recover = desk_recover,
      .preview = preview_maintenance},

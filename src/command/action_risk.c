@@ -6,20 +6,19 @@
 #include <string.h>
 
 #define LINE_SIZE 512
-#define FAR_PCT   100.0 /* no price falls further, and few double: nobody has to act on it */
+#define FAR_PCT   100.0 /* no price falls by more, and few double: no action is needed */
 
 enum unit { UNIT_PERCENT, UNIT_TIMES, UNIT_PLAIN, UNIT_COUNT };
 
-/* One limit and how much of it is used. Two things are said of each: to people in a table, and to
- * programs under a name that stays. */
+/* One limit and its current use. */
 struct gauge {
-    const char *key;
-    const char *label;
+    const char *key;   /* for programs: must not change */
+    const char *label; /* for people */
     double use;
     double limit;
     enum unit unit;
-    bool at_least; /* else at most */
-    bool unused;   /* nothing is open: there is no use to show */
+    bool at_least; /* the limit is a minimum; else a maximum */
+    bool unused;   /* no use to show, for example because no position is open */
 };
 
 static void add_amount(struct buf *out, double value, enum unit unit)
@@ -114,7 +113,7 @@ static void show_limits(struct reply *r, struct json_object *list, const struct 
     }
 }
 
-/* Also how near each position is to its end, and what will be done about it. */
+/* The distance of each position to liquidation, and the thresholds of the liquidation guard. */
 static void show_distances(struct reply *r, struct json_object *data, const struct snapshot *s)
 {
     struct json_object *distances = json_object_new_object();
@@ -146,8 +145,8 @@ static void show_distances(struct reply *r, struct json_object *data, const stru
     data_add(data, "liquidation_distances", distances);
     if (s->position_count > 0) {
         reply_line(r,
-                   "Under %.0f %% it warns, under %.0f %% it halves the position, under %.0f %% it "
-                   "closes it; the paper venue takes no margin.",
+                   "Liquidation guard: warns below %.0f %%, halves the position below %.0f %%, "
+                   "closes it below %.0f %%. The paper venue takes no margin.",
                    RISK_WARN_PCT, RISK_HALVE_PCT, RISK_CLOSE_PCT);
     }
 }
@@ -163,7 +162,7 @@ static void show_cooldowns(struct reply *r, struct json_object *data, const stru
         }
         AUTO_BUF struct buf left = BUF_INIT(64);
         clock_add_duration(&left, symbol->cooldown_until_us - s->market_us);
-        reply_line(r, "%s rests for %s", symbol->symbol.name, left.data);
+        reply_line(r, "%s: cooldown, no entries for %s", symbol->symbol.name, left.data);
         data_add_time(cooldowns, symbol->symbol.name, symbol->cooldown_until_us);
         count++;
     }
@@ -171,7 +170,7 @@ static void show_cooldowns(struct reply *r, struct json_object *data, const stru
     if (count == 0) {
         AUTO_BUF struct buf each = BUF_INIT(64);
         clock_add_duration(&each, s->risk.cooldown_us);
-        reply_line(r, "No symbol rests; each does for %s after a trade.", each.data);
+        reply_line(r, "No symbol is in cooldown. A cooldown lasts %s after a trade.", each.data);
     }
 }
 
@@ -181,7 +180,9 @@ static void show_foreign(struct reply *r, struct json_object *data, const struct
     for (int i = 0; i < s->foreign_count; i++) {
         char qty[DEC_TEXT_SIZE];
         const struct snapshot_foreign *f = &s->foreign[i];
-        reply_line(r, "⚠ The venue holds %s %s %s that the bot did not open: no entries there.",
+        reply_line(r,
+                   "⚠ The venue holds %s %s %s, not opened by the bot: no entries in this "
+                   "symbol.",
                    f->symbol.name, side_name(f->side), dec_text(f->qty, qty));
         (void)json_object_array_add(list, json_object_new_string(f->symbol.name));
     }
@@ -208,16 +209,18 @@ static void show_state(struct reply *r, struct json_object *data, const struct s
     switch (s->risk_state) {
     case RISK_ACTIVE:
         reply_title(r, TONE_GOOD, "Risk: ACTIVE");
-        reply_line(r, "Entries pass within the limits (%s).", why);
+        reply_line(r, "Entries are allowed within the limits (%s).", why);
         break;
     case RISK_REDUCING:
         reply_title(r, TONE_WARN, "Risk: REDUCING");
-        reply_line(r, "Nothing new is opened (%s: %s); closing, reducing and cancelling pass.",
+        reply_line(r,
+                   "No new positions are opened (%s: %s). Closing, reducing and cancelling are "
+                   "allowed.",
                    trading_state_name(s->state), why);
         break;
     case RISK_HALTED:
         reply_title(r, TONE_BAD, "Risk: HALTED");
-        reply_line(r, "Everything is stopped (%s); closing, reducing and cancelling pass.", why);
+        reply_line(r, "Trading is halted (%s). Closing, reducing and cancelling are allowed.", why);
         break;
     }
     data_add(data, "risk_state", json_object_new_string(risk_state_name(s->risk_state)));
@@ -256,7 +259,7 @@ static int show_risk(struct action_call *call, struct err *err)
 
 const struct action action_risk_rows[] = {
     {.name = "trading.risk",
-     .summary = "Every limit beside its use, cooldowns, and what may still happen",
+     .summary = "Risk limits with their current use, cooldowns, and what is still allowed",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .run = show_risk},

@@ -7,18 +7,18 @@
 
 #include <string.h>
 
-#define RULES_SHOWN 48 /* newest first, retired ones counted */
+#define RULES_SHOWN 48 /* newest first, including retired ones */
 #define LINE_SIZE   1024
 
-/* ------------------------------------------------------------------------------------ shown ----
+/* ------------------------------------------------------------------------------------- show ----
  */
 
-/* "12 of 15 right (80 %)"; few cases prove little, so the number stands beside the share. */
+/* "right in 12 of 15 (80 %)": with the number of cases, because few cases prove little. */
 static void add_record(struct buf *out, const struct rule *rule)
 {
     int64_t cases = rule->success_count + rule->failure_count;
     if (cases == 0) {
-        buf_add_c(out, "no case ended yet");
+        buf_add_c(out, "no case completed yet");
         return;
     }
     buf_addf(out, "right in %lld of %lld (", (long long)rule->success_count, (long long)cases);
@@ -26,7 +26,7 @@ static void add_record(struct buf *out, const struct rule *rule)
     buf_add_char(out, ')');
 }
 
-/* The symbols that a rule names and nobody trades: a slip of the fingers, or from before. */
+/* The symbols in the rule that are not traded: mistyped, or removed from the configuration. */
 static int not_traded(const struct desk *desk, const struct rule *rule,
                       struct symbol ret[CONDITION_OPS_MAX])
 {
@@ -93,9 +93,9 @@ static struct json_object *rule_json(const struct desk *desk, const struct rule 
 static int show_words(struct reply *r)
 {
     reply_title(r, TONE_PLAIN, "Words of a rule's condition");
-    reply_line(r, "Compare with < <= > >= == != or: between 20 and 30; join with and, or, not and "
-                  "parentheses.");
-    /* No table: its rows would be twice as wide as a phone. */
+    reply_line(r, "Compare with < <= > >= == != or \"between 20 and 30\". Combine with and, or, "
+                  "not and parentheses.");
+    /* Not a table: its rows would be twice as wide as a phone. */
     for (const struct condition_word *w = condition_words(); w->name != NULL; w++) {
         reply_line(r, "· %s: %s", w->name, w->help);
     }
@@ -131,7 +131,7 @@ static int show_rules(struct action_call *call, struct err *err)
     query.retired = what != NULL;
     if (what != NULL && !str_equal_nocase(str_c(what), "all") &&
         (!str_to_i64(str_c(what), &query.id) || query.id < 1)) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "what: %.40s is none of a number, all, words",
+        return err_set(err, ERR_COMMAND_ARG_INVALID, "what: %.40s is not a number, all or words",
                        what);
     }
     struct rule rules[RULES_SHOWN];
@@ -160,17 +160,17 @@ static int show_rules(struct action_call *call, struct err *err)
         add_buttons(r, &rules[0]);
     } else if (n == 0) {
         reply_title(r, TONE_PLAIN, "No trading rules yet");
-        reply_line(r, "/rules words shows what a condition is made of.");
+        reply_line(r, "/rules words lists the words of a condition.");
     } else {
         reply_title(r, TONE_PLAIN, "Trading rules: %d active of %d", active, n);
     }
     return ACTION_DONE;
 }
 
-/* ------------------------------------------------------------------------------------- added ---
+/* --------------------------------------------------------------------------------------- add ---
  */
 
-/* Compiled here, so that an error shows its column and nothing reaches the engine. */
+/* Compiles the condition before the engine gets it, so that an error can show its column. */
 static int read_rule(const struct action_call *call, struct rule *ret, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(4096);
@@ -178,7 +178,7 @@ static int read_rule(const struct action_call *call, struct rule *ret, struct er
     buf_addf(&text, "%s\n%s\n%s", action_arg(call, "effect"), action_arg(call, "condition"),
              action_arg(call, "help"));
     if (strchr(action_arg(call, "condition"), '\n') != NULL) {
-        return err_set(err, ERR_RULE_CONDITION, "it holds a line break");
+        return err_set(err, ERR_RULE_CONDITION, "it contains a line break");
     }
     return rule_read(buf_str(&text), ret, &program, err);
 }
@@ -190,7 +190,7 @@ static bool added(struct desk *desk, struct pending *p)
     struct rule wanted;
     struct condition program;
     struct err err = {0};
-    (void)rule_read(str_c(p->asked.text), &wanted, &program, NULL); /* it was ours */
+    (void)rule_read(str_c(p->asked.text), &wanted, &program, NULL); /* valid: read_rule made it */
     int n = desk->o.trading == NULL
                 ? 0
                 : rule_table_list(desk->o.trading, &(struct rule_query){0}, rules, RULES_MAX, &err);
@@ -203,8 +203,8 @@ static bool added(struct desk *desk, struct pending *p)
             data_add(reply_data(r), "rule", rule_json(desk, &rules[i]));
         }
     }
-    reply_line(r, "It is counted and changes nothing until it is activated.");
-    desk_finish(p, NULL); /* it stands, whether or not its number could be read */
+    reply_line(r, "Until it is activated, its matches are counted but change nothing.");
+    desk_finish(p, NULL); /* the rule exists even if its number could not be read */
     return true;
 }
 
@@ -240,17 +240,17 @@ static int find_rule(struct desk *desk, struct action_call *call, struct rule *r
     return rc < 0 ? rc : 0;
 }
 
-static const char *what_follows(enum rule_status status, enum rule_effect effect)
+static const char *consequence(enum rule_status status, enum rule_effect effect)
 {
     switch (status) {
     case RULE_TESTING:
-        return "From then on it is counted and changes nothing.";
+        return "Its matches will be counted but change nothing.";
     case RULE_ACTIVE:
-        return effect == RULE_AVOID ? "From then on entries are refused while it holds."
-                                    : "From then on entries are larger while it holds, within the "
-                                      "limits of risk.";
+        return effect == RULE_AVOID ? "Entries that match it will be refused."
+                                    : "Entries that match it will be larger, within the risk "
+                                      "limits.";
     case RULE_RETIRED:
-        return "It is forgotten by the engine for good; its counts stay in /rules all.";
+        return "The engine will never use it again; its counts stay in /rules all.";
     }
     return "";
 }
@@ -266,7 +266,7 @@ static int preview_status(struct action_call *call, struct err *err)
     }
     (void)rule_status_parse(str_c(action_arg(call, "status")), &status); /* one of its choices */
     show_rule(action_userdata(call), r, &rule);
-    reply_line(r, "%s", what_follows(status, rule.effect));
+    reply_line(r, "%s", consequence(status, rule.effect));
     return 0;
 }
 
@@ -299,7 +299,7 @@ static int set_status(struct action_call *call, struct err *err)
 
 const struct action action_rules_rows[] = {
     {.name = "trading.rules",
-     .summary = "Trading rules with how often they were right; or the words of a condition",
+     .summary = "Trading rules and how often they were right, or the words of a condition",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{.name = "what",
@@ -307,19 +307,20 @@ const struct action action_rules_rows[] = {
                  .help = "a rule's number, all (retired too), or words"}},
      .run = show_rules},
     {.name = "trading.rule_add",
-     .summary = "Add a trading rule to be tested: counted, not acted on",
+     .summary = "Add a trading rule in testing: its matches are counted but change nothing",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "effect",
-                 .type = PARAM_CHOICE,
-                 .required = true,
-                 .choices = "avoid|favour",
-                 .help = "refuse such entries, or enlarge them"},
-                {.name = "condition",
-                 .type = PARAM_TEXT,
-                 .required = true,
-                 .help = "when it holds; /rules words"},
-                {.name = "help", .type = PARAM_TEXT, .required = true, .help = "why, for people"}},
+     .params =
+         {{.name = "effect",
+           .type = PARAM_CHOICE,
+           .required = true,
+           .choices = "avoid|favour",
+           .help = "avoid refuses matching entries, favour enlarges them"},
+          {.name = "condition",
+           .type = PARAM_TEXT,
+           .required = true,
+           .help = "when the rule matches; see /rules words"},
+          {.name = "help", .type = PARAM_TEXT, .required = true, .help = "the reason, as text"}},
      .run = add_rule,
      .cancel = desk_cancel,
      .recover = desk_recover},
@@ -327,12 +328,12 @@ const struct action action_rules_rows[] = {
      .summary = "Test, activate or retire a trading rule",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "rule", .type = PARAM_INT, .required = true, .help = "its number"},
+     .params = {{.name = "rule", .type = PARAM_INT, .required = true, .help = "number of the rule"},
                 {.name = "status",
                  .type = PARAM_CHOICE,
                  .required = true,
                  .choices = "testing|active|retired",
-                 .help = "what it becomes"}},
+                 .help = "the new status"}},
      .run = set_status,
      .cancel = desk_cancel,
      .recover = desk_recover,

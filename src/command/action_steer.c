@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define CLOSE_WAIT_US     (20 * USEC_PER_SEC) /* below the manifests' timeouts, so that the */
-#define EMERGENCY_WAIT_US (45 * USEC_PER_SEC) /* answer says what is still open */
+/* Below the timeouts in the manifests, so that the reply can list what is still open. */
+#define CLOSE_WAIT_US     (20 * USEC_PER_SEC)
+#define EMERGENCY_WAIT_US (45 * USEC_PER_SEC)
 #define LINE_SIZE         1024
 
 static bool paused(struct desk *desk, struct pending *p)
@@ -17,9 +18,9 @@ static bool paused(struct desk *desk, struct pending *p)
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "⏸ Trading is paused");
     if (s->position_count == 0) {
-        reply_line(r, "Nothing new is opened, and nothing is open.");
+        reply_line(r, "No new positions are opened, and none is open.");
     } else {
-        reply_line(r, "Nothing new is opened. %d open position%s keep%s stop and target.",
+        reply_line(r, "No new positions are opened. %d open position%s keep%s stop and target.",
                    s->position_count, s->position_count == 1 ? "" : "s",
                    s->position_count == 1 ? "s its" : " their");
     }
@@ -39,11 +40,11 @@ static bool resumed(struct desk *desk, struct pending *p)
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     if (s->state == TRADING_BREAKER) {
-        reply_title(r, TONE_BAD, "The pause is over, but the breaker has tripped");
-        reply_line(r, "Limits broke meanwhile: %s. /resume once more resets them.",
+        reply_title(r, TONE_BAD, "Resumed, but the circuit breaker is tripped");
+        reply_line(r, "Limits exceeded: %s. Send /resume again to reset the breaker.",
                    s->state_reason);
     } else {
-        reply_title(r, TONE_GOOD, "Trading goes on");
+        reply_title(r, TONE_GOOD, "Trading resumed");
     }
     desk_finish(p, NULL);
     return true;
@@ -99,18 +100,18 @@ static int preview_close(struct action_call *call, struct err *err)
     }
     if (count_open(s, &scope) == 0) {
         return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s",
-                       scope.name[0] == '\0' ? "no symbol" : scope.name);
+                       scope.name[0] == '\0' ? "all symbols" : scope.name);
     }
     list_open(action_reply(call), s, &scope);
     return 0;
 }
 
-/* What the closed positions brought: trades since the request. */
+/* Lists the trades since the request: the results of the closed positions. */
 static void closed_trades(const struct desk *desk, const struct pending *p, struct reply *r)
 {
     struct trade trades[SYMBOLS_MAX];
     struct trade_query query = {.since_us = p->market_us, .symbol = p->asked.symbol};
-    struct err ignored = {0}; /* they are closed; that the list cannot be read changes nothing */
+    struct err ignored = {0}; /* without the list the positions are closed nevertheless */
     int n = desk->o.trading == NULL
                 ? 0
                 : trade_table_list(desk->o.trading, &query, trades, SYMBOLS_MAX, &ignored);
@@ -128,7 +129,7 @@ static void closed_trades(const struct desk *desk, const struct pending *p, stru
     }
 }
 
-/* Not by our books alone: the venue has to list nothing of it either. */
+/* The books alone are not enough: the venue must agree that nothing is open. */
 bool desk_is_closed(struct desk *desk, const struct pending *p)
 {
     const struct snapshot *s = desk_snapshot(desk);
@@ -143,7 +144,7 @@ static bool closed(struct desk *desk, struct pending *p)
     int open = count_open(s, &p->asked.symbol);
     if (desk_is_closed(desk, p)) {
         reply_title(r, TONE_GOOD, "Closed: %s", what);
-        reply_line(r, "The venue itself lists nothing of it any more.");
+        reply_line(r, "The venue confirms that nothing of it is open.");
         closed_trades(desk, p, r);
         desk_finish(p, NULL);
         return true;
@@ -153,7 +154,7 @@ static bool closed(struct desk *desk, struct pending *p)
     }
     struct err err = {0};
     (void)err_set(&err, ERR_CLOSE_UNFINISHED, "%s%s", what,
-                  open == 0 ? ": gone from the books, not confirmed by the venue" : "");
+                  open == 0 ? ": closed in the books, not confirmed by the venue" : "");
     list_open(r, s, &p->asked.symbol);
     desk_give_up(desk, p, &err);
     return true;
@@ -174,8 +175,8 @@ static int preview_emergency(struct action_call *call, struct err *err)
     const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
     const struct symbol all = {0};
     reply_line(action_reply(call),
-               "Nothing new is opened from then on, open orders are cancelled, every position is "
-               "closed (%d now), and the venue is asked whether all is flat.",
+               "No new positions are opened, all open orders are cancelled, all positions are "
+               "closed (%d now), and the venue is asked to confirm that nothing is open.",
                s->position_count);
     list_open(action_reply(call), s, &all);
     return 0;
@@ -194,8 +195,8 @@ static bool stopped(struct desk *desk, struct pending *p)
     struct reply *r = action_reply(p->call);
     if (desk_is_stopped(desk, p)) {
         reply_title(r, TONE_PLAIN, "⛔ Emergency stop: verified flat");
-        reply_line(r, "The venue itself lists no position and no order. Trading stays off, also "
-                      "after a restart.");
+        reply_line(r, "The venue confirms that no position and no order is open. Trading stays "
+                      "off, even after a restart.");
         closed_trades(desk, p, r);
         desk_finish(p, NULL);
         return true;
@@ -214,7 +215,7 @@ static bool stopped(struct desk *desk, struct pending *p)
     return true;
 }
 
-/* It must wait for neither a queue nor a disk. */
+/* Must not wait for the request ring or the disk. */
 static void halt_first(void *userdata, const struct principal *who)
 {
     desk_halt(userdata, who->name);
@@ -223,11 +224,11 @@ static void halt_first(void *userdata, const struct principal *who)
 static int emergency_stop(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    halt_first(desk, action_who(call)); /* also in a run that a crash interrupted */
-    reply_line(action_reply(call), "The kill switch is set: nothing new is opened.");
+    halt_first(desk, action_who(call)); /* not called yet if a crash interrupted this run */
+    reply_line(action_reply(call), "The kill switch is set: no new positions are opened.");
     if (desk->stop_err.id != ERR_NONE) {
         reply_line(action_reply(call),
-                   "⚠ The stop could not be saved (%s): a restart of nightdesk would forget it.",
+                   "⚠ The stop could not be saved (%s): it would be lost if nightdesk restarts.",
                    desk->stop_err.context);
     }
     return desk_ask(desk, call, &(struct request){.kind = REQUEST_EMERGENCY_STOP}, stopped, err);
@@ -251,7 +252,7 @@ static int clear_emergency(struct action_call *call, struct err *err)
 
 const struct action action_steer_rows[] = {
     {.name = "trading.pause",
-     .summary = "Open nothing new; open positions stay protected",
+     .summary = "Open no new positions; open ones keep their stop and target",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .safe_side = true,
@@ -259,7 +260,7 @@ const struct action action_steer_rows[] = {
      .cancel = desk_cancel,
      .recover = desk_recover},
     {.name = "trading.resume",
-     .summary = "Trade again after a pause, maintenance or the breaker",
+     .summary = "Resume trading after a pause, maintenance or the circuit breaker",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .run = resume_trading,
@@ -287,7 +288,7 @@ const struct action action_steer_rows[] = {
      .recover = desk_recover,
      .preview = preview_emergency},
     {.name = "trading.clear_emergency",
-     .summary = "The way back from an emergency stop that is verified flat: to paused",
+     .summary = "Clear an emergency stop once it is verified flat; trading is then paused",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
      .emergency = true,

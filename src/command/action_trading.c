@@ -53,7 +53,8 @@ static int show_positions(struct action_call *call, struct err *err)
         reply_line(r, "⚠ %s", line.data);
     }
     if (s->position_count == 0) {
-        reply_line(r, s->foreign_count == 0 ? "Nothing is open." : "The bot itself holds nothing.");
+        reply_line(r, s->foreign_count == 0 ? "No position is open."
+                                            : "The bot itself has no open position.");
     } else {
         reply_table(r, 7,
                     (const char *const[]){"symbol", "side", "quantity", "entry", "now", "result",
@@ -93,7 +94,7 @@ static int show_positions(struct action_call *call, struct err *err)
 
 /* --------------------------------------------------------------------------------- status ---- */
 
-/* Not TONE_BUSY, which is the progress of a run: a pipe is not shown that. */
+/* TONE_BUSY is reserved for the progress of a run, which a console without a terminal skips. */
 static void status_title(struct reply *r, const struct desk *desk, const struct snapshot *s)
 {
     AUTO_BUF struct buf up = BUF_INIT(64);
@@ -150,7 +151,7 @@ static void status_account(struct reply *r, const struct snapshot *s)
         reply_line(r, "%s", line.data);
     }
     if (!s->books_balance) {
-        reply_line(r, "⚠ The books do not balance: nothing new is opened.");
+        reply_line(r, "⚠ The books do not balance: no new positions are opened.");
     }
 }
 
@@ -165,8 +166,8 @@ static void status_disk(struct reply *r, const struct snapshot *s)
     clock_add_when(&line, s->disk.since_wall_us, s->published_wall_us);
     if (s->disk.state == DISK_FAILED) {
         buf_add_c(&line, s->disk.closes
-                             ? ". Nothing opens; stops, closing and an emergency stop work."
-                             : ". Nothing opens; what closes waits, stops stay at the venue.");
+                             ? ". No new positions; stops, closing and an emergency stop work."
+                             : ". No new positions; closing waits, stops stay at the venue.");
     }
     reply_line(r, "⚠ %s", line.data);
 }
@@ -185,11 +186,11 @@ static struct json_object *disk_data(const struct snapshot *s)
     return o;
 }
 
-/* What did not come as it should; nothing when all did. */
+/* Problems of the candle feed; adds nothing if there are none. */
 static void status_feed(struct reply *r, const struct snapshot *s)
 {
     if (s->market_ended) {
-        reply_line(r, "⚠ The market has no more candles: nothing new is opened.");
+        reply_line(r, "⚠ The market has no more candles: no new positions are opened.");
     }
     uint64_t gaps = 0;
     for (int i = 0; i < s->market_count; i++) {
@@ -222,7 +223,7 @@ static void status_feed(struct reply *r, const struct snapshot *s)
                 between = ", ";
             }
         }
-        buf_add_c(&line, m->suspect ? "; nothing opens until a good one comes" : "");
+        buf_add_c(&line, m->suspect ? "; no new positions until a valid one arrives" : "");
         reply_line(r, "%s", line.data);
     }
 }
@@ -266,15 +267,15 @@ static void status_data(struct json_object *data, const struct snapshot *s)
     positions_data(data, s);
 }
 
-/* What other rooms know, in one line. */
-static void status_pieces(struct desk *desk, struct reply *r)
+/* The parts of other modules, in one line. */
+static void status_parts(struct desk *desk, struct reply *r)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
     for (size_t i = 0; i < desk->line_count; i++) {
-        AUTO_BUF struct buf piece = BUF_INIT(256);
-        desk->lines[i].fn(&piece, reply_data(r), desk->lines[i].userdata);
-        if (piece.len > 0) {
-            buf_addf(&line, "%s%s", line.len == 0 ? "" : "   ", piece.data);
+        AUTO_BUF struct buf part = BUF_INIT(256);
+        desk->lines[i].fn(&part, reply_data(r), desk->lines[i].userdata);
+        if (part.len > 0) {
+            buf_addf(&line, "%s%s", line.len == 0 ? "" : "   ", part.data);
         }
     }
     if (line.len > 0) {
@@ -301,7 +302,7 @@ static int show_status(struct action_call *call, struct err *err)
         status_data(reply_data(r), s);
         desk_market_line(r, s);
     }
-    status_pieces(desk, r);
+    status_parts(desk, r);
     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
     reply_button(r, "Alerts", "/alerts", BUTTON_PLAIN);
     reply_button(r, "Why", "/why", BUTTON_PLAIN);
@@ -410,7 +411,7 @@ static const struct action actions[] = {
      .lowest = ROLE_READ_ONLY,
      .run = show_positions},
     {.name = "trading.trades",
-     .summary = "Closed trades, newest first, and what all of them add up to",
+     .summary = "Closed trades, newest first, and their total result",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{.name = "count", .type = PARAM_INT, .help = "how many, 1 to 50"}},

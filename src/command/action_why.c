@@ -57,7 +57,7 @@ static int why_outcome(struct desk *desk, struct reply *r, const struct decision
     return 0;
 }
 
-/* The rules that matched, as they stand today. */
+/* The rules that matched, in their current state. */
 static int why_rules(struct desk *desk, struct reply *r, const struct decision *d, struct err *err)
 {
     for (int i = 0; i < d->rule_count; i++) {
@@ -77,7 +77,7 @@ static int why_rules(struct desk *desk, struct reply *r, const struct decision *
     return 0;
 }
 
-/* "d12": a decision by its own number, as /decisions gives it. */
+/* "d12": the number of a decision, as in the buttons of /decisions. */
 static bool decision_number(const char *what, int64_t *ret)
 {
     return (what[0] == 'd' || what[0] == 'D') && str_to_i64(str_c(what + 1), ret);
@@ -106,7 +106,7 @@ static int find_trade_decision(struct desk *desk, int64_t id, struct reply *r, s
                               : decision_table_of_order(desk->o.trading, t.client_id, ret, err);
 }
 
-/* Where the other symbols stand: the newest decision is of whichever came last. */
+/* The newest decisions of the other symbols: /why alone shows only the newest of all. */
 static int why_others(const struct desk *desk, struct reply *r, const struct symbol *shown,
                       struct err *err)
 {
@@ -156,8 +156,8 @@ static int show_why(struct action_call *call, struct err *err)
     } else if (what != NULL && !symbol_parse(str_c(what), &symbol)) {
         return err_set(
             err, ERR_COMMAND_ARG_INVALID,
-            "what: %.40s is neither the number of a trade (12), that of a decision (d12) nor "
-            "a symbol",
+            "what: %.40s is not the number of a trade (12), the number of a decision (d12) or a "
+            "symbol",
             what);
     } else {
         rc = decision_table_last(desk->o.trading, symbol, &d, err);
@@ -181,12 +181,12 @@ static int show_why(struct action_call *call, struct err *err)
 
 const struct action action_why_rows[] = {
     {.name = "trading.why",
-     .summary = "The newest decision, or that of a trade: votes, reasons, veto, order",
+     .summary = "The newest decision, or the one behind a trade: votes, reasons, veto, order",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .params = {{.name = "what",
                  .type = PARAM_TEXT,
-                 .help = "number of a trade, d and that of a decision, or a symbol"}},
+                 .help = "a trade (12), a decision (d345) or a symbol"}},
      .run = show_why},
     {0},
 };

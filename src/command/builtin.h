@@ -1,5 +1,5 @@
 /*
- * builtin.h: the two halves of include/command/builtin.h. Private to this room.
+ * builtin.h: the action tables behind include/command/builtin.h. Private to this module.
  *
  *     action_table_add(table, action_help_rows, builtin);
  *

@@ -1,13 +1,13 @@
 /*
- * call.h: one run of one action, as the runner (who owns it) and action.c see it. Private to this
- * room.
+ * call.h: one call of an action, as the runner (its owner) and action.c see it. Private to this
+ * module.
  *
  *     struct action_call call = {.action = a, .userdata = u, .who = &who, .reply = reply};
  *     call.args[i] = "value of a->params[i]";
  *     rc = a->run(&call, &err);
  *
- * Invariants: args run parallel to action->params; NULL is "not given". The hooks are NULL only for
- * a preview, which can neither wait nor remember. Thread: ops.
+ * Invariants: args[i] is the value of action->params[i]; NULL means not given. The hooks are NULL
+ * only for a preview, which can neither wait nor remember. Thread: ops.
  */
 #pragma once
 
@@ -23,13 +23,13 @@ struct action_call {
     int step;
     int64_t begun_us;
     void *state;
-    const char *remembered; /* what the call of a process that died had put on disk; NULL: none */
+    const char *remembered; /* the text that the interrupted call stored; NULL: none */
 
     void (*progress)(struct action_call *call, const char *text);
     void (*finish)(struct action_call *call, const struct err *err);
     int (*remember)(struct action_call *call, const char *text, struct err *err);
-    void *owner; /* the runner's run */
+    void *owner; /* the run */
 };
 
-/* What action_userdata will answer for this action. */
+/* The userdata with which the action was registered. */
 void *action_table_userdata(const struct action_table *table, const struct action *action);

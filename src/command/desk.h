@@ -1,11 +1,13 @@
 /*
- * desk.h: how the trading actions ask the engine, and wait. Private to this room.
+ * desk.h: how the trading actions send requests to the engine and wait for their effect. Private to
+ * this module.
  *
  *     const struct request draft = {.kind = REQUEST_CLOSE, .symbol = symbol};
  *     return desk_ask(desk, call, &draft, answered, err);     // ACTION_PENDING
  *
- * answered is called once the engine has taken the request, and then every DESK_LOOK_US until it
- * returns true: it looks whether the effect can be seen (positions closed) and finishes the call.
+ * answered() is called when the engine has accepted the request, and then every DESK_LOOK_US until
+ * it returns true: it checks whether the effect is visible (for example, positions closed) and
+ * finishes the call. If the engine refuses, the call fails without it.
  * Thread: ops.
  */
 #pragma once
@@ -23,30 +25,32 @@ struct desk_status_line {
 struct pending;
 typedef bool (*desk_answered_fn)(struct desk *desk, struct pending *pending);
 
-/* Whether what was asked for can be seen done. */
+/* Whether the effect of the request is visible. */
 typedef bool (*desk_done_fn)(struct desk *desk, const struct pending *pending);
 
-/* A request that was pushed. */
+/* A request that was pushed. The call waits for it, or has given up ("late"). */
 struct pending {
     bool used;
-    bool late;      /* its call has ended, as failed: late.c watches on for what becomes of it */
-    bool recovered; /* asked for by a run that a crash interrupted */
-    bool answered;  /* the engine took it; waiting to see the effect */
+    bool late;      /* the call has ended as failed; late.c watches for the outcome */
+    bool recovered; /* late: sent by the process before this one, which crashed */
+    bool answered;  /* the engine has accepted it; its effect is not visible yet */
     struct request asked;
-    struct action_call *call;
+    struct action_call *call; /* NULL when late */
     desk_answered_fn fn;
-    desk_done_fn done;                 /* NULL: it is done once the engine has taken it */
-    const struct action_call *running; /* late: of a run that has not ended yet; NULL: it has, */
-    int64_t run_id;                    /* as this one; 0: without a record */
-    int failed_as;                     /* late: what the person was told, an err id */
-    struct err refused; /* late: and what became of it; ERR_NONE: nothing yet, or it was done */
-    bool known;         /* late: that is known, and only waits to be told */
-    int64_t took_us;    /* late: until it was known */
-    unsigned notified;  /* late: enum desk_late_part, those that were told */
-    bool logged;        /* late */
-    uint64_t version;   /* of the snapshot when it was pushed: older ones show the past */
-    int64_t market_us;  /* the market's clock then */
+    uint64_t version;  /* of the snapshot at the push; only a newer one can show the effect */
+    int64_t market_us; /* the market's clock at the push */
     int64_t since_mono_us;
+
+    /* The rest is for late requests only. */
+    desk_done_fn done;                 /* NULL: the engine's acceptance is the whole effect */
+    const struct action_call *running; /* identifies its run, which has not ended; NULL: ended */
+    int64_t run_id;                    /* of the ended run; 0: it has no row */
+    int failed_as;                     /* the error (err id) that was reported for the call */
+    struct err refused;                /* the engine's refusal; ERR_NONE: none so far */
+    bool known;                        /* the outcome is known, but not reported everywhere */
+    int64_t took_us;                   /* from the push until the outcome was known */
+    unsigned notified;                 /* enum desk_late_part: where it was reported */
+    bool logged;
 };
 
 struct desk {
@@ -58,55 +62,60 @@ struct desk {
     struct loop_source *late; /* timer */
     int64_t last_id;          /* of a request */
 
-    struct stop_file *stop_file; /* NULL: none */
-    struct loop_source *save;    /* timer: what could not be written to it */
-    struct pool_job *sync;       /* the wait for its disk; NULL: none */
-    bool sync_again;             /* it was written since that began */
-    bool stop_wanted;            /* what it should say */
-    bool stop_written;           /* it says so, if not yet on disk */
-    int64_t stop_at_us;          /* of the last stop, as the id of a request */
+    struct stop_file *stop_file; /* emergency.stop; NULL: not open */
+    struct loop_source *save;    /* timer: retries a failed write or sync of the file */
+    struct pool_job *sync;       /* the sync under way; NULL: none */
+    bool sync_again;             /* the file was written after the sync began */
+    bool stop_wanted;            /* whether the file must hold a stop */
+    bool stop_written;           /* the file was written so, but may not be synced */
+    int64_t stop_at_us;          /* of the last stop; comparable with ids of requests */
     char stop_by[32];
-    struct err stop_err; /* why it is not on disk; ERR_NONE: it is, or will be */
+    struct err stop_err; /* why the stop is not on disk; ERR_NONE: it is, or no error so far */
 };
 
-/* Sets the kill switch, then the file that keeps it over a restart. */
+/* Sets the kill switch, then writes emergency.stop, which preserves it over a restart. */
 void desk_halt(struct desk *desk, const char *by);
-/* Of the file: the engine has cleared its own at this request. A stop given after the request
- * stands. */
+/* Clears emergency.stop after the engine has accepted this clear request, unless a stop was given
+ * after the request. */
 void desk_clear_stop(struct desk *desk, int64_t request_id);
-/* The draft says what is asked for; its id and who asks are filled in here. */
+/* Sends a request. The draft holds everything but its id, author and deadline. */
 int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
              desk_answered_fn fn, struct err *err);
-/* An action's cancel() and recover(), where it does nothing but ask. */
+/* cancel() and recover() of actions that only send one request. */
 void desk_cancel(struct action_call *call);
 int desk_recover(struct action_call *call, bool *ret_happened, struct err *err);
-/* "all", which is the empty symbol, or one of the configured symbols. */
+/* Parses "all" (the empty symbol), a configured symbol, or the symbol of an open position. */
 int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, struct err *err);
 bool desk_in_scope(struct symbol scope, struct symbol symbol);
 void desk_finish(struct pending *pending, const struct err *err);
-/* Ends the call as failed because its effect cannot be seen in time, and watches on for it. */
+/* Ends the call as failed, because the effect was not visible in time, and goes on watching the
+ * request as a late one. */
 void desk_give_up(struct desk *desk, struct pending *pending, const struct err *err);
-/* How /close and /emergency_stop, /amend and /cancel_orders know. */
+/* Whether the effect of /close, /emergency_stop, /amend, /cancel_orders is visible. */
 bool desk_is_closed(struct desk *desk, const struct pending *p);
 bool desk_is_stopped(struct desk *desk, const struct pending *p);
 bool desk_is_amended(struct desk *desk, const struct pending *p);
 bool desk_is_cancelled(struct desk *desk, const struct pending *p);
 
+/* The engine's refusal of a request as an error. */
 void desk_refusal(enum request_kind kind, uint32_t code, struct err *ret);
+/* The time since the request was pushed. */
+int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
+/* Appends "disk failed: DB_FULL"; nothing while the disk works. */
+void desk_disk_line(struct buf *out, const struct snapshot *s);
+/* Adds the market's time to the reply, unless the market runs in real time. */
+void desk_market_line(struct reply *r, const struct snapshot *s);
+/* For actions that read trading.db: ERR_ENGINE_SILENT if it cannot be read yet. Also adds the age
+ * of the snapshot to the reply (desk_read). */
+int desk_need_store(struct desk *desk, struct reply *r, struct err *err);
 
 /* late.c */
-/* The call of p is over and its outcome is not: keeps p, which has no call any more. */
+/* Detaches p from its failed call and watches for its outcome. */
 void desk_watch_late(struct desk *desk, struct pending *p, int failed_as);
-/* The engine's word on a late one. */
+/* Handles the engine's answer to a late request. */
 void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code);
+/* The timer of late requests. */
 void desk_on_late(void *desk);
-int64_t desk_waited_us(const struct desk *desk, const struct pending *pending);
-/* The market's clock, when it is not ours. */
-/* "disk failed: DB_FULL"; nothing while the disk is well. */
-void desk_disk_line(struct buf *out, const struct snapshot *s);
-void desk_market_line(struct reply *r, const struct snapshot *s);
-/* For a reply from trading.db: ERR_ENGINE_SILENT while there is none to read. */
-int desk_need_store(struct desk *desk, struct reply *r, struct err *err);
 
 extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];

@@ -38,7 +38,7 @@ void figure_price(struct buf *out, struct dec price)
     }
     int64_t size = dec_abs(price).e8;
     int decimals = size >= 1000 * DEC_ONE ? 1 : size >= 10 * DEC_ONE ? 2 : size >= DEC_ONE ? 4 : 6;
-    /* Prices of a hundredth and less differ in the last places only: exact. */
+    /* Exact below 0.01: such prices differ only in the last places. */
     decimals = size >= DEC_ONE / 100 || size % 100 == 0 ? decimals : size % 10 == 0 ? 7 : 8;
     dec_add_grouped(out, price, decimals);
 }
@@ -66,7 +66,7 @@ void figure_pct(struct buf *out, double pct, int decimals, bool with_sign)
     }
     double unit = pow(10, decimals);
     double shown = round(fabs(pct) * unit) / unit;
-    /* A loss that rounds to nothing is still a loss: −0.00 %. */
+    /* A loss that rounds to zero keeps its sign: −0.00 %. */
     add_sign(out, pct < 0 ? -1 : 1, with_sign);
     buf_addf(out, "%.*f %%", decimals, shown);
 }

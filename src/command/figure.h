@@ -1,12 +1,12 @@
 /*
- * figure.h: numbers as people read them in replies: units and currency always shown. Private to
- * this room.
+ * figure.h: formats numbers for replies, always with their unit or currency. Private to this
+ * module.
  *
  *     figure_money(&line, pnl, true);            // "+$2.39", "−$4.10"
  *     figure_price(&line, price);                // "64,120.5"
  *
- * Rules: the minus is U+2212, so that it is not lost beside a dash; an amount that is not valid is
- * "?". Thread: any.
+ * Rules: the minus sign is U+2212, which differs from a hyphen; an invalid amount is "?".
+ * Thread: any.
  */
 #pragma once
 
@@ -17,17 +17,17 @@
 
 #include <stdbool.h>
 
-/* Cents; below half a cent two significant digits: "+$0.0012". */
+/* Two decimals; below half a cent, two significant digits: "+$0.0012". */
 void figure_money(struct buf *out, struct dec amount, bool with_sign);
-/* Decimals by size: 1 from 1,000, 2 from 10, 4 from 1, else 6; exact below 0.01. */
+/* 1 decimal from 1,000, 2 from 10, 4 from 1, otherwise 6; exact below 0.01. */
 void figure_price(struct buf *out, struct dec price);
-/* An indicator's value: grouped, 1 decimal from 1,000, 2 from 10, else 4, or as many as show two
- * significant digits. */
+/* An indicator's value, grouped: 1 decimal from 1,000, 2 from 10, otherwise 4, or as many as show
+ * two significant digits. */
 void figure_number(struct buf *out, double value);
 void figure_signed(struct buf *out, double value, int decimals);            /* "+0.80" "−0.80" */
 void figure_pct(struct buf *out, double pct, int decimals, bool with_sign); /* "+4.1 %" */
-double figure_ratio_pct(struct dec part, struct dec whole); /* 0 when it cannot be said */
-/* "  SL 62,838.1 TP 66,685.3", of the two what is above zero. */
+double figure_ratio_pct(struct dec part, struct dec whole); /* 0 if it cannot be computed */
+/* "  SL 62,838.1 TP 66,685.3"; omits a price that is not above zero. */
 void figure_bracket(struct buf *out, struct dec stop, struct dec target);
 /* "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3" */
 void figure_position(struct buf *out, const struct position *position);

@@ -53,7 +53,7 @@ void desk_run_ended(const struct action_call *call, int64_t run_id, void *userda
 }
 
 /* "close of BTC-USD", "emergency stop" */
-static void name_it(const struct pending *p, struct buf *out)
+static void add_name(const struct pending *p, struct buf *out)
 {
     buf_addf(out, "%s", request_kind_name(p->asked.kind));
     if (p->asked.symbol.name[0] != '\0') {
@@ -61,38 +61,36 @@ static void name_it(const struct pending *p, struct buf *out)
     }
 }
 
-static struct reply *card_of(struct desk *desk, const struct pending *p)
+static struct reply *late_reply(struct desk *desk, const struct pending *p)
 {
     struct reply *r = reply_new();
     AUTO_BUF struct buf name = BUF_INIT(128);
     AUTO_BUF struct buf after = BUF_INIT(64);
-    name_it(p, &name);
+    add_name(p, &name);
     clock_add_duration(&after, p->took_us);
     if (p->refused.id != ERR_NONE) {
-        reply_title(r, TONE_WARN, "The engine refused the %s after all: nothing was done",
-                    name.data);
+        reply_title(r, TONE_WARN, "The engine refused the %s: nothing was done", name.data);
         reply_error(r, &p->refused);
     } else if (p->asked.kind == REQUEST_EMERGENCY_STOP) {
         reply_title(r, TONE_PLAIN, "⛔ Emergency stop: verified flat after %s", after.data);
-        reply_line(r, "The venue itself lists no position and no order.");
+        reply_line(r, "The venue confirms that no position and no order is open.");
     } else {
-        reply_title(r, TONE_WARN, "Done after all, %s late: %s", after.data, name.data);
+        reply_title(r, TONE_WARN, "Done late, after %s: %s", after.data, name.data);
     }
-    reply_line(r, "It had been reported as failed: %s (%s).", err_info(p->failed_as)->message,
+    reply_line(r, "It was reported as failed before: %s (%s).", err_info(p->failed_as)->message,
                err_info(p->failed_as)->code);
     (void)desk_read(desk, r);
     return r;
 }
 
-/* True when nobody has to be told any more. A run that has not ended yet, or could not be recorded
- * yet, says later that it failed: the news comes after that, as it takes the place of its message.
- */
+/* Reports a known outcome; returns true once it is reported everywhere. It waits until the run has
+ * ended and is recorded, because the report replaces the run's own message about its failure. */
 static bool report(struct desk *desk, struct pending *p)
 {
     if (p->running != NULL) {
         return false;
     }
-    AUTO_REPLY struct reply *reply = card_of(desk, p);
+    AUTO_REPLY struct reply *reply = late_reply(desk, p);
     const struct desk_late late = {.run_id = p->run_id,
                                    .kind = p->asked.kind,
                                    .happened = p->refused.id == ERR_NONE,
@@ -118,10 +116,11 @@ void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code)
     loop_timer_in(desk->late, 0);
 }
 
-/* What it was about is over: nobody can see any more whether it was done. */
+/* The outcome will not become known: a day has passed, an emergency stop was cleared before it was
+ * verified flat, or the request was lost in a crash. */
 static bool is_moot(const struct desk *desk, const struct pending *p, const struct snapshot *s)
 {
-    /* What a crash left in memory is lost; what it left on disk is in trading.db soon. */
+    /* If the engine had answered before the crash, the answer would be in trading.db by now. */
     bool lost = p->recovered && !p->answered && s->version > 0 && s->disk.state == DISK_OK &&
                 desk_waited_us(desk, p) > LATE_RECOVERED_US;
     return lost || desk_waited_us(desk, p) > LATE_WATCH_US ||
@@ -133,7 +132,7 @@ void desk_on_late(void *userdata)
 {
     struct desk *desk = userdata;
     bool waits = false;
-    trading_resync(desk); /* an event may have been missed long ago */
+    trading_resync(desk); /* an event may have been missed */
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
         if (!p->used || !p->late) {

@@ -46,7 +46,7 @@ int line_split(struct str text, struct line *ret, struct err *err)
         size_t name_size = quote_name_size(rest);
         const char *close =
             quote_opens(str_n(rest.ptr + name_size, rest.len - name_size), &mark_size);
-        name_size = close != NULL ? name_size : 0; /* else it is a part of the word */
+        name_size = close != NULL ? name_size : 0; /* not quoted: "name=" is part of the word */
         size_t start = at + name_size + mark_size;
         size_t end = start;
         while (end < text.len &&

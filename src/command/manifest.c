@@ -19,13 +19,13 @@ struct manifest_list {
     struct manifest items[MANIFESTS_MAX];
 };
 
-/* Groups as help shows them; others follow in alphabetical order. */
+/* The order of groups in /help; other groups follow alphabetically. */
 static const char *const group_order[] = {"see", "trading", "services", "think", "change", "stop"};
 
-/* Words that the runner itself understands. */
+/* Command names that the runner handles itself. */
 static const char *const reserved_names[] = {"confirm", "cancel"};
 
-/* What is being read, for messages. */
+/* The manifest being read. */
 struct reader {
     const char *path;
     const struct action_table *actions;
@@ -45,7 +45,7 @@ complain(const struct reader *r, const struct yaml_node *at, const char *format,
                    text.data);
 }
 
-/* Refuses keys that are not in the NULL-ended list, naming the nearest one that is. */
+/* Refuses keys that are not in the NULL-terminated list, and suggests the most similar one. */
 static int check_keys(const struct reader *r, const struct yaml_node *map, const char *const *known)
 {
     if (map->kind != YAML_MAPPING) {
@@ -72,7 +72,7 @@ static int check_keys(const struct reader *r, const struct yaml_node *map, const
     return 0;
 }
 
-/* A scalar into a fixed array; a missing one leaves it empty unless required. */
+/* Copies a scalar into dst. A missing one is an error if required, else dst stays empty. */
 static int read_text(const struct reader *r, const struct yaml_node *map, const char *key,
                      bool required, char *dst, size_t size)
 {
@@ -81,7 +81,7 @@ static int read_text(const struct reader *r, const struct yaml_node *map, const 
         return required ? complain(r, map, "%s is missing", key) : 0;
     }
     if (node->kind != YAML_SCALAR) {
-        return complain(r, node, "%s must be a text", key);
+        return complain(r, node, "%s must be text", key);
     }
     if (!str_copy(node->text, dst, size)) {
         return complain(r, node, "%s is longer than %zu bytes", key, size - 1);
@@ -125,13 +125,13 @@ static int read_choices(const struct reader *r, const struct yaml_node *item,
 {
     const struct yaml_node *choices = yaml_get(item, "choices");
     if (arg->type != PARAM_CHOICE) {
-        return choices == NULL ? 0 : complain(r, choices, "choices go with type choice only");
+        return choices == NULL ? 0 : complain(r, choices, "only type choice has choices");
     }
     AUTO_BUF struct buf text = BUF_INIT(sizeof(arg->choices) - 1);
     for (size_t i = 0; i < yaml_len(choices); i++) {
         struct str choice = yaml_text(yaml_at(choices, i));
         if (choice.len == 0 || memchr(choice.ptr, '|', choice.len) != NULL) {
-            return complain(r, choices, "a choice must be a text without |");
+            return complain(r, choices, "a choice must be text without |");
         }
         buf_addf(&text, "%s%.*s", i == 0 ? "" : "|", STR_ARG(choice));
     }
@@ -157,17 +157,19 @@ static int read_arg(const struct reader *r, const struct yaml_node *item)
         return rc;
     }
     if (!name_is_valid(arg.name, sizeof(arg.name) - 1)) {
-        return complain(r, yaml_get(item, "name"), "%s is not a name of [a-z][a-z0-9_]*", arg.name);
+        return complain(r, yaml_get(item, "name"), "name %s does not match [a-z][a-z0-9_]*",
+                        arg.name);
     }
     if (find_arg(r->m, str_c(arg.name)) != NULL) {
-        return complain(r, yaml_get(item, "name"), "argument %s stands twice", arg.name);
+        return complain(r, yaml_get(item, "name"), "argument %s is declared twice", arg.name);
     }
     if (!param_type_parse(str_c(type), &arg.type)) {
         return complain(r, yaml_get(item, "type"),
-                        "type %s is none of text, int, duration, symbol, service, choice", type);
+                        "type %s is not one of text, int, duration, price, symbol, service, choice",
+                        type);
     }
     if (arg.required && r->m->arg_count > 0 && !r->m->args[r->m->arg_count - 1].required) {
-        return complain(r, item, "a required argument cannot follow one that may be left out");
+        return complain(r, item, "a required argument cannot follow an optional one");
     }
     if ((rc = read_choices(r, item, &arg)) < 0) {
         return rc;
@@ -186,8 +188,8 @@ static const struct action_param *find_param(const struct action *action, struct
     return NULL;
 }
 
-/* A value that is "$arg" as a whole hands the argument on, so the types must fit. Inside a text the
- * argument is put in as text. */
+/* If the whole value is "$arg", it passes the argument on, so the types must match. Within a longer
+ * text, "$arg" is replaced by the argument's text. */
 static int check_value(const struct reader *r, const struct yaml_node *node,
                        const struct action_param *param)
 {
@@ -206,7 +208,7 @@ static int check_value(const struct reader *r, const struct yaml_node *node,
         struct str name = str_n(text.ptr + i + 1, end - i - 1);
         const struct manifest_arg *arg = find_arg(r->m, name);
         if (arg == NULL) {
-            return complain(r, node, "$%.*s is no argument of this command", STR_ARG(name));
+            return complain(r, node, "$%.*s is not an argument of this command", STR_ARG(name));
         }
         bool whole = i == 0 && end == text.len;
         if (!whole && param->type != PARAM_TEXT) {
@@ -218,7 +220,7 @@ static int check_value(const struct reader *r, const struct yaml_node *node,
                             param_type_name(param->type), arg->name, param_type_name(arg->type));
         }
         if (whole && param->required && !arg->required) {
-            return complain(r, node, "%s is required, argument %s may be left out", param->name,
+            return complain(r, node, "%s is required, but argument %s is optional", param->name,
                             arg->name);
         }
         any = true;
@@ -249,7 +251,7 @@ static int read_with(const struct reader *r, const struct yaml_node *step_node,
                             STR_ARG(key->text));
         }
         if (value->kind != YAML_SCALAR || yaml_is_null(value)) {
-            return complain(r, value, "%s must be a text", param->name);
+            return complain(r, value, "%s must be text", param->name);
         }
         struct manifest_with *with = &step->with[step->with_count];
         if (!str_copy(key->text, with->param, sizeof(with->param)) ||
@@ -317,7 +319,7 @@ static int read_step(const struct reader *r, const struct yaml_node *item,
                             : complain(r, at, "no action %s; did you mean %s?", name, near);
     }
     if (step->action->lowest > r->m->role) {
-        return complain(r, at, "action %s needs role %s, the command's role is %s", name,
+        return complain(r, at, "action %s needs role %s, but the command's role is %s", name,
                         role_name(step->action->lowest), role_name(r->m->role));
     }
     if (step->action->emergency && !r->m->emergency) {
@@ -401,7 +403,7 @@ static int read_head(const struct reader *r, const struct yaml_node *root)
     }
     const struct yaml_node *at = yaml_get(root, "command");
     if (!name_is_valid(m->name, 32)) {
-        return complain(r, at, "%s is not a name of [a-z][a-z0-9_]{0,31}", m->name);
+        return complain(r, at, "name %s does not match [a-z][a-z0-9_]{0,31}", m->name);
     }
     for (size_t i = 0; i < COUNT_OF(reserved_names); i++) {
         if (strcmp(m->name, reserved_names[i]) == 0) {
@@ -409,8 +411,8 @@ static int read_head(const struct reader *r, const struct yaml_node *root)
         }
     }
     if (!role_parse(str_c(role), &m->role) || m->role == ROLE_NONE) {
-        return complain(r, yaml_get(root, "role"), "role %s is none of read_only, operator, admin",
-                        role);
+        return complain(r, yaml_get(root, "role"),
+                        "role %s is not one of read_only, operator, admin", role);
     }
     return 0;
 }
@@ -486,7 +488,7 @@ int manifest_list_read(const struct action_table *actions, const struct embedded
         const struct reader r = {.path = f->path, .actions = actions, .m = m, .err = err};
         rc = read_manifest(&r, yaml_root(doc));
         if (rc == 0 && manifest_find(list, m->name) != NULL) {
-            rc = complain(&r, yaml_get(yaml_root(doc), "command"), "command %s exists twice",
+            rc = complain(&r, yaml_get(yaml_root(doc), "command"), "command %s is defined twice",
                           m->name);
         }
         list->count++;
@@ -557,15 +559,15 @@ static void step_markdown(const struct manifest_step *step, int number, struct b
     buf_add_c(out, "`, at most ");
     clock_add_duration(out, step->timeout_us);
     if (step->retries > 0) {
-        buf_addf(out, ", tried again up to %d times", step->retries);
+        buf_addf(out, ", up to %d retr%s", step->retries, step->retries == 1 ? "y" : "ies");
     }
     buf_add_c(out, "\n");
 }
 
 void manifest_markdown(const struct manifest_list *list, struct buf *out)
 {
-    buf_add_c(out, "# Commands\n\nGenerated from `commands/*.yaml`; do not edit. Every door takes "
-                   "them: Telegram, the console, the API and `nightdesk do`.\n");
+    buf_add_c(out, "# Commands\n\nGenerated from `commands/*.yaml`; do not edit. All channels "
+                   "accept them: Telegram, the console, the API and `nightdesk do`.\n");
     const char *group = "";
     for (size_t i = 0; i < list->count; i++) {
         const struct manifest *m = &list->items[i];

@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-#define NUMBER_MAX 40 /* bytes; more than any number that fits */
+#define NUMBER_MAX 40 /* bytes; longer than any valid number */
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
-static bool only_of(struct str text, const char *set)
+static bool has_only(struct str text, const char *set)
 {
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] == '\0' || strchr(set, text.ptr[i]) == NULL) {
@@ -19,7 +19,7 @@ static bool only_of(struct str text, const char *set)
     return text.len > 0;
 }
 
-/* "1,234,567": grouped as it should be? */
+/* Whether the commas group the digits correctly, as in "1,234,567". */
 static bool is_grouped(struct str whole)
 {
     size_t first = 0;
@@ -37,7 +37,7 @@ static bool is_grouped(struct str whole)
     return true;
 }
 
-/* Without every `drop`; with `from` turned into a point. */
+/* Copies text without the character `drop`, and with `from` replaced by a point. */
 static void rewrite(struct str text, char drop, char from, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -54,25 +54,24 @@ static int refuse(const char *name, struct str text, struct err *err)
                    shown, text.ptr);
 }
 
-/* What the two readings are of a number with commas that are not clearly for grouping. */
+/* Refuses a number whose commas may be decimal commas, and names both readings. */
 static int refuse_commas(const char *name, struct str text, struct err *err)
 {
     AUTO_BUF struct buf decimal = BUF_INIT(NUMBER_MAX);
     AUTO_BUF struct buf grouped = BUF_INIT(NUMBER_MAX);
     struct dec value;
-    rewrite(text, '.', ',', &decimal); /* 1.234,56 as much of Europe writes it */
+    rewrite(text, '.', ',', &decimal); /* as in much of Europe: 1.234,56 */
     rewrite(text, ',', '.', &grouped);
     if (!dec_parse(buf_str(&decimal), &value) || !dec_parse(buf_str(&grouped), &value)) {
         return refuse(name, text, err);
     }
-    return err_set(err, ERR_COMMAND_ARG_INVALID,
-                   "%s: %.*s can be %s or %s: write the one that you mean", name, STR_ARG(text),
-                   decimal.data, grouped.data);
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.*s is ambiguous: send %s or %s", name,
+                   STR_ARG(text), decimal.data, grouped.data);
 }
 
 int number_read(const char *name, struct str text, struct dec *ret, struct err *err)
 {
-    if (text.len > NUMBER_MAX || !only_of(text, "-0123456789.,")) {
+    if (text.len > NUMBER_MAX || !has_only(text, "-0123456789.,")) {
         return refuse(name, text, err);
     }
     const char *point = memchr(text.ptr, '.', text.len);

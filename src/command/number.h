@@ -1,15 +1,15 @@
 /*
- * number.h: numbers as people type them, read strictly. Private to this module.
+ * number.h: parses numbers typed by people, strictly. Private to this module.
  *
  *     rc = number_read("stop", str_c("64,120.5"), &price, err);         // 64120.5
  *     number_read("stop", str_c("65000,50"), &price, err);
- *                   // COMMAND_ARG_INVALID: stop: 65000,50 can be 65000.50 or 6500050: ...
+ *                   // COMMAND_ARG_INVALID: stop: 65000,50 is ambiguous: send 65000.50 or 6500050
  *
- * Rules: plain decimals (dec_parse), a point before the fraction. Commas are taken for grouping, as
- * replies write it, only where they cannot be anything else: before the point, from one to three
- * digits (of which the first is not 0) and then groups of exactly three. A number that could be
- * read in two ways is refused, and both are named. No blanks, exponents, signs of currency or other
- * scripts' digits.
+ * Rules: plain decimals (dec_parse) with a point before the fraction. Commas group digits, as in
+ * replies, and are accepted only where they cannot mean anything else: before the point, after one
+ * to three digits (the first of them not 0), and then between groups of exactly three. A number
+ * with two possible readings is refused, and the error names both. No blanks, exponents, currency
+ * signs or digits of other scripts.
  * Thread: any.
  */
 #pragma once

@@ -84,7 +84,7 @@ static int check_service(const struct param_rule *rule, const struct config *con
         return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: no service %.*s; did you mean %s?",
                        rule->name, STR_ARG(value), near);
     }
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: no service %.*s; there is %s", rule->name,
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: no service %.*s; configured: %s", rule->name,
                    STR_ARG(value), all.len == 0 ? "none" : all.data);
 }
 
@@ -106,7 +106,7 @@ static int check_symbol(const struct param_rule *rule, const struct config *conf
         (void)str_copy(str_c(symbol.name), ret_text, PARAM_VALUE_SIZE);
         return 0;
     }
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.*s is not traded here; symbols are %s",
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.*s is not traded; traded symbols: %s",
                    rule->name, STR_ARG(value), all.data);
 }
 
@@ -135,11 +135,12 @@ static int check_choice(const struct param_rule *rule, struct str value, struct 
             return 0;
         }
     }
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.*s is none of %s", rule->name,
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "%s: %.*s is not one of %s", rule->name,
                    STR_ARG(value), rule->choices);
 }
 
-/* Values stand in questions, the audit log and replies, which people must be able to trust. */
+/* Invisible and control characters are refused: values are shown in prompts, replies and the audit
+ * log, which must not mislead the reader. */
 static bool is_clean(struct str value)
 {
     while (value.len > 0) {
@@ -162,9 +163,9 @@ int param_check(const struct param_rule *rule, const struct config *config, stru
     }
     if (!is_clean(value)) {
         return err_set(err, ERR_COMMAND_ARG_INVALID,
-                       "%s: holds a control character or one that cannot be seen", rule->name);
+                       "%s: contains a control character or an invisible one", rule->name);
     }
-    /* Long values would push the rest out of the message. */
+    /* Truncated for error messages, so that a long value leaves space for the rest. */
     struct str shown = str_n(value.ptr, value.len < 60 ? value.len : 60);
     int64_t number = 0;
     switch (rule->type) {

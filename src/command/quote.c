@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Each opening mark with what closes it; phones make typographic ones of the plain. */
+/* Opening and closing marks. Phones replace plain marks by typographic ones. */
 static const struct {
     const char *open;
     const char *close;
@@ -33,7 +33,8 @@ size_t quote_name_size(struct str s)
     return size > 0 && size < s.len && s.ptr[size] == '=' ? size + 1 : 0;
 }
 
-static bool is_open_word(struct str s)
+/* Whether the value has to be quoted: it is empty, contains a blank or begins with a mark. */
+static bool needs_quotes(struct str s)
 {
     size_t size = 0;
     bool blank = s.len == 0;
@@ -44,7 +45,7 @@ static bool is_open_word(struct str s)
     return blank || quote_opens(s, &size) != NULL;
 }
 
-static bool add_in_marks(struct buf *out, struct str value)
+static bool add_quoted(struct buf *out, struct str value)
 {
     size_t i = 0;
     while (i < COUNT_OF(quotes) &&
@@ -61,8 +62,8 @@ static bool add_in_marks(struct buf *out, struct str value)
 
 bool quote_add(struct buf *out, struct str value)
 {
-    if (is_open_word(value) || quote_name_size(value) > 0) {
-        return add_in_marks(out, value);
+    if (needs_quotes(value) || quote_name_size(value) > 0) {
+        return add_quoted(out, value);
     }
     buf_add_str(out, value);
     return true;
@@ -71,8 +72,8 @@ bool quote_add(struct buf *out, struct str value)
 bool quote_add_named(struct buf *out, const char *name, struct str value)
 {
     buf_addf(out, "%s=", name);
-    if (is_open_word(value)) {
-        return add_in_marks(out, value);
+    if (needs_quotes(value)) {
+        return add_quoted(out, value);
     }
     buf_add_str(out, value);
     return true;

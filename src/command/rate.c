@@ -35,7 +35,7 @@ enum rate_result rate_accept(struct rate *rate, const struct principal *who, int
     if (b->credit_us >= cost_us) {
         b->credit_us -= cost_us;
         b->notified =
-            b->notified && b->credit_us < USEC_PER_MIN / 2; /* a flood that goes on is one */
+            b->notified && b->credit_us < USEC_PER_MIN / 2; /* until then it is the same flood */
         return RATE_PASS;
     }
     if (b->notified) {

@@ -1,12 +1,12 @@
 /*
- * rate.h: how many commands a person may send in a minute. Private to this room.
+ * rate.h: limits how many commands a user may send per minute. Private to this module.
  *
  *     switch (rate_accept(rate, &who, now_mono_us)) { case RATE_PASS: ... }
  *
- * A token bucket a person: full at a minute's worth, refilled evenly. RATE_NOTIFY comes once when
- * the bucket runs dry and not again before it was half full, RATE_DROP for what follows, so that a
- * flood is answered once. Invariants: bounded (RATE_PEOPLE_MAX; the one silent for longest is
- * forgotten). Thread: ops.
+ * Each user has a token bucket that holds the commands of one minute and refills evenly. When it is
+ * empty, the first command gets RATE_NOTIFY and the following ones RATE_DROP until the bucket is
+ * half full again, so that a flood is answered once. Invariants: at most RATE_PEOPLE_MAX buckets; a
+ * new user replaces the least recent one. Thread: ops.
  */
 #pragma once
 

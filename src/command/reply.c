@@ -39,7 +39,7 @@ struct reply {
     char *title;
     char *footer;
     bool is_protected;
-    bool has_alarm; /* the title is one */
+    bool has_alarm; /* the title was set by reply_alarm */
     bool has_error;
     struct err err;
     struct block *blocks;
@@ -49,8 +49,8 @@ struct reply {
     size_t button_row_count;
     struct json_object *data;
     size_t text_bytes; /* of title, blocks and footer */
-    size_t left_out;   /* bytes that passed the limit; then nothing more is added */
-    char note[64];     /* the line that says so */
+    size_t left_out;   /* bytes beyond the limit; once above 0, nothing more is added */
+    char note[64];     /* the last line, which reports left_out */
 };
 
 static void *grow(void *array, size_t count, size_t size)
@@ -60,9 +60,9 @@ static void *grow(void *array, size_t count, size_t size)
     return grown;
 }
 
-/* A copy that is valid UTF-8 and without control characters other than \n and \t: what a service
- * writes into its log must not steer a terminal. *ret_used (may be NULL) is how much of s went in;
- * the copy has at most max_bytes. */
+/* Copies s, replacing invalid UTF-8 and control characters other than \n and \t by U+FFFD: the log
+ * line of a service must not control a terminal. The copy has at most max_bytes; *ret_used (may be
+ * NULL) is the number of bytes of s that it holds. */
 static char *clean_copy(struct str s, size_t max_bytes, size_t *ret_used)
 {
     static const char replacement[] = "\xef\xbf\xbd";
@@ -150,9 +150,10 @@ static void leave_out(struct reply *r, size_t bytes)
     (void)snprintf(r->note, sizeof(r->note), "… %zu bytes left out (limit 64 KiB)", r->left_out);
 }
 
-/* True when len more bytes of text may be added; otherwise they count as left out, and so does
- * everything after them: order is kept. */
-static bool reserve_room(struct reply *r, size_t len)
+/* Reserves space for len bytes of text. Returns false if they do not fit; they count as left out
+ * then, and so does everything after them, so that no later block appears without an earlier one.
+ */
+static bool reserve_space(struct reply *r, size_t len)
 {
     if (r->left_out == 0 && r->text_bytes + len <= REPLY_TEXT_MAX) {
         r->text_bytes += len;
@@ -170,7 +171,7 @@ __attribute__((format(printf, 3, 0))) static void set_text(struct reply *r, char
         r->text_bytes -= strlen(*slot);
         free(*slot);
     }
-    r->text_bytes += strlen(text); /* title and footer always fit */
+    r->text_bytes += strlen(text); /* title and footer are never left out */
     *slot = text;
 }
 
@@ -210,14 +211,14 @@ void reply_footer(struct reply *r, const char *format, ...)
     va_end(args);
 }
 
-/* NULL when no more fit. */
+/* NULL if the limit of blocks or of text is reached. */
 static struct block *add_block(struct reply *r, enum block_kind kind, size_t bytes)
 {
     if (r->block_count >= REPLY_BLOCKS_MAX) {
         leave_out(r, bytes);
         return NULL;
     }
-    if (!reserve_room(r, bytes)) {
+    if (!reserve_space(r, bytes)) {
         return NULL;
     }
     if (r->block_count == r->block_cap) {
@@ -283,7 +284,7 @@ static void add_cells(struct block *b, const char *const *cells)
 
 static size_t cells_bytes(const char *const *cells, int columns)
 {
-    size_t bytes = (size_t)columns; /* separators: an empty row is not free */
+    size_t bytes = (size_t)columns; /* separators: so that an empty row counts, too */
     for (int i = 0; i < columns; i++) {
         bytes += str_c(cells[i]).len;
     }
@@ -304,13 +305,13 @@ void reply_table(struct reply *r, int columns, const char *const *headers)
 void reply_row(struct reply *r, const char *const *cells)
 {
     if (r->left_out > 0) {
-        leave_out(r, 1); /* its table may not be there */
+        leave_out(r, 1); /* its table may have been left out */
         return;
     }
     ASSERT(r->block_count > 0);
     struct block *b = &r->blocks[r->block_count - 1];
     ASSERT(b->kind == BLOCK_TABLE);
-    if (reserve_room(r, cells_bytes(cells, b->columns))) {
+    if (reserve_space(r, cells_bytes(cells, b->columns))) {
         add_cells(b, cells);
     }
 }
@@ -400,7 +401,7 @@ void reply_append(struct reply *r, const struct reply *from)
     }
     for (size_t row = 0; row < reply_button_rows(from); row++) {
         if (r->button_row_count == BUTTON_ROWS_MAX) {
-            break; /* buttons are a convenience; the commands behind them can be typed */
+            break; /* the commands of the missing buttons can be typed */
         }
         reply_button_row(r);
         for (size_t i = 0; i < reply_button_count(from, row); i++) {
@@ -613,7 +614,7 @@ struct reply *reply_copy(const struct reply *r)
     const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
     struct reply *copy = NULL;
     int rc = reply_from_json(text, strlen(text), &copy, NULL);
-    ASSERT(rc == 0); /* it is our own */
+    ASSERT(rc == 0); /* reply_json wrote it */
     return copy;
 }
 
@@ -747,7 +748,7 @@ int reply_from_json(const char *text, size_t len, struct reply **ret, struct err
         r->has_error = true;
         const char *code = json_text(error, "error_code");
         enum err_id id = err_by_code(code);
-        /* Another version may have written it, with a code that this one does not know. */
+        /* The code may be unknown if another version wrote it. */
         (void)err_set(&r->err, id != ERR_NONE ? id : ERR_INTERNAL, "%s%s%s",
                       id != ERR_NONE ? "" : code, id != ERR_NONE ? "" : ": ",
                       json_text(error, "context"));

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-#define PROGRESS_FIRST_US (500 * USEC_PER_MSEC)  /* what is quicker answers at once, without it */
+#define PROGRESS_FIRST_US (500 * USEC_PER_MSEC)  /* a faster run shows only its result */
 #define PROGRESS_GAP_US   (1500 * USEC_PER_MSEC) /* chats limit edits to about one a second */
 #define RETRY_DELAY_US    USEC_PER_SEC           /* times the attempt */
 #define STORE_RETRY_US    (2 * USEC_PER_SEC)
@@ -134,7 +134,7 @@ bool run_is_cut_off(const struct run *run)
            (run->end_err.id == ERR_COMMAND_LOST || run->end_err.id == ERR_COMMAND_NOT_DONE);
 }
 
-/* Past the outbox. */
+/* Sends a reply without the outbox. */
 static void run_deliver(const struct run *run, struct reply *reply)
 {
     const struct runner_options *o = &run->runner->o;
@@ -174,7 +174,7 @@ static void on_progress_timer(void *userdata)
         }
     }
     run->notified_mono_us = clock_mono_us(run->runner->o.clock);
-    if (rc < 0) { /* the result will tell */
+    if (rc < 0) { /* the result will be sent anyway */
         log_err(LOG_LEVEL_WARNING, &err, "could not show progress");
         return;
     }
@@ -222,7 +222,7 @@ static int call_remember(struct action_call *call, const char *text, struct err 
     return run_table_step_note(run->runner->o.store, run->id, run->step, text, err);
 }
 
-/* A fresh call of the current step's action, begun at begun_us (wall). */
+/* Makes a new call of the current step's action; begun_us is wall time. */
 static int make_call(struct run *run, int64_t begun_us, struct err *err)
 {
     const struct manifest_step *step = run_step(run, run->step);
@@ -247,7 +247,7 @@ static int make_call(struct run *run, int64_t begun_us, struct err *err)
     return rc;
 }
 
-/* rc is what the action's function returned: ACTION_DONE, ACTION_PENDING or an error. */
+/* Handles rc, which the action's function returned: ACTION_DONE, ACTION_PENDING or an error. */
 static int accept_result(struct run *run, int rc, struct err *err)
 {
     run->in_action = false;
@@ -268,7 +268,7 @@ static int accept_result(struct run *run, int rc, struct err *err)
     return ACTION_PENDING;
 }
 
-/* Runs the current step's action; ACTION_DONE, ACTION_PENDING or an error. */
+/* Calls the action of the current step. Returns ACTION_DONE, ACTION_PENDING or an error. */
 static int begin_call(struct run *run, struct err *err)
 {
     int rc = make_call(run, clock_wall_us(run->runner->o.clock), err);
@@ -279,7 +279,7 @@ static int begin_call(struct run *run, struct err *err)
     return accept_result(run, run->call.action->run(&run->call, err), err);
 }
 
-/* A step that may have taken effect is never run again, unless it only reads. */
+/* A step that may have taken effect is not retried, unless it only reads. */
 static bool may_retry(const struct run *run, const struct err *failure)
 {
     if (run->recovered || run->attempt >= run_step(run, run->step)->retries) {
@@ -297,7 +297,7 @@ static bool may_retry(const struct run *run, const struct err *failure)
     return false;
 }
 
-/* The run leaves memory; what the client waits for is told. */
+/* Reports the result to the waiting client and to `ended`, and frees the run. */
 static void leave(struct run *run)
 {
     struct runner *runner = run->runner;
@@ -313,8 +313,8 @@ static void leave(struct run *run)
     wake_outbox(runner);
 }
 
-/* One transaction: this step's end, and the next one's beginning or the run's end with its reply.
- * On failure everything is as before, so that it can be tried again. */
+/* Stores, in one transaction, the end of this step and either the start of the next one or the end
+ * of the run with its reply. On failure the run is as it was before, so it can be tried again. */
 static int store_advance(struct run *run, struct err *err)
 {
     struct ops_store *store = run->runner->o.store;
@@ -341,8 +341,8 @@ static int store_advance(struct run *run, struct err *err)
     return rc;
 }
 
-/* Nobody is left without an answer because it cannot be stored: what was done, and that there is no
- * record of it yet. A run with steps to come waits with them, and says so. */
+/* Replies, once, although the end of the step cannot be stored: says what was done and that it is
+ * not recorded yet, or that the next step waits until it can be. */
 static void reply_unrecorded(struct run *run, const struct err *why)
 {
     if (run->notified) {
@@ -369,7 +369,8 @@ static void reply_unrecorded(struct run *run, const struct err *why)
     }
 }
 
-/* What only reads leaves no record while there is none to be had. True: the next step is begun. */
+/* Continues a run that only reads and has no row; it is never recorded. Returns true if the next
+ * step was started. */
 static bool go_on_reading(struct run *run)
 {
     int next = run_write_next(run);
@@ -386,8 +387,8 @@ static bool go_on_reading(struct run *run)
     return false;
 }
 
-/* Puts the end of a step on disk; the run waits in memory while that is not possible (a full disk),
- * so that the person hears of it as soon as it is. True: the next step is begun. */
+/* Stores the end of a step. While that is not possible (for example, the disk is full), the run
+ * waits in memory and retries. Returns true if the next step was started. */
 static bool store_end(struct run *run)
 {
     struct err err = {0};
@@ -396,7 +397,7 @@ static bool store_end(struct run *run)
     }
     if (store_advance(run, &err) < 0) {
         if (!run->ended) {
-            log_err(LOG_LEVEL_ERROR, &err, "could not store how a step ended; trying on");
+            log_err(LOG_LEVEL_ERROR, &err, "could not store the end of a step; will retry");
             reply_unrecorded(run, &err);
         }
         run->ended = true;
@@ -416,7 +417,7 @@ static bool store_end(struct run *run)
     return true;
 }
 
-/* The current step failed in a way that may pass: it is tried again in a while. */
+/* Schedules a retry if the failure is temporary and retries are left; false otherwise. */
 static bool try_again(struct run *run, const struct err *failure)
 {
     if (failure == NULL || !may_retry(run, failure)) {
@@ -426,13 +427,13 @@ static bool try_again(struct run *run, const struct err *failure)
     run->attempt++;
     run->timer_kind = RUN_TIMER_RETRY;
     loop_timer_in(run->timer, run->attempt * RETRY_DELAY_US);
-    (void)snprintf(run->progress, sizeof(run->progress), "%s; trying again",
+    (void)snprintf(run->progress, sizeof(run->progress), "%s; retrying",
                    err_info(failure->id)->message);
     want_progress(run);
     return true;
 }
 
-/* In memory; it is not on disk yet. */
+/* Ends the current step in memory; store_end stores that. */
 static void end_step(struct run *run, const struct err *failure)
 {
     release_call(run);
@@ -448,8 +449,8 @@ static void end_step(struct run *run, const struct err *failure)
     run->end_err = failure == NULL ? (struct err){0} : *failure;
 }
 
-/* The current step has ended. True: the next one is begun. False: the run has left memory, or
- * waits to try again. */
+/* Ends the current step. Returns true if the next one was started; false if the run was freed or
+ * waits for a retry. */
 static bool advance(struct run *run, const struct err *failure)
 {
     if (try_again(run, failure)) {
@@ -507,7 +508,7 @@ void run_go(struct run *run)
     }
 }
 
-/* What the action says about a call that was cut off; ACTION_PENDING: it will say it. */
+/* Asks the action whether the interrupted call took effect. ACTION_PENDING: it answers later. */
 static int look_up(struct run *run, const struct run_step *last, bool *ret_happened,
                    struct err *err)
 {
@@ -521,7 +522,7 @@ static int look_up(struct run *run, const struct run_step *last, bool *ret_happe
     run->call.remembered = last->result[0] == '\0' ? NULL : last->result;
     run->in_action = true;
     rc = run->call.action->recover(&run->call, ret_happened, err);
-    *ret_happened |= rc == ACTION_PENDING; /* how it finishes says whether */
+    *ret_happened |= rc == ACTION_PENDING; /* then the error of action_finish decides */
     return accept_result(run, rc, err);
 }
 
@@ -540,7 +541,7 @@ void run_recover(struct run *run, const struct run_step *last)
         return;
     }
     if (rc == ACTION_DONE && !happened && run->step >= run->m->step_count) {
-        /* What has to be done about a failure is owed, however late; and it did not happen. */
+        /* An on_failure step that did not happen is still necessary: it runs now. */
         run->recovered = false;
         release_call(run);
         continue_steps(run);
@@ -572,7 +573,7 @@ static void on_timer(void *userdata)
     struct run *run = userdata;
     switch (run->timer_kind) {
     case RUN_TIMER_STEP:
-        if (!run->finished) { /* else just in time: run_settle_finished is about to see it */
+        if (!run->finished) { /* else run_settle_finished is about to handle it */
             time_out(run);
         }
         break;

@@ -35,7 +35,7 @@ static int set_arg(struct run *run, int index, struct str value, struct err *err
     return 0;
 }
 
-/* name=value, when name is an argument of this command. */
+/* The index of the argument in name=value; -1 if the word does not name one of this command. */
 static int named_arg(const struct run *run, const char *word, struct str *ret_value)
 {
     const char *equals = strchr(word, '=');
@@ -130,8 +130,8 @@ bool run_args_line(const struct run *run, struct buf *out)
     return exact;
 }
 
-/* "$arg" alone yields the argument, or nothing when it was not given; inside a text it is put in.
- */
+/* Expands a template: "$arg" alone is the value of the argument, and inside a longer text it is
+ * replaced by the value. Returns false for "$arg" alone if the argument was not given. */
 static bool substitute(const struct run *run, const char *template, struct buf *out)
 {
     struct str rest = str_c(template);
@@ -147,7 +147,7 @@ static bool substitute(const struct run *run, const char *template, struct buf *
         }
         size_t size = 1 + strspn(rest.ptr + i + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
         int index = find_arg(run->m, str_n(rest.ptr + i + 1, size - 1));
-        ASSERT(index >= 0); /* manifest.c saw to it */
+        ASSERT(index >= 0); /* checked by manifest.c */
         buf_add_c(out, run->args[index] == NULL ? "" : run->args[index]);
         i += size - 1;
     }
@@ -160,7 +160,7 @@ int run_args_resolve(const struct run *run, const struct manifest_step *step,
     for (int w = 0; w < step->with_count; w++) {
         int p = 0;
         while (strcmp(step->action->params[p].name, step->with[w].param) != 0) {
-            p++; /* manifest.c saw to it that there is one */
+            p++; /* manifest.c checked that it exists */
         }
         const struct action_param *param = &step->action->params[p];
         AUTO_BUF struct buf value = BUF_INIT(8 * PARAM_VALUE_SIZE);

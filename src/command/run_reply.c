@@ -6,7 +6,7 @@
 
 #define BUTTON_LINE_MAX 60 /* Telegram takes 64 bytes of button data */
 
-/* "1.2 s", with tenths below ten seconds: people compare these. */
+/* "1.2 s": with tenths below ten seconds, so that durations of steps can be compared. */
 static void add_took(struct buf *out, int64_t took_us)
 {
     if (took_us >= USEC_PER_SEC && took_us < 10 * USEC_PER_SEC) {
@@ -29,7 +29,7 @@ static void add_values(struct buf *out, const struct action *action,
     buf_add_c(out, gap[0] == ',' ? ")" : "");
 }
 
-/* What one step of a question will do: in the action's own words, or its summary and values. */
+/* Adds to a prompt what one step will do: the action's summary with its values, and its preview. */
 static int describe_step(struct run *run, int index, struct reply *r, struct err *err)
 {
     const struct manifest_step *step = run_step(run, index);
@@ -75,7 +75,8 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
         }
     }
     reply_gap(r);
-    reply_line(r, "Expires in %s. By text: /confirm %s or /cancel %s", expiry.data, code, code);
+    reply_line(r, "Expires in %s. To answer by text: /confirm %s or /cancel %s", expiry.data, code,
+               code);
     buf_addf(&button, RUN_REPLY_CONFIRM "%s", code);
     reply_button(r, "Confirm", button.data, BUTTON_DANGER);
     buf_clear(&button);
@@ -97,7 +98,7 @@ static void add_mark(struct reply *r, const struct run *run, int index)
     switch (mark->state) {
     case MARK_WAITING:
         if (index >= run->m->step_count || run->failure.id != ERR_NONE) {
-            return; /* will not be reached */
+            return; /* will not run */
         }
         buf_addf(&line, "▫ %s", run_step(run, index)->action->summary);
         break;
@@ -129,7 +130,7 @@ struct reply *run_reply_progress(const struct run *run)
     return r;
 }
 
-/* After a restart of nightdesk the person has to be told which command this is about. */
+/* The reply comes after a restart of nightdesk, so the title names the command. */
 static void title_of_cut_off(struct reply *r, const struct run *run, const char *line)
 {
     if (run_is_cut_off(run)) {
@@ -195,8 +196,8 @@ static void add_sent(struct buf *out, const struct stale_age *age)
 static void explain_undated(struct reply *r, const struct stale_age *age)
 {
     if (age->at_most) {
-        reply_line(r, "Telegram does not say when a button was pressed, and nightdesk did not hear "
-                      "Telegram for so long.");
+        reply_line(r, "Telegram does not report when a button was pressed, and nightdesk had "
+                      "received nothing from Telegram for that long.");
     }
 }
 
@@ -231,7 +232,7 @@ struct reply *run_reply_stale_answer(const char *line, const char *code,
     add_sent(&sent, age);
     reply_title(r, TONE_WARN, "Not confirmed: %s", sent.data);
     explain_undated(r, age);
-    reply_line(r, "If you still want it, press Confirm now, or send /confirm %s: %s", code, line);
+    reply_line(r, "To run it now, press Confirm or send /confirm %s: %s", code, line);
     buf_addf(&button, RUN_REPLY_CONFIRM "%s", code);
     reply_button(r, "Confirm", button.data, BUTTON_DANGER);
     buf_clear(&button);
@@ -268,7 +269,7 @@ void run_reply_add_unrecorded(struct reply *r, const struct err *why, bool ended
 {
     const struct err_info *info = err_info(why->id);
     if (ended) {
-        reply_line(r, "⚠ Acted; could not be recorded yet: %s (%s). It will be recorded.",
+        reply_line(r, "⚠ Not recorded yet: %s (%s). It will be recorded as soon as possible.",
                    info->message, info->code);
     } else {
         reply_line(r, "⚠ The next step waits until it can be recorded: %s (%s).", info->message,
@@ -281,8 +282,8 @@ void run_reply_add_unwritable(struct reply *r, const struct err *why)
 {
     const struct err_info *info = err_info(why->id);
     reply_line(r,
-               "⚠ ops.db: %s (%s). Until it can be written, only commands that read, pause or "
-               "stop are taken.",
+               "⚠ ops.db cannot be written: %s (%s). For now, only commands that read, pause or "
+               "stop are accepted.",
                info->message, info->code);
     add_record_data(r, false, why);
 }
@@ -291,7 +292,7 @@ void run_reply_add_recorded(struct reply *r, const struct run *run)
 {
     AUTO_BUF struct buf at = BUF_INIT(64);
     clock_add_when(&at, run->asked_wall_us, clock_wall_us(run->runner->o.clock));
-    reply_line(r, "Recorded now. It was done at %s UTC, before it could be recorded (%s).", at.data,
-               err_info(run->unrecorded.id)->code);
+    reply_line(r, "Recorded now. It ran at %s UTC, while ops.db could not be written (%s).",
+               at.data, err_info(run->unrecorded.id)->code);
     add_record_data(r, true, &run->unrecorded);
 }

@@ -36,7 +36,7 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     AUTO_JSON struct json_object *value = reply_json(reply);
     AUTO_BUF struct buf payload = BUF_INIT(OUTBOX_PAYLOAD_MAX);
     json_add_text(&payload, value);
-    if (buf_failed(&payload)) { /* chats do not show data: the part that programs read */
+    if (buf_failed(&payload)) { /* too large: leave out the data, which chats do not show */
         buf_clear(&payload);
         json_object_object_del(value, "data");
         json_add_text(&payload, value);
@@ -59,9 +59,9 @@ int run_write_post(struct runner *runner, const struct principal *who, int64_t c
     return rc;
 }
 
-/* What only reads would fill the audit log, which is kept for good, with lines that tell nothing:
- * it is counted when it ends. The log keeps what changes something, what was refused, and what only
- * an admin may read, which is who did what. */
+/* Whether the command is only counted when it ends. The audit log is kept for good, and lines about
+ * reading would fill it; so it holds only commands that change something or ask for a confirmation,
+ * refusals, and commands for admins. */
 static bool is_counted(const struct run *run)
 {
     return !run->m->changes && !run->m->confirm && run->m->role < ROLE_ADMIN;
@@ -82,7 +82,7 @@ static int write_ended(const struct run *run, enum run_state state, struct err *
                            failed ? err_info(run->failure.id)->code : "ok", err);
 }
 
-/* Of reading steps only a failure is noted. */
+/* A reading step is audited only if it fails. */
 int run_write_start(struct run *run, struct err *err)
 {
     int64_t now_us = clock_wall_us(run->runner->o.clock);
@@ -96,7 +96,7 @@ int run_write_start(struct run *run, struct err *err)
     return run_is_reading(run) ? 0 : run_write_audit(run, "step.started", action, "ok", err);
 }
 
-/* The result of a step as it stands in its row: "ok", or "CODE: context". */
+/* The result in the row of a step is "ok", or "CODE: context". */
 static int write_step_end(const struct run *run, struct err *err)
 {
     AUTO_BUF struct buf result = BUF_INIT(DETAIL_MAX);
@@ -166,7 +166,8 @@ int run_write_next(const struct run *run)
     return next < run_step_total(run) ? next : -1;
 }
 
-/* The row of the question that the run answers, when it stands there and waits; else a new one. */
+/* Uses the row that was stored for the prompt, if it still waits for its confirmation; otherwise
+ * adds a new row. */
 static int adopt_row(struct run *run, struct err *err)
 {
     struct ops_store *store = run->runner->o.store;

@@ -10,11 +10,11 @@
 #include <string.h>
 
 #define WRONG_ANSWERS_PER_MINUTE 10
-#define REFUSED_SHOWN_MAX        200 /* bytes of a refused line that the audit log keeps */
+#define REFUSED_SHOWN_MAX        200 /* bytes of a refused line in the audit log */
 
 int runner_new(const struct runner_options *options, struct runner **ret, struct err *err)
 {
-    (void)err; /* nothing can fail today but memory */
+    (void)err; /* cannot fail today: without memory it aborts */
     struct runner *runner = calloc(1, sizeof(*runner));
     ASSERT(runner != NULL);
     runner->o = *options;
@@ -67,7 +67,7 @@ size_t runner_active(const struct runner *runner)
 /* ------------------------------------------------------------------------------- refusals ---- */
 
 int runner_refuse(struct runner *runner, const struct invocation *in, const char *audit_action,
-                  const struct err *why, struct reply *owned_reply, struct admission *v,
+                  const struct err *why, struct reply *owned_reply, struct admission *a,
                   struct err *err)
 {
     struct reply *reply = owned_reply;
@@ -75,19 +75,19 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
         reply = reply_new();
         reply_error(reply, why);
     }
-    v->reply = reply;
-    v->err = *why;
-    if (v->unrecorded.id != ERR_NONE) {
-        log_err(LOG_LEVEL_WARNING, why, audit_action); /* the journal is the record that is left */
+    a->reply = reply;
+    a->err = *why;
+    if (a->unrecorded.id != ERR_NONE) {
+        log_err(LOG_LEVEL_WARNING, why, audit_action); /* instead of the audit log */
         return 0;
     }
-    v->posted = run_write_is_chat(in->who->channel);
+    a->posted = run_write_is_chat(in->who->channel);
 
     struct str line = str_c(in->line);
     char shown[REFUSED_SHOWN_MAX + 1];
     (void)str_copy(line, shown, sizeof(shown));
     AUTO_BUF struct buf detail = BUF_INIT(1000);
-    buf_add_json(&detail, str_c(shown)); /* it may be anything: control bytes, broken UTF-8 */
+    buf_add_json(&detail, str_c(shown)); /* escaped: it may hold control bytes or broken UTF-8 */
     if (in->args_json != NULL) {
         buf_addf(&detail, " %.*s", REFUSED_SHOWN_MAX, in->args_json);
     }
@@ -101,7 +101,7 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
     return run_write_post(runner, in->who, in->chat_id, reply, 0, false, &outbox_id, err);
 }
 
-/* Error card with usage and an example under it. */
+/* An error with the usage and an example below it. */
 static struct reply *usage_reply(const struct manifest *m, const struct err *why)
 {
     struct reply *reply = reply_new();
@@ -114,7 +114,7 @@ static struct reply *usage_reply(const struct manifest *m, const struct err *why
 }
 
 static int refuse_unknown(struct runner *runner, const struct invocation *in, const char *name,
-                          struct admission *v, struct err *err)
+                          struct admission *a, struct err *err)
 {
     struct err why = {0};
     const char *near = manifest_nearest(runner->o.manifests, str_c(name));
@@ -127,14 +127,14 @@ static int refuse_unknown(struct runner *runner, const struct invocation *in, co
         (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s; did you mean /%s?", name, near);
         const struct manifest *m = manifest_find(runner->o.manifests, near);
         buf_addf(&button, "/%s", near);
-        bool is_help = strcmp(near, "help") == 0; /* that button stands there anyway */
+        bool is_help = strcmp(near, "help") == 0; /* that button is added below anyway */
         if (!is_help && (m->arg_count == 0 || !m->args[0].required)) {
             reply_button(reply, button.data, button.data, BUTTON_PRIMARY);
         }
         reply_button(reply, "Help", "/help", BUTTON_PLAIN);
     }
     reply_error(reply, &why);
-    return runner_refuse(runner, in, "command.refused", &why, reply, v, err);
+    return runner_refuse(runner, in, "command.refused", &why, reply, a, err);
 }
 
 /* ------------------------------------------------------------------------------- new runs ---- */
@@ -165,33 +165,33 @@ void runner_act_first(const struct run *run)
     }
 }
 
-/* Nothing can be stored: it begins in memory. */
-static int begin_unrecorded(struct run **slot, const struct invocation *in, struct admission *v)
+/* Starts the run in memory, because nothing can be stored. */
+static int begin_unrecorded(struct run **slot, const struct invocation *in, struct admission *a)
 {
     struct run *run = *slot;
-    run->unrecorded = v->unrecorded;
-    run->edit_message_id = v->edit ? in->message_id : 0;
+    run->unrecorded = a->unrecorded;
+    run->edit_message_id = a->edit ? in->message_id : 0;
     run->marks[0].state = MARK_RUNNING;
     run->step_mono_us = clock_mono_us(run->runner->o.clock);
     if (run->m->changes) {
         AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
         (void)run_args_line(run, &line);
-        LOG_FIELDS(WARNING, "a command runs that cannot be recorded yet", {"COMMAND", line.data},
-                   {"USER", run->who.name}, {"ERROR_CODE", err_info(v->unrecorded.id)->code});
+        LOG_FIELDS(WARNING, "running a command that cannot be recorded yet", {"COMMAND", line.data},
+                   {"USER", run->who.name}, {"ERROR_CODE", err_info(a->unrecorded.id)->code});
     }
-    v->start = TAKE(*slot);
+    a->start = TAKE(*slot);
     return 0;
 }
 
-int runner_begin(struct run **slot, const struct invocation *in, struct admission *v,
+int runner_begin(struct run **slot, const struct invocation *in, struct admission *a,
                  struct err *err)
 {
     struct run *run = *slot;
     run->on_reply = in->on_reply;
     run->userdata = in->userdata;
     runner_act_first(run);
-    if (v->unrecorded.id != ERR_NONE) {
-        return begin_unrecorded(slot, in, v);
+    if (a->unrecorded.id != ERR_NONE) {
+        return begin_unrecorded(slot, in, a);
     }
     int rc = runner_store_run(run, RUN_RUNNING, err);
     if (rc < 0 || (rc = run_write_received(run, err)) < 0) {
@@ -204,7 +204,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
     if ((rc = run_write_start(run, err)) < 0) {
         return rc;
     }
-    v->start = TAKE(*slot);
+    a->start = TAKE(*slot);
     return 0;
 }
 
@@ -217,41 +217,42 @@ bool runner_is_stale(const struct runner *runner, const struct invocation *in,
 }
 
 static int accept_command(struct runner *runner, const struct invocation *in,
-                          const struct manifest *m, const struct line *line, struct admission *v,
+                          const struct manifest *m, const struct line *line, struct admission *a,
                           struct err *err)
 {
     struct err why = {0};
     if (access_permit(in->who, m->role, m->emergency, &why) < 0) {
-        return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     AUTO_RUN struct run *run = run_new(runner, m, in->who, in->chat_id);
     int bound = in->args_json != NULL ? run_args_bind_json(run, in->args_json, &why)
                                       : run_args_bind(run, line, &why);
     if (bound < 0) {
-        return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), v, err);
+        return runner_refuse(runner, in, "command.refused", &why, usage_reply(m, &why), a, err);
     }
     struct stale_age age;
     if (m->changes && runner_is_stale(runner, in, &age)) {
         struct reply *reply = run_reply_stale(run, &age);
         why = *reply_get_error(reply);
-        return runner_refuse(runner, in, "command.stale", &why, reply, v, err);
+        return runner_refuse(runner, in, "command.stale", &why, reply, a, err);
     }
     if (runner->run_count >= RUNS_MAX && !m->emergency) {
         (void)err_set(&why, ERR_COMMAND_BUSY, "%zu", runner->run_count);
-        return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
-    if (v->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
-        return runner_refuse(runner, in, "command.refused", &v->unrecorded, NULL, v, err);
+    if (a->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
+        return runner_refuse(runner, in, "command.refused", &a->unrecorded, NULL, a, err);
     }
     if (m->confirm && !in->confirmed) {
-        return runner_confirm_ask(run, in, v, err);
+        return runner_confirm_ask(run, in, a, err);
     }
-    return runner_begin(&run, in, v, err);
+    return runner_begin(&run, in, a, err);
 }
 
 /* --------------------------------------------------------------------------------- submit ---- */
 
-/* A local admin could stop the program anyway; the schedule is the program. */
+/* No limit for a local admin, who could stop the program anyway, and for the schedule, which is
+ * part of the program. */
 static bool is_limited(const struct principal *who)
 {
     switch (who->channel) {
@@ -267,27 +268,28 @@ static bool is_limited(const struct principal *who)
     return true;
 }
 
-/* True when the line was dealt with: there were too many before it. */
+/* Returns true if the invocation exceeds the limit; it is refused then, and *ret_rc is the result.
+ */
 static bool over_limit(struct runner *runner, struct rate *rate, const struct invocation *in,
-                       struct admission *v, int *ret_rc, struct err *err)
+                       struct admission *a, int *ret_rc, struct err *err)
 {
-    if (!is_limited(in->who) || v->rated) {
+    if (!is_limited(in->who) || a->rated) {
         return false;
     }
-    v->rated = true;
+    a->rated = true;
     struct err why = {0};
     (void)err_set(&why, ERR_ACCESS_RATE_LIMITED, "more than %lld%s", (long long)rate->per_minute,
-                  rate == &runner->wrong_answers ? " answers that no open question takes" : "");
+                  rate == &runner->wrong_answers ? " answers that fit no open prompt" : "");
     switch (rate_accept(rate, in->who, clock_mono_us(runner->o.clock))) {
     case RATE_PASS:
         return false;
     case RATE_NOTIFY:
-        *ret_rc = runner_refuse(runner, in, "command.limited", &why, NULL, v, err);
+        *ret_rc = runner_refuse(runner, in, "command.limited", &why, NULL, a, err);
         return true;
-    case RATE_DROP: /* a waiting client is still answered; a chat was told once */
-        v->err = why;
-        v->reply = reply_new();
-        reply_error(v->reply, &why);
+    case RATE_DROP: /* a waiting client gets an answer each time, a chat only the first time */
+        a->err = why;
+        a->reply = reply_new();
+        reply_error(a->reply, &why);
         *ret_rc = 0;
         return true;
     }
@@ -296,22 +298,22 @@ static bool over_limit(struct runner *runner, struct rate *rate, const struct in
 
 int runner_refuse_answer(struct runner *runner, const struct invocation *in,
                          const char *audit_action, const struct err *why, struct reply *owned_reply,
-                         struct admission *v, struct err *err)
+                         struct admission *a, struct err *err)
 {
     int rc = 0;
-    if (over_limit(runner, &runner->wrong_answers, in, v, &rc, err)) {
+    if (over_limit(runner, &runner->wrong_answers, in, a, &rc, err)) {
         reply_free(owned_reply);
         return rc;
     }
-    return runner_refuse(runner, in, audit_action, why, owned_reply, v, err);
+    return runner_refuse(runner, in, audit_action, why, owned_reply, a, err);
 }
 
-static int accept_line(struct runner *runner, const struct invocation *in, struct admission *v,
+static int accept_line(struct runner *runner, const struct invocation *in, struct admission *a,
                        struct err *err)
 {
     struct str text = str_c(in->line);
     if (str_starts(text, RUN_REPLY_CONFIRM) || str_starts(text, RUN_REPLY_CANCEL)) {
-        return runner_confirm_press(runner, in, v, err);
+        return runner_confirm_press(runner, in, a, err);
     }
     struct err why = {0};
     struct line line;
@@ -321,22 +323,22 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
         readable && (strcmp(line.words[0], "confirm") == 0 || strcmp(line.words[0], "cancel") == 0);
     int rc = 0;
     if ((m == NULL || !m->emergency) && !answer &&
-        over_limit(runner, &runner->rate, in, v, &rc, err)) {
+        over_limit(runner, &runner->rate, in, a, &rc, err)) {
         return rc;
     }
     if (!readable) {
-        return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
     if (answer) {
-        return runner_confirm_type(runner, in, &line, line.words[0][1] == 'o', v, err);
+        return runner_confirm_type(runner, in, &line, line.words[0][1] == 'o', a, err);
     }
     if (m == NULL) {
-        return refuse_unknown(runner, in, line.words[0], v, err);
+        return refuse_unknown(runner, in, line.words[0], a, err);
     }
-    return accept_command(runner, in, m, &line, v, err);
+    return accept_command(runner, in, m, &line, a, err);
 }
 
-static int accept(struct runner *runner, const struct invocation *in, struct admission *v,
+static int accept(struct runner *runner, const struct invocation *in, struct admission *a,
                   struct err *err)
 {
     if (in->update_id != 0) {
@@ -347,26 +349,26 @@ static int accept(struct runner *runner, const struct invocation *in, struct adm
             return rc;
         }
         if (!fresh) {
-            (void)err_set(&v->err, ERR_COMMAND_REPEATED, "update %lld", (long long)in->update_id);
-            v->reply = reply_new();
-            reply_error(v->reply, &v->err);
+            (void)err_set(&a->err, ERR_COMMAND_REPEATED, "update %lld", (long long)in->update_id);
+            a->reply = reply_new();
+            reply_error(a->reply, &a->err);
             return 0;
         }
     }
-    return accept_line(runner, in, v, err);
+    return accept_line(runner, in, a, err);
 }
 
-/* In one transaction, nothing of which is left when it fails. */
-static int accept_stored(struct runner *runner, const struct invocation *in, struct admission *v,
+/* In one transaction. If it fails, it is rolled back and *a is reset. */
+static int accept_stored(struct runner *runner, const struct invocation *in, struct admission *a,
                          struct err *err)
 {
     int rc = ops_store_begin(runner->o.store, err);
     if (rc < 0) {
         return rc;
     }
-    rc = accept(runner, in, v, err);
-    if (rc == 0 && v->start != NULL) {
-        rc = run_read(v->start, err);
+    rc = accept(runner, in, a, err);
+    if (rc == 0 && a->start != NULL) {
+        rc = run_read(a->start, err);
     }
     if (rc < 0) {
         ops_store_rollback(runner->o.store);
@@ -374,9 +376,9 @@ static int accept_stored(struct runner *runner, const struct invocation *in, str
         rc = ops_store_commit(runner->o.store, err);
     }
     if (rc < 0) {
-        run_free(v->start);
-        reply_free(v->reply);
-        *v = (struct admission){.rated = v->rated};
+        run_free(a->start);
+        reply_free(a->reply);
+        *a = (struct admission){.rated = a->rated};
     }
     return rc;
 }
@@ -386,28 +388,28 @@ static bool can_answer_unrecorded(const struct runner *runner, const struct invo
     return !run_write_is_chat(in->who->channel) || runner->o.deliver != NULL;
 }
 
-/* Past the outbox, which is in the database that cannot be written. */
+/* Sends the reply without the outbox, which is in the database that cannot be written. */
 static void deliver(const struct runner *runner, const struct invocation *in,
-                    const struct admission *v)
+                    const struct admission *a)
 {
     if (runner->o.decorate != NULL) {
-        runner->o.decorate(v->reply, runner->o.decorate_userdata);
+        runner->o.decorate(a->reply, runner->o.decorate_userdata);
     }
     if (run_write_is_chat(in->who->channel) && runner->o.deliver != NULL) {
-        (void)runner->o.deliver(in->who->channel, in->chat_id, v->edit ? in->message_id : 0,
-                                v->reply, runner->o.deliver_userdata);
+        (void)runner->o.deliver(in->who->channel, in->chat_id, a->edit ? in->message_id : 0,
+                                a->reply, runner->o.deliver_userdata);
     }
 }
 
 int runner_submit(struct runner *runner, const struct invocation *in, struct err *err)
 {
-    struct admission v = {0};
+    struct admission a = {0};
     struct err why = {0};
-    int rc = accept_stored(runner, in, &v, &why);
+    int rc = accept_stored(runner, in, &a, &why);
     if (rc < 0 && can_answer_unrecorded(runner, in)) {
-        log_err(LOG_LEVEL_ERROR, &why, "a command cannot be stored");
-        v.unrecorded = why;
-        rc = accept_line(runner, in, &v, &why);
+        log_err(LOG_LEVEL_ERROR, &why, "could not store a command");
+        a.unrecorded = why;
+        rc = accept_line(runner, in, &a, &why);
     }
     if (rc < 0) {
         if (err != NULL) {
@@ -415,25 +417,25 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         }
         return rc;
     }
-    if (v.answered != NULL) {
-        v.answered->used = true;
+    if (a.answered != NULL) {
+        a.answered->used = true;
     }
-    if (v.err.id == ERR_CONFIRM_NEEDED && v.unrecorded.id == ERR_NONE) {
+    if (a.err.id == ERR_CONFIRM_NEEDED && a.unrecorded.id == ERR_NONE) {
         runner_confirm_schedule(runner);
     }
-    if (v.posted && runner->o.outbox_changed != NULL) {
+    if (a.posted && runner->o.outbox_changed != NULL) {
         runner->o.outbox_changed(runner->o.outbox_userdata);
     }
-    if (v.unrecorded.id != ERR_NONE && v.reply != NULL) {
-        deliver(runner, in, &v);
+    if (a.unrecorded.id != ERR_NONE && a.reply != NULL) {
+        deliver(runner, in, &a);
     }
-    if (v.reply != NULL && in->on_reply != NULL) {
-        in->on_reply(v.reply, v.err.id == ERR_NONE ? NULL : &v.err, in->userdata);
+    if (a.reply != NULL && in->on_reply != NULL) {
+        in->on_reply(a.reply, a.err.id == ERR_NONE ? NULL : &a.err, in->userdata);
     }
-    reply_free(v.reply);
-    if (v.start != NULL) {
-        run_go(v.start);
-        runner_record_schedule(runner); /* if it is still there, and has no row */
+    reply_free(a.reply);
+    if (a.start != NULL) {
+        run_go(a.start);
+        runner_record_schedule(runner); /* does nothing unless a run without a row is active */
     }
     return 0;
 }

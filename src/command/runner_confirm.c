@@ -13,10 +13,10 @@
 
 #define CODE_TRIES      8
 #define EXPIRY_RETRY_US (5 * USEC_PER_SEC)
-#define EXPIRY_MAX_US   (10 * USEC_PER_MIN) /* the wall clock may jump: look again by then */
+#define EXPIRY_MAX_US   (10 * USEC_PER_MIN) /* checked at least so often: the wall clock may jump */
 #define BATCH           32
 
-/* A code that nothing has had before. */
+/* Stores a confirmation with a code that no other confirmation has. */
 static int add_confirmation(const struct run *run, int64_t expires_us,
                             char ret_code[CODE_CHARS + 1], struct err *err)
 {
@@ -48,8 +48,8 @@ static void arm_expiry(struct runner *runner, int64_t in_us)
     loop_timer_in(runner->expiry, in_us > EXPIRY_MAX_US ? EXPIRY_MAX_US : in_us);
 }
 
-/* The question is nowhere but in memory and in front of the person. */
-static int ask_unrecorded(struct run *run, const struct invocation *in, struct admission *v,
+/* Asks while ops.db cannot be written: the prompt is kept in memory only. */
+static int ask_unrecorded(struct run *run, const struct invocation *in, struct admission *a,
                           struct err *err)
 {
     struct runner *runner = run->runner;
@@ -57,24 +57,24 @@ static int ask_unrecorded(struct run *run, const struct invocation *in, struct a
     struct err why = {0};
     char code[CODE_CHARS + 1];
     secret_nonce(code, CODE_CHARS);
-    v->reply = run_reply_prompt(run, code, wait_us, &why);
-    if (v->reply == NULL) {
-        return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
+    a->reply = run_reply_prompt(run, code, wait_us, &why);
+    if (a->reply == NULL) {
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
-    run_reply_add_unwritable(v->reply, &v->unrecorded);
+    run_reply_add_unwritable(a->reply, &a->unrecorded);
     runner_held_add(runner, run, code, 0);
-    (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
+    (void)err_set(&a->err, ERR_CONFIRM_NEEDED, "%s", code);
     return 0;
 }
 
-int runner_confirm_ask(struct run *run, const struct invocation *in, struct admission *v,
+int runner_confirm_ask(struct run *run, const struct invocation *in, struct admission *a,
                        struct err *err)
 {
     struct runner *runner = run->runner;
     int64_t wait_us = runner->o.config->commands_confirm_expiry_us;
     char code[CODE_CHARS + 1];
-    if (v->unrecorded.id != ERR_NONE) {
-        return ask_unrecorded(run, in, v, err);
+    if (a->unrecorded.id != ERR_NONE) {
+        return ask_unrecorded(run, in, a, err);
     }
     int rc = runner_store_run(run, RUN_CONFIRMING, err);
     if (rc < 0 ||
@@ -90,14 +90,14 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct admi
             (rc = confirmation_table_use(runner->o.store, code, &won, err)) < 0) {
             return rc;
         }
-        return runner_refuse(runner, in, "command.refused", &why, NULL, v, err);
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
-    v->reply = reply;
-    v->posted = run_write_is_chat(in->who->channel);
-    if (run->m->safe_side) { /* its answer must not need the disk */
+    a->reply = reply;
+    a->posted = run_write_is_chat(in->who->channel);
+    if (run->m->safe_side) { /* also kept in memory: its answer must not need the disk */
         runner_held_add(runner, run, code, run->id);
     }
-    (void)err_set(&v->err, ERR_CONFIRM_NEEDED, "%s", code);
+    (void)err_set(&a->err, ERR_CONFIRM_NEEDED, "%s", code);
     int64_t outbox_id = 0;
     rc = run_write_post(runner, in->who, in->chat_id, reply, run->id, run->m->emergency, &outbox_id,
                         err);
@@ -107,7 +107,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct admi
     return rc < 0 ? rc : run_write_audit(run, "confirm.asked", "", "ok", err);
 }
 
-/* The line that a question is about. */
+/* The command line of a prompt. */
 static void prompt_line(struct runner *runner, const struct run_row *row, struct buf *out)
 {
     struct err ignored = {0};
@@ -119,7 +119,8 @@ static void prompt_line(struct runner *runner, const struct run_row *row, struct
     }
 }
 
-/* Ends a question: the run's row, the card, the audit log. why NULL: it was cancelled. */
+/* Closes a prompt without running its command: updates the run's row and the message, and audits
+ * it. why NULL: the user cancelled it. */
 static int close_prompt(struct runner *runner, const struct confirmation *c,
                         const struct run_row *row, enum run_state state, const char *audit_action,
                         const struct err *why, struct reply **ret_reply, struct err *err)
@@ -153,7 +154,7 @@ static int close_prompt(struct runner *runner, const struct confirmation *c,
     return rc;
 }
 
-/* Expired: shown on the card, and to whoever pressed too late. */
+/* Closes an expired prompt. *ret_reply is for the user who answered too late. */
 static int expire(struct runner *runner, const struct confirmation *c, const struct run_row *row,
                   struct reply **ret_reply, struct err *ret_why, struct err *err)
 {
@@ -165,18 +166,18 @@ static int expire(struct runner *runner, const struct confirmation *c, const str
 
 static int start_confirmed(struct runner *runner, const struct invocation *in,
                            const struct confirmation *c, const struct run_row *row,
-                           struct admission *v, struct err *err)
+                           struct admission *a, struct err *err)
 {
     struct err why = {0};
     AUTO_RUN struct run *run = run_load(runner, row, &why);
     if (run == NULL) {
-        v->posted = run_write_is_chat(in->who->channel);
-        v->err = why;
-        return close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &v->reply, err);
+        a->posted = run_write_is_chat(in->who->channel);
+        a->err = why;
+        return close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &a->reply, err);
     }
-    run->who = *in->who; /* the role of today */
+    run->who = *in->who; /* with the current role */
     if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
-        return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     runner_act_first(run);
     bool won = false;
@@ -184,7 +185,7 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     if (rc < 0) {
         return rc;
     }
-    ASSERT(won); /* it was unused a moment ago, in this very transaction */
+    ASSERT(won); /* answer() read it as unused in the same transaction */
     if ((rc = run_table_start(runner->o.store, run->id, clock_wall_us(runner->o.clock), err)) < 0 ||
         (rc = run_write_audit(run, "confirm.given", "", "ok", err)) < 0 ||
         (rc = run_write_start(run, err)) < 0) {
@@ -193,29 +194,29 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     run->outbox_id = c->outbox_id;
     run->on_reply = in->on_reply;
     run->userdata = in->userdata;
-    if (run->outbox_id != 0) { /* the buttons go at once */
+    if (run->outbox_id != 0) { /* replace the prompt at once, so that its buttons disappear */
         AUTO_REPLY struct reply *reply = run_reply_progress(run);
         rc = run_write_post(runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
                             &run->outbox_id, err);
-        v->posted = true;
+        a->posted = true;
         run->notified_mono_us = clock_mono_us(runner->o.clock);
     }
     if (rc == 0) {
-        v->start = TAKE(run);
+        a->start = TAKE(run);
     }
     return rc;
 }
 
-/* The question stays open: a fresh answer still counts. */
+/* Refuses an answer that is too old. The prompt stays open for a new one. */
 static int refuse_stale(struct runner *runner, const struct invocation *in,
                         const struct confirmation *c, const struct run_row *row,
-                        const struct stale_age *age, struct admission *v, struct err *err)
+                        const struct stale_age *age, struct admission *a, struct err *err)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     prompt_line(runner, row, &line);
     struct reply *reply = run_reply_stale_answer(line.data, c->nonce, age);
     struct err why = *reply_get_error(reply);
-    return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, v, err);
+    return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, a, err);
 }
 
 static bool belongs_to(const struct confirmation *c, const struct invocation *in)
@@ -225,29 +226,29 @@ static bool belongs_to(const struct confirmation *c, const struct invocation *in
 }
 
 static int answer(struct runner *runner, const struct invocation *in, const char *code, bool yes,
-                  struct admission *v, struct err *err)
+                  struct admission *a, struct err *err)
 {
     struct err why = {0};
     struct confirmation c;
     struct held_prompt *held = runner_held_find(runner, code);
-    if (held != NULL && (held->run_id == 0 || held->used || v->unrecorded.id != ERR_NONE)) {
-        return runner_held_answer(runner, in, held, yes, v, err);
+    if (held != NULL && (held->run_id == 0 || held->used || a->unrecorded.id != ERR_NONE)) {
+        return runner_held_answer(runner, in, held, yes, a, err);
     }
-    if (v->unrecorded.id != ERR_NONE) {
-        return runner_refuse(runner, in, "confirm.refused", &v->unrecorded, NULL, v, err);
+    if (a->unrecorded.id != ERR_NONE) {
+        return runner_refuse(runner, in, "confirm.refused", &a->unrecorded, NULL, a, err);
     }
     int rc = confirmation_table_get(runner->o.store, code, &c, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
         (void)err_set(&why, ERR_CONFIRM_UNKNOWN, "%.20s", code);
-        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     if (rc < 0) {
         return rc;
     }
     if (!belongs_to(&c, in)) {
         (void)err_set(&why, ERR_CONFIRM_FOREIGN, "run %lld", (long long)c.run_id);
-        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
     }
     AUTO_RUN_ROW struct run_row row = {0};
     if ((rc = run_table_get(runner->o.store, c.run_id, &row, err)) < 0) {
@@ -256,25 +257,25 @@ static int answer(struct runner *runner, const struct invocation *in, const char
     if (c.used) {
         (void)err_set(&why, row.state == RUN_EXPIRED ? ERR_CONFIRM_EXPIRED : ERR_CONFIRM_USED,
                       "%s, run %lld", c.nonce, (long long)c.run_id);
-        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     if (clock_wall_us(runner->o.clock) >= c.expires_us) {
-        v->posted = run_write_is_chat(in->who->channel);
-        return expire(runner, &c, &row, &v->reply, &v->err, err);
+        a->posted = run_write_is_chat(in->who->channel);
+        return expire(runner, &c, &row, &a->reply, &a->err, err);
     }
     struct stale_age age;
     if (yes && runner_is_stale(runner, in, &age)) {
-        return refuse_stale(runner, in, &c, &row, &age, v, err);
+        return refuse_stale(runner, in, &c, &row, &age, a, err);
     }
     if (!yes) {
-        v->posted = run_write_is_chat(in->who->channel);
-        return close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL, &v->reply,
+        a->posted = run_write_is_chat(in->who->channel);
+        return close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL, &a->reply,
                             err);
     }
-    return start_confirmed(runner, in, &c, &row, v, err);
+    return start_confirmed(runner, in, &c, &row, a, err);
 }
 
-/* The code as it was typed, in the form that is stored: upper case, 0 for O, 1 for I and L. */
+/* Converts a typed code to the stored form: upper case, O to 0, I and L to 1. */
 static void fold_code(const char *typed, char ret_code[32])
 {
     (void)str_copy(str_c(typed), ret_code, 32);
@@ -284,28 +285,28 @@ static void fold_code(const char *typed, char ret_code[32])
     }
 }
 
-int runner_confirm_press(struct runner *runner, const struct invocation *in, struct admission *v,
+int runner_confirm_press(struct runner *runner, const struct invocation *in, struct admission *a,
                          struct err *err)
 {
     char code[32];
     _Static_assert(sizeof(RUN_REPLY_CONFIRM) == sizeof(RUN_REPLY_CANCEL),
-                   "one prefix is cut off for both");
+                   "the same number of bytes is skipped for both prefixes");
     fold_code(in->line + strlen(RUN_REPLY_CONFIRM), code);
-    return answer(runner, in, code, str_starts(str_c(in->line), RUN_REPLY_CONFIRM), v, err);
+    return answer(runner, in, code, str_starts(str_c(in->line), RUN_REPLY_CONFIRM), a, err);
 }
 
-/* The newest open question of this person in this chat. */
+/* The code of the newest open prompt of this user in this chat; "" if there is none. */
 static int newest_code(struct runner *runner, const struct invocation *in,
-                       const struct admission *v, char ret_code[32], struct err *err)
+                       const struct admission *a, char ret_code[32], struct err *err)
 {
     struct confirmation open[BATCH];
     const struct held_prompt *held = runner_held_newest(runner, in);
     ret_code[0] = '\0';
-    if (held != NULL && (held->run_id == 0 || v->unrecorded.id != ERR_NONE)) {
+    if (held != NULL && (held->run_id == 0 || a->unrecorded.id != ERR_NONE)) {
         (void)str_copy(str_c(held->code), ret_code, 32);
         return 0;
     }
-    if (v->unrecorded.id != ERR_NONE) {
+    if (a->unrecorded.id != ERR_NONE) {
         return 0;
     }
     int n = confirmation_table_expired(runner->o.store, INT64_MAX, open, BATCH, err);
@@ -318,24 +319,24 @@ static int newest_code(struct runner *runner, const struct invocation *in,
 }
 
 int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
-                        bool yes, struct admission *v, struct err *err)
+                        bool yes, struct admission *a, struct err *err)
 {
     struct err why = {0};
     char code[32];
     if (line->count > 2 || (yes && line->count < 2)) {
         (void)err_set(&why, line->count > 2 ? ERR_COMMAND_ARG_EXTRA : ERR_COMMAND_ARG_MISSING,
                       yes ? "usage: /confirm <code>" : "usage: /cancel [code]");
-        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     if (line->count == 2) {
         fold_code(line->words[1], code);
     } else {
-        int rc = newest_code(runner, in, v, code, err);
+        int rc = newest_code(runner, in, a, code, err);
         if (rc < 0) {
             return rc;
         }
     }
-    return answer(runner, in, code, yes, v, err);
+    return answer(runner, in, code, yes, a, err);
 }
 
 static int expire_one(struct runner *runner, const struct confirmation *c, struct err *err)
@@ -393,7 +394,7 @@ void runner_confirm_on_expiry(void *userdata)
 {
     struct runner *runner = userdata;
     struct err err = {0};
-    runner_on_record(runner); /* what was answered in memory is not expired */
+    runner_on_record(runner); /* first, so that prompts answered in memory do not expire */
     if (runner_confirm_expire_due(runner, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not expire a confirmation");
         arm_expiry(runner, EXPIRY_RETRY_US);

@@ -8,7 +8,7 @@
 
 #define RECORD_RETRY_US USEC_PER_SEC
 
-static void forget(struct held_prompt *h)
+static void clear_slot(struct held_prompt *h)
 {
     free(h->args_json);
     *h = (struct held_prompt){0};
@@ -19,8 +19,8 @@ static bool is_over(const struct runner *runner, const struct held_prompt *h)
     return h->used || clock_mono_us(runner->o.clock) >= h->expires_mono_us;
 }
 
-/* A free place, else that of the question that would expire first. */
-static struct held_prompt *free_place(struct runner *runner)
+/* Returns a free slot, or frees the slot of the prompt that expires first. */
+static struct held_prompt *free_slot(struct runner *runner)
 {
     struct held_prompt *best = &runner->held[0];
     for (size_t i = 0; i < HELD_MAX; i++) {
@@ -32,13 +32,13 @@ static struct held_prompt *free_place(struct runner *runner)
             best = h;
         }
     }
-    forget(best);
+    clear_slot(best);
     return best;
 }
 
 void runner_held_add(struct runner *runner, const struct run *run, const char *code, int64_t run_id)
 {
-    struct held_prompt *h = free_place(runner);
+    struct held_prompt *h = free_slot(runner);
     AUTO_BUF struct buf args = BUF_INIT(RUN_JSON_MAX);
     run_args_json(run, &args);
     *h = (struct held_prompt){
@@ -86,66 +86,66 @@ const struct held_prompt *runner_held_newest(struct runner *runner, const struct
 void runner_held_release(struct runner *runner)
 {
     for (size_t i = 0; i < HELD_MAX; i++) {
-        forget(&runner->held[i]);
+        clear_slot(&runner->held[i]);
     }
 }
 
 static int start_held(struct runner *runner, const struct invocation *in, struct held_prompt *h,
-                      struct admission *v, struct err *err)
+                      struct admission *a, struct err *err)
 {
     struct err why = {0};
     if (access_permit(in->who, h->m->role, h->m->emergency, &why) < 0) {
-        return runner_refuse(runner, in, "command.denied", &why, NULL, v, err);
+        return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     AUTO_RUN struct run *run = run_new(runner, h->m, in->who, in->chat_id);
     if (run_args_bind_json(run, h->args_json, &why) < 0) {
-        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     (void)str_copy(str_c(h->code), run->asked_code, sizeof(run->asked_code));
     run->asked_run_id = h->run_id;
-    v->edit = true;
-    v->answered = h;
-    return runner_begin(&run, in, v, err);
+    a->edit = true;
+    a->answered = h;
+    return runner_begin(&run, in, a, err);
 }
 
 int runner_held_answer(struct runner *runner, const struct invocation *in, struct held_prompt *h,
-                       bool yes, struct admission *v, struct err *err)
+                       bool yes, struct admission *a, struct err *err)
 {
     struct err why = {0};
     if (!belongs_to(h, in)) {
         (void)err_set(&why, ERR_CONFIRM_FOREIGN, "%s", h->m->name);
-        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.foreign", &why, NULL, a, err);
     }
     if (h->used || clock_mono_us(runner->o.clock) >= h->expires_mono_us) {
         (void)err_set(&why, h->used ? ERR_CONFIRM_USED : ERR_CONFIRM_EXPIRED, "%s", h->code);
-        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, v, err);
+        return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     struct stale_age age;
     if (yes && runner_is_stale(runner, in, &age)) {
         struct reply *reply = run_reply_stale_answer(h->m->name, h->code, &age);
         why = *reply_get_error(reply);
-        return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, v, err);
+        return runner_refuse_answer(runner, in, "confirm.stale", &why, reply, a, err);
     }
     if (yes) {
-        return start_held(runner, in, h, v, err);
+        return start_held(runner, in, h, a, err);
     }
-    v->answered = h; /* its row, where there is one, expires */
-    v->edit = true;
-    v->reply = run_reply_closed(h->m->name, NULL);
-    if (v->unrecorded.id != ERR_NONE) {
+    a->answered = h; /* if it has a row, that expires */
+    a->edit = true;
+    a->reply = run_reply_closed(h->m->name, NULL);
+    if (a->unrecorded.id != ERR_NONE) {
         return 0;
     }
     int64_t outbox_id = 0;
-    v->posted = run_write_is_chat(in->who->channel);
+    a->posted = run_write_is_chat(in->who->channel);
     int rc = access_audit(runner->o.access, in->who, "confirm.cancelled", h->m->name, "ok", err);
     return rc < 0
                ? rc
-               : run_write_post(runner, in->who, in->chat_id, v->reply, 0, false, &outbox_id, err);
+               : run_write_post(runner, in->who, in->chat_id, a->reply, 0, false, &outbox_id, err);
 }
 
 /* ------------------------------------------------------------------------------ recording ---- */
 
-/* The oldest; the list begins with the newest. */
+/* The oldest run without a row; the list begins with the newest. */
 static struct run *first_unrecorded(const struct runner *runner)
 {
     struct run *oldest = NULL;
@@ -172,7 +172,7 @@ void runner_on_record(void *userdata)
         run_record(run);
         struct run *next = first_unrecorded(runner);
         if (next == run) {
-            break; /* not now */
+            break; /* ops.db still cannot be written */
         }
         run = next;
     }

@@ -9,11 +9,11 @@
 
 #include <string.h>
 
-#define SLICE        4 /* each costs a commit or two, and the loop waits for it */
+#define SLICE        4 /* runs; each takes one or two commits, during which the loop waits */
 #define SLICE_GAP_US (20 * USEC_PER_MSEC)
 #define RETRY_US     (5 * USEC_PER_SEC)
 
-/* Ends a run of which nothing more can be known: its command or its step are not there any more. */
+/* Ends a run as unknown: its command or its step does not exist any more. */
 static int end_unknown(struct runner *runner, const struct run_row *row, struct err *err)
 {
     struct err why = {0};
@@ -41,8 +41,8 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
     return ops_store_commit(runner->o.store, err);
 }
 
-/* Fills in what the rows say about the steps before the one that was running; false when rows and
- * manifest do not fit together. */
+/* Restores the marks and the failure from the rows of the steps. Returns false if the rows do not
+ * match the manifest. */
 static bool restore_steps(struct run *run, const struct run_step *steps, int count)
 {
     if (count <= 0 || steps[count - 1].state != RUN_STEP_RUNNING) {
@@ -129,7 +129,7 @@ int runner_set_aside(struct runner *runner, int64_t run_id, const struct err *wh
 {
     struct err notified = *why;
     (void)err_prefix(&notified, "run %lld is set aside", (long long)run_id);
-    log_err(LOG_LEVEL_ERROR, &notified, "stored rows cannot be understood");
+    log_err(LOG_LEVEL_ERROR, &notified, "stored rows are inconsistent");
     int rc = run_table_set_aside(runner->o.store, run_id, clock_wall_us(runner->o.clock), err);
     if (rc == 0) {
         rc = confirmation_table_set_aside(runner->o.store, err);
@@ -140,7 +140,7 @@ int runner_set_aside(struct runner *runner, int64_t run_id, const struct err *wh
     return rc < 0 ? rc : 0;
 }
 
-/* At most max of those that are left. *ret_more: there are others. */
+/* Recovers at most max of the remaining runs. *ret_more: others remain. */
 static int recover_slice(struct runner *runner, size_t max, bool *ret_more, struct err *err)
 {
     int64_t ids[RUNS_MAX];
@@ -169,7 +169,7 @@ void runner_on_recover(void *userdata)
     struct err err = {0};
     bool more = true;
     if (runner->run_count < RUNS_MAX && recover_slice(runner, SLICE, &more, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err, "could not recover a run; trying on");
+        log_err(LOG_LEVEL_ERROR, &err, "could not recover a run; will retry");
         loop_timer_in(runner->recover, RETRY_US);
         return;
     }
@@ -178,7 +178,8 @@ void runner_on_recover(void *userdata)
     }
 }
 
-/* Runs that begin from now on are not left over. */
+/* Sets recover_upto_id to the last unfinished run of the previous process: runs that begin from now
+ * on are not recovered. */
 static int find_last(struct runner *runner, struct err *err)
 {
     int64_t ids[RUNS_MAX];
@@ -205,7 +206,7 @@ int runner_recover(struct runner *runner, struct err *err)
         struct err why = {0};
         (void)err_set(&why, ERR_STORE_DAMAGED, "%d open confirmations belong to no waiting run",
                       rc);
-        log_err(LOG_LEVEL_ERROR, &why, "stored rows are set aside");
+        log_err(LOG_LEVEL_ERROR, &why, "stored rows are inconsistent and were set aside");
         if (runner->o.odd_row != NULL) {
             runner->o.odd_row(&why, runner->o.odd_row_userdata);
         }

@@ -17,7 +17,8 @@
 
 #define SAVE_RETRY_US  USEC_PER_SEC
 #define STOP_AT_MAX_US (INT64_MAX / 2)
-/* Below the timeouts of all steps that ask: who hears of a timeout knows that it expired. */
+/* Below the timeouts of all steps that send requests: when a step times out, its request has
+ * expired. */
 #define REQUEST_GOOD_FOR_US (10 * USEC_PER_SEC)
 
 static void on_look(void *userdata);
@@ -25,14 +26,15 @@ static void on_look(void *userdata);
 /* ---------------------------------------------------------------------------- the stop file ----
  */
 
-/* Above every id that this process has made and, by the clock, every earlier one. */
+/* An id above all ids of this process and, unless the clock was set back, of earlier ones: ids are
+ * wall times in microseconds. */
 static int64_t least_id(const struct desk *desk)
 {
     int64_t now_us = clock_wall_us(desk->o.clock);
     return now_us > desk->last_id ? now_us : desk->last_id + 1;
 }
 
-/* The id of the last clear that the engine has committed; 0: none. */
+/* The id of the last clear request that the engine committed; 0: none. */
 static int64_t last_clear(const struct desk *desk)
 {
     int64_t id = 0;
@@ -44,11 +46,11 @@ static int64_t last_clear(const struct desk *desk)
     return id;
 }
 
-/* The error stays until the file is on disk; it is tried again until then. */
+/* Keeps the error, and retries until the file is on disk. */
 static void save_failed(struct desk *desk, const struct err *err)
 {
     if (desk->stop_err.id != err->id) {
-        log_err(LOG_LEVEL_ERROR, err, "could not write the emergency stop's file");
+        log_err(LOG_LEVEL_ERROR, err, "could not write emergency.stop");
     }
     desk->stop_err = *err;
     desk->stop_written = false;
@@ -92,7 +94,7 @@ static void on_synced(void *data, void *userdata)
     }
 }
 
-/* On a helper: a stop does not wait for the disk. */
+/* Syncs the file on a helper thread, so that a stop does not wait for the disk. */
 static void sync_stop(struct desk *desk)
 {
     if (desk->sync != NULL) {
@@ -117,15 +119,15 @@ static void sync_stop(struct desk *desk)
                                                 .data = sync,
                                                 .userdata = desk},
                             &err);
-    if (desk->sync == NULL) { /* all helpers are busy; the file says it already */
+    if (desk->sync == NULL) { /* all helpers are busy: retry; the file is already written */
         sync_drop(sync);
         loop_timer_in(desk->save, SAVE_RETRY_US);
     }
 }
 
-/* A stop that an earlier process was given stands, whatever its databases could take, unless a
- * later clear was committed. Ids of requests are times, and rise: one above the stop's came after
- * it. */
+/* Restores the stop of an earlier process, even if no database could store it, unless a later clear
+ * request was committed. Ids of requests are increasing times, so a clear with an id above
+ * stop_at_us came after the stop. */
 static void adopt_stop(struct desk *desk, const struct stop_mark *mark)
 {
     desk->stop_wanted = true;
@@ -137,12 +139,13 @@ static void adopt_stop(struct desk *desk, const struct stop_mark *mark)
         desk_clear_stop(desk, last_clear(desk));
     }
     if (desk->stop_wanted) {
-        LOG(WARNING, "the emergency stop of %s stands", mark->by[0] == '\0' ? "?" : mark->by);
+        LOG(WARNING, "the emergency stop by %s is still in force",
+            mark->by[0] == '\0' ? "?" : mark->by);
         shared_halt(desk->o.shared);
     }
 }
 
-/* False: it is tried again. */
+/* Opens the file and restores its stop. On failure returns false, and a timer retries. */
 static bool open_stop_file(struct desk *desk)
 {
     struct err err = {0};
@@ -151,11 +154,11 @@ static bool open_stop_file(struct desk *desk)
         save_failed(desk, &err);
         return false;
     }
-    bool stands = stop_file_get(desk->stop_file, &mark);
-    if (stands && (mark.at_us < 0 || mark.at_us > STOP_AT_MAX_US)) {
-        mark.at_us = 0; /* not a time that anything wrote */
+    bool is_set = stop_file_get(desk->stop_file, &mark);
+    if (is_set && (mark.at_us < 0 || mark.at_us > STOP_AT_MAX_US)) {
+        mark.at_us = 0; /* impossible, so unknown */
     }
-    if (stands && !desk->stop_wanted) {
+    if (is_set && !desk->stop_wanted) {
         adopt_stop(desk, &mark);
     }
     sync_stop(desk);
@@ -188,7 +191,7 @@ void desk_halt(struct desk *desk, const char *by)
 {
     shared_halt(desk->o.shared);
     if (desk->stop_wanted && desk->stop_written && desk->stop_at_us == desk->last_id) {
-        return; /* no request came after the stop that stands */
+        return; /* the file already holds a stop that no request follows */
     }
     desk->stop_wanted = true;
     desk->stop_at_us = least_id(desk);
@@ -213,7 +216,7 @@ struct desk *desk_new(const struct desk_options *options)
     struct desk *desk = calloc(1, sizeof(*desk));
     ASSERT(desk != NULL);
     desk->o = *options;
-    /* Only ids that are made while ops.db cannot be written need it. */
+    /* Only used for ids that are made while ops.db cannot be written. */
     (void)ops_store_get_i64(options->store, "last_request_id", 0, &desk->last_id, NULL);
     desk->look = loop_add_timer(options->loop, on_look, desk);
     loop_source_name(desk->look, "trading requests");
@@ -346,7 +349,8 @@ void desk_decorate(struct reply *reply, void *userdata)
 
 /* ------------------------------------------------------------------------------- requests ---- */
 
-/* "ID KIND SYMBOL": enough to look the request up after a crash, and to watch for its effect. */
+/* Remembers "ID KIND SYMBOL", which is enough to look the request up after a crash and to watch for
+ * its effect. */
 static int remember_request(struct action_call *call, const struct request *r, struct err *err)
 {
     char text[64];
@@ -355,7 +359,8 @@ static int remember_request(struct action_call *call, const struct request *r, s
     return action_remember(call, text, err);
 }
 
-/* *ret_whole is false when only the id is known, as from version 0.1.0. */
+/* Reads the remembered request. *ret_whole is false if only the id is known: version 0.1.0 stored
+ * no more. Returns false if there is none. */
 static bool remembered_request(const struct action_call *call, struct request *ret, bool *ret_whole)
 {
     struct str rest = str_c(action_remembered(call) == NULL ? "" : action_remembered(call));
@@ -374,7 +379,7 @@ static bool remembered_request(const struct action_call *call, struct request *r
     return true;
 }
 
-/* An id that is on disk with the step before anybody hears of it. */
+/* Makes the id of the request and stores it in the row of the step. */
 static int store_id(struct desk *desk, struct action_call *call, struct request *r, struct err *err)
 {
     int rc = ops_store_begin(desk->o.store, err);
@@ -392,15 +397,15 @@ static int store_id(struct desk *desk, struct action_call *call, struct request 
     return ops_store_commit(desk->o.store, err);
 }
 
-/* What stops or pauses does not wait for the disk: its id is remembered in memory then. */
+/* The same; but for a safe_side action, if the id cannot be stored, it is kept in memory only. */
 static int make_id(struct desk *desk, struct action_call *call, struct request *r, struct err *err)
 {
     int rc = store_id(desk, call, r, err);
     if (rc < 0 && call->action->safe_side) {
         r->id = least_id(desk);
-        log_err(LOG_LEVEL_WARNING, err, "a request to the engine is not on disk");
+        log_err(LOG_LEVEL_WARNING, err, "could not store the id of a request to the engine");
         err_clear(err);
-        struct err ignored = {0}; /* the run has its row: then that lacks the id */
+        struct err ignored = {0}; /* if the run has a row, the row lacks the id */
         (void)remember_request(call, r, &ignored);
         rc = 0;
     }
@@ -410,7 +415,7 @@ static int make_id(struct desk *desk, struct action_call *call, struct request *
     return rc;
 }
 
-/* A free one, else that of the oldest late request. */
+/* Returns a free slot, or the slot of the oldest late request, or NULL if all calls are waiting. */
 static struct pending *free_slot(struct desk *desk)
 {
     struct pending *late = NULL;
@@ -454,7 +459,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     }
     const uint64_t one = 1;
     if (write(shared->requests_fd, &one, sizeof(one)) < 0) {
-        LOG(DEBUG, "wake of the engine failed; it looks by itself soon"); /* counter is full */
+        LOG(DEBUG, "could not wake the engine; it polls soon"); /* the eventfd counter is full */
     }
     *p = (struct pending){.used = true,
                           .asked = request,
@@ -494,7 +499,6 @@ int64_t desk_waited_us(const struct desk *desk, const struct pending *pending)
     return clock_mono_us(desk->o.clock) - pending->since_mono_us;
 }
 
-/* The engine's word: ERR_NONE, or why it refused. */
 void desk_refusal(enum request_kind kind, uint32_t code, struct err *ret)
 {
     if (code < ERR_COUNT) {
@@ -533,7 +537,7 @@ static void on_look(void *userdata)
     }
 }
 
-/* The venue does not want what the engine passed on: the call that waits to see it ends. */
+/* The venue refused an amendment that the engine had accepted: ends the call that waits for it. */
 static void refused_by_venue(struct desk *desk, const struct event *event)
 {
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
@@ -573,14 +577,16 @@ void trading_resync(struct desk *desk)
             continue;
         }
         if (request_table_result(desk->o.trading, p->asked.id, &result, &err) < 0) {
-            log_err(LOG_LEVEL_WARNING, &err, "could not look up a request"); /* its step ends it */
+            /* The step's timeout ends the call. */
+            log_err(LOG_LEVEL_WARNING, &err, "could not look up a request");
         } else if (result.found) {
             answer(desk, p, (uint32_t)abs(result.err_id));
         }
     }
 }
 
-/* The engine may have kept its answer in reserve.bin, and writes it to trading.db once it runs. */
+/* Watches a request that is not in trading.db yet: the engine may have stored its answer in
+ * reserve.bin, and copies it to trading.db once it runs. */
 static void watch_recovered(struct desk *desk, struct action_call *call, const struct request *r)
 {
     struct pending *p = free_slot(desk);
@@ -600,7 +606,7 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
     struct request request;
     bool is_whole;
     if (!remembered_request(call, &request, &is_whole)) {
-        *ret_happened = false; /* no id was made, so nothing was pushed */
+        *ret_happened = false; /* no id was stored, so no request was pushed */
         return 0;
     }
     if (desk->o.trading == NULL) {
@@ -621,7 +627,7 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
         return -why.id;
     }
     if (result.found) {
-        reply_line(action_reply(call), "It took effect before nightdesk was restarted.");
+        reply_line(action_reply(call), "It took effect before nightdesk restarted.");
     } else if (is_whole) {
         watch_recovered(desk, call, &request);
     }
@@ -664,9 +670,9 @@ int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, str
         buf_addf(&known, ", %s", symbols->items[i].name);
     }
     if (parsed && is_held(desk_snapshot(desk), *ret)) {
-        return 0; /* not traded, but there */
+        return 0; /* not traded, but a position is open */
     }
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is none of all%s", text,
+    return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is not one of all%s", text,
                    known.data);
 }
 
@@ -682,7 +688,8 @@ void desk_market_line(struct reply *r, const struct snapshot *s)
 
 int desk_need_store(struct desk *desk, struct reply *r, struct err *err)
 {
-    (void)desk_read(desk, r); /* what it wrote is as old as the engine is silent */
-    return desk->o.trading == NULL ? err_set(err, ERR_ENGINE_SILENT, "trading.db is not there yet")
-                                   : 0;
+    (void)desk_read(desk, r); /* trading.db is as old as the snapshot */
+    return desk->o.trading == NULL
+               ? err_set(err, ERR_ENGINE_SILENT, "trading.db does not exist yet")
+               : 0;
 }

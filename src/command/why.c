@@ -18,7 +18,7 @@ static const struct vote *vote_of(const struct decision *d, const char *agent)
     return NULL;
 }
 
-/* What trading rules added to the score of the votes. */
+/* The part of the score that trading rules added. */
 static double bias_of(const struct decision *d)
 {
     const struct vote *core = vote_of(d, "decision_core");
@@ -30,7 +30,7 @@ static double bias_of(const struct decision *d)
     return 0;
 }
 
-/* The sum that gave the score, so that a person can do it again (src/agents/decision_core.c). */
+/* Shows how the votes add up to the score; the formula is in src/agents/decision_core.c. */
 static void why_score(struct reply *r, const struct decision *d)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
@@ -60,7 +60,7 @@ static void why_score(struct reply *r, const struct decision *d)
     buf_add_c(&line, " = ");
     figure_signed(&line, d->score, 2);
     sum = sum / largest + bias;
-    buf_addf(&line, "%s", sum > 1.0005 || sum < -1.0005 ? " (cut at 1)" : "");
+    buf_addf(&line, "%s", sum > 1.0005 || sum < -1.0005 ? " (limited to 1)" : "");
     reply_line(r, "Score: (%s; ±%.2f is needed", line.data, d->threshold);
 }
 
@@ -84,7 +84,7 @@ static void why_votes(struct reply *r, const struct decision *d)
     if (d->vote_count == 0) {
         return;
     }
-    reply_table(r, 4, (const char *const[]){"agent", "says", "sure", "weight"});
+    reply_table(r, 4, (const char *const[]){"agent", "vote", "conf", "weight"});
     for (int i = 0; i < d->vote_count; i++) {
         const struct vote *v = &d->votes[i];
         AUTO_BUF struct buf sure = BUF_INIT(32);
@@ -96,7 +96,7 @@ static void why_votes(struct reply *r, const struct decision *d)
     }
 }
 
-/* Whole numbers plain: bars and gaps are counted. */
+/* Whole numbers without decimals, for counts such as bars and gaps. */
 static void add_figure(struct buf *out, double value)
 {
     if (value > -1e6 && value < 1e6 && value >= (double)(int64_t)value &&
@@ -107,9 +107,9 @@ static void add_figure(struct buf *out, double value)
     }
 }
 
-/* An agent that weighs nothing: what it saw, in one line. */
-static void why_seen(struct reply *r, const struct decision *d, const char *agent,
-                     const char *label)
+/* The indicators of an agent without weight, in one line. */
+static void why_indicators(struct reply *r, const struct decision *d, const char *agent,
+                           const char *label)
 {
     const struct vote *v = vote_of(d, agent);
     if (v == NULL || v->reason_count == 0) {
@@ -123,7 +123,7 @@ static void why_seen(struct reply *r, const struct decision *d, const char *agen
     reply_line(r, "%s: %s", label, line.data);
 }
 
-/* The cases that were weighed, point by point; short columns, for a phone. */
+/* The reasons of each weighted vote with their points; short columns, for a phone. */
 static void why_reasons(struct reply *r, const struct decision *d)
 {
     bool any = false;
@@ -133,7 +133,7 @@ static void why_reasons(struct reply *r, const struct decision *d)
             continue;
         }
         if (!any) {
-            reply_table(r, 4, (const char *const[]){"looked at", "value", "limit", "points"});
+            reply_table(r, 4, (const char *const[]){"indicator", "value", "limit", "points"});
         }
         any = true;
         reply_row(r, (const char *const[]){v->agent, "", "", ""});
@@ -246,6 +246,6 @@ void why_conclusion(struct reply *r, const struct decision *d)
 void why_details(struct reply *r, const struct decision *d)
 {
     why_reasons(r, d);
-    why_seen(r, d, "quant_analyst", "Market");
-    why_seen(r, d, "data_sync", "Data");
+    why_indicators(r, d, "quant_analyst", "Market");
+    why_indicators(r, d, "data_sync", "Data");
 }

@@ -112,7 +112,7 @@ then
     ask pause
     tap_check "ops.db full: pausing works" test $? -eq 0
     tap_check "ops.db full: with a note that it is not recorded" \
-        holds "$WORK/out" "could not be recorded yet"
+        holds "$WORK/out" "Not recorded yet"
     steps() {
         curl -s --unix-socket "$WORK/split/nightdesk.sock" http://localhost/api/v1/state |
             sed 's/.*"steps":\([0-9]*\).*/\1/'
@@ -130,7 +130,7 @@ then
     tap_check "ops.db full: the emergency stop works" test $? -eq 0
     tap_check "ops.db full: everything is closed" holds "$WORK/out" "verified flat"
     tap_check "ops.db full: and that is not recorded yet" \
-        holds "$WORK/out" "could not be recorded yet"
+        holds "$WORK/out" "Not recorded yet"
     rm "$WORK/disk/fill"
     recorded() {
         "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1

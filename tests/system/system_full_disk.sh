@@ -72,7 +72,7 @@ sleep 1.5
 two=$(market_time)
 tap_check "full: the market continues ($one, then $two)" test "$one" != "$two"
 ask status
-tap_check "full: /status reports it" holds "$WORK/out" "Nothing opens; stops, closing and an"
+tap_check "full: /status reports it" holds "$WORK/out" "No new positions; stops, closing and an"
 tap_check "full: trading is paused in the end" wait_for 30 state '"state":"paused"'
 ask emergency_stop --yes
 code=$?

@@ -51,7 +51,7 @@ wait $closing
 tap_check "a close times out" holds "$WORK/close" STEP_TIMEOUT
 wait $stopping
 tap_check "an emergency stop times out as well" holds "$WORK/stop" STEP_TIMEOUT
-tap_check "but it has set the kill switch" holds "$WORK/stop" "nothing new is opened"
+tap_check "but it has set the kill switch" holds "$WORK/stop" "no new positions are opened"
 exec 3>&-
 late() { # WORDS
     "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1

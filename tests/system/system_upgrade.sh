@@ -208,13 +208,13 @@ tap_check "nothing was closed" holds "$WORK/out" "BTC-USD"
 echo "send 1001 /confirm $(nonce_of 50)" >&9
 closed() {
     ask positions
-    holds "$WORK/out" "Nothing is open."
+    holds "$WORK/out" "No position is open."
 }
 tap_check "the open prompt runs once it is confirmed" wait_for 30 closed
 ask trades
 tap_check "and is the next trade" grep -qE "^18 +.* BTC-USD +short " "$WORK/out"
 ask resume
-tap_check "trading continues once a person resumes" holds "$WORK/out" "Trading goes on"
+tap_check "trading continues once a person resumes" holds "$WORK/out" "Trading resumed"
 kill -TERM $daemon
 wait $daemon
 tap_check "the daemon exits with 0" test $? -eq 0

@@ -1,6 +1,6 @@
 /*
- * rig.h: a runner over a database file, a fake clock and a handful of actions whose behaviour the
- * test sets. rig_crash drops everything in memory and starts again over the same file.
+ * rig.h: a runner with a database file, a fake clock and a few actions whose behaviour the test
+ * sets. rig_crash discards everything in memory and starts again with the same file.
  * Thread: main thread of the test binary.
  */
 #pragma once
@@ -32,17 +32,17 @@ struct rig {
     struct principal adam;  /* admin with emergency */
     int64_t chat_id;
 
-    /* the actions' behaviour and what happened to them */
+    /* what the actions do, and how they were called */
     int runs;         /* of any changing action */
     int reads;        /* of any reading action */
     int cancels;      /* calls that timed out or were dropped */
-    int recovers;     /* recover() was asked */
-    bool happened;    /* what recover() answers */
+    int recovers;     /* calls of recover() */
+    bool happened;    /* the result of recover() */
     bool must_ask;    /* recover() waits for rig_finish instead */
-    int64_t begun_us; /* of the step that recover() was asked about */
-    int failures;     /* how often test.flaky still fails */
+    int64_t begun_us; /* as recover() saw it */
+    int failures;     /* how many more times test.flaky fails */
     enum err_id fail_with;
-    struct action_call *pending; /* of the last call that waits */
+    struct action_call *pending; /* the last pending call */
     char seen[256];              /* parameters of the last call */
     char remembered[64];
     int outbox_wakes;
@@ -55,22 +55,23 @@ struct rig {
 
 void rig_open(struct rig *rig);
 void rig_close(struct rig *rig);
-/* Nothing is finished or told; a new process over the same files. Calls runner_recover. */
+/* Simulates a crash: drops all memory without ending anything, opens the same files, and calls
+ * runner_recover. */
 void rig_crash(struct rig *rig);
 void rig_actions(struct rig *rig);
 
 int rig_submit(struct rig *rig, const struct principal *who, const char *line);
 int rig_send(struct rig *rig, const char *line); /* as alice */
-/* Through a door that waits: the answer stands in rig->reply_text and reply_err. */
+/* Through a channel that waits: the answer is in rig->reply_text and reply_err. */
 int rig_call(struct rig *rig, const struct principal *who, const char *line, bool confirmed);
-void rig_finish(struct rig *rig, enum err_id id); /* ends the pending call and turns the loop */
+void rig_finish(struct rig *rig, enum err_id id); /* ends the pending call and runs the loop */
 
 int64_t rig_messages(struct rig *rig); /* rows of the outbox */
 /* JSON of outbox row `id`, or of the newest; static memory. */
 const char *rig_message(struct rig *rig, int64_t id);
 const char *rig_last(struct rig *rig);
 enum outbox_kind rig_last_kind(struct rig *rig);
-/* The code of the newest question. */
+/* The code of the newest prompt. */
 const char *rig_code(struct rig *rig);
 enum run_state rig_state(struct rig *rig, int64_t run_id);
 int rig_audited(struct rig *rig, const char *action); /* how many rows */

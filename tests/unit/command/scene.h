@@ -1,5 +1,5 @@
 /*
- * scene.h: the desk and the commands of commands/ over a rig; the test plays the engine: it pops
+ * scene.h: a rig with the desk and the commands of commands/. The test acts as the engine: it pops
  * requests, writes trading.db, publishes snapshots and answers with events.
  *
  *     struct scene *s = *state;
@@ -31,12 +31,12 @@ struct scene {
     uint64_t version;
     int raised;
 
-    /* What was said past the outbox. */
+    /* Replies that went to `deliver`. */
     int delivered;
     int64_t delivered_edit;
     char delivered_text[8192];
 
-    int lates; /* of the desk's */
+    int lates; /* calls of the desk's `late` */
     bool late_happened;
     bool late_no_alert; /* its alert cannot be stored */
 };
@@ -45,19 +45,19 @@ int scene_setup(void **state);
 int scene_teardown(void **state);
 #define SCENE_TEST(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)
 
-/* Nothing is finished or told; a new process over the same files. */
+/* Simulates a crash: drops all memory without ending anything, and opens the same files. */
 void scene_crash(struct scene *s);
 
-/* What the engine does. A draft is an active desk without positions; it is seen once published. */
+/* The engine. A draft is an active snapshot without positions; scene_publish publishes it. */
 struct dec scene_dec(const char *text);
 struct snapshot *scene_draft(struct scene *s);
 void scene_add_position(struct snapshot *n); /* BTC-USD, long */
 void scene_publish(struct scene *s);
 void scene_publish_plain(struct scene *s, int positions); /* 0 or 1 */
-struct request scene_next_request(struct scene *s);       /* fails if none was asked */
+struct request scene_next_request(struct scene *s);       /* fails if there is none */
 void scene_answer(struct scene *s, const struct request *r, uint32_t code);
 void scene_add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us);
 
-/* What people do. */
+/* The users. */
 void scene_send(struct scene *s, const struct principal *who, const char *line);
-void scene_confirm(struct scene *s, const struct principal *who); /* the newest question */
+void scene_confirm(struct scene *s, const struct principal *who); /* the newest prompt */

@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-/* What a phone reads of a command that was reported as failed must not be the last word. */
+/* A command that was reported as failed is reported again when its outcome is known. */
 
-static struct request ask_close_all(struct scene *s)
+static struct request send_close_all(struct scene *s)
 {
     scene_publish_plain(s, 1);
     scene_send(s, &s->rig.adam, "/close all");
@@ -26,15 +26,15 @@ static void assert_edits(struct scene *s, const char *words)
     assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
 
-static void a_close_that_expired_says_that_nothing_was_done(void **state)
+static void an_expired_close_is_reported_as_not_done(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_close_all(s);
+    struct request r = send_close_all(s);
     assert_int_equal(r.deadline_mono_us, s->rig.clock.now_mono_us + 10 * USEC_PER_SEC);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");
     assert_int_equal(s->lates, 0);
-    scene_answer(s, &r, ERR_ENGINE_EXPIRED); /* the engine turns again */
+    scene_answer(s, &r, ERR_ENGINE_EXPIRED); /* the engine is running again */
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_edits(s, "nothing was done");
     assert_has(rig_last(&s->rig), "ENGINE_EXPIRED");
@@ -44,37 +44,37 @@ static void a_close_that_expired_says_that_nothing_was_done(void **state)
     assert_int_equal(s->lates, 1);
 }
 
-static void a_close_that_is_done_after_all_is_told(void **state)
+static void a_close_accepted_after_the_timeout_is_reported(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_close_all(s);
+    struct request r = send_close_all(s);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE); /* it was in the middle of it */
+    scene_answer(s, &r, ERR_NONE); /* the engine was closing it */
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
-    assert_int_equal(s->lates, 0); /* taken is not closed */
+    assert_int_equal(s->lates, 0); /* accepted is not closed */
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_edits(s, "Done after all");
+    assert_edits(s, "Done late");
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
     assert_true(s->late_happened);
     assert_int_equal(s->lates, 1);
 }
 
-static void a_close_that_was_slow_to_fill_is_told(void **state)
+static void a_close_that_fills_late_is_reported(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_close_all(s);
+    struct request r = send_close_all(s);
     scene_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_edits(s, "CLOSE_UNFINISHED");
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_edits(s, "Done after all");
+    assert_edits(s, "Done late");
     assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
 }
 
-static void a_lost_answer_is_looked_up_late(void **state)
+static void a_lost_answer_to_a_late_request_is_looked_up(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -84,7 +84,7 @@ static void a_lost_answer_is_looked_up_late(void **state)
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, RIG_WALL_US, NULL), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
-    assert_edits(s, "Done after all");
+    assert_edits(s, "Done late");
 }
 
 static void a_stop_never_expires_and_is_verified_late(void **state)
@@ -117,10 +117,10 @@ static int fail_write(const char *what, void *userdata)
     return -ERR_DB_FULL;
 }
 
-static void what_cannot_be_stored_is_told_later(void **state)
+static void a_late_outcome_is_reported_once_it_can_be_stored(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_close_all(s);
+    struct request r = send_close_all(s);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     ops_store_set_fault(s->rig.store, fail_write, NULL);
     scene_answer(s, &r, ERR_ENGINE_EXPIRED);
@@ -131,10 +131,10 @@ static void what_cannot_be_stored_is_told_later(void **state)
     assert_edits(s, "nothing was done");
 }
 
-static void late_news_waits_for_the_failure_to_be_stored(void **state)
+static void a_late_outcome_waits_until_the_failure_is_stored(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_close_all(s);
+    struct request r = send_close_all(s);
     ops_store_set_fault(s->rig.store, fail_write, NULL);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     scene_answer(s, &r, ERR_ENGINE_EXPIRED);
@@ -143,19 +143,19 @@ static void late_news_waits_for_the_failure_to_be_stored(void **state)
     ops_store_set_fault(s->rig.store, NULL, NULL);
     loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
     assert_int_equal(s->lates, 1);
-    assert_edits(s, "nothing was done"); /* the last word */
+    assert_edits(s, "nothing was done"); /* after the message about the failure */
 }
 
-static void a_part_that_was_told_is_not_told_again(void **state)
+static void each_part_of_a_late_outcome_is_reported_once(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_close_all(s);
+    struct request r = send_close_all(s);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     scene_answer(s, &r, ERR_NONE);
     s->late_no_alert = true;
     become_flat(s);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
-    assert_edits(s, "Done after all");
+    assert_edits(s, "Done late");
     assert_true(s->lates > 1);
     assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
     s->late_no_alert = false;
@@ -182,7 +182,7 @@ static void an_answer_in_the_reserve_is_reported_after_a_restart(void **state)
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_int_equal(s->lates, 1);
     assert_true(s->late_happened);
-    assert_edits(s, "Done after all");
+    assert_edits(s, "Done late");
 }
 
 static void a_request_that_a_crash_lost_is_watched_for_a_minute(void **state)
@@ -201,11 +201,11 @@ static void a_request_that_a_crash_lost_is_watched_for_a_minute(void **state)
 
 UNIT_GROUP(late, SCENE_TEST(an_answer_in_the_reserve_is_reported_after_a_restart),
            SCENE_TEST(a_request_that_a_crash_lost_is_watched_for_a_minute),
-           SCENE_TEST(a_close_that_expired_says_that_nothing_was_done),
-           SCENE_TEST(a_close_that_is_done_after_all_is_told),
-           SCENE_TEST(a_close_that_was_slow_to_fill_is_told),
-           SCENE_TEST(a_lost_answer_is_looked_up_late),
+           SCENE_TEST(an_expired_close_is_reported_as_not_done),
+           SCENE_TEST(a_close_accepted_after_the_timeout_is_reported),
+           SCENE_TEST(a_close_that_fills_late_is_reported),
+           SCENE_TEST(a_lost_answer_to_a_late_request_is_looked_up),
            SCENE_TEST(a_stop_never_expires_and_is_verified_late),
-           SCENE_TEST(what_cannot_be_stored_is_told_later),
-           SCENE_TEST(a_part_that_was_told_is_not_told_again),
-           SCENE_TEST(late_news_waits_for_the_failure_to_be_stored))
+           SCENE_TEST(a_late_outcome_is_reported_once_it_can_be_stored),
+           SCENE_TEST(each_part_of_a_late_outcome_is_reported_once),
+           SCENE_TEST(a_late_outcome_waits_until_the_failure_is_stored))

@@ -12,14 +12,14 @@
 static int never(struct action_call *call, struct err *err)
 {
     (void)call;
-    return err_set(err, ERR_INTERNAL, "not to be run");
+    return err_set(err, ERR_INTERNAL, "must not run");
 }
 
 #define P_TEXT(n, needed)                                                 \
     {                                                                     \
         .name = (n), .type = PARAM_TEXT, .required = (needed), .help = "" \
     }
-/* What rooms above this one register, as far as commands/ needs it. */
+/* The actions of other modules that commands/ needs. */
 static const struct action above[] = {
     {.name = "service.list", .summary = "s", .lowest = ROLE_READ_ONLY, .run = never},
     {.name = "service.restart",
@@ -67,7 +67,7 @@ static const struct action above[] = {
     {0},
 };
 
-/* The manifests of an older build, and one of a user's own with all there is in the language. */
+/* The manifests of version 0.1.0, and a user's manifest that uses every feature of the format. */
 static void the_manifests_of_0_1_0_load(void **state)
 {
     (void)state;
@@ -175,7 +175,7 @@ static void the_embedded_commands_load(void **state)
 #define STEPS     "steps: [{run: test.read}]\n"
 #define EXAMPLES  "examples: [x]\n"
 
-static void broken_manifests_are_refused_with_their_place(void **state)
+static void broken_manifests_are_refused_with_line_and_column(void **state)
 {
     (void)state;
     static const struct {
@@ -185,10 +185,11 @@ static void broken_manifests_are_refused_with_their_place(void **state)
         {"command: [\n", "commands/x.yaml:2:1"},
         {"command: x\ngruop: see\n", "commands/x.yaml:2:1: unknown key gruop; did you mean group?"},
         {"command: x\nzebra: see\n", "commands/x.yaml:2:1: unknown key zebra"},
-        {"command: X1\ngroup: g\nsummary: s\nrole: operator\n", "commands/x.yaml:1:10: X1 is not"},
+        {"command: X1\ngroup: g\nsummary: s\nrole: operator\n",
+         "commands/x.yaml:1:10: name X1 does not match"},
         {"command: confirm\ngroup: g\nsummary: s\nrole: operator\n", "1:10: confirm is reserved"},
-        {"command: x\ngroup: g\nsummary: s\nrole: king\n", "4:7: role king is none of"},
-        {"command: x\ngroup: g\nsummary: s\nrole: none\n", "4:7: role none is none of"},
+        {"command: x\ngroup: g\nsummary: s\nrole: king\n", "4:7: role king is not one of"},
+        {"command: x\ngroup: g\nsummary: s\nrole: none\n", "4:7: role none is not one of"},
         {"command: x\nsummary: s\nrole: admin\n", "1:1: group is missing"},
         {GOOD_HEAD EXAMPLES, "steps are missing"},
         {GOOD_HEAD STEPS, "examples must be a list"},
@@ -201,7 +202,7 @@ static void broken_manifests_are_refused_with_their_place(void **state)
         {GOOD_HEAD "steps: [{run: test.read, with: {a: b}}]\n" EXAMPLES,
          "5:33: action test.read has no parameter a"},
         {GOOD_HEAD "steps: [{run: test.change, with: {service: $srv}}]\n" EXAMPLES,
-         "5:44: $srv is no argument"},
+         "5:44: $srv is not an argument"},
         {GOOD_HEAD "steps: [{run: test.change, with: {service: demo, within: soon}}]\n" EXAMPLES,
          "5:58: within: soon is not a duration"},
         {GOOD_HEAD "steps: [{run: test.read, timeout: 2}]\n" EXAMPLES, "5:35: timeout must be"},
@@ -209,7 +210,7 @@ static void broken_manifests_are_refused_with_their_place(void **state)
         {GOOD_HEAD "steps: [{run: test.read, retries: 99}]\n" EXAMPLES, "5:35: retries must be"},
         {GOOD_HEAD "confirm: maybe\n" STEPS EXAMPLES, "5:10: confirm must be true or false"},
         {GOOD_HEAD "args: [{name: a, type: blob, help: h}]\n" STEPS EXAMPLES,
-         "5:24: type blob is none of"},
+         "5:24: type blob is not one of"},
         {GOOD_HEAD "args: [{name: a, type: choice, help: h}]\n" STEPS EXAMPLES,
          "5:8: type choice needs choices"},
         {GOOD_HEAD "args: [{name: a, type: int, help: h}, {name: b, type: int, required: true, "
@@ -220,7 +221,7 @@ static void broken_manifests_are_refused_with_their_place(void **state)
          "6:44: service takes a service, argument a is a int"},
         {GOOD_HEAD "args: [{name: a, type: service, help: h}]\n"
                    "steps: [{run: test.change, with: {service: $a}}]\n" EXAMPLES,
-         "service is required, argument a may be left out"},
+         "service is required, but argument a is optional"},
         {"command: x\ngroup: g\nsummary: s\nrole: read_only\n"
          "steps: [{run: test.change, with: {service: demo}}]\n" EXAMPLES,
          "5:15: action test.change needs role operator"},
@@ -237,7 +238,7 @@ static void broken_manifests_are_refused_with_their_place(void **state)
         struct err err = {0};
         int rc = manifest_list_read(rig.actions, files, &list, &err);
         if (rc == 0) {
-            print_error("taken:\n%s", cases[i].text);
+            print_error("accepted:\n%s", cases[i].text);
         }
         assert_true(rc < 0);
         assert_null(list);
@@ -246,7 +247,7 @@ static void broken_manifests_are_refused_with_their_place(void **state)
     action_table_free(rig.actions);
 }
 
-static void a_name_stands_once(void **state)
+static void a_command_name_is_unique(void **state)
 {
     (void)state;
     static const char text[] = GOOD_HEAD STEPS EXAMPLES;
@@ -259,11 +260,11 @@ static void a_name_stands_once(void **state)
     struct err err = {0};
     rig_actions(&rig);
     assert_int_equal(manifest_list_read(rig.actions, files, &list, &err), -ERR_MANIFEST_FORMAT);
-    assert_has(err.context, "commands/y.yaml:1:10: command x exists twice");
+    assert_has(err.context, "commands/y.yaml:1:10: command x is defined twice");
     action_table_free(rig.actions);
 }
 
-static void durations_have_a_unit(void **state)
+static void a_duration_needs_a_unit(void **state)
 {
     (void)state;
     int64_t us = 0;
@@ -282,5 +283,5 @@ static void durations_have_a_unit(void **state)
 
 UNIT_GROUP(manifest, cmocka_unit_test(the_embedded_commands_load),
            cmocka_unit_test(the_manifests_of_0_1_0_load),
-           cmocka_unit_test(broken_manifests_are_refused_with_their_place),
-           cmocka_unit_test(a_name_stands_once), cmocka_unit_test(durations_have_a_unit))
+           cmocka_unit_test(broken_manifests_are_refused_with_line_and_column),
+           cmocka_unit_test(a_command_name_is_unique), cmocka_unit_test(a_duration_needs_a_unit))

@@ -18,7 +18,7 @@ static void assert_reads(const char *text, const char *plain)
     assert_string_equal(dec_text(value, got), plain);
 }
 
-static void numbers_are_read_as_people_write_them(void **state)
+static void valid_numbers_are_parsed(void **state)
 {
     (void)state;
     assert_reads("65000", "65000");
@@ -31,7 +31,7 @@ static void numbers_are_read_as_people_write_them(void **state)
     assert_reads("-5", "-5");
 }
 
-static void a_number_with_two_readings_is_refused_with_both(void **state)
+static void an_ambiguous_number_is_refused_with_both_readings(void **state)
 {
     (void)state;
     static const char *const cases[][3] = {
@@ -52,7 +52,7 @@ static void a_number_with_two_readings_is_refused_with_both(void **state)
     }
 }
 
-static void what_is_no_number_is_refused(void **state)
+static void invalid_numbers_are_refused(void **state)
 {
     (void)state;
     static const char *const cases[] = {
@@ -74,7 +74,7 @@ static void what_is_no_number_is_refused(void **state)
 }
 
 /* A line that is made of values reads back as the same values, by the same names. */
-static void quoted_words_read_back(void **state)
+static void quoted_words_round_trip(void **state)
 {
     (void)state;
     static const char *const values[] = {
@@ -124,7 +124,7 @@ static void number(struct buf *out, struct dec value)
     figure_number(out, dec_to_double(value));
 }
 
-static void a_small_amount_never_reads_as_nothing(void **state)
+static void a_small_amount_is_not_rounded_to_zero(void **state)
 {
     (void)state;
     assert_figure(figure_price, "0.00000012", "0.00000012");
@@ -142,7 +142,7 @@ static void a_small_amount_never_reads_as_nothing(void **state)
     assert_figure(number, "0.25", "0.2500");
 }
 
-UNIT_GROUP(number, cmocka_unit_test(numbers_are_read_as_people_write_them),
-           cmocka_unit_test(a_number_with_two_readings_is_refused_with_both),
-           cmocka_unit_test(what_is_no_number_is_refused), cmocka_unit_test(quoted_words_read_back),
-           cmocka_unit_test(a_small_amount_never_reads_as_nothing))
+UNIT_GROUP(number, cmocka_unit_test(valid_numbers_are_parsed),
+           cmocka_unit_test(an_ambiguous_number_is_refused_with_both_readings),
+           cmocka_unit_test(invalid_numbers_are_refused), cmocka_unit_test(quoted_words_round_trip),
+           cmocka_unit_test(a_small_amount_is_not_rounded_to_zero))

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* Whatever stands in ops.db, the start goes on, and so do new commands. */
+/* With inconsistent rows in ops.db the program still starts and runs new commands. */
 
 static int setup(void **state)
 {
@@ -52,7 +52,7 @@ static void add_running(struct rig *rig, const char *command, const char *action
     assert_int_equal(run_table_step_begin(rig->store, id, 0, action, RIG_WALL_US, NULL), 0);
 }
 
-static void any_number_of_runs_is_recovered(void **state)
+static void many_runs_are_recovered(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(ops_store_begin(rig->store, NULL), 0);
@@ -61,7 +61,7 @@ static void any_number_of_runs_is_recovered(void **state)
     }
     assert_int_equal(ops_store_commit(rig->store, NULL), 0);
     rig_crash(rig);
-    assert_int_equal(rig_send(rig, "hang"), 0); /* one of today is not left over */
+    assert_int_equal(rig_send(rig, "hang"), 0); /* a new run is not recovered */
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'done'"), 150);
     assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'unknown'"), 150);
@@ -69,17 +69,17 @@ static void any_number_of_runs_is_recovered(void **state)
     assert_int_equal(rig->recovers, 0);
 }
 
-/* After the rows, the process starts again over them. */
-static void start_over(struct rig *rig, const char *sql)
+/* Damages rows with sql, restarts the process, and checks that new commands work. */
+static void restart_with_damage(struct rig *rig, const char *sql)
 {
     int64_t left = 0;
     add_running(rig, "known", "test.known");
-    assert_int_equal(rig_send(rig, "restart demo"), 0); /* a question */
+    assert_int_equal(rig_send(rig, "restart demo"), 0); /* a prompt */
     run_sql(rig, sql);
     rig_crash(rig);
     assert_int_equal(rig_send(rig, "look"), 0);
     assert_has(rig_last(rig), "all is well");
-    loop_advance(rig->loop, 5 * USEC_PER_MIN); /* and what is left of the questions expires */
+    loop_advance(rig->loop, 5 * USEC_PER_MIN); /* remaining prompts expire */
     left = count(rig, "SELECT count(*) FROM command_runs WHERE state = 'running'");
     if (left != 0) {
         print_error("%lld runs are left after: %s\n", (long long)left, sql);
@@ -91,7 +91,7 @@ static void start_over(struct rig *rig, const char *sql)
                  "DELETE FROM confirmations; PRAGMA foreign_keys = ON");
 }
 
-static void odd_runs_are_set_aside(void **state)
+static void inconsistent_runs_are_set_aside(void **state)
 {
     static const char *const rows[] = {
         "UPDATE command_runs SET state = 'weird' WHERE state = 'running'",
@@ -107,14 +107,14 @@ static void odd_runs_are_set_aside(void **state)
         "UPDATE command_runs SET user_name = printf('%.100c', 'x')",
         "UPDATE command_runs SET step = 'one', chat_id = 'here', created_us = 'then'",
         "UPDATE command_runs SET error_code = printf('%.100c', 'x')",
-        "UPDATE command_runs SET state = 'running'", /* a question that runs */
+        "UPDATE command_runs SET state = 'running'", /* a prompt stored as running */
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        start_over(*state, rows[i]);
+        restart_with_damage(*state, rows[i]);
     }
 }
 
-static void odd_steps_are_set_aside(void **state)
+static void inconsistent_steps_are_set_aside(void **state)
 {
     static const char *const rows[] = {
         "UPDATE run_steps SET state = 'weird'",
@@ -128,11 +128,11 @@ static void odd_steps_are_set_aside(void **state)
         "DELETE FROM run_steps",
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        start_over(*state, rows[i]);
+        restart_with_damage(*state, rows[i]);
     }
 }
 
-static void odd_confirmations_are_set_aside(void **state)
+static void inconsistent_confirmations_are_set_aside(void **state)
 {
     static const char *const rows[] = {
         "UPDATE command_runs SET state = 'done' WHERE state = 'confirming'",
@@ -147,17 +147,17 @@ static void odd_confirmations_are_set_aside(void **state)
         "PRAGMA foreign_keys = OFF; UPDATE confirmations SET run_id = 4711",
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        start_over(*state, rows[i]);
+        restart_with_damage(*state, rows[i]);
     }
 }
 
-/* It is not the first that is due. */
+/* Whether the damaged row is not the first one that is due. */
 static bool priority_comes_last(const char *sql)
 {
     return strstr(sql, "priority = 77") != NULL;
 }
 
-static void odd_messages_hold_up_no_other(void **state)
+static void an_inconsistent_message_does_not_block_others(void **state)
 {
     struct rig *rig = *state;
     static const char *const rows[] = {
@@ -190,6 +190,7 @@ static void odd_messages_hold_up_no_other(void **state)
 
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(odd, RIG_TEST(any_number_of_runs_is_recovered), RIG_TEST(odd_runs_are_set_aside),
-           RIG_TEST(odd_steps_are_set_aside), RIG_TEST(odd_confirmations_are_set_aside),
-           RIG_TEST(odd_messages_hold_up_no_other))
+UNIT_GROUP(odd, RIG_TEST(many_runs_are_recovered), RIG_TEST(inconsistent_runs_are_set_aside),
+           RIG_TEST(inconsistent_steps_are_set_aside),
+           RIG_TEST(inconsistent_confirmations_are_set_aside),
+           RIG_TEST(an_inconsistent_message_does_not_block_others))

@@ -8,7 +8,7 @@ static const char *text_of(struct json_object *value)
     return json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-static void survives_json(void **state)
+static void json_round_trips(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -57,7 +57,7 @@ static void a_plain_reply_has_no_error(void **state)
     assert_null(json_get(value, "error"));
 }
 
-static void control_bytes_and_bad_utf8_are_mended(void **state)
+static void control_bytes_and_bad_utf8_are_replaced(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -66,7 +66,7 @@ static void control_bytes_and_bad_utf8_are_mended(void **state)
                         "a\xef\xbf\xbd[31mb\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd!");
 }
 
-static void what_does_not_fit_is_counted(void **state)
+static void bytes_beyond_the_limit_are_counted(void **state)
 {
     (void)state;
     static char large[80000];
@@ -88,7 +88,7 @@ static void what_does_not_fit_is_counted(void **state)
     assert_non_null(strstr(reply_get_block(lines, 1).text, "left out"));
 }
 
-static void a_cut_keeps_utf8_whole(void **state)
+static void truncation_keeps_utf8_valid(void **state)
 {
     (void)state;
     static char large[66000];
@@ -142,8 +142,8 @@ static void appending_keeps_order_and_data(void **state)
     assert_string_equal(json_text(reply_data(r), "k"), "v");
 }
 
-UNIT_GROUP(reply, cmocka_unit_test(survives_json), cmocka_unit_test(a_plain_reply_has_no_error),
-           cmocka_unit_test(control_bytes_and_bad_utf8_are_mended),
-           cmocka_unit_test(what_does_not_fit_is_counted), cmocka_unit_test(a_cut_keeps_utf8_whole),
-           cmocka_unit_test(broken_json_is_refused),
+UNIT_GROUP(reply, cmocka_unit_test(json_round_trips), cmocka_unit_test(a_plain_reply_has_no_error),
+           cmocka_unit_test(control_bytes_and_bad_utf8_are_replaced),
+           cmocka_unit_test(bytes_beyond_the_limit_are_counted),
+           cmocka_unit_test(truncation_keeps_utf8_valid), cmocka_unit_test(broken_json_is_refused),
            cmocka_unit_test(appending_keeps_order_and_data))

@@ -18,7 +18,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void reading_answers_at_once(void **state)
+static void a_read_only_command_answers_at_once(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "/look"), 0);
@@ -29,7 +29,7 @@ static void reading_answers_at_once(void **state)
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
     assert_true(rig->outbox_wakes > 0);
     assert_int_equal(runner_active(rig->runner), 0);
-    assert_int_equal(rig_audited(rig, "command.received"), 0); /* what only reads is counted */
+    assert_int_equal(rig_audited(rig, "command.received"), 0); /* read-only: only counted */
     assert_int_equal(rig_audited(rig, "step.started"), 0);
     assert_int_equal(rig_audited(rig, "step.done"), 0);
     assert_int_equal(rig_audited(rig, "command.finished"), 0);
@@ -38,7 +38,7 @@ static void reading_answers_at_once(void **state)
     assert_int_equal(reads, 1);
 }
 
-static void names_are_forgiving(void **state)
+static void command_names_ignore_case_slash_and_bot_name(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "/Look@nightdesk_bot"), 0);
@@ -46,7 +46,7 @@ static void names_are_forgiving(void **state)
     assert_int_equal(rig->reads, 2);
 }
 
-static void finishing_inside_run_is_fine(void **state)
+static void an_action_may_finish_before_it_returns(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "inside"), 0);
@@ -79,7 +79,7 @@ static void bad_arguments_show_usage(void **state)
         {"change", "COMMAND_ARG_MISSING", "Usage: /change <service> [note]"},
         {"change demo a b", "COMMAND_ARG_EXTRA", "Example: /change demo"},
         {"change demmo", "COMMAND_ARG_INVALID", "did you mean demo?"},
-        {"change nothing", "COMMAND_ARG_INVALID", "there is demo, prediction"},
+        {"change nothing", "COMMAND_ARG_INVALID", "configured: demo, prediction"},
         {"change \"demo", "COMMAND_QUOTES", "opened at byte 8"},
         {"lok", "COMMAND_UNKNOWN", "did you mean /look?"},
         {"xyzzy", "COMMAND_UNKNOWN", "xyzzy"},
@@ -116,7 +116,7 @@ static void roles_are_enforced(void **state)
     assert_int_equal(rig->runs, 1);
 }
 
-static int send_old(struct rig *rig, const char *line, int64_t age_us)
+static int send_with_age(struct rig *rig, const char *line, int64_t age_us)
 {
     const struct invocation in = {.line = line,
                                   .who = &rig->alice,
@@ -128,19 +128,19 @@ static int send_old(struct rig *rig, const char *line, int64_t age_us)
 static void stale_changes_are_not_run(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(send_old(rig, "change demo", 14 * USEC_PER_MIN), 0);
+    assert_int_equal(send_with_age(rig, "change demo", 14 * USEC_PER_MIN), 0);
     assert_int_equal(rig->runs, 0);
     assert_has(rig_last(rig), "Not run: sent 14 min");
     assert_has(rig_last(rig), "COMMAND_STALE");
     assert_has(rig_last(rig), "/change demo");
     assert_int_equal(rig_audited(rig, "command.stale"), 1);
-    assert_int_equal(send_old(rig, "look", 14 * USEC_PER_MIN), 0);
+    assert_int_equal(send_with_age(rig, "look", 14 * USEC_PER_MIN), 0);
     assert_int_equal(rig->reads, 1);
-    assert_int_equal(send_old(rig, "change demo", 119 * USEC_PER_SEC), 0);
+    assert_int_equal(send_with_age(rig, "change demo", 119 * USEC_PER_SEC), 0);
     assert_int_equal(rig->runs, 1);
 }
 
-static void an_update_is_taken_once(void **state)
+static void a_repeated_update_has_no_effect(void **state)
 {
     struct rig *rig = *state;
     const struct invocation in = {
@@ -159,7 +159,7 @@ static int fail_commit(const char *what, void *userdata)
     return strcmp(what, "COMMIT") == 0 ? -ERR_DB_FULL : 0;
 }
 
-static void what_cannot_be_stored_is_not_run(void **state)
+static void a_change_that_cannot_be_stored_does_not_run(void **state)
 {
     struct rig *rig = *state;
     struct err err = {0};
@@ -169,7 +169,7 @@ static void what_cannot_be_stored_is_not_run(void **state)
     assert_true(runner_submit(rig->runner, &in, &err) < 0);
     assert_int_equal(rig->runs, 0);
     ops_store_set_fault(rig->store, NULL, NULL);
-    assert_int_equal(runner_submit(rig->runner, &in, &err), 0); /* the door asks again */
+    assert_int_equal(runner_submit(rig->runner, &in, &err), 0); /* the channel repeats it */
     assert_int_equal(rig->runs, 1);
 }
 
@@ -186,15 +186,15 @@ static void floods_are_answered_once(void **state)
     assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
     assert_int_equal(rig_audited(rig, "command.limited"), 1);
     rig->alice.emergency = true;
-    assert_int_equal(rig_send(rig, "stop"), 0); /* always passes */
+    assert_int_equal(rig_send(rig, "stop"), 0); /* emergency commands are not limited */
     assert_int_equal(rig->runs, 1);
     clock_fake_advance(&rig->clock, USEC_PER_MIN / 5);
     assert_int_equal(rig_send(rig, "look"), 0);
     assert_int_equal(rig->reads, 6);
 }
 
-/* Answers that no open question takes are counted; the one that a question waits for is not. */
-static void codes_cannot_be_tried_out(void **state)
+/* Answers that fit no open prompt are limited; the correct answer is not. */
+static void codes_cannot_be_guessed(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell btc-usd"), 0);
@@ -219,8 +219,8 @@ static void codes_cannot_be_tried_out(void **state)
     assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
 }
 
-/* What would hide or forge text in questions, replies and the audit log is no value. */
-static void values_hold_no_hidden_characters(void **state)
+/* Values cannot hide or forge text in prompts, replies and the audit log. */
+static void hidden_characters_in_values_are_refused(void **state)
 {
     struct rig *rig = *state;
     static const char *const values[] = {"\x1b[2Jdemo", "de\xe2\x80\xaemo", "de\xc2\x9bmo",
@@ -229,20 +229,20 @@ static void values_hold_no_hidden_characters(void **state)
         char line[64];
         (void)snprintf(line, sizeof(line), "change %s", values[i]);
         assert_int_equal(rig_send(rig, line), 0);
-        assert_has(rig_last(rig), "holds a control character or one that cannot be seen");
+        assert_has(rig_last(rig), "contains a control character or an invisible one");
     }
     const struct invocation in = {.line = "change",
                                   .args_json = "{\"service\":\"demo\\u0000x\"}",
                                   .who = &rig->alice,
                                   .chat_id = rig->chat_id};
     assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
-    assert_has(rig_last(rig), "holds a control character");
+    assert_has(rig_last(rig), "contains a control character");
     assert_int_equal(rig->runs, 0);
 }
 
 /* ---- confirmations ---- */
 
-static void a_question_says_what_will_happen(void **state)
+static void a_prompt_shows_what_will_happen(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell btc-usd"), 0);
@@ -260,7 +260,7 @@ static void a_question_says_what_will_happen(void **state)
     assert_int_equal(rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* the card becomes the result */
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* the result replaces the prompt */
     assert_has(rig_last(rig), "closed");
     assert_lacks(rig_last(rig), "\"y:");
     assert_int_equal(rig_audited(rig, "confirm.given"), 1);
@@ -280,7 +280,7 @@ static void a_preview_can_refuse(void **state)
     assert_int_equal(rig_state(rig, 1), RUN_REFUSED);
 }
 
-static void only_the_asker_may_confirm(void **state)
+static void only_the_same_user_and_chat_may_confirm(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
@@ -294,14 +294,14 @@ static void only_the_asker_may_confirm(void **state)
     assert_int_equal(rig_audited(rig, "confirm.foreign"), 2);
     rig->chat_id = 100;
     assert_int_equal(rig->runs, 0);
-    for (char *c = typed; *c != '\0'; c++) { /* typed on a phone */
+    for (char *c = typed; *c != '\0'; c++) { /* in lower case, as typed on a phone */
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     }
     assert_int_equal(rig_send(rig, typed), 0);
     assert_int_equal(rig->runs, 1);
 }
 
-static void a_lost_role_is_noticed_at_confirmation(void **state)
+static void permission_is_checked_again_at_confirmation(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
@@ -313,7 +313,7 @@ static void a_lost_role_is_noticed_at_confirmation(void **state)
     assert_int_equal(rig->runs, 0);
 }
 
-static void cancelling_ends_it(void **state)
+static void cancelling_closes_the_prompt(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
@@ -332,7 +332,7 @@ static void cancelling_ends_it(void **state)
     assert_int_equal(rig->runs, 0);
 }
 
-static void questions_expire_visibly(void **state)
+static void an_expired_prompt_is_edited(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
@@ -357,13 +357,13 @@ static void a_late_press_before_the_timer_is_refused(void **state)
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    clock_fake_jump_wall(&rig->clock, USEC_PER_HOUR); /* the timer did not see it */
+    clock_fake_jump_wall(&rig->clock, USEC_PER_HOUR); /* the timer runs on the monotonic clock */
     assert_int_equal(rig_send(rig, press), 0);
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 0);
 }
 
-static void questions_survive_a_restart(void **state)
+static void prompts_survive_a_restart(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
@@ -380,7 +380,7 @@ static void questions_survive_a_restart(void **state)
 
     assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
     rig_crash(rig);
-    loop_advance(rig->loop, 3 * USEC_PER_MIN); /* the timer is armed again */
+    loop_advance(rig->loop, 3 * USEC_PER_MIN); /* the timer is set again */
     assert_has(rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 1);
 }
@@ -401,7 +401,7 @@ static void waiting_channels_confirm_in_two_calls_or_one(void **state)
     assert_int_equal(rig->runs, 1);
     assert_int_equal(rig_call(rig, &rig->alice, "sell BTC-USD", true), 0);
     assert_int_equal(rig->runs, 2);
-    assert_int_equal(rig_messages(rig), 0); /* nothing of this goes through the outbox */
+    assert_int_equal(rig_messages(rig), 0); /* no reply goes through the outbox */
 }
 
 /* ---- steps ---- */
@@ -422,12 +422,12 @@ static void progress_is_one_edited_message(void **state)
     rig_finish(rig, ERR_NONE);
     assert_has(rig_last(rig), "✅ Read slowly  3.0 s");
     assert_has(rig_last(rig), "restart demo: done in 3.0 s");
-    assert_int_equal(rig_messages(rig), 2); /* the card, and one edit that was brought up to date */
+    assert_int_equal(rig_messages(rig), 2); /* the prompt, and one edit that was updated */
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
     assert_int_equal(runner_active(rig->runner), 0);
 }
 
-static void a_slow_read_shows_that_it_works(void **state)
+static void a_slow_read_shows_progress(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "slow"), 0);
@@ -441,7 +441,7 @@ static void a_slow_read_shows_that_it_works(void **state)
     assert_has(rig_last(rig), "here it is");
 }
 
-static void a_late_step_is_cancelled(void **state)
+static void a_step_that_times_out_is_cancelled(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "hang"), 0);
@@ -458,7 +458,7 @@ static void on_failure_steps_run(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
-    assert_int_equal(rig->replies, 0); /* the second step waits */
+    assert_int_equal(rig->replies, 0); /* the second step is pending */
     rig_finish(rig, ERR_HTTP_TIMEOUT);
     assert_int_equal(rig->replies, 1);
     assert_int_equal(rig->reply_err, ERR_HTTP_TIMEOUT);
@@ -469,7 +469,7 @@ static void on_failure_steps_run(void **state)
     assert_int_equal(rig_audited(rig, "step.failed"), 1);
 }
 
-static void only_what_may_help_is_tried_again(void **state)
+static void only_temporary_failures_are_retried(void **state)
 {
     struct rig *rig = *state;
     rig->failures = 2;
@@ -486,14 +486,14 @@ static void only_what_may_help_is_tried_again(void **state)
     assert_int_equal(rig_state(rig, 2), RUN_FAILED);
 
     rig->failures = 9;
-    rig->fail_with = ERR_HTTP_TIMEOUT; /* it may have taken effect */
+    rig->fail_with = ERR_HTTP_TIMEOUT; /* a timeout: it may have taken effect */
     assert_int_equal(rig_send(rig, "flaky"), 0);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 7);
     assert_int_equal(rig_state(rig, 3), RUN_FAILED);
 }
 
-static void a_client_that_left_is_not_called(void **state)
+static void a_disconnected_client_is_not_called(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_call(rig, &rig->alice, "slow", false), 0);
@@ -505,22 +505,22 @@ static void a_client_that_left_is_not_called(void **state)
 
 /* ---- crashes ---- */
 
-static void a_read_is_resumed(void **state)
+static void a_reading_step_is_resumed_after_a_crash(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "slow"), 0);
-    loop_advance(rig->loop, USEC_PER_SEC); /* a progress message stands */
+    loop_advance(rig->loop, USEC_PER_SEC); /* a progress message was sent */
     assert_int_equal(rig_messages(rig), 1);
     rig_crash(rig);
     assert_int_equal(rig->reads, 2);
-    reply_line(action_reply(rig->pending), "late but whole");
+    reply_line(action_reply(rig->pending), "late answer");
     rig_finish(rig, ERR_NONE);
     assert_int_equal(rig_state(rig, 1), RUN_DONE);
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* of the message from before */
-    assert_has(rig_last(rig), "late but whole");
+    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* edits the progress message */
+    assert_has(rig_last(rig), "late answer");
 }
 
-static void a_change_that_nobody_can_look_up_ends_unknown(void **state)
+static void a_change_without_recover_ends_unknown(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "hang"), 0);
@@ -529,10 +529,10 @@ static void a_change_that_nobody_can_look_up_ends_unknown(void **state)
     assert_int_equal(rig_state(rig, 1), RUN_UNKNOWN);
     assert_has(rig_last(rig), "COMMAND_LOST");
     rig_crash(rig);
-    assert_int_equal(rig_messages(rig), 1); /* told once */
+    assert_int_equal(rig_messages(rig), 1); /* reported once */
 }
 
-static void a_change_is_looked_up(void **state)
+static void a_change_is_looked_up_after_a_crash(void **state)
 {
     struct rig *rig = *state;
     assert_int_equal(rig_send(rig, "known"), 0);
@@ -553,13 +553,13 @@ static void a_change_is_looked_up(void **state)
     assert_has(rig_last(rig), "COMMAND_NOT_DONE");
 }
 
-static void looking_up_may_take_time(void **state)
+static void recover_may_answer_later(void **state)
 {
     struct rig *rig = *state;
     static const struct {
         enum err_id id;
         enum run_state state;
-        const char *says;
+        const char *text;
     } ends[] = {{ERR_NONE, RUN_DONE, "all is well"},
                 {ERR_COMMAND_NOT_DONE, RUN_FAILED, "known: command was not carried out"},
                 {ERR_COMMAND_LOST, RUN_UNKNOWN, "known: command was interrupted"}};
@@ -575,20 +575,20 @@ static void looking_up_may_take_time(void **state)
         assert_int_equal(rig_state(rig, i + 1), RUN_RUNNING);
         rig_finish(rig, ends[i].id);
         assert_int_equal(rig_state(rig, i + 1), ends[i].state);
-        assert_has(rig_last(rig), ends[i].says);
+        assert_has(rig_last(rig), ends[i].text);
         assert_int_equal(rig->reads, i == 0 ? 1 : 0);
         assert_int_equal(rig->runs, i + 1);
     }
     assert_int_equal(rig_send(rig, "known"), 0);
     rig_crash(rig);
-    loop_advance(rig->loop, 21 * USEC_PER_SEC); /* nobody answers */
+    loop_advance(rig->loop, 21 * USEC_PER_SEC); /* no answer comes */
     assert_int_equal(rig->cancels, 1);
     assert_int_equal(rig_state(rig, 4), RUN_FAILED);
     assert_has(rig_last(rig), "STEP_TIMEOUT");
     assert_int_equal(rig->runs, 4);
 }
 
-static void what_a_failure_owes_is_done_after_a_crash(void **state)
+static void an_on_failure_step_that_did_not_happen_runs_after_a_crash(void **state)
 {
     struct rig *rig = *state;
     rig->failures = 1;
@@ -619,12 +619,12 @@ static void reading_costs_one_commit(void **state)
     assert_int_equal(rig_messages(rig), 1);
     commits = 0;
     assert_int_equal(rig_send(rig, "change demo"), 0);
-    assert_int_equal(commits, 2); /* on disk before it runs, and after */
+    assert_int_equal(commits, 2); /* one before it runs, one after */
     ops_store_set_fault(rig->store, NULL, NULL);
 }
 
-/* The process dies at the n-th write: whatever n is, the change runs at most once, and after the
- * next start every run has ended and the person was told, or nothing was taken at all. */
+/* The process dies at the n-th write. For every n the change runs at most once. After the next
+ * start every run has ended with a reply, or the command was not accepted at all. */
 struct countdown {
     int left;
 };
@@ -654,10 +654,10 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
         int rc = runner_submit(rig->runner, &in, NULL);
         whole = c.left >= 0;
         rig_crash(rig);
-        if (rc < 0) { /* not confirmed: the door gets it again */
+        if (rc < 0) { /* not accepted: the channel receives it again */
             assert_int_equal(rig->runs, 0);
             assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
-        } else { /* it was: a repetition changes nothing */
+        } else { /* accepted: a repetition has no effect */
             assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
         }
         assert_int_equal(rig->runs, 1);
@@ -666,9 +666,9 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
         assert_int_equal(run_table_list(rig->store, 1U << RUN_RUNNING, 0, &row, 1, NULL), 0);
     }
     assert_true(whole);
-    struct audit_chain_result verdict;
-    assert_int_equal(audit_chain_verify(rig->store, 1, &verdict, NULL), 0);
-    assert_true(verdict.ok);
+    struct audit_chain_result chain;
+    assert_int_equal(audit_chain_verify(rig->store, 1, &chain, NULL), 0);
+    assert_true(chain.ok);
 }
 
 static int fail_writes(const char *what, void *userdata)
@@ -677,7 +677,7 @@ static int fail_writes(const char *what, void *userdata)
     return *(bool *)userdata ? -ERR_DB_FULL : 0;
 }
 
-static void a_full_disk_delays_the_answer_only(void **state)
+static void a_full_disk_only_delays_the_reply(void **state)
 {
     struct rig *rig = *state;
     bool full = false;
@@ -685,7 +685,7 @@ static void a_full_disk_delays_the_answer_only(void **state)
     assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
     assert_int_equal(rig_send(rig, "hang"), 0);
     full = true;
-    rig_finish(rig, ERR_NONE); /* of hang: nobody is told what is not on disk */
+    rig_finish(rig, ERR_NONE); /* ends hang; no reply before that is stored */
     loop_advance(rig->loop, 11 * USEC_PER_SEC);
     assert_int_equal(rig_messages(rig), 0);
     assert_int_equal(runner_active(rig->runner), 2);
@@ -699,9 +699,9 @@ static void a_full_disk_delays_the_answer_only(void **state)
     assert_int_equal(rig_call(rig, &rig->alice, "slow", false), 0);
     full = true;
     rig_finish(rig, ERR_NONE);
-    assert_int_equal(rig->replies, 1);          /* who waits is told at once */
-    assert_int_equal(rig->reply_err, ERR_NONE); /* it was done, and that is not recorded yet */
-    assert_has(rig->reply_text, "could not be recorded yet");
+    assert_int_equal(rig->replies, 1);          /* a waiting client gets its reply at once */
+    assert_int_equal(rig->reply_err, ERR_NONE); /* done, but not recorded yet */
+    assert_has(rig->reply_text, "Not recorded yet");
     assert_has(rig->reply_text, "DB_FULL");
     full = false;
     loop_advance(rig->loop, 6 * USEC_PER_SEC);
@@ -712,23 +712,27 @@ static void a_full_disk_delays_the_answer_only(void **state)
 
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(runner, RIG_TEST(reading_answers_at_once), RIG_TEST(names_are_forgiving),
-           RIG_TEST(finishing_inside_run_is_fine), RIG_TEST(arguments_reach_the_action),
+UNIT_GROUP(runner, RIG_TEST(a_read_only_command_answers_at_once),
+           RIG_TEST(command_names_ignore_case_slash_and_bot_name),
+           RIG_TEST(an_action_may_finish_before_it_returns), RIG_TEST(arguments_reach_the_action),
            RIG_TEST(bad_arguments_show_usage), RIG_TEST(roles_are_enforced),
-           RIG_TEST(stale_changes_are_not_run), RIG_TEST(an_update_is_taken_once),
-           RIG_TEST(what_cannot_be_stored_is_not_run), RIG_TEST(floods_are_answered_once),
-           RIG_TEST(codes_cannot_be_tried_out), RIG_TEST(values_hold_no_hidden_characters),
-           RIG_TEST(a_question_says_what_will_happen), RIG_TEST(a_preview_can_refuse),
-           RIG_TEST(only_the_asker_may_confirm), RIG_TEST(a_lost_role_is_noticed_at_confirmation),
-           RIG_TEST(cancelling_ends_it), RIG_TEST(questions_expire_visibly),
-           RIG_TEST(a_late_press_before_the_timer_is_refused),
-           RIG_TEST(questions_survive_a_restart),
+           RIG_TEST(stale_changes_are_not_run), RIG_TEST(a_repeated_update_has_no_effect),
+           RIG_TEST(a_change_that_cannot_be_stored_does_not_run),
+           RIG_TEST(floods_are_answered_once), RIG_TEST(codes_cannot_be_guessed),
+           RIG_TEST(hidden_characters_in_values_are_refused),
+           RIG_TEST(a_prompt_shows_what_will_happen), RIG_TEST(a_preview_can_refuse),
+           RIG_TEST(only_the_same_user_and_chat_may_confirm),
+           RIG_TEST(permission_is_checked_again_at_confirmation),
+           RIG_TEST(cancelling_closes_the_prompt), RIG_TEST(an_expired_prompt_is_edited),
+           RIG_TEST(a_late_press_before_the_timer_is_refused), RIG_TEST(prompts_survive_a_restart),
            RIG_TEST(waiting_channels_confirm_in_two_calls_or_one),
-           RIG_TEST(progress_is_one_edited_message), RIG_TEST(a_slow_read_shows_that_it_works),
-           RIG_TEST(a_late_step_is_cancelled), RIG_TEST(on_failure_steps_run),
-           RIG_TEST(only_what_may_help_is_tried_again), RIG_TEST(a_client_that_left_is_not_called),
-           RIG_TEST(a_read_is_resumed), RIG_TEST(a_change_that_nobody_can_look_up_ends_unknown),
-           RIG_TEST(a_change_is_looked_up), RIG_TEST(looking_up_may_take_time),
-           RIG_TEST(what_a_failure_owes_is_done_after_a_crash), RIG_TEST(reading_costs_one_commit),
-           RIG_TEST(a_full_disk_delays_the_answer_only),
+           RIG_TEST(progress_is_one_edited_message), RIG_TEST(a_slow_read_shows_progress),
+           RIG_TEST(a_step_that_times_out_is_cancelled), RIG_TEST(on_failure_steps_run),
+           RIG_TEST(only_temporary_failures_are_retried),
+           RIG_TEST(a_disconnected_client_is_not_called),
+           RIG_TEST(a_reading_step_is_resumed_after_a_crash),
+           RIG_TEST(a_change_without_recover_ends_unknown),
+           RIG_TEST(a_change_is_looked_up_after_a_crash), RIG_TEST(recover_may_answer_later),
+           RIG_TEST(an_on_failure_step_that_did_not_happen_runs_after_a_crash),
+           RIG_TEST(reading_costs_one_commit), RIG_TEST(a_full_disk_only_delays_the_reply),
            RIG_TEST(a_crash_at_any_write_never_runs_twice))

@@ -1,4 +1,4 @@
-/* What the desk shows: nothing here asks anything of the engine. */
+/* The actions that only read: none of them sends a request to the engine. */
 #include "base/check.h"
 #include "scene.h"
 #include "store/decision_table.h"
@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static void status_piece(struct buf *out, struct json_object *data, void *userdata)
+static void status_part(struct buf *out, struct json_object *data, void *userdata)
 {
     buf_add_c(out, userdata);
     (void)json_object_object_add(data, "piece", json_object_new_boolean(true));
@@ -18,12 +18,13 @@ static void status_shows_the_account(void **state)
     struct scene *s = *state;
     static char services[] = "Services 4/4 up";
     static char alerts[] = "Alerts 1 high";
-    desk_add_status_line(s->desk, status_piece, services);
-    desk_add_status_line(s->desk, status_piece, alerts);
+    desk_add_status_line(s->desk, status_part, services);
+    desk_add_status_line(s->desk, status_part, alerts);
     scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "has not reported yet");
     assert_has(rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
-    assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\""); /* a pipe would not show it */
+    assert_lacks(rig_last(&s->rig),
+                 "\"tone\":\"busy\""); /* a console that is a pipe would not show it */
 
     struct snapshot *early = scene_draft(s);
     early->state = TRADING_STARTING;
@@ -47,7 +48,7 @@ static void status_shows_the_account(void **state)
     assert_lacks(text, "Market time");
 }
 
-static void a_clock_that_is_set_does_not_change_the_uptime(void **state)
+static void setting_the_clock_does_not_change_the_uptime(void **state)
 {
     struct scene *s = *state;
     static const int64_t jumps[] = {-60 * USEC_PER_DAY, 200 * USEC_PER_DAY};
@@ -59,7 +60,7 @@ static void a_clock_that_is_set_does_not_change_the_uptime(void **state)
     }
 }
 
-static void status_tells_of_candles_that_were_refused(void **state)
+static void status_shows_refused_candles(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
@@ -89,13 +90,14 @@ static void status_tells_of_candles_that_were_refused(void **state)
     const char *text = rig_last(&s->rig);
     assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
                      "4 from the future");
-    assert_has(text, "ETH-USD candles refused: 5 stale; nothing opens until a good one comes");
+    assert_has(text,
+               "ETH-USD candles refused: 5 stale; no new positions until a valid one arrives");
     assert_has(text, "Candles: refused rows 7, duplicates 8, missing 9");
-    assert_has(text, "The market has no more candles: nothing new is opened.");
+    assert_has(text, "The market has no more candles: no new positions are opened.");
     assert_has(text, "\"market_ended\":true");
 }
 
-static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
+static void the_market_time_is_shown_unless_it_is_real_time(void **state)
 {
     struct scene *s = *state;
     scene_draft(s)->market_speed = 60;
@@ -104,7 +106,7 @@ static void the_market_clock_is_shown_when_it_is_not_ours(void **state)
     assert_has(rig_last(&s->rig), "Market time 2026-11-19 11:06 UTC (60× real time)");
 }
 
-static void states_stay_in_the_footer(void **state)
+static void the_footer_shows_the_state(void **state)
 {
     struct scene *s = *state;
     static const struct {
@@ -129,8 +131,8 @@ static void states_stay_in_the_footer(void **state)
     }
 }
 
-/* A disk that is full stops trading without a state of its own. */
-static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
+/* A full disk stops trading, but is not a trading state. */
+static void a_disk_failure_is_shown(void **state)
 {
     struct scene *s = *state;
     struct snapshot *n = scene_draft(s);
@@ -143,7 +145,7 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
 
-    /* Paused by it, or stopped by a person: the disk is told all the same. */
+    /* The disk error is also shown while trading is paused. */
     n = scene_draft(s);
     n->state = TRADING_PAUSED;
     n->disk = (struct snapshot_disk){.state = DISK_FAILED, .err = ERR_DB_FULL, .closes = true};
@@ -153,7 +155,7 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
     scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "⚠ disk failed: DB_FULL, since ");
-    assert_has(rig_last(&s->rig), "Nothing opens; stops, closing and an emergency stop work.");
+    assert_has(rig_last(&s->rig), "No new positions; stops, closing and an emergency stop work.");
     assert_has(rig_last(&s->rig), "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
     scene_send(s, &s->rig.rita, "/version");
     assert_has(rig_last(&s->rig),
@@ -161,8 +163,8 @@ static void what_keeps_the_engine_from_its_disk_is_seen(void **state)
                "failed: DB_FULL\"");
 }
 
-/* Figures from before the engine fell silent are never shown as today's. */
-static void a_silent_engine_reddens_what_it_said(void **state)
+/* Figures from before the engine fell silent are marked as old. */
+static void a_silent_engine_gives_replies_a_red_title(void **state)
 {
     struct scene *s = *state;
     scene_add_trade(s, 1, "2.39", RIG_WALL_US);
@@ -184,7 +186,7 @@ static void a_silent_engine_reddens_what_it_said(void **state)
         assert_has(rig_last(&s->rig), "\"stale\":true");
     }
     assert_has(rig_last(&s->rig), "{\"line\":\"Confirm: amend BTC-USD ");
-    scene_send(s, &s->rig.adam, "/version"); /* shows none, and warns all the same */
+    scene_send(s, &s->rig.adam, "/version"); /* shows no figures, but has the footer */
     assert_lacks(rig_last(&s->rig), "\"title\":\"engine");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 engine silent for 40 s");
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
@@ -195,7 +197,7 @@ static void a_silent_engine_reddens_what_it_said(void **state)
     assert_int_equal(s->rig.reply_err, ERR_STEP_TIMEOUT);
     assert_has(s->rig.reply_text, "\"title\":\"engine silent for 5");
 
-    /* A heartbeat does not make old figures new. */
+    /* A heartbeat does not make old figures current. */
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
     scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"engine silent for ");
@@ -212,7 +214,7 @@ static void positions_have_units(void **state)
     assert_has(rig_last(&s->rig), "ENGINE_SILENT");
     scene_publish_plain(s, 0);
     scene_send(s, &s->rig.rita, "/positions");
-    assert_has(rig_last(&s->rig), "Nothing is open.");
+    assert_has(rig_last(&s->rig), "No position is open.");
     scene_publish_plain(s, 1);
     scene_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "Positions 1 of 3");
@@ -221,7 +223,7 @@ static void positions_have_units(void **state)
     assert_has(rig_last(&s->rig), "/close BTC-USD");
 }
 
-/* Limits of tier 1 and 3, of which BTC-USD uses some; SOL-USD rests. */
+/* BTC-USD is in tier 1 and has exposure; SOL-USD is in tier 3 and in cooldown. */
 static void draft_risk(struct snapshot *n)
 {
     n->risk_state = RISK_ACTIVE;
@@ -253,7 +255,7 @@ static void draft_risk(struct snapshot *n)
     };
 }
 
-static void risk_shows_limits_beside_their_use(void **state)
+static void risk_shows_limits_and_their_use(void **state)
 {
     struct scene *s = *state;
     scene_send(s, &s->rig.rita, "/risk");
@@ -276,15 +278,15 @@ static void risk_shows_limits_beside_their_use(void **state)
     assert_has(text, "[\"daily loss\",\"0.0 %\",\"≤ 5.0 %\"]");
     assert_has(text, "[\"entries/min\",\"2\",\"≤ 10\"]");
     assert_has(text, "⚠ BTC-USD: liquidation is 8.0 % away");
-    assert_has(text, "the paper venue takes no margin");
-    assert_has(text, "SOL-USD rests for 12 min");
+    assert_has(text, "The paper venue takes no margin");
+    assert_has(text, "SOL-USD: cooldown, no entries for 12 min");
     assert_has(text, "{\"code\":\"RISK_LEVERAGE\",\"option\":\"risk.max_leverage\"");
     assert_has(text, "\"name\":\"leverage\",\"use\":0.3");
     assert_has(text, "\"name\":\"correlation\",\"use\":null");
     assert_lacks(text, "/resume");
 }
 
-static void risk_says_why_nothing_is_opened(void **state)
+static void risk_shows_why_no_positions_are_opened(void **state)
 {
     struct scene *s = *state;
     struct snapshot *n = scene_draft(s);
@@ -301,8 +303,8 @@ static void risk_says_why_nothing_is_opened(void **state)
     const char *text = rig_last(&s->rig);
     assert_has(text, "Risk: REDUCING");
     assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
-    assert_has(text, "The venue holds ETH-USD short 2 that the bot did not open");
-    assert_has(text, "No symbol rests; each does for 30 min after a trade.");
+    assert_has(text, "The venue holds ETH-USD short 2, not opened by the bot");
+    assert_has(text, "No symbol is in cooldown. A cooldown lasts 30 min after a trade.");
     assert_has(text, "[\"liquidation\",\"–\",\"≥ 5.0 %\"]");
     assert_has(text, "\"command\":\"/resume\"");
 
@@ -360,7 +362,7 @@ static struct decision a_decision(int64_t id)
     return d;
 }
 
-static void why_tells_votes_reasons_veto_and_order(void **state)
+static void why_shows_votes_reasons_veto_and_order(void **state)
 {
     struct scene *s = *state;
     struct err err = {0};
@@ -414,15 +416,16 @@ static void why_tells_votes_reasons_veto_and_order(void **state)
     scene_send(s, &s->rig.rita, "/why 99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
     scene_send(s, &s->rig.rita, "/why \"no symbol\"");
-    assert_has(rig_last(&s->rig), "neither the number of a trade (12), that of a decision (d12)");
+    assert_has(rig_last(&s->rig),
+               "is not the number of a trade (12), the number of a decision (d12)");
     scene_send(s, &s->rig.rita, "/why d2");
     assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
     scene_send(s, &s->rig.rita, "/why d99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
 }
 
-static struct vote *speak(struct decision *d, const char *agent, enum direction direction,
-                          double confidence, double weight)
+static struct vote *add_vote(struct decision *d, const char *agent, enum direction direction,
+                             double confidence, double weight)
 {
     struct vote *v = &d->votes[d->vote_count++];
     *v = (struct vote){.direction = direction, .confidence = confidence, .weight = weight};
@@ -430,37 +433,37 @@ static struct vote *speak(struct decision *d, const char *agent, enum direction 
     return v;
 }
 
-static void because(struct vote *v, const char *indicator, double value, double threshold,
-                    double points)
+static void add_reason(struct vote *v, const char *indicator, double value, double threshold,
+                       double points)
 {
     struct reason *why = &v->reasons[v->reason_count++];
     *why = (struct reason){.value = value, .threshold = threshold, .points = points};
     (void)snprintf(why->indicator, sizeof(why->indicator), "%s", indicator);
 }
 
-/* As the engine leaves it: eight votes, a rule that matched, a veto. */
+/* As stored by the engine: eight votes, a rule that matched, a veto. */
 static struct decision a_full_decision(int64_t id)
 {
     struct decision d = a_decision(id);
     d.vote_count = 0;
-    struct vote *v = speak(&d, "data_sync", DIRECTION_NONE, 1, 0);
-    because(v, "bars_5m", 200, 200, .125);
-    because(v, "spread_pct", 0.04, 1, .125);
-    v = speak(&d, "quant_analyst", DIRECTION_LONG, 1.0 / 3, 0);
-    because(v, "width_1h_pct", 5.25, 4, 0);
-    v = speak(&d, "predict", DIRECTION_SHORT, .1, .5);
-    because(v, "p_up", .45, .5, .1);
-    v = speak(&d, "bull", DIRECTION_LONG, .9, .6);
-    because(v, "rsi14", 28.1, 30, .4);
-    v = speak(&d, "bear", DIRECTION_NONE, .3, .4);
-    because(v, "macd", -3.5, 1.25, .3);
-    v = speak(&d, "decision_core", DIRECTION_LONG, .92, 0);
+    struct vote *v = add_vote(&d, "data_sync", DIRECTION_NONE, 1, 0);
+    add_reason(v, "bars_5m", 200, 200, .125);
+    add_reason(v, "spread_pct", 0.04, 1, .125);
+    v = add_vote(&d, "quant_analyst", DIRECTION_LONG, 1.0 / 3, 0);
+    add_reason(v, "width_1h_pct", 5.25, 4, 0);
+    v = add_vote(&d, "predict", DIRECTION_SHORT, .1, .5);
+    add_reason(v, "p_up", .45, .5, .1);
+    v = add_vote(&d, "bull", DIRECTION_LONG, .9, .6);
+    add_reason(v, "rsi14", 28.1, 30, .4);
+    v = add_vote(&d, "bear", DIRECTION_NONE, .3, .4);
+    add_reason(v, "macd", -3.5, 1.25, .3);
+    v = add_vote(&d, "decision_core", DIRECTION_LONG, .92, 0);
     d.score = (.6 * .9 - .5 * .1) / .6 + .1;
-    because(v, "score", d.score, .35, d.score);
-    because(v, "rules", .1, 0, 0);
-    v = speak(&d, "risk_audit", DIRECTION_NONE, 0, 0);
-    because(v, "size", .0031, .001, 0);
-    (void)speak(&d, "execution", DIRECTION_NONE, 0, 0);
+    add_reason(v, "score", d.score, .35, d.score);
+    add_reason(v, "rules", .1, 0, 0);
+    v = add_vote(&d, "risk_audit", DIRECTION_NONE, 0, 0);
+    add_reason(v, "size", .0031, .001, 0);
+    (void)add_vote(&d, "execution", DIRECTION_NONE, 0, 0);
     d.outcome = OUTCOME_VETOED;
     (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_POSITION_SIZE");
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "size 0.0031, at most 0.001");
@@ -474,7 +477,7 @@ static struct decision a_full_decision(int64_t id)
     return d;
 }
 
-static void why_tells_of_all_eight(void **state)
+static void why_shows_all_eight_agents(void **state)
 {
     struct scene *s = *state;
     struct err err = {0};
@@ -488,24 +491,24 @@ static void why_tells_of_all_eight(void **state)
     struct decision d = a_full_decision(5);
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     scene_send(s, &s->rig.rita, "/why");
-    const char *said = rig_last(&s->rig);
-    assert_has(said, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
-    assert_has(said, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
-    assert_has(said, "[\"predict\",\"short\",\"0.10\",\"0.50\"]");
-    assert_has(said, "[\"bear\",\"–\",\"0.30\",\"0.40\"]");
-    assert_has(said, "[\"risk_audit\",\"veto\",\"0.00\",\"–\"]");
-    assert_has(said, "[\"execution\",\"–\",\"0.00\",\"–\"]");
-    assert_has(said, "Score: (−0.10×0.50 + 0.90×0.60 + 0.00×0.40) / 0.60 + 0.10 by rules = +0.92; "
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
+    assert_has(text, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
+    assert_has(text, "[\"predict\",\"short\",\"0.10\",\"0.50\"]");
+    assert_has(text, "[\"bear\",\"–\",\"0.30\",\"0.40\"]");
+    assert_has(text, "[\"risk_audit\",\"veto\",\"0.00\",\"–\"]");
+    assert_has(text, "[\"execution\",\"–\",\"0.00\",\"–\"]");
+    assert_has(text, "Score: (−0.10×0.50 + 0.90×0.60 + 0.00×0.40) / 0.60 + 0.10 by rules = +0.92; "
                      "±0.35 is needed");
-    assert_has(said, "Vetoed by RISK_POSITION_SIZE: size 0.0031, at most 0.001");
-    assert_has(said, "Wanted: long 0.0031  SL 62,838.1 TP 66,685.3");
-    assert_has(said, "Largest quantity that would pass: 0.001");
-    assert_has(said, "Rule 1 matched (favour, active): buy what is sold out");
-    assert_has(said, "Rule 77 matched");
-    assert_has(said, "Data: bars_5m 200, spread_pct 0.0400");
-    assert_has(said, "Market: width_1h_pct 5.2500");
-    assert_has(said, "\"indicator\":\"size\"");
-    assert_has(said, "\"rules\":[1,77]");
+    assert_has(text, "Vetoed by RISK_POSITION_SIZE: size 0.0031, at most 0.001");
+    assert_has(text, "Wanted: long 0.0031  SL 62,838.1 TP 66,685.3");
+    assert_has(text, "Largest quantity that would pass: 0.001");
+    assert_has(text, "Rule 1 matched (favour, active): buy what is sold out");
+    assert_has(text, "Rule 77 matched");
+    assert_has(text, "Data: bars_5m 200, spread_pct 0.0400");
+    assert_has(text, "Market: width_1h_pct 5.2500");
+    assert_has(text, "\"indicator\":\"size\"");
+    assert_has(text, "\"rules\":[1,77]");
 
     d = a_full_decision(6);
     d.score = 1;
@@ -514,7 +517,7 @@ static void why_tells_of_all_eight(void **state)
     d.votes[2].confidence = 1;
     d.outcome = OUTCOME_ORDER;
     (void)snprintf(d.client_id, sizeof(d.client_id), "nd-1-2");
-    because(&d.votes[7], "entry", .0031, 0, 1);
+    add_reason(&d.votes[7], "entry", .0031, 0, 1);
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     struct order order = {.kind = ORDER_CLOSE,
                           .side = SIDE_SHORT,
@@ -526,11 +529,11 @@ static void why_tells_of_all_eight(void **state)
     (void)snprintf(order.reason, sizeof(order.reason), "too small");
     assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
     scene_send(s, &s->rig.rita, "/why d6");
-    said = rig_last(&s->rig);
-    assert_has(said, "= +1.00 (cut at 1); ±0.35");
-    assert_has(said, "[\"risk_audit\",\"pass\"");
-    assert_has(said, "[\"execution\",\"sent\"");
-    assert_has(said, "Order nd-1-2: closes short 0.0031, rejected (too small)");
+    text = rig_last(&s->rig);
+    assert_has(text, "= +1.00 (limited to 1); ±0.35");
+    assert_has(text, "[\"risk_audit\",\"pass\"");
+    assert_has(text, "[\"execution\",\"sent\"");
+    assert_has(text, "Order nd-1-2: closes short 0.0031, rejected (too small)");
 }
 
 static void decisions_are_listed(void **state)
@@ -555,35 +558,35 @@ static void decisions_are_listed(void **state)
         assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     }
     scene_send(s, &s->rig.rita, "/decisions");
-    const char *said = rig_last(&s->rig);
-    assert_has(said, "Last 10 decisions");
-    assert_has(said, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
-    assert_has(said, "[\"10:06\",\"BTC-USD\",\"–\",\"−0.20\",\"0.35\",\"hold\"]");
-    assert_has(said, "\"/why d12\"");
-    assert_null(strstr(said, "\"/why d11\"")); /* it wanted nothing */
-    assert_has(said, "\"decision_id\":3");
-    assert_null(strstr(said, "\"decision_id\":2,"));
+    const char *text = rig_last(&s->rig);
+    assert_has(text, "Last 10 decisions");
+    assert_has(text, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
+    assert_has(text, "[\"10:06\",\"BTC-USD\",\"–\",\"−0.20\",\"0.35\",\"hold\"]");
+    assert_has(text, "\"/why d12\"");
+    assert_null(strstr(text, "\"/why d11\"")); /* a hold has no button */
+    assert_has(text, "\"decision_id\":3");
+    assert_null(strstr(text, "\"decision_id\":2,"));
     scene_send(s, &s->rig.rita, "/decisions 12");
-    said = rig_last(&s->rig);
-    assert_has(said, "Last 12 decisions");
-    assert_has(said, "\"/why d2\"");
-    assert_has(said, "\"veto\"]");
-    assert_has(said, "Vetoes: 2 × RISK_A, 1 × RISK_B");
+    text = rig_last(&s->rig);
+    assert_has(text, "Last 12 decisions");
+    assert_has(text, "\"/why d2\"");
+    assert_has(text, "\"veto\"]");
+    assert_has(text, "Vetoes: 2 × RISK_A, 1 × RISK_B");
     scene_send(s, &s->rig.rita, "/decisions eth-usd 3");
-    said = rig_last(&s->rig);
-    assert_has(said, "Last 3 decisions");
-    assert_null(strstr(said, "BTC-USD"));
+    text = rig_last(&s->rig);
+    assert_has(text, "Last 3 decisions");
+    assert_null(strstr(text, "BTC-USD"));
     scene_send(s, &s->rig.rita, "/decisions eth-usd 1");
     assert_has(rig_last(&s->rig), "Last decision");
     scene_send(s, &s->rig.rita, "/decisions sol-usd");
-    assert_has(rig_last(&s->rig), "No decisions yet of SOL-USD");
+    assert_has(rig_last(&s->rig), "No decisions yet for SOL-USD");
     static const char *const wrong[] = {"/decisions 0", "/decisions 51", "/decisions eth-usd many",
                                         "/decisions \"no symbol\""};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
         scene_send(s, &s->rig.rita, wrong[i]);
         assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
     }
-    /* Over midnight a row tells the day. */
+    /* After midnight a row shows the new day. */
     struct decision d = a_decision(13);
     d.at_us = RIG_WALL_US + USEC_PER_DAY;
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
@@ -591,7 +594,7 @@ static void decisions_are_listed(void **state)
     assert_has(rig_last(&s->rig), "[\"11-18\",\"\",\"\",\"\",\"\",\"\"]");
 }
 
-static void help_shows_what_one_may_do(void **state)
+static void help_shows_only_permitted_commands(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
@@ -607,7 +610,7 @@ static void help_shows_what_one_may_do(void **state)
     scene_send(s, &s->rig.rita, "/help close");
     assert_has(rig_last(&s->rig), "COMMAND_UNKNOWN");
     scene_send(s, &s->rig.rita, "/whoami");
-    assert_has(rig_last(&s->rig), "Role read_only, at the door telegram, id 8");
+    assert_has(rig_last(&s->rig), "Role read_only, channel telegram, id 8");
     scene_send(s, &s->rig.rita, "/version");
     assert_has(rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
 }
@@ -619,26 +622,26 @@ static void auditlog_is_for_admins(void **state)
     scene_send(s, &s->rig.alice, "/auditlog");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     scene_send(s, &s->rig.adam, "/auditlog 5");
-    assert_has(rig_last(&s->rig), "the chain is whole");
+    assert_has(rig_last(&s->rig), "all verified");
     assert_has(rig_last(&s->rig), "command.denied");
-    assert_has(rig_last(&s->rig), "0 reading commands in the last day");
-    assert_int_equal(rig_audited(&s->rig, "command.received"), 1); /* who read the log is in it */
+    assert_has(rig_last(&s->rig), "0 read-only commands in the last day");
+    assert_int_equal(rig_audited(&s->rig, "command.received"),
+                     1); /* reading the audit log is audited */
     scene_send(s, &s->rig.adam, "/version");
     scene_send(s, &s->rig.rita, "/whoami");
     scene_send(s, &s->rig.adam, "/auditlog 5");
-    assert_has(rig_last(&s->rig), "2 reading commands in the last day");
+    assert_has(rig_last(&s->rig), "2 read-only commands in the last day");
     assert_int_equal(rig_audited(&s->rig, "command.received"), 2);
 }
 
 UNIT_GROUP(see, SCENE_TEST(status_shows_the_account),
-           SCENE_TEST(a_clock_that_is_set_does_not_change_the_uptime),
-           SCENE_TEST(status_tells_of_candles_that_were_refused),
-           SCENE_TEST(the_market_clock_is_shown_when_it_is_not_ours),
-           SCENE_TEST(states_stay_in_the_footer),
-           SCENE_TEST(what_keeps_the_engine_from_its_disk_is_seen),
-           SCENE_TEST(positions_have_units), SCENE_TEST(a_silent_engine_reddens_what_it_said),
-           SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_beside_their_use),
-           SCENE_TEST(risk_says_why_nothing_is_opened),
-           SCENE_TEST(why_tells_votes_reasons_veto_and_order), SCENE_TEST(why_tells_of_all_eight),
-           SCENE_TEST(decisions_are_listed), SCENE_TEST(help_shows_what_one_may_do),
-           SCENE_TEST(auditlog_is_for_admins))
+           SCENE_TEST(setting_the_clock_does_not_change_the_uptime),
+           SCENE_TEST(status_shows_refused_candles),
+           SCENE_TEST(the_market_time_is_shown_unless_it_is_real_time),
+           SCENE_TEST(the_footer_shows_the_state), SCENE_TEST(a_disk_failure_is_shown),
+           SCENE_TEST(positions_have_units), SCENE_TEST(a_silent_engine_gives_replies_a_red_title),
+           SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_and_their_use),
+           SCENE_TEST(risk_shows_why_no_positions_are_opened),
+           SCENE_TEST(why_shows_votes_reasons_veto_and_order),
+           SCENE_TEST(why_shows_all_eight_agents), SCENE_TEST(decisions_are_listed),
+           SCENE_TEST(help_shows_only_permitted_commands), SCENE_TEST(auditlog_is_for_admins))

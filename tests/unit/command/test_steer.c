@@ -1,4 +1,4 @@
-/* What the desk asks of the engine, and how it learns that it was done. */
+/* The actions that send requests to the engine and wait for their effect. */
 #include "base/check.h"
 #include "scene.h"
 #include "store/order_table.h"
@@ -20,7 +20,7 @@ static void pause_waits_for_the_engine(void **state)
     scene_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "Trading is paused");
     assert_has(rig_last(&s->rig), "1 open position keeps its stop and target");
-    scene_answer(s, &r, ERR_NONE); /* a repeated event changes nothing */
+    scene_answer(s, &r, ERR_NONE); /* a repeated event has no effect */
     assert_int_equal(rig_messages(&s->rig), 1);
 
     scene_send(s, &s->rig.alice, "/resume");
@@ -32,7 +32,7 @@ static void pause_waits_for_the_engine(void **state)
     scene_send(s, &s->rig.alice, "/resume");
     again = scene_next_request(s);
     scene_answer(s, &again, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Trading goes on");
+    assert_has(rig_last(&s->rig), "Trading resumed");
     scene_send(s, &s->rig.alice, "/resume");
     again = scene_next_request(s);
     struct snapshot *tripped = scene_draft(s);
@@ -41,8 +41,8 @@ static void pause_waits_for_the_engine(void **state)
                    sizeof(tripped->state_reason));
     scene_publish(s);
     scene_answer(s, &again, ERR_NONE);
-    assert_has(rig_last(&s->rig), "the breaker has tripped");
-    assert_has(rig_last(&s->rig), "daily loss 5.1 % of 5 %. /resume once more");
+    assert_has(rig_last(&s->rig), "the circuit breaker is tripped");
+    assert_has(rig_last(&s->rig), "Limits exceeded: daily loss 5.1 % of 5 %. Send /resume again");
 
     scene_send(s, &s->rig.rita, "/pause");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
@@ -68,7 +68,7 @@ static void a_silent_engine_times_out(void **state)
     struct request r = scene_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE); /* too late: nobody waits */
+    scene_answer(s, &r, ERR_NONE); /* too late: the step has ended */
     assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
 }
 
@@ -83,22 +83,22 @@ static void a_full_ring_is_busy(void **state)
     scene_send(s, &s->rig.adam, "/emergency_stop");
     scene_confirm(s, &s->rig.adam);
     assert_has(rig_last(&s->rig), "ENGINE_BUSY");
-    assert_true(shared_is_halted(&s->shared)); /* the kill switch does not queue */
+    assert_true(shared_is_halted(&s->shared)); /* the kill switch does not use the ring */
     assert_int_equal(s->raised, 1);
 }
 
-static void close_asks_then_waits_until_it_is_gone(void **state)
+static void close_asks_then_waits_until_the_venue_is_flat(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
     scene_send(s, &s->rig.alice, "/close BTC-USD");
     assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
     scene_send(s, &s->rig.alice, "/close DOGE-USD");
-    assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
+    assert_has(rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
 
     scene_publish_plain(s, 1);
     scene_send(s, &s->rig.alice, "/close btc-usd");
-    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
     scene_confirm(s, &s->rig.alice);
     struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_CLOSE);
@@ -106,22 +106,22 @@ static void close_asks_then_waits_until_it_is_gone(void **state)
     scene_answer(s, &r, ERR_NONE);
     scene_publish_plain(s, 1);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_int_equal(runner_active(s->runner), 1); /* ordered is not closed */
+    assert_int_equal(runner_active(s->runner), 1); /* accepted is not closed */
     scene_add_trade(s, 1, "2.5", RIG_WALL_US + USEC_PER_DAY);
     scene_publish_plain(s, 0);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_int_equal(runner_active(s->runner), 1); /* our books alone do not make it flat */
+    assert_int_equal(runner_active(s->runner), 1); /* the venue has not confirmed it yet */
     scene_draft(s)->venue_agrees = true;
     scene_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
     assert_has(rig_last(&s->rig), "Closed: BTC-USD");
-    assert_has(rig_last(&s->rig), "The venue itself lists nothing of it any more.");
+    assert_has(rig_last(&s->rig), "The venue confirms that nothing of it is open.");
     assert_has(rig_last(&s->rig), "+$2.50  (operator)");
     assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
 
-static void a_close_that_does_not_fill_is_told(void **state)
+static void a_close_that_does_not_fill_fails(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -135,7 +135,7 @@ static void a_close_that_does_not_fill_is_told(void **state)
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031");
 }
 
-/* What the venue holds and the bot did not open is seen, named, and closed like the rest. */
+/* A position that the bot did not open is shown and can be closed like any other. */
 static void a_foreign_position_is_shown_and_closed(void **state)
 {
     struct scene *s = *state;
@@ -168,11 +168,11 @@ static void a_foreign_position_is_shown_and_closed(void **state)
     assert_has(rig_last(&s->rig), "Closed: SOL-USD");
 }
 
-static struct request ask_for_stop(struct scene *s)
+static struct request send_emergency_stop(struct scene *s)
 {
     scene_publish_plain(s, 1);
     scene_send(s, &s->rig.adam, "/emergency_stop");
-    assert_has(rig_last(&s->rig), "every position is closed (1 now)");
+    assert_has(rig_last(&s->rig), "all positions are closed (1 now)");
     assert_false(shared_is_halted(&s->shared));
     scene_confirm(s, &s->rig.adam);
     assert_true(shared_is_halted(&s->shared));
@@ -184,10 +184,10 @@ static struct request ask_for_stop(struct scene *s)
 static void an_emergency_stop_is_verified(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_for_stop(s);
+    struct request r = send_emergency_stop(s);
     scene_answer(s, &r, ERR_NONE);
     struct snapshot *n = scene_draft(s);
-    n->state = TRADING_EMERGENCY; /* looks flat, but the venue has not said so */
+    n->state = TRADING_EMERGENCY; /* flat in the books, not verified with the venue */
     scene_publish(s);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1);
@@ -203,10 +203,10 @@ static void an_emergency_stop_is_verified(void **state)
     assert_has(rig_last(&s->rig), "needs the emergency grant");
 }
 
-static void an_emergency_stop_that_is_not_flat_says_so(void **state)
+static void an_emergency_stop_that_is_not_flat_fails(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_for_stop(s);
+    struct request r = send_emergency_stop(s);
     scene_answer(s, &r, ERR_NONE);
     struct snapshot *n = scene_draft(s);
     n->state = TRADING_EMERGENCY;
@@ -229,7 +229,7 @@ static void publish_bracket(struct scene *s, const char *stop, const char *targe
     scene_publish(s);
 }
 
-static void assert_nothing_asked(struct scene *s)
+static void assert_no_request(struct scene *s)
 {
     struct request none;
     assert_false(ring_pop(s->shared.requests, &none));
@@ -240,10 +240,10 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     struct scene *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
     scene_send(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
-    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* what exactly */
+    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
     assert_has(rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
     assert_has(rig_last(&s->rig), "Target stays at 66,685.3");
-    assert_nothing_asked(s); /* not before it is confirmed */
+    assert_no_request(s); /* no request before the confirmation */
     scene_confirm(s, &s->rig.alice);
     struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_AMEND);
@@ -254,48 +254,48 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     scene_answer(s, &r, ERR_NONE);
     publish_bracket(s, "62838.1", "66685.3");
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_int_equal(runner_active(s->runner), 1); /* asked for is not confirmed */
+    assert_int_equal(runner_active(s->runner), 1); /* accepted is not confirmed by the venue */
     publish_bracket(s, "63500.5", "66685.3");
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
-    assert_has(rig_last(&s->rig), "Stop and target of BTC-USD as you want them");
+    assert_has(rig_last(&s->rig), "Stop and target of BTC-USD are set");
     assert_has(rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
 }
 
-static void amend_refuses_what_cannot_be(void **state)
+static void amend_refuses_invalid_prices(void **state)
 {
     struct scene *s = *state;
     static const struct {
         const char *line;
-        const char *says;
+        const char *text;
     } cases[] = {
         {"/amend BTC-USD", "stop or target: at least one"},
         {"/amend BTC-USD stop=soon", "stop: soon is not a number"},
         {"/amend BTC-USD stop=-5", "stop: -5 is not a price"},
         {"/amend BTC-USD stop=99999999999999999999999999", "is not a number"},
-        {"/amend BTC-USD stop=63500,50", "stop: 63500,50 can be 63500.50 or 6350050"},
+        {"/amend BTC-USD stop=63500,50", "stop: 63500,50 is ambiguous: send 63500.50 or 6350050"},
         {"/amend BTC-USD stop=63500.25",
-         "stop: 63500.25 is off the tick of 0.1: 63500.2 or 63500.3"},
+         "stop: 63500.25 is not a multiple of the tick 0.1; nearest: 63500.2 or 63500.3"},
         {"/amend BTC-USD \"target=67000\"", "stop: target=67000 is not a number"},
-        {"/amend BTC-USD stop=64,891.5", "the stop of a long lies below the price, which is"},
-        {"/amend BTC-USD target=60000", "the target of a long lies above the price, which is"},
-        {"/amend DOGE-USD stop=1", "DOGE-USD is not traded here"},
+        {"/amend BTC-USD stop=64,891.5", "the stop of a long must be below the price, which is"},
+        {"/amend BTC-USD target=60000", "the target of a long must be above the price, which is"},
+        {"/amend DOGE-USD stop=1", "DOGE-USD is not traded; traded symbols: "},
     };
     publish_bracket(s, "62838.1", "66685.3");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         scene_send(s, &s->rig.alice, cases[i].line);
-        assert_has(rig_last(&s->rig), cases[i].says);
+        assert_has(rig_last(&s->rig), cases[i].text);
     }
     scene_publish_plain(s, 0);
     scene_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
     scene_send(s, &s->rig.rita, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
-    assert_nothing_asked(s);
+    assert_no_request(s);
 }
 
-/* The position is worth 1.9 % of equity: with a limit of 1 % a stop far away loses too much. */
-static void amend_names_the_loss_and_holds_it_to_the_limit(void **state)
+/* The position is worth 1.9 % of equity: with a limit of 1 %, a distant stop loses too much. */
+static void amend_shows_the_loss_and_enforces_the_limit(void **state)
 {
     struct scene *s = *state;
     struct snapshot *n = scene_draft(s);
@@ -317,13 +317,13 @@ static void amend_names_the_loss_and_holds_it_to_the_limit(void **state)
     n->positions[0].stop = scene_dec("900");
     n->risk.risk_per_trade_pct = 1;
     scene_publish(s);
-    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=1000"); /* less than the one that stands */
+    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=1000"); /* loses less than the current stop */
     assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD 1000");
-    assert_nothing_asked(s);
+    assert_no_request(s);
 }
 
-/* By name, from a program: nothing in a value names another argument. */
-static void values_by_name_stay_with_their_names(void **state)
+/* Arguments by name, from a program: a value never names another argument. */
+static void a_value_by_name_is_not_parsed_for_names(void **state)
 {
     struct scene *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
@@ -342,7 +342,7 @@ static void values_by_name_stay_with_their_names(void **state)
     assert_int_equal(r.target.e8, scene_dec("67000").e8);
 }
 
-static struct request ask_to_amend(struct scene *s)
+static struct request send_amend(struct scene *s)
 {
     publish_bracket(s, "62838.1", "66685.3");
     scene_send(s, &s->rig.alice, "/amend BTC-USD target=67000");
@@ -352,25 +352,25 @@ static struct request ask_to_amend(struct scene *s)
     return r;
 }
 
-static void an_amendment_that_fails_says_why(void **state)
+static void a_failed_amendment_shows_the_reason(void **state)
 {
     struct scene *s = *state;
-    struct request r = ask_to_amend(s);
+    struct request r = send_amend(s);
     const struct event fault = {.topic = TOPIC_FAULT, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
     trading_on_event(s->desk, &fault);
     loop_advance(s->rig.loop, 0);
     assert_has(rig_last(&s->rig), "VENUE_AMEND");
 
-    (void)ask_to_amend(s);
-    scene_publish_plain(s, 0); /* the stop was hit meanwhile */
+    (void)send_amend(s);
+    scene_publish_plain(s, 0); /* the stop was hit in the meantime */
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "BTC-USD was closed meanwhile");
+    assert_has(rig_last(&s->rig), "BTC-USD was closed in the meantime");
 
-    (void)ask_to_amend(s);
+    (void)send_amend(s);
     publish_bracket(s, "62838.1", "66685.3");
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "AMEND_UNFINISHED");
-    assert_has(rig_last(&s->rig), "TP 66,685.3"); /* what stands */
+    assert_has(rig_last(&s->rig), "TP 66,685.3"); /* the current target */
 }
 
 static void write_entry(struct scene *s, enum order_state order_state)
@@ -391,7 +391,7 @@ static void write_entry(struct scene *s, enum order_state order_state)
     assert_int_equal(order_table_write(s->engine_store, &o, &err), 0);
 }
 
-static void cancel_orders_waits_until_no_entry_is_alive(void **state)
+static void cancel_orders_waits_until_no_entry_is_open(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 0);
@@ -405,7 +405,7 @@ static void cancel_orders_waits_until_no_entry_is_alive(void **state)
     assert_int_equal(runner_active(s->runner), 1);
     write_entry(s, ORDER_CANCELLED);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "No entry of BTC-USD is on its way any more");
+    assert_has(rig_last(&s->rig), "No entry orders are open: BTC-USD");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
 
     scene_send(s, &s->rig.alice, "/cancel_orders");
@@ -422,7 +422,7 @@ static void cancel_orders_waits_until_no_entry_is_alive(void **state)
     assert_has(rig_last(&s->rig), "CANCEL_UNFINISHED");
     assert_has(rig_last(&s->rig), "unknown");
     scene_send(s, &s->rig.alice, "/cancel_orders DOGE-USD");
-    assert_has(rig_last(&s->rig), "DOGE-USD is none of all, BTC-USD");
+    assert_has(rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
     scene_send(s, &s->rig.rita, "/cancel_orders");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
 }
@@ -434,7 +434,7 @@ static void maintenance_is_for_admins_and_asks(void **state)
     scene_send(s, &s->rig.alice, "/maintenance");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     scene_send(s, &s->rig.adam, "/maintenance");
-    assert_has(rig_last(&s->rig), "Open positions (1 now) keep stop and target");
+    assert_has(rig_last(&s->rig), "Open positions (1 now) keep their stop and target");
     scene_confirm(s, &s->rig.adam);
     struct request r = scene_next_request(s);
     assert_int_equal(r.kind, REQUEST_MAINTENANCE);
@@ -443,7 +443,7 @@ static void maintenance_is_for_admins_and_asks(void **state)
     (void)snprintf(n->state_reason, sizeof(n->state_reason), "maintenance by adam");
     scene_publish(s);
     scene_answer(s, &r, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Maintenance has begun");
+    assert_has(rig_last(&s->rig), "Maintenance started");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
     scene_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"command\":\"/resume\"");
@@ -478,14 +478,14 @@ static void rules_are_added_activated_and_retired(void **state)
     save_rule(s, &r, RULE_TESTING);
     scene_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "Rule 3 is being tested");
-    assert_has(rig_last(&s->rig), "changes nothing until it is activated");
+    assert_has(rig_last(&s->rig), "its matches are counted but change nothing");
     assert_has(rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
 
     assert_false(strstr(rig_last(&s->rig), "is not traded") != NULL);
 
     scene_send(s, &s->rig.alice, "/rule_activate 3");
     assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
-    assert_has(rig_last(&s->rig), "entries are refused while it holds");
+    assert_has(rig_last(&s->rig), "Entries that match it will be refused");
     scene_confirm(s, &s->rig.alice);
     struct request again = scene_next_request(s);
     assert_int_equal(again.kind, REQUEST_RULE_STATUS);
@@ -509,7 +509,7 @@ static void rules_are_added_activated_and_retired(void **state)
     assert_string_equal(again.text, "testing");
     scene_answer(s, &again, ERR_NONE);
     scene_send(s, &s->rig.alice, "/rule_retire 3");
-    assert_has(rig_last(&s->rig), "forgotten by the engine for good");
+    assert_has(rig_last(&s->rig), "The engine will never use it again");
     scene_confirm(s, &s->rig.alice);
     again = scene_next_request(s);
     assert_string_equal(again.text, "retired");
@@ -524,37 +524,37 @@ static void rules_are_added_activated_and_retired(void **state)
     assert_has(rig_last(&s->rig), "rule 3 is retired");
 }
 
-static void rules_that_cannot_be_never_reach_the_engine(void **state)
+static void invalid_rules_do_not_reach_the_engine(void **state)
 {
     struct scene *s = *state;
     static const struct {
         const char *line;
-        const char *says;
+        const char *text;
     } cases[] = {
         {"/rule_add avoid \"rsi41 > 70\" \"why\"", "column 1: found rsi41"},
         {"/rule_add avoid \"tier == 1 and rsi14 = 70\" \"why\"", "column 21: found =, but equal"},
-        {"/rule_add perhaps \"tier == 1\" \"why\"", "perhaps is none of avoid|favour"},
+        {"/rule_add perhaps \"tier == 1\" \"why\"", "perhaps is not one of avoid|favour"},
         {"/rule_add avoid \"tier == 1\"", "COMMAND_ARG_MISSING"},
         {"/rule_add avoid \"tier == 1\" \" \"", "the reason is missing"},
-        {"/rule_add avoid \"tier == 1\n\" \"why\"", "it holds a line break"},
+        {"/rule_add avoid \"tier == 1\n\" \"why\"", "it contains a line break"},
         {"/rule_add avoid tier == 1 why", "COMMAND_ARG_EXTRA"},
         {"/rule_activate 9", "RULE_UNKNOWN"},
         {"/rule_activate 0", "RULE_UNKNOWN"},
         {"/rules 9", "RULE_UNKNOWN"},
-        {"/rules some", "some is none of a number, all, words"},
+        {"/rules some", "some is not a number, all or words"},
         {"/rules words", "upper minus lower band"},
     };
     scene_publish_plain(s, 0);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         scene_send(s, &s->rig.alice, cases[i].line);
-        assert_has(rig_last(&s->rig), cases[i].says);
+        assert_has(rig_last(&s->rig), cases[i].text);
     }
     scene_send(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_true(rig_audited(&s->rig, "command.denied") > 0);
-    assert_nothing_asked(s);
+    assert_no_request(s);
 
-    /* A slip in a symbol's name is no error, and is told wherever the rule is shown. */
+    /* A mistyped symbol is not an error, but is shown with the rule. */
     scene_send(s, &s->rig.alice,
                "/rule_add avoid \"symbol == BTC-UDS or symbol == BTC-USD\" \"why\"");
     struct request slip = scene_next_request(s);
@@ -583,10 +583,10 @@ static void after_a_crash_the_request_is_looked_up(void **state)
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
     scene_crash(s);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
-    assert_has(rig_last(&s->rig), "It took effect before nightdesk was restarted");
+    assert_has(rig_last(&s->rig), "It took effect before nightdesk restarted");
 
     scene_send(s, &s->rig.alice, "/pause");
-    scene_crash(s); /* pushed, never taken: the ring died with the process */
+    scene_crash(s); /* pushed, but not read: the ring is lost with the process */
     assert_int_equal(rig_state(&s->rig, 2), RUN_FAILED);
     assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
 
@@ -597,23 +597,23 @@ static void after_a_crash_the_request_is_looked_up(void **state)
     assert_int_equal(rig_state(&s->rig, 3), RUN_FAILED);
     assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
     struct request none;
-    assert_false(ring_pop(s->shared.requests, &none)); /* nothing was asked again */
+    assert_false(ring_pop(s->shared.requests, &none)); /* no request was sent again */
 }
 
 UNIT_GROUP(steer, SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),
            SCENE_TEST(a_silent_engine_times_out), SCENE_TEST(a_full_ring_is_busy),
-           SCENE_TEST(close_asks_then_waits_until_it_is_gone),
-           SCENE_TEST(a_close_that_does_not_fill_is_told),
+           SCENE_TEST(close_asks_then_waits_until_the_venue_is_flat),
+           SCENE_TEST(a_close_that_does_not_fill_fails),
            SCENE_TEST(a_foreign_position_is_shown_and_closed),
            SCENE_TEST(an_emergency_stop_is_verified),
-           SCENE_TEST(an_emergency_stop_that_is_not_flat_says_so),
+           SCENE_TEST(an_emergency_stop_that_is_not_flat_fails),
            SCENE_TEST(amend_shows_the_change_and_waits_for_it),
-           SCENE_TEST(amend_refuses_what_cannot_be),
-           SCENE_TEST(amend_names_the_loss_and_holds_it_to_the_limit),
-           SCENE_TEST(values_by_name_stay_with_their_names),
-           SCENE_TEST(an_amendment_that_fails_says_why),
-           SCENE_TEST(cancel_orders_waits_until_no_entry_is_alive),
+           SCENE_TEST(amend_refuses_invalid_prices),
+           SCENE_TEST(amend_shows_the_loss_and_enforces_the_limit),
+           SCENE_TEST(a_value_by_name_is_not_parsed_for_names),
+           SCENE_TEST(a_failed_amendment_shows_the_reason),
+           SCENE_TEST(cancel_orders_waits_until_no_entry_is_open),
            SCENE_TEST(maintenance_is_for_admins_and_asks),
            SCENE_TEST(rules_are_added_activated_and_retired),
-           SCENE_TEST(rules_that_cannot_be_never_reach_the_engine),
+           SCENE_TEST(invalid_rules_do_not_reach_the_engine),
            SCENE_TEST(after_a_crash_the_request_is_looked_up))

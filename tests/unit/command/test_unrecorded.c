@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* How ops.db can be out of reach. */
+/* Why ops.db cannot be written. */
 enum fault { LOCKED, FULL, READ_ONLY, DAMAGED, FAULTS };
 
 static const enum err_id errors[FAULTS] = {[LOCKED] = ERR_DB_LOCKED,
@@ -67,7 +67,7 @@ static void become_flat(struct scene *s)
     scene_publish(s);
 }
 
-static void a_stop_needs_no_record(void **state)
+static void a_stop_works_while_ops_db_cannot_be_written(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -97,11 +97,11 @@ static void a_stop_needs_no_record(void **state)
         become_flat(s);
         scene_answer(s, &r, ERR_NONE);
         assert_has(s->delivered_text, "verified flat");
-        assert_has(s->delivered_text, "Acted; could not be recorded yet");
+        assert_has(s->delivered_text, "Not recorded yet");
         assert_has(s->delivered_text, code);
-        assert_has(s->delivered_text, "It will be recorded.");
+        assert_has(s->delivered_text, "It will be recorded as soon as possible.");
         assert_has(s->delivered_text, "\"recorded\":false");
-        assert_int_equal(s->delivered_edit, 55); /* in place of the question */
+        assert_int_equal(s->delivered_edit, 55); /* replaces the prompt */
 
         press(s, &s->rig.adam, data);
         assert_has(s->delivered_text, "CONFIRM_USED");
@@ -120,7 +120,7 @@ static void a_stop_needs_no_record(void **state)
     }
 }
 
-static void nobody_stops_who_may_not(void **state)
+static void a_stop_without_a_record_still_needs_permission(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -133,7 +133,7 @@ static void nobody_stops_who_may_not(void **state)
     assert_int_equal(s->rig.reply_err, ERR_ACCESS_DENIED);
     scene_send(s, &s->rig.adam, "/emergency_stop");
     struct principal lost = s->rig.adam;
-    lost.emergency = false; /* since the question */
+    lost.emergency = false; /* after the prompt */
     press(s, &lost, code_of(s));
     assert_has(s->delivered_text, "ACCESS_DENIED");
     assert_false(shared_is_halted(&s->shared));
@@ -142,7 +142,7 @@ static void nobody_stops_who_may_not(void **state)
     end_fault(s);
 }
 
-static void a_stored_question_is_answered_without_the_disk(void **state)
+static void a_stored_prompt_can_be_answered_without_the_disk(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -155,9 +155,9 @@ static void a_stored_question_is_answered_without_the_disk(void **state)
     struct request r = scene_next_request(s);
     become_flat(s);
     scene_answer(s, &r, ERR_NONE);
-    assert_has(s->delivered_text, "could not be recorded yet");
+    assert_has(s->delivered_text, "Not recorded yet");
     end_fault(s);
-    /* Long after: the question's own run is the record, and it does not expire. */
+    /* The prompt's run is recorded as done; it does not expire later. */
     loop_advance(s->rig.loop, 5 * USEC_PER_MIN);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
     assert_int_equal(rig_audited(&s->rig, "confirm.expired"), 0);
@@ -165,7 +165,7 @@ static void a_stored_question_is_answered_without_the_disk(void **state)
     assert_has(rig_last(&s->rig), "CONFIRM_USED");
 }
 
-static void a_question_from_the_outage_is_recorded_when_it_is_over(void **state)
+static void a_prompt_from_the_outage_is_recorded_after_it(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -182,7 +182,7 @@ static void a_question_from_the_outage_is_recorded_when_it_is_over(void **state)
     assert_lacks(rig_last(&s->rig), "ecorded");
 }
 
-static void a_question_in_memory_expires_and_is_cancelled(void **state)
+static void a_prompt_in_memory_expires_or_is_cancelled(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -195,7 +195,7 @@ static void a_question_in_memory_expires_and_is_cancelled(void **state)
     assert_has(s->delivered_text, "CONFIRM_EXPIRED");
     scene_send(s, &s->rig.adam, "/emergency_stop");
     (void)snprintf(data, sizeof(data), "%s", code_of(s));
-    scene_send(s, &s->rig.adam, "/cancel"); /* the newest */
+    scene_send(s, &s->rig.adam, "/cancel"); /* cancels the newest prompt */
     assert_has(s->delivered_text, "Cancelled: emergency_stop");
     press(s, &s->rig.adam, data);
     assert_has(s->delivered_text, "CONFIRM_USED");
@@ -203,7 +203,7 @@ static void a_question_in_memory_expires_and_is_cancelled(void **state)
     end_fault(s);
 }
 
-static void reading_answers_and_changing_is_refused(void **state)
+static void only_read_only_commands_run_without_ops_db(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -238,12 +238,12 @@ static void reading_answers_and_changing_is_refused(void **state)
         assert_int_equal(s->rig.reply_err, errors[fault]);
         end_fault(s);
         loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
-        assert_false(ring_pop(s->shared.requests, &r)); /* refused is not postponed */
+        assert_false(ring_pop(s->shared.requests, &r)); /* a refused command does not run later */
         assert_int_equal(rig_messages(&s->rig), 0);
     }
 }
 
-static void pausing_is_the_safe_side(void **state)
+static void pause_works_while_ops_db_cannot_be_written(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -253,12 +253,12 @@ static void pausing_is_the_safe_side(void **state)
     scene_answer(s, &first, ERR_NONE);
     assert_int_equal(s->rig.reply_err, ERR_NONE);
     assert_has(s->rig.reply_text, "paused");
-    assert_has(s->rig.reply_text, "could not be recorded yet");
+    assert_has(s->rig.reply_text, "Not recorded yet");
     scene_send(s, &s->rig.adam, "/pause");
     struct request second = scene_next_request(s);
     assert_true(second.id > first.id);
     end_fault(s);
-    /* It still waits for the engine: its row comes first, its end later. */
+    /* It still waits for the engine: first its row is stored, later its end. */
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 2), RUN_RUNNING);
     scene_answer(s, &second, ERR_NONE);
@@ -269,17 +269,17 @@ static void pausing_is_the_safe_side(void **state)
     assert_true(scene_next_request(s).id > second.id);
 }
 
-static void assert_told_late(struct scene *s, const char *words)
+static void assert_reported_late(struct scene *s, const char *words)
 {
     assert_int_equal(s->lates, 1);
     assert_has(rig_last(&s->rig), words);
-    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT); /* of the message that said: failed */
+    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT); /* edits the message about the failure */
     assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
     loop_advance(s->rig.loop, USEC_PER_MIN);
     assert_int_equal(s->lates, 1);
 }
 
-static void a_stop_verified_before_its_record_is_told_after_it(void **state)
+static void a_stop_verified_before_its_record_is_reported_after_it(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -297,10 +297,10 @@ static void a_stop_verified_before_its_record_is_told_after_it(void **state)
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
     assert_int_equal(s->raised, 1);
-    assert_told_late(s, "Emergency stop: verified flat after 1 min 2 s");
+    assert_reported_late(s, "Emergency stop: verified flat after 1 min 2 s");
 }
 
-static void a_stop_recorded_before_it_failed_is_told_late(void **state)
+static void a_stop_recorded_before_it_failed_is_reported_late(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -316,10 +316,10 @@ static void a_stop_recorded_before_it_failed_is_told_late(void **state)
     scene_answer(s, &r, ERR_NONE);
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_told_late(s, "Emergency stop: verified flat after 1 min");
+    assert_reported_late(s, "Emergency stop: verified flat after 1 min");
 }
 
-static void a_pause_without_a_record_is_told_late(void **state)
+static void a_pause_without_a_record_is_reported_late(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -331,10 +331,10 @@ static void a_pause_without_a_record_is_told_late(void **state)
     scene_answer(s, &r, ERR_NONE);
     end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
-    assert_told_late(s, "Done after all");
+    assert_reported_late(s, "Done late");
 }
 
-static int look_at_halt(const char *what, void *userdata)
+static int assert_halted_at_write(const char *what, void *userdata)
 {
     const struct scene *s = userdata;
     (void)what;
@@ -342,14 +342,14 @@ static int look_at_halt(const char *what, void *userdata)
     return 0;
 }
 
-static void the_stop_waits_for_no_write(void **state)
+static void the_kill_switch_is_set_before_any_write(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
     scene_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
-    ops_store_set_fault(s->rig.store, look_at_halt, s);
+    ops_store_set_fault(s->rig.store, assert_halted_at_write, s);
     press(s, &s->rig.adam, data);
     ops_store_set_fault(s->rig.store, NULL, NULL);
     assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
@@ -360,7 +360,7 @@ static bool is_halted(const struct scene *s)
     return shared_is_halted(&s->shared);
 }
 
-static void a_stop_that_no_database_took_survives_a_crash(void **state)
+static void a_stop_that_no_database_stored_survives_a_crash(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -375,7 +375,7 @@ static void a_stop_that_no_database_took_survives_a_crash(void **state)
     scene_crash(s);
     assert_true(is_halted(s));
 
-    /* The way back. */
+    /* Clearing the stop. */
     scene_publish_plain(s, 0);
     scene_send(s, &s->rig.adam, "/clear_emergency");
     scene_confirm(s, &s->rig.adam);
@@ -392,7 +392,7 @@ static void a_stop_that_no_database_took_survives_a_crash(void **state)
     assert_false(is_halted(s));
 }
 
-static void a_stop_that_was_cleared_is_over(void **state)
+static void a_cleared_stop_is_not_restored(void **state)
 {
     struct scene *s = *state;
     scene_publish_plain(s, 1);
@@ -402,7 +402,7 @@ static void a_stop_that_was_cleared_is_over(void **state)
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
     struct request clear = scene_next_request(s);
     assert_true(clear.id > stop.id);
-    /* The engine has committed it; nobody was told before the crash. */
+    /* The engine committed it, but the crash came before the reply. */
     assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
     scene_crash(s);
     assert_false(is_halted(s));
@@ -434,7 +434,7 @@ static void an_old_clear_does_not_erase_a_newer_stop(void **state)
         (void)scene_next_request(s);
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
         struct request clear = scene_next_request(s);
-        loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN); /* then its command has ended */
+        loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN); /* late: its command has ended */
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
         (void)scene_next_request(s);
         scene_answer(s, &clear, ERR_NONE);
@@ -475,7 +475,7 @@ static void a_clock_set_back_does_not_clear_a_stop(void **state)
     scene_crash(s);
     assert_true(is_halted(s));
 
-    /* A clear that follows is newer than the stop, whatever the clock says. */
+    /* A later clear has a higher id than the stop even if the clock was set back. */
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
     scene_publish_plain(s, 0);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
@@ -486,7 +486,7 @@ static void a_clock_set_back_does_not_clear_a_stop(void **state)
     assert_false(is_halted(s));
 }
 
-static void a_stop_file_that_did_not_open_is_tried_again(void **state)
+static void opening_the_stop_file_is_retried(void **state)
 {
     struct scene *s = *state;
     assert_int_equal(unlink(stop_path(s)), 0);
@@ -507,7 +507,7 @@ static void a_stop_file_that_did_not_open_is_tried_again(void **state)
     assert_true(is_halted(s));
 }
 
-static void a_stop_in_a_file_that_opens_late_stands(void **state)
+static void a_stop_in_a_file_that_opens_late_is_restored(void **state)
 {
     struct scene *s = *state;
     char away[300];
@@ -527,7 +527,7 @@ static pthread_t loop_thread;
 static atomic_int syncs_on_loop;
 static atomic_int syncs_elsewhere;
 
-/* In place of libc's: counts those of the stop file. */
+/* Replaces libc's function, to count the syncs of emergency.stop. */
 int fdatasync(int fd)
 {
     char link[64];
@@ -551,7 +551,7 @@ static void wait_for_sync(struct scene *s, int count)
     assert_int_equal(atomic_load(&syncs_elsewhere), count);
 }
 
-static void a_stop_waits_for_no_disk(void **state)
+static void a_stop_does_not_wait_for_the_disk(void **state)
 {
     struct scene *s = *state;
     const struct pool_options options = {.name = "helper", .threads_max = 1, .queue_max = 4};
@@ -561,30 +561,31 @@ static void a_stop_waits_for_no_disk(void **state)
     atomic_store(&syncs_on_loop, 0);
     atomic_store(&syncs_elsewhere, 0);
     scene_crash(s);
-    wait_for_sync(s, 1); /* of the start */
+    wait_for_sync(s, 1); /* the sync at start */
     scene_publish_plain(s, 1);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     (void)scene_next_request(s);
     assert_file_has(s, "stop ");
-    wait_for_sync(s, 2); /* one, though the stop is given before and in its step */
+    wait_for_sync(s, 2); /* one, although desk_halt is called by `first` and by the step */
     assert_int_equal(atomic_load(&syncs_on_loop), 0);
     assert_int_equal(atomic_load(&syncs_elsewhere), 2);
 }
 
 UNIT_GROUP(unrecorded, SCENE_TEST(an_old_clear_does_not_erase_a_newer_stop),
            SCENE_TEST(a_clock_set_back_does_not_clear_a_stop),
-           SCENE_TEST(a_stop_file_that_did_not_open_is_tried_again),
-           SCENE_TEST(a_stop_in_a_file_that_opens_late_stands),
-           SCENE_TEST(a_stop_waits_for_no_disk),
-           SCENE_TEST(a_stop_that_no_database_took_survives_a_crash),
-           SCENE_TEST(a_stop_that_was_cleared_is_over), SCENE_TEST(a_stop_needs_no_record),
-           SCENE_TEST(nobody_stops_who_may_not),
-           SCENE_TEST(a_stored_question_is_answered_without_the_disk),
-           SCENE_TEST(a_question_from_the_outage_is_recorded_when_it_is_over),
-           SCENE_TEST(a_question_in_memory_expires_and_is_cancelled),
-           SCENE_TEST(reading_answers_and_changing_is_refused),
-           SCENE_TEST(pausing_is_the_safe_side),
-           SCENE_TEST(a_stop_verified_before_its_record_is_told_after_it),
-           SCENE_TEST(a_stop_recorded_before_it_failed_is_told_late),
-           SCENE_TEST(a_pause_without_a_record_is_told_late),
-           SCENE_TEST(the_stop_waits_for_no_write))
+           SCENE_TEST(opening_the_stop_file_is_retried),
+           SCENE_TEST(a_stop_in_a_file_that_opens_late_is_restored),
+           SCENE_TEST(a_stop_does_not_wait_for_the_disk),
+           SCENE_TEST(a_stop_that_no_database_stored_survives_a_crash),
+           SCENE_TEST(a_cleared_stop_is_not_restored),
+           SCENE_TEST(a_stop_works_while_ops_db_cannot_be_written),
+           SCENE_TEST(a_stop_without_a_record_still_needs_permission),
+           SCENE_TEST(a_stored_prompt_can_be_answered_without_the_disk),
+           SCENE_TEST(a_prompt_from_the_outage_is_recorded_after_it),
+           SCENE_TEST(a_prompt_in_memory_expires_or_is_cancelled),
+           SCENE_TEST(only_read_only_commands_run_without_ops_db),
+           SCENE_TEST(pause_works_while_ops_db_cannot_be_written),
+           SCENE_TEST(a_stop_verified_before_its_record_is_reported_after_it),
+           SCENE_TEST(a_stop_recorded_before_it_failed_is_reported_late),
+           SCENE_TEST(a_pause_without_a_record_is_reported_late),
+           SCENE_TEST(the_kill_switch_is_set_before_any_write))
