@@ -8,10 +8,10 @@
  *
  * The caller fills the input fields and the decision's id, symbol, time and price. The agents run
  * in the order of their table; each reads the results of the agents before it. Risk, rules and
- * orders belong to higher layers; agents call them through the port. Invariants: used for one
- * decision; a plain value without allocations. A decision is never cleared as a whole: only the
- * entries up to its counts, and the texts up to their NUL, are valid. Thread: one at a time per
- * context.
+ * orders belong to higher layers; agents call them through the port.
+ * Invariants: used for one decision; a plain value without allocations. A decision is never cleared
+ * as a whole: only the entries up to its counts, and the texts up to their NUL, are valid.
+ * Thread: one at a time per context.
  */
 #pragma once
 

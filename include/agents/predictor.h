@@ -9,9 +9,9 @@
  *
  * A model is refused unless it has one class, reads exactly FEATURE_COUNT numbers, and carries the
  * features_hash() of this program and the timeframe of its bars. Features with another meaning
- * would give wrong predictions with high confidence. Invariants: never changed after it was loaded;
- * predictor_ask is pure and allocates nothing. Thread: any; one predictor may be asked by many at
- * once.
+ * would give wrong predictions with high confidence.
+ * Invariants: never changed after it was loaded; predictor_ask is pure and allocates nothing.
+ * Thread: any; one predictor may be asked by many at once.
  */
 #pragma once
 

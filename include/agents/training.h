@@ -8,8 +8,9 @@
  * The trees are trained on the first part of the rows (agents/training_rows.h splits them) and
  * scored on the last part, which they have never seen, against a coin flip. The scored predictions
  * are those of our own evaluator, which trading uses; they are compared with the library's. The
- * model's file has the data that predictor.h needs in learner.attributes. Invariants: the same
- * rows, options and library give the same bytes. Thread: any.
+ * model's file has the data that predictor.h needs in learner.attributes.
+ * Invariants: the same rows, options and library give the same bytes.
+ * Thread: any.
  */
 #pragma once
 

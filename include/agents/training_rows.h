@@ -13,10 +13,13 @@
  * prices. Its label is 1 if the close `horizon` bars later is higher, otherwise 0. A row without a
  * label is left out: the candles end before that bar, or that bar's last candle is missing. So is a
  * row whose own bar's last candle is missing, since the engine opens no position there.
+ *
  * The split is by time: training rows first. Rows whose label depends on a close at or after that
- * of the first test row are left out (purged), so training cannot depend on the test. Ownership:
- * struct training_rows owns its arrays. Invariants: rows are in time order; at most
- * TRAINING_ROWS_MAX. Thread: one at a time per value.
+ * of the first test row are left out (purged), so training cannot depend on the test.
+ *
+ * Ownership: struct training_rows owns its arrays.
+ * Invariants: rows are in time order; at most TRAINING_ROWS_MAX.
+ * Thread: one at a time per value.
  */
 #pragma once
 

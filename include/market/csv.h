@@ -15,7 +15,8 @@
  * is refused and counted; the first CSV_REPORTED_MAX are reported with their line. A row with the
  * time of the row before is a duplicate and is ignored.
  * Invariants: rows are returned in rising order of time and have possible prices; memory does not
- * grow with the file; a row is never used in part. Thread: one at a time per struct csv.
+ * grow with the file; a row is never used in part.
+ * Thread: one at a time per struct csv.
  */
 #pragma once
 

@@ -13,7 +13,8 @@
  * (csv_source_report).
  * Invariants: the files are regular files, read once from front to back and never held in memory;
  * save and load carry the time of the last candles returned, so a restart continues after them. A
- * read error in one file ends the whole source: csv_source_error. Thread: one at a time per source.
+ * read error in one file ends the whole source: csv_source_error.
+ * Thread: one at a time per source.
  */
 #pragma once
 

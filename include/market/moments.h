@@ -11,8 +11,9 @@
  * E[x²] - E[x]² loses eight digits of a variance of 25 at a price of 46,000. The sums are
  * recomputed from the values every few periods, and at once when a subtraction has lost digits, so
  * rounding errors do not accumulate: the relative error stays within 1e-11 after any outlier and
- * any number of pushes. Invariants: a plain value; O(1) a push on average, O(period) at worst; no
- * allocation. Thread: one at a time per value.
+ * any number of pushes.
+ * Invariants: a plain value; O(1) a push on average, O(period) at worst; no allocation.
+ * Thread: one at a time per value.
  */
 #pragma once
 

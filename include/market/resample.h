@@ -10,8 +10,9 @@
  *
  * A bar begins at a multiple of its length and is closed by the first row after it, so missing rows
  * do not delay it; without any row there is no bar. The last bar is returned only if its last row
- * was pushed; otherwise it is still live. Invariants: a plain value; rows are pushed in rising
- * order of time. Thread: one at a time per value.
+ * was pushed; otherwise it is still live.
+ * Invariants: a plain value; rows are pushed in rising order of time.
+ * Thread: one at a time per value.
  */
 #pragma once
 

@@ -12,7 +12,8 @@
  * sign when one position is long and the other short.
  * Invariants: a plain value, all zero is empty; saved and restored as bytes; returns_push is O(1),
  * returns_correlation O(RETURNS_WINDOW); no allocation. Of libm only sqrt is used, so the result is
- * the same on every machine. Thread: one at a time per value.
+ * the same on every machine.
+ * Thread: one at a time per value.
  */
 #pragma once
 

@@ -13,7 +13,8 @@
  * is accepted.
  * Invariants: a plain value without pointers. Its first SERIES_SAVED_SIZE bytes are saved after
  * each step; the windows behind them are refilled by series_history (or the whole value is copied).
- * O(1) a candle; no allocation. Thread: one at a time per series.
+ * O(1) a candle; no allocation.
+ * Thread: one at a time per series.
  */
 #pragma once
 

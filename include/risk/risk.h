@@ -25,7 +25,8 @@
  * Source: Binance's cross-margin liquidation price of USD-M futures,
  *     LP = (WB - TMM + UPNL - side * Q * EP) / (Q * MMR - side * Q)
  * with one rate and no maintenance amount; with E = WB + UPNL of all positions, the relative
- * distance of the mark from LP is the formula above. Thread: any (pure).
+ * distance of the mark from LP is the formula above.
+ * Thread: any (pure).
  */
 #pragma once
 

@@ -12,10 +12,11 @@
  * they are reported. If the disk cannot be written, the venue continues from memory (`behind`)
  * until paper_flush succeeds; a crash before that returns it to its last write, so the caller
  * flushes the venue before it stores what the venue has reported. A bar is never traded twice. When
- * memory is full too, a call changes nothing and is answered by NO_ANSWER. Without a store, the
- * venue answers from memory about the newest PAPER_MEMORY_ORDERS orders, which always include the
- * resting ones and those with an open position. A report that does not fit in the queue is lost, as
- * on a network; the engine queries again. Thread: the engine's.
+ * memory is full too, a call changes nothing and is answered by NO_ANSWER.
+ * Without a store, the venue answers from memory about the newest PAPER_MEMORY_ORDERS orders, which
+ * always include the resting ones and those with an open position. A report that does not fit in
+ * the queue is lost, as on a network; the engine queries again.
+ * Thread: the engine's.
  */
 #pragma once
 

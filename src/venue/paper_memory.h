@@ -7,7 +7,8 @@
  *
  * Invariants: payments, and the fills of a record, are in the order of their ids. When it is full,
  * adding reuses the record of a finished order and overwrites the oldest fills and payments;
- * paper_memory_has_space is false when that would happen. Thread: one at a time per memory.
+ * paper_memory_has_space is false when that would happen.
+ * Thread: one at a time per memory.
  */
 #pragma once
 
