@@ -22,7 +22,8 @@
  * LightGBM models are summed in double as LightGBM does; XGBoost models round the row, the leaves
  * and each sum to float as XGBoost does.
  * Limits: a file has at most MODEL_TEXT_MAX (LightGBM) or MODEL_JSON_MAX (XGBoost) bytes; the
- * memory used is a small multiple of its size. Thread: any; one model may be used by many at once.
+ * memory used is a small multiple of its size.
+ * Thread: any; one model may be used by many at once.
  */
 #pragma once
 

@@ -14,8 +14,8 @@
  *   last price.
  * - A taker walks the book: the first level is half a spread from the middle, each further level
  *   level_bps more; each holds `depth` of quote currency, and there are PAPER_LEVELS a bar. Prices
- *   are rounded to tick_digits against the taker. The unfilled part rests until the next bar's
- * open, for at most PAPER_REST_BARS bars, then it expires.
+ *   are rounded to tick_digits against the taker. The unfilled part rests until the open of the
+ *   next bar, for at most PAPER_REST_BARS bars, then it expires.
  * - Stop and target are measured from the entry's fill price (model/order.h), until they are
  *   amended. They are checked in every bar, from the bar of the entry on. The stop takes from the
  *   book at its price, or at the open when the bar opened beyond it; the part that the book cannot

@@ -17,8 +17,8 @@
  *   the state of the first;
  * - a close order only reduces a position;
  * - after a final state filled_qty no longer increases, even if fills are reported later. If a
- * venue acknowledges a cancellation, or does not find an order, before its matching engine has
- * decided, its implementation asks again until it has;
+ *   venue acknowledges a cancellation, or does not find an order, before its matching engine has
+ *   decided, its implementation asks again until it has;
  * - a listing may be some seconds behind the orders;
  * - NO_ANSWER: the call may or may not have taken effect;
  * - NOT_KNOWN: no order with that client_id exists or will exist.
