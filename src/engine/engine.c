@@ -329,6 +329,9 @@ void engine_step(struct engine *engine, const struct engine_now *now,
 
     engine_orders_begin(engine);
     engine_rules_begin(engine);
+    if (inputs->disk == ENGINE_DISK_OK) {
+        engine->exposure.unsaved_count = 0; /* all steps before this one are in trading.db */
+    }
     for (int i = 0; i < inputs->report_count; i++) {
         engine_reports_accept(engine, &inputs->reports[i]);
     }

@@ -46,6 +46,9 @@ struct engine_rules {
 /* Capacity for counting the rate of entries: more than all symbols can make in a minute. */
 #define ENGINE_ENTRIES_MAX 64
 
+/* Capacity for closed positions that trading.db still has. */
+#define ENGINE_UNSAVED_MAX (2 * POSITIONS_MAX)
+
 /* What risk considers besides positions and orders. */
 struct engine_exposure {
     int64_t entries_us[ENGINE_ENTRIES_MAX]; /* when entries were made, market time; a ring */
@@ -53,7 +56,9 @@ struct engine_exposure {
     int foreign_count;                      /* in the newest listing but not in our books */
     struct snapshot_foreign foreign[POSITIONS_MAX];
     int foreign_seen[POSITIONS_MAX]; /* per entry of foreign: consecutive listings that showed it */
-    struct engine_liquidation_guard { /* per series[i]: how close liquidation has come */
+    int unsaved_count; /* of unsaved; once it is full, each symbol counts as unsaved */
+    struct symbol unsaved[ENGINE_UNSAVED_MAX]; /* closed, but trading.db still has the position */
+    struct engine_liquidation_guard {          /* per series[i]: how close liquidation has come */
         enum risk_liquidation_guard done;
         struct dec keep; /* RISK_LIQUIDATION_GUARD_HALVE: quantity of the position to keep */
     } liquidation_guards[SYMBOLS_MAX];

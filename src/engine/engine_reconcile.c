@@ -36,6 +36,19 @@ static bool is_ours(const char *client_id)
 
 /* ---------------------------------------------------------------- foreign positions */
 
+/* A start would load the position that was closed here, and the books hold one per symbol. The
+ * foreign one in the reserve could not be adopted beside it, so its close could not be booked. */
+static bool is_unsaved(const struct engine *engine, struct symbol symbol)
+{
+    const struct engine_exposure *x = &engine->exposure;
+    for (int i = 0; i < x->unsaved_count; i++) {
+        if (symbol_equal(x->unsaved[i], symbol)) {
+            return true;
+        }
+    }
+    return x->unsaved_count == ENGINE_UNSAVED_MAX;
+}
+
 /* A foreign position enters the books at the venue's price while the bot closes it, so that the
  * close leaves the books balanced. */
 static bool adopt(struct engine *engine, struct symbol symbol, enum side side, struct dec qty,
@@ -49,7 +62,8 @@ static bool adopt(struct engine *engine, struct symbol symbol, enum side side, s
                          .mark_price = mark.e8 > 0 ? mark : entry_price,
                          .opened_us = engine->now->market_us};
     struct ledger ledger = engine_ledger(engine);
-    if (engine_orders_busy(engine, symbol) || !ledger_adopt(&ledger, &p)) {
+    if (engine_orders_busy(engine, symbol) || is_unsaved(engine, symbol) ||
+        !ledger_adopt(&ledger, &p)) {
         return false;
     }
     engine->out->positions_changed = true;

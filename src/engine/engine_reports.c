@@ -48,6 +48,10 @@ void engine_reports_trade(struct engine *engine, const char *exit_reason, struct
     trade->id = s->next_trade_id++;
     (void)str_copy(str_c(exit_reason), trade->exit_reason, sizeof(trade->exit_reason));
     engine->out->trades[engine->out->trade_count++] = *trade;
+    struct engine_exposure *x = &engine->exposure;
+    if (x->unsaved_count < ENGINE_UNSAVED_MAX) {
+        x->unsaved[x->unsaved_count++] = trade->symbol;
+    }
     s->trades++;
     if (trade->pnl.e8 > 0) {
         s->wins++;
