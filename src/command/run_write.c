@@ -180,7 +180,7 @@ static int adopt_row(struct run *run, struct err *err)
             run->id = rc < 0 ? 0 : run->asked_run_id;
             return rc;
         }
-        err_clear(err); /* it expired meanwhile */
+        err_clear(err); /* it has expired in the meantime */
     }
     return runner_store_run(run, RUN_RUNNING, err);
 }

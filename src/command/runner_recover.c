@@ -100,7 +100,7 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     }
     enum channel channel;
     if (!channel_parse(str_c(row.channel), &channel)) {
-        return err_set(err, ERR_STORE_DAMAGED, "command_runs, row %lld: door", (long long)id);
+        return err_set(err, ERR_STORE_DAMAGED, "command_runs, row %lld: channel", (long long)id);
     }
     AUTO_RUN struct run *run = run_load(runner, &row, &why);
     if (run == NULL || !restore_steps(run, steps, count)) {

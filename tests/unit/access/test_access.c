@@ -124,7 +124,8 @@ static void a_listed_uid_has_a_name_and_a_role(void **state)
     assert_int_equal(access_identify(s->access, CHANNEL_TELEGRAM, 54321, &who),
                      -ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, 7, &who), -ERR_ACCESS_UNAUTHORISED);
-    /* The daemon's own user stays admin, whatever its line says: it owns the databases. */
+    /* The daemon's own user stays admin, even if listed with a lower role: it owns the databases.
+     */
     assert_int_equal(access_identify(s->access, CHANNEL_SOCKET, (int64_t)getuid(), &who), 0);
     assert_int_equal(who.role, ROLE_ADMIN);
     assert_true(getuid() == 0 || strcmp(who.name, "desk") == 0);

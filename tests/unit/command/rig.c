@@ -141,7 +141,7 @@ static const struct action actions[] = {
                 {.name = "within", .type = PARAM_DURATION}},
      .run = act_change},
     {.name = "test.hang",
-     .summary = "Change slowly, nobody knows how it ends",
+     .summary = "Change slowly, without recover",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .run = act_hang,
@@ -384,7 +384,7 @@ void rig_finish(struct rig *rig, enum err_id id)
     assert_non_null(call);
     rig->pending = NULL;
     if (id != ERR_NONE) {
-        (void)err_set(&err, id, "as the test said");
+        (void)err_set(&err, id, "set by the test");
     }
     action_finish(call, &err);
     loop_advance(rig->loop, 0);

@@ -65,7 +65,7 @@ static void invalid_numbers_are_refused(void **state)
         struct dec value = DEC_ZERO;
         struct err err = {0};
         if (number_read("stop", str_c(cases[i]), &value, &err) != -ERR_COMMAND_ARG_INVALID) {
-            fail_msg("%s was read", cases[i]);
+            fail_msg("%s was accepted", cases[i]);
         }
     }
     struct dec value;
@@ -73,7 +73,7 @@ static void invalid_numbers_are_refused(void **state)
                      -ERR_COMMAND_ARG_INVALID);
 }
 
-/* A line that is made of values reads back as the same values, by the same names. */
+/* Parsing a line made of quoted values gives the same values and names. */
 static void quoted_words_round_trip(void **state)
 {
     (void)state;
