@@ -14,8 +14,8 @@
  * Every start is a recovery, whether the last stop was clean or a kill -9. A failure (a database
  * that is locked, full or damaged, a venue that does not answer) is reported as TOPIC_FAULT and in
  * the snapshot; the thread keeps running and retries, and nothing is opened meanwhile.
- * Ownership: `shared` must outlive the thread. While it runs, only it writes trading.db in
- * state_dir, which also holds the paper venue's book (the paper_* tables).
+ * Ownership: `shared` must outlive the thread. The thread opens trading.db in state_dir itself; the
+ * paper venue's book is in its paper_* tables.
  * Thread: start and stop from main.
  */
 #pragma once

@@ -67,14 +67,14 @@ static void publish_stalled(struct driver *d)
 void driver_fault(struct driver *d, enum err_id id, const struct err *cause)
 {
     int64_t mono_us = clock_mono_us(d->clock);
-    if (d->fault == (int)id && mono_us - d->fault_notified_mono_us < REPEAT_US) {
+    if (d->fault == (int)id && mono_us - d->fault_reported_mono_us < REPEAT_US) {
         return;
     }
     if (d->fault != (int)id) {
         log_err(LOG_LEVEL_ERROR, cause, err_info((int)id)->message);
     }
     d->fault = (int)id;
-    d->fault_notified_mono_us = mono_us;
+    d->fault_reported_mono_us = mono_us;
     struct event e = {
         .topic = TOPIC_FAULT, .code = (uint32_t)id, .id = cause->id, .at_us = d->market_us};
     driver_publish_events(d, &e, 1);
@@ -154,7 +154,7 @@ static bool is_answered_behind(struct driver *d)
 {
     const struct journal_request *done = backlog_request(d->backlog, d->request.id);
     if (done != NULL) {
-        if (done->notified) {
+        if (done->answered) {
             answer(d, done->err, done->at_us);
         }
         return true;
@@ -173,16 +173,16 @@ static bool is_answered_behind(struct driver *d)
 static void accept_request(struct driver *d)
 {
     d->inputs.request = NULL;
-    if ((!d->holds_request && !driver_guard_request(d) &&
+    if ((!d->request_pending && !driver_guard_request(d) &&
          !ring_pop(d->shared->requests, &d->request)) ||
         is_answered_behind(d)) {
-        d->holds_request = false;
+        d->request_pending = false;
         return;
     }
     struct request_result result = {0};
     struct err err = {0};
-    d->holds_request = request_table_result(d->store, d->request.id, &result, &err) < 0;
-    if (d->holds_request) {
+    d->request_pending = request_table_result(d->store, d->request.id, &result, &err) < 0;
+    if (d->request_pending) {
         driver_fault(d, ERR_ENGINE_JOURNAL, &err);
     } else if (result.found) {
         answer(d, result.err_id, result.at_us);
@@ -213,7 +213,7 @@ static int show_venue(struct driver *d, struct err *err)
 static bool load_minute(struct driver *d)
 {
     int64_t due_us = source_next_us(d->source);
-    if (!d->holds_minute) {
+    if (!d->minute_pending) {
         d->inputs.bar_count = 0;
         int64_t now_us = market_now(d);
         if (now_us < due_us) {
@@ -225,7 +225,7 @@ static bool load_minute(struct driver *d)
         }
         d->minute_us = due_us - source_step_us(d->source);
         d->inputs.bar_count = source_next(d->source, d->inputs.bars);
-        d->holds_minute = true;
+        d->minute_pending = true;
         /* The step gets the time at which the minute is complete, however late it runs: decisions
          * do not depend on the load of this machine. */
         d->market_us = due_us > d->market_us ? due_us : d->market_us;
@@ -261,7 +261,7 @@ static bool is_outdated(const struct driver *d, const struct order *order)
 static bool ship(struct driver *d, bool written)
 {
     const struct engine_outputs *out = &d->outputs;
-    bool notified = out->cancel_count > 0 || out->query_count > 0 || out->list;
+    bool called = out->cancel_count > 0 || out->query_count > 0 || out->list;
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(d->venue, out->cancels[i]);
     }
@@ -270,14 +270,14 @@ static bool ship(struct driver *d, bool written)
         /* Without its row in trading.db, a restart would restore the old bracket. */
         if (written || !backlog_has_order(d->backlog, a->client_id)) {
             venue_amend(d->venue, a->client_id, a->stop, a->target);
-            notified = true;
+            called = true;
         }
     }
     for (int i = 0; i < out->send_count; i++) {
         const struct order *order = &out->orders[out->sends[i]];
         if (written ? !is_outdated(d, order) : d->reserved && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
-            notified = true;
+            called = true;
         }
     }
     for (int i = 0; i < out->query_count; i++) {
@@ -289,7 +289,7 @@ static bool ship(struct driver *d, bool written)
     if (out->clear_halt && (written || d->reserved)) {
         shared_halt_clear(d->shared, d->halt_seen);
     }
-    return notified;
+    return called;
 }
 
 /* Writes the outputs, then ships them. False: retry with the same outputs. */
@@ -310,7 +310,7 @@ static bool settle(struct driver *d)
         return false;
     }
     d->uncommitted = false;
-    d->notified = ship(d, written);
+    d->venue_called = ship(d, written);
     return true;
 }
 
@@ -444,7 +444,7 @@ static bool step(struct driver *d)
     int64_t before_ns = nanoseconds();
     engine_step(d->engine, &d->now, &d->inputs, &d->outputs);
     percentile_push(&d->durations, nanoseconds() - before_ns);
-    d->holds_minute = false;
+    d->minute_pending = false;
     d->deferred = false;
     driver_record(d);
     return settle(d);
@@ -459,7 +459,7 @@ static void publish_outputs(struct driver *d)
         d->behind && out->has_request ? backlog_request(d->backlog, out->request.id) : NULL;
     int kept = 0;
     for (int i = 0; i < out->event_count; i++) {
-        if (r == NULL || r->notified || out->events[i].topic != TOPIC_REPLY) {
+        if (r == NULL || r->answered || out->events[i].topic != TOPIC_REPLY) {
             out->events[kept++] = out->events[i];
         }
     }
@@ -469,7 +469,7 @@ static void publish_outputs(struct driver *d)
 /* The end of a round; returns whether another should follow at once. */
 static bool finish(struct driver *d)
 {
-    if (!d->behind && !d->holds_request) {
+    if (!d->behind && !d->request_pending) {
         driver_fault_over(d);
     }
     engine_snapshot(d->engine, &d->now, &d->snapshot);
@@ -484,7 +484,7 @@ static bool finish(struct driver *d)
     remind(d);
     export_state(d);
     prune_history(d);
-    return d->notified;
+    return d->venue_called;
 }
 
 int64_t driver_round(struct driver *d)
@@ -519,8 +519,8 @@ int64_t driver_round(struct driver *d)
         publish_stalled(d);
         return DRIVER_ROUND_US;
     }
-    bool notified = finish(d);
-    return notified || full || ring_len(d->shared->requests) > 0 ? 0 : until_next(d);
+    bool again = finish(d);
+    return again || full || ring_len(d->shared->requests) > 0 ? 0 : until_next(d);
 }
 
 /* ---------------------------------------------------------------- lifecycle */

@@ -100,7 +100,7 @@ static void answer_late(struct driver *d)
         const struct journal_request *r = &rows.requests[i];
         bool own =
             d->uncommitted && d->outputs.has_request && r->request.id == d->outputs.request.id;
-        if (!r->notified && !own) {
+        if (!r->answered && !own) {
             struct event e = {.topic = TOPIC_REPLY,
                               .code = (uint32_t)(r->err < 0 ? -r->err : r->err),
                               .at_us = r->at_us,
@@ -313,7 +313,7 @@ static bool write_notes(struct driver *d)
     }
     driver_remember_state(d);
     if (has_request_note(d)) {
-        backlog_request(d->backlog, d->outputs.request.id)->notified = true;
+        backlog_request(d->backlog, d->outputs.request.id)->answered = true;
     }
     return true;
 }

@@ -47,7 +47,7 @@ bool driver_guard_request(struct driver *d)
 void driver_guard_check(struct driver *d)
 {
     int64_t mono_us = clock_mono_us(d->clock);
-    if (d->guard_err != 0 && !d->guard_pending && !d->holds_request && !d->uncommitted &&
+    if (d->guard_err != 0 && !d->guard_pending && !d->request_pending && !d->uncommitted &&
         engine_state(d->engine)->state == TRADING_ACTIVE) {
         d->guard_err = 0; /* a person has resumed */
     }

@@ -354,7 +354,7 @@ static int recover(struct driver *d, struct err *err)
     }
     d->anchor_market_us = d->market_us;
     d->anchor_mono_us = clock_mono_us(d->clock);
-    d->holds_minute = false;
+    d->minute_pending = false;
     d->uncommitted = false;
     driver_remember_state(d);
     d->inputs.bar_count = 0;

@@ -45,11 +45,11 @@ struct driver {
     int64_t anchor_market_us;
     int64_t market_us;
 
-    bool holds_request; /* `request` was popped from the ring but not passed to a step yet */
-    bool holds_minute;  /* inputs.bars were read from the source but not passed to a step yet */
-    int64_t minute_us;  /* its open, as announced by the source */
-    bool notified;      /* something was sent to the venue, whose answer may be available already */
-    bool uncommitted;   /* the outputs are not settled: retried before the next step */
+    bool request_pending; /* `request` was popped from the ring but not passed to a step yet */
+    bool minute_pending;  /* inputs.bars were read from the source but not passed to a step yet */
+    int64_t minute_us;    /* its open, as announced by the source */
+    bool venue_called; /* something was sent to the venue, whose answer may be available already */
+    bool uncommitted;  /* the outputs are not settled: retried before the next step */
     struct recorder *recorder; /* NULL: there is no state folder */
 
     struct reserve *reserve; /* NULL: none could be made */
@@ -89,7 +89,7 @@ struct driver {
     struct request guard; /* a pause or emergency stop by the guard */
 
     int fault; /* err id that lasts; 0: none */
-    int64_t fault_notified_mono_us;
+    int64_t fault_reported_mono_us;
     int64_t reminded_mono_us; /* of lasting faults that stop nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;

@@ -20,7 +20,7 @@ struct journal_request {
     struct request request;
     int err; /* ERR_NONE, or why it was refused */
     int64_t at_us;
-    bool notified; /* the requester has the answer; not stored */
+    bool answered; /* the requester has the answer; not stored */
 };
 
 /* Rows of one or more steps, oldest first; each order once. The arrays belong to the caller. */

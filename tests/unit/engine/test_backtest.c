@@ -395,13 +395,13 @@ static void breakdowns_add_up(void **state)
     backtest_free(b);
 }
 
-static int notified;
+static int progress_calls;
 
 static void count_progress(int64_t market_us, int64_t candles, void *userdata)
 {
-    assert_ptr_equal(userdata, &notified);
+    assert_ptr_equal(userdata, &progress_calls);
     assert_true(market_us > 0 && candles >= 0);
-    notified++;
+    progress_calls++;
 }
 
 /* Longer candles with their own decision frame; candles older than the warm-up are skipped. */
@@ -414,20 +414,20 @@ static void longer_candles_are_traded_too(void **state)
     desk_settings(&settings);
     simulated_init(&market, 9, settings.symbols, settings.symbol_count, 0);
     coarse_init(&coarse, &market.source, 15 * USEC_PER_MIN);
-    notified = 0;
+    progress_calls = 0;
     struct backtest *b = backtest_new(&(struct backtest_options){.settings = &settings,
                                                                  .source = &coarse.source,
                                                                  .from_us = 180 * USEC_PER_DAY,
                                                                  .to_us = 200 * USEC_PER_DAY,
                                                                  .on_candles = count_progress,
-                                                                 .userdata = &notified});
+                                                                 .userdata = &progress_calls});
     assert_int_equal(backtest_run(b, NULL), 0);
     const struct backtest_result *r = backtest_result(b);
     assert_int_equal(r->candles, 20 * 96 * settings.symbol_count);
     assert_int_equal(r->snapshot.decisions, r->candles);
     assert_int_equal(r->warm_up_candles, DRIVER_WARM_UP_MIN / 15 * settings.symbol_count);
     assert_true(r->performance.all.trades > 10);
-    assert_true(notified == 200 * 96 / BACKTEST_REPORT_EVERY);
+    assert_true(progress_calls == 200 * 96 / BACKTEST_REPORT_EVERY);
     backtest_free(b);
 }
 

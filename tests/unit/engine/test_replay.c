@@ -546,16 +546,16 @@ static void a_full_run_is_reported_once(void **state)
     recorder_free(b.recorder);
     struct recorder_start start = {.now = b.now, .keep_bytes = size + 40};
     assert_int_equal(recorder_open(b.folder, &start, b.engine, &b.recorder, &err), 0);
-    int notified = 0;
+    int reported = 0;
     for (int i = 0; i < 20; i++) {
         b.now.market_us += USEC_PER_MIN;
         b.inputs.bars[0].candle.open_us += USEC_PER_MIN;
         engine_step(b.engine, &b.now, &b.inputs, &b.outputs);
         int rc = recorder_step(b.recorder, b.engine, &b.now, &b.inputs, &b.outputs, &err);
         assert_true(rc == 0 || rc == -ERR_ENGINE_RECORD_FULL);
-        notified += rc < 0;
+        reported += rc < 0;
     }
-    assert_int_equal(notified, 1);
+    assert_int_equal(reported, 1);
     assert_true(recorder_size(b.recorder) <= size + 40);
     bare_close(&b);
 }

@@ -356,8 +356,8 @@ static void a_failed_export_stops_nothing(void **state)
     bus_reader_init(&reader, f.shared.bus, TOPIC_FAULT);
     uint64_t decisions = driver_snapshot(f.driver)->decisions;
     flight_run(&f, 200);
-    int notified = events_of(&f, &reader, ERR_STATEFILE_EXPORT);
-    assert_true(notified >= 1 && notified <= 5); /* not with each step */
+    int reported = events_of(&f, &reader, ERR_STATEFILE_EXPORT);
+    assert_true(reported >= 1 && reported <= 5); /* not with each step */
     assert_true(driver_snapshot(f.driver)->decisions > decisions + 20);
     assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
     assert_int_equal(rmdir(path), 0);

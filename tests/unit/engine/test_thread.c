@@ -79,17 +79,17 @@ static void the_engine_serves_another_thread(void **state)
         settings->max_positions = 2;
         mailbox_publish(shared.settings);
         uint64_t version = 0;
-        bool notified = false;
-        for (int i = 0; i < 400 && !notified; i++) {
+        bool applied = false;
+        for (int i = 0; i < 400 && !applied; i++) {
             bool fresh = false;
             const struct snapshot *s = mailbox_latest(shared.snapshot, &fresh);
             assert_true(s->version >= version);
             version = s->version;
-            notified = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
+            applied = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
             (void)mailbox_latest(shared.snapshot_http, NULL);
             pause_ms(5);
         }
-        assert_true(notified);
+        assert_true(applied);
         int64_t beat = atomic_load(&shared.engine_beat_mono_us);
         assert_true(clock_mono_us(clock_real()) - beat < 2 * USEC_PER_SEC);
         engine_thread_stop(thread);
