@@ -1,5 +1,5 @@
 /*
- * chart.h: lines over time as a picture that can be read on a phone.
+ * chart.h: draws lines over time as a PNG that is readable on a phone.
  *
  *     struct chart chart = {.title = "Back-test", .width = 1200, .height = 800, .count = n,
  *                           .at_us = times, .panel_count = 1, .panels = {{.title = "equity",
@@ -7,10 +7,10 @@
  *     AUTO_BUF struct buf png = BUF_INIT(CHART_PNG_MAX);
  *     if ((rc = chart_png(&chart, &png, err)) < 0) return rc;
  *
- * Panels stand below each other and share the axis of time, in UTC; each has its own axis of
- * values, on the right. Letters grow with the width. All arrays are borrowed.
+ * Panels are stacked and share the time axis (UTC); each has its own value axis on the right. The
+ * font size is proportional to the width. All arrays are borrowed.
  * Always true: values that are not finite are left out; the same chart gives the same picture on
- * one machine. Thread: any, one at a time per chart.
+ * the same machine. Thread: any, one at a time per chart.
  */
 #pragma once
 
@@ -48,33 +48,33 @@ struct chart_mark {
 };
 
 struct chart_line {
-    const char *name; /* in the panel's legend; NULL: not named */
+    const char *name; /* in the panel's legend; NULL: not in the legend */
     enum chart_colour colour;
-    bool filled; /* between the line and zero, or the panel's edge when zero is not in sight */
+    bool filled; /* down to zero, or to the panel's edge if zero is outside the value range */
     const double *values;
 };
 
 struct chart_panel {
     const char *title;
-    const char *unit; /* behind each number of the axis; NULL: none */
-    double weight;    /* share of the height */
-    bool from_zero;   /* zero is in sight */
+    const char *unit; /* after each number of the value axis; NULL: none */
+    double weight;    /* share of the height, relative to the other panels */
+    bool from_zero;   /* the value range includes zero */
     int line_count;
     struct chart_line lines[CHART_LINES_MAX];
     int mark_count;
-    const struct chart_mark *marks; /* above the lines */
+    const struct chart_mark *marks; /* drawn over the lines */
 };
 
 struct chart {
     const char *title;
-    const char *subtitle; /* lines end with a line feed */
-    int width;            /* pixels, CHART_SIZE_MIN..CHART_SIZE_MAX, as the height */
-    int height;
+    const char *subtitle; /* lines are separated by line feeds */
+    int width;            /* in pixels, CHART_SIZE_MIN..CHART_SIZE_MAX */
+    int height;           /* same unit and limits */
     int count;            /* of points, at least one */
-    const int64_t *at_us; /* rising */
+    const int64_t *at_us; /* ascending */
     int panel_count;
     struct chart_panel panels[CHART_PANELS_MAX];
 };
 
-/* Appends a PNG. ERR_FILE_TOO_LARGE when it does not fit the buffer. */
+/* Appends a PNG. ERR_FILE_TOO_LARGE if it does not fit into the buffer. */
 int chart_png(const struct chart *chart, struct buf *out, struct err *err);

@@ -11,13 +11,13 @@
  *     rc = db_run(tx, "INSERT INTO fills(id) VALUES (?)", DB_VALUES(DB_I64(id)), err);
  *     return rc < 0 ? rc : db_commit(TAKE(tx), err);
  *
- * Always true: WAL, foreign keys on, synchronous=FULL. Text goes in through values only, never by
- * building SQL. Failures are DB_… of the catalogue. Statements are cached by their text, so SQL
- * texts are constants. Rows must be freed before the database. Nothing opens or closes a database
- * file but SQLite: any other close in this process would drop SQLite's locks on it, and another
- * program would then delete the WAL.
+ * Always true: WAL, foreign keys on, synchronous=FULL. Values are always bound, never formatted
+ * into SQL. Errors are DB_… of the catalogue. Statements are cached by their text, so SQL texts
+ * must be constants. Rows must be freed before the database.
+ * Only SQLite opens and closes a database file. Any other close() in this process would drop
+ * SQLite's locks on the file, and another program could then delete the WAL.
  * One writer per file; any number of read-only connections, each on its own thread.
- * Thread: one at a time per struct db; a connection stays with the thread that uses it.
+ * Thread: one at a time per struct db; a connection stays on the thread that uses it.
  */
 #pragma once
 
@@ -33,8 +33,8 @@
 struct db;
 struct db_rows;
 
-/* Number n (from 1) of the array brings user_version from n-1 to n. Never change one that was
- * released; add another. */
+/* Element i of the array raises user_version from i to i + 1. Never change a released migration;
+ * add another. */
 struct db_migration {
     const char *name;
     const char *sql; /* one or more statements; runs in its own transaction */
@@ -42,17 +42,17 @@ struct db_migration {
 
 struct db_options {
     const char *path; /* ":memory:" for tests */
-    bool read_only; /* creates and changes nothing; an older layout is read from a copy in memory */
+    bool read_only;   /* changes nothing; a database with an older schema is upgraded in memory */
     int busy_timeout_ms; /* 0: a locked database fails at once */
-    /* Pages in the WAL from which a commit also checkpoints, which takes several times as long;
-     * 0: SQLite's 1000. Whoever calls db_checkpoint when it is idle sets it higher. */
+    /* WAL size in pages at which a commit also checkpoints, which makes it several times slower.
+     * 0: SQLite's default, 1000. Set it higher if you call db_checkpoint while idle. */
     int checkpoint_pages;
     uint32_t application_id; /* 0: not checked; else written to a new file and required */
     const struct db_migration *migrations;
     size_t migration_count;
 };
 
-/* Creates the file when it is missing (mode 0640) unless read_only. */
+/* Creates a missing file with mode 0640, unless read_only. */
 int db_open(const struct db_options *options, struct db **ret, struct err *err);
 void db_free(struct db *db); /* rolls back an open transaction */
 
@@ -62,7 +62,7 @@ struct db_value {
     enum db_type type;
     int64_t i64;
     double real;
-    struct str bytes; /* copied by the call that takes the values */
+    struct str bytes; /* copied by the call that binds it */
 };
 
 #define DB_NULL         ((struct db_value){.type = DB_TYPE_NULL})
@@ -86,25 +86,25 @@ static inline struct db_value db_value_text_or_null(const char *text)
     return text == NULL ? DB_NULL : DB_TEXT(str_c(text));
 }
 
-/* The two arguments (values, count) of the calls below. */
+/* Expands to the two arguments (values, count) of the calls below. */
 #define DB_VALUES(...)                      \
     (const struct db_value[]){__VA_ARGS__}, \
         sizeof((const struct db_value[]){__VA_ARGS__}) / sizeof(struct db_value)
 #define DB_NO_VALUES NULL, 0
 
-/* Runs one statement to its end, ignoring rows. */
+/* Runs one statement to completion and ignores its rows. */
 int db_run(struct db *db, const char *sql, const struct db_value *values, size_t count,
            struct err *err);
 /* Runs any number of statements without values: schema, pragmas, tests. Not cached. */
 int db_exec(struct db *db, const char *sql, struct err *err);
-/* First column of the first row; *ret = fallback when there is none or it is NULL. */
+/* First column of the first row; *ret = fallback if there is no row or the column is NULL. */
 int db_get_i64(struct db *db, const char *sql, const struct db_value *values, size_t count,
                int64_t fallback, int64_t *ret, struct err *err);
 
-/* *ret is before the first row. The caller frees it, also after an error of db_next. */
+/* *ret is positioned before the first row. The caller frees it, even after db_next has failed. */
 int db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
              struct db_rows **ret, struct err *err);
-/* 1: at a row. 0: no more. Negative: failed. */
+/* 1: at a row. 0: no more rows. Negative: failed. */
 int db_next(struct db_rows *rows, struct err *err);
 void db_rows_free(struct db_rows *rows);
 
@@ -126,25 +126,25 @@ enum db_type db_column_type(struct db_rows *rows, int column);
 const char *db_column_name(struct db_rows *rows, int column);
 int db_column_count(struct db_rows *rows);
 
-/* What statements have cost since the file was opened, that included: so a test sees a query that
- * reads a whole table, however fast the machine is. */
+/* Work done by all statements since the file was opened, opening included. A test can detect a
+ * full table scan with it, however fast the machine is. */
 struct db_work {
-    int64_t scanned; /* rows that were stepped over without an index */
-    int64_t sorted;  /* results that were sorted */
-    int64_t steps;   /* of SQLite's machine */
+    int64_t scanned; /* rows visited by full table scans */
+    int64_t sorted;  /* sort operations */
+    int64_t steps;   /* instructions of SQLite's virtual machine */
 };
 struct db_work db_work(const struct db *db);
 
-int64_t db_changes(struct db *db); /* rows that the last write touched */
+int64_t db_changes(struct db *db); /* rows changed by the last write */
 int64_t db_last_rowid(struct db *db);
 
-/* BEGIN IMMEDIATE; transactions do not nest (ASSERT). A commit that fails has rolled back. */
+/* BEGIN IMMEDIATE; transactions do not nest (ASSERT). A failed commit rolls back. */
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
-void db_rollback(struct db *db); /* NULL, or nothing open: nothing happens */
+void db_rollback(struct db *db); /* no-op for NULL and without an open transaction */
 bool db_in_transaction(const struct db *db);
-/* A part of an open transaction that can be undone alone. Do not nest. When SQLite itself has
- * rolled everything back (a full disk, for one), there is nothing left to undo. */
+/* A part of an open transaction that can be rolled back alone. Savepoints do not nest. The rollback
+ * is a no-op if SQLite has already rolled back the whole transaction (disk full, for example). */
 int db_savepoint_begin(struct db *db, struct err *err);
 int db_savepoint_release(struct db *db, struct err *err);
 void db_savepoint_rollback(struct db *db);
@@ -156,30 +156,32 @@ static inline void db_rollback_cleanup(struct db **slot)
 #define AUTO_ROLLBACK AUTO(db_rollback_cleanup)
 
 /*
- * The writer, now and then and with no row unread: whether the file or its -wal or -shm was deleted
- * or replaced while it is open, which nothing else would tell: commits would go to a file without a
- * name. 0: it was not. 1: it was, and what is open, every commit included, stands at path again;
- * what somebody had put there is kept beside it (<path>.aside-TIME); *err says what was found. A
- * failure: the old file stays open and usable, or, when the copy is made but not in place, every
- * write fails with ERR_DB_MOVED until a later call succeeds. Takes as long as a copy of the file.
+ * Checks whether the file or its -wal or -shm was deleted or replaced while it is open; SQLite
+ * would not notice and would commit to an unlinked file. The writer calls it regularly, with all
+ * rows freed.
+ * 0: nothing has changed. 1: the file was deleted or replaced; the open database, with every
+ * commit, is at path again, a foreign file is kept as <path>.aside-TIME, and *err says what was
+ * found. Takes as long as copying the file.
+ * Negative: the open database stays usable; but if the copy exists and could not be moved to path,
+ * every write fails with ERR_DB_MOVED until a later call succeeds.
  */
 int db_restore_if_moved(struct db *db, struct err *err);
-/* A read-only connection, with no row unread: anew, after the writer's db_restore_if_moved
- * returned 1. The old one stays when it fails. */
+/* Reopens a read-only connection after the writer's db_restore_if_moved returned 1, with all rows
+ * freed. If it fails, the old connection stays open. */
 int db_reopen(struct db *db, struct err *err);
 
-/* Copies the WAL into the file as far as readers allow, waiting for nobody. */
+/* Copies the WAL into the file as far as readers allow, without waiting. */
 int db_checkpoint(struct db *db, struct err *err);
-/* PRAGMA quick_check; ERR_DB_CORRUPT with the first complaint. */
+/* PRAGMA quick_check; ERR_DB_CORRUPT with the first problem found. */
 int db_quick_check(struct db *db, struct err *err);
-/* A consistent copy at path, replaced atomically; the source stays usable. Not in a transaction. */
+/* Writes a consistent copy to path, atomically; the source stays usable. Not in a transaction. */
 int db_backup(struct db *db, const char *path, struct err *err);
 int64_t db_schema_version(struct db *db);
 
 /*
  * For the simulator: fn runs before every statement that writes (what = its SQL) and before every
- * commit (what = "COMMIT"). A negative error id makes that call fail with it and nothing written:
- * so a test can stop between any two writes and open the file again as after a crash.
+ * commit (what = "COMMIT"). If it returns a negative error id, the call fails with that error and
+ * writes nothing. So a test can stop between any two writes and reopen the file as after a crash.
  */
 typedef int (*db_fault_fn)(const char *what, void *userdata);
 void db_set_fault(struct db *db, db_fault_fn fn, void *userdata);

@@ -1,9 +1,9 @@
 /*
- * embed.h: the files that are part of the binary: commands/<name>.yaml, prompts/<name>.md.
+ * embed.h: the files embedded in the binary: commands/<name>.yaml, prompts/<name>.md.
  *
  *     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) { ... }
  *
- * Invariants: sorted by path, ended by a row with a NULL path; data is NUL-terminated behind size.
+ * Always true: sorted by path; the last row has a NULL path; data has a NUL after its size bytes.
  * The table is generated at build time. Thread: any (read-only).
  */
 #pragma once

@@ -1,12 +1,11 @@
 /*
- * file.h: whole files: read bounded, write atomically, lock.
+ * file.h: reads whole files up to a limit, writes them atomically, locks them.
  *
  *     AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
  *     if ((rc = file_read(path, &text, err)) < 0) return rc;
- *     file_write(path, buf_str(&text), 0640, err);        // whole or not at all, also after a
- * crash
+ *     rc = file_write(path, buf_str(&text), 0640, err);   // all or nothing, even after a crash
  *
- * Always true: errors are FILE_… of the catalogue with the path as their context.
+ * Always true: errors are FILE_… of the catalogue; their context holds the path.
  * Thread: any.
  */
 #pragma once
@@ -18,17 +17,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* Appends the file; ERR_FILE_TOO_LARGE when it would pass the buffer's maximum. */
+/* Appends the file to out; ERR_FILE_TOO_LARGE if it would exceed the buffer's maximum. */
 int file_read(const char *path, struct buf *out, struct err *err);
-/* Temporary file beside it, fsync, rename, fsync of the folder. */
+/* Writes a temporary file in the same folder, fsyncs and renames it, then fsyncs the folder. */
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err);
-/* The folder and its missing parents. An existing folder is fine and keeps its mode. */
+/* Creates the folder and its missing parents. An existing folder is no error and keeps its mode. */
 int file_make_folder(const char *path, mode_t mode, struct err *err);
-/* Whether file_make_folder could make it, or files in it could be written: nothing is made. */
+/* 0 if the folder is writable, or if file_make_folder could create it. Creates nothing. */
 int file_check_folder(const char *path, struct err *err);
-/* Whether an existing file could be written; one that does not exist can. */
+/* 0 if the file is writable or does not exist. */
 int file_check_writable(const char *path, struct err *err);
 bool file_exists(const char *path);
-/* A lock that ends with the process or when *ret_fd is closed; the file holds our pid.
- * ERR_FILE_LOCKED with the holder's pid in the context when somebody else has it. */
+/* Takes a lock that ends with the process or when *ret_fd is closed; writes our pid to the file.
+ * ERR_FILE_LOCKED, with the holder's pid in the context, if another process holds it. */
 int file_lock(const char *path, int *ret_fd, struct err *err);

@@ -6,15 +6,15 @@
  *         .url = url, .body = buf_str(&json), .content_type = "application/json",
  *         .timeout_ms = 10000, .max_body_bytes = 1 << 20}, on_answer, self, err);
  *
- * Always true: http and https only, redirects are never followed (a 3xx arrives as what it is),
- * an answer over max_body_bytes is cut off, every call ends within timeout_ms. Everything in the
- * request is copied. The callback runs exactly once, from the loop, never inside http_send; the
- * response lives until it returns. After http_cancel or http_free it does not run.
- * No error text holds a raw URL: a Telegram token sits in the path (http_redact_url). Connections
- * are reused.
- * Host names are looked up by io/resolve.h, so that neither a time-out nor a cancel waits for name
- * servers that do not answer. A proxy is taken from the environment, as curl does.
- * A request with a body is sent once: libcurl may not repeat it on a fresh connection by itself.
+ * Always true: http and https only; redirects are never followed (the caller gets the 3xx); a
+ * response body over max_body_bytes ends the call; every call ends within timeout_ms. The request
+ * is copied. The callback runs exactly once, from the loop, never inside http_send; the response
+ * is valid until it returns. After http_cancel or http_free it does not run.
+ * No error text holds a raw URL, because a Telegram token is part of the path (http_redact_url).
+ * Connections are reused.
+ * io/resolve.h resolves host names, so neither a timeout nor a cancel waits for name servers that
+ * do not answer. Proxies come from the environment variables that curl reads.
+ * A request with a body is sent once: libcurl must not resend it on a new connection by itself.
  * Thread: the loop's. The loop must have a real clock.
  */
 #pragma once
@@ -50,12 +50,12 @@ struct http_request {
     size_t max_body_bytes;      /* 0: 1 MiB */
 };
 
-/* What may be done next: repeat, ask first, or give up. */
+/* Tells the caller whether it may repeat the request. */
 enum http_outcome {
-    HTTP_OK,       /* a whole answer came, whatever its status */
-    HTTP_NOT_SENT, /* not a byte of the request left: surely not delivered, safe to repeat */
-    HTTP_UNKNOWN,  /* (partly) sent, answer lost or unreadable: it may have taken effect */
-    HTTP_TOO_LARGE /* the answer passed max_body_bytes; status and headers are there */
+    HTTP_OK,       /* a complete response was received, of any status */
+    HTTP_NOT_SENT, /* no byte of the request was sent: safe to repeat */
+    HTTP_UNKNOWN,  /* sent at least in part, no valid response: it may have taken effect */
+    HTTP_TOO_LARGE /* the body exceeded max_body_bytes; status and headers are set */
 };
 
 struct http_header {
@@ -65,9 +65,9 @@ struct http_header {
 
 struct http_response {
     enum http_outcome outcome;
-    int status;                        /* 0 when no answer came */
+    int status;                        /* 0 without a response */
     struct str body;                   /* empty unless HTTP_OK */
-    const struct http_header *headers; /* of the final answer, at most 64 */
+    const struct http_header *headers; /* of the final response, at most 64 */
     size_t header_count;
     int64_t elapsed_us;
     struct err err; /* ERR_NONE with HTTP_OK, else HTTP_… of the catalogue */
@@ -76,24 +76,24 @@ struct http_response {
 typedef void (*http_fn)(const struct http_response *response, void *userdata);
 
 struct http *http_new(struct loop *loop, struct err *err);
-void http_free(struct http *http); /* cancels what is under way */
+void http_free(struct http *http); /* cancels all calls */
 
-/* NULL when the request is not even well-formed (ERR_HTTP_URL). The handle is valid until the
- * callback starts. */
+/* NULL if the request is malformed (ERR_HTTP_URL). The handle is valid until the callback
+ * starts. */
 struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,
                             void *userdata, struct err *err);
 void http_cancel(struct http_call *call);
 size_t http_pending(const struct http *http);
 
-/* Value of a header of the response, name in lower case; NULL when absent. */
+/* Value of a response header, name in lower case; NULL if absent. */
 const char *http_header(const struct http_response *response, const char *name);
-/* Seconds of a Retry-After header given in seconds, 0..86400; -1 when absent or unreadable. */
+/* Retry-After in seconds, 0..86400; -1 if absent, invalid or given as a date. */
 int64_t http_retry_after_s(const struct http_response *response);
-/* When the server says that it answered (wall, whole seconds); 0 when absent or unreadable. */
+/* The Date header (wall time, whole seconds); 0 if absent or invalid. */
 int64_t http_date_us(const struct http_response *response);
 
-/* Hides what may be secret: user:password@, the token in a "/bot<token>" path segment (three
- * asterisks stand for it), the value of each query parameter, and the fragment. */
+/* Removes user:password@ and the fragment; replaces the token of a "/bot<token>" path segment and
+ * the value of each query parameter by ***. */
 void http_redact_url(struct str url, struct buf *out);
-/* Percent-encodes everything but RFC 3986 unreserved characters. */
+/* Percent-encodes all but the unreserved characters of RFC 3986. */
 void http_add_encoded(struct buf *out, struct str text);

@@ -1,13 +1,13 @@
 /*
- * journal.h: journald: our log lines into it, the last lines of a unit out of it.
+ * journal.h: sends our log lines to journald and reads the last lines of a unit.
  *
  *     if (journal_is_stderr()) log_set_sink(journal_log_sink, NULL);
  *     AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
  *     journal_tail("prediction.service", 50, &text, err);
  *
- * Always true: logging does not wait; a line that journald does not take (it is away, or does not
- * read) goes to stderr as text instead, and is lost when that would wait, too (log_sink_fd).
- * Reading is bounded by lines and by the buffer; the newest lines win.
+ * Always true: logging does not block. A line that journald does not accept (it is down or its
+ * queue is full) is written to stderr as text; it is lost if that would block too (log_sink_fd).
+ * Reading is limited by the number of lines and by the buffer; the newest lines are kept.
  * Thread: journal_log_sink any; the others one at a time.
  */
 #pragma once
@@ -19,12 +19,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Is stderr the stream that journald gave us (JOURNAL_STREAM)? */
+/* True if stderr is the stream that journald opened for us (JOURNAL_STREAM). */
 bool journal_is_stderr(void);
 
 /* A log_sink: MESSAGE, PRIORITY, CODE_FILE, CODE_LINE, SYSLOG_IDENTIFIER and the line's fields. */
 void journal_log_sink(const struct log_line *line, void *userdata);
 
 /* Appends the last `lines` (1..10000) lines of the unit, oldest first, each "ISO-time message\n".
- * UTF-8 is enforced, control bytes become '?', a message is cut at 4096 bytes. unit NULL: all. */
+ * The output is valid UTF-8; control bytes become '?'; messages are cut at 4096 bytes.
+ * unit NULL: the lines of all units. */
 int journal_tail(const char *unit, size_t lines, struct buf *out, struct err *err);

@@ -1,5 +1,5 @@
 /*
- * json.h: JSON. Hands on json-c and adds what it lacks: bounds, strictness, short getters.
+ * json.h: json-c, with limits, strict parsing and short getters.
  *
  *     AUTO_JSON struct json_object *update = NULL;
  *     if ((rc = json_parse(body, &JSON_LIMITS_DEFAULT, &update, err)) < 0) return rc;
@@ -7,8 +7,8 @@
  *     struct json_object *value = json_at(report, "/account/equity");        // RFC 6901
  *
  * Always true for a parsed tree: RFC 8259 only (no comments, NaN, trailing commas or bytes, single
- * quotes), valid UTF-8, no duplicate keys, numbers finite, bytes and depth within the limits.
- * The getters take NULL and any type and give the fallback; they return borrowed values.
+ * quotes), valid UTF-8, no duplicate keys, finite numbers, size and depth within the limits.
+ * The getters accept NULL and any type, and then return the fallback; they return borrowed values.
  * Thread: any, one at a time per tree.
  */
 #pragma once
@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* json_object_object_foreach is a statement expression, which clang reports where it is used. */
+/* json_object_object_foreach is a statement expression; clang warns wherever it is used. */
 #ifdef __clang__
 #pragma clang diagnostic ignored "-Wgnu-statement-expression"
 #endif
@@ -34,8 +34,8 @@ struct json_limits {
 };
 #define JSON_LIMITS_DEFAULT ((struct json_limits){.max_bytes = (size_t)4 << 20, .max_depth = 32})
 
-/* The context of an error holds the byte offset, never the text. *ret is NULL for the JSON value
- * null (json-c's way). The caller frees it with json_object_put. */
+/* An error's context holds the byte offset, never the text. *ret is NULL for the JSON value null,
+ * as in json-c. The caller frees it with json_object_put. */
 int json_parse(struct str text, const struct json_limits *limits, struct json_object **ret,
                struct err *err);
 
@@ -47,7 +47,7 @@ static inline void json_cleanup(struct json_object **slot)
 }
 #define AUTO_JSON AUTO(json_cleanup)
 
-/* A member of an object, an element of an array: NULL when absent or null. */
+/* A member of an object, an element of an array: NULL if absent or null. */
 struct json_object *json_get(const struct json_object *object, const char *key);
 struct json_object *json_item(const struct json_object *array, size_t index);
 size_t json_len(const struct json_object *array); /* 0 unless it is an array */
@@ -56,8 +56,8 @@ bool json_is_array(const struct json_object *value);
 bool json_is_text(const struct json_object *value);
 bool json_is_number(const struct json_object *value);
 
-/* Members by type; the fallback for anything else. Numbers are not made from texts. */
-/* "" also for a text that holds a NUL: what stands before it is not what was said. */
+/* Typed members; the fallback for any other type. Strings are not converted to numbers.
+ * json_text returns "" for a string that holds a NUL, rather than a truncated one. */
 const char *json_text(const struct json_object *object, const char *key);
 struct str json_str(const struct json_object *object, const char *key); /* may hold NUL bytes */
 int64_t json_i64(const struct json_object *object, const char *key, int64_t fallback);
@@ -66,14 +66,14 @@ bool json_truth(const struct json_object *object, const char *key, bool fallback
 /* The value itself. */
 struct str json_value_str(const struct json_object *value);
 
-/* RFC 6901: "" is the root, ~0 and ~1 unescape, array indexes have no leading zeros and "-" names
- * nothing. False when it names nothing; *ret may be NULL with true: the JSON value null. */
+/* RFC 6901: "" is the root, ~0 and ~1 are unescaped, array indexes have no leading zeros, "-"
+ * matches nothing. False if there is no such value. True with *ret NULL: the JSON value null. */
 bool json_pointer(struct json_object *root, struct str pointer, struct json_object **ret);
-/* The same in short: NULL when absent or null. */
+/* The same, but NULL if absent or null. */
 struct json_object *json_at(struct json_object *root, const char *pointer);
 
-/* The one text of a value for hashing: keys sorted by bytes, no blanks, integral doubles without
- * fraction, other doubles in the shortest form that reads back the same. */
+/* The canonical text of a value, for hashing: keys sorted by bytes, no whitespace, integral doubles
+ * without a fraction, other doubles in the shortest form that parses to the same value. */
 void json_add_canonical(struct buf *out, const struct json_object *value);
-/* As json-c prints it without blanks or escaped slashes. */
+/* As json-c prints it, without whitespace and without escaped slashes. */
 void json_add_text(struct buf *out, struct json_object *value);

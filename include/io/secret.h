@@ -1,13 +1,13 @@
 /*
- * secret.h: randomness, keyed hashes and strings that must not leak (libsodium).
+ * secret.h: random bytes, keyed hashes and strings that must not leak (libsodium).
  *
  *     secret_init(err);                                   // once, at start
  *     struct secret *token = secret_new(str_c(text));     // locked memory, wiped when freed
  *     secret_nonce(code, 10);                             // "7Q4ZK0M2XA"
  *     secret_hash(key, bytes, hex);
  *
- * Always true: the bytes of a struct secret lie between guard pages, out of core dumps and (as far
- * as RLIMIT_MEMLOCK allows) out of swap; comparison takes the same time wherever the difference is.
+ * Always true: the bytes of a struct secret are between guard pages, excluded from core dumps and
+ * (as far as RLIMIT_MEMLOCK allows) from swap. Comparison takes constant time.
  * Thread: any after secret_init (main thread).
  */
 #pragma once
@@ -21,13 +21,13 @@
 #include <stdint.h>
 
 #define SECRET_KEY_SIZE      32
-#define SECRET_HASH_HEX_SIZE 65 /* 32 bytes as lower-case hex, and the terminator */
+#define SECRET_HASH_HEX_SIZE 65 /* 32 bytes as lower-case hex and a NUL */
 
 int secret_init(struct err *err);
 
 void secret_random(void *dst, size_t size);
 uint64_t secret_random_u64(void);
-/* chars characters of Crockford's base 32 (5 bits each, no I L O U) and a terminator into dst. */
+/* Writes chars characters of Crockford's base 32 (5 bits each, no I L O U) and a NUL to dst. */
 void secret_nonce(char *dst, size_t chars);
 
 struct secret_key {
@@ -36,22 +36,22 @@ struct secret_key {
 
 /* BLAKE2b-256, keyed; key NULL: plain. */
 void secret_hash(const struct secret_key *key, struct str data, char ret_hex[SECRET_HASH_HEX_SIZE]);
-/* SipHash-2-4, salted: a checksum of 64 bits, against damage and not against people. */
+/* SipHash-2-4, salted: a 64-bit checksum that detects damage, not tampering. */
 uint64_t secret_checksum(struct str data, uint64_t salt);
 bool secret_equal(struct str a, struct str b);
-/* Overwrites memory in a way that is not optimised away. */
+/* Zeroes memory; the compiler cannot optimise it away. */
 void secret_wipe(void *bytes, size_t size);
 
-/* Reads 64 hex characters from path; a missing file is made from fresh randomness, mode 0600.
- * ERR_SECRET_KEY when it is malformed or readable by others. */
+/* Reads a key of 64 hex characters from path; a missing file is created with a random key and mode
+ * 0600. ERR_SECRET_KEY if it is malformed or readable by others. */
 int secret_key_load(const char *path, struct secret_key *ret, struct err *err);
 
 struct secret;
 
-/* A copy of text, at most 4096 bytes (longer: ASSERT; callers cap what they read). */
+/* A copy of text, at most 4096 bytes (ASSERT; callers limit what they read). */
 struct secret *secret_new(struct str text);
 void secret_free(struct secret *secret);
-/* NUL-terminated, valid as long as the secret; NULL gives "". */
+/* NUL-terminated, valid until the secret is freed; "" for NULL. */
 const char *secret_text(const struct secret *secret);
 bool secret_is_empty(const struct secret *secret);
 

@@ -1,14 +1,14 @@
 /*
- * units.h: systemd's units over D-Bus (sd-bus): look at one, start, stop, restart it.
+ * units.h: queries, starts, stops and restarts systemd units over D-Bus (sd-bus).
  *
  *     struct units *units = units_new(loop, err);         // UNITS_UNAVAILABLE without systemd
  *     units_job(units, UNITS_RESTART, "prediction.service", 30000, on_done, self, err);
  *
- * Always true: nothing waits; each call ends within its deadline; its callback runs exactly once,
- * from the loop, and not after units_free, which no callback may call. No interactive
- * authorisation is asked for: without a polkit rule a job ends in UNITS_DENIED. When the bus goes
- * away every call under way ends in UNITS_UNAVAILABLE and the next call connects anew.
- * A job that passes its deadline ends in UNITS_TIMEOUT; systemd continues it.
+ * Always true: no function blocks; each call ends within its timeout; its callback runs exactly
+ * once, from the loop, and not after units_free, which no callback may call. Interactive
+ * authorisation is never requested: without a polkit rule a job fails with UNITS_DENIED. If the bus
+ * connection is lost, every pending call fails with UNITS_UNAVAILABLE, and the next call
+ * reconnects. A job that times out fails with UNITS_TIMEOUT; systemd continues it.
  * Thread: the loop's.
  */
 #pragma once
@@ -26,30 +26,30 @@ struct units_state {
     char load[24];   /* loaded, not-found, masked, … */
     char active[24]; /* active, inactive, failed, activating, … */
     char sub[24];    /* running, dead, auto-restart, … */
-    char result[24]; /* of a service: success, exit-code, signal, …; else empty */
+    char result[24]; /* services: success, exit-code, signal, …; other units: "" */
     char description[128];
     int32_t main_pid;      /* 0: none */
-    uint32_t restarts;     /* automatic ones */
-    int64_t since_wall_us; /* last change of state; 0: none known */
+    uint32_t restarts;     /* automatic restarts by systemd */
+    int64_t since_wall_us; /* last change of state; 0: unknown */
 };
 
 enum units_verb { UNITS_START, UNITS_STOP, UNITS_RESTART };
 
-/* state is NULL when it failed. */
+/* state is NULL on failure. */
 typedef void (*units_state_fn)(const struct units_state *state, const struct err *err,
                                void *userdata);
-/* err->id is ERR_NONE when the job was done. */
+/* err->id is ERR_NONE if the job succeeded. */
 typedef void (*units_job_fn)(const struct err *err, void *userdata);
 
-/* Was this machine booted with systemd? Says nothing about rights. */
+/* True if this machine was booted with systemd. Does not check permissions. */
 bool units_available(void);
-/* A unit name that systemd would take: 1..255 bytes of [A-Za-z0-9:_.\@-] with a known suffix. */
+/* True for a name that systemd accepts: 1..255 bytes of [A-Za-z0-9:_.\@-] and a known suffix. */
 bool units_name_valid(const char *name);
 
 struct units *units_new(struct loop *loop, struct err *err);
 void units_free(struct units *units);
 
-/* A negative return means that the callback will not run. At most 64 calls at once. */
+/* If the return value is negative, the callback does not run. At most 64 calls at a time. */
 int units_get(struct units *units, const char *unit, int64_t timeout_ms, units_state_fn fn,
               void *userdata, struct err *err);
 int units_job(struct units *units, enum units_verb verb, const char *unit, int64_t timeout_ms,

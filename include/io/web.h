@@ -4,16 +4,16 @@
  *     static void on_request(struct web_request *request, void *self)
  *     {
  *         if (str_equal_c(web_path(request), "/healthz")) web_answer_c(request, 200, "ok\n");
- *         else web_hold(request), queue_push(self, request);   // answered later by another thread
+ *         else web_hold(request), queue_push(self, request);   // another thread answers it later
  *     }
  *     web_start(&(struct web_options){.port = 0, .handler = on_request, .userdata = x}, &web, err);
  *
- * Always true: the handler runs on the server's own thread, once per request, after the whole body
- * (at most max_body_bytes, else 413 without the handler) has arrived. It must answer or hold the
- * request before it returns; one that does neither is answered with 500. A held request belongs to
- * its holder and stays valid, accessors included, until exactly one web_answer…, also when the
- * client went away or the server was stopped meanwhile (the answer is then dropped).
- * web_stop ends what is held (503 or a closed connection) and does not wait for the holders.
+ * Always true: the handler runs on the server's own thread, once per request, when the whole body
+ * has arrived (a body over max_body_bytes gets 413 and no handler). It must answer or hold the
+ * request before it returns; if it does neither, the server answers 500. A held request belongs to
+ * its holder, who must answer it exactly once. Until then it stays valid, accessors included, even
+ * if the client has disconnected or the server was stopped (the answer is then dropped).
+ * web_stop ends held requests (503 or a closed connection) and does not wait for their holders.
  * Thread: web_start, web_stop, web_port: the owner's. The rest: the handler's, or the holder's.
  */
 #pragma once
@@ -31,24 +31,24 @@ struct web_request;
 typedef void (*web_handler)(struct web_request *request, void *userdata);
 
 struct web_options {
-    const char *unix_path;    /* a socket there, mode 0660, replacing a stale one; or NULL: TCP */
+    const char *unix_path;    /* socket path, mode 0660, a stale socket is replaced; NULL: TCP */
     uint16_t port;            /* on 127.0.0.1; 0: the kernel chooses, see web_port */
     size_t max_body_bytes;    /* 0: 1 MiB */
     unsigned max_connections; /* 0: 64 */
-    unsigned idle_timeout_s;  /* for a client that says nothing; 0: 30. Does not end a hold */
+    unsigned idle_timeout_s;  /* 0: 30; does not apply to held requests */
     web_handler handler;
     void *userdata;
 };
 
-/* ERR_WEB_LISTEN when the port or path is taken or not allowed. */
+/* ERR_WEB_LISTEN if the port or path is in use or not permitted. */
 int web_start(const struct web_options *options, struct web **ret, struct err *err);
-void web_stop(struct web *web);           /* takes NULL; removes its Unix socket */
+void web_stop(struct web *web);           /* accepts NULL; removes its Unix socket */
 uint16_t web_port(const struct web *web); /* 0 with a Unix socket */
 
-/* The views are NUL-terminated and live as long as the request. */
+/* The views are NUL-terminated and valid as long as the request. */
 struct str web_method(const struct web_request *request);
 struct str web_path(const struct web_request *request); /* decoded, without the query */
-/* The empty view when absent; web_query is decoded, header names ignore case. */
+/* The empty view if absent. web_query is decoded; header names are case-insensitive. */
 struct str web_query(const struct web_request *request, const char *name);
 bool web_has_query(const struct web_request *request, const char *name);
 struct str web_header(const struct web_request *request, const char *name);
@@ -60,7 +60,7 @@ struct str web_form_filename(const struct web_request *request, const char *name
 int64_t web_peer_uid(const struct web_request *request);
 struct str web_remote(const struct web_request *request); /* "127.0.0.1:40112", "unix" */
 
-/* The caller will answer later, from any thread. Only inside the handler. */
+/* The caller answers later, from any thread. Only inside the handler. */
 void web_hold(struct web_request *request);
 
 struct web_answer {
@@ -68,9 +68,10 @@ struct web_answer {
     const char *content_type;   /* NULL: text/plain; charset=utf-8 */
     const char *const *headers; /* "Name: value", the last one NULL; or NULL */
     struct str body;
-    bool close; /* end the connection afterwards */
+    bool close; /* close the connection afterwards */
 };
-/* Exactly once per request; everything is copied. The request is gone afterwards. */
+/* Call exactly one of these, once per request; all arguments are copied. The request is invalid
+ * afterwards. */
 void web_answer(struct web_request *request, const struct web_answer *answer);
 void web_answer_c(struct web_request *request, int status, const char *text);
 void web_answer_json(struct web_request *request, int status, struct str json);

@@ -6,10 +6,11 @@
  *     xgboost_set_attribute(model, "horizon", "12", err);
  *     xgboost_save(model, &json, err);                       // agents/model.h reads it
  *
- * The library is big and only training needs it: it is looked up when it is first used (dlopen) and
- * stays until the program ends; a program that never trains never maps it.
- * Always true: one thread, so the same data, options and library give the same bytes.
- * Ownership: rows and labels are copied by the library; texts are too.
+ * The library is large and only training needs it, so the first use loads it (dlopen). It stays
+ * loaded until the program ends.
+ * Always true: training uses one thread, so the same data, options and library version give the
+ * same bytes.
+ * Ownership: the library copies rows, labels and strings.
  * Thread: any, one at a time.
  */
 #pragma once
@@ -25,26 +26,25 @@ struct xgboost_options {
     int trees;
     int depth;
     double learning_rate;
-    double row_share;    /* of the rows that a tree sees, (0, 1] */
-    double column_share; /* of the columns that a tree sees, (0, 1] */
-    double min_weight;   /* of the rows in a leaf: larger is smoother */
-    double base;         /* probability without any tree, (0, 1) */
+    double row_share;    /* share of the rows used for a tree, (0, 1] */
+    double column_share; /* share of the columns used for a tree, (0, 1] */
+    double min_weight;   /* minimum weight of a leaf (min_child_weight); larger is smoother */
+    double base;         /* probability before any tree (base_score), (0, 1) */
     int64_t seed;
     const char *const *names; /* of the columns */
 };
 
-/* rows: count * columns numbers, row after row, NaN is missing; labels: count of 0 and 1. */
 struct xgboost_data {
-    const float *rows;
-    const float *labels; /* NULL where only rows are needed */
+    const float *rows;   /* count * columns values, row by row; NaN: missing */
+    const float *labels; /* count values, each 0 or 1; NULL for prediction */
     size_t count;
     size_t columns;
 };
 
 struct xgboost_model;
 
-/* ERR_TRAIN_LIBRARY when the library is not there or too old, ERR_TRAIN_FAILED with its words when
- * it gives up. */
+/* ERR_TRAIN_LIBRARY if the library is missing or too old; ERR_TRAIN_FAILED with the library's
+ * message if training fails. */
 int xgboost_train(const struct xgboost_options *options, const struct xgboost_data *data,
                   struct xgboost_model **ret, struct err *err);
 void xgboost_free(struct xgboost_model *model);
@@ -55,13 +55,13 @@ static inline void xgboost_cleanup(struct xgboost_model **slot)
 }
 #define AUTO_XGBOOST AUTO(xgboost_cleanup)
 
-/* The library's own answer: one probability a row. */
+/* Predicts with the library itself: ret gets one probability per row. */
 int xgboost_predict(struct xgboost_model *model, const struct xgboost_data *data, float *ret,
                     struct err *err);
-/* Stands in the model's file, under learner.attributes. */
+/* Saved in the model file, under learner.attributes. */
 int xgboost_set_attribute(struct xgboost_model *model, const char *key, const char *value,
                           struct err *err);
 /* Appends the model as JSON. */
 int xgboost_save(struct xgboost_model *model, struct buf *out, struct err *err);
-/* "1.7.4", of the library that trained it. */
+/* Version of the library that trained the model, such as "1.7.4". */
 const char *xgboost_version(const struct xgboost_model *model);

@@ -1,5 +1,5 @@
 /*
- * yaml.h: YAML text (libyaml) as a small immutable tree that knows where each node stood.
+ * yaml.h: parses YAML (libyaml) into a small immutable tree with the position of each node.
  *
  *     AUTO_YAML struct yaml *doc = NULL;
  *     if ((rc = yaml_parse_file(path, &doc, err)) < 0) return rc;
@@ -8,10 +8,10 @@
  *
  * Always true: one document; at most YAML_MAX_BYTES, depth YAML_MAX_DEPTH, YAML_MAX_NODES; no
  * anchors, aliases, tags or duplicate keys; keys are scalars; text is valid UTF-8 without NUL.
- * Nothing is converted: a scalar is its text, plus whether it was quoted (an unquoted empty scalar,
- * ~ or null is yaml_is_null). Errors carry name:line:column, counted from 1.
- * An empty document has an empty mapping as its root.
- * Thread: any; a parsed tree may be read by many.
+ * Scalars are not converted: each has its text and whether it was quoted (yaml_is_null is true for
+ * an unquoted empty scalar, ~ or null). Errors hold name:line:column, counted from 1.
+ * The root of an empty document is an empty mapping.
+ * Thread: any; several threads may read the same tree.
  */
 #pragma once
 
@@ -40,11 +40,11 @@ struct yaml_node {
 
 struct yaml;
 
-/* name stands in error contexts ("nightdesk.yaml"). */
+/* name is used in error contexts ("nightdesk.yaml"). */
 int yaml_parse(struct str text, const char *name, struct yaml **ret, struct err *err);
 int yaml_parse_file(const char *path, struct yaml **ret, struct err *err);
-/* libyaml exports a yaml_free of its own, which ours would replace in its insides: so this one has
- * another name for the linker. */
+/* libyaml exports its own yaml_free and calls it; ours would replace it at link time. So ours gets
+ * another symbol name. */
 void yaml_free(struct yaml *yaml) __asm__("nightdesk_yaml_free");
 
 static inline void yaml_cleanup(struct yaml **slot)
@@ -55,12 +55,12 @@ static inline void yaml_cleanup(struct yaml **slot)
 
 const struct yaml_node *yaml_root(const struct yaml *yaml);
 
-/* All of these take NULL and a node of another kind, and answer NULL, 0, false or the empty view:
- * a path may be walked without checks in between. */
+/* All of these accept NULL and nodes of another kind, and then return NULL, 0, false or the empty
+ * view. So a path can be walked without checks in between. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 const struct yaml_node *yaml_at(const struct yaml_node *sequence, size_t index);
 size_t yaml_len(const struct yaml_node *node); /* items or pairs */
-/* Pair number index of a mapping, in the order of the file. */
+/* The key and the value of pair number index, in the order of the file. */
 const struct yaml_node *yaml_key(const struct yaml_node *map, size_t index);
 const struct yaml_node *yaml_value(const struct yaml_node *map, size_t index);
 struct str yaml_text(const struct yaml_node *scalar);

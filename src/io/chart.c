@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define TICKS_MAX     12
-#define REFERENCE     1200.0 /* the width at which letters have the sizes below */
+#define REFERENCE     1200.0 /* the width at which fonts have the sizes below */
 #define TITLE_SIZE    34.0
 #define SUBTITLE_SIZE 22.0
 #define LABEL_SIZE    20.0
@@ -29,16 +29,16 @@ static const struct colour colours[CHART_COLOURS] = {
 static const struct colour ink = {0.09, 0.11, 0.16}, faint_ink = {0.36, 0.40, 0.46},
                            grid = {0.88, 0.90, 0.92};
 
-/* Where things stand while one chart is drawn. */
+/* The state while one chart is drawn. */
 struct canvas {
     const struct chart *chart;
     cairo_t *cr;
-    double scale; /* of letters and strokes */
+    double scale; /* of fonts and strokes */
     double left, right;
     int64_t from_us, to_us;
 };
 
-/* One panel's place, and the values that its edges stand for. */
+/* One panel's rectangle and the values at its edges. */
 struct frame {
     double top, bottom;
     double lowest, highest;
@@ -50,7 +50,7 @@ static void set_colour(cairo_t *cr, struct colour c, double opacity)
     cairo_set_source_rgba(cr, c.red, c.green, c.blue, opacity);
 }
 
-/* ---------------------------------------------------------------- letters */
+/* ---------------------------------------------------------------- text */
 
 enum align { ALIGN_LEFT, ALIGN_MIDDLE, ALIGN_RIGHT };
 
@@ -68,7 +68,7 @@ static double text_width(const struct canvas *c, const char *text)
     return extents.x_advance;
 }
 
-/* y is that of the base line. */
+/* y is the baseline. */
 static void draw_text(const struct canvas *c, const char *text, double x, double y,
                       enum align align)
 {
@@ -115,7 +115,7 @@ static double nice_step(double range, double wanted)
     return power * (ratio <= 1 ? 1 : ratio <= 2 ? 2 : ratio <= 5 ? 5 : 10);
 }
 
-static void see(struct frame *f, double value)
+static void include_value(struct frame *f, double value)
 {
     if (isfinite(value)) {
         f->lowest = value < f->lowest ? value : f->lowest;
@@ -129,14 +129,14 @@ static void find_range(const struct canvas *c, const struct chart_panel *panel, 
     f->highest = -HUGE_VAL;
     for (int l = 0; l < panel->line_count; l++) {
         for (int i = 0; i < c->chart->count; i++) {
-            see(f, panel->lines[l].values[i]);
+            include_value(f, panel->lines[l].values[i]);
         }
     }
     for (int i = 0; i < panel->mark_count; i++) {
-        see(f, panel->marks[i].value);
+        include_value(f, panel->marks[i].value);
     }
     if (panel->from_zero || f->lowest > f->highest) {
-        see(f, 0);
+        include_value(f, 0);
     }
     double range = f->highest - f->lowest;
     double least = fmax(fabs(f->highest) * 1e-6, 1e-6);
@@ -145,7 +145,7 @@ static void find_range(const struct canvas *c, const struct chart_panel *panel, 
         f->highest += panel->from_zero && f->highest == 0 && f->lowest < 0 ? 0 : least;
         range = f->highest - f->lowest;
     }
-    /* Zero stays at the edge when everything is on one side of it. */
+    /* If all values are on one side of zero, zero stays at the edge. */
     double air = range * 0.06;
     f->lowest -= panel->from_zero && f->lowest == 0 ? 0 : air;
     f->highest += panel->from_zero && f->highest == 0 ? 0 : air;
@@ -185,7 +185,7 @@ static void draw_value_axis(const struct canvas *c, const struct chart_panel *pa
     }
 }
 
-/* Steps in days from the 30 on are months, which have their own lengths. */
+/* Steps of 30 days and more are whole months, which differ in length. */
 static const int64_t time_steps_us[] = {
     USEC_PER_MIN,        5 * USEC_PER_MIN,   15 * USEC_PER_MIN,  30 * USEC_PER_MIN,
     USEC_PER_HOUR,       2 * USEC_PER_HOUR,  3 * USEC_PER_HOUR,  6 * USEC_PER_HOUR,
@@ -203,7 +203,7 @@ static struct tm utc(int64_t at_us)
     return tm;
 }
 
-/* The first moment at or after at_us that is on the step. */
+/* The first multiple of the step at or after at_us. */
 static int64_t tick_from(int64_t at_us, int64_t step_us)
 {
     if (step_us < 30 * USEC_PER_DAY) {
@@ -316,7 +316,7 @@ static void draw_line(const struct canvas *c, const struct frame *f, const struc
     cairo_stroke(c->cr);
 }
 
-/* Many marks are small ones, so that the line can be seen between them. */
+/* The more marks, the smaller they are, so that the line stays visible. */
 static double mark_size(const struct canvas *c, int count)
 {
     double size = 10 * sqrt(40.0 / (count > 40 ? count : 40));
@@ -380,7 +380,7 @@ static void draw_panel(const struct canvas *c, const struct chart_panel *panel,
 {
     draw_value_axis(c, panel, f);
     cairo_save(c->cr);
-    double out = 10 * c->scale; /* a mark on the edge is seen whole */
+    double out = 10 * c->scale; /* so that marks on the edge are not clipped */
     cairo_rectangle(c->cr, c->left - out, f->top - out, c->right - c->left + 2 * out,
                     f->bottom - f->top + 2 * out);
     cairo_clip(c->cr);
@@ -393,9 +393,9 @@ static void draw_panel(const struct canvas *c, const struct chart_panel *panel,
     cairo_restore(c->cr);
 }
 
-/* ---------------------------------------------------------------- the whole */
+/* ---------------------------------------------------------------- chart */
 
-/* Returns where the panels may begin. */
+/* Returns the y at which the panels begin. */
 static double draw_head(const struct canvas *c)
 {
     double y = MARGIN * c->scale;
@@ -417,7 +417,7 @@ static double draw_head(const struct canvas *c)
     return y + 14 * c->scale;
 }
 
-/* The widest number decides how much room the axis of values takes. */
+/* The width of the value axis: that of its widest number. */
 static double axis_width(const struct canvas *c, const struct frame *frames)
 {
     double widest = 0;

@@ -19,7 +19,7 @@ struct db_rows {
     bool cached; /* stays in the cache when freed */
     bool busy;   /* between db_query and db_rows_free */
     bool fresh;  /* not stepped yet */
-    bool done;   /* stepping again would run it again */
+    bool done;   /* finished; another step would restart it */
     bool writes;
 };
 
@@ -29,12 +29,12 @@ struct db {
     size_t cached;
     db_fault_fn fault;
     void *fault_userdata;
-    char name[128];            /* last part of the path, for contexts */
+    char name[128];            /* last part of the path, for error contexts */
     char *path;                /* NULL: in memory */
-    struct db_options options; /* but for its path */
-    struct db_file file;       /* what is open */
-    struct db_work work;       /* done so far */
-    bool sealed;               /* a copy is the truth now and not in place yet: no writes */
+    struct db_options options; /* path is NULL */
+    struct db_file file;       /* the open files */
+    struct db_work work;
+    bool sealed; /* no writes: a copy replaces this file but is not at path yet */
 };
 
 static int db_error(struct db *db, const char *what, struct err *err)
@@ -67,23 +67,22 @@ static int db_error(struct db *db, const char *what, struct err *err)
         id = ERR_DB_OPEN;
         break;
     case SQLITE_IOERR:
-        /* A file that ends in the middle of a page was cut; short reads of a good one do not
-         * happen. */
+        /* The file ends in the middle of a page: it is truncated. */
         if (sqlite3_extended_errcode(db->sqlite) == SQLITE_IOERR_SHORT_READ) {
             id = ERR_DB_CORRUPT;
         }
         break;
-    default: /* not an enum of ours */
+    default: /* SQLite's codes are not an enum */
         break;
     }
     return err_set(err, id, "%s: %.80s: %s", db->name, what, sqlite3_errmsg(db->sqlite));
 }
 
-/* Whether a write may be done. */
+/* 0 if a write may proceed. */
 static int db_fault(struct db *db, const char *what, struct err *err)
 {
     if (db->sealed) {
-        return err_set(err, ERR_DB_MOVED, "%s: its copy is not in place yet", db->name);
+        return err_set(err, ERR_DB_MOVED, "%s: its copy is not at its path yet", db->name);
     }
     if (db->fault == NULL) {
         return 0;
@@ -122,7 +121,7 @@ static int rows_prepare(struct db *db, const char *sql, struct db_rows **ret, st
         SQLITE_OK) {
         return db_error(db, sql, err);
     }
-    /* Two statements in one text would lose the second silently. */
+    /* A second statement in the same text would be ignored silently. */
     ASSERT(stmt != NULL && str_trim(str_c(tail)).len == 0);
     struct db_rows *rows = calloc(1, sizeof(*rows));
     ASSERT(rows != NULL);
@@ -133,8 +132,8 @@ static int rows_prepare(struct db *db, const char *sql, struct db_rows **ret, st
     return 0;
 }
 
-/* A ready statement for sql: from the cache, or new. A cached one that is being read (a query
- * inside the same query) is not shared. */
+/* A prepared statement for sql, from the cache or new. If the cached one is in use (the same query
+ * runs inside itself), *ret is a new one outside the cache. */
 static int rows_acquire(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
 {
     size_t at = 0;
@@ -155,7 +154,7 @@ static int rows_acquire(struct db *db, const char *sql, struct db_rows **ret, st
         if (db->cached == CACHE_MAX) {
             at = CACHE_MAX - 1;
             if (db->cache[at]->busy) {
-                db->cache[at]->cached = false; /* its reader destroys it */
+                db->cache[at]->cached = false; /* db_rows_free destroys it */
             } else {
                 rows_destroy(db->cache[at]);
             }
@@ -278,7 +277,7 @@ int db_exec(struct db *db, const char *sql, struct err *err)
         if (sqlite3_prepare_v2(db->sqlite, rest, -1, &stmt, &rest) != SQLITE_OK) {
             return db_error(db, sql, err);
         }
-        if (stmt == NULL) { /* blanks or a comment */
+        if (stmt == NULL) { /* whitespace or a comment */
             continue;
         }
         int rc = sqlite3_stmt_readonly(stmt) != 0 ? 0 : db_fault(db, sqlite3_sql(stmt), err);
@@ -395,7 +394,7 @@ bool db_in_transaction(const struct db *db)
     return sqlite3_get_autocommit(db->sqlite) == 0;
 }
 
-/* Not through db_run: the fault hook counts writes, and BEGIN and ROLLBACK are none. */
+/* Bypasses db_run, because the fault hook counts writes only, not BEGIN and ROLLBACK. */
 static int simple(struct db *db, const char *sql, struct err *err)
 {
     return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
@@ -442,7 +441,7 @@ void db_savepoint_rollback(struct db *db)
 
 void db_rollback(struct db *db)
 {
-    /* Some failures (disk full, for one) have rolled back already. */
+    /* SQLite may have rolled back already (disk full, for example). */
     if (db != NULL && db_in_transaction(db)) {
         (void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
     }
@@ -476,7 +475,7 @@ static int configure(struct db *db, const struct db_options *options, struct err
 {
     (void)sqlite3_extended_result_codes(db->sqlite, 1);
     (void)sqlite3_busy_timeout(db->sqlite, options->busy_timeout_ms);
-    /* A database file is data, whoever made it: no code from its schema. */
+    /* The file may come from elsewhere: never run code from its schema. */
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
@@ -494,10 +493,10 @@ static int configure(struct db *db, const struct db_options *options, struct err
     return rc;
 }
 
-/* An older database that is larger is not copied for a reader. */
+/* Largest database that a reader copies into memory to upgrade it. */
 #define DB_COPY_MAX_BYTES ((int64_t)256 * 1024 * 1024)
 
-/* A reader leaves the file alone, so it upgrades a copy in memory. */
+/* Replaces the connection by one to a copy in memory: a reader must not upgrade the file itself. */
 static int read_copy(struct db *db, const struct db_options *options, struct err *err)
 {
     int64_t pages = 0;
@@ -551,7 +550,7 @@ static int migrate(struct db *db, const struct db_options *options, struct err *
     }
     int64_t wanted = (int64_t)options->migration_count;
     if (wanted > 0 && version > wanted) {
-        return err_set(err, ERR_DB_FUTURE, "%s: layout %lld, this version knows %lld", db->name,
+        return err_set(err, ERR_DB_FUTURE, "%s: schema %lld, this version supports %lld", db->name,
                        (long long)version, (long long)wanted);
     }
     if (options->read_only && (version >= wanted || (rc = read_copy(db, options, err)) < 0)) {
@@ -572,7 +571,7 @@ static int migrate(struct db *db, const struct db_options *options, struct err *
     return options->read_only ? simple(db, "PRAGMA query_only = ON", err) : 0;
 }
 
-/* sqlite3_open falls back to reading a file that it may not write; a writer wants to know. */
+/* sqlite3_open opens a file without write permission read-only; a writer must fail instead. */
 static int require_writable(struct db *db, struct err *err)
 {
     if (sqlite3_db_readonly(db->sqlite, "main") == 1) {
@@ -581,7 +580,7 @@ static int require_writable(struct db *db, struct err *err)
     return 0;
 }
 
-/* *ret is open, configured and of today's layout. */
+/* *ret is open, configured and migrated to the current schema. */
 static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
 {
     const struct db_options *options = &db->options;
@@ -653,9 +652,9 @@ void db_free(struct db *db)
     if (db->sqlite != NULL) {
         db_rollback(db);
         if (!db->options.read_only) {
-            (void)db_restore_if_moved(
-                db, NULL); /* its file may have lost its name since the last look */
-            /* The last connection does this by itself; a reader may still be open. */
+            /* The file may have been deleted since the last check. */
+            (void)db_restore_if_moved(db, NULL);
+            /* SQLite checkpoints only when the last connection closes; a reader may be open. */
             (void)db_checkpoint(db, NULL);
         }
         forget_statements(db);
@@ -666,8 +665,8 @@ void db_free(struct db *db)
     free(db);
 }
 
-/* Anew at its path; the old connection stays when that fails. Its close leaves the names of the
- * folder alone: SQLite sees that its file is not the one at path any more. */
+/* Opens the path again; the old connection stays if that fails. Closing the old one deletes no
+ * files of the new one, since SQLite notices that its file is no longer at path. */
 static int reopen(struct db *db, struct err *err)
 {
     sqlite3 *fresh = NULL;
@@ -702,7 +701,7 @@ int db_restore_if_moved(struct db *db, struct err *err)
     if (!db->sealed) {
         AUTO_BUF struct buf copy = BUF_INIT(PATH_MAX);
         buf_addf(&copy, "%s" DB_FILE_COPY_SUFFIX, db->path);
-        /* What is open, with every commit: its file may have no name, but it is whole. */
+        /* The open database is complete even if its file was unlinked. */
         rc = db_backup(db, copy.data, err);
         db->sealed = rc == 0;
     }
@@ -738,10 +737,10 @@ int db_quick_check(struct db *db, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    struct str said = rc > 0 ? db_text(rows, 0) : str_c("no answer");
-    return str_equal_c(said, "ok")
+    struct str result = rc > 0 ? db_text(rows, 0) : str_c("no result");
+    return str_equal_c(result, "ok")
                ? 0
-               : err_set(err, ERR_DB_CORRUPT, "%s: %.*s", db->name, STR_ARG(said));
+               : err_set(err, ERR_DB_CORRUPT, "%s: %.*s", db->name, STR_ARG(result));
 }
 
 int64_t db_schema_version(struct db *db)
@@ -759,12 +758,12 @@ int db_backup(struct db *db, const char *path, struct err *err)
     if (buf_failed(&temporary)) {
         return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
     }
-    /* Nobody else knows this name, so our descriptor is closed before any lock can be on it. */
+    /* The name is new and unique, so no lock is lost when our descriptor is closed. */
     AUTO_FD int fd = mkostemp(temporary.data, O_CLOEXEC);
     if (fd < 0) {
         return err_set(err, ERR_DB_OPEN, "%s: %s", path, strerror(errno));
     }
-    /* VACUUM INTO makes a compact copy in one read transaction; writers of a WAL file go on. */
+    /* VACUUM INTO makes a compact copy in one read transaction and does not block WAL writers. */
     int rc = db_run(db, "VACUUM INTO ?", DB_VALUES(DB_TEXT(buf_str(&temporary))), err);
     if (rc == 0 && (fchmod(fd, 0640) < 0 || fsync(fd) < 0)) {
         rc = err_set(err, ERR_DB_OPEN, "%s: %s", path, strerror(errno));

@@ -39,15 +39,16 @@ static int sync_folder(const char *path)
     return fd < 0 ? -1 : fsync(fd);
 }
 
-/* ---------------------------------------------------------------- made */
+/* ---------------------------------------------------------------- create */
 
-/* False with errno EEXIST when the name is taken. */
-static bool name_if_free(const char *from, const char *to)
+/* False with errno EEXIST if `to` exists. */
+static bool rename_if_free(const char *from, const char *to)
 {
     if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) {
         return true;
     }
-    if (errno == EEXIST || link(from, to) < 0) { /* not every file system knows the flag */
+    /* Not every file system supports RENAME_NOREPLACE. */
+    if (errno == EEXIST || link(from, to) < 0) {
         return false;
     }
     (void)unlink(from);
@@ -60,8 +61,8 @@ int db_file_create(const char *path, struct err *err)
     if (stat(path, &st) == 0) {
         return 0;
     }
-    /* SQLite would make it readable for everybody; its -wal and -shm take the same mode. The file
-     * gets its name only when our descriptor is closed: no lock on it can exist before that. */
+    /* SQLite would create it world-readable; -wal and -shm get the mode of the main file. Our
+     * descriptor is closed before the file gets its name, so no lock on it can be lost. */
     AUTO_BUF struct buf temporary = BUF_INIT(PATH_MAX);
     if (!name_of(&temporary, path, ".XXXXXX")) {
         return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
@@ -72,7 +73,7 @@ int db_file_create(const char *path, struct err *err)
     }
     bool moded = fchmod(fd, 0640) == 0;
     (void)close(fd);
-    if (moded && name_if_free(temporary.data, path)) {
+    if (moded && rename_if_free(temporary.data, path)) {
         return 0;
     }
     int error = errno;
@@ -81,10 +82,10 @@ int db_file_create(const char *path, struct err *err)
     return error == EEXIST ? 0 : failed(err, path, "create it");
 }
 
-/* ---------------------------------------------------------------- watched */
+/* ---------------------------------------------------------------- watch */
 
-/* False: it cannot be told. */
-static bool look_at(const char *path, const char *suffix, struct db_file_id *ret)
+/* False if the state of the file is unknown. */
+static bool identify(const char *path, const char *suffix, struct db_file_id *ret)
 {
     AUTO_BUF struct buf name = BUF_INIT(PATH_MAX);
     struct stat st;
@@ -101,16 +102,16 @@ static bool look_at(const char *path, const char *suffix, struct db_file_id *ret
 
 void db_file_record(struct db_file *file, const char *path)
 {
-    (void)look_at(path, "", &file->main);
-    (void)look_at(path, "-wal", &file->wal);
-    (void)look_at(path, "-shm", &file->shm);
+    (void)identify(path, "", &file->main);
+    (void)identify(path, "-wal", &file->wal);
+    (void)identify(path, "-shm", &file->shm);
 }
 
-/* 0: as it was; 1: deleted; 2: another one. */
+/* 0: unchanged; 1: deleted; 2: replaced. */
 static int change_of(const struct db_file_id *was, const char *path, const char *suffix)
 {
     struct db_file_id is;
-    if (was->inode == 0 || !look_at(path, suffix, &is)) {
+    if (was->inode == 0 || !identify(path, suffix, &is)) {
         return 0;
     }
     if (is.inode == 0) {
@@ -131,14 +132,15 @@ bool db_file_check(const struct db_file *file, const char *path, const char **re
     return what != NULL;
 }
 
-/* ---------------------------------------------------------------- replaced */
+/* ---------------------------------------------------------------- replace */
 
 static int by_name(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The names tell the time, so the oldest come first. One that stays now goes with the next. */
+/* Deletes the oldest; sorted by name they are sorted by time. A failed deletion is retried by the
+ * next call. */
 static void prune_asides(const char *path)
 {
     char folder[PATH_MAX];
@@ -174,7 +176,7 @@ static void prune_asides(const char *path)
 bool db_file_has_copy(const char *path)
 {
     struct db_file_id id;
-    return look_at(path, DB_FILE_COPY_SUFFIX, &id) && id.inode != 0;
+    return identify(path, DB_FILE_COPY_SUFFIX, &id) && id.inode != 0;
 }
 
 static bool move_aside(const char *from, const char *to)
@@ -187,10 +189,10 @@ int db_file_restore(const char *path, struct err *err)
     if (!db_file_has_copy(path)) {
         return 0;
     }
-    AUTO_BUF struct buf liquidation_guard = BUF_INIT(PATH_MAX), wal = BUF_INIT(PATH_MAX),
+    AUTO_BUF struct buf copy = BUF_INIT(PATH_MAX), wal = BUF_INIT(PATH_MAX),
                         shm = BUF_INIT(PATH_MAX), aside = BUF_INIT(PATH_MAX),
                         aside_wal = BUF_INIT(PATH_MAX);
-    (void)name_of(&liquidation_guard, path, DB_FILE_COPY_SUFFIX);
+    (void)name_of(&copy, path, DB_FILE_COPY_SUFFIX);
     (void)name_of(&wal, path, "-wal");
     (void)name_of(&shm, path, "-shm");
     (void)name_of(&aside, path, ASIDE);
@@ -198,16 +200,16 @@ int db_file_restore(const char *path, struct err *err)
     if (!name_of(&aside_wal, aside.data, ".wal")) {
         return err_set(err, ERR_DB_OPEN, "%s: path is too long", path);
     }
-    /* The WAL goes first: SQLite would replay it into whatever stands at path. Its other name is
-     * none that SQLite finds, for it may not belong to the file that is set aside with it. */
+    /* The WAL is renamed first, because SQLite would replay it into any file at path. It may not
+     * belong to the main file set aside with it, so its new name is not one that SQLite opens. */
     if (!move_aside(wal.data, aside_wal.data) || (unlink(shm.data) < 0 && errno != ENOENT)) {
-        return failed(err, path, "set its WAL aside");
+        return failed(err, path, "move its WAL aside");
     }
     if (!move_aside(path, aside.data)) {
-        return failed(err, path, "set it aside");
+        return failed(err, path, "move it aside");
     }
-    if (rename(liquidation_guard.data, path) < 0 || sync_folder(path) < 0) {
-        return failed(err, path, "put the copy in place");
+    if (rename(copy.data, path) < 0 || sync_folder(path) < 0) {
+        return failed(err, path, "move the copy to its path");
     }
     prune_asides(path);
     return 0;

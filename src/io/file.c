@@ -65,7 +65,7 @@ static int write_all(int fd, struct str bytes)
     return 0;
 }
 
-/* A rename is on disk only when the folder is. */
+/* A rename is durable only after an fsync of the folder. */
 static int sync_folder_of(const char *path)
 {
     char folder[PATH_MAX];
@@ -93,7 +93,7 @@ int file_write(const char *path, struct str bytes, mode_t mode, struct err *err)
     }
     AUTO_FD int fd = mkostemp(temporary.data, O_CLOEXEC);
     if (fd < 0) {
-        return file_error(err, errno, "create a file beside", path);
+        return file_error(err, errno, "create a file next to", path);
     }
     const char *what = "write";
     int rc = write_all(fd, bytes);
@@ -128,7 +128,7 @@ int file_make_folder(const char *path, mode_t mode, struct err *err)
         }
         *p = '\0';
         if (mkdir(folder, mode) < 0 && errno != EEXIST) {
-            return file_error(err, errno, "make", folder);
+            return file_error(err, errno, "create", folder);
         }
         *p = was;
         if (was == '\0') {
@@ -137,9 +137,9 @@ int file_make_folder(const char *path, mode_t mode, struct err *err)
     }
     struct stat st;
     if (stat(path, &st) < 0) {
-        return file_error(err, errno, "look at", path);
+        return file_error(err, errno, "stat", path);
     }
-    return S_ISDIR(st.st_mode) ? 0 : file_error(err, ENOTDIR, "make", path);
+    return S_ISDIR(st.st_mode) ? 0 : file_error(err, ENOTDIR, "create", path);
 }
 
 bool file_exists(const char *path)
@@ -152,22 +152,22 @@ int file_check_folder(const char *path, struct err *err)
 {
     char folder[PATH_MAX];
     if (!str_copy(str_c(path), folder, sizeof(folder)) || folder[0] == '\0') {
-        return file_error(err, folder[0] == '\0' ? ENOENT : ENAMETOOLONG, "make", path);
+        return file_error(err, folder[0] == '\0' ? ENOENT : ENAMETOOLONG, "create", path);
     }
     struct stat st;
     while (stat(folder, &st) < 0) {
         if (errno != ENOENT) {
-            return file_error(err, errno, "make", path);
+            return file_error(err, errno, "create", path);
         }
         char *slash = strrchr(folder, '/');
         if (slash == NULL) {
             (void)str_copy(STR_LIT("."), folder, sizeof(folder));
         } else {
-            slash[slash == folder ? 1 : 0] = '\0'; /* the root keeps its name */
+            slash[slash == folder ? 1 : 0] = '\0'; /* "/" stays "/" */
         }
     }
     if (!S_ISDIR(st.st_mode)) {
-        return file_error(err, ENOTDIR, "make", path);
+        return file_error(err, ENOTDIR, "create", path);
     }
     return access(folder, W_OK | X_OK) < 0 ? file_error(err, errno, "write to", folder) : 0;
 }
@@ -193,7 +193,7 @@ int file_lock(const char *path, int *ret_fd, struct err *err)
         (void)str_to_i64(str_trim(str_n(text, n > 0 ? (size_t)n : 0)), &pid);
         return err_set(err, ERR_FILE_LOCKED, "%s is held by pid %lld", path, (long long)pid);
     }
-    /* The pid is for people only; the lock is what counts, so a full disk does not matter. */
+    /* The pid is only for people; the lock works without it, so a full disk does not matter. */
     int len = snprintf(text, sizeof(text), "%d\n", (int)getpid());
     ASSERT(len > 0 && (size_t)len < sizeof(text));
     if (ftruncate(fd, 0) == 0) {

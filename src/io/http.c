@@ -15,16 +15,16 @@ struct http {
     struct loop *loop;
     CURLM *multi;
     struct resolver *resolver;
-    struct loop_source *timer;    /* what curl asked to be called for */
-    struct loop_source *deferred; /* hands out finished calls */
+    struct loop_source *timer;    /* curl's timer */
+    struct loop_source *deferred; /* runs the callbacks of finished calls */
     struct socket_watch *watches;
-    struct http_call *calls; /* all that have not ended */
+    struct http_call *calls; /* all calls whose callback has not run */
     size_t pending;
-    bool freed_inside; /* http_free was called from a callback of ours */
+    bool freed_inside; /* http_free was called from a call's callback */
     bool delivering;
 };
 
-/* One per socket that curl wants watched. */
+/* One per socket that curl asks us to watch. */
 struct socket_watch {
     struct http *http;
     struct loop_source *io;
@@ -39,14 +39,14 @@ struct http_call {
     CURL *easy;
     curl_mime *mime;
     struct curl_slist *headers;
-    bool added;                   /* to the multi handle */
-    struct resolver_query *query; /* its host is being looked up */
-    struct loop_source *patience; /* for that */
-    struct curl_slist *addresses; /* of the host, for CURLOPT_RESOLVE */
+    bool added;                       /* to the multi handle */
+    struct resolver_query *query;     /* while the host is being resolved */
+    struct loop_source *lookup_timer; /* limits the time for that */
+    struct curl_slist *addresses;     /* of the host, for CURLOPT_RESOLVE */
     char host[HOST_MAX + 1];
     unsigned port;
     int64_t began_mono_us;
-    int64_t looked_up_us; /* how long that took */
+    int64_t lookup_us; /* duration of the name look-up */
     int64_t timeout_ms;
     int64_t connect_ms;
     char *body_copy;
@@ -55,13 +55,13 @@ struct http_call {
     http_fn fn;
     void *userdata;
     struct buf body;
-    struct buf header_text; /* "name\0value\0…" of the answer that counts */
+    struct buf header_text; /* "name\0value\0…" of the final response */
     size_t header_count;
     bool too_large;
     char redacted[160];
     bool done;
     CURLcode code;
-    char why[96]; /* instead of curl's text for code, or "" */
+    char why[96]; /* replaces curl's text for code; or "" */
 };
 
 /* ------------------------------------------------------------------ URLs */
@@ -74,8 +74,8 @@ static size_t span_until(struct str s, size_t from, const char *stops)
     return from;
 }
 
-/* A path segment "bot<token>" keeps its first three letters. A robot's name such as "bots" is
- * hidden as well: what is not shown cannot leak. */
+/* A path segment "bot<token>" becomes "bot***". So does any other segment that begins with "bot",
+ * such as "bots": rather hide too much than leak a token. */
 static void redact_path(struct str path, struct buf *out)
 {
     size_t at = 0;
@@ -101,7 +101,7 @@ static void redact_query(struct str query, struct buf *out)
         buf_add_char(out, before);
         before = '&';
         if (str_split(&rest, '=', &name)) {
-            /* Without '=' the whole part may be the secret. */
+            /* Without '=' the whole parameter may be a secret. */
             buf_add_str(out, name.len < part.len ? name : str_c(""));
         }
         buf_add_c(out, name.len < part.len ? "=***" : "***");
@@ -143,7 +143,7 @@ void http_add_encoded(struct buf *out, struct str text)
     }
 }
 
-/* ------------------------------------------------------------------ what curl calls */
+/* ------------------------------------------------------------------ curl's callbacks */
 
 static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdata)
 {
@@ -151,12 +151,12 @@ static size_t on_curl_body(char *bytes, size_t size, size_t count, void *userdat
     buf_add(&call->body, bytes, size * count);
     if (buf_failed(&call->body)) {
         call->too_large = true;
-        return 0; /* ends the transfer */
+        return 0; /* aborts the transfer */
     }
     return size * count;
 }
 
-/* One line of headers. A status line begins anew: what stood before was a "100 Continue". */
+/* Gets one header line. A status line drops the headers so far, which were of a 1xx response. */
 static size_t on_curl_header(char *bytes, size_t size, size_t count, void *userdata)
 {
     struct http_call *call = userdata;
@@ -188,7 +188,7 @@ static size_t on_curl_header(char *bytes, size_t size, size_t count, void *userd
     return line.len;
 }
 
-/* Marks what has ended; the callbacks run later, from the deferred source. */
+/* Marks the finished calls; their callbacks run later, from the deferred source. */
 static void collect(struct http *http)
 {
     int left = 0;
@@ -207,7 +207,7 @@ static void collect(struct http *http)
 static void on_socket(int fd, uint32_t events, void *userdata)
 {
     struct socket_watch *watch = userdata;
-    struct http *http = watch->http; /* curl may free the watch inside */
+    struct http *http = watch->http; /* curl may free the watch in socket_action */
     int bits = ((events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                ((events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
@@ -270,7 +270,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
     ASSERT(watch != NULL);
     watch->http = http;
     watch->io = loop_add_io(http->loop, fd, events, on_socket, watch, NULL);
-    if (watch->io == NULL) { /* out of descriptors or watches: this transfer fails */
+    if (watch->io == NULL) { /* out of descriptors or epoll watches: the transfer fails */
         free(watch);
         return -1;
     }
@@ -288,7 +288,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userdata
 
 static enum err_id error_of(CURLcode code)
 {
-    switch ((int)code) { /* an enum of curl's, of which a few matter here */
+    switch ((int)code) { /* cast, so that -Wswitch-enum does not ask for all of curl's codes */
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT:
@@ -302,7 +302,7 @@ static enum err_id error_of(CURLcode code)
         return ERR_HTTP_TLS;
     case CURLE_OPERATION_TIMEDOUT:
         return ERR_HTTP_TIMEOUT;
-    case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9 not allowed": no status line came */
+    case CURLE_UNSUPPORTED_PROTOCOL: /* "HTTP/0.9 not allowed": there was no status line */
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
     case CURLE_HTTP2:
@@ -313,7 +313,7 @@ static enum err_id error_of(CURLcode code)
     }
 }
 
-/* Fills outcome and err for a call that did not end well. */
+/* Sets outcome and err of a failed call. */
 static void classify(const struct http_call *call, struct http_response *response)
 {
     if (call->too_large || call->code == CURLE_FILESIZE_EXCEEDED) {
@@ -325,13 +325,13 @@ static void classify(const struct http_call *call, struct http_response *respons
     long sent_bytes = 0;
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent_bytes);
     enum err_id id = error_of(call->code);
-    /* A rewind is asked for only to repeat a body that was sent before. */
+    /* curl rewinds a body only to resend it. */
     bool sent = sent_bytes > 0 || call->code == CURLE_SEND_FAIL_REWIND;
     response->outcome = sent ? HTTP_UNKNOWN : HTTP_NOT_SENT;
     if (!sent && id != ERR_HTTP_TLS) {
-        id = ERR_HTTP_CONNECT; /* also a deadline that passed before anything was sent */
+        id = ERR_HTTP_CONNECT; /* also for a timeout before anything was sent */
     }
-    /* Not CURLOPT_ERRORBUFFER: it may quote the URL. */
+    /* CURLOPT_ERRORBUFFER may quote the URL, so it is not used. */
     err_set(&response->err, id, "%s: %s", call->redacted,
             call->why[0] != '\0' ? call->why : curl_easy_strerror(call->code));
 }
@@ -345,7 +345,7 @@ static void call_free(struct http_call *call)
     }
     http->pending--;
     resolver_cancel(call->query);
-    loop_source_free(call->patience);
+    loop_source_free(call->lookup_timer);
     if (call->added) {
         (void)curl_multi_remove_handle(http->multi, call->easy);
     }
@@ -375,13 +375,13 @@ static void deliver(struct http_call *call)
     (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &elapsed_us);
     response.status = (int)status;
-    response.elapsed_us = elapsed_us + call->looked_up_us;
+    response.elapsed_us = elapsed_us + call->lookup_us;
     if (call->code == CURLE_OK && !call->too_large) {
         response.body = buf_str(&call->body);
     } else {
         classify(call, &response);
     }
-    /* The handle is invalid from here on; the texts live until the callback returns. */
+    /* The handle becomes invalid here; body and headers stay valid until the callback returns. */
     struct buf body = call->body;
     struct buf header_text = call->header_text;
     http_fn fn = call->fn;
@@ -400,7 +400,7 @@ static void on_deferred(void *userdata)
 {
     struct http *http = userdata;
     http->delivering = true;
-    /* From the start each time: a callback may send, cancel, or free the client. */
+    /* Restarts at the head each time: a callback may send, cancel or free the client. */
     for (struct http_call *call = http->calls; call != NULL && !http->freed_inside;) {
         if (call->done) {
             deliver(call);
@@ -470,7 +470,7 @@ void http_free(struct http *http)
         return;
     }
     if (http->delivering) {
-        http->freed_inside = true; /* on_deferred still stands on it */
+        http->freed_inside = true; /* on_deferred still uses it, and destroys it */
         return;
     }
     http_destroy(http);
@@ -498,7 +498,7 @@ static bool has_break(const char *text)
     return strpbrk(text, "\r\n") != NULL;
 }
 
-/* False when a header would break the request apart. */
+/* False if a header contains a line break. */
 static bool set_headers(struct http_call *call, const struct http_request *request)
 {
     AUTO_BUF struct buf type = BUF_INIT(512);
@@ -516,7 +516,7 @@ static bool set_headers(struct http_call *call, const struct http_request *reque
         ASSERT(longer != NULL);
         list = longer;
     }
-    /* No "Expect: 100-continue": it costs a round trip and some servers never answer it. */
+    /* Disables "Expect: 100-continue": it costs a round trip and some servers never answer it. */
     call->headers = curl_slist_append(list, "Expect:");
     ASSERT(call->headers != NULL);
     return good;
@@ -532,9 +532,9 @@ static size_t on_curl_read(char *to, size_t size, size_t count, void *userdata)
     return n;
 }
 
-/* libcurl by itself repeats a request on a fresh connection when a reused one was closed before an
- * answer came. Whoever posts decides that, not libcurl: the first one may have taken effect. It
- * cannot repeat what it cannot rewind. */
+/* If a reused connection is closed before a response arrives, libcurl resends the request on a new
+ * one. Only the caller may decide that, since the first request may have taken effect. Refusing to
+ * rewind the body prevents it. */
 static int on_curl_seek(void *userdata, curl_off_t offset, int origin)
 {
     (void)userdata;
@@ -562,7 +562,8 @@ static void set_parts(struct http_call *call, const struct http_request *request
         }
     }
     (void)curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->mime);
-    /* libcurl can rewind these parts, see on_curl_seek: so it gets no connection to reuse. */
+    /* libcurl can rewind these parts by itself (see on_curl_seek), so it must use a new connection,
+     * on which it does not resend. */
     (void)curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
 }
 
@@ -608,8 +609,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
     call->timeout_ms = timeout_ms;
     call->connect_ms = connect_ms < timeout_ms ? connect_ms : timeout_ms;
 #if LIBCURL_VERSION_NUM >= 0x075700
-    /* For the names that curl looks up itself, see find_host: its cleanup joins the thread of a
-     * look-up that hangs. */
+    /* For the names that curl resolves itself (see find_host): without this option its cleanup
+     * waits for the thread of a hanging look-up. */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION);
@@ -627,7 +628,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
 
 /* ------------------------------------------------------------------ host names */
 
-/* What curl would take from the environment for this URL; NULL: it connects directly. */
+/* The proxy that curl takes from the environment for this URL; NULL: none. */
 static const char *proxy_of(const char *url)
 {
     static const char *const for_http[] = {"http_proxy", "all_proxy", "ALL_PROXY", NULL};
@@ -643,8 +644,8 @@ static const char *proxy_of(const char *url)
     return NULL;
 }
 
-/* Can the name go into CURLOPT_RESOLVE as it is, and does it need a look-up at all? */
-static bool needs_look_up(const char *host)
+/* True if the name needs a look-up and can be used unchanged in CURLOPT_RESOLVE. */
+static bool needs_lookup(const char *host)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
     struct in_addr four;
@@ -653,9 +654,9 @@ static bool needs_look_up(const char *host)
            inet_pton(AF_INET, host, &four) != 1 && strcasecmp(host, "localhost") != 0;
 }
 
-/* Sets call->host when its addresses have to be found before curl is asked: curl's own look-up
- * cannot be ended without waiting for it. Left to curl: addresses, "localhost", names that are not
- * plain ASCII, and hosts that NO_PROXY excepts from a proxy. */
+/* Sets call->host if we resolve the host before curl starts, because curl's own look-up cannot be
+ * cancelled without waiting for it. Left to curl: addresses, "localhost", names that are not plain
+ * ASCII, and hosts that NO_PROXY exempts from a proxy. */
 static void find_host(struct http_call *call, const struct http_request *request)
 {
     const char *proxy = proxy_of(request->url);
@@ -665,7 +666,7 @@ static void find_host(struct http_call *call, const struct http_request *request
     if (request->unix_path == NULL &&
         curl_url_set(parts, CURLUPART_URL, proxy != NULL ? proxy : request->url,
                      proxy != NULL ? CURLU_GUESS_SCHEME : 0) == CURLUE_OK &&
-        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && needs_look_up(host)) {
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && needs_lookup(host)) {
         (void)str_copy(str_c(host), call->host, sizeof(call->host));
         bool secure = strncasecmp(proxy != NULL ? proxy : request->url, "https://", 8) == 0;
         int64_t number = secure ? 443 : proxy != NULL ? 1080 : 80;
@@ -681,7 +682,7 @@ static void find_host(struct http_call *call, const struct http_request *request
 
 static void call_start(struct http_call *call)
 {
-    int64_t ms = call->looked_up_us / USEC_PER_MSEC;
+    int64_t ms = call->lookup_us / USEC_PER_MSEC;
     int64_t timeout_ms = call->timeout_ms - ms, connect_ms = call->connect_ms - ms;
     (void)curl_easy_setopt(call->easy, CURLOPT_TIMEOUT_MS, (long)(timeout_ms > 1 ? timeout_ms : 1));
     (void)curl_easy_setopt(call->easy, CURLOPT_CONNECTTIMEOUT_MS,
@@ -691,7 +692,7 @@ static void call_start(struct http_call *call)
     ASSERT(code == CURLM_OK);
 }
 
-/* "+": for as long as curl keeps what it looked up itself. */
+/* The "+" makes curl expire the entry like one that it resolved itself. */
 static void call_start_at(struct http_call *call, const char *addresses)
 {
     AUTO_BUF struct buf entry = BUF_INIT(4096);
@@ -710,7 +711,7 @@ static void call_unresolved(struct http_call *call, const char *why)
     loop_defer(call->http->deferred);
 }
 
-static int64_t looked_up_us(const struct http_call *call)
+static int64_t elapsed_us(const struct http_call *call)
 {
     return clock_mono_us(loop_clock(call->http->loop)) - call->began_mono_us;
 }
@@ -719,8 +720,8 @@ static void on_resolved(const char *addresses, const char *why, void *userdata)
 {
     struct http_call *call = userdata;
     call->query = NULL;
-    loop_timer_stop(call->patience);
-    call->looked_up_us = looked_up_us(call);
+    loop_timer_stop(call->lookup_timer);
+    call->lookup_us = elapsed_us(call);
     if (addresses == NULL) {
         call_unresolved(call, why);
     } else {
@@ -728,11 +729,11 @@ static void on_resolved(const char *addresses, const char *why, void *userdata)
     }
 }
 
-static void on_patience(void *userdata)
+static void on_lookup_timeout(void *userdata)
 {
     struct http_call *call = userdata;
     resolver_cancel(TAKE(call->query));
-    call->looked_up_us = looked_up_us(call);
+    call->lookup_us = elapsed_us(call);
     call_unresolved(call, "name servers do not answer");
 }
 
@@ -755,9 +756,9 @@ static void call_begin(struct http_call *call)
         call_unresolved(call, err_info(err.id)->message);
         return;
     }
-    call->patience = loop_add_timer(http->loop, on_patience, call);
-    loop_source_name(call->patience, "http look-up");
-    loop_timer_in(call->patience, call->connect_ms * USEC_PER_MSEC);
+    call->lookup_timer = loop_add_timer(http->loop, on_lookup_timeout, call);
+    loop_source_name(call->lookup_timer, "http look-up");
+    loop_timer_in(call->lookup_timer, call->connect_ms * USEC_PER_MSEC);
 }
 
 struct http_call *http_send(struct http *http, const struct http_request *request, http_fn fn,

@@ -27,8 +27,8 @@ bool journal_is_stderr(void)
            (dev_t)want_device == st.st_dev && (ino_t)want_inode == st.st_ino;
 }
 
-/* journald's own protocol, with a size before a value of several lines. Not sd_journal_sendv: it
- * waits for a journald that hangs. */
+/* journald's native protocol; a value with line breaks is preceded by its size. sd_journal_sendv is
+ * not used, because it blocks while journald hangs. */
 static void add_field(struct buf *out, const struct buf *field)
 {
     const char *equals = memchr(field->data, '=', field->len);
@@ -48,7 +48,7 @@ static void add_field(struct buf *out, const struct buf *field)
     buf_add_char(out, '\n');
 }
 
-/* False when journald does not take it: it is away, or its queue is full. */
+/* False if journald does not accept it: it is down or its queue is full. */
 static bool send_now(const struct buf *datagram)
 {
     static const struct sockaddr_un journald = {.sun_family = AF_UNIX,
@@ -118,14 +118,14 @@ static void entry_text(sd_journal *journal, struct buf *out)
     if (message.len > MESSAGE_MAX) {
         message.len = MESSAGE_MAX;
         while (message.len > 0 && ((unsigned char)message.ptr[message.len] & 0xC0U) == 0x80U) {
-            message.len--; /* not inside a character */
+            message.len--; /* do not cut a UTF-8 character */
         }
     }
     bool utf8 = str_is_utf8(message);
     for (size_t i = 0; i < message.len; i++) {
         unsigned char c = (unsigned char)message.ptr[i];
-        bool strange = (c < 0x20 && c != '\t') || c == 0x7f || (c >= 0x80 && !utf8);
-        buf_add_char(out, (char)(strange ? '?' : c));
+        bool unprintable = (c < 0x20 && c != '\t') || c == 0x7f || (c >= 0x80 && !utf8);
+        buf_add_char(out, (char)(unprintable ? '?' : c));
     }
     buf_add_char(out, '\n');
 }
@@ -138,7 +138,7 @@ static int add_matches(sd_journal *journal, const char *unit)
     if (code >= 0) {
         code = sd_journal_add_disjunction(journal);
     }
-    /* What the manager says about the unit: started, failed, killed. */
+    /* Also the manager's messages about the unit: started, failed, killed. */
     buf_clear(&match);
     buf_addf(&match, "UNIT=%s", unit);
     if (code >= 0) {
@@ -168,7 +168,7 @@ int journal_tail(const char *unit, size_t lines, struct buf *out, struct err *er
     if (code < 0) {
         return journal_error(code, err);
     }
-    /* Newest first, into pieces, until the lines or the room run out. */
+    /* Collects the newest lines first, until there are enough or the buffer is full. */
     AUTO_BUF struct buf reversed = BUF_INIT(out->max - out->len);
     AUTO_FREE size_t *starts = calloc(lines, sizeof(*starts));
     ASSERT(starts != NULL);

@@ -9,16 +9,16 @@
 /* ------------------------------------------------------------------ strict reading */
 
 /*
- * json-c forgives much, saturates numbers and lets the last of two equal keys win, all silently.
- * So a walk over the text checks the grammar of RFC 8259 first and counts the members; json-c only
- * builds the tree of a text that is known to be good.
+ * json-c accepts more than RFC 8259, saturates large numbers and keeps the last of two equal keys,
+ * all silently. So a scanner first checks the grammar and counts the members; json-c only builds
+ * the tree of a text that is known to be valid.
  */
 struct scan {
     struct str text;
     size_t at;
     int depth_left;
     size_t members;
-    enum err_id id; /* why it ended early */
+    enum err_id id; /* the error that stopped the scan */
     const char *why;
 };
 
@@ -77,7 +77,7 @@ static bool scan_string(struct scan *s, bool key)
     }
     for (;;) {
         if (s->at >= s->text.len) {
-            return scan_fail(s, ERR_JSON_SYNTAX, "string does not end");
+            return scan_fail(s, ERR_JSON_SYNTAX, "unterminated string");
         }
         unsigned char c = (unsigned char)s->text.ptr[s->at++];
         if (c == '"') {
@@ -200,7 +200,7 @@ static bool scan_container(struct scan *s, char end, bool (*inside)(struct scan 
 {
     s->at++;
     if (s->depth_left == 0) {
-        return scan_fail(s, ERR_JSON_LIMIT, "too deep");
+        return scan_fail(s, ERR_JSON_LIMIT, "nested too deep");
     }
     scan_blanks(s);
     if (scan_char(s, end)) {
@@ -271,13 +271,13 @@ int json_parse(struct str text, const struct json_limits *limits, struct json_ob
     if (s.at < text.len) {
         return err_set(err, ERR_JSON_SYNTAX, "offset %zu: bytes after the value", s.at);
     }
-    /* json-c counts scalars as a level of their own. */
+    /* json-c counts a scalar as one more level. */
     struct json_tokener *tokener = json_tokener_new_ex(limits->max_depth + 2);
     ASSERT(tokener != NULL);
     AUTO_JSON struct json_object *value = json_tokener_parse_ex(tokener, text.ptr, (int)text.len);
     enum json_tokener_error error = json_tokener_get_error(tokener);
     if (error == json_tokener_continue) {
-        /* A bare number may go on in the next chunk; the NUL ends it. */
+        /* A number at the end might continue in the next chunk; the NUL ends it. */
         value = json_tokener_parse_ex(tokener, "", 1);
         error = json_tokener_get_error(tokener);
     }
@@ -335,8 +335,8 @@ bool json_is_number(const struct json_object *value)
            json_object_is_type(value, json_type_double) != 0;
 }
 
-/* json-c's readers of strings want a pointer that is not const, although they change nothing that
- * can be seen. */
+/* json-c's string getters take a non-const pointer, although they do not visibly change the
+ * value. */
 static struct json_object *unconst(const struct json_object *value)
 {
     return (struct json_object *)(uintptr_t)value;
@@ -470,7 +470,7 @@ static void add_quoted(struct buf *out, struct str text)
 static void add_double(struct buf *out, double value)
 {
     char text[40];
-    /* 2^53: up to here every integral double is exact. */
+    /* 2^53: up to here every integer has an exact double. */
     if (value == floor(value) && fabs(value) <= 9007199254740992.0) {
         buf_addf(out, "%lld", (long long)value);
         return;

@@ -41,7 +41,7 @@ int log_file_open(const char *path, const struct log_file_limits *limits, struct
     return 0;
 }
 
-/* Moves every old one up by a number; the last is written over. */
+/* Renames each old file to the next number; the last one is overwritten. */
 static void shift(const struct log_file *file)
 {
     char from[PATH_MAX], to[PATH_MAX];
@@ -54,16 +54,16 @@ static void shift(const struct log_file *file)
 
 void log_file_check(struct log_file *file)
 {
-    struct stat ours, there;
+    struct stat ours, at_path;
     if (file == NULL || fstat(file->fd, &ours) < 0) {
         return;
     }
-    bool is_there =
-        stat(file->path, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev;
-    if (is_there && ours.st_size <= file->limits.max_bytes) {
+    bool in_place = stat(file->path, &at_path) == 0 && at_path.st_ino == ours.st_ino &&
+                    at_path.st_dev == ours.st_dev;
+    if (in_place && ours.st_size <= file->limits.max_bytes) {
         return;
     }
-    if (is_there) {
+    if (in_place) {
         shift(file);
     }
     AUTO_FD int fresh = open_path(file->path);

@@ -14,9 +14,8 @@
 #include <unistd.h>
 
 /*
- * Timers and deferred calls are kept here, in lists of our own: one sd-event timer is armed for
- * the earliest of them. So a real and a fake loop run the same code, and only loop_arm and
- * loop_advance know the difference.
+ * Timers and deferred calls are kept in our own lists; one sd-event timer is armed for the earliest
+ * timer. So a real and a fake loop run the same code, and only loop_arm and loop_advance differ.
  */
 enum kind { TIMER, IO, SIGNAL, CHILD, DEFERRED, WAKE };
 
@@ -30,15 +29,15 @@ struct loop_source {
         loop_child_fn child;
     } fn;
     void *userdata;
-    sd_event_source *sd; /* all but TIMER and DEFERRED */
+    sd_event_source *sd; /* NULL for TIMER and DEFERRED */
     int fd;              /* IO: the caller's; CHILD, WAKE: ours */
     pid_t pid;
-    bool armed; /* in the list of timers or of deferred calls */
+    bool armed; /* in loop->timers or loop->deferred */
     struct loop_source *next;
     struct loop_source *previous;
     int64_t due_us;
-    int64_t period_us; /* 0: once */
-    uint64_t runs;     /* in the second `second` */
+    int64_t period_us; /* 0: one-shot */
+    uint64_t runs;     /* in the window `second` */
     uint64_t second;
 };
 
@@ -51,14 +50,14 @@ struct loop {
     sd_event *event;
     const struct clock *clock;
     struct clock_fake *fake; /* NULL: real */
-    sd_event_source *timer;  /* fires at the first of timers */
-    sd_event_source *soon;   /* fires while there are deferred calls */
-    struct list timers;      /* by due time; equal ones in order of arming */
+    sd_event_source *timer;  /* armed for the earliest timer */
+    sd_event_source *soon;   /* enabled while there are deferred calls */
+    struct list timers;      /* by due time, then in order of arming */
     struct list deferred;
     size_t sources;
 
     struct loop_stats stats;
-    uint64_t second; /* number of the one-second window that counts now */
+    uint64_t second; /* number of the current one-second window */
     int64_t window_start_us;
     uint64_t window_iterations;
     const char *busiest;
@@ -67,12 +66,12 @@ struct loop {
     loop_spin_fn spin_fn;
     void *spin_userdata;
 
-    /* Of the round that runs now. */
-    const char *running; /* name of the callback that runs, or NULL */
+    /* The current iteration. */
+    const char *running; /* source whose callback runs, or NULL */
     int64_t running_since_us;
-    const char *slowest; /* name of the callback that took longest */
+    const char *slowest; /* source whose callback took longest */
     int64_t slowest_us;
-    int schedstat_fd; /* -1: not there */
+    int schedstat_fd; /* -1: not available */
     loop_absence_fn absence_fn;
     void *absence_userdata;
 };
@@ -121,7 +120,7 @@ static int64_t real_now_us(void)
     return clock_mono_us(clock_real());
 }
 
-/* Ends the measurement of one callback of this round, and begins that of the next (NULL: none). */
+/* Stops timing the current callback and starts timing the next one (NULL: none). */
 static void measure_callback(struct loop *loop, const char *next)
 {
     int64_t now_us = real_now_us();
@@ -133,7 +132,7 @@ static void measure_callback(struct loop *loop, const char *next)
     loop->running_since_us = now_us;
 }
 
-/* Before a callback: who runs most in this second? The source may be gone after the callback. */
+/* Counts a callback for the spin report. Called before the callback, which may free the source. */
 static void count_run(struct loop_source *source)
 {
     struct loop *loop = source->loop;
@@ -179,11 +178,10 @@ static void must(int code)
     ASSERT(code >= 0);
 }
 
-/* Points the sd-event sources at what is first in the lists. */
+/* Arms the sd-event sources for the heads of the lists. */
 static void loop_arm(struct loop *loop)
 {
-    /* After loop_exit nothing runs any more, and sd-event refuses to arm; what its owners still
-     * take down then needs no arming. */
+    /* After loop_exit no callback runs, and sd-event refuses to arm a source. */
     if (sd_event_get_state(loop->event) == SD_EVENT_FINISHED) {
         return;
     }
@@ -198,14 +196,14 @@ static void loop_arm(struct loop *loop)
     must(sd_event_source_set_enabled(loop->timer, SD_EVENT_ONESHOT));
 }
 
-/* Only those that wait now: one that defers itself again waits for the next round. */
+/* Runs only the calls deferred so far: one that defers itself again runs in the next iteration. */
 static void run_deferred(struct loop *loop)
 {
-    size_t waiting = 0;
+    size_t count = 0;
     for (const struct loop_source *s = loop->deferred.first; s != NULL; s = s->next) {
-        waiting++;
+        count++;
     }
-    for (; waiting > 0 && loop->deferred.first != NULL; waiting--) {
+    for (; count > 0 && loop->deferred.first != NULL; count--) {
         struct loop_source *source = loop->deferred.first;
         list_remove(&loop->deferred, source);
         count_run(source);
@@ -229,7 +227,7 @@ static void run_timer(struct loop_source *timer)
     timer->fn.plain(timer->userdata);
 }
 
-/* One at a time, so that what a timer deferred runs before the next timer. */
+/* Runs one timer, so that the calls that it defers run before the next timer. */
 static int on_sd_timer(sd_event_source *sd, uint64_t usec, void *userdata)
 {
     (void)sd;
@@ -301,7 +299,7 @@ void loop_free(struct loop *loop)
     if (loop == NULL) {
         return;
     }
-    ASSERT(loop->sources == 0); /* a source outlived its loop */
+    ASSERT(loop->sources == 0); /* else a source was not freed */
     (void)sd_event_source_unref(loop->timer);
     (void)sd_event_source_unref(loop->soon);
     (void)sd_event_unref(loop->event);
@@ -316,7 +314,7 @@ const struct clock *loop_clock(const struct loop *loop)
     return loop->clock;
 }
 
-/* How long this thread was ready to run and had no processor, since it began; 0: not known. */
+/* How long this thread has been runnable without a CPU since it started; 0: unknown. */
 static int64_t queued_us(const struct loop *loop)
 {
     char text[96];
@@ -332,7 +330,7 @@ static int64_t queued_us(const struct loop *loop)
     return ns / 1000;
 }
 
-static void note_absence(struct loop *loop, int64_t away_us)
+static void record_absence(struct loop *loop, int64_t away_us)
 {
     struct loop_stats *stats = &loop->stats;
     bool longest = away_us > stats->longest_us, over = away_us > LOOP_AWAY_US;
@@ -346,7 +344,7 @@ static void note_absence(struct loop *loop, int64_t away_us)
     }
 }
 
-/* sd_event_run in its three parts: what lies between two waits is an absence. */
+/* The three steps of sd_event_run; the time between two waits is an absence. */
 static int run_once(struct loop *loop, uint64_t timeout_us)
 {
     int code = sd_event_prepare(loop->event);
@@ -363,10 +361,10 @@ static int run_once(struct loop *loop, uint64_t timeout_us)
         must(code);
         measure_callback(loop, NULL);
         int64_t away_us = real_now_us() - from_us;
-        /* The processor is asked about only when it can matter. */
+        /* Reads schedstat only if the result can matter. */
         if (away_us > loop->stats.longest_us || away_us > LOOP_AWAY_US) {
             away_us -= queued_us(loop) - queued_before_us;
-            note_absence(loop, away_us);
+            record_absence(loop, away_us);
         }
         code = 1;
     }
@@ -378,7 +376,7 @@ int loop_run(struct loop *loop)
 {
     ASSERT(loop->fake == NULL);
     loop->schedstat_fd = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
-    loop->stats.longest_us = 0; /* what ran before was start-up */
+    loop->stats.longest_us = 0; /* start-up does not count */
     while (sd_event_get_state(loop->event) != SD_EVENT_FINISHED) {
         (void)run_once(loop, UINT64_MAX);
     }
@@ -405,7 +403,7 @@ void loop_advance(struct loop *loop, int64_t by_us)
     ASSERT(loop->fake != NULL && by_us >= 0);
     int64_t end_us = clock_mono_us(loop->clock) + by_us;
     for (int steps = 0;; steps++) {
-        ASSERT(steps < 1000000); /* a timer re-arms itself without letting time pass */
+        ASSERT(steps < 1000000); /* else a timer re-arms itself with a delay of 0 */
         while (loop->deferred.first != NULL) {
             run_deferred(loop);
         }
@@ -482,7 +480,7 @@ void loop_timer_at(struct loop_source *timer, int64_t mono_us)
     struct loop *loop = timer->loop;
     loop_timer_stop(timer);
     timer->due_us = mono_us;
-    /* From the end: most timers are armed further away than those that wait. */
+    /* Searches from the end: most timers are due later than the armed ones. */
     struct loop_source *after = loop->timers.last;
     while (after != NULL && after->due_us > mono_us) {
         after = after->previous;
@@ -570,7 +568,7 @@ struct loop_source *loop_add_signal(struct loop *loop, int signal, loop_fn fn, v
     return code < 0 ? source_failed(source, code, err) : source;
 }
 
-/* sd_event_add_child wants SIGCHLD blocked in every thread; a pidfd does not. */
+/* A pidfd, because sd_event_add_child requires SIGCHLD to be blocked in every thread. */
 static int on_sd_child(sd_event_source *sd, int fd, uint32_t events, void *userdata)
 {
     (void)fd;
@@ -578,9 +576,9 @@ static int on_sd_child(sd_event_source *sd, int fd, uint32_t events, void *userd
     struct loop_source *source = userdata;
     siginfo_t info = {0};
     int rc = waitid(P_PIDFD, (id_t)source->fd, &info, WEXITED | WNOHANG);
-    ASSERT(rc == 0); /* ECHILD: somebody else reaped our child */
+    ASSERT(rc == 0); /* ECHILD: other code reaped our child */
     if (info.si_pid == 0) {
-        return 0; /* woken for nothing */
+        return 0; /* spurious wake-up */
     }
     must(sd_event_source_set_enabled(sd, SD_EVENT_OFF));
     int exit_code = info.si_code == CLD_EXITED ? info.si_status : -info.si_status;
@@ -647,7 +645,7 @@ void loop_wake(const struct loop_source *wake)
 {
     ASSERT(wake->kind == WAKE);
     const uint64_t one = 1;
-    /* Fails only when the counter is full, and then the wake-up is on its way already. */
+    /* Fails only if the counter is full; then a wake-up is pending already. */
     (void)!write(wake->fd, &one, sizeof(one));
 }
 
@@ -657,7 +655,7 @@ int loop_wake_fd(const struct loop_source *wake)
     return wake->fd;
 }
 
-/* ------------------------------------------------------------------ watching itself */
+/* ------------------------------------------------------------------ reports */
 
 void loop_on_spin(struct loop *loop, loop_spin_fn fn, void *userdata)
 {

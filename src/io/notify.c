@@ -12,14 +12,15 @@
 
 enum { STATUS_SIZE = 512 };
 
-/* Not sd_notify: it waits for room in the manager's queue. */
+/* The messages that have not been sent. sd_notify is not used, because it blocks while the
+ * manager's queue is full. */
 static struct {
-    const char *phase; /* "READY=1" or "STOPPING=1" that the manager has not taken, or "" */
-    bool status_waits;
-    char status[STATUS_SIZE]; /* the newest; on one line */
-} waiting = {.phase = ""};
+    const char *phase; /* "READY=1" or "STOPPING=1", or "" */
+    bool status_unsent;
+    char status[STATUS_SIZE]; /* the newest one, without line breaks */
+} unsent = {.phase = ""};
 
-/* False when there is no manager. */
+/* False without a manager. */
 static bool manager_address(struct sockaddr_un *to, socklen_t *ret_len)
 {
     const char *path = getenv("NOTIFY_SOCKET");
@@ -30,13 +31,13 @@ static bool manager_address(struct sockaddr_un *to, socklen_t *ret_len)
     *to = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(to->sun_path, path, len);
     if (path[0] == '@') {
-        to->sun_path[0] = '\0'; /* an abstract name ends with its length, not with a zero */
+        to->sun_path[0] = '\0'; /* an abstract name: its length is explicit, it has no NUL */
     }
     *ret_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + (path[0] == '/'));
     return true;
 }
 
-/* True when it was taken, or when there is nobody to take it. */
+/* True if it was sent, or if there is no manager. */
 static bool send_text(const char *text)
 {
     struct sockaddr_un to;
@@ -53,51 +54,51 @@ static bool send_text(const char *text)
 
 bool notify_flush(void)
 {
-    bool phase = waiting.phase[0] != '\0', status = waiting.status_waits;
+    bool phase = unsent.phase[0] != '\0', status = unsent.status_unsent;
     if (!phase && !status) {
         return true;
     }
     char text[STATUS_SIZE + 64];
-    (void)snprintf(text, sizeof(text), "%s%s%s%s", waiting.phase, phase && status ? "\n" : "",
-                   status ? "STATUS=" : "", status ? waiting.status : "");
+    (void)snprintf(text, sizeof(text), "%s%s%s%s", unsent.phase, phase && status ? "\n" : "",
+                   status ? "STATUS=" : "", status ? unsent.status : "");
     if (!send_text(text)) {
         return false;
     }
-    waiting.phase = "";
-    waiting.status_waits = false;
+    unsent.phase = "";
+    unsent.status_unsent = false;
     return true;
 }
 
-/* One line: a line break in the status would be read as another variable. */
-static void keep_status(const char *status)
+/* Replaces line breaks, which the protocol would take for the start of another variable. */
+static void set_status(const char *status)
 {
     char line[STATUS_SIZE];
     (void)str_copy(str_c(status), line, sizeof(line));
     for (char *c = line; *c != '\0'; c++) {
         *c = *c == '\n' ? ' ' : *c;
     }
-    if (strcmp(line, waiting.status) != 0) {
-        memcpy(waiting.status, line, sizeof(line));
-        waiting.status_waits = true;
+    if (strcmp(line, unsent.status) != 0) {
+        memcpy(unsent.status, line, sizeof(line));
+        unsent.status_unsent = true;
     }
 }
 
 void notify_ready(const char *status)
 {
-    waiting.phase = "READY=1";
-    keep_status(status);
+    unsent.phase = "READY=1";
+    set_status(status);
     (void)notify_flush();
 }
 
 void notify_status(const char *status)
 {
-    keep_status(status);
+    set_status(status);
     (void)notify_flush();
 }
 
 void notify_stopping(void)
 {
-    waiting.phase = "STOPPING=1";
+    unsent.phase = "STOPPING=1";
     (void)notify_flush();
 }
 

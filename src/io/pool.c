@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* getaddrinfo and NSS modules put buffers of tens of KiB on the stack. */
+/* getaddrinfo and NSS modules use tens of KiB of stack. */
 enum { STACK_BYTES = 512 * 1024 };
 
 struct pool_job {
@@ -24,7 +24,7 @@ struct queue {
     size_t count;
 };
 
-/* What the loop and the helpers share; it outlives the pool while a helper hangs. */
+/* Shared by the loop and the helpers; outlives the pool while a helper hangs. */
 struct core {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -33,7 +33,7 @@ struct core {
     size_t idle;
     size_t threads;
     struct loop_source *wake; /* NULL: the pool was freed */
-    size_t users;             /* the pool and each helper */
+    size_t users;             /* references: the pool and each helper */
 };
 
 struct pool {
@@ -86,8 +86,8 @@ static void queue_drop(struct queue *queue)
     }
 }
 
-/* Unlocks. */
-static void core_leave(struct core *core)
+/* Drops a reference and unlocks. */
+static void core_unref(struct core *core)
 {
     bool last = --core->users == 0;
     (void)pthread_mutex_unlock(&core->mutex);
@@ -124,11 +124,11 @@ static void *helper(void *userdata)
         job_drop(job);
         (void)pthread_mutex_lock(&core->mutex);
     }
-    core_leave(core);
+    core_unref(core);
     return NULL;
 }
 
-/* With the mutex held. A thread that cannot be made is made for the next job. */
+/* With the mutex held. If no thread can be created, the next job tries again. */
 static void add_helper(struct pool *pool)
 {
     struct core *core = pool->core;
@@ -141,7 +141,7 @@ static void add_helper(struct pool *pool)
     (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
     if (pthread_create(&thread, &attributes, helper, core) == 0) {
-        /* Still there: it needs the mutex to begin. */
+        /* The thread is still valid: it waits for the mutex that we hold. */
         (void)pthread_setname_np(thread, pool->options.name);
         core->threads++;
         core->users++;
@@ -150,7 +150,7 @@ static void add_helper(struct pool *pool)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* On the loop. A done may free the pool. */
+/* Runs on the loop. A done may free the pool. */
 static void on_wake(void *userdata)
 {
     struct core *core = userdata;
@@ -163,7 +163,7 @@ static void on_wake(void *userdata)
         job_drop(job);
         (void)pthread_mutex_lock(&core->mutex);
     }
-    core_leave(core);
+    core_unref(core);
 }
 
 struct pool *pool_new(struct loop *loop, const struct pool_options *options, struct err *err)
@@ -200,7 +200,7 @@ void pool_free(struct pool *pool)
     core->waiting = (struct queue){0};
     core->finished = (struct queue){0};
     (void)pthread_cond_broadcast(&core->changed);
-    core_leave(core);
+    core_unref(core);
     queue_drop(&waiting);
     queue_drop(&finished);
     free(pool);
@@ -218,15 +218,15 @@ struct pool_job *pool_start(struct pool *pool, const struct pool_work *work, str
     if (core->idle <= core->waiting.count && core->threads < pool->options.threads_max) {
         add_helper(pool);
     }
-    bool room = core->waiting.count < pool->options.queue_max && core->threads > 0;
-    if (room) {
+    bool accepted = core->waiting.count < pool->options.queue_max && core->threads > 0;
+    if (accepted) {
         queue_push(&core->waiting, job);
         (void)pthread_cond_signal(&core->changed);
     }
     (void)pthread_mutex_unlock(&core->mutex);
-    if (!room) {
+    if (!accepted) {
         free(job);
-        (void)err_set(err, ERR_POOL_BUSY, "%s: %zu jobs wait", pool->options.name,
+        (void)err_set(err, ERR_POOL_BUSY, "%s: %zu jobs are queued", pool->options.name,
                       pool->options.queue_max);
         return NULL;
     }

@@ -53,31 +53,31 @@ static void log_rotate(struct process *p)
     log_open(p);
 }
 
-/* Moved by logrotate, or deleted: what is written would be seen by nobody. */
-static bool log_is_elsewhere(const struct process *p)
+/* True if logrotate or a person has moved or deleted the file. */
+static bool log_was_moved(const struct process *p)
 {
-    struct stat ours, there;
+    struct stat ours, at_path;
     return p->log_fd >= 0 && fstat(p->log_fd, &ours) == 0 &&
-           (stat(p->log_path, &there) < 0 || there.st_ino != ours.st_ino ||
-            there.st_dev != ours.st_dev);
+           (stat(p->log_path, &at_path) < 0 || at_path.st_ino != ours.st_ino ||
+            at_path.st_dev != ours.st_dev);
 }
 
 static void log_bytes(struct process *p, const char *bytes, size_t len)
 {
-    if (log_is_elsewhere(p)) {
+    if (log_was_moved(p)) {
         (void)close(p->log_fd);
         log_open(p);
     }
     if (p->log_bytes + len > p->log_max_bytes) {
         log_rotate(p);
     }
-    /* A log that cannot be written must not stop the service: the bytes are lost. */
+    /* A failed write must not stop the service: the bytes are lost. */
     if (p->log_fd >= 0 && write(p->log_fd, bytes, len) == (ssize_t)len) {
         p->log_bytes += len;
     }
 }
 
-/* A child that writes without end must not hold the loop: a bounded amount each time. */
+/* Reads a limited amount, so that a child that writes all the time does not block the loop. */
 static void drain_output(struct process *p)
 {
     char chunk[4096];
@@ -85,7 +85,7 @@ static void drain_output(struct process *p)
         ssize_t n = read(p->output_fd, chunk, sizeof(chunk));
         if (n <= 0) {
             if (n == 0 || errno != EAGAIN) {
-                loop_io_set(p->output, 0); /* the last writer is gone */
+                loop_io_set(p->output, 0); /* every writer has closed the pipe */
             }
             return;
         }
@@ -100,12 +100,12 @@ static void on_output(int fd, uint32_t events, void *userdata)
     drain_output(userdata);
 }
 
-/* ------------------------------------------------------------------ life */
+/* ------------------------------------------------------------------ start and end */
 
 static void on_child(pid_t pid, int exit_code, void *userdata)
 {
     struct process *p = userdata;
-    /* Grandchildren that outlived their parent hold its port: a restart would fail. */
+    /* Surviving grandchildren could still hold the service's port, and a restart would fail. */
     (void)kill(-pid, SIGKILL);
     if (p->output_fd >= 0) {
         drain_output(p);
@@ -126,7 +126,7 @@ static void on_kill(void *userdata)
     }
 }
 
-/* Between fork and exec in a program with threads: async-signal-safe calls only. */
+/* Runs between fork and exec in a program with threads: async-signal-safe calls only. */
 _Noreturn static void child_exec(const struct process_options *options, char *const *env,
                                  const char *path, int out_fd, pid_t parent)
 {
@@ -146,7 +146,8 @@ _Noreturn static void child_exec(const struct process_options *options, char *co
         close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0) {
         (void)execve(path, (char *const *)(uintptr_t)options->argv, env);
     }
-    /* Nobody waits for this: it stands in the child's log, and the exit code is the shell's. */
+    /* The parent does not wait for the exec, so the error goes to the child's log. 127 is the exit
+     * code that a shell uses. */
     static const char what[] = "cannot be run: ";
     const char *why = strerrordesc_np(errno);
     why = why != NULL ? why : "unknown error";
@@ -170,7 +171,7 @@ static void paths_cleanup(struct paths *paths)
     }
 }
 
-/* Where the program may be: as given, or in each folder of PATH. */
+/* The candidate paths: the one given, or one per folder of PATH. */
 static void paths_find(struct paths *paths, const char *program)
 {
     if (strchr(program, '/') != NULL) {
@@ -205,9 +206,9 @@ static void env_default(struct paths *env)
     }
 }
 
-/* 0 and the file that will be run, else the errno that says why none can be. What cannot be told
- * beforehand (a broken interpreter) the child says in its log: waiting for its exec would hold the
- * loop for as long as the child waits for a processor. */
+/* Returns 0 and the file to run, or the errno that says why there is none. Errors that only exec
+ * finds (a missing interpreter) go to the child's log: waiting for the exec would block the loop
+ * until the child gets a CPU. */
 static int choose_path(const struct paths *paths, const char *cwd, const char **ret)
 {
     int error = ENOENT;
@@ -245,7 +246,7 @@ static int spawn(struct process *p, const struct process_options *options, int o
         return err_set(err, ERR_PROCESS_SPAWN, "%s: %s", program,
                        strerror(error != 0 ? error : errno));
     }
-    (void)setpgid(pid, pid); /* the child does the same: whoever comes first */
+    (void)setpgid(pid, pid); /* the child does so too; either may run first */
     p->pid = pid;
     p->running = true;
     p->started_mono_us = clock_mono_us(loop_clock(p->loop));
@@ -276,7 +277,7 @@ int process_spawn(struct loop *loop, const struct process_options *options, stru
         } else {
             p->output_fd = ends[0];
             out_fd = ends[1];
-            /* Only our end: the child expects ordinary descriptors. */
+            /* Only our end is non-blocking: the child expects blocking descriptors. */
             (void)fcntl(p->output_fd, F_SETFL, O_NONBLOCK);
             log_open(p);
             p->output = loop_add_io(loop, p->output_fd, EPOLLIN, on_output, p, err);

@@ -13,11 +13,11 @@ enum { HOST_SIZE = 256, ADDRESSES_MAX = 16, ADDRESSES_SIZE = 1024 };
 
 struct name {
     char host[HOST_SIZE];
-    char addresses[ADDRESSES_SIZE]; /* "": not known */
-    int64_t at_mono_us;             /* of the answer */
-    struct pool_job *job;           /* asked for now */
+    char addresses[ADDRESSES_SIZE]; /* "": unknown */
+    int64_t at_mono_us;             /* when they were resolved */
+    struct pool_job *job;           /* the look-up under way, or NULL */
     struct resolver_query *queries;
-    bool telling;
+    bool notifying;
     struct name *next;
     struct resolver *resolver;
 };
@@ -25,7 +25,7 @@ struct name {
 struct resolver_query {
     struct name *name;
     struct resolver_query *next;
-    bool due; /* its answer is there */
+    bool due; /* its callback runs in this notify */
     resolver_fn fn;
     void *userdata;
 };
@@ -37,7 +37,7 @@ struct resolver {
     size_t count;
 };
 
-/* What a helper works on. */
+/* The data of a pool job. */
 struct lookup {
     char host[HOST_SIZE];
     char addresses[ADDRESSES_SIZE];
@@ -85,7 +85,7 @@ static void look_up(void *data)
 
 /* ---------------------------------------------------------------- on the loop */
 
-/* A callback may ask again, or cancel another of these. */
+/* Runs the callbacks. One may start a new query for the name, or cancel another one. */
 static void notify(struct name *name, const char *why)
 {
     char addresses[ADDRESSES_SIZE];
@@ -93,7 +93,7 @@ static void notify(struct name *name, const char *why)
     for (struct resolver_query *q = name->queries; q != NULL; q = q->next) {
         q->due = true;
     }
-    name->telling = true;
+    name->notifying = true;
     for (struct resolver_query **slot = &name->queries; *slot != NULL;) {
         struct resolver_query *query = *slot;
         if (!query->due) {
@@ -107,7 +107,7 @@ static void notify(struct name *name, const char *why)
         fn(addresses[0] == '\0' ? NULL : addresses, why, userdata);
         slot = &name->queries;
     }
-    name->telling = false;
+    name->notifying = false;
 }
 
 static void on_looked_up(void *data, void *userdata)
@@ -120,7 +120,7 @@ static void on_looked_up(void *data, void *userdata)
         memcpy(name->addresses, lookup->addresses, sizeof(name->addresses));
         name->at_mono_us = now_us(name->resolver);
     } else if (lookup->code == 0 || lookup->code == EAI_NONAME) {
-        name->addresses[0] = '\0'; /* an answer, too: there are none */
+        name->addresses[0] = '\0'; /* the name has no addresses any more */
     }
     notify(name, good ? "" : lookup->code == 0 ? "no address" : gai_strerror(lookup->code));
 }
@@ -160,13 +160,13 @@ static void name_free(struct name *name)
     free(name);
 }
 
-/* The one whose answer is oldest, of those that nothing hangs on; NULL when there is none. */
-static struct name *name_to_forget(const struct resolver *resolver)
+/* The unused name with the oldest result; NULL if all are in use. */
+static struct name *name_to_evict(const struct resolver *resolver)
 {
     struct name *oldest = NULL;
     for (struct name *n = resolver->names; n != NULL; n = n->next) {
-        bool free_to_go = n->job == NULL && n->queries == NULL && !n->telling;
-        if (free_to_go && (oldest == NULL || n->at_mono_us < oldest->at_mono_us)) {
+        bool unused = n->job == NULL && n->queries == NULL && !n->notifying;
+        if (unused && (oldest == NULL || n->at_mono_us < oldest->at_mono_us)) {
             oldest = n;
         }
     }
@@ -203,12 +203,12 @@ struct resolver_query *resolver_ask(struct resolver *resolver, const char *host,
 {
     struct name *name = name_find(resolver, host);
     if (name == NULL && resolver->count >= RESOLVER_NAMES) {
-        struct name *forget = name_to_forget(resolver);
-        if (forget == NULL) {
+        struct name *unused = name_to_evict(resolver);
+        if (unused == NULL) {
             (void)err_set(err, ERR_POOL_BUSY, "%d names are being looked up", RESOLVER_NAMES);
             return NULL;
         }
-        name_free(forget);
+        name_free(unused);
     }
     if (name == NULL) {
         name = calloc(1, sizeof(*name));

@@ -5,8 +5,8 @@
 #include "io/file.h"
 
 #include <errno.h>
-/* Not <sodium.h>: its randombytes.h names a field `random`, which banned.h poisons. That function
- * is a wrapper of getrandom(2) on Linux, which is what is used here. */
+/* <sodium.h> cannot be included: its randombytes.h has a field `random`, which banned.h poisons.
+ * Its randombytes functions use getrandom(2) on Linux, as this file does. */
 #include <sodium/core.h>
 #include <sodium/crypto_generichash.h>
 #include <sodium/crypto_shorthash.h>
@@ -18,7 +18,7 @@
 enum { SECRET_MAX = 4096 };
 
 struct secret {
-    char *text; /* sodium_malloc'ed: guard pages, locked, wiped by sodium_free */
+    char *text; /* from sodium_malloc: guard pages, locked, wiped by sodium_free */
 };
 
 int secret_init(struct err *err)
@@ -82,7 +82,7 @@ uint64_t secret_checksum(struct str data, uint64_t salt)
 
 bool secret_equal(struct str a, struct str b)
 {
-    /* The length of what is expected is no secret; its bytes are. */
+    /* The length of the expected value is not secret. */
     return a.len == b.len && sodium_memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 

@@ -18,25 +18,26 @@
 enum { CALLS_MAX = 64 };
 
 /*
- * A look: LoadUnit names the object, GetAll of Unit and (services only) of Service describe it.
- * A job: Start/Stop/RestartUnit names the job, and its JobRemoved says how it ended.
+ * A query: LoadUnit returns the unit's object path; GetAll of Unit and (services only) of Service
+ * returns its properties.
+ * A job: Start/Stop/RestartUnit returns the job's path; the signal JobRemoved has its result.
  */
 struct call {
     struct units *units;
     struct call *next;
     struct call *previous;
-    struct units_state state; /* its name, and for a look what is known so far */
-    units_state_fn state_fn;  /* a look */
-    units_job_fn job_fn;      /* a job */
+    struct units_state state; /* the unit's name; for a query the properties read so far */
+    units_state_fn state_fn;  /* of a query; else NULL */
+    units_job_fn job_fn;      /* of a job; else NULL */
     void *userdata;
-    sd_bus_slot *slot; /* the method call under way */
+    sd_bus_slot *slot; /* the pending method call */
     struct loop_source *deadline;
     char path[256]; /* of the unit, or of the job once it is accepted */
 };
 
 struct units {
     struct loop *loop;
-    sd_bus *bus; /* NULL after it was lost */
+    sd_bus *bus; /* NULL while not connected */
     struct loop_source *lost;
     struct call *calls;
     size_t count;
@@ -77,12 +78,12 @@ static void call_free(struct call *call)
         call->next->previous = call->previous;
     }
     units->count--;
-    (void)sd_bus_slot_unref(call->slot); /* its reply no longer reaches us */
+    (void)sd_bus_slot_unref(call->slot); /* a later reply is ignored */
     loop_source_free(call->deadline);
     free(call);
 }
 
-/* err NULL: it went well. The call is gone before the callback runs. */
+/* Frees the call, then runs its callback. err NULL: success. */
 static void call_end(struct call *call, const struct err *err)
 {
     static const struct err none = {.id = ERR_NONE};
@@ -132,7 +133,7 @@ static enum err_id error_of(const char *name, int code)
     return code == ETIMEDOUT ? ERR_UNITS_TIMEOUT : ERR_UNITS_UNAVAILABLE;
 }
 
-/* True when the reply is an error, and the call has been ended with it. */
+/* If the reply is an error, ends the call with it and returns true. */
 static bool ended_by_error(struct call *call, sd_bus_message *reply)
 {
     const sd_bus_error *error = sd_bus_message_get_error(reply);
@@ -147,12 +148,12 @@ static bool ended_by_error(struct call *call, sd_bus_message *reply)
 
 static void on_deadline(void *userdata)
 {
-    call_fail(userdata, ERR_UNITS_TIMEOUT, "deadline passed");
+    call_fail(userdata, ERR_UNITS_TIMEOUT, "timed out");
 }
 
-/* ------------------------------------------------------------------ looking */
+/* ------------------------------------------------------------------ queries */
 
-/* Copies one property of a{sv} when it is one we show, else skips it. 1, or negative errno. */
+/* Reads one property of a{sv}, or skips it if it is not in the table. 1, or a negative errno. */
 static int read_property(sd_bus_message *m, struct units_state *state)
 {
     const struct {
@@ -260,7 +261,7 @@ static int on_unit(sd_bus_message *reply, void *userdata, sd_bus_error *error)
     return 0;
 }
 
-/* The object that an answer names, kept in call->path. */
+/* Copies the object path of a reply to call->path. */
 static bool read_path(sd_bus_message *reply, struct call *call)
 {
     const char *path = NULL;
@@ -293,7 +294,7 @@ static int on_job(sd_bus_message *reply, void *userdata, sd_bus_error *error)
     if (!read_path(reply, call)) {
         unreadable(call);
     }
-    return 0; /* JobRemoved ends it */
+    return 0; /* JobRemoved ends the call */
 }
 
 static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -307,7 +308,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
     if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0) {
         return 0;
     }
-    /* systemd merges equal jobs: two calls may wait for one. */
+    /* systemd merges equal jobs, so several calls may wait for the same one. */
     for (struct call *call = units->calls; call != NULL;) {
         struct call *next = call->next;
         if (call->job_fn != NULL && strcmp(call->path, path) == 0) {
@@ -327,7 +328,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error
 
 /* ------------------------------------------------------------------ the bus */
 
-/* From a source of its own: sd-bus is on the stack when we learn that the bus is gone. */
+/* Runs from a deferred source: the bus must not be freed inside a callback of sd-bus. */
 static void on_lost(void *userdata)
 {
     struct units *units = userdata;
@@ -365,7 +366,7 @@ static int bus_open(struct units *units, struct err *err)
                                          "JobRemoved", on_job_removed, NULL, units);
     }
     if (code >= 0) {
-        /* Without a subscriber systemd is silent. Nobody waits for the answer. */
+        /* systemd sends signals only to subscribers. The reply is ignored. */
         code = sd_bus_call_method_async(bus, NULL, MANAGER_NAME, MANAGER_PATH, MANAGER, "Subscribe",
                                         NULL, NULL, NULL);
     }

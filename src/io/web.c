@@ -18,13 +18,13 @@
 
 enum {
     PAIRS_MAX = 128,     /* headers, or query parameters, or form fields */
-    DISCARD_FACTOR = 32, /* how many times the allowed body we read on, only to say 413 */
+    DISCARD_FACTOR = 32, /* we read and discard up to so many times max_body_bytes before a 413 */
     BACKLOG = 64
 };
 
 struct pair {
     char *name;
-    char *filename; /* form fields of a file; else NULL */
+    char *filename; /* of a file in a form; else NULL */
     struct buf value;
 };
 
@@ -34,21 +34,21 @@ struct pairs {
 };
 
 /*
- * Who may touch a request: until the handler runs the server's thread alone; then whoever has to
- * answer. What both sides may touch at the same time stands under the mutex of its server: all
- * from `connection` to `previous`. A request lives while its connection or its holder does, and
- * keeps its struct web (not the daemon) alive as long.
- * Order of locks: ours, then MHD's own (suspend, resume). MHD calls on_completed with its lock
- * held while it stops, but by then nothing is suspended and so nobody resumes.
+ * Access: before the handler runs, only the server's thread uses a request; then only the handler
+ * or the holder does. The members from `connection` to `previous` are used by both sides and are
+ * protected by the server's mutex. The connection and the holder have a reference each to the
+ * request, and a request has one to its struct web (not to the daemon).
+ * Lock order: our mutex, then MHD's (suspend, resume). While it stops, MHD calls on_completed with
+ * its lock held; that cannot deadlock, because then no request is suspended and so none is resumed.
  */
 struct web_request {
     struct web *web;
-    struct MHD_Connection *connection; /* NULL once it ended */
+    struct MHD_Connection *connection; /* NULL once it has ended */
     int references;
-    bool handled;   /* the handler has run */
-    bool owed;      /* web_answer is still to come */
-    bool by_holder; /* …from somebody who holds a reference */
-    bool suspended; /* in web->suspended */
+    bool handled;    /* the handler has run */
+    bool unanswered; /* web_answer has not been called */
+    bool held;       /* web_hold was called; the holder has a reference */
+    bool suspended;  /* in web->suspended */
     struct MHD_Response *response;
     unsigned status;
     struct web_request *next; /* in web->suspended */
@@ -68,7 +68,7 @@ struct web_request {
 
 struct web {
     pthread_mutex_t mutex;
-    int references; /* the owner and every request */
+    int references; /* the owner's and one per request */
     bool stopping;
     struct web_request *suspended;
 
@@ -158,7 +158,7 @@ static enum MHD_Result copy_pair(void *userdata, enum MHD_ValueKind kind, const 
 {
     (void)kind;
     (void)name_len;
-    /* The server's memory limit for a request has bounded the length already. */
+    /* MHD's memory limit per connection bounds the length. */
     struct pair *pair = pairs_add(userdata, name, value_len);
     if (pair != NULL && value != NULL) {
         buf_add(&pair->value, value, value_len);
@@ -268,7 +268,7 @@ static enum MHD_Result on_form_data(void *userdata, enum MHD_ValueKind kind, con
 
 static void parse_form(struct web_request *request)
 {
-    /* NULL when the content type is not one of a form. */
+    /* NULL if the content type is not that of a form. */
     struct MHD_PostProcessor *processor =
         MHD_create_post_processor(request->connection, 4096, on_form_data, request);
     if (processor != NULL) {
@@ -279,7 +279,7 @@ static void parse_form(struct web_request *request)
 
 static struct MHD_Response *response_new(const struct web_answer *answer)
 {
-    /* MHD copies; its signature does not say that it leaves the bytes alone. */
+    /* MHD copies the bytes; its parameter is just not const. */
     struct MHD_Response *response = MHD_create_response_from_buffer(
         answer->body.len, (void *)(uintptr_t)answer->body.ptr, MHD_RESPMEM_MUST_COPY);
     ASSERT(response != NULL);
@@ -301,23 +301,23 @@ static struct MHD_Response *response_new(const struct web_answer *answer)
     return response;
 }
 
-/* With the mutex held, or before anyone shares the request. */
-static void answer_here(struct web_request *request, int status, const char *text)
+/* With the mutex held, or before the request is shared. */
+static void set_answer(struct web_request *request, int status, const char *text)
 {
     request->status = (unsigned)status;
     request->response = response_new(&(struct web_answer){.status = status, .body = str_c(text)});
 }
 
-/* The whole request is here. */
+/* Called when the whole request has arrived. */
 static void handle(struct web_request *request)
 {
     request->handled = true;
     if (request->too_large) {
-        answer_here(request, MHD_HTTP_CONTENT_TOO_LARGE, "request body is too large\n");
+        set_answer(request, MHD_HTTP_CONTENT_TOO_LARGE, "request body is too large\n");
         return;
     }
     parse_form(request);
-    request->owed = true;
+    request->unanswered = true;
     request->web->handler(request, request->web->userdata);
 }
 
@@ -332,10 +332,11 @@ static enum MHD_Result receive(struct web_request *request, const char *data, si
         }
     }
     *size = 0;
-    /* An answer sent while the client still writes is lost to it when we close: read on a while. */
-    bool patient =
+    /* If we closed the connection while the client still writes, it would not see our response. So
+     * a body that is too large is read to its end, up to a limit. */
+    bool within_limit =
         request->received_bytes / DISCARD_FACTOR <= (uint64_t)request->web->max_body_bytes + 1024;
-    return patient ? MHD_YES : MHD_NO;
+    return within_limit ? MHD_YES : MHD_NO;
 }
 
 static enum MHD_Result on_access(void *userdata, struct MHD_Connection *connection,
@@ -357,12 +358,12 @@ static enum MHD_Result on_access(void *userdata, struct MHD_Connection *connecti
     }
     web_lock(web);
     enum MHD_Result result = MHD_YES;
-    if (!request->suspended) { /* else MHD calls again once it was resumed */
-        if (request->response == NULL && request->by_holder) {
-            answer_here(request, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down\n");
+    if (!request->suspended) { /* else MHD calls us again after the resume */
+        if (request->response == NULL && request->held) {
+            set_answer(request, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down\n");
         } else if (request->response == NULL) {
-            request->owed = false;
-            answer_here(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "not handled\n");
+            request->unanswered = false;
+            set_answer(request, MHD_HTTP_INTERNAL_SERVER_ERROR, "not handled\n");
         }
         result = MHD_queue_response(connection, request->status, request->response);
     }
@@ -396,8 +397,8 @@ void web_hold(struct web_request *request)
 {
     struct web *web = request->web;
     web_lock(web);
-    ASSERT(request->owed && !request->by_holder && request->connection != NULL);
-    request->by_holder = true;
+    ASSERT(request->unanswered && !request->held && request->connection != NULL);
+    request->held = true;
     request->references++;
     if (!web->stopping) {
         MHD_suspend_connection(request->connection);
@@ -411,11 +412,11 @@ void web_answer(struct web_request *request, const struct web_answer *answer)
     struct MHD_Response *response = response_new(answer);
     struct web *web = request->web;
     web_lock(web);
-    ASSERT(request->owed); /* one answer a request */
-    request->owed = false;
-    bool by_holder = request->by_holder;
+    ASSERT(request->unanswered); /* one answer per request */
+    request->unanswered = false;
+    bool held = request->held;
     if (request->connection == NULL || request->response != NULL) {
-        MHD_destroy_response(response); /* nobody is there any more, or web_stop was first */
+        MHD_destroy_response(response); /* the connection has ended, or web_stop has answered */
     } else {
         request->status = (unsigned)answer->status;
         request->response = response;
@@ -425,7 +426,7 @@ void web_answer(struct web_request *request, const struct web_answer *answer)
         }
     }
     web_unlock(web);
-    if (by_holder) {
+    if (held) {
         request_unref(request);
     }
 }
@@ -536,7 +537,7 @@ static int listen_tcp(struct web *web, uint16_t port, int *ret_fd, struct err *e
     return 0;
 }
 
-/* A socket file that nobody listens on any more is what a kill -9 leaves behind. */
+/* True for a socket file without a listener, which a kill -9 leaves behind. */
 static bool is_stale(const struct sockaddr_un *address)
 {
     struct stat st;
@@ -559,7 +560,7 @@ static int listen_unix(struct web *web, const char *path, int *ret_fd, struct er
         (void)unlink(path);
     }
     AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* Before bind, so that the file is at no moment open to others. */
+    /* fchmod before bind, so that others can never open the file. */
     if (fd < 0 || fchmod(fd, 0660) < 0 ||
         bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0660) < 0 ||
         listen(fd, BACKLOG) < 0) {
@@ -590,7 +591,7 @@ int web_start(const struct web_options *options, struct web **ret, struct err *e
         web_unref(web);
         return rc;
     }
-    /* Signals are the loop's: the server's thread starts with all of them blocked. */
+    /* The loop handles all signals, so the server's thread starts with all of them blocked. */
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
@@ -603,7 +604,7 @@ int web_start(const struct web_options *options, struct web **ret, struct err *e
     int start_errno = errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (web->daemon == NULL) {
-        /* MHD may or may not have closed the socket: closing it twice would be worse. */
+        /* MHD may have closed the socket. A leak is better than closing it twice. */
         errno = start_errno;
         rc = listen_error(err, "server thread");
         web_unref(web);

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <xgboost/c_api.h>
 
-/* The soname of Debian's and Ubuntu's package, then that of a build from source. */
+/* The soname in Debian and Ubuntu, then the name that a build from source has. */
 static const char *const library_names[] = {"libxgboost.so.0", "libxgboost.so"};
 #define PACKAGE "libxgboost0 (Debian 12: apt install libxgboost0)"
 
@@ -60,7 +60,7 @@ static void matrix_release(struct matrix *matrix)
 
 /* ---------------------------------------------------------------- the library */
 
-static int look_up(struct library *library, struct err *err)
+static int library_load(struct library *library, struct err *err)
 {
     for (size_t i = 0; i < COUNT_OF(library_names) && library->handle == NULL; i++) {
         library->handle = dlopen(library_names[i], RTLD_NOW | RTLD_LOCAL);
@@ -69,33 +69,34 @@ static int look_up(struct library *library, struct err *err)
         return err_set(err, ERR_TRAIN_LIBRARY, "%.160s; package %s", dlerror(), PACKAGE);
     }
     const char *missing = NULL;
-    /* ISO C has no cast from an object's address to a function's; POSIX stores through it. */
+    /* ISO C has no cast from an object pointer to a function pointer; POSIX suggests this store. */
 #define X(name)                                               \
     *(void **)&library->name = dlsym(library->handle, #name); \
     missing = library->name == NULL && missing == NULL ? #name : missing;
     FUNCTIONS(X)
 #undef X
     if (missing != NULL) {
-        return err_set(err, ERR_TRAIN_LIBRARY, "it has no %s; package %s", missing, PACKAGE);
+        return err_set(err, ERR_TRAIN_LIBRARY, "the library lacks %s; package %s", missing,
+                       PACKAGE);
     }
     int major = 0, minor = 0, patch = 0;
     library->XGBoostVersion(&major, &minor, &patch);
     (void)snprintf(library->version, sizeof(library->version), "%d.%d.%d", major, minor, patch);
     if (major < MAJOR_MIN || (major == MAJOR_MIN && minor < MINOR_MIN)) {
-        return err_set(err, ERR_TRAIN_LIBRARY, "version %s is there, %d.%d is needed; package %s",
+        return err_set(err, ERR_TRAIN_LIBRARY, "found version %s, %d.%d is required; package %s",
                        library->version, MAJOR_MIN, MINOR_MIN, PACKAGE);
     }
     return 0;
 }
 
-/* Once found it stays: its threads and their memory do not survive a dlclose. */
+/* Never unloaded after success: a dlclose would crash the threads that the library has started. */
 static int library_open(const struct library **ret, struct err *err)
 {
     static struct library library;
     static bool ready;
     if (!ready) {
         struct library found = {0};
-        int rc = look_up(&found, err);
+        int rc = library_load(&found, err);
         if (rc < 0) {
             if (found.handle != NULL) {
                 (void)dlclose(found.handle);
@@ -110,7 +111,7 @@ static int library_open(const struct library **ret, struct err *err)
     return 0;
 }
 
-/* Its messages begin with a time and a place in its source, and go on with a stack trace. */
+/* Uses the first line of the library's message only; the others are a stack trace. */
 static int failed(const struct library *library, struct err *err)
 {
     const char *text = library->XGBGetLastError();
@@ -197,7 +198,7 @@ int xgboost_train(const struct xgboost_options *options, const struct xgboost_da
             return failed(library, err);
         }
     }
-    /* The library takes the list as one of pointers to texts that it might change, and copies. */
+    /* The parameter is not const, although the library copies the names. */
     AUTO_FREE const char **names = calloc(data->columns, sizeof(*names));
     ASSERT(names != NULL);
     memcpy(names, options->names, data->columns * sizeof(*names));

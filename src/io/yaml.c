@@ -7,7 +7,7 @@
 #include <string.h>
 #include <yaml.h>
 
-/* Nodes and texts come out of blocks that are freed together. */
+/* Nodes and texts are allocated from blocks, which are freed together. */
 struct block {
     struct block *next;
     size_t used;
@@ -52,7 +52,7 @@ static int fail_at(struct parse *p, enum err_id id, yaml_mark_t mark, const char
     return err_set(p->err, id, "%s:%zu:%zu: %s", p->name, mark.line + 1, mark.column + 1, why);
 }
 
-/* Of a byte that is no text at all libyaml tells the offset only. */
+/* For a byte that is not valid text libyaml reports only the offset. */
 static yaml_mark_t mark_of(struct str text, size_t offset)
 {
     yaml_mark_t mark = {.index = offset};
@@ -66,7 +66,7 @@ static yaml_mark_t mark_of(struct str text, size_t offset)
     return mark;
 }
 
-/* The caller deletes the event, also after a failure. */
+/* The caller deletes the event, even after a failure. */
 static int next_event(struct parse *p, yaml_event_t *event)
 {
     if (yaml_parser_parse(&p->parser, event) == 1) {
@@ -135,7 +135,7 @@ static int by_text(const void *a, const void *b)
     if (x->text.len != y->text.len) {
         return x->text.len < y->text.len ? -1 : 1;
     }
-    /* Equal keys in the order of the file, so that the second one is blamed. */
+    /* Equal keys stay in file order, so that the second one is reported. */
     if (x->line != y->line) {
         return x->line < y->line ? -1 : 1;
     }
@@ -295,7 +295,7 @@ int yaml_parse(struct str text, const char *name, struct yaml **ret, struct err 
     if (rc < 0) {
         return rc;
     }
-    /* Nothing but blanks and comments, or a lone null. */
+    /* Only whitespace and comments, or a single null. */
     if (yaml->root == NULL || yaml_is_null(yaml->root)) {
         struct yaml_node *empty = yaml_alloc(yaml, sizeof(*empty));
         *empty =

@@ -1,10 +1,10 @@
 /*
- * scratch.h: a fresh folder for one test, removed with what is in it afterwards.
+ * scratch.h: a temporary folder for one test, deleted on exit with its files.
  *
  *     AUTO_SCRATCH struct scratch s = scratch_make();
  *     scratch_path(&s, "x.db");                          // "/…/nightdesk-io-AbCdEf/x.db"
  *
- * Always true: the folder is flat; paths are valid until eight more were asked for.
+ * Always true: the folder is flat; a path is valid for the next seven calls of scratch_path.
  * Thread: the test's.
  */
 #pragma once

@@ -53,7 +53,7 @@ static struct chart make(const struct chart_mark *marks, int mark_count)
                     .marks = marks}}};
 }
 
-static void is_a_png_of_the_size_asked_for(void **state)
+static void the_png_has_the_requested_size(void **state)
 {
     (void)state;
     AUTO_BUF struct buf png = BUF_INIT(CHART_PNG_MAX);
@@ -66,7 +66,7 @@ static void is_a_png_of_the_size_asked_for(void **state)
     assert_int_equal(read_u32(png.data + 16), 1200);
     assert_int_equal(read_u32(png.data + 20), 800);
     assert_memory_equal(png.data + png.len - 8, "IEND", 4);
-    /* For whoever wants to look at it. */
+    /* Set CHART_OUT to look at the picture. */
     const char *path = getenv("CHART_OUT");
     if (path != NULL) {
         assert_int_equal(file_write(path, buf_str(&png), 0644, &err), 0);
@@ -110,7 +110,7 @@ static void odd_values_are_left_out(void **state)
         under[i] = 0;
     }
     assert_true(size_of(&chart) > 1000);
-    chart.count = 1; /* a single moment has no length */
+    chart.count = 1; /* the time axis has no length */
     assert_true(size_of(&chart) > 1000);
     for (int i = 0; i < POINTS; i++) {
         equity[i] = 1e300;
@@ -123,7 +123,7 @@ static void odd_values_are_left_out(void **state)
     assert_true(size_of(&chart) > 100);
 }
 
-static void a_picture_that_does_not_fit_is_refused(void **state)
+static void a_chart_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
     AUTO_BUF struct buf small = BUF_INIT(512);
@@ -132,7 +132,7 @@ static void a_picture_that_does_not_fit_is_refused(void **state)
     assert_int_equal(chart_png(&chart, &small, &err), -ERR_FILE_TOO_LARGE);
 }
 
-UNIT_GROUP(chart, cmocka_unit_test(is_a_png_of_the_size_asked_for),
+UNIT_GROUP(chart, cmocka_unit_test(the_png_has_the_requested_size),
            cmocka_unit_test(marks_lines_and_titles_are_drawn),
            cmocka_unit_test(odd_values_are_left_out),
-           cmocka_unit_test(a_picture_that_does_not_fit_is_refused))
+           cmocka_unit_test(a_chart_that_does_not_fit_is_refused))

@@ -48,7 +48,7 @@ static int64_t count_things(struct db *db)
     return count;
 }
 
-static void values_come_back_as_they_went_in(void **state)
+static void values_are_read_as_they_were_written(void **state)
 {
     (void)state;
     struct db *db = open_good(":memory:");
@@ -81,7 +81,7 @@ static void values_come_back_as_they_went_in(void **state)
     assert_false(dec_is_valid(db_dec(rows, 2)));
     assert_true(db_is_null(rows, 3));
     assert_int_equal(db_next(rows, NULL), 0);
-    assert_int_equal(db_next(rows, NULL), 0); /* does not start anew */
+    assert_int_equal(db_next(rows, NULL), 0); /* does not restart */
     db_rows_free(TAKE(rows));
     db_free(db);
 }
@@ -123,7 +123,7 @@ static void same_query_may_run_inside_itself(void **state)
     db_free(db);
 }
 
-static void more_statements_than_the_cache_holds(void **state)
+static void more_statements_than_fit_into_the_cache(void **state)
 {
     (void)state;
     struct db *db = open_good(":memory:");
@@ -161,7 +161,7 @@ static void transaction_rolls_back_unless_committed(void **state)
     db_free(db);
 }
 
-static void constraints_are_told_apart(void **state)
+static void a_violated_constraint_has_its_own_error(void **state)
 {
     (void)state;
     struct db *db = open_good(":memory:");
@@ -198,7 +198,7 @@ static void file_is_wal_full_and_private(void **state)
     db_free(db);
 }
 
-static void migrations_continue_where_they_ended(void **state)
+static void migrations_continue_at_the_stored_version(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -209,7 +209,7 @@ static void migrations_continue_where_they_ended(void **state)
     assert_int_equal(add_thing(db, "old", NULL), 0);
     db_free(db);
     struct err err = {0};
-    /* A reader sees the new layout and leaves the file as it is. */
+    /* A reader sees the new schema and does not change the file. */
     assert_int_equal(open_with(path, 2, true, &db, &err), 0);
     assert_int_equal(db_schema_version(db), 2);
     assert_int_equal(count_things(db), 1);
@@ -224,7 +224,7 @@ static void migrations_continue_where_they_ended(void **state)
     db_free(db);
 }
 
-static void broken_migration_leaves_nothing_behind(void **state)
+static void a_failed_migration_changes_nothing(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -241,7 +241,7 @@ static void broken_migration_leaves_nothing_behind(void **state)
     assert_true(rc < 0);
     assert_null(db);
     assert_non_null(strstr(err.context, "2 broken"));
-    assert_int_equal(open_with(path, 1, false, &db, &err), 0); /* stands at 1, not beyond */
+    assert_int_equal(open_with(path, 1, false, &db, &err), 0); /* still at version 1 */
     int64_t tables = -1;
     assert_int_equal(db_get_i64(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'",
                                 DB_NO_VALUES, 0, &tables, NULL),
@@ -269,7 +269,7 @@ static void future_and_foreign_databases_are_refused(void **state)
     assert_int_equal(open_with(other, 2, false, &db, &err), -ERR_DB_FOREIGN);
     AUTO_BUF struct buf bytes = BUF_INIT(1 << 20);
     assert_int_equal(file_read(other, &bytes, NULL), 0);
-    assert_null(memmem(bytes.data, bytes.len, "things", 6)); /* not touched */
+    assert_null(memmem(bytes.data, bytes.len, "things", 6)); /* not changed */
 }
 
 static void corrupt_bytes_are_recognised(void **state)
@@ -287,7 +287,7 @@ static void corrupt_bytes_are_recognised(void **state)
     assert_int_equal(open_with(path, 2, false, &db, &err), -ERR_DB_CORRUPT);
     assert_int_equal(open_with(path, 2, true, &db, &err), -ERR_DB_CORRUPT);
 
-    /* A page in the middle is overwritten: it opens, and the check finds it. */
+    /* With a page in the middle overwritten it opens, and the check finds the damage. */
     const char *second = scratch_path(&s, "b.db");
     db = open_good(second);
     assert_int_equal(db_begin(db, NULL), 0);
@@ -338,7 +338,7 @@ static void unwritable_file_is_refused_at_open(void **state)
     struct err err = {0};
     struct db *db = NULL;
     uid_t root = geteuid();
-    if (root == 0) { /* root may write whatever its mode */
+    if (root == 0) { /* root may write to a file of any mode */
         assert_int_equal(seteuid(65534), 0);
     }
     int rc = open_with(path, 2, false, &db, &err);
@@ -348,7 +348,7 @@ static void unwritable_file_is_refused_at_open(void **state)
     assert_int_equal(rc, -ERR_DB_READONLY);
 }
 
-static void locked_database_is_told_apart(void **state)
+static void a_locked_database_has_its_own_error(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -359,14 +359,14 @@ static void locked_database_is_told_apart(void **state)
     assert_int_equal(db_begin(one, NULL), 0);
     assert_int_equal(add_thing(two, "x", &err), -ERR_DB_LOCKED);
     assert_int_equal(db_begin(two, &err), -ERR_DB_LOCKED);
-    assert_int_equal(count_things(two), 0); /* readers are not held up */
+    assert_int_equal(count_things(two), 0); /* readers are not blocked */
     assert_int_equal(db_commit(one, NULL), 0);
     assert_int_equal(add_thing(two, "x", &err), 0);
     db_free(one);
     db_free(two);
 }
 
-static void full_database_is_told_apart(void **state)
+static void a_full_disk_has_its_own_error(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -374,7 +374,7 @@ static void full_database_is_told_apart(void **state)
     struct err err = {0};
     assert_int_equal(add_thing(db, "before", NULL), 0);
     assert_int_equal(db_exec(db, "PRAGMA max_page_count = 1", NULL),
-                     0); /* SQLite's own disk full */
+                     0); /* makes SQLite report a full disk */
     AUTO_BUF struct buf name = BUF_INIT(1 << 16);
     for (int i = 0; i < 60000; i++) {
         buf_add_char(&name, 'x');
@@ -411,7 +411,7 @@ static int two_writes(struct db *db)
     return rc < 0 ? rc : db_commit(TAKE(tx), NULL);
 }
 
-/* A stop before any of the three writes leaves nothing; after all of them, everything. */
+/* Stopping before any of the three writes leaves no row; after them, both rows. */
 static void fault_hook_stops_between_any_two_writes(void **state)
 {
     (void)state;
@@ -426,7 +426,7 @@ static void fault_hook_stops_between_any_two_writes(void **state)
         assert_int_equal(fault.seen, stop < 3 ? stop + 1 : 3);
         int64_t reads = fault.seen;
         int64_t seen_things = count_things(db);
-        assert_int_equal(fault.seen, reads); /* reading is no write */
+        assert_int_equal(fault.seen, reads); /* reads do not count */
         assert_int_equal(seen_things, stop == 3 ? 2 : 0);
         if (stop >= 2) {
             assert_string_equal(fault.last, "COMMIT");
@@ -457,20 +457,20 @@ static void backup_is_whole_and_replaces(void **state)
     db_free(db);
 }
 
-UNIT_GROUP(db, cmocka_unit_test(values_come_back_as_they_went_in),
+UNIT_GROUP(db, cmocka_unit_test(values_are_read_as_they_were_written),
            cmocka_unit_test(insert_with_returning_runs_once),
            cmocka_unit_test(same_query_may_run_inside_itself),
-           cmocka_unit_test(more_statements_than_the_cache_holds),
+           cmocka_unit_test(more_statements_than_fit_into_the_cache),
            cmocka_unit_test(transaction_rolls_back_unless_committed),
-           cmocka_unit_test(constraints_are_told_apart),
+           cmocka_unit_test(a_violated_constraint_has_its_own_error),
            cmocka_unit_test(file_is_wal_full_and_private),
-           cmocka_unit_test(migrations_continue_where_they_ended),
-           cmocka_unit_test(broken_migration_leaves_nothing_behind),
+           cmocka_unit_test(migrations_continue_at_the_stored_version),
+           cmocka_unit_test(a_failed_migration_changes_nothing),
            cmocka_unit_test(future_and_foreign_databases_are_refused),
            cmocka_unit_test(corrupt_bytes_are_recognised),
            cmocka_unit_test(read_only_refuses_writes),
            cmocka_unit_test(unwritable_file_is_refused_at_open),
-           cmocka_unit_test(locked_database_is_told_apart),
-           cmocka_unit_test(full_database_is_told_apart),
+           cmocka_unit_test(a_locked_database_has_its_own_error),
+           cmocka_unit_test(a_full_disk_has_its_own_error),
            cmocka_unit_test(fault_hook_stops_between_any_two_writes),
            cmocka_unit_test(backup_is_whole_and_replaces))

@@ -44,70 +44,70 @@ static int64_t count(struct db *db)
 
 /* ---------------------------------------------------------------- another process */
 
-/* Opens, counts, closes as any SQLite tool would, each time that it is asked. It is forked before
- * this process has opened anything, so that it shares nothing of it. */
-struct unauthorised {
+/* On each request it opens the database, counts and closes, as any SQLite tool would. It is forked
+ * before this process opens the database, so that they share no descriptors. */
+struct other {
     pid_t pid;
-    int ask, answer;
+    int request, reply;
 };
 
-static void unauthorised_run(const char *path, int ask, int answer)
+static void other_run(const char *path, int request, int reply)
 {
     char c;
-    while (read(ask, &c, 1) == 1) {
+    while (read(request, &c, 1) == 1) {
         struct db *db = NULL;
         int64_t n = -1;
         if (db_open(&(struct db_options){.path = path}, &db, NULL) == 0) {
             (void)db_get_i64(db, "SELECT count(*) FROM things", DB_NO_VALUES, 0, &n, NULL);
             db_free(db);
         }
-        (void)!write(answer, &n, sizeof(n));
+        (void)!write(reply, &n, sizeof(n));
     }
     _exit(0);
 }
 
-static struct unauthorised unauthorised_start(const char *path)
+static struct other other_start(const char *path)
 {
-    int ask[2], answer[2];
-    assert_true(pipe(ask) == 0 && pipe(answer) == 0);
+    int request[2], reply[2];
+    assert_true(pipe(request) == 0 && pipe(reply) == 0);
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        (void)close(ask[1]);
-        (void)close(answer[0]);
-        unauthorised_run(path, ask[0], answer[1]);
+        (void)close(request[1]);
+        (void)close(reply[0]);
+        other_run(path, request[0], reply[1]);
     }
-    (void)close(ask[0]);
-    (void)close(answer[1]);
-    return (struct unauthorised){pid, ask[1], answer[0]};
+    (void)close(request[0]);
+    (void)close(reply[1]);
+    return (struct other){pid, request[1], reply[0]};
 }
 
-static int64_t unauthorised_look(const struct unauthorised *s)
+static int64_t other_count(const struct other *s)
 {
     int64_t n = -1;
-    assert_int_equal(write(s->ask, "x", 1), 1);
-    assert_int_equal(read(s->answer, &n, sizeof(n)), sizeof(n));
+    assert_int_equal(write(s->request, "x", 1), 1);
+    assert_int_equal(read(s->reply, &n, sizeof(n)), sizeof(n));
     return n;
 }
 
-static void unauthorised_end(const struct unauthorised *s)
+static void other_end(const struct other *s)
 {
-    (void)close(s->ask);
-    (void)close(s->answer);
+    (void)close(s->request);
+    (void)close(s->reply);
     assert_int_equal(waitpid(s->pid, NULL, 0), s->pid);
 }
 
 /* ---------------------------------------------------------------- locks */
 
-/* What lost commits: a second open in this process dropped the locks of the first, and the next
- * other program to close the database deleted its WAL. */
+/* Regression test for lost commits: a second open in this process dropped the locks of the first,
+ * and the next other program that closed the database deleted its WAL. */
 static void a_second_open_keeps_the_locks_of_the_first(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
     const char *path = scratch_path(&s, "a.db"), *wal = scratch_path(&s, "a.db-wal");
     const char *copy = scratch_path(&s, "copy.db");
-    struct unauthorised unauthorised = unauthorised_start(path);
+    struct other other = other_start(path);
     struct db *db = open_as(path, false);
     add(db, "before");
     db_free(open_as(path, false));
@@ -115,17 +115,17 @@ static void a_second_open_keeps_the_locks_of_the_first(void **state)
     assert_int_equal(db_backup(db, copy, NULL), 0);
     struct stat before, after;
     assert_int_equal(stat(wal, &before), 0);
-    assert_int_equal(unauthorised_look(&unauthorised), 1);
+    assert_int_equal(other_count(&other), 1);
     assert_int_equal(stat(wal, &after), 0);
     assert_int_equal(after.st_ino, before.st_ino);
     assert_int_equal(db_restore_if_moved(db, NULL), 0);
     add(db, "after");
-    assert_int_equal(unauthorised_look(&unauthorised), 2);
+    assert_int_equal(other_count(&other), 2);
     db_free(db);
-    unauthorised_end(&unauthorised);
+    other_end(&other);
 }
 
-static void creating_leaves_what_is_there(void **state)
+static void creating_leaves_an_existing_file_unchanged(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -150,36 +150,36 @@ static void creating_leaves_what_is_there(void **state)
     assert_int_equal(files, 1);
 }
 
-/* ---------------------------------------------------------------- taken away */
+/* ---------------------------------------------------------------- deleted or replaced */
 
-enum blow {
-    WAL_GONE,
-    SHM_GONE,
-    ALL_GONE,
-    MAIN_GONE,
-    MAIN_REPLACED, /* by the copy of a moment ago: what a restore or rsync does */
+enum damage {
+    WAL_DELETED,
+    SHM_DELETED,
+    ALL_DELETED,
+    MAIN_DELETED,
+    MAIN_REPLACED, /* by an older copy, as a restore or rsync does */
     PAIR_REPLACED, /* and the WAL with it */
-    MAIN_FOREIGN,  /* by something that is no database */
-    BLOWS
+    MAIN_FOREIGN,  /* by a file that is not a database */
+    DAMAGES
 };
 
-static void strike(struct scratch *s, enum blow blow)
+static void inflict(struct scratch *s, enum damage damage)
 {
     const char *main = scratch_path(s, "a.db"), *wal = scratch_path(s, "a.db-wal");
     const char *shm = scratch_path(s, "a.db-shm"), *old = scratch_path(s, "old.db");
-    switch (blow) {
-    case ALL_GONE:
+    switch (damage) {
+    case ALL_DELETED:
         assert_int_equal(unlink(main), 0);
         assert_int_equal(unlink(shm), 0);
         assert_int_equal(unlink(wal), 0);
         return;
-    case WAL_GONE:
+    case WAL_DELETED:
         assert_int_equal(unlink(wal), 0);
         return;
-    case SHM_GONE:
+    case SHM_DELETED:
         assert_int_equal(unlink(shm), 0);
         return;
-    case MAIN_GONE:
+    case MAIN_DELETED:
         assert_int_equal(unlink(main), 0);
         return;
     case MAIN_REPLACED:
@@ -194,12 +194,12 @@ static void strike(struct scratch *s, enum blow blow)
     case MAIN_FOREIGN:
         assert_int_equal(file_write(main, str_c("not a database"), 0640, NULL), 0);
         return;
-    case BLOWS:
+    case DAMAGES:
         return;
     }
 }
 
-static int asides(const struct scratch *s)
+static int count_asides(const struct scratch *s)
 {
     int found = 0;
     DIR *dir = opendir(s->folder);
@@ -210,20 +210,20 @@ static int asides(const struct scratch *s)
     return found;
 }
 
-static void what_is_open_comes_back_to_its_path(void **state)
+static void a_moved_database_is_restored_to_its_path(void **state)
 {
     (void)state;
-    for (enum blow blow = 0; blow < BLOWS; blow++) {
+    for (enum damage damage = 0; damage < DAMAGES; damage++) {
         AUTO_SCRATCH struct scratch s = scratch_make();
         const char *path = scratch_path(&s, "a.db");
-        struct unauthorised unauthorised = unauthorised_start(path);
+        struct other other = other_start(path);
         struct db *db = open_as(path, false);
         add(db, "1");
         assert_int_equal(db_backup(db, scratch_path(&s, "old.db"), NULL), 0);
         struct db *reader = open_as(path, true);
         assert_int_equal(count(reader), 1);
-        strike(&s, blow);
-        add(db, "2"); /* to a file that may have no name */
+        inflict(&s, damage);
+        add(db, "2"); /* the file may be unlinked */
         struct err err = {0};
         assert_int_equal(db_restore_if_moved(db, &err), 1);
         assert_int_equal(err.id, ERR_DB_MOVED);
@@ -232,12 +232,12 @@ static void what_is_open_comes_back_to_its_path(void **state)
         assert_int_equal(count(db), 3);
         assert_int_equal(db_reopen(reader, &err), 0);
         assert_int_equal(count(reader), 3);
-        assert_int_equal(unauthorised_look(&unauthorised), 3);
+        assert_int_equal(other_count(&other), 3);
         add(db, "4");
         assert_int_equal(db_restore_if_moved(db, &err), 0);
-        assert_int_equal(asides(&s), blow == ALL_GONE || blow == MAIN_GONE ? 0 : 1);
-        unauthorised_end(&unauthorised);
-        /* As after kill -9: another process opens what stands there, with this one holding on. */
+        assert_int_equal(count_asides(&s), damage == ALL_DELETED || damage == MAIN_DELETED ? 0 : 1);
+        other_end(&other);
+        /* Another open must find every row, as after a kill -9. */
         assert_int_equal(db_file_has_copy(path), false);
         db_free(reader);
         db_free(db);
@@ -248,16 +248,16 @@ static void what_is_open_comes_back_to_its_path(void **state)
     }
 }
 
-static void closing_saves_what_the_last_look_did_not_see(void **state)
+static void closing_restores_a_database_moved_since_the_last_check(void **state)
 {
     (void)state;
-    for (enum blow blow = 0; blow < BLOWS; blow++) {
+    for (enum damage damage = 0; damage < DAMAGES; damage++) {
         AUTO_SCRATCH struct scratch s = scratch_make();
         const char *path = scratch_path(&s, "a.db");
         struct db *db = open_as(path, false);
         add(db, "1");
         assert_int_equal(db_backup(db, scratch_path(&s, "old.db"), NULL), 0);
-        strike(&s, blow);
+        inflict(&s, damage);
         add(db, "2");
         db_free(db);
         db = open_as(path, false);
@@ -266,8 +266,8 @@ static void closing_saves_what_the_last_look_did_not_see(void **state)
     }
 }
 
-/* The process died when the copy had its name and stood not yet at the path. */
-static void a_copy_that_was_made_is_put_in_place_at_the_next_open(void **state)
+/* The process died after the copy got its name and before it was moved to the path. */
+static void a_finished_copy_is_moved_to_the_path_at_the_next_open(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -278,15 +278,15 @@ static void a_copy_that_was_made_is_put_in_place_at_the_next_open(void **state)
     assert_int_equal(db_backup(db, scratch_path(&s, "a.db-rescue"), NULL), 0);
     db_free(db);
     assert_int_equal(unlink(path), 0);
-    db = open_as(path, false); /* puts the copy there */
+    db = open_as(path, false); /* moves the copy to path */
     assert_int_equal(count(db), 2);
     add(db, "3");
     assert_int_equal(db_backup(db, scratch_path(&s, "keep.db"), NULL), 0);
     db_free(db);
-    /* And when a stranger's file with a WAL of its own stands in its place. */
+    /* The same with a foreign file and its WAL at path. */
     assert_int_equal(unlink(path), 0);
     db = open_as(path, false);
-    add(db, "stranger");
+    add(db, "foreign");
     struct buf wal = BUF_INIT(1 << 20);
     assert_int_equal(file_read(scratch_path(&s, "a.db-wal"), &wal, NULL), 0);
     db_free(db);
@@ -296,10 +296,10 @@ static void a_copy_that_was_made_is_put_in_place_at_the_next_open(void **state)
     db = open_as(path, false);
     assert_int_equal(count(db), 3);
     db_free(db);
-    assert_int_equal(asides(&s), 1);
+    assert_int_equal(count_asides(&s), 1);
 }
 
-static void asides_do_not_grow_without_end(void **state)
+static void the_number_of_aside_files_is_limited(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -311,12 +311,12 @@ static void asides_do_not_grow_without_end(void **state)
         assert_int_equal(db_restore_if_moved(db, NULL), 1);
     }
     assert_int_equal(count(db), DB_FILE_ASIDES + 4);
-    assert_int_equal(asides(&s), DB_FILE_ASIDES);
+    assert_int_equal(count_asides(&s), DB_FILE_ASIDES);
     db_free(db);
 }
 
-/* While the copy cannot be put in place, nothing is written to the file that it replaces. */
-static void a_copy_not_in_place_seals_the_old_file(void **state)
+/* Until the copy is at its path, nothing may be written to the file that it replaces. */
+static void the_old_file_is_not_written_while_a_copy_waits(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -324,7 +324,7 @@ static void a_copy_not_in_place_seals_the_old_file(void **state)
     struct db *db = open_as(path, false);
     add(db, "1");
     assert_int_equal(unlink(shm), 0);
-    assert_int_equal(mkdir(shm, 0700), 0); /* which cannot be unlinked */
+    assert_int_equal(mkdir(shm, 0700), 0); /* a folder cannot be unlinked */
     struct err err = {0};
     assert_true(db_restore_if_moved(db, &err) < 0);
     assert_int_equal(count(db), 1);
@@ -342,9 +342,9 @@ static void a_copy_not_in_place_seals_the_old_file(void **state)
 }
 
 UNIT_GROUP(db_file, cmocka_unit_test(a_second_open_keeps_the_locks_of_the_first),
-           cmocka_unit_test(creating_leaves_what_is_there),
-           cmocka_unit_test(what_is_open_comes_back_to_its_path),
-           cmocka_unit_test(closing_saves_what_the_last_look_did_not_see),
-           cmocka_unit_test(a_copy_that_was_made_is_put_in_place_at_the_next_open),
-           cmocka_unit_test(asides_do_not_grow_without_end),
-           cmocka_unit_test(a_copy_not_in_place_seals_the_old_file))
+           cmocka_unit_test(creating_leaves_an_existing_file_unchanged),
+           cmocka_unit_test(a_moved_database_is_restored_to_its_path),
+           cmocka_unit_test(closing_restores_a_database_moved_since_the_last_check),
+           cmocka_unit_test(a_finished_copy_is_moved_to_the_path_at_the_next_open),
+           cmocka_unit_test(the_number_of_aside_files_is_limited),
+           cmocka_unit_test(the_old_file_is_not_written_while_a_copy_waits))

@@ -17,7 +17,7 @@ static void write_replaces_whole_and_sets_the_mode(void **state)
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
-    /* Nothing is left beside it: rmdir works once the file itself is gone. */
+    /* No temporary file is left: rmdir works after the file is deleted. */
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(s.folder), 0);
 }
@@ -45,7 +45,7 @@ static void missing_file_is_named(void **state)
     assert_non_null(strstr(err.context, "/var/tmp/nightdesk-none"));
 }
 
-static void read_is_bounded(void **state)
+static void a_read_is_limited(void **state)
 {
     (void)state;
     struct err err = {0};
@@ -54,7 +54,7 @@ static void read_is_bounded(void **state)
     assert_true(b.len <= 1000);
 }
 
-static void folders_are_made_with_their_parents(void **state)
+static void folders_are_created_with_their_parents(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -97,6 +97,6 @@ static void lock_names_its_holder_and_ends_with_it(void **state)
 
 UNIT_GROUP(file, cmocka_unit_test(write_replaces_whole_and_sets_the_mode),
            cmocka_unit_test(failed_write_keeps_the_old_file),
-           cmocka_unit_test(missing_file_is_named), cmocka_unit_test(read_is_bounded),
-           cmocka_unit_test(folders_are_made_with_their_parents),
+           cmocka_unit_test(missing_file_is_named), cmocka_unit_test(a_read_is_limited),
+           cmocka_unit_test(folders_are_created_with_their_parents),
            cmocka_unit_test(lock_names_its_holder_and_ends_with_it))

@@ -20,7 +20,7 @@ struct desk {
     struct web *web;
     char url[128];
 
-    /* Of the last answer. */
+    /* The last response. */
     int answers;
     enum http_outcome outcome;
     int status;
@@ -46,14 +46,14 @@ static void on_answer(const struct http_response *r, void *userdata)
     (void)str_copy(str_c(http_header(r, "content-type")), d->type, sizeof(d->type));
 }
 
-/* What the tests' server answers; it notes what came. */
-struct seen {
+/* State of the test server. */
+struct server {
     pthread_mutex_t mutex;
     struct web_request *held;
     int requests;
 };
 
-static struct seen seen = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+static struct server server = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
 static void echo(struct web_request *r)
 {
@@ -78,7 +78,7 @@ static void form(struct web_request *r)
     web_answer(r, &(struct web_answer){.status = 200, .body = buf_str(&out)});
 }
 
-static void who(struct web_request *r)
+static void whoami(struct web_request *r)
 {
     AUTO_BUF struct buf out = BUF_INIT(256);
     buf_addf(&out, "uid=%lld remote=%.*s", (long long)web_peer_uid(r), STR_ARG(web_remote(r)));
@@ -97,17 +97,17 @@ static void large(struct web_request *r)
 static void hold(struct web_request *r)
 {
     web_hold(r);
-    (void)pthread_mutex_lock(&seen.mutex);
-    assert_null(seen.held);
-    seen.held = r;
-    (void)pthread_mutex_unlock(&seen.mutex);
+    (void)pthread_mutex_lock(&server.mutex);
+    assert_null(server.held);
+    server.held = r;
+    (void)pthread_mutex_unlock(&server.mutex);
 }
 
-static struct web_request *find_held(void)
+static struct web_request *take_held(void)
 {
-    (void)pthread_mutex_lock(&seen.mutex);
-    struct web_request *r = TAKE(seen.held);
-    (void)pthread_mutex_unlock(&seen.mutex);
+    (void)pthread_mutex_lock(&server.mutex);
+    struct web_request *r = TAKE(server.held);
+    (void)pthread_mutex_unlock(&server.mutex);
     return r;
 }
 
@@ -120,11 +120,11 @@ static void hold_and_answer_at_once(struct web_request *r)
 static void serve(struct web_request *r, void *userdata)
 {
     (void)userdata;
-    (void)__atomic_fetch_add(&seen.requests, 1, __ATOMIC_RELAXED);
+    (void)__atomic_fetch_add(&server.requests, 1, __ATOMIC_RELAXED);
     static const struct {
         const char *path;
         void (*fn)(struct web_request *);
-    } routes[] = {{"/echo", echo},   {"/form", form}, {"/who", who},
+    } routes[] = {{"/echo", echo},   {"/form", form}, {"/whoami", whoami},
                   {"/large", large}, {"/hold", hold}, {"/quick", hold_and_answer_at_once}};
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
         if (str_equal_c(web_path(r), routes[i].path)) {
@@ -132,7 +132,7 @@ static void serve(struct web_request *r, void *userdata)
             return;
         }
     }
-    /* "/nothing" is what a forgetful handler does: no answer at all. */
+    /* "/nothing": a handler that neither answers nor holds. */
     if (!str_equal_c(web_path(r), "/nothing")) {
         const char *const headers[] = {"Location: /echo", NULL};
         web_answer(r, &(struct web_answer){.status = 302, .headers = headers, .body = str_c("x")});
@@ -147,7 +147,7 @@ static void desk_open(struct desk *d, const struct web_options *options)
     (void)unsetenv("HTTP_PROXY");
     (void)unsetenv("ALL_PROXY");
     (void)unsetenv("all_proxy");
-    __atomic_store_n(&seen.requests, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&server.requests, 0, __ATOMIC_RELAXED);
     d->loop = loop_new(&err);
     d->http = http_new(d->loop, &err);
     assert_non_null(d->http);
@@ -166,8 +166,8 @@ static void desk_close(struct desk *d)
     loop_free(d->loop);
 }
 
-/* Runs the loop until one more answer came. */
-static void settle(struct desk *d)
+/* Runs the loop until the next response. */
+static void wait_answer(struct desk *d)
 {
     int before = d->answers;
     int64_t start_us = clock_mono_us(clock_real());
@@ -179,12 +179,12 @@ static void settle(struct desk *d)
     }
 }
 
-/* Runs the loop until the server holds a request, and takes it. */
-static struct web_request *pop_held(struct desk *d)
+/* Runs the loop until the server holds a request, and returns it. */
+static struct web_request *wait_held(struct desk *d)
 {
     struct web_request *r = NULL;
     int64_t start_us = clock_mono_us(clock_real());
-    while ((r = find_held()) == NULL) {
+    while ((r = take_held()) == NULL) {
         (void)loop_iterate(d->loop, 2 * USEC_PER_MSEC);
         if (clock_mono_us(clock_real()) - start_us > CASE_LIMIT_US) {
             fail_msg("no request");
@@ -206,15 +206,15 @@ static struct http_call *send_to(struct desk *d, const char *path, struct http_r
     return call;
 }
 
-static void ask(struct desk *d, const char *path, struct http_request request)
+static void send_and_wait(struct desk *d, const char *path, struct http_request request)
 {
     (void)send_to(d, path, request);
-    settle(d);
+    wait_answer(d);
 }
 
 static const struct web_options plain = {.handler = serve, .max_body_bytes = 100000};
 
-static void request_and_answer_carry_everything(void **state)
+static void requests_and_responses_are_complete(void **state)
 {
     (void)state;
     struct desk d;
@@ -226,7 +226,7 @@ static void request_and_answer_carry_everything(void **state)
                                         .content_type = "application/json"});
     assert_int_equal(d.answers, 0); /* never inside http_send */
     assert_int_equal(http_pending(d.http), 1);
-    settle(&d);
+    wait_answer(&d);
     assert_int_equal(d.outcome, HTTP_OK);
     assert_int_equal(d.err_id, ERR_NONE);
     assert_int_equal(d.status, 200);
@@ -234,12 +234,12 @@ static void request_and_answer_carry_everything(void **state)
     assert_string_equal(d.type, "text/x-echo");
     assert_int_equal(d.retry_after_s, 7);
     assert_int_equal(http_pending(d.http), 0);
-    ask(&d, "/echo", (struct http_request){.method = "DELETE"});
+    send_and_wait(&d, "/echo", (struct http_request){.method = "DELETE"});
     assert_string_equal(d.body, "DELETE /echo q= h= body=");
-    ask(&d, "/echo", (struct http_request){.method = "HEAD"});
+    send_and_wait(&d, "/echo", (struct http_request){.method = "HEAD"});
     assert_int_equal(d.status, 200);
     assert_string_equal(d.body, "");
-    ask(&d, "/nothing", (struct http_request){0});
+    send_and_wait(&d, "/nothing", (struct http_request){0});
     assert_int_equal(d.status, 500);
     desk_close(&d);
 }
@@ -257,11 +257,11 @@ static void multipart_reaches_the_form_accessors(void **state)
     const struct http_part parts[] = {
         {.name = "chat_id", .body = STR_LIT("42")},
         {.name = "document", .filename = "log.txt", .body = buf_str(&file)}};
-    ask(&d, "/form", (struct http_request){.parts = parts, .part_count = 2});
+    send_and_wait(&d, "/form", (struct http_request){.parts = parts, .part_count = 2});
     assert_string_equal(d.body, "chat=42 file=log.txt size=60000 last=Z");
-    ask(&d, "/form",
-        (struct http_request){.body = STR_LIT("chat_id=a%2Bb&document=x"),
-                              .content_type = "application/x-www-form-urlencoded"});
+    send_and_wait(&d, "/form",
+                  (struct http_request){.body = STR_LIT("chat_id=a%2Bb&document=x"),
+                                        .content_type = "application/x-www-form-urlencoded"});
     assert_string_equal(d.body, "chat=a+b file= size=1 last=x");
     desk_close(&d);
 }
@@ -271,10 +271,10 @@ static void redirect_is_not_followed(void **state)
     (void)state;
     struct desk d;
     desk_open(&d, &plain);
-    ask(&d, "/moved", (struct http_request){0});
+    send_and_wait(&d, "/moved", (struct http_request){0});
     assert_int_equal(d.outcome, HTTP_OK);
     assert_int_equal(d.status, 302);
-    assert_int_equal(__atomic_load_n(&seen.requests, __ATOMIC_RELAXED), 1);
+    assert_int_equal(__atomic_load_n(&server.requests, __ATOMIC_RELAXED), 1);
     desk_close(&d);
 }
 
@@ -283,12 +283,12 @@ static void large_answer_is_cut_off(void **state)
     (void)state;
     struct desk d;
     desk_open(&d, &plain);
-    ask(&d, "/large", (struct http_request){.max_body_bytes = 1 << 20});
+    send_and_wait(&d, "/large", (struct http_request){.max_body_bytes = 1 << 20});
     assert_int_equal(d.outcome, HTTP_TOO_LARGE);
     assert_int_equal(d.err_id, ERR_HTTP_TOO_LARGE);
     assert_int_equal(d.status, 200);
     assert_int_equal(d.body_len, 0);
-    ask(&d, "/large", (struct http_request){.max_body_bytes = (size_t)11 << 20});
+    send_and_wait(&d, "/large", (struct http_request){.max_body_bytes = (size_t)11 << 20});
     assert_int_equal(d.outcome, HTTP_OK);
     assert_true(d.body_len >= (size_t)10 << 20);
     desk_close(&d);
@@ -303,14 +303,14 @@ static void large_request_is_refused_without_the_handler(void **state)
     for (int i = 0; i < 150000; i++) {
         buf_add_char(&body, 'x');
     }
-    ask(&d, "/echo", (struct http_request){.body = buf_str(&body)});
+    send_and_wait(&d, "/echo", (struct http_request){.body = buf_str(&body)});
     assert_int_equal(d.outcome, HTTP_OK);
     assert_int_equal(d.status, 413);
-    assert_int_equal(__atomic_load_n(&seen.requests, __ATOMIC_RELAXED), 0);
+    assert_int_equal(__atomic_load_n(&server.requests, __ATOMIC_RELAXED), 0);
     desk_close(&d);
 }
 
-static void unix_socket_tells_the_peer(void **state)
+static void a_unix_socket_has_the_uid_of_its_peer(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -324,18 +324,18 @@ static void unix_socket_tells_the_peer(void **state)
     assert_int_equal(st.st_mode & 07777, 0660);
     assert_int_equal(web_port(d.web), 0);
     (void)str_copy(str_c("http://localhost"), d.url, sizeof(d.url));
-    ask(&d, "/who", (struct http_request){.unix_path = path});
+    send_and_wait(&d, "/whoami", (struct http_request){.unix_path = path});
     char expected[64];
     (void)snprintf(expected, sizeof(expected), "uid=%u remote=unix", (unsigned)geteuid());
     assert_string_equal(d.body, expected);
     assert_string_equal(d.type, "application/json");
-    /* A second server does not take the path away from one that lives. */
+    /* A second server cannot take the path of a running one. */
     struct web *second = NULL;
     struct err err = {0};
     assert_int_equal(web_start(&options, &second, &err), -ERR_WEB_LISTEN);
     desk_close(&d);
     assert_int_equal(stat(path, &st), -1);
-    /* But it replaces what a killed one left behind. */
+    /* It replaces the socket of a killed one. */
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct {
         sa_family_t family;
@@ -348,12 +348,12 @@ static void unix_socket_tells_the_peer(void **state)
     web_stop(second);
 }
 
-static void tcp_has_no_peer_uid_and_a_port_of_its_own(void **state)
+static void tcp_has_no_peer_uid_and_excludes_a_second_server(void **state)
 {
     (void)state;
     struct desk d;
     desk_open(&d, &plain);
-    ask(&d, "/who", (struct http_request){0});
+    send_and_wait(&d, "/whoami", (struct http_request){0});
     assert_non_null(strstr(d.body, "uid=-1 remote=127.0.0.1:"));
     struct web *second = NULL;
     struct err err = {0};
@@ -369,36 +369,36 @@ static void held_request_is_answered_later(void **state)
     struct desk d;
     desk_open(&d, &plain);
     (void)send_to(&d, "/hold?q=kept", (struct http_request){0});
-    struct web_request *r = pop_held(&d);
+    struct web_request *r = wait_held(&d);
     assert_int_equal(d.answers, 0);
     assert_true(str_equal_c(web_query(r, "q"), "kept"));
     web_answer_c(r, 201, "late");
-    settle(&d);
+    wait_answer(&d);
     assert_int_equal(d.status, 201);
     assert_string_equal(d.body, "late");
-    for (int i = 0; i < 50; i++) { /* answered before the handler even returned */
-        ask(&d, "/quick", (struct http_request){0});
+    for (int i = 0; i < 50; i++) { /* answered before the handler returns */
+        send_and_wait(&d, "/quick", (struct http_request){0});
         assert_string_equal(d.body, "quick");
     }
     desk_close(&d);
 }
 
-static void held_request_outlives_its_client_and_its_server(void **state)
+static void a_held_request_stays_valid_without_client_and_server(void **state)
 {
     (void)state;
     struct desk d;
     desk_open(&d, &plain);
     struct http_call *call = send_to(&d, "/hold?q=1", (struct http_request){0});
-    struct web_request *gone = pop_held(&d);
+    struct web_request *abandoned = wait_held(&d);
     http_cancel(call);
     http_free(d.http); /* closes the connection */
     d.http = http_new(d.loop, NULL);
-    web_answer_c(gone, 200, "to nobody");
+    web_answer_c(abandoned, 200, "to nobody");
 
     (void)send_to(&d, "/hold?q=2", (struct http_request){0});
-    struct web_request *orphan = pop_held(&d);
+    struct web_request *orphan = wait_held(&d);
     web_stop(TAKE(d.web));
-    settle(&d); /* 503 or a closed connection: an end in any case */
+    wait_answer(&d); /* 503 or a closed connection */
     assert_true(d.outcome == HTTP_UNKNOWN || d.status == 503);
     assert_true(str_equal_c(web_query(orphan, "q"), "2"));
     web_answer_c(orphan, 200, "to nobody");
@@ -449,9 +449,9 @@ static void callback_may_send_again_and_free_the_client(void **state)
     AUTO_BUF struct buf url = BUF_INIT(256);
     buf_addf(&url, "%s/echo", d.url);
     (void)http_send(d.http, &(struct http_request){.url = url.data}, send_next, &chain, NULL);
-    settle(&d);
+    wait_answer(&d);
     assert_int_equal(chain.left, 0);
-    assert_int_equal(__atomic_load_n(&seen.requests, __ATOMIC_RELAXED), 20);
+    assert_int_equal(__atomic_load_n(&server.requests, __ATOMIC_RELAXED), 20);
     desk_close(&d);
 }
 
@@ -459,7 +459,7 @@ static void callback_may_send_again_and_free_the_client(void **state)
 
 struct rogue {
     int listen_fd;
-    const char *answer; /* NULL: says nothing */
+    const char *answer; /* NULL: sends nothing */
     size_t answer_len;
     bool read_first; /* the request, before answering */
     bool linger;     /* keeps the connection open until the client closes it */
@@ -485,7 +485,7 @@ static void *rogue_run(void *userdata)
     return NULL;
 }
 
-/* A listening socket of our own, to which d->url points from now on. */
+/* Opens a listening socket and sets d->url to it. */
 static int listen_on_loopback(struct desk *d)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
@@ -511,8 +511,8 @@ static void rogue_case(struct desk *d, struct rogue r, int64_t timeout_ms)
     desk_open(d, NULL);
     r.answer_len = r.answer == NULL ? 0 : strlen(r.answer);
     rogue_open(&r, d);
-    ask(d, "/bot123456:SECRET/getMe?offset=SECRET",
-        (struct http_request){.timeout_ms = timeout_ms, .body = STR_LIT("x=1")});
+    send_and_wait(d, "/bot123456:SECRET/getMe?offset=SECRET",
+                  (struct http_request){.timeout_ms = timeout_ms, .body = STR_LIT("x=1")});
     desk_close(d);
     (void)shutdown(r.listen_fd, SHUT_RDWR);
     (void)pthread_join(r.thread, NULL);
@@ -523,17 +523,17 @@ static void rogue_case(struct desk *d, struct rogue r, int64_t timeout_ms)
     }
 }
 
-/* Answers one request on a connection that stays open, hears the next one out, and closes without
- * a word: so does a proxy that restarts. Whatever comes on later connections is counted. */
-struct forgetful {
+/* Answers one request on a keep-alive connection, reads the next one and closes without a response,
+ * as a restarting proxy does. Counts the requests on later connections. */
+struct closing_server {
     int listen_fd;
     int repeated; /* requests on further connections */
     pthread_t thread;
 };
 
-static void *forgetful_run(void *userdata)
+static void *closing_server_run(void *userdata)
 {
-    struct forgetful *f = userdata;
+    struct closing_server *f = userdata;
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
     char request[4096];
     int fd = accept(f->listen_fd, NULL, NULL);
@@ -560,16 +560,18 @@ static void *forgetful_run(void *userdata)
     return NULL;
 }
 
-static void post_is_not_repeated_behind_our_back(void **state)
+static void libcurl_does_not_resend_a_post(void **state)
 {
     (void)state;
     struct desk d;
     desk_open(&d, NULL);
-    struct forgetful f = {.listen_fd = listen_on_loopback(&d)};
-    assert_int_equal(pthread_create(&f.thread, NULL, forgetful_run, &f), 0);
-    ask(&d, "/send", (struct http_request){.timeout_ms = 5000, .body = STR_LIT("order=1")});
+    struct closing_server f = {.listen_fd = listen_on_loopback(&d)};
+    assert_int_equal(pthread_create(&f.thread, NULL, closing_server_run, &f), 0);
+    send_and_wait(&d, "/send",
+                  (struct http_request){.timeout_ms = 5000, .body = STR_LIT("order=1")});
     assert_int_equal(d.outcome, HTTP_OK);
-    ask(&d, "/send", (struct http_request){.timeout_ms = 5000, .body = STR_LIT("order=1")});
+    send_and_wait(&d, "/send",
+                  (struct http_request){.timeout_ms = 5000, .body = STR_LIT("order=1")});
     assert_int_equal(d.outcome, HTTP_UNKNOWN);
     desk_close(&d);
     (void)shutdown(f.listen_fd, SHUT_RDWR);
@@ -578,7 +580,7 @@ static void post_is_not_repeated_behind_our_back(void **state)
     assert_int_equal(f.repeated, 0);
 }
 
-static void proxy_page_arrives_as_what_it_is(void **state)
+static void the_error_page_of_a_proxy_is_a_response(void **state)
 {
     (void)state;
     struct desk d;
@@ -622,7 +624,7 @@ static void closed_connection_is_unknown(void **state)
     assert_int_equal(d.status, 0);
 }
 
-static void something_that_is_not_http(void **state)
+static void a_server_that_does_not_speak_http(void **state)
 {
     (void)state;
     struct desk d;
@@ -641,7 +643,7 @@ static void deadline_ends_a_silent_server(void **state)
     assert_int_equal(d.outcome, HTTP_UNKNOWN);
     assert_int_equal(d.err_id, ERR_HTTP_TIMEOUT);
     assert_true(took_us >= 140 * USEC_PER_MSEC);
-    /* One that drips is no better. */
+    /* So does one that sends slowly. */
     rogue_case(&d,
                (struct rogue){.read_first = true,
                               .linger = true,
@@ -650,25 +652,25 @@ static void deadline_ends_a_silent_server(void **state)
     assert_int_equal(d.err_id, ERR_HTTP_TIMEOUT);
 }
 
-static void refused_connection_was_not_sent(void **state)
+static void a_refused_connection_is_not_sent(void **state)
 {
     (void)state;
     struct desk d;
     desk_open(&d, &plain);
     web_stop(TAKE(d.web)); /* the port is free again */
-    ask(&d, "/echo", (struct http_request){.body = STR_LIT("x")});
+    send_and_wait(&d, "/echo", (struct http_request){.body = STR_LIT("x")});
     assert_int_equal(d.outcome, HTTP_NOT_SENT);
     assert_int_equal(d.err_id, ERR_HTTP_CONNECT);
     desk_close(&d);
 }
 
-static void tls_to_a_plain_server_was_not_sent(void **state)
+static void tls_to_a_plain_server_is_not_sent(void **state)
 {
     (void)state;
     struct desk d;
     desk_open(&d, &plain);
     (void)snprintf(d.url, sizeof(d.url), "https://127.0.0.1:%u", (unsigned)web_port(d.web));
-    ask(&d, "/echo", (struct http_request){.body = STR_LIT("x")});
+    send_and_wait(&d, "/echo", (struct http_request){.body = STR_LIT("x")});
     assert_int_equal(d.outcome, HTTP_NOT_SENT);
     assert_int_equal(d.err_id, ERR_HTTP_TLS);
     desk_close(&d);
@@ -697,7 +699,7 @@ static void ill_formed_requests_are_refused(void **state)
     desk_close(&d);
 }
 
-static void urls_lose_their_secrets(void **state)
+static void urls_are_redacted(void **state)
 {
     (void)state;
     const struct {
@@ -724,23 +726,22 @@ static void urls_lose_their_secrets(void **state)
     assert_string_equal(out.data, "a%20b%26c%2F%C3%A9~");
 }
 
-UNIT_GROUP(http_web, cmocka_unit_test(request_and_answer_carry_everything),
+UNIT_GROUP(http_web, cmocka_unit_test(requests_and_responses_are_complete),
            cmocka_unit_test(multipart_reaches_the_form_accessors),
            cmocka_unit_test(redirect_is_not_followed), cmocka_unit_test(large_answer_is_cut_off),
            cmocka_unit_test(large_request_is_refused_without_the_handler),
-           cmocka_unit_test(unix_socket_tells_the_peer),
-           cmocka_unit_test(tcp_has_no_peer_uid_and_a_port_of_its_own),
+           cmocka_unit_test(a_unix_socket_has_the_uid_of_its_peer),
+           cmocka_unit_test(tcp_has_no_peer_uid_and_excludes_a_second_server),
            cmocka_unit_test(held_request_is_answered_later),
-           cmocka_unit_test(held_request_outlives_its_client_and_its_server),
+           cmocka_unit_test(a_held_request_stays_valid_without_client_and_server),
            cmocka_unit_test(cancelled_call_never_answers),
            cmocka_unit_test(callback_may_send_again_and_free_the_client),
-           cmocka_unit_test(post_is_not_repeated_behind_our_back),
-           cmocka_unit_test(proxy_page_arrives_as_what_it_is),
+           cmocka_unit_test(libcurl_does_not_resend_a_post),
+           cmocka_unit_test(the_error_page_of_a_proxy_is_a_response),
            cmocka_unit_test(truncated_body_is_unknown),
            cmocka_unit_test(closed_connection_is_unknown),
-           cmocka_unit_test(something_that_is_not_http),
+           cmocka_unit_test(a_server_that_does_not_speak_http),
            cmocka_unit_test(deadline_ends_a_silent_server),
-           cmocka_unit_test(refused_connection_was_not_sent),
-           cmocka_unit_test(tls_to_a_plain_server_was_not_sent),
-           cmocka_unit_test(ill_formed_requests_are_refused),
-           cmocka_unit_test(urls_lose_their_secrets))
+           cmocka_unit_test(a_refused_connection_is_not_sent),
+           cmocka_unit_test(tls_to_a_plain_server_is_not_sent),
+           cmocka_unit_test(ill_formed_requests_are_refused), cmocka_unit_test(urls_are_redacted))

@@ -23,7 +23,7 @@ static void refused(struct str text, enum err_id id)
     }
 }
 
-static void getters_read_or_fall_back(void **state)
+static void getters_return_the_value_or_the_fallback(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *o =
@@ -37,13 +37,13 @@ static void getters_read_or_fall_back(void **state)
     assert_null(json_get(o, "z"));
     assert_int_equal(json_len(json_get(o, "a")), 2);
     assert_string_equal(json_text(json_item(json_get(o, "a"), 1), "x"), "y");
-    /* The wrong type, or nothing at all. */
+    /* The wrong type, or absent. */
     assert_string_equal(json_text(o, "n"), "");
     AUTO_JSON struct json_object *cut = NULL;
     assert_int_equal(json_parse(STR_LIT("{\"symbol\":\"BTC-USD\\u0000 or not\"}"),
                                 &JSON_LIMITS_DEFAULT, &cut, NULL),
                      0);
-    assert_string_equal(json_text(cut, "symbol"), ""); /* not what stands before the NUL */
+    assert_string_equal(json_text(cut, "symbol"), ""); /* not the part before the NUL */
     assert_int_equal(json_str(cut, "symbol").len, 15);
     assert_int_equal(json_i64(o, "text", 9), 9);
     assert_int_equal(json_i64(o, "d", 9), 9);
@@ -54,7 +54,7 @@ static void getters_read_or_fall_back(void **state)
     assert_int_equal(json_len(NULL), 0);
 }
 
-static void any_value_may_stand_alone(void **state)
+static void any_value_can_be_the_root(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *number = good("12");
@@ -66,7 +66,7 @@ static void any_value_may_stand_alone(void **state)
     assert_true(json_is_array(empty));
 }
 
-static void what_is_not_json_is_refused(void **state)
+static void invalid_json_is_refused(void **state)
 {
     (void)state;
     const char *const bad[] = {
@@ -117,7 +117,7 @@ static void what_is_not_json_is_refused(void **state)
     refused(str_c("-9223372036854775809"), ERR_JSON_LIMIT);
 }
 
-static void limits_hold(void **state)
+static void limits_are_enforced(void **state)
 {
     (void)state;
     const struct json_limits limits = {.max_bytes = 20, .max_depth = 3};
@@ -127,7 +127,7 @@ static void limits_hold(void **state)
     struct json_object *none = NULL;
     assert_int_equal(json_parse(str_c("[[[[1]]]]"), &limits, &none, &err), -ERR_JSON_LIMIT);
     assert_int_equal(json_parse(str_c("[[[[]]]]"), &limits, &none, &err), -ERR_JSON_LIMIT);
-    assert_string_equal(err.context, "offset 4: too deep");
+    assert_string_equal(err.context, "offset 4: nested too deep");
     assert_int_equal(json_parse(str_c("\"aaaaaaaaaaaaaaaaaaaaaa\""), &limits, &none, &err),
                      -ERR_JSON_LIMIT);
     assert_null(none);
@@ -153,7 +153,7 @@ static void pointers_follow_the_examples_of_rfc_6901(void **state)
         assert_int_equal(json_object_get_int(value), numbers[i].value);
     }
     struct json_object *value = o;
-    assert_true(json_pointer(o, str_c("/z"), &value)); /* null is there */
+    assert_true(json_pointer(o, str_c("/z"), &value)); /* null is a value */
     assert_null(value);
     const char *const bad[] = {"foo",
                                "/foo/2",
@@ -175,7 +175,7 @@ static void pointers_follow_the_examples_of_rfc_6901(void **state)
     }
 }
 
-static void canonical_text_does_not_depend_on_the_writing(void **state)
+static void canonical_text_does_not_depend_on_the_input_format(void **state)
 {
     (void)state;
     AUTO_JSON struct json_object *a =
@@ -193,8 +193,8 @@ static void canonical_text_does_not_depend_on_the_writing(void **state)
     assert_non_null(strstr(text_a.data, "\"A/\""));
 }
 
-UNIT_GROUP(json, cmocka_unit_test(getters_read_or_fall_back),
-           cmocka_unit_test(any_value_may_stand_alone),
-           cmocka_unit_test(what_is_not_json_is_refused), cmocka_unit_test(limits_hold),
+UNIT_GROUP(json, cmocka_unit_test(getters_return_the_value_or_the_fallback),
+           cmocka_unit_test(any_value_can_be_the_root), cmocka_unit_test(invalid_json_is_refused),
+           cmocka_unit_test(limits_are_enforced),
            cmocka_unit_test(pointers_follow_the_examples_of_rfc_6901),
-           cmocka_unit_test(canonical_text_does_not_depend_on_the_writing))
+           cmocka_unit_test(canonical_text_does_not_depend_on_the_input_format))

@@ -12,7 +12,7 @@ static int64_t size_of(struct scratch *s, const char *name)
     return stat(scratch_path(s, name), &st) == 0 ? st.st_size : -1;
 }
 
-static bool holds(struct scratch *s, const char *name, const char *text)
+static bool contains(struct scratch *s, const char *name, const char *text)
 {
     AUTO_BUF struct buf all = BUF_INIT(1 << 20);
     return file_read(scratch_path(s, name), &all, NULL) == 0 && strstr(all.data, text) != NULL;
@@ -48,14 +48,14 @@ static void a_large_log_is_rotated_while_it_is_written(void **state)
     assert_true(size_of(&s, "x.log.3") > 1000);
     assert_int_equal(size_of(&s, "x.log.4"), -1);
     end(file);
-    assert_true(holds(&s, "x.log", "line 199 ") || holds(&s, "x.log.1", "line 199 "));
-    /* What a run before left too large is rotated at the start. */
+    assert_true(contains(&s, "x.log", "line 199 ") || contains(&s, "x.log.1", "line 199 "));
+    /* A file that is too large at the start is rotated. */
     file = begin(&s, 10, 3);
     assert_int_equal(size_of(&s, "x.log"), 0);
     end(file);
 }
 
-static void a_log_that_was_moved_or_deleted_begins_anew(void **state)
+static void a_moved_or_deleted_log_is_created_again(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -65,12 +65,12 @@ static void a_log_that_was_moved_or_deleted_begins_anew(void **state)
     LOG(ERROR, "meanwhile");
     log_file_check(file);
     LOG(ERROR, "after");
-    assert_true(holds(&s, "x.log-2026", "meanwhile") && !holds(&s, "x.log-2026", "after"));
-    assert_true(holds(&s, "x.log", "after"));
+    assert_true(contains(&s, "x.log-2026", "meanwhile") && !contains(&s, "x.log-2026", "after"));
+    assert_true(contains(&s, "x.log", "after"));
     assert_int_equal(unlink(scratch_path(&s, "x.log")), 0);
     log_file_check(file);
     LOG(ERROR, "again");
-    assert_true(holds(&s, "x.log", "again") && !holds(&s, "x.log", "after"));
+    assert_true(contains(&s, "x.log", "again") && !contains(&s, "x.log", "after"));
     assert_int_equal(size_of(&s, "x.log.1"), -1);
     end(file);
 }
@@ -84,7 +84,7 @@ static void *write_lines(void *userdata)
     return NULL;
 }
 
-/* Another thread writes without a lock: no line is torn and none gets lost. */
+/* Another thread writes without a lock: no line is split or lost. */
 static void rotation_loses_no_line_of_another_thread(void **state)
 {
     (void)state;
@@ -116,5 +116,5 @@ static void rotation_loses_no_line_of_another_thread(void **state)
 }
 
 UNIT_GROUP(log_file, cmocka_unit_test(a_large_log_is_rotated_while_it_is_written),
-           cmocka_unit_test(a_log_that_was_moved_or_deleted_begins_anew),
+           cmocka_unit_test(a_moved_or_deleted_log_is_created_again),
            cmocka_unit_test(rotation_loses_no_line_of_another_thread))

@@ -81,7 +81,7 @@ static void equal_times_run_in_the_order_of_arming(void **state)
     struct loop_source *b = loop_add_timer(loop, note_b, &t);
     loop_timer_in(a, 100);
     loop_timer_in(b, 100);
-    loop_timer_in(a, 100); /* armed again: now behind b */
+    loop_timer_in(a, 100); /* armed again: now after b */
     loop_advance(loop, 100);
     assert_string_equal(t.text, "ba");
     loop_source_free(a);
@@ -89,7 +89,7 @@ static void equal_times_run_in_the_order_of_arming(void **state)
     loop_free(loop);
 }
 
-static void periodic_timer_neither_drifts_nor_catches_up(void **state)
+static void a_periodic_timer_does_not_drift_and_skips_missed_periods(void **state)
 {
     (void)state;
     struct clock_fake fake;
@@ -101,7 +101,7 @@ static void periodic_timer_neither_drifts_nor_catches_up(void **state)
     loop_advance(loop, 350);
     assert_int_equal(t.runs, 3);
     assert_int_equal(t.at_us[2], start_us + 300);
-    /* The clock leaps over four periods outside of the loop: one late run, then on the grid. */
+    /* The clock jumps over four periods outside the loop: one late run, then in step again. */
     clock_fake_advance(&fake, 480);
     loop_advance(loop, 0);
     assert_int_equal(t.runs, 4);
@@ -303,7 +303,7 @@ static void child_exit_is_reported(void **state)
     assert_int_equal(wait_child(0, SIGKILL).exit_code, -SIGKILL);
 }
 
-static void *wake_thrice(void *wake)
+static void *wake_three_times(void *wake)
 {
     loop_wake(wake);
     loop_wake(wake);
@@ -319,7 +319,7 @@ static void wake_from_another_thread_coalesces(void **state)
     struct loop_source *wake = loop_add_wake(loop, note_a, &t, NULL);
     pthread_t thread;
     void *result = NULL;
-    assert_int_equal(pthread_create(&thread, NULL, wake_thrice, wake), 0);
+    assert_int_equal(pthread_create(&thread, NULL, wake_three_times, wake), 0);
     assert_int_equal(pthread_join(thread, &result), 0);
     assert_ptr_equal(result, wake);
     assert_true(loop_iterate(loop, 0));
@@ -360,7 +360,7 @@ static void spinning_loop_is_reported_with_its_source(void **state)
     loop_on_spin(loop, on_spin, &spin);
     struct loop_source *io = loop_add_io(loop, ends[0], EPOLLIN, ignore, NULL, NULL);
     loop_source_name(io, "forgotten pipe");
-    assert_int_equal(write(ends[1], "x", 1), 1); /* and nobody reads it */
+    assert_int_equal(write(ends[1], "x", 1), 1); /* and is never read */
     int64_t start_us = clock_mono_us(clock_real());
     while (spin.reports == 0 && clock_mono_us(clock_real()) - start_us < 20 * USEC_PER_SEC) {
         (void)loop_iterate(loop, USEC_PER_SEC);
@@ -393,12 +393,12 @@ static void on_absence(int64_t away_us, const char *source, void *userdata)
     }
 }
 
-static void be_quick(void *userdata)
+static void return_at_once(void *userdata)
 {
     (void)userdata;
 }
 
-static void be_away(void *userdata)
+static void block(void *userdata)
 {
     (void)userdata;
     (void)usleep((useconds_t)(LOOP_AWAY_US * 2));
@@ -412,7 +412,8 @@ static void end_later(void *userdata)
     }
 }
 
-/* Who waits is named, also when others ran in the same round; waiting for events is none. */
+/* The report names the blocking source although others ran in the same iteration. Waiting for
+ * events does not count. */
 static void an_absence_is_measured_with_its_source(void **state)
 {
     (void)state;
@@ -420,12 +421,12 @@ static void an_absence_is_measured_with_its_source(void **state)
     struct absence a = {.loop = loop};
     loop_on_absence(loop, on_absence, &a);
     struct loop_source *end = loop_add_timer(loop, end_later, &a);
-    struct loop_source *quick = loop_add_deferred(loop, be_quick, NULL);
-    struct loop_source *slow = loop_add_deferred(loop, be_away, NULL);
-    struct loop_source *after = loop_add_deferred(loop, be_quick, NULL);
+    struct loop_source *quick = loop_add_deferred(loop, return_at_once, NULL);
+    struct loop_source *slow = loop_add_deferred(loop, block, NULL);
+    struct loop_source *after = loop_add_deferred(loop, return_at_once, NULL);
     loop_source_name(quick, "quick");
-    loop_source_name(slow, "one that waits");
-    loop_source_name(after, "quick, too");
+    loop_source_name(slow, "slow");
+    loop_source_name(after, "quick again");
     loop_timer_every(end, 10 * USEC_PER_MSEC);
     loop_defer(quick);
     loop_defer(slow);
@@ -433,7 +434,7 @@ static void an_absence_is_measured_with_its_source(void **state)
     assert_int_equal(loop_run(loop), 0);
     struct loop_stats stats = loop_stats(loop);
     assert_true(a.reports >= 1);
-    assert_string_equal(stats.longest_source, "one that waits");
+    assert_string_equal(stats.longest_source, "slow");
     assert_true(stats.longest_us >= LOOP_AWAY_US * 2);
     assert_true(stats.longest_us < LOOP_AWAY_US * 2 + USEC_PER_SEC);
     assert_int_equal(stats.absences, a.reports);
@@ -446,7 +447,7 @@ static void an_absence_is_measured_with_its_source(void **state)
 
 UNIT_GROUP(loop, cmocka_unit_test(timers_fire_in_order_at_their_own_time),
            cmocka_unit_test(equal_times_run_in_the_order_of_arming),
-           cmocka_unit_test(periodic_timer_neither_drifts_nor_catches_up),
+           cmocka_unit_test(a_periodic_timer_does_not_drift_and_skips_missed_periods),
            cmocka_unit_test(callback_may_free_itself_and_others),
            cmocka_unit_test(deferred_runs_after_the_callback_and_once),
            cmocka_unit_test(real_loop_runs_timers_and_exits),

@@ -12,7 +12,7 @@
 
 enum { LIMIT_US = 10 * 1000000, AT_ONCE_US = 500 * 1000 };
 
-/* A gate that jobs hang at until it opens. */
+/* Jobs hang until this gate opens. */
 static pthread_mutex_t gate_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
 static bool gate_open;
@@ -59,7 +59,7 @@ static void add(void *data)
 struct seen {
     int runs;
     int sum;
-    bool elsewhere;
+    bool other_thread;
     struct pool *pool; /* freed in the callback */
 };
 
@@ -69,7 +69,7 @@ static void on_sum(void *data, void *userdata)
     const struct sum *s = data;
     seen->runs++;
     seen->sum += s->sum;
-    seen->elsewhere = pthread_equal(s->thread, pthread_self()) == 0;
+    seen->other_thread = pthread_equal(s->thread, pthread_self()) == 0;
     pool_free(seen->pool);
     seen->pool = NULL;
 }
@@ -97,7 +97,7 @@ static struct rig rig_open(size_t threads, size_t queue)
     return rig;
 }
 
-/* The helpers that hung end by themselves, with what they held. */
+/* Opens the gate; the hanging helpers end and drop their data. */
 static void rig_close(struct rig *rig, int jobs)
 {
     pool_free(rig->pool);
@@ -143,7 +143,7 @@ static void start_sum(struct rig *rig, struct seen *seen, int a, int b)
                    NULL));
 }
 
-static void a_job_works_elsewhere_and_ends_here(void **state)
+static void work_runs_on_a_helper_and_done_on_the_loop(void **state)
 {
     (void)state;
     struct rig rig = rig_open(2, 200);
@@ -154,7 +154,7 @@ static void a_job_works_elsewhere_and_ends_here(void **state)
     assert_int_equal(seen.runs, 0); /* never from inside pool_start */
     run_until(rig.loop, &seen.runs, 100);
     assert_int_equal(seen.sum, 4950 + 100);
-    assert_true(seen.elsewhere);
+    assert_true(seen.other_thread);
     rig_close(&rig, 100);
 }
 
@@ -171,8 +171,8 @@ static void the_pool_may_be_freed_by_a_job(void **state)
     rig_close(&rig, 2);
 }
 
-/* Two hang, one waits, one more is refused; a cancelled one never ends here. */
-static void hanging_jobs_are_bounded_and_hold_nobody(void **state)
+/* Two hang, one is queued, another one is refused; the done of a cancelled one never runs. */
+static void hanging_jobs_are_limited_and_do_not_block(void **state)
 {
     (void)state;
     struct rig rig = rig_open(2, 1);
@@ -201,7 +201,7 @@ static void hanging_jobs_are_bounded_and_hold_nobody(void **state)
     rig_close(&rig, 3);
 }
 
-static void freeing_does_not_wait_for_what_hangs(void **state)
+static void freeing_does_not_wait_for_hanging_jobs(void **state)
 {
     (void)state;
     struct rig rig = rig_open(2, 4);
@@ -216,7 +216,7 @@ static void freeing_does_not_wait_for_what_hangs(void **state)
     assert_int_equal(runs, 0);
 }
 
-UNIT_GROUP(pool, cmocka_unit_test(a_job_works_elsewhere_and_ends_here),
+UNIT_GROUP(pool, cmocka_unit_test(work_runs_on_a_helper_and_done_on_the_loop),
            cmocka_unit_test(the_pool_may_be_freed_by_a_job),
-           cmocka_unit_test(hanging_jobs_are_bounded_and_hold_nobody),
-           cmocka_unit_test(freeing_does_not_wait_for_what_hangs))
+           cmocka_unit_test(hanging_jobs_are_limited_and_do_not_block),
+           cmocka_unit_test(freeing_does_not_wait_for_hanging_jobs))

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A shell is what these tests start, because it is everywhere; nightdesk itself never uses one. */
+/* The tests start a shell, because every system has one; nightdesk itself never uses one. */
 
 struct run {
     struct loop *loop;
@@ -46,7 +46,7 @@ static void wait_end(struct run *run)
     while (run->ended == 0) {
         (void)loop_iterate(run->loop, 50 * USEC_PER_MSEC);
         if (clock_mono_us(clock_real()) - start_us > 20 * USEC_PER_SEC) {
-            fail_msg("the child does not end");
+            fail_msg("the child did not end");
         }
     }
 }
@@ -57,7 +57,7 @@ static void finish(struct run *run)
     loop_free(run->loop);
 }
 
-/* Waits until the child has written to its log what it writes when it is ready. */
+/* Waits until the child's log contains text. */
 static void wait_log(struct run *run, const char *path, const char *text)
 {
     AUTO_BUF struct buf log = BUF_INIT(1 << 20);
@@ -67,12 +67,12 @@ static void wait_log(struct run *run, const char *path, const char *text)
         buf_clear(&log);
         (void)file_read(path, &log, NULL);
         if (clock_mono_us(clock_real()) - start_us > 20 * USEC_PER_SEC) {
-            fail_msg("'%s' never came: %s", text, log.data);
+            fail_msg("'%s' is not in the log: %s", text, log.data);
         }
     }
 }
 
-static void exit_code_and_output_arrive(void **state)
+static void exit_code_and_output_are_reported(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -85,14 +85,14 @@ static void exit_code_and_output_arrive(void **state)
     assert_true(process_running(run.process));
     assert_true(process_pid(run.process) > 0);
     wait_end(&run);
-    assert_int_equal(run.exit_code, 3); /* cat saw the end of /dev/null at once */
+    assert_int_equal(run.exit_code, 3); /* stdin is at its end, so cat ends */
     AUTO_BUF struct buf text = BUF_INIT(1000);
     assert_int_equal(file_read(log, &text, NULL), 0);
     assert_string_equal(text.data, "before\nout\nerr\n");
     finish(&run);
 }
 
-static void environment_is_what_was_given(void **state)
+static void the_child_gets_only_the_given_environment(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -123,7 +123,7 @@ static void environment_is_what_was_given(void **state)
     (void)unsetenv("TELEGRAM_BOT_TOKEN");
 }
 
-static void what_cannot_start_says_why(void **state)
+static void a_failed_start_logs_the_reason(void **state)
 {
     (void)state;
     struct run run;
@@ -141,7 +141,7 @@ static void what_cannot_start_says_why(void **state)
     assert_int_equal(start(&run, "true", (struct process_options){.cwd = "/nightdesk-none"}, &err),
                      -ERR_PROCESS_SPAWN);
     loop_free(run.loop);
-    /* Its exec fails only in the child. */
+    /* The exec fails in the child. */
     AUTO_SCRATCH struct scratch s = scratch_make();
     AUTO_BUF struct buf text = BUF_INIT(4096);
     char log[256], script[256];
@@ -159,7 +159,7 @@ static void what_cannot_start_says_why(void **state)
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing is left to reap */
 }
 
-static void stop_is_polite_first(void **state)
+static void stop_sends_sigterm_first(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -174,11 +174,11 @@ static void stop_is_polite_first(void **state)
     wait_end(&run);
     assert_int_equal(run.exit_code, 5);
     wait_log(&run, log, "bye");
-    process_stop(run.process, 0); /* of one that has ended: nothing */
+    process_stop(run.process, 0); /* no-op after its end */
     finish(&run);
 }
 
-static void deaf_child_is_killed_after_the_grace(void **state)
+static void a_child_that_ignores_sigterm_is_killed(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -189,7 +189,7 @@ static void deaf_child_is_killed_after_the_grace(void **state)
                      0);
     wait_log(&run, log, "up");
     process_stop(run.process, 60000);
-    process_stop(run.process, 50); /* shortens */
+    process_stop(run.process, 50); /* shortens the grace period */
     process_stop(run.process, 60000);
     wait_end(&run);
     assert_int_equal(run.exit_code, -SIGKILL);
@@ -207,7 +207,7 @@ static pid_t pid_in_log(const char *path)
     return (pid_t)pid;
 }
 
-/* Gone, or a zombie that waits for whoever adopted it. */
+/* True for a zombie too, which only its adoptive parent can reap. */
 static bool is_dead(pid_t pid)
 {
     char path[64];
@@ -224,7 +224,7 @@ static void wait_dead(pid_t pid)
     assert_true(is_dead(pid));
 }
 
-static void grandchildren_go_with_the_child(void **state)
+static void grandchildren_are_killed_with_the_child(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -242,7 +242,7 @@ static void grandchildren_go_with_the_child(void **state)
     finish(&run);
 }
 
-static void freeing_kills(void **state)
+static void freeing_kills_the_child(void **state)
 {
     (void)state;
     struct run run;
@@ -253,13 +253,13 @@ static void freeing_kills(void **state)
     assert_int_equal(run.ended, 0);
 }
 
-static void child_dies_with_us(void **state)
+static void the_child_is_killed_when_its_parent_dies(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
     const char *log = scratch_path(&s, "log");
     pid_t us = fork();
-    if (us == 0) { /* stands for the daemon */
+    if (us == 0) { /* plays the daemon */
         struct run run;
         if (start(&run, "echo pid:$$; exec sleep 1000", (struct process_options){.log_path = log},
                   NULL) == 0) {
@@ -271,7 +271,7 @@ static void child_dies_with_us(void **state)
     wait_dead(pid_in_log(log));
 }
 
-static void log_never_passes_its_bound(void **state)
+static void the_log_never_exceeds_its_limit(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -292,7 +292,7 @@ static void log_never_passes_its_bound(void **state)
     assert_non_null(strstr(now.data, "line number 2999\n"));
 }
 
-static void a_log_that_was_moved_is_begun_anew(void **state)
+static void a_moved_log_is_created_again(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -313,10 +313,13 @@ static void a_log_that_was_moved_is_begun_anew(void **state)
     assert_string_equal(old.data, "first\n");
 }
 
-UNIT_GROUP(process, cmocka_unit_test(exit_code_and_output_arrive),
-           cmocka_unit_test(environment_is_what_was_given),
-           cmocka_unit_test(what_cannot_start_says_why), cmocka_unit_test(stop_is_polite_first),
-           cmocka_unit_test(deaf_child_is_killed_after_the_grace),
-           cmocka_unit_test(grandchildren_go_with_the_child), cmocka_unit_test(freeing_kills),
-           cmocka_unit_test(child_dies_with_us), cmocka_unit_test(log_never_passes_its_bound),
-           cmocka_unit_test(a_log_that_was_moved_is_begun_anew))
+UNIT_GROUP(process, cmocka_unit_test(exit_code_and_output_are_reported),
+           cmocka_unit_test(the_child_gets_only_the_given_environment),
+           cmocka_unit_test(a_failed_start_logs_the_reason),
+           cmocka_unit_test(stop_sends_sigterm_first),
+           cmocka_unit_test(a_child_that_ignores_sigterm_is_killed),
+           cmocka_unit_test(grandchildren_are_killed_with_the_child),
+           cmocka_unit_test(freeing_kills_the_child),
+           cmocka_unit_test(the_child_is_killed_when_its_parent_dies),
+           cmocka_unit_test(the_log_never_exceeds_its_limit),
+           cmocka_unit_test(a_moved_log_is_created_again))

@@ -15,9 +15,9 @@
 enum { LIMIT_US = 20 * 1000000, AT_ONCE_US = 500 * 1000 };
 
 /*
- * The resolver of this binary, libcurl's included: names under .hang wait until the gate opens, as
- * with silent name servers; "known.test" is 127.0.0.1, or fails with the code in
- * `broken`. Everything else goes to the C library.
+ * Replaces getaddrinfo in this binary, also for libcurl. Names under .hang wait until the gate
+ * opens, as if the name servers did not answer; "known.test" is 127.0.0.1, or fails with the code
+ * in `broken`. Other names go to the C library.
  */
 static pthread_mutex_t gate_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
@@ -94,7 +94,7 @@ static void run_for(struct loop *loop, int64_t us)
     }
 }
 
-static void settle(void)
+static void release_hanging(void)
 {
     gate_set(true);
     for (int i = 0; i < 1000 && atomic_load(&hanging) > 0; i++) {
@@ -104,7 +104,7 @@ static void settle(void)
     gate_set(false);
 }
 
-static void a_name_is_asked_once_and_kept(void **state)
+static void a_name_is_resolved_once_and_cached(void **state)
 {
     (void)state;
     struct clock_fake fake;
@@ -125,7 +125,7 @@ static void a_name_is_asked_once_and_kept(void **state)
     assert_string_equal(resolver_known(r, "known.test"), "127.0.0.1");
     assert_int_equal(atomic_load(&asked), 1);
 
-    /* Old, and the servers are silent: it still serves, and they are asked. */
+    /* Stale, and the name servers fail: it is still returned, and a refresh starts. */
     atomic_store(&broken, EAI_AGAIN);
     clock_fake_advance(&fake, RESOLVER_FRESH_US);
     assert_string_equal(resolver_known(r, "known.test"), "127.0.0.1");
@@ -138,7 +138,7 @@ static void a_name_is_asked_once_and_kept(void **state)
     clock_fake_advance(&fake, RESOLVER_KEEP_US);
     assert_null(resolver_known(r, "known.test"));
 
-    /* A name that is no more is forgotten. */
+    /* A name that no longer exists is dropped. */
     run_for(loop, 50000);
     atomic_store(&broken, 0);
     assert_non_null(resolver_ask(r, "known.test", on_resolved, &one, NULL));
@@ -154,7 +154,7 @@ static void a_name_is_asked_once_and_kept(void **state)
     loop_free(loop);
 }
 
-static void names_that_hang_are_bounded(void **state)
+static void hanging_names_are_limited(void **state)
 {
     (void)state;
     struct loop *loop = loop_new(NULL);
@@ -168,7 +168,7 @@ static void names_that_hang_are_bounded(void **state)
         (void)snprintf(host, sizeof(host), "n%d.hang", i);
         queries[i] = resolver_ask(r, host, on_resolved, &seen, &err);
         assert_non_null(queries[i]);
-        /* Again and again: it joins the one that hangs. */
+        /* A second query joins the hanging one. */
         resolver_cancel(resolver_ask(r, host, on_resolved, &seen, &err));
     }
     assert_null(resolver_ask(r, "more.hang", on_resolved, &seen, &err));
@@ -183,7 +183,7 @@ static void names_that_hang_are_bounded(void **state)
     loop_free(loop);
     assert_true(clock_mono_us(clock_real()) - from_us < AT_ONCE_US);
     assert_int_equal(seen.runs, 0);
-    settle();
+    release_hanging();
 }
 
 struct answer {
@@ -202,8 +202,8 @@ static void on_answer(const struct http_response *r, void *userdata)
     (void)snprintf(a->context, sizeof(a->context), "%s", r->err.context);
 }
 
-/* A request whose name servers are silent: time-out, cancel and free are all at once, and the loop
- * is never away. */
+/* The name servers do not answer: timeout, cancel and free all return at once, and the loop is
+ * never blocked. */
 static void a_request_does_not_wait_for_name_servers(void **state)
 {
     (void)state;
@@ -214,9 +214,9 @@ static void a_request_does_not_wait_for_name_servers(void **state)
     atomic_store(&asked, 0);
     int64_t from_us = clock_mono_us(clock_real());
     for (int i = 0; i < 3; i++) {
-        struct http_call *gone = http_send(http, &(struct http_request){.url = "http://api.hang/x"},
-                                           on_answer, &a, NULL);
-        http_cancel(gone);
+        struct http_call *cancelled = http_send(
+            http, &(struct http_request){.url = "http://api.hang/x"}, on_answer, &a, NULL);
+        http_cancel(cancelled);
     }
     assert_non_null(
         http_send(http, &(struct http_request){.url = "https://api.hang/bot1/x", .timeout_ms = 200},
@@ -243,9 +243,9 @@ static void a_request_does_not_wait_for_name_servers(void **state)
     loop_free(loop);
     assert_true(clock_mono_us(clock_real()) - from_us < AT_ONCE_US);
     assert_int_equal(a.runs, 1);
-    settle();
+    release_hanging();
 }
 
-UNIT_GROUP(resolve, cmocka_unit_test(a_name_is_asked_once_and_kept),
-           cmocka_unit_test(names_that_hang_are_bounded),
+UNIT_GROUP(resolve, cmocka_unit_test(a_name_is_resolved_once_and_cached),
+           cmocka_unit_test(hanging_names_are_limited),
            cmocka_unit_test(a_request_does_not_wait_for_name_servers))

@@ -48,7 +48,7 @@ static void comparison_is_exact(void **state)
     assert_true(secret_equal(str_c(""), str_c("")));
 }
 
-static void key_file_is_made_once_and_kept(void **state)
+static void a_key_file_is_created_once_and_kept(void **state)
 {
     (void)state;
     AUTO_SCRATCH struct scratch s = scratch_make();
@@ -94,5 +94,6 @@ static void secret_strings_are_copies(void **state)
 
 UNIT_GROUP(secret, cmocka_unit_test(hash_matches_the_published_vector),
            cmocka_unit_test(nonces_use_the_whole_alphabet_and_nothing_else),
-           cmocka_unit_test(comparison_is_exact), cmocka_unit_test(key_file_is_made_once_and_kept),
+           cmocka_unit_test(comparison_is_exact),
+           cmocka_unit_test(a_key_file_is_created_once_and_kept),
            cmocka_unit_test(secret_strings_are_copies))

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* What of journal, notify and units can be shown without systemd; tests/system has the rest. */
+/* The parts of journal, notify and units that work without systemd; tests/system has the rest. */
 
 static int manager_open(const char *path)
 {
@@ -54,7 +54,7 @@ static void notify_speaks_the_protocol(void **state)
     int fd = manager_open(scratch_path(&s, "notify"));
     notify_ready("paper\nREADY=0");
     assert_true(notify_watchdog());
-    notify_status("paper READY=0"); /* the manager has it already */
+    notify_status("paper READY=0"); /* already sent */
     notify_status("live");
     notify_stopping();
     assert_true(notify_flush());
@@ -68,8 +68,8 @@ static void notify_speaks_the_protocol(void **state)
     manager_close(fd);
 }
 
-/* The manager reads nothing: no call may wait, and what it must know is not lost. */
-static void notify_never_waits(void **state)
+/* The manager does not read: no call may block, and the state is not lost. */
+static void notify_never_blocks(void **state)
 {
     (void)state;
     char name[64];
@@ -131,7 +131,7 @@ static void journal_stream_must_be_our_stderr(void **state)
     (void)unsetenv("JOURNAL_STREAM");
 }
 
-static void line_without_journald_goes_to_stderr(void **state)
+static void a_line_goes_to_stderr_without_journald(void **state)
 {
     (void)state;
     if (access("/run/systemd/journal/socket", F_OK) == 0) {
@@ -160,7 +160,7 @@ static void line_without_journald_goes_to_stderr(void **state)
     (void)close(ends[1]);
 }
 
-static void tail_is_bounded_or_says_that_there_is_no_journal(void **state)
+static void tail_is_limited_or_reports_a_missing_journal(void **state)
 {
     (void)state;
     AUTO_BUF struct buf text = BUF_INIT(2000);
@@ -199,7 +199,7 @@ static void unit_names_are_checked(void **state)
     assert_true(units_name_valid(longest + 1));
 }
 
-static void without_systemd_units_say_so(void **state)
+static void units_report_that_systemd_is_missing(void **state)
 {
     (void)state;
     if (units_available()) {
@@ -214,9 +214,10 @@ static void without_systemd_units_say_so(void **state)
 }
 
 UNIT_GROUP(systemd, cmocka_unit_test(notify_speaks_the_protocol),
-           cmocka_unit_test(notify_never_waits),
+           cmocka_unit_test(notify_never_blocks),
            cmocka_unit_test(watchdog_period_is_for_this_process_only),
            cmocka_unit_test(journal_stream_must_be_our_stderr),
-           cmocka_unit_test(line_without_journald_goes_to_stderr),
-           cmocka_unit_test(tail_is_bounded_or_says_that_there_is_no_journal),
-           cmocka_unit_test(unit_names_are_checked), cmocka_unit_test(without_systemd_units_say_so))
+           cmocka_unit_test(a_line_goes_to_stderr_without_journald),
+           cmocka_unit_test(tail_is_limited_or_reports_a_missing_journal),
+           cmocka_unit_test(unit_names_are_checked),
+           cmocka_unit_test(units_report_that_systemd_is_missing))

@@ -19,7 +19,7 @@ static void refused(const char *text, enum err_id id, const char *where)
     }
 }
 
-static void tree_keeps_order_places_and_quotes(void **state)
+static void the_tree_keeps_order_positions_and_quotes(void **state)
 {
     (void)state;
     AUTO_YAML struct yaml *doc = NULL;
@@ -83,7 +83,7 @@ static void empty_documents_are_empty_mappings(void **state)
     }
 }
 
-static void errors_name_the_place(void **state)
+static void errors_name_the_position(void **state)
 {
     (void)state;
     refused("a: 1\nb: [1, 2\nc: 3\n", ERR_YAML_SYNTAX, "t.yaml:3:");
@@ -95,7 +95,7 @@ static void errors_name_the_place(void **state)
     refused("x: {k: 1, k: 2}\n", ERR_YAML_DUPLICATE, "t.yaml:1:11");
 }
 
-static void clever_features_are_refused(void **state)
+static void unsupported_features_are_refused(void **state)
 {
     (void)state;
     refused("a: &x 1\n", ERR_YAML_UNSUPPORTED, "t.yaml:1:4: anchor");
@@ -108,7 +108,7 @@ static void clever_features_are_refused(void **state)
     refused("a: \"\\0\"\n", ERR_YAML_UNSUPPORTED, "NUL");
 }
 
-static void limits_hold(void **state)
+static void limits_are_enforced(void **state)
 {
     (void)state;
     AUTO_YAML struct yaml *doc = NULL;
@@ -146,8 +146,9 @@ static void missing_file_is_its_own_error(void **state)
                      -ERR_FILE_MISSING);
 }
 
-UNIT_GROUP(yaml, cmocka_unit_test(tree_keeps_order_places_and_quotes),
+UNIT_GROUP(yaml, cmocka_unit_test(the_tree_keeps_order_positions_and_quotes),
            cmocka_unit_test(absent_paths_may_be_walked),
            cmocka_unit_test(empty_documents_are_empty_mappings),
-           cmocka_unit_test(errors_name_the_place), cmocka_unit_test(clever_features_are_refused),
-           cmocka_unit_test(limits_hold), cmocka_unit_test(missing_file_is_its_own_error))
+           cmocka_unit_test(errors_name_the_position),
+           cmocka_unit_test(unsupported_features_are_refused),
+           cmocka_unit_test(limits_are_enforced), cmocka_unit_test(missing_file_is_its_own_error))
