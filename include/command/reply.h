@@ -14,8 +14,8 @@
  * other than line feed and tab (invalid input is replaced by U+FFFD); blocks keep their order; a
  * button carries a command line or an opaque confirmation token that only the server can resolve; a
  * reply holds at most 64 KiB of text, and a last line says how many bytes were left out.
- * Ownership: a reply copies the texts given to it and owns the copies. Thread: ops (any thread for
- * its JSON text).
+ * Ownership: a reply copies the texts given to it and owns the copies.
+ * Thread: ops (any thread for its JSON text).
  */
 #pragma once
 

@@ -25,7 +25,8 @@
  * An emergency stop sets the kill switch before anything else and writes the file emergency.stop,
  * so that it is in force after a restart even if neither database could be written. After a crash
  * the id of a request is looked up in trading.db; a request is never sent twice.
- * Ownership: the desk borrows everything in its options, which must outlive it. Thread: ops.
+ * Ownership: the desk borrows everything in its options, which must outlive it.
+ * Thread: ops.
  */
 #pragma once
 

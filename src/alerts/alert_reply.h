@@ -3,8 +3,9 @@
  *
  *     AUTO_REPLY struct reply *reply = alert_reply(&alert, now_us);
  *
- * Invariants: nothing here reads or writes the database. Ownership: the caller frees the returned
- * reply. Thread: ops.
+ * Invariants: nothing here reads or writes the database.
+ * Ownership: the caller frees the returned reply.
+ * Thread: ops.
  */
 #pragma once
 

@@ -7,7 +7,8 @@
  *     rc = a->run(&call, &err);
  *
  * Invariants: args[i] is the value of action->params[i]; NULL means not given. The hooks are NULL
- * only for a preview, which can neither wait nor remember. Thread: ops.
+ * only for a preview, which can neither wait nor remember.
+ * Thread: ops.
  */
 #pragma once
 

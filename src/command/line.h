@@ -7,7 +7,8 @@
  * Rules: the first word may begin with a slash and end with @botname; it is converted to lower
  * case, because phones capitalise it. A word, or the value in name="two words", that begins with
  * ", ' or a typographic quotation mark extends to the closing mark. Words after LINE_WORDS_MAX are
- * counted, not kept. Thread: any.
+ * counted, not kept.
+ * Thread: any.
  */
 #pragma once
 

@@ -6,7 +6,8 @@
  *                      str_c("demo"), text, err);       // "no service demmo; did you mean demo?"
  *
  * Invariants: a checked value is in canonical form (symbols in upper case, prices without
- * grouping) and has at most PARAM_VALUE_SIZE - 1 bytes. Thread: ops.
+ * grouping) and has at most PARAM_VALUE_SIZE - 1 bytes.
+ * Thread: ops.
  */
 #pragma once
 

@@ -5,8 +5,9 @@
  *
  * Each user has a token bucket that holds the commands of one minute and refills evenly. When it is
  * empty, the first command gets RATE_NOTIFY and the following ones RATE_DROP until the bucket is
- * half full again, so that a flood is answered once. Invariants: at most RATE_PEOPLE_MAX buckets; a
- * new user replaces the least recent one. Thread: ops.
+ * half full again, so that a flood is answered once.
+ * Invariants: at most RATE_PEOPLE_MAX buckets; a new user replaces the least recent one.
+ * Thread: ops.
  */
 #pragma once
 

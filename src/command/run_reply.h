@@ -5,7 +5,8 @@
  *     struct reply *r = run_reply_progress(run);
  *     struct reply *r = run_reply_result(run);
  *
- * Ownership: the caller frees the returned replies. Thread: ops.
+ * Ownership: the caller frees the returned replies.
+ * Thread: ops.
  */
 #pragma once
 

@@ -9,7 +9,8 @@
  * Invariants: every function that fills an admission runs in the transaction of runner_submit (or,
  * if a->unrecorded is set, without one), and a rollback undoes everything it does. The exception is
  * runner_act_first, which must not be undone: it sets the kill switch. A negative return value
- * means that nothing could be stored; a refusal is an admission with a reply. Thread: ops.
+ * means that nothing could be stored; a refusal is an admission with a reply.
+ * Thread: ops.
  */
 #pragma once
 

@@ -139,7 +139,7 @@ for end in kill9 term; do
     ask $s alerts > "$WORK/out"
     tap_check "$end: there is an alert about it" holds "$WORK/out" "deleted or replaced"
     ask $s close all > /dev/null
-    wait_for 20 sh -c "'$ND' do positions --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q 'Nothing is open'"
+    wait_for 20 sh -c "'$ND' do positions --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q 'No position is open'"
     desk $s > "$WORK/before"
     stop $end
     tap_check "$end: without other programs trading.db is intact" is_whole "$WORK/$s/trading.db"

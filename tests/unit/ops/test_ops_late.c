@@ -81,7 +81,7 @@ static int setup(void **state)
                                           .manifests = f->manifests};
     assert_int_equal(runner_new(&runner, &f->runner, NULL), 0);
     f->reply = reply_new();
-    reply_title(f->reply, TONE_WARN, "Done after all: close of BTC-USD");
+    reply_title(f->reply, TONE_WARN, "Done late, after 42 s: close of BTC-USD");
     add_run(f);
     *state = f;
     return 0;
