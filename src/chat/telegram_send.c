@@ -693,7 +693,9 @@ static void on_sent(const struct telegram_answer *answer, void *userdata)
         on_refused(d, answer);
         return;
     case TELEGRAM_TOKEN_REFUSED:
-        end_retry(d, 0, "401");
+        if (d->row.id != 0) {
+            end_retry(d, 0, "401"); /* an unstored reply stays first in its list */
+        }
         telegram_refuse_token(t, &answer->err);
         return;
     }

@@ -111,7 +111,7 @@ static void on_timer(void *userdata)
         h->withheld = !alive;
         LOG(NOTICE, "%s",
             alive ? "heartbeats are sent again"
-                  : "the heartbeat is withheld: the engine does not trade");
+                  : "the heartbeat is withheld: a thread makes no progress");
     }
     if (!alive || h->call != NULL) {
         return;

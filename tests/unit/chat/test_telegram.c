@@ -501,6 +501,23 @@ static void a_refused_token_stops_the_channel_until_it_is_accepted(void **state)
     assert_no_violations(desk);
 }
 
+static void an_unstored_reply_survives_a_refused_token(void **state)
+{
+    struct desk *desk = *state;
+    until_calls(desk, "getUpdates", 1);
+    refuse(desk, "sendMessage", 401, "Unauthorized", 1);
+    refuse(desk, "getMe", 401, "Unauthorized", 1);
+    AUTO_REPLY struct reply *reply = reply_new();
+    reply_title(reply, TONE_PLAIN, "kept in memory");
+    assert_true(telegram_send_unstored(desk->telegram, ALICE, 0, reply));
+    desk->telegram_state = TELEGRAM_REFUSED;
+    assert_true(channels_until(&desk->channels, channel_in_state, desk));
+    assert_int_equal(count_with(desk, "kept in memory"), 0);
+    until_sent(desk, "kept in memory");
+    assert_int_equal(count_with(desk, "kept in memory"), 1);
+    assert_no_violations(desk);
+}
+
 /* A malformed token or a wrong URL: messages of that time are not lost. */
 static void an_unknown_token_is_refused_too(void **state)
 {
@@ -864,6 +881,7 @@ UNIT_GROUP(
     DESK_TEST(polling_recovers_from_every_fault),
     DESK_TEST(instant_empty_answers_do_not_spin_the_loop),
     DESK_TEST(a_refused_token_stops_the_channel_until_it_is_accepted),
+    DESK_TEST(an_unstored_reply_survives_a_refused_token),
     DESK_TEST(an_unknown_token_is_refused_too), DESK_TEST(a_proxy_401_is_not_a_refused_token),
     DESK_TEST(a_second_poller_raises_a_security_alert),
     DESK_TEST(a_webhook_raises_a_security_alert),
