@@ -186,7 +186,7 @@ static bool agrees(struct engine *engine, const struct venue_report *listing)
         const struct engine_slot *slot = engine_orders_find(engine, listing->open[i]);
         if (is_ours(listing->open[i]) && (slot == NULL || !engine_orders_is_alive(slot))) {
             (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
-                           "the venue lists an unknown order %.31s", listing->open[i]);
+                           "unknown order %.31s at the venue", listing->open[i]);
             same = false;
         }
     }
