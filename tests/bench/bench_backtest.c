@@ -37,7 +37,7 @@ static int64_t array_next(const struct source *source)
     return a->next == a->count ? INT64_MAX : a->bars[a->next].candle.open_us + USEC_PER_MIN;
 }
 
-static int array_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
+static int array_next_bars(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
     struct array *a = (struct array *)(void *)source;
     ret[0] = a->bars[a->next++];
@@ -45,7 +45,7 @@ static int array_take(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 }
 
 static const struct source_ops array_ops = {
-    .name = "array", .next_us = array_next, .next = array_take};
+    .name = "array", .next_us = array_next, .next = array_next_bars};
 
 static void settings_init(struct settings *s)
 {

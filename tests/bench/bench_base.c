@@ -171,7 +171,8 @@ static void ring_consumer(struct shared *c)
 }
 
 /* Returns events per second. */
-static double cross(struct shared *c, void *(*producer)(void *), void (*consumer)(struct shared *))
+static double run_two_threads(struct shared *c, void *(*producer)(void *),
+                              void (*consumer)(struct shared *))
 {
     pthread_t thread;
     int64_t start = bench_now_ns();
@@ -183,12 +184,12 @@ static double cross(struct shared *c, void *(*producer)(void *), void (*consumer
     return (double)EVENTS * 1e9 / (double)(bench_now_ns() - start);
 }
 
-static double cross_bus(struct shared *c, uint64_t batch)
+static double run_bus(struct shared *c, uint64_t batch)
 {
     c->batch = batch;
     atomic_store(&c->consumed, 0);
     bus_reader_init(&c->reader, c->bus, 1);
-    return cross(c, bus_producer, bus_consumer);
+    return run_two_threads(c, bus_producer, bus_consumer);
 }
 
 static void bench_two_threads(void)
@@ -200,10 +201,10 @@ static void bench_two_threads(void)
     ck_ring_init(&c.ck, CAPACITY);
     double bus[RUNS], bus_single[RUNS], ck[RUNS], ring[RUNS];
     for (size_t run = 0; run < RUNS; run++) {
-        bus[run] = cross_bus(&c, BATCH);
-        bus_single[run] = cross_bus(&c, 1);
-        ck[run] = cross(&c, ck_producer, ck_consumer);
-        ring[run] = cross(&c, ring_producer, ring_consumer);
+        bus[run] = run_bus(&c, BATCH);
+        bus_single[run] = run_bus(&c, 1);
+        ck[run] = run_two_threads(&c, ck_producer, ck_consumer);
+        ring[run] = run_two_threads(&c, ring_producer, ring_consumer);
     }
     char peer[64];
     double ck_median = bench_percentile(ck, RUNS, 0.5);

@@ -16,7 +16,7 @@ static double quiet_ns[BATCHES], held_ns[BATCHES], trade_ns[BATCHES];
 
 static const struct symbol symbols[] = {{"BTC-USD"}, {"ETH-USD"}, {"SOL-USD"}};
 
-static void bar(struct paper *paper, int64_t minute)
+static void push_bar(struct paper *paper, int64_t minute)
 {
     struct source_bar bars[3];
     for (int i = 0; i < 3; i++) {
@@ -64,7 +64,7 @@ int main(void)
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < BARS; i++) {
-            bar(paper, minute++);
+            push_bar(paper, minute++);
         }
         quiet_ns[b] = (double)(bench_now_ns() - start) / BARS / 3;
     }
@@ -72,7 +72,7 @@ int main(void)
         int64_t start = bench_now_ns();
         for (int i = 0; i < 100; i++) {
             order(paper, ORDER_ENTRY, 0, minute, id++);
-            bar(paper, minute++);
+            push_bar(paper, minute++);
             order(paper, ORDER_CLOSE, 0, minute, id++);
             drain(paper);
         }
@@ -81,13 +81,13 @@ int main(void)
     for (int i = 0; i < 3; i++) {
         order(paper, ORDER_ENTRY, i, minute, id++);
     }
-    bar(paper, minute++);
+    push_bar(paper, minute++);
     drain(paper);
     ASSERT(paper->book.position_count == 3);
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < BARS; i++) {
-            bar(paper, minute++);
+            push_bar(paper, minute++);
         }
         held_ns[b] = (double)(bench_now_ns() - start) / BARS / 3;
         drain(paper);

@@ -54,7 +54,7 @@ __attribute__((format(printf, 2, 3))) static void violate(struct fake_claude *fa
 
 /* ------------------------------------------------------------------ request checks */
 
-static bool word_among(const char *word, const char *const *words)
+static bool is_one_of(const char *word, const char *const *words)
 {
     for (; *words != NULL; words++) {
         if (strcmp(word, *words) == 0) {
@@ -83,7 +83,7 @@ static void check_schema(struct fake_claude *fake, struct json_object *schema, i
     }
     json_object_object_foreach(schema, key, value)
     {
-        if (!word_among(key, schema_words)) {
+        if (!is_one_of(key, schema_words)) {
             violate(fake, "schema keyword %s is not supported", key);
         } else if (strcmp(key, "items") == 0) {
             check_schema(fake, value, depth + 1);
@@ -144,7 +144,7 @@ static void check_body(struct fake_claude *fake, struct json_object *body)
     json_object_object_foreach(body, key, value)
     {
         (void)value;
-        if (!word_among(key, known)) {
+        if (!is_one_of(key, known)) {
             violate(fake, "%s: Extra inputs are not permitted", key);
         }
     }
@@ -271,7 +271,7 @@ static void scripted_release(struct scripted *answer)
     *answer = (struct scripted){0};
 }
 
-static void give(const struct scripted *answer, struct web_request *request, size_t number)
+static void send_answer(const struct scripted *answer, struct web_request *request, size_t number)
 {
     char id[48];
     (void)snprintf(id, sizeof(id), "request-id: req_fake_%zu", number);
@@ -330,7 +330,7 @@ static void on_request(struct web_request *request, void *userdata)
     }
     (void)pthread_mutex_unlock(&fake->lock);
     if (!answer.hang) {
-        give(&answer, request, number);
+        send_answer(&answer, request, number);
     }
     scripted_release(&answer);
 }

@@ -132,7 +132,7 @@ static char *text_of(struct json_object *consumed)
     return buf_detach(&text);
 }
 
-static struct answer good(struct json_object *result)
+static struct answer success(struct json_object *result)
 {
     struct json_object *o = json_object_new_object();
     add(o, "ok", json_object_new_boolean(true));
@@ -140,8 +140,8 @@ static struct answer good(struct json_object *result)
     return (struct answer){.status = 200, .body = text_of(o)};
 }
 
-static struct answer bad(int code, const char *description, int64_t retry_after_s,
-                         int64_t migrate_to)
+static struct answer failure(int code, const char *description, int64_t retry_after_s,
+                             int64_t migrate_to)
 {
     struct json_object *o = json_object_new_object();
     add(o, "ok", json_object_new_boolean(false));
@@ -160,7 +160,7 @@ static struct answer bad(int code, const char *description, int64_t retry_after_
     return (struct answer){.status = code, .body = text_of(o), .retry_after_s = retry_after_s};
 }
 
-static void give(struct web_request *request, const struct answer *answer, const char *type)
+static void send_answer(struct web_request *request, const struct answer *answer, const char *type)
 {
     char retry[64];
     const char *headers[] = {NULL, NULL};
@@ -174,9 +174,9 @@ static void give(struct web_request *request, const struct answer *answer, const
                                              .body = str_c(answer->body)});
 }
 
-static void give_json(struct web_request *request, struct answer answer)
+static void send_json(struct web_request *request, struct answer answer)
 {
-    give(request, &answer, "application/json");
+    send_answer(request, &answer, "application/json");
     free(answer.body);
 }
 
@@ -215,7 +215,7 @@ static void end_poll(struct fake_telegram *fake)
     if (fake->poll != NULL) {
         struct web_request *request = fake->poll;
         fake->poll = NULL;
-        give_json(request, good(updates_list(fake, fake->poll_limit)));
+        send_json(request, success(updates_list(fake, fake->poll_limit)));
     }
 }
 
@@ -251,18 +251,18 @@ static void get_updates(struct fake_telegram *fake, struct web_request *request,
     if (fake->poll != NULL) {
         struct web_request *older = fake->poll;
         fake->poll = NULL;
-        give_json(older, bad(409,
-                             "Conflict: terminated by other getUpdates request; make sure that "
-                             "only one bot instance is running",
-                             0, 0));
+        send_json(older, failure(409,
+                                 "Conflict: terminated by other getUpdates request; make sure that "
+                                 "only one bot instance is running",
+                                 0, 0));
     }
     confirm(fake, json_i64(params, "offset", 0));
     fake->poll_limit = json_i64(params, "limit", 100);
     if (fake->update_count > 0 && !at_once) {
-        give_json(request, good(updates_list(fake, fake->poll_limit)));
+        send_json(request, success(updates_list(fake, fake->poll_limit)));
     } else if (at_once) {
         check_spin(fake);
-        give_json(request, good(json_object_new_array()));
+        send_json(request, success(json_object_new_array()));
     } else {
         fake->poll = request;
         fake->poll_until_us = now_us() + json_i64(params, "timeout", 0) * USEC_PER_SEC;
@@ -376,17 +376,18 @@ static struct answer accept_text(struct fake_telegram *fake, const char *method,
     s->public.html = strcmp(json_text(params, "parse_mode"), "HTML") == 0;
     s->public.is_protected = json_truth(params, "protect_content", false);
     if (refused != NULL) {
-        return bad(400, refused, 0, 0);
+        return failure(400, refused, 0, 0);
     }
     if (edit && old == NULL) {
-        return bad(400, "Bad Request: message to edit not found", 0, 0);
+        return failure(400, "Bad Request: message to edit not found", 0, 0);
     }
     if (edit && strcmp(old->seen, seen.data) == 0 && strcmp(old->buttons, s->buttons) == 0) {
-        return bad(400,
-                   "Bad Request: message is not modified: specified new message content and reply "
-                   "markup are exactly the same as a current content and reply markup of the "
-                   "message",
-                   0, 0);
+        return failure(
+            400,
+            "Bad Request: message is not modified: specified new message content and reply "
+            "markup are exactly the same as a current content and reply markup of the "
+            "message",
+            0, 0);
     }
     free(s->seen);
     s->seen = copy(seen.data);
@@ -396,7 +397,7 @@ static struct answer accept_text(struct fake_telegram *fake, const char *method,
     if (old != NULL) {
         old->replaced = true;
     }
-    return good(message_json(chat, s->public.message_id, seen.data));
+    return success(message_json(chat, s->public.message_id, seen.data));
 }
 
 static struct answer accept_document(struct fake_telegram *fake, const struct web_request *request,
@@ -426,7 +427,7 @@ static struct answer accept_document(struct fake_telegram *fake, const struct we
     s->public.is_protected = str_equal_c(json_str(params, "protect_content"), "true");
     s->public.message_id = fake->next_message++;
     s->markup = json_object_get(markup);
-    return good(message_json(chat, s->public.message_id, json_text(params, "caption")));
+    return success(message_json(chat, s->public.message_id, json_text(params, "caption")));
 }
 
 /* --------------------------------------------------------------------------- one request ---- */
@@ -441,19 +442,19 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
         add(me, "is_bot", json_object_new_boolean(true));
         add(me, "first_name", json_object_new_string("nightdesk"));
         add(me, "username", json_object_new_string(FAKE_TELEGRAM_USERNAME));
-        return good(me);
+        return success(me);
     }
     if (strcmp(method, "getUpdates") ==
         0) { /* delayed or truncated: answer without waiting for an update */
         confirm(fake, json_i64(params, "offset", 0));
-        return good(updates_list(fake, json_i64(params, "limit", 100)));
+        return success(updates_list(fake, json_i64(params, "limit", 100)));
     }
     if (strcmp(method, "getWebhookInfo") == 0) {
         struct json_object *info = json_object_new_object();
         add(info, "url", json_object_new_string(fake->webhook));
         add(info, "has_custom_certificate", json_object_new_boolean(false));
         add(info, "pending_update_count", json_object_new_int64((int64_t)fake->update_count));
-        return good(info);
+        return success(info);
     }
     if (strcmp(method, "sendMessage") == 0 || strcmp(method, "editMessageText") == 0) {
         return accept_text(fake, method, params);
@@ -465,7 +466,7 @@ static struct answer accept_send(struct fake_telegram *fake, const char *method,
         json_text(params, "callback_query_id")[0] == '\0') {
         violate(fake, "answerCallbackQuery: empty id");
     }
-    return good(json_object_new_boolean(true));
+    return success(json_object_new_boolean(true));
 }
 
 /* The fault that applies to this call; NULL: none. Uses up one of its times. */
@@ -487,7 +488,7 @@ static struct fake_telegram_failure *next_failure(struct fake_telegram *fake, co
     return NULL;
 }
 
-static void note_wait(struct fake_telegram *fake, const char *method, int64_t chat, int64_t seconds)
+static void set_wait(struct fake_telegram *fake, const char *method, int64_t chat, int64_t seconds)
 {
     ASSERT(fake->wait_count < WAITS_MAX);
     struct wait *w = &fake->waits[fake->wait_count++];
@@ -514,8 +515,8 @@ static void check_waits(struct fake_telegram *fake, const char *method, int64_t 
     }
 }
 
-static void slow_down(struct fake_telegram *fake, struct web_request *request, struct answer answer,
-                      int64_t delay_ms)
+static void send_later(struct fake_telegram *fake, struct web_request *request,
+                       struct answer answer, int64_t delay_ms)
 {
     ASSERT(fake->slow == NULL);
     fake->slow = request;
@@ -532,23 +533,23 @@ static void run_failure(struct fake_telegram *fake, const struct fake_telegram_f
     switch (f->fault) {
     case FAKE_TELEGRAM_ERROR:
         if (f->retry_after_s > 0) {
-            note_wait(fake, f->method, chat, f->retry_after_s);
+            set_wait(fake, f->method, chat, f->retry_after_s);
         }
-        give_json(request, bad(f->status, f->description, f->retry_after_s, f->migrate_to));
+        send_json(request, failure(f->status, f->description, f->retry_after_s, f->migrate_to));
         return;
     case FAKE_TELEGRAM_BODY:
         answer = (struct answer){.status = f->status, .body = copy(f->body)};
-        give(request, &answer, "text/html");
+        send_answer(request, &answer, "text/html");
         break;
     case FAKE_TELEGRAM_CUT:
         answer = accept_send(fake, f->method, request, params);
         answer.body[strlen(answer.body) / 2] = '\0';
-        give(request, &answer, "application/json");
+        send_answer(request, &answer, "application/json");
         break;
     case FAKE_TELEGRAM_CLOSE:
         answer = accept_send(fake, f->method, request, params);
         cut_connection(fake, request);
-        give(request, &answer, "application/json");
+        send_answer(request, &answer, "application/json");
         break;
     case FAKE_TELEGRAM_AT_ONCE:
         get_updates(fake, request, params, true);
@@ -558,10 +559,10 @@ static void run_failure(struct fake_telegram *fake, const struct fake_telegram_f
         ASSERT(answer.body != NULL);
         memset(answer.body, ' ', LARGE_BYTES);
         answer.body[LARGE_BYTES] = '\0';
-        give(request, &answer, "application/json");
+        send_answer(request, &answer, "application/json");
         break;
     case FAKE_TELEGRAM_SLOW:
-        slow_down(fake, request, accept_send(fake, f->method, request, params), f->delay_ms);
+        send_later(fake, request, accept_send(fake, f->method, request, params), f->delay_ms);
         return;
     }
     free(answer.body);
@@ -635,12 +636,12 @@ static void serve(struct fake_telegram *fake, const char *method, struct web_req
     count_call(fake, method);
     AUTO_JSON struct json_object *params = read_params(fake, method, request);
     if (params == NULL) {
-        give_json(request, bad(400, "Bad Request: can't parse request", 0, 0));
+        send_json(request, failure(400, "Bad Request: can't parse request", 0, 0));
         return;
     }
     if (!fake_telegram_check_method(method)) {
         violate(fake, "unknown method %s", method);
-        give_json(request, bad(404, "Not Found: method not found", 0, 0));
+        send_json(request, failure(404, "Not Found: method not found", 0, 0));
         return;
     }
     fake_telegram_check_request(&check, method, params);
@@ -652,7 +653,7 @@ static void serve(struct fake_telegram *fake, const char *method, struct web_req
     } else if (strcmp(method, "getUpdates") == 0) {
         get_updates(fake, request, params, false);
     } else {
-        give_json(request, accept_send(fake, method, request, params));
+        send_json(request, accept_send(fake, method, request, params));
     }
 }
 
@@ -668,7 +669,7 @@ static void on_request(struct web_request *request, void *userdata)
         web_answer_c(request, 503, "stopping");
     } else if (!str_starts(path, start)) {
         violate(fake, "wrong path or token");
-        give_json(request, bad(401, "Unauthorized", 0, 0));
+        send_json(request, failure(401, "Unauthorized", 0, 0));
     } else {
         (void)str_copy(str_n(path.ptr + sizeof(start) - 1, path.len - (sizeof(start) - 1)), method,
                        sizeof(method));
@@ -692,7 +693,7 @@ static void *tick(void *userdata)
         if (fake->slow != NULL && now >= fake->slow_until_us) {
             struct web_request *request = fake->slow;
             fake->slow = NULL;
-            give_json(request,
+            send_json(request,
                       (struct answer){.status = fake->slow_status, .body = fake->slow_body});
         }
         struct timespec until;
@@ -764,7 +765,7 @@ void fake_telegram_stop(struct fake_telegram *fake)
         end_poll(fake);
     }
     if (fake->slow != NULL) {
-        give_json(fake->slow,
+        send_json(fake->slow,
                   (struct answer){.status = fake->slow_status, .body = fake->slow_body});
         fake->slow = NULL;
     }

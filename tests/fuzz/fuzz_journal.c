@@ -17,7 +17,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void mend(uint8_t *bytes, size_t size)
+static void fix_checksums(uint8_t *bytes, size_t size)
 {
     for (size_t at = MAGIC_SIZE; at + FRAME_HEAD <= size;) {
         const uint8_t *b = bytes + at + 8;
@@ -50,7 +50,7 @@ static void replay_file(const char *path)
     }
 }
 
-static void take_market(const char *path)
+static void read_market(const char *path)
 {
     struct source *source = NULL;
     if (journal_source_open(path, &source, NULL) < 0) {
@@ -96,14 +96,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0) {
         memcpy(copy, data, size);
     }
-    mend(copy, size);
+    fix_checksums(copy, size);
     if (write(fd, copy, size) != (ssize_t)size) {
         abort();
     }
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     (void)journal_source_fits(path);
     replay_file(path);
-    take_market(path);
+    read_market(path);
     free(copy);
     (void)close(fd);
     return 0;

@@ -23,7 +23,7 @@ static int64_t now_us(void)
     return clock_mono_us(clock_real());
 }
 
-static void nap(void)
+static void sleep_briefly(void)
 {
     (void)poll(NULL, 0, 10);
 }
@@ -82,7 +82,7 @@ bool daemon_start(struct scene *s)
         if (now_us() > end) {
             return scene_fail(s, "the daemon is not ready, or does not poll");
         }
-        nap();
+        sleep_briefly();
     }
     return true;
 }
@@ -108,7 +108,7 @@ static bool wait_end(pid_t pid, int64_t end_us, int *ret_status)
             (void)waitpid(pid, ret_status, 0);
             return false;
         }
-        nap();
+        sleep_briefly();
     }
     return true;
 }

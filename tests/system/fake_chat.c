@@ -24,7 +24,7 @@
 
 static struct fake_telegram *fake;
 
-static void obey(char *line)
+static void run_line(char *line)
 {
     char *rest = NULL;
     const char *word = strtok_r(line, " ", &rest);
@@ -49,12 +49,12 @@ static void obey(char *line)
 }
 
 /* Writes the messages since the last call. */
-static void tell(FILE *out)
+static void write_new_messages(FILE *out)
 {
-    static size_t notified;
-    for (; notified < fake_telegram_sent_count(fake); notified++) {
+    static size_t written;
+    for (; written < fake_telegram_sent_count(fake); written++) {
         struct fake_telegram_sent sent;
-        fake_telegram_get_sent(fake, notified, &sent);
+        fake_telegram_get_sent(fake, written, &sent);
         if (sent.accepted) {
             (void)fprintf(out, "%lld %s %s\n%s\n", (long long)sent.chat, sent.method, sent.buttons,
                           sent.text);
@@ -80,18 +80,18 @@ int main(int argc, char **argv)
     bool open = true;
     while (open) {
         struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-        tell(sent);
+        write_new_messages(sent);
         if (poll(&in, 1, 50) <= 0) {
             continue;
         }
         open = read(STDIN_FILENO, line + len, 1) == 1 && len + 2 < sizeof(line);
         if (open && line[len++] == '\n') {
             line[len - 1] = '\0';
-            obey(line);
+            run_line(line);
             len = 0;
         }
     }
-    tell(sent);
+    write_new_messages(sent);
     (void)fclose(sent);
     const char *wrong = fake_telegram_violations(fake);
     (void)fputs(wrong, stderr);

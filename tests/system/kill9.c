@@ -74,7 +74,7 @@ __attribute__((format(printf, 3, 4))) static bool check(struct world *w, bool go
     return false;
 }
 
-static void verdict(struct world *w, int failures_before, const char *name)
+static void print_result(struct world *w, int failures_before, const char *name)
 {
     w->checks++;
     (void)printf("%s %d - %s\n", w->failures == failures_before ? "ok" : "not ok", w->checks, name);
@@ -118,7 +118,7 @@ static void pause_ms(int64_t ms)
 }
 
 /* GET over the daemon's socket; NULL without an answer of 200. */
-static struct json_object *ask(struct world *w, const char *path)
+static struct json_object *get(struct world *w, const char *path)
 {
     static char answer[256 * 1024];
     struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -151,7 +151,7 @@ static struct json_object *ask(struct world *w, const char *path)
 static struct json_object *wait_state(struct world *w)
 {
     for (int waited = 0; waited < READY_MAX_MS; waited += 5) {
-        struct json_object *root = ask(w, "/api/v1/state");
+        struct json_object *root = get(w, "/api/v1/state");
         if (root != NULL &&
             strcmp(json_text(json_get(root, "trading"), "state"), "starting") != 0) {
             return root;
@@ -391,7 +391,7 @@ static void send_command(struct world *w, const char *text)
                                    &(struct fake_telegram_message){.from = OWNER, .text = text});
 }
 
-static void do_something(struct world *w)
+static void send_something(struct world *w)
 {
     char text[64];
     switch (rng_below(&w->rng, 6)) {
@@ -448,7 +448,7 @@ static void one_round(struct world *w)
         pause_ms(step_ms < life_ms ? step_ms : life_ms);
         life_ms -= step_ms;
         if (life_ms > 0) {
-            do_something(w);
+            send_something(w);
         }
     }
     end(w);
@@ -545,14 +545,14 @@ int main(int argc, char **argv)
         one_round(&w);
         char name[64];
         (void)snprintf(name, sizeof(name), "kill -9, moment %d", w.round);
-        verdict(&w, before, name);
+        print_result(&w, before, name);
     }
     int before = w.failures;
     last_round(&w);
     char name[128];
     (void)snprintf(name, sizeof(name), "%lld numbered commands ran once each, none was lost",
                    (long long)w.commands);
-    verdict(&w, before, name);
+    print_result(&w, before, name);
     (void)printf("1..%d\n", w.checks);
     fake_telegram_stop(w.telegram);
     char command[128];

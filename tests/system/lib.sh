@@ -1,6 +1,6 @@
 # Shared by the system tests (POSIX sh): TAP output, a work folder, clean-up by pid.
 #
-#   . "$(dirname "$0")/lib.sh"; tap_start "$@"      $1 is the folder that holds the binary
+#   . "$(dirname "$0")/lib.sh"; tap_start "$@"      $1 is the folder of the binary
 #   tap_check "it answers" test "$code" -eq 0       ok / not ok
 #   tap_skip "no root"                              one skipped test
 #   tap_end                                         plan line, exit status
@@ -80,7 +80,7 @@ wait_for() { # SECONDS COMMAND...
     done
 }
 
-holds() { # FILE TEXT: does the file hold the text?
+contains() { # FILE TEXT: whether the file contains the text
     grep -qF -- "$2" "$1" && return 0
     echo "no \"$2\" in:"
     cat "$1"

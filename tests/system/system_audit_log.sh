@@ -12,9 +12,9 @@ printf '/pause\n/resume\n/whoami\n/nonsense-one\n' |
     timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$state" > "$WORK/replies" 2>&1
 verify
 tap_check "an untouched log verifies with 0" test $? -eq 0
-tap_check "and prints the number of rows" holds "$WORK/out" "rows"
+tap_check "and prints the number of rows" contains "$WORK/out" "rows"
 "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$state" > "$WORK/rows" 2>&1
-tap_check "show prints the commands" holds "$WORK/rows" "pause"
+tap_check "show prints the commands" contains "$WORK/rows" "pause"
 
 if ! command -v sqlite3 > /dev/null; then
     tap_skip "one byte edited" "no sqlite3 on this machine"
@@ -40,9 +40,9 @@ done
 tap_check "one byte of row $row was edited" test $changed -eq 1
 verify
 tap_check "then verify exits with 1" test $? -eq 1
-tap_check "and names row $row" holds "$WORK/out" "row $row"
+tap_check "and names row $row" contains "$WORK/out" "row $row"
 verify --json
-tap_check "in JSON as well" holds "$WORK/out" "\"bad_row\":$row"
+tap_check "in JSON as well" contains "$WORK/out" "\"bad_row\":$row"
 
 rm -rf "$state"
 cp -r "$WORK/copy" "$state"
@@ -53,7 +53,7 @@ rm -rf "$state"
 cp -r "$WORK/copy" "$state"
 sqlite3 "$state/ops.db" "UPDATE audit_log SET user = 'mallory' WHERE id = 1"
 verify
-tap_check "a changed user is detected" holds "$WORK/out" "row 1"
+tap_check "a changed user is detected" contains "$WORK/out" "row 1"
 rm -f "$state/audit.key"
 verify
 tap_check "without its key it cannot be verified: 2" test $? -eq 2
@@ -97,27 +97,27 @@ first=$(ls "$state/audit" | head -n 1)
 mv "$state/audit/$first" "$WORK/taken"
 verify
 tap_check "a missing archive is detected: 1" test $? -eq 1
-tap_check "and named" holds "$WORK/out" "$first is missing"
+tap_check "and named" contains "$WORK/out" "$first is missing"
 head -c 3000 "$WORK/taken" > "$state/audit/$first"
 verify
-tap_check "a truncated one is named" holds "$WORK/out" "$first was cut off or damaged"
+tap_check "a truncated one is named" contains "$WORK/out" "$first was cut off or damaged"
 sed 's/pause/pausf/' "$WORK/taken" > "$state/audit/$first"
 verify
-tap_check "a changed one is named" holds "$WORK/out" "$first"
+tap_check "a changed one is named" contains "$WORK/out" "$first"
 mv "$WORK/taken" "$state/audit/$first"
 verify
 tap_check "once restored, the log is intact again" test $? -eq 0
 
 # ---- beside a running daemon, the only writer of its database
-mkfifo "$WORK/hold"
-"$ND" run --config "$WORK/quiet.yaml" --state "$state" < "$WORK/hold" > /dev/null 2>&1 &
+mkfifo "$WORK/stdin"
+"$ND" run --config "$WORK/quiet.yaml" --state "$state" < "$WORK/stdin" > /dev/null 2>&1 &
 daemon=$!
 kill_at_exit $daemon
-exec 9> "$WORK/hold"
+exec 9> "$WORK/stdin"
 wait_for 10 "$ND" do whoami --config "$WORK/quiet.yaml" --state "$state"
 archive
 tap_check "archive refuses while a daemon is running: 2" test $? -eq 2
-tap_check "and reports the lock" holds "$WORK/out" FILE_LOCKED
+tap_check "and reports the lock" contains "$WORK/out" FILE_LOCKED
 before=$(sqlite3 "$state/ops.db" "SELECT max(id) FROM audit_log")
 i=0
 while [ $i -lt 10 ]; do

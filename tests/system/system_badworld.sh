@@ -14,10 +14,10 @@ start() { # NAME STATE [OPTION...]: output in $WORK/out, exit code in $code
 
 refused() { # NAME CODE: exits with 2, names the catalogue code, cause, impact and what to do
     tap_check "$1: exits with 2" test "$code" -eq 2
-    tap_check "$1: $2" holds "$WORK/out" "$2"
+    tap_check "$1: $2" contains "$WORK/out" "$2"
 }
 
-make_state() { # DIR: a state folder as a clean run leaves it
+make_state() { # DIR: creates a state folder by a clean run
     printf '/status\n' | timeout 30 "$ND" run --config "$WORK/quiet.yaml" --state "$1" \
         > /dev/null 2>&1
 }
@@ -50,8 +50,8 @@ printf 'monitoring:\n  check_intervall: 30s\n' > "$WORK/bad.yaml"
 "$ND" check-config "$WORK/bad.yaml" > "$WORK/out" 2>&1
 code=$?
 refused "an unknown key" CONFIG_
-tap_check "an unknown key: file, line and column" holds "$WORK/out" "bad.yaml:2:3"
-tap_check "an unknown key: the nearest name" holds "$WORK/out" "check_interval"
+tap_check "an unknown key: file, line and column" contains "$WORK/out" "bad.yaml:2:3"
+tap_check "an unknown key: the nearest name" contains "$WORK/out" "check_interval"
 timeout 30 "$ND" run --config "$WORK/bad.yaml" --state "$WORK/c" < /dev/null > "$WORK/out" 2>&1
 code=$?
 refused "run with an unknown key" CONFIG_
@@ -69,7 +69,7 @@ refused "a missing file" FILE_MISSING
 "$ND" run --stat "$WORK/x" > "$WORK/out" 2>&1
 code=$?
 refused "an unknown option" CLI_USAGE
-tap_check "an unknown option: the nearest one" holds "$WORK/out" "--state"
+tap_check "an unknown option: the nearest one" contains "$WORK/out" "--state"
 
 # ---- folders
 if [ "$(id -u)" -ne 0 ]; then
@@ -86,7 +86,7 @@ then
     head -c 1000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
     start "$WORK/disk/state"
     refused "a full disk" DB_FULL
-    tap_check "a full disk: what to do" holds "$WORK/out" "Free space"
+    tap_check "a full disk: what to do" contains "$WORK/out" "Free space"
     umount "$WORK/disk"
 
     # ops.db on its own disk, which then fills up.
@@ -100,19 +100,19 @@ then
     kill_at_exit $daemon
     wait_for 10 grep -q "ready in" "$WORK/log"
     head -c 10000000 /dev/zero > "$WORK/disk/fill" 2> /dev/null
-    ask() {
+    run_command() {
         "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1
     }
-    ask status
+    run_command status
     tap_check "ops.db full: reading commands answer" test $? -eq 0
-    tap_check "ops.db full: and report it" holds "$WORK/out" DB_FULL
-    ask resume
+    tap_check "ops.db full: and report it" contains "$WORK/out" DB_FULL
+    run_command resume
     tap_check "ops.db full: commands that change something are refused with 1" test $? -eq 1
-    tap_check "ops.db full: with the reason" holds "$WORK/out" DB_FULL
-    ask pause
+    tap_check "ops.db full: with the reason" contains "$WORK/out" DB_FULL
+    run_command pause
     tap_check "ops.db full: pausing works" test $? -eq 0
     tap_check "ops.db full: with a note that it is not recorded" \
-        holds "$WORK/out" "Not recorded yet"
+        contains "$WORK/out" "Not recorded yet"
     steps() {
         curl -s --unix-socket "$WORK/split/nightdesk.sock" http://localhost/api/v1/state |
             sed 's/.*"steps":\([0-9]*\).*/\1/'
@@ -126,18 +126,18 @@ then
         tap_skip "ops.db full: the engine continues" "no curl on this machine"
     fi
     tap_check "ops.db full: the daemon is running" kill -0 $daemon
-    ask emergency_stop --yes
+    run_command emergency_stop --yes
     tap_check "ops.db full: the emergency stop works" test $? -eq 0
-    tap_check "ops.db full: everything is closed" holds "$WORK/out" "verified flat"
+    tap_check "ops.db full: everything is closed" contains "$WORK/out" "verified flat"
     tap_check "ops.db full: and that is not recorded yet" \
-        holds "$WORK/out" "Not recorded yet"
+        contains "$WORK/out" "Not recorded yet"
     rm "$WORK/disk/fill"
     recorded() {
         "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/split" > "$WORK/out" 2>&1
         grep -q "emergency_stop.*before it could be recorded" "$WORK/out"
     }
     tap_check "with space again the stop is recorded" wait_for 10 recorded
-    ask clear_emergency --yes
+    run_command clear_emergency --yes
     tap_check "with space again the refused command works" test $? -eq 0
     kill -TERM $daemon
     wait $daemon
@@ -148,7 +148,7 @@ then
     mount -t tmpfs -o size=24m tmpfs "$WORK/disk"
     make_state "$WORK/disk/state"
     run_full() {
-        : > "$WORK/log" # what the run before said is not this one's
+        : > "$WORK/log" # discard the log of the previous run
         "$ND" run --config "$WORK/quiet.yaml" --state "$WORK/disk/state" < /dev/null \
             > "$WORK/log" 2>&1 &
         daemon=$!
@@ -167,7 +167,7 @@ then
     rm "$WORK/disk/fill"
     run_full
     "$ND" do status --config "$WORK/quiet.yaml" --state "$WORK/disk/state" > "$WORK/out" 2>&1
-    tap_check "the emergency stop survives a full disk and kill -9" holds "$WORK/out" "⛔"
+    tap_check "the emergency stop survives a full disk and kill -9" contains "$WORK/out" "⛔"
     kill -TERM $daemon
     wait $daemon
 else

@@ -3,10 +3,10 @@
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 # The benchmark creates its own folder under /var/tmp.
-daemons() { # of this runner's bench alone: its configuration is in a folder of the bench
+daemons() { # only those of this runner's benchmark, whose folder has their configuration
     pgrep -f "^$BUILD_DIR/bench/../nightdesk run" > "$WORK/pids"
 }
-gone() {
+has_ended() {
     ! kill -0 "$1" 2> /dev/null
 }
 
@@ -20,7 +20,7 @@ for signal in KILL TERM INT; do
     tap_check "the benchmark runs a daemon" test -n "$bench" -a -n "$daemon"
     kill -$signal $([ $signal = INT ] && echo "$bench" || echo $runner)
     wait $runner 2> /dev/null
-    tap_check "SIG$signal: the benchmark has ended" wait_for 5 gone "${bench:-1}"
+    tap_check "SIG$signal: the benchmark has ended" wait_for 5 has_ended "${bench:-1}"
     sleep 0.5
     tap_check "SIG$signal: no daemon is running" sh -c "! pgrep -f '^$BUILD_DIR/bench/../nightdesk run'"
 done

@@ -33,11 +33,11 @@ get() { # PATH
 healthy() {
     get /healthz | grep -q '"status":"ok"'
 }
-state() { # PATTERN: in what the API tells
+state() { # PATTERN: whether the API's state matches
     get /api/v1/state > "$WORK/state.json"
     grep -q "$1" "$WORK/state.json"
 }
-held() {
+has_position() {
     state '"side":"\(long\|short\)"'
 }
 flat() {
@@ -46,7 +46,7 @@ flat() {
 market_time() {
     get /api/v1/state | sed 's/.*"market_time":"\([^"]*\)".*/\1/'
 }
-ask() {
+run_command() {
     timeout 60 "$ND" do "$@" --config "$WORK/fast.yaml" --state "$STATE" > "$WORK/out" 2>&1
 }
 fill() {
@@ -59,7 +59,7 @@ fill() {
 start
 tap_check "it starts" healthy
 tap_check "its reserve has all its blocks" test "$(stat -c %b "$STATE/reserve.bin")" -ge 256
-tap_check "a position is opened" wait_for 60 held
+tap_check "a position is opened" wait_for 60 has_position
 fill
 tap_check "full: healthz is degraded" wait_for 20 sh -c \
     "curl -s --unix-socket '$STATE/nightdesk.sock' http://localhost/healthz | grep -q degraded"
@@ -71,10 +71,10 @@ one=$(market_time)
 sleep 1.5
 two=$(market_time)
 tap_check "full: the market continues ($one, then $two)" test "$one" != "$two"
-ask status
-tap_check "full: /status reports it" holds "$WORK/out" "No new positions; stops, closing and an"
+run_command status
+tap_check "full: /status reports it" contains "$WORK/out" "No new positions; stops, closing and an"
 tap_check "full: trading is paused in the end" wait_for 30 state '"state":"paused"'
-ask emergency_stop --yes
+run_command emergency_stop --yes
 code=$?
 tap_check "full: an emergency stop works ($code)" wait_for 30 state '"state":"emergency"'
 tap_check "full: nothing is open" wait_for 30 flat
@@ -91,8 +91,8 @@ kill -9 $daemon
 wait $daemon 2> /dev/null
 start
 tap_check "killed again: the stop is still active" wait_for 20 state '"state":"emergency"'
-ask clear_emergency --yes
-ask resume
+run_command clear_emergency --yes
+run_command resume
 tap_check "a person clears it and resumes" wait_for 20 state '"state":"active"'
 
 # Without a stop, and with ops.db on another disk: paused, and still paused when space returns.
@@ -102,17 +102,17 @@ mkdir "$WORK/ops"
 mv "$STATE"/ops.db* "$WORK/ops/"
 ln -s "$WORK/ops/ops.db" "$STATE/ops.db"
 start
-tap_check "a position is opened again" wait_for 90 held
+tap_check "a position is opened again" wait_for 90 has_position
 fill
 tap_check "full again: paused after a while" wait_for 40 state '"state":"paused"'
-ask resume
-tap_check "full again: resuming is refused" holds "$WORK/out" ENGINE_DISK
-ask close all --yes
+run_command resume
+tap_check "full again: resuming is refused" contains "$WORK/out" ENGINE_DISK
+run_command close all --yes
 tap_check "full again: closing works" wait_for 30 flat
 rm -f "$WORK/disk/fill" "$WORK/disk/fill2"
 tap_check "space again: healthy without a restart" wait_for 20 healthy
 tap_check "but it stays paused" state '"state":"paused"'
-ask resume
+run_command resume
 tap_check "until a person resumes" wait_for 20 state '"state":"active"'
 kill -TERM $daemon
 wait $daemon

@@ -84,7 +84,7 @@ tap_check "rows are added to trading.db" grow "$WORK/a/trading.db"
 tap_check "rows are added to ops.db" grow "$WORK/a/ops.db"
 start long
 stop
-tap_check "the daemon starts on them" holds "$WORK/long" "ready in"
+tap_check "the daemon starts on them" contains "$WORK/long" "ready in"
 for which in "trading.db engine" "ops.db ops" "trading.db ops"; do
     scanned=$(work long "$which" scanned)
     steps=$(work long "$which" steps)

@@ -23,8 +23,8 @@ odd() { # TABLE SQL
         --state "$WORK/state" > "$WORK/out" 2>&1
     code=$?
     tap_check "$1: the daemon starts and exits with 0 ($number)" test $code -eq 0
-    tap_check "$1: commands answer ($number)" holds "$WORK/out" "Equity"
-    tap_check "$1: commands that change something as well ($number)" holds "$WORK/out" "paused"
+    tap_check "$1: commands answer ($number)" contains "$WORK/out" "Equity"
+    tap_check "$1: commands that change something as well ($number)" contains "$WORK/out" "paused"
 }
 
 run="INSERT INTO command_runs(id, command, args, user_id, user_name, role, channel, chat_id, state, step,

@@ -23,7 +23,7 @@ start() { # STATE
     wait_for 20 "$ND" do version --config "$WORK/fast.yaml" --state "$WORK/$1"
 }
 
-ask() { # STATE COMMAND...
+run_command() { # STATE COMMAND...
     ask_state=$1
     shift
     "$ND" do --config "$WORK/fast.yaml" --state "$WORK/$ask_state" --yes "$@" 2>&1
@@ -35,16 +35,16 @@ stop() { # kill9 or term
 }
 
 has_traded() { # STATE
-    ask "$1" trades | grep -q "^All [1-9]"
+    run_command "$1" trades | grep -q "^All [1-9]"
 }
 
 # The parts that must be equal: everything except the clocks.
-desk() { # STATE
-    ask "$1" trades --json | python3 -c '
+figures() { # STATE
+    run_command "$1" trades --json | python3 -c '
 import json, sys
 data = json.load(sys.stdin)["data"]
 print([data[k] for k in ("trades", "count", "wins", "result")])'
-    ask "$1" positions | grep -v "Market time"
+    run_command "$1" positions | grep -v "Market time"
 }
 
 sql() { # FILE STATEMENT...
@@ -57,7 +57,7 @@ c.close()
 PY
 }
 
-hold() { # FILE SECONDS: a write transaction that is held
+lock() { # FILE SECONDS: keeps a write transaction open
     python3 - "$@" <<'PY'
 import sqlite3, sys, time
 c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
@@ -78,29 +78,29 @@ b.close()
 PY
 }
 
-look() { # STATE: everything that leaves the files where they are
+look() { # STATE: every access that does not replace files
     for db in trading ops; do
         sql "$WORK/$1/$db.db" "SELECT count(*) FROM sqlite_schema"
-        hold "$WORK/$1/$db.db" 1
+        lock "$WORK/$1/$db.db" 1
         sql "$WORK/$1/$db.db" "VACUUM" "PRAGMA wal_checkpoint(TRUNCATE)"
         backup "$WORK/$1/$db.db" "$WORK/$1-$db.backup"
         cp "$WORK/$1/$db.db" "$WORK/$1/$db.db-wal" "$WORK/$1/$db.db-shm" "$WORK"
     done
 }
 
-replace() { # STATE DATABASE: as rsync and most restores do
+replace() { # STATE DATABASE: replaces the file, as rsync and most restores do
     cp "$WORK/$1/$2.db" "$WORK/$1/.$2.db.new" && mv "$WORK/$1/.$2.db.new" "$WORK/$1/$2.db"
 }
 
-is_whole() { # FILE
+is_intact() { # FILE
     sql "$1" "PRAGMA integrity_check" | grep -qF "('ok',)"
 }
 
-says() { # STATE TEXT
-    ask "$1" status | grep -qi "$2"
+status_has() { # STATE TEXT
+    run_command "$1" status | grep -qi "$2"
 }
 
-no_lost_file() { # PID: no database that is open has lost its name
+no_lost_file() { # PID: no open database file was deleted or replaced
     ! find "/proc/$1/fd" -lname '*.db*(deleted)' | grep -q .
 }
 
@@ -111,19 +111,19 @@ for end in kill9 term; do
     look $s > "$WORK/look.out" 2>&1
     tap_check "$end: other programs succeed" lacks "$WORK/look.out" Error
     tap_check "$end: and no file is replaced" no_lost_file $daemon
-    ask $s emergency_stop > "$WORK/out"
-    wait_for 20 says $s "verified flat"
-    desk $s > "$WORK/before"
-    tap_check "$end: there are trades to compare" holds "$WORK/before" entry_price
+    run_command $s emergency_stop > "$WORK/out"
+    wait_for 20 status_has $s "verified flat"
+    figures $s > "$WORK/before"
+    tap_check "$end: there are trades to compare" contains "$WORK/before" entry_price
     stop $end
     start $s
     tap_check "$end: the emergency stop is still active" \
         sh -c "'$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | head -n 1 | grep -q ⛔"
-    desk $s > "$WORK/after"
+    figures $s > "$WORK/after"
     tap_check "$end: trades and positions are unchanged" cmp "$WORK/before" "$WORK/after"
     stop term
-    tap_check "$end: trading.db is intact" is_whole "$WORK/$s/trading.db"
-    tap_check "$end: ops.db is intact" is_whole "$WORK/$s/ops.db"
+    tap_check "$end: trading.db is intact" is_intact "$WORK/$s/trading.db"
+    tap_check "$end: ops.db is intact" is_intact "$WORK/$s/ops.db"
 done
 
 for end in kill9 term; do
@@ -132,54 +132,54 @@ for end in kill9 term; do
     wait_for 60 has_traded $s
     replace $s trading
     replace $s ops
-    tap_check "$end: a replaced database pauses trading" wait_for 10 says $s "paused by nightdesk"
+    tap_check "$end: a replaced database pauses trading" wait_for 10 status_has $s "paused by nightdesk"
     tap_check "$end: the database is back at its path" wait_for 10 no_lost_file $daemon
     tap_check "$end: the other file is kept" \
         sh -c "ls '$WORK/$s' | grep -q 'trading.db.aside-' && ls '$WORK/$s' | grep -q 'ops.db.aside-'"
-    ask $s alerts > "$WORK/out"
-    tap_check "$end: there is an alert about it" holds "$WORK/out" "deleted or replaced"
-    ask $s close all > /dev/null
+    run_command $s alerts > "$WORK/out"
+    tap_check "$end: there is an alert about it" contains "$WORK/out" "deleted or replaced"
+    run_command $s close all > /dev/null
     wait_for 20 sh -c "'$ND' do positions --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q 'No position is open'"
-    desk $s > "$WORK/before"
+    figures $s > "$WORK/before"
     stop $end
-    tap_check "$end: without other programs trading.db is intact" is_whole "$WORK/$s/trading.db"
+    tap_check "$end: without other programs trading.db is intact" is_intact "$WORK/$s/trading.db"
     start $s
-    tap_check "$end: trading is still paused" says $s "paused by nightdesk"
-    desk $s > "$WORK/after"
+    tap_check "$end: trading is still paused" status_has $s "paused by nightdesk"
+    figures $s > "$WORK/after"
     tap_check "$end: trades and positions are unchanged as well" \
         cmp "$WORK/before" "$WORK/after"
-    ask $s resume > "$WORK/out"
+    run_command $s resume > "$WORK/out"
     tap_check "$end: a person resumes" sh -c "! '$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | grep -q paused"
     stop term
     "$ND" auditlog verify --config "$WORK/fast.yaml" --state "$WORK/$s" > "$WORK/out" 2>&1
-    tap_check "$end: the audit log is one chain" holds "$WORK/out" "ok:"
+    tap_check "$end: the audit log is one chain" contains "$WORK/out" "ok:"
 done
 
 # Deleted between two runs: the -wal with the last commits, then the whole file.
-for gone in cut deleted all; do
-    s=wal-$gone
+for loss in cut deleted all; do
+    s=wal-$loss
     start $s
     wait_for 60 has_traded $s
-    [ $gone = all ] || ask $s emergency_stop > "$WORK/out"
-    [ $gone = all ] || wait_for 20 says $s "verified flat"
+    [ $loss = all ] || run_command $s emergency_stop > "$WORK/out"
+    [ $loss = all ] || wait_for 20 status_has $s "verified flat"
     stop kill9
-    case $gone in
+    case $loss in
     cut) : > "$WORK/$s/trading.db-wal" ;;
     deleted) rm "$WORK/$s/trading.db-wal" "$WORK/$s/trading.db-shm" ;;
     all) rm "$WORK/$s"/trading.db* ;;
     esac
     start $s
-    tap_check "$gone: a start with lost commits reports it" \
-        wait_for 10 holds "$WORK/$s.log" ENGINE_STORE_OLD
-    if [ $gone = all ]; then
-        tap_check "$gone: and pauses" wait_for 10 says $s "paused by nightdesk"
+    tap_check "$loss: a start with lost commits reports it" \
+        wait_for 10 contains "$WORK/$s.log" ENGINE_STORE_OLD
+    if [ $loss = all ]; then
+        tap_check "$loss: and pauses" wait_for 10 status_has $s "paused by nightdesk"
     else
-        tap_check "$gone: the lost emergency stop is active again" \
+        tap_check "$loss: the lost emergency stop is active again" \
             wait_for 10 sh -c "'$ND' do status --config '$WORK/fast.yaml' --state '$WORK/$s' | head -n 1 | grep -q ⛔"
     fi
-    ask $s alerts > "$WORK/out"
-    tap_check "$gone: there is an alert about it" holds "$WORK/out" "older than what was recorded"
-    tap_check "$gone: the journal of the lost run is kept" \
+    run_command $s alerts > "$WORK/out"
+    tap_check "$loss: there is an alert about it" contains "$WORK/out" "older than what was recorded"
+    tap_check "$loss: the journal of the lost run is kept" \
         test "$(ls "$WORK/$s/journal" | wc -l)" -ge 2
     stop term
 done
@@ -193,8 +193,8 @@ rm -r "$WORK/old"/trading.db* "$WORK/old/journal"
 cp "$WORK/old.copy" "$WORK/old/trading.db"
 start old
 tap_check "an older copy without a journal is detected by the state file" \
-    wait_for 10 holds "$WORK/old.log" ".trading_state.json tells"
-tap_check "and pauses" wait_for 10 says old "paused by nightdesk"
+    wait_for 10 contains "$WORK/old.log" ".trading_state.json has"
+tap_check "and pauses" wait_for 10 status_has old "paused by nightdesk"
 stop term
 
 # An ordinary start reports nothing.
@@ -203,6 +203,6 @@ wait_for 60 has_traded fine
 stop kill9
 start fine
 tap_check "kill -9 alone loses nothing and reports nothing" lacks "$WORK/fine.log" ENGINE_STORE_OLD
-tap_check "and trading continues" says fine "🟢"
+tap_check "and trading continues" status_has fine "🟢"
 stop term
 tap_end

@@ -4,24 +4,24 @@
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 
-mkfifo "$WORK/hold"
+mkfifo "$WORK/stdin"
 "$ND" run --state "$WORK/state" --config "$WORK/quiet.yaml" < /dev/null > "$WORK/log" 2>&1 &
 daemon=$!
 kill_at_exit $daemon
 wait_for 15 grep -q "ready in" "$WORK/log"
-ask() {
+run_command() {
     "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
 }
 positions() {
-    ask positions && grep -q USD "$WORK/out"
+    run_command positions && grep -q USD "$WORK/out"
 }
 wait_for 60 positions
-ask status
-tap_check "a running engine is green" holds "$WORK/out" "🟢"
+run_command status
+tap_check "a running engine is green" contains "$WORK/out" "🟢"
 
-"$BUILD_DIR/system/freeze_thread" $daemon engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
+"$BUILD_DIR/system/freeze_thread" $daemon engine < "$WORK/stdin" > "$WORK/frozen" 2>&1 &
 kill_at_exit $!
-exec 3> "$WORK/hold"
+exec 3> "$WORK/stdin"
 if ! wait_for 5 grep -q frozen "$WORK/frozen"; then
     tap_skip "a frozen thread" "no ptrace here: $(cat "$WORK/frozen")"
     tap_end
@@ -29,16 +29,16 @@ fi
 sleep 7
 for view in status positions risk why trades decisions "close all" emergency_stop; do
     # shellcheck disable=SC2086 # words of a command line
-    ask $view
-    tap_check "/$view reports that the engine is silent" holds "$WORK/out" "🔴 engine silent for"
+    run_command $view
+    tap_check "/$view reports that the engine is silent" contains "$WORK/out" "🔴 engine silent for"
 done
-ask version
-tap_check "/version has the warning below" holds "$WORK/out" "engine silent for"
-ask status --json
-tap_check "and so has JSON" holds "$WORK/out" '"stale":true'
+run_command version
+tap_check "/version has the warning below" contains "$WORK/out" "engine silent for"
+run_command status --json
+tap_check "and so has JSON" contains "$WORK/out" '"stale":true'
 if command -v curl > /dev/null; then
     curl -s --unix-socket "$WORK/state/nightdesk.sock" http://localhost/api/v1/state > "$WORK/out"
-    tap_check "and the API's state" holds "$WORK/out" '"stale":true'
+    tap_check "and the API's state" contains "$WORK/out" '"stale":true'
 fi
 
 # Requests fail now. The engine refuses a close that is too late, but never a stop.
@@ -48,10 +48,10 @@ closing=$!
     > "$WORK/stop" 2>&1 &
 stopping=$!
 wait $closing
-tap_check "a close times out" holds "$WORK/close" STEP_TIMEOUT
+tap_check "a close times out" contains "$WORK/close" STEP_TIMEOUT
 wait $stopping
-tap_check "an emergency stop times out as well" holds "$WORK/stop" STEP_TIMEOUT
-tap_check "but it has set the kill switch" holds "$WORK/stop" "no new positions are opened"
+tap_check "an emergency stop times out as well" contains "$WORK/stop" STEP_TIMEOUT
+tap_check "but it has set the kill switch" contains "$WORK/stop" "no new positions are opened"
 exec 3>&-
 late() { # WORDS
     "$ND" auditlog show --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
@@ -60,13 +60,13 @@ late() { # WORDS
 tap_check "the engine runs again: the late close is refused and reported" \
     wait_for 15 late "close: The engine refused"
 tap_check "the stop is verified late and reported" wait_for 20 late "verified flat after"
-ask alerts
+run_command alerts
 tap_check "and its alert is resolved" lacks "$WORK/out" "not verified"
-ask clear_emergency --yes
-ask resume
+run_command clear_emergency --yes
+run_command resume
 wait_for 10 sh -c "'$ND' do status --config '$WORK/quiet.yaml' --state '$WORK/state' | grep -q 🟢"
-ask status
-tap_check "it runs again: green" holds "$WORK/out" "🟢"
+run_command status
+tap_check "it runs again: green" contains "$WORK/out" "🟢"
 kill -TERM $daemon
 wait $daemon
 tap_check "and the daemon exits with 0" test $? -eq 0

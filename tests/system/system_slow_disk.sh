@@ -13,7 +13,7 @@ state() { # KEY: a number of the API's state
     curl -s --max-time 2 --unix-socket "$WORK/state/nightdesk.sock" \
         http://localhost/api/v1/state | sed -n "s/.*\"$1\":\([0-9]*\).*/\1/p"
 }
-ask() {
+run_command() {
     timeout 60 "$ND" do "$@" --config "$WORK/quiet.yaml" --state "$WORK/state" > "$WORK/out" 2>&1
 }
 
@@ -23,11 +23,11 @@ SLOW_DISK=$WORK/slow LD_PRELOAD=$WORK/slow_disk.so "$ND" run --no-console \
 daemon=$!
 kill_at_exit $daemon
 tap_check "it starts" wait_for 10 grep -q "ready in" "$WORK/log"
-tap_check "a command is answered" ask status
+tap_check "a command is answered" run_command status
 
 echo 700 > "$WORK/slow"
 steps=$(state steps)
-ask status &
+run_command status &
 asking=$!
 sleep 0.3
 from=$(date +%s%N)
@@ -35,14 +35,14 @@ tap_check "the API reads while the loop waits for the disk" test -n "$(state ste
 ms=$((($(date +%s%N) - from) / 1000000))
 tap_check "at once ($ms ms)" test $ms -lt 500
 wait $asking
-tap_check "a command is answered, although late" holds "$WORK/out" "Equity"
+tap_check "a command is answered, although late" contains "$WORK/out" "Equity"
 tap_check "the engine continued" test "$(state steps)" -gt "$steps"
 tap_check "the absence is in the state" test "$(state longest_absence_us)" -ge 700000
-tap_check "and in the log" holds "$WORK/log" OPS_LOOP_AWAY
+tap_check "and in the log" contains "$WORK/log" OPS_LOOP_AWAY
 sleep 2
 echo 0 > "$WORK/slow"
 tap_check "it is an alert" wait_for 10 sh -c "'$ND' do alerts --config '$WORK/quiet.yaml' \
-    --state '$WORK/state' | grep -q 'held up'"
+    --state '$WORK/state' | grep -q 'chat and API were delayed'"
 kill -TERM $daemon
 wait $daemon
 tap_check "the daemon exits with 0" test $? -eq 0

@@ -30,7 +30,7 @@ mkdir -p "$again/etc/polkit-1/rules.d"
 echo "// mine" > "$again/etc/polkit-1/rules.d/50-nightdesk.rules"
 make_in install "$again" > "$WORK/install" 2>&1
 tap_check "an admin's polkit rule in /etc is kept by an installation" \
-    holds "$again/etc/polkit-1/rules.d/50-nightdesk.rules" "// mine"
+    contains "$again/etc/polkit-1/rules.d/50-nightdesk.rules" "// mine"
 make_in uninstall "$again" > "$WORK/install" 2>&1
 tap_check "uninstall leaves nothing else" \
     test "$(cd "$again" && find . -type f)" = ./etc/polkit-1/rules.d/50-nightdesk.rules
@@ -84,7 +84,7 @@ printf '[Service]\nWatchdogSec=3\n' > "$stage/etc/systemd/system/nightdesk.servi
 # The owner's program: it only records that it was called.
 cat > "$stage/etc/nightdesk/on-failure" <<'SH'
 #!/bin/sh
-echo "told of $1"
+echo "called for $1"
 SH
 chmod 0755 "$stage/etc/nightdesk/on-failure"
 printf 'token-from-the-credential-store\n' > "$stage/etc/credstore/nightdesk.api.token"
@@ -114,7 +114,7 @@ if ! wait_for 30 booted; then
 fi
 show() { in_it systemctl show --value -p "$1" "$2"; }
 journal() { in_it journalctl --no-pager --boot "$@" 2> /dev/null; }
-ask() { in_it /usr/local/bin/nightdesk do "$@" > "$WORK/out" 2>&1; }
+run_command() { in_it /usr/local/bin/nightdesk do "$@" > "$WORK/out" 2>&1; }
 fails() { ! "$@"; }
 explain() {
     [ "$tap_failed" -eq 0 ] || { journal -u nightdesk > "$WORK/journal"; tap_show "$WORK/journal"; }
@@ -143,27 +143,27 @@ tap_check "a missing credential is not an error; an existing one is used" \
     http://127.0.0.1:8088/api/v1/state
 tap_check "without it TCP is refused" fails in_it curl -sf http://127.0.0.1:8088/api/v1/state
 journal -u nightdesk -o json > "$WORK/journal"
-tap_check "its journal lines carry their source file" holds "$WORK/journal" '"CODE_FILE"'
-tap_check "and its identifier" holds "$WORK/journal" '"SYSLOG_IDENTIFIER":"nightdesk"'
+tap_check "its journal lines carry their source file" contains "$WORK/journal" '"CODE_FILE"'
+tap_check "and its identifier" contains "$WORK/journal" '"SYSLOG_IDENTIFIER":"nightdesk"'
 tap_check "and no secret" lacks "$WORK/journal" token-from-the-credential-store
 explain
 
 # ---- commands on units
 if [ $has_polkit = yes ]; then
     before=$(show MainPID demo-unit)
-    ask --yes "restart demo"
+    run_command --yes "restart demo"
     tap_check "restart of the listed unit succeeds" test $? -eq 0
     after=$(show MainPID demo-unit)
     tap_check "it is another process ($before, then $after)" test "$before" != "$after"
     before=$(show MainPID forbidden-unit)
-    ask --yes "restart forbidden"
+    run_command --yes "restart forbidden"
     tap_check "restart of a unit that polkit does not list fails" test $? -eq 1
-    tap_check "and reports the reason" holds "$WORK/out" UNITS_DENIED
+    tap_check "and reports the reason" contains "$WORK/out" UNITS_DENIED
     tap_check "that unit was not restarted" test "$before" = "$(show MainPID forbidden-unit)"
 else
     tap_skip "restart of units through polkit" "no D-Bus or polkitd on this machine"
 fi
-ask "logs demo"
+run_command "logs demo"
 tap_check "the last lines of a unit can be read" test $? -eq 0
 explain
 
@@ -176,77 +176,77 @@ auditlog() {
     in_it /usr/local/bin/nightdesk auditlog show --last 50 --json --state /var/lib/nightdesk \
         > "$WORK/rows" 2>&1
 }
-ask --json whoami
-tap_check "root is root at the socket" holds "$WORK/out" '"name":"root"'
+run_command --json whoami
+tap_check "root is root at the socket" contains "$WORK/out" '"name":"root"'
 ask_as 4711 whoami
-tap_check "a listed uid has the name of the configuration" holds "$WORK/out" '"name":"olga"'
-tap_check "and its role" holds "$WORK/out" '"role":"operator"'
+tap_check "a listed uid has the name of the configuration" contains "$WORK/out" '"name":"olga"'
+tap_check "and its role" contains "$WORK/out" '"role":"operator"'
 ask_as 4711 pause
 auditlog
 tap_check "the audit log names who paused" sh -c "grep -F pause '$WORK/rows' | grep -q '\"user\":\"olga\"'"
 ask_as 4711 resume
 ask_as 4712 status
-tap_check "a uid that is not listed is refused" holds "$WORK/out" ACCESS_UNAUTHORISED
+tap_check "a uid that is not listed is refused" contains "$WORK/out" ACCESS_UNAUTHORISED
 auditlog
-tap_check "and recorded with its uid" holds "$WORK/rows" '"user":"socket:4712"'
+tap_check "and recorded with its uid" contains "$WORK/rows" '"user":"socket:4712"'
 
 # ---- reload
 in_it systemctl reload nightdesk
 tap_check "systemctl reload checks an unchanged configuration" test $? -eq 0
-says() { journal -u nightdesk | grep -qF "$1"; }
+log_has() { journal -u nightdesk | grep -qF "$1"; }
 tap_check "and the daemon logs that it is unchanged" \
-    wait_for 5 says "configuration reread: unchanged"
+    wait_for 5 log_has "configuration reread: unchanged"
 in_it sh -c 'printf "risk:\n  stop: 3%%\n" >> /etc/nightdesk/nightdesk.yaml'
 in_it systemctl reload nightdesk
 tap_check "a changed option is named, for the next start" \
-    wait_for 5 says "at the next start 1 option changes: risk.stop"
+    wait_for 5 log_has "at the next start 1 option changes: risk.stop"
 in_it sh -c 'printf "riks: {}\n" >> /etc/nightdesk/nightdesk.yaml'
 tap_check "the reload of a wrong configuration fails" fails in_it systemctl reload nightdesk
-tap_check "and reports the place of the error" wait_for 5 says "riks: did you mean risk?"
+tap_check "and reports the place of the error" wait_for 5 log_has "riks: did you mean risk?"
 tap_check "the daemon continues" test "$(show MainPID nightdesk)" = "$pid"
 in_it sed -i '/^riks/d' /etc/nightdesk/nightdesk.yaml
 explain
 
 # ---- crash
 in_it kill -9 "$pid"
-came_back() {
+is_restarted() {
     now=$(show MainPID nightdesk)
     [ "$now" != "$pid" ] && [ "$now" -gt 0 ] && [ "$(show ActiveState nightdesk)" = active ]
 }
-tap_check "after kill -9 systemd starts it again" wait_for 20 came_back
+tap_check "after kill -9 systemd starts it again" wait_for 20 is_restarted
 tap_check "it was one restart" test "$(show NRestarts nightdesk)" = 1
-told() { journal -u nightdesk-failure@nightdesk | grep -c "told of nightdesk"; }
-tells() { [ "$(told)" -ge 1 ]; }
-tap_check "the owner's program was called" wait_for 10 tells
+calls() { journal -u nightdesk-failure@nightdesk | grep -c "called for nightdesk"; }
+was_called() { [ "$(calls)" -ge 1 ]; }
+tap_check "the owner's program was called" wait_for 10 was_called
 pid=$(show MainPID nightdesk)
 
 # ---- a loop of crashes
 crash=0
 while [ $crash -lt 7 ]; do
     in_it kill -9 "$pid"
-    wait_for 20 came_back || break
+    wait_for 20 is_restarted || break
     pid=$(show MainPID nightdesk)
     crash=$((crash + 1))
 done
 tap_check "after seven more crashes in a row it is still restarted" test $crash -eq 7
 tap_check "and is not in the failed state" test "$(show ActiveState nightdesk)" = active
-tap_check "the owner is notified of a crash loop once in five minutes" test "$(told)" = 1
+tap_check "the owner is notified of a crash loop once in five minutes" test "$(calls)" = 1
 explain
 
 # ---- watchdog
 sleep 5
 tap_check "the watchdog does not restart a healthy daemon" test "$(show MainPID nightdesk)" = "$pid"
-mkfifo "$WORK/hold"
-sleep 60 > "$WORK/hold" &
+mkfifo "$WORK/stdin"
+sleep 60 > "$WORK/stdin" &
 holder=$!
 kill_at_exit $holder
-in_it /usr/local/bin/freeze_thread "$pid" engine < "$WORK/hold" > "$WORK/frozen" 2>&1 &
+in_it /usr/local/bin/freeze_thread "$pid" engine < "$WORK/stdin" > "$WORK/frozen" 2>&1 &
 freezer=$!
 kill_at_exit $freezer
 wait_for 5 grep -q frozen "$WORK/frozen"
-tap_check "the engine thread is frozen" holds "$WORK/frozen" frozen
+tap_check "the engine thread is frozen" contains "$WORK/frozen" frozen
 tap_check "the watchdog restarts it, although the ops thread is alive" \
-    wait_for 30 came_back
+    wait_for 30 is_restarted
 journal -u nightdesk > "$WORK/journal"
 tap_check "the journal names the watchdog" grep -qi watchdog "$WORK/journal"
 kill $holder 2> /dev/null
