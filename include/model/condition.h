@@ -1,6 +1,5 @@
 /*
- * condition.h: the condition of a trading rule: compiles a text to a small program and evaluates
- * it.
+ * condition.h: compiles the condition of a trading rule to a small program and evaluates it.
  *
  *     struct condition program;
  *     if ((rc = condition_compile(str_c("rsi14@1h > 70 and side == long"), &program, err)) < 0)
@@ -31,8 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CONDITION_TEXT_SIZE \
-    240 /* including the terminator; for the text as given and in normal form */
+#define CONDITION_TEXT_SIZE 240 /* with the terminator; also the limit of the normal form */
 #define CONDITION_OPS_MAX   48
 #define CONDITION_DEPTH_MAX 8 /* nesting of parentheses and `not` */
 

@@ -19,11 +19,10 @@
 #include <stdint.h>
 
 enum request_kind {
-    REQUEST_PAUSE,          /* no new entries; open positions stay protected */
-    REQUEST_RESUME,         /* also after the breaker; not after an emergency stop */
-    REQUEST_CLOSE,          /* close one symbol, or all if symbol is empty */
-    REQUEST_EMERGENCY_STOP, /* halt, cancel and close everything, verify with the venue that nothing
-                               is open */
+    REQUEST_PAUSE,           /* no new entries; open positions stay protected */
+    REQUEST_RESUME,          /* also after the breaker; not after an emergency stop */
+    REQUEST_CLOSE,           /* close one symbol, or all if symbol is empty */
+    REQUEST_EMERGENCY_STOP,  /* halt, cancel and close everything, verify that the venue is flat */
     REQUEST_CLEAR_EMERGENCY, /* ends an emergency stop; trading is then paused */
     REQUEST_MAINTENANCE,     /* as pause, but for work on the bot or the venue; resume ends it */
     REQUEST_CANCEL,          /* cancel resting entries of one symbol, or all if symbol is empty */

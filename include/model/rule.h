@@ -2,8 +2,8 @@
  * rule.h: a trading rule: when an entry should be avoided or favoured, and how well it predicted.
  *
  *     struct rule rule;
- *     rc = rule_read(str_c("avoid\nrsi14 > 80 and side == long\nno chasing"), &rule, &program,
- * err); rule_write(&rule, request.text);
+ *     rc = rule_read(str_c("avoid\nrsi14 > 80 and side == long\nno chasing"), &rule, &p, err);
+ *     rule_write(&rule, request.text);
  *
  * Effect of an active rule on an entry that the agents want: `avoid` refuses it with
  * RISK_TRADING_RULE; `favour` adds RULE_FAVOUR_BONUS to |score|, at most RULE_FAVOUR_MAX for all
@@ -13,8 +13,8 @@
  * entry's price, stop and target. It is followed bar by bar until the price reaches one of the
  * two (the stop, if one bar reaches both). `favour` succeeds if the target is reached first,
  * `avoid` if the stop is. A rule has at most one shadow for each symbol and side; further
- * matches meanwhile count as the same case. `retired` is final: the rule stays in the database
- * with its counts, but not in the engine.
+ * matches meanwhile count as the same case.
+ * `retired` is final: the rule stays in the database with its counts, but not in the engine.
  * Thread: any (plain values).
  */
 #pragma once
