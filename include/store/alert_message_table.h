@@ -1,12 +1,14 @@
 /*
- * alert_message_table.h: which message in which chat tells of an alert, in ops.db, so that it can
- * be edited when the alert is seen again, acknowledged or resolved.
+ * alert_message_table.h: the message about an alert in each chat, in ops.db, so that it can be
+ * edited when the alert is raised again, acknowledged or resolved.
  *
- *     alert_message_table_write(store, &(struct alert_message){.alert_id = id, .channel =
- * "telegram", .chat_id = 42, .outbox_id = outbox_id}, err); n = alert_message_table_list(store, id,
- * messages, COUNT_OF(messages), err);
+ *     struct alert_message m = {.alert_id = id, .channel = "telegram", .chat_id = 42,
+ *                               .outbox_id = outbox_id};
+ *     alert_message_table_write(store, &m, err);
+ *     n = alert_message_table_list(store, id, messages, COUNT_OF(messages), err);
  *
- * Always true: one message an alert and chat, the newest put; rows go with their alert.
+ * Always true: one message per alert and chat, the newest one written; the rows are deleted with
+ * their alert.
  * Thread: writes from ops; reads from the owner of the connection.
  */
 #pragma once

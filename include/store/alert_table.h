@@ -1,19 +1,18 @@
 /*
- * alert_table.h: monitoring_alerts in ops.db, the one table for everything that wants attention.
+ * alert_table.h: monitoring_alerts in ops.db, the one table of alerts from all sources.
  *
- *     struct alert_new a = {.type = ALERT_SERVICE, .severity = SEVERITY_HIGH, .title = "demo down",
- *                           .fingerprint = "health/demo", .source = "health"};
- *     alert_table_raise(store, &a, now_us, &raised, err);
- *     if (raised.how == ALERT_RAISED_NEW) push(raised.id);
- *     alert_table_set_status(store, id, ALERT_FIXED, "alice", now_us, err);
+ *     struct alert_new a = {.type = ALERT_SERVICE, .severity = SEVERITY_HIGH, .title = "demo is
+ * down", .fingerprint = "service:demo", .source = "health"}; alert_table_raise(store, &a, now_us,
+ * &raised, err); if (raised.how == ALERT_RAISED_NEW) push(raised.id); alert_table_set_status(store,
+ * id, ALERT_FIXED, "alice", now_us, err);
  *
- * Always true: at most one row of a fingerprint is open, acknowledged or wontfix. Raising again
- * while it is open or acknowledged counts (count, last_seen, newest texts and severity); while it
- * is wontfix it counts silently; after it was fixed or rejected a new row is made, unless the
- * caller reopens the old one. Texts are cut at the sizes below, at a UTF-8 boundary; evidence and
- * check are JSON and are refused (ERR_STORE_TOO_LONG) rather than cut.
- * A row that cannot be understood is left out of lists and counts, with a line in the log, and set
- * aside (rejected) where it stands in the way of a new one.
+ * Always true: at most one row per fingerprint is open, acknowledged or wontfix. Raising it again
+ * increments that row's count and updates last_seen, the texts and, if it is higher, the severity;
+ * for a wontfix row the caller learns that it is silent. After the row was fixed or rejected, a new
+ * row is added, unless the caller reopens the old one. Texts are cut at the sizes below, at a UTF-8
+ * boundary; evidence and check are JSON, and are refused (ERR_STORE_TOO_LONG) rather than cut.
+ * An unreadable row is left out of lists and counts and is logged; if it has the fingerprint of a
+ * new alert, it is set aside (rejected).
  * The table's first eleven columns are, in this order: id, alert_type, severity, title,
  * description, evidence, recommendation, status, created_at, acknowledged_at, fixed_at.
  * Thread: writes from ops; reads from the owner of the connection.
@@ -41,10 +40,10 @@ struct alert_new {
     const char *description;    /* NULL: "" */
     const char *evidence;       /* JSON array; NULL: "[]" */
     const char *recommendation; /* NULL: "" */
-    const char *fingerprint;    /* what makes two alerts the same one; required */
-    const char *source;         /* "health" "audit" "engine" "runner"; required */
-    const char *check_json;     /* {"pointer":…,"comparison":…,"value":…} or NULL */
-    bool rejected;              /* stored with status rejected: never pushed */
+    const char *fingerprint;    /* equal for alerts about the same thing; required */
+    const char *source;     /* "auditor" "command" "engine" "health" "ops" "telegram"; required */
+    const char *check_json; /* {"pointer":…,"comparison":…,"value":…} or NULL */
+    bool rejected;          /* stored with status rejected: never pushed */
 };
 
 enum alert_raised_how { ALERT_RAISED_NEW, ALERT_RAISED_AGAIN, ALERT_RAISED_SILENTLY };
@@ -53,7 +52,7 @@ struct alert_raised {
     int64_t id;
     enum alert_raised_how how;
     int64_t count;
-    bool worse; /* again, and with a higher severity than before */
+    bool worse; /* ALERT_RAISED_AGAIN with a higher severity than before */
 };
 
 struct alert {
@@ -66,19 +65,19 @@ struct alert {
     char recommendation[ALERT_TEXT_SIZE];
     enum alert_status status;
     int64_t created_us;
-    int64_t acknowledged_us; /* 0: not */
-    int64_t fixed_us;        /* 0: not */
+    int64_t acknowledged_us; /* 0: never */
+    int64_t fixed_us;        /* 0: never */
     char fingerprint[ALERT_FINGERPRINT_SIZE];
     char source[32];
     int64_t count;
     int64_t last_seen_us;
     char acked_by[64];
-    char check_json[ALERT_CHECK_SIZE]; /* "" when it has none */
-    int64_t reopened;                  /* how often */
-    bool notified;                     /* a message about it entered the outbox */
+    char check_json[ALERT_CHECK_SIZE]; /* "": none */
+    int64_t reopened;                  /* how many times */
+    bool notified;                     /* a message about it was added to the outbox */
 };
 
-/* Zero values do not filter. */
+/* A member that is zero does not filter. */
 struct alert_query {
     uint32_t statuses; /* bits 1u << enum alert_status; 0: all */
     enum severity min_severity;
@@ -93,21 +92,21 @@ int alert_table_raise(struct ops_store *store, const struct alert_new *alert, in
                       struct alert_raised *ret, struct err *err);
 /* ERR_STORE_NOT_FOUND. */
 int alert_table_get(struct ops_store *store, int64_t id, struct alert *ret, struct err *err);
-/* The newest row of a fingerprint, whatever its status; ERR_STORE_NOT_FOUND, also when that
- * row cannot be understood. */
+/* The newest row of a fingerprint, of any status; ERR_STORE_NOT_FOUND, also if that row is
+ * unreadable. */
 int alert_table_find(struct ops_store *store, const char *fingerprint, struct alert *ret,
                      struct err *err);
-/* Worst severity first, then newest; returns how many or a negative error id. */
+/* Highest severity first, then newest; returns the number or a negative error id. */
 int alert_table_list(struct ops_store *store, const struct alert_query *query, struct alert *ret,
                      size_t max, struct err *err);
-/* `by` is kept as acked_by for ACKNOWLEDGED and WONTFIX. Setting the same status again changes
+/* `by` is stored as acked_by for ACKNOWLEDGED and WONTFIX. Setting the current status changes
  * nothing. ERR_STORE_NOT_FOUND. */
 int alert_table_set_status(struct ops_store *store, int64_t id, enum alert_status status,
                            const char *by, int64_t now_us, struct err *err);
-/* fixed -> open again, reopened + 1, to be notified again; whoever raises it then counts it.
- * ERR_STORE_DUPLICATE when a newer row of the fingerprint is open. */
+/* Changes fixed to open, increments reopened and clears notified; the count changes only when it is
+ * raised. ERR_STORE_DUPLICATE if a newer row of the fingerprint is not closed. */
 int alert_table_reopen(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 int alert_table_set_notified(struct ops_store *store, int64_t id, struct err *err);
-/* Open and acknowledged ones by severity (index: enum severity). */
+/* Open and acknowledged alerts by severity (index: enum severity). */
 int alert_table_counts(struct ops_store *store, int64_t ret_by_severity[SEVERITY_CRITICAL + 1],
                        struct err *err);

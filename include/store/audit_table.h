@@ -3,7 +3,7 @@
  *
  *     audit_table_add(store, &(struct audit_record){.started_us = …, .verdict = "findings",
  *         .report_json = report, ...}, &id, err);
- *     audit_table_last(store, &record, err);                     // release it
+ *     audit_table_last(store, &record, err);                     // audit_record_release
  *
  * Thread: writes from ops; reads from the owner of the connection.
  */
@@ -21,16 +21,16 @@ struct audit_record {
     int64_t id;
     int64_t started_us;
     int64_t finished_us;
-    char verdict[32]; /* "clear" "findings" "no_verdict" … the auditor's words */
+    char verdict[32]; /* "clear" "findings" "no_verdict" …, set by the auditor */
     char trigger[32]; /* "schedule" "operator" "cli" */
-    char model[64];   /* "" when no model was asked */
+    char model[64];   /* "": no model was used */
     char request_id[64];
     int64_t tokens_in;
     int64_t tokens_out;
     int64_t cost_microusd;
     int64_t findings_by_severity[5]; /* index: enum severity */
     int64_t rejected;                /* findings without verified evidence */
-    char note[256];                  /* why no verdict, or that the model was not asked */
+    char note[256];                  /* why there is no verdict, or that no model was used */
     char *report_json;               /* owned when read; borrowed when added */
 };
 
@@ -41,6 +41,6 @@ int audit_table_add(struct ops_store *store, const struct audit_record *record, 
                     struct err *err);
 /* ERR_STORE_NOT_FOUND. */
 int audit_table_last(struct ops_store *store, struct audit_record *ret, struct err *err);
-/* Newest first, without the reports (report_json is NULL); returns how many. */
+/* Newest first, without the reports (report_json is NULL); returns the number. */
 int audit_table_list(struct ops_store *store, size_t offset, struct audit_record *ret, size_t max,
                      struct err *err);

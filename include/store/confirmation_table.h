@@ -6,7 +6,7 @@
  *     if (c.user_id == me && now < c.expires_us)
  *         confirmation_table_use(store, nonce, &won, err);        // true exactly once
  *
- * Always true: use answers true once in the life of a nonce, whatever crashes in between.
+ * Always true: use returns true once per nonce, even with crashes in between.
  * Thread: writes from ops; reads from the owner of the connection.
  */
 #pragma once
@@ -23,7 +23,7 @@ struct confirmation {
     int64_t user_id;
     char channel[32];
     int64_t chat_id;
-    int64_t outbox_id; /* of the question, so that it can be edited; 0: none */
+    int64_t outbox_id; /* of the prompt, so that it can be edited; 0: none */
     int64_t expires_us;
     bool used;
 };
@@ -32,16 +32,16 @@ int confirmation_table_add(struct ops_store *store, const struct confirmation *c
                            struct err *err);
 int confirmation_table_get(struct ops_store *store, const char *nonce, struct confirmation *ret,
                            struct err *err);
-/* The confirmation of a run, for doors without buttons; ERR_STORE_NOT_FOUND. */
+/* The confirmation of a run, for channels without buttons; ERR_STORE_NOT_FOUND. */
 int confirmation_table_of_run(struct ops_store *store, int64_t run_id, struct confirmation *ret,
                               struct err *err);
 int confirmation_table_set_outbox(struct ops_store *store, const char *nonce, int64_t outbox_id,
                                   struct err *err);
 int confirmation_table_use(struct ops_store *store, const char *nonce, bool *ret_won,
                            struct err *err);
-/* Uses up the open ones that no waiting run belongs to or that cannot be understood; returns how
- * many. */
+/* Marks as used the unused ones that are unreadable or have no run waiting for them; returns the
+ * number. */
 int confirmation_table_set_aside(struct ops_store *store, struct err *err);
-/* Unused ones that expired at or before now_us, oldest first; returns how many. */
+/* Unused ones that expired at or before now_us, oldest first; returns the number. */
 int confirmation_table_expired(struct ops_store *store, int64_t now_us, struct confirmation *ret,
                                size_t max, struct err *err);

@@ -1,11 +1,11 @@
 /*
- * decision_table.h: decisions in trading.db, each whole: votes, reasons, vetoes, the order.
+ * decision_table.h: decisions in trading.db with their votes, reasons, vetoes and order.
  *
- *     decision_table_add(store, &decision, err);                  // decision.id by the caller
+ *     decision_table_add(store, &decision, err);                  // the caller sets decision.id
  *     decision_table_last(store, symbol, &decision, err);         // for /why BTC-USD
  *     decision_table_of_order(store, client_id, &decision, err);  // for /why of a trade
  *
- * Always true: what add wrote, a read returns, doubles included, bit for bit (finite values).
+ * Always true: a read returns exactly what add wrote, finite doubles bit for bit.
  * A missing row is ERR_STORE_NOT_FOUND, an unreadable one ERR_STORE_DAMAGED.
  * Thread: add from the engine; reads from the owner of the connection.
  */
@@ -21,7 +21,7 @@
 
 struct decision_query {
     struct symbol symbol; /* empty: all */
-    bool skip_holds;      /* only those that wanted something */
+    bool skip_holds;      /* only decisions to trade */
     int64_t since_us;
     size_t offset;
 };
@@ -41,12 +41,12 @@ int decision_table_add(struct trading_store *store, const struct decision *decis
                        struct err *err);
 int decision_table_get(struct trading_store *store, int64_t id, struct decision *ret,
                        struct err *err);
-/* The newest of a symbol (empty: of any). */
+/* The newest one of a symbol (empty: of any). */
 int decision_table_last(struct trading_store *store, struct symbol symbol, struct decision *ret,
                         struct err *err);
 int decision_table_of_order(struct trading_store *store, const char *client_id,
                             struct decision *ret, struct err *err);
-/* Newest first; returns how many or a negative error id. */
+/* Newest first; returns the number or a negative error id. */
 int decision_table_list(struct trading_store *store, const struct decision_query *query,
                         struct decision *ret, size_t max, struct err *err);
 int decision_table_counts(struct trading_store *store, int64_t since_us,

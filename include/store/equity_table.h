@@ -1,10 +1,10 @@
 /*
- * equity_table.h: the equity curve in trading.db, one point a market hour.
+ * equity_table.h: the equity curve in trading.db, one point per market hour.
  *
  *     equity_table_add(store, &(struct equity_point){.at_us = hour, .equity = e, .cash = c}, err);
  *     int n = equity_table_list(store, since_us, points, COUNT_OF(points), err);
  *
- * Always true: at_us is unique; adding again replaces. Thread: add from the engine; list from the
+ * Always true: at_us is unique; add replaces. Thread: add from the engine; list from the
  * owner of the connection.
  */
 #pragma once
@@ -24,6 +24,6 @@ struct equity_point {
 
 int equity_table_add(struct trading_store *store, const struct equity_point *point,
                      struct err *err);
-/* The newest max points at or after since_us, oldest of them first; returns how many. */
+/* The newest max points at or after since_us, in ascending order; returns the number. */
 int equity_table_list(struct trading_store *store, int64_t since_us, struct equity_point *ret,
                       size_t max, struct err *err);

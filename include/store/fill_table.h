@@ -16,13 +16,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* *ret_fresh false: it stood there already, nothing changed, no error. */
+/* *ret_fresh false: it was there already, and nothing has changed; no error. */
 int fill_table_add(struct trading_store *store, const struct fill *fill, bool *ret_fresh,
                    struct err *err);
-/* Of one order, oldest first; returns how many or a negative error id. */
+/* The fills of one order, oldest first; returns the number or a negative error id. */
 int fill_table_of_order(struct trading_store *store, const char *client_id, struct fill *ret,
                         size_t max, struct err *err);
-/* The largest venue_fill_id of an order; 0: it has none. */
+/* The largest venue_fill_id of an order; 0: no fills. */
 int fill_table_last_id(struct trading_store *store, const char *client_id, int64_t *ret,
                        struct err *err);
 /* Sums over all fills: their number and the fees paid. */

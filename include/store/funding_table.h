@@ -3,8 +3,8 @@
  *
  *     rc = funding_table_add(store, &payment, err);   // in the transaction of its step
  *
- * Always true: a payment is booked once; adding its id again fails, and with it the whole
- * transaction. Thread: writes from the engine; reads from the owner of the connection.
+ * Always true: a payment is booked once; adding its id again fails, and the caller rolls the
+ * transaction back. Thread: writes from the engine; reads from the owner of the connection.
  */
 #pragma once
 
@@ -13,6 +13,6 @@
 #include "store/trading.h"
 
 int funding_table_add(struct trading_store *store, const struct funding *payment, struct err *err);
-/* How many there are, and what they come to. */
+/* The number of payments and their sum. */
 int funding_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_paid,
                       struct err *err);

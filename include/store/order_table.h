@@ -1,13 +1,13 @@
 /*
- * order_table.h: orders in trading.db, one row a client_id.
+ * order_table.h: orders in trading.db, one row per client_id.
  *
  *     order_table_write(store, &order, err);                       // insert or update
  *     int n = order_table_open(store, orders, COUNT_OF(orders), err);
  *     rc = order_table_get(store, client_id, &order, err);        // ERR_STORE_NOT_FOUND
  *
- * Always true: what put wrote, get returns, field for field. Lists return how many rows they
- * filled in (0..max) or a negative error id.
- * Thread: put from the engine; reads from the owner of the connection.
+ * Always true: get returns every field as write stored it. Lists return the number of rows in ret
+ * (0..max) or a negative error id.
+ * Thread: write from the engine; reads from the owner of the connection.
  */
 #pragma once
 
@@ -20,11 +20,11 @@
 int order_table_write(struct trading_store *store, const struct order *order, struct err *err);
 int order_table_get(struct trading_store *store, const char *client_id, struct order *ret,
                     struct err *err);
-/* Those not in a final state, oldest first. */
+/* The orders that are not in a final state, oldest first. */
 int order_table_open(struct trading_store *store, struct order *ret, size_t max, struct err *err);
 /* Newest first. */
 int order_table_list(struct trading_store *store, size_t offset, struct order *ret, size_t max,
                      struct err *err);
-/* Orders with a final state do not count as open. */
+/* ret_open counts the orders that are not in a final state. */
 int order_table_count(struct trading_store *store, int64_t *ret_all, int64_t *ret_open,
                       int64_t *ret_unknown, struct err *err);

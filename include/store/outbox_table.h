@@ -1,18 +1,19 @@
 /*
- * outbox_table.h: what has to be said to people, in ops.db, until a door has delivered it.
+ * outbox_table.h: messages to people, in ops.db, until a channel has delivered them.
  *
  *     outbox_table_add(store, &(struct outbox_new){.channel = "telegram", .chat_id = 42,
  *         .kind = OUTBOX_SEND, .priority = OUTBOX_CRITICAL, .payload = reply_json}, now_us, &id,
  *         err);
- *     door: rc = outbox_table_due(store, "telegram", now_us, &row, err);      // 1, 0, negative
- *           outbox_table_sending(...); send; outbox_table_delivered(store, row.id, message_id, ...)
+ *     channel: rc = outbox_table_due(store, "telegram", now_us, &row, err);   // 1, 0, negative
+ *              outbox_table_sending(...); send;
+ *              outbox_table_delivered(store, row.id, message_id, err);
  *
- * Always true: due yields the smallest priority first, then the oldest; an edit is due only once
- * the message it edits is settled; an edit that still waits is replaced by a newer edit of the
- * same message. What was `sending` when the program died becomes `uncertain` (it may have
- * arrived), which outbox_table_recover does at start. A row that cannot be understood is dead from
- * the moment that due or next_uncertain meets it: they say ERR_STORE_DAMAGED once, and the next
- * call goes on. Thread: writes from ops; reads from the owner of the connection.
+ * Always true: due returns the smallest enum outbox_priority first, then the oldest. An edit is due
+ * only when the message that it edits is delivered, uncertain or dead; a queued edit is replaced by
+ * a newer edit of the same message. outbox_table_recover, at start, marks messages in state
+ * `sending` as `uncertain`, since they may have arrived. If due or next_uncertain finds an
+ * unreadable row, it marks the row as dead and returns ERR_STORE_DAMAGED; the next call continues
+ * with the next row. Thread: writes from ops; reads from the owner of the connection.
  */
 #pragma once
 
@@ -31,14 +32,14 @@ enum outbox_state {
     OUTBOX_QUEUED,
     OUTBOX_SENDING,
     OUTBOX_DELIVERED,
-    OUTBOX_UNCERTAIN, /* sent, but the answer was lost */
+    OUTBOX_UNCERTAIN, /* sent, but the server's response was lost */
     OUTBOX_DEAD,
     OUTBOX_STATE_COUNT
 };
 const char *outbox_table_state_name(enum outbox_state state); /* "queued" … */
 
 struct outbox_new {
-    const char *channel; /* "telegram" "console" "api" */
+    const char *channel; /* "telegram" "console" */
     int64_t chat_id;
     enum outbox_kind kind;
     enum outbox_priority priority;
@@ -61,9 +62,9 @@ struct outbox_row {
     int64_t attempts;
     enum outbox_state state;
     char last_error[128];
-    int64_t message_id; /* the door's own, once delivered */
+    int64_t message_id; /* the channel's id of the message, once delivered */
     int64_t edit_of;
-    int64_t edit_message_id; /* message_id of edit_of; 0 when that never arrived: send anew */
+    int64_t edit_message_id; /* message_id of edit_of; 0: not delivered, so send a new message */
 };
 
 void outbox_row_release(struct outbox_row *row);
@@ -71,22 +72,22 @@ void outbox_row_release(struct outbox_row *row);
 
 int outbox_table_add(struct ops_store *store, const struct outbox_new *message, int64_t now_us,
                      int64_t *ret_id, struct err *err);
-/* 1: *ret filled (release it). 0: nothing is due. Negative: failed. */
+/* 1: *ret is set (release it). 0: nothing is due. Negative: failed. */
 int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_us,
                      struct outbox_row *ret, struct err *err);
-/* The same, passing over these chats: they have to wait, others need not. */
+/* The same, except for messages to these chats, which have to wait. */
 int outbox_table_due_except(struct ops_store *store, const char *channel, int64_t now_us,
                             const int64_t *chats, size_t chat_count, struct outbox_row *ret,
                             struct err *err);
-/* The first uncertain one of the door with an id above after_id; 1, 0 or negative as above. */
+/* The channel's first uncertain message with an id above after_id; 1, 0 or negative as above. */
 int outbox_table_next_uncertain(struct ops_store *store, const char *channel, int64_t after_id,
                                 struct outbox_row *ret, struct err *err);
-/* When the next one of the door may be due; INT64_MAX when nothing waits. */
+/* When the channel's next message may be due; INT64_MAX if none is queued. */
 int outbox_table_next_due_us(struct ops_store *store, const char *channel, int64_t *ret,
                              struct err *err);
 int outbox_table_get(struct ops_store *store, int64_t id, struct outbox_row *ret, struct err *err);
 
-/* The first message of a run, which later ones edit; 0 when there is none. */
+/* The first message of a run, which later ones edit; 0: none. */
 int outbox_table_of_run(struct ops_store *store, int64_t run_id, int64_t *ret_id, struct err *err);
 
 int outbox_table_sending(struct ops_store *store, int64_t id, struct err *err); /* attempts + 1 */
@@ -98,8 +99,8 @@ int outbox_table_retry(struct ops_store *store, int64_t id, int64_t not_before_u
 int outbox_table_uncertain(struct ops_store *store, int64_t id, const char *error, struct err *err);
 int outbox_table_dead(struct ops_store *store, int64_t id, const char *error, struct err *err);
 
-/* At start: sending -> uncertain. *ret_count: how many. */
+/* Call at start. Changes sending to uncertain. *ret_count: the number of messages. */
 int outbox_table_recover(struct ops_store *store, int64_t *ret_count, struct err *err);
-/* Of one door (NULL: of all) by state. */
+/* Messages of one channel (NULL: of all) by state. */
 int outbox_table_counts(struct ops_store *store, const char *channel,
                         int64_t ret_by_state[OUTBOX_STATE_COUNT], struct err *err);

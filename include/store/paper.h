@@ -1,15 +1,15 @@
 /*
- * paper.h: the paper venue's own disk: what the venue knows, as opposed to what the engine
- * believes. After a crash the engine asks the venue, and the venue answers from here.
+ * paper.h: the paper venue's own tables: the state of the venue, as opposed to the engine's view of
+ * it. After a crash the engine asks the venue, which answers from these tables.
  *
  *     paper_store_write_order(store, &order, err);
  *     paper_store_add_fill(store, &fill, &fresh, err);
  *     paper_store_replace_positions(store, positions, count, err);
  *
  * Always true: its tables (paper_orders, paper_fills, paper_funding, paper_positions,
- * paper_state) share trading.db but nothing else with the engine's tables; the engine reads them
- * only by asking the venue. Lists return how many rows they filled in (0..max) or a negative error
- * id. Thread: engine.
+ * paper_state) share only the file with the engine's tables; the engine reads them only through
+ * the venue. Lists return the number of rows in ret (0..max) or a negative error id.
+ * Thread: engine.
  */
 #pragma once
 
@@ -24,30 +24,30 @@
 
 int paper_store_write_order(struct trading_store *store, const struct order *order,
                             struct err *err);
-/* ERR_STORE_NOT_FOUND: the venue never saw it. */
+/* ERR_STORE_NOT_FOUND: the venue never received it. */
 int paper_store_get_order(struct trading_store *store, const char *client_id, struct order *ret,
                           struct err *err);
-/* Not in a final state, oldest first. */
+/* The orders that are not in a final state, oldest first. */
 int paper_store_open_orders(struct trading_store *store, struct order *ret, size_t max,
                             struct err *err);
 
-/* *ret_fresh false: it stood there already, nothing changed. */
+/* *ret_fresh false: it was there already, and nothing has changed. */
 int paper_store_add_fill(struct trading_store *store, const struct fill *fill, bool *ret_fresh,
                          struct err *err);
-/* With venue_fill_id > after_fill_id, in that order. */
+/* The fills with venue_fill_id > after_fill_id, in ascending order. */
 int paper_store_fills_after(struct trading_store *store, int64_t after_fill_id, struct fill *ret,
                             size_t max, struct err *err);
-/* Of one order, after_fill_id as above; and its newest ones, oldest of them first. */
+/* The same for one order; and its newest max fills, in ascending order. */
 int paper_store_fills_of(struct trading_store *store, const char *client_id, int64_t after_fill_id,
                          struct fill *ret, size_t max, struct err *err);
 int paper_store_newest_fills(struct trading_store *store, const char *client_id, struct fill *ret,
                              size_t max, struct err *err);
-/* The largest venue_fill_id; 0 before the first. */
+/* The largest venue_fill_id; 0: no fills. */
 int paper_store_last_fill_id(struct trading_store *store, int64_t *ret, struct err *err);
 
 int paper_store_add_payment(struct trading_store *store, const struct funding *payment,
                             struct err *err);
-/* With id > after_id, in that order. */
+/* The payments with id > after_id, in ascending order. */
 int paper_store_payments_after(struct trading_store *store, int64_t after_id, struct funding *ret,
                                size_t max, struct err *err);
 int paper_store_last_payment_id(struct trading_store *store, int64_t *ret, struct err *err);
@@ -57,8 +57,8 @@ int paper_store_replace_positions(struct trading_store *store, const struct posi
 int paper_store_positions(struct trading_store *store, struct position *ret, size_t max,
                           struct err *err);
 
-/* Whatever else the venue keeps (its cash, its clock), by name. */
-int paper_store_put_i64(struct trading_store *store, const char *name, int64_t value,
-                        struct err *err);
+/* Other values of the venue (its cash, its clock), by name. */
+int paper_store_write_i64(struct trading_store *store, const char *name, int64_t value,
+                          struct err *err);
 int paper_store_get_i64(struct trading_store *store, const char *name, int64_t fallback,
                         int64_t *ret, struct err *err);

@@ -1,10 +1,10 @@
 /*
- * position_table.h: open positions in trading.db, one row a symbol.
+ * position_table.h: open positions in trading.db, one row per symbol.
  *
- *     position_table_replace(store, positions, count, err);     // all of them, as they now are
+ *     position_table_replace(store, positions, count, err);     // all open positions
  *     int n = position_table_list(store, positions, SYMBOLS_MAX, err);
  *
- * Always true: the rows are what the last replace said. Thread: replace from the engine; list from
+ * Always true: the rows are those of the last replace. Thread: replace from the engine; list from
  * the owner of the connection.
  */
 #pragma once
@@ -17,6 +17,6 @@
 
 int position_table_replace(struct trading_store *store, const struct position *positions,
                            size_t count, struct err *err);
-/* By symbol; returns how many or a negative error id. */
+/* In order of symbol; returns the number or a negative error id. */
 int position_table_list(struct trading_store *store, struct position *ret, size_t max,
                         struct err *err);

@@ -5,9 +5,9 @@
  *     rule_table_load(store, &book, err);      // engine: at its start
  *     int n = rule_table_list(store, &(struct rule_query){.retired = true}, rules, 50, err);
  *
- * Always true: a rule that was once there stays, retired ones too; shadows are exactly those of the
- * book saved last. A rule whose condition does not compile is ERR_STORE_DAMAGED: a rule that was
- * meant to keep us out is not left out silently.
+ * Always true: rules are never deleted, not even retired ones; the shadows are exactly those of the
+ * last book saved. ERR_STORE_DAMAGED if the condition of a rule does not compile: a rule that
+ * forbids entries must not be dropped silently.
  * Thread: save and load from the engine; reads from the owner of the connection.
  */
 #pragma once
@@ -20,11 +20,11 @@
 
 struct rule_query {
     int64_t id;   /* only this one; 0: all */
-    bool retired; /* these too */
+    bool retired; /* include retired rules */
 };
 
 int rule_table_save(struct trading_store *store, const struct rule_book *book, struct err *err);
 int rule_table_load(struct trading_store *store, struct rule_book *ret, struct err *err);
-/* Newest first; returns how many or a negative error id. */
+/* Newest first; returns the number or a negative error id. */
 int rule_table_list(struct trading_store *store, const struct rule_query *query, struct rule *ret,
                     size_t max, struct err *err);

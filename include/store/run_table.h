@@ -1,5 +1,5 @@
 /*
- * run_table.h: command runs and their steps in ops.db: what was asked, by whom, how far it got.
+ * run_table.h: command runs and their steps in ops.db: command, arguments, user, progress, result.
  *
  *     run_table_add(store, &(struct run_new){.command = "restart", .args_json = "{…}", ...}, now,
  *                   &id, err);
@@ -7,9 +7,10 @@
  *     run_table_step_end(store, id, 0, RUN_STEP_DONE, result_json, now, err);
  *     run_table_finish(store, id, RUN_DONE, ERR_NONE, result_json, now, err);
  *
- * Always true: a step stands on disk as running before it runs, so after a crash a run in state
- * running tells which step may have taken effect. A finished run never changes again
- * (ERR_STORE_CONFLICT).
+ * Always true: a finished run never changes again (ERR_STORE_CONFLICT).
+ * The runner commits a step as running before its action is called, so that after a crash the last
+ * step of a run in state running is the one that may have taken effect. Not so for reading steps
+ * at the front of a run, and for runs of the safe side while ops.db cannot be written.
  * Thread: writes from ops; reads from the owner of the connection.
  */
 #pragma once
@@ -30,7 +31,7 @@ enum run_state {
     RUN_CANCELLED,
     RUN_EXPIRED,
     RUN_REFUSED,
-    RUN_UNKNOWN, /* died in a step whose effect cannot be asked */
+    RUN_UNKNOWN, /* the program died in a step, and it is unknown whether it took effect */
     RUN_STATE_COUNT
 };
 const char *run_table_state_name(enum run_state state); /* "confirming" … */
@@ -56,11 +57,11 @@ struct run_row {
     char channel[32];
     int64_t chat_id;
     enum run_state state;
-    int64_t step; /* index of the newest step begun; -1 before the first */
+    int64_t step; /* index of the last step begun; -1 before the first */
     int64_t created_us;
     int64_t updated_us;
     char *result_json; /* owned; "" until finished */
-    int err_id;        /* ERR_NONE, or why it failed */
+    int err_id;        /* ERR_NONE, or the reason of the failure */
 };
 
 enum run_step_state { RUN_STEP_RUNNING, RUN_STEP_DONE, RUN_STEP_FAILED, RUN_STEP_UNKNOWN };
@@ -71,7 +72,7 @@ struct run_step {
     enum run_step_state state;
     int64_t started_us;
     int64_t ended_us;  /* 0 while running */
-    char result[1024]; /* cut when longer */
+    char result[1024]; /* cut if longer */
 };
 
 void run_row_release(struct run_row *row);
@@ -79,33 +80,33 @@ void run_row_release(struct run_row *row);
 
 int run_table_add(struct ops_store *store, const struct run_new *run, int64_t now_us,
                   int64_t *ret_id, struct err *err);
-/* Confirming -> running. ERR_STORE_CONFLICT when it is not confirming any more. */
+/* Changes confirming to running. ERR_STORE_CONFLICT if the run is in another state. */
 int run_table_start(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 /* result_json may be NULL. */
 int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, int err_id,
                      const char *result_json, int64_t now_us, struct err *err);
-/* index 0… ; on_failure steps go on counting. A step begun again (a retry) is counted anew in
- * place. */
+/* index: from 0; the on_failure steps continue the numbers. A retry replaces the row of its
+ * step. */
 int run_table_step_begin(struct ops_store *store, int64_t id, int64_t index, const char *action,
                          int64_t now_us, struct err *err);
 int run_table_step_end(struct ops_store *store, int64_t id, int64_t index,
                        enum run_step_state state, const char *result, int64_t now_us,
                        struct err *err);
-/* Words that a running step wants to find again after a crash; they stand as its result until it
- * ends. ERR_STORE_CONFLICT when the step is not running. */
+/* Stores a text that a running step needs after a crash; it is the step's result until the step
+ * ends. ERR_STORE_CONFLICT if the step is not running. */
 int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, const char *note,
                         struct err *err);
 /* ERR_STORE_NOT_FOUND. The caller releases *ret. */
 int run_table_get(struct ops_store *store, int64_t id, struct run_row *ret, struct err *err);
-/* states: bits 1u << enum run_state, 0: all. Newest first; returns how many or a negative error
+/* states: bits 1u << enum run_state, 0: all. Newest first; returns the number or a negative error
  * id. The caller releases each. */
 int run_table_list(struct ops_store *store, uint32_t states, size_t offset, struct run_row *ret,
                    size_t max, struct err *err);
-/* Ids of the running ones above after_id, oldest first, whatever else stands in their rows; returns
- * how many. */
+/* Ids of the running runs above after_id, oldest first, even if their rows are damaged otherwise;
+ * returns the number. */
 int run_table_running(struct ops_store *store, int64_t after_id, int64_t *ret_ids, size_t max,
                       struct err *err);
-/* Ends a run whose rows cannot be understood or do not fit together: it is unknown from then on. */
+/* Ends a run whose rows are unreadable or contradict each other, with state unknown. */
 int run_table_set_aside(struct ops_store *store, int64_t id, int64_t now_us, struct err *err);
 int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, size_t max,
                     struct err *err);

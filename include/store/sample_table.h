@@ -1,5 +1,5 @@
 /*
- * sample_table.h: what the health checks saw, in ops.db.
+ * sample_table.h: the results of the health checks, in ops.db.
  *
  *     sample_table_add(store, &(struct service_sample){.service = "demo", .at_us = now, .up = true,
  *         .latency_us = 850}, err);
@@ -20,20 +20,20 @@ struct service_sample {
     char service[32];
     int64_t at_us;
     bool up;
-    int64_t latency_us; /* 0 when it did not answer */
+    int64_t latency_us; /* 0: no answer */
     char detail[128];   /* "HTTP 503", "connection refused" */
 };
 
 struct sample_stats {
     int64_t count;
     int64_t up;
-    int64_t average_latency_us; /* of those that were up */
+    int64_t average_latency_us; /* of the samples that were up */
     int64_t max_latency_us;
-    int64_t last_change_us; /* when it last went up or down; the first sample when it never did */
+    int64_t last_change_us; /* when it last went up or down, else the time of the first sample */
 };
 
 int sample_table_add(struct ops_store *store, const struct service_sample *sample, struct err *err);
-/* Newest first; returns how many or a negative error id. */
+/* Newest first; returns the number or a negative error id. */
 int sample_table_list(struct ops_store *store, const char *service, size_t offset,
                       struct service_sample *ret, size_t max, struct err *err);
 int sample_table_stats(struct ops_store *store, const char *service, int64_t since_us,

@@ -1,7 +1,7 @@
 /*
- * trade_table.h: closed trades in trading.db, and what they add up to.
+ * trade_table.h: closed trades in trading.db and their statistics.
  *
- *     trade_table_add(store, &trade, err);                        // trade.id made by the caller
+ *     trade_table_add(store, &trade, err);                        // the caller sets trade.id
  *     int n = trade_table_list(store, &(struct trade_query){.since_us = day}, trades, 20, err);
  *     trade_table_stats(store, since_us, &stats, err);
  *
@@ -19,7 +19,7 @@
 #define TRADE_STATS_REASONS 16
 
 struct trade_query {
-    int64_t since_us;     /* 0: since ever */
+    int64_t since_us;     /* 0: all */
     struct symbol symbol; /* empty: all */
     size_t offset;
 };
@@ -38,7 +38,7 @@ struct trade_stats {
     struct dec gross_profit; /* sum of the wins */
     struct dec gross_loss;   /* sum of the losses, <= 0 */
     struct dec fees;
-    int64_t average_hold_us; /* 0 when count is 0 */
+    int64_t average_hold_us; /* 0 if count is 0 */
     int64_t longest_hold_us;
     int reason_count;
     struct trade_group reasons[TRADE_STATS_REASONS]; /* most frequent first */
@@ -48,7 +48,7 @@ struct trade_stats {
 
 int trade_table_add(struct trading_store *store, const struct trade *trade, struct err *err);
 int trade_table_get(struct trading_store *store, int64_t id, struct trade *ret, struct err *err);
-/* Newest first; returns how many or a negative error id. */
+/* Newest first; returns the number or a negative error id. */
 int trade_table_list(struct trading_store *store, const struct trade_query *query,
                      struct trade *ret, size_t max, struct err *err);
 int trade_table_stats(struct trading_store *store, int64_t since_us, struct trade_stats *ret,

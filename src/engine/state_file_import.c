@@ -245,7 +245,7 @@ static int import_all(struct import *im, struct err *err)
                                            err);
     }
     if (rc >= 0) {
-        rc = paper_store_put_i64(im->store, "cash_e8", s->cash.e8, err);
+        rc = paper_store_write_i64(im->store, "cash_e8", s->cash.e8, err);
     }
     return rc < 0 ? rc : state_table_save(im->store, s, err);
 }

@@ -54,12 +54,11 @@ static int read_alert(struct db_rows *rows, struct alert *ret, struct err *err)
     return row_check(&row, "monitoring_alerts", ret->id, err);
 }
 
-/* A row that cannot be understood is no reason to show none: it is left out, and the log says so.
- * True when it was one. */
+/* True for an unreadable row, which is logged and left out, so that the others are still shown. */
 static bool left_out(int *rc, struct err *why, struct err *err)
 {
     if (*rc == -ERR_STORE_DAMAGED) {
-        log_err(LOG_LEVEL_WARNING, why, "an alert is left out");
+        log_err(LOG_LEVEL_WARNING, why, "an unreadable alert is left out");
         *rc = 0;
         return true;
     }
@@ -106,7 +105,7 @@ static int insert(struct ops_store *store, const struct alert_new *a, const char
     return rc;
 }
 
-/* The newest words count, the worst severity stays. */
+/* Stores the newest texts; the caller passes the higher severity. */
 static int count_again(struct ops_store *store, const struct alert_new *a, int64_t id,
                        enum severity severity, const char *now, struct err *err)
 {
@@ -124,16 +123,15 @@ static int count_again(struct ops_store *store, const struct alert_new *a, int64
         err);
 }
 
-/* A row that cannot be understood stands in the way of a new one with its fingerprint: it counts as
- * rejected from then on. 0. */
+/* Marks an unreadable row as rejected, since it would block a new one with its fingerprint. */
 static int set_aside(struct ops_store *store, int64_t id, const struct err *why, struct err *err)
 {
-    log_err(LOG_LEVEL_WARNING, why, "an alert is set aside");
+    log_err(LOG_LEVEL_WARNING, why, "an unreadable alert is set aside");
     return db_run(store->db, "UPDATE monitoring_alerts SET status = 'rejected' WHERE id = ?",
                   DB_VALUES(DB_I64(id)), err);
 }
 
-/* The row that the same thing lives in: 1, 0 none. */
+/* The row to count the alert in: 1, 0 if there is none, or negative. */
 static int find_live(struct ops_store *store, const struct alert_new *a, struct alert *ret,
                      struct err *err)
 {
@@ -235,13 +233,14 @@ _Static_assert(ALERT_OPEN == 0 && ALERT_ACKNOWLEDGED == 1 && ALERT_FIXED == 2 &&
     " <> '') AND (?5 = 0 OR notified = 0) AND last_seen_at >= ?6"                           \
     " ORDER BY (" SEVERITY_RANK ") DESC, id DESC LIMIT ?7 OFFSET ?8"
 
-/* One page from *offset on, at most `max` rows of it understood; *ret_seen counts all of them. */
+/* Reads at most `max` rows from offset on; returns the number of readable ones. *ret_seen counts
+ * the unreadable ones too. */
 static int list_page(struct ops_store *store, const struct alert_query *query, size_t offset,
                      struct alert *ret, size_t max, size_t *ret_seen, struct err *err)
 {
     struct stamp since = stamp_of(query->since_us);
     AUTO_DB_ROWS struct db_rows *rows = NULL;
-    /* Alerts that live are few, and the index alerts_live has them, when it is named. */
+    /* Live alerts are few. SQLite uses the index alerts_live only for this condition. */
     bool live = query->statuses != 0 && (query->statuses & ~LIVE_STATUSES) == 0;
     int rc = db_query(store->db,
                       live ? SELECT_ALERTS "status IN ('open', 'acknowledged', 'wontfix') AND"
@@ -270,7 +269,7 @@ int alert_table_list(struct ops_store *store, const struct alert_query *query, s
     size_t n = 0;
     size_t wanted = 0;
     size_t seen = 0;
-    do { /* once, unless rows were left out */
+    do { /* more than once only if rows were left out */
         wanted = max - n;
         int rc = list_page(store, query, offset, &ret[n], wanted, &seen, err);
         if (rc < 0) {
@@ -312,7 +311,7 @@ static int update_status(struct ops_store *store, int64_t id, enum alert_status 
     return 0;
 }
 
-/* A status under which a fingerprint may stand only once. */
+/* True for a status in which a fingerprint may have only one row. */
 static bool is_live(enum alert_status status)
 {
     return status == ALERT_OPEN || status == ALERT_ACKNOWLEDGED || status == ALERT_WONTFIX;

@@ -6,8 +6,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* A file is AUDIT_ARCHIVE_FIRST and then a line a row: its encoding, then its hash as one field
- * more. Any bytes can stand in a field, so a row is read by its lengths, never by its line ends. */
+/* A file is AUDIT_ARCHIVE_FIRST and then one line per row: its encoding, with the hash as one more
+ * field. A field may contain line breaks, so rows are parsed by their lengths, not by lines. */
 
 #define FOLDER    "audit"
 #define NAME_WORD "audit-"
@@ -74,7 +74,7 @@ bool audit_archive_parse(struct str detail, struct audit_archive *ret)
         !read_hash(&detail, &ret->last) || ret->first_id < 1 || ret->last_id < ret->first_id) {
         return false;
     }
-    name_archive(ret); /* never a path out of a row that is not verified yet */
+    name_archive(ret); /* do not use a path from a row that is not verified yet */
     return str_equal_c(file, ret->file);
 }
 
@@ -139,7 +139,7 @@ bool audit_archive_next(struct str *rest, struct audit_raw *ret)
     return true;
 }
 
-/* ------------------------------------------------------------------ sealing */
+/* ------------------------------------------------------------------ archiving */
 
 static int first_row(struct ops_store *store, int64_t *ret_id, struct audit_hash *ret_prev,
                      struct err *err)
@@ -155,7 +155,7 @@ static int first_row(struct ops_store *store, int64_t *ret_id, struct audit_hash
     return rc < 0 ? rc : 0;
 }
 
-/* Whether min_rows of them are old enough, without looking at more than one. */
+/* 1 if the first min_rows rows are old enough. Reads only the last of them. */
 static int is_due(struct ops_store *store, const struct audit_archive_options *options,
                   int64_t first_id, struct err *err)
 {
@@ -166,7 +166,7 @@ static int is_due(struct ops_store *store, const struct audit_archive_options *o
     return rc < 0 ? rc : at_us < options->before_us;
 }
 
-/* The rows as they shall stand in the file, each of them checked on the way. */
+/* Checks the rows and appends them to out in the format of the file. */
 static int collect(struct ops_store *store, const struct audit_archive_options *options,
                    struct audit_archive *archive, struct buf *out, struct err *err)
 {
@@ -185,14 +185,14 @@ static int collect(struct ops_store *store, const struct audit_archive_options *
     buf_add_c(out, AUDIT_ARCHIVE_FIRST);
     while (rc >= 0 && (rc = db_next(rows, err)) > 0) {
         struct audit_raw row;
-        struct audit_chain_result verdict = {.ok = true};
+        struct audit_chain_result result = {.ok = true};
         audit_row_read(rows, 0, &row);
         if (row.at_us >= options->before_us) {
             break;
         }
-        if (!audit_row_follows(store, &row, archive->last_id + 1, &archive->last, &verdict)) {
-            return err_set(err, ERR_AUDIT_CHAIN, "row %lld: %s", (long long)verdict.bad_id,
-                           verdict.why);
+        if (!audit_row_follows(store, &row, archive->last_id + 1, &archive->last, &result)) {
+            return err_set(err, ERR_AUDIT_CHAIN, "row %lld: %s", (long long)result.bad_id,
+                           result.why);
         }
         audit_row_encode(&row, out);
         buf_addf(out, "%zu:", row.hash.len);
@@ -203,7 +203,8 @@ static int collect(struct ops_store *store, const struct audit_archive_options *
     return rc < 0 ? rc : 0;
 }
 
-/* What a crash left: files of rows that still stand in the table, and halves of files. */
+/* Deletes the files that a crash left: archives of rows that are still in the table, and partial
+ * files. */
 static void remove_leftovers(const char *folder, const struct audit_archive *archive)
 {
     DIR *dir = opendir(folder);

@@ -8,7 +8,7 @@
 #define KEY_NAME "audit_key" /* the fingerprint of the key that the log was begun with */
 #define COLUMNS  "id, at_us, user, channel, action, detail, result, prev_hash, hash"
 
-/* A length in front of each field, so that no two rows have the same encoding. */
+/* Each field is preceded by its length, so that no two rows have the same encoding. */
 static void encode(struct buf *out, struct str field)
 {
     buf_addf(out, "%zu:", field.len);
@@ -59,28 +59,28 @@ void audit_row_read(struct db_rows *rows, int first_column, struct audit_raw *re
     ret->hash = row_str(&row);
 }
 
-void audit_chain_result_describe(struct audit_chain_result *verdict, int64_t id, const char *why)
+void audit_chain_result_describe(struct audit_chain_result *result, int64_t id, const char *why)
 {
-    verdict->ok = false;
-    verdict->bad_id = id;
-    (void)str_copy(str_c(why), verdict->why, sizeof(verdict->why));
+    result->ok = false;
+    result->bad_id = id;
+    (void)str_copy(str_c(why), result->why, sizeof(result->why));
 }
 
 bool audit_row_follows(const struct ops_store *store, const struct audit_raw *row,
                        int64_t wanted_id, struct audit_hash *last,
-                       struct audit_chain_result *verdict)
+                       struct audit_chain_result *result)
 {
     if (row->id != wanted_id) {
-        audit_chain_result_describe(verdict, wanted_id, "the row is missing");
+        audit_chain_result_describe(result, wanted_id, "the row is missing");
         return false;
     }
     struct audit_hash hash = audit_row_hash(store, row);
     if (!secret_equal(row->hash, str_c(hash.hex))) {
-        audit_chain_result_describe(verdict, row->id, "its content was changed");
+        audit_chain_result_describe(result, row->id, "its content was changed");
         return false;
     }
     if (!str_equal_c(row->prev, last->hex)) {
-        audit_chain_result_describe(verdict, row->id, "it does not follow the row before it");
+        audit_chain_result_describe(result, row->id, "it does not follow the row before it");
         return false;
     }
     *last = hash;
@@ -150,8 +150,8 @@ int audit_chain_append(struct ops_store *store, const struct audit_entry *e, int
             return rc;
         }
     }
-    /* A log that was tampered with goes on, behind everything that is or was there: the break
-     * stays where it is and verify names it. */
+    /* A log that was tampered with continues after the largest id that exists or existed, so that
+     * verify still finds the break where it is. */
     int64_t id = (last_id > head.count ? last_id : head.count) + 1;
     const struct audit_raw row = {
         .id = id,

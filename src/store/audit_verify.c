@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-#define LOOKS_MAX 3 /* the daemon may archive rows while somebody else verifies */
+#define ATTEMPTS_MAX 3 /* the daemon may archive rows while another process verifies */
 
-/* What is known of the archives, in the order in which rows that name them were found. */
+/* Archives in the order in which they were found. */
 struct archives {
     struct audit_archive *items;
     size_t count;
@@ -39,15 +39,15 @@ static const struct audit_archive *archives_ending_at(const struct archives *arc
     return NULL;
 }
 
-__attribute__((format(printf, 3, 4))) static void sayf(struct audit_chain_result *verdict,
-                                                       int64_t id, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void set_whyf(struct audit_chain_result *result,
+                                                           int64_t id, const char *format, ...)
 {
-    char text[sizeof(verdict->why)];
+    char text[sizeof(result->why)];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    audit_chain_result_describe(verdict, id, text);
+    audit_chain_result_describe(result, id, text);
 }
 
 static int first_id(struct ops_store *store, int64_t *ret, struct err *err)
@@ -57,7 +57,7 @@ static int first_id(struct ops_store *store, int64_t *ret, struct err *err)
 
 /* ------------------------------------------------------------------ archives */
 
-/* Which archives a table names. */
+/* Adds the archives that rows of the table name. */
 static int named_by_table(struct ops_store *store, struct archives *archives, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
@@ -73,7 +73,7 @@ static int named_by_table(struct ops_store *store, struct archives *archives, st
     return rc < 0 ? rc : 0;
 }
 
-/* The first row behind everything that some archive is said to hold before id. */
+/* The first row after all archives known before id. */
 static int64_t first_unnamed(const struct archives *archives, int64_t id)
 {
     int64_t first = 1;
@@ -84,14 +84,14 @@ static int64_t first_unnamed(const struct archives *archives, int64_t id)
     return first;
 }
 
-/* False when the file is not there; the verdict names it. */
+/* 1; 0 if the file is missing, and the result names it; or negative. */
 static int load(const struct ops_store *store, const struct audit_archive *archive,
-                struct buf *bytes, struct audit_chain_result *verdict, struct err *err)
+                struct buf *bytes, struct audit_chain_result *result, struct err *err)
 {
     struct err why = {0};
     int rc = audit_archive_load(store, archive, bytes, &why);
     if (rc == -ERR_FILE_MISSING) {
-        sayf(verdict, archive->first_id, "its archive %s is missing", archive->file);
+        set_whyf(result, archive->first_id, "its archive %s is missing", archive->file);
         return 0;
     }
     if (rc < 0) {
@@ -101,10 +101,10 @@ static int load(const struct ops_store *store, const struct audit_archive *archi
     return 1;
 }
 
-/* Goes back from the table's first row to row 1: each archive is named by a row of the table or of
- * a younger archive. *ret_chain holds them, the youngest first. */
+/* Finds the archives from the table's first row back to row 1. Each one is named by a row of the
+ * table or of a newer archive. *ret_chain holds them, newest first. */
 static int find_archives(struct ops_store *store, int64_t table_first, struct archives *ret_chain,
-                         struct audit_chain_result *verdict, struct err *err)
+                         struct audit_chain_result *result, struct err *err)
 {
     AUTO_ARCHIVES struct archives known = {0};
     int rc = named_by_table(store, &known, err);
@@ -112,15 +112,14 @@ static int find_archives(struct ops_store *store, int64_t table_first, struct ar
     while (rc >= 0 && wanted > 0) {
         const struct audit_archive *found = archives_ending_at(&known, wanted);
         if (found == NULL) {
-            audit_chain_result_describe(
-                verdict, first_unnamed(&known, wanted),
-                "the row is missing, and no archive is named that holds it");
+            audit_chain_result_describe(result, first_unnamed(&known, wanted),
+                                        "the row is missing, and no row names an archive with it");
             return 0;
         }
         archives_add(ret_chain, found);
         wanted = found->first_id - 1;
         AUTO_BUF struct buf bytes = BUF_INIT(AUDIT_ARCHIVE_MAX);
-        rc = load(store, &ret_chain->items[ret_chain->count - 1], &bytes, verdict, err);
+        rc = load(store, &ret_chain->items[ret_chain->count - 1], &bytes, result, err);
         if (rc <= 0) {
             return rc;
         }
@@ -139,15 +138,15 @@ static int find_archives(struct ops_store *store, int64_t table_first, struct ar
     return rc < 0 ? rc : 1;
 }
 
-/* Row by row, so that the first bad one is named; then the file as a whole. */
+/* Checks row by row, so that the first bad one is named, then the file as a whole. */
 static bool verify_archive(const struct ops_store *store, const struct audit_archive *archive,
                            struct str bytes, struct audit_hash *last,
-                           struct audit_chain_result *verdict)
+                           struct audit_chain_result *result)
 {
     struct audit_hash whole = audit_hash_bytes(store, bytes);
     bool untouched = strcmp(whole.hex, archive->bytes.hex) == 0;
     if (!str_starts(bytes, AUDIT_ARCHIVE_FIRST)) {
-        sayf(verdict, archive->first_id, "its archive %s does not begin as one", archive->file);
+        set_whyf(result, archive->first_id, "its archive %s has no valid header", archive->file);
         return false;
     }
     size_t skip = strlen(AUDIT_ARCHIVE_FIRST);
@@ -155,36 +154,36 @@ static bool verify_archive(const struct ops_store *store, const struct audit_arc
     for (int64_t id = archive->first_id; id <= archive->last_id; id++) {
         struct audit_raw row;
         if (!audit_archive_next(&rest, &row)) {
-            sayf(verdict, id, "its archive %s was cut off or damaged there", archive->file);
+            set_whyf(result, id, "its archive %s was cut off or damaged there", archive->file);
             return false;
         }
         struct audit_chain_result bad = {.ok = true};
         if (!audit_row_follows(store, &row, id, last, &bad)) {
-            sayf(verdict, bad.bad_id, "%.60s (in archive %s)", bad.why, archive->file);
+            set_whyf(result, bad.bad_id, "%.60s (in archive %s)", bad.why, archive->file);
             return false;
         }
-        verdict->rows++;
+        result->rows++;
     }
     if (rest.len > 0 || !untouched || strcmp(last->hex, archive->last.hex) != 0) {
-        sayf(verdict, archive->last_id, "its archive %s is not the one that was sealed",
-             archive->file);
+        set_whyf(result, archive->last_id, "its archive %s is not the one that was written",
+                 archive->file);
         return false;
     }
-    verdict->archives++;
+    result->archives++;
     return true;
 }
 
-/* 1: all that came before the table's first row is whole, *last is the hash behind it. 0: the
- * verdict says what is not. */
+/* 1: all rows before the table's first row are valid, and *last is the hash of the last of them.
+ * 0: the result says which is not. */
 static int verify_archives(struct ops_store *store, int64_t table_first, struct audit_hash *last,
-                           struct audit_chain_result *verdict, struct err *err)
+                           struct audit_chain_result *result, struct err *err)
 {
     AUTO_ARCHIVES struct archives chain = {0};
-    int rc = find_archives(store, table_first, &chain, verdict, err);
+    int rc = find_archives(store, table_first, &chain, result, err);
     for (size_t i = chain.count; rc > 0 && i > 0; i--) {
         AUTO_BUF struct buf bytes = BUF_INIT(AUDIT_ARCHIVE_MAX);
-        rc = load(store, &chain.items[i - 1], &bytes, verdict, err);
-        if (rc > 0 && !verify_archive(store, &chain.items[i - 1], buf_str(&bytes), last, verdict)) {
+        rc = load(store, &chain.items[i - 1], &bytes, result, err);
+        if (rc > 0 && !verify_archive(store, &chain.items[i - 1], buf_str(&bytes), last, result)) {
             return 0;
         }
     }
@@ -193,19 +192,18 @@ static int verify_archives(struct ops_store *store, int64_t table_first, struct 
 
 /* ------------------------------------------------------------------ the table */
 
-/* The hash that row from_id must follow, taken as it stands: of the row before it, or as the row
- * says that names the archive. 0: the verdict says that there is neither. */
+/* The hash that row from_id must follow, itself unchecked: that of the row before it, or the one in
+ * the row that names the archive. 0: there is neither, and the result says so. */
 static int start_hash(struct ops_store *store, int64_t from_id, int64_t table_first,
-                      struct audit_hash *ret, struct audit_chain_result *verdict, struct err *err)
+                      struct audit_hash *ret, struct audit_chain_result *result, struct err *err)
 {
     *ret = (struct audit_hash){{0}};
     if (from_id == table_first && table_first > 1) {
         struct audit_archive newest = {.last_id = 0};
         int rc = audit_archive_newest(store, &newest, err);
         if (rc >= 0 && newest.last_id != from_id - 1) {
-            audit_chain_result_describe(
-                verdict, newest.last_id + 1,
-                "the row is missing, and no archive is named that holds it");
+            audit_chain_result_describe(result, newest.last_id + 1,
+                                        "the row is missing, and no row names an archive with it");
             return 0;
         }
         *ret = newest.last;
@@ -220,12 +218,12 @@ static int start_hash(struct ops_store *store, int64_t from_id, int64_t table_fi
     return rc < 0 ? rc : 1;
 }
 
-/* Rows of the table from from_id on, behind *last. *ret_moved: its first row is not table_first any
- * more. */
+/* Checks the rows of the table from from_id on, which follow *last. *ret_moved: the first rows have
+ * been archived meanwhile. */
 static int verify_table(struct ops_store *store, int64_t from_id, struct audit_hash *last,
                         bool *ret_moved, struct audit_chain_result *ret, struct err *err)
 {
-    /* One statement, so that rows and head are of one moment while the writer goes on. */
+    /* One statement, so that rows and head are consistent while the writer continues. */
     AUTO_DB_ROWS struct db_rows *rows = NULL;
     int rc = db_query(
         store->db,
@@ -244,9 +242,9 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
             *ret_moved = true;
         }
         has_head = audit_head_parse(store, db_text(rows, 0), &head);
-        if (db_is_null(rows, 2)) { /* no rows from there on */
+        if (db_is_null(rows, 2)) { /* no rows from from_id on */
             if (db_is_null(rows, 0)) {
-                return 0; /* and there never were */
+                return 0; /* no head either: the log is empty */
             }
             break;
         }
@@ -271,14 +269,14 @@ static int verify_table(struct ops_store *store, int64_t from_id, struct audit_h
                                     "the row is missing: the end of the log was cut off");
     } else if (checked > 0 &&
                (head.count != next_id - 1 || strcmp(head.last.hex, last->hex) != 0)) {
-        audit_chain_result_describe(ret, head.count + 1, "the row was added by another hand");
+        audit_chain_result_describe(ret, head.count + 1, "the row was not added by nightdesk");
     }
     return 0;
 }
 
-/* One look. *ret_moved: rows were archived meanwhile, and it says nothing. */
-static int look(struct ops_store *store, int64_t from_id, bool *ret_moved,
-                struct audit_chain_result *ret, struct err *err)
+/* One attempt. *ret_moved: rows were archived meanwhile, so the result is invalid. */
+static int verify_once(struct ops_store *store, int64_t from_id, bool *ret_moved,
+                       struct audit_chain_result *ret, struct err *err)
 {
     int64_t table_first = 1;
     struct audit_hash last = {{0}};
@@ -293,8 +291,8 @@ static int look(struct ops_store *store, int64_t from_id, bool *ret_moved,
     rc = all && table_first > 1 ? verify_archives(store, table_first, &last, ret, err)
                                 : start_hash(store, from_id, table_first, &last, ret, err);
     if (rc <= 0) {
-        int64_t again =
-            table_first; /* what was missed may just have moved into a younger archive */
+        /* The missing rows may have been archived meanwhile. */
+        int64_t again = table_first;
         int moved = first_id(store, &again, err);
         *ret_moved = moved == 0 && again != table_first;
         return rc < 0 ? rc : moved;
@@ -322,8 +320,8 @@ int audit_chain_verify(struct ops_store *store, int64_t from_id, struct audit_ch
         return rc;
     }
     bool moved = true;
-    for (int i = 0; moved && i < LOOKS_MAX; i++) {
-        rc = look(store, from_id, &moved, ret, err);
+    for (int i = 0; moved && i < ATTEMPTS_MAX; i++) {
+        rc = verify_once(store, from_id, &moved, ret, err);
         if (rc < 0) {
             return rc;
         }
@@ -343,7 +341,7 @@ int audit_chain_verify_recent(struct ops_store *store, struct audit_chain_result
     if ((rc = first_id(store, &table_first, err)) < 0) {
         return rc;
     }
-    /* Row 1 only while the table has it: whoever waits for this does not wait for archives. */
+    /* Never from before the table's first row, since reading archives takes longer. */
     int64_t from_id = *ret_last_id - AUDIT_CHAIN_RECENT + 1;
     return audit_chain_verify(store, from_id < table_first ? table_first : from_id, ret, err);
 }

@@ -23,7 +23,7 @@ int candle_table_add(struct trading_store *store, struct symbol symbol, const st
     return rc < 0 ? rc : row_commit(&own, err);
 }
 
-/* The columns open_us … volume of a query; how many or a negative error id. */
+/* Reads the columns open_us … volume; returns the number of rows or a negative error id. */
 static int read_candles(struct db_rows *rows, int rc, struct candle *ret, size_t max,
                         struct err *err)
 {

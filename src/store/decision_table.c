@@ -11,7 +11,7 @@
 #define COLUMNS                                                                      \
     "id, symbol, at_us, price, regime, votes, score, threshold, direction, outcome," \
     " veto_code, veto_text, veto_max_qty, client_id, qty, stop, target, rules"
-/* Ids apart by blanks. */
+/* Ids separated by spaces. */
 #define RULES_SIZE (DECISION_RULES_MAX * 21)
 
 /* Eight votes of eight reasons with 17 digits and the longest names are under 16 KiB. */
@@ -19,10 +19,10 @@ static const struct json_limits votes_limits = {.max_bytes = (size_t)32 * 1024, 
 
 /* ---------------------------------------------------------------- numbers as text */
 
-/* A decision holds some hundred numbers and its commit is what an order waits for; printf takes
- * longer for them than SQLite for the row. What is not printed here, printf prints. */
+/* A decision has some hundred numbers, and an order waits for its commit. printf takes longer for
+ * them than SQLite takes for the row, so printf is used only for numbers not handled here. */
 
-/* digits * 10^-places, without zeros at the end. */
+/* Appends digits * 10^-places without trailing zeros. */
 static void add_decimal(struct buf *out, bool negative, uint64_t digits, int places)
 {
     char text[40];
@@ -43,8 +43,8 @@ static void add_decimal(struct buf *out, bool negative, uint64_t digits, int pla
     buf_add(out, at, (size_t)(text + sizeof(text) - at));
 }
 
-/* Few decimals: most thresholds, weights and points. Dividing rounds as reading the text does, both
- * to the nearest, so equality here is equality there. */
+/* For numbers with up to four decimals: most thresholds, weights and points. The division and the
+ * parser both round to nearest, so if they are equal here, the text parses to the same double. */
 static bool add_short(struct buf *out, double value)
 {
     double scaled = fabs(value) * 1e4;
@@ -59,9 +59,9 @@ static bool add_short(struct buf *out, double value)
     return true;
 }
 
-/* 17 digits read back as the same double. They are computed with 64 bits: one rounding of 2^-64 and
- * one to an integer are at most 0.505 of the last digit, and two doubles are never nearer than 1.1
- * of it. */
+/* 17 digits parse to the same double. They are computed with a 64-bit mantissa: the rounding errors
+ * (2^-64 relative, and to an integer) are at most 0.505 of the last digit, and two doubles differ
+ * by at least 1.1 of it. */
 static bool add_long(struct buf *out, double value)
 {
 #if LDBL_MANT_DIG >= 64
@@ -75,7 +75,7 @@ static bool add_long(struct buf *out, double value)
     int places = 16 - (int)floor(log10(size)); /* 2..19 */
     long double scaled = (long double)size * powers[places];
     if (scaled < 1e16L || scaled >= 1e17L - 1) {
-        return false; /* the logarithm of something just beside a power of ten */
+        return false; /* log10 was off by one next to a power of ten */
     }
     add_decimal(out, value < 0, (uint64_t)(scaled + 0.5L), places);
     return true;
@@ -86,7 +86,7 @@ static bool add_long(struct buf *out, double value)
 #endif
 }
 
-/* JSON has no NaN or infinity, and its "-0" is an integer. */
+/* JSON has no NaN or infinity, and "-0" would parse as an integer. */
 static void add_number(struct buf *out, const char *name, double value)
 {
     buf_add_c(out, ",\"");
@@ -213,7 +213,7 @@ static bool read_votes(struct str text, struct decision *ret)
     return true;
 }
 
-/* Rows from before there were rules have none. */
+/* Rows written before rules existed have none. */
 static bool read_rules(struct str text, struct decision *ret)
 {
     struct str word;

@@ -26,7 +26,7 @@ static void read_row(struct db_rows *rows, struct model_row *ret)
                               .auc = db_double(rows, 6),
                               .log_loss = db_double(rows, 7),
                               .trained_wall_us = db_i64(rows, 8)};
-    /* Nobody else writes here; what is longer than we write is cut. */
+    /* Only model_table_add writes these columns; longer texts are cut. */
     (void)str_copy(db_text(rows, 1), ret->path, sizeof(ret->path));
     (void)str_copy(db_text(rows, 2), ret->model_hash, sizeof(ret->model_hash));
     (void)str_copy(db_text(rows, 3), ret->data_hash, sizeof(ret->data_hash));

@@ -9,12 +9,12 @@
 
 enum {
     OPS_APPLICATION_ID = 0x4e446f70, /* "NDop" */
-    OPS_BUSY_MS = 10,                /* the ops loop waits for it */
-    OPS_CHECKPOINT_PAGES = 4000      /* 16 MB: the ops thread checkpoints long before */
+    OPS_BUSY_MS = 10,                /* blocks the ops loop */
+    OPS_CHECKPOINT_PAGES = 4000      /* 16 MB; the ops thread checkpoints much earlier */
 };
 
 static const char schema_attention[] =
-    /* The first eleven columns are a published contract: names and order. */
+    /* Names and order of the first eleven columns are a public interface. */
     "CREATE TABLE monitoring_alerts(id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " alert_type TEXT NOT NULL, severity TEXT NOT NULL, title TEXT NOT NULL,"
     " description TEXT NOT NULL, evidence TEXT NOT NULL, recommendation TEXT NOT NULL,"
@@ -75,14 +75,14 @@ static const char schema_messages[] =
     " ON DELETE CASCADE, door TEXT NOT NULL, chat_id INTEGER NOT NULL,"
     " outbox_id INTEGER NOT NULL, PRIMARY KEY(alert_id, door, chat_id)) WITHOUT ROWID;";
 
-/* The archives of the audit log are found without reading it all. */
+/* An index to find the archives of the audit log without a full scan. */
 static const char schema_reads[] =
     "CREATE TABLE command_reads(hour_us INTEGER NOT NULL, user TEXT NOT NULL, door TEXT NOT NULL,"
     " command TEXT NOT NULL, count INTEGER NOT NULL, failed INTEGER NOT NULL,"
     " PRIMARY KEY(hour_us, user, door, command)) WITHOUT ROWID;"
     "CREATE INDEX audit_log_archives ON audit_log(id) WHERE action = 'audit.archived';";
 
-/* What a start and the daily tidying look for, so that neither reads a whole table. */
+/* Indexes for the queries of a start and of the daily pruning, so that neither scans a table. */
 static const char schema_lookups[] =
     "CREATE INDEX outbox_sending ON outbox(id) WHERE state = 'sending';"
     "CREATE INDEX outbox_uncertain ON outbox(door, id) WHERE state = 'uncertain';"
@@ -95,7 +95,7 @@ static const char schema_lookups[] =
     "CREATE INDEX alerts_ended ON monitoring_alerts(last_seen_at) WHERE status IN"
     " ('fixed', 'rejected');";
 
-/* The names of today. The audit log's hashes are over values, so its chain holds. */
+/* Renames columns. The hashes of the audit log are over values, so its chain stays valid. */
 static const char schema_channels[] =
     "ALTER TABLE outbox RENAME COLUMN door TO channel;"
     "ALTER TABLE command_runs RENAME COLUMN door TO channel;"
@@ -116,7 +116,7 @@ static const struct db_migration migrations[] = {
     {"channels", schema_channels},
 };
 
-/* A reader leaves a missing key missing: making one would hide that it was lost. */
+/* A reader does not create a missing key: that would hide its loss. */
 static int load_key(struct ops_store *store, const char *state_dir, enum ops_store_mode mode,
                     struct err *err)
 {
@@ -132,7 +132,7 @@ static int load_key(struct ops_store *store, const char *state_dir, enum ops_sto
     }
     int rc = secret_key_load(path.data, &store->audit_key, err);
     store->has_key = rc == 0;
-    /* A reader without the right to the key can still read everything else. */
+    /* A reader without permission for the key can still read the database. */
     return mode == OPS_STORE_READ ? 0 : rc;
 }
 
@@ -206,7 +206,7 @@ int ops_store_change_commit(const struct ops_store_change *change, struct err *e
 {
     struct db *db = change->store->db;
     if (!db_in_transaction(db)) {
-        /* A part of it failed in a way after which SQLite undoes everything. */
+        /* An error such as a full disk made SQLite roll back the whole transaction. */
         return err_set(err, ERR_DB_FAILED, "the transaction was rolled back");
     }
     return change->part ? db_savepoint_release(db, err) : db_commit(db, err);
@@ -277,7 +277,8 @@ int ops_store_get_text(struct ops_store *store, const char *name, struct buf *re
     return rc < 0 ? rc : 0;
 }
 
-/* ?1 is the point in time, ?2 the most rows. Confirmations go with their runs. */
+/* ?1: delete rows older than this; ?2: at most so many. Confirmations are deleted with their
+ * runs. */
 static const char *const prune_by_us[] = {
     "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE state IN ('delivered', 'dead',"
     " 'uncertain') AND created_at_us < ?1 ORDER BY created_at_us LIMIT ?2)",

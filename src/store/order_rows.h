@@ -1,6 +1,6 @@
 /*
- * order_rows.h: reading and writing orders, fills, payments and positions, shared by the engine's
- * tables and the paper venue's, which have the same columns.
+ * order_rows.h: reads and writes orders, fills, payments and positions, for the engine's tables and
+ * those of the paper venue, which have the same columns.
  *
  *     order_rows_write(db, ORDER_ROWS_PUT("paper_orders"), order, err);
  *
@@ -29,8 +29,8 @@
     " updated_us = excluded.updated_us, reason = excluded.reason,"               \
     " stop_away = excluded.stop_away, target_away = excluded.target_away"
 #define ORDER_ROWS_GET(table) "SELECT " ORDER_ROWS_COLUMNS " FROM " table " WHERE client_id = ?"
-/* rowid is the order of insertion. The plus keeps SQLite on the index of open orders: those are
- * few, and by rowid it would read all that ever were. */
+/* rowid is the order of insertion. The plus makes SQLite use the index of open orders, which are
+ * few; without it SQLite would scan all orders by rowid. */
 #define ORDER_ROWS_OPEN(table)                  \
     "SELECT " ORDER_ROWS_COLUMNS " FROM " table \
     " WHERE state NOT IN ('filled', 'cancelled', 'rejected') ORDER BY +rowid LIMIT ?"

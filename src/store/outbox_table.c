@@ -49,9 +49,9 @@ void outbox_row_release(struct outbox_row *row)
     }
 }
 
-/* An edit that nobody has seen yet takes the newer words: *ret_id is 0 when there is none. */
-static int replace_waiting_edit(struct ops_store *store, const struct outbox_new *m,
-                                int64_t *ret_id, struct err *err)
+/* Replaces the payload of a queued edit of the same message. *ret_id is 0 if there is none. */
+static int replace_queued_edit(struct ops_store *store, const struct outbox_new *m, int64_t *ret_id,
+                               struct err *err)
 {
     int rc = db_get_i64(store->db,
                         "SELECT id FROM outbox WHERE channel = ? AND state = 'queued'"
@@ -77,7 +77,7 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
     int64_t id = 0;
     int rc = row_begin(store->db, &own, err);
     if (rc == 0 && m->kind == OUTBOX_EDIT) {
-        rc = replace_waiting_edit(store, m, &id, err);
+        rc = replace_queued_edit(store, m, &id, err);
     }
     if (rc == 0 && id == 0) {
         rc = db_run(store->db,
@@ -102,7 +102,7 @@ int outbox_table_add(struct ops_store *store, const struct outbox_new *m, int64_
     " o.created_at_us, o.not_before_us, o.attempts, o.state, o.last_error, o.message_id," \
     " o.edit_of, coalesce(t.message_id, 0) FROM outbox o LEFT JOIN outbox t"              \
     " ON t.id = o.edit_of"
-/* An edit waits until it is known what became of the message that it edits. */
+/* An edit waits until the message that it edits is in a final state. */
 #define EDIT_IS_READY \
     "(o.kind <> 'edit' OR t.id IS NULL OR t.state IN ('delivered', 'uncertain', 'dead'))"
 
@@ -134,7 +134,7 @@ static int read_row(struct db_rows *rows, struct outbox_row *ret, struct err *er
     return rc;
 }
 
-/* One that cannot be read would be the next one for ever: it is dead. */
+/* Marks an unreadable row as dead; else it would be the next one for ever. */
 static int read_or_mark_dead(struct ops_store *store, struct db_rows *rows, struct outbox_row *ret,
                              struct err *err)
 {
@@ -142,7 +142,7 @@ static int read_or_mark_dead(struct ops_store *store, struct db_rows *rows, stru
     if (rc == -ERR_STORE_DAMAGED) {
         struct err failed = {0};
         int dead = outbox_table_dead(store, ret->id, "STORE_DAMAGED", &failed);
-        if (dead < 0) { /* not said to be damaged: the next call would meet it again at once */
+        if (dead < 0) { /* return this error, since the next call would find the same row */
             if (err != NULL) {
                 *err = failed;
             }
@@ -164,7 +164,7 @@ int outbox_table_due(struct ops_store *store, const char *channel, int64_t now_u
     return rc <= 0 ? rc : read_or_mark_dead(store, row.rows, ret, err);
 }
 
-/* One list of chats as JSON, because the text of a statement is constant. */
+/* The chats are bound as one JSON array, because SQL texts must be constants (io/db.h). */
 int outbox_table_due_except(struct ops_store *store, const char *channel, int64_t now_us,
                             const int64_t *chats, size_t chat_count, struct outbox_row *ret,
                             struct err *err)
@@ -292,7 +292,8 @@ int outbox_table_counts(struct ops_store *store, const char *channel,
         enum outbox_state state = OUTBOX_QUEUED;
         bool known = state_parse(row_str(&row), &state);
         int64_t count = row_i64(&row);
-        ret_by_state[known ? state : OUTBOX_DEAD] += count; /* no door takes another state up */
+        ret_by_state[known ? state : OUTBOX_DEAD] +=
+            count; /* no channel handles an unknown state */
     }
     return rc < 0 ? rc : 0;
 }

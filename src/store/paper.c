@@ -109,8 +109,8 @@ int paper_store_positions(struct trading_store *store, struct position *ret, siz
     return order_rows_positions(store->db, POSITION_ROWS_LIST("paper_positions"), ret, max, err);
 }
 
-int paper_store_put_i64(struct trading_store *store, const char *name, int64_t value,
-                        struct err *err)
+int paper_store_write_i64(struct trading_store *store, const char *name, int64_t value,
+                          struct err *err)
 {
     return db_run(store->db,
                   "INSERT INTO paper_state(name, value) VALUES (?, ?)"

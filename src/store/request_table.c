@@ -5,7 +5,7 @@
 int request_table_add(struct trading_store *store, const struct request *request, int err_id,
                       int64_t at_us, struct err *err)
 {
-    /* The code and not the id: ids are places in the catalogue and move between versions. */
+    /* Stores the code, because ids are positions in the catalogue and change between versions. */
     const char *code = err_id == ERR_NONE ? "" : err_info(err_id)->code;
     int rc = db_run(store->db,
                     "INSERT INTO engine_requests(id, kind, symbol, asked_by, error_code, at_us)"
@@ -35,7 +35,7 @@ int request_table_result(struct trading_store *store, int64_t id, struct request
     ret->found = true;
     ret->at_us = row_i64(&row);
     if (code[0] != '\0') {
-        /* A code that a later version dropped is still a refusal. */
+        /* An unknown code, of another version, is still a refusal. */
         enum err_id known = err_by_code(code);
         ret->err_id = (int)(known == ERR_NONE ? ERR_INTERNAL : known);
     }

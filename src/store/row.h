@@ -1,13 +1,13 @@
 /*
- * row.h: what the tables share: reading the columns of a row in order, and a transaction of one's
- * own unless the caller has one open.
+ * row.h: shared by the tables: reads the columns of a row in order, and runs a function in a
+ * transaction of its own unless the caller has one open.
  *
  *     struct row row = {.rows = rows};
  *     trade.id = row_i64(&row);
  *     ROW_WORD(&row, side, &trade.side);
  *     return row_check(&row, "trades", trade.id, err);
  *
- * Always true: a word that no enum knows, or a text that does not fit, marks the row as damaged;
+ * Always true: an unknown word of an enum, or a text that does not fit, marks the row as damaged;
  * row_check reports it once, after the last column.
  * Thread: that of the connection.
  */
@@ -23,19 +23,19 @@
 
 struct trading_store {
     struct db *db;
-    struct buf scratch;  /* for JSON columns: the engine builds them without allocating */
-    int64_t recorded[2]; /* run and bytes of its journal; run 0: not told */
-    bool recorded_is_news;
+    struct buf scratch;  /* for JSON columns, so that a step does not allocate */
+    int64_t recorded[2]; /* run, and size of its journal in bytes; run 0: not set */
+    bool recorded_changed;
 };
 
 struct ops_store {
     struct db *db;
     struct secret_key audit_key;
-    bool has_key; /* a reader without the key file can read all but not verify */
+    bool has_key; /* a reader without the key file can read, but not verify */
     char *dir;    /* the state folder; NULL in memory */
 };
 
-/* "work: NAME WHEN: scanned N, sorted N, steps N", which a test reads. */
+/* Logs "work: NAME WHEN: scanned N, sorted N, steps N", which a test parses. */
 void row_log_work(struct db *db, const char *name, const char *when);
 
 struct row {
@@ -44,7 +44,7 @@ struct row {
     bool damaged;
 };
 
-/* For a row that owns its rows: one from row_query_one. */
+/* For a row of row_query_one, which owns its rows. */
 static inline void row_cleanup(struct row *row)
 {
     db_rows_free(row->rows);
@@ -68,21 +68,22 @@ int64_t row_iso(struct row *row);          /* ISO text as wall time; NULL is 0 *
         }                                         \
     } while (0)
 
-/* 0, or ERR_STORE_DAMAGED naming the table and the row. */
+/* 0, or ERR_STORE_DAMAGED with the table and the id. */
 int row_check(const struct row *row, const char *table, int64_t id, struct err *err);
 
-/* Runs a query that gives at most one row: 1 at it, 0 none, negative. *ret is AUTO_ROW. */
+/* Runs a query that gives at most one row: 1 with a row, 0 without, or negative. *ret is AUTO_ROW.
+ */
 int row_query_one(struct db *db, const char *sql, const struct db_value *values, size_t count,
                   struct row *ret, struct err *err);
 
-/* Begins a transaction unless one is open; *ret_own (AUTO_ROLLBACK) is set when it did. */
+/* Begins a transaction and sets *ret_own (AUTO_ROLLBACK), unless one is open. */
 int row_begin(struct db *db, struct db **ret_own, struct err *err);
-/* Commits what row_begin began. */
+/* Commits the transaction if row_begin began it. */
 int row_commit(struct db **own, struct err *err);
 
-/* Runs an UPDATE that must hit a row; ERR_STORE_NOT_FOUND, or `otherwise`, with "table id". */
+/* Runs an UPDATE that must change a row, else fails with `otherwise` and "table id". */
 int row_update(struct db *db, const char *sql, const struct db_value *values, size_t count,
                enum err_id otherwise, const char *table, int64_t id, struct err *err);
 
-/* The value that a DB_VALUES wants for an optional word list, texts cut at a UTF-8 boundary. */
-struct str row_cut(const char *text, size_t size); /* at most size - 1 bytes; NULL is empty */
+/* The text, cut at a UTF-8 boundary to at most size - 1 bytes; NULL gives the empty view. */
+struct str row_cut(const char *text, size_t size);

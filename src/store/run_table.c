@@ -209,7 +209,7 @@ int run_table_list(struct ops_store *store, uint32_t states, size_t offset, stru
                    size_t max, struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
-    /* Runs that live are few, and the index command_runs_live has them, when it is named. */
+    /* Live runs are few. SQLite uses the index command_runs_live only for this condition. */
     bool live = states != 0 && (states & ~LIVE_STATES) == 0;
     int rc = db_query(store->db,
                       live ? SELECT_RUNS "state IN ('confirming', 'running') AND (" STATE_BIT

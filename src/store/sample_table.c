@@ -55,7 +55,7 @@ int sample_table_stats(struct ops_store *store, const char *service, int64_t sin
     ret->up = row_i64(&row);
     ret->average_latency_us = row_i64(&row);
     ret->max_latency_us = row_i64(&row);
-    /* The first sample behind the newest one that was different; all samples count here. */
+    /* The first sample after the newest one with the other state, of all samples. */
     return db_get_i64(store->db,
                       "SELECT min(at_us) FROM service_samples WHERE service = ?1 AND at_us >"
                       " coalesce((SELECT max(at_us) FROM service_samples WHERE service = ?1"

@@ -17,7 +17,7 @@
 
 struct stop_file {
     int fd;
-    char block[BLOCK_BYTES]; /* as the file has it, ended by blanks */
+    char block[BLOCK_BYTES]; /* the file's content, padded with spaces */
 };
 
 static int fail(struct err *err, const char *what)
@@ -51,7 +51,7 @@ int stop_file_open(const char *state_dir, struct stop_file **ret, struct err *er
     file->fd = open(path.data, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     ssize_t n = file->fd < 0 ? -1 : pread(file->fd, file->block, sizeof(file->block), 0);
     int rc = n < 0 ? fail(err, "open") : 0;
-    if (n == 0) { /* new: its block is allocated now, while there is room */
+    if (n == 0) { /* new: allocate its block now, while there is space on the disk */
         rc = write_block(file, str_c(NONE), err);
     }
     if (rc < 0) {

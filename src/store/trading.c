@@ -13,7 +13,7 @@ enum {
 #define SCRATCH_MAX ((size_t)32 * 1024)
 #define RECORDED    "recorded" /* a blob */
 
-/* Orders, fills and positions stand twice: as the engine believes and as the paper venue knows. */
+/* Orders, fills and positions have two sets of tables: the engine's and the paper venue's. */
 #define ORDER_COLUMNS                                                                 \
     "(client_id TEXT PRIMARY KEY, symbol TEXT NOT NULL, kind TEXT NOT NULL,"          \
     " side TEXT NOT NULL, state TEXT NOT NULL, qty INTEGER, reference_price INTEGER," \
@@ -89,7 +89,7 @@ static const char schema_desk[] =
     "ALTER TABLE engine_state ADD COLUMN funding INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE engine_state ADD COLUMN last_funding_id INTEGER NOT NULL DEFAULT 0;"
 
-    /* What the order would be or was, and the trading rules that matched. */
+    /* The order, placed or not, and the trading rules that matched. */
     "ALTER TABLE decisions ADD COLUMN qty INTEGER;"
     "ALTER TABLE decisions ADD COLUMN stop INTEGER;"
     "ALTER TABLE decisions ADD COLUMN target INTEGER;"
@@ -100,12 +100,12 @@ static const char schema_desk[] =
     "CREATE TABLE paper_funding(funding_id INTEGER PRIMARY KEY, symbol TEXT NOT NULL,"
     " payment INTEGER, at_us INTEGER NOT NULL);"
 
-    /* condition is what the engine evaluates; help is for people. */
+    /* The engine evaluates condition; help is for people. */
     "CREATE TABLE trading_rules(id INTEGER PRIMARY KEY, status TEXT NOT NULL,"
     " effect TEXT NOT NULL, condition TEXT NOT NULL, help TEXT NOT NULL,"
     " success_count INTEGER NOT NULL DEFAULT 0, failure_count INTEGER NOT NULL DEFAULT 0,"
     " created_us INTEGER NOT NULL, created_by TEXT NOT NULL, updated_us INTEGER NOT NULL);"
-    /* Entries that a rule spoke of, followed until their stop or target is touched. */
+    /* Entries that matched a rule, tracked until price reaches their stop or target. */
     "CREATE TABLE rule_shadows(id INTEGER PRIMARY KEY, rule_id INTEGER NOT NULL,"
     " decision_id INTEGER NOT NULL, symbol TEXT NOT NULL, side TEXT NOT NULL, entry INTEGER,"
     " stop INTEGER, target INTEGER, at_us INTEGER NOT NULL);"
@@ -114,7 +114,7 @@ static const char schema_desk[] =
     " data_hash TEXT NOT NULL, features TEXT NOT NULL, rows INTEGER NOT NULL, auc REAL,"
     " log_loss REAL, trained_wall_us INTEGER NOT NULL);";
 
-/* Entries of before keep their brackets where they are. */
+/* 0 for orders stored before: their stops and targets keep their prices. */
 static const char schema_distances[] =
     "ALTER TABLE orders ADD COLUMN stop_away INTEGER DEFAULT 0;"
     "ALTER TABLE orders ADD COLUMN target_away INTEGER DEFAULT 0;"
@@ -174,7 +174,7 @@ int trading_store_begin(struct trading_store *store, struct err *err)
 
 int trading_store_commit(struct trading_store *store, struct err *err)
 {
-    if (store->recorded_is_news) {
+    if (store->recorded_changed) {
         int rc =
             state_table_write_blob(store, RECORDED, store->recorded, sizeof(store->recorded), err);
         if (rc < 0) {
@@ -183,7 +183,7 @@ int trading_store_commit(struct trading_store *store, struct err *err)
         }
     }
     int rc = db_commit(store->db, err);
-    store->recorded_is_news = store->recorded_is_news && rc < 0;
+    store->recorded_changed = store->recorded_changed && rc < 0;
     return rc;
 }
 
@@ -191,7 +191,7 @@ void trading_store_set_recorded(struct trading_store *store, int64_t run, int64_
 {
     store->recorded[0] = run;
     store->recorded[1] = size_bytes;
-    store->recorded_is_news = true;
+    store->recorded_changed = true;
 }
 
 int trading_store_get_recorded(struct trading_store *store, int64_t *ret_run, int64_t *ret_size,

@@ -14,23 +14,3 @@ int update_table_add(struct ops_store *store, const char *channel, int64_t updat
     }
     return rc;
 }
-
-static void offset_name(struct buf *out, const char *channel)
-{
-    buf_addf(out, "poll_offset.%s", channel);
-}
-
-int update_table_offset(struct ops_store *store, const char *channel, int64_t *ret, struct err *err)
-{
-    AUTO_BUF struct buf name = BUF_INIT(64);
-    offset_name(&name, channel);
-    return ops_store_get_i64(store, name.data, 0, ret, err);
-}
-
-int update_table_set_offset(struct ops_store *store, const char *channel, int64_t offset,
-                            struct err *err)
-{
-    AUTO_BUF struct buf name = BUF_INIT(64);
-    offset_name(&name, channel);
-    return ops_store_write_i64(store, name.data, offset, err);
-}

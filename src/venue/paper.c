@@ -223,7 +223,7 @@ static int write_stopped(struct paper *paper, const struct paper_book *positions
         if (now_us != stopped_of(&paper->written, symbol)) {
             char name[48];
             name_stopped(symbol, name);
-            rc = paper_store_put_i64(paper->store, name, now_us, err);
+            rc = paper_store_write_i64(paper->store, name, now_us, err);
         }
     }
     return rc;
@@ -235,13 +235,13 @@ static int write_book(struct paper *paper, struct err *err)
     int rc = paper_store_replace_positions(paper->store, book->positions,
                                            (size_t)book->position_count, err);
     if (rc >= 0) {
-        rc = paper_store_put_i64(paper->store, "cash_e8", book->cash.e8, err);
+        rc = paper_store_write_i64(paper->store, "cash_e8", book->cash.e8, err);
     }
     if (rc >= 0) {
-        rc = paper_store_put_i64(paper->store, "minute_us", book->bar_us, err);
+        rc = paper_store_write_i64(paper->store, "minute_us", book->bar_us, err);
     }
     if (rc >= 0) {
-        rc = paper_store_put_i64(paper->store, "funding_period", book->funding_period, err);
+        rc = paper_store_write_i64(paper->store, "funding_period", book->funding_period, err);
     }
     if (rc >= 0) {
         rc = write_stopped(paper, book, err);

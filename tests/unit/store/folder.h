@@ -1,5 +1,5 @@
 /*
- * folder.h: a state folder of its own for each test, removed afterwards.
+ * folder.h: a temporary state folder for each test, deleted on exit.
  * Thread: main thread of the test binary.
  */
 #pragma once

@@ -1,6 +1,6 @@
 /*
- * same.h: compares two structs field by field. memcmp would compare the padding too, which holds
- * anything.
+ * same.h: compares two structs field by field. memcmp would also compare the padding, whose bytes
+ * are undefined.
  *
  *     static const struct same_field fill_fields[] = {SAME(struct fill, client_id), ...};
  *     assert_same(&a, &b, fill_fields, COUNT_OF(fill_fields));

@@ -25,7 +25,7 @@ static struct ops_store *open_store(const char *folder, enum ops_store_mode mode
     return store;
 }
 
-/* Row n is of T0 + n seconds; its texts hold what a line or a length could trip over. */
+/* Row n is of T0 + n seconds; its texts contain line breaks and text that looks like a length. */
 static void append_rows(struct ops_store *store, int64_t first, int64_t count)
 {
     for (int64_t i = first; i < first + count; i++) {
@@ -131,7 +131,7 @@ static void change(const char *folder, const char *sql)
 #define FIRST  "audit-0000000001-0000000100.log"
 #define SECOND "audit-0000000101-0000000251.log"
 
-static void old_rows_move_and_the_log_stays_whole(void **state)
+static void archiving_old_rows_keeps_the_log_valid(void **state)
 {
     const char *folder = *state;
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
@@ -146,15 +146,16 @@ static void old_rows_move_and_the_log_stays_whole(void **state)
     assert_string_equal(list[0].action, "audit.archived");
     assert_non_null(strstr(list[0].detail, FIRST " rows 1 to 100 hash "));
     assert_int_equal(list[1].id, 200);
-    append_rows(store, 202, 200);                /* to row 401, and row 402 names the second */
-    assert_int_equal(archived(store, 241), 100); /* row 201 is younger, and stays with all behind */
+    append_rows(store, 202, 200); /* to row 401, and row 402 names the second */
+    assert_int_equal(archived(store, 241),
+                     100); /* row 201 is newer, so it and the rows after it stay */
     assert_int_equal(files_in(folder), 2);
     assert_whole(folder, 402, 2);
     struct audit_chain_result v;
     assert_int_equal(audit_chain_verify_recent(store, &v, &last, NULL), 0);
     assert_true(v.ok);
     assert_int_equal(last, 402);
-    assert_int_equal(v.rows, 202); /* of the table */
+    assert_int_equal(v.rows, 202); /* rows of the table only */
     assert_int_equal(archive(store, 100000, &rows, NULL), 0);
     assert_int_equal(rows, 402 - 200 - AUDIT_ROWS_KEPT);
     assert_whole(folder, 403, 3);
@@ -187,7 +188,7 @@ static void a_missing_archive_is_named(void **state)
     add_path(&second, folder, SECOND);
     assert_int_equal(unlink(first.data), 0);
     assert_broken(folder, 1, FIRST " is missing"); /* named by a row of the second archive */
-    /* What answers while people wait does not go into the archives. */
+    /* The check of the newest rows does not read archives. */
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
     struct audit_chain_result v;
     int64_t last = 0;
@@ -197,7 +198,7 @@ static void a_missing_archive_is_named(void **state)
     assert_broken(folder, 101, SECOND " is missing");
 }
 
-static void every_byte_of_an_archive_counts(void **state)
+static void a_change_of_any_byte_of_an_archive_is_found(void **state)
 {
     const char *folder = *state;
     AUTO_BUF struct buf path = BUF_INIT(4096), bytes = BUF_INIT(FILE_SIZE);
@@ -212,28 +213,28 @@ static void every_byte_of_an_archive_counts(void **state)
         assert_true(v.bad_id >= 1 && v.bad_id <= 100);
         assert_non_null(strstr(v.why, FIRST));
         bytes.data[at] ^= 1;
-        write_bytes(folder, FIRST, str_n(bytes.data, at)); /* cut there */
+        write_bytes(folder, FIRST, str_n(bytes.data, at)); /* truncated */
         v = verdict_of(folder);
         assert_false(v.ok);
         assert_true(v.bad_id >= 1 && v.bad_id <= 100);
     }
     buf_add_char(&bytes, '\n');
     write_bytes(folder, FIRST, buf_str(&bytes));
-    assert_broken(folder, 100, FIRST " is not the one that was sealed");
+    assert_broken(folder, 100, FIRST " is not the one that was written");
     write_bytes(folder, FIRST, str_n(bytes.data, bytes.len - 1));
     assert_whole(folder, 302, 2);
-    /* An archive of rows that the chain gave to another one. */
+    /* The file of another archive. */
     bytes.len--;
     write_bytes(folder, SECOND, buf_str(&bytes));
     assert_false(verdict_of(folder).ok);
 }
 
-static void rows_taken_without_an_archive_are_missed(void **state)
+static void rows_deleted_without_an_archive_are_found(void **state)
 {
     const char *folder = *state;
     make_two(folder);
     change(folder, "DELETE FROM audit_log WHERE id < 260");
-    assert_broken(folder, 252, "no archive is named that holds it");
+    assert_broken(folder, 252, "no row names an archive with it");
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
     struct audit_chain_result v;
     int64_t last = 0;
@@ -242,7 +243,7 @@ static void rows_taken_without_an_archive_are_missed(void **state)
     assert_int_equal(v.bad_id, 252);
 }
 
-static void a_broken_stretch_is_not_sealed(void **state)
+static void a_broken_part_of_the_chain_is_not_archived(void **state)
 {
     const char *folder = *state;
     struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
@@ -269,9 +270,9 @@ static int die_at(const char *what, void *userdata)
     return c->left-- <= 0 ? -ERR_DB_FULL : 0;
 }
 
-/* The process dies at each write in turn, the file already there; then it starts again and asks for
- * another stretch than before. */
-static void a_crash_leaves_both_or_the_file(void **state)
+/* The process dies at each write in turn, after the file was written; after the restart another
+ * range of rows is archived. */
+static void a_crash_leaves_the_rows_or_the_archive(void **state)
 {
     const char *folder = *state;
     struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
@@ -283,9 +284,9 @@ static void a_crash_leaves_both_or_the_file(void **state)
         int64_t rows = 0;
         ops_store_set_fault(store, die_at, &c);
         done = archive(store, 60 + n, &rows, NULL) == 0;
-        ops_store_free(store); /* as a crash: what was not committed is gone */
+        ops_store_free(store); /* as a crash: only committed rows remain */
         assert_whole(folder, done ? 201 : 200, done ? 1 : 0);
-        assert_int_equal(files_in(folder), 1); /* the leftover of another stretch is gone */
+        assert_int_equal(files_in(folder), 1); /* the leftover file was deleted */
         crashes += done ? 0 : 1;
         store = open_store(folder, OPS_STORE_WRITE);
     }
@@ -295,7 +296,7 @@ static void a_crash_leaves_both_or_the_file(void **state)
     ops_store_free(store);
 }
 
-static void few_rows_wait_and_the_newest_stay(void **state)
+static void few_rows_are_not_archived_and_the_newest_stay(void **state)
 {
     const char *folder = *state;
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
@@ -309,7 +310,7 @@ static void few_rows_wait_and_the_newest_stay(void **state)
     assert_int_equal(rows, 0);
     append_rows(store, 1, 100);
     assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
-    assert_int_equal(rows, 0); /* 50 at most, as 50 stay */
+    assert_int_equal(rows, 0); /* at most 50, because 50 stay */
     options.min_rows = 50;
     assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
     assert_int_equal(rows, 50);
@@ -317,14 +318,14 @@ static void few_rows_wait_and_the_newest_stay(void **state)
     options.before_us = T0;
     options.min_rows = 1;
     assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
-    assert_int_equal(rows, 0); /* none is that old */
+    assert_int_equal(rows, 0); /* no row is old enough */
     append_rows(store, 101, AUDIT_ARCHIVE_ROWS + 100);
     options.before_us = T0 + 100000 * USEC_PER_SEC;
     assert_int_equal(audit_chain_archive(store, &options, &rows, NULL), 0);
-    assert_int_equal(rows, AUDIT_ARCHIVE_ROWS); /* no file is longer */
+    assert_int_equal(rows, AUDIT_ARCHIVE_ROWS); /* the limit of one file */
 }
 
-static void an_older_database_is_taken_over(void **state)
+static void an_older_database_is_upgraded(void **state)
 {
     const char *folder = *state;
     struct ops_store *store = open_store(folder, OPS_STORE_WRITE);
@@ -349,7 +350,7 @@ static void an_older_database_is_taken_over(void **state)
     ops_store_free(store);
 }
 
-/* ------------------------------------------------------------------ what is counted instead */
+/* ------------------------------------------------------------------ counted reads */
 
 static void reads_are_counted_by_person_and_hour(void **state)
 {
@@ -381,8 +382,10 @@ static void reads_are_counted_by_person_and_hour(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
-UNIT_GROUP(audit_archive, TEST(old_rows_move_and_the_log_stays_whole),
-           TEST(a_missing_archive_is_named), TEST(every_byte_of_an_archive_counts),
-           TEST(rows_taken_without_an_archive_are_missed), TEST(a_broken_stretch_is_not_sealed),
-           TEST(a_crash_leaves_both_or_the_file), TEST(few_rows_wait_and_the_newest_stay),
-           TEST(an_older_database_is_taken_over), TEST(reads_are_counted_by_person_and_hour))
+UNIT_GROUP(audit_archive, TEST(archiving_old_rows_keeps_the_log_valid),
+           TEST(a_missing_archive_is_named), TEST(a_change_of_any_byte_of_an_archive_is_found),
+           TEST(rows_deleted_without_an_archive_are_found),
+           TEST(a_broken_part_of_the_chain_is_not_archived),
+           TEST(a_crash_leaves_the_rows_or_the_archive),
+           TEST(few_rows_are_not_archived_and_the_newest_stay), TEST(an_older_database_is_upgraded),
+           TEST(reads_are_counted_by_person_and_hour))

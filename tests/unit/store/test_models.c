@@ -1,11 +1,11 @@
-/* The rows that remember trained models. */
+/* model_table: the rows of trained models. */
 #include "base/check.h"
 #include "store/model_table.h"
 #include "unit/unit.h"
 
 #include <string.h>
 
-static void models_come_back_newest_first(void **state)
+static void models_are_listed_newest_first(void **state)
 {
     (void)state;
     struct trading_store *store = NULL;
@@ -42,4 +42,4 @@ static void models_come_back_newest_first(void **state)
     trading_store_free(store);
 }
 
-UNIT_GROUP(models, cmocka_unit_test(models_come_back_newest_first))
+UNIT_GROUP(models, cmocka_unit_test(models_are_listed_newest_first))

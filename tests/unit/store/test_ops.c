@@ -77,7 +77,7 @@ static const struct alert_new demo_down = {.type = ALERT_SERVICE,
                                            .source = "health",
                                            .check_json = "{\"pointer\":\"/a\"}"};
 
-static void the_same_alert_counts(void **state)
+static void raising_an_alert_again_counts_it(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     struct alert_raised raised;
@@ -111,13 +111,13 @@ static void the_same_alert_counts(void **state)
     assert_int_equal(alert_table_raise(store, &demo_down, T0 + USEC_PER_MIN, &raised, NULL), 0);
     assert_false(raised.worse);
     assert_int_equal(alert_table_get(store, first, &a, NULL), 0);
-    assert_int_equal(a.severity, SEVERITY_HIGH);  /* the worst stays */
-    assert_string_equal(a.title, "demo is down"); /* the newest words count */
+    assert_int_equal(a.severity, SEVERITY_HIGH);  /* the highest is kept */
+    assert_string_equal(a.title, "demo is down"); /* the newest title is kept */
     assert_int_equal(a.count, 3);
     assert_int_equal(a.last_seen_us, T0 + USEC_PER_MIN);
     assert_int_equal(a.created_us, T0);
 
-    /* acknowledged: still the same one */
+    /* acknowledged: the same row */
     assert_int_equal(alert_table_set_status(store, first, ALERT_ACKNOWLEDGED, "alice", T0, NULL),
                      0);
     assert_int_equal(alert_table_raise(store, &demo_down, T0, &raised, NULL), 0);
@@ -127,7 +127,7 @@ static void the_same_alert_counts(void **state)
     assert_string_equal(a.acked_by, "alice");
     assert_int_equal(a.acknowledged_us, T0);
 
-    /* fixed: it is a new one */
+    /* fixed: a new row */
     assert_int_equal(
         alert_table_set_status(store, first, ALERT_FIXED, NULL, T0 + 5 * USEC_PER_SEC, NULL), 0);
     assert_int_equal(alert_table_raise(store, &demo_down, T0, &raised, NULL), 0);
@@ -138,12 +138,12 @@ static void the_same_alert_counts(void **state)
     assert_int_equal(alert_table_find(store, "health/demo", &a, NULL), 0);
     assert_int_equal(a.id, raised.id);
 
-    /* the old one cannot come back beside it */
+    /* the old one cannot be reopened while the new one is open */
     assert_int_equal(alert_table_reopen(store, first, T0, NULL), -ERR_STORE_DUPLICATE);
     assert_int_equal(alert_table_set_status(store, first, ALERT_OPEN, NULL, T0, NULL),
                      -ERR_STORE_DUPLICATE);
 
-    /* wontfix: counted in silence */
+    /* wontfix: counted silently */
     assert_int_equal(alert_table_set_status(store, raised.id, ALERT_WONTFIX, "bob", T0, NULL), 0);
     assert_int_equal(alert_table_raise(store, &worse, T0, &raised, NULL), 0);
     assert_int_equal(raised.how, ALERT_RAISED_SILENTLY);
@@ -166,13 +166,13 @@ static void a_fixed_alert_reopens_with_its_count(void **state)
     assert_int_equal(alert_table_get(store, raised.id, &a, NULL), 0);
     assert_int_equal(a.status, ALERT_OPEN);
     assert_int_equal(a.reopened, 1);
-    assert_int_equal(a.count, 1); /* raising it counts */
+    assert_int_equal(a.count, 1); /* only raising it changes the count */
     assert_int_equal(a.fixed_us, 0);
     assert_false(a.notified);
     assert_int_equal(a.last_seen_us, T0 + USEC_PER_SEC);
 }
 
-static void rejected_findings_are_kept_apart(void **state)
+static void rejected_findings_have_their_own_rows(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     struct alert_new rejected = demo_down;
@@ -204,7 +204,7 @@ static int64_t raise_one(struct ops_store *store, const char *fingerprint, enum 
     return raised.id;
 }
 
-static void alerts_list_by_what_matters(void **state)
+static void alerts_are_listed_by_severity_and_filtered(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     struct alert_raised raised;
@@ -284,7 +284,7 @@ static int64_t due(struct ops_store *store, int64_t now_us)
     return rc == 0 ? 0 : row.id;
 }
 
-static void critical_overtakes_and_retries_wait(void **state)
+static void critical_messages_are_first_and_retries_wait(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     assert_int_equal(due(store, T0), 0);
@@ -299,7 +299,7 @@ static void critical_overtakes_and_retries_wait(void **state)
     assert_int_equal(outbox_table_sending(store, critical, NULL), 0);
     assert_int_equal(due(store, T0), normal1);
     assert_int_equal(outbox_table_retry(store, critical, T0 + 100, "429", NULL), 0);
-    assert_int_equal(due(store, T0), normal1); /* others go on meanwhile */
+    assert_int_equal(due(store, T0), normal1); /* other messages do not wait */
     assert_int_equal(due(store, T0 + 100), critical);
     assert_int_equal(outbox_table_delivered(store, critical, 77, NULL), 0);
     assert_int_equal(outbox_table_dead(store, normal1, "400", NULL), 0);
@@ -358,7 +358,7 @@ static void edits_wait_for_their_message_and_replace_each_other(void **state)
     assert_int_equal(due(store, T0), 0);
     int64_t next = 0;
     assert_int_equal(outbox_table_next_due_us(store, "telegram", &next, NULL), 0);
-    assert_true(next == INT64_MAX); /* delivery of the message wakes it, not a timer */
+    assert_true(next == INT64_MAX); /* due when the message is delivered, not at a time */
     assert_int_equal(outbox_table_delivered(store, message, 1234, NULL), 0);
     AUTO_OUTBOX_ROW struct outbox_row row = {0};
     assert_int_equal(outbox_table_due(store, "telegram", T0, &row, NULL), 1);
@@ -367,10 +367,10 @@ static void edits_wait_for_their_message_and_replace_each_other(void **state)
     assert_int_equal(row.edit_of, message);
     assert_int_equal(row.edit_message_id, 1234);
     assert_int_equal(outbox_table_sending(store, first, NULL), 0);
-    assert_int_not_equal(edit(store, message, "3"), first); /* that one is on its way */
+    assert_int_not_equal(edit(store, message, "3"), first); /* the first one is being sent */
 }
 
-static void channels_pass_over_waiting_chats_and_find_the_uncertain(void **state)
+static void channels_skip_waiting_chats_and_find_uncertain_messages(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     int64_t ids[3];
@@ -415,7 +415,7 @@ static const struct run_new restart_demo = {.command = "restart",
                                             .chat_id = 34,
                                             .state = RUN_CONFIRMING};
 
-static void runs_stand_on_disk_before_they_run(void **state)
+static void a_step_is_stored_as_running_before_it_ends(void **state)
 {
     struct ops_store *store = open_store(*state);
     int64_t id = 0;
@@ -425,7 +425,7 @@ static void runs_stand_on_disk_before_they_run(void **state)
     assert_int_equal(run_table_start(store, id, T0 + 1, NULL), 0);
     assert_int_equal(run_table_start(store, id, T0 + 1, NULL), -ERR_STORE_CONFLICT);
     assert_int_equal(run_table_step_begin(store, id, 0, "service.restart", T0 + 2, NULL), 0);
-    ops_store_free(store); /* dies in the step */
+    ops_store_free(store); /* as a crash in the step */
 
     store = open_store(*state);
     struct run_row rows[4] = {{0}};
@@ -463,7 +463,7 @@ static void runs_stand_on_disk_before_they_run(void **state)
     assert_int_equal(
         run_table_finish(store, id, RUN_FAILED, -ERR_STORE_CONFLICT, "{}", T0 + 5, NULL), 0);
     assert_int_equal(run_table_finish(store, id, RUN_DONE, ERR_NONE, NULL, T0 + 6, NULL),
-                     -ERR_STORE_CONFLICT); /* finished is finished */
+                     -ERR_STORE_CONFLICT); /* a finished run does not change */
     AUTO_RUN_ROW struct run_row row = {0};
     assert_int_equal(run_table_get(store, id, &row, NULL), 0);
     assert_int_equal(row.state, RUN_FAILED);
@@ -511,7 +511,7 @@ static void a_confirmation_is_used_once(void **state)
     assert_int_equal(confirmation_table_use(store, "none", &won, NULL), 0);
     assert_false(won);
     assert_int_equal(confirmation_table_get(store, "none", &back, NULL), -ERR_STORE_NOT_FOUND);
-    c.run_id = 99; /* a confirmation of nothing */
+    c.run_id = 99; /* no such run */
     assert_true(confirmation_table_add(store, &c, NULL) < 0);
     ops_store_free(store);
 }
@@ -522,7 +522,7 @@ static int fail_now(const char *what, void *userdata)
     return strcmp(what, "COMMIT") == 0 ? -ERR_DB_FAILED : 0;
 }
 
-static void an_update_and_its_run_are_one(void **state)
+static void an_update_and_its_run_are_stored_together(void **state)
 {
     struct ops_store *store = open_store(*state);
     bool fresh = false;
@@ -532,37 +532,30 @@ static void an_update_and_its_run_are_one(void **state)
     assert_int_equal(update_table_add(store, "telegram", 100, T0, &fresh, NULL), 0);
     assert_true(fresh);
     assert_int_equal(run_table_add(store, &restart_demo, T0, &run, NULL), 0);
-    assert_int_equal(update_table_set_offset(store, "telegram", 101, NULL), 0);
     assert_int_equal(ops_store_commit(store, NULL), -ERR_DB_FAILED);
     ops_store_free(store);
 
     store = open_store(*state);
     struct run_row row;
     assert_int_equal(run_table_list(store, 0, 0, &row, 1, NULL), 0);
-    int64_t offset = -1;
-    assert_int_equal(update_table_offset(store, "telegram", &offset, NULL), 0);
-    assert_int_equal(offset, 0);
     assert_int_equal(update_table_add(store, "telegram", 100, T0, &fresh, NULL), 0);
     assert_true(fresh);
     assert_int_equal(update_table_add(store, "telegram", 100, T0, &fresh, NULL), 0);
     assert_false(fresh);
     assert_int_equal(update_table_add(store, "console", 100, T0, &fresh, NULL), 0);
-    assert_true(fresh); /* each door counts for itself */
-    assert_int_equal(update_table_set_offset(store, "telegram", 101, NULL), 0);
-    assert_int_equal(update_table_offset(store, "telegram", &offset, NULL), 0);
-    assert_int_equal(offset, 101);
+    assert_true(fresh); /* ids are per channel */
     ops_store_free(store);
 }
 
-static void request_ids_never_come_twice(void **state)
+static void request_ids_are_unique(void **state)
 {
     struct ops_store *store = open_store(*state);
     int64_t a = 0;
     int64_t b = 0;
     assert_int_equal(ops_store_next_request_id(store, T0, &a, NULL), 0);
-    assert_true(a == T0); /* so that a lost ops.db does not start from 1 */
+    assert_true(a == T0); /* a new ops.db does not start at 1 */
     assert_int_equal(ops_store_next_request_id(store, T0 - USEC_PER_DAY, &b, NULL), 0);
-    assert_true(b == a + 1); /* a clock that went back does not matter */
+    assert_true(b == a + 1); /* also after the clock was set back */
     ops_store_free(store);
     store = open_store(*state);
     assert_int_equal(ops_store_next_request_id(store, T0, &a, NULL), 0);
@@ -570,7 +563,7 @@ static void request_ids_never_come_twice(void **state)
     ops_store_free(store);
 }
 
-static void small_values_keep(void **state)
+static void named_values_are_stored(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     int64_t value = 0;
@@ -617,12 +610,12 @@ static struct audit_chain_result verdict_of(const char *folder, int64_t from_id)
     return verdict;
 }
 
-static void an_honest_log_verifies(void **state)
+static void an_unchanged_log_verifies(void **state)
 {
     struct ops_store *store = open_store(*state);
     struct audit_chain_result v;
     assert_int_equal(audit_chain_verify(store, 1, &v, NULL), 0);
-    assert_true(v.ok); /* nothing was ever written */
+    assert_true(v.ok); /* an empty log */
     assert_int_equal(v.rows, 0);
     append_some(store, 5);
     struct audit_row rows[8];
@@ -660,12 +653,13 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
     } cases[] = {
         {"UPDATE audit_log SET result = 'allowee' WHERE id = 3", 3}, /* one byte */
         {"UPDATE audit_log SET at_us = at_us + 1 WHERE id = 5", 5},
-        {"UPDATE audit_log SET user = 'alic', channel = 'etelegram' WHERE id = 2", 2}, /* moved */
+        {"UPDATE audit_log SET user = 'alic', channel = 'etelegram' WHERE id = 2",
+         2}, /* bytes moved between fields */
         {"UPDATE audit_log SET hash = (SELECT hash FROM audit_log WHERE id = 1) WHERE id = 4", 4},
         {"UPDATE audit_log SET prev_hash = '' WHERE id = 4", 4},
         {"DELETE FROM audit_log WHERE id = 1", 1},
         {"DELETE FROM audit_log WHERE id = 3", 3},
-        {"DELETE FROM audit_log WHERE id = 5", 5}, /* the end cut off */
+        {"DELETE FROM audit_log WHERE id = 5", 5}, /* the last row */
         {"DELETE FROM audit_log WHERE id > 2", 3},
         {"DELETE FROM audit_log", 1},
         {"DELETE FROM audit_log WHERE id = 3; UPDATE audit_log SET id = id - 1 WHERE id > 3", 3},
@@ -689,7 +683,7 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
         if (v.ok || v.bad_id != cases[i].bad_id || v.why[0] == '\0') {
             fail_msg("%s: ok %d, row %lld: %s", cases[i].sql, v.ok, (long long)v.bad_id, v.why);
         }
-        /* The log goes on, and the break is still found where it is. */
+        /* The log continues, and the break is still found where it is. */
         store = open_store(folder);
         append_some(store, 2);
         ops_store_free(store);
@@ -713,14 +707,14 @@ static void another_key_does_not_verify(void **state)
     struct audit_chain_result v;
     assert_int_equal(ops_store_open(*state, OPS_STORE_READ, &reader, NULL), 0);
     assert_int_equal(audit_chain_verify(reader, 1, &v, NULL), -ERR_SECRET_KEY);
-    assert_int_not_equal(access(path.data, F_OK), 0); /* a reader makes none */
+    assert_int_not_equal(access(path.data, F_OK), 0); /* a reader does not create one */
     ops_store_free(open_store(*state));
     v = verdict_of(*state, 1);
     assert_false(v.ok);
     assert_int_equal(v.bad_id, 1);
     assert_non_null(strstr(v.why, "audit.key is not the one"));
     AUTO_OPS_STORE struct ops_store *again = open_store(*state);
-    append_some(again, 2); /* it goes on, and still says so */
+    append_some(again, 2); /* the log continues, and verify still reports it */
     assert_int_equal(audit_chain_verify(again, 1, &v, NULL), 0);
     assert_non_null(strstr(v.why, "audit.key is not the one"));
     assert_int_equal(audit_chain_verify(again, 4, &v, NULL), 0);
@@ -759,7 +753,7 @@ static void audits_round_trip(void **state)
     assert_memory_equal(&list[0], &in, sizeof(in));
 }
 
-static void samples_add_up(void **state)
+static void sample_statistics_are_correct(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     struct sample_stats stats;
@@ -789,7 +783,7 @@ static void samples_add_up(void **state)
     assert_int_equal(sample_table_list(store, "other", 0, list, 8, NULL), 0);
 }
 
-static void only_finished_things_grow_old(void **state)
+static void only_finished_rows_are_pruned(void **state)
 {
     AUTO_OPS_STORE struct ops_store *store = open_store(*state);
     int64_t id = 0;
@@ -818,7 +812,7 @@ static void only_finished_things_grow_old(void **state)
 
     int64_t deleted = 0;
     assert_int_equal(ops_store_prune(store, T0, 100, &deleted, NULL), 0);
-    assert_int_equal(deleted, 0); /* not older than */
+    assert_int_equal(deleted, 0); /* not older than the limit */
     assert_int_equal(ops_store_prune(store, T0 + USEC_PER_SEC, 3, &deleted, NULL), 0);
     assert_int_equal(deleted, 1 + 1 + 1 + 1 + 3 + 1);
     assert_int_equal(ops_store_prune(store, T0 + USEC_PER_SEC, 3, &deleted, NULL), 0);
@@ -838,7 +832,7 @@ static void only_finished_things_grow_old(void **state)
     assert_int_equal(v.rows, 1);
 }
 
-static void ops_files_from_the_future_are_refused(void **state)
+static void ops_files_of_a_newer_version_are_refused(void **state)
 {
     struct ops_store *store = NULL;
     assert_true(ops_store_open(*state, OPS_STORE_READ, &store, NULL) < 0);
@@ -847,20 +841,22 @@ static void ops_files_from_the_future_are_refused(void **state)
     assert_int_equal(ops_store_open(*state, OPS_STORE_WRITE, &store, NULL), -ERR_DB_FUTURE);
     assert_null(store);
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &store, NULL), 0);
-    append_some(store, 1); /* a test's store works without a folder */
+    append_some(store, 1); /* ":memory:" needs no folder */
     ops_store_free(store);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
-UNIT_GROUP(ops_store, TEST(alerts_have_the_published_columns), TEST(the_same_alert_counts),
-           TEST(a_fixed_alert_reopens_with_its_count), TEST(rejected_findings_are_kept_apart),
-           TEST(alerts_list_by_what_matters), TEST(long_texts_are_cut_and_long_json_refused),
-           TEST(critical_overtakes_and_retries_wait),
+UNIT_GROUP(ops_store, TEST(alerts_have_the_published_columns),
+           TEST(raising_an_alert_again_counts_it), TEST(a_fixed_alert_reopens_with_its_count),
+           TEST(rejected_findings_have_their_own_rows),
+           TEST(alerts_are_listed_by_severity_and_filtered),
+           TEST(long_texts_are_cut_and_long_json_refused),
+           TEST(critical_messages_are_first_and_retries_wait),
            TEST(edits_wait_for_their_message_and_replace_each_other),
-           TEST(channels_pass_over_waiting_chats_and_find_the_uncertain),
-           TEST(runs_stand_on_disk_before_they_run), TEST(a_confirmation_is_used_once),
-           TEST(an_update_and_its_run_are_one), TEST(request_ids_never_come_twice),
-           TEST(small_values_keep), TEST(an_honest_log_verifies),
+           TEST(channels_skip_waiting_chats_and_find_uncertain_messages),
+           TEST(a_step_is_stored_as_running_before_it_ends), TEST(a_confirmation_is_used_once),
+           TEST(an_update_and_its_run_are_stored_together), TEST(request_ids_are_unique),
+           TEST(named_values_are_stored), TEST(an_unchanged_log_verifies),
            TEST(every_kind_of_tampering_is_found_and_named), TEST(another_key_does_not_verify),
-           TEST(audits_round_trip), TEST(samples_add_up), TEST(only_finished_things_grow_old),
-           TEST(ops_files_from_the_future_are_refused))
+           TEST(audits_round_trip), TEST(sample_statistics_are_correct),
+           TEST(only_finished_rows_are_pruned), TEST(ops_files_of_a_newer_version_are_refused))

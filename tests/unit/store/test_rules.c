@@ -43,7 +43,7 @@ static struct rule_shadow a_shadow(int64_t id)
     return s;
 }
 
-static void books_come_back_whole(void **state)
+static void a_rule_book_is_loaded_as_it_was_saved(void **state)
 {
     struct trading_store *store = open_store(*state);
     static struct rule_book book;
@@ -64,14 +64,14 @@ static void books_come_back_whole(void **state)
     trading_store_free(store);
     store = open_store(*state);
     assert_int_equal(rule_table_load(store, &back, &err), 0);
-    assert_int_equal(back.rule_count, 2); /* the retired one is of no use to the engine */
+    assert_int_equal(back.rule_count, 2); /* the engine does not load the retired one */
     assert_memory_equal(back.rules, book.rules, 2 * sizeof(book.rules[0]));
     assert_int_equal(back.shadow_count, 2);
     assert_memory_equal(back.shadows, book.shadows, 2 * sizeof(book.shadows[0]));
     assert_int_equal(back.last_rule_id, 3);
     assert_int_equal(back.last_shadow_id, 8);
 
-    book.rule_count = 2; /* forgotten by the engine, kept here */
+    book.rule_count = 2; /* no longer in the book, kept in the table */
     book.shadow_count = 1;
     book.rules[0].success_count = 99;
     assert_int_equal(rule_table_save(store, &book, &err), 0);
@@ -99,7 +99,7 @@ static void damage(const char *folder, const char *sql)
     db_free(db);
 }
 
-static void a_damaged_rule_is_named_not_left_out(void **state)
+static void a_damaged_rule_is_an_error(void **state)
 {
     static const struct {
         const char *sql;
@@ -140,7 +140,7 @@ static void a_damaged_rule_is_named_not_left_out(void **state)
     trading_store_free(store);
 }
 
-static void more_rules_than_fit_are_refused(void **state)
+static void too_many_rules_are_refused(void **state)
 {
     static struct rule_book book;
     static struct rule_book back;
@@ -161,5 +161,5 @@ static void more_rules_than_fit_are_refused(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
-UNIT_GROUP(rule_table, TEST(books_come_back_whole), TEST(a_damaged_rule_is_named_not_left_out),
-           TEST(more_rules_than_fit_are_refused))
+UNIT_GROUP(rule_table, TEST(a_rule_book_is_loaded_as_it_was_saved),
+           TEST(a_damaged_rule_is_an_error), TEST(too_many_rules_are_refused))

@@ -129,7 +129,7 @@ static struct trading_store *open_store(const char *folder)
     return store;
 }
 
-/* Changes a database behind the store's back. */
+/* Changes a database without the store. */
 static void tamper(const char *folder, const char *sql)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
@@ -201,7 +201,7 @@ static void orders_round_trip_and_update(void **state)
     assert_string_equal(err.context, "order nd-9-9");
 }
 
-static void a_fill_counts_once(void **state)
+static void a_fill_is_stored_once(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct fill fill = {.client_id = "nd-1-1",
@@ -233,7 +233,7 @@ static void a_fill_counts_once(void **state)
     assert_int_equal(fees.e8, 6);
 }
 
-static void positions_are_what_the_last_replace_said(void **state)
+static void positions_are_those_of_the_last_replace(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct position two[2] = {{.symbol = symbol_of("BTC-USD"),
@@ -283,7 +283,7 @@ static void add_trade(struct trading_store *store, int64_t id, const char *symbo
     ASSERT_SAME(&back, &t, trade_fields);
 }
 
-static void trades_list_and_add_up(void **state)
+static void trades_are_listed_and_summed(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct trade_stats stats;
@@ -312,7 +312,7 @@ static void trades_list_and_add_up(void **state)
     assert_string_equal(stats.symbols[0].name, "BTC-USD");
     assert_int_equal(stats.symbols[0].wins, 1);
     assert_int_equal(trade_table_stats(store, 3000, &stats, NULL), 0);
-    assert_int_equal(stats.count, 2); /* the limit itself counts */
+    assert_int_equal(stats.count, 2); /* since_us itself is included */
 
     struct trade list[8];
     assert_int_equal(trade_table_list(store, &(struct trade_query){0}, list, 8, NULL), 4);
@@ -357,7 +357,7 @@ static struct decision a_decision(int64_t id, enum outcome outcome)
     return d;
 }
 
-static void decisions_come_back_whole(void **state)
+static void decisions_round_trip(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct decision in[3] = {a_decision(1, OUTCOME_HOLD), a_decision(2, OUTCOME_ORDER),
@@ -398,8 +398,9 @@ static void decisions_come_back_whole(void **state)
     assert_int_equal(counts.codes[0].count, 1);
 }
 
-/* The largest that can be: eight votes of eight reasons, eight rules, digits everywhere. */
-static void a_full_decision_comes_back_whole(void **state)
+/* The largest possible one: eight votes with eight reasons, eight rules, numbers with all digits.
+ */
+static void the_largest_decision_round_trips(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct decision in = a_decision(1, OUTCOME_ORDER);
@@ -427,8 +428,7 @@ static void a_full_decision_comes_back_whole(void **state)
     assert_same_decision(&out, &in);
 }
 
-/* Every way in which a number can become text: few decimals, many, huge, tiny, beside a power of
- * ten. */
+/* One number for each way of formatting: few decimals, many, huge, tiny, next to a power of ten. */
 static double any_number(struct rng *rng)
 {
     double value = rng_double(rng);
@@ -448,7 +448,7 @@ static double any_number(struct rng *rng)
     }
 }
 
-static void numbers_come_back_bit_for_bit(void **state)
+static void numbers_round_trip_bit_for_bit(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct rng rng;
@@ -486,7 +486,7 @@ static void a_number_that_json_cannot_hold_reads_back_as_nan(void **state)
     assert_true(out.votes[0].reasons[0].points == 0.4);
 }
 
-static void damaged_rows_are_named_not_used(void **state)
+static void damaged_rows_are_errors(void **state)
 {
     struct trading_store *store = open_store(*state);
     struct decision d = a_decision(4, OUTCOME_HOLD);
@@ -513,7 +513,7 @@ static void damaged_rows_are_named_not_used(void **state)
     trading_store_free(store);
 }
 
-static void the_curve_and_the_candles_are_bounded(void **state)
+static void equity_points_and_candles_are_limited(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     for (int64_t h = 1; h <= 5; h++) {
@@ -545,7 +545,7 @@ static void the_curve_and_the_candles_are_bounded(void **state)
     assert_memory_equal(&list[CANDLE_TABLE_KEEP - 1], &c, sizeof(c));
     assert_int_equal(candle_table_last(store, btc, list, 2, NULL), 2);
     assert_int_equal(list[1].open_us, c.open_us);
-    assert_int_equal(candle_table_last(store, eth, list, 2, NULL), 1); /* another symbol's */
+    assert_int_equal(candle_table_last(store, eth, list, 2, NULL), 1); /* of another symbol */
 }
 
 static struct engine_state a_state(void)
@@ -580,7 +580,7 @@ static struct engine_state a_state(void)
     return s;
 }
 
-static void the_state_survives(void **state)
+static void the_state_round_trips(void **state)
 {
     struct trading_store *store = open_store(*state);
     struct engine_state out;
@@ -615,7 +615,7 @@ static void the_state_survives(void **state)
     trading_store_free(store);
 }
 
-static void a_request_takes_effect_once(void **state)
+static void a_request_is_stored_once(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct request r = {
@@ -636,7 +636,7 @@ static void a_request_takes_effect_once(void **state)
     assert_int_equal(result.err_id, ERR_NONE);
 }
 
-static void the_venue_has_its_own_disk(void **state)
+static void the_paper_venue_has_its_own_tables(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct order o = an_order("nd-1-1");
@@ -679,7 +679,7 @@ static void the_venue_has_its_own_disk(void **state)
     int64_t value = 0;
     assert_int_equal(paper_store_get_i64(store, "cash", 7, &value, NULL), 0);
     assert_int_equal(value, 7);
-    assert_int_equal(paper_store_put_i64(store, "cash", -8, NULL), 0);
+    assert_int_equal(paper_store_write_i64(store, "cash", -8, NULL), 0);
     assert_int_equal(paper_store_get_i64(store, "cash", 7, &value, NULL), 0);
     assert_int_equal(value, -8);
 }
@@ -700,11 +700,11 @@ static void a_reader_sees_what_was_committed_and_cannot_write(void **state)
     assert_int_equal(trading_store_check(store, NULL), 0);
 }
 
-static void opening_is_refused_when_it_cannot_be_right(void **state)
+static void missing_newer_and_foreign_files_are_refused(void **state)
 {
     struct trading_store *store = NULL;
     assert_true(trading_store_open(*state, TRADING_STORE_READ, &store, NULL) < 0);
-    assert_null(store); /* a reader does not make the file */
+    assert_null(store); /* a reader does not create the file */
     trading_store_free(open_store(*state));
     tamper(*state, "PRAGMA user_version = 99");
     struct err err = {0};
@@ -715,7 +715,7 @@ static void opening_is_refused_when_it_cannot_be_right(void **state)
                      -ERR_DB_FOREIGN);
 }
 
-static void old_holds_go_and_orders_stay(void **state)
+static void old_holds_are_pruned_and_orders_kept(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     for (int64_t id = 1; id <= 9; id++) {
@@ -726,7 +726,7 @@ static void old_holds_go_and_orders_stay(void **state)
     }
     int64_t deleted = 0;
     assert_int_equal(trading_store_prune(store, 8000, 3, &deleted, NULL), 0);
-    assert_int_equal(deleted, 6); /* three of each: a batch */
+    assert_int_equal(deleted, 6); /* a batch of three decisions and three points */
     while (deleted >= 3) {
         assert_int_equal(trading_store_prune(store, 8000, 3, &deleted, NULL), 0);
     }
@@ -740,7 +740,7 @@ static void old_holds_go_and_orders_stay(void **state)
     assert_int_equal(equity_table_list(store, 0, points, 9, NULL), 2);
 }
 
-/* ------------------------------------------------------------------ a crash at any write */
+/* ------------------------------------------------------------------ a crash at each write */
 
 struct crash {
     int countdown;
@@ -753,7 +753,7 @@ static int crash_at(const char *what, void *userdata)
     return crash->countdown-- == 0 ? -ERR_DB_FAILED : 0;
 }
 
-/* One step as the engine writes it; 0 when it was committed. */
+/* The writes of one engine step; 0 if it was committed. */
 static int one_step(struct trading_store *store, int64_t n)
 {
     struct engine_state s = a_state();
@@ -774,7 +774,7 @@ static int one_step(struct trading_store *store, int64_t n)
     return trading_store_commit(store, NULL);
 }
 
-/* Everything says the same n. */
+/* All tables must be of the same step n. */
 static int64_t consistent_step(struct trading_store *store)
 {
     struct engine_state s;
@@ -791,7 +791,7 @@ static int64_t consistent_step(struct trading_store *store)
     return n;
 }
 
-static void a_crash_between_any_two_writes_leaves_whole_steps(void **state)
+static void a_crash_at_any_write_leaves_whole_steps(void **state)
 {
     struct trading_store *store = open_store(*state);
     assert_int_equal(one_step(store, 1), 0);
@@ -802,7 +802,7 @@ static void a_crash_between_any_two_writes_leaves_whole_steps(void **state)
         assert_in_range(at, 0, 30);
         trading_store_set_fault(store, crash_at, &crash);
         committed = one_step(store, 2) == 0;
-        trading_store_free(store); /* and start again, as after a crash */
+        trading_store_free(store); /* reopen, as after a crash */
         store = open_store(*state);
         assert_int_equal(consistent_step(store), committed ? 2 : 1);
     }
@@ -812,14 +812,14 @@ static void a_crash_between_any_two_writes_leaves_whole_steps(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, folder_make, folder_remove)
-UNIT_GROUP(trading_store, TEST(orders_round_trip_and_update), TEST(a_fill_counts_once),
-           TEST(positions_are_what_the_last_replace_said), TEST(trades_list_and_add_up),
-           TEST(decisions_come_back_whole), TEST(a_full_decision_comes_back_whole),
-           TEST(numbers_come_back_bit_for_bit),
-           TEST(a_number_that_json_cannot_hold_reads_back_as_nan),
-           TEST(damaged_rows_are_named_not_used), TEST(the_curve_and_the_candles_are_bounded),
-           TEST(the_state_survives), TEST(a_request_takes_effect_once),
-           TEST(the_venue_has_its_own_disk),
+UNIT_GROUP(trading_store, TEST(orders_round_trip_and_update), TEST(a_fill_is_stored_once),
+           TEST(positions_are_those_of_the_last_replace), TEST(trades_are_listed_and_summed),
+           TEST(decisions_round_trip), TEST(the_largest_decision_round_trips),
+           TEST(numbers_round_trip_bit_for_bit),
+           TEST(a_number_that_json_cannot_hold_reads_back_as_nan), TEST(damaged_rows_are_errors),
+           TEST(equity_points_and_candles_are_limited), TEST(the_state_round_trips),
+           TEST(a_request_is_stored_once), TEST(the_paper_venue_has_its_own_tables),
            TEST(a_reader_sees_what_was_committed_and_cannot_write),
-           TEST(opening_is_refused_when_it_cannot_be_right), TEST(old_holds_go_and_orders_stay),
-           TEST(a_crash_between_any_two_writes_leaves_whole_steps))
+           TEST(missing_newer_and_foreign_files_are_refused),
+           TEST(old_holds_are_pruned_and_orders_kept),
+           TEST(a_crash_at_any_write_leaves_whole_steps))
