@@ -203,7 +203,7 @@ layers: build ## check that every module uses only the layers below it
 headers: ## compile each public header alone
 	@sh tests/checks/headers.sh $(CC) -std=gnu17 $(WARN) $(CPPFLAGS_ALL)
 tidy: ## build checks: columns, words, a README per module, a thread line per header
-	@sh tests/checks/tidy.sh
+	@sh tests/checks/tidy.sh; tidy=$$?; sh tests/checks/prose.sh && exit $$tidy
 print-modules:
 	@echo $(MODULES)
 

@@ -29,11 +29,11 @@ stop() { # sets $took to the milliseconds from SIGTERM to the exit
     took=$((($(date +%s%N) - from) / 1000000))
 }
 
-start deaf 1000
+start silent 1000
 sent=0 answered=0
 while [ $sent -lt 20 ]; do
     sent=$((sent + 1))
-    run_command deaf && answered=$((answered + 1))
+    run_command silent && answered=$((answered + 1))
     sleep 0.2
 done
 tap_check "a manager that never reads: $answered of $sent commands are answered" \
