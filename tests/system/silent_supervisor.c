@@ -19,10 +19,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-_Noreturn static void read_late(int fd, int deaf_ms, const char *path)
+_Noreturn static void read_late(int fd, int silent_ms, const char *path)
 {
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)poll(NULL, 0, deaf_ms);
+    (void)poll(NULL, 0, silent_ms);
     int out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     char message[4096];
     ssize_t n;

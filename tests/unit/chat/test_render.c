@@ -62,7 +62,7 @@ static void status_matches_the_golden_files(void **state)
     check_text("status.txt", r);
 }
 
-static void error_card_shows_cause_impact_and_remediation(void **state)
+static void an_error_shows_cause_impact_and_remediation(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
@@ -204,7 +204,7 @@ static void an_empty_reply_is_still_a_message(void **state)
 }
 
 UNIT_GROUP(chat_render, cmocka_unit_test(status_matches_the_golden_files),
-           cmocka_unit_test(error_card_shows_cause_impact_and_remediation),
+           cmocka_unit_test(an_error_shows_cause_impact_and_remediation),
            cmocka_unit_test(an_error_with_a_title_keeps_both),
            cmocka_unit_test(columns_align_by_display_width),
            cmocka_unit_test(control_characters_are_replaced),

@@ -274,7 +274,7 @@ static void in_a_group_only_commands_to_this_bot_run(void **state)
     assert_no_violations(desk);
 }
 
-static void nul_in_a_message_is_an_error_card(void **state)
+static void a_nul_in_a_message_is_reported_as_an_error(void **state)
 {
     struct desk *desk = *state;
     (void)fake_telegram_push(desk->tg,
@@ -871,7 +871,7 @@ UNIT_GROUP(
     DESK_TEST(an_unauthorised_user_gets_no_answer),
     DESK_TEST(updates_that_run_nothing_are_confirmed),
     DESK_TEST(in_a_group_only_commands_to_this_bot_run),
-    DESK_TEST(nul_in_a_message_is_an_error_card),
+    DESK_TEST(a_nul_in_a_message_is_reported_as_an_error),
     DESK_TEST(a_confirmation_runs_once_and_its_buttons_are_removed),
     DESK_TEST(only_the_requester_can_confirm), DESK_TEST(a_press_made_during_an_outage_is_stale),
     DESK_TEST(an_old_press_is_stale_even_if_the_first_poll_is_slow),

@@ -597,17 +597,17 @@ static void append_some(struct ops_store *store, int count)
     }
 }
 
-static struct audit_chain_result verdict_of(const char *folder, int64_t from_id)
+static struct audit_chain_result verified(const char *folder, int64_t from_id)
 {
     struct err err = {0};
-    struct audit_chain_result verdict;
+    struct audit_chain_result result;
     struct ops_store *store = NULL;
     assert_int_equal(ops_store_open(folder, OPS_STORE_READ, &store, &err), 0);
-    if (audit_chain_verify(store, from_id, &verdict, &err) < 0) {
+    if (audit_chain_verify(store, from_id, &result, &err) < 0) {
         fail_msg("%s: %s", err_info(err.id)->code, err.context);
     }
     ops_store_free(store);
-    return verdict;
+    return result;
 }
 
 static void an_unchanged_log_verifies(void **state)
@@ -628,15 +628,15 @@ static void an_unchanged_log_verifies(void **state)
     assert_string_equal(rows[1].result, "denied");
     assert_int_equal(rows[1].at_us, T0 + 3);
     ops_store_free(store);
-    v = verdict_of(*state, 1);
+    v = verified(*state, 1);
     assert_true(v.ok);
     assert_int_equal(v.rows, 5);
     assert_int_equal(v.bad_id, 0);
     assert_string_equal(v.last_hash, rows[0].hash);
-    v = verdict_of(*state, 4);
+    v = verified(*state, 4);
     assert_true(v.ok);
     assert_int_equal(v.rows, 2);
-    v = verdict_of(*state, 6);
+    v = verified(*state, 6);
     assert_true(v.ok);
     struct stat st;
     AUTO_BUF struct buf path = BUF_INIT(4096);
@@ -677,9 +677,9 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
         struct ops_store *store = open_store(folder);
         append_some(store, 5);
         ops_store_free(store);
-        assert_true(verdict_of(folder, 1).ok);
+        assert_true(verified(folder, 1).ok);
         tamper(folder, cases[i].sql);
-        struct audit_chain_result v = verdict_of(folder, 1);
+        struct audit_chain_result v = verified(folder, 1);
         if (v.ok || v.bad_id != cases[i].bad_id || v.why[0] == '\0') {
             fail_msg("%s: ok %d, row %lld: %s", cases[i].sql, v.ok, (long long)v.bad_id, v.why);
         }
@@ -687,7 +687,7 @@ static void every_kind_of_tampering_is_found_and_named(void **state)
         store = open_store(folder);
         append_some(store, 2);
         ops_store_free(store);
-        v = verdict_of(folder, 1);
+        v = verified(folder, 1);
         assert_false(v.ok);
         assert_true(v.bad_id <= cases[i].bad_id + 1);
         assert_int_equal(folder_remove(&folder), 0);
@@ -709,7 +709,7 @@ static void another_key_does_not_verify(void **state)
     assert_int_equal(audit_chain_verify(reader, 1, &v, NULL), -ERR_SECRET_KEY);
     assert_int_not_equal(access(path.data, F_OK), 0); /* a reader does not create one */
     ops_store_free(open_store(*state));
-    v = verdict_of(*state, 1);
+    v = verified(*state, 1);
     assert_false(v.ok);
     assert_int_equal(v.bad_id, 1);
     assert_non_null(strstr(v.why, "audit.key is not the one"));
