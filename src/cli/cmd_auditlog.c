@@ -14,36 +14,35 @@
 
 static int verify(const struct cli_args *args, struct ops_store *store)
 {
-    struct audit_chain_result verdict;
+    struct audit_chain_result result;
     struct err err = {0};
-    if (audit_chain_verify(store, 1, &verdict, &err) < 0) {
+    if (audit_chain_verify(store, 1, &result, &err) < 0) {
         return cli_fail(args, &err, CLI_CRITICAL);
     }
     AUTO_BUF struct buf out = BUF_INIT(2048);
     if (cli_flag(args, "--json")) {
         buf_addf(&out, "{\"ok\":%s,\"rows\":%lld,\"archives\":%lld,\"bad_row\":",
-                 verdict.ok ? "true" : "false", (long long)verdict.rows,
-                 (long long)verdict.archives);
-        if (verdict.ok) {
+                 result.ok ? "true" : "false", (long long)result.rows, (long long)result.archives);
+        if (result.ok) {
             buf_add_c(&out, "null");
         } else {
-            buf_addf(&out, "%lld", (long long)verdict.bad_id);
+            buf_addf(&out, "%lld", (long long)result.bad_id);
         }
         buf_add_c(&out, ",\"why\":\"");
-        buf_add_json(&out, str_c(verdict.ok ? "" : verdict.why));
-        buf_addf(&out, "\",\"last_hash\":\"%s\"}\n", verdict.last_hash);
-    } else if (verdict.ok) {
-        buf_addf(&out, "ok: %lld rows, none changed", (long long)verdict.rows);
-        if (verdict.archives > 0) {
-            buf_addf(&out, ", including those of %lld archive%s", (long long)verdict.archives,
-                     verdict.archives == 1 ? "" : "s");
+        buf_add_json(&out, str_c(result.ok ? "" : result.why));
+        buf_addf(&out, "\",\"last_hash\":\"%s\"}\n", result.last_hash);
+    } else if (result.ok) {
+        buf_addf(&out, "ok: %lld rows, none changed", (long long)result.rows);
+        if (result.archives > 0) {
+            buf_addf(&out, ", including those of %lld archive%s", (long long)result.archives,
+                     result.archives == 1 ? "" : "s");
         }
-        buf_addf(&out, "; last hash %s\n", verdict.last_hash);
+        buf_addf(&out, "; last hash %s\n", result.last_hash);
     } else {
-        buf_addf(&out, "BROKEN at row %lld: %s\n", (long long)verdict.bad_id, verdict.why);
+        buf_addf(&out, "BROKEN at row %lld: %s\n", (long long)result.bad_id, result.why);
     }
     cli_print(buf_str(&out));
-    return verdict.ok ? CLI_FINE : CLI_REFUSED;
+    return result.ok ? CLI_FINE : CLI_REFUSED;
 }
 
 static void add_row(const struct audit_row *row, bool json, struct buf *out)

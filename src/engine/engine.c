@@ -161,12 +161,12 @@ static enum series_result push_bar(struct engine *engine, struct series *series,
                                    const struct candle *candle, int64_t now_us,
                                    unsigned *ret_closed)
 {
-    enum series_result verdict = series_push(series, candle, now_us, ret_closed);
+    enum series_result result = series_push(series, candle, now_us, ret_closed);
     if ((*ret_closed & 1u << TF_1H) != 0) {
         const struct candle *hour = &series_frame(series, TF_1H)->closed;
         returns_push(&engine->returns, series->symbol, hour->open_us / USEC_PER_HOUR, hour->close);
     }
-    return verdict;
+    return result;
 }
 
 void engine_history(struct engine *engine, struct symbol symbol, const struct candle *bars,
@@ -226,13 +226,13 @@ static struct series *accept_bar(struct engine *engine, const struct source_bar 
     unsigned closed;
     engine->out->write = true;
     engine->out->market_moved = true;
-    enum series_result verdict =
+    enum series_result result =
         push_bar(engine, series, &bar->candle, engine->now->market_us, &closed);
-    if (verdict != SERIES_ACCEPTED) {
+    if (result != SERIES_ACCEPTED) {
         engine->state.refused_candles++;
         struct event *e = engine_event(engine, TOPIC_FAULT, ERR_MARKET_CANDLE);
         e->symbol = bar->symbol;
-        e->id = (int64_t)verdict;
+        e->id = (int64_t)result;
         return NULL;
     }
     engine->state.candles++;

@@ -325,12 +325,12 @@ static void bench_risk(void)
                           .reference_price = dec_from_int(100),
                           .stop = dec_from_int(98),
                           .target = dec_from_int(104)};
-    struct risk_result verdict;
+    struct risk_result result;
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < 1000; i++) {
-            ASSERT(risk_check(&account, &order, &verdict));
-            bench_use(&verdict);
+            ASSERT(risk_check(&account, &order, &result));
+            bench_use(&result);
         }
         batch_ns[b] = (double)(bench_now_ns() - start) / 1000;
     }

@@ -49,8 +49,8 @@ static void use_series(struct series *series)
         struct candle c = candle_at(open_us + i * series->step_us, i);
         unsigned closed;
         int64_t accepted = series->accepted;
-        enum series_result verdict = series_push(series, &c, c.open_us + series->step_us, &closed);
-        ASSERT(verdict == SERIES_ACCEPTED ? series->accepted == accepted + 1 : closed == 0);
+        enum series_result result = series_push(series, &c, c.open_us + series->step_us, &closed);
+        ASSERT(result == SERIES_ACCEPTED ? series->accepted == accepted + 1 : closed == 0);
         for (enum timeframe tf = series_decision_tf(series); tf < TF_COUNT; tf++) {
             struct series_bands bands = series_bands(series_frame(series, tf));
             ASSERT(!isnan(bands.width_pct));

@@ -65,12 +65,12 @@ static int64_t archived(struct ops_store *store, int64_t before_row)
 static struct audit_chain_result verdict_of(const char *folder)
 {
     struct err err = {0};
-    struct audit_chain_result verdict;
+    struct audit_chain_result result;
     AUTO_OPS_STORE struct ops_store *store = open_store(folder, OPS_STORE_READ);
-    if (audit_chain_verify(store, 1, &verdict, &err) < 0) {
+    if (audit_chain_verify(store, 1, &result, &err) < 0) {
         fail_msg("%s: %s", err_info(err.id)->code, err.context);
     }
-    return verdict;
+    return result;
 }
 
 static void assert_whole(const char *folder, int64_t rows, int64_t archives)
