@@ -1,26 +1,26 @@
-#include "scene.h"
+#include "steer_rig.h"
 #include "store/request_table.h"
 
 #include <string.h>
 
 /* A command that was reported as failed is reported again when its outcome is known. */
 
-static struct request send_close_all(struct scene *s)
+static struct request send_close_all(struct steer_rig *s)
 {
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/close all");
-    scene_confirm(s, &s->rig.adam);
-    return scene_next_request(s);
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/close all");
+    steer_rig_confirm(s, &s->rig.adam);
+    return steer_rig_next_request(s);
 }
 
-static void become_flat(struct scene *s)
+static void become_flat(struct steer_rig *s)
 {
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     n->venue_agrees = true;
-    scene_publish(s);
+    steer_rig_publish(s);
 }
 
-static void assert_edits(struct scene *s, const char *words)
+static void assert_edits(struct steer_rig *s, const char *words)
 {
     assert_has(rig_last(&s->rig), words);
     assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
@@ -28,13 +28,13 @@ static void assert_edits(struct scene *s, const char *words)
 
 static void an_expired_close_is_reported_as_not_done(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_close_all(s);
     assert_int_equal(r.deadline_mono_us, s->rig.clock.now_mono_us + 10 * USEC_PER_SEC);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");
     assert_int_equal(s->lates, 0);
-    scene_answer(s, &r, ERR_ENGINE_EXPIRED); /* the engine is running again */
+    steer_rig_answer(s, &r, ERR_ENGINE_EXPIRED); /* the engine is running again */
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_edits(s, "nothing was done");
     assert_has(rig_last(&s->rig), "ENGINE_EXPIRED");
@@ -46,11 +46,11 @@ static void an_expired_close_is_reported_as_not_done(void **state)
 
 static void a_close_accepted_after_the_timeout_is_reported(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_close_all(s);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE); /* the engine was closing it */
+    steer_rig_answer(s, &r, ERR_NONE); /* the engine was closing it */
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_int_equal(s->lates, 0); /* accepted is not closed */
     become_flat(s);
@@ -63,9 +63,9 @@ static void a_close_accepted_after_the_timeout_is_reported(void **state)
 
 static void a_close_that_fills_late_is_reported(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_close_all(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_edits(s, "CLOSE_UNFINISHED");
     become_flat(s);
@@ -76,10 +76,10 @@ static void a_close_that_fills_late_is_reported(void **state)
 
 static void a_lost_answer_to_a_late_request_is_looked_up(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/resume");
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/resume");
+    struct request r = steer_rig_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, RIG_WALL_US, NULL), 0);
@@ -89,22 +89,22 @@ static void a_lost_answer_to_a_late_request_is_looked_up(void **state)
 
 static void a_stop_never_expires_and_is_verified_late(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
-    scene_confirm(s, &s->rig.adam);
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_confirm(s, &s->rig.adam);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.deadline_mono_us, 0);
     loop_advance(s->rig.loop, 61 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");
     assert_int_equal(s->raised, 1);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_int_equal(s->lates, 0);
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     n->state = TRADING_EMERGENCY;
     n->verified_flat = true;
-    scene_publish(s);
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_edits(s, "Emergency stop: verified flat after 1 min");
     assert_true(s->late_happened);
@@ -119,11 +119,11 @@ static int fail_write(const char *what, void *userdata)
 
 static void a_late_outcome_is_reported_once_it_can_be_stored(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_close_all(s);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
     ops_store_set_fault(s->rig.store, fail_write, NULL);
-    scene_answer(s, &r, ERR_ENGINE_EXPIRED);
+    steer_rig_answer(s, &r, ERR_ENGINE_EXPIRED);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_edits(s, "STEP_TIMEOUT");
     ops_store_set_fault(s->rig.store, NULL, NULL);
@@ -133,11 +133,11 @@ static void a_late_outcome_is_reported_once_it_can_be_stored(void **state)
 
 static void a_late_outcome_waits_until_the_failure_is_stored(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_close_all(s);
     ops_store_set_fault(s->rig.store, fail_write, NULL);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
-    scene_answer(s, &r, ERR_ENGINE_EXPIRED);
+    steer_rig_answer(s, &r, ERR_ENGINE_EXPIRED);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_int_equal(s->lates, 0);
     ops_store_set_fault(s->rig.store, NULL, NULL);
@@ -148,10 +148,10 @@ static void a_late_outcome_waits_until_the_failure_is_stored(void **state)
 
 static void each_part_of_a_late_outcome_is_reported_once(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_close_all(s);
     loop_advance(s->rig.loop, 31 * USEC_PER_SEC);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     s->late_no_alert = true;
     become_flat(s);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
@@ -169,13 +169,13 @@ static void each_part_of_a_late_outcome_is_reported_once(void **state)
 /* The engine kept its answer in reserve.bin, and trading.db has it only after the restart. */
 static void an_answer_in_the_reserve_is_reported_after_a_restart(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/pause");
-    struct request r = scene_next_request(s);
-    scene_crash(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    struct request r = steer_rig_next_request(s);
+    steer_rig_crash(s);
     assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
-    scene_publish_plain(s, 0);
+    steer_rig_publish_plain(s, 0);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_int_equal(s->lates, 0);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
@@ -187,25 +187,25 @@ static void an_answer_in_the_reserve_is_reported_after_a_restart(void **state)
 
 static void a_request_that_a_crash_lost_is_watched_for_a_minute(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/pause");
-    struct request r = scene_next_request(s);
-    scene_crash(s);
-    scene_publish_plain(s, 0);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    struct request r = steer_rig_next_request(s);
+    steer_rig_crash(s);
+    steer_rig_publish_plain(s, 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_MIN);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
     loop_advance(s->rig.loop, USEC_PER_MIN);
     assert_int_equal(s->lates, 0);
 }
 
-UNIT_GROUP(late, SCENE_TEST(an_answer_in_the_reserve_is_reported_after_a_restart),
-           SCENE_TEST(a_request_that_a_crash_lost_is_watched_for_a_minute),
-           SCENE_TEST(an_expired_close_is_reported_as_not_done),
-           SCENE_TEST(a_close_accepted_after_the_timeout_is_reported),
-           SCENE_TEST(a_close_that_fills_late_is_reported),
-           SCENE_TEST(a_lost_answer_to_a_late_request_is_looked_up),
-           SCENE_TEST(a_stop_never_expires_and_is_verified_late),
-           SCENE_TEST(a_late_outcome_is_reported_once_it_can_be_stored),
-           SCENE_TEST(each_part_of_a_late_outcome_is_reported_once),
-           SCENE_TEST(a_late_outcome_waits_until_the_failure_is_stored))
+UNIT_GROUP(late, STEER_RIG_TEST(an_answer_in_the_reserve_is_reported_after_a_restart),
+           STEER_RIG_TEST(a_request_that_a_crash_lost_is_watched_for_a_minute),
+           STEER_RIG_TEST(an_expired_close_is_reported_as_not_done),
+           STEER_RIG_TEST(a_close_accepted_after_the_timeout_is_reported),
+           STEER_RIG_TEST(a_close_that_fills_late_is_reported),
+           STEER_RIG_TEST(a_lost_answer_to_a_late_request_is_looked_up),
+           STEER_RIG_TEST(a_stop_never_expires_and_is_verified_late),
+           STEER_RIG_TEST(a_late_outcome_is_reported_once_it_can_be_stored),
+           STEER_RIG_TEST(each_part_of_a_late_outcome_is_reported_once),
+           STEER_RIG_TEST(a_late_outcome_waits_until_the_failure_is_stored))

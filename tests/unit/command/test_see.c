@@ -1,6 +1,6 @@
 /* The actions that only read: none of them sends a request to the engine. */
 #include "base/check.h"
-#include "scene.h"
+#include "steer_rig.h"
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/rule_table.h"
@@ -15,27 +15,27 @@ static void status_part(struct buf *out, struct json_object *data, void *userdat
 
 static void status_shows_the_account(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     static char services[] = "Services 4/4 up";
     static char alerts[] = "Alerts 1 high";
     desk_add_status_line(s->desk, status_part, services);
     desk_add_status_line(s->desk, status_part, alerts);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "has not reported yet");
     assert_has(rig_last(&s->rig), "Services 4/4 up   Alerts 1 high");
     assert_lacks(rig_last(&s->rig),
                  "\"tone\":\"busy\""); /* a console that is a pipe would not show it */
 
-    struct snapshot *early = scene_draft(s);
+    struct snapshot *early = steer_rig_draft(s);
     early->state = TRADING_STARTING;
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "⏳ nightdesk · paper · starting");
     assert_has(rig_last(&s->rig), "Equity");
     assert_lacks(rig_last(&s->rig), "\"tone\":\"busy\"");
 
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.rita, "/status");
     const char *text = rig_last(&s->rig);
     assert_has(text, "nightdesk · paper · up 2 d 4 h");
     assert_has(text, "\"tone\":\"good\"");
@@ -50,25 +50,25 @@ static void status_shows_the_account(void **state)
 
 static void setting_the_clock_does_not_change_the_uptime(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     static const int64_t jumps[] = {-60 * USEC_PER_DAY, 200 * USEC_PER_DAY};
     for (size_t i = 0; i < COUNT_OF(jumps); i++) {
-        scene_publish_plain(s, 0);
+        steer_rig_publish_plain(s, 0);
         clock_fake_jump_wall(&s->rig.clock, jumps[i]);
-        scene_send(s, &s->rig.rita, "/status");
+        steer_rig_send(s, &s->rig.rita, "/status");
         assert_has(rig_last(&s->rig), "nightdesk · paper · up 2 d 4 h");
     }
 }
 
 static void status_shows_refused_candles(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/status");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_lacks(rig_last(&s->rig), "refused:");
     assert_has(rig_last(&s->rig), "\"market_ended\":false");
 
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     n->market_count = 2;
     (void)symbol_parse(str_c("BTC-USD"), &n->markets[0].symbol);
     (void)symbol_parse(str_c("ETH-USD"), &n->markets[1].symbol);
@@ -85,8 +85,8 @@ static void status_shows_refused_candles(void **state)
     n->source_refused = 7;
     n->source_duplicates = 8;
     n->market_ended = true;
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/status");
     const char *text = rig_last(&s->rig);
     assert_has(text, "BTC-USD candles refused: 1 impossible, 2 not newer than the last, 3 stale, "
                      "4 from the future");
@@ -99,16 +99,16 @@ static void status_shows_refused_candles(void **state)
 
 static void the_market_time_is_shown_unless_it_is_real_time(void **state)
 {
-    struct scene *s = *state;
-    scene_draft(s)->market_speed = 60;
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/status");
+    struct steer_rig *s = *state;
+    steer_rig_draft(s)->market_speed = 60;
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "Market time 2026-11-19 11:06 UTC (60× real time)");
 }
 
 static void the_footer_shows_the_state(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     static const struct {
         enum trading_state state;
         const char *footer;
@@ -120,13 +120,13 @@ static void the_footer_shows_the_state(void **state)
         {TRADING_ACTIVE, "\"footer\":\"\"", "\"nightdesk"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        struct snapshot *n = scene_draft(s);
+        struct snapshot *n = steer_rig_draft(s);
         n->state = cases[i].state;
         (void)snprintf(n->state_reason, sizeof(n->state_reason), "because");
-        scene_publish(s);
-        scene_send(s, &s->rig.rita, "/version");
+        steer_rig_publish(s);
+        steer_rig_send(s, &s->rig.rita, "/version");
         assert_has(rig_last(&s->rig), cases[i].footer);
-        scene_send(s, &s->rig.rita, "/status");
+        steer_rig_send(s, &s->rig.rita, "/status");
         assert_has(rig_last(&s->rig), cases[i].title);
     }
 }
@@ -134,30 +134,30 @@ static void the_footer_shows_the_state(void **state)
 /* A full disk stops trading, but is not a trading state. */
 static void a_disk_failure_is_shown(void **state)
 {
-    struct scene *s = *state;
-    struct snapshot *n = scene_draft(s);
+    struct steer_rig *s = *state;
+    struct snapshot *n = steer_rig_draft(s);
     n->state = TRADING_ACTIVE;
     n->last_err = ERR_ENGINE_JOURNAL;
     (void)snprintf(n->state_reason, sizeof(n->state_reason),
                    "nothing opens or closes: trading.db cannot be written");
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 nothing opens or closes");
 
     /* The disk error is also shown while trading is paused. */
-    n = scene_draft(s);
+    n = steer_rig_draft(s);
     n->state = TRADING_PAUSED;
     n->disk = (struct snapshot_disk){.state = DISK_FAILED, .err = ERR_DB_FULL, .closes = true};
     (void)snprintf(n->state_reason, sizeof(n->state_reason),
                    "disk: trading.db could not be written");
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
     assert_has(rig_last(&s->rig), "⚠ disk failed: DB_FULL, since ");
     assert_has(rig_last(&s->rig), "No new positions; stops, closing and an emergency stop work.");
     assert_has(rig_last(&s->rig), "\"disk\":{\"state\":\"failed\",\"error_code\":\"DB_FULL\"");
-    scene_send(s, &s->rig.rita, "/version");
+    steer_rig_send(s, &s->rig.rita, "/version");
     assert_has(rig_last(&s->rig),
                "\"footer\":\"⏸ disk: trading.db could not be written · 🔴 disk "
                "failed: DB_FULL\"");
@@ -166,11 +166,11 @@ static void a_disk_failure_is_shown(void **state)
 /* Figures from before the engine fell silent are marked as old. */
 static void a_silent_engine_gives_replies_a_red_title(void **state)
 {
-    struct scene *s = *state;
-    scene_add_trade(s, 1, "2.39", RIG_WALL_US);
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_add_trade(s, 1, "2.39", RIG_WALL_US);
+    steer_rig_publish_plain(s, 1);
     loop_advance(s->rig.loop, 4 * USEC_PER_SEC);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"nightdesk");
     assert_has(rig_last(&s->rig), "\"age_ms\":4000,\"stale\":false");
     assert_has(rig_last(&s->rig), "\"footer\":\"\"");
@@ -180,43 +180,43 @@ static void a_silent_engine_gives_replies_a_red_title(void **state)
         "/status", "/positions",      "/trades",    "/decisions",
         "/risk",   "/emergency_stop", "/close all", "/amend BTC-USD stop=60000"};
     for (size_t i = 0; i < COUNT_OF(lines); i++) {
-        scene_send(s, &s->rig.adam, lines[i]);
+        steer_rig_send(s, &s->rig.adam, lines[i]);
         assert_has(rig_last(&s->rig), "\"title\":\"engine silent for 40 s, numbers from ");
         assert_has(rig_last(&s->rig), "\"tone\":\"bad\"");
         assert_has(rig_last(&s->rig), "\"stale\":true");
     }
     assert_has(rig_last(&s->rig), "{\"line\":\"Confirm: amend BTC-USD ");
-    scene_send(s, &s->rig.adam, "/version"); /* shows no figures, but has the footer */
+    steer_rig_send(s, &s->rig.adam, "/version"); /* shows no figures, but has the footer */
     assert_lacks(rig_last(&s->rig), "\"title\":\"engine");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔴 engine silent for 40 s");
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
     assert_has(s->rig.reply_text, "\"title\":\"engine silent for 40 s");
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
-    (void)scene_next_request(s);
+    (void)steer_rig_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_int_equal(s->rig.reply_err, ERR_STEP_TIMEOUT);
     assert_has(s->rig.reply_text, "\"title\":\"engine silent for 5");
 
     /* A heartbeat does not make old figures current. */
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"engine silent for ");
-    scene_publish_plain(s, 1);
+    steer_rig_publish_plain(s, 1);
     clock_fake_jump_wall(&s->rig.clock, -USEC_PER_HOUR);
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"title\":\"nightdesk");
 }
 
 static void positions_have_units(void **state)
 {
-    struct scene *s = *state;
-    scene_send(s, &s->rig.rita, "/positions");
+    struct steer_rig *s = *state;
+    steer_rig_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "ENGINE_SILENT");
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/positions");
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "No position is open.");
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.rita, "/positions");
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.rita, "/positions");
     assert_has(rig_last(&s->rig), "Positions 1 of 3");
     assert_has(rig_last(&s->rig), "+$2.39");
     assert_has(rig_last(&s->rig), "1 h 30 min");
@@ -257,15 +257,15 @@ static void draft_risk(struct snapshot *n)
 
 static void risk_shows_limits_and_their_use(void **state)
 {
-    struct scene *s = *state;
-    scene_send(s, &s->rig.rita, "/risk");
+    struct steer_rig *s = *state;
+    steer_rig_send(s, &s->rig.rita, "/risk");
     assert_has(rig_last(&s->rig), "ENGINE_SILENT");
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     n->position_count = 1;
     (void)symbol_parse(str_c("BTC-USD"), &n->positions[0].symbol);
     draft_risk(n);
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/risk");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/risk");
     const char *text = rig_last(&s->rig);
     assert_has(text, "Risk: ACTIVE");
     assert_has(text, "[\"exposure\",\"31.2 %\",\"≤ 75.0 %\"]");
@@ -288,8 +288,8 @@ static void risk_shows_limits_and_their_use(void **state)
 
 static void risk_shows_why_no_positions_are_opened(void **state)
 {
-    struct scene *s = *state;
-    struct snapshot *n = scene_draft(s);
+    struct steer_rig *s = *state;
+    struct snapshot *n = steer_rig_draft(s);
     draft_risk(n);
     n->risk.symbols[1].cooldown_until_us = 0;
     n->state = TRADING_BREAKER;
@@ -298,8 +298,8 @@ static void risk_shows_why_no_positions_are_opened(void **state)
     n->foreign_count = 1;
     n->foreign[0] = (struct snapshot_foreign){
         .symbol = {"ETH-USD"}, .side = SIDE_SHORT, .qty = dec_from_int(2)};
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/risk");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/risk");
     const char *text = rig_last(&s->rig);
     assert_has(text, "Risk: REDUCING");
     assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
@@ -308,12 +308,12 @@ static void risk_shows_why_no_positions_are_opened(void **state)
     assert_has(text, "[\"liquidation\",\"–\",\"≥ 5.0 %\"]");
     assert_has(text, "\"command\":\"/resume\"");
 
-    n = scene_draft(s);
+    n = steer_rig_draft(s);
     draft_risk(n);
     n->risk_state = RISK_HALTED;
     n->books_balance = false;
-    scene_publish(s);
-    scene_send(s, &s->rig.rita, "/risk");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.rita, "/risk");
     assert_has(rig_last(&s->rig), "Risk: HALTED");
     assert_has(rig_last(&s->rig), "the books do not balance");
     assert_has(rig_last(&s->rig), "\"risk_state\":\"halted\"");
@@ -321,20 +321,20 @@ static void risk_shows_why_no_positions_are_opened(void **state)
 
 static void trades_add_up(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/trades");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/trades");
     assert_has(rig_last(&s->rig), "No trades yet");
-    scene_add_trade(s, 1, "2.5", RIG_WALL_US);
-    scene_add_trade(s, 2, "-1", RIG_WALL_US + 1);
-    scene_send(s, &s->rig.rita, "/trades");
+    steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US);
+    steer_rig_add_trade(s, 2, "-1", RIG_WALL_US + 1);
+    steer_rig_send(s, &s->rig.rita, "/trades");
     assert_has(rig_last(&s->rig), "Last 2 trades");
     assert_has(rig_last(&s->rig), "All 2: 1 won (50 %), result +$1.50, fees $0.40");
-    scene_send(s, &s->rig.rita, "/trades 1");
+    steer_rig_send(s, &s->rig.rita, "/trades 1");
     assert_has(rig_last(&s->rig), "Last trade");
-    scene_send(s, &s->rig.rita, "/trades 51");
+    steer_rig_send(s, &s->rig.rita, "/trades 51");
     assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
-    scene_send(s, &s->rig.rita, "/trades many");
+    steer_rig_send(s, &s->rig.rita, "/trades many");
     assert_has(rig_last(&s->rig), "many is not a whole number");
 }
 
@@ -342,7 +342,7 @@ static struct decision a_decision(int64_t id)
 {
     struct decision d = {.id = id,
                          .at_us = RIG_WALL_US + id,
-                         .price = scene_dec("64120.5"),
+                         .price = steer_rig_dec("64120.5"),
                          .regime = REGIME_TRENDING,
                          .vote_count = 1,
                          .score = 0.41,
@@ -364,10 +364,10 @@ static struct decision a_decision(int64_t id)
 
 static void why_shows_votes_reasons_veto_and_order(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct err err = {0};
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/why");
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/why");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
 
     struct decision d = a_decision(1);
@@ -377,17 +377,17 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     struct order order = {.kind = ORDER_ENTRY,
                           .side = SIDE_LONG,
                           .state = ORDER_FILLED,
-                          .qty = scene_dec("0.0031"),
-                          .filled_qty = scene_dec("0.0031"),
-                          .average_price = scene_dec("64120.5"),
-                          .stop = scene_dec("62838.1"),
-                          .target = scene_dec("66685.3"),
+                          .qty = steer_rig_dec("0.0031"),
+                          .filled_qty = steer_rig_dec("0.0031"),
+                          .average_price = steer_rig_dec("64120.5"),
+                          .stop = steer_rig_dec("62838.1"),
+                          .target = steer_rig_dec("66685.3"),
                           .decision_id = 1};
     order.symbol = d.symbol;
     (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-1");
     assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
-    scene_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
-    scene_send(s, &s->rig.rita, "/why 1");
+    steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
+    steer_rig_send(s, &s->rig.rita, "/why 1");
     assert_has(rig_last(&s->rig), "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(rig_last(&s->rig), "score +0.41 of 0.35 · order");
     assert_has(rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
@@ -401,7 +401,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_MAX_POSITIONS");
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "3 of 3 positions open");
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_send(s, &s->rig.rita, "/why btc-usd");
+    steer_rig_send(s, &s->rig.rita, "/why btc-usd");
     assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS: 3 of 3 positions open");
     d = a_decision(3);
     (void)snprintf(d.symbol.name, sizeof(d.symbol.name), "ETH-USD");
@@ -409,18 +409,18 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     d.outcome = OUTCOME_HOLD;
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "%s", "");
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_send(s, &s->rig.rita, "/why");
+    steer_rig_send(s, &s->rig.rita, "/why");
     assert_has(rig_last(&s->rig), "score −0.20 of 0.35 · hold");
     assert_has(rig_last(&s->rig), "BTC-USD +0.41, vetoed: RISK_MAX_POSITIONS");
     assert_has(rig_last(&s->rig), "\"/why BTC-USD\"");
-    scene_send(s, &s->rig.rita, "/why 99");
+    steer_rig_send(s, &s->rig.rita, "/why 99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
-    scene_send(s, &s->rig.rita, "/why \"no symbol\"");
+    steer_rig_send(s, &s->rig.rita, "/why \"no symbol\"");
     assert_has(rig_last(&s->rig),
                "is not the number of a trade (12), the number of a decision (d12)");
-    scene_send(s, &s->rig.rita, "/why d2");
+    steer_rig_send(s, &s->rig.rita, "/why d2");
     assert_has(rig_last(&s->rig), "Vetoed by RISK_MAX_POSITIONS");
-    scene_send(s, &s->rig.rita, "/why d99");
+    steer_rig_send(s, &s->rig.rita, "/why d99");
     assert_has(rig_last(&s->rig), "TRADE_UNKNOWN");
 }
 
@@ -467,10 +467,10 @@ static struct decision a_full_decision(int64_t id)
     d.outcome = OUTCOME_VETOED;
     (void)snprintf(d.veto_code, sizeof(d.veto_code), "RISK_POSITION_SIZE");
     (void)snprintf(d.veto_text, sizeof(d.veto_text), "size 0.0031, at most 0.001");
-    d.qty = scene_dec("0.0031");
-    d.stop = scene_dec("62838.1");
-    d.target = scene_dec("66685.3");
-    d.veto_max_qty = scene_dec("0.001");
+    d.qty = steer_rig_dec("0.0031");
+    d.stop = steer_rig_dec("62838.1");
+    d.target = steer_rig_dec("66685.3");
+    d.veto_max_qty = steer_rig_dec("0.001");
     d.rule_count = 2;
     d.rule_ids[0] = 1;
     d.rule_ids[1] = 77;
@@ -479,9 +479,9 @@ static struct decision a_full_decision(int64_t id)
 
 static void why_shows_all_eight_agents(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct err err = {0};
-    scene_publish_plain(s, 0);
+    steer_rig_publish_plain(s, 0);
     static struct rule_book book;
     book = (struct rule_book){.rule_count = 1, .last_rule_id = 1};
     book.rules[0] = (struct rule){.id = 1, .status = RULE_ACTIVE, .effect = RULE_FAVOUR};
@@ -490,7 +490,7 @@ static void why_shows_all_eight_agents(void **state)
     assert_int_equal(rule_table_save(s->engine_store, &book, &err), 0);
     struct decision d = a_full_decision(5);
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_send(s, &s->rig.rita, "/why");
+    steer_rig_send(s, &s->rig.rita, "/why");
     const char *text = rig_last(&s->rig);
     assert_has(text, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
     assert_has(text, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
@@ -523,12 +523,12 @@ static void why_shows_all_eight_agents(void **state)
                           .side = SIDE_SHORT,
                           .state = ORDER_REJECTED,
                           .symbol = d.symbol,
-                          .qty = scene_dec("0.0031"),
+                          .qty = steer_rig_dec("0.0031"),
                           .decision_id = 6};
     (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-2");
     (void)snprintf(order.reason, sizeof(order.reason), "too small");
     assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
-    scene_send(s, &s->rig.rita, "/why d6");
+    steer_rig_send(s, &s->rig.rita, "/why d6");
     text = rig_last(&s->rig);
     assert_has(text, "= +1.00 (limited to 1); ±0.35");
     assert_has(text, "[\"risk_audit\",\"pass\"");
@@ -538,10 +538,10 @@ static void why_shows_all_eight_agents(void **state)
 
 static void decisions_are_listed(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct err err = {0};
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/decisions");
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/decisions");
     assert_has(rig_last(&s->rig), "No decisions yet");
     for (int64_t id = 1; id <= 12; id++) {
         struct decision d = a_decision(id);
@@ -557,7 +557,7 @@ static void decisions_are_listed(void **state)
         }
         assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     }
-    scene_send(s, &s->rig.rita, "/decisions");
+    steer_rig_send(s, &s->rig.rita, "/decisions");
     const char *text = rig_last(&s->rig);
     assert_has(text, "Last 10 decisions");
     assert_has(text, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
@@ -566,82 +566,84 @@ static void decisions_are_listed(void **state)
     assert_null(strstr(text, "\"/why d11\"")); /* a hold has no button */
     assert_has(text, "\"decision_id\":3");
     assert_null(strstr(text, "\"decision_id\":2,"));
-    scene_send(s, &s->rig.rita, "/decisions 12");
+    steer_rig_send(s, &s->rig.rita, "/decisions 12");
     text = rig_last(&s->rig);
     assert_has(text, "Last 12 decisions");
     assert_has(text, "\"/why d2\"");
     assert_has(text, "\"veto\"]");
     assert_has(text, "Vetoes: 2 × RISK_A, 1 × RISK_B");
-    scene_send(s, &s->rig.rita, "/decisions eth-usd 3");
+    steer_rig_send(s, &s->rig.rita, "/decisions eth-usd 3");
     text = rig_last(&s->rig);
     assert_has(text, "Last 3 decisions");
     assert_null(strstr(text, "BTC-USD"));
-    scene_send(s, &s->rig.rita, "/decisions eth-usd 1");
+    steer_rig_send(s, &s->rig.rita, "/decisions eth-usd 1");
     assert_has(rig_last(&s->rig), "Last decision");
-    scene_send(s, &s->rig.rita, "/decisions sol-usd");
+    steer_rig_send(s, &s->rig.rita, "/decisions sol-usd");
     assert_has(rig_last(&s->rig), "No decisions yet for SOL-USD");
     static const char *const wrong[] = {"/decisions 0", "/decisions 51", "/decisions eth-usd many",
                                         "/decisions \"no symbol\""};
     for (size_t i = 0; i < COUNT_OF(wrong); i++) {
-        scene_send(s, &s->rig.rita, wrong[i]);
+        steer_rig_send(s, &s->rig.rita, wrong[i]);
         assert_has(rig_last(&s->rig), "COMMAND_ARG_INVALID");
     }
     /* After midnight a row shows the new day. */
     struct decision d = a_decision(13);
     d.at_us = RIG_WALL_US + USEC_PER_DAY;
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
-    scene_send(s, &s->rig.rita, "/decisions 2");
+    steer_rig_send(s, &s->rig.rita, "/decisions 2");
     assert_has(rig_last(&s->rig), "[\"11-18\",\"\",\"\",\"\",\"\",\"\"]");
 }
 
 static void help_shows_only_permitted_commands(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/help");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/help");
     assert_has(rig_last(&s->rig), "/status  Account");
     assert_lacks(rig_last(&s->rig), "/pause");
     assert_lacks(rig_last(&s->rig), "/emergency_stop");
-    scene_send(s, &s->rig.adam, "/help");
+    steer_rig_send(s, &s->rig.adam, "/help");
     assert_has(rig_last(&s->rig), "/emergency_stop");
-    scene_send(s, &s->rig.alice, "/help close");
+    steer_rig_send(s, &s->rig.alice, "/help close");
     assert_has(rig_last(&s->rig), "/close <symbol>");
     assert_has(rig_last(&s->rig), "asks for a confirmation");
-    scene_send(s, &s->rig.rita, "/help close");
+    steer_rig_send(s, &s->rig.rita, "/help close");
     assert_has(rig_last(&s->rig), "COMMAND_UNKNOWN");
-    scene_send(s, &s->rig.rita, "/whoami");
+    steer_rig_send(s, &s->rig.rita, "/whoami");
     assert_has(rig_last(&s->rig), "Role read_only, channel telegram, id 8");
-    scene_send(s, &s->rig.rita, "/version");
+    steer_rig_send(s, &s->rig.rita, "/version");
     assert_has(rig_last(&s->rig), "nightdesk " NIGHTDESK_VERSION);
 }
 
 static void auditlog_is_for_admins(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/auditlog");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/auditlog");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
-    scene_send(s, &s->rig.adam, "/auditlog 5");
+    steer_rig_send(s, &s->rig.adam, "/auditlog 5");
     assert_has(rig_last(&s->rig), "all verified");
     assert_has(rig_last(&s->rig), "command.denied");
     assert_has(rig_last(&s->rig), "0 read-only commands in the last day");
     assert_int_equal(rig_audited(&s->rig, "command.received"),
                      1); /* reading the audit log is audited */
-    scene_send(s, &s->rig.adam, "/version");
-    scene_send(s, &s->rig.rita, "/whoami");
-    scene_send(s, &s->rig.adam, "/auditlog 5");
+    steer_rig_send(s, &s->rig.adam, "/version");
+    steer_rig_send(s, &s->rig.rita, "/whoami");
+    steer_rig_send(s, &s->rig.adam, "/auditlog 5");
     assert_has(rig_last(&s->rig), "2 read-only commands in the last day");
     assert_int_equal(rig_audited(&s->rig, "command.received"), 2);
 }
 
-UNIT_GROUP(see, SCENE_TEST(status_shows_the_account),
-           SCENE_TEST(setting_the_clock_does_not_change_the_uptime),
-           SCENE_TEST(status_shows_refused_candles),
-           SCENE_TEST(the_market_time_is_shown_unless_it_is_real_time),
-           SCENE_TEST(the_footer_shows_the_state), SCENE_TEST(a_disk_failure_is_shown),
-           SCENE_TEST(positions_have_units), SCENE_TEST(a_silent_engine_gives_replies_a_red_title),
-           SCENE_TEST(trades_add_up), SCENE_TEST(risk_shows_limits_and_their_use),
-           SCENE_TEST(risk_shows_why_no_positions_are_opened),
-           SCENE_TEST(why_shows_votes_reasons_veto_and_order),
-           SCENE_TEST(why_shows_all_eight_agents), SCENE_TEST(decisions_are_listed),
-           SCENE_TEST(help_shows_only_permitted_commands), SCENE_TEST(auditlog_is_for_admins))
+UNIT_GROUP(see, STEER_RIG_TEST(status_shows_the_account),
+           STEER_RIG_TEST(setting_the_clock_does_not_change_the_uptime),
+           STEER_RIG_TEST(status_shows_refused_candles),
+           STEER_RIG_TEST(the_market_time_is_shown_unless_it_is_real_time),
+           STEER_RIG_TEST(the_footer_shows_the_state), STEER_RIG_TEST(a_disk_failure_is_shown),
+           STEER_RIG_TEST(positions_have_units),
+           STEER_RIG_TEST(a_silent_engine_gives_replies_a_red_title), STEER_RIG_TEST(trades_add_up),
+           STEER_RIG_TEST(risk_shows_limits_and_their_use),
+           STEER_RIG_TEST(risk_shows_why_no_positions_are_opened),
+           STEER_RIG_TEST(why_shows_votes_reasons_veto_and_order),
+           STEER_RIG_TEST(why_shows_all_eight_agents), STEER_RIG_TEST(decisions_are_listed),
+           STEER_RIG_TEST(help_shows_only_permitted_commands),
+           STEER_RIG_TEST(auditlog_is_for_admins))

@@ -1,6 +1,6 @@
 /* The actions that send requests to the engine and wait for their effect. */
 #include "base/check.h"
-#include "scene.h"
+#include "steer_rig.h"
 #include "store/order_table.h"
 #include "store/request_table.h"
 #include "store/rule_table.h"
@@ -9,51 +9,51 @@
 
 static void pause_waits_for_the_engine(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.alice, "/pause");
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_PAUSE);
     assert_string_equal(r.by, "alice");
     assert_true(r.id > 0);
     assert_int_equal(rig_messages(&s->rig), 0);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "Trading is paused");
     assert_has(rig_last(&s->rig), "1 open position keeps its stop and target");
-    scene_answer(s, &r, ERR_NONE); /* a repeated event has no effect */
+    steer_rig_answer(s, &r, ERR_NONE); /* a repeated event has no effect */
     assert_int_equal(rig_messages(&s->rig), 1);
 
-    scene_send(s, &s->rig.alice, "/resume");
-    struct request again = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice, "/resume");
+    struct request again = steer_rig_next_request(s);
     assert_true(again.id > r.id);
-    scene_answer(s, &again, ERR_ENGINE_STOPPED);
+    steer_rig_answer(s, &again, ERR_ENGINE_STOPPED);
     assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
 
-    scene_send(s, &s->rig.alice, "/resume");
-    again = scene_next_request(s);
-    scene_answer(s, &again, ERR_NONE);
+    steer_rig_send(s, &s->rig.alice, "/resume");
+    again = steer_rig_next_request(s);
+    steer_rig_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "Trading resumed");
-    scene_send(s, &s->rig.alice, "/resume");
-    again = scene_next_request(s);
-    struct snapshot *tripped = scene_draft(s);
+    steer_rig_send(s, &s->rig.alice, "/resume");
+    again = steer_rig_next_request(s);
+    struct snapshot *tripped = steer_rig_draft(s);
     tripped->state = TRADING_BREAKER;
     (void)str_copy(STR_LIT("daily loss 5.1 % of 5 %"), tripped->state_reason,
                    sizeof(tripped->state_reason));
-    scene_publish(s);
-    scene_answer(s, &again, ERR_NONE);
+    steer_rig_publish(s);
+    steer_rig_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "the circuit breaker is tripped");
     assert_has(rig_last(&s->rig), "Limits exceeded: daily loss 5.1 % of 5 %. Send /resume again");
 
-    scene_send(s, &s->rig.rita, "/pause");
+    steer_rig_send(s, &s->rig.rita, "/pause");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
 }
 
 static void a_lost_event_is_looked_up(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/pause");
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
     trading_resync(s->desk);
     loop_advance(s->rig.loop, 0);
@@ -62,26 +62,26 @@ static void a_lost_event_is_looked_up(void **state)
 
 static void a_silent_engine_times_out(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/pause");
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    struct request r = steer_rig_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE); /* too late: the step has ended */
+    steer_rig_answer(s, &r, ERR_NONE); /* too late: the step has ended */
     assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
 }
 
 static void a_full_ring_is_busy(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
     const struct request filler = {.id = 1};
     while (ring_push(s->shared.requests, &filler)) {}
-    scene_send(s, &s->rig.alice, "/pause");
+    steer_rig_send(s, &s->rig.alice, "/pause");
     assert_has(rig_last(&s->rig), "ENGINE_BUSY");
-    scene_send(s, &s->rig.adam, "/emergency_stop");
-    scene_confirm(s, &s->rig.adam);
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_confirm(s, &s->rig.adam);
     assert_has(rig_last(&s->rig), "ENGINE_BUSY");
     assert_true(shared_is_halted(&s->shared)); /* the kill switch does not use the ring */
     assert_int_equal(s->raised, 1);
@@ -89,30 +89,30 @@ static void a_full_ring_is_busy(void **state)
 
 static void close_asks_then_waits_until_the_venue_is_flat(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/close BTC-USD");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/close BTC-USD");
     assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
-    scene_send(s, &s->rig.alice, "/close DOGE-USD");
+    steer_rig_send(s, &s->rig.alice, "/close DOGE-USD");
     assert_has(rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
 
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.alice, "/close btc-usd");
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.alice, "/close btc-usd");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
-    scene_confirm(s, &s->rig.alice);
-    struct request r = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_CLOSE);
     assert_string_equal(r.symbol.name, "BTC-USD");
-    scene_answer(s, &r, ERR_NONE);
-    scene_publish_plain(s, 1);
+    steer_rig_answer(s, &r, ERR_NONE);
+    steer_rig_publish_plain(s, 1);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1); /* accepted is not closed */
-    scene_add_trade(s, 1, "2.5", RIG_WALL_US + USEC_PER_DAY);
-    scene_publish_plain(s, 0);
+    steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US + USEC_PER_DAY);
+    steer_rig_publish_plain(s, 0);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1); /* the venue has not confirmed it yet */
-    scene_draft(s)->venue_agrees = true;
-    scene_publish(s);
+    steer_rig_draft(s)->venue_agrees = true;
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
     assert_has(rig_last(&s->rig), "Closed: BTC-USD");
@@ -123,13 +123,13 @@ static void close_asks_then_waits_until_the_venue_is_flat(void **state)
 
 static void a_close_that_does_not_fill_fails(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.alice, "/close all");
-    scene_confirm(s, &s->rig.alice);
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.alice, "/close all");
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
     assert_string_equal(r.symbol.name, "");
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031");
@@ -138,80 +138,80 @@ static void a_close_that_does_not_fill_fails(void **state)
 /* A position that the bot did not open is shown and can be closed like any other. */
 static void a_foreign_position_is_shown_and_closed(void **state)
 {
-    struct scene *s = *state;
-    struct snapshot *n = scene_draft(s);
+    struct steer_rig *s = *state;
+    struct snapshot *n = steer_rig_draft(s);
     n->venue_agrees = true;
     n->foreign_count = 1;
     n->foreign[0] = (struct snapshot_foreign){
         .side = SIDE_SHORT, .qty = dec_from_int(3), .entry_price = dec_from_int(150)};
     assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
-    scene_publish(s);
-    scene_send(s, &s->rig.alice, "/positions");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.alice, "/positions");
     assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
-    scene_send(s, &s->rig.alice, "/close sol-usd");
+    steer_rig_send(s, &s->rig.alice, "/close sol-usd");
     assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
-    scene_confirm(s, &s->rig.alice);
-    struct request r = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
     assert_string_equal(r.symbol.name, "SOL-USD");
-    scene_answer(s, &r, ERR_NONE);
-    n = scene_draft(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    n = steer_rig_draft(s);
     n->venue_agrees = true;
     n->foreign_count = 1;
     n->foreign[0].qty = dec_from_int(3);
     assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
-    scene_publish(s);
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1);
-    scene_draft(s)->venue_agrees = true;
-    scene_publish(s);
+    steer_rig_draft(s)->venue_agrees = true;
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "Closed: SOL-USD");
 }
 
-static struct request send_emergency_stop(struct scene *s)
+static struct request send_emergency_stop(struct steer_rig *s)
 {
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     assert_has(rig_last(&s->rig), "all positions are closed (1 now)");
     assert_false(shared_is_halted(&s->shared));
-    scene_confirm(s, &s->rig.adam);
+    steer_rig_confirm(s, &s->rig.adam);
     assert_true(shared_is_halted(&s->shared));
-    struct request r = scene_next_request(s);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
     return r;
 }
 
 static void an_emergency_stop_is_verified(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_emergency_stop(s);
-    scene_answer(s, &r, ERR_NONE);
-    struct snapshot *n = scene_draft(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    struct snapshot *n = steer_rig_draft(s);
     n->state = TRADING_EMERGENCY; /* flat in the books, not verified with the venue */
-    scene_publish(s);
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1);
-    n = scene_draft(s);
+    n = steer_rig_draft(s);
     n->state = TRADING_EMERGENCY;
     n->verified_flat = true;
-    scene_publish(s);
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "Emergency stop: verified flat");
     assert_int_equal(s->raised, 0);
 
-    scene_send(s, &s->rig.alice, "/emergency_stop");
+    steer_rig_send(s, &s->rig.alice, "/emergency_stop");
     assert_has(rig_last(&s->rig), "needs the emergency grant");
 }
 
 static void an_emergency_stop_that_is_not_flat_fails(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_emergency_stop(s);
-    scene_answer(s, &r, ERR_NONE);
-    struct snapshot *n = scene_draft(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    struct snapshot *n = steer_rig_draft(s);
     n->state = TRADING_EMERGENCY;
-    scene_add_position(n);
-    scene_publish(s);
+    steer_rig_add_position(n);
+    steer_rig_publish(s);
     loop_advance(s->rig.loop, 50 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "EMERGENCY_NOT_FLAT");
     assert_has(rig_last(&s->rig), "1 positions");
@@ -220,16 +220,16 @@ static void an_emergency_stop_that_is_not_flat_fails(void **state)
 
 /* ---- stop and target, entries, maintenance ---- */
 
-static void publish_bracket(struct scene *s, const char *stop, const char *target)
+static void publish_bracket(struct steer_rig *s, const char *stop, const char *target)
 {
-    struct snapshot *n = scene_draft(s);
-    scene_add_position(n);
-    n->positions[0].stop = scene_dec(stop);
-    n->positions[0].target = scene_dec(target);
-    scene_publish(s);
+    struct snapshot *n = steer_rig_draft(s);
+    steer_rig_add_position(n);
+    n->positions[0].stop = steer_rig_dec(stop);
+    n->positions[0].target = steer_rig_dec(target);
+    steer_rig_publish(s);
 }
 
-static void assert_no_request(struct scene *s)
+static void assert_no_request(struct steer_rig *s)
 {
     struct request none;
     assert_false(ring_pop(s->shared.requests, &none));
@@ -237,21 +237,21 @@ static void assert_no_request(struct scene *s)
 
 static void amend_shows_the_change_and_waits_for_it(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
-    scene_send(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
+    steer_rig_send(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
     assert_has(rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
     assert_has(rig_last(&s->rig), "Target stays at 66,685.3");
     assert_no_request(s); /* no request before the confirmation */
-    scene_confirm(s, &s->rig.alice);
-    struct request r = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_AMEND);
     assert_string_equal(r.symbol.name, "BTC-USD");
     assert_string_equal(r.by, "alice");
-    assert_int_equal(r.stop.e8, scene_dec("63500.5").e8);
+    assert_int_equal(r.stop.e8, steer_rig_dec("63500.5").e8);
     assert_int_equal(r.target.e8, 0);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     publish_bracket(s, "62838.1", "66685.3");
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1); /* accepted is not confirmed by the venue */
@@ -264,7 +264,7 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
 
 static void amend_refuses_invalid_prices(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     static const struct {
         const char *line;
         const char *text;
@@ -283,13 +283,13 @@ static void amend_refuses_invalid_prices(void **state)
     };
     publish_bracket(s, "62838.1", "66685.3");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        scene_send(s, &s->rig.alice, cases[i].line);
+        steer_rig_send(s, &s->rig.alice, cases[i].line);
         assert_has(rig_last(&s->rig), cases[i].text);
     }
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
-    scene_send(s, &s->rig.rita, "/amend BTC-USD stop=60000");
+    steer_rig_send(s, &s->rig.rita, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_no_request(s);
 }
@@ -297,27 +297,28 @@ static void amend_refuses_invalid_prices(void **state)
 /* The position is worth 1.9 % of equity: with a limit of 1 %, a distant stop loses too much. */
 static void amend_shows_the_loss_and_enforces_the_limit(void **state)
 {
-    struct scene *s = *state;
-    struct snapshot *n = scene_draft(s);
-    scene_add_position(n);
-    n->positions[0].stop = scene_dec("62838.1");
-    n->positions[0].target = scene_dec("66685.3");
+    struct steer_rig *s = *state;
+    struct snapshot *n = steer_rig_draft(s);
+    steer_rig_add_position(n);
+    n->positions[0].stop = steer_rig_dec("62838.1");
+    n->positions[0].target = steer_rig_dec("66685.3");
     n->risk.risk_per_trade_pct = 1;
-    scene_publish(s);
-    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
     assert_has(rig_last(&s->rig),
                "At the stop: −$12.77 (−0.12 % of equity; risk.risk_per_trade is 1 %)");
-    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=1000");
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=1000");
     assert_has(rig_last(&s->rig), "AMEND_RISK");
     assert_has(rig_last(&s->rig),
                "it would lose $195.67, 1.88 % of equity; risk.risk_per_trade is 1 %");
 
-    n = scene_draft(s);
-    scene_add_position(n);
-    n->positions[0].stop = scene_dec("900");
+    n = steer_rig_draft(s);
+    steer_rig_add_position(n);
+    n->positions[0].stop = steer_rig_dec("900");
     n->risk.risk_per_trade_pct = 1;
-    scene_publish(s);
-    scene_send(s, &s->rig.alice, "/amend BTC-USD stop=1000"); /* loses less than the current stop */
+    steer_rig_publish(s);
+    steer_rig_send(s, &s->rig.alice,
+                   "/amend BTC-USD stop=1000"); /* loses less than the current stop */
     assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD 1000");
     assert_no_request(s);
 }
@@ -325,7 +326,7 @@ static void amend_shows_the_loss_and_enforces_the_limit(void **state)
 /* Arguments by name, from a program: a value never names another argument. */
 static void a_value_by_name_is_not_parsed_for_names(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
     struct invocation in = {.line = "amend",
                             .args_json = "{\"symbol\":\"BTC-USD\",\"stop\":\"target=67000\"}",
@@ -336,25 +337,25 @@ static void a_value_by_name_is_not_parsed_for_names(void **state)
     in.args_json = "{\"symbol\":\"BTC-USD\",\"target\":\"67000\"}"; /* without a stop before it */
     assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
     assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD target=67000");
-    scene_confirm(s, &s->rig.alice);
-    struct request r = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.stop.e8, 0);
-    assert_int_equal(r.target.e8, scene_dec("67000").e8);
+    assert_int_equal(r.target.e8, steer_rig_dec("67000").e8);
 }
 
-static struct request send_amend(struct scene *s)
+static struct request send_amend(struct steer_rig *s)
 {
     publish_bracket(s, "62838.1", "66685.3");
-    scene_send(s, &s->rig.alice, "/amend BTC-USD target=67000");
-    scene_confirm(s, &s->rig.alice);
-    struct request r = scene_next_request(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD target=67000");
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_NONE);
     return r;
 }
 
 static void a_failed_amendment_shows_the_reason(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     struct request r = send_amend(s);
     const struct event fault = {.topic = TOPIC_FAULT, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
     trading_on_event(s->desk, &fault);
@@ -362,7 +363,7 @@ static void a_failed_amendment_shows_the_reason(void **state)
     assert_has(rig_last(&s->rig), "VENUE_AMEND");
 
     (void)send_amend(s);
-    scene_publish_plain(s, 0); /* the stop was hit in the meantime */
+    steer_rig_publish_plain(s, 0); /* the stop was hit in the meantime */
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "BTC-USD was closed in the meantime");
 
@@ -373,15 +374,15 @@ static void a_failed_amendment_shows_the_reason(void **state)
     assert_has(rig_last(&s->rig), "TP 66,685.3"); /* the current target */
 }
 
-static void write_entry(struct scene *s, enum order_state order_state)
+static void write_entry(struct steer_rig *s, enum order_state order_state)
 {
     struct order o = {.kind = ORDER_ENTRY,
                       .side = SIDE_LONG,
                       .state = order_state,
-                      .qty = scene_dec("0.0031"),
-                      .reference_price = scene_dec("64120.5"),
-                      .stop = scene_dec("62838.1"),
-                      .target = scene_dec("66685.3"),
+                      .qty = steer_rig_dec("0.0031"),
+                      .reference_price = steer_rig_dec("64120.5"),
+                      .stop = steer_rig_dec("62838.1"),
+                      .target = steer_rig_dec("66685.3"),
                       .decision_id = 1,
                       .created_us = RIG_WALL_US + USEC_PER_DAY,
                       .updated_us = RIG_WALL_US + USEC_PER_DAY + (int64_t)order_state};
@@ -393,14 +394,14 @@ static void write_entry(struct scene *s, enum order_state order_state)
 
 static void cancel_orders_waits_until_no_entry_is_open(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
     write_entry(s, ORDER_ACKED);
-    scene_send(s, &s->rig.alice, "/cancel_orders BTC-USD");
-    struct request r = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice, "/cancel_orders BTC-USD");
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_CANCEL);
     assert_string_equal(r.symbol.name, "BTC-USD");
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 1);
     write_entry(s, ORDER_CANCELLED);
@@ -408,50 +409,50 @@ static void cancel_orders_waits_until_no_entry_is_open(void **state)
     assert_has(rig_last(&s->rig), "No entry orders are open: BTC-USD");
     assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
 
-    scene_send(s, &s->rig.alice, "/cancel_orders");
-    r = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice, "/cancel_orders");
+    r = steer_rig_next_request(s);
     assert_string_equal(r.symbol.name, "");
-    scene_answer(s, &r, ERR_ENGINE_NO_ENTRY);
+    steer_rig_answer(s, &r, ERR_ENGINE_NO_ENTRY);
     assert_has(rig_last(&s->rig), "ENGINE_NO_ENTRY");
 
     write_entry(s, ORDER_UNKNOWN);
-    scene_send(s, &s->rig.alice, "/cancel_orders all");
-    r = scene_next_request(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_send(s, &s->rig.alice, "/cancel_orders all");
+    r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "CANCEL_UNFINISHED");
     assert_has(rig_last(&s->rig), "unknown");
-    scene_send(s, &s->rig.alice, "/cancel_orders DOGE-USD");
+    steer_rig_send(s, &s->rig.alice, "/cancel_orders DOGE-USD");
     assert_has(rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
-    scene_send(s, &s->rig.rita, "/cancel_orders");
+    steer_rig_send(s, &s->rig.rita, "/cancel_orders");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
 }
 
 static void maintenance_is_for_admins_and_asks(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.alice, "/maintenance");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.alice, "/maintenance");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
-    scene_send(s, &s->rig.adam, "/maintenance");
+    steer_rig_send(s, &s->rig.adam, "/maintenance");
     assert_has(rig_last(&s->rig), "Open positions (1 now) keep their stop and target");
-    scene_confirm(s, &s->rig.adam);
-    struct request r = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.adam);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_MAINTENANCE);
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     n->state = TRADING_MAINTENANCE;
     (void)snprintf(n->state_reason, sizeof(n->state_reason), "maintenance by adam");
-    scene_publish(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_publish(s);
+    steer_rig_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "Maintenance started");
     assert_has(rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
-    scene_send(s, &s->rig.rita, "/status");
+    steer_rig_send(s, &s->rig.rita, "/status");
     assert_has(rig_last(&s->rig), "\"command\":\"/resume\"");
 }
 
 /* ---- trading rules ---- */
 
-static void save_rule(struct scene *s, const struct request *r, enum rule_status status)
+static void save_rule(struct steer_rig *s, const struct request *r, enum rule_status status)
 {
     struct rule_book book = {.rule_count = 1};
     struct condition program;
@@ -467,66 +468,66 @@ static void save_rule(struct scene *s, const struct request *r, enum rule_status
 
 static void rules_are_added_activated_and_retired(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.rita, "/rules");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.rita, "/rules");
     assert_has(rig_last(&s->rig), "No trading rules yet");
-    scene_send(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
-    struct request r = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_RULE_ADD);
     assert_string_equal(r.text, "avoid\nrsi14@1h > 70 and side == long\nno chasing");
     save_rule(s, &r, RULE_TESTING);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "Rule 3 is being tested");
     assert_has(rig_last(&s->rig), "its matches are counted but change nothing");
     assert_has(rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
 
     assert_false(strstr(rig_last(&s->rig), "is not traded") != NULL);
 
-    scene_send(s, &s->rig.alice, "/rule_activate 3");
+    steer_rig_send(s, &s->rig.alice, "/rule_activate 3");
     assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
     assert_has(rig_last(&s->rig), "Entries that match it will be refused");
-    scene_confirm(s, &s->rig.alice);
-    struct request again = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request again = steer_rig_next_request(s);
     assert_int_equal(again.kind, REQUEST_RULE_STATUS);
     assert_int_equal(again.number, 3);
     assert_string_equal(again.text, "active");
     save_rule(s, &r, RULE_ACTIVE);
-    scene_answer(s, &again, ERR_NONE);
+    steer_rig_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "Rule 3 is active");
 
-    scene_send(s, &s->rig.rita, "/rules");
+    steer_rig_send(s, &s->rig.rita, "/rules");
     assert_has(rig_last(&s->rig), "Trading rules: 1 active of 1");
     assert_has(rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
     assert_has(rig_last(&s->rig), "\"success_count\":12");
-    scene_send(s, &s->rig.rita, "/rules 3");
+    steer_rig_send(s, &s->rig.rita, "/rules 3");
     assert_has(rig_last(&s->rig), "Added by alice");
     assert_has(rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
 
-    scene_send(s, &s->rig.alice, "/rule_test 3");
-    scene_confirm(s, &s->rig.alice);
-    again = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice, "/rule_test 3");
+    steer_rig_confirm(s, &s->rig.alice);
+    again = steer_rig_next_request(s);
     assert_string_equal(again.text, "testing");
-    scene_answer(s, &again, ERR_NONE);
-    scene_send(s, &s->rig.alice, "/rule_retire 3");
+    steer_rig_answer(s, &again, ERR_NONE);
+    steer_rig_send(s, &s->rig.alice, "/rule_retire 3");
     assert_has(rig_last(&s->rig), "The engine will never use it again");
-    scene_confirm(s, &s->rig.alice);
-    again = scene_next_request(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    again = steer_rig_next_request(s);
     assert_string_equal(again.text, "retired");
     save_rule(s, &r, RULE_RETIRED);
-    scene_answer(s, &again, ERR_NONE);
+    steer_rig_answer(s, &again, ERR_NONE);
     assert_has(rig_last(&s->rig), "Rule 3 is retired");
-    scene_send(s, &s->rig.rita, "/rules");
+    steer_rig_send(s, &s->rig.rita, "/rules");
     assert_has(rig_last(&s->rig), "No trading rules yet");
-    scene_send(s, &s->rig.rita, "/rules all");
+    steer_rig_send(s, &s->rig.rita, "/rules all");
     assert_has(rig_last(&s->rig), "⚪ 3 · retired");
-    scene_send(s, &s->rig.alice, "/rule_activate 3");
+    steer_rig_send(s, &s->rig.alice, "/rule_activate 3");
     assert_has(rig_last(&s->rig), "rule 3 is retired");
 }
 
 static void invalid_rules_do_not_reach_the_engine(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     static const struct {
         const char *line;
         const char *text;
@@ -544,31 +545,31 @@ static void invalid_rules_do_not_reach_the_engine(void **state)
         {"/rules some", "some is not a number, all or words"},
         {"/rules words", "upper minus lower band"},
     };
-    scene_publish_plain(s, 0);
+    steer_rig_publish_plain(s, 0);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        scene_send(s, &s->rig.alice, cases[i].line);
+        steer_rig_send(s, &s->rig.alice, cases[i].line);
         assert_has(rig_last(&s->rig), cases[i].text);
     }
-    scene_send(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
+    steer_rig_send(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
     assert_has(rig_last(&s->rig), "ACCESS_DENIED");
     assert_true(rig_audited(&s->rig, "command.denied") > 0);
     assert_no_request(s);
 
     /* A mistyped symbol is not an error, but is shown with the rule. */
-    scene_send(s, &s->rig.alice,
-               "/rule_add avoid \"symbol == BTC-UDS or symbol == BTC-USD\" \"why\"");
-    struct request slip = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice,
+                   "/rule_add avoid \"symbol == BTC-UDS or symbol == BTC-USD\" \"why\"");
+    struct request slip = steer_rig_next_request(s);
     save_rule(s, &slip, RULE_TESTING);
-    scene_answer(s, &slip, ERR_NONE);
+    steer_rig_answer(s, &slip, ERR_NONE);
     assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
     assert_false(strstr(rig_last(&s->rig), "BTC-USD is not traded") != NULL);
-    scene_send(s, &s->rig.alice, "/rules");
+    steer_rig_send(s, &s->rig.alice, "/rules");
     assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
     assert_has(rig_last(&s->rig), "\"not_traded\":[\"BTC-UDS\"]");
 
-    scene_send(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
-    struct request r = scene_next_request(s);
-    scene_answer(s, &r, ERR_RULE_DUPLICATE);
+    steer_rig_send(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
+    struct request r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_RULE_DUPLICATE);
     assert_has(rig_last(&s->rig), "an identical trading rule already exists");
 }
 
@@ -576,44 +577,45 @@ static void invalid_rules_do_not_reach_the_engine(void **state)
 
 static void after_a_crash_the_request_is_looked_up(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.alice, "/pause");
-    struct request r = scene_next_request(s);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
     assert_has(rig_last(&s->rig), "It took effect before nightdesk restarted");
 
-    scene_send(s, &s->rig.alice, "/pause");
-    scene_crash(s); /* pushed, but not read: the ring is lost with the process */
+    steer_rig_send(s, &s->rig.alice, "/pause");
+    steer_rig_crash(s); /* pushed, but not read: the ring is lost with the process */
     assert_int_equal(rig_state(&s->rig, 2), RUN_FAILED);
     assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
 
-    scene_send(s, &s->rig.alice, "/resume");
-    r = scene_next_request(s);
+    steer_rig_send(s, &s->rig.alice, "/resume");
+    r = steer_rig_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_ENGINE_STOPPED, 1, NULL), 0);
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_int_equal(rig_state(&s->rig, 3), RUN_FAILED);
     assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
     struct request none;
     assert_false(ring_pop(s->shared.requests, &none)); /* no request was sent again */
 }
 
-UNIT_GROUP(steer, SCENE_TEST(pause_waits_for_the_engine), SCENE_TEST(a_lost_event_is_looked_up),
-           SCENE_TEST(a_silent_engine_times_out), SCENE_TEST(a_full_ring_is_busy),
-           SCENE_TEST(close_asks_then_waits_until_the_venue_is_flat),
-           SCENE_TEST(a_close_that_does_not_fill_fails),
-           SCENE_TEST(a_foreign_position_is_shown_and_closed),
-           SCENE_TEST(an_emergency_stop_is_verified),
-           SCENE_TEST(an_emergency_stop_that_is_not_flat_fails),
-           SCENE_TEST(amend_shows_the_change_and_waits_for_it),
-           SCENE_TEST(amend_refuses_invalid_prices),
-           SCENE_TEST(amend_shows_the_loss_and_enforces_the_limit),
-           SCENE_TEST(a_value_by_name_is_not_parsed_for_names),
-           SCENE_TEST(a_failed_amendment_shows_the_reason),
-           SCENE_TEST(cancel_orders_waits_until_no_entry_is_open),
-           SCENE_TEST(maintenance_is_for_admins_and_asks),
-           SCENE_TEST(rules_are_added_activated_and_retired),
-           SCENE_TEST(invalid_rules_do_not_reach_the_engine),
-           SCENE_TEST(after_a_crash_the_request_is_looked_up))
+UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
+           STEER_RIG_TEST(a_lost_event_is_looked_up), STEER_RIG_TEST(a_silent_engine_times_out),
+           STEER_RIG_TEST(a_full_ring_is_busy),
+           STEER_RIG_TEST(close_asks_then_waits_until_the_venue_is_flat),
+           STEER_RIG_TEST(a_close_that_does_not_fill_fails),
+           STEER_RIG_TEST(a_foreign_position_is_shown_and_closed),
+           STEER_RIG_TEST(an_emergency_stop_is_verified),
+           STEER_RIG_TEST(an_emergency_stop_that_is_not_flat_fails),
+           STEER_RIG_TEST(amend_shows_the_change_and_waits_for_it),
+           STEER_RIG_TEST(amend_refuses_invalid_prices),
+           STEER_RIG_TEST(amend_shows_the_loss_and_enforces_the_limit),
+           STEER_RIG_TEST(a_value_by_name_is_not_parsed_for_names),
+           STEER_RIG_TEST(a_failed_amendment_shows_the_reason),
+           STEER_RIG_TEST(cancel_orders_waits_until_no_entry_is_open),
+           STEER_RIG_TEST(maintenance_is_for_admins_and_asks),
+           STEER_RIG_TEST(rules_are_added_activated_and_retired),
+           STEER_RIG_TEST(invalid_rules_do_not_reach_the_engine),
+           STEER_RIG_TEST(after_a_crash_the_request_is_looked_up))

@@ -1,6 +1,6 @@
 #include "base/check.h"
 #include "io/pool.h"
-#include "scene.h"
+#include "steer_rig.h"
 #include "store/request_table.h"
 
 #include <pthread.h>
@@ -26,7 +26,7 @@ static int fail_write(const char *what, void *userdata)
     return -(int)*(const enum err_id *)userdata;
 }
 
-static void begin_fault(struct scene *s, enum fault fault)
+static void begin_fault(struct steer_rig *s, enum fault fault)
 {
     if (fault == LOCKED) { /* another process with a transaction */
         assert_int_equal(ops_store_open(s->rig.folder, OPS_STORE_WRITE, &locker, NULL), 0);
@@ -36,14 +36,14 @@ static void begin_fault(struct scene *s, enum fault fault)
     }
 }
 
-static void end_fault(struct scene *s)
+static void end_fault(struct steer_rig *s)
 {
     ops_store_free(locker);
     locker = NULL;
     ops_store_set_fault(s->rig.store, NULL, NULL);
 }
 
-static const char *code_of(const struct scene *s)
+static const char *code_of(const struct steer_rig *s)
 {
     static char press[16];
     const char *at = strstr(s->delivered_text, "/confirm ");
@@ -52,25 +52,25 @@ static const char *code_of(const struct scene *s)
     return press;
 }
 
-static void press(struct scene *s, const struct principal *who, const char *data)
+static void press(struct steer_rig *s, const struct principal *who, const char *data)
 {
     const struct invocation in = {
         .line = data, .who = who, .chat_id = s->rig.chat_id, .message_id = 55};
     assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
 }
 
-static void become_flat(struct scene *s)
+static void become_flat(struct steer_rig *s)
 {
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     n->state = TRADING_EMERGENCY;
     n->verified_flat = true;
-    scene_publish(s);
+    steer_rig_publish(s);
 }
 
 static void a_stop_works_while_ops_db_cannot_be_written(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     for (int fault = 0; fault < FAULTS; fault++) {
         const char *code = err_info(errors[fault])->code;
         int64_t messages = rig_messages(&s->rig);
@@ -78,7 +78,7 @@ static void a_stop_works_while_ops_db_cannot_be_written(void **state)
         shared_halt_clear(&s->shared, shared_halt_generation(&s->shared));
         begin_fault(s, (enum fault)fault);
 
-        scene_send(s, &s->rig.adam, "/emergency_stop");
+        steer_rig_send(s, &s->rig.adam, "/emergency_stop");
         assert_has(s->delivered_text, "Confirm: emergency_stop");
         assert_has(s->delivered_text, code);
         assert_false(shared_is_halted(&s->shared));
@@ -91,11 +91,11 @@ static void a_stop_works_while_ops_db_cannot_be_written(void **state)
 
         press(s, &s->rig.adam, data);
         assert_true(shared_is_halted(&s->shared));
-        struct request r = scene_next_request(s);
+        struct request r = steer_rig_next_request(s);
         assert_int_equal(r.kind, REQUEST_EMERGENCY_STOP);
         assert_string_equal(r.by, "adam");
         become_flat(s);
-        scene_answer(s, &r, ERR_NONE);
+        steer_rig_answer(s, &r, ERR_NONE);
         assert_has(s->delivered_text, "verified flat");
         assert_has(s->delivered_text, "Not recorded yet");
         assert_has(s->delivered_text, code);
@@ -122,16 +122,16 @@ static void a_stop_works_while_ops_db_cannot_be_written(void **state)
 
 static void a_stop_without_a_record_still_needs_permission(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    scene_send(s, &s->rig.alice, "/emergency_stop"); /* an operator without the grant */
+    steer_rig_send(s, &s->rig.alice, "/emergency_stop"); /* an operator without the grant */
     assert_has(s->delivered_text, "ACCESS_DENIED");
-    scene_send(s, &s->rig.rita, "/pause");
+    steer_rig_send(s, &s->rig.rita, "/pause");
     assert_has(s->delivered_text, "ACCESS_DENIED");
     assert_int_equal(rig_call(&s->rig, &s->rig.rita, "emergency_stop", true), 0);
     assert_int_equal(s->rig.reply_err, ERR_ACCESS_DENIED);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     struct principal lost = s->rig.adam;
     lost.emergency = false; /* after the prompt */
     press(s, &lost, code_of(s));
@@ -144,17 +144,17 @@ static void a_stop_without_a_record_still_needs_permission(void **state)
 
 static void a_stored_prompt_can_be_answered_without_the_disk(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
     begin_fault(s, LOCKED);
     press(s, &s->rig.adam, data);
     assert_true(shared_is_halted(&s->shared));
-    struct request r = scene_next_request(s);
+    struct request r = steer_rig_next_request(s);
     become_flat(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     assert_has(s->delivered_text, "Not recorded yet");
     end_fault(s);
     /* The prompt's run is recorded as done; it does not expire later. */
@@ -167,16 +167,16 @@ static void a_stored_prompt_can_be_answered_without_the_disk(void **state)
 
 static void a_prompt_from_the_outage_is_recorded_after_it(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     end_fault(s);
     press(s, &s->rig.adam, code_of(s));
-    struct request r = scene_next_request(s);
+    struct request r = steer_rig_next_request(s);
     assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
     become_flat(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
     assert_has(rig_last(&s->rig), "verified flat");
     assert_lacks(rig_last(&s->rig), "ecorded");
@@ -184,18 +184,18 @@ static void a_prompt_from_the_outage_is_recorded_after_it(void **state)
 
 static void a_prompt_in_memory_expires_or_is_cancelled(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "%s", code_of(s));
     loop_advance(s->rig.loop, 3 * USEC_PER_MIN);
     press(s, &s->rig.adam, data);
     assert_has(s->delivered_text, "CONFIRM_EXPIRED");
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     (void)snprintf(data, sizeof(data), "%s", code_of(s));
-    scene_send(s, &s->rig.adam, "/cancel"); /* cancels the newest prompt */
+    steer_rig_send(s, &s->rig.adam, "/cancel"); /* cancels the newest prompt */
     assert_has(s->delivered_text, "Cancelled: emergency_stop");
     press(s, &s->rig.adam, data);
     assert_has(s->delivered_text, "CONFIRM_USED");
@@ -205,9 +205,9 @@ static void a_prompt_in_memory_expires_or_is_cancelled(void **state)
 
 static void only_read_only_commands_run_without_ops_db(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_add_trade(s, 1, "2.39", RIG_WALL_US);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_add_trade(s, 1, "2.39", RIG_WALL_US);
     for (int fault = 0; fault < FAULTS; fault++) {
         const char *code = err_info(errors[fault])->code;
         begin_fault(s, (enum fault)fault);
@@ -215,7 +215,7 @@ static void only_read_only_commands_run_without_ops_db(void **state)
                                             "/help",   "/whoami",    "/rules",  "/version"};
         for (size_t i = 0; i < COUNT_OF(reads); i++) {
             int before = s->delivered;
-            scene_send(s, &s->rig.adam, reads[i]);
+            steer_rig_send(s, &s->rig.adam, reads[i]);
             assert_int_equal(s->delivered, before + 1);
             assert_lacks(s->delivered_text, "\"error\"");
             assert_has(s->delivered_text, code);
@@ -224,7 +224,7 @@ static void only_read_only_commands_run_without_ops_db(void **state)
                                               "/amend BTC-USD stop=60000", "/rule_retire 1"};
         for (size_t i = 0; i < COUNT_OF(changes); i++) {
             int before = s->delivered;
-            scene_send(s, &s->rig.adam, changes[i]);
+            steer_rig_send(s, &s->rig.adam, changes[i]);
             assert_int_equal(s->delivered, before + 1);
             assert_has(s->delivered_text, "\"error\"");
             assert_has(s->delivered_text, code);
@@ -245,31 +245,31 @@ static void only_read_only_commands_run_without_ops_db(void **state)
 
 static void pause_works_while_ops_db_cannot_be_written(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
-    struct request first = scene_next_request(s);
-    scene_answer(s, &first, ERR_NONE);
+    struct request first = steer_rig_next_request(s);
+    steer_rig_answer(s, &first, ERR_NONE);
     assert_int_equal(s->rig.reply_err, ERR_NONE);
     assert_has(s->rig.reply_text, "paused");
     assert_has(s->rig.reply_text, "Not recorded yet");
-    scene_send(s, &s->rig.adam, "/pause");
-    struct request second = scene_next_request(s);
+    steer_rig_send(s, &s->rig.adam, "/pause");
+    struct request second = steer_rig_next_request(s);
     assert_true(second.id > first.id);
     end_fault(s);
     /* It still waits for the engine: first its row is stored, later its end. */
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 2), RUN_RUNNING);
-    scene_answer(s, &second, ERR_NONE);
+    steer_rig_answer(s, &second, ERR_NONE);
     assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
     assert_int_equal(rig_state(&s->rig, 2), RUN_DONE);
     assert_has(rig_last(&s->rig), "Recorded now");
-    scene_send(s, &s->rig.adam, "/resume");
-    assert_true(scene_next_request(s).id > second.id);
+    steer_rig_send(s, &s->rig.adam, "/resume");
+    assert_true(steer_rig_next_request(s).id > second.id);
 }
 
-static void assert_reported_late(struct scene *s, const char *words)
+static void assert_reported_late(struct steer_rig *s, const char *words)
 {
     assert_int_equal(s->lates, 1);
     assert_has(rig_last(&s->rig), words);
@@ -281,15 +281,15 @@ static void assert_reported_late(struct scene *s, const char *words)
 
 static void a_stop_verified_before_its_record_is_reported_after_it(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, LOCKED);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     press(s, &s->rig.adam, code_of(s));
-    struct request r = scene_next_request(s);
+    struct request r = steer_rig_next_request(s);
     loop_advance(s->rig.loop, 61 * USEC_PER_SEC);
     assert_has(s->delivered_text, "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     become_flat(s);
     loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
     assert_int_equal(rig_messages(&s->rig), 0);
@@ -302,18 +302,18 @@ static void a_stop_verified_before_its_record_is_reported_after_it(void **state)
 
 static void a_stop_recorded_before_it_failed_is_reported_late(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     press(s, &s->rig.adam, code_of(s));
-    struct request r = scene_next_request(s);
+    struct request r = steer_rig_next_request(s);
     end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
     loop_advance(s->rig.loop, 60 * USEC_PER_SEC);
     assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_reported_late(s, "Emergency stop: verified flat after 1 min");
@@ -321,14 +321,14 @@ static void a_stop_recorded_before_it_failed_is_reported_late(void **state)
 
 static void a_pause_without_a_record_is_reported_late(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    scene_send(s, &s->rig.adam, "/pause");
-    struct request r = scene_next_request(s);
+    steer_rig_send(s, &s->rig.adam, "/pause");
+    struct request r = steer_rig_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
     assert_has(s->delivered_text, "STEP_TIMEOUT");
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
     assert_reported_late(s, "Done late");
@@ -336,7 +336,7 @@ static void a_pause_without_a_record_is_reported_late(void **state)
 
 static int assert_halted_at_write(const char *what, void *userdata)
 {
-    const struct scene *s = userdata;
+    const struct steer_rig *s = userdata;
     (void)what;
     assert_true(shared_is_halted(&s->shared));
     return 0;
@@ -344,9 +344,9 @@ static int assert_halted_at_write(const char *what, void *userdata)
 
 static void the_kill_switch_is_set_before_any_write(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
     (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
     ops_store_set_fault(s->rig.store, assert_halted_at_write, s);
@@ -355,67 +355,67 @@ static void the_kill_switch_is_set_before_any_write(void **state)
     assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
 }
 
-static bool is_halted(const struct scene *s)
+static bool is_halted(const struct steer_rig *s)
 {
     return shared_is_halted(&s->shared);
 }
 
 static void a_stop_that_no_database_stored_survives_a_crash(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     assert_false(is_halted(s));
     press(s, &s->rig.adam, code_of(s));
     assert_true(is_halted(s));
     end_fault(s);
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_true(is_halted(s));
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_true(is_halted(s));
 
     /* Clearing the stop. */
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.adam, "/clear_emergency");
-    scene_confirm(s, &s->rig.adam);
-    struct request r = scene_next_request(s);
-    scene_answer(s, &r, ERR_ENGINE_NOT_FLAT);
-    scene_crash(s);
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.adam, "/clear_emergency");
+    steer_rig_confirm(s, &s->rig.adam);
+    struct request r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_ENGINE_NOT_FLAT);
+    steer_rig_crash(s);
     assert_true(is_halted(s));
-    scene_publish_plain(s, 0);
-    scene_send(s, &s->rig.adam, "/clear_emergency");
-    scene_confirm(s, &s->rig.adam);
-    r = scene_next_request(s);
-    scene_answer(s, &r, ERR_NONE);
-    scene_crash(s);
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.adam, "/clear_emergency");
+    steer_rig_confirm(s, &s->rig.adam);
+    r = steer_rig_next_request(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    steer_rig_crash(s);
     assert_false(is_halted(s));
 }
 
 static void a_cleared_stop_is_not_restored(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 1);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 1);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    struct request stop = scene_next_request(s);
+    struct request stop = steer_rig_next_request(s);
     clock_fake_advance(&s->rig.clock, USEC_PER_SEC);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-    struct request clear = scene_next_request(s);
+    struct request clear = steer_rig_next_request(s);
     assert_true(clear.id > stop.id);
     /* The engine committed it, but the crash came before the reply. */
     assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_false(is_halted(s));
 }
 
-static const char *stop_path(const struct scene *s)
+static const char *stop_path(const struct steer_rig *s)
 {
     static char path[256];
     (void)snprintf(path, sizeof(path), "%s/emergency.stop", s->rig.folder);
     return path;
 }
 
-static void assert_file_has(const struct scene *s, const char *word)
+static void assert_file_has(const struct steer_rig *s, const char *word)
 {
     char text[16] = {0};
     FILE *file = fopen(stop_path(s), "r");
@@ -427,95 +427,95 @@ static void assert_file_has(const struct scene *s, const char *word)
 
 static void an_old_clear_does_not_erase_a_newer_stop(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
     for (int late = 0; late < 2; late++) {
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-        (void)scene_next_request(s);
+        (void)steer_rig_next_request(s);
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-        struct request clear = scene_next_request(s);
+        struct request clear = steer_rig_next_request(s);
         loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN); /* late: its command has ended */
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-        (void)scene_next_request(s);
-        scene_answer(s, &clear, ERR_NONE);
+        (void)steer_rig_next_request(s);
+        steer_rig_answer(s, &clear, ERR_NONE);
         loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
         assert_file_has(s, "stop ");
         assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL),
                          0);
-        scene_crash(s);
+        steer_rig_crash(s);
         assert_true(is_halted(s));
-        scene_publish_plain(s, 0);
+        steer_rig_publish_plain(s, 0);
 
         assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-        clear = scene_next_request(s);
+        clear = steer_rig_next_request(s);
         loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN);
-        scene_answer(s, &clear, ERR_NONE);
+        steer_rig_answer(s, &clear, ERR_NONE);
         loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
         assert_file_has(s, "none");
-        scene_crash(s);
+        steer_rig_crash(s);
         assert_false(is_halted(s));
-        scene_publish_plain(s, 0);
+        steer_rig_publish_plain(s, 0);
     }
 }
 
 static void a_clock_set_back_does_not_clear_a_stop(void **state)
 {
-    struct scene *s = *state;
-    scene_publish_plain(s, 0);
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    (void)scene_next_request(s);
+    (void)steer_rig_next_request(s);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-    struct request clear = scene_next_request(s);
-    scene_answer(s, &clear, ERR_NONE);
+    struct request clear = steer_rig_next_request(s);
+    steer_rig_answer(s, &clear, ERR_NONE);
     assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
 
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    (void)scene_next_request(s);
-    scene_crash(s);
+    (void)steer_rig_next_request(s);
+    steer_rig_crash(s);
     assert_true(is_halted(s));
 
     /* A later clear has a higher id than the stop even if the clock was set back. */
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
-    scene_publish_plain(s, 0);
+    steer_rig_publish_plain(s, 0);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
-    clear = scene_next_request(s);
-    scene_answer(s, &clear, ERR_NONE);
+    clear = steer_rig_next_request(s);
+    steer_rig_answer(s, &clear, ERR_NONE);
     assert_file_has(s, "none");
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_false(is_halted(s));
 }
 
 static void opening_the_stop_file_is_retried(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     assert_int_equal(unlink(stop_path(s)), 0);
     assert_int_equal(mkdir(stop_path(s), 0700), 0);
-    scene_crash(s);
-    scene_publish_plain(s, 1);
-    scene_send(s, &s->rig.adam, "/emergency_stop");
-    scene_confirm(s, &s->rig.adam);
+    steer_rig_crash(s);
+    steer_rig_publish_plain(s, 1);
+    steer_rig_send(s, &s->rig.adam, "/emergency_stop");
+    steer_rig_confirm(s, &s->rig.adam);
     assert_true(is_halted(s));
-    struct request r = scene_next_request(s);
+    struct request r = steer_rig_next_request(s);
     become_flat(s);
-    scene_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &r, ERR_NONE);
     assert_has(rig_last(&s->rig), "The stop could not be saved");
     assert_int_equal(rmdir(stop_path(s)), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_file_has(s, "stop ");
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_true(is_halted(s));
 }
 
 static void a_stop_in_a_file_that_opens_late_is_restored(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     char away[300];
     (void)snprintf(away, sizeof(away), "%s.away", stop_path(s));
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     assert_int_equal(rename(stop_path(s), away), 0);
     assert_int_equal(mkdir(stop_path(s), 0700), 0);
-    scene_crash(s);
+    steer_rig_crash(s);
     assert_int_equal(rmdir(stop_path(s)), 0);
     assert_int_equal(rename(away, stop_path(s)), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
@@ -540,7 +540,7 @@ int fdatasync(int fd)
     return (int)syscall(SYS_fdatasync, fd);
 }
 
-static void wait_for_sync(struct scene *s, int count)
+static void wait_for_sync(struct steer_rig *s, int count)
 {
     for (int i = 0; i < 1000 && atomic_load(&syncs_elsewhere) < count; i++) {
         (void)usleep(10000);
@@ -553,39 +553,39 @@ static void wait_for_sync(struct scene *s, int count)
 
 static void a_stop_does_not_wait_for_the_disk(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     const struct pool_options options = {.name = "helper", .threads_max = 1, .queue_max = 4};
     s->helpers = pool_new(s->rig.loop, &options, NULL);
     assert_non_null(s->helpers);
     loop_thread = pthread_self();
     atomic_store(&syncs_on_loop, 0);
     atomic_store(&syncs_elsewhere, 0);
-    scene_crash(s);
+    steer_rig_crash(s);
     wait_for_sync(s, 1); /* the sync at start */
-    scene_publish_plain(s, 1);
+    steer_rig_publish_plain(s, 1);
     assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
-    (void)scene_next_request(s);
+    (void)steer_rig_next_request(s);
     assert_file_has(s, "stop ");
     wait_for_sync(s, 2); /* one, although desk_halt is called by `first` and by the step */
     assert_int_equal(atomic_load(&syncs_on_loop), 0);
     assert_int_equal(atomic_load(&syncs_elsewhere), 2);
 }
 
-UNIT_GROUP(unrecorded, SCENE_TEST(an_old_clear_does_not_erase_a_newer_stop),
-           SCENE_TEST(a_clock_set_back_does_not_clear_a_stop),
-           SCENE_TEST(opening_the_stop_file_is_retried),
-           SCENE_TEST(a_stop_in_a_file_that_opens_late_is_restored),
-           SCENE_TEST(a_stop_does_not_wait_for_the_disk),
-           SCENE_TEST(a_stop_that_no_database_stored_survives_a_crash),
-           SCENE_TEST(a_cleared_stop_is_not_restored),
-           SCENE_TEST(a_stop_works_while_ops_db_cannot_be_written),
-           SCENE_TEST(a_stop_without_a_record_still_needs_permission),
-           SCENE_TEST(a_stored_prompt_can_be_answered_without_the_disk),
-           SCENE_TEST(a_prompt_from_the_outage_is_recorded_after_it),
-           SCENE_TEST(a_prompt_in_memory_expires_or_is_cancelled),
-           SCENE_TEST(only_read_only_commands_run_without_ops_db),
-           SCENE_TEST(pause_works_while_ops_db_cannot_be_written),
-           SCENE_TEST(a_stop_verified_before_its_record_is_reported_after_it),
-           SCENE_TEST(a_stop_recorded_before_it_failed_is_reported_late),
-           SCENE_TEST(a_pause_without_a_record_is_reported_late),
-           SCENE_TEST(the_kill_switch_is_set_before_any_write))
+UNIT_GROUP(unrecorded, STEER_RIG_TEST(an_old_clear_does_not_erase_a_newer_stop),
+           STEER_RIG_TEST(a_clock_set_back_does_not_clear_a_stop),
+           STEER_RIG_TEST(opening_the_stop_file_is_retried),
+           STEER_RIG_TEST(a_stop_in_a_file_that_opens_late_is_restored),
+           STEER_RIG_TEST(a_stop_does_not_wait_for_the_disk),
+           STEER_RIG_TEST(a_stop_that_no_database_stored_survives_a_crash),
+           STEER_RIG_TEST(a_cleared_stop_is_not_restored),
+           STEER_RIG_TEST(a_stop_works_while_ops_db_cannot_be_written),
+           STEER_RIG_TEST(a_stop_without_a_record_still_needs_permission),
+           STEER_RIG_TEST(a_stored_prompt_can_be_answered_without_the_disk),
+           STEER_RIG_TEST(a_prompt_from_the_outage_is_recorded_after_it),
+           STEER_RIG_TEST(a_prompt_in_memory_expires_or_is_cancelled),
+           STEER_RIG_TEST(only_read_only_commands_run_without_ops_db),
+           STEER_RIG_TEST(pause_works_while_ops_db_cannot_be_written),
+           STEER_RIG_TEST(a_stop_verified_before_its_record_is_reported_after_it),
+           STEER_RIG_TEST(a_stop_recorded_before_it_failed_is_reported_late),
+           STEER_RIG_TEST(a_pause_without_a_record_is_reported_late),
+           STEER_RIG_TEST(the_kill_switch_is_set_before_any_write))

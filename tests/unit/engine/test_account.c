@@ -3,7 +3,7 @@
  * count.
  */
 #include "../../../src/engine/engine_private.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static const struct symbol sol = {"SOL-USD"};
 static struct engine *engine_with(struct engine_memory *memory, int64_t cash)
 {
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.tiers[0].symbol_count = 1;
     settings.tiers[0].symbols[0] = btc;
     settings.tiers[1].symbol_count = 1;
@@ -192,7 +192,7 @@ static void a_full_order_table_blocks_entries(void **state)
     struct engine_memory *memory = calloc(1, sizeof(*memory));
     struct settings settings;
     struct risk_account a;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     memory->order_count = ENGINE_ORDERS_MAX - POSITIONS_MAX;
     for (int i = 0; i < memory->order_count; i++) {
         memory->orders[i] = (struct order){.symbol = eth, .kind = ORDER_CLOSE};
@@ -219,7 +219,7 @@ static void a_start_shows_the_state_that_follows(void **state)
                  {TRADING_MAINTENANCE, "asking the venue, then maintenance"}};
     static struct snapshot snapshot;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     struct engine_memory *memory = calloc(1, sizeof(*memory));
     assert_non_null(memory);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

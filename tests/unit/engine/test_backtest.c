@@ -3,7 +3,7 @@
  */
 #include "base/check.h"
 #include "base/log.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/backtest.h"
 #include "io/file.h"
 #include "market/coarse.h"
@@ -48,12 +48,12 @@ static void same_dec(struct dec a, struct dec b)
 }
 
 /* Oldest first, all of them. */
-static int read_paper_trades(struct desk *desk)
+static int read_paper_trades(struct driver_rig *rig)
 {
     struct err err = {0};
     int count = 0;
     for (int got = 1; got > 0; count += got) {
-        got = trade_table_list(desk->store, &(struct trade_query){.offset = (size_t)count},
+        got = trade_table_list(rig->store, &(struct trade_query){.offset = (size_t)count},
                                &paper_trades[count], (size_t)(TRADES_MAX - count), &err);
         assert_true(got >= 0 && count < TRADES_MAX);
     }
@@ -82,11 +82,11 @@ static void same_trade(const struct trade *a, const struct trade *b)
     assert_string_equal(a->client_id, b->client_id);
 }
 
-static void same_account(struct desk *desk, const struct backtest *b, int least)
+static void same_account(struct driver_rig *rig, const struct backtest *b, int least)
 {
-    const struct snapshot *paper = desk_snapshot(desk);
+    const struct snapshot *paper = driver_rig_snapshot(rig);
     const struct snapshot *test = &backtest_result(b)->snapshot;
-    int count = read_paper_trades(desk);
+    int count = read_paper_trades(rig);
     assert_int_equal(count, test_count);
     assert_true(count >= least);
     for (int i = 0; i < count; i++) {
@@ -111,27 +111,27 @@ static void same_account(struct desk *desk, const struct backtest *b, int least)
 /* Compares paper trading, with its database, with a backtest of the same candles. */
 static void compare(const struct settings *settings, int64_t minutes, int least)
 {
-    struct desk desk;
-    desk_open(&desk, settings);
-    int64_t from_us = desk.clock.now_wall_us - desk.clock.now_wall_us % USEC_PER_HOUR;
-    desk_run(&desk, minutes);
+    struct driver_rig rig;
+    driver_rig_open(&rig, settings);
+    int64_t from_us = rig.clock.now_wall_us - rig.clock.now_wall_us % USEC_PER_HOUR;
+    driver_rig_run(&rig, minutes);
     struct simulated market;
-    simulated_init(&market, desk.settings.seed, desk.settings.symbols, desk.settings.symbol_count,
+    simulated_init(&market, rig.settings.seed, rig.settings.symbols, rig.settings.symbol_count,
                    from_us - DRIVER_WARM_UP_MIN * USEC_PER_MIN);
-    int64_t to_us = desk_snapshot(&desk)->markets[0].updated_us;
-    struct backtest *b = run(&desk.settings, &market.source, from_us, to_us);
-    same_account(&desk, b, least);
+    int64_t to_us = driver_rig_snapshot(&rig)->markets[0].updated_us;
+    struct backtest *b = run(&rig.settings, &market.source, from_us, to_us);
+    same_account(&rig, b, least);
     assert_int_equal(backtest_result(b)->warm_up_candles,
-                     DRIVER_WARM_UP_MIN * desk.settings.symbol_count);
+                     DRIVER_WARM_UP_MIN * rig.settings.symbol_count);
     backtest_free(b);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void a_backtest_matches_paper_trading(void **state)
 {
     (void)state;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     compare(&settings, 21 * 24 * 60, 20);
 }
 
@@ -141,7 +141,7 @@ static void a_backtest_matches_paper_trading_in_a_hard_market(void **state)
 {
     (void)state;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.depth = dec_from_int(150);
     settings.latency_us = 90 * USEC_PER_SEC;
     settings.reject_pct = 20;
@@ -195,29 +195,29 @@ static void a_backtest_matches_a_recorded_market(void **state)
     assert_non_null(mkdtemp(folder));
     (void)snprintf(path, sizeof(path), "%s/candles.csv", folder);
     write_csv(path);
-    struct desk desk;
+    struct driver_rig rig;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.symbol_count = 1;
     settings.market_source = MARKET_CSV;
     settings.market_file_count = 1;
     settings.market_files[0].symbol = settings.symbols[0];
     (void)str_copy(str_c(path), settings.market_files[0].path,
                    sizeof(settings.market_files[0].path));
-    desk_open(&desk, &settings);
-    desk_run(&desk, CSV_MINUTES + 10);
+    driver_rig_open(&rig, &settings);
+    driver_rig_run(&rig, CSV_MINUTES + 10);
 
     struct csv_source files;
     struct csv_source_file file = {settings.symbols[0], path};
     struct err err = {0};
     assert_int_equal(csv_source_init(&files, &file, 1, &err), 0);
     struct backtest *b = run(&settings, &files.source, 0, 0);
-    same_account(&desk, b, 5);
+    same_account(&rig, b, 5);
     assert_int_equal(backtest_result(b)->candles, CSV_MINUTES - CSV_MINUTES / 997);
     assert_int_equal(csv_source_report(&files, 0).missing, CSV_MINUTES / 997);
     backtest_free(b);
     csv_source_release(&files);
-    desk_close(&desk);
+    driver_rig_close(&rig);
     (void)remove(path);
     (void)remove(folder);
 }
@@ -263,7 +263,7 @@ static void no_trade_depends_on_later_candles(void **state)
 {
     (void)state;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     int64_t to_us = 16 * USEC_PER_DAY;
     static struct trade before[TRADES_MAX];
     for (int64_t fork_us = 6 * USEC_PER_DAY; fork_us < to_us; fork_us += 5 * USEC_PER_DAY / 2 + 1) {
@@ -295,7 +295,7 @@ static void entries_fill_at_the_next_open(void **state)
     struct settings settings;
     struct simulated market;
     struct source_bar bars[SYMBOLS_MAX];
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.spread_bps = 0;
     settings.level_bps = 0;
     settings.depth = DEC_ZERO;
@@ -327,7 +327,7 @@ static void a_long_run_keeps_a_bounded_curve(void **state)
     (void)state;
     struct settings settings;
     struct simulated market;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.max_drawdown_pct = 100; /* never trips */
     simulated_init(&market, 3, settings.symbols, settings.symbol_count, 0);
     struct backtest *b = run(&settings, &market.source, 3 * USEC_PER_DAY, 60 * USEC_PER_DAY);
@@ -362,7 +362,7 @@ static void breakdowns_add_up(void **state)
     (void)state;
     struct settings settings;
     struct simulated market;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     simulated_init(&market, 5, settings.symbols, settings.symbol_count, 0);
     struct backtest *b = run(&settings, &market.source, 3 * USEC_PER_DAY, 40 * USEC_PER_DAY);
     const struct performance *p = &backtest_result(b)->performance;
@@ -411,7 +411,7 @@ static void longer_candles_are_traded_too(void **state)
     struct settings settings;
     struct simulated market;
     struct coarse coarse;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     simulated_init(&market, 9, settings.symbols, settings.symbol_count, 0);
     coarse_init(&coarse, &market.source, 15 * USEC_PER_MIN);
     progress_calls = 0;
@@ -437,7 +437,7 @@ static void a_backtest_without_candles_fails(void **state)
     struct settings settings;
     struct err err = {0};
     struct forked market;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     const struct {
         int64_t from_us, to_us;
         const char *says;

@@ -1,9 +1,9 @@
-#include "desk.h"
+#include "driver_rig.h"
+#include "engine_rig.h"
 #include "fakes/instant_venue.h"
 #include "fakes/stump_model.h"
 #include "io/file.h"
 #include "risk/risk.h"
-#include "stand.h"
 #include "store/decision_table.h"
 #include "store/trade_table.h"
 #include "unit/unit.h"
@@ -21,14 +21,14 @@ struct tally {
     int exits[REGIMES];
 };
 
-static struct stand *stand_in(uint64_t seed, enum climate climate)
+static struct engine_rig *engine_rig_in(uint64_t seed, enum climate climate)
 {
-    struct stand *s = stand_new(seed);
+    struct engine_rig *s = engine_rig_new(seed);
     simulated_pin(&s->market, climate);
     return s;
 }
 
-static const struct order *order_of(const struct stand *s, const struct decision *d)
+static const struct order *order_of(const struct engine_rig *s, const struct decision *d)
 {
     for (int i = 0; i < s->out.order_count; i++) {
         if (strcmp(s->out.orders[i].client_id, d->client_id) == 0) {
@@ -42,7 +42,7 @@ static const struct order *order_of(const struct stand *s, const struct decision
 
 /* Size follows confidence, at the defaults too: that share of the largest position, or what the
  * limits leave of it, but at least half of it. */
-static void check_size(const struct stand *s, const struct decision *d)
+static void check_size(const struct engine_rig *s, const struct decision *d)
 {
     static struct snapshot snapshot;
     engine_snapshot(s->engine, &s->now, &snapshot);
@@ -55,7 +55,7 @@ static void check_size(const struct stand *s, const struct decision *d)
 }
 
 /* Invariants of any decision. */
-static void check_decision(const struct stand *s, const struct decision *d)
+static void check_decision(const struct engine_rig *s, const struct decision *d)
 {
     assert_int_equal(d->vote_count, VOTES_MAX);
     assert_true(d->score >= -1 && d->score <= 1);
@@ -87,10 +87,10 @@ static void check_decision(const struct stand *s, const struct decision *d)
     }
 }
 
-static void run(struct stand *s, int minutes, struct tally *tally)
+static void run(struct engine_rig *s, int minutes, struct tally *tally)
 {
     for (int i = 0; i < minutes; i++) {
-        stand_step(s, NULL);
+        engine_rig_step(s, NULL);
         for (int k = 0; k < s->out.decision_count; k++) {
             const struct decision *d = &s->out.decisions[k];
             check_decision(s, d);
@@ -115,7 +115,7 @@ static void each_regime_has_entries_and_exits(void **state)
     for (size_t c = 0; c < 4; c++) {
         int here = 0, gone = 0;
         for (uint64_t seed = 1; seed <= 4; seed++) {
-            struct stand *s = stand_in(seed, climates[c]);
+            struct engine_rig *s = engine_rig_in(seed, climates[c]);
             struct tally tally = {0};
             run(s, climates[c] == CLIMATE_CRASH ? 2400 : 5 * 1440, &tally);
             for (int r = 0; r < REGIMES; r++) {
@@ -124,7 +124,7 @@ static void each_regime_has_entries_and_exits(void **state)
                 here += tally.entries[r];
                 gone += tally.exits[r];
             }
-            stand_free(s);
+            engine_rig_free(s);
         }
         print_message("%s: %d entries, %d exits by signal\n", simulated_climate_name(climates[c]),
                       here, gone);
@@ -142,7 +142,7 @@ static void each_regime_has_entries_and_exits(void **state)
 /* ---------------------------------------------------------------- decisions of one step */
 
 /* Counts steps in which one symbol entered and this rule refused another. */
-static int refused_beside(const struct stand *s, const char *code)
+static int refused_beside(const struct engine_rig *s, const char *code)
 {
     int entries = 0, refused = 0;
     for (int k = 0; k < s->out.decision_count; k++) {
@@ -169,7 +169,7 @@ static void decisions_of_a_step_share_the_limits(void **state)
     for (int c = 0; c < 3; c++) {
         int found = 0;
         for (uint64_t seed = 1; seed <= 4; seed++) {
-            struct stand *s = stand_in(seed, CLIMATE_UP);
+            struct engine_rig *s = engine_rig_in(seed, CLIMATE_UP);
             s->settings.max_correlation = 1;
             s->settings.max_positions = c == 0 ? 1 : 3;
             s->settings.max_exposure_pct = c == 1 ? 1 : 75;
@@ -180,7 +180,7 @@ static void decisions_of_a_step_share_the_limits(void **state)
                 run(s, 1, &ignored);
                 found += refused_beside(s, codes[c]);
             }
-            stand_free(s);
+            engine_rig_free(s);
         }
         assert_true(found > 0);
     }
@@ -189,19 +189,19 @@ static void decisions_of_a_step_share_the_limits(void **state)
 static void add_ways(enum climate climate, int64_t minutes, const char *const ways[2],
                      int64_t counts[2])
 {
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_pin(&desk, climate);
-    desk_run(&desk, minutes);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_pin(&rig, climate);
+    driver_rig_run(&rig, minutes);
     struct trade_stats stats;
     struct err err = {0};
-    assert_int_equal(trade_table_stats(desk.store, 0, &stats, &err), 0);
+    assert_int_equal(trade_table_stats(rig.store, 0, &stats, &err), 0);
     for (int i = 0; i < 2; i++) {
         for (int k = 0; k < stats.reason_count; k++) {
             counts[i] += strcmp(stats.reasons[k].name, ways[i]) == 0 ? stats.reasons[k].count : 0;
         }
     }
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* The same over the paper venue: both brackets and signals end trades. */
@@ -225,7 +225,7 @@ static void stops_and_signals_end_trades(void **state)
 static void without_an_order_book_nothing_is_opened(void **state)
 {
     (void)state;
-    struct stand *s = stand_in(3, CLIMATE_CHOP);
+    struct engine_rig *s = engine_rig_in(3, CLIMATE_CHOP);
     int vetoes = 0;
     for (int i = 0; i < 1440; i++) {
         instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
@@ -240,7 +240,7 @@ static void without_an_order_book_nothing_is_opened(void **state)
         }
     }
     assert_true(vetoes > 3);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* ---------------------------------------------------------------- the model */
@@ -261,28 +261,28 @@ static int count_model_faults(struct bus_reader *faults)
 /* Within ten minutes of real time. */
 static int votes_with(const char *model, int *ret_faults)
 {
-    struct desk desk;
+    struct driver_rig rig;
     struct settings settings;
     struct bus_reader faults;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     (void)str_copy(str_c(model), settings.model, sizeof(settings.model));
-    desk_open(&desk, &settings);
-    bus_reader_init(&faults, desk.shared.bus, TOPIC_FAULT);
+    driver_rig_open(&rig, &settings);
+    bus_reader_init(&faults, rig.shared.bus, TOPIC_FAULT);
     *ret_faults = 0;
     for (int i = 0; i < 10; i++) {
-        desk_run(&desk, 60);
+        driver_rig_run(&rig, 60);
         *ret_faults += count_model_faults(&faults);
     }
     static struct decision list[400];
     struct err err = {0};
-    int count = decision_table_list(desk.store, &(struct decision_query){0}, list, 400, &err);
+    int count = decision_table_list(rig.store, &(struct decision_query){0}, list, 400, &err);
     int spoke = 0;
     for (int i = 0; i < count; i++) {
         assert_string_equal(list[i].votes[2].agent, "predict");
         spoke += list[i].votes[2].direction != DIRECTION_NONE;
     }
-    assert_true(desk_snapshot(&desk)->orders > 0);
-    desk_close(&desk);
+    assert_true(driver_rig_snapshot(&rig)->orders > 0);
+    driver_rig_close(&rig);
     return spoke;
 }
 

@@ -1,5 +1,5 @@
 #include "base/log.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/position_table.h"
@@ -15,15 +15,15 @@
 
 static void trades_in(enum climate climate, int64_t minutes)
 {
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_pin(&desk, climate);
-    desk_run(&desk, minutes);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_pin(&rig, climate);
+    driver_rig_run(&rig, minutes);
     struct err err = {0};
     struct trade_stats stats;
-    assert_int_equal(trade_table_stats(desk.store, 0, &stats, &err), 0);
+    assert_int_equal(trade_table_stats(rig.store, 0, &stats, &err), 0);
     struct decision_counts counts;
-    assert_int_equal(decision_table_counts(desk.store, 0, &counts, &err), 0);
+    assert_int_equal(decision_table_counts(rig.store, 0, &counts, &err), 0);
     if (counts.orders < 3 || stats.count < 2) {
         print_error("climate %s: %d orders, %d trades\n", simulated_climate_name(climate),
                     (int)counts.orders, (int)stats.count);
@@ -35,8 +35,8 @@ static void trades_in(enum climate climate, int64_t minutes)
         assert_true(strcmp(why, "stop") == 0 || strcmp(why, "target") == 0 ||
                     strcmp(why, "signal") == 0);
     }
-    assert_true(desk_snapshot(&desk)->books_balance);
-    desk_close(&desk);
+    assert_true(driver_rig_snapshot(&rig)->books_balance);
+    driver_rig_close(&rig);
 }
 
 /* The bot must trade at its defaults. */
@@ -55,16 +55,16 @@ static void trades_in_the_first_hour(void **state)
     (void)state;
     int with_orders = 0;
     for (uint64_t seed = 1; seed <= 8; seed++) {
-        struct desk desk;
+        struct driver_rig rig;
         struct settings settings;
-        desk_settings(&settings);
+        driver_rig_settings(&settings);
         settings.seed = seed;
-        desk_open(&desk, &settings);
-        desk_run(&desk, 60);
-        with_orders += desk_snapshot(&desk)->fills > 0;
-        assert_int_equal(desk_snapshot(&desk)->market_count, 3);
-        assert_true(desk_snapshot(&desk)->markets[0].ema_slow > 0); /* warm from the start */
-        desk_close(&desk);
+        driver_rig_open(&rig, &settings);
+        driver_rig_run(&rig, 60);
+        with_orders += driver_rig_snapshot(&rig)->fills > 0;
+        assert_int_equal(driver_rig_snapshot(&rig)->market_count, 3);
+        assert_true(driver_rig_snapshot(&rig)->markets[0].ema_slow > 0); /* warm from the start */
+        driver_rig_close(&rig);
     }
     assert_true(with_orders >= 7);
 }
@@ -74,14 +74,14 @@ static void weeks_at_the_defaults_are_sane(void **state)
 {
     (void)state;
     enum { DAYS = 14 };
-    struct desk desk;
-    desk_open(&desk, NULL);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
     int tripped_hours = 0;
     for (int hour = 0; hour < DAYS * 24; hour++) {
-        desk_run(&desk, 60);
-        tripped_hours += desk_snapshot(&desk)->state == TRADING_BREAKER;
+        driver_rig_run(&rig, 60);
+        tripped_hours += driver_rig_snapshot(&rig)->state == TRADING_BREAKER;
     }
-    const struct snapshot *s = desk_snapshot(&desk);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     double grown = dec_to_double(s->equity) / dec_to_double(s->initial_cash);
     print_message("%d trades, %d wins, equity x%.2f, fees %.0f, drawdown %.1f %%, tripped %d h\n",
                   (int)s->trades, (int)s->wins, grown, dec_to_double(s->fees), s->drawdown_pct,
@@ -91,22 +91,22 @@ static void weeks_at_the_defaults_are_sane(void **state)
     assert_true(grown > 0.7 && grown < 2);
     assert_true(tripped_hours < DAYS * 24 / 2);
     assert_true(s->books_balance);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static size_t trade_list(uint64_t seed, struct trade *ret, size_t max)
 {
-    struct desk desk;
+    struct driver_rig rig;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.seed = seed;
-    desk_open(&desk, &settings);
-    desk_run(&desk, 2000);
+    driver_rig_open(&rig, &settings);
+    driver_rig_run(&rig, 2000);
     struct err err = {0};
     memset(ret, 0, max * sizeof(*ret));
-    int count = trade_table_list(desk.store, &(struct trade_query){0}, ret, max, &err);
+    int count = trade_table_list(rig.store, &(struct trade_query){0}, ret, max, &err);
     assert_true(count > 5);
-    desk_close(&desk);
+    driver_rig_close(&rig);
     return (size_t)count;
 }
 
@@ -129,18 +129,18 @@ static void same_seed_same_trades(void **state)
 static void a_restart_does_not_change_the_market(void **state)
 {
     (void)state;
-    struct desk a, b;
-    desk_open(&a, NULL);
-    desk_open(&b, NULL);
-    desk_run(&a, 900);
+    struct driver_rig a, b;
+    driver_rig_open(&a, NULL);
+    driver_rig_open(&b, NULL);
+    driver_rig_run(&a, 900);
     for (int i = 0; i < 9; i++) {
-        desk_run(&b, 100);
-        desk_restart(&b);
+        driver_rig_run(&b, 100);
+        driver_rig_restart(&b);
     }
-    desk_run(&a, 50);
-    desk_run(&b, 50);
-    const struct snapshot *x = desk_snapshot(&a);
-    const struct snapshot *y = desk_snapshot(&b);
+    driver_rig_run(&a, 50);
+    driver_rig_run(&b, 50);
+    const struct snapshot *x = driver_rig_snapshot(&a);
+    const struct snapshot *y = driver_rig_snapshot(&b);
     assert_int_equal(x->market_us, y->market_us);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(x->markets[i].price.e8, y->markets[i].price.e8);
@@ -148,8 +148,8 @@ static void a_restart_does_not_change_the_market(void **state)
         assert_true(x->markets[i].ema_fast == y->markets[i].ema_fast);
     }
     assert_int_equal(x->candles, y->candles);
-    desk_close(&a);
-    desk_close(&b);
+    driver_rig_close(&a);
+    driver_rig_close(&b);
 }
 
 /* ---------------------------------------------------------------- requests */
@@ -157,134 +157,134 @@ static void a_restart_does_not_change_the_market(void **state)
 static void pause_survives_a_restart(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
-    assert_string_equal(desk_snapshot(&desk)->state_reason, "paused by alice");
-    uint64_t orders = desk_snapshot(&desk)->orders;
-    int held = desk_snapshot(&desk)->position_count;
-    desk_restart(&desk);
-    assert_int_equal(desk_snapshot(&desk)->position_count, held);
-    desk_round(&desk, USEC_PER_SEC);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
-    desk_run(&desk, 700);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_PAUSE, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason, "paused by alice");
+    uint64_t orders = driver_rig_snapshot(&rig)->orders;
+    int held = driver_rig_snapshot(&rig)->position_count;
+    driver_rig_restart(&rig);
+    assert_int_equal(driver_rig_snapshot(&rig)->position_count, held);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    driver_rig_run(&rig, 700);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     struct order list[64];
     struct err err = {0};
-    int count = order_table_list(desk.store, 0, list, 64, &err);
+    int count = order_table_list(rig.store, 0, list, 64, &err);
     for (int i = 0; i < count - (int)orders; i++) {
         assert_int_equal(list[i].kind, ORDER_CLOSE); /* closing continues */
     }
     assert_true(s->vetoes > 0);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_NOT_PAUSED);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_ENGINE_NOT_PAUSED);
+    driver_rig_close(&rig);
 }
 
 static void a_request_counts_once(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
     struct request pause = {.id = 500, .kind = REQUEST_PAUSE, .by = "alice"};
-    assert_int_equal(desk_ask_again(&desk, &pause), ERR_NONE);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    assert_int_equal(desk_ask_again(&desk, &pause), ERR_NONE); /* answered, not done again */
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    desk_restart(&desk);
-    assert_int_equal(desk_ask_again(&desk, &pause), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
+    assert_int_equal(driver_rig_ask_again(&rig, &pause), ERR_NONE);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_ask_again(&rig, &pause), ERR_NONE); /* answered, not done again */
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    driver_rig_restart(&rig);
+    assert_int_equal(driver_rig_ask_again(&rig, &pause), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
     struct request nothing = {.id = 501, .kind = REQUEST_CLEAR_EMERGENCY};
-    assert_int_equal(desk_ask_again(&desk, &nothing), ERR_ENGINE_NOT_STOPPED);
-    assert_int_equal(desk_ask_again(&desk, &nothing), ERR_ENGINE_NOT_STOPPED);
+    assert_int_equal(driver_rig_ask_again(&rig, &nothing), ERR_ENGINE_NOT_STOPPED);
+    assert_int_equal(driver_rig_ask_again(&rig, &nothing), ERR_ENGINE_NOT_STOPPED);
     struct request_result result;
     struct err err = {0};
-    assert_int_equal(request_table_result(desk.store, 501, &result, &err), 0);
+    assert_int_equal(request_table_result(rig.store, 501, &result, &err), 0);
     assert_true(result.found);
     assert_int_equal(abs(result.err_id), ERR_ENGINE_NOT_STOPPED);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void a_close_request_closes_its_symbol(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    struct position p = desk_snapshot(&desk)->positions[0];
-    int held = desk_snapshot(&desk)->position_count;
-    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, p.symbol.name), ERR_NONE);
-    desk_round(&desk, USEC_PER_MSEC);
-    assert_int_equal(desk_snapshot(&desk)->position_count, held - 1);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    struct position p = driver_rig_snapshot(&rig)->positions[0];
+    int held = driver_rig_snapshot(&rig)->position_count;
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, p.symbol.name), ERR_NONE);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->position_count, held - 1);
     /* Flat means that the venue's next listing shows nothing, not that our books do. */
-    assert_false(desk_snapshot(&desk)->venue_agrees);
+    assert_false(driver_rig_snapshot(&rig)->venue_agrees);
     for (int i = 0; i < 4; i++) {
-        desk_round(&desk, ENGINE_ASK_EVERY_US / 2);
+        driver_rig_round(&rig, ENGINE_ASK_EVERY_US / 2);
     }
-    assert_true(desk_snapshot(&desk)->venue_agrees);
+    assert_true(driver_rig_snapshot(&rig)->venue_agrees);
     struct trade t;
     struct err err = {0};
-    assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+    assert_int_equal(trade_table_list(rig.store, &(struct trade_query){0}, &t, 1, &err), 1);
     assert_string_equal(t.exit_reason, "operator");
     assert_string_equal(t.client_id, p.client_id);
     struct decision d;
-    assert_int_equal(decision_table_of_order(desk.store, p.client_id, &d, &err), 0);
+    assert_int_equal(decision_table_of_order(rig.store, p.client_id, &d, &err), 0);
     assert_int_equal(d.outcome, OUTCOME_ORDER);
     assert_true(d.vote_count == VOTES_MAX && d.votes[0].reason_count > 0);
-    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, "NO-SUCH"), ERR_ENGINE_NOTHING_OPEN);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, "NO-SUCH"), ERR_ENGINE_NOTHING_OPEN);
+    driver_rig_close(&rig);
 }
 
 static void an_emergency_stop_is_verified_flat(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    desk_round(&desk, USEC_PER_MSEC);
-    desk_round(&desk, 3 * USEC_PER_SEC);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    driver_rig_round(&rig, 3 * USEC_PER_SEC);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->position_count, 0);
     assert_true(s->verified_flat);
     assert_string_equal(s->state_reason, "emergency stop by alice, verified flat");
-    assert_int_equal(driver_paper(desk.driver)->book.position_count, 0);
+    assert_int_equal(driver_paper(rig.driver)->book.position_count, 0);
     struct trade t;
     struct err err = {0};
-    assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+    assert_int_equal(trade_table_list(rig.store, &(struct trade_query){0}, &t, 1, &err), 1);
     assert_string_equal(t.exit_reason, "emergency");
 
     uint64_t orders = s->orders;
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
-    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_ENGINE_STOPPED);
-    desk_restart(&desk);
-    desk_run(&desk, 600);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    assert_int_equal(desk_snapshot(&desk)->orders, orders); /* nothing was opened */
-    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    desk_run(&desk, 600);
-    assert_true(desk_snapshot(&desk)->orders > orders);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_PAUSE, NULL), ERR_ENGINE_STOPPED);
+    driver_rig_restart(&rig);
+    driver_rig_run(&rig, 600);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    assert_int_equal(driver_rig_snapshot(&rig)->orders, orders); /* nothing was opened */
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    driver_rig_run(&rig, 600);
+    assert_true(driver_rig_snapshot(&rig)->orders > orders);
+    driver_rig_close(&rig);
 }
 
 /* A hold above the threshold has a reason. */
 static void a_hold_has_a_reason(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    desk_run(&desk, 120);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    driver_rig_run(&rig, 120);
     static struct decision list[64];
     struct err err = {0};
-    int count = decision_table_list(desk.store, &(struct decision_query){0}, list, 64, &err);
+    int count = decision_table_list(rig.store, &(struct decision_query){0}, list, 64, &err);
     int held = 0;
     for (int i = 0; i < count; i++) {
         bool wanted = list[i].direction != DIRECTION_NONE;
@@ -294,7 +294,7 @@ static void a_hold_has_a_reason(void **state)
         }
     }
     assert_true(held > 0);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- the breaker */
@@ -302,58 +302,58 @@ static void a_hold_has_a_reason(void **state)
 static void the_breaker_trips_and_persists(void **state)
 {
     (void)state;
-    struct desk desk;
+    struct driver_rig rig;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.max_consecutive_losses = 1;
     settings.fee_bps = 100; /* so that losses are frequent */
-    desk_open(&desk, &settings);
-    desk_pin(&desk, CLIMATE_CHOP);
-    for (int i = 0; i < 3000 && desk_snapshot(&desk)->state != TRADING_BREAKER; i++) {
-        desk_run(&desk, 1);
+    driver_rig_open(&rig, &settings);
+    driver_rig_pin(&rig, CLIMATE_CHOP);
+    for (int i = 0; i < 3000 && driver_rig_snapshot(&rig)->state != TRADING_BREAKER; i++) {
+        driver_rig_run(&rig, 1);
     }
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
-    assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "in a row of 1"));
-    desk_restart(&desk);
-    desk_round(&desk, USEC_PER_SEC);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    for (int i = 0; i < 3000 && desk_snapshot(&desk)->state != TRADING_BREAKER; i++) {
-        desk_run(&desk, 1);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_BREAKER);
+    assert_non_null(strstr(driver_rig_snapshot(&rig)->state_reason, "in a row of 1"));
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_BREAKER);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    for (int i = 0; i < 3000 && driver_rig_snapshot(&rig)->state != TRADING_BREAKER; i++) {
+        driver_rig_run(&rig, 1);
     }
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_BREAKER);
     /* A pause in between does not reset what tripped it. */
-    assert_int_equal(desk_ask(&desk, REQUEST_PAUSE, NULL), ERR_NONE);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_BREAKER);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_PAUSE, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_BREAKER);
     /* A new market day resets the losses in a row. */
-    desk_run(&desk, 1441);
+    driver_rig_run(&rig, 1441);
     struct engine_state s;
     struct err err = {0};
-    assert_int_equal(state_table_load(desk.store, &s, &err), 0);
+    assert_int_equal(state_table_load(rig.store, &s, &err), 0);
     assert_true(s.state == TRADING_ACTIVE || s.consecutive_losses > 0);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void a_cooldown_survives_a_restart(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
-    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, symbol.name), ERR_NONE);
-    desk_round(&desk, USEC_PER_MSEC);
-    desk_restart(&desk);
-    const struct engine_state *s = engine_state(driver_engine(desk.driver));
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    struct symbol symbol = driver_rig_snapshot(&rig)->positions[0].symbol;
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, symbol.name), ERR_NONE);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    driver_rig_restart(&rig);
+    const struct engine_state *s = engine_state(driver_engine(rig.driver));
     bool found = false;
     for (int i = 0; i < s->cooldown_count; i++) {
         found = found || (symbol_equal(s->cooldowns[i].symbol, symbol) &&
                           s->cooldowns[i].until_us > s->market_us);
     }
     assert_true(found);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- a failing disk */
@@ -367,17 +367,17 @@ static int failing(const char *what, void *userdata)
 static void a_full_disk_stops_entries_but_not_the_clock(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run(&desk, 30);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 30);
     int fault = -ERR_DB_FULL;
-    trading_store_set_fault(desk.store, failing, &fault);
+    trading_store_set_fault(rig.store, failing, &fault);
     struct bus_reader reader;
-    bus_reader_init(&reader, desk.shared.bus, TOPIC_FAULT);
-    int64_t before_us = desk_snapshot(&desk)->market_us;
-    int64_t began_us = desk.clock.now_wall_us;
-    desk_run(&desk, 8);
-    const struct snapshot *s = desk_snapshot(&desk);
+    bus_reader_init(&reader, rig.shared.bus, TOPIC_FAULT);
+    int64_t before_us = driver_rig_snapshot(&rig)->market_us;
+    int64_t began_us = rig.clock.now_wall_us;
+    driver_rig_run(&rig, 8);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     struct bus_event raw;
     assert_int_equal(bus_read(&reader, &raw, 1, NULL), 1);
     struct event e;
@@ -393,49 +393,49 @@ static void a_full_disk_stops_entries_but_not_the_clock(void **state)
     assert_int_equal(s->state, TRADING_ACTIVE); /* a brief failure does not pause trading */
     assert_string_equal(s->state_reason, "nothing opens: trading.db cannot be written");
     int held = s->position_count;
-    desk_run(&desk, 300);
+    driver_rig_run(&rig, 300);
     assert_true(s->position_count <= held);
     held = s->position_count;
     assert_true(s->market_us >= before_us + 300 * USEC_PER_MIN);
-    assert_true(atomic_load(&desk.shared.engine_beat_mono_us) == desk.clock.now_mono_us);
+    assert_true(atomic_load(&rig.shared.engine_beat_mono_us) == rig.clock.now_mono_us);
     assert_int_equal(s->state, TRADING_PAUSED);
     assert_string_equal(s->state_reason, "disk: trading.db could not be written");
     fault = 0;
-    desk_run(&desk, 300);
+    driver_rig_run(&rig, 300);
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->disk.state, DISK_OK);
     assert_true(s->books_balance);
     assert_int_equal(s->state, TRADING_PAUSED); /* until a person resumes */
     assert_true(s->position_count <= held);
     uint64_t orders = s->orders;
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    desk_run(&desk, 600);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    driver_rig_run(&rig, 600);
     assert_true(s->orders > orders);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* A restart while the disk is still full shows the recovered account, not an empty one. */
 static void a_start_that_cannot_write_shows_the_recovered_account(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    int held = desk_snapshot(&desk)->position_count;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    int held = driver_rig_snapshot(&rig)->position_count;
     int fault = -ERR_DB_FULL;
-    trading_store_set_fault(desk.store, failing, &fault);
-    desk_restart(&desk);
-    const struct snapshot *s = desk_snapshot(&desk);
+    trading_store_set_fault(rig.store, failing, &fault);
+    driver_rig_restart(&rig);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->state, TRADING_STARTING);
     assert_int_equal(s->position_count, held);
     assert_int_equal(s->last_err, ERR_ENGINE_JOURNAL);
     assert_true(s->books_balance && s->equity.e8 > 0 && s->started_wall_us > 0);
     fault = 0;
     for (int i = 0; i < 4; i++) {
-        desk_round(&desk, USEC_PER_SEC);
+        driver_rig_round(&rig, USEC_PER_SEC);
     }
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    driver_rig_close(&rig);
 }
 
 static void a_database_that_does_not_open_is_retried(void **state)
@@ -446,7 +446,7 @@ static void a_database_that_does_not_open_is_retried(void **state)
     struct clock_fake clock;
     clock_fake_init(&clock, INT64_C(1790000000000000));
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     struct driver *driver = driver_new(
         &(struct driver_options){
             .state_dir = "/nonexistent/nightdesk", .settings = settings, .clock = &clock.clock},
@@ -469,11 +469,11 @@ static void a_database_that_does_not_open_is_retried(void **state)
 static void an_unsent_intent_is_not_sent_after_a_restart(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run(&desk, 5);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 5);
     struct order o = {.client_id = "nd-1-777",
-                      .symbol = desk.settings.symbols[0],
+                      .symbol = rig.settings.symbols[0],
                       .kind = ORDER_ENTRY,
                       .side = SIDE_LONG,
                       .state = ORDER_PREPARED,
@@ -482,58 +482,58 @@ static void an_unsent_intent_is_not_sent_after_a_restart(void **state)
                       .stop = dec_from_int(59000),
                       .target = dec_from_int(62000)};
     struct err err = {0};
-    assert_int_equal(order_table_write(desk.store, &o, &err), 0);
-    desk_restart(&desk);
-    desk_round(&desk, USEC_PER_SEC);
+    assert_int_equal(order_table_write(rig.store, &o, &err), 0);
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
     struct order row;
-    assert_int_equal(order_table_get(desk.store, "nd-1-777", &row, &err), 0);
+    assert_int_equal(order_table_get(rig.store, "nd-1-777", &row, &err), 0);
     assert_int_equal(row.state, ORDER_CANCELLED);
     assert_string_equal(row.reason, "never reached the venue");
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    driver_rig_close(&rig);
 }
 
 /* Our positions differ from the venue's: nothing is opened, and the reason is shown. */
 static void a_difference_from_the_venue_halts_trading(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    int count = desk_snapshot(&desk)->position_count;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    int count = driver_rig_snapshot(&rig)->position_count;
     struct position p[POSITIONS_MAX];
     struct err err = {0};
-    assert_int_equal(position_table_list(desk.store, p, POSITIONS_MAX, &err), count);
+    assert_int_equal(position_table_list(rig.store, p, POSITIONS_MAX, &err), count);
     struct dec qty = p[0].qty;
     p[0].qty = dec_mul(qty, dec_from_int(2));
-    assert_int_equal(position_table_replace(desk.store, p, (size_t)count, &err), 0);
-    desk_restart(&desk);
-    desk_round(&desk, USEC_PER_SEC);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
-    assert_non_null(strstr(desk_snapshot(&desk)->state_reason, "we hold"));
-    assert_false(desk_snapshot(&desk)->books_balance);
+    assert_int_equal(position_table_replace(rig.store, p, (size_t)count, &err), 0);
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_STARTING);
+    assert_non_null(strstr(driver_rig_snapshot(&rig)->state_reason, "we hold"));
+    assert_false(driver_rig_snapshot(&rig)->books_balance);
     for (int i = 0; i < 30; i++) {
-        desk_round(&desk, USEC_PER_SEC); /* it keeps running */
+        driver_rig_round(&rig, USEC_PER_SEC); /* it keeps running */
     }
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_STARTING);
+    driver_rig_close(&rig);
 }
 
 /* Damaged market history costs only the indicators. */
 static void damaged_market_state_is_replaced(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run(&desk, 10);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 10);
     struct err err = {0};
     char bytes[100] = {1};
-    assert_int_equal(state_table_write_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
-    desk_restart(&desk);
-    desk_run(&desk, 10);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    assert_true(desk_snapshot(&desk)->markets[0].price.e8 > 0);
-    desk_close(&desk);
+    assert_int_equal(state_table_write_blob(rig.store, "series", bytes, sizeof(bytes), &err), 0);
+    driver_rig_restart(&rig);
+    driver_rig_run(&rig, 10);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    assert_true(driver_rig_snapshot(&rig)->markets[0].price.e8 > 0);
+    driver_rig_close(&rig);
 }
 
 UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),

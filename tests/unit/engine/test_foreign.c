@@ -3,19 +3,19 @@
  */
 #include "../../../src/engine/engine_private.h"
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
+#include "engine_rig.h"
 #include "fakes/instant_venue.h"
-#include "stand.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static int ask(struct stand *s, struct request r, const char *text)
+static int ask(struct engine_rig *s, struct request r, const char *text)
 {
     (void)str_copy(STR_LIT("alice"), r.by, sizeof(r.by));
     assert_true(str_copy(str_c(text), r.text, sizeof(r.text)));
-    return stand_ask(s, r);
+    return engine_rig_ask(s, r);
 }
 
 /* ---------------------------------------------------------------- symbols */
@@ -23,7 +23,7 @@ static int ask(struct stand *s, struct request r, const char *text)
 static void an_unknown_symbol_changes_nothing(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     const struct symbol unauthorised = {"NEVER-SEEN"};
     const struct dec price = dec_from_int(100);
     struct candle bar = {0, price, price, price, price, price};
@@ -36,7 +36,7 @@ static void an_unknown_symbol_changes_nothing(void **state)
     engine_history(s->engine, unauthorised, &bar, 1);
     assert_int_equal(engine_price(s->engine, unauthorised).e8, 0);
     for (int i = 0; i < 30; i++) {
-        stand_step(s, NULL);
+        engine_rig_step(s, NULL);
     }
     int64_t candles = engine_state(s->engine)->candles;
     int64_t decisions = engine_state(s->engine)->decisions;
@@ -50,14 +50,14 @@ static void an_unknown_symbol_changes_nothing(void **state)
     assert_int_equal(engine_state(s->engine)->refused_candles, 0);
     assert_false(s->out.market_moved);
     assert_int_equal(s->out.order_count, 0);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* A symbol that is only held gets candles and prices, but no decision. */
 static void a_symbol_that_is_only_held_gets_no_decision(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     engine_free(s->engine);
     assert_true(s->settings.symbol_count >= 2);
     const struct symbol held = s->settings.symbols[s->settings.symbol_count - 1];
@@ -67,7 +67,7 @@ static void a_symbol_that_is_only_held_gets_no_decision(void **state)
     engine_begin(s->engine, &s->now);
     int decided = 0;
     for (int i = 0; i < 600; i++) {
-        stand_step(s, NULL);
+        engine_rig_step(s, NULL);
         for (int k = 0; k < s->out.decision_count; k++) {
             assert_false(symbol_equal(s->out.decisions[k].symbol, held));
             decided++;
@@ -75,14 +75,14 @@ static void a_symbol_that_is_only_held_gets_no_decision(void **state)
     }
     assert_true(decided > 50);
     assert_true(engine_price(s->engine, held).e8 > 0);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* A series of another step is refused, even if it is valid. */
 static void a_series_of_another_step_is_refused(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     static char bytes[64 * 1024];
     struct engine *other = engine_new(&s->settings, s->settings.symbols, s->settings.symbol_count);
     engine_set_step(other, 5 * USEC_PER_MIN);
@@ -94,7 +94,7 @@ static void a_series_of_another_step_is_refused(void **state)
     assert_false(engine_series_load(other, bytes, 3));
     assert_int_equal(engine_series_save(other, bytes, size - 1), 0);
     engine_free(other);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* ---------------------------------------------------------------- rules */
@@ -102,7 +102,7 @@ static void a_series_of_another_step_is_refused(void **state)
 static void a_rule_outlives_an_older_one(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     const struct request add = {.kind = REQUEST_RULE_ADD};
     const struct request set = {.kind = REQUEST_RULE_STATUS, .number = 1};
     assert_int_equal(ask(s, add, "favour\nrsi14 < 10\nfirst"), ERR_NONE);
@@ -122,7 +122,7 @@ static void a_rule_outlives_an_older_one(void **state)
     /* The older rule took its program with it: the second rule's own program decides. */
     int avoided = 0;
     for (int i = 0; i < 8000; i++) {
-        stand_step(s, NULL);
+        engine_rig_step(s, NULL);
         assert_int_equal(s->out.send_count, 0);
         for (int k = 0; k < s->out.decision_count; k++) {
             const struct decision *d = &s->out.decisions[k];
@@ -130,14 +130,14 @@ static void a_rule_outlives_an_older_one(void **state)
         }
     }
     assert_true(avoided > 0);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* A text of multi-byte characters longer than a veto's text is cut between two of them. */
 static void the_text_of_a_veto_is_cut_between_characters(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     struct decision d;
     AUTO_BUF struct buf text = BUF_INIT(1024);
     for (size_t pad = 0; pad < 3; pad++) {
@@ -158,7 +158,7 @@ static void the_text_of_a_veto_is_cut_between_characters(void **state)
         assert_int_equal(ask(s, set, "active"), ERR_NONE);
         bool avoided = false;
         for (int i = 0; i < 8000 && !avoided; i++) {
-            stand_step(s, NULL);
+            engine_rig_step(s, NULL);
             for (int k = 0; k < s->out.decision_count && !avoided; k++) {
                 d = s->out.decisions[k];
                 avoided = strcmp(d.veto_code, "RISK_TRADING_RULE") == 0;
@@ -169,7 +169,7 @@ static void the_text_of_a_veto_is_cut_between_characters(void **state)
         assert_true(strlen(d.veto_text) > sizeof(d.veto_text) - 5);
         assert_int_equal(ask(s, set, "retired"), ERR_NONE);
     }
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 UNIT_GROUP(strange, cmocka_unit_test(an_unknown_symbol_changes_nothing),

@@ -4,7 +4,7 @@
 #include "../../../src/engine/journal.h"
 #include "../../../src/store/row.h"
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "store/decision_table.h"
 #include "store/fill_table.h"
 #include "unit/unit.h"
@@ -29,22 +29,22 @@ static int fail_nth(const char *what, void *userdata)
     return -ERR_DB_FAILED;
 }
 
-static struct engine_memory *load(struct desk *desk)
+static struct engine_memory *load(struct driver_rig *rig)
 {
     struct engine_memory *memory = calloc(1, sizeof(*memory));
     struct err err = {0};
     ASSERT(memory != NULL);
-    assert_int_equal(journal_load(desk->store, memory, &err), 0);
+    assert_int_equal(journal_load(rig->store, memory, &err), 0);
     return memory;
 }
 
-static void move_table(struct desk *desk, const char *from, const char *to)
+static void move_table(struct driver_rig *rig, const char *from, const char *to)
 {
     char sql[128];
     struct err err = {0};
     (void)snprintf(sql, sizeof(sql), "ALTER TABLE %s RENAME TO %s", from, to);
     struct db_rows *rows = NULL;
-    assert_int_equal(db_query(desk->store->db, sql, DB_NO_VALUES, &rows, &err), 0);
+    assert_int_equal(db_query(rig->store->db, sql, DB_NO_VALUES, &rows, &err), 0);
     assert_int_equal(db_next(rows, &err), 0);
     db_rows_free(rows);
 }
@@ -53,12 +53,12 @@ static void move_table(struct desk *desk, const char *from, const char *to)
 static void a_failed_read_fails_the_start(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    struct engine_memory *whole = load(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    struct engine_memory *whole = load(&rig);
     struct engine_memory *memory = calloc(1, sizeof(*memory));
-    struct engine *engine = engine_new(&desk.settings, desk.settings.symbols, 3);
+    struct engine *engine = engine_new(&rig.settings, rig.settings.symbols, 3);
     ASSERT(memory != NULL);
     assert_true(whole->position_count > 0 && whole->order_count > 0);
     assert_true(whole->last_fill_ids[0] > 0);
@@ -66,39 +66,39 @@ static void a_failed_read_fails_the_start(void **state)
                                          "trading_rules", "rule_shadows", "fills"};
     struct err err = {0};
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        move_table(&desk, tables[i], "away");
-        assert_true(journal_load(desk.store, memory, &err) < 0);
-        move_table(&desk, "away", tables[i]);
+        move_table(&rig, tables[i], "away");
+        assert_true(journal_load(rig.store, memory, &err) < 0);
+        move_table(&rig, "away", tables[i]);
     }
     static const char *const markets[] = {"blobs", "candles"};
     for (size_t i = 0; i < COUNT_OF(markets); i++) {
-        move_table(&desk, markets[i], "away");
-        assert_true(journal_load_market(desk.store, engine, &desk.market->source,
-                                        desk.settings.symbols, 3, &err) < 0);
-        move_table(&desk, "away", markets[i]);
+        move_table(&rig, markets[i], "away");
+        assert_true(journal_load_market(rig.store, engine, &rig.market->source,
+                                        rig.settings.symbols, 3, &err) < 0);
+        move_table(&rig, "away", markets[i]);
     }
-    assert_int_equal(journal_load(desk.store, memory, &err), 0);
+    assert_int_equal(journal_load(rig.store, memory, &err), 0);
     assert_int_equal(memory->state.cash.e8, whole->state.cash.e8);
     assert_int_equal(memory->order_count, whole->order_count);
-    assert_int_equal(journal_load_market(desk.store, engine, &desk.market->source,
-                                         desk.settings.symbols, 3, &err),
-                     0);
-    assert_true(engine_price(engine, desk.settings.symbols[0]).e8 > 0);
+    assert_int_equal(
+        journal_load_market(rig.store, engine, &rig.market->source, rig.settings.symbols, 3, &err),
+        0);
+    assert_true(engine_price(engine, rig.settings.symbols[0]).e8 > 0);
     engine_free(engine);
     free(memory);
     free(whole);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* Writes everything that a step can output, repeatedly, until no write fails. */
 static void a_failed_write_changes_nothing(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    struct engine_memory *whole = load(&desk);
-    struct engine *engine = engine_new(&desk.settings, desk.settings.symbols, 3);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    struct engine_memory *whole = load(&rig);
+    struct engine *engine = engine_new(&rig.settings, rig.settings.symbols, 3);
     engine_restore(engine, whole);
     struct engine_outputs *out = calloc(1, sizeof(*out));
     ASSERT(out != NULL);
@@ -107,11 +107,11 @@ static void a_failed_write_changes_nothing(void **state)
     out->positions_changed = true;
     out->rules_changed = true;
     out->orders[out->order_count++] = whole->orders[0];
-    struct fill f = {.venue_fill_id = 1000, .symbol = desk.settings.symbols[0]};
+    struct fill f = {.venue_fill_id = 1000, .symbol = rig.settings.symbols[0]};
     memcpy(f.client_id, whole->orders[0].client_id, sizeof(f.client_id));
     out->fills[out->fill_count++] = f;
     out->payments[out->payment_count++] =
-        (struct funding){1, desk.settings.symbols[0], dec_from_int(1), 1};
+        (struct funding){1, rig.settings.symbols[0], dec_from_int(1), 1};
     out->trades[out->trade_count++] = (struct trade){.id = 1000, .symbol = f.symbol};
     for (int i = 0; i < 2; i++) {
         out->decisions[out->decision_count++] = (struct decision){
@@ -124,24 +124,24 @@ static void a_failed_write_changes_nothing(void **state)
     out->has_request = true;
     out->request = (struct request){.id = 77};
     struct faulty faulty = {.left = -1};
-    trading_store_set_fault(desk.store, fail_nth, &faulty);
+    trading_store_set_fault(rig.store, fail_nth, &faulty);
     int64_t fills_before = engine_state(engine)->fills;
     int n = 0;
     for (faulty.hit = true; faulty.hit; n++) {
         assert_true(n < 200);
         faulty = (struct faulty){.left = n};
         struct err err = {0};
-        int rc = journal_commit(desk.store, engine, &desk.market->source, out, &err);
+        int rc = journal_commit(rig.store, engine, &rig.market->source, out, &err);
         assert_int_equal(rc < 0, faulty.hit);
         bool hit = faulty.hit;
         faulty.left = -1;
         int64_t count = 0;
         struct dec fees;
         struct decision hold;
-        assert_int_equal(fill_table_sum(desk.store, &count, &fees, &err), 0);
+        assert_int_equal(fill_table_sum(rig.store, &count, &fees, &err), 0);
         assert_int_equal(count, fills_before + !hit);
         /* A hold decision is committed together with the order of its step, or not at all. */
-        assert_int_equal(decision_table_get(desk.store, 100000, &hold, &err),
+        assert_int_equal(decision_table_get(rig.store, 100000, &hold, &err),
                          hit ? -ERR_STORE_NOT_FOUND : 0);
         faulty.hit = hit;
     }
@@ -149,13 +149,13 @@ static void a_failed_write_changes_nothing(void **state)
     /* The same fill again: a step that booked it twice must not be committed. */
     struct err err = {0};
     faulty.left = -1;
-    assert_int_equal(journal_commit(desk.store, engine, &desk.market->source, out, &err),
+    assert_int_equal(journal_commit(rig.store, engine, &rig.market->source, out, &err),
                      -ERR_ENGINE_STRAY_FILL);
-    trading_store_set_fault(desk.store, NULL, NULL);
+    trading_store_set_fault(rig.store, NULL, NULL);
     free(out);
     engine_free(engine);
     free(whole);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 UNIT_GROUP(journal, cmocka_unit_test(a_failed_read_fails_the_start),

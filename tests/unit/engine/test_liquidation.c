@@ -4,7 +4,7 @@
  */
 #include "base/check.h"
 #include "base/err.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "fakes/instant_venue.h"
 #include "model/event.h"
 #include "store/decision_table.h"
@@ -32,7 +32,7 @@ static struct watch *watch_new(enum side side, int64_t equity)
 {
     struct watch *w = calloc(1, sizeof(*w));
     ASSERT(w != NULL);
-    desk_settings(&w->settings);
+    driver_rig_settings(&w->settings);
     w->settings.max_daily_loss_pct = 100;
     w->settings.max_drawdown_pct = 100;
     w->engine = engine_new(&w->settings, w->settings.symbols, 3);
@@ -361,7 +361,7 @@ static void a_daily_loss_trips_the_breaker(void **state)
 /* The largest positions that risk allows, and stops too far away to help. */
 static void reckless(struct settings *s)
 {
-    desk_settings(s);
+    driver_rig_settings(s);
     s->risk_per_trade_pct = 10000;
     s->max_position_pct = 2000;
     s->max_exposure_pct = 2000;
@@ -386,42 +386,42 @@ static void reckless_positions_are_reduced_in_time(void **state)
     (void)state;
     struct settings settings;
     reckless(&settings);
-    struct desk desk;
-    desk_open(&desk, &settings);
+    struct driver_rig rig;
+    driver_rig_open(&rig, &settings);
     for (int i = 0; i < 3 * 1440; i++) {
-        desk_run(&desk, 1);
-        const struct snapshot *s = desk_snapshot(&desk);
+        driver_rig_run(&rig, 1);
+        const struct snapshot *s = driver_rig_snapshot(&rig);
         assert_true(s->books_balance);
         assert_true(s->position_count == 0 || s->liquidation_distance_pct > 0);
     }
     struct trade trades[64];
     struct err err = {0};
-    int count = trade_table_list(desk.store, &(struct trade_query){0}, trades, 64, &err);
+    int count = trade_table_list(rig.store, &(struct trade_query){0}, trades, 64, &err);
     int cut = 0;
     for (int i = 0; i < count; i++) {
         cut += strcmp(trades[i].exit_reason, "liquidation near") == 0;
     }
     assert_true(cut >= 2); /* in part, and in more than one fall */
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void the_entry_rate_survives_a_restart(void **state)
 {
     (void)state;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.max_orders_per_minute = 1;
     settings.max_correlation = 1;
-    struct desk desk;
-    desk_open(&desk, &settings);
-    for (int i = 0; i < 3000 && desk_snapshot(&desk)->risk.orders_lately == 0; i++) {
-        desk_run(&desk, 1);
+    struct driver_rig rig;
+    driver_rig_open(&rig, &settings);
+    for (int i = 0; i < 3000 && driver_rig_snapshot(&rig)->risk.orders_lately == 0; i++) {
+        driver_rig_run(&rig, 1);
     }
-    assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 1);
-    desk_restart(&desk);
-    assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 1);
-    desk_run(&desk, 2);
-    assert_int_equal(desk_snapshot(&desk)->risk.orders_lately, 0);
+    assert_int_equal(driver_rig_snapshot(&rig)->risk.orders_lately, 1);
+    driver_rig_restart(&rig);
+    assert_int_equal(driver_rig_snapshot(&rig)->risk.orders_lately, 1);
+    driver_rig_run(&rig, 2);
+    assert_int_equal(driver_rig_snapshot(&rig)->risk.orders_lately, 0);
 
     /* Two symbols want to enter at once: the second waits. */
     bool found = false;
@@ -429,29 +429,29 @@ static void the_entry_rate_survives_a_restart(void **state)
         struct decision d[4];
         struct err err = {0};
         struct decision_query query = {.skip_holds = true};
-        desk_run(&desk, 1);
-        assert_true(desk_snapshot(&desk)->risk.orders_lately <= 1);
-        int count = decision_table_list(desk.store, &query, d, 4, &err);
+        driver_rig_run(&rig, 1);
+        assert_true(driver_rig_snapshot(&rig)->risk.orders_lately <= 1);
+        int count = decision_table_list(rig.store, &query, d, 4, &err);
         for (int j = 0; j < count; j++) {
             found = found || strcmp(d[j].veto_code, "RISK_ORDER_RATE") == 0;
         }
     }
     assert_true(found);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void a_cooldown_is_shown_and_survives_a_restart(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
-    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, symbol.name), ERR_NONE);
-    desk_round(&desk, USEC_PER_MSEC);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    struct symbol symbol = driver_rig_snapshot(&rig)->positions[0].symbol;
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, symbol.name), ERR_NONE);
+    driver_rig_round(&rig, USEC_PER_MSEC);
     int64_t until_us = 0;
     for (int restarts = 0; restarts < 2; restarts++) {
-        const struct snapshot *s = desk_snapshot(&desk);
+        const struct snapshot *s = driver_rig_snapshot(&rig);
         for (int i = 0; i < s->risk.symbol_count; i++) {
             if (symbol_equal(s->risk.symbols[i].symbol, symbol)) {
                 assert_true(s->risk.symbols[i].cooldown_until_us > s->market_us);
@@ -460,15 +460,15 @@ static void a_cooldown_is_shown_and_survives_a_restart(void **state)
             }
         }
         assert_true(until_us > 0);
-        desk_restart(&desk);
+        driver_rig_restart(&rig);
     }
-    desk_run(&desk, 31);
-    const struct snapshot *s = desk_snapshot(&desk);
+    driver_rig_run(&rig, 31);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     for (int i = 0; i < s->risk.symbol_count; i++) {
         assert_true(!symbol_equal(s->risk.symbols[i].symbol, symbol) ||
                     s->risk.symbols[i].cooldown_until_us != until_us);
     }
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 UNIT_GROUP(liquidation_guard, cmocka_unit_test(a_fall_warns_then_halves_then_halves_again),

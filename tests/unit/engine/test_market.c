@@ -3,7 +3,7 @@
  * windows, and refused candles.
  */
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
 
@@ -71,28 +71,28 @@ static void record(int count, int64_t step_us, struct settings *settings)
     }
 }
 
-static void open_recorded(struct desk *desk, int count, int64_t step_us)
+static void open_recorded(struct driver_rig *rig, int count, int64_t step_us)
 {
     static struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     record(count, step_us, &settings);
-    desk_open(desk, &settings);
+    driver_rig_open(rig, &settings);
 }
 
 static void trades_a_csv_market_to_its_end(void **state)
 {
     (void)state;
-    struct desk desk;
+    struct driver_rig rig;
     struct bus_reader faults;
-    open_recorded(&desk, RECORDED, USEC_PER_MIN);
-    bus_reader_init(&faults, desk.shared.bus, TOPIC_FAULT);
-    const struct snapshot *s = desk_snapshot(&desk);
+    open_recorded(&rig, RECORDED, USEC_PER_MIN);
+    bus_reader_init(&faults, rig.shared.bus, TOPIC_FAULT);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->market_us, RECORD_START);
-    desk_run(&desk, RECORDED - 1);
+    driver_rig_run(&rig, RECORDED - 1);
     assert_false(s->market_ended);
     assert_true(s->trades > 0);
     assert_true(s->markets[0].change_24h_pct.e8 != 0);
-    desk_run(&desk, 2);
+    driver_rig_run(&rig, 2);
     assert_true(s->market_ended);
     int64_t gaps = 0;
     for (int k = 0; k < 2; k++) {
@@ -105,14 +105,14 @@ static void trades_a_csv_market_to_its_end(void **state)
     /* Nothing is opened after the end; closing is possible. */
     int64_t decisions = (int64_t)s->decisions;
     int held = s->position_count;
-    desk_run(&desk, 120);
+    driver_rig_run(&rig, 120);
     assert_int_equal((int64_t)s->decisions, decisions);
     assert_int_equal(s->position_count, held);
     /* The entry of the newest candle may still wait for a candle to fill on. */
     bool open = held > 0 || s->open_orders > 0;
-    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, NULL),
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, NULL),
                      open ? ERR_NONE : ERR_ENGINE_NOTHING_OPEN);
-    desk_run(&desk, 3);
+    driver_rig_run(&rig, 3);
     assert_int_equal(s->position_count, 0);
     assert_true(s->books_balance);
     int ended = 0;
@@ -123,24 +123,24 @@ static void trades_a_csv_market_to_its_end(void **state)
         ended += e.code == ERR_MARKET_ENDED;
     }
     assert_in_range(ended, 2, 4); /* repeated each minute: two minutes here */
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* The same results whether it runs through or is killed every few hours. */
 static void restarts_do_not_change_the_results(void **state)
 {
     (void)state;
-    struct desk whole, broken;
+    struct driver_rig whole, broken;
     open_recorded(&whole, RECORDED, USEC_PER_MIN);
-    desk_run(&whole, RECORDED);
+    driver_rig_run(&whole, RECORDED);
     open_recorded(&broken, RECORDED, USEC_PER_MIN);
     /* A restart takes no market time but that of the following rounds. */
-    while (!desk_snapshot(&broken)->market_ended) {
-        desk_run(&broken, 331);
-        desk_restart(&broken);
-        desk_round(&broken, 0);
+    while (!driver_rig_snapshot(&broken)->market_ended) {
+        driver_rig_run(&broken, 331);
+        driver_rig_restart(&broken);
+        driver_rig_round(&broken, 0);
     }
-    const struct snapshot *a = desk_snapshot(&whole), *b = desk_snapshot(&broken);
+    const struct snapshot *a = driver_rig_snapshot(&whole), *b = driver_rig_snapshot(&broken);
     assert_int_equal(a->candles, b->candles);
     assert_int_equal(a->decisions, b->decisions);
     assert_true(a->trades > 0);
@@ -153,51 +153,51 @@ static void restarts_do_not_change_the_results(void **state)
         assert_true(a->markets[k].rsi == b->markets[k].rsi);
         assert_int_equal(a->markets[k].change_24h_pct.e8, b->markets[k].change_24h_pct.e8);
     }
-    desk_close(&whole);
-    desk_close(&broken);
+    driver_rig_close(&whole);
+    driver_rig_close(&broken);
 }
 
 /* Candles of 15 minutes: decisions are made on each. */
 static void trades_longer_candles(void **state)
 {
     (void)state;
-    struct desk desk;
-    open_recorded(&desk, 600, 15 * USEC_PER_MIN);
-    desk_run(&desk, 600 * 15);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    open_recorded(&rig, 600, 15 * USEC_PER_MIN);
+    driver_rig_run(&rig, 600 * 15);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_true(s->market_ended);
     assert_int_equal(s->markets[0].refused + s->markets[1].refused, 0);
     assert_true(s->decisions > 1000);
     assert_true(s->decisions <= s->candles);
     assert_true(s->books_balance);
     assert_int_not_equal(s->markets[0].regime, REGIME_NEUTRAL);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void a_missing_csv_file_is_reported_and_retried(void **state)
 {
     (void)state;
-    struct desk desk;
+    struct driver_rig rig;
     static struct settings settings;
     char away[320];
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     record(300, USEC_PER_MIN, &settings);
     const char *path = settings.market_files[1].path;
     (void)snprintf(away, sizeof(away), "%s.away", path);
     assert_int_equal(rename(path, away), 0);
-    desk_open(&desk, &settings);
-    const struct snapshot *s = desk_snapshot(&desk);
+    driver_rig_open(&rig, &settings);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->state, TRADING_STARTING);
     assert_int_equal(s->last_err, ERR_MARKET_SOURCE);
     assert_non_null(strstr(s->state_reason, "market: "));
     assert_non_null(strstr(s->state_reason, folder));
     assert_int_equal(rename(away, path), 0);
-    desk_round(&desk, 2 * USEC_PER_SEC);
-    assert_int_equal(desk_snapshot(&desk)->last_err, 0);
-    desk_run(&desk, 10);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    assert_true(desk_snapshot(&desk)->candles > 10);
-    desk_close(&desk);
+    driver_rig_round(&rig, 2 * USEC_PER_SEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->last_err, 0);
+    driver_rig_run(&rig, 10);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    assert_true(driver_rig_snapshot(&rig)->candles > 10);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- restarts */
@@ -205,44 +205,44 @@ static void a_missing_csv_file_is_reported_and_retried(void **state)
 static void the_windows_are_restored(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run(&desk, 33);
-    const struct snapshot before = *desk_snapshot(&desk);
-    desk_restart(&desk);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 33);
+    const struct snapshot before = *driver_rig_snapshot(&rig);
+    driver_rig_restart(&rig);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     for (int k = 0; k < before.market_count; k++) {
         /* This figure comes from the hourly window, which is not in the saved bytes. */
         assert_true(before.markets[k].change_24h_pct.e8 != 0);
         assert_int_equal(s->markets[k].change_24h_pct.e8, before.markets[k].change_24h_pct.e8);
         assert_int_equal(s->markets[k].regime, before.markets[k].regime);
     }
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* Bytes of another version cost only the minutes since the last closed bar. */
 static void an_old_layout_is_warmed_from_stored_candles(void **state)
 {
     (void)state;
-    struct desk desk;
+    struct driver_rig rig;
     struct err err = {0};
     char bytes[5000];
     memset(bytes, 1, sizeof(bytes));
-    desk_open(&desk, NULL);
-    desk_run(&desk, 33);
-    const struct snapshot before = *desk_snapshot(&desk);
-    assert_int_equal(state_table_write_blob(desk.store, "series", bytes, sizeof(bytes), &err), 0);
-    desk_restart(&desk);
-    const struct snapshot *s = desk_snapshot(&desk);
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 33);
+    const struct snapshot before = *driver_rig_snapshot(&rig);
+    assert_int_equal(state_table_write_blob(rig.store, "series", bytes, sizeof(bytes), &err), 0);
+    driver_rig_restart(&rig);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     for (int k = 0; k < before.market_count; k++) {
         assert_true(fabs(s->markets[k].rsi / before.markets[k].rsi - 1) < 1e-6);
         assert_int_equal(s->markets[k].regime, before.markets[k].regime);
         assert_true(s->markets[k].updated_us > before.markets[k].updated_us - 5 * USEC_PER_MIN);
     }
-    desk_run(&desk, 10);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_ACTIVE);
-    assert_int_equal(desk_snapshot(&desk)->markets[0].refused, 0);
-    desk_close(&desk);
+    driver_rig_run(&rig, 10);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    assert_int_equal(driver_rig_snapshot(&rig)->markets[0].refused, 0);
+    driver_rig_close(&rig);
 }
 
 /* A database of the simulated market that gets a CSV market: the old history does not warm the new
@@ -250,18 +250,18 @@ static void an_old_layout_is_warmed_from_stored_candles(void **state)
 static void another_market_starts_cold(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run(&desk, 33);
-    record(2000, USEC_PER_MIN, &desk.settings);
-    desk_restart(&desk);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 33);
+    record(2000, USEC_PER_MIN, &rig.settings);
+    driver_rig_restart(&rig);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->markets[0].price.e8, 0);
     assert_true(s->markets[0].rsi == 0);
-    desk_run(&desk, 3);
+    driver_rig_run(&rig, 3);
     assert_true(s->market_ended); /* it ends before the time of the books */
-    assert_int_equal(desk_snapshot(&desk)->markets[0].updated_us, 0);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_snapshot(&rig)->markets[0].updated_us, 0);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- refused candles */
@@ -277,7 +277,7 @@ struct lone {
 static void lone_open(struct lone *l)
 {
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     memset(l, 0, sizeof(*l));
     l->engine = engine_new(&settings, settings.symbols, 3);
     l->now.market_us = RECORD_START;

@@ -6,12 +6,12 @@
 #include "../../../src/engine/record.h"
 #include "../../../src/engine/record_reader.h"
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
-#include "flight.h"
 #include "io/file.h"
+#include "recorder_rig.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>
@@ -108,7 +108,7 @@ static void forge_open(struct forge *g, bool restored)
     int fd = mkstemp(g->path);
     assert_true(fd >= 0);
     (void)close(fd);
-    desk_settings(&g->settings);
+    driver_rig_settings(&g->settings);
     g->engine = engine_new(&g->settings, g->settings.symbols, g->settings.symbol_count);
     g->start = calloc(1, sizeof(*g->start));
     g->bytes = malloc(RECORD_FRAME_SIZE + RECORD_START_MAX);
@@ -578,12 +578,12 @@ static void the_first_difference_is_reported(void **state)
         {other_sends, " orders were sent, now "},
         {other_books, "books, events"},
     };
-    struct flight f;
+    struct recorder_rig f;
     struct forge g;
     AUTO_BUF struct buf path = BUF_INIT(4096);
-    flight_open(&f, NULL, 0);
+    recorder_rig_open(&f, NULL, 0);
     for (int i = 0; i < 600 && engine_state(driver_engine(f.driver))->orders == 0; i++) {
-        flight_run(&f, 1);
+        recorder_rig_run(&f, 1);
     }
     assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
     forge_open(&g, false);
@@ -598,7 +598,7 @@ static void the_first_difference_is_reported(void **state)
         assert_non_null(strstr(err.context, "step "));
     }
     forge_close(&g);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* ---------------------------------------------------------------- files that change */

@@ -2,7 +2,7 @@
  * The flight recorder's folder and disk: other files in it, limits, and failing writes.
  */
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
 #include "io/file.h"
@@ -31,7 +31,7 @@ static void rig_open(struct rig *r)
     memset(r, 0, sizeof(*r));
     (void)str_copy(STR_LIT("/var/tmp/nightdesk-rig-XXXXXX"), r->folder, sizeof(r->folder));
     assert_non_null(mkdtemp(r->folder));
-    desk_settings(&r->settings);
+    driver_rig_settings(&r->settings);
     r->engine = engine_new(&r->settings, r->settings.symbols, r->settings.symbol_count);
     r->start.now = (struct engine_now){1790000000000000, 1790000000000000, USEC_PER_SEC};
     engine_begin(r->engine, &r->start.now);

@@ -1,12 +1,12 @@
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/journal_source.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
 #include "fakes/stump_model.h"
-#include "flight.h"
 #include "io/file.h"
 #include "io/secret.h"
+#include "recorder_rig.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
 
@@ -25,7 +25,7 @@
 /* ---------------------------------------------------------------- replaying a run */
 
 /* Replays the whole file of a run, which must be identical; returns its counts. */
-static struct replay_count replay_all(const struct flight *f, int64_t run)
+static struct replay_count replay_all(const struct recorder_rig *f, int64_t run)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
     AUTO_REPLAY struct replay *replay = NULL;
@@ -41,12 +41,12 @@ static struct replay_count replay_all(const struct flight *f, int64_t run)
     return *replay_count(replay);
 }
 
-static void ask(struct flight *f, enum request_kind kind)
+static void ask(struct recorder_rig *f, enum request_kind kind)
 {
-    flight_ask(f, &(struct request){.kind = kind});
+    recorder_rig_ask(f, &(struct request){.kind = kind});
 }
 
-static void move_stop(struct flight *f)
+static void move_stop(struct recorder_rig *f)
 {
     const struct snapshot *s = driver_snapshot(f->driver);
     if (s->position_count == 0) {
@@ -55,10 +55,11 @@ static void move_stop(struct flight *f)
     const struct position *p = &s->positions[0];
     struct dec closer =
         dec_mul_div(dec_add(p->stop, p->mark_price), dec_from_int(1), dec_from_int(2));
-    flight_ask(f, &(struct request){.kind = REQUEST_AMEND, .symbol = p->symbol, .stop = closer});
+    recorder_rig_ask(f,
+                     &(struct request){.kind = REQUEST_AMEND, .symbol = p->symbol, .stop = closer});
 }
 
-static void change_settings(struct flight *f, double threshold)
+static void change_settings(struct recorder_rig *f, double threshold)
 {
     struct settings *draft = mailbox_draft(f->shared.settings);
     *draft = f->settings;
@@ -69,33 +70,33 @@ static void change_settings(struct flight *f, double threshold)
 static void a_paper_run_replays_identically(void **state)
 {
     (void)state;
-    struct flight f;
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 400);
+    struct recorder_rig f;
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 400);
     ask(&f, REQUEST_PAUSE);
-    flight_run(&f, 30);
+    recorder_rig_run(&f, 30);
     ask(&f, REQUEST_RESUME);
     struct request rule = {.kind = REQUEST_RULE_ADD};
     (void)str_copy(STR_LIT("avoid\nrsi14 > 60 and side == long\nno chasing"), rule.text,
                    sizeof(rule.text));
-    flight_ask(&f, &rule);
-    flight_run(&f, 300);
+    recorder_rig_ask(&f, &rule);
+    recorder_rig_run(&f, 300);
     move_stop(&f);
     change_settings(&f, 0.2);
-    flight_run(&f, 300);
-    flight_restart(&f);
-    flight_run(&f, 300);
+    recorder_rig_run(&f, 300);
+    recorder_rig_restart(&f);
+    recorder_rig_run(&f, 300);
     ask(&f, REQUEST_CLOSE);
     ask(&f, REQUEST_MAINTENANCE);
-    flight_run(&f, 30);
+    recorder_rig_run(&f, 30);
     ask(&f, REQUEST_RESUME);
     ask(&f, REQUEST_CANCEL);
-    flight_run(&f, 200);
+    recorder_rig_run(&f, 200);
     shared_halt(&f.shared);
-    flight_run(&f, 60);
+    recorder_rig_run(&f, 60);
     ask(&f, REQUEST_CLEAR_EMERGENCY);
     ask(&f, REQUEST_RESUME);
-    flight_run(&f, 200);
+    recorder_rig_run(&f, 200);
     const struct engine_state *s = engine_state(driver_engine(f.driver));
     struct replay_count first = replay_all(&f, 1);
     struct replay_count second = replay_all(&f, 2);
@@ -106,7 +107,7 @@ static void a_paper_run_replays_identically(void **state)
     assert_true(s->orders > 5 && s->trades > 2);
     /* Idle rounds are skipped; otherwise a day would not fit on a disk. */
     assert_true(first.steps < 3 * 1100);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* Feed, venue and disk fail at random; the recorded inputs still explain every decision. */
@@ -115,21 +116,21 @@ static void faults_replay_identically(void **state)
     (void)state;
     int64_t orders = 0;
     for (uint64_t seed = 1; seed <= 12; seed++) {
-        struct flight f;
+        struct recorder_rig f;
         struct settings settings;
-        flight_prepare(&f, NULL, seed);
+        recorder_rig_prepare(&f, NULL, seed);
         settings = f.settings;
         settings.seed = seed;
         settings.market_speed = 600;
         settings.stop_pct = 0.6;
         settings.target_pct = 1;
         f.settings = settings;
-        flight_start(&f);
+        recorder_rig_start(&f);
         static const enum request_kind kinds[] = {
             REQUEST_PAUSE,       REQUEST_RESUME,         REQUEST_RESUME,         REQUEST_CLOSE,
             REQUEST_MAINTENANCE, REQUEST_EMERGENCY_STOP, REQUEST_CLEAR_EMERGENCY};
         for (int i = 0; i < 500; i++) {
-            flight_round(&f, (int64_t)rng_below(&f.rng, 400 * USEC_PER_MSEC) + 1);
+            recorder_rig_round(&f, (int64_t)rng_below(&f.rng, 400 * USEC_PER_MSEC) + 1);
             if (rng_chance(&f.rng, 0.01)) {
                 ask(&f, kinds[rng_below(&f.rng, COUNT_OF(kinds))]);
             }
@@ -140,7 +141,7 @@ static void faults_replay_identically(void **state)
                 change_settings(&f, 0.1 + rng_double(&f.rng) / 2);
             }
             if (rng_chance(&f.rng, 0.005)) {
-                flight_restart(&f);
+                recorder_rig_restart(&f);
             }
         }
         struct err err = {0};
@@ -150,14 +151,14 @@ static void faults_replay_identically(void **state)
         for (int64_t run = 1; run <= s.run; run++) {
             orders += replay_all(&f, run).orders;
         }
-        flight_close(&f);
+        recorder_rig_close(&f);
     }
     assert_true(orders > 50);
 }
 
 /* ---------------------------------------------------------------- detecting differences */
 
-static void read_journal(const struct flight *f, int64_t run, struct buf *out)
+static void read_journal(const struct recorder_rig *f, int64_t run, struct buf *out)
 {
     AUTO_BUF struct buf path = BUF_INIT(4096);
     assert_int_equal(recorder_find(f->folder, run, &path, NULL), 0);
@@ -201,11 +202,11 @@ static int replay_bytes(const char *path, struct str bytes, struct replay_count 
 static void another_threshold_is_detected(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     AUTO_BUF struct buf bytes = BUF_INIT((size_t)64 << 20);
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 300);
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 300);
     read_journal(&f, 1, &bytes);
     const double now = f.settings.threshold;
     const double other = 0.9;
@@ -215,22 +216,22 @@ static void another_threshold_is_detected(void **state)
     seal(bytes.data + FIRST_FRAME, FIRST_FRAME);
     struct replay_count count;
     struct err err = {0};
-    assert_int_equal(replay_bytes(flight_path(&f, "x", path), buf_str(&bytes), &count, &err),
+    assert_int_equal(replay_bytes(recorder_rig_path(&f, "x", path), buf_str(&bytes), &count, &err),
                      -ERR_ENGINE_REPLAY_DIFFERS);
     assert_non_null(strstr(err.context, "decisions"));
     assert_non_null(strstr(err.context, " at 20"));
     assert_true(count.steps > 0);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 static void one_wrong_bit_of_a_digest_is_detected(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     AUTO_BUF struct buf bytes = BUF_INIT((size_t)64 << 20);
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 300);
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 300);
     read_journal(&f, 1, &bytes);
     /* In the sums of the first step; only counts follow them. */
     size_t offset = FIRST_FRAME + FRAME_HEAD + frame_length(bytes.data + FIRST_FRAME);
@@ -239,10 +240,10 @@ static void one_wrong_bit_of_a_digest_is_detected(void **state)
     seal(frame, offset);
     struct replay_count count;
     struct err err = {0};
-    int rc = replay_bytes(flight_path(&f, "x", path), buf_str(&bytes), &count, &err);
+    int rc = replay_bytes(recorder_rig_path(&f, "x", path), buf_str(&bytes), &count, &err);
     assert_int_equal(rc, -ERR_ENGINE_REPLAY_DIFFERS);
     assert_non_null(strstr(err.context, "step 1 "));
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* ---------------------------------------------------------------- damage */
@@ -263,7 +264,7 @@ static void bare_open(struct bare *b, int steps)
     memset(b, 0, sizeof(*b));
     (void)str_copy(STR_LIT("/var/tmp/nightdesk-bare-XXXXXX"), b->folder, sizeof(b->folder));
     assert_non_null(mkdtemp(b->folder));
-    desk_settings(&b->settings);
+    driver_rig_settings(&b->settings);
     b->settings.symbol_count = 1;
     b->now = (struct engine_now){1790000000000000 - 1790000000000000 % USEC_PER_HOUR,
                                  1790000000000000, USEC_PER_SEC};
@@ -503,11 +504,11 @@ static void a_torn_record_is_cut_off_and_written_again(void **state)
 static void a_full_disk_loses_no_record(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     struct rlimit was;
     struct stat st;
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 100);
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 100);
     AUTO_BUF struct buf path = BUF_INIT(4096);
     assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
     assert_int_equal(stat(path.data, &st), 0);
@@ -516,7 +517,7 @@ static void a_full_disk_loses_no_record(void **state)
     struct rlimit tight = {.rlim_cur = (rlim_t)st.st_size + 20, .rlim_max = was.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
     uint64_t steps = driver_snapshot(f.driver)->steps;
-    flight_run(&f, 5);
+    recorder_rig_run(&f, 5);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_int_equal(s->last_err, ERR_ENGINE_RECORD);
     assert_non_null(strstr(s->state_reason, "the journal cannot be written"));
@@ -529,11 +530,11 @@ static void a_full_disk_loses_no_record(void **state)
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
     (void)signal(SIGXFSZ, SIG_DFL);
     assert_true(held.st_size <= st.st_size + 20);
-    flight_run(&f, 100);
+    recorder_rig_run(&f, 100);
     assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
     assert_true(driver_snapshot(f.driver)->steps > steps + 50);
     (void)replay_all(&f, 1);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 static void a_full_run_is_reported_once(void **state)
@@ -611,15 +612,15 @@ static void every_field_is_recorded(void **state)
 static void a_replay_can_stop_at_any_time(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     AUTO_BUF struct buf path = BUF_INIT(4096);
     AUTO_REPLAY struct replay *replay = NULL;
     struct err err = {0};
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 240);
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 240);
     static struct snapshot then;
     then = *driver_snapshot(f.driver);
-    flight_run(&f, 240);
+    recorder_rig_run(&f, 240);
     assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
     assert_int_equal(replay_open(path.data, NULL, &replay, &err), 0);
     while (replay_next_us(replay) <= then.market_us) {
@@ -644,7 +645,7 @@ static void a_replay_can_stop_at_any_time(void **state)
     assert_null(replay_decision(replay, (struct symbol){"NONE"}));
     assert_null(replay_quote(replay, (struct symbol){"NONE"}));
     assert_null(replay_series(replay, (struct symbol){"NONE"}));
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 static void write_model(const char *path, double under)
@@ -658,23 +659,23 @@ static void write_model(const char *path, double under)
 static void a_replay_needs_the_same_model(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     AUTO_BUF struct buf journal = BUF_INIT(4096);
     AUTO_REPLAY struct replay *replay = NULL;
     struct err err = {0};
-    flight_prepare(&f, NULL, 0);
-    write_model(flight_path(&f, "m.json", path), 2);
+    recorder_rig_prepare(&f, NULL, 0);
+    write_model(recorder_rig_path(&f, "m.json", path), 2);
     (void)str_copy(str_c(path), f.settings.model, sizeof(f.settings.model));
-    flight_start(&f);
-    flight_run(&f, 200);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 200);
     (void)replay_all(&f, 1);
     write_model(path, 1);
     assert_int_equal(recorder_find(f.folder, 1, &journal, NULL), 0);
     assert_int_equal(replay_open(journal.data, NULL, &replay, &err), -ERR_ENGINE_REPLAY_MODEL);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(replay_open(journal.data, NULL, &replay, &err), -ERR_ENGINE_REPLAY_MODEL);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* ---------------------------------------------------------------- as a market */
@@ -682,12 +683,12 @@ static void a_replay_needs_the_same_model(void **state)
 static void a_journal_is_a_market(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     AUTO_BUF struct buf path = BUF_INIT(4096);
     struct source *source = NULL;
     struct err err = {0};
-    flight_open(&f, NULL, 3); /* with an unreliable feed */
-    flight_run(&f, 500);
+    recorder_rig_open(&f, NULL, 3); /* with an unreliable feed */
+    recorder_rig_run(&f, 500);
     assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
     assert_true(journal_source_fits(path.data));
     assert_int_equal(journal_source_open(path.data, &source, &err), 0);
@@ -727,7 +728,7 @@ static void a_journal_is_a_market(void **state)
     assert_int_equal(journal_source_end(source, &err), -ERR_ENGINE_RECORD_DAMAGED);
     journal_source_free(source);
     journal_source_free(NULL);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 UNIT_GROUP(replay, cmocka_unit_test(a_paper_run_replays_identically),

@@ -3,8 +3,8 @@
  * shadows survive a crash.
  */
 #include "../../../src/engine/engine_private.h"
-#include "desk.h"
-#include "stand.h"
+#include "driver_rig.h"
+#include "engine_rig.h"
 #include "store/decision_table.h"
 #include "store/rule_table.h"
 #include "unit/unit.h"
@@ -28,17 +28,17 @@ static struct request status_request(int64_t id, int64_t rule, const char *statu
     return r;
 }
 
-static int stand_add(struct stand *s, const char *text)
+static int engine_rig_add(struct engine_rig *s, const char *text)
 {
-    return stand_ask(s, add_request(0, text));
+    return engine_rig_ask(s, add_request(0, text));
 }
 
-static int stand_set(struct stand *s, int64_t rule, const char *status)
+static int engine_rig_set(struct engine_rig *s, int64_t rule, const char *status)
 {
-    return stand_ask(s, status_request(0, rule, status));
+    return engine_rig_ask(s, status_request(0, rule, status));
 }
 
-static const struct rule_book *book_of(const struct stand *s)
+static const struct rule_book *book_of(const struct engine_rig *s)
 {
     return engine_rule_book(s->engine);
 }
@@ -60,11 +60,11 @@ struct tally {
     int noted; /* decisions that list the rule */
 };
 
-static struct tally watch(struct stand *s, int minutes, int64_t rule_id)
+static struct tally watch(struct engine_rig *s, int minutes, int64_t rule_id)
 {
     struct tally t = {0};
     for (int m = 0; m < minutes; m++) {
-        stand_step(s, NULL);
+        engine_rig_step(s, NULL);
         for (int i = 0; i < s->out.decision_count; i++) {
             const struct decision *d = &s->out.decisions[i];
             t.orders += d->outcome == OUTCOME_ORDER && d->stop.e8 != 0;
@@ -81,40 +81,41 @@ static struct tally watch(struct stand *s, int minutes, int64_t rule_id)
 static void only_active_rules_avoid(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
-    assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
+    struct engine_rig *s = engine_rig_new(7);
+    assert_int_equal(engine_rig_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     assert_true(s->out.rules_changed);
     struct tally t = watch(s, DAYS, 1);
     assert_true(t.orders > 0); /* status: testing */
     assert_int_equal(t.by_rule, 0);
     assert_true(t.noted >= t.orders);
 
-    assert_int_equal(stand_set(s, 1, "active"), ERR_NONE);
+    assert_int_equal(engine_rig_set(s, 1, "active"), ERR_NONE);
     t = watch(s, DAYS, 1);
     assert_int_equal(t.orders, 0);
     assert_true(t.by_rule > 0);
     assert_int_equal(t.noted, t.by_rule);
 
-    assert_int_equal(stand_set(s, 1, "retired"), ERR_NONE);
+    assert_int_equal(engine_rig_set(s, 1, "retired"), ERR_NONE);
     assert_int_equal(book_of(s)->rules[0].status, RULE_RETIRED); /* its row is written */
     t = watch(s, DAYS, 1);
     assert_int_equal(book_of(s)->rule_count, 0);
     assert_true(t.orders > 0);
     assert_int_equal(t.noted, 0);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 static void a_veto_contains_its_rule(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
-    assert_int_equal(stand_add(s, "favour\ntier == 3\nnobody is in it"), ERR_NONE);
-    assert_int_equal(stand_add(s, "avoid\nsymbol == BTC-USD\nnot while we move house"), ERR_NONE);
-    assert_int_equal(stand_set(s, 2, "active"), ERR_NONE);
+    struct engine_rig *s = engine_rig_new(7);
+    assert_int_equal(engine_rig_add(s, "favour\ntier == 3\nnobody is in it"), ERR_NONE);
+    assert_int_equal(engine_rig_add(s, "avoid\nsymbol == BTC-USD\nnot while we move house"),
+                     ERR_NONE);
+    assert_int_equal(engine_rig_set(s, 2, "active"), ERR_NONE);
     bool seen = false;
     bool others = false;
     for (int m = 0; m < DAYS; m++) {
-        stand_step(s, NULL);
+        engine_rig_step(s, NULL);
         for (int i = 0; i < s->out.decision_count; i++) {
             const struct decision *d = &s->out.decisions[i];
             bool btc = strcmp(d->symbol.name, "BTC-USD") == 0;
@@ -130,11 +131,11 @@ static void a_veto_contains_its_rule(void **state)
         }
     }
     assert_true(seen && others);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* The decision context as the core passes it to the rules. */
-static void judge(struct stand *s, double score, struct context *context, struct decision *d)
+static void judge(struct engine_rig *s, double score, struct context *context, struct decision *d)
 {
     memset(context, 0, sizeof(*context));
     memset(d, 0, sizeof(*d));
@@ -160,18 +161,18 @@ static bool is_about(double a, double b)
 static void favours_add_up_to_their_limit(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     struct context context;
     struct decision d;
     static const char *const texts[] = {"favour\nside == long\na", "favour\nscore > 0\nb",
                                         "favour\nconfidence < 1\nc"};
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(stand_add(s, texts[i]), ERR_NONE);
+        assert_int_equal(engine_rig_add(s, texts[i]), ERR_NONE);
     }
     judge(s, 0.3, &context, &d);
     assert_int_equal(d.rule_count, 3);
     assert_true(is_about(context.bias, 0)); /* both are in testing */
-    assert_int_equal(stand_set(s, 3, "active"), ERR_NONE);
+    assert_int_equal(engine_rig_set(s, 3, "active"), ERR_NONE);
     judge(s, -0.3, &context, &d);
     assert_int_equal(d.rule_count, 1);
     assert_true(is_about(context.bias, -RULE_FAVOUR_BONUS)); /* towards the wanted side */
@@ -182,52 +183,53 @@ static void favours_add_up_to_their_limit(void **state)
     assert_true(is_about(context.bias, 0));
     assert_int_equal(d.rule_count, 0);
     for (int i = 1; i < 3; i++) {
-        assert_int_equal(stand_set(s, i, "active"), ERR_NONE);
+        assert_int_equal(engine_rig_set(s, i, "active"), ERR_NONE);
     }
     judge(s, 0.3, &context, &d);
     assert_true(is_about(context.bias, RULE_FAVOUR_MAX)); /* three of them */
     assert_string_equal(d.veto_code, "");
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 static void bad_data_matches_nothing(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     struct decision d = {.score = 0.9, .threshold = 0.25};
     struct context context = {.decision = &d, .flaw = FLAW_REFUSED};
-    assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
+    assert_int_equal(engine_rig_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     engine_rules_judge(s->engine, &context);
     assert_int_equal(d.rule_count, 0);
     assert_int_equal(book_of(s)->shadow_count, 0);
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 static void requests_are_checked(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
-    assert_int_equal(stand_add(s, "avoid\nrsi41 > 3\nx"), ERR_RULE_CONDITION);
-    assert_int_equal(stand_add(s, "stop\nrsi14 > 3\nx"), ERR_RULE_TEXT);
+    struct engine_rig *s = engine_rig_new(7);
+    assert_int_equal(engine_rig_add(s, "avoid\nrsi41 > 3\nx"), ERR_RULE_CONDITION);
+    assert_int_equal(engine_rig_add(s, "stop\nrsi14 > 3\nx"), ERR_RULE_TEXT);
     assert_false(s->out.rules_changed);
-    assert_int_equal(stand_add(s, "avoid\nRSI14>3\nx"), ERR_NONE);
-    assert_int_equal(stand_add(s, "avoid\nrsi14 > 3\nwith another reason"), ERR_RULE_DUPLICATE);
-    assert_int_equal(stand_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
+    assert_int_equal(engine_rig_add(s, "avoid\nRSI14>3\nx"), ERR_NONE);
+    assert_int_equal(engine_rig_add(s, "avoid\nrsi14 > 3\nwith another reason"),
+                     ERR_RULE_DUPLICATE);
+    assert_int_equal(engine_rig_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
     assert_string_equal(book_of(s)->rules[0].created_by, "alice");
     assert_int_equal(book_of(s)->rules[0].status, RULE_TESTING);
-    assert_int_equal(stand_set(s, 3, "active"), ERR_RULE_UNKNOWN);
-    assert_int_equal(stand_set(s, 2, "sleeping"), ERR_RULE_TEXT);
-    assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE);
-    assert_int_equal(stand_set(s, 2, "testing"), ERR_RULE_UNKNOWN); /* retired is final */
-    assert_int_equal(stand_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
+    assert_int_equal(engine_rig_set(s, 3, "active"), ERR_RULE_UNKNOWN);
+    assert_int_equal(engine_rig_set(s, 2, "sleeping"), ERR_RULE_TEXT);
+    assert_int_equal(engine_rig_set(s, 2, "retired"), ERR_NONE);
+    assert_int_equal(engine_rig_set(s, 2, "testing"), ERR_RULE_UNKNOWN); /* retired is final */
+    assert_int_equal(engine_rig_add(s, "favour\nrsi14 > 3\nx"), ERR_NONE);
     assert_int_equal(book_of(s)->rules[1].id, 3); /* ids are not reused */
     for (int i = book_of(s)->rule_count; i < RULES_MAX; i++) {
         char text[64];
         (void)snprintf(text, sizeof(text), "avoid\nprice > %d\nx", i);
-        assert_int_equal(stand_add(s, text), ERR_NONE);
+        assert_int_equal(engine_rig_add(s, text), ERR_NONE);
     }
-    assert_int_equal(stand_add(s, "avoid\nprice > 1000\nx"), ERR_RULE_TABLE_FULL);
-    stand_free(s);
+    assert_int_equal(engine_rig_add(s, "avoid\nprice > 1000\nx"), ERR_RULE_TABLE_FULL);
+    engine_rig_free(s);
 }
 
 /* ---------------------------------------------------------------- shadows, by hand */
@@ -264,7 +266,7 @@ static void shadows_end_where_the_entry_would_have(void **state)
         {RULE_FAVOUR, SIDE_SHORT, 80, 79, 110, 1, 0},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct stand *s = stand_new(7);
+        struct engine_rig *s = engine_rig_new(7);
         bool is_long = cases[i].side == SIDE_LONG;
         struct rule_book book = {.rule_count = 1, .shadow_count = 2};
         book.rules[0] = (struct rule){.id = 4, .effect = cases[i].effect};
@@ -290,17 +292,17 @@ static void shadows_end_where_the_entry_would_have(void **state)
         assert_int_equal(after->shadow_count, ended ? 1 : 2);
         assert_int_equal(after->shadows[0].id, ended ? 2 : 1);
         assert_int_equal(s->out.rules_changed, ended);
-        stand_free(s);
+        engine_rig_free(s);
     }
 }
 
 static void shadows_are_unique_and_bounded(void **state)
 {
     (void)state;
-    struct stand *s = stand_new(7);
+    struct engine_rig *s = engine_rig_new(7);
     struct context context;
     struct decision d;
-    assert_int_equal(stand_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
+    assert_int_equal(engine_rig_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     judge(s, 0.5, &context, &d);
     judge(s, 0.6, &context, &d); /* the same case */
     assert_int_equal(book_of(s)->shadow_count, 1);
@@ -315,7 +317,7 @@ static void shadows_are_unique_and_bounded(void **state)
     for (int i = 1; i < RULES_MAX; i++) {
         char text[64];
         (void)snprintf(text, sizeof(text), "avoid\nconfidence >= -0 and price > 0.%02d\nx", i);
-        assert_int_equal(stand_add(s, text), ERR_NONE);
+        assert_int_equal(engine_rig_add(s, text), ERR_NONE);
     }
     judge(s, 0.5, &context, &d);
     judge(s, -0.5, &context, &d);
@@ -329,11 +331,12 @@ static void shadows_are_unique_and_bounded(void **state)
     assert_int_equal(book_of(s)->rules[0].success_count + book_of(s)->rules[0].failure_count, 0);
     assert_int_equal(d.rule_count, DECISION_RULES_MAX);
 
-    assert_int_equal(stand_set(s, 2, "retired"), ERR_NONE); /* its shadows are dropped with it */
+    assert_int_equal(engine_rig_set(s, 2, "retired"),
+                     ERR_NONE); /* its shadows are dropped with it */
     for (int i = 0; i < book_of(s)->shadow_count; i++) {
         assert_int_not_equal(book_of(s)->shadows[i].rule_id, 2);
     }
-    stand_free(s);
+    engine_rig_free(s);
 }
 
 /* ---------------------------------------------------------------- over a database */
@@ -341,31 +344,31 @@ static void shadows_are_unique_and_bounded(void **state)
 static void rules_and_shadows_survive_a_crash(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
     struct request add =
-        add_request(desk.next_request++, "avoid\nconfidence >= 0\nit is counted always");
-    assert_int_equal(desk_ask_again(&desk, &add), ERR_NONE);
-    struct request gone = add_request(desk.next_request++, "favour\ntier == 3\nx");
-    assert_int_equal(desk_ask_again(&desk, &gone), ERR_NONE);
-    struct request retire = status_request(desk.next_request++, 2, "retired");
-    assert_int_equal(desk_ask_again(&desk, &retire), ERR_NONE);
-    const struct rule_book *book = engine_rule_book(driver_engine(desk.driver));
+        add_request(rig.next_request++, "avoid\nconfidence >= 0\nit is counted always");
+    assert_int_equal(driver_rig_ask_again(&rig, &add), ERR_NONE);
+    struct request gone = add_request(rig.next_request++, "favour\ntier == 3\nx");
+    assert_int_equal(driver_rig_ask_again(&rig, &gone), ERR_NONE);
+    struct request retire = status_request(rig.next_request++, 2, "retired");
+    assert_int_equal(driver_rig_ask_again(&rig, &retire), ERR_NONE);
+    const struct rule_book *book = engine_rule_book(driver_engine(rig.driver));
     for (int i = 0; i < 40 && book->rules[0].success_count + book->rules[0].failure_count == 0;
          i++) {
-        desk_run(&desk, 60);
+        driver_rig_run(&rig, 60);
     }
     assert_true(book->rules[0].success_count + book->rules[0].failure_count > 0);
     for (int i = 0; i < 40 && book->shadow_count == 0; i++) {
-        desk_run(&desk, 30);
+        driver_rig_run(&rig, 30);
     }
     assert_true(book->shadow_count > 0);
     static struct rule_book before;
     before = *book;
-    desk_restart(&desk);
-    desk_run(&desk, 0);
-    desk_round(&desk, USEC_PER_MSEC);
-    const struct rule_book *after = engine_rule_book(driver_engine(desk.driver));
+    driver_rig_restart(&rig);
+    driver_rig_run(&rig, 0);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    const struct rule_book *after = engine_rule_book(driver_engine(rig.driver));
     assert_int_equal(after->rule_count, 1);
     assert_memory_equal(&after->rules[0], &before.rules[0], sizeof(before.rules[0]));
     assert_int_equal(after->shadow_count, before.shadow_count);
@@ -376,35 +379,35 @@ static void rules_and_shadows_survive_a_crash(void **state)
     struct rule rules[4];
     struct err err = {0};
     assert_int_equal(
-        rule_table_list(desk.store, &(struct rule_query){.retired = true}, rules, 4, &err), 2);
+        rule_table_list(rig.store, &(struct rule_query){.retired = true}, rules, 4, &err), 2);
     assert_int_equal(rules[0].status, RULE_RETIRED);
     struct decision decisions[50];
-    int n = decision_table_list(desk.store, &(struct decision_query){.skip_holds = true}, decisions,
+    int n = decision_table_list(rig.store, &(struct decision_query){.skip_holds = true}, decisions,
                                 50, &err);
     bool kept = false;
     for (int i = 0; i < n; i++) {
         kept = kept || names(&decisions[i], 1);
     }
     assert_true(kept); /* the decision keeps the matching rules */
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void maintenance_survives_a_crash_and_resume_ends_it(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_round(&desk, USEC_PER_MSEC);
-    assert_int_equal(desk_ask(&desk, REQUEST_MAINTENANCE, NULL), ERR_NONE);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_MAINTENANCE);
-    desk_restart(&desk);
-    desk_run(&desk, 600);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_MAINTENANCE);
-    assert_int_equal(desk_snapshot(&desk)->risk_state, RISK_REDUCING);
-    assert_int_equal(desk_snapshot(&desk)->orders, 0);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_NONE);
-    desk_run_until_open(&desk);
-    desk_close(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_MAINTENANCE, NULL), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_MAINTENANCE);
+    driver_rig_restart(&rig);
+    driver_rig_run(&rig, 600);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_MAINTENANCE);
+    assert_int_equal(driver_rig_snapshot(&rig)->risk_state, RISK_REDUCING);
+    assert_int_equal(driver_rig_snapshot(&rig)->orders, 0);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    driver_rig_run_until_open(&rig);
+    driver_rig_close(&rig);
 }
 
 UNIT_GROUP(rules, cmocka_unit_test(only_active_rules_avoid),

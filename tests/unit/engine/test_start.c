@@ -4,11 +4,11 @@
  */
 #include "../../../src/store/row.h"
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/engine_thread.h"
 #include "engine/state_file.h"
-#include "flight.h"
 #include "io/file.h"
+#include "recorder_rig.h"
 #include "unit/unit.h"
 
 #include <errno.h>
@@ -46,33 +46,33 @@ static void a_missing_table_prevents_trading(void **state)
                                          "orders",       "fills",           "trading_rules",
                                          "rule_shadows", "blobs",           "candles",
                                          "paper_orders", "paper_positions", "paper_state"};
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     int held = s->position_count;
     for (size_t i = 0; i < COUNT_OF(tables); i++) {
-        rename_table(desk.store, tables[i], "taken_away");
-        desk_restart(&desk);
-        desk_run(&desk, 2);
-        s = desk_snapshot(&desk);
-        if (driver_engine(desk.driver) != NULL) {
+        rename_table(rig.store, tables[i], "taken_away");
+        driver_rig_restart(&rig);
+        driver_rig_run(&rig, 2);
+        s = driver_rig_snapshot(&rig);
+        if (driver_engine(rig.driver) != NULL) {
             print_error("trading started without %s\n", tables[i]);
         }
-        assert_null(driver_engine(desk.driver));
+        assert_null(driver_engine(rig.driver));
         assert_int_equal(s->last_err, ERR_ENGINE_STORE);
         assert_int_equal(s->state, TRADING_STARTING);
         assert_non_null(strstr(s->state_reason, "trading.db: "));
-        rename_table(desk.store, "taken_away", tables[i]);
+        rename_table(rig.store, "taken_away", tables[i]);
     }
-    desk_restart(&desk);
-    desk_round(&desk, USEC_PER_SEC);
-    s = desk_snapshot(&desk);
-    assert_non_null(driver_engine(desk.driver));
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    s = driver_rig_snapshot(&rig);
+    assert_non_null(driver_engine(rig.driver));
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->position_count, held);
     assert_true(s->books_balance);
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 static void a_damaged_row_prevents_trading(void **state)
@@ -90,26 +90,26 @@ static void a_damaged_row_prevents_trading(void **state)
         {"UPDATE positions SET client_id = 'none-' || client_id",
          "UPDATE positions SET client_id = substr(client_id, 6)"},
     };
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        run_sql(desk.store, cases[i].damage);
-        desk_restart(&desk);
-        desk_run(&desk, 2);
-        if (driver_engine(desk.driver) != NULL) {
+        run_sql(rig.store, cases[i].damage);
+        driver_rig_restart(&rig);
+        driver_rig_run(&rig, 2);
+        if (driver_engine(rig.driver) != NULL) {
             print_error("trading started after %s\n", cases[i].damage);
         }
-        assert_null(driver_engine(desk.driver));
-        assert_int_equal(desk_snapshot(&desk)->last_err, ERR_ENGINE_STORE);
-        run_sql(desk.store, cases[i].mend);
+        assert_null(driver_engine(rig.driver));
+        assert_int_equal(driver_rig_snapshot(&rig)->last_err, ERR_ENGINE_STORE);
+        run_sql(rig.store, cases[i].mend);
     }
-    desk_restart(&desk);
-    desk_round(&desk, USEC_PER_SEC);
-    assert_non_null(driver_engine(desk.driver));
-    assert_true(desk_snapshot(&desk)->position_count > 0);
-    assert_true(desk_snapshot(&desk)->books_balance);
-    desk_close(&desk);
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_non_null(driver_engine(rig.driver));
+    assert_true(driver_rig_snapshot(&rig)->position_count > 0);
+    assert_true(driver_rig_snapshot(&rig)->books_balance);
+    driver_rig_close(&rig);
 }
 
 /* An unusable history is reported, and trading continues on the account. */
@@ -121,20 +121,20 @@ static void an_unusable_saved_market_is_restarted(void **state)
         "UPDATE blobs SET bytes = x'00' WHERE name = 'series'",
         "DELETE FROM blobs WHERE name = 'series'",
     };
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run(&desk, 60);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run(&rig, 60);
     for (size_t i = 0; i < COUNT_OF(damages); i++) {
-        struct dec cash = desk_snapshot(&desk)->cash;
-        run_sql(desk.store, damages[i]);
-        desk_restart(&desk);
-        assert_non_null(driver_engine(desk.driver));
-        assert_int_equal(desk_snapshot(&desk)->cash.e8, cash.e8);
-        desk_run(&desk, 30);
-        assert_true(desk_snapshot(&desk)->books_balance);
-        assert_int_equal(desk_snapshot(&desk)->last_err, 0);
+        struct dec cash = driver_rig_snapshot(&rig)->cash;
+        run_sql(rig.store, damages[i]);
+        driver_rig_restart(&rig);
+        assert_non_null(driver_engine(rig.driver));
+        assert_int_equal(driver_rig_snapshot(&rig)->cash.e8, cash.e8);
+        driver_rig_run(&rig, 30);
+        assert_true(driver_rig_snapshot(&rig)->books_balance);
+        assert_int_equal(driver_rig_snapshot(&rig)->last_err, 0);
     }
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- the market */
@@ -152,7 +152,7 @@ static void write_candles(const char *path, const char *row_end)
 
 static void use_file(struct settings *settings, const char *path)
 {
-    desk_settings(settings);
+    driver_rig_settings(settings);
     settings->market_source = MARKET_CSV;
     settings->symbol_count = 1;
     settings->market_file_count = 1;
@@ -161,10 +161,10 @@ static void use_file(struct settings *settings, const char *path)
                    sizeof(settings->market_files[0].path));
 }
 
-static void waits_for_market(struct flight *f)
+static void waits_for_market(struct recorder_rig *f)
 {
     const struct snapshot *s = driver_snapshot(f->driver);
-    flight_run(f, 3);
+    recorder_rig_run(f, 3);
     assert_null(driver_engine(f->driver));
     assert_int_equal(s->last_err, ERR_MARKET_SOURCE);
     assert_int_equal(s->state, TRADING_STARTING);
@@ -175,18 +175,18 @@ static void waits_for_market(struct flight *f)
 static void a_missing_market_is_retried(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     char file[256];
     struct err err = {0};
     int64_t step_us = 0;
     for (int imported = 0; imported < 2; imported++) {
-        flight_prepare(&f, NULL, 0);
-        (void)flight_path(&f, "c.csv", path);
+        recorder_rig_prepare(&f, NULL, 0);
+        (void)recorder_rig_path(&f, "c.csv", path);
         use_file(&f.settings, path);
         f.settings.market_speed = 60;
         if (imported != 0) {
-            assert_int_equal(file_write(flight_path(&f, STATE_FILE_NAME, file),
+            assert_int_equal(file_write(recorder_rig_path(&f, STATE_FILE_NAME, file),
                                         STR_LIT("{\"total_trades\": 7, \"win_rate\": 0,"
                                                 "\"total_pnl\": 5}"),
                                         0640, NULL),
@@ -195,12 +195,12 @@ static void a_missing_market_is_retried(void **state)
         assert_int_equal(driver_check_market(&f.settings, &step_us, &err), -ERR_MARKET_SOURCE);
         assert_non_null(strstr(err.context, path));
         err_clear(&err);
-        flight_start(&f);
+        recorder_rig_start(&f);
         waits_for_market(&f);
         write_candles(path, "");
         assert_int_equal(driver_check_market(&f.settings, &step_us, &err), 0);
         assert_true(step_us > 0);
-        flight_run(&f, 60);
+        recorder_rig_run(&f, 60);
         assert_non_null(driver_engine(f.driver));
         assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
         assert_int_equal(driver_snapshot(f.driver)->trades, imported != 0 ? 7 : 0);
@@ -208,16 +208,16 @@ static void a_missing_market_is_retried(void **state)
         assert_true(candles > 0);
 
         assert_int_equal(unlink(path), 0);
-        flight_restart(&f);
+        recorder_rig_restart(&f);
         waits_for_market(&f);
         write_candles(path, "");
-        flight_run(&f, 60);
+        recorder_rig_run(&f, 60);
         assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
         assert_true((int64_t)driver_snapshot(f.driver)->candles > candles);
-        flight_close(&f);
+        recorder_rig_close(&f);
     }
     struct settings simulated;
-    desk_settings(&simulated);
+    driver_rig_settings(&simulated);
     assert_int_equal(driver_check_market(&simulated, &step_us, &err), 0);
 }
 
@@ -226,63 +226,64 @@ static void a_missing_market_is_retried(void **state)
 static void a_run_that_cannot_be_recorded_is_not_started(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
-    flight_prepare(&f, NULL, 0);
+    recorder_rig_prepare(&f, NULL, 0);
     assert_int_equal(
-        file_write(flight_path(&f, "journal", path), STR_LIT("in the way"), 0600, NULL), 0);
-    flight_start(&f);
-    flight_run(&f, 3);
+        file_write(recorder_rig_path(&f, "journal", path), STR_LIT("in the way"), 0600, NULL), 0);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 3);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_null(driver_engine(f.driver));
     assert_true(s->last_err != 0);
     assert_int_equal(s->state, TRADING_STARTING);
     assert_int_equal(unlink(path), 0);
-    flight_run(&f, 120);
+    recorder_rig_run(&f, 120);
     assert_non_null(driver_engine(f.driver));
     assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* trading.db is authoritative: an unreadable state file is overwritten. */
 static void a_damaged_state_file_is_overwritten_at_a_later_start(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     struct state_file file;
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 10);
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 10);
     assert_int_equal(
-        file_write(flight_path(&f, STATE_FILE_NAME, path), STR_LIT("{\"init"), 0640, NULL), 0);
-    flight_restart(&f);
-    flight_run(&f, 10);
+        file_write(recorder_rig_path(&f, STATE_FILE_NAME, path), STR_LIT("{\"init"), 0640, NULL),
+        0);
+    recorder_rig_restart(&f);
+    recorder_rig_run(&f, 10);
     assert_non_null(driver_engine(f.driver));
     assert_int_equal(state_file_read(path, &file, NULL), 0);
     assert_true(file.created_us > 0);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 static void another_speed_does_not_move_the_clock(void **state)
 {
     (void)state;
-    struct flight f;
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 30);
+    struct recorder_rig f;
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 30);
     int64_t before_us = driver_snapshot(f.driver)->market_us;
     struct settings *draft = mailbox_draft(f.shared.settings);
     *draft = f.settings;
     draft->market_speed = 10 * f.settings.market_speed;
     mailbox_publish(f.shared.settings);
     f.settings.market_speed = draft->market_speed;
-    flight_round(&f, 0);
+    recorder_rig_round(&f, 0);
     assert_int_equal(driver_snapshot(f.driver)->market_speed, f.settings.market_speed);
     assert_true(driver_snapshot(f.driver)->market_us - before_us <= USEC_PER_MIN);
-    flight_run(&f, 30);
+    recorder_rig_run(&f, 30);
     int64_t moved_us = driver_snapshot(f.driver)->market_us - before_us;
     assert_true(moved_us >= 29 * USEC_PER_MIN && moved_us <= 31 * USEC_PER_MIN);
     driver_free(NULL);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* ---------------------------------------------------------------- the symbols */
@@ -301,32 +302,32 @@ static bool is_watched(const struct snapshot *s, struct symbol symbol)
 static void held_symbols_have_priority_over_configured_ones(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    int held = desk_snapshot(&desk)->position_count;
-    struct symbol symbol = desk_snapshot(&desk)->positions[0].symbol;
-    desk.settings.symbol_count = SYMBOLS_MAX;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    int held = driver_rig_snapshot(&rig)->position_count;
+    struct symbol symbol = driver_rig_snapshot(&rig)->positions[0].symbol;
+    rig.settings.symbol_count = SYMBOLS_MAX;
     for (int i = 0; i < SYMBOLS_MAX; i++) {
         char name[] = "NEW0-USD";
         name[3] = (char)('0' + i);
-        (void)str_copy(str_c(name), desk.settings.symbols[i].name,
-                       sizeof(desk.settings.symbols[i].name));
+        (void)str_copy(str_c(name), rig.settings.symbols[i].name,
+                       sizeof(rig.settings.symbols[i].name));
     }
-    desk_restart(&desk);
-    desk_run(&desk, 2);
-    const struct snapshot *s = desk_snapshot(&desk);
+    driver_rig_restart(&rig);
+    driver_rig_run(&rig, 2);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->position_count, held);
     assert_int_equal(s->market_count, SYMBOLS_MAX);
     assert_true(is_watched(s, symbol));
-    assert_true(is_watched(s, desk.settings.symbols[0]));
-    assert_false(is_watched(s, desk.settings.symbols[SYMBOLS_MAX - 1]));
-    assert_int_equal(desk_ask(&desk, REQUEST_CLOSE, symbol.name), 0);
-    desk_run(&desk, 3);
-    assert_true(desk_snapshot(&desk)->position_count < held);
-    assert_true(desk_snapshot(&desk)->books_balance);
-    desk_close(&desk);
+    assert_true(is_watched(s, rig.settings.symbols[0]));
+    assert_false(is_watched(s, rig.settings.symbols[SYMBOLS_MAX - 1]));
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLOSE, symbol.name), 0);
+    driver_rig_run(&rig, 3);
+    assert_true(driver_rig_snapshot(&rig)->position_count < held);
+    assert_true(driver_rig_snapshot(&rig)->books_balance);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- the thread */
@@ -346,7 +347,7 @@ static void a_thread_that_cannot_be_created_is_reported(void **state)
     assert_int_equal(pthread_attr_setstacksize(&vast, (size_t)1 << 50), 0);
     assert_int_equal(pthread_setattr_default_np(&vast), 0);
     struct engine_options options = {.state_dir = "/var/tmp", .clock = clock_real()};
-    desk_settings(&options.settings);
+    driver_rig_settings(&options.settings);
     int rc = engine_thread_start(&options, &shared, &thread, &err);
     assert_int_equal(pthread_setattr_default_np(&was), 0);
     (void)pthread_attr_destroy(&was);
@@ -368,7 +369,7 @@ static void a_thread_that_is_stopped_early_opens_nothing(void **state)
     shared_init(&shared);
     atomic_store(&shared.stop, true);
     struct engine_options options = {.state_dir = folder, .clock = clock_real()};
-    desk_settings(&options.settings);
+    driver_rig_settings(&options.settings);
     assert_int_equal(engine_thread_start(&options, &shared, &thread, NULL), 0);
     (void)poll(NULL, 0, 20);
     engine_thread_stop(thread);

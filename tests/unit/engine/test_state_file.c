@@ -1,9 +1,9 @@
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/state_file.h"
-#include "flight.h"
 #include "io/file.h"
 #include "io/json.h"
+#include "recorder_rig.h"
 #include "store/order_table.h"
 #include "store/paper.h"
 #include "store/position_table.h"
@@ -246,12 +246,12 @@ static void a_written_file_reads_back(void **state)
 static void the_driver_updates_the_file(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     struct state_file file;
     struct err err = {0};
-    flight_open(&f, NULL, 0);
-    (void)flight_path(&f, STATE_FILE_NAME, path);
+    recorder_rig_open(&f, NULL, 0);
+    (void)recorder_rig_path(&f, STATE_FILE_NAME, path);
     assert_int_equal(state_file_read(path, &file, &err), 0);
     assert_int_equal(file.position_count, 0);
     int64_t created_us = file.created_us;
@@ -259,7 +259,7 @@ static void the_driver_updates_the_file(void **state)
     bool held = false;
     bool traded = false;
     for (int i = 0; i < 900; i++) {
-        flight_run(&f, 1);
+        recorder_rig_run(&f, 1);
         const struct snapshot *s = driver_snapshot(f.driver);
         assert_int_equal(state_file_read(path, &file, &err), 0);
         assert_int_equal(file.position_count, s->position_count);
@@ -274,14 +274,14 @@ static void the_driver_updates_the_file(void **state)
         traded = traded || file.total_trades > 0;
     }
     assert_true(held && traded);
-    flight_restart(&f);
-    flight_run(&f, 70);
+    recorder_rig_restart(&f);
+    recorder_rig_run(&f, 70);
     assert_int_equal(state_file_read(path, &file, &err), 0);
     assert_int_equal(file.created_us, created_us);
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* A kill -9 at any moment leaves either the old or the new file, complete. */
@@ -328,7 +328,7 @@ static void a_kill_leaves_the_old_or_the_new_file(void **state)
     (void)rmdir(folder);
 }
 
-static int events_of(struct flight *f, struct bus_reader *reader, enum err_id id)
+static int events_of(struct recorder_rig *f, struct bus_reader *reader, enum err_id id)
 {
     struct bus_event raw;
     int count = 0;
@@ -345,34 +345,35 @@ static int events_of(struct flight *f, struct bus_reader *reader, enum err_id id
 static void a_failed_export_stops_nothing(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
-    flight_open(&f, NULL, 0);
-    flight_run(&f, 10);
-    (void)flight_path(&f, STATE_FILE_NAME, path);
+    recorder_rig_open(&f, NULL, 0);
+    recorder_rig_run(&f, 10);
+    (void)recorder_rig_path(&f, STATE_FILE_NAME, path);
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkdir(path, 0700), 0); /* a file cannot replace a folder */
     struct bus_reader reader;
     bus_reader_init(&reader, f.shared.bus, TOPIC_FAULT);
     uint64_t decisions = driver_snapshot(f.driver)->decisions;
-    flight_run(&f, 200);
+    recorder_rig_run(&f, 200);
     int reported = events_of(&f, &reader, ERR_STATEFILE_EXPORT);
     assert_true(reported >= 1 && reported <= 5); /* not with each step */
     assert_true(driver_snapshot(f.driver)->decisions > decisions + 20);
     assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
     assert_int_equal(rmdir(path), 0);
-    flight_run(&f, 70);
+    recorder_rig_run(&f, 70);
     struct state_file file;
     assert_int_equal(state_file_read(path, &file, NULL), 0);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* ---------------------------------------------------------------- importing */
 
-static void write_file(const struct flight *f, const char *text)
+static void write_file(const struct recorder_rig *f, const char *text)
 {
     char path[256];
-    assert_int_equal(file_write(flight_path(f, STATE_FILE_NAME, path), str_c(text), 0640, NULL), 0);
+    assert_int_equal(
+        file_write(recorder_rig_path(f, STATE_FILE_NAME, path), str_c(text), 0640, NULL), 0);
 }
 
 static void has_old_positions(const struct snapshot *s)
@@ -392,17 +393,17 @@ static void has_old_positions(const struct snapshot *s)
 static void a_first_start_imports_an_existing_file(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.stop_pct = 40; /* so that the simulated prices do not close the position at once */
     settings.target_pct = 80;
     settings.threshold = 1;
-    flight_prepare(&f, &settings, 0);
+    recorder_rig_prepare(&f, &settings, 0);
     write_file(&f, old_file);
-    flight_start(&f);
-    flight_run(&f, 5);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 5);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->state, TRADING_ACTIVE);
@@ -414,23 +415,23 @@ static void a_first_start_imports_an_existing_file(void **state)
     assert_true(s->markets[0].ema_slow > 0); /* the market is warm */
     /* The export has the same contents. */
     struct state_file file;
-    assert_int_equal(state_file_read(flight_path(&f, STATE_FILE_NAME, path), &file, NULL), 0);
+    assert_int_equal(state_file_read(recorder_rig_path(&f, STATE_FILE_NAME, path), &file, NULL), 0);
     assert_int_equal(file.position_count, 2);
     assert_int_equal(file.total_trades, 5);
     is_dec(file.win_rate, "60");
     /* It is imported once: later changes are kept. */
-    flight_ask(&f, &(struct request){.kind = REQUEST_CLOSE});
-    flight_run(&f, 5);
+    recorder_rig_ask(&f, &(struct request){.kind = REQUEST_CLOSE});
+    recorder_rig_run(&f, 5);
     assert_int_equal(driver_snapshot(f.driver)->position_count, 0);
     write_file(&f, old_file);
-    flight_restart(&f);
-    flight_run(&f, 5);
+    recorder_rig_restart(&f);
+    recorder_rig_run(&f, 5);
     s = driver_snapshot(f.driver);
     assert_int_equal(s->state, TRADING_ACTIVE);
     assert_int_equal(s->position_count, 0);
     assert_true(s->books_balance);
     assert_int_equal(s->trades, 7);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* A new account starts its ids from the beginning: an id in our own file must not collide with a
@@ -438,37 +439,37 @@ static void a_first_start_imports_an_existing_file(void **state)
 static void our_own_file_is_imported_into_a_new_account(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     settings.stop_pct = 40;
     settings.target_pct = 80;
-    flight_prepare(&f, &settings, 0);
+    recorder_rig_prepare(&f, &settings, 0);
     write_file(&f, "{\"active_positions\": [{\"symbol\": \"BTC-USD\", \"side\": \"long\",\n"
                    "\"size\": 0.015, \"entry_price\": 64000.5, \"order_id\": \"nd-1-1\"}]}");
-    flight_start(&f);
-    flight_run(&f, 5);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 5);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_int_equal(s->position_count, 1);
     assert_string_equal(s->positions[0].client_id, "import-1");
-    flight_ask(&f, &(struct request){.kind = REQUEST_CLOSE});
-    flight_run(&f, 5);
+    recorder_rig_ask(&f, &(struct request){.kind = REQUEST_CLOSE});
+    recorder_rig_run(&f, 5);
     s = driver_snapshot(f.driver);
     assert_int_equal(s->position_count, 0);
     assert_int_equal(s->trades, 1);
     assert_int_equal(s->unknown_orders, 0);
     assert_true(s->books_balance);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 static void a_damaged_file_prevents_trading(void **state)
 {
     (void)state;
-    struct flight f;
-    flight_prepare(&f, NULL, 0);
+    struct recorder_rig f;
+    recorder_rig_prepare(&f, NULL, 0);
     write_file(&f, "{\n  \"active_positions\": [\n");
-    flight_start(&f);
-    flight_run(&f, 5);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 5);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_null(driver_engine(f.driver));
     assert_int_equal(s->last_err, ERR_STATEFILE_DAMAGED);
@@ -476,21 +477,21 @@ static void a_damaged_file_prevents_trading(void **state)
     struct engine_state none;
     assert_int_equal(state_table_load(f.store, &none, NULL), -ERR_STORE_NOT_FOUND);
     write_file(&f, old_file);
-    flight_run(&f, 120);
+    recorder_rig_run(&f, 120);
     assert_non_null(driver_engine(f.driver));
     assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 static void an_import_over_open_positions_needs_replace(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     struct settings settings;
-    desk_settings(&settings);
-    flight_open(&f, &settings, 0);
+    driver_rig_settings(&settings);
+    recorder_rig_open(&f, &settings, 0);
     for (int i = 0; i < 900 && driver_snapshot(f.driver)->position_count == 0; i++) {
-        flight_run(&f, 1);
+        recorder_rig_run(&f, 1);
     }
     assert_true(driver_snapshot(f.driver)->position_count > 0);
     struct engine_state before = *engine_state(driver_engine(f.driver));
@@ -516,8 +517,8 @@ static void an_import_over_open_positions_needs_replace(void **state)
     assert_false(done.fresh);
     assert_int_equal(done.positions, 2);
     assert_true(done.replaced_positions > 0);
-    flight_start(&f);
-    flight_run(&f, 5);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 5);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_int_equal(s->last_err, 0);
     assert_int_equal(s->state, TRADING_ACTIVE);
@@ -528,12 +529,12 @@ static void an_import_over_open_positions_needs_replace(void **state)
     driver_free(f.driver);
     f.driver = NULL;
     assert_int_equal(state_file_import(&file, &options, f.store, &done, &err), 0);
-    flight_start(&f);
-    flight_run(&f, 5);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 5);
     s = driver_snapshot(f.driver);
     has_old_positions(s);
     assert_int_equal(s->state, TRADING_ACTIVE);
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 /* Fails one write in the middle of the import. */
@@ -549,7 +550,7 @@ static void an_import_is_all_or_nothing(void **state)
     (void)state;
     struct settings settings;
     struct state_file file;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     assert_int_equal(state_file_parse(str_c(old_file), "old", &file, NULL), 0);
     bool done_once = false;
     for (int at = 1; !done_once && at < 100; at++) {
@@ -583,7 +584,7 @@ static void an_impossible_account_is_refused(void **state)
     struct state_file_imported done;
     struct trading_store *store = NULL;
     struct err err = {0};
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     struct state_file_import options = {.settings = &settings, .wall_us = USEC_PER_DAY * 20000};
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
     assert_int_equal(state_file_parse(STR_LIT("{\"total_pnl\": -20000}"), "x", &file, NULL), 0);
@@ -594,7 +595,7 @@ static void an_impossible_account_is_refused(void **state)
     settings.initial_cash = dec_from_int(1000000000);
     assert_int_equal(state_file_import(&file, &options, store, &done, &err),
                      -ERR_STATEFILE_DAMAGED);
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     assert_int_equal(state_file_parse(STR_LIT("{\"circuit_breaker_tripped\": true,"
                                               "\"last_circuit_trip_reason\": \"too much\"}"),
                                       "x", &file, NULL),

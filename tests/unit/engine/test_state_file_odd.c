@@ -3,10 +3,10 @@
  */
 #include "../../../src/store/row.h"
 #include "base/check.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/state_file.h"
-#include "flight.h"
 #include "io/file.h"
+#include "recorder_rig.h"
 #include "store/order_table.h"
 #include "store/paper.h"
 #include "store/position_table.h"
@@ -126,7 +126,7 @@ static void a_position_without_a_bracket_is_written(void **state)
     struct state_file f;
     AUTO_FREE struct engine_memory *memory = calloc(1, sizeof(*memory));
     ASSERT(memory != NULL);
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     memory->state = (struct engine_state){.state = TRADING_BREAKER,
                                           .state_reason = "ten losses in a row",
                                           .initial_cash = dec_from_int(100),
@@ -198,7 +198,7 @@ struct import_rig {
 static void import_rig_open(struct import_rig *o, const char *text)
 {
     memset(o, 0, sizeof(*o));
-    desk_settings(&o->settings);
+    driver_rig_settings(&o->settings);
     o->options = (struct state_file_import){.settings = &o->settings, .wall_us = AT_US};
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &o->store, NULL), 0);
     assert_int_equal(state_file_parse(str_c(text), "f", &o->file, &o->err), 0);
@@ -379,23 +379,23 @@ static void a_missing_table_fails_an_import(void **state)
 static void a_tripped_breaker_is_imported(void **state)
 {
     (void)state;
-    struct flight f;
+    struct recorder_rig f;
     char path[256];
     struct state_file file;
-    flight_prepare(&f, NULL, 0);
-    assert_int_equal(file_write(flight_path(&f, STATE_FILE_NAME, path),
+    recorder_rig_prepare(&f, NULL, 0);
+    assert_int_equal(file_write(recorder_rig_path(&f, STATE_FILE_NAME, path),
                                 STR_LIT("{\"circuit_breaker_tripped\": true,"
                                         "\"last_circuit_trip_reason\": \"too much at once\"}"),
                                 0640, NULL),
                      0);
-    flight_start(&f);
-    flight_run(&f, 30);
+    recorder_rig_start(&f);
+    recorder_rig_run(&f, 30);
     assert_int_equal(driver_snapshot(f.driver)->state, TRADING_BREAKER);
     assert_int_equal(driver_snapshot(f.driver)->position_count, 0);
     assert_int_equal(state_file_read(path, &file, NULL), 0);
     assert_true(file.breaker_tripped);
     assert_string_equal(file.last_trip_reason, "too much at once");
-    flight_close(&f);
+    recorder_rig_close(&f);
 }
 
 UNIT_GROUP(state_file_odd, cmocka_unit_test(each_invalid_field_is_reported_with_its_position),

@@ -2,7 +2,7 @@
  * The step itself: it allocates nothing; and its small helpers.
  */
 #include "../../../src/engine/percentile.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/engine.h"
 #include "fakes/instant_venue.h"
 #include "unit/unit.h"
@@ -85,7 +85,7 @@ static void a_step_allocates_nothing(void **state)
     assert_int_equal(allocations, 1); /* the counter works */
 
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     struct simulated market;
     simulated_init(&market, 3, settings.symbols, 3, 0);
     struct engine *engine = engine_new(&settings, settings.symbols, 3);
@@ -140,7 +140,7 @@ struct bench {
 static struct bench *bench_new(enum trading_state trading, enum order_state order)
 {
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     struct bench *b = calloc(1, sizeof(*b));
     b->engine = engine_new(&settings, settings.symbols, 3);
     struct dec cash = dec_from_int(10000);
@@ -267,7 +267,7 @@ static void series_bytes_are_checked(void **state)
 {
     (void)state;
     struct settings settings;
-    desk_settings(&settings);
+    driver_rig_settings(&settings);
     struct engine *engine = engine_new(&settings, settings.symbols, 3);
     char bytes[64 * 1024];
     size_t size = engine_series_save(engine, bytes, sizeof(bytes));

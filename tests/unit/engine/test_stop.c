@@ -3,7 +3,7 @@
  * foreign positions, and with positions that have vanished.
  */
 #include "../../../src/store/row.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/paper.h"
@@ -13,22 +13,22 @@
 
 #include <string.h>
 
-static void kill_switch(struct desk *desk)
+static void kill_switch(struct driver_rig *rig)
 {
-    shared_halt(&desk->shared);
+    shared_halt(&rig->shared);
 }
 
 /* Whether the venue's own book holds no position and no order. */
-static bool venue_is_flat(const struct desk *desk)
+static bool venue_is_flat(const struct driver_rig *rig)
 {
-    const struct paper_book *book = &driver_paper(desk->driver)->book;
+    const struct paper_book *book = &driver_paper(rig->driver)->book;
     return book->position_count == 0 && book->open_count == 0;
 }
 
-static void settle(struct desk *desk, int seconds)
+static void settle(struct driver_rig *rig, int seconds)
 {
     for (int i = 0; i < seconds; i++) {
-        desk_round(desk, USEC_PER_SEC);
+        driver_rig_round(rig, USEC_PER_SEC);
     }
 }
 
@@ -37,25 +37,25 @@ static void settle(struct desk *desk, int seconds)
 static void an_expired_request_is_refused(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    int positions = desk_snapshot(&desk)->position_count;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    int positions = driver_rig_snapshot(&rig)->position_count;
     struct request r = {.id = 900,
                         .kind = REQUEST_CLOSE,
-                        .deadline_mono_us = clock_mono_us(&desk.clock.clock) + 10 * USEC_PER_SEC};
-    clock_fake_advance(&desk.clock, 11 * USEC_PER_SEC); /* the engine was not running */
-    assert_int_equal(desk_ask_again(&desk, &r), ERR_ENGINE_EXPIRED);
-    assert_int_equal(desk_snapshot(&desk)->position_count, positions);
+                        .deadline_mono_us = clock_mono_us(&rig.clock.clock) + 10 * USEC_PER_SEC};
+    clock_fake_advance(&rig.clock, 11 * USEC_PER_SEC); /* the engine was not running */
+    assert_int_equal(driver_rig_ask_again(&rig, &r), ERR_ENGINE_EXPIRED);
+    assert_int_equal(driver_rig_snapshot(&rig)->position_count, positions);
     struct db_rows *rows = NULL;
-    assert_int_equal(db_query(desk.store->db, "SELECT 1 FROM engine_requests WHERE id = 900",
+    assert_int_equal(db_query(rig.store->db, "SELECT 1 FROM engine_requests WHERE id = 900",
                               DB_NO_VALUES, &rows, NULL),
                      0);
     assert_int_equal(db_next(rows, NULL), 0); /* as if it had never been sent */
     db_rows_free(rows);
-    r.deadline_mono_us = clock_mono_us(&desk.clock.clock) + 10 * USEC_PER_SEC;
-    assert_int_equal(desk_ask_again(&desk, &r), ERR_NONE);
-    desk_close(&desk);
+    r.deadline_mono_us = clock_mono_us(&rig.clock.clock) + 10 * USEC_PER_SEC;
+    assert_int_equal(driver_rig_ask_again(&rig, &r), ERR_NONE);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- the kill switch alone */
@@ -63,60 +63,60 @@ static void an_expired_request_is_refused(void **state)
 static void the_kill_switch_opens_nothing(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    kill_switch(&desk);
-    desk_run(&desk, 600);
-    const struct snapshot *s = desk_snapshot(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    kill_switch(&rig);
+    driver_rig_run(&rig, 600);
+    const struct snapshot *s = driver_rig_snapshot(&rig);
     assert_int_equal(s->orders, 0);
     assert_true(s->vetoes > 0);
     struct decision d;
     struct err err = {0};
     struct decision_query query = {.skip_holds = true};
-    assert_int_equal(decision_table_list(desk.store, &query, &d, 1, &err), 1);
+    assert_int_equal(decision_table_list(rig.store, &query, &d, 1, &err), 1);
     assert_string_equal(d.veto_code, "RISK_HALT");
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
-    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
-    assert_false(shared_is_halted(&desk.shared));
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
-    desk_close(&desk);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    assert_false(shared_is_halted(&rig.shared));
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    driver_rig_close(&rig);
 }
 
 /* No request arrives: a stop does not depend on the requester's disk or queue. */
 static void the_kill_switch_stops_without_a_request(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    kill_switch(&desk);
-    desk_round(&desk, USEC_PER_MSEC);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    settle(&desk, 3);
-    assert_true(venue_is_flat(&desk));
-    assert_true(desk_snapshot(&desk)->verified_flat);
-    assert_string_equal(desk_snapshot(&desk)->state_reason,
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    kill_switch(&rig);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    settle(&rig, 3);
+    assert_true(venue_is_flat(&rig));
+    assert_true(driver_rig_snapshot(&rig)->verified_flat);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason,
                         "emergency stop by kill switch, verified flat");
-    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-    assert_string_equal(desk_snapshot(&desk)->state_reason,
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason,
                         "emergency stop by alice, verified flat");
     /* The kill switch was lost with the process, the stop was not. */
-    shared_halt_clear(&desk.shared, shared_halt_generation(&desk.shared));
-    desk_restart(&desk);
-    settle(&desk, 3);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    assert_string_equal(desk_snapshot(&desk)->state_reason,
+    shared_halt_clear(&rig.shared, shared_halt_generation(&rig.shared));
+    driver_rig_restart(&rig);
+    settle(&rig, 3);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason,
                         "emergency stop by alice, verified flat");
-    desk_close(&desk);
+    driver_rig_close(&rig);
 }
 
 /* Sets the kill switch while a request is written: after the step has read it, before its outputs
  * are shipped. */
 static int halting(const char *what, void *userdata)
 {
-    struct desk *desk = userdata;
+    struct driver_rig *rig = userdata;
     if (strstr(what, "INTO engine_requests") != NULL) {
-        shared_halt(&desk->shared);
+        shared_halt(&rig->shared);
     }
     return 0;
 }
@@ -124,19 +124,19 @@ static int halting(const char *what, void *userdata)
 static void a_halt_during_a_clear_stays(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    kill_switch(&desk);
-    settle(&desk, 3);
-    assert_true(desk_snapshot(&desk)->verified_flat);
-    trading_store_set_fault(desk.store, halting, &desk);
-    assert_int_equal(desk_ask(&desk, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
-    trading_store_set_fault(desk.store, NULL, NULL);
-    assert_true(shared_is_halted(&desk.shared));
-    settle(&desk, 3);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
-    desk_close(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    kill_switch(&rig);
+    settle(&rig, 3);
+    assert_true(driver_rig_snapshot(&rig)->verified_flat);
+    trading_store_set_fault(rig.store, halting, &rig);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_CLEAR_EMERGENCY, NULL), ERR_NONE);
+    trading_store_set_fault(rig.store, NULL, NULL);
+    assert_true(shared_is_halted(&rig.shared));
+    settle(&rig, 3);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_ENGINE_STOPPED);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- a failing disk */
@@ -152,93 +152,93 @@ static int failing(const char *what, void *userdata)
 }
 
 /* Runs until an entry waits for the disk, which accepts everything but orders. */
-static void hold_an_entry(struct desk *desk, struct disk *disk)
+static void hold_an_entry(struct driver_rig *rig, struct disk *disk)
 {
     *disk = (struct disk){.fails = "INTO orders"};
-    desk_open(desk, NULL);
-    trading_store_set_fault(desk->store, failing, disk);
-    for (int i = 0; i < 600 && desk_snapshot(desk)->last_err == 0; i++) {
-        desk_run(desk, 1);
+    driver_rig_open(rig, NULL);
+    trading_store_set_fault(rig->store, failing, disk);
+    for (int i = 0; i < 600 && driver_rig_snapshot(rig)->last_err == 0; i++) {
+        driver_rig_run(rig, 1);
     }
-    assert_int_equal(desk_snapshot(desk)->last_err, ERR_ENGINE_JOURNAL);
-    assert_string_equal(desk_snapshot(desk)->state_reason,
+    assert_int_equal(driver_rig_snapshot(rig)->last_err, ERR_ENGINE_JOURNAL);
+    assert_string_equal(driver_rig_snapshot(rig)->state_reason,
                         "nothing opens or closes: trading.db cannot be written");
 }
 
-static void assert_never_sent(struct desk *desk)
+static void assert_never_sent(struct driver_rig *rig)
 {
-    assert_true(venue_is_flat(desk));
-    assert_int_equal(desk_snapshot(desk)->fills, 0);
+    assert_true(venue_is_flat(rig));
+    assert_int_equal(driver_rig_snapshot(rig)->fills, 0);
     struct order order;
     struct err err = {0};
-    assert_int_equal(order_table_list(desk->store, 0, &order, 1, &err), 1);
+    assert_int_equal(order_table_list(rig->store, 0, &order, 1, &err), 1);
     assert_int_equal(order.state, ORDER_CANCELLED);
     assert_string_equal(order.reason, "never reached the venue");
-    assert_int_equal(desk_snapshot(desk)->unknown_orders, 0);
+    assert_int_equal(driver_rig_snapshot(rig)->unknown_orders, 0);
 }
 
 static void an_entry_overtaken_by_the_kill_switch_is_not_sent(void **state)
 {
     (void)state;
-    struct desk desk;
+    struct driver_rig rig;
     struct disk disk;
-    hold_an_entry(&desk, &disk);
-    kill_switch(&desk);
-    desk_round(&desk, USEC_PER_MSEC);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    assert_string_equal(desk_snapshot(&desk)->state_reason,
+    hold_an_entry(&rig, &disk);
+    kill_switch(&rig);
+    driver_rig_round(&rig, USEC_PER_MSEC);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason,
                         "halted, closing waits: trading.db cannot be written");
     disk.fails = NULL;
-    settle(&desk, 20);
-    assert_never_sent(&desk);
-    assert_true(desk_snapshot(&desk)->verified_flat);
-    desk_close(&desk);
+    settle(&rig, 20);
+    assert_never_sent(&rig);
+    assert_true(driver_rig_snapshot(&rig)->verified_flat);
+    driver_rig_close(&rig);
 }
 
 /* A decision from before a minute of a full disk is not traded after it. */
 static void an_entry_delayed_by_the_disk_is_not_sent(void **state)
 {
     (void)state;
-    struct desk desk;
+    struct driver_rig rig;
     struct disk disk;
-    hold_an_entry(&desk, &disk);
-    settle(&desk, 60);
-    assert_int_equal(desk_ask(&desk, REQUEST_RESUME, NULL), ERR_ENGINE_DISK);
+    hold_an_entry(&rig, &disk);
+    settle(&rig, 60);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_ENGINE_DISK);
     disk.fails = NULL;
-    settle(&desk, 20);
-    assert_never_sent(&desk);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_PAUSED);
-    desk_close(&desk);
+    settle(&rig, 20);
+    assert_never_sent(&rig);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    driver_rig_close(&rig);
 }
 
-static void rename_table(struct desk *desk, const char *sql)
+static void rename_table(struct driver_rig *rig, const char *sql)
 {
     struct err err = {0};
-    assert_int_equal(db_run(desk->store->db, sql, DB_NO_VALUES, &err), 0);
+    assert_int_equal(db_run(rig->store->db, sql, DB_NO_VALUES, &err), 0);
 }
 
 static void a_request_survives_a_failed_read(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    desk_run_until_open(&desk);
-    rename_table(&desk, "ALTER TABLE engine_requests RENAME TO away");
-    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), -1);
-    assert_int_equal(desk_snapshot(&desk)->last_err, ERR_ENGINE_JOURNAL);
-    rename_table(&desk, "ALTER TABLE away RENAME TO engine_requests");
-    settle(&desk, 4);
-    assert_int_equal(desk_snapshot(&desk)->state, TRADING_EMERGENCY);
-    assert_true(desk_snapshot(&desk)->verified_flat);
-    desk_close(&desk);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_run_until_open(&rig);
+    rename_table(&rig, "ALTER TABLE engine_requests RENAME TO away");
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), -1);
+    assert_int_equal(driver_rig_snapshot(&rig)->last_err, ERR_ENGINE_JOURNAL);
+    rename_table(&rig, "ALTER TABLE away RENAME TO engine_requests");
+    settle(&rig, 4);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_EMERGENCY);
+    assert_true(driver_rig_snapshot(&rig)->verified_flat);
+    driver_rig_close(&rig);
 }
 
 /* ---------------------------------------------------------------- foreign positions */
 
-static struct position held_elsewhere(const struct desk *desk, enum side side)
+static struct position held_elsewhere(const struct driver_rig *rig, enum side side)
 {
-    struct symbol symbol = desk->settings.symbols[0];
-    struct dec price = engine_price(driver_engine(desk->driver), symbol);
+    struct symbol symbol = rig->settings.symbols[0];
+    struct dec price = engine_price(driver_engine(rig->driver), symbol);
     bool is_long = side == SIDE_LONG;
     return (struct position){
         .symbol = symbol,
@@ -252,45 +252,45 @@ static struct position held_elsewhere(const struct desk *desk, enum side side)
     };
 }
 
-static void write_at_venue(struct desk *desk, const struct position *positions, size_t count)
+static void write_at_venue(struct driver_rig *rig, const struct position *positions, size_t count)
 {
     struct err err = {0};
-    assert_int_equal(paper_store_replace_positions(desk->store, positions, count, &err), 0);
-    desk_restart(desk);
+    assert_int_equal(paper_store_replace_positions(rig->store, positions, count, &err), 0);
+    driver_rig_restart(rig);
 }
 
 static void foreign_positions_are_closed(void **state)
 {
     (void)state;
     for (int side = SIDE_LONG; side <= SIDE_SHORT; side++) {
-        struct desk desk;
+        struct driver_rig rig;
         struct settings settings;
-        desk_settings(&settings);
+        driver_rig_settings(&settings);
         settings.symbol_count = 1;
-        desk_open(&desk, &settings);
-        struct position p = held_elsewhere(&desk, (enum side)side);
-        write_at_venue(&desk, &p, 1);
-        desk_run(&desk, 600);
+        driver_rig_open(&rig, &settings);
+        struct position p = held_elsewhere(&rig, (enum side)side);
+        write_at_venue(&rig, &p, 1);
+        driver_rig_run(&rig, 600);
         /* It is not touched, and nothing is opened in its symbol. */
-        const struct snapshot *s = desk_snapshot(&desk);
+        const struct snapshot *s = driver_rig_snapshot(&rig);
         assert_int_equal(s->state, TRADING_ACTIVE);
         assert_int_equal(s->foreign_count, 1);
         assert_int_equal(s->foreign[0].side, side);
         assert_int_equal(s->foreign[0].qty.e8, p.qty.e8);
-        assert_int_equal(driver_paper(desk.driver)->book.position_count, 1);
+        assert_int_equal(driver_paper(rig.driver)->book.position_count, 1);
         assert_int_equal(s->orders, 0);
-        assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-        settle(&desk, 10);
-        assert_true(venue_is_flat(&desk));
-        assert_true(desk_snapshot(&desk)->verified_flat);
-        assert_true(desk_snapshot(&desk)->books_balance);
+        assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+        settle(&rig, 10);
+        assert_true(venue_is_flat(&rig));
+        assert_true(driver_rig_snapshot(&rig)->verified_flat);
+        assert_true(driver_rig_snapshot(&rig)->books_balance);
         struct trade t;
         struct err err = {0};
-        assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+        assert_int_equal(trade_table_list(rig.store, &(struct trade_query){0}, &t, 1, &err), 1);
         assert_string_equal(t.exit_reason, "emergency");
         assert_int_equal(t.side, side);
         assert_true(t.fees.e8 > 0);
-        desk_close(&desk);
+        driver_rig_close(&rig);
     }
 }
 
@@ -300,31 +300,32 @@ static void vanished_positions_leave_the_books(void **state)
 {
     (void)state;
     for (int turned = 0; turned < 2; turned++) {
-        struct desk desk;
-        desk_open(&desk, NULL);
-        desk_run_until_open(&desk);
-        struct position ours = desk_snapshot(&desk)->positions[0];
-        int held = desk_snapshot(&desk)->position_count;
+        struct driver_rig rig;
+        driver_rig_open(&rig, NULL);
+        driver_rig_run_until_open(&rig);
+        struct position ours = driver_rig_snapshot(&rig)->positions[0];
+        int held = driver_rig_snapshot(&rig)->position_count;
         struct position p = ours;
         p.side = ours.side == SIDE_LONG ? SIDE_SHORT : SIDE_LONG;
         p.stop = dec_mul(p.entry_price, dec_from_double(p.side == SIDE_LONG ? 0.5 : 2));
         p.target = dec_mul(p.entry_price, dec_from_double(p.side == SIDE_LONG ? 2 : 0.5));
-        write_at_venue(&desk, &p, (size_t)turned);
-        settle(&desk, 10);
-        assert_int_equal(desk_snapshot(&desk)->state, TRADING_STARTING);
-        uint64_t orders = desk_snapshot(&desk)->orders;
-        assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-        settle(&desk, 10);
-        assert_false(desk_snapshot(&desk)->verified_flat); /* a single listing is not accepted */
-        settle(&desk, 40);
-        assert_true(venue_is_flat(&desk));
-        assert_true(desk_snapshot(&desk)->verified_flat);
-        assert_int_equal(desk_snapshot(&desk)->position_count, 0);
-        assert_true(desk_snapshot(&desk)->books_balance);
-        assert_true(desk_snapshot(&desk)->orders < orders + (uint64_t)held * 30);
+        write_at_venue(&rig, &p, (size_t)turned);
+        settle(&rig, 10);
+        assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_STARTING);
+        uint64_t orders = driver_rig_snapshot(&rig)->orders;
+        assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+        settle(&rig, 10);
+        assert_false(
+            driver_rig_snapshot(&rig)->verified_flat); /* a single listing is not accepted */
+        settle(&rig, 40);
+        assert_true(venue_is_flat(&rig));
+        assert_true(driver_rig_snapshot(&rig)->verified_flat);
+        assert_int_equal(driver_rig_snapshot(&rig)->position_count, 0);
+        assert_true(driver_rig_snapshot(&rig)->books_balance);
+        assert_true(driver_rig_snapshot(&rig)->orders < orders + (uint64_t)held * 30);
         struct trade list[8];
         struct err err = {0};
-        int count = trade_table_list(desk.store, &(struct trade_query){0}, list, 8, &err);
+        int count = trade_table_list(rig.store, &(struct trade_query){0}, list, 8, &err);
         assert_int_equal(count, held + turned);
         bool found = false;
         for (int i = 0; i < count; i++) {
@@ -332,7 +333,7 @@ static void vanished_positions_leave_the_books(void **state)
                               strcmp(list[i].exit_reason, "gone from the venue") == 0);
         }
         assert_true(found);
-        desk_close(&desk);
+        driver_rig_close(&rig);
     }
 }
 
@@ -340,22 +341,22 @@ static void vanished_positions_leave_the_books(void **state)
 static void positions_that_appear_after_the_stop_are_closed(void **state)
 {
     (void)state;
-    struct desk desk;
-    desk_open(&desk, NULL);
-    assert_int_equal(desk_ask(&desk, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
-    settle(&desk, 3);
-    assert_true(desk_snapshot(&desk)->verified_flat);
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_EMERGENCY_STOP, NULL), ERR_NONE);
+    settle(&rig, 3);
+    assert_true(driver_rig_snapshot(&rig)->verified_flat);
     /* Directly into the venue's running book, like a manual trade on its website. */
-    struct paper *paper = (struct paper *)(uintptr_t)driver_paper(desk.driver);
-    paper->book.positions[paper->book.position_count++] = held_elsewhere(&desk, SIDE_LONG);
-    settle(&desk, 60);
+    struct paper *paper = (struct paper *)(uintptr_t)driver_paper(rig.driver);
+    paper->book.positions[paper->book.position_count++] = held_elsewhere(&rig, SIDE_LONG);
+    settle(&rig, 60);
     struct trade t;
     struct err err = {0};
-    assert_int_equal(trade_table_list(desk.store, &(struct trade_query){0}, &t, 1, &err), 1);
+    assert_int_equal(trade_table_list(rig.store, &(struct trade_query){0}, &t, 1, &err), 1);
     assert_string_equal(t.exit_reason, "emergency");
-    assert_true(venue_is_flat(&desk));
-    assert_true(desk_snapshot(&desk)->verified_flat);
-    desk_close(&desk);
+    assert_true(venue_is_flat(&rig));
+    assert_true(driver_rig_snapshot(&rig)->verified_flat);
+    driver_rig_close(&rig);
 }
 
 UNIT_GROUP(stop, cmocka_unit_test(an_expired_request_is_refused),

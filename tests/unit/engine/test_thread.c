@@ -3,7 +3,7 @@
  * it too.
  */
 #include "base/log.h"
-#include "desk.h"
+#include "driver_rig.h"
 #include "engine/engine_thread.h"
 #include "unit/unit.h"
 
@@ -58,7 +58,7 @@ static void the_engine_serves_another_thread(void **state)
     struct shared shared;
     shared_init(&shared);
     struct engine_options options = {.state_dir = dir};
-    desk_settings(&options.settings);
+    driver_rig_settings(&options.settings);
     options.settings.market_speed = 3600;
     struct bus_reader reader;
     bus_reader_init(&reader, shared.bus, TOPIC_REPLY);

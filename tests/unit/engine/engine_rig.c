@@ -1,16 +1,16 @@
-#include "stand.h"
+#include "engine_rig.h"
 
-#include "desk.h"
+#include "driver_rig.h"
 #include "fakes/instant_venue.h"
 #include "unit/unit.h"
 
 #include <stdlib.h>
 
-struct stand *stand_new(uint64_t seed)
+struct engine_rig *engine_rig_new(uint64_t seed)
 {
-    struct stand *s = calloc(1, sizeof(*s));
+    struct engine_rig *s = calloc(1, sizeof(*s));
     assert_non_null(s);
-    desk_settings(&s->settings);
+    driver_rig_settings(&s->settings);
     s->settings.max_daily_loss_pct = 100;
     s->settings.max_drawdown_pct = 100;
     s->settings.max_consecutive_losses = 100;
@@ -22,13 +22,13 @@ struct stand *stand_new(uint64_t seed)
     return s;
 }
 
-void stand_free(struct stand *s)
+void engine_rig_free(struct engine_rig *s)
 {
     engine_free(s->engine);
     free(s);
 }
 
-void stand_step(struct stand *s, const struct request *request)
+void engine_rig_step(struct engine_rig *s, const struct request *request)
 {
     instant_venue_answer(s->engine, &s->out, &s->in, &s->fill_id);
     s->in.bar_count = 0;
@@ -43,10 +43,10 @@ void stand_step(struct stand *s, const struct request *request)
     s->in.request = NULL;
 }
 
-int stand_ask(struct stand *s, struct request request)
+int engine_rig_ask(struct engine_rig *s, struct request request)
 {
     request.id = s->next_request++;
-    stand_step(s, &request);
+    engine_rig_step(s, &request);
     assert_true(s->out.has_request);
     return s->out.request_err;
 }

@@ -1,4 +1,4 @@
-#include "scene.h"
+#include "steer_rig.h"
 
 #include "base/check.h"
 #include "io/embed.h"
@@ -19,7 +19,7 @@ static const char *const wanted[] = {
 static int raise_alert(struct action_call *call, struct err *err)
 {
     (void)err;
-    ((struct scene *)action_userdata(call))->raised++;
+    ((struct steer_rig *)action_userdata(call))->raised++;
     return ACTION_DONE;
 }
 
@@ -36,7 +36,7 @@ static const struct action above[] = {
 static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_id,
                     const struct reply *reply, void *userdata)
 {
-    struct scene *s = userdata;
+    struct steer_rig *s = userdata;
     AUTO_JSON struct json_object *value = reply_json(reply);
     assert_int_equal(channel, CHANNEL_TELEGRAM);
     assert_int_equal(chat_id, s->rig.chat_id);
@@ -49,7 +49,7 @@ static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_
 
 static unsigned report_late(const struct desk_late *late, void *userdata)
 {
-    struct scene *s = userdata;
+    struct steer_rig *s = userdata;
     unsigned notified = s->late_no_alert ? 0 : DESK_LATE_ALERT;
     s->late_happened = late->happened;
     s->lates++;
@@ -60,7 +60,7 @@ static unsigned report_late(const struct desk_late *late, void *userdata)
     return notified;
 }
 
-static void start(struct scene *s)
+static void start(struct steer_rig *s)
 {
     struct err err = {0};
     shared_init(&s->shared);
@@ -115,7 +115,7 @@ static void start(struct scene *s)
     assert_int_equal(runner_recover(s->runner, &err), 0);
 }
 
-static void stop(struct scene *s)
+static void stop(struct steer_rig *s)
 {
     runner_free(s->runner);
     s->rig.runner = NULL;
@@ -125,10 +125,10 @@ static void stop(struct scene *s)
     shared_release(&s->shared);
 }
 
-int scene_setup(void **state)
+int steer_rig_setup(void **state)
 {
-    static struct scene scene;
-    struct scene *s = &scene;
+    static struct steer_rig rig;
+    struct steer_rig *s = &rig;
     memset(s, 0, sizeof(*s));
     rig_open(&s->rig);
     assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &s->engine_store, NULL),
@@ -139,9 +139,9 @@ int scene_setup(void **state)
     return 0;
 }
 
-int scene_teardown(void **state)
+int steer_rig_teardown(void **state)
 {
-    struct scene *s = *state;
+    struct steer_rig *s = *state;
     stop(s);
     pool_free(s->helpers);
     trading_store_free(s->reader);
@@ -150,21 +150,21 @@ int scene_teardown(void **state)
     return 0;
 }
 
-void scene_crash(struct scene *s)
+void steer_rig_crash(struct steer_rig *s)
 {
     stop(s);
     s->rig.runner = NULL;
     start(s);
 }
 
-struct dec scene_dec(const char *text)
+struct dec steer_rig_dec(const char *text)
 {
     struct dec value = DEC_INVALID;
     assert_true(dec_parse(str_c(text), &value));
     return value;
 }
 
-struct snapshot *scene_draft(struct scene *s)
+struct snapshot *steer_rig_draft(struct steer_rig *s)
 {
     struct snapshot *n = mailbox_draft(s->shared.snapshot);
     memset(n, 0, sizeof(*n));
@@ -176,10 +176,10 @@ struct snapshot *scene_draft(struct scene *s)
     n->market_us = RIG_WALL_US + USEC_PER_DAY;
     n->market_speed = 1;
     n->state = TRADING_ACTIVE;
-    n->initial_cash = scene_dec("10000");
-    n->equity = scene_dec("10412.88");
-    n->cash = scene_dec("10000");
-    n->day_start_equity = scene_dec("10416.98");
+    n->initial_cash = steer_rig_dec("10000");
+    n->equity = steer_rig_dec("10412.88");
+    n->cash = steer_rig_dec("10000");
+    n->day_start_equity = steer_rig_dec("10416.98");
     n->drawdown_pct = 1.84;
     n->max_drawdown_pct = 15;
     n->exposure_pct = 3.9;
@@ -188,36 +188,36 @@ struct snapshot *scene_draft(struct scene *s)
     return n;
 }
 
-void scene_add_position(struct snapshot *n)
+void steer_rig_add_position(struct snapshot *n)
 {
     struct position *p = &n->positions[n->position_count++];
     (void)symbol_parse(str_c("BTC-USD"), &p->symbol);
     p->side = SIDE_LONG;
-    p->qty = scene_dec("0.0031");
-    p->entry_price = scene_dec("64120.5");
-    p->mark_price = scene_dec("64891.5");
-    p->unrealised = scene_dec("2.39");
-    p->stop = scene_dec("62838.1");
-    p->target = scene_dec("66685.3");
+    p->qty = steer_rig_dec("0.0031");
+    p->entry_price = steer_rig_dec("64120.5");
+    p->mark_price = steer_rig_dec("64891.5");
+    p->unrealised = steer_rig_dec("2.39");
+    p->stop = steer_rig_dec("62838.1");
+    p->target = steer_rig_dec("66685.3");
     p->opened_us = n->market_us - 90 * USEC_PER_MIN;
 }
 
-void scene_publish(struct scene *s)
+void steer_rig_publish(struct steer_rig *s)
 {
     mailbox_publish(s->shared.snapshot);
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
 }
 
-void scene_publish_plain(struct scene *s, int positions)
+void steer_rig_publish_plain(struct steer_rig *s, int positions)
 {
-    struct snapshot *n = scene_draft(s);
+    struct snapshot *n = steer_rig_draft(s);
     if (positions > 0) {
-        scene_add_position(n);
+        steer_rig_add_position(n);
     }
-    scene_publish(s);
+    steer_rig_publish(s);
 }
 
-struct request scene_next_request(struct scene *s)
+struct request steer_rig_next_request(struct steer_rig *s)
 {
     struct request r = {0};
     uint64_t woken = 0;
@@ -226,7 +226,7 @@ struct request scene_next_request(struct scene *s)
     return r;
 }
 
-void scene_answer(struct scene *s, const struct request *r, uint32_t code)
+void steer_rig_answer(struct steer_rig *s, const struct request *r, uint32_t code)
 {
     const struct event event = {.topic = TOPIC_REPLY, .code = code, .id = r->id};
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
@@ -234,27 +234,27 @@ void scene_answer(struct scene *s, const struct request *r, uint32_t code)
     loop_advance(s->rig.loop, 0);
 }
 
-void scene_send(struct scene *s, const struct principal *who, const char *line)
+void steer_rig_send(struct steer_rig *s, const struct principal *who, const char *line)
 {
     assert_int_equal(rig_submit(&s->rig, who, line), 0);
 }
 
-void scene_confirm(struct scene *s, const struct principal *who)
+void steer_rig_confirm(struct steer_rig *s, const struct principal *who)
 {
     char press[32];
     (void)snprintf(press, sizeof(press), "y:%s", rig_code(&s->rig));
-    scene_send(s, who, press);
+    steer_rig_send(s, who, press);
 }
 
-void scene_add_trade(struct scene *s, int64_t id, const char *pnl, int64_t closed_us)
+void steer_rig_add_trade(struct steer_rig *s, int64_t id, const char *pnl, int64_t closed_us)
 {
     struct trade t = {.id = id,
                       .side = SIDE_LONG,
-                      .qty = scene_dec("0.0031"),
-                      .entry_price = scene_dec("64120.5"),
-                      .exit_price = scene_dec("64891.5"),
-                      .pnl = scene_dec(pnl),
-                      .fees = scene_dec("0.2"),
+                      .qty = steer_rig_dec("0.0031"),
+                      .entry_price = steer_rig_dec("64120.5"),
+                      .exit_price = steer_rig_dec("64891.5"),
+                      .pnl = steer_rig_dec(pnl),
+                      .fees = steer_rig_dec("0.2"),
                       .opened_us = closed_us - USEC_PER_HOUR,
                       .closed_us = closed_us,
                       .decision_id = id};

@@ -1,11 +1,11 @@
 /*
- * stand.h: a bare engine over a simulated market, with a venue that fills at once: no driver, no
- * database, no thread.
+ * engine_rig.h: a bare engine over a simulated market, with a venue that fills at once: no driver,
+ * no database, no thread.
  *
- *     struct stand *s = stand_new(7);
- *     stand_step(s, NULL);                             // a market minute
- *     assert_int_equal(stand_ask(s, request), ERR_NONE);
- *     stand_free(s);
+ *     struct engine_rig *s = engine_rig_new(7);
+ *     engine_rig_step(s, NULL);                             // a market minute
+ *     assert_int_equal(engine_rig_ask(s, request), ERR_NONE);
+ *     engine_rig_free(s);
  *
  * The outputs of the last step are in s->out. The breaker is disabled: no daily loss, drawdown or
  * losses in a row stop trading.
@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "market/simulated.h"
 
-struct stand {
+struct engine_rig {
     struct settings settings;
     struct simulated market;
     struct engine *engine;
@@ -27,9 +27,9 @@ struct stand {
     int64_t next_request;
 };
 
-struct stand *stand_new(uint64_t seed);
-void stand_free(struct stand *s);
+struct engine_rig *engine_rig_new(uint64_t seed);
+void engine_rig_free(struct engine_rig *s);
 /* Steps one market minute, or passes a request without advancing the market. */
-void stand_step(struct stand *s, const struct request *request);
+void engine_rig_step(struct engine_rig *s, const struct request *request);
 /* Numbers the request and passes it; returns the engine's answer. */
-int stand_ask(struct stand *s, struct request request);
+int engine_rig_ask(struct engine_rig *s, struct request request);

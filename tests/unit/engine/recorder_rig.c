@@ -1,8 +1,8 @@
-#include "flight.h"
+#include "recorder_rig.h"
 
 #include "base/check.h"
 #include "base/log.h"
-#include "desk.h"
+#include "driver_rig.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -19,9 +19,9 @@ static void silent(const struct log_line *line, void *userdata)
 
 /* ---------------------------------------------------------------- an unreliable market */
 
-static struct flight *of_source(const struct source *source)
+static struct recorder_rig *of_source(const struct source *source)
 {
-    return (struct flight *)((uintptr_t)source - offsetof(struct flight, source));
+    return (struct recorder_rig *)((uintptr_t)source - offsetof(struct recorder_rig, source));
 }
 
 static int64_t next_us(const struct source *source)
@@ -31,7 +31,7 @@ static int64_t next_us(const struct source *source)
 
 static int next(struct source *source, struct source_bar ret[SYMBOLS_MAX])
 {
-    struct flight *f = of_source(source);
+    struct recorder_rig *f = of_source(source);
     int count = source_next(f->inner_source, ret);
     if (count > 0 && rng_chance(&f->rng, 0.05)) {
         struct candle *c = &ret[rng_below(&f->rng, (uint64_t)count)].candle;
@@ -68,7 +68,7 @@ static const struct source_ops source_ops = {
 
 static struct source *wrap_source(struct source *own, void *userdata)
 {
-    struct flight *f = userdata;
+    struct recorder_rig *f = userdata;
     f->inner_source = own;
     f->source = (struct source){&source_ops, own->step_us};
     return f->faulty ? &f->source : own;
@@ -76,19 +76,19 @@ static struct source *wrap_source(struct source *own, void *userdata)
 
 /* ---------------------------------------------------------------- an unreliable venue */
 
-static struct flight *of_venue(const struct venue *venue)
+static struct recorder_rig *of_venue(const struct venue *venue)
 {
-    return (struct flight *)((uintptr_t)venue - offsetof(struct flight, venue));
+    return (struct recorder_rig *)((uintptr_t)venue - offsetof(struct recorder_rig, venue));
 }
 
-static bool lost(struct flight *f)
+static bool lost(struct recorder_rig *f)
 {
     return rng_chance(&f->rng, 0.05);
 }
 
 static void send(struct venue *venue, const struct order *order)
 {
-    struct flight *f = of_venue(venue);
+    struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {
         venue_send(f->inner_venue, order);
     }
@@ -96,7 +96,7 @@ static void send(struct venue *venue, const struct order *order)
 
 static void cancel(struct venue *venue, const char *client_id)
 {
-    struct flight *f = of_venue(venue);
+    struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {
         venue_cancel(f->inner_venue, client_id);
     }
@@ -104,7 +104,7 @@ static void cancel(struct venue *venue, const char *client_id)
 
 static void query(struct venue *venue, const char *client_id, int64_t after_fill_id)
 {
-    struct flight *f = of_venue(venue);
+    struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {
         venue_query(f->inner_venue, client_id, after_fill_id);
     }
@@ -112,7 +112,7 @@ static void query(struct venue *venue, const char *client_id, int64_t after_fill
 
 static void list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
-    struct flight *f = of_venue(venue);
+    struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {
         venue_list(f->inner_venue, ask_id, after_funding_id);
     }
@@ -120,7 +120,7 @@ static void list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 
 static void amend(struct venue *venue, const char *client_id, struct dec stop, struct dec target)
 {
-    struct flight *f = of_venue(venue);
+    struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {
         venue_amend(f->inner_venue, client_id, stop, target);
     }
@@ -133,7 +133,7 @@ static bool quote(const struct venue *venue, struct symbol symbol, struct quote 
 
 static bool poll(struct venue *venue, struct venue_report *ret)
 {
-    struct flight *f = of_venue(venue);
+    struct recorder_rig *f = of_venue(venue);
     if (f->holds && rng_chance(&f->rng, 0.3)) {
         *ret = f->held;
         f->holds = false;
@@ -160,7 +160,7 @@ static const struct venue_ops venue_ops = {.name = "faulty",
 
 static struct venue *wrap_venue(struct venue *own, void *userdata)
 {
-    struct flight *f = userdata;
+    struct recorder_rig *f = userdata;
     f->inner_venue = own;
     f->venue = (struct venue){&venue_ops};
     f->holds = false;
@@ -169,7 +169,7 @@ static struct venue *wrap_venue(struct venue *own, void *userdata)
 
 static int disk_fault(const char *what, void *userdata)
 {
-    struct flight *f = userdata;
+    struct recorder_rig *f = userdata;
     /* The history of a first start is thousands of rows. */
     bool history = strstr(what, "candles") != NULL;
     return !history && rng_chance(&f->rng, 0.003) ? -ERR_DB_FULL : 0;
@@ -177,7 +177,7 @@ static int disk_fault(const char *what, void *userdata)
 
 /* ---------------------------------------------------------------- lifecycle */
 
-void flight_start(struct flight *f)
+void recorder_rig_start(struct recorder_rig *f)
 {
     f->driver = driver_new(&(struct driver_options){.state_dir = f->folder,
                                                     .settings = f->settings,
@@ -187,16 +187,16 @@ void flight_start(struct flight *f)
                                                     .wrap_venue = wrap_venue,
                                                     .userdata = f},
                            &f->shared);
-    flight_round(f, 0);
+    recorder_rig_round(f, 0);
 }
 
-void flight_prepare(struct flight *f, const struct settings *settings, uint64_t seed)
+void recorder_rig_prepare(struct recorder_rig *f, const struct settings *settings, uint64_t seed)
 {
     memset(f, 0, sizeof(*f));
     log_set_sink(silent, NULL);
     /* In memory if possible: the state file is synced to disk with each change. */
-    (void)str_copy(access("/dev/shm", W_OK) == 0 ? STR_LIT("/dev/shm/nightdesk-flight-XXXXXX")
-                                                 : STR_LIT("/var/tmp/nightdesk-flight-XXXXXX"),
+    (void)str_copy(access("/dev/shm", W_OK) == 0 ? STR_LIT("/dev/shm/nightdesk-recorder-XXXXXX")
+                                                 : STR_LIT("/var/tmp/nightdesk-recorder-XXXXXX"),
                    f->folder, sizeof(f->folder));
     ASSERT(mkdtemp(f->folder) != NULL);
     clock_fake_init(&f->clock, START_US);
@@ -204,7 +204,7 @@ void flight_prepare(struct flight *f, const struct settings *settings, uint64_t 
     rng_init(&f->rng, seed);
     f->faulty = seed != 0;
     f->next_request = 1;
-    desk_settings(&f->settings);
+    driver_rig_settings(&f->settings);
     if (settings != NULL) {
         f->settings = *settings;
     }
@@ -215,42 +215,42 @@ void flight_prepare(struct flight *f, const struct settings *settings, uint64_t 
     }
 }
 
-void flight_open(struct flight *f, const struct settings *settings, uint64_t seed)
+void recorder_rig_open(struct recorder_rig *f, const struct settings *settings, uint64_t seed)
 {
-    flight_prepare(f, settings, seed);
-    flight_start(f);
+    recorder_rig_prepare(f, settings, seed);
+    recorder_rig_start(f);
 }
 
-void flight_round(struct flight *f, int64_t advance_us)
+void recorder_rig_round(struct recorder_rig *f, int64_t advance_us)
 {
     clock_fake_advance(&f->clock, advance_us);
     for (int i = 0; i < 64 && driver_round(f->driver) == 0; i++) {}
 }
 
-void flight_run(struct flight *f, int64_t minutes)
+void recorder_rig_run(struct recorder_rig *f, int64_t minutes)
 {
     for (int64_t i = 0; i < minutes; i++) {
-        flight_round(f, USEC_PER_MIN / f->settings.market_speed);
+        recorder_rig_round(f, USEC_PER_MIN / f->settings.market_speed);
     }
 }
 
-void flight_restart(struct flight *f)
+void recorder_rig_restart(struct recorder_rig *f)
 {
     driver_free(f->driver);
     trading_store_rollback(f->store);
-    flight_start(f);
+    recorder_rig_start(f);
 }
 
-void flight_ask(struct flight *f, const struct request *request)
+void recorder_rig_ask(struct recorder_rig *f, const struct request *request)
 {
     struct request r = *request;
     r.id = f->next_request++;
     (void)str_copy(STR_LIT("alice"), r.by, sizeof(r.by));
     ASSERT(ring_push(f->shared.requests, &r));
-    flight_round(f, USEC_PER_MSEC);
+    recorder_rig_round(f, USEC_PER_MSEC);
 }
 
-const char *flight_path(const struct flight *f, const char *name, char dst[256])
+const char *recorder_rig_path(const struct recorder_rig *f, const char *name, char dst[256])
 {
     (void)snprintf(dst, 256, "%s/%s", f->folder, name);
     return dst;
@@ -269,13 +269,13 @@ static void empty_folder(const char *path)
     (void)rmdir(path);
 }
 
-void flight_close(struct flight *f)
+void recorder_rig_close(struct recorder_rig *f)
 {
     char path[256];
     driver_free(f->driver);
     trading_store_set_fault(f->store, NULL, NULL);
     trading_store_free(f->store);
     shared_release(&f->shared);
-    empty_folder(flight_path(f, "journal", path));
+    empty_folder(recorder_rig_path(f, "journal", path));
     empty_folder(f->folder);
 }
