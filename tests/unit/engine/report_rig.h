@@ -2,10 +2,10 @@
  * report_rig.h: a bare engine, and a venue that sends the reports of the test, in any order.
  *
  *     struct report_rig l;
- *     report_rig_filled(&l);                              // ten at 100, stop 90, target 120
+ *     report_rig_filled(&l);               // ten at 100, stop 90, target 120
  *     struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
- *     report_rig_step(&l);                                // passes the added reports; then check
- * l.out report_rig_close(&l);
+ *     report_rig_step(&l);                 // passes the added reports; then check l.out
+ *     report_rig_close(&l);
  *
  * The books must balance after each step.
  * Thread: the test's.
