@@ -634,7 +634,7 @@ static void auditlog_is_for_admins(void **state)
     assert_int_equal(rig_audited(&s->rig, "command.received"), 2);
 }
 
-UNIT_GROUP(see, STEER_RIG_TEST(status_shows_the_account),
+UNIT_GROUP(views, STEER_RIG_TEST(status_shows_the_account),
            STEER_RIG_TEST(setting_the_clock_does_not_change_the_uptime),
            STEER_RIG_TEST(status_shows_refused_candles),
            STEER_RIG_TEST(the_market_time_is_shown_unless_it_is_real_time),

@@ -190,7 +190,7 @@ static void an_inconsistent_message_does_not_block_others(void **state)
 
 #define RIG_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
-UNIT_GROUP(odd, RIG_TEST(many_runs_are_recovered), RIG_TEST(inconsistent_runs_are_set_aside),
-           RIG_TEST(inconsistent_steps_are_set_aside),
+UNIT_GROUP(invalid_rows, RIG_TEST(many_runs_are_recovered),
+           RIG_TEST(inconsistent_runs_are_set_aside), RIG_TEST(inconsistent_steps_are_set_aside),
            RIG_TEST(inconsistent_confirmations_are_set_aside),
            RIG_TEST(an_inconsistent_message_does_not_block_others))

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 tap_start "$@"
 if ! command -v sqlite3 > /dev/null; then
-    tap_skip "odd rows" "no sqlite3 on this machine"
+    tap_skip "invalid rows" "no sqlite3 on this machine"
     tap_end
 fi
 

@@ -398,7 +398,7 @@ static void a_tripped_breaker_is_imported(void **state)
     recorder_rig_close(&f);
 }
 
-UNIT_GROUP(state_file_odd, cmocka_unit_test(each_invalid_field_is_reported_with_its_position),
+UNIT_GROUP(state_file_invalid, cmocka_unit_test(each_invalid_field_is_reported_with_its_position),
            cmocka_unit_test(long_texts_are_cut), cmocka_unit_test(unknown_values_are_null),
            cmocka_unit_test(a_position_without_a_bracket_is_written),
            cmocka_unit_test(a_change_of_any_relevant_field_is_detected),
