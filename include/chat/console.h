@@ -10,9 +10,10 @@
  *     console_stop(console), console_free(console);
  *
  * Input may be a terminal, a pipe or a file. On a terminal each line is submitted at once; the
- * prompt is redrawn below any message that arrives in between. From a pipe or file the next line is
- * read only after the replies to the previous one are printed, so the output is in the order of the
- * input. At the end of the input (on a terminal: ^D) on_end is called after the last reply.
+ * input line is redrawn below any message that arrives in between. From a pipe or file the next
+ * line is read only after the replies to the previous one are printed, so the output is in the
+ * order of the input. At the end of the input (on a terminal: ^D) on_end is called after the last
+ * reply.
  * Always true: the output holds no control character except line feeds, and no escape sequence
  * unless out_fd is a terminal; a line that is longer than 64 KiB, contains NUL or is not UTF-8 is
  * answered with a catalogue error and the next line is read; a confirmation is "/confirm CODE".

@@ -10,7 +10,7 @@
 #include "ground.h"
 #include "invariant.h"
 #include "io/loop.h"
-#include "prompt.h"
+#include "llm_prompt.h"
 #include "show.h"
 #include "store/alert_table.h"
 #include "store/audit_table.h"
@@ -48,7 +48,7 @@ struct run {
 
 struct auditor {
     struct auditor_options options;
-    struct prompt *prompt; /* NULL: prompt_err says why */
+    struct llm_prompt *prompt; /* NULL: prompt_err says why */
     struct err prompt_err;
     struct loop_source *next;
     struct loop_source *watch;
@@ -639,7 +639,7 @@ int auditor_new(const struct auditor_options *options, struct auditor **ret, str
     auditor->watch = loop_add_timer(options->loop, on_watch, auditor);
     loop_source_name(auditor->next, "audit");
     loop_source_name(auditor->watch, "audit watch");
-    if (prompt_load("auditor", &auditor->prompt, &auditor->prompt_err) < 0) {
+    if (llm_prompt_load("auditor", &auditor->prompt, &auditor->prompt_err) < 0) {
         log_err(LOG_LEVEL_ERROR, &auditor->prompt_err, "the model will not be asked");
     }
     AUTO_AUDIT_RECORD struct audit_record last = {0};
@@ -675,6 +675,6 @@ void auditor_free(struct auditor *auditor)
     run_free(auditor->run);
     loop_source_free(auditor->next);
     loop_source_free(auditor->watch);
-    prompt_free(auditor->prompt);
+    llm_prompt_free(auditor->prompt);
     free(auditor);
 }

@@ -20,7 +20,7 @@
 
 #define CONSOLE_CHANNEL "console"
 #define CONSOLE_CHAT    1 /* the outbox needs a chat id; the console has one chat */
-#define PROMPT          "nightdesk> "
+#define INPUT_LINE      "nightdesk> "
 #define ERASE_LINE      "\r\033[K"
 #define OUT_MAX         ((size_t)4 << 20)
 #define READ_BYTES      ((size_t)16 * 1024)
@@ -57,7 +57,7 @@ struct console {
     size_t out_done;      /* bytes of `out` already written */
     int64_t printing;     /* outbox id of the message in `out`; 0: none */
     int64_t held_mono_us; /* the outbox is not read before this time: ops.db failed */
-    bool prompt_shown;
+    bool input_line_shown;
     bool out_broken; /* the reader closed the output: EPIPE */
 };
 
@@ -142,25 +142,26 @@ static void on_writable(int fd, uint32_t events, void *userdata)
     wake(console);
 }
 
-static void hide_prompt(struct console *console)
+static void hide_input_line(struct console *console)
 {
-    if (console->prompt_shown) {
+    if (console->input_line_shown) {
         buf_add_c(&console->out, ERASE_LINE);
-        console->prompt_shown = false;
+        console->input_line_shown = false;
     }
 }
 
-static void show_prompt(struct console *console)
+static void show_input_line(struct console *console)
 {
-    if (console->in_is_tty && console->out_is_tty && !console->prompt_shown && !console->in_ended) {
-        buf_add_c(&console->out, PROMPT);
-        console->prompt_shown = true;
+    if (console->in_is_tty && console->out_is_tty && !console->input_line_shown &&
+        !console->in_ended) {
+        buf_add_c(&console->out, INPUT_LINE);
+        console->input_line_shown = true;
     }
 }
 
 static void print_error(struct console *console, const struct err *err)
 {
-    hide_prompt(console);
+    hide_input_line(console);
     render_text_error(err, &console->out);
 }
 
@@ -175,7 +176,7 @@ static void print_reply(struct console *console, const struct reply *reply)
     if (!is_worth_printing(console, reply)) {
         return;
     }
-    hide_prompt(console);
+    hide_input_line(console);
     render_text(reply, &(struct render_text_options){.buttons = true}, &console->out);
     if (console->out_is_tty) {
         buf_add_char(&console->out, '\n');
@@ -247,7 +248,7 @@ static void submit_line(struct console *console, struct str raw)
 {
     struct err err = {0};
     struct str line = str_trim(raw);
-    console->prompt_shown = false; /* the cursor is on the next line */
+    console->input_line_shown = false; /* the cursor is on the next line */
     if (line.len == 0) {
         return;
     }
@@ -388,7 +389,7 @@ static void work(void *userdata)
         }
         return;
     }
-    show_prompt(console);
+    show_input_line(console);
     write_out(console);
     if (console->in_io != NULL) {
         loop_io_set(console->in_io, wants_input(console) ? EPOLLIN : 0);
@@ -467,7 +468,7 @@ void console_stop(struct console *console)
     if (console == NULL || !console->started) {
         return;
     }
-    hide_prompt(console);
+    hide_input_line(console);
     write_out(console);
     console->started = false;
     loop_timer_stop(console->settle);

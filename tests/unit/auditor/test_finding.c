@@ -1,5 +1,5 @@
 #include "../../../src/auditor/finding.h"
-#include "../../../src/auditor/prompt.h"
+#include "../../../src/auditor/llm_prompt.h"
 #include "io/secret.h"
 #include "unit/unit.h"
 
@@ -153,14 +153,14 @@ static void the_same_problem_has_the_same_fingerprint(void **state)
 static void the_embedded_prompt_is_valid(void **state)
 {
     (void)state;
-    struct prompt *prompt = NULL;
+    struct llm_prompt *prompt = NULL;
     struct err err = {0};
-    assert_int_equal(prompt_load("auditor", &prompt, &err), 0);
+    assert_int_equal(llm_prompt_load("auditor", &prompt, &err), 0);
     assert_string_equal(prompt->id, "auditor/1");
     assert_null(prompt->model);
     assert_non_null(json_at(prompt->schema, "/properties/findings/items/properties/evidence"));
     assert_non_null(strstr(prompt->text, "<untrusted_data>"));
-    prompt_free(prompt);
+    llm_prompt_free(prompt);
 }
 
 static void a_broken_prompt_is_refused(void **state)
@@ -174,17 +174,18 @@ static void a_broken_prompt_is_refused(void **state)
         "---\nid: [a\n---\ntext",
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        struct prompt *prompt = NULL;
-        assert_int_equal(prompt_parse(bad[i], &prompt, NULL), -ERR_AUDIT_PROMPT);
+        struct llm_prompt *prompt = NULL;
+        assert_int_equal(llm_prompt_parse(bad[i], &prompt, NULL), -ERR_AUDIT_PROMPT);
         assert_null(prompt);
     }
-    struct prompt *prompt = NULL;
+    struct llm_prompt *prompt = NULL;
     assert_int_equal(
-        prompt_parse("---\nid: a\nmodel: m\ninputs: [x]\noutput: '{}'\n---\ntext\n", &prompt, NULL),
+        llm_prompt_parse("---\nid: a\nmodel: m\ninputs: [x]\noutput: '{}'\n---\ntext\n", &prompt,
+                         NULL),
         0);
     assert_string_equal(prompt->model, "m");
     assert_string_equal(prompt->text, "text");
-    prompt_free(prompt);
+    llm_prompt_free(prompt);
 }
 
 UNIT_GROUP(finding, cmocka_unit_test(a_valid_answer_is_parsed),

@@ -1,4 +1,4 @@
-#include "prompt.h"
+#include "llm_prompt.h"
 
 #include "base/auto.h"
 #include "base/check.h"
@@ -13,9 +13,9 @@
 
 #define FENCE "---\n"
 
-static void prompt_free_slot(struct prompt **slot)
+static void llm_prompt_free_slot(struct llm_prompt **slot)
 {
-    prompt_free(*slot);
+    llm_prompt_free(*slot);
 }
 
 static char *copy(struct str s)
@@ -25,7 +25,7 @@ static char *copy(struct str s)
     return text;
 }
 
-int prompt_parse(const char *data, struct prompt **ret, struct err *err)
+int llm_prompt_parse(const char *data, struct llm_prompt **ret, struct err *err)
 {
     struct str file = str_c(data);
     const char *end = str_starts(file, FENCE) ? strstr(data + strlen(FENCE), "\n" FENCE) : NULL;
@@ -39,7 +39,8 @@ int prompt_parse(const char *data, struct prompt **ret, struct err *err)
         return err_set(err, ERR_AUDIT_PROMPT, "%.200s", why.context);
     }
     const struct yaml_node *root = yaml_root(yaml);
-    __attribute__((cleanup(prompt_free_slot))) struct prompt *prompt = calloc(1, sizeof(*prompt));
+    __attribute__((cleanup(llm_prompt_free_slot))) struct llm_prompt *prompt =
+        calloc(1, sizeof(*prompt));
     ASSERT(prompt != NULL);
     struct str id = yaml_text(yaml_get(root, "id"));
     struct str model = yaml_text(yaml_get(root, "model"));
@@ -62,20 +63,20 @@ int prompt_parse(const char *data, struct prompt **ret, struct err *err)
     return 0;
 }
 
-int prompt_load(const char *name, struct prompt **ret, struct err *err)
+int llm_prompt_load(const char *name, struct llm_prompt **ret, struct err *err)
 {
     char path[96];
     (void)snprintf(path, sizeof(path), "prompts/%s.md", name);
     for (const struct embedded_file *file = embedded_files; file->path != NULL; file++) {
         if (strcmp(file->path, path) == 0) {
-            int rc = prompt_parse(file->data, ret, err);
+            int rc = llm_prompt_parse(file->data, ret, err);
             return rc < 0 ? err_prefix(err, "%s", path) : 0;
         }
     }
     return err_set(err, ERR_AUDIT_PROMPT, "%s does not exist", path);
 }
 
-void prompt_free(struct prompt *prompt)
+void llm_prompt_free(struct llm_prompt *prompt)
 {
     if (prompt == NULL) {
         return;
