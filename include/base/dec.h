@@ -60,7 +60,7 @@ struct dec dec_min(struct dec a, struct dec b);
 struct dec dec_max(struct dec a, struct dec b);
 
 /* Parses a plain decimal ("-12.5": at most 8 decimals, digits on both sides of a point, no
- * exponent, blanks or plus sign); false on anything else. */
+ * exponent, spaces or plus sign); false on anything else. */
 bool dec_parse(struct str s, struct dec *ret);
 
 /* "12.5": the shortest exact form; "invalid" for DEC_INVALID, here and below. */

@@ -32,7 +32,7 @@ bool str_equal_c(struct str a, const char *b);
 bool str_equal_nocase(struct str a, const char *b);
 bool str_starts(struct str s, const char *prefix);
 
-/* Removes blanks (space, tab, CR, LF) at both ends. */
+/* Removes white space (space, tab, CR, LF) at both ends. */
 struct str str_trim(struct str s);
 
 /* Removes the next blank-separated word from the front of *rest. False if there is none. */
@@ -42,7 +42,7 @@ bool str_word(struct str *rest, struct str *ret_word);
  * (empty if there was no separator). False if *rest is empty. */
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 
-/* Convert the whole view from decimal: no blanks, trailing bytes, hex, inf or nan. False, with *ret
+/* Convert the whole view from decimal: no spaces, trailing bytes, hex, inf or nan. False, with *ret
  * unchanged, on anything else (including overflow). */
 bool str_to_i64(struct str s, int64_t *ret);
 bool str_to_double(struct str s, double *ret);

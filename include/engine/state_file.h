@@ -65,7 +65,7 @@ void state_file_of(struct state_file *file, const struct engine *engine, int64_t
 /* Whether a and b differ in positions, trades or breaker. */
 bool state_file_differs(const struct state_file *a, const struct state_file *b);
 void state_file_text(const struct state_file *file, struct buf *out);
-/* name: used in errors. ERR_STATEFILE_DAMAGED with line:column. *ret is unchanged on failure. */
+/* name: used in errors. ERR_STATE_FILE_DAMAGED with line:column. *ret is unchanged on failure. */
 int state_file_parse(struct str text, const char *name, struct state_file *ret, struct err *err);
 int state_file_read(const char *path, struct state_file *ret, struct err *err);
 /* Writes <state_dir>/.trading_state.json, mode 0640: temporary file, fsync, rename, fsync of the
@@ -89,7 +89,7 @@ struct state_file_imported {
  * that this function begins and commits. Values that the file does not hold are chosen so that the
  * books balance: cash is the starting cash plus total_pnl minus the cost of the positions; fees are
  * 0; stop and target are at the configured distance from the entry price. Earlier orders, trades
- * and decisions stay as history. ERR_STATEFILE_OPEN: something is open and replace is false;
+ * and decisions stay as history. ERR_STATE_FILE_OPEN: something is open and replace is false;
  * nothing was changed. */
 int state_file_import(const struct state_file *file, const struct state_file_import *options,
                       struct trading_store *store, struct state_file_imported *ret,

@@ -6,7 +6,7 @@
  *     collect_text(report, &text);                                // the text for the model
  *
  * Top members: meta, trades, decisions, orders, counters, books, account, system, untrusted. A part
- * that could not be read is missing, and /meta/gaps has the reason. Text of outside origin, or
+ * that could not be read is missing, and /meta/gaps has the reason. Text from outside, or
  * written by a model, is only under untrusted. Secrets are redacted. Trading times and "hours" are
  * market time, which in a simulation runs faster than real time.
  * Thread: the auditor's.

@@ -93,8 +93,9 @@ static const struct {
     const char *code;
     enum err_id id;
 } former_codes[] = {
-    {"ACCESS_STRANGER", ERR_ACCESS_UNAUTHORISED},
-    {"TELEGRAM_DEAF", ERR_TELEGRAM_POLL_STALLED},
+    {"ACCESS_STRANGER", ERR_ACCESS_UNAUTHORISED},  {"TELEGRAM_DEAF", ERR_TELEGRAM_POLL_STALLED},
+    {"STATE_FILE_DAMAGED", ERR_STATE_FILE_DAMAGED}, {"STATE_FILE_OPEN", ERR_STATE_FILE_OPEN},
+    {"STATE_FILE_EXPORT", ERR_STATE_FILE_EXPORT},
 };
 
 enum err_id err_by_code(const char *code)

@@ -257,7 +257,7 @@ void log_err_at(enum log_level level, const char *file, int line, const struct e
               context ? ": " : "", context ? err->context : "");
 }
 
-/* A value with blanks or quotes is quoted, so that it cannot forge another field. */
+/* A value with spaces or quotes is quoted, so that it cannot forge another field. */
 static void add_field(struct fixed *out, const struct log_field *field)
 {
     bool quote = field->value[0] == '\0' || strpbrk(field->value, " \"") != NULL;

@@ -137,7 +137,7 @@ bool str_to_double(struct str s, double *ret)
     if (s.len == 0 || !str_copy(s, text, sizeof(text))) {
         return false;
     }
-    /* strtod also accepts blanks, hex, "inf" and "nan", which are not allowed here. */
+    /* strtod also accepts spaces, hex, "inf" and "nan", which are not allowed here. */
     for (size_t i = 0; i < s.len; i++) {
         char c = text[i];
         if (!is_digit(c) && c != '.' && c != '-' && c != '+' && c != 'e' && c != 'E') {

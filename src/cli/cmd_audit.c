@@ -220,7 +220,7 @@ const struct cli_command cmd_audit = {
     .words = "",
     .options = {{"--hours", "N", "how far back (default 24, at most 720)"},
                 {"--offline", NULL, "do not ask Claude"},
-                {"--dry-run", NULL, "store nothing, alert nobody"},
+                {"--dry-run", NULL, "store nothing and raise no alert"},
                 {"--verbose", NULL, "print the report as well"},
                 CLI_OPTION_JSON,
                 CLI_OPTION_CONFIG,
@@ -233,7 +233,8 @@ const struct cli_command cmd_audit = {
         "  1  a high finding\n"
         "  2  a critical finding\n"
         "  3  no verdict: the model gave none, or the audit could not run, for example because\n"
-        "     the folder has no state of nightdesk. Never treat this as all clear. (Wrong usage\n"
+        "     the folder is not a nightdesk state folder. Never treat this as all clear. (Wrong "
+        "usage\n"
         "     of the options exits with 2.)\n",
     .run = run,
 };

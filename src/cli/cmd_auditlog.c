@@ -247,7 +247,7 @@ const struct cli_command cmd_auditlog = {
         "The log has commands that change something, refusals and unauthorised users. Commands\n"
         "that only read are counted by person and hour; reads shows the counts.\n"
         "archive moves old rows, except the newest 50, into files in the folder audit of the\n"
-        "state folder. The daemon archives by itself; to run archive, stop the daemon.\n"
+        "state folder. The daemon archives automatically; to run archive, stop the daemon.\n"
         "verify reads the archives too, so keep them where they are.",
     .exits = "  0  shown or archived; or no row was changed\n"
              "  1  a row or an archive was changed, removed or added; it is named\n"

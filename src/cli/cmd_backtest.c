@@ -473,10 +473,11 @@ const struct cli_command cmd_backtest = {
         "The same engine, agents, risk manager and paper venue as `nightdesk run`, with the\n"
         "settings of the configuration: over the same candles it makes the same trades. An order\n"
         "fills at the next candle's open, worse by half the spread and the depth of the book.\n"
-        "With --from, the days before it warm the indicators; without it, decisions start once\n"
+        "With --from, the days before it warm up the indicators; without it, decisions start once\n"
         "the indicators are defined. Memory use does not grow with the file, and no database is\n"
         "read or written. A model that cannot be used is reported, and the run continues without\n"
-        "it. The period that a model was trained on is shown first and is no result: the figures\n"
+        "it. The period that a model was trained on is shown first and does not count: the "
+        "figures\n"
         "cover the unseen part; costs, decisions and the curve cover the whole run.",
     .exits = "  0  done\n"
              "  1  done, but rows were refused or the model was not used\n"

@@ -103,7 +103,7 @@ static int run(const struct cli_args *args)
 
 const struct cli_command cmd_demo = {
     .name = "demo",
-    .summary = "Show the bot at work: a market, trades and a chat, without any account",
+    .summary = "Try the bot: simulated market, trades and chat; no account needed",
     .words = "",
     .options = {{"--seed", "N", "seed of the simulated market (default: 7)"},
                 {"--keep", NULL, "do not delete its folder on exit"}},
@@ -111,7 +111,8 @@ const struct cli_command cmd_demo = {
         "Runs the daemon of nightdesk run in a temporary folder, deleted on exit, with paper\n"
         "money and a simulated market that runs an hour a second. Configuration files and tokens\n"
         "are not read. Commands come from standard input: /status, /why, /decisions, /positions,\n"
-        "/help; the demo stops at its end. Commands are read once the first trade is closed and\n"
+        "/help; the demo stops at the end of the input. Commands are read once the first trade is "
+        "closed and\n"
         "another position is open, or after 20 s.",
     .exits = "  0  stopped on request (end of input, SIGTERM, SIGINT)\n"
              "  2  could not start: the folder, or a database in it\n",

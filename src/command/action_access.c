@@ -120,7 +120,7 @@ static int show_auditlog(struct action_call *call, struct err *err)
 
 const struct action action_access_rows[] = {
     {.name = "access.whoami",
-     .summary = "Who you are here, and what you may do",
+     .summary = "Your name and role, and what you may do",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
      .run = show_whoami},

@@ -8,7 +8,7 @@
  * Rules: plain decimals (dec_parse) with a point before the fraction. Commas group digits, as in
  * replies, and are accepted only where they cannot mean anything else: before the point, after one
  * to three digits (the first of them not 0), and then between groups of exactly three. A number
- * with two possible readings is refused, and the error names both. No blanks, exponents, currency
+ * with two possible readings is refused, and the error names both. No spaces, exponents, currency
  * signs or digits of other scripts.
  * Thread: any.
  */

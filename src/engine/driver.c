@@ -332,7 +332,7 @@ static void export_state(struct driver *d)
         return;
     }
     if (!d->export_failed || d->outputs.equity_point) {
-        driver_notify(d, ERR_STATEFILE_EXPORT, &err);
+        driver_notify(d, ERR_STATE_FILE_EXPORT, &err);
     }
     d->export_failed = true;
 }

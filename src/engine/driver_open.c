@@ -393,7 +393,8 @@ bool driver_open_try(struct driver *d)
     }
     driver_open_undo(d);
     bool no_market = err.id == ERR_MARKET_SOURCE;
-    bool has_own_code = no_market || err.id == ERR_STATEFILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
+    bool has_own_code =
+        no_market || err.id == ERR_STATE_FILE_DAMAGED || err.id == ERR_ENGINE_RECORD;
     driver_fault(d, has_own_code ? (enum err_id)err.id : ERR_ENGINE_STORE, &err);
     if (!has_own_code || err.id == ERR_ENGINE_RECORD) {
         driver_disk_failing(d, err.id);

@@ -69,7 +69,7 @@ static int clear_old(struct import *im, struct err *err)
         return theirs;
     }
     if ((positions > 0 || alive > 0 || theirs > 0) && !im->options->replace) {
-        return err_set(err, ERR_STATEFILE_OPEN, "%d positions and %d orders",
+        return err_set(err, ERR_STATE_FILE_OPEN, "%d positions and %d orders",
                        positions > theirs ? positions : theirs, alive);
     }
     im->done->replaced_positions = positions > theirs ? positions : theirs;
@@ -169,7 +169,7 @@ static int open_position(struct import *im, const struct state_file_position *fr
     }
     struct ledger ledger = {&im->state, im->positions, &im->position_count};
     if (!dec_is_valid(p.stop) || !dec_is_valid(p.target) || !ledger_adopt(&ledger, &p)) {
-        return err_set(err, ERR_STATEFILE_DAMAGED, "%s: the cost is out of range", p.symbol.name);
+        return err_set(err, ERR_STATE_FILE_DAMAGED, "%s: the cost is out of range", p.symbol.name);
     }
     im->state.orders++;
     im->state.fills++;
@@ -200,7 +200,7 @@ static int import_account(struct import *im, struct err *err)
     s->realised = f->total_pnl;
     s->cash = dec_add(s->initial_cash, f->total_pnl);
     if (!dec_is_valid(s->cash)) {
-        return err_set(err, ERR_STATEFILE_DAMAGED, "total_pnl is out of range");
+        return err_set(err, ERR_STATE_FILE_DAMAGED, "total_pnl is out of range");
     }
     s->trades = f->total_trades;
     struct dec wins = dec_mul_div(f->win_rate, dec_from_int(f->total_trades), dec_from_int(100));
@@ -233,7 +233,7 @@ static int import_all(struct import *im, struct err *err)
     struct dec equity = ledger_equity(s->cash, im->positions, im->position_count);
     struct dec day_start = dec_sub(equity, im->file->daily_pnl);
     if (!dec_is_valid(equity) || equity.e8 <= 0 || !dec_is_valid(day_start) || day_start.e8 <= 0) {
-        return err_set(err, ERR_STATEFILE_DAMAGED,
+        return err_set(err, ERR_STATE_FILE_DAMAGED,
                        "the starting cash and total_pnl leave no equity to trade with");
     }
     s->day_start_equity = day_start;

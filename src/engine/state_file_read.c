@@ -113,7 +113,7 @@ static int damaged_at(const struct place *place, size_t offset, const char *what
         column = place->text.ptr[i] == '\n' ? 1 : column + 1;
         line += place->text.ptr[i] == '\n';
     }
-    return err_set(err, ERR_STATEFILE_DAMAGED, "%s:%zu:%zu: %s", place->name, line, column, what);
+    return err_set(err, ERR_STATE_FILE_DAMAGED, "%s:%zu:%zu: %s", place->name, line, column, what);
 }
 
 /* Reports a fault in a member. If the member is missing, the position is that of its object. */
@@ -400,7 +400,7 @@ static int not_json(const struct place *place, const struct err *why, struct err
             return damaged_at(place, w.at, "duplicate key", err);
         }
     }
-    return err_set(err, ERR_STATEFILE_DAMAGED, "%s: %s", place->name, why->context);
+    return err_set(err, ERR_STATE_FILE_DAMAGED, "%s: %s", place->name, why->context);
 }
 
 int state_file_parse(struct str text, const char *name, struct state_file *ret, struct err *err)

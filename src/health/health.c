@@ -64,7 +64,7 @@ static void raise_down(struct service *service)
     if (config->command.count > 0) {
         buf_addf(&text, " nightdesk has restarted it %d times.", service->restarts);
     } else {
-        buf_add_c(&text, " nightdesk does not restart it by itself.");
+        buf_add_c(&text, " nightdesk does not restart it automatically.");
     }
     AUTO_BUF struct buf evidence = BUF_INIT(1024);
     buf_addf(&evidence, "[{\"pointer\":\"/services/%s/failures\",\"value\":%d},", config->name,

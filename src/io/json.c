@@ -36,7 +36,7 @@ static char scan_peek(const struct scan *s)
     return s->at < s->text.len ? s->text.ptr[s->at] : '\0';
 }
 
-static void scan_blanks(struct scan *s)
+static void scan_white_space(struct scan *s)
 {
     while (s->at < s->text.len && strchr(" \t\r\n", s->text.ptr[s->at]) != NULL &&
            s->text.ptr[s->at] != '\0') {
@@ -169,11 +169,11 @@ static bool scan_value(struct scan *s);
 static bool scan_members(struct scan *s)
 {
     do {
-        scan_blanks(s);
+        scan_white_space(s);
         if (!scan_string(s, true)) {
             return false;
         }
-        scan_blanks(s);
+        scan_white_space(s);
         if (!scan_char(s, ':')) {
             return scan_fail(s, ERR_JSON_SYNTAX, "':' expected");
         }
@@ -202,7 +202,7 @@ static bool scan_container(struct scan *s, char end, bool (*inside)(struct scan 
     if (s->depth_left == 0) {
         return scan_fail(s, ERR_JSON_LIMIT, "nested too deep");
     }
-    scan_blanks(s);
+    scan_white_space(s);
     if (scan_char(s, end)) {
         return true;
     }
@@ -215,7 +215,7 @@ static bool scan_container(struct scan *s, char end, bool (*inside)(struct scan 
 static bool scan_value(struct scan *s)
 {
     bool good = false;
-    scan_blanks(s);
+    scan_white_space(s);
     char c = scan_peek(s);
     if (c == '{') {
         good = scan_container(s, '}', scan_members);
@@ -232,7 +232,7 @@ static bool scan_value(struct scan *s)
     } else {
         good = scan_number(s);
     }
-    scan_blanks(s);
+    scan_white_space(s);
     return good;
 }
 

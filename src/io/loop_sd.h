@@ -3,7 +3,7 @@
  *
  *     sd_bus_attach_event(bus, loop_sd_event(loop), SD_EVENT_PRIORITY_NORMAL);
  *
- * Always true: the event lives as long as the loop; on a fake loop its own timers never fire.
+ * Always true: the event is valid as long as the loop; on a fake loop its own timers never fire.
  * Thread: the loop's.
  */
 #pragma once

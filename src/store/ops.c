@@ -105,7 +105,9 @@ static const char schema_channels[] =
     "ALTER TABLE alert_messages RENAME COLUMN door TO channel;"
     "ALTER TABLE command_reads RENAME COLUMN door TO channel;"
     "UPDATE monitoring_alerts SET fingerprint = 'telegram:poll-stalled' WHERE fingerprint ="
-    " 'telegram:deaf';";
+    " 'telegram:deaf';"
+    "UPDATE monitoring_alerts SET fingerprint = replace(fingerprint, ':STATEFILE_',"
+    " ':STATE_FILE_') WHERE fingerprint LIKE '%:STATEFILE\\_%' ESCAPE '\\';";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},

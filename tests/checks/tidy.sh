@@ -1,5 +1,5 @@
 #!/bin/sh
-# House rules that a compiler does not check. Prints TAP.
+# Project rules that a compiler does not check. Prints TAP.
 set -u
 n=0
 failed=0

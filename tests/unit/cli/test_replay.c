@@ -221,7 +221,7 @@ static void an_old_account_is_imported(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_CRITICAL);
-        prints(&r.err, "STATEFILE_OPEN");
+        prints(&r.err, "STATE_FILE_OPEN");
     }
     write_bytes("{\"active_positions\": []}");
     AUTO_RUN struct rig_run r = {0};
@@ -241,7 +241,7 @@ static void a_damaged_account_is_not(void **state)
         AUTO_RUN struct rig_run r = {0};
         rig_run(&r, WORDS("import", "state", state_path, "--state", rig_folder));
         assert_int_equal(r.code, CLI_CRITICAL);
-        prints(&r.err, "STATEFILE_DAMAGED");
+        prints(&r.err, "STATE_FILE_DAMAGED");
         prints(&r.err, "old.json:3:15");
     }
     rig_path("trading.db", path);

@@ -114,11 +114,11 @@ static void refused(const char *text, const char *where, const char *what)
     memset(&f, 0x5a, sizeof(f));
     memset(&untouched, 0x5a, sizeof(untouched));
     int rc = state_file_parse(str_c(text), "f.json", &f, &err);
-    if (rc != -ERR_STATEFILE_DAMAGED || strstr(err.context, where) == NULL ||
+    if (rc != -ERR_STATE_FILE_DAMAGED || strstr(err.context, where) == NULL ||
         strstr(err.context, what) == NULL) {
         print_error("%s\n-> %d %s, expected %s %s\n", text, rc, err.context, where, what);
     }
-    assert_int_equal(rc, -ERR_STATEFILE_DAMAGED);
+    assert_int_equal(rc, -ERR_STATE_FILE_DAMAGED);
     assert_non_null(strstr(err.context, where));
     assert_non_null(strstr(err.context, what));
     assert_memory_equal(&f, &untouched, sizeof(f));
@@ -191,7 +191,7 @@ static void a_cut_anywhere_is_refused_with_a_line(void **state)
         memcpy(copy, old_file, cut);
         int rc = state_file_parse(str_n(copy, cut), "old", &f, &err);
         free(copy);
-        assert_int_equal(rc, -ERR_STATEFILE_DAMAGED);
+        assert_int_equal(rc, -ERR_STATE_FILE_DAMAGED);
         int line = 0;
         int column = 0;
         assert_int_equal(sscanf(err.context, "old:%d:%d: ", &line, &column), 2);
@@ -356,7 +356,7 @@ static void a_failed_export_stops_nothing(void **state)
     bus_reader_init(&reader, f.shared.bus, TOPIC_FAULT);
     uint64_t decisions = driver_snapshot(f.driver)->decisions;
     recorder_rig_run(&f, 200);
-    int reported = events_of(&f, &reader, ERR_STATEFILE_EXPORT);
+    int reported = events_of(&f, &reader, ERR_STATE_FILE_EXPORT);
     assert_true(reported >= 1 && reported <= 5); /* not with each step */
     assert_true(driver_snapshot(f.driver)->decisions > decisions + 20);
     assert_int_equal(driver_snapshot(f.driver)->last_err, 0);
@@ -472,7 +472,7 @@ static void a_damaged_file_prevents_trading(void **state)
     recorder_rig_run(&f, 5);
     const struct snapshot *s = driver_snapshot(f.driver);
     assert_null(driver_engine(f.driver));
-    assert_int_equal(s->last_err, ERR_STATEFILE_DAMAGED);
+    assert_int_equal(s->last_err, ERR_STATE_FILE_DAMAGED);
     assert_int_equal(s->state, TRADING_STARTING);
     struct engine_state none;
     assert_int_equal(state_table_load(f.store, &none, NULL), -ERR_STORE_NOT_FOUND);
@@ -507,7 +507,7 @@ static void an_import_over_open_positions_needs_replace(void **state)
     struct state_file_import options = {.settings = &settings, .wall_us = f.clock.now_wall_us};
     struct err err = {0};
     assert_int_equal(state_file_parse(str_c(old_file), "old", &file, NULL), 0);
-    assert_int_equal(state_file_import(&file, &options, f.store, &done, &err), -ERR_STATEFILE_OPEN);
+    assert_int_equal(state_file_import(&file, &options, f.store, &done, &err), -ERR_STATE_FILE_OPEN);
     struct engine_state after;
     assert_int_equal(state_table_load(f.store, &after, NULL), 0);
     assert_int_equal(after.cash.e8, before.cash.e8);
@@ -589,12 +589,12 @@ static void an_impossible_account_is_refused(void **state)
     assert_int_equal(trading_store_open(":memory:", TRADING_STORE_WRITE, &store, NULL), 0);
     assert_int_equal(state_file_parse(STR_LIT("{\"total_pnl\": -20000}"), "x", &file, NULL), 0);
     assert_int_equal(state_file_import(&file, &options, store, &done, &err),
-                     -ERR_STATEFILE_DAMAGED);
+                     -ERR_STATE_FILE_DAMAGED);
     assert_int_equal(state_file_parse(STR_LIT("{\"total_pnl\": 92000000000}"), "x", &file, NULL),
                      0);
     settings.initial_cash = dec_from_int(1000000000);
     assert_int_equal(state_file_import(&file, &options, store, &done, &err),
-                     -ERR_STATEFILE_DAMAGED);
+                     -ERR_STATE_FILE_DAMAGED);
     driver_rig_settings(&settings);
     assert_int_equal(state_file_parse(STR_LIT("{\"circuit_breaker_tripped\": true,"
                                               "\"last_circuit_trip_reason\": \"too much\"}"),

@@ -25,11 +25,11 @@ static void refused(const char *text, const char *where, const char *what)
     struct state_file f;
     struct err err = {0};
     int rc = state_file_parse(str_c(text), "f", &f, &err);
-    if (rc != -ERR_STATEFILE_DAMAGED || strstr(err.context, where) == NULL ||
+    if (rc != -ERR_STATE_FILE_DAMAGED || strstr(err.context, where) == NULL ||
         strstr(err.context, what) == NULL) {
         print_error("%s\n-> %d %s, expected %s %s\n", text, rc, err.context, where, what);
     }
-    assert_int_equal(rc, -ERR_STATEFILE_DAMAGED);
+    assert_int_equal(rc, -ERR_STATE_FILE_DAMAGED);
     assert_non_null(strstr(err.context, where));
     assert_non_null(strstr(err.context, what));
 }
@@ -97,7 +97,7 @@ static void long_texts_are_cut(void **state)
         buf_add_c(&vast, "0123456789abcdef");
     }
     buf_add_c(&vast, "\"}");
-    assert_int_equal(state_file_parse(buf_str(&vast), "f", &f, &err), -ERR_STATEFILE_DAMAGED);
+    assert_int_equal(state_file_parse(buf_str(&vast), "f", &f, &err), -ERR_STATE_FILE_DAMAGED);
     err_clear(&err);
     assert_int_equal(state_file_read("/nowhere/at/all", &f, &err), -ERR_FILE_MISSING);
 }
@@ -236,10 +236,10 @@ static void impossible_accounts_change_nothing(void **state)
         struct import_rig o;
         import_rig_open(&o, texts[i]);
         int rc = import(&o);
-        if (rc != -ERR_STATEFILE_DAMAGED) {
+        if (rc != -ERR_STATE_FILE_DAMAGED) {
             print_error("%s: %d %s\n", texts[i], rc, o.err.context);
         }
-        assert_int_equal(rc, -ERR_STATEFILE_DAMAGED);
+        assert_int_equal(rc, -ERR_STATE_FILE_DAMAGED);
         assert_true(is_untouched(&o));
         trading_store_free(o.store);
     }
@@ -308,7 +308,7 @@ static void open_orders_are_cancelled_by_an_import(void **state)
         assert_int_equal(order_table_write(o.store, &ours, NULL), 0);
         assert_int_equal(paper_store_write_order(o.store, &ours, NULL), 0);
         assert_int_equal(paper_store_write_order(o.store, &theirs, NULL), 0);
-        assert_int_equal(import(&o), -ERR_STATEFILE_OPEN);
+        assert_int_equal(import(&o), -ERR_STATE_FILE_OPEN);
         assert_true(is_untouched(&o));
         int left = at;
         o.options.replace = true;
