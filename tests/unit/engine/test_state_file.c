@@ -507,7 +507,8 @@ static void an_import_over_open_positions_needs_replace(void **state)
     struct state_file_import options = {.settings = &settings, .wall_us = f.clock.now_wall_us};
     struct err err = {0};
     assert_int_equal(state_file_parse(str_c(old_file), "old", &file, NULL), 0);
-    assert_int_equal(state_file_import(&file, &options, f.store, &done, &err), -ERR_STATE_FILE_OPEN);
+    assert_int_equal(state_file_import(&file, &options, f.store, &done, &err),
+                     -ERR_STATE_FILE_OPEN);
     struct engine_state after;
     assert_int_equal(state_table_load(f.store, &after, NULL), 0);
     assert_int_equal(after.cash.e8, before.cash.e8);
