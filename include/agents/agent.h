@@ -26,7 +26,7 @@ struct agent {
     char name[16];
     enum agent_stance stance;
     /* Sets direction and adds reasons; the name is set before, and all else is zero. */
-    void (*run)(struct context *context, struct vote *vote);
+    void (*run)(struct decision_context *context, struct vote *vote);
     const char *help; /* one sentence */
 };
 
@@ -34,7 +34,7 @@ const struct agent *agent_table(int *ret_count);
 
 /* Runs all agents over a context whose input fields are filled. Sets every field of the decision
  * except id, symbol, at_us and price, which the caller has set. */
-void agent_run_all(struct context *context);
+void agent_run_all(struct decision_context *context);
 
 /* Adds a reason and its points to a vote. A reason without points is kept too, to show why the vote
  * is not stronger. Inline, so that the compiler computes the length of a literal. */

@@ -1,9 +1,9 @@
 /*
  * decision_context.h: the data that the eight agents share while they make one decision.
  *
- *     struct context context = {.series = series, .settings = settings, .quote = quote,
- *                               .held = held, .predictor = predictor, .now_us = now,
- *                               .port = &port, .desk = engine, .decision = decision};
+ *     struct decision_context context = {.series = series, .settings = settings, .quote = quote,
+ *                                        .held = held, .predictor = predictor, .now_us = now,
+ *                                        .port = &port, .userdata = engine, .decision = decision};
  *     agent_run_all(&context);        // sets votes, score, direction and outcome of the decision
  *
  * The caller fills the input fields and the decision's id, symbol, time and price. The agents run
@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct context;
+struct decision_context;
 
 /* The functions of the engine that the agents call, each at most once a decision and in this
  * order. */
@@ -35,15 +35,15 @@ struct decision_port {
      * of the votes, and its sign is the side; see agents/execution.h for stop and target. May set
      * context->bias, which is added to the score, or veto_code and veto_text of the decision (a
      * veto of the entry); adds the ids of the matching rules. NULL: there are no rules. */
-    void (*rules)(void *desk, struct context *context);
+    void (*rules)(void *userdata, struct decision_context *context);
     /* The size of the entry in context->order for a confidence of 0..1; zero: no entry. */
-    struct dec (*size)(void *desk, const struct context *context, double confidence);
+    struct dec (*size)(void *userdata, const struct decision_context *context, double confidence);
     /* Whether context->order may be sent. If false, it has set veto_code, veto_text and
      * veto_max_qty of the decision. */
-    bool (*audit)(void *desk, struct context *context);
+    bool (*audit)(void *userdata, struct decision_context *context);
     /* Makes the intent of context->order and sets its client_id; false when the order table is
      * full. */
-    bool (*submit)(void *desk, struct context *context);
+    bool (*submit)(void *userdata, struct decision_context *context);
 };
 
 /* What is wrong with the data; with any flaw but FLAW_NONE no position is opened. */
@@ -74,7 +74,7 @@ struct reading {
     double hour_width_pct; /* of the hourly bands; 0 before they are defined */
 };
 
-struct context {
+struct decision_context {
     /* input */
     const struct series *series;
     const struct settings *settings;
@@ -84,7 +84,7 @@ struct context {
     const char *close_blocked; /* why no close may be sent: "an order is under way"; NULL: it may */
     int64_t now_us;            /* market time */
     const struct decision_port *port;
-    void *desk;
+    void *userdata;
 
     /* set by the agents; cleared by agent_run_all */
     struct decision *decision; /* input; has the votes of the agents before */

@@ -46,7 +46,7 @@ static void clear_outcome(struct decision *d)
     d->client_id[0] = '\0';
 }
 
-void agent_run_all(struct context *context)
+void agent_run_all(struct decision_context *context)
 {
     struct decision *d = context->decision;
     clear_outcome(d);

@@ -10,15 +10,15 @@
 
 #include "agents/agent.h"
 
-void data_sync_run(struct context *context, struct vote *vote);
-void quant_analyst_run(struct context *context, struct vote *vote);
-void predict_run(struct context *context, struct vote *vote);
-void side_agent_bull(struct context *context, struct vote *vote);
-void side_agent_bear(struct context *context, struct vote *vote);
-void decision_core_run(struct context *context, struct vote *vote);
-void risk_audit_run(struct context *context, struct vote *vote);
-void execution_run(struct context *context, struct vote *vote);
+void data_sync_run(struct decision_context *context, struct vote *vote);
+void quant_analyst_run(struct decision_context *context, struct vote *vote);
+void predict_run(struct decision_context *context, struct vote *vote);
+void side_agent_bull(struct decision_context *context, struct vote *vote);
+void side_agent_bear(struct decision_context *context, struct vote *vote);
+void decision_core_run(struct decision_context *context, struct vote *vote);
+void risk_audit_run(struct decision_context *context, struct vote *vote);
+void execution_run(struct decision_context *context, struct vote *vote);
 
 /* The order for the decision's direction, without a size: an entry with its bracket, or the close
  * of the position. */
-void execution_draft(const struct context *context, struct order *ret);
+void execution_draft(const struct decision_context *context, struct order *ret);

@@ -9,7 +9,7 @@ static double points(bool good)
 }
 
 /* Records a flaw; the first one found is kept, so the checks run in order of severity. */
-static void check(struct context *context, bool good, enum flaw flaw)
+static void check(struct decision_context *context, bool good, enum flaw flaw)
 {
     if (!good && context->flaw == FLAW_NONE) {
         context->flaw = flaw;
@@ -18,7 +18,7 @@ static void check(struct context *context, bool good, enum flaw flaw)
 
 /* Points for the bars of a frame, in proportion to DECISION_BARS. A frame finer than the decision
  * frame is never built and gets full points. */
-static void check_bars(const struct context *context, enum timeframe tf, const char *name,
+static void check_bars(const struct decision_context *context, enum timeframe tf, const char *name,
                        struct vote *vote)
 {
     const struct window *window = series_window(context->series, tf);
@@ -30,7 +30,7 @@ static void check_bars(const struct context *context, enum timeframe tf, const c
 }
 
 /* Missing bars between the oldest and the newest bar of the decision frame. */
-static void check_gaps(struct context *context, struct vote *vote)
+static void check_gaps(struct decision_context *context, struct vote *vote)
 {
     enum timeframe tf = series_decision_tf(context->series);
     const struct window *window = series_window(context->series, tf);
@@ -48,7 +48,7 @@ static void check_gaps(struct context *context, struct vote *vote)
     check(context, joined, FLAW_GAP);
 }
 
-static void check_candles(struct context *context, struct vote *vote)
+static void check_candles(struct decision_context *context, struct vote *vote)
 {
     const struct series *series = context->series;
     check(context, series_ready(series), FLAW_COLD);
@@ -59,7 +59,7 @@ static void check_candles(struct context *context, struct vote *vote)
     check(context, context->now_us - series->updated_us <= SERIES_STALE_US, FLAW_STALE);
 }
 
-static void check_quote(struct context *context, struct vote *vote)
+static void check_quote(struct decision_context *context, struct vote *vote)
 {
     const struct quote *q = context->quote;
     if (q == NULL) {
@@ -84,7 +84,7 @@ static void check_quote(struct context *context, struct vote *vote)
     check(context, thinner.e8 > 0, FLAW_THIN);
 }
 
-void data_sync_run(struct context *context, struct vote *vote)
+void data_sync_run(struct decision_context *context, struct vote *vote)
 {
     check_bars(context, TF_5M, "bars_5m", vote);
     check_bars(context, TF_15M, "bars_15m", vote);

@@ -18,7 +18,7 @@ static const struct weights by_regime[] = {
 };
 #define EVEN 0.5
 
-static double weight_of(const struct context *context, enum agent_stance stance)
+static double weight_of(const struct decision_context *context, enum agent_stance stance)
 {
     const struct weights *w = &by_regime[context->decision->regime];
     switch (stance) {
@@ -37,7 +37,7 @@ static double weight_of(const struct context *context, enum agent_stance stance)
 /* Sum of weight * confidence (positive for long, negative for short) over the largest weight. A
  * single agent with the largest weight and confidence 1 reaches a score of 1, so every threshold
  * below 1 can be reached. */
-static double weigh(const struct context *context)
+static double weigh(const struct decision_context *context)
 {
     struct decision *d = context->decision;
     int count;
@@ -68,7 +68,7 @@ static void set_text(struct decision *d, const char *text)
 }
 
 /* Closes a position against the new direction; keeps one with it. */
-static void decide_on_position(struct context *context)
+static void decide_on_position(struct decision_context *context)
 {
     struct decision *d = context->decision;
     bool is_long = context->held->side == SIDE_LONG;
@@ -85,17 +85,17 @@ static void decide_on_position(struct context *context)
 }
 
 /* Rules apply to entries only: a position may always be closed. */
-static void apply_rules(struct context *context)
+static void apply_rules(struct decision_context *context)
 {
     struct decision *d = context->decision;
     bool has_side = d->score > 0 || d->score < 0;
     if (has_side && context->held == NULL && context->port->rules != NULL) {
-        context->port->rules(context->desk, context);
+        context->port->rules(context->userdata, context);
         d->score = clamp(d->score + context->bias);
     }
 }
 
-void decision_core_run(struct context *context, struct vote *vote)
+void decision_core_run(struct decision_context *context, struct vote *vote)
 {
     struct decision *d = context->decision;
     d->score = clamp(weigh(context));

@@ -15,7 +15,7 @@ struct bracket execution_bracket(const struct settings *settings, enum side side
                             .target = away(price, settings->target_pct, is_long)};
 }
 
-void execution_draft(const struct context *context, struct order *ret)
+void execution_draft(const struct decision_context *context, struct order *ret)
 {
     const struct decision *d = context->decision;
     const struct position *held = context->held;
@@ -34,14 +34,14 @@ void execution_draft(const struct context *context, struct order *ret)
     ret->target = bracket.target;
 }
 
-void execution_run(struct context *context, struct vote *vote)
+void execution_run(struct decision_context *context, struct vote *vote)
 {
     if (!context->may_send) {
         return;
     }
     struct decision *d = context->decision;
     const struct order *o = &context->order;
-    if (!context->port->submit(context->desk, context)) {
+    if (!context->port->submit(context->userdata, context)) {
         (void)str_copy(STR_LIT("no room for another order"), d->veto_text, sizeof(d->veto_text));
         return;
     }

@@ -2,7 +2,7 @@
 
 #define EVEN 0.5
 
-void predict_run(struct context *context, struct vote *vote)
+void predict_run(struct decision_context *context, struct vote *vote)
 {
     double up;
     if (!predictor_ask(context->predictor, context->series, &up)) {

@@ -9,7 +9,7 @@ static int sign_of(double x)
     return (x > 0) - (x < 0);
 }
 
-static void read_frame(const struct context *context, struct reading *ret)
+static void read_frame(const struct decision_context *context, struct reading *ret)
 {
     const struct frame *frame = series_decision_frame(context->series);
     ret->close = dec_to_double(frame->closed.close);
@@ -23,7 +23,7 @@ static void read_frame(const struct context *context, struct reading *ret)
 
 /* The signal of each indicator alone: oversold, turning up, or at the lower band means long. The
  * vote is their majority. Its weight is 0: bull and bear use the same indicators. */
-void quant_analyst_run(struct context *context, struct vote *vote)
+void quant_analyst_run(struct decision_context *context, struct vote *vote)
 {
     const struct series *series = context->series;
     context->decision->regime = series_regime(series);

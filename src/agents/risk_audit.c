@@ -9,22 +9,22 @@ static void veto(struct decision *d, const char *code, const char *text)
     }
 }
 
-static bool audit_entry(struct context *context)
+static bool audit_entry(struct decision_context *context)
 {
     struct decision *d = context->decision;
     struct order *o = &context->order;
     bool by_rule = d->veto_code[0] != '\0';
-    o->qty = context->port->size(context->desk, context, d->score < 0 ? -d->score : d->score);
+    o->qty = context->port->size(context->userdata, context, d->score < 0 ? -d->score : d->score);
     if (context->flaw != FLAW_NONE) {
         veto(d, "DATA_INVALID", flaw_text(context->flaw));
-    } else if (by_rule || !context->port->audit(context->desk, context)) {
+    } else if (by_rule || !context->port->audit(context->userdata, context)) {
         veto(d, NULL, NULL); /* code and text are set already */
     }
     return d->outcome != OUTCOME_VETOED;
 }
 
 /* A close is never refused. */
-void risk_audit_run(struct context *context, struct vote *vote)
+void risk_audit_run(struct decision_context *context, struct vote *vote)
 {
     if (!context->wants_order) {
         return;

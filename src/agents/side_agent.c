@@ -13,7 +13,7 @@
 #define VOTE_ABOVE     0.3
 #define EXTREME_FROM   20 /* of 50 */
 
-static void vote_for_side(const struct context *context, int sign, struct vote *vote)
+static void vote_for_side(const struct decision_context *context, int sign, struct vote *vote)
 {
     if (!context->is_warm) {
         return;
@@ -36,12 +36,12 @@ static void vote_for_side(const struct context *context, int sign, struct vote *
     }
 }
 
-void side_agent_bull(struct context *context, struct vote *vote)
+void side_agent_bull(struct decision_context *context, struct vote *vote)
 {
     vote_for_side(context, 1, vote);
 }
 
-void side_agent_bear(struct context *context, struct vote *vote)
+void side_agent_bear(struct decision_context *context, struct vote *vote)
 {
     vote_for_side(context, -1, vote);
 }

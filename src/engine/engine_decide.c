@@ -3,7 +3,7 @@
 
 /* ---------------------------------------------------------------- the port of the agents */
 
-static struct dec size(void *userdata, const struct context *context, double confidence)
+static struct dec size(void *userdata, const struct decision_context *context, double confidence)
 {
     struct engine *engine = userdata;
     engine_account_fill(engine, context->order.symbol, context->order.side, &engine->account);
@@ -12,7 +12,7 @@ static struct dec size(void *userdata, const struct context *context, double con
 }
 
 /* Call after size: it checks against the same account. */
-static bool audit(void *userdata, struct context *context)
+static bool audit(void *userdata, struct decision_context *context)
 {
     struct engine *engine = userdata;
     struct decision *d = context->decision;
@@ -26,7 +26,7 @@ static bool audit(void *userdata, struct context *context)
     return false;
 }
 
-static bool submit(void *userdata, struct context *context)
+static bool submit(void *userdata, struct decision_context *context)
 {
     struct engine *engine = userdata;
     struct order *o = &context->order;
@@ -78,7 +78,7 @@ void engine_decide(struct engine *engine, const struct series *series)
     d->price = series->price;
     struct ledger ledger = engine_ledger(engine);
     int held = ledger_find(&ledger, d->symbol);
-    struct context *context = &engine->context;
+    struct decision_context *context = &engine->context;
     context->series = series;
     context->settings = &engine->settings;
     context->quote = engine_quote(engine, d->symbol);
@@ -87,7 +87,7 @@ void engine_decide(struct engine *engine, const struct series *series)
     context->close_blocked = why_wait(engine, d->symbol);
     context->now_us = engine->now->market_us;
     context->port = &port;
-    context->desk = engine;
+    context->userdata = engine;
     context->decision = d;
     agent_run_all(context);
     engine->state.decisions++;

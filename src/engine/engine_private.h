@@ -102,8 +102,8 @@ struct engine {
     const struct engine_now *now;
     const struct engine_inputs *in;
     struct engine_outputs *out;
-    struct context context;      /* of the current decision */
-    struct risk_account account; /* that risk checks the entry against */
+    struct decision_context context; /* of the current decision */
+    struct risk_account account;     /* that risk checks the entry against */
 };
 
 /* engine.c */
@@ -210,6 +210,6 @@ void engine_rules_bar(struct engine *engine, struct symbol symbol, const struct 
 /* decision_port.rules. Without rules it only reads their count. An entry is wanted if nothing is
  * held and |score| plus the bias of the rules reaches the threshold; only then are ids noted,
  * shadows opened and vetoes given. */
-void engine_rules_judge(void *userdata, struct context *context);
+void engine_rules_judge(void *userdata, struct decision_context *context);
 int engine_rules_add(struct engine *engine, const struct request *request);
 int engine_rules_set(struct engine *engine, const struct request *request);

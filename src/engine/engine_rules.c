@@ -174,8 +174,8 @@ static void fill_account(const struct engine *engine, double plain[CONDITION_PLA
 /* The Unix epoch was a Thursday; weeks begin on Monday here. */
 #define EPOCH_WEEKDAY 3
 
-static void fill_values(const struct engine *engine, const struct context *context, enum side side,
-                        struct condition_values *ret)
+static void fill_values(const struct engine *engine, const struct decision_context *context,
+                        enum side side, struct condition_values *ret)
 {
     const struct series *series = context->series;
     const struct decision *d = context->decision;
@@ -226,7 +226,7 @@ static void act(struct decision *d, const struct rule *rule)
     }
 }
 
-void engine_rules_judge(void *userdata, struct context *context)
+void engine_rules_judge(void *userdata, struct decision_context *context)
 {
     struct engine *engine = userdata;
     const struct rule_book *book = &engine->rules.book;

@@ -22,7 +22,7 @@ struct scene {
     struct quote quote;
     struct position held;
     struct decision decision;
-    struct context context;
+    struct decision_context context;
     /* the port's answers, and the calls it received */
     struct dec size;
     bool passes;
@@ -34,9 +34,9 @@ struct scene {
     struct order sent;
 };
 
-static void scene_rules(void *desk, struct context *context)
+static void scene_rules(void *userdata, struct decision_context *context)
 {
-    struct scene *s = desk;
+    struct scene *s = userdata;
     s->rules_asked++;
     context->bias = s->bias;
     context->decision->rule_ids[context->decision->rule_count++] = 7;
@@ -46,18 +46,19 @@ static void scene_rules(void *desk, struct context *context)
     }
 }
 
-static struct dec scene_size(void *desk, const struct context *context, double confidence)
+static struct dec scene_size(void *userdata, const struct decision_context *context,
+                             double confidence)
 {
-    struct scene *s = desk;
+    struct scene *s = userdata;
     assert_int_equal(context->order.kind, ORDER_ENTRY);
     s->sizes_asked++;
     s->confidence = confidence;
     return s->size;
 }
 
-static bool scene_audit(void *desk, struct context *context)
+static bool scene_audit(void *userdata, struct decision_context *context)
 {
-    struct scene *s = desk;
+    struct scene *s = userdata;
     assert_int_equal(context->order.qty.e8, s->size.e8);
     s->audits_asked++;
     if (!s->passes) {
@@ -69,9 +70,9 @@ static bool scene_audit(void *desk, struct context *context)
     return s->passes;
 }
 
-static bool scene_submit(void *desk, struct context *context)
+static bool scene_submit(void *userdata, struct decision_context *context)
 {
-    struct scene *s = desk;
+    struct scene *s = userdata;
     if (s->has_space) {
         s->orders_made++;
         (void)str_copy(STR_LIT("nd-1-9"), context->order.client_id,
@@ -112,13 +113,13 @@ static void scene_init(struct scene *s, int minutes, int64_t (*at)(int))
     s->decision.symbol = symbol;
     s->decision.at_us = s->series.updated_us;
     s->decision.price = s->series.price;
-    s->context = (struct context){.series = &s->series,
-                                  .settings = &s->settings,
-                                  .quote = &s->quote,
-                                  .now_us = s->series.updated_us,
-                                  .port = &port,
-                                  .desk = s,
-                                  .decision = &s->decision};
+    s->context = (struct decision_context){.series = &s->series,
+                                           .settings = &s->settings,
+                                           .quote = &s->quote,
+                                           .now_us = s->series.updated_us,
+                                           .port = &port,
+                                           .userdata = s,
+                                           .decision = &s->decision};
 }
 
 static int64_t flat(int i)

@@ -135,7 +135,8 @@ static void a_veto_contains_its_rule(void **state)
 }
 
 /* The decision context as the core passes it to the rules. */
-static void judge(struct engine_rig *s, double score, struct context *context, struct decision *d)
+static void judge(struct engine_rig *s, double score, struct decision_context *context,
+                  struct decision *d)
 {
     memset(context, 0, sizeof(*context));
     memset(d, 0, sizeof(*d));
@@ -162,7 +163,7 @@ static void favours_add_up_to_their_limit(void **state)
 {
     (void)state;
     struct engine_rig *s = engine_rig_new(7);
-    struct context context;
+    struct decision_context context;
     struct decision d;
     static const char *const texts[] = {"favour\nside == long\na", "favour\nscore > 0\nb",
                                         "favour\nconfidence < 1\nc"};
@@ -196,7 +197,7 @@ static void bad_data_matches_nothing(void **state)
     (void)state;
     struct engine_rig *s = engine_rig_new(7);
     struct decision d = {.score = 0.9, .threshold = 0.25};
-    struct context context = {.decision = &d, .flaw = FLAW_REFUSED};
+    struct decision_context context = {.decision = &d, .flaw = FLAW_REFUSED};
     assert_int_equal(engine_rig_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     engine_rules_judge(s->engine, &context);
     assert_int_equal(d.rule_count, 0);
@@ -300,7 +301,7 @@ static void shadows_are_unique_and_bounded(void **state)
 {
     (void)state;
     struct engine_rig *s = engine_rig_new(7);
-    struct context context;
+    struct decision_context context;
     struct decision d;
     assert_int_equal(engine_rig_add(s, "avoid\nconfidence >= 0\nnever"), ERR_NONE);
     judge(s, 0.5, &context, &d);
