@@ -281,10 +281,11 @@ void run_reply_add_unrecorded(struct reply *r, const struct err *why, bool ended
 void run_reply_add_unwritable(struct reply *r, const struct err *why)
 {
     const struct err_info *info = err_info(why->id);
-    reply_line(r,
-               "⚠ ops.db cannot be written: %s (%s). For now, only commands that read, pause or "
-               "stop are accepted.",
-               info->message, info->code);
+    reply_line(
+        r,
+        "⚠ ops.db cannot be written: %s (%s). Until it can be, only commands that read, pause or "
+        "stop are accepted.",
+        info->message, info->code);
     add_record_data(r, false, why);
 }
 

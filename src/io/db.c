@@ -493,6 +493,19 @@ static int configure(struct db *db, const struct db_options *options, struct err
     return rc;
 }
 
+/* A step that found the database locked is no failure of sqlite3_backup_finish, but it copied less
+ * than all. */
+static int copy_pages(struct db *from, struct db *to, struct err *err)
+{
+    sqlite3_backup *backup = sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main");
+    int code = backup == NULL ? SQLITE_ERROR : sqlite3_backup_step(backup, -1);
+    bool finished = backup != NULL && sqlite3_backup_finish(backup) == SQLITE_OK;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED) {
+        return err_set(err, ERR_DB_LOCKED, "%s: copy", from->name);
+    }
+    return code == SQLITE_DONE && finished ? 0 : db_error(to, "copy", err);
+}
+
 /* Largest database that a reader copies into memory to upgrade it. */
 #define DB_COPY_MAX_BYTES ((int64_t)256 * 1024 * 1024)
 
@@ -515,18 +528,14 @@ static int read_copy(struct db *db, const struct db_options *options, struct err
                         NULL) != SQLITE_OK) {
         rc = db_error(&copy, "open", err);
     }
-    sqlite3_backup *backup =
-        rc < 0 ? NULL : sqlite3_backup_init(copy.sqlite, "main", db->sqlite, "main");
-    if (backup != NULL) {
-        (void)sqlite3_backup_step(backup, -1);
-    }
-    if (rc == 0 && (backup == NULL || sqlite3_backup_finish(backup) != SQLITE_OK)) {
-        rc = db_error(&copy, "copy", err);
+    if (rc == 0) {
+        rc = copy_pages(db, &copy, err);
     }
     if (rc == 0) {
         rc = configure(&copy, options, err);
     }
-    forget_statements(rc < 0 ? &copy : db);
+    forget_statements(&copy);
+    forget_statements(db);
     (void)sqlite3_close(rc < 0 ? copy.sqlite : db->sqlite);
     db->sqlite = rc < 0 ? db->sqlite : copy.sqlite;
     return rc;

@@ -2,22 +2,10 @@
 # Checks what prose says against what is there. Prints TAP.
 #
 # Prose is the documents (Markdown), the texts of the tables and manifests, and the comments of the
-# code. Retired words stand in words.txt beside this file: a pattern, a tab, what to write instead.
-set -u
+# code. Retired words are in words.txt beside this file: a pattern, a tab, what to write instead.
 here=$(dirname "$0")
-n=0
-failed=0
-
-check() { # what, offences (empty is good)
-    n=$((n + 1))
-    if [ -z "$2" ]; then
-        echo "ok $n - prose: $1"
-    else
-        echo "not ok $n - prose: $1"
-        echo "$2" | head -n 20 | sed 's/^/# /'
-        failed=1
-    fi
-}
+. "$here/check.sh"
+check_start prose
 
 files=$(git ls-files 2> /dev/null) || files=$(find . -type f -not -path './build/*' | sed 's,^\./,,')
 pages=$(echo "$files" | grep -E '\.md$' | grep -v '^CHANGELOG\.md$')
@@ -95,5 +83,4 @@ check "every function that a page names exists" "$(
         grep -rqwF "$name" src include tests commands Makefile || echo "$page: $name"
     done
 )"
-echo "1..$n"
-exit $failed
+check_end

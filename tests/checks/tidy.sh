@@ -1,19 +1,7 @@
 #!/bin/sh
 # Project rules that a compiler does not check. Prints TAP.
-set -u
-n=0
-failed=0
-
-check() { # what, offences (empty is good)
-    n=$((n + 1))
-    if [ -z "$2" ]; then
-        echo "ok $n - tidy: $1"
-    else
-        echo "not ok $n - tidy: $1"
-        echo "$2" | head -n 20 | sed 's/^/# /'
-        failed=1
-    fi
-}
+. "$(dirname "$0")/check.sh"
+check_start tidy
 
 files=$(git ls-files 2> /dev/null | grep -v '^LICENSE$') ||
     files=$(find . -type f -not -path './build/*' -not -path './.git/*' | sed 's,^\./,,')
@@ -57,8 +45,6 @@ if command -v clang-format > /dev/null 2>&1; then
             xargs -0 clang-format --dry-run 2>&1 | grep warning: | cut -d: -f1 | sort | uniq -c
     )"
 else
-    n=$((n + 1))
-    echo "ok $n # SKIP tidy: clang-format is not installed"
+    check_skip "clang-format is not installed"
 fi
-echo "1..$n"
-exit $failed
+check_end

@@ -70,6 +70,9 @@ static void finds_rows_by_id_and_code(void **state)
     assert_int_equal(err_by_code("NONE"), ERR_NONE);
     assert_int_equal(err_by_code("ACCESS_STRANGER"), ERR_ACCESS_UNAUTHORISED);
     assert_int_equal(err_by_code("TELEGRAM_DEAF"), ERR_TELEGRAM_POLL_STALLED);
+    assert_int_equal(err_by_code("STATEFILE_DAMAGED"), ERR_STATE_FILE_DAMAGED);
+    assert_int_equal(err_by_code("STATEFILE_OPEN"), ERR_STATE_FILE_OPEN);
+    assert_int_equal(err_by_code("STATEFILE_EXPORT"), ERR_STATE_FILE_EXPORT);
     for (int id = 1; id < ERR_COUNT; id++) {
         assert_int_equal(err_by_code(err_info(id)->code), id);
     }
