@@ -14,7 +14,7 @@ VERSION := 0.1.0
 # ---------------------------------------------------------------- modules and layers
 # A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
 MODULES := base model io store config market agents risk venue engine \
-         access command alerts auditor assistant health chat api ops cli main
+         access command trading alerts auditor assistant health chat api ops cli main
 USES_base      :=
 USES_model     := base
 USES_io        := base
@@ -28,8 +28,9 @@ USES_venue     := $(LAYER4) market agents risk
 USES_engine    := $(LAYER4) market agents risk venue
 USES_access    := $(LAYER4)
 USES_command   := $(LAYER4) access
-USES_alerts    := $(LAYER4) access command
-ACTIONS        := $(LAYER4) access command alerts
+USES_trading   := $(LAYER4) access command
+USES_alerts    := $(LAYER4) access command trading
+ACTIONS        := $(LAYER4) access command trading alerts
 USES_auditor   := $(ACTIONS)
 USES_assistant := $(ACTIONS)
 USES_health    := $(ACTIONS)
@@ -133,8 +134,8 @@ $(BIN): $(OBJ) $(B)/obj/gen/embedded.o
 # ---------------------------------------------------------------- tests
 # tests/unit/<module>/test_<thing>.c: one binary per module, linked with the modules it may use.
 UNIT_MODULES := $(sort $(foreach d,$(wildcard tests/unit/*/),$(notdir $(d:/=))))
-# The fakes are an archive, so a test links only those that it uses.
-FAKES_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/fakes/*.c))
+# Fakes and rigs are an archive, so a test links only those that it uses.
+FAKES_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/fakes/*.c tests/rigs/*.c))
 $(B)/tests/fakes.a: $(FAKES_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^

@@ -101,6 +101,7 @@ bool param_type_parse(struct str s, enum param_type *ret);
 bool param_parse_duration(struct str s, int64_t *ret_us);
 
 /* The functions below are called inside a call. */
+const struct action *action_of(const struct action_call *call);
 void *action_userdata(const struct action_call *call);
 const struct principal *action_who(const struct action_call *call);
 struct reply *action_reply(struct action_call *call);

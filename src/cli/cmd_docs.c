@@ -3,8 +3,8 @@
 #include "cli_internal.h"
 #include "command/builtin.h"
 #include "command/manifest.h"
-#include "command/trading.h"
 #include "health/health.h"
+#include "trading/desk.h"
 
 #define OUT_MAX ((size_t)1 << 20)
 
@@ -13,47 +13,11 @@ static struct action_table *all_actions(struct builtin *builtin)
 {
     struct action_table *table = action_table_new();
     builtin_actions(builtin, table);
-    trading_actions(NULL, table);
+    desk_actions(NULL, table);
     alerts_actions(NULL, table);
     health_actions(NULL, table);
     auditor_actions(NULL, table);
     return table;
-}
-
-static const char *effect_name(enum action_effect effect)
-{
-    switch (effect) {
-    case ACTION_READS:
-        return "reads";
-    case ACTION_CHANGES:
-        return "changes";
-    case ACTION_MOVES_MONEY:
-        return "moves money";
-    }
-    return "";
-}
-
-static void add_action(const struct action *a, struct buf *out)
-{
-    buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s.\n", a->name, a->summary,
-             effect_name(a->effect), role_name(a->lowest));
-    for (int i = 0; i < ACTION_PARAMS_MAX && a->params[i].name != NULL; i++) {
-        const struct action_param *p = &a->params[i];
-        buf_addf(out, "%s- `%s` (%s%s%s%s): %s\n", i == 0 ? "\n" : "", p->name,
-                 param_type_name(p->type), p->type == PARAM_CHOICE ? " " : "",
-                 p->type == PARAM_CHOICE ? p->choices : "", p->required ? ", required" : "",
-                 p->help != NULL ? p->help : "");
-    }
-}
-
-static void add_actions(const struct action_table *table, struct buf *out)
-{
-    buf_add_c(out, "# Actions\n\nThe actions that a step of a command (`commands/*.yaml`) can run. "
-                   "Printed by `nightdesk docs actions`.\n");
-    const struct action *a;
-    for (size_t i = 0; (a = action_at(table, i)) != NULL; i++) {
-        add_action(a, out);
-    }
 }
 
 static int add_commands(const struct action_table *table, struct buf *out, struct err *err)
@@ -80,7 +44,7 @@ static int run(const struct cli_args *args)
     } else if (strcmp(what, "commands") == 0) {
         rc = add_commands(table, &out, &err);
     } else if (strcmp(what, "actions") == 0) {
-        add_actions(table, &out);
+        action_markdown(table, &out);
     } else if (strcmp(what, "config") == 0) {
         config_write_markdown(&out);
     } else {

@@ -2,9 +2,9 @@
 #include "chat/render.h"
 #include "cli/cli.h"
 #include "cli_internal.h"
-#include "command/why.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
+#include "trading/why.h"
 
 #include <math.h>
 #include <stdio.h>

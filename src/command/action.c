@@ -81,8 +81,8 @@ const char *action_effect_name(enum action_effect effect)
 
 void action_markdown(const struct action_table *table, struct buf *out)
 {
-    buf_add_c(out, "# Actions\n\nThe actions that the steps of `commands/*.yaml` run. Generated "
-                   "from the table; do not edit.\n");
+    buf_add_c(out, "# Actions\n\nThe actions that the steps of `commands/*.yaml` run. Printed by "
+                   "`nightdesk docs actions`.\n");
     for (size_t i = 0; i < table->count; i++) {
         const struct action *a = table->rows[i].action;
         buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s%s.\n", a->name, a->summary,
@@ -107,6 +107,11 @@ void action_markdown(const struct action_table *table, struct buf *out)
 
 /* ---------------------------------------------------------------------------- inside a call ----
  */
+
+const struct action *action_of(const struct action_call *call)
+{
+    return call->action;
+}
 
 void *action_userdata(const struct action_call *call)
 {

@@ -12,7 +12,6 @@
 #include "command/builtin.h"
 #include "command/manifest.h"
 #include "command/runner.h"
-#include "command/trading.h"
 #include "config/config.h"
 #include "health/health.h"
 #include "heartbeat.h"
@@ -28,6 +27,7 @@
 #include "store/ops.h"
 #include "store/outbox_table.h"
 #include "store/trading.h"
+#include "trading/desk.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -200,14 +200,14 @@ static void read_events(struct ops *ops)
         for (size_t i = 0; i < count; i++) {
             struct event event;
             memcpy(&event, &batch[i], sizeof(event));
-            trading_on_event(ops->desk, &event);
+            desk_on_event(ops->desk, &event);
             ops_watch_event(&ops->watch, &event);
         }
     } while (count == EVENTS_BATCH);
     if (missed > 0) {
         LOG(NOTICE, "missed %llu events; reading the snapshot and trading.db instead",
             (unsigned long long)missed);
-        trading_resync(ops->desk);
+        desk_resync(ops->desk);
     }
 }
 
@@ -344,7 +344,7 @@ static void watch_files(struct ops *ops)
     if (now != ops->trading_file) {
         if (trading_store_reopen(ops->trading, &err) == 0) {
             ops->trading_file = now;
-            trading_resync(ops->desk);
+            desk_resync(ops->desk);
         } else {
             log_err(LOG_LEVEL_WARNING, &err, "could not reopen trading.db; trying again");
         }
@@ -654,7 +654,7 @@ static int build_commands(struct ops *ops, struct err *err)
     ops->builtin = (struct builtin){.store = ops->store, .clock = ops->clock};
     ops->actions = action_table_new();
     builtin_actions(&ops->builtin, ops->actions);
-    trading_actions(ops->desk, ops->actions);
+    desk_actions(ops->desk, ops->actions);
     alerts_actions(ops->alerts, ops->actions);
     health_actions(ops->health, ops->actions);
     auditor_actions(ops->auditor, ops->actions);

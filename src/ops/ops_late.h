@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "command/trading.h"
+#include "trading/desk.h"
 
 struct alerts;
 struct runner;

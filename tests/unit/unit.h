@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <string.h>
+
 /* cmocka.h must come after the others. */
 /* clang-format off */
 #include <setjmp.h>
@@ -40,3 +42,12 @@ void unit_register(struct unit_group *group);
         };                                                                       \
         unit_register(&group);                                                   \
     }
+
+#define assert_has(text, part)                                      \
+    do {                                                            \
+        if (strstr((text), (part)) == NULL) {                       \
+            print_error("\"%s\" is not in:\n%s\n", (part), (text)); \
+            fail();                                                 \
+        }                                                           \
+    } while (0)
+#define assert_lacks(text, part) assert_null(strstr((text), (part)))

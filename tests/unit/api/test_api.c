@@ -6,7 +6,6 @@
 #include "command/builtin.h"
 #include "command/manifest.h"
 #include "command/runner.h"
-#include "command/trading.h"
 #include "config/config.h"
 #include "health/health.h"
 #include "io/json.h"
@@ -14,6 +13,7 @@
 #include "io/secret.h"
 #include "model/shared.h"
 #include "store/ops.h"
+#include "trading/desk.h"
 #include "unit/unit.h"
 
 #include <arpa/inet.h>
@@ -171,7 +171,7 @@ static int setup(void **state)
     f->actions = action_table_new();
     /* These actions are only described, not run: the tests run version and help. */
     builtin_actions(&f->builtin, f->actions);
-    trading_actions(NULL, f->actions);
+    desk_actions(NULL, f->actions);
     alerts_actions(NULL, f->actions);
     const struct health_options health = {
         .loop = f->loop, .config = f->config, .store = f->store, .state_dir = f->folder};

@@ -1,8 +1,7 @@
-#include "rig.h"
-
 #include "base/check.h"
 #include "cli/cli.h"
 #include "io/file.h"
+#include "rigs/runner_rig.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>

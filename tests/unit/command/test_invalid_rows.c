@@ -1,6 +1,6 @@
 #include "../../../src/store/row.h"
 #include "base/check.h"
-#include "rig.h"
+#include "rigs/runner_rig.h"
 
 #include <string.h>
 
@@ -8,19 +8,19 @@
 
 static int setup(void **state)
 {
-    static struct rig rig;
-    rig_open(&rig);
+    static struct runner_rig rig;
+    runner_rig_open(&rig);
     *state = &rig;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    rig_close(*state);
+    runner_rig_close(*state);
     return 0;
 }
 
-static void run_sql(struct rig *rig, const char *sql)
+static void run_sql(struct runner_rig *rig, const char *sql)
 {
     struct err err = {0};
     int rc = db_exec(rig->store->db, sql, &err);
@@ -30,14 +30,14 @@ static void run_sql(struct rig *rig, const char *sql)
     assert_int_equal(rc, 0);
 }
 
-static int64_t count(struct rig *rig, const char *sql)
+static int64_t count(struct runner_rig *rig, const char *sql)
 {
     int64_t n = 0;
     assert_int_equal(db_get_i64(rig->store->db, sql, DB_NO_VALUES, -1, &n, NULL), 0);
     return n;
 }
 
-static void add_running(struct rig *rig, const char *command, const char *action)
+static void add_running(struct runner_rig *rig, const char *command, const char *action)
 {
     int64_t id = 0;
     const struct run_new row = {.command = command,
@@ -54,14 +54,14 @@ static void add_running(struct rig *rig, const char *command, const char *action
 
 static void many_runs_are_recovered(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     assert_int_equal(ops_store_begin(rig->store, NULL), 0);
     for (int i = 0; i < 300; i++) {
         add_running(rig, i % 2 == 0 ? "look" : "hang", i % 2 == 0 ? "test.read" : "test.hang");
     }
     assert_int_equal(ops_store_commit(rig->store, NULL), 0);
-    rig_crash(rig);
-    assert_int_equal(rig_send(rig, "hang"), 0); /* a new run is not recovered */
+    runner_rig_crash(rig);
+    assert_int_equal(runner_rig_send(rig, "hang"), 0); /* a new run is not recovered */
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'done'"), 150);
     assert_int_equal(count(rig, "SELECT count(*) FROM command_runs WHERE state = 'unknown'"), 150);
@@ -70,15 +70,15 @@ static void many_runs_are_recovered(void **state)
 }
 
 /* Damages rows with sql, restarts the process, and checks that new commands work. */
-static void restart_with_damage(struct rig *rig, const char *sql)
+static void restart_with_damage(struct runner_rig *rig, const char *sql)
 {
     int64_t left = 0;
     add_running(rig, "known", "test.known");
-    assert_int_equal(rig_send(rig, "restart demo"), 0); /* a prompt */
+    assert_int_equal(runner_rig_send(rig, "restart demo"), 0); /* a prompt */
     run_sql(rig, sql);
-    rig_crash(rig);
-    assert_int_equal(rig_send(rig, "look"), 0);
-    assert_has(rig_last(rig), "all is well");
+    runner_rig_crash(rig);
+    assert_int_equal(runner_rig_send(rig, "look"), 0);
+    assert_has(runner_rig_last(rig), "all is well");
     loop_advance(rig->loop, 5 * USEC_PER_MIN); /* remaining prompts expire */
     left = count(rig, "SELECT count(*) FROM command_runs WHERE state = 'running'");
     if (left != 0) {
@@ -86,7 +86,7 @@ static void restart_with_damage(struct rig *rig, const char *sql)
     }
     assert_int_equal(left, 0);
     assert_int_equal(count(rig, "SELECT count(*) FROM confirmations WHERE used = 0"), 0);
-    assert_int_equal(rig_send(rig, "change demo"), 0);
+    assert_int_equal(runner_rig_send(rig, "change demo"), 0);
     run_sql(rig, "PRAGMA foreign_keys = OFF; DELETE FROM command_runs; DELETE FROM run_steps;"
                  "DELETE FROM confirmations; PRAGMA foreign_keys = ON");
 }
@@ -159,7 +159,7 @@ static bool priority_comes_last(const char *sql)
 
 static void an_inconsistent_message_does_not_block_others(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     static const char *const rows[] = {
         "UPDATE outbox SET kind = 'weird'",
         "UPDATE outbox SET priority = 77",
@@ -170,9 +170,9 @@ static void an_inconsistent_message_does_not_block_others(void **state)
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct outbox_row row = {0};
         run_sql(rig, "DELETE FROM outbox");
-        assert_int_equal(rig_send(rig, "look"), 0);
+        assert_int_equal(runner_rig_send(rig, "look"), 0);
         run_sql(rig, rows[i]);
-        assert_int_equal(rig_send(rig, "look"), 0);
+        assert_int_equal(runner_rig_send(rig, "look"), 0);
         int64_t now_us = rig->clock.now_wall_us;
         assert_int_equal(outbox_table_due(rig->store, "telegram", now_us, &row, NULL),
                          priority_comes_last(rows[i]) ? 1 : -ERR_STORE_DAMAGED);
@@ -184,7 +184,7 @@ static void an_inconsistent_message_does_not_block_others(void **state)
         int64_t counts[OUTBOX_STATE_COUNT];
         run_sql(rig, "UPDATE outbox SET state = 'weird' WHERE state = 'dead'");
         assert_int_equal(outbox_table_counts(rig->store, "telegram", counts, NULL), 0);
-        rig_crash(rig);
+        runner_rig_crash(rig);
     }
 }
 

@@ -1,38 +1,38 @@
 #include "base/check.h"
-#include "rig.h"
+#include "rigs/runner_rig.h"
 #include "store/read_table.h"
 
 #include <string.h>
 
 static int setup(void **state)
 {
-    static struct rig rig;
-    rig_open(&rig);
+    static struct runner_rig rig;
+    runner_rig_open(&rig);
     *state = &rig;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    rig_close(*state);
+    runner_rig_close(*state);
     return 0;
 }
 
 static void a_read_only_command_answers_at_once(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "/look"), 0);
-    assert_int_equal(rig_messages(rig), 1);
-    assert_has(rig_last(rig), "all is well");
-    assert_has(rig_last(rig), "⏸ paused by test");
-    assert_int_equal(rig_last_kind(rig), OUTBOX_SEND);
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "/look"), 0);
+    assert_int_equal(runner_rig_messages(rig), 1);
+    assert_has(runner_rig_last(rig), "all is well");
+    assert_has(runner_rig_last(rig), "⏸ paused by test");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_SEND);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
     assert_true(rig->outbox_wakes > 0);
     assert_int_equal(runner_active(rig->runner), 0);
-    assert_int_equal(rig_audited(rig, "command.received"), 0); /* read-only: only counted */
-    assert_int_equal(rig_audited(rig, "step.started"), 0);
-    assert_int_equal(rig_audited(rig, "step.done"), 0);
-    assert_int_equal(rig_audited(rig, "command.finished"), 0);
+    assert_int_equal(runner_rig_audited(rig, "command.received"), 0); /* read-only: only counted */
+    assert_int_equal(runner_rig_audited(rig, "step.started"), 0);
+    assert_int_equal(runner_rig_audited(rig, "step.done"), 0);
+    assert_int_equal(runner_rig_audited(rig, "command.finished"), 0);
     int64_t reads = 0;
     assert_int_equal(read_table_sum(rig->store, 0, &reads, NULL), 0);
     assert_int_equal(reads, 1);
@@ -40,37 +40,37 @@ static void a_read_only_command_answers_at_once(void **state)
 
 static void command_names_ignore_case_slash_and_bot_name(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "/Look@nightdesk_bot"), 0);
-    assert_int_equal(rig_send(rig, "  LOOK  "), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "/Look@nightdesk_bot"), 0);
+    assert_int_equal(runner_rig_send(rig, "  LOOK  "), 0);
     assert_int_equal(rig->reads, 2);
 }
 
 static void an_action_may_finish_before_it_returns(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "inside"), 0);
-    assert_has(rig_last(rig), "finished inside");
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "inside"), 0);
+    assert_has(runner_rig_last(rig), "finished inside");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
 }
 
 static void arguments_reach_the_action(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "change demo \"two words\""), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "change demo \"two words\""), 0);
     assert_string_equal(rig->seen, "demo|for demo: two words|90000000");
-    assert_int_equal(rig_send(rig, "change demo “phone quotes”"), 0);
+    assert_int_equal(runner_rig_send(rig, "change demo “phone quotes”"), 0);
     assert_string_equal(rig->seen, "demo|for demo: phone quotes|90000000");
-    assert_int_equal(rig_send(rig, "change note=x service=prediction"), 0);
+    assert_int_equal(runner_rig_send(rig, "change note=x service=prediction"), 0);
     assert_string_equal(rig->seen, "prediction|for prediction: x|90000000");
-    assert_int_equal(rig_send(rig, "opt demo"), 0);
+    assert_int_equal(runner_rig_send(rig, "opt demo"), 0);
     assert_string_equal(rig->seen, "demo|-|-1");
     assert_int_equal(rig->runs, 4);
 }
 
 static void bad_arguments_show_usage(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     static const struct {
         const char *line;
         const char *code;
@@ -88,35 +88,35 @@ static void bad_arguments_show_usage(void **state)
         {"\xff\xfe", "BAD_UTF8", ""},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        assert_int_equal(rig_send(rig, cases[i].line), 0);
-        assert_int_equal(rig_messages(rig), (int64_t)i + 1);
-        assert_has(rig_last(rig), cases[i].code);
-        assert_has(rig_last(rig), cases[i].words);
+        assert_int_equal(runner_rig_send(rig, cases[i].line), 0);
+        assert_int_equal(runner_rig_messages(rig), (int64_t)i + 1);
+        assert_has(runner_rig_last(rig), cases[i].code);
+        assert_has(runner_rig_last(rig), cases[i].words);
     }
     char line[4200];
     memset(line, 'a', sizeof(line));
     line[4096] = '\0';
-    assert_int_equal(rig_send(rig, line), 0);
-    assert_has(rig_last(rig), "COMMAND_TOO_LONG");
+    assert_int_equal(runner_rig_send(rig, line), 0);
+    assert_has(runner_rig_last(rig), "COMMAND_TOO_LONG");
     assert_int_equal(rig->runs + rig->reads, 0);
-    assert_int_equal(rig_audited(rig, "command.refused"), (int)COUNT_OF(cases) + 1);
+    assert_int_equal(runner_rig_audited(rig, "command.refused"), (int)COUNT_OF(cases) + 1);
 }
 
 static void roles_are_enforced(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_submit(rig, &rig->rita, "change demo"), 0);
-    assert_has(rig_last(rig), "ACCESS_DENIED");
-    assert_has(rig_last(rig), "needs operator, rita is read_only");
-    assert_int_equal(rig_submit(rig, &rig->alice, "stop"), 0);
-    assert_has(rig_last(rig), "emergency grant");
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_submit(rig, &rig->rita, "change demo"), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_DENIED");
+    assert_has(runner_rig_last(rig), "needs operator, rita is read_only");
+    assert_int_equal(runner_rig_submit(rig, &rig->alice, "stop"), 0);
+    assert_has(runner_rig_last(rig), "emergency grant");
     assert_int_equal(rig->runs, 0);
-    assert_int_equal(rig_audited(rig, "command.denied"), 2);
-    assert_int_equal(rig_submit(rig, &rig->adam, "stop"), 0);
+    assert_int_equal(runner_rig_audited(rig, "command.denied"), 2);
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, "stop"), 0);
     assert_int_equal(rig->runs, 1);
 }
 
-static int send_with_age(struct rig *rig, const char *line, int64_t age_us)
+static int send_with_age(struct runner_rig *rig, const char *line, int64_t age_us)
 {
     const struct invocation in = {.line = line,
                                   .who = &rig->alice,
@@ -127,13 +127,13 @@ static int send_with_age(struct rig *rig, const char *line, int64_t age_us)
 
 static void stale_changes_are_not_run(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     assert_int_equal(send_with_age(rig, "change demo", 14 * USEC_PER_MIN), 0);
     assert_int_equal(rig->runs, 0);
-    assert_has(rig_last(rig), "Not run: sent 14 min");
-    assert_has(rig_last(rig), "COMMAND_STALE");
-    assert_has(rig_last(rig), "/change demo");
-    assert_int_equal(rig_audited(rig, "command.stale"), 1);
+    assert_has(runner_rig_last(rig), "Not run: sent 14 min");
+    assert_has(runner_rig_last(rig), "COMMAND_STALE");
+    assert_has(runner_rig_last(rig), "/change demo");
+    assert_int_equal(runner_rig_audited(rig, "command.stale"), 1);
     assert_int_equal(send_with_age(rig, "look", 14 * USEC_PER_MIN), 0);
     assert_int_equal(rig->reads, 1);
     assert_int_equal(send_with_age(rig, "change demo", 119 * USEC_PER_SEC), 0);
@@ -142,15 +142,15 @@ static void stale_changes_are_not_run(void **state)
 
 static void a_repeated_update_has_no_effect(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     const struct invocation in = {
         .line = "change demo", .who = &rig->alice, .chat_id = rig->chat_id, .update_id = 55};
     assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
     assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
-    rig_crash(rig);
+    runner_rig_crash(rig);
     assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
     assert_int_equal(rig->runs, 1);
-    assert_int_equal(rig_messages(rig), 1);
+    assert_int_equal(runner_rig_messages(rig), 1);
 }
 
 static int fail_commit(const char *what, void *userdata)
@@ -161,7 +161,7 @@ static int fail_commit(const char *what, void *userdata)
 
 static void a_change_that_cannot_be_stored_does_not_run(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     struct err err = {0};
     const struct invocation in = {
         .line = "change demo", .who = &rig->alice, .chat_id = rig->chat_id, .update_id = 56};
@@ -175,68 +175,68 @@ static void a_change_that_cannot_be_stored_does_not_run(void **state)
 
 static void floods_are_answered_once(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     rig->config.commands_rate = 5;
-    rig_crash(rig);
+    runner_rig_crash(rig);
     for (int i = 0; i < 12; i++) {
-        assert_int_equal(rig_send(rig, "look"), 0);
+        assert_int_equal(runner_rig_send(rig, "look"), 0);
     }
     assert_int_equal(rig->reads, 5);
-    assert_int_equal(rig_messages(rig), 6);
-    assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
-    assert_int_equal(rig_audited(rig, "command.limited"), 1);
+    assert_int_equal(runner_rig_messages(rig), 6);
+    assert_has(runner_rig_last(rig), "ACCESS_RATE_LIMITED");
+    assert_int_equal(runner_rig_audited(rig, "command.limited"), 1);
     rig->alice.emergency = true;
-    assert_int_equal(rig_send(rig, "stop"), 0); /* emergency commands are not limited */
+    assert_int_equal(runner_rig_send(rig, "stop"), 0); /* emergency commands are not limited */
     assert_int_equal(rig->runs, 1);
     clock_fake_advance(&rig->clock, USEC_PER_MIN / 5);
-    assert_int_equal(rig_send(rig, "look"), 0);
+    assert_int_equal(runner_rig_send(rig, "look"), 0);
     assert_int_equal(rig->reads, 6);
 }
 
 /* Answers that fit no open prompt are limited; the correct answer is not. */
 static void codes_cannot_be_guessed(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell btc-usd"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell btc-usd"), 0);
     char press[32], code[16];
-    (void)snprintf(code, sizeof(code), "%s", rig_code(rig));
+    (void)snprintf(code, sizeof(code), "%s", runner_rig_code(rig));
     (void)snprintf(press, sizeof(press), "y:%s", code);
     for (int i = 0; i < 200; i++) {
         static const char *const starts[] = {"/confirm AAAAA", "/cancel BBBBB", "y:CCCCC",
                                              "n:DDDDD", "/confirm a b "};
         char line[32];
         (void)snprintf(line, sizeof(line), "%s%d", starts[i % 5], i % 10);
-        assert_int_equal(rig_send(rig, line), 0);
+        assert_int_equal(runner_rig_send(rig, line), 0);
     }
-    assert_has(rig_last(rig), "ACCESS_RATE_LIMITED");
-    assert_int_equal(rig_audited(rig, "confirm.refused"), 10);
-    assert_int_equal(rig_audited(rig, "command.limited"), 1);
-    assert_int_equal(rig_messages(rig), 12);
-    assert_int_equal(rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_RATE_LIMITED");
+    assert_int_equal(runner_rig_audited(rig, "confirm.refused"), 10);
+    assert_int_equal(runner_rig_audited(rig, "command.limited"), 1);
+    assert_int_equal(runner_rig_messages(rig), 12);
+    assert_int_equal(runner_rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
     clock_fake_advance(&rig->clock, USEC_PER_MIN);
-    assert_int_equal(rig_send(rig, "/confirm AAAAAA"), 0);
-    assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
+    assert_int_equal(runner_rig_send(rig, "/confirm AAAAAA"), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_UNKNOWN");
 }
 
 /* Values cannot hide or forge text in prompts, replies and the audit log. */
 static void hidden_characters_in_values_are_refused(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     static const char *const values[] = {"\x1b[2Jdemo", "de\xe2\x80\xaemo", "de\xc2\x9bmo",
                                          "de\xe2\x80\x8bmo", "demo\x7f"};
     for (size_t i = 0; i < COUNT_OF(values); i++) {
         char line[64];
         (void)snprintf(line, sizeof(line), "change %s", values[i]);
-        assert_int_equal(rig_send(rig, line), 0);
-        assert_has(rig_last(rig), "contains a control character or an invisible one");
+        assert_int_equal(runner_rig_send(rig, line), 0);
+        assert_has(runner_rig_last(rig), "contains a control character or an invisible one");
     }
     const struct invocation in = {.line = "change",
                                   .args_json = "{\"service\":\"demo\\u0000x\"}",
                                   .who = &rig->alice,
                                   .chat_id = rig->chat_id};
     assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
-    assert_has(rig_last(rig), "contains a control character");
+    assert_has(runner_rig_last(rig), "contains a control character");
     assert_int_equal(rig->runs, 0);
 }
 
@@ -244,318 +244,318 @@ static void hidden_characters_in_values_are_refused(void **state)
 
 static void a_prompt_shows_what_will_happen(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell btc-usd"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell btc-usd"), 0);
     assert_int_equal(rig->runs, 0);
-    assert_has(rig_last(rig), "Confirm: sell BTC-USD");
-    assert_has(rig_last(rig), "closes 0.5 BTC at the market");
-    assert_has(rig_last(rig), "\"command\":\"y:");
-    assert_has(rig_last(rig), "\"command\":\"n:");
-    assert_has(rig_last(rig), "Expires in 2 min");
-    assert_int_equal(rig_state(rig, 1), RUN_CONFIRMING);
-    assert_int_equal(rig_audited(rig, "confirm.asked"), 1);
+    assert_has(runner_rig_last(rig), "Confirm: sell BTC-USD");
+    assert_has(runner_rig_last(rig), "closes 0.5 BTC at the market");
+    assert_has(runner_rig_last(rig), "\"command\":\"y:");
+    assert_has(runner_rig_last(rig), "\"command\":\"n:");
+    assert_has(runner_rig_last(rig), "Expires in 2 min");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_CONFIRMING);
+    assert_int_equal(runner_rig_audited(rig, "confirm.asked"), 1);
 
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    assert_int_equal(rig_send(rig, press), 0);
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    assert_int_equal(runner_rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* the result replaces the prompt */
-    assert_has(rig_last(rig), "closed");
-    assert_lacks(rig_last(rig), "\"y:");
-    assert_int_equal(rig_audited(rig, "confirm.given"), 1);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT); /* the result replaces the prompt */
+    assert_has(runner_rig_last(rig), "closed");
+    assert_lacks(runner_rig_last(rig), "\"y:");
+    assert_int_equal(runner_rig_audited(rig, "confirm.given"), 1);
 
-    assert_int_equal(rig_send(rig, press), 0);
-    assert_has(rig_last(rig), "CONFIRM_USED");
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_USED");
     assert_int_equal(rig->runs, 1);
 }
 
 static void a_preview_can_refuse(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     rig->failures = 1;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
-    assert_has(rig_last(rig), "HTTP_CONNECT");
-    assert_lacks(rig_last(rig), "\"y:");
-    assert_int_equal(rig_state(rig, 1), RUN_REFUSED);
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
+    assert_has(runner_rig_last(rig), "HTTP_CONNECT");
+    assert_lacks(runner_rig_last(rig), "\"y:");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_REFUSED);
 }
 
 static void only_the_same_user_and_chat_may_confirm(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     char typed[32];
-    (void)snprintf(typed, sizeof(typed), "/confirm %s", rig_code(rig));
-    assert_int_equal(rig_submit(rig, &rig->adam, typed), 0);
-    assert_has(rig_last(rig), "CONFIRM_FOREIGN");
+    (void)snprintf(typed, sizeof(typed), "/confirm %s", runner_rig_code(rig));
+    assert_int_equal(runner_rig_submit(rig, &rig->adam, typed), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_FOREIGN");
     rig->chat_id = 200;
-    assert_int_equal(rig_send(rig, typed), 0);
-    assert_has(rig_last(rig), "CONFIRM_FOREIGN");
-    assert_int_equal(rig_audited(rig, "confirm.foreign"), 2);
+    assert_int_equal(runner_rig_send(rig, typed), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_FOREIGN");
+    assert_int_equal(runner_rig_audited(rig, "confirm.foreign"), 2);
     rig->chat_id = 100;
     assert_int_equal(rig->runs, 0);
     for (char *c = typed; *c != '\0'; c++) { /* in lower case, as typed on a phone */
         *c = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
     }
-    assert_int_equal(rig_send(rig, typed), 0);
+    assert_int_equal(runner_rig_send(rig, typed), 0);
     assert_int_equal(rig->runs, 1);
 }
 
 static void permission_is_checked_again_at_confirmation(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
     rig->alice.role = ROLE_READ_ONLY;
-    assert_int_equal(rig_send(rig, press), 0);
-    assert_has(rig_last(rig), "ACCESS_DENIED");
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "ACCESS_DENIED");
     assert_int_equal(rig->runs, 0);
 }
 
 static void cancelling_closes_the_prompt(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    assert_int_equal(rig_send(rig, "/cancel"), 0);
-    assert_has(rig_last(rig), "Cancelled: sell BTC-USD");
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
-    assert_int_equal(rig_state(rig, 1), RUN_CANCELLED);
-    assert_int_equal(rig_send(rig, press), 0);
-    assert_has(rig_last(rig), "CONFIRM_USED");
-    assert_int_equal(rig_send(rig, "/cancel"), 0);
-    assert_has(rig_last(rig), "CONFIRM_UNKNOWN");
-    assert_int_equal(rig_send(rig, "/confirm"), 0);
-    assert_has(rig_last(rig), "COMMAND_ARG_MISSING");
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    assert_int_equal(runner_rig_send(rig, "/cancel"), 0);
+    assert_has(runner_rig_last(rig), "Cancelled: sell BTC-USD");
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_CANCELLED);
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_USED");
+    assert_int_equal(runner_rig_send(rig, "/cancel"), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_UNKNOWN");
+    assert_int_equal(runner_rig_send(rig, "/confirm"), 0);
+    assert_has(runner_rig_last(rig), "COMMAND_ARG_MISSING");
     assert_int_equal(rig->runs, 0);
 }
 
 static void an_expired_prompt_is_edited(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
     loop_advance(rig->loop, 119 * USEC_PER_SEC);
-    assert_int_equal(rig_messages(rig), 1);
+    assert_int_equal(runner_rig_messages(rig), 1);
     loop_advance(rig->loop, 2 * USEC_PER_SEC);
-    assert_int_equal(rig_messages(rig), 2);
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
-    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
-    assert_int_equal(rig_state(rig, 1), RUN_EXPIRED);
-    assert_int_equal(rig_send(rig, press), 0);
-    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(runner_rig_messages(rig), 2);
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT);
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_EXPIRED);
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 0);
-    assert_int_equal(rig_audited(rig, "confirm.expired"), 1);
+    assert_int_equal(runner_rig_audited(rig, "confirm.expired"), 1);
 }
 
 static void a_late_press_before_the_timer_is_refused(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
     clock_fake_jump_wall(&rig->clock, USEC_PER_HOUR); /* the timer runs on the monotonic clock */
-    assert_int_equal(rig_send(rig, press), 0);
-    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_int_equal(runner_rig_send(rig, press), 0);
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 0);
 }
 
 static void prompts_survive_a_restart(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    rig_crash(rig);
-    assert_int_equal(rig_send(rig, press), 0);
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    runner_rig_crash(rig);
+    assert_int_equal(runner_rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
 
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
     clock_fake_advance(&rig->clock, 3 * USEC_PER_MIN);
-    rig_crash(rig);
-    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    runner_rig_crash(rig);
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
 
-    assert_int_equal(rig_send(rig, "sell BTC-USD"), 0);
-    rig_crash(rig);
+    assert_int_equal(runner_rig_send(rig, "sell BTC-USD"), 0);
+    runner_rig_crash(rig);
     loop_advance(rig->loop, 3 * USEC_PER_MIN); /* the timer is set again */
-    assert_has(rig_last(rig), "CONFIRM_EXPIRED");
+    assert_has(runner_rig_last(rig), "CONFIRM_EXPIRED");
     assert_int_equal(rig->runs, 1);
 }
 
 static void waiting_channels_confirm_in_two_calls_or_one(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_call(rig, &rig->alice, "sell BTC-USD", false), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "sell BTC-USD", false), 0);
     assert_int_equal(rig->replies, 1);
     assert_int_equal(rig->reply_err, ERR_CONFIRM_NEEDED);
     assert_int_equal(rig->runs, 0);
     char typed[32];
     (void)snprintf(typed, sizeof(typed), "confirm %.6s",
                    strstr(rig->reply_text, "/confirm ") + strlen("/confirm "));
-    assert_int_equal(rig_call(rig, &rig->alice, typed, false), 0);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, typed, false), 0);
     assert_int_equal(rig->replies, 1);
     assert_int_equal(rig->reply_err, ERR_NONE);
     assert_int_equal(rig->runs, 1);
-    assert_int_equal(rig_call(rig, &rig->alice, "sell BTC-USD", true), 0);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "sell BTC-USD", true), 0);
     assert_int_equal(rig->runs, 2);
-    assert_int_equal(rig_messages(rig), 0); /* no reply goes through the outbox */
+    assert_int_equal(runner_rig_messages(rig), 0); /* no reply goes through the outbox */
 }
 
 /* ---- steps ---- */
 
 static void progress_is_one_edited_message(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "restart demo"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "restart demo"), 0);
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(rig));
-    assert_int_equal(rig_send(rig, press), 0);
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(rig));
+    assert_int_equal(runner_rig_send(rig, press), 0);
     assert_int_equal(rig->runs, 1);
     assert_non_null(rig->pending);
     loop_advance(rig->loop, 3 * USEC_PER_SEC);
-    assert_has(rig_last(rig), "✅ Change something");
-    assert_has(rig_last(rig), "⏳ Read slowly: looking");
-    assert_lacks(rig_last(rig), "\"y:");
-    rig_finish(rig, ERR_NONE);
-    assert_has(rig_last(rig), "✅ Read slowly  3.0 s");
-    assert_has(rig_last(rig), "restart demo: done in 3.0 s");
-    assert_int_equal(rig_messages(rig), 2); /* the prompt, and one edit that was updated */
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_has(runner_rig_last(rig), "✅ Change something");
+    assert_has(runner_rig_last(rig), "⏳ Read slowly: looking");
+    assert_lacks(runner_rig_last(rig), "\"y:");
+    runner_rig_finish(rig, ERR_NONE);
+    assert_has(runner_rig_last(rig), "✅ Read slowly  3.0 s");
+    assert_has(runner_rig_last(rig), "restart demo: done in 3.0 s");
+    assert_int_equal(runner_rig_messages(rig), 2); /* the prompt, and one edit that was updated */
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
     assert_int_equal(runner_active(rig->runner), 0);
 }
 
 static void a_slow_read_shows_progress(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "slow"), 0);
-    assert_int_equal(rig_messages(rig), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "slow"), 0);
+    assert_int_equal(runner_rig_messages(rig), 0);
     loop_advance(rig->loop, 600 * USEC_PER_MSEC);
-    assert_int_equal(rig_messages(rig), 1);
-    assert_has(rig_last(rig), "⏳");
+    assert_int_equal(runner_rig_messages(rig), 1);
+    assert_has(runner_rig_last(rig), "⏳");
     reply_line(action_reply(rig->pending), "here it is");
-    rig_finish(rig, ERR_NONE);
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT);
-    assert_has(rig_last(rig), "here it is");
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT);
+    assert_has(runner_rig_last(rig), "here it is");
 }
 
 static void a_step_that_times_out_is_cancelled(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "hang"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "hang"), 0);
     loop_advance(rig->loop, 19 * USEC_PER_SEC);
     assert_int_equal(rig->cancels, 0);
     loop_advance(rig->loop, 2 * USEC_PER_SEC);
     assert_int_equal(rig->cancels, 1);
-    assert_has(rig_last(rig), "STEP_TIMEOUT");
-    assert_int_equal(rig_state(rig, 1), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "STEP_TIMEOUT");
+    assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
     assert_int_equal(rig->runs, 1);
 }
 
 static void on_failure_steps_run(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "restart demo", true), 0);
     assert_int_equal(rig->replies, 0); /* the second step is pending */
-    rig_finish(rig, ERR_HTTP_TIMEOUT);
+    runner_rig_finish(rig, ERR_HTTP_TIMEOUT);
     assert_int_equal(rig->replies, 1);
     assert_int_equal(rig->reply_err, ERR_HTTP_TIMEOUT);
     assert_has(rig->reply_text, "❌ Read slowly");
     assert_has(rig->reply_text, "✅ Read something");
     assert_has(rig->reply_text, "HTTP_TIMEOUT");
-    assert_int_equal(rig_state(rig, 1), RUN_FAILED);
-    assert_int_equal(rig_audited(rig, "step.failed"), 1);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
+    assert_int_equal(runner_rig_audited(rig, "step.failed"), 1);
 }
 
 static void only_temporary_failures_are_retried(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     rig->failures = 2;
-    assert_int_equal(rig_send(rig, "flaky"), 0);
+    assert_int_equal(runner_rig_send(rig, "flaky"), 0);
     assert_int_equal(rig->runs, 1);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 3);
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
 
     rig->failures = 9; /* more than the retries */
-    assert_int_equal(rig_send(rig, "flaky"), 0);
+    assert_int_equal(runner_rig_send(rig, "flaky"), 0);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 6);
-    assert_int_equal(rig_state(rig, 2), RUN_FAILED);
+    assert_int_equal(runner_rig_state(rig, 2), RUN_FAILED);
 
     rig->failures = 9;
     rig->fail_with = ERR_HTTP_TIMEOUT; /* a timeout: it may have taken effect */
-    assert_int_equal(rig_send(rig, "flaky"), 0);
+    assert_int_equal(runner_rig_send(rig, "flaky"), 0);
     loop_advance(rig->loop, 10 * USEC_PER_SEC);
     assert_int_equal(rig->runs, 7);
-    assert_int_equal(rig_state(rig, 3), RUN_FAILED);
+    assert_int_equal(runner_rig_state(rig, 3), RUN_FAILED);
 }
 
 static void a_disconnected_client_is_not_called(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_call(rig, &rig->alice, "slow", false), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "slow", false), 0);
     runner_forget(rig->runner, rig);
-    rig_finish(rig, ERR_NONE);
+    runner_rig_finish(rig, ERR_NONE);
     assert_int_equal(rig->replies, 0);
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
 }
 
 /* ---- crashes ---- */
 
 static void a_reading_step_is_resumed_after_a_crash(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "slow"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "slow"), 0);
     loop_advance(rig->loop, USEC_PER_SEC); /* a progress message was sent */
-    assert_int_equal(rig_messages(rig), 1);
-    rig_crash(rig);
+    assert_int_equal(runner_rig_messages(rig), 1);
+    runner_rig_crash(rig);
     assert_int_equal(rig->reads, 2);
     reply_line(action_reply(rig->pending), "late answer");
-    rig_finish(rig, ERR_NONE);
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
-    assert_int_equal(rig_last_kind(rig), OUTBOX_EDIT); /* edits the progress message */
-    assert_has(rig_last(rig), "late answer");
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_last_kind(rig), OUTBOX_EDIT); /* edits the progress message */
+    assert_has(runner_rig_last(rig), "late answer");
 }
 
 static void a_change_without_recover_ends_unknown(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "hang"), 0);
-    rig_crash(rig);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "hang"), 0);
+    runner_rig_crash(rig);
     assert_int_equal(rig->runs, 1);
-    assert_int_equal(rig_state(rig, 1), RUN_UNKNOWN);
-    assert_has(rig_last(rig), "COMMAND_LOST");
-    rig_crash(rig);
-    assert_int_equal(rig_messages(rig), 1); /* reported once */
+    assert_int_equal(runner_rig_state(rig, 1), RUN_UNKNOWN);
+    assert_has(runner_rig_last(rig), "COMMAND_LOST");
+    runner_rig_crash(rig);
+    assert_int_equal(runner_rig_messages(rig), 1); /* reported once */
 }
 
 static void a_change_is_looked_up_after_a_crash(void **state)
 {
-    struct rig *rig = *state;
-    assert_int_equal(rig_send(rig, "known"), 0);
+    struct runner_rig *rig = *state;
+    assert_int_equal(runner_rig_send(rig, "known"), 0);
     rig->happened = true;
-    rig_crash(rig);
+    runner_rig_crash(rig);
     assert_int_equal(rig->runs, 1);
     assert_int_equal(rig->recovers, 1);
     assert_string_equal(rig->remembered, "id 77");
     assert_int_equal(rig->reads, 1); /* and goes on with the next step */
-    assert_int_equal(rig_state(rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_DONE);
 
-    assert_int_equal(rig_send(rig, "known"), 0);
+    assert_int_equal(runner_rig_send(rig, "known"), 0);
     rig->happened = false;
-    rig_crash(rig);
+    runner_rig_crash(rig);
     assert_int_equal(rig->runs, 2);
     assert_int_equal(rig->reads, 1);
-    assert_int_equal(rig_state(rig, 2), RUN_FAILED);
-    assert_has(rig_last(rig), "COMMAND_NOT_DONE");
+    assert_int_equal(runner_rig_state(rig, 2), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "COMMAND_NOT_DONE");
 }
 
 static void recover_may_answer_later(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     static const struct {
         enum err_id id;
         enum run_state state;
@@ -567,40 +567,40 @@ static void recover_may_answer_later(void **state)
     for (int i = 0; i < 3; i++) {
         int64_t begun_us = clock_wall_us(&rig->clock.clock);
         rig->reads = 0;
-        assert_int_equal(rig_send(rig, "known"), 0);
+        assert_int_equal(runner_rig_send(rig, "known"), 0);
         loop_advance(rig->loop, USEC_PER_SEC);
-        rig_crash(rig);
+        runner_rig_crash(rig);
         assert_non_null(rig->pending);
         assert_int_equal(rig->begun_us, begun_us);
-        assert_int_equal(rig_state(rig, i + 1), RUN_RUNNING);
-        rig_finish(rig, ends[i].id);
-        assert_int_equal(rig_state(rig, i + 1), ends[i].state);
-        assert_has(rig_last(rig), ends[i].text);
+        assert_int_equal(runner_rig_state(rig, i + 1), RUN_RUNNING);
+        runner_rig_finish(rig, ends[i].id);
+        assert_int_equal(runner_rig_state(rig, i + 1), ends[i].state);
+        assert_has(runner_rig_last(rig), ends[i].text);
         assert_int_equal(rig->reads, i == 0 ? 1 : 0);
         assert_int_equal(rig->runs, i + 1);
     }
-    assert_int_equal(rig_send(rig, "known"), 0);
-    rig_crash(rig);
+    assert_int_equal(runner_rig_send(rig, "known"), 0);
+    runner_rig_crash(rig);
     loop_advance(rig->loop, 21 * USEC_PER_SEC); /* no answer comes */
     assert_int_equal(rig->cancels, 1);
-    assert_int_equal(rig_state(rig, 4), RUN_FAILED);
-    assert_has(rig_last(rig), "STEP_TIMEOUT");
+    assert_int_equal(runner_rig_state(rig, 4), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "STEP_TIMEOUT");
     assert_int_equal(rig->runs, 4);
 }
 
 static void an_on_failure_step_that_did_not_happen_runs_after_a_crash(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     rig->failures = 1;
     rig->fail_with = ERR_HTTP_TIMEOUT;
-    assert_int_equal(rig_send(rig, "owed"), 0);
+    assert_int_equal(runner_rig_send(rig, "owed"), 0);
     assert_int_equal(rig->runs, 2);
-    rig_crash(rig); /* in the on_failure step, which had not taken effect */
+    runner_rig_crash(rig); /* in the on_failure step, which had not taken effect */
     assert_int_equal(rig->recovers, 1);
     assert_int_equal(rig->runs, 3);
-    rig_finish(rig, ERR_NONE);
-    assert_int_equal(rig_state(rig, 1), RUN_FAILED);
-    assert_has(rig_last(rig), "HTTP_TIMEOUT");
+    runner_rig_finish(rig, ERR_NONE);
+    assert_int_equal(runner_rig_state(rig, 1), RUN_FAILED);
+    assert_has(runner_rig_last(rig), "HTTP_TIMEOUT");
 }
 
 static int count_commits(const char *what, void *userdata)
@@ -611,14 +611,14 @@ static int count_commits(const char *what, void *userdata)
 
 static void reading_costs_one_commit(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     int commits = 0;
     ops_store_set_fault(rig->store, count_commits, &commits);
-    assert_int_equal(rig_send(rig, "look"), 0);
+    assert_int_equal(runner_rig_send(rig, "look"), 0);
     assert_int_equal(commits, 1);
-    assert_int_equal(rig_messages(rig), 1);
+    assert_int_equal(runner_rig_messages(rig), 1);
     commits = 0;
-    assert_int_equal(rig_send(rig, "change demo"), 0);
+    assert_int_equal(runner_rig_send(rig, "change demo"), 0);
     assert_int_equal(commits, 2); /* one before it runs, one after */
     ops_store_set_fault(rig->store, NULL, NULL);
 }
@@ -638,7 +638,7 @@ static int die_at(const char *what, void *userdata)
 
 static void a_crash_at_any_write_never_runs_twice(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     int64_t update = 1000;
     bool whole = false;
     for (int n = 0; !whole && n < 200; n++) {
@@ -649,11 +649,11 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
                                       .who = &rig->alice,
                                       .chat_id = rig->chat_id,
                                       .update_id = update};
-        int64_t before = rig_messages(rig);
+        int64_t before = runner_rig_messages(rig);
         ops_store_set_fault(rig->store, die_at, &c);
         int rc = runner_submit(rig->runner, &in, NULL);
         whole = c.left >= 0;
-        rig_crash(rig);
+        runner_rig_crash(rig);
         if (rc < 0) { /* not accepted: the channel receives it again */
             assert_int_equal(rig->runs, 0);
             assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
@@ -661,7 +661,7 @@ static void a_crash_at_any_write_never_runs_twice(void **state)
             assert_int_equal(runner_submit(rig->runner, &in, NULL), 0);
         }
         assert_int_equal(rig->runs, 1);
-        assert_true(rig_messages(rig) > before);
+        assert_true(runner_rig_messages(rig) > before);
         struct run_row row;
         assert_int_equal(run_table_list(rig->store, 1U << RUN_RUNNING, 0, &row, 1, NULL), 0);
     }
@@ -679,33 +679,33 @@ static int fail_writes(const char *what, void *userdata)
 
 static void a_full_disk_only_delays_the_reply(void **state)
 {
-    struct rig *rig = *state;
+    struct runner_rig *rig = *state;
     bool full = false;
     ops_store_set_fault(rig->store, fail_writes, &full);
-    assert_int_equal(rig_call(rig, &rig->alice, "restart demo", true), 0);
-    assert_int_equal(rig_send(rig, "hang"), 0);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "restart demo", true), 0);
+    assert_int_equal(runner_rig_send(rig, "hang"), 0);
     full = true;
-    rig_finish(rig, ERR_NONE); /* ends hang; no reply before that is stored */
+    runner_rig_finish(rig, ERR_NONE); /* ends hang; no reply before that is stored */
     loop_advance(rig->loop, 11 * USEC_PER_SEC);
-    assert_int_equal(rig_messages(rig), 0);
+    assert_int_equal(runner_rig_messages(rig), 0);
     assert_int_equal(runner_active(rig->runner), 2);
     full = false;
     loop_advance(rig->loop, 5 * USEC_PER_SEC);
-    assert_has(rig_last(rig), "hang: done");
-    assert_int_equal(rig_state(rig, 2), RUN_DONE);
+    assert_has(runner_rig_last(rig), "hang: done");
+    assert_int_equal(runner_rig_state(rig, 2), RUN_DONE);
     assert_int_equal(runner_active(rig->runner), 1);
     assert_int_equal(rig->runs, 2);
 
-    assert_int_equal(rig_call(rig, &rig->alice, "slow", false), 0);
+    assert_int_equal(runner_rig_call(rig, &rig->alice, "slow", false), 0);
     full = true;
-    rig_finish(rig, ERR_NONE);
+    runner_rig_finish(rig, ERR_NONE);
     assert_int_equal(rig->replies, 1);          /* a waiting client gets its reply at once */
     assert_int_equal(rig->reply_err, ERR_NONE); /* done, but not recorded yet */
     assert_has(rig->reply_text, "Not recorded yet");
     assert_has(rig->reply_text, "DB_FULL");
     full = false;
     loop_advance(rig->loop, 6 * USEC_PER_SEC);
-    assert_int_equal(rig_state(rig, 3), RUN_DONE);
+    assert_int_equal(runner_rig_state(rig, 3), RUN_DONE);
     assert_int_equal(rig->replies, 1);
     ops_store_set_fault(rig->store, NULL, NULL);
 }

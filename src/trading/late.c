@@ -1,7 +1,6 @@
 #include "base/check.h"
 #include "base/log.h"
-#include "call.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "io/loop.h"
 
 #define LATE_LOOK_US      USEC_PER_SEC
@@ -132,7 +131,7 @@ void desk_on_late(void *userdata)
 {
     struct desk *desk = userdata;
     bool waits = false;
-    trading_resync(desk); /* an event may have been missed */
+    desk_resync(desk); /* an event may have been missed */
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
         if (!p->used || !p->late) {

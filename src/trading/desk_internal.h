@@ -1,6 +1,6 @@
 /*
- * desk.h: how the trading actions send requests to the engine and wait for their effect. Private to
- * this module.
+ * desk_internal.h: how the trading actions send requests to the engine and wait for their effect.
+ * Private to this module.
  *
  *     const struct request draft = {.kind = REQUEST_CLOSE, .symbol = symbol};
  *     return desk_ask(desk, call, &draft, answered, err);     // ACTION_PENDING
@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "command/trading.h"
+#include "trading/desk.h"
 
 #define DESK_PENDING_MAX 64
 #define DESK_LOOK_US     (200 * USEC_PER_MSEC)

@@ -1,4 +1,4 @@
-#include "rig.h"
+#include "rigs/runner_rig.h"
 
 #include "base/check.h"
 #include "io/embed.h"
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct rig *rig_of(struct action_call *call)
+static struct runner_rig *runner_rig_of(struct action_call *call)
 {
     return action_userdata(call);
 }
@@ -15,7 +15,7 @@ static struct rig *rig_of(struct action_call *call)
 static int act_read(struct action_call *call, struct err *err)
 {
     (void)err;
-    rig_of(call)->reads++;
+    runner_rig_of(call)->reads++;
     reply_title(action_reply(call), TONE_PLAIN, "read");
     reply_line(action_reply(call), "all is well");
     return ACTION_DONE;
@@ -24,8 +24,8 @@ static int act_read(struct action_call *call, struct err *err)
 static int act_slow_read(struct action_call *call, struct err *err)
 {
     (void)err;
-    rig_of(call)->reads++;
-    rig_of(call)->pending = call;
+    runner_rig_of(call)->reads++;
+    runner_rig_of(call)->pending = call;
     action_progress(call, "looking");
     return ACTION_PENDING;
 }
@@ -33,7 +33,7 @@ static int act_slow_read(struct action_call *call, struct err *err)
 static int act_change(struct action_call *call, struct err *err)
 {
     (void)err;
-    struct rig *rig = rig_of(call);
+    struct runner_rig *rig = runner_rig_of(call);
     const char *service = action_arg(call, "service");
     const char *note = action_arg(call, "note");
     (void)snprintf(rig->seen, sizeof(rig->seen), "%s|%s|%lld", service == NULL ? "-" : service,
@@ -44,7 +44,7 @@ static int act_change(struct action_call *call, struct err *err)
 
 static int act_hang(struct action_call *call, struct err *err)
 {
-    struct rig *rig = rig_of(call);
+    struct runner_rig *rig = runner_rig_of(call);
     rig->runs++;
     rig->pending = call;
     return action_remember(call, "id 77", err) < 0 ? -err->id : ACTION_PENDING;
@@ -52,14 +52,14 @@ static int act_hang(struct action_call *call, struct err *err)
 
 static void act_cancel(struct action_call *call)
 {
-    rig_of(call)->cancels++;
-    rig_of(call)->pending = NULL;
+    runner_rig_of(call)->cancels++;
+    runner_rig_of(call)->pending = NULL;
 }
 
 static int act_recover(struct action_call *call, bool *ret_happened, struct err *err)
 {
     (void)err;
-    struct rig *rig = rig_of(call);
+    struct runner_rig *rig = runner_rig_of(call);
     const char *text = action_remembered(call);
     rig->recovers++;
     (void)snprintf(rig->remembered, sizeof(rig->remembered), "%s", text == NULL ? "" : text);
@@ -74,7 +74,7 @@ static int act_recover(struct action_call *call, bool *ret_happened, struct err 
 
 static int act_flaky(struct action_call *call, struct err *err)
 {
-    struct rig *rig = rig_of(call);
+    struct runner_rig *rig = runner_rig_of(call);
     rig->runs++;
     if (rig->failures > 0) {
         rig->failures--;
@@ -85,7 +85,7 @@ static int act_flaky(struct action_call *call, struct err *err)
 
 static int act_preview(struct action_call *call, struct err *err)
 {
-    struct rig *rig = rig_of(call);
+    struct runner_rig *rig = runner_rig_of(call);
     if (rig->failures > 0) {
         return err_set(err, rig->fail_with, "preview");
     }
@@ -96,7 +96,7 @@ static int act_preview(struct action_call *call, struct err *err)
 static int act_money(struct action_call *call, struct err *err)
 {
     (void)err;
-    rig_of(call)->runs++;
+    runner_rig_of(call)->runs++;
     reply_title(action_reply(call), TONE_GOOD, "closed");
     return ACTION_DONE;
 }
@@ -104,7 +104,7 @@ static int act_money(struct action_call *call, struct err *err)
 static int act_at_once(struct action_call *call, struct err *err)
 {
     (void)err;
-    rig_of(call)->reads++;
+    runner_rig_of(call)->reads++;
     reply_line(action_reply(call), "finished inside");
     action_finish(call, NULL);
     return ACTION_PENDING;
@@ -174,7 +174,7 @@ static const struct action actions[] = {
     {0},
 };
 
-void rig_actions(struct rig *rig)
+void runner_rig_actions(struct runner_rig *rig)
 {
     rig->actions = action_table_new();
     action_table_add(rig->actions, actions, rig);
@@ -240,7 +240,7 @@ static const struct embedded_file files[] = {
 
 static void outbox_changed(void *userdata)
 {
-    ((struct rig *)userdata)->outbox_wakes++;
+    ((struct runner_rig *)userdata)->outbox_wakes++;
 }
 
 static void decorate(struct reply *reply, void *userdata)
@@ -249,7 +249,7 @@ static void decorate(struct reply *reply, void *userdata)
     reply_footer(reply, "⏸ paused by test");
 }
 
-static void start(struct rig *rig)
+static void start(struct runner_rig *rig)
 {
     struct err err = {0};
     assert_int_equal(ops_store_open(rig->folder, OPS_STORE_WRITE, &rig->store, &err), 0);
@@ -274,7 +274,7 @@ static void start(struct rig *rig)
     assert_int_equal(rc, 0);
 }
 
-static void stop(struct rig *rig)
+static void stop(struct runner_rig *rig)
 {
     runner_free(rig->runner);
     access_free(rig->access);
@@ -282,10 +282,10 @@ static void stop(struct rig *rig)
     loop_free(rig->loop);
 }
 
-void rig_open(struct rig *rig)
+void runner_rig_open(struct runner_rig *rig)
 {
     struct err err = {0};
-    *rig = (struct rig){.chat_id = 100, .fail_with = ERR_HTTP_CONNECT};
+    *rig = (struct runner_rig){.chat_id = 100, .fail_with = ERR_HTTP_CONNECT};
     assert_int_equal(secret_init(NULL), 0);
     (void)snprintf(rig->folder, sizeof(rig->folder), "%s/nd-command-XXXXXX",
                    getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/var/tmp");
@@ -304,7 +304,7 @@ void rig_open(struct rig *rig)
     rig->rita = (struct principal){CHANNEL_TELEGRAM, 8, "rita", ROLE_READ_ONLY, false};
     rig->adam = (struct principal){CHANNEL_TELEGRAM, 9, "adam", ROLE_ADMIN, true};
     clock_fake_init(&rig->clock, RIG_WALL_US);
-    rig_actions(rig);
+    runner_rig_actions(rig);
     int rc = manifest_list_read(rig->actions, files, &rig->manifests, &err);
     if (rc < 0) {
         print_error("%s\n", err.context);
@@ -313,7 +313,7 @@ void rig_open(struct rig *rig)
     start(rig);
 }
 
-void rig_crash(struct rig *rig)
+void runner_rig_crash(struct runner_rig *rig)
 {
     stop(rig);
     rig->pending = NULL;
@@ -321,7 +321,7 @@ void rig_crash(struct rig *rig)
     start(rig);
 }
 
-void rig_close(struct rig *rig)
+void runner_rig_close(struct runner_rig *rig)
 {
     stop(rig);
     manifest_list_free(rig->manifests);
@@ -331,7 +331,7 @@ void rig_close(struct rig *rig)
     assert_int_equal(system(command), 0);
 }
 
-static int submit(struct rig *rig, const struct invocation *in)
+static int submit(struct runner_rig *rig, const struct invocation *in)
 {
     struct err err = {0};
     int rc = runner_submit(rig->runner, in, &err);
@@ -341,20 +341,20 @@ static int submit(struct rig *rig, const struct invocation *in)
     return rc;
 }
 
-int rig_submit(struct rig *rig, const struct principal *who, const char *line)
+int runner_rig_submit(struct runner_rig *rig, const struct principal *who, const char *line)
 {
     const struct invocation in = {.line = line, .who = who, .chat_id = rig->chat_id};
     return submit(rig, &in);
 }
 
-int rig_send(struct rig *rig, const char *line)
+int runner_rig_send(struct runner_rig *rig, const char *line)
 {
-    return rig_submit(rig, &rig->alice, line);
+    return runner_rig_submit(rig, &rig->alice, line);
 }
 
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
-    struct rig *rig = userdata;
+    struct runner_rig *rig = userdata;
     struct json_object *value = reply_json(reply);
     rig->replies++;
     rig->reply_err = err == NULL ? ERR_NONE : err->id;
@@ -363,7 +363,8 @@ static void on_reply(const struct reply *reply, const struct err *err, void *use
     (void)json_object_put(value);
 }
 
-int rig_call(struct rig *rig, const struct principal *who, const char *line, bool confirmed)
+int runner_rig_call(struct runner_rig *rig, const struct principal *who, const char *line,
+                    bool confirmed)
 {
     struct principal at_socket = *who;
     at_socket.channel = CHANNEL_SOCKET;
@@ -377,7 +378,7 @@ int rig_call(struct rig *rig, const struct principal *who, const char *line, boo
     return submit(rig, &in);
 }
 
-void rig_finish(struct rig *rig, enum err_id id)
+void runner_rig_finish(struct runner_rig *rig, enum err_id id)
 {
     struct err err = {0};
     struct action_call *call = rig->pending;
@@ -390,7 +391,7 @@ void rig_finish(struct rig *rig, enum err_id id)
     loop_advance(rig->loop, 0);
 }
 
-int64_t rig_messages(struct rig *rig)
+int64_t runner_rig_messages(struct runner_rig *rig)
 {
     int64_t count = 0;
     struct outbox_row row;
@@ -401,7 +402,7 @@ int64_t rig_messages(struct rig *rig)
     return count;
 }
 
-const char *rig_message(struct rig *rig, int64_t id)
+const char *runner_rig_message(struct runner_rig *rig, int64_t id)
 {
     static char text[65536];
     struct outbox_row row;
@@ -411,31 +412,31 @@ const char *rig_message(struct rig *rig, int64_t id)
     return text;
 }
 
-const char *rig_last(struct rig *rig)
+const char *runner_rig_last(struct runner_rig *rig)
 {
-    int64_t count = rig_messages(rig);
-    return count == 0 ? "" : rig_message(rig, count);
+    int64_t count = runner_rig_messages(rig);
+    return count == 0 ? "" : runner_rig_message(rig, count);
 }
 
-enum outbox_kind rig_last_kind(struct rig *rig)
+enum outbox_kind runner_rig_last_kind(struct runner_rig *rig)
 {
     struct outbox_row row;
-    assert_int_equal(outbox_table_get(rig->store, rig_messages(rig), &row, NULL), 0);
+    assert_int_equal(outbox_table_get(rig->store, runner_rig_messages(rig), &row, NULL), 0);
     enum outbox_kind kind = row.kind;
     outbox_row_release(&row);
     return kind;
 }
 
-const char *rig_code(struct rig *rig)
+const char *runner_rig_code(struct runner_rig *rig)
 {
     static char code[16];
-    const char *at = strstr(rig_last(rig), "/confirm ");
+    const char *at = strstr(runner_rig_last(rig), "/confirm ");
     assert_non_null(at);
     (void)snprintf(code, sizeof(code), "%.6s", at + strlen("/confirm "));
     return code;
 }
 
-enum run_state rig_state(struct rig *rig, int64_t run_id)
+enum run_state runner_rig_state(struct runner_rig *rig, int64_t run_id)
 {
     struct run_row row;
     assert_int_equal(run_table_get(rig->store, run_id, &row, NULL), 0);
@@ -444,7 +445,7 @@ enum run_state rig_state(struct rig *rig, int64_t run_id)
     return state;
 }
 
-int rig_audited(struct rig *rig, const char *action)
+int runner_rig_audited(struct runner_rig *rig, const char *action)
 {
     static struct audit_row rows[200];
     int count = 0;

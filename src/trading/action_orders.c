@@ -1,7 +1,6 @@
 #include "base/check.h"
-#include "call.h"
 #include "config/config.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "figure.h"
 #include "store/order_table.h"
 

@@ -1,12 +1,12 @@
-#include "command/why.h"
 #include "config/config.h"
 #include "data.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "figure.h"
 #include "store/decision_table.h"
 #include "store/order_table.h"
 #include "store/rule_table.h"
 #include "store/trade_table.h"
+#include "trading/why.h"
 
 #include <string.h>
 

@@ -1,7 +1,6 @@
-#include "call.h"
 #include "config/config.h"
 #include "data.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "figure.h"
 #include "store/rule_table.h"
 

@@ -1,6 +1,6 @@
 /*
- * rig.h: a runner with a database file, a fake clock and a few actions whose behaviour the test
- * sets. rig_crash discards everything in memory and starts again with the same file.
+ * runner_rig.h: a runner with a database file, a fake clock and a few actions whose behaviour the
+ * test sets. runner_rig_crash discards everything in memory and starts again with the same file.
  * Thread: main thread of the test binary.
  */
 #pragma once
@@ -17,7 +17,7 @@
 
 #define RIG_WALL_US INT64_C(1795000000000000)
 
-struct rig {
+struct runner_rig {
     char folder[128];
     struct clock_fake clock;
     struct loop *loop;
@@ -38,7 +38,7 @@ struct rig {
     int cancels;      /* calls that timed out or were dropped */
     int recovers;     /* calls of recover() */
     bool happened;    /* the result of recover() */
-    bool must_ask;    /* recover() waits for rig_finish instead */
+    bool must_ask;    /* recover() waits for runner_rig_finish instead */
     int64_t begun_us; /* as recover() saw it */
     int failures;     /* how many more times test.flaky fails */
     enum err_id fail_with;
@@ -53,34 +53,27 @@ struct rig {
     char reply_text[4096];
 };
 
-void rig_open(struct rig *rig);
-void rig_close(struct rig *rig);
+void runner_rig_open(struct runner_rig *rig);
+void runner_rig_close(struct runner_rig *rig);
 /* Simulates a crash: drops all memory without ending anything, opens the same files, and calls
  * runner_recover. */
-void rig_crash(struct rig *rig);
-void rig_actions(struct rig *rig);
+void runner_rig_crash(struct runner_rig *rig);
+void runner_rig_actions(struct runner_rig *rig);
 
-int rig_submit(struct rig *rig, const struct principal *who, const char *line);
-int rig_send(struct rig *rig, const char *line); /* as alice */
+int runner_rig_submit(struct runner_rig *rig, const struct principal *who, const char *line);
+int runner_rig_send(struct runner_rig *rig, const char *line); /* as alice */
 /* Through a channel that waits: the answer is in rig->reply_text and reply_err. */
-int rig_call(struct rig *rig, const struct principal *who, const char *line, bool confirmed);
-void rig_finish(struct rig *rig, enum err_id id); /* ends the pending call and runs the loop */
+int runner_rig_call(struct runner_rig *rig, const struct principal *who, const char *line,
+                    bool confirmed);
+void runner_rig_finish(struct runner_rig *rig,
+                       enum err_id id); /* ends the pending call and runs the loop */
 
-int64_t rig_messages(struct rig *rig); /* rows of the outbox */
+int64_t runner_rig_messages(struct runner_rig *rig); /* rows of the outbox */
 /* JSON of outbox row `id`, or of the newest; static memory. */
-const char *rig_message(struct rig *rig, int64_t id);
-const char *rig_last(struct rig *rig);
-enum outbox_kind rig_last_kind(struct rig *rig);
+const char *runner_rig_message(struct runner_rig *rig, int64_t id);
+const char *runner_rig_last(struct runner_rig *rig);
+enum outbox_kind runner_rig_last_kind(struct runner_rig *rig);
 /* The code of the newest prompt. */
-const char *rig_code(struct rig *rig);
-enum run_state rig_state(struct rig *rig, int64_t run_id);
-int rig_audited(struct rig *rig, const char *action); /* how many rows */
-
-#define assert_has(text, part)                                      \
-    do {                                                            \
-        if (strstr((text), (part)) == NULL) {                       \
-            print_error("\"%s\" is not in:\n%s\n", (part), (text)); \
-            fail();                                                 \
-        }                                                           \
-    } while (0)
-#define assert_lacks(text, part) assert_null(strstr((text), (part)))
+const char *runner_rig_code(struct runner_rig *rig);
+enum run_state runner_rig_state(struct runner_rig *rig, int64_t run_id);
+int runner_rig_audited(struct runner_rig *rig, const char *action); /* how many rows */

@@ -1,6 +1,6 @@
 #include "base/check.h"
 #include "data.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "figure.h"
 #include "store/decision_table.h"
 

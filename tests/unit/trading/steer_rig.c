@@ -79,7 +79,7 @@ static void start(struct steer_rig *s)
     s->actions = action_table_new();
     s->builtin = (struct builtin){.store = s->rig.store, .clock = &s->rig.clock.clock};
     builtin_actions(&s->builtin, s->actions);
-    trading_actions(s->desk, s->actions);
+    desk_actions(s->desk, s->actions);
     action_table_add(s->actions, above, s);
 
     struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
@@ -130,7 +130,7 @@ int steer_rig_setup(void **state)
     static struct steer_rig rig;
     struct steer_rig *s = &rig;
     memset(s, 0, sizeof(*s));
-    rig_open(&s->rig);
+    runner_rig_open(&s->rig);
     assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_WRITE, &s->engine_store, NULL),
                      0);
     assert_int_equal(trading_store_open(s->rig.folder, TRADING_STORE_READ, &s->reader, NULL), 0);
@@ -146,7 +146,7 @@ int steer_rig_teardown(void **state)
     pool_free(s->helpers);
     trading_store_free(s->reader);
     trading_store_free(s->engine_store);
-    rig_close(&s->rig);
+    runner_rig_close(&s->rig);
     return 0;
 }
 
@@ -230,19 +230,19 @@ void steer_rig_answer(struct steer_rig *s, const struct request *r, uint32_t cod
 {
     const struct event event = {.topic = TOPIC_REPLY, .code = code, .id = r->id};
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
-    trading_on_event(s->desk, &event);
+    desk_on_event(s->desk, &event);
     loop_advance(s->rig.loop, 0);
 }
 
 void steer_rig_send(struct steer_rig *s, const struct principal *who, const char *line)
 {
-    assert_int_equal(rig_submit(&s->rig, who, line), 0);
+    assert_int_equal(runner_rig_submit(&s->rig, who, line), 0);
 }
 
 void steer_rig_confirm(struct steer_rig *s, const struct principal *who)
 {
     char press[32];
-    (void)snprintf(press, sizeof(press), "y:%s", rig_code(&s->rig));
+    (void)snprintf(press, sizeof(press), "y:%s", runner_rig_code(&s->rig));
     steer_rig_send(s, who, press);
 }
 

@@ -1,11 +1,10 @@
-#include "command/trading.h"
+#include "trading/desk.h"
 
 #include "base/check.h"
 #include "base/log.h"
-#include "call.h"
 #include "config/config.h"
 #include "data.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "store/ops.h"
@@ -401,7 +400,7 @@ static int store_id(struct desk *desk, struct action_call *call, struct request 
 static int make_id(struct desk *desk, struct action_call *call, struct request *r, struct err *err)
 {
     int rc = store_id(desk, call, r, err);
-    if (rc < 0 && call->action->safe_side) {
+    if (rc < 0 && action_of(call)->safe_side) {
         r->id = least_id(desk);
         log_err(LOG_LEVEL_WARNING, err, "could not store the id of a request to the engine");
         err_clear(err);
@@ -442,7 +441,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     }
     struct request request = *draft;
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
-    if (!call->action->safe_side) {
+    if (!action_of(call)->safe_side) {
         request.deadline_mono_us = clock_mono_us(desk->o.clock) + REQUEST_GOOD_FOR_US;
     }
     struct err local = {0};
@@ -551,7 +550,7 @@ static void refused_by_venue(struct desk *desk, const struct event *event)
     }
 }
 
-void trading_on_event(struct desk *desk, const struct event *event)
+void desk_on_event(struct desk *desk, const struct event *event)
 {
     if (event->topic == TOPIC_FAULT && event->code == ERR_VENUE_AMEND) {
         refused_by_venue(desk, event);
@@ -567,7 +566,7 @@ void trading_on_event(struct desk *desk, const struct event *event)
     }
 }
 
-void trading_resync(struct desk *desk)
+void desk_resync(struct desk *desk)
 {
     for (size_t i = 0; i < DESK_PENDING_MAX; i++) {
         struct pending *p = &desk->pending[i];
@@ -610,7 +609,8 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
         return 0;
     }
     if (desk->o.trading == NULL) {
-        return err_set(err, ERR_COMMAND_LOST, "%s: trading.db cannot be read", call->action->name);
+        return err_set(err, ERR_COMMAND_LOST, "%s: trading.db cannot be read",
+                       action_of(call)->name);
     }
     struct request_result result = {0};
     int rc = request_table_result(desk->o.trading, request.id, &result, err);
@@ -620,7 +620,7 @@ int desk_recover(struct action_call *call, bool *ret_happened, struct err *err)
     *ret_happened = result.found;
     if (result.found && result.err_id != ERR_NONE) {
         struct err why = {0};
-        (void)err_set(&why, (enum err_id)abs(result.err_id), "%s", call->action->name);
+        (void)err_set(&why, (enum err_id)abs(result.err_id), "%s", action_of(call)->name);
         if (err != NULL) {
             *err = why;
         }

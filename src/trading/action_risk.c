@@ -1,5 +1,5 @@
 #include "data.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "figure.h"
 #include "model/risk_rule.h"
 

@@ -1,6 +1,6 @@
 #include "base/check.h"
 #include "data.h"
-#include "desk.h"
+#include "desk_internal.h"
 #include "figure.h"
 #include "store/trade_table.h"
 
@@ -419,7 +419,7 @@ static const struct action actions[] = {
     {0},
 };
 
-void trading_actions(struct desk *desk, struct action_table *table)
+void desk_actions(struct desk *desk, struct action_table *table)
 {
     action_table_add(table, actions, desk);
     action_table_add(table, action_risk_rows, desk);

@@ -14,11 +14,11 @@
 #pragma once
 
 #include "command/builtin.h"
-#include "command/trading.h"
-#include "rig.h"
+#include "rigs/runner_rig.h"
+#include "trading/desk.h"
 
 struct steer_rig {
-    struct rig rig; /* its runner is replaced by one over commands/ */
+    struct runner_rig rig; /* its runner is replaced by one over commands/ */
     struct shared shared;
     struct trading_store *engine_store;
     struct trading_store *reader;

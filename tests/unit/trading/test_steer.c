@@ -16,23 +16,23 @@ static void pause_waits_for_the_engine(void **state)
     assert_int_equal(r.kind, REQUEST_PAUSE);
     assert_string_equal(r.by, "alice");
     assert_true(r.id > 0);
-    assert_int_equal(rig_messages(&s->rig), 0);
+    assert_int_equal(runner_rig_messages(&s->rig), 0);
     steer_rig_answer(s, &r, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Trading is paused");
-    assert_has(rig_last(&s->rig), "1 open position keeps its stop and target");
+    assert_has(runner_rig_last(&s->rig), "Trading is paused");
+    assert_has(runner_rig_last(&s->rig), "1 open position keeps its stop and target");
     steer_rig_answer(s, &r, ERR_NONE); /* a repeated event has no effect */
-    assert_int_equal(rig_messages(&s->rig), 1);
+    assert_int_equal(runner_rig_messages(&s->rig), 1);
 
     steer_rig_send(s, &s->rig.alice, "/resume");
     struct request again = steer_rig_next_request(s);
     assert_true(again.id > r.id);
     steer_rig_answer(s, &again, ERR_ENGINE_STOPPED);
-    assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_STOPPED");
 
     steer_rig_send(s, &s->rig.alice, "/resume");
     again = steer_rig_next_request(s);
     steer_rig_answer(s, &again, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Trading resumed");
+    assert_has(runner_rig_last(&s->rig), "Trading resumed");
     steer_rig_send(s, &s->rig.alice, "/resume");
     again = steer_rig_next_request(s);
     struct snapshot *tripped = steer_rig_draft(s);
@@ -41,11 +41,12 @@ static void pause_waits_for_the_engine(void **state)
                    sizeof(tripped->state_reason));
     steer_rig_publish(s);
     steer_rig_answer(s, &again, ERR_NONE);
-    assert_has(rig_last(&s->rig), "the circuit breaker is tripped");
-    assert_has(rig_last(&s->rig), "Limits exceeded: daily loss 5.1 % of 5 %. Send /resume again");
+    assert_has(runner_rig_last(&s->rig), "the circuit breaker is tripped");
+    assert_has(runner_rig_last(&s->rig),
+               "Limits exceeded: daily loss 5.1 % of 5 %. Send /resume again");
 
     steer_rig_send(s, &s->rig.rita, "/pause");
-    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
 }
 
 static void a_lost_event_is_looked_up(void **state)
@@ -55,9 +56,9 @@ static void a_lost_event_is_looked_up(void **state)
     steer_rig_send(s, &s->rig.alice, "/pause");
     struct request r = steer_rig_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
-    trading_resync(s->desk);
+    desk_resync(s->desk);
     loop_advance(s->rig.loop, 0);
-    assert_has(rig_last(&s->rig), "Trading is paused");
+    assert_has(runner_rig_last(&s->rig), "Trading is paused");
 }
 
 static void a_silent_engine_times_out(void **state)
@@ -67,9 +68,9 @@ static void a_silent_engine_times_out(void **state)
     steer_rig_send(s, &s->rig.alice, "/pause");
     struct request r = steer_rig_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    assert_has(runner_rig_last(&s->rig), "STEP_TIMEOUT");
     steer_rig_answer(s, &r, ERR_NONE); /* too late: the step has ended */
-    assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_FAILED);
 }
 
 static void a_full_ring_is_busy(void **state)
@@ -79,10 +80,10 @@ static void a_full_ring_is_busy(void **state)
     const struct request filler = {.id = 1};
     while (ring_push(s->shared.requests, &filler)) {}
     steer_rig_send(s, &s->rig.alice, "/pause");
-    assert_has(rig_last(&s->rig), "ENGINE_BUSY");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_BUSY");
     steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     steer_rig_confirm(s, &s->rig.adam);
-    assert_has(rig_last(&s->rig), "ENGINE_BUSY");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_BUSY");
     assert_true(shared_is_halted(&s->shared)); /* the kill switch does not use the ring */
     assert_int_equal(s->raised, 1);
 }
@@ -92,13 +93,13 @@ static void close_asks_then_waits_until_the_venue_is_flat(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.alice, "/close BTC-USD");
-    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
     steer_rig_send(s, &s->rig.alice, "/close DOGE-USD");
-    assert_has(rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
+    assert_has(runner_rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
 
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.alice, "/close btc-usd");
-    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
+    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_CLOSE);
@@ -115,10 +116,10 @@ static void close_asks_then_waits_until_the_venue_is_flat(void **state)
     steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
-    assert_has(rig_last(&s->rig), "Closed: BTC-USD");
-    assert_has(rig_last(&s->rig), "The venue confirms that nothing of it is open.");
-    assert_has(rig_last(&s->rig), "+$2.50  (operator)");
-    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
+    assert_has(runner_rig_last(&s->rig), "Closed: BTC-USD");
+    assert_has(runner_rig_last(&s->rig), "The venue confirms that nothing of it is open.");
+    assert_has(runner_rig_last(&s->rig), "+$2.50  (operator)");
+    assert_int_equal(runner_rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
 
 static void a_close_that_does_not_fill_fails(void **state)
@@ -131,8 +132,8 @@ static void a_close_that_does_not_fill_fails(void **state)
     assert_string_equal(r.symbol.name, "");
     steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
-    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031");
+    assert_has(runner_rig_last(&s->rig), "CLOSE_UNFINISHED");
+    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031");
 }
 
 /* A position that the bot did not open is shown and can be closed like any other. */
@@ -147,9 +148,9 @@ static void a_foreign_position_is_shown_and_closed(void **state)
     assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.alice, "/positions");
-    assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
+    assert_has(runner_rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
     steer_rig_send(s, &s->rig.alice, "/close sol-usd");
-    assert_has(rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
+    assert_has(runner_rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);
     assert_string_equal(r.symbol.name, "SOL-USD");
@@ -165,14 +166,14 @@ static void a_foreign_position_is_shown_and_closed(void **state)
     steer_rig_draft(s)->venue_agrees = true;
     steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "Closed: SOL-USD");
+    assert_has(runner_rig_last(&s->rig), "Closed: SOL-USD");
 }
 
 static struct request send_emergency_stop(struct steer_rig *s)
 {
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.adam, "/emergency_stop");
-    assert_has(rig_last(&s->rig), "all positions are closed (1 now)");
+    assert_has(runner_rig_last(&s->rig), "all positions are closed (1 now)");
     assert_false(shared_is_halted(&s->shared));
     steer_rig_confirm(s, &s->rig.adam);
     assert_true(shared_is_halted(&s->shared));
@@ -196,11 +197,11 @@ static void an_emergency_stop_is_verified(void **state)
     n->verified_flat = true;
     steer_rig_publish(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "Emergency stop: verified flat");
+    assert_has(runner_rig_last(&s->rig), "Emergency stop: verified flat");
     assert_int_equal(s->raised, 0);
 
     steer_rig_send(s, &s->rig.alice, "/emergency_stop");
-    assert_has(rig_last(&s->rig), "needs the emergency grant");
+    assert_has(runner_rig_last(&s->rig), "needs the emergency grant");
 }
 
 static void an_emergency_stop_that_is_not_flat_fails(void **state)
@@ -213,8 +214,8 @@ static void an_emergency_stop_that_is_not_flat_fails(void **state)
     steer_rig_add_position(n);
     steer_rig_publish(s);
     loop_advance(s->rig.loop, 50 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "EMERGENCY_NOT_FLAT");
-    assert_has(rig_last(&s->rig), "1 positions");
+    assert_has(runner_rig_last(&s->rig), "EMERGENCY_NOT_FLAT");
+    assert_has(runner_rig_last(&s->rig), "1 positions");
     assert_int_equal(s->raised, 1);
 }
 
@@ -240,9 +241,9 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     struct steer_rig *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
     steer_rig_send(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
-    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
-    assert_has(rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
-    assert_has(rig_last(&s->rig), "Target stays at 66,685.3");
+    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
+    assert_has(runner_rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
+    assert_has(runner_rig_last(&s->rig), "Target stays at 66,685.3");
     assert_no_request(s); /* no request before the confirmation */
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);
@@ -258,8 +259,8 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     publish_bracket(s, "63500.5", "66685.3");
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
-    assert_has(rig_last(&s->rig), "Stop and target of BTC-USD are set");
-    assert_has(rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
+    assert_has(runner_rig_last(&s->rig), "Stop and target of BTC-USD are set");
+    assert_has(runner_rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
 }
 
 static void amend_refuses_invalid_prices(void **state)
@@ -284,13 +285,13 @@ static void amend_refuses_invalid_prices(void **state)
     publish_bracket(s, "62838.1", "66685.3");
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         steer_rig_send(s, &s->rig.alice, cases[i].line);
-        assert_has(rig_last(&s->rig), cases[i].text);
+        assert_has(runner_rig_last(&s->rig), cases[i].text);
     }
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
-    assert_has(rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_NOTHING_OPEN");
     steer_rig_send(s, &s->rig.rita, "/amend BTC-USD stop=60000");
-    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
     assert_no_request(s);
 }
 
@@ -305,11 +306,11 @@ static void amend_shows_the_loss_and_enforces_the_limit(void **state)
     n->risk.risk_per_trade_pct = 1;
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=60000");
-    assert_has(rig_last(&s->rig),
+    assert_has(runner_rig_last(&s->rig),
                "At the stop: −$12.77 (−0.12 % of equity; risk.risk_per_trade is 1 %)");
     steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=1000");
-    assert_has(rig_last(&s->rig), "AMEND_RISK");
-    assert_has(rig_last(&s->rig),
+    assert_has(runner_rig_last(&s->rig), "AMEND_RISK");
+    assert_has(runner_rig_last(&s->rig),
                "it would lose $195.67, 1.88 % of equity; risk.risk_per_trade is 1 %");
 
     n = steer_rig_draft(s);
@@ -319,7 +320,7 @@ static void amend_shows_the_loss_and_enforces_the_limit(void **state)
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.alice,
                    "/amend BTC-USD stop=1000"); /* loses less than the current stop */
-    assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD 1000");
+    assert_has(runner_rig_last(&s->rig), "Confirm: amend BTC-USD 1000");
     assert_no_request(s);
 }
 
@@ -333,10 +334,10 @@ static void a_value_by_name_is_not_parsed_for_names(void **state)
                             .who = &s->rig.alice,
                             .chat_id = s->rig.chat_id};
     assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
-    assert_has(rig_last(&s->rig), "stop: target=67000 is not a number");
+    assert_has(runner_rig_last(&s->rig), "stop: target=67000 is not a number");
     in.args_json = "{\"symbol\":\"BTC-USD\",\"target\":\"67000\"}"; /* without a stop before it */
     assert_int_equal(runner_submit(s->runner, &in, NULL), 0);
-    assert_has(rig_last(&s->rig), "Confirm: amend BTC-USD target=67000");
+    assert_has(runner_rig_last(&s->rig), "Confirm: amend BTC-USD target=67000");
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);
     assert_int_equal(r.stop.e8, 0);
@@ -358,20 +359,20 @@ static void a_failed_amendment_shows_the_reason(void **state)
     struct steer_rig *s = *state;
     struct request r = send_amend(s);
     const struct event fault = {.topic = TOPIC_FAULT, .code = ERR_VENUE_AMEND, .symbol = r.symbol};
-    trading_on_event(s->desk, &fault);
+    desk_on_event(s->desk, &fault);
     loop_advance(s->rig.loop, 0);
-    assert_has(rig_last(&s->rig), "VENUE_AMEND");
+    assert_has(runner_rig_last(&s->rig), "VENUE_AMEND");
 
     (void)send_amend(s);
     steer_rig_publish_plain(s, 0); /* the stop was hit in the meantime */
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "BTC-USD was closed in the meantime");
+    assert_has(runner_rig_last(&s->rig), "BTC-USD was closed in the meantime");
 
     (void)send_amend(s);
     publish_bracket(s, "62838.1", "66685.3");
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "AMEND_UNFINISHED");
-    assert_has(rig_last(&s->rig), "TP 66,685.3"); /* the current target */
+    assert_has(runner_rig_last(&s->rig), "AMEND_UNFINISHED");
+    assert_has(runner_rig_last(&s->rig), "TP 66,685.3"); /* the current target */
 }
 
 static void write_entry(struct steer_rig *s, enum order_state order_state)
@@ -406,26 +407,26 @@ static void cancel_orders_waits_until_no_entry_is_open(void **state)
     assert_int_equal(runner_active(s->runner), 1);
     write_entry(s, ORDER_CANCELLED);
     loop_advance(s->rig.loop, USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "No entry orders are open: BTC-USD");
-    assert_has(rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
+    assert_has(runner_rig_last(&s->rig), "No entry orders are open: BTC-USD");
+    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
 
     steer_rig_send(s, &s->rig.alice, "/cancel_orders");
     r = steer_rig_next_request(s);
     assert_string_equal(r.symbol.name, "");
     steer_rig_answer(s, &r, ERR_ENGINE_NO_ENTRY);
-    assert_has(rig_last(&s->rig), "ENGINE_NO_ENTRY");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_NO_ENTRY");
 
     write_entry(s, ORDER_UNKNOWN);
     steer_rig_send(s, &s->rig.alice, "/cancel_orders all");
     r = steer_rig_next_request(s);
     steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "CANCEL_UNFINISHED");
-    assert_has(rig_last(&s->rig), "unknown");
+    assert_has(runner_rig_last(&s->rig), "CANCEL_UNFINISHED");
+    assert_has(runner_rig_last(&s->rig), "unknown");
     steer_rig_send(s, &s->rig.alice, "/cancel_orders DOGE-USD");
-    assert_has(rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
+    assert_has(runner_rig_last(&s->rig), "DOGE-USD is not one of all, BTC-USD");
     steer_rig_send(s, &s->rig.rita, "/cancel_orders");
-    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
 }
 
 static void maintenance_is_for_admins_and_asks(void **state)
@@ -433,9 +434,9 @@ static void maintenance_is_for_admins_and_asks(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.alice, "/maintenance");
-    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
+    assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
     steer_rig_send(s, &s->rig.adam, "/maintenance");
-    assert_has(rig_last(&s->rig), "Open positions (1 now) keep their stop and target");
+    assert_has(runner_rig_last(&s->rig), "Open positions (1 now) keep their stop and target");
     steer_rig_confirm(s, &s->rig.adam);
     struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_MAINTENANCE);
@@ -444,10 +445,10 @@ static void maintenance_is_for_admins_and_asks(void **state)
     (void)snprintf(n->state_reason, sizeof(n->state_reason), "maintenance by adam");
     steer_rig_publish(s);
     steer_rig_answer(s, &r, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Maintenance started");
-    assert_has(rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
+    assert_has(runner_rig_last(&s->rig), "Maintenance started");
+    assert_has(runner_rig_last(&s->rig), "\"footer\":\"🔧 maintenance by adam\"");
     steer_rig_send(s, &s->rig.rita, "/status");
-    assert_has(rig_last(&s->rig), "\"command\":\"/resume\"");
+    assert_has(runner_rig_last(&s->rig), "\"command\":\"/resume\"");
 }
 
 /* ---- trading rules ---- */
@@ -471,22 +472,22 @@ static void rules_are_added_activated_and_retired(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     steer_rig_send(s, &s->rig.rita, "/rules");
-    assert_has(rig_last(&s->rig), "No trading rules yet");
+    assert_has(runner_rig_last(&s->rig), "No trading rules yet");
     steer_rig_send(s, &s->rig.alice, "/rule_add avoid “RSI14@1h>70 and side==long” \"no chasing\"");
     struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_RULE_ADD);
     assert_string_equal(r.text, "avoid\nrsi14@1h > 70 and side == long\nno chasing");
     save_rule(s, &r, RULE_TESTING);
     steer_rig_answer(s, &r, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Rule 3 is being tested");
-    assert_has(rig_last(&s->rig), "its matches are counted but change nothing");
-    assert_has(rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
+    assert_has(runner_rig_last(&s->rig), "Rule 3 is being tested");
+    assert_has(runner_rig_last(&s->rig), "its matches are counted but change nothing");
+    assert_has(runner_rig_last(&s->rig), "\"command\":\"/rule_activate 3\"");
 
-    assert_false(strstr(rig_last(&s->rig), "is not traded") != NULL);
+    assert_false(strstr(runner_rig_last(&s->rig), "is not traded") != NULL);
 
     steer_rig_send(s, &s->rig.alice, "/rule_activate 3");
-    assert_has(rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
-    assert_has(rig_last(&s->rig), "Entries that match it will be refused");
+    assert_has(runner_rig_last(&s->rig), "when rsi14@1h > 70 and side == long");
+    assert_has(runner_rig_last(&s->rig), "Entries that match it will be refused");
     steer_rig_confirm(s, &s->rig.alice);
     struct request again = steer_rig_next_request(s);
     assert_int_equal(again.kind, REQUEST_RULE_STATUS);
@@ -494,15 +495,15 @@ static void rules_are_added_activated_and_retired(void **state)
     assert_string_equal(again.text, "active");
     save_rule(s, &r, RULE_ACTIVE);
     steer_rig_answer(s, &again, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Rule 3 is active");
+    assert_has(runner_rig_last(&s->rig), "Rule 3 is active");
 
     steer_rig_send(s, &s->rig.rita, "/rules");
-    assert_has(rig_last(&s->rig), "Trading rules: 1 active of 1");
-    assert_has(rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
-    assert_has(rig_last(&s->rig), "\"success_count\":12");
+    assert_has(runner_rig_last(&s->rig), "Trading rules: 1 active of 1");
+    assert_has(runner_rig_last(&s->rig), "✅ 3 · active · avoid · right in 12 of 15 (80 %)");
+    assert_has(runner_rig_last(&s->rig), "\"success_count\":12");
     steer_rig_send(s, &s->rig.rita, "/rules 3");
-    assert_has(rig_last(&s->rig), "Added by alice");
-    assert_has(rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
+    assert_has(runner_rig_last(&s->rig), "Added by alice");
+    assert_has(runner_rig_last(&s->rig), "\"command\":\"/rule_test 3\"");
 
     steer_rig_send(s, &s->rig.alice, "/rule_test 3");
     steer_rig_confirm(s, &s->rig.alice);
@@ -510,19 +511,19 @@ static void rules_are_added_activated_and_retired(void **state)
     assert_string_equal(again.text, "testing");
     steer_rig_answer(s, &again, ERR_NONE);
     steer_rig_send(s, &s->rig.alice, "/rule_retire 3");
-    assert_has(rig_last(&s->rig), "The engine will never use it again");
+    assert_has(runner_rig_last(&s->rig), "The engine will never use it again");
     steer_rig_confirm(s, &s->rig.alice);
     again = steer_rig_next_request(s);
     assert_string_equal(again.text, "retired");
     save_rule(s, &r, RULE_RETIRED);
     steer_rig_answer(s, &again, ERR_NONE);
-    assert_has(rig_last(&s->rig), "Rule 3 is retired");
+    assert_has(runner_rig_last(&s->rig), "Rule 3 is retired");
     steer_rig_send(s, &s->rig.rita, "/rules");
-    assert_has(rig_last(&s->rig), "No trading rules yet");
+    assert_has(runner_rig_last(&s->rig), "No trading rules yet");
     steer_rig_send(s, &s->rig.rita, "/rules all");
-    assert_has(rig_last(&s->rig), "⚪ 3 · retired");
+    assert_has(runner_rig_last(&s->rig), "⚪ 3 · retired");
     steer_rig_send(s, &s->rig.alice, "/rule_activate 3");
-    assert_has(rig_last(&s->rig), "rule 3 is retired");
+    assert_has(runner_rig_last(&s->rig), "rule 3 is retired");
 }
 
 static void invalid_rules_do_not_reach_the_engine(void **state)
@@ -548,11 +549,11 @@ static void invalid_rules_do_not_reach_the_engine(void **state)
     steer_rig_publish_plain(s, 0);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         steer_rig_send(s, &s->rig.alice, cases[i].line);
-        assert_has(rig_last(&s->rig), cases[i].text);
+        assert_has(runner_rig_last(&s->rig), cases[i].text);
     }
     steer_rig_send(s, &s->rig.rita, "/rule_add avoid \"tier == 1\" \"why\"");
-    assert_has(rig_last(&s->rig), "ACCESS_DENIED");
-    assert_true(rig_audited(&s->rig, "command.denied") > 0);
+    assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
+    assert_true(runner_rig_audited(&s->rig, "command.denied") > 0);
     assert_no_request(s);
 
     /* A mistyped symbol is not an error, but is shown with the rule. */
@@ -561,16 +562,16 @@ static void invalid_rules_do_not_reach_the_engine(void **state)
     struct request slip = steer_rig_next_request(s);
     save_rule(s, &slip, RULE_TESTING);
     steer_rig_answer(s, &slip, ERR_NONE);
-    assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
-    assert_false(strstr(rig_last(&s->rig), "BTC-USD is not traded") != NULL);
+    assert_has(runner_rig_last(&s->rig), "BTC-UDS is not traded");
+    assert_false(strstr(runner_rig_last(&s->rig), "BTC-USD is not traded") != NULL);
     steer_rig_send(s, &s->rig.alice, "/rules");
-    assert_has(rig_last(&s->rig), "BTC-UDS is not traded");
-    assert_has(rig_last(&s->rig), "\"not_traded\":[\"BTC-UDS\"]");
+    assert_has(runner_rig_last(&s->rig), "BTC-UDS is not traded");
+    assert_has(runner_rig_last(&s->rig), "\"not_traded\":[\"BTC-UDS\"]");
 
     steer_rig_send(s, &s->rig.alice, "/rule_add avoid \"tier == 1\" \"why\"");
     struct request r = steer_rig_next_request(s);
     steer_rig_answer(s, &r, ERR_RULE_DUPLICATE);
-    assert_has(rig_last(&s->rig), "an identical trading rule already exists");
+    assert_has(runner_rig_last(&s->rig), "an identical trading rule already exists");
 }
 
 /* ---- crashes ---- */
@@ -583,20 +584,20 @@ static void after_a_crash_the_request_is_looked_up(void **state)
     struct request r = steer_rig_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, 1, NULL), 0);
     steer_rig_crash(s);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
-    assert_has(rig_last(&s->rig), "It took effect before nightdesk restarted");
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_DONE);
+    assert_has(runner_rig_last(&s->rig), "It took effect before nightdesk restarted");
 
     steer_rig_send(s, &s->rig.alice, "/pause");
     steer_rig_crash(s); /* pushed, but not read: the ring is lost with the process */
-    assert_int_equal(rig_state(&s->rig, 2), RUN_FAILED);
-    assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
+    assert_int_equal(runner_rig_state(&s->rig, 2), RUN_FAILED);
+    assert_has(runner_rig_last(&s->rig), "COMMAND_NOT_DONE");
 
     steer_rig_send(s, &s->rig.alice, "/resume");
     r = steer_rig_next_request(s);
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_ENGINE_STOPPED, 1, NULL), 0);
     steer_rig_crash(s);
-    assert_int_equal(rig_state(&s->rig, 3), RUN_FAILED);
-    assert_has(rig_last(&s->rig), "ENGINE_STOPPED");
+    assert_int_equal(runner_rig_state(&s->rig, 3), RUN_FAILED);
+    assert_has(runner_rig_last(&s->rig), "ENGINE_STOPPED");
     struct request none;
     assert_false(ring_pop(s->shared.requests, &none)); /* no request was sent again */
 }

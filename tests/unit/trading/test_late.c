@@ -22,8 +22,8 @@ static void become_flat(struct steer_rig *s)
 
 static void assert_edits(struct steer_rig *s, const char *words)
 {
-    assert_has(rig_last(&s->rig), words);
-    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT);
+    assert_has(runner_rig_last(&s->rig), words);
+    assert_int_equal(runner_rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
 
 static void an_expired_close_is_reported_as_not_done(void **state)
@@ -37,9 +37,9 @@ static void an_expired_close_is_reported_as_not_done(void **state)
     steer_rig_answer(s, &r, ERR_ENGINE_EXPIRED); /* the engine is running again */
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_edits(s, "nothing was done");
-    assert_has(rig_last(&s->rig), "ENGINE_EXPIRED");
+    assert_has(runner_rig_last(&s->rig), "ENGINE_EXPIRED");
     assert_false(s->late_happened);
-    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+    assert_int_equal(runner_rig_audited(&s->rig, "command.late"), 1);
     loop_advance(s->rig.loop, USEC_PER_MIN);
     assert_int_equal(s->lates, 1);
 }
@@ -56,7 +56,7 @@ static void a_close_accepted_after_the_timeout_is_reported(void **state)
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_edits(s, "Done late");
-    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    assert_has(runner_rig_last(&s->rig), "STEP_TIMEOUT");
     assert_true(s->late_happened);
     assert_int_equal(s->lates, 1);
 }
@@ -71,7 +71,7 @@ static void a_close_that_fills_late_is_reported(void **state)
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_edits(s, "Done late");
-    assert_has(rig_last(&s->rig), "CLOSE_UNFINISHED");
+    assert_has(runner_rig_last(&s->rig), "CLOSE_UNFINISHED");
 }
 
 static void a_lost_answer_to_a_late_request_is_looked_up(void **state)
@@ -81,7 +81,7 @@ static void a_lost_answer_to_a_late_request_is_looked_up(void **state)
     steer_rig_send(s, &s->rig.adam, "/resume");
     struct request r = steer_rig_next_request(s);
     loop_advance(s->rig.loop, 16 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    assert_has(runner_rig_last(&s->rig), "STEP_TIMEOUT");
     assert_int_equal(request_table_add(s->engine_store, &r, ERR_NONE, RIG_WALL_US, NULL), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_edits(s, "Done late");
@@ -157,13 +157,13 @@ static void each_part_of_a_late_outcome_is_reported_once(void **state)
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_edits(s, "Done late");
     assert_true(s->lates > 1);
-    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+    assert_int_equal(runner_rig_audited(&s->rig, "command.late"), 1);
     s->late_no_alert = false;
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     int lates = s->lates;
     loop_advance(s->rig.loop, USEC_PER_MIN);
     assert_int_equal(s->lates, lates);
-    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+    assert_int_equal(runner_rig_audited(&s->rig, "command.late"), 1);
 }
 
 /* The engine kept its answer in reserve.bin, and trading.db has it only after the restart. */
@@ -174,7 +174,7 @@ static void an_answer_in_the_reserve_is_reported_after_a_restart(void **state)
     steer_rig_send(s, &s->rig.alice, "/pause");
     struct request r = steer_rig_next_request(s);
     steer_rig_crash(s);
-    assert_has(rig_last(&s->rig), "COMMAND_NOT_DONE");
+    assert_has(runner_rig_last(&s->rig), "COMMAND_NOT_DONE");
     steer_rig_publish_plain(s, 0);
     loop_advance(s->rig.loop, 5 * USEC_PER_SEC);
     assert_int_equal(s->lates, 0);

@@ -73,8 +73,8 @@ static void a_stop_works_while_ops_db_cannot_be_written(void **state)
     steer_rig_publish_plain(s, 1);
     for (int fault = 0; fault < FAULTS; fault++) {
         const char *code = err_info(errors[fault])->code;
-        int64_t messages = rig_messages(&s->rig);
-        int received = rig_audited(&s->rig, "command.received");
+        int64_t messages = runner_rig_messages(&s->rig);
+        int received = runner_rig_audited(&s->rig, "command.received");
         shared_halt_clear(&s->shared, shared_halt_generation(&s->shared));
         begin_fault(s, (enum fault)fault);
 
@@ -106,16 +106,16 @@ static void a_stop_works_while_ops_db_cannot_be_written(void **state)
         press(s, &s->rig.adam, data);
         assert_has(s->delivered_text, "CONFIRM_USED");
         loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
-        assert_int_equal(rig_messages(&s->rig), messages);
+        assert_int_equal(runner_rig_messages(&s->rig), messages);
 
         end_fault(s);
         loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
-        assert_int_equal(rig_messages(&s->rig), messages + 1);
-        assert_has(rig_last(&s->rig), "Recorded now");
-        assert_has(rig_last(&s->rig), "verified flat");
-        assert_int_equal(rig_state(&s->rig, fault + 1), RUN_DONE);
-        assert_int_equal(rig_audited(&s->rig, "command.received"), received + 1);
-        assert_int_equal(rig_audited(&s->rig, "confirm.given"), received + 1);
+        assert_int_equal(runner_rig_messages(&s->rig), messages + 1);
+        assert_has(runner_rig_last(&s->rig), "Recorded now");
+        assert_has(runner_rig_last(&s->rig), "verified flat");
+        assert_int_equal(runner_rig_state(&s->rig, fault + 1), RUN_DONE);
+        assert_int_equal(runner_rig_audited(&s->rig, "command.received"), received + 1);
+        assert_int_equal(runner_rig_audited(&s->rig, "confirm.given"), received + 1);
         assert_int_equal(runner_active(s->runner), 0);
     }
 }
@@ -129,7 +129,7 @@ static void a_stop_without_a_record_still_needs_permission(void **state)
     assert_has(s->delivered_text, "ACCESS_DENIED");
     steer_rig_send(s, &s->rig.rita, "/pause");
     assert_has(s->delivered_text, "ACCESS_DENIED");
-    assert_int_equal(rig_call(&s->rig, &s->rig.rita, "emergency_stop", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.rita, "emergency_stop", true), 0);
     assert_int_equal(s->rig.reply_err, ERR_ACCESS_DENIED);
     steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     struct principal lost = s->rig.adam;
@@ -148,7 +148,7 @@ static void a_stored_prompt_can_be_answered_without_the_disk(void **state)
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
-    (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
+    (void)snprintf(data, sizeof(data), "y:%s", runner_rig_code(&s->rig));
     begin_fault(s, LOCKED);
     press(s, &s->rig.adam, data);
     assert_true(shared_is_halted(&s->shared));
@@ -159,10 +159,10 @@ static void a_stored_prompt_can_be_answered_without_the_disk(void **state)
     end_fault(s);
     /* The prompt's run is recorded as done; it does not expire later. */
     loop_advance(s->rig.loop, 5 * USEC_PER_MIN);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
-    assert_int_equal(rig_audited(&s->rig, "confirm.expired"), 0);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_audited(&s->rig, "confirm.expired"), 0);
     press(s, &s->rig.adam, data);
-    assert_has(rig_last(&s->rig), "CONFIRM_USED");
+    assert_has(runner_rig_last(&s->rig), "CONFIRM_USED");
 }
 
 static void a_prompt_from_the_outage_is_recorded_after_it(void **state)
@@ -174,12 +174,12 @@ static void a_prompt_from_the_outage_is_recorded_after_it(void **state)
     end_fault(s);
     press(s, &s->rig.adam, code_of(s));
     struct request r = steer_rig_next_request(s);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_RUNNING);
     become_flat(s);
     steer_rig_answer(s, &r, ERR_NONE);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
-    assert_has(rig_last(&s->rig), "verified flat");
-    assert_lacks(rig_last(&s->rig), "ecorded");
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_DONE);
+    assert_has(runner_rig_last(&s->rig), "verified flat");
+    assert_lacks(runner_rig_last(&s->rig), "ecorded");
 }
 
 static void a_prompt_in_memory_expires_or_is_cancelled(void **state)
@@ -231,15 +231,15 @@ static void only_read_only_commands_run_without_ops_db(void **state)
         }
         struct request r;
         assert_false(ring_pop(s->shared.requests, &r));
-        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "status", false), 0);
+        assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "status", false), 0);
         assert_int_equal(s->rig.reply_err, ERR_NONE);
         assert_has(s->rig.reply_text, "Equity");
-        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "close all", true), 0);
+        assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "close all", true), 0);
         assert_int_equal(s->rig.reply_err, errors[fault]);
         end_fault(s);
         loop_advance(s->rig.loop, 10 * USEC_PER_SEC);
         assert_false(ring_pop(s->shared.requests, &r)); /* a refused command does not run later */
-        assert_int_equal(rig_messages(&s->rig), 0);
+        assert_int_equal(runner_rig_messages(&s->rig), 0);
     }
 }
 
@@ -248,7 +248,7 @@ static void pause_works_while_ops_db_cannot_be_written(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 1);
     begin_fault(s, FULL);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "pause", false), 0);
     struct request first = steer_rig_next_request(s);
     steer_rig_answer(s, &first, ERR_NONE);
     assert_int_equal(s->rig.reply_err, ERR_NONE);
@@ -260,11 +260,11 @@ static void pause_works_while_ops_db_cannot_be_written(void **state)
     end_fault(s);
     /* It still waits for the engine: first its row is stored, later its end. */
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
-    assert_int_equal(rig_state(&s->rig, 2), RUN_RUNNING);
+    assert_int_equal(runner_rig_state(&s->rig, 2), RUN_RUNNING);
     steer_rig_answer(s, &second, ERR_NONE);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_DONE);
-    assert_int_equal(rig_state(&s->rig, 2), RUN_DONE);
-    assert_has(rig_last(&s->rig), "Recorded now");
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_DONE);
+    assert_int_equal(runner_rig_state(&s->rig, 2), RUN_DONE);
+    assert_has(runner_rig_last(&s->rig), "Recorded now");
     steer_rig_send(s, &s->rig.adam, "/resume");
     assert_true(steer_rig_next_request(s).id > second.id);
 }
@@ -272,9 +272,10 @@ static void pause_works_while_ops_db_cannot_be_written(void **state)
 static void assert_reported_late(struct steer_rig *s, const char *words)
 {
     assert_int_equal(s->lates, 1);
-    assert_has(rig_last(&s->rig), words);
-    assert_int_equal(rig_last_kind(&s->rig), OUTBOX_EDIT); /* edits the message about the failure */
-    assert_int_equal(rig_audited(&s->rig, "command.late"), 1);
+    assert_has(runner_rig_last(&s->rig), words);
+    assert_int_equal(runner_rig_last_kind(&s->rig),
+                     OUTBOX_EDIT); /* edits the message about the failure */
+    assert_int_equal(runner_rig_audited(&s->rig, "command.late"), 1);
     loop_advance(s->rig.loop, USEC_PER_MIN);
     assert_int_equal(s->lates, 1);
 }
@@ -292,10 +293,10 @@ static void a_stop_verified_before_its_record_is_reported_after_it(void **state)
     steer_rig_answer(s, &r, ERR_NONE);
     become_flat(s);
     loop_advance(s->rig.loop, 20 * USEC_PER_SEC);
-    assert_int_equal(rig_messages(&s->rig), 0);
+    assert_int_equal(runner_rig_messages(&s->rig), 0);
     end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_FAILED);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_FAILED);
     assert_int_equal(s->raised, 1);
     assert_reported_late(s, "Emergency stop: verified flat after 1 min 2 s");
 }
@@ -310,9 +311,9 @@ static void a_stop_recorded_before_it_failed_is_reported_late(void **state)
     struct request r = steer_rig_next_request(s);
     end_fault(s);
     loop_advance(s->rig.loop, 3 * USEC_PER_SEC);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_RUNNING);
     loop_advance(s->rig.loop, 60 * USEC_PER_SEC);
-    assert_has(rig_last(&s->rig), "STEP_TIMEOUT");
+    assert_has(runner_rig_last(&s->rig), "STEP_TIMEOUT");
     steer_rig_answer(s, &r, ERR_NONE);
     become_flat(s);
     loop_advance(s->rig.loop, USEC_PER_SEC);
@@ -348,11 +349,11 @@ static void the_kill_switch_is_set_before_any_write(void **state)
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.adam, "/emergency_stop");
     char data[16];
-    (void)snprintf(data, sizeof(data), "y:%s", rig_code(&s->rig));
+    (void)snprintf(data, sizeof(data), "y:%s", runner_rig_code(&s->rig));
     ops_store_set_fault(s->rig.store, assert_halted_at_write, s);
     press(s, &s->rig.adam, data);
     ops_store_set_fault(s->rig.store, NULL, NULL);
-    assert_int_equal(rig_state(&s->rig, 1), RUN_RUNNING);
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_RUNNING);
 }
 
 static bool is_halted(const struct steer_rig *s)
@@ -396,10 +397,10 @@ static void a_cleared_stop_is_not_restored(void **state)
 {
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 1);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     struct request stop = steer_rig_next_request(s);
     clock_fake_advance(&s->rig.clock, USEC_PER_SEC);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
     struct request clear = steer_rig_next_request(s);
     assert_true(clear.id > stop.id);
     /* The engine committed it, but the crash came before the reply. */
@@ -430,12 +431,12 @@ static void an_old_clear_does_not_erase_a_newer_stop(void **state)
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
     for (int late = 0; late < 2; late++) {
-        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+        assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
         (void)steer_rig_next_request(s);
-        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+        assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
         struct request clear = steer_rig_next_request(s);
         loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN); /* late: its command has ended */
-        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+        assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
         (void)steer_rig_next_request(s);
         steer_rig_answer(s, &clear, ERR_NONE);
         loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
@@ -446,7 +447,7 @@ static void an_old_clear_does_not_erase_a_newer_stop(void **state)
         assert_true(is_halted(s));
         steer_rig_publish_plain(s, 0);
 
-        assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+        assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
         clear = steer_rig_next_request(s);
         loop_advance(s->rig.loop, late * 5 * USEC_PER_MIN);
         steer_rig_answer(s, &clear, ERR_NONE);
@@ -462,15 +463,15 @@ static void a_clock_set_back_does_not_clear_a_stop(void **state)
 {
     struct steer_rig *s = *state;
     steer_rig_publish_plain(s, 0);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     (void)steer_rig_next_request(s);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
     struct request clear = steer_rig_next_request(s);
     steer_rig_answer(s, &clear, ERR_NONE);
     assert_int_equal(request_table_add(s->engine_store, &clear, ERR_NONE, RIG_WALL_US, NULL), 0);
 
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     (void)steer_rig_next_request(s);
     steer_rig_crash(s);
     assert_true(is_halted(s));
@@ -478,7 +479,7 @@ static void a_clock_set_back_does_not_clear_a_stop(void **state)
     /* A later clear has a higher id than the stop even if the clock was set back. */
     s->rig.clock.now_wall_us -= USEC_PER_HOUR;
     steer_rig_publish_plain(s, 0);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "clear_emergency", true), 0);
     clear = steer_rig_next_request(s);
     steer_rig_answer(s, &clear, ERR_NONE);
     assert_file_has(s, "none");
@@ -499,7 +500,7 @@ static void opening_the_stop_file_is_retried(void **state)
     struct request r = steer_rig_next_request(s);
     become_flat(s);
     steer_rig_answer(s, &r, ERR_NONE);
-    assert_has(rig_last(&s->rig), "The stop could not be saved");
+    assert_has(runner_rig_last(&s->rig), "The stop could not be saved");
     assert_int_equal(rmdir(stop_path(s)), 0);
     loop_advance(s->rig.loop, 2 * USEC_PER_SEC);
     assert_file_has(s, "stop ");
@@ -512,7 +513,7 @@ static void a_stop_in_a_file_that_opens_late_is_restored(void **state)
     struct steer_rig *s = *state;
     char away[300];
     (void)snprintf(away, sizeof(away), "%s.away", stop_path(s));
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     assert_int_equal(rename(stop_path(s), away), 0);
     assert_int_equal(mkdir(stop_path(s), 0700), 0);
     steer_rig_crash(s);
@@ -563,7 +564,7 @@ static void a_stop_does_not_wait_for_the_disk(void **state)
     steer_rig_crash(s);
     wait_for_sync(s, 1); /* the sync at start */
     steer_rig_publish_plain(s, 1);
-    assert_int_equal(rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
+    assert_int_equal(runner_rig_call(&s->rig, &s->rig.adam, "emergency_stop", true), 0);
     (void)steer_rig_next_request(s);
     assert_file_has(s, "stop ");
     wait_for_sync(s, 2); /* one, although desk_halt is called by `first` and by the step */

@@ -1,13 +1,13 @@
 /*
- * trading.h: the desk, the state shared by the trading.* actions. It reads the engine's snapshot
+ * desk.h: the desk, the state shared by the trading.* actions. It reads the engine's snapshot
  * and trading.db, and sends requests to the engine through the request ring.
  *
  *     struct desk_options options = {.shared = &shared, .trading = trading, .store = store,
  *                                    .config = config, .clock = clock, .loop = loop};
  *     struct desk *desk = desk_new(&options);
- *     trading_actions(desk, table);                      // trading.status, trading.pause, ...
+ *     desk_actions(desk, table);                      // trading.status, trading.pause, ...
  *     desk_add_status_line(desk, services_status_line, health);
- *     on each bus event: trading_on_event(desk, &event); // ends calls that wait for the engine
+ *     on each bus event: desk_on_event(desk, &event); // ends calls that wait for the engine
  *
  * Invariants: the id of a request is in ops.db before the request is pushed (safe_side actions also
  * send one while ops.db cannot be written). If the ring is full, the call fails with
@@ -102,12 +102,12 @@ void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata);
 void desk_decorate(struct reply *reply, void *desk);
 
 /* Call it for every event that the ops thread reads from the bus. */
-void trading_on_event(struct desk *desk, const struct event *event);
+void desk_on_event(struct desk *desk, const struct event *event);
 /* The runner's ended callback; userdata is the desk. A late outcome is reported only after the run
  * of its request has ended. */
 void desk_run_ended(const struct action_call *call, int64_t run_id, void *desk);
 /* Call it after the bus reader missed events: looks up all unanswered requests in trading.db. */
-void trading_resync(struct desk *desk);
+void desk_resync(struct desk *desk);
 
 /* Registers all trading.* actions. */
-void trading_actions(struct desk *desk, struct action_table *table);
+void desk_actions(struct desk *desk, struct action_table *table);

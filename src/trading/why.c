@@ -1,4 +1,4 @@
-#include "command/why.h"
+#include "trading/why.h"
 
 #include "base/clock.h"
 #include "data.h"

@@ -1,0 +1,127 @@
+/* The manifests that are part of the program, with the actions of all modules. */
+#include "alerts/alerts.h"
+#include "auditor/auditor.h"
+#include "base/check.h"
+#include "command/builtin.h"
+#include "command/manifest.h"
+#include "health/health.h"
+#include "io/embed.h"
+#include "io/file.h"
+#include "trading/desk.h"
+#include "unit/unit.h"
+
+#include <glob.h>
+#include <string.h>
+
+/* The actions are only described and never run. */
+static struct action_table *all_actions(struct builtin *builtin)
+{
+    struct action_table *table = action_table_new();
+    builtin_actions(builtin, table);
+    desk_actions(NULL, table);
+    alerts_actions(NULL, table);
+    health_actions(NULL, table);
+    auditor_actions(NULL, table);
+    return table;
+}
+
+/* The manifests of version 0.1.0, and a user's manifest that uses every feature of the format. */
+static void the_manifests_of_0_1_0_load(void **state)
+{
+    (void)state;
+    glob_t found;
+    struct embedded_file files[64] = {{0}};
+    struct buf texts[64];
+    struct err err = {0};
+    struct builtin builtin = {0};
+    struct action_table *table = all_actions(&builtin);
+    struct manifest_list *list = NULL;
+    assert_int_equal(glob("tests/fixtures/0.1.0/commands/*.yaml", 0, NULL, &found), 0);
+    assert_int_equal(found.gl_pathc, 30);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        buf_init(&texts[i], (size_t)64 * 1024);
+        assert_int_equal(file_read(found.gl_pathv[i], &texts[i], &err), 0);
+        files[i] = (struct embedded_file){.path = strstr(found.gl_pathv[i], "commands/"),
+                                          .data = texts[i].data,
+                                          .size = texts[i].len};
+    }
+    int rc = manifest_list_read(table, files, &list, &err);
+    if (rc < 0) {
+        print_error("%s\n", err.context);
+    }
+    assert_int_equal(rc, 0);
+    const struct manifest *own = manifest_find(list, "own_switch");
+    assert_non_null(own);
+    assert_true(own->confirm && own->changes && !own->emergency);
+    assert_int_equal(own->role, ROLE_OPERATOR);
+    assert_int_equal(own->arg_count, 6);
+    assert_int_equal(own->step_count, 4);
+    assert_int_equal(own->steps[1].timeout_us, 60 * USEC_PER_SEC);
+    assert_int_equal(own->steps[1].retries, 2);
+    assert_string_equal(own->steps[2].with[1].value, "$within");
+    assert_int_equal(own->on_failure_count, 1);
+    assert_int_equal(own->example_count, 2);
+    manifest_list_free(list);
+    action_table_free(table);
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+        buf_release(&texts[i]);
+    }
+    globfree(&found);
+}
+
+static void the_embedded_commands_load(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct builtin builtin = {0};
+    struct action_table *table = all_actions(&builtin);
+    struct manifest_list *list = NULL;
+    int rc = manifest_list_load(table, &list, &err);
+    if (rc < 0) {
+        print_error("%s\n", err.context);
+    }
+    assert_int_equal(rc, 0);
+
+    static const char *const names[] = {
+        "help",    "status", "positions", "trades",         "why",      "pause", "resume",
+        "close",   "logs",   "restart",   "alerts",         "services", "ack",   "audit",
+        "version", "whoami", "auditlog",  "emergency_stop", "decisions"};
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        assert_non_null(manifest_find(list, names[i]));
+    }
+    const struct manifest *stop = manifest_find(list, "emergency_stop");
+    assert_true(stop->emergency && stop->confirm && stop->changes);
+    const struct manifest *restart = manifest_find(list, "restart");
+    assert_true(restart->confirm && restart->changes);
+    assert_int_equal(restart->role, ROLE_OPERATOR);
+    assert_int_equal(restart->step_count, 2);
+    assert_int_equal(restart->on_failure_count, 1);
+    assert_int_equal(restart->steps[0].timeout_us, 60 * USEC_PER_SEC);
+    assert_int_equal(restart->steps[0].retries, 1);
+    assert_true(manifest_find(list, "close")->confirm);
+    assert_false(manifest_find(list, "pause")->confirm);
+    assert_true(manifest_find(list, "pause")->changes);
+    assert_false(manifest_find(list, "resume")->confirm);
+    assert_false(manifest_find(list, "status")->changes);
+    assert_int_equal(manifest_find(list, "auditlog")->role, ROLE_ADMIN);
+
+    assert_string_equal(manifest_nearest(list, str_c("retsart")), "restart");
+    assert_null(manifest_nearest(list, str_c("blancmange")));
+    assert_string_equal(manifest_at(list, 0)->group, "see");
+
+    AUTO_BUF struct buf text = BUF_INIT(1 << 20);
+    manifest_markdown(list, &text);
+    assert_has(text.data, "### /restart <service>");
+    assert_has(text.data, "Asks for a confirmation.");
+    assert_has(text.data, "Examples: `/restart demo`");
+    buf_clear(&text);
+    action_markdown(table, &text);
+    assert_has(text.data, "## trading.close");
+    assert_has(text.data, "Effect: moves money. Lowest role: operator.");
+    assert_has(text.data, "| severity | choice: info, low, medium, high, critical | yes |");
+    manifest_list_free(list);
+    action_table_free(table);
+}
+
+UNIT_GROUP(manifests, cmocka_unit_test(the_embedded_commands_load),
+           cmocka_unit_test(the_manifests_of_0_1_0_load))
