@@ -1,7 +1,8 @@
+#include "rig.h"
+
 #include "base/check.h"
 #include "cli/cli.h"
 #include "io/file.h"
-#include "rigs/runner_rig.h"
 #include "unit/unit.h"
 
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "market/simulated.h"
-#include "rigs/runner_rig.h"
+#include "rig.h"
 #include "unit/unit.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "ops/ops.h"
-#include "rigs/runner_rig.h"
+#include "rig.h"
 #include "store/candle_table.h"
 #include "unit/unit.h"
 

@@ -4,7 +4,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "io/secret.h"
-#include "rigs/runner_rig.h"
+#include "rig.h"
 #include "store/ops.h"
 #include "store/rule_table.h"
 #include "store/trading.h"

@@ -2,7 +2,7 @@
 #include "base/check.h"
 #include "cli/cli.h"
 #include "io/file.h"
-#include "rigs/runner_rig.h"
+#include "rig.h"
 #include "unit/unit.h"
 
 static const char model_text[] =

@@ -7,7 +7,7 @@
 #include "io/file.h"
 #include "io/json.h"
 #include "ops/ops.h"
-#include "rigs/runner_rig.h"
+#include "rig.h"
 #include "store/position_table.h"
 #include "store/state_table.h"
 #include "unit/unit.h"
