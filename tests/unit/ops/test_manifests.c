@@ -25,10 +25,9 @@ static struct action_table *all_actions(struct builtin *builtin)
     return table;
 }
 
-/* The manifests of version 0.1.0, and a user's manifest that uses every feature of the format. */
-static void the_manifests_of_0_1_0_load(void **state)
+/* The manifests of an older build, and a user's manifest that uses every feature of the format. */
+static void manifests_load(const char *pattern)
 {
-    (void)state;
     glob_t found;
     struct embedded_file files[64] = {{0}};
     struct buf texts[64];
@@ -36,7 +35,7 @@ static void the_manifests_of_0_1_0_load(void **state)
     struct builtin builtin = {0};
     struct action_table *table = all_actions(&builtin);
     struct manifest_list *list = NULL;
-    assert_int_equal(glob("tests/fixtures/0.1.0/commands/*.yaml", 0, NULL, &found), 0);
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
     assert_int_equal(found.gl_pathc, 30);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         buf_init(&texts[i], (size_t)64 * 1024);
@@ -67,6 +66,13 @@ static void the_manifests_of_0_1_0_load(void **state)
         buf_release(&texts[i]);
     }
     globfree(&found);
+}
+
+static void the_manifests_of_older_builds_load(void **state)
+{
+    (void)state;
+    manifests_load("tests/fixtures/0.1.0/commands/*.yaml");
+    manifests_load("tests/fixtures/0.1.0-6/commands/*.yaml");
 }
 
 static void the_embedded_commands_load(void **state)
@@ -124,4 +130,4 @@ static void the_embedded_commands_load(void **state)
 }
 
 UNIT_GROUP(manifests, cmocka_unit_test(the_embedded_commands_load),
-           cmocka_unit_test(the_manifests_of_0_1_0_load))
+           cmocka_unit_test(the_manifests_of_older_builds_load))
