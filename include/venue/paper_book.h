@@ -45,7 +45,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PAPER_OPEN_MAX   VENUE_OPEN_MAX
+#define PAPER_OPEN_MAX   32
 #define PAPER_LEVELS     10
 #define PAPER_REST_BARS  30
 #define PAPER_FUNDING_US (8 * USEC_PER_HOUR)

@@ -19,7 +19,8 @@
  * - after a final state filled_qty no longer increases, even if fills are reported later. If a
  *   venue acknowledges a cancellation, or does not find an order, before its matching engine has
  *   decided, its implementation asks again until it has;
- * - a listing may be some seconds behind the orders;
+ * - a listing may be some seconds behind the orders. Its pages show one moment, carry the ask_id of
+ *   the call, and may arrive in any order; a listing without all its pages is not used;
  * - NO_ANSWER: the call may or may not have taken effect;
  * - NOT_KNOWN: no order with that client_id exists or will exist.
  * Thread: the engine's.
@@ -36,14 +37,17 @@
 
 /* The most fills of one order in one report. */
 #define VENUE_FILLS_MAX 8
-/* The most open orders in a listing; with more, the listing is truncated (complete is false). */
-#define VENUE_OPEN_MAX 32
+/* The most positions and open orders in one page of a listing. */
+#define VENUE_PAGE_HOLDINGS 16
+#define VENUE_PAGE_OPEN     32
+/* The most pages of one listing. */
+#define VENUE_PAGES_MAX 64
 
 enum venue_report_kind {
     VENUE_ORDER,     /* the state of an order: answer to send, cancel or query, or unsolicited */
     VENUE_NOT_KNOWN, /* answer to query or cancel: no such order */
     VENUE_NO_ANSWER, /* the call `asked` was not answered; it may have arrived */
-    VENUE_LISTING,   /* answer to list */
+    VENUE_LISTING,   /* one page of the answer to list */
     VENUE_FUNDING,   /* a funding payment was booked: unsolicited; and after each listing, the
                       * payments after the one that the list call named. Payments form a chain: each
                       * names the one before, so a lost one is noticed and a repeated one counts
@@ -96,11 +100,12 @@ struct venue_report {
 
     /* LISTING */
     int64_t ask_id; /* of the list call that it answers */
-    bool complete;
+    int page;       /* 0..VENUE_PAGES_MAX-1 */
+    bool last;      /* no page has a higher number */
     int holding_count;
-    struct venue_holding holdings[POSITIONS_MAX];
+    struct venue_holding holdings[VENUE_PAGE_HOLDINGS];
     int open_count;
-    char open[VENUE_OPEN_MAX][CLIENT_ID_SIZE]; /* client ids of orders that can still fill */
+    char open[VENUE_PAGE_OPEN][CLIENT_ID_SIZE]; /* client ids of orders that can still fill */
 };
 
 struct venue {

@@ -3,9 +3,9 @@
  *
  * engine.c runs the step; engine_decide.c lets the agents decide; engine_account.c builds the
  * account for risk; engine_orders.c manages the lifecycle of orders; engine_reports.c applies the
- * venue's reports; engine_reconcile.c compares our positions with the venue's; engine_control.c
- * handles pause, breaker, emergency stop and requests; engine_rules.c applies the trading rules.
- * Thread: the engine's.
+ * venue's reports; engine_listing.c collects the pages of a listing; engine_reconcile.c compares
+ * our positions with the venue's; engine_control.c handles pause, breaker, emergency stop and
+ * requests; engine_rules.c applies the trading rules. Thread: the engine's.
  */
 #pragma once
 
@@ -49,6 +49,23 @@ struct engine_rules {
 /* Capacity for closed positions that trading.db still has. */
 #define ENGINE_UNSAVED_MAX (2 * POSITIONS_MAX)
 
+/* The most positions and open orders in a listing that the engine can compare, with foreign ones.
+ */
+#define ENGINE_LISTED_HOLDINGS 512
+#define ENGINE_LISTED_OPEN     512
+
+/* The pages of the newest listing, in the order in which they arrived. */
+struct engine_listing {
+    int64_t ask_id; /* 0: none yet */
+    uint64_t seen;  /* a bit per page */
+    int last_page;  /* its number; -1: not seen yet */
+    bool too_long;  /* something did not fit: it is never whole */
+    int holding_count;
+    struct venue_holding holdings[ENGINE_LISTED_HOLDINGS];
+    int open_count;
+    char open[ENGINE_LISTED_OPEN][CLIENT_ID_SIZE];
+};
+
 /* What risk considers besides positions and orders. */
 struct engine_exposure {
     int64_t entries_us[ENGINE_ENTRIES_MAX]; /* when entries were made, market time; a ring */
@@ -77,6 +94,7 @@ struct engine {
     struct engine_slot slots[ENGINE_ORDERS_MAX];
     struct engine_rules rules;
     struct engine_exposure exposure;
+    struct engine_listing listing;
 
     bool reconciled;    /* the venue's positions and our books agree */
     bool verified_flat; /* in an emergency stop: the venue has listed nothing open */
@@ -116,6 +134,11 @@ struct dec engine_equity(const struct engine *engine);
 enum trading_state engine_shown_state(const struct engine *engine);
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
 void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol);
+
+/* engine_listing.c */
+/* Adds a page of a listing; a page that was added before changes nothing. True: the listing is now
+ * whole. */
+bool engine_listing_add(struct engine_listing *listing, const struct venue_report *page);
 
 /* engine_account.c */
 /* Fills in the account that risk checks an entry in this symbol and on this side against. */
@@ -182,7 +205,7 @@ void engine_reports_accept(struct engine *engine, const struct venue_report *rep
 void engine_reports_trade(struct engine *engine, const char *exit_reason, struct trade *trade);
 
 /* engine_reconcile.c */
-void engine_reconcile_listing(struct engine *engine, const struct venue_report *listing);
+void engine_reconcile_page(struct engine *engine, const struct venue_report *page);
 void engine_reconcile_tick(struct engine *engine);
 void engine_reconcile_finish(struct engine *engine,
                              bool moved); /* moved: orders were written in this step */

@@ -13,10 +13,10 @@
 
 static const struct symbol no_symbol;
 
-static const struct venue_holding *holding_of(const struct venue_report *listing,
+static const struct venue_holding *holding_of(const struct engine_listing *listing,
                                               struct symbol symbol)
 {
-    for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
+    for (int i = 0; i < listing->holding_count; i++) {
         if (symbol_equal(listing->holdings[i].symbol, symbol)) {
             return &listing->holdings[i];
         }
@@ -125,15 +125,15 @@ static int seen_before(const struct engine_exposure *x, struct symbol symbol)
     return 0;
 }
 
-static void find_foreign(struct engine *engine, const struct venue_report *listing)
+static void find_foreign(struct engine *engine, const struct engine_listing *listing)
 {
     struct engine_exposure *x = &engine->exposure;
     struct snapshot_foreign found[POSITIONS_MAX];
     int seen[POSITIONS_MAX];
     int count = 0;
-    for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
+    for (int i = 0; i < listing->holding_count; i++) {
         const struct venue_holding *h = &listing->holdings[i];
-        if (!is_foreign(engine, h->symbol)) {
+        if (!is_foreign(engine, h->symbol) || count == POSITIONS_MAX) {
             continue;
         }
         int times = seen_before(x, h->symbol) + 1;
@@ -162,7 +162,7 @@ static void describe_difference(struct engine *engine, struct symbol symbol, str
     engine_orders_ask(engine, symbol);
 }
 
-static bool agrees(struct engine *engine, const struct venue_report *listing)
+static bool agrees(struct engine *engine, const struct engine_listing *listing)
 {
     bool same = true;
     for (int i = 0; i < engine->position_count; i++) {
@@ -174,15 +174,24 @@ static bool agrees(struct engine *engine, const struct venue_report *listing)
         }
     }
     struct ledger ledger = engine_ledger(engine);
-    for (int i = 0; i < listing->holding_count && i < POSITIONS_MAX; i++) {
+    int foreign = 0;
+    for (int i = 0; i < listing->holding_count; i++) {
         const struct venue_holding *h = &listing->holdings[i];
-        if (ledger_find(&ledger, h->symbol) < 0 && !is_foreign(engine, h->symbol)) {
+        bool theirs = is_foreign(engine, h->symbol);
+        foreign += theirs;
+        if (ledger_find(&ledger, h->symbol) < 0 && !theirs) {
             describe_difference(engine, h->symbol, DEC_ZERO, h->qty);
             same = false;
         }
     }
+    if (foreign > POSITIONS_MAX) {
+        (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
+                       "%d positions at the venue are not ours, more than %d", foreign,
+                       POSITIONS_MAX);
+        same = false;
+    }
     /* Orders placed by others on the account are ignored here. */
-    for (int i = 0; i < listing->open_count && i < VENUE_OPEN_MAX; i++) {
+    for (int i = 0; i < listing->open_count; i++) {
         const struct engine_slot *slot = engine_orders_find(engine, listing->open[i]);
         if (is_ours(listing->open[i]) && (slot == NULL || !engine_orders_is_alive(slot))) {
             (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
@@ -194,10 +203,10 @@ static bool agrees(struct engine *engine, const struct venue_report *listing)
 }
 
 /* In an emergency stop everything is closed and cancelled, foreign positions and orders too. */
-static void stop_foreign(struct engine *engine, const struct venue_report *listing)
+static void stop_foreign(struct engine *engine, const struct engine_listing *listing)
 {
     (void)engine_reconcile_adopt(engine, no_symbol);
-    for (int i = 0; i < listing->open_count && i < VENUE_OPEN_MAX; i++) {
+    for (int i = 0; i < listing->open_count; i++) {
         if (engine_orders_find(engine, listing->open[i]) == NULL &&
             engine->out->cancel_count < ENGINE_ORDERS_MAX) {
             (void)str_copy(str_c(listing->open[i]),
@@ -226,7 +235,7 @@ static void write_off(struct engine *engine, const struct position *position)
     }
 }
 
-static void write_off_gone(struct engine *engine, const struct venue_report *listing)
+static void write_off_gone(struct engine *engine, const struct engine_listing *listing)
 {
     for (int i = engine->position_count - 1; i >= 0; i--) {
         struct position p = engine->positions[i];
@@ -240,7 +249,7 @@ static void write_off_gone(struct engine *engine, const struct venue_report *lis
 /* An emergency stop requests listings until the venue lists nothing, and continues afterwards:
  * anything that appears later is closed too. quiet: no order of ours was alive or unanswered before
  * the listing. */
-static void stop_by_listing(struct engine *engine, const struct venue_report *listing, bool same,
+static void stop_by_listing(struct engine *engine, const struct engine_listing *listing, bool same,
                             bool quiet)
 {
     bool flat = listing->holding_count == 0 && listing->open_count == 0;
@@ -262,16 +271,21 @@ static void stop_by_listing(struct engine *engine, const struct venue_report *li
     }
 }
 
-void engine_reconcile_listing(struct engine *engine, const struct venue_report *listing)
+/* Delayed reports can explain one or two disagreements; three in a row are a difference. */
+static void count_disagreement(struct engine *engine)
 {
-    if (listing->funding_id > engine->state.last_funding_id) {
-        engine->list_wanted =
-            true; /* the payments follow; the next listing repeats any that are missing */
+    engine->disagreements++;
+    engine->agreed_list_id = 0;
+    engine->list_wanted = true;
+    if (engine->disagreements == 3 || (engine->disagreements > 3 && engine->reconciled)) {
+        engine->reconciled = false;
+        engine_fault(engine, ERR_ENGINE_RECONCILE, no_symbol);
+        (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
     }
-    if (!listing->complete || listing->ask_id <= engine->moved_list_id) {
-        engine->list_wanted = true; /* incomplete, or older than our last order or fill */
-        return;
-    }
+}
+
+static void compare(struct engine *engine, const struct engine_listing *listing)
+{
     engine->list_before_close = false;
     release_adopted(engine);
     bool quiet = engine_orders_alive(engine) == 0 && engine_orders_unanswered(engine) == 0;
@@ -290,14 +304,24 @@ void engine_reconcile_listing(struct engine *engine, const struct venue_report *
         }
         return;
     }
-    /* Delayed reports can explain one or two disagreements; three in a row are a difference. */
-    engine->disagreements++;
-    engine->agreed_list_id = 0;
-    engine->list_wanted = true;
-    if (engine->disagreements == 3 || (engine->disagreements > 3 && engine->reconciled)) {
-        engine->reconciled = false;
-        engine_fault(engine, ERR_ENGINE_RECONCILE, no_symbol);
-        (void)engine_event(engine, TOPIC_STATE, (int64_t)engine_shown_state(engine));
+    count_disagreement(engine);
+}
+
+void engine_reconcile_page(struct engine *engine, const struct venue_report *page)
+{
+    if (page->funding_id > engine->state.last_funding_id) {
+        engine->list_wanted =
+            true; /* the payments follow; the next listing repeats any that are missing */
+    }
+    if (page->ask_id <= engine->moved_list_id) {
+        engine->list_wanted = true; /* older than our last order or fill */
+    } else if (engine_listing_add(&engine->listing, page)) {
+        compare(engine, &engine->listing);
+    } else if (page->last && engine->listing.too_long) {
+        count_disagreement(engine);
+        (void)snprintf(engine->reconcile_reason, sizeof(engine->reconcile_reason),
+                       "the venue lists more than %d positions or %d orders",
+                       ENGINE_LISTED_HOLDINGS, ENGINE_LISTED_OPEN);
     }
 }
 

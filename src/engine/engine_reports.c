@@ -352,7 +352,7 @@ void engine_reports_accept(struct engine *engine, const struct venue_report *rep
         accept_no_answer(engine, report);
         break;
     case VENUE_LISTING:
-        engine_reconcile_listing(engine, report);
+        engine_reconcile_page(engine, report);
         break;
     case VENUE_FUNDING:
         accept_funding(engine, report);

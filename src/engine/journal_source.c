@@ -111,6 +111,7 @@ static int open_file(struct journal_source *s, const char *path, struct err *err
         return err_prefix(err, "%s", path);
     }
     struct pack p = PACK_READ(s->reader.bytes + RECORD_FRAME_SIZE, rc == 0 ? 0 : s->reader.size);
+    s->start.version = s->reader.version;
     record_start_pack(&p, &s->start, NULL);
     if (p.failed || !record_start_is_sane(&s->start)) {
         return err_set(err, ERR_ENGINE_RECORD_DAMAGED, "%s: offset %zu: invalid start record", path,

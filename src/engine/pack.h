@@ -27,6 +27,7 @@ struct pack {
     uint8_t *bytes;
     size_t size; /* capacity when writing, length when reading */
     size_t at;
+    int version; /* of the layout, for values whose layout has changed; set by the owner */
     bool reading;
     bool failed;
 };

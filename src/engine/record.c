@@ -317,6 +317,7 @@ static void pack_windows(struct pack *p, int symbol_count, struct series *series
 void record_start_pack(struct pack *p, struct record_start *start, const struct engine *engine)
 {
     static const struct engine_now zero;
+    p->version = start->version;
     pack_i64(p, &start->run);
     pack_now(p, &start->now, &zero);
     pack_settings(p, &start->settings);
@@ -465,8 +466,14 @@ static void pack_quote(struct pack *p, struct quote *q, int64_t near_us,
 static void pack_listing(struct pack *p, struct venue_report *r)
 {
     pack_i64(p, &r->ask_id);
-    pack_bool(p, &r->complete);
-    pack_count(p, &r->holding_count, POSITIONS_MAX);
+    if (p->version == 1) {
+        r->page = 0; /* the whole listing; it was cut if this is false: */
+        pack_bool(p, &r->last);
+    } else {
+        pack_count(p, &r->page, VENUE_PAGES_MAX - 1);
+        pack_bool(p, &r->last);
+    }
+    pack_count(p, &r->holding_count, VENUE_PAGE_HOLDINGS);
     for (int i = 0; i < r->holding_count; i++) {
         struct venue_holding *h = &r->holdings[i];
         pack_symbol(p, &h->symbol);
@@ -474,7 +481,7 @@ static void pack_listing(struct pack *p, struct venue_report *r)
         pack_dec(p, &h->qty);
         pack_dec(p, &h->entry_price);
     }
-    pack_count(p, &r->open_count, VENUE_OPEN_MAX);
+    pack_count(p, &r->open_count, VENUE_PAGE_OPEN);
     for (int i = 0; i < r->open_count; i++) {
         pack_text(p, r->open[i], sizeof(r->open[i]));
     }
@@ -559,6 +566,7 @@ void record_step_pack(struct pack *p, struct record_step *step, const struct eng
                       const struct record_start *start)
 {
     struct engine_inputs *in = step->inputs;
+    p->version = start->version;
     bool has_settings = in->settings != NULL;
     bool has_request = in->request != NULL;
     pack_now(p, &step->now, before);
@@ -747,12 +755,13 @@ static uint32_t sum_of(const struct pack *p)
 }
 
 void record_digest_of(const struct engine *engine, const struct engine_outputs *outputs,
-                      uint8_t *scratch, struct record_digest *ret)
+                      int version, uint8_t *scratch, struct record_digest *ret)
 {
     /* Packing for writing does not change the values. */
     struct engine *e = (struct engine *)(uintptr_t)engine;
     struct engine_outputs *out = (struct engine_outputs *)(uintptr_t)outputs;
     struct pack p = PACK_WRITE(scratch, RECORD_SCRATCH);
+    p.version = version;
     ret->sends = out->send_count;
     ret->decision_count = out->decision_count;
     for (int i = 0; i < out->decision_count; i++) {

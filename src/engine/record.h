@@ -1,7 +1,7 @@
 /*
  * record.h: the format of a journal file: frames, the start of a run, and the record of a step.
  *
- *     16 bytes   RECORD_MAGIC; the digit before its line feed is the version
+ *     16 bytes   RECORD_MAGIC; the digit before its line feed is the version (RECORD_VERSION)
  *     frames     8 bytes sum | 4 bytes length of the payload | payload       (little endian)
  *
  * The sum is SipHash-2-4 over length and payload, salted with the frame's offset in the file. The
@@ -9,6 +9,8 @@
  * the steps of a run: settings, symbols, the recovered state (engine_memory), the saved market
  * history from engine_series_save (in its current layout only), the windows, and the hash of the
  * model.
+ * Journals of version 1 are read too, and replayed with the same results: their fields are mapped
+ * to those of today, and the sums of a step's outputs are computed over version 1's layout.
  * Invariant: a payload is used only if its sum matches and all of it was decoded.
  * Thread: the engine's, or the owner of the reader.
  */
@@ -20,7 +22,8 @@
 
 #include <stdbool.h>
 
-#define RECORD_MAGIC       "nightdesk-ndj-1\n"
+#define RECORD_VERSION     2
+#define RECORD_MAGIC       "nightdesk-ndj-2\n"
 #define RECORD_MAGIC_SIZE  ((size_t)16)
 #define RECORD_FAMILY_SIZE ((size_t)14) /* the part of the magic that all versions share */
 #define RECORD_FRAME_SIZE  ((size_t)12)
@@ -29,6 +32,7 @@
 
 /* The start of a run, on the heap. */
 struct record_start {
+    int version; /* of the journal, 1..RECORD_VERSION; set before packing, and not part of it */
     int64_t run;
     bool restored; /* memory was passed to engine_restore; else engine_begin was called */
     struct engine_now now;
@@ -91,8 +95,9 @@ bool record_step_is_sane(const struct record_step *step);
 
 /* scratch: a buffer of RECORD_SCRATCH bytes. */
 #define RECORD_SCRATCH ((size_t)2 * sizeof(struct engine_outputs))
+/* version: of the journal whose digests are to be compared with it. */
 void record_digest_of(const struct engine *engine, const struct engine_outputs *outputs,
-                      uint8_t *scratch, struct record_digest *ret);
+                      int version, uint8_t *scratch, struct record_digest *ret);
 /* No inputs and no outputs: no later step depends on this one. */
 bool record_is_idle(const struct engine_inputs *inputs, const struct engine_outputs *outputs);
 

@@ -46,6 +46,15 @@ static int read_at(struct record_reader *reader, int64_t at, void *dst, size_t s
     return 0;
 }
 
+/* 0: a version that this program does not know. */
+static int version_of(const char magic[RECORD_MAGIC_SIZE])
+{
+    int version = magic[RECORD_FAMILY_SIZE] - '0';
+    return magic[RECORD_FAMILY_SIZE + 1] == '\n' && version >= 1 && version <= RECORD_VERSION
+               ? version
+               : 0;
+}
+
 int record_reader_open(struct record_reader *reader, const char *path, struct err *err)
 {
     *reader =
@@ -78,9 +87,10 @@ int record_reader_open(struct record_reader *reader, const char *path, struct er
         rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s is not a journal", path);
     } else if (rc >= 0 && there < sizeof(magic)) {
         rc = damaged(reader, "the file ends within its first 16 bytes", err);
-    } else if (rc >= 0 && memcmp(magic, RECORD_MAGIC, sizeof(magic)) != 0) {
-        rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN, "%s is a journal of version %.1s", path,
-                     magic + RECORD_FAMILY_SIZE);
+    } else if (rc >= 0 && (reader->version = version_of(magic)) == 0) {
+        rc = err_set(err, ERR_ENGINE_RECORD_FOREIGN,
+                     "%s is a journal of version %.1s; this program reads 1 to %d", path,
+                     magic + RECORD_FAMILY_SIZE, RECORD_VERSION);
     }
     if (rc < 0) {
         record_reader_release(reader);

@@ -18,7 +18,8 @@
 #include <stdint.h>
 
 struct record_reader {
-    int fd; /* -1: closed */
+    int fd;      /* -1: closed */
+    int version; /* of the journal */
     int64_t file_size;
     int64_t offset; /* of the next frame */
     uint8_t *bytes; /* the current frame and its payload; owned */

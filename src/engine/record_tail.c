@@ -23,6 +23,7 @@ static bool read_start(struct record_reader *reader, struct tail_scratch *scratc
         return false;
     }
     struct pack p = PACK_READ(reader->bytes + RECORD_FRAME_SIZE, reader->size);
+    scratch->start.version = reader->version;
     record_start_pack(&p, &scratch->start, NULL);
     return !p.failed && record_start_is_sane(&scratch->start);
 }

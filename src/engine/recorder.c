@@ -211,6 +211,7 @@ static void fill_start(struct recorder *r, const struct recorder_start *start,
                        const struct engine *engine)
 {
     struct record_start *s = &r->start;
+    s->version = RECORD_VERSION;
     s->run = engine_state(engine)->run;
     s->restored = start->memory != NULL;
     s->now = start->now;
@@ -321,7 +322,7 @@ int recorder_step(struct recorder *r, const struct engine *engine, const struct 
                                .request = (struct request *)(uintptr_t)inputs->request};
     uint8_t *frame = r->held + r->held_size;
     struct pack p = PACK_WRITE(frame + RECORD_FRAME_SIZE, RECORD_STEP_MAX);
-    record_digest_of(engine, outputs, r->scratch, &step.digest);
+    record_digest_of(engine, outputs, RECORD_VERSION, r->scratch, &step.digest);
     record_step_pack(&p, &step, &r->before, &r->start);
     ASSERT(!p.failed);
     if (offset + (int64_t)(RECORD_FRAME_SIZE + p.at) > r->keep_bytes) {

@@ -71,6 +71,7 @@ static int open_all(struct replay *r, const char *model_path, struct err *err)
         return err_prefix(err, "%s", r->path);
     }
     struct pack p = PACK_READ(r->reader.bytes + RECORD_FRAME_SIZE, r->reader.size);
+    r->start.version = r->reader.version;
     record_start_pack(&p, &r->start, NULL);
     if (p.failed || !record_start_is_sane(&r->start)) {
         return err_set(err, ERR_ENGINE_RECORD_DAMAGED, "%s: offset %zu: invalid start record",
@@ -269,7 +270,7 @@ int replay_step(struct replay *replay, struct err *err)
     keep_newest(r);
     count_step(r);
     struct record_digest is;
-    record_digest_of(r->engine, &r->outputs, r->scratch, &is);
+    record_digest_of(r->engine, &r->outputs, r->start.version, r->scratch, &is);
     rc = compare(r, &is, err);
     return rc < 0 ? rc : 1;
 }

@@ -439,6 +439,32 @@ static void list_payments(struct paper *paper, int64_t after_id)
     }
 }
 
+/* Reports one page of the account. False: it was the last, or the queue is full. */
+static bool list_page(struct paper *paper, int64_t ask_id, int page)
+{
+    const struct paper_book *book = &paper->book;
+    struct venue_report *r = new_report(paper, VENUE_LISTING, "");
+    if (r == NULL) {
+        return false;
+    }
+    r->ask_id = ask_id;
+    r->page = page;
+    r->funding_id = book->next_funding_id - 1;
+    int first = page * VENUE_PAGE_HOLDINGS;
+    for (int i = first; i < book->position_count && r->holding_count < VENUE_PAGE_HOLDINGS; i++) {
+        const struct position *p = &book->positions[i];
+        r->holdings[r->holding_count++] =
+            (struct venue_holding){p->symbol, p->side, p->qty, p->entry_price};
+    }
+    int first_open = page * VENUE_PAGE_OPEN;
+    for (int i = first_open; i < book->open_count && r->open_count < VENUE_PAGE_OPEN; i++) {
+        memcpy(r->open[r->open_count++], book->open[i].client_id, CLIENT_ID_SIZE);
+    }
+    r->last = first + VENUE_PAGE_HOLDINGS >= book->position_count &&
+              first_open + VENUE_PAGE_OPEN >= book->open_count;
+    return !r->last;
+}
+
 static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_funding_id)
 {
     struct paper *paper = of(venue);
@@ -446,23 +472,8 @@ static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_fundin
         no_answer(paper, VENUE_CALL_LIST, "");
         return;
     }
-    struct venue_report *r = new_report(paper, VENUE_LISTING, "");
-    if (r == NULL) {
-        return;
-    }
-    const struct paper_book *book = &paper->book;
-    r->ask_id = ask_id;
-    r->complete = true;
-    r->funding_id = book->next_funding_id - 1;
-    for (int i = 0; i < book->position_count; i++) {
-        const struct position *p = &book->positions[i];
-        r->holdings[r->holding_count++] =
-            (struct venue_holding){p->symbol, p->side, p->qty, p->entry_price};
-    }
-    for (int i = 0; i < book->open_count; i++) {
-        memcpy(r->open[r->open_count++], book->open[i].client_id, CLIENT_ID_SIZE);
-    }
-    if (after_funding_id < r->funding_id) {
+    for (int page = 0; list_page(paper, ask_id, page); page++) {}
+    if (after_funding_id < paper->book.next_funding_id - 1) {
         list_payments(paper, after_funding_id);
     }
 }

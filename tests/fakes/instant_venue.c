@@ -38,7 +38,7 @@ void instant_venue_answer(const struct engine *engine, const struct engine_outpu
     }
     if (outputs->list) {
         struct venue_report *r = add(inputs, VENUE_LISTING);
-        r->complete = true;
+        r->last = true;
         r->ask_id = outputs->list_id;
         const struct position *p = engine_positions(engine, &r->holding_count);
         for (int i = 0; i < r->holding_count; i++) {

@@ -61,10 +61,10 @@ bool hostile_is_halted(const struct hostile *h)
 
 static void list_foreign(const struct hostile *h, struct venue_report *r)
 {
-    for (int i = 0; i < h->foreign_count && r->holding_count < POSITIONS_MAX; i++) {
+    for (int i = 0; i < h->foreign_count && r->holding_count < VENUE_PAGE_HOLDINGS; i++) {
         r->holdings[r->holding_count++] = h->foreign[i];
     }
-    if (h->foreign_order && r->open_count < VENUE_OPEN_MAX) {
+    if (h->foreign_order && r->open_count < VENUE_PAGE_OPEN) {
         (void)str_copy(STR_LIT("hand-1"), r->open[r->open_count++], CLIENT_ID_SIZE);
     }
 }
@@ -96,23 +96,57 @@ static void lag_fills(struct hostile *h, struct venue_report *r)
     }
 }
 
+/* A report on its way to the engine: lost, late or doubled. */
+static void deliver(struct hostile *h, const struct venue_report *r)
+{
+    if (chance(h, 0.15)) {
+        return; /* lost on the way back */
+    }
+    queue(h, r, delay(h, 5 * USEC_PER_SEC));
+    if (chance(h, 0.15)) {
+        queue(h, r, delay(h, 20 * USEC_PER_SEC));
+    }
+}
+
+/* A listing, sometimes in pages of one position and one order, last page first. */
+static void deliver_listing(struct hostile *h, const struct venue_report *r)
+{
+    if (!chance(h, 0.2)) {
+        deliver(h, r);
+        return;
+    }
+    int pages = r->holding_count > r->open_count ? r->holding_count : r->open_count;
+    for (int i = pages == 0 ? 0 : pages - 1; i >= 0; i--) {
+        struct venue_report page = *r;
+        page.page = i;
+        page.last = i + 1 >= pages;
+        page.holding_count = i < r->holding_count;
+        page.open_count = i < r->open_count;
+        if (page.holding_count > 0) {
+            page.holdings[0] = r->holdings[i];
+        }
+        if (page.open_count > 0) {
+            memcpy(page.open[0], r->open[i], CLIENT_ID_SIZE);
+        }
+        h->paged += i > 0;
+        deliver(h, &page);
+    }
+}
+
 static void pull(struct hostile *h)
 {
     struct venue_report r;
     while (venue_poll(h->inner, &r)) {
         h->partials += r.kind == VENUE_ORDER && r.state == ORDER_PARTIAL;
         if (r.kind == VENUE_LISTING) {
+            ASSERT(r.page == 0 && r.last); /* with three symbols it is never longer */
             list_foreign(h, &r);
             lag_listing(h, &r);
+            deliver_listing(h, &r);
+            continue;
         }
         lag_fills(h, &r);
-        if (chance(h, 0.15)) {
-            continue; /* lost on the way back */
-        }
-        queue(h, &r, delay(h, 5 * USEC_PER_SEC));
-        if (chance(h, 0.15)) {
-            queue(h, &r, delay(h, 20 * USEC_PER_SEC));
-        }
+        deliver(h, &r);
     }
 }
 

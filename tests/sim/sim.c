@@ -97,6 +97,7 @@ static struct {
     int64_t gaps;
     int64_t foreigners;
     int64_t foreign_closed;
+    int64_t paged;
 } totals;
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct sim *sim, const char *format, ...)
@@ -729,6 +730,7 @@ static bool check_end(struct sim *sim)
     totals.gaps += sim->hostile.gaps;
     totals.foreigners += sim->hostile.foreigners;
     totals.foreign_closed += sim->hostile.foreign_closed;
+    totals.paged += sim->hostile.paged;
     return true;
 }
 
@@ -1005,7 +1007,8 @@ int main(int argc, char **argv)
                     {"halts of the venue", totals.halts},
                     {"price gaps", totals.gaps},
                     {"foreign positions", totals.foreigners},
-                    {"foreign positions closed", totals.foreign_closed}};
+                    {"foreign positions closed", totals.foreign_closed},
+                    {"listings in pages", totals.paged}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {
         printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
         if (seeds >= 50 && happened[i].count == 0) {

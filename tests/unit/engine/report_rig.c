@@ -77,7 +77,7 @@ struct venue_report *report_rig_add_order(struct report_rig *l, enum order_state
 struct venue_report *report_rig_add_listing(struct report_rig *l)
 {
     struct venue_report *r = report_rig_add(l, VENUE_LISTING, "");
-    r->complete = true;
+    r->last = true;
     r->ask_id = l->out->list_id;
     return r;
 }

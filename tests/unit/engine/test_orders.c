@@ -563,7 +563,7 @@ static void an_old_or_cut_listing_proves_nothing(void **state)
     for (int i = 0; i < 8; i++) {
         struct venue_report *r = report_rig_await_listing(&l);
         if (i % 2 == 0) {
-            r->complete = false;
+            r->last = false;
         } else {
             r->ask_id = 0; /* from before the fill */
         }
@@ -572,6 +572,60 @@ static void an_old_or_cut_listing_proves_nothing(void **state)
         assert_int_equal(l.snapshot->state, TRADING_ACTIVE);
         assert_int_equal(l.snapshot->foreign_count, 0);
     }
+    report_rig_close(&l);
+}
+
+static struct venue_report *add_page(struct report_rig *l, int page, bool last)
+{
+    struct venue_report *r = report_rig_add(l, VENUE_LISTING, "");
+    r->ask_id = l->out->list_id;
+    r->page = page;
+    r->last = last;
+    return r;
+}
+
+/* Three pages in the wrong order, one of them twice: nothing is compared before all are there. */
+static void a_listing_arrives_in_pages(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    (void)report_rig_await_listing(&l);
+    l.in->report_count = 0;
+    int64_t ask_id = l.out->list_id;
+    report_rig_hold(add_page(&l, 2, true), report_rig_eth, 3, 50);
+    (void)add_page(&l, 0, false);
+    (void)add_page(&l, 0, false);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->foreign_count, 0);
+    l.out->list_id = ask_id;
+    report_rig_hold(add_page(&l, 1, false), report_rig_btc, 10, 100);
+    report_rig_step(&l);
+    assert_int_equal(l.snapshot->foreign_count, 1);
+    assert_true(l.snapshot->venue_agrees);
+    report_rig_close(&l);
+}
+
+/* A listing that has more than can be compared is a difference, not a listing that agrees. */
+static void a_listing_that_is_too_long_is_a_difference(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    for (int i = 0; i < 3; i++) {
+        (void)report_rig_await_listing(&l);
+        l.in->report_count = 0;
+        int64_t ask_id = l.out->list_id;
+        for (int page = 0; page < VENUE_PAGES_MAX - 1; page++) {
+            struct venue_report *r = add_page(&l, page, page == VENUE_PAGES_MAX - 2);
+            r->holding_count = VENUE_PAGE_HOLDINGS;
+            r->open_count = VENUE_PAGE_OPEN;
+            report_rig_step(&l);
+            l.out->list_id = ask_id;
+        }
+    }
+    assert_int_equal(l.snapshot->state, TRADING_STARTING);
+    assert_non_null(strstr(l.snapshot->state_reason, "the venue lists more than"));
     report_rig_close(&l);
 }
 
@@ -625,4 +679,6 @@ UNIT_GROUP(orders, cmocka_unit_test(a_stop_closes_a_foreign_position_once_our_ow
            cmocka_unit_test(a_lagging_listing_raises_no_fault),
            cmocka_unit_test(a_close_includes_foreign_positions),
            cmocka_unit_test(a_difference_in_our_positions_halts),
-           cmocka_unit_test(an_old_or_cut_listing_proves_nothing))
+           cmocka_unit_test(an_old_or_cut_listing_proves_nothing),
+           cmocka_unit_test(a_listing_arrives_in_pages),
+           cmocka_unit_test(a_listing_that_is_too_long_is_a_difference))

@@ -114,6 +114,7 @@ static void forge_open(struct forge *g, bool restored)
     g->bytes = malloc(RECORD_FRAME_SIZE + RECORD_START_MAX);
     ASSERT(g->start != NULL && g->bytes != NULL);
     g->file = (struct buf)BUF_INIT((size_t)64 << 20);
+    g->start->version = RECORD_VERSION;
     g->start->run = 3;
     g->start->now = (struct engine_now){START_US, START_US, USEC_PER_SEC};
     g->start->settings = g->settings;
@@ -465,6 +466,7 @@ static void copy_run(struct forge *g, const char *from, change_fn change)
     assert_int_equal(record_reader_open(&reader, from, NULL), 0);
     assert_int_equal(record_reader_next(&reader, RECORD_START_MAX, NULL), 1);
     struct pack p = PACK_READ(reader.bytes + RECORD_FRAME_SIZE, reader.size);
+    g->start->version = reader.version;
     record_start_pack(&p, g->start, NULL);
     assert_false(p.failed);
     g->before = g->start->now;
