@@ -3,7 +3,8 @@
  *
  *     struct api *api;
  *     rc = api_start(&(struct api_options){.loop = loop, .config = config, .shared = shared,
- *                    .runner = runner, .access = access, .socket_path = path}, &api, err);
+ *                    .socket_reader = reader, .runner = runner, .access = access,
+ *                    .socket_path = path}, &api, err);
  *     ...
  *     api_stop(api);                              // before the runner is freed
  *
@@ -29,6 +30,7 @@ struct access;
 struct api;
 struct config;
 struct shared;
+struct shared_reader;
 struct loop;
 struct manifest_list;
 struct runner;
@@ -37,6 +39,8 @@ struct api_options {
     struct loop *loop;
     const struct config *config;
     struct shared *shared;
+    struct shared_reader *socket_reader; /* of the socket's thread; NULL without a socket */
+    struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
     const struct manifest_list *manifests;
     struct runner *runner;
     struct access *access;

@@ -9,7 +9,8 @@
  *
  * Start order: ops.db → read-only trading.db → access, alerts, health, auditor → actions and
  * manifests → runner_recover → channels → READY=1 after the engine's first snapshot.
- * Always true: ops and the engine communicate only through struct shared. systemd's watchdog is
+ * Always true: ops and the engine communicate only through struct shared; ops_new registers the
+ * readers of the ops thread and of the API threads. systemd's watchdog is
  * notified only while both heartbeats are fresh. The snapshot is read at every tick and after
  * missed events. A failure in ops is an alert or a log line and never stops trading. Thread: the
  * thread that calls ops_run becomes the ops thread. ops_new blocks the signals, so call it before

@@ -2,8 +2,9 @@
  * desk.h: the desk, the state shared by the trading.* actions. It reads the engine's snapshot
  * and trading.db, and sends requests to the engine through the request ring.
  *
- *     struct desk_options options = {.shared = &shared, .trading = trading, .store = store,
- *                                    .config = config, .clock = clock, .loop = loop};
+ *     struct desk_options options = {.shared = &shared, .reader = reader, .trading = trading,
+ *                                    .store = store, .config = config, .clock = clock,
+ *                                    .loop = loop};
  *     struct desk *desk = desk_new(&options);
  *     desk_actions(desk, table);                      // trading.status, trading.pause, ...
  *     desk_add_status_line(desk, services_status_line, health);
@@ -64,6 +65,7 @@ struct desk_late {
 
 struct desk_options {
     struct shared *shared;
+    struct shared_reader *reader;  /* of the ops thread */
     struct trading_store *trading; /* a read-only connection to trading.db */
     struct ops_store *store;
     const struct config *config;

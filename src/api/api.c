@@ -12,12 +12,12 @@
 #define LAST_ANSWERS_NS (50 * 1000 * 1000L)
 
 static int listener_start(struct api *api, struct listener *listener, enum channel channel,
-                          const char *unix_path, uint16_t port, struct err *err)
+                          struct shared_reader *reader, const char *unix_path, uint16_t port,
+                          struct err *err)
 {
     listener->api = api;
     listener->channel = channel;
-    listener->snapshot =
-        channel == CHANNEL_SOCKET ? api->shared->snapshot_socket : api->shared->snapshot_http;
+    listener->reader = reader;
     listener->jobs = ring_new(API_JOBS_MAX, sizeof(struct api_job *));
     listener->wake = loop_add_wake(api->loop, api_command_accept, listener, err);
     if (listener->wake == NULL) {
@@ -57,10 +57,12 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
 
     int rc = 0;
     if (options->socket_path != NULL) {
-        rc = listener_start(api, &api->socket, CHANNEL_SOCKET, options->socket_path, 0, err);
+        rc = listener_start(api, &api->socket, CHANNEL_SOCKET, options->socket_reader,
+                            options->socket_path, 0, err);
     }
     if (rc == 0 && options->tcp) {
-        rc = listener_start(api, &api->tcp, CHANNEL_HTTP, NULL, options->port, err);
+        rc = listener_start(api, &api->tcp, CHANNEL_HTTP, options->tcp_reader, NULL, options->port,
+                            err);
     }
     if (rc < 0) {
         api_stop(api);

@@ -91,7 +91,7 @@ static void answer_health(struct listener *listener, struct web_request *request
 {
     const struct shared *shared = listener->api->shared;
     AUTO_BUF struct buf body = BUF_INIT(1024);
-    bool healthy = api_health_json(mailbox_latest(listener->snapshot, NULL), shared,
+    bool healthy = api_health_json(shared_reader_snapshot(listener->reader), shared,
                                    clock_mono_us(clock_real()), &body);
     web_answer_json(request, healthy ? 200 : 503, buf_str(&body));
 }
@@ -99,7 +99,7 @@ static void answer_health(struct listener *listener, struct web_request *request
 static void answer_state(struct listener *listener, struct web_request *request)
 {
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-    const struct snapshot *s = mailbox_latest(listener->snapshot, NULL);
+    const struct snapshot *s = shared_reader_snapshot(listener->reader);
     const struct shared *shared = listener->api->shared;
     const struct clock *clock = clock_real();
     api_state_json(s, shared_silent_us(shared, s, clock_wall_us(clock), clock_mono_us(clock)),

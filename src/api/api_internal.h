@@ -28,8 +28,8 @@ struct listener {
     struct api *api;
     enum channel channel; /* CHANNEL_SOCKET or CHANNEL_HTTP */
     struct web *web;
-    struct mailbox *snapshot; /* read only by this listener's thread */
-    struct ring *jobs;        /* struct api_job *: listener's thread -> ops */
+    struct shared_reader *reader; /* used only by this listener's thread */
+    struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs without an answer */
 };

@@ -132,13 +132,15 @@ static struct json_object *disk_json(const struct snapshot_disk *disk)
     return o;
 }
 
-static struct json_object *ops_loop_json(const struct shared *c)
+static struct json_object *ops_loop_json(const struct shared *shared)
 {
-    const char *source = atomic_load_explicit(&c->ops_away_source, memory_order_relaxed);
+    const char *source = atomic_load_explicit(&shared->ops_away_source, memory_order_relaxed);
     struct json_object *o = json_object_new_object();
-    add_i64(o, "longest_absence_us", atomic_load_explicit(&c->ops_away_us, memory_order_relaxed));
+    add_i64(o, "longest_absence_us",
+            atomic_load_explicit(&shared->ops_away_us, memory_order_relaxed));
     add_text(o, "longest_absence_in", source != NULL ? source : "");
-    add_u64(o, "absences_over_limit", atomic_load_explicit(&c->ops_absences, memory_order_relaxed));
+    add_u64(o, "absences_over_limit",
+            atomic_load_explicit(&shared->ops_absences, memory_order_relaxed));
     return o;
 }
 

@@ -147,12 +147,17 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
                                            .started_mono_us = daemon->args->started_mono_us},
                      &ops, err);
     }
+    struct shared_reader *start_reader = NULL;
+    if (daemon->on_started != NULL) {
+        start_reader = shared_reader_add(&shared, "start", 0);
+    }
+    shared_seal(&shared);
     if (rc == 0) {
         rc = engine_thread_start(&options, &shared, &engine, err);
     }
     if (rc == 0) {
         if (daemon->on_started != NULL) {
-            daemon->on_started(&shared);
+            daemon->on_started(start_reader);
         }
         *ret_code = ops_run(ops);
     }

@@ -11,7 +11,7 @@
 
 #include "cli_internal.h"
 
-struct shared;
+struct shared_reader;
 
 struct cli_daemon {
     const struct cli_args *args;
@@ -21,7 +21,7 @@ struct cli_daemon {
     bool console;                               /* commands are read from standard input */
     const char *headline; /* first line on a terminal; NULL: the default ones */
     /* Called after the engine has started and before commands are read; NULL: nothing. */
-    void (*on_started)(const struct shared *shared);
+    void (*on_started)(struct shared_reader *reader);
 };
 
 int cli_daemon(const struct cli_daemon *daemon);

@@ -26,11 +26,11 @@ static bool is_interrupted(void)
            (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
 }
 
-static void wait_for_trades(const struct shared *shared)
+static void wait_for_trades(struct shared_reader *reader)
 {
     int64_t started_us = clock_mono_us(clock_real());
     while (clock_mono_us(clock_real()) - started_us < TRADE_WAIT_US && !is_interrupted()) {
-        const struct snapshot *s = mailbox_latest(shared->snapshot, NULL);
+        const struct snapshot *s = shared_reader_snapshot(reader);
         if (s->trades > 0 && s->position_count > 0) {
             return;
         }

@@ -17,13 +17,7 @@
 
 void driver_publish_events(struct driver *d, const struct event *events, int count)
 {
-    if (count == 0) {
-        return;
-    }
-    bus_publish(d->shared->bus, (const void *)events, (size_t)count);
-    uint64_t one = 1;
-    /* A full counter wakes the reader too. */
-    (void)!write(d->shared->events_fd, &one, sizeof(one));
+    shared_publish_events(d->shared, events, count);
 }
 
 void driver_publish_snapshot(struct driver *d)
@@ -35,12 +29,7 @@ void driver_publish_snapshot(struct driver *d)
     s->market_speed = d->settings.market_speed;
     s->last_err = d->fault;
     driver_disk_snapshot(d);
-    struct mailbox *const readers[] = {d->shared->snapshot, d->shared->snapshot_socket,
-                                       d->shared->snapshot_http};
-    for (size_t i = 0; i < COUNT_OF(readers); i++) {
-        memcpy(mailbox_draft(readers[i]), s, sizeof(*s));
-        mailbox_publish(readers[i]);
-    }
+    shared_publish_snapshot(d->shared, s);
 }
 
 static void set_stalled_reason(struct driver *d, const char *what)

@@ -46,6 +46,7 @@ static void *run(void *userdata)
 int engine_thread_start(const struct engine_options *options, struct shared *shared,
                         struct engine_thread **ret, struct err *err)
 {
+    ASSERT(shared->sealed);
     struct engine_thread *t = calloc(1, sizeof(*t));
     ASSERT(t != NULL);
     t->shared = shared;

@@ -3,64 +3,146 @@
 #include "base/auto.h"
 #include "base/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { REQUESTS_CAPACITY = 64, EVENTS_CAPACITY = 4096 };
 
-void shared_init(struct shared *c)
+struct shared_reader {
+    const char *name;
+    struct mailbox *snapshot;
+    struct bus_reader events;
+    int fd; /* -1: reads no events */
+};
+
+void shared_init(struct shared *shared)
 {
-    memset(c, 0, sizeof(*c));
-    c->requests = ring_new(REQUESTS_CAPACITY, sizeof(struct request));
-    c->settings = mailbox_new(sizeof(struct settings));
-    c->bus = bus_new(EVENTS_CAPACITY);
-    c->snapshot = mailbox_new(sizeof(struct snapshot));
-    c->snapshot_socket = mailbox_new(sizeof(struct snapshot));
-    c->snapshot_http = mailbox_new(sizeof(struct snapshot));
-    c->requests_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    c->events_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    ASSERT(c->requests_fd >= 0 && c->events_fd >= 0);
+    memset(shared, 0, sizeof(*shared));
+    shared->requests = ring_new(REQUESTS_CAPACITY, sizeof(struct request));
+    shared->settings = mailbox_new(sizeof(struct settings));
+    shared->bus = bus_new(EVENTS_CAPACITY);
+    shared->requests_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    ASSERT(shared->requests_fd >= 0);
 }
 
-void shared_release(struct shared *c)
+void shared_release(struct shared *shared)
 {
-    if (c == NULL || c->requests == NULL) {
+    if (shared == NULL || shared->requests == NULL) {
         return;
     }
-    ring_free(c->requests);
-    mailbox_free(c->settings);
-    bus_free(c->bus);
-    mailbox_free(c->snapshot);
-    mailbox_free(c->snapshot_socket);
-    mailbox_free(c->snapshot_http);
-    (void)close(c->requests_fd);
-    (void)close(c->events_fd);
-    memset(c, 0, sizeof(*c));
-    c->requests_fd = -1;
-    c->events_fd = -1;
+    for (int i = 0; i < shared->reader_count; i++) {
+        struct shared_reader *reader = shared->readers[i];
+        mailbox_free(reader->snapshot);
+        if (reader->fd >= 0) {
+            (void)close(reader->fd);
+        }
+        free(reader);
+    }
+    ring_free(shared->requests);
+    mailbox_free(shared->settings);
+    bus_free(shared->bus);
+    (void)close(shared->requests_fd);
+    memset(shared, 0, sizeof(*shared));
+    shared->requests_fd = -1;
 }
 
-void shared_halt(struct shared *c)
+/* ---------------------------------------------------------------- readers */
+
+struct shared_reader *shared_reader_add(struct shared *shared, const char *name, uint32_t topics)
 {
-    (void)atomic_fetch_add(&c->halt_set, 1);
+    ASSERT(!shared->sealed && shared->reader_count < SHARED_READERS_MAX);
+    struct shared_reader *reader = calloc(1, sizeof(*reader));
+    ASSERT(reader != NULL);
+    reader->name = name;
+    reader->snapshot = mailbox_new(sizeof(struct snapshot));
+    bus_reader_init(&reader->events, shared->bus, topics);
+    reader->fd = topics != 0 ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
+    ASSERT(topics == 0 || reader->fd >= 0);
+    shared->readers[shared->reader_count++] = reader;
+    return reader;
 }
 
-uint64_t shared_halt_generation(const struct shared *c)
+void shared_seal(struct shared *shared)
 {
-    return atomic_load(&c->halt_set);
+    shared->sealed = true;
 }
 
-bool shared_is_halted(const struct shared *c)
+const struct snapshot *shared_reader_snapshot(struct shared_reader *reader)
+{
+    return mailbox_latest(reader->snapshot, NULL);
+}
+
+size_t shared_reader_events(struct shared_reader *reader, struct event *ret_events, size_t max,
+                            uint64_t *ret_missed)
+{
+    return bus_read(&reader->events, (struct bus_event *)(void *)ret_events, max, ret_missed);
+}
+
+int shared_reader_fd(const struct shared_reader *reader)
+{
+    return reader->fd;
+}
+
+const char *shared_reader_name(const struct shared_reader *reader)
+{
+    return reader->name;
+}
+
+void shared_publish_snapshot(struct shared *shared, const struct snapshot *snapshot)
+{
+    ASSERT(shared->sealed);
+    for (int i = 0; i < shared->reader_count; i++) {
+        struct mailbox *mailbox = shared->readers[i]->snapshot;
+        memcpy(mailbox_draft(mailbox), snapshot, sizeof(*snapshot));
+        mailbox_publish(mailbox);
+    }
+}
+
+void shared_publish_events(struct shared *shared, const struct event *events, int count)
+{
+    ASSERT(shared->sealed);
+    if (count == 0) {
+        return;
+    }
+    bus_publish(shared->bus, (const void *)events, (size_t)count);
+    uint32_t topics = 0;
+    for (int i = 0; i < count; i++) {
+        topics |= events[i].topic;
+    }
+    const uint64_t one = 1;
+    for (int i = 0; i < shared->reader_count; i++) {
+        if ((shared->readers[i]->events.topics & topics) != 0) {
+            /* A full counter wakes the reader too. */
+            (void)!write(shared->readers[i]->fd, &one, sizeof(one));
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- flags and ages */
+
+void shared_halt(struct shared *shared)
+{
+    (void)atomic_fetch_add(&shared->halt_set, 1);
+}
+
+uint64_t shared_halt_generation(const struct shared *shared)
+{
+    return atomic_load(&shared->halt_set);
+}
+
+bool shared_is_halted(const struct shared *shared)
 {
     /* Cleared first: set is never smaller than cleared. */
-    uint64_t cleared = atomic_load(&c->halt_cleared);
-    return shared_halt_generation(c) != cleared;
+    uint64_t cleared = atomic_load(&shared->halt_cleared);
+    return shared_halt_generation(shared) != cleared;
 }
 
-void shared_halt_clear(struct shared *c, uint64_t generation)
+void shared_halt_clear(struct shared *shared, uint64_t generation)
 {
-    ASSERT(generation <= shared_halt_generation(c));
-    atomic_store(&c->halt_cleared, generation);
+    ASSERT(generation <= shared_halt_generation(shared));
+    atomic_store(&shared->halt_cleared, generation);
 }
 
 int64_t shared_beat_age_us(const _Atomic int64_t *beat_mono_us, int64_t now_mono_us)
@@ -68,13 +150,13 @@ int64_t shared_beat_age_us(const _Atomic int64_t *beat_mono_us, int64_t now_mono
     return now_mono_us - atomic_load_explicit(beat_mono_us, memory_order_relaxed);
 }
 
-int64_t shared_silent_us(const struct shared *c, const struct snapshot *s, int64_t now_wall_us,
+int64_t shared_silent_us(const struct shared *shared, const struct snapshot *s, int64_t now_wall_us,
                          int64_t now_mono_us)
 {
     if (s->version == 0) {
         return 0;
     }
-    int64_t beat_us = shared_beat_age_us(&c->engine_beat_mono_us, now_mono_us);
+    int64_t beat_us = shared_beat_age_us(&shared->engine_beat_mono_us, now_mono_us);
     int64_t age_us =
         now_wall_us - s->published_wall_us; /* negative if the wall clock was set back */
     int64_t silent_us = beat_us > age_us ? beat_us : age_us;

@@ -81,7 +81,9 @@ struct ops {
     int64_t file_lost_mono_us; /* when that was last logged */
     bool file_alert_pending;   /* the alert about it is not stored yet */
     char file_logged[128];     /* the last logged error context */
-    struct bus_reader events;
+    struct shared_reader *reader;
+    struct shared_reader *socket_reader; /* of the API's threads */
+    struct shared_reader *tcp_reader;
     struct ops_watch watch;
     struct heartbeat *heartbeat; /* NULL without a URL */
     struct loop_source *events_source;
@@ -190,23 +192,21 @@ static void on_spin(uint64_t iterations, const char *busiest, void *userdata)
 
 static void read_events(struct ops *ops)
 {
-    struct bus_event batch[EVENTS_BATCH];
+    struct event batch[EVENTS_BATCH];
     uint64_t missed = 0;
     size_t count;
     do {
         uint64_t lost = 0;
-        count = bus_read(&ops->events, batch, EVENTS_BATCH, &lost);
+        count = shared_reader_events(ops->reader, batch, EVENTS_BATCH, &lost);
         missed += lost;
         for (size_t i = 0; i < count; i++) {
-            struct event event;
-            memcpy(&event, &batch[i], sizeof(event));
-            desk_on_event(ops->desk, &event);
-            ops_watch_event(&ops->watch, &event);
+            desk_on_event(ops->desk, &batch[i]);
+            ops_watch_event(&ops->watch, &batch[i]);
         }
     } while (count == EVENTS_BATCH);
     if (missed > 0) {
-        LOG(NOTICE, "missed %llu events; reading the snapshot and trading.db instead",
-            (unsigned long long)missed);
+        LOG(NOTICE, "%s missed %llu events; reading the snapshot and trading.db instead",
+            shared_reader_name(ops->reader), (unsigned long long)missed);
         desk_resync(ops->desk);
     }
 }
@@ -454,6 +454,8 @@ static void open_api(struct ops *ops)
         .loop = ops->loop,
         .config = config,
         .shared = ops->options.shared,
+        .socket_reader = ops->socket_reader,
+        .tcp_reader = ops->tcp_reader,
         .manifests = ops->manifests,
         .runner = ops->runner,
         .access = ops->access,
@@ -605,6 +607,7 @@ static int build_modules(struct ops *ops, struct err *err)
     }
     access_learn_names(ops->access, ops->helpers);
     ops->desk = desk_new(&(struct desk_options){.shared = o->shared,
+                                                .reader = ops->reader,
                                                 .trading = ops->trading,
                                                 .store = ops->store,
                                                 .config = o->config,
@@ -745,7 +748,6 @@ static void build_heartbeat(struct ops *ops)
 static int build_sources(struct ops *ops, struct err *err)
 {
     struct shared *shared = ops->options.shared;
-    bus_reader_init(&ops->events, shared->bus, TOPIC_ALL);
     ops_watch_init(&ops->watch, &(struct ops_watch_options){.clock = ops->clock,
                                                             .shared = shared,
                                                             .alerts = ops->alerts,
@@ -758,7 +760,8 @@ static int build_sources(struct ops *ops, struct err *err)
     loop_source_name(ops->tick, "ops tick");
     loop_source_name(ops->watchdog, "watchdog");
     loop_source_name(ops->starting, "start");
-    ops->events_source = loop_add_io(ops->loop, shared->events_fd, EPOLLIN, on_events, ops, err);
+    ops->events_source =
+        loop_add_io(ops->loop, shared_reader_fd(ops->reader), EPOLLIN, on_events, ops, err);
     if (ops->events_source == NULL) {
         return -err->id;
     }
@@ -784,6 +787,11 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
     ASSERT(ops != NULL);
     ops->options = *options;
     ops->clock = clock_real();
+    ops->reader = shared_reader_add(options->shared, "ops", TOPIC_ALL);
+    ops->socket_reader = shared_reader_add(options->shared, "api socket", 0);
+    if (options->config->api_port != 0) {
+        ops->tcp_reader = shared_reader_add(options->shared, "api tcp", 0);
+    }
     int rc = 0;
     const struct pool_options helpers = {
         .name = "helper", .threads_max = HELPERS_MAX, .queue_max = HELPERS_QUEUE};

@@ -243,7 +243,7 @@ void desk_free(struct desk *desk)
 
 const struct snapshot *desk_snapshot(struct desk *desk)
 {
-    return mailbox_latest(desk->o.shared->snapshot, NULL);
+    return shared_reader_snapshot(desk->o.reader);
 }
 
 void desk_add_status_line(struct desk *desk, desk_status_fn fn, void *userdata)

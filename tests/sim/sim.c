@@ -888,6 +888,7 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     rng_init(&sim->rng, seed);
     clock_fake_init(&sim->clock, START_US);
     shared_init(&sim->shared);
+    shared_seal(&sim->shared);
     settings_init(&sim->settings, seed);
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &sim->store, &err) >= 0);
     hostile_init(&sim->hostile, &sim->rng, sim->store, &sim->clock);

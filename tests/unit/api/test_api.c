@@ -27,6 +27,7 @@
 struct fixture {
     struct loop *loop;
     struct shared shared;
+    struct snapshot snapshot; /* the last published one */
     struct config *config;
     struct ops_store *store;
     struct access *access;
@@ -161,6 +162,9 @@ static int setup(void **state)
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->socket_path, sizeof(f->socket_path), "%s/sock", f->folder);
     shared_init(&f->shared);
+    struct shared_reader *socket_reader = shared_reader_add(&f->shared, "socket", 0);
+    struct shared_reader *tcp_reader = shared_reader_add(&f->shared, "tcp", 0);
+    shared_seal(&f->shared);
     assert_int_equal(secret_init(&err), 0);
     f->loop = loop_new(&err);
     assert_non_null(f->loop);
@@ -191,6 +195,8 @@ static int setup(void **state)
     const struct api_options options = {.loop = f->loop,
                                         .config = f->config,
                                         .shared = &f->shared,
+                                        .socket_reader = socket_reader,
+                                        .tcp_reader = tcp_reader,
                                         .manifests = f->manifests,
                                         .runner = f->runner,
                                         .access = f->access,
@@ -220,9 +226,9 @@ static int teardown(void **state)
     return 0;
 }
 
-static void publish_to(struct mailbox *mailbox)
+static void publish(struct fixture *f)
 {
-    struct snapshot *s = mailbox_draft(mailbox);
+    struct snapshot *s = &f->snapshot;
     memset(s, 0, sizeof(*s));
     s->version = 7;
     s->state = TRADING_PAUSED;
@@ -237,13 +243,7 @@ static void publish_to(struct mailbox *mailbox)
     (void)str_copy(str_c("BTC-USD"), s->positions[0].symbol.name, SYMBOL_SIZE);
     s->positions[0].side = SIDE_LONG;
     s->positions[0].qty = (struct dec){.e8 = 310000};
-    mailbox_publish(mailbox);
-}
-
-static void publish(struct fixture *f)
-{
-    publish_to(f->shared.snapshot_socket);
-    publish_to(f->shared.snapshot_http);
+    shared_publish_snapshot(&f->shared, s);
 }
 
 static void beat_both(struct fixture *f)
@@ -288,15 +288,14 @@ static void a_failed_or_slow_disk_is_unhealthy(void **state)
     for (int slow = 0; slow < 2; slow++) {
         beat_both(f);
         publish(f);
-        struct snapshot *s = mailbox_draft(f->shared.snapshot_socket);
-        memcpy(s, mailbox_latest(f->shared.snapshot_http, NULL), sizeof(*s));
+        struct snapshot *s = &f->snapshot;
         s->state = TRADING_ACTIVE;
         s->disk = (struct snapshot_disk){.state = slow ? DISK_SLOW : DISK_FAILED,
                                          .err = slow ? 0 : ERR_DB_FULL,
                                          .since_wall_us = INT64_C(1700000000) * USEC_PER_SEC,
                                          .commit_us = slow ? 2500 * USEC_PER_MSEC : 0,
                                          .closes = !slow};
-        mailbox_publish(f->shared.snapshot_socket);
+        shared_publish_snapshot(&f->shared, s);
         assert_int_equal(get(f, false, "/healthz", "", &body), 503);
         assert_non_null(strstr(body, "\"status\":\"degraded\",\"trading\":\"active\""));
         assert_non_null(strstr(body, slow ? "\"disk\":\"slow\"" : "\"disk\":\"failed\""));

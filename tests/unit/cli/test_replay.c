@@ -47,6 +47,7 @@ static void trade(int minutes)
     clock_fake_init(&clock, START_US);
     options.clock = &clock.clock;
     shared_init(&shared);
+    shared_seal(&shared);
     struct driver *driver = driver_new(&options, &shared);
     for (int i = 0; i < minutes; i++) {
         for (int k = 0; k < 64 && driver_round(driver) == 0; k++) {}

@@ -49,6 +49,7 @@ void driver_rig_open(struct driver_rig *rig, const struct settings *settings)
     log_set_sink(silent, NULL);
     clock_fake_init(&rig->clock, START_US);
     shared_init(&rig->shared);
+    shared_seal(&rig->shared);
     bus_reader_init(&rig->events, rig->shared.bus, TOPIC_REPLY);
     struct err err = {0};
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &rig->store, &err) >= 0);

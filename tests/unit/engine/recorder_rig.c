@@ -201,6 +201,7 @@ void recorder_rig_prepare(struct recorder_rig *f, const struct settings *setting
     ASSERT(mkdtemp(f->folder) != NULL);
     clock_fake_init(&f->clock, START_US);
     shared_init(&f->shared);
+    shared_seal(&f->shared);
     rng_init(&f->rng, seed);
     f->faulty = seed != 0;
     f->next_request = 1;

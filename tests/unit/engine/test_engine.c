@@ -443,6 +443,8 @@ static void a_database_that_does_not_open_is_retried(void **state)
     (void)state;
     struct shared shared;
     shared_init(&shared);
+    struct shared_reader *reader = shared_reader_add(&shared, "test", 0);
+    shared_seal(&shared);
     struct clock_fake clock;
     clock_fake_init(&clock, INT64_C(1790000000000000));
     struct settings settings;
@@ -455,7 +457,7 @@ static void a_database_that_does_not_open_is_retried(void **state)
         assert_true(driver_round(driver) > 0);
         clock_fake_advance(&clock, 250 * USEC_PER_MSEC);
     }
-    const struct snapshot *s = mailbox_latest(shared.snapshot, NULL);
+    const struct snapshot *s = shared_reader_snapshot(reader);
     assert_int_equal(s->state, TRADING_STARTING);
     assert_int_equal(s->last_err, ERR_ENGINE_STORE);
     assert_true(strncmp(s->state_reason, "trading.db: ", 12) == 0);

@@ -342,6 +342,7 @@ static void a_thread_that_cannot_be_created_is_reported(void **state)
     pthread_attr_t was;
     pthread_attr_t vast;
     shared_init(&shared);
+    shared_seal(&shared);
     assert_int_equal(pthread_getattr_default_np(&was), 0);
     assert_int_equal(pthread_attr_init(&vast), 0);
     assert_int_equal(pthread_attr_setstacksize(&vast, (size_t)1 << 50), 0);
@@ -367,6 +368,7 @@ static void a_thread_that_is_stopped_early_opens_nothing(void **state)
     struct engine_thread *thread = NULL;
     assert_non_null(mkdtemp(folder));
     shared_init(&shared);
+    shared_seal(&shared);
     atomic_store(&shared.stop, true);
     struct engine_options options = {.state_dir = folder, .clock = clock_real()};
     driver_rig_settings(&options.settings);

@@ -23,13 +23,11 @@ static void pause_ms(int ms)
     (void)poll(NULL, 0, ms);
 }
 
-static bool wait_reply(struct shared *c, struct bus_reader *reader, int64_t id, uint32_t *code)
+static bool wait_reply(struct shared_reader *reader, int64_t id, uint32_t *code)
 {
     for (int i = 0; i < 2000; i++) {
-        struct bus_event raw;
-        while (bus_read(reader, &raw, 1, NULL) == 1) {
-            struct event e;
-            memcpy(&e, &raw, sizeof(e));
+        struct event e;
+        while (shared_reader_events(reader, &e, 1, NULL) == 1) {
             if (e.id == id) {
                 *code = e.code;
                 return true;
@@ -37,16 +35,15 @@ static bool wait_reply(struct shared *c, struct bus_reader *reader, int64_t id, 
         }
         pause_ms(5);
     }
-    (void)c;
     return false;
 }
 
-static void push(struct shared *c, int64_t id, enum request_kind kind)
+static void push(struct shared *shared, int64_t id, enum request_kind kind)
 {
     struct request r = {.id = id, .kind = kind, .by = "alice"};
-    assert_true(ring_push(c->requests, &r));
+    assert_true(ring_push(shared->requests, &r));
     uint64_t one = 1;
-    assert_int_equal(write(c->requests_fd, &one, sizeof(one)), (ssize_t)sizeof(one));
+    assert_int_equal(write(shared->requests_fd, &one, sizeof(one)), (ssize_t)sizeof(one));
 }
 
 static void the_engine_serves_another_thread(void **state)
@@ -60,8 +57,9 @@ static void the_engine_serves_another_thread(void **state)
     struct engine_options options = {.state_dir = dir};
     driver_rig_settings(&options.settings);
     options.settings.market_speed = 3600;
-    struct bus_reader reader;
-    bus_reader_init(&reader, shared.bus, TOPIC_REPLY);
+    struct shared_reader *reader = shared_reader_add(&shared, "test", TOPIC_REPLY);
+    struct shared_reader *other = shared_reader_add(&shared, "other", 0);
+    shared_seal(&shared);
 
     for (int start = 0; start < 2; start++) {
         struct engine_thread *thread;
@@ -69,10 +67,10 @@ static void the_engine_serves_another_thread(void **state)
         assert_int_equal(engine_thread_start(&options, &shared, &thread, &err), 0);
         uint32_t code = 99;
         push(&shared, 10 + start * 10, REQUEST_PAUSE);
-        assert_true(wait_reply(&shared, &reader, 10 + start * 10, &code));
+        assert_true(wait_reply(reader, 10 + start * 10, &code));
         assert_int_equal(code, ERR_NONE);
         push(&shared, 11 + start * 10, REQUEST_RESUME);
-        assert_true(wait_reply(&shared, &reader, 11 + start * 10, &code));
+        assert_true(wait_reply(reader, 11 + start * 10, &code));
 
         struct settings *settings = mailbox_draft(shared.settings);
         *settings = options.settings;
@@ -81,12 +79,11 @@ static void the_engine_serves_another_thread(void **state)
         uint64_t version = 0;
         bool applied = false;
         for (int i = 0; i < 400 && !applied; i++) {
-            bool fresh = false;
-            const struct snapshot *s = mailbox_latest(shared.snapshot, &fresh);
+            const struct snapshot *s = shared_reader_snapshot(reader);
             assert_true(s->version >= version);
             version = s->version;
             applied = s->max_positions == 2 && s->candles > 30 && s->state == TRADING_ACTIVE;
-            (void)mailbox_latest(shared.snapshot_http, NULL);
+            (void)shared_reader_snapshot(other);
             pause_ms(5);
         }
         assert_true(applied);
@@ -94,7 +91,8 @@ static void the_engine_serves_another_thread(void **state)
         assert_true(clock_mono_us(clock_real()) - beat < 2 * USEC_PER_SEC);
         engine_thread_stop(thread);
     }
-    const struct snapshot *s = mailbox_latest(shared.snapshot, NULL);
+    const struct snapshot *s = shared_reader_snapshot(reader);
+    assert_int_equal(shared_reader_snapshot(other)->version, s->version);
     assert_true(s->books_balance);
     assert_true(s->steps > 0 && s->step_p99_ns > 0);
     shared_release(&shared);

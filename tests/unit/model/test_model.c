@@ -4,7 +4,10 @@
 #include "model/shared.h"
 #include "unit/unit.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct symbol symbol_of(const char *text)
@@ -145,57 +148,156 @@ static void impossible_candles_are_refused(void **state)
     assert_false(candle_is_valid(&c));
 }
 
-static void shared_passes_values_both_ways(void **state)
+static void requests_and_the_halt_flag_cross_the_threads(void **state)
 {
     (void)state;
-    struct shared c;
-    shared_init(&c);
+    struct shared shared;
+    shared_init(&shared);
     struct request request = {.id = 7, .kind = REQUEST_CLOSE};
     int pushed = 0;
-    while (ring_push(c.requests, &request)) {
+    while (ring_push(shared.requests, &request)) {
         pushed++;
     }
     assert_int_equal(pushed, 64); /* a full ring refuses and does not wait */
     struct request popped = {0};
-    assert_true(ring_pop(c.requests, &popped));
+    assert_true(ring_pop(shared.requests, &popped));
     assert_int_equal(popped.id, 7);
 
-    struct bus_reader reader;
-    bus_reader_init(&reader, c.bus, TOPIC_FILL);
-    struct event events[2] = {{.topic = TOPIC_ORDER, .id = 1}, {.topic = TOPIC_FILL, .id = 2}};
-    struct bus_event raw[2];
-    memcpy(raw, events, sizeof(raw));
-    bus_publish(c.bus, raw, 2);
-    struct bus_event got[4];
-    assert_int_equal(bus_read(&reader, got, 4, NULL), 1);
-    struct event event;
-    memcpy(&event, &got[0], sizeof(event));
-    assert_int_equal(event.id, 2);
-
-    struct snapshot *draft = mailbox_draft(c.snapshot_http);
-    draft->version = 9;
-    mailbox_publish(c.snapshot_http);
-    const struct snapshot *seen = mailbox_latest(c.snapshot_http, NULL);
-    assert_int_equal(seen->version, 9);
-
-    uint64_t one = 1;
-    uint64_t woken = 0;
-    assert_int_equal(read(c.events_fd, &woken, sizeof(woken)), -1); /* does not block */
-    assert_int_equal(write(c.events_fd, &one, sizeof(one)), sizeof(one));
-    assert_int_equal(read(c.events_fd, &woken, sizeof(woken)), sizeof(woken));
-    assert_int_equal(woken, 1);
-    assert_false(shared_is_halted(&c));
-    shared_halt(&c);
-    uint64_t generation = shared_halt_generation(&c);
-    assert_true(shared_is_halted(&c));
-    shared_halt(&c);
-    shared_halt_clear(&c, generation); /* a later halt stays set */
-    assert_true(shared_is_halted(&c));
-    shared_halt_clear(&c, shared_halt_generation(&c));
-    assert_false(shared_is_halted(&c));
-    shared_release(&c);
-    shared_release(&c); /* a second release does nothing */
+    assert_false(shared_is_halted(&shared));
+    shared_halt(&shared);
+    uint64_t generation = shared_halt_generation(&shared);
+    assert_true(shared_is_halted(&shared));
+    shared_halt(&shared);
+    shared_halt_clear(&shared, generation); /* a later halt stays set */
+    assert_true(shared_is_halted(&shared));
+    shared_halt_clear(&shared, shared_halt_generation(&shared));
+    assert_false(shared_is_halted(&shared));
+    shared_release(&shared);
+    shared_release(&shared); /* a second release does nothing */
     shared_release(NULL);
+}
+
+static void each_reader_gets_the_newest_snapshot_and_its_topics(void **state)
+{
+    (void)state;
+    struct shared shared;
+    struct shared_reader *readers[SHARED_READERS_MAX];
+    shared_init(&shared);
+    for (int i = 0; i < SHARED_READERS_MAX; i++) {
+        readers[i] = shared_reader_add(&shared, "test",
+                                       i == 0   ? 0
+                                       : i == 1 ? TOPIC_ALL
+                                                : TOPIC_FILL);
+        assert_int_equal(shared_reader_snapshot(readers[i])->version, 0);
+    }
+    assert_int_equal(shared_reader_fd(readers[0]), -1);
+    shared_seal(&shared);
+    struct snapshot snapshot = {0};
+    for (uint64_t version = 1; version <= 5; version++) {
+        snapshot.version = version;
+        shared_publish_snapshot(&shared, &snapshot);
+        assert_int_equal(shared_reader_snapshot(readers[3])->version, version);
+    }
+    const struct event events[2] = {{.topic = TOPIC_ORDER, .id = 1},
+                                    {.topic = TOPIC_FILL, .id = 2}};
+    shared_publish_events(&shared, events, 1);
+    uint64_t woken = 0;
+    assert_int_equal(read(shared_reader_fd(readers[1]), &woken, sizeof(woken)), sizeof(woken));
+    assert_int_equal(read(shared_reader_fd(readers[2]), &woken, sizeof(woken)),
+                     -1); /* not its topic */
+    shared_publish_events(&shared, &events[1], 1);
+    for (int i = 0; i < SHARED_READERS_MAX; i++) {
+        assert_int_equal(shared_reader_snapshot(readers[i])->version, 5);
+        struct event got[4];
+        uint64_t missed = 1;
+        int expected = i == 0 ? 0 : i == 1 ? 2 : 1;
+        assert_int_equal(shared_reader_events(readers[i], got, 4, &missed), expected);
+        assert_int_equal(missed, 0);
+        if (expected > 0) {
+            assert_int_equal(got[expected - 1].id, 2);
+            assert_int_equal(read(shared_reader_fd(readers[i]), &woken, sizeof(woken)),
+                             sizeof(woken));
+        }
+    }
+    shared_release(&shared);
+}
+
+/* It is not lost forever: it learns how many events it missed, and continues. */
+static void a_lapped_reader_learns_what_it_missed(void **state)
+{
+    (void)state;
+    struct shared shared;
+    shared_init(&shared);
+    struct shared_reader *slow = shared_reader_add(&shared, "slow", TOPIC_TRADE);
+    struct shared_reader *fast = shared_reader_add(&shared, "fast", TOPIC_TRADE);
+    shared_seal(&shared);
+    uint64_t received = 0;
+    uint64_t missed = 0;
+    struct event got[64];
+    const int published = 10000;
+    for (int i = 0; i < published; i++) {
+        shared_publish_events(&shared, &(struct event){.topic = TOPIC_TRADE, .id = i}, 1);
+        if (i % 50 == 49) {
+            received += shared_reader_events(fast, got, 64, &missed);
+            assert_int_equal(missed, 0);
+        }
+    }
+    assert_int_equal(received, published);
+    size_t count = shared_reader_events(slow, got, 64, &missed);
+    assert_true(missed > 0 && count == 64);
+    assert_int_equal(got[0].id, (int64_t)missed);
+    received = count + missed;
+    while ((count = shared_reader_events(slow, got, 64, &missed)) > 0) {
+        assert_int_equal(missed, 0);
+        received += count;
+    }
+    assert_int_equal(received, published);
+    shared_release(&shared);
+}
+
+/* Runs in a child process, which the ASSERT ends. */
+static bool aborts(void (*call)(struct shared *shared))
+{
+    pid_t child = fork();
+    if (child == 0) {
+        struct shared shared;
+        (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        (void)close(STDERR_FILENO); /* the failed assertion writes to it */
+        (void)signal(SIGABRT, SIG_DFL);
+        shared_init(&shared);
+        call(&shared);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+static void add_late(struct shared *shared)
+{
+    shared_seal(shared);
+    (void)shared_reader_add(shared, "late", 0);
+}
+
+static void add_too_many(struct shared *shared)
+{
+    for (int i = 0; i <= SHARED_READERS_MAX; i++) {
+        (void)shared_reader_add(shared, "one more", 0);
+    }
+}
+
+static void publish_early(struct shared *shared)
+{
+    shared_publish_snapshot(shared, &(struct snapshot){.version = 1});
+}
+
+static void readers_are_registered_before_the_start_only(void **state)
+{
+    (void)state;
+    assert_false(aborts(shared_seal));
+    assert_true(aborts(add_late));
+    assert_true(aborts(add_too_many));
+    assert_true(aborts(publish_early));
 }
 
 UNIT_GROUP(model, cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
@@ -204,4 +306,7 @@ UNIT_GROUP(model, cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
            cmocka_unit_test(final_states_are_three),
            cmocka_unit_test(timeframes_have_names_and_lengths),
            cmocka_unit_test(impossible_candles_are_refused),
-           cmocka_unit_test(shared_passes_values_both_ways))
+           cmocka_unit_test(requests_and_the_halt_flag_cross_the_threads),
+           cmocka_unit_test(each_reader_gets_the_newest_snapshot_and_its_topics),
+           cmocka_unit_test(a_lapped_reader_learns_what_it_missed),
+           cmocka_unit_test(readers_are_registered_before_the_start_only))

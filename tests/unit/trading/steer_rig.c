@@ -64,8 +64,11 @@ static void start(struct steer_rig *s)
 {
     struct err err = {0};
     shared_init(&s->shared);
+    struct shared_reader *reader = shared_reader_add(&s->shared, "test", 0);
+    shared_seal(&s->shared);
     s->version = 0;
     const struct desk_options options = {.shared = &s->shared,
+                                         .reader = reader,
                                          .trading = s->reader,
                                          .store = s->rig.store,
                                          .config = &s->rig.config,
@@ -166,7 +169,7 @@ struct dec steer_rig_dec(const char *text)
 
 struct snapshot *steer_rig_draft(struct steer_rig *s)
 {
-    struct snapshot *n = mailbox_draft(s->shared.snapshot);
+    struct snapshot *n = &s->snapshot;
     memset(n, 0, sizeof(*n));
     n->version = ++s->version;
     n->published_wall_us = s->rig.clock.now_wall_us;
@@ -204,7 +207,7 @@ void steer_rig_add_position(struct snapshot *n)
 
 void steer_rig_publish(struct steer_rig *s)
 {
-    mailbox_publish(s->shared.snapshot);
+    shared_publish_snapshot(&s->shared, &s->snapshot);
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
 }
 
