@@ -1,15 +1,20 @@
 /*
- * manifest.h: the operator commands, read from commands/<name>.yaml (embedded in the binary).
+ * manifest.h: the operator commands, read from commands/<name>.yaml: those embedded in the binary,
+ * and the user's own from a folder.
  *
  *     struct manifest_list *list;
  *     rc = manifest_list_load(actions, &list, err);
+ *     manifest_list_reload(list, "/etc/nightdesk/commands", MANIFEST_SKIP_BAD, &problems);
  *     const struct manifest *m = manifest_find(list, "restart");
  *
  * Invariants: every step names a known action, and only parameters that the action declares; the
- * role of the manifest is at least the lowest role of each of its actions; command names match
- * [a-z][a-z0-9_]{0,31}; the list is sorted by group, then by name. A manifest that breaks a rule is
- * refused with file:line:column.
- * Thread: read-only after loading; any.
+ * role of the manifest is at least the lowest role of each of its actions; command names and
+ * aliases match [a-z][a-z0-9_]{0,31} and are unique; the list is sorted by group, then by name. A
+ * manifest that breaks a rule is refused with file:line:column. A file of the user cannot replace
+ * an embedded command, and is read only if nobody else can change it.
+ * Ownership: a manifest is counted; a pointer from manifest_find or manifest_at is valid until the
+ * next reload, a reference from manifest_ref until manifest_unref.
+ * Thread: ops.
  */
 #pragma once
 
@@ -22,6 +27,10 @@
 
 #define MANIFEST_STEPS_MAX    8
 #define MANIFEST_EXAMPLES_MAX 4
+#define MANIFEST_ALIASES_MAX  4
+#define MANIFEST_NAME_SIZE    33
+#define MANIFEST_FILES_MAX    1000 /* entries of the user's folder */
+#define MANIFEST_TIMES_MAX    8
 
 struct manifest_arg {
     char name[24];
@@ -44,8 +53,20 @@ struct manifest_step {
     int retries;
 };
 
+/* When a command runs by itself; at most one of the two is set. */
+struct manifest_schedule {
+    int64_t every_us; /* 0: not set. Divides a day: 1h is at each full hour, UTC */
+    int at_minutes[MANIFEST_TIMES_MAX]; /* of the local day, ascending: 450 is 07:30 */
+    int at_count;
+};
+
 struct manifest {
-    char name[33];
+    char name[MANIFEST_NAME_SIZE];
+    char aliases[MANIFEST_ALIASES_MAX][MANIFEST_NAME_SIZE];
+    int alias_count;
+    unsigned channels; /* bits 1 << enum channel: where the command exists */
+    struct manifest_schedule schedule;
+    bool deliver; /* scheduled: the reply is sent to the chats that receive alerts */
     char group[24];
     char summary[128];
     enum role role;
@@ -61,22 +82,48 @@ struct manifest {
     int on_failure_count;
     char examples[MANIFEST_EXAMPLES_MAX][64];
     int example_count;
+    char where[160]; /* "commands/x.yaml:1:10", possibly cut */
+    int refs;        /* use manifest_ref and manifest_unref */
 };
 
 struct manifest_list;
 
+/* The embedded manifests. */
 int manifest_list_load(const struct action_table *actions, struct manifest_list **ret,
                        struct err *err);
-/* The same from a table of files that ends at a NULL path; files outside commands/ are skipped. */
+/* The same from a table of files that ends at a NULL path; files outside commands/ are skipped.
+ * The table must outlive the list. */
 struct embedded_file;
 int manifest_list_read(const struct action_table *actions, const struct embedded_file *files,
                        struct manifest_list **ret, struct err *err);
 void manifest_list_free(struct manifest_list *list);
+
+enum manifest_reload {
+    MANIFEST_SKIP_BAD,      /* a file with a problem is left out, the others are used */
+    MANIFEST_ALL_OR_NOTHING /* a file with a problem leaves the list as it was */
+};
+struct manifest_problems {
+    void (*report)(const struct err *why, void *userdata); /* for each file that cannot be used */
+    void *userdata;
+};
+/* Reads the folder of the user's own manifests again; an empty path means none. Returns the number
+ * of problems, each of which was reported. Files whose name begins with a dot or does not end in
+ * .yaml are ignored. */
+int manifest_list_reload(struct manifest_list *list, const char *folder, enum manifest_reload how,
+                         const struct manifest_problems *problems);
+
+/* By name or alias. */
 const struct manifest *manifest_find(const struct manifest_list *list, const char *name);
 const struct manifest *manifest_at(const struct manifest_list *list, size_t index); /* NULL: end */
-/* The most similar command name, for "did you mean"; NULL if none is similar. */
-const char *manifest_nearest(const struct manifest_list *list, struct str name);
+bool manifest_is_visible(const struct manifest *m, enum channel channel);
+/* The most similar command name of a channel, for "did you mean"; NULL if none is similar. */
+const char *manifest_nearest(const struct manifest_list *list, enum channel channel,
+                             struct str name);
+const struct manifest *manifest_ref(const struct manifest *m);
+void manifest_unref(const struct manifest *m); /* takes NULL */
 /* "/restart <service>"; optional arguments are in square brackets. */
 void manifest_usage(const struct manifest *m, struct buf *out);
+/* "every 1h", "at 07:30, 19:30"; nothing if the command has no schedule. */
+void manifest_add_schedule(const struct manifest *m, struct buf *out);
 /* docs/commands.md */
 void manifest_markdown(const struct manifest_list *list, struct buf *out);

@@ -1,5 +1,5 @@
 /*
- * file.h: reads whole files up to a limit, writes them atomically, locks them.
+ * file.h: reads whole files up to a limit, writes them atomically, locks them, lists folders.
  *
  *     AUTO_BUF struct buf text = BUF_INIT(64 * 1024);
  *     if ((rc = file_read(path, &text, err)) < 0) return rc;
@@ -10,11 +10,13 @@
  */
 #pragma once
 
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 /* Appends the file to out; ERR_FILE_TOO_LARGE if it would exceed the buffer's maximum. */
@@ -31,3 +33,17 @@ bool file_exists(const char *path);
 /* Takes a lock that ends with the process or when *ret_fd is closed; writes our pid to the file.
  * ERR_FILE_LOCKED, with the holder's pid in the context, if another process holds it. */
 int file_lock(const char *path, int *ret_fd, struct err *err);
+/* 0 if nobody but root and the user that runs this process can change the file, and it is a regular
+ * file, or a folder if `folder` is set; else ERR_FILE_UNTRUSTED. */
+int file_check_trusted(const char *path, bool folder, struct err *err);
+
+/* The names of a folder's entries. */
+struct file_names {
+    size_t count;
+    char **items;
+};
+/* Lists the entries of a folder by name, without those that begin with a dot. ERR_FILE_TOO_LARGE if
+ * there are more than max. */
+int file_list(const char *folder, size_t max, struct file_names *ret, struct err *err);
+void file_names_release(struct file_names *names);
+#define AUTO_FILE_NAMES AUTO(file_names_release)

@@ -543,10 +543,9 @@ static void set_menu(struct telegram_poll *poll)
 {
     struct json_object *commands = json_object_new_array();
     const struct manifest *m = NULL;
-    for (size_t i = 0; i < MENU_MAX; i++) {
-        m = manifest_at(poll->t->options.manifests, i);
-        if (m == NULL) {
-            break;
+    for (size_t i = 0; (m = manifest_at(poll->t->options.manifests, i)) != NULL; i++) {
+        if (!manifest_is_visible(m, CHANNEL_TELEGRAM) || json_len(commands) == MENU_MAX) {
+            continue;
         }
         struct json_object *command = json_object_new_object();
         (void)json_object_object_add(command, "command", json_object_new_string(m->name));

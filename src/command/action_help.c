@@ -6,7 +6,8 @@
 
 static bool may_run(const struct principal *who, const struct manifest *m)
 {
-    return access_permit(who, m->role, m->emergency, NULL) == 0;
+    return manifest_is_visible(m, who->channel) &&
+           access_permit(who, m->role, m->emergency, NULL) == 0;
 }
 
 static struct json_object *manifest_json(const struct manifest *m)
@@ -21,6 +22,11 @@ static struct json_object *manifest_json(const struct manifest *m)
     (void)json_object_object_add(o, "role", json_object_new_string(role_name(m->role)));
     (void)json_object_object_add(o, "emergency", json_object_new_boolean(m->emergency));
     (void)json_object_object_add(o, "confirm", json_object_new_boolean(m->confirm));
+    struct json_object *aliases = json_object_new_array();
+    for (int i = 0; i < m->alias_count; i++) {
+        (void)json_object_array_add(aliases, json_object_new_string(m->aliases[i]));
+    }
+    (void)json_object_object_add(o, "aliases", aliases);
     return o;
 }
 
@@ -51,12 +57,21 @@ static void list_commands(const struct builtin *builtin, const struct principal 
     (void)json_object_object_add(reply_data(r), "commands", list);
 }
 
+static void show_schedule(const struct manifest *m, struct reply *r)
+{
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    manifest_add_schedule(m, &text);
+    if (text.len > 0) {
+        reply_line(r, "Runs by itself %s.", text.data);
+    }
+}
+
 static int show_one(const struct builtin *builtin, const char *name, const struct principal *who,
                     struct reply *r, struct err *err)
 {
     const struct manifest *m = manifest_find(builtin->manifests, name[0] == '/' ? name + 1 : name);
     if (m == NULL || !may_run(who, m)) {
-        const char *near = manifest_nearest(builtin->manifests, str_c(name));
+        const char *near = manifest_nearest(builtin->manifests, who->channel, str_c(name));
         return near == NULL
                    ? err_set(err, ERR_COMMAND_UNKNOWN, "%.40s", name)
                    : err_set(err, ERR_COMMAND_UNKNOWN, "%.40s; did you mean %s?", name, near);
@@ -65,6 +80,10 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
     manifest_usage(m, &usage);
     reply_title(r, TONE_PLAIN, "%s", usage.data);
     reply_line(r, "%s.", m->summary);
+    for (int i = 0; i < m->alias_count; i++) {
+        reply_line(r, "Also /%s", m->aliases[i]);
+    }
+    show_schedule(m, r);
     reply_line(r, "Role %s%s%s.", role_name(m->role),
                m->emergency ? " with the emergency grant" : "",
                m->confirm ? "; asks for a confirmation" : "");

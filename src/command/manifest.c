@@ -2,25 +2,16 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "io/embed.h"
 #include "io/yaml.h"
+#include "manifest_internal.h"
 #include "param.h"
 
 #include <string.h>
 
-#define MANIFESTS_MAX      128
 #define NEAR_ENOUGH        2 /* edits */
 #define TIMEOUT_DEFAULT_US (30 * USEC_PER_SEC)
 #define TIMEOUT_MAX_US     USEC_PER_HOUR
 #define RETRIES_MAX        5
-
-struct manifest_list {
-    size_t count;
-    struct manifest items[MANIFESTS_MAX];
-};
-
-/* The order of groups in /help; other groups follow alphabetically. */
-static const char *const group_order[] = {"see", "trading", "services", "think", "change", "stop"};
 
 /* Command names that the runner handles itself. */
 static const char *const reserved_names[] = {"confirm", "cancel"};
@@ -388,6 +379,70 @@ static int read_examples(const struct reader *r, const struct yaml_node *root)
     return 0;
 }
 
+/* A command's name or alias. */
+static int check_name(const struct reader *r, const struct yaml_node *at, const char *name)
+{
+    if (!name_is_valid(name, MANIFEST_NAME_SIZE - 1)) {
+        return complain(r, at, "name %s does not match [a-z][a-z0-9_]{0,31}", name);
+    }
+    for (size_t i = 0; i < COUNT_OF(reserved_names); i++) {
+        if (strcmp(name, reserved_names[i]) == 0) {
+            return complain(r, at, "%s is reserved for confirmations", name);
+        }
+    }
+    return 0;
+}
+
+static int read_aliases(const struct reader *r, const struct yaml_node *root)
+{
+    struct manifest *m = r->m;
+    const struct yaml_node *list = yaml_get(root, "aliases");
+    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > MANIFEST_ALIASES_MAX)) {
+        return complain(r, list, "aliases must be a list of at most %d names",
+                        MANIFEST_ALIASES_MAX);
+    }
+    for (size_t i = 0; i < yaml_len(list); i++) {
+        const struct yaml_node *item = yaml_at(list, i);
+        char *alias = m->aliases[m->alias_count];
+        if (!str_copy(yaml_text(item), alias, MANIFEST_NAME_SIZE)) {
+            return complain(r, item, "an alias is longer than %d bytes", MANIFEST_NAME_SIZE - 1);
+        }
+        int rc = check_name(r, item, alias);
+        if (rc < 0) {
+            return rc;
+        }
+        bool twice = strcmp(alias, m->name) == 0;
+        for (int k = 0; k < m->alias_count; k++) {
+            twice = twice || strcmp(alias, m->aliases[k]) == 0;
+        }
+        if (twice) {
+            return complain(r, item, "%s is a name of this command already", alias);
+        }
+        m->alias_count++;
+    }
+    return 0;
+}
+
+/* The channels on which the command exists; all if there is no list. */
+static int read_channels(const struct reader *r, const struct yaml_node *root)
+{
+    const struct yaml_node *list = yaml_get(root, "channels");
+    r->m->channels = list == NULL ? ~0U : 0;
+    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len == 0)) {
+        return complain(r, list, "channels must be a list such as [telegram, console]");
+    }
+    for (size_t i = 0; i < yaml_len(list); i++) {
+        const struct yaml_node *item = yaml_at(list, i);
+        enum channel channel;
+        if (!channel_parse(yaml_text(item), &channel) || channel == CHANNEL_SCHEDULE) {
+            return complain(r, item, "channel %.*s is not one of console, telegram, socket, http",
+                            STR_ARG(yaml_text(item)));
+        }
+        r->m->channels |= 1U << channel;
+    }
+    return 0;
+}
+
 static int read_head(const struct reader *r, const struct yaml_node *root)
 {
     struct manifest *m = r->m;
@@ -402,13 +457,10 @@ static int read_head(const struct reader *r, const struct yaml_node *root)
         return rc;
     }
     const struct yaml_node *at = yaml_get(root, "command");
-    if (!name_is_valid(m->name, 32)) {
-        return complain(r, at, "name %s does not match [a-z][a-z0-9_]{0,31}", m->name);
-    }
-    for (size_t i = 0; i < COUNT_OF(reserved_names); i++) {
-        if (strcmp(m->name, reserved_names[i]) == 0) {
-            return complain(r, at, "%s is reserved for confirmations", m->name);
-        }
+    (void)snprintf(m->where, sizeof(m->where), "%s:%d:%d", r->path, at->line, at->column);
+    if ((rc = check_name(r, at, m->name)) < 0 || (rc = read_aliases(r, root)) < 0 ||
+        (rc = read_channels(r, root)) < 0) {
+        return rc;
     }
     if (!role_parse(str_c(role), &m->role) || m->role == ROLE_NONE) {
         return complain(r, yaml_get(root, "role"),
@@ -417,18 +469,94 @@ static int read_head(const struct reader *r, const struct yaml_node *root)
     return 0;
 }
 
+/* "07:30" in minutes; -1 if it is no time of day. */
+static int parse_minutes(struct str text)
+{
+    if (text.len != 5 || text.ptr[2] != ':') {
+        return -1;
+    }
+    for (size_t i = 0; i < 5; i++) {
+        if (i != 2 && (text.ptr[i] < '0' || text.ptr[i] > '9')) {
+            return -1;
+        }
+    }
+    int hours = (text.ptr[0] - '0') * 10 + text.ptr[1] - '0';
+    int minutes = (text.ptr[3] - '0') * 10 + text.ptr[4] - '0';
+    return hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
+}
+
+static int read_times(const struct reader *r, const struct yaml_node *at)
+{
+    struct manifest_schedule *schedule = &r->m->schedule;
+    size_t count = at->kind == YAML_SEQUENCE ? at->len : 1;
+    if (count == 0 || count > MANIFEST_TIMES_MAX) {
+        return complain(r, at, "at must be a time such as \"07:30\", or a list of 1 to %d",
+                        MANIFEST_TIMES_MAX);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct yaml_node *item = at->kind == YAML_SEQUENCE ? yaml_at(at, i) : at;
+        int minutes = parse_minutes(yaml_text(item));
+        if (minutes < 0) {
+            return complain(r, item, "a time must be written as \"07:30\", from 00:00 to 23:59");
+        }
+        if (i > 0 && minutes <= schedule->at_minutes[i - 1]) {
+            return complain(r, item, "the times must ascend");
+        }
+        schedule->at_minutes[schedule->at_count++] = minutes;
+    }
+    return 0;
+}
+
+/* A scheduled command has nobody who could answer a prompt or give an argument. */
+static int read_schedule(const struct reader *r, const struct yaml_node *root)
+{
+    struct manifest *m = r->m;
+    const struct yaml_node *every = yaml_get(root, "every");
+    const struct yaml_node *at = yaml_get(root, "at");
+    const struct yaml_node *deliver = yaml_get(root, "deliver");
+    if (every != NULL && at != NULL) {
+        return complain(r, at, "a command has either every or at");
+    }
+    if (every == NULL && at == NULL) {
+        return deliver == NULL ? 0 : complain(r, deliver, "deliver needs every or at");
+    }
+    const struct yaml_node *where = every != NULL ? every : at;
+    if (every != NULL &&
+        (!param_parse_duration(yaml_text(every), &m->schedule.every_us) ||
+         m->schedule.every_us < USEC_PER_MIN || USEC_PER_DAY % m->schedule.every_us != 0)) {
+        return complain(r, every, "every must be a duration from 1m to 1d that divides a day");
+    }
+    int rc = at != NULL ? read_times(r, at) : 0;
+    if (rc < 0) {
+        return rc;
+    }
+    if (m->confirm || m->emergency) {
+        return complain(r, where,
+                        "a command that asks for a confirmation or needs the emergency "
+                        "grant cannot run by itself");
+    }
+    for (int i = 0; i < m->arg_count; i++) {
+        if (m->args[i].required) {
+            return complain(r, where,
+                            "argument %s is required, so the command cannot run by itself",
+                            m->args[i].name);
+        }
+    }
+    return read_bool(r, root, "deliver", &m->deliver);
+}
+
 static int read_manifest(const struct reader *r, const struct yaml_node *root)
 {
-    static const char *const keys[] = {"command",  "group",      "summary", "role",
-                                       "confirm",  "emergency",  "args",    "steps",
-                                       "examples", "on_failure", NULL};
+    static const char *const keys[] = {
+        "command",  "group",      "summary", "role",     "confirm", "emergency", "args",    "steps",
+        "examples", "on_failure", "aliases", "channels", "every",   "at",        "deliver", NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
         (rc = read_args(r, root)) < 0 ||
         (rc = read_steps(r, root, "steps", m->steps, &m->step_count)) < 0 ||
         (rc = read_steps(r, root, "on_failure", m->on_failure, &m->on_failure_count)) < 0 ||
-        (rc = read_examples(r, root)) < 0) {
+        (rc = read_examples(r, root)) < 0 || (rc = read_schedule(r, root)) < 0) {
         return rc;
     }
     if (m->step_count == 0) {
@@ -445,159 +573,38 @@ static int read_manifest(const struct reader *r, const struct yaml_node *root)
     return 0;
 }
 
-static size_t group_rank(const char *group)
+int manifest_parse(const struct action_table *actions, const char *path, struct str text,
+                   struct manifest **ret, struct err *err)
 {
-    size_t i = 0;
-    while (i < COUNT_OF(group_order) && strcmp(group_order[i], group) != 0) {
-        i++;
-    }
-    return i;
-}
-
-static int compare_manifests(const void *a, const void *b)
-{
-    const struct manifest *x = a;
-    const struct manifest *y = b;
-    size_t rank_x = group_rank(x->group);
-    size_t rank_y = group_rank(y->group);
-    if (rank_x != rank_y) {
-        return rank_x < rank_y ? -1 : 1;
-    }
-    int by_group = strcmp(x->group, y->group);
-    return by_group != 0 ? by_group : strcmp(x->name, y->name);
-}
-
-int manifest_list_read(const struct action_table *actions, const struct embedded_file *files,
-                       struct manifest_list **ret, struct err *err)
-{
-    static const char folder[] = "commands/";
-    struct manifest_list *list = calloc(1, sizeof(*list));
-    ASSERT(list != NULL);
-    int rc = 0;
-    for (const struct embedded_file *f = files; rc == 0 && f->path != NULL; f++) {
-        if (!str_starts(str_c(f->path), folder)) {
-            continue;
-        }
-        AUTO_YAML struct yaml *doc = NULL;
-        rc = yaml_parse(str_n(f->data, f->size), f->path, &doc, err);
-        if (rc < 0) {
-            break;
-        }
-        ASSERT(list->count < MANIFESTS_MAX);
-        struct manifest *m = &list->items[list->count];
-        const struct reader r = {.path = f->path, .actions = actions, .m = m, .err = err};
-        rc = read_manifest(&r, yaml_root(doc));
-        if (rc == 0 && manifest_find(list, m->name) != NULL) {
-            rc = complain(&r, yaml_get(yaml_root(doc), "command"), "command %s is defined twice",
-                          m->name);
-        }
-        list->count++;
-    }
+    AUTO_YAML struct yaml *doc = NULL;
+    int rc = yaml_parse(text, path, &doc, err);
     if (rc < 0) {
-        manifest_list_free(list);
         return rc;
     }
-    qsort(list->items, list->count, sizeof(list->items[0]), compare_manifests);
-    *ret = list;
+    struct manifest *m = calloc(1, sizeof(*m));
+    ASSERT(m != NULL);
+    m->refs = 1;
+    const struct reader r = {.path = path, .actions = actions, .m = m, .err = err};
+    rc = read_manifest(&r, yaml_root(doc));
+    if (rc < 0) {
+        manifest_unref(m);
+        return rc;
+    }
+    *ret = m;
     return 0;
 }
 
-int manifest_list_load(const struct action_table *actions, struct manifest_list **ret,
-                       struct err *err)
+const struct manifest *manifest_ref(const struct manifest *m)
 {
-    return manifest_list_read(actions, embedded_files, ret, err);
+    struct manifest *counted = (struct manifest *)m; /* only the count changes */
+    counted->refs++;
+    return counted;
 }
 
-void manifest_list_free(struct manifest_list *list)
+void manifest_unref(const struct manifest *m)
 {
-    free(list);
-}
-
-const struct manifest *manifest_find(const struct manifest_list *list, const char *name)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i].name, name) == 0) {
-            return &list->items[i];
-        }
-    }
-    return NULL;
-}
-
-const struct manifest *manifest_at(const struct manifest_list *list, size_t index)
-{
-    return index < list->count ? &list->items[index] : NULL;
-}
-
-const char *manifest_nearest(const struct manifest_list *list, struct str name)
-{
-    const char *near = NULL;
-    int near_distance = NEAR_ENOUGH + 1;
-    for (size_t i = 0; i < list->count; i++) {
-        int distance = str_distance(name, str_c(list->items[i].name));
-        if (distance < near_distance) {
-            near = list->items[i].name;
-            near_distance = distance;
-        }
-    }
-    return near;
-}
-
-void manifest_usage(const struct manifest *m, struct buf *out)
-{
-    buf_addf(out, "/%s", m->name);
-    for (int i = 0; i < m->arg_count; i++) {
-        buf_addf(out, m->args[i].required ? " <%s>" : " [%s]", m->args[i].name);
-    }
-}
-
-static void step_markdown(const struct manifest_step *step, int number, struct buf *out)
-{
-    buf_addf(out, "%d. `%s", number, step->action->name);
-    for (int i = 0; i < step->with_count; i++) {
-        buf_addf(out, " %s=%s", step->with[i].param, step->with[i].value);
-    }
-    buf_add_c(out, "`, at most ");
-    clock_add_duration(out, step->timeout_us);
-    if (step->retries > 0) {
-        buf_addf(out, ", up to %d retr%s", step->retries, step->retries == 1 ? "y" : "ies");
-    }
-    buf_add_c(out, "\n");
-}
-
-void manifest_markdown(const struct manifest_list *list, struct buf *out)
-{
-    buf_add_c(out, "# Commands\n\nGenerated from `commands/*.yaml`; do not edit. All channels "
-                   "accept them: Telegram, the console, the API and `nightdesk do`.\n");
-    const char *group = "";
-    for (size_t i = 0; i < list->count; i++) {
-        const struct manifest *m = &list->items[i];
-        if (strcmp(group, m->group) != 0) {
-            group = m->group;
-            buf_addf(out, "\n## %s\n", group);
-        }
-        buf_add_c(out, "\n### ");
-        manifest_usage(m, out);
-        buf_addf(out, "\n\n%s. Role: %s%s.%s%s\n", m->summary, role_name(m->role),
-                 m->emergency ? " with the emergency grant" : "",
-                 m->confirm ? " Asks for a confirmation." : "",
-                 m->changes ? " Changes something: refused when stale." : "");
-        for (int a = 0; a < m->arg_count; a++) {
-            buf_addf(out, "%s- `%s` (%s%s): %s\n", a == 0 ? "\n" : "", m->args[a].name,
-                     param_type_name(m->args[a].type), m->args[a].required ? "" : ", optional",
-                     m->args[a].help);
-        }
-        buf_add_c(out, "\nSteps:\n\n");
-        for (int s = 0; s < m->step_count; s++) {
-            step_markdown(&m->steps[s], s + 1, out);
-        }
-        for (int s = 0; s < m->on_failure_count; s++) {
-            buf_add_c(out, s == 0 ? "\nOn failure:\n\n" : "");
-            step_markdown(&m->on_failure[s], s + 1, out);
-        }
-        buf_add_c(out, "\nExamples:");
-        for (int e = 0; e < m->example_count; e++) {
-            buf_addf(out, "%s `/%s`", e == 0 ? "" : ",", m->examples[e]);
-        }
-        buf_add_c(out, "\n");
+    struct manifest *counted = (struct manifest *)m;
+    if (counted != NULL && --counted->refs == 0) {
+        free(counted);
     }
 }

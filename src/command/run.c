@@ -25,7 +25,7 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     struct run *run = calloc(1, sizeof(*run));
     ASSERT(run != NULL);
     run->runner = runner;
-    run->m = m;
+    run->m = manifest_ref(m);
     run->who = *who;
     run->chat_id = chat_id;
     run->started_mono_us = clock_mono_us(runner->o.clock);
@@ -91,6 +91,7 @@ void run_free(struct run *run)
     }
     reply_free(run->call.reply);
     reply_free(run->result);
+    manifest_unref(run->m);
     free(run);
 }
 

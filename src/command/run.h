@@ -34,8 +34,8 @@
 /* A prompt that can be answered while ops.db cannot be written: for a safe_side command. */
 struct held_prompt {
     char code[CODE_CHARS + 1]; /* "": this slot is free */
-    const struct manifest *m;
-    char *args_json; /* owned */
+    const struct manifest *m;  /* a reference */
+    char *args_json;           /* owned */
     enum channel channel;
     int64_t user_id;
     int64_t chat_id;
@@ -81,7 +81,7 @@ struct run {
     char note[RUN_NOTE_SIZE]; /* what the current call remembers while its step has no row */
     bool notified;            /* that it cannot be recorded was reported without the outbox */
     bool noted;               /* the result says that it is recorded now */
-    const struct manifest *m;
+    const struct manifest *m; /* a reference */
     struct principal who;
     int64_t chat_id;
     char *args[ACTION_PARAMS_MAX]; /* values of m->args in canonical form; NULL: not given */

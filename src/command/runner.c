@@ -117,7 +117,7 @@ static int refuse_unknown(struct runner *runner, const struct invocation *in, co
                           struct admission *a, struct err *err)
 {
     struct err why = {0};
-    const char *near = manifest_nearest(runner->o.manifests, str_c(name));
+    const char *near = manifest_nearest(runner->o.manifests, in->who->channel, str_c(name));
     struct reply *reply = reply_new();
     if (near == NULL) {
         (void)err_set(&why, ERR_COMMAND_UNKNOWN, "%.40s", name);
@@ -308,6 +308,14 @@ int runner_refuse_answer(struct runner *runner, const struct invocation *in,
     return runner_refuse(runner, in, audit_action, why, owned_reply, a, err);
 }
 
+/* NULL if the command does not exist on the channel of the invocation. */
+static const struct manifest *find_visible(const struct runner *runner, const struct invocation *in,
+                                           const char *name)
+{
+    const struct manifest *m = manifest_find(runner->o.manifests, name);
+    return m != NULL && manifest_is_visible(m, in->who->channel) ? m : NULL;
+}
+
 static int accept_line(struct runner *runner, const struct invocation *in, struct admission *a,
                        struct err *err)
 {
@@ -318,7 +326,7 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     struct err why = {0};
     struct line line;
     bool readable = line_split(text, &line, &why) == 0;
-    const struct manifest *m = readable ? manifest_find(runner->o.manifests, line.words[0]) : NULL;
+    const struct manifest *m = readable ? find_visible(runner, in, line.words[0]) : NULL;
     bool answer =
         readable && (strcmp(line.words[0], "confirm") == 0 || strcmp(line.words[0], "cancel") == 0);
     int rc = 0;

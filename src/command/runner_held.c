@@ -10,6 +10,7 @@
 
 static void clear_slot(struct held_prompt *h)
 {
+    manifest_unref(h->m);
     free(h->args_json);
     *h = (struct held_prompt){0};
 }
@@ -42,7 +43,7 @@ void runner_held_add(struct runner *runner, const struct run *run, const char *c
     AUTO_BUF struct buf args = BUF_INIT(RUN_JSON_MAX);
     run_args_json(run, &args);
     *h = (struct held_prompt){
-        .m = run->m,
+        .m = manifest_ref(run->m),
         .args_json = strdup(args.data),
         .channel = run->who.channel,
         .user_id = run->who.id,

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -201,4 +202,70 @@ int file_lock(const char *path, int *ret_fd, struct err *err)
     }
     *ret_fd = TAKE_FD(fd);
     return 0;
+}
+
+int file_check_trusted(const char *path, bool folder, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) < 0) {
+        return file_error(err, errno, "read", path);
+    }
+    if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode)) {
+        return err_set(err, ERR_FILE_UNTRUSTED, "%s is not a %s", path,
+                       folder ? "folder" : "regular file");
+    }
+    if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        return err_set(err, ERR_FILE_UNTRUSTED, "%s belongs to uid %u", path, (unsigned)st.st_uid);
+    }
+    if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return err_set(err, ERR_FILE_UNTRUSTED, "%s has mode %04o", path,
+                       (unsigned)st.st_mode & 07777);
+    }
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int file_list(const char *folder, size_t max, struct file_names *ret, struct err *err)
+{
+    *ret = (struct file_names){0};
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        return file_error(err, errno, "open", folder);
+    }
+    struct file_names names = {.items = calloc(max, sizeof(char *))};
+    ASSERT(names.items != NULL);
+    int rc = 0;
+    for (const struct dirent *e; rc == 0 && (e = readdir(dir)) != NULL;) {
+        if (e->d_name[0] == '.') {
+            continue;
+        }
+        if (names.count == max) {
+            rc = err_set(err, ERR_FILE_TOO_LARGE, "%s: more than %zu files", folder, max);
+            break;
+        }
+        names.items[names.count] = strdup(e->d_name);
+        ASSERT(names.items[names.count] != NULL);
+        names.count++;
+    }
+    (void)closedir(dir);
+    if (rc < 0) {
+        file_names_release(&names);
+        return rc;
+    }
+    qsort(names.items, names.count, sizeof(char *), by_name);
+    *ret = names;
+    return 0;
+}
+
+void file_names_release(struct file_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->items[i]);
+    }
+    free(names->items);
+    *names = (struct file_names){0};
 }

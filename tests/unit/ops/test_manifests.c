@@ -111,8 +111,8 @@ static void the_embedded_commands_load(void **state)
     assert_false(manifest_find(list, "status")->changes);
     assert_int_equal(manifest_find(list, "auditlog")->role, ROLE_ADMIN);
 
-    assert_string_equal(manifest_nearest(list, str_c("retsart")), "restart");
-    assert_null(manifest_nearest(list, str_c("blancmange")));
+    assert_string_equal(manifest_nearest(list, CHANNEL_CONSOLE, str_c("retsart")), "restart");
+    assert_null(manifest_nearest(list, CHANNEL_CONSOLE, str_c("blancmange")));
     assert_string_equal(manifest_at(list, 0)->group, "see");
 
     AUTO_BUF struct buf text = BUF_INIT(1 << 20);
