@@ -127,9 +127,26 @@ void buf_addv(struct buf *b, const char *format, va_list args)
     buf_truncate(b, b->len);
 }
 
+/* The number of leading bytes that are printable ASCII and need no escape. */
+static size_t plain_run(struct str s)
+{
+    size_t len = 0;
+    while (len < s.len && s.ptr[len] >= 0x20 && s.ptr[len] < 0x7F && s.ptr[len] != '"' &&
+           s.ptr[len] != '\\') {
+        len++;
+    }
+    return len;
+}
+
 void buf_add_json(struct buf *b, struct str s)
 {
     while (s.len > 0 && !b->failed) {
+        size_t run = plain_run(s);
+        if (run > 0) {
+            buf_add(b, s.ptr, run);
+            s = str_n(s.ptr + run, s.len - run);
+            continue;
+        }
         size_t size = str_utf8_size(s);
         unsigned char c = (unsigned char)s.ptr[0];
         if (size == 0) {

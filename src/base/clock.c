@@ -88,6 +88,16 @@ static int64_t days_from_date(int64_t year, int month, int day)
            719468;
 }
 
+static char *add_digits(char *to, int64_t value, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        to[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return to + digits;
+}
+
+/* Without printf: API answers and logs hold many times. */
 void clock_add_iso(struct buf *out, int64_t wall_us, bool micro)
 {
     int64_t days = wall_us / USEC_PER_DAY;
@@ -99,13 +109,29 @@ void clock_add_iso(struct buf *out, int64_t wall_us, bool micro)
     int64_t year;
     int month, day;
     date_from_days(days, &year, &month, &day);
-    buf_addf(out, "%04lld-%02d-%02dT%02d:%02d:%02d", (long long)year, month, day,
-             (int)(rest / USEC_PER_HOUR), (int)(rest / USEC_PER_MIN % 60),
-             (int)(rest / USEC_PER_SEC % 60));
-    if (micro) {
-        buf_addf(out, ".%06d", (int)(rest % USEC_PER_SEC));
+    if (year < 0 || year > 9999) {
+        buf_addf(out, "%04lld", (long long)year);
     }
-    buf_add_char(out, 'Z');
+    char text[32];
+    char *end = year < 0 || year > 9999 ? text : add_digits(text, year, 4);
+    const struct {
+        char before;
+        int64_t value;
+    } parts[] = {{'-', month},
+                 {'-', day},
+                 {'T', rest / USEC_PER_HOUR},
+                 {':', rest / USEC_PER_MIN % 60},
+                 {':', rest / USEC_PER_SEC % 60}};
+    for (size_t i = 0; i < COUNT_OF(parts); i++) {
+        *end++ = parts[i].before;
+        end = add_digits(end, parts[i].value, 2);
+    }
+    if (micro) {
+        *end++ = '.';
+        end = add_digits(end, rest % USEC_PER_SEC, 6);
+    }
+    *end++ = 'Z';
+    buf_add(out, text, (size_t)(end - text));
 }
 
 void clock_add_when(struct buf *out, int64_t wall_us, int64_t now_us)

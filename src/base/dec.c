@@ -225,21 +225,33 @@ static uint64_t magnitude(struct dec a)
     return a.e8 < 0 ? (uint64_t)-a.e8 : (uint64_t)a.e8;
 }
 
+/* Without printf: every figure of an API answer passes here. */
 const char *dec_text(struct dec a, char dst[DEC_TEXT_SIZE])
 {
     if (!dec_is_valid(a)) {
         (void)str_copy(STR_LIT("invalid"), dst, DEC_TEXT_SIZE);
         return dst;
     }
-    uint64_t size = magnitude(a);
-    int len = snprintf(dst, DEC_TEXT_SIZE, "%s%llu.%08llu", a.e8 < 0 ? "-" : "",
-                       (unsigned long long)(size / DEC_ONE), (unsigned long long)(size % DEC_ONE));
-    ASSERT(len > 0 && len < DEC_TEXT_SIZE);
-    while (dst[len - 1] == '0') {
-        len--;
+    char reversed[DEC_TEXT_SIZE];
+    size_t len = 0;
+    uint64_t rest = magnitude(a);
+    for (int i = 0; i < 8; i++, rest /= 10) {
+        if (rest % 10 != 0 || len > 0) { /* no trailing zeros */
+            reversed[len++] = (char)('0' + rest % 10);
+        }
     }
-    if (dst[len - 1] == '.') {
-        len--;
+    if (len > 0) {
+        reversed[len++] = '.';
+    }
+    do {
+        reversed[len++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (a.e8 < 0) {
+        reversed[len++] = '-';
+    }
+    for (size_t i = 0; i < len; i++) {
+        dst[i] = reversed[len - 1 - i];
     }
     dst[len] = '\0';
     return dst;

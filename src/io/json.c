@@ -1,6 +1,7 @@
 #include "io/json.h"
 
 #include "base/check.h"
+#include "json_number.h"
 
 #include <errno.h>
 #include <math.h>
@@ -469,19 +470,8 @@ static void add_quoted(struct buf *out, struct str text)
 
 static void add_double(struct buf *out, double value)
 {
-    char text[40];
-    /* 2^53: up to here every integer has an exact double. */
-    if (value == floor(value) && fabs(value) <= 9007199254740992.0) {
-        buf_addf(out, "%lld", (long long)value);
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value) {
-            break;
-        }
-    }
-    buf_add_c(out, text);
+    char text[JSON_NUMBER_SIZE];
+    buf_add(out, text, json_number_double(value, text));
 }
 
 static void add_sorted_object(struct buf *out, const struct json_object *object)
