@@ -13,10 +13,10 @@ VERSION := 0.1.0
 
 # ---------------------------------------------------------------- modules and layers
 # A module may use only the modules listed for it. Lowest layer first; `make layers` checks it.
-MODULES := base model io store config market agents risk venue engine \
+MODULES := base io model store config market agents risk venue engine \
          access command trading alerts auditor assistant health chat api ops cli main
 USES_base      :=
-USES_model     := base
+USES_model     := base io
 USES_io        := base
 USES_store     := base model io
 USES_config    := base model io store

@@ -84,8 +84,5 @@ const char *err_retry_name(enum err_retry retry);
 
 /* One line for logs: "CODE: message: context". */
 void err_line(const struct err *err, struct buf *out);
-/* The JSON body of every API error: error_code, type, severity, retry, message, cause,
- * impact, remediation, context. */
-void err_json(const struct err *err, struct buf *out);
 /* Writes docs/errors.md. */
 void err_catalogue_markdown(struct buf *out);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "command/quote.h"
 #include "command/runner.h"
+#include "model/model_json.h"
 
 /* ---------------------------------------------------------------- the body of a request */
 
@@ -223,12 +224,10 @@ static void unlink_job(struct api *api, struct api_job *job)
 /* A confirmation prompt is a reply without an error; a program receives it as CONFIRM_NEEDED. */
 static void add_error(struct json_object *json, const struct err *err)
 {
-    AUTO_BUF struct buf text = BUF_INIT(8192);
-    struct json_object *error = NULL;
-    err_json(err, &text);
-    if (json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &error, NULL) == 0) {
-        json_object_object_add(json, "error", error);
-    }
+    struct json_out out = JSON_OUT_TREE(json);
+    json_out_object(&out, "error");
+    model_json_err(&out, err);
+    json_out_end(&out);
 }
 
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)

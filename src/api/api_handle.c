@@ -1,5 +1,6 @@
 #include "api_internal.h"
 #include "io/secret.h"
+#include "model/model_json.h"
 
 #define COMMANDS_PATH "/api/v1/commands/"
 #define NAME_MAX_LEN  32
@@ -7,7 +8,10 @@
 void api_answer_err(struct web_request *request, const struct err *err)
 {
     AUTO_BUF struct buf body = BUF_INIT(8192);
-    err_json(err, &body);
+    struct json_out out = JSON_OUT(&body);
+    json_out_document(&out, "nightdesk.error/1");
+    model_json_err(&out, err);
+    json_out_end(&out);
     buf_add_char(&body, '\n');
     const char *headers[] = {NULL, NULL};
     if (err->id == ERR_API_UNAUTHORIZED) {

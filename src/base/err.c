@@ -173,28 +173,6 @@ void err_line(const struct err *err, struct buf *out)
     }
 }
 
-static void add_member(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, ",\"%s\":\"", name);
-    buf_add_json(out, str_c(value));
-    buf_add_char(out, '"');
-}
-
-void err_json(const struct err *err, struct buf *out)
-{
-    const struct err_info *info = err_info(err == NULL ? ERR_NONE : err->id);
-    buf_addf(out, "{\"error_code\":\"%s\"", info->code);
-    add_member(out, "type", err_type_name(info->type));
-    add_member(out, "severity", err_severity_name(info->severity));
-    add_member(out, "retry", err_retry_name(info->retry));
-    add_member(out, "message", info->message);
-    add_member(out, "cause", info->cause);
-    add_member(out, "impact", info->impact);
-    add_member(out, "remediation", info->remediation);
-    add_member(out, "context", err == NULL ? "" : err->context);
-    buf_add_char(out, '}');
-}
-
 /* Markdown would read <name> as a tag and *x* as emphasis. */
 static void add_markdown(struct buf *out, const char *text)
 {

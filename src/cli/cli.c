@@ -6,6 +6,7 @@
 #include "chat/render.h"
 #include "cli_internal.h"
 #include "io/file.h"
+#include "model/model_json.h"
 #include "ops/ops.h"
 
 #include <errno.h>
@@ -47,7 +48,10 @@ int cli_fail(const struct cli_args *args, const struct err *err, int code)
 {
     AUTO_BUF struct buf text = BUF_INIT(8192);
     if (args != NULL && cli_flag(args, "--json")) {
-        err_json(err, &text);
+        struct json_out out = JSON_OUT(&text);
+        json_out_document(&out, "nightdesk.error/1");
+        model_json_err(&out, err);
+        json_out_end(&out);
         buf_add_char(&text, '\n');
         cli_print(buf_str(&text));
         return code;

@@ -1,18 +1,24 @@
 #include "cli_check.h"
 #include "cli_internal.h"
+#include "model/model_json.h"
 
 #include <stdio.h>
 
-static void add_json(const struct cli_check *check, const char *read, struct buf *out)
+static void add_json(const struct cli_check *check, const char *read, struct buf *text)
 {
-    buf_add_c(out, "{\"ok\":true,\"file\":\"");
-    buf_add_json(out, str_c(read));
-    buf_add_c(out, "\",\"warnings\":[");
+    struct json_out out = JSON_OUT(text);
+    json_out_document(&out, "nightdesk.check_config/1");
+    json_out_bool(&out, "ok", true);
+    json_out_text(&out, "file", read);
+    json_out_array(&out, "warnings");
     for (int i = 0; i < check->warning_count; i++) {
-        buf_add_c(out, i > 0 ? "," : "");
-        err_json(&check->warnings[i], out);
+        json_out_object(&out, NULL);
+        model_json_err(&out, &check->warnings[i]);
+        json_out_end(&out);
     }
-    buf_add_c(out, "]}\n");
+    json_out_end(&out);
+    json_out_end(&out);
+    buf_add_char(text, '\n');
 }
 
 static int report(const struct cli_args *args, const struct config *config,

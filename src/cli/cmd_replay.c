@@ -4,6 +4,7 @@
 #include "cli_internal.h"
 #include "engine/recorder.h"
 #include "engine/replay.h"
+#include "model/model_json.h"
 #include "trading/why.h"
 
 #include <math.h>
@@ -368,12 +369,10 @@ static void print_json(const struct replay *replay, struct reply *r, const struc
     (void)json_object_object_add(root, "identical",
                                  json_object_new_boolean(failure->id == ERR_NONE));
     if (failure->id != ERR_NONE) {
-        AUTO_BUF struct buf text = BUF_INIT(8192);
-        struct json_object *error = NULL;
-        err_json(failure, &text);
-        if (json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &error, NULL) >= 0) {
-            (void)json_object_object_add(root, "error", error);
-        }
+        struct json_out error = JSON_OUT_TREE(root);
+        json_out_object(&error, "error");
+        model_json_err(&error, failure);
+        json_out_end(&error);
     }
     if (r != NULL) {
         (void)json_object_object_add(root, "knew", json_object_get(reply_data(r)));

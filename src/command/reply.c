@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/str.h"
+#include "model/model_json.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -583,15 +584,6 @@ static struct json_object *buttons_json(const struct reply *r)
     return rows;
 }
 
-static struct json_object *error_json(const struct err *err)
-{
-    AUTO_BUF struct buf text = BUF_INIT(8192);
-    struct json_object *value = NULL;
-    err_json(err, &text);
-    ASSERT(json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &value, NULL) == 0);
-    return value;
-}
-
 struct json_object *reply_json(const struct reply *r)
 {
     struct json_object *o = json_object_new_object();
@@ -602,7 +594,10 @@ struct json_object *reply_json(const struct reply *r)
     add(o, "footer", json_object_new_string(reply_get_footer(r)));
     add(o, "protect", json_object_new_boolean(r->is_protected));
     if (r->has_error) {
-        add(o, "error", error_json(&r->err));
+        struct json_out out = JSON_OUT_TREE(o);
+        json_out_object(&out, "error");
+        model_json_err(&out, &r->err);
+        json_out_end(&out);
     }
     add(o, "data", json_object_get(r->data));
     return o;

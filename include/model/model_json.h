@@ -1,0 +1,32 @@
+/*
+ * model_json.h: the JSON of every entity; docs/json.md lists the fields with their types and units.
+ *
+ *     struct json_out out = JSON_OUT(&body);
+ *     json_out_document(&out, "nightdesk.state/1");
+ *     model_json_snapshot(&out, snapshot);                // members of the open object
+ *     json_out_end(&out);
+ *
+ * Each function writes the members of one entity into the object that is open, so that a caller may
+ * add members of its own beside them; model_json_…s writes an array. The API, replies, the
+ * auditor's report, replay and back-test all write an entity here, so a field has one name
+ * everywhere. Names: `id` is the entity's own id, `<entity>_id` refers to another; a time ends in
+ * _at (or is `since`), a percentage in _pct (2.5 is 2.5 %, at most six places), a duration in its
+ * unit. Times of the market are market time, all others wall time. Thread: any.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "io/json_out.h"
+#include "model/decision.h"
+#include "model/position.h"
+#include "model/snapshot.h"
+
+/* Everything but risk, which only /risk shows. */
+void model_json_snapshot(struct json_out *out, const struct snapshot *s);
+void model_json_account(struct json_out *out, const struct snapshot *s);
+void model_json_position(struct json_out *out, const struct position *p);
+void model_json_positions(struct json_out *out, const char *key, const struct snapshot *s);
+/* The row of the catalogue and the context. */
+void model_json_err(struct json_out *out, const struct err *err);
+
+void model_json_pct(struct json_out *out, const char *key, double value);
