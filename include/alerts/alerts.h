@@ -31,6 +31,7 @@
 struct config;
 struct ops_store;
 struct alerts;
+struct reply;
 
 struct alert_spec {
     enum alert_type type;
@@ -65,6 +66,8 @@ int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *
 /* Marks the open or acknowledged alert of this fingerprint as fixed; 0 also if there is none. */
 int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *why,
                    struct err *err);
+/* Sends a reply that is no alert, such as a report, to the chats that receive alerts. */
+int alerts_send(struct alerts *alerts, const struct reply *reply, struct err *err);
 /* Part of /status ("Alerts 1 high"), for desk_add_status_line; userdata is the alerts. */
 void alerts_status_line(struct buf *out, struct json_object *data, void *userdata);
 /* Registers alert.list, alert.show, alert.ack, alert.raise. */

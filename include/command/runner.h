@@ -78,6 +78,11 @@ struct runner_options {
      * `call` identifies the run: it is the call that its actions were given. May be NULL. */
     void (*ended)(const struct action_call *call, int64_t run_id, void *userdata);
     void *ended_userdata;
+    /* A run of the schedule has ended; called in the transaction that stores its end. A negative
+     * result stops that transaction, which is then repeated. May be NULL. */
+    int (*scheduled)(const struct manifest *m, const struct reply *result,
+                     const struct err *failure, void *userdata, struct err *err);
+    void *scheduled_userdata;
     /* A stored run or confirmation is inconsistent and was set aside; may be NULL. */
     void (*odd_row)(const struct err *why, void *userdata);
     void *odd_row_userdata;

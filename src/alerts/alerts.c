@@ -149,6 +149,7 @@ struct change {
     const char *fingerprint;
     const char *words;   /* the reason for resolving, or the name of the acknowledging user */
     struct alert *alert; /* scratch on the heap: a row is large */
+    const struct reply *report;
 };
 
 static int run_change(struct change *change, struct err *err)
@@ -262,6 +263,23 @@ int alerts_resolve(struct alerts *alerts, const char *fingerprint, const char *w
                             .fingerprint = fingerprint,
                             .words = why,
                             .alert = alert};
+    return run_change(&change, err);
+}
+
+static int send_body(struct change *change, struct err *err)
+{
+    struct alerts *alerts = change->alerts;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < alerts->target_count; i++) {
+        int64_t ignored = 0;
+        rc = post(alerts, &alerts->targets[i], change->report, SEVERITY_INFO, 0, &ignored, err);
+    }
+    return rc;
+}
+
+int alerts_send(struct alerts *alerts, const struct reply *reply, struct err *err)
+{
+    struct change change = {.alerts = alerts, .body = send_body, .report = reply};
     return run_change(&change, err);
 }
 

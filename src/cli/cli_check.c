@@ -1,6 +1,8 @@
 #include "cli_check.h"
 
 #include "agents/predictor.h"
+#include "cli_actions.h"
+#include "command/manifest.h"
 #include "engine/driver.h"
 #include "io/file.h"
 #include "model/condition.h"
@@ -138,6 +140,29 @@ static void check_socket(const struct config *config, const char *state_dir,
     }
 }
 
+/* ---------------------------------------------------------------- the user's commands */
+
+static void warn_of_manifest(const struct err *why, void *userdata)
+{
+    warn(userdata, why);
+}
+
+static void check_commands(const struct config *config, struct cli_check *check)
+{
+    struct builtin builtin = {0};
+    struct action_table *actions = cli_actions(&builtin);
+    struct manifest_list *list = NULL;
+    const struct manifest_problems problems = {warn_of_manifest, check};
+    struct err err = {0};
+    if (manifest_list_load(actions, &list, &err) < 0) {
+        warn(check, &err);
+    } else {
+        (void)manifest_list_reload(list, config->commands_folder, MANIFEST_SKIP_BAD, &problems);
+    }
+    manifest_list_free(list);
+    action_table_free(actions);
+}
+
 int cli_check(const struct config *config, const char *state_dir, struct cli_check *ret)
 {
     struct settings settings;
@@ -155,5 +180,6 @@ int cli_check(const struct config *config, const char *state_dir, struct cli_che
     }
     check_socket(config, state_dir, ret);
     check_rules(&settings, state_dir, ret);
+    check_commands(config, ret);
     return 0;
 }

@@ -71,9 +71,10 @@ const struct cli_command cmd_check_config = {
     .more =
         "Without FILE it checks the file that `nightdesk run` would read: ./nightdesk.yaml, else\n"
         "/etc/nightdesk/nightdesk.yaml, else the embedded defaults. Like a start, it checks the\n"
-        "options, the market files, the model, the state folder and the socket; it creates and\n"
-        "changes nothing.",
-    .exits = "  0  valid; warnings name a model, files or a socket that would not be used\n"
-             "  2  not valid; each problem is reported with file:line:column\n",
+        "options, the market files, the model, the state folder, the socket and your own\n"
+        "commands; it creates and changes nothing.",
+    .exits =
+        "  0  valid; warnings name a model, files, commands or a socket that would be left out\n"
+        "  2  not valid; each problem is reported with file:line:column\n",
     .run = run,
 };

@@ -1,24 +1,9 @@
-#include "alerts/alerts.h"
-#include "auditor/auditor.h"
+#include "cli_actions.h"
 #include "cli_internal.h"
 #include "command/builtin.h"
 #include "command/manifest.h"
-#include "health/health.h"
-#include "trading/desk.h"
 
 #define OUT_MAX ((size_t)1 << 20)
-
-/* The actions are only described and never run, so their modules need not exist. */
-static struct action_table *all_actions(struct builtin *builtin)
-{
-    struct action_table *table = action_table_new();
-    builtin_actions(builtin, table);
-    desk_actions(NULL, table);
-    alerts_actions(NULL, table);
-    health_actions(NULL, table);
-    auditor_actions(NULL, table);
-    return table;
-}
 
 static int add_commands(const struct action_table *table, struct buf *out, struct err *err)
 {
@@ -36,7 +21,7 @@ static int run(const struct cli_args *args)
     AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
     struct err err = {0};
     struct builtin builtin = {0};
-    struct action_table *table = all_actions(&builtin);
+    struct action_table *table = cli_actions(&builtin);
     int rc = 0;
     const char *what = args->word[0];
     if (strcmp(what, "errors") == 0) {

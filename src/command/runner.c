@@ -393,6 +393,9 @@ static int accept_stored(struct runner *runner, const struct invocation *in, str
 
 static bool can_answer_unrecorded(const struct runner *runner, const struct invocation *in)
 {
+    if (in->who->channel == CHANNEL_SCHEDULE) {
+        return false; /* it is repeated later, and needs its update id to run only once */
+    }
     return !run_write_is_chat(in->who->channel) || runner->o.deliver != NULL;
 }
 

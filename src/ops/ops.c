@@ -21,6 +21,7 @@
 #include "io/notify.h"
 #include "io/pool.h"
 #include "io/units.h"
+#include "ops_commands.h"
 #include "ops_late.h"
 #include "ops_watch.h"
 #include "store/audit_chain.h"
@@ -71,6 +72,7 @@ struct ops {
     struct action_table *actions;
     struct builtin builtin;
     struct manifest_list *manifests;
+    struct ops_commands commands;
     struct runner *runner;
     struct telegram *telegram;
     struct console *console;
@@ -380,6 +382,9 @@ static void on_tick(void *userdata)
     if (now_us >= ops->prune_next_mono_us && ops_watch_trusts_clock(&ops->watch)) {
         prune(ops);
     }
+    if (ops->ready && ops_watch_trusts_clock(&ops->watch)) {
+        ops_commands_tick(&ops->commands, clock_wall_us(ops->clock), now_us);
+    }
     if (now_us >= ops->archive_next_mono_us && runner_active(ops->runner) == 0) {
         archive_audit_log(ops);
     }
@@ -666,6 +671,9 @@ static int build_commands(struct ops *ops, struct err *err)
         return rc;
     }
     ops->builtin.manifests = ops->manifests;
+    ops_commands_init(&ops->commands, ops->access, ops->alerts, ops->manifests);
+    (void)ops_commands_load(&ops->commands, ops->options.config->commands_folder,
+                            MANIFEST_SKIP_BAD);
     rc = runner_new(&(struct runner_options){.loop = ops->loop,
                                              .clock = ops->clock,
                                              .config = ops->options.config,
@@ -681,9 +689,12 @@ static int build_commands(struct ops *ops, struct err *err)
                                              .deliver_userdata = ops,
                                              .ended = desk_run_ended,
                                              .ended_userdata = ops->desk,
+                                             .scheduled = ops_commands_scheduled,
+                                             .scheduled_userdata = &ops->commands,
                                              .odd_row = log_odd_row,
                                              .odd_row_userdata = ops},
                     &ops->runner, err);
+    ops->commands.runner = ops->runner;
     return rc < 0 ? rc : runner_recover(ops->runner, err);
 }
 
@@ -852,6 +863,7 @@ void ops_free(struct ops *ops)
     ops->telegram = NULL;
     heartbeat_free(ops->heartbeat);
     runner_free(ops->runner);
+    ops_commands_release(&ops->commands);
     manifest_list_free(ops->manifests);
     action_table_free(ops->actions);
     auditor_free(ops->auditor);

@@ -65,6 +65,7 @@ static const struct {
     {"console", "enabled", "false"},
     {"market", "seed", "7"},
     {"market", "speed", "600"},
+    {"commands", "confirm_expiry", "120s"},
     {"monitoring", "check_interval", "1s"},
     {"monitoring", "alert_threshold", "2"},
     {"monitoring", "audit_first_after", "1h"},
@@ -143,6 +144,9 @@ static void add_group(const struct scene *s, struct buf *out, const char *group)
         add_node(out, yaml_value(own, i));
         buf_add_char(out, '\n');
     }
+    if (strcmp(group, "commands") == 0 && yaml_get(s->root, "commands") != NULL) {
+        buf_addf(out, "  folder: %s/commands\n", s->dir);
+    }
 }
 
 static bool has_defaults(struct str group)
@@ -153,6 +157,26 @@ static bool has_defaults(struct str group)
         }
     }
     return false;
+}
+
+/* The scenario's own commands, in the folder `commands` of its state folder. */
+static bool write_commands(struct scene *s)
+{
+    const struct yaml_node *own = yaml_get(s->root, "commands");
+    AUTO_BUF struct buf path = BUF_INIT(512);
+    struct err err = {0};
+    buf_addf(&path, "%s/commands", s->dir);
+    if (own != NULL && file_make_folder(path.data, 0755, &err) < 0) {
+        return scene_fail(s, "%s", err.context);
+    }
+    for (size_t i = 0; i < yaml_len(own); i++) {
+        buf_clear(&path);
+        buf_addf(&path, "%s/commands/%s.yaml", s->dir, yaml_text(yaml_key(own, i)).ptr);
+        if (file_write(path.data, yaml_text(yaml_value(own, i)), 0644, &err) < 0) {
+            return scene_fail(s, "%s", err.context);
+        }
+    }
+    return true;
 }
 
 static bool write_config(struct scene *s)
@@ -208,7 +232,7 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
         return scene_fail(s, "the fakes cannot listen");
     }
     s->port = free_port();
-    return write_config(s);
+    return write_commands(s) && write_config(s);
 }
 
 static void remove_folder(const char *path)

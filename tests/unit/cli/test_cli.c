@@ -95,6 +95,26 @@ static void check_config_of(struct rig_run *ret, const char *text)
     rig_run(ret, WORDS("check-config", path, "--state", rig_folder));
 }
 
+static void check_config_reads_the_users_commands(void **state)
+{
+    (void)state;
+    char folder[RIG_PATH_LEN], file[RIG_PATH_LEN + 16], text[RIG_PATH_LEN + 64];
+    rig_path("commands", folder);
+    assert_int_equal(file_make_folder(folder, 0755, NULL), 0);
+    (void)snprintf(file, sizeof(file), "%s/mine.yaml", folder);
+    (void)snprintf(text, sizeof(text), "commands:\n  folder: %s\n", folder);
+    assert_int_equal(file_write(file,
+                                STR_LIT("command: mine\ngroup: see\nsummary: s\nrole: read_only\n"
+                                        "steps: [{run: alert.lits}]\nexamples: [mine]\n"),
+                                0644, NULL),
+                     0);
+    AUTO_RUN struct rig_run bad = {0};
+    check_config_of(&bad, text);
+    assert_int_equal(bad.code, CLI_FINE); /* nightdesk starts without the command */
+    assert_non_null(strstr(bad.err.data, "mine.yaml:5:15: no action alert.lits; did you mean "
+                                         "alert.list?"));
+}
+
 /* The checks beyond the options themselves. */
 static void check_config_runs_the_checks_of_a_start(void **state)
 {
@@ -322,6 +342,7 @@ UNIT_GROUP(cli, RIG_TEST(wrong_usage_exits_with_2_and_names_the_nearest),
            RIG_TEST(version_is_text_or_json),
            RIG_TEST(check_config_reports_the_place_and_never_a_secret),
            RIG_TEST(check_config_runs_the_checks_of_a_start),
+           RIG_TEST(check_config_reads_the_users_commands),
            RIG_TEST(check_config_warns_of_rules_for_symbols_not_traded),
            RIG_TEST(docs_print_every_table), RIG_TEST(do_without_a_daemon_fails),
            RIG_TEST(an_audit_that_cannot_run_has_no_verdict),

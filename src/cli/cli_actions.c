@@ -1,0 +1,17 @@
+#include "cli_actions.h"
+
+#include "alerts/alerts.h"
+#include "auditor/auditor.h"
+#include "health/health.h"
+#include "trading/desk.h"
+
+struct action_table *cli_actions(struct builtin *builtin)
+{
+    struct action_table *table = action_table_new();
+    builtin_actions(builtin, table);
+    desk_actions(NULL, table);
+    alerts_actions(NULL, table);
+    health_actions(NULL, table);
+    auditor_actions(NULL, table);
+    return table;
+}
