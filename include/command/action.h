@@ -47,6 +47,7 @@ struct action_param {
     bool required;
     const char *choices; /* "a|b|c" for PARAM_CHOICE */
     const char *help;
+    bool waits; /* a duration that replaces waits_us of the action, if it is given */
 };
 
 #define ACTION_PARAMS_MAX 6
@@ -62,6 +63,9 @@ struct action {
     /* Stops or pauses trading, so it runs even while ops.db cannot be written. The run is recorded
      * as soon as that is possible, and the reply says so. */
     bool safe_side;
+    /* How long the action waits for its effect before it fails by itself; 0: it does not wait. The
+     * timeout of a step must be longer, since it would cut the wait off. */
+    int64_t waits_us;
     struct action_param params[ACTION_PARAMS_MAX]; /* ends at a NULL name if there are fewer */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */

@@ -11,6 +11,7 @@
 #define NEAR_ENOUGH        2 /* edits */
 #define TIMEOUT_DEFAULT_US (30 * USEC_PER_SEC)
 #define TIMEOUT_MAX_US     USEC_PER_HOUR
+#define TIMEOUT_MARGIN_US  (10 * USEC_PER_SEC) /* longer than the action waits by itself */
 #define RETRIES_MAX        5
 
 /* Command names that the runner handles itself. */
@@ -265,14 +266,47 @@ static int read_with(const struct reader *r, const struct yaml_node *step_node,
     return 0;
 }
 
-static int read_limits(const struct reader *r, const struct yaml_node *item,
-                       struct manifest_step *step)
+/* How long the action of a step waits by itself. */
+static int64_t waits_us(const struct manifest_step *step)
 {
-    step->timeout_us = TIMEOUT_DEFAULT_US;
+    int64_t us = step->action->waits_us;
+    for (int i = 0; i < step->with_count; i++) {
+        const struct action_param *param = find_param(step->action, str_c(step->with[i].param));
+        if (param != NULL && param->waits) {
+            (void)param_parse_duration(str_c(step->with[i].value), &us); /* or it is an argument */
+        }
+    }
+    return us;
+}
+
+static int read_timeout(const struct reader *r, const struct yaml_node *item,
+                        struct manifest_step *step)
+{
     const struct yaml_node *timeout = yaml_get(item, "timeout");
+    int64_t waited_us = waits_us(step);
+    step->timeout_us = TIMEOUT_DEFAULT_US;
+    if (timeout == NULL && waited_us >= TIMEOUT_DEFAULT_US) {
+        step->timeout_us = waited_us + TIMEOUT_MARGIN_US;
+    }
     if (timeout != NULL && (!param_parse_duration(yaml_text(timeout), &step->timeout_us) ||
                             step->timeout_us > TIMEOUT_MAX_US)) {
         return complain(r, timeout, "timeout must be a duration up to 1h, such as 60s");
+    }
+    if (step->timeout_us <= waited_us) {
+        AUTO_BUF struct buf text = BUF_INIT(32);
+        clock_add_duration(&text, waited_us);
+        return complain(r, timeout, "timeout must be longer than the %s that %s waits", text.data,
+                        step->action->name);
+    }
+    return 0;
+}
+
+static int read_limits(const struct reader *r, const struct yaml_node *item,
+                       struct manifest_step *step)
+{
+    int rc = read_timeout(r, item, step);
+    if (rc < 0) {
+        return rc;
     }
     const struct yaml_node *retries = yaml_get(item, "retries");
     int64_t count = 0;

@@ -352,6 +352,7 @@ const struct action action_orders_rows[] = {
     {.name = "trading.amend",
      .summary = "Move the stop or the target of an open position",
      .effect = ACTION_MOVES_MONEY,
+     .waits_us = AMEND_WAIT_US,
      .lowest = ROLE_OPERATOR,
      .params =
          {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "of the position"},
@@ -364,6 +365,7 @@ const struct action action_orders_rows[] = {
     {.name = "trading.cancel",
      .summary = "Cancel open entry orders; positions stay open",
      .effect = ACTION_CHANGES,
+     .waits_us = CANCEL_WAIT_US,
      .lowest = ROLE_OPERATOR,
      .params = {{.name = "symbol", .type = PARAM_TEXT, .help = "a symbol; all if left out"}},
      .run = cancel_entries,

@@ -308,6 +308,7 @@ const struct action action_rules_rows[] = {
     {.name = "trading.rule_add",
      .summary = "Add a trading rule in testing: its matches are counted but change nothing",
      .effect = ACTION_CHANGES,
+     .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_OPERATOR,
      .params =
          {{.name = "effect",
@@ -326,6 +327,7 @@ const struct action action_rules_rows[] = {
     {.name = "trading.rule_status",
      .summary = "Test, activate or retire a trading rule",
      .effect = ACTION_CHANGES,
+     .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_OPERATOR,
      .params = {{.name = "rule", .type = PARAM_INT, .required = true, .help = "number of the rule"},
                 {.name = "status",

@@ -16,9 +16,6 @@
 
 #define SAVE_RETRY_US  USEC_PER_SEC
 #define STOP_AT_MAX_US (INT64_MAX / 2)
-/* Below the timeouts of all steps that send requests: when a step times out, its request has
- * expired. */
-#define REQUEST_GOOD_FOR_US (10 * USEC_PER_SEC)
 
 static void on_look(void *userdata);
 
@@ -442,7 +439,7 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
     struct request request = *draft;
     (void)str_copy(str_c(action_who(call)->name), request.by, sizeof(request.by));
     if (!action_of(call)->safe_side) {
-        request.deadline_mono_us = clock_mono_us(desk->o.clock) + REQUEST_GOOD_FOR_US;
+        request.deadline_mono_us = clock_mono_us(desk->o.clock) + DESK_REQUEST_US;
     }
     struct err local = {0};
     err = err == NULL ? &local : err;

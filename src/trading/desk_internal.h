@@ -16,6 +16,9 @@
 
 #define DESK_PENDING_MAX 64
 #define DESK_LOOK_US     (200 * USEC_PER_MSEC)
+/* When a request expires; as waits_us of an action it keeps the timeouts of steps above it, so that
+ * a request has expired when its step times out. */
+#define DESK_REQUEST_US (10 * USEC_PER_SEC)
 
 struct desk_status_line {
     desk_status_fn fn;

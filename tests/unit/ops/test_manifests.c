@@ -129,5 +129,52 @@ static void the_embedded_commands_load(void **state)
     action_table_free(table);
 }
 
-UNIT_GROUP(manifests, cmocka_unit_test(the_embedded_commands_load),
+/* A step must not be cut off before its action has given up by itself. */
+static void a_timeout_is_longer_than_the_action_waits(void **state)
+{
+    static const struct {
+        const char *step;
+        const char *words; /* NULL: accepted */
+        int64_t timeout_s;
+    } cases[] = {
+        {"run: trading.emergency_stop, timeout: 30s", "timeout must be longer than the 45 s", 0},
+        {"run: trading.emergency_stop, timeout: 46s", NULL, 46},
+        {"run: trading.emergency_stop", NULL, 55},
+        {"run: trading.resume, timeout: 10s", "longer than the 10 s that trading.resume waits", 0},
+        {"run: service.wait_healthy, with: {service: a}", NULL, 70},
+        {"run: service.wait_healthy, with: {service: a, within: 5s}", NULL, 30},
+        {"run: service.wait_healthy, with: {service: a, within: 2m}", NULL, 130},
+        {"run: service.wait_healthy, with: {service: a, within: 2m}, timeout: 1m",
+         "timeout must be longer than the 2 min", 0},
+    };
+    (void)state;
+    struct builtin builtin = {0};
+    struct action_table *table = all_actions(&builtin);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char text[512];
+        struct err err = {0};
+        struct manifest_list *list = NULL;
+        int len = snprintf(text, sizeof(text),
+                           "command: x\ngroup: see\nsummary: s\nrole: admin\nemergency: true\n"
+                           "confirm: true\nsteps: [{%s}]\nexamples: [x]\n",
+                           cases[i].step);
+        const struct embedded_file files[] = {{"commands/x.yaml", text, (size_t)len}, {0}};
+        int rc = manifest_list_read(table, files, &list, &err);
+        if (cases[i].words != NULL) {
+            assert_int_equal(rc, -ERR_MANIFEST_FORMAT);
+            assert_has(err.context, cases[i].words);
+            continue;
+        }
+        if (rc < 0) {
+            fail_msg("%s: %s", cases[i].step, err.context);
+        }
+        assert_int_equal(manifest_at(list, 0)->steps[0].timeout_us,
+                         cases[i].timeout_s * USEC_PER_SEC);
+        manifest_list_free(list);
+    }
+    action_table_free(table);
+}
+
+UNIT_GROUP(manifests, cmocka_unit_test(a_timeout_is_longer_than_the_action_waits),
+           cmocka_unit_test(the_embedded_commands_load),
            cmocka_unit_test(the_manifests_of_older_builds_load))
