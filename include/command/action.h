@@ -66,6 +66,11 @@ struct action {
     /* How long the action waits for its effect before it fails by itself; 0: it does not wait. The
      * timeout of a step must be longer, since it would cut the wait off. */
     int64_t waits_us;
+    /* Optional, for actions that change something: what no other run may change meanwhile, as names
+     * separated by spaces: "service:$service" with the value of a parameter, or "trading". A name
+     * without an item, or whose item is `all` or was not given, covers all items of its kind. A run
+     * takes the locks of all its steps when it starts, or is refused with COMMAND_LOCKED. */
+    const char *locks;
     struct action_param params[ACTION_PARAMS_MAX]; /* ends at a NULL name if there are fewer */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
@@ -118,6 +123,8 @@ int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t
  * after a restart. The id is 0 for a run that has no row: one that began while ops.db could not be
  * written. */
 int64_t action_run_id(const struct action_call *call);
+/* Whether the same run has a step of this action, such as trading.pause, at any place. */
+bool action_run_has(const struct action_call *call, const char *action);
 int action_step(const struct action_call *call);
 /* When the step began (wall clock); in recover(), when the interrupted call began. */
 int64_t action_begun_us(const struct action_call *call);

@@ -115,6 +115,8 @@ int manifest_list_reload(struct manifest_list *list, const char *folder, enum ma
 /* By name or alias. */
 const struct manifest *manifest_find(const struct manifest_list *list, const char *name);
 const struct manifest *manifest_at(const struct manifest_list *list, size_t index); /* NULL: end */
+/* Whether any of its steps runs this action. */
+bool manifest_has_action(const struct manifest *m, const char *action);
 bool manifest_is_visible(const struct manifest *m, enum channel channel);
 /* The most similar command name of a channel, for "did you mean"; NULL if none is similar. */
 const char *manifest_nearest(const struct manifest_list *list, enum channel channel,

@@ -38,11 +38,13 @@ const char *request_kind_name(enum request_kind kind); /* "pause" "resume" "clos
 struct request {
     int64_t id; /* > 0: never reused in one ops.db; < 0: a request of the engine's own driver */
     enum request_kind kind;
-    struct symbol symbol;         /* empty: all */
-    char by[32];                  /* the requester, for the records: "alice", "console" */
-    struct dec stop;              /* AMEND: zero keeps the current one */
-    struct dec target;            /* AMEND: the same */
-    int64_t number;               /* RULE_STATUS: which rule */
-    int64_t deadline_mono_us;     /* 0: none */
+    struct symbol symbol;     /* empty: all */
+    char by[32];              /* the requester, for the records: "alice", "console" */
+    struct dec stop;          /* AMEND: zero keeps the current one */
+    struct dec target;        /* AMEND: the same */
+    int64_t number;           /* RULE_STATUS: which rule. PAUSE, MAINTENANCE: the run that pauses
+                               * only until its RESUME with the same number; 0: until anybody
+                               * resumes */
+    int64_t deadline_mono_us; /* 0: none */
     char text[REQUEST_TEXT_SIZE]; /* RULE_ADD, RULE_STATUS */
 };

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "call.h"
+#include "command/manifest.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -37,6 +38,7 @@ void action_table_add(struct action_table *table, const struct action *rows, voi
         ASSERT(table->count < ACTIONS_MAX);
         ASSERT(action_find(table, a->name) == NULL);
         ASSERT(a->run != NULL && a->summary != NULL && a->lowest != ROLE_NONE);
+        ASSERT(a->locks == NULL || a->effect != ACTION_READS);
         table->rows[table->count++] = (struct action_row){.action = a, .userdata = userdata};
     }
 }
@@ -88,6 +90,9 @@ void action_markdown(const struct action_table *table, struct buf *out)
         buf_addf(out, "\n## %s\n\n%s. Effect: %s. Lowest role: %s%s.\n", a->name, a->summary,
                  action_effect_name(a->effect), role_name(a->lowest),
                  a->emergency ? ", with the emergency grant" : "");
+        if (a->locks != NULL) {
+            buf_addf(out, "Locks: `%s`.\n", a->locks);
+        }
         for (int p = 0; p < ACTION_PARAMS_MAX && a->params[p].name != NULL; p++) {
             const struct action_param *param = &a->params[p];
             if (p == 0) {
@@ -152,6 +157,11 @@ int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t
 int64_t action_run_id(const struct action_call *call)
 {
     return call->run_id;
+}
+
+bool action_run_has(const struct action_call *call, const char *action)
+{
+    return call->m != NULL && manifest_has_action(call->m, action);
 }
 
 int action_step(const struct action_call *call)

@@ -14,8 +14,11 @@
 
 #include "command/action.h"
 
+struct manifest;
+
 struct action_call {
     const struct action *action;
+    const struct manifest *m; /* of its run */
     void *userdata;
     const struct principal *who;
     struct reply *reply;

@@ -579,6 +579,25 @@ static int read_schedule(const struct reader *r, const struct yaml_node *root)
     return read_bool(r, root, "deliver", &m->deliver);
 }
 
+/* Sets `changes` and `safe_side` from the actions of all steps. A step under on_failure takes the
+ * command from the safe side only if it steers something itself: not if it raises an alert. */
+static void summarise(struct manifest *m)
+{
+    m->safe_side = true;
+    for (int i = 0; i < m->step_count; i++) {
+        const struct action *a = m->steps[i].action;
+        m->changes = m->changes || a->effect != ACTION_READS;
+        m->safe_side = m->safe_side && (a->safe_side || a->effect == ACTION_READS);
+    }
+    m->safe_side = m->safe_side && m->changes;
+    for (int i = 0; i < m->on_failure_count; i++) {
+        const struct action *a = m->on_failure[i].action;
+        bool steers = a->locks != NULL || a->effect == ACTION_MOVES_MONEY;
+        m->changes = m->changes || a->effect != ACTION_READS;
+        m->safe_side = m->safe_side && (a->safe_side || !steers);
+    }
+}
+
 static int read_manifest(const struct reader *r, const struct yaml_node *root)
 {
     static const char *const keys[] = {
@@ -596,14 +615,7 @@ static int read_manifest(const struct reader *r, const struct yaml_node *root)
     if (m->step_count == 0) {
         return complain(r, root, "steps are missing");
     }
-    for (int i = 0; i < m->step_count; i++) {
-        m->changes = m->changes || m->steps[i].action->effect != ACTION_READS;
-    }
-    m->safe_side = m->changes;
-    for (int i = 0; i < m->step_count; i++) {
-        const struct action *a = m->steps[i].action;
-        m->safe_side = m->safe_side && (a->safe_side || a->effect == ACTION_READS);
-    }
+    summarise(m);
     return 0;
 }
 
@@ -626,6 +638,22 @@ int manifest_parse(const struct action_table *actions, const char *path, struct 
     }
     *ret = m;
     return 0;
+}
+
+static bool has_action(const struct manifest_step *steps, int count, const char *action)
+{
+    for (int i = 0; i < count; i++) {
+        if (strcmp(steps[i].action->name, action) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool manifest_has_action(const struct manifest *m, const char *action)
+{
+    return has_action(m->steps, m->step_count, action) ||
+           has_action(m->on_failure, m->on_failure_count, action);
 }
 
 const struct manifest *manifest_ref(const struct manifest *m)

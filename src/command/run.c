@@ -81,6 +81,9 @@ void run_free(struct run *run)
     }
     abandon_call(run);
     release_call(run);
+    if (run->locked) {
+        lock_release(&run->runner->locks, run->id);
+    }
     loop_source_free(run->timer);
     loop_source_free(run->progress_timer);
     for (int i = 0; i < ACTION_PARAMS_MAX; i++) {
@@ -230,6 +233,7 @@ static int make_call(struct run *run, int64_t begun_us, struct err *err)
     reply_free(run->call.reply);
     run->call = (struct action_call){
         .action = step->action,
+        .m = run->m,
         .userdata = action_table_userdata(run->runner->o.actions, step->action),
         .who = &run->who,
         .reply = reply_new(),

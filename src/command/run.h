@@ -21,6 +21,7 @@
 #include "command/runner.h"
 #include "io/loop.h"
 #include "line.h"
+#include "lock.h"
 #include "param.h"
 #include "rate.h"
 #include "store/run_table.h"
@@ -55,6 +56,7 @@ struct runner {
     int64_t recover_upto_id;     /* the last run of the previous process */
     struct loop_source *record;  /* timer: stores runs that began without a row */
     struct held_prompt held[HELD_MAX];
+    struct lock_table locks;
     struct rate rate;
     struct rate wrong_answers; /* /confirm, /cancel and presses that answer no open prompt */
 };
@@ -82,6 +84,7 @@ struct run {
     bool notified;            /* that it cannot be recorded was reported without the outbox */
     bool noted;               /* the result says that it is recorded now */
     const struct manifest *m; /* a reference */
+    bool locked;              /* it holds its locks, which run_free releases */
     struct principal who;
     int64_t chat_id;
     char *args[ACTION_PARAMS_MAX]; /* values of m->args in canonical form; NULL: not given */
@@ -164,6 +167,12 @@ bool run_args_line(const struct run *run, struct buf *out);
 int run_args_resolve(const struct run *run, const struct manifest_step *step,
                      char *ret_values[ACTION_PARAMS_MAX], struct err *err);
 void run_args_free(char *values[ACTION_PARAMS_MAX]);
+
+/* run_lock.c: the locks of all steps of a run (lock.h). */
+/* COMMAND_LOCKED, with the run that holds one of them. */
+int run_lock_check(const struct run *run, struct err *err);
+/* Takes them for the id of the run, whether they are free or not. since_us: wall clock. */
+void run_lock_take(struct run *run, int64_t since_us);
 
 /* run_write.c: writes rows, always inside the caller's transaction. */
 /* Audits command.received, except for commands that are only counted when they end. */

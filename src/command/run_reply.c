@@ -43,6 +43,7 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
     }
     if (rc == 0 && step->action->preview != NULL) {
         struct action_call call = {.action = step->action,
+                                   .m = run->m,
                                    .userdata =
                                        action_table_userdata(run->runner->o.actions, step->action),
                                    .who = &run->who,

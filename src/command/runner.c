@@ -47,6 +47,7 @@ void runner_free(struct runner *runner)
     loop_source_free(runner->record);
     loop_source_free(runner->recover);
     runner_held_release(runner);
+    lock_table_release(&runner->locks);
     free(runner);
 }
 
@@ -197,6 +198,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
     if (rc < 0 || (rc = run_write_received(run, err)) < 0) {
         return rc;
     }
+    run_lock_take(run, run->asked_wall_us);
     if (run->m->confirm &&
         (rc = run_write_audit(run, "confirm.given", "together with the command", "ok", err)) < 0) {
         return rc;
@@ -242,6 +244,9 @@ static int accept_command(struct runner *runner, const struct invocation *in,
     }
     if (a->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
         return runner_refuse(runner, in, "command.refused", &a->unrecorded, NULL, a, err);
+    }
+    if (run_lock_check(run, &why) < 0) {
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
     if (m->confirm && !in->confirmed) {
         return runner_confirm_ask(run, in, a, err);

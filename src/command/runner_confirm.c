@@ -179,6 +179,9 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
+    if (run_lock_check(run, &why) < 0) { /* the prompt stays open */
+        return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
+    }
     runner_act_first(run);
     bool won = false;
     int rc = confirmation_table_use(runner->o.store, c->nonce, &won, err);
@@ -191,6 +194,7 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
         (rc = run_write_start(run, err)) < 0) {
         return rc;
     }
+    run_lock_take(run, clock_wall_us(runner->o.clock));
     run->outbox_id = c->outbox_id;
     run->on_reply = in->on_reply;
     run->userdata = in->userdata;

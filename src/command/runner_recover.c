@@ -38,6 +38,7 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
         ops_store_rollback(runner->o.store);
         return rc;
     }
+    lock_release(&runner->locks, row->id);
     return ops_store_commit(runner->o.store, err);
 }
 
@@ -109,6 +110,7 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     if ((rc = outbox_table_of_run(runner->o.store, id, &run->outbox_id, err)) < 0) {
         return rc;
     }
+    run->locked = true; /* since lock_all */
     run_recover(TAKE(run), &steps[count - 1]);
     return 0;
 }
@@ -130,6 +132,7 @@ int runner_set_aside(struct runner *runner, int64_t run_id, const struct err *wh
     struct err notified = *why;
     (void)err_prefix(&notified, "run %lld is set aside", (long long)run_id);
     log_err(LOG_LEVEL_ERROR, &notified, "stored rows are inconsistent");
+    lock_release(&runner->locks, run_id);
     int rc = run_table_set_aside(runner->o.store, run_id, clock_wall_us(runner->o.clock), err);
     if (rc == 0) {
         rc = confirmation_table_set_aside(runner->o.store, err);
@@ -178,14 +181,33 @@ void runner_on_recover(void *userdata)
     }
 }
 
-/* Sets recover_upto_id to the last unfinished run of the previous process: runs that begin from now
- * on are not recovered. */
-static int find_last(struct runner *runner, struct err *err)
+/* Takes the locks of an unfinished run, before it is recovered. A run that cannot be loaded holds
+ * none: it will not continue. */
+static void lock_one(struct runner *runner, int64_t id)
+{
+    AUTO_RUN_ROW struct run_row row = {0};
+    struct err ignored = {0}; /* recover_run reports it */
+    if (run_table_get(runner->o.store, id, &row, &ignored) < 0) {
+        return;
+    }
+    AUTO_RUN struct run *run = run_load(runner, &row, &ignored);
+    if (run != NULL) {
+        run_lock_take(run, row.updated_us);
+        run->locked = false; /* the locks outlive this object */
+    }
+}
+
+/* Locks what the unfinished runs of the previous process work on, and sets recover_upto_id to the
+ * last of them: runs that begin from now on are not recovered. */
+static int lock_all(struct runner *runner, struct err *err)
 {
     int64_t ids[RUNS_MAX];
     int n = 0;
     do {
         n = run_table_running(runner->o.store, runner->recover_upto_id, ids, RUNS_MAX, err);
+        for (int i = 0; i < n; i++) {
+            lock_one(runner, ids[i]);
+        }
         runner->recover_upto_id = n > 0 ? ids[n - 1] : runner->recover_upto_id;
     } while (n == RUNS_MAX);
     return n < 0 ? n : 0;
@@ -194,7 +216,7 @@ static int find_last(struct runner *runner, struct err *err)
 int runner_recover(struct runner *runner, struct err *err)
 {
     bool more = false;
-    int rc = find_last(runner, err);
+    int rc = lock_all(runner, err);
     if (rc < 0 || (rc = recover_slice(runner, RUNS_MAX, &more, err)) < 0) {
         return rc;
     }

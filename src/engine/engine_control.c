@@ -24,24 +24,39 @@ static void set_by(struct engine *engine, enum trading_state state, const char *
     engine_control_set(engine, state, reason);
 }
 
-static int pause_trading(struct engine *engine, const struct request *r)
+#define OF_RUN ", run "
+
+static bool is_paused(const struct engine *engine)
 {
-    if (engine->state.state == TRADING_EMERGENCY) {
-        return ERR_ENGINE_STOPPED;
-    }
-    if (engine->state.state != TRADING_PAUSED) {
-        set_by(engine, TRADING_PAUSED, "paused", r->by);
-    }
-    return ERR_NONE;
+    return engine->state.state == TRADING_PAUSED || engine->state.state == TRADING_MAINTENANCE;
 }
 
-static int maintain(struct engine *engine, const struct request *r)
+/* A pause that a run set only for its own duration says so at the end of its reason, which is
+ * stored, recorded and shown with the state: "paused by alice, run 12". 0: a pause of any run. */
+static bool is_pause_of_run(const struct engine *engine, int64_t run)
 {
-    if (engine->state.state == TRADING_EMERGENCY) {
+    const char *at = strstr(engine->state.state_reason, OF_RUN);
+    int64_t number = 0;
+    return is_paused(engine) && at != NULL && str_to_i64(str_c(at + strlen(OF_RUN)), &number) &&
+           (run == 0 || number == run);
+}
+
+/* Pauses, or starts maintenance. The pause of a person replaces that of a run, so that the run does
+ * not lift it at its end; the pause of a run changes nothing if trading is paused already. */
+static int halt_entries(struct engine *engine, enum trading_state state, const char *what,
+                        const struct request *r)
+{
+    const struct engine_state *s = &engine->state;
+    if (s->state == TRADING_EMERGENCY) {
         return ERR_ENGINE_STOPPED;
     }
-    if (engine->state.state != TRADING_MAINTENANCE) {
-        set_by(engine, TRADING_MAINTENANCE, "maintenance", r->by);
+    if (r->number == 0 && (s->state != state || is_pause_of_run(engine, 0))) {
+        set_by(engine, state, what, r->by);
+    } else if (r->number != 0 && !is_paused(engine)) {
+        char reason[64];
+        (void)snprintf(reason, sizeof(reason), "%.11s by %.31s" OF_RUN "%lld", what, r->by,
+                       (long long)r->number);
+        engine_control_set(engine, state, reason);
     }
     return ERR_NONE;
 }
@@ -51,6 +66,9 @@ static int maintain(struct engine *engine, const struct request *r)
 static int resume_trading(struct engine *engine, const struct request *r)
 {
     struct engine_state *s = &engine->state;
+    if (r->number != 0 && !is_pause_of_run(engine, r->number)) {
+        return ERR_NONE; /* paused by somebody else, or not paused any more: it stays as it is */
+    }
     switch (s->state) {
     case TRADING_EMERGENCY:
         return ERR_ENGINE_STOPPED;
@@ -162,7 +180,7 @@ int engine_control_request(struct engine *engine, const struct request *request)
 {
     switch (request->kind) {
     case REQUEST_PAUSE:
-        return pause_trading(engine, request);
+        return halt_entries(engine, TRADING_PAUSED, "paused", request);
     case REQUEST_RESUME:
         return resume_trading(engine, request);
     case REQUEST_CLOSE:
@@ -172,7 +190,7 @@ int engine_control_request(struct engine *engine, const struct request *request)
     case REQUEST_CLEAR_EMERGENCY:
         return clear_stop(engine, request);
     case REQUEST_MAINTENANCE:
-        return maintain(engine, request);
+        return halt_entries(engine, TRADING_MAINTENANCE, "maintenance", request);
     case REQUEST_CANCEL:
         return engine_orders_cancel_entries(engine, request->symbol) > 0 ? ERR_NONE
                                                                          : ERR_ENGINE_NO_ENTRY;

@@ -317,6 +317,7 @@ static const struct action actions[] = {
      .summary = "Restart a service",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
+     .locks = "service:$service",
      .params = {PARAM_OF_SERVICE},
      .run = restart_service,
      .cancel = cancel_call,

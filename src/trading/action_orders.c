@@ -344,8 +344,8 @@ static bool maintenance_started(struct desk *desk, struct pending *p)
 
 static int start_maintenance(struct action_call *call, struct err *err)
 {
-    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_MAINTENANCE},
-                    maintenance_started, err);
+    const struct request draft = {.kind = REQUEST_MAINTENANCE, .number = desk_pausing_run(call)};
+    return desk_ask(action_userdata(call), call, &draft, maintenance_started, err);
 }
 
 const struct action action_orders_rows[] = {
@@ -354,6 +354,7 @@ const struct action action_orders_rows[] = {
      .effect = ACTION_MOVES_MONEY,
      .waits_us = AMEND_WAIT_US,
      .lowest = ROLE_OPERATOR,
+     .locks = "position:$symbol",
      .params =
          {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "of the position"},
           {.name = "stop", .type = PARAM_PRICE, .help = "new price of the stop"},
@@ -375,6 +376,7 @@ const struct action action_orders_rows[] = {
      .summary = "Open no new positions during work on the bot or the venue",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
+     .locks = "trading",
      .safe_side = true,
      .run = start_maintenance,
      .cancel = desk_cancel,

@@ -30,15 +30,18 @@ static bool paused(struct desk *desk, struct pending *p)
 
 static int pause_trading(struct action_call *call, struct err *err)
 {
-    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_PAUSE}, paused,
-                    err);
+    const struct request draft = {.kind = REQUEST_PAUSE, .number = desk_pausing_run(call)};
+    return desk_ask(action_userdata(call), call, &draft, paused, err);
 }
 
 static bool resumed(struct desk *desk, struct pending *p)
 {
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
-    if (s->state == TRADING_BREAKER) {
+    if (p->asked.number != 0 && s->state != TRADING_ACTIVE) {
+        reply_title(r, TONE_WARN, "Trading stays as it is: %s", s->state_reason);
+        reply_line(r, "It was not this run that paused it.");
+    } else if (s->state == TRADING_BREAKER) {
         reply_title(r, TONE_BAD, "Resumed, but the circuit breaker is tripped");
         reply_line(r, "Limits exceeded: %s. Send /resume again to reset the breaker.",
                    s->state_reason);
@@ -51,8 +54,8 @@ static bool resumed(struct desk *desk, struct pending *p)
 
 static int resume_trading(struct action_call *call, struct err *err)
 {
-    return desk_ask(action_userdata(call), call, &(struct request){.kind = REQUEST_RESUME}, resumed,
-                    err);
+    const struct request draft = {.kind = REQUEST_RESUME, .number = desk_pausing_run(call)};
+    return desk_ask(action_userdata(call), call, &draft, resumed, err);
 }
 
 static int count_open(const struct snapshot *s, const struct symbol *scope)
@@ -254,6 +257,7 @@ const struct action action_steer_rows[] = {
      .summary = "Open no new positions; open ones keep their stop and target",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
+     .locks = "trading",
      .safe_side = true,
      .run = pause_trading,
      .cancel = desk_cancel,
@@ -263,6 +267,7 @@ const struct action action_steer_rows[] = {
      .effect = ACTION_CHANGES,
      .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_OPERATOR,
+     .locks = "trading",
      .run = resume_trading,
      .cancel = desk_cancel,
      .recover = desk_recover},
@@ -282,6 +287,7 @@ const struct action action_steer_rows[] = {
      .effect = ACTION_MOVES_MONEY,
      .waits_us = EMERGENCY_WAIT_US,
      .lowest = ROLE_READ_ONLY,
+     .locks = "trading",
      .emergency = true,
      .safe_side = true,
      .first = halt_first,
@@ -294,6 +300,7 @@ const struct action action_steer_rows[] = {
      .effect = ACTION_CHANGES,
      .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_ADMIN,
+     .locks = "trading",
      .emergency = true,
      .run = clear_emergency,
      .cancel = desk_cancel,

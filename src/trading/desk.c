@@ -411,6 +411,13 @@ static int make_id(struct desk *desk, struct action_call *call, struct request *
     return rc;
 }
 
+int64_t desk_pausing_run(const struct action_call *call)
+{
+    bool pauses =
+        action_run_has(call, "trading.pause") || action_run_has(call, "trading.maintenance");
+    return pauses && action_run_has(call, "trading.resume") ? action_run_id(call) : 0;
+}
+
 /* Returns a free slot, or the slot of the oldest late request, or NULL if all calls are waiting. */
 static struct pending *free_slot(struct desk *desk)
 {

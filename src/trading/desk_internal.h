@@ -81,6 +81,9 @@ void desk_halt(struct desk *desk, const char *by);
 /* Clears emergency.stop after the engine has accepted this clear request, unless a stop was given
  * after the request. */
 void desk_clear_stop(struct desk *desk, int64_t request_id);
+/* The run whose pause ends with it: the number for pause, maintenance and resume in a command that
+ * does both. 0: the command only pauses, or only resumes. */
+int64_t desk_pausing_run(const struct action_call *call);
 /* Sends a request. The draft holds everything but its id, author and deadline. */
 int desk_ask(struct desk *desk, struct action_call *call, const struct request *draft,
              desk_answered_fn fn, struct err *err);

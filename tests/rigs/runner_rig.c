@@ -136,6 +136,7 @@ static const struct action actions[] = {
      .summary = "Change something",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
+     .locks = "service:$service",
      .params = {P_SERVICE,
                 {.name = "note", .type = PARAM_TEXT},
                 {.name = "within", .type = PARAM_DURATION}},
@@ -150,6 +151,7 @@ static const struct action actions[] = {
      .summary = "Change slowly, can be looked up",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
+     .locks = "known",
      .run = act_hang,
      .cancel = act_cancel,
      .recover = act_recover},
@@ -238,6 +240,27 @@ static const struct embedded_file files[] = {
     {0},
 };
 
+static void load_manifests(struct runner_rig *rig)
+{
+    struct embedded_file all[COUNT_OF(files) + RIG_ADDED_MAX];
+    struct err err = {0};
+    size_t n = 0;
+    for (; files[n].path != NULL; n++) {
+        all[n] = files[n];
+    }
+    for (int i = 0; i < rig->added_count; i++) {
+        all[n++] = (struct embedded_file){
+            .path = "commands/added.yaml", .data = rig->added[i], .size = strlen(rig->added[i])};
+    }
+    all[n] = (struct embedded_file){0};
+    manifest_list_free(rig->manifests);
+    int rc = manifest_list_read(rig->actions, all, &rig->manifests, &err);
+    if (rc < 0) {
+        print_error("%s\n", err.context);
+    }
+    assert_int_equal(rc, 0);
+}
+
 static void outbox_changed(void *userdata)
 {
     ((struct runner_rig *)userdata)->outbox_wakes++;
@@ -284,7 +307,6 @@ static void stop(struct runner_rig *rig)
 
 void runner_rig_open(struct runner_rig *rig)
 {
-    struct err err = {0};
     *rig = (struct runner_rig){.chat_id = 100, .fail_with = ERR_HTTP_CONNECT};
     assert_int_equal(secret_init(NULL), 0);
     (void)snprintf(rig->folder, sizeof(rig->folder), "%s/nd-command-XXXXXX",
@@ -305,11 +327,7 @@ void runner_rig_open(struct runner_rig *rig)
     rig->adam = (struct principal){CHANNEL_TELEGRAM, 9, "adam", ROLE_ADMIN, true};
     clock_fake_init(&rig->clock, RIG_WALL_US);
     runner_rig_actions(rig);
-    int rc = manifest_list_read(rig->actions, files, &rig->manifests, &err);
-    if (rc < 0) {
-        print_error("%s\n", err.context);
-    }
-    assert_int_equal(rc, 0);
+    load_manifests(rig);
     start(rig);
 }
 
@@ -318,6 +336,18 @@ void runner_rig_crash(struct runner_rig *rig)
     stop(rig);
     rig->pending = NULL;
     rig->cancels = 0;
+    start(rig);
+}
+
+void runner_rig_add(struct runner_rig *rig, const char *name, const char *text)
+{
+    assert_true(rig->added_count < RIG_ADDED_MAX);
+    int n = snprintf(rig->added[rig->added_count++], sizeof(rig->added[0]),
+                     "command: %s\ngroup: see\nsummary: s\n%s", name, text);
+    assert_in_range(n, 1, sizeof(rig->added[0]) - 1);
+    stop(rig);
+    load_manifests(rig);
+    rig->pending = NULL;
     start(rig);
 }
 

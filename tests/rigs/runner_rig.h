@@ -15,7 +15,8 @@
 #include "store/run_table.h"
 #include "unit/unit.h"
 
-#define RIG_WALL_US INT64_C(1795000000000000)
+#define RIG_ADDED_MAX 12
+#define RIG_WALL_US   INT64_C(1795000000000000)
 
 struct runner_rig {
     char folder[128];
@@ -31,6 +32,8 @@ struct runner_rig {
     struct principal rita;  /* read_only */
     struct principal adam;  /* admin with emergency */
     int64_t chat_id;
+    char added[RIG_ADDED_MAX][2048]; /* the files of runner_rig_add */
+    int added_count;
 
     /* what the actions do, and how they were called */
     int runs;         /* of any changing action */
@@ -59,6 +62,8 @@ void runner_rig_close(struct runner_rig *rig);
  * runner_recover. */
 void runner_rig_crash(struct runner_rig *rig);
 void runner_rig_actions(struct runner_rig *rig);
+/* Adds a command and starts again. The text is that of commands/<name>.yaml from `role` on. */
+void runner_rig_add(struct runner_rig *rig, const char *name, const char *text);
 
 int runner_rig_submit(struct runner_rig *rig, const struct principal *who, const char *line);
 int runner_rig_send(struct runner_rig *rig, const char *line); /* as alice */

@@ -185,6 +185,46 @@ static void pause_survives_a_restart(void **state)
     driver_rig_close(&rig);
 }
 
+static int ask_for_run(struct driver_rig *rig, enum request_kind kind, const char *by, int64_t run)
+{
+    struct request r = {.id = rig->next_request++, .kind = kind, .number = run};
+    (void)str_copy(str_c(by), r.by, sizeof(r.by));
+    return driver_rig_ask_again(rig, &r);
+}
+
+/* The end of a run lifts only the pause that this run set. */
+static void a_run_lifts_only_its_own_pause(void **state)
+{
+    (void)state;
+    struct driver_rig rig;
+    driver_rig_open(&rig, NULL);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_int_equal(ask_for_run(&rig, REQUEST_PAUSE, "alice", 12), ERR_NONE);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason, "paused by alice, run 12");
+    driver_rig_restart(&rig);
+    driver_rig_round(&rig, USEC_PER_SEC);
+    assert_int_equal(ask_for_run(&rig, REQUEST_RESUME, "alice", 1), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    assert_int_equal(ask_for_run(&rig, REQUEST_RESUME, "alice", 12), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+
+    /* A person pauses while the run does: that pause stays. */
+    assert_int_equal(ask_for_run(&rig, REQUEST_PAUSE, "alice", 13), ERR_NONE);
+    assert_int_equal(ask_for_run(&rig, REQUEST_PAUSE, "adam", 0), ERR_NONE);
+    assert_int_equal(ask_for_run(&rig, REQUEST_RESUME, "alice", 13), ERR_NONE);
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_PAUSED);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason, "paused by adam");
+
+    /* A run that finds trading paused does not own the pause. */
+    assert_int_equal(ask_for_run(&rig, REQUEST_MAINTENANCE, "alice", 14), ERR_NONE);
+    assert_int_equal(ask_for_run(&rig, REQUEST_RESUME, "alice", 14), ERR_NONE);
+    assert_string_equal(driver_rig_snapshot(&rig)->state_reason, "paused by adam");
+    assert_int_equal(driver_rig_ask(&rig, REQUEST_RESUME, NULL), ERR_NONE);
+    assert_int_equal(ask_for_run(&rig, REQUEST_RESUME, "alice", 14), ERR_NONE); /* not paused */
+    assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
+    driver_rig_close(&rig);
+}
+
 static void a_request_counts_once(void **state)
 {
     (void)state;
@@ -538,19 +578,18 @@ static void damaged_market_state_is_replaced(void **state)
     driver_rig_close(&rig);
 }
 
-UNIT_GROUP(engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
-           cmocka_unit_test(trades_in_the_first_hour),
-           cmocka_unit_test(weeks_at_the_defaults_are_sane),
-           cmocka_unit_test(same_seed_same_trades),
-           cmocka_unit_test(a_restart_does_not_change_the_market),
-           cmocka_unit_test(pause_survives_a_restart), cmocka_unit_test(a_request_counts_once),
-           cmocka_unit_test(a_close_request_closes_its_symbol),
-           cmocka_unit_test(an_emergency_stop_is_verified_flat),
-           cmocka_unit_test(a_hold_has_a_reason), cmocka_unit_test(the_breaker_trips_and_persists),
-           cmocka_unit_test(a_cooldown_survives_a_restart),
-           cmocka_unit_test(a_full_disk_stops_entries_but_not_the_clock),
-           cmocka_unit_test(a_start_that_cannot_write_shows_the_recovered_account),
-           cmocka_unit_test(a_database_that_does_not_open_is_retried),
-           cmocka_unit_test(an_unsent_intent_is_not_sent_after_a_restart),
-           cmocka_unit_test(a_difference_from_the_venue_halts_trading),
-           cmocka_unit_test(damaged_market_state_is_replaced))
+UNIT_GROUP(
+    engine, cmocka_unit_test(trades_at_the_defaults_in_every_climate),
+    cmocka_unit_test(trades_in_the_first_hour), cmocka_unit_test(weeks_at_the_defaults_are_sane),
+    cmocka_unit_test(same_seed_same_trades), cmocka_unit_test(a_restart_does_not_change_the_market),
+    cmocka_unit_test(pause_survives_a_restart), cmocka_unit_test(a_run_lifts_only_its_own_pause),
+    cmocka_unit_test(a_request_counts_once), cmocka_unit_test(a_close_request_closes_its_symbol),
+    cmocka_unit_test(an_emergency_stop_is_verified_flat), cmocka_unit_test(a_hold_has_a_reason),
+    cmocka_unit_test(the_breaker_trips_and_persists),
+    cmocka_unit_test(a_cooldown_survives_a_restart),
+    cmocka_unit_test(a_full_disk_stops_entries_but_not_the_clock),
+    cmocka_unit_test(a_start_that_cannot_write_shows_the_recovered_account),
+    cmocka_unit_test(a_database_that_does_not_open_is_retried),
+    cmocka_unit_test(an_unsent_intent_is_not_sent_after_a_restart),
+    cmocka_unit_test(a_difference_from_the_venue_halts_trading),
+    cmocka_unit_test(damaged_market_state_is_replaced))

@@ -85,7 +85,11 @@ static void start(struct steer_rig *s)
     desk_actions(s->desk, s->actions);
     action_table_add(s->actions, above, s);
 
-    struct embedded_file files[COUNT_OF(wanted) + 1] = {0};
+    static const char swap[] = "command: swap\ngroup: services\nsummary: s\nrole: operator\n"
+                               "steps:\n  - {run: trading.pause}\n  - {run: trading.resume}\n"
+                               "on_failure: [{run: alert.raise, with: {severity: high, title: t}}]"
+                               "\nexamples: [swap]\n";
+    struct embedded_file files[COUNT_OF(wanted) + 2] = {0};
     size_t count = 0;
     for (const struct embedded_file *f = embedded_files; f->path != NULL; f++) {
         for (size_t i = 0; i < COUNT_OF(wanted); i++) {
@@ -97,6 +101,8 @@ static void start(struct steer_rig *s)
         }
     }
     assert_int_equal(count, COUNT_OF(wanted));
+    files[count] = (struct embedded_file){
+        .path = "commands/swap.yaml", .data = swap, .size = sizeof(swap) - 1};
     assert_int_equal(manifest_list_read(s->actions, files, &s->manifests, &err), 0);
     s->builtin.manifests = s->manifests;
     const struct runner_options runner = {.loop = s->rig.loop,

@@ -49,6 +49,45 @@ static void pause_waits_for_the_engine(void **state)
     assert_has(runner_rig_last(&s->rig), "ACCESS_DENIED");
 }
 
+/* A command that pauses and resumes: a second one is refused, and a pause that somebody else gives
+ * meanwhile is accepted and stays. */
+static void a_command_lifts_only_its_own_pause(void **state)
+{
+    struct steer_rig *s = *state;
+    steer_rig_publish_plain(s, 0);
+    steer_rig_send(s, &s->rig.alice, "/swap");
+    struct request r = steer_rig_next_request(s);
+    assert_int_equal(r.kind, REQUEST_PAUSE);
+    assert_int_equal(r.number, 1); /* the run */
+    steer_rig_send(s, &s->rig.adam, "/swap");
+    assert_has(runner_rig_last(&s->rig), "COMMAND_LOCKED");
+    assert_has(runner_rig_last(&s->rig), "trading: run 1 of alice");
+    steer_rig_send(s, &s->rig.adam, "/resume");
+    assert_has(runner_rig_last(&s->rig), "COMMAND_LOCKED");
+    assert_int_equal(s->raised, 0);
+
+    steer_rig_send(s, &s->rig.adam, "/pause");
+    struct request by_adam = steer_rig_next_request(s);
+    assert_int_equal(by_adam.kind, REQUEST_PAUSE);
+    assert_int_equal(by_adam.number, 0);
+    steer_rig_answer(s, &r, ERR_NONE);
+    steer_rig_answer(s, &by_adam, ERR_NONE);
+    r = steer_rig_next_request(s);
+    assert_int_equal(r.kind, REQUEST_RESUME);
+    assert_int_equal(r.number, 1);
+    struct snapshot *paused = steer_rig_draft(s);
+    paused->state = TRADING_PAUSED;
+    (void)str_copy(STR_LIT("paused by adam"), paused->state_reason, sizeof(paused->state_reason));
+    steer_rig_publish(s);
+    steer_rig_answer(s, &r, ERR_NONE);
+    assert_has(runner_rig_last(&s->rig), "Trading stays as it is: paused by adam");
+    assert_int_equal(runner_rig_state(&s->rig, 1), RUN_DONE);
+
+    steer_rig_send(s, &s->rig.alice, "/resume"); /* a person lifts any pause */
+    r = steer_rig_next_request(s);
+    assert_int_equal(r.number, 0);
+}
+
 static void a_lost_event_is_looked_up(void **state)
 {
     struct steer_rig *s = *state;
@@ -603,6 +642,7 @@ static void after_a_crash_the_request_is_looked_up(void **state)
 }
 
 UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
+           STEER_RIG_TEST(a_command_lifts_only_its_own_pause),
            STEER_RIG_TEST(a_lost_event_is_looked_up), STEER_RIG_TEST(a_silent_engine_times_out),
            STEER_RIG_TEST(a_full_ring_is_busy),
            STEER_RIG_TEST(close_asks_then_waits_until_the_venue_is_flat),
