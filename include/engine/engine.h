@@ -47,6 +47,7 @@
 #define ENGINE_REPORTS_MAX 16 /* per step */
 #define ENGINE_FILLS_MAX   (ENGINE_REPORTS_MAX * VENUE_FILLS_MAX)
 #define ENGINE_EVENTS_MAX  512
+#define ENGINE_BOOKED_MAX  4096 /* booked fills of all orders in memory */
 
 /* How long the venue may take to answer an order, and how often it is asked (monotonic time). */
 #define ENGINE_ANSWER_US      (10 * USEC_PER_SEC)
@@ -129,7 +130,7 @@ struct engine_outputs {
     int query_count;
     struct engine_query {
         char client_id[CLIENT_ID_SIZE];
-        int64_t after_fill_id; /* fills up to this one are booked */
+        char after_fill_id[FILL_ID_SIZE]; /* fills up to this one are booked; empty: none is */
     } queries[ENGINE_ORDERS_MAX];
     int event_count;
     struct event events[ENGINE_EVENTS_MAX];
@@ -142,11 +143,18 @@ struct engine_memory {
     struct position positions[POSITIONS_MAX];
     int order_count; /* alive, or their position is open */
     struct order orders[ENGINE_ORDERS_MAX];
-    int64_t last_fill_ids[ENGINE_ORDERS_MAX]; /* per order: newest booked fill; 0: none */
     struct rule_book rules;
     int entry_count; /* entries made in the last minute before the end, whatever their state */
     int64_t entries_us[ENGINE_ORDERS_MAX]; /* market time */
+    int booked_count; /* fills of these orders that are booked, in the order of booking */
+    struct engine_booked {
+        int order; /* index into orders */
+        char venue_fill_id[FILL_ID_SIZE];
+    } booked[ENGINE_BOOKED_MAX];
 };
+
+/* Copies without the unused part of `booked`, which is large. */
+void engine_memory_copy(struct engine_memory *dst, const struct engine_memory *src);
 
 /* symbols: first those that are traded, then those that are only held. Never NULL. */
 struct engine *engine_new(const struct settings *settings, const struct symbol *symbols, int count);

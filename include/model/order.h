@@ -75,14 +75,28 @@ struct order {
  * changed. Without a fill nothing changes. */
 void order_measure(struct order *order);
 
+/* A fill's id at the venue: a text, which is compared for equality only. */
+#define FILL_ID_SIZE  40
+#define CURRENCY_SIZE 12
+
 struct fill {
     char client_id[CLIENT_ID_SIZE];
-    int64_t venue_fill_id; /* unique for each venue: a fill reported twice is booked once */
+    char venue_fill_id[FILL_ID_SIZE]; /* unique for each order: a fill reported twice is booked once
+                                       */
     struct symbol symbol;
     enum order_kind kind;
     enum side side;
     struct dec qty;
     struct dec price;
-    struct dec fee; /* quote currency; positive: paid by the account */
+    struct dec fee; /* positive: paid by the account */
+    char
+        fee_currency[CURRENCY_SIZE]; /* of the fee; empty: the symbol's quote currency. Once the
+                                      * engine has booked the fill, the fee is in quote currency, */
+    struct dec fee_charged;          /* and this is what was charged in fee_currency */
     int64_t at_us;
 };
+
+/* For venues whose fill ids are numbers: 0 is the empty text, which means no fill. */
+void fill_id_of_number(int64_t number, char ret[FILL_ID_SIZE]);
+/* 0: empty, or not the text of a number above 0. */
+int64_t fill_id_to_number(const char *id);

@@ -23,3 +23,8 @@ struct symbol {
 /* Converts to upper case; false if a character is outside the alphabet above. */
 bool symbol_parse(struct str text, struct symbol *ret);
 bool symbol_equal(struct symbol a, struct symbol b);
+
+/* "BTC" and "USD" of "BTC-USD"; without a dash the base is the whole name and the quote is empty.
+ */
+struct str symbol_base(const struct symbol *symbol);
+struct str symbol_quote(const struct symbol *symbol);

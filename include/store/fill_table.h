@@ -22,9 +22,10 @@ int fill_table_add(struct trading_store *store, const struct fill *fill, bool *r
 /* The fills of one order, oldest first; returns the number or a negative error id. */
 int fill_table_of_order(struct trading_store *store, const char *client_id, struct fill *ret,
                         size_t max, struct err *err);
-/* The largest venue_fill_id of an order; 0: no fills. */
-int fill_table_last_id(struct trading_store *store, const char *client_id, int64_t *ret,
-                       struct err *err);
+/* The ids of the newest fills of an order, at most max of them, oldest first; returns the number.
+ */
+int fill_table_newest_ids(struct trading_store *store, const char *client_id,
+                          char (*ret)[FILL_ID_SIZE], int max, struct err *err);
 /* Sums over all fills: their number and the fees paid. */
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,
                    struct err *err);

@@ -7,12 +7,13 @@
  * All calls are asynchronous: none returns an answer, the answers are reports. A report about an
  * order is *self-contained*: it has the order's state at the venue and its newest fills, with those
  * of its bracket; if there are VENUE_FILLS_MAX or fewer, all of them. A report that arrives twice,
- * late, or before an older one therefore does no harm: fills are merged by venue_fill_id. For an
- * order with more fills, `fills_after` is where the report begins; to get earlier ones, query with
- * the last known id, which returns the fills that follow, page by page (`more`).
- * Invariants of every implementation:
- * - the fill ids of one order increase, and a report has all fills above fills_after without a gap,
- *   unless `more` says that it was truncated;
+ * late, or before an older one therefore does no harm: fills are merged by venue_fill_id, which is
+ * a text without an order. For an order with more fills, `fills_after` names the fill after which
+ * the report begins; to get earlier ones, query with the last known id, which returns the fills
+ * that follow, page by page (`more`). Invariants of every implementation:
+ * - the fills of one order have one sequence, whichever call asks for it, and new ones are
+ * appended; a report has all of them from the one after fills_after on, unless `more` says that it
+ * was truncated;
  * - client_id is the idempotency key: sending it again never creates a second order; the answer is
  *   the state of the first;
  * - a close order only reduces a position;
@@ -77,10 +78,10 @@ struct venue_report {
 
     /* ORDER */
     enum order_state state;
-    struct dec filled_qty; /* of the order itself, without its bracket */
-    char reason[48];       /* of a rejection, cancellation or refusal */
-    int64_t fills_after;   /* the fills up to this id are left out; 0: none are */
-    bool more;             /* newer fills were cut: query again, after the last one here */
+    struct dec filled_qty;          /* of the order itself, without its bracket */
+    char reason[48];                /* of a rejection, cancellation or refusal */
+    char fills_after[FILL_ID_SIZE]; /* the fills up to this one are left out; empty: none are */
+    bool more;                      /* newer fills were cut: query again, after the last one here */
     int fill_count;
     struct fill fills[VENUE_FILLS_MAX]; /* oldest first; those of stop and target have the entry's
                                          * client_id */
@@ -116,7 +117,7 @@ struct venue_ops {
     const char *name;
     void (*send)(struct venue *venue, const struct order *order);
     void (*cancel)(struct venue *venue, const char *client_id);
-    void (*query)(struct venue *venue, const char *client_id, int64_t after_fill_id);
+    void (*query)(struct venue *venue, const char *client_id, const char *after_fill_id);
     void (*list)(struct venue *venue, int64_t ask_id, int64_t after_funding_id);
     void (*amend)(struct venue *venue, const char *client_id, struct dec stop, struct dec target);
     bool (*quote)(const struct venue *venue, struct symbol symbol, struct quote *ret);
@@ -135,8 +136,10 @@ static inline void venue_cancel(struct venue *venue, const char *client_id)
     venue->ops->cancel(venue, client_id);
 }
 
-/* Requests the state of an order and its oldest fills after the given one; 0: from the first. */
-static inline void venue_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
+/* Requests the state of an order and its oldest fills after the given one; empty: from the first.
+ */
+static inline void venue_query(struct venue *venue, const char *client_id,
+                               const char *after_fill_id)
 {
     venue->ops->query(venue, client_id, after_fill_id);
 }

@@ -151,9 +151,7 @@ void engine_restore(struct engine *engine, const struct engine_memory *memory)
     }
     engine->position_count = memory->position_count;
     memcpy(engine->positions, memory->positions, sizeof(engine->positions));
-    for (int i = 0; i < memory->order_count; i++) {
-        engine_orders_restore(engine, &memory->orders[i], memory->last_fill_ids[i]);
-    }
+    engine_orders_restore(engine, memory);
     engine_rules_restore(engine, &memory->rules);
 }
 

@@ -113,7 +113,7 @@ bool engine_orders_has_capacity(const struct engine *engine)
     for (int i = 0; i < engine->slot_end; i++) {
         used += engine->slots[i].used;
     }
-    return ENGINE_ORDERS_MAX - used > SLOTS_FOR_CLOSING;
+    return ENGINE_ORDERS_MAX - used > SLOTS_FOR_CLOSING && !engine_fills_are_many(engine);
 }
 
 static struct engine_slot *claim_slot(struct engine *engine)
@@ -127,12 +127,20 @@ static struct engine_slot *claim_slot(struct engine *engine)
     return NULL;
 }
 
-void engine_orders_restore(struct engine *engine, const struct order *order, int64_t last_fill_id)
+void engine_orders_restore(struct engine *engine, const struct engine_memory *memory)
 {
-    struct engine_slot *slot = claim_slot(engine);
-    ASSERT(slot != NULL);
-    *slot = (struct engine_slot){
-        .used = true, .ask = true, .last_fill_id = last_fill_id, .order = *order};
+    ASSERT(engine->slot_end == 0 && memory->booked_count >= 0 &&
+           memory->booked_count <= ENGINE_BOOKED_MAX);
+    for (int i = 0; i < memory->order_count; i++) {
+        struct engine_slot *slot = claim_slot(engine);
+        ASSERT(slot == &engine->slots[i]);
+        *slot = (struct engine_slot){.used = true, .ask = true, .order = memory->orders[i]};
+    }
+    for (int i = 0; i < memory->booked_count; i++) {
+        const struct engine_booked *b = &memory->booked[i];
+        ASSERT(b->order >= 0 && b->order < memory->order_count);
+        (void)engine_fills_add(engine, &engine->slots[b->order], b->venue_fill_id);
+    }
 }
 
 /* ---------------------------------------------------------------- making orders */
@@ -333,7 +341,7 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
     if (slot->ask && !slot->sending && allowed && engine->out->query_count < ENGINE_ORDERS_MAX) {
         struct engine_query *query = &engine->out->queries[engine->out->query_count++];
         memcpy(query->client_id, slot->order.client_id, sizeof(query->client_id));
-        query->after_fill_id = slot->last_fill_id;
+        memcpy(query->after_fill_id, slot->last_fill_id, sizeof(query->after_fill_id));
         slot->asked_mono_us = engine->now->mono_us;
         slot->page = false;
     }
@@ -373,6 +381,7 @@ bool engine_orders_finish(struct engine *engine)
         if (order_state_is_final(s->order.state) && !s->ask &&
             position_of(engine, s->order.client_id) == NULL) {
             s->used = false;
+            engine_fills_forget(engine, s);
         } else {
             end = i + 1;
         }

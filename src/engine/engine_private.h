@@ -33,8 +33,8 @@ struct engine_slot {
     int64_t cancel_mono_us; /* when its cancellation was last requested; 0: never */
     int64_t amend_mono_us;  /* when its amendment was last requested; 0: never */
     int refusals;           /* in a row, of the bracket measured from its fills */
-    int64_t last_fill_id;   /* newest booked fill; 0: none */
-    struct order order;     /* of an entry: with the wanted stop and target */
+    char last_fill_id[FILL_ID_SIZE]; /* newest booked fill; empty: none */
+    struct order order;              /* of an entry: with the wanted stop and target */
 };
 
 /* The rules and their compiled conditions, in the same order. */
@@ -53,6 +53,12 @@ struct engine_rules {
  */
 #define ENGINE_LISTED_HOLDINGS 512
 #define ENGINE_LISTED_OPEN     512
+
+/* The fills that are booked, of all orders in slots. */
+struct engine_fills {
+    int count;
+    struct engine_booked list[ENGINE_BOOKED_MAX]; /* order: index of the slot */
+};
 
 /* The pages of the newest listing, in the order in which they arrived. */
 struct engine_listing {
@@ -95,6 +101,7 @@ struct engine {
     struct engine_rules rules;
     struct engine_exposure exposure;
     struct engine_listing listing;
+    struct engine_fills fills;
 
     bool reconciled;    /* the venue's positions and our books agree */
     bool verified_flat; /* in an emergency stop: the venue has listed nothing open */
@@ -135,6 +142,18 @@ enum trading_state engine_shown_state(const struct engine *engine);
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
 void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol);
 
+/* engine_fills.c */
+bool engine_fills_has(const struct engine *engine, const struct engine_slot *slot,
+                      const char *venue_fill_id);
+/* False: no capacity. */
+bool engine_fills_add(struct engine *engine, struct engine_slot *slot, const char *venue_fill_id);
+void engine_fills_forget(struct engine *engine, const struct engine_slot *slot);
+/* So many that nothing should be opened. */
+bool engine_fills_are_many(const struct engine *engine);
+/* Converts the fee to the symbol's quote currency. False: there is no price for it, and the fee is
+ * zero. */
+bool engine_fills_convert_fee(const struct engine *engine, struct fill *fill);
+
 /* engine_listing.c */
 /* Adds a page of a listing; a page that was added before changes nothing. True: the listing is now
  * whole. */
@@ -169,7 +188,7 @@ int engine_orders_entries_alive(const struct engine *engine);
 int engine_orders_alive(const struct engine *engine); /* not in a final state */
 bool engine_orders_has_capacity(
     const struct engine *engine); /* for another entry and the orders that follow it */
-void engine_orders_restore(struct engine *engine, const struct order *order, int64_t last_fill_id);
+void engine_orders_restore(struct engine *engine, const struct engine_memory *memory);
 /* Makes a close order for the part of position->qty that no close order under way covers. */
 void engine_orders_close(struct engine *engine, const struct position *position,
                          const char *reason);

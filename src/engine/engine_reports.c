@@ -79,15 +79,18 @@ static void count_filled(struct engine *engine, struct engine_slot *slot, const 
 }
 
 /* Books a fill once. False: it does not match our state (yet). */
-static bool book_fill(struct engine *engine, struct engine_slot *slot, const struct fill *fill)
+static bool book_fill(struct engine *engine, struct engine_slot *slot, const struct fill *reported)
 {
-    if (fill->venue_fill_id <= slot->last_fill_id) {
+    if (engine_fills_has(engine, slot, reported->venue_fill_id)) {
         return true;
     }
+    struct fill booked = *reported;
+    const struct fill *fill = &booked;
+    bool has_fee = engine_fills_convert_fee(engine, &booked);
     struct engine_outputs *out = engine->out;
     struct ledger ledger = engine_ledger(engine);
     struct trade trade;
-    if (out->fill_count == ENGINE_FILLS_MAX ||
+    if (out->fill_count == ENGINE_FILLS_MAX || engine->fills.count == ENGINE_BOOKED_MAX ||
         strcmp(fill->client_id, slot->order.client_id) != 0 ||
         !symbol_equal(fill->symbol, slot->order.symbol)) {
         return false;
@@ -102,7 +105,10 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     case LEDGER_OVERFLOW:
         return false;
     }
-    slot->last_fill_id = fill->venue_fill_id;
+    (void)engine_fills_add(engine, slot, fill->venue_fill_id);
+    if (!has_fee) {
+        engine_fault(engine, ERR_VENUE_FEE, fill->symbol);
+    }
     if (fill->kind == slot->order.kind) {
         count_filled(engine, slot, fill);
         order_measure(&slot->order);
@@ -121,16 +127,30 @@ static bool book_fill(struct engine *engine, struct engine_slot *slot, const str
     return true;
 }
 
+/* The sequence of fills only grows, so everything up to our newest fill is booked. */
+static int first_new(const struct engine_slot *slot, const struct venue_report *report, int count)
+{
+    for (int i = 0; i < count && slot->last_fill_id[0] != '\0'; i++) {
+        if (strcmp(report->fills[i].venue_fill_id, slot->last_fill_id) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
 /* Books the new fills of a report. */
 static void book_fills(struct engine *engine, struct engine_slot *slot,
                        const struct venue_report *report)
 {
-    if (report->fills_after > slot->last_fill_id) {
+    int count = report->fill_count < VENUE_FILLS_MAX ? report->fill_count : VENUE_FILLS_MAX;
+    int from = first_new(slot, report, count);
+    if (from == 0 && report->fills_after[0] != '\0' &&
+        !engine_fills_has(engine, slot, report->fills_after)) {
         slot->ask = true; /* earlier fills are missing */
         return;
     }
-    int64_t before = slot->last_fill_id;
-    for (int i = 0; i < report->fill_count && i < VENUE_FILLS_MAX; i++) {
+    int before = engine->fills.count;
+    for (int i = from; i < count; i++) {
         if (!book_fill(engine, slot, &report->fills[i])) {
             engine_fault(engine, ERR_ENGINE_STRAY_FILL, slot->order.symbol);
             engine_orders_ask(engine, slot->order.symbol);
@@ -139,7 +159,7 @@ static void book_fills(struct engine *engine, struct engine_slot *slot,
     }
     if (report->more) {
         slot->ask = true;
-        slot->page = slot->last_fill_id > before; /* ask at once while pages make progress */
+        slot->page = engine->fills.count > before; /* ask at once while pages make progress */
     }
 }
 

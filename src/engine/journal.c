@@ -17,6 +17,7 @@
 
 #define BLOB_MAX     ((size_t)64 * 1024)
 #define EPISODE_BLOB "reserve"
+#define FILLS_LOADED 256 /* of one order */
 
 static int write_orders_and_fills(struct trading_store *store, const struct journal_rows *rows,
                                   struct err *err)
@@ -30,8 +31,8 @@ static int write_orders_and_fills(struct trading_store *store, const struct jour
         rc = fill_table_add(store, &rows->fills[i], &fresh, err);
         if (rc >= 0 && !fresh) {
             /* The engine has booked this fill twice: refuse the whole step. */
-            rc = err_set(err, ERR_ENGINE_STRAY_FILL, "fill %lld of %s has been booked already",
-                         (long long)rows->fills[i].venue_fill_id, rows->fills[i].client_id);
+            rc = err_set(err, ERR_ENGINE_STRAY_FILL, "fill %s of %s has been booked already",
+                         rows->fills[i].venue_fill_id, rows->fills[i].client_id);
         }
     }
     for (int i = 0; i < rows->trade_count && rc >= 0; i++) {
@@ -201,13 +202,22 @@ static bool is_loaded(const struct engine_memory *memory, const char *client_id)
     return false;
 }
 
+/* The newest of each order: all before them are known to be booked too. */
 static int load_fill_ids(struct trading_store *store, struct engine_memory *memory, struct err *err)
 {
     int rc = 0;
     for (int i = 0; i < memory->order_count && rc >= 0; i++) {
-        rc = fill_table_last_id(store, memory->orders[i].client_id, &memory->last_fill_ids[i], err);
+        char ids[FILLS_LOADED][FILL_ID_SIZE];
+        int left = ENGINE_BOOKED_MAX / 2 - memory->booked_count;
+        int max = left < FILLS_LOADED ? left : FILLS_LOADED;
+        rc = fill_table_newest_ids(store, memory->orders[i].client_id, ids, max < 1 ? 1 : max, err);
+        for (int k = 0; k < rc; k++) {
+            struct engine_booked *b = &memory->booked[memory->booked_count++];
+            b->order = i;
+            memcpy(b->venue_fill_id, ids[k], sizeof(b->venue_fill_id));
+        }
     }
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 /* Loads the newest entries, for the rate of entries; as many as one minute can hold. */

@@ -98,10 +98,24 @@ void record_order_pack(struct pack *p, struct order *o)
     pack_text(p, o->reason, sizeof(o->reason));
 }
 
+/* Version 1: a number, 0 for none. */
+static void pack_fill_id(struct pack *p, char id[FILL_ID_SIZE])
+{
+    if (p->version != 1) {
+        pack_text(p, id, FILL_ID_SIZE);
+        return;
+    }
+    int64_t number = p->reading ? 0 : fill_id_to_number(id);
+    pack_i64(p, &number);
+    if (p->reading) {
+        fill_id_of_number(number, id);
+    }
+}
+
 static void pack_fill(struct pack *p, struct fill *f)
 {
     pack_text(p, f->client_id, sizeof(f->client_id));
-    pack_i64(p, &f->venue_fill_id);
+    pack_fill_id(p, f->venue_fill_id);
     pack_symbol(p, &f->symbol);
     PACK_ENUM(p, f->kind, ORDER_TARGET);
     PACK_ENUM(p, f->side, SIDE_SHORT);
@@ -109,6 +123,10 @@ static void pack_fill(struct pack *p, struct fill *f)
     pack_dec(p, &f->price);
     pack_dec(p, &f->fee);
     pack_i64(p, &f->at_us);
+    if (p->version >= 2) {
+        pack_text(p, f->fee_currency, sizeof(f->fee_currency));
+        pack_dec(p, &f->fee_charged);
+    }
 }
 
 void record_position_pack(struct pack *p, struct position *x)
@@ -218,6 +236,16 @@ static void pack_rules(struct pack *p, struct rule_book *book)
 
 /* ---------------------------------------------------------------- the start */
 
+/* Version 1 has only the newest booked fill of each order: all before it are booked too. */
+static void read_newest_fill(struct pack *p, struct engine_memory *m, int order)
+{
+    struct engine_booked *b = &m->booked[m->booked_count];
+    ASSERT(p->reading);
+    pack_fill_id(p, b->venue_fill_id);
+    b->order = order;
+    m->booked_count += b->venue_fill_id[0] != '\0';
+}
+
 static void pack_memory(struct pack *p, struct engine_memory *m)
 {
     pack_state(p, &m->state);
@@ -226,14 +254,24 @@ static void pack_memory(struct pack *p, struct engine_memory *m)
         record_position_pack(p, &m->positions[i]);
     }
     pack_count(p, &m->order_count, ENGINE_ORDERS_MAX);
+    m->booked_count = p->reading ? 0 : m->booked_count;
     for (int i = 0; i < m->order_count; i++) {
         record_order_pack(p, &m->orders[i]);
-        pack_i64(p, &m->last_fill_ids[i]);
+        if (p->version == 1) {
+            read_newest_fill(p, m, i);
+        }
     }
     pack_rules(p, &m->rules);
     pack_count(p, &m->entry_count, ENGINE_ORDERS_MAX);
     for (int i = 0; i < m->entry_count; i++) {
         pack_i64(p, &m->entries_us[i]);
+    }
+    if (p->version >= 2) {
+        pack_count(p, &m->booked_count, ENGINE_BOOKED_MAX);
+        for (int i = 0; i < m->booked_count; i++) {
+            pack_count(p, &m->booked[i].order, ENGINE_ORDERS_MAX - 1);
+            pack_text(p, m->booked[i].venue_fill_id, FILL_ID_SIZE);
+        }
     }
 }
 
@@ -390,6 +428,9 @@ static bool memory_is_sane(const struct engine_memory *m)
                is_money(o->stop) && is_money(o->target) && is_money(o->filled_qty) &&
                is_money(o->average_price) && is_money(o->stop_away) && is_money(o->target_away);
     }
+    for (int i = 0; i < m->booked_count; i++) {
+        sane = sane && m->booked[i].order < m->order_count;
+    }
     for (int i = 0; i < m->rules.rule_count; i++) {
         struct condition program;
         sane = sane && condition_compile(str_c(m->rules.rules[i].condition), &program, NULL) >= 0;
@@ -496,7 +537,7 @@ static void pack_report(struct pack *p, struct venue_report *r)
     PACK_ENUM(p, r->state, ORDER_UNKNOWN);
     pack_dec(p, &r->filled_qty);
     pack_text(p, r->reason, sizeof(r->reason));
-    pack_i64(p, &r->fills_after);
+    pack_fill_id(p, r->fills_after);
     pack_bool(p, &r->more);
     pack_count(p, &r->fill_count, VENUE_FILLS_MAX);
     for (int i = 0; i < r->fill_count; i++) {
@@ -685,7 +726,7 @@ static void add_orders(struct pack *p, struct engine_outputs *out)
     }
     for (int i = 0; i < out->query_count; i++) {
         pack_text(p, out->queries[i].client_id, CLIENT_ID_SIZE);
-        pack_i64(p, &out->queries[i].after_fill_id);
+        pack_fill_id(p, out->queries[i].after_fill_id);
     }
     pack_bool(p, &out->list);
     if (out->list) {
@@ -720,10 +761,27 @@ static void add_books(struct pack *p, struct engine_outputs *out, struct engine 
     }
 }
 
+/* An error is summed as its code, since its number differs between builds. */
+static void add_error(struct pack *p, int id)
+{
+    char code[64] = {0};
+    (void)str_copy(str_c(err_info(id)->code), code, sizeof(code));
+    pack_text(p, code, sizeof(code));
+}
+
+static bool has_error(const struct event *e)
+{
+    return e->topic == TOPIC_FAULT || e->topic == TOPIC_REPLY;
+}
+
 static void add_event(struct pack *p, struct event *e)
 {
     pack_u32(p, &e->topic);
-    pack_u32(p, &e->code);
+    if (p->version >= 2 && has_error(e)) {
+        add_error(p, (int)e->code);
+    } else {
+        pack_u32(p, &e->code);
+    }
     pack_i64(p, &e->id);
     pack_symbol(p, &e->symbol);
     pack_dec(p, &e->qty);
@@ -743,9 +801,23 @@ static void add_rest(struct pack *p, struct engine_outputs *out, struct engine *
     if (out->rules_changed) {
         pack_rules(p, &engine->rules.book);
     }
-    pack_count(p, &out->request_err, ERR_COUNT);
+    if (p->version >= 2) {
+        add_error(p, out->request_err);
+    } else {
+        pack_count(p, &out->request_err, ERR_COUNT);
+    }
     pack_bool(p, &out->write);
     pack_bool(p, &out->clear_halt);
+}
+
+/* Version 1 summed the numbers of errors. */
+static bool sums_error_numbers(const struct engine_outputs *out)
+{
+    bool sums = out->request_err != ERR_NONE;
+    for (int i = 0; i < out->event_count; i++) {
+        sums = sums || (has_error(&out->events[i]) && out->events[i].code != ERR_NONE);
+    }
+    return sums;
 }
 
 static uint32_t sum_of(const struct pack *p)
@@ -776,6 +848,7 @@ void record_digest_of(const struct engine *engine, const struct engine_outputs *
     p.at = 0;
     add_books(&p, out, e);
     ret->sums[RECORD_BOOKS] = sum_of(&p);
+    ret->rest_unknown = version == 1 && sums_error_numbers(out);
     p.at = 0;
     add_rest(&p, out, e);
     ret->sums[RECORD_REST] = sum_of(&p);

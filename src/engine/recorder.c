@@ -222,7 +222,7 @@ static void fill_start(struct recorder *r, const struct recorder_start *start,
         s->symbols[i] = engine->series[i].symbol;
     }
     if (start->memory != NULL) {
-        s->memory = *start->memory;
+        engine_memory_copy(&s->memory, start->memory);
     }
     if (engine->predictor != NULL) {
         (void)str_copy(str_c(predictor_hash(engine->predictor)), s->model_hash,

@@ -136,8 +136,7 @@ static int write_history(struct import *im, const struct position *p, struct err
                           .created_us = p->opened_us,
                           .updated_us = p->opened_us,
                           .reason = "imported"};
-    struct fill fill = {.venue_fill_id = im->next_fill_id++,
-                        .symbol = p->symbol,
+    struct fill fill = {.symbol = p->symbol,
                         .kind = ORDER_ENTRY,
                         .side = p->side,
                         .qty = p->qty,
@@ -145,6 +144,7 @@ static int write_history(struct import *im, const struct position *p, struct err
                         .at_us = p->opened_us};
     memcpy(order.client_id, p->client_id, sizeof(order.client_id));
     memcpy(fill.client_id, p->client_id, sizeof(fill.client_id));
+    fill_id_of_number(im->next_fill_id++, fill.venue_fill_id);
     bool fresh;
     int rc = order_table_write(im->store, &order, err);
     rc = rc < 0 ? rc : fill_table_add(im->store, &fill, &fresh, err);

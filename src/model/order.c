@@ -2,6 +2,9 @@
 
 #include "names.h"
 
+#include <stdio.h>
+#include <string.h>
+
 static const char *const side_words[] = {[SIDE_LONG] = "long", [SIDE_SHORT] = "short"};
 static const char *const kind_words[] = {
     [ORDER_ENTRY] = "entry",
@@ -42,4 +45,18 @@ void order_measure(struct order *order)
         measure(order->average_price, order->stop_away, !is_long, &order->stop);
         measure(order->average_price, order->target_away, is_long, &order->target);
     }
+}
+
+void fill_id_of_number(int64_t number, char ret[FILL_ID_SIZE])
+{
+    memset(ret, 0, FILL_ID_SIZE);
+    if (number > 0) {
+        (void)snprintf(ret, FILL_ID_SIZE, "%lld", (long long)number);
+    }
+}
+
+int64_t fill_id_to_number(const char *id)
+{
+    int64_t number = 0;
+    return str_to_i64(str_c(id), &number) && number > 0 ? number : 0;
 }

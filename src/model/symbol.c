@@ -26,3 +26,14 @@ bool symbol_equal(struct symbol a, struct symbol b)
 {
     return memcmp(a.name, b.name, SYMBOL_SIZE) == 0;
 }
+
+struct str symbol_base(const struct symbol *symbol)
+{
+    return str_n(symbol->name, strcspn(symbol->name, "-"));
+}
+
+struct str symbol_quote(const struct symbol *symbol)
+{
+    size_t base = strcspn(symbol->name, "-");
+    return str_c(symbol->name + base + (symbol->name[base] == '-'));
+}

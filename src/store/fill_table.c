@@ -15,11 +15,21 @@ int fill_table_of_order(struct trading_store *store, const char *client_id, stru
                             DB_VALUES(DB_TEXT_C(client_id), DB_I64((int64_t)max)), ret, max, err);
 }
 
-int fill_table_last_id(struct trading_store *store, const char *client_id, int64_t *ret,
-                       struct err *err)
+int fill_table_newest_ids(struct trading_store *store, const char *client_id,
+                          char (*ret)[FILL_ID_SIZE], int max, struct err *err)
 {
-    return db_get_i64(store->db, "SELECT max(venue_fill_id) FROM fills WHERE client_id = ?",
-                      DB_VALUES(DB_TEXT_C(client_id)), 0, ret, err);
+    AUTO_DB_ROWS struct db_rows *rows = NULL;
+    int rc = db_query(store->db,
+                      "SELECT venue_fill_id FROM (SELECT id, venue_fill_id FROM fills"
+                      " WHERE client_id = ? ORDER BY id DESC LIMIT ?) ORDER BY id",
+                      DB_VALUES(DB_TEXT_C(client_id), DB_I64(max)), &rows, err);
+    int n = 0;
+    while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
+        struct row row = {.rows = rows};
+        row_text(&row, ret[n++], FILL_ID_SIZE);
+        rc = row_check(&row, "fills", n, err);
+    }
+    return rc < 0 ? rc : n;
 }
 
 int fill_table_sum(struct trading_store *store, int64_t *ret_count, struct dec *ret_fees,

@@ -63,10 +63,11 @@ int order_rows_add_fill(struct db *db, const char *sql, const struct fill *f, bo
                         struct err *err)
 {
     int rc = db_run(db, sql,
-                    DB_VALUES(DB_TEXT_C(f->client_id), DB_I64(f->venue_fill_id),
+                    DB_VALUES(DB_TEXT_C(f->client_id), DB_TEXT_C(f->venue_fill_id),
                               DB_TEXT_C(f->symbol.name), DB_TEXT_C(order_kind_name(f->kind)),
                               DB_TEXT_C(side_name(f->side)), DB_DEC(f->qty), DB_DEC(f->price),
-                              DB_DEC(f->fee), DB_I64(f->at_us)),
+                              DB_DEC(f->fee), DB_I64(f->at_us), DB_TEXT_C(f->fee_currency),
+                              DB_DEC(f->fee_charged)),
                     err);
     if (rc == 0) {
         *ret_fresh = db_changes(db) > 0;
@@ -79,7 +80,7 @@ static int read_fill(struct db_rows *rows, struct fill *ret, struct err *err)
     struct row row = {.rows = rows};
     *ret = (struct fill){0};
     row_text(&row, ret->client_id, sizeof(ret->client_id));
-    ret->venue_fill_id = row_i64(&row);
+    row_text(&row, ret->venue_fill_id, sizeof(ret->venue_fill_id));
     ret->symbol = row_symbol(&row);
     ROW_WORD(&row, order_kind, &ret->kind);
     ROW_WORD(&row, side, &ret->side);
@@ -87,7 +88,11 @@ static int read_fill(struct db_rows *rows, struct fill *ret, struct err *err)
     ret->price = row_dec(&row);
     ret->fee = row_dec(&row);
     ret->at_us = row_i64(&row);
-    return row_check(&row, "fills", ret->venue_fill_id, err);
+    row_text(&row, ret->fee_currency, sizeof(ret->fee_currency));
+    ret->fee_charged = row_dec(&row);
+    return row.damaged ? err_set(err, ERR_STORE_DAMAGED, "fill %s of order %s", ret->venue_fill_id,
+                                 ret->client_id)
+                       : 0;
 }
 
 int order_rows_fills(struct db *db, const char *sql, const struct db_value *values, size_t count,

@@ -35,9 +35,11 @@
     "SELECT " ORDER_ROWS_COLUMNS " FROM " table \
     " WHERE state NOT IN ('filled', 'cancelled', 'rejected') ORDER BY +rowid LIMIT ?"
 
-#define FILL_ROWS_COLUMNS "client_id, venue_fill_id, symbol, kind, side, qty, price, fee, at_us"
-#define FILL_ROWS_ADD(table)                                                          \
-    "INSERT INTO " table "(" FILL_ROWS_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)" \
+#define FILL_ROWS_COLUMNS                                            \
+    "client_id, venue_fill_id, symbol, kind, side, qty, price, fee," \
+    " at_us, fee_currency, fee_charged"
+#define FILL_ROWS_ADD(table)                                                                \
+    "INSERT INTO " table "(" FILL_ROWS_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" \
     " ON CONFLICT(venue_fill_id, client_id) DO NOTHING"
 #define FILL_ROWS_OF(table) \
     "SELECT " FILL_ROWS_COLUMNS " FROM " table " WHERE client_id = ? ORDER BY id LIMIT ?"

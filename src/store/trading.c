@@ -121,11 +121,27 @@ static const char schema_distances[] =
     "ALTER TABLE paper_orders ADD COLUMN stop_away INTEGER DEFAULT 0;"
     "ALTER TABLE paper_orders ADD COLUMN target_away INTEGER DEFAULT 0;";
 
-static const struct db_migration migrations[] = {{"the engine's tables", schema_engine},
-                                                 {"the paper venue's tables", schema_paper},
-                                                 {"imported candles", schema_import},
-                                                 {"funding, rules and models", schema_desk},
-                                                 {"brackets by distance", schema_distances}};
+/* The id of a fill is a text. Earlier fees were in quote currency, as the empty currency says. The
+ * paper venue's ids are numbers. */
+static const char schema_fill_ids[] =
+    "CREATE TABLE fills_by_text"
+    "(id INTEGER PRIMARY KEY, client_id TEXT NOT NULL, venue_fill_id TEXT NOT NULL,"
+    " symbol TEXT NOT NULL, kind TEXT NOT NULL, side TEXT NOT NULL, qty INTEGER,"
+    " price INTEGER, fee INTEGER, at_us INTEGER NOT NULL,"
+    " fee_currency TEXT NOT NULL DEFAULT '', fee_charged INTEGER DEFAULT 0,"
+    " UNIQUE(venue_fill_id, client_id));"
+    "INSERT INTO fills_by_text SELECT id, client_id, CAST(venue_fill_id AS TEXT), symbol, kind,"
+    " side, qty, price, fee, at_us, '', fee FROM fills;"
+    "DROP TABLE fills;"
+    "ALTER TABLE fills_by_text RENAME TO fills;"
+    "CREATE INDEX fills_of_order ON fills(client_id);"
+    "ALTER TABLE paper_fills ADD COLUMN fee_currency TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE paper_fills ADD COLUMN fee_charged INTEGER DEFAULT 0;";
+
+static const struct db_migration migrations[] = {
+    {"the engine's tables", schema_engine},     {"the paper venue's tables", schema_paper},
+    {"imported candles", schema_import},        {"funding, rules and models", schema_desk},
+    {"brackets by distance", schema_distances}, {"fill ids as texts", schema_fill_ids}};
 
 int trading_store_open(const char *state_dir, enum trading_store_mode mode,
                        struct trading_store **ret, struct err *err)

@@ -147,10 +147,10 @@ static void report_order(struct paper *paper, const char *client_id, enum venue_
     r->fill_count = cut ? VENUE_FILLS_MAX : count;
     const struct fill *first = fills;
     if (after >= 0) {
-        r->fills_after = after;
+        fill_id_of_number(after, r->fills_after);
         r->more = cut;
     } else if (cut) {
-        r->fills_after = fills[0].venue_fill_id;
+        memcpy(r->fills_after, fills[0].venue_fill_id, sizeof(r->fills_after));
         first = &fills[1];
     }
     memcpy(r->fills, first, (size_t)r->fill_count * sizeof(fills[0]));
@@ -418,9 +418,9 @@ static void paper_amend(struct venue *venue, const char *client_id, struct dec s
     }
 }
 
-static void paper_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
+static void paper_query(struct venue *venue, const char *client_id, const char *after_fill_id)
 {
-    report_order(of(venue), client_id, VENUE_CALL_QUERY, after_fill_id);
+    report_order(of(venue), client_id, VENUE_CALL_QUERY, fill_id_to_number(after_fill_id));
 }
 
 static void list_payments(struct paper *paper, int64_t after_id)

@@ -199,7 +199,8 @@ static bool book_fill(struct paper_book *book, const struct fill *fill, struct d
     struct fill f = *fill;
     struct dec amount = dec_mul(f.price, f.qty);
     f.fee = dec_mul(amount, fee_rate);
-    f.venue_fill_id = book->next_fill_id;
+    fill_id_of_number(book->next_fill_id, f.venue_fill_id);
+    (void)str_copy(symbol_quote(&f.symbol), f.fee_currency, sizeof(f.fee_currency));
     bool buys = (f.kind == ORDER_ENTRY) == (f.side == SIDE_LONG);
     struct dec cash = buys ? dec_sub(book->cash, amount) : dec_add(book->cash, amount);
     cash = dec_sub(cash, f.fee);

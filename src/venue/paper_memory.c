@@ -164,7 +164,7 @@ int paper_memory_fills(const struct paper_record *record, int64_t after, struct 
     int64_t end = record == NULL ? 0 : record->fill_count;
     for (int64_t i = oldest_of(end, PAPER_MEMORY_FILLS); i < end && count < max; i++) {
         const struct fill *f = &record->fills[i % PAPER_MEMORY_FILLS];
-        if (f->venue_fill_id > after) {
+        if (fill_id_to_number(f->venue_fill_id) > after) {
             ret[count++] = *f;
         }
     }

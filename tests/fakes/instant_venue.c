@@ -20,13 +20,13 @@ static void fill(struct engine_inputs *in, const struct order *o, int64_t fill_i
     r->state = ORDER_FILLED;
     r->filled_qty = o->qty;
     r->fill_count = 1;
-    r->fills[0] = (struct fill){.venue_fill_id = fill_id,
-                                .symbol = o->symbol,
+    r->fills[0] = (struct fill){.symbol = o->symbol,
                                 .kind = o->kind,
                                 .side = o->side,
                                 .qty = o->qty,
                                 .price = o->reference_price};
     memcpy(r->fills[0].client_id, o->client_id, sizeof(r->client_id));
+    fill_id_of_number(fill_id, r->fills[0].venue_fill_id);
 }
 
 void instant_venue_answer(const struct engine *engine, const struct engine_outputs *outputs,

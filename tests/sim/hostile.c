@@ -6,6 +6,11 @@
 #include "store/trade_table.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+/* An odd factor and its inverse, modulo 2^32. */
+#define SCRAMBLE   UINT32_C(0x9E3779B1)
+#define UNSCRAMBLE UINT32_C(0x0E8B2F51)
 
 static struct hostile *of(struct venue *venue)
 {
@@ -86,6 +91,30 @@ static void lag_listing(struct hostile *h, struct venue_report *r)
     h->listing = now;
 }
 
+/* The ids of fills become texts whose order means nothing. */
+static void scramble(char id[FILL_ID_SIZE])
+{
+    int64_t n = fill_id_to_number(id);
+    if (n > 0) {
+        (void)snprintf(id, FILL_ID_SIZE, "f%08x-x", (unsigned)((uint32_t)n * SCRAMBLE));
+    }
+}
+
+static void unscramble(char id[FILL_ID_SIZE])
+{
+    if (id[0] == 'f') {
+        fill_id_of_number((uint32_t)strtoul(id + 1, NULL, 16) * UNSCRAMBLE, id);
+    }
+}
+
+static void scramble_fills(struct venue_report *r)
+{
+    scramble(r->fills_after);
+    for (int i = 0; i < r->fill_count; i++) {
+        scramble(r->fills[i].venue_fill_id);
+    }
+}
+
 /* The fills of an order lag too: its filled quantity is known before their prices. */
 static void lag_fills(struct hostile *h, struct venue_report *r)
 {
@@ -145,6 +174,7 @@ static void pull(struct hostile *h)
             deliver_listing(h, &r);
             continue;
         }
+        scramble_fills(&r);
         lag_fills(h, &r);
         deliver(h, &r);
     }
@@ -207,20 +237,23 @@ static bool match_foreign(struct hostile *h, const struct order *order)
     }
     bool is_long = held->side == SIDE_LONG;
     struct fill *f = &r->fills[0];
-    *f = (struct fill){.venue_fill_id = HOSTILE_FILL_ID + h->closed_count,
-                       .symbol = held->symbol,
+    *f = (struct fill){.symbol = held->symbol,
                        .kind = ORDER_CLOSE,
                        .side = held->side,
                        .qty = held->qty,
                        .price = is_long ? quote.bid : quote.ask,
-                       .fee = dec_from_double(0.1),
                        .at_us = order->created_us};
     memcpy(f->client_id, order->client_id, sizeof(f->client_id));
+    (void)snprintf(f->venue_fill_id, sizeof(f->venue_fill_id), "by-hand-%d", h->closed_count);
+    /* Charged in the coin; in our books it is that at the price of the fill. */
+    f->fee = dec_div(dec_from_double(0.1), f->price);
+    (void)str_copy(symbol_base(&f->symbol), f->fee_currency, sizeof(f->fee_currency));
+    struct dec fee = dec_mul(f->fee, f->price);
     r->fill_count = 1;
     r->state = ORDER_FILLED;
     r->filled_qty = held->qty;
     struct dec gain = dec_sub(dec_mul(f->price, f->qty), dec_mul(held->entry_price, f->qty));
-    h->foreign_profit = dec_sub(dec_add(h->foreign_profit, is_long ? gain : dec_neg(gain)), f->fee);
+    h->foreign_profit = dec_sub(dec_add(h->foreign_profit, is_long ? gain : dec_neg(gain)), fee);
     h->foreign[index] = h->foreign[--h->foreign_count];
     h->foreign_closed++;
     queue(h, r, delay(h, 2 * USEC_PER_SEC));
@@ -529,7 +562,7 @@ static void hostile_cancel(struct venue *venue, const char *client_id)
     }
 }
 
-static void hostile_query(struct venue *venue, const char *client_id, int64_t after_fill_id)
+static void hostile_query(struct venue *venue, const char *client_id, const char *after_fill_id)
 {
     struct hostile *h = of(venue);
     if (is_lost(h, 0.15, VENUE_CALL_QUERY, client_id)) {
@@ -539,7 +572,10 @@ static void hostile_query(struct venue *venue, const char *client_id, int64_t af
     if (closed_by(h, client_id) != NULL) {
         queue(h, closed_by(h, client_id), 0);
     } else {
-        venue_query(h->inner, client_id, after_fill_id);
+        char after[FILL_ID_SIZE];
+        (void)str_copy(str_c(after_fill_id), after, sizeof(after));
+        unscramble(after);
+        venue_query(h->inner, client_id, after);
     }
 }
 

@@ -6,16 +6,16 @@
  *     options.userdata = &h;
  *
  * Between engine and venue: calls that never arrive, arrive late, or arrive without an answer;
- * reports that are late, duplicated, reordered or lost; listings in pages; rejections; a venue that
- * cannot measure a bracket from the fills; positions and fills that lag seconds behind the orders;
- * halts, in which the venue neither trades nor answers. Between market and engine: missing,
- * impossible, old or future minutes, and prices that jump from one minute to the next. On the
- * account: positions and orders of someone else. The guarantees of the venue interface are kept:
- * after NOT_KNOWN an order does not appear, after a final state nothing fills, and every call is
- * eventually answered, if only by VENUE_NO_ANSWER. It also checks the engine's calls: an order must
- * be on disk as PREPARED before it is sent, and be sent once; an entry must respect the limits and
- * have a stop; an amendment must be on disk and keep a stop; during an emergency stop no other part
- * closes positions. Thread: the simulator's.
+ * reports that are late, duplicated, reordered or lost; listings in pages; fill ids without an
+ * order; rejections; a venue that cannot measure a bracket from the fills; positions and fills that
+ * lag seconds behind the orders; halts, in which the venue neither trades nor answers. Between
+ * market and engine: missing, impossible, old or future minutes, and prices that jump from one
+ * minute to the next. On the account: positions and orders of someone else. The guarantees of the
+ * venue interface are kept: after NOT_KNOWN an order does not appear, after a final state nothing
+ * fills, and every call is eventually answered, if only by VENUE_NO_ANSWER. It also checks the
+ * engine's calls: an order must be on disk as PREPARED before it is sent, and be sent once; an
+ * entry must respect the limits and have a stop; an amendment must be on disk and keep a stop;
+ * during an emergency stop no other part closes positions. Thread: the simulator's.
  */
 #pragma once
 
@@ -39,8 +39,6 @@
 #define HOSTILE_AMENDS_MAX  256
 /* How far positions may lag behind orders. */
 #define HOSTILE_LAG_US (3 * USEC_PER_SEC)
-/* Ids above this are fills of closed foreign positions, which exist only here. */
-#define HOSTILE_FILL_ID INT64_C(1000000000000)
 
 struct hostile {
     struct venue venue;

@@ -102,7 +102,7 @@ static void cancel(struct venue *venue, const char *client_id)
     }
 }
 
-static void query(struct venue *venue, const char *client_id, int64_t after_fill_id)
+static void query(struct venue *venue, const char *client_id, const char *after_fill_id)
 {
     struct recorder_rig *f = of_venue(venue);
     if (!lost(f)) {

@@ -56,13 +56,13 @@ void report_rig_add_fill(struct venue_report *r, int64_t id, enum order_kind kin
                          int64_t price)
 {
     struct fill *f = &r->fills[r->fill_count++];
-    *f = (struct fill){.venue_fill_id = id,
-                       .symbol = report_rig_btc,
+    *f = (struct fill){.symbol = report_rig_btc,
                        .kind = kind,
                        .side = SIDE_LONG,
                        .qty = report_rig_whole(qty),
                        .price = report_rig_whole(price)};
     memcpy(f->client_id, r->client_id, sizeof(f->client_id));
+    fill_id_of_number(id, f->venue_fill_id);
 }
 
 struct venue_report *report_rig_add_order(struct report_rig *l, enum order_state state,
@@ -93,7 +93,7 @@ struct venue_report *report_rig_await_listing(struct report_rig *l)
     for (int i = 0; i == 0 || !l->out->list; i++) {
         assert_true(i < 100);
         if (l->out->query_count > 0) {
-            report_rig_add_order(l, ORDER_FILLED, 10)->fills_after = 1;
+            fill_id_of_number(1, report_rig_add_order(l, ORDER_FILLED, 10)->fills_after);
         }
         report_rig_step_after(l, USEC_PER_SEC);
     }
@@ -117,6 +117,15 @@ void report_rig_restart(struct report_rig *l, const struct order *entry)
     l->memory->position_count = count;
     l->memory->orders[0] = *entry;
     report_rig_start(l);
+}
+
+void report_rig_booked(struct report_rig *l, int64_t newest)
+{
+    l->memory->booked_count = (int)newest;
+    for (int i = 0; i < newest; i++) {
+        l->memory->booked[i].order = 0;
+        fill_id_of_number(i + 1, l->memory->booked[i].venue_fill_id);
+    }
 }
 
 /* An entry of ten that has rested at the venue since before the start, unfilled. */

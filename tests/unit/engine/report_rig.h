@@ -37,6 +37,8 @@ void report_rig_filled(
 void report_rig_start(struct report_rig *l); /* creates an engine from l->memory */
 /* After a crash in which the outputs had been committed: restarts from what the database holds. */
 void report_rig_restart(struct report_rig *l, const struct order *entry);
+/* The fills 1 to `newest` of the entry are in the database. */
+void report_rig_booked(struct report_rig *l, int64_t newest);
 void report_rig_close(struct report_rig *l);
 
 void report_rig_step_after(struct report_rig *l, int64_t passed_us);

@@ -47,7 +47,7 @@ static void an_invalid_amendment_is_refused(void **state)
 static struct venue_report *bracket_at(struct report_rig *l, int64_t stop, int64_t target)
 {
     struct venue_report *r = report_rig_add_order(l, ORDER_FILLED, 10);
-    r->fills_after = 1;
+    fill_id_of_number(1, r->fills_after);
     r->stop = report_rig_whole(stop);
     r->target = report_rig_whole(target);
     return r;
@@ -78,7 +78,7 @@ static void an_amendment_is_in_effect_once_the_venue_reports_it(void **state)
     report_rig_step(&l);
     report_rig_step_after(&l, ENGINE_ASK_EVERY_US);
     assert_int_equal(l.out->amend_count, 1);
-    l.memory->last_fill_ids[0] = 1;
+    report_rig_booked(&l, 1);
     report_rig_restart(&l, &entry);
     report_rig_step(&l);
     assert_int_equal(l.out->amend_count, 1);
@@ -174,7 +174,7 @@ static void fill_more(struct report_rig *l, int64_t id, int64_t qty, int64_t pri
 {
     struct venue_report *r =
         report_rig_add_order(l, filled == 10 ? ORDER_FILLED : ORDER_PARTIAL, filled);
-    r->fills_after = id - 1;
+    fill_id_of_number(id - 1, r->fills_after);
     r->stop = stop;
     r->target = target;
     report_rig_add_fill(r, id, ORDER_ENTRY, qty, price);
@@ -204,7 +204,7 @@ static void stop_and_target_are_measured_from_the_fills(void **state)
     assert_int_equal(l.snapshot->positions[0].stop.e8, report_rig_whole(91).e8);
     /* Also after a crash. */
     struct order entry = *report_rig_written(&l, REPORT_RIG_ID);
-    l.memory->last_fill_ids[0] = 2;
+    report_rig_booked(&l, 2);
     report_rig_restart(&l, &entry);
     report_rig_step(&l);
     assert_amends(&l, 92, 122);

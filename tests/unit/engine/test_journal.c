@@ -61,7 +61,7 @@ static void a_failed_read_fails_the_start(void **state)
     struct engine *engine = engine_new(&rig.settings, rig.settings.symbols, 3);
     ASSERT(memory != NULL);
     assert_true(whole->position_count > 0 && whole->order_count > 0);
-    assert_true(whole->last_fill_ids[0] > 0);
+    assert_true(whole->booked_count > 0);
     static const char *const tables[] = {"engine_state",  "cooldowns",    "positions", "orders",
                                          "trading_rules", "rule_shadows", "fills"};
     struct err err = {0};
@@ -107,7 +107,7 @@ static void a_failed_write_changes_nothing(void **state)
     out->positions_changed = true;
     out->rules_changed = true;
     out->orders[out->order_count++] = whole->orders[0];
-    struct fill f = {.venue_fill_id = 1000, .symbol = rig.settings.symbols[0]};
+    struct fill f = {.venue_fill_id = "1000", .symbol = rig.settings.symbols[0]};
     memcpy(f.client_id, whole->orders[0].client_id, sizeof(f.client_id));
     out->fills[out->fill_count++] = f;
     out->payments[out->payment_count++] =

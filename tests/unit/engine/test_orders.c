@@ -18,11 +18,11 @@ static void many_fills_are_paged_through(void **state)
     l.memory->orders[0].qty = report_rig_whole(20);
     report_rig_start(&l);
     report_rig_step(&l);
-    assert_int_equal(l.out->queries[0].after_fill_id, 0);
+    assert_int_equal(fill_id_to_number(l.out->queries[0].after_fill_id), 0);
 
     /* The venue sends the newest fills; the earlier ones are missing here. */
     struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 20);
-    r->fills_after = 12;
+    fill_id_of_number(12, r->fills_after);
     for (int id = 13; id <= 20; id++) {
         report_rig_add_fill(r, id, ORDER_ENTRY, 1, 100);
     }
@@ -31,12 +31,12 @@ static void many_fills_are_paged_through(void **state)
     assert_int_equal(l.out->fill_count, 0);
     assert_int_equal(l.out->query_count, 1);
     assert_string_equal(l.out->queries[0].client_id, REPORT_RIG_ID);
-    assert_int_equal(l.out->queries[0].after_fill_id, 0);
+    assert_int_equal(fill_id_to_number(l.out->queries[0].after_fill_id), 0);
 
     int64_t after = 0;
     for (int page = 0; page < 3; page++) {
         r = report_rig_add_order(&l, ORDER_FILLED, 20);
-        r->fills_after = after;
+        fill_id_of_number(after, r->fills_after);
         r->more = page < 2;
         for (int i = 0; i < (page < 2 ? 8 : 4); i++) {
             report_rig_add_fill(r, ++after, ORDER_ENTRY, 1, 100);
@@ -46,7 +46,7 @@ static void many_fills_are_paged_through(void **state)
         assert_int_equal(l.out->fill_count, page < 2 ? 8 : 4);
         assert_int_equal(l.out->query_count, page < 2); /* the next page, at once */
         if (page < 2) {
-            assert_int_equal(l.out->queries[0].after_fill_id, after);
+            assert_int_equal(fill_id_to_number(l.out->queries[0].after_fill_id), after);
             assert_int_equal(report_rig_written(&l, REPORT_RIG_ID)->state, ORDER_ACKED);
         }
         *report_rig_add(&l, VENUE_ORDER, REPORT_RIG_ID) = again; /* the same report again */
@@ -64,17 +64,91 @@ static void many_fills_are_paged_through(void **state)
     assert_int_equal(l.snapshot->open_orders, 0);
 
     /* A restart continues after the booked fills. */
-    l.memory->last_fill_ids[0] = 20;
+    report_rig_booked(&l, 20);
     struct order entry = l.memory->orders[0];
     entry.state = ORDER_FILLED;
     entry.filled_qty = report_rig_whole(20);
     report_rig_restart(&l, &entry);
     report_rig_step(&l);
-    assert_int_equal(l.out->queries[0].after_fill_id, 20);
+    assert_int_equal(fill_id_to_number(l.out->queries[0].after_fill_id), 20);
     *report_rig_add(&l, VENUE_ORDER, REPORT_RIG_ID) = newest;
     report_rig_step(&l);
     assert_int_equal(l.out->fill_count, 0);
     report_rig_close(&l);
+}
+
+static void set_id(struct venue_report *r, int fill, const char *id)
+{
+    (void)str_copy(str_c(id), r->fills[fill].venue_fill_id, FILL_ID_SIZE);
+}
+
+/* Ids are texts without an order: a late report with older fills books nothing again. */
+static void fill_ids_are_compared_for_equality_only(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_open(&l);
+    struct venue_report *r = report_rig_add_order(&l, ORDER_PARTIAL, 3);
+    static const char *const ids[] = {"TZ-9", "TA-1", "TM-5"};
+    for (int i = 0; i < 3; i++) {
+        report_rig_add_fill(r, 1, ORDER_ENTRY, 1, 100);
+        set_id(r, i, ids[i]);
+    }
+    struct venue_report late = *r;
+    report_rig_step(&l);
+    assert_int_equal(l.out->fill_count, 3);
+    r = report_rig_add_order(&l, ORDER_PARTIAL, 4);
+    (void)str_copy(STR_LIT("TM-5"), r->fills_after, sizeof(r->fills_after));
+    report_rig_add_fill(r, 1, ORDER_ENTRY, 1, 100);
+    set_id(r, 0, "TB-2");
+    report_rig_step(&l);
+    assert_int_equal(l.out->fill_count, 1);
+    late.fill_count = 2;
+    *report_rig_add(&l, VENUE_ORDER, REPORT_RIG_ID) = late;
+    report_rig_step(&l);
+    assert_int_equal(l.out->fill_count, 0);
+    /* What follows a fill that we do not have is not booked: there is a gap. */
+    r = report_rig_add_order(&l, ORDER_PARTIAL, 6);
+    (void)str_copy(STR_LIT("TC-3"), r->fills_after, sizeof(r->fills_after));
+    report_rig_add_fill(r, 1, ORDER_ENTRY, 1, 100);
+    set_id(r, 0, "TD-4");
+    report_rig_step_after(&l, ENGINE_ASK_EVERY_US);
+    assert_int_equal(l.out->fill_count, 0);
+    assert_int_equal(l.out->query_count, 1);
+    assert_string_equal(l.out->queries[0].after_fill_id, "TB-2");
+    report_rig_close(&l);
+}
+
+/* Of 2 USD, 0.02 BTC, 0.04 ETH at a price of 50, and 7 of a currency without a price. */
+static void a_fee_is_booked_in_quote_currency(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *currency;
+        double fee;
+        int64_t booked;
+    } fees[] = {{"", 2, 2}, {"USD", 2, 2}, {"BTC", 0.02, 2}, {"ETH", 0.04, 2}, {"BNB", 7, 0}};
+    for (size_t i = 0; i < COUNT_OF(fees); i++) {
+        struct report_rig l;
+        report_rig_open(&l);
+        struct dec fifty = report_rig_whole(50);
+        l.in->bars[l.in->bar_count++] = (struct source_bar){
+            report_rig_eth,
+            {l.now.market_us / USEC_PER_MIN * USEC_PER_MIN, fifty, fifty, fifty, fifty, fifty}};
+        report_rig_bar(&l, 100);
+        struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
+        report_rig_add_fill(r, 1, ORDER_ENTRY, 10, 100);
+        r->fills[0].fee = dec_from_double(fees[i].fee);
+        (void)str_copy(str_c(fees[i].currency), r->fills[0].fee_currency, CURRENCY_SIZE);
+        report_rig_step(&l);
+        assert_int_equal(l.out->fill_count, 1);
+        assert_int_equal(l.out->fills[0].fee.e8, report_rig_whole(fees[i].booked).e8);
+        assert_int_equal(l.out->fills[0].fee_charged.e8, dec_from_double(fees[i].fee).e8);
+        assert_string_equal(l.out->fills[0].fee_currency, fees[i].currency);
+        assert_int_equal(engine_state(l.engine)->fees.e8, report_rig_whole(fees[i].booked).e8);
+        assert_int_equal(report_rig_is_fault(&l, ERR_VENUE_FEE), fees[i].booked == 0);
+        report_rig_close(&l);
+    }
 }
 
 static void an_order_is_over_once_its_fills_are_booked(void **state)
@@ -109,7 +183,7 @@ static void an_order_is_over_once_its_fills_are_booked(void **state)
                        REPORT_RIG_ID); /* the bracket's fills have the entry's id */
     r->state = ORDER_FILLED;
     r->filled_qty = report_rig_whole(10);
-    r->fills_after = 2;
+    fill_id_of_number(2, r->fills_after);
     report_rig_add_fill(r, 3, ORDER_STOP, 7, 90);
     report_rig_add_fill(r, 4, ORDER_STOP, 3, 89);
     report_rig_step(&l);
@@ -319,7 +393,7 @@ static void an_emergency_cancels_a_resting_close(void **state)
     struct order entry = l.memory->orders[0];
     entry.state = ORDER_FILLED;
     entry.filled_qty = report_rig_whole(10);
-    l.memory->last_fill_ids[0] = 1;
+    report_rig_booked(&l, 1);
     l.memory->order_count = 2;
     l.memory->orders[1] = entry;
     struct order *close = &l.memory->orders[1];
@@ -341,7 +415,7 @@ static void an_emergency_cancels_a_resting_close(void **state)
     assert_int_equal(l.out->send_count, 0);
     report_rig_step(&l);
     assert_int_equal(l.out->cancel_count, 0); /* not in every step */
-    report_rig_add_order(&l, ORDER_FILLED, 10)->fills_after = 1;
+    fill_id_of_number(1, report_rig_add_order(&l, ORDER_FILLED, 10)->fills_after);
     struct venue_report *r = report_rig_add(&l, VENUE_ORDER, "nd-1-2");
     r->state = ORDER_CANCELLED;
     report_rig_step(&l);
@@ -452,7 +526,7 @@ static void a_lagging_listing_raises_no_fault(void **state)
     struct report_rig l;
     report_rig_filled(&l);
     struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
-    r->fills_after = 1;
+    fill_id_of_number(1, r->fills_after);
     report_rig_add_fill(r, 2, ORDER_STOP, 10, 90);
     report_rig_step(&l);
     assert_int_equal(l.snapshot->position_count, 0);
@@ -637,7 +711,7 @@ static void a_stop_closes_a_foreign_position_once_our_own_close_is_saved(void **
     report_rig_filled(&l);
     l.in->disk = ENGINE_DISK_BEHIND;
     struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
-    r->fills_after = 1;
+    fill_id_of_number(1, r->fills_after);
     report_rig_add_fill(r, 2, ORDER_STOP, 10, 90);
     report_rig_step(&l);
     assert_int_equal(l.snapshot->position_count, 0);
@@ -680,5 +754,7 @@ UNIT_GROUP(orders, cmocka_unit_test(a_stop_closes_a_foreign_position_once_our_ow
            cmocka_unit_test(a_close_includes_foreign_positions),
            cmocka_unit_test(a_difference_in_our_positions_halts),
            cmocka_unit_test(an_old_or_cut_listing_proves_nothing),
+           cmocka_unit_test(fill_ids_are_compared_for_equality_only),
+           cmocka_unit_test(a_fee_is_booked_in_quote_currency),
            cmocka_unit_test(a_listing_arrives_in_pages),
            cmocka_unit_test(a_listing_that_is_too_long_is_a_difference))

@@ -82,7 +82,8 @@ static void fill_memory(struct engine_memory *m)
                                   .filled_qty = dec_from_int(10),
                                   .average_price = dec_from_int(100),
                                   .created_us = START_US};
-    m->last_fill_ids[0] = 1;
+    m->booked_count = 1;
+    fill_id_of_number(1, m->booked[0].venue_fill_id);
     m->rules.rule_count = 1;
     m->rules.rules[0] = (struct rule){
         .id = 1, .status = RULE_TESTING, .condition = "rsi14 > 70", .created_us = START_US};

@@ -220,7 +220,7 @@ static void a_final_state_waits_for_its_fills(void **state)
     whole->filled_qty = dec_from_int(1);
     whole->fill_count = 1;
     whole->fills[0] = (struct fill){.client_id = "nd-1-1",
-                                    .venue_fill_id = 1,
+                                    .venue_fill_id = "1",
                                     .symbol = b->memory.orders[0].symbol,
                                     .qty = dec_from_int(1),
                                     .price = dec_from_int(100)};

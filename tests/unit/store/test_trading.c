@@ -38,9 +38,10 @@ static const struct same_field order_fields[] = {
     SAME(struct order, reason),
 };
 static const struct same_field fill_fields[] = {
-    SAME(struct fill, client_id), SAME(struct fill, venue_fill_id), SAME(struct fill, symbol),
-    SAME(struct fill, kind),      SAME(struct fill, side),          SAME(struct fill, qty),
-    SAME(struct fill, price),     SAME(struct fill, fee),           SAME(struct fill, at_us),
+    SAME(struct fill, client_id),    SAME(struct fill, venue_fill_id), SAME(struct fill, symbol),
+    SAME(struct fill, kind),         SAME(struct fill, side),          SAME(struct fill, qty),
+    SAME(struct fill, price),        SAME(struct fill, fee),           SAME(struct fill, at_us),
+    SAME(struct fill, fee_currency), SAME(struct fill, fee_charged),
 };
 static const struct same_field position_fields[] = {
     SAME(struct position, symbol),      SAME(struct position, side),
@@ -205,13 +206,15 @@ static void a_fill_is_stored_once(void **state)
 {
     AUTO_TRADING_STORE struct trading_store *store = open_store(*state);
     struct fill fill = {.client_id = "nd-1-1",
-                        .venue_fill_id = 5,
+                        .venue_fill_id = "T5-a",
                         .symbol = symbol_of("ETH-USD"),
                         .kind = ORDER_STOP,
                         .side = SIDE_LONG,
                         .qty = {100},
                         .price = {200},
                         .fee = {3},
+                        .fee_currency = "BNB",
+                        .fee_charged = {1},
                         .at_us = 9};
     bool fresh = false;
     assert_int_equal(fill_table_add(store, &fill, &fresh, NULL), 0);
@@ -219,13 +222,18 @@ static void a_fill_is_stored_once(void **state)
     assert_int_equal(fill_table_add(store, &fill, &fresh, NULL), 0);
     assert_false(fresh);
     struct fill other = fill;
-    other.venue_fill_id = 6;
+    (void)str_copy(STR_LIT("T4-b"), other.venue_fill_id, sizeof(other.venue_fill_id));
     assert_int_equal(fill_table_add(store, &other, &fresh, NULL), 0);
     assert_true(fresh);
     struct fill list[4];
     assert_int_equal(fill_table_of_order(store, "nd-1-1", list, 4, NULL), 2);
     ASSERT_SAME(&list[0], &fill, fill_fields);
-    assert_int_equal(list[1].venue_fill_id, 6);
+    assert_string_equal(list[1].venue_fill_id, "T4-b");
+    char ids[4][FILL_ID_SIZE];
+    assert_int_equal(fill_table_newest_ids(store, "nd-1-1", ids, 4, NULL), 2);
+    assert_string_equal(ids[0], "T5-a");
+    assert_int_equal(fill_table_newest_ids(store, "nd-1-1", ids, 1, NULL), 1);
+    assert_string_equal(ids[0], "T4-b");
     int64_t count = 0;
     struct dec fees = DEC_ZERO;
     assert_int_equal(fill_table_sum(store, &count, &fees, NULL), 0);
@@ -656,7 +664,8 @@ static void the_paper_venue_has_its_own_tables(void **state)
     assert_int_equal(last, 0);
     bool fresh = false;
     for (int64_t id = 1; id <= 3; id++) {
-        struct fill f = {.client_id = "nd-1-1", .venue_fill_id = id, .symbol = o.symbol};
+        struct fill f = {.client_id = "nd-1-1", .symbol = o.symbol};
+        fill_id_of_number(id, f.venue_fill_id);
         assert_int_equal(paper_store_add_fill(store, &f, &fresh, NULL), 0);
         assert_true(fresh);
         assert_int_equal(paper_store_add_fill(store, &f, &fresh, NULL), 0);
@@ -664,7 +673,7 @@ static void the_paper_venue_has_its_own_tables(void **state)
     }
     struct fill fills[4];
     assert_int_equal(paper_store_fills_after(store, 1, fills, 4, NULL), 2);
-    assert_int_equal(fills[0].venue_fill_id, 2);
+    assert_string_equal(fills[0].venue_fill_id, "2");
     assert_int_equal(paper_store_fills_of(store, "nd-1-1", 0, fills, 4, NULL), 3);
     assert_int_equal(paper_store_last_fill_id(store, &last, NULL), 0);
     assert_int_equal(last, 3);
@@ -758,7 +767,8 @@ static int one_step(struct trading_store *store, int64_t n)
 {
     struct engine_state s = a_state();
     struct order o = an_order("nd-1-1");
-    struct fill f = {.client_id = "nd-1-1", .venue_fill_id = n, .symbol = o.symbol};
+    struct fill f = {.client_id = "nd-1-1", .symbol = o.symbol};
+    fill_id_of_number(n, f.venue_fill_id);
     struct position p = {.symbol = o.symbol, .qty = {n}};
     bool fresh = false;
     s.market_us = n;

@@ -79,7 +79,7 @@ void fixture_none(struct fixture *s)
 
 struct venue_report fixture_ask(struct fixture *s, const char *id)
 {
-    venue_query(&s->paper.venue, id, 0);
+    venue_query(&s->paper.venue, id, "");
     return fixture_next(s);
 }
 

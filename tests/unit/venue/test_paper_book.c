@@ -94,19 +94,21 @@ static void many_fills_are_reported_in_pages(void **state)
         }
         assert_int_equal(minutes, 19);
         assert_int_equal(r.fill_count, VENUE_FILLS_MAX);
-        assert_int_equal(r.fills_after, minutes - VENUE_FILLS_MAX);
-        assert_int_equal(r.fills[VENUE_FILLS_MAX - 1].venue_fill_id, minutes);
+        assert_int_equal(fill_id_to_number(r.fills_after), minutes - VENUE_FILLS_MAX);
+        assert_int_equal(fill_id_to_number(r.fills[VENUE_FILLS_MAX - 1].venue_fill_id), minutes);
         assert_false(r.more);
 
         struct dec sum = DEC_ZERO;
         int64_t after = 0;
         int pages = 0;
         do {
-            venue_query(&s.paper.venue, "nd-1-1", after);
+            char cursor[FILL_ID_SIZE];
+            fill_id_of_number(after, cursor);
+            venue_query(&s.paper.venue, "nd-1-1", cursor);
             r = fixture_next(&s);
-            assert_int_equal(r.fills_after, after);
+            assert_string_equal(r.fills_after, cursor);
             for (int i = 0; i < r.fill_count; i++) {
-                assert_int_equal(r.fills[i].venue_fill_id, ++after);
+                assert_int_equal(fill_id_to_number(r.fills[i].venue_fill_id), ++after);
                 sum = dec_add(sum, r.fills[i].qty);
             }
             pages++;
