@@ -76,7 +76,7 @@ struct backtest_result {
     struct performance seen;        /* valid with has_seen */
     struct performance unseen;      /* valid with has_unseen; equal to the whole without has_seen */
     double unseen_prices[SYMBOLS_MAX]; /* at the start of the unseen part */
-    struct snapshot snapshot;          /* at the end: open positions, counters, state */
+    struct snapshot *snapshot;         /* at the end: open positions, counters, state */
     int64_t candles;                   /* traded on, summed over all symbols */
     int64_t warm_up_candles;           /* candles before trading began */
     int64_t start_us;                  /* open of the first candle that was traded on */

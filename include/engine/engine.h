@@ -195,6 +195,7 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
                      struct snapshot *ret);
 
 /* For the journal and the tests. */
+int engine_symbol_count(const struct engine *engine);
 const struct engine_state *engine_state(const struct engine *engine);
 const struct position *engine_positions(const struct engine *engine, int *ret_count);
 const struct rule_book *engine_rule_book(const struct engine *engine);

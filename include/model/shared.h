@@ -3,7 +3,7 @@
  * else. Created by main before the threads start, freed after they have ended.
  *
  *     struct shared shared;
- *     shared_init(&shared);
+ *     shared_init(&shared, symbol_count);
  *     struct shared_reader *reader = shared_reader_add(&shared, "ops", TOPIC_ALL);
  *     shared_seal(&shared);                     // then the threads start
  *     engine: shared_publish_snapshot(&shared, &snapshot);
@@ -55,6 +55,7 @@ struct shared {
     int requests_fd;          /* eventfd: ops writes after a push, engine polls */
     struct mailbox *settings; /* struct settings; engine reads; nothing publishes them yet */
     struct bus *bus;          /* struct event; engine publishes, readers read */
+    int symbols;              /* the most that a snapshot has */
     bool sealed;              /* all readers are registered */
     int reader_count;
     struct shared_reader *readers[SHARED_READERS_MAX]; /* main adds them; then only their own */
@@ -83,7 +84,9 @@ struct shared {
     _Atomic uint64_t ops_absences;
 };
 
-void shared_init(struct shared *shared); /* aborts on failure: start-up only */
+/* symbols: the most that a snapshot will have; at most SYMBOLS_LIMIT. Aborts on failure: start-up
+ * only. */
+void shared_init(struct shared *shared, int symbols);
 void shared_release(struct shared *shared);
 
 /* Registers a reader, before shared_seal (ASSERT). It has a mailbox of its own for snapshots and,

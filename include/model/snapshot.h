@@ -1,7 +1,15 @@
 /*
  * snapshot.h: the whole public state of the engine as one value, published after every step through
- * base/mailbox.h; /status, /positions, metrics and the auditor read it.
+ * model/shared.h; /status, /positions, metrics and the auditor read it.
  *
+ *     struct snapshot *s = snapshot_new(symbol_count);
+ *     s->markets[s->market_count++] = market;
+ *     snapshot_copy(block, symbol_count, s); // block: snapshot_size(symbol_count) bytes
+ *     free(s);
+ *
+ * Invariants: one block of memory, sized by the number of symbols: this struct, then the rows that
+ * its pointers point to (NULL in a value that has none, such as an all-zero one). Copy it with
+ * snapshot_copy only: a plain assignment shares the rows.
  * It has times of two clocks: market_us is market time (faster than real time in a sped-up
  * simulation), published_wall_us is the wall time of this machine.
  * Thread: any (plain values).
@@ -9,15 +17,15 @@
 #pragma once
 
 #include "base/dec.h"
+#include "model/capacity.h"
 #include "model/decision.h"
 #include "model/position.h"
 #include "model/settings.h"
 #include "model/symbol.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-
-#define POSITIONS_MAX SYMBOLS_MAX
 
 enum trading_state {
     TRADING_STARTING, /* recovering: reconciliation has not succeeded yet */
@@ -57,6 +65,15 @@ struct snapshot_market {
     bool suspect;  /* the newest candle was refused: nothing is opened until one is accepted */
 };
 
+/* The part of one symbol in what risk checks. */
+struct snapshot_symbol {
+    struct symbol symbol;
+    int tier; /* from 0 */
+    double exposure_pct;
+    double liquidation_distance_pct; /* of its position; 0 if none */
+    int64_t cooldown_until_us;       /* market time; 0: none */
+};
+
 /* The values that risk checks, with their limits, as /risk shows them. Percentages are of equity;
  * pending entries are included in all but the margin. */
 struct snapshot_risk {
@@ -70,13 +87,7 @@ struct snapshot_risk {
         double max_position_pct;
     } tiers[TIERS];
     int symbol_count;
-    struct snapshot_symbol {
-        struct symbol symbol;
-        int tier; /* from 0 */
-        double exposure_pct;
-        double liquidation_distance_pct; /* of its position; 0 if none */
-        int64_t cooldown_until_us;       /* market time; 0: none */
-    } symbols[SYMBOLS_MAX];
+    struct snapshot_symbol *symbols;
     double leverage; /* a multiple of equity */
     double max_leverage;
     double initial_margin_pct;
@@ -107,6 +118,14 @@ struct snapshot_disk {
     int64_t since_wall_us; /* SLOW, FAILED */
     int64_t commit_us;     /* SLOW: how long the last slow commit took */
     bool closes;           /* FAILED: closing orders are sent, with their intents in reserve.bin */
+};
+
+/* A position at the venue that the bot did not open. */
+struct snapshot_foreign {
+    struct symbol symbol;
+    enum side side;
+    struct dec qty;
+    struct dec entry_price;
 };
 
 struct snapshot {
@@ -146,19 +165,14 @@ struct snapshot {
     uint64_t source_refused;    /* refused rows of files */
     uint64_t source_duplicates; /* rows of files with the time of the previous row */
     int market_count;
-    struct snapshot_market markets[SYMBOLS_MAX];
+    struct snapshot_market *markets;
     int position_count;
     int max_positions;
-    struct position positions[POSITIONS_MAX];
+    struct position *positions;
     bool venue_agrees; /* the venue's list of positions, read after our last order and fill, has
                         * exactly the positions above and the foreign ones */
     int foreign_count; /* positions at the venue that the bot did not open */
-    struct snapshot_foreign {
-        struct symbol symbol;
-        enum side side;
-        struct dec qty;
-        struct dec entry_price;
-    } foreign[POSITIONS_MAX];
+    struct snapshot_foreign *foreign;
 
     uint64_t candles; /* accepted candles of the finest timeframe */
     uint64_t decisions;
@@ -175,3 +189,12 @@ struct snapshot {
     int last_err;        /* id of the error of an operation that the engine retries; 0: none */
     struct snapshot_disk disk;
 };
+
+/* The most bytes of a snapshot of so many symbols, and of the positions that go with them. */
+size_t snapshot_size(int symbols);
+/* An empty snapshot with room for so many symbols, in one block that free() releases. Never NULL:
+ * aborts when out of memory. */
+struct snapshot *snapshot_new(int symbols);
+/* Makes ret a copy of s: only the rows in use, one after the other behind the struct. *ret is the
+ * start of a block of snapshot_size(symbols) bytes, into which the rows of s must fit (ASSERT). */
+void snapshot_copy(struct snapshot *ret, int symbols, const struct snapshot *s);

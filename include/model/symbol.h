@@ -13,8 +13,9 @@
 
 #include <stdbool.h>
 
-#define SYMBOL_SIZE 16
-#define SYMBOLS_MAX 8 /* maximum for one engine */
+#define SYMBOL_SIZE   16
+#define SYMBOLS_MAX   8 /* maximum for one engine */
+#define POSITIONS_MAX SYMBOLS_MAX
 
 struct symbol {
     char name[SYMBOL_SIZE];

@@ -3,6 +3,8 @@
 #include "base/check.h"
 
 #include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
 
 #define APART 128
 #define FRESH 4U /* flag beside the index of a value that the reader has not read yet */
@@ -15,6 +17,7 @@ struct mailbox {
     _Alignas(APART) unsigned draft;  /* the writer's */
     _Alignas(APART) unsigned latest; /* the reader's */
     _Alignas(APART) size_t stride;
+    void *block; /* what calloc returned */
     _Alignas(APART) unsigned char values[];
 };
 
@@ -22,10 +25,12 @@ struct mailbox *mailbox_new(size_t value_size)
 {
     ASSERT(value_size > 0 && value_size <= (1U << 26));
     size_t stride = (value_size + APART - 1) / APART * APART;
-    size_t size = sizeof(struct mailbox) + 3 * stride;
-    struct mailbox *mailbox = aligned_alloc(APART, size);
-    ASSERT(mailbox != NULL);
-    memset(mailbox, 0, size);
+    /* calloc and not aligned_alloc: the pages of a large value that no writer reaches stay
+     * untouched. */
+    void *block = calloc(1, sizeof(struct mailbox) + 3 * stride + APART);
+    ASSERT(block != NULL);
+    struct mailbox *mailbox = (struct mailbox *)(((uintptr_t)block + APART - 1) / APART * APART);
+    mailbox->block = block;
     mailbox->stride = stride;
     mailbox->draft = 0;
     atomic_init(&mailbox->middle, 1);
@@ -35,7 +40,9 @@ struct mailbox *mailbox_new(size_t value_size)
 
 void mailbox_free(struct mailbox *mailbox)
 {
-    free(mailbox);
+    if (mailbox != NULL) {
+        free(mailbox->block);
+    }
 }
 
 void *mailbox_draft(struct mailbox *mailbox)

@@ -179,7 +179,7 @@ static void add_figures(const struct backtest_report *r, struct buf *out)
         add_money(out, p->worst, true);
     }
     buf_add_char(out, '\n');
-    const struct snapshot *end = &r->result->snapshot;
+    const struct snapshot *end = r->result->snapshot;
     begin_row(out, "Costs");
     buf_add_c(out, "fees ");
     add_money(out, end->fees, false);
@@ -439,7 +439,7 @@ static void set_figures(const struct backtest_report *r, struct buf *out)
     /* Figures on seen data are null. If the training data is unknown, they stay: result_of says so.
      */
     bool is_null = !is_result && r->result->has_seen;
-    const struct snapshot *end = &r->result->snapshot;
+    const struct snapshot *end = r->result->snapshot;
     struct performance_summary s;
     performance_summary(p, &s);
     set_money(out, "initial_equity", p->initial);

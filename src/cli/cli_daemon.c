@@ -128,7 +128,7 @@ static int serve(const struct cli_daemon *daemon, struct log_file *log, int *ret
 {
     const char *state_dir = daemon->state_dir;
     struct shared shared;
-    shared_init(&shared);
+    shared_init(&shared, SYMBOLS_MAX);
     struct ops *ops = NULL;
     struct engine_thread *engine = NULL;
     struct engine_options options = {.state_dir = state_dir, .clock = clock_real()};

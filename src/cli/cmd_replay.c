@@ -1,3 +1,4 @@
+#include "base/auto.h"
 #include "base/check.h"
 #include "chat/render.h"
 #include "cli/cli.h"
@@ -330,20 +331,20 @@ static void show_decisions(struct reply *r, const struct replay *replay, const s
 
 static void show_state(struct reply *r, const struct replay *replay, const struct query *query)
 {
-    static struct snapshot s; /* too large for the stack */
+    AUTO_FREE struct snapshot *s = snapshot_new(engine_symbol_count(replay_engine(replay)));
     AUTO_BUF struct buf time = BUF_INIT(64);
     clock_add_iso(&time, replay_now(replay)->market_us, true);
-    engine_snapshot(replay_engine(replay), replay_now(replay), &s);
+    engine_snapshot(replay_engine(replay), replay_now(replay), s);
     reply_title(r, TONE_PLAIN, "Engine state · %s · step %lld of run %lld", time.data,
                 (long long)replay_count(replay)->steps, (long long)replay_run(replay));
     set_text(reply_data(r), "at", time.data);
-    show_account(r, &s);
-    show_positions(r, &s);
-    show_market(r, replay, query, &s);
+    show_account(r, s);
+    show_positions(r, s);
+    show_market(r, replay, query, s);
     if (!query->json) {
         print_reply(r);
     }
-    show_decisions(r, replay, query, &s);
+    show_decisions(r, replay, query, s);
 }
 
 /* ---------------------------------------------------------------- the command */

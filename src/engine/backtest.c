@@ -361,6 +361,7 @@ struct backtest *backtest_new(const struct backtest_options *options)
     b->point_us = b->step_us;
     b->first_mono_us = USEC_PER_SEC; /* the engine uses zero as "never" */
     b->result.mark_every = 1;
+    b->result.snapshot = snapshot_new(b->settings.symbol_count);
     b->engine = engine_new(&b->settings, b->settings.symbols, b->settings.symbol_count);
     engine_set_step(b->engine, b->step_us);
     engine_use_predictor(b->engine, options->predictor);
@@ -376,6 +377,7 @@ void backtest_free(struct backtest *backtest)
     }
     engine_free(backtest->engine);
     paper_release(&backtest->paper);
+    free(backtest->result.snapshot);
     free(backtest);
 }
 
@@ -410,7 +412,7 @@ int backtest_run(struct backtest *b, struct err *err)
         b->point.equity = dec_to_double(r->performance.equity);
         end_point(b);
     }
-    engine_snapshot(b->engine, &b->now, &r->snapshot);
+    engine_snapshot(b->engine, &b->now, r->snapshot);
     return rc;
 }
 

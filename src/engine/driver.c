@@ -22,7 +22,7 @@ void driver_publish_events(struct driver *d, const struct event *events, int cou
 
 void driver_publish_snapshot(struct driver *d)
 {
-    struct snapshot *s = &d->snapshot;
+    struct snapshot *s = d->snapshot;
     s->version++;
     s->published_wall_us = clock_wall_us(d->clock);
     s->published_mono_us = clock_mono_us(d->clock);
@@ -34,7 +34,7 @@ void driver_publish_snapshot(struct driver *d)
 
 static void set_stalled_reason(struct driver *d, const char *what)
 {
-    struct snapshot *s = &d->snapshot;
+    struct snapshot *s = d->snapshot;
     (void)snprintf(s->state_reason, sizeof(s->state_reason), "%s: %s cannot be written", what,
                    d->fault == ERR_ENGINE_RECORD ? "the journal" : "trading.db");
 }
@@ -43,7 +43,7 @@ static void set_stalled_reason(struct driver *d, const char *what)
  * The kill switch takes effect at once, since nothing is opened. */
 static void publish_stalled(struct driver *d)
 {
-    struct snapshot *s = &d->snapshot;
+    struct snapshot *s = d->snapshot;
     bool halted = shared_is_halted(d->shared);
     if (halted) {
         s->state = TRADING_EMERGENCY;
@@ -342,15 +342,15 @@ static void prune_history(struct driver *d)
 /* Updates the source's counters in the snapshot, and logs once that the market has ended. */
 static void report_source(struct driver *d)
 {
-    d->snapshot.source_refused = 0;
-    d->snapshot.source_duplicates = 0;
+    d->snapshot->source_refused = 0;
+    d->snapshot->source_duplicates = 0;
     for (int i = 0; i < d->files.count; i++) {
         struct csv_source_report r = csv_source_report(&d->files, i);
-        d->snapshot.source_refused += (uint64_t)(r.rows->refused + r.off_step + r.inexact);
-        d->snapshot.source_duplicates += (uint64_t)r.rows->duplicates;
+        d->snapshot->source_refused += (uint64_t)(r.rows->refused + r.off_step + r.inexact);
+        d->snapshot->source_duplicates += (uint64_t)r.rows->duplicates;
     }
-    d->snapshot.market_ended = source_next_us(d->source) == INT64_MAX;
-    if (!d->snapshot.market_ended || d->ended) {
+    d->snapshot->market_ended = source_next_us(d->source) == INT64_MAX;
+    if (!d->snapshot->market_ended || d->ended) {
         return;
     }
     d->ended = true;
@@ -461,11 +461,11 @@ static bool finish(struct driver *d)
     if (!d->behind && !d->request_pending) {
         driver_fault_over(d);
     }
-    engine_snapshot(d->engine, &d->now, &d->snapshot);
-    if (d->behind && d->snapshot.state == TRADING_ACTIVE) {
+    engine_snapshot(d->engine, &d->now, d->snapshot);
+    if (d->behind && d->snapshot->state == TRADING_ACTIVE) {
         set_stalled_reason(d, "nothing opens");
     }
-    d->snapshot.step_p99_ns = percentile_p99(&d->durations);
+    d->snapshot->step_p99_ns = percentile_p99(&d->durations);
     report_source(d);
     driver_publish_snapshot(d);
     /* After the snapshot, so that an event's reader finds the state that the event announces. */
@@ -542,9 +542,10 @@ struct driver *driver_new(const struct driver_options *options, struct shared *s
     d->state_dir = strdup(options->state_dir == NULL ? "" : options->state_dir);
     ASSERT(d->state_dir != NULL);
     d->backlog = backlog_new();
-    d->snapshot.books_balance = true; /* until the first check */
-    d->snapshot.started_wall_us = clock_wall_us(d->clock);
-    d->snapshot.started_mono_us = clock_mono_us(d->clock);
+    d->snapshot = snapshot_new(shared->symbols);
+    d->snapshot->books_balance = true; /* until the first check */
+    d->snapshot->started_wall_us = clock_wall_us(d->clock);
+    d->snapshot->started_mono_us = clock_mono_us(d->clock);
     paper_init(&d->paper, &d->settings, timeframe_us(TF_1M)); /* until there is a market */
     d->venue = options->wrap_venue == NULL
                    ? &d->paper.venue
@@ -560,13 +561,14 @@ void driver_free(struct driver *driver)
     driver_open_undo(driver);
     predictor_free(driver->predictor);
     backlog_free(driver->backlog);
+    free(driver->snapshot);
     free(driver->state_dir);
     free(driver);
 }
 
 const struct snapshot *driver_snapshot(const struct driver *driver)
 {
-    return &driver->snapshot;
+    return driver->snapshot;
 }
 
 const struct engine *driver_engine(const struct driver *driver)

@@ -359,7 +359,7 @@ enum engine_disk driver_disk(const struct driver *d)
 
 void driver_disk_snapshot(struct driver *d)
 {
-    struct snapshot_disk *disk = &d->snapshot.disk;
+    struct snapshot_disk *disk = &d->snapshot->disk;
     *disk = (struct snapshot_disk){.state = DISK_OK};
     if (d->failing_mono_us != 0) {
         *disk = (struct snapshot_disk){.state = DISK_FAILED,

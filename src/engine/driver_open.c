@@ -388,7 +388,7 @@ bool driver_open_try(struct driver *d)
         /* Publish what was recovered, even if the first commit has to wait. */
         struct engine_now now = {
             .market_us = d->market_us, .wall_us = clock_wall_us(d->clock), .mono_us = mono_us};
-        engine_snapshot(d->engine, &now, &d->snapshot);
+        engine_snapshot(d->engine, &now, d->snapshot);
         return true;
     }
     driver_open_undo(d);
@@ -399,13 +399,13 @@ bool driver_open_try(struct driver *d)
     if (!has_own_code || err.id == ERR_ENGINE_RECORD) {
         driver_disk_failing(d, err.id);
     }
-    d->snapshot.state = TRADING_STARTING;
-    (void)snprintf(d->snapshot.state_reason, sizeof(d->snapshot.state_reason), "%s%.50s",
+    d->snapshot->state = TRADING_STARTING;
+    (void)snprintf(d->snapshot->state_reason, sizeof(d->snapshot->state_reason), "%s%.50s",
                    no_market      ? "market: "
                    : has_own_code ? ""
                                   : "trading.db: ",
                    no_market ? err.context : err_info(err.id)->message);
-    d->snapshot.initial_cash = d->settings.initial_cash;
+    d->snapshot->initial_cash = d->settings.initial_cash;
     driver_publish_snapshot(d);
     return false;
 }

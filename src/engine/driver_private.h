@@ -93,7 +93,7 @@ struct driver {
     int64_t reminded_mono_us; /* of lasting faults that stop nothing; 0: not yet */
     int64_t retry_mono_us;
     struct percentile durations;
-    struct snapshot snapshot;
+    struct snapshot *snapshot; /* the newest one published, or being prepared */
 };
 
 /* driver.c */

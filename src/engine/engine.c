@@ -471,6 +471,11 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
     ret->books_balance = engine->books_balance;
 }
 
+int engine_symbol_count(const struct engine *engine)
+{
+    return engine->symbol_count;
+}
+
 const struct engine_state *engine_state(const struct engine *engine)
 {
     return &engine->state;

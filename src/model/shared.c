@@ -17,9 +17,10 @@ struct shared_reader {
     int fd; /* -1: reads no events */
 };
 
-void shared_init(struct shared *shared)
+void shared_init(struct shared *shared, int symbols)
 {
     memset(shared, 0, sizeof(*shared));
+    shared->symbols = symbols;
     shared->requests = ring_new(REQUESTS_CAPACITY, sizeof(struct request));
     shared->settings = mailbox_new(sizeof(struct settings));
     shared->bus = bus_new(EVENTS_CAPACITY);
@@ -56,7 +57,7 @@ struct shared_reader *shared_reader_add(struct shared *shared, const char *name,
     struct shared_reader *reader = calloc(1, sizeof(*reader));
     ASSERT(reader != NULL);
     reader->name = name;
-    reader->snapshot = mailbox_new(sizeof(struct snapshot));
+    reader->snapshot = mailbox_new(snapshot_size(shared->symbols));
     bus_reader_init(&reader->events, shared->bus, topics);
     reader->fd = topics != 0 ? eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) : -1;
     ASSERT(topics == 0 || reader->fd >= 0);
@@ -95,7 +96,7 @@ void shared_publish_snapshot(struct shared *shared, const struct snapshot *snaps
     ASSERT(shared->sealed);
     for (int i = 0; i < shared->reader_count; i++) {
         struct mailbox *mailbox = shared->readers[i]->snapshot;
-        memcpy(mailbox_draft(mailbox), snapshot, sizeof(*snapshot));
+        snapshot_copy(mailbox_draft(mailbox), shared->symbols, snapshot);
         mailbox_publish(mailbox);
     }
 }

@@ -96,9 +96,8 @@ static void bench_steps(void)
     bench_table_row("step with 3 decisions of all agents", decided_ns, decided, "ns", NULL);
     bench_table_row("candle to order intent (target p99 10 us)", intent_ns, intents, "ns", NULL);
 
-    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    struct mailbox *mailbox = mailbox_new(sizeof(struct snapshot));
-    ASSERT(snapshot != NULL);
+    struct snapshot *snapshot = snapshot_new(3);
+    struct mailbox *mailbox = mailbox_new(snapshot_size(3));
     for (int b = 0; b < BATCHES; b++) {
         int64_t start = bench_now_ns();
         for (int i = 0; i < 100; i++) {
@@ -112,7 +111,7 @@ static void bench_steps(void)
         int64_t start = bench_now_ns();
         for (int i = 0; i < 100; i++) {
             snapshot->version++;
-            memcpy(mailbox_draft(mailbox), snapshot, sizeof(*snapshot));
+            snapshot_copy(mailbox_draft(mailbox), 3, snapshot);
             mailbox_publish(mailbox);
             if (i % 8 == 0) {
                 bench_use(mailbox_latest(mailbox, NULL));

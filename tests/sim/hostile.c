@@ -367,8 +367,8 @@ static struct stakes count_stakes(struct hostile *h, int tier)
                       &ret);
         }
     }
-    for (int i = 0; i < h->snapshot.foreign_count; i++) {
-        const struct snapshot_foreign *f = &h->snapshot.foreign[i];
+    for (int i = 0; i < h->snapshot->foreign_count; i++) {
+        const struct snapshot_foreign *f = &h->snapshot->foreign[i];
         add_stake(h, f->symbol,
                   dec_to_double(f->qty) * dec_to_double(engine_price(engine, f->symbol)), tier,
                   &ret);
@@ -401,8 +401,8 @@ static void check_entry(struct hostile *h, const struct order *o)
     /* As the step left it: the order was decided at these prices. */
     const struct engine *engine = driver_engine(h->driver);
     struct engine_now now = {.wall_us = h->clock->now_wall_us};
-    engine_snapshot(engine, &now, &h->snapshot);
-    double equity = dec_to_double(h->snapshot.equity) * (1 + 1e-9);
+    engine_snapshot(engine, &now, h->snapshot);
+    double equity = dec_to_double(h->snapshot->equity) * (1 + 1e-9);
     int tier = risk_tier(limits, o->symbol);
     struct stakes stakes = count_stakes(h, tier);
     check_losses(h, o, equity);
@@ -419,8 +419,8 @@ static void check_entry(struct hostile *h, const struct order *o)
         report_violation(h, "%s raises the exposure of tier %d to %.2f at an equity of %.2f",
                          o->client_id, tier + 1, stakes.tier, equity);
     }
-    for (int i = 0; i < h->snapshot.foreign_count; i++) {
-        if (symbol_equal(h->snapshot.foreign[i].symbol, o->symbol)) {
+    for (int i = 0; i < h->snapshot->foreign_count; i++) {
+        if (symbol_equal(h->snapshot->foreign[i].symbol, o->symbol)) {
             report_violation(h, "%s opens beside a foreign position", o->client_id);
         }
     }
@@ -756,6 +756,7 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->store = store;
     h->clock = clock;
     h->fault_scale = 1;
+    h->snapshot = snapshot_new(CAPACITY_MIN);
     h->prices = rng_chance(rng, 0.5);
     for (int i = 0; i < SYMBOLS_MAX; i++) {
         h->gap[i] = dec_from_int(1);

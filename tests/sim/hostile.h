@@ -55,7 +55,7 @@ struct hostile {
     bool entries_forbidden;
     const struct settings *settings;      /* with the limits */
     const struct driver *driver;          /* the sender of the orders */
-    struct snapshot snapshot;             /* of the step whose entry is checked */
+    struct snapshot *snapshot;            /* of the step whose entry is checked */
     int64_t entries_us[HOSTILE_SENT_MAX]; /* when entries were made, market time */
     int entry_count;
 

@@ -68,7 +68,7 @@ struct sim {
     double write_kills; /* probability that the process dies at a write */
     int64_t next_request;
     struct request last_request;
-    struct snapshot before;  /* published before the round */
+    struct snapshot *before; /* published before the round */
     struct sim_memory known; /* the engine's state at that time */
     int64_t stopped_mono_us; /* start of an emergency stop that is not verified flat yet */
     int64_t differ_mono_us;  /* since when a bracket differs from the venue's */
@@ -603,8 +603,8 @@ static bool check_round(struct sim *sim, bool halted)
     for (int i = 0; i < s->position_count; i++) {
         const struct position *p = &s->positions[i];
         opened += p->client_id[0] != '\0';
-        for (int j = 0; j < sim->before.position_count; j++) {
-            const struct position *was = &sim->before.positions[j];
+        for (int j = 0; j < sim->before->position_count; j++) {
+            const struct position *was = &sim->before->positions[j];
             totals.amended += strcmp(was->client_id, p->client_id) == 0 &&
                               (was->stop.e8 != p->stop.e8 || was->target.e8 != p->target.e8);
         }
@@ -749,12 +749,12 @@ static bool turn(struct sim *sim)
                         (s->market_us + USEC_PER_HOUR) / USEC_PER_DAY > engine_state(engine)->day;
         sim->hostile.entries_forbidden =
             halted || (!active && ring_len(sim->shared.requests) == 0 && !midnight);
-        sim->before = *s;
+        snapshot_copy(sim->before, CAPACITY_MIN, s);
         save_memory(sim, &sim->known);
         bool full = sim->clock.now_mono_us < sim->outage_mono_us;
         int64_t wait_us = driver_round(sim->driver);
         receive(sim);
-        totals.outage_trades += full && s->trades > sim->before.trades;
+        totals.outage_trades += full && s->trades > sim->before->trades;
         if (sim->hostile.dead) {
             return crash(sim);
         }
@@ -887,10 +887,11 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     sim->write_kills = 0.0006;
     rng_init(&sim->rng, seed);
     clock_fake_init(&sim->clock, START_US);
-    shared_init(&sim->shared);
+    shared_init(&sim->shared, CAPACITY_MIN);
     shared_seal(&sim->shared);
     settings_init(&sim->settings, seed);
     ASSERT(trading_store_open(":memory:", TRADING_STORE_WRITE, &sim->store, &err) >= 0);
+    sim->before = snapshot_new(CAPACITY_MIN);
     hostile_init(&sim->hostile, &sim->rng, sim->store, &sim->clock);
     sim->hostile.settings = &sim->settings;
     trading_store_set_fault(sim->store, fault, sim);
@@ -907,6 +908,8 @@ static bool run_seed(uint64_t seed, char *ret_what, size_t what_size)
     trading_store_free(sim->store);
     reserve_free(sim->reserve);
     shared_release(&sim->shared);
+    free(sim->before);
+    free(sim->hostile.snapshot);
     free(sim);
     return ok;
 }

@@ -27,7 +27,7 @@
 struct fixture {
     struct loop *loop;
     struct shared shared;
-    struct snapshot snapshot; /* the last published one */
+    struct snapshot *snapshot; /* the last published one */
     struct config *config;
     struct ops_store *store;
     struct access *access;
@@ -161,7 +161,7 @@ static int setup(void **state)
     (void)str_copy(str_c("/var/tmp/nd-api.XXXXXX"), f->folder, sizeof(f->folder));
     assert_non_null(mkdtemp(f->folder));
     (void)snprintf(f->socket_path, sizeof(f->socket_path), "%s/sock", f->folder);
-    shared_init(&f->shared);
+    shared_init(&f->shared, CAPACITY_MIN);
     struct shared_reader *socket_reader = shared_reader_add(&f->shared, "socket", 0);
     struct shared_reader *tcp_reader = shared_reader_add(&f->shared, "tcp", 0);
     shared_seal(&f->shared);
@@ -221,6 +221,7 @@ static int teardown(void **state)
     config_free(f->config);
     loop_free(f->loop);
     shared_release(&f->shared);
+    free(f->snapshot);
     assert_int_equal(rmdir(f->folder), 0); /* the socket was deleted too */
     free(f);
     return 0;
@@ -228,8 +229,8 @@ static int teardown(void **state)
 
 static void publish(struct fixture *f)
 {
-    struct snapshot *s = &f->snapshot;
-    memset(s, 0, sizeof(*s));
+    free(f->snapshot);
+    struct snapshot *s = f->snapshot = snapshot_new(CAPACITY_MIN);
     s->version = 7;
     s->state = TRADING_PAUSED;
     (void)str_copy(str_c("paused by alice"), s->state_reason, sizeof(s->state_reason));
@@ -288,7 +289,7 @@ static void a_failed_or_slow_disk_is_unhealthy(void **state)
     for (int slow = 0; slow < 2; slow++) {
         beat_both(f);
         publish(f);
-        struct snapshot *s = &f->snapshot;
+        struct snapshot *s = f->snapshot;
         s->state = TRADING_ACTIVE;
         s->disk = (struct snapshot_disk){.state = slow ? DISK_SLOW : DISK_FAILED,
                                          .err = slow ? 0 : ERR_DB_FULL,

@@ -46,7 +46,7 @@ static void trade(int minutes)
     options.settings.seed = 7;
     clock_fake_init(&clock, START_US);
     options.clock = &clock.clock;
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     shared_seal(&shared);
     struct driver *driver = driver_new(&options, &shared);
     for (int i = 0; i < minutes; i++) {

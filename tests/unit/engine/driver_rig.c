@@ -48,7 +48,7 @@ void driver_rig_open(struct driver_rig *rig, const struct settings *settings)
     memset(rig, 0, sizeof(*rig));
     log_set_sink(silent, NULL);
     clock_fake_init(&rig->clock, START_US);
-    shared_init(&rig->shared);
+    shared_init(&rig->shared, CAPACITY_MIN);
     shared_seal(&rig->shared);
     bus_reader_init(&rig->events, rig->shared.bus, TOPIC_REPLY);
     struct err err = {0};

@@ -200,7 +200,7 @@ void recorder_rig_prepare(struct recorder_rig *f, const struct settings *setting
                    f->folder, sizeof(f->folder));
     ASSERT(mkdtemp(f->folder) != NULL);
     clock_fake_init(&f->clock, START_US);
-    shared_init(&f->shared);
+    shared_init(&f->shared, CAPACITY_MIN);
     shared_seal(&f->shared);
     rng_init(&f->rng, seed);
     f->faulty = seed != 0;

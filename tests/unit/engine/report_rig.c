@@ -152,7 +152,7 @@ void report_rig_open(struct report_rig *l)
     l->memory = calloc(1, sizeof(*l->memory));
     l->in = calloc(1, sizeof(*l->in));
     l->out = calloc(1, sizeof(*l->out));
-    l->snapshot = calloc(1, sizeof(*l->snapshot));
+    l->snapshot = snapshot_new(3);
     ASSERT(l->memory != NULL && l->in != NULL && l->out != NULL && l->snapshot != NULL);
     l->now = (struct engine_now){REPORT_RIG_START_US, REPORT_RIG_START_US, USEC_PER_HOUR};
     l->next_request = 1;

@@ -106,7 +106,7 @@ static void foreign_positions_count_too(void **state)
 {
     (void)state;
     struct engine_memory *memory = calloc(1, sizeof(*memory));
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = snapshot_new(3);
     struct engine *engine = engine_with(memory, 10000);
     struct risk_account a;
     engine->exposure.foreign_count = 1;
@@ -152,7 +152,7 @@ static void the_correlation_changes_sign_with_the_side(void **state)
 {
     (void)state;
     struct engine_memory *memory = calloc(1, sizeof(*memory));
-    struct snapshot *s = calloc(1, sizeof(*s));
+    struct snapshot *s = snapshot_new(3);
     struct engine *engine = engine_with(memory, 10000);
     struct risk_account a;
     engine_account_fill(engine, sol, SIDE_LONG, &a);
@@ -217,7 +217,7 @@ static void a_start_shows_the_state_that_follows(void **state)
                  {TRADING_PAUSED, "asking the venue, then paused"},
                  {TRADING_BREAKER, "asking the venue, then breaker"},
                  {TRADING_MAINTENANCE, "asking the venue, then maintenance"}};
-    static struct snapshot snapshot;
+    struct snapshot *snapshot = snapshot_new(3);
     struct settings settings;
     driver_rig_settings(&settings);
     struct engine_memory *memory = calloc(1, sizeof(*memory));
@@ -226,11 +226,12 @@ static void a_start_shows_the_state_that_follows(void **state)
         memory->state.state = cases[i].stood;
         struct engine *engine = engine_new(&settings, (struct symbol[]){btc, eth, sol}, 3);
         engine_restore(engine, memory);
-        engine_snapshot(engine, &(struct engine_now){0}, &snapshot);
-        assert_int_equal(snapshot.state, TRADING_STARTING);
-        assert_string_equal(snapshot.state_reason, cases[i].says);
+        engine_snapshot(engine, &(struct engine_now){0}, snapshot);
+        assert_int_equal(snapshot->state, TRADING_STARTING);
+        assert_string_equal(snapshot->state_reason, cases[i].says);
         engine_free(engine);
     }
+    free(snapshot);
     free(memory);
 }
 

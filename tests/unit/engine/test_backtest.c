@@ -85,7 +85,7 @@ static void same_trade(const struct trade *a, const struct trade *b)
 static void same_account(struct driver_rig *rig, const struct backtest *b, int least)
 {
     const struct snapshot *paper = driver_rig_snapshot(rig);
-    const struct snapshot *test = &backtest_result(b)->snapshot;
+    const struct snapshot *test = backtest_result(b)->snapshot;
     int count = read_paper_trades(rig);
     assert_int_equal(count, test_count);
     assert_true(count >= least);
@@ -424,7 +424,7 @@ static void longer_candles_are_traded_too(void **state)
     assert_int_equal(backtest_run(b, NULL), 0);
     const struct backtest_result *r = backtest_result(b);
     assert_int_equal(r->candles, 20 * 96 * settings.symbol_count);
-    assert_int_equal(r->snapshot.decisions, r->candles);
+    assert_int_equal(r->snapshot->decisions, r->candles);
     assert_int_equal(r->warm_up_candles, DRIVER_WARM_UP_MIN / 15 * settings.symbol_count);
     assert_true(r->performance.all.trades > 10);
     assert_true(progress_calls == 200 * 96 / BACKTEST_REPORT_EVERY);

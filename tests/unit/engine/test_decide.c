@@ -1,3 +1,4 @@
+#include "base/auto.h"
 #include "driver_rig.h"
 #include "engine_rig.h"
 #include "fakes/instant_venue.h"
@@ -44,9 +45,9 @@ static const struct order *order_of(const struct engine_rig *s, const struct dec
  * limits leave of it, but at least half of it. */
 static void check_size(const struct engine_rig *s, const struct decision *d)
 {
-    static struct snapshot snapshot;
-    engine_snapshot(s->engine, &s->now, &snapshot);
-    double equity = dec_to_double(snapshot.equity);
+    AUTO_FREE struct snapshot *snapshot = snapshot_new(3);
+    engine_snapshot(s->engine, &s->now, snapshot);
+    double equity = dec_to_double(snapshot->equity);
     double most = fabs(d->score) * equity * s->settings.max_position_pct / 100;
     double notional = dec_to_double(d->price) * dec_to_double(d->qty);
     double lot = dec_to_double(d->price) * dec_to_double(risk_lot(d->price));
@@ -151,11 +152,11 @@ static int refused_beside(const struct engine_rig *s, const char *code)
         refused += d->outcome == OUTCOME_VETOED && strcmp(d->veto_code, code) == 0;
     }
     if (entries > 0) {
-        static struct snapshot snapshot;
-        engine_snapshot(s->engine, &s->now, &snapshot);
-        assert_true(snapshot.risk.exposure_pct <= s->settings.max_exposure_pct * (1 + 1e-9));
-        assert_true(snapshot.position_count + entries <= s->settings.max_positions);
-        assert_true(snapshot.risk.orders_lately <= s->settings.max_orders_per_minute);
+        AUTO_FREE struct snapshot *snapshot = snapshot_new(3);
+        engine_snapshot(s->engine, &s->now, snapshot);
+        assert_true(snapshot->risk.exposure_pct <= s->settings.max_exposure_pct * (1 + 1e-9));
+        assert_true(snapshot->position_count + entries <= s->settings.max_positions);
+        assert_true(snapshot->risk.orders_lately <= s->settings.max_orders_per_minute);
     }
     return entries > 0 && refused > 0;
 }

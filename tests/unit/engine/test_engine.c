@@ -482,7 +482,7 @@ static void a_database_that_does_not_open_is_retried(void **state)
 {
     (void)state;
     struct shared shared;
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     struct shared_reader *reader = shared_reader_add(&shared, "test", 0);
     shared_seal(&shared);
     struct clock_fake clock;

@@ -23,7 +23,7 @@ struct watch {
     struct engine_memory memory;
     struct engine_inputs in;
     struct engine_outputs out;
-    struct snapshot snapshot;
+    struct snapshot *snapshot;
     int64_t fill_id;
     int64_t minute;
 };
@@ -36,6 +36,7 @@ static struct watch *watch_new(enum side side, int64_t equity)
     w->settings.max_daily_loss_pct = 100;
     w->settings.max_drawdown_pct = 100;
     w->engine = engine_new(&w->settings, w->settings.symbols, 3);
+    w->snapshot = snapshot_new(3);
     struct dec all = dec_from_int(equity);
     int64_t cost = side == SIDE_LONG ? 1000 : -1000;
     w->memory.state = (struct engine_state){.state = TRADING_ACTIVE,
@@ -61,6 +62,7 @@ static struct watch *watch_new(enum side side, int64_t equity)
 static void watch_free(struct watch *w)
 {
     engine_free(w->engine);
+    free(w->snapshot);
     free(w);
 }
 
@@ -78,8 +80,8 @@ static void watch_bar(struct watch *w, double price)
                              .mono_us = w->minute * USEC_PER_SEC};
     engine_step(w->engine, &now, &w->in, &w->out);
     w->in.request = NULL;
-    engine_snapshot(w->engine, &now, &w->snapshot);
-    assert_true(w->snapshot.books_balance);
+    engine_snapshot(w->engine, &now, w->snapshot);
+    assert_true(w->snapshot->books_balance);
 }
 
 static void watch_minute(struct watch *w, double price)
@@ -117,9 +119,9 @@ static void a_fall_warns_then_halves_then_halves_again(void **state)
     (void)state;
     struct watch *w = watch_new(SIDE_LONG, 150);
     watch_minute(w, 100); /* (150 - 5) / 995 = 14.57 % */
-    assert_true(w->snapshot.liquidation_distance_pct > 14.5 &&
-                w->snapshot.liquidation_distance_pct < 14.6);
-    assert_true(w->snapshot.leverage > 6.66 && w->snapshot.leverage < 6.67);
+    assert_true(w->snapshot->liquidation_distance_pct > 14.5 &&
+                w->snapshot->liquidation_distance_pct < 14.6);
+    assert_true(w->snapshot->leverage > 6.66 && w->snapshot->leverage < 6.67);
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
     watch_minute(w, 94.9); /* 9.98 % */
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 1);
@@ -131,7 +133,7 @@ static void a_fall_warns_then_halves_then_halves_again(void **state)
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_CUT), 1);
     assert_int_equal(closes(w).e8, 5 * DEC_ONE);
     watch_minute(w, 89.9); /* filled: 10.5 %, still within the hysteresis */
-    assert_int_equal(w->snapshot.positions[0].qty.e8, 5 * DEC_ONE);
+    assert_int_equal(w->snapshot->positions[0].qty.e8, 5 * DEC_ONE);
     assert_int_equal(closes(w).e8, 0);
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 1);
     watch_minute(w, 92); /* 12.6 %: above the hysteresis */
@@ -155,7 +157,7 @@ static void it_halves_once_per_fall(void **state)
         watch_minute(w, 89.9);
         assert_int_equal(closes(w).e8, 0);
     }
-    assert_int_equal(w->snapshot.open_orders, 1);
+    assert_int_equal(w->snapshot->open_orders, 1);
     /* Closer: closes everything that is not being closed already. */
     watch_minute(w, 87.5); /* 2.4 % */
     assert_int_equal(closes(w).e8, 5 * DEC_ONE);
@@ -171,11 +173,11 @@ static void a_gap_closes_at_once(void **state)
     assert_int_equal(closes(w).e8, 10 * DEC_ONE);
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_CUT), 1);
     watch_minute(w, 87.5);
-    assert_int_equal(w->snapshot.position_count, 0);
+    assert_int_equal(w->snapshot->position_count, 0);
     assert_int_equal(w->out.trade_count, 1);
     assert_string_equal(w->out.trades[0].exit_reason, "liquidation near");
-    assert_true(w->snapshot.equity.e8 > 0);
-    assert_true(w->snapshot.liquidation_distance_pct == 0);
+    assert_true(w->snapshot->equity.e8 > 0);
+    assert_true(w->snapshot->liquidation_distance_pct == 0);
     watch_minute(w, 87.5);
     assert_int_equal(faults(w, ERR_RISK_LIQUIDATION_NEAR), 0);
     watch_free(w);
@@ -204,7 +206,7 @@ static void it_guards_in_every_state(void **state)
         engine_restore(w->engine, &w->memory);
         watch_minute(w, 87.5);
         assert_int_equal(closes(w).e8, 10 * DEC_ONE);
-        assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
+        assert_int_equal(w->snapshot->risk_state, RISK_REDUCING);
         watch_free(w);
     }
 }
@@ -254,21 +256,21 @@ static void requests_change_the_state(void **state)
     watch_minute(w, 100);
     assert_int_equal(watch_ask(w, REQUEST_RESUME), ERR_ENGINE_NOT_PAUSED);
     assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE);
-    assert_string_equal(w->snapshot.state_reason, "maintenance by alice");
-    int64_t since_us = w->snapshot.state_since_us;
+    assert_string_equal(w->snapshot->state_reason, "maintenance by alice");
+    int64_t since_us = w->snapshot->state_since_us;
     assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_NONE); /* already in this state */
-    assert_int_equal(w->snapshot.state, TRADING_MAINTENANCE);
-    assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
-    assert_int_equal(w->snapshot.state_since_us, since_us);
+    assert_int_equal(w->snapshot->state, TRADING_MAINTENANCE);
+    assert_int_equal(w->snapshot->risk_state, RISK_REDUCING);
+    assert_int_equal(w->snapshot->state_since_us, since_us);
     assert_int_equal(watch_ask(w, REQUEST_RESUME), ERR_NONE);
-    assert_int_equal(w->snapshot.risk_state, RISK_ACTIVE);
+    assert_int_equal(w->snapshot->risk_state, RISK_ACTIVE);
     assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_NONE);
     assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_NONE);
-    assert_string_equal(w->snapshot.state_reason, "paused by alice");
+    assert_string_equal(w->snapshot->state_reason, "paused by alice");
     assert_int_equal(watch_ask(w, REQUEST_CANCEL), ERR_ENGINE_NO_ENTRY);
     assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_ENGINE_NOT_STOPPED);
     assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
-    assert_int_equal(w->snapshot.risk_state, RISK_HALTED);
+    assert_int_equal(w->snapshot->risk_state, RISK_HALTED);
     assert_int_equal(watch_ask(w, REQUEST_MAINTENANCE), ERR_ENGINE_STOPPED);
     assert_int_equal(watch_ask(w, REQUEST_PAUSE), ERR_ENGINE_STOPPED);
     assert_int_equal(watch_ask(w, REQUEST_AMEND), ERR_ENGINE_STOPPED);
@@ -284,12 +286,12 @@ static void a_stop_that_is_not_flat_is_not_cleared(void **state)
     watch_minute(w, 100);
     assert_int_equal(watch_ask(w, REQUEST_EMERGENCY_STOP), ERR_NONE);
     assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_ENGINE_NOT_FLAT);
-    for (int i = 0; i < 30 && !w->snapshot.verified_flat; i++) {
+    for (int i = 0; i < 30 && !w->snapshot->verified_flat; i++) {
         watch_minute(w, 100);
     }
-    assert_int_equal(w->snapshot.position_count, 0);
+    assert_int_equal(w->snapshot->position_count, 0);
     assert_int_equal(watch_ask(w, REQUEST_CLEAR_EMERGENCY), ERR_NONE);
-    assert_int_equal(w->snapshot.state, TRADING_PAUSED);
+    assert_int_equal(w->snapshot->state, TRADING_PAUSED);
     watch_free(w);
 }
 
@@ -304,15 +306,15 @@ static void an_open_loss_trips_the_breaker(void **state)
     w->in.settings = &w->settings;
     watch_minute(w, 100); /* the venue is asked, and agrees */
     watch_minute(w, 110); /* an unrealised peak of 1,100 */
-    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    assert_int_equal(w->snapshot->state, TRADING_ACTIVE);
     watch_minute(w, 94); /* 940: 14.5 % below it */
-    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
-    assert_int_equal(w->snapshot.risk_state, RISK_ACTIVE);
+    assert_int_equal(w->snapshot->state, TRADING_ACTIVE);
+    assert_int_equal(w->snapshot->risk_state, RISK_ACTIVE);
     watch_minute(w, 93); /* 15.5 % */
-    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
-    assert_int_equal(w->snapshot.risk_state, RISK_REDUCING);
-    assert_string_equal(w->snapshot.state_reason, "drawdown 15.45 % of 15.00 %");
-    assert_int_equal(w->snapshot.trades, 0);
+    assert_int_equal(w->snapshot->state, TRADING_BREAKER);
+    assert_int_equal(w->snapshot->risk_state, RISK_REDUCING);
+    assert_string_equal(w->snapshot->state_reason, "drawdown 15.45 % of 15.00 %");
+    assert_int_equal(w->snapshot->trades, 0);
 
     /* As after kill -9: tripped, with its reason, until a person resumes. */
     w->memory.state = *engine_state(w->engine);
@@ -320,24 +322,25 @@ static void an_open_loss_trips_the_breaker(void **state)
     memcpy(w->memory.positions, engine_positions(w->engine, &count), sizeof(w->memory.positions));
     engine_free(w->engine);
     w->engine = engine_new(&w->settings, w->settings.symbols, 3);
+    w->snapshot = snapshot_new(3);
     engine_restore(w->engine, &w->memory);
     memset(&w->out, 0, sizeof(w->out));
     for (int i = 0; i < 3; i++) {
         watch_minute(w, 100); /* also when the price recovers */
     }
-    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
-    assert_string_equal(w->snapshot.state_reason, "drawdown 15.45 % of 15.00 %");
+    assert_int_equal(w->snapshot->state, TRADING_BREAKER);
+    assert_string_equal(w->snapshot->state_reason, "drawdown 15.45 % of 15.00 %");
     watch_minute(w, 93);
     struct request resume = {.id = 1, .kind = REQUEST_RESUME, .by = "alice"};
     w->in.request = &resume;
     watch_minute(w, 93);
     assert_int_equal(w->out.request_err, ERR_NONE);
-    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
-    assert_true(w->snapshot.drawdown_pct < 0.001); /* a deliberate reset of the baseline */
+    assert_int_equal(w->snapshot->state, TRADING_ACTIVE);
+    assert_true(w->snapshot->drawdown_pct < 0.001); /* a deliberate reset of the baseline */
     watch_minute(w, 92);
-    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    assert_int_equal(w->snapshot->state, TRADING_ACTIVE);
     watch_minute(w, 79); /* 790 of 930 */
-    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
+    assert_int_equal(w->snapshot->state, TRADING_BREAKER);
     watch_free(w);
 }
 
@@ -349,10 +352,10 @@ static void a_daily_loss_trips_the_breaker(void **state)
     w->in.settings = &w->settings;
     watch_minute(w, 100);
     watch_minute(w, 96);
-    assert_int_equal(w->snapshot.state, TRADING_ACTIVE);
+    assert_int_equal(w->snapshot->state, TRADING_ACTIVE);
     watch_minute(w, 95);
-    assert_int_equal(w->snapshot.state, TRADING_BREAKER);
-    assert_string_equal(w->snapshot.state_reason, "daily loss 5.00 % of 5.00 %");
+    assert_int_equal(w->snapshot->state, TRADING_BREAKER);
+    assert_string_equal(w->snapshot->state_reason, "daily loss 5.00 % of 5.00 %");
     watch_free(w);
 }
 

@@ -2,6 +2,7 @@
  * The engine and its market: a CSV market traded on paper, restarts in the middle of it, restored
  * windows, and refused candles.
  */
+#include "base/auto.h"
 #include "base/check.h"
 #include "driver_rig.h"
 #include "store/state_table.h"
@@ -208,14 +209,15 @@ static void the_windows_are_restored(void **state)
     struct driver_rig rig;
     driver_rig_open(&rig, NULL);
     driver_rig_run(&rig, 33);
-    const struct snapshot before = *driver_rig_snapshot(&rig);
+    AUTO_FREE struct snapshot *before = snapshot_new(3);
+    snapshot_copy(before, 3, driver_rig_snapshot(&rig));
     driver_rig_restart(&rig);
     const struct snapshot *s = driver_rig_snapshot(&rig);
-    for (int k = 0; k < before.market_count; k++) {
+    for (int k = 0; k < before->market_count; k++) {
         /* This figure comes from the hourly window, which is not in the saved bytes. */
-        assert_true(before.markets[k].change_24h_pct.e8 != 0);
-        assert_int_equal(s->markets[k].change_24h_pct.e8, before.markets[k].change_24h_pct.e8);
-        assert_int_equal(s->markets[k].regime, before.markets[k].regime);
+        assert_true(before->markets[k].change_24h_pct.e8 != 0);
+        assert_int_equal(s->markets[k].change_24h_pct.e8, before->markets[k].change_24h_pct.e8);
+        assert_int_equal(s->markets[k].regime, before->markets[k].regime);
     }
     driver_rig_close(&rig);
 }
@@ -230,14 +232,15 @@ static void an_old_layout_is_warmed_from_stored_candles(void **state)
     memset(bytes, 1, sizeof(bytes));
     driver_rig_open(&rig, NULL);
     driver_rig_run(&rig, 33);
-    const struct snapshot before = *driver_rig_snapshot(&rig);
+    AUTO_FREE struct snapshot *before = snapshot_new(3);
+    snapshot_copy(before, 3, driver_rig_snapshot(&rig));
     assert_int_equal(state_table_write_blob(rig.store, "series", bytes, sizeof(bytes), &err), 0);
     driver_rig_restart(&rig);
     const struct snapshot *s = driver_rig_snapshot(&rig);
-    for (int k = 0; k < before.market_count; k++) {
-        assert_true(fabs(s->markets[k].rsi / before.markets[k].rsi - 1) < 1e-6);
-        assert_int_equal(s->markets[k].regime, before.markets[k].regime);
-        assert_true(s->markets[k].updated_us > before.markets[k].updated_us - 5 * USEC_PER_MIN);
+    for (int k = 0; k < before->market_count; k++) {
+        assert_true(fabs(s->markets[k].rsi / before->markets[k].rsi - 1) < 1e-6);
+        assert_int_equal(s->markets[k].regime, before->markets[k].regime);
+        assert_true(s->markets[k].updated_us > before->markets[k].updated_us - 5 * USEC_PER_MIN);
     }
     driver_rig_run(&rig, 10);
     assert_int_equal(driver_rig_snapshot(&rig)->state, TRADING_ACTIVE);
@@ -271,7 +274,7 @@ struct lone {
     struct engine_now now;
     struct engine_inputs in;
     struct engine_outputs out;
-    struct snapshot snapshot;
+    struct snapshot *snapshot;
 };
 
 static void lone_open(struct lone *l)
@@ -280,6 +283,7 @@ static void lone_open(struct lone *l)
     driver_rig_settings(&settings);
     memset(l, 0, sizeof(*l));
     l->engine = engine_new(&settings, settings.symbols, 3);
+    l->snapshot = snapshot_new(3);
     l->now.market_us = RECORD_START;
     engine_begin(l->engine, &l->now);
 }
@@ -299,7 +303,7 @@ static int64_t lone_minute(struct lone *l, void (*change)(struct candle *), int6
     l->now.market_us += late_us;
     engine_step(l->engine, &l->now, &l->in, &l->out);
     l->now.market_us -= late_us;
-    engine_snapshot(l->engine, &l->now, &l->snapshot);
+    engine_snapshot(l->engine, &l->now, l->snapshot);
     for (int i = 0; i < l->out.event_count; i++) {
         const struct event *e = &l->out.events[i];
         if (e->topic == TOPIC_FAULT && e->code == ERR_MARKET_CANDLE) {
@@ -334,8 +338,8 @@ static void every_refusal_is_reported_by_kind(void **state)
 {
     (void)state;
     struct lone l;
-    const struct snapshot_market *m = &l.snapshot.markets[0];
     lone_open(&l);
+    const struct snapshot_market *m = &l.snapshot->markets[0];
     assert_int_equal(lone_minute(&l, NULL, 0), -1);
     assert_false(m->suspect);
     assert_int_equal(lone_minute(&l, high_below_low, 0), SERIES_IMPOSSIBLE);
@@ -356,6 +360,7 @@ static void every_refusal_is_reported_by_kind(void **state)
     assert_int_equal(m->refused, 5);
     assert_int_equal(m->gaps, 5);
     engine_free(l.engine);
+    free(l.snapshot);
 }
 
 UNIT_GROUP(market,

@@ -1,3 +1,4 @@
+#include "base/auto.h"
 #include "base/check.h"
 #include "driver_rig.h"
 #include "engine/journal_source.h"
@@ -618,26 +619,26 @@ static void a_replay_can_stop_at_any_time(void **state)
     struct err err = {0};
     recorder_rig_open(&f, NULL, 0);
     recorder_rig_run(&f, 240);
-    static struct snapshot then;
-    then = *driver_snapshot(f.driver);
+    AUTO_FREE struct snapshot *then = snapshot_new(CAPACITY_MIN);
+    snapshot_copy(then, CAPACITY_MIN, driver_snapshot(f.driver));
     recorder_rig_run(&f, 240);
     assert_int_equal(recorder_find(f.folder, 1, &path, NULL), 0);
     assert_int_equal(replay_open(path.data, NULL, &replay, &err), 0);
-    while (replay_next_us(replay) <= then.market_us) {
+    while (replay_next_us(replay) <= then->market_us) {
         assert_int_equal(replay_step(replay, &err), 1);
     }
-    static struct snapshot now;
-    engine_snapshot(replay_engine(replay), replay_now(replay), &now);
-    assert_int_equal(now.position_count, then.position_count);
-    assert_int_equal(now.equity.e8, then.equity.e8);
-    assert_int_equal(now.decisions, then.decisions);
-    assert_int_equal(now.trades, then.trades);
-    for (int i = 0; i < then.market_count; i++) {
-        struct symbol symbol = then.markets[i].symbol;
-        assert_int_equal(now.markets[i].price.e8, then.markets[i].price.e8);
+    AUTO_FREE struct snapshot *now = snapshot_new(CAPACITY_MIN);
+    engine_snapshot(replay_engine(replay), replay_now(replay), now);
+    assert_int_equal(now->position_count, then->position_count);
+    assert_int_equal(now->equity.e8, then->equity.e8);
+    assert_int_equal(now->decisions, then->decisions);
+    assert_int_equal(now->trades, then->trades);
+    for (int i = 0; i < then->market_count; i++) {
+        struct symbol symbol = then->markets[i].symbol;
+        assert_int_equal(now->markets[i].price.e8, then->markets[i].price.e8);
         const struct decision *d = replay_decision(replay, symbol);
         assert_non_null(d);
-        assert_true(d->at_us <= then.market_us && d->at_us > then.market_us - 6 * USEC_PER_MIN);
+        assert_true(d->at_us <= then->market_us && d->at_us > then->market_us - 6 * USEC_PER_MIN);
         assert_true(d->vote_count > 0);
         assert_non_null(replay_quote(replay, symbol));
         assert_non_null(replay_series(replay, symbol));

@@ -341,7 +341,7 @@ static void a_thread_that_cannot_be_created_is_reported(void **state)
     struct err err = {0};
     pthread_attr_t was;
     pthread_attr_t vast;
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     shared_seal(&shared);
     assert_int_equal(pthread_getattr_default_np(&was), 0);
     assert_int_equal(pthread_attr_init(&vast), 0);
@@ -367,7 +367,7 @@ static void a_thread_that_is_stopped_early_opens_nothing(void **state)
     struct shared shared;
     struct engine_thread *thread = NULL;
     assert_non_null(mkdtemp(folder));
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     shared_seal(&shared);
     atomic_store(&shared.stop, true);
     struct engine_options options = {.state_dir = folder, .clock = clock_real()};

@@ -93,7 +93,7 @@ static void a_step_allocates_nothing(void **state)
     engine_begin(engine, &now);
     struct engine_inputs *in = calloc(1, sizeof(*in));
     struct engine_outputs *out = calloc(1, sizeof(*out));
-    struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+    struct snapshot *snapshot = snapshot_new(3);
     int64_t orders = 0, fill_id = 1;
     allocations = 0;
     for (int minute = 0; minute < 6000; minute++) {

@@ -53,7 +53,7 @@ static void the_engine_serves_another_thread(void **state)
     char dir[] = "/var/tmp/nd-engine-XXXXXX";
     assert_non_null(mkdtemp(dir));
     struct shared shared;
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     struct engine_options options = {.state_dir = dir};
     driver_rig_settings(&options.settings);
     options.settings.market_speed = 3600;

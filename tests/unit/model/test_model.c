@@ -5,6 +5,7 @@
 #include "unit/unit.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -152,7 +153,7 @@ static void requests_and_the_halt_flag_cross_the_threads(void **state)
 {
     (void)state;
     struct shared shared;
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     struct request request = {.id = 7, .kind = REQUEST_CLOSE};
     int pushed = 0;
     while (ring_push(shared.requests, &request)) {
@@ -177,12 +178,46 @@ static void requests_and_the_halt_flag_cross_the_threads(void **state)
     shared_release(NULL);
 }
 
+/* Of any size, with every row in use, also into a block that held another one before. */
+static void a_copy_of_a_snapshot_shares_nothing(void **state)
+{
+    (void)state;
+    void *block = calloc(1, snapshot_size(SYMBOLS_LIMIT));
+    for (int symbols = SYMBOLS_LIMIT; symbols > 0; symbols -= 13) {
+        struct snapshot *s = snapshot_new(symbols);
+        int positions = capacity_positions(symbols);
+        s->market_count = s->risk.symbol_count = symbols;
+        s->position_count = s->foreign_count = positions;
+        for (int i = 0; i < symbols; i++) {
+            s->markets[i].updated_us = i;
+            s->risk.symbols[i].tier = i;
+        }
+        for (int i = 0; i < positions; i++) {
+            s->positions[i].decision_id = i;
+            s->foreign[i].qty.e8 = i;
+        }
+        struct snapshot *copy = block;
+        snapshot_copy(copy, SYMBOLS_LIMIT, s);
+        free(s);
+        assert_int_equal(copy->market_count, symbols);
+        for (int i = 0; i < symbols; i++) {
+            assert_int_equal(copy->markets[i].updated_us, i);
+            assert_int_equal(copy->risk.symbols[i].tier, i);
+        }
+        for (int i = 0; i < positions; i++) {
+            assert_int_equal(copy->positions[i].decision_id, i);
+            assert_int_equal(copy->foreign[i].qty.e8, i);
+        }
+    }
+    free(block);
+}
+
 static void each_reader_gets_the_newest_snapshot_and_its_topics(void **state)
 {
     (void)state;
     struct shared shared;
     struct shared_reader *readers[SHARED_READERS_MAX];
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     for (int i = 0; i < SHARED_READERS_MAX; i++) {
         readers[i] = shared_reader_add(&shared, "test",
                                        i == 0   ? 0
@@ -192,7 +227,7 @@ static void each_reader_gets_the_newest_snapshot_and_its_topics(void **state)
     }
     assert_int_equal(shared_reader_fd(readers[0]), -1);
     shared_seal(&shared);
-    struct snapshot snapshot = {0};
+    struct snapshot snapshot = {0}; /* without rows */
     for (uint64_t version = 1; version <= 5; version++) {
         snapshot.version = version;
         shared_publish_snapshot(&shared, &snapshot);
@@ -227,7 +262,7 @@ static void a_lapped_reader_learns_what_it_missed(void **state)
 {
     (void)state;
     struct shared shared;
-    shared_init(&shared);
+    shared_init(&shared, CAPACITY_MIN);
     struct shared_reader *slow = shared_reader_add(&shared, "slow", TOPIC_TRADE);
     struct shared_reader *fast = shared_reader_add(&shared, "fast", TOPIC_TRADE);
     shared_seal(&shared);
@@ -264,7 +299,7 @@ static bool aborts(void (*call)(struct shared *shared))
         (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
         (void)close(STDERR_FILENO); /* the failed assertion writes to it */
         (void)signal(SIGABRT, SIG_DFL);
-        shared_init(&shared);
+        shared_init(&shared, CAPACITY_MIN);
         call(&shared);
         _exit(0);
     }
@@ -286,6 +321,15 @@ static void add_too_many(struct shared *shared)
     }
 }
 
+static void publish_too_much(struct shared *shared)
+{
+    struct snapshot *s = snapshot_new(2 * CAPACITY_MIN);
+    s->market_count = s->risk.symbol_count = 2 * CAPACITY_MIN;
+    (void)shared_reader_add(shared, "test", 0);
+    shared_seal(shared);
+    shared_publish_snapshot(shared, s);
+}
+
 static void publish_early(struct shared *shared)
 {
     shared_publish_snapshot(shared, &(struct snapshot){.version = 1});
@@ -298,6 +342,7 @@ static void readers_are_registered_before_the_start_only(void **state)
     assert_true(aborts(add_late));
     assert_true(aborts(add_too_many));
     assert_true(aborts(publish_early));
+    assert_true(aborts(publish_too_much));
 }
 
 UNIT_GROUP(model, cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
@@ -307,6 +352,7 @@ UNIT_GROUP(model, cmocka_unit_test(symbols_convert_to_upper_case_and_compare),
            cmocka_unit_test(timeframes_have_names_and_lengths),
            cmocka_unit_test(impossible_candles_are_refused),
            cmocka_unit_test(requests_and_the_halt_flag_cross_the_threads),
+           cmocka_unit_test(a_copy_of_a_snapshot_shares_nothing),
            cmocka_unit_test(each_reader_gets_the_newest_snapshot_and_its_topics),
            cmocka_unit_test(a_lapped_reader_learns_what_it_missed),
            cmocka_unit_test(readers_are_registered_before_the_start_only))

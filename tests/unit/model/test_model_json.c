@@ -17,16 +17,15 @@ static const struct position position = {
 
 static void add_snapshot(struct json_out *out)
 {
-    struct snapshot *s = calloc(1, sizeof(*s));
-    assert_non_null(s);
-    *s = (struct snapshot){.version = 1,
-                           .published_wall_us = 1,
-                           .started_wall_us = 1,
-                           .market_us = 1,
-                           .state_since_us = 1,
-                           .foreign_count = 1,
-                           .disk = {.state = DISK_FAILED, .err = ERR_DB_FULL, .since_wall_us = 1},
-                           .last_err = ERR_DB_FULL};
+    struct snapshot *s = snapshot_new(1);
+    s->version = 1;
+    s->published_wall_us = 1;
+    s->started_wall_us = 1;
+    s->market_us = 1;
+    s->state_since_us = 1;
+    s->foreign_count = 1;
+    s->disk = (struct snapshot_disk){.state = DISK_FAILED, .err = ERR_DB_FULL, .since_wall_us = 1};
+    s->last_err = ERR_DB_FULL;
     model_json_snapshot(out, s);
     s->disk.state = DISK_SLOW;
     s->market_count = 1;

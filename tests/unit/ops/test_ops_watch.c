@@ -40,7 +40,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     struct err err = {0};
     clock_fake_init(&f->clock, START_US);
-    shared_init(&f->shared);
+    shared_init(&f->shared, CAPACITY_MIN);
     assert_int_equal(secret_init(&err), 0);
     assert_int_equal(config_parse(STR_LIT(""), "test", &f->config, NULL, &err), 0);
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);

@@ -63,7 +63,7 @@ static unsigned report_late(const struct desk_late *late, void *userdata)
 static void start(struct steer_rig *s)
 {
     struct err err = {0};
-    shared_init(&s->shared);
+    shared_init(&s->shared, CAPACITY_MIN);
     struct shared_reader *reader = shared_reader_add(&s->shared, "test", 0);
     shared_seal(&s->shared);
     s->version = 0;
@@ -155,6 +155,7 @@ int steer_rig_teardown(void **state)
     pool_free(s->helpers);
     trading_store_free(s->reader);
     trading_store_free(s->engine_store);
+    free(s->snapshot);
     runner_rig_close(&s->rig);
     return 0;
 }
@@ -175,8 +176,8 @@ struct dec steer_rig_dec(const char *text)
 
 struct snapshot *steer_rig_draft(struct steer_rig *s)
 {
-    struct snapshot *n = &s->snapshot;
-    memset(n, 0, sizeof(*n));
+    free(s->snapshot);
+    struct snapshot *n = s->snapshot = snapshot_new(CAPACITY_MIN);
     n->version = ++s->version;
     n->published_wall_us = s->rig.clock.now_wall_us;
     n->published_mono_us = s->rig.clock.now_mono_us;
@@ -213,7 +214,7 @@ void steer_rig_add_position(struct snapshot *n)
 
 void steer_rig_publish(struct steer_rig *s)
 {
-    shared_publish_snapshot(&s->shared, &s->snapshot);
+    shared_publish_snapshot(&s->shared, s->snapshot);
     atomic_store(&s->shared.engine_beat_mono_us, s->rig.clock.now_mono_us);
 }
 

@@ -20,7 +20,7 @@
 struct steer_rig {
     struct runner_rig rig; /* its runner is replaced by one over commands/ */
     struct shared shared;
-    struct snapshot snapshot; /* the draft */
+    struct snapshot *snapshot; /* the draft */
     struct trading_store *engine_store;
     struct trading_store *reader;
     struct pool *helpers; /* of the next start; NULL: none */

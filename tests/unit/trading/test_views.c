@@ -232,18 +232,17 @@ static void draft_risk(struct snapshot *n)
     n->liquidation_distance_pct = 8.04;
     n->daily_loss_pct = -1;
     n->max_daily_loss_pct = 5;
+    n->risk.symbols[0] = (struct snapshot_symbol){
+        .symbol = {"BTC-USD"}, .exposure_pct = 31.24, .liquidation_distance_pct = 8.04};
+    n->risk.symbols[1] = (struct snapshot_symbol){
+        .symbol = {"SOL-USD"}, .tier = 2, .cooldown_until_us = n->market_us + 12 * USEC_PER_MIN};
     n->risk = (struct snapshot_risk){
         .exposure_pct = 31.24,
         .max_exposure_pct = 75,
         .max_position_pct = 25,
         .tiers = {{31.24, 50, 30}, {0, 40, 20}, {0, 20, 10}},
         .symbol_count = 2,
-        .symbols = {{.symbol = {"BTC-USD"},
-                     .exposure_pct = 31.24,
-                     .liquidation_distance_pct = 8.04},
-                    {.symbol = {"SOL-USD"},
-                     .tier = 2,
-                     .cooldown_until_us = n->market_us + 12 * USEC_PER_MIN}},
+        .symbols = n->risk.symbols,
         .leverage = 0.3124,
         .max_leverage = 3,
         .initial_margin_pct = 10.4,
