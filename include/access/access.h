@@ -51,6 +51,8 @@ struct principal {
 int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
                struct access **ret, struct err *err);
 void access_free(struct access *access);
+/* The users of a new configuration, which replaces the one before from now on. */
+void access_apply(struct access *access, const struct config *config);
 /* Asks NSS for the names of root and of the uid that runs the daemon. Runs on helper threads,
  * because NSS may hang. Until a name is known, the caller is named "uid 0". */
 void access_learn_names(struct access *access, struct pool *helpers);

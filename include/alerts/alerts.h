@@ -60,6 +60,9 @@ struct alerts_options {
 
 int alerts_new(const struct alerts_options *options, struct alerts **ret, struct err *err);
 void alerts_free(struct alerts *alerts);
+/* The recipients of a new configuration. Messages in a chat that is neither a recipient nor the
+ * private chat of a listed user are not edited any more. */
+void alerts_apply(struct alerts *alerts, const struct config *config);
 
 int alerts_raise(struct alerts *alerts, const struct alert_spec *spec, int64_t *ret_id,
                  struct err *err);

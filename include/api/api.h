@@ -2,7 +2,7 @@
  * api.h: the API: HTTP over a Unix socket in the state folder and over 127.0.0.1.
  *
  *     struct api *api;
- *     rc = api_start(&(struct api_options){.loop = loop, .config = config, .shared = shared,
+ *     rc = api_start(&(struct api_options){.loop = loop, .shared = shared,
  *                    .socket_reader = reader, .runner = runner, .access = access,
  *                    .socket_path = path}, &api, err);
  *     ...
@@ -37,7 +37,6 @@ struct runner;
 
 struct api_options {
     struct loop *loop;
-    const struct config *config;
     struct shared *shared;
     struct shared_reader *socket_reader; /* of the socket's thread; NULL without a socket */
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
@@ -47,8 +46,10 @@ struct api_options {
     const char *socket_path; /* NULL: no socket */
     bool tcp;                /* listen on 127.0.0.1 */
     uint16_t port;           /* 0: the kernel chooses one, see api_port */
-    const char *token;       /* "" or NULL: TCP serves /healthz only */
+    const char *token;       /* "" or NULL: TCP serves /healthz only; at most API_TOKEN_MAX bytes */
 };
+
+#define API_TOKEN_MAX 256
 
 /* Starts all configured listeners, or none: if one cannot listen, for example because its port is
  * in use, returns a negative id and sets *err. */
@@ -57,3 +58,5 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
  * NULL. */
 void api_stop(struct api *api);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
+/* Applies api.token to all later requests. Takes a NULL api. */
+void api_apply(struct api *api, const struct config *config);

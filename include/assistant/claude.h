@@ -50,6 +50,9 @@ struct claude_options {
 /* ERR_CLAUDE_KEY if the key is empty or not valid in a header. */
 int claude_new(const struct claude_options *options, struct claude **ret, struct err *err);
 void claude_free(struct claude *claude); /* cancels all requests */
+/* A new key, URL, model and limits, for requests and attempts that begin from now on. After a
+ * failure, as that of claude_new, the ones before stay. */
+int claude_apply(struct claude *claude, const struct claude_options *options, struct err *err);
 /* The client as an llm_client; valid until claude_free. */
 struct llm_client claude_llm_client(struct claude *claude);
 

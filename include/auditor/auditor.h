@@ -65,6 +65,11 @@ void auditor_free(struct auditor *auditor); /* abandons an audit under way */
  * monitoring.audit_interval after the stored time of the last one, whichever is later; then every
  * monitoring.audit_interval. */
 void auditor_start(struct auditor *auditor);
+/* A new configuration, which replaces the one before from now on; the next audit is scheduled by
+ * it. An audit under way ends with the client that it has asked. llm_client as in auditor_options.
+ */
+void auditor_apply(struct auditor *auditor, const struct config *config,
+                   const struct llm_client *llm_client);
 void auditor_actions(struct auditor *auditor, struct action_table *table);
 /* A desk_status_fn; userdata is the auditor. */
 void auditor_status(struct buf *out, struct json_object *data, void *auditor);

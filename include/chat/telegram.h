@@ -44,7 +44,7 @@ struct telegram_options {
     struct loop *loop;    /* a real one, not the fake clock's */
     struct pool *helpers; /* parse large answers; NULL: they are parsed on the loop */
     const struct clock *clock;
-    const struct config *config; /* telegram.* is read at telegram_new */
+    const struct config *config;
     struct ops_store *store;
     struct access *access;
     struct runner *runner;
@@ -82,6 +82,9 @@ struct telegram_status {
 /* Fails if telegram.api_url is invalid or ops.db cannot be read. */
 int telegram_new(const struct telegram_options *options, struct telegram **ret, struct err *err);
 void telegram_free(struct telegram *telegram);
+/* A new configuration, which replaces the one before from now on. A new poll_timeout applies to the
+ * next poll. */
+void telegram_apply(struct telegram *telegram, const struct config *config);
 
 void telegram_start(struct telegram *telegram);
 /* Cancels the poll and every call in flight. A message without an answer stays in the outbox as

@@ -109,6 +109,9 @@ struct invocation {
 
 int runner_new(const struct runner_options *options, struct runner **ret, struct err *err);
 void runner_free(struct runner *runner);
+/* A new configuration, which replaces the one before from now on. Prompts that are open keep the
+ * time at which they expire. */
+void runner_apply(struct runner *runner, const struct config *config);
 
 /* Resumes or ends the runs that the previous process left unfinished. Call it once, before the
  * channels start. It recovers up to 64 runs at once and the rest in slices on the loop. An

@@ -16,7 +16,9 @@
  * expected, and the nearest valid name. No message contains the value of a secret; config_load
  * registers secrets with log_hide. An empty value (null) is the same as none.
  * Ownership: every text belongs to the config.
- * Thread: load on the main thread, or on the ops thread for SIGHUP; then read-only from any.
+ * Reload: load the file again, config_diff for what changes, config_keep_running, then each
+ * module's own apply. A configuration that is in use is never changed. Thread: load on the main
+ * thread, or on the ops thread for a reload; then read-only from any.
  */
 #pragma once
 
@@ -29,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Each option has exactly one of the two. */
 enum config_flag { CONFIG_RESTART = 1, CONFIG_LIVE = 2 };
 
 #define CONFIG_LIST_MAX     64
@@ -166,12 +169,34 @@ void config_settings(const struct config *config, struct settings *ret);
 /* NULL if there is no service of this name. */
 const struct config_service *config_service(const struct config *config, struct str name);
 
-/* Appends the paths of the options that differ, "risk.stop, telegram.users", and returns their
- * number. Never appends a value, so it can be used for secrets. */
-int config_changes(const struct config *before, const struct config *after, struct buf *out);
+#define CONFIG_CHANGES_MAX 200
+
+/* One difference between two configurations. */
+struct config_change {
+    char path[96];    /* "risk.stop", "telegram.users.alice.role", "services.demo" */
+    bool live;        /* takes effect in a running nightdesk; else at the next start */
+    char before[120]; /* as in the file, or "none"; a secret as "***"; a long text ends with … */
+    char after[120];
+};
+
+struct config_diff {
+    int live; /* the number of differences of each kind */
+    int restart;
+    int count; /* of items; smaller than live + restart if there are too many */
+    struct config_change items[CONFIG_CHANGES_MAX];
+};
+
+/* The differences option by option. People are compared by id, services by name. */
+void config_diff(const struct config *before, const struct config *after, struct config_diff *ret);
+/* Replaces the values of the options that need a restart by the running ones, so that *fresh is
+ * what a running nightdesk can apply now. For a configuration that nobody uses yet. After a failure
+ * it cannot be used. */
+int config_keep_running(struct config *fresh, const struct config *running, struct err *err);
 
 /* The whole configuration as YAML, secrets as ***, with the origin of each value as a comment. */
 void config_dump(const struct config *config, struct buf *out);
+/* The same without the comments: equal for equal values, wherever they come from. */
+void config_text(const struct config *config, struct buf *out);
 /* Generated from the table alone: JSON Schema (2020-12), docs/config.md, the commented example. */
 void config_write_schema(struct buf *out);
 void config_write_markdown(struct buf *out);

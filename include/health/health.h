@@ -55,6 +55,10 @@ int health_new(const struct health_options *options, struct health **ret, struct
 void health_free(struct health *health); /* stops the children */
 /* Starts the children and the checks; the first checks run within a second. */
 void health_start(struct health *health);
+/* A new configuration, which replaces the one before from now on. Services are matched by name: one
+ * that stays keeps its state and its child, unless its unit or its command changes; one that is
+ * gone fails its pending calls and loses its child. units as in health_options. */
+void health_apply(struct health *health, const struct config *config, struct units *units);
 void health_actions(struct health *health, struct action_table *table);
 /* A desk_status_fn; userdata is the health. */
 void health_status(struct buf *out, struct json_object *data, void *health);

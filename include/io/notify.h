@@ -7,12 +7,11 @@
  *     notify_stopping();
  *
  * Always true: no call blocks. If the manager does not read its socket, the queue fills up
- * (net.unix.max_dgram_qlen datagrams) and a message is not sent. READY=1, STOPPING=1 and the newest
- * status then wait for notify_flush; a watchdog heartbeat is dropped. A status that the manager
- * already has is not sent again. Without a manager (NOTIFY_SOCKET unset) each call is a no-op.
- * NOTIFY_SOCKET is a path or an abstract name ("@name"). vsock addresses, which only the init
- * process of a virtual machine gets, are not supported.
- * Thread: the ops thread.
+ * (net.unix.max_dgram_qlen datagrams) and a message is not sent. RELOADING=1, READY=1, STOPPING=1
+ * and the newest status then wait for notify_flush; a watchdog heartbeat is dropped. A status that
+ * the manager already has is not sent again. Without a manager (NOTIFY_SOCKET unset) each call is a
+ * no-op. NOTIFY_SOCKET is a path or an abstract name ("@name"). vsock addresses, which only the
+ * init process of a virtual machine gets, are not supported. Thread: the ops thread.
  */
 #pragma once
 
@@ -21,6 +20,8 @@
 
 void notify_ready(const char *status);
 void notify_status(const char *status);
+/* A reload begins at this time of CLOCK_MONOTONIC; the next notify_ready ends it. */
+void notify_reloading(int64_t mono_us);
 void notify_stopping(void);
 /* Sends a heartbeat. False if the manager's queue is full: try again soon. */
 bool notify_watchdog(void);

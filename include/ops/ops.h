@@ -34,7 +34,7 @@ struct log_file;
 struct ops_options {
     const struct config *config;
     struct shared *shared;
-    const struct config_options *config_source; /* SIGHUP reads it again; NULL: nothing to read */
+    const struct config_options *config_source; /* a reload reads it again; NULL: nothing to read */
     const char *state_dir;
     struct log_file *log;    /* checked once a second; NULL: no file */
     bool console;            /* read commands from stdin, write replies to stdout */

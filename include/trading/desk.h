@@ -81,6 +81,8 @@ struct desk_options {
 
 struct desk *desk_new(const struct desk_options *options); /* never NULL */
 void desk_free(struct desk *desk);
+/* A new configuration, which replaces the one before from now on. */
+void desk_apply(struct desk *desk, const struct config *config);
 
 /* The newest snapshot of the engine; valid until the next call on this thread (mailbox.h). Never
  * NULL; its version is 0 until the engine has published one. */

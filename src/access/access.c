@@ -90,6 +90,11 @@ bool channel_parse(struct str s, enum channel *ret)
     return false;
 }
 
+void access_apply(struct access *access, const struct config *config)
+{
+    access->config = config;
+}
+
 int access_new(const struct config *config, struct ops_store *store, const struct clock *clock,
                struct access **ret, struct err *err)
 {

@@ -31,13 +31,10 @@ static void add_target(struct alerts *alerts, const char *channel, int64_t chat_
         (struct target){.channel = channel, .chat_id = chat_id};
 }
 
-int alerts_new(const struct alerts_options *options, struct alerts **ret, struct err *err)
+void alerts_apply(struct alerts *alerts, const struct config *config)
 {
-    (void)err; /* cannot fail today: without memory it aborts */
-    const struct config *config = options->config;
-    struct alerts *alerts = calloc(1, sizeof(*alerts));
-    ASSERT(alerts != NULL);
-    alerts->o = *options;
+    alerts->o.config = config;
+    alerts->target_count = 0;
     if (config->telegram_bot_token[0] != '\0' && config->telegram_chat_id != 0) {
         add_target(alerts, "telegram", config->telegram_chat_id);
     } else if (config->telegram_bot_token[0] != '\0') {
@@ -47,9 +44,18 @@ int alerts_new(const struct alerts_options *options, struct alerts **ret, struct
             }
         }
     }
-    if (config->console_enabled && !options->headless) {
+    if (config->console_enabled && !alerts->o.headless) {
         add_target(alerts, "console", 0);
     }
+}
+
+int alerts_new(const struct alerts_options *options, struct alerts **ret, struct err *err)
+{
+    (void)err; /* cannot fail today: without memory it aborts */
+    struct alerts *alerts = calloc(1, sizeof(*alerts));
+    ASSERT(alerts != NULL);
+    alerts->o = *options;
+    alerts_apply(alerts, options->config);
     *ret = alerts;
     return 0;
 }
@@ -114,6 +120,24 @@ static int send_messages(struct alerts *alerts, const struct alert *alert, struc
                                      : alert_table_set_notified(alerts->o.store, alert->id, err);
 }
 
+/* False for a chat that alerts no longer go to, unless it is the private chat of a listed user. */
+static bool may_receive(const struct alerts *alerts, const struct alert_message *message)
+{
+    const struct config *config = alerts->o.config;
+    for (size_t i = 0; i < alerts->target_count; i++) {
+        if (alerts->targets[i].chat_id == message->chat_id &&
+            strcmp(alerts->targets[i].channel, message->channel) == 0) {
+            return true;
+        }
+    }
+    for (int i = 0; i < config->user_count; i++) {
+        if (config->users[i].id == message->chat_id && strcmp(message->channel, "telegram") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Edits the messages already in the chats to show the current state, and sends `notice` to the same
  * chats as a new message unless it is NULL. */
 static int edit_messages(struct alerts *alerts, const struct alert *alert,
@@ -129,6 +153,9 @@ static int edit_messages(struct alerts *alerts, const struct alert *alert,
         const struct target target = {.channel = messages[i].channel,
                                       .chat_id = messages[i].chat_id};
         int64_t ignored = 0;
+        if (!may_receive(alerts, &messages[i])) {
+            continue;
+        }
         int rc =
             post(alerts, &target, reply, alert->severity, messages[i].outbox_id, &ignored, err);
         if (rc == 0 && notice != NULL) {

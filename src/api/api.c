@@ -2,6 +2,7 @@
 
 #include "api_internal.h"
 #include "base/check.h"
+#include "config/config.h"
 
 #include <time.h>
 
@@ -42,18 +43,31 @@ static void listener_release(struct listener *listener)
     ring_free(listener->jobs);
 }
 
+static void publish_token(struct api *api, const char *token)
+{
+    struct api_token *draft = mailbox_draft(api->tcp.token);
+    ASSERT(str_copy(str_c(token), draft->text, sizeof(draft->text)));
+    mailbox_publish(api->tcp.token);
+}
+
+void api_apply(struct api *api, const struct config *config)
+{
+    if (api != NULL) {
+        publish_token(api, config->api_token);
+    }
+}
+
 int api_start(const struct api_options *options, struct api **ret, struct err *err)
 {
     struct api *api = calloc(1, sizeof(*api));
     ASSERT(api != NULL);
     api->loop = options->loop;
-    api->config = options->config;
     api->shared = options->shared;
     api->manifests = options->manifests;
     api->runner = options->runner;
     api->access = options->access;
-    api->token = strdup(options->token != NULL ? options->token : "");
-    ASSERT(api->token != NULL);
+    api->tcp.token = mailbox_new(sizeof(struct api_token));
+    publish_token(api, options->token != NULL ? options->token : "");
 
     int rc = 0;
     if (options->socket_path != NULL) {
@@ -89,7 +103,7 @@ void api_stop(struct api *api)
     (void)api_command_end(api);
     listener_release(&api->socket);
     listener_release(&api->tcp);
-    free(api->token);
+    mailbox_free(api->tcp.token);
     free(api);
 }
 

@@ -60,13 +60,13 @@ static bool origin_is_local(struct str origin)
     return str_starts(origin, "http://") && host_is_local(str_n(origin.ptr + 7, origin.len - 7));
 }
 
-static bool token_matches(const struct api *api, struct str authorization)
+static bool token_matches(const struct api_token *token, struct str authorization)
 {
-    if (api->token[0] == '\0' || !str_starts(authorization, "Bearer ")) {
+    if (token->text[0] == '\0' || !str_starts(authorization, "Bearer ")) {
         return false;
     }
     struct str given = str_n(authorization.ptr + 7, authorization.len - 7);
-    return secret_equal(given, str_c(api->token));
+    return secret_equal(given, str_c(token->text));
 }
 
 /* True if the request is allowed; otherwise it has been answered. */
@@ -81,13 +81,14 @@ static bool admit(struct listener *listener, struct web_request *request)
         refuse(request, ERR_API_FOREIGN, "Host and Origin must name this machine");
         return false;
     }
+    const struct api_token *token = mailbox_latest(listener->token, NULL);
     if (str_equal_c(web_path(request), "/healthz") ||
-        token_matches(listener->api, web_header(request, "Authorization"))) {
+        token_matches(token, web_header(request, "Authorization"))) {
         return true;
     }
     refuse(request, ERR_API_UNAUTHORIZED, "%s",
-           listener->api->token[0] == '\0' ? "no api.token is configured"
-                                           : "the bearer token does not match");
+           token->text[0] == '\0' ? "no api.token is configured"
+                                  : "the bearer token does not match");
     return false;
 }
 

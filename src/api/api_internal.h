@@ -24,11 +24,16 @@
 #define API_LINE_MAX   ((size_t)16 * 1024)
 #define API_ANSWER_MAX ((size_t)512 * 1024)
 
+struct api_token {
+    char text[API_TOKEN_MAX + 1]; /* "": none */
+};
+
 struct listener {
     struct api *api;
     enum channel channel; /* CHANNEL_SOCKET or CHANNEL_HTTP */
     struct web *web;
     struct shared_reader *reader; /* used only by this listener's thread */
+    struct mailbox *token;        /* struct api_token: ops -> this listener's thread; TCP only */
     struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs without an answer */
@@ -47,12 +52,10 @@ struct api_job {
 
 struct api {
     struct loop *loop;
-    const struct config *config;
     struct shared *shared;
     const struct manifest_list *manifests;
     struct runner *runner;
     struct access *access;
-    char *token; /* "" when TCP serves /healthz only */
     struct listener socket;
     struct listener tcp;
     struct api_job *active; /* ops */

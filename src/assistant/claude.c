@@ -538,7 +538,7 @@ static bool key_is_usable(const char *key)
     return true;
 }
 
-int claude_new(const struct claude_options *options, struct claude **ret, struct err *err)
+int claude_apply(struct claude *claude, const struct claude_options *options, struct err *err)
 {
     if (options->api_key == NULL || !key_is_usable(options->api_key)) {
         return err_set(err, ERR_CLAUDE_KEY,
@@ -552,24 +552,36 @@ int claude_new(const struct claude_options *options, struct claude **ret, struct
     while (root.len > 0 && root.ptr[root.len - 1] == '/') {
         root.len--;
     }
-    struct claude *claude = calloc(1, sizeof(*claude));
-    ASSERT(claude != NULL);
-    int size = snprintf(claude->url, sizeof(claude->url), "%.*s/v1/messages", STR_ARG(root));
-    if (size < 0 || (size_t)size >= sizeof(claude->url)) {
-        free(claude);
+    char url[sizeof(claude->url)];
+    int size = snprintf(url, sizeof(url), "%.*s/v1/messages", STR_ARG(root));
+    if (size < 0 || (size_t)size >= sizeof(url)) {
         return err_set(err, ERR_HTTP_URL, "claude.api_url is longer than 400 bytes");
     }
-    claude->loop = options->loop;
-    claude->http = options->http;
+    if (!log_hide(options->api_key)) {
+        return err_set(err, ERR_CONFIG_LIMIT, "too many secrets registered since the start");
+    }
+    memcpy(claude->url, url, sizeof(url));
+    free(claude->model);
     claude->model = strdup(options->model);
     ASSERT(claude->model != NULL);
+    secret_free(claude->key);
     claude->key = secret_new(str_c(options->api_key));
     claude->max_tokens = options->max_tokens;
     claude->timeout_ms = options->timeout_ms > 0 ? options->timeout_ms : CLAUDE_TIMEOUT_MS;
+    return 0;
+}
+
+int claude_new(const struct claude_options *options, struct claude **ret, struct err *err)
+{
+    struct claude *claude = calloc(1, sizeof(*claude));
+    ASSERT(claude != NULL);
+    claude->loop = options->loop;
+    claude->http = options->http;
     rng_init(&claude->rng, secret_random_u64());
-    if (!log_hide(options->api_key)) {
+    int rc = claude_apply(claude, options, err);
+    if (rc < 0) {
         claude_free(claude);
-        return err_set(err, ERR_CONFIG_LIMIT, "too many secrets registered since the start");
+        return rc;
     }
     *ret = claude;
     return 0;

@@ -39,10 +39,11 @@ struct run {
     enum invariant_state rules[INVARIANT_COUNT];
     struct audit_outcome outcome;
     bool asked;
-    void *llm_request;        /* handle of the pending request to the model */
-    struct action_call *call; /* waits for the reply; NULL: none */
-    struct reply *reply;      /* filled at the end; NULL: the call's, or none */
-    bool held;                /* the caller of run_begin frees it */
+    const struct llm_client *llm_client; /* that was asked */
+    void *llm_request;                   /* handle of the pending request to the model */
+    struct action_call *call;            /* waits for the reply; NULL: none */
+    struct reply *reply;                 /* filled at the end; NULL: the call's, or none */
+    bool held;                           /* the caller of run_begin frees it */
     bool ended;
 };
 
@@ -54,6 +55,7 @@ struct auditor {
     struct loop_source *watch;
     int64_t made_mono_us;
     int64_t wall_minus_mono_us;
+    int64_t start_mono_us;    /* auditor_start */
     int64_t finished_mono_us; /* end of the last audit; at first: the start */
     int64_t last_mono_us;     /* monotonic time of last_us; 0: in another process */
     int64_t last_us;          /* wall time of the last audit; 0: none yet */
@@ -373,6 +375,7 @@ static int ask(struct auditor *auditor, struct err *err)
                                       .schema = auditor->prompt->schema,
                                       .model = auditor->prompt->model};
     run->asked = true;
+    run->llm_client = llm_client;
     (void)str_copy(str_c(llm_request.model != NULL ? llm_request.model
                                                    : auditor->options.config->claude_model),
                    run->outcome.model, sizeof(run->outcome.model));
@@ -440,9 +443,8 @@ static int run_begin(struct auditor *auditor, const struct auditor_request *requ
 static void run_give_up(struct auditor *auditor)
 {
     struct run *run = auditor->run;
-    const struct llm_client *llm_client = auditor->options.llm_client;
     if (run->llm_request != NULL) {
-        llm_client->cancel(llm_client->self, run->llm_request);
+        run->llm_client->cancel(run->llm_client->self, run->llm_request);
         run->llm_request = NULL;
     }
     (void)err_set(&run->outcome.no_verdict, ERR_AUDIT_LATE, "%s was asked %lld s ago",
@@ -488,19 +490,48 @@ static void on_watch(void *userdata)
                        .status = ALERT_OPEN});
 }
 
-void auditor_start(struct auditor *auditor)
+/* Time until the next audit: an interval after the last one, also if another process made it, but
+ * not before monitoring.audit_first_after. */
+static int64_t until_next_us(const struct auditor *auditor)
 {
     const struct config *config = auditor->options.config;
-    int64_t period_us = config->monitoring_audit_interval_us;
-    int64_t delay_us = config->monitoring_audit_first_after_us;
-    int64_t since_us = clock_wall_us(auditor->options.clock) - auditor->last_us;
-    /* A time in the future means that the clock was set back; it is ignored. */
-    if (auditor->last_us > 0 && since_us >= 0 && period_us - since_us > delay_us) {
-        delay_us = period_us - since_us;
+    int64_t delay_us = 0;
+    if (auditor->last_mono_us == 0) {
+        delay_us =
+            config->monitoring_audit_first_after_us - (mono_us(auditor) - auditor->start_mono_us);
     }
-    auditor->finished_mono_us = mono_us(auditor);
-    loop_timer_in(auditor->next, delay_us);
-    loop_timer_every(auditor->watch, period_us / 2);
+    int64_t since_us = clock_wall_us(auditor->options.clock) - auditor->last_us;
+    int64_t rest_us = config->monitoring_audit_interval_us - since_us;
+    /* A time in the future means that the clock was set back; it is ignored. */
+    if (auditor->last_us > 0 && since_us >= 0 && rest_us > delay_us) {
+        delay_us = rest_us;
+    }
+    return delay_us;
+}
+
+static void schedule(struct auditor *auditor)
+{
+    loop_timer_in(auditor->next, until_next_us(auditor));
+    loop_timer_every(auditor->watch, auditor->options.config->monitoring_audit_interval_us / 2);
+}
+
+void auditor_start(struct auditor *auditor)
+{
+    auditor->start_mono_us = mono_us(auditor);
+    auditor->finished_mono_us = auditor->start_mono_us;
+    schedule(auditor);
+}
+
+void auditor_apply(struct auditor *auditor, const struct config *config,
+                   const struct llm_client *llm_client)
+{
+    bool rescheduled = config->monitoring_audit_interval_us !=
+                       auditor->options.config->monitoring_audit_interval_us;
+    auditor->options.config = config;
+    auditor->options.llm_client = llm_client;
+    if (rescheduled && loop_timer_armed(auditor->next)) {
+        schedule(auditor);
+    }
 }
 
 /* ------------------------------------------------------------------ actions */
@@ -668,11 +699,11 @@ void auditor_free(struct auditor *auditor)
     if (auditor == NULL) {
         return;
     }
-    if (auditor->run != NULL && auditor->run->llm_request != NULL) {
-        auditor->options.llm_client->cancel(auditor->options.llm_client->self,
-                                            auditor->run->llm_request);
+    struct run *run = auditor->run;
+    if (run != NULL && run->llm_request != NULL) {
+        run->llm_client->cancel(run->llm_client->self, run->llm_request);
     }
-    run_free(auditor->run);
+    run_free(run);
     loop_source_free(auditor->next);
     loop_source_free(auditor->watch);
     llm_prompt_free(auditor->prompt);

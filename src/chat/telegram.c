@@ -80,6 +80,11 @@ void telegram_free(struct telegram *telegram)
     free(telegram);
 }
 
+void telegram_apply(struct telegram *telegram, const struct config *config)
+{
+    telegram->options.config = config;
+}
+
 void telegram_start(struct telegram *telegram)
 {
     if (telegram->state == TELEGRAM_STOPPED) {

@@ -43,9 +43,9 @@ struct telegram_poll {
     struct loop_source *me_timer; /* the next getMe, until one succeeds */
     struct telegram_call *me_call;
     struct telegram_fault me_fault;
-    bool accepted;     /* some call has accepted the token */
-    unsigned refusals; /* of the token, since the last completed poll */
-    int64_t timeout_s;
+    bool accepted;        /* some call has accepted the token */
+    unsigned refusals;    /* of the token, since the last completed poll */
+    int64_t timeout_s;    /* of the pending getUpdates, or of the last one */
     int64_t offset;       /* confirms everything below; 0: nothing to confirm */
     int64_t news_mono_us; /* when the last new update arrived */
     int limit;
@@ -84,6 +84,12 @@ static int64_t now_wall(const struct telegram_poll *poll)
     return clock_wall_us(poll->t->options.clock);
 }
 
+static int64_t configured_timeout_s(const struct telegram_poll *poll)
+{
+    int64_t s = poll->t->options.config->telegram_poll_timeout_us / USEC_PER_SEC;
+    return s < 1 ? 1 : s > POLL_MAX_S ? POLL_MAX_S : s;
+}
+
 int telegram_poll_new(struct telegram *t, struct err *err)
 {
     struct telegram_poll *poll = calloc(1, sizeof(*poll));
@@ -91,10 +97,7 @@ int telegram_poll_new(struct telegram *t, struct err *err)
     t->poll = poll;
     poll->t = t;
     poll->limit = POLL_LIMIT;
-    poll->timeout_s = t->options.config->telegram_poll_timeout_us / USEC_PER_SEC;
-    poll->timeout_s = poll->timeout_s < 1            ? 1
-                      : poll->timeout_s > POLL_MAX_S ? POLL_MAX_S
-                                                     : poll->timeout_s;
+    poll->timeout_s = configured_timeout_s(poll);
     poll->timer = loop_add_timer(t->options.loop, poll_now, poll);
     poll->me_timer = loop_add_timer(t->options.loop, ask_me, poll);
     poll->poll_stalled_timer = loop_add_timer(t->options.loop, check_poll_stalled, poll);
@@ -722,6 +725,10 @@ static void poll_now(void *userdata)
     if (poll->accepted && !poll->menu_done && poll->menu_call == NULL &&
         now_mono(poll) >= poll->menu_due_mono_us) {
         set_menu(poll);
+    }
+    if (poll->timeout_s != configured_timeout_s(poll)) { /* a reload has changed it */
+        poll->timeout_s = configured_timeout_s(poll);
+        loop_timer_every(poll->poll_stalled_timer, poll->timeout_s * USEC_PER_SEC);
     }
     static const char *const kinds[] = {"message", "callback_query", "my_chat_member"};
     struct json_object *params = json_object_new_object();

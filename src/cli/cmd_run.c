@@ -44,8 +44,8 @@ const struct cli_command cmd_run = {
         "journal. With a pipe or a file the daemon stops at the end of its input.\n"
         "At 10 MB nightdesk.log is renamed to nightdesk.log.1; five old files are kept. If it is\n"
         "moved or deleted, it is created again within a second.\n"
-        "SIGHUP reads the configuration again, and logs whether it is valid and which options\n"
-        "take effect at the next start; the running daemon keeps its configuration.",
+        "SIGHUP reads the configuration again and applies the options that can change while it\n"
+        "runs; the others take effect at the next start. A file with a mistake changes nothing.",
     .exits = "  0  stopped on request (end of input, SIGTERM, SIGINT)\n"
              "  2  could not start: configuration, state folder, database, or another daemon\n",
     .run = run,

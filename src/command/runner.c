@@ -18,7 +18,7 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     struct runner *runner = calloc(1, sizeof(*runner));
     ASSERT(runner != NULL);
     runner->o = *options;
-    runner->rate.per_minute = options->config->commands_rate;
+    runner_apply(runner, options->config);
     runner->wrong_answers.per_minute = WRONG_ANSWERS_PER_MINUTE;
     runner->settle = loop_add_deferred(options->loop, run_settle_finished, runner);
     loop_source_name(runner->settle, "runs that finished");
@@ -30,6 +30,12 @@ int runner_new(const struct runner_options *options, struct runner **ret, struct
     loop_source_name(runner->record, "runs to record");
     *ret = runner;
     return 0;
+}
+
+void runner_apply(struct runner *runner, const struct config *config)
+{
+    runner->o.config = config;
+    runner->rate.per_minute = config->commands_rate;
 }
 
 void runner_free(struct runner *runner)

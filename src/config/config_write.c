@@ -13,17 +13,6 @@ static void add_quoted(struct buf *out, const char *text)
     buf_add_char(out, '"');
 }
 
-/* A value, unlike a default of the table, is literal: its ${ is escaped. */
-static void add_literal(struct buf *out, const char *text)
-{
-    AUTO_BUF struct buf escaped = BUF_INIT(16384);
-    for (const char *at = text; *at != '\0'; at++) {
-        buf_add_c(&escaped, at[0] == '$' && at[1] == '{' ? "$" : "");
-        buf_add_char(&escaped, *at);
-    }
-    add_quoted(out, escaped.data);
-}
-
 static bool is_textual(enum option_type type)
 {
     return type == OPTION_TEXT || type == OPTION_SECRET || type == OPTION_URL;
@@ -236,7 +225,8 @@ void config_write_schema(struct buf *out)
 
 static void markdown_row(struct buf *out, const struct option *o, const char *name)
 {
-    buf_addf(out, "| `%s` | %s", name, option_type_name(o->type));
+    buf_addf(out, "| `%s` | %s | %s", name, (o->flags & CONFIG_LIVE) != 0 ? "live" : "restart",
+             option_type_name(o->type));
     if (o->type == OPTION_ENUM) {
         struct str rest = str_c(o->unit);
         struct str word;
@@ -264,22 +254,43 @@ static void markdown_fields(struct buf *out, const struct option *fields, size_t
     }
 }
 
-#define MARKDOWN_HEAD "| option | type | default | range | meaning |\n|---|---|---|---|---|\n"
+#define MARKDOWN_HEAD                                          \
+    "| option | change | type | default | range | meaning |\n" \
+    "|---|---|---|---|---|---|\n"
 
 void config_write_markdown(struct buf *out)
 {
-    buf_add_c(out,
-              "# Configuration\n\n"
-              "Generated from the table of options; do not edit.\n\n"
-              "A configuration file is optional. nightdesk reads the file given with `--config`, "
-              "else `./nightdesk.yaml`, else\n`/etc/nightdesk/nightdesk.yaml`. In any value "
-              "`${NAME}` is replaced by the environment variable, `${NAME:-text}` by\ntext if "
-              "the variable is unset or empty, and `$${` is a literal `${`. A secret can also be "
-              "a file named after its\noption in `$CREDENTIALS_DIRECTORY` (systemd's "
-              "`LoadCredential=`); the file wins. An empty value is the same as none.\n"
-              "`nightdesk check-config` reports every mistake with its line and column.\n\n"
-              "Options are read at start. `SIGHUP` only checks the configuration and logs which "
-              "options differ; restart nightdesk to\napply them.\n");
+    buf_add_c(
+        out,
+        "# Configuration\n\n"
+        "Generated from the table of options; do not edit.\n\n"
+        "A configuration file is optional. nightdesk reads the file given with `--config`, "
+        "else `./nightdesk.yaml`, else\n`/etc/nightdesk/nightdesk.yaml`. In any value "
+        "`${NAME}` is replaced by the environment variable, `${NAME:-text}` by\ntext if "
+        "the variable is unset or empty, and `$${` is a literal `${`. A secret can also be "
+        "a file named after its\noption in `$CREDENTIALS_DIRECTORY` (systemd's "
+        "`LoadCredential=`); the file wins. An empty value is the same as none.\n"
+        "`nightdesk check-config` reports every mistake with its line and column.\n\n"
+        "`/reload`, `SIGHUP` and `systemctl reload nightdesk` read the file, the environment "
+        "variables and the credentials again.\n"
+        "A change of an option marked *live* takes effect at once, for the engine between two "
+        "steps; one marked *restart* is named\n"
+        "and takes effect at the next start. If the file cannot be read or has a mistake, "
+        "nothing changes: `/reload` answers with\n"
+        "file:line:column, a signal raises an alert, which the next reload with a correct file "
+        "resolves. While ops.db cannot be\n"
+        "written nothing is applied: `/reload` is refused, a signal is repeated until it can be "
+        "stored.\n\n"
+        "A tighter limit closes no position and cancels no order that is open: it holds for "
+        "the next entry. Stops and targets that\n"
+        "are already set keep their prices. A run that has begun ends as it began; a prompt "
+        "is answered with the role that the\n"
+        "person has then. A long poll under way ends with its old timeout.\n\n"
+        "Every configuration that took effect is kept in ops.db with time, person and reason, "
+        "secrets as `***`: the newest 100.\n"
+        "`/config_history` lists them. systemd copies a `LoadCredential=` file when it starts "
+        "the service, so a new one needs a\n"
+        "restart.\n");
     for (size_t g = 0; g < option_group_count; g++) {
         const char *group = option_groups[g].name;
         buf_addf(out, "\n## %s\n\n%s\n\n" MARKDOWN_HEAD, group, option_groups[g].help);
@@ -373,254 +384,4 @@ void config_write_example(struct buf *out)
             buf_add_c(out, example_services);
         }
     }
-}
-
-/* ------------------------------------------------------------------ the dump */
-
-static void dump_value(struct buf *out, const struct option *o, const void *owner)
-{
-    const void *slot = (const char *)owner + o->offset;
-    switch (o->type) {
-    case OPTION_SECRET:
-        buf_add_c(out, (*(const char *const *)slot)[0] != '\0' ? "\"***\"" : "\"\"");
-        return;
-    case OPTION_TEXT:
-    case OPTION_URL:
-        add_literal(out, *(const char *const *)slot);
-        return;
-    case OPTION_ENUM:
-        buf_add_c(out, *(const char *const *)slot);
-        return;
-    case OPTION_INT:
-        buf_addf(out, "%lld", (long long)*(const int64_t *)slot);
-        return;
-    case OPTION_DURATION:
-        value_add_duration(out, *(const int64_t *)slot);
-        return;
-    case OPTION_BOOL:
-        buf_add_c(out, *(const bool *)slot ? "true" : "false");
-        return;
-    case OPTION_FLOAT:
-        value_add_number(out, *(const double *)slot);
-        return;
-    case OPTION_PERCENT:
-        value_add_number(out, *(const double *)slot);
-        buf_add_char(out, '%');
-        return;
-    case OPTION_MONEY:
-        dec_add_text(out, *(const struct dec *)slot);
-        return;
-    case OPTION_INTS: {
-        const struct config_ints *list = slot;
-        buf_add_char(out, '[');
-        for (int i = 0; i < list->count; i++) {
-            buf_addf(out, "%s%lld", i > 0 ? ", " : "", (long long)list->items[i]);
-        }
-        buf_add_char(out, ']');
-        return;
-    }
-    case OPTION_TEXTS: {
-        const struct config_texts *list = slot;
-        buf_add_char(out, '[');
-        for (int i = 0; i < list->count; i++) {
-            buf_add_c(out, i > 0 ? ", " : "");
-            add_literal(out, list->items[i]);
-        }
-        buf_add_char(out, ']');
-        return;
-    }
-    case OPTION_SYMBOLS: {
-        const struct config_symbols *list = slot;
-        buf_add_char(out, '[');
-        for (int i = 0; i < list->count; i++) {
-            buf_addf(out, "%s%s", i > 0 ? ", " : "", list->items[i].name);
-        }
-        buf_add_char(out, ']');
-        return;
-    }
-    }
-}
-
-static void dump_origin(struct buf *out, const struct config *config, const struct origin *origin)
-{
-    switch (origin->kind) {
-    case ORIGIN_DEFAULT:
-        buf_add_c(out, "  # default\n");
-        return;
-    case ORIGIN_ENVIRONMENT:
-        buf_addf(out, "  # $%s\n", origin->variable);
-        return;
-    case ORIGIN_FILE:
-        buf_addf(out, "  # %s:%d:%d%s%s\n", config->detail->path, origin->line, origin->column,
-                 origin->variable[0] != '\0' ? ", $" : "", origin->variable);
-        return;
-    case ORIGIN_CREDENTIAL:
-        buf_add_c(out, "  # credential\n");
-        return;
-    }
-}
-
-static void dump_item_origin(struct buf *out, const struct config *config, int line)
-{
-    if (line == 0) {
-        buf_add_c(out, "  # default\n");
-    } else {
-        buf_addf(out, "  # %s:%d\n", config->detail->path, line);
-    }
-}
-
-/* Without the users from admin_users: with them the dump could not be read back. */
-static void dump_users(struct buf *out, const struct config *config)
-{
-    int listed = config->user_count - config->telegram_admin_users.count;
-    buf_add_c(out, listed > 0 ? "  users:\n" : "  users: []  # default\n");
-    for (int u = 0; u < listed; u++) {
-        for (size_t f = 0; f < option_user_field_count; f++) {
-            buf_addf(out, "%s%s: ", f == 0 ? "    - {" : ", ", option_user_fields[f].name);
-            dump_value(out, &option_user_fields[f], &config->users[u]);
-        }
-        buf_add_char(out, '}');
-        dump_item_origin(out, config, config->detail->user_lines[u]);
-    }
-}
-
-static void dump_locals(struct buf *out, const struct config *config)
-{
-    buf_add_c(out, config->local_count > 0 ? "  local_users:\n" : "  local_users: []  # default\n");
-    for (int u = 0; u < config->local_count; u++) {
-        for (size_t f = 0; f < option_local_field_count; f++) {
-            buf_addf(out, "%s%s: ", f == 0 ? "    - {" : ", ", option_local_fields[f].name);
-            dump_value(out, &option_local_fields[f], &config->locals[u]);
-        }
-        buf_add_char(out, '}');
-        dump_item_origin(out, config, config->detail->local_lines[u]);
-    }
-}
-
-static void dump_services(struct buf *out, const struct config *config)
-{
-    for (int s = 0; s < config->service_count; s++) {
-        buf_addf(out, "  %s:", config->services[s].name);
-        dump_item_origin(out, config, config->detail->service_lines[s]);
-        for (size_t f = 0; f < option_service_field_count; f++) {
-            buf_addf(out, "    %s: ", option_service_fields[f].name);
-            dump_value(out, &option_service_fields[f], &config->services[s]);
-            buf_add_char(out, '\n');
-        }
-    }
-}
-
-void config_dump(const struct config *config, struct buf *out)
-{
-    for (size_t g = 0; g < option_group_count; g++) {
-        const char *group = option_groups[g].name;
-        bool services = strcmp(group, "services") == 0;
-        buf_addf(out, "%s:%s\n", group, services && config->service_count == 0 ? " {}" : "");
-        for (size_t i = 0; i < option_count; i++) {
-            if (strcmp(option_table[i].group, group) == 0) {
-                buf_addf(out, "  %s: ", option_table[i].name);
-                dump_value(out, &option_table[i], config);
-                dump_origin(out, config, &config->detail->origins[i]);
-            }
-        }
-        if (strcmp(group, "telegram") == 0) {
-            dump_users(out, config);
-        } else if (strcmp(group, "api") == 0) {
-            dump_locals(out, config);
-        } else if (services) {
-            dump_services(out, config);
-        }
-    }
-}
-
-/* ------------------------------------------------------------------ differences */
-
-static bool same_value(const struct option *o, const void *before, const void *after)
-{
-    if (o->type == OPTION_SECRET) { /* dump_value writes only *** */
-        return strcmp(*(const char *const *)(const void *)((const char *)before + o->offset),
-                      *(const char *const *)(const void *)((const char *)after + o->offset)) == 0;
-    }
-    AUTO_BUF struct buf a = BUF_INIT(65536), b = BUF_INIT(65536);
-    dump_value(&a, o, before);
-    dump_value(&b, o, after);
-    return str_equal(buf_str(&a), buf_str(&b));
-}
-
-/* A list of groups, such as telegram.users, to be compared item by item. */
-struct group_list {
-    const struct option *fields;
-    size_t field_count;
-    const void *items;
-    int count;
-    size_t item_size;
-};
-
-static bool same_list(const struct group_list *a, const struct group_list *b)
-{
-    if (a->count != b->count) {
-        return false;
-    }
-    for (int i = 0; i < a->count; i++) {
-        const char *x = (const char *)a->items + (size_t)i * a->item_size;
-        const char *y = (const char *)b->items + (size_t)i * b->item_size;
-        for (size_t f = 0; f < a->field_count; f++) {
-            if (!same_value(&a->fields[f], x, y)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static struct group_list users_of(const struct config *c)
-{
-    return (struct group_list){option_user_fields, option_user_field_count, c->users,
-                               c->user_count - c->telegram_admin_users.count, sizeof(c->users[0])};
-}
-
-static struct group_list locals_of(const struct config *c)
-{
-    return (struct group_list){option_local_fields, option_local_field_count, c->locals,
-                               c->local_count, sizeof(c->locals[0])};
-}
-
-static struct group_list services_of(const struct config *c)
-{
-    return (struct group_list){option_service_fields, option_service_field_count, c->services,
-                               c->service_count, sizeof(c->services[0])};
-}
-
-static bool same_names(const struct config *before, const struct config *after)
-{
-    bool same = before->service_count == after->service_count;
-    for (int i = 0; same && i < before->service_count; i++) {
-        same = strcmp(before->services[i].name, after->services[i].name) == 0;
-    }
-    return same;
-}
-
-int config_changes(const struct config *before, const struct config *after, struct buf *out)
-{
-    int count = 0;
-    for (size_t i = 0; i < option_count; i++) {
-        if (!same_value(&option_table[i], before, after)) {
-            buf_addf(out, "%s%s", count++ > 0 ? ", " : "", option_table[i].path);
-        }
-    }
-    const struct {
-        const char *path;
-        struct group_list before, after;
-        bool same_names;
-    } lists[] = {
-        {"telegram.users", users_of(before), users_of(after), true},
-        {"api.local_users", locals_of(before), locals_of(after), true},
-        {"services", services_of(before), services_of(after), same_names(before, after)},
-    };
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
-        if (!lists[i].same_names || !same_list(&lists[i].before, &lists[i].after)) {
-            buf_addf(out, "%s%s", count++ > 0 ? ", " : "", lists[i].path);
-        }
-    }
-    return count;
 }

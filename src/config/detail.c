@@ -57,7 +57,7 @@ const char *detail_secret(struct config_detail *detail, struct str text)
     if (text.len == 0) {
         return "";
     }
-    /* At most one from each source of each secret option. */
+    /* At most one from each source of each secret option, and one that was kept running. */
     ASSERT(detail->secret_count < DETAIL_SECRETS_MAX);
     struct secret *secret = secret_new(text);
     detail->secrets[detail->secret_count++] = secret;

@@ -15,7 +15,14 @@
 #include "io/yaml.h"
 #include "option.h"
 
-enum origin_kind { ORIGIN_DEFAULT, ORIGIN_ENVIRONMENT, ORIGIN_FILE, ORIGIN_CREDENTIAL };
+/* ORIGIN_RUNNING: kept from the running configuration, because a change needs a restart. */
+enum origin_kind {
+    ORIGIN_DEFAULT,
+    ORIGIN_ENVIRONMENT,
+    ORIGIN_FILE,
+    ORIGIN_CREDENTIAL,
+    ORIGIN_RUNNING
+};
 
 struct origin {
     enum origin_kind kind;
@@ -26,7 +33,7 @@ struct origin {
 
 #define DETAIL_TEXT_MAX    ((size_t)1 << 20)
 #define DETAIL_OPTIONS_MAX 96
-#define DETAIL_SECRETS_MAX 48
+#define DETAIL_SECRETS_MAX 64
 
 struct config_detail {
     char path[256];

@@ -60,7 +60,7 @@ static int list_services(struct action_call *call, struct err *err)
                     (const char *const[]){"name", "kind", "state", "for", "checked", "latency"});
     }
     for (size_t i = 0; i < health->count; i++) {
-        const struct service *s = &health->services[i];
+        const struct service *s = health->services[i];
         AUTO_BUF struct buf since = BUF_INIT(64);
         AUTO_BUF struct buf checked = BUF_INIT(64);
         AUTO_BUF struct buf latency = BUF_INIT(64);
@@ -79,7 +79,7 @@ static int list_services(struct action_call *call, struct err *err)
         json_object_array_add(rows, service_data(s));
     }
     for (size_t i = 0; i < health->count; i++) {
-        const struct service *s = &health->services[i];
+        const struct service *s = health->services[i];
         if (s->state != SERVICE_UP) {
             reply_line(reply, "%s: %s", s->config->name, s->detail);
         }
@@ -148,7 +148,7 @@ static void cancel_call(struct action_call *call)
 {
     struct health *health = action_userdata(call);
     for (size_t i = 0; i < health->count; i++) {
-        service_forget(&health->services[i], call);
+        service_forget(health->services[i], call);
     }
 }
 

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SWEEP_US USEC_PER_SEC
+
 static int64_t mono_us(const struct health *health)
 {
     return clock_mono_us(loop_clock(health->options.loop));
@@ -26,9 +28,9 @@ struct service *health_find(struct health *health, const char *name, struct err 
     const char *nearest = NULL;
     int best = 4;
     for (size_t i = 0; i < health->count; i++) {
-        const char *known = health->services[i].config->name;
+        const char *known = health->services[i]->config->name;
         if (strcmp(known, name) == 0) {
-            return &health->services[i];
+            return health->services[i];
         }
         int distance = str_distance(str_c(known), str_c(name));
         if (distance < best) {
@@ -165,6 +167,39 @@ void health_checked(struct service *service, bool up, bool counted)
 
 /* ------------------------------------------------------------------ life cycle and status */
 
+static struct service *make_service(struct health *health, const struct config_service *config)
+{
+    struct service *service = calloc(1, sizeof(*service));
+    ASSERT(service != NULL);
+    service_init(service, health, config);
+    return service;
+}
+
+static void free_service(struct service *service)
+{
+    service_release(service);
+    free(service);
+}
+
+/* Frees the removed services whose child has ended and whose callbacks have run. */
+static void sweep(void *userdata)
+{
+    struct health *health = userdata;
+    struct service **at = &health->retired;
+    while (*at != NULL) {
+        struct service *service = *at;
+        if (service_is_over(service)) {
+            *at = service->next_retired;
+            free_service(service);
+        } else {
+            at = &service->next_retired;
+        }
+    }
+    if (health->retired != NULL) {
+        loop_timer_in(health->sweep, SWEEP_US);
+    }
+}
+
 int health_new(const struct health_options *options, struct health **ret, struct err *err)
 {
     for (int i = 0; i < options->config->service_count; i++) {
@@ -178,11 +213,11 @@ int health_new(const struct health_options *options, struct health **ret, struct
     ASSERT(health != NULL);
     health->options = *options;
     health->count = (size_t)options->config->service_count;
-    health->services = calloc(health->count + 1, sizeof(*health->services));
-    ASSERT(health->services != NULL);
     for (size_t i = 0; i < health->count; i++) {
-        service_init(&health->services[i], health, &options->config->services[i]);
+        health->services[i] = make_service(health, &options->config->services[i]);
     }
+    health->sweep = loop_add_timer(options->loop, sweep, health);
+    loop_source_name(health->sweep, "removed services");
     *ret = health;
     return 0;
 }
@@ -193,16 +228,84 @@ void health_free(struct health *health)
         return;
     }
     for (size_t i = 0; i < health->count; i++) {
-        service_release(&health->services[i]);
+        free_service(health->services[i]);
     }
-    free(health->services);
+    while (health->retired != NULL) {
+        struct service *service = health->retired;
+        health->retired = service->next_retired;
+        free_service(service);
+    }
+    loop_source_free(health->sweep);
     free(health);
 }
 
 void health_start(struct health *health)
 {
+    health->started = true;
     for (size_t i = 0; i < health->count; i++) {
-        service_start(&health->services[i], (int64_t)i * USEC_PER_SEC / (int64_t)health->count);
+        service_start(health->services[i], (int64_t)i * USEC_PER_SEC / (int64_t)health->count);
+    }
+}
+
+/* ------------------------------------------------------------------ a new configuration */
+
+static void remove_service(struct health *health, struct service *service)
+{
+    char fingerprint[64];
+    struct err err = {0};
+    LOG(NOTICE, "service %s was removed", service->config->name);
+    fingerprint_of(service, fingerprint, sizeof(fingerprint));
+    if (alerts_resolve(health->options.alerts, fingerprint, "removed from the configuration",
+                       &err) < 0) {
+        log_err(LOG_LEVEL_ERROR, &err, "could not resolve a service alert");
+    }
+    service_retire(service);
+    service->next_retired = health->retired;
+    health->retired = service;
+    loop_timer_in(health->sweep, 0);
+}
+
+/* The service of this name, taken out of the list; NULL: it is new. */
+static struct service *take_service(struct service **list, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct service *service = list[i];
+        if (service != NULL && strcmp(service->config->name, name) == 0) {
+            list[i] = NULL;
+            return service;
+        }
+    }
+    return NULL;
+}
+
+void health_apply(struct health *health, const struct config *config, struct units *units)
+{
+    struct service *before[CONFIG_SERVICES_MAX];
+    size_t before_count = health->count;
+    bool rescheduled = health->options.config->monitoring_check_interval_us !=
+                       config->monitoring_check_interval_us;
+    memcpy(before, health->services, sizeof(before));
+    health->options.config = config;
+    health->options.units = units;
+    health->count = (size_t)config->service_count;
+    for (size_t i = 0; i < health->count; i++) {
+        const struct config_service *entry = &config->services[i];
+        struct service *service = take_service(before, before_count, entry->name);
+        health->services[i] = service != NULL ? service : make_service(health, entry);
+        if (service != NULL) {
+            service_apply(service, entry);
+        } else if (health->started) {
+            LOG(NOTICE, "service %s was added", entry->name);
+            service_start(health->services[i], 0);
+        }
+        if (rescheduled && health->started) {
+            service_reschedule(health->services[i]);
+        }
+    }
+    for (size_t i = 0; i < before_count; i++) {
+        if (before[i] != NULL) {
+            remove_service(health, before[i]);
+        }
     }
 }
 
@@ -215,7 +318,7 @@ size_t health_up(const struct health *health)
 {
     size_t up = 0;
     for (size_t i = 0; i < health->count; i++) {
-        up += health->services[i].state == SERVICE_UP ? 1 : 0;
+        up += health->services[i]->state == SERVICE_UP ? 1 : 0;
     }
     return up;
 }
@@ -230,7 +333,7 @@ void health_status(struct buf *out, struct json_object *data, void *userdata)
     if (health->count > 0) {
         size_t unknown = 0;
         for (size_t i = 0; i < health->count; i++) {
-            unknown += health->services[i].state == SERVICE_UNKNOWN ? 1 : 0;
+            unknown += health->services[i]->state == SERVICE_UNKNOWN ? 1 : 0;
         }
         buf_addf(out, "Services %zu/%zu up", health_up(health), health->count);
         if (unknown > 0) { /* after a start; "0/4 up" alone would look like an outage */

@@ -13,7 +13,10 @@
 struct health {
     struct health_options options;
     size_t count;
-    struct service *services; /* count */
+    struct service *services[CONFIG_SERVICES_MAX]; /* count, in the order of the configuration */
+    bool started;
+    struct service *retired;   /* removed by health_apply, with a child or a callback to come */
+    struct loop_source *sweep; /* frees them */
 };
 
 /* NULL and ERR_SERVICE_UNKNOWN, which suggests the nearest name, if there is no such service. */

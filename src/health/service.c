@@ -189,6 +189,10 @@ static void on_http(const struct http_response *response, void *userdata)
 static void on_unit(const struct units_state *state, const struct err *err, void *userdata)
 {
     struct service *service = userdata;
+    service->unit_calls--;
+    if (service->retired) {
+        return;
+    }
     service->open_parts--;
     if (state == NULL) {
         fail(service, "%s", err_info(err->id)->message);
@@ -257,6 +261,7 @@ void service_check_now(struct service *service)
                              service, &err) < 0) {
             fail(service, "%s", err_info(err.id)->message);
         } else {
+            service->unit_calls++;
             service->open_parts++;
         }
     }
@@ -302,6 +307,9 @@ static void on_exit_child(struct process *process, int exit_code, void *userdata
     process_free(process);
     service->child = NULL;
     service->exit_code = exit_code;
+    if (service->config->command.count == 0) { /* a reload has removed the command */
+        return;
+    }
     if (service->restart_open) {
         struct err err = {0};
         service->backoff_us = BACKOFF_US;
@@ -348,7 +356,9 @@ static void on_respawn(void *userdata)
 
 static void on_job(const struct err *err, void *userdata)
 {
-    finish_restart(userdata, err);
+    struct service *service = userdata;
+    service->unit_calls--;
+    finish_restart(service, err);
 }
 
 int service_restart(struct service *service, struct action_call *call, struct err *err)
@@ -370,6 +380,7 @@ int service_restart(struct service *service, struct action_call *call, struct er
         if (rc < 0) {
             return rc;
         }
+        service->unit_calls++;
     }
     service->grace_mono_us = mono_us(service) + GRACE_US;
     service->restart_open = true;
@@ -401,6 +412,7 @@ void service_looked_up(const struct units_state *state, const struct err *err, v
     struct service *service = userdata;
     struct action_call *call = service->recovering;
     const char *unit = service->config->unit;
+    service->unit_calls--;
     service->recovering = NULL;
     if (call == NULL) {
         return;
@@ -453,6 +465,7 @@ int service_recover(struct service *service, struct action_call *call, bool *ret
         return err_set(err, ERR_COMMAND_LOST, "restart of %s: systemd gave no answer: %s",
                        config->unit, err_info(why.id)->message);
     }
+    service->unit_calls++;
     service->recovering = call;
     return ACTION_PENDING;
 }
@@ -488,6 +501,112 @@ void service_release(struct service *service)
     loop_source_free(service->respawn);
     process_free(service->child);
     service->child = NULL;
+}
+
+/* ------------------------------------------------------------------ a new configuration */
+
+static bool same_texts(const struct config_texts *a, const struct config_texts *b)
+{
+    bool same = a->count == b->count;
+    for (int i = 0; same && i < a->count; i++) {
+        same = strcmp(a->items[i], b->items[i]) == 0;
+    }
+    return same;
+}
+
+/* It is another program or unit now: what is known of it is of no use. */
+static void begin_again(struct service *service)
+{
+    service->state = SERVICE_UNKNOWN;
+    service->since_us = service->checked_us = 0;
+    service->failures = service->restarts = service->ends = 0;
+    service->alerted = true; /* an alert of the one before may be open */
+    service->backoff_us = BACKOFF_US;
+    service->grace_mono_us = mono_us(service) + GRACE_US;
+    (void)str_copy(str_c("not checked yet"), service->detail, sizeof(service->detail));
+    loop_timer_stop(service->respawn);
+    bool command = service->config->command.count > 0;
+    struct err err = {0};
+    if (service->restart_open && (service->child == NULL || !command)) {
+        (void)err_set(&err, ERR_SERVICE_UNKNOWN, "the unit or command of %s was changed",
+                      service->config->name);
+        finish_restart(service, &err);
+    }
+    if (service->child != NULL) {
+        service->restart_open = command; /* on_exit_child starts the new command */
+        process_stop(service->child, STOP_GRACE_MS);
+    } else if (command) {
+        spawn(service, &err);
+    }
+    if (!service->checking) {
+        loop_timer_in(service->due, GRACE_EVERY_US);
+    }
+}
+
+void service_apply(struct service *service, const struct config_service *config)
+{
+    const struct config_service *before = service->config;
+    bool same =
+        strcmp(before->unit, config->unit) == 0 && same_texts(&before->command, &config->command);
+    bool same_check = strcmp(before->url, config->url) == 0 &&
+                      strcmp(before->health_endpoint, config->health_endpoint) == 0 &&
+                      before->expect_status == config->expect_status;
+    service->config = config;
+    if (!service->health->started) {
+        return;
+    }
+    if (!same) {
+        LOG(NOTICE, "service %s has a new unit or command", config->name);
+        begin_again(service);
+    } else if (!same_check && !service->checking) {
+        loop_timer_in(service->due, 0);
+    }
+}
+
+void service_reschedule(struct service *service)
+{
+    int64_t every_us = service->health->options.config->monitoring_check_interval_us;
+    if (!service->checking && loop_timer_armed(service->due) && !has_waiters(service) &&
+        mono_us(service) >= service->grace_mono_us) {
+        loop_timer_at(service->due, service->check_mono_us + every_us);
+    }
+}
+
+void service_retire(struct service *service)
+{
+    struct err err = {0};
+    service->retired = true;
+    service->gone = (struct config_service){.unit = "", .url = "", .health_endpoint = ""};
+    memcpy(service->gone.name, service->config->name, sizeof(service->gone.name));
+    service->config = &service->gone;
+    loop_timer_stop(service->due);
+    loop_timer_stop(service->respawn);
+    if (service->http != NULL) {
+        http_cancel(service->http);
+        service->http = NULL;
+    }
+    (void)err_set(&err, ERR_SERVICE_UNKNOWN, "%s was removed from the configuration",
+                  service->config->name);
+    finish_restart(service, &err);
+    if (service->recovering != NULL) {
+        action_finish(service->recovering, &err);
+        service->recovering = NULL;
+    }
+    for (int i = 0; i < SERVICE_WAITERS_MAX; i++) {
+        struct action_call *call = service->waiters[i].call;
+        service->waiters[i].call = NULL;
+        if (call != NULL) {
+            action_finish(call, &err);
+        }
+    }
+    if (service->child != NULL) {
+        process_stop(service->child, STOP_GRACE_MS);
+    }
+}
+
+bool service_is_over(const struct service *service)
+{
+    return service->unit_calls == 0 && service->child == NULL;
 }
 
 void service_start(struct service *service, int64_t first_check_us)

@@ -3,11 +3,13 @@
  *
  *     service_init(service, health, config); service_start(service);
  *     service_check_now(service);                            // calls health_checked at the end
+ *     service_apply(service, config);                        // its new entry
  *     rc = service_restart(service, call, err);              // finishes the call
  *     service_release(service);
  *
  * Always true: at most one check and one child at a time; a waiting call is finished exactly once,
- * or cancelled.
+ * or cancelled. config points into the configuration that is in use, and to `gone` after
+ * service_retire.
  * Thread: ops.
  */
 #pragma once
@@ -43,6 +45,7 @@ struct service {
     /* the check under way */
     bool checking;
     int open_parts; /* parts without a result */
+    int unit_calls; /* callbacks of io/units to come, of checks and others */
     bool failed;
     char detail[SERVICE_DETAIL_SIZE]; /* of the last check that failed, or "ok" */
     struct http_call *http;
@@ -72,6 +75,10 @@ struct service {
     bool restart_open;
     struct action_call *recovering; /* the call that asks whether a restart took effect */
     struct service_waiter waiters[SERVICE_WAITERS_MAX];
+
+    bool retired;               /* no longer in the configuration */
+    struct config_service gone; /* only its name */
+    struct service *next_retired;
 };
 
 const char *service_state_name(enum service_state state); /* "unknown" "up" "down" */
@@ -82,6 +89,15 @@ void service_init(struct service *service, struct health *health,
 void service_release(struct service *service);
 void service_start(struct service *service, int64_t first_check_us);
 void service_check_now(struct service *service);
+/* The entry of this service in a new configuration. With another unit or command it starts again
+ * with an unknown state; a child gets the new command after the old one has ended. */
+void service_apply(struct service *service, const struct config_service *config);
+/* Checks it after the interval that is configured now. */
+void service_reschedule(struct service *service);
+/* The service was removed from the configuration: no more checks, its calls fail, its child is
+ * stopped. Free it once service_is_over. */
+void service_retire(struct service *service);
+bool service_is_over(const struct service *service);
 
 /* ACTION_PENDING, ACTION_DONE or negative. */
 int service_restart(struct service *service, struct action_call *call, struct err *err);

@@ -15,7 +15,8 @@ enum { STATUS_SIZE = 512 };
 /* The messages that have not been sent. sd_notify is not used, because it blocks while the
  * manager's queue is full. */
 static struct {
-    const char *phase; /* "READY=1" or "STOPPING=1", or "" */
+    int64_t reloading_mono_us; /* of RELOADING=1; 0: none */
+    const char *phase;         /* "READY=1" or "STOPPING=1", or "" */
     bool status_unsent;
     char status[STATUS_SIZE]; /* the newest one, without line breaks */
 } unsent = {.phase = ""};
@@ -55,10 +56,18 @@ static bool send_text(const char *text)
 bool notify_flush(void)
 {
     bool phase = unsent.phase[0] != '\0', status = unsent.status_unsent;
+    char text[STATUS_SIZE + 64];
+    if (unsent.reloading_mono_us != 0) { /* a datagram of its own, before READY=1 */
+        (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+                       (long long)unsent.reloading_mono_us);
+        if (!send_text(text)) {
+            return false;
+        }
+        unsent.reloading_mono_us = 0;
+    }
     if (!phase && !status) {
         return true;
     }
-    char text[STATUS_SIZE + 64];
     (void)snprintf(text, sizeof(text), "%s%s%s%s", unsent.phase, phase && status ? "\n" : "",
                    status ? "STATUS=" : "", status ? unsent.status : "");
     if (!send_text(text)) {
@@ -96,8 +105,15 @@ void notify_status(const char *status)
     (void)notify_flush();
 }
 
+void notify_reloading(int64_t mono_us)
+{
+    unsent.reloading_mono_us = mono_us;
+    (void)notify_flush();
+}
+
 void notify_stopping(void)
 {
+    unsent.reloading_mono_us = 0;
     unsent.phase = "STOPPING=1";
     (void)notify_flush();
 }

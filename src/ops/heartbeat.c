@@ -7,9 +7,8 @@
 #include "io/http.h"
 #include "io/loop.h"
 
-#define TIMEOUT_MS  INT64_C(10000)
-#define ANSWER_MAX  ((size_t)16 * 1024)
-#define FINGERPRINT "heartbeat:undelivered"
+#define TIMEOUT_MS INT64_C(10000)
+#define ANSWER_MAX ((size_t)16 * 1024)
 
 /* The state of the alert as this process last stored it. */
 enum stored_alert { STORED_NOTHING, STORED_RAISED, STORED_RESOLVED };
@@ -44,7 +43,7 @@ static void raise_undelivered(struct heartbeat *h)
         .type = ALERT_SERVICE,
         .severity = SEVERITY_MEDIUM,
         .source = "ops",
-        .fingerprint = FINGERPRINT,
+        .fingerprint = HEARTBEAT_ALERT,
         .title = "heartbeats are not delivered",
         .description = text.data,
         .recommendation = "Check that the monitoring service is up and that "
@@ -69,7 +68,7 @@ static void on_accepted(struct heartbeat *h)
     h->failures = 0;
     /* At the first success too: the last process may have left the alert open. */
     if (h->alert != STORED_RESOLVED &&
-        alerts_resolve(h->o.alerts, FINGERPRINT, "heartbeats are delivered again", &err) == 0) {
+        alerts_resolve(h->o.alerts, HEARTBEAT_ALERT, "heartbeats are delivered again", &err) == 0) {
         h->alert = STORED_RESOLVED;
     }
 }
@@ -145,6 +144,13 @@ void heartbeat_start(struct heartbeat *heartbeat)
     if (heartbeat != NULL) {
         heartbeat->accepted_mono_us = now_mono_us(heartbeat);
         loop_timer_every(heartbeat->timer, heartbeat->o.interval_us);
+    }
+}
+
+void heartbeat_move(struct heartbeat *heartbeat, const char *url)
+{
+    if (heartbeat != NULL) {
+        heartbeat->o.url = url;
     }
 }
 

@@ -21,6 +21,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define HEARTBEAT_ALERT "heartbeat:undelivered" /* fingerprint */
+
 struct alerts;
 struct heartbeat;
 struct http;
@@ -40,5 +42,7 @@ struct heartbeat_options {
 struct heartbeat *heartbeat_new(const struct heartbeat_options *options);
 void heartbeat_start(struct heartbeat *heartbeat); /* NULL does nothing */
 void heartbeat_free(struct heartbeat *heartbeat);
+/* The same URL at another place, where it stays valid from now on; NULL does nothing. */
+void heartbeat_move(struct heartbeat *heartbeat, const char *url);
 /* A desk_status_fn: adds a line to /status while heartbeats fail. */
 void heartbeat_status(struct buf *out, struct json_object *data, void *heartbeat);

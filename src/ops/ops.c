@@ -9,10 +9,8 @@
 #include "base/log.h"
 #include "chat/console.h"
 #include "chat/telegram.h"
-#include "command/builtin.h"
 #include "command/manifest.h"
 #include "command/runner.h"
-#include "config/config.h"
 #include "health/health.h"
 #include "heartbeat.h"
 #include "io/http.h"
@@ -21,9 +19,9 @@
 #include "io/notify.h"
 #include "io/pool.h"
 #include "io/units.h"
-#include "ops_commands.h"
+#include "ops/reload.h"
+#include "ops_internal.h"
 #include "ops_late.h"
-#include "ops_watch.h"
 #include "store/audit_chain.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -33,78 +31,22 @@
 #include <errno.h>
 #include <signal.h>
 
-#define TICK_US                USEC_PER_SEC
-#define STARTING_US            (5 * USEC_PER_MSEC)   /* interval of checks for the first snapshot */
-#define CHANNELS_LATEST_US     (3 * USEC_PER_SEC)    /* channels open even without an engine */
-#define NAMES_LATEST_US        (500 * USEC_PER_MSEC) /* without a name a caller is "uid 0" */
-#define CHECKPOINT_US          (30 * USEC_PER_SEC)
-#define STATUS_US              (10 * USEC_PER_SEC)
-#define PRUNE_US               USEC_PER_DAY
-#define PRUNE_FIRST_US         USEC_PER_MIN
-#define PRUNE_ROWS             500 /* rows per tick, so that the loop is not blocked */
-#define PRUNE_VALUE            "prune_last_us"
-#define ARCHIVE_ROWS_MIN       1000               /* avoids many small files */
-#define ARCHIVE_AGAIN_US       (5 * USEC_PER_SEC) /* while there is more to archive */
-#define HEARTBEAT_ALERT_US     (10 * USEC_PER_MIN)
-#define HEARTBEAT_ALERT_MISSED 5
-#define EVENTS_BATCH           64
-#define HELPERS_MAX            3
-#define HELPERS_QUEUE          32
-#define SOCKET_PATH_MAX        107
-
-struct ops {
-    struct ops_options options;
-    const struct clock *clock;
-    struct loop *loop;
-
-    struct ops_store *store;
-    struct trading_store *trading;
-    struct http *http;
-    struct pool *helpers;
-    struct units *units; /* NULL without systemd */
-    struct alerts *alerts;
-    struct access *access;
-    struct desk *desk;
-    struct health *health;
-    struct claude *claude; /* NULL without a key */
-    struct llm_client llm_client;
-    struct auditor *auditor;
-    struct action_table *actions;
-    struct builtin builtin;
-    struct manifest_list *manifests;
-    struct ops_commands commands;
-    struct runner *runner;
-    struct telegram *telegram;
-    struct console *console;
-    struct api *api;
-
-    uint64_t trading_file;     /* shared->trading_file when trading was opened */
-    bool file_lost;            /* ops.db was deleted or replaced, and is not restored yet */
-    int64_t file_lost_mono_us; /* when that was last logged */
-    bool file_alert_pending;   /* the alert about it is not stored yet */
-    char file_logged[128];     /* the last logged error context */
-    struct shared_reader *reader;
-    struct shared_reader *socket_reader; /* of the API's threads */
-    struct shared_reader *tcp_reader;
-    struct ops_watch watch;
-    struct heartbeat *heartbeat; /* NULL without a URL */
-    struct loop_source *events_source;
-    struct loop_source *tick;
-    struct loop_source *watchdog; /* armed if systemd has a watchdog for us */
-    struct loop_source *starting;
-    struct loop_source *sigterm;
-    struct loop_source *sigint;
-    struct loop_source *sighup;
-
-    int64_t run_mono_us;
-    int64_t watchdog_us; /* half systemd's watchdog period; 0: none */
-    bool channels_open;
-    bool ready;
-    int64_t status_next_mono_us;
-    int64_t prune_next_mono_us;
-    int64_t checkpoint_next_mono_us;
-    int64_t archive_next_mono_us;
-};
+#define TICK_US            USEC_PER_SEC
+#define STARTING_US        (5 * USEC_PER_MSEC)   /* interval of checks for the first snapshot */
+#define CHANNELS_LATEST_US (3 * USEC_PER_SEC)    /* channels open even without an engine */
+#define NAMES_LATEST_US    (500 * USEC_PER_MSEC) /* without a name a caller is "uid 0" */
+#define CHECKPOINT_US      (30 * USEC_PER_SEC)
+#define STATUS_US          (10 * USEC_PER_SEC)
+#define PRUNE_US           USEC_PER_DAY
+#define PRUNE_FIRST_US     USEC_PER_MIN
+#define PRUNE_ROWS         500 /* rows per tick, so that the loop is not blocked */
+#define PRUNE_VALUE        "prune_last_us"
+#define ARCHIVE_ROWS_MIN   1000               /* avoids many small files */
+#define ARCHIVE_AGAIN_US   (5 * USEC_PER_SEC) /* while there is more to archive */
+#define EVENTS_BATCH       64
+#define HELPERS_MAX        3
+#define HELPERS_QUEUE      32
+#define SOCKET_PATH_MAX    107
 
 /* ---------------------------------------------------------------- helpers and callbacks */
 
@@ -249,7 +191,7 @@ static void prune(struct ops *ops)
         (last_us <= now_wall_us && now_wall_us - last_us < PRUNE_US)) {
         return;
     }
-    int64_t before_us = now_wall_us - ops->options.config->monitoring_log_retention_us;
+    int64_t before_us = now_wall_us - ops_config(ops)->monitoring_log_retention_us;
     if (ops_store_prune(ops->store, before_us, PRUNE_ROWS, &deleted, &err) < 0) {
         log_err(LOG_LEVEL_WARNING, &err, "could not delete old history");
         return;
@@ -267,7 +209,7 @@ static void archive_audit_log(struct ops *ops)
     int64_t now_us = clock_wall_us(ops->clock), rows = 0;
     struct err err = {0};
     const struct audit_archive_options options = {
-        .before_us = now_us - ops->options.config->monitoring_audit_log_archive_us,
+        .before_us = now_us - ops_config(ops)->monitoring_audit_log_archive_us,
         .now_us = now_us,
         .min_rows = ARCHIVE_ROWS_MIN,
         .user = "nightdesk",
@@ -370,6 +312,7 @@ static void on_tick(void *userdata)
     log_file_check(ops->options.log);
     read_events(ops);
     (void)notify_flush();
+    reload_tick(ops->reload);
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     publish_telegram(ops);
     int64_t now_us = mono_us(ops);
@@ -399,37 +342,26 @@ static void stop(void *userdata)
     loop_exit(ops->loop, 0);
 }
 
-/* Checks the configuration and logs what would change at the next start. The running threads keep
- * the configuration that they were started with. */
 static void on_sighup(void *userdata)
 {
+    const struct ops *ops = userdata;
+    reload_signal(ops->reload);
+}
+
+/* Before READY=1 systemd does not expect it. */
+static void on_reload_busy(bool begins, void *userdata)
+{
     struct ops *ops = userdata;
-    if (ops->options.config_source == NULL) {
-        LOG(NOTICE,
-            "SIGHUP ignored: this process was not started from a configuration that can be reread");
+    if (!ops->ready) {
         return;
     }
-    AUTO_CONFIG struct config *config = NULL;
-    AUTO_FREE struct config_problems *problems = calloc(1, sizeof(*problems));
-    ASSERT(problems != NULL);
-    struct err err = {0};
-    if (config_load(ops->options.config_source, &config, problems, &err) < 0) {
-        log_err(LOG_LEVEL_ERROR, &err,
-                "the new configuration is invalid; the current one stays in force, "
-                "but the next start would fail");
-        for (int i = 1; i < problems->count; i++) {
-            log_err(LOG_LEVEL_ERROR, &problems->items[i], "the new configuration is invalid");
-        }
+    if (begins) {
+        notify_reloading(mono_us(ops));
         return;
     }
-    AUTO_BUF struct buf changes = BUF_INIT(8192);
-    int count = config_changes(ops->options.config, config, &changes);
-    if (count == 0) {
-        LOG(NOTICE, "configuration reread: unchanged");
-    } else {
-        LOG(NOTICE, "configuration reread: valid; at the next start %d %s: %s", count,
-            count == 1 ? "option changes" : "options change", changes.data);
-    }
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    add_status(ops, &text);
+    notify_ready(text.data);
 }
 
 static void raise_api_alert(struct ops *ops, const struct err *err)
@@ -452,12 +384,11 @@ static void raise_api_alert(struct ops *ops, const struct err *err)
 /* If not both listeners can start, the socket is tried before the port: `nightdesk do` needs it. */
 static void open_api(struct ops *ops)
 {
-    const struct config *config = ops->options.config;
+    const struct config *config = ops_config(ops);
     AUTO_BUF struct buf path = BUF_INIT(4096);
     struct err err = {0};
     struct api_options options = {
         .loop = ops->loop,
-        .config = config,
         .shared = ops->options.shared,
         .socket_reader = ops->socket_reader,
         .tcp_reader = ops->tcp_reader,
@@ -554,46 +485,6 @@ static int open_stores(struct ops *ops, struct err *err)
     return rc;
 }
 
-static bool any_unit(const struct config *config)
-{
-    for (int i = 0; i < config->service_count; i++) {
-        if (config->services[i].unit[0] != '\0') {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* systemd and Claude are optional: a failure disables only their own functions. */
-static void build_helpers(struct ops *ops)
-{
-    const struct config *config = ops->options.config;
-    struct err err = {0};
-    if (any_unit(config)) {
-        ops->units = units_new(ops->loop, &err);
-        if (ops->units == NULL) {
-            log_err(LOG_LEVEL_WARNING, &err,
-                    "no systemd: units can be neither checked nor restarted");
-        }
-    }
-    if (config->claude_api_key[0] != '\0') {
-        const struct claude_options options = {
-            .loop = ops->loop,
-            .http = ops->http,
-            .api_url = config->claude_api_url,
-            .api_key = config->claude_api_key,
-            .model = config->claude_model,
-            .max_tokens = config->claude_max_tokens,
-            .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC,
-        };
-        if (claude_new(&options, &ops->claude, &err) < 0) {
-            log_err(LOG_LEVEL_WARNING, &err, "audits run without a model");
-        } else {
-            ops->llm_client = claude_llm_client(ops->claude);
-        }
-    }
-}
-
 static int build_modules(struct ops *ops, struct err *err)
 {
     const struct ops_options *o = &ops->options;
@@ -622,7 +513,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                                 .late_userdata = ops,
                                                 .state_dir = o->state_dir,
                                                 .helpers = ops->helpers});
-    build_helpers(ops);
+    ops_apply_make(ops);
     rc = health_new(&(struct health_options){.loop = ops->loop,
                                              .helpers = ops->helpers,
                                              .config = o->config,
@@ -642,7 +533,7 @@ static int build_modules(struct ops *ops, struct err *err)
                                   .trading = ops->trading,
                                   .store = ops->store,
                                   .alerts = ops->alerts,
-                                  .llm_client = ops->claude != NULL ? &ops->llm_client : NULL,
+                                  .llm_client = ops->has_model ? &ops->llm_client : NULL,
                                   .snapshot = read_snapshot,
                                   .snapshot_userdata = ops->desk,
                                   .shared = o->shared,
@@ -666,6 +557,17 @@ static int build_commands(struct ops *ops, struct err *err)
     alerts_actions(ops->alerts, ops->actions);
     health_actions(ops->health, ops->actions);
     auditor_actions(ops->auditor, ops->actions);
+    ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
+                                                      .source = ops->options.config_source,
+                                                      .clock = ops->clock,
+                                                      .store = ops->store,
+                                                      .alerts = ops->alerts,
+                                                      .access = ops->access,
+                                                      .apply = ops_apply,
+                                                      .files = ops_apply_files,
+                                                      .busy = on_reload_busy,
+                                                      .userdata = ops});
+    reload_actions(ops->reload, ops->actions);
     int rc = manifest_list_load(ops->actions, &ops->manifests, err);
     if (rc < 0) {
         return rc;
@@ -729,30 +631,12 @@ static int build_channels(struct ops *ops, struct err *err)
     return rc;
 }
 
-/* Both threads are alive and the engine has finished starting. A pause or a tripped breaker counts
- * as alive, since the operators know of it; a failing reconciliation does not. */
-static bool is_trading(void *userdata)
+/* A reload may make another heartbeat. */
+static void heartbeat_line(struct buf *out, struct json_object *data, void *userdata)
 {
-    struct ops *ops = userdata;
-    const struct snapshot *s = desk_snapshot(ops->desk);
-    return ops_watch_alive(&ops->watch) && s->version > 0 && s->state != TRADING_STARTING;
-}
-
-static void build_heartbeat(struct ops *ops)
-{
-    const struct config *config = ops->options.config;
-    int64_t missed_us = HEARTBEAT_ALERT_MISSED * config->monitoring_heartbeat_interval_us;
-    ops->heartbeat = heartbeat_new(&(struct heartbeat_options){
-        .loop = ops->loop,
-        .http = ops->http,
-        .alerts = ops->alerts,
-        .url = config->monitoring_heartbeat_url,
-        .interval_us = config->monitoring_heartbeat_interval_us,
-        .alert_after_us = missed_us > HEARTBEAT_ALERT_US ? missed_us : HEARTBEAT_ALERT_US,
-        .alive = is_trading,
-        .userdata = ops});
+    const struct ops *ops = userdata;
     if (ops->heartbeat != NULL) {
-        desk_add_status_line(ops->desk, heartbeat_status, ops->heartbeat);
+        heartbeat_status(out, data, ops->heartbeat);
     }
 }
 
@@ -763,7 +647,9 @@ static int build_sources(struct ops *ops, struct err *err)
                                                             .shared = shared,
                                                             .alerts = ops->alerts,
                                                             .store = ops->store});
-    build_heartbeat(ops);
+    ops_apply_heartbeat(ops);
+    desk_add_status_line(ops->desk, heartbeat_line, ops);
+    desk_add_status_line(ops->desk, reload_status, ops->reload);
     ops->tick = loop_add_timer(ops->loop, on_tick, ops);
     ops->watchdog = loop_add_timer(ops->loop, on_watchdog, ops);
     ops->starting = loop_add_timer(ops->loop, on_starting, ops);
@@ -826,6 +712,7 @@ int ops_new(const struct ops_options *options, struct ops **ret, struct err *err
 int ops_run(struct ops *ops)
 {
     ops->run_mono_us = mono_us(ops);
+    reload_started(ops->reload);
     ops->prune_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
     ops->archive_next_mono_us = ops->run_mono_us + PRUNE_FIRST_US;
     ops->watchdog_us = notify_watchdog_us() / 2;
@@ -885,5 +772,6 @@ void ops_free(struct ops *ops)
     loop_source_free(ops->sigint);
     loop_source_free(ops->sighup);
     loop_free(ops->loop);
+    reload_free(ops->reload);
     free(ops);
 }

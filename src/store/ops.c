@@ -109,6 +109,11 @@ static const char schema_channels[] =
     "UPDATE monitoring_alerts SET fingerprint = replace(fingerprint, ':STATEFILE_',"
     " ':STATE_FILE_') WHERE fingerprint LIKE '%:STATEFILE\\_%' ESCAPE '\\';";
 
+static const char schema_config[] =
+    "CREATE TABLE config_versions(id INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL,"
+    " user TEXT NOT NULL, channel TEXT NOT NULL, why TEXT NOT NULL, hash TEXT NOT NULL,"
+    " changes TEXT NOT NULL, text TEXT NOT NULL);";
+
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
     {"runs, updates, audit log, values", schema_commands},
@@ -116,6 +121,7 @@ static const struct db_migration migrations[] = {
     {"reads by person and hour, archives of the audit log", schema_reads},
     {"look-ups of a start and of the daily tidying", schema_lookups},
     {"channels", schema_channels},
+    {"versions of the configuration", schema_config},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

@@ -226,6 +226,11 @@ struct desk *desk_new(const struct desk_options *options)
     return desk;
 }
 
+void desk_apply(struct desk *desk, const struct config *config)
+{
+    desk->o.config = config;
+}
+
 void desk_free(struct desk *desk)
 {
     if (desk != NULL) {

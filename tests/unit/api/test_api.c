@@ -154,6 +154,27 @@ static void check_code(const char *body, const char *code)
 
 /* ---------------------------------------------------------------- fixture */
 
+/* The actions of ops/reload.h, a layer above this one, so that the embedded manifests load. */
+static int never_run(struct action_call *call, struct err *err)
+{
+    (void)call;
+    return err_set(err, ERR_INTERNAL, "not used here");
+}
+
+static const struct action reload_rows[] = {
+    {.name = "config.reload",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_ADMIN,
+     .params = {{.name = "why", .type = PARAM_TEXT}},
+     .run = never_run},
+    {.name = "config.history",
+     .effect = ACTION_READS,
+     .lowest = ROLE_ADMIN,
+     .params = {{.name = "id", .type = PARAM_INT}},
+     .run = never_run},
+    {0},
+};
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -182,6 +203,7 @@ static int setup(void **state)
     assert_int_equal(health_new(&health, &f->health, &err), 0);
     health_actions(f->health, f->actions);
     auditor_actions(NULL, f->actions);
+    action_table_add(f->actions, reload_rows, NULL);
     assert_int_equal(manifest_list_load(f->actions, &f->manifests, &err), 0);
     f->builtin.manifests = f->manifests;
     const struct runner_options runner = {.loop = f->loop,
@@ -193,7 +215,6 @@ static int setup(void **state)
                                           .manifests = f->manifests};
     assert_int_equal(runner_new(&runner, &f->runner, &err), 0);
     const struct api_options options = {.loop = f->loop,
-                                        .config = f->config,
                                         .shared = &f->shared,
                                         .socket_reader = socket_reader,
                                         .tcp_reader = tcp_reader,

@@ -760,13 +760,16 @@ static void the_reference_contains_every_option(void **state)
     AUTO_BUF struct buf text = BUF_INIT(200000);
     config_write_markdown(&text);
     assert_false(buf_failed(&text));
-    assert_non_null(strstr(text.data, "| `claude.max_tokens` | whole number, tokens | `8000` | 256"
-                                      " to 64000 |"));
-    assert_non_null(strstr(text.data, "| `telegram.users[].role` | word: `read_only`, `operator`,"
-                                      " `admin` | `read_only` |"));
+    assert_non_null(strstr(text.data,
+                           "| `claude.max_tokens` | live | whole number, tokens | `8000` | 256"
+                           " to 64000 |"));
+    assert_non_null(strstr(text.data,
+                           "| `telegram.users[].role` | live | word: `read_only`, `operator`,"
+                           " `admin` | `read_only` |"));
     assert_non_null(
-        strstr(text.data, "| `api.local_users[].uid` | whole number | must be given |"));
-    assert_non_null(strstr(text.data, "| `services.<name>.unit` | text |"));
+        strstr(text.data, "| `api.local_users[].uid` | live | whole number | must be given |"));
+    assert_non_null(strstr(text.data, "| `services.<name>.unit` | live | text |"));
+    assert_non_null(strstr(text.data, "| `state.dir` | restart | text |"));
 }
 
 #define TEST(fn) cmocka_unit_test_setup(fn, clean_environment)

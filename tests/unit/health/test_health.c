@@ -152,7 +152,7 @@ static void start(struct rig *rig)
 
 static struct service *first(struct rig *rig)
 {
-    return &rig->health->services[0];
+    return rig->health->services[0];
 }
 
 static int alert_status(struct rig *rig, const char *fingerprint)
@@ -395,7 +395,7 @@ static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
     assert_int_equal(call.action->recover(&call, &happened, &err), -ERR_COMMAND_LOST);
     assert_non_null(strstr(err.context, "systemd is not available"));
 
-    struct service *pred = &rig->health->services[1];
+    struct service *pred = rig->health->services[1];
     struct units_state unit = {.active = "active", .sub = "running", .since_wall_us = 5000000};
     call.begun_us = 4000000;
     pred->recovering = &call;

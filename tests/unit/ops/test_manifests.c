@@ -7,6 +7,7 @@
 #include "health/health.h"
 #include "io/embed.h"
 #include "io/file.h"
+#include "ops/reload.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
 
@@ -21,6 +22,7 @@ static struct action_table *all_actions(struct builtin *builtin)
     desk_actions(NULL, table);
     alerts_actions(NULL, table);
     health_actions(NULL, table);
+    reload_actions(NULL, table);
     auditor_actions(NULL, table);
     return table;
 }

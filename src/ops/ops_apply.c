@@ -1,0 +1,165 @@
+#include "access/access.h"
+#include "alerts/alerts.h"
+#include "api/api.h"
+#include "assistant/claude.h"
+#include "auditor/auditor.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "chat/telegram.h"
+#include "command/runner.h"
+#include "health/health.h"
+#include "heartbeat.h"
+#include "io/loop.h"
+#include "io/units.h"
+#include "ops/reload.h"
+#include "ops_internal.h"
+#include "trading/desk.h"
+
+#include <string.h>
+
+#define HEARTBEAT_ALERT_US     (10 * USEC_PER_MIN)
+#define HEARTBEAT_ALERT_MISSED 5
+
+const struct config *ops_config(const struct ops *ops)
+{
+    return ops->reload != NULL ? reload_config(ops->reload) : ops->options.config;
+}
+
+/* ---------------------------------------------------------------- systemd and Claude */
+
+static bool any_unit(const struct config *config)
+{
+    for (int i = 0; i < config->service_count; i++) {
+        if (config->services[i].unit[0] != '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void make_units(struct ops *ops, const struct config *config)
+{
+    struct err err = {0};
+    if (ops->units != NULL || !any_unit(config)) {
+        return;
+    }
+    ops->units = units_new(ops->loop, &err);
+    if (ops->units == NULL) {
+        log_err(LOG_LEVEL_WARNING, &err, "no systemd: units can be neither checked nor restarted");
+    }
+}
+
+/* Without a key the client stays, for the audit that may be waiting for its answer, and gets no new
+ * requests. */
+static void make_claude(struct ops *ops, const struct config *config)
+{
+    const struct claude_options options = {
+        .loop = ops->loop,
+        .http = ops->http,
+        .api_url = config->claude_api_url,
+        .api_key = config->claude_api_key,
+        .model = config->claude_model,
+        .max_tokens = config->claude_max_tokens,
+        .timeout_ms = config->claude_timeout_us / USEC_PER_MSEC,
+    };
+    struct err err = {0};
+    ops->has_model = false;
+    if (config->claude_api_key[0] == '\0') {
+        return;
+    }
+    int rc = ops->claude == NULL ? claude_new(&options, &ops->claude, &err)
+                                 : claude_apply(ops->claude, &options, &err);
+    if (rc < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "audits run without a model");
+        return;
+    }
+    ops->llm_client = claude_llm_client(ops->claude);
+    ops->has_model = true;
+}
+
+void ops_apply_make(struct ops *ops)
+{
+    make_units(ops, ops_config(ops));
+    make_claude(ops, ops_config(ops));
+}
+
+/* ---------------------------------------------------------------- the heartbeat */
+
+/* Both threads are alive and the engine has finished starting. A pause or a tripped breaker counts
+ * as alive, since the operators know of it; a failing reconciliation does not. */
+static bool is_trading(void *userdata)
+{
+    struct ops *ops = userdata;
+    const struct snapshot *s = desk_snapshot(ops->desk);
+    return ops_watch_alive(&ops->watch) && s->version > 0 && s->state != TRADING_STARTING;
+}
+
+void ops_apply_heartbeat(struct ops *ops)
+{
+    const struct config *config = ops_config(ops);
+    int64_t missed_us = HEARTBEAT_ALERT_MISSED * config->monitoring_heartbeat_interval_us;
+    heartbeat_free(ops->heartbeat);
+    ops->heartbeat = heartbeat_new(&(struct heartbeat_options){
+        .loop = ops->loop,
+        .http = ops->http,
+        .alerts = ops->alerts,
+        .url = config->monitoring_heartbeat_url,
+        .interval_us = config->monitoring_heartbeat_interval_us,
+        .alert_after_us = missed_us > HEARTBEAT_ALERT_US ? missed_us : HEARTBEAT_ALERT_US,
+        .alive = is_trading,
+        .userdata = ops});
+}
+
+static void apply_heartbeat(struct ops *ops, const struct config *before,
+                            const struct config *config)
+{
+    struct err err = {0};
+    if (strcmp(before->monitoring_heartbeat_url, config->monitoring_heartbeat_url) != 0 ||
+        before->monitoring_heartbeat_interval_us != config->monitoring_heartbeat_interval_us) {
+        ops_apply_heartbeat(ops);
+        heartbeat_start(ops->heartbeat);
+    } else {
+        heartbeat_move(ops->heartbeat, config->monitoring_heartbeat_url);
+    }
+    if (ops->heartbeat == NULL && before->monitoring_heartbeat_url[0] != '\0' &&
+        alerts_resolve(ops->alerts, HEARTBEAT_ALERT, "heartbeats are off", &err) < 0) {
+        log_err(LOG_LEVEL_WARNING, &err, "could not resolve an alert");
+    }
+}
+
+/* ---------------------------------------------------------------- all modules */
+
+static void apply_settings(struct ops *ops, const struct config *config)
+{
+    struct mailbox *mailbox = ops->options.shared->settings;
+    struct settings *draft = mailbox_draft(mailbox);
+    config_settings(config, draft);
+    mailbox_publish(mailbox);
+}
+
+void ops_apply(const struct config *before, const struct config *config, void *userdata)
+{
+    struct ops *ops = userdata;
+    enum log_level level;
+    if (log_level_parse(str_c(config->log_level), &level)) {
+        log_set_level(level);
+    }
+    make_units(ops, config);
+    make_claude(ops, config);
+    access_apply(ops->access, config);
+    alerts_apply(ops->alerts, config);
+    desk_apply(ops->desk, config);
+    health_apply(ops->health, config, ops->units);
+    auditor_apply(ops->auditor, config, ops->has_model ? &ops->llm_client : NULL);
+    runner_apply(ops->runner, config);
+    telegram_apply(ops->telegram, config);
+    api_apply(ops->api, config);
+    apply_heartbeat(ops, before, config);
+    apply_settings(ops, config);
+}
+
+int ops_apply_files(const struct config *config, void *userdata)
+{
+    struct ops *ops = userdata;
+    return ops_commands_load(&ops->commands, config->commands_folder, MANIFEST_ALL_OR_NOTHING);
+}

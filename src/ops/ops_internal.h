@@ -1,0 +1,87 @@
+/*
+ * ops_internal.h: the state of the ops thread, shared by ops.c (life cycle, ticks) and ops_apply.c
+ * (what depends on the configuration).
+ *
+ *     ops_apply_make(ops);                        // systemd, Claude: before the modules
+ *     reload options: .apply = ops_apply, .userdata = ops
+ *
+ * Thread: ops.
+ */
+#pragma once
+
+#include "command/builtin.h"
+#include "config/config.h"
+#include "model/llm_request.h"
+#include "model/shared.h"
+#include "ops/ops.h"
+#include "ops_commands.h"
+#include "ops_watch.h"
+
+struct ops {
+    struct ops_options options; /* config: of the start; see ops_config */
+    const struct clock *clock;
+    struct loop *loop;
+
+    struct ops_store *store;
+    struct trading_store *trading;
+    struct http *http;
+    struct pool *helpers;
+    struct units *units; /* NULL without systemd */
+    struct alerts *alerts;
+    struct access *access;
+    struct desk *desk;
+    struct health *health;
+    struct claude *claude; /* NULL until there is a key */
+    bool has_model;        /* there is a key now */
+    struct llm_client llm_client;
+    struct auditor *auditor;
+    struct action_table *actions;
+    struct builtin builtin;
+    struct manifest_list *manifests;
+    struct ops_commands commands;
+    struct runner *runner;
+    struct telegram *telegram;
+    struct console *console;
+    struct api *api;
+
+    uint64_t trading_file;     /* shared->trading_file when trading was opened */
+    bool file_lost;            /* ops.db was deleted or replaced, and is not restored yet */
+    int64_t file_lost_mono_us; /* when that was last logged */
+    bool file_alert_pending;   /* the alert about it is not stored yet */
+    char file_logged[128];     /* the last logged error context */
+    struct shared_reader *reader;
+    struct shared_reader *socket_reader; /* of the API's threads */
+    struct shared_reader *tcp_reader;
+    struct ops_watch watch;
+    struct heartbeat *heartbeat; /* NULL without a URL */
+    struct reload *reload;
+    struct loop_source *events_source;
+    struct loop_source *tick;
+    struct loop_source *watchdog; /* armed if systemd has a watchdog for us */
+    struct loop_source *starting;
+    struct loop_source *sigterm;
+    struct loop_source *sigint;
+    struct loop_source *sighup;
+
+    int64_t run_mono_us;
+    int64_t watchdog_us; /* half systemd's watchdog period; 0: none */
+    bool channels_open;
+    bool ready;
+    int64_t status_next_mono_us;
+    int64_t prune_next_mono_us;
+    int64_t checkpoint_next_mono_us;
+    int64_t archive_next_mono_us;
+};
+
+/* The configuration that runs now. */
+const struct config *ops_config(const struct ops *ops);
+
+/* ops_apply.c */
+/* systemd and Claude are optional: a failure disables only their own functions. */
+void ops_apply_make(struct ops *ops);
+/* Makes another heartbeat in place of the one before; it has to be started. */
+void ops_apply_heartbeat(struct ops *ops);
+/* Hands a new configuration to every module and its settings to the engine; userdata is the ops. */
+void ops_apply(const struct config *before, const struct config *config, void *ops);
+/* Reads the user's own commands again. */
+int ops_apply_files(const struct config *config, void *ops);
