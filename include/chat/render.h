@@ -37,11 +37,14 @@ struct render_parts {
 void render_parts_release(struct render_parts *parts);
 #define AUTO_RENDER_PARTS AUTO(render_parts_release)
 
-/* Buttons are not included: see reply_get_button. */
+/* Buttons, pages and attachments are not included: see reply_get_button. */
 void render_html(const struct reply *reply, struct render_parts *ret);
 
 struct render_text_options {
     bool buttons; /* show each button as the command to type */
+    size_t width; /* of the terminal in columns: longer lines are wrapped at a space, wider tables
+                     are stacked; 0: as long as they are */
+    const char *attachment_dir; /* for the path of an attachment; NULL: its id is shown */
 };
 /* Appends to out; the text ends with a line feed. */
 void render_text(const struct reply *reply, const struct render_text_options *options,

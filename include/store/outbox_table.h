@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTBOX_PAYLOAD_MAX ((size_t)256 * 1024)
+#define OUTBOX_PAYLOAD_MAX ((size_t)512 * 1024)
 
 enum outbox_kind { OUTBOX_SEND, OUTBOX_EDIT, OUTBOX_ANSWER };
 enum outbox_priority { OUTBOX_CRITICAL, OUTBOX_HIGH, OUTBOX_NORMAL, OUTBOX_INFO };

@@ -2,7 +2,7 @@
 
 #include "alert_reply.h"
 #include "base/check.h"
-#include "command/reply.h"
+#include "command/reply_json.h"
 #include "config/config.h"
 #include "store/alert_message_table.h"
 #include "store/alert_table.h"

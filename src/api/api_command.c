@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "command/quote.h"
+#include "command/reply_json.h"
 #include "command/runner.h"
 #include "model/model_json.h"
 

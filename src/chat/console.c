@@ -5,7 +5,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/render.h"
-#include "command/reply.h"
+#include "command/reply_json.h"
 #include "command/runner.h"
 #include "io/loop.h"
 #include "store/outbox_table.h"
@@ -192,7 +192,7 @@ static void print_row(struct console *console, const struct outbox_row *row)
         (void)outbox_table_dead(store, row->id, "no terminal was attached", &err);
         return;
     }
-    if (reply_from_json(row->payload, strlen(row->payload), &reply, &err) < 0) {
+    if (reply_json_read(row->payload, strlen(row->payload), &reply, &err) < 0) {
         struct err why;
         (void)err_set(&why, ERR_OUTBOX_PAYLOAD, "outbox %lld: %s", (long long)row->id, err.context);
         log_err(LOG_LEVEL_ERROR, &why, "console");

@@ -8,15 +8,28 @@
 /* Escaping can make text six times as long. */
 #define HTML_MAX_BYTES ((size_t)RENDER_PART_UNITS * 6)
 
-#define PRE_OPEN       "<pre>"
-#define PRE_CLOSE      "</pre>"
+#define FIXED_WIDTH    34 /* columns of a fixed-width font on a phone */
+
+/* What surrounds adjacent lines of one block. */
+enum wrap { WRAP_NONE, WRAP_PRE, WRAP_QUOTE, WRAP_FOLD };
+
+static const struct {
+    const char *open;
+    const char *close;
+} tags[] = {
+    [WRAP_NONE] = {"", ""},
+    [WRAP_PRE] = {"<pre>", "</pre>"},
+    [WRAP_QUOTE] = {"<blockquote>", "</blockquote>"},
+    [WRAP_FOLD] = {"<blockquote expandable>", "</blockquote>"},
+};
 
 struct html {
     struct render_parts *parts;
     struct buf *part;  /* NULL before the first line and after a finished part */
-    size_t units;      /* in *part, without the closing tag of an open <pre> */
+    size_t units;      /* in *part, without the closing tag of an open wrap */
     size_t visible;    /* lines in *part with a visible character */
-    size_t block;      /* number of the block whose <pre> is open; 0: none */
+    enum wrap wrap;    /* open in *part */
+    size_t block;      /* number of the block whose wrap is open; 0: none */
     struct buf header; /* escaped header line of the table `header_block`, for a continuation */
     size_t header_block;
 };
@@ -26,11 +39,12 @@ static size_t units_of(struct str s)
     return str_utf16_len(s);
 }
 
-static void close_pre(struct html *h)
+static void close_wrap(struct html *h)
 {
-    if (h->block != 0) {
-        buf_add_c(h->part, PRE_CLOSE);
-        h->units += strlen(PRE_CLOSE);
+    if (h->wrap != WRAP_NONE) {
+        buf_add_c(h->part, tags[h->wrap].close);
+        h->units += strlen(tags[h->wrap].close);
+        h->wrap = WRAP_NONE;
         h->block = 0;
     }
 }
@@ -40,7 +54,7 @@ static void finish_part(struct html *h)
     if (h->part == NULL) {
         return;
     }
-    close_pre(h);
+    close_wrap(h);
     if (h->visible == 0) {
         /* Telegram refuses a message without a visible character. */
         buf_clear(h->part);
@@ -70,25 +84,27 @@ static void append(struct html *h, struct str markup)
 }
 
 /* Appends one line of markup; starts a new part if it does not fit. */
-static void write_line(struct html *h, struct str line, size_t block, bool is_visible)
+static void write_line(struct html *h, struct str line, enum wrap wrap, size_t block,
+                       bool is_visible)
 {
-    size_t needed = units_of(line) + 1 + (block != 0 ? strlen(PRE_OPEN PRE_CLOSE) : 0);
+    size_t needed = units_of(line) + 1 + strlen(tags[wrap].open) + strlen(tags[wrap].close);
     if (h->part != NULL && h->units + needed > RENDER_PART_UNITS) {
         finish_part(h);
     }
     if (h->part == NULL && !start_part(h)) {
         return;
     }
-    if (h->block != block) {
-        close_pre(h);
+    if (h->wrap != wrap || h->block != block) {
+        close_wrap(h);
     }
     if (h->part->len > 0) {
         append(h, STR_LIT("\n"));
     }
-    if (block != 0 && h->block == 0) {
-        append(h, STR_LIT(PRE_OPEN));
+    if (wrap != WRAP_NONE && h->wrap == WRAP_NONE) {
+        append(h, str_c(tags[wrap].open));
+        h->wrap = wrap;
         h->block = block;
-        if (h->header_block == block && h->header.len > 0) {
+        if (wrap == WRAP_PRE && h->header_block == block && h->header.len > 0) {
             append(h, buf_str(&h->header));
             append(h, STR_LIT("\n"));
         }
@@ -97,8 +113,9 @@ static void write_line(struct html *h, struct str line, size_t block, bool is_vi
     h->visible += is_visible ? 1 : 0;
 }
 
-/* The number of bytes of text that fit into `units` after escaping; at least one character. */
-static size_t fitting(struct str text, size_t units)
+/* The number of bytes of text that fit into `units` after escaping; at least one character if
+ * `at_least_one` is set. */
+static size_t fitting(struct str text, size_t units, bool at_least_one)
 {
     AUTO_BUF struct buf one = BUF_INIT(16);
     size_t used = 0, i = 0;
@@ -108,7 +125,7 @@ static size_t fitting(struct str text, size_t units)
         buf_clear(&one);
         buf_add_html(&one, str_n(text.ptr + i, size));
         size_t cost = units_of(buf_str(&one));
-        if (i > 0 && used + cost > units) {
+        if ((i > 0 || !at_least_one) && used + cost > units) {
             break;
         }
         used += cost;
@@ -122,70 +139,134 @@ static bool has_visible(struct str text)
     return str_trim(text).len > 0;
 }
 
+static void add_span(struct buf *markup, const struct render_span *span, struct str text,
+                     enum wrap wrap)
+{
+    /* No entity may stand inside <pre>, and no <code> inside a quote. */
+    enum render_style style = wrap == WRAP_PRE ? RENDER_PLAIN : span->style;
+    style = style == RENDER_CODE && wrap != WRAP_NONE ? RENDER_PLAIN : style;
+    switch (style) {
+    case RENDER_PLAIN:
+        buf_add_html(markup, text);
+        break;
+    case RENDER_BOLD:
+    case RENDER_LABEL:
+        buf_add_c(markup, "<b>");
+        buf_add_html(markup, text);
+        buf_add_c(markup, "</b>");
+        break;
+    case RENDER_CODE:
+        buf_add_c(markup, "<code>");
+        buf_add_html(markup, text);
+        buf_add_c(markup, "</code>");
+        break;
+    case RENDER_LINK:
+        buf_add_c(markup, "<a href=\"");
+        buf_add_html(markup, str_c(span->url));
+        buf_add_c(markup, "\">");
+        buf_add_html(markup, text);
+        buf_add_c(markup, "</a>");
+        break;
+    }
+}
+
+static enum wrap wrap_of(enum render_line_kind kind)
+{
+    switch (kind) {
+    case RENDER_LINE_HEADER:
+    case RENDER_LINE_FIXED:
+        return WRAP_PRE;
+    case RENDER_LINE_QUOTE:
+        return WRAP_QUOTE;
+    case RENDER_LINE_FOLD:
+        return WRAP_FOLD;
+    case RENDER_LINE_TITLE:
+    case RENDER_LINE_TEXT:
+    case RENDER_LINE_FOOTER:
+        return WRAP_NONE;
+    }
+    return WRAP_NONE;
+}
+
+/* The line being written: markup that is shown as `units`. */
+struct html_line {
+    struct buf markup;
+    size_t units; /* of the text, escaped, without tags */
+    bool is_visible;
+};
+
+static void line_out(struct html *h, const struct render_line *line, struct html_line *own)
+{
+    bool title = line->kind == RENDER_LINE_TITLE;
+    bool footer = line->kind == RENDER_LINE_FOOTER;
+    AUTO_BUF struct buf whole = BUF_INIT(HTML_MAX_BYTES);
+    buf_add_c(&whole, title ? "<b>" : footer ? "<i>" : "");
+    buf_add_str(&whole, buf_str(&own->markup));
+    buf_add_c(&whole, title ? "</b>" : footer ? "</i>" : "");
+    bool empty = own->markup.len == 0;
+    ASSERT(!buf_failed(&whole));
+    write_line(h, empty ? str_c("") : buf_str(&whole), wrap_of(line->kind), line->block,
+               own->is_visible);
+    if (line->kind == RENDER_LINE_HEADER && own->units < RENDER_PART_UNITS / 4) {
+        /* Set after the line is written, so that the table's first part shows it only once. */
+        buf_clear(&h->header);
+        buf_add_str(&h->header, buf_str(&whole));
+        h->header_block = line->block;
+    }
+    buf_clear(&own->markup);
+    own->units = 0;
+    own->is_visible = false;
+}
+
 static void on_line(const struct render_line *line, void *userdata)
 {
     struct html *h = userdata;
     if (h->parts->overflow) {
         return;
     }
-    AUTO_BUF struct buf markup = BUF_INIT(HTML_MAX_BYTES);
-    const char *before = "", *after = "";
-    size_t block = 0;
-    switch (line->kind) {
-    case RENDER_LINE_TITLE:
-        before = "<b>", after = "</b>";
-        break;
-    case RENDER_LINE_TEXT:
-        break;
-    case RENDER_LINE_FOOTER:
-        before = "<i>", after = "</i>";
-        break;
-    case RENDER_LINE_HEADER:
-    case RENDER_LINE_FIXED:
-        block = line->block;
-        break;
-    }
-    /* Reserves space for a repeated table header, tags and a label. Only a line longer than the
-     * rest of a part is ever cut. */
+    struct html_line own = {.markup = BUF_INIT(HTML_MAX_BYTES)};
+    /* Reserves space for a repeated table header and tags. Only a line longer than the rest of a
+     * part is ever cut. */
     size_t space = RENDER_PART_UNITS - 200;
-    if (block != 0 && h->header_block == block) {
+    if (wrap_of(line->kind) == WRAP_PRE && h->header_block == line->block) {
         size_t header = units_of(buf_str(&h->header));
         space = header + 200 < space ? space - header : 1;
     }
-    struct str rest = line->text;
-    const char *label = line->label;
-    do {
-        struct str piece = str_n(rest.ptr, fitting(rest, space));
-        rest = str_n(rest.ptr + piece.len, rest.len - piece.len);
-        buf_clear(&markup);
-        if (label[0] != '\0') {
-            buf_add_c(&markup, "<b>");
-            buf_add_html(&markup, str_c(label));
-            buf_add_c(&markup, piece.len > 0 ? "</b> " : "</b>");
+    for (size_t i = 0; i < line->count && !h->parts->overflow; i++) {
+        const struct render_span *span = &line->spans[i];
+        /* The tags of many spans cost more than the reserve. */
+        size_t tag = span->style == RENDER_PLAIN ? 0 : 16;
+        tag += span->url == NULL ? 0 : units_of(str_c(span->url)) * 6;
+        struct str rest = span->text;
+        while (rest.len > 0 && !h->parts->overflow) {
+            bool fresh = own.units == 0;
+            size_t left = own.units + tag < space ? space - own.units - tag : 0;
+            struct str piece = str_n(rest.ptr, fitting(rest, left, fresh));
+            if (piece.len > 0) {
+                size_t before = own.markup.len;
+                add_span(&own.markup, span, piece, wrap_of(line->kind));
+                own.units += units_of(str_n(own.markup.data + before, own.markup.len - before));
+                own.is_visible = own.is_visible || has_visible(piece);
+                rest = str_n(rest.ptr + piece.len, rest.len - piece.len);
+            }
+            if (rest.len > 0) {
+                line_out(h, line, &own);
+            }
         }
-        bool is_visible = label[0] != '\0' || has_visible(piece);
-        label = "";
-        if (piece.len > 0) {
-            buf_add_c(&markup, before);
-            buf_add_html(&markup, piece);
-            buf_add_c(&markup, after);
-        }
-        ASSERT(!buf_failed(&markup));
-        write_line(h, buf_str(&markup), block, is_visible);
-    } while (rest.len > 0 && !h->parts->overflow);
-    if (line->kind == RENDER_LINE_HEADER && units_of(buf_str(&markup)) < RENDER_PART_UNITS / 4) {
-        /* Set after the line is written, so that the table's first part shows it only once. */
-        buf_clear(&h->header);
-        buf_add_str(&h->header, buf_str(&markup));
-        h->header_block = line->block;
     }
+    if (own.markup.len > 0 || line->count == 0) {
+        line_out(h, line, &own);
+    }
+    buf_release(&own.markup);
 }
 
 void render_html(const struct reply *reply, struct render_parts *ret)
 {
     *ret = (struct render_parts){0};
     struct html h = {.parts = ret, .header = BUF_INIT(HTML_MAX_BYTES)};
-    render_walk(reply, on_line, &h);
+    static const struct render_layout layout = {.fixed_width = FIXED_WIDTH,
+                                                .only_text_in_fold = true};
+    render_walk(reply, &layout, on_line, &h);
     finish_part(&h);
     buf_release(&h.header);
     if (ret->count == 0 && !ret->overflow) {

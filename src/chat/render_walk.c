@@ -3,188 +3,453 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "chat/render.h"
-#include "command/reply.h"
+#include "command/reply_walk.h"
 
 #include <string.h>
 
 #define LINE_MAX_BYTES ((size_t)256 * 1024) /* a reply holds 64 KiB; cleaning may triple that */
 #define COLUMN_GAP     2
-#define COLUMNS_MAX    8
+#define SPANS_MAX      64 /* of one line; more are joined, without their style */
+#define PROGRESS_STEPS 10
 
-static const char *tone_icon(enum tone tone)
+/* A span of the line that is being written; its text is in lines.text. */
+struct piece {
+    enum render_style style;
+    const char *url;
+    size_t from;
+    size_t to;
+};
+
+struct lines {
+    const struct render_layout *layout;
+    render_line_fn fn;
+    void *userdata;
+    enum render_line_kind kind;
+    size_t block;
+    size_t fold; /* number of the open fold; 0: none */
+    struct buf text;
+    struct piece pieces[SPANS_MAX];
+    size_t count;
+    bool written; /* a line of this text has been written */
+};
+
+static void write_line(struct lines *l)
 {
-    switch (tone) {
-    case TONE_PLAIN:
-        return "";
-    case TONE_GOOD:
-        return "🟢 ";
-    case TONE_WARN:
-        return "🟡 ";
-    case TONE_BAD:
-        return "🔴 ";
-    case TONE_BUSY:
-        return "⏳ ";
+    struct render_span spans[SPANS_MAX];
+    for (size_t i = 0; i < l->count; i++) {
+        const struct piece *p = &l->pieces[i];
+        spans[i] =
+            (struct render_span){p->style, str_n(l->text.data + p->from, p->to - p->from), p->url};
     }
-    return "";
+    l->fn(&(struct render_line){l->kind, l->block, spans, l->count}, l->userdata);
+    buf_clear(&l->text);
+    l->count = 0;
+    l->written = true;
 }
 
-static void emit(render_line_fn fn, void *userdata, enum render_line_kind kind, size_t block,
-                 const char *label, const char *text)
+static void begin(struct lines *l, enum render_line_kind kind, size_t block)
+{
+    l->kind = kind;
+    l->block = block;
+    if (l->fold != 0 &&
+        (kind == RENDER_LINE_TEXT || kind == RENDER_LINE_QUOTE || l->layout->only_text_in_fold)) {
+        l->kind = RENDER_LINE_FOLD;
+        l->block = l->fold;
+    }
+    l->written = false;
+}
+
+/* "a\n" is one line: nothing follows its line feed. */
+static void end(struct lines *l)
+{
+    if (l->count > 0 || !l->written) {
+        write_line(l);
+    }
+}
+
+static void add_piece(struct lines *l, enum render_style style, struct str text, const char *url)
+{
+    struct piece *last = l->count > 0 ? &l->pieces[l->count - 1] : NULL;
+    size_t from = l->text.len;
+    if (text.len == 0) {
+        return;
+    }
+    buf_add_str(&l->text, text);
+    if (last != NULL && url == NULL && (last->style == style || l->count == SPANS_MAX)) {
+        last->to = l->text.len;
+    } else if (l->count < SPANS_MAX) {
+        l->pieces[l->count++] = (struct piece){style, url, from, l->text.len};
+    }
+}
+
+/* Adds a text, which may hold line feeds. */
+static void add(struct lines *l, enum render_style style, const char *text)
 {
     AUTO_BUF struct buf clean = BUF_INIT(LINE_MAX_BYTES);
     render_clean(str_c(text), true, &clean);
-    struct str rest = buf_str(&clean), line;
-    if (rest.len == 0) {
-        fn(&(struct render_line){kind, block, label, str_c("")}, userdata);
-        return;
-    }
-    /* "a\n" is one line: the loop ends when nothing follows the last line feed. */
-    while (str_split(&rest, '\n', &line)) {
-        fn(&(struct render_line){kind, block, label, line}, userdata);
-        label = "";
-    }
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Figures are right-aligned: an optional sign, an optional currency symbol, then a digit. */
-static bool is_figure(const char *cell)
-{
-    static const char *const signs[] = {"+", "-", "−", "$", "€", "±"};
-    bool again = true;
-    while (again) {
-        again = false;
-        for (size_t i = 0; i < COUNT_OF(signs); i++) {
-            size_t len = strlen(signs[i]);
-            if (strncmp(cell, signs[i], len) == 0) {
-                cell += len;
-                again = true;
-            }
+    struct str rest = buf_str(&clean);
+    while (rest.len > 0) {
+        const char *feed = memchr(rest.ptr, '\n', rest.len);
+        size_t len = feed == NULL ? rest.len : (size_t)(feed - rest.ptr);
+        add_piece(l, style, str_n(rest.ptr, len), NULL);
+        if (feed != NULL) {
+            write_line(l);
+            len++;
         }
+        rest = str_n(rest.ptr + len, rest.len - len);
     }
-    if (!is_digit(*cell)) {
-        return false;
-    }
-    /* A time, a date, a version or a name that starts with a digit is not a figure. */
-    for (; *cell != '\0'; cell++) {
-        if (!is_digit(*cell) && strchr(".,% ", *cell) == NULL) {
-            return strcmp(cell, "x") == 0 || strcmp(cell, "ms") == 0 || strcmp(cell, "s") == 0;
-        }
-    }
-    return true;
 }
 
-static void add_cell(struct buf *line, struct str cell, size_t width, bool right, bool last)
+static void add_cell(struct lines *l, const struct cell *cell)
 {
-    size_t has = render_width(cell);
-    size_t pad = has < width ? width - has : 0;
+    AUTO_BUF struct buf text = BUF_INIT(LINE_MAX_BYTES);
+    cell_add_text(&text, *cell);
+    add(l, cell->kind == CELL_CODE ? RENDER_CODE : RENDER_PLAIN, text.data);
+}
+
+static void one_text(struct lines *l, enum render_line_kind kind, size_t block, const char *text)
+{
+    begin(l, kind, block);
+    add(l, RENDER_PLAIN, text);
+    end(l);
+}
+
+/* --------------------------------------------------------------------------------- tables ---- */
+
+struct table {
+    const struct reply_block *block;
+    struct buf *texts; /* of all cells, cleaned; the header first */
+    size_t width[REPLY_COLUMNS_MAX];
+    bool right[REPLY_COLUMNS_MAX];
+    bool has_header;
+    size_t total; /* width of a line */
+};
+
+static struct reply_cells table_row(const struct table *t, size_t row)
+{
+    return row == 0 ? reply_block_header(t->block) : reply_block_line(t->block, row - 1);
+}
+
+static struct buf *table_text(const struct table *t, size_t row, size_t column)
+{
+    return &t->texts[row * t->block->columns + column];
+}
+
+static void table_init(struct table *t, const struct reply_block *block)
+{
+    *t = (struct table){.block = block};
+    t->texts = calloc((block->lines + 1) * block->columns, sizeof(*t->texts));
+    ASSERT(t->texts != NULL);
+    for (size_t c = 0; c < block->columns; c++) {
+        bool figures = false, others = false;
+        for (size_t row = 0; row <= block->lines; row++) {
+            const struct cell *cell = &table_row(t, row).cell[c];
+            AUTO_BUF struct buf text = BUF_INIT(LINE_MAX_BYTES);
+            struct buf *clean = table_text(t, row, c);
+            buf_init(clean, LINE_MAX_BYTES);
+            cell_add_text(&text, *cell);
+            render_clean(buf_str(&text), false, clean);
+            size_t width = render_width(buf_str(clean));
+            t->width[c] = width > t->width[c] ? width : t->width[c];
+            t->has_header = t->has_header || (row == 0 && width > 0);
+            figures = figures || (row > 0 && cell_is_figure(cell));
+            others = others ||
+                     (row > 0 && width > 0 && cell->kind != CELL_NONE && !cell_is_figure(cell));
+        }
+        t->right[c] = figures && !others;
+        t->total += t->width[c] + (c > 0 ? COLUMN_GAP : 0);
+    }
+}
+
+static void table_release(struct table *t)
+{
+    for (size_t i = 0; i < (t->block->lines + 1) * t->block->columns; i++) {
+        buf_release(&t->texts[i]);
+    }
+    free(t->texts);
+}
+
+static void pad(struct buf *line, struct str text, size_t width, bool right, bool last)
+{
+    size_t has = render_width(text);
+    int space = has < width ? (int)(width - has) : 0;
     if (right) {
-        buf_addf(line, "%*s", (int)pad, "");
+        buf_addf(line, "%*s", space, "");
     }
-    buf_add_str(line, cell);
+    buf_add_str(line, text);
     if (!right && !last) {
-        buf_addf(line, "%*s", (int)pad, "");
+        buf_addf(line, "%*s", space, "");
     }
     if (!last) {
         buf_addf(line, "%*s", COLUMN_GAP, "");
     }
 }
 
-static void walk_table(const struct reply *reply, size_t index, const struct reply_block *table,
-                       render_line_fn fn, void *userdata)
+static void fixed_table(struct lines *l, const struct table *t)
 {
-    size_t width[COLUMNS_MAX] = {0};
-    bool right[COLUMNS_MAX];
-    bool header = false;
-    ASSERT(table->columns <= COLUMNS_MAX);
-    for (int column = 0; column < table->columns; column++) {
-        right[column] = table->rows > 0;
-        for (int row = -1; row < table->rows; row++) {
-            const char *cell = reply_cell(reply, index, row, column);
-            AUTO_BUF struct buf clean = BUF_INIT(LINE_MAX_BYTES);
-            render_clean(str_c(cell), false, &clean);
-            size_t columns = render_width(buf_str(&clean));
-            width[column] = columns > width[column] ? columns : width[column];
-            if (row == -1) {
-                header = header || columns > 0;
-            } else if (columns > 0 && strcmp(cell, "—") != 0 && strcmp(cell, "-") != 0 &&
-                       !is_figure(cell)) {
-                right[column] = false;
-            }
-        }
-    }
     AUTO_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
-    AUTO_BUF struct buf clean = BUF_INIT(LINE_MAX_BYTES);
-    for (int row = header ? -1 : 0; row < table->rows; row++) {
+    for (size_t row = t->has_header ? 0 : 1; row <= t->block->lines; row++) {
         buf_clear(&line);
-        for (int column = 0; column < table->columns; column++) {
-            buf_clear(&clean);
-            render_clean(str_c(reply_cell(reply, index, row, column)), false, &clean);
-            add_cell(&line, buf_str(&clean), width[column], right[column],
-                     column == table->columns - 1);
+        for (size_t c = 0; c < t->block->columns; c++) {
+            pad(&line, buf_str(table_text(t, row, c)), t->width[c], t->right[c],
+                c == t->block->columns - 1);
         }
         while (line.len > 0 && line.data[line.len - 1] == ' ') {
             buf_truncate(&line, line.len - 1);
         }
-        fn(&(struct render_line){row == -1 ? RENDER_LINE_HEADER : RENDER_LINE_FIXED, index + 1, "",
-                                 buf_str(&line)},
-           userdata);
+        one_text(l, row == 0 ? RENDER_LINE_HEADER : RENDER_LINE_FIXED, t->block->index + 1,
+                 line.data);
     }
 }
 
-/* shown: the title's text; a message equal to it is not repeated. */
-static void walk_error(const struct err *err, const char *shown, render_line_fn fn, void *userdata)
+/* "BTC-USD · long · result +$2.39": a figure is named by its column, a word is not. */
+static void stacked_table(struct lines *l, const struct table *t)
 {
+    for (size_t row = 1; row <= t->block->lines; row++) {
+        struct reply_cells cells = table_row(t, row);
+        bool first = true;
+        begin(l, RENDER_LINE_TEXT, 0);
+        for (size_t c = 0; c < t->block->columns; c++) {
+            const char *name = table_text(t, 0, c)->data;
+            const char *text = table_text(t, row, c)->data;
+            bool number = strcmp(name, "#") == 0;
+            if (text[0] == '\0' || cells.cell[c].kind == CELL_NONE) {
+                continue;
+            }
+            add(l, RENDER_PLAIN, first ? "" : " · ");
+            add(l, first ? RENDER_BOLD : RENDER_PLAIN, number ? "#" : "");
+            if (!number && name[0] != '\0' && cell_needs_name(&cells.cell[c])) {
+                add(l, RENDER_PLAIN, name);
+                add(l, RENDER_PLAIN, " ");
+            }
+            add(l, first ? RENDER_BOLD : RENDER_PLAIN, text);
+            first = false;
+        }
+        end(l);
+    }
+}
+
+static void on_table(struct lines *l, const struct reply_block *block)
+{
+    struct table t;
+    table_init(&t, block);
+    size_t limit = l->layout->fixed_width;
+    if ((limit > 0 && t.total > limit) || (l->fold != 0 && l->layout->only_text_in_fold)) {
+        stacked_table(l, &t);
+    } else {
+        fixed_table(l, &t);
+    }
+    table_release(&t);
+}
+
+/* ---------------------------------------------------------------------------- other blocks ---- */
+
+static void on_fields(struct lines *l, const struct reply_block *block)
+{
+    size_t width = 0;
+    for (size_t i = 0; i < block->lines && l->layout->align_fields; i++) {
+        size_t one = render_width(str_c(reply_block_line(block, i).cell[0].text));
+        width = one > width ? one : width;
+    }
+    for (size_t i = 0; i < block->lines; i++) {
+        struct reply_cells line = reply_block_line(block, i);
+        AUTO_BUF struct buf name = BUF_INIT(LINE_MAX_BYTES);
+        pad(&name, str_c(line.cell[0].text), width, false, false);
+        if (width == 0) {
+            buf_truncate(&name, name.len - 1); /* one space is enough between words */
+        }
+        begin(l, RENDER_LINE_TEXT, 0);
+        add(l, RENDER_PLAIN, name.data);
+        for (size_t k = 1; k < line.count; k++) {
+            add_cell(l, &line.cell[k]);
+        }
+        end(l);
+    }
+}
+
+static void on_lines(struct lines *l, const struct reply_block *block, const char *mark)
+{
+    for (size_t i = 0; i < block->lines; i++) {
+        struct reply_cells line = reply_block_line(block, i);
+        begin(l, RENDER_LINE_TEXT, 0);
+        add(l, RENDER_PLAIN, mark);
+        for (size_t k = 0; k < line.count; k++) {
+            add_cell(l, &line.cell[k]);
+        }
+        end(l);
+    }
+}
+
+static void on_link(struct lines *l, const struct reply_block *block)
+{
+    AUTO_BUF struct buf clean = BUF_INIT(LINE_MAX_BYTES);
+    render_clean(str_c(block->text), false, &clean);
+    begin(l, RENDER_LINE_TEXT, 0);
+    add_piece(l, RENDER_LINK, buf_str(&clean), block->url);
+    end(l);
+}
+
+/* "▓▓▓▓░░░░░░ 40 %  Restart the service" */
+static void on_progress(struct lines *l, const struct reply_block *block)
+{
+    AUTO_BUF struct buf bar = BUF_INIT(256);
+    int done = (int)(block->fraction * PROGRESS_STEPS + 0.5);
+    for (int i = 0; i < PROGRESS_STEPS; i++) {
+        buf_add_c(&bar, i < done ? "▓" : "░");
+    }
+    buf_addf(&bar, " %.0f %%%s", block->fraction * 100, block->text[0] == '\0' ? "" : "  ");
+    begin(l, RENDER_LINE_TEXT, 0);
+    add(l, RENDER_PLAIN, bar.data);
+    add(l, RENDER_PLAIN, block->text);
+    end(l);
+}
+
+static void on_file(struct lines *l, const struct reply_file *file)
+{
+    AUTO_BUF struct buf line = BUF_INIT(LINE_MAX_BYTES);
+    if (!l->layout->names_attachments) {
+        return;
+    }
+    buf_addf(&line, "%s%s%s (%s, ", file->caption, file->caption[0] == '\0' ? "" : ": ", file->name,
+             file->media_type);
+    if (file->size_bytes < 10000) {
+        buf_addf(&line, "%lld bytes): ", (long long)file->size_bytes);
+    } else {
+        buf_addf(&line, "%lld kB): ", (long long)(file->size_bytes / 1000));
+    }
+    if (l->layout->attachment_dir != NULL) {
+        buf_addf(&line, "%s/", l->layout->attachment_dir);
+    }
+    buf_add_c(&line, file->id);
+    one_text(l, RENDER_LINE_TEXT, 0, line.data);
+}
+
+static void on_block(const struct reply_block *block, void *userdata)
+{
+    struct lines *l = userdata;
+    switch (block->kind) {
+    case BLOCK_PARA:
+        on_lines(l, block, "");
+        break;
+    case BLOCK_LIST:
+        on_lines(l, block, "• ");
+        break;
+    case BLOCK_HEADING:
+        begin(l, RENDER_LINE_TEXT, 0);
+        add(l, RENDER_BOLD, block->text);
+        end(l);
+        break;
+    case BLOCK_FIELDS:
+        on_fields(l, block);
+        break;
+    case BLOCK_TABLE:
+        on_table(l, block);
+        break;
+    case BLOCK_PRE:
+        one_text(l, RENDER_LINE_FIXED, block->index + 1, block->text);
+        break;
+    case BLOCK_QUOTE:
+        one_text(l, RENDER_LINE_QUOTE, block->index + 1, block->text);
+        break;
+    case BLOCK_LINK:
+        on_link(l, block);
+        break;
+    case BLOCK_PROGRESS:
+        on_progress(l, block);
+        break;
+    case BLOCK_IMAGE:
+    case BLOCK_DOCUMENT:
+        on_file(l, block->file);
+        break;
+    case BLOCK_FOLD:
+    case BLOCK_FOLD_END:
+        break; /* not visited as blocks */
+    }
+}
+
+static void on_fold(const struct reply_block *fold, void *userdata)
+{
+    struct lines *l = userdata;
+    l->fold = fold->index + 1;
+    begin(l, RENDER_LINE_TEXT, 0);
+    add(l, RENDER_BOLD, fold->text);
+    end(l);
+}
+
+static void on_fold_end(void *userdata)
+{
+    struct lines *l = userdata;
+    l->fold = 0;
+}
+
+/* ------------------------------------------------------------------------- title and error ---- */
+
+static void on_title(enum tone tone, const char *text, void *userdata)
+{
+    struct lines *l = userdata;
+    if (text[0] == '\0') {
+        return;
+    }
+    begin(l, RENDER_LINE_TITLE, 0);
+    add(l, RENDER_PLAIN, tone_icon(tone));
+    add(l, RENDER_PLAIN, text);
+    end(l);
+}
+
+static void labelled(struct lines *l, const char *label, const char *text)
+{
+    begin(l, RENDER_LINE_TEXT, 0);
+    add(l, text[0] == '\0' ? RENDER_BOLD : RENDER_LABEL, label);
+    add(l, RENDER_PLAIN, text[0] == '\0' ? "" : " ");
+    add(l, RENDER_PLAIN, text);
+    end(l);
+}
+
+/* A message equal to the title is not repeated. */
+static void on_error(const struct err *err, const char *title, void *userdata)
+{
+    struct lines *l = userdata;
     const struct err_info *info = err_info(err->id);
     AUTO_BUF struct buf what = BUF_INIT(LINE_MAX_BYTES);
-    if (strcmp(shown, info->message) != 0) {
+    if (strcmp(title, info->message) != 0) {
         buf_add_c(&what, info->message);
     }
     if (err->context[0] != '\0') {
         buf_addf(&what, "%s%s", what.len > 0 ? ": " : "", err->context);
     }
-    emit(fn, userdata, RENDER_LINE_TEXT, 0, info->code, what.data);
-    emit(fn, userdata, RENDER_LINE_TEXT, 0, "Cause", info->cause);
-    emit(fn, userdata, RENDER_LINE_TEXT, 0, "Impact", info->impact);
-    emit(fn, userdata, RENDER_LINE_TEXT, 0, "What to do", info->remediation);
+    labelled(l, info->code, what.data);
+    labelled(l, "Cause", info->cause);
+    labelled(l, "Impact", info->impact);
+    labelled(l, "What to do", info->remediation);
+}
+
+static void on_footer(const char *text, void *userdata)
+{
+    if (text[0] != '\0') {
+        one_text(userdata, RENDER_LINE_FOOTER, 0, text);
+    }
 }
 
 void render_walk_error(const struct err *err, render_line_fn fn, void *userdata)
 {
-    walk_error(err, "", fn, userdata);
+    static const struct render_layout layout = {0};
+    struct lines l = {
+        .layout = &layout, .fn = fn, .userdata = userdata, .text = BUF_INIT(LINE_MAX_BYTES)};
+    on_error(err, "", &l);
+    buf_release(&l.text);
 }
 
-void render_walk(const struct reply *reply, render_line_fn fn, void *userdata)
+void render_walk(const struct reply *reply, const struct render_layout *layout, render_line_fn fn,
+                 void *userdata)
 {
-    const char *title = reply_get_title(reply);
-    if (title[0] != '\0') {
-        AUTO_BUF struct buf text = BUF_INIT(LINE_MAX_BYTES);
-        buf_add_c(&text, tone_icon(reply_get_tone(reply)));
-        buf_add_c(&text, title);
-        emit(fn, userdata, RENDER_LINE_TITLE, 0, "", text.data);
-    }
-    const struct err *err = reply_get_error(reply);
-    if (err != NULL) {
-        walk_error(err, title, fn, userdata);
-    }
-    for (size_t i = 0; i < reply_block_count(reply); i++) {
-        struct reply_block block = reply_get_block(reply, i);
-        switch (block.kind) {
-        case BLOCK_LINE:
-            emit(fn, userdata, RENDER_LINE_TEXT, 0, "", block.text);
-            break;
-        case BLOCK_PRE:
-            emit(fn, userdata, RENDER_LINE_FIXED, i + 1, "", block.text);
-            break;
-        case BLOCK_TABLE:
-            walk_table(reply, i, &block, fn, userdata);
-            break;
-        }
-    }
-    if (reply_get_footer(reply)[0] != '\0') {
-        emit(fn, userdata, RENDER_LINE_FOOTER, 0, "", reply_get_footer(reply));
-    }
+    static const struct reply_visitor visitor = {.title = on_title,
+                                                 .error = on_error,
+                                                 .block = on_block,
+                                                 .fold = on_fold,
+                                                 .fold_end = on_fold_end,
+                                                 .footer = on_footer};
+    struct lines l = {
+        .layout = layout, .fn = fn, .userdata = userdata, .text = BUF_INIT(LINE_MAX_BYTES)};
+    reply_walk(reply, &visitor, &l);
+    buf_release(&l.text);
 }

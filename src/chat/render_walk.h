@@ -1,11 +1,13 @@
 /*
- * render_walk.h: a reply as a sequence of lines; shared by both renderers.
+ * render_walk.h: a reply as a sequence of lines; shared by the two renderers for people.
  *
  *     static void on_line(const struct render_line *line, void *self) { ... }
- *     render_walk(reply, on_line, self);
+ *     render_walk(reply, &(struct render_layout){.fixed_width = 34}, on_line, self);
  *
- * Always true: texts are clean (render_clean) and contain no line feed; the lines of one table or
- * fixed-width block are adjacent and share its number; a table's cells are already padded.
+ * Invariants: texts are clean (render_clean) and contain no line feed; the lines of one fixed-width
+ * block, quote or fold are adjacent and share its number; cells of a table are already padded. A
+ * table wider than fixed_width is stacked: each row becomes one text line, "BTC-USD · long · result
+ * +$2.39", which wraps well.
  * Thread: any, one at a time per reply.
  */
 #pragma once
@@ -20,21 +22,46 @@ struct reply;
 
 enum render_line_kind {
     RENDER_LINE_TITLE,
-    RENDER_LINE_TEXT,   /* with an optional label in front, in bold where possible */
+    RENDER_LINE_TEXT,
     RENDER_LINE_FIXED,  /* a line of a fixed-width block */
     RENDER_LINE_HEADER, /* the header line of a table: repeated when the table is split */
+    RENDER_LINE_QUOTE,
+    RENDER_LINE_FOLD, /* a line of a collapsible part; its first line is the title */
     RENDER_LINE_FOOTER
+};
+
+enum render_style {
+    RENDER_PLAIN,
+    RENDER_BOLD,
+    RENDER_LABEL, /* of the text behind it: bold, or followed by a colon */
+    RENDER_CODE,
+    RENDER_LINK
+};
+
+struct render_span {
+    enum render_style style;
+    struct str text;
+    const char *url; /* link */
 };
 
 struct render_line {
     enum render_line_kind kind;
-    size_t block;      /* fixed and header: number of its block, from 1 */
-    const char *label; /* text: "Cause", or "" */
-    struct str text;
+    size_t block; /* fixed, header, quote, fold: number of its block, from 1 */
+    const struct render_span *spans;
+    size_t count;
+};
+
+struct render_layout {
+    size_t fixed_width;         /* 0: tables are never stacked */
+    bool only_text_in_fold;     /* no fixed-width block inside a fold */
+    bool align_fields;          /* pads the names of adjacent fields to one width */
+    bool names_attachments;     /* a line for each attachment: it is not shown otherwise */
+    const char *attachment_dir; /* NULL: the line shows the id in place of the path */
 };
 
 typedef void (*render_line_fn)(const struct render_line *line, void *userdata);
 
-void render_walk(const struct reply *reply, render_line_fn fn, void *userdata);
+void render_walk(const struct reply *reply, const struct render_layout *layout, render_line_fn fn,
+                 void *userdata);
 /* Only the lines of an error card. */
 void render_walk_error(const struct err *err, render_line_fn fn, void *userdata);

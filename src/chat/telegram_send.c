@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "chat/render.h"
-#include "command/reply.h"
+#include "command/reply_json.h"
 #include "rate_limiter.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -768,7 +768,7 @@ static void start_delivery(struct telegram_send *send, size_t slot, struct outbo
         end_dead(d, &err);
         return;
     }
-    if (reply_from_json(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
+    if (reply_json_read(row->payload, strlen(row->payload), &d->reply, &err) < 0) {
         struct err why;
         (void)err_set(&why, ERR_OUTBOX_PAYLOAD, "outbox %lld: %s", (long long)row->id, err.context);
         end_dead(d, &why);

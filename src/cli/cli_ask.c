@@ -1,6 +1,6 @@
 #include "base/clock.h"
 #include "cli_internal.h"
-#include "command/reply.h"
+#include "command/reply_json.h"
 #include "io/http.h"
 #include "io/json.h"
 #include "io/loop.h"
@@ -114,7 +114,7 @@ int cli_read_answer(const struct buf *body, struct reply **ret_reply, struct err
     }
     const char *code = json_text(root, "error_code");
     if (code[0] == '\0') {
-        return reply_from_json(body->data, body->len, ret_reply, err);
+        return reply_json_read(body->data, body->len, ret_reply, err);
     }
     enum err_id id = err_by_code(code);
     (void)err_set(ret_refusal, id != ERR_NONE ? id : ERR_CLI_ANSWER, "%s",

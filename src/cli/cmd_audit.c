@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "chat/render.h"
 #include "cli_internal.h"
+#include "command/reply_json.h"
 #include "io/file.h"
 #include "io/http.h"
 #include "io/json.h"

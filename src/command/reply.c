@@ -3,25 +3,33 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/str.h"
-#include "model/model_json.h"
+#include "command/reply_json.h"
+#include "reply_make.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
-#define REPLY_TEXT_MAX    ((size_t)64 * 1024)
-#define REPLY_BLOCKS_MAX  2000
-#define REPLY_COLUMNS_MAX 8
-#define BUTTON_ROWS_MAX   12
-#define BUTTONS_IN_ROW    8
-#define LINE_MAX_BYTES    ((size_t)16 * 1024) /* one formatted line, title or footer */
+#define REPLY_TEXT_MAX   ((size_t)64 * 1024)
+#define REPLY_BLOCKS_MAX 2000
+#define REPLY_VALUES_MAX 3000  /* cells other than text: their JSON is longer than their text */
+#define REPLY_CELLS_MAX  20000 /* of any kind */
+
+#define LINE_MAX_BYTES   ((size_t)16 * 1024) /* one formatted line, title or footer */
 
 struct block {
     enum block_kind kind;
     char *text;
-    int columns;
-    int rows;        /* data rows */
-    char **cells;    /* (rows + 1) * columns, the header first */
-    size_t cell_cap; /* rows that fit, the header included */
+    char *url;
+    double fraction;
+    size_t columns;
+    struct cell *cells; /* of all lines; the header of a table is line 0 */
+    size_t cell_count;
+    size_t cell_cap;
+    size_t *ends; /* of each line: index behind its last cell */
+    size_t line_count;
+    size_t line_cap;
+    struct reply_file *file;
 };
 
 struct button {
@@ -31,7 +39,7 @@ struct button {
 };
 
 struct button_row {
-    struct button buttons[BUTTONS_IN_ROW];
+    struct button buttons[REPLY_BUTTONS_IN_ROW];
     size_t count;
 };
 
@@ -39,19 +47,24 @@ struct reply {
     enum tone tone;
     char *title;
     char *footer;
+    char *page[2]; /* previous, next */
     bool is_protected;
     bool has_alarm; /* the title was set by reply_alarm */
     bool has_error;
+    bool in_fold;
     struct err err;
     struct block *blocks;
     size_t block_count;
     size_t block_cap;
-    struct button_row button_rows[BUTTON_ROWS_MAX];
+    struct button_row button_rows[REPLY_BUTTON_ROWS_MAX];
     size_t button_row_count;
     struct json_object *data;
-    size_t text_bytes; /* of title, blocks and footer */
-    size_t left_out;   /* bytes beyond the limit; once above 0, nothing more is added */
-    char note[64];     /* the last line, which reports left_out */
+    size_t text_bytes;  /* of title, blocks and footer */
+    size_t value_count; /* cells other than text */
+    size_t cell_count;
+    size_t left_out; /* bytes beyond the limit; once above 0, nothing more is added */
+    char note[64];   /* the last line, which reports left_out */
+    struct cell note_cell;
 };
 
 static void *grow(void *array, size_t count, size_t size)
@@ -98,6 +111,12 @@ __attribute__((format(printf, 1, 0))) static char *format_text(const char *forma
     return clean_copy(buf_str(&text), LINE_MAX_BYTES, NULL);
 }
 
+/* NULL: "". */
+static char *clean_text(const char *text)
+{
+    return clean_copy(str_c(text == NULL ? "" : text), LINE_MAX_BYTES, NULL);
+}
+
 struct reply *reply_new(void)
 {
     struct reply *r = calloc(1, sizeof(*r));
@@ -107,15 +126,27 @@ struct reply *reply_new(void)
     return r;
 }
 
+/* The texts of a cell and of a file belong to the block. */
+static void free_text(const char *owned)
+{
+    free((char *)(uintptr_t)owned);
+}
+
 static void block_release(struct block *b)
 {
     free(b->text);
-    if (b->cells != NULL) {
-        size_t count = (size_t)(b->rows + 1) * (size_t)b->columns;
-        for (size_t i = 0; i < count; i++) {
-            free(b->cells[i]);
-        }
-        free(b->cells);
+    free(b->url);
+    for (size_t i = 0; i < b->cell_count; i++) {
+        free_text(b->cells[i].text);
+    }
+    free(b->cells);
+    free(b->ends);
+    if (b->file != NULL) {
+        free_text(b->file->id);
+        free_text(b->file->name);
+        free_text(b->file->media_type);
+        free_text(b->file->caption);
+        free(b->file);
     }
 }
 
@@ -136,6 +167,8 @@ void reply_free(struct reply *r)
     }
     free(r->title);
     free(r->footer);
+    free(r->page[0]);
+    free(r->page[1]);
     (void)json_object_put(r->data);
     free(r);
 }
@@ -149,6 +182,7 @@ static void leave_out(struct reply *r, size_t bytes)
 {
     r->left_out += bytes > 0 ? bytes : 1;
     (void)snprintf(r->note, sizeof(r->note), "… %zu bytes left out (limit 64 KiB)", r->left_out);
+    r->note_cell = cell_text(r->note);
 }
 
 /* Reserves space for len bytes of text. Returns false if they do not fit; they count as left out
@@ -185,16 +219,393 @@ void reply_title(struct reply *r, enum tone tone, const char *format, ...)
     r->tone = tone;
 }
 
+/* ---------------------------------------------------------------------------------- blocks ---- */
+
+static struct block *block_slot(struct reply *r)
+{
+    if (r->block_count == r->block_cap) {
+        r->block_cap = r->block_cap == 0 ? 16 : r->block_cap * 2;
+        r->blocks = grow(r->blocks, r->block_cap, sizeof(*r->blocks));
+    }
+    return &r->blocks[r->block_count];
+}
+
+/* NULL if the limit of blocks or of text is reached. */
+static struct block *add_block(struct reply *r, enum block_kind kind, size_t bytes)
+{
+    if (r->block_count >= REPLY_BLOCKS_MAX) {
+        leave_out(r, bytes);
+        return NULL;
+    }
+    if (!reserve_space(r, bytes)) {
+        return NULL;
+    }
+    struct block *b = block_slot(r);
+    r->block_count++;
+    *b = (struct block){.kind = kind};
+    return b;
+}
+
+static struct block *last_block(struct reply *r, enum block_kind kind)
+{
+    bool same = r->block_count > 0 && r->blocks[r->block_count - 1].kind == kind;
+    return same ? &r->blocks[r->block_count - 1] : NULL;
+}
+
+static bool has_text(const struct cell *cell)
+{
+    return cell->kind == CELL_TEXT || cell->kind == CELL_CODE || cell->kind == CELL_SYMBOL ||
+           cell->kind == CELL_STATE;
+}
+
+static size_t cell_bytes(const struct cell *cell)
+{
+    if (has_text(cell)) {
+        return strlen(cell->text);
+    }
+    AUTO_BUF struct buf text = BUF_INIT(256);
+    cell_add_text(&text, *cell);
+    return text.len;
+}
+
+static size_t cells_bytes(const struct cell *cells, size_t count)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += cell_bytes(&cells[i]);
+    }
+    return bytes;
+}
+
+/* Space for cells: their bytes, and their number. */
+static bool reserve_cells(struct reply *r, const struct cell *cells, size_t count, size_t bytes)
+{
+    size_t values = 0;
+    for (size_t i = 0; i < count; i++) {
+        values += cells[i].kind != CELL_TEXT;
+    }
+    if (r->value_count + values > REPLY_VALUES_MAX || r->cell_count + count > REPLY_CELLS_MAX) {
+        leave_out(r, bytes);
+        return false;
+    }
+    if (!reserve_space(r, bytes)) {
+        return false;
+    }
+    r->value_count += values;
+    r->cell_count += count;
+    return true;
+}
+
+static void put_cell(struct block *b, const struct cell *cell)
+{
+    if (b->cell_count == b->cell_cap) {
+        b->cell_cap = b->cell_cap == 0 ? 4 : b->cell_cap * 2;
+        b->cells = grow(b->cells, b->cell_cap, sizeof(*b->cells));
+    }
+    struct cell *own = &b->cells[b->cell_count++];
+    *own = *cell;
+    own->text = has_text(cell) ? clean_text(cell->text) : NULL;
+}
+
+/* Ends the line; cells that follow belong to the next one. */
+static void end_line(struct block *b)
+{
+    if (b->line_count == b->line_cap) {
+        b->line_cap = b->line_cap == 0 ? 2 : b->line_cap * 2;
+        b->ends = grow(b->ends, b->line_cap, sizeof(*b->ends));
+    }
+    b->ends[b->line_count++] = b->cell_count;
+}
+
+static void put_line(struct block *b, const struct cell *cells, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_cell(b, &cells[i]);
+    }
+    end_line(b);
+}
+
+/* A template as cells: the texts between the {} and the cells for them. */
+struct spans {
+    struct cell cell[REPLY_SPANS_MAX];
+    size_t count;
+    char text[LINE_MAX_BYTES]; /* of the template, each piece terminated */
+};
+
+static void spans_of(struct spans *spans, const char *format, const struct cell *cells,
+                     size_t count)
+{
+    size_t used = 0, next = 0;
+    spans->count = 0;
+    while (*format != '\0') {
+        const char *hole = strstr(format, "{}");
+        size_t len = hole == NULL ? strlen(format) : (size_t)(hole - format);
+        ASSERT(spans->count + 2 <= REPLY_SPANS_MAX && used + len + 1 <= sizeof(spans->text));
+        if (len > 0) {
+            memcpy(spans->text + used, format, len);
+            spans->text[used + len] = '\0';
+            spans->cell[spans->count++] = cell_text(spans->text + used);
+            used += len + 1;
+        }
+        if (hole != NULL) {
+            ASSERT(next < count);
+            spans->cell[spans->count++] = cells[next++];
+        }
+        format += len + (hole == NULL ? 0 : 2);
+    }
+    ASSERT(next == count);
+}
+
+void reply_add_spans(struct reply *r, enum block_kind kind, const char *name,
+                     const struct cell *cells, size_t count)
+{
+    const struct cell first = cell_text(name == NULL ? "" : name);
+    size_t bytes = cells_bytes(cells, count) + strlen(first.text);
+    struct block *b = kind == BLOCK_PARA ? NULL : last_block(r, kind);
+    if (b == NULL && r->block_count >= REPLY_BLOCKS_MAX) {
+        leave_out(r, bytes);
+        return;
+    }
+    if (!reserve_cells(r, cells, count, bytes)) {
+        return;
+    }
+    b = b == NULL ? add_block(r, kind, 0) : b;
+    ASSERT(b != NULL); /* the space is reserved */
+    if (name != NULL) {
+        put_cell(b, &first);
+    }
+    put_line(b, cells, count);
+}
+
+static void add_template(struct reply *r, enum block_kind kind, const char *name,
+                         const char *format, const struct cell *cells, size_t count)
+{
+    struct spans *spans = malloc(sizeof(*spans));
+    ASSERT(spans != NULL);
+    spans_of(spans, format, cells, count);
+    reply_add_spans(r, kind, name, spans->cell, spans->count);
+    free(spans);
+}
+
+void reply_para_cells(struct reply *r, const char *format, const struct cell *cells, size_t count)
+{
+    add_template(r, BLOCK_PARA, NULL, format, cells, count);
+}
+
+void reply_field_cells(struct reply *r, const char *name, const char *format,
+                       const struct cell *cells, size_t count)
+{
+    add_template(r, BLOCK_FIELDS, name, format, cells, count);
+}
+
+void reply_item_cells(struct reply *r, const char *format, const struct cell *cells, size_t count)
+{
+    add_template(r, BLOCK_LIST, NULL, format, cells, count);
+}
+
+void reply_more_cells(struct reply *r, const char *format, const struct cell *cells, size_t count)
+{
+    if (r->left_out > 0) {
+        leave_out(r, cells_bytes(cells, count)); /* the line may have been left out */
+        return;
+    }
+    ASSERT(r->block_count > 0);
+    struct block *b = &r->blocks[r->block_count - 1];
+    ASSERT(b->line_count > 0 && b->kind != BLOCK_TABLE);
+    struct spans *spans = malloc(sizeof(*spans));
+    ASSERT(spans != NULL);
+    spans_of(spans, format, cells, count);
+    if (reserve_cells(r, spans->cell, spans->count, cells_bytes(spans->cell, spans->count))) {
+        b->line_count--;
+        put_line(b, spans->cell, spans->count);
+    }
+    free(spans);
+}
+
+static void add_words(struct reply *r, const char *text)
+{
+    const struct cell words = cell_text(text);
+    struct block *b = add_block(r, BLOCK_PARA, strlen(text));
+    if (b != NULL) {
+        put_line(b, &words, text[0] == '\0' ? 0 : 1);
+        r->cell_count++;
+    }
+}
+
+void reply_line(struct reply *r, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = format_text(format, args);
+    va_end(args);
+    add_words(r, text);
+    free(text);
+}
+
+void reply_gap(struct reply *r)
+{
+    add_words(r, "");
+}
+
+static struct block *add_text_block(struct reply *r, enum block_kind kind, const char *text)
+{
+    char *clean = clean_text(text);
+    struct block *b = add_block(r, kind, strlen(clean));
+    if (b == NULL) {
+        free(clean);
+    } else {
+        b->text = clean;
+    }
+    return b;
+}
+
+void reply_heading(struct reply *r, const char *text)
+{
+    (void)add_text_block(r, BLOCK_HEADING, text);
+}
+
+void reply_link(struct reply *r, const char *text, const char *url)
+{
+    ASSERT(str_starts(str_c(url), "https://") || str_starts(str_c(url), "http://"));
+    struct block *b = add_text_block(r, BLOCK_LINK, text);
+    if (b != NULL) {
+        b->url = clean_text(url);
+        r->text_bytes += strlen(b->url);
+    }
+}
+
+void reply_progress(struct reply *r, double fraction, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = format_text(format, args);
+    va_end(args);
+    struct block *b = add_text_block(r, BLOCK_PROGRESS, text);
+    free(text);
+    if (b != NULL) {
+        b->fraction = !(fraction > 0) ? 0 : fraction > 1 ? 1 : fraction;
+    }
+}
+
+/* Text of any length: what does not fit is left out. */
+static void add_long(struct reply *r, enum block_kind kind, struct str text)
+{
+    bool full = r->left_out > 0 || r->text_bytes >= REPLY_TEXT_MAX;
+    size_t used = 0;
+    char *copy = clean_copy(text, full ? 0 : REPLY_TEXT_MAX - r->text_bytes, &used);
+    struct block *b = full ? NULL : add_block(r, kind, strlen(copy));
+    if (b == NULL) {
+        free(copy);
+    } else {
+        b->text = copy;
+    }
+    if (used < text.len) {
+        leave_out(r, text.len - used);
+    }
+}
+
+void reply_pre(struct reply *r, struct str text)
+{
+    add_long(r, BLOCK_PRE, text);
+}
+
+void reply_quote(struct reply *r, struct str text)
+{
+    add_long(r, BLOCK_QUOTE, text);
+}
+
+void reply_columns_names(struct reply *r, const char *const *names, size_t count)
+{
+    ASSERT(count > 0 && count <= REPLY_COLUMNS_MAX);
+    struct cell cells[REPLY_COLUMNS_MAX];
+    for (size_t i = 0; i < count; i++) {
+        cells[i] = cell_text(names[i]);
+    }
+    struct block *b = add_block(r, BLOCK_TABLE, cells_bytes(cells, count) + count);
+    if (b != NULL) {
+        b->columns = count;
+        put_line(b, cells, count);
+        r->cell_count += count;
+    }
+}
+
+void reply_cells_row(struct reply *r, const struct cell *cells, size_t count)
+{
+    /* Separators count, so that an empty row counts, too. */
+    size_t bytes = cells_bytes(cells, count) + count;
+    if (r->left_out > 0) {
+        leave_out(r, bytes); /* its table may have been left out */
+        return;
+    }
+    struct block *b = last_block(r, BLOCK_TABLE);
+    ASSERT(b != NULL && b->columns == count);
+    if (reserve_cells(r, cells, count, bytes)) {
+        put_line(b, cells, count);
+    }
+}
+
+static void add_file(struct reply *r, enum block_kind kind, const struct reply_file *file)
+{
+    const char *caption = file->caption == NULL ? "" : file->caption;
+    struct block *b = add_block(r, kind, strlen(file->name) + strlen(caption));
+    if (b == NULL) {
+        return;
+    }
+    b->file = malloc(sizeof(*b->file));
+    ASSERT(b->file != NULL);
+    *b->file = (struct reply_file){.id = clean_text(file->id),
+                                   .name = clean_text(file->name),
+                                   .media_type = clean_text(file->media_type),
+                                   .caption = clean_text(caption),
+                                   .size_bytes = file->size_bytes};
+}
+
+void reply_image(struct reply *r, const struct reply_file *file)
+{
+    add_file(r, BLOCK_IMAGE, file);
+}
+
+void reply_document(struct reply *r, const struct reply_file *file)
+{
+    add_file(r, BLOCK_DOCUMENT, file);
+}
+
+void reply_fold(struct reply *r, const char *title)
+{
+    ASSERT(!r->in_fold);
+    struct block *b = add_text_block(r, BLOCK_FOLD, title);
+    r->in_fold = b != NULL;
+}
+
+/* Not limited: it shows nothing, and follows a fold that was within the limits. */
+void reply_fold_end(struct reply *r)
+{
+    if (r->in_fold) {
+        *block_slot(r) = (struct block){.kind = BLOCK_FOLD_END};
+        r->block_count++;
+        r->in_fold = false;
+    }
+}
+
+void reply_set_title(struct reply *r, enum tone tone, const char *title)
+{
+    if (title[0] != '\0') {
+        reply_title(r, tone, "%s", title);
+    }
+    r->tone = tone;
+}
+
 void reply_alarm(struct reply *r, const char *format, ...)
 {
     if (!r->has_alarm && r->title != NULL && r->block_count < REPLY_BLOCKS_MAX) {
-        if (r->block_count == r->block_cap) {
-            r->block_cap = r->block_cap == 0 ? 16 : r->block_cap * 2;
-            r->blocks = grow(r->blocks, r->block_cap, sizeof(*r->blocks));
-        }
+        (void)block_slot(r); /* space for one more */
         memmove(&r->blocks[1], r->blocks, r->block_count * sizeof(*r->blocks));
-        r->blocks[0] = (struct block){.kind = BLOCK_LINE, .text = TAKE(r->title)};
+        r->blocks[0] = (struct block){.kind = BLOCK_PARA};
         r->block_count++;
+        const struct cell words = cell_text(r->title);
+        put_line(&r->blocks[0], &words, 1);
+        free(r->title);
+        r->title = NULL; /* its bytes are those of the paragraph now */
     }
     va_list args;
     va_start(args, format);
@@ -212,108 +623,12 @@ void reply_footer(struct reply *r, const char *format, ...)
     va_end(args);
 }
 
-/* NULL if the limit of blocks or of text is reached. */
-static struct block *add_block(struct reply *r, enum block_kind kind, size_t bytes)
+void reply_page(struct reply *r, const char *previous, const char *next)
 {
-    if (r->block_count >= REPLY_BLOCKS_MAX) {
-        leave_out(r, bytes);
-        return NULL;
-    }
-    if (!reserve_space(r, bytes)) {
-        return NULL;
-    }
-    if (r->block_count == r->block_cap) {
-        r->block_cap = r->block_cap == 0 ? 16 : r->block_cap * 2;
-        r->blocks = grow(r->blocks, r->block_cap, sizeof(*r->blocks));
-    }
-    struct block *b = &r->blocks[r->block_count++];
-    *b = (struct block){.kind = kind};
-    return b;
-}
-
-static void add_text_block(struct reply *r, enum block_kind kind, char *owned_text)
-{
-    struct block *b = add_block(r, kind, strlen(owned_text));
-    if (b == NULL) {
-        free(owned_text);
-        return;
-    }
-    b->text = owned_text;
-}
-
-void reply_line(struct reply *r, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    char *text = format_text(format, args);
-    va_end(args);
-    add_text_block(r, BLOCK_LINE, text);
-}
-
-void reply_gap(struct reply *r)
-{
-    add_text_block(r, BLOCK_LINE, clean_copy(str_c(""), 0, NULL));
-}
-
-void reply_pre(struct reply *r, struct str text)
-{
-    bool full = r->left_out > 0 || r->text_bytes >= REPLY_TEXT_MAX;
-    size_t used = 0;
-    char *copy = clean_copy(text, full ? 0 : REPLY_TEXT_MAX - r->text_bytes, &used);
-    if (full) {
-        free(copy);
-    } else {
-        add_text_block(r, BLOCK_PRE, copy);
-    }
-    if (used < text.len) {
-        leave_out(r, text.len - used);
-    }
-}
-
-static void add_cells(struct block *b, const char *const *cells)
-{
-    size_t row = b->cells == NULL ? 0 : (size_t)b->rows + 1; /* the header is row 0 */
-    if (row + 1 > b->cell_cap) {
-        b->cell_cap = b->cell_cap == 0 ? 8 : b->cell_cap * 2;
-        b->cells = grow(b->cells, b->cell_cap * (size_t)b->columns, sizeof(*b->cells));
-    }
-    for (size_t i = 0; i < (size_t)b->columns; i++) {
-        b->cells[row * (size_t)b->columns + i] = clean_copy(str_c(cells[i]), LINE_MAX_BYTES, NULL);
-    }
-    b->rows = (int)row;
-}
-
-static size_t cells_bytes(const char *const *cells, int columns)
-{
-    size_t bytes = (size_t)columns; /* separators: so that an empty row counts, too */
-    for (int i = 0; i < columns; i++) {
-        bytes += str_c(cells[i]).len;
-    }
-    return bytes;
-}
-
-void reply_table(struct reply *r, int columns, const char *const *headers)
-{
-    ASSERT(columns > 0 && columns <= REPLY_COLUMNS_MAX);
-    struct block *b = add_block(r, BLOCK_TABLE, cells_bytes(headers, columns));
-    if (b == NULL) {
-        return;
-    }
-    b->columns = columns;
-    add_cells(b, headers);
-}
-
-void reply_row(struct reply *r, const char *const *cells)
-{
-    if (r->left_out > 0) {
-        leave_out(r, 1); /* its table may have been left out */
-        return;
-    }
-    ASSERT(r->block_count > 0);
-    struct block *b = &r->blocks[r->block_count - 1];
-    ASSERT(b->kind == BLOCK_TABLE);
-    if (reserve_space(r, cells_bytes(cells, b->columns))) {
-        add_cells(b, cells);
+    const char *const lines[] = {previous, next};
+    for (size_t i = 0; i < COUNT_OF(lines); i++) {
+        free(r->page[i]);
+        r->page[i] = clean_text(lines[i]);
     }
 }
 
@@ -323,7 +638,7 @@ void reply_button(struct reply *r, const char *text, const char *command, enum b
         r->button_row_count = 1;
     }
     struct button_row *row = &r->button_rows[r->button_row_count - 1];
-    ASSERT(row->count < BUTTONS_IN_ROW);
+    ASSERT(row->count < REPLY_BUTTONS_IN_ROW);
     row->buttons[row->count++] = (struct button){.text = clean_copy(str_c(text), 128, NULL),
                                                  .command = clean_copy(str_c(command), 256, NULL),
                                                  .style = style};
@@ -334,7 +649,7 @@ void reply_button_row(struct reply *r)
     if (r->button_row_count > 0 && r->button_rows[r->button_row_count - 1].count == 0) {
         return;
     }
-    ASSERT(r->button_row_count < BUTTON_ROWS_MAX);
+    ASSERT(r->button_row_count < REPLY_BUTTON_ROWS_MAX);
     r->button_row_count++;
 }
 
@@ -351,6 +666,11 @@ void reply_error(struct reply *r, const struct err *err)
         reply_title(r, TONE_BAD, "%s", info->message);
     }
     r->tone = mild ? TONE_WARN : TONE_BAD;
+    reply_set_error(r, err);
+}
+
+void reply_set_error(struct reply *r, const struct err *err)
+{
     r->err = *err;
     char *context = clean_copy(str_c(err->context), sizeof(err->context) - 1, NULL);
     (void)str_copy(str_c(context), r->err.context, sizeof(r->err.context));
@@ -358,50 +678,69 @@ void reply_error(struct reply *r, const struct err *err)
     r->has_error = true;
 }
 
-static void add(struct json_object *object, const char *key, struct json_object *value)
+static void append_block(struct reply *r, const struct block *b)
 {
-    ASSERT(json_object_object_add(object, key, value) == 0);
-}
-
-static void append(struct json_object *array, struct json_object *value)
-{
-    ASSERT(json_object_array_add(array, value) == 0);
-}
-
-static void append_table(struct reply *r, const struct reply *from, size_t index)
-{
-    struct reply_block b = reply_get_block(from, index);
-    const char *cells[REPLY_COLUMNS_MAX] = {0};
-    for (int row = -1; row < b.rows; row++) {
-        for (int c = 0; c < b.columns; c++) {
-            cells[c] = reply_cell(from, index, row, c);
+    switch (b->kind) {
+    case BLOCK_PARA:
+    case BLOCK_FIELDS:
+    case BLOCK_LIST:
+    case BLOCK_TABLE: {
+        struct block *to = NULL;
+        for (size_t i = 0; i < b->line_count; i++) {
+            size_t from = i == 0 ? 0 : b->ends[i - 1];
+            size_t count = b->ends[i] - from;
+            size_t bytes = cells_bytes(b->cells + from, count) + b->columns;
+            if (!reserve_cells(r, b->cells + from, count, bytes)) {
+                continue; /* counted as left out, as all lines after it */
+            }
+            to = to == NULL ? add_block(r, b->kind, 0) : to;
+            if (to == NULL) {
+                return;
+            }
+            to->columns = b->columns;
+            put_line(to, b->cells + from, count);
         }
-        if (row < 0) {
-            reply_table(r, b.columns, cells);
-        } else {
-            reply_row(r, cells);
-        }
+        break;
+    }
+    case BLOCK_HEADING:
+        reply_heading(r, b->text);
+        break;
+    case BLOCK_PRE:
+        reply_pre(r, str_c(b->text));
+        break;
+    case BLOCK_QUOTE:
+        reply_quote(r, str_c(b->text));
+        break;
+    case BLOCK_LINK:
+        reply_link(r, b->text, b->url);
+        break;
+    case BLOCK_PROGRESS:
+        reply_progress(r, b->fraction, "%s", b->text);
+        break;
+    case BLOCK_IMAGE:
+    case BLOCK_DOCUMENT:
+        add_file(r, b->kind, b->file);
+        break;
+    case BLOCK_FOLD:
+        reply_fold(r, b->text);
+        break;
+    case BLOCK_FOLD_END:
+        reply_fold_end(r);
+        break;
     }
 }
 
 void reply_append(struct reply *r, const struct reply *from)
 {
-    for (size_t i = 0; i < reply_block_count(from); i++) {
-        struct reply_block b = reply_get_block(from, i);
-        switch (b.kind) {
-        case BLOCK_LINE:
-            reply_line(r, "%s", b.text);
-            break;
-        case BLOCK_PRE:
-            reply_pre(r, str_c(b.text));
-            break;
-        case BLOCK_TABLE:
-            append_table(r, from, i);
-            break;
-        }
+    for (size_t i = 0; i < from->block_count; i++) {
+        append_block(r, &from->blocks[i]);
+    }
+    reply_fold_end(r);
+    if (from->left_out > 0) {
+        leave_out(r, from->left_out);
     }
     for (size_t row = 0; row < reply_button_rows(from); row++) {
-        if (r->button_row_count == BUTTON_ROWS_MAX) {
+        if (r->button_row_count == REPLY_BUTTON_ROWS_MAX) {
             break; /* the commands of the missing buttons can be typed */
         }
         reply_button_row(r);
@@ -413,7 +752,7 @@ void reply_append(struct reply *r, const struct reply *from)
     r->is_protected = r->is_protected || from->is_protected;
     json_object_object_foreach(from->data, key, value)
     {
-        add(r->data, key, json_object_get(value));
+        ASSERT(json_object_object_add(r->data, key, json_object_get(value)) == 0);
     }
 }
 
@@ -422,24 +761,28 @@ struct json_object *reply_data(struct reply *r)
     return r->data;
 }
 
-/* ------------------------------------------------------------------------------- reading ---- */
-
-const char *tone_name(enum tone tone)
+struct reply *reply_copy(const struct reply *r)
 {
-    switch (tone) {
-    case TONE_PLAIN:
-        return "plain";
-    case TONE_GOOD:
-        return "good";
-    case TONE_WARN:
-        return "warn";
-    case TONE_BAD:
-        return "bad";
-    case TONE_BUSY:
-        return "busy";
-    }
-    return "plain";
+    AUTO_JSON struct json_object *value = reply_json(r);
+    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
+    struct reply *copy = NULL;
+    int rc = reply_json_read(text, strlen(text), &copy, NULL);
+    ASSERT(rc == 0); /* reply_json wrote it */
+    return copy;
 }
+
+void reply_set_data(struct reply *r, struct json_object *data)
+{
+    (void)json_object_put(r->data);
+    r->data = json_object_get(data);
+}
+
+struct json_object *reply_get_data(const struct reply *r)
+{
+    return r->data;
+}
+
+/* --------------------------------------------------------------------------------- reading ---- */
 
 const char *button_style_name(enum button_style style)
 {
@@ -479,6 +822,12 @@ const struct err *reply_get_error(const struct reply *r)
     return r->has_error ? &r->err : NULL;
 }
 
+const char *reply_get_page(const struct reply *r, bool next)
+{
+    const char *line = r->page[next ? 1 : 0];
+    return line == NULL ? "" : line;
+}
+
 size_t reply_block_count(const struct reply *r)
 {
     return r->block_count + (r->left_out > 0 ? 1 : 0);
@@ -488,22 +837,57 @@ struct reply_block reply_get_block(const struct reply *r, size_t index)
 {
     ASSERT(index < reply_block_count(r));
     if (index == r->block_count) {
-        return (struct reply_block){.kind = BLOCK_LINE, .text = r->note};
+        return (struct reply_block){
+            .reply = r, .index = index, .kind = BLOCK_PARA, .text = "", .lines = 1};
     }
     const struct block *b = &r->blocks[index];
-    return (struct reply_block){.kind = b->kind,
+    return (struct reply_block){.reply = r,
+                                .index = index,
+                                .kind = b->kind,
                                 .text = b->text == NULL ? "" : b->text,
+                                .url = b->url == NULL ? "" : b->url,
+                                .fraction = b->fraction,
                                 .columns = b->columns,
-                                .rows = b->rows};
+                                .lines = b->line_count - (b->kind == BLOCK_TABLE ? 1 : 0),
+                                .file = b->file};
 }
 
-const char *reply_cell(const struct reply *r, size_t block, int row, int column)
+static struct reply_cells cells_of(const struct block *b, size_t line)
 {
-    ASSERT(block < r->block_count);
-    const struct block *b = &r->blocks[block];
-    ASSERT(b->kind == BLOCK_TABLE && row >= -1 && row < b->rows);
-    ASSERT(column >= 0 && column < b->columns);
-    return b->cells[(size_t)(row + 1) * (size_t)b->columns + (size_t)column];
+    ASSERT(line < b->line_count);
+    size_t from = line == 0 ? 0 : b->ends[line - 1];
+    return (struct reply_cells){.cell = b->cells == NULL ? NULL : b->cells + from,
+                                .count = b->ends[line] - from};
+}
+
+struct reply_cells reply_block_line(const struct reply_block *block, size_t line)
+{
+    const struct reply *r = block->reply;
+    if (block->index == r->block_count) {
+        return (struct reply_cells){.cell = &r->note_cell, .count = 1};
+    }
+    return cells_of(&r->blocks[block->index], line + (block->kind == BLOCK_TABLE ? 1 : 0));
+}
+
+struct reply_cells reply_block_header(const struct reply_block *table)
+{
+    ASSERT(table->kind == BLOCK_TABLE);
+    return cells_of(&table->reply->blocks[table->index], 0);
+}
+
+void reply_block_text(const struct reply *r, size_t index, struct buf *out)
+{
+    struct reply_block b = reply_get_block(r, index);
+    buf_add_c(out, b.text);
+    for (size_t i = 0; i < b.lines; i++) {
+        struct reply_cells line = reply_block_line(&b, i);
+        buf_add_c(out, i == 0 ? "" : "\n");
+        for (size_t k = 0; k < line.count; k++) {
+            bool tab = k > 0 && (b.kind == BLOCK_TABLE || (b.kind == BLOCK_FIELDS && k == 1));
+            buf_add_c(out, tab ? "\t" : "");
+            cell_add_text(out, line.cell[k]);
+        }
+    }
 }
 
 size_t reply_button_rows(const struct reply *r)
@@ -523,236 +907,4 @@ struct reply_button reply_get_button(const struct reply *r, size_t row, size_t i
     ASSERT(row < r->button_row_count && index < r->button_rows[row].count);
     const struct button *b = &r->button_rows[row].buttons[index];
     return (struct reply_button){.text = b->text, .command = b->command, .style = b->style};
-}
-
-/* ---------------------------------------------------------------------------------- JSON ---- */
-
-static struct json_object *cells_json(const struct reply *r, size_t block, int row, int columns)
-{
-    struct json_object *cells = json_object_new_array();
-    for (int c = 0; c < columns; c++) {
-        append(cells, json_object_new_string(reply_cell(r, block, row, c)));
-    }
-    return cells;
-}
-
-static struct json_object *blocks_json(const struct reply *r)
-{
-    struct json_object *blocks = json_object_new_array();
-    for (size_t i = 0; i < reply_block_count(r); i++) {
-        struct reply_block b = reply_get_block(r, i);
-        struct json_object *one = json_object_new_object();
-        switch (b.kind) {
-        case BLOCK_LINE:
-            add(one, "line", json_object_new_string(b.text));
-            break;
-        case BLOCK_PRE:
-            add(one, "pre", json_object_new_string(b.text));
-            break;
-        case BLOCK_TABLE: {
-            struct json_object *table = json_object_new_object();
-            struct json_object *rows = json_object_new_array();
-            for (int row = 0; row < b.rows; row++) {
-                append(rows, cells_json(r, i, row, b.columns));
-            }
-            add(table, "headers", cells_json(r, i, -1, b.columns));
-            add(table, "rows", rows);
-            add(one, "table", table);
-            break;
-        }
-        }
-        append(blocks, one);
-    }
-    return blocks;
-}
-
-static struct json_object *buttons_json(const struct reply *r)
-{
-    struct json_object *rows = json_object_new_array();
-    for (size_t row = 0; row < reply_button_rows(r); row++) {
-        struct json_object *one_row = json_object_new_array();
-        for (size_t i = 0; i < reply_button_count(r, row); i++) {
-            struct reply_button b = reply_get_button(r, row, i);
-            struct json_object *one = json_object_new_object();
-            add(one, "text", json_object_new_string(b.text));
-            add(one, "command", json_object_new_string(b.command));
-            add(one, "style", json_object_new_string(button_style_name(b.style)));
-            append(one_row, one);
-        }
-        append(rows, one_row);
-    }
-    return rows;
-}
-
-struct json_object *reply_json(const struct reply *r)
-{
-    struct json_object *o = json_object_new_object();
-    add(o, "title", json_object_new_string(reply_get_title(r)));
-    add(o, "tone", json_object_new_string(tone_name(r->tone)));
-    add(o, "blocks", blocks_json(r));
-    add(o, "buttons", buttons_json(r));
-    add(o, "footer", json_object_new_string(reply_get_footer(r)));
-    add(o, "protect", json_object_new_boolean(r->is_protected));
-    if (r->has_error) {
-        struct json_out out = JSON_OUT_TREE(o);
-        json_out_object(&out, "error");
-        model_json_err(&out, &r->err);
-        json_out_end(&out);
-    }
-    add(o, "data", json_object_get(r->data));
-    return o;
-}
-
-struct reply *reply_copy(const struct reply *r)
-{
-    AUTO_JSON struct json_object *value = reply_json(r);
-    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN);
-    struct reply *copy = NULL;
-    int rc = reply_from_json(text, strlen(text), &copy, NULL);
-    ASSERT(rc == 0); /* reply_json wrote it */
-    return copy;
-}
-
-static bool tone_parse(const char *name, enum tone *ret)
-{
-    for (int t = TONE_PLAIN; t <= TONE_BUSY; t++) {
-        if (strcmp(name, tone_name((enum tone)t)) == 0) {
-            *ret = (enum tone)t;
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum button_style style_parse(const char *name)
-{
-    for (int s = BUTTON_PLAIN; s <= BUTTON_DANGER; s++) {
-        if (strcmp(name, button_style_name((enum button_style)s)) == 0) {
-            return (enum button_style)s;
-        }
-    }
-    return BUTTON_PLAIN;
-}
-
-static bool read_cells(const struct json_object *array, int columns,
-                       const char *ret_cells[REPLY_COLUMNS_MAX])
-{
-    if (json_len(array) != (size_t)columns) {
-        return false;
-    }
-    for (int c = 0; c < columns; c++) {
-        struct json_object *cell = json_item(array, (size_t)c);
-        if (!json_is_text(cell)) {
-            return false;
-        }
-        ret_cells[c] = json_object_get_string(cell);
-    }
-    return true;
-}
-
-static bool read_table(struct reply *r, const struct json_object *table)
-{
-    const char *cells[REPLY_COLUMNS_MAX] = {0};
-    const struct json_object *headers = json_get(table, "headers");
-    const struct json_object *rows = json_get(table, "rows");
-    size_t columns = json_len(headers);
-    if (columns == 0 || columns > REPLY_COLUMNS_MAX || !read_cells(headers, (int)columns, cells)) {
-        return false;
-    }
-    reply_table(r, (int)columns, cells);
-    for (size_t i = 0; i < json_len(rows); i++) {
-        if (!read_cells(json_item(rows, i), (int)columns, cells)) {
-            return false;
-        }
-        reply_row(r, cells);
-    }
-    return true;
-}
-
-static bool read_blocks(struct reply *r, const struct json_object *blocks)
-{
-    for (size_t i = 0; i < json_len(blocks); i++) {
-        const struct json_object *one = json_item(blocks, i);
-        if (json_is_text(json_get(one, "line"))) {
-            struct str line = json_str(one, "line");
-            reply_line(r, "%.*s", STR_ARG(line));
-        } else if (json_is_text(json_get(one, "pre"))) {
-            reply_pre(r, json_str(one, "pre"));
-        } else if (json_is_object(json_get(one, "table"))) {
-            if (!read_table(r, json_get(one, "table"))) {
-                return false;
-            }
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool read_buttons(struct reply *r, const struct json_object *rows)
-{
-    if (json_len(rows) > BUTTON_ROWS_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < json_len(rows); i++) {
-        const struct json_object *row = json_item(rows, i);
-        if (json_len(row) > BUTTONS_IN_ROW) {
-            return false;
-        }
-        reply_button_row(r);
-        for (size_t b = 0; b < json_len(row); b++) {
-            const struct json_object *one = json_item(row, b);
-            reply_button(r, json_text(one, "text"), json_text(one, "command"),
-                         style_parse(json_text(one, "style")));
-        }
-    }
-    return true;
-}
-
-int reply_from_json(const char *text, size_t len, struct reply **ret, struct err *err)
-{
-    AUTO_JSON struct json_object *o = NULL;
-    int rc = json_parse(str_n(text, len), &JSON_LIMITS_DEFAULT, &o, err);
-    if (rc < 0) {
-        return rc;
-    }
-    if (!json_is_object(o)) {
-        return err_set(err, ERR_REPLY_FORMAT, "not an object");
-    }
-    AUTO_REPLY struct reply *r = reply_new();
-    enum tone tone = TONE_PLAIN;
-    if (!tone_parse(json_text(o, "tone"), &tone)) {
-        return err_set(err, ERR_REPLY_FORMAT, "tone");
-    }
-    if (json_text(o, "title")[0] != '\0') {
-        reply_title(r, tone, "%s", json_text(o, "title"));
-    }
-    r->tone = tone;
-    if (!read_blocks(r, json_get(o, "blocks"))) {
-        return err_set(err, ERR_REPLY_FORMAT, "blocks");
-    }
-    if (!read_buttons(r, json_get(o, "buttons"))) {
-        return err_set(err, ERR_REPLY_FORMAT, "buttons");
-    }
-    if (json_text(o, "footer")[0] != '\0') {
-        reply_footer(r, "%s", json_text(o, "footer"));
-    }
-    r->is_protected = json_truth(o, "protect", false);
-    const struct json_object *error = json_get(o, "error");
-    if (error != NULL) {
-        r->has_error = true;
-        const char *code = json_text(error, "error_code");
-        enum err_id id = err_by_code(code);
-        /* The code may be unknown if another version wrote it. */
-        (void)err_set(&r->err, id != ERR_NONE ? id : ERR_INTERNAL, "%s%s%s",
-                      id != ERR_NONE ? "" : code, id != ERR_NONE ? "" : ": ",
-                      json_text(error, "context"));
-    }
-    struct json_object *data = json_get(o, "data");
-    if (json_is_object(data)) {
-        (void)json_object_put(r->data);
-        r->data = json_object_get(data);
-    }
-    *ret = TAKE(r);
-    return 0;
 }

@@ -1,3 +1,4 @@
+#include "command/reply_json.h"
 #include "run.h"
 #include "run_reply.h"
 #include "runner_internal.h"

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
     AUTO_RENDER_PARTS struct render_parts parts = {0};
     struct err err = {0};
-    if (reply_from_json((const char *)data, size, &reply, &err) == 0) {
+    if (reply_json_read((const char *)data, size, &reply, &err) == 0) {
         render_text(reply, &(struct render_text_options){.buttons = true}, &out);
         render_html(reply, &parts);
     }

@@ -1,6 +1,7 @@
 #include "rigs/runner_rig.h"
 
 #include "base/check.h"
+#include "command/reply_json.h"
 #include "io/embed.h"
 #include "io/secret.h"
 

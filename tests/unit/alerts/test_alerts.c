@@ -1,6 +1,7 @@
 #include "../../../src/store/row.h"
 #include "alerts/alerts.h"
 #include "base/check.h"
+#include "command/reply_json.h"
 #include "command/runner.h"
 #include "config/config.h"
 #include "io/embed.h"

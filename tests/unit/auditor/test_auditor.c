@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "io/loop.h"
 #include "io/secret.h"
+#include "rigs/reply_text.h"
 #include "store/alert_table.h"
 #include "store/audit_table.h"
 #include "store/funding_table.h"
@@ -220,8 +221,7 @@ static int status_of(struct rig *rig, const char *prefix, struct alert *ret)
 static bool shows(const struct reply *reply, const char *text)
 {
     for (size_t i = 0; i < reply_block_count(reply); i++) {
-        struct reply_block block = reply_get_block(reply, i);
-        if (block.kind == BLOCK_LINE && strstr(block.text, text) != NULL) {
+        if (strstr(reply_text(reply, i), text) != NULL) {
             return true;
         }
     }

@@ -2,7 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "command/reply.h"
+#include "command/reply_json.h"
 #include "fakes/fake_telegram.h"
 #include "io/embed.h"
 #include "io/secret.h"

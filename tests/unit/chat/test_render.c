@@ -10,10 +10,16 @@ static struct reply *status_reply(void)
 {
     struct reply *r = reply_new();
     reply_title(r, TONE_GOOD, "nightdesk · paper · up 2 d 4 h");
-    reply_line(r, "Equity  $10,412.88  (+4.1 %%)   today  −$4.10 (−0.04 %%)");
-    reply_table(r, 4, (const char *const[]){"symbol", "side", "qty", "pnl"});
-    reply_row(r, (const char *const[]){"BTC-USD", "long", "0.0031", "+$2.39"});
-    reply_row(r, (const char *const[]){"ETH-USD", "short", "12.066", "−$1.03"});
+    reply_para(r, "Equity  {}  ({})   today  {} ({})", cell_money((struct dec){1041288000000}),
+               cell_pct_signed(4.1, 1), cell_money_signed((struct dec){-410000000}),
+               cell_pct_signed(-0.04, 2));
+    reply_columns(r, "symbol", "side", "qty", "pnl");
+    reply_cells(r, cell_symbol("BTC-USD"), cell_text("long"),
+                cell_qty((struct dec){310000}, "BTC-USD"),
+                cell_money_signed((struct dec){239000000}));
+    reply_cells(r, cell_symbol("ETH-USD"), cell_text("short"),
+                cell_qty((struct dec){1206600000}, "ETH-USD"),
+                cell_money_signed((struct dec){-103000000}));
     reply_gap(r);
     reply_line(r, "Services 4/4 up   Alerts <1> & \"high\"");
     reply_pre(r, str_c("12:05 GET /health 200\n12:06 <script>alert(1)</script>"));
@@ -90,10 +96,10 @@ static void columns_align_by_display_width(void **state)
 {
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
-    reply_table(r, 3, (const char *const[]){"service", "state", "ms"});
-    reply_row(r, (const char *const[]){"prediction", "🟢 up", "12"});
-    reply_row(r, (const char *const[]){"データ", "⚠️ slow", "1250"});
-    reply_row(r, (const char *const[]){"e\xcc\x81tat", "❌ down", "—"});
+    reply_columns(r, "service", "state", "ms");
+    reply_cells(r, cell_text("prediction"), cell_state("up", TONE_GOOD), cell_count(12));
+    reply_cells(r, cell_text("データ"), cell_text("⚠️ slow"), cell_count(1250));
+    reply_cells(r, cell_text("e\xcc\x81tat"), cell_text("❌ down"), cell_none());
     check_text("table.txt", r);
     assert_int_equal(render_width(str_c("データ")), 6);
     assert_int_equal(render_width(str_c("e\xcc\x81")), 1);
@@ -127,11 +133,11 @@ static void long_replies_split_between_blocks(void **state)
     (void)state;
     AUTO_REPLY struct reply *r = reply_new();
     reply_title(r, TONE_PLAIN, "Logs");
-    reply_table(r, 2, (const char *const[]){"time", "line & more"});
+    reply_columns(r, "time", "line & more");
     for (int i = 0; i < 200; i++) {
         char time[32];
         (void)snprintf(time, sizeof(time), "12:%02d:%02d", i / 60, i % 60);
-        reply_row(r, (const char *const[]){time, "<the same line again & again> 🟢"});
+        reply_cells(r, cell_text(time), cell_text("<line again & again> 🟢"));
     }
     reply_footer(r, "⏸ paused");
     AUTO_RENDER_PARTS struct render_parts parts = {0};

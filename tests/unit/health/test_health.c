@@ -10,6 +10,7 @@
 #include "io/pool.h"
 #include "io/secret.h"
 #include "io/web.h"
+#include "rigs/reply_text.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
 #include "store/sample_table.h"
@@ -359,8 +360,7 @@ static void a_restart_starts_a_new_child_at_once(void **state)
     AUTO_REPLY struct reply *reply = reply_new();
     struct action_call call = call_of(rig, "service.restart", "demo", NULL, reply, &f);
     assert_int_equal(call.action->preview(&call, NULL), 0);
-    assert_non_null(
-        strstr(reply_get_block(reply, 0).text, "is stopped and started again. Now up for"));
+    assert_non_null(strstr(reply_text(reply, 0), "is stopped and started again. Now up for"));
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
     struct finished g = {0};
     struct action_call again = call_of(rig, "service.restart", "demo", NULL, reply, &g);
@@ -402,7 +402,7 @@ static void a_restart_interrupted_by_a_crash_is_looked_up(void **state)
     service_looked_up(&unit, NULL, pred);
     assert_int_equal(f.times, 1);
     assert_int_equal(f.err_id, ERR_NONE);
-    assert_non_null(strstr(reply_get_block(reply, 1).text,
+    assert_non_null(strstr(reply_text(reply, 1),
                            "pred.service has been active (running) since 1970-01-01T00:00:05Z"));
     call.begun_us = 6000000;
     pred->recovering = &call;
@@ -487,7 +487,7 @@ static void logs_are_bounded_clean_and_redacted(void **state)
     assert_int_equal(f.err_id, ERR_NONE);
     assert_true(reply_is_protected(reply));
     assert_int_equal(reply_block_count(reply), 1);
-    const char *shown = reply_get_block(reply, 0).text;
+    const char *shown = reply_text(reply, 0);
     assert_string_equal(shown, "line 97\nline 98\nline 99\nkey ***\nbad ??[31m");
     struct action_call cancelled = call_of(rig, "service.logs", "demo", "5", reply, &f);
     assert_int_equal(cancelled.action->run(&cancelled, NULL), ACTION_PENDING);
@@ -512,7 +512,7 @@ static void a_nul_hides_no_part_of_a_log(void **state)
     struct action_call call = call_of(rig, "service.logs", "demo", "5", reply, &f);
     assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
     UNTIL(rig, f.times == 1);
-    assert_string_equal(reply_get_block(reply, 0).text, "one?two\nkey ***\nrm ?cba ? end");
+    assert_string_equal(reply_text(reply, 0), "one?two\nkey ***\nrm ?cba ? end");
 }
 
 static void an_unknown_service_name_is_refused(void **state)
@@ -546,9 +546,9 @@ static void a_unit_without_systemd_is_down(void **state)
     struct action_call list = call_of(rig, "service.list", NULL, NULL, reply, NULL);
     assert_int_equal(list.action->run(&list, &err), ACTION_DONE);
     assert_string_equal(reply_get_title(reply), "Services 0/1 up");
-    assert_string_equal(reply_cell(reply, 0, 0, 0), "demo");
-    assert_string_equal(reply_cell(reply, 0, 0, 1), "unit");
-    assert_string_equal(reply_cell(reply, 0, 0, 2), "down");
+    assert_string_equal(reply_text_cell(reply, 0, 0, 0), "demo");
+    assert_string_equal(reply_text_cell(reply, 0, 0, 1), "unit");
+    assert_string_equal(reply_text_cell(reply, 0, 0, 2), "down");
 }
 
 static void a_bad_unit_name_is_refused(void **state)

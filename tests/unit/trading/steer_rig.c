@@ -1,6 +1,7 @@
 #include "steer_rig.h"
 
 #include "base/check.h"
+#include "command/reply_json.h"
 #include "io/embed.h"
 #include "io/pool.h"
 #include "store/trade_table.h"

@@ -187,7 +187,7 @@ static void a_silent_engine_gives_replies_a_red_title(void **state)
         assert_has(runner_rig_last(&s->rig), "\"tone\":\"bad\"");
         assert_has(runner_rig_last(&s->rig), "\"stale\":true");
     }
-    assert_has(runner_rig_last(&s->rig), "{\"line\":\"Confirm: amend BTC-USD ");
+    assert_has(runner_rig_last(&s->rig), "[\"Confirm: amend BTC-USD ");
     steer_rig_send(s, &s->rig.adam, "/version"); /* shows no figures, but has the footer */
     assert_lacks(runner_rig_last(&s->rig), "\"title\":\"engine");
     assert_has(runner_rig_last(&s->rig), "\"footer\":\"🔴 engine silent for 40 s");
