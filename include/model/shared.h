@@ -52,8 +52,8 @@ struct shared_reader;
 
 struct shared {
     struct ring *requests;    /* struct request; ops pushes, engine pops */
-    int requests_fd;          /* eventfd: ops writes after a push, engine polls */
-    struct mailbox *settings; /* struct settings; engine reads; nothing publishes them yet */
+    int requests_fd;          /* eventfd: ops writes after a push or new settings */
+    struct mailbox *settings; /* struct settings; ops publishes, engine reads */
     struct bus *bus;          /* struct event; engine publishes, readers read */
     int symbols;              /* the most that a snapshot has */
     bool sealed;              /* all readers are registered */

@@ -7,7 +7,6 @@
  *     reload_actions(reload, table);             // config.reload, config.history
  *     reload_started(reload);                    // once, when the modules stand
  *     reload_signal(reload);                     // SIGHUP
- *     reload_tick(reload);                       // every second
  *
  * Always true: a configuration is read, checked and stored as a whole before any module sees it; if
  * one of these fails, nothing changes. What needs a restart keeps its value: reload_config is what
@@ -29,6 +28,7 @@
 struct access;
 struct alerts;
 struct clock;
+struct loop;
 struct ops_store;
 struct reload;
 
@@ -37,6 +37,7 @@ struct reload;
 struct reload_options {
     const struct config *config;         /* of the start; belongs to the caller */
     const struct config_options *source; /* NULL: nothing to read again */
+    struct loop *loop;
     const struct clock *clock;
     struct ops_store *store;
     struct alerts *alerts;
@@ -58,9 +59,8 @@ const struct config *reload_config(const struct reload *reload);
 /* Stores the version of the start if it is another one than the last that was stored. */
 void reload_started(struct reload *reload);
 void reload_actions(struct reload *reload, struct action_table *table);
+/* What cannot be stored is repeated until it can. */
 void reload_signal(struct reload *reload);
-/* Repeats what a signal could not store. */
-void reload_tick(struct reload *reload);
 /* A desk_status_fn; userdata is the reload. Adds a line while the file cannot be used, or has
  * changes that need a restart. */
 void reload_status(struct buf *out, struct json_object *data, void *reload);

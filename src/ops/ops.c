@@ -312,7 +312,6 @@ static void on_tick(void *userdata)
     log_file_check(ops->options.log);
     read_events(ops);
     (void)notify_flush();
-    reload_tick(ops->reload);
     ops_watch_tick(&ops->watch, desk_snapshot(ops->desk));
     publish_telegram(ops);
     int64_t now_us = mono_us(ops);
@@ -559,6 +558,7 @@ static int build_commands(struct ops *ops, struct err *err)
     auditor_actions(ops->auditor, ops->actions);
     ops->reload = reload_new(&(struct reload_options){.config = ops->options.config,
                                                       .source = ops->options.config_source,
+                                                      .loop = ops->loop,
                                                       .clock = ops->clock,
                                                       .store = ops->store,
                                                       .alerts = ops->alerts,
@@ -771,7 +771,7 @@ void ops_free(struct ops *ops)
     loop_source_free(ops->sigterm);
     loop_source_free(ops->sigint);
     loop_source_free(ops->sighup);
-    loop_free(ops->loop);
     reload_free(ops->reload);
+    loop_free(ops->loop);
     free(ops);
 }

@@ -16,6 +16,7 @@
 #include "trading/desk.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define HEARTBEAT_ALERT_US     (10 * USEC_PER_MIN)
 #define HEARTBEAT_ALERT_MISSED 5
@@ -129,12 +130,23 @@ static void apply_heartbeat(struct ops *ops, const struct config *before,
 
 /* ---------------------------------------------------------------- all modules */
 
-static void apply_settings(struct ops *ops, const struct config *config)
+/* Each publication is an input of a step and a record of the run journal: only if they differ. */
+static void apply_settings(const struct ops *ops, const struct config *before,
+                           const struct config *config)
 {
-    struct mailbox *mailbox = ops->options.shared->settings;
-    struct settings *draft = mailbox_draft(mailbox);
-    config_settings(config, draft);
-    mailbox_publish(mailbox);
+    struct shared *shared = ops->options.shared;
+    AUTO_FREE struct settings *old = calloc(1, sizeof(*old));
+    AUTO_FREE struct settings *now = calloc(1, sizeof(*now));
+    ASSERT(old != NULL && now != NULL);
+    config_settings(before, old);
+    config_settings(config, now);
+    if (memcmp(old, now, sizeof(*now)) == 0) {
+        return;
+    }
+    memcpy(mailbox_draft(shared->settings), now, sizeof(*now));
+    mailbox_publish(shared->settings);
+    const uint64_t one = 1; /* the engine looks at once, not after its usual 250 ms */
+    (void)!write(shared->requests_fd, &one, sizeof(one));
 }
 
 void ops_apply(const struct config *before, const struct config *config, void *userdata)
@@ -155,7 +167,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
     telegram_apply(ops->telegram, config);
     api_apply(ops->api, config);
     apply_heartbeat(ops, before, config);
-    apply_settings(ops, config);
+    apply_settings(ops, before, config);
 }
 
 int ops_apply_files(const struct config *config, void *userdata)

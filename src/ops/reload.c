@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "io/loop.h"
 #include "store/config_table.h"
 #include "store/ops.h"
 
@@ -29,9 +30,9 @@ struct reload {
     bool wanted;                 /* a signal could not be stored */
     bool invalid;                /* the file could not be used the last time */
     bool alerted;                /* the alert is open, or may be: an earlier process raised it */
-    int64_t again_mono_us;
-    int waiting;   /* changes that need a restart, as of the last reading */
-    int bad_files; /* files of the user's own commands */
+    struct loop_source *again;   /* the next attempt */
+    int waiting;                 /* changes that need a restart, as of the last reading */
+    int bad_files;               /* files of the user's own commands */
     struct shown shown[SHOWN_MAX];
     int shown_next;
 };
@@ -312,7 +313,7 @@ static void try_again(struct reload *reload, const struct err *why)
                 "the configuration is not applied while ops.db cannot be written; trying again");
     }
     reload->wanted = true;
-    reload->again_mono_us = clock_mono_us(reload->o.clock) + AGAIN_US;
+    loop_timer_in(reload->again, AGAIN_US);
 }
 
 static void run_signal(struct reload *reload)
@@ -349,8 +350,9 @@ static void run_signal(struct reload *reload)
     reload->wanted = false;
 }
 
-static void signal_now(struct reload *reload)
+static void signal_now(void *userdata)
 {
+    struct reload *reload = userdata;
     reload->o.busy(true, reload->o.userdata);
     run_signal(reload);
     reload->o.busy(false, reload->o.userdata);
@@ -359,14 +361,8 @@ static void signal_now(struct reload *reload)
 void reload_signal(struct reload *reload)
 {
     reload->wanted = false;
+    loop_timer_stop(reload->again);
     signal_now(reload);
-}
-
-void reload_tick(struct reload *reload)
-{
-    if (reload->wanted && clock_mono_us(reload->o.clock) >= reload->again_mono_us) {
-        signal_now(reload);
-    }
 }
 
 /* ------------------------------------------------------------------ actions */
@@ -621,6 +617,8 @@ struct reload *reload_new(const struct reload_options *options)
     reload->o = *options;
     reload->config = options->config;
     reload->alerted = true;
+    reload->again = loop_add_timer(options->loop, signal_now, reload);
+    loop_source_name(reload->again, "reload");
     return reload;
 }
 
@@ -632,6 +630,7 @@ void reload_free(struct reload *reload)
     for (int i = 0; i < SHOWN_MAX; i++) {
         forget_shown(&reload->shown[i]);
     }
+    loop_source_free(reload->again);
     config_free(reload->owned);
     free(reload);
 }

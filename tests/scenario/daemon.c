@@ -113,6 +113,11 @@ static bool wait_end(pid_t pid, int64_t end_us, int *ret_status)
     return true;
 }
 
+bool daemon_hang_up(struct scene *s)
+{
+    return (s->pid != 0 && kill(s->pid, SIGHUP) == 0) || scene_fail(s, "no daemon to signal");
+}
+
 bool daemon_stop(struct scene *s)
 {
     int status = 0;

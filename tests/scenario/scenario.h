@@ -34,6 +34,7 @@
 struct scene {
     const char *binary;
     const struct yaml_node *root;
+    const struct yaml_node *own; /* what differs from the default configuration; may be NULL */
     struct fake_telegram *telegram;
     struct fake_claude *claude;
     char dir[128];            /* state folder, configuration, log */
@@ -56,15 +57,19 @@ void scene_close(struct scene *s); /* removes the folder if why is empty */
 /* Final checks: no secret in a log, no violation, no message to the unauthorised user, no absence
  * of an ops loop above ABSENCE_MAX_MS. */
 bool scene_check(struct scene *s);
+/* Writes the configuration: the defaults with what differs. `own` may be a text, which is then the
+ * whole file. */
+bool scene_configure(struct scene *s, const struct yaml_node *own);
 /* Records the reason of a failure; always returns false. */
 __attribute__((format(printf, 2, 3))) bool scene_fail(struct scene *s, const char *format, ...);
 /* The id of a name in the file: alice, bob, carol, eve, group, or a number. */
 bool scene_person(struct scene *s, const struct yaml_node *name, int64_t *ret);
 
 /* ---- daemon.c ---- */
-bool daemon_start(struct scene *s); /* returns once it polls */
-bool daemon_kill(struct scene *s);  /* kill -9 */
-bool daemon_stop(struct scene *s);  /* SIGTERM; it must exit with 0 */
+bool daemon_start(struct scene *s);   /* returns once it polls */
+bool daemon_kill(struct scene *s);    /* kill -9 */
+bool daemon_stop(struct scene *s);    /* SIGTERM; it must exit with 0 */
+bool daemon_hang_up(struct scene *s); /* SIGHUP */
 /* Runs another process of the program with the scenario's configuration; false if it cannot run. */
 bool daemon_run(struct scene *s, const struct yaml_node *args, struct str input, struct buf *out,
                 int *ret_exit);

@@ -130,7 +130,7 @@ static void add_value(const struct scene *s, struct buf *out, struct str value)
 
 static void add_group(const struct scene *s, struct buf *out, const char *group)
 {
-    const struct yaml_node *own = yaml_get(yaml_get(s->root, "config"), group);
+    const struct yaml_node *own = yaml_get(s->own, group);
     buf_addf(out, "%s:\n", group);
     for (size_t i = 0; i < COUNT_OF(defaults); i++) {
         if (strcmp(defaults[i].group, group) == 0 && yaml_get(own, defaults[i].key) == NULL) {
@@ -179,11 +179,15 @@ static bool write_commands(struct scene *s)
     return true;
 }
 
-static bool write_config(struct scene *s)
+bool scene_configure(struct scene *s, const struct yaml_node *own)
 {
     AUTO_BUF struct buf text = BUF_INIT((size_t)64 * 1024);
-    const struct yaml_node *own = yaml_get(s->root, "config");
     struct err err = {0};
+    s->own = own;
+    if (yaml_text(own).len > 0) {
+        return file_write(s->config, yaml_text(own), 0600, &err) == 0 ||
+               scene_fail(s, "%s", err.context);
+    }
     for (size_t i = 0; i < COUNT_OF(defaults); i++) {
         if (i == 0 || strcmp(defaults[i].group, defaults[i - 1].group) != 0) {
             add_group(s, &text, defaults[i].group);
@@ -232,7 +236,7 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
         return scene_fail(s, "the fakes cannot listen");
     }
     s->port = free_port();
-    return write_commands(s) && write_config(s);
+    return write_commands(s) && scene_configure(s, yaml_get(s->root, "config"));
 }
 
 static void remove_folder(const char *path)

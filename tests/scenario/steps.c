@@ -427,7 +427,17 @@ static bool do_daemon(struct scene *s, const struct yaml_node *step)
     if (str_equal_c(what, "start")) {
         return daemon_start(s);
     }
+    if (str_equal_c(what, "hang_up")) {
+        return daemon_hang_up(s);
+    }
     return scene_fail(s, "unknown: %.*s", STR_ARG(what));
+}
+
+/* What differs from the default configuration from now on, in place of the scenario's `config`; or
+ * a text: the whole file. */
+static bool do_config(struct scene *s, const struct yaml_node *step)
+{
+    return scene_configure(s, step);
 }
 
 /* {args: [do, status], input: "…", exit: 0, has: …, has_not: …} */
@@ -455,6 +465,7 @@ static const struct {
     {"expect", do_expect}, {"sent", do_sent},       {"confirmed", do_confirmed},
     {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},
     {"run", do_run},       {"locked", do_locked},   {"file", do_file},
+    {"config", do_config},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)
