@@ -42,7 +42,7 @@ struct ops_store;
 struct trading_store;
 
 #define AUDITOR_REPORT_MAX_BYTES ((size_t)64 * 1024)
-#define AUDITOR_HOURS_MAX        INT64_C(720)
+#define AUDITOR_HOURS_MAX        720
 
 struct auditor_options {
     struct loop *loop;

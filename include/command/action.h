@@ -12,8 +12,9 @@
  * calls action_finish exactly once, later, from the ops thread) or a negative err id. When a
  * pending call exceeds its step's timeout, the runner calls cancel(); the action must not finish
  * the call after that.
- * Invariants: an action never sends; it fills the reply of its call. Parameters are checked against
- * the declared list before run() is called.
+ * Invariants: an action never sends; it fills the reply of its call. Before run() is called, the
+ * values of its parameters are typed, in range, looked up, and defaults filled in; an action parses
+ * no text again.
  * Ownership: a call belongs to the runner, and is valid until it has finished or was cancelled.
  * Thread: ops.
  */
@@ -24,6 +25,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "command/reply.h"
+#include "command/value.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,26 +33,10 @@
 
 enum action_effect { ACTION_READS, ACTION_CHANGES, ACTION_MOVES_MONEY };
 enum { ACTION_DONE = 0, ACTION_PENDING = 1 };
-enum param_type {
-    PARAM_TEXT,
-    PARAM_INT,
-    PARAM_DURATION,
-    PARAM_PRICE,   /* above zero, parsed strictly; the value has no grouping: "64120.5" */
-    PARAM_SYMBOL,  /* upper-cased, one of the configured symbols */
-    PARAM_SERVICE, /* a configured service */
-    PARAM_CHOICE   /* one of `choices` */
-};
 
-struct action_param {
-    const char *name;
-    enum param_type type;
-    bool required;
-    const char *choices; /* "a|b|c" for PARAM_CHOICE */
-    const char *help;
-    bool waits; /* a duration that replaces waits_us of the action, if it is given */
-};
-
-#define ACTION_PARAMS_MAX 6
+/* The parameters of an action, of any number up to ACTION_PARAMS_MAX. */
+#define ACTION_PARAMS(...) ((const struct action_param[]){__VA_ARGS__, {0}})
+#define ACTION_PARAMS_MAX  32
 
 struct action_call;
 
@@ -71,7 +57,7 @@ struct action {
      * without an item, or whose item is `all` or was not given, covers all items of its kind. A run
      * takes the locks of all its steps when it starts, or is refused with COMMAND_LOCKED. */
     const char *locks;
-    struct action_param params[ACTION_PARAMS_MAX]; /* ends at a NULL name if there are fewer */
+    const struct action_param *params; /* ACTION_PARAMS: ends at a NULL name; NULL: none */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
     /* Optional: the part that must not wait for the disk. Called once the command is permitted and
@@ -104,21 +90,33 @@ const struct action *action_at(const struct action_table *table, size_t index);
 /* docs/actions.md */
 void action_markdown(const struct action_table *table, struct buf *out);
 const char *action_effect_name(enum action_effect effect); /* "reads" "changes" "moves money" */
-const char *param_type_name(enum param_type type);         /* "text" "int" "duration" … */
-bool param_type_parse(struct str s, enum param_type *ret);
-/* "90s", "15m", "2h", "1d", "500ms": a whole number above zero and its unit. In microseconds. */
-bool param_parse_duration(struct str s, int64_t *ret_us);
+int action_param_count(const struct action *action);
+const struct action_param *action_param_find(const struct action *action, struct str name);
+
+/* What the module knows about the values of a type (value.h): one domain for each type (ASSERT).
+ * It must outlive the table. A type without a domain is not looked up. */
+void action_table_add_domain(struct action_table *table, const struct value_domain *domain,
+                             void *userdata);
 
 /* The functions below are called inside a call. */
 const struct action *action_of(const struct action_call *call);
 void *action_userdata(const struct action_call *call);
 const struct principal *action_who(const struct action_call *call);
 struct reply *action_reply(struct action_call *call);
-/* The value of a parameter as text; NULL if it was not given. The action must declare it (ASSERT).
- */
-const char *action_arg(const struct action_call *call, const char *name);
-/* The value of a PARAM_INT, or of a PARAM_DURATION in microseconds. */
-int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t otherwise);
+/* The value of a parameter, which the action must declare (ASSERT); NULL if it was not given and
+ * has no default. The functions below also assert its type. */
+const struct arg_value *action_value(const struct action_call *call, const char *name);
+/* Of a text, a choice, a service or an order; NULL if not given. */
+const char *action_text(const struct action_call *call, const char *name);
+/* For parameters that are required or have a default; any other must be tested with action_value
+ * first (ASSERT). */
+int64_t action_int(const struct action_call *call, const char *name);
+int64_t action_duration_us(const struct action_call *call, const char *name);
+int64_t action_time_us(const struct action_call *call, const char *name);
+/* Of a symbol, a position, or symbol_or_all; the empty symbol: all, or not given. */
+struct symbol action_symbol(const struct action_call *call, const char *name);
+/* A price; zero: not given. */
+struct dec action_price(const struct action_call *call, const char *name);
 /* The row of the run in ops.db, and the index of the step. Together they identify a step, also
  * after a restart. The id is 0 for a run that has no row: one that began while ops.db could not be
  * written. */

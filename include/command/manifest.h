@@ -7,7 +7,8 @@
  *     manifest_list_reload(list, "/etc/nightdesk/commands", MANIFEST_SKIP_BAD, &problems);
  *     const struct manifest *m = manifest_find(list, "restart");
  *
- * Invariants: every step names a known action, and only parameters that the action declares; the
+ * Invariants: every step names a known action, and only parameters that the action declares; an
+ * argument accepts nothing that its parameters refuse; every example can be bound; the
  * role of the manifest is at least the lowest role of each of its actions; command names and
  * aliases match [a-z][a-z0-9_]{0,31} and are unique; the list is sorted by group, then by name. A
  * manifest that breaks a rule is refused with file:line:column. A file of the user cannot replace
@@ -33,21 +34,23 @@
 #define MANIFEST_TIMES_MAX    8
 
 struct manifest_arg {
-    char name[24];
-    enum param_type type;
-    bool required;
-    char choices[96];
-    char help[96];
+    struct action_param rule; /* what the parameters that it is passed to accept, or less */
+    bool own_default; /* the manifest gives the default: it is bound as if it had been given.
+                         Else the default is the action's, and not part of the run */
 };
 
+/* One parameter of a step: an argument ("$arg" alone), a text with $arg inside, or a literal. */
 struct manifest_with {
-    char param[24];
-    char value[160]; /* literal, "$arg", or text with $arg inside */
+    const struct action_param *param;
+    const char *text;         /* as in the file */
+    int arg;                  /* the argument that is passed on; -1: none */
+    bool has_args;            /* a text with arguments inside */
+    struct arg_value literal; /* neither: the value */
 };
 
 struct manifest_step {
     const struct action *action;
-    struct manifest_with with[ACTION_PARAMS_MAX];
+    struct manifest_with *with; /* owned by the manifest, as args */
     int with_count;
     int64_t timeout_us;
     int retries;
@@ -74,7 +77,7 @@ struct manifest {
     bool confirm;   /* asks for a confirmation */
     bool changes;   /* at least one step changes something: refused when stale, and audited */
     bool safe_side; /* changes something, and every step that does is safe_side (action.h) */
-    struct manifest_arg args[ACTION_PARAMS_MAX];
+    struct manifest_arg *args;
     int arg_count;
     struct manifest_step steps[MANIFEST_STEPS_MAX];
     int step_count;
@@ -82,6 +85,8 @@ struct manifest {
     int on_failure_count;
     char examples[MANIFEST_EXAMPLES_MAX][64];
     int example_count;
+    char **texts; /* owns the texts of args and steps */
+    size_t text_count;
     char where[160]; /* "commands/x.yaml:1:10", possibly cut */
     int refs;        /* use manifest_ref and manifest_unref */
 };
@@ -127,5 +132,7 @@ void manifest_unref(const struct manifest *m); /* takes NULL */
 void manifest_usage(const struct manifest *m, struct buf *out);
 /* "every 1h", "at 07:30, 19:30"; nothing if the command has no schedule. */
 void manifest_add_schedule(const struct manifest *m, struct buf *out);
+/* "int 1 to 50, default 10"; "service"; "text, optional". */
+void manifest_arg_describe(const struct manifest_arg *arg, struct buf *out);
 /* docs/commands.md */
 void manifest_markdown(const struct manifest_list *list, struct buf *out);

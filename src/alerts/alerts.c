@@ -347,7 +347,7 @@ static int show_alert(struct action_call *call, struct err *err)
     struct alerts *alerts = action_userdata(call);
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
-    int rc = find_alert(alerts, action_arg_i64(call, "id", 0), alert, err);
+    int rc = find_alert(alerts, action_int(call, "id"), alert, err);
     if (rc == 0) {
         alert_reply_full(alert, clock_wall_us(alerts->o.clock), action_reply(call));
     }
@@ -359,7 +359,7 @@ static int show_alert(struct action_call *call, struct err *err)
 static int list_alerts(struct action_call *call, struct err *err)
 {
     struct alerts *alerts = action_userdata(call);
-    if (action_arg(call, "id") != NULL) {
+    if (action_value(call, "id") != NULL) {
         return show_alert(call, err);
     }
     AUTO_FREE struct alert *rows = calloc(LIST_MAX + 1, sizeof(*rows));
@@ -396,7 +396,7 @@ static int ack_alert(struct action_call *call, struct err *err)
     struct alerts *alerts = action_userdata(call);
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
-    int rc = find_alert(alerts, action_arg_i64(call, "id", 0), alert, err);
+    int rc = find_alert(alerts, action_int(call, "id"), alert, err);
     if (rc < 0) {
         return rc;
     }
@@ -414,7 +414,7 @@ static int recover_ack(struct action_call *call, bool *ret_happened, struct err 
 {
     AUTO_FREE struct alert *alert = calloc(1, sizeof(*alert));
     ASSERT(alert != NULL);
-    int rc = find_alert(action_userdata(call), action_arg_i64(call, "id", 0), alert, err);
+    int rc = find_alert(action_userdata(call), action_int(call, "id"), alert, err);
     *ret_happened = rc == 0 && alert->status == ALERT_ACKNOWLEDGED;
     return rc;
 }
@@ -422,7 +422,7 @@ static int recover_ack(struct action_call *call, bool *ret_happened, struct err 
 /* Alerts that commands raise are the same if their titles are. */
 static void fingerprint_of(const struct action_call *call, struct buf *out)
 {
-    buf_addf(out, "command:%.100s", action_arg(call, "title"));
+    buf_addf(out, "command:%.100s", action_text(call, "title"));
 }
 
 static int raise_alert(struct action_call *call, struct err *err)
@@ -432,7 +432,7 @@ static int raise_alert(struct action_call *call, struct err *err)
     AUTO_BUF struct buf description = BUF_INIT(256);
     struct alert_spec spec = {.type = ALERT_SERVICE,
                               .source = "command",
-                              .title = action_arg(call, "title"),
+                              .title = action_text(call, "title"),
                               .recommendation = "See /auditlog for the run, and /logs."};
     int64_t id = 0;
     fingerprint_of(call, &fingerprint);
@@ -440,7 +440,7 @@ static int raise_alert(struct action_call *call, struct err *err)
              action_who(call)->name);
     spec.fingerprint = fingerprint.data;
     spec.description = description.data;
-    (void)severity_parse(str_c(action_arg(call, "severity")), &spec.severity);
+    (void)severity_parse(str_c(action_text(call, "severity")), &spec.severity);
     int rc = alerts_raise(alerts, &spec, &id, err);
     if (rc == 0) {
         reply_line(action_reply(call), "Alert %lld (%s): %s", (long long)id,
@@ -465,36 +465,44 @@ static int recover_raise(struct action_call *call, bool *ret_happened, struct er
     return rc;
 }
 
+#define PARAM_OF_ALERT                                                     \
+    {                                                                      \
+        .name = "id", .type = PARAM_INT, .required = true, .minimum = "1", \
+        .help = "number of the alert"                                      \
+    }
+
 static const struct action actions[] = {
     {.name = "alert.list",
      .summary = "Open and acknowledged alerts, worst first, or one alert in full",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "id", .type = PARAM_INT, .help = "number of an alert"}},
+     .params = ACTION_PARAMS(
+         {.name = "id", .type = PARAM_INT, .minimum = "1", .help = "number of an alert"}),
      .run = list_alerts},
     {.name = "alert.show",
      .summary = "One alert in full, with its evidence",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "id", .type = PARAM_INT, .required = true, .help = "number of the alert"}},
+     .params = ACTION_PARAMS(PARAM_OF_ALERT),
      .run = show_alert},
     {.name = "alert.ack",
      .summary = "Acknowledge an alert",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "id", .type = PARAM_INT, .required = true, .help = "number of the alert"}},
+     .params = ACTION_PARAMS(PARAM_OF_ALERT),
      .run = ack_alert,
      .recover = recover_ack},
     {.name = "alert.raise",
      .summary = "Raise an alert",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_READ_ONLY, /* a read_only command must be able to report its failure */
-     .params = {{.name = "severity",
-                 .type = PARAM_CHOICE,
-                 .required = true,
-                 .choices = "info|low|medium|high|critical",
-                 .help = "how bad it is"},
-                {.name = "title", .type = PARAM_TEXT, .required = true, .help = "what happened"}},
+     .params = ACTION_PARAMS(
+         {.name = "severity",
+          .type = PARAM_CHOICE,
+          .required = true,
+          .choices = "info|low|medium|high|critical",
+          .help = "how bad it is"},
+         {.name = "title", .type = PARAM_TEXT, .required = true, .help = "what happened"}),
      .run = raise_alert,
      .recover = recover_raise},
     {0},

@@ -18,23 +18,27 @@ static bool has_control(struct str text)
     return false;
 }
 
-/* A string or a whole number, returned as text. */
-static int read_value(const char *name, struct json_object *value, struct str *ret, struct err *err)
+/* Text, a number, or an array of them. The runner binds it; here only what no command takes is
+ * refused. */
+static int check_value(const char *name, struct json_object *value, struct err *err)
 {
-    if (json_is_text(value)) {
-        *ret = json_value_str(value);
-    } else if (json_object_is_type(value, json_type_int)) {
-        *ret = str_c(json_object_to_json_string(value));
-    } else {
-        return err_set(err, ERR_API_BODY, "%s must be a string or a whole number", name);
+    if (json_is_array(value)) {
+        int rc = 0;
+        for (size_t i = 0; rc == 0 && i < json_len(value); i++) {
+            rc = json_is_array(json_item(value, i))
+                     ? err_set(err, ERR_API_BODY, "%s is an array of arrays", name)
+                     : check_value(name, json_item(value, i), err);
+        }
+        return rc;
     }
-    return has_control(*ret) ? err_set(err, ERR_API_BODY, "%s contains a control character", name)
-                             : 0;
-}
-
-static void write_value(struct json_object *to, const char *name, struct str value)
-{
-    (void)json_object_object_add(to, name, json_object_new_string_len(value.ptr, (int)value.len));
+    if (json_is_text(value)) {
+        return has_control(json_value_str(value))
+                   ? err_set(err, ERR_API_BODY, "%s contains a control character", name)
+                   : 0;
+    }
+    return json_is_number(value)
+               ? 0
+               : err_set(err, ERR_API_BODY, "%s is neither text nor a number", name);
 }
 
 /* Appends the rest of a typed command line. */
@@ -48,61 +52,61 @@ static int add_rest(struct str text, struct buf *line, struct err *err)
     return 0;
 }
 
-/* Values in the order in which the command declares its arguments. /confirm and /cancel are not in
- * the manifest list; their only value is a code. */
-static int read_array(const struct manifest *m, struct json_object *args, struct json_object *to,
-                      struct buf *line, struct err *err)
+/* /confirm and /cancel are not in the manifest list; their only value is a code. */
+static int read_code(struct json_object *args, struct buf *line, struct err *err)
 {
     size_t count = json_len(args);
-    size_t most = m != NULL ? (size_t)m->arg_count : ACTION_PARAMS_MAX;
-    if (count > most) {
-        return err_set(err, ERR_COMMAND_ARG_EXTRA, "args has %zu items, at most %zu", count, most);
+    if (count > 1) {
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "args has %zu items, at most 1", count);
     }
-    for (size_t i = 0; i < count; i++) {
+    struct json_object *code = json_item(args, 0);
+    int rc = count == 0 ? 0 : check_value("args[0]", code, err);
+    if (rc == 0 && count == 1) {
+        buf_add_char(line, ' ');
+        (void)quote_add(line, json_is_text(code) ? json_value_str(code)
+                                                 : str_c(json_object_to_json_string(code)));
+    }
+    return rc;
+}
+
+/* Values in the order in which the command declares its arguments; null means not given. */
+static int check_array(const struct manifest *m, struct json_object *args, struct err *err)
+{
+    size_t count = json_len(args);
+    if (count > (size_t)m->arg_count) {
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "args has %zu items, at most %d", count,
+                       m->arg_count);
+    }
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
         char name[32];
-        struct str value;
         (void)snprintf(name, sizeof(name), "args[%zu]", i);
-        int rc = read_value(name, json_item(args, i), &value, err);
-        if (rc < 0) {
-            return rc;
-        }
-        if (m != NULL) {
-            write_value(to, m->args[i].name, value);
-        } else {
-            buf_add_char(line, ' ');
-            (void)quote_add(line, value);
-        }
+        rc = json_item(args, i) == NULL ? 0 : check_value(name, json_item(args, i), err);
     }
-    return 0;
+    return rc;
 }
 
 static bool declares(const struct manifest *m, const char *name)
 {
     for (int i = 0; i < m->arg_count; i++) {
-        if (strcmp(m->args[i].name, name) == 0) {
+        if (strcmp(m->args[i].rule.name, name) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static int read_object(const struct manifest *m, struct json_object *args, struct json_object *to,
-                       struct err *err)
+static int check_object(const struct manifest *m, struct json_object *args, struct err *err)
 {
     json_object_object_foreach(args, key, value)
     {
-        struct str text;
         if (!declares(m, key)) {
             return err_set(err, ERR_API_BODY, "%s takes no argument %.40s", m->name, key);
         }
-        if (value == NULL) {
-            continue; /* null means not given */
-        }
-        int rc = read_value(key, value, &text, err);
+        int rc = value == NULL ? 0 : check_value(key, value, err);
         if (rc < 0) {
             return rc;
         }
-        write_value(to, key, text);
     }
     return 0;
 }
@@ -116,16 +120,12 @@ static int read_args(const struct manifest *m, struct json_object *args, struct 
     if (!json_is_array(args) && !json_is_object(args)) {
         return err_set(err, ERR_API_BODY, "args is neither an object, an array nor a string");
     }
-    AUTO_JSON struct json_object *by_name = json_object_new_object();
-    int rc = 0;
-    if (json_is_array(args)) {
-        rc = read_array(m, args, by_name, &ret->line, err);
-    } else if (m != NULL) {
-        rc = read_object(m, args, by_name, err);
+    if (m == NULL) {
+        return read_code(args, &ret->line, err);
     }
-    json_add_text(&ret->args, by_name);
-    ret->by_name = m != NULL;
-    return rc;
+    json_add_text(&ret->args, args);
+    ret->by_name = true;
+    return json_is_array(args) ? check_array(m, args, err) : check_object(m, args, err);
 }
 
 int api_command_read(const struct api *api, const char *name, struct str body,

@@ -539,14 +539,9 @@ void auditor_apply(struct auditor *auditor, const struct config *config,
 static int run_action(struct action_call *call, struct err *err)
 {
     struct auditor *auditor = action_userdata(call);
-    int64_t hours = action_arg_i64(call, "hours", HOURS_USUAL);
-    if (hours < 1 || hours > AUDITOR_HOURS_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "hours must be 1 to %lld",
-                       (long long)AUDITOR_HOURS_MAX);
-    }
     /* Without a model the audit ends at once, and a call must not be finished inside run(). So the
      * run gets the call only if there is something to wait for. */
-    struct auditor_request request = {.hours = hours};
+    struct auditor_request request = {.hours = action_int(call, "hours")};
     struct run *run = NULL;
     int rc = run_begin(auditor, &request, "operator", action_reply(call), &run, err);
     if (rc < 0) {
@@ -598,7 +593,12 @@ static const struct action actions[] = {
      .summary = "Collect figures, check the rules, ask Claude, verify the figures that it cites",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "hours", .type = PARAM_INT, .help = "how many hours back (default 24)"}},
+     .params = ACTION_PARAMS({.name = "hours",
+                              .type = PARAM_INT,
+                              .default_text = "24",
+                              .minimum = "1",
+                              .maximum = PARAM_BOUND(AUDITOR_HOURS_MAX),
+                              .help = "how many hours back"}),
      .run = run_action,
      .cancel = cancel_action,
      .recover = recover_action},

@@ -3,11 +3,13 @@
 #include "base/check.h"
 #include "call.h"
 #include "command/manifest.h"
+#include "value_internal.h"
 
 #include <stdarg.h>
 #include <string.h>
 
 #define ACTIONS_MAX  256
+#define DOMAINS_MAX  (PARAM_LIST + 1) /* one for each type */
 #define PROGRESS_MAX 200
 
 struct action_row {
@@ -15,7 +17,13 @@ struct action_row {
     void *userdata;
 };
 
+struct domain_row {
+    const struct value_domain *domain;
+    void *userdata;
+};
+
 struct action_table {
+    struct domain_row domains[DOMAINS_MAX]; /* by type; domain NULL: none */
     size_t count;
     struct action_row rows[ACTIONS_MAX];
 };
@@ -32,6 +40,17 @@ void action_table_free(struct action_table *table)
     free(table);
 }
 
+static void check_params(const struct action *a)
+{
+    struct err err = {0};
+    ASSERT(action_param_count(a) <= ACTION_PARAMS_MAX);
+    for (const struct action_param *p = a->params; p != NULL && p->name != NULL; p++) {
+        ASSERT(value_check_param(p, &err) == 0);
+        ASSERT(p->type != PARAM_PRICE || p->default_text == NULL); /* it could be relative */
+        ASSERT(p->symbol_of == NULL || action_param_find(a, str_c(p->symbol_of)) != NULL);
+    }
+}
+
 void action_table_add(struct action_table *table, const struct action *rows, void *userdata)
 {
     for (const struct action *a = rows; a->name != NULL; a++) {
@@ -39,8 +58,43 @@ void action_table_add(struct action_table *table, const struct action *rows, voi
         ASSERT(action_find(table, a->name) == NULL);
         ASSERT(a->run != NULL && a->summary != NULL && a->lowest != ROLE_NONE);
         ASSERT(a->locks == NULL || a->effect != ACTION_READS);
+        check_params(a);
         table->rows[table->count++] = (struct action_row){.action = a, .userdata = userdata};
     }
+}
+
+int action_param_count(const struct action *action)
+{
+    int count = 0;
+    while (action->params != NULL && action->params[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+const struct action_param *action_param_find(const struct action *action, struct str name)
+{
+    for (const struct action_param *p = action->params; p != NULL && p->name != NULL; p++) {
+        if (str_equal_c(name, p->name)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+void action_table_add_domain(struct action_table *table, const struct value_domain *domain,
+                             void *userdata)
+{
+    struct domain_row *row = &table->domains[domain->type];
+    ASSERT(row->domain == NULL);
+    *row = (struct domain_row){.domain = domain, .userdata = userdata};
+}
+
+const struct value_domain *action_table_domain(const struct action_table *table,
+                                               enum param_type type, void **ret_userdata)
+{
+    *ret_userdata = table->domains[type].userdata;
+    return table->domains[type].domain;
 }
 
 const struct action *action_find(const struct action_table *table, const char *name)
@@ -93,19 +147,16 @@ void action_markdown(const struct action_table *table, struct buf *out)
         if (a->locks != NULL) {
             buf_addf(out, "Locks: `%s`.\n", a->locks);
         }
-        for (int p = 0; p < ACTION_PARAMS_MAX && a->params[p].name != NULL; p++) {
-            const struct action_param *param = &a->params[p];
-            if (p == 0) {
-                buf_add_c(out, "\n| parameter | type | required | meaning |\n|---|---|---|---|\n");
+        for (const struct action_param *p = a->params; p != NULL && p->name != NULL; p++) {
+            if (p == a->params) {
+                buf_add_c(out, "\n| parameter | type | required | default | meaning |\n"
+                               "|---|---|---|---|---|\n");
             }
-            buf_addf(out, "| %s | %s", param->name, param_type_name(param->type));
-            struct str choices = str_c(param->choices);
-            struct str choice;
-            for (const char *gap = ": "; str_split(&choices, '|', &choice); gap = ", ") {
-                buf_addf(out, "%s%.*s", gap, STR_ARG(choice));
-            }
-            buf_addf(out, " | %s | %s |\n", param->required ? "yes" : "no",
-                     param->help == NULL ? "" : param->help);
+            buf_addf(out, "| %s | ", p->name);
+            value_describe(p, out);
+            buf_addf(out, " | %s | %s | %s |\n", p->required ? "yes" : "no",
+                     p->default_text == NULL ? "" : p->default_text,
+                     p->help == NULL ? "" : p->help);
         }
     }
 }
@@ -133,25 +184,67 @@ struct reply *action_reply(struct action_call *call)
     return call->reply;
 }
 
-const char *action_arg(const struct action_call *call, const char *name)
+const struct arg_value *action_value(const struct action_call *call, const char *name)
 {
-    const struct action_param *params = call->action->params;
-    int p = 0;
-    while (p < ACTION_PARAMS_MAX && params[p].name != NULL && strcmp(params[p].name, name) != 0) {
-        p++;
-    }
-    ASSERT(p < ACTION_PARAMS_MAX && params[p].name != NULL); /* the action must declare it */
-    return call->args[p];
+    const struct action_param *param = action_param_find(call->action, str_c(name));
+    ASSERT(param != NULL); /* the action must declare it */
+    const struct arg_value *value = &call->args[param - call->action->params];
+    return value->type == PARAM_NONE ? NULL : value;
 }
 
-int64_t action_arg_i64(const struct action_call *call, const char *name, int64_t otherwise)
+static const struct arg_value *typed_value(const struct action_call *call, const char *name,
+                                           enum param_type type)
 {
-    const char *text = action_arg(call, name);
-    int64_t value = otherwise;
-    if (text != NULL && !str_to_i64(str_c(text), &value)) {
-        (void)param_parse_duration(str_c(text), &value);
-    }
+    const struct arg_value *value = action_value(call, name);
+    ASSERT(value != NULL && value->type == type);
     return value;
+}
+
+const char *action_text(const struct action_call *call, const char *name)
+{
+    const struct arg_value *value = action_value(call, name);
+    if (value == NULL) {
+        return NULL;
+    }
+    ASSERT(value->type == PARAM_TEXT || value->type == PARAM_CHOICE ||
+           value->type == PARAM_SERVICE || value->type == PARAM_ORDER);
+    return value->text;
+}
+
+int64_t action_int(const struct action_call *call, const char *name)
+{
+    return typed_value(call, name, PARAM_INT)->number;
+}
+
+int64_t action_duration_us(const struct action_call *call, const char *name)
+{
+    return typed_value(call, name, PARAM_DURATION)->duration_us;
+}
+
+int64_t action_time_us(const struct action_call *call, const char *name)
+{
+    return typed_value(call, name, PARAM_TIME)->time_us;
+}
+
+struct symbol action_symbol(const struct action_call *call, const char *name)
+{
+    const struct arg_value *value = action_value(call, name);
+    if (value == NULL) {
+        return (struct symbol){0};
+    }
+    ASSERT(value->type == PARAM_SYMBOL || value->type == PARAM_SYMBOL_OR_ALL ||
+           value->type == PARAM_POSITION);
+    return value_symbol(value);
+}
+
+struct dec action_price(const struct action_call *call, const char *name)
+{
+    const struct arg_value *value = action_value(call, name);
+    if (value == NULL) {
+        return DEC_ZERO;
+    }
+    ASSERT(value->type == PARAM_PRICE && !value->price.relative);
+    return value->price.amount;
 }
 
 int64_t action_run_id(const struct action_call *call)

@@ -2,7 +2,6 @@
 #include "store/audit_chain.h"
 #include "store/read_table.h"
 
-#define ROWS_DEFAULT 15
 #define ROWS_MAX     50
 #define DETAIL_SHOWN 80 /* bytes */
 
@@ -66,13 +65,9 @@ static int show_auditlog(struct action_call *call, struct err *err)
 {
     const struct builtin *builtin = action_userdata(call);
     struct reply *r = action_reply(call);
-    int64_t count = action_arg_i64(call, "count", ROWS_DEFAULT);
+    int64_t count = action_int(call, "count");
     struct audit_row rows[ROWS_MAX];
     struct audit_chain_result chain;
-    if (count < 1 || count > ROWS_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %lld is not in 1 to %d",
-                       (long long)count, ROWS_MAX);
-    }
     int64_t all = 0;
     int n = audit_chain_list(builtin->store, 0, rows, (size_t)count, err);
     int rc = n < 0 ? n : audit_chain_verify_recent(builtin->store, &chain, &all, err);
@@ -128,7 +123,12 @@ const struct action action_access_rows[] = {
      .summary = "Newest rows of the audit log, with the check of its hash chain",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
-     .params = {{.name = "count", .type = PARAM_INT, .help = "how many, 1 to 50"}},
+     .params = ACTION_PARAMS({.name = "count",
+                              .type = PARAM_INT,
+                              .default_text = "15",
+                              .minimum = "1",
+                              .maximum = PARAM_BOUND(ROWS_MAX),
+                              .help = "how many"}),
      .run = show_auditlog},
     {0},
 };

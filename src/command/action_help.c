@@ -1,6 +1,5 @@
 #include "base/check.h"
 #include "builtin.h"
-#include "param.h"
 
 #include <string.h>
 
@@ -88,8 +87,9 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
                m->emergency ? " with the emergency grant" : "",
                m->confirm ? "; asks for a confirmation" : "");
     for (int i = 0; i < m->arg_count; i++) {
-        reply_line(r, "%s (%s%s): %s", m->args[i].name, param_type_name(m->args[i].type),
-                   m->args[i].required ? "" : ", optional", m->args[i].help);
+        AUTO_BUF struct buf accepts = BUF_INIT(1024);
+        manifest_arg_describe(&m->args[i], &accepts);
+        reply_line(r, "%s (%s): %s", m->args[i].rule.name, accepts.data, m->args[i].rule.help);
     }
     for (int i = 0; i < m->example_count; i++) {
         reply_line(r, "Example: /%s", m->examples[i]);
@@ -101,7 +101,7 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
 static int show_help(struct action_call *call, struct err *err)
 {
     const struct builtin *builtin = action_userdata(call);
-    const char *name = action_arg(call, "command");
+    const char *name = action_text(call, "command");
     ASSERT(builtin->manifests != NULL);
     if (name != NULL) {
         return show_one(builtin, name, action_who(call), action_reply(call), err);
@@ -125,7 +125,7 @@ const struct action action_help_rows[] = {
      .summary = "Commands that you may use, or one command in full",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "command", .type = PARAM_TEXT, .help = "name of a command"}},
+     .params = ACTION_PARAMS({.name = "command", .type = PARAM_TEXT, .help = "name of a command"}),
      .run = show_help},
     {.name = "version",
      .summary = "Version of nightdesk",

@@ -3,10 +3,10 @@
  * module.
  *
  *     struct action_call call = {.action = a, .userdata = u, .who = &who, .reply = reply};
- *     call.args[i] = "value of a->params[i]";
+ *     call.args = values;        // values[i] is that of a->params[i]
  *     rc = a->run(&call, &err);
  *
- * Invariants: args[i] is the value of action->params[i]; NULL means not given. The hooks are NULL
+ * Invariants: args[i] is the value of action->params[i]; {0} means not given. The hooks are NULL
  * only for a preview, which can neither wait nor remember.
  * Thread: ops.
  */
@@ -22,7 +22,7 @@ struct action_call {
     void *userdata;
     const struct principal *who;
     struct reply *reply;
-    const char *args[ACTION_PARAMS_MAX];
+    const struct arg_value *args; /* NULL only if the action has no parameters */
     int64_t run_id;
     int step;
     int64_t begun_us;

@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #define LINE_BYTES_MAX 4095
-#define LINE_WORDS_MAX 12
+#define LINE_WORDS_MAX 34 /* a command and more words than it can have arguments */
 
 struct line {
     char text[LINE_BYTES_MAX + LINE_WORDS_MAX + 1]; /* the words, each terminated */

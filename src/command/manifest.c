@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "io/yaml.h"
 #include "manifest_internal.h"
-#include "param.h"
 
 #include <string.h>
 
@@ -17,16 +16,8 @@
 /* Command names that the runner handles itself. */
 static const char *const reserved_names[] = {"confirm", "cancel"};
 
-/* The manifest being read. */
-struct reader {
-    const char *path;
-    const struct action_table *actions;
-    struct manifest *m;
-    struct err *err;
-};
-
-__attribute__((format(printf, 3, 4))) static int
-complain(const struct reader *r, const struct yaml_node *at, const char *format, ...)
+int manifest_complain(const struct manifest_reader *r, const struct yaml_node *at,
+                      const char *format, ...)
 {
     AUTO_BUF struct buf text = BUF_INIT(200);
     va_list args;
@@ -37,11 +28,11 @@ complain(const struct reader *r, const struct yaml_node *at, const char *format,
                    text.data);
 }
 
-/* Refuses keys that are not in the NULL-terminated list, and suggests the most similar one. */
-static int check_keys(const struct reader *r, const struct yaml_node *map, const char *const *known)
+int manifest_check_keys(const struct manifest_reader *r, const struct yaml_node *map,
+                        const char *const *known)
 {
     if (map->kind != YAML_MAPPING) {
-        return complain(r, map, "expected a mapping");
+        return manifest_complain(r, map, "expected a mapping");
     }
     for (size_t i = 0; i < yaml_len(map); i++) {
         const struct yaml_node *key = yaml_key(map, i);
@@ -55,34 +46,34 @@ static int check_keys(const struct reader *r, const struct yaml_node *map, const
             }
         }
         if (near == NULL) {
-            return complain(r, key, "unknown key %.*s", STR_ARG(key->text));
+            return manifest_complain(r, key, "unknown key %.*s", STR_ARG(key->text));
         }
         if (near_distance > 0) {
-            return complain(r, key, "unknown key %.*s; did you mean %s?", STR_ARG(key->text), near);
+            return manifest_complain(r, key, "unknown key %.*s; did you mean %s?",
+                                     STR_ARG(key->text), near);
         }
     }
     return 0;
 }
 
-/* Copies a scalar into dst. A missing one is an error if required, else dst stays empty. */
-static int read_text(const struct reader *r, const struct yaml_node *map, const char *key,
-                     bool required, char *dst, size_t size)
+int manifest_read_text(const struct manifest_reader *r, const struct yaml_node *map,
+                       const char *key, bool required, char *dst, size_t size)
 {
     const struct yaml_node *node = yaml_get(map, key);
     if (yaml_is_null(node)) {
-        return required ? complain(r, map, "%s is missing", key) : 0;
+        return required ? manifest_complain(r, map, "%s is missing", key) : 0;
     }
     if (node->kind != YAML_SCALAR) {
-        return complain(r, node, "%s must be text", key);
+        return manifest_complain(r, node, "%s must be text", key);
     }
     if (!str_copy(node->text, dst, size)) {
-        return complain(r, node, "%s is longer than %zu bytes", key, size - 1);
+        return manifest_complain(r, node, "%s is longer than %zu bytes", key, size - 1);
     }
     return 0;
 }
 
-static int read_bool(const struct reader *r, const struct yaml_node *map, const char *key,
-                     bool *ret)
+int manifest_read_bool(const struct manifest_reader *r, const struct yaml_node *map,
+                       const char *key, bool *ret)
 {
     const struct yaml_node *node = yaml_get(map, key);
     if (yaml_is_null(node)) {
@@ -92,178 +83,14 @@ static int read_bool(const struct reader *r, const struct yaml_node *map, const 
         *ret = str_equal_c(yaml_text(node), "true");
         return 0;
     }
-    return complain(r, node, "%s must be true or false", key);
+    return manifest_complain(r, node, "%s must be true or false", key);
 }
 
-static bool name_is_valid(const char *name, size_t max)
+bool manifest_name_is_valid(const char *name, size_t max)
 {
     size_t len = strlen(name);
     return len > 0 && len <= max && name[0] >= 'a' && name[0] <= 'z' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
-}
-
-static const struct manifest_arg *find_arg(const struct manifest *m, struct str name)
-{
-    for (int i = 0; i < m->arg_count; i++) {
-        if (str_equal_c(name, m->args[i].name)) {
-            return &m->args[i];
-        }
-    }
-    return NULL;
-}
-
-static int read_choices(const struct reader *r, const struct yaml_node *item,
-                        struct manifest_arg *arg)
-{
-    const struct yaml_node *choices = yaml_get(item, "choices");
-    if (arg->type != PARAM_CHOICE) {
-        return choices == NULL ? 0 : complain(r, choices, "only type choice has choices");
-    }
-    AUTO_BUF struct buf text = BUF_INIT(sizeof(arg->choices) - 1);
-    for (size_t i = 0; i < yaml_len(choices); i++) {
-        struct str choice = yaml_text(yaml_at(choices, i));
-        if (choice.len == 0 || memchr(choice.ptr, '|', choice.len) != NULL) {
-            return complain(r, choices, "a choice must be text without |");
-        }
-        buf_addf(&text, "%s%.*s", i == 0 ? "" : "|", STR_ARG(choice));
-    }
-    if (text.len == 0 || buf_failed(&text)) {
-        return complain(r, item, "type choice needs choices: a list of at most %zu bytes",
-                        sizeof(arg->choices) - 1);
-    }
-    (void)str_copy(buf_str(&text), arg->choices, sizeof(arg->choices));
-    return 0;
-}
-
-static int read_arg(const struct reader *r, const struct yaml_node *item)
-{
-    static const char *const keys[] = {"name", "type", "required", "help", "choices", NULL};
-    struct manifest_arg arg = {0};
-    char type[16] = "";
-    int rc = 0;
-    if ((rc = check_keys(r, item, keys)) < 0 ||
-        (rc = read_text(r, item, "name", true, arg.name, sizeof(arg.name))) < 0 ||
-        (rc = read_text(r, item, "type", true, type, sizeof(type))) < 0 ||
-        (rc = read_bool(r, item, "required", &arg.required)) < 0 ||
-        (rc = read_text(r, item, "help", true, arg.help, sizeof(arg.help))) < 0) {
-        return rc;
-    }
-    if (!name_is_valid(arg.name, sizeof(arg.name) - 1)) {
-        return complain(r, yaml_get(item, "name"), "name %s does not match [a-z][a-z0-9_]*",
-                        arg.name);
-    }
-    if (find_arg(r->m, str_c(arg.name)) != NULL) {
-        return complain(r, yaml_get(item, "name"), "argument %s is declared twice", arg.name);
-    }
-    if (!param_type_parse(str_c(type), &arg.type)) {
-        return complain(r, yaml_get(item, "type"),
-                        "type %s is not one of text, int, duration, price, symbol, service, choice",
-                        type);
-    }
-    if (arg.required && r->m->arg_count > 0 && !r->m->args[r->m->arg_count - 1].required) {
-        return complain(r, item, "a required argument cannot follow an optional one");
-    }
-    if ((rc = read_choices(r, item, &arg)) < 0) {
-        return rc;
-    }
-    r->m->args[r->m->arg_count++] = arg;
-    return 0;
-}
-
-static const struct action_param *find_param(const struct action *action, struct str name)
-{
-    for (int i = 0; i < ACTION_PARAMS_MAX && action->params[i].name != NULL; i++) {
-        if (str_equal_c(name, action->params[i].name)) {
-            return &action->params[i];
-        }
-    }
-    return NULL;
-}
-
-/* If the whole value is "$arg", it passes the argument on, so the types must match. Within a longer
- * text, "$arg" is replaced by the argument's text. */
-static int check_value(const struct reader *r, const struct yaml_node *node,
-                       const struct action_param *param)
-{
-    struct str text = node->text;
-    bool any = false;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != '$') {
-            continue;
-        }
-        size_t end = i + 1;
-        while (end < text.len &&
-               (text.ptr[end] == '_' || (text.ptr[end] >= 'a' && text.ptr[end] <= 'z') ||
-                (text.ptr[end] >= '0' && text.ptr[end] <= '9'))) {
-            end++;
-        }
-        struct str name = str_n(text.ptr + i + 1, end - i - 1);
-        const struct manifest_arg *arg = find_arg(r->m, name);
-        if (arg == NULL) {
-            return complain(r, node, "$%.*s is not an argument of this command", STR_ARG(name));
-        }
-        bool whole = i == 0 && end == text.len;
-        if (!whole && param->type != PARAM_TEXT) {
-            return complain(r, node, "%s takes a %s: either $%s alone or a literal", param->name,
-                            param_type_name(param->type), arg->name);
-        }
-        if (whole && param->type != PARAM_TEXT && param->type != arg->type) {
-            return complain(r, node, "%s takes a %s, argument %s is a %s", param->name,
-                            param_type_name(param->type), arg->name, param_type_name(arg->type));
-        }
-        if (whole && param->required && !arg->required) {
-            return complain(r, node, "%s is required, but argument %s is optional", param->name,
-                            arg->name);
-        }
-        any = true;
-    }
-    if (any) {
-        return 0;
-    }
-    char checked[PARAM_VALUE_SIZE];
-    struct err why = {0};
-    const struct param_rule rule = {param->name, param->type, param->choices};
-    return param_check(&rule, NULL, text, checked, &why) < 0 ? complain(r, node, "%s", why.context)
-                                                             : 0;
-}
-
-static int read_with(const struct reader *r, const struct yaml_node *step_node,
-                     struct manifest_step *step)
-{
-    const struct yaml_node *map = yaml_get(step_node, "with");
-    if (map != NULL && map->kind != YAML_MAPPING) {
-        return complain(r, map, "with must be a mapping");
-    }
-    for (size_t i = 0; i < yaml_len(map); i++) {
-        const struct yaml_node *key = yaml_key(map, i);
-        const struct yaml_node *value = yaml_value(map, i);
-        const struct action_param *param = find_param(step->action, key->text);
-        if (param == NULL) {
-            return complain(r, key, "action %s has no parameter %.*s", step->action->name,
-                            STR_ARG(key->text));
-        }
-        if (value->kind != YAML_SCALAR || yaml_is_null(value)) {
-            return complain(r, value, "%s must be text", param->name);
-        }
-        struct manifest_with *with = &step->with[step->with_count];
-        if (!str_copy(key->text, with->param, sizeof(with->param)) ||
-            !str_copy(value->text, with->value, sizeof(with->value))) {
-            return complain(r, value, "longer than %zu bytes", sizeof(with->value) - 1);
-        }
-        int rc = check_value(r, value, param);
-        if (rc < 0) {
-            return rc;
-        }
-        step->with_count++;
-    }
-    for (int p = 0; p < ACTION_PARAMS_MAX && step->action->params[p].name != NULL; p++) {
-        const struct action_param *param = &step->action->params[p];
-        if (param->required && yaml_get(map, param->name) == NULL) {
-            return complain(r, step_node, "action %s needs the parameter %s", step->action->name,
-                            param->name);
-        }
-    }
-    return 0;
 }
 
 /* How long the action of a step waits by itself. */
@@ -271,15 +98,15 @@ static int64_t waits_us(const struct manifest_step *step)
 {
     int64_t us = step->action->waits_us;
     for (int i = 0; i < step->with_count; i++) {
-        const struct action_param *param = find_param(step->action, str_c(step->with[i].param));
-        if (param != NULL && param->waits) {
-            (void)param_parse_duration(str_c(step->with[i].value), &us); /* or it is an argument */
+        const struct manifest_with *with = &step->with[i];
+        if (with->param->waits && with->literal.type == PARAM_DURATION) { /* not an argument */
+            us = with->literal.duration_us;
         }
     }
     return us;
 }
 
-static int read_timeout(const struct reader *r, const struct yaml_node *item,
+static int read_timeout(const struct manifest_reader *r, const struct yaml_node *item,
                         struct manifest_step *step)
 {
     const struct yaml_node *timeout = yaml_get(item, "timeout");
@@ -288,20 +115,20 @@ static int read_timeout(const struct reader *r, const struct yaml_node *item,
     if (timeout == NULL && waited_us >= TIMEOUT_DEFAULT_US) {
         step->timeout_us = waited_us + TIMEOUT_MARGIN_US;
     }
-    if (timeout != NULL && (!param_parse_duration(yaml_text(timeout), &step->timeout_us) ||
+    if (timeout != NULL && (!value_parse_duration(yaml_text(timeout), &step->timeout_us) ||
                             step->timeout_us > TIMEOUT_MAX_US)) {
-        return complain(r, timeout, "timeout must be a duration up to 1h, such as 60s");
+        return manifest_complain(r, timeout, "timeout must be a duration up to 1h, such as 60s");
     }
     if (step->timeout_us <= waited_us) {
         AUTO_BUF struct buf text = BUF_INIT(32);
         clock_add_duration(&text, waited_us);
-        return complain(r, timeout, "timeout must be longer than the %s that %s waits", text.data,
-                        step->action->name);
+        return manifest_complain(r, timeout, "timeout must be longer than the %s that %s waits",
+                                 text.data, step->action->name);
     }
     return 0;
 }
 
-static int read_limits(const struct reader *r, const struct yaml_node *item,
+static int read_limits(const struct manifest_reader *r, const struct yaml_node *item,
                        struct manifest_step *step)
 {
     int rc = read_timeout(r, item, step);
@@ -312,20 +139,20 @@ static int read_limits(const struct reader *r, const struct yaml_node *item,
     int64_t count = 0;
     if (retries != NULL &&
         (!str_to_i64(yaml_text(retries), &count) || count < 0 || count > RETRIES_MAX)) {
-        return complain(r, retries, "retries must be 0 to %d", RETRIES_MAX);
+        return manifest_complain(r, retries, "retries must be 0 to %d", RETRIES_MAX);
     }
     step->retries = (int)count;
     return 0;
 }
 
-static int read_step(const struct reader *r, const struct yaml_node *item,
+static int read_step(const struct manifest_reader *r, const struct yaml_node *item,
                      struct manifest_step *step)
 {
     static const char *const keys[] = {"run", "with", "timeout", "retries", NULL};
     char name[64] = "";
     int rc = 0;
-    if ((rc = check_keys(r, item, keys)) < 0 ||
-        (rc = read_text(r, item, "run", true, name, sizeof(name))) < 0) {
+    if ((rc = manifest_check_keys(r, item, keys)) < 0 ||
+        (rc = manifest_read_text(r, item, "run", true, name, sizeof(name))) < 0) {
         return rc;
     }
     const struct yaml_node *at = yaml_get(item, "run");
@@ -340,29 +167,32 @@ static int read_step(const struct reader *r, const struct yaml_node *item,
                 near_distance = distance;
             }
         }
-        return near == NULL ? complain(r, at, "no action %s", name)
-                            : complain(r, at, "no action %s; did you mean %s?", name, near);
+        return near == NULL
+                   ? manifest_complain(r, at, "no action %s", name)
+                   : manifest_complain(r, at, "no action %s; did you mean %s?", name, near);
     }
     if (step->action->lowest > r->m->role) {
-        return complain(r, at, "action %s needs role %s, but the command's role is %s", name,
-                        role_name(step->action->lowest), role_name(r->m->role));
+        return manifest_complain(r, at, "action %s needs role %s, but the command's role is %s",
+                                 name, role_name(step->action->lowest), role_name(r->m->role));
     }
     if (step->action->emergency && !r->m->emergency) {
-        return complain(r, at, "action %s needs emergency: true", name);
+        return manifest_complain(r, at, "action %s needs emergency: true", name);
     }
     if (step->action->effect == ACTION_MOVES_MONEY && !r->m->confirm) {
-        return complain(r, at, "action %s moves money: the command needs confirm: true", name);
+        return manifest_complain(r, at, "action %s moves money: the command needs confirm: true",
+                                 name);
     }
-    rc = read_with(r, item, step);
+    rc = manifest_args_read_with(r, item, step);
     return rc < 0 ? rc : read_limits(r, item, step);
 }
 
-static int read_steps(const struct reader *r, const struct yaml_node *root, const char *key,
-                      struct manifest_step *steps, int *ret_count)
+static int read_steps(const struct manifest_reader *r, const struct yaml_node *root,
+                      const char *key, struct manifest_step *steps, int *ret_count)
 {
     const struct yaml_node *list = yaml_get(root, key);
     if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > MANIFEST_STEPS_MAX)) {
-        return complain(r, list, "%s must be a list of at most %d steps", key, MANIFEST_STEPS_MAX);
+        return manifest_complain(r, list, "%s must be a list of at most %d steps", key,
+                                 MANIFEST_STEPS_MAX);
     }
     for (size_t i = 0; i < yaml_len(list); i++) {
         int rc = read_step(r, yaml_at(list, i), &steps[i]);
@@ -374,27 +204,12 @@ static int read_steps(const struct reader *r, const struct yaml_node *root, cons
     return 0;
 }
 
-static int read_args(const struct reader *r, const struct yaml_node *root)
-{
-    const struct yaml_node *list = yaml_get(root, "args");
-    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > ACTION_PARAMS_MAX)) {
-        return complain(r, list, "args must be a list of at most %d", ACTION_PARAMS_MAX);
-    }
-    for (size_t i = 0; i < yaml_len(list); i++) {
-        int rc = read_arg(r, yaml_at(list, i));
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    return 0;
-}
-
-static int read_examples(const struct reader *r, const struct yaml_node *root)
+static int read_examples(const struct manifest_reader *r, const struct yaml_node *root)
 {
     const struct yaml_node *list = yaml_get(root, "examples");
     if (yaml_len(list) == 0 || list->kind != YAML_SEQUENCE || list->len > MANIFEST_EXAMPLES_MAX) {
-        return complain(r, list == NULL ? root : list, "examples must be a list of 1 to %d",
-                        MANIFEST_EXAMPLES_MAX);
+        return manifest_complain(r, list == NULL ? root : list,
+                                 "examples must be a list of 1 to %d", MANIFEST_EXAMPLES_MAX);
     }
     for (size_t i = 0; i < list->len; i++) {
         const struct yaml_node *item = yaml_at(list, i);
@@ -402,11 +217,15 @@ static int read_examples(const struct reader *r, const struct yaml_node *root)
         struct str rest = text;
         struct str word;
         if (!str_word(&rest, &word) || !str_equal_c(word, r->m->name)) {
-            return complain(r, item, "an example must begin with %s", r->m->name);
+            return manifest_complain(r, item, "an example must begin with %s", r->m->name);
         }
         if (!str_copy(text, r->m->examples[i], sizeof(r->m->examples[i]))) {
-            return complain(r, item, "an example is longer than %zu bytes",
-                            sizeof(r->m->examples[i]) - 1);
+            return manifest_complain(r, item, "an example is longer than %zu bytes",
+                                     sizeof(r->m->examples[i]) - 1);
+        }
+        int rc = manifest_args_check_example(r, item);
+        if (rc < 0) {
+            return rc;
         }
         r->m->example_count++;
     }
@@ -414,32 +233,33 @@ static int read_examples(const struct reader *r, const struct yaml_node *root)
 }
 
 /* A command's name or alias. */
-static int check_name(const struct reader *r, const struct yaml_node *at, const char *name)
+static int check_name(const struct manifest_reader *r, const struct yaml_node *at, const char *name)
 {
-    if (!name_is_valid(name, MANIFEST_NAME_SIZE - 1)) {
-        return complain(r, at, "name %s does not match [a-z][a-z0-9_]{0,31}", name);
+    if (!manifest_name_is_valid(name, MANIFEST_NAME_SIZE - 1)) {
+        return manifest_complain(r, at, "name %s does not match [a-z][a-z0-9_]{0,31}", name);
     }
     for (size_t i = 0; i < COUNT_OF(reserved_names); i++) {
         if (strcmp(name, reserved_names[i]) == 0) {
-            return complain(r, at, "%s is reserved for confirmations", name);
+            return manifest_complain(r, at, "%s is reserved for confirmations", name);
         }
     }
     return 0;
 }
 
-static int read_aliases(const struct reader *r, const struct yaml_node *root)
+static int read_aliases(const struct manifest_reader *r, const struct yaml_node *root)
 {
     struct manifest *m = r->m;
     const struct yaml_node *list = yaml_get(root, "aliases");
     if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > MANIFEST_ALIASES_MAX)) {
-        return complain(r, list, "aliases must be a list of at most %d names",
-                        MANIFEST_ALIASES_MAX);
+        return manifest_complain(r, list, "aliases must be a list of at most %d names",
+                                 MANIFEST_ALIASES_MAX);
     }
     for (size_t i = 0; i < yaml_len(list); i++) {
         const struct yaml_node *item = yaml_at(list, i);
         char *alias = m->aliases[m->alias_count];
         if (!str_copy(yaml_text(item), alias, MANIFEST_NAME_SIZE)) {
-            return complain(r, item, "an alias is longer than %d bytes", MANIFEST_NAME_SIZE - 1);
+            return manifest_complain(r, item, "an alias is longer than %d bytes",
+                                     MANIFEST_NAME_SIZE - 1);
         }
         int rc = check_name(r, item, alias);
         if (rc < 0) {
@@ -450,7 +270,7 @@ static int read_aliases(const struct reader *r, const struct yaml_node *root)
             twice = twice || strcmp(alias, m->aliases[k]) == 0;
         }
         if (twice) {
-            return complain(r, item, "%s is a name of this command already", alias);
+            return manifest_complain(r, item, "%s is a name of this command already", alias);
         }
         m->alias_count++;
     }
@@ -458,36 +278,37 @@ static int read_aliases(const struct reader *r, const struct yaml_node *root)
 }
 
 /* The channels on which the command exists; all if there is no list. */
-static int read_channels(const struct reader *r, const struct yaml_node *root)
+static int read_channels(const struct manifest_reader *r, const struct yaml_node *root)
 {
     const struct yaml_node *list = yaml_get(root, "channels");
     r->m->channels = list == NULL ? ~0U : 0;
     if (list != NULL && (list->kind != YAML_SEQUENCE || list->len == 0)) {
-        return complain(r, list, "channels must be a list such as [telegram, console]");
+        return manifest_complain(r, list, "channels must be a list such as [telegram, console]");
     }
     for (size_t i = 0; i < yaml_len(list); i++) {
         const struct yaml_node *item = yaml_at(list, i);
         enum channel channel;
         if (!channel_parse(yaml_text(item), &channel) || channel == CHANNEL_SCHEDULE) {
-            return complain(r, item, "channel %.*s is not one of console, telegram, socket, http",
-                            STR_ARG(yaml_text(item)));
+            return manifest_complain(r, item,
+                                     "channel %.*s is not one of console, telegram, socket, http",
+                                     STR_ARG(yaml_text(item)));
         }
         r->m->channels |= 1U << channel;
     }
     return 0;
 }
 
-static int read_head(const struct reader *r, const struct yaml_node *root)
+static int read_head(const struct manifest_reader *r, const struct yaml_node *root)
 {
     struct manifest *m = r->m;
     char role[16] = "";
     int rc = 0;
-    if ((rc = read_text(r, root, "command", true, m->name, sizeof(m->name))) < 0 ||
-        (rc = read_text(r, root, "group", true, m->group, sizeof(m->group))) < 0 ||
-        (rc = read_text(r, root, "summary", true, m->summary, sizeof(m->summary))) < 0 ||
-        (rc = read_text(r, root, "role", true, role, sizeof(role))) < 0 ||
-        (rc = read_bool(r, root, "emergency", &m->emergency)) < 0 ||
-        (rc = read_bool(r, root, "confirm", &m->confirm)) < 0) {
+    if ((rc = manifest_read_text(r, root, "command", true, m->name, sizeof(m->name))) < 0 ||
+        (rc = manifest_read_text(r, root, "group", true, m->group, sizeof(m->group))) < 0 ||
+        (rc = manifest_read_text(r, root, "summary", true, m->summary, sizeof(m->summary))) < 0 ||
+        (rc = manifest_read_text(r, root, "role", true, role, sizeof(role))) < 0 ||
+        (rc = manifest_read_bool(r, root, "emergency", &m->emergency)) < 0 ||
+        (rc = manifest_read_bool(r, root, "confirm", &m->confirm)) < 0) {
         return rc;
     }
     const struct yaml_node *at = yaml_get(root, "command");
@@ -497,8 +318,8 @@ static int read_head(const struct reader *r, const struct yaml_node *root)
         return rc;
     }
     if (!role_parse(str_c(role), &m->role) || m->role == ROLE_NONE) {
-        return complain(r, yaml_get(root, "role"),
-                        "role %s is not one of read_only, operator, admin", role);
+        return manifest_complain(r, yaml_get(root, "role"),
+                                 "role %s is not one of read_only, operator, admin", role);
     }
     return 0;
 }
@@ -519,22 +340,23 @@ static int parse_minutes(struct str text)
     return hours < 24 && minutes < 60 ? hours * 60 + minutes : -1;
 }
 
-static int read_times(const struct reader *r, const struct yaml_node *at)
+static int read_times(const struct manifest_reader *r, const struct yaml_node *at)
 {
     struct manifest_schedule *schedule = &r->m->schedule;
     size_t count = at->kind == YAML_SEQUENCE ? at->len : 1;
     if (count == 0 || count > MANIFEST_TIMES_MAX) {
-        return complain(r, at, "at must be a time such as \"07:30\", or a list of 1 to %d",
-                        MANIFEST_TIMES_MAX);
+        return manifest_complain(r, at, "at must be a time such as \"07:30\", or a list of 1 to %d",
+                                 MANIFEST_TIMES_MAX);
     }
     for (size_t i = 0; i < count; i++) {
         const struct yaml_node *item = at->kind == YAML_SEQUENCE ? yaml_at(at, i) : at;
         int minutes = parse_minutes(yaml_text(item));
         if (minutes < 0) {
-            return complain(r, item, "a time must be written as \"07:30\", from 00:00 to 23:59");
+            return manifest_complain(r, item,
+                                     "a time must be written as \"07:30\", from 00:00 to 23:59");
         }
         if (i > 0 && minutes <= schedule->at_minutes[i - 1]) {
-            return complain(r, item, "the times must ascend");
+            return manifest_complain(r, item, "the times must ascend");
         }
         schedule->at_minutes[schedule->at_count++] = minutes;
     }
@@ -542,41 +364,42 @@ static int read_times(const struct reader *r, const struct yaml_node *at)
 }
 
 /* A scheduled command has nobody who could answer a prompt or give an argument. */
-static int read_schedule(const struct reader *r, const struct yaml_node *root)
+static int read_schedule(const struct manifest_reader *r, const struct yaml_node *root)
 {
     struct manifest *m = r->m;
     const struct yaml_node *every = yaml_get(root, "every");
     const struct yaml_node *at = yaml_get(root, "at");
     const struct yaml_node *deliver = yaml_get(root, "deliver");
     if (every != NULL && at != NULL) {
-        return complain(r, at, "a command has either every or at");
+        return manifest_complain(r, at, "a command has either every or at");
     }
     if (every == NULL && at == NULL) {
-        return deliver == NULL ? 0 : complain(r, deliver, "deliver needs every or at");
+        return deliver == NULL ? 0 : manifest_complain(r, deliver, "deliver needs every or at");
     }
     const struct yaml_node *where = every != NULL ? every : at;
     if (every != NULL &&
-        (!param_parse_duration(yaml_text(every), &m->schedule.every_us) ||
+        (!value_parse_duration(yaml_text(every), &m->schedule.every_us) ||
          m->schedule.every_us < USEC_PER_MIN || USEC_PER_DAY % m->schedule.every_us != 0)) {
-        return complain(r, every, "every must be a duration from 1m to 1d that divides a day");
+        return manifest_complain(r, every,
+                                 "every must be a duration from 1m to 1d that divides a day");
     }
     int rc = at != NULL ? read_times(r, at) : 0;
     if (rc < 0) {
         return rc;
     }
     if (m->confirm || m->emergency) {
-        return complain(r, where,
-                        "a command that asks for a confirmation or needs the emergency "
-                        "grant cannot run by itself");
+        return manifest_complain(r, where,
+                                 "a command that asks for a confirmation or needs the emergency "
+                                 "grant cannot run by itself");
     }
     for (int i = 0; i < m->arg_count; i++) {
-        if (m->args[i].required) {
-            return complain(r, where,
-                            "argument %s is required, so the command cannot run by itself",
-                            m->args[i].name);
+        if (m->args[i].rule.required) {
+            return manifest_complain(r, where,
+                                     "argument %s is required, so the command cannot run by itself",
+                                     m->args[i].rule.name);
         }
     }
-    return read_bool(r, root, "deliver", &m->deliver);
+    return manifest_read_bool(r, root, "deliver", &m->deliver);
 }
 
 /* Sets `changes` and `safe_side` from the actions of all steps. A step under on_failure takes the
@@ -598,22 +421,23 @@ static void summarise(struct manifest *m)
     }
 }
 
-static int read_manifest(const struct reader *r, const struct yaml_node *root)
+static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
     static const char *const keys[] = {
         "command",  "group",      "summary", "role",     "confirm", "emergency", "args",    "steps",
         "examples", "on_failure", "aliases", "channels", "every",   "at",        "deliver", NULL};
     struct manifest *m = r->m;
     int rc = 0;
-    if ((rc = check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
-        (rc = read_args(r, root)) < 0 ||
+    if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
+        (rc = manifest_args_read(r, root)) < 0 ||
         (rc = read_steps(r, root, "steps", m->steps, &m->step_count)) < 0 ||
         (rc = read_steps(r, root, "on_failure", m->on_failure, &m->on_failure_count)) < 0 ||
-        (rc = read_examples(r, root)) < 0 || (rc = read_schedule(r, root)) < 0) {
+        (rc = manifest_args_check(r, root)) < 0 || (rc = read_schedule(r, root)) < 0 ||
+        (rc = read_examples(r, root)) < 0) {
         return rc;
     }
     if (m->step_count == 0) {
-        return complain(r, root, "steps are missing");
+        return manifest_complain(r, root, "steps are missing");
     }
     summarise(m);
     return 0;
@@ -630,7 +454,7 @@ int manifest_parse(const struct action_table *actions, const char *path, struct 
     struct manifest *m = calloc(1, sizeof(*m));
     ASSERT(m != NULL);
     m->refs = 1;
-    const struct reader r = {.path = path, .actions = actions, .m = m, .err = err};
+    const struct manifest_reader r = {.path = path, .actions = actions, .m = m, .err = err};
     rc = read_manifest(&r, yaml_root(doc));
     if (rc < 0) {
         manifest_unref(m);
@@ -667,6 +491,7 @@ void manifest_unref(const struct manifest *m)
 {
     struct manifest *counted = (struct manifest *)m;
     if (counted != NULL && --counted->refs == 0) {
+        manifest_args_release(counted);
         free(counted);
     }
 }

@@ -1,5 +1,7 @@
 /*
- * manifest_internal.h: shared by the files that read manifests. Private to this module.
+ * manifest_internal.h: shared by the files that read manifests: manifest.c (the file),
+ * manifest_args.c (its arguments, and what steps do with them), manifest_list.c. Private to this
+ * module.
  *
  *     struct manifest *m = NULL;
  *     rc = manifest_parse(actions, "commands/restart.yaml", text, &m, err);
@@ -10,8 +12,43 @@
 #pragma once
 
 #include "command/manifest.h"
+#include "io/yaml.h"
 
 /* Reads one manifest; the caller owns a reference to it. Error: MANIFEST_FORMAT with
  * path:line:column, or that of the YAML parser. */
 int manifest_parse(const struct action_table *actions, const char *path, struct str text,
                    struct manifest **ret, struct err *err);
+
+/* The manifest being read. */
+struct manifest_reader {
+    const char *path;
+    const struct action_table *actions;
+    struct manifest *m;
+    struct err *err;
+};
+
+/* "commands/x.yaml:5:8: stop must be text" */
+__attribute__((format(printf, 3, 4))) int manifest_complain(const struct manifest_reader *r,
+                                                            const struct yaml_node *at,
+                                                            const char *format, ...);
+/* Refuses keys that are not in the NULL-terminated list, and suggests the most similar one. */
+int manifest_check_keys(const struct manifest_reader *r, const struct yaml_node *map,
+                        const char *const *known);
+/* Copies a scalar into dst. A missing one is an error if required, else dst stays empty. */
+int manifest_read_text(const struct manifest_reader *r, const struct yaml_node *map,
+                       const char *key, bool required, char *dst, size_t size);
+int manifest_read_bool(const struct manifest_reader *r, const struct yaml_node *map,
+                       const char *key, bool *ret);
+bool manifest_name_is_valid(const char *name, size_t max);
+
+/* manifest_args.c */
+int manifest_args_read(const struct manifest_reader *r, const struct yaml_node *root);
+/* The `with` of a step, whose action is set. */
+int manifest_args_read_with(const struct manifest_reader *r, const struct yaml_node *step_node,
+                            struct manifest_step *step);
+/* After the steps: every argument has a type now. */
+int manifest_args_check(const struct manifest_reader *r, const struct yaml_node *root);
+/* Refuses an example that could not be bound; symbols, services and the like are not looked up. */
+int manifest_args_check_example(const struct manifest_reader *r, const struct yaml_node *item);
+/* Releases what args and steps own. */
+void manifest_args_release(struct manifest *m);

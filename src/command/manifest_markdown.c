@@ -7,7 +7,7 @@ void manifest_usage(const struct manifest *m, struct buf *out)
 {
     buf_addf(out, "/%s", m->name);
     for (int i = 0; i < m->arg_count; i++) {
-        buf_addf(out, m->args[i].required ? " <%s>" : " [%s]", m->args[i].name);
+        buf_addf(out, m->args[i].rule.required ? " <%s>" : " [%s]", m->args[i].rule.name);
     }
 }
 
@@ -36,11 +36,21 @@ static void add_names(const struct manifest *m, struct buf *out)
     }
 }
 
+void manifest_arg_describe(const struct manifest_arg *arg, struct buf *out)
+{
+    value_describe(&arg->rule, out);
+    if (arg->rule.default_text != NULL) {
+        buf_addf(out, ", default %s", arg->rule.default_text);
+    } else {
+        buf_add_c(out, arg->rule.required ? "" : ", optional");
+    }
+}
+
 static void step_markdown(const struct manifest_step *step, int number, struct buf *out)
 {
     buf_addf(out, "%d. `%s", number, step->action->name);
     for (int i = 0; i < step->with_count; i++) {
-        buf_addf(out, " %s=%s", step->with[i].param, step->with[i].value);
+        buf_addf(out, " %s=%s", step->with[i].param->name, step->with[i].text);
     }
     buf_add_c(out, "`, at most ");
     clock_add_duration(out, step->timeout_us);
@@ -69,9 +79,9 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
                  m->changes ? " Changes something: refused when stale." : "");
         add_names(m, out);
         for (int a = 0; a < m->arg_count; a++) {
-            buf_addf(out, "%s- `%s` (%s%s): %s\n", a == 0 ? "\n" : "", m->args[a].name,
-                     param_type_name(m->args[a].type), m->args[a].required ? "" : ", optional",
-                     m->args[a].help);
+            buf_addf(out, "%s- `%s` (", a == 0 ? "\n" : "", m->args[a].rule.name);
+            manifest_arg_describe(&m->args[a], out);
+            buf_addf(out, "): %s\n", m->args[a].rule.help);
         }
         buf_add_c(out, "\nSteps:\n\n");
         for (int s = 0; s < m->step_count; s++) {

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "bind.h"
 #include "config/config.h"
 #include "run_reply.h"
 #include "store/ops.h"
@@ -28,6 +29,7 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     run->m = manifest_ref(m);
     run->who = *who;
     run->chat_id = chat_id;
+    run->args = bind_new(m);
     run->started_mono_us = clock_mono_us(runner->o.clock);
     run->asked_wall_us = clock_wall_us(runner->o.clock);
     run->timer = loop_add_timer(runner->o.loop, on_timer, run);
@@ -37,7 +39,8 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     return run;
 }
 
-struct run *run_load(struct runner *runner, const struct run_row *row, struct err *why)
+struct run *run_load(struct runner *runner, const struct run_row *row, bool look_up,
+                     struct err *why)
 {
     const struct manifest *m = manifest_find(runner->o.manifests, row->command);
     if (m == NULL) {
@@ -50,7 +53,7 @@ struct run *run_load(struct runner *runner, const struct run_row *row, struct er
     (void)channel_parse(str_c(row->channel), &who.channel);
     struct run *run = run_new(runner, m, &who, row->chat_id);
     run->id = row->id;
-    if (run_args_bind_json(run, row->args_json, why) < 0) {
+    if (run_args_restore(run, row->args_json, look_up, why) < 0) {
         run_free(run);
         return NULL;
     }
@@ -68,7 +71,11 @@ static void abandon_call(struct run *run)
 static void release_call(struct run *run)
 {
     loop_timer_stop(run->timer);
-    run_args_free(run->values);
+    if (run->values != NULL) {
+        run_args_free(run->call.action, run->values);
+        run->values = NULL;
+        run->call.args = NULL;
+    }
     run->pending = false;
     run->finished = false;
     run->progress[0] = '\0';
@@ -86,9 +93,7 @@ void run_free(struct run *run)
     }
     loop_source_free(run->timer);
     loop_source_free(run->progress_timer);
-    for (int i = 0; i < ACTION_PARAMS_MAX; i++) {
-        free(run->args[i]);
-    }
+    bind_free(run->m, run->args);
     for (int i = 0; i < RUN_STEPS_MAX; i++) {
         reply_free(run->replies[i]);
     }
@@ -245,10 +250,8 @@ static int make_call(struct run *run, int64_t begun_us, struct err *err)
         .remember = call_remember,
         .owner = run};
     run->finished = false;
-    int rc = run_args_resolve(run, step, run->values, err);
-    for (int p = 0; p < ACTION_PARAMS_MAX; p++) {
-        run->call.args[p] = run->values[p];
-    }
+    int rc = run_args_resolve(run, step, &run->values, err);
+    run->call.args = run->values;
     return rc;
 }
 

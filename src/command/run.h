@@ -22,7 +22,6 @@
 #include "io/loop.h"
 #include "line.h"
 #include "lock.h"
-#include "param.h"
 #include "rate.h"
 #include "store/run_table.h"
 
@@ -87,7 +86,7 @@ struct run {
     bool locked;              /* it holds its locks, which run_free releases */
     struct principal who;
     int64_t chat_id;
-    char *args[ACTION_PARAMS_MAX]; /* values of m->args in canonical form; NULL: not given */
+    struct arg_value *args; /* owned; args[i] is the value of m->args[i] */
     int64_t started_mono_us;
 
     int step; /* index over the steps, then over on_failure */
@@ -97,14 +96,14 @@ struct run {
     struct reply *replies[RUN_STEPS_MAX]; /* of each step that has ended */
     int64_t step_mono_us;                 /* when the current step began (first attempt) */
 
-    struct action_call call;         /* of the current step */
-    char *values[ACTION_PARAMS_MAX]; /* owns the texts of call.args */
-    bool in_action;                  /* the action's function has not returned yet */
-    bool pending;                    /* it returned ACTION_PENDING and has not finished */
-    bool finished;                   /* action_finish was called; call_err is its error */
-    bool ended;                      /* the step has ended, but that is not stored yet */
-    struct err end_err;              /* why the step failed; ERR_NONE: it did not */
-    struct reply *result;            /* of the whole run, set when the last step has ended */
+    struct action_call call;  /* of the current step */
+    struct arg_value *values; /* owns call.args */
+    bool in_action;           /* the action's function has not returned yet */
+    bool pending;             /* it returned ACTION_PENDING and has not finished */
+    bool finished;            /* action_finish was called; call_err is its error */
+    bool ended;               /* the step has ended, but that is not stored yet */
+    struct err end_err;       /* why the step failed; ERR_NONE: it did not */
+    struct reply *result;     /* of the whole run, set when the last step has ended */
     struct err call_err;
     bool recovered; /* a crash interrupted the current step; its outcome is being looked up */
     enum run_timer timer_kind;
@@ -122,8 +121,10 @@ struct run {
 struct run *run_new(struct runner *runner, const struct manifest *m, const struct principal *who,
                     int64_t chat_id);
 /* Restores a run from its row. NULL and *why if the command does not exist any more, or no longer
- * accepts these arguments (another version, another configuration). */
-struct run *run_load(struct runner *runner, const struct run_row *row, struct err *why);
+ * accepts these arguments (another version). With look_up they must also be known now: the service
+ * is configured, the position still open. */
+struct run *run_load(struct runner *runner, const struct run_row *row, bool look_up,
+                     struct err *why);
 void run_free(struct run *run); /* cancels its pending call; the run must not be linked */
 static inline void run_free_slot(struct run **slot)
 {
@@ -155,18 +156,23 @@ void run_record(struct run *run);
 /* The runner's deferred source: continues the runs whose calls have finished. */
 void run_settle_finished(void *runner);
 
-/* run_args.c: binds the arguments, and formats them. */
+/* run_args.c: the arguments of a run, and the parameters of its steps. */
+struct value_context run_args_context(const struct runner *runner);
 /* Binds the arguments of a line whose first word is the command. Errors: COMMAND_ARG_…. */
 int run_args_bind(struct run *run, const struct line *line, struct err *err);
+/* The same from an object by name, or an array. */
 int run_args_bind_json(struct run *run, const char *args_json, struct err *err);
+/* The same from what run_args_json wrote, in this or an earlier version. */
+int run_args_restore(struct run *run, const char *args_json, bool look_up, struct err *err);
 void run_args_json(const struct run *run, struct buf *out);
 /* Adds "restart prediction". Returns false if sending this line again would not give the same
  * arguments (quote.h). */
 bool run_args_line(const struct run *run, struct buf *out);
-/* The checked values of a step's parameters; the caller frees them with run_args_free. */
+/* The values of the parameters of a step's action; the caller frees them with run_args_free. NULL
+ * on failure. */
 int run_args_resolve(const struct run *run, const struct manifest_step *step,
-                     char *ret_values[ACTION_PARAMS_MAX], struct err *err);
-void run_args_free(char *values[ACTION_PARAMS_MAX]);
+                     struct arg_value **ret_values, struct err *err);
+void run_args_free(const struct action *action, struct arg_value *values);
 
 /* run_lock.c: the locks of all steps of a run (lock.h). */
 /* COMMAND_LOCKED, with the run that holds one of them. */

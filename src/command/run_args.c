@@ -1,114 +1,42 @@
 #include "base/check.h"
+#include "bind.h"
 #include "command/quote.h"
 #include "run.h"
 
 #include <string.h>
 
-static char *copy_text(const char *text)
+struct value_context run_args_context(const struct runner *runner)
 {
-    char *copy = strdup(text);
-    ASSERT(copy != NULL);
-    return copy;
-}
-
-static int find_arg(const struct manifest *m, struct str name)
-{
-    for (int i = 0; i < m->arg_count; i++) {
-        if (str_equal_c(name, m->args[i].name)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static int set_arg(struct run *run, int index, struct str value, struct err *err)
-{
-    const struct manifest_arg *arg = &run->m->args[index];
-    const struct param_rule rule = {arg->name, arg->type, arg->choices};
-    char text[PARAM_VALUE_SIZE];
-    int rc = param_check(&rule, run->runner->o.config, value, text, err);
-    if (rc < 0) {
-        return rc;
-    }
-    free(run->args[index]);
-    run->args[index] = copy_text(text);
-    return 0;
-}
-
-/* The index of the argument in name=value; -1 if the word does not name one of this command. */
-static int named_arg(const struct run *run, const char *word, struct str *ret_value)
-{
-    const char *equals = strchr(word, '=');
-    if (equals == NULL) {
-        return -1;
-    }
-    *ret_value = str_c(equals + 1);
-    return find_arg(run->m, str_n(word, (size_t)(equals - word)));
-}
-
-static int check_required(const struct run *run, struct err *err)
-{
-    for (int i = 0; i < run->m->arg_count; i++) {
-        if (run->m->args[i].required && run->args[i] == NULL) {
-            return err_set(err, ERR_COMMAND_ARG_MISSING, "%s: %s", run->m->args[i].name,
-                           run->m->args[i].help);
-        }
-    }
-    return 0;
+    return (struct value_context){.domains = runner->o.actions,
+                                  .now_us = clock_wall_us(runner->o.clock)};
 }
 
 int run_args_bind(struct run *run, const struct line *line, struct err *err)
 {
-    size_t given = line->count - 1;
-    int next = 0;
-    for (size_t i = 1; i < line->count && i < LINE_WORDS_MAX; i++) {
-        struct str value = str_c(line->words[i]);
-        int index = line->quoted[i] ? -1 : named_arg(run, line->words[i], &value);
-        if (index < 0) {
-            while (next < run->m->arg_count && run->args[next] != NULL) {
-                next++;
-            }
-            index = next;
-            value = str_c(line->words[i]);
-        }
-        if (index >= run->m->arg_count) {
-            return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s takes %d, the line gives %zu",
-                           run->m->name, run->m->arg_count, given);
-        }
-        int rc = set_arg(run, index, value, err);
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    return check_required(run, err);
+    const struct value_context context = run_args_context(run->runner);
+    return bind_line(run->m, line, &context, run->args, err);
 }
 
 int run_args_bind_json(struct run *run, const char *args_json, struct err *err)
 {
+    const struct value_context context = run_args_context(run->runner);
     AUTO_JSON struct json_object *args = NULL;
     int rc = json_parse(str_c(args_json), &JSON_LIMITS_DEFAULT, &args, err);
-    if (rc < 0) {
-        return rc;
-    }
-    for (int i = 0; i < run->m->arg_count; i++) {
-        const char *name = run->m->args[i].name;
-        if (json_is_text(json_get(args, name)) &&
-            (rc = set_arg(run, i, json_str(args, name), err)) < 0) {
-            return rc;
-        }
-    }
-    return check_required(run, err);
+    return rc < 0 ? rc : bind_json(run->m, args, &context, run->args, err);
+}
+
+int run_args_restore(struct run *run, const char *args_json, bool look_up, struct err *err)
+{
+    struct value_context context = run_args_context(run->runner);
+    AUTO_JSON struct json_object *args = NULL;
+    context.domains = look_up ? context.domains : NULL;
+    int rc = json_parse(str_c(args_json), &JSON_LIMITS_DEFAULT, &args, err);
+    return rc < 0 ? rc : bind_stored(run->m, args, &context, run->args, err);
 }
 
 void run_args_json(const struct run *run, struct buf *out)
 {
-    AUTO_JSON struct json_object *args = json_object_new_object();
-    for (int i = 0; i < run->m->arg_count; i++) {
-        if (run->args[i] != NULL) {
-            (void)json_object_object_add(args, run->m->args[i].name,
-                                         json_object_new_string(run->args[i]));
-        }
-    }
+    AUTO_JSON struct json_object *args = bind_stored_json(run->m, run->args);
     json_add_text(out, args);
 }
 
@@ -117,72 +45,94 @@ bool run_args_line(const struct run *run, struct buf *out)
     buf_add_c(out, run->m->name);
     bool skipped = false, exact = true;
     for (int i = 0; i < run->m->arg_count; i++) {
-        const char *value = run->args[i];
-        if (value == NULL) {
+        const struct arg_value *value = &run->args[i];
+        AUTO_BUF struct buf text = BUF_INIT(LINE_BYTES_MAX);
+        if (value->type == PARAM_NONE) {
             skipped = true;
             continue;
         }
+        value_text(value, &text);
         buf_add_char(out, ' ');
-        exact = (skipped ? quote_add_named(out, run->m->args[i].name, str_c(value))
-                         : quote_add(out, str_c(value))) &&
+        exact = (skipped ? quote_add_named(out, run->m->args[i].rule.name, buf_str(&text))
+                         : quote_add(out, buf_str(&text))) &&
                 exact;
     }
     return exact;
 }
 
-/* Expands a template: "$arg" alone is the value of the argument, and inside a longer text it is
- * replaced by the value. Returns false for "$arg" alone if the argument was not given. */
-static bool substitute(const struct run *run, const char *template, struct buf *out)
+static int find_arg(const struct manifest *m, struct str name)
 {
-    struct str rest = str_c(template);
-    if (rest.ptr[0] == '$' && find_arg(run->m, str_c(rest.ptr + 1)) >= 0) {
-        const char *value = run->args[find_arg(run->m, str_c(rest.ptr + 1))];
-        buf_add_c(out, value == NULL ? "" : value);
-        return value != NULL;
+    int i = 0;
+    while (i < m->arg_count && !str_equal_c(name, m->args[i].rule.name)) {
+        i++;
     }
-    for (size_t i = 0; i < rest.len; i++) {
-        if (rest.ptr[i] != '$') {
-            buf_add_char(out, rest.ptr[i]);
+    ASSERT(i < m->arg_count); /* checked when the manifest was loaded */
+    return i;
+}
+
+/* Replaces each $arg in a text by the canonical text of its value, or nothing. */
+static void substitute(const struct run *run, const char *text, struct buf *out)
+{
+    for (size_t i = 0; text[i] != '\0'; i++) {
+        if (text[i] != '$') {
+            buf_add_char(out, text[i]);
             continue;
         }
-        size_t size = 1 + strspn(rest.ptr + i + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        int index = find_arg(run->m, str_n(rest.ptr + i + 1, size - 1));
-        ASSERT(index >= 0); /* checked by manifest.c */
-        buf_add_c(out, run->args[index] == NULL ? "" : run->args[index]);
+        size_t size = 1 + strspn(text + i + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        value_text(&run->args[find_arg(run->m, str_n(text + i + 1, size - 1))], out);
         i += size - 1;
     }
-    return true;
+}
+
+static int resolve(const struct run *run, const struct manifest_with *with,
+                   const struct value_context *context, struct arg_value *ret, struct err *err)
+{
+    if (with->arg >= 0) {
+        const struct arg_value *arg = &run->args[with->arg];
+        return arg->type == PARAM_NONE || value_convert(arg, with->param, ret)
+                   ? 0
+                   : err_set(err, ERR_COMMAND_ARG_INVALID, "%s: cannot take a %s",
+                             with->param->name, param_type_name(arg->type));
+    }
+    if (!with->has_args) {
+        value_copy(&with->literal, ret);
+        return value_look_up(with->param, ret, context, err);
+    }
+    AUTO_BUF struct buf text = BUF_INIT(8 * VALUE_TEXT_MAX);
+    substitute(run, with->text, &text);
+    return value_from_text(with->param, buf_str(&text), context, ret, err);
 }
 
 int run_args_resolve(const struct run *run, const struct manifest_step *step,
-                     char *ret_values[ACTION_PARAMS_MAX], struct err *err)
+                     struct arg_value **ret_values, struct err *err)
 {
-    for (int w = 0; w < step->with_count; w++) {
-        int p = 0;
-        while (strcmp(step->action->params[p].name, step->with[w].param) != 0) {
-            p++; /* manifest.c checked that it exists */
-        }
-        const struct action_param *param = &step->action->params[p];
-        AUTO_BUF struct buf value = BUF_INIT(8 * PARAM_VALUE_SIZE);
-        if (!substitute(run, step->with[w].value, &value)) {
-            continue;
-        }
-        const struct param_rule rule = {param->name, param->type, param->choices};
-        char text[PARAM_VALUE_SIZE];
-        int rc = param_check(&rule, run->runner->o.config, buf_str(&value), text, err);
-        if (rc < 0) {
-            run_args_free(ret_values);
-            return rc;
-        }
-        ret_values[p] = copy_text(text);
+    const struct value_context context = run_args_context(run->runner);
+    const struct action_param *params = step->action->params;
+    int count = action_param_count(step->action);
+    struct arg_value *values = calloc((size_t)count + 1, sizeof(*values));
+    ASSERT(values != NULL);
+    int rc = 0;
+    for (int w = 0; rc == 0 && w < step->with_count; w++) {
+        rc = resolve(run, &step->with[w], &context, &values[step->with[w].param - params], err);
     }
-    return 0;
+    for (int p = 0; rc == 0 && p < count; p++) {
+        if (values[p].type == PARAM_NONE && params[p].default_text != NULL) {
+            rc = value_from_text(&params[p], str_c(params[p].default_text), &context, &values[p],
+                                 err);
+        }
+    }
+    if (rc < 0) {
+        run_args_free(step->action, values);
+        values = NULL;
+    }
+    *ret_values = values;
+    return rc;
 }
 
-void run_args_free(char *values[ACTION_PARAMS_MAX])
+void run_args_free(const struct action *action, struct arg_value *values)
 {
-    for (int i = 0; i < ACTION_PARAMS_MAX; i++) {
-        free(values[i]);
-        values[i] = NULL;
+    for (int p = 0; values != NULL && p < action_param_count(action); p++) {
+        value_release(&values[p]);
     }
+    free(values);
 }

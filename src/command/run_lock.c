@@ -6,18 +6,21 @@
 
 /* Adds the resource that one word of action.locks names: "service:$service" with the value of the
  * parameter. Without a value, and for `all`, it is the kind alone. */
-static void add_lock(const struct action *action, struct str word,
-                     char *const values[ACTION_PARAMS_MAX], struct lock_set *out)
+static void add_lock(const struct action *action, struct str word, const struct arg_value *values,
+                     struct lock_set *out)
 {
     struct str rest = word;
     struct str kind;
     AUTO_BUF struct buf name = BUF_INIT(LOCK_NAME_SIZE - 1);
     (void)str_split(&rest, ':', &kind);
     buf_add_str(&name, kind);
-    for (int p = 0; rest.len > 1 && p < ACTION_PARAMS_MAX && action->params[p].name != NULL; p++) {
-        if (str_equal_c(str_n(rest.ptr + 1, rest.len - 1), action->params[p].name) &&
-            values[p] != NULL && !str_equal_nocase(str_c(values[p]), "all")) {
-            buf_addf(&name, ":%s", values[p]);
+    const struct action_param *param =
+        rest.len < 2 ? NULL : action_param_find(action, str_n(rest.ptr + 1, rest.len - 1));
+    if (param != NULL && values != NULL) {
+        AUTO_BUF struct buf text = BUF_INIT(LOCK_NAME_SIZE);
+        value_text(&values[param - action->params], &text);
+        if (text.len > 0 && !str_equal_nocase(buf_str(&text), "all")) {
+            buf_addf(&name, ":%s", text.data);
         }
     }
     lock_set_add(out, buf_failed(&name) ? kind : buf_str(&name));
@@ -28,16 +31,16 @@ static void add_locks(const struct run *run, struct lock_set *out)
 {
     for (int i = 0; i < run_step_total(run) && !run->m->safe_side; i++) {
         const struct manifest_step *step = run_step(run, i);
-        char *values[ACTION_PARAMS_MAX] = {0};
+        struct arg_value *values = NULL;
         struct str rest = str_c(step->action->locks);
         struct str word;
         if (rest.len > 0) {
-            (void)run_args_resolve(run, step, values, NULL); /* on failure: the whole kind */
+            (void)run_args_resolve(run, step, &values, NULL); /* on failure: the whole kind */
         }
         while (str_word(&rest, &word)) {
             add_lock(step->action, word, values, out);
         }
-        run_args_free(values);
+        run_args_free(step->action, values);
     }
 }
 

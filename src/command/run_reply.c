@@ -16,13 +16,13 @@ static void add_took(struct buf *out, int64_t took_us)
     }
 }
 
-static void add_values(struct buf *out, const struct action *action,
-                       char *const values[ACTION_PARAMS_MAX])
+static void add_values(struct buf *out, const struct action *action, const struct arg_value *values)
 {
     const char *gap = " (";
-    for (int p = 0; p < ACTION_PARAMS_MAX && action->params[p].name != NULL; p++) {
-        if (values[p] != NULL) {
-            buf_addf(out, "%s%s: %s", gap, action->params[p].name, values[p]);
+    for (int p = 0; p < action_param_count(action); p++) {
+        if (values[p].type != PARAM_NONE) {
+            buf_addf(out, "%s%s: ", gap, action->params[p].name);
+            value_text(&values[p], out);
             gap = ", ";
         }
     }
@@ -33,8 +33,8 @@ static void add_values(struct buf *out, const struct action *action,
 static int describe_step(struct run *run, int index, struct reply *r, struct err *err)
 {
     const struct manifest_step *step = run_step(run, index);
-    char *values[ACTION_PARAMS_MAX] = {0};
-    int rc = run_args_resolve(run, step, values, err);
+    struct arg_value *values = NULL;
+    int rc = run_args_resolve(run, step, &values, err);
     if (rc == 0) {
         AUTO_BUF struct buf line = BUF_INIT(2048);
         buf_addf(&line, "%d. %s", index + 1, step->action->summary);
@@ -48,14 +48,12 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
                                        action_table_userdata(run->runner->o.actions, step->action),
                                    .who = &run->who,
                                    .reply = r,
+                                   .args = values,
                                    .run_id = run->id,
                                    .step = index};
-        for (int p = 0; p < ACTION_PARAMS_MAX; p++) {
-            call.args[p] = values[p];
-        }
         rc = step->action->preview(&call, err);
     }
-    run_args_free(values);
+    run_args_free(step->action, values);
     return rc;
 }
 

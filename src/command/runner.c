@@ -135,7 +135,7 @@ static int refuse_unknown(struct runner *runner, const struct invocation *in, co
         const struct manifest *m = manifest_find(runner->o.manifests, near);
         buf_addf(&button, "/%s", near);
         bool is_help = strcmp(near, "help") == 0; /* that button is added below anyway */
-        if (!is_help && (m->arg_count == 0 || !m->args[0].required)) {
+        if (!is_help && (m->arg_count == 0 || !m->args[0].rule.required)) {
             reply_button(reply, button.data, button.data, BUTTON_PRIMARY);
         }
         reply_button(reply, "Help", "/help", BUTTON_PLAIN);

@@ -111,7 +111,7 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct admi
 static void prompt_line(struct runner *runner, const struct run_row *row, struct buf *out)
 {
     struct err ignored = {0};
-    AUTO_RUN struct run *run = run_load(runner, row, &ignored);
+    AUTO_RUN struct run *run = run_load(runner, row, false, &ignored);
     if (run != NULL) {
         (void)run_args_line(run, out);
     } else {
@@ -169,7 +169,7 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
                            struct admission *a, struct err *err)
 {
     struct err why = {0};
-    AUTO_RUN struct run *run = run_load(runner, row, &why);
+    AUTO_RUN struct run *run = run_load(runner, row, true, &why);
     if (run == NULL) {
         a->posted = run_write_is_chat(in->who->channel);
         a->err = why;

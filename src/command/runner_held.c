@@ -99,7 +99,7 @@ static int start_held(struct runner *runner, const struct invocation *in, struct
         return runner_refuse(runner, in, "command.denied", &why, NULL, a, err);
     }
     AUTO_RUN struct run *run = run_new(runner, h->m, in->who, in->chat_id);
-    if (run_args_bind_json(run, h->args_json, &why) < 0) {
+    if (run_args_restore(run, h->args_json, true, &why) < 0) {
         return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     (void)str_copy(str_c(h->code), run->asked_code, sizeof(run->asked_code));

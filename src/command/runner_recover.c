@@ -103,7 +103,7 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
     if (!channel_parse(str_c(row.channel), &channel)) {
         return err_set(err, ERR_STORE_DAMAGED, "command_runs, row %lld: channel", (long long)id);
     }
-    AUTO_RUN struct run *run = run_load(runner, &row, &why);
+    AUTO_RUN struct run *run = run_load(runner, &row, false, &why);
     if (run == NULL || !restore_steps(run, steps, count)) {
         return end_unknown(runner, &row, err);
     }
@@ -190,7 +190,7 @@ static void lock_one(struct runner *runner, int64_t id)
     if (run_table_get(runner->o.store, id, &row, &ignored) < 0) {
         return;
     }
-    AUTO_RUN struct run *run = run_load(runner, &row, &ignored);
+    AUTO_RUN struct run *run = run_load(runner, &row, false, &ignored);
     if (run != NULL) {
         run_lock_take(run, row.updated_us);
         run->locked = false; /* the locks outlive this object */

@@ -9,12 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINES_USUAL    30
 #define LINES_MAX      200
 #define TEXT_MAX_BYTES ((size_t)12 * 1024)
 #define FILE_MAX_BYTES ((size_t)1 << 20)
-#define WITHIN_USUAL_S 60
-#define WITHIN_MAX_S   600
 
 /* ------------------------------------------------------------------ list */
 
@@ -92,14 +89,14 @@ static int list_services(struct action_call *call, struct err *err)
 
 static int restart_service(struct action_call *call, struct err *err)
 {
-    struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_restart(s, call, err);
 }
 
 /* Describes the restart for the prompt; refuses a service that cannot be restarted. */
 static int preview_restart(struct action_call *call, struct err *err)
 {
-    const struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    const struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
     struct reply *reply = action_reply(call);
     if (s == NULL) {
         return -ERR_SERVICE_UNKNOWN;
@@ -127,21 +124,17 @@ static int preview_restart(struct action_call *call, struct err *err)
 
 static int recover_restart(struct action_call *call, bool *ret_happened, struct err *err)
 {
-    struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
     return s == NULL ? -ERR_SERVICE_UNKNOWN : service_recover(s, call, ret_happened, err);
 }
 
 static int wait_healthy(struct action_call *call, struct err *err)
 {
-    struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
     if (s == NULL) {
         return -ERR_SERVICE_UNKNOWN;
     }
-    int64_t within_us = action_arg_i64(call, "within", WITHIN_USUAL_S * USEC_PER_SEC);
-    if (within_us < USEC_PER_SEC || within_us > WITHIN_MAX_S * USEC_PER_SEC) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "within must be 1s to %ds", WITHIN_MAX_S);
-    }
-    return service_wait(s, call, within_us, err);
+    return service_wait(s, call, action_duration_us(call, "within"), err);
 }
 
 static void cancel_call(struct action_call *call)
@@ -262,13 +255,9 @@ static void on_log_read(void *data, void *userdata)
 
 static int show_logs(struct action_call *call, struct err *err)
 {
-    const struct service *s = health_find(action_userdata(call), action_arg(call, "service"), err);
+    const struct service *s = health_find(action_userdata(call), action_text(call, "service"), err);
     if (s == NULL) {
         return -ERR_SERVICE_UNKNOWN;
-    }
-    int64_t lines = action_arg_i64(call, "lines", LINES_USUAL);
-    if (lines < 1 || lines > LINES_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "lines must be 1 to %d", LINES_MAX);
     }
     if (s->config->unit[0] == '\0' && s->config->command.count == 0) {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
@@ -276,7 +265,7 @@ static int show_logs(struct action_call *call, struct err *err)
     struct log_read *log = calloc(1, sizeof(*log));
     ASSERT(log != NULL);
     buf_init(&log->text, FILE_MAX_BYTES);
-    log->lines = lines;
+    log->lines = action_int(call, "lines");
     (void)str_copy(str_c(s->config->unit), log->unit, sizeof(log->unit));
     (void)str_copy(str_c(s->log_path), log->path, sizeof(log->path));
     (void)str_copy(str_c(s->config->name), log->name, sizeof(log->name));
@@ -318,7 +307,7 @@ static const struct action actions[] = {
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .locks = "service:$service",
-     .params = {PARAM_OF_SERVICE},
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE),
      .run = restart_service,
      .cancel = cancel_call,
      .recover = recover_restart,
@@ -327,26 +316,50 @@ static const struct action actions[] = {
      .summary = "Wait until the service is healthy",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {PARAM_OF_SERVICE,
-                {.name = "within",
-                 .type = PARAM_DURATION,
-                 .waits = true,
-                 .help = "how long to wait (default 60s)"}},
-     .waits_us = WITHIN_USUAL_S * USEC_PER_SEC,
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE, {.name = "within",
+                                                .type = PARAM_DURATION,
+                                                .waits = true,
+                                                .default_text = "60s",
+                                                .minimum = "1s",
+                                                .maximum = "10m",
+                                                .help = "how long to wait"}),
+     .waits_us = 60 * USEC_PER_SEC,
      .run = wait_healthy,
      .cancel = cancel_call},
     {.name = "service.logs",
      .summary = "Last log lines of a service",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {PARAM_OF_SERVICE,
-                {.name = "lines", .type = PARAM_INT, .help = "how many (default 30)"}},
+     .params = ACTION_PARAMS(PARAM_OF_SERVICE, {.name = "lines",
+                                                .type = PARAM_INT,
+                                                .default_text = "30",
+                                                .minimum = "1",
+                                                .maximum = PARAM_BOUND(LINES_MAX),
+                                                .help = "how many"}),
      .run = show_logs,
      .cancel = cancel_logs},
     {0},
 };
 
+static void list_names(value_emit_fn emit, void *emit_userdata, void *userdata)
+{
+    const struct health *health = userdata;
+    for (size_t i = 0; i < health->count; i++) {
+        emit(health->services[i]->config->name, emit_userdata);
+    }
+}
+
+static const struct value_domain services = {.type = PARAM_SERVICE,
+                                             .before = "no service ",
+                                             .after = "",
+                                             .listed = "configured",
+                                             .edits = 2,
+                                             .list = list_names};
+
 void health_actions(struct health *health, struct action_table *table)
 {
     action_table_add(table, actions, health);
+    if (health != NULL) { /* else the actions are only described */
+        action_table_add_domain(table, &services, health);
+    }
 }

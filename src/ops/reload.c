@@ -437,7 +437,7 @@ static int preview_reload(struct action_call *call, struct err *err)
 static int run_reload(struct reload *reload, struct action_call *call, struct err *err)
 {
     struct reply *reply = action_reply(call);
-    const char *why = action_arg(call, "why");
+    const char *why = action_text(call, "why");
     const struct wish wish = {.who = action_who(call), .why = why != NULL ? why : "reload"};
     AUTO_FRESH struct fresh fresh = {.config = NULL};
     struct config *config = NULL;
@@ -531,8 +531,8 @@ static int show_history(struct action_call *call, struct err *err)
 {
     struct reload *reload = action_userdata(call);
     struct reply *reply = action_reply(call);
-    if (action_arg(call, "id") != NULL) {
-        return show_version(reload, action_arg_i64(call, "id", 0), reply, err);
+    if (action_value(call, "id") != NULL) {
+        return show_version(reload, action_int(call, "id"), reply, err);
     }
     struct config_version versions[HISTORY_MAX];
     int n = config_table_list(reload->o.store, versions, HISTORY_MAX, err);
@@ -564,7 +564,8 @@ static const struct action actions[] = {
      .summary = "Read the configuration again and apply what differs",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
-     .params = {{.name = "why", .type = PARAM_TEXT, .help = "the reason, for the history"}},
+     .params =
+         ACTION_PARAMS({.name = "why", .type = PARAM_TEXT, .help = "the reason, for the history"}),
      .run = reload_now,
      .recover = recover_reload,
      .preview = preview_reload},
@@ -572,7 +573,8 @@ static const struct action actions[] = {
      .summary = "The configurations that took effect, newest first, or one in full",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
-     .params = {{.name = "id", .type = PARAM_INT, .help = "number of a configuration"}},
+     .params = ACTION_PARAMS(
+         {.name = "id", .type = PARAM_INT, .minimum = "1", .help = "number of a configuration"}),
      .run = show_history},
     {0},
 };

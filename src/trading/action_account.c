@@ -6,10 +6,9 @@
 
 #include <string.h>
 
-#define TRADES_DEFAULT 10
-#define TRADES_MAX     50
-#define LINE_SIZE      1024
-#define NO_STATUS_YET  "The trading engine has not reported yet."
+#define TRADES_MAX    50
+#define LINE_SIZE     1024
+#define NO_STATUS_YET "The trading engine has not reported yet."
 
 /* ------------------------------------------------------------------------------ positions ---- */
 
@@ -352,16 +351,12 @@ static int show_trades(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     struct reply *r = action_reply(call);
-    int64_t count = action_arg_i64(call, "count", TRADES_DEFAULT);
+    int64_t count = action_int(call, "count");
     struct trade trades[TRADES_MAX];
     struct trade_stats stats;
     int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
-    }
-    if (count < 1 || count > TRADES_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %lld is not in 1 to %d",
-                       (long long)count, TRADES_MAX);
     }
     int n = trade_table_list(desk->o.trading, &(struct trade_query){0}, trades, (size_t)count, err);
     if (n < 0 || (rc = trade_table_stats(desk->o.trading, 0, &stats, err)) < 0) {
@@ -414,7 +409,12 @@ static const struct action actions[] = {
      .summary = "Closed trades, newest first, and their total result",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "count", .type = PARAM_INT, .help = "how many, 1 to 50"}},
+     .params = ACTION_PARAMS({.name = "count",
+                              .type = PARAM_INT,
+                              .default_text = "10",
+                              .minimum = "1",
+                              .maximum = PARAM_BOUND(TRADES_MAX),
+                              .help = "how many"}),
      .run = show_trades},
     {0},
 };
@@ -428,4 +428,7 @@ void desk_actions(struct desk *desk, struct action_table *table)
     action_table_add(table, action_steer_rows, desk);
     action_table_add(table, action_orders_rows, desk);
     action_table_add(table, action_rules_rows, desk);
+    if (desk != NULL) { /* else the actions are only described */
+        domain_register(desk, table);
+    }
 }

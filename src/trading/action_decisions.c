@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT_DEFAULT 10
 #define COUNT_MAX     50
 #define BUTTONS_MAX   6
 #define BUTTONS_A_ROW 3
@@ -120,31 +119,17 @@ static void add_buttons(struct reply *r, const struct decision *list, int count)
     }
 }
 
-static int read_count(const char *text, int64_t *ret, struct err *err)
-{
-    if (!str_to_i64(str_c(text), ret) || *ret < 1 || *ret > COUNT_MAX) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "count: %.40s is not in 1 to %d", text,
-                       COUNT_MAX);
-    }
-    return 0;
-}
-
 /* Arguments: a symbol, a count, or both in this order. */
-static int read_args(struct action_call *call, struct decision_query *ret_query, int64_t *ret_count,
-                     struct err *err)
+static void read_args(const struct action_call *call, struct decision_query *ret_query,
+                      int64_t *ret_count)
 {
-    const char *what = action_arg(call, "what");
-    const char *count = action_arg(call, "count");
-    int64_t number;
-    *ret_count = COUNT_DEFAULT;
-    if (what != NULL && str_to_i64(str_c(what), &number)) {
-        return read_count(what, ret_count, err);
+    const struct arg_value *what = action_value(call, "what");
+    *ret_count = action_int(call, "count");
+    if (what != NULL && what->type == PARAM_INT) {
+        *ret_count = what->number;
+    } else if (what != NULL) {
+        ret_query->symbol = value_symbol(what);
     }
-    if (what != NULL && !symbol_parse(str_c(what), &ret_query->symbol)) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "what: %.40s is neither a number nor a symbol",
-                       what);
-    }
-    return count == NULL ? 0 : read_count(count, ret_count, err);
 }
 
 static int show_decisions(struct action_call *call, struct err *err)
@@ -154,9 +139,10 @@ static int show_decisions(struct action_call *call, struct err *err)
     struct decision_query query = {0};
     int64_t count;
     int rc = desk_need_store(desk, action_reply(call), err);
-    if (rc < 0 || (rc = read_args(call, &query, &count, err)) < 0) {
+    if (rc < 0) {
         return rc;
     }
+    read_args(call, &query, &count);
     AUTO_FREE struct decision *list = calloc((size_t)count, sizeof(*list));
     ASSERT(list != NULL);
     int n = decision_table_list(desk->o.trading, &query, list, (size_t)count, err);
@@ -183,13 +169,27 @@ static int show_decisions(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+/* Also one that is not traded any more. */
+static const struct action_param any_symbol = {.type = PARAM_SYMBOL, .unlisted = true};
+
 const struct action action_decisions_rows[] = {
     {.name = "trading.decisions",
      .summary = "Newest decisions and their outcomes, for all symbols or one",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "what", .type = PARAM_TEXT, .help = "a symbol, or how many"},
-                {.name = "count", .type = PARAM_TEXT, .help = "how many, 1 to 50"}},
+     .params = ACTION_PARAMS({.name = "what",
+                              .type = PARAM_INT,
+                              .minimum = "1",
+                              .maximum = PARAM_BOUND(COUNT_MAX),
+                              .otherwise = &any_symbol,
+                              .noun = "a symbol or the number of decisions",
+                              .help = "a symbol, or how many"},
+                             {.name = "count",
+                              .type = PARAM_INT,
+                              .default_text = "10",
+                              .minimum = "1",
+                              .maximum = PARAM_BOUND(COUNT_MAX),
+                              .help = "how many"}),
      .run = show_decisions},
     {0},
 };

@@ -25,33 +25,26 @@ static const struct position *find_position(const struct snapshot *s, struct sym
     return NULL;
 }
 
-/* A price that the runner has already checked (PARAM_PRICE); zero if not given. Refused unless it
- * is a multiple of the venue's tick. */
+/* Zero if not given. Refused unless it is a multiple of the venue's tick. */
 static int read_price(const struct action_call *call, const char *name, struct dec *ret,
                       struct err *err)
 {
-    const struct desk *desk = action_userdata(call);
-    const char *text = action_arg(call, name);
-    *ret = DEC_ZERO;
-    if (text == NULL) {
-        return 0;
-    }
-    ASSERT(dec_parse(str_c(text), ret));
-    struct dec step = dec_digit_step(*ret, (int)desk->o.config->paper_tick_digits);
+    *ret = action_price(call, name);
+    struct dec step = desk_tick(action_userdata(call), *ret);
     struct dec below = dec_floor_to(*ret, step);
     if (!dec_is_valid(step) || below.e8 == ret->e8) { /* 0 digits: the venue does not round */
         return 0;
     }
-    char low[DEC_TEXT_SIZE], high[DEC_TEXT_SIZE], tick[DEC_TEXT_SIZE];
+    char text[DEC_TEXT_SIZE], low[DEC_TEXT_SIZE], high[DEC_TEXT_SIZE], tick[DEC_TEXT_SIZE];
     return err_set(err, ERR_COMMAND_ARG_INVALID,
-                   "%s: %s is not a multiple of the tick %s; nearest: %s or %s", name, text,
-                   dec_text(step, tick), dec_text(below, low),
+                   "%s: %s is not a multiple of the tick %s; nearest: %s or %s", name,
+                   dec_text(*ret, text), dec_text(step, tick), dec_text(below, low),
                    dec_text(dec_add(below, step), high));
 }
 
 static int read_amendment(const struct action_call *call, struct request *ret, struct err *err)
 {
-    *ret = (struct request){.kind = REQUEST_AMEND};
+    *ret = (struct request){.kind = REQUEST_AMEND, .symbol = action_symbol(call, "symbol")};
     int rc = read_price(call, "stop", &ret->stop, err);
     if (rc == 0) {
         rc = read_price(call, "target", &ret->target, err);
@@ -59,7 +52,6 @@ static int read_amendment(const struct action_call *call, struct request *ret, s
     if (rc == 0 && ret->stop.e8 == 0 && ret->target.e8 == 0) {
         rc = err_set(err, ERR_COMMAND_ARG_MISSING, "stop or target: at least one of the two");
     }
-    (void)symbol_parse(str_c(action_arg(call, "symbol")), &ret->symbol); /* the runner checked it */
     return rc;
 }
 
@@ -310,11 +302,8 @@ static bool cancelled(struct desk *desk, struct pending *p)
 
 static int cancel_entries(struct action_call *call, struct err *err)
 {
-    struct desk *desk = action_userdata(call);
-    struct request draft = {.kind = REQUEST_CANCEL};
-    const char *text = action_arg(call, "symbol");
-    int rc = desk_read_scope(desk, text == NULL ? "all" : text, &draft.symbol, err);
-    return rc < 0 ? rc : desk_ask(desk, call, &draft, cancelled, err);
+    const struct request draft = {.kind = REQUEST_CANCEL, .symbol = action_symbol(call, "symbol")};
+    return desk_ask(action_userdata(call), call, &draft, cancelled, err);
 }
 
 /* ------------------------------------------------------------------------------ maintenance ----
@@ -355,10 +344,16 @@ const struct action action_orders_rows[] = {
      .waits_us = AMEND_WAIT_US,
      .lowest = ROLE_OPERATOR,
      .locks = "position:$symbol",
-     .params =
-         {{.name = "symbol", .type = PARAM_SYMBOL, .required = true, .help = "of the position"},
-          {.name = "stop", .type = PARAM_PRICE, .help = "new price of the stop"},
-          {.name = "target", .type = PARAM_PRICE, .help = "new price of the target"}},
+     .params = ACTION_PARAMS(
+         {.name = "symbol", .type = PARAM_POSITION, .required = true, .help = "of the position"},
+         {.name = "stop",
+          .type = PARAM_PRICE,
+          .symbol_of = "symbol",
+          .help = "new price of the stop"},
+         {.name = "target",
+          .type = PARAM_PRICE,
+          .symbol_of = "symbol",
+          .help = "new price of the target"}),
      .run = amend,
      .cancel = desk_cancel,
      .recover = desk_recover,
@@ -368,7 +363,10 @@ const struct action action_orders_rows[] = {
      .effect = ACTION_CHANGES,
      .waits_us = CANCEL_WAIT_US,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "symbol", .type = PARAM_TEXT, .help = "a symbol; all if left out"}},
+     .params = ACTION_PARAMS({.name = "symbol",
+                              .type = PARAM_SYMBOL_OR_ALL,
+                              .default_text = "all",
+                              .help = "a symbol, or all"}),
      .run = cancel_entries,
      .cancel = desk_cancel,
      .recover = desk_recover},

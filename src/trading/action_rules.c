@@ -122,16 +122,12 @@ static int show_rules(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     struct reply *r = action_reply(call);
-    const char *what = action_arg(call, "what");
-    struct rule_query query = {0};
-    if (what != NULL && str_equal_nocase(str_c(what), "words")) {
+    const struct arg_value *what = action_value(call, "what");
+    struct rule_query query = {.retired = what != NULL};
+    if (what != NULL && what->type == PARAM_INT) {
+        query.id = what->number;
+    } else if (what != NULL && strcmp(what->text, "words") == 0) {
         return show_words(r);
-    }
-    query.retired = what != NULL;
-    if (what != NULL && !str_equal_nocase(str_c(what), "all") &&
-        (!str_to_i64(str_c(what), &query.id) || query.id < 1)) {
-        return err_set(err, ERR_COMMAND_ARG_INVALID, "what: %.40s is not a number, all or words",
-                       what);
     }
     struct rule rules[RULES_SHOWN];
     int rc = desk_need_store(desk, action_reply(call), err);
@@ -174,9 +170,9 @@ static int read_rule(const struct action_call *call, struct rule *ret, struct er
 {
     AUTO_BUF struct buf text = BUF_INIT(4096);
     struct condition program;
-    buf_addf(&text, "%s\n%s\n%s", action_arg(call, "effect"), action_arg(call, "condition"),
-             action_arg(call, "help"));
-    if (strchr(action_arg(call, "condition"), '\n') != NULL) {
+    buf_addf(&text, "%s\n%s\n%s", action_text(call, "effect"), action_text(call, "condition"),
+             action_text(call, "help"));
+    if (strchr(action_text(call, "condition"), '\n') != NULL) {
         return err_set(err, ERR_RULE_CONDITION, "it contains a line break");
     }
     return rule_read(buf_str(&text), ret, &program, err);
@@ -224,14 +220,13 @@ static int add_rule(struct action_call *call, struct err *err)
 
 static int find_rule(struct desk *desk, struct action_call *call, struct rule *ret, struct err *err)
 {
-    int64_t id = action_arg_i64(call, "rule", 0);
+    int64_t id = action_int(call, "rule");
     int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }
-    rc = id < 1 ? 0
-                : rule_table_list(desk->o.trading, &(struct rule_query){.id = id, .retired = true},
-                                  ret, 1, err);
+    rc = rule_table_list(desk->o.trading, &(struct rule_query){.id = id, .retired = true}, ret, 1,
+                         err);
     if (rc == 0 || (rc > 0 && ret->status == RULE_RETIRED)) {
         return err_set(err, ERR_RULE_UNKNOWN, "rule %lld%s", (long long)id,
                        rc > 0 ? " is retired" : "");
@@ -263,7 +258,7 @@ static int preview_status(struct action_call *call, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    (void)rule_status_parse(str_c(action_arg(call, "status")), &status); /* one of its choices */
+    (void)rule_status_parse(str_c(action_text(call, "status")), &status); /* one of its choices */
     show_rule(action_userdata(call), r, &rule);
     reply_line(r, "%s", consequence(status, rule.effect));
     return 0;
@@ -291,36 +286,41 @@ static bool status_set(struct desk *desk, struct pending *p)
 
 static int set_status(struct action_call *call, struct err *err)
 {
-    struct request draft = {.kind = REQUEST_RULE_STATUS, .number = action_arg_i64(call, "rule", 0)};
-    (void)str_copy(str_c(action_arg(call, "status")), draft.text, sizeof(draft.text));
+    struct request draft = {.kind = REQUEST_RULE_STATUS, .number = action_int(call, "rule")};
+    (void)str_copy(str_c(action_text(call, "status")), draft.text, sizeof(draft.text));
     return desk_ask(action_userdata(call), call, &draft, status_set, err);
 }
+
+static const struct action_param all_or_words = {.type = PARAM_CHOICE, .choices = "all|words"};
 
 const struct action action_rules_rows[] = {
     {.name = "trading.rules",
      .summary = "Trading rules and how often they were right, or the words of a condition",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "what",
-                 .type = PARAM_TEXT,
-                 .help = "a rule's number, all (retired too), or words"}},
+     .params = ACTION_PARAMS({.name = "what",
+                              .type = PARAM_INT,
+                              .minimum = "1",
+                              .otherwise = &all_or_words,
+                              .noun = "a number, all or words",
+                              .help = "a rule's number, all (retired too), or words"}),
      .run = show_rules},
     {.name = "trading.rule_add",
      .summary = "Add a trading rule in testing: its matches are counted but change nothing",
      .effect = ACTION_CHANGES,
      .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_OPERATOR,
-     .params =
-         {{.name = "effect",
-           .type = PARAM_CHOICE,
-           .required = true,
-           .choices = "avoid|favour",
-           .help = "avoid refuses matching entries, favour enlarges them"},
-          {.name = "condition",
-           .type = PARAM_TEXT,
-           .required = true,
-           .help = "when the rule matches; see /rules words"},
-          {.name = "help", .type = PARAM_TEXT, .required = true, .help = "the reason, as text"}},
+     .params = ACTION_PARAMS(
+         {.name = "effect",
+          .type = PARAM_CHOICE,
+          .required = true,
+          .choices = "avoid|favour",
+          .help = "avoid refuses matching entries, favour enlarges them"},
+         {.name = "condition",
+          .type = PARAM_TEXT,
+          .required = true,
+          .help = "when the rule matches; see /rules words"},
+         {.name = "help", .type = PARAM_TEXT, .required = true, .help = "the reason, as text"}),
      .run = add_rule,
      .cancel = desk_cancel,
      .recover = desk_recover},
@@ -329,12 +329,16 @@ const struct action action_rules_rows[] = {
      .effect = ACTION_CHANGES,
      .waits_us = DESK_REQUEST_US,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "rule", .type = PARAM_INT, .required = true, .help = "number of the rule"},
-                {.name = "status",
-                 .type = PARAM_CHOICE,
-                 .required = true,
-                 .choices = "testing|active|retired",
-                 .help = "the new status"}},
+     .params = ACTION_PARAMS({.name = "rule",
+                              .type = PARAM_INT,
+                              .required = true,
+                              .minimum = "1",
+                              .help = "number of the rule"},
+                             {.name = "status",
+                              .type = PARAM_CHOICE,
+                              .required = true,
+                              .choices = "testing|active|retired",
+                              .help = "the new status"}),
      .run = set_status,
      .cancel = desk_cancel,
      .recover = desk_recover,

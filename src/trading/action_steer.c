@@ -92,11 +92,7 @@ static int preview_close(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     const struct snapshot *s = desk_read(desk, action_reply(call));
-    struct symbol scope;
-    int rc = desk_read_scope(desk, action_arg(call, "symbol"), &scope, err);
-    if (rc < 0) {
-        return rc;
-    }
+    const struct symbol scope = action_symbol(call, "symbol");
     if (s->version == 0) {
         return err_set(err, ERR_ENGINE_SILENT, "close");
     }
@@ -165,10 +161,8 @@ static bool closed(struct desk *desk, struct pending *p)
 static int close_position(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
-    struct symbol scope;
-    int rc = desk_read_scope(desk, action_arg(call, "symbol"), &scope, err);
-    const struct request draft = {.kind = REQUEST_CLOSE, .symbol = scope};
-    return rc < 0 ? rc : desk_ask(desk, call, &draft, closed, err);
+    const struct request draft = {.kind = REQUEST_CLOSE, .symbol = action_symbol(call, "symbol")};
+    return desk_ask(desk, call, &draft, closed, err);
 }
 
 static int preview_emergency(struct action_call *call, struct err *err)
@@ -276,8 +270,10 @@ const struct action action_steer_rows[] = {
      .effect = ACTION_MOVES_MONEY,
      .waits_us = CLOSE_WAIT_US,
      .lowest = ROLE_OPERATOR,
-     .params =
-         {{.name = "symbol", .type = PARAM_TEXT, .required = true, .help = "a symbol, or all"}},
+     .params = ACTION_PARAMS({.name = "symbol",
+                              .type = PARAM_SYMBOL_OR_ALL,
+                              .required = true,
+                              .help = "a symbol, or all"}),
      .run = close_position,
      .cancel = desk_cancel,
      .recover = desk_recover,

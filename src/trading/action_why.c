@@ -77,12 +77,6 @@ static int why_rules(struct desk *desk, struct reply *r, const struct decision *
     return 0;
 }
 
-/* "d12": the number of a decision, as in the buttons of /decisions. */
-static bool decision_number(const char *what, int64_t *ret)
-{
-    return (what[0] == 'd' || what[0] == 'D') && str_to_i64(str_c(what + 1), ret);
-}
-
 static int find_trade_decision(struct desk *desk, int64_t id, struct reply *r, struct decision *ret,
                                struct err *err)
 {
@@ -137,33 +131,39 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
     return 0;
 }
 
+/* The decision about a trade, a decision by its number, that of an order, or the newest one of a
+ * symbol or of all (NULL). */
+static int find_decision(struct desk *desk, const struct arg_value *what, struct reply *r,
+                         struct decision *ret, struct err *err)
+{
+    if (what != NULL && what->type == PARAM_INT && what->prefix[0] == '\0') {
+        return find_trade_decision(desk, what->number, r, ret, err);
+    }
+    if (what != NULL && what->type == PARAM_INT) {
+        return decision_table_get(desk->o.trading, what->number, ret, err);
+    }
+    if (what != NULL && what->type == PARAM_ORDER) {
+        return decision_table_of_order(desk->o.trading, what->text, ret, err);
+    }
+    const struct symbol all = {0};
+    return decision_table_last(desk->o.trading, what == NULL ? all : value_symbol(what), ret, err);
+}
+
 static int show_why(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
     struct reply *r = action_reply(call);
-    const char *what = action_arg(call, "what");
-    struct symbol symbol = {0};
+    const struct arg_value *what = action_value(call, "what");
     struct decision d;
-    int64_t id = 0;
     int rc = desk_need_store(desk, action_reply(call), err);
     if (rc < 0) {
         return rc;
     }
-    if (what != NULL && str_to_i64(str_c(what), &id)) {
-        rc = find_trade_decision(desk, id, r, &d, err);
-    } else if (what != NULL && decision_number(what, &id)) {
-        rc = decision_table_get(desk->o.trading, id, &d, err);
-    } else if (what != NULL && !symbol_parse(str_c(what), &symbol)) {
-        return err_set(
-            err, ERR_COMMAND_ARG_INVALID,
-            "what: %.40s is not the number of a trade (12), the number of a decision (d12) or a "
-            "symbol",
-            what);
-    } else {
-        rc = decision_table_last(desk->o.trading, symbol, &d, err);
-    }
+    rc = find_decision(desk, what, r, &d, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
-        return err_set(err, ERR_TRADE_UNKNOWN, "%.40s", what == NULL ? "any symbol" : what);
+        AUTO_BUF struct buf text = BUF_INIT(64);
+        value_text(what == NULL ? &(struct arg_value){0} : what, &text);
+        return err_set(err, ERR_TRADE_UNKNOWN, "%s", what == NULL ? "any symbol" : text.data);
     }
     if (rc < 0) {
         return rc;
@@ -179,14 +179,25 @@ static int show_why(struct action_call *call, struct err *err)
     return rc;
 }
 
+/* Also a symbol that is not traded any more. */
+static const struct action_param what_symbol = {.type = PARAM_SYMBOL, .unlisted = true};
+static const struct action_param what_order = {
+    .type = PARAM_ORDER, .prefix = "nd-", .otherwise = &what_symbol};
+static const struct action_param what_decision = {
+    .type = PARAM_INT, .prefix = "d", .otherwise = &what_order};
+
 const struct action action_why_rows[] = {
     {.name = "trading.why",
      .summary = "The newest decision, or the one behind a trade: votes, reasons, veto, order",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "what",
-                 .type = PARAM_TEXT,
-                 .help = "a trade (12), a decision (d345) or a symbol"}},
+     .params = ACTION_PARAMS({.name = "what",
+                              .type = PARAM_INT,
+                              .otherwise = &what_decision,
+                              .noun = "the number of a trade (12), the number of a decision "
+                                      "(d12), an order (nd-1-2) or a symbol",
+                              .help = "a trade (12), a decision (d345), an order (nd-1-2) or a "
+                                      "symbol"}),
      .run = show_why},
     {0},
 };

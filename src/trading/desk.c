@@ -274,6 +274,11 @@ const struct snapshot *desk_read(struct desk *desk, struct reply *reply)
     return s;
 }
 
+bool desk_is_silent(const struct desk *desk, const struct snapshot *s)
+{
+    return silent_us(desk, s) >= SHARED_SILENT_US;
+}
+
 /* "engine silent for 40 s, numbers from 09:12" */
 static void add_silence(struct buf *out, const struct desk *desk, const struct snapshot *s)
 {
@@ -307,7 +312,7 @@ void desk_decorate(struct reply *reply, void *userdata)
     if (s->version == 0) {
         return;
     }
-    if (silent_us(desk, s) >= SHARED_SILENT_US) {
+    if (desk_is_silent(desk, s)) {
         AUTO_BUF struct buf silence = BUF_INIT(256);
         add_silence(&silence, desk, s);
         if (json_get(reply_data(reply), "snapshot") != NULL) {
@@ -648,41 +653,9 @@ bool desk_in_scope(struct symbol scope, struct symbol symbol)
     return scope.name[0] == '\0' || symbol_equal(scope, symbol);
 }
 
-static bool is_held(const struct snapshot *s, struct symbol symbol)
+struct dec desk_tick(const struct desk *desk, struct dec price)
 {
-    for (int i = 0; i < s->position_count; i++) {
-        if (symbol_equal(s->positions[i].symbol, symbol)) {
-            return true;
-        }
-    }
-    for (int i = 0; i < s->foreign_count; i++) {
-        if (symbol_equal(s->foreign[i].symbol, symbol)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, struct err *err)
-{
-    *ret = (struct symbol){0};
-    if (str_equal_nocase(str_c(text), "all")) {
-        return 0;
-    }
-    const struct config_symbols *symbols = &desk->o.config->market_symbols;
-    AUTO_BUF struct buf known = BUF_INIT(256);
-    bool parsed = symbol_parse(str_c(text), ret);
-    for (int i = 0; i < symbols->count; i++) {
-        if (parsed && symbol_equal(*ret, symbols->items[i])) {
-            return 0;
-        }
-        buf_addf(&known, ", %s", symbols->items[i].name);
-    }
-    if (parsed && is_held(desk_snapshot(desk), *ret)) {
-        return 0; /* not traded, but a position is open */
-    }
-    return err_set(err, ERR_COMMAND_ARG_INVALID, "symbol: %.40s is not one of all%s", text,
-                   known.data);
+    return dec_digit_step(price, (int)desk->o.config->paper_tick_digits);
 }
 
 void desk_market_line(struct reply *r, const struct snapshot *s)

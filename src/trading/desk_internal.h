@@ -90,8 +90,10 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
 /* cancel() and recover() of actions that only send one request. */
 void desk_cancel(struct action_call *call);
 int desk_recover(struct action_call *call, bool *ret_happened, struct err *err);
-/* Parses "all" (the empty symbol), a configured symbol, or the symbol of an open position. */
-int desk_read_scope(struct desk *desk, const char *text, struct symbol *ret, struct err *err);
+/* The step of prices near this one at the venue; invalid: it does not round. */
+struct dec desk_tick(const struct desk *desk, struct dec price);
+/* Whether the engine has not published for so long that its figures must not be used. */
+bool desk_is_silent(const struct desk *desk, const struct snapshot *s);
 bool desk_in_scope(struct symbol scope, struct symbol symbol);
 void desk_finish(struct pending *pending, const struct err *err);
 /* Ends the call as failed, because the effect was not visible in time, and goes on watching the
@@ -122,6 +124,9 @@ void desk_watch_late(struct desk *desk, struct pending *p, int failed_as);
 void desk_late_answer(struct desk *desk, struct pending *p, uint32_t code);
 /* The timer of late requests. */
 void desk_on_late(void *desk);
+
+/* domain.c: what this module knows about values: symbols, positions, orders, current prices. */
+void domain_register(struct desk *desk, struct action_table *table);
 
 extern const struct action action_risk_rows[];
 extern const struct action action_why_rows[];

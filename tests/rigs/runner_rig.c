@@ -35,10 +35,11 @@ static int act_change(struct action_call *call, struct err *err)
 {
     (void)err;
     struct runner_rig *rig = runner_rig_of(call);
-    const char *service = action_arg(call, "service");
-    const char *note = action_arg(call, "note");
-    (void)snprintf(rig->seen, sizeof(rig->seen), "%s|%s|%lld", service == NULL ? "-" : service,
-                   note == NULL ? "-" : note, (long long)action_arg_i64(call, "within", -1));
+    const char *note = action_text(call, "note");
+    const struct arg_value *within = action_value(call, "within");
+    (void)snprintf(rig->seen, sizeof(rig->seen), "%s|%s|%lld", action_text(call, "service"),
+                   note == NULL ? "-" : note,
+                   within == NULL ? -1LL : (long long)action_duration_us(call, "within"));
     rig->runs++;
     return ACTION_DONE;
 }
@@ -138,9 +139,8 @@ static const struct action actions[] = {
      .effect = ACTION_CHANGES,
      .lowest = ROLE_OPERATOR,
      .locks = "service:$service",
-     .params = {P_SERVICE,
-                {.name = "note", .type = PARAM_TEXT},
-                {.name = "within", .type = PARAM_DURATION}},
+     .params = ACTION_PARAMS(P_SERVICE, {.name = "note", .type = PARAM_TEXT},
+                             {.name = "within", .type = PARAM_DURATION}),
      .run = act_change},
     {.name = "test.hang",
      .summary = "Change slowly, without recover",
@@ -165,7 +165,7 @@ static const struct action actions[] = {
      .summary = "Move money",
      .effect = ACTION_MOVES_MONEY,
      .lowest = ROLE_OPERATOR,
-     .params = {{.name = "symbol", .type = PARAM_SYMBOL, .required = true}},
+     .params = ACTION_PARAMS({.name = "symbol", .type = PARAM_SYMBOL, .required = true}),
      .run = act_money,
      .preview = act_preview},
     {.name = "test.stop",
@@ -177,10 +177,39 @@ static const struct action actions[] = {
     {0},
 };
 
+static void list_services(value_emit_fn emit, void *emit_userdata, void *userdata)
+{
+    const struct runner_rig *rig = userdata;
+    for (int i = 0; i < rig->config.service_count; i++) {
+        emit(rig->config.services[i].name, emit_userdata);
+    }
+}
+
+static void list_symbols(value_emit_fn emit, void *emit_userdata, void *userdata)
+{
+    const struct runner_rig *rig = userdata;
+    for (int i = 0; i < rig->config.market_symbols.count; i++) {
+        emit(rig->config.market_symbols.items[i].name, emit_userdata);
+    }
+}
+
 void runner_rig_actions(struct runner_rig *rig)
 {
+    static const struct value_domain services = {.type = PARAM_SERVICE,
+                                                 .before = "no service ",
+                                                 .after = "",
+                                                 .listed = "configured",
+                                                 .edits = 2,
+                                                 .list = list_services};
+    static const struct value_domain symbols = {.type = PARAM_SYMBOL,
+                                                .before = "",
+                                                .after = " is not traded",
+                                                .listed = "traded symbols",
+                                                .list = list_symbols};
     rig->actions = action_table_new();
     action_table_add(rig->actions, actions, rig);
+    action_table_add_domain(rig->actions, &services, rig);
+    action_table_add_domain(rig->actions, &symbols, rig);
 }
 
 #define FILE_OF(name, text)                                                        \

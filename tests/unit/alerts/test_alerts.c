@@ -51,9 +51,9 @@ static void open_alerts(struct scene *s)
     {                                                                                              \
         .path = "commands/" name ".yaml",                                                          \
         .data = "command: " name "\ngroup: see\nsummary: s\nrole: " role "\n" args "steps: [" step \
-                "]\nexamples: [" name "]\n",                                                       \
+                "]\nexamples: [\"" name " 3\"]\n",                                                 \
         .size = sizeof("command: " name "\ngroup: see\nsummary: s\nrole: " role "\n" args          \
-                       "steps: [" step "]\nexamples: [" name "]\n") -                              \
+                       "steps: [" step "]\nexamples: [\"" name " 3\"]\n") -                        \
                 1                                                                                  \
     }
 static const struct embedded_file files[] = {

@@ -163,14 +163,16 @@ static int never_run(struct action_call *call, struct err *err)
 
 static const struct action reload_rows[] = {
     {.name = "config.reload",
+     .summary = "Reload the configuration",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_ADMIN,
-     .params = {{.name = "why", .type = PARAM_TEXT}},
+     .params = ACTION_PARAMS({.name = "why", .type = PARAM_TEXT}),
      .run = never_run},
     {.name = "config.history",
+     .summary = "Earlier configurations",
      .effect = ACTION_READS,
      .lowest = ROLE_ADMIN,
-     .params = {{.name = "id", .type = PARAM_INT}},
+     .params = ACTION_PARAMS({.name = "id", .type = PARAM_INT}),
      .run = never_run},
     {0},
 };

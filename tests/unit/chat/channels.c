@@ -31,7 +31,7 @@ static int touch(struct action_call *call, struct err *err)
 static int lines(struct action_call *call, struct err *err)
 {
     (void)err;
-    int64_t count = action_arg_i64(call, "count", 1);
+    int64_t count = action_int(call, "count");
     reply_title(action_reply(call), TONE_PLAIN, "%lld lines", (long long)count);
     for (int64_t i = 0; i < count; i++) {
         reply_line(action_reply(call), "line %lld of <many> & some words to fill it up",
@@ -63,7 +63,8 @@ static const struct action actions[] = {
      .summary = "Print lines",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
-     .params = {{"count", PARAM_INT, true, NULL, "how many"}},
+     .params =
+         ACTION_PARAMS({.name = "count", .type = PARAM_INT, .required = true, .help = "how many"}),
      .run = lines},
     {.name = "test.secret",
      .summary = "Show something private",

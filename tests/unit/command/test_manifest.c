@@ -105,16 +105,16 @@ static void a_duration_needs_a_unit(void **state)
 {
     (void)state;
     int64_t us = 0;
-    assert_true(param_parse_duration(str_c("90s"), &us));
+    assert_true(value_parse_duration(str_c("90s"), &us));
     assert_int_equal(us, 90 * USEC_PER_SEC);
-    assert_true(param_parse_duration(str_c("500ms"), &us));
+    assert_true(value_parse_duration(str_c("500ms"), &us));
     assert_int_equal(us, 500 * USEC_PER_MSEC);
-    assert_true(param_parse_duration(str_c("2d"), &us));
+    assert_true(value_parse_duration(str_c("2d"), &us));
     assert_int_equal(us, 2 * USEC_PER_DAY);
     static const char *const bad[] = {"",  "s", "90", "0s", "-1s", "1.5h", "9999999999999999d",
                                       "1w"};
     for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        assert_false(param_parse_duration(str_c(bad[i]), &us));
+        assert_false(value_parse_duration(str_c(bad[i]), &us));
     }
 }
 

@@ -59,7 +59,7 @@ static void manifests_load(const char *pattern)
     assert_int_equal(own->step_count, 4);
     assert_int_equal(own->steps[1].timeout_us, 60 * USEC_PER_SEC);
     assert_int_equal(own->steps[1].retries, 2);
-    assert_string_equal(own->steps[2].with[1].value, "$within");
+    assert_string_equal(own->steps[2].with[1].text, "$within");
     assert_int_equal(own->on_failure_count, 1);
     assert_int_equal(own->example_count, 2);
     manifest_list_free(list);

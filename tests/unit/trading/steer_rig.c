@@ -29,7 +29,8 @@ static const struct action above[] = {
      .summary = "Raise an alert",
      .effect = ACTION_CHANGES,
      .lowest = ROLE_READ_ONLY,
-     .params = {{.name = "severity", .type = PARAM_TEXT}, {.name = "title", .type = PARAM_TEXT}},
+     .params = ACTION_PARAMS({.name = "severity", .type = PARAM_TEXT},
+                             {.name = "title", .type = PARAM_TEXT}),
      .run = raise_alert},
     {0},
 };

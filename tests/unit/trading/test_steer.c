@@ -580,7 +580,7 @@ static void invalid_rules_do_not_reach_the_engine(void **state)
         {"/rule_add avoid \"tier == 1\n\" \"why\"", "it contains a line break"},
         {"/rule_add avoid tier == 1 why", "COMMAND_ARG_EXTRA"},
         {"/rule_activate 9", "RULE_UNKNOWN"},
-        {"/rule_activate 0", "RULE_UNKNOWN"},
+        {"/rule_activate 0", "rule: 0 is below 1"},
         {"/rules 9", "RULE_UNKNOWN"},
         {"/rules some", "some is not a number, all or words"},
         {"/rules words", "upper minus lower band"},

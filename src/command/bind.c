@@ -1,0 +1,185 @@
+#include "bind.h"
+
+#include "base/check.h"
+
+#include <string.h>
+
+struct arg_value *bind_new(const struct manifest *m)
+{
+    struct arg_value *values = calloc((size_t)m->arg_count + 1, sizeof(*values));
+    ASSERT(values != NULL);
+    return values;
+}
+
+void bind_free(const struct manifest *m, struct arg_value *values)
+{
+    for (int i = 0; values != NULL && i < m->arg_count; i++) {
+        value_release(&values[i]);
+    }
+    free(values);
+}
+
+static int find_arg(const struct manifest *m, struct str name)
+{
+    for (int i = 0; i < m->arg_count; i++) {
+        if (str_equal_c(name, m->args[i].rule.name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int check_required(const struct manifest *m, const struct arg_value *values, struct err *err)
+{
+    for (int i = 0; i < m->arg_count; i++) {
+        const struct action_param *rule = &m->args[i].rule;
+        if (rule->required && values[i].type == PARAM_NONE) {
+            return err_set(err, ERR_COMMAND_ARG_MISSING, "%s: %s", rule->name, rule->help);
+        }
+    }
+    return 0;
+}
+
+/* Fills in defaults, makes prices absolute, and refuses if an argument is missing. */
+static int complete(const struct manifest *m, const struct value_context *context,
+                    struct arg_value *values, struct err *err)
+{
+    int missing = check_required(m, values, err);
+    if (missing < 0) {
+        return missing;
+    }
+    for (int i = 0; i < m->arg_count; i++) {
+        const struct action_param *rule = &m->args[i].rule;
+        int rc = m->args[i].own_default && values[i].type == PARAM_NONE
+                     ? value_from_text(rule, str_c(rule->default_text), context, &values[i], err)
+                     : 0;
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    for (int i = 0; i < m->arg_count; i++) {
+        const struct action_param *rule = &m->args[i].rule;
+        int of = find_arg(m, str_c(rule->symbol_of));
+        int rc = value_resolve_price(rule, &values[i], of < 0 ? NULL : &values[of], context, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int set_arg(const struct manifest *m, int index, struct str text,
+                   const struct value_context *context, struct arg_value *values, struct err *err)
+{
+    struct arg_value value = {0};
+    int rc = value_from_text(&m->args[index].rule, text, context, &value, err);
+    if (rc == 0) {
+        value_release(&values[index]);
+        values[index] = value;
+    }
+    return rc;
+}
+
+/* The index of the argument in name=value; -1 if the word does not name one of this command. */
+static int named_arg(const struct manifest *m, const char *word, struct str *ret_value)
+{
+    const char *equals = strchr(word, '=');
+    if (equals == NULL) {
+        return -1;
+    }
+    *ret_value = str_c(equals + 1);
+    return find_arg(m, str_n(word, (size_t)(equals - word)));
+}
+
+int bind_line(const struct manifest *m, const struct line *line,
+              const struct value_context *context, struct arg_value *values, struct err *err)
+{
+    size_t given = line->count - 1;
+    int next = 0;
+    for (size_t i = 1; i < line->count && i < LINE_WORDS_MAX; i++) {
+        struct str value = str_c(line->words[i]);
+        int index = line->quoted[i] ? -1 : named_arg(m, line->words[i], &value);
+        if (index < 0) {
+            while (next < m->arg_count && values[next].type != PARAM_NONE) {
+                next++;
+            }
+            index = next;
+            value = str_c(line->words[i]);
+        }
+        if (index >= m->arg_count) {
+            return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s takes %d, the line gives %zu", m->name,
+                           m->arg_count, given);
+        }
+        int rc = set_arg(m, index, value, context, values, err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return complete(m, context, values, err);
+}
+
+static int bind_object(const struct manifest *m, struct json_object *args, bool stored,
+                       const struct value_context *context, struct arg_value *values,
+                       struct err *err)
+{
+    json_object_object_foreach(args, name, json)
+    {
+        int index = find_arg(m, str_c(name));
+        if (index < 0 && !stored) {
+            return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s takes no argument %.40s", m->name, name);
+        }
+        int rc = index < 0
+                     ? 0
+                     : value_from_json(&m->args[index].rule, json, context, &values[index], err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int bind_array(const struct manifest *m, struct json_object *args,
+                      const struct value_context *context, struct arg_value *values,
+                      struct err *err)
+{
+    size_t count = json_len(args);
+    if (count > (size_t)m->arg_count) {
+        return err_set(err, ERR_COMMAND_ARG_EXTRA, "%s takes %d, args has %zu items", m->name,
+                       m->arg_count, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        int rc = value_from_json(&m->args[i].rule, json_item(args, i), context, &values[i], err);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int bind_json(const struct manifest *m, struct json_object *args,
+              const struct value_context *context, struct arg_value *values, struct err *err)
+{
+    int rc = json_is_array(args)    ? bind_array(m, args, context, values, err)
+             : json_is_object(args) ? bind_object(m, args, false, context, values, err)
+                                    : err_set(err, ERR_COMMAND_ARG_INVALID,
+                                              "the arguments are neither an object nor an array");
+    return rc < 0 ? rc : complete(m, context, values, err);
+}
+
+int bind_stored(const struct manifest *m, struct json_object *args,
+                const struct value_context *context, struct arg_value *values, struct err *err)
+{
+    int rc = json_is_object(args) ? bind_object(m, args, true, context, values, err) : 0;
+    return rc < 0 ? rc : check_required(m, values, err);
+}
+
+struct json_object *bind_stored_json(const struct manifest *m, const struct arg_value *values)
+{
+    struct json_object *args = json_object_new_object();
+    for (int i = 0; i < m->arg_count; i++) {
+        if (values[i].type != PARAM_NONE) {
+            (void)json_object_object_add(args, m->args[i].rule.name, value_json(&values[i]));
+        }
+    }
+    return args;
+}
