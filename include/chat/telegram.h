@@ -85,6 +85,8 @@ void telegram_free(struct telegram *telegram);
 /* A new configuration, which replaces the one before from now on. A new poll_timeout applies to the
  * next poll. */
 void telegram_apply(struct telegram *telegram, const struct config *config);
+/* The list of commands has changed: sets Telegram's command menu again. */
+void telegram_menu(struct telegram *telegram);
 
 void telegram_start(struct telegram *telegram);
 /* Cancels the poll and every call in flight. A message without an answer stays in the outbox as

@@ -85,6 +85,13 @@ void telegram_apply(struct telegram *telegram, const struct config *config)
     telegram->options.config = config;
 }
 
+void telegram_menu(struct telegram *telegram)
+{
+    if (telegram->state != TELEGRAM_OFF) {
+        telegram_poll_menu(telegram->poll);
+    }
+}
+
 void telegram_start(struct telegram *telegram)
 {
     if (telegram->state == TELEGRAM_STOPPED) {

@@ -65,6 +65,7 @@ void telegram_alert_over(struct telegram *t, const char *fingerprint, const char
 int telegram_poll_new(struct telegram *t, struct err *err);
 void telegram_poll_free(struct telegram_poll *poll);
 void telegram_poll_start(struct telegram_poll *poll); /* begins with getMe */
+void telegram_poll_menu(struct telegram_poll *poll);  /* sets the command menu again */
 void telegram_poll_stop(struct telegram_poll *poll);
 void telegram_poll_refused(struct telegram_poll *poll); /* stops polling and retries getMe slowly */
 

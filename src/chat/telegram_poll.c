@@ -63,7 +63,7 @@ struct telegram_poll {
     struct telegram_call *answer_call;
     struct loop_source *answer_timer;
 
-    bool menu_done;
+    bool menu_done; /* Telegram shows the commands as they are now */
     int64_t menu_due_mono_us;
     struct telegram_call *menu_call;
     struct telegram_call *webhook_call;
@@ -530,8 +530,8 @@ static void on_menu(const struct telegram_answer *answer, void *userdata)
 {
     struct telegram_poll *poll = userdata;
     poll->menu_call = NULL;
-    if (answer->result == TELEGRAM_OK || answer->result == TELEGRAM_NO) {
-        poll->menu_done = true;
+    if (answer->result != TELEGRAM_OK && answer->result != TELEGRAM_NO) {
+        poll->menu_done = false;
     }
     if (answer->result == TELEGRAM_TOKEN_REFUSED) {
         telegram_refuse_token(poll->t, &answer->err);
@@ -542,8 +542,14 @@ static void on_menu(const struct telegram_answer *answer, void *userdata)
     poll->menu_due_mono_us = now_mono(poll) + (wait_us > MENU_RETRY_US ? wait_us : MENU_RETRY_US);
 }
 
+void telegram_poll_menu(struct telegram_poll *poll)
+{
+    poll->menu_done = false;
+}
+
 static void set_menu(struct telegram_poll *poll)
 {
+    poll->menu_done = true; /* unless the commands change while the call is under way */
     struct json_object *commands = json_object_new_array();
     const struct manifest *m = NULL;
     for (size_t i = 0; (m = manifest_at(poll->t->options.manifests, i)) != NULL; i++) {
