@@ -11,13 +11,14 @@
  * Endpoints: GET /healthz; GET /api/v1/state; POST /api/v1/commands/{name} with the body
  * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; args as a string is the rest
  * of a typed command line. Errors are catalogue rows as JSON.
- * Always true: a listener's own thread only reads the snapshot and the heartbeats. It suspends a
- * command and passes it to the ops thread through a ring; ops answers it. A caller on the socket is
- * the uid of the connected process. Over TCP each path except /healthz needs
- * "Authorization: Bearer <api.token>" (401 if no token is configured); the Host must name this
- * machine, so that a web page cannot reach the API by DNS rebinding; a request with a foreign
- * Origin is refused. Limits: a body of 64 KiB, 64 connections, 32 commands under way per listener
- * (then 503). Thread: ops (the request handlers run on the listeners' threads).
+ * Always true: a listener's own thread only reads the snapshot and the heartbeats; it renders the
+ * state at most a hundred times a second (age_ms is a multiple of 10). It suspends a command and
+ * passes it to the ops thread through a ring; ops answers it. A caller on the socket is the uid of
+ * the connected process. Over TCP each path except /healthz needs "Authorization: Bearer
+ * <api.token>" (401 if no token is configured); the Host must name this machine, so that a web page
+ * cannot reach the API by DNS rebinding; a request with a foreign Origin is refused. Limits: a body
+ * of 64 KiB, 64 connections, 32 commands under way per listener (then 503).
+ * Thread: ops (the request handlers run on the listeners' threads).
  */
 #pragma once
 

@@ -45,20 +45,21 @@ int web_start(const struct web_options *options, struct web **ret, struct err *e
 void web_stop(struct web *web);           /* accepts NULL; removes its Unix socket */
 uint16_t web_port(const struct web *web); /* 0 with a Unix socket */
 
-/* The views are NUL-terminated and valid as long as the request. */
+/* The views are NUL-terminated. A view that the handler got before web_hold ends with it; the
+ * others are valid as long as the request. */
 struct str web_method(const struct web_request *request);
 struct str web_path(const struct web_request *request); /* decoded, without the query */
 /* The empty view if absent. web_query is decoded; header names are case-insensitive. */
-struct str web_query(const struct web_request *request, const char *name);
-bool web_has_query(const struct web_request *request, const char *name);
+struct str web_query(struct web_request *request, const char *name);
+bool web_has_query(struct web_request *request, const char *name);
 struct str web_header(const struct web_request *request, const char *name);
 struct str web_body(const struct web_request *request);
 /* A field of a multipart/form-data or application/x-www-form-urlencoded body. */
 struct str web_form(const struct web_request *request, const char *name);
 struct str web_form_filename(const struct web_request *request, const char *name);
 /* uid of the process at the other end of a Unix socket; -1 over TCP. */
-int64_t web_peer_uid(const struct web_request *request);
-struct str web_remote(const struct web_request *request); /* "127.0.0.1:40112", "unix" */
+int64_t web_peer_uid(struct web_request *request);
+struct str web_remote(struct web_request *request); /* "127.0.0.1:40112", "unix" */
 
 /* The caller answers later, from any thread. Only inside the handler. */
 void web_hold(struct web_request *request);
@@ -75,3 +76,12 @@ struct web_answer {
 void web_answer(struct web_request *request, const struct web_answer *answer);
 void web_answer_c(struct web_request *request, int status, const char *text);
 void web_answer_json(struct web_request *request, int status, struct str json);
+
+/* An answer that is made once and given many times without a copy, such as a state that many
+ * clients read. Owned by the caller. */
+struct web_content;
+struct web_content *web_content_new(const struct web_answer *answer);
+/* Takes NULL. Connections that still send it are not disturbed. */
+void web_content_free(struct web_content *content);
+/* As web_answer, but only inside the handler, for a request that is not held (ASSERT). */
+void web_answer_content(struct web_request *request, const struct web_content *content);

@@ -41,6 +41,7 @@ static void listener_release(struct listener *listener)
 {
     loop_source_free(listener->wake);
     ring_free(listener->jobs);
+    web_content_free(listener->state); /* the server has stopped */
 }
 
 static void publish_token(struct api *api, const char *token)

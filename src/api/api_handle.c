@@ -101,17 +101,6 @@ static void answer_health(struct listener *listener, struct web_request *request
     web_answer_json(request, healthy ? 200 : 503, buf_str(&body));
 }
 
-static void answer_state(struct listener *listener, struct web_request *request)
-{
-    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
-    const struct snapshot *s = shared_reader_snapshot(listener->reader);
-    const struct shared *shared = listener->api->shared;
-    const struct clock *clock = clock_real();
-    api_state_json(s, shared_silent_us(shared, s, clock_wall_us(clock), clock_mono_us(clock)),
-                   shared, &body);
-    web_answer_json(request, 200, buf_str(&body));
-}
-
 static bool name_is_valid(struct str name)
 {
     if (name.len == 0 || name.len > NAME_MAX_LEN) {
@@ -169,7 +158,7 @@ void api_handle(struct web_request *request, void *userdata)
         }
     } else if (str_equal_c(path, "/api/v1/state")) {
         if (allows(request, "GET")) {
-            answer_state(listener, request);
+            api_state_answer(listener, request);
         }
     } else if (str_starts(path, COMMANDS_PATH)) {
         if (allows(request, "POST")) {

@@ -19,13 +19,25 @@
 
 #include <stdatomic.h>
 
-#define API_JOBS_MAX   32
-#define API_BODY_MAX   ((size_t)64 * 1024)
-#define API_LINE_MAX   ((size_t)16 * 1024)
-#define API_ANSWER_MAX ((size_t)512 * 1024)
+#define API_JOBS_MAX    32
+#define API_AGE_STEP_MS 10 /* so that a state is rendered at most a hundred times a second */
+#define API_BODY_MAX    ((size_t)64 * 1024)
+#define API_LINE_MAX    ((size_t)16 * 1024)
+#define API_ANSWER_MAX  ((size_t)512 * 1024)
 
 struct api_token {
     char text[API_TOKEN_MAX + 1]; /* "": none */
+};
+
+/* All that an answer of /api/v1/state depends on. */
+struct api_state_key {
+    uint64_t version;
+    int64_t age_ms; /* in steps of API_AGE_STEP_MS; -1: never published */
+    int64_t away_us;
+    const char *away_source;
+    uint64_t absences;
+    int64_t telegram_since_us;
+    int telegram;
 };
 
 struct listener {
@@ -37,6 +49,9 @@ struct listener {
     struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs without an answer */
+    /* The last answer about the state, which is given again until something in it changes. */
+    struct api_state_key state_key;
+    struct web_content *state; /* NULL: none yet */
 };
 
 /* One command, from suspended to answered. Owned by the ring, then by ops. */
@@ -88,9 +103,8 @@ void api_command_accept(void *listener);
 /* Ops: answers every command under way with API_STOPPING. Returns their number. */
 int api_command_end(struct api *api);
 
-/* Listener's thread. silent_us: from shared_silent_us. */
-void api_state_json(const struct snapshot *snapshot, int64_t silent_us, const struct shared *shared,
-                    struct buf *out);
+/* Listener's thread. */
+void api_state_answer(struct listener *listener, struct web_request *request);
 /* Listener's thread. Returns true if both threads are alive and the engine has published. If
  * Telegram is refused or silent the status is "degraded": the program itself works. */
 bool api_health_json(const struct snapshot *snapshot, const struct shared *shared,

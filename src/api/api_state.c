@@ -1,46 +1,79 @@
 #include "api_internal.h"
 #include "model/model_json.h"
 
-static void add_ops_loop(struct json_out *out, const struct shared *shared)
+static void add_ops_loop(struct json_out *out, const struct api_state_key *key)
 {
-    const char *source = atomic_load_explicit(&shared->ops_away_source, memory_order_relaxed);
     json_out_object(out, "ops_loop");
-    json_out_i64(out, "longest_absence_us",
-                 atomic_load_explicit(&shared->ops_away_us, memory_order_relaxed));
-    json_out_text(out, "longest_absence_in", source != NULL ? source : "");
-    json_out_u64(out, "absences_over_limit",
-                 atomic_load_explicit(&shared->ops_absences, memory_order_relaxed));
+    json_out_i64(out, "longest_absence_us", key->away_us);
+    json_out_text(out, "longest_absence_in", key->away_source != NULL ? key->away_source : "");
+    json_out_u64(out, "absences_over_limit", key->absences);
     json_out_end(out);
 }
 
 /* The state of the channel ("up", "silent", "refused" …) and the start of an outage. */
-static void add_telegram(struct json_out *out, const struct shared *shared)
+static void add_telegram(struct json_out *out, int state, int64_t since_us)
 {
-    int state = atomic_load_explicit(&shared->telegram, memory_order_relaxed);
     json_out_object(out, "telegram");
     json_out_text(out, "state", chat_state_name((enum chat_state)state));
-    json_out_time(out, "since",
-                  atomic_load_explicit(&shared->telegram_since_us, memory_order_relaxed));
+    json_out_time(out, "since", since_us);
     json_out_end(out);
 }
 
-void api_state_json(const struct snapshot *s, int64_t silent_us, const struct shared *shared,
-                    struct buf *body)
+static struct api_state_key make_key(const struct snapshot *s, const struct shared *shared)
 {
-    struct json_out out = JSON_OUT(body);
+    const struct clock *clock = clock_real();
+    int64_t age_ms =
+        shared_silent_us(shared, s, clock_wall_us(clock), clock_mono_us(clock)) / USEC_PER_MSEC;
+    return (struct api_state_key){
+        .version = s->version,
+        .age_ms = s->version == 0 ? -1 : age_ms / API_AGE_STEP_MS * API_AGE_STEP_MS,
+        .away_us = atomic_load_explicit(&shared->ops_away_us, memory_order_relaxed),
+        .away_source = atomic_load_explicit(&shared->ops_away_source, memory_order_relaxed),
+        .absences = atomic_load_explicit(&shared->ops_absences, memory_order_relaxed),
+        .telegram_since_us = atomic_load_explicit(&shared->telegram_since_us, memory_order_relaxed),
+        .telegram = atomic_load_explicit(&shared->telegram, memory_order_relaxed),
+    };
+}
+
+static bool key_equal(const struct api_state_key *a, const struct api_state_key *b)
+{
+    return a->version == b->version && a->age_ms == b->age_ms && a->away_us == b->away_us &&
+           a->away_source == b->away_source && a->absences == b->absences &&
+           a->telegram_since_us == b->telegram_since_us && a->telegram == b->telegram;
+}
+
+static struct web_content *render(const struct snapshot *s, const struct api_state_key *key)
+{
+    AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
+    struct json_out out = JSON_OUT(&body);
     json_out_document(&out, "nightdesk.state/1");
     /* A snapshot that was never published has no age and is stale. */
-    if (s->version == 0) {
+    if (key->age_ms < 0) {
         json_out_null(&out, "age_ms");
     } else {
-        json_out_i64(&out, "age_ms", silent_us / USEC_PER_MSEC);
+        json_out_i64(&out, "age_ms", key->age_ms);
     }
-    json_out_bool(&out, "stale", s->version == 0 || silent_us >= SHARED_SILENT_US);
+    json_out_bool(&out, "stale",
+                  key->age_ms < 0 || key->age_ms * USEC_PER_MSEC >= SHARED_SILENT_US);
     model_json_snapshot(&out, s);
-    add_ops_loop(&out, shared);
-    add_telegram(&out, shared);
+    add_ops_loop(&out, key);
+    add_telegram(&out, key->telegram, key->telegram_since_us);
     json_out_end(&out);
-    buf_add_char(body, '\n');
+    buf_add_char(&body, '\n');
+    return web_content_new(&(struct web_answer){
+        .status = 200, .content_type = "application/json", .body = buf_str(&body)});
+}
+
+void api_state_answer(struct listener *listener, struct web_request *request)
+{
+    const struct snapshot *s = shared_reader_snapshot(listener->reader);
+    const struct api_state_key key = make_key(s, listener->api->shared);
+    if (listener->state == NULL || !key_equal(&key, &listener->state_key)) {
+        web_content_free(listener->state);
+        listener->state = render(s, &key);
+        listener->state_key = key;
+    }
+    web_answer_content(request, listener->state);
 }
 
 static void add_thread(struct json_out *out, const char *name, int64_t beat_age_us)
@@ -59,7 +92,8 @@ bool api_health_json(const struct snapshot *s, const struct shared *shared, int6
     bool alive =
         engine_age_us < SHARED_SILENT_US && ops_age_us < SHARED_SILENT_US && s->version > 0;
     bool writes = s->disk.state == DISK_OK;
-    bool reached = atomic_load_explicit(&shared->telegram_since_us, memory_order_relaxed) == 0;
+    int64_t since_us = atomic_load_explicit(&shared->telegram_since_us, memory_order_relaxed);
+    bool reached = since_us == 0;
     struct json_out out = JSON_OUT(body);
     json_out_document(&out, "nightdesk.health/1");
     json_out_text(&out, "status", !alive ? "unhealthy" : reached && writes ? "ok" : "degraded");
@@ -67,7 +101,7 @@ bool api_health_json(const struct snapshot *s, const struct shared *shared, int6
     json_out_text(&out, "disk", disk_state_name(s->disk.state));
     add_thread(&out, "engine", engine_age_us);
     add_thread(&out, "ops", ops_age_us);
-    add_telegram(&out, shared);
+    add_telegram(&out, atomic_load_explicit(&shared->telegram, memory_order_relaxed), since_us);
     json_out_end(&out);
     buf_add_char(body, '\n');
     return alive && writes;

@@ -50,20 +50,33 @@ struct web_request {
     bool held;       /* web_hold was called; the holder has a reference */
     bool suspended;  /* in web->suspended */
     struct MHD_Response *response;
+    bool shared; /* the response belongs to a struct web_content */
     unsigned status;
     struct web_request *next; /* in web->suspended */
     struct web_request *previous;
 
-    char *method;
-    char *path;
+    /* Most requests are answered by the handler without a look at these, so they are copied from
+     * the connection when they are asked for; at the latest by web_hold. */
+    bool has_headers;
+    bool has_query;
+    bool has_peer;
     struct pairs headers;
     struct pairs query;
+    int64_t peer_uid;
+    char remote[64];
+
     struct pairs form;
     struct buf body;
     uint64_t received_bytes;
     bool too_large;
-    int64_t peer_uid;
-    char remote[64];
+    const char *path; /* in text, behind the method */
+    char text[];
+};
+
+/* An answer that is given many times. */
+struct web_content {
+    unsigned status;
+    struct MHD_Response *response;
 };
 
 struct web {
@@ -124,11 +137,9 @@ static void request_unref(struct web_request *request)
     if (!last) {
         return;
     }
-    if (request->response != NULL) {
+    if (request->response != NULL && !request->shared) {
         MHD_destroy_response(request->response);
     }
-    free(request->method);
-    free(request->path);
     pairs_release(&request->headers);
     pairs_release(&request->query);
     pairs_release(&request->form);
@@ -166,8 +177,14 @@ static enum MHD_Result copy_pair(void *userdata, enum MHD_ValueKind kind, const 
     return pair == NULL ? MHD_NO : MHD_YES;
 }
 
-static void find_peer(struct web_request *request)
+/* The functions that copy from the connection run on the server's thread, before the request can be
+ * held: the connection exists. */
+static void need_peer(struct web_request *request)
 {
+    if (request->has_peer) {
+        return;
+    }
+    request->has_peer = true;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     request->peer_uid = -1;
@@ -191,22 +208,37 @@ static void find_peer(struct web_request *request)
     }
 }
 
+static void need_headers(struct web_request *request)
+{
+    if (!request->has_headers) {
+        request->has_headers = true;
+        (void)MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, copy_pair,
+                                          &request->headers);
+    }
+}
+
+static void need_query(struct web_request *request)
+{
+    if (!request->has_query) {
+        request->has_query = true;
+        (void)MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, copy_pair,
+                                          &request->query);
+    }
+}
+
 static struct web_request *request_new(struct web *web, struct MHD_Connection *connection,
                                        const char *path, const char *method)
 {
-    struct web_request *request = calloc(1, sizeof(*request));
+    size_t method_size = strlen(method) + 1, path_size = strlen(path) + 1;
+    struct web_request *request = calloc(1, sizeof(*request) + method_size + path_size);
     ASSERT(request != NULL);
     request->web = web;
     request->connection = connection;
     request->references = 1;
-    request->method = strdup(method);
-    request->path = strdup(path);
-    ASSERT(request->method != NULL && request->path != NULL);
+    memcpy(request->text, method, method_size);
+    memcpy(request->text + method_size, path, path_size);
+    request->path = request->text + method_size;
     buf_init(&request->body, web->max_body_bytes);
-    (void)MHD_get_connection_values_n(connection, MHD_HEADER_KIND, copy_pair, &request->headers);
-    (void)MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, copy_pair,
-                                      &request->query);
-    find_peer(request);
     web_lock(web);
     web->references++;
     web_unlock(web);
@@ -268,6 +300,9 @@ static enum MHD_Result on_form_data(void *userdata, enum MHD_ValueKind kind, con
 
 static void parse_form(struct web_request *request)
 {
+    if (request->body.len == 0) {
+        return;
+    }
     /* NULL if the content type is not that of a form. */
     struct MHD_PostProcessor *processor =
         MHD_create_post_processor(request->connection, 4096, on_form_data, request);
@@ -396,6 +431,9 @@ static void on_completed(void *userdata, struct MHD_Connection *connection, void
 void web_hold(struct web_request *request)
 {
     struct web *web = request->web;
+    need_headers(request);
+    need_query(request);
+    need_peer(request);
     web_lock(web);
     ASSERT(request->unanswered && !request->held && request->connection != NULL);
     request->held = true;
@@ -431,6 +469,32 @@ void web_answer(struct web_request *request, const struct web_answer *answer)
     }
 }
 
+struct web_content *web_content_new(const struct web_answer *answer)
+{
+    struct web_content *content = calloc(1, sizeof(*content));
+    ASSERT(content != NULL);
+    content->status = (unsigned)answer->status;
+    content->response = response_new(answer);
+    return content;
+}
+
+void web_content_free(struct web_content *content)
+{
+    if (content != NULL) {
+        MHD_destroy_response(content->response); /* MHD counts the connections that send it */
+        free(content);
+    }
+}
+
+void web_answer_content(struct web_request *request, const struct web_content *content)
+{
+    ASSERT(request->unanswered && !request->held);
+    request->unanswered = false;
+    request->status = content->status;
+    request->response = content->response;
+    request->shared = true;
+}
+
 void web_answer_c(struct web_request *request, int status, const char *text)
 {
     web_answer(request, &(struct web_answer){.status = status, .body = str_c(text)});
@@ -446,7 +510,7 @@ void web_answer_json(struct web_request *request, int status, struct str json)
 
 struct str web_method(const struct web_request *request)
 {
-    return str_c(request->method);
+    return str_c(request->text);
 }
 
 struct str web_path(const struct web_request *request)
@@ -470,18 +534,27 @@ static struct str pair_value(const struct pair *pair)
     return pair == NULL ? str_c("") : buf_str(&pair->value);
 }
 
-struct str web_query(const struct web_request *request, const char *name)
+struct str web_query(struct web_request *request, const char *name)
 {
+    need_query(request);
     return pair_value(pairs_find(&request->query, name, false));
 }
 
-bool web_has_query(const struct web_request *request, const char *name)
+bool web_has_query(struct web_request *request, const char *name)
 {
+    need_query(request);
     return pairs_find(&request->query, name, false) != NULL;
 }
 
 struct str web_header(const struct web_request *request, const char *name)
 {
+    if (!request->has_headers) {
+        const char *value = NULL;
+        size_t size = 0;
+        bool found = MHD_lookup_connection_value_n(request->connection, MHD_HEADER_KIND, name,
+                                                   strlen(name), &value, &size) == MHD_YES;
+        return found && value != NULL ? str_n(value, size) : str_c("");
+    }
     return pair_value(pairs_find(&request->headers, name, true));
 }
 
@@ -501,13 +574,15 @@ struct str web_form_filename(const struct web_request *request, const char *name
     return pair == NULL ? str_c("") : str_c(pair->filename);
 }
 
-int64_t web_peer_uid(const struct web_request *request)
+int64_t web_peer_uid(struct web_request *request)
 {
+    need_peer(request);
     return request->peer_uid;
 }
 
-struct str web_remote(const struct web_request *request)
+struct str web_remote(struct web_request *request)
 {
+    need_peer(request);
     return str_c(request->remote);
 }
 

@@ -173,8 +173,7 @@ void ops_apply(const struct config *before, const struct config *config, void *u
 int ops_apply_files(const struct config *config, void *userdata)
 {
     struct ops *ops = userdata;
-    int count =
-        ops_commands_load(&ops->commands, config->commands_folder, MANIFEST_ALL_OR_NOTHING);
+    int count = ops_commands_load(&ops->commands, config->commands_folder, MANIFEST_ALL_OR_NOTHING);
     if (count == 0) {
         telegram_menu(ops->telegram);
     }

@@ -356,6 +356,30 @@ static void state_has_exact_numbers_on_both_listeners(void **state)
     }
 }
 
+static void assert_in_state(struct fixture *f, const char *part)
+{
+    const char *body;
+    assert_int_equal(get(f, false, "/api/v1/state", "", &body), 200);
+    assert_has(body, part);
+}
+
+/* The answer is kept until something in it changes. */
+static void state_shows_each_change_at_once(void **state)
+{
+    struct fixture *f = *state;
+    assert_in_state(f, "\"age_ms\":null,\"stale\":true");
+    publish(f);
+    assert_in_state(f, "\"equity\":10412,");
+    atomic_store(&f->shared.telegram, CHAT_SILENT);
+    assert_in_state(f, "\"telegram\":{\"state\":\"silent\"");
+    atomic_store(&f->shared.ops_away_us, 61000);
+    assert_in_state(f, "\"longest_absence_us\":61000");
+    atomic_store(&f->shared.ops_absences, 3);
+    assert_in_state(f, "\"absences_over_limit\":3");
+    atomic_store(&f->shared.telegram_since_us, 1700000000000000);
+    assert_in_state(f, "\"since\":\"2023-11-14T22:13:20.000000Z\"");
+}
+
 static void tcp_needs_the_token_and_a_local_host(void **state)
 {
     struct fixture *f = *state;
@@ -503,6 +527,7 @@ static void stopping_answers_pending_commands(void **state)
 UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
            API_TEST(a_failed_or_slow_disk_is_unhealthy),
            API_TEST(state_has_exact_numbers_on_both_listeners),
+           API_TEST(state_shows_each_change_at_once),
            API_TEST(tcp_needs_the_token_and_a_local_host),
            API_TEST(a_command_runs_and_returns_its_reply),
            API_TEST(a_refusal_is_a_catalogue_row_with_its_status),

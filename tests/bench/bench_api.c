@@ -1,0 +1,244 @@
+/*
+ * Reads of the API's state over 16 keep-alive connections, beside a libmicrohttpd server that
+ * answers with a constant body of the same size. Server and client are two processes; rounds of
+ * both servers alternate.
+ */
+#include "api/api.h"
+#include "base/check.h"
+#include "bench/bench.h"
+#include "io/loop.h"
+#include "io/secret.h"
+#include "model/shared.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+enum { CONNECTIONS = 16, ROUNDS = 10, ROUND_MS = 300, ANSWER_MAX = 512 * 1024 };
+
+#define TOKEN "bench-token-of-32-characters-abcd"
+#define REQUEST                                                                     \
+    "GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " TOKEN \
+    "\r\nAccept: */*\r\n\r\n"
+
+/* ---------------------------------------------------------------- client */
+
+struct connection {
+    int fd;
+    size_t have; /* bytes of the answer */
+    size_t want; /* its whole size; 0: its header is not complete */
+};
+
+static char answer[ANSWER_MAX];
+
+static int dial(uint16_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ASSERT(fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0);
+    return fd;
+}
+
+static void ask(const struct connection *c)
+{
+    ssize_t n = send(c->fd, REQUEST, sizeof(REQUEST) - 1, MSG_NOSIGNAL);
+    ASSERT(n == (ssize_t)sizeof(REQUEST) - 1);
+}
+
+/* The size of the whole answer, from its header; 0 if the header is not complete. */
+static size_t size_of(const char *text, size_t len)
+{
+    const char *end = memmem(text, len, "\r\n\r\n", 4);
+    const char *length = memmem(text, len, "Content-Length: ", 16);
+    if (end == NULL || length == NULL) {
+        return 0;
+    }
+    ASSERT(strncmp(text, "HTTP/1.1 200", 12) == 0);
+    return (size_t)(end - text) + 4 + strtoul(length + 16, NULL, 10);
+}
+
+/* Returns true when a whole answer has arrived. */
+static bool take(struct connection *c)
+{
+    ssize_t n = recv(c->fd, answer, sizeof(answer), MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN) {
+        return false;
+    }
+    ASSERT(n > 0);
+    if (c->want == 0) {
+        ASSERT(c->have == 0); /* the header arrives at once over loopback */
+        c->want = size_of(answer, (size_t)n);
+        ASSERT(c->want > 0);
+    }
+    c->have += (size_t)n;
+    ASSERT(c->have <= c->want);
+    if (c->have < c->want) {
+        return false;
+    }
+    c->have = c->want = 0;
+    return true;
+}
+
+/* Answers a second over one round; *ret_size: the size of an answer. */
+static double measure(uint16_t port, size_t *ret_size)
+{
+    struct connection connections[CONNECTIONS] = {{0}};
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    ASSERT(epoll >= 0);
+    for (int i = 0; i < CONNECTIONS; i++) {
+        connections[i].fd = dial(port);
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
+        ASSERT(epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event) == 0);
+        ask(&connections[i]);
+    }
+    int64_t begin_ns = bench_now_ns(), now_ns = begin_ns, answers = 0;
+    while (now_ns - begin_ns < (int64_t)ROUND_MS * 1000000) {
+        struct epoll_event events[CONNECTIONS];
+        int count = epoll_wait(epoll, events, CONNECTIONS, 1000);
+        ASSERT(count > 0);
+        for (int i = 0; i < count; i++) {
+            struct connection *c = events[i].data.ptr;
+            if (take(c)) {
+                answers++;
+                ask(c);
+            }
+        }
+        now_ns = bench_now_ns();
+    }
+    *ret_size = size_of(answer, sizeof(answer));
+    for (int i = 0; i < CONNECTIONS; i++) {
+        (void)close(connections[i].fd);
+    }
+    (void)close(epoll);
+    return (double)answers * 1e9 / (double)(now_ns - begin_ns);
+}
+
+/* In a process of its own, so that client and server share nothing but the socket. */
+static double measure_apart(uint16_t port, size_t *ret_size)
+{
+    struct {
+        double rate;
+        size_t size;
+    } result = {0};
+    int pipe_fd[2];
+    ASSERT(pipe2(pipe_fd, O_CLOEXEC) == 0);
+    pid_t parent = getpid(), pid = fork();
+    ASSERT(pid >= 0);
+    if (pid == 0) {
+        bench_die_with_parent(parent);
+        result.rate = measure(port, &result.size);
+        _exit(write(pipe_fd[1], &result, sizeof(result)) == sizeof(result) ? 0 : 1);
+    }
+    (void)close(pipe_fd[1]);
+    ASSERT(read(pipe_fd[0], &result, sizeof(result)) == sizeof(result));
+    (void)close(pipe_fd[0]);
+    ASSERT(waitpid(pid, NULL, 0) == pid);
+    *ret_size = result.size;
+    return result.rate;
+}
+
+/* ---------------------------------------------------------------- the bare server */
+
+static enum MHD_Result bare_answer(void *response, struct MHD_Connection *connection,
+                                   const char *url, const char *method, const char *version,
+                                   const char *upload, size_t *upload_size, void **slot)
+{
+    (void)url;
+    (void)method;
+    (void)version;
+    (void)upload;
+    if (*slot == NULL) {
+        *slot = response;
+        return MHD_YES;
+    }
+    if (*upload_size > 0) {
+        *upload_size = 0;
+        return MHD_YES;
+    }
+    return MHD_queue_response(connection, MHD_HTTP_OK, response);
+}
+
+static struct MHD_Daemon *bare_start(size_t body_size, uint16_t *ret_port)
+{
+    char *body = calloc(1, body_size + 1);
+    ASSERT(body != NULL);
+    memset(body, 'x', body_size);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(body_size, body, MHD_RESPMEM_MUST_FREE);
+    ASSERT(response != NULL);
+    (void)MHD_add_response_header(response, "Content-Type", "application/json");
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    struct MHD_Daemon *daemon =
+        MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, bare_answer, response,
+                         MHD_OPTION_SOCK_ADDR, &address, MHD_OPTION_END);
+    ASSERT(daemon != NULL);
+    *ret_port = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+    return daemon; /* the response lives as long as the process */
+}
+
+/* ---------------------------------------------------------------- */
+
+static void publish(struct shared *shared)
+{
+    struct snapshot *s = snapshot_new(3);
+    static const char *const names[] = {"BTC-USD", "ETH-USD", "SOL-USD"};
+    s->version = 1;
+    s->published_wall_us = clock_wall_us(clock_real());
+    s->published_mono_us = clock_mono_us(clock_real());
+    s->state = TRADING_ACTIVE;
+    s->market_count = 3;
+    for (int i = 0; i < 3; i++) {
+        ASSERT(symbol_parse(str_c(names[i]), &s->markets[i].symbol));
+        s->markets[i].price = dec_from_double(64120.5 / (i + 1));
+    }
+    shared_publish_snapshot(shared, s);
+    free(s);
+}
+
+int main(void)
+{
+    static struct shared shared;
+    struct err err = {0};
+    struct api *api = NULL;
+    ASSERT(secret_init(&err) == 0);
+    shared_init(&shared, 3);
+    struct shared_reader *reader = shared_reader_add(&shared, "tcp", 0);
+    shared_seal(&shared);
+    publish(&shared);
+    struct loop *loop = loop_new(&err);
+    ASSERT(loop != NULL);
+    const struct api_options options = {
+        .loop = loop, .shared = &shared, .tcp_reader = reader, .tcp = true, .token = TOKEN};
+    int rc = api_start(&options, &api, &err);
+    ASSERT(rc == 0);
+
+    static double ours[ROUNDS], bare[ROUNDS];
+    size_t size = 0, ignored = 0;
+    uint16_t bare_port = 0;
+    (void)measure_apart(api_port(api), &size); /* warms up, and finds the size of an answer */
+    struct MHD_Daemon *daemon = bare_start(size, &bare_port);
+    (void)measure_apart(bare_port, &ignored);
+    for (int i = 0; i < ROUNDS; i++) {
+        ours[i] = measure_apart(api_port(api), &ignored);
+        bare[i] = measure_apart(bare_port, &ignored);
+    }
+    char peer[96];
+    double ratio = bench_percentile(ours, ROUNDS, 0.5) / bench_percentile(bare, ROUNDS, 0.5);
+    (void)snprintf(peer, sizeof(peer), "%.2f x libmicrohttpd alone (goal 0.6)", ratio);
+    bench_table_head();
+    bench_table_row("GET /api/v1/state, 16 connections", ours, ROUNDS, "answers/s", peer);
+    bench_table_row("libmicrohttpd alone, same size", bare, ROUNDS, "answers/s", NULL);
+    MHD_stop_daemon(daemon);
+    api_stop(api);
+    loop_free(loop);
+    shared_release(&shared);
+    return 0;
+}
