@@ -33,7 +33,6 @@ struct config;
 struct shared;
 struct shared_reader;
 struct loop;
-struct manifest_list;
 struct runner;
 
 struct api_options {
@@ -41,7 +40,6 @@ struct api_options {
     struct shared *shared;
     struct shared_reader *socket_reader; /* of the socket's thread; NULL without a socket */
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
-    const struct manifest_list *manifests;
     struct runner *runner;
     struct access *access;
     const char *socket_path; /* NULL: no socket */

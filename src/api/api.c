@@ -64,7 +64,6 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     ASSERT(api != NULL);
     api->loop = options->loop;
     api->shared = options->shared;
-    api->manifests = options->manifests;
     api->runner = options->runner;
     api->access = options->access;
     api->tcp.token = mailbox_new(sizeof(struct api_token));

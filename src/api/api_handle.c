@@ -126,7 +126,7 @@ static void handle_command(struct listener *listener, struct web_request *reques
     (void)str_copy(name, text, sizeof(text));
     struct api_command command;
     struct err err = {0};
-    if (api_command_read(listener->api, text, web_body(request), &command, &err) < 0) {
+    if (api_command_read(text, web_body(request), &command, &err) < 0) {
         api_answer_err(request, &err);
     } else {
         api_command_submit(listener, request, &command);

@@ -68,7 +68,6 @@ struct api_job {
 struct api {
     struct loop *loop;
     struct shared *shared;
-    const struct manifest_list *manifests;
     struct runner *runner;
     struct access *access;
     struct listener socket;
@@ -92,8 +91,7 @@ struct api_command {
 
 /* Listener's thread: parses the body of a command request. *ret must be released, also after a
  * failure. */
-int api_command_read(const struct api *api, const char *name, struct str body,
-                     struct api_command *ret, struct err *err);
+int api_command_read(const char *name, struct str body, struct api_command *ret, struct err *err);
 void api_command_release(struct api_command *command);
 /* Listener's thread: suspends the request and passes it to ops. */
 void api_command_submit(struct listener *listener, struct web_request *request,

@@ -391,7 +391,6 @@ static void open_api(struct ops *ops)
         .shared = ops->options.shared,
         .socket_reader = ops->socket_reader,
         .tcp_reader = ops->tcp_reader,
-        .manifests = ops->manifests,
         .runner = ops->runner,
         .access = ops->access,
         .tcp = config->api_port != 0,

@@ -220,7 +220,6 @@ static int setup(void **state)
                                         .shared = &f->shared,
                                         .socket_reader = socket_reader,
                                         .tcp_reader = tcp_reader,
-                                        .manifests = f->manifests,
                                         .runner = f->runner,
                                         .access = f->access,
                                         .socket_path = f->socket_path,
@@ -442,7 +441,8 @@ static void a_refusal_is_a_catalogue_row_with_its_status(void **state)
     assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"a\\nb\"]}", &body), 400);
     assert_int_equal(post(f, false, "restart", "", "{\"args\":{\"servise\":\"demo\"}}", &body),
                      400);
-    check_code(body, "API_BODY");
+    assert_has(body, "servise");
+    assert_has(body, "COMMAND_ARG");
     assert_int_equal(post(f, false, "nosuch", "", "{}", &body), 404);
     assert_non_null(strstr(body, "COMMAND_UNKNOWN"));
     assert_int_equal(post(f, false, "restart", "", "{\"args\":[\"nosuch\"]}", &body), 400);
