@@ -545,6 +545,7 @@ static void on_menu(const struct telegram_answer *answer, void *userdata)
 void telegram_poll_menu(struct telegram_poll *poll)
 {
     poll->menu_done = false;
+    poll->menu_due_mono_us = 0;
 }
 
 static void set_menu(struct telegram_poll *poll)

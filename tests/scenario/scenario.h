@@ -57,6 +57,8 @@ void scene_close(struct scene *s); /* removes the folder if why is empty */
 /* Final checks: no secret in a log, no violation, no message to the unauthorised user, no absence
  * of an ops loop above ABSENCE_MAX_MS. */
 bool scene_check(struct scene *s);
+/* Writes own commands into the folder `commands` of the state folder; NULL: none. */
+bool scene_commands(struct scene *s, const struct yaml_node *own);
 /* Writes the configuration: the defaults with what differs. `own` may be a text, which is then the
  * whole file. */
 bool scene_configure(struct scene *s, const struct yaml_node *own);

@@ -159,10 +159,8 @@ static bool has_defaults(struct str group)
     return false;
 }
 
-/* The scenario's own commands, in the folder `commands` of its state folder. */
-static bool write_commands(struct scene *s)
+bool scene_commands(struct scene *s, const struct yaml_node *own)
 {
-    const struct yaml_node *own = yaml_get(s->root, "commands");
     AUTO_BUF struct buf path = BUF_INIT(512);
     struct err err = {0};
     buf_addf(&path, "%s/commands", s->dir);
@@ -236,7 +234,8 @@ bool scene_open(struct scene *s, const char *binary, const struct yaml_node *roo
         return scene_fail(s, "the fakes cannot listen");
     }
     s->port = free_port();
-    return write_commands(s) && scene_configure(s, yaml_get(s->root, "config"));
+    return scene_commands(s, yaml_get(s->root, "commands")) &&
+           scene_configure(s, yaml_get(s->root, "config"));
 }
 
 static void remove_folder(const char *path)

@@ -433,6 +433,12 @@ static bool do_daemon(struct scene *s, const struct yaml_node *step)
     return scene_fail(s, "unknown: %.*s", STR_ARG(what));
 }
 
+/* {name: text}: files in the folder of own commands. */
+static bool do_commands(struct scene *s, const struct yaml_node *step)
+{
+    return scene_commands(s, step);
+}
+
 /* What differs from the default configuration from now on, in place of the scenario's `config`; or
  * a text: the whole file. */
 static bool do_config(struct scene *s, const struct yaml_node *step)
@@ -460,12 +466,12 @@ static const struct {
     const char *name;
     bool (*run)(struct scene *s, const struct yaml_node *step);
 } kinds[] = {
-    {"send", do_send},     {"press", do_press},     {"update", do_update},
-    {"fail", do_fail},     {"webhook", do_webhook}, {"claude", do_claude},
-    {"expect", do_expect}, {"sent", do_sent},       {"confirmed", do_confirmed},
-    {"calls", do_calls},   {"sql", do_sql},         {"daemon", do_daemon},
-    {"run", do_run},       {"locked", do_locked},   {"file", do_file},
-    {"config", do_config},
+    {"send", do_send},     {"press", do_press},       {"update", do_update},
+    {"fail", do_fail},     {"webhook", do_webhook},   {"claude", do_claude},
+    {"expect", do_expect}, {"sent", do_sent},         {"confirmed", do_confirmed},
+    {"calls", do_calls},   {"sql", do_sql},           {"daemon", do_daemon},
+    {"run", do_run},       {"locked", do_locked},     {"file", do_file},
+    {"config", do_config}, {"commands", do_commands},
 };
 
 static bool run_step(struct scene *s, const struct yaml_node *step)
