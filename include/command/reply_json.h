@@ -5,8 +5,9 @@
  *     reply_json_text(reply, &payload);
  *     rc = reply_json_read(text, len, &reply, err);
  *
- * {"version": 2, "title", "tone", "error": {...}, "blocks": [...], "buttons": [[{"text",
- * "command", "style"}]], "page": {"previous", "next"}, "footer", "protect", "data": {...}}. Blocks:
+ * {"schema": "nightdesk.reply/2", "title", "tone", "error": {...}, "blocks": [...], "buttons":
+ * [[{"text", "command", "style"}]], "page": {"previous", "next"}, "footer", "protect", "data":
+ * {...}}. Blocks:
  *     {"type": "para", "spans": ["Equity ", {"type": "money", "value": 2.39, "unit": "USD"}]}
  *     {"type": "heading" | "pre" | "quote", "text"}
  *     {"type": "fields", "fields": [{"name", "spans"}]}
@@ -17,7 +18,7 @@
  *     {"type": "image" | "document", "id", "name", "media_type", "size_bytes", "caption"}
  *     {"type": "fold", "title", "blocks": [...]}
  * Values are those of cell.h. A page holds command lines. "page", "error" and "caption" may be
- * absent. Version 1 (0.1.0, without "version") had the blocks {"line"}, {"table": {"headers",
+ * absent. Version 1 (0.1.0, without "schema") had the blocks {"line"}, {"table": {"headers",
  * "rows"}} and {"pre"}; it can still be read.
  * Thread: any.
  */
@@ -25,7 +26,7 @@
 
 #include "command/reply.h"
 
-#define REPLY_JSON_VERSION 2
+#define REPLY_JSON_SCHEMA "nightdesk.reply/2"
 
 struct json_out;
 

@@ -6,12 +6,12 @@
  *     rc = state_file_read(path, &file, err);                // errors with line:column
  *     rc = state_file_import(&file, &options, store, &done, err);
  *
- * Fields, all always written: initialized (true), provider ("paper"), created_at, last_updated
- * (wall clock, ISO), active_positions [{symbol, side "long"|"short", size, entry_price, order_id,
- * stop_loss_order_id, take_profit_order_id, risk_usd}], total_trades (closed, all time), win_rate
- * (per cent of them with a profit), total_pnl (realised, all time, after fees and funding),
- * daily_pnl (equity minus equity at the start of the market day, open profit included),
- * daily_drawdown_pct (the day's loss in per cent of the latter; 0 in profit),
+ * Fields, all always written: schema, initialized (true), provider ("paper"), created_at,
+ * last_updated (wall clock, ISO), active_positions [{symbol, side "long"|"short", size,
+ * entry_price, order_id, stop_loss_order_id, take_profit_order_id, risk_usd}], total_trades
+ * (closed, all time), win_rate (per cent of them with a profit), total_pnl (realised, all time,
+ * after fees and funding), daily_pnl (equity minus equity at the start of the market day, open
+ * profit included), daily_drawdown_pct (the day's loss in per cent of the latter; 0 in profit),
  * circuit_breaker_tripped (now), last_circuit_trip_reason (of the last trip; null: never tripped).
  * order_id is the client id of the entry. The venue keeps its bracket under the same id, so the ids
  * of stop and target are that id with "-sl" and "-tp". risk_usd is the loss from the entry price to

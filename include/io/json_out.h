@@ -12,7 +12,7 @@
  * hold the same values. Forms of values:
  * - Money, prices and quantities are numbers with exactly their digits (12.5, not "12.50").
  * - A double is the shortest number that reads back as the same double; NaN and infinities are
- *   null, -0.0 is 0. json_out_rounded is for figures whose last digits mean nothing.
+ *   null. json_out_rounded is for figures whose last digits mean nothing.
  * - A time is ISO 8601 in UTC with microseconds, "2026-11-21T02:36:58.123456Z"; 0 is null: it has
  *   not happened. A duration is a number whose name ends in its unit: _us, _ms, _s.
  * - In texts and keys, invalid UTF-8 becomes U+FFFD; a text of NULL is null.
@@ -77,6 +77,8 @@ void json_out_dec(struct json_out *out, const char *key, struct dec value); /* i
 void json_out_double(struct json_out *out, const char *key, double value);
 /* Rounded to at most `decimals` (0..9) places. */
 void json_out_rounded(struct json_out *out, const char *key, double value, int decimals);
+/* A number as it was written, such as "0.300": the text is a JSON number. */
+void json_out_number(struct json_out *out, const char *key, const char *text);
 void json_out_time(struct json_out *out, const char *key, int64_t wall_us);
 /* A copy of a value; NULL is null. */
 void json_out_value(struct json_out *out, const char *key, const struct json_object *value);

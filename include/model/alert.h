@@ -1,5 +1,5 @@
 /*
- * alert.h: types, severities and statuses of alerts, as stored in the table monitoring_alerts.
+ * alert.h: an alert, as stored in the table monitoring_alerts: type, severity, status and texts.
  *
  * Thread: any (plain values).
  */
@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum alert_type {
     ALERT_BUG,
@@ -35,3 +36,31 @@ const char *alert_status_name(enum alert_status s);
 bool alert_type_parse(struct str s, enum alert_type *ret);
 bool severity_parse(struct str s, enum severity *ret);
 bool alert_status_parse(struct str s, enum alert_status *ret);
+
+#define ALERT_TITLE_SIZE       160
+#define ALERT_TEXT_SIZE        2048
+#define ALERT_EVIDENCE_SIZE    6144
+#define ALERT_CHECK_SIZE       512
+#define ALERT_FINGERPRINT_SIZE 128
+
+struct alert {
+    int64_t id;
+    enum alert_type type;
+    enum severity severity;
+    char title[ALERT_TITLE_SIZE];
+    char description[ALERT_TEXT_SIZE];
+    char evidence[ALERT_EVIDENCE_SIZE]; /* a JSON array */
+    char recommendation[ALERT_TEXT_SIZE];
+    enum alert_status status;
+    int64_t created_us;
+    int64_t acknowledged_us; /* 0: never */
+    int64_t fixed_us;        /* 0: never */
+    char fingerprint[ALERT_FINGERPRINT_SIZE];
+    char source[32];
+    int64_t count;
+    int64_t last_seen_us;
+    char acked_by[64];
+    char check_json[ALERT_CHECK_SIZE]; /* "": none */
+    int64_t reopened;                  /* how many times */
+    bool notified;                     /* a message about it was added to the outbox */
+};

@@ -17,15 +17,26 @@
 
 #include "base/err.h"
 #include "io/json_out.h"
+#include "model/alert.h"
 #include "model/decision.h"
 #include "model/position.h"
+#include "model/rule.h"
 #include "model/snapshot.h"
 
 /* Everything but risk, which only /risk shows. */
 void model_json_snapshot(struct json_out *out, const struct snapshot *s);
 void model_json_account(struct json_out *out, const struct snapshot *s);
-void model_json_position(struct json_out *out, const struct position *p);
 void model_json_positions(struct json_out *out, const char *key, const struct snapshot *s);
+void model_json_foreign(struct json_out *out, const char *key, const struct snapshot *s);
+void model_json_position(struct json_out *out, const struct position *p);
+void model_json_order(struct json_out *out, const struct order *o);
+void model_json_fill(struct json_out *out, const struct fill *f);
+void model_json_trade(struct json_out *out, const struct trade *t);
+/* Without the votes, which are most of it. */
+void model_json_decision(struct json_out *out, const struct decision *d);
+void model_json_votes(struct json_out *out, const char *key, const struct decision *d);
+void model_json_rule(struct json_out *out, const struct rule *rule);
+void model_json_alert(struct json_out *out, const struct alert *alert);
 /* The row of the catalogue and the context. */
 void model_json_err(struct json_out *out, const struct err *err);
 

@@ -27,12 +27,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ALERT_TITLE_SIZE       160
-#define ALERT_TEXT_SIZE        2048
-#define ALERT_EVIDENCE_SIZE    6144
-#define ALERT_CHECK_SIZE       512
-#define ALERT_FINGERPRINT_SIZE 128
-
 struct alert_new {
     enum alert_type type;
     enum severity severity;
@@ -53,28 +47,6 @@ struct alert_raised {
     enum alert_raised_how how;
     int64_t count;
     bool worse; /* ALERT_RAISED_AGAIN with a higher severity than before */
-};
-
-struct alert {
-    int64_t id;
-    enum alert_type type;
-    enum severity severity;
-    char title[ALERT_TITLE_SIZE];
-    char description[ALERT_TEXT_SIZE];
-    char evidence[ALERT_EVIDENCE_SIZE];
-    char recommendation[ALERT_TEXT_SIZE];
-    enum alert_status status;
-    int64_t created_us;
-    int64_t acknowledged_us; /* 0: never */
-    int64_t fixed_us;        /* 0: never */
-    char fingerprint[ALERT_FINGERPRINT_SIZE];
-    char source[32];
-    int64_t count;
-    int64_t last_seen_us;
-    char acked_by[64];
-    char check_json[ALERT_CHECK_SIZE]; /* "": none */
-    int64_t reopened;                  /* how many times */
-    bool notified;                     /* a message about it was added to the outbox */
 };
 
 /* A member that is zero does not filter. */

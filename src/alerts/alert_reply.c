@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "io/json.h"
+#include "model/model_json.h"
 
 #define EVIDENCE_SHOWN 12
 
@@ -87,22 +88,12 @@ static void add_head(struct reply *r, const struct alert *alert, int64_t now_us)
     }
 }
 
-static struct json_object *alert_json(const struct alert *alert)
+static void set_data(struct reply *r, const struct alert *alert)
 {
-    struct json_object *o = json_object_new_object();
-    AUTO_BUF struct buf at = BUF_INIT(64);
-    clock_add_iso(&at, alert->created_us, false);
-    (void)json_object_object_add(o, "id", json_object_new_int64(alert->id));
-    (void)json_object_object_add(o, "type", json_object_new_string(alert_type_name(alert->type)));
-    (void)json_object_object_add(o, "severity",
-                                 json_object_new_string(severity_name(alert->severity)));
-    (void)json_object_object_add(o, "title", json_object_new_string(alert->title));
-    (void)json_object_object_add(o, "status",
-                                 json_object_new_string(alert_status_name(alert->status)));
-    (void)json_object_object_add(o, "source", json_object_new_string(alert->source));
-    (void)json_object_object_add(o, "count", json_object_new_int64(alert->count));
-    (void)json_object_object_add(o, "created_at", json_object_new_string(at.data));
-    return o;
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_object(&data, "alert");
+    model_json_alert(&data, alert);
+    json_out_end(&data);
 }
 
 struct reply *alert_reply(const struct alert *alert, int64_t now_us)
@@ -110,7 +101,7 @@ struct reply *alert_reply(const struct alert *alert, int64_t now_us)
     struct reply *r = reply_new();
     add_head(r, alert, now_us);
     add_buttons(r, alert);
-    (void)json_object_object_add(reply_data(r), "alert", alert_json(alert));
+    set_data(r, alert);
     return r;
 }
 
@@ -121,7 +112,7 @@ struct reply *alert_reply_resolved(const struct alert *alert, const char *why)
     if (why != NULL && why[0] != '\0') {
         reply_line(r, "%s", why);
     }
-    (void)json_object_object_add(reply_data(r), "alert", alert_json(alert));
+    set_data(r, alert);
     return r;
 }
 
@@ -158,14 +149,20 @@ void alert_reply_full(const struct alert *alert, int64_t now_us, struct reply *r
         buf_addf(&command, "/ack %lld", (long long)alert->id);
         reply_button(r, "Ack", command.data, BUTTON_PRIMARY);
     }
-    (void)json_object_object_add(reply_data(r), "alert", alert_json(alert));
+    set_data(r, alert);
 }
 
 void alert_reply_list(const struct alert *alerts, int count, bool more, int64_t now_us,
                       struct reply *r)
 {
-    struct json_object *list = json_object_new_array();
-    (void)json_object_object_add(reply_data(r), "alerts", list);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "alerts");
+    for (int i = 0; i < count; i++) {
+        json_out_object(&data, NULL);
+        model_json_alert(&data, &alerts[i]);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
     if (count == 0) {
         reply_title(r, TONE_GOOD, "No open alerts");
         return;
@@ -184,7 +181,6 @@ void alert_reply_list(const struct alert *alerts, int count, bool more, int64_t 
                  alert->status == ALERT_ACKNOWLEDGED ? " ack" : "");
         reply_row(r, (const char *const[]){id.data, severity_name(alert->severity), alert->title,
                                            age.data, seen.data});
-        (void)json_object_array_add(list, alert_json(alert));
     }
     reply_line(r, "/alerts <number> shows details, /ack <number> acknowledges.");
 }

@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "command/reply_json.h"
 #include "config/config.h"
+#include "io/json_out.h"
 #include "store/alert_message_table.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
@@ -314,24 +315,24 @@ void alerts_status_line(struct buf *out, struct json_object *data, void *userdat
 {
     const struct alerts *alerts = userdata;
     int64_t counts[SEVERITY_CRITICAL + 1] = {0};
-    struct json_object *object = json_object_new_object();
+    struct json_out members = JSON_OUT_TREE(data);
     if (alert_table_counts(alerts->o.store, counts, NULL) < 0) {
-        (void)json_object_put(object);
         buf_add_c(out, "Alerts unknown");
         return;
     }
     buf_add_c(out, "Alerts");
+    json_out_object(&members, "alerts");
     bool any = false;
     for (int s = SEVERITY_CRITICAL; s >= SEVERITY_INFO; s--) {
         const char *name = severity_name((enum severity)s);
-        (void)json_object_object_add(object, name, json_object_new_int64(counts[s]));
+        json_out_i64(&members, name, counts[s]);
         if (s >= SEVERITY_MEDIUM && counts[s] > 0) {
             buf_addf(out, "%s %lld %s", any ? "," : "", (long long)counts[s], name);
             any = true;
         }
     }
     buf_add_c(out, any ? "" : " none");
-    (void)json_object_object_add(data, "alerts", object);
+    json_out_end(&members);
 }
 
 /* -------------------------------------------------------------------------------- actions ---- */

@@ -613,7 +613,8 @@ void auditor_actions(struct auditor *auditor, struct action_table *table)
 void auditor_status(struct buf *out, struct json_object *data, void *userdata)
 {
     const struct auditor *auditor = userdata;
-    struct json_object *row = json_object_new_object();
+    struct json_out members = JSON_OUT_TREE(data);
+    json_out_object(&members, "audit");
     if (auditor->last_us == 0) {
         buf_add_c(out, "No audit yet");
     } else {
@@ -624,11 +625,11 @@ void auditor_status(struct buf *out, struct json_object *data, void *userdata)
         clock_add_duration(out, ago_us > 0 ? ago_us : 0);
         buf_addf(out, " ago: %d finding%s", auditor->last_findings,
                  auditor->last_findings == 1 ? "" : "s");
-        json_object_object_add(row, "last_us", json_object_new_int64(auditor->last_us));
-        json_object_object_add(row, "findings", json_object_new_int(auditor->last_findings));
+        json_out_time(&members, "last_at", auditor->last_us);
+        json_out_i64(&members, "findings", auditor->last_findings);
     }
-    json_object_object_add(row, "running", json_object_new_boolean(auditor->run != NULL));
-    json_object_object_add(data, "audit", row);
+    json_out_bool(&members, "running", auditor->run != NULL);
+    json_out_end(&members);
 }
 
 int auditor_run_sync(struct auditor *auditor, const struct auditor_request *request,

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "ground.h"
+#include "model/model_json.h"
 #include "store/alert_table.h"
 #include "store/audit_chain.h"
 #include "store/decision_table.h"
@@ -36,9 +37,9 @@
 struct collect {
     const struct collect_input *in;
     const struct auditor_options *from;
-    struct json_object *report;
-    struct json_object *gaps;
-    struct json_object *untrusted;
+    struct json_out out;             /* the report */
+    struct json_out gaps;            /* /meta/gaps: the parts that are missing, and why */
+    struct json_out untrusted;       /* texts that a model or a program outside may have written */
     const struct snapshot *snapshot; /* NULL: none */
     struct engine_state state;       /* the state row of trading.db */
     bool has_state;
@@ -47,76 +48,21 @@ struct collect {
     int64_t since_us;  /* market time */
 };
 
-/* ------------------------------------------------------------------ JSON helpers */
-
-static void add(struct json_object *object, const char *key, struct json_object *value)
-{
-    json_object_object_add(object, key, value);
-}
-
-static struct json_object *add_object(struct json_object *object, const char *key)
-{
-    struct json_object *child = json_object_new_object();
-    add(object, key, child);
-    return child;
-}
-
-static void add_int(struct json_object *object, const char *key, int64_t value)
-{
-    add(object, key, json_object_new_int64(value));
-}
-
-static void add_text(struct json_object *object, const char *key, const char *value)
-{
-    add(object, key, json_object_new_string(str_is_utf8(str_c(value)) ? value : "(not text)"));
-}
-
-/* Writes value with the given number of decimals; omits it if it is not finite. */
-static void add_number(struct json_object *object, const char *key, double value, int decimals)
-{
-    char text[64];
-    if (isfinite(value) && fabs(value) < 1e15) {
-        value = fabs(value) < 0.5 * pow(10, -decimals) ? 0 : value; /* never "-0.0" */
-        (void)snprintf(text, sizeof(text), "%.*f", decimals, value);
-        add(object, key, json_object_new_double_s(value, text));
-    }
-}
-
 /* Four decimals; all decimals for a smaller amount. */
-static void add_average(struct json_object *object, const char *key, struct dec sum, int64_t count)
+static void add_average(struct json_out *out, const char *key, struct dec sum, int64_t count)
 {
     double value = dec_to_double(sum) / (double)count;
-    add_number(object, key, value, fabs(value) < 0.001 ? 8 : 4);
+    json_out_rounded(out, key, value, fabs(value) < 0.001 ? 8 : 4);
 }
 
-static void add_dec(struct json_object *object, const char *key, struct dec value)
+static void add_minutes(struct json_out *out, const char *key, int64_t us)
 {
-    char text[DEC_TEXT_SIZE];
-    if (dec_is_valid(value)) {
-        add(object, key, json_object_new_double_s(dec_to_double(value), dec_text(value, text)));
-    }
+    json_out_rounded(out, key, (double)us / USEC_PER_MIN_F, 1);
 }
 
-static void add_time(struct json_object *object, const char *key, int64_t wall_us)
+static void add_seconds(struct json_out *out, const char *key, int64_t us)
 {
-    AUTO_BUF struct buf text = BUF_INIT(64);
-    clock_add_iso(&text, wall_us, false);
-    add_text(object, key, text.data);
-}
-
-static void add_minutes(struct json_object *object, const char *key, int64_t us)
-{
-    add_number(object, key, (double)us / USEC_PER_MIN_F, 1);
-}
-
-static void add_seconds(struct json_object *object, const char *key, int64_t us)
-{
-    add_number(object, key, (double)us / 1e6, 1);
-}
-
-static void add_bool(struct json_object *object, const char *key, bool value)
-{
-    add(object, key, json_object_new_boolean(value));
+    json_out_rounded(out, key, (double)us / 1e6, 1);
 }
 
 /* If rc is an error, records it as the reason why a part is missing, and returns true. */
@@ -125,80 +71,76 @@ static bool gap(struct collect *c, const char *what, int rc)
     if (rc >= 0) {
         return false;
     }
-    add_text(c->gaps, what, err_info(rc)->code);
+    json_out_text(&c->gaps, what, err_info(rc)->code);
     return true;
 }
 
-static void add_group(struct json_object *object, const struct trade_group *group)
+static void add_groups(struct json_out *out, const char *key, const struct trade_group *groups,
+                       int count)
 {
-    struct json_object *row = add_object(object, group->name);
-    add_int(row, "count", group->count);
-    add_dec(row, "pnl", group->pnl);
-    add(row, "win_rate", ground_rate(group->wins, group->count));
+    json_out_object(out, key);
+    for (int i = 0; i < count; i++) {
+        json_out_object(out, groups[i].name);
+        json_out_i64(out, "count", groups[i].count);
+        json_out_dec(out, "pnl", groups[i].pnl);
+        ground_rate(out, "win_rate", groups[i].wins, groups[i].count);
+        json_out_end(out);
+    }
+    json_out_end(out);
 }
 
 /* ------------------------------------------------------------------ trade patterns */
 
-static void add_recent(struct collect *c, struct json_object *trades)
+static void add_recent(struct collect *c)
 {
+    struct json_out *out = &c->out;
     struct trade *rows = calloc(RECENT_TRADES, sizeof(*rows));
     ASSERT(rows != NULL);
     int count = trade_table_list(c->from->trading, &(struct trade_query){.since_us = c->since_us},
                                  rows, RECENT_TRADES, NULL);
-    struct json_object *recent = json_object_new_array();
+    json_out_array(out, "recent");
     for (int i = 0; !gap(c, "recent", count) && i < count; i++) {
-        struct json_object *row = json_object_new_object();
-        add_int(row, "id", rows[i].id);
-        add_text(row, "symbol", rows[i].symbol.name);
-        add_text(row, "side", side_name(rows[i].side));
-        add_dec(row, "pnl", rows[i].pnl);
-        add_dec(row, "fees", rows[i].fees);
-        add_text(row, "exit_reason", rows[i].exit_reason);
-        add_minutes(row, "held_min", rows[i].closed_us - rows[i].opened_us);
-        add_time(row, "closed_at", rows[i].closed_us);
-        json_object_array_add(recent, row);
+        json_out_object(out, NULL);
+        model_json_trade(out, &rows[i]);
+        add_minutes(out, "held_min", rows[i].closed_us - rows[i].opened_us);
+        json_out_end(out);
     }
-    add(trades, "recent", recent);
+    json_out_end(out);
     free(rows);
 }
 
 static void add_trades(struct collect *c)
 {
+    struct json_out *out = &c->out;
     struct trade_stats stats = {0};
     if (gap(c, "trades", trade_table_stats(c->from->trading, c->since_us, &stats, NULL))) {
         return;
     }
-    struct json_object *trades = add_object(c->report, "trades");
-    struct dec net = dec_add(stats.gross_profit, stats.gross_loss);
-    add_int(trades, "count", stats.count);
-    add_int(trades, "wins", stats.wins);
-    add_int(trades, "losses", stats.losses);
-    add(trades, "win_rate", ground_rate(stats.wins, stats.count));
-    add_dec(trades, "gross_profit", stats.gross_profit);
-    add_dec(trades, "gross_loss", stats.gross_loss);
-    add_dec(trades, "net", net);
-    add_dec(trades, "fees", stats.fees);
+    json_out_object(out, "trades");
+    json_out_i64(out, "count", stats.count);
+    json_out_i64(out, "wins", stats.wins);
+    json_out_i64(out, "losses", stats.losses);
+    ground_rate(out, "win_rate", stats.wins, stats.count);
+    json_out_dec(out, "gross_profit", stats.gross_profit);
+    json_out_dec(out, "gross_loss", stats.gross_loss);
+    json_out_dec(out, "net", dec_add(stats.gross_profit, stats.gross_loss));
+    json_out_dec(out, "fees", stats.fees);
     if (stats.wins > 0) {
-        add_average(trades, "average_win", stats.gross_profit, stats.wins);
+        add_average(out, "average_win", stats.gross_profit, stats.wins);
     }
     if (stats.losses > 0) {
-        add_average(trades, "average_loss", stats.gross_loss, stats.losses);
+        add_average(out, "average_loss", stats.gross_loss, stats.losses);
     }
     if (stats.gross_loss.e8 < 0) {
-        add_number(trades, "profit_factor",
-                   -dec_to_double(stats.gross_profit) / dec_to_double(stats.gross_loss), 3);
+        json_out_rounded(out, "profit_factor",
+                         -dec_to_double(stats.gross_profit) / dec_to_double(stats.gross_loss), 3);
     }
-    add_minutes(trades, "average_hold_min", stats.average_hold_us);
-    add_minutes(trades, "longest_hold_min", stats.longest_hold_us);
-    struct json_object *reasons = add_object(trades, "by_exit");
-    for (int i = 0; i < stats.reason_count; i++) {
-        add_group(reasons, &stats.reasons[i]);
-    }
-    struct json_object *symbols = add_object(trades, "by_symbol");
-    for (int i = 0; i < stats.symbol_count; i++) {
-        add_group(symbols, &stats.symbols[i]);
-    }
-    add_recent(c, trades);
+    add_minutes(out, "average_hold_min", stats.average_hold_us);
+    add_minutes(out, "longest_hold_min", stats.longest_hold_us);
+    add_groups(out, "by_exit", stats.reasons, stats.reason_count);
+    add_groups(out, "by_symbol", stats.symbols, stats.symbol_count);
+    add_recent(c);
+    json_out_end(out);
 }
 
 static void add_decisions(struct collect *c)
@@ -208,21 +150,24 @@ static void add_decisions(struct collect *c)
     ASSERT(counts != NULL && last != NULL);
     int rc = decision_table_counts(c->from->trading, c->since_us, counts, NULL);
     if (!gap(c, "decisions", rc)) {
-        struct json_object *decisions = add_object(c->report, "decisions");
+        struct json_out *out = &c->out;
         int64_t wanted = counts->vetoed + counts->orders;
-        add_int(decisions, "count", counts->holds + wanted);
-        add_int(decisions, "holds", counts->holds);
-        add_int(decisions, "vetoed", counts->vetoed);
-        add_int(decisions, "orders", counts->orders);
-        add_int(decisions, "entries_wanted", wanted);
-        add(decisions, "veto_rate", ground_rate(counts->vetoed, wanted));
-        struct json_object *codes = add_object(decisions, "vetoes");
+        json_out_object(out, "decisions");
+        json_out_i64(out, "count", counts->holds + wanted);
+        json_out_i64(out, "holds", counts->holds);
+        json_out_i64(out, "vetoed", counts->vetoed);
+        json_out_i64(out, "orders", counts->orders);
+        json_out_i64(out, "entries_wanted", wanted);
+        ground_rate(out, "veto_rate", counts->vetoed, wanted);
+        json_out_object(out, "vetoes");
         for (int i = 0; i < counts->code_count; i++) {
-            add_int(codes, counts->codes[i].code, counts->codes[i].count);
+            json_out_i64(out, counts->codes[i].code, counts->codes[i].count);
         }
+        json_out_end(out);
         if (decision_table_last(c->from->trading, (struct symbol){0}, last, NULL) == 0) {
-            add_minutes(decisions, "minutes_since_last", c->market_us - last->at_us);
+            add_minutes(out, "minutes_since_last", c->market_us - last->at_us);
         }
+        json_out_end(out);
     }
     free(counts);
     free(last);
@@ -246,34 +191,32 @@ static void add_orders(struct collect *c)
         int64_t speed = c->snapshot != NULL ? c->snapshot->market_speed : 1;
         int64_t limit_us = STUCK_WALL_US * (speed > 0 ? speed : 1);
         limit_us = limit_us > STUCK_MARKET_US ? limit_us : STUCK_MARKET_US;
-        struct json_object *orders = add_object(c->report, "orders");
-        struct json_object *shown = json_object_new_array();
+        struct json_out *out = &c->out;
         int64_t stuck = 0;
         int64_t oldest_us = 0;
+        json_out_object(out, "orders");
+        json_out_array(out, "stuck_orders");
         for (int i = 0; i < count; i++) {
             int64_t age_us = c->market_us - rows[i].created_us;
             if (!is_unanswered(rows[i].state) || age_us < limit_us) {
                 continue;
             }
-            stuck++;
             oldest_us = age_us > oldest_us ? age_us : oldest_us;
-            if (json_len(shown) < STUCK_SHOWN) {
-                struct json_object *row = json_object_new_object();
-                add_text(row, "client_id", rows[i].client_id);
-                add_text(row, "symbol", rows[i].symbol.name);
-                add_text(row, "kind", order_kind_name(rows[i].kind));
-                add_text(row, "state", order_state_name(rows[i].state));
-                add_minutes(row, "age_min", age_us);
-                json_object_array_add(shown, row);
+            if (stuck++ < STUCK_SHOWN) {
+                json_out_object(out, NULL);
+                model_json_order(out, &rows[i]);
+                add_minutes(out, "age_min", age_us);
+                json_out_end(out);
             }
         }
-        add_int(orders, "all", all);
-        add_int(orders, "open", open);
-        add_int(orders, "unknown", unknown);
-        add_int(orders, "stuck", stuck);
-        add_minutes(orders, "stuck_after_min", limit_us);
-        add_minutes(orders, "oldest_stuck_min", oldest_us);
-        add(orders, "stuck_orders", shown);
+        json_out_end(out);
+        json_out_i64(out, "all", all);
+        json_out_i64(out, "open", open);
+        json_out_i64(out, "unknown", unknown);
+        json_out_i64(out, "stuck", stuck);
+        add_minutes(out, "stuck_after_min", limit_us);
+        add_minutes(out, "oldest_stuck_min", oldest_us);
+        json_out_end(out);
     }
     free(rows);
 }
@@ -321,17 +264,29 @@ static struct dec books_difference(struct dec initial, struct dec realised, stru
     return dec_sub(have, dec_add(initial, realised));
 }
 
-static void add_counter(struct json_object *counters, const char *name, int64_t table,
-                        int64_t state, const uint64_t *snapshot)
+static void add_counter(struct json_out *out, const char *name, int64_t table, int64_t state,
+                        const uint64_t *snapshot)
 {
-    struct json_object *row = add_object(counters, name);
-    add_int(row, "table", table);
-    add_int(row, "state", state);
-    add_int(row, "table_minus_state", table - state);
+    json_out_object(out, name);
+    json_out_i64(out, "table", table);
+    json_out_i64(out, "state", state);
+    json_out_i64(out, "table_minus_state", table - state);
     if (snapshot != NULL) {
-        add_int(row, "snapshot", (int64_t)*snapshot);
-        add_int(row, "snapshot_minus_state", (int64_t)*snapshot - state);
+        json_out_u64(out, "snapshot", *snapshot);
+        json_out_i64(out, "snapshot_minus_state", (int64_t)*snapshot - state);
     }
+    json_out_end(out);
+}
+
+/* An amount of the state row, the same from the tables, and the difference. */
+static void add_compared(struct json_out *out, const char *name, struct dec state,
+                         const char *other_name, struct dec other)
+{
+    json_out_object(out, name);
+    json_out_dec(out, "state", state);
+    json_out_dec(out, other_name, other);
+    json_out_dec(out, "difference", dec_sub(state, other));
+    json_out_end(out);
 }
 
 /*
@@ -354,7 +309,8 @@ static void add_counters(struct collect *c)
     }
     if (rc < 0 || !stable) {
         if (rc == -ERR_STORE_NOT_FOUND || rc == 0) {
-            add_text(c->gaps, "counters", rc < 0 ? "not started yet" : "the engine was too busy");
+            json_out_text(&c->gaps, "counters",
+                          rc < 0 ? "not started yet" : "the engine was too busy");
         } else {
             (void)gap(c, "counters", rc);
         }
@@ -363,45 +319,25 @@ static void add_counters(struct collect *c)
     }
     c->has_state = true;
     const struct snapshot *s = c->snapshot;
-    struct json_object *counters = add_object(c->report, "counters");
-    add_counter(counters, "trades", counted->trades, c->state.trades, s ? &s->trades : NULL);
-    add_counter(counters, "fills", counted->fills, c->state.fills, s ? &s->fills : NULL);
+    struct json_out *out = &c->out;
     struct dec entry_fees = DEC_ZERO;
     for (int i = 0; i < counted->position_count; i++) {
         entry_fees = dec_add(entry_fees, counted->positions[i].fees);
     }
     struct dec expected = dec_sub(dec_sub(counted->pnl, entry_fees), counted->funding);
-    struct json_object *profit = add_object(counters, "realised");
-    add_dec(profit, "state", c->state.realised);
-    add_dec(profit, "trades_less_open_fees_and_funding", expected);
-    add_dec(profit, "difference", dec_sub(c->state.realised, expected));
-    struct json_object *fees = add_object(counters, "fees");
-    add_dec(fees, "state", c->state.fees);
-    add_dec(fees, "fills", counted->fill_fees);
-    add_dec(fees, "difference", dec_sub(c->state.fees, counted->fill_fees));
-    struct json_object *funding = add_object(counters, "funding");
-    add_dec(funding, "state", c->state.funding);
-    add_dec(funding, "payments", counted->funding);
-    add_dec(funding, "difference", dec_sub(c->state.funding, counted->funding));
-    struct json_object *books = add_object(c->report, "books");
-    add_dec(books, "difference",
-            books_difference(c->state.initial_cash, c->state.realised, c->state.cash,
-                             counted->positions, counted->position_count));
+    json_out_object(out, "counters");
+    add_counter(out, "trades", counted->trades, c->state.trades, s ? &s->trades : NULL);
+    add_counter(out, "fills", counted->fills, c->state.fills, s ? &s->fills : NULL);
+    add_compared(out, "realised", c->state.realised, "trades_less_open_fees_and_funding", expected);
+    add_compared(out, "fees", c->state.fees, "fills", counted->fill_fees);
+    add_compared(out, "funding", c->state.funding, "payments", counted->funding);
+    json_out_end(out);
+    json_out_object(out, "books");
+    json_out_dec(out, "difference",
+                 books_difference(c->state.initial_cash, c->state.realised, c->state.cash,
+                                  counted->positions, counted->position_count));
+    json_out_end(out);
     free(counted);
-}
-
-static void add_position(struct json_object *array, const struct position *p)
-{
-    struct json_object *row = json_object_new_object();
-    add_text(row, "symbol", p->symbol.name);
-    add_text(row, "side", side_name(p->side));
-    add_dec(row, "qty", p->qty);
-    add_dec(row, "entry", p->entry_price);
-    add_dec(row, "mark", p->mark_price);
-    add_dec(row, "stop", p->stop);
-    add_dec(row, "target", p->target);
-    add_dec(row, "unrealised", p->unrealised);
-    json_object_array_add(array, row);
 }
 
 /* state_since_us is stored on disk as wall time; the clock may have been set back since. */
@@ -410,98 +346,99 @@ static int64_t in_state(const struct snapshot *s, int64_t wall_us)
     return wall_us > s->state_since_us ? wall_us - s->state_since_us : 0;
 }
 
+/* Without a snapshot only what the state row holds, under the names of an account. */
+static void add_stored_account(struct collect *c)
+{
+    struct json_out *out = &c->out;
+    json_out_text(out, "source", "database");
+    if (c->has_state) {
+        json_out_text(out, "state", trading_state_name(c->state.state));
+        json_out_dec(out, "initial_cash", c->state.initial_cash);
+        json_out_dec(out, "cash", c->state.cash);
+        json_out_dec(out, "realised_pnl", c->state.realised);
+        json_out_dec(out, "fees", c->state.fees);
+        json_out_text(&c->untrusted, "state_reason", c->state.state_reason);
+    }
+}
+
 static void add_account(struct collect *c)
 {
-    struct json_object *account = add_object(c->report, "account");
+    struct json_out *out = &c->out;
     const struct snapshot *s = c->snapshot;
+    json_out_object(out, "account");
     if (s == NULL) {
-        add_text(account, "source", "database");
-        if (c->has_state) {
-            add_text(account, "state", trading_state_name(c->state.state));
-            add_dec(account, "initial_cash", c->state.initial_cash);
-            add_dec(account, "cash", c->state.cash);
-            add_dec(account, "realised", c->state.realised);
-            add_dec(account, "fees", c->state.fees);
-            add_text(c->untrusted, "state_reason", c->state.state_reason);
-        }
-        return;
+        add_stored_account(c);
+    } else {
+        json_out_text(out, "source", "snapshot");
+        json_out_text(out, "state", trading_state_name(s->state));
+        add_minutes(out, "in_state_min", in_state(s, c->wall_us));
+        model_json_account(out, s);
+        json_out_i64(out, "max_positions", s->max_positions);
+        model_json_positions(out, "positions", s);
+        json_out_text(&c->untrusted, "state_reason", s->state_reason);
     }
-    add_text(account, "source", "snapshot");
-    add_text(account, "state", trading_state_name(s->state));
-    add_minutes(account, "in_state_min", in_state(s, c->wall_us));
-    add_dec(account, "initial_cash", s->initial_cash);
-    add_dec(account, "cash", s->cash);
-    add_dec(account, "equity", s->equity);
-    add_dec(account, "equity_peak", s->equity_peak);
-    add_dec(account, "realised", s->realised);
-    add_dec(account, "fees", s->fees);
-    add_number(account, "drawdown_pct", s->drawdown_pct, 3);
-    add_number(account, "max_drawdown_pct", s->max_drawdown_pct, 3);
-    add_number(account, "exposure_pct", s->exposure_pct, 3);
-    add_number(account, "daily_loss_pct", s->daily_loss_pct, 3);
-    add_number(account, "max_daily_loss_pct", s->max_daily_loss_pct, 3);
-    add_int(account, "max_positions", s->max_positions);
-    add_bool(account, "books_balance", s->books_balance);
-    struct json_object *positions = json_object_new_array();
-    for (int i = 0; i < s->position_count; i++) {
-        add_position(positions, &s->positions[i]);
-    }
-    add(account, "positions", positions);
-    add_text(c->untrusted, "state_reason", s->state_reason);
+    json_out_end(out);
 }
 
 /* ------------------------------------------------------------------ system metrics */
 
-static void add_engine(struct collect *c, struct json_object *system)
+static void add_engine(struct collect *c)
 {
+    struct json_out *out = &c->out;
     const struct snapshot *s = c->snapshot;
     if (s == NULL) {
         return;
     }
     int64_t up_us = s->published_mono_us - s->started_mono_us;
-    struct json_object *engine = add_object(system, "engine");
     int64_t silent_us =
         shared_silent_us(c->from->shared, s, c->wall_us, clock_mono_us(c->from->clock));
-    add_number(engine, "silent_s", (double)silent_us / 1e6, 3);
-    add_int(engine, "market_speed", s->market_speed);
-    add_minutes(engine, "uptime_min", up_us);
+    json_out_object(out, "engine");
+    json_out_rounded(out, "silent_s", (double)silent_us / 1e6, 3);
+    json_out_i64(out, "market_speed", s->market_speed);
+    add_minutes(out, "uptime_min", up_us);
     /* How long the engine has been trading without a break, in market time; 0: not trading. */
     int64_t speed = s->market_speed > 0 ? s->market_speed : 1;
     int64_t in_state_us = in_state(s, s->published_wall_us);
     int64_t active_us = s->state != TRADING_ACTIVE ? 0 : in_state_us < up_us ? in_state_us : up_us;
-    add_minutes(engine, "active_market_min", active_us > 0 ? active_us * speed : 0);
-    add_int(engine, "candles", (int64_t)s->candles);
-    add_int(engine, "decisions", (int64_t)s->decisions);
-    add_int(engine, "steps", (int64_t)s->steps);
-    add_number(engine, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
-    add_text(engine, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
-    add_text(engine, "disk", disk_state_name(s->disk.state));
-    struct json_object *feed = add_object(system, "feed");
+    add_minutes(out, "active_market_min", active_us > 0 ? active_us * speed : 0);
+    json_out_u64(out, "candles", s->candles);
+    json_out_u64(out, "decisions", s->decisions);
+    json_out_u64(out, "steps", s->steps);
+    json_out_rounded(out, "step_p99_us", (double)s->step_p99_ns / 1e3, 1);
+    json_out_text(out, "last_error", s->last_err != 0 ? err_info(s->last_err)->code : "none");
+    json_out_text(out, "disk", disk_state_name(s->disk.state));
+    json_out_end(out);
+    json_out_object(out, "feed");
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *market = &s->markets[i];
-        struct json_object *row = add_object(feed, market->symbol.name);
-        add_minutes(row, "lag_min", s->market_us - market->updated_us);
-        add_int(row, "refused", (int64_t)market->refused);
-        add_dec(row, "price", market->price);
-        add_text(row, "regime", regime_name(market->regime));
+        json_out_object(out, market->symbol.name);
+        add_minutes(out, "lag_min", s->market_us - market->updated_us);
+        json_out_u64(out, "refused_candles", market->refused);
+        json_out_dec(out, "price", market->price);
+        json_out_text(out, "regime", regime_name(market->regime));
+        json_out_end(out);
     }
+    json_out_end(out);
 }
 
-static void add_clock(struct collect *c, struct json_object *system)
+static void add_clock(struct collect *c)
 {
-    struct json_object *clock = add_object(system, "clock");
+    struct json_out *out = &c->out;
     int64_t offset_us = c->wall_us - clock_mono_us(c->from->clock);
-    add_seconds(clock, "jumped_s", offset_us - c->in->wall_minus_mono_us);
+    json_out_object(out, "clock");
+    add_seconds(out, "jumped_s", offset_us - c->in->wall_minus_mono_us);
     if (c->snapshot != NULL && c->snapshot->market_speed == 1) {
-        add_seconds(clock, "market_minus_ours_s",
+        add_seconds(out, "market_minus_ours_s",
                     c->snapshot->market_us - c->snapshot->published_wall_us);
     }
+    json_out_end(out);
 }
 
-static void add_process(struct collect *c, struct json_object *system)
+static void add_process(struct collect *c)
 {
-    struct json_object *process = add_object(system, "process");
-    add_minutes(process, "uptime_min", clock_mono_us(c->from->clock) - c->in->started_mono_us);
+    struct json_out *out = &c->out;
+    json_out_object(out, "process");
+    add_minutes(out, "uptime_min", clock_mono_us(c->from->clock) - c->in->started_mono_us);
     AUTO_FILE FILE *statm = fopen("/proc/self/statm", "re");
     char line[128] = "";
     if (statm != NULL && fgets(line, sizeof(line), statm) != NULL) {
@@ -509,16 +446,19 @@ static void add_process(struct collect *c, struct json_object *system)
         struct str word = {0};
         int64_t pages = 0;
         if (str_word(&rest, &word) && str_word(&rest, &word) && str_to_i64(word, &pages)) {
-            add_number(process, "rss_mib", (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576,
-                       1);
+            json_out_rounded(out, "rss_mib",
+                             (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576, 1);
         }
     }
+    json_out_end(out);
     struct statvfs disk = {0};
     if (c->from->state_dir != NULL && statvfs(c->from->state_dir, &disk) == 0 &&
         disk.f_blocks > 0) {
-        struct json_object *row = add_object(system, "disk");
-        add_number(row, "free_mib", (double)disk.f_bavail * (double)disk.f_frsize / 1048576, 0);
-        add_number(row, "free_pct", 100.0 * (double)disk.f_bavail / (double)disk.f_blocks, 1);
+        json_out_object(out, "disk");
+        json_out_rounded(out, "free_mib", (double)disk.f_bavail * (double)disk.f_frsize / 1048576,
+                         0);
+        json_out_rounded(out, "free_pct", 100.0 * (double)disk.f_bavail / (double)disk.f_blocks, 1);
+        json_out_end(out);
     }
 }
 
@@ -533,32 +473,36 @@ static int changes_of(struct ops_store *store, const char *name, int64_t since_u
     return changes;
 }
 
-static void add_services(struct collect *c, struct json_object *system)
+static void add_services(struct collect *c)
 {
+    struct json_out *out = &c->out;
     const struct config *config = c->from->config;
     int64_t since_us = c->wall_us - c->in->hours * USEC_PER_HOUR;
-    struct json_object *services = add_object(system, "services");
     struct service_sample *rows = calloc(SAMPLES_READ, sizeof(*rows));
     ASSERT(rows != NULL);
+    json_out_object(out, "services");
     for (int i = 0; i < config->service_count; i++) {
         const char *name = config->services[i].name;
         struct sample_stats stats = {0};
         if (gap(c, "services", sample_table_stats(c->from->store, name, since_us, &stats, NULL))) {
             continue;
         }
-        struct json_object *row = add_object(services, name);
-        add_int(row, "samples", stats.count);
-        add(row, "up_rate", ground_rate(stats.up, stats.count));
-        add_int(row, "changes", changes_of(c->from->store, name, since_us, rows));
-        add_number(row, "average_ms", (double)stats.average_latency_us / 1e3, 1);
-        add_number(row, "max_ms", (double)stats.max_latency_us / 1e3, 1);
+        json_out_object(out, name);
+        json_out_i64(out, "samples", stats.count);
+        ground_rate(out, "up_rate", stats.up, stats.count);
+        json_out_i64(out, "changes", changes_of(c->from->store, name, since_us, rows));
+        json_out_rounded(out, "average_ms", (double)stats.average_latency_us / 1e3, 1);
+        json_out_rounded(out, "max_ms", (double)stats.max_latency_us / 1e3, 1);
+        json_out_end(out);
     }
+    json_out_end(out);
     free(rows);
 }
 
 /* A model may have written the titles, so they are untrusted. */
-static void add_alerts(struct collect *c, struct json_object *system)
+static void add_alerts(struct collect *c)
 {
+    struct json_out *out = &c->out;
     int64_t counts[SEVERITY_CRITICAL + 1] = {0};
     struct alert *rows = calloc(ALERTS_SHOWN, sizeof(*rows));
     ASSERT(rows != NULL);
@@ -566,34 +510,35 @@ static void add_alerts(struct collect *c, struct json_object *system)
     int rc = alert_table_counts(c->from->store, counts, NULL);
     int count = rc < 0 ? rc : alert_table_list(c->from->store, &query, rows, ALERTS_SHOWN, NULL);
     if (!gap(c, "alerts", count)) {
-        struct json_object *alerts = add_object(system, "open_alerts");
+        json_out_object(out, "open_alerts");
         for (int i = SEVERITY_INFO; i <= SEVERITY_CRITICAL; i++) {
-            add_int(alerts, severity_name((enum severity)i), counts[i]);
+            json_out_i64(out, severity_name((enum severity)i), counts[i]);
         }
-        struct json_object *titles = json_object_new_array();
+        json_out_end(out);
+        json_out_array(&c->untrusted, "open_alert_titles");
         for (int i = 0; i < count; i++) {
-            bool good = str_is_utf8(str_c(rows[i].title));
-            json_object_array_add(titles,
-                                  json_object_new_string(good ? rows[i].title : "(not text)"));
+            json_out_text(&c->untrusted, NULL, rows[i].title);
         }
-        add(c->untrusted, "open_alert_titles", titles);
+        json_out_end(&c->untrusted);
     }
     free(rows);
 }
 
-static void add_audit_log(struct collect *c, struct json_object *system)
+static void add_audit_log(struct collect *c)
 {
+    struct json_out *out = &c->out;
     int64_t last_id = 0;
     struct audit_chain_result result = {0};
     int rc = audit_chain_verify_recent(c->from->store, &result, &last_id, NULL);
     if (rc == -ERR_SECRET_KEY) { /* `nightdesk audit` by a user who must not read the key */
-        add_text(c->gaps, "audit_log", "its key cannot be read here");
+        json_out_text(&c->gaps, "audit_log", "its key cannot be read here");
     } else if (!gap(c, "audit_log", rc)) {
-        struct json_object *log = add_object(system, "audit_log");
-        add_int(log, "rows", last_id);
-        add_int(log, "checked", result.rows);
-        add_int(log, "bad_row", result.bad_id);
-        add_text(log, "why", result.ok ? "intact" : result.why);
+        json_out_object(out, "audit_log");
+        json_out_i64(out, "rows", last_id);
+        json_out_i64(out, "checked", result.rows);
+        json_out_i64(out, "bad_row", result.bad_id);
+        json_out_text(out, "why", result.ok ? "intact" : result.why);
+        json_out_end(out);
     }
 }
 
@@ -618,10 +563,10 @@ static void find_times(struct collect *c)
 
 /* Writes the report as text, redacts it and parses it again: all later steps use exactly these
  * figures, and no later step redacts them. */
-static int freeze(struct collect *c, struct json_object **ret, struct err *err)
+static int freeze(struct json_object *report, struct json_object **ret, struct err *err)
 {
     AUTO_BUF struct buf text = BUF_INIT(AUDITOR_REPORT_MAX_BYTES);
-    json_add_text(&text, c->report);
+    json_add_text(&text, report);
     if (buf_failed(&text)) {
         return err_set(err, ERR_BUF_FULL, "audit report over %zu bytes", text.max);
     }
@@ -632,19 +577,23 @@ static int freeze(struct collect *c, struct json_object **ret, struct err *err)
 int collect_report(const struct collect_input *in, struct json_object **ret, struct err *err)
 {
     AUTO_JSON struct json_object *report = json_object_new_object();
-    struct collect c = {.in = in, .from = in->sources, .report = report};
-    struct json_object *meta = add_object(report, "meta");
-    c.gaps = json_object_new_object();
-    c.untrusted = json_object_new_object();
+    AUTO_JSON struct json_object *gaps = json_object_new_object();
+    AUTO_JSON struct json_object *untrusted = json_object_new_object();
+    struct collect c = {.in = in,
+                        .from = in->sources,
+                        .out = JSON_OUT_TREE(report),
+                        .gaps = JSON_OUT_TREE(gaps),
+                        .untrusted = JSON_OUT_TREE(untrusted)};
     find_times(&c);
-    add_int(meta, "version", 1);
-    add_int(meta, "hours", in->hours);
-    add_time(meta, "generated_at", c.wall_us);
-    add_time(meta, "market_at", c.market_us);
-    add_time(meta, "market_since", c.since_us);
-    add(meta, "gaps", c.gaps);
+    json_out_text(&c.out, "schema", "nightdesk.audit/2");
+    json_out_object(&c.out, "meta");
+    json_out_i64(&c.out, "hours", in->hours);
+    json_out_time(&c.out, "generated_at", c.wall_us);
+    json_out_time(&c.out, "market_at", c.market_us);
+    json_out_time(&c.out, "market_since", c.since_us);
+    json_out_end(&c.out);
     if (in->sources->trading == NULL) {
-        add_text(c.gaps, "trading", "no database yet");
+        json_out_text(&c.gaps, "trading", "no database yet");
     } else {
         add_trades(&c);
         add_decisions(&c);
@@ -652,15 +601,18 @@ int collect_report(const struct collect_input *in, struct json_object **ret, str
         add_counters(&c);
     }
     add_account(&c);
-    struct json_object *system = add_object(report, "system");
-    add_engine(&c, system);
-    add_clock(&c, system);
-    add_process(&c, system);
-    add_services(&c, system);
-    add_alerts(&c, system);
-    add_audit_log(&c, system);
-    add(report, "untrusted", c.untrusted);
-    return freeze(&c, ret, err);
+    json_out_object(&c.out, "system");
+    add_engine(&c);
+    add_clock(&c);
+    add_process(&c);
+    add_services(&c);
+    add_alerts(&c);
+    add_audit_log(&c);
+    json_out_end(&c.out);
+    json_out_value(&c.out, "untrusted", untrusted);
+    struct json_out meta = JSON_OUT_TREE(json_get(report, "meta"));
+    json_out_value(&meta, "gaps", gaps);
+    return freeze(report, ret, err);
 }
 
 void collect_text(struct json_object *report, struct buf *out)

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "io/secret.h"
+#include "pointer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,44 +208,72 @@ int finding_parse(struct str answer, struct finding_list *list, struct err *err)
 
 /* ------------------------------------------------------------------ writing */
 
-static void write_figure(const struct figure *figure, struct buf *out)
+static void add_figure(struct json_out *out, const char *key, const struct figure *figure)
 {
     if (figure->is_text) {
-        buf_add_char(out, '"');
-        buf_add_json(out, str_c(figure->text));
-        buf_add_char(out, '"');
+        json_out_text(out, key, figure->text);
     } else {
-        buf_add_c(out, figure->text);
+        json_out_number(out, key, figure->text);
     }
 }
 
-void finding_check_write(const struct check *check, struct buf *out)
+static void add_check(struct json_out *out, const char *key, const struct check *check)
 {
-    buf_add_c(out, "{\"pointer\":\"");
-    buf_add_json(out, str_c(check->pointer));
-    buf_addf(out, "\",\"op\":\"%s\",\"value\":", finding_op_name(check->op));
-    write_figure(&check->value, out);
-    buf_add_char(out, '}');
+    json_out_object(out, key);
+    json_out_text(out, "pointer", check->pointer);
+    json_out_text(out, "op", finding_op_name(check->op));
+    add_figure(out, "value", &check->value);
+    json_out_end(out);
 }
 
-void finding_evidence_write(const struct finding *finding, struct buf *out)
+void finding_check_write(const struct check *check, struct buf *text)
 {
-    buf_add_char(out, '[');
+    struct json_out out = JSON_OUT(text);
+    add_check(&out, NULL, check);
+}
+
+static void add_evidence(struct json_out *out, const char *key, const struct finding *finding)
+{
+    json_out_array(out, key);
     for (int i = 0; i < finding->evidence_count; i++) {
         const struct evidence *evidence = &finding->evidence[i];
-        buf_add_c(out, i > 0 ? ",{\"pointer\":\"" : "{\"pointer\":\"");
-        buf_add_json(out, str_c(evidence->pointer));
-        buf_add_c(out, "\",\"value\":");
-        write_figure(&evidence->cited, out);
-        buf_addf(out, ",\"verified\":%s", evidence->verified ? "true" : "false");
+        json_out_object(out, NULL);
+        json_out_text(out, "pointer", evidence->pointer);
+        add_figure(out, "value", &evidence->cited);
+        json_out_bool(out, "verified", evidence->verified);
         if (evidence->note[0] != '\0') {
-            buf_add_c(out, ",\"note\":\"");
-            buf_add_json(out, str_c(evidence->note));
-            buf_add_char(out, '"');
+            json_out_text(out, "note", evidence->note);
         }
-        buf_add_char(out, '}');
+        json_out_end(out);
     }
-    buf_add_char(out, ']');
+    json_out_end(out);
+}
+
+void finding_evidence_write(const struct finding *finding, struct buf *text)
+{
+    struct json_out out = JSON_OUT(text);
+    add_evidence(&out, NULL, finding);
+}
+
+void finding_json(const struct finding *finding, struct json_out *out)
+{
+    char fingerprint[FINDING_FINGERPRINT_SIZE];
+    finding_fingerprint(finding, fingerprint);
+    json_out_text(out, "type", alert_type_name(finding->type));
+    json_out_text(out, "severity", severity_name(finding->severity));
+    json_out_text(out, "title", finding->title);
+    json_out_text(out, "description", finding->description);
+    json_out_text(out, "recommendation", finding->recommendation);
+    json_out_text(out, "source", finding->rule != NULL ? "rule" : "model");
+    json_out_bool(out, "rejected", finding->rejected);
+    json_out_bool(out, "capped", finding->capped);
+    json_out_text(out, "fingerprint", fingerprint);
+    add_evidence(out, "evidence", finding);
+    if (finding->check.present) {
+        add_check(out, "check", &finding->check);
+    } else {
+        json_out_null(out, "check");
+    }
 }
 
 static int by_text(const void *a, const void *b)
@@ -258,9 +287,11 @@ void finding_fingerprint(const struct finding *finding, char ret[FINDING_FINGERP
         (void)snprintf(ret, FINDING_FINGERPRINT_SIZE, "auditor:rule:%s", finding->rule);
         return;
     }
+    char former[FINDING_EVIDENCE_MAX][FINDING_POINTER_SIZE];
     const char *pointers[FINDING_EVIDENCE_MAX];
     for (int i = 0; i < finding->evidence_count; i++) {
-        pointers[i] = finding->evidence[i].pointer;
+        pointer_former(finding->evidence[i].pointer, former[i]);
+        pointers[i] = former[i];
     }
     size_t count = (size_t)finding->evidence_count;
     if (count > 0) {

@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "io/json.h"
+#include "io/json_out.h"
 #include "model/alert.h"
 
 #include <stdbool.h>
@@ -82,8 +83,11 @@ const char *finding_op_name(enum comparison op); /* "==" … */
 /* Reads {"pointer","op","value"}, as stored with an alert. False if it is invalid. */
 bool finding_check_read(const struct json_object *object, struct check *ret);
 void finding_check_write(const struct check *check, struct buf *out);
-/* [{"pointer","value","verified","note"}] */
+/* [{"pointer","value","verified","note"}], as stored with an alert. */
 void finding_evidence_write(const struct finding *finding, struct buf *out);
+/* The members of a finding, for programs; docs/json.md lists them. */
+void finding_json(const struct finding *finding, struct json_out *out);
 /* Finding the same problem again gives the same fingerprint. It is made from the name of the rule;
- * for the model, from the type and the cited pointers, or the title if there are none. */
+ * for the model, from the type and the cited pointers (by their former names), or the title if
+ * there are none. */
 void finding_fingerprint(const struct finding *finding, char ret[FINDING_FINGERPRINT_SIZE]);

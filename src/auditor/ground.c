@@ -1,5 +1,7 @@
 #include "ground.h"
 
+#include "pointer.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,27 +69,20 @@ void ground_wilson(int64_t k, int64_t n, double *ret_low, double *ret_high)
     *ret_high = fmin(1, (centre + half) / scale);
 }
 
-static struct json_object *percent(double fraction)
+void ground_rate(struct json_out *out, const char *key, int64_t k, int64_t n)
 {
-    char text[32];
-    (void)snprintf(text, sizeof(text), "%.2f", 100 * fraction);
-    return json_object_new_double_s(100 * fraction, text);
-}
-
-struct json_object *ground_rate(int64_t k, int64_t n)
-{
-    struct json_object *rate = json_object_new_object();
-    json_object_object_add(rate, "k", json_object_new_int64(k));
-    json_object_object_add(rate, "n", json_object_new_int64(n));
+    json_out_object(out, key);
+    json_out_i64(out, "k", k);
+    json_out_i64(out, "n", n);
     if (n > 0) {
         double low = 0;
         double high = 0;
         ground_wilson(k, n, &low, &high);
-        json_object_object_add(rate, "pct", percent((double)k / (double)n));
-        json_object_object_add(rate, "low_pct", percent(low));
-        json_object_object_add(rate, "high_pct", percent(high));
+        json_out_rounded(out, "pct", 100 * (double)k / (double)n, 2);
+        json_out_rounded(out, "low_pct", 100 * low, 2);
+        json_out_rounded(out, "high_pct", 100 * high, 2);
     }
-    return rate;
+    json_out_end(out);
 }
 
 /* The rate object whose member the pointer names; NULL if it is not a member of a rate. */
@@ -108,7 +103,7 @@ static void ground_evidence(struct json_object *report, struct evidence *evidenc
 {
     struct json_object *value = NULL;
     evidence->verified = false;
-    if (!json_pointer(report, str_c(evidence->pointer), &value)) {
+    if (!pointer_find(report, evidence->pointer, &value)) {
         (void)snprintf(evidence->note, sizeof(evidence->note), "not in the report");
     } else if (value == NULL || json_is_object(value) || json_is_array(value)) {
         (void)snprintf(evidence->note, sizeof(evidence->note), "not a single value");
@@ -167,8 +162,8 @@ static bool compare(double a, enum comparison op, double b)
 enum ground_state ground_check(struct json_object *report, const struct check *check)
 {
     struct json_object *value = NULL;
-    if (!json_pointer(report, str_c(check->pointer), &value) || value == NULL ||
-        json_is_object(value) || json_is_array(value)) {
+    if (!pointer_find(report, check->pointer, &value) || value == NULL || json_is_object(value) ||
+        json_is_array(value)) {
         return GROUND_UNKNOWN;
     }
     bool equal = ground_matches(value, &check->value);

@@ -14,6 +14,7 @@
 
 #include "finding.h"
 #include "io/json.h"
+#include "io/json_out.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,4 +32,4 @@ enum ground_state ground_check(struct json_object *report, const struct check *c
 /* 95 % Wilson score interval of k out of n, n > 0 (Wilson 1927), as fractions. */
 void ground_wilson(int64_t k, int64_t n, double *ret_low, double *ret_high);
 /* {"k","n","pct","low_pct","high_pct"}; without the percentages if n is 0. */
-struct json_object *ground_rate(int64_t k, int64_t n);
+void ground_rate(struct json_out *out, const char *key, int64_t k, int64_t n);

@@ -82,56 +82,36 @@ static void show_finding(const struct finding *finding, struct reply *reply)
     reply_line(reply, "→ %s", finding->recommendation);
 }
 
-static struct json_object *finding_data(const struct finding *finding)
+static const char *verdict(const struct audit_outcome *outcome)
 {
-    struct json_object *data = json_object_new_object();
-    char fingerprint[FINDING_FINGERPRINT_SIZE];
-    finding_fingerprint(finding, fingerprint);
-    json_object_object_add(data, "type", json_object_new_string(alert_type_name(finding->type)));
-    json_object_object_add(data, "severity",
-                           json_object_new_string(severity_name(finding->severity)));
-    json_object_object_add(data, "title", json_object_new_string(finding->title));
-    json_object_object_add(data, "description", json_object_new_string(finding->description));
-    json_object_object_add(data, "recommendation", json_object_new_string(finding->recommendation));
-    json_object_object_add(data, "source",
-                           json_object_new_string(finding->rule != NULL ? "rule" : "model"));
-    json_object_object_add(data, "rejected", json_object_new_boolean(finding->rejected));
-    json_object_object_add(data, "fingerprint", json_object_new_string(fingerprint));
-    AUTO_BUF struct buf text = BUF_INIT(16 * 1024);
-    finding_evidence_write(finding, &text);
-    struct json_object *evidence = NULL;
-    if (json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &evidence, NULL) == 0) {
-        json_object_object_add(data, "evidence", evidence);
-    }
-    return data;
+    return outcome->no_verdict.id != ERR_NONE         ? "no_verdict"
+           : show_count(outcome->findings, false) > 0 ? "findings"
+                                                      : "clear";
 }
 
 static void show_data(const struct audit_outcome *outcome, struct reply *reply)
 {
-    struct json_object *data = reply_data(reply);
-    struct json_object *findings = json_object_new_array();
-    for (int i = 0; i < outcome->findings->count; i++) {
-        json_object_array_add(findings, finding_data(&outcome->findings->items[i]));
-    }
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
     AUTO_BUF struct buf model = BUF_INIT(1024);
     show_model(outcome, &model);
-    json_object_object_add(data, "hours", json_object_new_int64(outcome->hours));
-    json_object_object_add(data, "dry_run", json_object_new_boolean(outcome->dry_run));
-    json_object_object_add(data, "findings", findings);
-    json_object_object_add(data, "verdict",
-                           json_object_new_string(outcome->no_verdict.id != ERR_NONE ? "no_verdict"
-                                                  : show_count(outcome->findings, false) > 0
-                                                      ? "findings"
-                                                      : "clear"));
-    json_object_object_add(
-        data, "model_took_part",
-        json_object_new_boolean(outcome->not_asked == NULL && outcome->no_verdict.id == ERR_NONE));
-    json_object_object_add(data, "model_note", json_object_new_string(model.data));
-    json_object_object_add(data, "tokens_in", json_object_new_int64(outcome->tokens_in));
-    json_object_object_add(data, "tokens_out", json_object_new_int64(outcome->tokens_out));
-    json_object_object_add(data, "request_id", json_object_new_string(outcome->request_id));
+    json_out_i64(&data, "hours", outcome->hours);
+    json_out_bool(&data, "dry_run", outcome->dry_run);
+    json_out_array(&data, "findings");
+    for (int i = 0; i < outcome->findings->count; i++) {
+        json_out_object(&data, NULL);
+        finding_json(&outcome->findings->items[i], &data);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
+    json_out_text(&data, "verdict", verdict(outcome));
+    json_out_bool(&data, "model_took_part",
+                  outcome->not_asked == NULL && outcome->no_verdict.id == ERR_NONE);
+    json_out_text(&data, "model_note", model.data);
+    json_out_i64(&data, "tokens_in", outcome->tokens_in);
+    json_out_i64(&data, "tokens_out", outcome->tokens_out);
+    json_out_text(&data, "request_id", outcome->request_id);
     if (outcome->with_report) {
-        json_object_object_add(data, "report", json_object_get(outcome->report));
+        json_out_value(&data, "report", outcome->report);
     }
 }
 

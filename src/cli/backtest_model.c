@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "cli_simulated.h"
+#include "model/model_json.h"
 
 #include <math.h>
 
@@ -150,103 +151,95 @@ void backtest_model_text(const struct backtest_model *model, const struct settin
 
 /* ---------------------------------------------------------------- JSON */
 
-static void add(struct json_object *to, const char *key, struct json_object *value)
+static void add_range(struct json_out *out, int64_t from_us, int64_t to_us)
 {
-    (void)json_object_object_add(to, key, value);
+    json_out_time(out, "from", from_us);
+    json_out_time(out, "to", to_us);
 }
 
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-    add(to, key, json_object_new_string(text));
-}
-
-static void add_time(struct json_object *to, const char *key, int64_t at_us)
-{
-    AUTO_BUF struct buf text = BUF_INIT(64);
-    clock_add_iso(&text, at_us, false);
-    add_text(to, key, text.data);
-}
-
-static void add_number(struct json_object *to, const char *key, double value)
-{
-    add(to, key, isfinite(value) ? json_object_new_double(value) : NULL);
-}
-
-static struct json_object *period(int64_t from_us, int64_t to_us)
-{
-    struct json_object *o = json_object_new_object();
-    add_time(o, "from", from_us);
-    add_time(o, "to", to_us);
-    return o;
-}
-
-static struct json_object *figures(const struct performance *p, bool is_result)
+static void add_figures(struct json_out *out, const char *key, const struct performance *p,
+                        bool is_result)
 {
     struct performance_summary s;
-    char text[DEC_TEXT_SIZE];
-    struct json_object *o = period(p->start_us, p->last_us);
     performance_summary(p, &s);
-    add(o, "is_result", json_object_new_boolean(is_result));
-    add_text(o, "initial_equity", dec_text(p->initial, text));
-    add_text(o, "final_equity", dec_text(p->equity, text));
-    add_number(o, "return_pct", s.return_pct);
-    add_number(o, "max_drawdown_pct", s.max_drawdown_pct);
-    add_number(o, "sharpe", s.sharpe);
-    add_number(o, "sortino", s.sortino);
-    add_number(o, "profit_factor", s.profit_factor);
-    add(o, "trades", json_object_new_int64(p->all.trades));
-    add_number(o, "win_rate_pct", s.win_rate_pct);
-    add_number(o, "expectancy", s.expectancy);
-    return o;
+    json_out_object(out, key);
+    add_range(out, p->start_us, p->last_us);
+    json_out_bool(out, "is_result", is_result);
+    json_out_dec(out, "initial_equity", p->initial);
+    json_out_dec(out, "final_equity", p->equity);
+    model_json_pct(out, "return_pct", s.return_pct);
+    model_json_pct(out, "max_drawdown_pct", s.max_drawdown_pct);
+    json_out_double(out, "sharpe", s.sharpe);
+    json_out_double(out, "sortino", s.sortino);
+    json_out_double(out, "profit_factor", s.profit_factor);
+    json_out_i64(out, "trades", p->all.trades);
+    model_json_pct(out, "win_rate_pct", s.win_rate_pct);
+    json_out_rounded(out, "expectancy", s.expectancy, 8);
+    json_out_end(out);
 }
 
-static void add_origin(struct json_object *o, const struct backtest_model *model,
+static void add_origin(struct json_out *out, const struct backtest_model *model,
                        const struct settings *settings)
 {
     const struct predictor_origin *origin = predictor_origin(model->predictor);
-    add_text(o, "hash", predictor_hash(model->predictor));
-    add_text(o, "timeframe", timeframe_name(predictor_timeframe(model->predictor)));
-    add(o, "horizon", json_object_new_int64(predictor_horizon(model->predictor)));
-    add(o, "known", json_object_new_boolean(origin->known));
+    json_out_text(out, "hash", predictor_hash(model->predictor));
+    json_out_text(out, "timeframe", timeframe_name(predictor_timeframe(model->predictor)));
+    json_out_i64(out, "horizon", predictor_horizon(model->predictor));
+    json_out_bool(out, "known", origin->known);
     if (!origin->known) {
         return;
     }
-    struct json_object *others = json_object_new_array();
+    json_out_text(out, "symbol", origin->symbol.name);
+    json_out_array(out, "other_symbols");
     for (int i = 0; i < settings->symbol_count; i++) {
         if (!symbol_equal(settings->symbols[i], origin->symbol)) {
-            (void)json_object_array_add(others, json_object_new_string(settings->symbols[i].name));
+            json_out_text(out, NULL, settings->symbols[i].name);
         }
     }
-    add_text(o, "symbol", origin->symbol.name);
-    add(o, "other_symbols", others);
-    add_text(o, "market", origin->market);
-    add(o, "other_market", json_object_new_boolean(model->other_market));
-    add(o, "train", period(origin->train_from_us, origin->seen_to_us));
-    add(o, "test", period(origin->test_from_us, origin->test_to_us));
-    add_text(o, "data_hash", origin->data_hash);
+    json_out_end(out);
+    json_out_text(out, "market", origin->market);
+    json_out_bool(out, "other_market", model->other_market);
+    json_out_object(out, "train");
+    add_range(out, origin->train_from_us, origin->seen_to_us);
+    json_out_end(out);
+    json_out_object(out, "test");
+    add_range(out, origin->test_from_us, origin->test_to_us);
+    json_out_end(out);
+    json_out_text(out, "data_hash", origin->data_hash);
+}
+
+static void add_model(struct json_out *out, const struct backtest_model *model,
+                      const struct settings *settings)
+{
+    if (model->path == NULL) {
+        json_out_null(out, "model");
+        return;
+    }
+    json_out_object(out, "model");
+    json_out_text(out, "file", model->path);
+    json_out_bool(out, "used", model->predictor != NULL);
+    if (model->predictor != NULL) {
+        add_origin(out, model, settings);
+    } else {
+        json_out_text(out, "error_code", err_info(model->why.id)->code);
+        json_out_text(out, "why", model->why.context);
+    }
+    json_out_end(out);
 }
 
 void backtest_model_json(const struct backtest_model *model, const struct settings *settings,
-                         const struct backtest_result *r, struct buf *out)
+                         const struct backtest_result *r, struct json_out *out)
 {
-    AUTO_JSON struct json_object *o = NULL, *seen = NULL, *unseen = NULL;
-    if (model->path != NULL) {
-        o = json_object_new_object();
-        add_text(o, "file", model->path);
-        add(o, "used", json_object_new_boolean(model->predictor != NULL));
-        if (model->predictor != NULL) {
-            add_origin(o, model, settings);
-        } else {
-            add_text(o, "error_code", err_info(model->why.id)->code);
-            add_text(o, "why", model->why.context);
-        }
+    add_model(out, model, settings);
+    json_out_text(out, "result_of", backtest_model_result_of(model, r));
+    if (r->has_seen) {
+        add_figures(out, "seen", &r->seen, false);
+    } else {
+        json_out_null(out, "seen");
     }
-    seen = r->has_seen ? figures(&r->seen, false) : NULL;
-    unseen = r->has_unseen ? figures(&r->unseen, true) : NULL;
-    buf_add_c(out, "\"model\":");
-    json_add_text(out, o);
-    buf_addf(out, ",\"result_of\":\"%s\",\"seen\":", backtest_model_result_of(model, r));
-    json_add_text(out, seen);
-    buf_add_c(out, ",\"unseen\":");
-    json_add_text(out, unseen);
+    if (r->has_unseen) {
+        add_figures(out, "unseen", &r->unseen, true);
+    } else {
+        json_out_null(out, "unseen");
+    }
 }

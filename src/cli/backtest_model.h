@@ -18,7 +18,7 @@
 
 #include "agents/predictor.h"
 #include "engine/backtest.h"
-#include "io/json.h"
+#include "io/json_out.h"
 
 struct backtest_model {
     const char *path;            /* NULL: no model is configured */
@@ -45,6 +45,6 @@ const struct performance *backtest_model_figures(const struct backtest_model *mo
 /* Adds rows for the head of a report; none without a model. */
 void backtest_model_text(const struct backtest_model *model, const struct settings *settings,
                          const struct backtest_result *result, struct buf *out);
-/* Adds the JSON members model, result_of, seen and unseen, with names and commas between them. */
+/* Adds the members model, result_of, seen and unseen. */
 void backtest_model_json(const struct backtest_model *model, const struct settings *settings,
-                         const struct backtest_result *result, struct buf *out);
+                         const struct backtest_result *result, struct json_out *out);

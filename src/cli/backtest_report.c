@@ -5,6 +5,7 @@
 #include "cli_internal.h"
 #include "io/chart.h"
 #include "io/file.h"
+#include "model/model_json.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -284,125 +285,60 @@ void backtest_report_trade(const struct trade *t, struct buf *out)
 
 /* ---------------------------------------------------------------- JSON */
 
-static void key(struct buf *out, const char *name)
+static void add_groups_json(struct json_out *out, const char *name,
+                            const struct performance_group *groups, int max)
 {
-    char last = out->len > 0 ? out->data[out->len - 1] : '{';
-    buf_addf(out, "%s\"%s\":", last == '{' || last == '[' ? "" : ",", name);
-}
-
-static void set_text(struct buf *out, const char *name, const char *text)
-{
-    key(out, name);
-    buf_add_char(out, '"');
-    buf_add_json(out, str_c(text));
-    buf_add_char(out, '"');
-}
-
-static void set_money(struct buf *out, const char *name, struct dec value)
-{
-    char text[DEC_TEXT_SIZE];
-    set_text(out, name, dec_text(value, text));
-}
-
-static void set_time(struct buf *out, const char *name, int64_t at_us)
-{
-    key(out, name);
-    buf_add_char(out, '"');
-    clock_add_iso(out, at_us, at_us % USEC_PER_SEC != 0);
-    buf_add_char(out, '"');
-}
-
-static void set_count(struct buf *out, const char *name, int64_t value)
-{
-    key(out, name);
-    buf_addf(out, "%lld", (long long)value);
-}
-
-static void set_number(struct buf *out, const char *name, double value)
-{
-    key(out, name);
-    if (isfinite(value)) {
-        buf_addf(out, "%.10g", value);
-    } else {
-        buf_add_c(out, "null");
-    }
-}
-
-void backtest_report_trade_json(const struct trade *t, struct buf *out)
-{
-    buf_add_char(out, '{');
-    set_count(out, "id", t->id);
-    set_text(out, "symbol", t->symbol.name);
-    set_text(out, "side", side_name(t->side));
-    set_money(out, "qty", t->qty);
-    set_money(out, "entry_price", t->entry_price);
-    set_money(out, "exit_price", t->exit_price);
-    set_money(out, "pnl", t->pnl);
-    set_money(out, "fees", t->fees);
-    set_time(out, "opened", t->opened_us);
-    set_time(out, "closed", t->closed_us);
-    set_text(out, "exit_reason", t->exit_reason);
-    set_count(out, "decision_id", t->decision_id);
-    buf_add_char(out, '}');
-}
-
-static void set_groups(struct buf *out, const char *name, const struct performance_group *groups,
-                       int max)
-{
-    key(out, name);
-    buf_add_char(out, '[');
+    json_out_array(out, name);
     for (int i = 0; i < max; i++) {
         const struct performance_group *g = &groups[i];
         if (g->trades == 0) {
             continue;
         }
-        buf_add_c(out, out->data[out->len - 1] == '[' ? "{" : ",{");
-        set_text(out, "name", g->name);
-        set_count(out, "trades", g->trades);
-        set_count(out, "wins", g->wins);
-        set_number(out, "win_rate_pct", performance_win_rate_pct(g));
-        set_money(out, "pnl", g->pnl);
-        set_number(out, "profit_factor", performance_profit_factor(g));
-        buf_add_char(out, '}');
+        json_out_object(out, NULL);
+        json_out_text(out, "name", g->name);
+        json_out_i64(out, "trades", g->trades);
+        json_out_i64(out, "wins", g->wins);
+        model_json_pct(out, "win_rate_pct", performance_win_rate_pct(g));
+        json_out_dec(out, "pnl", g->pnl);
+        json_out_double(out, "profit_factor", performance_profit_factor(g));
+        json_out_end(out);
     }
-    buf_add_char(out, ']');
+    json_out_end(out);
 }
 
-static void set_data(const struct backtest_report *r, struct buf *out)
+static void add_data_json(struct json_out *out, const struct backtest_report *r)
 {
-    key(out, "data");
-    buf_add_char(out, '[');
+    json_out_array(out, "data");
     for (int i = 0; i < r->settings->symbol_count; i++) {
-        buf_add_c(out, i == 0 ? "{" : ",{");
-        set_text(out, "symbol", r->settings->symbols[i].name);
-        set_text(out, "source", r->files != NULL ? r->data[i] : r->data[0]);
-        set_number(out, "held_pct", held_pct(r, i));
+        json_out_object(out, NULL);
+        json_out_text(out, "symbol", r->settings->symbols[i].name);
+        json_out_text(out, "source", r->files != NULL ? r->data[i] : r->data[0]);
+        model_json_pct(out, "held_pct", held_pct(r, i));
         if (r->files != NULL) {
             struct csv_source_report q = csv_source_report(r->files, i);
-            set_count(out, "lines", q.rows->lines);
-            set_count(out, "accepted", q.rows->accepted);
-            set_count(out, "missing", q.missing);
-            set_count(out, "duplicates", q.rows->duplicates);
-            set_count(out, "refused", q.rows->refused);
-            set_count(out, "off_step", q.off_step);
-            set_count(out, "out_of_range", q.inexact);
+            json_out_i64(out, "lines", q.rows->lines);
+            json_out_i64(out, "accepted", q.rows->accepted);
+            json_out_i64(out, "missing", q.missing);
+            json_out_i64(out, "duplicates", q.rows->duplicates);
+            json_out_i64(out, "refused", q.rows->refused);
+            json_out_i64(out, "off_step", q.off_step);
+            json_out_i64(out, "out_of_range", q.inexact);
         }
-        buf_add_char(out, '}');
+        json_out_end(out);
     }
-    buf_add_char(out, ']');
+    json_out_end(out);
 }
 
-static void set_costs(const struct settings *s, struct buf *out)
+static void add_costs(struct json_out *out, const struct settings *s)
 {
-    key(out, "fills");
-    buf_add_char(out, '{');
-    set_text(out, "rule", "next candle's open");
-    set_number(out, "spread_bps", s->spread_bps);
-    set_number(out, "fee_bps", s->fee_bps);
-    set_number(out, "maker_fee_bps", s->maker_fee_bps);
-    set_number(out, "latency_s", (double)s->latency_us / 1e6);
-    set_number(out, "funding_bps", s->funding_bps);
-    buf_add_char(out, '}');
+    json_out_object(out, "fills");
+    json_out_text(out, "rule", "next candle's open");
+    json_out_double(out, "spread_bps", s->spread_bps);
+    json_out_double(out, "fee_bps", s->fee_bps);
+    json_out_double(out, "maker_fee_bps", s->maker_fee_bps);
+    json_out_double(out, "latency_s", (double)s->latency_us / 1e6);
+    json_out_double(out, "funding_bps", s->funding_bps);
+    json_out_end(out);
 }
 
 static double result(double value, bool is_null)
@@ -410,29 +346,7 @@ static double result(double value, bool is_null)
     return is_null ? (double)NAN : value;
 }
 
-/* Open positions at the end, at their mark; a stop or target of zero is none. */
-static void set_positions(struct buf *out, const struct snapshot *end)
-{
-    key(out, "positions");
-    buf_add_char(out, '[');
-    for (int i = 0; i < end->position_count; i++) {
-        const struct position *p = &end->positions[i];
-        buf_add_c(out, i == 0 ? "{" : ",{");
-        set_text(out, "symbol", p->symbol.name);
-        set_text(out, "side", side_name(p->side));
-        set_money(out, "qty", p->qty);
-        set_money(out, "entry_price", p->entry_price);
-        set_money(out, "mark_price", p->mark_price);
-        set_money(out, "unrealised", p->unrealised);
-        set_money(out, "stop", p->stop);
-        set_money(out, "target", p->target);
-        set_time(out, "opened", p->opened_us);
-        buf_add_char(out, '}');
-    }
-    buf_add_char(out, ']');
-}
-
-static void set_figures(const struct backtest_report *r, struct buf *out)
+static void add_figures_json(struct json_out *out, const struct backtest_report *r)
 {
     bool is_result;
     const struct performance *p = figures(r, &is_result);
@@ -442,99 +356,95 @@ static void set_figures(const struct backtest_report *r, struct buf *out)
     const struct snapshot *end = r->result->snapshot;
     struct performance_summary s;
     performance_summary(p, &s);
-    set_money(out, "initial_equity", p->initial);
-    set_money(out, "final_equity", p->equity);
-    set_number(out, "return_pct", result(s.return_pct, is_null));
-    set_number(out, "max_drawdown_pct", result(s.max_drawdown_pct, is_null));
-    set_number(out, "max_drawdown_s", result((double)s.max_drawdown_us / 1e6, is_null));
-    set_number(out, "sharpe", result(s.sharpe, is_null));
-    set_number(out, "sortino", result(s.sortino, is_null));
-    set_text(out, "returns", s.daily ? "daily" : "hourly");
-    set_count(out, "periods", s.periods);
-    set_number(out, "profit_factor", result(s.profit_factor, is_null));
-    set_count(out, "trades", p->all.trades);
-    set_count(out, "wins", p->all.wins);
-    set_number(out, "win_rate_pct", result(s.win_rate_pct, is_null));
-    set_number(out, "expectancy", result(s.expectancy, is_null));
-    set_number(out, "mean_held_s", (double)s.mean_held_us / 1e6);
-    set_money(out, "best", p->best);
-    set_money(out, "worst", p->worst);
-    set_money(out, "fees", end->fees);
-    set_money(out, "funding", end->funding);
-    set_number(out, "exposure_pct", s.exposure_pct);
-    set_count(out, "decisions", (int64_t)end->decisions);
-    set_count(out, "orders", (int64_t)end->orders);
-    set_count(out, "vetoes", (int64_t)end->vetoes);
-    set_count(out, "open_positions", end->position_count);
-    set_positions(out, end);
-    set_text(out, "state", trading_state_name(end->state));
-    set_text(out, "state_reason", end->state_reason);
-    key(out, "books_balance");
-    buf_add_c(out, end->books_balance ? "true" : "false");
+    json_out_dec(out, "initial_equity", p->initial);
+    json_out_dec(out, "final_equity", p->equity);
+    model_json_pct(out, "return_pct", result(s.return_pct, is_null));
+    model_json_pct(out, "max_drawdown_pct", result(s.max_drawdown_pct, is_null));
+    json_out_double(out, "max_drawdown_s", result((double)s.max_drawdown_us / 1e6, is_null));
+    json_out_double(out, "sharpe", result(s.sharpe, is_null));
+    json_out_double(out, "sortino", result(s.sortino, is_null));
+    json_out_text(out, "returns", s.daily ? "daily" : "hourly");
+    json_out_i64(out, "periods", s.periods);
+    json_out_double(out, "profit_factor", result(s.profit_factor, is_null));
+    json_out_i64(out, "trades", p->all.trades);
+    json_out_i64(out, "wins", p->all.wins);
+    model_json_pct(out, "win_rate_pct", result(s.win_rate_pct, is_null));
+    json_out_rounded(out, "expectancy", result(s.expectancy, is_null), 8);
+    json_out_double(out, "mean_held_s", (double)s.mean_held_us / 1e6);
+    json_out_dec(out, "best", p->best);
+    json_out_dec(out, "worst", p->worst);
+    json_out_dec(out, "fees", end->fees);
+    json_out_dec(out, "funding", end->funding);
+    model_json_pct(out, "exposure_pct", s.exposure_pct);
+    json_out_u64(out, "decisions", end->decisions);
+    json_out_u64(out, "orders", end->orders);
+    json_out_u64(out, "vetoes", end->vetoes);
+    json_out_i64(out, "open_positions", end->position_count);
+    model_json_positions(out, "positions", end);
+    json_out_text(out, "state", trading_state_name(end->state));
+    json_out_text(out, "state_reason", end->state_reason);
+    json_out_bool(out, "books_balance", end->books_balance);
 }
 
-static void set_curve(const struct backtest_report *r, struct buf *out)
+static void add_curve(struct json_out *out, const struct backtest_report *r)
 {
-    key(out, "curve");
-    buf_add_char(out, '[');
+    json_out_array(out, "curve");
     for (int i = 0; i < r->result->point_count; i++) {
         const struct backtest_point *q = &r->result->points[i];
-        buf_add_c(out, i == 0 ? "{" : ",{");
-        set_time(out, "t", q->at_us);
-        set_number(out, "equity", q->equity);
-        set_number(out, "drawdown_pct", q->drawdown_pct);
-        buf_add_char(out, '}');
+        json_out_object(out, NULL);
+        json_out_time(out, "at", q->at_us);
+        json_out_rounded(out, "equity", q->equity, 8);
+        model_json_pct(out, "drawdown_pct", q->drawdown_pct);
+        json_out_end(out);
     }
-    buf_add_char(out, ']');
+    json_out_end(out);
 }
 
-static void copy_trades(FILE *trades, struct buf *out)
+/* Prints what is ready from time to time, so that a long list needs no memory. */
+static void add_trades(struct json_out *out, FILE *trades)
 {
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t len;
-    bool first = true;
-    key(out, "trade_list");
-    buf_add_char(out, '[');
-    while ((len = getline(&line, &size, trades)) > 0) {
-        buf_add_c(out, first ? "" : ",");
-        buf_add(out, line, (size_t)len - 1);
-        first = false;
-        if (out->len > (size_t)64 * 1024) {
-            cli_print(buf_str(out));
-            buf_clear(out);
+    struct trade trade;
+    json_out_array(out, "trade_list");
+    while (fread(&trade, sizeof(trade), 1, trades) == 1) {
+        json_out_object(out, NULL);
+        model_json_trade(out, &trade);
+        json_out_end(out);
+        if (out->text->len > (size_t)64 * 1024) {
+            cli_print(buf_str(out->text));
+            buf_clear(out->text);
         }
     }
-    free(line);
-    buf_add_char(out, ']');
+    json_out_end(out);
 }
 
-void backtest_report_json(const struct backtest_report *r, FILE *trades, struct buf *out)
+void backtest_report_json(const struct backtest_report *r, FILE *trades, struct buf *text)
 {
     bool is_result;
     const struct performance *p = figures(r, &is_result);
-    buf_add_char(out, '{');
-    backtest_model_json(r->model, r->settings, r->result, out);
-    set_data(r, out);
-    set_number(out, "step_s", (double)r->step_us / 1e6);
-    set_count(out, "candles", r->result->candles);
-    set_count(out, "warm_up_candles", r->result->warm_up_candles);
-    set_time(out, "start", r->result->start_us);
-    set_time(out, "end", r->result->end_us);
-    set_costs(r->settings, out);
-    set_figures(r, out);
-    set_groups(out, "agents", p->agents, VOTES_MAX);
-    set_groups(out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));
-    set_groups(out, "exit_reasons", p->reasons, PERFORMANCE_REASONS_MAX);
-    set_groups(out, "sides", p->sides, (int)COUNT_OF(p->sides));
-    set_groups(out, "symbols", p->symbols, SYMBOLS_MAX);
-    set_groups(out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
-    set_curve(r, out);
-    set_number(out, "seconds", r->seconds);
+    struct json_out out = JSON_OUT(text);
+    json_out_document(&out, "nightdesk.backtest/1");
+    backtest_model_json(r->model, r->settings, r->result, &out);
+    add_data_json(&out, r);
+    json_out_double(&out, "step_s", (double)r->step_us / 1e6);
+    json_out_i64(&out, "candles", r->result->candles);
+    json_out_i64(&out, "warm_up_candles", r->result->warm_up_candles);
+    json_out_time(&out, "start_at", r->result->start_us);
+    json_out_time(&out, "end_at", r->result->end_us);
+    add_costs(&out, r->settings);
+    add_figures_json(&out, r);
+    add_groups_json(&out, "agents", p->agents, VOTES_MAX);
+    add_groups_json(&out, "regimes", p->regimes, (int)COUNT_OF(p->regimes));
+    add_groups_json(&out, "exit_reasons", p->reasons, PERFORMANCE_REASONS_MAX);
+    add_groups_json(&out, "sides", p->sides, (int)COUNT_OF(p->sides));
+    add_groups_json(&out, "symbols", p->symbols, SYMBOLS_MAX);
+    add_groups_json(&out, "hours", p->hours_of_entry, (int)COUNT_OF(p->hours_of_entry));
+    add_curve(&out, r);
+    json_out_double(&out, "seconds", r->seconds);
     if (trades != NULL) {
-        copy_trades(trades, out);
+        add_trades(&out, trades);
     }
-    buf_add_c(out, "}\n");
+    json_out_end(&out);
+    buf_add_char(text, '\n');
 }
 
 /* ---------------------------------------------------------------- the picture */

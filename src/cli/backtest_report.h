@@ -7,8 +7,7 @@
  *
  * If the model was trained on a part of the market, the figures cover the rest, but costs,
  * decisions, open positions and the curve cover the whole run. If nothing is left, the result
- * figures are null in JSON. Money in JSON is text, so that no reader rounds it. An undefined figure
- * is null. Thread: main.
+ * figures are null in JSON. An undefined figure is null. Thread: main.
  */
 #pragma once
 
@@ -31,11 +30,10 @@ struct backtest_report {
 };
 
 void backtest_report_text(const struct backtest_report *report, struct buf *out);
-/* trades: JSON objects, one per line, from the current position; NULL: none. A long list is printed
- * to stdout in parts, so that it needs no memory. */
+/* trades: struct trade one after another, from the current position; NULL: none. A long list is
+ * printed to stdout in parts, so that it needs no memory. */
 void backtest_report_json(const struct backtest_report *report, FILE *trades, struct buf *out);
 void backtest_report_trade_head(struct buf *out);
 void backtest_report_trade(const struct trade *trade, struct buf *out);
-void backtest_report_trade_json(const struct trade *trade, struct buf *out);
 /* Writes the file atomically. */
 int backtest_report_chart(const struct backtest_report *report, const char *path, struct err *err);

@@ -3,6 +3,7 @@
 #include "command/reply_json.h"
 #include "io/http.h"
 #include "io/json.h"
+#include "io/json_out.h"
 #include "io/loop.h"
 #include "ops/ops.h"
 
@@ -41,14 +42,14 @@ static int write_request(const char *line, bool confirm, struct buf *url, struct
     }
     buf_add_c(url, "http://localhost/api/v1/commands/");
     http_add_encoded(url, name);
-    buf_addf(json, "{\"confirm\":%s", confirm ? "true" : "false");
+    struct json_out out = JSON_OUT(json);
+    json_out_object(&out, NULL);
+    json_out_bool(&out, "confirm", confirm);
     rest = str_trim(rest);
     if (rest.len > 0) {
-        buf_add_c(json, ",\"args\":\"");
-        buf_add_json(json, rest);
-        buf_add_char(json, '"');
+        json_out_str(&out, "args", rest);
     }
-    buf_add_char(json, '}');
+    json_out_end(&out);
     if (buf_failed(url) || buf_failed(json)) {
         return err_set(err, ERR_CLI_USAGE, "the command is too long");
     }

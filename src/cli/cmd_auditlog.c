@@ -2,6 +2,7 @@
 #include "chat/render.h"
 #include "cli_internal.h"
 #include "io/file.h"
+#include "io/json_out.h"
 #include "io/secret.h"
 #include "ops/ops.h"
 #include "store/audit_chain.h"
@@ -21,16 +22,20 @@ static int verify(const struct cli_args *args, struct ops_store *store)
     }
     AUTO_BUF struct buf out = BUF_INIT(2048);
     if (cli_flag(args, "--json")) {
-        buf_addf(&out, "{\"ok\":%s,\"rows\":%lld,\"archives\":%lld,\"bad_row\":",
-                 result.ok ? "true" : "false", (long long)result.rows, (long long)result.archives);
+        struct json_out json = JSON_OUT(&out);
+        json_out_document(&json, "nightdesk.auditlog_verify/1");
+        json_out_bool(&json, "ok", result.ok);
+        json_out_i64(&json, "rows", result.rows);
+        json_out_i64(&json, "archives", result.archives);
         if (result.ok) {
-            buf_add_c(&out, "null");
+            json_out_null(&json, "bad_row");
         } else {
-            buf_addf(&out, "%lld", (long long)result.bad_id);
+            json_out_i64(&json, "bad_row", result.bad_id);
         }
-        buf_add_c(&out, ",\"why\":\"");
-        buf_add_json(&out, str_c(result.ok ? "" : result.why));
-        buf_addf(&out, "\",\"last_hash\":\"%s\"}\n", result.last_hash);
+        json_out_text(&json, "why", result.ok ? "" : result.why);
+        json_out_text(&json, "last_hash", result.last_hash);
+        json_out_end(&json);
+        buf_add_char(&out, '\n');
     } else if (result.ok) {
         buf_addf(&out, "ok: %lld rows, none changed", (long long)result.rows);
         if (result.archives > 0) {
@@ -45,6 +50,13 @@ static int verify(const struct cli_args *args, struct ops_store *store)
     return result.ok ? CLI_FINE : CLI_REFUSED;
 }
 
+/* "door" is the name of 0.1.0, kept for programs that read it. */
+static void add_channel(struct json_out *out, const char *name)
+{
+    json_out_text(out, "channel", name);
+    json_out_text(out, "door", name);
+}
+
 static void add_row(const struct audit_row *row, bool json, struct buf *out)
 {
     if (!json) {
@@ -57,24 +69,18 @@ static void add_row(const struct audit_row *row, bool json, struct buf *out)
         buf_add_char(out, '\n');
         return;
     }
-    buf_addf(out, "{\"id\":%lld,\"at\":\"", (long long)row->id);
-    clock_add_iso(out, row->at_us, true);
-    const struct {
-        const char *key;
-        const char *value;
-    } texts[] = {
-        /* "door" is the name of 0.1.0, kept for programs that read it */
-        {"user", row->user},     {"channel", row->channel}, {"door", row->channel},
-        {"action", row->action}, {"detail", row->detail},   {"result", row->result},
-        {"hash", row->hash},
-    };
-    buf_add_char(out, '"');
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        buf_addf(out, ",\"%s\":\"", texts[i].key);
-        buf_add_json(out, str_c(texts[i].value));
-        buf_add_char(out, '"');
-    }
-    buf_add_c(out, "}\n");
+    struct json_out line = JSON_OUT(out);
+    json_out_document(&line, "nightdesk.auditlog_row/1");
+    json_out_i64(&line, "id", row->id);
+    json_out_time(&line, "at", row->at_us);
+    json_out_text(&line, "user", row->user);
+    add_channel(&line, row->channel);
+    json_out_text(&line, "action", row->action);
+    json_out_text(&line, "detail", row->detail);
+    json_out_text(&line, "result", row->result);
+    json_out_text(&line, "hash", row->hash);
+    json_out_end(&line);
+    buf_add_char(out, '\n');
 }
 
 static int show(const struct cli_args *args, struct ops_store *store)
@@ -115,15 +121,16 @@ static void add_read(const struct read_count *row, bool json, struct buf *out)
         buf_add_char(out, '\n');
         return;
     }
-    buf_add_c(out, "{\"hour\":\"");
-    clock_add_iso(out, row->at_us, false);
-    buf_add_c(out, "\",\"user\":\"");
-    buf_add_json(out, str_c(row->user));
-    buf_addf(out,
-             "\",\"channel\":\"%s\",\"door\":\"%s\",\"command\":\"%s\",\"count\":%lld,\"failed\":%"
-             "lld}\n",
-             row->channel, row->channel, row->command, (long long)row->count,
-             (long long)row->failed);
+    struct json_out line = JSON_OUT(out);
+    json_out_document(&line, "nightdesk.auditlog_reads/1");
+    json_out_time(&line, "hour", row->at_us);
+    json_out_text(&line, "user", row->user);
+    add_channel(&line, row->channel);
+    json_out_text(&line, "command", row->command);
+    json_out_i64(&line, "count", row->count);
+    json_out_i64(&line, "failed", row->failed);
+    json_out_end(&line);
+    buf_add_char(out, '\n');
 }
 
 static int show_reads(const struct cli_args *args, struct ops_store *store)
@@ -190,7 +197,12 @@ static int archive(const struct cli_args *args, const struct config *config, con
         return cli_fail(args, &err, rc == -ERR_AUDIT_CHAIN ? CLI_REFUSED : CLI_CRITICAL);
     }
     if (cli_flag(args, "--json")) {
-        buf_addf(&out, "{\"rows\":%lld,\"archives\":%lld}\n", (long long)all, (long long)files);
+        struct json_out json = JSON_OUT(&out);
+        json_out_document(&json, "nightdesk.auditlog_archive/1");
+        json_out_i64(&json, "rows", all);
+        json_out_i64(&json, "archives", files);
+        json_out_end(&json);
+        buf_add_char(&out, '\n');
     } else {
         buf_addf(&out, "%lld rows older than %lld days moved to %lld archive%s in %s/audit\n",
                  (long long)all, (long long)days, (long long)files, files == 1 ? "" : "s",

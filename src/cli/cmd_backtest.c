@@ -34,7 +34,7 @@ struct job {
 
     bool json;
     bool lists_trades;
-    FILE *trades;     /* with --json: one line each */
+    FILE *trades;     /* with --json: struct trade each */
     bool head_is_out; /* of the list, without --json */
     struct buf out;
     bool shows_progress;
@@ -289,9 +289,7 @@ static void list_trade(const struct trade *trade, void *userdata)
 {
     struct job *job = userdata;
     if (job->json) {
-        AUTO_BUF struct buf line = BUF_INIT(2048);
-        backtest_report_trade_json(trade, &line);
-        (void)fprintf(job->trades, "%s\n", line.data);
+        (void)fwrite(trade, sizeof(*trade), 1, job->trades);
         return;
     }
     if (!job->head_is_out) {

@@ -1,5 +1,6 @@
 #include "base/log.h"
 #include "cli_internal.h"
+#include "io/json_out.h"
 #include "io/loop.h"
 #include "io/web.h"
 
@@ -7,17 +8,27 @@
 
 #define PORT_DEFAULT 8099
 
+static void answer(struct web_request *request, int code, const char *status)
+{
+    AUTO_BUF struct buf body = BUF_INIT(128);
+    struct json_out out = JSON_OUT(&body);
+    json_out_object(&out, NULL);
+    json_out_text(&out, "status", status);
+    json_out_i64(&out, "pid", getpid());
+    json_out_end(&out);
+    buf_add_char(&body, '\n');
+    web_answer_json(request, code, buf_str(&body));
+}
+
 /* Runs on the server's own thread. */
 static void on_request(struct web_request *request, void *userdata)
 {
     (void)userdata;
     if (!str_equal_c(web_path(request), "/health")) {
-        web_answer_json(request, 404, STR_LIT("{\"status\":\"not found\"}\n"));
+        answer(request, 404, "not found");
         return;
     }
-    AUTO_BUF struct buf body = BUF_INIT(128);
-    buf_addf(&body, "{\"status\":\"ok\",\"pid\":%d}\n", (int)getpid());
-    web_answer_json(request, 200, buf_str(&body));
+    answer(request, 200, "ok");
 }
 
 static void on_stop(void *userdata)

@@ -4,6 +4,7 @@
 #include "engine/state_file.h"
 #include "io/file.h"
 #include "market/resample.h"
+#include "model/model_json.h"
 #include "ops/ops.h"
 #include "store/candle_table.h"
 
@@ -123,22 +124,42 @@ static int import_file(struct import *import, const char *state_dir, struct err 
     return trading_store_commit(store, err);
 }
 
+static void add_candles_json(const struct import *import, struct buf *text)
+{
+    const struct csv_report *r = &import->report;
+    struct json_out out = JSON_OUT(text);
+    json_out_document(&out, "nightdesk.import_candles/1");
+    json_out_text(&out, "symbol", import->symbol.name);
+    json_out_text(&out, "timeframe", timeframe_name(import->tf));
+    json_out_i64(&out, "stored", import->stored);
+    json_out_time(&out, "first_at", import->first_us);
+    json_out_time(&out, "last_at", import->last_us);
+    json_out_i64(&out, "rows", r->accepted + r->duplicates + r->refused);
+    json_out_i64(&out, "missing", csv_report_missing(r));
+    json_out_i64(&out, "duplicates", r->duplicates);
+    json_out_i64(&out, "refused", r->refused);
+    json_out_i64(&out, "unfit", import->unfit);
+    json_out_end(&out);
+    buf_add_char(text, '\n');
+}
+
 static void print_report(const struct import *import, bool json)
 {
     const struct csv_report *r = &import->report;
-    AUTO_BUF struct buf out = BUF_INIT(2048), first = BUF_INIT(64), last = BUF_INIT(64);
-    clock_add_iso(&first, import->first_us, false);
-    clock_add_iso(&last, import->last_us, false);
-    buf_addf(&out,
-             json ? "{\"symbol\":\"%s\",\"timeframe\":\"%s\",\"stored\":%lld,\"first\":\"%s\","
-                    "\"last\":\"%s\",\"rows\":%lld,\"missing\":%lld,\"duplicates\":%lld,"
-                    "\"refused\":%lld,\"unfit\":%lld}\n"
-                  : "%s %s: %lld candles stored, %s to %s\n"
-                    "rows %lld, missing %lld, duplicates %lld, refused %lld, out of range %lld\n",
-             import->symbol.name, timeframe_name(import->tf), (long long)import->stored, first.data,
-             last.data, (long long)(r->accepted + r->duplicates + r->refused),
-             (long long)csv_report_missing(r), (long long)r->duplicates, (long long)r->refused,
-             (long long)import->unfit);
+    AUTO_BUF struct buf out = BUF_INIT(2048);
+    if (json) {
+        add_candles_json(import, &out);
+    } else {
+        buf_addf(&out, "%s %s: %lld candles stored, ", import->symbol.name,
+                 timeframe_name(import->tf), (long long)import->stored);
+        clock_add_iso(&out, import->first_us, false);
+        buf_add_c(&out, " to ");
+        clock_add_iso(&out, import->last_us, false);
+        buf_addf(
+            &out, "\nrows %lld, missing %lld, duplicates %lld, refused %lld, out of range %lld\n",
+            (long long)(r->accepted + r->duplicates + r->refused), (long long)csv_report_missing(r),
+            (long long)r->duplicates, (long long)r->refused, (long long)import->unfit);
+    }
     cli_print(buf_str(&out));
 }
 
@@ -173,6 +194,22 @@ static void add_text_report(struct buf *out, const struct state_file *file,
     }
 }
 
+static void add_state_json(struct buf *text, const struct state_file *file,
+                           const struct state_file_imported *done, const struct settings *settings)
+{
+    struct json_out out = JSON_OUT(text);
+    json_out_document(&out, "nightdesk.import_state/1");
+    json_out_i64(&out, "positions", done->positions);
+    json_out_i64(&out, "trades", file->total_trades);
+    json_out_bool(&out, "fresh", done->fresh);
+    json_out_i64(&out, "replaced_positions", done->replaced_positions);
+    json_out_i64(&out, "cancelled_orders", done->cancelled_orders);
+    model_json_pct(&out, "stop_pct", settings->stop_pct);
+    model_json_pct(&out, "target_pct", settings->target_pct);
+    json_out_end(&out);
+    buf_add_char(text, '\n');
+}
+
 static int import_state(const struct cli_args *args)
 {
     AUTO_CONFIG struct config *config = NULL;
@@ -200,12 +237,7 @@ static int import_state(const struct cli_args *args)
     }
     AUTO_BUF struct buf out = BUF_INIT(8192);
     if (cli_flag(args, "--json")) {
-        buf_addf(&out,
-                 "{\"positions\":%d,\"trades\":%lld,\"fresh\":%s,\"replaced_positions\":%d,"
-                 "\"cancelled_orders\":%d,\"stop_pct\":%.4f,\"target_pct\":%.4f}\n",
-                 done.positions, (long long)file.total_trades, done.fresh ? "true" : "false",
-                 done.replaced_positions, done.cancelled_orders, settings.stop_pct,
-                 settings.target_pct);
+        add_state_json(&out, &file, &done, &settings);
     } else {
         add_text_report(&out, &file, &done, &settings);
     }

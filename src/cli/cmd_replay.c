@@ -98,27 +98,18 @@ static void add_count(struct buf *out, const struct replay *replay)
     }
 }
 
-static struct json_object *count_json(const struct replay *replay)
+static void add_count_json(struct json_out *out, const struct replay *replay)
 {
     const struct replay_count *c = replay_count(replay);
-    struct json_object *o = json_object_new_object();
-    const struct {
-        const char *key;
-        int64_t value;
-    } rows[] = {{"run", replay_run(replay)}, {"steps", c->steps}, {"decisions", c->decisions},
-                {"orders", c->orders},       {"fills", c->fills}, {"trades", c->trades},
-                {"offset", c->offset}};
-    for (size_t i = 0; i < COUNT_OF(rows); i++) {
-        (void)json_object_object_add(o, rows[i].key, json_object_new_int64(rows[i].value));
-    }
-    const int64_t times[] = {c->first_us, c->last_us};
-    for (size_t i = 0; i < COUNT_OF(times) && c->steps > 0; i++) {
-        AUTO_BUF struct buf text = BUF_INIT(64);
-        clock_add_iso(&text, times[i], true);
-        (void)json_object_object_add(o, i == 0 ? "first" : "last",
-                                     json_object_new_string(text.data));
-    }
-    return o;
+    json_out_i64(out, "run", replay_run(replay));
+    json_out_i64(out, "steps", c->steps);
+    json_out_i64(out, "decisions", c->decisions);
+    json_out_i64(out, "orders", c->orders);
+    json_out_i64(out, "fills", c->fills);
+    json_out_i64(out, "trades", c->trades);
+    json_out_i64(out, "offset_bytes", c->offset);
+    json_out_time(out, "first_at", c->steps > 0 ? c->first_us : 0);
+    json_out_time(out, "last_at", c->steps > 0 ? c->last_us : 0);
 }
 
 /* Replays up to until_us. 0, or a negative id; the steps before the error have been replayed. */
@@ -140,28 +131,11 @@ static int replay_until(struct replay *replay, int64_t until_us, struct err *err
 
 /* ---------------------------------------------------------------- state of the engine */
 
-static void set_text(struct json_object *o, const char *key, const char *text)
-{
-    (void)json_object_object_add(o, key, json_object_new_string(text));
-}
-
-static void set_dec(struct json_object *o, const char *key, struct dec value)
-{
-    char text[DEC_TEXT_SIZE];
-    set_text(o, key, dec_text(value, text));
-}
-
-static void set_double(struct json_object *o, const char *key, double value)
-{
-    (void)json_object_object_add(o, key, isfinite(value) ? json_object_new_double(value) : NULL);
-}
-
 static void show_account(struct reply *r, const struct snapshot *s)
 {
     char equity[DEC_TEXT_SIZE];
     char cash[DEC_TEXT_SIZE];
     char realised[DEC_TEXT_SIZE];
-    struct json_object *data = json_object_new_object();
     reply_line(r, "State: %s (%s)", trading_state_name(s->state), s->state_reason);
     reply_line(r, "Equity %s, cash %s, realised %s", dec_text(s->equity, equity),
                dec_text(s->cash, cash), dec_text(s->realised, realised));
@@ -171,36 +145,18 @@ static void show_account(struct reply *r, const struct snapshot *s)
     reply_line(r, "Open orders %llu, unknown %llu; positions %d of %d",
                (unsigned long long)s->open_orders, (unsigned long long)s->unknown_orders,
                s->position_count, s->max_positions);
-    set_text(data, "state", trading_state_name(s->state));
-    set_text(data, "state_reason", s->state_reason);
-    set_dec(data, "equity", s->equity);
-    set_dec(data, "cash", s->cash);
-    set_dec(data, "realised", s->realised);
-    set_double(data, "drawdown_pct", s->drawdown_pct);
-    set_double(data, "daily_loss_pct", s->daily_loss_pct);
-    set_double(data, "exposure_pct", s->exposure_pct);
-    (void)json_object_object_add(data, "orders_alive",
-                                 json_object_new_int64((int64_t)s->open_orders));
-    (void)json_object_object_add(reply_data(r), "account", data);
 }
 
 static void show_positions(struct reply *r, const struct snapshot *s)
 {
-    struct json_object *list = json_object_new_array();
     for (int i = 0; i < s->position_count; i++) {
         const struct position *p = &s->positions[i];
         const struct dec figures[] = {p->qty,  p->entry_price, p->mark_price,
                                       p->stop, p->target,      p->unrealised};
-        static const char *const keys[] = {"qty",  "entry_price", "mark_price",
-                                           "stop", "target",      "unrealised"};
         const char *cells[COUNT_OF(figures) + 2] = {p->symbol.name, side_name(p->side)};
         char texts[COUNT_OF(figures)][DEC_TEXT_SIZE];
-        struct json_object *o = json_object_new_object();
-        set_text(o, "symbol", p->symbol.name);
-        set_text(o, "side", side_name(p->side));
         for (size_t k = 0; k < COUNT_OF(figures); k++) {
             cells[k + 2] = dec_text(figures[k], texts[k]);
-            set_dec(o, keys[k], figures[k]);
         }
         if (i == 0) {
             reply_table(r, (int)COUNT_OF(cells),
@@ -208,9 +164,7 @@ static void show_positions(struct reply *r, const struct snapshot *s)
                                               "stop", "target", "result"});
         }
         reply_row(r, cells);
-        (void)json_object_array_add(list, o);
     }
-    (void)json_object_object_add(reply_data(r), "positions", list);
 }
 
 static void add_number(struct buf *out, double value)
@@ -218,32 +172,39 @@ static void add_number(struct buf *out, double value)
     buf_addf(out, isfinite(value) ? "%.6g" : "–", value);
 }
 
-/* The indicators of one timeframe, from closed bars. */
-static void show_frame(struct reply *r, struct json_object *list, const struct series *series,
-                       enum timeframe tf)
+#define INDICATORS 6
+
+static const char *const indicator_names[INDICATORS] = {"rsi14",     "macd_hist", "bb_lower",
+                                                        "bb_middle", "bb_upper",  "atr14"};
+
+/* Of one timeframe, from closed bars. */
+static void find_indicators(const struct series *series, enum timeframe tf, double ret[INDICATORS])
 {
     const struct frame *f = series_frame(series, tf);
     struct series_bands bands = series_bands(f);
-    double values[] = {rsi_value(&f->rsi), macd_histogram(&f->macd), bands.lower, bands.middle,
-                       bands.upper,        atr_value(&f->atr)};
-    static const char *const keys[] = {"rsi14",     "macd_hist", "bb_lower",
-                                       "bb_middle", "bb_upper",  "atr14"};
-    struct json_object *o = json_object_new_object();
-    struct buf texts[COUNT_OF(values)];
-    const char *cells[COUNT_OF(values) + 2] = {series->symbol.name, timeframe_name(tf)};
-    set_text(o, "symbol", series->symbol.name);
-    set_text(o, "timeframe", timeframe_name(tf));
-    for (size_t i = 0; i < COUNT_OF(values); i++) {
+    ret[0] = rsi_value(&f->rsi);
+    ret[1] = macd_histogram(&f->macd);
+    ret[2] = bands.lower;
+    ret[3] = bands.middle;
+    ret[4] = bands.upper;
+    ret[5] = atr_value(&f->atr);
+}
+
+static void show_frame(struct reply *r, const struct series *series, enum timeframe tf)
+{
+    double values[INDICATORS];
+    struct buf texts[INDICATORS];
+    const char *cells[INDICATORS + 2] = {series->symbol.name, timeframe_name(tf)};
+    find_indicators(series, tf, values);
+    for (size_t i = 0; i < INDICATORS; i++) {
         buf_init(&texts[i], 64);
         add_number(&texts[i], values[i]);
         cells[i + 2] = texts[i].data;
-        set_double(o, keys[i], values[i]);
     }
     reply_row(r, cells);
-    for (size_t i = 0; i < COUNT_OF(values); i++) {
+    for (size_t i = 0; i < INDICATORS; i++) {
         buf_release(&texts[i]);
     }
-    (void)json_object_array_add(list, o);
 }
 
 static bool is_wanted(const struct query *query, struct symbol symbol)
@@ -254,7 +215,6 @@ static bool is_wanted(const struct query *query, struct symbol symbol)
 static void show_market(struct reply *r, const struct replay *replay, const struct query *query,
                         const struct snapshot *s)
 {
-    struct json_object *list = json_object_new_array();
     reply_table(
         r, 7,
         (const char *const[]){"market", "price", "bid", "ask", "spread", "regime", "refused"});
@@ -269,34 +229,24 @@ static void show_market(struct reply *r, const struct replay *replay, const stru
         char ask[DEC_TEXT_SIZE] = "–";
         char spread[DEC_TEXT_SIZE] = "–";
         char refused[24];
-        struct json_object *o = json_object_new_object();
-        set_text(o, "symbol", m->symbol.name);
-        set_dec(o, "price", m->price);
         if (q != NULL) {
             (void)dec_text(q->bid, bid);
             (void)dec_text(q->ask, ask);
             (void)dec_text(dec_sub(q->ask, q->bid), spread);
-            set_text(o, "bid", bid);
-            set_text(o, "ask", ask);
         }
-        set_text(o, "regime", regime_name(m->regime));
         (void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)m->refused);
         reply_row(r, (const char *const[]){m->symbol.name, dec_text(m->price, price), bid, ask,
                                            spread, regime_name(m->regime), refused});
-        (void)json_object_array_add(list, o);
     }
-    (void)json_object_object_add(reply_data(r), "markets", list);
-    list = json_object_new_array();
     reply_table(r, 8,
                 (const char *const[]){"indicators", "bars", "rsi14", "macd_hist", "bb_lower",
                                       "bb_middle", "bb_upper", "atr14"});
     for (int i = 0; i < s->market_count; i++) {
         const struct series *series = replay_series(replay, s->markets[i].symbol);
         for (int tf = TF_5M; tf < TF_COUNT && is_wanted(query, s->markets[i].symbol); tf++) {
-            show_frame(r, list, series, (enum timeframe)tf);
+            show_frame(r, series, (enum timeframe)tf);
         }
     }
-    (void)json_object_object_add(reply_data(r), "indicators", list);
 }
 
 static void print_reply(const struct reply *r)
@@ -307,11 +257,10 @@ static void print_reply(const struct reply *r)
     cli_print(buf_str(&out));
 }
 
-/* The latest decision of each symbol. */
-static void show_decisions(struct reply *r, const struct replay *replay, const struct query *query,
-                           const struct snapshot *s)
+/* The latest decision of each symbol, each as a reply of its own. */
+static void print_decisions(const struct replay *replay, const struct query *query,
+                            const struct snapshot *s)
 {
-    struct json_object *list = json_object_new_array();
     for (int i = 0; i < s->market_count; i++) {
         const struct decision *d = replay_decision(replay, s->markets[i].symbol);
         if (d == NULL || !is_wanted(query, d->symbol)) {
@@ -321,30 +270,92 @@ static void show_decisions(struct reply *r, const struct replay *replay, const s
         why_head(one, d);
         why_conclusion(one, d);
         why_details(one, d);
-        if (!query->json) {
-            print_reply(one);
-        }
-        (void)json_object_array_add(list, json_object_get(reply_data(one)));
+        print_reply(one);
     }
-    (void)json_object_object_add(reply_data(r), "decisions", list);
 }
 
-static void show_state(struct reply *r, const struct replay *replay, const struct query *query)
+static void print_state(const struct replay *replay, const struct query *query,
+                        const struct snapshot *s)
 {
-    AUTO_FREE struct snapshot *s = snapshot_new(engine_symbol_count(replay_engine(replay)));
+    AUTO_REPLY struct reply *r = reply_new();
     AUTO_BUF struct buf time = BUF_INIT(64);
     clock_add_iso(&time, replay_now(replay)->market_us, true);
-    engine_snapshot(replay_engine(replay), replay_now(replay), s);
     reply_title(r, TONE_PLAIN, "Engine state · %s · step %lld of run %lld", time.data,
                 (long long)replay_count(replay)->steps, (long long)replay_run(replay));
-    set_text(reply_data(r), "at", time.data);
     show_account(r, s);
     show_positions(r, s);
     show_market(r, replay, query, s);
-    if (!query->json) {
-        print_reply(r);
+    print_reply(r);
+    print_decisions(replay, query, s);
+}
+
+/* ---------------------------------------------------------------- the same as JSON */
+
+static void add_quotes(struct json_out *out, const struct replay *replay, const struct query *query,
+                       const struct snapshot *s)
+{
+    json_out_array(out, "quotes");
+    for (int i = 0; i < s->market_count; i++) {
+        const struct quote *q = replay_quote(replay, s->markets[i].symbol);
+        if (q == NULL || !is_wanted(query, s->markets[i].symbol)) {
+            continue;
+        }
+        json_out_object(out, NULL);
+        json_out_text(out, "symbol", s->markets[i].symbol.name);
+        json_out_dec(out, "bid", q->bid);
+        json_out_dec(out, "ask", q->ask);
+        json_out_end(out);
     }
-    show_decisions(r, replay, query, s);
+    json_out_end(out);
+}
+
+static void add_indicators(struct json_out *out, const struct replay *replay,
+                           const struct query *query, const struct snapshot *s)
+{
+    json_out_array(out, "indicators");
+    for (int i = 0; i < s->market_count; i++) {
+        const struct series *series = replay_series(replay, s->markets[i].symbol);
+        for (int tf = TF_5M; tf < TF_COUNT && is_wanted(query, s->markets[i].symbol); tf++) {
+            double values[INDICATORS];
+            find_indicators(series, (enum timeframe)tf, values);
+            json_out_object(out, NULL);
+            json_out_text(out, "symbol", series->symbol.name);
+            json_out_text(out, "timeframe", timeframe_name((enum timeframe)tf));
+            for (size_t k = 0; k < INDICATORS; k++) {
+                json_out_double(out, indicator_names[k], values[k]);
+            }
+            json_out_end(out);
+        }
+    }
+    json_out_end(out);
+}
+
+static void add_decisions(struct json_out *out, const struct replay *replay,
+                          const struct query *query, const struct snapshot *s)
+{
+    json_out_array(out, "decisions");
+    for (int i = 0; i < s->market_count; i++) {
+        const struct decision *d = replay_decision(replay, s->markets[i].symbol);
+        if (d == NULL || !is_wanted(query, d->symbol)) {
+            continue;
+        }
+        json_out_object(out, NULL);
+        model_json_decision(out, d);
+        model_json_votes(out, "votes", d);
+        json_out_end(out);
+    }
+    json_out_end(out);
+}
+
+static void add_knew(struct json_out *out, const struct replay *replay, const struct query *query,
+                     const struct snapshot *s)
+{
+    json_out_object(out, "knew");
+    model_json_snapshot(out, s);
+    add_quotes(out, replay, query, s);
+    add_indicators(out, replay, query, s);
+    add_decisions(out, replay, query, s);
+    json_out_end(out);
 }
 
 /* ---------------------------------------------------------------- the command */
@@ -364,30 +375,32 @@ static void print_text(const struct replay *replay, const struct err *failure)
     }
 }
 
-static void print_json(const struct replay *replay, struct reply *r, const struct err *failure)
+/* s: NULL without --why. */
+static void print_json(const struct replay *replay, const struct query *query,
+                       const struct snapshot *s, const struct err *failure)
 {
-    AUTO_JSON struct json_object *root = count_json(replay);
-    (void)json_object_object_add(root, "identical",
-                                 json_object_new_boolean(failure->id == ERR_NONE));
+    AUTO_BUF struct buf text = BUF_INIT(OUT_MAX);
+    struct json_out out = JSON_OUT(&text);
+    json_out_document(&out, "nightdesk.replay/1");
+    add_count_json(&out, replay);
+    json_out_bool(&out, "identical", failure->id == ERR_NONE);
     if (failure->id != ERR_NONE) {
-        struct json_out error = JSON_OUT_TREE(root);
-        json_out_object(&error, "error");
-        model_json_err(&error, failure);
-        json_out_end(&error);
+        json_out_object(&out, "error");
+        model_json_err(&out, failure);
+        json_out_end(&out);
     }
-    if (r != NULL) {
-        (void)json_object_object_add(root, "knew", json_object_get(reply_data(r)));
+    if (s != NULL) {
+        add_knew(&out, replay, query, s);
     }
-    AUTO_BUF struct buf out = BUF_INIT(OUT_MAX);
-    json_add_text(&out, root);
-    buf_add_char(&out, '\n');
-    cli_print(buf_str(&out));
+    json_out_end(&out);
+    buf_add_char(&text, '\n');
+    cli_print(buf_str(&text));
 }
 
 static int run(const struct cli_args *args)
 {
     AUTO_REPLAY struct replay *replay = NULL;
-    AUTO_REPLY struct reply *state = NULL;
+    AUTO_FREE struct snapshot *knew = NULL;
     struct err err = {0};
     struct query query = {.path = BUF_INIT(4096), .until_us = INT64_MAX};
     int rc = read_query(args, &query, &err);
@@ -398,12 +411,15 @@ static int run(const struct cli_args *args)
     }
     rc = replay_until(replay, query.until_us, &err);
     if (query.why && replay_count(replay)->steps > 0) {
-        state = reply_new();
-        show_state(state, replay, &query);
+        knew = snapshot_new(engine_symbol_count(replay_engine(replay)));
+        engine_snapshot(replay_engine(replay), replay_now(replay), knew);
     }
     if (query.json) {
-        print_json(replay, state, &err);
+        print_json(replay, &query, knew, &err);
     } else {
+        if (knew != NULL) {
+            print_state(replay, &query, knew);
+        }
         print_text(replay, &err);
     }
     return rc < 0 ? CLI_REFUSED : CLI_FINE;

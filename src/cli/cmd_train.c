@@ -4,7 +4,7 @@
 #include "cli_internal.h"
 #include "cli_simulated.h"
 #include "io/file.h"
-#include "io/json.h"
+#include "io/json_out.h"
 #include "io/secret.h"
 #include "market/simulated.h"
 #include "ops/ops.h"
@@ -361,78 +361,60 @@ static void add_report(struct buf *out, const struct job *job)
     buf_addf(out, "To trade with it, set trading.model to its path.\n");
 }
 
-static struct json_object *figure(double value)
+static void add_part(struct json_out *out, const char *key, int64_t from_us, int64_t to_us,
+                     size_t rows, double base_rate)
 {
-    return isfinite(value) ? json_object_new_double(value) : NULL;
+    json_out_object(out, key);
+    json_out_time(out, "from", from_us);
+    json_out_time(out, "to", to_us);
+    json_out_u64(out, "rows", rows);
+    json_out_double(out, "base_rate", base_rate);
+    json_out_end(out);
 }
 
-static struct json_object *count(int64_t value)
+static void add_calibration_json(struct json_out *out, const struct score *s)
 {
-    return json_object_new_int64(value);
-}
-
-static void add_text(struct json_object *to, const char *key, const char *text)
-{
-    (void)json_object_object_add(to, key, json_object_new_string(text));
-}
-
-static struct json_object *period(int64_t from_us, int64_t to_us, size_t rows, double base_rate)
-{
-    struct json_object *o = json_object_new_object();
-    AUTO_BUF struct buf from = BUF_INIT(64), to = BUF_INIT(64);
-    clock_add_iso(&from, from_us, false);
-    clock_add_iso(&to, to_us, false);
-    add_text(o, "from", from.data);
-    add_text(o, "to", to.data);
-    (void)json_object_object_add(o, "rows", count((int64_t)rows));
-    (void)json_object_object_add(o, "base_rate", figure(base_rate));
-    return o;
-}
-
-static struct json_object *calibration(const struct score *s)
-{
-    struct json_object *bins = json_object_new_array();
+    json_out_array(out, "calibration");
     for (int i = 0; i < SCORE_BINS; i++) {
-        struct json_object *bin = json_object_new_object();
-        (void)json_object_object_add(bin, "from", figure((double)i / SCORE_BINS));
-        (void)json_object_object_add(bin, "predicted", figure(s->bins[i].predicted));
-        (void)json_object_object_add(bin, "observed", figure(s->bins[i].observed));
-        (void)json_object_object_add(bin, "rows", count((int64_t)s->bins[i].count));
-        (void)json_object_array_add(bins, bin);
+        json_out_object(out, NULL);
+        json_out_double(out, "from", (double)i / SCORE_BINS);
+        json_out_double(out, "predicted", s->bins[i].predicted);
+        json_out_double(out, "observed", s->bins[i].observed);
+        json_out_u64(out, "rows", s->bins[i].count);
+        json_out_end(out);
     }
-    return bins;
+    json_out_end(out);
 }
 
-static void add_json(struct buf *out, const struct job *job)
+static void add_json(struct buf *text, const struct job *job)
 {
     const struct training_result *r = &job->result;
-    AUTO_JSON struct json_object *o = json_object_new_object();
-    add_text(o, "model", job->out_path.data);
-    add_text(o, "symbol", job->symbol.name);
-    add_text(o, "timeframe", timeframe_name(job->training_rows->timeframe));
-    (void)json_object_object_add(o, "horizon", count(job->horizon));
-    (void)json_object_object_add(o, "candles", count(job->training_rows->candles));
-    (void)json_object_object_add(o, "refused", count(job->training_rows->refused));
-    (void)json_object_object_add(
-        o, "train", period(r->train_from_us, r->train_to_us, r->split.train, r->train_base_rate));
-    (void)json_object_object_add(o, "purged", count((int64_t)(r->split.test - r->split.train)));
-    (void)json_object_object_add(
-        o, "test", period(r->test_from_us, r->test_to_us, r->score.count, r->score.base_rate));
-    (void)json_object_object_add(o, "auc", figure(r->score.auc));
-    (void)json_object_object_add(o, "auc_standard_error", figure(r->auc_error));
-    (void)json_object_object_add(o, "log_loss", figure(r->score.log_loss));
-    (void)json_object_object_add(o, "base_rate_log_loss", figure(r->score.base_rate_log_loss));
-    (void)json_object_object_add(o, "coin_auc", figure(SCORE_COIN_AUC));
-    (void)json_object_object_add(o, "coin_log_loss", figure(M_LN2));
-    (void)json_object_object_add(o, "beats_coin", json_object_new_boolean(r->beats_coin));
-    (void)json_object_object_add(o, "calibration", calibration(&r->score));
-    (void)json_object_object_add(o, "largest_difference", figure(r->largest_difference));
-    add_text(o, "libxgboost", r->library);
-    add_text(o, "model_hash", r->model_hash);
-    add_text(o, "data_hash", r->data_hash);
-    add_text(o, "features_hash", r->features_hash);
-    json_add_text(out, o);
-    buf_add_char(out, '\n');
+    struct json_out out = JSON_OUT(text);
+    json_out_document(&out, "nightdesk.train/1");
+    json_out_text(&out, "model", job->out_path.data);
+    json_out_text(&out, "symbol", job->symbol.name);
+    json_out_text(&out, "timeframe", timeframe_name(job->training_rows->timeframe));
+    json_out_i64(&out, "horizon", job->horizon);
+    json_out_i64(&out, "candles", job->training_rows->candles);
+    json_out_i64(&out, "refused", job->training_rows->refused);
+    add_part(&out, "train", r->train_from_us, r->train_to_us, r->split.train, r->train_base_rate);
+    json_out_u64(&out, "purged", r->split.test - r->split.train);
+    add_part(&out, "test", r->test_from_us, r->test_to_us, r->score.count, r->score.base_rate);
+    json_out_double(&out, "auc", r->score.auc);
+    json_out_double(&out, "auc_standard_error", r->auc_error);
+    json_out_double(&out, "log_loss", r->score.log_loss);
+    json_out_double(&out, "base_rate_log_loss", r->score.base_rate_log_loss);
+    json_out_double(&out, "coin_auc", SCORE_COIN_AUC);
+    json_out_double(&out, "coin_log_loss", M_LN2);
+    json_out_bool(&out, "beats_coin", r->beats_coin);
+    add_calibration_json(&out, &r->score);
+    json_out_double(&out, "largest_difference", r->largest_difference);
+    json_out_text(&out, "libxgboost", r->library);
+    json_out_text(&out, "model_hash", r->model_hash);
+    json_out_text(&out, "data_hash", r->data_hash);
+    json_out_text(&out, "features_hash", r->features_hash);
+    json_out_end(&out);
+    buf_add_char(text, '\n');
 }
 
 static int run(const struct cli_args *args)

@@ -1,10 +1,16 @@
 #include "cli_internal.h"
+#include "io/json_out.h"
 
 static int run(const struct cli_args *args)
 {
     AUTO_BUF struct buf out = BUF_INIT(256);
     if (cli_flag(args, "--json")) {
-        buf_addf(&out, "{\"name\":\"nightdesk\",\"version\":\"%s\"}\n", NIGHTDESK_VERSION);
+        struct json_out json = JSON_OUT(&out);
+        json_out_document(&json, "nightdesk.version/1");
+        json_out_text(&json, "name", "nightdesk");
+        json_out_text(&json, "version", NIGHTDESK_VERSION);
+        json_out_end(&json);
+        buf_add_char(&out, '\n');
     } else {
         buf_addf(&out, "nightdesk %s\n", NIGHTDESK_VERSION);
     }

@@ -1,4 +1,5 @@
 #include "builtin.h"
+#include "io/json_out.h"
 #include "store/audit_chain.h"
 #include "store/read_table.h"
 
@@ -6,10 +7,10 @@
 #define DETAIL_SHOWN 80 /* bytes */
 
 /* "door" is the name of 0.1.0, kept for programs that read it. */
-static void add_channel(struct json_object *o, const char *name)
+static void add_channel(struct json_out *out, const char *name)
 {
-    (void)json_object_object_add(o, "channel", json_object_new_string(name));
-    (void)json_object_object_add(o, "door", json_object_new_string(name));
+    json_out_text(out, "channel", name);
+    json_out_text(out, "door", name);
 }
 
 static int show_whoami(struct action_call *call, struct err *err)
@@ -17,32 +18,30 @@ static int show_whoami(struct action_call *call, struct err *err)
     (void)err; /* cannot fail */
     const struct principal *who = action_who(call);
     struct reply *r = action_reply(call);
-    struct json_object *data = reply_data(r);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
     reply_title(r, TONE_PLAIN, "%s", who->name);
     reply_line(r, "Role %s%s, channel %s, id %lld", role_name(who->role),
                who->emergency ? " with the emergency grant" : "", channel_name(who->channel),
                (long long)who->id);
-    (void)json_object_object_add(data, "name", json_object_new_string(who->name));
-    (void)json_object_object_add(data, "role", json_object_new_string(role_name(who->role)));
-    (void)json_object_object_add(data, "emergency", json_object_new_boolean(who->emergency));
-    add_channel(data, channel_name(who->channel));
-    (void)json_object_object_add(data, "id", json_object_new_int64(who->id));
+    json_out_text(&data, "name", who->name);
+    json_out_text(&data, "role", role_name(who->role));
+    json_out_bool(&data, "emergency", who->emergency);
+    add_channel(&data, channel_name(who->channel));
+    json_out_i64(&data, "id", who->id);
     return ACTION_DONE;
 }
 
-static struct json_object *row_json(const struct audit_row *row)
+static void add_row(struct json_out *data, const struct audit_row *row)
 {
-    AUTO_BUF struct buf at = BUF_INIT(64);
-    struct json_object *o = json_object_new_object();
-    clock_add_iso(&at, row->at_us, false);
-    (void)json_object_object_add(o, "id", json_object_new_int64(row->id));
-    (void)json_object_object_add(o, "at", json_object_new_string(at.data));
-    (void)json_object_object_add(o, "user", json_object_new_string(row->user));
-    add_channel(o, row->channel);
-    (void)json_object_object_add(o, "action", json_object_new_string(row->action));
-    (void)json_object_object_add(o, "detail", json_object_new_string(row->detail));
-    (void)json_object_object_add(o, "result", json_object_new_string(row->result));
-    return o;
+    json_out_object(data, NULL);
+    json_out_i64(data, "id", row->id);
+    json_out_time(data, "at", row->at_us);
+    json_out_text(data, "user", row->user);
+    add_channel(data, row->channel);
+    json_out_text(data, "action", row->action);
+    json_out_text(data, "detail", row->detail);
+    json_out_text(data, "result", row->result);
+    json_out_end(data);
 }
 
 /* Truncates between characters and adds "…". */
@@ -74,7 +73,6 @@ static int show_auditlog(struct action_call *call, struct err *err)
     if (rc < 0) {
         return rc;
     }
-    struct json_object *list = json_object_new_array();
     if (chain.ok && chain.rows < all) { /* older rows are not verified here, or are archived */
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld verified", (long long)all,
                     (long long)chain.rows);
@@ -88,11 +86,12 @@ static int show_auditlog(struct action_call *call, struct err *err)
     int64_t reads = 0;
     if ((rc = read_table_sum(builtin->store, clock_wall_us(builtin->clock) - USEC_PER_DAY, &reads,
                              err)) < 0) {
-        json_object_put(list);
         return rc;
     }
     reply_line(r, "%lld read-only command%s in the last day: counted, not listed.",
                (long long)reads, reads == 1 ? "" : "s");
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "rows");
     reply_table(r, 6, (const char *const[]){"#", "time (UTC)", "who", "what", "detail", "result"});
     for (int i = 0; i < n; i++) {
         const struct audit_row *row = &rows[i];
@@ -104,11 +103,11 @@ static int show_auditlog(struct action_call *call, struct err *err)
         add_truncated(&detail, row->detail);
         reply_row(r, (const char *const[]){id.data, at.data, row->user, row->action, detail.data,
                                            row->result});
-        (void)json_object_array_add(list, row_json(row));
+        add_row(&data, row);
     }
-    (void)json_object_object_add(reply_data(r), "rows", list);
-    (void)json_object_object_add(reply_data(r), "reads_of_a_day", json_object_new_int64(reads));
-    (void)json_object_object_add(reply_data(r), "whole", json_object_new_boolean(chain.ok));
+    json_out_end(&data);
+    json_out_i64(&data, "reads_of_a_day", reads);
+    json_out_bool(&data, "whole", chain.ok);
     reply_protect(r);
     return ACTION_DONE;
 }

@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "builtin.h"
+#include "io/json_out.h"
 
 #include <string.h>
 
@@ -9,24 +10,24 @@ static bool may_run(const struct principal *who, const struct manifest *m)
            access_permit(who, m->role, m->emergency, NULL) == 0;
 }
 
-static struct json_object *manifest_json(const struct manifest *m)
+static void add_manifest(struct json_out *data, const char *key, const struct manifest *m)
 {
     AUTO_BUF struct buf usage = BUF_INIT(512);
-    struct json_object *o = json_object_new_object();
     manifest_usage(m, &usage);
-    (void)json_object_object_add(o, "name", json_object_new_string(m->name));
-    (void)json_object_object_add(o, "group", json_object_new_string(m->group));
-    (void)json_object_object_add(o, "summary", json_object_new_string(m->summary));
-    (void)json_object_object_add(o, "usage", json_object_new_string(usage.data));
-    (void)json_object_object_add(o, "role", json_object_new_string(role_name(m->role)));
-    (void)json_object_object_add(o, "emergency", json_object_new_boolean(m->emergency));
-    (void)json_object_object_add(o, "confirm", json_object_new_boolean(m->confirm));
-    struct json_object *aliases = json_object_new_array();
+    json_out_object(data, key);
+    json_out_text(data, "name", m->name);
+    json_out_text(data, "group", m->group);
+    json_out_text(data, "summary", m->summary);
+    json_out_text(data, "usage", usage.data);
+    json_out_text(data, "role", role_name(m->role));
+    json_out_bool(data, "emergency", m->emergency);
+    json_out_bool(data, "confirm", m->confirm);
+    json_out_array(data, "aliases");
     for (int i = 0; i < m->alias_count; i++) {
-        (void)json_object_array_add(aliases, json_object_new_string(m->aliases[i]));
+        json_out_text(data, NULL, m->aliases[i]);
     }
-    (void)json_object_object_add(o, "aliases", aliases);
-    return o;
+    json_out_end(data);
+    json_out_end(data);
 }
 
 static void list_commands(const struct builtin *builtin, const struct principal *who,
@@ -34,7 +35,8 @@ static void list_commands(const struct builtin *builtin, const struct principal 
 {
     const struct manifest *m = NULL;
     const char *group = "";
-    struct json_object *list = json_object_new_array();
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "commands");
     reply_title(r, TONE_PLAIN, "Commands");
     for (size_t i = 0; (m = manifest_at(builtin->manifests, i)) != NULL; i++) {
         if (!may_run(who, m)) {
@@ -48,12 +50,12 @@ static void list_commands(const struct builtin *builtin, const struct principal 
         AUTO_BUF struct buf usage = BUF_INIT(512);
         manifest_usage(m, &usage);
         reply_line(r, "%s  %s", usage.data, m->summary);
-        (void)json_object_array_add(list, manifest_json(m));
+        add_manifest(&data, NULL, m);
     }
+    json_out_end(&data);
     reply_gap(r);
     reply_line(r, "/help <command> shows details. Answer a prompt with its buttons, or with "
                   "/confirm <code> or /cancel.");
-    (void)json_object_object_add(reply_data(r), "commands", list);
 }
 
 static void show_schedule(const struct manifest *m, struct reply *r)
@@ -94,7 +96,8 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
     for (int i = 0; i < m->example_count; i++) {
         reply_line(r, "Example: /%s", m->examples[i]);
     }
-    (void)json_object_object_add(reply_data(r), "command", manifest_json(m));
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    add_manifest(&data, "command", m);
     return ACTION_DONE;
 }
 
@@ -115,8 +118,8 @@ static int show_version(struct action_call *call, struct err *err)
     (void)err; /* cannot fail */
     struct reply *r = action_reply(call);
     reply_title(r, TONE_PLAIN, "nightdesk %s", NIGHTDESK_VERSION);
-    (void)json_object_object_add(reply_data(r), "version",
-                                 json_object_new_string(NIGHTDESK_VERSION));
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_text(&data, "version", NIGHTDESK_VERSION);
     return ACTION_DONE;
 }
 

@@ -212,7 +212,7 @@ void reply_json_write(const struct reply *r, struct json_out *out)
                                                  .button_row = on_button_row,
                                                  .footer = on_footer};
     struct writer w = {.out = out};
-    json_out_i64(out, "version", REPLY_JSON_VERSION);
+    json_out_text(out, "schema", REPLY_JSON_SCHEMA);
     reply_walk(r, &visitor, &w);
     json_out_bool(out, "protect", reply_is_protected(r));
     json_out_value(out, "data", reply_get_data(r));
@@ -452,9 +452,9 @@ int reply_json_read(const char *text, size_t len, struct reply **ret, struct err
     if (!json_is_object(o)) {
         return err_set(err, ERR_REPLY_FORMAT, "not an object");
     }
-    int64_t version = json_i64(o, "version", 1);
-    if (version < 1 || version > REPLY_JSON_VERSION) {
-        return err_set(err, ERR_REPLY_FORMAT, "version %lld", (long long)version);
+    const char *schema = json_text(o, "schema");
+    if (schema[0] != '\0' && strcmp(schema, REPLY_JSON_SCHEMA) != 0) {
+        return err_set(err, ERR_REPLY_FORMAT, "schema %.40s", schema);
     }
     AUTO_REPLY struct reply *r = reply_new();
     enum tone tone = TONE_PLAIN;

@@ -1,6 +1,7 @@
 #include "run_reply.h"
 
 #include "base/check.h"
+#include "io/json_out.h"
 
 #include <string.h>
 
@@ -82,11 +83,10 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
     buf_addf(&button, RUN_REPLY_CANCEL "%s", code);
     reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
 
-    struct json_object *data = reply_data(r);
-    (void)json_object_object_add(data, "confirm", json_object_new_string(code));
-    (void)json_object_object_add(data, "expires_in_s",
-                                 json_object_new_int64(expires_in_us / USEC_PER_SEC));
-    (void)json_object_object_add(data, "run_id", json_object_new_int64(run->id));
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_text(&data, "confirm", code);
+    json_out_i64(&data, "expires_in_s", expires_in_us / USEC_PER_SEC);
+    json_out_i64(&data, "run_id", run->id);
     return TAKE(r);
 }
 
@@ -258,10 +258,9 @@ struct reply *run_reply_closed(const char *line, const struct err *err)
 
 static void add_record_data(struct reply *r, bool recorded, const struct err *why)
 {
-    struct json_object *data = reply_data(r);
-    (void)json_object_object_add(data, "recorded", json_object_new_boolean(recorded));
-    (void)json_object_object_add(data, "record_error",
-                                 json_object_new_string(err_info(why->id)->code));
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_bool(&data, "recorded", recorded);
+    json_out_text(&data, "record_error", err_info(why->id)->code);
 }
 
 void run_reply_add_unrecorded(struct reply *r, const struct err *why, bool ended)

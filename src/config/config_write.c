@@ -1,5 +1,6 @@
 #include "base/check.h"
 #include "detail.h"
+#include "io/json_out.h"
 #include "value.h"
 
 #include <string.h>
@@ -52,149 +53,192 @@ static void add_comment(struct buf *out, const char *prefix, const char *text)
 
 /* ------------------------------------------------------------------ JSON Schema */
 
-static void schema_limits(struct buf *out, const struct option *o, const char *low,
+/* A limit of the table is a JSON number or empty. */
+static void schema_limits(struct json_out *out, const struct option *o, const char *low,
                           const char *high)
 {
     if (o->minimum[0] != '\0') {
-        buf_addf(out, ", \"%s\": %s", low, o->minimum);
+        json_out_number(out, low, o->minimum);
     }
     if (o->maximum[0] != '\0') {
-        buf_addf(out, ", \"%s\": %s", high, o->maximum);
+        json_out_number(out, high, o->maximum);
     }
 }
 
-/* ${NAME} is allowed for every value. */
-#define SCHEMA_ENV "{\"type\": \"string\", \"pattern\": \"\\\\$\\\\{\"}"
-
-static void schema_type(struct buf *out, const struct option *o)
+static void schema_pattern(struct json_out *out, const char *pattern)
 {
-    struct str words = str_c(o->unit);
+    json_out_object(out, NULL);
+    json_out_text(out, "type", "string");
+    json_out_text(out, "pattern", pattern);
+    json_out_end(out);
+}
+
+/* "anyOf" of a number type within the option's limits and of ${NAME}, which every value may be. */
+static void schema_number(struct json_out *out, const char *type, const struct option *o)
+{
+    json_out_array(out, "anyOf");
+    json_out_object(out, NULL);
+    json_out_text(out, "type", type);
+    schema_limits(out, o, "minimum", "maximum");
+    json_out_end(out);
+    schema_pattern(out, "\\$\\{");
+    json_out_end(out);
+}
+
+static void schema_words(struct json_out *out, struct str words)
+{
     struct str word;
+    json_out_array(out, "anyOf");
+    json_out_object(out, NULL);
+    json_out_array(out, "enum");
+    while (str_split(&words, '|', &word)) {
+        json_out_str(out, NULL, word);
+    }
+    json_out_end(out);
+    json_out_end(out);
+    schema_pattern(out, "\\$\\{");
+    json_out_end(out);
+}
+
+static void schema_percent(struct json_out *out)
+{
+    json_out_array(out, "anyOf");
+    json_out_object(out, NULL);
+    json_out_text(out, "type", "number");
+    json_out_end(out);
+    schema_pattern(out, "^-?[0-9.]+ *%?$");
+    schema_pattern(out, "\\$\\{");
+    json_out_end(out);
+}
+
+static void schema_array(struct json_out *out, const struct option *o)
+{
+    json_out_text(out, "type", "array");
+    json_out_object(out, "items");
+    if (o->type == OPTION_INTS) {
+        json_out_array(out, "anyOf");
+        json_out_object(out, NULL);
+        json_out_text(out, "type", "integer");
+        json_out_end(out);
+        schema_pattern(out, "\\$\\{");
+        json_out_end(out);
+    } else {
+        json_out_array(out, "type");
+        json_out_text(out, NULL, "string");
+        json_out_text(out, NULL, "number");
+        json_out_end(out);
+    }
+    json_out_end(out);
+    schema_limits(out, o, "minItems", "maxItems");
+}
+
+static void schema_type(struct json_out *out, const struct option *o)
+{
     switch (o->type) {
     case OPTION_TEXT:
     case OPTION_SECRET:
     case OPTION_URL:
-        buf_add_c(out, "\"type\": \"string\"");
+        json_out_text(out, "type", "string");
         return;
     case OPTION_ENUM:
-        buf_add_c(out, "\"anyOf\": [{\"enum\": [");
-        for (int i = 0; str_split(&words, '|', &word); i++) {
-            buf_addf(out, "%s\"%.*s\"", i > 0 ? ", " : "", STR_ARG(word));
-        }
-        buf_add_c(out, "]}, " SCHEMA_ENV "]");
+        schema_words(out, str_c(o->unit));
         return;
     case OPTION_INT:
-        buf_add_c(out, "\"anyOf\": [{\"type\": \"integer\"");
-        schema_limits(out, o, "minimum", "maximum");
-        buf_add_c(out, "}, " SCHEMA_ENV "]");
+        schema_number(out, "integer", o);
         return;
     case OPTION_FLOAT:
     case OPTION_MONEY:
-        buf_add_c(out, "\"anyOf\": [{\"type\": \"number\"");
-        schema_limits(out, o, "minimum", "maximum");
-        buf_add_c(out, "}, " SCHEMA_ENV "]");
+        schema_number(out, "number", o);
         return;
     case OPTION_BOOL:
-        buf_add_c(out, "\"anyOf\": [{\"type\": \"boolean\"}, " SCHEMA_ENV "]");
+        schema_number(out, "boolean", o);
         return;
     case OPTION_PERCENT:
-        buf_add_c(out, "\"anyOf\": [{\"type\": \"number\"}, {\"type\": \"string\", \"pattern\": "
-                       "\"^-?[0-9.]+ *%?$\"}, " SCHEMA_ENV "]");
+        schema_percent(out);
         return;
     case OPTION_DURATION:
-        buf_add_c(out, "\"type\": \"string\", \"pattern\": \"^([0-9]+(ms|s|m|h|d))+$|\\\\$\\\\{\"");
+        json_out_text(out, "type", "string");
+        json_out_text(out, "pattern", "^([0-9]+(ms|s|m|h|d))+$|\\$\\{");
         return;
     case OPTION_INTS:
-        buf_add_c(
-            out, "\"type\": \"array\", \"items\": {\"anyOf\": [{\"type\": \"integer\"}, " SCHEMA_ENV
-                 "]}");
-        schema_limits(out, o, "minItems", "maxItems");
-        return;
     case OPTION_TEXTS:
     case OPTION_SYMBOLS:
-        buf_add_c(out, "\"type\": \"array\", \"items\": {\"type\": [\"string\", \"number\"]}");
-        schema_limits(out, o, "minItems", "maxItems");
+        schema_array(out, o);
         return;
     }
 }
 
 /* In the table lists are written [a, b]. */
-static void schema_default(struct buf *out, const struct option *o)
+static void schema_default(struct json_out *out, const struct option *o)
 {
-    bool plain =
-        strstr(o->fallback, "${") == NULL && (o->type == OPTION_INT || o->type == OPTION_BOOL ||
-                                              o->type == OPTION_FLOAT || o->type == OPTION_MONEY);
-    if (plain) {
-        buf_add_c(out, o->fallback);
-    } else if (option_is_list(o->type)) {
+    bool is_env = strstr(o->fallback, "${") != NULL;
+    if (option_is_list(o->type) && !is_env) {
         struct str rest = str_n(o->fallback + 1, strlen(o->fallback) - 2);
         struct str item;
-        buf_add_char(out, '[');
-        for (int i = 0; str_split(&rest, ',', &item); i++) {
-            buf_addf(out, "%s\"%.*s\"", i > 0 ? ", " : "", STR_ARG(str_trim(item)));
+        json_out_array(out, "default");
+        while (str_split(&rest, ',', &item)) {
+            json_out_str(out, NULL, str_trim(item));
         }
-        buf_add_char(out, ']');
+        json_out_end(out);
+    } else if (o->type == OPTION_BOOL && !is_env) {
+        json_out_bool(out, "default", strcmp(o->fallback, "true") == 0);
+    } else if (!is_env &&
+               (o->type == OPTION_INT || o->type == OPTION_FLOAT || o->type == OPTION_MONEY)) {
+        json_out_number(out, "default", o->fallback);
     } else {
-        add_quoted(out, o->fallback);
+        json_out_text(out, "default", o->fallback);
     }
 }
 
-static void schema_option(struct buf *out, const struct option *o, const char *indent)
+static void schema_option(struct json_out *out, const struct option *o)
 {
-    buf_addf(out, "%s\"%s\": {", indent, o->name);
+    json_out_object(out, o->name);
     schema_type(out, o);
     if (o->fallback != NULL) {
-        buf_add_c(out, ", \"default\": ");
         schema_default(out, o);
     }
-    buf_add_c(out, ", \"description\": ");
-    add_quoted(out, o->help);
-    buf_add_char(out, '}');
+    json_out_text(out, "description", o->help);
+    json_out_end(out);
 }
 
-static void schema_fields(struct buf *out, const struct option *fields, size_t count,
-                          const char *indent)
+static void schema_fields(struct json_out *out, const char *key, const struct option *fields,
+                          size_t count)
 {
-    buf_add_c(out, "{\"type\": \"object\", \"additionalProperties\": false, \"required\": [");
-    for (size_t i = 0, n = 0; i < count; i++) {
+    json_out_object(out, key);
+    json_out_text(out, "type", "object");
+    json_out_bool(out, "additionalProperties", false);
+    json_out_array(out, "required");
+    for (size_t i = 0; i < count; i++) {
         if (fields[i].fallback == NULL) {
-            buf_addf(out, "%s\"%s\"", n++ > 0 ? ", " : "", fields[i].name);
+            json_out_text(out, NULL, fields[i].name);
         }
     }
-    buf_add_c(out, "], \"properties\": {\n");
+    json_out_end(out);
+    json_out_object(out, "properties");
     for (size_t i = 0; i < count; i++) {
-        schema_option(out, &fields[i], indent);
-        buf_add_c(out, i + 1 < count ? ",\n" : "}}");
+        schema_option(out, &fields[i]);
     }
+    json_out_end(out);
+    json_out_end(out);
 }
 
-static void schema_list(struct buf *out, const char *name, int max, const struct option *fields,
-                        size_t count)
+static void schema_list(struct json_out *out, const char *name, int max,
+                        const struct option *fields, size_t count)
 {
-    buf_addf(out, ",\n      \"%s\": {\"type\": \"array\", \"maxItems\": %d, \"items\":\n        ",
-             name, max);
-    schema_fields(out, fields, count, "          ");
-    buf_add_char(out, '}');
+    json_out_object(out, name);
+    json_out_text(out, "type", "array");
+    json_out_i64(out, "maxItems", max);
+    schema_fields(out, "items", fields, count);
+    json_out_end(out);
 }
 
-static void schema_group(struct buf *out, const struct option_group *group)
+static void schema_properties(struct json_out *out, const struct option_group *group)
 {
-    buf_addf(out, "    \"%s\": {\"type\": [\"object\", \"null\"], \"description\": ", group->name);
-    add_quoted(out, group->help);
-    if (strcmp(group->name, "services") == 0) {
-        buf_add_c(out, ", \"propertyNames\": {\"pattern\": \"^[a-z0-9_-]{1,31}$\"}, "
-                       "\"additionalProperties\":\n      ");
-        schema_fields(out, option_service_fields, option_service_field_count, "        ");
-        buf_add_char(out, '}');
-        return;
-    }
-    buf_add_c(out, ", \"additionalProperties\": false, \"properties\": {\n");
-    bool first = true;
+    json_out_bool(out, "additionalProperties", false);
+    json_out_object(out, "properties");
     for (size_t i = 0; i < option_count; i++) {
         if (strcmp(option_table[i].group, group->name) == 0) {
-            buf_add_c(out, first ? "" : ",\n");
-            schema_option(out, &option_table[i], "      ");
-            first = false;
+            schema_option(out, &option_table[i]);
         }
     }
     if (strcmp(group->name, "telegram") == 0) {
@@ -203,22 +247,45 @@ static void schema_group(struct buf *out, const struct option_group *group)
         schema_list(out, "local_users", CONFIG_LOCALS_MAX, option_local_fields,
                     option_local_field_count);
     }
-    buf_add_c(out, "}}");
+    json_out_end(out);
 }
 
-void config_write_schema(struct buf *out)
+static void schema_group(struct json_out *out, const struct option_group *group)
 {
-    buf_add_c(out, "{\n"
-                   "  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
-                   "  \"title\": \"nightdesk configuration\",\n"
-                   "  \"type\": \"object\",\n"
-                   "  \"additionalProperties\": false,\n"
-                   "  \"properties\": {\n");
-    for (size_t g = 0; g < option_group_count; g++) {
-        schema_group(out, &option_groups[g]);
-        buf_add_c(out, g + 1 < option_group_count ? ",\n" : "\n");
+    json_out_object(out, group->name);
+    json_out_array(out, "type");
+    json_out_text(out, NULL, "object");
+    json_out_text(out, NULL, "null");
+    json_out_end(out);
+    json_out_text(out, "description", group->help);
+    if (strcmp(group->name, "services") == 0) {
+        json_out_object(out, "propertyNames");
+        json_out_text(out, "pattern", "^[a-z0-9_-]{1,31}$");
+        json_out_end(out);
+        schema_fields(out, "additionalProperties", option_service_fields,
+                      option_service_field_count);
+    } else {
+        schema_properties(out, group);
     }
-    buf_add_c(out, "  }\n}\n");
+    json_out_end(out);
+}
+
+/* JSON Schema's own form: $schema takes the place of a version of ours. */
+void config_write_schema(struct buf *text)
+{
+    struct json_out out = JSON_OUT_INDENTED(text);
+    json_out_object(&out, NULL);
+    json_out_text(&out, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_out_text(&out, "title", "nightdesk configuration");
+    json_out_text(&out, "type", "object");
+    json_out_bool(&out, "additionalProperties", false);
+    json_out_object(&out, "properties");
+    for (size_t g = 0; g < option_group_count; g++) {
+        schema_group(&out, &option_groups[g]);
+    }
+    json_out_end(&out);
+    json_out_end(&out);
+    buf_add_char(text, '\n');
 }
 
 /* ------------------------------------------------------------------ docs/config.md */

@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "engine/state_file.h"
 #include "io/file.h"
+#include "io/json_out.h"
 #include "ledger.h"
 
 #include <limits.h>
@@ -65,73 +66,48 @@ void state_file_of(struct state_file *file, const struct engine *engine, int64_t
 
 /* ---------------------------------------------------------------- text */
 
-static void add_text(struct buf *out, const char *text)
+/* null for an empty text. */
+static void add_text(struct json_out *out, const char *key, const char *text)
 {
-    if (text[0] == '\0') {
-        buf_add_c(out, "null");
-        return;
-    }
-    buf_add_char(out, '"');
-    buf_add_json(out, str_c(text));
-    buf_add_char(out, '"');
+    json_out_text(out, key, text[0] != '\0' ? text : NULL);
 }
 
-static void add_time(struct buf *out, int64_t wall_us)
+static void add_position(struct json_out *out, const struct state_file_position *p)
 {
-    if (wall_us == 0) {
-        buf_add_c(out, "null");
-        return;
-    }
-    buf_add_char(out, '"');
-    clock_add_iso(out, wall_us, true);
-    buf_add_char(out, '"');
+    json_out_object(out, NULL);
+    json_out_text(out, "symbol", p->symbol.name);
+    json_out_text(out, "side", side_name(p->side));
+    json_out_dec(out, "size", p->size);
+    json_out_dec(out, "entry_price", p->entry_price);
+    add_text(out, "order_id", p->order_id);
+    add_text(out, "stop_loss_order_id", p->stop_loss_order_id);
+    add_text(out, "take_profit_order_id", p->take_profit_order_id);
+    json_out_dec(out, "risk_usd", p->risk_usd);
+    json_out_end(out);
 }
 
-static void add_position(struct buf *out, const struct state_file_position *p)
+void state_file_text(const struct state_file *file, struct buf *text)
 {
-    buf_addf(out, "    {\n      \"symbol\": \"%s\",\n      \"side\": \"%s\",\n      \"size\": ",
-             p->symbol.name, side_name(p->side));
-    dec_add_text(out, p->size);
-    buf_add_c(out, ",\n      \"entry_price\": ");
-    dec_add_text(out, p->entry_price);
-    buf_add_c(out, ",\n      \"order_id\": ");
-    add_text(out, p->order_id);
-    buf_add_c(out, ",\n      \"stop_loss_order_id\": ");
-    add_text(out, p->stop_loss_order_id);
-    buf_add_c(out, ",\n      \"take_profit_order_id\": ");
-    add_text(out, p->take_profit_order_id);
-    buf_add_c(out, ",\n      \"risk_usd\": ");
-    dec_add_text(out, p->risk_usd);
-    buf_add_c(out, "\n    }");
-}
-
-void state_file_text(const struct state_file *file, struct buf *out)
-{
-    buf_addf(out,
-             "{\n  \"initialized\": %s,\n  \"provider\": ", file->initialized ? "true" : "false");
-    add_text(out, file->provider);
-    buf_add_c(out, ",\n  \"created_at\": ");
-    add_time(out, file->created_us);
-    buf_add_c(out, ",\n  \"last_updated\": ");
-    add_time(out, file->last_updated_us);
-    buf_add_c(out, ",\n  \"active_positions\": [");
+    struct json_out out = JSON_OUT_INDENTED(text);
+    json_out_document(&out, "nightdesk.trading_state/1");
+    json_out_bool(&out, "initialized", file->initialized);
+    add_text(&out, "provider", file->provider);
+    json_out_time(&out, "created_at", file->created_us);
+    json_out_time(&out, "last_updated", file->last_updated_us);
+    json_out_array(&out, "active_positions");
     for (int i = 0; i < file->position_count; i++) {
-        buf_add_c(out, i > 0 ? ",\n" : "\n");
-        add_position(out, &file->positions[i]);
+        add_position(&out, &file->positions[i]);
     }
-    buf_addf(out, "%s],\n  \"total_trades\": %lld,\n  \"win_rate\": ",
-             file->position_count > 0 ? "\n  " : "", (long long)file->total_trades);
-    dec_add_text(out, file->win_rate);
-    buf_add_c(out, ",\n  \"total_pnl\": ");
-    dec_add_text(out, file->total_pnl);
-    buf_add_c(out, ",\n  \"daily_pnl\": ");
-    dec_add_text(out, file->daily_pnl);
-    buf_add_c(out, ",\n  \"daily_drawdown_pct\": ");
-    dec_add_text(out, file->daily_drawdown_pct);
-    buf_addf(out, ",\n  \"circuit_breaker_tripped\": %s,\n  \"last_circuit_trip_reason\": ",
-             file->breaker_tripped ? "true" : "false");
-    add_text(out, file->last_trip_reason);
-    buf_add_c(out, "\n}\n");
+    json_out_end(&out);
+    json_out_i64(&out, "total_trades", file->total_trades);
+    json_out_dec(&out, "win_rate", file->win_rate);
+    json_out_dec(&out, "total_pnl", file->total_pnl);
+    json_out_dec(&out, "daily_pnl", file->daily_pnl);
+    json_out_dec(&out, "daily_drawdown_pct", file->daily_drawdown_pct);
+    json_out_bool(&out, "circuit_breaker_tripped", file->breaker_tripped);
+    add_text(&out, "last_circuit_trip_reason", file->last_trip_reason);
+    json_out_end(&out);
+    buf_add_char(text, '\n');
 }
 
 int state_file_write(const struct state_file *file, const char *state_dir, struct err *err)

@@ -3,6 +3,7 @@
 #include "health_internal.h"
 #include "io/file.h"
 #include "io/journal.h"
+#include "io/json_out.h"
 #include "io/pool.h"
 
 #include <ctype.h>
@@ -25,21 +26,20 @@ static void add_ago(struct buf *out, int64_t now_mono_us, const struct service *
     buf_add_c(out, " ago");
 }
 
-static struct json_object *service_data(const struct service *s)
+static void add_service(struct json_out *data, const struct service *s)
 {
-    struct json_object *row = json_object_new_object();
-    json_object_object_add(row, "name", json_object_new_string(s->config->name));
-    json_object_object_add(row, "kind", json_object_new_string(service_kind(s)));
-    json_object_object_add(row, "state", json_object_new_string(service_state_name(s->state)));
-    json_object_object_add(row, "since_us", json_object_new_int64(s->since_us));
-    json_object_object_add(row, "checked_us", json_object_new_int64(s->checked_us));
-    json_object_object_add(row, "latency_us", json_object_new_int64(s->latency_us));
-    json_object_object_add(row, "failures", json_object_new_int(s->failures));
-    json_object_object_add(row, "restarts", json_object_new_int(s->restarts));
-    json_object_object_add(row, "pid",
-                           json_object_new_int(s->child != NULL ? process_pid(s->child) : 0));
-    json_object_object_add(row, "detail", json_object_new_string(s->detail));
-    return row;
+    json_out_object(data, NULL);
+    json_out_text(data, "name", s->config->name);
+    json_out_text(data, "kind", service_kind(s));
+    json_out_text(data, "state", service_state_name(s->state));
+    json_out_time(data, "since", s->since_us);
+    json_out_time(data, "checked_at", s->checked_us);
+    json_out_i64(data, "latency_us", s->latency_us);
+    json_out_i64(data, "failures", s->failures);
+    json_out_i64(data, "restarts", s->restarts);
+    json_out_i64(data, "pid", s->child != NULL ? process_pid(s->child) : 0);
+    json_out_text(data, "detail", s->detail);
+    json_out_end(data);
 }
 
 static int list_services(struct action_call *call, struct err *err)
@@ -51,7 +51,8 @@ static int list_services(struct action_call *call, struct err *err)
     size_t up = health_up(health);
     reply_title(reply, up == health->count ? TONE_GOOD : TONE_BAD, "Services %zu/%zu up", up,
                 health->count);
-    struct json_object *rows = json_object_new_array();
+    struct json_out data = JSON_OUT_TREE(reply_data(reply));
+    json_out_array(&data, "services");
     if (health->count > 0) {
         reply_table(reply, 6,
                     (const char *const[]){"name", "kind", "state", "for", "checked", "latency"});
@@ -73,15 +74,15 @@ static int list_services(struct action_call *call, struct err *err)
         reply_row(reply, (const char *const[]){s->config->name, service_kind(s),
                                                service_state_name(s->state), since.data,
                                                checked.data, latency.data});
-        json_object_array_add(rows, service_data(s));
+        add_service(&data, s);
     }
+    json_out_end(&data);
     for (size_t i = 0; i < health->count; i++) {
         const struct service *s = health->services[i];
         if (s->state != SERVICE_UP) {
             reply_line(reply, "%s: %s", s->config->name, s->detail);
         }
     }
-    json_object_object_add(reply_data(reply), "services", rows);
     return ACTION_DONE;
 }
 

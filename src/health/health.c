@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "health_internal.h"
+#include "io/json_out.h"
 #include "store/sample_table.h"
 
 #include <stdio.h>
@@ -51,6 +52,31 @@ static void fingerprint_of(const struct service *service, char *dst, size_t size
     (void)snprintf(dst, size, "service:%s", service->config->name);
 }
 
+static void begin_evidence(struct json_out *out, const char *service, const char *figure)
+{
+    char pointer[128];
+    (void)snprintf(pointer, sizeof(pointer), "/services/%s/%s", service, figure);
+    json_out_object(out, NULL);
+    json_out_text(out, "pointer", pointer);
+}
+
+static void add_evidence(struct buf *text, const struct service *service, const char *since)
+{
+    const char *name = service->config->name;
+    struct json_out out = JSON_OUT(text);
+    json_out_array(&out, NULL);
+    begin_evidence(&out, name, "failures");
+    json_out_i64(&out, "value", service->failures);
+    json_out_end(&out);
+    begin_evidence(&out, name, "since");
+    json_out_text(&out, "value", since);
+    json_out_end(&out);
+    begin_evidence(&out, name, "last_check");
+    json_out_text(&out, "value", service->detail);
+    json_out_end(&out);
+    json_out_end(&out);
+}
+
 static void raise_down(struct service *service)
 {
     const struct config_service *config = service->config;
@@ -69,13 +95,7 @@ static void raise_down(struct service *service)
         buf_add_c(&text, " nightdesk does not restart it automatically.");
     }
     AUTO_BUF struct buf evidence = BUF_INIT(1024);
-    buf_addf(&evidence, "[{\"pointer\":\"/services/%s/failures\",\"value\":%d},", config->name,
-             service->failures);
-    buf_addf(&evidence, "{\"pointer\":\"/services/%s/since\",\"value\":\"%s\"},", config->name,
-             since.data);
-    buf_addf(&evidence, "{\"pointer\":\"/services/%s/last_check\",\"value\":\"", config->name);
-    buf_add_json(&evidence, str_c(service->detail));
-    buf_add_c(&evidence, "\"}]");
+    add_evidence(&evidence, service, since.data);
     char advice[160];
     (void)snprintf(advice, sizeof(advice), "Look at /logs %s, then /restart %s.", config->name,
                    config->name);
@@ -326,10 +346,11 @@ size_t health_up(const struct health *health)
 void health_status(struct buf *out, struct json_object *data, void *userdata)
 {
     const struct health *health = userdata;
-    struct json_object *row = json_object_new_object();
-    json_object_object_add(row, "count", json_object_new_int64((int64_t)health->count));
-    json_object_object_add(row, "up", json_object_new_int64((int64_t)health_up(health)));
-    json_object_object_add(data, "services", row);
+    struct json_out members = JSON_OUT_TREE(data);
+    json_out_object(&members, "services");
+    json_out_u64(&members, "count", health->count);
+    json_out_u64(&members, "up", health_up(health));
+    json_out_end(&members);
     if (health->count > 0) {
         size_t unknown = 0;
         for (size_t i = 0; i < health->count; i++) {

@@ -98,13 +98,16 @@ static size_t plain(uint64_t digits, int scale, char *dst)
  */
 static size_t shortest(double value, char *dst)
 {
-    int exponent;
-    uint64_t m = (uint64_t)ldexp(frexp(value, &exponent), 53);
-    int shift = 53 - exponent + 2;
-    int k = 16 - (int)floor(log10(value));
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof(bits));
+    uint64_t m = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52; /* it is normal */
+    int exponent = (int)(bits >> 52) - 1023;                             /* of 2, rounded down */
+    int shift = 52 - exponent + 2;
+    /* log10(2) is about 1233 / 4096; off by one at most. */
+    int k = 16 - (exponent * 1233 >> 12);
     wide power = k < 20 ? powers[k] : (wide)powers[19] * powers[k - 19];
     if ((4 * (wide)m * power) >> shift >= powers[17]) {
-        k--; /* log10 was rounded down */
+        k--;
         power /= 10;
     } else if ((4 * (wide)m * power) >> shift < powers[16]) {
         k++;
@@ -158,11 +161,19 @@ size_t json_number_double(double value, char *dst)
 {
     ASSERT(isfinite(value));
     double size = fabs(value);
-    if (size <= TWO_53 && value >= floor(value) && value <= floor(value)) {
+    if (size <= TWO_53 && value >= (double)(int64_t)value && value <= (double)(int64_t)value) {
         return json_number_i64((int64_t)value, dst);
     }
     if (size < 1e-4 || size >= 1e15) {
         return slow(value, dst);
+    }
+    /* Most figures have up to four decimals. Division and parser both round to nearest, so if they
+     * are equal here, the text parses to the same double. */
+    uint64_t short_digits = (uint64_t)llrint(size * 1e4);
+    if (short_digits < powers[15] &&
+        memcmp(&(double){(double)short_digits / 1e4}, &size, sizeof(size)) == 0) {
+        dst[0] = '-';
+        return value < 0 ? 1 + plain(short_digits, 4, dst + 1) : plain(short_digits, 4, dst);
     }
     dst[0] = '-';
     return value < 0 ? 1 + shortest(size, dst + 1) : shortest(size, dst);

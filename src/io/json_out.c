@@ -29,6 +29,37 @@ static void new_line(struct json_out *out)
     }
 }
 
+#define SHORT_TEXT 64
+
+/* Appends '"text"' and what follows, in one piece if the text is short and needs no escapes. */
+static void add_quoted(struct buf *to, const char *before, struct str text, const char *after)
+{
+    char piece[SHORT_TEXT + 8];
+    char *end = piece;
+    size_t i = 0;
+    for (; *before != '\0'; before++) {
+        *end++ = *before;
+    }
+    *end++ = '"';
+    for (; i < text.len && i < SHORT_TEXT; i++) {
+        char c = text.ptr[i];
+        if (c < 0x20 || c >= 0x7F || c == '"' || c == '\\') {
+            break;
+        }
+        *end++ = c;
+    }
+    if (i < text.len) {
+        buf_add(to, piece, (size_t)(end - piece));
+        buf_add_json(to, str_n(text.ptr + i, text.len - i));
+        end = piece;
+    }
+    *end++ = '"';
+    for (; *after != '\0'; after++) {
+        *end++ = *after;
+    }
+    buf_add(to, piece, (size_t)(end - piece));
+}
+
 /* Checks that a value may stand here. A text gets everything that precedes the value. */
 static void begin(struct json_out *out, const char *key)
 {
@@ -38,15 +69,17 @@ static void begin(struct json_out *out, const char *key)
     if (out->text == NULL || out->depth == 0) {
         return;
     }
-    if (out->levels[out->depth - 1].has_members) {
-        buf_add_char(out->text, ',');
-    }
+    const char *comma = out->levels[out->depth - 1].has_members ? "," : "";
     out->levels[out->depth - 1].has_members = true;
-    new_line(out);
+    if (out->indent > 0) {
+        buf_add_c(out->text, comma);
+        new_line(out);
+        comma = "";
+    }
     if (key != NULL) {
-        buf_add_char(out->text, '"');
-        buf_add_json(out->text, str_c(key));
-        buf_add(out->text, "\": ", out->indent > 0 ? 3 : 2);
+        add_quoted(out->text, comma, str_c(key), out->indent > 0 ? ": " : ":");
+    } else {
+        buf_add_c(out->text, comma);
     }
 }
 
@@ -121,9 +154,7 @@ void json_out_str(struct json_out *out, const char *key, struct str value)
         attach(out, key, new_string(value));
         return;
     }
-    buf_add_char(out->text, '"');
-    buf_add_json(out->text, value);
-    buf_add_char(out->text, '"');
+    add_quoted(out->text, "", value, "");
 }
 
 void json_out_text(struct json_out *out, const char *key, const char *value)
@@ -197,6 +228,11 @@ static void number(struct json_out *out, const char *key, const char *text, size
     }
 }
 
+void json_out_number(struct json_out *out, const char *key, const char *text)
+{
+    number(out, key, text, strlen(text));
+}
+
 void json_out_dec(struct json_out *out, const char *key, struct dec value)
 {
     char text[DEC_TEXT_SIZE];
@@ -216,6 +252,10 @@ void json_out_double(struct json_out *out, const char *key, double value)
         return;
     }
     size_t len = json_number_double(value, text);
+    if (signbit(value) != 0 && fpclassify(value) == FP_ZERO) {
+        memcpy(text, "-0.0", sizeof("-0.0")); /* "-0" would be read as an integer */
+        len = strlen(text);
+    }
     number(out, key, text, len);
 }
 

@@ -50,6 +50,153 @@ void model_json_positions(struct json_out *out, const char *key, const struct sn
     json_out_end(out);
 }
 
+void model_json_order(struct json_out *out, const struct order *o)
+{
+    json_out_text(out, "client_id", o->client_id);
+    json_out_text(out, "symbol", o->symbol.name);
+    json_out_text(out, "kind", order_kind_name(o->kind));
+    json_out_text(out, "side", side_name(o->side));
+    json_out_text(out, "state", order_state_name(o->state));
+    json_out_dec(out, "qty", o->qty);
+    json_out_dec(out, "reference_price", o->reference_price);
+    json_out_dec(out, "stop", o->stop);
+    json_out_dec(out, "target", o->target);
+    json_out_dec(out, "filled_qty", o->filled_qty);
+    json_out_dec(out, "average_price", o->average_price);
+    json_out_i64(out, "decision_id", o->decision_id);
+    json_out_time(out, "created_at", o->created_us);
+    json_out_time(out, "updated_at", o->updated_us);
+    json_out_text(out, "reason", o->reason);
+}
+
+void model_json_fill(struct json_out *out, const struct fill *f)
+{
+    json_out_text(out, "fill_id", f->venue_fill_id);
+    json_out_text(out, "client_id", f->client_id);
+    json_out_text(out, "symbol", f->symbol.name);
+    json_out_text(out, "kind", order_kind_name(f->kind));
+    json_out_text(out, "side", side_name(f->side));
+    json_out_dec(out, "qty", f->qty);
+    json_out_dec(out, "price", f->price);
+    json_out_dec(out, "fee", f->fee);
+    json_out_text(out, "fee_currency", f->fee_currency);
+    json_out_dec(out, "fee_charged", f->fee_charged);
+    json_out_time(out, "at", f->at_us);
+}
+
+void model_json_trade(struct json_out *out, const struct trade *t)
+{
+    json_out_i64(out, "id", t->id);
+    json_out_text(out, "symbol", t->symbol.name);
+    json_out_text(out, "side", side_name(t->side));
+    json_out_dec(out, "qty", t->qty);
+    json_out_dec(out, "entry_price", t->entry_price);
+    json_out_dec(out, "exit_price", t->exit_price);
+    json_out_dec(out, "pnl", t->pnl);
+    json_out_dec(out, "fees", t->fees);
+    json_out_time(out, "opened_at", t->opened_us);
+    json_out_time(out, "closed_at", t->closed_us);
+    json_out_text(out, "exit_reason", t->exit_reason);
+    json_out_i64(out, "decision_id", t->decision_id);
+    json_out_text(out, "client_id", t->client_id);
+}
+
+/* ------------------------------------------------------------------ decisions and rules */
+
+void model_json_decision(struct json_out *out, const struct decision *d)
+{
+    json_out_i64(out, "id", d->id);
+    json_out_text(out, "symbol", d->symbol.name);
+    json_out_time(out, "at", d->at_us);
+    json_out_dec(out, "price", d->price);
+    json_out_text(out, "regime", regime_name(d->regime));
+    json_out_double(out, "score", d->score);
+    json_out_double(out, "threshold", d->threshold);
+    json_out_text(out, "direction", direction_name(d->direction));
+    json_out_text(out, "outcome", outcome_name(d->outcome));
+    json_out_text(out, "veto_code", d->veto_code);
+    json_out_text(out, "veto_text", d->veto_text);
+    json_out_dec(out, "veto_max_qty", d->veto_max_qty);
+    json_out_dec(out, "qty", d->qty);
+    json_out_dec(out, "stop", d->stop);
+    json_out_dec(out, "target", d->target);
+    json_out_array(out, "rule_ids");
+    for (int i = 0; i < d->rule_count; i++) {
+        json_out_i64(out, NULL, d->rule_ids[i]);
+    }
+    json_out_end(out);
+    json_out_text(out, "client_id", d->client_id);
+}
+
+static void add_reason(struct json_out *out, const struct reason *reason)
+{
+    json_out_object(out, NULL);
+    json_out_text(out, "indicator", reason->indicator);
+    json_out_double(out, "value", reason->value);
+    json_out_double(out, "threshold", reason->threshold);
+    json_out_double(out, "points", reason->points);
+    json_out_end(out);
+}
+
+void model_json_votes(struct json_out *out, const char *key, const struct decision *d)
+{
+    json_out_array(out, key);
+    for (int i = 0; i < d->vote_count; i++) {
+        const struct vote *v = &d->votes[i];
+        json_out_object(out, NULL);
+        json_out_text(out, "agent", v->agent);
+        json_out_text(out, "direction", direction_name(v->direction));
+        json_out_double(out, "confidence", v->confidence);
+        json_out_double(out, "weight", v->weight);
+        json_out_array(out, "reasons");
+        for (int k = 0; k < v->reason_count; k++) {
+            add_reason(out, &v->reasons[k]);
+        }
+        json_out_end(out);
+        json_out_end(out);
+    }
+    json_out_end(out);
+}
+
+void model_json_rule(struct json_out *out, const struct rule *rule)
+{
+    json_out_i64(out, "id", rule->id);
+    json_out_text(out, "status", rule_status_name(rule->status));
+    json_out_text(out, "effect", rule_effect_name(rule->effect));
+    json_out_text(out, "condition", rule->condition);
+    json_out_text(out, "help", rule->help);
+    json_out_i64(out, "success_count", rule->success_count);
+    json_out_i64(out, "failure_count", rule->failure_count);
+    json_out_text(out, "created_by", rule->created_by);
+    json_out_time(out, "created_at", rule->created_us);
+    json_out_time(out, "updated_at", rule->updated_us);
+}
+
+/* ------------------------------------------------------------------ alerts */
+
+void model_json_alert(struct json_out *out, const struct alert *alert)
+{
+    AUTO_JSON struct json_object *evidence = NULL;
+    (void)json_parse(str_c(alert->evidence), &JSON_LIMITS_DEFAULT, &evidence, NULL);
+    json_out_i64(out, "id", alert->id);
+    json_out_text(out, "type", alert_type_name(alert->type));
+    json_out_text(out, "severity", severity_name(alert->severity));
+    json_out_text(out, "status", alert_status_name(alert->status));
+    json_out_text(out, "title", alert->title);
+    json_out_text(out, "description", alert->description);
+    json_out_text(out, "recommendation", alert->recommendation);
+    json_out_value(out, "evidence", evidence);
+    json_out_text(out, "source", alert->source);
+    json_out_text(out, "fingerprint", alert->fingerprint);
+    json_out_i64(out, "count", alert->count);
+    json_out_i64(out, "reopened", alert->reopened);
+    json_out_time(out, "created_at", alert->created_us);
+    json_out_time(out, "last_seen_at", alert->last_seen_us);
+    json_out_time(out, "acknowledged_at", alert->acknowledged_us);
+    json_out_text(out, "acknowledged_by", alert->acked_by);
+    json_out_time(out, "fixed_at", alert->fixed_us);
+}
+
 /* ------------------------------------------------------------------ the snapshot */
 
 void model_json_account(struct json_out *out, const struct snapshot *s)
@@ -90,12 +237,19 @@ static void add_market(struct json_out *out, const struct snapshot_market *m)
     json_out_bool(out, "suspect", m->suspect);
 }
 
-static void add_foreign(struct json_out *out, const struct snapshot_foreign *f)
+void model_json_foreign(struct json_out *out, const char *key, const struct snapshot *s)
 {
-    json_out_text(out, "symbol", f->symbol.name);
-    json_out_text(out, "side", side_name(f->side));
-    json_out_dec(out, "qty", f->qty);
-    json_out_dec(out, "entry_price", f->entry_price);
+    json_out_array(out, key);
+    for (int i = 0; i < s->foreign_count; i++) {
+        const struct snapshot_foreign *f = &s->foreign[i];
+        json_out_object(out, NULL);
+        json_out_text(out, "symbol", f->symbol.name);
+        json_out_text(out, "side", side_name(f->side));
+        json_out_dec(out, "qty", f->qty);
+        json_out_dec(out, "entry_price", f->entry_price);
+        json_out_end(out);
+    }
+    json_out_end(out);
 }
 
 static void add_counters(struct json_out *out, const struct snapshot *s)
@@ -157,13 +311,7 @@ void model_json_snapshot(struct json_out *out, const struct snapshot *s)
     }
     json_out_end(out);
     model_json_positions(out, "positions", s);
-    json_out_array(out, "foreign_positions");
-    for (int i = 0; i < s->foreign_count; i++) {
-        json_out_object(out, NULL);
-        add_foreign(out, &s->foreign[i]);
-        json_out_end(out);
-    }
-    json_out_end(out);
+    model_json_foreign(out, "foreign_positions", s);
     json_out_i64(out, "max_positions", s->max_positions);
     json_out_object(out, "counters");
     add_counters(out, s);

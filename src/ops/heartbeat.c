@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "io/http.h"
+#include "io/json_out.h"
 #include "io/loop.h"
 
 #define TIMEOUT_MS INT64_C(10000)
@@ -169,14 +170,15 @@ void heartbeat_free(struct heartbeat *heartbeat)
 void heartbeat_status(struct buf *out, struct json_object *data, void *userdata)
 {
     const struct heartbeat *h = userdata;
-    struct json_object *row = json_object_new_object();
     if (h->failures > 0) {
         buf_addf(out, "Heartbeat not delivered for ");
         clock_add_duration(out, now_mono_us(h) - h->accepted_mono_us);
         buf_addf(out, " (%lld failed)", (long long)h->failures);
     }
-    json_object_object_add(row, "sent", json_object_new_int64(h->sent));
-    json_object_object_add(row, "failures", json_object_new_int64(h->failures));
-    json_object_object_add(row, "withheld", json_object_new_boolean(h->withheld));
-    json_object_object_add(data, "heartbeat", row);
+    struct json_out members = JSON_OUT_TREE(data);
+    json_out_object(&members, "heartbeat");
+    json_out_i64(&members, "sent", h->sent);
+    json_out_i64(&members, "failures", h->failures);
+    json_out_bool(&members, "withheld", h->withheld);
+    json_out_end(&members);
 }

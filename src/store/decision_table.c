@@ -2,9 +2,9 @@
 
 #include "base/check.h"
 #include "io/json.h"
+#include "model/model_json.h"
 #include "row.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -17,126 +17,7 @@
 /* Eight votes of eight reasons with 17 digits and the longest names are under 16 KiB. */
 static const struct json_limits votes_limits = {.max_bytes = (size_t)32 * 1024, .max_depth = 6};
 
-/* ---------------------------------------------------------------- numbers as text */
-
-/* A decision has some hundred numbers, and an order waits for its commit. printf takes longer for
- * them than SQLite takes for the row, so printf is used only for numbers not handled here. */
-
-/* Appends digits * 10^-places without trailing zeros. */
-static void add_decimal(struct buf *out, bool negative, uint64_t digits, int places)
-{
-    char text[40];
-    char *at = text + sizeof(text);
-    for (; places > 0 && digits % 10 == 0; places--) {
-        digits /= 10;
-    }
-    int count = 0;
-    for (; digits > 0 || count <= places; digits /= 10) {
-        *--at = (char)('0' + digits % 10);
-        if (++count == places) {
-            *--at = '.';
-        }
-    }
-    if (negative) {
-        *--at = '-';
-    }
-    buf_add(out, at, (size_t)(text + sizeof(text) - at));
-}
-
-/* For numbers with up to four decimals: most thresholds, weights and points. The division and the
- * parser both round to nearest, so if they are equal here, the text parses to the same double. */
-static bool add_short(struct buf *out, double value)
-{
-    double scaled = fabs(value) * 1e4;
-    if (!(scaled < 1e15)) {
-        return false;
-    }
-    int64_t digits = llrint(scaled);
-    if ((double)digits / 1e4 != fabs(value)) {
-        return false;
-    }
-    add_decimal(out, value < 0, (uint64_t)digits, 4);
-    return true;
-}
-
-/* 17 digits parse to the same double. They are computed with a 64-bit mantissa: the rounding errors
- * (2^-64 relative, and to an integer) are at most 0.505 of the last digit, and two doubles differ
- * by at least 1.1 of it. */
-static bool add_long(struct buf *out, double value)
-{
-#if LDBL_MANT_DIG >= 64
-    static const long double powers[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
-                                         1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
-                                         1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L};
-    double size = fabs(value);
-    if (!(size >= 1e-3 && size < 1e15)) {
-        return false;
-    }
-    int places = 16 - (int)floor(log10(size)); /* 2..19 */
-    long double scaled = (long double)size * powers[places];
-    if (scaled < 1e16L || scaled >= 1e17L - 1) {
-        return false; /* log10 was off by one next to a power of ten */
-    }
-    add_decimal(out, value < 0, (uint64_t)(scaled + 0.5L), places);
-    return true;
-#else
-    (void)out;
-    (void)value;
-    return false;
-#endif
-}
-
-/* JSON has no NaN or infinity, and "-0" would parse as an integer. */
-static void add_number(struct buf *out, const char *name, double value)
-{
-    buf_add_c(out, ",\"");
-    buf_add_c(out, name);
-    buf_add_c(out, "\":");
-    if (fpclassify(value) == FP_ZERO) {
-        buf_add_c(out, signbit(value) != 0 ? "-0.0" : "0.0");
-    } else if (!isfinite(value)) {
-        buf_add_c(out, "null");
-    } else if (!add_short(out, value) && !add_long(out, value)) {
-        buf_addf(out, "%.17g", value);
-    }
-}
-
-static void add_text(struct buf *out, const char *name, const char *text)
-{
-    buf_add_char(out, '"');
-    buf_add_c(out, name);
-    buf_add_c(out, "\":\"");
-    buf_add_json(out, str_c(text));
-    buf_add_char(out, '"');
-}
-
 /* ---------------------------------------------------------------- rows */
-
-static void add_votes(struct buf *out, const struct decision *d)
-{
-    buf_add_char(out, '[');
-    for (int i = 0; i < d->vote_count; i++) {
-        const struct vote *vote = &d->votes[i];
-        buf_add_c(out, i > 0 ? ",{" : "{");
-        add_text(out, "agent", vote->agent);
-        buf_add_char(out, ',');
-        add_text(out, "direction", direction_name(vote->direction));
-        add_number(out, "confidence", vote->confidence);
-        add_number(out, "weight", vote->weight);
-        buf_add_c(out, ",\"reasons\":[");
-        for (int r = 0; r < vote->reason_count; r++) {
-            const struct reason *reason = &vote->reasons[r];
-            buf_add_c(out, r > 0 ? ",{" : "{");
-            add_text(out, "indicator", reason->indicator);
-            add_number(out, "value", reason->value);
-            add_number(out, "threshold", reason->threshold);
-            add_number(out, "points", reason->points);
-            buf_add_char(out, '}');
-        }
-        buf_add_c(out, "]}");
-    }
-    buf_add_char(out, ']');
-}
 
 static const char *rules_text(const struct decision *d, char dst[RULES_SIZE])
 {
@@ -155,7 +36,8 @@ int decision_table_add(struct trading_store *store, const struct decision *d, st
            d->rule_count <= DECISION_RULES_MAX);
     char rules[RULES_SIZE];
     buf_clear(&store->scratch);
-    add_votes(&store->scratch, d);
+    struct json_out votes = JSON_OUT(&store->scratch);
+    model_json_votes(&votes, NULL, d);
     if (buf_failed(&store->scratch)) {
         return err_set(err, ERR_STORE_TOO_LONG, "votes of decision %lld", (long long)d->id);
     }

@@ -1,7 +1,7 @@
 #include "base/check.h"
-#include "data.h"
 #include "desk_internal.h"
 #include "figure.h"
+#include "model/model_json.h"
 #include "store/trade_table.h"
 
 #include <string.h>
@@ -12,30 +12,6 @@
 
 /* ------------------------------------------------------------------------------ positions ---- */
 
-static struct json_object *position_json(const struct position *p)
-{
-    struct json_object *o = json_object_new_object();
-    data_add(o, "symbol", json_object_new_string(p->symbol.name));
-    data_add(o, "side", json_object_new_string(side_name(p->side)));
-    data_add_dec(o, "qty", p->qty);
-    data_add_dec(o, "entry_price", p->entry_price);
-    data_add_dec(o, "mark_price", p->mark_price);
-    data_add_dec(o, "unrealised", p->unrealised);
-    data_add_dec(o, "stop", p->stop);
-    data_add_dec(o, "target", p->target);
-    data_add_time(o, "opened_at", p->opened_us);
-    return o;
-}
-
-static void positions_data(struct json_object *data, const struct snapshot *s)
-{
-    struct json_object *list = json_object_new_array();
-    for (int i = 0; i < s->position_count; i++) {
-        (void)json_object_array_add(list, position_json(&s->positions[i]));
-    }
-    data_add(data, "positions", list);
-}
-
 static int show_positions(struct action_call *call, struct err *err)
 {
     struct desk *desk = action_userdata(call);
@@ -45,7 +21,9 @@ static int show_positions(struct action_call *call, struct err *err)
         return err_set(err, ERR_ENGINE_SILENT, "positions");
     }
     reply_title(r, TONE_PLAIN, "Positions %d of %d", s->position_count, s->max_positions);
-    positions_data(reply_data(r), s);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    model_json_positions(&data, "positions", s);
+    model_json_foreign(&data, "foreign_positions", s);
     for (int i = 0; i < s->foreign_count; i++) {
         AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
         figure_foreign(&line, &s->foreign[i]);
@@ -171,20 +149,6 @@ static void status_disk(struct reply *r, const struct snapshot *s)
     reply_line(r, "⚠ %s", line.data);
 }
 
-static struct json_object *disk_data(const struct snapshot *s)
-{
-    struct json_object *o = json_object_new_object();
-    data_add(o, "state", json_object_new_string(disk_state_name(s->disk.state)));
-    if (s->disk.state == DISK_FAILED) {
-        data_add(o, "error_code", json_object_new_string(err_info(s->disk.err)->code));
-        data_add(o, "closes", json_object_new_boolean(s->disk.closes));
-    }
-    if (s->disk.state != DISK_OK) {
-        data_add_time(o, "since", s->disk.since_wall_us);
-    }
-    return o;
-}
-
 /* Problems of the candle feed; adds nothing if there are none. */
 static void status_feed(struct reply *r, const struct snapshot *s)
 {
@@ -227,45 +191,6 @@ static void status_feed(struct reply *r, const struct snapshot *s)
     }
 }
 
-static struct json_object *feed_data(const struct snapshot *s)
-{
-    struct json_object *all = json_object_new_object();
-    for (int i = 0; i < s->market_count; i++) {
-        const struct snapshot_market *m = &s->markets[i];
-        struct json_object *o = json_object_new_object();
-        data_add(o, "impossible", json_object_new_int64((int64_t)m->refused_impossible));
-        data_add(o, "backward", json_object_new_int64((int64_t)m->refused_backward));
-        data_add(o, "stale", json_object_new_int64((int64_t)m->refused_stale));
-        data_add(o, "future", json_object_new_int64((int64_t)m->refused_future));
-        data_add(o, "gaps", json_object_new_int64((int64_t)m->gaps));
-        data_add(o, "suspect", json_object_new_boolean(m->suspect));
-        data_add(all, m->symbol.name, o);
-    }
-    return all;
-}
-
-static void status_data(struct json_object *data, const struct snapshot *s)
-{
-    data_add(data, "state", json_object_new_string(trading_state_name(s->state)));
-    data_add(data, "state_reason", json_object_new_string(s->state_reason));
-    data_add(data, "snapshot_version", json_object_new_int64((int64_t)s->version));
-    data_add_dec(data, "equity", s->equity);
-    data_add_dec(data, "cash", s->cash);
-    data_add_dec(data, "initial_cash", s->initial_cash);
-    data_add_dec(data, "day_start_equity", s->day_start_equity);
-    data_add_dec(data, "realised", s->realised);
-    data_add(data, "drawdown_pct", json_object_new_double(s->drawdown_pct));
-    data_add(data, "exposure_pct", json_object_new_double(s->exposure_pct));
-    data_add(data, "trades", json_object_new_int64((int64_t)s->trades));
-    data_add(data, "books_balance", json_object_new_boolean(s->books_balance));
-    data_add(data, "market_speed", json_object_new_int64(s->market_speed));
-    data_add_time(data, "market_time", s->market_us);
-    data_add(data, "market_ended", json_object_new_boolean(s->market_ended));
-    data_add(data, "refused_candles", feed_data(s));
-    data_add(data, "disk", disk_data(s));
-    positions_data(data, s);
-}
-
 /* The parts of other modules, in one line. */
 static void status_parts(struct desk *desk, struct reply *r)
 {
@@ -291,14 +216,20 @@ static int show_status(struct action_call *call, struct err *err)
     if (s->version == 0) {
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting");
         reply_line(r, NO_STATUS_YET);
-        data_add(reply_data(r), "state",
-                 json_object_new_string(trading_state_name(TRADING_STARTING)));
+        struct json_out data = JSON_OUT_TREE(reply_data(r));
+        json_out_object(&data, "snapshot");
+        json_out_object(&data, "trading");
+        json_out_text(&data, "state", trading_state_name(TRADING_STARTING));
+        json_out_end(&data);
+        json_out_end(&data);
     } else {
         status_title(r, desk, s);
         status_account(r, s);
         status_disk(r, s);
         status_feed(r, s);
-        status_data(reply_data(r), s);
+        /* Beside its age, which desk_read has added. */
+        struct json_out data = JSON_OUT_TREE(json_get(reply_data(r), "snapshot"));
+        model_json_snapshot(&data, s);
         desk_market_line(r, s);
     }
     status_parts(desk, r);
@@ -316,22 +247,6 @@ static int show_status(struct action_call *call, struct err *err)
 }
 
 /* --------------------------------------------------------------------------------- trades ---- */
-
-static struct json_object *trade_json(const struct trade *t)
-{
-    struct json_object *o = json_object_new_object();
-    data_add(o, "id", json_object_new_int64(t->id));
-    data_add(o, "symbol", json_object_new_string(t->symbol.name));
-    data_add(o, "side", json_object_new_string(side_name(t->side)));
-    data_add_dec(o, "qty", t->qty);
-    data_add_dec(o, "entry_price", t->entry_price);
-    data_add_dec(o, "exit_price", t->exit_price);
-    data_add_dec(o, "pnl", t->pnl);
-    data_add_dec(o, "fees", t->fees);
-    data_add(o, "exit_reason", json_object_new_string(t->exit_reason));
-    data_add_time(o, "closed_at", t->closed_us);
-    return o;
-}
 
 static void trade_row(struct reply *r, const struct trade *t)
 {
@@ -362,8 +277,14 @@ static int show_trades(struct action_call *call, struct err *err)
     if (n < 0 || (rc = trade_table_stats(desk->o.trading, 0, &stats, err)) < 0) {
         return n < 0 ? n : rc;
     }
-    struct json_object *list = json_object_new_array();
-    data_add(reply_data(r), "trades", list);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "trades");
+    for (int i = 0; i < n; i++) {
+        json_out_object(&data, NULL);
+        model_json_trade(&data, &trades[i]);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
     reply_title(r, TONE_PLAIN, n == 1 ? "Last trade" : "Last %d trades", n);
     if (n == 0) {
         reply_title(r, TONE_PLAIN, "No trades yet");
@@ -374,7 +295,6 @@ static int show_trades(struct action_call *call, struct err *err)
         (const char *const[]){"#", "closed (UTC)", "symbol", "side", "result", "held", "exit"});
     for (int i = 0; i < n; i++) {
         trade_row(r, &trades[i]);
-        (void)json_object_array_add(list, trade_json(&trades[i]));
     }
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
     struct dec sum = dec_add(stats.gross_profit, stats.gross_loss);
@@ -386,9 +306,9 @@ static int show_trades(struct action_call *call, struct err *err)
     buf_add_c(&line, ", fees ");
     figure_money(&line, stats.fees, false);
     reply_line(r, "%s", line.data);
-    data_add(reply_data(r), "count", json_object_new_int64(stats.count));
-    data_add(reply_data(r), "wins", json_object_new_int64(stats.wins));
-    data_add_dec(reply_data(r), "result", sum);
+    json_out_i64(&data, "count", stats.count);
+    json_out_i64(&data, "wins", stats.wins);
+    json_out_dec(&data, "pnl", sum);
     desk_market_line(r, desk_read(desk, r));
     reply_protect(r);
     return ACTION_DONE;

@@ -1,7 +1,7 @@
 #include "base/check.h"
-#include "data.h"
 #include "desk_internal.h"
 #include "figure.h"
+#include "model/model_json.h"
 #include "store/decision_table.h"
 
 #include <stdlib.h>
@@ -149,8 +149,14 @@ static int show_decisions(struct action_call *call, struct err *err)
     if (n < 0) {
         return n;
     }
-    struct json_object *decisions = json_object_new_array();
-    data_add(reply_data(r), "decisions", decisions);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "decisions");
+    for (int i = 0; i < n; i++) {
+        json_out_object(&data, NULL);
+        model_json_decision(&data, &list[i]);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
     if (n == 0) {
         reply_title(r, TONE_PLAIN, "No decisions yet%s%s",
                     query.symbol.name[0] != '\0' ? " for " : "", query.symbol.name);
@@ -160,11 +166,6 @@ static int show_decisions(struct action_call *call, struct err *err)
     add_rows(r, list, n);
     add_vetoes(r, list, n);
     add_buttons(r, list, n);
-    for (int i = 0; i < n; i++) {
-        struct json_object *one = json_object_new_object();
-        data_add_decision(one, &list[i]);
-        (void)json_object_array_add(decisions, one);
-    }
     desk_market_line(r, desk_read(desk, r));
     return ACTION_DONE;
 }

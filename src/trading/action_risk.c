@@ -1,8 +1,9 @@
-#include "data.h"
 #include "desk_internal.h"
 #include "figure.h"
+#include "model/model_json.h"
 #include "model/risk_rule.h"
 
+#include <math.h>
 #include <string.h>
 
 #define LINE_SIZE 512
@@ -39,7 +40,7 @@ static void add_amount(struct buf *out, double value, enum unit unit)
     }
 }
 
-static void show_gauge(struct reply *r, struct json_object *list, const struct gauge *g)
+static void show_gauge(struct reply *r, struct json_out *data, const struct gauge *g)
 {
     AUTO_BUF struct buf use = BUF_INIT(64);
     AUTO_BUF struct buf limit = BUF_INIT(64);
@@ -52,17 +53,17 @@ static void show_gauge(struct reply *r, struct json_object *list, const struct g
     add_amount(&limit, g->limit, g->unit);
     reply_row(r, (const char *const[]){g->label, use.data, limit.data});
 
-    struct json_object *o = json_object_new_object();
-    data_add(o, "name", json_object_new_string(g->key));
-    data_add(o, "use", g->unused ? NULL : json_object_new_double(g->use));
-    data_add(o, "limit", json_object_new_double(g->limit));
-    data_add(o, "at_least", json_object_new_boolean(g->at_least));
-    (void)json_object_array_add(list, o);
+    json_out_object(data, NULL);
+    json_out_text(data, "name", g->key);
+    json_out_rounded(data, "use", g->unused ? (double)NAN : g->use, 6);
+    json_out_rounded(data, "limit", g->limit, 6);
+    json_out_bool(data, "at_least", g->at_least);
+    json_out_end(data);
 }
 
-static void show_exposures(struct reply *r, struct json_object *list, const struct snapshot_risk *k)
+static void show_exposures(struct reply *r, struct json_out *data, const struct snapshot_risk *k)
 {
-    show_gauge(r, list,
+    show_gauge(r, data,
                &(struct gauge){.key = "exposure",
                                .label = "exposure",
                                .use = k->exposure_pct,
@@ -70,7 +71,7 @@ static void show_exposures(struct reply *r, struct json_object *list, const stru
     for (int t = 0; t < TIERS; t++) {
         char name[24];
         (void)snprintf(name, sizeof(name), "tier %d", t + 1);
-        show_gauge(r, list,
+        show_gauge(r, data,
                    &(struct gauge){.key = name,
                                    .label = name,
                                    .use = k->tiers[t].exposure_pct,
@@ -79,7 +80,7 @@ static void show_exposures(struct reply *r, struct json_object *list, const stru
     for (int i = 0; i < k->symbol_count; i++) {
         const struct snapshot_symbol *s = &k->symbols[i];
         double of_tier = k->tiers[s->tier].max_position_pct;
-        show_gauge(r, list,
+        show_gauge(r, data,
                    &(struct gauge){.key = s->symbol.name,
                                    .label = s->symbol.name,
                                    .use = s->exposure_pct,
@@ -88,7 +89,7 @@ static void show_exposures(struct reply *r, struct json_object *list, const stru
     }
 }
 
-static void show_limits(struct reply *r, struct json_object *list, const struct snapshot *s)
+static void show_limits(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
     const struct snapshot_risk *k = &s->risk;
     bool flat = s->position_count == 0;
@@ -109,14 +110,14 @@ static void show_limits(struct reply *r, struct json_object *list, const struct 
          (double)k->max_orders_per_minute, UNIT_COUNT, false, false},
     };
     for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
-        show_gauge(r, list, &gauges[i]);
+        show_gauge(r, data, &gauges[i]);
     }
 }
 
 /* The distance of each position to liquidation, and the thresholds of the liquidation guard. */
-static void show_distances(struct reply *r, struct json_object *data, const struct snapshot *s)
+static void show_distances(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
-    struct json_object *distances = json_object_new_object();
+    json_out_object(data, "liquidation_distances_pct");
     for (int i = 0; i < s->risk.symbol_count; i++) {
         const struct snapshot_symbol *symbol = &s->risk.symbols[i];
         bool held = false;
@@ -139,10 +140,9 @@ static void show_distances(struct reply *r, struct json_object *data, const stru
         } else {
             reply_line(r, "%s", line.data);
         }
-        data_add(distances, symbol->symbol.name,
-                 json_object_new_double(symbol->liquidation_distance_pct));
+        model_json_pct(data, symbol->symbol.name, symbol->liquidation_distance_pct);
     }
-    data_add(data, "liquidation_distances", distances);
+    json_out_end(data);
     if (s->position_count > 0) {
         reply_line(r,
                    "Liquidation guard: warns below %.0f %%, halves the position below %.0f %%, "
@@ -151,9 +151,9 @@ static void show_distances(struct reply *r, struct json_object *data, const stru
     }
 }
 
-static void show_cooldowns(struct reply *r, struct json_object *data, const struct snapshot *s)
+static void show_cooldowns(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
-    struct json_object *cooldowns = json_object_new_object();
+    json_out_object(data, "cooldowns");
     int count = 0;
     for (int i = 0; i < s->risk.symbol_count; i++) {
         const struct snapshot_symbol *symbol = &s->risk.symbols[i];
@@ -163,10 +163,10 @@ static void show_cooldowns(struct reply *r, struct json_object *data, const stru
         AUTO_BUF struct buf left = BUF_INIT(64);
         clock_add_duration(&left, symbol->cooldown_until_us - s->market_us);
         reply_line(r, "%s: cooldown, no entries for %s", symbol->symbol.name, left.data);
-        data_add_time(cooldowns, symbol->symbol.name, symbol->cooldown_until_us);
+        json_out_time(data, symbol->symbol.name, symbol->cooldown_until_us);
         count++;
     }
-    data_add(data, "cooldowns", cooldowns);
+    json_out_end(data);
     if (count == 0) {
         AUTO_BUF struct buf each = BUF_INIT(64);
         clock_add_duration(&each, s->risk.cooldown_us);
@@ -174,9 +174,8 @@ static void show_cooldowns(struct reply *r, struct json_object *data, const stru
     }
 }
 
-static void show_foreign(struct reply *r, struct json_object *data, const struct snapshot *s)
+static void show_foreign(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
-    struct json_object *list = json_object_new_array();
     for (int i = 0; i < s->foreign_count; i++) {
         char qty[DEC_TEXT_SIZE];
         const struct snapshot_foreign *f = &s->foreign[i];
@@ -184,26 +183,25 @@ static void show_foreign(struct reply *r, struct json_object *data, const struct
                    "⚠ The venue holds %s %s %s, not opened by the bot: no entries in this "
                    "symbol.",
                    f->symbol.name, side_name(f->side), dec_text(f->qty, qty));
-        (void)json_object_array_add(list, json_object_new_string(f->symbol.name));
     }
-    data_add(data, "foreign", list);
+    model_json_foreign(data, "foreign_positions", s);
 }
 
-static void write_rules(struct json_object *data)
+static void write_rules(struct json_out *data)
 {
-    struct json_object *list = json_object_new_array();
+    json_out_array(data, "rules");
     const struct risk_rule_info *info;
     for (int i = 0; (info = risk_rule(i)) != NULL; i++) {
-        struct json_object *o = json_object_new_object();
-        data_add(o, "code", json_object_new_string(info->code));
-        data_add(o, "option", json_object_new_string(info->option));
-        data_add(o, "help", json_object_new_string(info->help));
-        (void)json_object_array_add(list, o);
+        json_out_object(data, NULL);
+        json_out_text(data, "code", info->code);
+        json_out_text(data, "option", info->option);
+        json_out_text(data, "help", info->help);
+        json_out_end(data);
     }
-    data_add(data, "rules", list);
+    json_out_end(data);
 }
 
-static void show_state(struct reply *r, struct json_object *data, const struct snapshot *s)
+static void show_state(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
     const char *why = s->books_balance ? s->state_reason : "the books do not balance";
     switch (s->risk_state) {
@@ -223,9 +221,9 @@ static void show_state(struct reply *r, struct json_object *data, const struct s
         reply_line(r, "Trading is halted (%s). Closing, reducing and cancelling are allowed.", why);
         break;
     }
-    data_add(data, "risk_state", json_object_new_string(risk_state_name(s->risk_state)));
-    data_add(data, "state", json_object_new_string(trading_state_name(s->state)));
-    data_add(data, "reason", json_object_new_string(why));
+    json_out_text(data, "risk_state", risk_state_name(s->risk_state));
+    json_out_text(data, "state", trading_state_name(s->state));
+    json_out_text(data, "reason", why);
 }
 
 static int show_risk(struct action_call *call, struct err *err)
@@ -236,17 +234,17 @@ static int show_risk(struct action_call *call, struct err *err)
     if (s->version == 0) {
         return err_set(err, ERR_ENGINE_SILENT, "risk");
     }
-    struct json_object *data = reply_data(r);
-    show_state(r, data, s);
-    struct json_object *limits = json_object_new_array();
-    data_add(data, "limits", limits);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    show_state(r, &data, s);
+    json_out_array(&data, "limits");
     reply_table(r, 3, (const char *const[]){"", "now", "limit"});
-    show_exposures(r, limits, &s->risk);
-    show_limits(r, limits, s);
-    show_distances(r, data, s);
-    show_cooldowns(r, data, s);
-    show_foreign(r, data, s);
-    write_rules(data);
+    show_exposures(r, &data, &s->risk);
+    show_limits(r, &data, s);
+    json_out_end(&data);
+    show_distances(r, &data, s);
+    show_cooldowns(r, &data, s);
+    show_foreign(r, &data, s);
+    write_rules(&data);
     desk_market_line(r, s);
     reply_button(r, "Positions", "/positions", BUTTON_PLAIN);
     if (s->state == TRADING_PAUSED || s->state == TRADING_BREAKER ||

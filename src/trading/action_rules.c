@@ -1,7 +1,7 @@
 #include "config/config.h"
-#include "data.h"
 #include "desk_internal.h"
 #include "figure.h"
+#include "model/model_json.h"
 #include "store/rule_table.h"
 
 #include <string.h>
@@ -66,27 +66,25 @@ static void show_rule(const struct desk *desk, struct reply *r, const struct rul
     }
 }
 
-static struct json_object *rule_json(const struct desk *desk, const struct rule *rule)
+static void add_rule_json(struct json_out *data, const struct desk *desk, const struct rule *rule)
 {
     struct symbol symbols[CONDITION_OPS_MAX];
-    struct json_object *names = json_object_new_array();
     int count = not_traded(desk, rule, symbols);
+    model_json_rule(data, rule);
+    json_out_array(data, "not_traded");
     for (int i = 0; i < count; i++) {
-        (void)json_object_array_add(names, json_object_new_string(symbols[i].name));
+        json_out_text(data, NULL, symbols[i].name);
     }
-    struct json_object *o = json_object_new_object();
-    data_add(o, "id", json_object_new_int64(rule->id));
-    data_add(o, "status", json_object_new_string(rule_status_name(rule->status)));
-    data_add(o, "effect", json_object_new_string(rule_effect_name(rule->effect)));
-    data_add(o, "condition", json_object_new_string(rule->condition));
-    data_add(o, "help", json_object_new_string(rule->help));
-    data_add(o, "not_traded", names);
-    data_add(o, "success_count", json_object_new_int64(rule->success_count));
-    data_add(o, "failure_count", json_object_new_int64(rule->failure_count));
-    data_add(o, "created_by", json_object_new_string(rule->created_by));
-    data_add_time(o, "created_at", rule->created_us);
-    data_add_time(o, "updated_at", rule->updated_us);
-    return o;
+    json_out_end(data);
+}
+
+/* The rule that a command added or changed. */
+static void set_rule_data(struct reply *r, const struct desk *desk, const struct rule *rule)
+{
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_object(&data, "rule");
+    add_rule_json(&data, desk, rule);
+    json_out_end(&data);
 }
 
 static int show_words(struct reply *r)
@@ -138,8 +136,8 @@ static int show_rules(struct action_call *call, struct err *err)
     if (n == 0 && query.id > 0) {
         return err_set(err, ERR_RULE_UNKNOWN, "rule %lld", (long long)query.id);
     }
-    struct json_object *list = json_object_new_array();
-    data_add(reply_data(r), "rules", list);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_array(&data, "rules");
     int active = 0;
     for (int i = 0; i < n; i++) {
         active += rules[i].status == RULE_ACTIVE;
@@ -147,8 +145,11 @@ static int show_rules(struct action_call *call, struct err *err)
             reply_gap(r);
         }
         show_rule(desk, r, &rules[i]);
-        (void)json_object_array_add(list, rule_json(desk, &rules[i]));
+        json_out_object(&data, NULL);
+        add_rule_json(&data, desk, &rules[i]);
+        json_out_end(&data);
     }
+    json_out_end(&data);
     if (query.id > 0) {
         reply_title(r, TONE_PLAIN, "Trading rule %lld", (long long)query.id);
         reply_line(r, "Added by %s.", rules[0].created_by);
@@ -195,7 +196,7 @@ static bool added(struct desk *desk, struct pending *p)
             reply_title(r, TONE_GOOD, "Rule %lld is being tested", (long long)rules[i].id);
             show_rule(desk, r, &rules[i]);
             add_buttons(r, &rules[i]);
-            data_add(reply_data(r), "rule", rule_json(desk, &rules[i]));
+            set_rule_data(r, desk, &rules[i]);
         }
     }
     reply_line(r, "Until it is activated, its matches are counted but change nothing.");
@@ -277,7 +278,7 @@ static bool status_set(struct desk *desk, struct pending *p)
     reply_title(r, TONE_GOOD, "Rule %lld is %s", (long long)p->asked.number, p->asked.text);
     if (n == 1) {
         show_rule(desk, r, &rule);
-        data_add(reply_data(r), "rule", rule_json(desk, &rule));
+        set_rule_data(r, desk, &rule);
     }
     reply_button(r, "Rules", "/rules", BUTTON_PLAIN);
     desk_finish(p, NULL);

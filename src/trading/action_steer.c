@@ -1,5 +1,4 @@
 #include "base/check.h"
-#include "data.h"
 #include "desk_internal.h"
 #include "figure.h"
 #include "store/trade_table.h"

@@ -1,8 +1,9 @@
 #include "config/config.h"
-#include "data.h"
 #include "desk_internal.h"
 #include "figure.h"
+#include "model/model_json.h"
 #include "store/decision_table.h"
+#include "store/fill_table.h"
 #include "store/order_table.h"
 #include "store/rule_table.h"
 #include "store/trade_table.h"
@@ -10,11 +11,44 @@
 
 #include <string.h>
 
-#define LINE_SIZE 1024
+#define LINE_SIZE   1024
+#define FILLS_SHOWN 64
 
 static bool is_amount(struct dec d)
 {
     return dec_is_valid(d) && d.e8 > 0;
+}
+
+/* The order with its fills. */
+static int set_order_data(struct desk *desk, struct reply *r, const struct order *order,
+                          struct err *err)
+{
+    struct fill fills[FILLS_SHOWN];
+    int n = fill_table_of_order(desk->o.trading, order->client_id, fills, FILLS_SHOWN, err);
+    if (n < 0) {
+        return n;
+    }
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_object(&data, "order");
+    model_json_order(&data, order);
+    json_out_array(&data, "fills");
+    for (int i = 0; i < n; i++) {
+        json_out_object(&data, NULL);
+        model_json_fill(&data, &fills[i]);
+        json_out_end(&data);
+    }
+    json_out_end(&data);
+    json_out_end(&data);
+    return 0;
+}
+
+static void set_decision_data(struct reply *r, const struct decision *d)
+{
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_object(&data, "decision");
+    model_json_decision(&data, d);
+    model_json_votes(&data, "votes", d);
+    json_out_end(&data);
 }
 
 static int why_order(struct desk *desk, struct reply *r, const struct decision *d, struct err *err)
@@ -42,9 +76,7 @@ static int why_order(struct desk *desk, struct reply *r, const struct decision *
     }
     figure_bracket(&line, order.stop, order.target);
     reply_line(r, "%s", line.data);
-    data_add(reply_data(r), "order_state", json_object_new_string(order_state_name(order.state)));
-    data_add_dec(reply_data(r), "filled_qty", order.filled_qty);
-    return 0;
+    return set_order_data(desk, r, &order, err);
 }
 
 static int why_outcome(struct desk *desk, struct reply *r, const struct decision *d,
@@ -96,6 +128,10 @@ static int find_trade_decision(struct desk *desk, int64_t id, struct reply *r, s
     figure_money(&line, t.pnl, true);
     buf_addf(&line, ", closed by %s", t.exit_reason);
     reply_line(r, "%s", line.data);
+    struct json_out data = JSON_OUT_TREE(reply_data(r));
+    json_out_object(&data, "trade");
+    model_json_trade(&data, &t);
+    json_out_end(&data);
     return t.decision_id != 0 ? decision_table_get(desk->o.trading, t.decision_id, ret, err)
                               : decision_table_of_order(desk->o.trading, t.client_id, ret, err);
 }
@@ -169,6 +205,7 @@ static int show_why(struct action_call *call, struct err *err)
         return rc;
     }
     why_head(r, &d);
+    set_decision_data(r, &d);
     rc = why_outcome(desk, r, &d, err);
     rc = rc < 0 ? rc : why_rules(desk, r, &d, err);
     why_details(r, &d);

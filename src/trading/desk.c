@@ -3,8 +3,8 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "config/config.h"
-#include "data.h"
 #include "desk_internal.h"
+#include "io/json_out.h"
 #include "io/loop.h"
 #include "io/pool.h"
 #include "store/ops.h"
@@ -265,11 +265,12 @@ const struct snapshot *desk_read(struct desk *desk, struct reply *reply)
     const struct snapshot *s = desk_snapshot(desk);
     if (s->version > 0) {
         int64_t age_us = silent_us(desk, s);
-        struct json_object *o = json_object_new_object();
-        data_add_time(o, "published_at", s->published_wall_us);
-        data_add(o, "age_ms", json_object_new_int64(age_us / USEC_PER_MSEC));
-        data_add(o, "stale", json_object_new_boolean(age_us >= SHARED_SILENT_US));
-        data_add(reply_data(reply), "snapshot", o);
+        struct json_out data = JSON_OUT_TREE(reply_data(reply));
+        json_out_object(&data, "snapshot");
+        json_out_time(&data, "published_at", s->published_wall_us);
+        json_out_i64(&data, "age_ms", age_us / USEC_PER_MSEC);
+        json_out_bool(&data, "stale", age_us >= SHARED_SILENT_US);
+        json_out_end(&data);
     }
     return s;
 }

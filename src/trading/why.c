@@ -1,7 +1,6 @@
 #include "trading/why.h"
 
 #include "base/clock.h"
-#include "data.h"
 #include "figure.h"
 
 #include <string.h>
@@ -179,32 +178,6 @@ static void why_veto(struct reply *r, const struct decision *d)
     }
 }
 
-static void why_data(struct json_object *data, const struct decision *d)
-{
-    data_add_decision(data, d);
-    struct json_object *votes = json_object_new_array();
-    for (int i = 0; i < d->vote_count; i++) {
-        struct json_object *vote = json_object_new_object();
-        data_add(vote, "agent", json_object_new_string(d->votes[i].agent));
-        data_add(vote, "direction", json_object_new_string(direction_name(d->votes[i].direction)));
-        data_add(vote, "confidence", json_object_new_double(d->votes[i].confidence));
-        data_add(vote, "weight", json_object_new_double(d->votes[i].weight));
-        struct json_object *reasons = json_object_new_array();
-        for (int k = 0; k < d->votes[i].reason_count; k++) {
-            const struct reason *why = &d->votes[i].reasons[k];
-            struct json_object *reason = json_object_new_object();
-            data_add(reason, "indicator", json_object_new_string(why->indicator));
-            data_add(reason, "value", json_object_new_double(why->value));
-            data_add(reason, "limit", json_object_new_double(why->threshold));
-            data_add(reason, "points", json_object_new_double(why->points));
-            (void)json_object_array_add(reasons, reason);
-        }
-        data_add(vote, "reasons", reasons);
-        (void)json_object_array_add(votes, vote);
-    }
-    data_add(data, "votes", votes);
-}
-
 void why_head(struct reply *r, const struct decision *d)
 {
     AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
@@ -220,7 +193,6 @@ void why_head(struct reply *r, const struct decision *d)
     reply_line(r, "%s", line.data);
     why_votes(r, d);
     why_score(r, d);
-    why_data(reply_data(r), d);
 }
 
 void why_conclusion(struct reply *r, const struct decision *d)

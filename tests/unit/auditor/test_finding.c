@@ -1,5 +1,7 @@
 #include "../../../src/auditor/finding.h"
 #include "../../../src/auditor/llm_prompt.h"
+#include "base/check.h"
+#include "fakes/json_page.h"
 #include "io/secret.h"
 #include "unit/unit.h"
 
@@ -188,7 +190,45 @@ static void a_broken_prompt_is_refused(void **state)
     llm_prompt_free(prompt);
 }
 
-UNIT_GROUP(finding, cmocka_unit_test(a_valid_answer_is_parsed),
+/* A report once named these figures otherwise; an alert of that time must be found again. */
+static void a_renamed_figure_keeps_its_fingerprint(void **state)
+{
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"/account/realised", "/account/realised_pnl"},
+        {"/account/positions/2/entry", "/account/positions/2/entry_price"},
+        {"/account/positions/0/unrealised", "/account/positions/0/unrealised_pnl"},
+        {"/system/feed/BTC-USD/refused", "/system/feed/BTC-USD/refused_candles"},
+    };
+    for (size_t i = 0; i < COUNT_OF(pairs); i++) {
+        char prints[2][FINDING_FINGERPRINT_SIZE];
+        for (size_t k = 0; k < 2; k++) {
+            struct finding finding = {.type = ALERT_PATTERN, .evidence_count = 1};
+            (void)str_copy(str_c(pairs[i][k]), finding.evidence[0].pointer, FINDING_POINTER_SIZE);
+            finding_fingerprint(&finding, prints[k]);
+        }
+        assert_string_equal(prints[0], prints[1]);
+    }
+}
+
+static void the_page_describes_a_finding(void **state)
+{
+    (void)state;
+    struct finding finding = {
+        .type = ALERT_PATTERN,
+        .evidence_count = 1,
+        .evidence = {{.pointer = "/a", .cited = {.text = "1.50"}, .note = "n"}},
+        .check = {.present = true, .pointer = "/a", .value = {.text = "2"}}};
+    AUTO_JSON struct json_object *object = json_object_new_object();
+    struct json_out out = JSON_OUT_TREE(object);
+    finding_json(&finding, &out);
+    json_page_check("finding", object);
+    json_page_done("finding");
+}
+
+UNIT_GROUP(finding, cmocka_unit_test(a_renamed_figure_keeps_its_fingerprint),
+           cmocka_unit_test(the_page_describes_a_finding),
+           cmocka_unit_test(a_valid_answer_is_parsed),
            cmocka_unit_test(an_invalid_answer_is_refused),
            cmocka_unit_test(limits_beyond_the_schema_are_enforced),
            cmocka_unit_test(the_same_problem_has_the_same_fingerprint),

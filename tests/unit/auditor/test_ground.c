@@ -169,6 +169,36 @@ static void checks_are_evaluated(void **state)
     assert_int_equal(check("/account", CMP_EQ, false, "1"), GROUND_UNKNOWN);
 }
 
+/* Alerts are stored with the pointers of their time. */
+static void pointers_of_former_reports_stay_valid(void **state)
+{
+    (void)state;
+    AUTO_JSON struct json_object *report = NULL;
+    assert_int_equal(
+        json_parse(STR_LIT("{\"account\":{\"realised_pnl\":-5,\"positions\":[{\"entry_price\":100,"
+                           "\"mark_price\":110,\"unrealised_pnl\":1}]},\"system\":{\"feed\":"
+                           "{\"BTC-USD\":{\"refused_candles\":3}}}}"),
+                   &JSON_LIMITS_DEFAULT, &report, NULL),
+        0);
+    static const struct {
+        const char *pointer;
+        const char *value;
+    } rows[] = {{"/account/realised", "-5"},
+                {"/account/realised_pnl", "-5"},
+                {"/account/positions/0/entry", "100"},
+                {"/account/positions/0/mark", "110"},
+                {"/account/positions/0/unrealised", "1"},
+                {"/system/feed/BTC-USD/refused", "3"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct check c = {.present = true, .op = CMP_EQ};
+        (void)str_copy(str_c(rows[i].pointer), c.pointer, sizeof(c.pointer));
+        (void)str_copy(str_c(rows[i].value), c.value.text, sizeof(c.value.text));
+        assert_int_equal(ground_check(report, &c), GROUND_TRUE);
+    }
+    struct check gone = {.present = true, .op = CMP_EQ, .pointer = "/account/positions/1/entry"};
+    assert_int_equal(ground_check(report, &gone), GROUND_UNKNOWN);
+}
+
 /* Compared with published figures for the method: 4 of 7, 0 of 10, 10 of 10. */
 static void the_wilson_interval_matches_published_figures(void **state)
 {
@@ -188,4 +218,5 @@ UNIT_GROUP(ground, cmocka_unit_test(correct_numbers_are_verified),
            cmocka_unit_test(pointers_are_resolved),
            cmocka_unit_test(few_samples_cap_the_severity_at_medium),
            cmocka_unit_test(one_verified_figure_is_enough), cmocka_unit_test(checks_are_evaluated),
+           cmocka_unit_test(pointers_of_former_reports_stay_valid),
            cmocka_unit_test(the_wilson_interval_matches_published_figures))

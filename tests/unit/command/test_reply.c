@@ -110,7 +110,7 @@ static void programs_read_values_with_units(void **state)
         const char *pointer;
         const char *value;
     } cases[] = {
-        {"/version", "2"},
+        {"/schema", "\"nightdesk.reply/2\""},
         {"/blocks/1/spans/1", "{\"type\":\"money\",\"value\":2.39,\"unit\":\"USD\"}"},
         {"/blocks/1/spans/3/value", "-0.04"},
         {"/blocks/2/fields/1/spans/0", "{\"type\":\"duration\",\"value\":187.5,\"unit\":\"s\"}"},
@@ -234,7 +234,7 @@ static void broken_json_is_refused(void **state)
         "{\"tone\":\"good\",\"blocks\":[{\"x\":1}]}",
         "{\"tone\":\"good\",\"blocks\":[{\"table\":{\"headers\":[\"a\"],\"rows\":[[]]}}]}",
         "{\"tone\":\"good\",\"blocks\":[{\"table\":{\"headers\":[]}}]}",
-        "{\"tone\":\"good\",\"version\":3}",
+        "{\"tone\":\"good\",\"schema\":\"nightdesk.reply/3\"}",
         "{\"tone\":\"good\",\"blocks\":[{\"type\":\"para\"}]}",
         "{\"tone\":\"good\",\"blocks\":[{\"type\":\"link\",\"url\":\"file:///etc/passwd\"}]}",
         "{\"tone\":\"good\",\"blocks\":[{\"type\":\"fold\",\"blocks\":[{\"type\":\"fold\"}]}]}",

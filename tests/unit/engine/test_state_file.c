@@ -223,7 +223,8 @@ static void a_written_file_reads_back(void **state)
     /* Exactly these fields. */
     AUTO_JSON struct json_object *root = NULL;
     assert_int_equal(json_parse(buf_str(&text), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
-    static const char *const keys[] = {"initialized",
+    static const char *const keys[] = {"schema",
+                                       "initialized",
                                        "provider",
                                        "created_at",
                                        "last_updated",

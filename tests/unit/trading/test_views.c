@@ -2,6 +2,7 @@
 #include "base/check.h"
 #include "steer_rig.h"
 #include "store/decision_table.h"
+#include "store/fill_table.h"
 #include "store/order_table.h"
 #include "store/rule_table.h"
 
@@ -387,6 +388,14 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     order.symbol = d.symbol;
     (void)snprintf(order.client_id, sizeof(order.client_id), "nd-1-1");
     assert_int_equal(order_table_write(s->engine_store, &order, &err), 0);
+    struct fill fill = {.venue_fill_id = "7",
+                        .symbol = d.symbol,
+                        .qty = order.qty,
+                        .price = order.average_price,
+                        .at_us = RIG_WALL_US};
+    bool fresh = false;
+    (void)snprintf(fill.client_id, sizeof(fill.client_id), "nd-1-1");
+    assert_int_equal(fill_table_add(s->engine_store, &fill, &fresh, &err), 0);
     steer_rig_add_trade(s, 1, "2.5", RIG_WALL_US + 10);
     steer_rig_send(s, &s->rig.rita, "/why 1");
     assert_has(runner_rig_last(&s->rig),
@@ -395,7 +404,10 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
     assert_has(runner_rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
     assert_has(runner_rig_last(&s->rig),
                "[\"bull\",\"\",\"\",\"\"],[\"· rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
-    assert_has(runner_rig_last(&s->rig), "\"order_state\":\"filled\"");
+    assert_has(runner_rig_last(&s->rig), "\"order\":{\"client_id\":\"nd-1-1\"");
+    assert_has(runner_rig_last(&s->rig), "\"state\":\"filled\",\"qty\":0.0031,");
+    assert_has(runner_rig_last(&s->rig), "\"fills\":[{\"fill_id\":\"7\"");
+    assert_has(runner_rig_last(&s->rig), "\"trade\":{\"id\":1,");
     assert_has(runner_rig_last(&s->rig), "Order nd-1-1: long 0.0031, filled 0.0031 @ 64,120.5");
 
     d = a_decision(2);
@@ -510,7 +522,7 @@ static void why_shows_all_eight_agents(void **state)
     assert_has(text, "Data: bars_5m 200, spread_pct 0.0400");
     assert_has(text, "Market: width_1h_pct 5.2500");
     assert_has(text, "\"indicator\":\"size\"");
-    assert_has(text, "\"rules\":[1,77]");
+    assert_has(text, "\"rule_ids\":[1,77]");
 
     d = a_full_decision(6);
     d.score = 1;
@@ -566,8 +578,8 @@ static void decisions_are_listed(void **state)
     assert_has(text, "[\"10:06\",\"BTC-USD\",\"–\",\"−0.20\",\"0.35\",\"hold\"]");
     assert_has(text, "\"/why d12\"");
     assert_null(strstr(text, "\"/why d11\"")); /* a hold has no button */
-    assert_has(text, "\"decision_id\":3");
-    assert_null(strstr(text, "\"decision_id\":2,"));
+    assert_has(text, "{\"id\":3,");
+    assert_null(strstr(text, "{\"id\":2,"));
     steer_rig_send(s, &s->rig.rita, "/decisions 12");
     text = runner_rig_last(&s->rig);
     assert_has(text, "Last 12 decisions");
