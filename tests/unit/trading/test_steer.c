@@ -302,6 +302,36 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     assert_has(runner_rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
 }
 
+/* The prompt shows the absolute price, and that is what its confirmation sends, although the price
+ * has moved since. */
+static void a_price_in_percent_is_fixed_when_the_command_arrives(void **state)
+{
+    struct steer_rig *s = *state;
+    publish_bracket(s, "62838.1", "66685.3");
+    steer_rig_send(s, &s->rig.alice, "/amend 1 stop=-2% target=+5.5%");
+    assert_has(runner_rig_last(&s->rig), "Confirm: amend BTC-USD 63593.7 68460.5");
+    assert_has(runner_rig_last(&s->rig), "Stop  62,838.1 → 63,593.7 (2.0 % below the price)");
+    struct snapshot *n = steer_rig_draft(s);
+    steer_rig_add_position(n);
+    n->positions[0].mark_price = steer_rig_dec("64000");
+    steer_rig_publish(s);
+    steer_rig_confirm(s, &s->rig.alice);
+    struct request r = steer_rig_next_request(s);
+    assert_string_equal(r.symbol.name, "BTC-USD");
+    assert_int_equal(r.stop.e8, steer_rig_dec("63593.7").e8);
+    assert_int_equal(r.target.e8, steer_rig_dec("68460.5").e8);
+    steer_rig_answer(s, &r, ERR_ENGINE_AMEND);
+
+    steer_rig_send(s, &s->rig.alice, "/amend 2 stop=-2%");
+    assert_has(runner_rig_last(&s->rig), "position 2: 1 open");
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=2%");
+    assert_has(runner_rig_last(&s->rig), "stop: 2% needs a sign");
+    clock_fake_advance(&s->rig.clock, 40 * USEC_PER_SEC); /* the engine is silent */
+    steer_rig_send(s, &s->rig.alice, "/amend BTC-USD stop=-2%");
+    assert_has(runner_rig_last(&s->rig), "the price of BTC-USD is not current");
+    assert_no_request(s);
+}
+
 static void amend_refuses_invalid_prices(void **state)
 {
     struct steer_rig *s = *state;
@@ -651,6 +681,7 @@ UNIT_GROUP(steer, STEER_RIG_TEST(pause_waits_for_the_engine),
            STEER_RIG_TEST(an_emergency_stop_is_verified),
            STEER_RIG_TEST(an_emergency_stop_that_is_not_flat_fails),
            STEER_RIG_TEST(amend_shows_the_change_and_waits_for_it),
+           STEER_RIG_TEST(a_price_in_percent_is_fixed_when_the_command_arrives),
            STEER_RIG_TEST(amend_refuses_invalid_prices),
            STEER_RIG_TEST(amend_shows_the_loss_and_enforces_the_limit),
            STEER_RIG_TEST(a_value_by_name_is_not_parsed_for_names),
