@@ -21,6 +21,10 @@
 
 /* Appends the file to out; ERR_FILE_TOO_LARGE if it would exceed the buffer's maximum. */
 int file_read(const char *path, struct buf *out, struct err *err);
+/* The same for a regular file that people edit: reads it again if it changes meanwhile, so that it
+ * is never half of two versions; ERR_FILE_FAILED if it keeps changing. Does not wait for a writer,
+ * as file_read does with a named pipe. */
+int file_read_settled(const char *path, struct buf *out, struct err *err);
 /* Writes a temporary file in the same folder, fsyncs and renames it, then fsyncs the folder. */
 int file_write(const char *path, struct str bytes, mode_t mode, struct err *err);
 /* Creates the folder and its missing parents. An existing folder is no error and keeps its mode. */

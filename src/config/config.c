@@ -78,6 +78,18 @@ int config_parse(struct str text, const char *name, struct config **ret,
     return build(yaml_root(doc), name, ret, problems, err);
 }
 
+static int parse_again(const char *path, struct yaml **ret, struct err *err)
+{
+    AUTO_BUF struct buf text = BUF_INIT(YAML_MAX_BYTES);
+    int rc = file_read_settled(path, &text, err);
+    if (rc < 0 || (rc = yaml_parse(buf_str(&text), path, ret, err)) < 0) {
+        return rc;
+    }
+    const struct yaml_node *root = yaml_root(*ret);
+    bool empty = root->kind == YAML_MAPPING && yaml_len(root) == 0;
+    return empty ? err_set(err, ERR_CONFIG_MISSING, "%.200s: it is empty", path) : 0;
+}
+
 int config_load(const struct config_options *options, struct config **ret,
                 struct config_problems *problems, struct err *err)
 {
@@ -87,7 +99,8 @@ int config_load(const struct config_options *options, struct config **ret,
     }
     AUTO_YAML struct yaml *doc = NULL;
     struct err why = {0};
-    if (path != NULL && yaml_parse_file(path, &doc, &why) < 0) {
+    if (path != NULL &&
+        (options->again ? parse_again(path, &doc, &why) : yaml_parse_file(path, &doc, &why)) < 0) {
         return only_problem(problems, &why, err);
     }
     struct config *config = NULL;

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SETTLED_TRIES 3
+
 static int file_error(struct err *err, int error, const char *what, const char *path)
 {
     enum err_id id = ERR_FILE_FAILED;
@@ -25,12 +27,8 @@ static int file_error(struct err *err, int error, const char *what, const char *
     return err_set(err, id, "%s: could not %s: %s", path, what, strerror(error));
 }
 
-int file_read(const char *path, struct buf *out, struct err *err)
+static int read_all(int fd, const char *path, struct buf *out, struct err *err)
 {
-    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return file_error(err, errno, "open", path);
-    }
     char chunk[16384];
     for (;;) {
         ssize_t n = read(fd, chunk, sizeof(chunk));
@@ -48,6 +46,43 @@ int file_read(const char *path, struct buf *out, struct err *err)
             return err_set(err, ERR_FILE_TOO_LARGE, "%s: more than %zu bytes", path, out->max);
         }
     }
+}
+
+int file_read(const char *path, struct buf *out, struct err *err)
+{
+    AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? file_error(err, errno, "open", path) : read_all(fd, path, out, err);
+}
+
+static bool same_state(const struct stat *a, const struct stat *b)
+{
+    return a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+int file_read_settled(const char *path, struct buf *out, struct err *err)
+{
+    for (int i = 0; i < SETTLED_TRIES; i++) {
+        AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        struct stat before, after;
+        if (fd < 0 || fstat(fd, &before) < 0) {
+            return file_error(err, errno, "open", path);
+        }
+        if (!S_ISREG(before.st_mode)) {
+            return file_error(err, EINVAL, "read what is not a regular file", path);
+        }
+        size_t len = out->len;
+        int rc = read_all(fd, path, out, err);
+        if (rc < 0) {
+            return rc;
+        }
+        if (fstat(fd, &after) == 0 && same_state(&before, &after) &&
+            out->len - len == (size_t)after.st_size) {
+            return 0;
+        }
+        buf_truncate(out, len);
+    }
+    return file_error(err, EAGAIN, "read a file that keeps changing", path);
 }
 
 static int write_all(int fd, struct str bytes)

@@ -66,6 +66,7 @@ static struct config_options source_of(const struct reload *reload)
     if (source.path == NULL && config_path(reload->config)[0] != '\0') {
         source.path = config_path(reload->config);
     }
+    source.again = true;
     return source;
 }
 
@@ -135,11 +136,11 @@ static const char *options_word(int count)
 
 static void show_table(struct reply *reply, const struct config_diff *diff, bool live)
 {
-    reply_table(reply, 3, (const char *const[]){"option", "before", "after"});
+    reply_columns(reply, "option", "before", "after");
     for (int i = 0; i < diff->count; i++) {
         const struct config_change *c = &diff->items[i];
         if (c->live == live) {
-            reply_row(reply, (const char *const[]){c->path, c->before, c->after});
+            reply_cells(reply, cell_text(c->path), cell_text(c->before), cell_text(c->after));
         }
     }
 }
@@ -519,7 +520,9 @@ static int show_version(struct reload *reload, int64_t id, struct reply *reply, 
     if (v.changes[0] != '\0') {
         reply_pre(reply, str_c(v.changes));
     }
+    reply_fold(reply, "The whole configuration");
     reply_pre(reply, str_c(v.text));
+    reply_fold_end(reply);
     reply_protect(reply);
     struct json_object *o = version_json(&v);
     (void)json_object_object_add(o, "text", json_object_new_string(v.text));
@@ -539,19 +542,18 @@ static int show_history(struct action_call *call, struct err *err)
     if (n < 0) {
         return n;
     }
+    int64_t now_us = clock_wall_us(reload->o.clock);
     struct json_object *rows = json_object_new_array();
     reply_title(reply, TONE_PLAIN, "The last %d configurations", n);
-    reply_table(reply, 5, (const char *const[]){"id", "when", "who", "why", "changes"});
+    reply_columns(reply, "id", "when", "who", "why", "changes");
     for (int i = 0; i < n; i++) {
         struct config_version *v = &versions[i];
-        AUTO_BUF struct buf id = BUF_INIT(24), at = BUF_INIT(64);
         struct str rest = str_c(v->changes), first = STR_LIT("");
-        buf_addf(&id, "%lld", (long long)v->id);
-        clock_add_when(&at, v->at_us, clock_wall_us(reload->o.clock));
         (void)str_split(&rest, '\n', &first);
         AUTO_BUF struct buf changes = BUF_INIT(512);
         buf_addf(&changes, "%.*s%s", STR_ARG(first), rest.len > 0 ? " …" : "");
-        reply_row(reply, (const char *const[]){id.data, at.data, v->user, v->why, changes.data});
+        reply_cells(reply, cell_count(v->id), cell_time(v->at_us, now_us), cell_text(v->user),
+                    cell_text(v->why), cell_text(changes.data));
         (void)json_object_array_add(rows, version_json(v));
         config_version_release(v);
     }

@@ -379,6 +379,26 @@ static void state_shows_each_change_at_once(void **state)
     assert_in_state(f, "\"since\":\"2023-11-14T22:13:20.000000Z\"");
 }
 
+static void a_new_token_replaces_the_old_one(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    static const char old[] = "Authorization: Bearer " TOKEN "\r\n";
+    static const char now[] = "Authorization: Bearer n3w-t0ken\r\n";
+    publish(f);
+    AUTO_CONFIG struct config *config = NULL;
+    assert_int_equal(config_parse(STR_LIT("api: {token: n3w-t0ken}"), "t", &config, NULL, NULL), 0);
+    assert_int_equal(get(f, true, "/api/v1/state", old, &body), 200);
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 401);
+    api_apply(f->api, config);
+    assert_int_equal(get(f, true, "/api/v1/state", old, &body), 401);
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 200);
+    AUTO_CONFIG struct config *none = NULL;
+    assert_int_equal(config_parse(STR_LIT(""), "t", &none, NULL, NULL), 0);
+    api_apply(f->api, none);
+    assert_int_equal(get(f, true, "/api/v1/state", now, &body), 401);
+}
+
 static void tcp_needs_the_token_and_a_local_host(void **state)
 {
     struct fixture *f = *state;
@@ -529,6 +549,7 @@ UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
            API_TEST(state_has_exact_numbers_on_both_listeners),
            API_TEST(state_shows_each_change_at_once),
            API_TEST(tcp_needs_the_token_and_a_local_host),
+           API_TEST(a_new_token_replaces_the_old_one),
            API_TEST(a_command_runs_and_returns_its_reply),
            API_TEST(a_refusal_is_a_catalogue_row_with_its_status),
            API_TEST(a_body_over_the_limit_is_refused_before_it_is_read),

@@ -423,6 +423,52 @@ static void an_unusable_key_is_refused(void **state)
     }
 }
 
+static void new_options_apply_to_new_requests(void **state)
+{
+    struct rig *rig = *state;
+    struct fake_claude *other = NULL;
+    assert_int_equal(fake_claude_start(&other), 0);
+    char url[64];
+    (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", fake_claude_port(other));
+    struct claude_options options = {.api_url = url,
+                                     .api_key = FAKE_CLAUDE_KEY,
+                                     .model = "claude-opus-9",
+                                     .max_tokens = 2222,
+                                     .timeout_ms = 50};
+    struct err err = {0};
+    assert_int_equal(claude_apply(rig->claude, &options, &err), 0);
+    fake_claude_reply_with(other, "{}", NULL);
+    ask(rig, NULL);
+    assert_int_equal(fake_claude_requests(rig->fake), 0);
+    assert_int_equal(fake_claude_requests(other), 1);
+    assert_has(fake_claude_request(other, 0), "claude-opus-9");
+    assert_has(fake_claude_request(other, 0), "2222");
+    /* A key that cannot be used: the ones before stay. */
+    options.api_key = "a b";
+    options.model = "m";
+    assert_int_equal(claude_apply(rig->claude, &options, &err), -ERR_CLAUDE_KEY);
+    fake_claude_reply_with(other, "{}", NULL);
+    ask(rig, NULL);
+    assert_has(fake_claude_request(other, 1), "claude-opus-9");
+    assert_string_equal(fake_claude_violations(other), "");
+    /* Another key is sent: the fake does not know it. */
+    options.api_key = "sk-ant-an0ther";
+    assert_int_equal(claude_apply(rig->claude, &options, &err), 0);
+    fake_claude_reply_with(other, "{}", NULL);
+    ask(rig, NULL);
+    assert_string_not_equal(fake_claude_violations(other), "");
+    /* The new time limit: an answer that takes longer is not waited for. */
+    options.api_key = FAKE_CLAUDE_KEY;
+    assert_int_equal(claude_apply(rig->claude, &options, &err), 0);
+    for (int i = 0; i < 1 + CLAUDE_RETRIES; i++) {
+        fake_claude_script(other, &(struct fake_claude_answer){.hang = true});
+    }
+    int64_t begun_us = clock_mono_us(clock_real());
+    ask(rig, NULL);
+    assert_true(clock_mono_us(clock_real()) - begun_us < 1900 * 3 * USEC_PER_MSEC);
+    fake_claude_stop(other);
+}
+
 #define OVER_LOOPBACK(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 UNIT_GROUP(claude, cmocka_unit_test(text_blocks_are_selected_by_type),
@@ -437,4 +483,5 @@ UNIT_GROUP(claude, cmocka_unit_test(text_blocks_are_selected_by_type),
            OVER_LOOPBACK(a_refusal_is_an_error), OVER_LOOPBACK(a_cut_body_and_html_are_garbled),
            OVER_LOOPBACK(an_echoed_key_is_redacted),
            OVER_LOOPBACK(a_cancelled_request_calls_nothing),
-           OVER_LOOPBACK(an_unusable_key_is_refused))
+           OVER_LOOPBACK(an_unusable_key_is_refused),
+           OVER_LOOPBACK(new_options_apply_to_new_requests))

@@ -649,6 +649,54 @@ static void missing_audits_raise_an_alert(void **state)
     assert_int_equal(status_of(rig, "auditor:overdue", NULL), ALERT_OPEN);
 }
 
+static void a_new_interval_moves_the_next_audit(void **state)
+{
+    struct rig *rig = *state;
+    AUTO_FREE struct config *next = calloc(1, sizeof(*next));
+    *next = rig->config;
+    auditor_start(rig->auditor);
+    loop_advance(rig->loop, 21 * USEC_PER_SEC);
+    assert_int_equal(audits(rig), 1);
+    next->monitoring_audit_interval_us = 10 * USEC_PER_MIN;
+    loop_advance(rig->loop, 5 * USEC_PER_MIN);
+    auditor_apply(rig->auditor, next, &rig->llm_client);
+    loop_advance(rig->loop, 4 * USEC_PER_MIN);
+    assert_int_equal(audits(rig), 1);
+    loop_advance(rig->loop, 2 * USEC_PER_MIN);
+    assert_int_equal(audits(rig), 2);
+    /* Longer again: the next one is an hour after the last. */
+    auditor_apply(rig->auditor, &rig->config, &rig->llm_client);
+    loop_advance(rig->loop, 50 * USEC_PER_MIN);
+    assert_int_equal(audits(rig), 2);
+    loop_advance(rig->loop, 12 * USEC_PER_MIN);
+    assert_int_equal(audits(rig), 3);
+}
+
+/* The audit under way ends with the client that it has asked. */
+static void a_model_that_is_switched_off_answers_the_audit_under_way(void **state)
+{
+    struct rig *rig = *state;
+    rig->model.hang = true;
+    make_auditor(rig, true);
+    auditor_start(rig->auditor);
+    loop_advance(rig->loop, 21 * USEC_PER_SEC);
+    assert_int_equal(rig->model.asked, 1);
+    auditor_apply(rig->auditor, &rig->config, NULL);
+    model_answers(&rig->model);
+    assert_int_equal(audits(rig), 1);
+    loop_advance(rig->loop, USEC_PER_HOUR);
+    assert_int_equal(audits(rig), 2);
+    assert_int_equal(rig->model.asked, 1);
+    rig->model.hang = true;
+    auditor_apply(rig->auditor, &rig->config, &rig->llm_client);
+    loop_advance(rig->loop, USEC_PER_HOUR);
+    assert_int_equal(rig->model.asked, 2);
+    auditor_apply(rig->auditor, &rig->config, NULL);
+    auditor_free(rig->auditor); /* cancels with the same client */
+    rig->auditor = NULL;
+    assert_int_equal(rig->model.cancelled, 1);
+}
+
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(without_a_model_the_reply_says_so),
@@ -658,7 +706,8 @@ UNIT_GROUP(auditor, RIGGED(an_audit_is_one_commit), RIGGED(without_a_model_the_r
            RIGGED(a_check_that_is_not_true_is_dropped),
            RIGGED(a_broken_rule_is_raised_resolved_and_reopened),
            RIGGED(a_stale_heartbeat_is_found_despite_a_new_snapshot),
-           RIGGED(the_schedule_survives_a_restart), RIGGED(a_model_that_hangs_times_out),
-           RIGGED(the_action_waits_for_the_model),
+           RIGGED(the_schedule_survives_a_restart), RIGGED(a_new_interval_moves_the_next_audit),
+           RIGGED(a_model_that_is_switched_off_answers_the_audit_under_way),
+           RIGGED(a_model_that_hangs_times_out), RIGGED(the_action_waits_for_the_model),
            RIGGED(an_audit_interrupted_by_a_crash_is_recovered_by_its_record),
            RIGGED(the_report_is_bounded_tagged_and_redacted), RIGGED(missing_audits_raise_an_alert))

@@ -580,6 +580,118 @@ static void a_bad_unit_name_is_refused(void **state)
 
 #define RIGGED(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+/* A copy of the configuration, as a reload makes one. */
+static struct config *next_config(const struct rig *rig)
+{
+    struct config *next = calloc(1, sizeof(*next));
+    *next = rig->config;
+    return next;
+}
+
+static void a_reload_keeps_the_state_of_what_stays(void **state)
+{
+    struct rig *rig = *state;
+    add_service(rig, "old")->url = rig->url;
+    add_service(rig, "demo")->url = rig->url;
+    start(rig);
+    UNTIL(rig, rig->health->services[0]->state == SERVICE_UP &&
+                   rig->health->services[1]->state == SERVICE_UP);
+    struct service *demo = rig->health->services[1];
+    struct config *next = next_config(rig);
+    next->services[0] = rig->config.services[1]; /* old is gone, more is new */
+    next->services[1] = rig->config.services[1];
+    (void)str_copy(STR_LIT("more"), next->services[1].name, sizeof(next->services[1].name));
+    next->services[0].timeout_us = 2 * USEC_PER_SEC;
+    health_apply(rig->health, next, NULL);
+    memset(rig->config.services, 0xff, sizeof(rig->config.services)); /* not read any more */
+    assert_int_equal(rig->health->count, 2);
+    assert_ptr_equal(rig->health->services[0], demo);
+    assert_int_equal(demo->state, SERVICE_UP);
+    assert_int_equal(demo->config->timeout_us, 2 * USEC_PER_SEC);
+    UNTIL(rig, rig->health->services[1]->state == SERVICE_UP);
+    assert_null(health_find(rig->health, "old", NULL));
+    UNTIL(rig, rig->health->retired == NULL);
+    health_free(rig->health);
+    rig->health = NULL;
+    free(next);
+}
+
+static void a_removed_service_fails_its_calls_and_resolves_its_alert(void **state)
+{
+    struct rig *rig = *state;
+    struct finished f = {0};
+    AUTO_REPLY struct reply *reply = reply_new();
+    add_service(rig, "demo")->url = rig->url;
+    rig->status = 500;
+    start(rig);
+    struct service *demo = first(rig);
+    demo->grace_mono_us = 0;
+    UNTIL(rig, alert_status(rig, "service:demo") == ALERT_OPEN);
+    struct action_call call = call_of(rig, "service.wait_healthy", "demo", NULL, reply, &f);
+    assert_int_equal(call.action->run(&call, NULL), ACTION_PENDING);
+    struct config *next = next_config(rig);
+    next->service_count = 0;
+    health_apply(rig->health, next, NULL);
+    assert_int_equal(f.times, 1);
+    assert_int_equal(f.err_id, ERR_SERVICE_UNKNOWN);
+    assert_int_equal(alert_status(rig, "service:demo"), ALERT_FIXED);
+    UNTIL(rig, rig->health->retired == NULL);
+    health_free(rig->health);
+    rig->health = NULL;
+    free(next);
+}
+
+static void another_command_replaces_the_child(void **state)
+{
+    struct rig *rig = *state;
+    struct config_service *demo = add_service(rig, "demo");
+    demo->command = (struct config_texts){.count = 2, .items = {"sleep", "1000"}};
+    start(rig);
+    UNTIL(rig, first(rig)->child != NULL);
+    pid_t pid = process_pid(first(rig)->child);
+    struct config *next = next_config(rig);
+    next->services[0].timeout_us = 3 * USEC_PER_SEC;
+    health_apply(rig->health, next, NULL);
+    assert_int_equal(process_pid(first(rig)->child), pid); /* the same command goes on */
+    struct config *other = next_config(rig);
+    other->services[0].command.items[1] = "2000";
+    health_apply(rig->health, other, NULL);
+    free(next);
+    UNTIL(rig, first(rig)->child != NULL && process_pid(first(rig)->child) != pid &&
+                   process_pid(first(rig)->child) != 0);
+    assert_int_equal(first(rig)->restarts, 0); /* it did not fail */
+    struct config *none = next_config(rig);
+    none->services[0].command.count = 0;
+    none->services[0].url = rig->url;
+    health_apply(rig->health, none, NULL);
+    free(other);
+    UNTIL(rig, first(rig)->child == NULL);
+    UNTIL(rig, first(rig)->state == SERVICE_UP);
+    health_free(rig->health);
+    rig->health = NULL;
+    free(none);
+}
+
+/* The child of a removed service is stopped, and is no failure that anybody counts. */
+static void a_removed_child_is_stopped(void **state)
+{
+    struct rig *rig = *state;
+    struct config_service *demo = add_service(rig, "demo");
+    demo->command = (struct config_texts){.count = 2, .items = {"sleep", "1000"}};
+    start(rig);
+    UNTIL(rig, first(rig)->child != NULL);
+    pid_t pid = process_pid(first(rig)->child);
+    struct config *next = next_config(rig);
+    next->service_count = 0;
+    health_apply(rig->health, next, NULL);
+    assert_int_equal(health_count(rig->health), 0);
+    UNTIL(rig, rig->health->retired == NULL);
+    assert_int_equal(kill(pid, 0), -1);
+    health_free(rig->health);
+    rig->health = NULL;
+    free(next);
+}
+
 UNIT_GROUP(health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
            RIGGED(fewer_failures_raise_no_alert), RIGGED(a_refused_connection_is_down),
            RIGGED(any_2xx_is_healthy_unless_expect_status_is_set),
@@ -591,4 +703,6 @@ UNIT_GROUP(health, RIGGED(an_alert_is_raised_at_the_threshold_and_resolved),
            RIGGED(waiting_before_the_start_is_not_a_failure), RIGGED(waiting_times_out),
            RIGGED(logs_are_bounded_clean_and_redacted), RIGGED(a_nul_hides_no_part_of_a_log),
            RIGGED(an_unknown_service_name_is_refused), RIGGED(a_unit_without_systemd_is_down),
-           RIGGED(a_bad_unit_name_is_refused))
+           RIGGED(a_bad_unit_name_is_refused), RIGGED(a_reload_keeps_the_state_of_what_stays),
+           RIGGED(a_removed_service_fails_its_calls_and_resolves_its_alert),
+           RIGGED(another_command_replaces_the_child), RIGGED(a_removed_child_is_stopped))
