@@ -68,6 +68,37 @@ static void notify_speaks_the_protocol(void **state)
     manager_close(fd);
 }
 
+/* The order matters: a READY=1 before its RELOADING=1 would leave the unit reloading. */
+static void a_reload_begins_before_it_ends(void **state)
+{
+    (void)state;
+    char name[64];
+    (void)snprintf(name, sizeof(name), "@nightdesk-reload-%d", (int)getpid());
+    int fd = manager_open(name);
+    notify_reloading(1234567);
+    notify_ready("again");
+    assert_notified(fd, "RELOADING=1\nMONOTONIC_USEC=1234567");
+    assert_notified(fd, "READY=1\nSTATUS=again");
+    int sent = 0;
+    while (notify_watchdog()) {
+        assert_true(++sent < 100000);
+    }
+    notify_reloading(7);
+    notify_ready("again");
+    for (; sent > 0; sent--) {
+        assert_notified(fd, "WATCHDOG=1");
+    }
+    assert_true(notify_flush());
+    assert_notified(fd, "RELOADING=1\nMONOTONIC_USEC=7");
+    assert_notified(fd, "READY=1");
+    notify_reloading(8);
+    notify_stopping();
+    assert_notified(fd, "RELOADING=1\nMONOTONIC_USEC=8");
+    assert_notified(fd, "STOPPING=1");
+    assert_not_notified(fd);
+    manager_close(fd);
+}
+
 /* The manager does not read: no call may block, and the state is not lost. */
 static void notify_never_blocks(void **state)
 {
@@ -214,7 +245,7 @@ static void units_report_that_systemd_is_missing(void **state)
 }
 
 UNIT_GROUP(systemd, cmocka_unit_test(notify_speaks_the_protocol),
-           cmocka_unit_test(notify_never_blocks),
+           cmocka_unit_test(notify_never_blocks), cmocka_unit_test(a_reload_begins_before_it_ends),
            cmocka_unit_test(watchdog_period_is_for_this_process_only),
            cmocka_unit_test(journal_stream_must_be_our_stderr),
            cmocka_unit_test(a_line_goes_to_stderr_without_journald),
