@@ -11,8 +11,9 @@
  * known is "?" (invalid amount, NaN); a value that does not exist is "–" (cell_none).
  * Rules of the JSON: a text is a string, a value that does not exist is null, everything else is an
  * object with "type" and "value". Amounts are exact decimal numbers, durations are seconds (unit
- * "s"), times are ISO 8601 in UTC. "unit" is absent if the value has none. The members "sign",
- * "places", "form" and "tone" only say how to show the value. Reading what was written gives a
+ * "s"), times are ISO 8601 in UTC. "unit" is absent if the value has none. A limit has
+ * "bound": "at_most" or "at_least". The members "sign", "places", "form" and "tone" only say how to
+ * show the value. Reading what was written gives a
  * cell with the same text; a value that this version cannot read becomes a text.
  * Ownership: `text` is borrowed; a reply copies it.
  * Thread: any.
@@ -51,18 +52,23 @@ enum cell_form {
     CELL_FORM_MINUTE, /* "2026-11-21 04:15" */
     CELL_FORM_CLOCK,  /* "04:15" */
     CELL_FORM_DAY,    /* "11-21" */
+    CELL_FORM_EXACT,  /* money, price: all digits, no symbol: "64120.5" */
     CELL_FORM_TENTH,  /* duration: "4.2 s" below ten seconds, so that steps can be compared */
 };
 
-#define CELL_UNIT_SIZE   16
-#define CELL_PLACES_AUTO (-1) /* number: by its size; see cell_number_auto */
+enum cell_bound { CELL_BOUND_NONE, CELL_BOUND_MOST, CELL_BOUND_LEAST }; /* "≤ 75 %" "≥ 5 %" */
+
+#define CELL_UNIT_SIZE    16
+#define CELL_PLACES_AUTO  (-1) /* number: by its size; see cell_number_auto */
+#define CELL_PLACES_SHORT (-2) /* as few as show the number: "2", "0.5" */
 
 struct cell {
     enum cell_kind kind;
     enum cell_form form;
     enum tone tone; /* state */
-    bool sign;      /* a plus sign is shown, too */
-    int places;     /* percent, number */
+    enum cell_bound bound;
+    bool sign;  /* a plus sign is shown, too */
+    int places; /* percent, number; money: 0 stands for two */
     struct dec amount;
     double number;
     int64_t integer; /* count; time and duration in µs */
@@ -78,9 +84,12 @@ struct cell cell_state(const char *word, enum tone tone);
 /* In US dollars, the currency of the paper venue. */
 struct cell cell_money(struct dec amount);
 struct cell cell_money_signed(struct dec amount);
+struct cell cell_cost(struct dec amount); /* of a call, with four decimals */
 /* The unit is the quote currency, or for a quantity the asset, of the symbol ("BTC-USD"). */
 struct cell cell_price(struct dec price, const char *symbol);
 struct cell cell_qty(struct dec qty, const char *symbol);
+struct cell cell_limit(struct cell limit, bool at_least); /* "≥ 5.0 %", otherwise "≤ 5.0 %" */
+struct cell cell_exact(struct cell amount);               /* a price or money in all its digits */
 struct cell cell_pct(double pct, int places);
 struct cell cell_pct_signed(double pct, int places);
 struct cell cell_number(double value, int places);

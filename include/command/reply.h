@@ -180,7 +180,3 @@ const char *reply_get_page(const struct reply *r, bool next); /* "" if there is 
 size_t reply_button_rows(const struct reply *r);
 size_t reply_button_count(const struct reply *r, size_t row);
 struct reply_button reply_get_button(const struct reply *r, size_t row, size_t index);
-
-/* The former way to write a table, until its callers use cells. */
-void reply_table(struct reply *r, int columns, const char *const *headers);
-void reply_row(struct reply *r, const char *const *cells);

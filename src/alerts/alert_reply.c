@@ -23,23 +23,17 @@ static enum tone tone_of(enum severity severity)
 
 static void add_times(struct reply *r, const struct alert *alert, int64_t now_us)
 {
-    AUTO_BUF struct buf since = BUF_INIT(64);
-    AUTO_BUF struct buf age = BUF_INIT(64);
-    clock_add_when(&since, alert->created_us, now_us);
-    clock_add_duration(&age, now_us > alert->created_us ? now_us - alert->created_us : 0);
+    int64_t age_us = now_us > alert->created_us ? now_us - alert->created_us : 0;
+    reply_para(r, "Since {} UTC ({} ago)", cell_time(alert->created_us, now_us),
+               cell_duration(age_us));
     if (alert->count > 1) {
-        AUTO_BUF struct buf last = BUF_INIT(64);
-        clock_add_when(&last, alert->last_seen_us, now_us);
-        reply_line(r, "Since %s UTC (%s ago), seen %lld times, last %s", since.data, age.data,
-                   (long long)alert->count, last.data);
-    } else {
-        reply_line(r, "Since %s UTC (%s ago)", since.data, age.data);
+        reply_more(r, ", seen {} times, last {}", cell_count(alert->count),
+                   cell_time(alert->last_seen_us, now_us));
     }
 }
 
 static void add_status(struct reply *r, const struct alert *alert)
 {
-    AUTO_BUF struct buf took = BUF_INIT(64);
     switch (alert->status) {
     case ALERT_OPEN:
         break;
@@ -47,8 +41,7 @@ static void add_status(struct reply *r, const struct alert *alert)
         reply_line(r, "Acknowledged by %s", alert->acked_by);
         break;
     case ALERT_FIXED:
-        clock_add_duration(&took, alert->fixed_us - alert->created_us);
-        reply_line(r, "Resolved after %s", took.data);
+        reply_para(r, "Resolved after {}", cell_duration(alert->fixed_us - alert->created_us));
         break;
     case ALERT_WONTFIX:
         reply_line(r, "Marked as won't fix by %s", alert->acked_by);
@@ -127,21 +120,21 @@ static void add_evidence(struct reply *r, const struct alert *alert)
     for (size_t i = 0; i < json_len(evidence) && i < EVIDENCE_SHOWN; i++) {
         AUTO_BUF struct buf text = BUF_INIT(ALERT_EVIDENCE_SIZE);
         json_add_text(&text, json_item(evidence, i));
-        reply_line(r, "• %s", text.data);
+        reply_item(r, "{}", cell_text(text.data));
     }
     if (json_len(evidence) > EVIDENCE_SHOWN) {
-        reply_line(r, "… and %zu more", json_len(evidence) - EVIDENCE_SHOWN);
+        reply_para(r, "… and {} more", cell_count((int64_t)json_len(evidence) - EVIDENCE_SHOWN));
     }
 }
 
 void alert_reply_full(const struct alert *alert, int64_t now_us, struct reply *r)
 {
     add_head(r, alert, now_us);
-    reply_line(r, "Alert %lld, type %s, raised by %s", (long long)alert->id,
-               alert_type_name(alert->type), alert->source);
+    reply_para(r, "Alert {}, type {}, raised by {}", cell_count(alert->id),
+               cell_text(alert_type_name(alert->type)), cell_text(alert->source));
     if (alert->reopened > 0) {
-        reply_line(r, "Reopened %lld time%s", (long long)alert->reopened,
-                   alert->reopened == 1 ? "" : "s");
+        reply_para(r, "Reopened {} time{}", cell_count(alert->reopened),
+                   cell_text(alert->reopened == 1 ? "" : "s"));
     }
     add_evidence(r, alert);
     if (alert->status == ALERT_OPEN) {
@@ -169,18 +162,14 @@ void alert_reply_list(const struct alert *alerts, int count, bool more, int64_t 
     }
     reply_title(r, tone_of(alerts[0].severity), "%d%s open alert%s", count, more ? "+" : "",
                 count == 1 ? "" : "s");
-    reply_table(r, 5, (const char *const[]){"#", "severity", "title", "since", "seen"});
+    reply_columns(r, "#", "severity", "title", "since", "seen", "");
     for (int i = 0; i < count; i++) {
         const struct alert *alert = &alerts[i];
-        AUTO_BUF struct buf id = BUF_INIT(32);
-        AUTO_BUF struct buf age = BUF_INIT(64);
-        AUTO_BUF struct buf seen = BUF_INIT(64);
-        buf_addf(&id, "%lld", (long long)alert->id);
-        clock_add_duration(&age, now_us > alert->created_us ? now_us - alert->created_us : 0);
-        buf_addf(&seen, "%lld×%s", (long long)alert->count,
-                 alert->status == ALERT_ACKNOWLEDGED ? " ack" : "");
-        reply_row(r, (const char *const[]){id.data, severity_name(alert->severity), alert->title,
-                                           age.data, seen.data});
+        int64_t age_us = now_us > alert->created_us ? now_us - alert->created_us : 0;
+        reply_cells(r, cell_count(alert->id), cell_text(severity_name(alert->severity)),
+                    cell_text(alert->title), cell_duration(age_us), cell_count(alert->count),
+                    cell_text(alert->status == ALERT_ACKNOWLEDGED ? "ack" : ""));
     }
-    reply_line(r, "/alerts <number> shows details, /ack <number> acknowledges.");
+    reply_para(r, "{} shows details, {} acknowledges.", cell_code("/alerts <number>"),
+               cell_code("/ack <number>"));
 }

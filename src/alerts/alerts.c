@@ -444,8 +444,8 @@ static int raise_alert(struct action_call *call, struct err *err)
     (void)severity_parse(str_c(action_text(call, "severity")), &spec.severity);
     int rc = alerts_raise(alerts, &spec, &id, err);
     if (rc == 0) {
-        reply_line(action_reply(call), "Alert %lld (%s): %s", (long long)id,
-                   severity_name(spec.severity), spec.title);
+        reply_para(action_reply(call), "Alert {} ({}): {}", cell_count(id),
+                   cell_text(severity_name(spec.severity)), cell_text(spec.title));
     }
     return rc;
 }

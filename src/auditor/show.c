@@ -53,14 +53,20 @@ void show_model(const struct audit_outcome *outcome, struct buf *out)
     } else {
         buf_addf(out, "%s read the report.", outcome->model);
     }
-    if (outcome->tokens_in + outcome->tokens_out > 0) {
-        buf_addf(out, " %lld tokens in, %lld out", (long long)outcome->tokens_in,
-                 (long long)outcome->tokens_out);
+}
+
+static void add_model(const struct audit_outcome *outcome, struct reply *reply)
+{
+    AUTO_BUF struct buf words = BUF_INIT(1024);
+    show_model(outcome, &words);
+    reply_para(reply, "{}", cell_text(words.data));
+    if (outcome->not_asked == NULL && outcome->tokens_in + outcome->tokens_out > 0) {
+        reply_more(reply, " {} tokens in, {} out", cell_count(outcome->tokens_in),
+                   cell_count(outcome->tokens_out));
         if (dec_is_valid(outcome->cost_usd)) {
-            buf_add_c(out, ", $");
-            dec_add_amount(out, outcome->cost_usd, 4);
+            reply_more(reply, ", {}", cell_cost(outcome->cost_usd));
         }
-        buf_add_char(out, '.');
+        reply_more(reply, "{}", cell_text("."));
     }
 }
 
@@ -72,9 +78,11 @@ static void show_finding(const struct finding *finding, struct reply *reply)
     reply_line(reply, "%s", finding->description);
     for (int i = 0; i < finding->evidence_count; i++) {
         const struct evidence *evidence = &finding->evidence[i];
-        reply_line(reply, "%s %s = %s%s%s%s", evidence->verified ? "✔" : "✘", evidence->pointer,
-                   evidence->cited.text, evidence->note[0] != '\0' ? " (" : "", evidence->note,
-                   evidence->note[0] != '\0' ? ")" : "");
+        reply_para(reply, "{} {} = {}", cell_text(evidence->verified ? "✔" : "✘"),
+                   cell_code(evidence->pointer), cell_text(evidence->cited.text));
+        if (evidence->note[0] != '\0') {
+            reply_more(reply, " ({})", cell_text(evidence->note));
+        }
     }
     if (finding->capped) {
         reply_line(reply, "Ranked medium at most, because it is based on few samples.");
@@ -126,9 +134,7 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
                                                           : TONE_GOOD;
     reply_title(reply, tone, "Audit of the last %lld h: %d finding%s", (long long)outcome->hours,
                 accepted, accepted == 1 ? "" : "s");
-    AUTO_BUF struct buf line = BUF_INIT(1024);
-    show_model(outcome, &line);
-    reply_line(reply, "%s", line.data);
+    add_model(outcome, reply);
     if (outcome->dry_run) {
         reply_line(reply, "Dry run: nothing was stored and no alert was raised.");
     }
@@ -139,8 +145,8 @@ void show_audit(const struct audit_outcome *outcome, struct reply *reply)
     }
     if (rejected > 0) {
         reply_gap(reply);
-        reply_line(reply, "%d more rejected: none of the cited figures match the report.",
-                   rejected);
+        reply_para(reply, "{} more rejected: none of the cited figures match the report.",
+                   cell_count(rejected));
     }
     if (accepted > 0 && !outcome->dry_run) {
         reply_button(reply, "Alerts", "/alerts", BUTTON_PLAIN);

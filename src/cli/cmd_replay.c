@@ -133,18 +133,16 @@ static int replay_until(struct replay *replay, int64_t until_us, struct err *err
 
 static void show_account(struct reply *r, const struct snapshot *s)
 {
-    char equity[DEC_TEXT_SIZE];
-    char cash[DEC_TEXT_SIZE];
-    char realised[DEC_TEXT_SIZE];
     reply_line(r, "State: %s (%s)", trading_state_name(s->state), s->state_reason);
-    reply_line(r, "Equity %s, cash %s, realised %s", dec_text(s->equity, equity),
-               dec_text(s->cash, cash), dec_text(s->realised, realised));
-    reply_line(r, "Drawdown %.2f of %.2f %%, loss of the day %.2f of %.2f %%, exposure %.1f %%",
-               s->drawdown_pct, s->max_drawdown_pct, s->daily_loss_pct > 0 ? s->daily_loss_pct : 0,
-               s->max_daily_loss_pct, s->exposure_pct);
-    reply_line(r, "Open orders %llu, unknown %llu; positions %d of %d",
-               (unsigned long long)s->open_orders, (unsigned long long)s->unknown_orders,
-               s->position_count, s->max_positions);
+    reply_para(r, "Equity {}, cash {}, realised {}", cell_exact(cell_money(s->equity)),
+               cell_exact(cell_money(s->cash)), cell_exact(cell_money(s->realised)));
+    reply_para(r, "Drawdown {} of {}, loss of the day {} of {}, exposure {}",
+               cell_pct(s->drawdown_pct, 2), cell_pct(s->max_drawdown_pct, 2),
+               cell_pct(s->daily_loss_pct > 0 ? s->daily_loss_pct : 0, 2),
+               cell_pct(s->max_daily_loss_pct, 2), cell_pct(s->exposure_pct, 1));
+    reply_para(r, "Open orders {}, unknown {}; positions {} of {}",
+               cell_count((int64_t)s->open_orders), cell_count((int64_t)s->unknown_orders),
+               cell_count(s->position_count), cell_count(s->max_positions));
 }
 
 static void show_positions(struct reply *r, const struct snapshot *s)
@@ -153,23 +151,19 @@ static void show_positions(struct reply *r, const struct snapshot *s)
         const struct position *p = &s->positions[i];
         const struct dec figures[] = {p->qty,  p->entry_price, p->mark_price,
                                       p->stop, p->target,      p->unrealised};
-        const char *cells[COUNT_OF(figures) + 2] = {p->symbol.name, side_name(p->side)};
-        char texts[COUNT_OF(figures)][DEC_TEXT_SIZE];
-        for (size_t k = 0; k < COUNT_OF(figures); k++) {
-            cells[k + 2] = dec_text(figures[k], texts[k]);
+        struct cell cells[COUNT_OF(figures) + 2] = {cell_symbol(p->symbol.name),
+                                                    cell_text(side_name(p->side)),
+                                                    cell_qty(p->qty, p->symbol.name)};
+        for (size_t k = 1; k < COUNT_OF(figures); k++) {
+            cells[k + 2] = cell_exact(cell_price(figures[k], p->symbol.name));
         }
         if (i == 0) {
-            reply_table(r, (int)COUNT_OF(cells),
-                        (const char *const[]){"position", "side", "quantity", "entry", "now",
-                                              "stop", "target", "result"});
+            reply_columns(r, "position", "side", "quantity", "entry", "now", "stop", "target",
+                          "result");
         }
-        reply_row(r, cells);
+        cells[COUNT_OF(cells) - 1] = cell_exact(cell_money(p->unrealised));
+        reply_cells_row(r, cells, COUNT_OF(cells));
     }
-}
-
-static void add_number(struct buf *out, double value)
-{
-    buf_addf(out, isfinite(value) ? "%.6g" : "–", value);
 }
 
 #define INDICATORS 6
@@ -193,18 +187,14 @@ static void find_indicators(const struct series *series, enum timeframe tf, doub
 static void show_frame(struct reply *r, const struct series *series, enum timeframe tf)
 {
     double values[INDICATORS];
-    struct buf texts[INDICATORS];
-    const char *cells[INDICATORS + 2] = {series->symbol.name, timeframe_name(tf)};
+    struct cell cells[INDICATORS + 2] = {cell_symbol(series->symbol.name),
+                                         cell_text(timeframe_name(tf))};
     find_indicators(series, tf, values);
     for (size_t i = 0; i < INDICATORS; i++) {
-        buf_init(&texts[i], 64);
-        add_number(&texts[i], values[i]);
-        cells[i + 2] = texts[i].data;
+        cells[i + 2] =
+            isfinite(values[i]) ? cell_number(values[i], CELL_PLACES_SHORT) : cell_none();
     }
-    reply_row(r, cells);
-    for (size_t i = 0; i < INDICATORS; i++) {
-        buf_release(&texts[i]);
-    }
+    reply_cells_row(r, cells, COUNT_OF(cells));
 }
 
 static bool is_wanted(const struct query *query, struct symbol symbol)
@@ -215,32 +205,25 @@ static bool is_wanted(const struct query *query, struct symbol symbol)
 static void show_market(struct reply *r, const struct replay *replay, const struct query *query,
                         const struct snapshot *s)
 {
-    reply_table(
-        r, 7,
-        (const char *const[]){"market", "price", "bid", "ask", "spread", "regime", "refused"});
+    reply_columns(r, "market", "price", "bid", "ask", "spread", "regime", "refused");
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *m = &s->markets[i];
         if (!is_wanted(query, m->symbol)) {
             continue;
         }
         const struct quote *q = replay_quote(replay, m->symbol);
-        char price[DEC_TEXT_SIZE];
-        char bid[DEC_TEXT_SIZE] = "–";
-        char ask[DEC_TEXT_SIZE] = "–";
-        char spread[DEC_TEXT_SIZE] = "–";
-        char refused[24];
+        const char *symbol = m->symbol.name;
+        struct cell bid = cell_none(), ask = cell_none(), spread = cell_none();
         if (q != NULL) {
-            (void)dec_text(q->bid, bid);
-            (void)dec_text(q->ask, ask);
-            (void)dec_text(dec_sub(q->ask, q->bid), spread);
+            bid = cell_exact(cell_price(q->bid, symbol));
+            ask = cell_exact(cell_price(q->ask, symbol));
+            spread = cell_exact(cell_price(dec_sub(q->ask, q->bid), symbol));
         }
-        (void)snprintf(refused, sizeof(refused), "%llu", (unsigned long long)m->refused);
-        reply_row(r, (const char *const[]){m->symbol.name, dec_text(m->price, price), bid, ask,
-                                           spread, regime_name(m->regime), refused});
+        reply_cells(r, cell_symbol(symbol), cell_exact(cell_price(m->price, symbol)), bid, ask,
+                    spread, cell_text(regime_name(m->regime)), cell_count((int64_t)m->refused));
     }
-    reply_table(r, 8,
-                (const char *const[]){"indicators", "bars", "rsi14", "macd_hist", "bb_lower",
-                                      "bb_middle", "bb_upper", "atr14"});
+    reply_columns(r, "indicators", "bars", "rsi14", "macd_hist", "bb_lower", "bb_middle",
+                  "bb_upper", "atr14");
     for (int i = 0; i < s->market_count; i++) {
         const struct series *series = replay_series(replay, s->markets[i].symbol);
         for (int tf = TF_5M; tf < TF_COUNT && is_wanted(query, s->markets[i].symbol); tf++) {

@@ -20,9 +20,9 @@ static int show_whoami(struct action_call *call, struct err *err)
     struct reply *r = action_reply(call);
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     reply_title(r, TONE_PLAIN, "%s", who->name);
-    reply_line(r, "Role %s%s, channel %s, id %lld", role_name(who->role),
-               who->emergency ? " with the emergency grant" : "", channel_name(who->channel),
-               (long long)who->id);
+    reply_para(r, "Role {}{}, channel {}, id {}", cell_text(role_name(who->role)),
+               cell_text(who->emergency ? " with the emergency grant" : ""),
+               cell_text(channel_name(who->channel)), cell_count(who->id));
     json_out_text(&data, "name", who->name);
     json_out_text(&data, "role", role_name(who->role));
     json_out_bool(&data, "emergency", who->emergency);
@@ -76,7 +76,7 @@ static int show_auditlog(struct action_call *call, struct err *err)
     if (chain.ok && chain.rows < all) { /* older rows are not verified here, or are archived */
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, the newest %lld verified", (long long)all,
                     (long long)chain.rows);
-        reply_line(r, "`nightdesk auditlog verify` verifies all of them.");
+        reply_para(r, "{} verifies all of them.", cell_code("nightdesk auditlog verify"));
     } else if (chain.ok) {
         reply_title(r, TONE_GOOD, "Audit log: %lld rows, all verified", (long long)chain.rows);
     } else {
@@ -88,21 +88,18 @@ static int show_auditlog(struct action_call *call, struct err *err)
                              err)) < 0) {
         return rc;
     }
-    reply_line(r, "%lld read-only command%s in the last day: counted, not listed.",
-               (long long)reads, reads == 1 ? "" : "s");
+    reply_para(r, "{} read-only command{} in the last day: counted, not listed.", cell_count(reads),
+               cell_text(reads == 1 ? "" : "s"));
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_array(&data, "rows");
-    reply_table(r, 6, (const char *const[]){"#", "time (UTC)", "who", "what", "detail", "result"});
+    reply_columns(r, "#", "time (UTC)", "who", "what", "detail", "result");
     for (int i = 0; i < n; i++) {
         const struct audit_row *row = &rows[i];
-        AUTO_BUF struct buf id = BUF_INIT(32);
-        AUTO_BUF struct buf at = BUF_INIT(64);
         AUTO_BUF struct buf detail = BUF_INIT(DETAIL_SHOWN + 8);
-        buf_addf(&id, "%lld", (long long)row->id);
-        clock_add_when(&at, row->at_us, clock_wall_us(builtin->clock));
         add_truncated(&detail, row->detail);
-        reply_row(r, (const char *const[]){id.data, at.data, row->user, row->action, detail.data,
-                                           row->result});
+        reply_cells(r, cell_count(row->id), cell_time(row->at_us, clock_wall_us(builtin->clock)),
+                    cell_text(row->user), cell_text(row->action), cell_text(detail.data),
+                    cell_text(row->result));
         add_row(&data, row);
     }
     json_out_end(&data);

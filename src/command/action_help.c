@@ -45,7 +45,7 @@ static void list_commands(const struct builtin *builtin, const struct principal 
         if (strcmp(group, m->group) != 0) {
             group = m->group;
             reply_gap(r);
-            reply_line(r, "%s", group);
+            reply_heading(r, group);
         }
         AUTO_BUF struct buf usage = BUF_INIT(512);
         manifest_usage(m, &usage);
@@ -54,8 +54,8 @@ static void list_commands(const struct builtin *builtin, const struct principal 
     }
     json_out_end(&data);
     reply_gap(r);
-    reply_line(r, "/help <command> shows details. Answer a prompt with its buttons, or with "
-                  "/confirm <code> or /cancel.");
+    reply_para(r, "{} shows details. Answer a prompt with its buttons, or with {} or /cancel.",
+               cell_code("/help <command>"), cell_code("/confirm <code>"));
 }
 
 static void show_schedule(const struct manifest *m, struct reply *r)
@@ -91,10 +91,13 @@ static int show_one(const struct builtin *builtin, const char *name, const struc
     for (int i = 0; i < m->arg_count; i++) {
         AUTO_BUF struct buf accepts = BUF_INIT(1024);
         manifest_arg_describe(&m->args[i], &accepts);
-        reply_line(r, "%s (%s): %s", m->args[i].rule.name, accepts.data, m->args[i].rule.help);
+        reply_item(r, "{} ({}): {}", cell_text(m->args[i].rule.name), cell_text(accepts.data),
+                   cell_text(m->args[i].rule.help));
     }
     for (int i = 0; i < m->example_count; i++) {
-        reply_line(r, "Example: /%s", m->examples[i]);
+        AUTO_BUF struct buf example = BUF_INIT(512);
+        buf_addf(&example, "/%s", m->examples[i]);
+        reply_para(r, "Example: {}", cell_code(example.data));
     }
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     add_manifest(&data, "command", m);

@@ -48,6 +48,13 @@ struct cell cell_money_signed(struct dec amount)
     return (struct cell){.kind = CELL_MONEY, .amount = amount, .sign = true, .unit = CURRENCY};
 }
 
+struct cell cell_cost(struct dec amount)
+{
+    struct cell c = cell_money(amount);
+    c.places = 4;
+    return c;
+}
+
 struct cell cell_price(struct dec price, const char *symbol)
 {
     struct cell c = {.kind = CELL_PRICE, .amount = price};
@@ -61,6 +68,18 @@ struct cell cell_qty(struct dec qty, const char *symbol)
     struct cell c = {.kind = CELL_QTY, .amount = qty};
     (void)str_copy(str_n(symbol, strcspn(symbol, "-")), c.unit, sizeof(c.unit));
     return c;
+}
+
+struct cell cell_limit(struct cell limit, bool at_least)
+{
+    limit.bound = at_least ? CELL_BOUND_LEAST : CELL_BOUND_MOST;
+    return limit;
+}
+
+struct cell cell_exact(struct cell amount)
+{
+    amount.form = CELL_FORM_EXACT;
+    return amount;
 }
 
 struct cell cell_pct(double pct, int places)
@@ -174,7 +193,7 @@ static void add_money(struct buf *out, const struct cell *c)
     bool dollars = strcmp(c->unit, "USD") == 0;
     add_sign(out, dec_cmp(c->amount, DEC_ZERO), c->sign);
     buf_add_c(out, dollars ? "$" : euros ? "€" : "");
-    dec_add_amount(out, dec_abs(c->amount), 2);
+    dec_add_amount(out, dec_abs(c->amount), c->places == 0 ? 2 : c->places);
     if (!dollars && !euros && c->unit[0] != '\0') {
         buf_addf(out, " %s", c->unit);
     }
@@ -191,6 +210,15 @@ static void add_price(struct buf *out, struct dec price)
     /* Exact below 0.01: such prices differ only in the last places. */
     decimals = size >= DEC_ONE / 100 || size % 100 == 0 ? decimals : size % 10 == 0 ? 7 : 8;
     dec_add_grouped(out, price, decimals);
+}
+
+static void add_exact(struct buf *out, struct dec amount)
+{
+    if (dec_is_valid(amount)) {
+        dec_add_text(out, amount);
+    } else {
+        buf_add_c(out, "?");
+    }
 }
 
 static void add_by_size(struct buf *out, double value)
@@ -214,6 +242,9 @@ static void add_number(struct buf *out, const struct cell *c)
         add_by_size(out, c->number);
     } else if (!isfinite(c->number)) {
         buf_add_c(out, "?");
+    } else if (c->places == CELL_PLACES_SHORT) {
+        add_sign(out, c->number < 0 ? -1 : 1, c->sign);
+        buf_addf(out, "%g", fabs(c->number));
     } else {
         double unit = pow(10, c->places);
         double shown = round(fabs(c->number) * unit) / unit;
@@ -245,6 +276,7 @@ static void add_time(struct buf *out, const struct cell *c)
         break;
     case CELL_FORM_MINUTE:
     case CELL_FORM_TENTH:
+    case CELL_FORM_EXACT:
         buf_add(out, iso.data, (size_t)(t - iso.data));
         buf_add_char(out, ' ');
         buf_add(out, t + 1, strlen("04:15"));
@@ -266,6 +298,9 @@ static void add_duration(struct buf *out, const struct cell *c)
 void cell_add_text(struct buf *out, struct cell cell)
 {
     const struct cell *c = &cell;
+    if (c->bound != CELL_BOUND_NONE) {
+        buf_add_c(out, c->bound == CELL_BOUND_LEAST ? "≥ " : "≤ ");
+    }
     switch (c->kind) {
     case CELL_NONE:
         buf_add_c(out, "–");
@@ -280,17 +315,21 @@ void cell_add_text(struct buf *out, struct cell cell)
         buf_add_c(out, c->text);
         break;
     case CELL_MONEY:
-        add_money(out, c);
+        if (c->form == CELL_FORM_EXACT) {
+            add_exact(out, c->amount);
+        } else {
+            add_money(out, c);
+        }
         break;
     case CELL_PRICE:
-        add_price(out, c->amount);
+        if (c->form == CELL_FORM_EXACT) {
+            add_exact(out, c->amount);
+        } else {
+            add_price(out, c->amount);
+        }
         break;
     case CELL_QTY:
-        if (dec_is_valid(c->amount)) {
-            dec_add_text(out, c->amount);
-        } else {
-            buf_add_c(out, "?");
-        }
+        add_exact(out, c->amount);
         break;
     case CELL_PERCENT:
     case CELL_NUMBER:
@@ -347,7 +386,7 @@ static const char *const kind_names[] = {
 
 static const char *const form_names[] = {
     [CELL_FORM_SECOND] = "second", [CELL_FORM_MINUTE] = "minute", [CELL_FORM_CLOCK] = "clock",
-    [CELL_FORM_DAY] = "day",       [CELL_FORM_TENTH] = "tenth",
+    [CELL_FORM_DAY] = "day",       [CELL_FORM_TENTH] = "tenth",   [CELL_FORM_EXACT] = "exact",
 };
 
 /* Seconds with up to six places; whole ones beyond the range of a decimal (2,900 years). */
@@ -411,13 +450,17 @@ void cell_json(struct json_out *out, const char *key, const struct cell *c)
     if (c->unit[0] != '\0') {
         json_out_text(out, "unit", c->unit);
     }
+    if (c->bound != CELL_BOUND_NONE) {
+        json_out_text(out, "bound", c->bound == CELL_BOUND_LEAST ? "at_least" : "at_most");
+    }
     if (c->sign) {
         json_out_bool(out, "sign", true);
     }
-    if ((c->kind == CELL_PERCENT || c->kind == CELL_NUMBER) && c->places != CELL_PLACES_AUTO) {
+    bool number = c->kind == CELL_PERCENT || c->kind == CELL_NUMBER;
+    if ((number && c->places != CELL_PLACES_AUTO) || (c->kind == CELL_MONEY && c->places != 0)) {
         json_out_i64(out, "places", c->places);
     }
-    if (c->kind == CELL_TIME || c->form == CELL_FORM_TENTH) {
+    if (c->kind == CELL_TIME || c->form == CELL_FORM_TENTH || c->form == CELL_FORM_EXACT) {
         json_out_text(out, "form", form_names[c->form]);
     }
     if (c->kind == CELL_STATE) {
@@ -464,7 +507,7 @@ static bool read_number(const struct json_object *value, struct cell *c)
     c->number = number == NULL ? (double)NAN : json_double(value, "value", 0);
     int64_t places = json_i64(value, "places", CELL_PLACES_AUTO);
     c->places = (int)places;
-    return (number == NULL || json_is_number(number)) && places >= CELL_PLACES_AUTO && places <= 8;
+    return (number == NULL || json_is_number(number)) && places >= CELL_PLACES_SHORT && places <= 8;
 }
 
 static bool read_value(const struct json_object *value, struct cell *c)
@@ -477,6 +520,8 @@ static bool read_value(const struct json_object *value, struct cell *c)
         c->text = json_text(value, "value");
         return json_is_text(json_get(value, "value"));
     case CELL_MONEY:
+        c->places = (int)json_i64(value, "places", 0);
+        return read_dec(value, &c->amount) && c->places >= 0 && c->places <= 8;
     case CELL_PRICE:
     case CELL_QTY:
         return read_dec(value, &c->amount);
@@ -514,6 +559,10 @@ bool cell_json_read(const struct json_object *value, struct cell *ret)
     int form = name_index(json_text(value, "form"), form_names, COUNT_OF(form_names));
     ret->kind = kind < 0 ? CELL_NONE : (enum cell_kind)kind;
     ret->form = form < 0 ? CELL_FORM_SECOND : (enum cell_form)form;
+    const char *bound = json_text(value, "bound");
+    ret->bound = strcmp(bound, "at_least") == 0  ? CELL_BOUND_LEAST
+                 : strcmp(bound, "at_most") == 0 ? CELL_BOUND_MOST
+                                                 : CELL_BOUND_NONE;
     ret->sign = json_truth(value, "sign", false);
     (void)tone_parse(json_text(value, "tone"), &ret->tone);
     (void)str_copy(json_str(value, "unit"), ret->unit, sizeof(ret->unit));

@@ -307,6 +307,24 @@ static void put_cell(struct block *b, const struct cell *cell)
     own->text = has_text(cell) ? clean_text(cell->text) : NULL;
 }
 
+/* Adjacent words become one text, and an empty one none: a program should not have to join them. */
+static void put_span(struct block *b, size_t first, const struct cell *cell)
+{
+    struct cell *last = b->cell_count > first ? &b->cells[b->cell_count - 1] : NULL;
+    if (cell->kind == CELL_TEXT && cell->text[0] == '\0') {
+        return;
+    }
+    if (cell->kind != CELL_TEXT || last == NULL || last->kind != CELL_TEXT) {
+        put_cell(b, cell);
+        return;
+    }
+    AUTO_BUF struct buf joined = BUF_INIT(2 * LINE_MAX_BYTES);
+    buf_add_c(&joined, last->text);
+    buf_add_c(&joined, cell->text);
+    free_text(last->text);
+    last->text = clean_copy(buf_str(&joined), 2 * LINE_MAX_BYTES, NULL);
+}
+
 /* Ends the line; cells that follow belong to the next one. */
 static void end_line(struct block *b)
 {
@@ -374,7 +392,11 @@ void reply_add_spans(struct reply *r, enum block_kind kind, const char *name,
     if (name != NULL) {
         put_cell(b, &first);
     }
-    put_line(b, cells, count);
+    size_t from = b->cell_count;
+    for (size_t i = 0; i < count; i++) {
+        put_span(b, from, &cells[i]);
+    }
+    end_line(b);
 }
 
 static void add_template(struct reply *r, enum block_kind kind, const char *name,
@@ -417,7 +439,12 @@ void reply_more_cells(struct reply *r, const char *format, const struct cell *ce
     spans_of(spans, format, cells, count);
     if (reserve_cells(r, spans->cell, spans->count, cells_bytes(spans->cell, spans->count))) {
         b->line_count--;
-        put_line(b, spans->cell, spans->count);
+        size_t from = b->line_count == 0 ? 0 : b->ends[b->line_count - 1];
+        from += b->kind == BLOCK_FIELDS ? 1 : 0; /* the name */
+        for (size_t i = 0; i < spans->count; i++) {
+            put_span(b, from, &spans->cell[i]);
+        }
+        end_line(b);
     }
     free(spans);
 }

@@ -10,11 +10,7 @@
 /* "1.2 s": with tenths below ten seconds, so that durations of steps can be compared. */
 static void add_took(struct buf *out, int64_t took_us)
 {
-    if (took_us >= USEC_PER_SEC && took_us < 10 * USEC_PER_SEC) {
-        buf_addf(out, "%.1f s", (double)took_us / (double)USEC_PER_SEC);
-    } else {
-        clock_add_duration(out, took_us);
-    }
+    cell_add_text(out, cell_took(took_us));
 }
 
 static void add_values(struct buf *out, const struct action *action, const struct arg_value *values)
@@ -63,10 +59,8 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
 {
     AUTO_REPLY struct reply *r = reply_new();
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
-    AUTO_BUF struct buf expiry = BUF_INIT(64);
     AUTO_BUF struct buf button = BUF_INIT(64);
     (void)run_args_line(run, &line);
-    clock_add_duration(&expiry, expires_in_us);
     reply_title(r, TONE_WARN, "Confirm: %s", line.data);
     reply_line(r, "This will:");
     for (int i = 0; i < run->m->step_count; i++) {
@@ -75,8 +69,12 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
         }
     }
     reply_gap(r);
-    reply_line(r, "Expires in %s. To answer by text: /confirm %s or /cancel %s", expiry.data, code,
-               code);
+    AUTO_BUF struct buf confirm = BUF_INIT(64);
+    AUTO_BUF struct buf cancel = BUF_INIT(64);
+    buf_addf(&confirm, "/confirm %s", code);
+    buf_addf(&cancel, "/cancel %s", code);
+    reply_para(r, "Expires in {}. To answer by text: {} or {}", cell_duration(expires_in_us),
+               cell_code(confirm.data), cell_code(cancel.data));
     buf_addf(&button, RUN_REPLY_CONFIRM "%s", code);
     reply_button(r, "Confirm", button.data, BUTTON_DANGER);
     buf_clear(&button);
@@ -93,28 +91,35 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
 static void add_mark(struct reply *r, const struct run *run, int index)
 {
     const struct run_mark *mark = &run->marks[index];
-    AUTO_BUF struct buf line = BUF_INIT(1024);
+    const char *what = run_step(run, index)->action->summary;
     switch (mark->state) {
     case MARK_WAITING:
         if (index >= run->m->step_count || run->failure.id != ERR_NONE) {
             return; /* will not run */
         }
-        buf_addf(&line, "▫ %s", run_step(run, index)->action->summary);
+        reply_line(r, "▫ %s", what);
         break;
     case MARK_RUNNING:
-        buf_addf(&line, "⏳ %s", run_step(run, index)->action->summary);
-        if (run->progress[0] != '\0') {
-            buf_addf(&line, ": %s", run->progress);
-        }
+        reply_line(r, "⏳ %s%s%s", what, run->progress[0] == '\0' ? "" : ": ", run->progress);
         break;
     case MARK_DONE:
     case MARK_FAILED:
-        buf_addf(&line, "%s %s  ", mark->state == MARK_DONE ? "✅" : "❌",
-                 run_step(run, index)->action->summary);
-        add_took(&line, mark->took_us);
+        reply_para(r, "{} {}  {}", cell_text(mark->state == MARK_DONE ? "✅" : "❌"), cell_text(what),
+                   cell_took(mark->took_us));
         break;
     }
-    reply_line(r, "%s", line.data);
+}
+
+/* How many of the steps have ended; of a single step there is nothing to count. */
+static void add_fraction(struct reply *r, const struct run *run)
+{
+    int total = run->m->step_count, done = 0;
+    for (int i = 0; i < total; i++) {
+        done += run->marks[i].state == MARK_DONE || run->marks[i].state == MARK_FAILED;
+    }
+    if (total > 1) {
+        reply_progress(r, (double)done / (double)total, "%d of %d steps", done, total);
+    }
 }
 
 struct reply *run_reply_progress(const struct run *run)
@@ -126,6 +131,7 @@ struct reply *run_reply_progress(const struct run *run)
     for (int i = 0; i < run_step_total(run); i++) {
         add_mark(r, run, i);
     }
+    add_fraction(r, run);
     return r;
 }
 
@@ -289,9 +295,8 @@ void run_reply_add_unwritable(struct reply *r, const struct err *why)
 
 void run_reply_add_recorded(struct reply *r, const struct run *run)
 {
-    AUTO_BUF struct buf at = BUF_INIT(64);
-    clock_add_when(&at, run->asked_wall_us, clock_wall_us(run->runner->o.clock));
-    reply_line(r, "Recorded now. It ran at %s UTC, while ops.db could not be written (%s).",
-               at.data, err_info(run->unrecorded.id)->code);
+    reply_para(r, "Recorded now. It ran at {} UTC, while ops.db could not be written ({}).",
+               cell_time(run->asked_wall_us, clock_wall_us(run->runner->o.clock)),
+               cell_text(err_info(run->unrecorded.id)->code));
     add_record_data(r, true, &run->unrecorded);
 }

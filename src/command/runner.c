@@ -115,8 +115,10 @@ static struct reply *usage_reply(const struct manifest *m, const struct err *why
     AUTO_BUF struct buf usage = BUF_INIT(512);
     manifest_usage(m, &usage);
     reply_error(reply, why);
-    reply_line(reply, "Usage: %s", usage.data);
-    reply_line(reply, "Example: /%s", m->examples[0]);
+    AUTO_BUF struct buf example = BUF_INIT(512);
+    buf_addf(&example, "/%s", m->examples[0]);
+    reply_para(reply, "Usage: {}", cell_code(usage.data));
+    reply_para(reply, "Example: {}", cell_code(example.data));
     return reply;
 }
 

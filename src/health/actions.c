@@ -16,14 +16,17 @@
 
 /* ------------------------------------------------------------------ list */
 
-static void add_ago(struct buf *out, int64_t now_mono_us, const struct service *s)
+static enum tone tone_of(enum service_state state)
 {
-    if (s->checked_us == 0) {
-        buf_add_c(out, "never");
-        return;
+    switch (state) {
+    case SERVICE_UP:
+        return TONE_GOOD;
+    case SERVICE_DOWN:
+        return TONE_BAD;
+    case SERVICE_UNKNOWN:
+        return TONE_WARN;
     }
-    clock_add_duration(out, now_mono_us - s->checked_mono_us);
-    buf_add_c(out, " ago");
+    return TONE_PLAIN;
 }
 
 static void add_service(struct json_out *data, const struct service *s)
@@ -54,33 +57,23 @@ static int list_services(struct action_call *call, struct err *err)
     struct json_out data = JSON_OUT_TREE(reply_data(reply));
     json_out_array(&data, "services");
     if (health->count > 0) {
-        reply_table(reply, 6,
-                    (const char *const[]){"name", "kind", "state", "for", "checked", "latency"});
+        reply_columns(reply, "name", "kind", "state", "for", "checked ago", "latency");
     }
     for (size_t i = 0; i < health->count; i++) {
         const struct service *s = health->services[i];
-        AUTO_BUF struct buf since = BUF_INIT(64);
-        AUTO_BUF struct buf checked = BUF_INIT(64);
-        AUTO_BUF struct buf latency = BUF_INIT(64);
-        if (s->since_us != 0) {
-            clock_add_duration(&since, now_mono_us - s->since_mono_us);
-        }
-        add_ago(&checked, now_mono_us, s);
-        if (s->state == SERVICE_UP) {
-            buf_addf(&latency, "%.1f ms", (double)s->latency_us / 1e3);
-        } else {
-            buf_add_c(&latency, "-");
-        }
-        reply_row(reply, (const char *const[]){s->config->name, service_kind(s),
-                                               service_state_name(s->state), since.data,
-                                               checked.data, latency.data});
+        reply_cells(reply, cell_text(s->config->name), cell_text(service_kind(s)),
+                    cell_state(service_state_name(s->state), tone_of(s->state)),
+                    s->since_us == 0 ? cell_none() : cell_duration(now_mono_us - s->since_mono_us),
+                    s->checked_us == 0 ? cell_none()
+                                       : cell_duration(now_mono_us - s->checked_mono_us),
+                    s->state == SERVICE_UP ? cell_ms((double)s->latency_us / 1e3) : cell_none());
         add_service(&data, s);
     }
     json_out_end(&data);
     for (size_t i = 0; i < health->count; i++) {
         const struct service *s = health->services[i];
         if (s->state != SERVICE_UP) {
-            reply_line(reply, "%s: %s", s->config->name, s->detail);
+            reply_item(reply, "{}: {}", cell_text(s->config->name), cell_text(s->detail));
         }
     }
     return ACTION_DONE;
@@ -112,14 +105,13 @@ static int preview_restart(struct action_call *call, struct err *err)
     } else {
         return err_set(err, ERR_SERVICE_UNMANAGED, "%s", s->config->name);
     }
-    AUTO_BUF struct buf since = BUF_INIT(64);
+    reply_para(reply, "{}: {}. Now {}", cell_text(s->config->name), cell_text(how.data),
+               cell_text(service_state_name(s->state)));
     if (s->since_us != 0) {
-        buf_add_c(&since, " for ");
-        clock_add_duration(&since,
-                           clock_mono_us(loop_clock(s->health->options.loop)) - s->since_mono_us);
+        int64_t now_mono_us = clock_mono_us(loop_clock(s->health->options.loop));
+        reply_more(reply, " for {}", cell_duration(now_mono_us - s->since_mono_us));
     }
-    reply_line(reply, "%s: %s. Now %s%s.", s->config->name, how.data, service_state_name(s->state),
-               since.data);
+    reply_more(reply, "{}", cell_text("."));
     return 0;
 }
 

@@ -72,11 +72,10 @@ static void notify_waiters(struct service *service, bool up)
         }
         int64_t waited_us = mono_us(service) - waiter->begun_mono_us;
         if (up && service->check_mono_us >= waiter->begun_mono_us) {
-            AUTO_BUF struct buf time = BUF_INIT(64);
-            clock_add_duration(&time, waited_us);
             waiter->call = NULL;
             reply_title(action_reply(call), TONE_GOOD, "%s is healthy", service->config->name);
-            reply_line(action_reply(call), "Its checks succeeded after %s.", time.data);
+            reply_para(action_reply(call), "Its checks succeeded after {}.",
+                       cell_duration(waited_us));
             action_finish(call, NULL);
         } else if (mono_us(service) >= waiter->deadline_mono_us) {
             struct err err = {0};
@@ -432,9 +431,10 @@ void service_looked_up(const struct units_state *state, const struct err *err, v
         action_finish(call, &why);
         return;
     }
-    reply_line(action_reply(call),
-               "nightdesk was restarted in the meantime. %s has been %s (%s) since %s.", unit,
-               state->active, state->sub, since.data);
+    reply_para(action_reply(call),
+               "nightdesk was restarted in the meantime. {} has been {} ({}) since {} UTC.",
+               cell_text(unit), cell_text(state->active), cell_text(state->sub),
+               cell_time(state->since_wall_us, 0));
     action_finish(call, NULL);
 }
 

@@ -545,7 +545,7 @@ static int show_history(struct action_call *call, struct err *err)
     int64_t now_us = clock_wall_us(reload->o.clock);
     struct json_object *rows = json_object_new_array();
     reply_title(reply, TONE_PLAIN, "The last %d configurations", n);
-    reply_columns(reply, "id", "when", "who", "why", "changes");
+    reply_columns(reply, "#", "when", "who", "why", "changes");
     for (int i = 0; i < n; i++) {
         struct config_version *v = &versions[i];
         struct str rest = str_c(v->changes), first = STR_LIT("");

@@ -1,8 +1,8 @@
 #include "base/check.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "model/model_json.h"
 #include "store/trade_table.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -25,42 +25,26 @@ static int show_positions(struct action_call *call, struct err *err)
     model_json_positions(&data, "positions", s);
     model_json_foreign(&data, "foreign_positions", s);
     for (int i = 0; i < s->foreign_count; i++) {
-        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-        figure_foreign(&line, &s->foreign[i]);
-        reply_line(r, "⚠ %s", line.data);
+        view_foreign(r, &s->foreign[i]);
     }
     if (s->position_count == 0) {
         reply_line(r, s->foreign_count == 0 ? "No position is open."
                                             : "The bot itself has no open position.");
     } else {
-        reply_table(r, 7,
-                    (const char *const[]){"symbol", "side", "quantity", "entry", "now", "result",
-                                          "open for"});
+        reply_columns(r, "symbol", "side", "quantity", "entry", "now", "result", "open for");
     }
     for (int i = 0; i < s->position_count; i++) {
         const struct position *p = &s->positions[i];
-        char qty[DEC_TEXT_SIZE];
-        AUTO_BUF struct buf entry = BUF_INIT(64);
-        AUTO_BUF struct buf mark = BUF_INIT(64);
-        AUTO_BUF struct buf result = BUF_INIT(64);
-        AUTO_BUF struct buf age = BUF_INIT(64);
-        figure_price(&entry, p->entry_price);
-        figure_price(&mark, p->mark_price);
-        figure_money(&result, p->unrealised, true);
-        clock_add_duration(&age, s->market_us - p->opened_us);
-        reply_row(r,
-                  (const char *const[]){p->symbol.name, side_name(p->side), dec_text(p->qty, qty),
-                                        entry.data, mark.data, result.data, age.data});
+        const char *symbol = p->symbol.name;
+        reply_cells(r, cell_symbol(symbol), cell_text(side_name(p->side)), cell_qty(p->qty, symbol),
+                    cell_price(p->entry_price, symbol), cell_price(p->mark_price, symbol),
+                    cell_money_signed(p->unrealised), cell_duration(s->market_us - p->opened_us));
     }
     for (int i = 0; i < s->position_count; i++) {
-        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
         AUTO_BUF struct buf command = BUF_INIT(64);
         const struct position *p = &s->positions[i];
-        buf_addf(&line, "%s  SL ", p->symbol.name);
-        figure_price(&line, p->stop);
-        buf_add_c(&line, " TP ");
-        figure_price(&line, p->target);
-        reply_line(r, "%s", line.data);
+        reply_para(r, "{}", cell_symbol(p->symbol.name));
+        view_bracket(r, &p->symbol, p->stop, p->target);
         buf_addf(&command, "/close %s", p->symbol.name);
         reply_button(r, command.data + 1, command.data, BUTTON_PLAIN);
     }
@@ -100,32 +84,16 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
 static void status_account(struct reply *r, const struct snapshot *s)
 {
     struct dec today = dec_sub(s->equity, s->day_start_equity);
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    buf_add_c(&line, "Equity  ");
-    figure_money(&line, s->equity, false);
-    buf_add_c(&line, "  (");
-    figure_pct(&line, figure_ratio_pct(dec_sub(s->equity, s->initial_cash), s->initial_cash), 1,
-               true);
-    buf_add_c(&line, ")   today  ");
-    figure_money(&line, today, true);
-    buf_add_c(&line, " (");
-    figure_pct(&line, figure_ratio_pct(today, s->day_start_equity), 2, true);
-    buf_add_c(&line, ")");
-    reply_line(r, "%s", line.data);
-
-    buf_clear(&line);
-    buf_add_c(&line, "Drawdown ");
-    figure_pct(&line, s->drawdown_pct, 1, false);
-    buf_add_c(&line, " of ");
-    figure_pct(&line, s->max_drawdown_pct, 0, false);
-    buf_add_c(&line, "   Exposure ");
-    figure_pct(&line, s->exposure_pct, 1, false);
-    buf_addf(&line, "   Positions %d of %d", s->position_count, s->max_positions);
-    reply_line(r, "%s", line.data);
+    double change_pct = cell_ratio_pct(dec_sub(s->equity, s->initial_cash), s->initial_cash);
+    reply_field(r, "Equity", "{} ({})", cell_money(s->equity), cell_pct_signed(change_pct, 1));
+    reply_field(r, "Today", "{} ({})", cell_money_signed(today),
+                cell_pct_signed(cell_ratio_pct(today, s->day_start_equity), 2));
+    reply_field(r, "Drawdown", "{} of {}", cell_pct(s->drawdown_pct, 1),
+                cell_pct(s->max_drawdown_pct, 0));
+    reply_field(r, "Exposure", "{}, positions {} of {}", cell_pct(s->exposure_pct, 1),
+                cell_count(s->position_count), cell_count(s->max_positions));
     for (int i = 0; i < s->position_count; i++) {
-        buf_clear(&line);
-        figure_position(&line, &s->positions[i]);
-        reply_line(r, "%s", line.data);
+        view_position(r, &s->positions[i]);
     }
     if (!s->books_balance) {
         reply_line(r, "⚠ The books do not balance: no new positions are opened.");
@@ -139,14 +107,14 @@ static void status_disk(struct reply *r, const struct snapshot *s)
     if (s->disk.state == DISK_OK) {
         return;
     }
-    buf_add_c(&line, ", since ");
-    clock_add_when(&line, s->disk.since_wall_us, s->published_wall_us);
+    reply_para(r, "⚠ {}, since {}", cell_text(line.data),
+               cell_time(s->disk.since_wall_us, s->published_wall_us));
     if (s->disk.state == DISK_FAILED) {
-        buf_add_c(&line, s->disk.closes
-                             ? ". No new positions; stops, closing and an emergency stop work."
-                             : ". No new positions; closing waits, stops stay at the venue.");
+        reply_more(r, "{}",
+                   cell_text(s->disk.closes
+                                 ? ". No new positions; stops, closing and an emergency stop work."
+                                 : ". No new positions; closing waits, stops stay at the venue."));
     }
-    reply_line(r, "⚠ %s", line.data);
 }
 
 /* Problems of the candle feed; adds nothing if there are none. */
@@ -160,16 +128,15 @@ static void status_feed(struct reply *r, const struct snapshot *s)
         gaps += s->markets[i].gaps;
     }
     if (s->source_refused + s->source_duplicates + gaps > 0) {
-        reply_line(r, "Candles: refused rows %llu, duplicates %llu, missing %llu",
-                   (unsigned long long)s->source_refused, (unsigned long long)s->source_duplicates,
-                   (unsigned long long)gaps);
+        reply_para(r, "Candles: refused rows {}, duplicates {}, missing {}",
+                   cell_count((int64_t)s->source_refused),
+                   cell_count((int64_t)s->source_duplicates), cell_count((int64_t)gaps));
     }
     for (int i = 0; i < s->market_count; i++) {
         const struct snapshot_market *m = &s->markets[i];
         if (m->refused == 0) {
             continue;
         }
-        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
         const struct {
             uint64_t count;
             const char *word;
@@ -178,16 +145,18 @@ static void status_feed(struct reply *r, const struct snapshot *s)
                      {m->refused_stale, "stale"},
                      {m->refused_future, "from the future"}};
         const char *between = "";
-        buf_addf(&line, "%s%s candles refused: ", m->suspect ? "⚠ " : "", m->symbol.name);
+        reply_para(r, "{}{} candles refused: ", cell_text(m->suspect ? "⚠ " : ""),
+                   cell_symbol(m->symbol.name));
         for (size_t k = 0; k < COUNT_OF(kinds); k++) {
             if (kinds[k].count > 0) {
-                buf_addf(&line, "%s%llu %s", between, (unsigned long long)kinds[k].count,
-                         kinds[k].word);
+                reply_more(r, "{}{} {}", cell_text(between), cell_count((int64_t)kinds[k].count),
+                           cell_text(kinds[k].word));
                 between = ", ";
             }
         }
-        buf_add_c(&line, m->suspect ? "; no new positions until a valid one arrives" : "");
-        reply_line(r, "%s", line.data);
+        if (m->suspect) {
+            reply_more(r, "{}", cell_text("; no new positions until a valid one arrives"));
+        }
     }
 }
 
@@ -250,16 +219,9 @@ static int show_status(struct action_call *call, struct err *err)
 
 static void trade_row(struct reply *r, const struct trade *t)
 {
-    AUTO_BUF struct buf id = BUF_INIT(32);
-    AUTO_BUF struct buf at = BUF_INIT(64);
-    AUTO_BUF struct buf pnl = BUF_INIT(64);
-    AUTO_BUF struct buf held = BUF_INIT(64);
-    buf_addf(&id, "%lld", (long long)t->id);
-    clock_add_when(&at, t->closed_us, 0);
-    figure_money(&pnl, t->pnl, true);
-    clock_add_duration(&held, t->closed_us - t->opened_us);
-    reply_row(r, (const char *const[]){id.data, at.data, t->symbol.name, side_name(t->side),
-                                       pnl.data, held.data, t->exit_reason});
+    reply_cells(r, cell_count(t->id), cell_time(t->closed_us, 0), cell_symbol(t->symbol.name),
+                cell_text(side_name(t->side)), cell_money_signed(t->pnl),
+                cell_duration(t->closed_us - t->opened_us), cell_text(t->exit_reason));
 }
 
 static int show_trades(struct action_call *call, struct err *err)
@@ -290,22 +252,15 @@ static int show_trades(struct action_call *call, struct err *err)
         reply_title(r, TONE_PLAIN, "No trades yet");
         return ACTION_DONE;
     }
-    reply_table(
-        r, 7,
-        (const char *const[]){"#", "closed (UTC)", "symbol", "side", "result", "held", "exit"});
+    reply_columns(r, "#", "closed (UTC)", "symbol", "side", "result", "held", "exit");
     for (int i = 0; i < n; i++) {
         trade_row(r, &trades[i]);
     }
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
     struct dec sum = dec_add(stats.gross_profit, stats.gross_loss);
-    buf_addf(&line, "All %lld: %lld won (", (long long)stats.count, (long long)stats.wins);
-    figure_pct(&line, stats.count == 0 ? 0 : 100.0 * (double)stats.wins / (double)stats.count, 0,
-               false);
-    buf_add_c(&line, "), result ");
-    figure_money(&line, sum, true);
-    buf_add_c(&line, ", fees ");
-    figure_money(&line, stats.fees, false);
-    reply_line(r, "%s", line.data);
+    double won = stats.count == 0 ? 0 : 100.0 * (double)stats.wins / (double)stats.count;
+    reply_para(r, "All {}: {} won ({}), result {}, fees {}", cell_count(stats.count),
+               cell_count(stats.wins), cell_pct(won, 0), cell_money_signed(sum),
+               cell_money(stats.fees));
     json_out_i64(&data, "count", stats.count);
     json_out_i64(&data, "wins", stats.wins);
     json_out_dec(&data, "pnl", sum);

@@ -1,6 +1,5 @@
 #include "base/check.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "model/model_json.h"
 #include "store/decision_table.h"
 
@@ -37,46 +36,28 @@ static const char *outcome_word(enum outcome outcome)
     return "–";
 }
 
-/* Offsets and size of "11-21" and "02:36" in "2026-11-21T02:36:58Z". */
-#define DAY_AT  5
-#define TIME_AT 11
-#define PART    5
-
-static void add_time(struct buf *out, int64_t at_us, size_t part)
-{
-    AUTO_BUF struct buf iso = BUF_INIT(64);
-    clock_add_iso(&iso, at_us, false);
-    buf_add_str(out, str_n(iso.data + part, PART));
-}
-
 /* Six short columns, so that a phone does not wrap them; a new day starts with a row of its own. */
 static void add_rows(struct reply *r, const struct decision *list, int count)
 {
     int64_t day = -1;
-    reply_table(r, 6, (const char *const[]){"UTC", "symbol", "mkt", "score", "need", "end"});
+    reply_columns(r, "UTC", "symbol", "mkt", "score", "need", "end");
     for (int i = 0; i < count; i++) {
         const struct decision *d = &list[i];
-        AUTO_BUF struct buf at = BUF_INIT(32);
-        AUTO_BUF struct buf score = BUF_INIT(32);
-        AUTO_BUF struct buf threshold = BUF_INIT(32);
         if (day >= 0 && d->at_us / USEC_PER_DAY != day) {
-            add_time(&at, d->at_us, DAY_AT);
-            reply_row(r, (const char *const[]){at.data, "", "", "", "", ""});
-            buf_clear(&at);
+            reply_cells(r, cell_day(d->at_us), cell_text(""), cell_text(""), cell_text(""),
+                        cell_text(""), cell_text(""));
         }
         day = d->at_us / USEC_PER_DAY;
-        add_time(&at, d->at_us, TIME_AT);
-        figure_signed(&score, d->score, 2);
-        buf_addf(&threshold, "%.2f", d->threshold);
-        reply_row(r, (const char *const[]){at.data, d->symbol.name, market_word(d->regime),
-                                           score.data, threshold.data, outcome_word(d->outcome)});
+        reply_cells(r, cell_clock(d->at_us), cell_symbol(d->symbol.name),
+                    cell_text(market_word(d->regime)), cell_number_signed(d->score, 2),
+                    cell_number(d->threshold, 2), cell_text(outcome_word(d->outcome)));
     }
 }
 
 /* The count of each veto code, in a line: the codes are too long for a column. */
 static void add_vetoes(struct reply *r, const struct decision *list, int count)
 {
-    AUTO_BUF struct buf line = BUF_INIT(4096);
+    bool any = false;
     for (int i = 0; i < count; i++) {
         int same = 0;
         bool skip = list[i].outcome != OUTCOME_VETOED; /* or its code was added before */
@@ -85,12 +66,14 @@ static void add_vetoes(struct reply *r, const struct decision *list, int count)
             skip = is_same && k < i;
             same += is_same;
         }
-        if (!skip) {
-            buf_addf(&line, "%s%d × %s", line.len > 0 ? ", " : "", same, list[i].veto_code);
+        if (!skip && !any) {
+            reply_line(r, "Vetoes: ");
         }
-    }
-    if (line.len > 0) {
-        reply_line(r, "Vetoes: %s", line.data);
+        if (!skip) {
+            reply_more(r, "{}{} × {}", cell_text(any ? ", " : ""), cell_count(same),
+                       cell_text(list[i].veto_code));
+            any = true;
+        }
     }
 }
 
@@ -105,7 +88,7 @@ static void add_buttons(struct reply *r, const struct decision *list, int count)
         }
         AUTO_BUF struct buf text = BUF_INIT(64);
         AUTO_BUF struct buf command = BUF_INIT(64);
-        add_time(&text, d->at_us, TIME_AT);
+        cell_add_text(&text, cell_clock(d->at_us));
         buf_addf(&text, " %s", d->symbol.name);
         buf_addf(&command, "/why d%lld", (long long)d->id);
         if (added > 0 && added % BUTTONS_A_ROW == 0) {

@@ -1,8 +1,8 @@
 #include "base/check.h"
 #include "config/config.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "store/order_table.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -56,24 +56,18 @@ static int read_amendment(const struct action_call *call, struct request *ret, s
 }
 
 /* "Stop    62,838.1 → 63,500.0 (1.9 % below the price)" */
-static void show_change(struct reply *r, const char *what, struct dec from, struct dec to,
-                        struct dec price)
+static void show_change(struct reply *r, const char *what, const struct position *p,
+                        struct dec from, struct dec to)
 {
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    const char *symbol = p->symbol.name;
     if (to.e8 == 0) {
-        buf_addf(&line, "%s stays at ", what);
-        figure_price(&line, from);
-    } else {
-        double away = figure_ratio_pct(dec_sub(to, price), price);
-        buf_addf(&line, "%s  ", what);
-        figure_price(&line, from);
-        buf_add_c(&line, " → ");
-        figure_price(&line, to);
-        buf_add_c(&line, " (");
-        figure_pct(&line, away < 0 ? -away : away, 1, false);
-        buf_addf(&line, " %s the price)", away < 0 ? "below" : "above");
+        reply_para(r, "{} stays at {}", cell_text(what), cell_price(from, symbol));
+        return;
     }
-    reply_line(r, "%s", line.data);
+    double away = cell_ratio_pct(dec_sub(to, p->mark_price), p->mark_price);
+    reply_para(r, "{}  {} → {} ({} {} the price)", cell_text(what), cell_price(from, symbol),
+               cell_price(to, symbol), cell_pct(away < 0 ? -away : away, 1),
+               cell_text(away < 0 ? "below" : "above"));
 }
 
 /* Whether a stop, or a target, is on the correct side of the price. */
@@ -92,10 +86,10 @@ static struct dec result_at(const struct position *p, struct dec stop)
     return dec_mul(gain, p->qty);
 }
 
-/* Formats the result at the stop. Refuses a stop that loses more than risk.risk_per_trade, unless
- * it loses less than the current stop. */
+/* Shows the result at the stop (r may be NULL). Refuses a stop that loses more than
+ * risk.risk_per_trade, unless it loses less than the current stop. */
 static int check_risk(const struct desk *desk, const struct snapshot *s, const struct position *p,
-                      struct dec stop, struct buf *ret_line, struct err *err)
+                      struct dec stop, struct reply *r, struct err *err)
 {
     double limit_pct = s->risk.risk_per_trade_pct > 0 ? s->risk.risk_per_trade_pct
                                                       : desk->o.config->risk_risk_per_trade_pct;
@@ -104,17 +98,17 @@ static int check_risk(const struct desk *desk, const struct snapshot *s, const s
         return err_set(err, ERR_AMEND_RISK, "%s: the loss at that stop cannot be computed",
                        p->symbol.name);
     }
-    double pct = figure_ratio_pct(result, s->equity);
-    buf_add_c(ret_line, "At the stop: ");
-    figure_money(ret_line, result, true);
-    buf_add_c(ret_line, " (");
-    figure_pct(ret_line, pct, 2, true);
-    buf_addf(ret_line, " of equity; risk.risk_per_trade is %g %%)", limit_pct);
+    double pct = cell_ratio_pct(result, s->equity);
+    if (r != NULL) {
+        reply_para(r, "At the stop: {} ({} of equity; risk.risk_per_trade is {})",
+                   cell_money_signed(result), cell_pct_signed(pct, 2),
+                   cell_pct(limit_pct, CELL_PLACES_SHORT));
+    }
     if (-pct <= limit_pct || (p->stop.e8 > 0 && dec_cmp(result, result_at(p, p->stop)) > 0)) {
         return 0;
     }
     AUTO_BUF struct buf loss = BUF_INIT(LINE_SIZE);
-    figure_money(&loss, dec_neg(result), false);
+    cell_add_text(&loss, cell_money(dec_neg(result)));
     return err_set(err, ERR_AMEND_RISK,
                    "%s: at that stop it would lose %s, %.2f %% of equity; "
                    "risk.risk_per_trade is %g %%",
@@ -137,9 +131,7 @@ static int preview_amend(struct action_call *call, struct err *err)
     if (p == NULL) {
         return err_set(err, ERR_ENGINE_NOTHING_OPEN, "%s", draft.symbol.name);
     }
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    figure_position(&line, p);
-    reply_line(r, "%s", line.data);
+    view_position(r, p);
     for (int stop = 1; stop >= 0; stop--) {
         struct dec wanted = stop == 1 ? draft.stop : draft.target;
         const char *what = stop == 1 ? "stop" : "target";
@@ -148,16 +140,14 @@ static int preview_amend(struct action_call *call, struct err *err)
             bool below = (p->side == SIDE_LONG) == (stop == 1);
             buf_addf(&why, "the %s of a %s must be %s the price, which is ", what,
                      side_name(p->side), below ? "below" : "above");
-            figure_price(&why, p->mark_price);
+            cell_add_text(&why, cell_price(p->mark_price, p->symbol.name));
             return err_set(err, ERR_ENGINE_AMEND, "%s: %s", p->symbol.name, why.data);
         }
     }
-    show_change(r, "Stop", p->stop, draft.stop, p->mark_price);
-    show_change(r, "Target", p->target, draft.target, p->mark_price);
+    show_change(r, "Stop", p, p->stop, draft.stop);
+    show_change(r, "Target", p, p->target, draft.target);
     if (draft.stop.e8 > 0) {
-        buf_clear(&line);
-        rc = check_risk(action_userdata(call), s, p, draft.stop, &line, err);
-        reply_line(r, "%s", line.data);
+        rc = check_risk(action_userdata(call), s, p, draft.stop, r, err);
     }
     return rc;
 }
@@ -182,7 +172,6 @@ static bool amended(struct desk *desk, struct pending *p)
     const struct position *held = find_position(s, p->asked.symbol);
     struct reply *r = action_reply(p->call);
     struct err err = {0};
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
     if (s->version <= p->version || (held != NULL && (!is_set(p->asked.stop, held->stop) ||
                                                       !is_set(p->asked.target, held->target)))) {
         if (desk_waited_us(desk, p) < AMEND_WAIT_US) {
@@ -194,8 +183,7 @@ static bool amended(struct desk *desk, struct pending *p)
         (void)err_set(&err, ERR_ENGINE_NOTHING_OPEN, "%s was closed in the meantime",
                       p->asked.symbol.name);
     } else {
-        figure_position(&line, held);
-        reply_line(r, "%s", line.data);
+        view_position(r, held);
     }
     if (err.id == ERR_NONE) {
         reply_title(r, TONE_GOOD, "Stop and target of %s are set", p->asked.symbol.name);
@@ -217,8 +205,7 @@ static int amend(struct action_call *call, struct err *err)
     int rc = read_amendment(call, &draft, err);
     const struct position *p = rc < 0 ? NULL : find_position(s, draft.symbol);
     if (p != NULL && draft.stop.e8 > 0) { /* the position may have changed since the prompt */
-        AUTO_BUF struct buf ignored = BUF_INIT(LINE_SIZE);
-        rc = check_risk(desk, s, p, draft.stop, &ignored, err);
+        rc = check_risk(desk, s, p, draft.stop, NULL, err);
     }
     return rc < 0 ? rc : desk_ask(desk, call, &draft, amended, err);
 }
@@ -228,16 +215,13 @@ static int amend(struct action_call *call, struct err *err)
 
 static void order_line(struct reply *r, const struct order *o)
 {
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    char qty[DEC_TEXT_SIZE];
-    buf_addf(&line, "%s  %s %s @ ", o->symbol.name, side_name(o->side), dec_text(o->qty, qty));
-    figure_price(&line, o->reference_price);
-    buf_addf(&line, "   %s", order_state_name(o->state));
+    reply_para(r, "{} {} {} @ {}, {}", cell_symbol(o->symbol.name), cell_text(side_name(o->side)),
+               cell_qty(o->qty, o->symbol.name), cell_price(o->reference_price, o->symbol.name),
+               cell_text(order_state_name(o->state)));
     if (o->filled_qty.e8 > 0) {
-        buf_addf(&line, ", %s filled @ ", dec_text(o->filled_qty, qty));
-        figure_price(&line, o->average_price);
+        reply_more(r, ", {} filled @ {}", cell_qty(o->filled_qty, o->symbol.name),
+                   cell_price(o->average_price, o->symbol.name));
     }
-    reply_line(r, "%s", line.data);
 }
 
 /* Returns the number of open entry orders in the scope. Adds to r (unless NULL) those that are open
@@ -313,10 +297,10 @@ static int preview_maintenance(struct action_call *call, struct err *err)
 {
     (void)err; /* never refused */
     const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
-    reply_line(action_reply(call),
+    reply_para(action_reply(call),
                "No new positions are opened until /resume, even after a restart. Open entry orders "
-               "are cancelled. Open positions (%d now) keep their stop and target.",
-               s->position_count);
+               "are cancelled. Open positions ({} now) keep their stop and target.",
+               cell_count(s->position_count));
     return 0;
 }
 
@@ -325,7 +309,8 @@ static bool maintenance_started(struct desk *desk, struct pending *p)
     const struct snapshot *s = desk_read(desk, action_reply(p->call));
     struct reply *r = action_reply(p->call);
     reply_title(r, TONE_PLAIN, "🔧 Maintenance started");
-    reply_line(r, "No new positions are opened. Open positions: %d.", s->position_count);
+    reply_para(r, "No new positions are opened. Open positions: {}.",
+               cell_count(s->position_count));
     reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
     desk_finish(p, NULL);
     return true;

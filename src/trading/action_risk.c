@@ -1,13 +1,11 @@
 #include "desk_internal.h"
-#include "figure.h"
 #include "model/model_json.h"
 #include "model/risk_rule.h"
 
 #include <math.h>
 #include <string.h>
 
-#define LINE_SIZE 512
-#define FAR_PCT   100.0 /* no price falls by more, and few double: no action is needed */
+#define FAR_PCT 100.0 /* no price falls by more, and few double: no action is needed */
 
 enum unit { UNIT_PERCENT, UNIT_TIMES, UNIT_PLAIN, UNIT_COUNT };
 
@@ -22,36 +20,25 @@ struct gauge {
     bool unused;   /* no use to show, for example because no position is open */
 };
 
-static void add_amount(struct buf *out, double value, enum unit unit)
+static struct cell amount(double value, enum unit unit)
 {
     switch (unit) {
     case UNIT_PERCENT:
-        figure_pct(out, value, 1, false);
-        break;
+        return cell_pct(value, 1);
     case UNIT_TIMES:
-        buf_addf(out, "%.2f×", value);
-        break;
+        return cell_times(value);
     case UNIT_PLAIN:
-        buf_addf(out, "%.2f", value);
-        break;
+        return cell_number(value, 2);
     case UNIT_COUNT:
-        buf_addf(out, "%.0f", value);
-        break;
+        return cell_count((int64_t)value);
     }
+    return cell_none();
 }
 
 static void show_gauge(struct reply *r, struct json_out *data, const struct gauge *g)
 {
-    AUTO_BUF struct buf use = BUF_INIT(64);
-    AUTO_BUF struct buf limit = BUF_INIT(64);
-    if (g->unused) {
-        buf_add_c(&use, "–");
-    } else {
-        add_amount(&use, g->use, g->unit);
-    }
-    buf_add_c(&limit, g->at_least ? "≥ " : "≤ ");
-    add_amount(&limit, g->limit, g->unit);
-    reply_row(r, (const char *const[]){g->label, use.data, limit.data});
+    reply_cells(r, cell_text(g->label), g->unused ? cell_none() : amount(g->use, g->unit),
+                cell_limit(amount(g->limit, g->unit), g->at_least));
 
     json_out_object(data, NULL);
     json_out_text(data, "name", g->key);
@@ -127,27 +114,24 @@ static void show_distances(struct reply *r, struct json_out *data, const struct 
         if (!held) {
             continue;
         }
-        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-        buf_addf(&line, "%s: liquidation is ", symbol->symbol.name);
-        if (symbol->liquidation_distance_pct < FAR_PCT) {
-            figure_pct(&line, symbol->liquidation_distance_pct, 1, false);
-            buf_add_c(&line, " away");
+        double away_pct = symbol->liquidation_distance_pct;
+        const char *mark = away_pct < RISK_WARN_PCT ? "⚠ " : "";
+        if (away_pct < FAR_PCT) {
+            reply_para(r, "{}{}: liquidation is {} away", cell_text(mark),
+                       cell_symbol(symbol->symbol.name), cell_pct(away_pct, 1));
         } else {
-            buf_add_c(&line, "out of reach");
-        }
-        if (symbol->liquidation_distance_pct < RISK_WARN_PCT) {
-            reply_line(r, "⚠ %s", line.data);
-        } else {
-            reply_line(r, "%s", line.data);
+            reply_para(r, "{}{}: liquidation is out of reach", cell_text(mark),
+                       cell_symbol(symbol->symbol.name));
         }
         model_json_pct(data, symbol->symbol.name, symbol->liquidation_distance_pct);
     }
     json_out_end(data);
     if (s->position_count > 0) {
-        reply_line(r,
-                   "Liquidation guard: warns below %.0f %%, halves the position below %.0f %%, "
-                   "closes it below %.0f %%. The paper venue takes no margin.",
-                   RISK_WARN_PCT, RISK_HALVE_PCT, RISK_CLOSE_PCT);
+        reply_para(r,
+                   "Liquidation guard: warns below {}, halves the position below {}, closes it "
+                   "below {}. The paper venue takes no margin.",
+                   cell_pct(RISK_WARN_PCT, 0), cell_pct(RISK_HALVE_PCT, 0),
+                   cell_pct(RISK_CLOSE_PCT, 0));
     }
 }
 
@@ -160,29 +144,26 @@ static void show_cooldowns(struct reply *r, struct json_out *data, const struct 
         if (symbol->cooldown_until_us == 0) {
             continue;
         }
-        AUTO_BUF struct buf left = BUF_INIT(64);
-        clock_add_duration(&left, symbol->cooldown_until_us - s->market_us);
-        reply_line(r, "%s: cooldown, no entries for %s", symbol->symbol.name, left.data);
+        reply_para(r, "{}: cooldown, no entries for {}", cell_symbol(symbol->symbol.name),
+                   cell_duration(symbol->cooldown_until_us - s->market_us));
         json_out_time(data, symbol->symbol.name, symbol->cooldown_until_us);
         count++;
     }
     json_out_end(data);
     if (count == 0) {
-        AUTO_BUF struct buf each = BUF_INIT(64);
-        clock_add_duration(&each, s->risk.cooldown_us);
-        reply_line(r, "No symbol is in cooldown. A cooldown lasts %s after a trade.", each.data);
+        reply_para(r, "No symbol is in cooldown. A cooldown lasts {} after a trade.",
+                   cell_duration(s->risk.cooldown_us));
     }
 }
 
 static void show_foreign(struct reply *r, struct json_out *data, const struct snapshot *s)
 {
     for (int i = 0; i < s->foreign_count; i++) {
-        char qty[DEC_TEXT_SIZE];
         const struct snapshot_foreign *f = &s->foreign[i];
-        reply_line(r,
-                   "⚠ The venue holds %s %s %s, not opened by the bot: no entries in this "
-                   "symbol.",
-                   f->symbol.name, side_name(f->side), dec_text(f->qty, qty));
+        reply_para(r,
+                   "⚠ The venue holds {} {} {}, not opened by the bot: no entries in this symbol.",
+                   cell_symbol(f->symbol.name), cell_text(side_name(f->side)),
+                   cell_qty(f->qty, f->symbol.name));
     }
     model_json_foreign(data, "foreign_positions", s);
 }
@@ -237,7 +218,7 @@ static int show_risk(struct action_call *call, struct err *err)
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     show_state(r, &data, s);
     json_out_array(&data, "limits");
-    reply_table(r, 3, (const char *const[]){"", "now", "limit"});
+    reply_columns(r, "", "now", "limit");
     show_exposures(r, &data, &s->risk);
     show_limits(r, &data, s);
     json_out_end(&data);

@@ -1,6 +1,5 @@
 #include "config/config.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "model/model_json.h"
 #include "store/rule_table.h"
 
@@ -13,16 +12,15 @@
  */
 
 /* "right in 12 of 15 (80 %)": with the number of cases, because few cases prove little. */
-static void add_record(struct buf *out, const struct rule *rule)
+static void add_record(struct reply *r, const struct rule *rule)
 {
     int64_t cases = rule->success_count + rule->failure_count;
     if (cases == 0) {
-        buf_add_c(out, "no case completed yet");
+        reply_more(r, "{}", cell_text("no case completed yet"));
         return;
     }
-    buf_addf(out, "right in %lld of %lld (", (long long)rule->success_count, (long long)cases);
-    figure_pct(out, 100.0 * (double)rule->success_count / (double)cases, 0, false);
-    buf_add_char(out, ')');
+    reply_more(r, "right in {} of {} ({})", cell_count(rule->success_count), cell_count(cases),
+               cell_pct(100.0 * (double)rule->success_count / (double)cases, 0));
 }
 
 /* The symbols in the rule that are not traded: mistyped, or removed from the configuration. */
@@ -53,10 +51,10 @@ static void show_rule(const struct desk *desk, struct reply *r, const struct rul
 {
     static const char *const marks[] = {
         [RULE_TESTING] = "🧪", [RULE_ACTIVE] = "✅", [RULE_RETIRED] = "⚪"};
-    AUTO_BUF struct buf record = BUF_INIT(LINE_SIZE);
-    add_record(&record, rule);
-    reply_line(r, "%s %lld · %s · %s · %s", marks[rule->status], (long long)rule->id,
-               rule_status_name(rule->status), rule_effect_name(rule->effect), record.data);
+    reply_para(r, "{} {} · {} · {} · ", cell_text(marks[rule->status]), cell_count(rule->id),
+               cell_text(rule_status_name(rule->status)),
+               cell_text(rule_effect_name(rule->effect)));
+    add_record(r, rule);
     reply_line(r, "   when %s", rule->condition);
     reply_line(r, "   %s", rule->help);
     struct symbol symbols[CONDITION_OPS_MAX];

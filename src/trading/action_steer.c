@@ -1,7 +1,7 @@
 #include "base/check.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "store/trade_table.h"
+#include "view.h"
 
 #include <string.h>
 
@@ -18,9 +18,9 @@ static bool paused(struct desk *desk, struct pending *p)
     if (s->position_count == 0) {
         reply_line(r, "No new positions are opened, and none is open.");
     } else {
-        reply_line(r, "No new positions are opened. %d open position%s keep%s stop and target.",
-                   s->position_count, s->position_count == 1 ? "" : "s",
-                   s->position_count == 1 ? "s its" : " their");
+        bool one = s->position_count == 1;
+        reply_para(r, "No new positions are opened. {} open position{} stop and target.",
+                   cell_count(s->position_count), cell_text(one ? " keeps its" : "s keep their"));
     }
     reply_button(r, "Resume", "/resume", BUTTON_PLAIN);
     desk_finish(p, NULL);
@@ -73,16 +73,12 @@ static void list_open(struct reply *r, const struct snapshot *s, const struct sy
 {
     for (int i = 0; i < s->position_count; i++) {
         if (desk_in_scope(*scope, s->positions[i].symbol)) {
-            AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-            figure_position(&line, &s->positions[i]);
-            reply_line(r, "%s", line.data);
+            view_position(r, &s->positions[i]);
         }
     }
     for (int i = 0; i < s->foreign_count; i++) {
         if (desk_in_scope(*scope, s->foreign[i].symbol)) {
-            AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-            figure_foreign(&line, &s->foreign[i]);
-            reply_line(r, "%s", line.data);
+            view_foreign(r, &s->foreign[i]);
         }
     }
 }
@@ -114,15 +110,11 @@ static void closed_trades(const struct desk *desk, const struct pending *p, stru
                 : trade_table_list(desk->o.trading, &query, trades, SYMBOLS_MAX, &ignored);
     for (int i = 0; i < n; i++) {
         const struct trade *t = &trades[i];
-        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-        char qty[DEC_TEXT_SIZE];
-        buf_addf(&line, "%s  %s %s  ", t->symbol.name, side_name(t->side), dec_text(t->qty, qty));
-        figure_price(&line, t->entry_price);
-        buf_add_c(&line, " → ");
-        figure_price(&line, t->exit_price);
-        buf_add_c(&line, "   ");
-        figure_money(&line, t->pnl, true);
-        reply_line(r, "%s  (%s)", line.data, t->exit_reason);
+        reply_para(r, "{} {} {}: {} → {}, {} ({})", cell_symbol(t->symbol.name),
+                   cell_text(side_name(t->side)), cell_qty(t->qty, t->symbol.name),
+                   cell_price(t->entry_price, t->symbol.name),
+                   cell_price(t->exit_price, t->symbol.name), cell_money_signed(t->pnl),
+                   cell_text(t->exit_reason));
     }
 }
 
@@ -169,10 +161,10 @@ static int preview_emergency(struct action_call *call, struct err *err)
     (void)err; /* never refused */
     const struct snapshot *s = desk_read(action_userdata(call), action_reply(call));
     const struct symbol all = {0};
-    reply_line(action_reply(call),
+    reply_para(action_reply(call),
                "No new positions are opened, all open orders are cancelled, all positions are "
-               "closed (%d now), and the venue is asked to confirm that nothing is open.",
-               s->position_count);
+               "closed ({} now), and the venue is asked to confirm that nothing is open.",
+               cell_count(s->position_count));
     list_open(action_reply(call), s, &all);
     return 0;
 }

@@ -1,6 +1,5 @@
 #include "config/config.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "model/model_json.h"
 #include "store/decision_table.h"
 #include "store/fill_table.h"
@@ -8,10 +7,10 @@
 #include "store/rule_table.h"
 #include "store/trade_table.h"
 #include "trading/why.h"
+#include "view.h"
 
 #include <string.h>
 
-#define LINE_SIZE   1024
 #define FILLS_SHOWN 64
 
 static bool is_amount(struct dec d)
@@ -54,28 +53,27 @@ static void set_decision_data(struct reply *r, const struct decision *d)
 static int why_order(struct desk *desk, struct reply *r, const struct decision *d, struct err *err)
 {
     struct order order;
-    char qty[DEC_TEXT_SIZE];
     int rc = order_table_get(desk->o.trading, d->client_id, &order, err);
     if (rc == -ERR_STORE_NOT_FOUND) {
         err_clear(err);
-        reply_line(r, "Order %s", d->client_id);
+        reply_para(r, "Order {}", cell_code(d->client_id));
         return 0;
     }
     if (rc < 0) {
         return rc;
     }
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    buf_addf(&line, "Order %s: %s%s %s, %s", order.client_id,
-             order.kind == ORDER_ENTRY ? "" : "closes ", side_name(order.side),
-             dec_text(order.qty, qty), order_state_name(order.state));
+    const char *symbol = order.symbol.name;
+    reply_para(r, "Order {}: {}{} {}, {}", cell_code(order.client_id),
+               cell_text(order.kind == ORDER_ENTRY ? "" : "closes "),
+               cell_text(side_name(order.side)), cell_qty(order.qty, symbol),
+               cell_text(order_state_name(order.state)));
     if (is_amount(order.filled_qty)) {
-        buf_addf(&line, " %s @ ", dec_text(order.filled_qty, qty));
-        figure_price(&line, order.average_price);
+        reply_more(r, " {} @ {}", cell_qty(order.filled_qty, symbol),
+                   cell_price(order.average_price, symbol));
     } else if (order.state == ORDER_REJECTED || order.state == ORDER_CANCELLED) {
-        buf_addf(&line, " (%s)", order.reason);
+        reply_more(r, " ({})", cell_text(order.reason));
     }
-    figure_bracket(&line, order.stop, order.target);
-    reply_line(r, "%s", line.data);
+    view_bracket(r, &order.symbol, order.stop, order.target);
     return set_order_data(desk, r, &order, err);
 }
 
@@ -100,10 +98,11 @@ static int why_rules(struct desk *desk, struct reply *r, const struct decision *
             return rc;
         }
         if (rc == 0) {
-            reply_line(r, "Rule %lld matched", (long long)d->rule_ids[i]);
+            reply_para(r, "Rule {} matched", cell_count(d->rule_ids[i]));
         } else {
-            reply_line(r, "Rule %lld matched (%s, %s): %s", (long long)rule.id,
-                       rule_effect_name(rule.effect), rule_status_name(rule.status), rule.help);
+            reply_para(r, "Rule {} matched ({}, {}): {}", cell_count(rule.id),
+                       cell_text(rule_effect_name(rule.effect)),
+                       cell_text(rule_status_name(rule.status)), cell_text(rule.help));
         }
     }
     return 0;
@@ -117,17 +116,11 @@ static int find_trade_decision(struct desk *desk, int64_t id, struct reply *r, s
     if (rc < 0) {
         return rc;
     }
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    char qty[DEC_TEXT_SIZE];
-    buf_addf(&line, "Trade %lld: %s %s %s, ", (long long)t.id, t.symbol.name, side_name(t.side),
-             dec_text(t.qty, qty));
-    figure_price(&line, t.entry_price);
-    buf_add_c(&line, " → ");
-    figure_price(&line, t.exit_price);
-    buf_add_c(&line, ", ");
-    figure_money(&line, t.pnl, true);
-    buf_addf(&line, ", closed by %s", t.exit_reason);
-    reply_line(r, "%s", line.data);
+    reply_para(r, "Trade {}: {} {} {}, {} → {}, {}, closed by {}", cell_count(t.id),
+               cell_symbol(t.symbol.name), cell_text(side_name(t.side)),
+               cell_qty(t.qty, t.symbol.name), cell_price(t.entry_price, t.symbol.name),
+               cell_price(t.exit_price, t.symbol.name), cell_money_signed(t.pnl),
+               cell_text(t.exit_reason));
     struct json_out data = JSON_OUT_TREE(reply_data(r));
     json_out_object(&data, "trade");
     model_json_trade(&data, &t);
@@ -154,13 +147,12 @@ static int why_others(const struct desk *desk, struct reply *r, const struct sym
         if (rc < 0) {
             return rc;
         }
-        AUTO_BUF struct buf score = BUF_INIT(32);
         AUTO_BUF struct buf command = BUF_INIT(64);
-        figure_signed(&score, d.score, 2);
-        reply_line(r, "%s %s, %s: %s", d.symbol.name, score.data, outcome_name(d.outcome),
-                   d.outcome == OUTCOME_VETOED ? d.veto_code
-                   : d.outcome == OUTCOME_HOLD ? why_hold_reason(&d)
-                                               : d.client_id);
+        reply_para(r, "{} {}, {}: {}", cell_symbol(d.symbol.name), cell_number_signed(d.score, 2),
+                   cell_text(outcome_name(d.outcome)),
+                   cell_text(d.outcome == OUTCOME_VETOED ? d.veto_code
+                             : d.outcome == OUTCOME_HOLD ? why_hold_reason(&d)
+                                                         : d.client_id));
         buf_addf(&command, "/why %s", d.symbol.name);
         reply_button(r, d.symbol.name, command.data, BUTTON_PLAIN);
     }

@@ -664,9 +664,8 @@ void desk_market_line(struct reply *r, const struct snapshot *s)
     if (s->market_speed == 1) {
         return;
     }
-    AUTO_BUF struct buf at = BUF_INIT(64);
-    clock_add_when(&at, s->market_us, 0);
-    reply_line(r, "Market time %s UTC (%lld× real time)", at.data, (long long)s->market_speed);
+    reply_para(r, "Market time {} UTC ({}× real time)", cell_time(s->market_us, 0),
+               cell_count(s->market_speed));
 }
 
 int desk_need_store(struct desk *desk, struct reply *r, struct err *err)

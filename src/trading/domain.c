@@ -1,7 +1,6 @@
 #include "base/check.h"
 #include "config/config.h"
 #include "desk_internal.h"
-#include "figure.h"
 #include "store/order_table.h"
 
 static bool is_configured(const struct desk *desk, struct symbol symbol)

@@ -1,11 +1,9 @@
 #include "trading/why.h"
 
 #include "base/clock.h"
-#include "figure.h"
+#include "view.h"
 
 #include <string.h>
-
-#define LINE_SIZE 1024
 
 static const struct vote *vote_of(const struct decision *d, const char *agent)
 {
@@ -32,35 +30,41 @@ static double bias_of(const struct decision *d)
 /* Shows how the votes add up to the score; the formula is in src/agents/decision_core.c. */
 static void why_score(struct reply *r, const struct decision *d)
 {
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
     double largest = 0;
     double sum = 0;
+    for (int i = 0; i < d->vote_count; i++) {
+        largest = d->votes[i].weight > largest ? d->votes[i].weight : largest;
+    }
+    if (!(largest > 0)) {
+        return;
+    }
+    const char *between = "";
+    reply_line(r, "Score: (");
     for (int i = 0; i < d->vote_count; i++) {
         const struct vote *v = &d->votes[i];
         if (!(v->weight > 0)) {
             continue;
         }
-        bool is_first = !(largest > 0);
+        bool is_short = v->direction == DIRECTION_SHORT;
         double confidence = v->direction == DIRECTION_NONE ? 0 : v->confidence;
-        const char *sign = v->direction == DIRECTION_SHORT ? "−" : is_first ? "" : "+";
-        buf_addf(&line, "%s%s%s%.2f×%.2f", is_first ? "" : " ", sign, is_first ? "" : " ",
-                 confidence, v->weight);
-        sum += v->direction == DIRECTION_SHORT ? -confidence * v->weight : confidence * v->weight;
-        largest = v->weight > largest ? v->weight : largest;
-    }
-    if (!(largest > 0)) {
-        return;
+        reply_more(r, "{}{}×{}",
+                   cell_text(between[0] != '\0' ? (is_short ? " − " : " + ")
+                             : is_short         ? "−"
+                                                : ""),
+                   cell_number(confidence, 2), cell_number(v->weight, 2));
+        sum += is_short ? -confidence * v->weight : confidence * v->weight;
+        between = " ";
     }
     double bias = bias_of(d);
-    buf_addf(&line, ") / %.2f", largest);
+    reply_more(r, ") / {}", cell_number(largest, 2));
     if (bias > 0 || bias < 0) {
-        buf_addf(&line, " %s %.2f by rules", bias > 0 ? "+" : "−", bias > 0 ? bias : -bias);
+        reply_more(r, " {} {} by rules", cell_text(bias > 0 ? "+" : "−"),
+                   cell_number(bias > 0 ? bias : -bias, 2));
     }
-    buf_add_c(&line, " = ");
-    figure_signed(&line, d->score, 2);
     sum = sum / largest + bias;
-    buf_addf(&line, "%s", sum > 1.0005 || sum < -1.0005 ? " (limited to 1)" : "");
-    reply_line(r, "Score: (%s; ±%.2f is needed", line.data, d->threshold);
+    reply_more(r, " = {}{}; ±{} is needed", cell_number_signed(d->score, 2),
+               cell_text(sum > 1.0005 || sum < -1.0005 ? " (limited to 1)" : ""),
+               cell_number(d->threshold, 2));
 }
 
 static const char *vote_text(const struct decision *d, const struct vote *v)
@@ -83,26 +87,12 @@ static void why_votes(struct reply *r, const struct decision *d)
     if (d->vote_count == 0) {
         return;
     }
-    reply_table(r, 4, (const char *const[]){"agent", "vote", "conf", "weight"});
+    reply_columns(r, "agent", "vote", "conf", "weight");
     for (int i = 0; i < d->vote_count; i++) {
         const struct vote *v = &d->votes[i];
-        AUTO_BUF struct buf sure = BUF_INIT(32);
-        AUTO_BUF struct buf weight = BUF_INIT(32);
-        buf_addf(&sure, "%.2f", v->confidence);
-        buf_addf(&weight, "%.2f", v->weight);
-        reply_row(r, (const char *const[]){v->agent, vote_text(d, v), sure.data,
-                                           v->weight > 0 ? weight.data : "–"});
-    }
-}
-
-/* Whole numbers without decimals, for counts such as bars and gaps. */
-static void add_figure(struct buf *out, double value)
-{
-    if (value > -1e6 && value < 1e6 && value >= (double)(int64_t)value &&
-        value <= (double)(int64_t)value) {
-        buf_addf(out, "%lld", (long long)value);
-    } else {
-        figure_number(out, value);
+        reply_cells(r, cell_text(v->agent), cell_text(vote_text(d, v)),
+                    cell_number(v->confidence, 2),
+                    v->weight > 0 ? cell_number(v->weight, 2) : cell_none());
     }
 }
 
@@ -114,12 +104,11 @@ static void why_indicators(struct reply *r, const struct decision *d, const char
     if (v == NULL || v->reason_count == 0) {
         return;
     }
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
+    reply_para(r, "{}: ", cell_text(label));
     for (int i = 0; i < v->reason_count; i++) {
-        buf_addf(&line, "%s%s ", i > 0 ? ", " : "", v->reasons[i].indicator);
-        add_figure(&line, v->reasons[i].value);
+        reply_more(r, "{}{} {}", cell_text(i > 0 ? ", " : ""), cell_text(v->reasons[i].indicator),
+                   cell_number_auto(v->reasons[i].value, true)); /* bars and gaps are counts */
     }
-    reply_line(r, "%s: %s", label, line.data);
 }
 
 /* The reasons of each weighted vote with their points; short columns, for a phone. */
@@ -132,21 +121,17 @@ static void why_reasons(struct reply *r, const struct decision *d)
             continue;
         }
         if (!any) {
-            reply_table(r, 4, (const char *const[]){"indicator", "value", "limit", "points"});
+            reply_columns(r, "indicator", "value", "limit", "points");
         }
         any = true;
-        reply_row(r, (const char *const[]){v->agent, "", "", ""});
+        reply_cells(r, cell_text(v->agent), cell_text(""), cell_text(""), cell_text(""));
         for (int k = 0; k < v->reason_count; k++) {
             const struct reason *why = &v->reasons[k];
-            AUTO_BUF struct buf name = BUF_INIT(32);
-            AUTO_BUF struct buf value = BUF_INIT(32);
-            AUTO_BUF struct buf limit = BUF_INIT(32);
-            AUTO_BUF struct buf points = BUF_INIT(32);
+            AUTO_BUF struct buf name = BUF_INIT(64);
             buf_addf(&name, "· %s", why->indicator);
-            figure_number(&value, why->value);
-            figure_number(&limit, why->threshold);
-            buf_addf(&points, "%+.2f", why->points);
-            reply_row(r, (const char *const[]){name.data, value.data, limit.data, points.data});
+            reply_cells(r, cell_text(name.data), cell_number_auto(why->value, false),
+                        cell_number_auto(why->threshold, false),
+                        cell_number_signed(why->points, 2));
         }
     }
 }
@@ -163,16 +148,15 @@ static bool is_amount(struct dec d)
 
 static void why_veto(struct reply *r, const struct decision *d)
 {
-    char qty[DEC_TEXT_SIZE];
-    reply_line(r, "Vetoed by %s: %s", d->veto_code, d->veto_text);
+    reply_para(r, "Vetoed by {}: {}", cell_text(d->veto_code), cell_text(d->veto_text));
     if (is_amount(d->qty)) {
-        AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-        buf_addf(&line, "Wanted: %s %s", direction_name(d->direction), dec_text(d->qty, qty));
-        figure_bracket(&line, d->stop, d->target);
-        reply_line(r, "%s", line.data);
+        reply_para(r, "Wanted: {} {}", cell_text(direction_name(d->direction)),
+                   cell_qty(d->qty, d->symbol.name));
+        view_bracket(r, &d->symbol, d->stop, d->target);
     }
     if (is_amount(d->veto_max_qty)) {
-        reply_line(r, "Largest quantity that would pass: %s", dec_text(d->veto_max_qty, qty));
+        reply_para(r, "Largest quantity that would pass: {}",
+                   cell_qty(d->veto_max_qty, d->symbol.name));
     } else {
         reply_line(r, "No quantity would pass.");
     }
@@ -180,25 +164,19 @@ static void why_veto(struct reply *r, const struct decision *d)
 
 void why_head(struct reply *r, const struct decision *d)
 {
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
-    figure_signed(&line, d->score, 2);
+    AUTO_BUF struct buf score = BUF_INIT(64);
+    cell_add_text(&score, cell_number_signed(d->score, 2));
     reply_title(r, TONE_PLAIN, "%s · %s · score %s of %.2f · %s", d->symbol.name,
-                direction_name(d->direction), line.data, d->threshold, outcome_name(d->outcome));
-    buf_clear(&line);
-    buf_addf(&line, "Decision %lld at ", (long long)d->id);
-    clock_add_when(&line, d->at_us, 0);
-    buf_add_c(&line, " UTC, price ");
-    figure_price(&line, d->price);
-    buf_addf(&line, ", market %s", regime_name(d->regime));
-    reply_line(r, "%s", line.data);
+                direction_name(d->direction), score.data, d->threshold, outcome_name(d->outcome));
+    reply_para(r, "Decision {} at {} UTC, price {}, market {}", cell_count(d->id),
+               cell_time(d->at_us, 0), cell_price(d->price, d->symbol.name),
+               cell_text(regime_name(d->regime)));
     why_votes(r, d);
     why_score(r, d);
 }
 
 void why_conclusion(struct reply *r, const struct decision *d)
 {
-    char qty[DEC_TEXT_SIZE];
-    AUTO_BUF struct buf line = BUF_INIT(LINE_SIZE);
     switch (d->outcome) {
     case OUTCOME_HOLD:
         reply_line(r, "Held: %s.", why_hold_reason(d));
@@ -207,17 +185,18 @@ void why_conclusion(struct reply *r, const struct decision *d)
         why_veto(r, d);
         return;
     case OUTCOME_ORDER:
-        buf_addf(&line, "Order %s: %s %s", d->client_id, direction_name(d->direction),
-                 dec_text(d->qty, qty));
-        figure_bracket(&line, d->stop, d->target);
-        reply_line(r, "%s", line.data);
+        reply_para(r, "Order {}: {} {}", cell_code(d->client_id),
+                   cell_text(direction_name(d->direction)), cell_qty(d->qty, d->symbol.name));
+        view_bracket(r, &d->symbol, d->stop, d->target);
         return;
     }
 }
 
 void why_details(struct reply *r, const struct decision *d)
 {
+    reply_fold(r, "Details");
     why_reasons(r, d);
     why_indicators(r, d, "quant_analyst", "Market");
     why_indicators(r, d, "data_sync", "Data");
+    reply_fold_end(r);
 }

@@ -4,12 +4,14 @@
  *     assert_string_equal(reply_text(r, 0), "Equity $10.00");
  *     assert_string_equal(reply_text_cell(r, 1, 0, 2), "+$2.39");
  *
+ *     reply_text_all(r, rig->text, sizeof(rig->text));
+ *
  * A text is valid until the next call but three.
  * Thread: main thread of the test binary.
  */
 #pragma once
 
-#include "command/reply.h"
+#include "command/reply_json.h"
 
 #include <string.h>
 
@@ -36,4 +38,16 @@ static inline const char *reply_text_cell(const struct reply *r, size_t block, s
     AUTO_BUF struct buf text = BUF_INIT(80000);
     cell_add_text(&text, reply_block_line(&table, row).cell[column]);
     return reply_text_slot(buf_str(&text));
+}
+
+/* The reply as JSON, and on the lines after it what people read: its blocks as texts. */
+static inline void reply_text_all(const struct reply *r, char *dst, size_t dst_size)
+{
+    AUTO_BUF struct buf out = BUF_INIT((size_t)1 << 20);
+    reply_json_text(r, &out);
+    for (size_t i = 0; i < reply_block_count(r); i++) {
+        buf_add_char(&out, '\n');
+        reply_block_text(r, i, &out);
+    }
+    (void)str_copy(buf_str(&out), dst, dst_size);
 }

@@ -1,9 +1,9 @@
 #include "rigs/runner_rig.h"
 
 #include "base/check.h"
-#include "command/reply_json.h"
 #include "io/embed.h"
 #include "io/secret.h"
+#include "rigs/reply_text.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -415,12 +415,11 @@ int runner_rig_send(struct runner_rig *rig, const char *line)
 static void on_reply(const struct reply *reply, const struct err *err, void *userdata)
 {
     struct runner_rig *rig = userdata;
-    struct json_object *value = reply_json(reply);
     rig->replies++;
     rig->reply_err = err == NULL ? ERR_NONE : err->id;
-    (void)snprintf(rig->reply_text, sizeof(rig->reply_text), "%s",
-                   json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
-    (void)json_object_put(value);
+    if (reply != NULL) {
+        reply_text_all(reply, rig->reply_text, sizeof(rig->reply_text));
+    }
 }
 
 int runner_rig_call(struct runner_rig *rig, const struct principal *who, const char *line,
@@ -467,7 +466,9 @@ const char *runner_rig_message(struct runner_rig *rig, int64_t id)
     static char text[65536];
     struct outbox_row row;
     assert_int_equal(outbox_table_get(rig->store, id, &row, NULL), 0);
-    (void)snprintf(text, sizeof(text), "%s", row.payload);
+    AUTO_REPLY struct reply *reply = NULL;
+    assert_int_equal(reply_json_read(row.payload, strlen(row.payload), &reply, NULL), 0);
+    reply_text_all(reply, text, sizeof(text));
     outbox_row_release(&row);
     return text;
 }

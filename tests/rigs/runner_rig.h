@@ -53,7 +53,7 @@ struct runner_rig {
     /* on_reply */
     int replies;
     int reply_err;
-    char reply_text[4096];
+    char reply_text[16384];
 };
 
 void runner_rig_open(struct runner_rig *rig);

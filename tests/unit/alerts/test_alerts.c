@@ -7,6 +7,7 @@
 #include "io/embed.h"
 #include "io/loop.h"
 #include "io/secret.h"
+#include "rigs/reply_text.h"
 #include "store/alert_table.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
@@ -146,7 +147,9 @@ static struct outbox_row message(struct scene *s, int64_t id)
     static char payload[65536];
     struct outbox_row row;
     assert_int_equal(outbox_table_get(s->store, id, &row, NULL), 0);
-    (void)snprintf(payload, sizeof(payload), "%s", row.payload);
+    AUTO_REPLY struct reply *reply = NULL;
+    assert_int_equal(reply_json_read(row.payload, strlen(row.payload), &reply, NULL), 0);
+    reply_text_all(reply, payload, sizeof(payload));
     outbox_row_release(&row);
     row.payload = payload;
     return row;

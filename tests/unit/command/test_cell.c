@@ -68,7 +68,13 @@ static void each_kind_has_its_text(void **state)
     assert_shows(cell_symbol("BTC-USD"), "BTC-USD");
     assert_shows(cell_state("down", TONE_BAD), "🔴 down");
     assert_shows(cell_qty(d("0.0031"), "BTC-USD"), "0.0031");
+    assert_shows(cell_exact(cell_price(d("64120.51"), "BTC-USD")), "64120.51");
+    assert_shows(cell_exact(cell_money(d("0.00012"))), "0.00012");
+    assert_shows(cell_cost(d("0.0058")), "$0.0058");
+    assert_shows(cell_limit(cell_pct(5, 1), true), "≥ 5.0 %");
+    assert_shows(cell_limit(cell_count(3), false), "≤ 3");
     assert_shows(cell_pct(15, 0), "15 %");
+    assert_shows(cell_pct(0.5, CELL_PLACES_SHORT), "0.5 %");
     assert_shows(cell_pct_signed(-0.0004, 2), "−0.00 %");
     assert_shows(cell_pct_signed(4.1, 1), "+4.1 %");
     assert_shows(cell_number_signed(-0.8, 2), "−0.80");

@@ -1,9 +1,9 @@
 #include "steer_rig.h"
 
 #include "base/check.h"
-#include "command/reply_json.h"
 #include "io/embed.h"
 #include "io/pool.h"
+#include "rigs/reply_text.h"
 #include "store/trade_table.h"
 #include "store/trading.h"
 
@@ -39,13 +39,11 @@ static bool deliver(enum channel channel, int64_t chat_id, int64_t edit_message_
                     const struct reply *reply, void *userdata)
 {
     struct steer_rig *s = userdata;
-    AUTO_JSON struct json_object *value = reply_json(reply);
     assert_int_equal(channel, CHANNEL_TELEGRAM);
     assert_int_equal(chat_id, s->rig.chat_id);
     s->delivered++;
     s->delivered_edit = edit_message_id;
-    (void)snprintf(s->delivered_text, sizeof(s->delivered_text), "%s",
-                   json_object_to_json_string_ext(value, JSON_C_TO_STRING_NOSLASHESCAPE));
+    reply_text_all(reply, s->delivered_text, sizeof(s->delivered_text));
     return true;
 }
 

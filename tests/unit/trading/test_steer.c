@@ -138,7 +138,7 @@ static void close_asks_then_waits_until_the_venue_is_flat(void **state)
 
     steer_rig_publish_plain(s, 1);
     steer_rig_send(s, &s->rig.alice, "/close btc-usd");
-    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
+    assert_has(runner_rig_last(&s->rig), "BTC-USD long 0.0031 @ 64,120.5"); /* the position */
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);
     assert_int_equal(r.kind, REQUEST_CLOSE);
@@ -157,7 +157,7 @@ static void close_asks_then_waits_until_the_venue_is_flat(void **state)
     assert_int_equal(runner_active(s->runner), 0);
     assert_has(runner_rig_last(&s->rig), "Closed: BTC-USD");
     assert_has(runner_rig_last(&s->rig), "The venue confirms that nothing of it is open.");
-    assert_has(runner_rig_last(&s->rig), "+$2.50  (operator)");
+    assert_has(runner_rig_last(&s->rig), "+$2.50 (operator)");
     assert_int_equal(runner_rig_last_kind(&s->rig), OUTBOX_EDIT);
 }
 
@@ -172,7 +172,7 @@ static void a_close_that_does_not_fill_fails(void **state)
     steer_rig_answer(s, &r, ERR_NONE);
     loop_advance(s->rig.loop, 21 * USEC_PER_SEC);
     assert_has(runner_rig_last(&s->rig), "CLOSE_UNFINISHED");
-    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031");
+    assert_has(runner_rig_last(&s->rig), "BTC-USD long 0.0031");
 }
 
 /* A position that the bot did not open is shown and can be closed like any other. */
@@ -187,9 +187,9 @@ static void a_foreign_position_is_shown_and_closed(void **state)
     assert_true(symbol_parse(STR_LIT("SOL-USD"), &n->foreign[0].symbol));
     steer_rig_publish(s);
     steer_rig_send(s, &s->rig.alice, "/positions");
-    assert_has(runner_rig_last(&s->rig), "SOL-USD  short 3 @ 150.00   not opened by the bot");
+    assert_has(runner_rig_last(&s->rig), "SOL-USD short 3 @ 150.00, not opened by the bot");
     steer_rig_send(s, &s->rig.alice, "/close sol-usd");
-    assert_has(runner_rig_last(&s->rig), "SOL-USD  short 3 @ 150.00");
+    assert_has(runner_rig_last(&s->rig), "SOL-USD short 3 @ 150.00");
     steer_rig_confirm(s, &s->rig.alice);
     struct request r = steer_rig_next_request(s);
     assert_string_equal(r.symbol.name, "SOL-USD");
@@ -280,7 +280,7 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     struct steer_rig *s = *state;
     publish_bracket(s, "62838.1", "66685.3");
     steer_rig_send(s, &s->rig.alice, "/amend btc-usd stop=63,500.5");
-    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5"); /* the position */
+    assert_has(runner_rig_last(&s->rig), "BTC-USD long 0.0031 @ 64,120.5"); /* the position */
     assert_has(runner_rig_last(&s->rig), "Stop  62,838.1 → 63,500.5 (2.1 % below the price)");
     assert_has(runner_rig_last(&s->rig), "Target stays at 66,685.3");
     assert_no_request(s); /* no request before the confirmation */
@@ -299,7 +299,7 @@ static void amend_shows_the_change_and_waits_for_it(void **state)
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_int_equal(runner_active(s->runner), 0);
     assert_has(runner_rig_last(&s->rig), "Stop and target of BTC-USD are set");
-    assert_has(runner_rig_last(&s->rig), "SL 63,500.5 TP 66,685.3");
+    assert_has(runner_rig_last(&s->rig), "SL 63,500.5  TP 66,685.3");
 }
 
 /* The prompt shows the absolute price, and that is what its confirmation sends, although the price
@@ -477,7 +477,7 @@ static void cancel_orders_waits_until_no_entry_is_open(void **state)
     write_entry(s, ORDER_CANCELLED);
     loop_advance(s->rig.loop, USEC_PER_SEC);
     assert_has(runner_rig_last(&s->rig), "No entry orders are open: BTC-USD");
-    assert_has(runner_rig_last(&s->rig), "BTC-USD  long 0.0031 @ 64,120.5   cancelled");
+    assert_has(runner_rig_last(&s->rig), "BTC-USD long 0.0031 @ 64,120.5, cancelled");
 
     steer_rig_send(s, &s->rig.alice, "/cancel_orders");
     r = steer_rig_next_request(s);

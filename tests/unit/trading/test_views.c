@@ -40,9 +40,10 @@ static void status_shows_the_account(void **state)
     const char *text = runner_rig_last(&s->rig);
     assert_has(text, "nightdesk · paper · up 2 d 4 h");
     assert_has(text, "\"tone\":\"good\"");
-    assert_has(text, "Equity  $10,412.88  (+4.1 %)   today  −$4.10 (−0.04 %)");
-    assert_has(text, "Drawdown 1.8 % of 15 %   Exposure 3.9 %   Positions 1 of 3");
-    assert_has(text, "BTC-USD  long 0.0031 @ 64,120.5   +$2.39 (+1.2 %)  SL 62,838.1 TP 66,685.3");
+    assert_has(text, "Equity\t$10,412.88 (+4.1 %)\nToday\t−$4.10 (−0.04 %)");
+    assert_has(text, "Drawdown\t1.8 % of 15 %\nExposure\t3.9 %, positions 1 of 3");
+    assert_has(text,
+               "BTC-USD long 0.0031 @ 64,120.5\n  +$2.39 (+1.2 %)\n  SL 62,838.1  TP 66,685.3");
     assert_has(text, "Services 4/4 up   Alerts 1 high");
     assert_has(text, "\"command\":\"/pause\"");
     assert_has(text, "\"protect\":true");
@@ -270,15 +271,15 @@ static void risk_shows_limits_and_their_use(void **state)
     steer_rig_send(s, &s->rig.rita, "/risk");
     const char *text = runner_rig_last(&s->rig);
     assert_has(text, "Risk: ACTIVE");
-    assert_has(text, "[\"exposure\",\"31.2 %\",\"≤ 75.0 %\"]");
-    assert_has(text, "[\"tier 1\",\"31.2 %\",\"≤ 50.0 %\"]");
-    assert_has(text, "[\"BTC-USD\",\"31.2 %\",\"≤ 25.0 %\"]");
-    assert_has(text, "[\"SOL-USD\",\"0.0 %\",\"≤ 10.0 %\"]");
-    assert_has(text, "[\"leverage\",\"0.31×\",\"≤ 3.00×\"]");
-    assert_has(text, "[\"liquidation\",\"8.0 %\",\"≥ 5.0 %\"]");
-    assert_has(text, "[\"correlation\",\"–\",\"≤ 0.70\"]");
-    assert_has(text, "[\"daily loss\",\"0.0 %\",\"≤ 5.0 %\"]");
-    assert_has(text, "[\"entries/min\",\"2\",\"≤ 10\"]");
+    assert_has(text, "exposure\t31.2 %\t≤ 75.0 %");
+    assert_has(text, "tier 1\t31.2 %\t≤ 50.0 %");
+    assert_has(text, "BTC-USD\t31.2 %\t≤ 25.0 %");
+    assert_has(text, "SOL-USD\t0.0 %\t≤ 10.0 %");
+    assert_has(text, "leverage\t0.31×\t≤ 3.00×");
+    assert_has(text, "liquidation\t8.0 %\t≥ 5.0 %");
+    assert_has(text, "correlation\t–\t≤ 0.70");
+    assert_has(text, "daily loss\t0.0 %\t≤ 5.0 %");
+    assert_has(text, "entries/min\t2\t≤ 10");
     assert_has(text, "⚠ BTC-USD: liquidation is 8.0 % away");
     assert_has(text, "The paper venue takes no margin");
     assert_has(text, "SOL-USD: cooldown, no entries for 12 min");
@@ -307,7 +308,7 @@ static void risk_shows_why_no_positions_are_opened(void **state)
     assert_has(text, "(breaker: daily loss 5.10 % of 5.00 %)");
     assert_has(text, "The venue holds ETH-USD short 2, not opened by the bot");
     assert_has(text, "No symbol is in cooldown. A cooldown lasts 30 min after a trade.");
-    assert_has(text, "[\"liquidation\",\"–\",\"≥ 5.0 %\"]");
+    assert_has(text, "liquidation\t–\t≥ 5.0 %");
     assert_has(text, "\"command\":\"/resume\"");
 
     n = steer_rig_draft(s);
@@ -402,8 +403,7 @@ static void why_shows_votes_reasons_veto_and_order(void **state)
                "Trade 1: BTC-USD long 0.0031, 64,120.5 → 64,891.5, +$2.50");
     assert_has(runner_rig_last(&s->rig), "score +0.41 of 0.35 · order");
     assert_has(runner_rig_last(&s->rig), "Score: (0.41×0.50) / 0.50 = +0.41; ±0.35 is needed");
-    assert_has(runner_rig_last(&s->rig),
-               "[\"bull\",\"\",\"\",\"\"],[\"· rsi14\",\"28.10\",\"30.00\",\"+0.30\"]");
+    assert_has(runner_rig_last(&s->rig), "bull\t\t\t\n· rsi14\t28.10\t30.00\t+0.30");
     assert_has(runner_rig_last(&s->rig), "\"order\":{\"client_id\":\"nd-1-1\"");
     assert_has(runner_rig_last(&s->rig), "\"state\":\"filled\",\"qty\":0.0031,");
     assert_has(runner_rig_last(&s->rig), "\"fills\":[{\"fill_id\":\"7\"");
@@ -506,12 +506,12 @@ static void why_shows_all_eight_agents(void **state)
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/why");
     const char *text = runner_rig_last(&s->rig);
-    assert_has(text, "[\"data_sync\",\"ok\",\"1.00\",\"–\"]");
-    assert_has(text, "[\"quant_analyst\",\"long\",\"0.33\",\"–\"]");
-    assert_has(text, "[\"predict\",\"short\",\"0.10\",\"0.50\"]");
-    assert_has(text, "[\"bear\",\"–\",\"0.30\",\"0.40\"]");
-    assert_has(text, "[\"risk_audit\",\"veto\",\"0.00\",\"–\"]");
-    assert_has(text, "[\"execution\",\"–\",\"0.00\",\"–\"]");
+    assert_has(text, "data_sync\tok\t1.00\t–");
+    assert_has(text, "quant_analyst\tlong\t0.33\t–");
+    assert_has(text, "predict\tshort\t0.10\t0.50");
+    assert_has(text, "bear\t–\t0.30\t0.40");
+    assert_has(text, "risk_audit\tveto\t0.00\t–");
+    assert_has(text, "execution\t–\t0.00\t–");
     assert_has(text, "Score: (−0.10×0.50 + 0.90×0.60 + 0.00×0.40) / 0.60 + 0.10 by rules = +0.92; "
                      "±0.35 is needed");
     assert_has(text, "Vetoed by RISK_POSITION_SIZE: size 0.0031, at most 0.001");
@@ -574,8 +574,8 @@ static void decisions_are_listed(void **state)
     steer_rig_send(s, &s->rig.rita, "/decisions");
     const char *text = runner_rig_last(&s->rig);
     assert_has(text, "Last 10 decisions");
-    assert_has(text, "[\"11:06\",\"ETH-USD\",\"chop\",\"+0.41\",\"0.35\",\"order\"]");
-    assert_has(text, "[\"10:06\",\"BTC-USD\",\"–\",\"−0.20\",\"0.35\",\"hold\"]");
+    assert_has(text, "11:06\tETH-USD\tchop\t+0.41\t0.35\torder");
+    assert_has(text, "10:06\tBTC-USD\t–\t−0.20\t0.35\thold");
     assert_has(text, "\"/why d12\"");
     assert_null(strstr(text, "\"/why d11\"")); /* a hold has no button */
     assert_has(text, "{\"id\":3,");
@@ -605,7 +605,7 @@ static void decisions_are_listed(void **state)
     d.at_us = RIG_WALL_US + USEC_PER_DAY;
     assert_int_equal(decision_table_add(s->engine_store, &d, &err), 0);
     steer_rig_send(s, &s->rig.rita, "/decisions 2");
-    assert_has(runner_rig_last(&s->rig), "[\"11-18\",\"\",\"\",\"\",\"\",\"\"]");
+    assert_has(runner_rig_last(&s->rig), "11-18\t\t\t\t\t");
 }
 
 static void help_shows_only_permitted_commands(void **state)

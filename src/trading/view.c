@@ -1,0 +1,29 @@
+#include "view.h"
+
+void view_bracket(struct reply *r, const struct symbol *symbol, struct dec stop, struct dec target)
+{
+    if (dec_is_valid(stop) && stop.e8 > 0) {
+        reply_more(r, "  SL {}", cell_price(stop, symbol->name));
+    }
+    if (dec_is_valid(target) && target.e8 > 0) {
+        reply_more(r, " TP {}", cell_price(target, symbol->name));
+    }
+}
+
+void view_position(struct reply *r, const struct position *p)
+{
+    const char *symbol = p->symbol.name;
+    struct dec cost = dec_mul(p->qty, p->entry_price);
+    reply_para(r, "{} {} {} @ {}\n  {} ({})\n  SL {}  TP {}", cell_symbol(symbol),
+               cell_text(side_name(p->side)), cell_qty(p->qty, symbol),
+               cell_price(p->entry_price, symbol), cell_money_signed(p->unrealised),
+               cell_pct_signed(cell_ratio_pct(p->unrealised, cost), 1), cell_price(p->stop, symbol),
+               cell_price(p->target, symbol));
+}
+
+void view_foreign(struct reply *r, const struct snapshot_foreign *f)
+{
+    reply_para(r, "⚠ {} {} {} @ {}, not opened by the bot", cell_symbol(f->symbol.name),
+               cell_text(side_name(f->side)), cell_qty(f->qty, f->symbol.name),
+               cell_price(f->entry_price, f->symbol.name));
+}

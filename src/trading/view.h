@@ -1,0 +1,22 @@
+/*
+ * view.h: what several actions show in the same way. Private to this module.
+ *
+ *     view_position(r, &s->positions[i]);
+ *
+ * Thread: any.
+ */
+#pragma once
+
+#include "command/reply.h"
+#include "model/position.h"
+#include "model/snapshot.h"
+
+/* Three lines that fit a phone:
+ *     BTC-USD long 0.0031 @ 64,120.5
+ *       +$2.39 (+1.2 %)
+ *       SL 62,838.1  TP 66,685.3 */
+void view_position(struct reply *r, const struct position *position);
+/* "⚠ SOL-USD long 3 @ 150.21, not opened by the bot" */
+void view_foreign(struct reply *r, const struct snapshot_foreign *foreign);
+/* Continues the last line by "  SL 62,838.1 TP 66,685.3"; omits a price that is not above zero. */
+void view_bracket(struct reply *r, const struct symbol *symbol, struct dec stop, struct dec target);
