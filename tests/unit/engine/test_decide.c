@@ -187,6 +187,48 @@ static void decisions_of_a_step_share_the_limits(void **state)
     }
 }
 
+static int positions_of(const struct engine_rig *s)
+{
+    AUTO_FREE struct snapshot *snapshot = snapshot_new(3);
+    engine_snapshot(s->engine, &s->now, snapshot);
+    return snapshot->position_count;
+}
+
+/* Settings that arrive while positions are open: nothing is closed for them, and the next entries
+ * are held to them. */
+static void a_tighter_limit_closes_nothing(void **state)
+{
+    (void)state;
+    struct engine_rig *s = engine_rig_in(2, CLIMATE_UP);
+    struct tally tally = {0};
+    s->settings.max_correlation = 1;
+    s->in.settings = &s->settings;
+    for (int minute = 0; minute < 5 * 1440 && positions_of(s) < 2; minute++) {
+        run(s, 1, &tally);
+    }
+    int before = positions_of(s);
+    assert_true(before >= 2);
+    s->settings.max_positions = 1;
+    s->settings.max_exposure_pct = 0.1;
+    s->settings.max_position_pct = 0.1;
+    s->settings.stop_pct = 0.1;
+    engine_rig_step(s, &(struct request){.kind = REQUEST_RESUME, .id = s->next_request++});
+    assert_int_equal(s->out.order_count, 0); /* the step that takes them closes nothing */
+    engine_rig_step(s, NULL);
+    assert_int_equal(positions_of(s), before);
+    int vetoed = 0;
+    for (int minute = 0; minute < 1440 && positions_of(s) >= 1; minute++) {
+        engine_rig_step(s, NULL);
+        for (int k = 0; k < s->out.decision_count; k++) {
+            const struct decision *d = &s->out.decisions[k];
+            assert_false(d->outcome == OUTCOME_ORDER && order_of(s, d)->kind == ORDER_ENTRY);
+            vetoed += d->outcome == OUTCOME_VETOED;
+        }
+    }
+    assert_true(vetoed > 0);
+    engine_rig_free(s);
+}
+
 static void add_ways(enum climate climate, int64_t minutes, const char *const ways[2],
                      int64_t counts[2])
 {
@@ -314,6 +356,7 @@ static void only_a_model_that_fits_votes(void **state)
 
 UNIT_GROUP(decide, cmocka_unit_test(each_regime_has_entries_and_exits),
            cmocka_unit_test(decisions_of_a_step_share_the_limits),
+           cmocka_unit_test(a_tighter_limit_closes_nothing),
            cmocka_unit_test(stops_and_signals_end_trades),
            cmocka_unit_test(without_an_order_book_nothing_is_opened),
            cmocka_unit_test(only_a_model_that_fits_votes))
