@@ -4,21 +4,25 @@
  *     struct api *api;
  *     rc = api_start(&(struct api_options){.loop = loop, .shared = shared,
  *                    .socket_reader = reader, .runner = runner, .access = access,
- *                    .socket_path = path}, &api, err);
+ *                    .socket_path = path, .config = config, .state_dir = dir}, &api, err);
  *     ...
  *     api_stop(api);                              // before the runner is freed
  *
- * Endpoints: GET /healthz; GET /api/v1/state; POST /api/v1/commands/{name} with the body
+ * Endpoints: GET /healthz; GET /api/v1/state; GET
+ * /api/v1/{positions,trades,orders,decisions,alerts} with limit, offset and for trades and
+ * decisions symbol; POST /api/v1/commands/{name} with the body
  * {"args": {"service": "demo"} | ["demo"] | "demo", "confirm": true}; args as a string is the rest
  * of a typed command line. Errors are catalogue rows as JSON.
- * Always true: a listener's own thread only reads the snapshot and the heartbeats; it renders the
- * state at most a hundred times a second (age_ms is a multiple of 10). It suspends a command and
- * passes it to the ops thread through a ring; ops answers it. A caller on the socket is the uid of
- * the connected process. Over TCP each path except /healthz needs "Authorization: Bearer
- * <api.token>" (401 if no token is configured); the Host must name this machine, so that a web page
- * cannot reach the API by DNS rebinding; a request with a foreign Origin is refused. Limits: a body
- * of 64 KiB, 64 connections, 32 commands under way per listener (then 503).
- * Thread: ops (the request handlers run on the listeners' threads).
+ * Always true: a listener's own thread answers every GET by itself, from the snapshot, the
+ * heartbeats and read-only connections; it renders the state at most a hundred times a second
+ * (age_ms is a multiple of 10). It suspends a command and passes it to the ops thread through a
+ * ring; ops answers it. A caller on the socket is the uid of the connected process: root, the user
+ * that runs nightdesk, or one of api.local_users; only /healthz is for every uid. Over TCP each
+ * path except /healthz needs "Authorization: Bearer <api.token>" (401 if no token is configured);
+ * the Host must name this machine, so that a web page cannot reach the API by DNS rebinding; a
+ * request with a foreign Origin is refused. Limits: a body of 64 KiB, 64 connections, 32 commands
+ * under way per listener (then 503). Thread: ops (the request handlers run on the listeners'
+ * threads).
  */
 #pragma once
 
@@ -42,10 +46,11 @@ struct api_options {
     struct shared_reader *tcp_reader;    /* of the TCP listener's thread; NULL without one */
     struct runner *runner;
     struct access *access;
-    const char *socket_path; /* NULL: no socket */
-    bool tcp;                /* listen on 127.0.0.1 */
-    uint16_t port;           /* 0: the kernel chooses one, see api_port */
-    const char *token;       /* "" or NULL: TCP serves /healthz only; at most API_TOKEN_MAX bytes */
+    const char *socket_path;     /* NULL: no socket */
+    bool tcp;                    /* listen on 127.0.0.1 */
+    uint16_t port;               /* 0: the kernel chooses one, see api_port */
+    const struct config *config; /* api.token, api.local_users; see api_apply */
+    const char *state_dir;       /* of the databases that the lists are read from */
 };
 
 #define API_TOKEN_MAX 256
@@ -57,5 +62,5 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
  * NULL. */
 void api_stop(struct api *api);
 uint16_t api_port(const struct api *api); /* 0 without TCP */
-/* Applies api.token to all later requests. Takes a NULL api. */
+/* Applies api.token and api.local_users to all later requests. Takes a NULL api. */
 void api_apply(struct api *api, const struct config *config);

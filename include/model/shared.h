@@ -68,6 +68,8 @@ struct shared {
     /* How often the engine has restored trading.db at its path; engine writes. After a change the
      * readers open the file again. */
     _Atomic uint64_t trading_file;
+    /* The same for ops.db; ops writes. */
+    _Atomic uint64_t ops_file;
     /* Ops sets it when ops.db was deleted or replaced; the engine pauses trading and clears it. */
     _Atomic bool ops_file_moved;
 

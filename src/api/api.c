@@ -5,6 +5,7 @@
 #include "config/config.h"
 
 #include <time.h>
+#include <unistd.h>
 
 /* Documented in api.h. A program usually needs one connection. */
 #define CONNECTIONS_MAX 64
@@ -41,20 +42,29 @@ static void listener_release(struct listener *listener)
 {
     loop_source_free(listener->wake);
     ring_free(listener->jobs);
-    web_content_free(listener->state); /* the server has stopped */
+    /* The server has stopped. */
+    web_content_free(listener->state);
+    api_read_release(listener);
+    mailbox_free(listener->readers);
 }
 
-static void publish_token(struct api *api, const char *token)
+static void publish_readers(struct mailbox *mailbox, const struct config *config)
 {
-    struct api_token *draft = mailbox_draft(api->tcp.token);
-    ASSERT(str_copy(str_c(token), draft->text, sizeof(draft->text)));
-    mailbox_publish(api->tcp.token);
+    struct api_readers *draft = mailbox_draft(mailbox);
+    ASSERT(str_copy(str_c(config->api_token), draft->token, sizeof(draft->token)));
+    draft->own_uid = (int64_t)geteuid();
+    draft->uid_count = 0;
+    for (int i = 0; i < config->local_count; i++) {
+        draft->uids[draft->uid_count++] = config->locals[i].uid;
+    }
+    mailbox_publish(mailbox);
 }
 
 void api_apply(struct api *api, const struct config *config)
 {
     if (api != NULL) {
-        publish_token(api, config->api_token);
+        publish_readers(api->socket.readers, config);
+        publish_readers(api->tcp.readers, config);
     }
 }
 
@@ -66,8 +76,14 @@ int api_start(const struct api_options *options, struct api **ret, struct err *e
     api->shared = options->shared;
     api->runner = options->runner;
     api->access = options->access;
-    api->tcp.token = mailbox_new(sizeof(struct api_token));
-    publish_token(api, options->token != NULL ? options->token : "");
+    if (!str_copy(str_c(options->state_dir), api->state_dir, sizeof(api->state_dir))) {
+        free(api);
+        return err_set(err, ERR_FILE_FAILED, "%.80s…: the path is too long", options->state_dir);
+    }
+    api->socket.readers = mailbox_new(sizeof(struct api_readers));
+    api->tcp.readers = mailbox_new(sizeof(struct api_readers));
+    publish_readers(api->socket.readers, options->config);
+    publish_readers(api->tcp.readers, options->config);
 
     int rc = 0;
     if (options->socket_path != NULL) {
@@ -103,7 +119,6 @@ void api_stop(struct api *api)
     (void)api_command_end(api);
     listener_release(&api->socket);
     listener_release(&api->tcp);
-    mailbox_free(api->tcp.token);
     free(api);
 }
 

@@ -2,6 +2,8 @@
 #include "io/secret.h"
 #include "model/model_json.h"
 
+#define HEALTH_PATH   "/healthz"
+#define LISTS_PATH    "/api/v1/"
 #define COMMANDS_PATH "/api/v1/commands/"
 #define NAME_MAX_LEN  32
 
@@ -60,35 +62,52 @@ static bool origin_is_local(struct str origin)
     return str_starts(origin, "http://") && host_is_local(str_n(origin.ptr + 7, origin.len - 7));
 }
 
-static bool token_matches(const struct api_token *token, struct str authorization)
+static bool token_matches(const char *token, struct str authorization)
 {
-    if (token->text[0] == '\0' || !str_starts(authorization, "Bearer ")) {
+    if (token[0] == '\0' || !str_starts(authorization, "Bearer ")) {
         return false;
     }
     struct str given = str_n(authorization.ptr + 7, authorization.len - 7);
-    return secret_equal(given, str_c(token->text));
+    return secret_equal(given, str_c(token));
 }
 
-/* True if the request is allowed; otherwise it has been answered. */
-static bool admit(struct listener *listener, struct web_request *request)
+static bool uid_may_read(const struct api_readers *readers, int64_t uid)
 {
-    if (listener->channel != CHANNEL_HTTP) {
+    for (int i = 0; i < readers->uid_count; i++) {
+        if (readers->uids[i] == uid) {
+            return true;
+        }
+    }
+    return uid == 0 || uid == readers->own_uid;
+}
+
+/* True if the caller may read; otherwise it has been answered. */
+static bool admit_socket(struct listener *listener, struct web_request *request)
+{
+    int64_t uid = web_peer_uid(request);
+    if (uid_may_read(mailbox_latest(listener->readers, NULL), uid)) {
         return true;
     }
+    refuse(request, ERR_API_UID, "uid %lld is not in api.local_users", (long long)uid);
+    return false;
+}
+
+static bool admit_tcp(struct listener *listener, struct web_request *request)
+{
     struct str origin = web_header(request, "Origin");
     if (!host_is_local(web_header(request, "Host")) ||
         (origin.len > 0 && !origin_is_local(origin))) {
         refuse(request, ERR_API_FOREIGN, "Host and Origin must name this machine");
         return false;
     }
-    const struct api_token *token = mailbox_latest(listener->token, NULL);
-    if (str_equal_c(web_path(request), "/healthz") ||
-        token_matches(token, web_header(request, "Authorization"))) {
+    const struct api_readers *readers = mailbox_latest(listener->readers, NULL);
+    if (str_equal_c(web_path(request), HEALTH_PATH) ||
+        token_matches(readers->token, web_header(request, "Authorization"))) {
         return true;
     }
     refuse(request, ERR_API_UNAUTHORIZED, "%s",
-           token->text[0] == '\0' ? "no api.token is configured"
-                                  : "the bearer token does not match");
+           readers->token[0] == '\0' ? "no api.token is configured"
+                                     : "the bearer token does not match");
     return false;
 }
 
@@ -134,8 +153,7 @@ static void handle_command(struct listener *listener, struct web_request *reques
     api_command_release(&command);
 }
 
-/* True if the path accepts the request's method; otherwise it has been answered. */
-static bool allows(struct web_request *request, const char *method)
+bool api_allows(struct web_request *request, const char *method)
 {
     if (str_equal_c(web_method(request), method)) {
         return true;
@@ -145,27 +163,37 @@ static bool allows(struct web_request *request, const char *method)
     return false;
 }
 
+static bool starts_rest(struct str path, const char *prefix, struct str *ret_rest)
+{
+    size_t skip = strlen(prefix);
+    *ret_rest = path.len >= skip ? str_n(path.ptr + skip, path.len - skip) : str_c("");
+    return str_starts(path, prefix);
+}
+
+/* A command's caller is identified by the ops thread, a reader here. */
 void api_handle(struct web_request *request, void *userdata)
 {
     struct listener *listener = userdata;
-    if (!admit(listener, request)) {
+    struct str path = web_path(request), rest;
+    bool socket = listener->channel == CHANNEL_SOCKET;
+    if (!socket && !admit_tcp(listener, request)) {
         return;
     }
-    struct str path = web_path(request);
-    if (str_equal_c(path, "/healthz")) {
-        if (allows(request, "GET")) {
+    if (str_equal_c(path, HEALTH_PATH)) {
+        if (api_allows(request, "GET")) {
             answer_health(listener, request);
         }
+    } else if (starts_rest(path, COMMANDS_PATH, &rest)) {
+        if (api_allows(request, "POST")) {
+            handle_command(listener, request, rest);
+        }
+    } else if (socket && !admit_socket(listener, request)) {
+        return;
     } else if (str_equal_c(path, "/api/v1/state")) {
-        if (allows(request, "GET")) {
+        if (api_allows(request, "GET")) {
             api_state_answer(listener, request);
         }
-    } else if (str_starts(path, COMMANDS_PATH)) {
-        if (allows(request, "POST")) {
-            size_t skip = sizeof(COMMANDS_PATH) - 1;
-            handle_command(listener, request, str_n(path.ptr + skip, path.len - skip));
-        }
-    } else {
+    } else if (!starts_rest(path, LISTS_PATH, &rest) || !api_read_list(listener, request, rest)) {
         refuse(request, ERR_API_NOT_FOUND, "%.*s", path.len > 100 ? 100 : (int)path.len, path.ptr);
     }
 }

@@ -11,12 +11,14 @@
 #include "api/api.h"
 #include "base/buf.h"
 #include "base/ring.h"
+#include "config/config.h"
 #include "io/json.h"
 #include "io/loop.h"
 #include "io/web.h"
 #include "model/shared.h"
 #include "model/snapshot.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 
 #define API_JOBS_MAX    32
@@ -25,8 +27,12 @@
 #define API_LINE_MAX    ((size_t)16 * 1024)
 #define API_ANSWER_MAX  ((size_t)512 * 1024)
 
-struct api_token {
-    char text[API_TOKEN_MAX + 1]; /* "": none */
+/* Who may read; the ops thread publishes it to each listener. */
+struct api_readers {
+    char token[API_TOKEN_MAX + 1]; /* "": nobody over TCP */
+    int64_t own_uid;               /* as root, always admitted at the socket */
+    int uid_count;
+    int64_t uids[CONFIG_LOCALS_MAX];
 };
 
 /* All that an answer of /api/v1/state depends on. */
@@ -40,18 +46,25 @@ struct api_state_key {
     int telegram;
 };
 
+struct json_out;
+
 struct listener {
     struct api *api;
     enum channel channel; /* CHANNEL_SOCKET or CHANNEL_HTTP */
     struct web *web;
     struct shared_reader *reader; /* used only by this listener's thread */
-    struct mailbox *token;        /* struct api_token: ops -> this listener's thread; TCP only */
+    struct mailbox *readers;      /* struct api_readers: ops -> this listener's thread */
     struct ring *jobs;            /* struct api_job *: listener's thread -> ops */
     struct loop_source *wake;
     atomic_int under_way; /* jobs without an answer */
     /* The last answer about the state, which is given again until something in it changes. */
     struct api_state_key state_key;
     struct web_content *state; /* NULL: none yet */
+    /* Read-only connections, opened by the first request that needs one. */
+    struct trading_store *trading;
+    struct ops_store *ops;
+    uint64_t trading_file; /* shared->trading_file when it was opened */
+    uint64_t ops_file;
 };
 
 /* One command, from suspended to answered. Owned by the ring, then by ops. */
@@ -70,6 +83,7 @@ struct api {
     struct shared *shared;
     struct runner *runner;
     struct access *access;
+    char state_dir[PATH_MAX];
     struct listener socket;
     struct listener tcp;
     struct api_job *active; /* ops */
@@ -80,6 +94,9 @@ void api_handle(struct web_request *request, void *listener);
 
 /* Any thread: answers with the catalogue row as JSON and with its HTTP status. */
 void api_answer_err(struct web_request *request, const struct err *err);
+
+/* Listener's thread: true if the request's method is this one; otherwise it has been answered. */
+bool api_allows(struct web_request *request, const char *method);
 
 /* The content of a command request. */
 struct api_command {
@@ -101,6 +118,13 @@ void api_command_accept(void *listener);
 /* Ops: answers every command under way with API_STOPPING. Returns their number. */
 int api_command_end(struct api *api);
 
+/* Listener's thread: the members age_ms and stale, which every answer with figures has. */
+void api_state_age(struct json_out *out, const struct snapshot *snapshot,
+                   const struct shared *shared);
+/* Listener's thread: answers with a list such as "trades"; false: there is no such list. */
+bool api_read_list(struct listener *listener, struct web_request *request, struct str name);
+/* After the listener's thread has ended. */
+void api_read_release(struct listener *listener);
 /* Listener's thread. */
 void api_state_answer(struct listener *listener, struct web_request *request);
 /* Listener's thread. Returns true if both threads are alive and the engine has published. If

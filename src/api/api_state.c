@@ -19,14 +19,34 @@ static void add_telegram(struct json_out *out, int state, int64_t since_us)
     json_out_end(out);
 }
 
-static struct api_state_key make_key(const struct snapshot *s, const struct shared *shared)
+static int64_t age_ms(const struct snapshot *s, const struct shared *shared)
 {
     const struct clock *clock = clock_real();
-    int64_t age_ms =
-        shared_silent_us(shared, s, clock_wall_us(clock), clock_mono_us(clock)) / USEC_PER_MSEC;
+    int64_t us = shared_silent_us(shared, s, clock_wall_us(clock), clock_mono_us(clock));
+    return s->version == 0 ? -1 : us / USEC_PER_MSEC / API_AGE_STEP_MS * API_AGE_STEP_MS;
+}
+
+/* A snapshot that was never published has no age and is stale. */
+static void add_age(struct json_out *out, int64_t ms)
+{
+    if (ms < 0) {
+        json_out_null(out, "age_ms");
+    } else {
+        json_out_i64(out, "age_ms", ms);
+    }
+    json_out_bool(out, "stale", ms < 0 || ms * USEC_PER_MSEC >= SHARED_SILENT_US);
+}
+
+void api_state_age(struct json_out *out, const struct snapshot *s, const struct shared *shared)
+{
+    add_age(out, age_ms(s, shared));
+}
+
+static struct api_state_key make_key(const struct snapshot *s, const struct shared *shared)
+{
     return (struct api_state_key){
         .version = s->version,
-        .age_ms = s->version == 0 ? -1 : age_ms / API_AGE_STEP_MS * API_AGE_STEP_MS,
+        .age_ms = age_ms(s, shared),
         .away_us = atomic_load_explicit(&shared->ops_away_us, memory_order_relaxed),
         .away_source = atomic_load_explicit(&shared->ops_away_source, memory_order_relaxed),
         .absences = atomic_load_explicit(&shared->ops_absences, memory_order_relaxed),
@@ -47,14 +67,7 @@ static struct web_content *render(const struct snapshot *s, const struct api_sta
     AUTO_BUF struct buf body = BUF_INIT(API_ANSWER_MAX);
     struct json_out out = JSON_OUT(&body);
     json_out_document(&out, "nightdesk.state/1");
-    /* A snapshot that was never published has no age and is stale. */
-    if (key->age_ms < 0) {
-        json_out_null(&out, "age_ms");
-    } else {
-        json_out_i64(&out, "age_ms", key->age_ms);
-    }
-    json_out_bool(&out, "stale",
-                  key->age_ms < 0 || key->age_ms * USEC_PER_MSEC >= SHARED_SILENT_US);
+    add_age(&out, key->age_ms);
     model_json_snapshot(&out, s);
     add_ops_loop(&out, key);
     add_telegram(&out, key->telegram, key->telegram_since_us);

@@ -279,6 +279,7 @@ static void watch_files(struct ops *ops)
         ops->file_lost_mono_us = mono_us(ops);
         ops->file_alert_pending = true;
         atomic_store(&ops->options.shared->ops_file_moved, true);
+        (void)atomic_fetch_add(&ops->options.shared->ops_file, rc > 0 ? 1 : 0);
     }
     ops->file_lost = rc < 0;
     if (ops->file_alert_pending) {
@@ -393,9 +394,10 @@ static void open_api(struct ops *ops)
         .tcp_reader = ops->tcp_reader,
         .runner = ops->runner,
         .access = ops->access,
+        .state_dir = ops->options.state_dir,
         .tcp = config->api_port != 0,
         .port = (uint16_t)config->api_port,
-        .token = config->api_token,
+        .config = config,
     };
     if (ops_socket_path(config, ops->options.state_dir, &path, &err) == 0) {
         options.socket_path = path.data;

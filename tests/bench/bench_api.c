@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "base/check.h"
 #include "bench/bench.h"
+#include "config/config.h"
 #include "io/loop.h"
 #include "io/secret.h"
 #include "model/shared.h"
@@ -213,11 +214,18 @@ int main(void)
     struct shared_reader *reader = shared_reader_add(&shared, "tcp", 0);
     shared_seal(&shared);
     publish(&shared);
+    struct config *config = NULL;
+    int rc = config_parse(STR_LIT("api:\n  token: " TOKEN "\n"), "bench", &config, NULL, &err);
+    ASSERT(rc == 0);
     struct loop *loop = loop_new(&err);
     ASSERT(loop != NULL);
-    const struct api_options options = {
-        .loop = loop, .shared = &shared, .tcp_reader = reader, .tcp = true, .token = TOKEN};
-    int rc = api_start(&options, &api, &err);
+    const struct api_options options = {.loop = loop,
+                                        .shared = &shared,
+                                        .tcp_reader = reader,
+                                        .tcp = true,
+                                        .config = config,
+                                        .state_dir = "/nonexistent"};
+    rc = api_start(&options, &api, &err);
     ASSERT(rc == 0);
 
     static double ours[ROUNDS], bare[ROUNDS];
@@ -240,5 +248,6 @@ int main(void)
     api_stop(api);
     loop_free(loop);
     shared_release(&shared);
+    config_free(config);
     return 0;
 }

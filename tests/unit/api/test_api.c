@@ -12,7 +12,9 @@
 #include "io/loop.h"
 #include "io/secret.h"
 #include "model/shared.h"
+#include "store/alert_table.h"
 #include "store/ops.h"
+#include "store/trade_table.h"
 #include "trading/desk.h"
 #include "unit/unit.h"
 
@@ -20,7 +22,9 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #define TOKEN "correct-horse-battery"
 
@@ -39,6 +43,7 @@ struct fixture {
     struct api *api;
     char socket_path[64];
     char folder[48];
+    uid_t caller_uid; /* at the socket; 0: ours */
 };
 
 /* ---------------------------------------------------------------- a client in its own thread */
@@ -46,6 +51,7 @@ struct fixture {
 struct client {
     const struct fixture *f;
     bool tcp;
+    uid_t uid; /* of the caller; 0: ours */
     const char *request;
     bool hang_up; /* closes the connection without reading */
     _Atomic bool done;
@@ -65,6 +71,9 @@ static int dial(const struct client *c)
     }
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (c->uid != 0) { /* the system call changes this thread alone */
+        ASSERT(syscall(SYS_setresuid, c->uid, c->uid, c->uid) == 0);
+    }
     ASSERT(str_copy(str_c(c->f->socket_path), to.sun_path, sizeof(to.sun_path)));
     ASSERT(connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0);
     return fd;
@@ -102,6 +111,7 @@ static int exchange(struct fixture *f, bool tcp, const char *request, const char
     memset(&client, 0, sizeof(client));
     client.f = f;
     client.tcp = tcp;
+    client.uid = tcp ? 0 : f->caller_uid;
     client.request = request;
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, client_run, &client), 0);
@@ -191,7 +201,8 @@ static int setup(void **state)
     assert_int_equal(secret_init(&err), 0);
     f->loop = loop_new(&err);
     assert_non_null(f->loop);
-    assert_int_equal(config_parse(STR_LIT(""), "test", &f->config, NULL, &err), 0);
+    assert_int_equal(
+        config_parse(STR_LIT("api:\n  token: " TOKEN "\n"), "test", &f->config, NULL, &err), 0);
     assert_int_equal(ops_store_open(":memory:", OPS_STORE_WRITE, &f->store, &err), 0);
     assert_int_equal(access_new(f->config, f->store, clock_real(), &f->access, &err), 0);
     f->builtin = (struct builtin){.store = f->store, .clock = clock_real()};
@@ -224,7 +235,8 @@ static int setup(void **state)
                                         .access = f->access,
                                         .socket_path = f->socket_path,
                                         .tcp = true,
-                                        .token = TOKEN};
+                                        .config = f->config,
+                                        .state_dir = f->folder};
     assert_int_equal(api_start(&options, &f->api, &err), 0);
     *state = f;
     return 0;
@@ -244,7 +256,9 @@ static int teardown(void **state)
     loop_free(f->loop);
     shared_release(&f->shared);
     free(f->snapshot);
-    assert_int_equal(rmdir(f->folder), 0); /* the socket was deleted too */
+    char command[80];
+    (void)snprintf(command, sizeof(command), "rm -r -- '%s'", f->folder);
+    assert_int_equal(system(command), 0); /* the socket was deleted too */
     free(f);
     return 0;
 }
@@ -353,6 +367,171 @@ static void state_has_exact_numbers_on_both_listeners(void **state)
         assert_int_equal(json_i64(loop, "longest_absence_us", -1), 0);
         assert_int_equal(json_i64(loop, "absences_over_limit", -1), 0);
     }
+}
+
+static void add_trade(struct trading_store *store, int64_t id, const char *symbol)
+{
+    struct err err = {0};
+    struct trade t = {.id = id, .side = SIDE_LONG, .closed_us = id * USEC_PER_HOUR};
+    assert_true(symbol_parse(str_c(symbol), &t.symbol));
+    (void)snprintf(t.client_id, sizeof(t.client_id), "nd-1-%lld", (long long)id);
+    (void)snprintf(t.exit_reason, sizeof(t.exit_reason), "stop");
+    assert_int_equal(trade_table_add(store, &t, &err), 0);
+}
+
+static struct json_object *get_list(struct fixture *f, const char *path)
+{
+    const char *body;
+    struct json_object *root = NULL;
+    int status = get(f, false, path, "", &body);
+    if (status != 200) {
+        fail_msg("%s: %d %s", path, status, body);
+    }
+    assert_int_equal(json_parse(str_c(body), &JSON_LIMITS_DEFAULT, &root, NULL), 0);
+    return root;
+}
+
+static void lists_are_read_from_the_databases(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    const char *body;
+    assert_int_equal(get(f, false, "/api/v1/trades", "", &body), 500); /* no trading.db yet */
+    check_code(body, "DB_OPEN");
+
+    AUTO_TRADING_STORE struct trading_store *store = NULL;
+    assert_int_equal(trading_store_open(f->folder, TRADING_STORE_WRITE, &store, &err), 0);
+    for (int64_t id = 1; id <= 5; id++) {
+        add_trade(store, id, id % 2 == 0 ? "ETH-USD" : "BTC-USD");
+    }
+    AUTO_JSON struct json_object *first = get_list(f, "/api/v1/trades?limit=2");
+    assert_string_equal(json_text(first, "schema"), "nightdesk.trades/1");
+    assert_true(json_truth(first, "stale", false)); /* no snapshot was published */
+    assert_int_equal(json_len(json_get(first, "trades")), 2);
+    assert_int_equal(json_i64(json_item(json_get(first, "trades"), 0), "id", 0), 5);
+    assert_int_equal(json_i64(first, "next_offset", 0), 2);
+    AUTO_JSON struct json_object *last = get_list(f, "/api/v1/trades?limit=2&offset=4");
+    assert_int_equal(json_len(json_get(last, "trades")), 1);
+    assert_null(json_get(last, "next_offset"));
+    AUTO_JSON struct json_object *eth = get_list(f, "/api/v1/trades?symbol=eth-usd");
+    assert_int_equal(json_len(json_get(eth, "trades")), 2);
+
+    /* What is committed later is seen; nothing passes through the loop. */
+    add_trade(store, 6, "BTC-USD");
+    AUTO_JSON struct json_object *more = get_list(f, "/api/v1/trades");
+    assert_int_equal(json_len(json_get(more, "trades")), 6);
+    AUTO_JSON struct json_object *orders = get_list(f, "/api/v1/orders");
+    assert_int_equal(json_len(json_get(orders, "orders")), 0);
+    AUTO_JSON struct json_object *decisions = get_list(f, "/api/v1/decisions");
+    assert_int_equal(json_len(json_get(decisions, "decisions")), 0);
+    publish(f);
+    AUTO_JSON struct json_object *positions = get_list(f, "/api/v1/positions");
+    assert_int_equal(json_len(json_get(positions, "positions")), 1);
+    assert_true(json_i64(positions, "age_ms", -1) >= 0);
+}
+
+static void alerts_are_read_from_ops_db(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    struct ops_store *store = NULL;
+    struct alert_raised raised;
+    assert_int_equal(ops_store_open(f->folder, OPS_STORE_WRITE, &store, &err), 0);
+    const struct alert_new alert = {.type = ALERT_SERVICE,
+                                    .severity = SEVERITY_HIGH,
+                                    .title = "demo is down",
+                                    .source = "health",
+                                    .fingerprint = "service:demo"};
+    assert_int_equal(alert_table_raise(store, &alert, USEC_PER_DAY, &raised, &err), 0);
+    AUTO_JSON struct json_object *root = get_list(f, "/api/v1/alerts");
+    struct json_object *item = json_item(json_get(root, "alerts"), 0);
+    assert_string_equal(json_text(item, "title"), "demo is down");
+    assert_string_equal(json_text(item, "severity"), "high");
+    ops_store_free(store);
+}
+
+/* A database that was restored at its path is opened again. */
+static void a_restored_database_is_read(void **state)
+{
+    struct fixture *f = *state;
+    struct err err = {0};
+    char path[128], aside[128];
+    struct trading_store *store = NULL;
+    assert_int_equal(trading_store_open(f->folder, TRADING_STORE_WRITE, &store, &err), 0);
+    add_trade(store, 1, "BTC-USD");
+    AUTO_JSON struct json_object *before = get_list(f, "/api/v1/trades");
+    assert_int_equal(json_len(json_get(before, "trades")), 1);
+    trading_store_free(store);
+    (void)snprintf(path, sizeof(path), "%s/trading.db", f->folder);
+    (void)snprintf(aside, sizeof(aside), "%s/aside", f->folder);
+    assert_int_equal(rename(path, aside), 0);
+    for (int i = 0; i < 2; i++) {
+        char extra[160];
+        (void)snprintf(extra, sizeof(extra), "%s%s", path, i == 0 ? "-wal" : "-shm");
+        (void)unlink(extra);
+    }
+    assert_int_equal(trading_store_open(f->folder, TRADING_STORE_WRITE, &store, &err), 0);
+    add_trade(store, 7, "BTC-USD");
+    add_trade(store, 8, "BTC-USD");
+    (void)atomic_fetch_add(&f->shared.trading_file, 1);
+    AUTO_JSON struct json_object *after = get_list(f, "/api/v1/trades");
+    assert_int_equal(json_len(json_get(after, "trades")), 2);
+    trading_store_free(store);
+}
+
+static void a_bad_query_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const paths[] = {
+        "/api/v1/positions?limit=0",       "/api/v1/positions?limit=201",
+        "/api/v1/positions?limit=ten",     "/api/v1/positions?limit=",
+        "/api/v1/positions?offset=-1",     "/api/v1/positions?offset=99999999999999999999",
+        "/api/v1/trades?symbol=%00",       "/api/v1/trades?symbol=a%20b",
+        "/api/v1/decisions?limit=1000000",
+    };
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        const char *body;
+        if (get(f, false, paths[i], "", &body) != 400) {
+            fail_msg("accepted: %s: %s", paths[i], body);
+        }
+        check_code(body, "API_QUERY");
+    }
+    const char *body;
+    assert_int_equal(get(f, false, "/api/v1/tradez", "", &body), 404);
+    check_code(body, "API_NOT_FOUND");
+    assert_int_equal(exchange(f, false,
+                              "POST /api/v1/trades HTTP/1.1\r\nHost: localhost\r\nConnection: "
+                              "close\r\nContent-Length: 0\r\n\r\n",
+                              &body),
+                     405);
+}
+
+static void a_uid_that_is_not_listed_reads_only_the_health(void **state)
+{
+    struct fixture *f = *state;
+    const char *body;
+    if (geteuid() != 0) {
+        skip(); /* only root can be another user */
+    }
+    assert_int_equal(chmod(f->folder, 0755), 0);
+    assert_int_equal(chmod(f->socket_path, 0666), 0);
+    f->caller_uid = 65534;
+    assert_int_equal(get(f, false, "/api/v1/state", "", &body), 403);
+    check_code(body, "API_UID");
+    assert_int_equal(get(f, false, "/api/v1/positions", "", &body), 403);
+    (void)get(f, false, "/healthz", "", &body);
+    assert_has(body, "nightdesk.health/1");
+
+    struct config *listed = NULL;
+    struct err err = {0};
+    assert_int_equal(config_parse(STR_LIT("api:\n  local_users: [{uid: 65534, name: nina}]\n"),
+                                  "test", &listed, NULL, &err),
+                     0);
+    api_apply(f->api, listed);
+    assert_int_equal(get(f, false, "/api/v1/positions", "", &body), 200);
+    api_apply(f->api, f->config);
+    assert_int_equal(get(f, false, "/api/v1/positions", "", &body), 403);
+    config_free(listed);
 }
 
 static void assert_in_state(struct fixture *f, const char *part)
@@ -547,7 +726,10 @@ static void stopping_answers_pending_commands(void **state)
 UNIT_GROUP(api, API_TEST(health_needs_both_heartbeats_and_a_snapshot),
            API_TEST(a_failed_or_slow_disk_is_unhealthy),
            API_TEST(state_has_exact_numbers_on_both_listeners),
-           API_TEST(state_shows_each_change_at_once),
+           API_TEST(state_shows_each_change_at_once), API_TEST(lists_are_read_from_the_databases),
+           API_TEST(alerts_are_read_from_ops_db), API_TEST(a_restored_database_is_read),
+           API_TEST(a_bad_query_is_refused),
+           API_TEST(a_uid_that_is_not_listed_reads_only_the_health),
            API_TEST(tcp_needs_the_token_and_a_local_host),
            API_TEST(a_new_token_replaces_the_old_one),
            API_TEST(a_command_runs_and_returns_its_reply),
