@@ -244,6 +244,15 @@ static bool print_next(struct console *console)
 
 /* ------------------------------------------------------------------------------- input ---- */
 
+/* For each line: the name may have been resolved since, or a reload may have changed it. */
+static void identify(struct console *console)
+{
+    struct principal who;
+    if (access_identify(console->options.access, CHANNEL_CONSOLE, console->who.id, &who) == 0) {
+        console->who = who;
+    }
+}
+
 static void submit_line(struct console *console, struct str raw)
 {
     struct err err = {0};
@@ -265,6 +274,7 @@ static void submit_line(struct console *console, struct str raw)
     AUTO_BUF struct buf text = BUF_INIT(CONSOLE_LINE_MAX);
     buf_add_str(&text, line);
     console->waiting = !console->in_is_tty;
+    identify(console);
     if (runner_submit(
             console->options.runner,
             &(struct invocation){.line = text.data, .who = &console->who, .chat_id = CONSOLE_CHAT},
@@ -446,10 +456,6 @@ void console_free(struct console *console)
 
 void console_start(struct console *console)
 {
-    struct principal who; /* the name may have been resolved since console_new */
-    if (access_identify(console->options.access, CHANNEL_CONSOLE, console->who.id, &who) == 0) {
-        console->who = who;
-    }
     console->started = true;
     console->in_ended = console->options.in_fd < 0;
     console->ended = console->in_ended; /* output only: on_end is never called */
