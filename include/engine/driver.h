@@ -72,8 +72,11 @@ struct driver *driver_new(const struct driver_options *options, struct shared *s
 void driver_finish(struct driver *driver);
 void driver_free(struct driver *driver);
 
-/* Runs one round; returns how long the caller may wait before the next, 0..DRIVER_ROUND_US. */
+/* Runs one round; returns how long the caller may wait before the next, 0..DRIVER_ROUND_US, unless
+ * driver_fd becomes readable. */
 int64_t driver_round(struct driver *driver);
+/* The venue's descriptor; -1: none. */
+int driver_fd(const struct driver *driver);
 
 /* For tests: the newest published snapshot, and the engine; NULL engine: not open yet. */
 const struct snapshot *driver_snapshot(const struct driver *driver);

@@ -18,7 +18,7 @@
  * Contract with the driver: it commits and then ships the outputs before the next step. While
  * trading.db cannot be written, it keeps the outputs, ships only those that driver.h lists, and
  * reports the disk state in the inputs of the following steps. It may hold back an order; an order
- * that the venue does not know is cancelled.
+ * that the venue repeatedly does not find is cancelled.
  * Thread: one at a time per engine.
  */
 #pragma once
@@ -49,6 +49,11 @@
 #define ENGINE_EVENTS_MAX  512
 #define ENGINE_BOOKED_MAX  4096 /* booked fills of all orders in memory */
 
+/* How often in a row, at intervals of ENGINE_ASK_EVERY_US, a venue must not find an order before it
+ * is taken as never received: one answer may come from a part of the venue that lags. The first
+ * counts from ENGINE_ANSWER_US after the order was sent, when its call can no longer arrive, and
+ * the last is not_found_us of the venue's capabilities later. */
+#define ENGINE_NOT_FOUND_ANSWERS 3
 /* How long the venue may take to answer an order, and how often it is asked (monotonic time). */
 #define ENGINE_ANSWER_US      (10 * USEC_PER_SEC)
 #define ENGINE_ASK_EVERY_US   (2 * USEC_PER_SEC)
@@ -162,6 +167,10 @@ void engine_free(struct engine *engine);
 /* Sets the length of the candles; one minute unless this is called. Call before the first candle
  * and before any history is loaded. */
 void engine_set_step(struct engine *engine, int64_t step_us);
+
+/* What the venue can do; without this call it is one that executes brackets, reports neither
+ * connection nor instruments, and whose answers are final. Call before the first step. */
+void engine_set_venue(struct engine *engine, const struct venue_capabilities *capabilities);
 
 /* Sets the model that the predict agent uses from the next step on. Owned by the caller, must
  * outlive the engine's use of it. NULL: the agent stays neutral. */

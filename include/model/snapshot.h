@@ -22,6 +22,7 @@
 #include "model/position.h"
 #include "model/settings.h"
 #include "model/symbol.h"
+#include "model/venue_status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -63,6 +64,7 @@ struct snapshot_market {
     uint64_t refused_future;
     uint64_t gaps; /* candles that were never received */
     bool suspect;  /* the newest candle was refused: nothing is opened until one is accepted */
+    struct instrument rules; /* of the venue; without a symbol: unknown */
 };
 
 /* The part of one symbol in what risk checks. */
@@ -169,6 +171,7 @@ struct snapshot {
     int position_count;
     int max_positions;
     struct position *positions;
+    struct snapshot_venue venue;
     bool venue_agrees; /* the venue's list of positions, read after our last order and fill, has
                         * exactly the positions above and the foreign ones */
     int foreign_count; /* positions at the venue that the bot did not open */

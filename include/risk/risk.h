@@ -34,6 +34,7 @@
 #include "model/risk_rule.h"
 #include "model/settings.h"
 #include "model/snapshot.h"
+#include "model/venue_status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,6 +46,9 @@ struct risk_account {
     /* The books do not balance, there is no space for another order and its records, or the
      * database cannot be written. */
     bool halted;
+    const char *venue; /* why the venue takes no entry now ("down"); NULL: it does */
+    const struct instrument *instrument; /* the venue's rules for the symbol; NULL: none */
+    double max_leverage;                 /* the venue's, if lower than the configured one */
     bool foreign;       /* the venue has a position in this symbol that the bot did not open */
     bool price_suspect; /* the newest candle of this symbol was refused */
     bool symbol_busy;   /* a position or an order in this symbol */
@@ -99,8 +103,9 @@ bool risk_check(const struct risk_account *account, const struct order *order,
 struct dec risk_size(const struct risk_account *account, const struct order *order,
                      double confidence);
 
-/* The smallest step of a quantity at this price. It is worth 1 to 10 units of quote currency,
- * except at prices below 1 (a lot is at most 1 coin) and above 1e9 (it is at least 1e-8). */
+/* The smallest step of a quantity at this price; a multiple of the venue's is used where it has
+ * one. It is worth 1 to 10 units of quote currency, except at prices below 1 (a lot is at most 1
+ * coin) and above 1e9 (it is at least 1e-8). */
 struct dec risk_lot(struct dec price);
 
 /* True when a limit that trips the circuit breaker is reached: drawdown, daily loss or losses in a

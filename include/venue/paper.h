@@ -43,6 +43,8 @@ struct paper {
     struct paper_book book;
     struct paper_book written;  /* with a store: the book as stored */
     struct paper_change change; /* of the call under way */
+    bool ready_reported;
+    int rules_reported; /* of the symbols in book.prices */
     int report_head;
     int report_count;
     struct venue_report reports[PAPER_REPORTS_MAX];

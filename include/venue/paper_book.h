@@ -125,5 +125,7 @@ bool paper_book_is_affected(const struct paper_book *book, const struct source_b
 /* Bid, ask and their quantities on the first level; false without a price. */
 bool paper_book_quote(const struct paper_book *book, const struct paper_terms *terms,
                       struct symbol symbol, struct quote *ret);
+/* Cash plus positions at the last prices; *ret_exposure: the notional of the positions. */
+struct dec paper_book_equity(const struct paper_book *book, struct dec *ret_exposure);
 /* Index of the symbol's position; -1: none. */
 int paper_book_find(const struct paper_book *book, struct symbol symbol);

@@ -18,12 +18,18 @@
  *   the state of the first;
  * - a close order only reduces a position;
  * - after a final state filled_qty no longer increases, even if fills are reported later. If a
- *   venue acknowledges a cancellation, or does not find an order, before its matching engine has
- *   decided, its implementation asks again until it has;
+ *   venue acknowledges a cancellation before its matching engine has decided, its implementation
+ *   asks again until it has;
  * - a listing may be some seconds behind the orders. Its pages show one moment, carry the ask_id of
  *   the call, and may arrive in any order; a listing without all its pages is not used;
  * - NO_ANSWER: the call may or may not have taken effect;
- * - NOT_KNOWN: no order with that client_id exists or will exist.
+ * - NOT_FOUND: the venue finds no order with that client_id *now*. The call that sent it may still
+ * be under way, and a venue may not find an order that it has, for up to
+ *   venue_capabilities.not_found_us. The engine judges by repeated answers;
+ * - CONNECTION, LIMIT, INSTRUMENT and ACCOUNT reports each replace the one before. With the
+ *   capability, the state READY is reported when orders can be sent and their reports arrive; the
+ *   rules of each symbol are reported before READY or soon after it, and when they change; the
+ *   account is reported after each listing, with the same ask_id.
  * Thread: the engine's.
  */
 #pragma once
@@ -32,6 +38,7 @@
 #include "model/position.h"
 #include "model/quote.h"
 #include "model/snapshot.h"
+#include "model/venue_status.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,16 +52,20 @@
 #define VENUE_PAGES_MAX 64
 
 enum venue_report_kind {
-    VENUE_ORDER,     /* the state of an order: answer to send, cancel or query, or unsolicited */
-    VENUE_NOT_KNOWN, /* answer to query or cancel: no such order */
-    VENUE_NO_ANSWER, /* the call `asked` was not answered; it may have arrived */
-    VENUE_LISTING,   /* one page of the answer to list */
-    VENUE_FUNDING,   /* a funding payment was booked: unsolicited; and after each listing, the
-                      * payments after the one that the list call named. Payments form a chain: each
-                      * names the one before, so a lost one is noticed and a repeated one counts
-                      * once */
-    VENUE_REFUSED    /* answer to amend: not done, for `reason`; stop and target are the requested
-                      * ones */
+    VENUE_ORDER,      /* the state of an order: answer to send, cancel or query, or unsolicited */
+    VENUE_NOT_FOUND,  /* answer to query or cancel: no such order now */
+    VENUE_NO_ANSWER,  /* the call `asked` was not answered; it may have arrived */
+    VENUE_LISTING,    /* one page of the answer to list */
+    VENUE_FUNDING,    /* a funding payment was booked: unsolicited; and after each listing, the
+                       * payments after the one that the list call named. Payments form a chain:
+                       * each names the one before, so a lost one is noticed and a repeated one
+                       * counts once */
+    VENUE_REFUSED,    /* answer to amend: not done, for `reason`; stop and target are the requested
+                       * ones */
+    VENUE_CONNECTION, /* the state of the connection, and the reason */
+    VENUE_LIMIT,      /* how much of the request limit is used */
+    VENUE_INSTRUMENT, /* the rules of one symbol */
+    VENUE_ACCOUNT     /* balances and margin; ask_id and funding_id as in a listing */
 };
 enum venue_call {
     VENUE_CALL_SEND,
@@ -62,6 +73,16 @@ enum venue_call {
     VENUE_CALL_QUERY,
     VENUE_CALL_LIST,
     VENUE_CALL_AMEND
+};
+
+/* What a venue can do and what it reports. The engine decides by it; constant for each venue. */
+struct venue_capabilities {
+    bool brackets;    /* entries carry a stop and a target, which the venue executes. If not, the
+                       * engine closes the position itself when the price passes them */
+    bool connection;  /* its connection is reported: nothing is opened before READY */
+    bool instruments; /* the rules of each symbol are reported: nothing is opened without them */
+    int64_t not_found_us; /* an order that it has may be answered NOT_FOUND for this long; 0: its
+                           * answer is final, because it decides as it answers */
 };
 
 struct venue_holding {
@@ -78,8 +99,8 @@ struct venue_report {
 
     /* ORDER */
     enum order_state state;
-    struct dec filled_qty;          /* of the order itself, without its bracket */
-    char reason[48];                /* of a rejection, cancellation or refusal */
+    struct dec filled_qty; /* of the order itself, without its bracket */
+    char reason[48];       /* of a rejection, cancellation, refusal or state of the connection */
     char fills_after[FILL_ID_SIZE]; /* the fills up to this one are left out; empty: none are */
     bool more;                      /* newer fills were cut: query again, after the last one here */
     int fill_count;
@@ -99,6 +120,12 @@ struct venue_report {
     struct dec payment; /* quote currency; > 0: paid by us */
     int64_t at_us;
 
+    /* CONNECTION, LIMIT, INSTRUMENT, ACCOUNT */
+    enum venue_state venue_state;
+    struct venue_limit limit;
+    struct instrument instrument;
+    struct venue_account account;
+
     /* LISTING */
     int64_t ask_id; /* of the list call that it answers */
     int page;       /* 0..VENUE_PAGES_MAX-1 */
@@ -115,6 +142,7 @@ struct venue {
 
 struct venue_ops {
     const char *name;
+    const struct venue_capabilities *(*capabilities)(const struct venue *venue);
     void (*send)(struct venue *venue, const struct order *order);
     void (*cancel)(struct venue *venue, const char *client_id);
     void (*query)(struct venue *venue, const char *client_id, const char *after_fill_id);
@@ -122,7 +150,15 @@ struct venue_ops {
     void (*amend)(struct venue *venue, const char *client_id, struct dec stop, struct dec target);
     bool (*quote)(const struct venue *venue, struct symbol symbol, struct quote *ret);
     bool (*poll)(struct venue *venue, struct venue_report *ret);
+    int (*fd)(const struct venue *venue);
+    int64_t (*due_us)(const struct venue *venue);
 };
+
+/* Valid as long as the venue. */
+static inline const struct venue_capabilities *venue_capabilities(const struct venue *venue)
+{
+    return venue->ops->capabilities(venue);
+}
 
 /* The order is copied. */
 static inline void venue_send(struct venue *venue, const struct order *order)
@@ -169,4 +205,18 @@ static inline bool venue_quote(const struct venue *venue, struct symbol symbol, 
 static inline bool venue_poll(struct venue *venue, struct venue_report *ret)
 {
     return venue->ops->poll(venue, ret);
+}
+
+/* A descriptor that becomes readable when a report waits or the venue has other work, which
+ * venue_poll does; -1: none. It may change between two calls of venue_poll. */
+static inline int venue_fd(const struct venue *venue)
+{
+    return venue->ops->fd(venue);
+}
+
+/* When venue_poll should be called at the latest, on the monotonic clock: 0 if a report waits;
+ * INT64_MAX if only a call or the descriptor can bring one. */
+static inline int64_t venue_due_us(const struct venue *venue)
+{
+    return venue->ops->due_us(venue);
 }

@@ -156,8 +156,7 @@ static void note_entry(struct backtest *b, const struct order *order)
     }
 }
 
-/* Returns whether anything was sent to the venue, whose answer may be available already. */
-static bool ship(struct backtest *b)
+static void ship(struct backtest *b)
 {
     const struct engine_outputs *out = &b->outputs;
     struct venue *venue = &b->paper.venue;
@@ -180,8 +179,6 @@ static bool ship(struct backtest *b)
     if (out->list) {
         venue_list(venue, out->list_id, out->list_after_funding_id);
     }
-    return out->cancel_count > 0 || out->amend_count > 0 || out->send_count > 0 ||
-           out->query_count > 0 || out->list;
 }
 
 static void keep_trades(struct backtest *b)
@@ -213,7 +210,8 @@ static bool step(struct backtest *b)
     in->bar_count = 0;
     in->quote_count = 0;
     keep_trades(b);
-    return ship(b) || in->report_count == ENGINE_REPORTS_MAX;
+    ship(b);
+    return venue_due_us(&b->paper.venue) == 0;
 }
 
 static void settle(struct backtest *b)
@@ -367,6 +365,7 @@ struct backtest *backtest_new(const struct backtest_options *options)
     engine_use_predictor(b->engine, options->predictor);
     paper_init(&b->paper, &b->settings, b->step_us);
     paper_open_memory(&b->paper);
+    engine_set_venue(b->engine, venue_capabilities(&b->paper.venue));
     return b;
 }
 

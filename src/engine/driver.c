@@ -28,6 +28,7 @@ void driver_publish_snapshot(struct driver *d)
     s->published_mono_us = clock_mono_us(d->clock);
     s->market_speed = d->settings.market_speed;
     s->last_err = d->fault;
+    (void)str_copy(str_c(d->venue->ops->name), s->venue.name, sizeof(s->venue.name));
     driver_disk_snapshot(d);
     shared_publish_snapshot(d->shared, s);
 }
@@ -246,11 +247,10 @@ static bool is_outdated(const struct driver *d, const struct order *order)
 }
 
 /* written: all outputs are in trading.db. Otherwise only those are shipped that need no row there
- * or that are in the reserve. Returns whether anything was sent to the venue. */
-static bool ship(struct driver *d, bool written)
+ * or that are in the reserve. */
+static void ship(struct driver *d, bool written)
 {
     const struct engine_outputs *out = &d->outputs;
-    bool called = out->cancel_count > 0 || out->query_count > 0 || out->list;
     for (int i = 0; i < out->cancel_count; i++) {
         venue_cancel(d->venue, out->cancels[i]);
     }
@@ -259,14 +259,12 @@ static bool ship(struct driver *d, bool written)
         /* Without its row in trading.db, a restart would restore the old bracket. */
         if (written || !backlog_has_order(d->backlog, a->client_id)) {
             venue_amend(d->venue, a->client_id, a->stop, a->target);
-            called = true;
         }
     }
     for (int i = 0; i < out->send_count; i++) {
         const struct order *order = &out->orders[out->sends[i]];
         if (written ? !is_outdated(d, order) : d->reserved && order->kind != ORDER_ENTRY) {
             venue_send(d->venue, order);
-            called = true;
         }
     }
     for (int i = 0; i < out->query_count; i++) {
@@ -278,7 +276,6 @@ static bool ship(struct driver *d, bool written)
     if (out->clear_halt && (written || d->reserved)) {
         shared_halt_clear(d->shared, d->halt_seen);
     }
-    return called;
 }
 
 /* Writes the outputs, then ships them. False: retry with the same outputs. */
@@ -299,7 +296,7 @@ static bool settle(struct driver *d)
         return false;
     }
     d->uncommitted = false;
-    d->venue_called = ship(d, written);
+    ship(d, written);
     return true;
 }
 
@@ -404,9 +401,14 @@ static void beat(struct driver *d)
     atomic_store(&d->shared->engine_beat_mono_us, clock_mono_us(d->clock));
 }
 
+/* Until the market's next minute, or until the venue has a report. */
 static int64_t until_next(const struct driver *d)
 {
     int64_t left_us = (source_next_us(d->source) - market_now(d)) / d->settings.market_speed;
+    int64_t due_us = venue_due_us(d->venue);
+    if (due_us != INT64_MAX && due_us - clock_mono_us(d->clock) < left_us) {
+        left_us = due_us - clock_mono_us(d->clock);
+    }
     return left_us < 0 ? 0 : left_us < DRIVER_ROUND_US ? left_us : DRIVER_ROUND_US;
 }
 
@@ -455,8 +457,7 @@ static void publish_outputs(struct driver *d)
     driver_publish_events(d, out->events, kept);
 }
 
-/* The end of a round; returns whether another should follow at once. */
-static bool finish(struct driver *d)
+static void finish(struct driver *d)
 {
     if (!d->behind && !d->request_pending) {
         driver_fault_over(d);
@@ -473,7 +474,6 @@ static bool finish(struct driver *d)
     remind(d);
     export_state(d);
     prune_history(d);
-    return d->venue_called;
 }
 
 int64_t driver_round(struct driver *d)
@@ -489,7 +489,8 @@ int64_t driver_round(struct driver *d)
             publish_stalled(d);
             return DRIVER_ROUND_US;
         }
-        return finish(d) ? 0 : until_next(d);
+        finish(d);
+        return until_next(d);
     }
     driver_catch_up(d);
     if (!backlog_has_capacity(d->backlog) || !load_minute(d)) {
@@ -503,13 +504,17 @@ int64_t driver_round(struct driver *d)
            venue_poll(d->venue, &d->inputs.reports[d->inputs.report_count])) {
         d->inputs.report_count++;
     }
-    bool full = d->inputs.report_count == ENGINE_REPORTS_MAX;
     if (!step(d)) {
         publish_stalled(d);
         return DRIVER_ROUND_US;
     }
-    bool again = finish(d);
-    return again || full || ring_len(d->shared->requests) > 0 ? 0 : until_next(d);
+    finish(d);
+    return ring_len(d->shared->requests) > 0 ? 0 : until_next(d);
+}
+
+int driver_fd(const struct driver *driver)
+{
+    return venue_fd(driver->venue);
 }
 
 /* ---------------------------------------------------------------- lifecycle */

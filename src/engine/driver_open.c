@@ -110,6 +110,7 @@ static void make_engine(struct driver *d)
     d->engine = engine_new(&d->settings, d->symbols, d->symbol_count);
     engine_set_step(d->engine, source_step_us(d->own));
     paper_init(&d->paper, &d->settings, source_step_us(d->own));
+    engine_set_venue(d->engine, venue_capabilities(d->venue));
 }
 
 /* Opens a market for the first time; *ret_market_us: when trading in it begins. */

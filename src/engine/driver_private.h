@@ -48,8 +48,7 @@ struct driver {
     bool request_pending; /* `request` was popped from the ring but not passed to a step yet */
     bool minute_pending;  /* inputs.bars were read from the source but not passed to a step yet */
     int64_t minute_us;    /* its open, as announced by the source */
-    bool venue_called; /* something was sent to the venue, whose answer may be available already */
-    bool uncommitted;  /* the outputs are not settled: retried before the next step */
+    bool uncommitted;     /* the outputs are not settled: retried before the next step */
     struct recorder *recorder; /* NULL: there is no state folder */
 
     struct reserve *reserve; /* NULL: none could be made */

@@ -85,6 +85,8 @@ struct engine *engine_new(const struct settings *settings, const struct symbol *
     ASSERT(engine != NULL);
     engine->settings = *settings;
     engine->traded_count = settings->symbol_count;
+    engine->venue.can = (struct venue_capabilities){.brackets = true};
+    engine->venue.state = VENUE_READY;
     engine->symbol_count = count;
     engine->books_balance = true;
     for (int i = 0; i < count; i++) {
@@ -351,12 +353,14 @@ void engine_step(struct engine *engine, const struct engine_now *now,
     if (inputs->request != NULL) {
         accept_request(engine, inputs->request);
     }
+    engine_venue_tick(engine);
     engine_control_tick(engine);
     for (int i = 0; i < due_count; i++) {
         if (due[i] - engine->series < engine->traded_count) {
             engine_decide(engine, due[i]);
         }
     }
+    engine_orders_guard(engine);
     engine_orders_tick(engine);
     engine_reconcile_tick(engine);
     engine_reconcile_finish(engine, engine_orders_finish(engine));
@@ -369,8 +373,10 @@ void engine_step(struct engine *engine, const struct engine_now *now,
 
 /* ---------------------------------------------------------------- snapshot */
 
-static void fill_market(const struct series *series, struct snapshot_market *m)
+static void fill_market(const struct engine *engine, const struct series *series,
+                        struct snapshot_market *m)
 {
+    const struct instrument *rules = engine_venue_instrument(engine, series->symbol);
     const struct frame *frame = series_decision_frame(series);
     *m = (struct snapshot_market){
         .symbol = series->symbol,
@@ -389,6 +395,9 @@ static void fill_market(const struct series *series, struct snapshot_market *m)
         .gaps = (uint64_t)series->gaps,
         .suspect = series_suspect(series),
     };
+    if (rules != NULL) {
+        m->rules = *rules;
+    }
 }
 
 static void fill_account(const struct engine *engine, struct snapshot *ret)
@@ -447,9 +456,10 @@ void engine_snapshot(const struct engine *engine, const struct engine_now *now,
     engine_account_snapshot(engine, ret);
     ret->market_count = engine->symbol_count;
     for (int i = 0; i < engine->symbol_count; i++) {
-        fill_market(&engine->series[i], &ret->markets[i]);
+        fill_market(engine, &engine->series[i], &ret->markets[i]);
     }
     ret->position_count = engine->position_count;
+    engine_venue_snapshot(engine, now, &ret->venue);
     ret->venue_agrees = engine->agreed_list_id > engine->moved_list_id;
     ret->max_positions = (int)engine->settings.max_positions;
     memcpy(ret->positions, engine->positions,

@@ -287,7 +287,47 @@ void engine_orders_begin(struct engine *engine)
         if (s->used && s->sending) {
             s->sending = false;
             s->asked_mono_us = engine->now->mono_us;
+            s->sent_mono_us = engine->now->mono_us;
             engine_orders_move(engine, s, ORDER_SENT);
+        }
+        if (s->used && s->sent_mono_us == 0) {
+            s->sent_mono_us =
+                engine->now->mono_us; /* of an earlier run: it may have been just now */
+        }
+    }
+}
+
+/* A venue without brackets: the wanted stop and target are in effect here. */
+static void keep_bracket(struct engine *engine, const struct engine_slot *slot)
+{
+    for (int i = 0; i < engine->position_count; i++) {
+        struct position *p = &engine->positions[i];
+        if (strcmp(p->client_id, slot->order.client_id) == 0 &&
+            (p->stop.e8 != slot->order.stop.e8 || p->target.e8 != slot->order.target.e8)) {
+            p->stop = slot->order.stop;
+            p->target = slot->order.target;
+            engine->out->positions_changed = true;
+            engine->out->write = true;
+        }
+    }
+}
+
+/* Which end of the bracket the mark has reached; NULL: neither. */
+static const char *reached(const struct position *p)
+{
+    int64_t sign = p->side == SIDE_LONG ? 1 : -1;
+    if (p->stop.e8 > 0 && sign * (p->mark_price.e8 - p->stop.e8) <= 0) {
+        return "stop";
+    }
+    return p->target.e8 > 0 && sign * (p->target.e8 - p->mark_price.e8) <= 0 ? "target" : NULL;
+}
+
+void engine_orders_guard(struct engine *engine)
+{
+    for (int i = 0; i < engine->position_count && !engine->venue.can.brackets; i++) {
+        const char *reason = reached(&engine->positions[i]);
+        if (reason != NULL && !engine->list_before_close) {
+            engine_orders_close(engine, &engine->positions[i], reason);
         }
     }
 }
@@ -296,6 +336,10 @@ void engine_orders_begin(struct engine *engine)
  * they differ, the amendment is sent repeatedly, also after a restart. */
 static void retry_bracket(struct engine *engine, struct engine_slot *slot)
 {
+    if (!engine->venue.can.brackets) {
+        keep_bracket(engine, slot);
+        return;
+    }
     const struct position *p =
         slot->order.kind == ORDER_ENTRY ? position_of(engine, slot->order.client_id) : NULL;
     if (p == NULL || (p->stop.e8 == slot->order.stop.e8 && p->target.e8 == slot->order.target.e8)) {
@@ -337,7 +381,8 @@ static void tick_slot(struct engine *engine, struct engine_slot *slot)
     if (slot->order.state == ORDER_UNKNOWN || (resting && silent_us >= ENGINE_RESTING_ASK_US)) {
         slot->ask = true;
     }
-    bool allowed = slot->asked_mono_us == 0 || slot->page || silent_us >= ENGINE_ASK_EVERY_US;
+    bool allowed = !engine_venue_is_banned(engine) &&
+                   (slot->asked_mono_us == 0 || slot->page || silent_us >= ENGINE_ASK_EVERY_US);
     if (slot->ask && !slot->sending && allowed && engine->out->query_count < ENGINE_ORDERS_MAX) {
         struct engine_query *query = &engine->out->queries[engine->out->query_count++];
         memcpy(query->client_id, slot->order.client_id, sizeof(query->client_id));

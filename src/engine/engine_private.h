@@ -1,11 +1,13 @@
 /*
  * engine_private.h: the inside of struct engine, shared by the files of the step.
  *
- * engine.c runs the step; engine_decide.c lets the agents decide; engine_account.c builds the
- * account for risk; engine_orders.c manages the lifecycle of orders; engine_reports.c applies the
- * venue's reports; engine_listing.c collects the pages of a listing; engine_reconcile.c compares
- * our positions with the venue's; engine_control.c handles pause, breaker, emergency stop and
- * requests; engine_rules.c applies the trading rules. Thread: the engine's.
+ * engine.c runs the step; engine_venue.c keeps what the venue reports about itself;
+ * engine_fills.c keeps which fills are booked; engine_decide.c lets the agents decide;
+ * engine_account.c builds the account for risk; engine_orders.c manages the lifecycle of orders;
+ * engine_reports.c applies the venue's reports; engine_listing.c collects the pages of a listing;
+ * engine_reconcile.c compares our positions with the venue's; engine_control.c handles pause,
+ * breaker, emergency stop and requests; engine_rules.c applies the trading rules. Thread: the
+ * engine's.
  */
 #pragma once
 
@@ -22,17 +24,21 @@
 /* An order that is alive, or the entry of an open position. */
 struct engine_slot {
     bool used;
-    bool sending;           /* in outputs.sends of the last step, so it is being sent */
-    bool ask;               /* the venue has to be asked about it */
-    bool answered;          /* the venue has reported on it since this start */
-    bool dirty;             /* differs from its row */
-    const char *closing;    /* of an entry: the position it opens is closed at once, for this reason
-                               (static text); NULL: it is kept */
-    int64_t asked_mono_us;  /* when it was sent or last asked about */
-    bool page;              /* the last report was incomplete: its next page is requested at once */
-    int64_t cancel_mono_us; /* when its cancellation was last requested; 0: never */
-    int64_t amend_mono_us;  /* when its amendment was last requested; 0: never */
-    int refusals;           /* in a row, of the bracket measured from its fills */
+    bool sending;          /* in outputs.sends of the last step, so it is being sent */
+    bool ask;              /* the venue has to be asked about it */
+    bool answered;         /* the venue has reported on it since this start */
+    bool dirty;            /* differs from its row */
+    const char *closing;   /* of an entry: the position it opens is closed at once, for this reason
+                              (static text); NULL: it is kept */
+    int64_t asked_mono_us; /* when it was sent or last asked about */
+    bool page;             /* the last report was incomplete: its next page is requested at once */
+    int64_t sent_mono_us;  /* when it was sent, or this run began; 0: not yet */
+    int not_found;         /* answers in a row that count, see ENGINE_NOT_FOUND_ANSWERS */
+    int64_t not_found_mono_us;       /* of the first of them */
+    int64_t not_found_last_us;       /* of the last of them */
+    int64_t cancel_mono_us;          /* when its cancellation was last requested; 0: never */
+    int64_t amend_mono_us;           /* when its amendment was last requested; 0: never */
+    int refusals;                    /* in a row, of the bracket measured from its fills */
     char last_fill_id[FILL_ID_SIZE]; /* newest booked fill; empty: none */
     struct order order;              /* of an entry: with the wanted stop and target */
 };
@@ -53,6 +59,26 @@ struct engine_rules {
  */
 #define ENGINE_LISTED_HOLDINGS 512
 #define ENGINE_LISTED_OPEN     512
+
+/* What the venue has reported about itself. */
+struct engine_venue {
+    struct venue_capabilities can;
+    enum venue_state state;
+    char reason[48];
+    int64_t since_wall_us;
+    int64_t since_mono_us;    /* 0: not set yet */
+    int64_t reported_mono_us; /* when its state was last a fault; 0: not yet */
+    bool catching_up;         /* ready again, but no listing has agreed since */
+    struct venue_limit limit;
+    int64_t mono_us;        /* of the current step */
+    int64_t held_mono_us;   /* entries are held back until then */
+    int64_t banned_mono_us; /* every request is refused until then */
+    bool ban_reported;
+    bool known[SYMBOLS_MAX]; /* per series: its rules are known */
+    struct instrument instruments[SYMBOLS_MAX];
+    struct venue_account account;
+    int balances_off; /* account reports in a row that differ from the books */
+};
 
 /* The fills that are booked, of all orders in slots. */
 struct engine_fills {
@@ -102,6 +128,7 @@ struct engine {
     struct engine_exposure exposure;
     struct engine_listing listing;
     struct engine_fills fills;
+    struct engine_venue venue;
 
     bool reconciled;    /* the venue's positions and our books agree */
     bool verified_flat; /* in an emergency stop: the venue has listed nothing open */
@@ -141,6 +168,22 @@ struct dec engine_equity(const struct engine *engine);
 enum trading_state engine_shown_state(const struct engine *engine);
 struct event *engine_event(struct engine *engine, enum topic topic, int64_t code);
 void engine_fault(struct engine *engine, enum err_id id, struct symbol symbol);
+
+/* engine_venue.c */
+void engine_venue_accept(struct engine *engine, const struct venue_report *report);
+void engine_venue_tick(struct engine *engine);
+/* A listing agrees with the books. */
+void engine_venue_agrees(struct engine *engine);
+/* Why the venue takes no entry in this symbol now, as the end of a sentence that begins with "the
+ * venue is"; NULL: it does. */
+const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol);
+const struct instrument *engine_venue_instrument(const struct engine *engine,
+                                                 struct symbol symbol); /* NULL: no rules known */
+/* The lower of the venue's and the configured one. */
+double engine_venue_leverage(const struct engine *engine);
+bool engine_venue_is_banned(const struct engine *engine);
+void engine_venue_snapshot(const struct engine *engine, const struct engine_now *now,
+                           struct snapshot_venue *ret);
 
 /* engine_fills.c */
 bool engine_fills_has(const struct engine *engine, const struct engine_slot *slot,
@@ -203,7 +246,9 @@ void engine_orders_close_symbol(struct engine *engine, struct symbol symbol);
 int engine_orders_amend(struct engine *engine, const struct position *position, struct dec stop,
                         struct dec target);
 void engine_orders_begin(struct engine *engine); /* marks the orders of the last step as SENT */
-void engine_orders_tick(struct engine *engine);  /* timeouts, queries, amendments */
+void engine_orders_tick(struct engine *engine);
+/* For a venue without brackets: closes positions whose mark has reached their stop or target. */
+void engine_orders_guard(struct engine *engine); /* timeouts, queries, amendments */
 bool engine_orders_finish(
     struct engine *engine); /* writes changed rows, frees slots; true: any row written */
 

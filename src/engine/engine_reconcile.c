@@ -296,6 +296,7 @@ static void compare(struct engine *engine, const struct engine_listing *listing)
     }
     if (same) {
         engine->agreed_list_id = listing->ask_id;
+        engine_venue_agrees(engine);
         engine->disagreements = 0;
         engine->reconcile_reason[0] = '\0';
         if (!engine->reconciled) {
@@ -338,7 +339,7 @@ void engine_reconcile_tick(struct engine *engine)
     int64_t since_us = engine->now->mono_us - engine->listed_mono_us;
     bool urgent = engine->list_wanted || !engine->reconciled || stopping;
     /* Every order of an earlier run must be answered before positions are compared. */
-    if (!(waiting > 0 && !engine->reconciled) &&
+    if (!(waiting > 0 && !engine->reconciled) && !engine_venue_is_banned(engine) &&
         (engine->listed_mono_us == 0 ||
          since_us >= (urgent ? ENGINE_ASK_EVERY_US : ENGINE_LIST_EVERY_US))) {
         engine->out->list = true;

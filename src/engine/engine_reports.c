@@ -236,6 +236,7 @@ static void accept_order(struct engine *engine, const struct venue_report *repor
     }
     slot->answered = true;
     slot->ask = false;
+    slot->not_found = 0;
     book_fills(engine, slot, report);
     if (report->stop.e8 > 0 && report->target.e8 > 0) {
         adopt_bracket(engine, slot, report);
@@ -245,15 +246,46 @@ static void accept_order(struct engine *engine, const struct venue_report *repor
     }
 }
 
-static void accept_not_known(struct engine *engine, const char *client_id)
+/* Counts an answer, and judges by all of them whether the order never reached the venue. */
+static bool never_arrived(struct engine *engine, struct engine_slot *slot)
+{
+    int64_t now_us = engine->now->mono_us;
+    int64_t grace_us = engine->venue.can.not_found_us;
+    if (grace_us == 0) {
+        return true;
+    }
+    if (now_us - slot->sent_mono_us < ENGINE_ANSWER_US || engine->venue.state != VENUE_READY) {
+        slot->not_found = 0;
+        return false;
+    }
+    if (slot->not_found > 0 && now_us - slot->not_found_last_us < ENGINE_ASK_EVERY_US) {
+        return false; /* the answer to the same question, twice */
+    }
+    if (slot->not_found++ == 0) {
+        slot->not_found_mono_us = now_us;
+    }
+    slot->not_found_last_us = now_us;
+    return slot->not_found >= ENGINE_NOT_FOUND_ANSWERS &&
+           now_us - slot->not_found_mono_us >= grace_us;
+}
+
+static void accept_not_found(struct engine *engine, const char *client_id)
 {
     struct engine_slot *slot = engine_orders_find(engine, client_id);
     if (slot == NULL) {
         return;
     }
+    bool open = engine_orders_is_alive(slot) && slot->order.filled_qty.e8 == 0;
+    if (open && !never_arrived(engine, slot)) {
+        slot->ask = true;
+        if (slot->order.state == ORDER_SENT) {
+            engine_orders_move(engine, slot, ORDER_UNKNOWN);
+        }
+        return;
+    }
     slot->answered = true;
     slot->ask = false;
-    if (engine_orders_is_alive(slot) && slot->order.filled_qty.e8 == 0) {
+    if (open) {
         (void)str_copy(STR_LIT("never reached the venue"), slot->order.reason,
                        sizeof(slot->order.reason));
         engine_orders_move(engine, slot, ORDER_CANCELLED);
@@ -365,8 +397,8 @@ void engine_reports_accept(struct engine *engine, const struct venue_report *rep
     case VENUE_ORDER:
         accept_order(engine, report);
         break;
-    case VENUE_NOT_KNOWN:
-        accept_not_known(engine, report->client_id);
+    case VENUE_NOT_FOUND:
+        accept_not_found(engine, report->client_id);
         break;
     case VENUE_NO_ANSWER:
         accept_no_answer(engine, report);
@@ -379,6 +411,12 @@ void engine_reports_accept(struct engine *engine, const struct venue_report *rep
         break;
     case VENUE_REFUSED:
         accept_refused(engine, report);
+        break;
+    case VENUE_CONNECTION:
+    case VENUE_LIMIT:
+    case VENUE_INSTRUMENT:
+    case VENUE_ACCOUNT:
+        engine_venue_accept(engine, report);
         break;
     }
 }

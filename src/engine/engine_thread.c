@@ -17,16 +17,18 @@ struct engine_thread {
     _Atomic bool stop; /* beside shared->stop, so that a test can end the engine alone */
 };
 
-/* Until something was asked of us or the time is over. */
-static void wait_for(const struct shared *shared, int64_t wait_us)
+/* Until something was asked of us, the venue has a report, or the time is over. */
+static void wait_for(const struct shared *shared, int venue_fd, int64_t wait_us)
 {
     if (wait_us <= 0) {
         return;
     }
-    struct pollfd fd = {.fd = shared->requests_fd, .events = POLLIN};
+    /* poll ignores a descriptor of -1. */
+    struct pollfd fds[] = {{.fd = shared->requests_fd, .events = POLLIN},
+                           {.fd = venue_fd, .events = POLLIN}};
     struct timespec timeout = {.tv_sec = wait_us / USEC_PER_SEC,
                                .tv_nsec = wait_us % USEC_PER_SEC * 1000};
-    if (ppoll(&fd, 1, &timeout, NULL) > 0 && (fd.revents & POLLIN) != 0) {
+    if (ppoll(fds, COUNT_OF(fds), &timeout, NULL) > 0 && (fds[0].revents & POLLIN) != 0) {
         uint64_t count;
         /* Only the wake-up matters; the ring holds what was asked. */
         (void)!read(shared->requests_fd, &count, sizeof(count));
@@ -37,7 +39,8 @@ static void *run(void *userdata)
 {
     struct engine_thread *t = userdata;
     while (!atomic_load(&t->stop) && !atomic_load(&t->shared->stop)) {
-        wait_for(t->shared, driver_round(t->driver));
+        int64_t wait_us = driver_round(t->driver);
+        wait_for(t->shared, driver_fd(t->driver), wait_us);
     }
     driver_finish(t->driver);
     return NULL;

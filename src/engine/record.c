@@ -352,6 +352,19 @@ static void pack_windows(struct pack *p, int symbol_count, struct series *series
     }
 }
 
+/* Version 1 knew one venue, which could do this. */
+static void pack_capabilities(struct pack *p, struct venue_capabilities *can)
+{
+    if (p->version == 1) {
+        *can = (struct venue_capabilities){.brackets = true};
+        return;
+    }
+    pack_bool(p, &can->brackets);
+    pack_bool(p, &can->connection);
+    pack_bool(p, &can->instruments);
+    pack_i64(p, &can->not_found_us);
+}
+
 void record_start_pack(struct pack *p, struct record_start *start, const struct engine *engine)
 {
     static const struct engine_now zero;
@@ -362,6 +375,7 @@ void record_start_pack(struct pack *p, struct record_start *start, const struct 
     pack_i64(p, &start->step_us);
     pack_symbols(p, &start->symbol_count, start->symbols);
     pack_text(p, start->model_hash, sizeof(start->model_hash));
+    pack_capabilities(p, &start->venue);
     pack_bool(p, &start->restored);
     if (start->restored) {
         pack_memory(p, &start->memory);
@@ -461,6 +475,7 @@ struct engine *record_start_engine(const struct record_start *start, struct pack
 {
     struct engine *engine = engine_new(&start->settings, start->symbols, start->symbol_count);
     engine_set_step(engine, start->step_us);
+    engine_set_venue(engine, &start->venue);
     if (start->restored) {
         engine_restore(engine, &start->memory);
     } else {
@@ -528,10 +543,36 @@ static void pack_listing(struct pack *p, struct venue_report *r)
     }
 }
 
-/* All fields, whatever the kind: an unused field costs one byte. */
+static void pack_instrument(struct pack *p, struct instrument *x)
+{
+    pack_symbol(p, &x->symbol);
+    PACK_ENUM(p, x->status, INSTRUMENT_HALTED);
+    pack_dec(p, &x->tick);
+    pack_count(p, &x->digits, 18);
+    pack_dec(p, &x->step);
+    pack_dec(p, &x->min_qty);
+    pack_dec(p, &x->max_qty);
+    pack_dec(p, &x->min_notional);
+}
+
+static void pack_account(struct pack *p, struct venue_account *a)
+{
+    pack_count(p, &a->balance_count, VENUE_BALANCES_MAX);
+    for (int i = 0; i < a->balance_count; i++) {
+        pack_text(p, a->balances[i].currency, sizeof(a->balances[i].currency));
+        pack_dec(p, &a->balances[i].total);
+        pack_dec(p, &a->balances[i].available);
+    }
+    pack_dec(p, &a->margin_used);
+    pack_double(p, &a->leverage);
+}
+
+/* The fields of version 1, whatever the kind (an unused one costs one byte), then those of the
+ * kind.
+ */
 static void pack_report(struct pack *p, struct venue_report *r)
 {
-    PACK_ENUM(p, r->kind, VENUE_REFUSED);
+    PACK_ENUM(p, r->kind, VENUE_ACCOUNT);
     PACK_ENUM(p, r->asked, VENUE_CALL_AMEND);
     pack_text(p, r->client_id, sizeof(r->client_id));
     PACK_ENUM(p, r->state, ORDER_UNKNOWN);
@@ -555,6 +596,30 @@ static void pack_report(struct pack *p, struct venue_report *r)
     pack_dec(p, &r->payment);
     pack_i64(p, &r->at_us);
     pack_listing(p, r);
+    switch (r->kind) {
+    case VENUE_CONNECTION:
+        PACK_ENUM(p, r->venue_state, VENUE_MAINTENANCE);
+        break;
+    case VENUE_LIMIT:
+        pack_i64(p, &r->limit.used);
+        pack_i64(p, &r->limit.most);
+        pack_i64(p, &r->limit.reset_us);
+        pack_i64(p, &r->limit.banned_us);
+        break;
+    case VENUE_INSTRUMENT:
+        pack_instrument(p, &r->instrument);
+        break;
+    case VENUE_ACCOUNT:
+        pack_account(p, &r->account);
+        break;
+    case VENUE_ORDER:
+    case VENUE_NOT_FOUND:
+    case VENUE_NO_ANSWER:
+    case VENUE_LISTING:
+    case VENUE_FUNDING:
+    case VENUE_REFUSED:
+        break;
+    }
 }
 
 static void pack_digest(struct pack *p, struct record_digest *a, const struct record_start *start)

@@ -39,6 +39,7 @@ struct record_start {
     struct engine_now now;
     struct settings settings;
     int64_t step_us;
+    struct venue_capabilities venue;
     int symbol_count;
     struct symbol symbols[SYMBOLS_MAX];
     struct engine_memory memory;

@@ -217,6 +217,7 @@ static void fill_start(struct recorder *r, const struct recorder_start *start,
     s->now = start->now;
     s->settings = engine->settings;
     s->step_us = engine->series[0].step_us;
+    s->venue = engine->venue.can;
     s->symbol_count = engine->symbol_count;
     for (int i = 0; i < engine->symbol_count; i++) {
         s->symbols[i] = engine->series[i].symbol;

@@ -282,6 +282,29 @@ static void add_disk(struct json_out *out, const struct snapshot_disk *disk)
     }
 }
 
+static void add_venue(struct json_out *out, const struct snapshot_venue *v)
+{
+    json_out_text(out, "name", v->name);
+    json_out_text(out, "state", venue_state_name(v->state));
+    json_out_text(out, "reason", v->reason);
+    json_out_time(out, "since", v->since_wall_us);
+    json_out_i64(out, "requests_used", v->limit.used);
+    json_out_i64(out, "requests_limit", v->limit.most);
+    json_out_i64(out, "limited_ms", v->limited_us / USEC_PER_MSEC);
+    json_out_array(out, "balances");
+    for (int i = 0; i < v->account.balance_count; i++) {
+        const struct venue_balance *b = &v->account.balances[i];
+        json_out_object(out, NULL);
+        json_out_text(out, "currency", b->currency);
+        json_out_dec(out, "total", b->total);
+        json_out_dec(out, "available", b->available);
+        json_out_end(out);
+    }
+    json_out_end(out);
+    json_out_dec(out, "margin_used", v->account.margin_used);
+    json_out_double(out, "max_leverage", v->account.leverage);
+}
+
 static void add_trading(struct json_out *out, const struct snapshot *s)
 {
     json_out_text(out, "state", trading_state_name(s->state));
@@ -315,6 +338,9 @@ void model_json_snapshot(struct json_out *out, const struct snapshot *s)
     json_out_i64(out, "max_positions", s->max_positions);
     json_out_object(out, "counters");
     add_counters(out, s);
+    json_out_end(out);
+    json_out_object(out, "venue");
+    add_venue(out, &s->venue);
     json_out_end(out);
     json_out_object(out, "disk");
     add_disk(out, &s->disk);

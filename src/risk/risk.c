@@ -25,9 +25,12 @@ struct inputs {
     double notional;    /* raw; NaN for a size of less than one lot */
     double free;        /* raw: equity less maintenance margin */
     double maintenance; /* margin rate, 0..1 of the notional */
+    double leverage;
+    int64_t lot; /* of dec.e8 */
 };
 
-/* A rule either passes or refuses regardless of the size, or it sets a limit to the notional. */
+/* A rule either passes or refuses regardless of the size, or it sets a limit to the notional, and
+ * then `passes` is the smallest size, if there is one. */
 struct rule {
     bool (*passes)(const struct inputs *in);
     double (*limit)(const struct inputs *in); /* raw; may be negative or infinite */
@@ -91,6 +94,16 @@ static void explain_starting(const struct inputs *in, char ret[96])
 {
     (void)in;
     set_text(ret, "not reconciled with the venue yet");
+}
+
+static bool venue_takes_entries(const struct inputs *in)
+{
+    return in->a->venue == NULL;
+}
+
+static void explain_venue(const struct inputs *in, char ret[96])
+{
+    set_text(ret, "the venue is %s", in->a->venue);
 }
 
 static bool is_not_paused(const struct inputs *in)
@@ -313,13 +326,13 @@ static double limit_total(const struct inputs *in)
 
 static double limit_leverage(const struct inputs *in)
 {
-    return in->equity * (in->s->max_leverage * RAW_E8) - (double)in->a->exposure.e8 * RAW_E8;
+    return in->equity * (in->leverage * RAW_E8) - (double)in->a->exposure.e8 * RAW_E8;
 }
 
 /* n / leverage + m * n <= free */
 static double limit_margin(const struct inputs *in)
 {
-    return in->free * in->s->max_leverage / (1 + in->maintenance * in->s->max_leverage);
+    return in->free * in->leverage / (1 + in->maintenance * in->leverage);
 }
 
 static double weight_of(enum side side, double maintenance)
@@ -361,7 +374,7 @@ static void explain_position(const struct inputs *in, char ret[96])
                  dec_is_valid(in->o->qty) ? dec_text(in->o->qty, qty) : "?");
     } else if (isnan(in->notional)) {
         set_text(ret, "size %s is less than one lot of %s", dec_text(in->o->qty, qty),
-                 dec_text(risk_lot(in->o->reference_price), most));
+                 dec_text((struct dec){in->lot}, most));
     } else if (in->notional <= percent_of_equity(in, in->s->max_position_pct)) {
         set_text(ret, "its stop would lose %.2f %% of equity, at most %.2f %%", loss_pct,
                  in->s->risk_per_trade_pct);
@@ -398,13 +411,13 @@ static void explain_total(const struct inputs *in, char ret[96])
 static void explain_leverage(const struct inputs *in, char ret[96])
 {
     set_text(ret, "leverage would be %.2f, at most %.2f", with_entry_pct(in, in->a->exposure) / 100,
-             in->s->max_leverage);
+             in->leverage);
 }
 
 static void explain_margin(const struct inputs *in, char ret[96])
 {
     set_text(ret, "initial margin is %.2f %% of equity, free are %.2f %%",
-             pct_of_equity(in, in->notional / in->s->max_leverage),
+             pct_of_equity(in, in->notional / in->leverage),
              pct_of_equity(in, in->free - in->maintenance * in->notional));
 }
 
@@ -420,11 +433,47 @@ static void explain_liquidation(const struct inputs *in, char ret[96])
              in->s->min_liquidation_distance_pct);
 }
 
+/* The venue's largest order. */
+static double limit_order(const struct inputs *in)
+{
+    const struct instrument *x = in->a->instrument;
+    return x == NULL || x->max_qty.e8 <= 0 ? (double)INFINITY : (double)x->max_qty.e8 * in->price;
+}
+
+static bool is_large_enough(const struct inputs *in, int64_t qty_e8)
+{
+    const struct instrument *x = in->a->instrument;
+    return x == NULL || (qty_e8 >= x->min_qty.e8 &&
+                         (double)qty_e8 * in->reference >= (double)x->min_notional.e8 * RAW_E8);
+}
+
+static bool above_minimum(const struct inputs *in)
+{
+    return is_large_enough(in, in->o->qty.e8);
+}
+
+static void explain_order_size(const struct inputs *in, char ret[96])
+{
+    char qty[DEC_TEXT_SIZE];
+    char least[DEC_TEXT_SIZE];
+    char most[DEC_TEXT_SIZE];
+    const struct instrument *x = in->a->instrument;
+    if (is_large_enough(in, in->o->qty.e8)) {
+        set_text(ret, "size %s, the venue takes at most %s", dec_text(in->o->qty, qty),
+                 dec_text(x->max_qty, most));
+    } else {
+        set_text(ret, "size %s, the venue takes at least %s and a value of %s",
+                 dec_text(in->o->qty, qty), dec_text(x->min_qty, least),
+                 dec_text(x->min_notional, most));
+    }
+}
+
 /* ---------------------------------------------------------------- the table */
 
 static const struct rule rules[RISK_RULE_COUNT] = {
     [RISK_RULE_HALT] = {is_not_halted, NULL, explain_halted},
     [RISK_RULE_STARTING] = {is_started, NULL, explain_starting},
+    [RISK_RULE_VENUE] = {venue_takes_entries, NULL, explain_venue},
     [RISK_RULE_PAUSED] = {is_not_paused, NULL, explain_paused},
     [RISK_RULE_MAINTENANCE] = {is_not_in_maintenance, NULL, explain_maintenance},
     [RISK_RULE_BREAKER] = {breaker_is_not_tripped, NULL, explain_breaker},
@@ -446,6 +495,7 @@ static const struct rule rules[RISK_RULE_COUNT] = {
     [RISK_RULE_LEVERAGE] = {NULL, limit_leverage, explain_leverage},
     [RISK_RULE_MARGIN] = {NULL, limit_margin, explain_margin},
     [RISK_RULE_LIQUIDATION] = {NULL, limit_liquidation, explain_liquidation},
+    [RISK_RULE_ORDER_SIZE] = {above_minimum, limit_order, explain_order_size},
 };
 
 struct dec risk_lot(struct dec price)
@@ -455,6 +505,14 @@ struct dec risk_lot(struct dec price)
         lot /= 10;
     }
     return (struct dec){lot};
+}
+
+/* Our lot, rounded up to a multiple of the venue's step. */
+static int64_t lot_of(const struct instrument *instrument, struct dec price)
+{
+    int64_t lot = risk_lot(price).e8;
+    int64_t step = instrument == NULL ? 0 : instrument->step.e8;
+    return step > 0 && step < INT64_MAX / 4 ? (lot + step - 1) / step * step : lot;
 }
 
 static void inputs_init(struct inputs *in, const struct risk_account *a, const struct order *o)
@@ -468,9 +526,10 @@ static void inputs_init(struct inputs *in, const struct risk_account *a, const s
     in->reference = (double)o->reference_price.e8;
     in->price = larger(in->reference, (double)a->fill_price.e8);
     in->maintenance = a->settings->maintenance_margin_pct * 0.01;
+    in->leverage = a->max_leverage > 0 ? a->max_leverage : a->settings->max_leverage;
+    in->lot = lot_of(a->instrument, o->reference_price);
     in->free = (in->equity - in->maintenance * (double)a->exposure.e8) * RAW_E8;
-    in->notional =
-        o->qty.e8 >= risk_lot(o->reference_price).e8 ? (double)o->qty.e8 * in->price : (double)NAN;
+    in->notional = o->qty.e8 >= in->lot ? (double)o->qty.e8 * in->price : (double)NAN;
 }
 
 /* In whole lots; zero when not even one is within the limit. A limit is above zero only if the
@@ -480,7 +539,7 @@ static struct dec largest_qty(const struct inputs *in, double limit)
     if (!(limit > 0)) {
         return DEC_ZERO;
     }
-    int64_t lot = risk_lot(in->o->reference_price).e8;
+    int64_t lot = in->lot;
     int64_t qty = (int64_t)floor(smaller(limit / in->price, QTY_MAX) / (double)lot) * lot;
     /* The divisions round, so the result is corrected with the comparison that the rules make. */
     while (qty > 0 && (double)qty * in->price > limit) {
@@ -515,7 +574,8 @@ bool risk_check(const struct risk_account *account, const struct order *order,
             most = passes ? most : 0;
         } else {
             double limit = rules[i].limit(&inputs);
-            passes = inputs.notional <= limit;
+            passes =
+                inputs.notional <= limit && (rules[i].passes == NULL || rules[i].passes(&inputs));
             most = limit < most ? limit : isnan(limit) ? 0 : most;
         }
         first = passes ? first : i;
@@ -527,6 +587,9 @@ bool risk_check(const struct risk_account *account, const struct order *order,
     ret->code = risk_rule(first)->code;
     rules[first].explain(&inputs, ret->text);
     ret->max_qty = largest_qty(&inputs, most);
+    if (!is_large_enough(&inputs, ret->max_qty.e8)) {
+        ret->max_qty = DEC_ZERO;
+    }
     return false;
 }
 

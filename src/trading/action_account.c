@@ -65,18 +65,19 @@ static void status_title(struct reply *r, const struct desk *desk, const struct 
     switch (s->state) {
     case TRADING_ACTIVE:
         reply_title(r, s->last_err == ERR_NONE && !bad ? TONE_GOOD : TONE_BAD,
-                    "nightdesk · paper · up %s", up.data);
+                    "nightdesk · %s · up %s", s->venue.name, up.data);
         break;
     case TRADING_STARTING:
-        reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting: %s", s->state_reason);
+        reply_title(r, TONE_PLAIN, "⏳ nightdesk · %s · starting: %s", s->venue.name,
+                    s->state_reason);
         break;
     case TRADING_PAUSED:
     case TRADING_BREAKER:
     case TRADING_MAINTENANCE:
-        reply_title(r, tone, "⏸ nightdesk · paper · up %s", up.data);
+        reply_title(r, tone, "⏸ nightdesk · %s · up %s", s->venue.name, up.data);
         break;
     case TRADING_EMERGENCY:
-        reply_title(r, tone, "⛔ nightdesk · paper · up %s", up.data);
+        reply_title(r, tone, "⛔ nightdesk · %s · up %s", s->venue.name, up.data);
         break;
     }
 }
@@ -114,6 +115,28 @@ static void status_disk(struct reply *r, const struct snapshot *s)
                    cell_text(s->disk.closes
                                  ? ". No new positions; stops, closing and an emergency stop work."
                                  : ". No new positions; closing waits, stops stay at the venue."));
+    }
+}
+
+/* Adds nothing while the venue is ready and does not limit us, or before the engine knows. */
+static void status_venue(struct reply *r, const struct snapshot *s)
+{
+    const struct snapshot_venue *v = &s->venue;
+    if (v->since_wall_us == 0) {
+        return;
+    }
+    if (v->state != VENUE_READY) {
+        reply_para(r, "⚠ Venue {} is {}, since {}", cell_text(v->name),
+                   cell_text(venue_state_name(v->state)),
+                   cell_time(v->since_wall_us, s->published_wall_us));
+        reply_more(r, "{}{}. No new positions; closing is tried.",
+                   cell_text(v->reason[0] == '\0' ? "" : ": "), cell_text(v->reason));
+    } else if (v->catching_up) {
+        reply_para(r, "⚠ Venue {} is back: no new positions until its orders are compared.",
+                   cell_text(v->name));
+    } else if (v->limited_us > 0) {
+        reply_para(r, "⚠ Venue {} limits requests: no new positions for {}.", cell_text(v->name),
+                   cell_duration(v->limited_us));
     }
 }
 
@@ -183,7 +206,7 @@ static int show_status(struct action_call *call, struct err *err)
     const struct snapshot *s = desk_read(desk, action_reply(call));
     struct reply *r = action_reply(call);
     if (s->version == 0) {
-        reply_title(r, TONE_PLAIN, "⏳ nightdesk · paper · starting");
+        reply_title(r, TONE_PLAIN, "⏳ nightdesk · starting");
         reply_line(r, NO_STATUS_YET);
         struct json_out data = JSON_OUT_TREE(reply_data(r));
         json_out_object(&data, "snapshot");
@@ -195,6 +218,7 @@ static int show_status(struct action_call *call, struct err *err)
         status_title(r, desk, s);
         status_account(r, s);
         status_disk(r, s);
+        status_venue(r, s);
         status_feed(r, s);
         /* Beside its age, which desk_read has added. */
         struct json_out data = JSON_OUT_TREE(json_get(reply_data(r), "snapshot"));

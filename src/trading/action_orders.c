@@ -30,7 +30,7 @@ static int read_price(const struct action_call *call, const char *name, struct d
                       struct err *err)
 {
     *ret = action_price(call, name);
-    struct dec step = desk_tick(action_userdata(call), *ret);
+    struct dec step = desk_tick(action_userdata(call), action_symbol(call, "symbol"), *ret);
     struct dec below = dec_floor_to(*ret, step);
     if (!dec_is_valid(step) || below.e8 == ret->e8) { /* 0 digits: the venue does not round */
         return 0;

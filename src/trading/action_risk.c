@@ -129,7 +129,7 @@ static void show_distances(struct reply *r, struct json_out *data, const struct 
     if (s->position_count > 0) {
         reply_para(r,
                    "Liquidation guard: warns below {}, halves the position below {}, closes it "
-                   "below {}. The paper venue takes no margin.",
+                   "below {}.",
                    cell_pct(RISK_WARN_PCT, 0), cell_pct(RISK_HALVE_PCT, 0),
                    cell_pct(RISK_CLOSE_PCT, 0));
     }

@@ -654,9 +654,15 @@ bool desk_in_scope(struct symbol scope, struct symbol symbol)
     return scope.name[0] == '\0' || symbol_equal(scope, symbol);
 }
 
-struct dec desk_tick(const struct desk *desk, struct dec price)
+struct dec desk_tick(struct desk *desk, struct symbol symbol, struct dec price)
 {
-    return dec_digit_step(price, (int)desk->o.config->paper_tick_digits);
+    const struct snapshot *s = desk_snapshot(desk);
+    for (int i = 0; i < s->market_count; i++) {
+        if (symbol_equal(s->markets[i].symbol, symbol)) {
+            return instrument_price_step(&s->markets[i].rules, price);
+        }
+    }
+    return DEC_INVALID;
 }
 
 void desk_market_line(struct reply *r, const struct snapshot *s)

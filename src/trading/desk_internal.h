@@ -90,8 +90,9 @@ int desk_ask(struct desk *desk, struct action_call *call, const struct request *
 /* cancel() and recover() of actions that only send one request. */
 void desk_cancel(struct action_call *call);
 int desk_recover(struct action_call *call, bool *ret_happened, struct err *err);
-/* The step of prices near this one at the venue; invalid: it does not round. */
-struct dec desk_tick(const struct desk *desk, struct dec price);
+/* The step of the symbol's prices near this one at the venue; invalid: it has none, or none is
+ * known. */
+struct dec desk_tick(struct desk *desk, struct symbol symbol, struct dec price);
 /* Whether the engine has not published for so long that its figures must not be used. */
 bool desk_is_silent(const struct desk *desk, const struct snapshot *s);
 bool desk_in_scope(struct symbol scope, struct symbol symbol);

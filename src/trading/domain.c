@@ -131,7 +131,7 @@ static int price_from_percent(struct symbol symbol, struct dec percent, struct d
     }
     struct dec now = current_price(s, symbol);
     struct dec price = dec_mul_div(now, dec_add(dec_from_int(100), percent), dec_from_int(100));
-    struct dec step = desk_tick(desk, price);
+    struct dec step = desk_tick(desk, symbol, price);
     price = dec_is_valid(step) ? dec_round_to(price, step) : price;
     if (now.e8 <= 0 || !dec_is_valid(price) || price.e8 <= 0) {
         return err_set(err, ERR_COMMAND_ARG_INVALID, "the price of %s is not known", symbol.name);

@@ -17,6 +17,11 @@ static struct paper *of(struct venue *venue)
     return (struct paper *)((char *)venue - offsetof(struct paper, venue));
 }
 
+static const struct paper *of_const(const struct venue *venue)
+{
+    return (const struct paper *)((const char *)venue - offsetof(struct paper, venue));
+}
+
 /* ---------------------------------------------------------------- reading, memory and store */
 
 /* ERR_STORE_NOT_FOUND: the order was never received. */
@@ -124,7 +129,7 @@ static void report_order(struct paper *paper, const char *client_id, enum venue_
     struct order order;
     int rc = look_up_order(paper, client_id, &order, &err);
     if (rc == -ERR_STORE_NOT_FOUND) {
-        (void)new_report(paper, VENUE_NOT_KNOWN, client_id);
+        (void)new_report(paper, VENUE_NOT_FOUND, client_id);
         return;
     }
     struct fill fills[FILLS_LOOKED_UP];
@@ -439,6 +444,26 @@ static void list_payments(struct paper *paper, int64_t after_id)
     }
 }
 
+static void report_account(struct paper *paper, int64_t ask_id)
+{
+    const struct paper_book *book = &paper->book;
+    struct venue_report *r = new_report(paper, VENUE_ACCOUNT, "");
+    if (r == NULL || book->price_count == 0) {
+        return;
+    }
+    struct dec exposure;
+    struct dec equity = paper_book_equity(book, &exposure);
+    struct dec used = dec_div(exposure, paper->terms.leverage);
+    struct venue_balance *b = &r->account.balances[r->account.balance_count++];
+    (void)str_copy(symbol_quote(&book->prices[0].symbol), b->currency, sizeof(b->currency));
+    b->total = book->cash;
+    b->available = dec_max(dec_sub(equity, used), DEC_ZERO);
+    r->account.margin_used = used;
+    r->account.leverage = dec_to_double(paper->terms.leverage);
+    r->ask_id = ask_id;
+    r->funding_id = book->next_funding_id - 1;
+}
+
 /* Reports one page of the account. False: it was the last, or the queue is full. */
 static bool list_page(struct paper *paper, int64_t ask_id, int page)
 {
@@ -473,6 +498,7 @@ static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_fundin
         return;
     }
     for (int page = 0; list_page(paper, ask_id, page); page++) {}
+    report_account(paper, ask_id);
     if (after_funding_id < paper->book.next_funding_id - 1) {
         list_payments(paper, after_funding_id);
     }
@@ -480,16 +506,41 @@ static void paper_list(struct venue *venue, int64_t ask_id, int64_t after_fundin
 
 static bool paper_get_quote(const struct venue *venue, struct symbol symbol, struct quote *ret)
 {
-    const struct paper *paper =
-        (const struct paper *)((const char *)venue - offsetof(struct paper, venue));
+    const struct paper *paper = of_const(venue);
     return paper_book_quote(&paper->book, &paper->terms, symbol, ret);
+}
+
+static bool has_terms_to_report(const struct paper *paper)
+{
+    return paper->memory != NULL &&
+           (!paper->ready_reported || paper->rules_reported < paper->book.price_count);
+}
+
+/* Its state, and the rules of each symbol, once; and the rules again when they change. Not in the
+ * queue, which may be too small. */
+static bool report_terms(struct paper *paper, struct venue_report *ret)
+{
+    if (!has_terms_to_report(paper)) {
+        return false;
+    }
+    *ret = (struct venue_report){.kind = VENUE_CONNECTION, .venue_state = VENUE_READY};
+    if (paper->ready_reported) {
+        ret->kind = VENUE_INSTRUMENT;
+        ret->instrument = (struct instrument){
+            .symbol = paper->book.prices[paper->rules_reported++].symbol,
+            .digits = paper->terms.tick_digits,
+            .min_notional = paper->terms.min_notional,
+        };
+    }
+    paper->ready_reported = true;
+    return true;
 }
 
 static bool paper_poll(struct venue *venue, struct venue_report *ret)
 {
     struct paper *paper = of(venue);
     if (paper->report_count == 0) {
-        return false;
+        return report_terms(paper, ret);
     }
     *ret = paper->reports[paper->report_head];
     paper->report_head = (paper->report_head + 1) % PAPER_REPORTS_MAX;
@@ -497,8 +548,30 @@ static bool paper_poll(struct venue *venue, struct venue_report *ret)
     return true;
 }
 
+static int paper_fd(const struct venue *venue)
+{
+    (void)venue;
+    return -1;
+}
+
+static int64_t paper_due_us(const struct venue *venue)
+{
+    const struct paper *paper = of_const(venue);
+    return paper->report_count > 0 || has_terms_to_report(paper) ? 0 : INT64_MAX;
+}
+
+static const struct venue_capabilities *paper_capabilities(const struct venue *venue)
+{
+    /* It is in this process, so its answers are final. */
+    static const struct venue_capabilities can = {
+        .brackets = true, .connection = true, .instruments = true};
+    (void)venue;
+    return &can;
+}
+
 static const struct venue_ops paper_ops = {
     .name = "paper",
+    .capabilities = paper_capabilities,
     .send = paper_send,
     .cancel = paper_cancel,
     .query = paper_query,
@@ -506,6 +579,8 @@ static const struct venue_ops paper_ops = {
     .amend = paper_amend,
     .quote = paper_get_quote,
     .poll = paper_poll,
+    .fd = paper_fd,
+    .due_us = paper_due_us,
 };
 
 /* ---------------------------------------------------------------- life cycle */
@@ -513,6 +588,7 @@ static const struct venue_ops paper_ops = {
 void paper_set_costs(struct paper *paper, const struct settings *settings)
 {
     paper_book_terms(&paper->terms, settings, paper->terms.step_us);
+    paper->rules_reported = 0;
 }
 
 void paper_init(struct paper *paper, const struct settings *settings, int64_t step_us)
@@ -581,6 +657,8 @@ int paper_open(struct paper *paper, struct trading_store *store, struct err *err
     ASSERT(paper->memory == NULL || paper->store != NULL);
     paper_release(paper);
     paper->report_count = 0;
+    paper->ready_reported = false;
+    paper->rules_reported = 0;
     int rc = read_book(store, paper->initial_cash, &paper->book, err);
     if (rc < 0) {
         return rc;

@@ -236,8 +236,7 @@ static void reduce(struct paper_book *book, int index, struct dec qty, int64_t a
     }
 }
 
-/* Returns cash plus positions at the last prices; *ret_exposure: the notional of the positions. */
-static struct dec equity_of(const struct paper_book *book, struct dec *ret_exposure)
+struct dec paper_book_equity(const struct paper_book *book, struct dec *ret_exposure)
 {
     struct dec equity = book->cash;
     *ret_exposure = DEC_ZERO;
@@ -255,7 +254,7 @@ static bool affordable(const struct paper_book *book, const struct paper_terms *
                        const struct consumed *taken)
 {
     struct dec exposure;
-    struct dec most = dec_mul(equity_of(book, &exposure), terms->leverage);
+    struct dec most = dec_mul(paper_book_equity(book, &exposure), terms->leverage);
     exposure = dec_add(exposure, dec_mul(taken->price, taken->qty));
     return dec_is_valid(most) && dec_is_valid(exposure) && dec_cmp(exposure, most) <= 0;
 }

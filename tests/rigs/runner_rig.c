@@ -345,7 +345,6 @@ void runner_rig_open(struct runner_rig *rig)
     rig->config.commands_confirm_expiry_us = 120 * USEC_PER_SEC;
     rig->config.telegram_stale_after_us = 120 * USEC_PER_SEC;
     rig->config.commands_rate = 1000;
-    rig->config.paper_tick_digits = 6;
     rig->config.risk_risk_per_trade_pct = 2;
     rig->config.service_count = 2;
     (void)snprintf(rig->config.services[0].name, 32, "demo");

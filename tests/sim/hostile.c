@@ -174,6 +174,18 @@ static void pull(struct hostile *h)
             deliver_listing(h, &r);
             continue;
         }
+        if (r.kind == VENUE_CONNECTION || r.kind == VENUE_INSTRUMENT) {
+            queue(h, &r, 0); /* from our own connection, not over the network */
+            continue;
+        }
+        if (r.kind == VENUE_ACCOUNT && r.account.balance_count > 0) {
+            struct venue_balance *b = &r.account.balances[0];
+            b->total = dec_add(b->total, h->foreign_profit);
+        }
+        if (!h->can.brackets) {
+            r.stop = DEC_ZERO;
+            r.target = DEC_ZERO;
+        }
         scramble_fills(&r);
         lag_fills(h, &r);
         deliver(h, &r);
@@ -262,15 +274,39 @@ static bool match_foreign(struct hostile *h, const struct order *order)
 
 /* ---------------------------------------------------------------- calls that arrive */
 
+static void hide(struct hostile *h, const char *client_id)
+{
+    struct hostile_hidden *x = &h->hidden[h->hidden_next++ % HOSTILE_HIDDEN_MAX];
+    x->until_us = h->clock->now_mono_us + (int64_t)rng_below(h->rng, HOSTILE_NOT_FOUND_US);
+    (void)str_copy(str_c(client_id), x->client_id, sizeof(x->client_id));
+}
+
+/* A venue without brackets: the paper venue gets one that no price reaches. */
+static void unprotect(struct order *o)
+{
+    const struct dec low = {1};
+    const struct dec high = dec_from_int(INT64_C(1000000000));
+    o->stop = o->side == SIDE_LONG ? low : high;
+    o->target = o->side == SIDE_LONG ? high : low;
+}
+
 static void arrive(struct hostile *h, const struct hostile_call *call)
 {
     const struct order *o = &call->order;
+    if (!call->amends && chance(h, 0.15)) {
+        hide(h, o->client_id);
+    }
     if (call->amends) {
         venue_amend(h->inner, o->client_id, o->stop, o->target);
     } else if (!match_foreign(h, o)) {
         struct order taken = *o;
         taken.stop_away = h->prices ? DEC_ZERO : o->stop_away;
         taken.target_away = h->prices ? DEC_ZERO : o->target_away;
+        if (!h->can.brackets && o->kind == ORDER_ENTRY) {
+            unprotect(&taken);
+            taken.stop_away = DEC_ZERO;
+            taken.target_away = DEC_ZERO;
+        }
         venue_send(h->inner, &taken);
     }
 }
@@ -293,6 +329,12 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
     for (int i = 0; i < h->report_count; i++) {
         if (h->reports[i].due_us <= h->clock->now_mono_us) {
             *ret = h->reports[i].report;
+            if (ret->kind == VENUE_LIMIT) {
+                h->banned_mono_us = h->clock->now_mono_us + ret->limit.banned_us;
+            }
+            if (ret->kind == VENUE_CONNECTION) {
+                h->refuses_entries = ret->venue_state != VENUE_READY;
+            }
             h->report_count--;
             memmove(&h->reports[i], &h->reports[i + 1],
                     (size_t)(h->report_count - i) * sizeof(h->reports[0]));
@@ -303,22 +345,6 @@ static bool hostile_poll(struct venue *venue, struct venue_report *ret)
 }
 
 /* ---------------------------------------------------------------- calls */
-
-/* Decides whether an order under way is lost for good or arrives now, so that an answer about it
- * stays true. */
-static void settle_call(struct hostile *h, const char *client_id)
-{
-    for (int i = 0; i < h->call_count; i++) {
-        if (!h->calls[i].amends && strcmp(h->calls[i].order.client_id, client_id) == 0) {
-            struct hostile_call call = h->calls[i];
-            h->calls[i] = h->calls[--h->call_count];
-            if (rng_chance(h->rng, 0.5)) {
-                arrive(h, &call);
-            }
-            return;
-        }
-    }
-}
 
 /* The exposure: of all symbols, and of those of one tier. */
 struct stakes {
@@ -393,6 +419,9 @@ static void check_losses(struct hostile *h, const struct order *o, double equity
 
 static void check_entry(struct hostile *h, const struct order *o)
 {
+    if (h->refuses_entries || h->clock->now_mono_us < h->banned_mono_us) {
+        report_violation(h, "%s opens while the venue is down or has banned us", o->client_id);
+    }
     if (h->entries_forbidden) {
         report_violation(h, "%s opens while entries are forbidden", o->client_id);
     }
@@ -546,13 +575,27 @@ static bool is_lost(struct hostile *h, double probability, enum venue_call asked
     return false;
 }
 
+/* The part of the venue that answers does not have the order yet. */
+static bool is_hidden(struct hostile *h, enum venue_call asked, const char *client_id)
+{
+    for (int i = 0; i < HOSTILE_HIDDEN_MAX; i++) {
+        if (h->clock->now_mono_us < h->hidden[i].until_us &&
+            strcmp(h->hidden[i].client_id, client_id) == 0) {
+            answer(h, VENUE_NOT_FOUND, asked, client_id);
+            h->found_later++;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void hostile_cancel(struct venue *venue, const char *client_id)
 {
     struct hostile *h = of(venue);
-    if (is_lost(h, 0.1, VENUE_CALL_CANCEL, client_id)) {
+    if (is_lost(h, 0.1, VENUE_CALL_CANCEL, client_id) ||
+        is_hidden(h, VENUE_CALL_CANCEL, client_id)) {
         return;
     }
-    settle_call(h, client_id);
     if (strcmp(client_id, "hand-1") == 0) {
         h->foreign_order = false;
     } else if (closed_by(h, client_id) != NULL) {
@@ -565,10 +608,10 @@ static void hostile_cancel(struct venue *venue, const char *client_id)
 static void hostile_query(struct venue *venue, const char *client_id, const char *after_fill_id)
 {
     struct hostile *h = of(venue);
-    if (is_lost(h, 0.15, VENUE_CALL_QUERY, client_id)) {
+    if (is_lost(h, 0.15, VENUE_CALL_QUERY, client_id) ||
+        is_hidden(h, VENUE_CALL_QUERY, client_id)) {
         return;
     }
-    settle_call(h, client_id);
     if (closed_by(h, client_id) != NULL) {
         queue(h, closed_by(h, client_id), 0);
     } else {
@@ -595,6 +638,9 @@ static void check_amend(struct hostile *h, const char *client_id, struct dec sto
     if (order_table_get(h->store, client_id, &row, &err) < 0 || dec_cmp(row.stop, stop) != 0 ||
         dec_cmp(row.target, target) != 0) {
         report_violation(h, "an amendment of %s is not on disk", client_id);
+    }
+    if (!h->can.brackets) {
+        report_violation(h, "an amendment of %s at a venue without brackets", client_id);
     }
     if (stop.e8 <= 0 || target.e8 <= 0) {
         report_violation(h, "an amendment removes the stop of %s", client_id);
@@ -645,8 +691,33 @@ static bool hostile_quote(const struct venue *venue, struct symbol symbol, struc
     return venue_quote(h->inner, symbol, ret);
 }
 
+static int hostile_fd(const struct venue *venue)
+{
+    (void)venue;
+    return -1;
+}
+
+static int64_t hostile_due_us(const struct venue *venue)
+{
+    const struct hostile *h =
+        (const struct hostile *)((const char *)venue - offsetof(struct hostile, venue));
+    int64_t due_us = h->dead ? INT64_MAX : venue_due_us(h->inner);
+    for (int i = 0; i < h->report_count && !h->dead; i++) {
+        due_us = h->reports[i].due_us < due_us ? h->reports[i].due_us : due_us;
+    }
+    return due_us <= h->clock->now_mono_us ? 0 : due_us;
+}
+
+static const struct venue_capabilities *hostile_capabilities(const struct venue *venue)
+{
+    const struct hostile *h =
+        (const struct hostile *)((const char *)venue - offsetof(struct hostile, venue));
+    return &h->can;
+}
+
 static const struct venue_ops hostile_ops = {
     .name = "hostile",
+    .capabilities = hostile_capabilities,
     .send = hostile_send,
     .cancel = hostile_cancel,
     .query = hostile_query,
@@ -654,6 +725,8 @@ static const struct venue_ops hostile_ops = {
     .amend = hostile_amend,
     .quote = hostile_quote,
     .poll = hostile_poll,
+    .fd = hostile_fd,
+    .due_us = hostile_due_us,
 };
 
 /* ---------------------------------------------------------------- the feed */
@@ -758,6 +831,10 @@ void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *stor
     h->fault_scale = 1;
     h->snapshot = snapshot_new(CAPACITY_MIN);
     h->prices = rng_chance(rng, 0.5);
+    h->can = (struct venue_capabilities){.brackets = !rng_chance(rng, 0.2),
+                                         .connection = true,
+                                         .instruments = true,
+                                         .not_found_us = HOSTILE_NOT_FOUND_US};
     for (int i = 0; i < SYMBOLS_MAX; i++) {
         h->gap[i] = dec_from_int(1);
     }
@@ -767,17 +844,34 @@ void hostile_halt(struct hostile *h, int64_t for_us)
 {
     h->halted_mono_us = h->clock->now_mono_us + for_us;
     h->halts++;
+    if (rng_chance(h->rng, 0.5)) { /* and we notice it */
+        struct venue_report r = {.kind = VENUE_CONNECTION, .venue_state = VENUE_DOWN};
+        (void)str_copy(STR_LIT("connection lost"), r.reason, sizeof(r.reason));
+        queue(h, &r, 0);
+        r = (struct venue_report){.kind = VENUE_CONNECTION, .venue_state = VENUE_READY};
+        queue(h, &r, for_us);
+    }
 }
 
 void hostile_crash(struct hostile *h)
 {
     h->report_count = 0;
     h->dead = false;
+    h->refuses_entries = false;
     for (int i = 0; i < h->call_count; i++) {
         if (rng_chance(h->rng, 0.5)) {
             h->calls[i--] = h->calls[--h->call_count];
         }
     }
+}
+
+/* Every request is refused for a time. */
+void hostile_ban(struct hostile *h, int64_t for_us)
+{
+    struct venue_report r = {.kind = VENUE_LIMIT,
+                             .limit = {.used = 1200, .most = 1200, .banned_us = for_us}};
+    queue(h, &r, 0);
+    h->bans++;
 }
 
 bool hostile_quiet(const struct hostile *h)

@@ -7,15 +7,18 @@
  *
  * Between engine and venue: calls that never arrive, arrive late, or arrive without an answer;
  * reports that are late, duplicated, reordered or lost; listings in pages; fill ids without an
- * order; rejections; a venue that cannot measure a bracket from the fills; positions and fills that
- * lag seconds behind the orders; halts, in which the venue neither trades nor answers. Between
- * market and engine: missing, impossible, old or future minutes, and prices that jump from one
- * minute to the next. On the account: positions and orders of someone else. The guarantees of the
- * venue interface are kept: after NOT_KNOWN an order does not appear, after a final state nothing
- * fills, and every call is eventually answered, if only by VENUE_NO_ANSWER. It also checks the
- * engine's calls: an order must be on disk as PREPARED before it is sent, and be sent once; an
- * entry must respect the limits and have a stop; an amendment must be on disk and keep a stop;
- * during an emergency stop no other part closes positions. Thread: the simulator's.
+ * order; rejections; orders that exist and are "not found" for seconds; a venue that cannot measure
+ * a bracket from the fills, or executes none; a connection that is lost and comes back; a time in
+ * which all requests are refused; positions and fills that lag seconds behind the orders; halts, in
+ * which the venue neither trades nor answers. Between market and engine: missing, impossible, old
+ * or future minutes, and prices that jump from one minute to the next. On the account: positions
+ * and orders of someone else. The guarantees of the venue interface are kept: after a final state
+ * nothing fills, and every call is eventually answered, if only by VENUE_NO_ANSWER. It also checks
+ * the engine's calls: an order must be on disk as PREPARED before it is sent, and be sent once; an
+ * entry must respect the limits and have a stop, and none is made while the venue is known to be
+ * down; an amendment must be on disk and keep a stop; during an emergency stop no other part closes
+ * positions.
+ * Thread: the simulator's.
  */
 #pragma once
 
@@ -37,6 +40,9 @@
 #define HOSTILE_SENT_MAX    8192
 #define HOSTILE_CLOSED_MAX  256
 #define HOSTILE_AMENDS_MAX  256
+#define HOSTILE_HIDDEN_MAX  16
+/* For how long an order that exists may be answered "not found". */
+#define HOSTILE_NOT_FOUND_US (6 * USEC_PER_SEC)
 /* How far positions may lag behind orders. */
 #define HOSTILE_LAG_US (3 * USEC_PER_SEC)
 
@@ -53,6 +59,14 @@ struct hostile {
     bool dead;          /* the process has crashed: it sends nothing more */
     bool prices;        /* it takes a bracket as prices and does not measure it from the fills */
     bool entries_forbidden;
+    bool refuses_entries;   /* the newest connection report that was read is not READY */
+    int64_t banned_mono_us; /* the same for its request limit */
+    struct venue_capabilities can;
+    int hidden_next;
+    struct hostile_hidden {
+        int64_t until_us;
+        char client_id[CLIENT_ID_SIZE];
+    } hidden[HOSTILE_HIDDEN_MAX];
     const struct settings *settings;      /* with the limits */
     const struct driver *driver;          /* the sender of the orders */
     struct snapshot *snapshot;            /* of the step whose entry is checked */
@@ -102,8 +116,10 @@ struct hostile {
     int64_t foreigners;
     int64_t foreign_closed;
     int64_t partials;
-    int64_t outdated; /* outdated listings and reports */
-    int64_t paged;    /* listings in more than one page */
+    int64_t outdated;    /* outdated listings and reports */
+    int64_t paged;       /* listings in more than one page */
+    int64_t found_later; /* answers that an order does not exist, although it does */
+    int64_t bans;
 };
 
 void hostile_init(struct hostile *h, struct rng *rng, struct trading_store *store,
@@ -115,6 +131,7 @@ void hostile_crash(struct hostile *h);
 void hostile_trade_foreign(struct hostile *h, struct symbol symbol, struct dec price, bool ours);
 void hostile_halt(struct hostile *h, int64_t for_us);
 bool hostile_is_halted(const struct hostile *h);
+void hostile_ban(struct hostile *h, int64_t for_us);
 /* Whether this bracket was requested recently: it may be in effect before a newer one is. */
 bool hostile_was_asked(const struct hostile *h, const char *client_id, struct dec stop,
                        struct dec target);

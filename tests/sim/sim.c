@@ -98,6 +98,9 @@ static struct {
     int64_t foreigners;
     int64_t foreign_closed;
     int64_t paged;
+    int64_t found_later;
+    int64_t bans;
+    int64_t bare; /* venues without brackets */
 } totals;
 
 __attribute__((format(printf, 2, 3))) static bool fail(struct sim *sim, const char *format, ...)
@@ -497,7 +500,7 @@ static bool brackets_agree(const struct sim *sim)
         const struct position *p = &positions[i];
         int index = paper_book_find(book, p->symbol);
         struct order entry;
-        if (p->client_id[0] == '\0' || index < 0) {
+        if (p->client_id[0] == '\0' || index < 0 || !sim->hostile.can.brackets) {
             continue; /* foreign, or already closed, as the next listing will show */
         }
         if (dec_cmp(book->positions[index].stop, p->stop) != 0 ||
@@ -731,6 +734,9 @@ static bool check_end(struct sim *sim)
     totals.foreigners += sim->hostile.foreigners;
     totals.foreign_closed += sim->hostile.foreign_closed;
     totals.paged += sim->hostile.paged;
+    totals.found_later += sim->hostile.found_later;
+    totals.bans += sim->hostile.bans;
+    totals.bare += !sim->hostile.can.brackets;
     return true;
 }
 
@@ -832,6 +838,9 @@ static bool run(struct sim *sim)
         }
         if (rng_chance(&sim->rng, 0.001)) {
             hostile_halt(&sim->hostile, (int64_t)rng_below(&sim->rng, 20) * USEC_PER_SEC);
+        }
+        if (rng_chance(&sim->rng, 0.001)) {
+            hostile_ban(&sim->hostile, (int64_t)rng_below(&sim->rng, 10) * USEC_PER_SEC);
         }
         if (rng_chance(&sim->rng, 0.002)) {
             shared_halt(&sim->shared);
@@ -1012,7 +1021,10 @@ int main(int argc, char **argv)
                     {"price gaps", totals.gaps},
                     {"foreign positions", totals.foreigners},
                     {"foreign positions closed", totals.foreign_closed},
-                    {"listings in pages", totals.paged}};
+                    {"listings in pages", totals.paged},
+                    {"orders found later", totals.found_later},
+                    {"bans", totals.bans},
+                    {"venues without brackets", totals.bare}};
     for (size_t i = 0; i < COUNT_OF(happened); i++) {
         printf("# %lld %s\n", (long long)happened[i].count, happened[i].what);
         if (seeds >= 50 && happened[i].count == 0) {

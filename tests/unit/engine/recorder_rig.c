@@ -149,7 +149,25 @@ static bool poll(struct venue *venue, struct venue_report *ret)
     return !lost(f);
 }
 
-static const struct venue_ops venue_ops = {.name = "faulty",
+static int venue_fd_of(const struct venue *venue)
+{
+    return venue_fd(of_venue(venue)->inner_venue);
+}
+
+static int64_t due_us(const struct venue *venue)
+{
+    return venue_due_us(of_venue(venue)->inner_venue);
+}
+
+static const struct venue_capabilities *capabilities(const struct venue *venue)
+{
+    return venue_capabilities(of_venue(venue)->inner_venue);
+}
+
+static const struct venue_ops venue_ops = {.capabilities = capabilities,
+                                           .fd = venue_fd_of,
+                                           .due_us = due_us,
+                                           .name = "faulty",
                                            .send = send,
                                            .cancel = cancel,
                                            .query = query,

@@ -236,7 +236,7 @@ static void impossible_reports_are_not_booked(void **state)
     report_rig_step(&l);
     assert_int_equal(l.out->fill_count, 0);
     (void)report_rig_add(&l, VENUE_ORDER, "nd-77-77"); /* a report on an unknown order */
-    (void)report_rig_add(&l, VENUE_NOT_KNOWN, "nd-77-77");
+    (void)report_rig_add(&l, VENUE_NOT_FOUND, "nd-77-77");
     (void)report_rig_add(&l, VENUE_REFUSED, "nd-77-77");
     report_rig_step(&l);
     assert_int_equal(engine_state(l.engine)->cash.e8, report_rig_whole(10000).e8);
@@ -269,14 +269,14 @@ static void an_unanswered_order_is_unknown_until_the_venue_reports(void **state)
         assert_int_equal(l.out->send_count, 0); /* queried, never sent again */
         assert_int_equal(l.out->query_count, 1);
     }
-    struct venue_report *r = report_rig_add(&l, VENUE_NOT_KNOWN, sent.client_id);
+    struct venue_report *r = report_rig_add(&l, VENUE_NOT_FOUND, sent.client_id);
     report_rig_step(&l);
     assert_int_equal(report_rig_written(&l, sent.client_id)->state, ORDER_CANCELLED);
     assert_int_equal(l.snapshot->unknown_orders, 0);
     assert_int_equal(l.out->send_count,
                      1); /* another order, now that this one cannot arrive any more */
     assert_string_not_equal(l.out->orders[l.out->sends[0]].client_id, sent.client_id);
-    (void)report_rig_add(&l, VENUE_NOT_KNOWN, REPORT_RIG_ID); /* a final state is final */
+    (void)report_rig_add(&l, VENUE_NOT_FOUND, REPORT_RIG_ID); /* a final state is final */
     r = report_rig_add(&l, VENUE_NO_ANSWER, REPORT_RIG_ID);
     r->asked = VENUE_CALL_QUERY;
     r = report_rig_add(&l, VENUE_NO_ANSWER, "nd-77-77");

@@ -601,8 +601,8 @@ static void every_field_is_recorded(void **state)
     assert_int_equal(sizeof(struct request), 608);
     assert_int_equal(sizeof(struct source_bar), 64);
     assert_int_equal(sizeof(struct quote), 56);
-    assert_int_equal(sizeof(struct venue_report), 3144);
-    assert_int_equal(sizeof(struct engine_inputs), 51312);
+    assert_int_equal(sizeof(struct venue_report), 3536);
+    assert_int_equal(sizeof(struct engine_inputs), 57584);
     assert_int_equal(sizeof(struct engine_state), 464);
     assert_int_equal(sizeof(struct engine_memory), 216592);
     assert_int_equal(sizeof(struct engine_outputs), 123264);

@@ -87,6 +87,7 @@ static void each_rule_refuses(void **state)
     change;                         \
     expect(&a, &o, code, text, DEC_ZERO)
     REFUSED(a.halted = true, "RISK_HALT", "trading is halted");
+    REFUSED(a.venue = "down", "RISK_VENUE", "the venue is down");
     REFUSED(a.state = TRADING_EMERGENCY, "RISK_HALT", "emergency stop is active");
     REFUSED(a.state = TRADING_STARTING, "RISK_STARTING", "not reconciled with the venue yet");
     REFUSED(a.state = TRADING_PAUSED, "RISK_PAUSED", "trading is paused");
@@ -165,6 +166,44 @@ static void a_refused_size_names_the_largest_that_passes(void **state)
     a.symbol_busy = false;
     assert_false(risk_check(&a, &o, &v));
     assert_int_equal(v.max_qty.e8, dec_from_int(25).e8);
+}
+
+/* The venue's smallest and largest order, and its step. */
+static void the_rules_of_the_venue_are_kept(void **state)
+{
+    (void)state;
+    struct risk_account a;
+    struct order o;
+    struct risk_result v;
+    prepare(&a, &o);
+    struct instrument rules = {.step = dec_from_double(0.3),
+                               .min_qty = dec_from_int(2),
+                               .max_qty = dec_from_int(20),
+                               .min_notional = dec_from_int(500)};
+    a.instrument = &rules;
+    assert_true(risk_check(&a, &o, &v));
+    struct dec size = risk_size(&a, &o, 1); /* 25 by equity */
+    assert_int_equal(size.e8, dec_from_double(19.8).e8);
+    o.qty = dec_from_double(20.1);
+    expect(&a, &o, "RISK_ORDER_SIZE", "size 20.1, the venue takes at most 20",
+           dec_from_double(19.8));
+    o.qty = dec_from_double(4.9);
+    expect(&a, &o, "RISK_ORDER_SIZE", "size 4.9, the venue takes at least 2 and a value of 500",
+           dec_from_double(19.8));
+    /* Below the minimum, and no larger size is allowed either. */
+    a.exposure = dec_from_int(7100);
+    expect(&a, &o, "RISK_TOTAL_EXPOSURE", "exposure would be 75.90 % of equity, at most 75.00 %",
+           DEC_ZERO);
+    prepare(&a, &o);
+    a.max_leverage = 1;
+    a.exposure = dec_from_int(7450);
+    o.qty = dec_from_int(10);
+    assert_true(risk_check(&a, &o, &v) || strcmp(v.code, "RISK_LEVERAGE") != 0);
+    settings.max_exposure_pct = 300;
+    a.exposure = dec_from_int(9500);
+    assert_false(risk_check(&a, &o, &v));
+    assert_string_equal(v.code, "RISK_LEVERAGE");
+    assert_string_equal(v.text, "leverage would be 1.05, at most 1.00");
 }
 
 /* Each limit passes its last lot, and refuses one lot more with this text. */
@@ -643,6 +682,7 @@ static void each_code_is_in_the_catalogue(void **state)
 
 UNIT_GROUP(risk, cmocka_unit_test(a_valid_order_passes), cmocka_unit_test(each_rule_refuses),
            cmocka_unit_test(limits_are_exact), cmocka_unit_test(each_limit_is_exact),
+           cmocka_unit_test(the_rules_of_the_venue_are_kept),
            cmocka_unit_test(exceeded_limits_are_detected),
            cmocka_unit_test(a_refused_size_names_the_largest_that_passes),
            cmocka_unit_test(sizes_by_risk_and_confidence),

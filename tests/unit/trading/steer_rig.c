@@ -195,6 +195,11 @@ struct snapshot *steer_rig_draft(struct steer_rig *s)
     n->exposure_pct = 3.9;
     n->max_positions = 3;
     n->books_balance = true;
+    (void)str_copy(STR_LIT("paper"), n->venue.name, sizeof(n->venue.name));
+    n->venue.state = VENUE_READY;
+    n->market_count = 1;
+    n->markets[0].rules.digits = 6;
+    (void)symbol_parse(STR_LIT("BTC-USD"), &n->markets[0].symbol);
     return n;
 }
 

@@ -281,7 +281,7 @@ static void risk_shows_limits_and_their_use(void **state)
     assert_has(text, "daily loss\t0.0 %\t≤ 5.0 %");
     assert_has(text, "entries/min\t2\t≤ 10");
     assert_has(text, "⚠ BTC-USD: liquidation is 8.0 % away");
-    assert_has(text, "The paper venue takes no margin");
+    assert_has(text, "closes it below 3 %");
     assert_has(text, "SOL-USD: cooldown, no entries for 12 min");
     assert_has(text, "{\"code\":\"RISK_LEVERAGE\",\"option\":\"risk.max_leverage\"");
     assert_has(text, "\"name\":\"leverage\",\"use\":0.3");

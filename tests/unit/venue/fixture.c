@@ -64,17 +64,28 @@ struct order fixture_closing(const struct fixture *s, const char *id, enum side 
     return o;
 }
 
+/* The next report about orders or positions. */
+static bool next_answer(struct fixture *s, struct venue_report *ret)
+{
+    while (venue_poll(&s->paper.venue, ret)) {
+        if (ret->kind < VENUE_CONNECTION) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct venue_report fixture_next(struct fixture *s)
 {
     struct venue_report r;
-    assert_true(venue_poll(&s->paper.venue, &r));
+    assert_true(next_answer(s, &r));
     return r;
 }
 
 void fixture_none(struct fixture *s)
 {
     struct venue_report r;
-    assert_false(venue_poll(&s->paper.venue, &r));
+    assert_false(next_answer(s, &r));
 }
 
 struct venue_report fixture_ask(struct fixture *s, const char *id)

@@ -161,7 +161,7 @@ static void rejects_invalid_orders(void **state)
     o.qty = (struct dec){INT64_MAX};
     venue_send(&s.paper.venue, &o);
     assert_string_equal(fixture_next(&s).reason, "size is too large");
-    assert_int_equal(fixture_ask(&s, "nd-9-9").kind, VENUE_NOT_KNOWN);
+    assert_int_equal(fixture_ask(&s, "nd-9-9").kind, VENUE_NOT_FOUND);
     fixture_close(&s);
 }
 
@@ -181,7 +181,7 @@ static void cancels_resting_orders(void **state)
     venue_cancel(&s.paper.venue, "nd-1-1"); /* again: its state */
     assert_int_equal(fixture_next(&s).state, ORDER_CANCELLED);
     venue_cancel(&s.paper.venue, "nd-7-7");
-    assert_int_equal(fixture_next(&s).kind, VENUE_NOT_KNOWN);
+    assert_int_equal(fixture_next(&s).kind, VENUE_NOT_FOUND);
     fixture_close(&s);
 }
 
@@ -255,7 +255,7 @@ static void trading_continues_on_a_full_disk(void **state)
         assert_int_equal(now->position_count, crash);
         assert_int_equal(now->cash.e8, crash ? before.cash.e8 : after.cash.e8);
         assert_int_equal(now->next_fill_id, crash ? before.next_fill_id : after.next_fill_id);
-        assert_int_equal(fixture_ask(&s, "nd-1-2").kind, crash ? VENUE_NOT_KNOWN : VENUE_ORDER);
+        assert_int_equal(fixture_ask(&s, "nd-1-2").kind, crash ? VENUE_NOT_FOUND : VENUE_ORDER);
         assert_int_equal(fixture_ask(&s, "nd-1-1").fill_count, crash ? 1 : 2);
         fixture_close(&s);
     }
@@ -284,7 +284,7 @@ static void full_memory_on_a_full_disk_gives_no_answer(void **state)
     fixture_reopen(&s);
     assert_int_equal(fixture_ask(&s, "nd-1-0").state, ORDER_REJECTED);
     assert_int_equal(fixture_ask(&s, "nd-1-127").state, ORDER_REJECTED);
-    assert_int_equal(fixture_ask(&s, "nd-1-128").kind, VENUE_NOT_KNOWN);
+    assert_int_equal(fixture_ask(&s, "nd-1-128").kind, VENUE_NOT_FOUND);
     fixture_close(&s);
 }
 

@@ -406,7 +406,7 @@ static void a_bracket_can_be_amended(void **state)
     assert_int_equal(r.kind, VENUE_ORDER);
     assert_int_equal(r.stop.e8, 0);
     venue_amend(&s.paper.venue, "nd-9-9", dec_from_int(960), dec_from_int(1020));
-    assert_int_equal(fixture_next(&s).kind, VENUE_NOT_KNOWN);
+    assert_int_equal(fixture_next(&s).kind, VENUE_NOT_FOUND);
     fixture_close(&s);
 }
 

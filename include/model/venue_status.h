@@ -1,0 +1,86 @@
+/*
+ * venue_status.h: what a venue reports about itself: its connection, request limits, instruments
+ * and the account; plain values.
+ *
+ *     step = instrument_price_step(&instrument, price);    // of the prices that the venue accepts
+ *
+ * Thread: any (plain values).
+ */
+#pragma once
+
+#include "base/dec.h"
+#include "model/order.h"
+#include "model/symbol.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Nothing is opened in any state but READY. */
+enum venue_state {
+    VENUE_CONNECTING,
+    VENUE_READY,      /* orders are accepted, and their reports arrive */
+    VENUE_DEGRADED,   /* it answers, but late or not to everything */
+    VENUE_DOWN,       /* it does not answer */
+    VENUE_MAINTENANCE /* it says that it does not trade */
+};
+
+const char *venue_state_name(enum venue_state s); /* "connecting" "ready" … */
+
+/* Requests count in a window of time; too many lead to a ban. Durations, since the venue's clock is
+ * not ours. */
+struct venue_limit {
+    int64_t used;
+    int64_t most;      /* 0: unknown */
+    int64_t reset_us;  /* until the window ends */
+    int64_t banned_us; /* > 0: every request is refused for so long */
+};
+
+enum instrument_status {
+    INSTRUMENT_TRADING,
+    INSTRUMENT_CLOSE_ONLY, /* positions can only be reduced */
+    INSTRUMENT_HALTED
+};
+
+/* The rules for orders in one symbol. Zero: no such rule. */
+struct instrument {
+    struct symbol symbol;
+    enum instrument_status status;
+    struct dec tick; /* prices are multiples of it */
+    int digits;      /* most significant digits of a price */
+    struct dec step; /* quantities are multiples of it */
+    struct dec min_qty;
+    struct dec max_qty;
+    struct dec min_notional; /* of an entry, in quote currency */
+};
+
+const char *instrument_status_name(enum instrument_status s); /* "trading" "close-only" "halted" */
+/* The step of prices near this one; invalid: they have none. */
+struct dec instrument_price_step(const struct instrument *instrument, struct dec price);
+
+#define VENUE_BALANCES_MAX 8
+
+struct venue_balance {
+    char currency[CURRENCY_SIZE];
+    struct dec total;
+    struct dec available;
+};
+
+struct venue_account {
+    int balance_count;
+    struct venue_balance
+        balances[VENUE_BALANCES_MAX]; /* of the currencies that matter to trading */
+    struct dec margin_used;
+    double leverage; /* the most that the venue allows; 0: unknown */
+};
+
+/* The part of the snapshot about the venue. */
+struct snapshot_venue {
+    char name[16];
+    enum venue_state state;
+    char reason[48];
+    int64_t since_wall_us;
+    bool catching_up;   /* ready again, but orders and positions have not been compared yet */
+    int64_t limited_us; /* no entries for so long, because of its request limit; 0: not limited */
+    struct venue_limit limit;
+    struct venue_account account;
+};

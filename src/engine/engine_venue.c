@@ -1,0 +1,266 @@
+#include "base/check.h"
+#include "engine_private.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A state other than ready and down becomes an alert only when it lasts: a connection takes time.
+ */
+#define NOT_READY_US USEC_PER_MIN
+/* An alert that is not renewed resolves. */
+#define REPEAT_US USEC_PER_MIN
+/* Entries are held back from this share of the venue's request limit on, so that what closes a
+ * position still fits. */
+#define LIMIT_PCT 80
+/* Account reports in a row with another cash than our books, before it is an alert: one can be
+ * between two of our fills. */
+#define BALANCE_AFTER 3
+
+static const struct symbol no_symbol;
+
+void engine_set_venue(struct engine *engine, const struct venue_capabilities *capabilities)
+{
+    ASSERT(engine->steps == 0);
+    engine->venue.can = *capabilities;
+    engine->venue.state = capabilities->connection ? VENUE_CONNECTING : VENUE_READY;
+}
+
+/* ---------------------------------------------------------------- the connection */
+
+/* What happened while we could not hear it is asked for: every order, then all positions. */
+static void catch_up(struct engine *engine)
+{
+    if (!engine->reconciled) {
+        return; /* a start asks for all of it anyway */
+    }
+    engine->venue.catching_up = true;
+    engine->moved_list_id = engine->list_id;
+    engine->list_wanted = true;
+    for (int i = 0; i < engine->slot_end; i++) {
+        struct engine_slot *s = &engine->slots[i];
+        s->ask = s->ask || (s->used && !s->sending);
+    }
+}
+
+static void accept_connection(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_venue *v = &engine->venue;
+    (void)str_copy(str_c(report->reason), v->reason, sizeof(v->reason));
+    if (v->state == report->venue_state) {
+        return;
+    }
+    v->state = report->venue_state;
+    v->since_wall_us = engine->now->wall_us;
+    v->since_mono_us = engine->now->mono_us;
+    v->reported_mono_us = 0;
+    if (v->state == VENUE_READY) {
+        catch_up(engine);
+    }
+}
+
+void engine_venue_agrees(struct engine *engine)
+{
+    engine->venue.catching_up = false;
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void accept_limit(struct engine *engine, const struct venue_limit *limit)
+{
+    struct engine_venue *v = &engine->venue;
+    int64_t now_us = engine->now->mono_us;
+    v->limit = *limit;
+    if (limit->banned_us > 0) {
+        v->banned_mono_us = later(v->banned_mono_us, now_us + limit->banned_us);
+    }
+    bool near = limit->most > 0 && limit->used >= limit->most * LIMIT_PCT / 100;
+    v->held_mono_us = near ? now_us + limit->reset_us : 0;
+}
+
+bool engine_venue_is_banned(const struct engine *engine)
+{
+    return engine->venue.mono_us < engine->venue.banned_mono_us;
+}
+
+static int64_t limited_us(const struct engine *engine, int64_t mono_us)
+{
+    int64_t until_us = later(engine->venue.held_mono_us, engine->venue.banned_mono_us);
+    return until_us > mono_us ? until_us - mono_us : 0;
+}
+
+/* ---------------------------------------------------------------- instruments */
+
+static int series_of(const struct engine *engine, struct symbol symbol)
+{
+    for (int i = 0; i < engine->symbol_count; i++) {
+        if (symbol_equal(engine->series[i].symbol, symbol)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static bool is_valid(const struct instrument *x)
+{
+    const struct dec rules[] = {x->tick, x->step, x->min_qty, x->max_qty, x->min_notional};
+    for (size_t i = 0; i < COUNT_OF(rules); i++) {
+        if (!dec_is_valid(rules[i]) || rules[i].e8 < 0) {
+            return false;
+        }
+    }
+    return x->digits >= 0;
+}
+
+static void accept_instrument(struct engine *engine, const struct instrument *instrument)
+{
+    int place = series_of(engine, instrument->symbol);
+    if (place >= 0) {
+        engine->venue.known[place] = is_valid(instrument);
+        engine->venue.instruments[place] = *instrument;
+    }
+}
+
+const struct instrument *engine_venue_instrument(const struct engine *engine, struct symbol symbol)
+{
+    int place = series_of(engine, symbol);
+    return place >= 0 && engine->venue.known[place] ? &engine->venue.instruments[place] : NULL;
+}
+
+const char *engine_venue_refusal(const struct engine *engine, struct symbol symbol)
+{
+    const struct engine_venue *v = &engine->venue;
+    if (v->state != VENUE_READY) {
+        return venue_state_name(v->state);
+    }
+    if (v->catching_up) {
+        return "ready again, not reconciled yet";
+    }
+    if (limited_us(engine, v->mono_us) > 0) {
+        return "limiting requests";
+    }
+    const struct instrument *instrument = engine_venue_instrument(engine, symbol);
+    if (instrument == NULL) {
+        return v->can.instruments ? "still to give the rules of the symbol" : NULL;
+    }
+    switch (instrument->status) {
+    case INSTRUMENT_TRADING:
+        break;
+    case INSTRUMENT_CLOSE_ONLY:
+        return "closing only in the symbol";
+    case INSTRUMENT_HALTED:
+        return "not trading the symbol";
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the account */
+
+static const struct venue_balance *balance_of(const struct venue_account *account,
+                                              struct str currency)
+{
+    for (int i = 0; i < account->balance_count && i < VENUE_BALANCES_MAX; i++) {
+        if (str_equal(str_c(account->balances[i].currency), currency)) {
+            return &account->balances[i];
+        }
+    }
+    return NULL;
+}
+
+/* Only while nothing is open or under way: venues differ in how a position changes the balance. The
+ * report must be as new as the books. */
+static void compare_cash(struct engine *engine, const struct venue_report *report)
+{
+    struct engine_venue *v = &engine->venue;
+    const struct venue_balance *b =
+        balance_of(&report->account, symbol_quote(&engine->series[0].symbol));
+    bool comparable = b != NULL && report->ask_id > engine->moved_list_id &&
+                      report->ask_id == engine->agreed_list_id &&
+                      report->funding_id == engine->state.last_funding_id &&
+                      engine->position_count == 0 && engine_orders_alive(engine) == 0;
+    if (!comparable) {
+        return;
+    }
+    v->balances_off = dec_cmp(b->total, engine->state.cash) == 0 ? 0 : v->balances_off + 1;
+    if (v->balances_off >= BALANCE_AFTER) {
+        engine_fault(engine, ERR_VENUE_BALANCE, no_symbol);
+    }
+}
+
+static void accept_account(struct engine *engine, const struct venue_report *report)
+{
+    engine->venue.account = report->account;
+    compare_cash(engine, report);
+}
+
+double engine_venue_leverage(const struct engine *engine)
+{
+    double most = engine->venue.account.leverage;
+    return most > 0 && most < engine->settings.max_leverage ? most : engine->settings.max_leverage;
+}
+
+/* ---------------------------------------------------------------- the step */
+
+void engine_venue_accept(struct engine *engine, const struct venue_report *report)
+{
+    switch (report->kind) {
+    case VENUE_CONNECTION:
+        accept_connection(engine, report);
+        break;
+    case VENUE_LIMIT:
+        accept_limit(engine, &report->limit);
+        break;
+    case VENUE_INSTRUMENT:
+        accept_instrument(engine, &report->instrument);
+        break;
+    case VENUE_ACCOUNT:
+        accept_account(engine, report);
+        break;
+    case VENUE_ORDER:
+    case VENUE_NOT_FOUND:
+    case VENUE_NO_ANSWER:
+    case VENUE_LISTING:
+    case VENUE_FUNDING:
+    case VENUE_REFUSED:
+        break;
+    }
+}
+
+void engine_venue_tick(struct engine *engine)
+{
+    struct engine_venue *v = &engine->venue;
+    int64_t now_us = engine->now->mono_us;
+    v->mono_us = now_us;
+    if (v->since_mono_us == 0) {
+        v->since_mono_us = now_us;
+        v->since_wall_us = engine->now->wall_us;
+    }
+    bool lasts = v->state == VENUE_DOWN || now_us - v->since_mono_us >= NOT_READY_US;
+    if (v->state != VENUE_READY && lasts &&
+        (v->reported_mono_us == 0 || now_us - v->reported_mono_us >= REPEAT_US)) {
+        v->reported_mono_us = now_us;
+        engine_fault(engine, ERR_VENUE_NOT_READY, no_symbol);
+    }
+    bool banned = engine_venue_is_banned(engine);
+    if (banned && !v->ban_reported) {
+        engine_fault(engine, ERR_VENUE_BANNED, no_symbol);
+    }
+    v->ban_reported = banned;
+}
+
+void engine_venue_snapshot(const struct engine *engine, const struct engine_now *now,
+                           struct snapshot_venue *ret)
+{
+    const struct engine_venue *v = &engine->venue;
+    ret->state = v->state;
+    memcpy(ret->reason, v->reason, sizeof(ret->reason));
+    ret->since_wall_us = v->since_wall_us;
+    ret->catching_up = v->catching_up;
+    ret->limited_us = limited_us(engine, now->mono_us);
+    ret->limit = v->limit;
+    ret->account = v->account;
+}

@@ -1,0 +1,305 @@
+/*
+ * What a venue reports about itself, and how the engine decides by it.
+ */
+#include "../../../src/engine/engine_private.h"
+#include "base/check.h"
+#include "report_rig.h"
+#include "unit/unit.h"
+
+#include <string.h>
+
+#define GRACE_US (8 * USEC_PER_SEC)
+
+/* A venue that may lag, with the entry of the rig filled. */
+static void open_at(struct report_rig *l, const struct venue_capabilities *can)
+{
+    report_rig_open(l);
+    report_rig_start(l);
+    engine_set_venue(l->engine, can);
+    l->now.mono_us += USEC_PER_SEC;
+}
+
+static const char *refusal(struct report_rig *l, struct symbol symbol)
+{
+    struct risk_account account;
+    engine_account_fill(l->engine, symbol, SIDE_LONG, &account);
+    return account.venue;
+}
+
+static void report_state(struct report_rig *l, enum venue_state state)
+{
+    report_rig_add(l, VENUE_CONNECTION, "")->venue_state = state;
+}
+
+/* ---------------------------------------------------------------- not found */
+
+static const struct order *sent(const struct report_rig *l)
+{
+    return &l->engine->slots[0].order;
+}
+
+/* Not after one answer, not after three at once, not before the call can no longer arrive. */
+static void not_found_is_judged_by_answers_over_time(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_at(&l, &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    l.memory->orders[0].state = ORDER_SENT;
+    report_rig_start(&l);
+    engine_set_venue(l.engine,
+                     &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    report_rig_step(&l);
+    int64_t began_us = l.now.mono_us;
+    int64_t counted_us = 0;
+    while (sent(&l)->state != ORDER_CANCELLED) {
+        for (int i = 0; i < 3; i++) {
+            (void)report_rig_add(&l, VENUE_NOT_FOUND, REPORT_RIG_ID);
+        }
+        report_rig_step_after(&l, USEC_PER_SEC);
+        if (l.now.mono_us - began_us < ENGINE_ANSWER_US + GRACE_US) {
+            assert_int_equal(sent(&l)->state, ORDER_UNKNOWN);
+            assert_int_equal(l.snapshot->unknown_orders, 1);
+            struct risk_account account;
+            engine_account_fill(l.engine, report_rig_btc, SIDE_LONG, &account);
+            assert_true(account.symbol_busy);
+        }
+        counted_us = l.now.mono_us - began_us;
+        assert_true(counted_us < 60 * USEC_PER_SEC);
+    }
+    assert_true(counted_us >= ENGINE_ANSWER_US + GRACE_US);
+    assert_true(counted_us <= ENGINE_ANSWER_US + GRACE_US + 4 * USEC_PER_SEC);
+    report_rig_close(&l);
+}
+
+/* One answer that finds it, and the count begins again. */
+static void an_order_that_is_found_is_alive(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_at(&l, &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    l.memory->orders[0].state = ORDER_SENT;
+    report_rig_start(&l);
+    engine_set_venue(l.engine,
+                     &(struct venue_capabilities){.brackets = true, .not_found_us = GRACE_US});
+    for (int i = 0; i < 40; i++) {
+        if (i % 8 == 7) {
+            (void)report_rig_add_order(&l, ORDER_ACKED, 0);
+        } else {
+            (void)report_rig_add(&l, VENUE_NOT_FOUND, REPORT_RIG_ID);
+        }
+        report_rig_step_after(&l, ENGINE_ASK_EVERY_US / 2);
+        assert_int_not_equal(sent(&l)->state, ORDER_CANCELLED);
+    }
+    assert_int_equal(sent(&l)->state, ORDER_ACKED);
+    report_rig_close(&l);
+}
+
+/* ---------------------------------------------------------------- connection */
+
+static void nothing_opens_before_the_venue_is_ready(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    open_at(&l, &(struct venue_capabilities){.brackets = true, .connection = true});
+    report_rig_step(&l);
+    assert_string_equal(refusal(&l, report_rig_btc), "connecting");
+    assert_int_equal(l.snapshot->venue.state, VENUE_CONNECTING);
+    assert_false(report_rig_is_fault(&l, ERR_VENUE_NOT_READY));
+    report_rig_step_after(&l, USEC_PER_MIN);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_NOT_READY)); /* only because it lasts */
+    report_state(&l, VENUE_READY);
+    report_rig_step(&l);
+    assert_null(refusal(&l, report_rig_btc));
+    report_rig_close(&l);
+}
+
+/* Down: an alert at once and every minute. Ready again: every order and the positions are asked for
+ * before anything opens. Closing works throughout. */
+static void a_lost_connection_is_caught_up_with(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    assert_null(refusal(&l, report_rig_eth));
+    report_state(&l, VENUE_DOWN);
+    (void)str_copy(STR_LIT("timed out"), l.in->reports[0].reason, sizeof(l.in->reports[0].reason));
+    report_rig_step(&l);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_NOT_READY));
+    assert_string_equal(refusal(&l, report_rig_eth), "down");
+    assert_string_equal(l.snapshot->venue.reason, "timed out");
+    assert_int_equal(l.snapshot->venue.since_wall_us, l.now.wall_us);
+    report_rig_step_after(&l, USEC_PER_SEC);
+    assert_false(report_rig_is_fault(&l, ERR_VENUE_NOT_READY));
+    report_rig_step_after(&l, USEC_PER_MIN);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_NOT_READY));
+    assert_int_equal(
+        report_rig_ask(&l, (struct request){.kind = REQUEST_CLOSE, .symbol = report_rig_btc}),
+        ERR_NONE);
+    assert_int_equal(l.out->send_count, 1);
+
+    report_rig_close(&l);
+    report_rig_filled(&l);
+    report_state(&l, VENUE_DOWN);
+    report_rig_step(&l);
+    report_state(&l, VENUE_READY);
+    report_rig_step_after(&l, ENGINE_ASK_EVERY_US);
+    assert_non_null(refusal(&l, report_rig_eth));
+    assert_true(l.snapshot->venue.catching_up);
+    assert_int_equal(l.out->query_count, 1);
+    report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+    report_rig_step(&l);
+    assert_null(refusal(&l, report_rig_eth));
+    report_rig_close(&l);
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static void a_ban_holds_back_entries_and_questions(void **state)
+{
+    (void)state;
+    struct report_rig l;
+    report_rig_filled(&l);
+    struct venue_report *r = report_rig_add(&l, VENUE_LIMIT, "");
+    r->limit = (struct venue_limit){.used = 79, .most = 100, .reset_us = USEC_PER_MIN};
+    report_rig_step(&l);
+    assert_null(refusal(&l, report_rig_eth));
+    r = report_rig_add(&l, VENUE_LIMIT, "");
+    r->limit = (struct venue_limit){.used = 80, .most = 100, .reset_us = 5 * USEC_PER_SEC};
+    report_rig_step(&l);
+    assert_string_equal(refusal(&l, report_rig_eth), "limiting requests");
+    assert_int_equal(l.snapshot->venue.limited_us, 5 * USEC_PER_SEC);
+    report_rig_step_after(&l, 5 * USEC_PER_SEC);
+    assert_null(refusal(&l, report_rig_eth));
+
+    r = report_rig_add(&l, VENUE_LIMIT, "");
+    r->limit = (struct venue_limit){.banned_us = 2 * USEC_PER_MIN};
+    report_rig_step(&l);
+    assert_true(report_rig_is_fault(&l, ERR_VENUE_BANNED));
+    assert_non_null(refusal(&l, report_rig_eth));
+    for (int i = 0; i < 100; i++) {
+        report_rig_step_after(&l, USEC_PER_SEC);
+        assert_false(l.out->list);
+        assert_int_equal(l.out->query_count, 0);
+        assert_false(report_rig_is_fault(&l, ERR_VENUE_BANNED)); /* once */
+    }
+    assert_int_equal(
+        report_rig_ask(&l, (struct request){.kind = REQUEST_CLOSE, .symbol = report_rig_btc}),
+        ERR_NONE);
+    assert_int_equal(l.out->send_count, 1);
+    report_rig_step_after(&l, 21 * USEC_PER_SEC);
+    assert_null(refusal(&l, report_rig_eth));
+    assert_true(l.out->list);
+    report_rig_close(&l);
+}
+
+/* ---------------------------------------------------------------- instruments */
+
+static void nothing_opens_without_the_rules_of_the_symbol(void **state)
+{
+    (void)state;
+    static const struct {
+        enum instrument_status status;
+        const char *refusal;
+    } cases[] = {{INSTRUMENT_TRADING, NULL},
+                 {INSTRUMENT_CLOSE_ONLY, "closing only in the symbol"},
+                 {INSTRUMENT_HALTED, "not trading the symbol"}};
+    struct report_rig l;
+    open_at(&l, &(struct venue_capabilities){.brackets = true, .instruments = true});
+    report_rig_step(&l);
+    assert_string_equal(refusal(&l, report_rig_btc), "still to give the rules of the symbol");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct venue_report *r = report_rig_add(&l, VENUE_INSTRUMENT, "");
+        r->instrument = (struct instrument){.symbol = report_rig_btc, .status = cases[i].status};
+        report_rig_step(&l);
+        if (cases[i].refusal == NULL) {
+            assert_null(refusal(&l, report_rig_btc));
+        } else {
+            assert_string_equal(refusal(&l, report_rig_btc), cases[i].refusal);
+        }
+        assert_non_null(refusal(&l, report_rig_eth)); /* its rules are not known */
+    }
+    struct venue_report *r = report_rig_add(&l, VENUE_INSTRUMENT, "");
+    r->instrument = (struct instrument){.symbol = report_rig_btc, .step = DEC_INVALID};
+    report_rig_step(&l);
+    assert_non_null(refusal(&l, report_rig_btc));
+    report_rig_close(&l);
+}
+
+/* ---------------------------------------------------------------- brackets */
+
+/* The engine closes the position itself, once, and amends nothing. */
+static void a_venue_without_brackets_is_guarded(void **state)
+{
+    (void)state;
+    for (int target = 0; target < 2; target++) {
+        struct report_rig l;
+        open_at(&l, &(struct venue_capabilities){0});
+        report_rig_step(&l);
+        struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
+        report_rig_add_fill(r, 1, ORDER_ENTRY, 10, 100);
+        report_rig_step(&l);
+        report_rig_hold(report_rig_await_listing(&l), report_rig_btc, 10, 100);
+        report_rig_step(&l);
+        report_rig_bar(&l, target ? 119 : 91);
+        assert_int_equal(l.out->send_count, 0);
+        assert_int_equal(l.out->amend_count, 0);
+        assert_int_equal(l.snapshot->positions[0].stop.e8, report_rig_whole(90).e8);
+        report_rig_bar(&l, target ? 120 : 90);
+        assert_int_equal(l.out->send_count, 1);
+        assert_string_equal(l.out->orders[l.out->sends[0]].reason, target ? "target" : "stop");
+        report_rig_bar(&l, target ? 121 : 89);
+        assert_int_equal(l.out->send_count, 0); /* it is under way */
+        /* A person moves the stop: in effect at once. */
+        assert_int_equal(report_rig_ask(&l, (struct request){.kind = REQUEST_AMEND,
+                                                             .symbol = report_rig_btc,
+                                                             .stop = report_rig_whole(80),
+                                                             .target = report_rig_whole(200)}),
+                         ERR_NONE);
+        assert_int_equal(l.snapshot->positions[0].stop.e8, report_rig_whole(80).e8);
+        assert_int_equal(l.out->amend_count, 0);
+        report_rig_close(&l);
+    }
+}
+
+/* ---------------------------------------------------------------- the account */
+
+static void other_cash_at_the_venue_is_an_alert(void **state)
+{
+    (void)state;
+    for (int off = 0; off < 2; off++) {
+        struct report_rig l;
+        report_rig_filled(&l);
+        struct venue_report *r = report_rig_add_order(&l, ORDER_FILLED, 10);
+        fill_id_of_number(1, r->fills_after);
+        report_rig_add_fill(r, 2, ORDER_STOP, 10, 90);
+        report_rig_step(&l);
+        int faults = 0;
+        for (int i = 0; i < 4; i++) {
+            (void)report_rig_await_listing(&l);
+            r = report_rig_add(&l, VENUE_ACCOUNT, "");
+            r->ask_id = l.out->list_id;
+            r->account.balance_count = 2;
+            r->account.balances[0] = (struct venue_balance){"EUR", {1}, {1}};
+            r->account.balances[1] =
+                (struct venue_balance){"USD", report_rig_whole(off ? 9800 : 9900), DEC_ZERO};
+            r->account.leverage = 2;
+            report_rig_step(&l);
+            faults += report_rig_is_fault(&l, ERR_VENUE_BALANCE);
+            assert_int_equal(l.snapshot->venue.account.balance_count, 2);
+        }
+        assert_int_equal(faults, off ? 2 : 0); /* the third and the fourth */
+        struct risk_account account;
+        engine_account_fill(l.engine, report_rig_btc, SIDE_LONG, &account);
+        assert_true(account.max_leverage == 2); /* configured are 3 */
+        report_rig_close(&l);
+    }
+}
+
+UNIT_GROUP(engine_venue, cmocka_unit_test(not_found_is_judged_by_answers_over_time),
+           cmocka_unit_test(an_order_that_is_found_is_alive),
+           cmocka_unit_test(nothing_opens_before_the_venue_is_ready),
+           cmocka_unit_test(a_lost_connection_is_caught_up_with),
+           cmocka_unit_test(a_ban_holds_back_entries_and_questions),
+           cmocka_unit_test(nothing_opens_without_the_rules_of_the_symbol),
+           cmocka_unit_test(a_venue_without_brackets_is_guarded),
+           cmocka_unit_test(other_cash_at_the_venue_is_an_alert))
