@@ -49,6 +49,8 @@ bool str_to_double(struct str s, double *ret);
 
 /* Copies into a fixed array, always NUL-terminated. False if it was truncated. */
 bool str_copy(struct str s, char *dst, size_t dst_size);
+/* The same, but cut between characters: as many whole characters of UTF-8 as fit. */
+void str_cut(struct str s, char *dst, size_t dst_size);
 
 /* Whether s is valid UTF-8, without overlong forms and surrogates (RFC 3629). */
 bool str_is_utf8(struct str s);

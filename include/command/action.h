@@ -37,6 +37,7 @@ enum { ACTION_DONE = 0, ACTION_PENDING = 1 };
 /* The parameters of an action, of any number up to ACTION_PARAMS_MAX. */
 #define ACTION_PARAMS(...) ((const struct action_param[]){__VA_ARGS__, {0}})
 #define ACTION_PARAMS_MAX  32
+#define ACTION_OUTPUT_MAX  80 /* bytes */
 
 struct action_call;
 
@@ -57,6 +58,9 @@ struct action {
      * without an item, or whose item is `all` or was not given, covers all items of its kind. A run
      * takes the locks of all its steps when it starts, or is refused with COMMAND_LOCKED. */
     const char *locks;
+    /* Optional: the outputs that later steps of a manifest may use as $step.name, as names
+     * separated by spaces; at most 8. */
+    const char *outputs;
     const struct action_param *params; /* ACTION_PARAMS: ends at a NULL name; NULL: none */
     int (*run)(struct action_call *call, struct err *err);
     void (*cancel)(struct action_call *call); /* only for actions that return ACTION_PENDING */
@@ -131,6 +135,10 @@ int64_t action_begun_us(const struct action_call *call);
  * was stored). For a run without a row the text is kept in memory until the run is recorded. */
 int action_remember(struct action_call *call, const char *text, struct err *err);
 const char *action_remembered(const struct action_call *call);
+/* Gives an output, which the action must declare (ASSERT). It is stored with the step, cut to
+ * ACTION_OUTPUT_MAX bytes. */
+__attribute__((format(printf, 3, 4))) void action_output(struct action_call *call, const char *name,
+                                                         const char *format, ...);
 /* A pointer that belongs to the action, for example for cancel(). */
 void action_set_state(struct action_call *call, void *state);
 void *action_state(const struct action_call *call);

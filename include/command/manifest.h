@@ -39,17 +39,31 @@ struct manifest_arg {
                          Else the default is the action's, and not part of the run */
 };
 
-/* One parameter of a step: an argument ("$arg" alone), a text with $arg inside, or a literal. */
+/* One parameter of a step: an argument ("$arg" alone), an output of an earlier step ("$step.output"
+ * alone), a text with those inside, or a literal. */
 struct manifest_with {
     const struct action_param *param;
     const char *text;         /* as in the file */
     int arg;                  /* the argument that is passed on; -1: none */
-    bool has_args;            /* a text with arguments inside */
+    bool is_output;           /* the output of a step, which `text` names */
+    bool has_args;            /* a text with arguments or outputs inside */
     struct arg_value literal; /* neither: the value */
 };
 
+/* The waits before retries: initial, then `factor` times the one before, at most max. Each is up to
+ * a fifth shorter. */
+struct manifest_backoff {
+    int64_t initial_us;
+    double factor;
+    int64_t max_us;
+};
+
 struct manifest_step {
+    char id[24]; /* "": its outputs cannot be used */
     const struct action *action;
+    char when[160]; /* checked (when.h); "": always */
+    int group;      /* of a parallel group; 0: none. Its steps are consecutive */
+    struct manifest_backoff backoff;
     struct manifest_with *with; /* owned by the manifest, as args */
     int with_count;
     int64_t timeout_us;
@@ -83,6 +97,9 @@ struct manifest {
     int step_count;
     struct manifest_step on_failure[MANIFEST_STEPS_MAX];
     int on_failure_count;
+    struct manifest_step always[MANIFEST_STEPS_MAX];
+    int always_count;
+    int group_count; /* parallel groups */
     char examples[MANIFEST_EXAMPLES_MAX][64];
     int example_count;
     char **texts; /* owns the texts of args and steps */
@@ -122,6 +139,13 @@ const struct manifest *manifest_find(const struct manifest_list *list, const cha
 const struct manifest *manifest_at(const struct manifest_list *list, size_t index); /* NULL: end */
 /* Whether any of its steps runs this action. */
 bool manifest_has_action(const struct manifest *m, const char *action);
+/* All steps, numbered over steps, then on_failure, then always. */
+int manifest_step_total(const struct manifest *m);
+const struct manifest_step *manifest_step_at(const struct manifest *m, int index);
+int manifest_find_step(const struct manifest *m, struct str id);  /* its index; -1: none */
+int manifest_find_arg(const struct manifest *m, struct str name); /* its index; -1: none */
+/* The bytes of "$arg" or "$step.output" at the start of text, which begins with $. */
+size_t manifest_name_size(const struct manifest *m, struct str text);
 bool manifest_is_visible(const struct manifest *m, enum channel channel);
 /* The most similar command name of a channel, for "did you mean"; NULL if none is similar. */
 const char *manifest_nearest(const struct manifest_list *list, enum channel channel,

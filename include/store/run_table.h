@@ -21,7 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RUN_JSON_MAX ((size_t)256 * 1024)
+#define RUN_JSON_MAX     ((size_t)256 * 1024)
+#define RUN_OUTPUTS_SIZE 4097
 
 enum run_state {
     RUN_CONFIRMING,
@@ -60,19 +61,29 @@ struct run_row {
     int64_t step; /* index of the last step begun; -1 before the first */
     int64_t created_us;
     int64_t updated_us;
-    char *result_json; /* owned; "" until finished */
-    int err_id;        /* ERR_NONE, or the reason of the failure */
+    char *result_json;     /* owned; "" until finished */
+    int err_id;            /* ERR_NONE, or the reason of the failure */
+    char cancelled_by[64]; /* "": nobody */
 };
 
-enum run_step_state { RUN_STEP_RUNNING, RUN_STEP_DONE, RUN_STEP_FAILED, RUN_STEP_UNKNOWN };
+enum run_step_state {
+    RUN_STEP_RUNNING,
+    RUN_STEP_DONE,
+    RUN_STEP_FAILED,
+    RUN_STEP_UNKNOWN,
+    RUN_STEP_SKIPPED,  /* its condition did not hold */
+    RUN_STEP_CANCELLED /* if it changes something, it may have taken effect */
+};
+const char *run_table_step_name(enum run_step_state state); /* "running" "done" … */
 
 struct run_step {
     int64_t index;
     char action[64];
     enum run_step_state state;
     int64_t started_us;
-    int64_t ended_us;  /* 0 while running */
-    char result[1024]; /* cut if longer */
+    int64_t ended_us;               /* 0 while running */
+    char result[1024];              /* cut if longer */
+    char outputs[RUN_OUTPUTS_SIZE]; /* JSON object of texts; "": none */
 };
 
 void run_row_release(struct run_row *row);
@@ -85,13 +96,18 @@ int run_table_start(struct ops_store *store, int64_t id, int64_t now_us, struct 
 /* result_json may be NULL. */
 int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, int err_id,
                      const char *result_json, int64_t now_us, struct err *err);
-/* index: from 0; the on_failure steps continue the numbers. A retry replaces the row of its
- * step. */
+/* Stores who cancels a running run. ERR_STORE_CONFLICT if it does not run. */
+int run_table_cancel(struct ops_store *store, int64_t id, const char *by, struct err *err);
+/* index: from 0; the steps of on_failure and then those of always continue the numbers. A retry
+ * replaces the row of its step. Several steps run at once in a parallel group. */
 int run_table_step_begin(struct ops_store *store, int64_t id, int64_t index, const char *action,
                          int64_t now_us, struct err *err);
 int run_table_step_end(struct ops_store *store, int64_t id, int64_t index,
                        enum run_step_state state, const char *result, int64_t now_us,
                        struct err *err);
+/* Stores the outputs of a step as a JSON object of texts, shorter than RUN_OUTPUTS_SIZE. */
+int run_table_step_outputs(struct ops_store *store, int64_t id, int64_t index, const char *json,
+                           struct err *err);
 /* Stores a text that a running step needs after a crash; it is the step's result until the step
  * ends. ERR_STORE_CONFLICT if the step is not running. */
 int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, const char *note,

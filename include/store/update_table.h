@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Whether it was handled before. */
+int update_table_has(struct ops_store *store, const char *channel, int64_t update_id, bool *ret,
+                     struct err *err);
 /* *ret_fresh false: it was handled before. */
 int update_table_add(struct ops_store *store, const char *channel, int64_t update_id,
                      int64_t now_us, bool *ret_fresh, struct err *err);

@@ -162,6 +162,20 @@ bool str_copy(struct str s, char *dst, size_t dst_size)
     return len == s.len;
 }
 
+void str_cut(struct str s, char *dst, size_t dst_size)
+{
+    size_t len = 0;
+    while (len < s.len) {
+        size_t size = str_utf8_size(str_n(s.ptr + len, s.len - len));
+        size = size == 0 ? 1 : size;
+        if (len + size >= dst_size) {
+            break;
+        }
+        len += size;
+    }
+    (void)str_copy(str_n(s.ptr, len), dst, dst_size);
+}
+
 size_t str_utf8_size(struct str s)
 {
     if (s.len == 0) {

@@ -147,6 +147,9 @@ void action_markdown(const struct action_table *table, struct buf *out)
         if (a->locks != NULL) {
             buf_addf(out, "Locks: `%s`.\n", a->locks);
         }
+        if (a->outputs != NULL) {
+            buf_addf(out, "Outputs: `%s`.\n", a->outputs);
+        }
         for (const struct action_param *p = a->params; p != NULL && p->name != NULL; p++) {
             if (p == a->params) {
                 buf_add_c(out, "\n| parameter | type | required | default | meaning |\n"
@@ -286,6 +289,34 @@ int action_remember(struct action_call *call, const char *text, struct err *err)
 const char *action_remembered(const struct action_call *call)
 {
     return call->remembered;
+}
+
+bool action_has_output(const struct action *action, struct str name)
+{
+    struct str rest = str_c(action->outputs);
+    struct str word;
+    while (str_word(&rest, &word)) {
+        if (str_equal(word, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void action_output(struct action_call *call, const char *name, const char *format, ...)
+{
+    ASSERT(action_has_output(call->action, str_c(name)));
+    if (call->output == NULL) {
+        return; /* a preview */
+    }
+    char value[ACTION_OUTPUT_MAX + 1];
+    AUTO_BUF struct buf text = BUF_INIT(4096);
+    va_list args;
+    va_start(args, format);
+    buf_addv(&text, format, args);
+    va_end(args);
+    str_cut(buf_str(&text), value, sizeof(value));
+    call->output(call, name, value);
 }
 
 void action_progress(struct action_call *call, const char *format, ...)

@@ -11,3 +11,4 @@
 
 extern const struct action action_help_rows[];
 extern const struct action action_access_rows[];
+extern const struct action action_runs_rows[];

@@ -32,8 +32,10 @@ struct action_call {
     void (*progress)(struct action_call *call, const char *text);
     void (*finish)(struct action_call *call, const struct err *err);
     int (*remember)(struct action_call *call, const char *text, struct err *err);
-    void *owner; /* the run */
+    void (*output)(struct action_call *call, const char *name, const char *value);
+    void *owner; /* the step */
 };
 
+bool action_has_output(const struct action *action, struct str name);
 /* The userdata with which the action was registered. */
 void *action_table_userdata(const struct action_table *table, const struct action *action);

@@ -7,11 +7,7 @@
 
 #include <string.h>
 
-#define NEAR_ENOUGH        2 /* edits */
-#define TIMEOUT_DEFAULT_US (30 * USEC_PER_SEC)
-#define TIMEOUT_MAX_US     USEC_PER_HOUR
-#define TIMEOUT_MARGIN_US  (10 * USEC_PER_SEC) /* longer than the action waits by itself */
-#define RETRIES_MAX        5
+#define NEAR_ENOUGH 2 /* edits */
 
 /* Command names that the runner handles itself. */
 static const char *const reserved_names[] = {"confirm", "cancel"};
@@ -91,117 +87,6 @@ bool manifest_name_is_valid(const char *name, size_t max)
     size_t len = strlen(name);
     return len > 0 && len <= max && name[0] >= 'a' && name[0] <= 'z' &&
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
-}
-
-/* How long the action of a step waits by itself. */
-static int64_t waits_us(const struct manifest_step *step)
-{
-    int64_t us = step->action->waits_us;
-    for (int i = 0; i < step->with_count; i++) {
-        const struct manifest_with *with = &step->with[i];
-        if (with->param->waits && with->literal.type == PARAM_DURATION) { /* not an argument */
-            us = with->literal.duration_us;
-        }
-    }
-    return us;
-}
-
-static int read_timeout(const struct manifest_reader *r, const struct yaml_node *item,
-                        struct manifest_step *step)
-{
-    const struct yaml_node *timeout = yaml_get(item, "timeout");
-    int64_t waited_us = waits_us(step);
-    step->timeout_us = TIMEOUT_DEFAULT_US;
-    if (timeout == NULL && waited_us >= TIMEOUT_DEFAULT_US) {
-        step->timeout_us = waited_us + TIMEOUT_MARGIN_US;
-    }
-    if (timeout != NULL && (!value_parse_duration(yaml_text(timeout), &step->timeout_us) ||
-                            step->timeout_us > TIMEOUT_MAX_US)) {
-        return manifest_complain(r, timeout, "timeout must be a duration up to 1h, such as 60s");
-    }
-    if (step->timeout_us <= waited_us) {
-        AUTO_BUF struct buf text = BUF_INIT(32);
-        clock_add_duration(&text, waited_us);
-        return manifest_complain(r, timeout, "timeout must be longer than the %s that %s waits",
-                                 text.data, step->action->name);
-    }
-    return 0;
-}
-
-static int read_limits(const struct manifest_reader *r, const struct yaml_node *item,
-                       struct manifest_step *step)
-{
-    int rc = read_timeout(r, item, step);
-    if (rc < 0) {
-        return rc;
-    }
-    const struct yaml_node *retries = yaml_get(item, "retries");
-    int64_t count = 0;
-    if (retries != NULL &&
-        (!str_to_i64(yaml_text(retries), &count) || count < 0 || count > RETRIES_MAX)) {
-        return manifest_complain(r, retries, "retries must be 0 to %d", RETRIES_MAX);
-    }
-    step->retries = (int)count;
-    return 0;
-}
-
-static int read_step(const struct manifest_reader *r, const struct yaml_node *item,
-                     struct manifest_step *step)
-{
-    static const char *const keys[] = {"run", "with", "timeout", "retries", NULL};
-    char name[64] = "";
-    int rc = 0;
-    if ((rc = manifest_check_keys(r, item, keys)) < 0 ||
-        (rc = manifest_read_text(r, item, "run", true, name, sizeof(name))) < 0) {
-        return rc;
-    }
-    const struct yaml_node *at = yaml_get(item, "run");
-    step->action = action_find(r->actions, name);
-    if (step->action == NULL) {
-        const char *near = NULL;
-        int near_distance = NEAR_ENOUGH + 1;
-        for (size_t i = 0; action_at(r->actions, i) != NULL; i++) {
-            int distance = str_distance(str_c(name), str_c(action_at(r->actions, i)->name));
-            if (distance < near_distance) {
-                near = action_at(r->actions, i)->name;
-                near_distance = distance;
-            }
-        }
-        return near == NULL
-                   ? manifest_complain(r, at, "no action %s", name)
-                   : manifest_complain(r, at, "no action %s; did you mean %s?", name, near);
-    }
-    if (step->action->lowest > r->m->role) {
-        return manifest_complain(r, at, "action %s needs role %s, but the command's role is %s",
-                                 name, role_name(step->action->lowest), role_name(r->m->role));
-    }
-    if (step->action->emergency && !r->m->emergency) {
-        return manifest_complain(r, at, "action %s needs emergency: true", name);
-    }
-    if (step->action->effect == ACTION_MOVES_MONEY && !r->m->confirm) {
-        return manifest_complain(r, at, "action %s moves money: the command needs confirm: true",
-                                 name);
-    }
-    rc = manifest_args_read_with(r, item, step);
-    return rc < 0 ? rc : read_limits(r, item, step);
-}
-
-static int read_steps(const struct manifest_reader *r, const struct yaml_node *root,
-                      const char *key, struct manifest_step *steps, int *ret_count)
-{
-    const struct yaml_node *list = yaml_get(root, key);
-    if (list != NULL && (list->kind != YAML_SEQUENCE || list->len > MANIFEST_STEPS_MAX)) {
-        return manifest_complain(r, list, "%s must be a list of at most %d steps", key,
-                                 MANIFEST_STEPS_MAX);
-    }
-    for (size_t i = 0; i < yaml_len(list); i++) {
-        int rc = read_step(r, yaml_at(list, i), &steps[i]);
-        if (rc < 0) {
-            return rc;
-        }
-        (*ret_count)++;
-    }
-    return 0;
 }
 
 static int read_examples(const struct manifest_reader *r, const struct yaml_node *root)
@@ -402,36 +287,20 @@ static int read_schedule(const struct manifest_reader *r, const struct yaml_node
     return manifest_read_bool(r, root, "deliver", &m->deliver);
 }
 
-/* Sets `changes` and `safe_side` from the actions of all steps. A step under on_failure takes the
- * command from the safe side only if it steers something itself: not if it raises an alert. */
-static void summarise(struct manifest *m)
-{
-    m->safe_side = true;
-    for (int i = 0; i < m->step_count; i++) {
-        const struct action *a = m->steps[i].action;
-        m->changes = m->changes || a->effect != ACTION_READS;
-        m->safe_side = m->safe_side && (a->safe_side || a->effect == ACTION_READS);
-    }
-    m->safe_side = m->safe_side && m->changes;
-    for (int i = 0; i < m->on_failure_count; i++) {
-        const struct action *a = m->on_failure[i].action;
-        bool steers = a->locks != NULL || a->effect == ACTION_MOVES_MONEY;
-        m->changes = m->changes || a->effect != ACTION_READS;
-        m->safe_side = m->safe_side && (a->safe_side || !steers);
-    }
-}
-
 static int read_manifest(const struct manifest_reader *r, const struct yaml_node *root)
 {
-    static const char *const keys[] = {
-        "command",  "group",      "summary", "role",     "confirm", "emergency", "args",    "steps",
-        "examples", "on_failure", "aliases", "channels", "every",   "at",        "deliver", NULL};
+    static const char *const keys[] = {"command",   "group",    "summary", "role",     "confirm",
+                                       "emergency", "args",     "steps",   "examples", "on_failure",
+                                       "aliases",   "channels", "every",   "at",       "deliver",
+                                       "always",    NULL};
     struct manifest *m = r->m;
     int rc = 0;
     if ((rc = manifest_check_keys(r, root, keys)) < 0 || (rc = read_head(r, root)) < 0 ||
         (rc = manifest_args_read(r, root)) < 0 ||
-        (rc = read_steps(r, root, "steps", m->steps, &m->step_count)) < 0 ||
-        (rc = read_steps(r, root, "on_failure", m->on_failure, &m->on_failure_count)) < 0 ||
+        (rc = manifest_steps_read(r, root, "steps", m->steps, &m->step_count)) < 0 ||
+        (rc = manifest_steps_read(r, root, "on_failure", m->on_failure, &m->on_failure_count)) <
+            0 ||
+        (rc = manifest_steps_read(r, root, "always", m->always, &m->always_count)) < 0 ||
         (rc = manifest_args_check(r, root)) < 0 || (rc = read_schedule(r, root)) < 0 ||
         (rc = read_examples(r, root)) < 0) {
         return rc;
@@ -439,7 +308,7 @@ static int read_manifest(const struct manifest_reader *r, const struct yaml_node
     if (m->step_count == 0) {
         return manifest_complain(r, root, "steps are missing");
     }
-    summarise(m);
+    manifest_steps_summarise(m);
     return 0;
 }
 
@@ -462,22 +331,6 @@ int manifest_parse(const struct action_table *actions, const char *path, struct 
     }
     *ret = m;
     return 0;
-}
-
-static bool has_action(const struct manifest_step *steps, int count, const char *action)
-{
-    for (int i = 0; i < count; i++) {
-        if (strcmp(steps[i].action->name, action) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool manifest_has_action(const struct manifest *m, const char *action)
-{
-    return has_action(m->steps, m->step_count, action) ||
-           has_action(m->on_failure, m->on_failure_count, action);
 }
 
 const struct manifest *manifest_ref(const struct manifest *m)

@@ -30,16 +30,6 @@ static int read_kept(const struct manifest_reader *r, const struct yaml_node *ma
     return rc;
 }
 
-static int find_arg(const struct manifest *m, struct str name)
-{
-    for (int i = 0; i < m->arg_count; i++) {
-        if (str_equal_c(name, m->args[i].rule.name)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
 /* ------------------------------------------------------------------------------ arguments ---- */
 
 static int read_choices(const struct manifest_reader *r, const struct yaml_node *item,
@@ -121,7 +111,7 @@ static int read_arg(const struct manifest_reader *r, const struct yaml_node *ite
     if (!manifest_name_is_valid(rule.name, 23)) {
         return manifest_complain(r, at, "name %s does not match [a-z][a-z0-9_]*", rule.name);
     }
-    if (find_arg(m, str_c(rule.name)) >= 0) {
+    if (manifest_find_arg(m, str_c(rule.name)) >= 0) {
         return manifest_complain(r, at, "argument %s is declared twice", rule.name);
     }
     if (rule.required && m->arg_count > 0 && !m->args[m->arg_count - 1].rule.required) {
@@ -221,29 +211,40 @@ static int pass_on(const struct manifest_reader *r, const struct yaml_node *node
     return 0;
 }
 
-/* Looks for "$arg" in the value of a step. */
+/* Locks are taken before the first step runs, so they cannot depend on an output. */
+static bool is_locked_by(const struct action *action, const struct action_param *param)
+{
+    AUTO_BUF struct buf name = BUF_INIT(64);
+    buf_addf(&name, ":$%s", param->name);
+    const char *at = action->locks == NULL ? NULL : strstr(action->locks, name.data);
+    return at != NULL && (at[name.len] == '\0' || at[name.len] == ' ');
+}
+
+/* Looks for "$arg" and "$step.output" in the value of a step. */
 static int find_args(const struct manifest_reader *r, const struct yaml_node *node,
-                     struct manifest_with *with)
+                     const struct manifest_step *step, struct manifest_with *with)
 {
     struct str text = node->text;
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] != '$') {
             continue;
         }
-        size_t end = i + 1;
-        while (end < text.len &&
-               (text.ptr[end] == '_' || (text.ptr[end] >= 'a' && text.ptr[end] <= 'z') ||
-                (text.ptr[end] >= '0' && text.ptr[end] <= '9'))) {
-            end++;
-        }
+        size_t end = i + manifest_name_size(r->m, str_n(text.ptr + i, text.len - i));
         struct str name = str_n(text.ptr + i + 1, end - i - 1);
-        int arg = find_arg(r->m, name);
-        if (arg < 0) {
-            return manifest_complain(r, node, "$%.*s is not an argument of this command",
-                                     STR_ARG(name));
+        struct err why = {0};
+        int arg = -1;
+        if (manifest_steps_check_name(r->m, step, name, &arg, &why) < 0) {
+            return manifest_complain(r, node, "%s", why.context);
+        }
+        if (arg < 0 && is_locked_by(step->action, with->param)) {
+            return manifest_complain(r, node,
+                                     "%s decides what the command locks: it cannot come "
+                                     "from another step",
+                                     with->param->name);
         }
         if (i == 0 && end == text.len) {
             with->arg = arg;
+            with->is_output = arg < 0;
             return 0;
         }
         if (with->param->type != PARAM_TEXT) {
@@ -290,14 +291,14 @@ static int read_one(const struct manifest_reader *r, const struct yaml_node *key
     }
     with->text = keep(r->m, text);
     step->with_count++;
-    int rc = find_args(r, value, with);
+    int rc = find_args(r, value, step, with);
     if (rc < 0) {
         return rc;
     }
     if (with->arg >= 0) {
         return pass_on(r, value, with);
     }
-    return with->has_args ? 0 : read_literal(r, value, with);
+    return with->has_args || with->is_output ? 0 : read_literal(r, value, with);
 }
 
 static const struct manifest_with *find_with(const struct manifest_step *step, const char *name)
@@ -403,6 +404,7 @@ void manifest_args_release(struct manifest *m)
 {
     release_steps(m->steps, MANIFEST_STEPS_MAX);
     release_steps(m->on_failure, MANIFEST_STEPS_MAX);
+    release_steps(m->always, MANIFEST_STEPS_MAX);
     for (size_t i = 0; i < m->text_count; i++) {
         free(m->texts[i]);
     }

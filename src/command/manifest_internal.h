@@ -41,6 +41,16 @@ int manifest_read_bool(const struct manifest_reader *r, const struct yaml_node *
                        const char *key, bool *ret);
 bool manifest_name_is_valid(const char *name, size_t max);
 
+/* manifest_steps.c */
+/* Reads one of the lists steps, on_failure and always. */
+int manifest_steps_read(const struct manifest_reader *r, const struct yaml_node *root,
+                        const char *key, struct manifest_step *steps, int *ret_count);
+/* Sets `changes` and `safe_side` once all steps are read. */
+void manifest_steps_summarise(struct manifest *m);
+/* Checks "arg" or "step.output" where a step uses it; *ret_arg is -1 for an output. */
+int manifest_steps_check_name(const struct manifest *m, const struct manifest_step *user,
+                              struct str name, int *ret_arg, struct err *why);
+
 /* manifest_args.c */
 int manifest_args_read(const struct manifest_reader *r, const struct yaml_node *root);
 /* The `with` of a step, whose action is set. */

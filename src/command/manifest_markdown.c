@@ -48,7 +48,11 @@ void manifest_arg_describe(const struct manifest_arg *arg, struct buf *out)
 
 static void step_markdown(const struct manifest_step *step, int number, struct buf *out)
 {
-    buf_addf(out, "%d. `%s", number, step->action->name);
+    buf_addf(out, "%d. ", number);
+    if (step->id[0] != '\0') {
+        buf_addf(out, "%s: ", step->id);
+    }
+    buf_addf(out, "`%s", step->action->name);
     for (int i = 0; i < step->with_count; i++) {
         buf_addf(out, " %s=%s", step->with[i].param->name, step->with[i].text);
     }
@@ -56,6 +60,12 @@ static void step_markdown(const struct manifest_step *step, int number, struct b
     clock_add_duration(out, step->timeout_us);
     if (step->retries > 0) {
         buf_addf(out, ", up to %d retr%s", step->retries, step->retries == 1 ? "y" : "ies");
+    }
+    if (step->when[0] != '\0') {
+        buf_addf(out, ", when `%s`", step->when);
+    }
+    if (step->group != 0) {
+        buf_addf(out, ", in parallel group %d", step->group);
     }
     buf_add_c(out, "\n");
 }
@@ -90,6 +100,10 @@ void manifest_markdown(const struct manifest_list *list, struct buf *out)
         for (int s = 0; s < m->on_failure_count; s++) {
             buf_add_c(out, s == 0 ? "\nOn failure:\n\n" : "");
             step_markdown(&m->on_failure[s], s + 1, out);
+        }
+        for (int s = 0; s < m->always_count; s++) {
+            buf_add_c(out, s == 0 ? "\nAlways:\n\n" : "");
+            step_markdown(&m->always[s], s + 1, out);
         }
         buf_add_c(out, "\nExamples:");
         for (int e = 0; e < m->example_count; e++) {

@@ -7,17 +7,15 @@
 #include "run_reply.h"
 #include "store/ops.h"
 #include "store/outbox_table.h"
-#include "store/run_table.h"
+#include "when.h"
 
 #include <string.h>
 
 #define PROGRESS_FIRST_US (500 * USEC_PER_MSEC)  /* a faster run shows only its result */
 #define PROGRESS_GAP_US   (1500 * USEC_PER_MSEC) /* chats limit edits to about one a second */
-#define RETRY_DELAY_US    USEC_PER_SEC           /* times the attempt */
 #define STORE_RETRY_US    (2 * USEC_PER_SEC)
-#define DETAIL_MAX        1000
 
-static void on_timer(void *userdata);
+static void on_store_timer(void *userdata);
 static void on_progress_timer(void *userdata);
 
 struct run *run_new(struct runner *runner, const struct manifest *m, const struct principal *who,
@@ -32,8 +30,14 @@ struct run *run_new(struct runner *runner, const struct manifest *m, const struc
     run->args = bind_new(m);
     run->started_mono_us = clock_mono_us(runner->o.clock);
     run->asked_wall_us = clock_wall_us(runner->o.clock);
-    run->timer = loop_add_timer(runner->o.loop, on_timer, run);
-    loop_source_name(run->timer, "run step");
+    run->steps = calloc((size_t)run_step_total(run), sizeof(*run->steps));
+    ASSERT(run->steps != NULL);
+    for (int i = 0; i < run_step_total(run); i++) {
+        run->steps[i].run = run;
+        run->steps[i].index = i;
+    }
+    run->store_timer = loop_add_timer(runner->o.loop, on_store_timer, run);
+    loop_source_name(run->store_timer, "run to store");
     run->progress_timer = loop_add_timer(runner->o.loop, on_progress_timer, run);
     loop_source_name(run->progress_timer, "run progress");
     return run;
@@ -53,6 +57,7 @@ struct run *run_load(struct runner *runner, const struct run_row *row, bool look
     (void)channel_parse(str_c(row->channel), &who.channel);
     struct run *run = run_new(runner, m, &who, row->chat_id);
     run->id = row->id;
+    (void)str_copy(str_c(row->cancelled_by), run->cancelled_by, sizeof(run->cancelled_by));
     if (run_args_restore(run, row->args_json, look_up, why) < 0) {
         run_free(run);
         return NULL;
@@ -60,44 +65,21 @@ struct run *run_load(struct runner *runner, const struct run_row *row, bool look
     return run;
 }
 
-static void abandon_call(struct run *run)
-{
-    if (run->pending && !run->finished && run->call.action->cancel != NULL) {
-        run->call.action->cancel(&run->call);
-    }
-    run->pending = false;
-}
-
-static void release_call(struct run *run)
-{
-    loop_timer_stop(run->timer);
-    if (run->values != NULL) {
-        run_args_free(run->call.action, run->values);
-        run->values = NULL;
-        run->call.args = NULL;
-    }
-    run->pending = false;
-    run->finished = false;
-    run->progress[0] = '\0';
-}
-
 void run_free(struct run *run)
 {
     if (run == NULL) {
         return;
     }
-    abandon_call(run);
-    release_call(run);
+    for (int i = 0; i < run_step_total(run); i++) {
+        step_release(&run->steps[i]);
+    }
     if (run->locked) {
         lock_release(&run->runner->locks, run->id);
     }
-    loop_source_free(run->timer);
+    loop_source_free(run->store_timer);
     loop_source_free(run->progress_timer);
     bind_free(run->m, run->args);
-    for (int i = 0; i < RUN_STEPS_MAX; i++) {
-        reply_free(run->replies[i]);
-    }
-    reply_free(run->call.reply);
+    free(run->steps);
     reply_free(run->result);
     manifest_unref(run->m);
     free(run);
@@ -114,15 +96,32 @@ static void unlink_run(struct run *run)
     }
 }
 
+static void link_run(struct run *run)
+{
+    run->next = run->runner->runs;
+    run->runner->runs = run;
+    run->runner->run_count++;
+}
+
 const struct manifest_step *run_step(const struct run *run, int index)
 {
-    return index < run->m->step_count ? &run->m->steps[index]
-                                      : &run->m->on_failure[index - run->m->step_count];
+    return manifest_step_at(run->m, index);
 }
 
 int run_step_total(const struct run *run)
 {
-    return run->m->step_count + run->m->on_failure_count;
+    return manifest_step_total(run->m);
+}
+
+bool run_is_follow_up(const struct run *run, int index)
+{
+    return index >= run->m->step_count;
+}
+
+const struct step *run_find_step(const struct run *run, struct str id)
+{
+    int index = manifest_find_step(run->m, id);
+    return index < 0 ? NULL : &run->steps[index];
 }
 
 static void wake_outbox(const struct runner *runner)
@@ -132,15 +131,38 @@ static void wake_outbox(const struct runner *runner)
     }
 }
 
-bool run_is_reading(const struct run *run)
-{
-    return run_step(run, run->step)->action->effect == ACTION_READS;
-}
-
 bool run_is_cut_off(const struct run *run)
 {
-    return run->recovered &&
-           (run->end_err.id == ERR_COMMAND_LOST || run->end_err.id == ERR_COMMAND_NOT_DONE);
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (run->steps[i].lost) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool run_is_cancelled(const struct run *run)
+{
+    for (int i = 0; run->cancelled_by[0] != '\0' && i < run_step_total(run); i++) {
+        enum step_state state = run->steps[i].state;
+        if (state == STEP_CANCELLED || (state == STEP_WAITING && i < run->m->step_count)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct err *run_error(const struct run *run, struct err *space)
+{
+    if (run->failure.id != ERR_NONE) {
+        return &run->failure;
+    }
+    if (!run_is_cancelled(run)) {
+        return NULL;
+    }
+    (void)err_set(space, ERR_COMMAND_CANCELLED, "run %lld, by %s", (long long)run->id,
+                  run->cancelled_by);
+    return space;
 }
 
 /* Sends a reply without the outbox. */
@@ -191,7 +213,7 @@ static void on_progress_timer(void *userdata)
     wake_outbox(run->runner);
 }
 
-static void want_progress(struct run *run)
+void run_want_progress(struct run *run)
 {
     if (!run_write_is_chat(run->who.channel) || loop_timer_armed(run->progress_timer)) {
         return;
@@ -201,132 +223,155 @@ static void want_progress(struct run *run)
     loop_timer_in(run->progress_timer, first ? PROGRESS_FIRST_US : PROGRESS_GAP_US - since_us);
 }
 
-static void call_progress(struct action_call *call, const char *text)
-{
-    struct run *run = call->owner;
-    (void)str_copy(str_c(text), run->progress, sizeof(run->progress));
-    want_progress(run);
-}
+/* ----------------------------------------------------------------------------------- order ---- */
 
-/* ---------------------------------------------------------------------------------- steps ---- */
-
-static void call_finish(struct action_call *call, const struct err *err)
+/* The step that comes next; run_step_total: none. */
+static int next_index(const struct run *run)
 {
-    struct run *run = call->owner;
-    ASSERT(!run->finished && (run->pending || run->in_action));
-    run->finished = true;
-    run->call_err = err == NULL ? (struct err){0} : *err;
-    if (!run->in_action) {
-        loop_defer(run->runner->settle);
+    int on_failure = run->m->step_count;
+    int always = on_failure + run->m->on_failure_count;
+    bool cancelled = run->cancelled_by[0] != '\0';
+    bool failed = run->failure.id != ERR_NONE;
+    int next = run->cursor;
+    if (next < on_failure && (failed || cancelled)) {
+        next = on_failure;
     }
-}
-
-static int call_remember(struct action_call *call, const char *text, struct err *err)
-{
-    struct run *run = call->owner;
-    if (run->id == 0) {
-        (void)str_copy(str_c(text), run->note, sizeof(run->note));
-        return 0;
+    if (next >= on_failure && next < always && (!failed || cancelled || run_is_cut_off(run))) {
+        next = always;
     }
-    return run_table_step_note(run->runner->o.store, run->id, run->step, text, err);
+    return next;
 }
 
-/* Makes a new call of the current step's action; begun_us is wall time. */
-static int make_call(struct run *run, int64_t begun_us, struct err *err)
+static bool is_waiting(const struct run *run)
 {
-    const struct manifest_step *step = run_step(run, run->step);
-    reply_free(run->call.reply);
-    run->call = (struct action_call){
-        .action = step->action,
-        .m = run->m,
-        .userdata = action_table_userdata(run->runner->o.actions, step->action),
-        .who = &run->who,
-        .reply = reply_new(),
-        .run_id = run->id,
-        .step = run->step,
-        .begun_us = begun_us,
-        .progress = call_progress,
-        .finish = call_finish,
-        .remember = call_remember,
-        .owner = run};
-    run->finished = false;
-    int rc = run_args_resolve(run, step, &run->values, err);
-    run->call.args = run->values;
-    return rc;
-}
-
-/* Handles rc, which the action's function returned: ACTION_DONE, ACTION_PENDING or an error. */
-static int accept_result(struct run *run, int rc, struct err *err)
-{
-    run->in_action = false;
-    if (rc != ACTION_PENDING) {
-        return rc;
-    }
-    run->pending = true;
-    if (run->finished) { /* it finished before it returned */
-        if (run->call_err.id == ERR_NONE) {
-            return ACTION_DONE;
+    for (int i = 0; i < run->cursor; i++) {
+        if (run->steps[i].state == STEP_RUNNING) {
+            return true;
         }
-        *err = run->call_err;
-        return -err->id;
-    }
-    run->timer_kind = RUN_TIMER_STEP;
-    loop_timer_in(run->timer, run_step(run, run->step)->timeout_us);
-    want_progress(run);
-    return ACTION_PENDING;
-}
-
-/* Calls the action of the current step. Returns ACTION_DONE, ACTION_PENDING or an error. */
-static int begin_call(struct run *run, struct err *err)
-{
-    int rc = make_call(run, clock_wall_us(run->runner->o.clock), err);
-    if (rc < 0) {
-        return rc;
-    }
-    run->in_action = true;
-    return accept_result(run, run->call.action->run(&run->call, err), err);
-}
-
-/* A step that may have taken effect is not retried, unless it only reads. */
-static bool may_retry(const struct run *run, const struct err *failure)
-{
-    if (run->recovered || run->attempt >= run_step(run, run->step)->retries) {
-        return false;
-    }
-    switch (err_info(failure->id)->retry) {
-    case ERR_RETRY_LATER:
-        return true;
-    case ERR_RETRY_UNKNOWN:
-        return run_is_reading(run);
-    case ERR_RETRY_NEVER:
-    case ERR_RETRY_AFTER_FIX:
-        return false;
     }
     return false;
 }
+
+/* The steps after `first` that begin together with it, itself included. */
+static int group_size(const struct run *run, int first)
+{
+    int group = run_step(run, first)->group;
+    int size = 1;
+    while (group != 0 && first + size < run_step_total(run) &&
+           run_step(run, first + size)->group == group) {
+        size++;
+    }
+    return size;
+}
+
+static bool value_of(const void *userdata, struct str name, struct buf *out)
+{
+    return run_args_value(userdata, name, out);
+}
+
+static void start_step(struct run *run, int index)
+{
+    const struct manifest_step *m = run_step(run, index);
+    struct step *s = &run->steps[index];
+    struct err err = {0};
+    bool holds = true;
+    const struct when_values values = {.value = value_of, .userdata = run};
+    if (m->when[0] != '\0' && when_eval(str_c(m->when), &values, &holds, &err) < 0) {
+        step_start(s);
+        step_fail(s, &err);
+    } else if (!holds) {
+        step_skip(s);
+    } else {
+        step_start(s);
+    }
+}
+
+/* While nothing can be stored: the steps up to the first that changes something run without rows.
+ */
+static bool may_run_unrecorded(const struct run *run)
+{
+    if (run->id != 0 || run->unrecorded.id == ERR_NONE) {
+        return false;
+    }
+    for (int i = 0; i < run->cursor; i++) {
+        if (run->steps[i].called && !step_is_reading(&run->steps[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* If no step is running, starts the next ones, or ends the run. */
+static void plan(struct run *run)
+{
+    while (!run->over && !is_waiting(run)) {
+        int first = next_index(run);
+        if (first == run_step_total(run)) {
+            run->over = true;
+            run->result = run_reply_result(run);
+            return;
+        }
+        bool unrecorded = may_run_unrecorded(run);
+        int size = group_size(run, first);
+        run->cursor = first + size;
+        for (int i = first; i < first + size; i++) {
+            run->steps[i].unrecorded = unrecorded;
+            start_step(run, i);
+        }
+    }
+}
+
+static bool is_ready(const struct step *s)
+{
+    return s->state == STEP_RUNNING && !s->called && (s->row == STEP_ROW_RUNNING || s->unrecorded);
+}
+
+static bool has_ready(const struct run *run)
+{
+    for (int i = 0; i < run->cursor; i++) {
+        if (is_ready(&run->steps[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void call_ready(struct run *run)
+{
+    for (int i = 0; i < run->cursor; i++) {
+        if (is_ready(&run->steps[i])) {
+            step_call(&run->steps[i]);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------- end ---- */
 
 /* Reports the result to the waiting client and to `ended`, and frees the run. */
 static void leave(struct run *run)
 {
     struct runner *runner = run->runner;
+    struct err space = {0};
     unlink_run(run);
     if (run->on_reply != NULL) {
-        run->on_reply(run->result, run->failure.id == ERR_NONE ? NULL : &run->failure,
-                      run->userdata);
+        run->on_reply(run->result, run_error(run, &space), run->userdata);
     }
-    if (runner->o.ended != NULL) {
-        runner->o.ended(&run->call, run->id, runner->o.ended_userdata);
+    for (int i = 0; runner->o.ended != NULL && i < run_step_total(run); i++) {
+        if (run->steps[i].call.action != NULL) {
+            runner->o.ended(&run->steps[i].call, run->id, runner->o.ended_userdata);
+        }
     }
     run_free(run);
     wake_outbox(runner);
 }
 
-/* Stores, in one transaction, the end of this step and either the start of the next one or the end
- * of the run with its reply. On failure the run is as it was before, so it can be tried again. */
-static int store_advance(struct run *run, struct err *err)
+/* ------------------------------------------------------------------------------------ store ----
+ */
+
+/* In one transaction. On failure the run is as it was before, so it can be tried again. */
+static int store_changes(struct run *run, struct err *err)
 {
     struct ops_store *store = run->runner->o.store;
-    int step = run->step;
     int64_t id = run->id;
     int64_t outbox_id = run->outbox_id;
     int rc = ops_store_begin(store, err);
@@ -334,41 +379,37 @@ static int store_advance(struct run *run, struct err *err)
         return rc;
     }
     rc = id == 0 ? run_write_adopt(run, err) : 0;
-    rc = rc < 0 ? rc : run_write_advance(run, err);
+    rc = rc < 0 ? rc : run_write_steps(run, err);
     if (rc < 0) {
         ops_store_rollback(store);
     } else {
         rc = ops_store_commit(store, err);
     }
-    if (rc < 0 && run->step != step) {
-        run->marks[run->step].state = MARK_WAITING;
-        run->step = step;
+    if (rc < 0) {
+        run->id = id;
+        run->outbox_id = outbox_id;
+    } else {
+        run_write_stored(run);
     }
-    run->outbox_id = rc < 0 ? outbox_id : run->outbox_id;
-    run->id = rc < 0 ? id : run->id;
     return rc;
 }
 
-/* Replies, once, although the end of the step cannot be stored: says what was done and that it is
- * not recorded yet, or that the next step waits until it can be. */
+/* Replies, once, although the end of a step cannot be stored: says what was done and that it is not
+ * recorded yet, or that the next step waits until it can be. */
 static void reply_unrecorded(struct run *run, const struct err *why)
 {
     if (run->notified) {
         return;
     }
     run->notified = true;
-    bool ends = run_write_next(run) < 0;
     bool failed = run->failure.id != ERR_NONE;
-    if (ends && run->result == NULL) {
-        run->result = run_reply_result(run);
-    }
-    AUTO_REPLY struct reply *reply = ends     ? reply_copy(run->result)
-                                     : failed ? run_reply_result(run)
-                                              : run_reply_progress(run);
-    run_reply_add_unrecorded(reply, why, ends || failed);
+    AUTO_REPLY struct reply *reply = run->over ? reply_copy(run->result)
+                                     : failed  ? run_reply_result(run)
+                                               : run_reply_progress(run);
+    run_reply_add_unrecorded(reply, why, run->over || failed);
     run_deliver(run, reply);
     if (run->on_reply != NULL) {
-        const struct err *notified = failed ? &run->failure : ends ? NULL : why;
+        const struct err *notified = failed ? &run->failure : run->over ? NULL : why;
         if (notified == why) {
             reply_error(reply, why);
         }
@@ -377,263 +418,147 @@ static void reply_unrecorded(struct run *run, const struct err *why)
     }
 }
 
-/* Continues a run that only reads and has no row; it is never recorded. Returns true if the next
- * step was started. */
-static bool go_on_reading(struct run *run)
+/* Whether a step may not be called before its row is stored. */
+static bool is_blocked(const struct run *run)
 {
-    int next = run_write_next(run);
-    if (next >= 0) {
-        run->step = next;
-        run->marks[next].state = MARK_RUNNING;
-        run->step_mono_us = clock_mono_us(run->runner->o.clock);
-        return true;
+    for (int i = 0; i < run->cursor; i++) {
+        const struct step *s = &run->steps[i];
+        if (s->state == STEP_RUNNING && !s->called && !is_ready(s)) {
+            return true;
+        }
     }
-    run->result = run_reply_result(run);
-    run_reply_add_unwritable(run->result, &run->unrecorded);
-    run_deliver(run, run->result);
-    leave(run);
     return false;
 }
 
-/* Stores the end of a step. While that is not possible (for example, the disk is full), the run
- * waits in memory and retries. Returns true if the next step was started. */
-static bool store_end(struct run *run)
+/* Stores what has changed. While that is not possible (for example, the disk is full), the run
+ * waits in memory and retries. Returns false then. */
+static bool store(struct run *run)
 {
     struct err err = {0};
-    if (run->id == 0 && !run->m->changes) {
-        return go_on_reading(run);
+    /* Without a row, the timer of run_record stores it while its step is running. A run that only
+     * reads then is never stored. */
+    bool later = run->id == 0 && (!run->m->changes || (!run->over && !is_blocked(run)));
+    if (later || !run_write_is_due(run)) {
+        return true;
     }
-    if (store_advance(run, &err) < 0) {
-        if (!run->ended) {
+    if (store_changes(run, &err) < 0) {
+        if (!run->unstored) {
             log_err(LOG_LEVEL_ERROR, &err, "could not store the end of a step; will retry");
             reply_unrecorded(run, &err);
         }
-        run->ended = true;
-        run->timer_kind = RUN_TIMER_STORE;
-        loop_timer_in(run->timer, STORE_RETRY_US);
+        run->unstored = true;
+        loop_timer_in(run->store_timer, STORE_RETRY_US);
         return false;
     }
-    run->ended = false;
-    run->recovered = false;
-    if (run->result != NULL) {
-        leave(run);
-        return false;
-    }
-    if (run->notified_mono_us != 0) {
-        want_progress(run);
+    run->unstored = false;
+    if (!run->over && run->notified_mono_us != 0) {
+        run_want_progress(run);
     }
     return true;
 }
 
-/* Schedules a retry if the failure is temporary and retries are left; false otherwise. */
-static bool try_again(struct run *run, const struct err *failure)
+static void on_store_timer(void *userdata)
 {
-    if (failure == NULL || !may_retry(run, failure)) {
-        return false;
-    }
-    release_call(run);
-    run->attempt++;
-    run->timer_kind = RUN_TIMER_RETRY;
-    loop_timer_in(run->timer, run->attempt * RETRY_DELAY_US);
-    (void)snprintf(run->progress, sizeof(run->progress), "%s; retrying",
-                   err_info(failure->id)->message);
-    want_progress(run);
-    return true;
+    run_go_on(userdata);
 }
 
-/* Ends the current step in memory; store_end stores that. */
-static void end_step(struct run *run, const struct err *failure)
-{
-    release_call(run);
-    run->attempt = 0;
-    struct run_mark *mark = &run->marks[run->step];
-    mark->state = failure == NULL ? MARK_DONE : MARK_FAILED;
-    mark->took_us = clock_mono_us(run->runner->o.clock) - run->step_mono_us;
-    reply_free(run->replies[run->step]);
-    run->replies[run->step] = TAKE(run->call.reply);
-    if (failure != NULL && run->failure.id == ERR_NONE) {
-        run->failure = *failure;
-    }
-    run->end_err = failure == NULL ? (struct err){0} : *failure;
-}
-
-/* Ends the current step. Returns true if the next one was started; false if the run was freed or
- * waits for a retry. */
-static bool advance(struct run *run, const struct err *failure)
-{
-    if (try_again(run, failure)) {
-        return false;
-    }
-    end_step(run, failure);
-    return store_end(run);
-}
-
-static void continue_steps(struct run *run)
+void run_go_on(struct run *run)
 {
     for (;;) {
-        struct err err = {0};
-        int rc = begin_call(run, &err);
-        if (rc == ACTION_PENDING) {
+        call_ready(run);
+        plan(run);
+        if (has_ready(run)) {
+            continue;
+        }
+        if (!store(run)) {
             return;
         }
-        if (!advance(run, rc < 0 ? &err : NULL)) {
+        if (run->over) {
+            break;
+        }
+        if (!has_ready(run)) {
             return;
         }
     }
-}
-
-static void link_run(struct run *run)
-{
-    run->next = run->runner->runs;
-    run->runner->runs = run;
-    run->runner->run_count++;
-}
-
-int run_read(struct run *run, struct err *err)
-{
-    while (run_is_reading(run)) {
-        struct err failure = {0};
-        int rc = begin_call(run, &failure);
-        if (rc == ACTION_PENDING || try_again(run, rc < 0 ? &failure : NULL)) {
-            return 0;
-        }
-        end_step(run, rc < 0 ? &failure : NULL);
-        rc = run_write_advance(run, err);
-        if (rc < 0 || run->result != NULL) {
-            return rc;
-        }
+    if (run->id == 0) { /* it only read, and is never recorded */
+        run_reply_add_unwritable(run->result, &run->unrecorded);
+        run_deliver(run, run->result);
     }
-    return 0;
+    leave(run);
+}
+
+void run_read(struct run *run)
+{
+    plan(run);
+    for (bool reads = true; reads && !run->over;) {
+        for (int i = 0; i < run->cursor; i++) {
+            reads = reads && (run->steps[i].state != STEP_RUNNING ||
+                              (step_is_reading(&run->steps[i]) && !run->steps[i].called));
+        }
+        for (int i = 0; reads && i < run->cursor; i++) {
+            if (run->steps[i].state == STEP_RUNNING) {
+                step_call(&run->steps[i]);
+            }
+        }
+        plan(run);
+    }
 }
 
 void run_go(struct run *run)
 {
     link_run(run);
-    if (run->result != NULL) {
-        leave(run);
-    } else if (!run->pending && !loop_timer_armed(run->timer)) {
-        continue_steps(run);
+    if (run->id != 0) {
+        run_write_stored(run);
     }
+    run_go_on(run);
 }
 
-/* Asks the action whether the interrupted call took effect. ACTION_PENDING: it answers later. */
-static int look_up(struct run *run, const struct run_step *last, bool *ret_happened,
-                   struct err *err)
+void run_recover(struct run *run)
 {
-    if (run_step(run, run->step)->action->recover == NULL) {
-        return err_set(err, ERR_COMMAND_LOST, "%s", last->action);
-    }
-    int rc = make_call(run, last->started_us, err);
-    if (rc < 0) {
-        return rc;
-    }
-    run->call.remembered = last->result[0] == '\0' ? NULL : last->result;
-    run->in_action = true;
-    rc = run->call.action->recover(&run->call, ret_happened, err);
-    *ret_happened |= rc == ACTION_PENDING; /* then the error of action_finish decides */
-    return accept_result(run, rc, err);
-}
-
-void run_recover(struct run *run, const struct run_step *last)
-{
-    if (run_is_reading(run)) {
-        run_go(run);
-        return;
-    }
-    struct err why = {0};
-    bool happened = false;
-    run->recovered = true;
     link_run(run);
-    int rc = look_up(run, last, &happened, &why);
-    if (rc == ACTION_PENDING) {
-        return;
-    }
-    if (rc == ACTION_DONE && !happened && run->step >= run->m->step_count) {
-        /* An on_failure step that did not happen is still necessary: it runs now. */
-        run->recovered = false;
-        release_call(run);
-        continue_steps(run);
-        return;
-    }
-    if (rc == ACTION_DONE && !happened) {
-        (void)err_set(&why, ERR_COMMAND_NOT_DONE, "%s", last->action);
-    }
-    if (advance(run, why.id == ERR_NONE ? NULL : &why)) {
-        continue_steps(run);
-    }
-}
-
-static void time_out(struct run *run)
-{
-    const struct manifest_step *step = run_step(run, run->step);
-    struct err err = {0};
-    AUTO_BUF struct buf limit = BUF_INIT(64);
-    clock_add_duration(&limit, step->timeout_us);
-    (void)err_set(&err, ERR_STEP_TIMEOUT, "%s, after %s", step->action->name, limit.data);
-    abandon_call(run);
-    if (advance(run, &err)) {
-        continue_steps(run);
-    }
-}
-
-static void on_timer(void *userdata)
-{
-    struct run *run = userdata;
-    switch (run->timer_kind) {
-    case RUN_TIMER_STEP:
-        if (!run->finished) { /* else run_settle_finished is about to handle it */
-            time_out(run);
+    for (int i = 0; i < run->cursor; i++) {
+        if (run->steps[i].state == STEP_RUNNING) {
+            step_recover(&run->steps[i]);
         }
-        break;
-    case RUN_TIMER_RETRY:
-        run->progress[0] = '\0';
-        continue_steps(run);
-        break;
-    case RUN_TIMER_STORE:
-        if (store_end(run)) {
-            continue_steps(run);
-        }
-        break;
     }
+    run_go_on(run);
 }
 
 void run_record(struct run *run)
 {
-    struct ops_store *store = run->runner->o.store;
     struct err err = {0};
-    if (run->ended) {
-        if (store_end(run)) {
-            continue_steps(run);
-        }
-        return;
-    }
-    int rc = ops_store_begin(store, &err);
-    if (rc < 0) {
-        return;
-    }
-    rc = run_write_adopt(run, &err);
-    if (rc < 0) {
-        ops_store_rollback(store);
+    if (run->unstored) {
+        run_go_on(run);
     } else {
-        rc = ops_store_commit(store, &err);
+        (void)store_changes(run, &err); /* while a step is running */
     }
-    run->id = rc < 0 ? 0 : run->id;
+}
+
+int run_cancel(struct run *run, const char *by)
+{
+    int left = 0;
+    (void)str_copy(str_c(by), run->cancelled_by, sizeof(run->cancelled_by));
+    for (int i = 0; i < run->cursor; i++) {
+        bool running = run->steps[i].state == STEP_RUNNING && !run_is_follow_up(run, i);
+        left += running && !step_cancel(&run->steps[i]) ? 1 : 0;
+    }
+    run_go_on(run);
+    return left;
 }
 
 void run_settle_finished(void *userdata)
 {
     struct runner *runner = userdata;
-    for (;;) {
-        struct run *run = runner->runs;
-        while (run != NULL && !(run->pending && run->finished)) {
+    for (struct run *run = runner->runs; run != NULL;) {
+        bool settled = false;
+        for (int i = 0; i < run->cursor; i++) {
+            settled = step_settle(&run->steps[i]) || settled;
+        }
+        if (settled) {
+            run_go_on(run);
+            run = runner->runs; /* the list may have changed */
+        } else {
             run = run->next;
-        }
-        if (run == NULL) {
-            return;
-        }
-        struct err err = run->call_err;
-        if (advance(run, err.id == ERR_NONE ? NULL : &err)) {
-            continue_steps(run);
         }
     }
 }

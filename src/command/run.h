@@ -1,35 +1,37 @@
 /*
- * run.h: one run of a command in memory: its arguments, steps, timers and progress. Private to this
+ * run.h: one run of a command in memory: its arguments, steps, progress and reply. Private to this
  * module.
  *
  *     struct run *run = run_new(runner, manifest, &who, chat_id);
  *     run_args_bind(run, &line, err)         // or run_args_bind_json
- *     run_write_start(run, err)              // in the transaction that stores the run
- *     run_read(run, err)                     // in the same transaction: leading reading steps
+ *     run_read(run);                         // leading steps that only read, before anything is
+ *                                            // stored
+ *     run_write_steps(run, err)              // in the transaction that stores the run
  *     run_go(run);                           // after the commit; the run now owns itself
  *
+ * Order: the steps; if one failed, those of on_failure; then, in any case, those of always. A
+ * parallel group begins together and ends when all its steps have ended; a failure in it does not
+ * stop the others. A cancelled run skips to always.
+ *
  * Invariants: the row that a step is running is committed before its action is called, except for
- * run_read and for runs without a row (`unrecorded`). From run_go to its end a run is linked into
- * its runner, and it frees itself at the end. No transaction is open while an action that changes
- * something runs.
+ * run_read and for runs without a row (`unrecorded`). No transaction is open while an action runs.
+ * From run_go to its end a run is linked into its runner, and it frees itself at the end.
  * Thread: ops.
  */
 #pragma once
 
 #include "base/clock.h"
-#include "call.h"
 #include "command/runner.h"
-#include "io/loop.h"
 #include "line.h"
 #include "lock.h"
 #include "rate.h"
+#include "step.h"
 #include "store/run_table.h"
 
 #define RUNS_MAX      64
-#define RUN_NOTE_SIZE 201 /* action_remember() */
-#define CODE_CHARS    6   /* of a confirmation code */
+#define CODE_CHARS    6 /* of a confirmation code */
 #define HELD_MAX      16
-#define RUN_STEPS_MAX (2 * MANIFEST_STEPS_MAX)
+#define RUN_STEPS_MAX (3 * MANIFEST_STEPS_MAX)
 
 /* A prompt that can be answered while ops.db cannot be written: for a safe_side command. */
 struct held_prompt {
@@ -60,15 +62,6 @@ struct runner {
     struct rate wrong_answers; /* /confirm, /cancel and presses that answer no open prompt */
 };
 
-enum run_mark_state { MARK_WAITING, MARK_RUNNING, MARK_DONE, MARK_FAILED };
-
-struct run_mark {
-    enum run_mark_state state;
-    int64_t took_us;
-};
-
-enum run_timer { RUN_TIMER_STEP, RUN_TIMER_RETRY, RUN_TIMER_STORE };
-
 struct run {
     struct runner *runner;
     struct run *next;
@@ -79,9 +72,8 @@ struct run {
     int64_t asked_run_id;            /* the run that was stored for that prompt; 0: none */
     int64_t
         edit_message_id; /* of the channel: `deliver` replaces this message; 0: sends new ones */
-    char note[RUN_NOTE_SIZE]; /* what the current call remembers while its step has no row */
-    bool notified;            /* that it cannot be recorded was reported without the outbox */
-    bool noted;               /* the result says that it is recorded now */
+    bool notified;       /* that it cannot be recorded was reported without the outbox */
+    bool noted;          /* the result says that it is recorded now */
     const struct manifest *m; /* a reference */
     bool locked;              /* it holds its locks, which run_free releases */
     struct principal who;
@@ -89,27 +81,16 @@ struct run {
     struct arg_value *args; /* owned; args[i] is the value of m->args[i] */
     int64_t started_mono_us;
 
-    int step; /* index over the steps, then over on_failure */
-    int attempt;
-    struct err failure; /* of the first step that failed; ERR_NONE: none failed */
-    struct run_mark marks[RUN_STEPS_MAX];
-    struct reply *replies[RUN_STEPS_MAX]; /* of each step that has ended */
-    int64_t step_mono_us;                 /* when the current step began (first attempt) */
+    struct step *steps;    /* owned; run_step_total of them */
+    int cursor;            /* the first step that is neither started nor passed over */
+    struct err failure;    /* of the first step that failed; ERR_NONE: none failed */
+    char cancelled_by[64]; /* "": nobody cancelled it */
+    bool over;             /* all steps have ended; `result` is its reply */
+    struct reply *result;
+    bool stored;   /* its end */
+    bool unstored; /* its last change could not be stored; store_timer retries */
+    struct loop_source *store_timer;
 
-    struct action_call call;  /* of the current step */
-    struct arg_value *values; /* owns call.args */
-    bool in_action;           /* the action's function has not returned yet */
-    bool pending;             /* it returned ACTION_PENDING and has not finished */
-    bool finished;            /* action_finish was called; call_err is its error */
-    bool ended;               /* the step has ended, but that is not stored yet */
-    struct err end_err;       /* why the step failed; ERR_NONE: it did not */
-    struct reply *result;     /* of the whole run, set when the last step has ended */
-    struct err call_err;
-    bool recovered; /* a crash interrupted the current step; its outcome is being looked up */
-    enum run_timer timer_kind;
-    struct loop_source *timer;
-
-    char progress[200];
     struct loop_source *progress_timer;
     int64_t notified_mono_us; /* when progress was last shown; 0: never */
     int64_t outbox_id;        /* the message that progress and result edit; 0: none yet */
@@ -133,22 +114,33 @@ static inline void run_free_slot(struct run **slot)
 #define AUTO_RUN AUTO(run_free_slot)
 
 const struct manifest_step *run_step(const struct run *run, int index);
-int run_step_total(const struct run *run);  /* on_failure included */
-bool run_is_reading(const struct run *run); /* its current step */
-/* A crash interrupted the step that just ended, and it did not take effect or that is unknown: the
- * run ends here, without on_failure steps. */
+int run_step_total(const struct run *run);               /* on_failure and always included */
+bool run_is_follow_up(const struct run *run, int index); /* a step of on_failure or always */
+/* The step with this id; NULL: none. */
+const struct step *run_find_step(const struct run *run, struct str id);
+/* A crash interrupted a step, and it had no effect or that is unknown: no further step of the
+ * command and of on_failure runs. */
 bool run_is_cut_off(const struct run *run);
+/* It was cancelled, and that kept a step from running to its end. */
+bool run_is_cancelled(const struct run *run);
+/* Why it did not do what the command says: the first failure, or that it was cancelled; NULL. */
+const struct err *run_error(const struct run *run, struct err *space);
 
-/* Runs the reading steps at the front of the run, up to the first that has to wait. Called inside
- * the transaction that stores the run with its first step as running: reading twice does no harm,
- * so these steps need no commit of their own, and a command that only reads costs one commit. Then
- * call run_go after the commit, or run_free on failure. */
-int run_read(struct run *run, struct err *err);
+/* Starts the first step, and calls the leading steps that only read, up to the first that has to
+ * wait: reading twice does no harm, so they need no row, and a command that only reads costs one
+ * commit. Then store the run and call run_go after the commit, or run_free on failure. */
+void run_read(struct run *run);
 /* After the commit: links the run and continues with its current step. */
 void run_go(struct run *run);
-/* Recovers a run after a crash in its current step, whose row is `last`: a step that only reads
- * runs again; for any other step, the action's recover() reports whether it took effect. */
-void run_recover(struct run *run, const struct run_step *last);
+/* Continues until the run waits or ends; the run may be freed. */
+void run_go_on(struct run *run);
+/* Recovers a run whose steps are restored from their rows: a step that only reads runs again; for
+ * any other step, the action's recover() reports whether it took effect. */
+void run_recover(struct run *run);
+/* Stops the steps that can be cancelled, and continues with always. The run may be freed. Returns
+ * the number of steps that cannot be cancelled; they run to their end. */
+int run_cancel(struct run *run, const char *by);
+void run_want_progress(struct run *run);
 
 /* Stores a run that began without a row, if that is possible now. */
 void run_record(struct run *run);
@@ -168,6 +160,11 @@ void run_args_json(const struct run *run, struct buf *out);
 /* Adds "restart prediction". Returns false if sending this line again would not give the same
  * arguments (quote.h). */
 bool run_args_line(const struct run *run, struct buf *out);
+/* Adds " (service: demo)": the values of a step. */
+void run_args_add_values(struct buf *out, const struct action *action,
+                         const struct arg_value *values);
+/* Adds the text of "arg" or "step.output"; false if it has no value. */
+bool run_args_value(const struct run *run, struct str name, struct buf *out);
 /* The values of the parameters of a step's action; the caller frees them with run_args_free. NULL
  * on failure. */
 int run_args_resolve(const struct run *run, const struct manifest_step *step,
@@ -183,15 +180,14 @@ void run_lock_take(struct run *run, int64_t since_us);
 /* run_write.c: writes rows, always inside the caller's transaction. */
 /* Audits command.received, except for commands that are only counted when they end. */
 int run_write_received(const struct run *run, struct err *err);
-/* Stores the current step as running. */
-int run_write_start(struct run *run, struct err *err);
-/* Stores the end of the current step (its outcome is in marks, replies, failure and end_err), and
- * either the next step as running, or the end of the run with its reply run->result. */
-int run_write_advance(struct run *run, struct err *err);
-/* Adds the rows of a run that began without them, with its current step as running. */
+/* Stores what has changed since the last commit: steps that began or ended, and the end of the run
+ * with its reply run->result. */
+int run_write_steps(struct run *run, struct err *err);
+/* Adds the row of a run that began without one. */
 int run_write_adopt(struct run *run, struct err *err);
-/* The index of the step after the current one; -1: the run ends. */
-int run_write_next(const struct run *run);
+/* After the commit of run_write_steps. */
+void run_write_stored(struct run *run);
+bool run_write_is_due(const struct run *run); /* something has changed since the last commit */
 /* Adds a reply to the outbox, or edits the message *outbox_id if that is not 0; *outbox_id becomes
  * the id of the message. Only decorates the reply if the channel has no outbox. */
 int run_write_post(struct runner *runner, const struct principal *who, int64_t chat_id,

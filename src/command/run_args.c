@@ -60,17 +60,23 @@ bool run_args_line(const struct run *run, struct buf *out)
     return exact;
 }
 
-static int find_arg(const struct manifest *m, struct str name)
+bool run_args_value(const struct run *run, struct str name, struct buf *out)
 {
-    int i = 0;
-    while (i < m->arg_count && !str_equal_c(name, m->args[i].rule.name)) {
-        i++;
+    struct str output = name;
+    struct str id;
+    int arg = manifest_find_arg(run->m, name);
+    if (arg >= 0) {
+        value_text(&run->args[arg], out);
+        return run->args[arg].type != PARAM_NONE;
     }
-    ASSERT(i < m->arg_count); /* checked when the manifest was loaded */
-    return i;
+    (void)str_split(&output, '.', &id);
+    const struct step *s = run_find_step(run, id);
+    const char *value = s == NULL ? NULL : step_output(s, output);
+    buf_add_c(out, value == NULL ? "" : value);
+    return value != NULL;
 }
 
-/* Replaces each $arg in a text by the canonical text of its value, or nothing. */
+/* Replaces each $arg and $step.output in a text by the canonical text of its value, or nothing. */
 static void substitute(const struct run *run, const char *text, struct buf *out)
 {
     for (size_t i = 0; text[i] != '\0'; i++) {
@@ -78,8 +84,8 @@ static void substitute(const struct run *run, const char *text, struct buf *out)
             buf_add_char(out, text[i]);
             continue;
         }
-        size_t size = 1 + strspn(text + i + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        value_text(&run->args[find_arg(run->m, str_n(text + i + 1, size - 1))], out);
+        size_t size = manifest_name_size(run->m, str_c(text + i));
+        (void)run_args_value(run, str_n(text + i + 1, size - 1), out);
         i += size - 1;
     }
 }
@@ -93,6 +99,12 @@ static int resolve(const struct run *run, const struct manifest_with *with,
                    ? 0
                    : err_set(err, ERR_COMMAND_ARG_INVALID, "%s: cannot take a %s",
                              with->param->name, param_type_name(arg->type));
+    }
+    if (with->is_output) {
+        AUTO_BUF struct buf output = BUF_INIT(VALUE_TEXT_MAX);
+        return run_args_value(run, str_c(with->text + 1), &output)
+                   ? value_from_text(with->param, buf_str(&output), context, ret, err)
+                   : 0;
     }
     if (!with->has_args) {
         value_copy(&with->literal, ret);
@@ -121,12 +133,32 @@ int run_args_resolve(const struct run *run, const struct manifest_step *step,
                                  err);
         }
     }
+    for (int p = 0; rc == 0 && p < count; p++) {
+        if (params[p].required && values[p].type == PARAM_NONE) { /* from the output of a step */
+            rc = err_set(err, ERR_COMMAND_ARG_MISSING, "%s of %s: no step gave it", params[p].name,
+                         step->action->name);
+        }
+    }
     if (rc < 0) {
         run_args_free(step->action, values);
         values = NULL;
     }
     *ret_values = values;
     return rc;
+}
+
+void run_args_add_values(struct buf *out, const struct action *action,
+                         const struct arg_value *values)
+{
+    const char *gap = " (";
+    for (int p = 0; values != NULL && p < action_param_count(action); p++) {
+        if (values[p].type != PARAM_NONE) {
+            buf_addf(out, "%s%s: ", gap, action->params[p].name);
+            value_text(&values[p], out);
+            gap = ", ";
+        }
+    }
+    buf_add_c(out, gap[0] == ',' ? ")" : "");
 }
 
 void run_args_free(const struct action *action, struct arg_value *values)

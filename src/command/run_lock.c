@@ -62,19 +62,6 @@ int run_lock_check(const struct run *run, struct err *err)
                    (long long)h->run_id, h->who, since.data, age.data, h->line);
 }
 
-/* As many whole characters as fit. */
-static void copy_line(struct str line, char ret[LOCK_LINE_SIZE])
-{
-    size_t len = 0;
-    for (size_t size = 1; len < line.len && size > 0; len += size) {
-        size = str_utf8_size(str_n(line.ptr + len, line.len - len));
-        if (len + size >= LOCK_LINE_SIZE) {
-            break;
-        }
-    }
-    (void)str_copy(str_n(line.ptr, len), ret, LOCK_LINE_SIZE);
-}
-
 void run_lock_take(struct run *run, int64_t since_us)
 {
     AUTO_LOCK_SET struct lock_set wanted = {0};
@@ -82,7 +69,7 @@ void run_lock_take(struct run *run, int64_t since_us)
     struct lock_holder holder = {.run_id = run->id, .since_us = since_us};
     add_locks(run, &wanted);
     (void)run_args_line(run, &line);
-    copy_line(buf_str(&line), holder.line);
+    str_cut(buf_str(&line), holder.line, sizeof(holder.line));
     (void)str_copy(str_c(run->who.name), holder.who, sizeof(holder.who));
     lock_take(&run->runner->locks, &wanted, &holder);
     run->locked = true;

@@ -13,19 +13,6 @@ static void add_took(struct buf *out, int64_t took_us)
     cell_add_text(out, cell_took(took_us));
 }
 
-static void add_values(struct buf *out, const struct action *action, const struct arg_value *values)
-{
-    const char *gap = " (";
-    for (int p = 0; p < action_param_count(action); p++) {
-        if (values[p].type != PARAM_NONE) {
-            buf_addf(out, "%s%s: ", gap, action->params[p].name);
-            value_text(&values[p], out);
-            gap = ", ";
-        }
-    }
-    buf_add_c(out, gap[0] == ',' ? ")" : "");
-}
-
 /* Adds to a prompt what one step will do: the action's summary with its values, and its preview. */
 static int describe_step(struct run *run, int index, struct reply *r, struct err *err)
 {
@@ -35,7 +22,7 @@ static int describe_step(struct run *run, int index, struct reply *r, struct err
     if (rc == 0) {
         AUTO_BUF struct buf line = BUF_INIT(2048);
         buf_addf(&line, "%d. %s", index + 1, step->action->summary);
-        add_values(&line, step->action, values);
+        run_args_add_values(&line, step->action, values);
         reply_line(r, "%s", line.data);
     }
     if (rc == 0 && step->action->preview != NULL) {
@@ -88,24 +75,57 @@ struct reply *run_reply_prompt(struct run *run, const char *code, int64_t expire
     return TAKE(r);
 }
 
+/* Whether another step runs the same action, so that its summary alone does not say which. */
+static bool is_one_of_several(const struct run *run, int index)
+{
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (i != index && run_step(run, i)->action == run_step(run, index)->action) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *step_name(const struct run *run, int index)
+{
+    const struct step *s = &run->steps[index];
+    return s->label[0] != '\0' && is_one_of_several(run, index)
+               ? s->label
+               : run_step(run, index)->action->summary;
+}
+
+/* What a cancelled step may have done. */
+static const char *cancelled_text(const struct step *s)
+{
+    return step_is_reading(s) || s->call.action == NULL ? "cancelled"
+                                                        : "cancelled; it may have taken effect";
+}
+
+/* The line of one step; nothing for a step that will not run. */
 static void add_mark(struct reply *r, const struct run *run, int index)
 {
-    const struct run_mark *mark = &run->marks[index];
-    const char *what = run_step(run, index)->action->summary;
-    switch (mark->state) {
-    case MARK_WAITING:
-        if (index >= run->m->step_count || run->failure.id != ERR_NONE) {
-            return; /* will not run */
+    const struct step *s = &run->steps[index];
+    const char *name = step_name(run, index);
+    switch (s->state) {
+    case STEP_WAITING:
+        if (!run->over && !run_is_follow_up(run, index) && run->failure.id == ERR_NONE &&
+            run->cancelled_by[0] == '\0') {
+            reply_line(r, "▫ %s", name);
         }
-        reply_line(r, "▫ %s", what);
         break;
-    case MARK_RUNNING:
-        reply_line(r, "⏳ %s%s%s", what, run->progress[0] == '\0' ? "" : ": ", run->progress);
+    case STEP_RUNNING:
+        reply_line(r, "⏳ %s%s%s", name, s->progress[0] == '\0' ? "" : ": ", s->progress);
         break;
-    case MARK_DONE:
-    case MARK_FAILED:
-        reply_para(r, "{} {}  {}", cell_text(mark->state == MARK_DONE ? "✅" : "❌"), cell_text(what),
-                   cell_took(mark->took_us));
+    case STEP_SKIPPED:
+        reply_line(r, "⏭ %s: skipped, not %s", name, run_step(run, index)->when);
+        break;
+    case STEP_CANCELLED:
+        reply_line(r, "🚫 %s: %s", name, cancelled_text(s));
+        break;
+    case STEP_DONE:
+    case STEP_FAILED:
+        reply_para(r, "{} {}  {}", cell_text(s->state == STEP_DONE ? "✅" : "❌"), cell_text(name),
+                   cell_took(s->took_us));
         break;
     }
 }
@@ -115,7 +135,7 @@ static void add_fraction(struct reply *r, const struct run *run)
 {
     int total = run->m->step_count, done = 0;
     for (int i = 0; i < total; i++) {
-        done += run->marks[i].state == MARK_DONE || run->marks[i].state == MARK_FAILED;
+        done += step_has_ended(&run->steps[i]) ? 1 : 0;
     }
     if (total > 1) {
         reply_progress(r, (double)done / (double)total, "%d of %d steps", done, total);
@@ -132,55 +152,112 @@ struct reply *run_reply_progress(const struct run *run)
         add_mark(r, run, i);
     }
     add_fraction(r, run);
+    if (run->id != 0 && run->cancelled_by[0] == '\0') {
+        AUTO_BUF struct buf cancel = BUF_INIT(64);
+        buf_addf(&cancel, "/cancel %lld", (long long)run->id);
+        reply_button(r, "Cancel", cancel.data, BUTTON_PLAIN);
+    }
     return r;
 }
 
 /* The reply comes after a restart of nightdesk, so the title names the command. */
 static void title_of_cut_off(struct reply *r, const struct run *run, const char *line)
 {
-    if (run_is_cut_off(run)) {
-        reply_title(r, TONE_BAD, "%s: %s", line, err_info(run->end_err.id)->message);
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (run->steps[i].lost) {
+            reply_title(r, TONE_BAD, "%s: %s", line, err_info(run->steps[i].err.id)->message);
+            return;
+        }
+    }
+}
+
+static const struct reply *reply_of(const struct run *run, int index)
+{
+    const struct step *s = &run->steps[index];
+    return step_has_ended(s) ? s->call.reply : NULL;
+}
+
+/* Adds what the steps replied. If several did, each part is headed by the step and its values. */
+static void add_replies(struct reply *r, const struct run *run)
+{
+    int parts = 0;
+    for (int i = 0; i < run_step_total(run); i++) {
+        const struct reply *part = reply_of(run, i);
+        parts += part != NULL && reply_block_count(part) > 0 ? 1 : 0;
+    }
+    for (int i = 0; i < run_step_total(run); i++) {
+        const struct reply *part = reply_of(run, i);
+        if (part == NULL) {
+            continue;
+        }
+        if (parts > 1 && reply_block_count(part) > 0) {
+            reply_heading(r, run->steps[i].label);
+        }
+        reply_append(r, part);
+    }
+}
+
+/* The only reply, if only one step has run. */
+static struct reply *reply_of_one(struct run *run, const char *line)
+{
+    struct step *s = &run->steps[0];
+    struct reply *only = s->call.reply == NULL ? reply_new() : TAKE(s->call.reply);
+    if (run->failure.id != ERR_NONE) {
+        title_of_cut_off(only, run, line);
+        reply_error(only, &run->failure);
+    } else if (s->state == STEP_SKIPPED) {
+        reply_title(only, TONE_PLAIN, "%s: skipped, not %s", line, run_step(run, 0)->when);
+    } else if (reply_get_title(only)[0] == '\0' && reply_block_count(only) == 0) {
+        reply_title(only, TONE_GOOD, "%s: done", line);
+    }
+    return only;
+}
+
+/* The title of the last step of the command, if all went well and it has one. */
+static const struct reply *titled(const struct run *run)
+{
+    const struct reply *last = reply_of(run, run->m->step_count - 1);
+    bool well = run->failure.id == ERR_NONE && !run_is_cancelled(run);
+    return well && last != NULL && reply_get_title(last)[0] != '\0' ? last : NULL;
+}
+
+static void add_title(struct reply *r, const struct run *run, const char *line)
+{
+    const struct reply *last = titled(run);
+    AUTO_BUF struct buf took = BUF_INIT(64);
+    add_took(&took, clock_mono_us(run->runner->o.clock) - run->started_mono_us);
+    if (last != NULL) {
+        reply_title(r, reply_get_tone(last), "%s", reply_get_title(last));
+    } else if (run_is_cancelled(run)) {
+        reply_title(r, TONE_WARN, "%s: cancelled by %s after %s", line, run->cancelled_by,
+                    took.data);
+    } else if (run_is_cut_off(run)) {
+        title_of_cut_off(r, run, line);
+    } else if (run->failure.id != ERR_NONE) {
+        reply_title(r, TONE_BAD, "%s: failed after %s", line, took.data);
+    } else {
+        reply_title(r, TONE_GOOD, "%s: done in %s", line, took.data);
     }
 }
 
 struct reply *run_reply_result(struct run *run)
 {
-    bool failed = run->failure.id != ERR_NONE;
+    struct err space = {0};
+    const struct err *why = run_error(run, &space);
     AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
     (void)run_args_line(run, &line);
-    if (run_step_total(run) == 1 || (run->m->step_count == 1 && !failed)) {
-        struct reply *only = run->replies[0] == NULL ? reply_new() : TAKE(run->replies[0]);
-        if (failed) {
-            title_of_cut_off(only, run, line.data);
-            reply_error(only, &run->failure);
-        } else if (reply_get_title(only)[0] == '\0' && reply_block_count(only) == 0) {
-            reply_title(only, TONE_GOOD, "%s: done", line.data);
-        }
-        return only;
+    bool alone = run->m->step_count == 1 && run->m->always_count == 0;
+    if (alone && !run_is_cancelled(run) && (why == NULL || run->m->on_failure_count == 0)) {
+        return reply_of_one(run, line.data);
     }
     struct reply *r = reply_new();
-    const struct reply *last = failed ? NULL : run->replies[run->m->step_count - 1];
-    AUTO_BUF struct buf took = BUF_INIT(64);
-    add_took(&took, clock_mono_us(run->runner->o.clock) - run->started_mono_us);
-    if (last != NULL && reply_get_title(last)[0] != '\0') {
-        reply_title(r, reply_get_tone(last), "%s", reply_get_title(last));
-    } else if (run_is_cut_off(run)) {
-        title_of_cut_off(r, run, line.data);
-    } else if (failed) {
-        reply_title(r, TONE_BAD, "%s: failed after %s", line.data, took.data);
-    } else {
-        reply_title(r, TONE_GOOD, "%s: done in %s", line.data, took.data);
-    }
+    add_title(r, run, line.data);
     for (int i = 0; i < run_step_total(run); i++) {
         add_mark(r, run, i);
     }
-    for (int i = 0; i < run_step_total(run); i++) {
-        if (run->replies[i] != NULL) {
-            reply_append(r, run->replies[i]);
-        }
-    }
-    if (failed) {
-        reply_error(r, &run->failure);
+    add_replies(r, run);
+    if (why != NULL) {
+        reply_error(r, why);
     }
     return r;
 }

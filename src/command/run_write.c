@@ -83,57 +83,96 @@ static int write_ended(const struct run *run, enum run_state state, struct err *
                            failed ? err_info(run->failure.id)->code : "ok", err);
 }
 
-/* A reading step is audited only if it fails. */
-int run_write_start(struct run *run, struct err *err)
+static int write_step_start(const struct run *run, const struct step *s, struct err *err)
 {
-    int64_t now_us = clock_wall_us(run->runner->o.clock);
-    const char *action = run_step(run, run->step)->action->name;
-    int rc = run_table_step_begin(run->runner->o.store, run->id, run->step, action, now_us, err);
-    if (rc < 0) {
-        return rc;
+    struct ops_store *store = run->runner->o.store;
+    const char *action = run_step(run, s->index)->action->name;
+    int rc = run_table_step_begin(store, run->id, s->index, action, s->began_us, err);
+    if (rc == 0 && s->note[0] != '\0') {
+        rc = run_table_step_note(store, run->id, s->index, s->note, err);
     }
-    run->marks[run->step].state = MARK_RUNNING;
-    run->step_mono_us = clock_mono_us(run->runner->o.clock);
-    return run_is_reading(run) ? 0 : run_write_audit(run, "step.started", action, "ok", err);
+    bool audited = s->state != STEP_SKIPPED && !step_is_reading(s);
+    return rc < 0 || !audited ? rc : run_write_audit(run, "step.started", action, "ok", err);
 }
 
-/* The result in the row of a step is "ok", or "CODE: context". */
-static int write_step_end(const struct run *run, struct err *err)
+static enum run_step_state row_state(const struct step *s)
 {
-    AUTO_BUF struct buf result = BUF_INIT(DETAIL_MAX);
-    const struct err *failure = &run->end_err;
-    const char *action = run_step(run, run->step)->action->name;
-    const char *code = "ok";
-    enum run_step_state state = RUN_STEP_DONE;
-    if (failure->id == ERR_NONE) {
-        buf_add_c(&result, code);
-    } else {
-        code = err_info(failure->id)->code;
-        state = run_is_cut_off(run) && failure->id == ERR_COMMAND_LOST ? RUN_STEP_UNKNOWN
-                                                                       : RUN_STEP_FAILED;
-        buf_addf(&result, "%s: %s", code, failure->context);
+    switch (s->state) {
+    case STEP_SKIPPED:
+        return RUN_STEP_SKIPPED;
+    case STEP_CANCELLED:
+        return RUN_STEP_CANCELLED;
+    case STEP_FAILED:
+        return s->lost && s->err.id == ERR_COMMAND_LOST ? RUN_STEP_UNKNOWN : RUN_STEP_FAILED;
+    case STEP_WAITING:
+    case STEP_RUNNING:
+    case STEP_DONE:
+        break;
     }
-    int rc = run_table_step_end(run->runner->o.store, run->id, run->step, state, result.data,
-                                clock_wall_us(run->runner->o.clock), err);
-    if (rc < 0 || is_counted(run) || (failure->id == ERR_NONE && run_is_reading(run))) {
+    return RUN_STEP_DONE;
+}
+
+/* A step that only reads is audited only if it fails. */
+static int audit_step_end(const struct run *run, const struct step *s, struct err *err)
+{
+    const char *action = run_step(run, s->index)->action->name;
+    if (is_counted(run) || s->state == STEP_SKIPPED) {
+        return 0;
+    }
+    if (s->state == STEP_FAILED) {
+        return run_write_audit(run, "step.failed", action, err_info(s->err.id)->code, err);
+    }
+    if (step_is_reading(s)) {
+        return 0;
+    }
+    return s->state == STEP_CANCELLED
+               ? run_write_audit(run, "step.cancelled", action, "COMMAND_CANCELLED", err)
+               : run_write_audit(run, "step.done", action, "ok", err);
+}
+
+/* The result in the row of a step is "ok", "CODE: context", or why it did not run. */
+static int write_step_end(const struct run *run, const struct step *s, struct err *err)
+{
+    struct ops_store *store = run->runner->o.store;
+    AUTO_BUF struct buf result = BUF_INIT(DETAIL_MAX);
+    AUTO_BUF struct buf outputs = BUF_INIT(RUN_OUTPUTS_SIZE - 1);
+    step_outputs_json(s, &outputs);
+    if (s->state == STEP_FAILED) {
+        buf_addf(&result, "%s: %s", err_info(s->err.id)->code, s->err.context);
+    } else if (s->state == STEP_CANCELLED) {
+        buf_addf(&result, "by %s", run->cancelled_by);
+    } else if (s->state == STEP_SKIPPED) {
+        buf_addf(&result, "not %s", run_step(run, s->index)->when);
+    } else {
+        buf_add_c(&result, "ok");
+    }
+    int rc =
+        outputs.len == 0 ? 0 : run_table_step_outputs(store, run->id, s->index, outputs.data, err);
+    if (rc < 0 || (rc = run_table_step_end(store, run->id, s->index, row_state(s), result.data,
+                                           s->ended_us, err)) < 0) {
         return rc;
     }
-    return run_write_audit(run, failure->id == ERR_NONE ? "step.done" : "step.failed", action, code,
-                           err);
+    return audit_step_end(run, s, err);
 }
 
 static enum run_state end_state(const struct run *run)
 {
-    if (run_is_cut_off(run) && run->end_err.id == ERR_COMMAND_LOST) {
-        return RUN_UNKNOWN;
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (run->steps[i].lost && run->steps[i].err.id == ERR_COMMAND_LOST) {
+            return RUN_UNKNOWN;
+        }
     }
-    return run->failure.id == ERR_NONE ? RUN_DONE : RUN_FAILED;
+    return run_is_cancelled(run)         ? RUN_CANCELLED
+           : run->failure.id == ERR_NONE ? RUN_DONE
+                                         : RUN_FAILED;
 }
 
 static int write_finish(struct run *run, struct err *err)
 {
     struct runner *runner = run->runner;
     enum run_state state = end_state(run);
+    struct err space = {0};
+    const struct err *why = run_error(run, &space);
     AUTO_BUF struct buf data = BUF_INIT(RUN_JSON_MAX);
     if (run->unrecorded.id != ERR_NONE && !run->noted) {
         run_reply_add_recorded(run->result, run);
@@ -141,7 +180,7 @@ static int write_finish(struct run *run, struct err *err)
     }
     json_add_text(&data, reply_data(run->result));
     int rc =
-        run_table_finish(runner->o.store, run->id, state, run->failure.id,
+        run_table_finish(runner->o.store, run->id, state, why == NULL ? ERR_NONE : why->id,
                          buf_failed(&data) ? NULL : data.data, clock_wall_us(runner->o.clock), err);
     if (rc < 0) {
         return rc;
@@ -154,20 +193,6 @@ static int write_finish(struct run *run, struct err *err)
     }
     return run_write_post(runner, &run->who, run->chat_id, run->result, run->id, run->m->emergency,
                           &run->outbox_id, err);
-}
-
-int run_write_next(const struct run *run)
-{
-    int next = run->step + 1;
-    if (run_is_cut_off(run)) {
-        return -1;
-    }
-    if (run->step < run->m->step_count && run->failure.id != ERR_NONE) {
-        next = run->m->step_count; /* on_failure begins */
-    } else if (next == run->m->step_count && run->failure.id == ERR_NONE) {
-        return -1;
-    }
-    return next < run_step_total(run) ? next : -1;
 }
 
 /* Uses the row that was stored for the prompt, if it still waits for its confirmation; otherwise
@@ -196,34 +221,51 @@ int run_write_adopt(struct run *run, struct err *err)
     clock_add_iso(&more, run->asked_wall_us, false);
     buf_addf(&more, ", before it could be recorded: %s", err_info(run->unrecorded.id)->code);
     int rc = adopt_row(run, err);
-    if (rc < 0 || (rc = run_write_audit(run, "command.received", more.data, "ok", err)) < 0 ||
-        (run->m->confirm &&
-         (rc = run_write_audit(run, "confirm.given", "in memory", "ok", err)) < 0)) {
+    if (rc < 0 || (rc = run_write_audit(run, "command.received", more.data, "ok", err)) < 0) {
         return rc;
     }
-    int64_t began_mono_us = run->step_mono_us;
-    enum run_mark_state state = run->marks[run->step].state;
-    rc = run_write_start(run, err);
-    run->step_mono_us = began_mono_us;
-    run->marks[run->step].state = state;
-    return rc < 0 || run->note[0] == '\0'
-               ? rc
-               : run_table_step_note(run->runner->o.store, run->id, run->step, run->note, err);
+    return run->m->confirm ? run_write_audit(run, "confirm.given", "in memory", "ok", err) : 0;
 }
 
-int run_write_advance(struct run *run, struct err *err)
+/* Whether the row of a step lacks its start, or its end. */
+static bool lacks_start(const struct step *s)
 {
-    int rc = write_step_end(run, err);
-    if (rc < 0) {
-        return rc;
+    return s->row == STEP_ROW_NONE && s->state != STEP_WAITING;
+}
+
+static bool lacks_end(const struct step *s)
+{
+    return s->row != STEP_ROW_ENDED && step_has_ended(s);
+}
+
+bool run_write_is_due(const struct run *run)
+{
+    for (int i = 0; i < run_step_total(run); i++) {
+        if (lacks_start(&run->steps[i]) || lacks_end(&run->steps[i])) {
+            return true;
+        }
     }
-    int next = run_write_next(run);
-    if (next >= 0) {
-        run->step = next;
-        return run_write_start(run, err);
+    return run->over && !run->stored;
+}
+
+int run_write_steps(struct run *run, struct err *err)
+{
+    int rc = 0;
+    for (int i = 0; rc == 0 && i < run_step_total(run); i++) {
+        const struct step *s = &run->steps[i];
+        rc = lacks_start(s) ? write_step_start(run, s, err) : 0;
+        rc = rc == 0 && lacks_end(s) ? write_step_end(run, s, err) : rc;
     }
-    if (run->result == NULL) {
-        run->result = run_reply_result(run);
+    return rc < 0 || !run->over ? rc : write_finish(run, err);
+}
+
+void run_write_stored(struct run *run)
+{
+    run->stored = run->over;
+    for (int i = 0; i < run_step_total(run); i++) {
+        struct step *s = &run->steps[i];
+        s->row = step_has_ended(s)          ? STEP_ROW_ENDED
+                 : s->state == STEP_RUNNING ? STEP_ROW_RUNNING
+                                            : STEP_ROW_NONE;
     }
-    return write_finish(run, err);
 }

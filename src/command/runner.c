@@ -88,6 +88,10 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
         log_err(LOG_LEVEL_WARNING, why, audit_action); /* instead of the audit log */
         return 0;
     }
+    int rc = runner_open(runner, in, a, err);
+    if (rc < 0) {
+        return rc;
+    }
     a->posted = run_write_is_chat(in->who->channel);
 
     struct str line = str_c(in->line);
@@ -99,8 +103,8 @@ int runner_refuse(struct runner *runner, const struct invocation *in, const char
         buf_addf(&detail, " %.*s", REFUSED_SHOWN_MAX, in->args_json);
     }
     buf_addf(&detail, ": %s", why->context);
-    int rc = access_audit(runner->o.access, in->who, audit_action, detail.data,
-                          err_info(why->id)->code, err);
+    rc = access_audit(runner->o.access, in->who, audit_action, detail.data, err_info(why->id)->code,
+                      err);
     if (rc < 0) {
         return rc;
     }
@@ -180,8 +184,6 @@ static int begin_unrecorded(struct run **slot, const struct invocation *in, stru
     struct run *run = *slot;
     run->unrecorded = a->unrecorded;
     run->edit_message_id = a->edit ? in->message_id : 0;
-    run->marks[0].state = MARK_RUNNING;
-    run->step_mono_us = clock_mono_us(run->runner->o.clock);
     if (run->m->changes) {
         AUTO_BUF struct buf line = BUF_INIT(LINE_BYTES_MAX + 64);
         (void)run_args_line(run, &line);
@@ -202,8 +204,10 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
     if (a->unrecorded.id != ERR_NONE) {
         return begin_unrecorded(slot, in, a);
     }
-    int rc = runner_store_run(run, RUN_RUNNING, err);
-    if (rc < 0 || (rc = run_write_received(run, err)) < 0) {
+    run_read(run);
+    int rc = runner_open(run->runner, in, a, err);
+    if (rc < 0 || (rc = runner_store_run(run, RUN_RUNNING, err)) < 0 ||
+        (rc = run_write_received(run, err)) < 0) {
         return rc;
     }
     run_lock_take(run, run->asked_wall_us);
@@ -211,7 +215,7 @@ int runner_begin(struct run **slot, const struct invocation *in, struct admissio
         (rc = run_write_audit(run, "confirm.given", "together with the command", "ok", err)) < 0) {
         return rc;
     }
-    if ((rc = run_write_start(run, err)) < 0) {
+    if ((rc = run_write_steps(run, err)) < 0) {
         return rc;
     }
     a->start = TAKE(*slot);
@@ -224,6 +228,19 @@ bool runner_is_stale(const struct runner *runner, const struct invocation *in,
     int64_t age_us = in->sent_us == 0 ? 0 : clock_wall_us(runner->o.clock) - in->sent_us;
     *ret_age = (struct stale_age){.us = age_us, .at_most = in->undated};
     return age_us > runner->o.config->telegram_stale_after_us;
+}
+
+/* The limit is for each person, so that nobody keeps another from running a command. */
+static size_t count_runs(const struct runner *runner, const struct principal *who)
+{
+    size_t count = 0;
+    for (const struct run *run = runner->runs; run != NULL; run = run->next) {
+        count += run->who.channel == who->channel && run->who.id == who->id &&
+                         strcmp(run->who.name, who->name) == 0
+                     ? 1
+                     : 0;
+    }
+    return count;
 }
 
 static int accept_command(struct runner *runner, const struct invocation *in,
@@ -246,8 +263,9 @@ static int accept_command(struct runner *runner, const struct invocation *in,
         why = *reply_get_error(reply);
         return runner_refuse(runner, in, "command.stale", &why, reply, a, err);
     }
-    if (runner->run_count >= RUNS_MAX && !m->emergency) {
-        (void)err_set(&why, ERR_COMMAND_BUSY, "%zu", runner->run_count);
+    size_t active = count_runs(runner, in->who);
+    if (active >= RUNS_MAX && !m->emergency && !m->safe_side) {
+        (void)err_set(&why, ERR_COMMAND_BUSY, "%zu of %s", active, in->who->name);
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
     if (a->unrecorded.id != ERR_NONE && m->changes && !m->safe_side) {
@@ -350,6 +368,9 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     if (!readable) {
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
+    if (answer && runner_cancel_names_run(runner, &line)) {
+        return runner_cancel(runner, in, &line, a, err);
+    }
     if (answer) {
         return runner_confirm_type(runner, in, &line, line.words[0][1] == 'o', a, err);
     }
@@ -359,17 +380,37 @@ static int accept_line(struct runner *runner, const struct invocation *in, struc
     return accept_command(runner, in, m, &line, a, err);
 }
 
+int runner_open(struct runner *runner, const struct invocation *in, struct admission *a,
+                struct err *err)
+{
+    if (a->open) {
+        return 0;
+    }
+    int rc = ops_store_begin(runner->o.store, err);
+    if (rc < 0) {
+        return rc;
+    }
+    a->open = true;
+    bool fresh = true;
+    if (in->update_id != 0) {
+        rc = update_table_add(runner->o.store, channel_name(in->who->channel), in->update_id,
+                              clock_wall_us(runner->o.clock), &fresh, err);
+    }
+    ASSERT(fresh); /* accept() has looked, and nothing else adds updates */
+    return rc;
+}
+
 static int accept(struct runner *runner, const struct invocation *in, struct admission *a,
                   struct err *err)
 {
     if (in->update_id != 0) {
-        bool fresh = false;
-        int rc = update_table_add(runner->o.store, channel_name(in->who->channel), in->update_id,
-                                  clock_wall_us(runner->o.clock), &fresh, err);
+        bool known = false;
+        int rc = update_table_has(runner->o.store, channel_name(in->who->channel), in->update_id,
+                                  &known, err);
         if (rc < 0) {
             return rc;
         }
-        if (!fresh) {
+        if (known) {
             (void)err_set(&a->err, ERR_COMMAND_REPEATED, "update %lld", (long long)in->update_id);
             a->reply = reply_new();
             reply_error(a->reply, &a->err);
@@ -379,21 +420,18 @@ static int accept(struct runner *runner, const struct invocation *in, struct adm
     return accept_line(runner, in, a, err);
 }
 
-/* In one transaction. If it fails, it is rolled back and *a is reset. */
+/* Stores what it decides in one transaction, which begins with the first write: actions that only
+ * read have run by then. If it fails, it is rolled back and *a is reset. */
 static int accept_stored(struct runner *runner, const struct invocation *in, struct admission *a,
                          struct err *err)
 {
-    int rc = ops_store_begin(runner->o.store, err);
-    if (rc < 0) {
-        return rc;
+    int rc = accept(runner, in, a, err);
+    if (rc == 0 && in->update_id != 0 && a->err.id != ERR_COMMAND_REPEATED) {
+        rc = runner_open(runner, in, a, err);
     }
-    rc = accept(runner, in, a, err);
-    if (rc == 0 && a->start != NULL) {
-        rc = run_read(a->start, err);
-    }
-    if (rc < 0) {
+    if (rc < 0 && a->open) {
         ops_store_rollback(runner->o.store);
-    } else {
+    } else if (a->open) {
         rc = ops_store_commit(runner->o.store, err);
     }
     if (rc < 0) {
@@ -457,6 +495,9 @@ int runner_submit(struct runner *runner, const struct invocation *in, struct err
         in->on_reply(a.reply, a.err.id == ERR_NONE ? NULL : &a.err, in->userdata);
     }
     reply_free(a.reply);
+    if (a.cancel != NULL) {
+        (void)run_cancel(a.cancel, in->who->name);
+    }
     if (a.start != NULL) {
         run_go(a.start);
         runner_record_schedule(runner); /* does nothing unless a run without a row is active */

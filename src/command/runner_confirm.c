@@ -76,8 +76,8 @@ int runner_confirm_ask(struct run *run, const struct invocation *in, struct admi
     if (a->unrecorded.id != ERR_NONE) {
         return ask_unrecorded(run, in, a, err);
     }
-    int rc = runner_store_run(run, RUN_CONFIRMING, err);
-    if (rc < 0 ||
+    int rc = runner_open(runner, in, a, err);
+    if (rc < 0 || (rc = runner_store_run(run, RUN_CONFIRMING, err)) < 0 ||
         (rc = add_confirmation(run, clock_wall_us(runner->o.clock) + wait_us, code, err)) < 0) {
         return rc;
     }
@@ -171,9 +171,12 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
     struct err why = {0};
     AUTO_RUN struct run *run = run_load(runner, row, true, &why);
     if (run == NULL) {
+        int rc = runner_open(runner, in, a, err);
         a->posted = run_write_is_chat(in->who->channel);
         a->err = why;
-        return close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why, &a->reply, err);
+        return rc < 0 ? rc
+                      : close_prompt(runner, c, row, RUN_REFUSED, "confirm.refused", &why,
+                                     &a->reply, err);
     }
     run->who = *in->who; /* with the current role */
     if (access_permit(in->who, run->m->role, run->m->emergency, &why) < 0) {
@@ -183,22 +186,25 @@ static int start_confirmed(struct runner *runner, const struct invocation *in,
         return runner_refuse(runner, in, "command.refused", &why, NULL, a, err);
     }
     runner_act_first(run);
+    run->outbox_id = c->outbox_id;
+    run_read(run);
     bool won = false;
-    int rc = confirmation_table_use(runner->o.store, c->nonce, &won, err);
+    int rc = runner_open(runner, in, a, err);
+    rc = rc < 0 ? rc : confirmation_table_use(runner->o.store, c->nonce, &won, err);
     if (rc < 0) {
         return rc;
     }
     ASSERT(won); /* answer() read it as unused in the same transaction */
     if ((rc = run_table_start(runner->o.store, run->id, clock_wall_us(runner->o.clock), err)) < 0 ||
         (rc = run_write_audit(run, "confirm.given", "", "ok", err)) < 0 ||
-        (rc = run_write_start(run, err)) < 0) {
+        (rc = run_write_steps(run, err)) < 0) {
         return rc;
     }
     run_lock_take(run, clock_wall_us(runner->o.clock));
-    run->outbox_id = c->outbox_id;
     run->on_reply = in->on_reply;
     run->userdata = in->userdata;
-    if (run->outbox_id != 0) { /* replace the prompt at once, so that its buttons disappear */
+    if (run->outbox_id != 0 &&
+        !run->over) { /* replace the prompt at once, so that its buttons disappear */
         AUTO_REPLY struct reply *reply = run_reply_progress(run);
         rc = run_write_post(runner, &run->who, run->chat_id, reply, run->id, run->m->emergency,
                             &run->outbox_id, err);
@@ -229,8 +235,8 @@ static bool belongs_to(const struct confirmation *c, const struct invocation *in
            c->chat_id == in->chat_id;
 }
 
-static int answer(struct runner *runner, const struct invocation *in, const char *code, bool yes,
-                  struct admission *a, struct err *err)
+int runner_confirm_answer(struct runner *runner, const struct invocation *in, const char *code,
+                          bool yes, struct admission *a, struct err *err)
 {
     struct err why = {0};
     struct confirmation c;
@@ -264,17 +270,20 @@ static int answer(struct runner *runner, const struct invocation *in, const char
         return runner_refuse_answer(runner, in, "confirm.refused", &why, NULL, a, err);
     }
     if (clock_wall_us(runner->o.clock) >= c.expires_us) {
+        rc = runner_open(runner, in, a, err);
         a->posted = run_write_is_chat(in->who->channel);
-        return expire(runner, &c, &row, &a->reply, &a->err, err);
+        return rc < 0 ? rc : expire(runner, &c, &row, &a->reply, &a->err, err);
     }
     struct stale_age age;
     if (yes && runner_is_stale(runner, in, &age)) {
         return refuse_stale(runner, in, &c, &row, &age, a, err);
     }
     if (!yes) {
+        rc = runner_open(runner, in, a, err);
         a->posted = run_write_is_chat(in->who->channel);
-        return close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL, &a->reply,
-                            err);
+        return rc < 0 ? rc
+                      : close_prompt(runner, &c, &row, RUN_CANCELLED, "confirm.cancelled", NULL,
+                                     &a->reply, err);
     }
     return start_confirmed(runner, in, &c, &row, a, err);
 }
@@ -296,7 +305,8 @@ int runner_confirm_press(struct runner *runner, const struct invocation *in, str
     _Static_assert(sizeof(RUN_REPLY_CONFIRM) == sizeof(RUN_REPLY_CANCEL),
                    "the same number of bytes is skipped for both prefixes");
     fold_code(in->line + strlen(RUN_REPLY_CONFIRM), code);
-    return answer(runner, in, code, str_starts(str_c(in->line), RUN_REPLY_CONFIRM), a, err);
+    return runner_confirm_answer(runner, in, code, str_starts(str_c(in->line), RUN_REPLY_CONFIRM),
+                                 a, err);
 }
 
 /* The code of the newest open prompt of this user in this chat; "" if there is none. */
@@ -340,7 +350,7 @@ int runner_confirm_type(struct runner *runner, const struct invocation *in, cons
             return rc;
         }
     }
-    return answer(runner, in, code, yes, a, err);
+    return runner_confirm_answer(runner, in, code, yes, a, err);
 }
 
 static int expire_one(struct runner *runner, const struct confirmation *c, struct err *err)

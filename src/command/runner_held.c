@@ -137,8 +137,11 @@ int runner_held_answer(struct runner *runner, const struct invocation *in, struc
         return 0;
     }
     int64_t outbox_id = 0;
+    int rc = runner_open(runner, in, a, err);
     a->posted = run_write_is_chat(in->who->channel);
-    int rc = access_audit(runner->o.access, in->who, "confirm.cancelled", h->m->name, "ok", err);
+    rc = rc < 0
+             ? rc
+             : access_audit(runner->o.access, in->who, "confirm.cancelled", h->m->name, "ok", err);
     return rc < 0
                ? rc
                : run_write_post(runner, in->who, in->chat_id, a->reply, 0, false, &outbox_id, err);

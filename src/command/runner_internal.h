@@ -6,8 +6,9 @@
  *     rc = runner_confirm_press(runner, in, &a, err);   // in a transaction
  *     commit; send a.reply; run_go(a.start);
  *
- * Invariants: every function that fills an admission runs in the transaction of runner_submit (or,
- * if a->unrecorded is set, without one), and a rollback undoes everything it does. The exception is
+ * Invariants: every function that fills an admission writes in the transaction of runner_submit,
+ * which the first of them begins with runner_open (or, if a->unrecorded is set, without one), and a
+ * rollback undoes everything it does. The exception is
  * runner_act_first, which must not be undone: it sets the kill switch. A negative return value
  * means that nothing could be stored; a refusal is an admission with a reply.
  * Thread: ops.
@@ -25,8 +26,10 @@ struct admission {
     struct reply *reply; /* for on_reply; its outbox row is already written if `posted` */
     struct err err;      /* the error that the reply shows */
     bool posted;
+    struct run *cancel;           /* a running run to cancel */
     struct run *start;            /* a run whose first step is stored as running */
     struct held_prompt *answered; /* to be marked as used */
+    bool open;                    /* the transaction has begun */
     bool edit;                    /* the reply replaces the message with the pressed button */
     bool rated;                   /* the rate limit has already counted this invocation */
     struct err unrecorded; /* why ops.db cannot be written. Then no transaction is open, nothing is
@@ -46,8 +49,11 @@ int runner_refuse_answer(struct runner *runner, const struct invocation *in,
 /* Whether the invocation is, or may be, older than telegram.stale_after. */
 bool runner_is_stale(const struct runner *runner, const struct invocation *in,
                      struct stale_age *ret_age);
+/* Begins the transaction of this invocation and stores its update id, once. */
+int runner_open(struct runner *runner, const struct invocation *in, struct admission *a,
+                struct err *err);
 int runner_store_run(struct run *run, enum run_state state, struct err *err);
-/* Stores the run with its first step as running, and moves it from *slot to a->start. */
+/* Calls the leading steps that only read, stores the run, and moves it from *slot to a->start. */
 int runner_begin(struct run **slot, const struct invocation *in, struct admission *a,
                  struct err *err);
 /* Calls `first` of the actions of a confirmed command. */
@@ -62,10 +68,18 @@ int runner_confirm_press(struct runner *runner, const struct invocation *in, str
 /* "/confirm <code>" (yes), "/cancel [code]". */
 int runner_confirm_type(struct runner *runner, const struct invocation *in, const struct line *line,
                         bool yes, struct admission *a, struct err *err);
+/* Answers the prompt of a code. */
+int runner_confirm_answer(struct runner *runner, const struct invocation *in, const char *code,
+                          bool yes, struct admission *a, struct err *err);
 /* Sets the timer for the prompt that expires next. */
 void runner_confirm_schedule(struct runner *runner);
 int runner_confirm_expire_due(struct runner *runner, struct err *err);
 void runner_confirm_on_expiry(void *runner);
+
+/* runner_cancel.c: "/cancel <number of a run>". */
+bool runner_cancel_names_run(struct runner *runner, const struct line *line);
+int runner_cancel(struct runner *runner, const struct invocation *in, const struct line *line,
+                  struct admission *a, struct err *err);
 
 /* runner_held.c: prompts in memory, and runs that are not stored yet. */
 /* Keeps the prompt of a safe_side command. run_id 0: the prompt is not in ops.db. */

@@ -42,48 +42,20 @@ static int end_unknown(struct runner *runner, const struct run_row *row, struct 
     return ops_store_commit(runner->o.store, err);
 }
 
-/* Restores the marks and the failure from the rows of the steps. Returns false if the rows do not
- * match the manifest. */
-static bool restore_steps(struct run *run, const struct run_step *steps, int count)
+/* Restores the steps from their rows. Returns false if the rows do not match the manifest. */
+static bool restore_steps(struct run *run, const struct run_step *rows, int count)
 {
-    if (count <= 0 || steps[count - 1].state != RUN_STEP_RUNNING) {
-        return false;
-    }
+    bool runs = false;
     for (int i = 0; i < count; i++) {
-        const struct run_step *s = &steps[i];
-        if (s->index < 0 || s->index >= run_step_total(run) ||
-            strcmp(s->action, run_step(run, (int)s->index)->action->name) != 0) {
+        int64_t index = rows[i].index;
+        if (index < 0 || index >= run_step_total(run) ||
+            !step_restore(&run->steps[index], &rows[i])) {
             return false;
         }
-        struct run_mark *mark = &run->marks[s->index];
-        switch (s->state) {
-        case RUN_STEP_RUNNING:
-            mark->state = MARK_RUNNING;
-            break;
-        case RUN_STEP_DONE:
-            mark->state = MARK_DONE;
-            break;
-        case RUN_STEP_FAILED:
-        case RUN_STEP_UNKNOWN:
-            mark->state = MARK_FAILED;
-            break;
-        }
-        mark->took_us = s->ended_us > s->started_us ? s->ended_us - s->started_us : 0;
-        if (mark->state == MARK_FAILED && run->failure.id == ERR_NONE) {
-            struct str rest = str_c(s->result);
-            struct str code;
-            char name[64] = "";
-            if (str_split(&rest, ':', &code)) {
-                (void)str_copy(code, name, sizeof(name));
-            }
-            enum err_id id = err_by_code(name);
-            (void)err_set(&run->failure, id == ERR_NONE ? ERR_COMMAND_LOST : id, "%.*s",
-                          STR_ARG(str_trim(rest)));
-        }
+        run->cursor = (int)index + 1;
+        runs = runs || rows[i].state == RUN_STEP_RUNNING;
     }
-    run->step = (int)steps[count - 1].index;
-    run->step_mono_us = clock_mono_us(run->runner->o.clock);
-    return true;
+    return runs;
 }
 
 static int recover_run(struct runner *runner, int64_t id, struct err *err)
@@ -111,7 +83,7 @@ static int recover_run(struct runner *runner, int64_t id, struct err *err)
         return rc;
     }
     run->locked = true; /* since lock_all */
-    run_recover(TAKE(run), &steps[count - 1]);
+    run_recover(TAKE(run));
     return 0;
 }
 

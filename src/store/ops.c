@@ -113,6 +113,9 @@ static const char schema_config[] =
     "CREATE TABLE config_versions(id INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL,"
     " user TEXT NOT NULL, channel TEXT NOT NULL, why TEXT NOT NULL, hash TEXT NOT NULL,"
     " changes TEXT NOT NULL, text TEXT NOT NULL);";
+static const char schema_workflows[] =
+    "ALTER TABLE command_runs ADD COLUMN cancelled_by TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE run_steps ADD COLUMN outputs TEXT NOT NULL DEFAULT '';";
 
 static const struct db_migration migrations[] = {
     {"alerts, outbox, audits, samples", schema_attention},
@@ -122,6 +125,7 @@ static const struct db_migration migrations[] = {
     {"look-ups of a start and of the daily tidying", schema_lookups},
     {"channels", schema_channels},
     {"versions of the configuration", schema_config},
+    {"outputs of steps, cancelled runs", schema_workflows},
 };
 
 /* A reader does not create a missing key: that would hide its loss. */

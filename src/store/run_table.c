@@ -11,11 +11,16 @@ static const char *const state_words[RUN_STATE_COUNT] = {
     [RUN_REFUSED] = "refused",       [RUN_UNKNOWN] = "unknown",
 };
 static const char *const step_words[] = {
-    [RUN_STEP_RUNNING] = "running",
-    [RUN_STEP_DONE] = "done",
-    [RUN_STEP_FAILED] = "failed",
-    [RUN_STEP_UNKNOWN] = "unknown",
+    [RUN_STEP_RUNNING] = "running", [RUN_STEP_DONE] = "done",
+    [RUN_STEP_FAILED] = "failed",   [RUN_STEP_UNKNOWN] = "unknown",
+    [RUN_STEP_SKIPPED] = "skipped", [RUN_STEP_CANCELLED] = "cancelled",
 };
+
+const char *run_table_step_name(enum run_step_state state)
+{
+    ASSERT((unsigned)state < COUNT_OF(step_words));
+    return step_words[state];
+}
 
 const char *run_table_state_name(enum run_state state)
 {
@@ -102,6 +107,22 @@ int run_table_finish(struct ops_store *store, int64_t id, enum run_state state, 
                       ERR_STORE_CONFLICT, "run", id, err);
 }
 
+int run_table_cancel(struct ops_store *store, int64_t id, const char *by, struct err *err)
+{
+    return row_update(
+        store->db, "UPDATE command_runs SET cancelled_by = ? WHERE id = ? AND state = 'running'",
+        DB_VALUES(DB_TEXT(row_cut(by, 63)), DB_I64(id)), ERR_STORE_CONFLICT, "run", id, err);
+}
+
+int run_table_step_outputs(struct ops_store *store, int64_t id, int64_t index, const char *json,
+                           struct err *err)
+{
+    ASSERT(strlen(json) < RUN_OUTPUTS_SIZE);
+    return row_update(store->db, "UPDATE run_steps SET outputs = ? WHERE run_id = ? AND idx = ?",
+                      DB_VALUES(DB_TEXT_C(json), DB_I64(id), DB_I64(index)), ERR_STORE_CONFLICT,
+                      "step of run", id, err);
+}
+
 int run_table_step_begin(struct ops_store *store, int64_t id, int64_t index, const char *action,
                          int64_t now_us, struct err *err)
 {
@@ -150,7 +171,7 @@ int run_table_step_note(struct ops_store *store, int64_t id, int64_t index, cons
 
 #define COLUMNS                                                                               \
     "id, command, args, user_id, user_name, role, channel, chat_id, state, step, created_us," \
-    " updated_us, result, error_code"
+    " updated_us, result, error_code, cancelled_by"
 
 static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
 {
@@ -175,6 +196,7 @@ static int read_run(struct db_rows *rows, struct run_row *ret, struct err *err)
         enum err_id known = err_by_code(code);
         ret->err_id = (int)(known == ERR_NONE ? ERR_INTERNAL : known);
     }
+    row_text(&row, ret->cancelled_by, sizeof(ret->cancelled_by));
     int rc = row_check(&row, "command_runs", ret->id, err);
     if (rc < 0) {
         run_row_release(ret);
@@ -258,10 +280,11 @@ int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, s
                     struct err *err)
 {
     AUTO_DB_ROWS struct db_rows *rows = NULL;
-    int rc = db_query(store->db,
-                      "SELECT idx, action, state, started_us, ended_us, result FROM run_steps"
-                      " WHERE run_id = ? ORDER BY idx LIMIT ?",
-                      DB_VALUES(DB_I64(id), DB_I64((int64_t)max)), &rows, err);
+    int rc =
+        db_query(store->db,
+                 "SELECT idx, action, state, started_us, ended_us, result, outputs FROM run_steps"
+                 " WHERE run_id = ? ORDER BY idx LIMIT ?",
+                 DB_VALUES(DB_I64(id), DB_I64((int64_t)max)), &rows, err);
     size_t n = 0;
     while (rc >= 0 && n < max && (rc = db_next(rows, err)) > 0) {
         struct row row = {.rows = rows};
@@ -273,6 +296,7 @@ int run_table_steps(struct ops_store *store, int64_t id, struct run_step *ret, s
         step->started_us = row_i64(&row);
         step->ended_us = row_i64(&row);
         row_text(&row, step->result, sizeof(step->result));
+        row_text(&row, step->outputs, sizeof(step->outputs));
         rc = row_check(&row, "run_steps", id, err);
     }
     return rc < 0 ? rc : (int)n;

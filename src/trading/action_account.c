@@ -205,6 +205,9 @@ static int show_status(struct action_call *call, struct err *err)
     struct desk *desk = action_userdata(call);
     const struct snapshot *s = desk_read(desk, action_reply(call));
     struct reply *r = action_reply(call);
+    enum trading_state state = s->version == 0 ? TRADING_STARTING : s->state;
+    action_output(call, "state", "%s", trading_state_name(state));
+    action_output(call, "positions", "%d", s->position_count);
     if (s->version == 0) {
         reply_title(r, TONE_PLAIN, "⏳ nightdesk · starting");
         reply_line(r, NO_STATUS_YET);
@@ -298,6 +301,7 @@ static const struct action actions[] = {
      .summary = "Account, positions, services and alerts at a glance",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
+     .outputs = "state positions",
      .run = show_status},
     {.name = "trading.positions",
      .summary = "Open positions",

@@ -13,12 +13,27 @@ static struct runner_rig *runner_rig_of(struct action_call *call)
     return action_userdata(call);
 }
 
+static void add_pending(struct runner_rig *rig, struct action_call *call)
+{
+    memmove(rig->calls + 1, rig->calls, sizeof(rig->calls) - sizeof(rig->calls[0]));
+    rig->calls[0] = call;
+    rig->pending = call;
+}
+
 static int act_read(struct action_call *call, struct err *err)
 {
     (void)err;
-    runner_rig_of(call)->reads++;
+    struct runner_rig *rig = runner_rig_of(call);
+    struct ops_store_change change;
+    rig->reads++;
+    if (ops_store_change_begin(rig->store, &change, NULL) == 0) {
+        rig->reads_in_transaction += change.part ? 1 : 0;
+        ops_store_change_rollback(&change);
+    }
     reply_title(action_reply(call), TONE_PLAIN, "read");
     reply_line(action_reply(call), "all is well");
+    action_output(call, "count", "%d", runner_rig_of(call)->count);
+    action_output(call, "service", "demo");
     return ACTION_DONE;
 }
 
@@ -26,7 +41,7 @@ static int act_slow_read(struct action_call *call, struct err *err)
 {
     (void)err;
     runner_rig_of(call)->reads++;
-    runner_rig_of(call)->pending = call;
+    add_pending(runner_rig_of(call), call);
     action_progress(call, "looking");
     return ACTION_PENDING;
 }
@@ -44,11 +59,24 @@ static int act_change(struct action_call *call, struct err *err)
     return ACTION_DONE;
 }
 
+static int act_note(struct action_call *call, struct err *err)
+{
+    (void)err;
+    struct runner_rig *rig = runner_rig_of(call);
+    const char *text = action_text(call, "text");
+    bool numbered = action_value(call, "number") != NULL;
+    size_t at = strlen(rig->notes);
+    rig->runs++;
+    (void)snprintf(rig->notes + at, sizeof(rig->notes) - at, "[%s %lld]", text == NULL ? "-" : text,
+                   numbered ? (long long)action_int(call, "number") : -1LL);
+    return ACTION_DONE;
+}
+
 static int act_hang(struct action_call *call, struct err *err)
 {
     struct runner_rig *rig = runner_rig_of(call);
     rig->runs++;
-    rig->pending = call;
+    add_pending(rig, call);
     return action_remember(call, "id 77", err) < 0 ? -err->id : ACTION_PENDING;
 }
 
@@ -67,7 +95,7 @@ static int act_recover(struct action_call *call, bool *ret_happened, struct err 
     (void)snprintf(rig->remembered, sizeof(rig->remembered), "%s", text == NULL ? "" : text);
     rig->begun_us = action_begun_us(call);
     if (rig->must_ask) {
-        rig->pending = call;
+        add_pending(rig, call);
         return ACTION_PENDING;
     }
     *ret_happened = rig->happened;
@@ -122,6 +150,7 @@ static const struct action actions[] = {
      .summary = "Read something",
      .effect = ACTION_READS,
      .lowest = ROLE_READ_ONLY,
+     .outputs = "count service",
      .run = act_read},
     {.name = "test.slow_read",
      .summary = "Read slowly",
@@ -142,6 +171,13 @@ static const struct action actions[] = {
      .params = ACTION_PARAMS(P_SERVICE, {.name = "note", .type = PARAM_TEXT},
                              {.name = "within", .type = PARAM_DURATION}),
      .run = act_change},
+    {.name = "test.note",
+     .summary = "Note something",
+     .effect = ACTION_CHANGES,
+     .lowest = ROLE_OPERATOR,
+     .params =
+         ACTION_PARAMS({.name = "text", .type = PARAM_TEXT}, {.name = "number", .type = PARAM_INT}),
+     .run = act_note},
     {.name = "test.hang",
      .summary = "Change slowly, without recover",
      .effect = ACTION_CHANGES,
@@ -337,7 +373,7 @@ static void stop(struct runner_rig *rig)
 
 void runner_rig_open(struct runner_rig *rig)
 {
-    *rig = (struct runner_rig){.chat_id = 100, .fail_with = ERR_HTTP_CONNECT};
+    *rig = (struct runner_rig){.chat_id = 100, .count = 3, .fail_with = ERR_HTTP_CONNECT};
     assert_int_equal(secret_init(NULL), 0);
     (void)snprintf(rig->folder, sizeof(rig->folder), "%s/nd-command-XXXXXX",
                    getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/var/tmp");
@@ -436,17 +472,29 @@ int runner_rig_call(struct runner_rig *rig, const struct principal *who, const c
     return submit(rig, &in);
 }
 
-void runner_rig_finish(struct runner_rig *rig, enum err_id id)
+static void finish_call(struct runner_rig *rig, struct action_call *call, enum err_id id)
 {
     struct err err = {0};
-    struct action_call *call = rig->pending;
     assert_non_null(call);
-    rig->pending = NULL;
     if (id != ERR_NONE) {
         (void)err_set(&err, id, "set by the test");
     }
     action_finish(call, &err);
     loop_advance(rig->loop, 0);
+}
+
+void runner_rig_finish(struct runner_rig *rig, enum err_id id)
+{
+    struct action_call *call = rig->pending;
+    rig->pending = NULL;
+    finish_call(rig, call, id);
+}
+
+void runner_rig_finish_call(struct runner_rig *rig, int i, enum err_id id)
+{
+    struct action_call *call = rig->calls[i];
+    rig->calls[i] = NULL;
+    finish_call(rig, call, id);
 }
 
 int64_t runner_rig_messages(struct runner_rig *rig)

@@ -36,8 +36,9 @@ struct runner_rig {
     int added_count;
 
     /* what the actions do, and how they were called */
-    int runs;         /* of any changing action */
-    int reads;        /* of any reading action */
+    int runs;  /* of any changing action */
+    int reads; /* of any reading action */
+    int reads_in_transaction;
     int cancels;      /* calls that timed out or were dropped */
     int recovers;     /* calls of recover() */
     bool happened;    /* the result of recover() */
@@ -45,9 +46,12 @@ struct runner_rig {
     int64_t begun_us; /* as recover() saw it */
     int failures;     /* how many more times test.flaky fails */
     enum err_id fail_with;
-    struct action_call *pending; /* the last pending call */
-    char seen[256];              /* parameters of the last call */
+    struct action_call *pending;  /* the last pending call */
+    struct action_call *calls[8]; /* the last pending calls, newest first */
+    char seen[256];               /* parameters of the last call */
     char remembered[64];
+    char notes[512]; /* of test.note: "[text number]" for each call */
+    int count;       /* the output of test.read */
     int outbox_wakes;
 
     /* on_reply */
@@ -72,6 +76,9 @@ int runner_rig_call(struct runner_rig *rig, const struct principal *who, const c
                     bool confirmed);
 void runner_rig_finish(struct runner_rig *rig,
                        enum err_id id); /* ends the pending call and runs the loop */
+
+/* The same for calls[i]. */
+void runner_rig_finish_call(struct runner_rig *rig, int i, enum err_id id);
 
 int64_t runner_rig_messages(struct runner_rig *rig); /* rows of the outbox */
 /* JSON of outbox row `id`, or of the newest; static memory. */

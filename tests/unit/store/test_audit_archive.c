@@ -343,6 +343,8 @@ static void an_older_database_is_upgraded(void **state)
            " ALTER TABLE audit_log RENAME COLUMN channel TO door;"
            " ALTER TABLE alert_messages RENAME COLUMN channel TO door;"
            " DROP TABLE config_versions;"
+           " ALTER TABLE command_runs DROP COLUMN cancelled_by;"
+           " ALTER TABLE run_steps DROP COLUMN outputs;"
            " PRAGMA user_version = 3");
     store = open_store(folder, OPS_STORE_WRITE);
     assert_whole(folder, 60, 0);

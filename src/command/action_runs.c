@@ -1,0 +1,217 @@
+#include "base/check.h"
+#include "builtin.h"
+#include "command/quote.h"
+#include "store/run_table.h"
+
+#include <string.h>
+
+#define LISTED_MAX 15
+#define STEPS_MAX  (3 * MANIFEST_STEPS_MAX)
+
+/* "restart demo": the command with the values of its arguments, as a person would type it. */
+static void add_line(const struct builtin *builtin, const struct run_row *row, struct buf *out)
+{
+    const struct manifest *m = manifest_find(builtin->manifests, row->command);
+    AUTO_JSON struct json_object *args = NULL;
+    buf_add_c(out, row->command);
+    if (m == NULL || json_parse(str_c(row->args_json), &JSON_LIMITS_DEFAULT, &args, NULL) < 0) {
+        return;
+    }
+    bool skipped = false;
+    for (int i = 0; i < m->arg_count; i++) {
+        struct json_object *value = json_get(args, m->args[i].rule.name);
+        if (value == NULL) {
+            skipped = true;
+            continue;
+        }
+        struct str text = str_c(json_object_get_string(value));
+        buf_add_char(out, ' ');
+        (void)(skipped ? quote_add_named(out, m->args[i].rule.name, text) : quote_add(out, text));
+    }
+}
+
+static int count_steps(const struct builtin *builtin, const struct run_row *row)
+{
+    const struct manifest *m = manifest_find(builtin->manifests, row->command);
+    return m == NULL ? 0 : manifest_step_total(m);
+}
+
+static enum tone tone_of(enum run_state state)
+{
+    switch (state) {
+    case RUN_DONE:
+        return TONE_GOOD;
+    case RUN_FAILED:
+    case RUN_UNKNOWN:
+        return TONE_BAD;
+    case RUN_RUNNING:
+        return TONE_BUSY;
+    case RUN_CONFIRMING:
+    case RUN_CANCELLED:
+    case RUN_EXPIRED:
+    case RUN_REFUSED:
+    case RUN_STATE_COUNT:
+        break;
+    }
+    return TONE_WARN;
+}
+
+static struct json_object *run_json(const struct run_row *row, const char *line)
+{
+    struct json_object *o = json_object_new_object();
+    AUTO_BUF struct buf since = BUF_INIT(64);
+    clock_add_iso(&since, row->created_us, false);
+    (void)json_object_object_add(o, "id", json_object_new_int64(row->id));
+    (void)json_object_object_add(o, "line", json_object_new_string(line));
+    (void)json_object_object_add(o, "user", json_object_new_string(row->user_name));
+    (void)json_object_object_add(o, "channel", json_object_new_string(row->channel));
+    (void)json_object_object_add(o, "since", json_object_new_string(since.data));
+    (void)json_object_object_add(o, "state",
+                                 json_object_new_string(run_table_state_name(row->state)));
+    (void)json_object_object_add(o, "step", json_object_new_int64(row->step + 1));
+    if (row->err_id != ERR_NONE) {
+        (void)json_object_object_add(o, "error_code",
+                                     json_object_new_string(err_info(row->err_id)->code));
+    }
+    if (row->cancelled_by[0] != '\0') {
+        (void)json_object_object_add(o, "cancelled_by", json_object_new_string(row->cancelled_by));
+    }
+    return o;
+}
+
+/* Running runs first, then the newest others. */
+static int list_runs(const struct builtin *builtin, struct reply *r, struct err *err)
+{
+    static const uint32_t live = 1U << RUN_RUNNING | 1U << RUN_CONFIRMING;
+    struct run_row rows[2 * LISTED_MAX];
+    int running = run_table_list(builtin->store, live, 0, rows, LISTED_MAX, err);
+    int ended = running < 0 ? running
+                            : run_table_list(builtin->store, ~live & 0xFF, 0, rows + running,
+                                             LISTED_MAX, err);
+    if (running < 0) {
+        return running;
+    }
+    struct json_object *list = json_object_new_array();
+    int64_t now_us = clock_wall_us(builtin->clock);
+    reply_title(r, TONE_PLAIN, "Runs: %d running or waiting", running);
+    if (running + (ended > 0 ? ended : 0) > 0) {
+        reply_columns(r, "#", "command", "who", "since (UTC)", "step", "state");
+    }
+    for (int i = 0; i < running + ended; i++) {
+        AUTO_BUF struct buf line = BUF_INIT(4096);
+        AUTO_BUF struct buf since = BUF_INIT(64);
+        AUTO_BUF struct buf step = BUF_INIT(64);
+        char shown[48];
+        add_line(builtin, &rows[i], &line);
+        str_cut(buf_str(&line), shown, sizeof(shown));
+        clock_add_when(&since, rows[i].created_us, now_us);
+        buf_addf(&step, "%lld/%d", (long long)rows[i].step + 1, count_steps(builtin, &rows[i]));
+        reply_cells(r, cell_count(rows[i].id), cell_text(shown), cell_text(rows[i].user_name),
+                    cell_text(since.data), cell_text(step.data),
+                    cell_state(run_table_state_name(rows[i].state), tone_of(rows[i].state)));
+        (void)json_object_array_add(list, run_json(&rows[i], line.data));
+    }
+    for (int i = 0; i < running; i++) {
+        AUTO_BUF struct buf button = BUF_INIT(64);
+        if (rows[i].state == RUN_RUNNING && i < 4) {
+            buf_addf(&button, "/cancel %lld", (long long)rows[i].id);
+            reply_button(r, button.data, button.data, BUTTON_PLAIN);
+        }
+    }
+    for (int i = 0; i < running + ended; i++) {
+        run_row_release(&rows[i]);
+    }
+    (void)json_object_object_add(reply_data(r), "runs", list);
+    return ended < 0 ? ended : ACTION_DONE;
+}
+
+static struct json_object *step_json(const struct run_step *s)
+{
+    AUTO_JSON struct json_object *outputs = NULL;
+    struct json_object *o = json_object_new_object();
+    (void)json_object_object_add(o, "action", json_object_new_string(s->action));
+    (void)json_object_object_add(o, "state", json_object_new_string(run_table_step_name(s->state)));
+    (void)json_object_object_add(o, "result", json_object_new_string(s->result));
+    if (s->ended_us > 0) {
+        (void)json_object_object_add(
+            o, "took_s", json_object_new_double((double)(s->ended_us - s->started_us) / 1e6));
+    }
+    if (s->outputs[0] != '\0' &&
+        json_parse(str_c(s->outputs), &JSON_LIMITS_DEFAULT, &outputs, NULL) == 0) {
+        (void)json_object_object_add(o, "outputs", TAKE(outputs));
+    }
+    return o;
+}
+
+static void show_step(struct reply *r, const struct run_step *s, int64_t now_us)
+{
+    AUTO_BUF struct buf took = BUF_INIT(64);
+    clock_add_duration(&took, (s->ended_us > 0 ? s->ended_us : now_us) - s->started_us);
+    reply_line(r, "%lld. %s  %s  %s", (long long)s->index + 1, s->action,
+               run_table_step_name(s->state), took.data);
+    if (s->result[0] != '\0' && strcmp(s->result, "ok") != 0 && s->state != RUN_STEP_RUNNING) {
+        reply_line(r, "    %s", s->result);
+    }
+    if (s->outputs[0] != '\0') {
+        reply_line(r, "    %s", s->outputs);
+    }
+}
+
+static int show_run(const struct builtin *builtin, int64_t id, struct reply *r, struct err *err)
+{
+    AUTO_RUN_ROW struct run_row row = {0};
+    int rc = run_table_get(builtin->store, id, &row, err);
+    if (rc < 0) {
+        return rc;
+    }
+    struct run_step *steps = calloc(STEPS_MAX, sizeof(*steps));
+    ASSERT(steps != NULL);
+    int n = run_table_steps(builtin->store, id, steps, STEPS_MAX, err);
+    AUTO_BUF struct buf line = BUF_INIT(4096);
+    AUTO_BUF struct buf since = BUF_INIT(64);
+    int64_t now_us = clock_wall_us(builtin->clock);
+    struct json_object *list = json_object_new_array();
+    add_line(builtin, &row, &line);
+    clock_add_when(&since, row.created_us, now_us);
+    reply_title(r, tone_of(row.state), "Run %lld: %s: %s", (long long)id, line.data,
+                run_table_state_name(row.state));
+    reply_line(r, "%s, channel %s, since %s UTC", row.user_name, row.channel, since.data);
+    if (row.err_id != ERR_NONE) {
+        reply_line(r, "%s: %s", err_info(row.err_id)->code, err_info(row.err_id)->message);
+    }
+    for (int i = 0; i < n; i++) {
+        show_step(r, &steps[i], now_us);
+        (void)json_object_array_add(list, step_json(&steps[i]));
+    }
+    if (row.state == RUN_RUNNING) {
+        AUTO_BUF struct buf button = BUF_INIT(64);
+        buf_addf(&button, "/cancel %lld", (long long)id);
+        reply_button(r, "Cancel", button.data, BUTTON_PLAIN);
+    }
+    (void)json_object_object_add(reply_data(r), "run", run_json(&row, line.data));
+    (void)json_object_object_add(reply_data(r), "steps", list);
+    free(steps);
+    return n < 0 ? n : ACTION_DONE;
+}
+
+static int show_runs(struct action_call *call, struct err *err)
+{
+    const struct builtin *builtin = action_userdata(call);
+    bool one = action_value(call, "run") != NULL;
+    int64_t id = one ? action_int(call, "run") : 0;
+    return !one ? list_runs(builtin, action_reply(call), err)
+                : show_run(builtin, id, action_reply(call), err);
+}
+
+const struct action action_runs_rows[] = {
+    {.name = "command.runs",
+     .summary = "Running and recent commands, or the steps of one",
+     .effect = ACTION_READS,
+     .lowest = ROLE_READ_ONLY,
+     .params = ACTION_PARAMS({.name = "run",
+                              .type = PARAM_INT,
+                              .minimum = "1",
+                              .help = "number of the run; all if left out"}),
+     .run = show_runs},
+    {0},
+};
