@@ -15,6 +15,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/check.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -38,6 +39,38 @@ struct json_limits {
  * as in json-c. The caller frees it with json_object_put. */
 int json_parse(struct str text, const struct json_limits *limits, struct json_object **ret,
                struct err *err);
+
+/*
+ * json-c returns NULL or -1 without memory, and NULL is the value null: a figure would silently be
+ * missing from a reply. So its functions that make trees abort instead, wherever they are called.
+ */
+static inline struct json_object *json_made(struct json_object *value)
+{
+    NEED_MEMORY(value != NULL);
+    return value;
+}
+
+static inline int json_added(int rc)
+{
+    NEED_MEMORY(rc == 0);
+    return rc;
+}
+
+/* json_object_object_add: takes the value; replaces one that has this key. */
+int json_add_member(struct json_object *object, const char *key, struct json_object *value);
+
+#define json_object_object_add(object, key, value) json_add_member(object, key, value)
+#define json_object_array_add(array, value)        json_added(json_object_array_add(array, value))
+#define json_object_new_object()                   json_made(json_object_new_object())
+#define json_object_new_array()                    json_made(json_object_new_array())
+#define json_object_new_boolean(value)             json_made(json_object_new_boolean(value))
+#define json_object_new_int(value)                 json_made(json_object_new_int(value))
+#define json_object_new_int64(value)               json_made(json_object_new_int64(value))
+#define json_object_new_uint64(value)              json_made(json_object_new_uint64(value))
+#define json_object_new_double(value)              json_made(json_object_new_double(value))
+#define json_object_new_double_s(value, text)      json_made(json_object_new_double_s(value, text))
+#define json_object_new_string(text)               json_made(json_object_new_string(text))
+#define json_object_new_string_len(text, len)      json_made(json_object_new_string_len(text, len))
 
 static inline void json_cleanup(struct json_object **slot)
 {

@@ -17,7 +17,8 @@ static void write_text(const char *text)
     }
 }
 
-void check_failed(const char *expression, const char *file, int line, const char *function)
+_Noreturn static void stop(const char *first, const char *what, const char *expression,
+                           const char *file, int line, const char *function)
 {
     char digits[12];
     size_t at = sizeof(digits) - 1;
@@ -28,14 +29,24 @@ void check_failed(const char *expression, const char *file, int line, const char
         rest /= 10;
     } while (rest > 0);
 
-    write_text("BUG ");
+    write_text(first);
     write_text(file);
     write_text(":");
     write_text(digits + at);
     write_text(" in ");
     write_text(function);
-    write_text(": assertion failed: ");
+    write_text(what);
     write_text(expression);
     write_text("\n");
     abort();
+}
+
+void check_failed(const char *expression, const char *file, int line, const char *function)
+{
+    stop("BUG ", ": assertion failed: ", expression, file, line, function);
+}
+
+void check_no_memory(const char *expression, const char *file, int line, const char *function)
+{
+    stop("OUT OF MEMORY ", ": ", expression, file, line, function);
 }

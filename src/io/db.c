@@ -23,8 +23,18 @@ struct db_rows {
     bool writes;
 };
 
+/* Statements that take a change back. They are prepared before the change is made, because they
+ * must run when memory has run out. */
+enum undo { UNDO_ALL, UNDO_PART, UNDO_PART_END, UNDO_COUNT };
+static const char *const undo_sql[UNDO_COUNT] = {
+    [UNDO_ALL] = "ROLLBACK",
+    [UNDO_PART] = "ROLLBACK TO part",
+    [UNDO_PART_END] = "RELEASE part",
+};
+
 struct db {
     sqlite3 *sqlite;
+    sqlite3_stmt *undo[UNDO_COUNT];   /* NULL until the first transaction or savepoint */
     struct db_rows *cache[CACHE_MAX]; /* most recently used first */
     size_t cached;
     db_fault_fn fault;
@@ -34,6 +44,7 @@ struct db {
     struct db_options options; /* path is NULL */
     struct db_file file;       /* the open files */
     struct db_work work;
+    bool begun;  /* between db_begin and db_commit or db_rollback */
     bool sealed; /* no writes: a copy replaces this file but is not at path yet */
 };
 
@@ -111,6 +122,10 @@ static void forget_statements(struct db *db)
         rows_destroy(db->cache[i]);
     }
     db->cached = 0;
+    for (size_t i = 0; i < UNDO_COUNT; i++) {
+        (void)sqlite3_finalize(db->undo[i]);
+        db->undo[i] = NULL;
+    }
 }
 
 static int rows_prepare(struct db *db, const char *sql, struct db_rows **ret, struct err *err)
@@ -401,29 +416,63 @@ static int simple(struct db *db, const char *sql, struct err *err)
                                                                         : db_error(db, sql, err);
 }
 
+static int undo_prepare(struct db *db, enum undo what, struct err *err)
+{
+    return db->undo[what] != NULL ||
+                   sqlite3_prepare_v3(db->sqlite, undo_sql[what], -1, SQLITE_PREPARE_PERSISTENT,
+                                      &db->undo[what], NULL) == SQLITE_OK
+               ? 0
+               : db_error(db, undo_sql[what], err);
+}
+
+static bool undo_run(struct db *db, enum undo what)
+{
+    bool done = sqlite3_step(db->undo[what]) == SQLITE_DONE;
+    (void)sqlite3_reset(db->undo[what]);
+    return done;
+}
+
 int db_begin(struct db *db, struct err *err)
 {
     ASSERT(!db_in_transaction(db));
-    return simple(db, "BEGIN IMMEDIATE", err);
+    int rc = undo_prepare(db, UNDO_ALL, err);
+    rc = rc < 0 ? rc : simple(db, "BEGIN IMMEDIATE", err);
+    db->begun = rc == 0;
+    return rc;
+}
+
+static void roll_back(struct db *db)
+{
+    /* SQLite may have rolled back already (disk full, for example). */
+    if (db_in_transaction(db)) {
+        (void)undo_run(db, UNDO_ALL);
+        NEED_MEMORY(!db_in_transaction(db));
+    }
 }
 
 int db_commit(struct db *db, struct err *err)
 {
-    ASSERT(db_in_transaction(db));
+    ASSERT(db->begun);
     int rc = db_fault(db, "COMMIT", err);
+    if (rc == 0 && !db_in_transaction(db)) {
+        rc = err_set(err, ERR_DB_FAILED, "%s: the transaction was rolled back", db->name);
+    }
     if (rc == 0) {
         rc = simple(db, "COMMIT", err);
     }
     if (rc < 0) {
-        db_rollback(db);
+        roll_back(db);
     }
+    db->begun = false;
     return rc;
 }
 
 int db_savepoint_begin(struct db *db, struct err *err)
 {
     ASSERT(db_in_transaction(db));
-    return simple(db, "SAVEPOINT part", err);
+    int rc = undo_prepare(db, UNDO_PART, err);
+    rc = rc < 0 ? rc : undo_prepare(db, UNDO_PART_END, err);
+    return rc < 0 ? rc : simple(db, "SAVEPOINT part", err);
 }
 
 int db_savepoint_release(struct db *db, struct err *err)
@@ -433,17 +482,17 @@ int db_savepoint_release(struct db *db, struct err *err)
 
 void db_savepoint_rollback(struct db *db)
 {
-    if (db_in_transaction(db)) {
-        (void)sqlite3_exec(db->sqlite, "ROLLBACK TO part", NULL, NULL, NULL);
-        (void)sqlite3_exec(db->sqlite, "RELEASE part", NULL, NULL, NULL);
+    /* A part that stays would be committed with the rest. */
+    if (db_in_transaction(db) && !(undo_run(db, UNDO_PART) && undo_run(db, UNDO_PART_END))) {
+        roll_back(db);
     }
 }
 
 void db_rollback(struct db *db)
 {
-    /* SQLite may have rolled back already (disk full, for example). */
-    if (db != NULL && db_in_transaction(db)) {
-        (void)sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    if (db != NULL) {
+        roll_back(db);
+        db->begun = false;
     }
 }
 
@@ -462,9 +511,9 @@ static int migrate_one(struct db *db, const struct db_migration *migration, int6
         return rc;
     }
     AUTO_ROLLBACK struct db *tx = db;
-    AUTO_BUF struct buf sql = BUF_INIT(64);
-    buf_addf(&sql, "PRAGMA user_version = %lld", (long long)version);
-    if ((rc = db_exec(tx, migration->sql, err)) < 0 || (rc = db_exec(tx, sql.data, err)) < 0 ||
+    char sql[64];
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %lld", (long long)version);
+    if ((rc = db_exec(tx, migration->sql, err)) < 0 || (rc = db_exec(tx, sql, err)) < 0 ||
         (rc = db_commit(TAKE(tx), err)) < 0) {
         return err_prefix(err, "migration %s", migration->name), rc;
     }
@@ -566,9 +615,10 @@ static int migrate(struct db *db, const struct db_options *options, struct err *
         return rc;
     }
     if (options->application_id != 0 && !ours) {
-        AUTO_BUF struct buf sql = BUF_INIT(64);
-        buf_addf(&sql, "PRAGMA application_id = %d", (int32_t)options->application_id);
-        if ((rc = db_exec(db, sql.data, err)) < 0) {
+        char sql[64];
+        (void)snprintf(sql, sizeof(sql), "PRAGMA application_id = %d",
+                       (int32_t)options->application_id);
+        if ((rc = db_exec(db, sql, err)) < 0) {
             return rc;
         }
     }
@@ -618,9 +668,11 @@ static int open_sqlite(struct db *db, sqlite3 **ret, struct err *err)
     if (rc == 0) {
         rc = migrate(&fresh, options, err);
     }
-    forget_statements(&fresh);
     if (rc < 0) {
         db_rollback(&fresh);
+    }
+    forget_statements(&fresh);
+    if (rc < 0) {
         (void)sqlite3_close(fresh.sqlite);
         return rc;
     }

@@ -87,13 +87,14 @@ int db_file_create(const char *path, struct err *err)
 /* False if the state of the file is unknown. */
 static bool identify(const char *path, const char *suffix, struct db_file_id *ret)
 {
-    AUTO_BUF struct buf name = BUF_INIT(PATH_MAX);
+    char name[PATH_MAX]; /* not a buf: without memory a file would seem to be missing */
     struct stat st;
     *ret = (struct db_file_id){0};
-    if (!name_of(&name, path, suffix)) {
+    int len = snprintf(name, sizeof(name), "%s%s", path, suffix);
+    if (len < 0 || (size_t)len >= sizeof(name)) {
         return false;
     }
-    if (stat(name.data, &st) < 0) {
+    if (stat(name, &st) < 0) {
         return errno == ENOENT || errno == ENOTDIR;
     }
     *ret = (struct db_file_id){st.st_dev, st.st_ino};

@@ -181,6 +181,9 @@ static size_t on_curl_header(char *bytes, size_t size, size_t count, void *userd
     buf_add_str(&call->header_text, str_trim(value));
     buf_add(&call->header_text, "", 1);
     if (buf_failed(&call->header_text)) {
+        if (before + line.len + 2 < call->header_text.max) {
+            return 0; /* not too long, but out of memory: aborts the transfer */
+        }
         buf_truncate(&call->header_text, before);
     } else {
         call->header_count++;
@@ -204,6 +207,22 @@ static void collect(struct http *http)
     }
 }
 
+/* Out of memory, libcurl stops in the middle and never finishes its transfers. */
+static void act(struct http *http, int fd, int bits)
+{
+    int running = 0;
+    if (curl_multi_socket_action(http->multi, fd, bits, &running) != CURLM_OK) {
+        for (struct http_call *call = http->calls; call != NULL; call = call->next) {
+            if (call->added && !call->done) {
+                call->done = true;
+                call->code = CURLE_OUT_OF_MEMORY;
+                loop_defer(http->deferred);
+            }
+        }
+    }
+    collect(http);
+}
+
 static void on_socket(int fd, uint32_t events, void *userdata)
 {
     struct socket_watch *watch = userdata;
@@ -211,17 +230,12 @@ static void on_socket(int fd, uint32_t events, void *userdata)
     int bits = ((events & EPOLLIN) != 0 ? CURL_CSELECT_IN : 0) |
                ((events & EPOLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
                ((events & (EPOLLERR | EPOLLHUP)) != 0 ? CURL_CSELECT_ERR : 0);
-    int running = 0;
-    (void)curl_multi_socket_action(http->multi, fd, bits, &running);
-    collect(http);
+    act(http, fd, bits);
 }
 
 static void on_timer(void *userdata)
 {
-    struct http *http = userdata;
-    int running = 0;
-    (void)curl_multi_socket_action(http->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(http);
+    act(userdata, CURL_SOCKET_TIMEOUT, 0);
 }
 
 static int on_curl_timer(CURLM *multi, long timeout_ms, void *userdata)
@@ -493,6 +507,12 @@ static bool url_is_plain(const char *url)
     return good;
 }
 
+/* Without memory libcurl leaves an option out; the request would then be another one. */
+static void need_memory(CURLcode code)
+{
+    NEED_MEMORY(code != CURLE_OUT_OF_MEMORY);
+}
+
 static bool has_break(const char *text)
 {
     return strpbrk(text, "\r\n") != NULL;
@@ -551,17 +571,17 @@ static void set_parts(struct http_call *call, const struct http_request *request
         const struct http_part *from = &request->parts[i];
         curl_mimepart *part = curl_mime_addpart(call->mime);
         ASSERT(part != NULL);
-        (void)curl_mime_name(part, from->name);
-        (void)curl_mime_data(part, from->body.ptr, from->body.len);
+        need_memory(curl_mime_name(part, from->name));
+        need_memory(curl_mime_data(part, from->body.ptr, from->body.len));
         if (from->filename != NULL) {
-            (void)curl_mime_filename(part, from->filename);
+            need_memory(curl_mime_filename(part, from->filename));
         }
         if (from->content_type != NULL || from->filename != NULL) {
-            (void)curl_mime_type(part, from->content_type == NULL ? "application/octet-stream"
-                                                                  : from->content_type);
+            need_memory(curl_mime_type(part, from->content_type == NULL ? "application/octet-stream"
+                                                                        : from->content_type));
         }
     }
-    (void)curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->mime);
+    need_memory(curl_easy_setopt(call->easy, CURLOPT_MIMEPOST, call->mime));
     /* libcurl can rewind these parts by itself (see on_curl_seek), so it must use a new connection,
      * on which it does not resend. */
     (void)curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -589,7 +609,7 @@ static void set_body(struct http_call *call, const struct http_request *request)
         return;
     }
     if (method != NULL && strcmp(method, "POST") != 0 && strcmp(method, "GET") != 0) {
-        (void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+        need_memory(curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method));
     }
 }
 
@@ -602,8 +622,8 @@ static void set_options(struct http_call *call, const struct http_request *reque
         connect_ms = timeout_ms < 10000 ? timeout_ms : 10000;
     }
     (void)curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
-    (void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
-    (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    need_memory(curl_easy_setopt(easy, CURLOPT_URL, request->url));
+    need_memory(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
     (void)curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     call->timeout_ms = timeout_ms;
@@ -613,7 +633,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
      * waits for the thread of a hanging look-up. */
     (void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-    (void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION);
+    need_memory(curl_easy_setopt(easy, CURLOPT_USERAGENT, "nightdesk/" NIGHTDESK_VERSION));
     (void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)call->body.max);
     (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_curl_body);
@@ -622,7 +642,7 @@ static void set_options(struct http_call *call, const struct http_request *reque
     (void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
     (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
     if (request->unix_path != NULL) {
-        (void)curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path);
+        need_memory(curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_path));
     }
 }
 
@@ -697,6 +717,7 @@ static void call_start_at(struct http_call *call, const char *addresses)
 {
     AUTO_BUF struct buf entry = BUF_INIT(4096);
     buf_addf(&entry, "+%s:%u:%s", call->host, call->port, addresses);
+    NEED_MEMORY(!buf_failed(&entry));
     call->addresses = curl_slist_append(NULL, entry.data);
     ASSERT(call->addresses != NULL);
     (void)curl_easy_setopt(call->easy, CURLOPT_RESOLVE, call->addresses);

@@ -10,16 +10,17 @@
 /* ------------------------------------------------------------------ strict reading */
 
 /*
- * json-c accepts more than RFC 8259, saturates large numbers and keeps the last of two equal keys,
- * all silently. So a scanner first checks the grammar and counts the members; json-c only builds
- * the tree of a text that is known to be valid.
+ * json-c's own parser accepts more than RFC 8259, saturates large numbers and keeps the last of two
+ * equal keys, all silently; without memory it crashes or loses the tree. So this one checks the
+ * grammar and builds the tree itself.
  */
 struct scan {
     struct str text;
     size_t at;
     int depth_left;
-    size_t members;
-    enum err_id id; /* the error that stopped the scan */
+    struct buf string;         /* the last string, decoded */
+    struct json_object *value; /* the last value, until its container takes it; null is NULL */
+    enum err_id id;            /* the error that stopped the scan */
     const char *why;
 };
 
@@ -54,7 +55,7 @@ static bool scan_char(struct scan *s, char c)
     return true;
 }
 
-static bool scan_hex4(struct scan *s, unsigned *ret)
+static bool scan_hex4(struct scan *s, uint32_t *ret)
 {
     *ret = 0;
     for (int i = 0; i < 4; i++) {
@@ -65,43 +66,104 @@ static bool scan_hex4(struct scan *s, unsigned *ret)
         if (digit == NULL) {
             return scan_fail(s, ERR_JSON_SYNTAX, "four hex digits expected");
         }
-        *ret = *ret * 16 + (unsigned)(digit - digits);
+        *ret = *ret * 16 + (uint32_t)(digit - digits);
         s->at++;
     }
     return true;
 }
 
+static void add_utf8(struct buf *out, uint32_t code)
+{
+    if (code < 0x80) {
+        buf_add_char(out, (char)code);
+        return;
+    }
+    if (code < 0x800) {
+        buf_add_char(out, (char)(0xC0 | code >> 6));
+    } else if (code < 0x10000) {
+        buf_add_char(out, (char)(0xE0 | code >> 12));
+        buf_add_char(out, (char)(0x80 | (code >> 6 & 0x3F)));
+    } else {
+        buf_add_char(out, (char)(0xF0 | code >> 18));
+        buf_add_char(out, (char)(0x80 | (code >> 12 & 0x3F)));
+        buf_add_char(out, (char)(0x80 | (code >> 6 & 0x3F)));
+    }
+    buf_add_char(out, (char)(0x80 | (code & 0x3F)));
+}
+
+/* After "\u": one code unit, or a surrogate pair; half a pair becomes U+FFFD. */
+static bool scan_unicode(struct scan *s, bool key)
+{
+    uint32_t code = 0, low = 0;
+    if (!scan_hex4(s, &code)) {
+        return false;
+    }
+    if (key && code == 0) {
+        return scan_fail(s, ERR_JSON_SYNTAX, "NUL in a key");
+    }
+    if (code >= 0xD800 && code < 0xDC00) {
+        size_t after = s->at;
+        if (str_starts(str_n(s->text.ptr + s->at, s->text.len - s->at), "\\u")) {
+            s->at += 2;
+            if (!scan_hex4(s, &low)) {
+                return false;
+            }
+        }
+        if (low >= 0xDC00 && low < 0xE000) {
+            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+        } else {
+            s->at = after; /* the next escape stands for itself */
+        }
+    }
+    add_utf8(&s->string, code >= 0xD800 && code < 0xE000 ? 0xFFFD : code);
+    return true;
+}
+
+static bool scan_escape(struct scan *s, bool key)
+{
+    static const char names[] = "\"\\/bfnrt";
+    static const char values[] = "\"\\/\b\f\n\r\t";
+    char c = scan_peek(s);
+    s->at++;
+    if (c == 'u') {
+        return scan_unicode(s, key);
+    }
+    const char *name = c == '\0' ? NULL : strchr(names, c);
+    if (name == NULL) {
+        return scan_fail(s, ERR_JSON_SYNTAX, "unknown escape");
+    }
+    buf_add_char(&s->string, values[name - names]);
+    return true;
+}
+
+/* Decodes into s->string. */
 static bool scan_string(struct scan *s, bool key)
 {
+    buf_clear(&s->string);
     if (!scan_char(s, '"')) {
         return scan_fail(s, ERR_JSON_SYNTAX, "string expected");
     }
     for (;;) {
+        size_t from = s->at;
+        while (s->at < s->text.len && (unsigned char)s->text.ptr[s->at] >= 0x20 &&
+               s->text.ptr[s->at] != '"' && s->text.ptr[s->at] != '\\') {
+            s->at++;
+        }
+        buf_add(&s->string, s->text.ptr + from, s->at - from);
         if (s->at >= s->text.len) {
             return scan_fail(s, ERR_JSON_SYNTAX, "unterminated string");
         }
-        unsigned char c = (unsigned char)s->text.ptr[s->at++];
+        char c = s->text.ptr[s->at++];
         if (c == '"') {
+            /* Decoding makes nothing longer, so only lack of memory can fail. */
+            NEED_MEMORY(!buf_failed(&s->string));
             return true;
         }
-        if (c < 0x20) {
+        if (c != '\\') {
             return scan_fail(s, ERR_JSON_SYNTAX, "control byte in a string");
         }
-        if (c != '\\') {
-            continue;
-        }
-        char e = scan_peek(s);
-        s->at++;
-        if (e == 'u') {
-            unsigned code = 0;
-            if (!scan_hex4(s, &code)) {
-                return false;
-            }
-            if (key && code == 0) {
-                return scan_fail(s, ERR_JSON_SYNTAX, "NUL in a key");
-            }
-        } else if (e == '\0' || strchr("\"\\/bfnrt", e) == NULL) {
-            return scan_fail(s, ERR_JSON_SYNTAX, "unknown escape");
+        if (!scan_escape(s, key)) {
+            return false;
         }
     }
 }
@@ -142,22 +204,30 @@ static bool scan_number(struct scan *s)
     if (!str_copy(str_n(s->text.ptr + from, s->at - from), text, sizeof(text))) {
         return scan_fail(s, ERR_JSON_LIMIT, "number is too long");
     }
-    errno = 0;
     if (!whole) {
-        return isfinite(strtod(text, NULL)) ? true
-                                            : scan_fail(s, ERR_JSON_LIMIT, "number is too large");
+        double value = strtod(text, NULL);
+        if (!isfinite(value)) {
+            return scan_fail(s, ERR_JSON_LIMIT, "number is too large");
+        }
+        s->value = json_object_new_double_s(value, text); /* prints as it was written */
+        return true;
     }
-    if (negative) {
-        (void)strtoll(text, NULL, 10);
-    } else {
-        (void)strtoull(text, NULL, 10);
+    errno = 0;
+    int64_t below = negative ? strtoll(text, NULL, 10) : 0;
+    uint64_t above = negative ? 0 : strtoull(text, NULL, 10);
+    if (errno == ERANGE) {
+        return scan_fail(s, ERR_JSON_LIMIT, "number is too large");
     }
-    return errno == ERANGE ? scan_fail(s, ERR_JSON_LIMIT, "number is too large") : true;
+    s->value = negative             ? json_object_new_int64(below)
+               : above <= INT64_MAX ? json_object_new_int64((int64_t)above)
+                                    : json_object_new_uint64(above);
+    return true;
 }
 
-static bool scan_word(struct scan *s, const char *word)
+static bool scan_word(struct scan *s, const char *word, struct json_object *value)
 {
     struct str rest = str_n(s->text.ptr + s->at, s->text.len - s->at);
+    s->value = value;
     if (!str_starts(rest, word)) {
         return scan_fail(s, ERR_JSON_SYNTAX, "value expected");
     }
@@ -167,13 +237,15 @@ static bool scan_word(struct scan *s, const char *word)
 
 static bool scan_value(struct scan *s);
 
-static bool scan_members(struct scan *s)
+static bool scan_members(struct scan *s, struct json_object *object)
 {
     do {
         scan_white_space(s);
         if (!scan_string(s, true)) {
             return false;
         }
+        AUTO_FREE char *key = buf_detach(&s->string);
+        NEED_MEMORY(key != NULL);
         scan_white_space(s);
         if (!scan_char(s, ':')) {
             return scan_fail(s, ERR_JSON_SYNTAX, "':' expected");
@@ -181,78 +253,71 @@ static bool scan_members(struct scan *s)
         if (!scan_value(s)) {
             return false;
         }
-        s->members++;
+        if (json_object_object_get_ex(object, key, NULL)) {
+            return scan_fail(s, ERR_JSON_SYNTAX, "an object has the same key twice");
+        }
+        json_object_object_add(object, key, TAKE(s->value));
     } while (scan_char(s, ','));
     return scan_char(s, '}') ? true : scan_fail(s, ERR_JSON_SYNTAX, "',' or '}' expected");
 }
 
-static bool scan_elements(struct scan *s)
+static bool scan_elements(struct scan *s, struct json_object *array)
 {
     do {
         if (!scan_value(s)) {
             return false;
         }
+        json_object_array_add(array, TAKE(s->value));
     } while (scan_char(s, ','));
     return scan_char(s, ']') ? true : scan_fail(s, ERR_JSON_SYNTAX, "',' or ']' expected");
 }
 
-/* Recursion is bounded by depth_left. */
-static bool scan_container(struct scan *s, char end, bool (*inside)(struct scan *))
+/* Recursion is bounded by depth_left. Takes the empty container. */
+static bool scan_container(struct scan *s, char end, struct json_object *container,
+                           bool (*inside)(struct scan *, struct json_object *))
 {
+    AUTO_JSON struct json_object *own = container;
     s->at++;
     if (s->depth_left == 0) {
         return scan_fail(s, ERR_JSON_LIMIT, "nested too deep");
     }
     scan_white_space(s);
-    if (scan_char(s, end)) {
-        return true;
+    if (!scan_char(s, end)) {
+        s->depth_left--;
+        bool good = inside(s, own);
+        s->depth_left++;
+        if (!good) {
+            return false;
+        }
     }
-    s->depth_left--;
-    bool good = inside(s);
-    s->depth_left++;
-    return good;
+    s->value = TAKE(own);
+    return true;
 }
 
+/* Only a value that is complete is in s->value. */
 static bool scan_value(struct scan *s)
 {
     bool good = false;
     scan_white_space(s);
     char c = scan_peek(s);
     if (c == '{') {
-        good = scan_container(s, '}', scan_members);
+        good = scan_container(s, '}', json_object_new_object(), scan_members);
     } else if (c == '[') {
-        good = scan_container(s, ']', scan_elements);
+        good = scan_container(s, ']', json_object_new_array(), scan_elements);
     } else if (c == '"') {
         good = scan_string(s, false);
+        s->value = good ? json_object_new_string_len(s->string.data, (int)s->string.len) : NULL;
     } else if (c == 't') {
-        good = scan_word(s, "true");
+        good = scan_word(s, "true", json_object_new_boolean(true));
     } else if (c == 'f') {
-        good = scan_word(s, "false");
+        good = scan_word(s, "false", json_object_new_boolean(false));
     } else if (c == 'n') {
-        good = scan_word(s, "null");
+        good = scan_word(s, "null", NULL);
     } else {
         good = scan_number(s);
     }
     scan_white_space(s);
     return good;
-}
-
-static size_t count_members(const struct json_object *value)
-{
-    size_t members = 0;
-    if (json_object_is_type(value, json_type_object)) {
-        struct json_object_iter it;
-        json_object_object_foreachC(value, it)
-        {
-            members += 1 + count_members(it.val);
-        }
-    } else if (json_object_is_type(value, json_type_array)) {
-        size_t len = json_object_array_length(value);
-        for (size_t i = 0; i < len; i++) {
-            members += count_members(json_object_array_get_idx(value, i));
-        }
-    }
-    return members;
 }
 
 int json_parse(struct str text, const struct json_limits *limits, struct json_object **ret,
@@ -266,30 +331,27 @@ int json_parse(struct str text, const struct json_limits *limits, struct json_ob
         return err_set(err, ERR_BAD_UTF8, "JSON of %zu bytes", text.len);
     }
     struct scan s = {.text = text, .depth_left = limits->max_depth};
-    if (!scan_value(&s)) {
+    buf_init(&s.string, text.len);
+    bool good = scan_value(&s) &&
+                (s.at == text.len || scan_fail(&s, ERR_JSON_SYNTAX, "bytes after the value"));
+    AUTO_JSON struct json_object *value = s.value;
+    buf_release(&s.string);
+    if (!good) {
         return err_set(err, s.id, "offset %zu: %s", s.at, s.why);
     }
-    if (s.at < text.len) {
-        return err_set(err, ERR_JSON_SYNTAX, "offset %zu: bytes after the value", s.at);
-    }
-    /* json-c counts a scalar as one more level. */
-    struct json_tokener *tokener = json_tokener_new_ex(limits->max_depth + 2);
-    ASSERT(tokener != NULL);
-    AUTO_JSON struct json_object *value = json_tokener_parse_ex(tokener, text.ptr, (int)text.len);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    if (error == json_tokener_continue) {
-        /* A number at the end might continue in the next chunk; the NUL ends it. */
-        value = json_tokener_parse_ex(tokener, "", 1);
-        error = json_tokener_get_error(tokener);
-    }
-    json_tokener_free(tokener);
-    if (error != json_tokener_success) {
-        return err_set(err, ERR_JSON_SYNTAX, "%s", json_tokener_error_desc(error));
-    }
-    if (count_members(value) != s.members) {
-        return err_set(err, ERR_JSON_SYNTAX, "an object has the same key twice");
-    }
     *ret = TAKE(value);
+    return 0;
+}
+
+int json_add_member(struct json_object *object, const char *key, struct json_object *value)
+{
+    if (json_object_object_get_ex(object, key, NULL)) {
+        return (json_object_object_add)(object, key, value);
+    }
+    /* json-c's own function would continue with a key of NULL. */
+    char *own = strdup(key);
+    NEED_MEMORY(own != NULL);
+    NEED_MEMORY(lh_table_insert(json_object_get_object(object), own, value) == 0);
     return 0;
 }
 
@@ -383,8 +445,15 @@ bool json_truth(const struct json_object *object, const char *key, bool fallback
 
 /* ------------------------------------------------------------------ pointers */
 
-static bool pointer_unescape(struct str token, struct buf *out)
+enum { POINTER_KEY_MAX = 1024 };
+
+/* The result is not longer than the token. */
+static bool pointer_unescape(struct str token, char out[POINTER_KEY_MAX + 1])
 {
+    size_t len = 0;
+    if (token.len > POINTER_KEY_MAX) {
+        return false;
+    }
     for (size_t i = 0; i < token.len; i++) {
         char c = token.ptr[i];
         if (c == '~') {
@@ -400,9 +469,13 @@ static bool pointer_unescape(struct str token, struct buf *out)
                 c = '/';
             }
         }
-        buf_add_char(out, c);
+        if (c == '\0') {
+            return false;
+        }
+        out[len++] = c;
     }
-    return !buf_failed(out) && memchr(out->data, '\0', out->len) == NULL;
+    out[len] = '\0';
+    return true;
 }
 
 static bool pointer_index(struct str token, size_t len, size_t *ret)
@@ -423,7 +496,7 @@ bool json_pointer(struct json_object *root, struct str pointer, struct json_obje
     if (pointer.len > 0 && pointer.ptr[0] != '/') {
         return false;
     }
-    AUTO_BUF struct buf key = BUF_INIT(1024);
+    char key[POINTER_KEY_MAX + 1];
     while (pointer.len > 0) {
         struct str token = str_n(pointer.ptr + 1, pointer.len - 1);
         const char *slash = memchr(token.ptr, '/', token.len);
@@ -433,9 +506,7 @@ bool json_pointer(struct json_object *root, struct str pointer, struct json_obje
         pointer = str_n(token.ptr + token.len, pointer.len - 1 - token.len);
         size_t index = 0;
         if (json_is_object(value)) {
-            buf_clear(&key);
-            if (!pointer_unescape(token, &key) ||
-                !json_object_object_get_ex(value, key.data, &value)) {
+            if (!pointer_unescape(token, key) || !json_object_object_get_ex(value, key, &value)) {
                 return false;
             }
         } else if (json_is_array(value) && pointer_index(token, json_len(value), &index)) {
@@ -532,6 +603,8 @@ void json_add_canonical(struct buf *out, const struct json_object *value)
 
 void json_add_text(struct buf *out, struct json_object *value)
 {
-    buf_add_c(out, json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
-                                                             JSON_C_TO_STRING_NOSLASHESCAPE));
+    const char *text = json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN |
+                                                                 JSON_C_TO_STRING_NOSLASHESCAPE);
+    NEED_MEMORY(text != NULL);
+    buf_add_c(out, text);
 }

@@ -175,6 +175,7 @@ static void count_iteration(struct loop *loop)
 
 static void must(int code)
 {
+    NEED_MEMORY(code != -ENOMEM);
     ASSERT(code >= 0);
 }
 

@@ -173,6 +173,7 @@ static enum MHD_Result copy_pair(void *userdata, enum MHD_ValueKind kind, const 
     struct pair *pair = pairs_add(userdata, name, value_len);
     if (pair != NULL && value != NULL) {
         buf_add(&pair->value, value, value_len);
+        NEED_MEMORY(!buf_failed(&pair->value));
     }
     return pair == NULL ? MHD_NO : MHD_YES;
 }
@@ -294,6 +295,7 @@ static enum MHD_Result on_form_data(void *userdata, enum MHD_ValueKind kind, con
     }
     if (pair != NULL) {
         buf_add(&pair->value, data, size);
+        NEED_MEMORY(!buf_failed(&pair->value)); /* a field is not larger than the body */
     }
     return pair == NULL ? MHD_NO : MHD_YES;
 }
@@ -303,13 +305,23 @@ static void parse_form(struct web_request *request)
     if (request->body.len == 0) {
         return;
     }
-    /* NULL if the content type is not that of a form. */
+    /* NULL if the content type is not that of a form. A form without a field would be another
+     * request, so lack of memory must show. */
+    errno = 0;
     struct MHD_PostProcessor *processor =
         MHD_create_post_processor(request->connection, 4096, on_form_data, request);
     if (processor != NULL) {
         (void)MHD_post_process(processor, request->body.data, request->body.len);
         (void)MHD_destroy_post_processor(processor);
     }
+    NEED_MEMORY(errno != ENOMEM);
+}
+
+/* MHD refuses a header that is not valid, too. */
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    errno = 0;
+    NEED_MEMORY(MHD_add_response_header(response, name, value) == MHD_YES || errno != ENOMEM);
 }
 
 static struct MHD_Response *response_new(const struct web_answer *answer)
@@ -320,9 +332,9 @@ static struct MHD_Response *response_new(const struct web_answer *answer)
     ASSERT(response != NULL);
     const char *type =
         answer->content_type == NULL ? "text/plain; charset=utf-8" : answer->content_type;
-    (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
+    add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
     if (answer->close) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+        add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     }
     for (size_t i = 0; answer->headers != NULL && answer->headers[i] != NULL; i++) {
         struct str rest = str_c(answer->headers[i]);
@@ -330,7 +342,8 @@ static struct MHD_Response *response_new(const struct web_answer *answer)
         AUTO_BUF struct buf copy = BUF_INIT(256);
         if (str_split(&rest, ':', &name)) {
             buf_add_str(&copy, name);
-            (void)MHD_add_response_header(response, copy.data, str_trim(rest).ptr);
+            ASSERT(!buf_failed(&copy));
+            add_header(response, copy.data, str_trim(rest).ptr);
         }
     }
     return response;
@@ -646,6 +659,13 @@ static int listen_unix(struct web *web, const char *path, int *ret_fd, struct er
     return 0;
 }
 
+static void remove_socket(const struct web *web)
+{
+    if (web->unix_path[0] != '\0') {
+        (void)unlink(web->unix_path);
+    }
+}
+
 int web_start(const struct web_options *options, struct web **ret, struct err *err)
 {
     ASSERT(options->handler != NULL);
@@ -682,6 +702,7 @@ int web_start(const struct web_options *options, struct web **ret, struct err *e
         /* MHD may have closed the socket. A leak is better than closing it twice. */
         errno = start_errno;
         rc = listen_error(err, "server thread");
+        remove_socket(web);
         web_unref(web);
         return rc;
     }
@@ -709,8 +730,6 @@ void web_stop(struct web *web)
     }
     web_unlock(web);
     MHD_stop_daemon(web->daemon);
-    if (web->unix_path[0] != '\0') {
-        (void)unlink(web->unix_path);
-    }
+    remove_socket(web);
     web_unref(web);
 }
