@@ -193,6 +193,22 @@ scenario: build scenarios ## run the real binary against fakes of Telegram and C
 golden: $(B)/unit/chat ## rewrite tests/golden from the current output; read the difference
 	GOLDEN_UPDATE=1 $(B)/unit/chat
 
+# tests/oom: each io module and the runner while the Nth allocation fails, for every N.
+# OOM_ARGS="json db" runs these only; OOM_ARGS="--trace json_parse 3" shows one allocation.
+OOM_OBJ := $(patsubst tests/%.c,$(B)/tests/%.o,$(wildcard tests/oom/*.c))
+$(B)/oom: $(OOM_OBJ) $(B)/tests/fakes.a \
+          $(foreach r,$(call module_closure,command),$(call module_objects,$(r))) \
+          $(B)/obj/gen/embedded.o
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@ $(LIBS) -lcmocka
+# The runner opens databases in each run; without AddressSanitizer, which costs most of the time.
+OOM_IO  := json yaml file secret log_file journal chart db loop pool process resolve http web
+.PHONY: oom
+oom: ## fail each allocation of the io modules and the runner in turn; OOM_ARGS="json db" for some
+	@$(MAKE) -s --no-print-directory -j2 VARIANT=asan $(BUILD)/asan/oom
+	@$(MAKE) -s --no-print-directory -j2 $(BUILD)/release/oom
+	@$(BUILD)/asan/oom $(or $(OOM_ARGS),$(OOM_IO)) && \
+	    { [ -n '$(OOM_ARGS)' ] || $(BUILD)/release/oom runner; }
+
 # ---------------------------------------------------------------- build checks
 comma := ,
 space := $(subst ,, )
